@@ -1,0 +1,260 @@
+/**
+ * The door between TypeScript and the core: where things lie in a thread's scratch area, what each system call
+ * takes and answers. Numbers go in, a number >= 0 or a negative errno comes out; strings, structures and file
+ * contents travel through the calling thread's scratch area. `core/mem/layout.ts` holds the other half.
+ */
+
+/** Version of the memory layout and of this table. A handle of another version is refused. */
+export const ABI_VERSION = 1;
+
+/** Byte offsets inside a thread's scratch area. */
+export const SCRATCH = {
+  /** First path: bytes, then a NUL. The bytes behind the NUL may be anything. */
+  PATH: 0,
+  /** Second path of rename, link and symlink. */
+  PATH2: 8192,
+  /** Answer of the stat calls: 18 float64, see {@link STAT}. */
+  STAT: 16384,
+  /** Contents, directory entries and link bodies, at most {@link IO_SIZE} bytes a call. */
+  IO: 32768,
+  /** Exchange area of driver hooks. */
+  DRIVER: 98304,
+  SIZE: 131072,
+} as const;
+
+/** Largest number of bytes that one call carries through {@link SCRATCH.IO}. */
+export const IO_SIZE = 65536;
+
+/** Longest path in bytes without its NUL (PATH_MAX - 1). */
+export const PATH_MAX = 4095;
+
+/** Longest name in bytes. */
+export const NAME_MAX = 255;
+
+/** Index of each field in the stat answer; the order is that of Node's own stat array. */
+export const STAT = {
+  dev: 0,
+  mode: 1,
+  nlink: 2,
+  uid: 3,
+  gid: 4,
+  rdev: 5,
+  blksize: 6,
+  ino: 7,
+  size: 8,
+  blocks: 9,
+  atimeSec: 10,
+  atimeNsec: 11,
+  mtimeSec: 12,
+  mtimeNsec: 13,
+  ctimeSec: 14,
+  ctimeNsec: 15,
+  birthtimeSec: 16,
+  birthtimeNsec: 17,
+} as const;
+
+/** Directory descriptor that stands for the working directory. */
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
+export const AT_SYMLINK_FOLLOW = 0x400;
+export const AT_EMPTY_PATH = 0x1000;
+
+/** Flags of `sysRenameat2`. */
+export const RENAME_NOREPLACE = 1;
+export const RENAME_EXCHANGE = 2;
+
+/** Flags of `sysMount` and `sysUmount`. */
+export const MS_RDONLY = 1;
+export const MS_NOEXEC = 8;
+export const MS_BIND = 4096;
+export const MS_MOVE = 8192;
+export const MNT_DETACH = 2;
+
+/** nsec values of `sysUtimensat`: the present time; leave as it is. */
+export const UTIME_NOW = 0x3fffffff;
+export const UTIME_OMIT = 0x3ffffffe;
+
+/** Negative errno values that the core answers with, by Linux's numbers. */
+export const ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  EBADF: 9,
+  ECHILD: 10,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  EXDEV: 18,
+  ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  ENFILE: 23,
+  EMFILE: 24,
+  EFBIG: 27,
+  ENOSPC: 28,
+  ESPIPE: 29,
+  EROFS: 30,
+  EMLINK: 31,
+  ERANGE: 34,
+  EDEADLK: 35,
+  ENAMETOOLONG: 36,
+  ENOSYS: 38,
+  ENOTEMPTY: 39,
+  ELOOP: 40,
+  EOVERFLOW: 75,
+  EUSERS: 87,
+  EOPNOTSUPP: 95,
+  ESTALE: 116,
+} as const;
+
+/**
+ * The exports of the core. `ctx` is a context's number (credentials, root, working directory, umask, descriptors);
+ * `dirfd` a descriptor or {@link AT_FDCWD}; `len`, `len2` the byte lengths of the paths in SCRATCH.PATH and
+ * SCRATCH.PATH2. Every call answers >= 0 or -errno.
+ */
+export interface CoreExports {
+  /** Formats a fresh arena with a tmpfs at "/" and a root context (number 0 means that one everywhere). */
+  arenaInit(maxBytes: number, seedLo: number, seedHi: number): number;
+  /** Checks magic and version of the arena that this memory holds: 0 or -EINVAL. */
+  arenaCheck(): number;
+  /** Takes a slot for the calling thread; `canWait` 0 where Atomics.wait is not allowed. Answers 0 or -EUSERS/-ENOSPC. */
+  threadAttach(canWait: number): number;
+  threadDetach(): number;
+  /** Number of this thread's slot, for {@link threadDead}. */
+  threadSlot(): number;
+  /** Gives back what a dead thread's slot held on the read side. */
+  threadDead(slot: number): number;
+  /** Address of this thread's scratch area (unsigned: `>>> 0`). */
+  scratchBase(): number;
+  /** Address of this thread's counters (COUNTERS.length uint32s that only this thread writes). */
+  sumCounters(): number;
+
+  /** uid, gid, umask, and `ngroups` uint32 group ids in SCRATCH.IO; caps: bit mask of CAP_*, -1: all when uid is 0, none otherwise. */
+  contextCreate(from: number, uid: number, gid: number, umask: number, ngroups: number, caps: number): number;
+  contextDestroy(ctx: number): number;
+  /** Checks that `ctx` is a live context: 0 or -EBADF. */
+  contextCheck(ctx: number): number;
+  sysUmask(ctx: number, mask: number): number;
+  sysChdir(ctx: number, dirfd: number, len: number): number;
+  sysChroot(ctx: number, dirfd: number, len: number): number;
+  /** Writes the path to SCRATCH.IO, answers its length. */
+  sysGetcwd(ctx: number): number;
+
+  sysAccess(ctx: number, dirfd: number, len: number, mode: number, flags: number): number;
+  /** Fills SCRATCH.STAT. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
+  sysStat(ctx: number, dirfd: number, len: number, flags: number): number;
+  sysFstat(ctx: number, fd: number): number;
+  /** Resolves the path (all links followed) and writes the canonical path to SCRATCH.IO; answers its length. */
+  sysRealpath(ctx: number, dirfd: number, len: number): number;
+
+  sysOpen(ctx: number, dirfd: number, len: number, flags: number, mode: number): number;
+  sysClose(ctx: number, fd: number): number;
+  /** Reads at most min(n, IO_SIZE) bytes to SCRATCH.IO; offset -1 reads at the file's position and moves it. */
+  sysRead(ctx: number, fd: number, offset: number, n: number): number;
+  /** Writes n <= IO_SIZE bytes from SCRATCH.IO. */
+  sysWrite(ctx: number, fd: number, offset: number, n: number): number;
+  /** Answers the new position as float64, or a negative errno. whence 0 set, 1 current, 2 end. */
+  sysLseek(ctx: number, fd: number, offset: number, whence: number): number;
+  sysFtruncate(ctx: number, fd: number, size: number): number;
+  sysTruncate(ctx: number, dirfd: number, len: number, size: number): number;
+  /**
+   * Fills SCRATCH.IO with entries from the descriptor's position on, without "." and "..": each is a float64 ino,
+   * uint8 type (DT_*), uint8 name length, name bytes, padded to 8 bytes. Answers the bytes filled, 0 at the end.
+   */
+  sysGetdents(ctx: number, fd: number): number;
+  sysFsync(ctx: number, fd: number): number;
+
+  sysMkdir(ctx: number, dirfd: number, len: number, mode: number): number;
+  /** mode carries S_IFIFO, S_IFSOCK or S_IFREG. */
+  sysMknod(ctx: number, dirfd: number, len: number, mode: number): number;
+  /** AT_REMOVEDIR for rmdir. */
+  sysUnlink(ctx: number, dirfd: number, len: number, flags: number): number;
+  sysRename(ctx: number, dirfd: number, len: number, dirfd2: number, len2: number, flags: number): number;
+  sysLink(ctx: number, dirfd: number, len: number, dirfd2: number, len2: number, flags: number): number;
+  /** Target in SCRATCH.PATH, place of the link in SCRATCH.PATH2. */
+  sysSymlink(ctx: number, len: number, dirfd2: number, len2: number): number;
+  /** Writes the body to SCRATCH.IO, answers its length. */
+  sysReadlink(ctx: number, dirfd: number, len: number): number;
+
+  sysChmod(ctx: number, dirfd: number, len: number, mode: number, flags: number): number;
+  sysFchmod(ctx: number, fd: number, mode: number): number;
+  /** uid or gid -1: leave as it is. */
+  sysChown(ctx: number, dirfd: number, len: number, uid: number, gid: number, flags: number): number;
+  sysFchown(ctx: number, fd: number, uid: number, gid: number): number;
+  sysUtimens(
+    ctx: number,
+    dirfd: number,
+    len: number,
+    atimeSec: number,
+    atimeNsec: number,
+    mtimeSec: number,
+    mtimeNsec: number,
+    flags: number,
+  ): number;
+  sysFutimens(
+    ctx: number,
+    fd: number,
+    atimeSec: number,
+    atimeNsec: number,
+    mtimeSec: number,
+    mtimeNsec: number,
+  ): number;
+  /** POSIX access ACL: `count` triples (uint16 tag, uint16 perm, uint32 id; 8 bytes each) in SCRATCH.IO; 0 removes it. */
+  sysSetacl(ctx: number, dirfd: number, len: number, count: number): number;
+  sysGetacl(ctx: number, dirfd: number, len: number): number;
+
+  /** Bind (MS_BIND) or move (MS_MOVE): source in SCRATCH.PATH, target in SCRATCH.PATH2. */
+  sysMount(ctx: number, len: number, len2: number, flags: number): number;
+  /** A fresh file system at the target in SCRATCH.PATH: type 0 is tmpfs, otherwise a driver's number. */
+  sysMountNew(ctx: number, len: number, type: number, flags: number): number;
+  sysUmount(ctx: number, len: number, flags: number): number;
+
+  /** Hook bits and FS flags of a driver by number; answers the number. */
+  driverRegister(hooks: number, fsFlags: number): number;
+  driverUnregister(driver: number): number;
+
+  /** Sets per-thread walk modes: bit 0 forces ref-walk from the start. Answers the former modes. */
+  walkMode(modes: number): number;
+  /** Waits until every read-side section that was open at the call has ended. */
+  synchronizeRcu(): number;
+  /** Frees what can be freed: unused dentries and memory whose grace period ended. Answers the dentries freed. */
+  shrink(count: number): number;
+}
+
+/** Index of each counter in the answer of {@link CoreExports.sumCounters} (uint32 low, uint32 high for each). */
+export const COUNTERS = [
+  "walks",
+  "endedRcu",
+  "endedRef",
+  "echildRestarts",
+  "estaleRestarts",
+  "dropUncached",
+  "dropPermission",
+  "dropRevalidate",
+  "dropLink",
+  "dropRevalDot",
+  "dropCreate",
+  "dropHook",
+  "dropFailed",
+  "gracePeriods",
+  "expelledReaders",
+  "deferredFrees",
+  "lockWaits",
+  "hashSplits",
+  "shrunkDentries",
+  "dentries",
+  "inodes",
+  "mounts",
+  "chunksUsed",
+  "chunksMax",
+  "openFiles",
+  "missesValidated",
+  "seqRetries",
+] as const;
