@@ -133,7 +133,7 @@ export interface CoreExports {
   threadDead(slot: number): number;
   /** Address of this thread's scratch area (unsigned: `>>> 0`). */
   scratchBase(): number;
-  /** Address of this thread's counters (COUNTERS.length uint32s that only this thread writes). */
+  /** Sums every thread's counters into SCRATCH.IO: COUNTERS.length float64. Answers how many were written. */
   sumCounters(): number;
 
   /** uid, gid, umask, and `ngroups` uint32 group ids in SCRATCH.IO; caps: bit mask of CAP_*, -1: all when uid is 0, none otherwise. */
@@ -216,8 +216,12 @@ export interface CoreExports {
   sysMountNew(ctx: number, len: number, type: number, flags: number): number;
   sysUmount(ctx: number, len: number, flags: number): number;
 
-  /** Hook bits and FS flags of a driver by number; answers the number. */
-  driverRegister(hooks: number, fsFlags: number): number;
+  /**
+   * Enters a driver by name (`len` bytes in SCRATCH.PATH) with its {@link HOOK} bits and {@link FS_REVAL_DOT}; the same
+   * name with the same bits gives the same number in every thread, other bits -EEXIST. Answers the driver's number.
+   */
+  driverRegister(len: number, hooks: number, fsFlags: number): number;
+  /** -EBUSY while a file system of the driver exists. Returns after a grace period. */
   driverUnregister(driver: number): number;
 
   /** Sets per-thread walk modes: bit 0 forces ref-walk from the start. Answers the former modes. */
@@ -228,7 +232,7 @@ export interface CoreExports {
   shrink(count: number): number;
 }
 
-/** Index of each counter in the answer of {@link CoreExports.sumCounters} (uint32 low, uint32 high for each). */
+/** Index of each counter in the answer of {@link CoreExports.sumCounters} . */
 export const COUNTERS = [
   "walks",
   "endedRcu",
@@ -258,3 +262,132 @@ export const COUNTERS = [
   "missesValidated",
   "seqRetries",
 ] as const;
+
+/** Hooks a driver has; the core calls only those. */
+export const HOOK = {
+  LOOKUP: 1,
+  HASH: 2,
+  COMPARE: 4,
+  REVALIDATE: 8,
+  PERMISSION: 16,
+  CHECK_ACL: 32,
+  READLINK: 64,
+  PUT_LINK: 128,
+  IPUT: 256,
+  READDIR: 512,
+  READ: 1024,
+  WRITE: 2048,
+  CREATE: 4096,
+  UNLINK: 8192,
+  DELETE: 16384,
+  SETATTR: 32768,
+} as const;
+
+/** File system flag: "." and ".." and "/" at the end of a walk are revalidated too. */
+export const FS_REVAL_DOT = 1;
+
+/** First argument of the host's `driverCall`; the rest is told in `driver.ts`. */
+export const DRIVER_OP = {
+  ROOT: 0,
+  LOOKUP: 1,
+  HASH: 2,
+  COMPARE: 3,
+  REVALIDATE: 4,
+  PERMISSION: 5,
+  CHECK_ACL: 6,
+  READLINK: 7,
+  PUT_LINK: 8,
+  IPUT: 9,
+  READDIR: 10,
+  READ: 11,
+  WRITE: 12,
+  CREATE: 13,
+  UNLINK: 14,
+  DELETE: 15,
+  SETATTR: 16,
+} as const;
+
+/**
+ * Places in the core that the debug build reports through the host's `point(id, a, b)`; the shipping build has none.
+ * `core/points.ts` holds the same numbers. Dentries, inodes and mounts are addresses in the shared memory.
+ */
+export const POINT = {
+  /** A walk begins. a: 1 rcu | 2 reval; b: the dentry it starts at. */
+  WALK_START: 1,
+  /** A component is next. a: the directory's dentry; b: address of the name, which ends at "/" or NUL. */
+  COMPONENT: 2,
+  /** A dentry was found. a: dentry; b: its sequence number (0 in ref mode). */
+  FOUND: 3,
+  /** None was found. a: the directory's dentry; b: 1 when the miss itself is a valid answer (ENOENT without dropping). */
+  MISS: 4,
+  /** A candidate's sequence was opened, its name not yet compared. a: dentry; b: sequence. */
+  SEQ_OPENED: 5,
+  /** The names were equal, the sequence not yet checked. a: dentry; b: sequence. */
+  COMPARED: 6,
+  /** The child is known, the parent's sequence not yet checked. a: parent; b: sequence. */
+  PARENT_CHECK: 7,
+  /** Down into a mount. a: mount; b: its root dentry. */
+  MOUNT_DOWN: 8,
+  /** Up out of a mount. a: the mount that is left; b: the mount point's dentry. */
+  MOUNT_UP: 9,
+  /** "..". a: the dentry; b: its parent. */
+  DOTDOT: 10,
+  /** Search permission was asked. a: inode; b: the answer, 0 or -errno. */
+  PERMISSION: 11,
+  /** A link's body follows. a: inode; b: address of the body, which ends in NUL. */
+  LINK: 12,
+  /** The walk leaves rcu mode. a: the reason, see {@link DROP}; b: dentry. */
+  DROP: 13,
+  /** It has tried. a: 1 when references were taken, 0 when the walk starts again; b: dentry. */
+  DROPPED: 14,
+  /** The walk starts again. a: 10 (ECHILD) or 116 (ESTALE). */
+  RESTART: 15,
+  /** The walk's answer. a: 0 or -errno; b: dentry; the mode it ended in is that of the last DROPPED or WALK_START. */
+  ANSWER: 16,
+  /** Attributes were copied out, the sequences not yet checked. a: inode; b: dentry. */
+  ATTR_COPIED: 17,
+  /** The last dentry's sequence is about to be checked. a: dentry; b: sequence. */
+  COMPLETE: 18,
+  /** A lookup under the directory's lock is about to begin. a: the directory's dentry. */
+  LOCKED_LOOKUP: 19,
+  /** In tryToUnlazy, between two references. a: dentry. */
+  UNLAZY_HALF: 20,
+  /** A mount point was seen, the mount table not yet read. a: dentry. */
+  MOUNT_CHECK: 21,
+  /** A start path was read, its sequence not yet checked. */
+  START_READ: 22,
+
+  /** Writers. A dentry's sequence is odd and the move has begun. a: dentry; b: target. */
+  MOVE_BEGIN: 40,
+  /** Names are exchanged, parents not yet. */
+  MOVE_NAMES: 41,
+  /** All is exchanged, the sequences still odd. */
+  MOVE_END: 42,
+  /** A dentry left its chain. a: dentry. */
+  DROPPED_HASH: 43,
+  /** The inode is set, the barrier not yet. a: dentry; b: inode. */
+  INSTANTIATE: 44,
+  /** The inode is gone, the barrier not yet. a: dentry. */
+  UNLINK_INODE: 45,
+  /** A bucket is being split. a: bucket. */
+  SPLIT: 46,
+  /** A new dentry was made and is not hashed yet. a: dentry. */
+  ALLOCATED: 47,
+  /** The last reference is about to be dropped. a: dentry. */
+  KILL: 48,
+  /** A mount is in the table, the mount point not yet marked. a: mount. */
+  MOUNT_ATTACH: 49,
+  /** A mount is out of the table. a: mount. */
+  MOUNT_DETACH: 50,
+} as const;
+
+/** Why a walk left rcu mode: `a` of {@link POINT.DROP}; the counters dropUncached ... dropFailed in the same order. */
+export const DROP = {
+  UNCACHED: 0,
+  PERMISSION: 1,
+  REVALIDATE: 2,
+  LINK: 3,
+  REVAL_DOT: 4,
+  CREATE: 5,
+  HOOK: 6,
+} as const;
