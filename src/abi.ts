@@ -133,6 +133,8 @@ export interface CoreExports {
   threadDead(slot: number): number;
   /** Address of this thread's scratch area (unsigned: `>>> 0`). */
   scratchBase(): number;
+  /** Which hooks this thread's host has: bit 0 security, bit 1 audit. */
+  hostHooks(bits: number): number;
   /** Sums every thread's counters into SCRATCH.IO: COUNTERS.length float64. Answers how many were written. */
   sumCounters(): number;
 

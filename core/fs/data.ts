@@ -1,0 +1,195 @@
+/**
+ * Contents of files in memory. Everything here runs under the inode's i_mutex.
+ *
+ *   room 0                nothing but holes
+ *   room 16 ... 4096      one block of that many bytes at `data`
+ *   room RADIX | levels   a tree of 4 KiB nodes (1024 pointers each) over 4 KiB pages; 1 level holds 4 MiB, 2 hold 4 GiB
+ *
+ * Invariant: in a block or page, whatever lies at or behind the file's size is zero. `pages` counts the pages that
+ * hold contents (a single block counts as one).
+ */
+import { KMALLOC_MAX, kmalloc, kmallocRoom, slabFree } from "../mem/slab";
+import { beginAttr, endAttr, I_SPARSE, Inode } from "./inode";
+
+const RADIX: u32 = 0x80000000;
+const PAGE: u32 = 4096;
+const PAGE_SHIFT: i64 = 12;
+const NODE_BITS: u32 = 10;
+const MAX_LEVELS: u32 = 3;
+/** Largest size of a file in bytes: 4 TiB. */
+export const MAX_FILE_SIZE: i64 = 4398046511104;
+
+/** Copies `n` bytes at `pos` out, zeros where nothing was ever written. The caller keeps within the file's size. */
+export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
+  let done: u32 = 0;
+  while (done < n) {
+    const at = pos + done;
+    const inPage = <u32>(at & (PAGE - 1));
+    let part = PAGE - inPage;
+    if (part > n - done) part = n - done;
+    const page = pageFor(i, <u32>(at >> PAGE_SHIFT));
+    let have: u32 = 0;
+    if (page != 0) {
+      const room = i.room & RADIX ? PAGE : i.room;
+      have = inPage >= room ? 0 : room - inPage;
+      if (have > part) have = part;
+      memory.copy(to + done, page + inPage, have);
+    }
+    if (have < part) memory.fill(to + done + have, 0, part - have);
+    done += part;
+  }
+}
+
+/** Copies `n` bytes in; answers how many there was room for in the arena. Does not change the size. */
+export function dataWrite(i: Inode, pos: i64, from: usize, n: u32): u32 {
+  if (!makeRoom(i, pos + n)) return 0;
+  let done: u32 = 0;
+  while (done < n) {
+    const at = pos + done;
+    const inPage = <u32>(at & (PAGE - 1));
+    let part = PAGE - inPage;
+    if (part > n - done) part = n - done;
+    const page = pageForWrite(i, <u32>(at >> PAGE_SHIFT));
+    if (page == 0) break;
+    memory.copy(page + inPage, from + done, part);
+    done += part;
+  }
+  return done;
+}
+
+/** The block or page number `index`, 0: a hole. */
+function pageFor(i: Inode, index: u32): usize {
+  if (!(i.room & RADIX)) return index == 0 && i.room != 0 ? <usize>i.data : 0;
+  const levels = i.room & ~RADIX;
+  if (index >> (levels * NODE_BITS) != 0) return 0;
+  let node = <usize>i.data;
+  for (let l = levels; l > 0 && node != 0; l--) {
+    node = <usize>load<u32>(node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2));
+  }
+  return node;
+}
+
+function pageForWrite(i: Inode, index: u32): usize {
+  if (!(i.room & RADIX)) return <usize>i.data;
+  let node = <usize>i.data;
+  for (let l = i.room & ~RADIX; l > 0; l--) {
+    const slot = node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2);
+    let next = <usize>load<u32>(slot);
+    if (next == 0) {
+      next = zeroPage();
+      if (next == 0) return 0;
+      store<u32>(slot, <u32>next);
+      if (l == 1) i.pages += 1;
+    }
+    node = next;
+  }
+  return node;
+}
+
+function zeroPage(): usize {
+  const p = kmalloc(PAGE, false);
+  if (p != 0) memory.fill(p, 0, PAGE);
+  return p;
+}
+
+/** Changes the shape of the contents so that a page can be put at every place below `end`. */
+function makeRoom(i: Inode, end: i64): bool {
+  if (!(i.room & RADIX)) {
+    if (end <= <i64>i.room) return true;
+    if (end <= <i64>KMALLOC_MAX) return growBlock(i, <u32>end);
+    if (!toRadix(i)) return false;
+  }
+  const last = (end - 1) >> PAGE_SHIFT;
+  let levels = i.room & ~RADIX;
+  while (last >> (levels * NODE_BITS) != 0) {
+    if (levels == MAX_LEVELS) return false;
+    const node = zeroPage();
+    if (node == 0) return false;
+    store<u32>(node, i.data);
+    i.data = <u32>node;
+    levels++;
+    i.room = RADIX | levels;
+  }
+  return true;
+}
+
+function growBlock(i: Inode, size: u32): bool {
+  const room = kmallocRoom(size);
+  const p = kmalloc(room, false);
+  if (p == 0) return false;
+  memory.copy(p, i.data, i.room);
+  memory.fill(p + i.room, 0, room - i.room);
+  if (i.room != 0) slabFree(i.data);
+  else i.pages = 1;
+  i.data = <u32>p;
+  i.room = room;
+  return true;
+}
+
+function toRadix(i: Inode): bool {
+  if (i.room != 0 && i.room < PAGE && !growBlock(i, PAGE)) return false;
+  const node = zeroPage();
+  if (node == 0) return false;
+  store<u32>(node, i.data);
+  i.data = <u32>node;
+  i.room = RADIX | 1;
+  return true;
+}
+
+/** Frees what lies behind `size` and zeroes the rest of the page it ends in. Needs no memory. */
+export function dataCut(i: Inode, size: i64): void {
+  if (size == 0) {
+    dataFree(i);
+    return;
+  }
+  if (!(i.room & RADIX)) {
+    if (size < <i64>i.room) memory.fill(i.data + <u32>size, 0, i.room - <u32>size);
+    return;
+  }
+  const inPage = <u32>(size & (PAGE - 1));
+  if (inPage != 0) {
+    const page = pageFor(i, <u32>(size >> PAGE_SHIFT));
+    if (page != 0) memory.fill(page + inPage, 0, PAGE - inPage);
+  }
+  cutNode(i, <usize>i.data, i.room & ~RADIX, 0, (size + PAGE - 1) >> PAGE_SHIFT);
+}
+
+/** Frees the pages from number `from` on below a node whose first page is number `base`. At most 3 deep. */
+function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void {
+  const span = <i64>1 << ((level - 1) * NODE_BITS);
+  for (let k: u32 = 0; k < 1024; k++) {
+    const slot = node + (k << 2);
+    const child = <usize>load<u32>(slot);
+    const first = base + span * k;
+    if (child == 0 || first + span <= from) continue;
+    if (level > 1) {
+      cutNode(i, child, level - 1, first, from);
+      if (first < from) continue;
+    } else {
+      i.pages -= 1;
+    }
+    store<u32>(slot, 0);
+    slabFree(child);
+  }
+}
+
+/** Frees all contents. */
+export function dataFree(i: Inode): void {
+  if (i.room == 0) return;
+  if (i.room & RADIX) cutNode(i, <usize>i.data, i.room & ~RADIX, 0, 0);
+  slabFree(i.data);
+  i.data = 0;
+  i.room = 0;
+  i.pages = 0;
+}
+
+/** Sets size, times and the mark of a file with holes, in one step for readers. */
+export function setSize(i: Inode, size: i64, time: i64): void {
+  beginAttr(i);
+  i.size = size;
+  i.mtime = time;
+  i.ctime = time;
+  const full = (size + PAGE - 1) >> PAGE_SHIFT == <i64>i.pages;
+  i.mode = full ? i.mode & ~I_SPARSE : i.mode | I_SPARSE;
+  endAttr(i);
+}

@@ -1,0 +1,162 @@
+/**
+ * The dentry in memory: 128 bytes, two lines. What a step of the walk reads is in the first, which changes when a name
+ * changes; what is written all the time is in the second.
+ *
+ *   0   seq       u32  sequence of the tuple (name, parent, inode): odd while it changes
+ *   4   flags     u32  type of the inode, state, hooks of the file system
+ *   8   hashLen   u64  hash (low) and length (high) of the name
+ *   16  parent    ptr  itself at the root of a file system
+ *   20  inode     ptr  0: negative
+ *   24  next      ptr  next in the hash chain; odd: the chain's end (dhash.ts)
+ *   28  dirSeq    u32  directories: odd while a rename into or inside this directory is under way
+ *   32  name      32 bytes, zero-padded; a longer name lies outside and its address here
+ *   64  lockref   u64  d_lock and reference count
+ *   72  sb        ptr
+ *   76  sibNext, 80 sibPrev   ptr  the parent's list of children
+ *   84  firstChild, 88 lastChild ptr, 92 childLock u32
+ *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; once retired: retired list and epoch; free: free list
+ *   104 aliasNext ptr  next dentry of the same inode (under its i_lock)
+ *   108 cookie    u32  place in the directory, never used twice in it
+ *   112 nextCookie u32 directories: the last cookie given out
+ *   116 kids      u32  directories: positive, hashed children (under its i_mutex)
+ *   120 mounts    u32  mounts on this dentry (under the mount lock)
+ *
+ * Everything in the first line that changes under a reader is read through an atomic load.
+ */
+import { Inode } from "./inode";
+import { SuperBlock } from "./super";
+
+export const DENTRY_SIZE: u32 = 128;
+export const DENTRY_LINK: u32 = 96;
+export const INLINE_NAME: u32 = 32;
+
+/** Bits 0-2: what the inode is, so that a walk need not look. */
+export const D_TYPE: u32 = 7;
+export const D_NEGATIVE: u32 = 0;
+export const D_DIRECTORY: u32 = 1;
+export const D_REGULAR: u32 = 2;
+export const D_SYMLINK: u32 = 3;
+export const D_SPECIAL: u32 = 4;
+export const D_UNHASHED: u32 = 1 << 3;
+/** Something is mounted here. */
+export const D_MOUNTED: u32 = 1 << 4;
+/** Nothing may be mounted here: the directory is being removed. */
+export const D_CANT_MOUNT: u32 = 1 << 5;
+/** Directory that everybody may search: no look at the inode is needed. */
+export const D_EXEC_ANY: u32 = 1 << 6;
+/** Directory all of whose children are dentries: a name not found does not exist. */
+export const D_COMPLETE: u32 = 1 << 7;
+export const D_OP_HASH: u32 = 1 << 8;
+export const D_OP_COMPARE: u32 = 1 << 9;
+export const D_OP_REVALIDATE: u32 = 1 << 10;
+export const D_OP_DELETE: u32 = 1 << 11;
+/** The last reference frees it: file systems that keep no unused dentries. */
+export const D_NO_CACHE: u32 = 1 << 12;
+export const D_ON_LRU: u32 = 1 << 13;
+export const D_REFERENCED: u32 = 1 << 14;
+/** Root of a file system or a dentry without a place in the tree. */
+export const D_ROOT: u32 = 1 << 15;
+/** FS_REVAL_DOT of the file system. */
+export const D_REVAL_DOT: u32 = 1 << 16;
+
+@unmanaged
+export class Dentry {
+  seq_: u32;
+  flags_: u32;
+  hashLen_: u64;
+  parent_: u32;
+  inode_: u32;
+  next_: u32;
+  dirSeq_: u32;
+  name0: u64;
+  name1: u64;
+  name2: u64;
+  name3: u64;
+  lockref_: u64;
+  sb_: u32;
+  sibNext: u32;
+  sibPrev: u32;
+  firstChild: u32;
+  lastChild: u32;
+  childLock_: u32;
+  lruNext: u32;
+  lruPrev: u32;
+  aliasNext: u32;
+  cookie: u32;
+  nextCookie: u32;
+  kids: u32;
+  mounts: u32;
+  spare: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get seq(): usize {
+    return changetype<usize>(this);
+  }
+  get lockref(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("lockref_");
+  }
+  get childLock(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("childLock_");
+  }
+  get dirSeq(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("dirSeq_");
+  }
+  get name(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("name0");
+  }
+
+  get flags(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("flags_"));
+  }
+  set flags(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<Dentry>("flags_"));
+  }
+  get hashLen(): u64 {
+    return atomic.load<u64>(changetype<usize>(this), offsetof<Dentry>("hashLen_"));
+  }
+  set hashLen(v: u64) {
+    atomic.store<u64>(changetype<usize>(this), v, offsetof<Dentry>("hashLen_"));
+  }
+  get parent(): Dentry {
+    return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("parent_")));
+  }
+  set parent(v: Dentry) {
+    atomic.store<u32>(changetype<usize>(this), <u32>changetype<usize>(v), offsetof<Dentry>("parent_"));
+  }
+  get inode(): Inode {
+    return changetype<Inode>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("inode_")));
+  }
+  set inode(v: Inode) {
+    atomic.store<u32>(changetype<usize>(this), <u32>changetype<usize>(v), offsetof<Dentry>("inode_"));
+  }
+  get next(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("next_"));
+  }
+  set next(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<Dentry>("next_"));
+  }
+  get sb(): SuperBlock {
+    return changetype<SuperBlock>(<usize>this.sb_);
+  }
+  get nameLen(): u32 {
+    return <u32>(this.hashLen >> 32);
+  }
+  get isRoot(): bool {
+    return this.parent == this;
+  }
+  get type(): u32 {
+    return this.flags & D_TYPE;
+  }
+}
+
+/** Where the bytes of a dentry's name are. Only while the name cannot change. */
+export function dentryName(d: Dentry): usize {
+  return d.nameLen > INLINE_NAME ? <usize>load<u32>(d.name) : d.name;
+}
+
+/** Sets and clears flags; only for a holder of d_lock (or of a dentry that nobody else knows). */
+export function setFlags(d: Dentry, set: u32, clear: u32): void {
+  d.flags = (d.flags & ~clear) | set;
+}

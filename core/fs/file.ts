@@ -1,0 +1,204 @@
+/**
+ * Open files and descriptors.
+ *
+ * File (128 bytes, typed cache): 0 count i32  4 flags u32  8 mnt ptr  12 dentry ptr  16 inode ptr  20 posLock u32
+ * 24 pos i64  32 hint ptr (readdir: the child shown last)  36 hintCookie u32  40 rcuNext 44 rcuTag  48 mode u32
+ *
+ * A descriptor is a slot in its context's blocks: 0 free, 1 taken but not yet open, else the file.
+ *
+ * Guarantees: fget() takes no lock; it references a file that is alive and then checks that the descriptor still means
+ * it, inside a read-side section, so that a file closed at the same moment is either got whole or not at all.
+ * Lock order: posLock is taken before any i_mutex; fdLock is innermost.
+ */
+import { G_NR_FILES } from "../mem/layout";
+import { CACHE_FILE, kmalloc } from "../mem/slab";
+import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
+import { lock, unlock } from "../mem/spin";
+import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "./cred";
+import { dput } from "./dcache";
+import { Dentry } from "./dentry";
+import { EMFILE, ENFILE, ENOSPC } from "./errno";
+import { Inode } from "./inode";
+import { Mount, mntput } from "./namespace";
+import { kalloc, retire } from "./reclaim";
+
+export const FILE_SIZE: u32 = 128;
+export const FILE_LINK: u32 = 40;
+/** Files that may be open in the whole arena. */
+export const MAX_FILES: u32 = 1 << 18;
+
+export const FMODE_READ: u32 = 1;
+export const FMODE_WRITE: u32 = 2;
+
+const RESERVED: u32 = 1;
+
+@unmanaged
+export class File {
+  count_: u32;
+  flags: u32;
+  mnt_: u32;
+  dentry_: u32;
+  inode_: u32;
+  posLock_: u32;
+  pos: i64;
+  hint: u32;
+  hintCookie: u32;
+  rcuNext: u32;
+  rcuTag: u32;
+  mode: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get count(): usize {
+    return changetype<usize>(this);
+  }
+  get mnt(): Mount {
+    return changetype<Mount>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("mnt_")));
+  }
+  get dentry(): Dentry {
+    return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("dentry_")));
+  }
+  get inode(): Inode {
+    return changetype<Inode>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("inode_")));
+  }
+  get posLock(): usize {
+    return changetype<usize>(this) + offsetof<File>("posLock_");
+  }
+}
+
+/** -errno of the last getEmptyFilp() that answered null. */
+export let filpError: i32 = 0;
+
+/** get_empty_filp(): a file with one reference that is open on nothing yet. May use the arena's reserve. */
+export function getEmptyFilp(): File {
+  if (atomic.add<u32>(G_NR_FILES, 1) >= MAX_FILES) {
+    atomic.sub<u32>(G_NR_FILES, 1);
+    filpError = -ENFILE;
+    return changetype<File>(0);
+  }
+  const f = changetype<File>(kalloc(CACHE_FILE, true));
+  if (!f) {
+    atomic.sub<u32>(G_NR_FILES, 1);
+    filpError = -ENOSPC;
+    return f;
+  }
+  f.flags = 0;
+  f.mode = 0;
+  atomic.store<u32>(f.at + offsetof<File>("mnt_"), 0);
+  atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0);
+  atomic.store<u32>(f.at + offsetof<File>("inode_"), 0);
+  f.pos = 0;
+  f.hint = 0;
+  f.hintCookie = 0;
+  atomic.store<u32>(f.count, 1);
+  return f;
+}
+
+/** Opens a file on a path, whose references it takes over. */
+export function fileSet(f: File, mnt: Mount, dentry: Dentry, inode: Inode, flags: u32, mode: u32): void {
+  f.flags = flags;
+  f.mode = mode;
+  atomic.store<u32>(f.at + offsetof<File>("mnt_"), <u32>mnt.at);
+  atomic.store<u32>(f.at + offsetof<File>("inode_"), <u32>inode.at);
+  atomic.store<u32>(f.at + offsetof<File>("dentry_"), <u32>dentry.at);
+}
+
+/** fput(): the last reference closes the file. */
+export function fput(f: File): void {
+  if (atomic.sub<u32>(f.count, 1) != 1) return;
+  const hint = f.hint;
+  if (hint != 0) dput(changetype<Dentry>(<usize>hint));
+  f.hint = 0;
+  const d = f.dentry;
+  if (d) {
+    const m = f.mnt;
+    dput(d);
+    mntput(m);
+  }
+  atomic.sub<u32>(G_NR_FILES, 1);
+  retire(f.at);
+}
+
+function slotOf(c: Context, fd: u32): usize {
+  if (fd >= NR_OPEN) return 0;
+  const block = atomic.load<u32>(c.fdBlock(fd / FD_BLOCK));
+  return block == 0 ? 0 : <usize>(block + ((fd % FD_BLOCK) << 2));
+}
+
+/** The file of a descriptor without a reference: only inside a read-side section. null: not open. */
+export function fdFile(c: Context, fd: i32): File {
+  const s = slotOf(c, <u32>fd);
+  const v: u32 = s == 0 ? 0 : atomic.load<u32>(s);
+  return changetype<File>(v == RESERVED ? <usize>0 : <usize>v);
+}
+
+/** fget(): the file of a descriptor with a reference, null: not open. */
+export function fget(c: Context, fd: i32): File {
+  while (true) {
+    rcuReadLock();
+    const f = fdFile(c, fd);
+    if (!f) {
+      if (!rcuReadUnlock()) continue;
+      return f;
+    }
+    const n = atomic.load<u32>(f.count);
+    const got = n != 0 && atomic.cmpxchg<u32>(f.count, n, n + 1) == n;
+    const same = fdFile(c, fd) == f;
+    const valid = rcuReadUnlock();
+    if (got && same && valid) return f;
+    if (got) fput(f);
+  }
+}
+
+/** Takes the lowest free descriptor; -EMFILE, -ENOSPC. */
+export function fdAlloc(c: Context): i32 {
+  lock(c.fdLock);
+  let fd = c.fdHint < FD_FIRST ? FD_FIRST : c.fdHint;
+  for (; fd < NR_OPEN; fd++) {
+    const b = c.fdBlock(fd / FD_BLOCK);
+    let block = load<u32>(b);
+    if (block == 0) {
+      block = <u32>kmalloc(FD_BLOCK << 2, true);
+      if (block == 0) {
+        unlock(c.fdLock);
+        return -ENOSPC;
+      }
+      memory.fill(block, 0, FD_BLOCK << 2);
+      atomic.store<u32>(b, block);
+    }
+    const s = <usize>(block + ((fd % FD_BLOCK) << 2));
+    if (load<u32>(s) == 0) {
+      atomic.store<u32>(s, RESERVED);
+      c.fdHint = fd + 1;
+      unlock(c.fdLock);
+      return <i32>fd;
+    }
+  }
+  unlock(c.fdLock);
+  return -EMFILE;
+}
+
+export function fdInstall(c: Context, fd: i32, f: File): void {
+  atomic.store<u32>(slotOf(c, <u32>fd), <u32>f.at);
+}
+
+/** Gives a descriptor back that was taken and never opened. */
+export function fdPut(c: Context, fd: i32): void {
+  lock(c.fdLock);
+  atomic.store<u32>(slotOf(c, <u32>fd), 0);
+  if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
+  unlock(c.fdLock);
+}
+
+/** Takes the file out of a descriptor, with the descriptor's reference; null: not open. */
+export function fdClose(c: Context, fd: i32): File {
+  lock(c.fdLock);
+  const f = fdFile(c, fd);
+  if (f) {
+    atomic.store<u32>(slotOf(c, <u32>fd), 0);
+    if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
+  }
+  unlock(c.fdLock);
+  return f;
+}

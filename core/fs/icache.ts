@@ -1,0 +1,142 @@
+/**
+ * Inodes: made, found again by a driver's number, given up with their last reference.
+ */
+import {
+  G_INODE_LOCK,
+  G_NR_INODE,
+  INODE_HASH,
+  INODE_HEADS,
+} from "../mem/layout";
+import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
+import { CACHE_INODE, slabFree } from "../mem/slab";
+import { lock, unlock } from "../mem/spin";
+import { dataFree } from "./data";
+import { attrIno, attrMtime, attrSize, attrWord, driverIput } from "./hooks";
+import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_OP_PERMISSION, ihold, Inode, S_IFMT, timeOfMs } from "./inode";
+import { kalloc, retire } from "./reclaim";
+import { HOOK_CHECK_ACL, HOOK_IPUT, HOOK_PERMISSION, SuperBlock } from "./super";
+
+/** An inode with one reference and no links; null: the arena is full. */
+export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
+  const i = changetype<Inode>(kalloc(CACHE_INODE, false));
+  if (!i) return i;
+  writeSeqBegin(i.seq);
+  i.generation += 1;
+  i.mode = mode;
+  i.uid = uid;
+  i.gid = gid;
+  i.nlink = 0;
+  i.size = 0;
+  const t = currentTime();
+  i.mtime = t;
+  i.ctime = t;
+  i.atime = t;
+  i.btime = t;
+  i.sb_ = <u32>changetype<usize>(sb);
+  i.alias = 0;
+  i.data = 0;
+  i.pages = 0;
+  i.rdev = 0;
+  i.acl = 0;
+  i.hashNext = 0;
+  i.room = 0;
+  i.state = 0;
+  writeSeqEnd(i.seq);
+  atomic.store<u32>(i.count, 1);
+  atomic.add<u32>(G_NR_INODE, 1);
+  return i;
+}
+
+/** Gives back an inode that nobody else has ever seen. */
+export function discardInode(i: Inode): void {
+  if (i.isLink && i.data != 0) slabFree(i.data);
+  atomic.sub<u32>(G_NR_INODE, 1);
+  slabFree(i.at);
+}
+
+/** iput(): drops a reference; with the last one the contents go, and after a grace period the inode. */
+export function iput(i: Inode): void {
+  if (i.mode & I_DRIVER) {
+    lock(G_INODE_LOCK);
+    const last = atomic.sub<u32>(i.count, 1) == 1;
+    if (last) unhashInode(i);
+    unlock(G_INODE_LOCK);
+    if (!last) return;
+    if (i.sb.hooks & HOOK_IPUT) driverIput(i);
+  } else {
+    if (atomic.sub<u32>(i.count, 1) != 1) return;
+    if (i.isReg) dataFree(i);
+  }
+  retire(i.at);
+}
+
+function headOf(sb: SuperBlock, ino: f64): usize {
+  const h = <u32>(<i64>ino) * 0x9e3779b1 + sb.dev;
+  return INODE_HEADS + (((h >> 8) & (INODE_HASH - 1)) << 2);
+}
+
+function unhashInode(i: Inode): void {
+  let at = headOf(i.sb, i.ino64);
+  for (;;) {
+    const p = load<u32>(at);
+    if (p == 0) return;
+    if (p == <u32>i.at) {
+      store<u32>(at, i.hashNext);
+      return;
+    }
+    at = <usize>p + offsetof<Inode>("hashNext");
+  }
+}
+
+/**
+ * iget(): the inode for the attributes that a driver has just left in scratch, with a reference. Made when it is not
+ * there; brought up to date when it is. null: the arena is full.
+ */
+export function driverInode(sb: SuperBlock): Inode {
+  const ino = attrIno();
+  let fresh = changetype<Inode>(0);
+  while (true) {
+    lock(G_INODE_LOCK);
+    const head = headOf(sb, ino);
+    let i = changetype<Inode>(<usize>load<u32>(head));
+    while (i && !(i.ino64 == ino && i.sb == sb)) i = changetype<Inode>(<usize>i.hashNext);
+    if (i) {
+      ihold(i);
+      unlock(G_INODE_LOCK);
+      if (fresh) discardInode(fresh);
+      setDriverAttr(i);
+      return i;
+    }
+    if (fresh) {
+      fresh.hashNext = load<u32>(head);
+      store<u32>(head, <u32>fresh.at);
+      unlock(G_INODE_LOCK);
+      return fresh;
+    }
+    unlock(G_INODE_LOCK);
+    // Nothing is allocated under the lock: make one, then look again.
+    fresh = newInode(sb, attrWord(0) & 0xffff, 0, 0);
+    if (!fresh) return fresh;
+    fresh.ino64 = ino;
+    setDriverAttr(fresh);
+  }
+}
+
+/** Takes over the attributes in scratch. The type of an inode never changes. */
+export function setDriverAttr(i: Inode): void {
+  const sb = i.sb;
+  let ops = I_DRIVER;
+  if (sb.hooks & HOOK_PERMISSION) ops |= I_OP_PERMISSION;
+  if (sb.hooks & HOOK_CHECK_ACL) ops |= I_ACL;
+  beginAttr(i);
+  i.mode = (i.mode & S_IFMT) | (attrWord(0) & 0xfff) | ops;
+  i.uid = attrWord(1);
+  i.gid = attrWord(2);
+  i.nlink = attrWord(3);
+  i.size = <i64>attrSize();
+  const t = timeOfMs(attrMtime());
+  i.mtime = t;
+  i.ctime = t;
+  i.atime = t;
+  endAttr(i);
+}

@@ -1,0 +1,225 @@
+/**
+ * The inode in memory: 128 bytes. The first line is what permission checks and stat read, under the sequence i_seq.
+ *
+ *   0   seq u32   4 mode u32 (low 16 bits: type and permission; above: I_* flags)   8 uid u32   12 gid u32
+ *   16  generation u32   20 nlink u32   24 size i64
+ *   32  mtime  40 ctime  48 atime  56 btime   i64: seconds since 1970 << 30 | nanoseconds, so that no division is needed
+ *                                             to take them apart and their order is that of time
+ *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (dentries of this inode)
+ *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 rdev u32
+ *   96  acl ptr   100 hashNext ptr (inodes of drivers)   104 ino64 f64 (their number)   112 room u32 (shape of data)
+ *   116 rcuNext  120 rcuTag  124 state u32
+ *
+ * An inode of an in-memory file system has no number of its own: it is made of the address and the generation, which
+ * grows each time the memory is used again, so no two files ever have had the same.
+ */
+import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
+import { lock, unlock } from "../mem/spin";
+import * as host from "../host";
+import { D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "./dentry";
+import { SuperBlock } from "./super";
+
+export const INODE_SIZE: u32 = 128;
+export const INODE_LINK: u32 = 116;
+
+export const S_IFMT: u32 = 0xf000;
+export const S_IFSOCK: u32 = 0xc000;
+export const S_IFLNK: u32 = 0xa000;
+export const S_IFREG: u32 = 0x8000;
+export const S_IFDIR: u32 = 0x4000;
+export const S_IFIFO: u32 = 0x1000;
+export const S_ISUID: u32 = 0x800;
+export const S_ISGID: u32 = 0x400;
+export const S_ISVTX: u32 = 0x200;
+
+/** The file system has its own permission(). */
+export const I_OP_PERMISSION: u32 = 1 << 16;
+/** An ACL is set, or the file system has its own check_acl(). */
+export const I_ACL: u32 = 1 << 17;
+/** Inode of a driver. */
+export const I_DRIVER: u32 = 1 << 18;
+/** Fewer pages than the size says. */
+export const I_SPARSE: u32 = 1 << 19;
+/** Directory that was removed: nothing may be made in it. */
+export const I_DEAD: u32 = 1 << 20;
+
+@unmanaged
+export class Inode {
+  seq_: u32;
+  mode_: u32;
+  uid_: u32;
+  gid_: u32;
+  generation: u32;
+  nlink_: u32;
+  size_: i64;
+  mtime_: i64;
+  ctime_: i64;
+  atime_: i64;
+  btime_: i64;
+  mutex_: u32;
+  count_: u32;
+  lock_: u32;
+  sb_: u32;
+  alias: u32;
+  data: u32;
+  pages: u32;
+  rdev: u32;
+  acl: u32;
+  hashNext: u32;
+  ino64: f64;
+  room: u32;
+  rcuNext: u32;
+  rcuTag: u32;
+  state: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get seq(): usize {
+    return changetype<usize>(this);
+  }
+  get mutex(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("mutex_");
+  }
+  get lock(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("lock_");
+  }
+  get count(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("count_");
+  }
+  get sb(): SuperBlock {
+    return changetype<SuperBlock>(<usize>this.sb_);
+  }
+
+  get mode(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("mode_"));
+  }
+  set mode(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("mode_"));
+  }
+  get uid(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("uid_"));
+  }
+  set uid(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("uid_"));
+  }
+  get gid(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("gid_"));
+  }
+  set gid(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("gid_"));
+  }
+  get nlink(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("nlink_"));
+  }
+  set nlink(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("nlink_"));
+  }
+  get size(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("size_"));
+  }
+  set size(v: i64) {
+    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("size_"));
+  }
+  get mtime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("mtime_"));
+  }
+  set mtime(v: i64) {
+    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("mtime_"));
+  }
+  get ctime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("ctime_"));
+  }
+  set ctime(v: i64) {
+    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("ctime_"));
+  }
+  get atime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("atime_"));
+  }
+  set atime(v: i64) {
+    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("atime_"));
+  }
+  get btime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("btime_"));
+  }
+  set btime(v: i64) {
+    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("btime_"));
+  }
+
+  get type(): u32 {
+    return this.mode & S_IFMT;
+  }
+  get isDir(): bool {
+    return (this.mode & S_IFMT) == S_IFDIR;
+  }
+  get isReg(): bool {
+    return (this.mode & S_IFMT) == S_IFREG;
+  }
+  get isLink(): bool {
+    return (this.mode & S_IFMT) == S_IFLNK;
+  }
+}
+
+/** A point in time as inodes keep it. Seconds beyond +-2^33 (the years 1697 to 2242) are held at that bound. */
+export function makeTime(sec: f64, nsec: f64): i64 {
+  const s = sec > 8589934591.0 ? 8589934591.0 : sec < -8589934592.0 ? -8589934592.0 : sec;
+  return (<i64>s << 30) | <i64>nsec;
+}
+
+/** The same from milliseconds with their fraction. */
+export function timeOfMs(ms: f64): i64 {
+  const s = floor<f64>(ms / 1000.0);
+  return makeTime(s, min<f64>((ms - s * 1000.0) * 1000000.0, 999999999.0));
+}
+
+export function currentTime(): i64 {
+  return timeOfMs(host.now());
+}
+
+/** The number that stat shows. */
+export function inodeNumber(i: Inode): f64 {
+  if (i.mode & I_DRIVER) return i.ino64;
+  return <f64>(i.generation & 0x0fffffff) * 33554432.0 + <f64>(<u32>(i.at >> 7));
+}
+
+/** Type bits of the dentry of an inode with this mode. */
+export function dentryType(mode: u32): u32 {
+  const t = mode & S_IFMT;
+  if (t == S_IFDIR) return D_DIRECTORY;
+  if (t == S_IFREG) return D_REGULAR;
+  if (t == S_IFLNK) return D_SYMLINK;
+  return D_SPECIAL;
+}
+
+export function ihold(i: Inode): void {
+  atomic.add<u32>(i.count, 1);
+}
+
+/** Opens a change of attributes: i_lock keeps writers apart, i_seq tells readers. */
+export function beginAttr(i: Inode): void {
+  lock(i.lock);
+  writeSeqBegin(i.seq);
+}
+
+export function endAttr(i: Inode): void {
+  writeSeqEnd(i.seq);
+  unlock(i.lock);
+}
+
+/** Stamps mtime and ctime, or ctime alone. */
+export function touch(i: Inode, contents: bool): void {
+  const t = currentTime();
+  beginAttr(i);
+  if (contents) i.mtime = t;
+  i.ctime = t;
+  endAttr(i);
+}
+
+/** Changes the link count and ctime. */
+export function addLinks(i: Inode, n: i32): void {
+  const t = currentTime();
+  beginAttr(i);
+  i.nlink = i.nlink + n;
+  i.ctime = t;
+  endAttr(i);
+}

@@ -1,0 +1,344 @@
+/**
+ * Changes to the tree: make, link, remove, rename. Each looks its directory up (first in rcu mode), takes the directory's
+ * i_mutex, looks the name up under it, asks for permission, and only then changes anything.
+ *
+ * Lock order: s_vfs_rename_mutex, i_mutex of the directories (the upper first, else the lower address), i_mutex of
+ * the file concerned.
+ */
+import { lock, unlock } from "../mem/spin";
+import { CAP_FOWNER, Context, capable } from "./cred";
+import { dAncestor, dDelete, dInstantiate, dMove, dput } from "./dcache";
+import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "./dentry";
+import {
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  EMLINK,
+  ENOENT,
+  ENOSPC,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  EXDEV,
+} from "./errno";
+import { driverCreate, driverUnlink } from "./hooks";
+import { driverInode, iput } from "./icache";
+import { I_DEAD, ihold, Inode, S_IFDIR, S_ISVTX } from "./inode";
+import { filenameLookup, filenameParentat, FOR_PATH, lookupError, lookupLocked, pathPut } from "./namei";
+import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "./nameidata";
+import { MS_RDONLY, Mount } from "./namespace";
+import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
+import { HOOK_CREATE, HOOK_UNLINK } from "./super";
+import { tmpfsCreate, tmpfsExchange, tmpfsLink, tmpfsRename, tmpfsUnlink } from "./tmpfs";
+
+/** Links to one file. */
+const LINK_MAX: u32 = 0x7fffffff;
+export const RENAME_NOREPLACE: u32 = 1;
+export const RENAME_EXCHANGE: u32 = 2;
+
+/** mnt_want_write() */
+export function wantWrite(m: Mount): i32 {
+  return m.flags & MS_RDONLY || m.sb.readonly != 0 ? -EROFS : 0;
+}
+
+/** may_create(): under the directory's i_mutex. */
+export function mayCreate(c: Context, dir: Inode): i32 {
+  if (dir.mode & I_DEAD) return -ENOENT;
+  return inodePermission(c, dir, MAY_WRITE | MAY_EXEC, false);
+}
+
+/** may_delete(): whether `d` may be taken out of `dir`; `asDir`: by rmdir or a rename of a directory. */
+function mayDelete(c: Context, dir: Inode, d: Dentry, asDir: bool): i32 {
+  const i = d.inode;
+  if (!i) return -ENOENT;
+  const err = inodePermission(c, dir, MAY_WRITE | MAY_EXEC, false);
+  if (err != 0) return err;
+  if (dir.mode & S_ISVTX && c.uid != i.uid && c.uid != dir.uid && !capable(c, CAP_FOWNER)) return -EPERM;
+  if (asDir) {
+    if (!i.isDir) return -ENOTDIR;
+    if (d.isRoot) return -EBUSY;
+  } else if (i.isDir) {
+    return -EISDIR;
+  }
+  return dir.mode & I_DEAD ? -ENOENT : 0;
+}
+
+function slashBehind(nd: Nameidata): bool {
+  return load<u8>(nd.last + nd.lastLen) != 0;
+}
+
+/**
+ * filename_create(): the directory with its i_mutex held and a negative dentry in it, for a name that does not exist;
+ * null: newError, nothing held.
+ */
+function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
+  newError = filenameParentat(nd, 0);
+  if (newError != 0) return changetype<Dentry>(0);
+  if (nd.lastType != LAST_NORM) {
+    newError = -EEXIST;
+    pathPut(nd);
+    return changetype<Dentry>(0);
+  }
+  lock(nd.inode.mutex);
+  const d = lookupLocked(nd, true);
+  newError = d ? 0 : lookupError();
+  if (d) {
+    if (d.inode) newError = -EEXIST;
+    else if (!isDir && slashBehind(nd)) newError = -ENOENT;
+    else newError = wantWrite(nd.mnt);
+    if (newError == 0) newError = mayCreate(nd.ctx, nd.inode);
+    if (newError == 0) return d;
+    doneCreate(nd, d);
+  } else {
+    unlock(nd.inode.mutex);
+    pathPut(nd);
+  }
+  return changetype<Dentry>(0);
+}
+
+let newError: i32 = 0;
+
+function doneCreate(nd: Nameidata, d: Dentry): void {
+  unlock(nd.inode.mutex);
+  dput(d);
+  pathPut(nd);
+}
+
+/** Makes what `mode` says under a negative dentry; permission has been asked. Under the directory's i_mutex. */
+export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
+  const sb = nd.dentry.sb;
+  if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
+  if (!(sb.hooks & HOOK_CREATE)) return -EPERM;
+  const err = driverCreate(nd.inode, nd.last, nd.lastLen, mode, body, bodyLen);
+  if (err != 0) return err;
+  const i = driverInode(sb);
+  if (!i) return -ENOSPC;
+  dInstantiate(d, i);
+  return 0;
+}
+
+/** mkdir(2), mknod(2), symlink(2): `mode` with its type, the umask already applied. */
+export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i32 {
+  const d = filenameCreate(nd, (mode & 0xf000) == S_IFDIR);
+  if (!d) return newError;
+  const err = makeNode(nd.ctx, nd, d, mode, body, bodyLen);
+  doneCreate(nd, d);
+  return err;
+}
+
+/** linkat(2): `follow`: a link to the file of a link. */
+export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
+  let err = filenameLookup(from, follow ? LOOKUP_FOLLOW : 0, FOR_PATH, 0);
+  if (err != 0) return err;
+  const d = filenameCreate(nd, false);
+  if (!d) {
+    pathPut(from);
+    return newError;
+  }
+  const i = from.dentry.inode;
+  if (from.mnt != nd.mnt) err = -EXDEV;
+  else if (!i) err = -ENOENT;
+  else if (i.isDir || i.sb.driver != 0) err = -EPERM;
+  else {
+    lock(i.mutex);
+    if (i.nlink == 0) err = -ENOENT;
+    else if (i.nlink >= LINK_MAX) err = -EMLINK;
+    else tmpfsLink(nd.dentry, d, i);
+    unlock(i.mutex);
+  }
+  doneCreate(nd, d);
+  pathPut(from);
+  return err;
+}
+
+/** unlink(2) and rmdir(2). */
+export function doUnlink(nd: Nameidata, dirs: bool): i32 {
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return err;
+  if (nd.lastType != LAST_NORM) {
+    if (!dirs) err = -EISDIR;
+    else err = nd.lastType == LAST_DOTDOT ? -ENOTEMPTY : nd.lastType == LAST_DOT ? -EINVAL : -EBUSY;
+    pathPut(nd);
+    return err;
+  }
+  err = wantWrite(nd.mnt);
+  const dir = nd.inode;
+  lock(dir.mutex);
+  const d = lookupLocked(nd, false);
+  if (!d) {
+    unlock(dir.mutex);
+    pathPut(nd);
+    return lookupError();
+  }
+  const i = d.inode;
+  if (i) ihold(i);
+  if (!i) err = -ENOENT;
+  else if (!dirs && slashBehind(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
+  else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);
+  if (err == 0) {
+    lock(i.mutex);
+    if (d.flags & D_MOUNTED) err = -EBUSY;
+    else if (d.sb.driver != 0) err = unlinkDriver(dir, d);
+    else if (dirs && d.kids != 0) err = -ENOTEMPTY;
+    else tmpfsUnlink(nd.dentry, d);
+    unlock(i.mutex);
+  }
+  unlock(dir.mutex);
+  dput(d);
+  if (i) iput(i);
+  pathPut(nd);
+  return err;
+}
+
+function unlinkDriver(dir: Inode, d: Dentry): i32 {
+  if (!(d.sb.hooks & HOOK_UNLINK)) return -EPERM;
+  const err = driverUnlink(dir, d);
+  if (err != 0) return err;
+  lock(d.lockref);
+  setFlags(d, D_CANT_MOUNT, 0);
+  unlock(d.lockref);
+  dDelete(d);
+  return 0;
+}
+
+// ---------------------------------------------------------------------------------------------------- rename
+
+/** The child of the upper directory through which the lower one is reached, null: neither lies above the other. */
+function lockRename(a: Dentry, b: Dentry): Dentry {
+  const none = changetype<Dentry>(0);
+  if (a == b) {
+    lock(a.inode.mutex);
+    return none;
+  }
+  lock(a.sb.renameMutex);
+  let trap = dAncestor(b, a);
+  if (trap) {
+    lock(b.inode.mutex);
+    lock(a.inode.mutex);
+    return trap;
+  }
+  trap = dAncestor(a, b);
+  if (trap || a.at < b.at) {
+    lock(a.inode.mutex);
+    lock(b.inode.mutex);
+  } else {
+    lock(b.inode.mutex);
+    lock(a.inode.mutex);
+  }
+  return trap;
+}
+
+function unlockRename(a: Dentry, b: Dentry): void {
+  unlock(a.inode.mutex);
+  if (a == b) return;
+  unlock(b.inode.mutex);
+  unlock(a.sb.renameMutex);
+}
+
+/** renameat2(2) with RENAME_NOREPLACE and RENAME_EXCHANGE. */
+export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
+  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -EINVAL;
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return err;
+  err = filenameParentat(nd2, 0);
+  if (err != 0) {
+    pathPut(nd);
+    return err;
+  }
+  if (nd.mnt != nd2.mnt) err = -EXDEV;
+  else if (nd.lastType != LAST_NORM) err = -EBUSY;
+  else if (nd2.lastType != LAST_NORM) err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+  else err = wantWrite(nd.mnt);
+  if (err == 0) {
+    const a = nd.dentry;
+    const b = nd2.dentry;
+    const trap = lockRename(a, b);
+    err = renameLocked(nd, nd2, trap, flags);
+    unlockRename(a, b);
+    // What was replaced lost its last name here; its references go when no lock is held.
+    putLate();
+  }
+  pathPut(nd2);
+  pathPut(nd);
+  return err;
+}
+
+let late1: Dentry = changetype<Dentry>(0);
+let late2: Dentry = changetype<Dentry>(0);
+let lateInode: Inode = changetype<Inode>(0);
+
+function putLate(): void {
+  if (late1) dput(late1);
+  if (late2) dput(late2);
+  if (lateInode) iput(lateInode);
+  late1 = changetype<Dentry>(0);
+  late2 = changetype<Dentry>(0);
+  lateInode = changetype<Inode>(0);
+}
+
+function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): i32 {
+  const exchange = (flags & RENAME_EXCHANGE) != 0;
+  const d = lookupLocked(nd, false);
+  if (!d) return lookupError();
+  late1 = d;
+  const source = d.inode;
+  if (!source) return -ENOENT;
+  const t = lookupLocked(nd2, true);
+  if (!t) return lookupError();
+  late2 = t;
+  const target = t.inode;
+  if (flags & RENAME_NOREPLACE && target) return -EEXIST;
+  if (exchange && !target) return -ENOENT;
+  if (exchange && !target.isDir && slashBehind(nd2)) return -ENOTDIR;
+  if (!source.isDir && (slashBehind(nd) || (!exchange && slashBehind(nd2)))) return -ENOTDIR;
+  if (d == trap) return -EINVAL;
+  if (t == trap) return exchange ? -EINVAL : -ENOTEMPTY;
+  if (d.sb.driver != 0) return -EPERM;
+  if (source == target) return 0;
+  const err = mayRename(nd.ctx, nd.inode, d, nd2.inode, t, exchange);
+  if (err != 0) return err;
+  if (target) {
+    ihold(target);
+    lateInode = target;
+    lock(target.mutex);
+  }
+  const r = moveLocked(nd.dentry, d, nd2.dentry, t, exchange);
+  if (target) unlock(target.mutex);
+  return r;
+}
+
+function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exchange: bool): i32 {
+  const isDir = d.inode.isDir;
+  let err = mayDelete(c, from, d, isDir);
+  if (err != 0) return err;
+  if (!t.inode) err = mayCreate(c, to);
+  else err = mayDelete(c, to, t, exchange ? t.inode.isDir : isDir);
+  if (err != 0 || from == to) return err;
+  // A directory that moves gets another "..", which is a write to it.
+  if (isDir) err = inodePermission(c, d.inode, MAY_WRITE, false);
+  if (err == 0 && exchange && t.inode.isDir) err = inodePermission(c, t.inode, MAY_WRITE, false);
+  return err;
+}
+
+function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bool): i32 {
+  if (d.flags & D_MOUNTED || t.flags & D_MOUNTED) return -EBUSY;
+  if (exchange) {
+    tmpfsExchange(from, d, to, t);
+    dMove(d, t, true);
+    return 0;
+  }
+  const positive = t.inode_ != 0;
+  if (positive && t.inode.isDir && t.kids != 0) return -ENOTEMPTY;
+  tmpfsRename(from, d, to, t);
+  if (!(t.flags & D_UNHASHED)) {
+    lock(t.lockref);
+    setFlags(t, D_CANT_MOUNT, 0);
+    unlock(t.lockref);
+  }
+  dMove(d, t, false);
+  // The replaced entry's pin.
+  if (positive) dput(t);
+  return 0;
+}

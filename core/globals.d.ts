@@ -1,0 +1,2 @@
+/** Build constant set by asconfig.json: 1 in the debug build, 0 in the one that ships. */
+declare const POINTS: i32;

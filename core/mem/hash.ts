@@ -1,0 +1,63 @@
+/**
+ * Hash and length of a name in one pass, eight bytes at a time.
+ *
+ * Each word is split into halves, each half gets a key of its position, and the product of the two is added up: no
+ * step waits for the one before, and none for the parent, whose address is mixed in at the end. The 64 keys are drawn
+ * when the arena is made, so that nobody can prepare names that collide.
+ */
+import { H_SALT, KEYS } from "./layout";
+
+const ONES: u64 = 0x0101010101010101;
+const HIGHS: u64 = 0x8080808080808080;
+const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
+
+/** Length of the name that hashName() measured, in bytes; NAME_MAX + 1 or more: too long, not hashed to its end. */
+export let nameLen: u32 = 0;
+const NAME_MAX: u32 = 255;
+
+/** Hashes the bytes at `p` up to "/" or NUL (reads up to 7 bytes more); its length is then in `nameLen`. */
+export function hashName(p: usize): u64 {
+  let sum: u64 = 0;
+  let i: u32 = 0;
+  while (true) {
+    const w = load<u64>(p + i);
+    const s = w ^ SLASHES;
+    const end = (((w - ONES) & ~w) | ((s - ONES) & ~s)) & HIGHS;
+    const k = KEYS + i;
+    if (end != 0) {
+      const bits = ctz<u64>(end) & 0x78; // the mark is the top bit of its byte
+      const v = bits == 0 ? 0 : w & ((<u64>1 << bits) - 1);
+      nameLen = i + <u32>(bits >> 3);
+      return sum + mix(v, k);
+    }
+    sum += mix(w, k);
+    i += 8;
+    if (i > NAME_MAX) {
+      nameLen = i;
+      return sum;
+    }
+  }
+}
+
+/** The same over `len` bytes that may hold anything (a driver's names; "/" cannot occur). */
+export function hashBytes(p: usize, len: u32): u64 {
+  let sum: u64 = 0;
+  let i: u32 = 0;
+  for (; i + 8 <= len; i += 8) sum += mix(load<u64>(p + i), KEYS + i);
+  const bits = <u64>((len - i) << 3);
+  const v = bits == 0 ? 0 : load<u64>(p + i) & ((<u64>1 << bits) - 1);
+  return sum + mix(v, KEYS + i);
+}
+
+function mix(w: u64, k: usize): u64 {
+  const lo = <u64>(<u32>w + load<u32>(k));
+  const hi = <u64>(<u32>(w >> 32) + load<u32>(k + 4));
+  return lo * hi;
+}
+
+/** Hash (low half) and length (high half) of a name in the directory `parent`, as a dentry keeps them. */
+export function hashLen(raw: u64, len: u32, parent: usize): u64 {
+  const x = (raw ^ (raw >> 29)) + <u64>(<u32>parent >> 6) * 0x9e3779b97f4a7c15 + load<u64>(H_SALT);
+  const y = (x ^ (x >> 32)) * 0xd6e8feb86659fd93;
+  return (<u64>len << 32) | (y >> 32);
+}

@@ -1,0 +1,92 @@
+/**
+ * Chunks of 64 KiB: taken from the end of the arena, which grows up to its maximum, or from those given back.
+ *
+ * Chunk table entry (32 bytes, guarded by the lock of the cache that owns the chunk, by the page lock while free):
+ *   0 cache   4 objects in use   8 first free object   12 offset of the next object never used
+ *   16 previous and 20 next chunk with room in the same cache (20: next free chunk while free)
+ */
+import {
+  CHUNK,
+  CHUNK_ENTRY,
+  CHUNK_SHIFT,
+  G_PAGE_BUMP,
+  G_PAGE_FREE,
+  G_PAGE_LOCK,
+  G_PAGE_USED,
+  H_CHUNK_TABLE,
+  H_MAX_CHUNKS,
+} from "./layout";
+import { lock, unlock } from "./spin";
+
+/** Chunks kept for what must work in a full arena: descriptors and the like, so that unlink can make room. */
+const RESERVE: u32 = 3;
+/** The memory grows by this many chunks at a time. */
+const GROW: u32 = 16;
+
+export function chunkEntry(chunk: u32): usize {
+  return <usize>(load<u32>(H_CHUNK_TABLE) + chunk * CHUNK_ENTRY);
+}
+
+export function chunkAddress(chunk: u32): usize {
+  return <usize>(chunk << CHUNK_SHIFT);
+}
+
+/** Takes a chunk, zeroed; 0: the arena is full. `reserve`: may use the last few. */
+export function chunkAlloc(reserve: bool): u32 {
+  lock(G_PAGE_LOCK);
+  const used = load<u32>(G_PAGE_USED);
+  const max = load<u32>(H_MAX_CHUNKS);
+  let chunk: u32 = 0;
+  let recycled = false;
+  if (reserve || used + RESERVE < max) {
+    chunk = load<u32>(G_PAGE_FREE);
+    if (chunk != 0) {
+      store<u32>(G_PAGE_FREE, load<u32>(chunkEntry(chunk) + 20));
+      recycled = true;
+    } else {
+      chunk = bump(1);
+    }
+    if (chunk != 0) atomic.store<u32>(G_PAGE_USED, used + 1);
+  }
+  unlock(G_PAGE_LOCK);
+  if (recycled) memory.fill(chunkAddress(chunk), 0, CHUNK);
+  return chunk;
+}
+
+/** Takes `n` chunks side by side, for good; 0: the arena is full. */
+export function chunkAllocRun(n: u32): u32 {
+  lock(G_PAGE_LOCK);
+  const chunk = bump(n);
+  if (chunk != 0) atomic.store<u32>(G_PAGE_USED, load<u32>(G_PAGE_USED) + n);
+  unlock(G_PAGE_LOCK);
+  return chunk;
+}
+
+function bump(n: u32): u32 {
+  const chunk = load<u32>(G_PAGE_BUMP);
+  const max = load<u32>(H_MAX_CHUNKS);
+  if (chunk + n > max) return 0;
+  if (!growTo(chunk + n, max)) return 0;
+  store<u32>(G_PAGE_BUMP, chunk + n);
+  return chunk;
+}
+
+/** Makes the memory at least `chunks` long; grows in steps, and by the bare need where a step is refused. */
+export function growTo(chunks: u32, limit: u32): bool {
+  const have = <u32>memory.size();
+  if (have >= chunks) return true;
+  const need = chunks - have;
+  const step = min<u32>(limit - have, need > GROW ? need : GROW);
+  if (memory.grow(<i32>step) >= 0) return true;
+  return memory.grow(<i32>(chunks - have)) >= 0;
+}
+
+export function chunkFree(chunk: u32): void {
+  lock(G_PAGE_LOCK);
+  const e = chunkEntry(chunk);
+  store<u32>(e, 0);
+  store<u32>(e + 20, load<u32>(G_PAGE_FREE));
+  store<u32>(G_PAGE_FREE, chunk);
+  atomic.store<u32>(G_PAGE_USED, load<u32>(G_PAGE_USED) - 1);
+  unlock(G_PAGE_LOCK);
+}

@@ -1,0 +1,46 @@
+/**
+ * Sequence counts: even at rest, odd inside a write section. A writer holds the lock that goes with the count.
+ *
+ * Guarantees: what a reader loaded between readSeqBegin() and a readSeqRetry() that answers false was there at one
+ * moment. Ordering: every load and store involved is atomic, hence sequentially consistent in Wasm; the reader's
+ * begin pairs with writeSeqEnd(), its retry with writeSeqBegin(). Readers store nothing. A count that stays odd for
+ * SEQ_SPINS looks (its writer was descheduled or died) is handed back odd, and then never validates.
+ */
+import { C_SEQ_RETRIES } from "./layout";
+import { count } from "./thread";
+
+const SEQ_SPINS: i32 = 400;
+
+export function readSeqBegin(p: usize): u32 {
+  const s = atomic.load<u32>(p);
+  if (s & 1) return readSeqSlow(p);
+  return s;
+}
+
+function readSeqSlow(p: usize): u32 {
+  count(C_SEQ_RETRIES);
+  let s: u32 = 1;
+  for (let i = 0; i < SEQ_SPINS; i++) {
+    s = atomic.load<u32>(p);
+    if (!(s & 1)) break;
+  }
+  return s;
+}
+
+/** True: something was written since `s` was taken, or a write was under way then. */
+export function readSeqRetry(p: usize, s: u32): bool {
+  return atomic.load<u32>(p) != s || (s & 1) != 0;
+}
+
+export function writeSeqBegin(p: usize): void {
+  atomic.store<u32>(p, load<u32>(p) + 1);
+}
+
+export function writeSeqEnd(p: usize): void {
+  atomic.store<u32>(p, load<u32>(p) + 1);
+}
+
+/** After this every reader that began before must fail; may stand inside a write section. */
+export function writeSeqBarrier(p: usize): void {
+  atomic.store<u32>(p, load<u32>(p) + 2);
+}

@@ -1,0 +1,124 @@
+/**
+ * Slab caches: objects of one size in chunks of 64 KiB.
+ *
+ * Two kinds. A *typed* cache never gives a chunk back, so its memory holds objects of that type for ever: a reader
+ * with an old pointer reads an object of the same type, and the sequence in it, which is never set back, tells. The
+ * *sized* caches (powers of two from 16 bytes to 4 KiB) give empty chunks back to the pool.
+ *
+ * Cache (64 bytes at G_CACHES + 64 * id, guarded by its lock, the innermost but for the page lock):
+ *   0 lock   4 object size   8 objects a chunk   12 first chunk with room   16 typed   20 offset of the free link
+ */
+import { CHUNK, CHUNK_SHIFT, G_CACHES } from "./layout";
+import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
+import { lock, unlock } from "./spin";
+
+export const CACHE_DENTRY: u32 = 1;
+export const CACHE_INODE: u32 = 2;
+export const CACHE_MOUNT: u32 = 3;
+export const CACHE_SUPER: u32 = 4;
+export const CACHE_FILE: u32 = 5;
+export const CACHE_CONTEXT: u32 = 6;
+/** First of the nine sized caches: 16, 32 ... 4096 bytes. */
+const CACHE_SIZED: u32 = 7;
+export const KMALLOC_MAX: u32 = 4096;
+
+export function cacheAddress(id: u32): usize {
+  return G_CACHES + (id << 6);
+}
+
+export function cacheInit(id: u32, size: u32, typed: bool, link: u32): void {
+  const c = cacheAddress(id);
+  store<u32>(c + 4, size);
+  store<u32>(c + 8, CHUNK / size);
+  store<u32>(c + 16, typed ? 1 : 0);
+  store<u32>(c + 20, link);
+}
+
+export function sizedCachesInit(): void {
+  for (let i: u32 = 0; i < 9; i++) cacheInit(CACHE_SIZED + i, 16 << i, false, 0);
+}
+
+/** An object of a cache, as its last user left it (zero when it never had one); 0: the arena is full. */
+export function slabAlloc(id: u32, reserve: bool): usize {
+  const c = cacheAddress(id);
+  lock(c);
+  let chunk = load<u32>(c + 12);
+  if (chunk == 0) {
+    chunk = chunkAlloc(reserve);
+    if (chunk == 0) {
+      unlock(c);
+      return 0;
+    }
+    const e = chunkEntry(chunk);
+    store<u32>(e, id);
+    store<u32>(e + 4, 0);
+    store<u32>(e + 8, 0);
+    store<u32>(e + 12, 0);
+    link(c, chunk);
+  }
+  const e = chunkEntry(chunk);
+  const size = load<u32>(c + 4);
+  let p = <usize>load<u32>(e + 8);
+  if (p != 0) {
+    store<u32>(e + 8, load<u32>(p + load<u32>(c + 20)));
+  } else {
+    const offset = load<u32>(e + 12);
+    p = chunkAddress(chunk) + offset;
+    store<u32>(e + 12, offset + size);
+  }
+  const used = load<u32>(e + 4) + 1;
+  store<u32>(e + 4, used);
+  if (used == load<u32>(c + 8)) unlink(c, chunk);
+  unlock(c);
+  return p;
+}
+
+/** Gives an object back to the cache it came from. */
+export function slabFree(p: usize): void {
+  const chunk = <u32>p >> CHUNK_SHIFT;
+  const e = chunkEntry(chunk);
+  const c = cacheAddress(load<u32>(e));
+  lock(c);
+  atomic.store<u32>(p + load<u32>(c + 20), load<u32>(e + 8));
+  store<u32>(e + 8, <u32>p);
+  const used = load<u32>(e + 4) - 1;
+  store<u32>(e + 4, used);
+  if (used + 1 == load<u32>(c + 8)) link(c, chunk);
+  // One empty chunk may stay, so that a cache at its edge does not take and give a chunk at every turn.
+  let empty = false;
+  if (used == 0 && load<u32>(c + 16) == 0 && (load<u32>(e + 16) != 0 || load<u32>(e + 20) != 0)) {
+    unlink(c, chunk);
+    empty = true;
+  }
+  unlock(c);
+  if (empty) chunkFree(chunk);
+}
+
+function link(c: usize, chunk: u32): void {
+  const e = chunkEntry(chunk);
+  const first = load<u32>(c + 12);
+  store<u32>(e + 16, 0);
+  store<u32>(e + 20, first);
+  if (first != 0) store<u32>(chunkEntry(first) + 16, chunk);
+  store<u32>(c + 12, chunk);
+}
+
+function unlink(c: usize, chunk: u32): void {
+  const e = chunkEntry(chunk);
+  const prev = load<u32>(e + 16);
+  const next = load<u32>(e + 20);
+  if (prev != 0) store<u32>(chunkEntry(prev) + 20, next);
+  else store<u32>(c + 12, next);
+  if (next != 0) store<u32>(chunkEntry(next) + 16, prev);
+}
+
+/** `size` bytes, 1 to KMALLOC_MAX, aligned to the next power of two; not zeroed. 0: the arena is full. */
+export function kmalloc(size: u32, reserve: bool): usize {
+  const n: u32 = size <= 16 ? 0 : 28 - clz<u32>(size - 1);
+  return slabAlloc(CACHE_SIZED + n, reserve);
+}
+
+/** Bytes that kmalloc(size) really gives. */
+export function kmallocRoom(size: u32): u32 {
+  return size <= 16 ? 16 : 1 << (32 - clz<u32>(size - 1));
+}

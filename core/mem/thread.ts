@@ -1,0 +1,86 @@
+/**
+ * The calling thread: its slot, its scratch area, its counters. Wasm globals belong to the instance, and an instance
+ * belongs to one thread, so what is kept here is private.
+ */
+import * as host from "../host";
+import {
+  C_COUNT,
+  C_LOCK_WAITS,
+  G_OLD_COUNTERS,
+  G_SLEEP,
+  SLOT_COUNTERS,
+  SLOT_SIZE,
+  SLOTS,
+} from "./layout";
+
+/** Slot number + 1: the name under which this thread takes locks. 0 before it is attached. */
+export let tid: u32 = 0;
+/** Address of this thread's slot. */
+export let slot: usize = 0;
+/** Address of this thread's scratch area. */
+export let scratch: usize = 0;
+/** Whether this thread may wait (a browser's main thread may not). */
+export let canWait: bool = false;
+/** > 0 inside a driver's hook: calls into the core are refused there. */
+export let hookDepth: i32 = 0;
+/** Whether the host has a security and an audit hook. */
+export let hasSecurity: bool = false;
+export let hasAudit: bool = false;
+/** Walks start in ref mode when set. */
+export let forceRef: bool = false;
+
+export function setThread(number: u32, scratchAddress: usize, mayWait: bool): void {
+  tid = number + 1;
+  slot = SLOTS + number * SLOT_SIZE;
+  scratch = scratchAddress;
+  canWait = mayWait;
+}
+
+export function clearThread(): void {
+  tid = 0;
+}
+
+export function setHookDepth(depth: i32): void {
+  hookDepth = depth;
+}
+
+export function setHostHooks(security: bool, audit: bool): void {
+  hasSecurity = security;
+  hasAudit = audit;
+}
+
+export function setForceRef(on: bool): void {
+  forceRef = on;
+}
+
+/** Counts one event on this thread's own lines; no other thread writes there. */
+export function count(which: u32): void {
+  const p = slot + SLOT_COUNTERS + (which << 3);
+  store<u64>(p, load<u64>(p) + 1);
+}
+
+/** Gives up the processor for about `us` microseconds where waiting is allowed. */
+export function nap(us: i64): void {
+  if (canWait) atomic.wait<i32>(G_SLEEP, 0, us * 1000);
+}
+
+/** Adds a leaving thread's counters to the totals and clears them. */
+export function foldCounters(s: usize): void {
+  for (let i: u32 = 0; i < C_COUNT; i++) {
+    const p = s + SLOT_COUNTERS + (i << 3);
+    atomic.add<u64>(G_OLD_COUNTERS + (i << 3), load<u64>(p));
+    store<u64>(p, 0);
+  }
+}
+
+export const PANIC_LOCK: i32 = 1;
+export const PANIC_CORRUPT: i32 = 2;
+export const PANIC_UNLOCK: i32 = 3;
+
+export function panic(code: i32, a: usize): void {
+  host.panic(code, <i32>a);
+}
+
+export function countWait(): void {
+  count(C_LOCK_WAITS);
+}

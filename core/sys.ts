@@ -1,0 +1,610 @@
+/**
+ * The system-call table: the one door of the core. Each call is described in src/abi.ts. Numbers go in, a number >= 0 or
+ * -errno comes out; paths, structures and contents travel through the calling thread's scratch area.
+ */
+import * as L from "./mem/layout";
+import { chunkAddress, chunkAllocRun, growTo } from "./mem/pages";
+import { rcuClear, rcuDepth, rcuInit, synchronizeRcu as waitForReaders } from "./mem/smr";
+import {
+  CACHE_CONTEXT,
+  CACHE_DENTRY,
+  CACHE_FILE,
+  CACHE_INODE,
+  CACHE_MOUNT,
+  CACHE_SUPER,
+  cacheInit,
+  sizedCachesInit,
+} from "./mem/slab";
+import { lock, unlock } from "./mem/spin";
+import * as T from "./mem/thread";
+import { doChmod, doChown, doGetacl, doSetacl, doUtimens } from "./fs/attr";
+import { CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "./fs/cred";
+import { dget, dput, shrinkDcache } from "./fs/dcache";
+import { DENTRY_LINK, DENTRY_SIZE, Dentry } from "./fs/dentry";
+import { MIN_BUCKETS } from "./fs/dhash";
+import { dPath } from "./fs/dpath";
+import {
+  EBADF,
+  EDEADLK,
+  EINVAL,
+  EISDIR,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOSPC,
+  EPERM,
+  EUSERS,
+} from "./fs/errno";
+import { FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "./fs/file";
+import { driverPutLink, driverReadlink, S_BODY } from "./fs/hooks";
+import { I_DRIVER, INODE_LINK, INODE_SIZE, Inode, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "./fs/inode";
+import { doCreate, doLink, doRename, doUnlink, wantWrite } from "./fs/modify";
+import {
+  doBind,
+  doChdir,
+  doContextCreate,
+  doContextDestroy,
+  doMoveMount,
+  doNewMount,
+  doUmount,
+  firstContext,
+} from "./fs/mount";
+import { filenameLookup, FOR_ACCESS, FOR_PATH, FOR_STAT, pathPut, setNameidata } from "./fs/namei";
+import { LOOKUP_FOLLOW, Nameidata, nameidata } from "./fs/nameidata";
+import { MOUNT_LINK, MOUNT_SIZE, Mount, mntget, mntput, newMount, setRootMount } from "./fs/namespace";
+import { doOpen } from "./fs/open";
+import { inodePermission, MAY_WRITE } from "./fs/permission";
+import { doGetdents } from "./fs/readdir";
+import { makeSpace } from "./fs/reclaim";
+import { doFtruncate, doLseek, doRead, doWrite, truncateInode } from "./fs/rw";
+import { HOOK_PUT_LINK, HOOK_READLINK, registerFilesystem, SUPER_LINK, SUPER_SIZE, unregisterFilesystem } from "./fs/super";
+import { tmpfsSuper } from "./fs/tmpfs";
+import { copyAttr } from "./fs/attr";
+
+const PATH_MAX: i32 = 4095;
+const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
+const AT_REMOVEDIR: u32 = 0x200;
+const AT_SYMLINK_FOLLOW: u32 = 0x400;
+const AT_EMPTY_PATH: u32 = 0x1000;
+const MS_BIND: u32 = 4096;
+const MS_MOVE: u32 = 8192;
+/** Smallest arena: the fixed part, a thread, and a few chunks to work with. */
+const MIN_CHUNKS: u32 = 32;
+
+// ------------------------------------------------------------------------------------------------- the arena
+
+/** Next number of the generator that draws hash keys (splitmix64). */
+let drawn: u64 = 0;
+function draw(): u64 {
+  drawn += 0x9e3779b97f4a7c15;
+  let z = drawn;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
+  const chunks = <u32>(maxBytes / 65536.0);
+  if (chunks < MIN_CHUNKS || chunks > 65536) return -EINVAL;
+  if (load<u32>(L.H_MAGIC) != 0) return -EINVAL;
+  const table = L.FIXED_END;
+  const buckets = <usize>((table + chunks * L.CHUNK_ENTRY + 63) & ~63);
+  const maxBuckets = max<u32>(MIN_BUCKETS, chunks << 8);
+  const first = <u32>((buckets + (maxBuckets << 2) + L.CHUNK - 1) >> L.CHUNK_SHIFT);
+  if (!growTo(first, chunks)) return -ENOSPC;
+  store<u32>(L.H_MAX_CHUNKS, chunks);
+  store<u32>(L.H_CHUNK_TABLE, <u32>table);
+  store<u32>(L.H_BUCKETS, <u32>buckets);
+  store<u32>(L.H_MAX_BUCKETS, maxBuckets);
+  store<u32>(L.H_FIRST_CHUNK, first);
+  drawn = (<u64>seedHi << 32) | seedLo;
+  for (let i: usize = 0; i < 256; i += 8) store<u64>(L.KEYS + i, draw());
+  store<u64>(L.H_SALT, draw());
+  store<u32>(L.G_HASH_N, MIN_BUCKETS);
+  store<u32>(L.G_PAGE_BUMP, first);
+  store<u32>(L.G_PAGE_USED, first);
+  cacheInit(CACHE_DENTRY, DENTRY_SIZE, true, DENTRY_LINK);
+  cacheInit(CACHE_INODE, INODE_SIZE, true, INODE_LINK);
+  cacheInit(CACHE_MOUNT, MOUNT_SIZE, true, MOUNT_LINK);
+  cacheInit(CACHE_SUPER, SUPER_SIZE, true, SUPER_LINK);
+  cacheInit(CACHE_FILE, FILE_SIZE, true, FILE_LINK);
+  cacheInit(CACHE_CONTEXT, CONTEXT_SIZE, true, CONTEXT_LINK);
+  sizedCachesInit();
+  rcuInit();
+  // Locks need a name for their owner; the slot is given back at once.
+  T.setThread(0, 0, false);
+  const sb = tmpfsSuper(0x1ed, 0, 0, false);
+  const m = sb ? newMount(sb, dget(sb.root), 0) : changetype<Mount>(0);
+  const ok = m ? firstContext(m, sb.root) : false;
+  if (ok) setRootMount(m);
+  T.clearThread();
+  if (!ok) return -ENOSPC;
+  store<u32>(L.H_VERSION, L.VERSION);
+  atomic.store<u32>(L.H_MAGIC, L.MAGIC);
+  return 0;
+}
+
+export function arenaCheck(): i32 {
+  return atomic.load<u32>(L.H_MAGIC) == L.MAGIC && load<u32>(L.H_VERSION) == L.VERSION ? 0 : -EINVAL;
+}
+
+export function threadAttach(mayWait: i32): i32 {
+  if (arenaCheck() != 0) return -EINVAL;
+  if (T.tid != 0) return -EINVAL;
+  // Until it has a slot the thread owns locks under a number that no slot has.
+  T.setThread(0x7ffffff0, 0, mayWait != 0);
+  lock(L.G_SLOT_LOCK);
+  let n: u32 = 0;
+  while (n < L.MAX_THREADS && load<u32>(slotAt(n) + L.SLOT_STATE) != 0) n++;
+  let err = n == L.MAX_THREADS ? -EUSERS : 0;
+  if (err == 0 && load<u32>(slotAt(n) + L.SLOT_SCRATCH) == 0) {
+    const run = chunkAllocRun(L.SCRATCH_SIZE >> L.CHUNK_SHIFT);
+    if (run == 0) err = -ENOSPC;
+    else store<u32>(slotAt(n) + L.SLOT_SCRATCH, <u32>chunkAddress(run));
+  }
+  if (err == 0) {
+    store<u32>(slotAt(n) + L.SLOT_STATE, 1);
+    if (load<u32>(L.G_SLOTS_USED) <= n) atomic.store<u32>(L.G_SLOTS_USED, n + 1);
+  }
+  unlock(L.G_SLOT_LOCK);
+  if (err == 0) T.setThread(n, load<u32>(slotAt(n) + L.SLOT_SCRATCH), mayWait != 0);
+  else T.clearThread();
+  return err;
+}
+
+function slotAt(n: u32): usize {
+  return L.SLOTS + n * L.SLOT_SIZE;
+}
+
+export function threadDetach(): i32 {
+  if (T.tid == 0) return -EINVAL;
+  if (T.hookDepth != 0) return -EDEADLK;
+  lock(L.G_SLOT_LOCK);
+  T.foldCounters(T.slot);
+  store<u32>(T.slot + L.SLOT_STATE, 0);
+  unlock(L.G_SLOT_LOCK);
+  T.clearThread();
+  return 0;
+}
+
+export function threadSlot(): i32 {
+  return <i32>T.tid - 1;
+}
+
+export function threadDead(n: i32): i32 {
+  if (T.tid == 0 || <u32>n >= L.MAX_THREADS || <u32>n == T.tid - 1) return -EINVAL;
+  lock(L.G_SLOT_LOCK);
+  const s = slotAt(n);
+  const used = load<u32>(s + L.SLOT_STATE) != 0;
+  if (used) {
+    rcuClear(s);
+    T.foldCounters(s);
+    store<u32>(s + L.SLOT_STATE, 0);
+  }
+  unlock(L.G_SLOT_LOCK);
+  return used ? 0 : -EINVAL;
+}
+
+export function scratchBase(): u32 {
+  return <u32>T.scratch;
+}
+
+export function hostHooks(bits: u32): i32 {
+  T.setHostHooks((bits & 1) != 0, (bits & 2) != 0);
+  return 0;
+}
+
+export function sumCounters(): i32 {
+  const out = T.scratch + L.S_IO;
+  const used = atomic.load<u32>(L.G_SLOTS_USED);
+  for (let i: u32 = 0; i < L.C_COUNT; i++) {
+    let sum = load<u64>(L.G_OLD_COUNTERS + (i << 3));
+    for (let n: u32 = 0; n < used; n++) sum += load<u64>(slotAt(n) + L.SLOT_COUNTERS + (i << 3));
+    store<f64>(out + (i << 3), <f64>sum);
+  }
+  const g = out + (L.C_GAUGES << 3);
+  store<f64>(g, <f64>load<u32>(L.G_NR_DENTRY));
+  store<f64>(g + 8, <f64>load<u32>(L.G_NR_INODE));
+  store<f64>(g + 16, <f64>load<u32>(L.G_NR_MOUNTS));
+  // Of the room kept for hash buckets only what the table has grown to is in use.
+  const kept = (load<u32>(L.H_MAX_BUCKETS) << 2) >> L.CHUNK_SHIFT;
+  const grown = (load<u32>(L.G_HASH_N) << 2) >> L.CHUNK_SHIFT;
+  store<f64>(g + 24, <f64>(load<u32>(L.G_PAGE_USED) - kept + grown));
+  store<f64>(g + 32, <f64>load<u32>(L.H_MAX_CHUNKS));
+  store<f64>(g + 40, <f64>load<u32>(L.G_NR_FILES));
+  return <i32>L.C_COUNT;
+}
+
+export function walkMode(modes: u32): i32 {
+  const former = T.forceRef ? 1 : 0;
+  T.setForceRef((modes & 1) != 0);
+  return former;
+}
+
+export function synchronizeRcu(): i32 {
+  if (T.tid == 0) return -EINVAL;
+  if (rcuDepth() != 0) return -EDEADLK;
+  waitForReaders();
+  return 0;
+}
+
+export function shrink(n: u32): i32 {
+  if (T.tid == 0) return -EINVAL;
+  const freed = shrinkDcache(n);
+  makeSpace();
+  return <i32>freed;
+}
+
+// ------------------------------------------------------------------------------------------------- the door
+
+/** Why begin() answered null. */
+let refused: i32 = 0;
+
+/** The context of a call; null: refused. Calls from inside a driver's hook would write over the walk that called it. */
+function begin(n: i32): Context {
+  const none = changetype<Context>(0);
+  if (T.hookDepth != 0) {
+    refused = -EDEADLK;
+    return none;
+  }
+  refused = -EBADF;
+  return T.tid != 0 ? getContext(n) : none;
+}
+
+function badLength(len: i32): bool {
+  if (len > PATH_MAX) {
+    refused = -ENAMETOOLONG;
+    return true;
+  }
+  refused = -ENOENT;
+  return len <= 0;
+}
+
+/** The walk of a call's first or second path; null: refused. */
+function path(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+  const c = begin(n);
+  if (!c || badLength(len)) return changetype<Nameidata>(0);
+  const nd = nameidata(second);
+  setNameidata(nd, c, dirfd, T.scratch + (second ? L.S_PATH2 : L.S_PATH));
+  return nd;
+}
+
+/** The same where an empty path stands for the descriptor itself. */
+function pathOrFd(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
+  if (len != 0 || !(flags & AT_EMPTY_PATH)) return path(n, dirfd, len, false);
+  store<u8>(T.scratch, 0);
+  return path(n, dirfd, 1, false);
+}
+
+function follow(flags: u32): u32 {
+  return flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+}
+
+export function contextCreate(from: i32, uid: u32, gid: u32, umask: u32, ngroups: u32, caps: i32): i32 {
+  const c = begin(from);
+  if (!c) return refused;
+  if (ngroups > NGROUPS_MAX) return -EINVAL;
+  return doContextCreate(c, uid, gid, umask, T.scratch + L.S_IO, ngroups, caps);
+}
+
+export function contextDestroy(n: i32): i32 {
+  const c = begin(n);
+  return c ? doContextDestroy(c) : refused;
+}
+
+export function contextCheck(n: i32): i32 {
+  return begin(n) ? 0 : refused;
+}
+
+export function sysUmask(n: i32, mask: u32): i32 {
+  const c = begin(n);
+  if (!c) return refused;
+  const old = c.umask;
+  c.umask = mask & 0x1ff;
+  return <i32>old;
+}
+
+export function sysChdir(n: i32, dirfd: i32, len: i32): i32 {
+  const nd = path(n, dirfd, len, false);
+  return nd ? doChdir(nd, false) : refused;
+}
+
+export function sysChroot(n: i32, dirfd: i32, len: i32): i32 {
+  const nd = path(n, dirfd, len, false);
+  return nd ? doChdir(nd, true) : refused;
+}
+
+export function sysGetcwd(n: i32): i32 {
+  const c = begin(n);
+  if (!c) return refused;
+  lock(c.lock);
+  const m = mntget(changetype<Mount>(<usize>c.pwdMnt_));
+  const d = dget(changetype<Dentry>(<usize>c.pwd_));
+  unlock(c.lock);
+  const r = dPath(c, m, d);
+  dput(d);
+  mntput(m);
+  return r;
+}
+
+// ------------------------------------------------------------------------------------------------- looking
+
+export function sysAccess(n: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
+  if (mode > 7) return -EINVAL;
+  const nd = pathOrFd(n, dirfd, len, flags);
+  return nd ? filenameLookup(nd, follow(flags), FOR_ACCESS, mode) : refused;
+}
+
+export function sysStat(n: i32, dirfd: i32, len: i32, flags: u32): i32 {
+  const nd = pathOrFd(n, dirfd, len, flags);
+  return nd ? filenameLookup(nd, follow(flags), FOR_STAT, 0) : refused;
+}
+
+export function sysFstat(n: i32, fd: i32): i32 {
+  const f = fileOf(n, fd);
+  if (!f) return refused;
+  const r = copyAttr(f.mnt, f.inode, false);
+  fput(f);
+  return r;
+}
+
+function fileOf(n: i32, fd: i32): File {
+  const c = begin(n);
+  if (!c) return changetype<File>(0);
+  const f = fget(c, fd);
+  refused = -EBADF;
+  return f;
+}
+
+export function sysRealpath(n: i32, dirfd: i32, len: i32): i32 {
+  const nd = path(n, dirfd, len, false);
+  if (!nd) return refused;
+  const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return err;
+  const r = dPath(nd.ctx, nd.mnt, nd.dentry);
+  pathPut(nd);
+  return r;
+}
+
+export function sysReadlink(n: i32, dirfd: i32, len: i32): i32 {
+  const nd = path(n, dirfd, len, false);
+  if (!nd) return refused;
+  const err = filenameLookup(nd, 0, FOR_PATH, 0);
+  if (err != 0) return err;
+  const r = readLink(nd.inode);
+  pathPut(nd);
+  return r;
+}
+
+function readLink(i: Inode): i32 {
+  if (!i.isLink) return -EINVAL;
+  const to = T.scratch + L.S_IO;
+  if (!(i.mode & I_DRIVER)) {
+    memory.copy(to, i.data, <usize>i.size);
+    return <i32>i.size;
+  }
+  if (!(i.sb.hooks & HOOK_READLINK)) return -EINVAL;
+  const r = driverReadlink(i);
+  if (r < 0) return r;
+  memory.copy(to, T.scratch + S_BODY, r);
+  if (i.sb.hooks & HOOK_PUT_LINK) driverPutLink(i);
+  return r;
+}
+
+// ------------------------------------------------------------------------------------------------- open files
+
+export function sysOpen(n: i32, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
+  const nd = path(n, dirfd, len, false);
+  return nd ? doOpen(nd, flags, mode & ~nd.ctx.umask & 0xfff) : refused;
+}
+
+export function sysClose(n: i32, fd: i32): i32 {
+  const c = begin(n);
+  if (!c) return refused;
+  const f = fdClose(c, fd);
+  if (!f) return -EBADF;
+  fput(f);
+  return 0;
+}
+
+export function sysRead(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
+  const c = begin(n);
+  return c ? doRead(c, fd, offset, bytes) : refused;
+}
+
+export function sysWrite(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
+  const c = begin(n);
+  return c ? doWrite(c, fd, offset, bytes) : refused;
+}
+
+export function sysLseek(n: i32, fd: i32, offset: f64, whence: i32): f64 {
+  const c = begin(n);
+  return c ? doLseek(c, fd, offset, whence) : <f64>refused;
+}
+
+export function sysFtruncate(n: i32, fd: i32, size: f64): i32 {
+  const c = begin(n);
+  return c ? doFtruncate(c, fd, size) : refused;
+}
+
+export function sysTruncate(n: i32, dirfd: i32, len: i32, size: f64): i32 {
+  const nd = path(n, dirfd, len, false);
+  if (!nd) return refused;
+  let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return err;
+  const i = nd.inode;
+  if (i.isDir) err = -EISDIR;
+  else if (!i.isReg || !(size >= 0)) err = -EINVAL;
+  else err = wantWrite(nd.mnt);
+  if (err == 0) err = inodePermission(nd.ctx, i, MAY_WRITE, false);
+  if (err == 0) err = truncateInode(nd.ctx, i, size);
+  pathPut(nd);
+  return err;
+}
+
+export function sysGetdents(n: i32, fd: i32): i32 {
+  const c = begin(n);
+  return c ? doGetdents(c, fd) : refused;
+}
+
+export function sysFsync(n: i32, fd: i32): i32 {
+  const f = fileOf(n, fd);
+  if (!f) return refused;
+  fput(f);
+  return 0;
+}
+
+// ------------------------------------------------------------------------------------------------- changes
+
+export function sysMkdir(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
+  const nd = path(n, dirfd, len, false);
+  return nd ? doCreate(nd, S_IFDIR | (mode & ~nd.ctx.umask & 0x3ff), 0, 0) : refused;
+}
+
+export function sysMknod(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
+  const nd = path(n, dirfd, len, false);
+  if (!nd) return refused;
+  const type = mode & S_IFMT;
+  if (type == S_IFDIR) return -EPERM;
+  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return -EPERM;
+  return doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0);
+}
+
+export function sysSymlink(n: i32, len: i32, dirfd2: i32, len2: i32): i32 {
+  if (badLength(len)) return refused;
+  const nd = path(n, dirfd2, len2, true);
+  return nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + L.S_PATH, len) : refused;
+}
+
+export function sysLink(n: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
+  const from = pathOrFd(n, dirfd, len, flags);
+  if (!from) return refused;
+  const nd = path(n, dirfd2, len2, true);
+  return nd ? doLink(from, nd, (flags & AT_SYMLINK_FOLLOW) != 0) : refused;
+}
+
+export function sysUnlink(n: i32, dirfd: i32, len: i32, flags: u32): i32 {
+  const nd = path(n, dirfd, len, false);
+  return nd ? doUnlink(nd, (flags & AT_REMOVEDIR) != 0) : refused;
+}
+
+export function sysRename(n: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
+  const nd = path(n, dirfd, len, false);
+  if (!nd) return refused;
+  const nd2 = path(n, dirfd2, len2, true);
+  return nd2 ? doRename(nd, nd2, flags) : refused;
+}
+
+/** A change of attributes by path: which, and its arguments. */
+const SET_MODE: i32 = 0;
+const SET_OWNER: i32 = 1;
+const SET_ACL: i32 = 2;
+const GET_ACL: i32 = 3;
+
+function byPath(n: i32, dirfd: i32, len: i32, flags: u32, what: i32, a: u32, b: u32): i32 {
+  const nd = pathOrFd(n, dirfd, len, flags);
+  if (!nd) return refused;
+  let r = filenameLookup(nd, follow(flags), FOR_PATH, 0);
+  if (r != 0) return r;
+  r = change(nd.ctx, nd.mnt, nd.inode, what, a, b);
+  pathPut(nd);
+  return r;
+}
+
+function byFd(n: i32, fd: i32, what: i32, a: u32, b: u32): i32 {
+  const f = fileOf(n, fd);
+  if (!f) return refused;
+  const r = change(getContext(n), f.mnt, f.inode, what, a, b);
+  fput(f);
+  return r;
+}
+
+function change(c: Context, m: Mount, i: Inode, what: i32, a: u32, b: u32): i32 {
+  if (what == SET_MODE) return doChmod(c, m, i, a);
+  if (what == SET_OWNER) return doChown(c, m, i, a, b);
+  if (what == SET_ACL) return doSetacl(c, m, i, a);
+  return doGetacl(i);
+}
+
+export function sysChmod(n: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
+  return byPath(n, dirfd, len, flags, SET_MODE, mode, 0);
+}
+
+export function sysFchmod(n: i32, fd: i32, mode: u32): i32 {
+  return byFd(n, fd, SET_MODE, mode, 0);
+}
+
+export function sysChown(n: i32, dirfd: i32, len: i32, uid: u32, gid: u32, flags: u32): i32 {
+  return byPath(n, dirfd, len, flags, SET_OWNER, uid, gid);
+}
+
+export function sysFchown(n: i32, fd: i32, uid: u32, gid: u32): i32 {
+  return byFd(n, fd, SET_OWNER, uid, gid);
+}
+
+export function sysSetacl(n: i32, dirfd: i32, len: i32, count: u32): i32 {
+  return byPath(n, dirfd, len, 0, SET_ACL, count, 0);
+}
+
+export function sysGetacl(n: i32, dirfd: i32, len: i32): i32 {
+  return byPath(n, dirfd, len, 0, GET_ACL, 0, 0);
+}
+
+export function sysUtimens(
+  n: i32,
+  dirfd: i32,
+  len: i32,
+  asec: f64,
+  ansec: f64,
+  msec: f64,
+  mnsec: f64,
+  flags: u32,
+): i32 {
+  const nd = pathOrFd(n, dirfd, len, flags);
+  if (!nd) return refused;
+  let r = filenameLookup(nd, follow(flags), FOR_PATH, 0);
+  if (r != 0) return r;
+  r = doUtimens(nd.ctx, nd.mnt, nd.inode, asec, ansec, msec, mnsec);
+  pathPut(nd);
+  return r;
+}
+
+export function sysFutimens(n: i32, fd: i32, asec: f64, ansec: f64, msec: f64, mnsec: f64): i32 {
+  const f = fileOf(n, fd);
+  if (!f) return refused;
+  const r = doUtimens(getContext(n), f.mnt, f.inode, asec, ansec, msec, mnsec);
+  fput(f);
+  return r;
+}
+
+// ------------------------------------------------------------------------------------------------- mounts, drivers
+
+export function sysMount(n: i32, len: i32, len2: i32, flags: u32): i32 {
+  const from = path(n, -100, len, false);
+  if (!from) return refused;
+  const nd = path(n, -100, len2, true);
+  if (!nd) return refused;
+  if (flags & MS_MOVE) return doMoveMount(from, nd);
+  return flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL;
+}
+
+export function sysMountNew(n: i32, len: i32, type: i32, flags: u32): i32 {
+  const nd = path(n, -100, len, false);
+  return nd ? doNewMount(nd, type, flags) : refused;
+}
+
+export function sysUmount(n: i32, len: i32, flags: u32): i32 {
+  const nd = path(n, -100, len, false);
+  return nd ? doUmount(nd, flags) : refused;
+}
+
+export function driverRegister(len: i32, hooks: u32, fsFlags: u32): i32 {
+  if (T.tid == 0) return -EBADF;
+  return registerFilesystem(T.scratch + L.S_PATH, len, hooks, fsFlags);
+}
+
+export function driverUnregister(driver: i32): i32 {
+  if (T.tid == 0) return -EBADF;
+  if (T.hookDepth != 0 || rcuDepth() != 0) return -EDEADLK;
+  return unregisterFilesystem(driver);
+}
+
