@@ -10,6 +10,7 @@
  */
 import { type CoreExports, DRIVER_OP, ERRNO, FS_REVAL_DOT, HOOK, IO_SIZE, PATH_MAX, SCRATCH } from "./abi.js";
 import { codedError, invalidArgType, systemCallError } from "./errors.js";
+import type { SharedMemory } from "./wasm.js";
 
 /** What a driver says about one of its nodes. */
 export interface DriverAttributes {
@@ -126,14 +127,14 @@ const ATTR_SIZE = 4;
 
 /** The drivers that one thread has registered. */
 export class DriverTable {
-  readonly #memory: WebAssembly.Memory;
+  readonly #memory: SharedMemory;
   readonly #byNumber = new Map<number, Driver>();
   readonly #byName = new Map<string, number>();
   #core: CoreExports | undefined;
   #bytes = new Uint8Array(0);
   #view = new DataView(new ArrayBuffer(0));
 
-  constructor(memory: WebAssembly.Memory) {
+  constructor(memory: SharedMemory) {
     this.#memory = memory;
   }
 
@@ -141,8 +142,8 @@ export class DriverTable {
   attach(core: CoreExports): void {
     this.#core = core;
     const base = core.scratchBase() >>> 0;
-    this.#bytes = new Uint8Array(this.#memory.buffer, base, SCRATCH.SIZE);
-    this.#view = new DataView(this.#memory.buffer, base, SCRATCH.SIZE);
+    this.#bytes = new Uint8Array(this.#memory.buffer as ArrayBuffer, base, SCRATCH.SIZE);
+    this.#view = new DataView(this.#memory.buffer as ArrayBuffer, base, SCRATCH.SIZE);
   }
 
   /** @throws EEXIST when another driver of this name has other hooks, ENOSPC when the table is full */

@@ -129,6 +129,7 @@ import {
   upDentry,
 } from "./namespace";
 import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
+import { restOfPath, rcuWalk } from "./rcuwalk";
 import { HOOK_LOOKUP, HOOK_READLINK } from "./super";
 
 export const AT_FDCWD: i32 = -100;
@@ -727,6 +728,12 @@ function pathLookupat(nd: Nameidata, flags: u32): i32 {
   let err = pathInit(nd, flags);
   if (err != 0) return err;
   let name = <usize>nd.name;
+  if (nd.rcu && !hasSecurity) {
+    err = rcuWalk(nd, name, false);
+    if (err < 0) return err;
+    if (err > 0) return mustBeDirectory(nd);
+    name = restOfPath;
+  }
   for (;;) {
     err = linkPathWalk(nd, name);
     if (err != 0) return err;
@@ -735,8 +742,11 @@ function pathLookupat(nd: Nameidata, flags: u32): i32 {
     if (err == 0) break;
     name = <usize>nd.body;
   }
-  if (nd.flags & LOOKUP_DIRECTORY && (nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
-  return 0;
+  return mustBeDirectory(nd);
+}
+
+function mustBeDirectory(nd: Nameidata): i32 {
+  return nd.flags & LOOKUP_DIRECTORY && (nd.dentry.flags & D_TYPE) != D_DIRECTORY ? -ENOTDIR : 0;
 }
 
 /** What rcu mode found out by itself stands only if the last dentry, and the mounts it came over, are still the same. */
@@ -833,7 +843,7 @@ function restart(counter: u32, errno: i32): void {
 /** path_parentat() */
 function parentAttempt(nd: Nameidata, flags: u32): i32 {
   let err = pathInit(nd, flags);
-  if (err == 0) err = linkPathWalk(nd, nd.name);
+  if (err == 0) err = walkParents(nd, nd.name);
   if (err == 0) err = completeWalk(nd);
   else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
   return endAttempt(nd, err, true);
@@ -869,7 +879,9 @@ export function walkInit(nd: Nameidata, flags: u32): i32 {
   return pathInit(nd, flags);
 }
 export function walkParents(nd: Nameidata, name: usize): i32 {
-  return linkPathWalk(nd, name);
+  if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name);
+  const err = rcuWalk(nd, name, true);
+  return err < 0 ? err : linkPathWalk(nd, restOfPath);
 }
 export function walkLast(nd: Nameidata, d: Dentry, follow: bool): i32 {
   return stepInto(nd, d, follow);
