@@ -193,12 +193,12 @@ export function hostHooks(bits: u32): i32 {
   return 0;
 }
 
-export function sumCounters(): i32 {
+export function sumCounters(own: i32): i32 {
   const out = T.scratch + L.S_IO;
   const used = atomic.load<u32>(L.G_SLOTS_USED);
   for (let i: u32 = 0; i < L.C_COUNT; i++) {
-    let sum = load<u64>(L.G_OLD_COUNTERS + (i << 3));
-    for (let n: u32 = 0; n < used; n++) sum += load<u64>(slotAt(n) + L.SLOT_COUNTERS + (i << 3));
+    let sum = own != 0 ? load<u64>(T.slot + L.SLOT_COUNTERS + (i << 3)) : load<u64>(L.G_OLD_COUNTERS + (i << 3));
+    for (let n: u32 = 0; n < used && own == 0; n++) sum += load<u64>(slotAt(n) + L.SLOT_COUNTERS + (i << 3));
     store<f64>(out + (i << 3), <f64>sum);
   }
   const g = out + (L.C_GAUGES << 3);

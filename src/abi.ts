@@ -135,8 +135,11 @@ export interface CoreExports {
   scratchBase(): number;
   /** Which hooks this thread's host has: bit 0 security, bit 1 audit. */
   hostHooks(bits: number): number;
-  /** Sums every thread's counters into SCRATCH.IO: COUNTERS.length float64. Answers how many were written. */
-  sumCounters(): number;
+  /**
+   * Sums every thread's counters (`own` not 0: this thread's alone, since it attached) into SCRATCH.IO: COUNTERS.length
+   * float64. Answers how many were written. Gauges are always the whole tree's.
+   */
+  sumCounters(own?: number): number;
 
   /** uid, gid, umask, and `ngroups` uint32 group ids in SCRATCH.IO; caps: bit mask of CAP_*, -1: all when uid is 0, none otherwise. */
   contextCreate(from: number, uid: number, gid: number, umask: number, ngroups: number, caps: number): number;

@@ -164,9 +164,11 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   if (gid != KEEP && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
   if (i.mode & I_DRIVER) return driverSetattr(i, ATTR_OWNER, <f64>(uid == KEEP ? i.uid : uid), <f64>(gid == KEEP ? i.gid : gid));
   let mode = i.mode;
-  if ((mode & S_IFMT) != S_IFDIR && (uid != KEEP || gid != KEEP)) {
+  if ((mode & S_IFMT) != S_IFDIR) {
     mode &= ~S_ISUID;
-    if (mode & 8) mode &= ~S_ISGID;
+    if (dropsSgid(c, i)) mode &= ~S_ISGID;
+    // Even with nothing to change, taking the bits away is a change of mode.
+    if (mode != i.mode && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   }
   beginAttr(i);
   if (uid != KEEP) i.uid = uid;
@@ -205,12 +207,18 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
   return r;
 }
 
+/** setattr_should_drop_sgid(): with group execution always, else when the caller could not have set the bit. */
+function dropsSgid(c: Context, i: Inode): bool {
+  const mode = i.mode;
+  if (!(mode & S_ISGID)) return false;
+  return (mode & 8) != 0 || (!inGroup(c, i.gid) && !capable(c, CAP_FSETID));
+}
+
 /** A write or a truncation by somebody without CAP_FSETID takes the set-id bits away. Under i_mutex. */
 export function removeSuid(c: Context, i: Inode): void {
   const mode = i.mode;
-  let clear = mode & S_ISUID;
-  if (mode & S_ISGID && mode & 8) clear |= S_ISGID;
-  if (clear == 0 || capable(c, CAP_FSETID)) return;
+  if (!(mode & (S_ISUID | S_ISGID)) || capable(c, CAP_FSETID)) return;
+  const clear = (mode & S_ISUID) | (dropsSgid(c, i) ? S_ISGID : 0);
   beginAttr(i);
   i.mode = mode & ~clear;
   endAttr(i);

@@ -294,7 +294,10 @@ function startAtFd(nd: Nameidata): i32 {
 
 /** may_lookup(): search permission on the directory; where rcu mode cannot tell, the same component again in ref mode. */
 function mayLookup(nd: Nameidata): i32 {
-  if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) return 0;
+  if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) {
+    at(P_PERMISSION, nd.inode_, 0);
+    return 0;
+  }
   let err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, nd.rcu);
   at(P_PERMISSION, nd.inode_, err);
   if (err != -ECHILD || !nd.rcu) return err;
@@ -616,14 +619,17 @@ function atRoot(nd: Nameidata): bool {
 }
 
 function stayRcu(nd: Nameidata): Dentry {
+  at(P_DOTDOT, nd.dentry_, nd.dentry_);
   nd.nextSeq = nd.seq;
   return nd.dentry;
 }
 
 /** follow_dotdot(): the same with references; -ENOENT where a rename has taken the directory out of its bind mount. */
 function followDotdot(nd: Nameidata): Dentry {
-  if (atRoot(nd)) return dget(nd.dentry);
-  if (nd.dentry == nd.mnt.root && !climb(nd)) return dget(nd.dentry);
+  if (atRoot(nd) || (nd.dentry == nd.mnt.root && !climb(nd))) {
+    at(P_DOTDOT, nd.dentry_, nd.dentry_);
+    return dget(nd.dentry);
+  }
   const parent = dgetParent(nd.dentry);
   at(P_DOTDOT, nd.dentry_, parent.at);
   if (pathConnected(nd.mnt, parent, true) == 1) return parent;
@@ -800,6 +806,7 @@ function endAttempt(nd: Nameidata, err: i32, keep: bool): i32 {
   const ended = nd.rcu ? C_ENDED_RCU : C_ENDED_REF;
   const mnt = nd.mnt_;
   const dentry = nd.dentry_;
+  answered = dentry;
   if (err == 0 && keep) {
     nd.mnt_ = 0;
     nd.dentry_ = 0;
@@ -830,10 +837,13 @@ export function filenameLookup(nd: Nameidata, flags: u32, what: u32, arg: u32): 
     restart(C_ESTALE, ESTALE);
     err = attempt(nd, flags | LOOKUP_REVAL, what, arg);
   }
-  at(P_ANSWER, err, nd.dentry_);
-  if (err == 0 && hasAudit) host.audit(nd.dentry_, nd.inode_);
+  at(P_ANSWER, err, answered);
+  if (err == 0 && hasAudit) host.audit(answered, nd.inode_);
   return err;
 }
+
+/** The dentry that the last attempt came to: a number to show, not a reference. */
+let answered: u32 = 0;
 
 function restart(counter: u32, errno: i32): void {
   count(counter);

@@ -11,7 +11,7 @@
  * of its own sequence does not cover. A miss is an answer under the conditions named in dhash.ts. Nothing is stored but
  * this thread's nameidata.
  */
-import { at, P_COMPARED, P_COMPONENT, P_FOUND, P_MISS, P_PARENT_CHECK, P_SEQ_OPENED } from "../points";
+import { at, P_COMPARED, P_COMPONENT, P_FOUND, P_MISS, P_PARENT_CHECK, P_PERMISSION, P_SEQ_OPENED } from "../points";
 import { hashLen, hashName, nameLen } from "../mem/hash";
 import { C_MISSES, G_HASH_N, H_BUCKETS } from "../mem/layout";
 import { count } from "../mem/thread";
@@ -74,6 +74,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
     } else if (parents) {
       break;
     }
+    at(P_PERMISSION, inode, 0);
     at(P_COMPONENT, d, name);
     const dirSeq = atomic.load<u32>(<usize>d, offsetof<Dentry>("dirSeq_"));
     // Number of buckets (low) and sequence of the table (high) in one load.

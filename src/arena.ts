@@ -1,0 +1,287 @@
+/**
+ * One thread's side of an arena: an instance of the core over the shared memory, views of the thread's scratch area,
+ * and what the core asks of its host. Numbers go in, a number >= 0 or a negative errno comes out.
+ *
+ * A shared memory that has grown has a new `buffer` object, but views of the old one stay valid for the range they
+ * were made for, and a scratch area never moves: the views here are made once.
+ */
+import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH } from "./abi.js";
+import { DriverTable } from "./driver.js";
+import { codedError, systemCallError } from "./errors.js";
+import type { CoreModule, SharedMemory } from "./wasm.js";
+
+/** Called with a place of the debug build (`POINT` in abi.ts) and its two numbers. */
+export type PointHook = (id: number, a: number, b: number) => void;
+/**
+ * Asked after the mode bits allowed an access: inode number, mask of MAY_* bits, whether the walk is in rcu mode.
+ * Answers 0 or -errno; -10 (ECHILD) in rcu mode: ask again in ref mode.
+ */
+export type SecurityHook = (ino: number, mask: number, rcu: boolean) => number;
+/** Told which dentry and inode (addresses in the arena) a walk answered with. */
+export type AuditHook = (dentry: number, inode: number) => void;
+
+/** What the host gives the core, beside the memory. All of it belongs to the attaching thread, none is shared. */
+export interface HostOptions {
+  /** Places reported by the debug build of the core; the shipping build reports none. */
+  point?: PointHook;
+  security?: SecurityHook;
+  audit?: AuditHook;
+  /** Present time in milliseconds since the epoch, with a fraction. Default: performance.timeOrigin + performance.now(). */
+  now?: () => number;
+}
+
+/** What another thread needs to attach: survives structured cloning. */
+export interface VfsHandle {
+  readonly module: CoreModule;
+  readonly memory: SharedMemory;
+  /** `ABI_VERSION` of the side that made it. */
+  readonly version: number;
+  /** Number of the context whose `fs` the attached side gets. */
+  readonly ctx: number;
+}
+
+const WASM_PAGE = 65536;
+/** The memory starts with this many pages; the core grows it. */
+const INITIAL_PAGES = 4;
+const MIN_BYTES = 4 * 1024 * 1024;
+const MAX_BYTES = 65535 * WASM_PAGE;
+
+/** Why an arena refuses calls; {@link Arena.state}. */
+const STATE_OPEN = 0;
+const STATE_CLOSED = 1;
+const STATE_IN_HOOK = 2;
+const STATE_PANIC = 3;
+
+/** Whether this thread may wait in Atomics.wait: a browser's main thread may not. */
+function canWait(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const encoder = /* @__PURE__ */ new TextEncoder();
+
+/** Writes a string's UTF-8 to the start of a view: the bytes written, or -1 when they do not fit. */
+type StringWriter = (text: string, into: Uint8Array) => number;
+
+function writeShared(text: string, into: Uint8Array): number {
+  const { read, written } = encoder.encodeInto(text, into);
+  return read < text.length ? -1 : written;
+}
+
+function writeCopied(text: string, into: Uint8Array): number {
+  // A string of n code units has at most 3n bytes; more units than bytes of room cannot fit.
+  if (text.length > into.length) return -1;
+  const bytes = encoder.encode(text);
+  if (bytes.length > into.length) return -1;
+  into.set(bytes);
+  return bytes.length;
+}
+
+/** Browsers may refuse views of shared memory in encodeInto; tried once, on the view that will be used. */
+function chooseStringWriter(into: Uint8Array): StringWriter {
+  try {
+    return writeShared("/", into) === 1 ? writeShared : writeCopied;
+  } catch {
+    return writeCopied;
+  }
+}
+
+/** The pages for `maxBytes`. @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE */
+function pagesOf(maxBytes: unknown): number {
+  if (typeof maxBytes !== "number") {
+    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", `The "maxBytes" property must be of type number`);
+  }
+  if (!Number.isInteger(maxBytes) || maxBytes < MIN_BYTES || maxBytes > MAX_BYTES) {
+    const range = `an integer >= ${MIN_BYTES} && <= ${MAX_BYTES}`;
+    const message = `The value of "maxBytes" is out of range. It must be ${range}. Received ${maxBytes}`;
+    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+  }
+  return Math.floor(maxBytes / WASM_PAGE);
+}
+
+function handleError(reason: string): Error {
+  return codedError(TypeError, "ERR_THREADFS_HANDLE", `Not a handle of a tree this thread can attach to: ${reason}`);
+}
+
+function checkHandle(handle: VfsHandle): void {
+  const given: Partial<VfsHandle> | null | undefined = handle;
+  if (typeof given !== "object" || given === null) throw handleError("it is not an object");
+  if (given.version !== ABI_VERSION) throw handleError(`its version is ${given.version}, ours ${ABI_VERSION}`);
+  if (!(given.module instanceof WebAssembly.Module)) throw handleError("it has no module");
+  if (!(given.memory instanceof WebAssembly.Memory)) throw handleError("it has no memory");
+  if (!(given.memory.buffer instanceof SharedArrayBuffer)) throw handleError("its memory is not shared");
+  if (!Number.isInteger(given.ctx) || (given.ctx as number) < 0) throw handleError("it has no context number");
+}
+
+/** One thread's attachment to a tree. */
+export class Arena {
+  readonly module: CoreModule;
+  readonly memory: SharedMemory;
+  readonly core: CoreExports;
+  readonly drivers: DriverTable;
+  /** Not 0: calls are refused, {@link refuse} says why. Checked before every call, so it is one number. */
+  state: number = STATE_CLOSED;
+
+  /** This thread's scratch area as a whole, and its parts (see SCRATCH in abi.ts). */
+  readonly scratch: Uint8Array<SharedArrayBuffer>;
+  readonly path: Uint8Array<SharedArrayBuffer>;
+  readonly path2: Uint8Array<SharedArrayBuffer>;
+  readonly io: Uint8Array<SharedArrayBuffer>;
+  readonly stat: Float64Array<SharedArrayBuffer>;
+  /** The same bytes as {@link io}, for answers that are numbers. */
+  readonly ioNumbers: Float64Array<SharedArrayBuffer>;
+  readonly writeString: StringWriter;
+
+  private constructor(
+    module: CoreModule,
+    memory: SharedMemory,
+    host: HostOptions,
+    prepare: (core: CoreExports) => void,
+  ) {
+    this.module = module;
+    this.memory = memory;
+    this.drivers = new DriverTable(memory as WebAssembly.Memory);
+    const instance = new WebAssembly.Instance(module as WebAssembly.Module, this.#imports(host));
+    this.core = instance.exports as unknown as CoreExports;
+    prepare(this.core);
+    const attached = this.core.threadAttach(canWait() ? 1 : 0);
+    if (attached < 0) throw systemCallError(attached, "attach");
+
+    this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
+    const base = this.core.scratchBase() >>> 0;
+    const buffer = memory.buffer as unknown as SharedArrayBuffer;
+    this.scratch = new Uint8Array(buffer, base, SCRATCH.SIZE);
+    this.path = new Uint8Array(buffer, base + SCRATCH.PATH, PATH_MAX + 1);
+    this.path2 = new Uint8Array(buffer, base + SCRATCH.PATH2, PATH_MAX + 1);
+    this.io = new Uint8Array(buffer, base + SCRATCH.IO, IO_SIZE);
+    this.stat = new Float64Array(buffer, base + SCRATCH.STAT, 18);
+    this.ioNumbers = new Float64Array(buffer, base + SCRATCH.IO, IO_SIZE / 8);
+    this.writeString = chooseStringWriter(this.path);
+    this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
+    this.drivers.attach(this.core);
+    this.state = STATE_OPEN;
+  }
+
+  /**
+   * Makes a fresh arena with a tmpfs at "/".
+   * @param maxBytes most bytes the arena may grow to: 4 MiB to 4 GiB - 64 KiB
+   */
+  static create(module: CoreModule, maxBytes: number, host: HostOptions): Arena {
+    const pages = pagesOf(maxBytes);
+    const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true });
+    // The hash of names is seeded, so that nobody can choose names that fall into one chain.
+    const seed = crypto.getRandomValues(new Int32Array(2));
+    return new Arena(module, memory, host, (core) => {
+      const made = core.arenaInit(pages * WASM_PAGE, seed[0], seed[1]);
+      if (made < 0) throw systemCallError(made, "arena");
+    });
+  }
+
+  /** Attaches to another thread's arena. @throws TypeError ERR_THREADFS_HANDLE */
+  static attach(handle: VfsHandle, host: HostOptions): Arena {
+    checkHandle(handle);
+    return new Arena(handle.module, handle.memory, host, (core) => {
+      if (core.arenaCheck() < 0) throw handleError("its memory holds no tree of this version");
+    });
+  }
+
+  get closed(): boolean {
+    return this.state === STATE_CLOSED;
+  }
+
+  /** Detaches the thread; every later call is refused. Idempotent. */
+  close(): void {
+    if (this.state === STATE_CLOSED) return;
+    if (this.state === STATE_IN_HOOK) this.refuse();
+    // After a panic the slot is left as a dead thread's would be: others clear it up.
+    if (this.state === STATE_OPEN) this.core.threadDetach();
+    this.state = STATE_CLOSED;
+  }
+
+  /** Throws when calls are refused. Hot paths look at {@link state} themselves. */
+  check(): void {
+    if (this.state !== STATE_OPEN) this.refuse();
+  }
+
+  /** @throws Error ERR_THREADFS_CLOSED, ERR_THREADFS_REENTERED or ERR_THREADFS_PANIC */
+  refuse(): never {
+    if (this.state === STATE_IN_HOOK) {
+      throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
+    }
+    if (this.state === STATE_PANIC) {
+      throw codedError(Error, "ERR_THREADFS_PANIC", "The core gave up in this thread");
+    }
+    return this.refuseClosed();
+  }
+
+  /** @throws Error ERR_THREADFS_CLOSED */
+  refuseClosed(): never {
+    throw codedError(Error, "ERR_THREADFS_CLOSED", "The tree or the context is closed");
+  }
+
+  /** Runs a hook of the host. It runs inside a call of the core, whose scratch area another call would overwrite. */
+  #inHook<T>(hook: () => T): T {
+    const before = this.state;
+    this.state = STATE_IN_HOOK;
+    try {
+      return hook();
+    } finally {
+      if (this.state === STATE_IN_HOOK) this.state = before;
+    }
+  }
+
+  /**
+   * Runs a hook that may throw: an exception may not unwind the core, which is in the middle of a walk. The access is
+   * refused with EIO, and the exception becomes an uncaught one, as it has no other place to go.
+   */
+  #guarded(hook: () => number): number {
+    try {
+      return this.#inHook(hook);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+      return -ERRNO.EIO;
+    }
+  }
+
+  #panic(code: number, a: number): never {
+    this.state = STATE_PANIC;
+    throw codedError(Error, "ERR_THREADFS_PANIC", `An invariant of the core is broken: ${code} (${a})`);
+  }
+
+  #imports(host: HostOptions) {
+    const { security, audit, point } = host;
+    const now = host.now ?? (() => performance.timeOrigin + performance.now());
+    const functions: Record<string, WebAssembly.ImportValue> = {
+      now,
+      panic: (code: number, a: number) => this.#panic(code, a >>> 0),
+      driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
+        this.#inHook(() => this.drivers.call(op, driver, a, b, c, d)),
+      security: security
+        ? (ino: number, mask: number, rcu: number) => this.#guarded(() => security(ino, mask, rcu !== 0))
+        : () => 0,
+      audit: audit
+        ? (dentry: number, inode: number) => {
+            this.#guarded(() => {
+              audit(dentry >>> 0, inode >>> 0);
+              return 0;
+            });
+          }
+        : () => undefined,
+      point: point
+        ? (id: number, a: number, b: number) => this.#inHook(() => point(id, a >>> 0, b >>> 0))
+        : () => undefined,
+    };
+    // Only what this build of the core asks for: the shipping one has no `point`.
+    const needed: Record<string, WebAssembly.ImportValue> = {};
+    for (const { module, name } of WebAssembly.Module.imports(this.module as WebAssembly.Module)) {
+      if (module === "host" && name in functions) needed[name] = functions[name];
+    }
+    return { env: { memory: this.memory as WebAssembly.Memory }, host: needed };
+  }
+}

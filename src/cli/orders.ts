@@ -1,0 +1,56 @@
+/**
+ * What the main thread of the job orders its workers to do.
+ */
+import type { VfsHandle } from "../index.js";
+import type { Order } from "./crew.js";
+import type { Loaded, LoaderOptions } from "./load.js";
+import type { Thing } from "./moving.js";
+import type { PackedQuestions } from "./questions.js";
+
+/** What every worker is started with. */
+export interface WorkerStart {
+  handle: VfsHandle;
+}
+
+/** Loads everything but contents; answers the names of files that have several. "fill" loads contents and answers the report. */
+export interface LoadOrder extends Order, Omit<LoaderOptions, "fs"> {
+  task: "load";
+  list: SharedArrayBuffer;
+}
+
+/** Takes over the questions; from then on it can look up. */
+export interface LearnOrder extends Order {
+  task: "learn";
+  questions: PackedQuestions;
+  things: SharedArrayBuffer;
+}
+
+export interface LookOrder extends Order {
+  task: "look";
+  stop: Int32Array;
+  seconds: number;
+  all: boolean;
+  seed: number;
+  /** Force ref-walk. */
+  ref: boolean;
+}
+
+export interface ChurnOrder extends Order {
+  task: "churn";
+  stop: Int32Array;
+  seconds: number;
+  list: Thing[];
+  things: SharedArrayBuffer;
+}
+
+export interface RivalOrder extends Order {
+  task: "rival";
+  rival: "node" | "memfs";
+  seconds: number;
+  seed: number;
+  /** What memfs is loaded with. */
+  loaded: Loaded[];
+}
+
+/** Everything that the tree's owner may do, and modes as they are asked for. */
+export const PRIVILEGED = { uid: 0, gid: 0, groups: [], umask: 0, cwd: "/", root: "/" };

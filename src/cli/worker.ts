@@ -1,0 +1,108 @@
+/**
+ * A worker of the job: opens the tree that the main thread made and does what it is ordered to. One order at a time.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { attachVfs, type FsSync, type Vfs } from "../index.js";
+import { Churner, type ChurnReport } from "./churn.js";
+import type { Order, Reply } from "./crew.js";
+import { CliError, noteOf } from "./errors.js";
+import { Loader, type LoadReport, type SharedName } from "./load.js";
+import { Looker, type LookupReport } from "./lookup.js";
+import {
+  type ChurnOrder,
+  type LearnOrder,
+  type LoadOrder,
+  type LookOrder,
+  PRIVILEGED,
+  type RivalOrder,
+  type WorkerStart,
+} from "./orders.js";
+import type { PackedQuestions } from "./questions.js";
+import { memfsWith, nodeFs, Rival, type RivalFs, type RivalReport } from "./rivals.js";
+import { WorkList } from "./worklist.js";
+
+class Hand {
+  readonly #vfs: Vfs;
+  readonly #fs: FsSync;
+  #loader: Loader | undefined;
+  #questions: PackedQuestions | undefined;
+  #looker: Looker | undefined;
+
+  constructor(vfs: Vfs) {
+    this.#vfs = vfs;
+    this.#fs = vfs.context(PRIVILEGED).fs;
+  }
+
+  do(order: Order): unknown {
+    switch (order.task) {
+      case "hello":
+        return undefined;
+      case "load":
+        return this.#load(order as LoadOrder);
+      case "fill":
+        return this.#fill();
+      case "learn":
+        return this.#learn(order as LearnOrder);
+      case "look":
+        return this.#look(order as LookOrder);
+      case "churn":
+        return this.#churn(order as ChurnOrder);
+      case "rival":
+        return this.#rival(order as RivalOrder);
+      case "close":
+        return this.#vfs.close();
+      default:
+        throw new CliError("EINVAL", `no such task: ${order.task}`);
+    }
+  }
+
+  #load(order: LoadOrder): SharedName[] {
+    this.#loader = new Loader({ ...order, fs: this.#fs });
+    this.#loader.run(new WorkList(order.list));
+    return this.#loader.report.shared;
+  }
+
+  #fill(): LoadReport {
+    if (!this.#loader) throw new CliError("EINVAL", "asked to load contents before there are names");
+    this.#loader.fill();
+    return this.#loader.report;
+  }
+
+  #learn({ questions, things }: LearnOrder): void {
+    this.#questions = questions;
+    this.#looker = new Looker(this.#fs, questions, things);
+  }
+
+  #look({ stop, seconds, all, seed, ref }: LookOrder): LookupReport {
+    if (!this.#looker) throw new CliError("EINVAL", "asked to look up before the questions are known");
+    // Set for each order and not put back: a core that gave up would hide why with the error of putting it back.
+    this.#vfs.walkMode({ ref });
+    return this.#looker.run(stop, seconds, all, seed);
+  }
+
+  #churn({ stop, seconds, list, things }: ChurnOrder): ChurnReport {
+    const churner = new Churner(this.#vfs, this.#fs, list, things);
+    return churner.run(stop, performance.now() + seconds * 1000);
+  }
+
+  /** Answers undefined when the rival is not installed. */
+  async #rival(order: RivalOrder): Promise<RivalReport | undefined> {
+    if (!this.#questions) throw new CliError("EINVAL", "asked to look up before the questions are known");
+    if (order.seconds === 0) return { lookups: 0, seconds: 0, differing: 0 };
+    const fs: RivalFs | undefined = order.rival === "node" ? nodeFs : await memfsWith(order.loaded);
+    return fs && new Rival(fs, this.#questions).run(order.seconds, order.seed);
+  }
+}
+
+const port = parentPort;
+if (!port) throw new CliError("EINVAL", "this file is a worker's and does nothing by itself");
+const hand = attachVfs((workerData as WorkerStart).handle).then((vfs) => new Hand(vfs));
+port.on("message", async ({ id, order }: { id: number; order: Order }) => {
+  let reply: Reply;
+  try {
+    reply = { id, value: await (await hand).do(order) };
+  } catch (error) {
+    reply = { id, error: noteOf(error) };
+  }
+  port.postMessage(reply);
+});

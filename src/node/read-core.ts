@@ -1,0 +1,7 @@
+/** The one file of the library that needs Node itself: loaded only where Node runs. */
+import { readFile } from "node:fs/promises";
+
+/** The bytes of a file. */
+export async function readCore(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  return readFile(url);
+}

@@ -1,0 +1,54 @@
+/**
+ * The table of operations: every call of the fs surface once, by the name that Node's promise form has. The
+ * synchronous forms are made from it in sync.ts; other forms can be made from the same entries.
+ */
+
+import { cp } from "./ops-cp.js";
+import * as dir from "./ops-dir.js";
+import * as file from "./ops-file.js";
+import * as path from "./ops-path.js";
+import { rm, rmdir } from "./ops-rm.js";
+
+export const operations = {
+  access: path.access,
+  appendFile: file.appendFile,
+  chmod: path.chmod,
+  chown: path.chown,
+  close: file.close,
+  copyFile: file.copyFile,
+  cp,
+  exists: path.exists,
+  fchmod: file.fchmod,
+  fchown: file.fchown,
+  fdatasync: file.fdatasync,
+  fstat: file.fstat,
+  fsync: file.fsync,
+  ftruncate: file.ftruncate,
+  futimes: file.futimes,
+  lchown: path.lchown,
+  link: path.link,
+  lstat: path.lstat,
+  lutimes: path.lutimes,
+  mkdir: path.mkdir,
+  mkdtemp: path.mkdtemp,
+  open: file.open,
+  opendir: dir.opendir,
+  read: file.read,
+  readdir: dir.readdir,
+  readFile: file.readFile,
+  readlink: path.readlink,
+  realpath: path.realpath,
+  rename: path.rename,
+  rm,
+  rmdir,
+  stat: path.stat,
+  symlink: path.symlink,
+  truncate: file.truncate,
+  unlink: path.unlink,
+  utimes: path.utimes,
+  write: file.write,
+  writeFile: file.writeFile,
+} as const;
+
+/** Node's `realpath.native`: no entry of its own in Node either. */
+export const realpathNative = path.realpathNative;

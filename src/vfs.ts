@@ -1,0 +1,187 @@
+/** A tree in one thread: making it, attaching to it, and what is done to it as a whole. */
+import { COUNTERS, ERRNO, MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "./abi.js";
+import { Arena, type HostOptions, type VfsHandle } from "./arena.js";
+import { type AclEntry, Context, type ContextOptions, createContext, type PathLike } from "./context.js";
+import type { Driver } from "./driver.js";
+import { codedError, invalidArgType, systemCallError } from "./errors.js";
+import { loadCore } from "./load.js";
+import { toInteger, toPath } from "./node/args.js";
+import type { FsSync } from "./node/sync.js";
+import type { CoreModule } from "./wasm.js";
+
+/** Options of {@link createVfs}. */
+export interface CreateOptions extends HostOptions {
+  /** Most bytes the tree may take, 4 MiB to 4 GiB - 64 KiB. Address space is taken at once, memory as it is used. */
+  maxBytes: number;
+  /** Another build of the core, as `loadCore` gives it: the debug build, for tests and tracing. */
+  core?: CoreModule;
+}
+
+/** Options of {@link Vfs.mount}. */
+export interface MountOptions {
+  readonly?: boolean;
+  noexec?: boolean;
+  /** The source directory appears at the target too. */
+  bind?: boolean;
+  /** The mount at the source goes to the target. */
+  move?: boolean;
+}
+
+/** Counters of all threads together, by the names in `COUNTERS` (abi.ts). */
+export type Counters = Record<(typeof COUNTERS)[number], number>;
+
+/**
+ * Makes a fresh tree with a tmpfs at "/" and attaches the calling thread to it.
+ * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE for a bad `maxBytes`
+ */
+export async function createVfs(options: CreateOptions): Promise<Vfs> {
+  if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
+  const { maxBytes, core, ...host } = options;
+  return new Vfs(Arena.create(core ?? (await loadCore()), maxBytes, host), 0);
+}
+
+/**
+ * Attaches the calling thread to the tree of a handle: the same tree, read and write.
+ * @throws TypeError ERR_THREADFS_HANDLE: no handle, another version's, or of a context that is gone
+ */
+export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): Promise<Vfs> {
+  const arena = Arena.attach(handle, options);
+  if (arena.core.contextCheck(handle.ctx) < 0) {
+    arena.close();
+    throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${handle.ctx} of this handle is gone`);
+  }
+  return new Vfs(arena, handle.ctx);
+}
+
+/** One thread's attachment to a tree. */
+export class Vfs {
+  readonly #arena: Arena;
+  readonly #self: Context;
+
+  /** @internal */
+  constructor(arena: Arena, ctx: number) {
+    this.#arena = arena;
+    this.#self = new Context(arena, ctx, false);
+  }
+
+  /** The calls of `node:fs` on this tree, asked by the handle's context: by root in a fresh tree. */
+  get fs(): FsSync {
+    return this.#self.fs;
+  }
+
+  /** Structured-cloneable: post it to a worker and give it to {@link attachVfs}. */
+  get handle(): VfsHandle {
+    return this.#self.handle;
+  }
+
+  /** Makes a context: credentials, root, working directory, umask and descriptors of its own. */
+  context(options: ContextOptions = {}): Context {
+    return createContext(this.#arena, this.#self.door.ctx, options);
+  }
+
+  /**
+   * Mounts at a directory (mount(2)).
+   * @param source for "bind" and `move` a path; otherwise only a name
+   * @param type "tmpfs", "bind" or the name of a registered driver
+   * @throws system call errors with syscall "mount": ENODEV for an unknown type, EBUSY, ENOTDIR ...
+   */
+  mount(source: PathLike | null, target: PathLike, type: string, options: MountOptions = {}): void {
+    const dest = toPath(target, "target");
+    const flags = (options.readonly ? MS_RDONLY : 0) | (options.noexec ? MS_NOEXEC : 0);
+    const { door } = this.#self;
+    if (type === "bind" || options.bind || options.move) {
+      const path = toPath(source, "source");
+      const [length, length2] = door.putTwo(path, dest, "mount");
+      const how = options.move ? MS_MOVE : MS_BIND;
+      door.check(door.core.sysMount(door.ctx, length, length2, flags | how), "mount", path, dest);
+      return;
+    }
+    if (typeof type !== "string") throw invalidArgType("type", "of type string", type);
+    door.enter();
+    const driver = type === "tmpfs" ? 0 : this.#arena.drivers.find(type);
+    if (driver === undefined) throw systemCallError(-ERRNO.ENODEV, "mount", type, dest);
+    const length = door.put(dest, "mount");
+    door.check(door.core.sysMountNew(door.ctx, length, driver, flags), "mount", dest);
+  }
+
+  /**
+   * Takes the mount at a path away (umount2(2)).
+   * @param options `detach`: at once out of the tree, for good when its last user is gone
+   * @throws system call errors with syscall "umount": EBUSY while it is used, EINVAL when nothing is mounted there
+   */
+  umount(target: PathLike, options: { detach?: boolean } = {}): void {
+    const path = toPath(target, "target");
+    const { door } = this.#self;
+    const length = door.put(path, "umount");
+    door.check(door.core.sysUmount(door.ctx, length, options.detach ? MNT_DETACH : 0), "umount", path);
+  }
+
+  /** Enters a driver's name; every thread that is to walk its mounts registers it. */
+  registerDriver(driver: Driver): void {
+    this.#arena.check();
+    this.#arena.drivers.register(driver);
+  }
+
+  /** Takes a driver out after a grace period. @throws EBUSY while a file system of it exists */
+  unregisterDriver(name: string): void {
+    this.#arena.check();
+    this.#arena.drivers.unregister(name);
+  }
+
+  /** What all threads have counted together since the tree was made; `own`: this thread alone, since it attached. */
+  counters(options: { own?: boolean } = {}): Counters {
+    this.#arena.check();
+    const count = this.#arena.core.sumCounters(options.own ? 1 : 0);
+    const values = this.#arena.ioNumbers;
+    return Object.fromEntries(COUNTERS.map((name, i) => [name, i < count ? values[i] : 0])) as Counters;
+  }
+
+  /** Sets the access ACL of a file (acl(5)); no entries remove it. */
+  setfacl(path: PathLike, entries: readonly AclEntry[]): void {
+    this.#self.setfacl(path, entries);
+  }
+
+  /** The access ACL of a file; empty when it has none. */
+  getfacl(path: PathLike): AclEntry[] {
+    return this.#self.getfacl(path);
+  }
+
+  /** How this thread walks from now on: `ref` forces ref-walk from the start. Answers how it did before. */
+  walkMode(mode: { ref: boolean }): { ref: boolean } {
+    this.#arena.check();
+    return { ref: (this.#arena.core.walkMode(mode.ref ? 1 : 0) & 1) !== 0 };
+  }
+
+  /** Frees unused dentries, at most `count`, and what is deferred. Answers the dentries freed. */
+  shrink(count: number): number {
+    this.#arena.check();
+    const freed = this.#arena.core.shrink(toInteger(count, "count", 0, 2 ** 31 - 1));
+    if (freed < 0) throw systemCallError(freed, "shrink");
+    return freed;
+  }
+
+  /** Returns when every walk that was under way in rcu mode has ended. */
+  synchronizeRcu(): void {
+    this.#arena.check();
+    const waited = this.#arena.core.synchronizeRcu();
+    if (waited < 0) throw systemCallError(waited, "synchronizeRcu");
+  }
+
+  /** Number of this thread's slot: tell it to the thread that watches over this one. */
+  get threadSlot(): number {
+    this.#arena.check();
+    return this.#arena.core.threadSlot();
+  }
+
+  /** Gives back what a terminated thread held. Only for a thread that has ended: call it in the worker's "exit" event. */
+  threadDied(slot: number): void {
+    this.#arena.check();
+    const done = this.#arena.core.threadDead(toInteger(slot, "slot", 0, 2 ** 31 - 1));
+    if (done < 0) throw systemCallError(done, "threadDied");
+  }
+
+  /** Detaches this thread; the tree lives on while another has it. Idempotent; later calls fail with ERR_THREADFS_CLOSED. */
+  close(): void {
+    this.#arena.close();
+  }
+}
