@@ -1,0 +1,137 @@
+// Do readers notice a thread that renames? Readers look up a tree of 10,000 files in scattered order while another
+// thread renames a directory of the same tree to and fro as fast as it can. In the quiet run that other thread computes
+// in registers: both runs load the machine alike, so what differs is the renaming alone.
+//
+// Two places: a directory that no reader passes, and one that every twentieth path goes through (those lookups may find
+// nothing, rightly, while it bears its other name).
+
+import os from "node:os";
+import { shuffledOrder } from "./lib/random.js";
+import { Result } from "./lib/result.js";
+import { loadThreadfs } from "./lib/rivals.js";
+import { rate, Squad } from "./lib/squad.js";
+import { median, summary } from "./lib/stats.js";
+import { fileName, makeFiles } from "./lib/tree.js";
+
+const FILES = 10000;
+const SIDE = 20;
+
+const SPEED_TARGET = 90;
+const RCU_TARGET = 99.9;
+
+const PLACES = [
+  {
+    name: "a directory beside the readers' paths",
+    from: "/workspace/project/packages/elsewhere",
+    to: "/workspace/project/packages/elsewhere-2",
+    everywhere: true,
+  },
+  {
+    name: "a directory on every 20th path",
+    from: "/workspace/project/packages/package-7",
+    to: "/workspace/project/packages/package-7-2",
+    everywhere: false,
+  },
+];
+
+/** Walks that ended in ref mode, by the counters. */
+function outsideRcu(before, after) {
+  return after.endedRef - before.endedRef;
+}
+
+/** What one rename itself adds to the counters, from a run with the readers asleep. */
+async function renameAlone(vfs, squad, readers, name, ms) {
+  const before = vfs.counters();
+  const [answer] = await squad.run([...new Array(readers).fill(undefined), name], ms);
+  const after = vfs.counters();
+  return {
+    perSecond: rate([answer]),
+    walks: (after.walks - before.walks) / answer.count,
+    outside: outsideRcu(before, after) / answer.count,
+  };
+}
+
+/** One round next to the renamer: the readers' rate and the share of their walks that ended in rcu mode. */
+async function besideRenamer(vfs, squad, readers, place, alone, ms) {
+  const before = vfs.counters();
+  const answers = await squad.run([...new Array(readers).fill("read"), place.name], ms);
+  const after = vfs.counters();
+  const renames = answers[readers].count;
+  const lookups = answers.slice(0, readers);
+  const read = lookups.reduce((sum, { count }) => sum + count, 0);
+  const found = lookups.reduce((sum, { hits }) => sum + hits, 0);
+  if (place.everywhere ? found !== read : found === 0) throw new Error(`${place.name}: ${found} of ${read} found`);
+  // The counters are those of all threads; the renamer's own part is known from its run alone.
+  const outside = Math.max(0, outsideRcu(before, after) - renames * alone.outside);
+  return {
+    rate: rate(lookups) / 1e6,
+    renames: rate([answers[readers]]) / 1e6,
+    share: 100 * (1 - outside / read),
+    restarts: ((after.echildRestarts - before.echildRestarts) * 1e6) / read,
+    retries: ((after.seqRetries - before.seqRetries) * 1e6) / read,
+  };
+}
+
+async function measurePlace(vfs, squad, readers, place, ms, options, result) {
+  await squad.prepare(readers, place.name, { kind: "rename", from: place.from, to: place.to });
+  const alone = await renameAlone(vfs, squad, readers, place.name, ms);
+  const quiet = [];
+  const beside = [];
+  for (let round = 0; round < options.rounds; round++) {
+    const answers = await squad.run([...new Array(readers).fill("read"), "compute"], ms);
+    quiet.push(rate(answers.slice(0, readers)) / 1e6);
+    beside.push(await besideRenamer(vfs, squad, readers, place, alone, ms));
+    options.log(`${place.name}: round ${round + 1} of ${options.rounds}`);
+  }
+  result.measure(place.name, "readers, quiet", "M/s", quiet);
+  const loud = beside.map((round) => round.rate);
+  result.measure(place.name, "readers beside the renamer", "M/s", loud);
+  const renames = beside.map((round) => round.renames);
+  result.measure(place.name, "the renamer beside readers", "M/s", renames);
+  result.measure(place.name, "the renamer alone", "M/s", [alone.perSecond / 1e6]);
+  result.measure(
+    place.name,
+    "ECHILD restarts",
+    "in 1 M lookups",
+    beside.map((round) => round.restarts),
+  );
+  result.measure(
+    place.name,
+    "sequence retries",
+    "in 1 M lookups",
+    beside.map((round) => round.retries),
+  );
+  const speed = loud.map((value, round) => (100 * value) / quiet[round]);
+  result.figure(`${place.name}: readers' speed`, "quiet, same load", "%", summary(speed), { target: SPEED_TARGET });
+  const shares = summary(beside.map((round) => round.share));
+  result.figure(`${place.name}: ended in rcu mode`, "all lookups", "%", shares, { target: RCU_TARGET });
+  return median(renames);
+}
+
+async function run(options) {
+  const result = new Result("renamer", "Do readers notice a thread that renames in the same tree at full speed?");
+  if (options.skip.includes("threadfs")) return result;
+  const { createVfs } = await loadThreadfs();
+  const vfs = await createVfs({ maxBytes: 2 ** 28 });
+  makeFiles(vfs.fs, 0, FILES, "/", SIDE);
+  vfs.fs.mkdirSync(PLACES[0].from);
+  // One thread a core, the renamer among them: with more, the scheduler would be what is measured.
+  const readers = Math.max(1, Math.min(os.availableParallelism() - 1, 15));
+  const squad = await Squad.start(readers + 1, vfs.handle);
+  try {
+    const ms = options.quick ? 300 : 1000;
+    for (let i = 0; i < readers; i++) {
+      await squad.prepare(i, "read", { kind: "exists", order: shuffledOrder(FILES, i + 1), side: SIDE });
+    }
+    await squad.prepare(readers, "compute", { kind: "compute" });
+    await squad.run([...new Array(readers).fill("read"), "compute"], ms); // Warm.
+    for (const place of PLACES) await measurePlace(vfs, squad, readers, place, ms, options, result);
+    result.note(`${readers} reader(s) and one renamer; first path ${`/${fileName(0, SIDE)}`}`);
+  } finally {
+    await squad.stop();
+    vfs.close();
+  }
+  return result;
+}
+
+export default { name: "renamer", run };

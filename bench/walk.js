@@ -1,0 +1,146 @@
+// What does the walk alone cost? One path again and again, everything in cache, over paths of 1 to 16 components: the
+// slope is the cost of a component, the intercept what every call pays. The path lies in the thread's scratch area
+// before the clock starts, so the slope holds no string. Beside it what stands around the walk for a path of 8
+// components and 72 characters: the hand-over, the call into Wasm, and existsSync with everything.
+
+import { Remote } from "./lib/remote.js";
+import { Result } from "./lib/result.js";
+import { openCore, openRival } from "./lib/rivals.js";
+import { interleave } from "./lib/rounds.js";
+import { line, summary } from "./lib/stats.js";
+
+const DEPTH = 16;
+
+/** Nanoseconds a component may take. */
+const TARGET = 10;
+
+/** Lengths of names: as in the tree of the lookup bench, and long ones (both lie in the dentry's line). */
+const LENGTHS = [8, 24];
+
+/** Names of `length` characters, no two alike. */
+function names(length) {
+  return Array.from({ length: DEPTH }, (_, i) => `${"component".repeat(4).slice(0, length - 2)}${10 + i}`);
+}
+
+/** A chain of directories with a file at each level; answers the paths of files with 1 .. DEPTH components. */
+function makeChain(fs, length) {
+  const paths = [];
+  let directory = "";
+  for (const name of names(length)) {
+    paths.push(`${directory}/${name.slice(0, -2)}.f`);
+    fs.closeSync(fs.openSync(paths[paths.length - 1], "w"));
+    directory += `/${name}`;
+    fs.mkdirSync(directory);
+  }
+  return paths;
+}
+
+/** Puts a path down once and looks it up `times` times. */
+function accessLoop({ put, access }, path) {
+  return (times) => {
+    const length = put(path);
+    let sum = 0;
+    for (let i = 0; i < times; i++) sum += access(length);
+    if (sum !== 0) throw new Error(`sysAccess answered ${sum / times}, not 0`);
+  };
+}
+
+/** The child's part: a process of its own, so that no other bench has shaped its compiled code. */
+export async function measure(_state, { rounds, ms }) {
+  const { vfs, fs } = await openRival("threadfs");
+  const core = await openCore(vfs.handle);
+  const slopes = LENGTHS.map((length) => {
+    const paths = makeChain(fs, length);
+    const series = interleave(new Map(paths.map((path) => [path, accessLoop(core, path)])), { rounds, ms });
+    return { length, series: paths.map((path) => series.get(path)) };
+  });
+  return { slopes, parts: measureParts(fs, core, { rounds, ms: ms * 4 }) };
+}
+
+/** The answers of `times` calls must add up to `times * each`. */
+function checkSum(sum, times, each) {
+  if (sum !== times * each) throw new Error(`the answers add up to ${sum}, not ${times} x ${each}`);
+}
+
+/** What one existsSync of 8 components and 72 characters is made of. A loop each: one call site sees one function. */
+function measureParts(fs, door, options) {
+  const { core, path: view, put } = door;
+  const directory = "/workspace/project/packages/package-17/node_modules/dep-112/lib";
+  fs.mkdirSync(directory, { recursive: true });
+  const path = `${directory}/file-2.js`;
+  fs.closeSync(fs.openSync(path, "w"));
+  const encoder = new TextEncoder();
+  const length = put(path);
+  const base = core.scratchBase();
+  const loops = new Map();
+  loops.set("a call into Wasm that does nothing", (times) => {
+    let sum = 0;
+    for (let i = 0; i < times; i++) sum += core.scratchBase();
+    checkSum(sum, times, base);
+  });
+  loops.set("encodeInto of the path", (times) => {
+    let sum = 0;
+    for (let i = 0; i < times; i++) sum += encoder.encodeInto(path, view).written;
+    checkSum(sum, times, length);
+  });
+  loops.set("sysAccess, path in scratch", accessLoop(door, path));
+  loops.set("sysStat, path in scratch", (times) => {
+    put(path);
+    let sum = 0;
+    for (let i = 0; i < times; i++) sum += door.stat(length);
+    checkSum(sum, times, 0);
+  });
+  loops.set("existsSync", (times) => {
+    let sum = 0;
+    for (let i = 0; i < times; i++) sum += fs.existsSync(path) ? 1 : 0;
+    checkSum(sum, times, 1);
+  });
+  loops.set("statSync", (times) => {
+    let sum = 0;
+    for (let i = 0; i < times; i++) sum += fs.statSync(path).nlink;
+    checkSum(sum, times, 1);
+  });
+  return { length, series: interleave(loops, options) };
+}
+
+/** Enters slope and intercept: one line a round, so that its slope is that round's figure. */
+function enterSlope(result, { length, series }, rounds) {
+  const depths = series.map((_, i) => i + 1);
+  const lines = Array.from({ length: rounds }, (_, round) =>
+    line(
+      depths,
+      series.map((values) => values[round]),
+    ),
+  );
+  const what = `names of ${length} characters`;
+  const wanted = length === LENGTHS[0] ? { target: TARGET, atMost: true } : {};
+  const slope = summary(lines.map((each) => each.slope));
+  result.figure(`a component, ${what}`, "slope over 1 .. 16 components", "ns", slope, wanted);
+  result.figure(`a call, ${what}`, "intercept", "ns", summary(lines.map((each) => each.intercept)));
+  result.curve(
+    `sysAccess, ${what}`,
+    ["components", "median ns", "ns a component"],
+    depths.map((depth, i) => {
+      const { value } = summary(series[i]);
+      return [depth, value, value / depth];
+    }),
+  );
+  const fit = Math.min(...lines.map((each) => each.r2));
+  result.note(`${what}: each round's line explains ${(fit * 100).toFixed(1)} % of the variance or more`);
+}
+
+async function run(options) {
+  const result = new Result("walk", "What does the walk alone cost, in cache?");
+  if (options.skip.includes("threadfs")) return result;
+  const remote = new Remote(import.meta.url);
+  try {
+    const { slopes, parts } = await remote.call("measure", { rounds: options.rounds, ms: options.quick ? 10 : 30 });
+    for (const slope of slopes) enterSlope(result, slope, options.rounds);
+    for (const [name, rounds] of parts.series) result.measure(name, `${parts.length} characters`, "ns", rounds);
+  } finally {
+    remote.stop();
+  }
+  return result;
+}
+
+export default { name: "walk", run };

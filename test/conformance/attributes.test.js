@@ -1,0 +1,4 @@
+import cases from "./cases/attributes.js";
+import { conform } from "./harness.js";
+
+conform("attributes", cases);

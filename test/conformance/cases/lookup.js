@@ -1,0 +1,321 @@
+/**
+ * Every call that takes a path, on every shape of path: what is found at its end, what stands in its middle, slashes,
+ * dots, links, lengths and bytes.
+ */
+import { Buffer } from "node:buffer";
+import nodeFs from "node:fs";
+
+const { R_OK, W_OK, X_OK, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
+
+/** A chain of this many symbolic links is one too many. */
+const CHAIN = 41;
+
+/** Longest path in bytes. */
+const PATH_MAX = 4095;
+
+function fixture(t) {
+  t.tree({
+    f: "hello",
+    g: "other",
+    x: { data: "#!", mode: 0o755 },
+    "d/": null,
+    "d/f": "inner",
+    "d/sub/": null,
+    "d/sub/deep": "deep",
+    "empty/": null,
+    lf: ["f"],
+    lg: ["d/f"],
+    llf: ["lf"],
+    ld: ["d"],
+    lld: ["ld"],
+    lsub: ["d/sub"],
+    lempty: ["empty"],
+    dang: ["missing"],
+    dangin: ["nodir/x"],
+    dangd: ["d/new"],
+    self: ["self"],
+    loop1: ["loop2"],
+    loop2: ["loop1"],
+    lfs: ["f/"],
+    lds: ["d/"],
+    dangs: ["missing/"],
+    lfx: ["f/x"],
+    dot: ["."],
+    dots: ["d/./../d//sub"],
+    "d/back": ["../f"],
+    "d/loop": ["../loop1"],
+    "d/out": ["../../"],
+    abs: [t.p("f")],
+    absd: [t.p("d")],
+  });
+}
+
+/** The links c1 -> f, c2 -> c1 ...: `cN` passes N links. */
+function chained(t) {
+  fixture(t);
+  t.fs.symlinkSync("f", t.p("c1"));
+  for (let n = 2; n <= CHAIN; n++) t.fs.symlinkSync(`c${n - 1}`, t.p(`c${n}`));
+  // The same through directories: each step is a link in the middle of the path.
+  t.fs.symlinkSync(".", t.p("e1"));
+  for (let n = 2; n <= CHAIN; n++) t.fs.symlinkSync(`e${n - 1}`, t.p(`e${n}`));
+}
+
+/** An absolute path of exactly `bytes` bytes that names `name`. */
+const padded = (name, bytes) => (t) => `${t.dir}/${"/".repeat(bytes - t.dir.length - 1 - name.length)}${name}`;
+/** The same with "./" as filler, where the number is even enough for it. */
+const dotted = (name, bytes) => (t) => {
+  const room = bytes - t.dir.length - 1 - name.length;
+  return `${t.dir}/${room % 2 ? "/" : ""}${"./".repeat(room >> 1)}${name}`;
+};
+
+const shown = (path) => JSON.stringify(path.length > 60 ? `${path.slice(0, 9)}..${path.length}` : path);
+
+const N255 = "n".repeat(255);
+const N256 = "n".repeat(256);
+
+/** Below the case's directory. */
+const INSIDE = [
+  ..."f x d empty nope lf llf lg ld lld lempty dang dangin dangd self loop1 lfs lds dangs lfx dots abs absd".split(" "),
+  ..."f/ f// f/. f/.. f/../g f/x f/x/y x/ nope/ nope// nope/. nope/.. nope/x nope/x/y nope/../f".split(" "),
+  ..."d/ d// d/. d/./ d/f d//f d/./f d/nope d/sub d/sub/ d/sub/. d/sub/.. d/sub/../f d/sub/../../f".split(" "),
+  ..."./f .//./f ./. d/../f d/../d/../f d/../nope empty/ empty/. empty/../f".split(" "),
+  ..."lf/ lf/. lf/.. lf/x ld/ ld// ld/. ld/f ld/nope ld/sub ld/sub/ ld/../f ld/../nope lsub/ lsub/deep".split(" "),
+  ..."lsub/.. lsub/../f lsub/../nope lsub/../../f ld/back ld/sub/../back d/back d/back/ d/loop d/loop/x".split(" "),
+  ..."dang/ dang/. dang/x dangin/ dangd/ dangs/ self/ self/x self/.. loop1/ loop1/x loop1/../f".split(" "),
+  ..."lfs/ lds/ lds/f lds/../f dot/f dot/dot/dot/f dots/ dots/deep dots/../f absd/ absd/f absd/../f".split(" "),
+  N255,
+  `d/${N255}`,
+  N256,
+  `d/${N256}`,
+  `${N256}/f`,
+  `${N256}/../f`,
+  `f/${N256}`,
+  `nope/${N256}`,
+  "é".repeat(127),
+  "é".repeat(128),
+  "\ud800",
+  "d/\udfff\ud800x",
+  "ünïcödé/☃",
+  "\x01\x7f \n",
+  "f\0",
+  "\0",
+  "d/\0/f",
+].map((path) => ({ name: shown(path), path }));
+
+INSIDE.push(
+  { name: "empty path", path: () => "" },
+  { name: "4095 bytes of slashes to f", path: padded("f", 4095) },
+  { name: "4096 bytes of slashes to f", path: padded("f", 4096) },
+  { name: "4095 bytes of ./ to f", path: dotted("f", 4095) },
+  { name: "4096 bytes of ./ to f", path: dotted("f", 4096) },
+  { name: "4095 bytes of slashes to nope", path: padded("nope", 4095) },
+  { name: "4096 bytes of slashes to nope", path: padded("nope", 4096) },
+  { name: "4095 bytes of ./ to lf", path: dotted("lf", 4095) },
+  { name: "8000 bytes of slashes to f", path: padded("f", 8000) },
+  { name: "Buffer f", path: (t) => Buffer.from(t.p("f")) },
+  { name: "Buffer lf/", path: (t) => Buffer.from(t.p("lf/")) },
+  { name: "Buffer nope", path: (t) => Buffer.from(t.p("nope")) },
+  { name: "Buffer that is no UTF-8", path: (t) => Buffer.from(t.p("d/\xff\xfe\x80"), "latin1") },
+  { name: "Buffer with NUL", path: (t) => Buffer.from(t.p("f\0x")) },
+  { name: "Uint8Array f", path: (t) => new Uint8Array(Buffer.from(t.p("f"))) },
+  { name: "URL f", path: (t) => new URL(`file://${t.p("f")}`) },
+  { name: "URL d/%66", path: (t) => new URL(`file://${t.p("d/%66")}`) },
+  { name: "URL nope", path: (t) => new URL(`file://${t.p("nope")}`) },
+  { name: "URL with %2F", path: (t) => new URL(`file://${t.p("d%2Ff")}`) },
+  { name: "URL with %00", path: (t) => new URL(`file://${t.p("f%00")}`) },
+  { name: "URL of http", path: () => new URL("http://localhost/f") },
+  { name: "URL with a host", path: (t) => new URL(`file://elsewhere${t.p("f")}`) },
+  { name: "number", path: () => 1.5 },
+  { name: "undefined", path: () => undefined },
+  { name: "null", path: () => null },
+  { name: "object", path: () => ({ path: "f" }) },
+);
+
+/** They lead outside of the case's directory: only for calls that read. */
+const OUTSIDE = [
+  { name: '".."', path: ".." },
+  { name: '"../"', path: "../" },
+  { name: '"d/out"', path: "d/out" },
+  { name: '"ld/../.."', path: "ld/../.." },
+  { name: '"." as the whole', path: "." },
+  { name: '".. at the root"', path: (t) => `/../..//.././..${t.p("f")}` },
+  { name: '"// at the front"', path: (t) => `//${t.p("f")}` },
+  { name: '"/// and dots at the front"', path: (t) => `/././//.${t.p("lf")}` },
+  { name: '"up to the root and down"', path: (t) => `${t.p("d")}${"/..".repeat(60)}${t.p("d/f")}` },
+];
+
+/** Numbers of links: 40 may be followed. */
+const CHAINS = [1, 8, 9, 39, 40, 41].flatMap((n) => [
+  { name: `${n} links one after the other`, path: `c${n}` },
+  { name: `${n} links and a slash`, path: `c${n}/` },
+  { name: `${n} links in the middle`, path: `e${n}/f` },
+]);
+CHAINS.push(
+  { name: "40 links in a row in the middle", path: `${"dot/".repeat(40)}f` },
+  { name: "41 links in a row in the middle", path: `${"dot/".repeat(41)}f` },
+  { name: "39 links in the middle and one at the end", path: `${"dot/".repeat(39)}lf` },
+  { name: "40 links in the middle and one at the end", path: `${"dot/".repeat(40)}lf` },
+);
+
+/**
+ * Node's realpathSync is written in JavaScript: it cuts ".." out of the string, shortens a long path before it walks,
+ * and counts links one by one. Ours walks as the kernel does; there realpathSync.native is the oracle, for the code.
+ */
+const asKernel = (t, path) => (t.fs === nodeFs ? t.fs.realpathSync.native(path) : t.fs.realpathSync(path));
+
+/** The C library's realpath walks by itself and never hands the kernel a path that is too long. */
+const tooLong = ({ name }) => /^(4096|8000) bytes/.test(name);
+
+/** Shapes in which the walk and the JavaScript must come to the same: the errors then have the same form, too. */
+function asNode({ name, path }) {
+  if (typeof path !== "string") return !/\d{4} bytes|Uint8Array|number|undefined|null|object|Buffer lf/.test(name);
+  return !/\/\.|\.\/|\.\.|\/$/.test(path);
+}
+
+/** Node 20 throws ENOTDIR in spite of `throwIfNoEntry: false`, later versions do not. */
+function orUndefined(fn) {
+  try {
+    return fn();
+  } catch (error) {
+    if (error.code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+function listing(dir) {
+  const names = [];
+  try {
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) names.push(entry);
+  } finally {
+    dir.closeSync();
+  }
+  return names.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function opened(t, path, flags, mode) {
+  const fd = t.fs.openSync(path, flags, mode);
+  try {
+    return t.fs.fstatSync(fd);
+  } finally {
+    t.fs.closeSync(fd);
+  }
+}
+
+const byName = (entries) => [...entries].sort((a, b) => ((a.name ?? a) < (b.name ?? b) ? -1 : 1));
+
+/** Calls that only read. */
+const READING = {
+  "accessSync F_OK": (t, path) => t.fs.accessSync(path),
+  "accessSync R_OK|W_OK": (t, path) => t.fs.accessSync(path, R_OK | W_OK),
+  "accessSync X_OK": (t, path) => t.fs.accessSync(path, X_OK),
+  existsSync: (t, path) => t.fs.existsSync(path),
+  statSync: (t, path) => t.fs.statSync(path),
+  "statSync throwIfNoEntry": (t, path) => orUndefined(() => t.fs.statSync(path, { throwIfNoEntry: false })),
+  lstatSync: (t, path) => t.fs.lstatSync(path),
+  "lstatSync throwIfNoEntry": (t, path) => orUndefined(() => t.fs.lstatSync(path, { throwIfNoEntry: false })),
+  "realpathSync.native": (t, path) => path?.length > PATH_MAX || t.fs.realpathSync.native(path),
+  readdirSync: (t, path) => byName(t.fs.readdirSync(path)),
+  opendirSync: (t, path) => listing(t.fs.opendirSync(path)),
+  readlinkSync: (t, path) => t.fs.readlinkSync(path),
+  readFileSync: (t, path) => t.fs.readFileSync(path),
+  "readFileSync utf8": (t, path) => t.fs.readFileSync(path, "utf8"),
+  "openSync r": (t, path) => opened(t, path, "r"),
+  "openSync O_DIRECTORY": (t, path) => opened(t, path, O_RDONLY | O_DIRECTORY),
+  "openSync O_NOFOLLOW": (t, path) => opened(t, path, O_RDONLY | O_NOFOLLOW),
+};
+
+/** Calls that change something; each has a fixture of its own. */
+const CHANGING = {
+  "openSync r+": (t, path) => opened(t, path, "r+"),
+  "openSync w": (t, path) => opened(t, path, "w", 0o640),
+  "openSync wx": (t, path) => opened(t, path, "wx"),
+  writeFileSync: (t, path) => t.fs.writeFileSync(path, "new contents"),
+  appendFileSync: (t, path) => t.fs.appendFileSync(path, "+more"),
+  truncateSync: (t, path) => t.fs.truncateSync(path, 3),
+  mkdirSync: (t, path) => t.fs.mkdirSync(path),
+  "mkdirSync recursive": (t, path) => t.fs.mkdirSync(path, { recursive: true }),
+  rmdirSync: (t, path) => t.fs.rmdirSync(path),
+  unlinkSync: (t, path) => t.fs.unlinkSync(path),
+  chmodSync: (t, path) => t.fs.chmodSync(path, 0o751),
+  lchownSync: (t, path) => t.fs.lchownSync(path, process.getuid(), process.getgid()),
+  utimesSync: (t, path) => {
+    t.fs.utimesSync(path, 1000, 2000);
+    return [t.fs.statSync(path).atimeMs, t.fs.statSync(path).mtimeMs];
+  },
+  lutimesSync: (t, path) => {
+    t.fs.lutimesSync(path, 1000, 2000);
+    return [t.fs.lstatSync(path).atimeMs, t.fs.lstatSync(path).mtimeMs];
+  },
+  "linkSync from": (t, path) => t.fs.linkSync(path, t.p("made")),
+  "linkSync to": (t, path) => t.fs.linkSync(t.p("g"), path),
+  "symlinkSync at": (t, path) => t.fs.symlinkSync("g", path),
+  "renameSync from": (t, path) => t.fs.renameSync(path, t.p("made")),
+  "renameSync a file to": (t, path) => t.fs.renameSync(t.p("g"), path),
+};
+
+/** Where Node's versions differ among themselves beyond the code: JavaScript in one, C++ in another. */
+const CODE_ONLY = {
+  "rmSync force": (t, path) => t.fs.rmSync(path, { force: true }),
+  "copyFileSync from": (t, path) => t.fs.copyFileSync(path, t.p("made")),
+  "copyFileSync to": (t, path) => t.fs.copyFileSync(t.p("g"), path),
+};
+
+/** Shapes for the calls that change something, all of which stay inside the case's directory. */
+const CHANGED = [
+  ..."f d empty nope lf llf ld lempty dang dangin dangd self lfs lds dangs lfx dots absd".split(" "),
+  ..."f/ f/. f/../g f/x nope/ nope// nope/. nope/.. nope/x nope/../f d/ d// d/. d/f d/nope d/sub/.. ".trim().split(" "),
+  ..."d/sub/../f d/sub/../nope empty/ empty/. lf/ lf/x ld/ ld/. ld/f ld/nope ld/../f ld/../nope".split(" "),
+  ..."lsub/../nope lempty/ d/back d/loop/x dang/ dang/x dangd/ dangs/ self/ self/x lfs/ lds/ dots/../f".split(" "),
+  N255,
+  `d/${N256}`,
+  "é".repeat(128),
+  "d/\udfff\ud800x",
+  "ünïcödé",
+  "f\0",
+].map((path) => ({ name: shown(path), path }));
+
+CHANGED.push(
+  { name: "empty path", path: () => "" },
+  { name: "4095 bytes to f", path: padded("f", 4095) },
+  { name: "4096 bytes to f", path: padded("f", 4096) },
+  { name: "4095 bytes to nope", path: padded("nope", 4095) },
+  { name: "Buffer that is no UTF-8", path: (t) => Buffer.from(t.p("d/\xff\xfe\x80"), "latin1") },
+  { name: "URL nope", path: (t) => new URL(`file://${t.p("nope")}`) },
+);
+
+const resolve = (t, { path }) => (typeof path === "function" ? path(t) : t.p(path));
+
+/** One subtest for a call and a shape. */
+const table = (calls, shapes, more) =>
+  Object.entries(calls).flatMap(([call, fn]) =>
+    shapes.map((shape) => ({ ...more, name: `${call} ${shape.name}`, run: (t) => fn(t, resolve(t, shape)) })),
+  );
+
+/** One subtest for a shape: the answer of every call. */
+const together = (name, calls, shapes, more) =>
+  shapes.map((shape) => ({
+    ...more,
+    name: `${name} ${shape.name}`,
+    run: (t) =>
+      Object.fromEntries(Object.entries(calls).map(([call, fn]) => [call, t.out(() => fn(t, resolve(t, shape)))])),
+  }));
+
+const REALPATH = {
+  realpathSync: (t, path) => t.fs.realpathSync(path),
+  "realpathSync buffer": (t, path) => t.fs.realpathSync(path, "buffer"),
+  "realpathSync.native latin1": (t, path) => t.fs.realpathSync.native(path, { encoding: "latin1" }),
+};
+
+const EVERYWHERE = [...INSIDE, ...OUTSIDE, ...CHAINS];
+
+/** Node's realpathSync takes "" for the working directory. */
+const NAMED = EVERYWHERE.filter((shape) => shape.name !== "empty path" && !tooLong(shape));
+
+export default [
+  ...together("reading", READING, EVERYWHERE, { shared: chained }),
+  ...together("realpathSync walked", { realpathSync: asKernel }, NAMED, { shared: chained, only: ["code"] }),
+  ...together("realpathSync", REALPATH, INSIDE.filter(asNode), { shared: chained }),
+  ...table(CHANGING, CHANGED, { setup: fixture }),
+  ...table(CODE_ONLY, CHANGED, { setup: fixture, only: ["code"] }),
+  ...table({ "openSync w": CHANGING["openSync w"], chmodSync: CHANGING.chmodSync }, CHAINS, { setup: chained }),
+];

@@ -1,0 +1,170 @@
+/** open(2): flags by name and by number on everything they can meet, modes and umask, what a descriptor then allows. */
+import { Buffer } from "node:buffer";
+import nodeFs from "node:fs";
+
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
+
+function fixture(t) {
+  t.tree({
+    f: "hello",
+    "d/": null,
+    "d/f": "inner",
+    lf: ["f"],
+    ld: ["d"],
+    dang: ["made"],
+    dangin: ["nodir/x"],
+    dangdir: ["made/"],
+    self: ["self"],
+    dangdang: ["dang"],
+  });
+}
+
+const FLAGS = [
+  ..."r rs sr r+ rs+ sr+ w wx xw w+ wx+ xw+ a ax xa as sa a+ ax+ xa+ as+ sa+".split(" ").map((flags) => [flags, flags]),
+  ["O_RDONLY|O_CREAT", O_RDONLY | O_CREAT],
+  ["O_RDONLY|O_TRUNC", O_RDONLY | O_TRUNC],
+  ["O_WRONLY", O_WRONLY],
+  ["O_WRONLY|O_TRUNC", O_WRONLY | O_TRUNC],
+  ["O_RDWR|O_APPEND", O_RDWR | O_APPEND],
+  ["O_WRONLY|O_CREAT|O_EXCL", O_WRONLY | O_CREAT | O_EXCL],
+  ["O_RDWR|O_CREAT|O_TRUNC", O_RDWR | O_CREAT | O_TRUNC],
+  ["O_RDONLY|O_DIRECTORY", O_RDONLY | O_DIRECTORY],
+  ["O_WRONLY|O_DIRECTORY", O_WRONLY | O_DIRECTORY],
+  ["O_RDONLY|O_NOFOLLOW", O_RDONLY | O_NOFOLLOW],
+  ["O_RDONLY|O_NOFOLLOW|O_DIRECTORY", O_RDONLY | O_NOFOLLOW | O_DIRECTORY],
+  ["O_WRONLY|O_CREAT|O_NOFOLLOW", O_WRONLY | O_CREAT | O_NOFOLLOW],
+  ["O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW],
+  ["O_RDONLY|O_EXCL", O_RDONLY | O_EXCL],
+];
+
+const PATHS =
+  "f d lf ld dang dangin dangdir dangdang self made made/ f/ lf/ ld/ d/ d/. d/.. d/made d/f/ d/f/x nope/x dang/ . ./ .."
+    .split(" ")
+    .filter((path) => path !== "..");
+
+/** Opens, tries the descriptor out, closes it: every answer. */
+function tryOut(t, path, flags, mode) {
+  const fd = t.fs.openSync(path, flags, mode);
+  const buffer = Buffer.alloc(8);
+  const told = [
+    t.out(() => [t.fs.readSync(fd, buffer, 0, 3, null), buffer]),
+    t.out(() => t.fs.writeSync(fd, "XY")),
+    t.out(() => t.fs.writeSync(fd, "Z", 0)),
+    t.out(() => t.fs.ftruncateSync(fd, 7)),
+    t.out(() => t.fs.fstatSync(fd)),
+    t.out(() => t.fs.closeSync(fd)),
+    t.out(() => t.fs.fstatSync(fd)),
+  ];
+  return told;
+}
+
+const flagCases = FLAGS.flatMap(([name, flags]) =>
+  PATHS.map((path) => ({
+    name: `open ${name} on ${JSON.stringify(path)}`,
+    setup: fixture,
+    run: (t) => tryOut(t, t.p(path), flags),
+  })),
+);
+
+const BAD = ["z", "", "rw", "R", " r", "r ", null, {}, 1.5, "0", true, NaN, 2 ** 40];
+
+const badCases = BAD.map((flags) => ({
+  name: `open with flags ${JSON.stringify(flags)} (${typeof flags})`,
+  setup: fixture,
+  run: (t) => t.fs.fstatSync(t.fs.openSync(t.p("f"), flags)),
+}));
+
+const MODES = [0o666, 0o777, 0o600, 0o400, 0, 0o4755, 0o2755, 0o1777, 0o7777, "644", "0755", "0o700"];
+const UMASKS = [0, 0o022, 0o027, 0o077, 0o777];
+
+const MAKERS = {
+  openSync: (t, mode) => t.fs.closeSync(t.fs.openSync(t.p("made"), "wx", mode)),
+  mkdirSync: (t, mode) => t.fs.mkdirSync(t.p("made"), mode),
+  "mkdirSync mode": (t, mode) => t.fs.mkdirSync(t.p("made"), { mode }),
+  writeFileSync: (t, mode) => t.fs.writeFileSync(t.p("made"), "x", { mode }),
+  appendFileSync: (t, mode) => t.fs.appendFileSync(t.p("made"), "x", { mode }),
+};
+
+/** The directory is itself unreachable for the picture of an ordinary user otherwise, so its mode is the answer. */
+const modeCases = UMASKS.flatMap((umask) =>
+  Object.entries(MAKERS).flatMap(([call, make]) =>
+    MODES.map((mode) => ({
+      name: `${call} mode ${typeof mode === "number" ? `0${mode.toString(8)}` : `"${mode}"`} umask 0${umask.toString(8)}`,
+      umask,
+      run: (t) => {
+        make(t, mode);
+        const { mode: got } = t.fs.statSync(t.p("made"));
+        t.fs.chmodSync(t.p("made"), 0o755);
+        return got.toString(8);
+      },
+    })),
+  ),
+);
+
+const badModes = [-1, 1.5, 2 ** 32, "9", "x", "", null, {}, true].flatMap((mode) => [
+  {
+    name: `open mode ${JSON.stringify(mode)} (${typeof mode})`,
+    run: (t) => t.fs.fstatSync(t.fs.openSync(t.p("made"), "wx", mode)),
+  },
+  { name: `mkdir mode ${JSON.stringify(mode)} (${typeof mode})`, run: (t) => t.fs.mkdirSync(t.p("made"), mode) },
+  { name: `chmod mode ${JSON.stringify(mode)} (${typeof mode})`, run: (t) => t.fs.chmodSync(t.dir, mode) },
+]);
+
+const others = [
+  {
+    name: "an existing file keeps its mode when opened with O_CREAT",
+    setup: fixture,
+    run: (t) => t.fs.closeSync(t.fs.openSync(t.p("f"), "w", 0o600)),
+  },
+  {
+    name: "two descriptors have two positions",
+    setup: fixture,
+    run: (t) => {
+      const fds = [t.fs.openSync(t.p("f")), t.fs.openSync(t.p("f"))];
+      const buffer = Buffer.alloc(2);
+      const told = [fds[0], fds[0], fds[1], fds[0]].map((fd) => {
+        const count = t.fs.readSync(fd, buffer);
+        return buffer.toString("latin1", 0, count);
+      });
+      for (const fd of fds) t.fs.closeSync(fd);
+      return told;
+    },
+  },
+  {
+    name: "the lowest free descriptor is given again",
+    setup: fixture,
+    run: (t) => {
+      const fds = Array.from({ length: 5 }, () => t.fs.openSync(t.p("f")));
+      t.fs.closeSync(fds[1]);
+      t.fs.closeSync(fds[3]);
+      const again = [t.fs.openSync(t.p("f")), t.fs.openSync(t.p("d"))];
+      const told = [again[0] === fds[1], again[1] === fds[3], new Set(fds).size];
+      for (const fd of [fds[0], fds[2], fds[4], ...again]) t.fs.closeSync(fd);
+      return told;
+    },
+  },
+  {
+    name: "O_TRUNC through a hard link empties both names",
+    setup: (t) => t.tree({ f: "hello", h: { link: "f" } }),
+    run: (t) => {
+      const reader = t.fs.openSync(t.p("h"));
+      t.fs.closeSync(t.fs.openSync(t.p("f"), "w"));
+      const told = t.fs.readFileSync(reader, "latin1");
+      t.fs.closeSync(reader);
+      return told;
+    },
+  },
+  {
+    name: "a descriptor of a directory outlives its removal",
+    setup: (t) => t.tree({ "d/": null }),
+    run: (t) => {
+      const fd = t.fs.openSync(t.p("d"));
+      t.fs.rmdirSync(t.p("d"));
+      const told = t.out(() => t.fs.fstatSync(fd));
+      t.fs.closeSync(fd);
+      return told;
+    },
+  },
+];
+
+export default [...flagCases, ...badCases, ...modeCases, ...badModes, ...others];

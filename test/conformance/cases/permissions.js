@@ -1,0 +1,408 @@
+/**
+ * Who may do what. The trees are made by root; the calls are made by others: on the kernel in a child that has given
+ * up root, on ours in a context of those credentials.
+ */
+import nodeFs from "node:fs";
+
+const { R_OK, W_OK, X_OK, O_WRONLY, O_CREAT } = nodeFs.constants;
+
+const USER = { uid: 1000, gid: 1000, groups: [] };
+const MEMBER = { uid: 1000, gid: 1000, groups: [2000, 2001] };
+const OTHER = { uid: 1001, gid: 1001, groups: [] };
+const PEERS = { uid: 1001, gid: 1000, groups: [3000] };
+const ROOT = { uid: 0, gid: 0, groups: [] };
+
+const MEN = { user: USER, member: MEMBER, other: OTHER, peer: PEERS, root: ROOT };
+
+/** Owner, group and other may each have or lack each right. */
+const MODES = [
+  0o000, 0o400, 0o200, 0o100, 0o700, 0o040, 0o020, 0o010, 0o070, 0o004, 0o002, 0o001, 0o007, 0o077, 0o707, 0o770, 0o644,
+  0o755,
+];
+
+const OWNERS = [
+  [1000, 1000],
+  [1000, 2000],
+  [0, 2001],
+  [0, 0],
+  [1001, 1000],
+];
+
+const ACCESS = [R_OK, W_OK, X_OK, R_OK | W_OK, R_OK | X_OK, W_OK | X_OK, R_OK | W_OK | X_OK];
+
+const modeName = (mode) => `0${mode.toString(8)}`;
+
+/** All files and directories of one owner in one case: a subtest for a man and an owner. */
+const ownership = Object.entries(MEN).flatMap(([man, as]) =>
+  OWNERS.map(([uid, gid]) => ({
+    name: `${man} meets the modes of ${uid}:${gid}`,
+    as,
+    setup: (t) => {
+      for (const mode of MODES) {
+        t.tree({
+          [`f${mode}`]: { data: "secret", mode, uid, gid },
+          [`d${mode}/`]: null,
+          [`d${mode}/f`]: { data: "inner", mode: 0o644 },
+          [`d${mode}/sub/`]: 0o777,
+          [`d${mode}/sub/deep`]: { data: "deep", mode: 0o644 },
+        });
+        t.fs.chownSync(t.p(`d${mode}`), uid, gid);
+        t.fs.chmodSync(t.p(`d${mode}`), mode);
+      }
+    },
+    run: (t) =>
+      MODES.map((mode) => [
+        modeName(mode),
+        ACCESS.map((want) => [
+          t.out(() => t.fs.accessSync(t.p(`f${mode}`), want)),
+          t.out(() => t.fs.accessSync(t.p(`d${mode}`), want)),
+        ]),
+        t.out(() => t.fs.readFileSync(t.p(`f${mode}`), "latin1")),
+        t.out(() => t.fs.closeSync(t.fs.openSync(t.p(`f${mode}`), "r+"))),
+        t.out(() => t.fs.appendFileSync(t.p(`f${mode}`), "+")),
+        t.out(() => t.fs.truncateSync(t.p(`f${mode}`), 3)),
+        t.out(() => t.fs.closeSync(t.fs.openSync(t.p(`f${mode}`), O_WRONLY | O_CREAT))),
+        t.out(() => t.fs.statSync(t.p(`f${mode}`))),
+        t.out(() => t.fs.readdirSync(t.p(`d${mode}`)).sort()),
+        t.out(() => t.fs.statSync(t.p(`d${mode}`))),
+        t.out(() => t.fs.statSync(t.p(`d${mode}/.`))),
+        t.out(() => t.fs.statSync(t.p(`d${mode}/..`)).isDirectory()),
+        t.out(() => t.fs.statSync(t.p(`d${mode}/f`))),
+        t.out(() => t.fs.statSync(t.p(`d${mode}/nope`))),
+        t.out(() => t.fs.existsSync(t.p(`d${mode}/f`))),
+        t.out(() => t.fs.readFileSync(t.p(`d${mode}/sub/deep`), "latin1")),
+        t.out(() => t.fs.realpathSync.native(t.p(`d${mode}/sub/deep`))),
+        t.out(() => t.fs.statSync(t.p(`d${mode}/sub/../f`))),
+        t.out(() => t.fs.writeFileSync(t.p(`d${mode}/new`), "x")),
+        t.out(() => t.fs.mkdirSync(t.p(`d${mode}/newd`))),
+        t.out(() => t.fs.symlinkSync("f", t.p(`d${mode}/newl`))),
+        t.out(() => t.fs.renameSync(t.p(`d${mode}/f`), t.p(`d${mode}/g`))),
+        t.out(() => t.fs.unlinkSync(t.p(`d${mode}/g`))),
+        t.out(() => t.fs.rmdirSync(t.p(`d${mode}/newd`))),
+      ]),
+  })),
+);
+
+/** A chain of directories of which one may not be searched. */
+const depths = [0, 1, 2, 3, 4].map((depth) => ({
+  name: `search permission is missing at depth ${depth}`,
+  as: USER,
+  setup: (t) => {
+    t.fs.mkdirSync(t.p("d0/d1/d2/d3/d4"), { recursive: true });
+    t.fs.writeFileSync(t.p("d0/d1/d2/d3/d4/f"), "x");
+    t.fs.symlinkSync(t.p("d0/d1/d2/d3/d4/f"), t.p("l"));
+    t.fs.symlinkSync("d0/d1/d2/d3/d4", t.p("ld"));
+    const levels = ["d0", "d0/d1", "d0/d1/d2", "d0/d1/d2/d3", "d0/d1/d2/d3/d4"];
+    t.fs.chmodSync(t.p(levels[depth]), 0o766);
+  },
+  run: (t) =>
+    [
+      "d0",
+      "d0/d1",
+      "d0/d1/d2",
+      "d0/d1/d2/d3",
+      "d0/d1/d2/d3/d4",
+      "d0/d1/d2/d3/d4/f",
+      "d0/d1/d2/d3/d4/nope",
+      "d0/.",
+      "d0/d1/d2/..",
+      "d0/d1/d2/d3/../../f",
+      "l",
+      "ld",
+      "ld/f",
+      "ld/..",
+      "ld/../d4/f",
+    ].map((path) => [
+      t.out(() => t.fs.statSync(t.p(path))),
+      t.out(() => t.fs.lstatSync(t.p(path))),
+      t.out(() => t.fs.accessSync(t.p(path), R_OK)),
+      // The C library's realpath takes "." and ".." off without asking whether the directory may be searched.
+      /\/\./.test(path) || t.out(() => t.fs.realpathSync.native(t.p(path))),
+      t.out(() => t.fs.readFileSync(t.p(path), "latin1")),
+      t.out(() => t.fs.writeFileSync(t.p(path), "new")),
+      t.out(() => t.fs.mkdirSync(t.p(path))),
+      t.out(() => t.fs.unlinkSync(t.p(`${path}/x`))),
+    ]),
+}));
+
+/** Rights on the two directories and the thing itself: what counts for unlink and rename. */
+const sticky = Object.entries(MEN).flatMap(([man, as]) =>
+  [0o1777, 0o777, 0o1755, 0o1775, 0o555].map((mode) => ({
+    name: `${man} in a directory of mode ${modeName(mode)}`,
+    as,
+    setup: (t) => {
+      t.tree({
+        "s/": { uid: 1001, gid: 2000 },
+        "s/mine": { data: "m", uid: 1000, gid: 1000 },
+        "s/theirs": { data: "t", uid: 1001, gid: 1001 },
+        "s/roots": { data: "r", mode: 0o666 },
+        "s/moved": { data: "v", uid: 1000, gid: 1000 },
+        "s/target": { data: "y", mode: 0o666 },
+        "s/dir/": { uid: 1000, gid: 1000 },
+        "s/rootdir/": null,
+        "free/": 0o777,
+        "free/f": { data: "f", mode: 0o666 },
+        "free/own": { data: "o", uid: 1000, gid: 1000 },
+      });
+      t.fs.chmodSync(t.p("s"), mode);
+    },
+    run: (t) => [
+      t.out(() => t.fs.renameSync(t.p("s/moved"), t.p("s/target"))),
+      t.out(() => t.fs.renameSync(t.p("s/roots"), t.p("s/new"))),
+      t.out(() => t.fs.renameSync(t.p("free/f"), t.p("s/theirs"))),
+      t.out(() => t.fs.renameSync(t.p("free/own"), t.p("s/fresh"))),
+      t.out(() => t.fs.unlinkSync(t.p("s/mine"))),
+      t.out(() => t.fs.unlinkSync(t.p("s/theirs"))),
+      t.out(() => t.fs.unlinkSync(t.p("s/roots"))),
+      t.out(() => t.fs.rmdirSync(t.p("s/dir"))),
+      t.out(() => t.fs.rmdirSync(t.p("s/rootdir"))),
+      t.out(() => t.fs.mkdirSync(t.p("s/made"))),
+      t.out(() => t.fs.unlinkSync(t.p("s/nope"))),
+    ],
+  })),
+);
+
+/** A directory that is moved under another parent has its ".." written: that takes write permission on it. */
+const moves = [USER, OTHER, ROOT].flatMap((as) =>
+  [0o755, 0o555, 0o777].map((mode) => ({
+    name: `uid ${as.uid} moves a directory of mode ${modeName(mode)} to another parent`,
+    as,
+    setup: (t) =>
+      t.tree({
+        "a/": 0o777,
+        "b/": 0o777,
+        "a/d/": { mode, uid: 1000, gid: 1000 },
+        "a/e/": { mode, uid: 1000, gid: 1000 },
+      }),
+    run: (t) => [
+      t.out(() => t.fs.renameSync(t.p("a/e"), t.p("a/renamed"))),
+      t.out(() => t.fs.renameSync(t.p("a/d"), t.p("b/d"))),
+    ],
+  })),
+);
+
+/** chmod, chown and utimes of one's own, another's and root's file, and what they do to the set-id bits. */
+const changes = Object.entries(MEN).flatMap(([man, as]) =>
+  [
+    [1000, 1000],
+    [1000, 2000],
+    [1001, 1001],
+    [0, 0],
+  ].flatMap(([uid, gid]) =>
+    [0o644, 0o666, 0o6755, 0o2644].map((mode) => ({
+      name: `${man} changes ${uid}:${gid} of mode ${modeName(mode)}`,
+      as,
+      setup: (t) => {
+        const file = { data: "text", mode, uid, gid };
+        for (let n = 0; n < 12; n++) t.tree({ [`f${n}`]: file });
+        t.tree({ "d/": { mode: mode | 0o100, uid, gid } });
+      },
+      run: (t) => [
+        t.out(() => t.fs.chmodSync(t.p("f0"), 0o600)),
+        t.out(() => t.fs.chmodSync(t.p("f1"), 0o2755)),
+        t.out(() => t.fs.chmodSync(t.p("f2"), 0o4755)),
+        t.out(() => t.fs.chmodSync(t.p("f3"), 0o1644)),
+        t.out(() => t.fs.chownSync(t.p("f4"), 1000, 1000)),
+        t.out(() => t.fs.chownSync(t.p("f5"), -1, 2000)),
+        t.out(() => t.fs.chownSync(t.p("f6"), 1001, -1)),
+        t.out(() => t.fs.chownSync(t.p("f7"), -1, -1)),
+        t.out(() => t.fs.utimesSync(t.p("f8"), 1000, 2000)),
+        t.out(() => t.fs.appendFileSync(t.p("f9"), "+")),
+        t.out(() => t.fs.truncateSync(t.p("f10"), 1)),
+        t.out(() => t.fs.closeSync(t.fs.openSync(t.p("f11"), "w"))),
+        t.out(() => t.fs.chmodSync(t.p("d"), 0o2755)),
+        t.out(() => t.fs.chownSync(t.p("d"), -1, 2001)),
+        t.out(() => t.fs.utimesSync(t.p("d"), 1, 2)),
+      ],
+    })),
+  ),
+);
+
+/** What is made in a setgid directory, by whom, with which bits. */
+const setgid = Object.entries(MEN).flatMap(([man, as]) =>
+  [2000, 1000, 4000].map((gid) => ({
+    name: `${man} makes things in a setgid directory of group ${gid}`,
+    as,
+    setup: (t) => t.tree({ "d/": { mode: 0o2777, uid: 5, gid } }),
+    run: (t) => [
+      t.out(() => t.fs.writeFileSync(t.p("d/f"), "")),
+      t.out(() => t.fs.writeFileSync(t.p("d/x"), "", { mode: 0o2775 })),
+      t.out(() => t.fs.closeSync(t.fs.openSync(t.p("d/y"), "wx", 0o6710))),
+      t.out(() => t.fs.closeSync(t.fs.openSync(t.p("d/z"), "wx", 0o2644))),
+      t.out(() => t.fs.mkdirSync(t.p("d/sub"))),
+      t.out(() => t.fs.mkdirSync(t.p("d/sub/sub"), 0o700)),
+      t.out(() => t.fs.symlinkSync("f", t.p("d/l"))),
+      t.out(() => t.fs.chmodSync(t.p("d/f"), 0o2755)),
+      t.out(() => t.fs.copyFileSync(t.p("d/x"), t.p("d/copy"))),
+    ],
+  })),
+);
+
+const others = [
+  {
+    name: "what an ordinary user makes is the user's, through the umask",
+    as: MEMBER,
+    umask: 0o027,
+    setup: (t) => t.fs.chmodSync(t.dir, 0o777),
+    run: (t) => {
+      t.fs.writeFileSync(t.p("f"), "x");
+      t.fs.mkdirSync(t.p("d"));
+      t.fs.symlinkSync("f", t.p("l"));
+      t.fs.linkSync(t.p("f"), t.p("h"));
+      return t.fs.statSync(t.p("f"));
+    },
+  },
+  {
+    name: "an open descriptor keeps its rights when the mode goes",
+    as: USER,
+    setup: (t) => {
+      t.fs.chmodSync(t.dir, 0o777);
+      t.tree({
+        "d/": { mode: 0o755, uid: 1000, gid: 1000 },
+        "d/f": { data: "hello", mode: 0o644, uid: 1000, gid: 1000 },
+      });
+    },
+    run: (t) => {
+      const fd = t.fs.openSync(t.p("d/f"), "r+");
+      t.fs.chmodSync(t.p("d/f"), 0);
+      t.fs.chmodSync(t.p("d"), 0);
+      const told = [
+        t.out(() => t.fs.readFileSync(fd, "latin1")),
+        t.out(() => t.fs.writeSync(fd, "more")),
+        t.out(() => t.fs.fstatSync(fd)),
+        t.out(() => t.fs.openSync(t.p("d/f"))),
+      ];
+      t.fs.closeSync(fd);
+      t.fs.chmodSync(t.p("d"), 0o755);
+      return [...told, t.out(() => t.fs.openSync(t.p("d/f"))), t.out(() => t.fs.unlinkSync(t.p("d/f")))];
+    },
+  },
+  {
+    name: "a new file may be written whatever its mode",
+    as: USER,
+    setup: (t) => t.fs.chmodSync(t.dir, 0o777),
+    run: (t) => {
+      const fd = t.fs.openSync(t.p("f"), "wx", 0);
+      const told = [t.fs.writeSync(fd, "x"), t.fs.fstatSync(fd)];
+      t.fs.closeSync(fd);
+      return [...told, t.out(() => t.fs.openSync(t.p("f"), "w")), t.out(() => t.fs.accessSync(t.p("f"), R_OK))];
+    },
+  },
+  {
+    name: "a link's own mode and owner do not matter, its target's do",
+    as: USER,
+    setup: (t) => {
+      t.tree({
+        secret: { data: "x", mode: 0o600 },
+        open: { data: "y", mode: 0o644 },
+        ls: ["secret"],
+        lo: ["open"],
+        "c/": 0o700,
+        "c/f": "z",
+        lc: ["c/f"],
+      });
+      t.fs.lchownSync(t.p("ls"), 1000, 1000);
+    },
+    run: (t) =>
+      ["ls", "lo", "lc"].map((name) => [
+        t.out(() => t.fs.readFileSync(t.p(name), "latin1")),
+        t.out(() => t.fs.readlinkSync(t.p(name))),
+        t.out(() => t.fs.lstatSync(t.p(name))),
+        t.out(() => t.fs.statSync(t.p(name))),
+        t.out(() => t.fs.lchownSync(t.p(name), 1000, 1000)),
+        t.out(() => t.fs.lutimesSync(t.p(name), 1, 2)),
+        t.out(() => t.fs.unlinkSync(t.p(name))),
+      ]),
+  },
+  {
+    name: "which error comes first: missing, not a directory, no permission",
+    as: USER,
+    setup: (t) =>
+      t.tree({ "closed/": 0o700, "closed/f": "x", f: { data: "x", mode: 0o600 }, "list/": 0o744, "list/f": "x" }),
+    run: (t) =>
+      [
+        "closed/nope",
+        "closed/f/x",
+        "f/x",
+        "nope/x",
+        "closed/../f",
+        "f/../closed",
+        "list/nope",
+        "list/f",
+        "closed/",
+        "f/",
+        "closed/..",
+      ].map((path) => [
+        t.out(() => t.fs.statSync(t.p(path)).isDirectory()),
+        t.out(() => t.fs.openSync(t.p(path), "wx")),
+        t.out(() => t.fs.mkdirSync(t.p(path))),
+        t.out(() => t.fs.rmdirSync(t.p(path))),
+        t.out(() => t.fs.unlinkSync(t.p(path))),
+        t.out(() => t.fs.renameSync(t.p(path), t.p("moved"))),
+        t.out(() => t.fs.renameSync(t.p("nope"), t.p(path))),
+        t.out(() => t.fs.chmodSync(t.p(path), 0o777)),
+        t.out(() => t.fs.readlinkSync(t.p(path))),
+      ]),
+  },
+  {
+    name: "existing names are told in a directory that may not be written",
+    as: USER,
+    setup: (t) => t.tree({ f: { data: "x", mode: 0o644 }, "d/": 0o755, "e/": 0o755, l: ["f"] }),
+    run: (t) => [
+      t.out(() => t.fs.mkdirSync(t.p("d"))),
+      t.out(() => t.fs.mkdirSync(t.p("f"))),
+      t.out(() => t.fs.mkdirSync(t.p("nope"))),
+      t.out(() => t.fs.symlinkSync("x", t.p("f"))),
+      t.out(() => t.fs.symlinkSync("x", t.p("nope"))),
+      t.out(() => t.fs.openSync(t.p("f"), "wx")),
+      t.out(() => t.fs.openSync(t.p("nope"), "w")),
+      t.out(() => t.fs.rmdirSync(t.p("f"))),
+      t.out(() => t.fs.unlinkSync(t.p("d"))),
+      t.out(() => t.fs.unlinkSync(t.p("nope"))),
+      t.out(() => t.fs.renameSync(t.p("f"), t.p("f"))),
+      t.out(() => t.fs.renameSync(t.p("f"), t.p("d"))),
+      t.out(() => t.fs.renameSync(t.p("d"), t.p("d/x"))),
+      t.out(() => t.fs.renameSync(t.p("nope"), t.p("x"))),
+      t.out(() => t.fs.renameSync(t.p("d"), t.p("e"))),
+      t.out(() => t.fs.rmdirSync(t.p("."))),
+      t.out(() => t.fs.mkdtempSync(t.p("tmp-"))),
+    ],
+  },
+  {
+    name: "removing whole trees stops where permission ends",
+    as: USER,
+    only: ["code"],
+    setup: (t) => {
+      t.fs.chmodSync(t.dir, 0o777);
+      t.tree({
+        "mine/": { uid: 1000, gid: 1000 },
+        "mine/f": { uid: 1000, gid: 1000 },
+        "mine/roots/": 0o755,
+        "mine/roots/f": "x",
+      });
+      t.tree({ "ok/": { uid: 1000, gid: 1000 }, "ok/f": { uid: 1000, gid: 1000 }, "ok/empty/": 0o755 });
+    },
+    run: (t) => [
+      t.out(() => t.fs.rmSync(t.p("ok"), { recursive: true })),
+      t.out(() => t.fs.rmSync(t.p("mine/roots"), { recursive: true, force: true })),
+    ],
+  },
+  {
+    name: "root reads and writes everything but executes nothing without an x bit",
+    as: ROOT,
+    setup: (t) =>
+      t.tree({
+        none: { data: "x", mode: 0, uid: 1000, gid: 1000 },
+        other: { data: "x", mode: 0o001 },
+        "d/": 0,
+        "d/f": "x",
+      }),
+    run: (t) => [
+      ...ACCESS.flatMap((want) => ["none", "other", "d"].map((name) => t.out(() => t.fs.accessSync(t.p(name), want)))),
+      t.out(() => t.fs.readFileSync(t.p("d/f"), "latin1")),
+      t.out(() => t.fs.readFileSync(t.p("none"), "latin1")),
+    ],
+  },
+];
+
+export default [...ownership, ...depths, ...sticky, ...moves, ...changes, ...setgid, ...others];

@@ -1,0 +1,4 @@
+import cases from "./cases/copy.js";
+import { conform } from "./harness.js";
+
+conform("copies", cases);

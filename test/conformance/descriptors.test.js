@@ -1,0 +1,4 @@
+import cases from "./cases/descriptors.js";
+import { conform } from "./harness.js";
+
+conform("descriptors", cases);

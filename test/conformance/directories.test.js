@@ -1,0 +1,4 @@
+import cases from "./cases/directories.js";
+import { conform } from "./harness.js";
+
+conform("directories", cases);

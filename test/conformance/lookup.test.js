@@ -1,0 +1,4 @@
+import cases from "./cases/lookup.js";
+import { conform } from "./harness.js";
+
+conform("paths of every shape", cases);

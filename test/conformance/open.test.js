@@ -1,0 +1,4 @@
+import cases from "./cases/open.js";
+import { conform } from "./harness.js";
+
+conform("open, flags and modes", cases);

@@ -1,0 +1,4 @@
+import cases from "./cases/rename.js";
+import { conform } from "./harness.js";
+
+conform("rename", cases);

@@ -1,0 +1,4 @@
+import cases from "./cases/times.js";
+import { conform } from "./harness.js";
+
+conform("times", cases);

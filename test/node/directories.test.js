@@ -1,0 +1,231 @@
+/** Directories: reading them, making paths, removing and copying trees. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { suite } from "./both.js";
+
+const tree = suite((fs, dir) => {
+  fs.mkdirSync(`${dir}/tree/a/b`, { recursive: true });
+  fs.mkdirSync(`${dir}/tree/empty`);
+  fs.writeFileSync(`${dir}/tree/file`, "file", { mode: 0o640 });
+  fs.writeFileSync(`${dir}/tree/a/ä`, "umlaut");
+  fs.writeFileSync(`${dir}/tree/a/b/deep`, "deep");
+  fs.symlinkSync("../file", `${dir}/tree/a/link`);
+  fs.symlinkSync("a", `${dir}/tree/to-a`);
+  fs.symlinkSync("nowhere", `${dir}/tree/dangling`);
+});
+const { same } = tree;
+
+/** Everything below a directory with kind, mode, contents and bodies of links. */
+function picture(fs, top) {
+  const found = {};
+  const walk = (dir, prefix) => {
+    for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {
+      const path = `${dir}/${entry.name}`;
+      const { mode } = fs.lstatSync(path);
+      const name = prefix + entry.name;
+      if (entry.isDirectory()) {
+        found[name] = mode;
+        walk(path, `${name}/`);
+      } else {
+        found[name] = entry.isSymbolicLink()
+          ? fs.readlinkSync(path).replace(top, "TOP")
+          : [mode, fs.readFileSync(path, "utf8")];
+      }
+    }
+  };
+  walk(top, "");
+  return found;
+}
+
+function dirents(entries, dir) {
+  return entries.map((entry) => {
+    const kinds = [entry.isFile(), entry.isDirectory(), entry.isSymbolicLink(), entry.isFIFO(), entry.isSocket()];
+    const devices = [entry.isBlockDevice(), entry.isCharacterDevice()];
+    return [String(entry.name), Buffer.isBuffer(entry.name), entry.parentPath.replace(dir, ""), ...kinds, ...devices];
+  });
+}
+
+describe("readdir", () => {
+  same("names", (fs, dir) => fs.readdirSync(`${dir}/tree`));
+  same("names of an empty directory", (fs, dir) => fs.readdirSync(`${dir}/tree/empty`));
+  for (const encoding of ["utf8", "buffer", "latin1", "hex"]) {
+    same(`names as ${encoding}`, (fs, dir) => fs.readdirSync(`${dir}/tree/a`, encoding));
+    same(`names as { encoding: ${encoding} }`, (fs, dir) => fs.readdirSync(`${dir}/tree/a`, { encoding }));
+  }
+  same("types", (fs, dir) => dirents(fs.readdirSync(`${dir}/tree`, { withFileTypes: true }), dir));
+  same("types with Buffers", (fs, dir) =>
+    dirents(fs.readdirSync(`${dir}/tree`, { withFileTypes: true, encoding: "buffer" }), dir),
+  );
+  same("all below", (fs, dir) => fs.readdirSync(`${dir}/tree`, { recursive: true }).sort());
+  same("all below, with types", (fs, dir) =>
+    dirents(fs.readdirSync(`${dir}/tree`, { recursive: true, withFileTypes: true }), dir).sort(),
+  );
+  same("through a link", (fs, dir) => fs.readdirSync(`${dir}/tree/to-a/`));
+  same("more names than one exchange carries", (fs, dir) => {
+    fs.mkdirSync(`${dir}/many`);
+    const names = Array.from({ length: 2000 }, (_, i) => `${"n".repeat(60)}${i}`);
+    for (const name of names) fs.writeFileSync(`${dir}/many/${name}`, "");
+    const read = fs.readdirSync(`${dir}/many`);
+    return [read.length, new Set(read).size, read[0], read[1999]];
+  });
+});
+
+describe("opendir", () => {
+  same("reads all entries, then null", (fs, dir) => {
+    const handle = fs.opendirSync(`${dir}/tree`);
+    const names = [];
+    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) names.push(entry.name);
+    const end = [handle.readSync(), handle.path.replace(dir, "")];
+    handle.closeSync();
+    return [names.sort(), end];
+  });
+  same("a closed one", (fs, dir) => {
+    const handle = fs.opendirSync(`${dir}/tree`);
+    handle.closeSync();
+    handle.readSync();
+  });
+  same("a bufferSize of 0", (fs, dir) => fs.opendirSync(dir, { bufferSize: 0 }));
+  test("iterated, and closed behind the last", async () => {
+    const { fs } = tree.vfs;
+    fs.mkdirSync("/iterated/below", { recursive: true });
+    fs.writeFileSync("/iterated/below/file", "");
+    const handle = fs.opendirSync("/iterated", { recursive: true });
+    const names = [];
+    for await (const entry of handle) names.push(`${entry.parentPath}/${entry.name}`);
+    assert.deepEqual(names, ["/iterated/below", "/iterated/below/file"]);
+    assert.throws(() => handle.closeSync(), { code: "ERR_DIR_CLOSED" });
+  });
+  test("read and close answer by promise and by callback", async () => {
+    const { fs } = tree.vfs;
+    fs.mkdirSync("/later/below", { recursive: true });
+    const handle = fs.opendirSync("/later");
+    assert.equal((await handle.read()).name, "below");
+    assert.equal(await new Promise((done) => handle.read((_, entry) => done(entry))), null);
+    await handle.close();
+    await assert.rejects(handle.read(), { code: "ERR_DIR_CLOSED" });
+  });
+});
+
+describe("mkdir", () => {
+  same("recursive answers the first directory made", (fs, dir) =>
+    ["x/y/z", "x/y/z", "x/w", "x//v///u/", "tree/a/b/c"].map((path) =>
+      fs.mkdirSync(`${dir}/${path}`, { recursive: true })?.replace(dir, ""),
+    ),
+  );
+  same("recursive through links and dots", (fs, dir) => {
+    fs.mkdirSync(`${dir}/tree/to-a/./n/o`, { recursive: true });
+    return picture(fs, `${dir}/tree`);
+  });
+  same("modes", (fs, dir) => {
+    fs.mkdirSync(`${dir}/m`, 0o700);
+    fs.mkdirSync(`${dir}/o`, "711");
+    fs.mkdirSync(`${dir}/p/q`, { recursive: true, mode: 0o750 });
+    return ["m", "o", "p", "p/q"].map((name) => fs.statSync(`${dir}/${name}`).mode);
+  });
+  same("answers undefined", (fs, dir) => fs.mkdirSync(`${dir}/n`));
+  same("with a slash behind", (fs, dir) => {
+    fs.mkdirSync(`${dir}/n/`);
+    return fs.readdirSync(dir);
+  });
+});
+
+describe("mkdtemp", () => {
+  test("makes a directory of its own for whoever asks", () => {
+    const { fs } = tree.vfs;
+    const made = new Set();
+    for (let i = 0; i < 20; i++) made.add(fs.mkdtempSync("/temp-"));
+    assert.equal(made.size, 20);
+    for (const path of made) {
+      assert.match(path, /^\/temp-[a-zA-Z0-9]{6}$/);
+      assert.equal(fs.statSync(path).mode & 0o7777, 0o700);
+    }
+    assert.ok(Buffer.isBuffer(fs.mkdtempSync("/temp-", "buffer")));
+  });
+});
+
+describe("rm", () => {
+  same("a file", (fs, dir) => {
+    fs.rmSync(`${dir}/tree/file`);
+    return picture(fs, `${dir}/tree`);
+  });
+  same("a link, not what it names", (fs, dir) => {
+    fs.rmSync(`${dir}/tree/to-a`, { recursive: true });
+    fs.rmSync(`${dir}/tree/dangling`);
+    return picture(fs, `${dir}/tree`);
+  });
+  same("a tree", (fs, dir) => {
+    fs.rmSync(`${dir}/tree`, { recursive: true });
+    return fs.readdirSync(dir);
+  });
+  same("a tree with force and retries", (fs, dir) => {
+    fs.rmSync(`${dir}/tree`, { recursive: true, force: true, maxRetries: 2, retryDelay: 1 });
+    fs.rmSync(`${dir}/tree`, { recursive: true, force: true });
+    return fs.readdirSync(dir);
+  });
+  test("a tree deeper than descriptors are held open, and leaves none open", () => {
+    const { fs } = tree.vfs;
+    const { openFiles } = tree.vfs.counters();
+    const deep = `/deep${"/d".repeat(300)}`;
+    fs.mkdirSync(deep, { recursive: true });
+    for (const depth of [0, 100, 299]) fs.writeFileSync(`/deep${"/d".repeat(depth)}/zz-file`, "");
+    fs.rmSync("/deep", { recursive: true });
+    assert.equal(fs.existsSync("/deep"), false);
+    assert.equal(tree.vfs.counters().openFiles, openFiles);
+  });
+});
+
+describe("cp", () => {
+  const forms = {
+    "a tree": { recursive: true },
+    "a tree, links as they are": { recursive: true, verbatimSymlinks: true },
+    "a tree with times": { recursive: true, preserveTimestamps: true },
+    "what a filter lets through": { recursive: true, filter: (src) => !src.endsWith("/b") },
+  };
+  for (const [name, options] of Object.entries(forms)) {
+    same(name, (fs, dir) => {
+      fs.utimesSync(`${dir}/tree/file`, 1000, 2000);
+      fs.cpSync(`${dir}/tree`, `${dir}/copy/below`, options);
+      const times = options.preserveTimestamps ? fs.statSync(`${dir}/copy/below/file`).mtimeMs : 0;
+      return [JSON.stringify(picture(fs, `${dir}/copy`)).replaceAll(dir, "DIR"), times];
+    });
+  }
+  same("over what is there", (fs, dir) => {
+    fs.mkdirSync(`${dir}/copy/a`, { recursive: true });
+    fs.writeFileSync(`${dir}/copy/file`, "old and longer");
+    fs.writeFileSync(`${dir}/copy/a/other`, "stays");
+    fs.rmSync(`${dir}/tree/dangling`);
+    fs.cpSync(`${dir}/tree`, `${dir}/copy`, { recursive: true });
+    return JSON.stringify(picture(fs, `${dir}/copy`)).replaceAll(dir, "DIR");
+  });
+  same("not over what is there", (fs, dir) => {
+    fs.writeFileSync(`${dir}/there`, "stays");
+    fs.cpSync(`${dir}/tree/file`, `${dir}/there`, { force: false });
+    return fs.readFileSync(`${dir}/there`, "utf8");
+  });
+  same("through links", (fs, dir) => {
+    fs.rmSync(`${dir}/tree/dangling`);
+    fs.cpSync(`${dir}/tree`, `${dir}/copy`, { recursive: true, dereference: true });
+    return picture(fs, `${dir}/copy`);
+  });
+  same("of one file", (fs, dir) => {
+    fs.cpSync(`${dir}/tree/file`, `${dir}/new/place`);
+    return picture(fs, `${dir}/new`);
+  });
+});
+
+describe("links and paths", () => {
+  same("readlink", (fs, dir) => [fs.readlinkSync(`${dir}/tree/to-a`), fs.readlinkSync(`${dir}/tree/to-a`, "buffer")]);
+  same("realpath", (fs, dir) =>
+    [`${dir}/tree/to-a/link`, `${dir}//tree/./a/`, `${dir}/tree/a/..`, "/"].map((path) => fs.realpathSync(path)),
+  );
+  same("realpath.native", (fs, dir) =>
+    [`${dir}/tree/to-a/link`, `${dir}/tree/to-a/..`].map((path) => fs.realpathSync.native(path)),
+  );
+  same("realpath as a Buffer", (fs, dir) => fs.realpathSync(`${dir}/tree`, "buffer"));
+  same("a directory's .. is where it really is", (fs, dir) => fs.readFileSync(`${dir}/tree/to-a/../file`, "utf8"));
+  same("rename", (fs, dir) => {
+    fs.renameSync(`${dir}/tree/a`, `${dir}/moved`);
+    fs.renameSync(`${dir}/tree/file`, `${dir}/moved/ä`);
+    return [picture(fs, `${dir}/moved`), fs.existsSync(`${dir}/tree/to-a`)];
+  });
+});

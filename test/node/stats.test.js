@@ -1,0 +1,130 @@
+/** Stats and BigIntStats: the fields, methods and times that node:fs gives. */
+import assert from "node:assert/strict";
+import nodeFs from "node:fs";
+import { describe, test } from "node:test";
+import { suite } from "./both.js";
+
+const tree = suite((fs, dir) => {
+  fs.writeFileSync(`${dir}/file`, "12345");
+  fs.chmodSync(`${dir}/file`, 0o640);
+  fs.linkSync(`${dir}/file`, `${dir}/second`);
+  fs.mkdirSync(`${dir}/dir`, 0o711);
+  fs.symlinkSync("file", `${dir}/link`);
+  for (const path of [`${dir}/file`, `${dir}/dir`]) fs.utimesSync(path, 1000.5, 2000.25);
+});
+const { same } = tree;
+
+const KINDS = ["isFile", "isDirectory", "isSymbolicLink", "isBlockDevice", "isCharacterDevice", "isFIFO", "isSocket"];
+
+/** What two file systems must agree on. */
+function shared(stats) {
+  const { mode, nlink, uid, gid, rdev, size, atimeMs, mtimeMs, atime, mtime, atimeNs, mtimeNs } = stats;
+  const kinds = KINDS.map((kind) => stats[kind]());
+  const times = { atimeMs, mtimeMs, atime, mtime, atimeNs, mtimeNs };
+  return {
+    kinds,
+    mode,
+    nlink: stats.isDirectory() ? 0 : nlink,
+    uid,
+    gid,
+    rdev,
+    size: stats.isFile() ? size : 0,
+    times,
+  };
+}
+
+describe("what node:fs gives too", () => {
+  for (const bigint of [false, true]) {
+    const kind = bigint ? "BigIntStats" : "Stats";
+    same(`${kind} of a file`, (fs, dir) => shared(fs.statSync(`${dir}/file`, { bigint })));
+    same(`${kind} of a directory`, (fs, dir) => shared(fs.statSync(`${dir}/dir`, { bigint })));
+    same(`${kind} through a link`, (fs, dir) => shared(fs.statSync(`${dir}/link`, { bigint })));
+    same(`${kind} of a link`, (fs, dir) => {
+      const { mode, nlink, size } = fs.lstatSync(`${dir}/link`, { bigint });
+      return { mode, nlink, size };
+    });
+    same(`${kind} of a descriptor`, (fs, dir) => {
+      const fd = fs.openSync(`${dir}/file`);
+      try {
+        return shared(fs.fstatSync(fd, { bigint }));
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
+  }
+  same("throwIfNoEntry", (fs, dir) => [
+    fs.statSync(`${dir}/missing`, { throwIfNoEntry: false }),
+    fs.lstatSync(`${dir}/missing`, { throwIfNoEntry: false }),
+    fs.statSync(`${dir}/file/below`, { throwIfNoEntry: false }),
+    fs.statSync(Buffer.from(`${dir}/missing`), { throwIfNoEntry: false, bigint: true }),
+  ]);
+  same("throwIfNoEntry hides no other error", (fs) => fs.statSync(`/${"n".repeat(300)}`, { throwIfNoEntry: false }));
+  same("dates are whole milliseconds of times that are not", (fs, dir) => {
+    fs.utimesSync(`${dir}/file`, 1700000000.123, new Date(1700000000567));
+    const { atime, mtime } = fs.statSync(`${dir}/file`);
+    return [atime, mtime];
+  });
+});
+
+describe("ours alone", () => {
+  test("both names of a file have one ino and dev", () => {
+    const fs = tree.vfs.fs;
+    fs.writeFileSync("/one", "x");
+    fs.linkSync("/one", "/two");
+    const [one, two] = ["/one", "/two"].map((path) => fs.statSync(path));
+    assert.deepEqual([one.ino, one.dev, one.nlink], [two.ino, two.dev, 2]);
+    assert.notEqual(one.ino, fs.statSync("/").ino);
+    fs.unlinkSync("/two");
+    assert.equal(fs.statSync("/one").nlink, 1);
+  });
+
+  test("fields have the names and types of node:fs", () => {
+    const theirs = nodeFs.statSync(".");
+    const ours = tree.vfs.fs.statSync("/");
+    for (const key of Object.keys(theirs)) assert.equal(typeof ours[key], typeof theirs[key], key);
+    const theirBig = nodeFs.statSync(".", { bigint: true });
+    const ourBig = tree.vfs.fs.statSync("/", { bigint: true });
+    for (const key of Object.keys(theirBig)) assert.equal(typeof ourBig[key], typeof theirBig[key], key);
+  });
+
+  test("the numbers of both forms agree", () => {
+    const fs = tree.vfs.fs;
+    const plain = fs.statSync("/");
+    const big = fs.statSync("/", { bigint: true });
+    for (const key of ["dev", "ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blksize", "blocks"]) {
+      assert.equal(BigInt(plain[key]), big[key], key);
+    }
+    for (const key of ["atime", "mtime", "ctime", "birthtime"]) {
+      assert.equal(big[`${key}Ms`], big[`${key}Ns`] / 1000000n, key);
+      assert.ok(Math.abs(plain[`${key}Ms`] - Number(big[`${key}Ns`]) / 1e6) < 0.001, key);
+    }
+  });
+
+  test("a date is made once and may be set", () => {
+    const stats = tree.vfs.fs.statSync("/");
+    assert.equal(stats.atime, stats.atime);
+    assert.ok(stats.ctime instanceof Date);
+    const other = new Date(5);
+    stats.mtime = other;
+    assert.equal(stats.mtime, other);
+  });
+
+  test("times move with what happens to a file", () => {
+    const fs = tree.vfs.fs;
+    const before = Date.now();
+    fs.writeFileSync("/moving", "x");
+    fs.utimesSync("/moving", 1, 1);
+    const old = fs.statSync("/moving");
+    assert.equal(old.mtimeMs, 1000);
+    assert.ok(old.ctimeMs >= before - 1 && old.birthtimeMs >= before - 1);
+    fs.appendFileSync("/moving", "y");
+    assert.ok(fs.statSync("/moving").mtimeMs >= before - 1);
+    fs.chmodSync("/moving", 0o600);
+    assert.ok(fs.statSync("/moving").ctimeMs >= old.ctimeMs);
+  });
+
+  test("the classes are the surface's own", () => {
+    const { fs } = tree.vfs;
+    assert.ok(fs.statSync("/") instanceof fs.Stats);
+  });
+});
