@@ -2,41 +2,28 @@
  * The system-call table: the one door of the core. Each call is described in src/abi.ts. Numbers go in, a number >= 0 or
  * -errno comes out; paths, structures and contents travel through the calling thread's scratch area.
  */
-import * as L from "./mem/layout";
-import { chunkAddress, chunkAllocRun, growTo } from "./mem/pages";
-import { rcuClear, rcuDepth, rcuInit, synchronizeRcu as waitForReaders } from "./mem/smr";
-import {
-  CACHE_CONTEXT,
-  CACHE_DENTRY,
-  CACHE_FILE,
-  CACHE_INODE,
-  CACHE_MOUNT,
-  CACHE_SUPER,
-  cacheInit,
-  sizedCachesInit,
-} from "./mem/slab";
-import { lock, unlock } from "./mem/spin";
-import * as T from "./mem/thread";
-import { doChmod, doChown, doGetacl, doSetacl, doUtimens } from "./fs/attr";
+
+import { copyAttr, doChmod, doChown, doGetacl, doSetacl, doUtimens } from "./fs/attr";
 import { CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "./fs/cred";
 import { dget, dput, shrinkDcache } from "./fs/dcache";
 import { DENTRY_LINK, DENTRY_SIZE, Dentry } from "./fs/dentry";
 import { MIN_BUCKETS } from "./fs/dhash";
 import { dPath } from "./fs/dpath";
-import {
-  EBADF,
-  EDEADLK,
-  EINVAL,
-  EISDIR,
-  ENAMETOOLONG,
-  ENOENT,
-  ENOSPC,
-  EPERM,
-  EUSERS,
-} from "./fs/errno";
+import { EBADF, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "./fs/errno";
 import { FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "./fs/file";
 import { driverPutLink, driverReadlink, S_BODY } from "./fs/hooks";
-import { I_DRIVER, INODE_LINK, INODE_SIZE, Inode, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "./fs/inode";
+import {
+  I_DRIVER,
+  INODE_LINK,
+  INODE_SIZE,
+  Inode,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from "./fs/inode";
 import { doCreate, doLink, doRename, doUnlink, wantWrite } from "./fs/modify";
 import {
   doBind,
@@ -48,7 +35,7 @@ import {
   doUmount,
   firstContext,
 } from "./fs/mount";
-import { filenameLookup, FOR_ACCESS, FOR_PATH, FOR_STAT, pathPut, setNameidata } from "./fs/namei";
+import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut, setNameidata } from "./fs/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "./fs/nameidata";
 import { MOUNT_LINK, MOUNT_SIZE, Mount, mntget, mntput, newMount, setRootMount } from "./fs/namespace";
 import { doOpen } from "./fs/open";
@@ -56,9 +43,30 @@ import { inodePermission, MAY_WRITE } from "./fs/permission";
 import { doGetdents } from "./fs/readdir";
 import { makeSpace } from "./fs/reclaim";
 import { doFtruncate, doLseek, doRead, doWrite, truncateInode } from "./fs/rw";
-import { HOOK_PUT_LINK, HOOK_READLINK, registerFilesystem, SUPER_LINK, SUPER_SIZE, unregisterFilesystem } from "./fs/super";
+import {
+  HOOK_PUT_LINK,
+  HOOK_READLINK,
+  registerFilesystem,
+  SUPER_LINK,
+  SUPER_SIZE,
+  unregisterFilesystem,
+} from "./fs/super";
 import { tmpfsSuper } from "./fs/tmpfs";
-import { copyAttr } from "./fs/attr";
+import * as L from "./mem/layout";
+import { chunkAddress, chunkAllocRun, growTo } from "./mem/pages";
+import {
+  CACHE_CONTEXT,
+  CACHE_DENTRY,
+  CACHE_FILE,
+  CACHE_INODE,
+  CACHE_MOUNT,
+  CACHE_SUPER,
+  cacheInit,
+  sizedCachesInit,
+} from "./mem/slab";
+import { rcuClear, rcuDepth, rcuInit, synchronizeRcu as waitForReaders } from "./mem/smr";
+import { lock, unlock } from "./mem/spin";
+import * as T from "./mem/thread";
 
 const PATH_MAX: i32 = 4095;
 const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
@@ -96,7 +104,7 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   store<u32>(L.H_BUCKETS, <u32>buckets);
   store<u32>(L.H_MAX_BUCKETS, maxBuckets);
   store<u32>(L.H_FIRST_CHUNK, first);
-  drawn = (<u64>seedHi << 32) | seedLo;
+  drawn = ((<u64>seedHi) << 32) | seedLo;
   for (let i: usize = 0; i < 256; i += 8) store<u64>(L.KEYS + i, draw());
   store<u64>(L.H_SALT, draw());
   store<u32>(L.G_HASH_N, MIN_BUCKETS);
@@ -607,4 +615,3 @@ export function driverUnregister(driver: i32): i32 {
   if (T.hookDepth != 0 || rcuDepth() != 0) return -EDEADLK;
   return unregisterFilesystem(driver);
 }
-

@@ -27,7 +27,7 @@ import {
   S_ISGID,
   S_ISUID,
 } from "./inode";
-import { MS_RDONLY, Mount } from "./namespace";
+import { Mount, MS_RDONLY } from "./namespace";
 import {
   ACL_GROUP,
   ACL_GROUP_OBJ,
@@ -98,7 +98,7 @@ function copyFields(to: usize, i: Inode): void {
 /** Blocks of 512 bytes: whole pages, and only a file with holes needs a look at how many. */
 function blocks(i: Inode, mode: u32, size: i64): f64 {
   if ((mode & S_IFMT) != S_IFREG) return 0;
-  if (mode & I_SPARSE) return <f64>(<u64>i.pages << 3);
+  if (mode & I_SPARSE) return <f64>((<u64>i.pages) << 3);
   return <f64>(((size + 4095) >> 12) << 3);
 }
 
@@ -162,7 +162,8 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   const owner = c.uid == i.uid;
   if (uid != KEEP && !(owner && uid == i.uid) && !capable(c, CAP_CHOWN)) return -EPERM;
   if (gid != KEEP && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
-  if (i.mode & I_DRIVER) return driverSetattr(i, ATTR_OWNER, <f64>(uid == KEEP ? i.uid : uid), <f64>(gid == KEEP ? i.gid : gid));
+  if (i.mode & I_DRIVER)
+    return driverSetattr(i, ATTR_OWNER, <f64>(uid == KEEP ? i.uid : uid), <f64>(gid == KEEP ? i.gid : gid));
   let mode = i.mode;
   if ((mode & S_IFMT) != S_IFDIR) {
     mode &= ~S_ISUID;

@@ -9,8 +9,9 @@
  *   52  fdLock u32   56 fdHint u32   60 rcuNext 64 rcuTag  68 alive u32
  *   128 fd blocks: 64 x ptr to 256 x file ptr
  */
-import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../mem/slab";
+
 import { CTX_TABLE, G_CTX_LOCK, MAX_CONTEXTS } from "../mem/layout";
+import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../mem/slab";
 import { lock, unlock } from "../mem/spin";
 
 export const CONTEXT_SIZE: u32 = 512;

@@ -156,7 +156,7 @@ export function dataCut(i: Inode, size: i64): void {
 
 /** Frees the pages from number `from` on below a node whose first page is number `base`. At most 3 deep. */
 function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void {
-  const span = <i64>1 << ((level - 1) * NODE_BITS);
+  const span = (<i64>1) << ((level - 1) * NODE_BITS);
   for (let k: u32 = 0; k < 1024; k++) {
     const slot = node + (k << 2);
     const child = <usize>load<u32>(slot);

@@ -10,18 +10,7 @@
  *    count < 0, unhashed, sequence moved on, memory reused after a grace period.
  * Lock order: rename lock, d_lock (two only under the rename lock), bucket lock, child lock, i_lock, LRU lock.
  */
-import {
-  at,
-  P_ALLOCATED,
-  P_COMPARED,
-  P_INSTANTIATE,
-  P_KILL,
-  P_MOVE_BEGIN,
-  P_MOVE_END,
-  P_MOVE_NAMES,
-  P_SEQ_OPENED,
-  P_UNLINK_INODE,
-} from "../points";
+
 import {
   C_SHRUNK,
   G_HASH_N,
@@ -48,7 +37,18 @@ import { CACHE_DENTRY, kmalloc, slabFree } from "../mem/slab";
 import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
 import { lock, tryLock, unlock } from "../mem/spin";
 import { count, nap } from "../mem/thread";
-import { bucketHead, bucketOf, hashInsert, hashRemove } from "./dhash";
+import {
+  at,
+  P_ALLOCATED,
+  P_COMPARED,
+  P_INSTANTIATE,
+  P_KILL,
+  P_MOVE_BEGIN,
+  P_MOVE_END,
+  P_MOVE_NAMES,
+  P_SEQ_OPENED,
+  P_UNLINK_INODE,
+} from "../points";
 import {
   D_CANT_MOUNT,
   D_COMPLETE,
@@ -66,6 +66,7 @@ import {
   INLINE_NAME,
   setFlags,
 } from "./dentry";
+import { bucketHead, bucketOf, hashInsert, hashRemove } from "./dhash";
 import { driverCompare, driverDelete } from "./hooks";
 import { iput } from "./icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "./inode";
@@ -534,7 +535,7 @@ function sameBytes(stored: usize, name: usize, len: u32): bool {
   }
   const rest = len - i;
   if (rest == 0) return true;
-  return ((atomic.load<u64>(stored + i) ^ load<u64>(name + i)) & ((<u64>1 << (rest << 3)) - 1)) == 0;
+  return ((atomic.load<u64>(stored + i) ^ load<u64>(name + i)) & (((<u64>1) << (rest << 3)) - 1)) == 0;
 }
 
 /**

@@ -19,7 +19,7 @@
  *    since there are never fewer than 256 buckets.
  *  - Lock order: inside d_lock; a split takes the split lock, then one bucket lock.
  */
-import { at, P_DROPPED_HASH, P_SPLIT } from "../points";
+
 import {
   BUCKET_LOCKS,
   C_SPLITS,
@@ -33,6 +33,7 @@ import {
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { lock, tryLock, unlock } from "../mem/spin";
 import { count } from "../mem/thread";
+import { at, P_DROPPED_HASH, P_SPLIT } from "../points";
 import { D_UNHASHED, Dentry, setFlags } from "./dentry";
 
 export const MIN_BUCKETS: u32 = 256;

@@ -2,14 +2,7 @@
  * d_path(): from a dentry back to its path, for getcwd and realpath. Built from the end, in a read-side section, under the
  * rename sequence and the mount sequence; after a few rounds against writers both are kept out.
  */
-import {
-  G_MOUNT_LOCK,
-  G_MOUNT_SEQ,
-  G_RENAME_LOCK,
-  G_RENAME_SEQ,
-  IO_SIZE,
-  S_IO,
-} from "../mem/layout";
+import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ, IO_SIZE, S_IO } from "../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
@@ -30,8 +23,7 @@ export function dPath(c: Context, m: Mount, d: Dentry): i32 {
     const mounts = readSeqBegin(G_MOUNT_SEQ);
     const fs = readSeqBegin(c.seq);
     const r = build(c, m, d);
-    const moved =
-      readSeqRetry(G_RENAME_SEQ, rename) || readSeqRetry(G_MOUNT_SEQ, mounts) || readSeqRetry(c.seq, fs);
+    const moved = readSeqRetry(G_RENAME_SEQ, rename) || readSeqRetry(G_MOUNT_SEQ, mounts) || readSeqRetry(c.seq, fs);
     if (rcuReadUnlock() && !moved && r != -EAGAIN) return r;
     nap(10);
   }

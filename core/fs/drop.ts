@@ -6,13 +6,14 @@
  *    references already taken are dropped, after the read-side section has ended, and the walk's state names no path.
  *  - A drop never goes back to rcu mode. It does not wait: a lock that stays taken counts as a failure.
  */
-import { at, P_DROP, P_DROPPED, P_UNLAZY_HALF } from "../points";
+
 import { C_DROP, C_DROP_FAILED, G_MOUNT_SEQ } from "../mem/layout";
 import { lockrefGetNotDead } from "../mem/lockref";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { slabFree } from "../mem/slab";
 import { rcuReadUnlock, rcuValid } from "../mem/smr";
 import { count } from "../mem/thread";
+import { at, P_DROP, P_DROPPED, P_UNLAZY_HALF } from "../points";
 import { Context } from "./cred";
 import { dput } from "./dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "./dentry";

@@ -76,7 +76,7 @@ export function driverLookup(sb: SuperBlock, dir: Inode, name: usize, len: u32):
 /** d_hash(): 32 bits for a name, to which the parent is added as for any other. */
 export function driverHash(sb: SuperBlock, dir: Inode, name: usize, len: u32): u64 {
   putName(NAME1, name, len);
-  return <u64>(<u32><i64>callDriver(OP_HASH, sb, number(dir), <f64>len, 0, 0)) * 0x9e3779b97f4a7c15;
+  return <u64>(<u32>(<i64>callDriver(OP_HASH, sb, number(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
 }
 
 /** d_compare(): true when a dentry's name is the one that is looked for. `inode` may be null: nothing is there yet. */

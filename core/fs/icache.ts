@@ -1,18 +1,24 @@
 /**
  * Inodes: made, found again by a driver's number, given up with their last reference.
  */
-import {
-  G_INODE_LOCK,
-  G_NR_INODE,
-  INODE_HASH,
-  INODE_HEADS,
-} from "../mem/layout";
+import { G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../mem/layout";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { CACHE_INODE, slabFree } from "../mem/slab";
 import { lock, unlock } from "../mem/spin";
 import { dataFree } from "./data";
 import { attrIno, attrMtime, attrSize, attrWord, driverIput } from "./hooks";
-import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_OP_PERMISSION, ihold, Inode, S_IFMT, timeOfMs } from "./inode";
+import {
+  beginAttr,
+  currentTime,
+  endAttr,
+  I_ACL,
+  I_DRIVER,
+  I_OP_PERMISSION,
+  Inode,
+  ihold,
+  S_IFMT,
+  timeOfMs,
+} from "./inode";
 import { kalloc, retire } from "./reclaim";
 import { HOOK_CHECK_ACL, HOOK_IPUT, HOOK_PERMISSION, SuperBlock } from "./super";
 

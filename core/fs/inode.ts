@@ -13,9 +13,10 @@
  * An inode of an in-memory file system has no number of its own: it is made of the address and the generation, which
  * grows each time the memory is used again, so no two files ever have had the same.
  */
+
+import * as host from "../host";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { lock, unlock } from "../mem/spin";
-import * as host from "../host";
 import { D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "./dentry";
 import { SuperBlock } from "./super";
 
@@ -163,7 +164,7 @@ export class Inode {
 /** A point in time as inodes keep it. Seconds beyond +-2^33 (the years 1697 to 2242) are held at that bound. */
 export function makeTime(sec: f64, nsec: f64): i64 {
   const s = sec > 8589934591.0 ? 8589934591.0 : sec < -8589934592.0 ? -8589934592.0 : sec;
-  return (<i64>s << 30) | <i64>nsec;
+  return ((<i64>s) << 30) | <i64>nsec;
 }
 
 /** The same from milliseconds with their fraction. */

@@ -25,10 +25,10 @@ import {
 } from "./errno";
 import { driverCreate, driverUnlink } from "./hooks";
 import { driverInode, iput } from "./icache";
-import { I_DEAD, ihold, Inode, S_IFDIR, S_ISVTX } from "./inode";
-import { filenameLookup, filenameParentat, FOR_PATH, lookupError, lookupLocked, pathPut } from "./namei";
+import { I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "./inode";
+import { FOR_PATH, filenameLookup, filenameParentat, lookupError, lookupLocked, pathPut } from "./namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "./nameidata";
-import { MS_RDONLY, Mount } from "./namespace";
+import { Mount, MS_RDONLY } from "./namespace";
 import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
 import { HOOK_CREATE, HOOK_UNLINK } from "./super";
 import { tmpfsCreate, tmpfsExchange, tmpfsLink, tmpfsRename, tmpfsUnlink } from "./tmpfs";

@@ -1,37 +1,29 @@
 /**
  * mount(2), umount(2), and what a context knows of places: chdir, chroot, its making and its end.
  */
-import { at, P_MOUNT_CHECK } from "../points";
+
 import { MAX_CONTEXTS } from "../mem/layout";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { slabFree } from "../mem/slab";
 import { lock, unlock } from "../mem/spin";
-import {
-  CAP_SYS_ADMIN,
-  CAP_SYS_CHROOT,
-  Context,
-  capable,
-  NR_OPEN,
-  newContext,
-  setGroups,
-  unlistContext,
-} from "./cred";
+import { at, P_MOUNT_CHECK } from "../points";
+import { CAP_SYS_ADMIN, CAP_SYS_CHROOT, Context, capable, NR_OPEN, newContext, setGroups, unlistContext } from "./cred";
 import { dAllocRoot, dget, dInstantiate, dput } from "./dcache";
 import { Dentry } from "./dentry";
 import { EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "./errno";
 import { fdClose, fput } from "./file";
 import { callDriver, OP_ROOT } from "./hooks";
 import { driverInode, iput } from "./icache";
-import { filenameLookup, FOR_PATH, pathPut } from "./namei";
+import { FOR_PATH, filenameLookup, pathPut } from "./namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "./nameidata";
 import {
   attachMount,
   lockNamespace,
   lookupMntRef,
   MNT_DETACH,
+  Mount,
   MS_NOEXEC,
   MS_RDONLY,
-  Mount,
   mntget,
   mntput,
   moveMount,

@@ -15,6 +15,13 @@
  * leaves rcu mode before checkError() has looked at the last dentry's sequence once more.
  */
 import * as host from "../host";
+import { hashLen, hashName, nameLen } from "../mem/hash";
+import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_MISSES, C_WALKS, G_MOUNT_SEQ } from "../mem/layout";
+import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
+import { kmalloc } from "../mem/slab";
+import { rcuReadLock, rcuValid } from "../mem/smr";
+import { lock, unlock } from "../mem/spin";
+import { count, forceRef, hasAudit, hasSecurity, scratch } from "../mem/thread";
 import {
   at,
   P_ANSWER,
@@ -35,18 +42,12 @@ import {
   P_START_READ,
   P_WALK_START,
 } from "../points";
-import { hashLen, hashName, nameLen } from "../mem/hash";
-import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_MISSES, C_WALKS, G_MOUNT_SEQ } from "../mem/layout";
-import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
-import { kmalloc } from "../mem/slab";
-import { rcuReadLock, rcuValid } from "../mem/smr";
-import { lock, unlock } from "../mem/spin";
-import { count, forceRef, hasAudit, hasSecurity, scratch } from "../mem/thread";
 import { copyAttr } from "./attr";
 import { Context } from "./cred";
 import {
   dAdd,
   dAlloc,
+  dentryModeChanged,
   dFindAlias,
   dget,
   dgetParent,
@@ -54,7 +55,6 @@ import {
   dLookup,
   dLookupRcu,
   dMaterialise,
-  dentryModeChanged,
   dput,
   foundSeq,
   isSubdir,
@@ -84,19 +84,7 @@ import {
   putLink,
   terminateWalk,
 } from "./drop";
-import {
-  EACCES,
-  EBADF,
-  ECHILD,
-  EINVAL,
-  ELOOP,
-  ENAMETOOLONG,
-  ENOENT,
-  ENOSPC,
-  ENOTDIR,
-  EROFS,
-  ESTALE,
-} from "./errno";
+import { EACCES, EBADF, ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EROFS, ESTALE } from "./errno";
 import { fdFile, fget, fput } from "./file";
 import { driverHash, driverLookup, driverReadlink, driverRevalidate, S_BODY } from "./hooks";
 import { driverInode, iput } from "./icache";
@@ -129,7 +117,7 @@ import {
   upDentry,
 } from "./namespace";
 import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
-import { restOfPath, rcuWalk } from "./rcuwalk";
+import { rcuWalk, restOfPath } from "./rcuwalk";
 import { HOOK_LOOKUP, HOOK_READLINK } from "./super";
 
 export const AT_FDCWD: i32 = -100;

@@ -13,7 +13,7 @@
  *    also after a grace period.
  * Lock order: namespace lock, i_mutex of the mount point, mount lock, d_lock.
  */
-import { at, P_MOUNT_ATTACH, P_MOUNT_DETACH } from "../points";
+
 import {
   G_MOUNT_LOCK,
   G_MOUNT_SEQ,
@@ -33,6 +33,7 @@ import { CACHE_MOUNT } from "../mem/slab";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
 import { nap } from "../mem/thread";
+import { at, P_MOUNT_ATTACH, P_MOUNT_DETACH } from "../points";
 import { dget, dput, isSubdir, shrinkTree } from "./dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { EBUSY, EINVAL, ENOENT, ENOTDIR } from "./errno";
@@ -445,4 +446,3 @@ export function lockNamespace(): void {
 export function unlockNamespace(): void {
   unlock(G_NS_LOCK);
 }
-

@@ -5,28 +5,30 @@
  * mode; the last component is looked up under its directory's i_mutex, where it can be made.
  */
 import * as host from "../host";
-import { at, P_ANSWER, P_RESTART } from "../points";
 import { C_ECHILD, C_ENDED_REF, C_ESTALE, C_WALKS } from "../mem/layout";
 import { lock, unlock } from "../mem/spin";
 import { count, forceRef, hasAudit } from "../mem/thread";
+import { at, P_ANSWER, P_RESTART } from "../points";
 import { dget, dput } from "./dcache";
-import {
-  ECHILD,
-  EEXIST,
-  EINVAL,
-  EISDIR,
-  ELOOP,
-  ENOTDIR,
-  ENXIO,
-  EOPNOTSUPP,
-  ESTALE,
-} from "./errno";
 import { completeWalk, DROP_CREATE, dropRcu, putLink, terminateWalk } from "./drop";
-import { fdAlloc, fdInstall, fdPut, File, FMODE_READ, FMODE_WRITE, fileSet, filpError, fput, getEmptyFilp } from "./file";
-import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
+import { ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "./errno";
 import {
-  filenameLookup,
+  File,
+  FMODE_READ,
+  FMODE_WRITE,
+  fdAlloc,
+  fdInstall,
+  fdPut,
+  fileSet,
+  filpError,
+  fput,
+  getEmptyFilp,
+} from "./file";
+import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
+import { makeNode, mayCreate, wantWrite } from "./modify";
+import {
   FOR_PATH,
+  filenameLookup,
   lookupError,
   lookupLocked,
   pathPut,
@@ -48,7 +50,6 @@ import {
   LOOKUP_REVAL,
   Nameidata,
 } from "./nameidata";
-import { makeNode, mayCreate, wantWrite } from "./modify";
 import { mntget } from "./namespace";
 import { inodePermission, MAY_READ, MAY_WRITE } from "./permission";
 import { driverTruncate, truncateLocked } from "./rw";

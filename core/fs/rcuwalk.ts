@@ -11,10 +11,11 @@
  * of its own sequence does not cover. A miss is an answer under the conditions named in dhash.ts. Nothing is stored but
  * this thread's nameidata.
  */
-import { at, P_COMPARED, P_COMPONENT, P_FOUND, P_MISS, P_PARENT_CHECK, P_PERMISSION, P_SEQ_OPENED } from "../points";
+
 import { hashLen, hashName, nameLen } from "../mem/hash";
 import { C_MISSES, G_HASH_N, H_BUCKETS } from "../mem/layout";
 import { count } from "../mem/thread";
+import { at, P_COMPARED, P_COMPONENT, P_FOUND, P_MISS, P_PARENT_CHECK, P_PERMISSION, P_SEQ_OPENED } from "../points";
 import {
   D_COMPLETE,
   D_DIRECTORY,
@@ -149,7 +150,7 @@ function sameInline(dentry: usize, name: usize, len: u32): bool {
 /** The end of a chain was reached: -ENOENT if that is an answer, else 0. */
 function missed(d: u32, seq: u32, flags: u32, dirSeq: u32, table: u64, end: u32, b: u32): i32 {
   if (!(flags & D_COMPLETE) || (end != 0 && end >> 1 != b)) return 0;
-  if (((<u32>(table >> 32)) | dirSeq) & 1) return 0;
+  if ((<u32>(table >> 32) | dirSeq) & 1) return 0;
   if (<u32>(atomic.load<u64>(G_HASH_N) >> 32) != <u32>(table >> 32)) return 0;
   if (atomic.load<u32>(<usize>d, offsetof<Dentry>("dirSeq_")) != dirSeq) return 0;
   at(P_MISS, d, 1);

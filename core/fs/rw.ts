@@ -139,13 +139,13 @@ function driverWrite(i: Inode, pos: i64, n: u32): i32 {
 /** lseek(2): the new position. */
 export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   const f = fget(c, fd);
-  if (!f) return -<f64>EBADF;
+  if (!f) return -(<f64>EBADF);
   lock(f.posLock);
   let base: f64 = 0;
   if (whence == SEEK_CUR) base = <f64>f.pos;
   else if (whence == SEEK_END) base = <f64>f.inode.size;
   let to = base + offset;
-  if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > <f64>MAX_FILE_SIZE) to = -<f64>EINVAL;
+  if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > <f64>MAX_FILE_SIZE) to = -(<f64>EINVAL);
   else f.pos = <i64>to;
   unlock(f.posLock);
   fput(f);

@@ -11,20 +11,13 @@
  * Driver entry (128 bytes in the fixed part): 0 state u32 (0 free, 1 used)  4 generation u32  8 hooks u32  12 fsFlags u32
  * 16 mounted u32  20 name length u32  24 name bytes (at most 100)
  */
+
+import { DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../mem/layout";
 import { CACHE_SUPER, slabAlloc } from "../mem/slab";
 import { synchronizeRcu } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
-import { DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../mem/layout";
+import { D_NO_CACHE, D_OP_COMPARE, D_OP_DELETE, D_OP_HASH, D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "./dentry";
 import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "./errno";
-import {
-  D_NO_CACHE,
-  D_OP_COMPARE,
-  D_OP_DELETE,
-  D_OP_HASH,
-  D_OP_REVALIDATE,
-  D_REVAL_DOT,
-  Dentry,
-} from "./dentry";
 
 export const SUPER_SIZE: u32 = 256;
 export const SUPER_LINK: u32 = 36;

@@ -6,11 +6,12 @@
  * All functions run under the i_mutex of the directories they change.
  */
 import { kmalloc, slabFree } from "../mem/slab";
+import { lock, unlock } from "../mem/spin";
 import { CAP_FSETID, Context, capable, inGroup } from "./cred";
+import { dataCut, setSize } from "./data";
 import { dAdd, dAllocRoot, dDelete, dget, dInstantiate, dput, dSetComplete } from "./dcache";
 import { D_CANT_MOUNT, Dentry, setFlags } from "./dentry";
 import { ENOSPC } from "./errno";
-import { dataCut, setSize } from "./data";
 import { discardInode, newInode } from "./icache";
 import {
   addLinks,
@@ -18,14 +19,13 @@ import {
   currentTime,
   endAttr,
   I_DEAD,
-  ihold,
   Inode,
+  ihold,
   S_IFDIR,
   S_IFMT,
   S_ISGID,
   touch,
 } from "./inode";
-import { lock, unlock } from "../mem/spin";
 import { newSuper, SuperBlock } from "./super";
 
 /** What a directory's size grows by with each entry, as in Linux's tmpfs. */
@@ -195,4 +195,3 @@ export function tmpfsTruncate(i: Inode, size: i64): void {
   if (size < i.size) dataCut(i, size);
   setSize(i, size, currentTime());
 }
-

@@ -26,7 +26,7 @@ export function hashName(p: usize): u64 {
     const k = KEYS + i;
     if (end != 0) {
       const bits = ctz<u64>(end) & 0x78; // the mark is the top bit of its byte
-      const v = bits == 0 ? 0 : w & ((<u64>1 << bits) - 1);
+      const v = bits == 0 ? 0 : w & (((<u64>1) << bits) - 1);
       nameLen = i + <u32>(bits >> 3);
       return sum + mix(v, k);
     }
@@ -45,7 +45,7 @@ export function hashBytes(p: usize, len: u32): u64 {
   let i: u32 = 0;
   for (; i + 8 <= len; i += 8) sum += mix(load<u64>(p + i), KEYS + i);
   const bits = <u64>((len - i) << 3);
-  const v = bits == 0 ? 0 : load<u64>(p + i) & ((<u64>1 << bits) - 1);
+  const v = bits == 0 ? 0 : load<u64>(p + i) & (((<u64>1) << bits) - 1);
   return sum + mix(v, KEYS + i);
 }
 
@@ -59,5 +59,5 @@ function mix(w: u64, k: usize): u64 {
 export function hashLen(raw: u64, len: u32, parent: usize): u64 {
   const x = (raw ^ (raw >> 29)) + <u64>(<u32>parent >> 6) * 0x9e3779b97f4a7c15 + load<u64>(H_SALT);
   const y = (x ^ (x >> 32)) * 0xd6e8feb86659fd93;
-  return (<u64>len << 32) | (y >> 32);
+  return ((<u64>len) << 32) | (y >> 32);
 }

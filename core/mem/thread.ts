@@ -3,15 +3,7 @@
  * belongs to one thread, so what is kept here is private.
  */
 import * as host from "../host";
-import {
-  C_COUNT,
-  C_LOCK_WAITS,
-  G_OLD_COUNTERS,
-  G_SLEEP,
-  SLOT_COUNTERS,
-  SLOT_SIZE,
-  SLOTS,
-} from "./layout";
+import { C_COUNT, C_LOCK_WAITS, G_OLD_COUNTERS, G_SLEEP, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "./layout";
 
 /** Slot number + 1: the name under which this thread takes locks. 0 before it is attached. */
 export let tid: u32 = 0;
