@@ -7,7 +7,7 @@ import { copyAttr, doChmod, doChown, doGetacl, doSetacl, doUtimens } from "./fs/
 import { CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "./fs/cred";
 import { dget, dput, shrinkDcache } from "./fs/dcache";
 import { DENTRY_LINK, DENTRY_SIZE, Dentry } from "./fs/dentry";
-import { MIN_BUCKETS } from "./fs/dhash";
+import { MIN_BUCKETS, maskOf } from "./fs/dhash";
 import { dPath } from "./fs/dpath";
 import { EBADF, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "./fs/errno";
 import { FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "./fs/file";
@@ -108,6 +108,7 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   for (let i: usize = 0; i < 256; i += 8) store<u64>(L.KEYS + i, draw());
   store<u64>(L.H_SALT, draw());
   store<u32>(L.G_HASH_N, MIN_BUCKETS);
+  store<u32>(L.G_HASH_MASK, maskOf(MIN_BUCKETS));
   store<u32>(L.G_PAGE_BUMP, first);
   store<u32>(L.G_PAGE_USED, first);
   cacheInit(CACHE_DENTRY, DENTRY_SIZE, true, DENTRY_LINK);

@@ -53,6 +53,7 @@ import {
   D_CANT_MOUNT,
   D_COMPLETE,
   D_EXEC_ANY,
+  D_LONG_NAME,
   D_NO_CACHE,
   D_ON_LRU,
   D_OP_COMPARE,
@@ -132,7 +133,7 @@ function dAllocPlain(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentr
   }
   const d = changetype<Dentry>(p);
   writeSeqBegin(d.seq);
-  d.flags = sb.dflags | D_UNHASHED;
+  d.flags = sb.dflags | D_UNHASHED | (outside != 0 ? D_LONG_NAME : 0);
   d.hashLen = hashLen;
   d.inode = changetype<Inode>(NULL_INODE);
   d.next = 1;
@@ -674,6 +675,9 @@ function swapNames(a: Dentry, b: Dentry): void {
   const h = a.hashLen;
   a.hashLen = b.hashLen;
   b.hashLen = h;
+  const long = a.flags & D_LONG_NAME;
+  setFlags(a, b.flags & D_LONG_NAME, D_LONG_NAME);
+  setFlags(b, long, D_LONG_NAME);
 }
 
 /**

@@ -58,6 +58,8 @@ export const D_REFERENCED: u32 = 1 << 14;
 export const D_ROOT: u32 = 1 << 15;
 /** FS_REVAL_DOT of the file system. */
 export const D_REVAL_DOT: u32 = 1 << 16;
+/** The name lies outside; changes with the name, in the same write section. */
+export const D_LONG_NAME: u32 = 1 << 17;
 
 @unmanaged
 export class Dentry {

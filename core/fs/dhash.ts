@@ -24,6 +24,7 @@ import {
   BUCKET_LOCKS,
   C_SPLITS,
   G_HASH_COUNT,
+  G_HASH_MASK,
   G_HASH_N,
   G_HASH_SEQ,
   G_SPLIT_LOCK,
@@ -43,6 +44,11 @@ export function bucketOf(hash: u32, n: u32): u32 {
   const low: u32 = 1 << (31 - clz<u32>(n));
   const b = hash & (low + low - 1);
   return b < n ? b : b & (low - 1);
+}
+
+/** What a hash is cut to before bucketOf() looks whether that bucket exists. */
+export function maskOf(n: u32): u32 {
+  return (2 << (31 - clz<u32>(n))) - 1;
 }
 
 export function bucketHead(b: u32): usize {
@@ -114,6 +120,7 @@ function split(): void {
     writeSeqBegin(G_HASH_SEQ);
     splitChain(from, n, low + low - 1);
     atomic.store<u32>(G_HASH_N, n + 1);
+    atomic.store<u32>(G_HASH_MASK, maskOf(n + 1));
     at(P_SPLIT, from, n);
     writeSeqEnd(G_HASH_SEQ);
     unlock(l);

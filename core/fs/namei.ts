@@ -19,7 +19,7 @@ import { hashLen, hashName, nameLen } from "../mem/hash";
 import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_MISSES, C_WALKS, G_MOUNT_SEQ } from "../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { kmalloc } from "../mem/slab";
-import { rcuReadLock, rcuValid } from "../mem/smr";
+import { rcuReadLock, rcuReadUnlock, rcuValid } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
 import { count, forceRef, hasAudit, hasSecurity, scratch } from "../mem/thread";
 import {
@@ -158,19 +158,50 @@ function pathInit(nd: Nameidata, flags: u32): i32 {
   nd.depth = 0;
   nd.links = 0;
   nd.pending = 0;
-  nd.mnt_ = 0;
-  nd.dentry_ = 0;
-  nd.inode_ = 0;
   nd.root_ = 0;
   nd.rootMnt_ = 0;
-  if (flags & LOOKUP_RCU) rcuReadLock();
-  nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
+  nd.mnt_ = 0;
+  nd.dentry_ = 0;
+  const absolute = load<u8>(nd.name) == SLASH;
   let err: i32;
-  if (load<u8>(nd.name) == SLASH) err = jumpRoot(nd);
-  else if (nd.dirfd == AT_FDCWD) err = startAtPwd(nd);
-  else err = startAtFd(nd);
+  if (flags & LOOKUP_RCU) {
+    rcuReadLock();
+    nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
+    err = absolute || nd.dirfd == AT_FDCWD ? startRcu(nd, absolute) : startAtFd(nd);
+  } else {
+    err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? startAtPwd(nd) : startAtFd(nd);
+  }
   if (err == 0) at(P_WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
   return err;
+}
+
+/** path_init_rcu(): the context's root or working directory with its sequence, under the context's, without a store. */
+function startRcu(nd: Nameidata, absolute: bool): i32 {
+  const c = nd.ctx;
+  const from = c.at + (absolute ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
+  for (let n = 0; n < START_TRIES; n++) {
+    const fs = readSeqBegin(c.seq);
+    // Mount (low) and dentry (high) in one load.
+    const pair = atomic.load<u64>(from);
+    const d = changetype<Dentry>(<usize>(pair >> 32));
+    if (!d) return -EBADF;
+    const seq = readSeqBegin(d.seq);
+    at(P_START_READ, d.at, seq);
+    const inode = d.inode;
+    if (readSeqRetry(c.seq, fs)) continue;
+    if (!inode || readSeqRetry(d.seq, seq)) return -ECHILD;
+    nd.mnt_ = <u32>pair;
+    nd.dentry = d;
+    nd.seq = seq;
+    nd.inode = inode;
+    if (absolute) {
+      nd.rootMnt_ = <u32>pair;
+      nd.root = d;
+      nd.rootSeq = seq;
+    }
+    return 0;
+  }
+  return -ECHILD;
 }
 
 /** set_root(), set_root_rcu(): the context's root, once a walk. In rcu mode under the context's sequence, without a store. */
@@ -228,20 +259,9 @@ function takeInode(nd: Nameidata): i32 {
   return nd.inode_ != 0 ? 0 : -ENOENT;
 }
 
+/** The working directory with references. */
 function startAtPwd(nd: Nameidata): i32 {
   const c = nd.ctx;
-  if (nd.rcu) {
-    for (let n = 0; n < START_TRIES; n++) {
-      const seq = readSeqBegin(c.seq);
-      nd.mnt_ = atomic.load<u32>(c.at + offsetof<Context>("pwdMnt_"));
-      nd.dentry_ = atomic.load<u32>(c.at + offsetof<Context>("pwd_"));
-      if (nd.dentry_ == 0) return -EBADF;
-      nd.seq = readSeqBegin(nd.dentry.seq);
-      at(P_START_READ, nd.dentry_, nd.seq);
-      if (!readSeqRetry(c.seq, seq)) return takeInode(nd);
-    }
-    return -ECHILD;
-  }
   lock(c.lock);
   nd.mnt_ = c.pwdMnt_;
   nd.dentry_ = c.pwd_;
@@ -717,26 +737,17 @@ function lookupLast(nd: Nameidata): i32 {
 
 // ------------------------------------------------------------------------------------------------- whole walks
 
-/** path_lookupat() up to the last dentry; the caller finishes and terminates. */
-function pathLookupat(nd: Nameidata, flags: u32): i32 {
-  let err = pathInit(nd, flags);
-  if (err != 0) return err;
-  let name = <usize>nd.name;
-  if (nd.rcu && !hasSecurity) {
-    err = rcuWalk(nd, name, false);
-    if (err < 0) return err;
-    if (err > 0) return mustBeDirectory(nd);
-    name = restOfPath;
-  }
-  for (;;) {
-    err = linkPathWalk(nd, name);
+/** path_lookupat() from where nd is, along the path at `path`, to the last dentry; the caller finishes and terminates. */
+function walkOn(nd: Nameidata, path: usize): i32 {
+  let name = path;
+  while (true) {
+    let err = linkPathWalk(nd, name);
     if (err != 0) return err;
     err = lookupLast(nd);
     if (err < 0) return err;
-    if (err == 0) break;
+    if (err == 0) return mustBeDirectory(nd);
     name = <usize>nd.body;
   }
-  return mustBeDirectory(nd);
 }
 
 function mustBeDirectory(nd: Nameidata): i32 {
@@ -784,13 +795,43 @@ function mayAccess(nd: Nameidata, mask: u32): i32 {
 
 /** One attempt in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. */
 function attempt(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
-  let err = pathLookupat(nd, flags);
-  if (err == 0) err = finishWalk(nd, what, arg);
-  else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
-  return endAttempt(nd, err, what == FOR_PATH);
+  let err = pathInit(nd, flags);
+  if (err == 0) {
+    if (flags & LOOKUP_RCU && !hasSecurity) {
+      err = rcuWalk(nd, nd.name, false);
+      if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
+      err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : walkOn(nd, restOfPath);
+    } else {
+      err = walkOn(nd, nd.name);
+    }
+  }
+  return endAttempt(nd, err, what, arg);
 }
 
-function endAttempt(nd: Nameidata, err: i32, keep: bool): i32 {
+/** The end of a walk that rcuWalk() took all the way: what endAttempt() does, less what cannot have come up. */
+function finishRcu(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
+  let err = walked;
+  if (err > 0) {
+    err = mustBeDirectory(nd);
+    if (err == 0) err = what == FOR_STAT ? copyAttr(nd.mnt, nd.inode, true) : mayAccess(nd, arg);
+    if (err == -ECHILD) return endAttempt(nd, 0, what, arg);
+    at(P_ATTR_COPIED, nd.inode_, nd.dentry_);
+    at(P_COMPLETE, nd.dentry_, nd.seq);
+    if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;
+  }
+  answered = nd.dentry_;
+  nd.flags &= ~LOOKUP_RCU;
+  if (!rcuReadUnlock()) return -ECHILD;
+  if (err != -ECHILD) count(C_ENDED_RCU);
+  return err;
+}
+
+/** Finishes a walk that came to its end (`walked` 0) or to an error, and lets go of all that it holds. */
+function endAttempt(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
+  let err = walked;
+  if (err == 0) err = finishWalk(nd, what, arg);
+  else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
+  const keep = what == FOR_PATH;
   const ended = nd.rcu ? C_ENDED_RCU : C_ENDED_REF;
   const mnt = nd.mnt_;
   const dentry = nd.dentry_;
@@ -842,9 +883,7 @@ function restart(counter: u32, errno: i32): void {
 function parentAttempt(nd: Nameidata, flags: u32): i32 {
   let err = pathInit(nd, flags);
   if (err == 0) err = walkParents(nd, nd.name);
-  if (err == 0) err = completeWalk(nd);
-  else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
-  return endAttempt(nd, err, true);
+  return endAttempt(nd, err, FOR_PATH, 0);
 }
 
 /** filename_parentat(): the directory of the last component with references, the component in nd.last and nd.lastType. */

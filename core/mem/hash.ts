@@ -1,15 +1,15 @@
 /**
  * Hash and length of a name in one pass, eight bytes at a time.
  *
- * Each word is split into halves, each half gets a key of its position, and the product of the two is added up: no
- * step waits for the one before, and none for the parent, whose address is mixed in at the end. The 64 keys are drawn
- * when the arena is made, so that nobody can prepare names that collide.
+ * Each word gets the key of its position added, and the product of the sum's halves is added up (as NH does): no step waits
+ * for the one before, and none for the parent, whose address is mixed in at the end. The keys are drawn when the arena
+ * is made, so that nobody can prepare names that collide.
  */
 import { H_SALT, KEYS } from "./layout";
 
-const ONES: u64 = 0x0101010101010101;
-const HIGHS: u64 = 0x8080808080808080;
-const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
+export const ONES: u64 = 0x0101010101010101;
+export const HIGHS: u64 = 0x8080808080808080;
+export const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
 
 /** Length of the name that hashName() measured, in bytes; NAME_MAX + 1 or more: too long, not hashed to its end. */
 export let nameLen: u32 = 0;
@@ -49,15 +49,23 @@ export function hashBytes(p: usize, len: u32): u64 {
   return sum + mix(v, KEYS + i);
 }
 
-function mix(w: u64, k: usize): u64 {
-  const lo = <u64>(<u32>w + load<u32>(k));
-  const hi = <u64>(<u32>(w >> 32) + load<u32>(k + 4));
-  return lo * hi;
+/** One word with the key of its position: the halves of their sum, multiplied. */
+export function mix(w: u64, k: usize): u64 {
+  const s = w + load<u64>(k);
+  return (s & 0xffffffff) * (s >> 32);
+}
+
+/** The sum of a name's words with all its bits spread: what remains to be done once the parent is known is short. */
+export function spread(sum: u64, len: u32): u64 {
+  return ((sum ^ (sum >> 32)) + len + load<u64>(H_SALT)) * 0xd6e8feb86659fd93;
+}
+
+/** Hash of a name (the top half of the sum) in the directory whose dentry is at `parent`. */
+export function inParent(spreadSum: u64, parent: usize): u32 {
+  return <u32>((spreadSum + <u64>parent * 0x9e3779b97f4a7c15) >> 32);
 }
 
 /** Hash (low half) and length (high half) of a name in the directory `parent`, as a dentry keeps them. */
 export function hashLen(raw: u64, len: u32, parent: usize): u64 {
-  const x = (raw ^ (raw >> 29)) + <u64>(<u32>parent >> 6) * 0x9e3779b97f4a7c15 + load<u64>(H_SALT);
-  const y = (x ^ (x >> 32)) * 0xd6e8feb86659fd93;
-  return ((<u64>len) << 32) | (y >> 32);
+  return ((<u64>len) << 32) | <u64>inParent(spread(raw, len), parent);
 }

@@ -40,6 +40,8 @@ export const KEYS: usize = 2048;
 /** Hash table: number of buckets; its sequence, odd while a bucket is being split. Read by every walk. */
 export const G_HASH_N: usize = 4096;
 export const G_HASH_SEQ: usize = 4100;
+/** Buckets of the next power of two, less one. */
+export const G_HASH_MASK: usize = 4104;
 export const G_HASH_COUNT: usize = 4160;
 export const G_SPLIT_LOCK: usize = 4224;
 export const G_RENAME_SEQ: usize = 4288;
