@@ -96,7 +96,7 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   if (load<u32>(L.H_MAGIC) != 0) return -EINVAL;
   const table = L.FIXED_END;
   const buckets = <usize>((table + chunks * L.CHUNK_ENTRY + 63) & ~63);
-  const maxBuckets = max<u32>(MIN_BUCKETS, chunks << 8);
+  const maxBuckets = max<u32>(MIN_BUCKETS, chunks << 9);
   const first = <u32>((buckets + (maxBuckets << 2) + L.CHUNK - 1) >> L.CHUNK_SHIFT);
   if (!growTo(first, chunks)) return -ENOSPC;
   store<u32>(L.H_MAX_CHUNKS, chunks);

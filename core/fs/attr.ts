@@ -236,8 +236,12 @@ function validAcl(p: usize, n: u32): bool {
   let others: u32 = 0;
   let masks: u32 = 0;
   let named = false;
+  let before: u32 = 0;
   for (let k: u32 = 0; k < n; k++) {
     const tag = <u32>load<u16>(p + (k << 3));
+    // In the order in which they are judged, which is that of the tags' numbers.
+    if (tag < before) return false;
+    before = tag;
     if (<u32>load<u16>(p + (k << 3) + 2) > 7) return false;
     if (tag == ACL_USER_OBJ) users++;
     else if (tag == ACL_GROUP_OBJ) groups++;
@@ -266,7 +270,8 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   if (n != 0 && !validAcl(from, n)) return -EINVAL;
   if (!ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   let acl: usize = 0;
-  if (n != 0) {
+  // The three base entries alone say what mode bits say: then there is no ACL to keep.
+  if (n > 3) {
     acl = kmalloc(8 + (n << 3), false);
     if (acl == 0) return -ENOSPC;
     store<u32>(acl, n);
@@ -280,7 +285,9 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   if (n != 0) {
     const group = permOf(from, n, ACL_MASK, permOf(from, n, ACL_GROUP_OBJ, 0));
     const bits = (permOf(from, n, ACL_USER_OBJ, 0) << 6) | (group << 3) | permOf(from, n, ACL_OTHER, 0);
-    mode = (mode & ~0x1ff) | I_ACL | bits;
+    mode = (mode & ~0x1ff) | bits;
+    if (acl != 0) mode |= I_ACL;
+    if (!inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
   }
   i.mode = mode;
   i.ctime = currentTime();

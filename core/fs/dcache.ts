@@ -23,6 +23,7 @@ import {
   G_RENAME_LOCK,
   G_RENAME_SEQ,
   G_SHRINK_LOCK,
+  H_MAX_CHUNKS,
 } from "../mem/layout";
 import {
   lockrefCount,
@@ -83,6 +84,10 @@ const RENAME_TRIES: i32 = 8;
 /** Kills, moves and shrinks at one go. */
 const KILL_MAX: i32 = 1 << 24;
 
+/** Unused dentries for each chunk of the arena (an eighth of it), and how many go at one time beyond that. */
+const LRU_PER_CHUNK: u32 = 64;
+const LRU_BATCH: u32 = 64;
+
 const NULL_INODE: usize = 0;
 
 function noDentry(): Dentry {
@@ -125,6 +130,8 @@ function dAllocPlain(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentr
     store<u64>(outside + (len & ~7), 0);
     memory.copy(outside, name, len);
   }
+  // Unused dentries keep to a share of the arena: their memory never becomes anything else.
+  if (load<u32>(G_LRU_COUNT) >= load<u32>(H_MAX_CHUNKS) * LRU_PER_CHUNK) shrinkDcache(LRU_BATCH);
   let p = kalloc(CACHE_DENTRY, false);
   if (p == 0 && shrinkDcache(64) != 0 && makeSpace()) p = kalloc(CACHE_DENTRY, false);
   if (p == 0) {
@@ -754,7 +761,8 @@ export function dUpdateNameCase(d: Dentry, name: usize, len: u32): bool {
   if (len != d.nameLen) return false;
   lock(d.lockref);
   writeSeqBegin(d.seq);
-  memory.copy(dentryName(d), name, len);
+  const to = dentryName(d);
+  for (let i: u32 = 0; i < len; i++) atomic.store<u8>(to + i, load<u8>(name + i));
   writeSeqEnd(d.seq);
   unlock(d.lockref);
   return true;

@@ -78,8 +78,8 @@ export function hashInsert(d: Dentry): void {
   atomic.store<u32>(head, <u32>d.at);
   unlock(l);
   const entries = atomic.add<u32>(G_HASH_COUNT, 1) + 1;
-  const n = atomic.load<u32>(G_HASH_N);
-  if (entries > n - (n >> 2)) split();
+  // Two splits for an entry keep the table at two buckets an entry, so that most chains are one dentry long.
+  for (let i = 0; i < 2 && entries > atomic.load<u32>(G_HASH_N) >> 1; i++) split();
 }
 
 /** Takes a dentry out of its chain; its `next` stays, for readers that stand on it. The caller holds its d_lock. */

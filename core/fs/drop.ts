@@ -21,7 +21,7 @@ import { ECHILD, ESTALE } from "./errno";
 import { driverPutLink, driverRevalidate } from "./hooks";
 import { I_DRIVER } from "./inode";
 import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
-import { Mount, mntget, mntput } from "./namespace";
+import { Mount, mntgetLive, mntput } from "./namespace";
 import { HOOK_PUT_LINK } from "./super";
 
 /** Reasons, as DROP in src/abi.ts; the counters stand in the same order. */
@@ -44,7 +44,7 @@ function note(nd: Nameidata, reason: u32): void {
 
 /** A reference on a mount, good if no mount has changed since the walk began. */
 function legitimizeMnt(nd: Nameidata, m: Mount): bool {
-  mntget(m);
+  if (!mntgetLive(m)) return false;
   nd.addPending(<u32>m.at | 1);
   return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);
 }

@@ -56,6 +56,7 @@ import {
   dLookupRcu,
   dMaterialise,
   dput,
+  dUpdateNameCase,
   foundSeq,
   isSubdir,
   missIsAnswer,
@@ -65,6 +66,7 @@ import {
   D_DIRECTORY,
   D_EXEC_ANY,
   D_MOUNTED,
+  D_OP_COMPARE,
   D_OP_HASH,
   D_OP_REVALIDATE,
   D_REVAL_DOT,
@@ -442,6 +444,12 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
     dInvalidate(d);
     dput(d);
     if (r < 0) return noDentry(r);
+    d = changetype<Dentry>(0);
+  }
+  // What is made gets the spelling it is made with: a negative entry takes it on, or goes when the lengths differ.
+  if (d && create && !d.inode && parent.flags & D_OP_COMPARE && !dUpdateNameCase(d, nd.last, nd.lastLen)) {
+    dInvalidate(d);
+    dput(d);
     d = changetype<Dentry>(0);
   }
   if (d) return d;

@@ -2,8 +2,7 @@
  * Mounts: which file system stands on which directory.
  *
  * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything)  4 mountpoint ptr  8 root ptr  12 sb ptr
- * 16 count i32  20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  48 doomed u32
- * 52 kids u32 (mounts on this one)
+ * 16 count i32  20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  52 kids u32 (mounts on this one)
  *
  * Guarantees
  *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
@@ -65,7 +64,7 @@ export class Mount {
   allPrev: u32;
   rcuNext: u32;
   rcuTag: u32;
-  doomed_: u32;
+  spare: u32;
   kids: u32;
 
   get at(): usize {
@@ -107,9 +106,6 @@ export class Mount {
   get count(): usize {
     return changetype<usize>(this) + offsetof<Mount>("count_");
   }
-  get doomed(): usize {
-    return changetype<usize>(this) + offsetof<Mount>("doomed_");
-  }
 }
 
 function noMount(): Mount {
@@ -141,11 +137,18 @@ export function mntget(m: Mount): Mount {
   return m;
 }
 
+/** mntget() for a mount that may be ending: a count never rises from 0. Only inside a read-side section. */
+export function mntgetLive(m: Mount): bool {
+  while (true) {
+    const n = atomic.load<u32>(m.count);
+    if (n == 0) return false;
+    if (atomic.cmpxchg<u32>(m.count, n, n + 1) == n) return true;
+  }
+}
+
 /** mntput(): with the last reference of a mount that is in no tree the mount ends. Not inside a read-side section. */
 export function mntput(m: Mount): void {
   if (atomic.sub<u32>(m.count, 1) != 1) return;
-  // A walk that failed to make its reference good may come by here once more.
-  if (atomic.cmpxchg<u32>(m.doomed, 0, 1) != 0) return;
   const sb = m.sb;
   const root = m.root;
   atomic.sub<u32>(G_NR_MOUNTS, 1);
@@ -169,11 +172,11 @@ export function lookupMntRef(m: Mount, d: Dentry): Mount {
     rcuReadLock();
     const seq = readSeqBegin(G_MOUNT_SEQ);
     const found = lookupMnt(m, d);
-    if (found) mntget(found);
+    const got = found ? mntgetLive(found) : false;
     const ok = !readSeqRetry(G_MOUNT_SEQ, seq);
     const valid = rcuReadUnlock();
-    if (ok && valid) return found;
-    if (found) mntput(found);
+    if (ok && valid && (got || !found)) return found;
+    if (got) mntput(found);
     nap(10);
   }
   lock(G_MOUNT_LOCK);
@@ -197,8 +200,8 @@ export function followUp(m: Mount): Mount {
       rcuReadUnlock();
       return noMount();
     }
-    mntget(parent);
-    const got = lockrefGetNotDead(d.lockref, false);
+    const gotMnt = mntgetLive(parent);
+    const got = gotMnt && lockrefGetNotDead(d.lockref, false);
     const ok = got && !readSeqRetry(G_MOUNT_SEQ, seq);
     const valid = rcuReadUnlock();
     if (ok && valid) {
@@ -206,7 +209,7 @@ export function followUp(m: Mount): Mount {
       return parent;
     }
     if (got) dput(d);
-    mntput(parent);
+    if (gotMnt) mntput(parent);
     nap(10);
   }
   lock(G_MOUNT_LOCK);
@@ -257,7 +260,6 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   m.allNext = 0;
   m.allPrev = 0;
   m.kids = 0;
-  atomic.store<u32>(m.doomed, 0);
   atomic.add<u32>(sb.active, 1);
   atomic.add<u32>(G_NR_MOUNTS, 1);
   return m;

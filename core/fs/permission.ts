@@ -50,7 +50,8 @@ function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   if (c.uid == tUid) {
     mode >>= 6;
   } else {
-    if (mode & I_ACL) {
+    // An empty group class grants nothing to anybody an ACL names: the mode bits decide, as in Linux.
+    if (mode & I_ACL && mode & 0x38) {
       if (rcu) return -ECHILD;
       const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, tUid, gid);
       if (err != -EAGAIN) return err;
@@ -131,9 +132,8 @@ export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32
   let err: i32;
   if (tMode & I_OP_PERMISSION) {
     if (rcu) return -ECHILD;
+    // The driver's answer stands, whatever the caller's capabilities.
     err = driverPermission(i, mask);
-    // The driver's answer stands; only a plain refusal may be lifted.
-    if (err == -EACCES && overridden(c, mask)) err = 0;
   } else {
     err = genericPermission(c, i, mask, rcu);
   }
