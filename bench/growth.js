@@ -6,6 +6,7 @@ import { below, generator, randomCycle } from "./lib/random.js";
 import { Remote } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
 import { openRival } from "./lib/rivals.js";
+import { timed } from "./lib/rounds.js";
 import { line, median } from "./lib/stats.js";
 import { FILES_PER_DIRECTORY, fileName, flat, makeFiles } from "./lib/tree.js";
 
@@ -36,11 +37,18 @@ export async function prepare(state) {
 /** Makes files until the tree has `entries` entries; answers nanoseconds a file and the bytes taken. */
 export function grow(state, { entries }) {
   const files = filesOf(entries);
-  const before = process.hrtime.bigint();
-  makeFiles(state.fs, state.files, files, "/", SIDE);
-  const ns = Number(process.hrtime.bigint() - before) / (files - state.files);
-  state.files = files;
-  state.paths = sample(files);
+  let at = state.files;
+  // Whole directories in each part, so that all parts do the same work.
+  const ns = timed(
+    (times) => {
+      makeFiles(state.fs, at, at + times, "/", SIDE);
+      at += times;
+    },
+    files - at,
+    { multiple: FILES_PER_DIRECTORY },
+  );
+  state.files = at;
+  state.paths = sample(at);
   const { chunksUsed, hashSplits } = state.vfs.counters();
   return { create: ns, bytes: chunksUsed * CHUNK + hashSplits * BUCKET };
 }
@@ -51,25 +59,25 @@ function sample(files) {
   return Array.from({ length: Math.min(files, SAMPLE) }, () => flat(`/${fileName(below(next, files), SIDE)}`));
 }
 
-export function lookup(state) {
-  const { fs, paths } = state;
+export function lookup({ fs, paths }) {
+  let at = 0;
   let found = 0;
-  const before = process.hrtime.bigint();
-  for (let i = 0; i < paths.length; i++) if (fs.existsSync(paths[i])) found++;
-  const ns = Number(process.hrtime.bigint() - before) / paths.length;
+  const ns = timed((times) => {
+    for (const end = at + times; at < end; at++) if (fs.existsSync(paths[at])) found++;
+  }, paths.length);
   if (found !== paths.length) throw new Error(`${found} of ${paths.length} found`);
   return ns;
 }
 
 /** The hand-over of the same strings to nobody: what of a lookup is the string and not the tree. */
-export function handOver(state) {
-  const { paths } = state;
+export function handOver({ paths }) {
   const encoder = new TextEncoder();
   const view = new Uint8Array(new SharedArrayBuffer(4097));
+  let at = 0;
   let sum = 0;
-  const before = process.hrtime.bigint();
-  for (let i = 0; i < paths.length; i++) sum += encoder.encodeInto(paths[i], view).written;
-  const ns = Number(process.hrtime.bigint() - before) / paths.length;
+  const ns = timed((times) => {
+    for (const end = at + times; at < end; at++) sum += encoder.encodeInto(paths[at], view).written;
+  }, paths.length);
   if (sum === 0) throw new Error("nothing was written");
   return ns;
 }
@@ -83,9 +91,11 @@ export function control(_state, { bytes, loads }) {
   for (let i = 0; i < lines; i++) memory[i * WORDS] = cycle[i] * WORDS;
   let at = 0;
   for (let i = 0; i < Math.min(lines, loads); i++) at = memory[at]; // Warm, as far as that goes.
-  const before = process.hrtime.bigint();
-  for (let i = 0; i < loads; i++) at = memory[at];
-  const ns = Number(process.hrtime.bigint() - before) / loads;
+  const ns = timed((times) => {
+    let place = at;
+    for (let i = 0; i < times; i++) place = memory[place];
+    at = place;
+  }, loads);
   if (at % WORDS !== 0) throw new Error("left the cycle");
   return ns;
 }

@@ -12,6 +12,7 @@ import { shuffledOrder } from "./lib/random.js";
 import { Remote } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
 import { LABEL, openRival } from "./lib/rivals.js";
+import { timed } from "./lib/rounds.js";
 import { compileSyscall, Syscall } from "./lib/syscall.js";
 import { fastestDirectory, fileSystemType, freeInodes, makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
 import { allPaths, directoryCount, inOrder, makeFiles, meanLength, sideOf } from "./lib/tree.js";
@@ -62,20 +63,24 @@ function statLoop(fs, paths, start, count) {
   return found;
 }
 
-/** One loop of `count` calls, going on where the last one stopped. */
+/** One loop of `count` calls, going on where the last one stopped: nanoseconds a call, and the paths found. */
 export function loop(state, { call, which, count }) {
   const paths = state.lists[which];
   const start = state.next[which];
   state.next[which] = (start + count) % paths.length;
   const run = call === "exists" ? existsLoop : statLoop;
-  const before = process.hrtime.bigint();
-  const found = run(state.fs, paths, start, count);
-  return { ns: Number(process.hrtime.bigint() - before), found };
+  let at = start;
+  let found = 0;
+  const ns = timed((times) => {
+    found += run(state.fs, paths, at, times);
+    at = (at + times) % paths.length;
+  }, count);
+  return { ns, found };
 }
 
 // ---- in the bench's process ----
 
-/** A contestant: `loop(call, which, count)` answers { ns, found }. */
+/** A contestant: `loop(call, which, count)` answers { ns, found }, nanoseconds a call. */
 function remoteContestant(kind, label, remote) {
   return {
     kind,
@@ -153,8 +158,8 @@ async function calibrate(contestant, { call, which, name }, count) {
   for (let turn = 0; turn < 12; turn++) {
     const answer = await contestant.loop(call, which, times);
     check(contestant, name, which, answer.found, times);
-    ns = answer.ns / times;
-    if (answer.ns > (ROUND_MS / 2) * 1e6) break;
+    ns = answer.ns;
+    if (ns * times > (ROUND_MS / 2) * 1e6) break;
     times *= 2;
   }
   // A small tree is visited in whole passes, so that every round does the same work.
@@ -185,7 +190,7 @@ async function measureTree(count, options, result) {
         for (const entry of series.filter((candidate) => candidate.call === call)) {
           const { ns, found } = await entry.contestant.loop(call.call, call.which, entry.times);
           check(entry.contestant, call.name, call.which, found, entry.times);
-          entry.rounds.push(ns / entry.times);
+          entry.rounds.push(ns);
         }
       }
       options.log(`${size} files: round ${round + 1} of ${options.rounds}`);
@@ -193,7 +198,7 @@ async function measureTree(count, options, result) {
     for (const { label, kind, loop } of contestants) {
       if (kind !== "C") continue;
       const { ns } = await loop("empty", "e", 200000);
-      result.measure(`an empty system call, ${size} files`, label, "ns", [ns / 200000]);
+      result.measure(`an empty system call, ${size} files`, label, "ns", [ns]);
     }
     for (const call of CALLS) {
       let ours;

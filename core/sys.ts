@@ -52,6 +52,7 @@ import {
   unregisterFilesystem,
 } from "./fs/super";
 import { tmpfsSuper } from "./fs/tmpfs";
+import { HIGHS, ONES } from "./mem/hash";
 import * as L from "./mem/layout";
 import { chunkAddress, chunkAllocRun, growTo } from "./mem/pages";
 import {
@@ -273,15 +274,37 @@ function path(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
   const c = begin(n);
   if (!c || badLength(len)) return changetype<Nameidata>(0);
   const nd = nameidata(second);
-  setNameidata(nd, c, dirfd, T.scratch + (second ? L.S_PATH2 : L.S_PATH));
+  const at = T.scratch + (second ? L.S_PATH2 : L.S_PATH);
+  if (hasNul(at, len)) {
+    refused = -EINVAL;
+    return changetype<Nameidata>(0);
+  }
+  setNameidata(nd, c, dirfd, at);
   return nd;
+}
+
+/** Whether there is a NUL among `len` bytes: no path has one, and the walk would end there. A word at a time. */
+function hasNul(p: usize, len: u32): bool {
+  let i: u32 = 0;
+  for (; i + 8 <= len; i += 8) {
+    const w = load<u64>(p + i);
+    if ((w - ONES) & ~w & HIGHS) return true;
+  }
+  const rest = len - i;
+  if (rest == 0) return false;
+  const w = load<u64>(p + i) | (~(<u64>0) << (rest << 3));
+  return ((w - ONES) & ~w & HIGHS) != 0;
 }
 
 /** The same where an empty path stands for the descriptor itself. */
 function pathOrFd(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
   if (len != 0 || !(flags & AT_EMPTY_PATH)) return path(n, dirfd, len, false);
+  const c = begin(n);
+  if (!c) return changetype<Nameidata>(0);
   store<u8>(T.scratch, 0);
-  return path(n, dirfd, 1, false);
+  const nd = nameidata(false);
+  setNameidata(nd, c, dirfd, T.scratch);
+  return nd;
 }
 
 function follow(flags: u32): u32 {

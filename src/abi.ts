@@ -117,7 +117,7 @@ export const ERRNO = {
 /**
  * The exports of the core. `ctx` is a context's number (credentials, root, working directory, umask, descriptors);
  * `dirfd` a descriptor or {@link AT_FDCWD}; `len`, `len2` the byte lengths of the paths in SCRATCH.PATH and
- * SCRATCH.PATH2. Every call answers >= 0 or -errno.
+ * SCRATCH.PATH2; a NUL inside a path is -EINVAL. Every call answers >= 0 or -errno.
  */
 export interface CoreExports {
   /** Formats a fresh arena with a tmpfs at "/" and a root context (number 0 means that one everywhere). */

@@ -7,7 +7,7 @@
  */
 import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH } from "./abi.js";
 import { DriverTable } from "./driver.js";
-import { codedError, systemCallError } from "./errors.js";
+import { codedError, invalidArgType, systemCallError } from "./errors.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
 /** Called with a place of the debug build (`POINT` in abi.ts) and its two numbers. */
@@ -43,7 +43,7 @@ export interface VfsHandle {
 const WASM_PAGE = 65536;
 /** The memory starts with this many pages; the core grows it. */
 const INITIAL_PAGES = 4;
-const MIN_BYTES = 4 * 1024 * 1024;
+const MIN_BYTES = 2 * 1024 * 1024;
 const MAX_BYTES = 65535 * WASM_PAGE;
 
 /** Why an arena refuses calls; {@link Arena.state}. */
@@ -103,8 +103,29 @@ function pagesOf(maxBytes: unknown): number {
   return Math.floor(maxBytes / WASM_PAGE);
 }
 
-function handleError(reason: string): Error {
-  return codedError(TypeError, "ERR_THREADFS_HANDLE", `Not a handle of a tree this thread can attach to: ${reason}`);
+/** Takes the address space. @throws RangeError ERR_THREADFS_MEMORY */
+function reserve(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true });
+  } catch (cause) {
+    const message = `No address space for a tree of ${pages * WASM_PAGE} bytes`;
+    throw codedError(RangeError, "ERR_THREADFS_MEMORY", message, { cause });
+  }
+}
+
+/** @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is no function */
+function checkHost(host: HostOptions): void {
+  for (const name of ["now", "point", "security", "audit"] as const) {
+    const hook: unknown = host[name];
+    if (hook !== undefined && typeof hook !== "function") {
+      throw invalidArgType(`options.${name}`, "of type function", hook);
+    }
+  }
+}
+
+function handleError(reason: string, cause?: unknown): Error {
+  const message = `Not a handle of a tree this thread can attach to: ${reason}`;
+  return codedError(TypeError, "ERR_THREADFS_HANDLE", message, cause === undefined ? undefined : { cause });
 }
 
 function checkHandle(handle: VfsHandle): void {
@@ -142,18 +163,20 @@ export class Arena {
     host: HostOptions,
     prepare: (core: CoreExports) => void,
   ) {
+    checkHost(host);
     this.module = module;
     this.memory = memory;
-    this.drivers = new DriverTable(memory as WebAssembly.Memory);
-    const instance = new WebAssembly.Instance(module as WebAssembly.Module, this.#imports(host));
-    this.core = instance.exports as unknown as CoreExports;
+    this.drivers = new DriverTable(memory);
+    this.core = this.#instantiate(host);
     prepare(this.core);
     const attached = this.core.threadAttach(canWait() ? 1 : 0);
     if (attached < 0) throw systemCallError(attached, "attach");
 
     this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
     const base = this.core.scratchBase() >>> 0;
-    const buffer = memory.buffer as unknown as SharedArrayBuffer;
+    // Another thread may have grown the memory, and this one's buffer object may not know yet: growing by nothing tells it.
+    if (memory.buffer.byteLength < base + SCRATCH.SIZE) memory.grow(0);
+    const buffer = memory.buffer as SharedArrayBuffer;
     this.scratch = new Uint8Array(buffer, base, SCRATCH.SIZE);
     this.path = new Uint8Array(buffer, base + SCRATCH.PATH, PATH_MAX + 1);
     this.path2 = new Uint8Array(buffer, base + SCRATCH.PATH2, PATH_MAX + 1);
@@ -161,18 +184,20 @@ export class Arena {
     this.stat = new Float64Array(buffer, base + SCRATCH.STAT, 18);
     this.ioNumbers = new Float64Array(buffer, base + SCRATCH.IO, IO_SIZE / 8);
     this.writeString = chooseStringWriter(this.path);
-    this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
     this.drivers.attach(this.core);
     this.state = STATE_OPEN;
   }
 
   /**
    * Makes a fresh arena with a tmpfs at "/".
-   * @param maxBytes most bytes the arena may grow to: 4 MiB to 4 GiB - 64 KiB
+   * @param maxBytes most bytes the arena may grow to: 2 MiB to 4 GiB - 64 KiB
    */
   static create(module: CoreModule, maxBytes: number, host: HostOptions): Arena {
     const pages = pagesOf(maxBytes);
-    const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true });
+    if (!(module instanceof WebAssembly.Module)) {
+      throw invalidArgType("options.core", "an instance of WebAssembly.Module", module);
+    }
+    const memory = reserve(pages);
     // The hash of names is seeded, so that nobody can choose names that fall into one chain.
     const seed = crypto.getRandomValues(new Int32Array(2));
     return new Arena(module, memory, host, (core) => {
@@ -249,9 +274,24 @@ export class Arena {
     }
   }
 
+  /** @param a an address: a lock's, whose word names its owner, or a structure's */
   #panic(code: number, a: number): never {
     this.state = STATE_PANIC;
-    throw codedError(Error, "ERR_THREADFS_PANIC", `An invariant of the core is broken: ${code} (${a})`);
+    const words = new Uint32Array(this.memory.buffer);
+    const word = a / 4 < words.length ? `, ${Atomics.load(words, a >>> 2).toString(16)} there` : "";
+    throw codedError(Error, "ERR_THREADFS_PANIC", `An invariant of the core is broken: ${code} (${a}${word})`);
+  }
+
+  /** @throws TypeError ERR_THREADFS_HANDLE when module and memory do not belong together, or are not ours */
+  #instantiate(host: HostOptions): CoreExports {
+    let exports: WebAssembly.Exports;
+    try {
+      exports = new WebAssembly.Instance(this.module as WebAssembly.Module, this.#imports(host)).exports;
+    } catch (cause) {
+      throw handleError("its module cannot be joined with its memory", cause);
+    }
+    if (typeof exports.arenaCheck !== "function") throw handleError("its module is not the core");
+    return exports as unknown as CoreExports;
   }
 
   #imports(host: HostOptions) {

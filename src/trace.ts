@@ -106,8 +106,31 @@ export class Trace {
 
   #record(id: number, a: number, b: number): void {
     const step = this.#place(id, a, b) ?? this.#turn(id, a, b);
+    if (step.step === "component") this.#forgetFirstTry(step.path, step.name);
     this.#steps.push({ mode: this.#mode, ...step } as TraceStep);
     if (step.step === "dropped" && step.continued) this.#mode = "ref";
+  }
+
+  /**
+   * The loop for plain directories leaves what is not plain to the general walk, which takes the same component again.
+   * Nothing was decided the first time, so it is told once: the component and the permission asked for it are taken out.
+   */
+  #forgetFirstTry(path: string, name: string): void {
+    const permission = this.#lastBut("detail", this.#steps.length);
+    const asked = this.#steps[permission]?.step === "permission";
+    const component = asked ? this.#lastBut("detail", permission) : permission;
+    const first = this.#steps[component];
+    if (first?.step !== "component" || first.path !== path || first.name !== name || first.mode !== this.#mode) return;
+    this.#steps.splice(component, 1);
+    const before = this.#lastBut("detail", component);
+    if (asked && this.#steps[before]?.step === "permission") this.#steps.splice(before, 1);
+  }
+
+  /** Index of the last step before `end` that is not of this kind, or -1. */
+  #lastBut(kind: TraceStep["step"], end: number): number {
+    let i = end - 1;
+    while (i >= 0 && this.#steps[i].step === kind) i--;
+    return i;
   }
 
   /** Points about where the walk is. */
@@ -138,8 +161,13 @@ export class Trace {
         this.#arrive(a === b ? from : from.slice(0, from.lastIndexOf("/")) || "/", b);
         return { step: "dotdot", from, path: this.#here, dentry: b };
       }
-      case POINT.LINK:
-        return { step: "link", path: this.#here, body: this.#text(b, false) };
+      case POINT.LINK: {
+        const path = this.#here;
+        const body = this.#text(b, false);
+        // From here on the walk is where the body begins.
+        this.#here = body.startsWith("/") ? "/" : this.#directory;
+        return { step: "link", path, body };
+      }
       default:
         return undefined;
     }

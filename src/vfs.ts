@@ -11,7 +11,7 @@ import type { CoreModule } from "./wasm.js";
 
 /** Options of {@link createVfs}. */
 export interface CreateOptions extends HostOptions {
-  /** Most bytes the tree may take, 4 MiB to 4 GiB - 64 KiB. Address space is taken at once, memory as it is used. */
+  /** Most bytes the tree may take, 2 MiB to 4 GiB - 64 KiB. Address space is taken at once, memory as it is used. */
   maxBytes: number;
   /** Another build of the core, as `loadCore` gives it: the debug build, for tests and tracing. */
   core?: CoreModule;
@@ -32,7 +32,8 @@ export type Counters = Record<(typeof COUNTERS)[number], number>;
 
 /**
  * Makes a fresh tree with a tmpfs at "/" and attaches the calling thread to it.
- * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE for a bad `maxBytes`
+ * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE for bad options; RangeError ERR_THREADFS_MEMORY
+ * when there is no address space
  */
 export async function createVfs(options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);

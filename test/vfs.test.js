@@ -59,6 +59,13 @@ describe("making a tree", () => {
   test("no options at all", async () => {
     await assert.rejects(createVfs(), { code: "ERR_INVALID_ARG_TYPE" });
   });
+  test("other options that are wrong", async () => {
+    for (const bad of [{ now: 5 }, { point: "x" }, { security: {} }, { audit: 1 }, { core: {} }]) {
+      await assert.rejects(createVfs({ maxBytes: 1 << 24, ...bad }), { code: "ERR_INVALID_ARG_TYPE" });
+    }
+    const { handle } = await tree();
+    await assert.rejects(attachVfs(handle, { security: 5 }), { code: "ERR_INVALID_ARG_TYPE" });
+  });
   test("2 GiB and nearly 4 GiB can be asked for", async () => {
     for (const maxBytes of [2 ** 31, 2 ** 32 - 65536]) {
       const vfs = await createVfs({ maxBytes });
@@ -121,6 +128,8 @@ describe("handles", () => {
       { ...handle, module: undefined },
       { ...handle, memory: {} },
       { ...handle, memory: new WebAssembly.Memory({ initial: 1 }) },
+      { ...handle, module: new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)) },
+      { ...handle, memory: new WebAssembly.Memory({ initial: 1, maximum: 64, shared: true }) },
       { ...handle, memory: new WebAssembly.Memory({ initial: 4, maximum: 64, shared: true }) },
       { ...handle, ctx: -1 },
       { ...handle, ctx: 1.5 },
@@ -486,6 +495,83 @@ describe("hooks and counters", () => {
     assert.equal(vfs.counters().shrunkDentries - before, freed);
     for (let i = 0; i < 100; i++) assert.equal(vfs.fs.readFileSync(`/dir/file-${i}`, "utf8"), String(i));
     assert.throws(() => vfs.shrink(-1), { code: "ERR_OUT_OF_RANGE" });
+  });
+});
+
+describe("where the host is poorer than Node", () => {
+  /** Runs with a property of an object replaced. */
+  async function without(object, name, value, work) {
+    const own = Object.getOwnPropertyDescriptor(object, name);
+    Object.defineProperty(object, name, { value, configurable: true, writable: true });
+    try {
+      return await work();
+    } finally {
+      Object.defineProperty(object, name, own);
+    }
+  }
+
+  const PATHS = ["/plain", "/ümlaut", "/\u{1f600}", "/lone\ud800", `/${"n".repeat(255)}`, `/${"ü".repeat(127)}`];
+
+  test("encodeInto that refuses shared memory", async () => {
+    const refuse = () => {
+      throw new TypeError("shared");
+    };
+    const vfs = await without(TextEncoder.prototype, "encodeInto", refuse, () => tree());
+    const usual = await attachVfs(vfs.handle);
+    open.push(usual);
+    for (const path of PATHS) {
+      vfs.fs.writeFileSync(path, path);
+      assert.equal(usual.fs.readFileSync(path, "utf8"), vfs.fs.readFileSync(path, "utf8"));
+    }
+    assert.deepEqual(vfs.fs.readdirSync("/"), usual.fs.readdirSync("/"));
+    for (const length of [4095, 4096, 5000, 20_000]) {
+      const path = `${"/".repeat(length - 5)}plain`;
+      assert.equal(vfs.fs.existsSync(path), length === 4095, `${length} bytes`);
+      assert.equal(usual.fs.existsSync(path), length === 4095, `${length} bytes`);
+    }
+    assert.throws(() => vfs.fs.statSync(`/${"ü".repeat(2048)}`), { code: "ENAMETOOLONG" });
+  });
+
+  test("no Buffer", async () => {
+    const vfs = await tree();
+    const { fs } = vfs;
+    await without(globalThis, "Buffer", undefined, () => {
+      for (const path of PATHS) fs.writeFileSync(path, path);
+      const bytes = fs.readFileSync("/ümlaut");
+      assert.equal(Object.getPrototypeOf(bytes), Uint8Array.prototype);
+      assert.equal(new TextDecoder().decode(bytes), "/ümlaut");
+      assert.equal(fs.readFileSync("/ümlaut", "utf8"), "/ümlaut");
+      assert.equal(fs.readFileSync("/ümlaut", "latin1"), "/\u00c3\u00bcmlaut");
+      assert.throws(() => fs.readFileSync("/plain", "hex"), { code: "ERR_UNKNOWN_ENCODING" });
+      fs.writeFileSync("/latin1", "\u00fc", "latin1");
+      assert.deepEqual([...fs.readFileSync("/latin1")], [0xfc]);
+      assert.equal(fs.readdirSync("/").length, PATHS.length + 1);
+      assert.ok(fs.readdirSync("/", "buffer")[0] instanceof Uint8Array);
+      assert.throws(() => fs.statSync("/missing"), { code: "ENOENT" });
+    });
+  });
+
+  test("a thread that may not wait", async () => {
+    const refuse = () => {
+      throw new TypeError("Atomics.wait cannot be called in this context");
+    };
+    const vfs = await without(Atomics, "wait", refuse, () => tree());
+    const worker = await thread(vfs.handle);
+    try {
+      vfs.fs.mkdirSync("/shared");
+      const theirs = (async () => {
+        for (let i = 0; i < 200; i++) await worker.ask("writeFileSync", `/shared/theirs-${i}`, "x");
+      })();
+      for (let i = 0; i < 200; i++) {
+        vfs.fs.writeFileSync(`/shared/ours-${i}`, "x");
+        if (i % 10 === 0) await new Promise(setImmediate);
+      }
+      await theirs;
+      assert.equal(vfs.fs.readdirSync("/shared").length, 400);
+      vfs.synchronizeRcu();
+    } finally {
+      await worker.stop();
+    }
   });
 });
 

@@ -9,7 +9,7 @@ export class Result {
     this.question = question;
     /** Measured values: { what, who, unit, value, low, high, rounds }. */
     this.measures = [];
-    /** What they amount to: { what, against, unit, value, low, high, target, atMost, met }. */
+    /** What they amount to: { what, against, unit, value, low, high, best, target, atMost, met }. */
     this.figures = [];
     /** Series along one axis: { title, head, rows }. */
     this.curves = [];
@@ -24,23 +24,28 @@ export class Result {
   }
 
   /**
-   * Enters how many times `above` is `below`, round by round.
+   * Enters how many times `above` is `below`, round by round, and beside it the ratio of both sides' best rounds, which
+   * other work on the machine has disturbed least.
    * @param {number} [target] smallest ratio wanted
    */
   ratio(what, above, below, target) {
     if (!above || !below) return undefined;
-    return this.figure(what, `${above.who} / ${below.who}`, "x", ratioSummary(above.rounds, below.rounds), { target });
+    const spread = ratioSummary(above.rounds, below.rounds);
+    // Of a rate the highest round is the best, of a time the lowest.
+    const best = above.unit.endsWith("/s") ? above.high / below.high : above.low / below.low;
+    return this.figure(what, `${above.who} / ${below.who}`, "x", spread, { target, best });
   }
 
   /**
    * Enters a figure. `spread` is { value, low, high } or one number.
-   * @param {{ target?: number, atMost?: boolean }} [wanted] atMost: the target is an upper bound
+   * @param {{ target?: number, atMost?: boolean, best?: number }} [wanted] atMost: the target is an upper bound; best: the
+   *   figure of the best rounds
    */
   figure(what, against, unit, spread, wanted = {}) {
     const numbers = typeof spread === "number" ? { value: spread, low: spread, high: spread } : spread;
-    const { target, atMost = false } = wanted;
+    const { target, atMost = false, best } = wanted;
     const met = target === undefined ? undefined : atMost ? numbers.value <= target : numbers.value >= target;
-    const entry = { what, against, unit, ...numbers, target, atMost, met };
+    const entry = { what, against, unit, ...numbers, best, target, atMost, met };
     this.figures.push(entry);
     return entry;
   }

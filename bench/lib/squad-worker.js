@@ -92,10 +92,15 @@ function setMode(ref) {
   door.core.walkMode(ref ? 1 : 0);
 }
 
+function difference(after, before) {
+  return Object.fromEntries(Object.entries(after).map(([key, value]) => [key, value - before[key]]));
+}
+
 function run(name, threads) {
   const task = tasks.get(name);
   setMode(task.ref === true);
   task.begin?.();
+  const countersBefore = vfs.counters({ own: true });
   meet(threads);
   let count = 0;
   let hits = 0;
@@ -106,7 +111,7 @@ function run(name, threads) {
   }
   const ns = Number(process.hrtime.bigint() - before);
   setMode(false);
-  return { count, hits, ns };
+  return { count, hits, ns, counters: difference(vfs.counters({ own: true }), countersBefore) };
 }
 
 parentPort.on("message", ({ prepare, task, run: name, threads }) => {

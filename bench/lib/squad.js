@@ -49,7 +49,8 @@ export class Squad {
   /**
    * Runs prepared tasks at the same time for `ms`, one a thread; a thread without one sleeps. All begin together.
    * @param {(string | undefined)[]} names task of each thread
-   * @returns {Promise<{ count: number, ns: number, hits: number }[]>} of the threads that ran
+   * @returns {Promise<{ count: number, ns: number, hits: number, counters: Record<string, number> }[]>} of the threads that ran;
+   *   counters: what that thread's `fs` counted meanwhile
    */
   async run(names, ms) {
     const control = this.#control;

@@ -64,16 +64,17 @@ export function renderResult(result) {
   if (result.figures.length > 0) {
     parts.push(
       grid(
-        ["figure", "against", "reached", "lowest .. highest", "target", "met"],
+        ["figure", "against", "reached", "lowest .. highest", "best rounds", "target", "met"],
         result.figures.map((entry) => [
           entry.what,
           entry.against,
           withUnit(entry.value, entry.unit),
           spread(entry),
+          entry.best === undefined ? "" : withUnit(entry.best, entry.unit),
           wanted(entry),
           verdict(entry),
         ]),
-        ["left", "left", "right", "right", "right", "left"],
+        ["left", "left", "right", "right", "right", "right", "left"],
       ),
     );
   }

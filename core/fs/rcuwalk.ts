@@ -84,7 +84,12 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         len = bytesBefore(end);
         // Empty: the path was slashes only. Dots go up or nowhere.
         if (len < 3) {
-          if (len == 0) break;
+          if (len == 0) {
+            // Slashes only, or more of them: behind a directory on the way they are the end of the path.
+            while (load<u8>(name) == SLASH) name++;
+            if (load<u8>(name) == 0) r = d == start ? 0 : 1;
+            break;
+          }
           if (w0 == DOT) break;
           if (w0 == DOTS) break;
         }
@@ -116,14 +121,17 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
           }
         }
       }
-      sum = spread(sum, len);
+      sum = spread(sum + len);
       let next = name + len;
       let last: u32 = 1;
       if (load<u8>(next) != 0) {
-        const c = load<u8>(++next);
-        if (c == SLASH) break;
-        if (c == 0) break;
+        next++;
         last = 0;
+        if (parents) {
+          const c = load<u8>(next);
+          if (c == SLASH) break;
+          if (c == 0) break;
+        }
       } else if (parents) {
         break;
       }
@@ -163,11 +171,11 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         break;
       }
       at(P_COMPARED, <usize>p, <usize>childState);
-      if (<u32>childState & 1) break;
-      const childFlags = <u32>(childState >> 32);
-      if ((childFlags & CHILD_MASK) != PLAIN) {
+      // A directory on the way, its sequence even, in one comparison.
+      if ((childState & (((<u64>CHILD_MASK) << 32) | 1)) != (<u64>PLAIN) << 32) {
         if (last == 0) break;
-        if (!isEnd(childFlags)) break;
+        if (<u32>childState & 1) break;
+        if (!isEnd(<u32>(childState >> 32))) break;
       }
       at(P_FOUND, p, <usize>childState);
       at(P_PARENT_CHECK, d, <usize>state);

@@ -28,7 +28,7 @@ export function hashName(p: usize): u64 {
       const bits = ctz<u64>(end) & 0x78; // the mark is the top bit of its byte
       const v = bits == 0 ? 0 : w & (((<u64>1) << bits) - 1);
       nameLen = i + <u32>(bits >> 3);
-      return sum + mix(v, k);
+      return sum + mix(v, k) + <u64>nameLen;
     }
     sum += mix(w, k);
     i += 8;
@@ -46,7 +46,7 @@ export function hashBytes(p: usize, len: u32): u64 {
   for (; i + 8 <= len; i += 8) sum += mix(load<u64>(p + i), KEYS + i);
   const bits = <u64>((len - i) << 3);
   const v = bits == 0 ? 0 : load<u64>(p + i) & (((<u64>1) << bits) - 1);
-  return sum + mix(v, KEYS + i);
+  return sum + mix(v, KEYS + i) + <u64>len;
 }
 
 /** One word with the key of its position: the halves of their sum, multiplied. */
@@ -55,9 +55,9 @@ export function mix(w: u64, k: usize): u64 {
   return (s & 0xffffffff) * (s >> 32);
 }
 
-/** The sum of a name's words with all its bits spread: what remains to be done once the parent is known is short. */
-export function spread(sum: u64, len: u32): u64 {
-  return ((sum ^ (sum >> 32)) + len + load<u64>(H_SALT)) * 0xd6e8feb86659fd93;
+/** The sum of a name's words and its length with all its bits spread: what remains to be done once the parent is known is short. */
+export function spread(sum: u64): u64 {
+  return ((sum ^ (sum >> 32)) + load<u64>(H_SALT)) * 0xd6e8feb86659fd93;
 }
 
 /** Hash of a name (the top half of the sum) in the directory whose dentry is at `parent`. */
@@ -67,5 +67,5 @@ export function inParent(spreadSum: u64, parent: usize): u32 {
 
 /** Hash (low half) and length (high half) of a name in the directory `parent`, as a dentry keeps them. */
 export function hashLen(raw: u64, len: u32, parent: usize): u64 {
-  return ((<u64>len) << 32) | <u64>inParent(spread(raw, len), parent);
+  return ((<u64>len) << 32) | <u64>inParent(spread(raw), parent);
 }

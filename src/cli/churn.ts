@@ -1,7 +1,9 @@
 /**
  * The churner: takes each moving thing from state to state while others look up, and says so before and after.
  */
+
 import type { FsSync, Vfs } from "../index.js";
+import type { CounterValues } from "./counters.js";
 import { codeOf } from "./errors.js";
 import { type Thing, type ThingKind, ThingState } from "./moving.js";
 
@@ -10,6 +12,8 @@ export interface ChurnReport {
   moves: Record<ThingKind, number>;
   busy: number;
   seconds: number;
+  /** What the core counted in the churner's thread meanwhile. */
+  counters: CounterValues;
 }
 
 /** Unmounting that is refused this often is done lazily instead. */
@@ -47,7 +51,7 @@ export class Churner {
     for (const thing of this.#things) {
       for (let i = 0; i < thing.states && this.#stateOf(thing) !== 0; i++) this.#move(thing);
     }
-    return { moves, busy: this.#busy, seconds };
+    return { moves, busy: this.#busy, seconds, counters: {} };
   }
 
   #stateOf(thing: Thing): number {

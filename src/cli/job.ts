@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { createVfs, type Vfs } from "../index.js";
 import { Churner, type ChurnReport } from "./churn.js";
+import { counterSum } from "./counters.js";
 import { Crew } from "./crew.js";
 import { CliError, EXIT_FAILED, EXIT_UNNOTICED, EXIT_USAGE } from "./errors.js";
 import {
@@ -21,18 +22,21 @@ import {
   TALLY_BYTES,
 } from "./load.js";
 import type { LookupReport, WrongAnswer } from "./lookup.js";
+import { joinRounds, type Measured, rowOf } from "./measure.js";
 import { Model, nodeOf } from "./model.js";
-import { describeThing, Plan, ThingState } from "./moving.js";
+import { describeThing, Plan, type Thing, ThingState } from "./moving.js";
 import {
   type ChurnOrder,
   type LearnOrder,
   type LoadOrder,
   type LookOrder,
+  type MemfsOrder,
   PRIVILEGED,
+  type RivalName,
   type RivalOrder,
 } from "./orders.js";
 import { CALL, missingNear, type PackedQuestions, QuestionBook } from "./questions.js";
-import { counterDelta, type JobResult, printJob, type Row } from "./report.js";
+import { type JobResult, printJob } from "./report.js";
 import type { RivalReport } from "./rivals.js";
 import { WorkList } from "./worklist.js";
 
@@ -58,15 +62,24 @@ const CHUNK = 65536;
 const LOAD_TIMEOUT = 15 * 60_000;
 /** Time for an order beyond what it is to take, in ms. */
 const GRACE = 60_000;
+/** The time of each comparison, as a share of that beside the churner, and the rounds it comes in. */
 const COMPARISON_SHARE = 0.4;
+const ROUNDS = 4;
 /** Of every so many paths that do not exist it is asked why; not of all, as an exception takes as long as 20 lookups. */
-const ASK_WHY = 16;
+const ASK_WHY = 64;
 /** Wrong answers that are printed. */
 const EXAMPLES = 20;
 /** memfs takes some 20 us and 3 kB a name in every thread; a larger tree is not loaded into it. */
 const MEMFS_ENTRIES = 200_000;
 
 const NODE = "node:fs, the real directory";
+const MEMFS = "memfs, one copy in each thread";
+
+/** A way of looking up that is measured. */
+interface Way {
+  name: string;
+  look(seconds: number): Promise<Measured[]>;
+}
 
 /** Says on a terminal what is being done, on a line that the next one takes. */
 function say(text: string): void {
@@ -100,13 +113,16 @@ class Job {
   readonly #churner: Crew;
   /** Memory of the moving things; made when it is known how many there are. */
   #things = new SharedArrayBuffer(8);
+  #moving: Thing[] = [];
   #load: LoadReport | undefined;
+  #nextSeed: number;
 
   constructor(vfs: Vfs, source: string, options: JobOptions) {
     this.#vfs = vfs;
     this.#source = source;
     this.#target = source === "/" ? "" : source;
     this.#options = options;
+    this.#nextSeed = options.seed;
     const start = { handle: vfs.handle };
     this.#crew = new Crew(SCRIPT, Math.max(2, options.threads), "worker", start);
     this.#churner = new Crew(SCRIPT, 1, "churner", start);
@@ -130,12 +146,7 @@ class Job {
     const { plan, questions } = this.#prepare(load);
     await this.#learn(questions);
     await this.#lookUpBesideChurner(plan);
-    const seconds = Math.max(0.2, this.#options.seconds * COMPARISON_SHARE);
-    await this.#lookUpQuietly("threadfs, nothing else going on", seconds, false);
-    await this.#lookUpQuietly("threadfs, forced through ref-walk", seconds, true);
-    await this.#rival(NODE, "node", seconds);
-    await this.#rival("memfs, one copy in each thread", "memfs", seconds);
-    say("");
+    await this.#compare(this.#options.seconds * COMPARISON_SHARE);
     const node = this.result.rows.find((row) => row.name === NODE)?.all;
     for (const row of this.result.rows) if (row.all !== undefined && node) row.timesNode = row.all / node;
   }
@@ -195,6 +206,7 @@ class Job {
     for (const one of loaded) model.add(one.path, nodeOf(one));
     const fs = this.#vfs.context(PRIVILEGED).fs;
     const plan = new Plan(model, fs, this.#source, loaded.length, this.#options.seed);
+    this.#moving = plan.things;
     this.#things = ThingState.memory(plan.things.length);
     new Churner(this.#vfs, fs, plan.things, this.#things).prepare();
 
@@ -241,63 +253,82 @@ class Job {
       list: plan.things,
       things: this.#things,
     };
-    const before = this.#vfs.counters();
     const churning = this.#churner.askAll<ChurnReport>(() => churn, seconds * 1000 + 2 * GRACE);
     const looking = this.#look(stop, seconds, true, false).finally(() => Atomics.store(stop, 0, 1));
     const [[moved], reports] = await Promise.all([churning, looking]);
     Object.assign(this.result.churn, moved);
-    this.result.counters = counterDelta(before, this.#vfs.counters());
-    this.#enterRow(name, reports, this.result.counters);
-    this.#enterAnswers(reports, plan);
+    this.result.counters = counterSum(reports.map((report) => report.counters));
+    this.result.rows.push(rowOf(name, reports.slice(0, this.#options.threads)));
   }
 
-  async #lookUpQuietly(name: string, seconds: number, ref: boolean): Promise<void> {
-    say(`looking up: ${name}`);
+  /**
+   * The same lookups in a tree that nobody changes, by each way in turn, some rounds: what else the machine does meanwhile
+   * then falls on all of them alike.
+   */
+  async #compare(seconds: number): Promise<void> {
     const stop = new Int32Array(new SharedArrayBuffer(4));
-    const before = this.#vfs.counters();
-    const reports = await this.#look(stop, seconds, false, ref);
-    this.#enterRow(name, reports, counterDelta(before, this.#vfs.counters()));
-    this.#enterAnswers(reports, undefined);
-  }
+    const ways: Way[] = [
+      { name: "threadfs, nothing else going on", look: (time) => this.#look(stop, time, false, false) },
+      { name: "threadfs, forced through ref-walk", look: (time) => this.#look(stop, time, false, true) },
+      { name: NODE, look: (time) => this.#rival("node", time) },
+    ];
+    const absent = await this.#prepareMemfs();
+    if (absent === undefined) ways.push({ name: MEMFS, look: (time) => this.#rival("memfs", time) });
 
-  /** Lets as many workers look up as were asked for; when loading took more, the others rest. */
-  #look(stop: Int32Array, seconds: number, all: boolean, ref: boolean): Promise<LookupReport[]> {
-    const order = (index: number): LookOrder => {
-      const rests = index >= this.#options.threads;
-      return { task: "look", stop, seconds: rests ? 0 : seconds, all, ref, seed: this.#options.seed + index };
-    };
-    return this.#crew.askAll<LookupReport>(order, seconds * 1000 + GRACE);
-  }
-
-  async #rival(name: string, rival: "node" | "memfs", seconds: number): Promise<void> {
-    say(`looking up: ${name}`);
-    const loaded = rival === "memfs" ? (this.#load?.loaded ?? []) : [];
-    if (loaded.length > MEMFS_ENTRIES) {
-      this.result.rows.push({ name, absent: `not loaded: more than ${MEMFS_ENTRIES} entries` });
-      return;
+    const measured: Measured[][][] = ways.map(() => []);
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [i, { name, look }] of ways.entries()) {
+        say(`looking up: ${name}`);
+        measured[i].push(await look(Math.max(0.05, seconds / ROUNDS)));
+      }
     }
-    const order = (index: number): RivalOrder => {
-      const rests = index >= this.#options.threads;
-      return { task: "rival", rival, seconds: rests ? 0 : seconds, seed: this.#options.seed + index, loaded };
-    };
-    const reports = await this.#crew.askAll<RivalReport | undefined>(order, seconds * 1000 + 2 * GRACE);
-    const there = reports.filter((report) => report !== undefined);
-    if (there.length < reports.length) this.result.rows.push({ name, absent: "not installed" });
-    else this.#enterRow(name, there);
+    for (const [i, { name }] of ways.entries()) {
+      this.result.rows.push(rowOf(name, joinRounds(measured[i]).slice(0, this.#options.threads)));
+    }
+    if (absent !== undefined) this.result.rows.push({ name: MEMFS, absent });
+    say("");
   }
 
-  #enterRow(name: string, reports: (LookupReport | RivalReport)[], counters?: Record<string, number>): void {
-    const working = reports.slice(0, this.#options.threads);
-    const perThread = working.map((report) => report.lookups / report.seconds);
-    const row: Row = { name, perThread, all: perThread.reduce((sum, rate) => sum + rate, 0), lookups: 0 };
-    for (const report of working) row.lookups = (row.lookups ?? 0) + report.lookups;
-    if (counters) row.rcuShare = counters.endedRcu / Math.max(1, counters.endedRcu + counters.endedRef);
-    const differing = working.reduce((sum, report) => sum + ("differing" in report ? report.differing : 0), 0);
-    if (differing > 0) row.differing = differing / Math.max(1, row.lookups ?? 0);
-    this.result.rows.push(row);
+  /** Loads memfs in each worker. Answers why not. */
+  async #prepareMemfs(): Promise<string | undefined> {
+    const loaded = this.#load?.loaded ?? [];
+    if (loaded.length > MEMFS_ENTRIES) return `not loaded: more than ${MEMFS_ENTRIES} entries`;
+    say(`loading ${MEMFS}`);
+    const order = (index: number): MemfsOrder => ({ task: "memfs", loaded: this.#rests(index) ? [] : loaded });
+    const installed = await this.#crew.askAll<boolean>(order, LOAD_TIMEOUT);
+    return installed.every((yes) => yes) ? undefined : "not installed";
   }
 
-  #enterAnswers(reports: LookupReport[], plan: Plan | undefined): void {
+  /** Whether a worker has nothing to look up: more may have been needed to load. */
+  #rests(index: number): boolean {
+    return index >= this.#options.threads;
+  }
+
+  async #look(stop: Int32Array, seconds: number, all: boolean, ref: boolean): Promise<LookupReport[]> {
+    const order = (index: number): LookOrder => ({
+      task: "look",
+      stop,
+      seconds: this.#rests(index) ? 0 : seconds,
+      all,
+      ref,
+      seed: this.#nextSeed++,
+    });
+    const reports = await this.#crew.askAll<LookupReport>(order, seconds * 1000 + GRACE);
+    this.#enterAnswers(reports);
+    return reports;
+  }
+
+  #rival(rival: RivalName, seconds: number): Promise<RivalReport[]> {
+    const order = (index: number): RivalOrder => ({
+      task: "rival",
+      rival,
+      seconds: this.#rests(index) ? 0 : seconds,
+      seed: this.#nextSeed++,
+    });
+    return this.#crew.askAll<RivalReport>(order, seconds * 1000 + GRACE);
+  }
+
+  #enterAnswers(reports: LookupReport[]): void {
     const { check } = this.result;
     for (const report of reports) {
       check.checked += report.lookups;
@@ -308,17 +339,16 @@ class Job {
         const known = check.examples.some(
           ({ path, answered }) => path === example.path && answered === example.answered,
         );
-        if (!known && check.examples.length < EXAMPLES) check.examples.push(named(example, plan));
+        if (!known && check.examples.length < EXAMPLES) check.examples.push(named(example, this.#moving));
       }
     }
   }
 }
 
 /** A wrong answer with its things by what they do instead of by number. */
-function named(wrong: WrongAnswer, plan: Plan | undefined): JobResult["check"]["examples"][number] {
+function named(wrong: WrongAnswer, moving: Thing[]): JobResult["check"]["examples"][number] {
   const things = wrong.things.map(({ thing, before, after }) => {
-    const what = plan ? describeThing(plan.things[thing]) : `thing ${thing}`;
-    return { what, before, after };
+    return { what: describeThing(moving[thing]), before, after };
   });
   return { ...wrong, things };
 }

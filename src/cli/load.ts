@@ -105,7 +105,7 @@ export interface LoadLimits {
 export const TALLY = { ENTRIES: 0, BLOCKS: 1, DIRECTORIES: 2 } as const;
 export const TALLY_BYTES = 16;
 /** The sum of contents is counted in blocks, as it may be more than a word can hold in bytes. */
-const BLOCK = 4096;
+const BLOCK = 256;
 
 const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = host.constants;
 

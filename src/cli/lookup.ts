@@ -1,10 +1,11 @@
 /**
- * Looks up in scattered order and checks every answer against what the tree has to say at that moment: the one
- * answer where nothing moves or a thing stood still, one of the answers of the states passed where it moved.
+ * Looks up in scattered order, and now and then where something is being moved, and checks every answer against what the
+ * tree has to say at that moment: the one answer where nothing moves or a thing stood still, one of the answers of the
+ * states passed where it moved.
  */
-
 import { ERRNO } from "../abi.js";
 import type { FsSync } from "../index.js";
+import type { CounterValues } from "./counters.js";
 import { CliError, codeOf } from "./errors.js";
 import { permissions, typeName } from "./load.js";
 import { DEVICE } from "./model.js";
@@ -32,10 +33,14 @@ export interface LookupReport {
   wrong: number;
   /** The first wrong answers, one a path. */
   examples: WrongAnswer[];
+  /** What the core counted in this thread meanwhile. */
+  counters: CounterValues;
 }
 
 /** Lookups between two looks at the clock. */
 const BATCH = 256;
+/** After each batch, lookups on the path of what is being moved just then, where answers are most likely to go wrong. */
+const CHASE = 32;
 const EXAMPLES = 10;
 /** Depends on at most this many things: each has at least two states, and 64 combinations are the most there are. */
 const MAX_THINGS = 6;
@@ -64,6 +69,9 @@ export class Looker {
   readonly #states: number[];
   readonly #thingState: ThingState;
   readonly #device: number;
+  /** For each thing the questions whose answer depends on it. */
+  readonly #about: number[][];
+  #chased = 0;
   readonly #before = new Int32Array(MAX_THINGS);
   readonly #after = new Int32Array(MAX_THINGS);
   readonly #inos = new Float64Array(MAX_THINGS);
@@ -83,6 +91,11 @@ export class Looker {
     this.#states = packed.states;
     this.#thingState = new ThingState(things);
     this.#device = fs.statSync("/").dev;
+    this.#about = packed.states.map(() => []);
+    for (let i = 0; i < packed.count; i++) {
+      const where = this.#moving[i];
+      for (let n = 0; where >= 0 && n < this.#cases[where]; n++) this.#about[this.#cases[where + 1 + n]].push(i);
+    }
   }
 
   /**
@@ -93,7 +106,7 @@ export class Looker {
   run(stop: Int32Array, seconds: number, all: boolean, seed: number): LookupReport {
     const order = scattered(all ? this.#packed.count : this.#packed.base, seed);
     if (order.length === 0) throw new CliError("EINVAL", "there is nothing to look up");
-    const report: LookupReport = { lookups: 0, seconds: 0, loose: 0, still: 0, wrong: 0, examples: [] };
+    const report: LookupReport = { lookups: 0, seconds: 0, loose: 0, still: 0, wrong: 0, examples: [], counters: {} };
     const begin = performance.now();
     const end = begin + seconds * 1000;
     let at = 0;
@@ -109,9 +122,21 @@ export class Looker {
         }
       }
       report.lookups += BATCH;
+      if (all) this.#chase(report);
     }
     report.seconds = (performance.now() - begin) / 1000;
     return report;
+  }
+
+  /** Asks about the thing that the churner is at. */
+  #chase(report: LookupReport): void {
+    const about = this.#about[this.#thingState.current()];
+    if (!about) return;
+    for (let n = 0; n < CHASE; n++) {
+      const i = about[this.#chased++ % about.length];
+      this.#askMoving(i, this.#moving[i], report);
+    }
+    report.lookups += CHASE;
   }
 
   #ask(i: number): void {

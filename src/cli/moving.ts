@@ -43,12 +43,15 @@ export function describeThing(thing: Thing): string {
   }
 }
 
-/** Words in shared memory, three a thing: its version, and the halves of an inode number. */
+/**
+ * Words in shared memory: which thing the churner is at, then three for each thing: its version, and the halves of an
+ * inode number.
+ */
 export class ThingState {
   readonly #words: Int32Array;
 
   static memory(count: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(Math.max(1, count) * 12);
+    return new SharedArrayBuffer(4 + count * 12);
   }
 
   constructor(memory: SharedArrayBuffer) {
@@ -56,23 +59,29 @@ export class ThingState {
   }
 
   version(thing: number): number {
-    return Atomics.load(this.#words, thing * 3);
+    return Atomics.load(this.#words, 1 + thing * 3);
   }
 
   /** The number of the inode that the thing stands for; of use when the version was even before and is the same after. */
   ino(thing: number): number {
-    const low = Atomics.load(this.#words, thing * 3 + 1) >>> 0;
-    return Atomics.load(this.#words, thing * 3 + 2) * 2 ** 32 + low;
+    const low = Atomics.load(this.#words, 2 + thing * 3) >>> 0;
+    return Atomics.load(this.#words, 3 + thing * 3) * 2 ** 32 + low;
   }
 
   /** To the next version: odd before a change, even after it. Only the churner does this. */
   step(thing: number): void {
-    Atomics.add(this.#words, thing * 3, 1);
+    Atomics.store(this.#words, 0, thing + 1);
+    Atomics.add(this.#words, 1 + thing * 3, 1);
+  }
+
+  /** The thing that the churner moves or moved last; -1 before it began. A hint: it may be at the next one already. */
+  current(): number {
+    return Atomics.load(this.#words, 0) - 1;
   }
 
   publish(thing: number, ino: number): void {
-    Atomics.store(this.#words, thing * 3 + 1, ino >>> 0);
-    Atomics.store(this.#words, thing * 3 + 2, Math.floor(ino / 2 ** 32));
+    Atomics.store(this.#words, 2 + thing * 3, ino >>> 0);
+    Atomics.store(this.#words, 3 + thing * 3, Math.floor(ino / 2 ** 32));
   }
 }
 

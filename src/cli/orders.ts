@@ -43,13 +43,19 @@ export interface ChurnOrder extends Order {
   things: SharedArrayBuffer;
 }
 
+/** Loads memfs with these names; answers whether it is installed. */
+export interface MemfsOrder extends Order {
+  task: "memfs";
+  loaded: Loaded[];
+}
+
+export type RivalName = "node" | "memfs";
+
 export interface RivalOrder extends Order {
   task: "rival";
-  rival: "node" | "memfs";
+  rival: RivalName;
   seconds: number;
   seed: number;
-  /** What memfs is loaded with. */
-  loaded: Loaded[];
 }
 
 /** Everything that the tree's owner may do, and modes as they are asked for. */

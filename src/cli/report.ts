@@ -3,6 +3,7 @@
  */
 import Table from "cli-table3";
 import type { ChurnReport } from "./churn.js";
+import type { CounterValues } from "./counters.js";
 import type { LoadReport } from "./load.js";
 import type { WrongAnswer } from "./lookup.js";
 
@@ -51,8 +52,8 @@ export interface JobResult {
   questions: { existing: number; all: number; tangled: number };
   churn: ChurnReport & { things: number };
   rows: Row[];
-  /** What the core counted while looking up beside the churner; see COUNTERS in abi.ts. */
-  counters: Record<string, number>;
+  /** What the core counted in the threads that looked up beside the churner. The churner's own are in `churn`. */
+  counters: CounterValues;
   check: {
     checked: number;
     /** Lookups on whose path something may move, but stood still: one right answer. */
@@ -63,13 +64,6 @@ export interface JobResult {
     planted?: string;
     examples: (Omit<WrongAnswer, "things"> & { things: { what: string; before: number; after: number }[] })[];
   };
-}
-
-/** What happened between two readings of the counters. */
-export function counterDelta(before: object, after: object): Record<string, number> {
-  const from = before as Record<string, number>;
-  const to = after as Record<string, number>;
-  return Object.fromEntries(Object.keys(to).map((name) => [name, to[name] - (from[name] ?? 0)]));
 }
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -129,7 +123,8 @@ function rowsText({ rows, questions, settings }: JobResult): string {
   const differing = rows
     .filter((row) => row.differing)
     .map(
-      (row) => `\n${row.name}: ${percent(row.differing as number)} of the answers are not ours (links that lead out)`,
+      (row) =>
+        `\n${row.name}: ${percent(row.differing as number)} of the answers are not ours (links that lead out, special files)`,
     );
   return (
     `${number(questions.existing)} paths that exist and as many that do not, ${settings.threads} threads, ` +
@@ -149,14 +144,14 @@ function churnText({ churn }: JobResult): string {
 }
 
 const DROPS: [counter: string, what: string][] = [
-  ["dropUncached", "not cached"],
-  ["dropPermission", "permission"],
-  ["dropRevalidate", "revalidate"],
-  ["dropLink", "link"],
-  ["dropRevalDot", "revalidate at the end"],
-  ["dropCreate", "create"],
-  ["dropHook", "driver's hook"],
-  ["dropFailed", "  of all drops, those that had to start again"],
+  ["dropUncached", "left rcu mode: not cached"],
+  ["dropPermission", "left rcu mode: permission"],
+  ["dropRevalidate", "left rcu mode: revalidate"],
+  ["dropLink", "left rcu mode: link"],
+  ["dropRevalDot", "left rcu mode: revalidate at the end"],
+  ["dropCreate", "left rcu mode: create"],
+  ["dropHook", "left rcu mode: driver's hook"],
+  ["dropFailed", "  of these, had to start again"],
 ];
 
 const EVENTS: [counter: string, what: string][] = [
@@ -168,20 +163,21 @@ const EVENTS: [counter: string, what: string][] = [
   ["lockWaits", "waits for a lock"],
 ];
 
-function countersText({ counters }: JobResult): string {
+function countersText({ counters, churn }: JobResult): string {
   const table = new Table({
-    head: ["beside the churner", "times", "of walks"],
-    colAligns: ["left", "right", "right"],
+    head: ["beside the churner", "lookups", "of their walks", "the churner itself"],
+    colAligns: ["left", "right", "right", "right"],
     style: { head: [], border: [], compact: true },
   });
   const walks = Math.max(1, counters.walks);
   const line = (what: string, name: string): void => {
-    table.push([what, number(counters[name] ?? 0), percent((counters[name] ?? 0) / walks)]);
+    const times = counters[name] ?? 0;
+    table.push([what, number(times), percent(times / walks), number(churn.counters[name] ?? 0)]);
   };
-  line("walks, the churner's own among them", "walks");
+  line("walks", "walks");
   line("ended in rcu mode", "endedRcu");
   line("ended in ref mode", "endedRef");
-  for (const [name, what] of DROPS) line(what.startsWith(" ") ? what : `left rcu mode: ${what}`, name);
+  for (const [name, what] of DROPS) line(what, name);
   for (const [name, what] of EVENTS) line(what, name);
   return table.toString();
 }

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { attachVfs, type FsSync, type Vfs } from "../index.js";
 import { Churner, type ChurnReport } from "./churn.js";
+import { type CounterValues, counterDelta } from "./counters.js";
 import type { Order, Reply } from "./crew.js";
 import { CliError, noteOf } from "./errors.js";
 import { Loader, type LoadReport, type SharedName } from "./load.js";
@@ -13,12 +14,14 @@ import {
   type LearnOrder,
   type LoadOrder,
   type LookOrder,
+  type MemfsOrder,
   PRIVILEGED,
+  type RivalName,
   type RivalOrder,
   type WorkerStart,
 } from "./orders.js";
 import type { PackedQuestions } from "./questions.js";
-import { memfsWith, nodeFs, Rival, type RivalFs, type RivalReport } from "./rivals.js";
+import { memfsWith, nodeFs, Rival, type RivalReport } from "./rivals.js";
 import { WorkList } from "./worklist.js";
 
 class Hand {
@@ -27,6 +30,7 @@ class Hand {
   #loader: Loader | undefined;
   #questions: PackedQuestions | undefined;
   #looker: Looker | undefined;
+  readonly #rivals = new Map<RivalName, Rival>();
 
   constructor(vfs: Vfs) {
     this.#vfs = vfs;
@@ -47,6 +51,8 @@ class Hand {
         return this.#look(order as LookOrder);
       case "churn":
         return this.#churn(order as ChurnOrder);
+      case "memfs":
+        return this.#prepareMemfs(order as MemfsOrder);
       case "rival":
         return this.#rival(order as RivalOrder);
       case "close":
@@ -75,22 +81,41 @@ class Hand {
 
   #look({ stop, seconds, all, seed, ref }: LookOrder): LookupReport {
     if (!this.#looker) throw new CliError("EINVAL", "asked to look up before the questions are known");
+    const looker = this.#looker;
     // Set for each order and not put back: a core that gave up would hide why with the error of putting it back.
     this.#vfs.walkMode({ ref });
-    return this.#looker.run(stop, seconds, all, seed);
+    return this.#counting(() => looker.run(stop, seconds, all, seed));
+  }
+
+  /** Adds to a report what the core counted in this thread meanwhile. */
+  #counting<T extends { counters: CounterValues }>(work: () => T): T {
+    const before = this.#vfs.counters({ own: true });
+    const report = work();
+    report.counters = counterDelta(before, this.#vfs.counters({ own: true }));
+    return report;
   }
 
   #churn({ stop, seconds, list, things }: ChurnOrder): ChurnReport {
     const churner = new Churner(this.#vfs, this.#fs, list, things);
-    return churner.run(stop, performance.now() + seconds * 1000);
+    return this.#counting(() => churner.run(stop, performance.now() + seconds * 1000));
   }
 
-  /** Answers undefined when the rival is not installed. */
-  async #rival(order: RivalOrder): Promise<RivalReport | undefined> {
+  async #prepareMemfs({ loaded }: MemfsOrder): Promise<boolean> {
+    const memfs = await memfsWith(loaded);
+    if (memfs) this.#rivals.set("memfs", new Rival(memfs, this.#known()));
+    return memfs !== undefined;
+  }
+
+  #rival({ rival, seconds, seed }: RivalOrder): RivalReport {
+    if (rival === "node" && !this.#rivals.has(rival)) this.#rivals.set(rival, new Rival(nodeFs, this.#known()));
+    const other = this.#rivals.get(rival);
+    if (!other) throw new CliError("EINVAL", `asked to look up in ${rival} before it is there`);
+    return other.run(seconds, seed);
+  }
+
+  #known(): PackedQuestions {
     if (!this.#questions) throw new CliError("EINVAL", "asked to look up before the questions are known");
-    if (order.seconds === 0) return { lookups: 0, seconds: 0, differing: 0 };
-    const fs: RivalFs | undefined = order.rival === "node" ? nodeFs : await memfsWith(order.loaded);
-    return fs && new Rival(fs, this.#questions).run(order.seconds, order.seed);
+    return this.#questions;
   }
 }
 

@@ -20,7 +20,7 @@ const OPEN_BELOW = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 /** Directories that are held open at once; those above are opened again by "..". */
 const MAX_OPEN = 32;
-/** How often a directory is emptied again because another thread filled it, before that is an error. */
+/** How often a directory is emptied again that another thread filled or replaced, before that is an error. */
 const MAX_PASSES = 8;
 const DOT_DOT = /* @__PURE__ */ utf8Bytes("..");
 
@@ -182,7 +182,7 @@ class Removal {
     });
     if (fd === -ERRNO.ENOENT) return;
     if (fd < 0) {
-      this.#removeUnopened(above, name, fd);
+      this.#removeUnopened(above, name, fd, passes);
       return;
     }
     core.sysFstat(ctx, fd);
@@ -195,10 +195,12 @@ class Removal {
   }
 
   /** What cannot be opened as a directory: another kind by now, or a directory that may not be read but may be empty. */
-  #removeUnopened(above: number, name: Path, errno: number): void {
+  #removeUnopened(above: number, name: Path, errno: number, passes: number): void {
     const changed = errno === -ERRNO.ENOTDIR || errno === -ERRNO.ELOOP;
     const gone = this.#unlink(above, name, changed ? 0 : AT_REMOVEDIR);
-    if (gone < 0 && gone !== -ERRNO.ENOENT) this.#fail(changed ? gone : errno, changed ? "unlink" : "scandir", name);
+    if (gone >= 0 || gone === -ERRNO.ENOENT) return;
+    if (gone === -ERRNO.EISDIR && passes < MAX_PASSES) this.#descend(name, passes + 1);
+    else this.#fail(changed ? gone : errno, changed ? "unlink" : "scandir", name);
   }
 
   #readMore(level: Level): boolean {
@@ -215,10 +217,13 @@ class Removal {
     const parent = this.#levels.at(-1);
     if (parent !== undefined && parent.fd < 0) this.#reopen(parent, level);
     this.#door.drop(level.fd);
-    const gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
+    let gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
+    // Another kind of thing took the directory's place: that one is removed as it would have been when it was read.
+    if (gone === -ERRNO.ENOTDIR) gone = this.#unlink(this.#above, level.name, 0);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
-    if (gone === -ERRNO.ENOTEMPTY && level.passes < MAX_PASSES) this.#descend(level.name, level.passes + 1);
-    else this.#fail(gone, gone === -ERRNO.ENOTDIR ? "unlink" : "rmdir", level.name);
+    const filled = gone === -ERRNO.ENOTEMPTY || gone === -ERRNO.EISDIR;
+    if (filled && level.passes < MAX_PASSES) this.#descend(level.name, level.passes + 1);
+    else this.#fail(gone, "rmdir", level.name);
   }
 
   /** Opens a level again from the one below it. When that has been moved away, its ".." is another directory. */

@@ -41,15 +41,15 @@ function ask({ path, call = CALL.STAT, versions = [0, 0], published = 0, answer 
 
   const memory = ThingState.memory(1);
   const words = new Int32Array(memory);
-  words[0] = versions[0];
-  words[1] = published | 0;
-  words[2] = Math.floor(published / 2 ** 32);
+  words[1] = versions[0];
+  words[2] = published | 0;
+  words[3] = Math.floor(published / 2 ** 32);
   const stop = new Int32Array(1);
   const reply = (asked) => {
     if (asked === "/") return ROOT;
     stop[0] = 1;
     // The two questions take turns; this one puts the version back.
-    words[0] = versions[asked === "/between" ? 0 : 1];
+    words[1] = versions[asked === "/between" ? 0 : 1];
     return asked === "/between" ? stats() : answer();
   };
   const fs = { statSync: reply, lstatSync: reply, existsSync: reply, accessSync: reply };

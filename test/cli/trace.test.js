@@ -126,6 +126,27 @@ describe("Trace", () => {
     );
   });
 
+  test("tells a component once when the general walk takes it over", () => {
+    const { trace, text } = make();
+    const path = text("dir/dir/dir");
+    trace.start();
+    trace.point(POINT.WALK_START, 1, ROOT);
+    for (const again of [1, 2]) {
+      trace.point(POINT.PERMISSION, 1, 0);
+      trace.point(POINT.COMPONENT, ROOT, path);
+      trace.point(POINT.SEQ_OPENED, DIR, again);
+    }
+    trace.point(POINT.FOUND, DIR, 2);
+    // The same name in another directory is another component.
+    trace.point(POINT.COMPONENT, DIR, path + 4);
+    trace.point(POINT.FOUND, FILE, 2);
+    const told = trace.stop().map(({ step, path, name }) => [step, path, name].filter((part) => part).join(" "));
+    assert.deepEqual(
+      told.filter((step) => step !== "detail"),
+      ["start /", "permission /", "component / dir", "found /dir", "component /dir dir", "found /dir/dir"],
+    );
+  });
+
   test("reads a memory that has grown, to its end", () => {
     const { memory, trace } = make();
     memory.grow(1);

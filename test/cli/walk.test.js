@@ -58,6 +58,13 @@ test("a plain file", async () => {
     "start",
   );
   assert.ok(!kinds.includes("drop"));
+  assert.deepEqual(
+    of(steps, "permission").map(({ path, answer }) => [path, answer]),
+    [
+      ["/", "ok"],
+      ["/dir", "ok"],
+    ],
+  );
   assert.equal(of(steps, "answer")[0].answer, "ok");
   assert.match(text, /component "dir" in \//);
   assert.match(text, /found \/dir\/file\.txt: file, ino \d+, mode 0644, size 5; sequence \d+/);
@@ -77,11 +84,13 @@ test("something that is not there", async () => {
 });
 
 test("through a link, whose body is walked", async () => {
-  const { text, steps, answer } = await walk("/link");
+  const { text, steps, kinds, answer } = await walk("/link");
   assert.equal(of(steps, "drop")[0].reason, "LINK");
   assert.equal(of(steps, "dropped")[0].continued, true);
   assert.equal(of(steps, "link")[0].body, "dir/sub/../file.txt");
   assert.equal(of(steps, "dotdot")[0].path, "/dir");
+  // The body begins in the directory that the link is in.
+  assert.equal(steps.slice(kinds.indexOf("link") + 1).find(({ step }) => step === "permission").path, "/");
   assert.equal(steps.at(-1).mode, "ref");
   assert.equal(answer.found.size, 5);
   assert.match(text, /leave rcu mode at \/link/);
@@ -111,12 +120,11 @@ test('".." and the root above which there is nothing', async () => {
     ],
   );
   assert.deepEqual(
-    of(steps, "dotdot")
-      .slice(0, 2)
-      .map(({ from, path }) => [from, path]),
+    of(steps, "dotdot").map(({ from, path }) => [from, path]),
     [
       ["/dir/sub", "/dir"],
       ["/dir", "/"],
+      ["/", "/"],
     ],
   );
   assert.equal(answer.found.type, "directory");

@@ -91,7 +91,7 @@ export function picture(fs, dir) {
   const bytes = (name) => (plain.test(name) ? name : Buffer.from(name, "latin1"));
   const visit = (name, where) => {
     const stat = fs.lstatSync(bytes(where));
-    const line = [typeOf(stat), stat.mode.toString(8), `nlink ${stat.nlink}`, `${stat.uid}:${stat.gid}`];
+    const line = [stat.mode.toString(8), `nlink ${stat.nlink}`, `${stat.uid}:${stat.gid}`];
     if (stat.nlink > 1 && !stat.isDirectory()) {
       if (!firstName.has(stat.ino)) firstName.set(stat.ino, name);
       line.push(`same as ${firstName.get(stat.ino)}`);

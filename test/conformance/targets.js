@@ -42,11 +42,13 @@ function freshRoot() {
 /** node:fs over the kernel. The working directory and the umask are the process's and are put back afterwards. */
 export function openKernel(root = freshRoot()) {
   process.umask(UMASK);
+  process.chdir("/");
   return {
     label: "kernel",
     root,
     fs: nodeFs,
     with({ cwd = "/", umask = UMASK }, fn) {
+      if (cwd === "/" && umask === UMASK) return fn(nodeFs);
       const before = process.cwd();
       process.umask(umask);
       try {
@@ -78,6 +80,7 @@ export async function openOurs(root) {
     vfs,
     fs: base?.fs ?? vfs.fs,
     with({ cwd = "/", umask = UMASK, as = SELF }, fn) {
+      if (cwd === "/" && umask === UMASK && as === SELF) return fn(base?.fs ?? vfs.fs);
       const context = vfs.context({ ...as, umask, cwd, root: "/" });
       try {
         return fn(context.fs);

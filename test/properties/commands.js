@@ -1,24 +1,34 @@
 /** The calls that the tests of whole trees make at random, and the small world they make them in. */
 import fc from "fast-check";
 
-/** Few names, so that they meet. */
-const name = fc.constantFrom("a", "b", "c", "d", "e", "a", "b", "c", "d", "e", "a", "b", "..", ".");
+/** Too long to lie in a directory entry's own memory; its neighbour differs in the last byte. */
+const LONG = "long-name-".repeat(9);
 
-const componentsOf = (length) => fc.array(name, { minLength: length, maxLength: length });
+/** Few names, so that they meet. */
+const plain = ["a", "b", "c", "d", "a", "b", "c", "d", "a", "b", LONG, `${LONG}x`];
+const name = fc.constantFrom(...plain, "..", ".");
 
 /** Up to four components, mostly one or two, with the slashes people type. */
-export const path = fc
-  .tuple(
-    fc.oneof(
-      { weight: 4, arbitrary: componentsOf(1) },
-      { weight: 4, arbitrary: componentsOf(2) },
-      { weight: 2, arbitrary: componentsOf(3) },
-      { weight: 1, arbitrary: componentsOf(4) },
-    ),
-    fc.constantFrom("/", "/", "/", "//"),
-    fc.constantFrom("", "", "", "", "", "", "", "/"),
-  )
-  .map(([names, slash, end]) => names.join(slash) + end);
+function pathOf(component) {
+  const components = (length) => fc.array(component, { minLength: length, maxLength: length });
+  return fc
+    .tuple(
+      fc.oneof(
+        { weight: 4, arbitrary: components(1) },
+        { weight: 4, arbitrary: components(2) },
+        { weight: 2, arbitrary: components(3) },
+        { weight: 1, arbitrary: components(4) },
+      ),
+      fc.constantFrom("/", "/", "/", "//"),
+      fc.constantFrom("", "", "", "", "", "", "", "/"),
+    )
+    .map(([names, slash, end]) => names.join(slash) + end);
+}
+
+export const path = pathOf(name);
+
+/** A path that leads down only. */
+export const pathDown = pathOf(fc.constantFrom(...plain));
 
 /** Bodies of links lead up and down; never out of the run's directory, see FLOOR. */
 export const body = fc

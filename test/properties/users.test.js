@@ -50,7 +50,6 @@ const kind = fc.oneof(
 
 const command = fc.record({
   kind,
-  user: fc.constantFrom(0, 1, 1, 2, 2, 3, 3),
   from: path,
   to: path,
   body,
@@ -60,9 +59,15 @@ const command = fc.record({
   gid: groups,
 });
 
-const commands = fc.array(command, { minLength: 1, maxLength: 80, size: "max" });
+/** A user makes several calls in a row: to take other credentials is dear, every thread of the process has to. */
+const session = fc.record({
+  user: fc.constantFrom(0, 1, 1, 2, 2, 3, 3),
+  commands: fc.array(command, { minLength: 1, maxLength: 14, size: "max" }),
+});
 
-/** Calls `fn` with the user's effective credentials; back to root in any case. */
+const sessions = fc.array(session, { minLength: 1, maxLength: 10, size: "max" });
+
+/** Calls `fn` with the user's effective credentials; root again afterwards in any case. */
 function asKernelUser({ uid, gid, groups: more }, fn) {
   process.setgroups(more);
   process.setegid(gid);
@@ -87,10 +92,13 @@ function prepare({ fs }, dir) {
   return floor;
 }
 
+/** The answers of one session's calls on `fs`. */
+const play = (fs, { commands }, dir) => commands.map((one) => attempt(() => CALLS[one.kind](fs, one), dir));
+
 function playKernel(dir, list) {
   const floor = prepare(targets.kernel, dir);
   return targets.kernel.with({ cwd: floor }, (fs) =>
-    list.map((one) => asKernelUser(USERS[one.user], () => attempt(() => CALLS[one.kind](fs, one), dir))),
+    list.map((one) => asKernelUser(USERS[one.user], () => play(fs, one, dir))),
   );
 }
 
@@ -98,7 +106,7 @@ function playOurs(dir, list) {
   const floor = prepare(targets.ours, dir);
   const contexts = USERS.map((user) => targets.ours.vfs.context({ ...user, umask: UMASK, cwd: floor, root: "/" }));
   try {
-    return list.map((one) => attempt(() => CALLS[one.kind](contexts[one.user].fs, one), dir));
+    return list.map((one) => play(contexts[one.user].fs, one, dir));
   } finally {
     for (const context of contexts) context.close();
   }
@@ -107,14 +115,16 @@ function playOurs(dir, list) {
 test("random calls of several users answer as the kernel does", (t) => {
   if (SELF.uid !== 0) return t.skip("needs root to take other credentials");
   if (!targets.ours.vfs) return t.skip("the second target has no contexts");
-  const property = fc.property(commands, (list) => {
+  const property = fc.property(sessions, (list) => {
     const dirs = targets.fresh();
     try {
       const expected = playKernel(dirs[0], list);
       const got = playOurs(dirs[1], list);
-      for (const [n, answer] of expected.entries()) {
-        assert.equal(answer.thrown, undefined);
-        assert.deepEqual(got[n], answer, `command ${n}: ${JSON.stringify(list[n])}`);
+      for (const [n, answers] of expected.entries()) {
+        for (const [m, answer] of answers.entries()) {
+          assert.equal(answer.thrown, undefined);
+          assert.deepEqual(got[n][m], answer, `session ${n}, call ${m}: ${JSON.stringify(list[n].commands[m])}`);
+        }
       }
       assert.deepEqual(picture(targets.ours.fs, dirs[1]), picture(targets.kernel.fs, dirs[0]), "the tree at the end");
     } finally {

@@ -1,0 +1,102 @@
+/**
+ * Random calls on descriptors and on the names of what they have open: files are unlinked, replaced, renamed, linked and
+ * truncated behind open descriptors, descriptors are closed and opened again.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { attempt, picture } from "../conformance/outcome.js";
+import { check, useTargets } from "./support.js";
+
+const targets = await useTargets();
+
+/** Few of them, so that most calls meet an open one. */
+const SLOTS = 4;
+
+const name = fc.constantFrom("a", "b", "c", "a", "b", "link", "dir", "dir/a", "dir/b", "dangling", "nowhere/x");
+const flags = fc.constantFrom("r", "r+", "r+", "w", "w+", "w+", "wx+", "a", "a+", "ax");
+const size = fc.constantFrom(0, 1, 3, 100, 4095, 4096, 5000, 70_000);
+const place = fc.constantFrom(null, null, 0, 2, 4096, 9000);
+
+const command = fc.record({
+  kind: fc.oneof(
+    { weight: 5, arbitrary: fc.constantFrom("open", "open", "close") },
+    { weight: 8, arbitrary: fc.constantFrom("read", "write", "write", "fstat", "ftruncate", "fchmod", "readAll") },
+    { weight: 5, arbitrary: fc.constantFrom("unlink", "rename", "link", "truncate", "writeFile", "readFile", "stat") },
+  ),
+  slot: fc.integer({ min: 0, max: SLOTS - 1 }),
+  from: name,
+  to: name,
+  flags,
+  size,
+  place,
+});
+
+const commands = fc.array(command, { minLength: 1, maxLength: 80, size: "max" });
+
+const dataOf = (length) => Buffer.alloc(length, "0123456789abcdefghijklmnopqrstuvwxyz!");
+
+/** A slot that is not open holds a number that no descriptor has. */
+const CLOSED = 1_000_000;
+
+const CALLS = {
+  open(fs, at, fds, { slot, to, flags }) {
+    if (fds[slot] !== CLOSED) fs.closeSync(fds[slot]);
+    fds[slot] = CLOSED;
+    fds[slot] = fs.openSync(at(to), flags);
+    return "open";
+  },
+  close(fs, _at, fds, { slot }) {
+    const fd = fds[slot];
+    fds[slot] = CLOSED;
+    fs.closeSync(fd);
+  },
+  read(fs, _at, fds, { slot, size, place }) {
+    const buffer = Buffer.alloc(size);
+    const count = fs.readSync(fds[slot], buffer, 0, size, place);
+    return [count, buffer];
+  },
+  write: (fs, _at, fds, { slot, size, place }) => fs.writeSync(fds[slot], dataOf(size), 0, size, place),
+  fstat: (fs, _at, fds, { slot }) => fs.fstatSync(fds[slot]),
+  ftruncate: (fs, _at, fds, { slot, size }) => fs.ftruncateSync(fds[slot], size),
+  fchmod: (fs, _at, fds, { slot, size }) => fs.fchmodSync(fds[slot], 0o600 | (size & 0o177)),
+  readAll: (fs, _at, fds, { slot }) => fs.readFileSync(fds[slot]),
+  unlink: (fs, at, _fds, { to }) => fs.unlinkSync(at(to)),
+  rename: (fs, at, _fds, { from, to }) => fs.renameSync(at(from), at(to)),
+  link: (fs, at, _fds, { from, to }) => fs.linkSync(at(from), at(to)),
+  truncate: (fs, at, _fds, { to, size }) => fs.truncateSync(at(to), size),
+  writeFile: (fs, at, _fds, { to, size }) => fs.writeFileSync(at(to), dataOf(size)),
+  readFile: (fs, at, _fds, { to }) => fs.readFileSync(at(to)),
+  stat: (fs, at, _fds, { to }) => fs.statSync(at(to)),
+};
+
+function play({ fs }, dir, list) {
+  const at = (where) => `${dir}/${where}`;
+  const fds = new Array(SLOTS).fill(CLOSED);
+  fs.mkdirSync(at("dir"));
+  fs.writeFileSync(at("a"), "to begin with");
+  fs.symlinkSync("a", at("link"));
+  fs.symlinkSync("dir/b", at("dangling"));
+  try {
+    return list.map((one) => attempt(() => CALLS[one.kind](fs, at, fds, one), dir));
+  } finally {
+    for (const fd of fds) if (fd !== CLOSED) fs.closeSync(fd);
+  }
+}
+
+test("random calls on descriptors answer as the kernel does", (t) => {
+  const property = fc.property(commands, (list) => {
+    const dirs = targets.fresh();
+    try {
+      const [expected, got] = targets.both().map((target, n) => play(target, dirs[n], list));
+      for (const [n, answer] of expected.entries()) {
+        assert.equal(answer.thrown, undefined);
+        assert.deepEqual(got[n], answer, `command ${n}: ${JSON.stringify(list[n])}`);
+      }
+      assert.deepEqual(picture(targets.ours.fs, dirs[1]), picture(targets.kernel.fs, dirs[0]), "the tree at the end");
+    } finally {
+      targets.remove(dirs);
+    }
+  });
+  check(t, property, 150);
+});
