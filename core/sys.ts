@@ -35,7 +35,7 @@ import {
   doUmount,
   firstContext,
 } from "./fs/mount";
-import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut, setNameidata } from "./fs/namei";
+import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "./fs/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "./fs/nameidata";
 import { MOUNT_LINK, MOUNT_SIZE, Mount, mntget, mntput, newMount, setRootMount } from "./fs/namespace";
 import { doOpen } from "./fs/open";
@@ -43,6 +43,7 @@ import { inodePermission, MAY_WRITE } from "./fs/permission";
 import { doGetdents } from "./fs/readdir";
 import { makeSpace } from "./fs/reclaim";
 import { doFtruncate, doLseek, doRead, doWrite, truncateInode } from "./fs/rw";
+import { setNameidata } from "./fs/start";
 import {
   HOOK_PUT_LINK,
   HOOK_READLINK,

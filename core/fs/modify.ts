@@ -7,8 +7,10 @@
  */
 import { lock, unlock } from "../mem/spin";
 import { CAP_FOWNER, Context, capable } from "./cred";
-import { dAncestor, dDelete, dInstantiate, dMove, dput } from "./dcache";
+import { dDelete, dInstantiate, dput } from "./dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "./dentry";
+import { dAncestor } from "./dlookup";
+import { dMove } from "./dmove";
 import {
   EBUSY,
   EEXIST,
@@ -26,7 +28,8 @@ import {
 import { driverCreate, driverUnlink } from "./hooks";
 import { driverInode, iput } from "./icache";
 import { I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "./inode";
-import { FOR_PATH, filenameLookup, filenameParentat, lookupError, lookupLocked, pathPut } from "./namei";
+import { lookupLocked, stepError } from "./lookup";
+import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "./namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "./nameidata";
 import { Mount, MS_RDONLY } from "./namespace";
 import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
@@ -83,7 +86,7 @@ function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
   }
   lock(nd.inode.mutex);
   const d = lookupLocked(nd, true);
-  newError = d ? 0 : lookupError();
+  newError = d ? 0 : stepError;
   if (d) {
     if (d.inode) newError = -EEXIST;
     else if (!isDir && slashBehind(nd)) newError = -ENOENT;
@@ -170,7 +173,7 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   if (!d) {
     unlock(dir.mutex);
     pathPut(nd);
-    return lookupError();
+    return stepError;
   }
   const i = d.inode;
   if (i) ihold(i);
@@ -281,12 +284,12 @@ function putLate(): void {
 function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): i32 {
   const exchange = (flags & RENAME_EXCHANGE) != 0;
   const d = lookupLocked(nd, false);
-  if (!d) return lookupError();
+  if (!d) return stepError;
   late1 = d;
   const source = d.inode;
   if (!source) return -ENOENT;
   const t = lookupLocked(nd2, true);
-  if (!t) return lookupError();
+  if (!t) return stepError;
   late2 = t;
   const target = t.inode;
   if (flags & RENAME_NOREPLACE && target) return -EEXIST;

@@ -1,13 +1,16 @@
 /**
  * The walk: from a path to a dentry.
  *
- *   filenameLookup()              one whole lookup: rcu-walk, again as ref-walk on -ECHILD, again with REVAL on -ESTALE
- *     pathLookupat()              one attempt
- *       pathInit()                where it starts
- *       linkPathWalk()            every component but the last; mayLookup() asks for search permission
- *         walkComponent()         one component: lookupFast() or lookupSlow(), then stepInto()
- *       lookupLast()              the last one
- *     finishWalk()                the answer: a reference (completeWalk), or attributes copied out without one
+ *   filenameLookup()        one whole lookup: rcu-walk, again as ref-walk on -ECHILD, again with REVAL on -ESTALE
+ *     attempt()             one attempt
+ *       pathInit()          where it starts                                                     start.ts
+ *       rcuWalk()           in rcu mode: plain directories, the hot path                         rcuwalk.ts
+ *       walkOn()            whatever is left, in either mode
+ *         linkPathWalk()    every component but the last; mayLookup() asks for search permission
+ *           walkComponent() one component: lookupFast() or lookupSlow()                          lookup.ts
+ *                           then stepInto(): mounts, links, ".."                                 step.ts
+ *         lookupLast()      the last one
+ *       finishRcu()         the answer without a reference; or finishWalk(), with one where it is asked for
  *
  * Both modes go through the same functions. In rcu mode the walk holds nothing and stores nothing outside its own
  * nameidata; leaving that mode (drop.ts) never goes back. Guarantee: what rcu mode decides by itself, an error too, was
@@ -15,290 +18,47 @@
  * leaves rcu mode before checkError() has looked at the last dentry's sequence once more.
  */
 import * as host from "../host";
-import { hashLen, hashName, nameLen } from "../mem/hash";
-import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_MISSES, C_WALKS, G_MOUNT_SEQ } from "../mem/layout";
-import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
-import { kmalloc } from "../mem/slab";
-import { rcuReadLock, rcuReadUnlock, rcuValid } from "../mem/smr";
-import { lock, unlock } from "../mem/spin";
-import { count, forceRef, hasAudit, hasSecurity, scratch } from "../mem/thread";
-import {
-  at,
-  P_ANSWER,
-  P_ATTR_COPIED,
-  P_COMPLETE,
-  P_COMPONENT,
-  P_DOTDOT,
-  P_FOUND,
-  P_LINK,
-  P_LOCKED_LOOKUP,
-  P_MISS,
-  P_MOUNT_CHECK,
-  P_MOUNT_DOWN,
-  P_MOUNT_UP,
-  P_PARENT_CHECK,
-  P_PERMISSION,
-  P_RESTART,
-  P_START_READ,
-  P_WALK_START,
-} from "../points";
+import { hashName, nameLen } from "../mem/hash";
+import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_WALKS, G_MOUNT_SEQ } from "../mem/layout";
+import { readSeqRetry } from "../mem/seqlock";
+import { rcuReadUnlock, rcuValid } from "../mem/smr";
+import { count, forceRef, hasAudit, hasSecurity } from "../mem/thread";
+import { at, P_ANSWER, P_ATTR_COPIED, P_COMPLETE, P_COMPONENT, P_PERMISSION, P_RESTART } from "../points";
 import { copyAttr } from "./attr";
-import { Context } from "./cred";
-import {
-  dAdd,
-  dAlloc,
-  dentryModeChanged,
-  dFindAlias,
-  dget,
-  dgetParent,
-  dInvalidate,
-  dLookup,
-  dLookupRcu,
-  dMaterialise,
-  dput,
-  dUpdateNameCase,
-  foundSeq,
-  isSubdir,
-  missIsAnswer,
-} from "./dcache";
-import {
-  D_COMPLETE,
-  D_DIRECTORY,
-  D_EXEC_ANY,
-  D_MOUNTED,
-  D_OP_COMPARE,
-  D_OP_HASH,
-  D_OP_REVALIDATE,
-  D_REVAL_DOT,
-  D_SYMLINK,
-  D_TYPE,
-  Dentry,
-} from "./dentry";
-import {
-  completeWalk,
-  DROP_LINK,
-  DROP_PERMISSION,
-  DROP_REVALIDATE,
-  DROP_UNCACHED,
-  dropLink,
-  dropRcu,
-  dropRcuNext,
-  putLink,
-  terminateWalk,
-} from "./drop";
-import { EACCES, EBADF, ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EROFS, ESTALE } from "./errno";
-import { fdFile, fget, fput } from "./file";
-import { driverHash, driverLookup, driverReadlink, driverRevalidate, S_BODY } from "./hooks";
-import { driverInode, iput } from "./icache";
-import { I_DEAD, I_DRIVER, Inode, inodeNumber, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
+import { dput } from "./dcache";
+import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "./dentry";
+import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
+import { EACCES, ECHILD, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "./errno";
+import { driverHash } from "./hooks";
+import { S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
+import { lookupFast, lookupSlow, stepError } from "./lookup";
 import {
   LAST_DOT,
   LAST_DOTDOT,
   LAST_NORM,
-  LAST_ROOT,
   LOOKUP_DIRECTORY,
   LOOKUP_FOLLOW,
   LOOKUP_PARENT,
   LOOKUP_RCU,
   LOOKUP_REVAL,
-  MAXSYMLINKS,
   Nameidata,
   ND_JUMPED,
   ND_MOUNTS,
-  ND_ROOT_GRABBED,
 } from "./nameidata";
-import {
-  followUp,
-  lookupMnt,
-  lookupMntRef,
-  MS_NOEXEC,
-  MS_RDONLY,
-  mntget,
-  mntput,
-  pathConnected,
-  upDentry,
-} from "./namespace";
+import { MS_NOEXEC, MS_RDONLY, mntput } from "./namespace";
 import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
 import { rcuWalk, restOfPath } from "./rcuwalk";
-import { HOOK_LOOKUP, HOOK_READLINK } from "./super";
+import { pathInit } from "./start";
+import { handleDots, stepInto } from "./step";
 
-export const AT_FDCWD: i32 = -100;
 const NAME_MAX: u32 = 255;
 const SLASH: u32 = 47;
 const DOT: u32 = 46;
-/** Rounds at a start path that keeps changing, mounts on top of each other. */
-const START_TRIES: i32 = 100;
-const MOUNTS_MAX: i32 = 10000;
 
 /** What a walk is for. */
 export const FOR_PATH: u32 = 0;
 export const FOR_STAT: u32 = 1;
 export const FOR_ACCESS: u32 = 2;
-
-/** Why a step that answered null has none: 0 not in the cache, else -errno. */
-let stepError: i32 = 0;
-
-function noDentry(err: i32): Dentry {
-  stepError = err;
-  return changetype<Dentry>(0);
-}
-
-// ------------------------------------------------------------------------------------------------- the start
-
-/** Prepares a walk of the path at `name` for a context, from a descriptor or AT_FDCWD where it is relative. */
-export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize): void {
-  nd.ctx_ = <u32>c.at;
-  nd.dirfd = dirfd;
-  nd.name = <u32>name;
-}
-
-/** path_init(): read side, mount sequence, then root, working directory or descriptor. */
-function pathInit(nd: Nameidata, flags: u32): i32 {
-  nd.flags = flags;
-  nd.state = ND_JUMPED;
-  nd.lastType = LAST_ROOT;
-  nd.depth = 0;
-  nd.links = 0;
-  nd.pending = 0;
-  nd.root_ = 0;
-  nd.rootMnt_ = 0;
-  nd.mnt_ = 0;
-  nd.dentry_ = 0;
-  const absolute = load<u8>(nd.name) == SLASH;
-  let err: i32;
-  if (flags & LOOKUP_RCU) {
-    rcuReadLock();
-    nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
-    err = absolute || nd.dirfd == AT_FDCWD ? startRcu(nd, absolute) : startAtFd(nd);
-  } else {
-    err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? startAtPwd(nd) : startAtFd(nd);
-  }
-  if (err == 0) at(P_WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
-  return err;
-}
-
-/** path_init_rcu(): the context's root or working directory with its sequence, under the context's, without a store. */
-function startRcu(nd: Nameidata, absolute: bool): i32 {
-  const c = nd.ctx;
-  const from = c.at + (absolute ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
-  for (let n = 0; n < START_TRIES; n++) {
-    const fs = readSeqBegin(c.seq);
-    // Mount (low) and dentry (high) in one load.
-    const pair = atomic.load<u64>(from);
-    const d = changetype<Dentry>(<usize>(pair >> 32));
-    if (!d) return -EBADF;
-    const seq = readSeqBegin(d.seq);
-    at(P_START_READ, d.at, seq);
-    const inode = d.inode;
-    if (readSeqRetry(c.seq, fs)) continue;
-    if (!inode || readSeqRetry(d.seq, seq)) return -ECHILD;
-    nd.mnt_ = <u32>pair;
-    nd.dentry = d;
-    nd.seq = seq;
-    nd.inode = inode;
-    if (absolute) {
-      nd.rootMnt_ = <u32>pair;
-      nd.root = d;
-      nd.rootSeq = seq;
-    }
-    return 0;
-  }
-  return -ECHILD;
-}
-
-/** set_root(), set_root_rcu(): the context's root, once a walk. In rcu mode under the context's sequence, without a store. */
-function setRoot(nd: Nameidata): i32 {
-  const c = nd.ctx;
-  if (nd.rcu) {
-    for (let n = 0; n < START_TRIES; n++) {
-      const seq = readSeqBegin(c.seq);
-      nd.rootMnt_ = atomic.load<u32>(c.at + offsetof<Context>("rootMnt_"));
-      nd.root_ = atomic.load<u32>(c.at + offsetof<Context>("root_"));
-      if (nd.root_ == 0) return -EBADF;
-      nd.rootSeq = readSeqBegin(nd.root.seq);
-      at(P_START_READ, nd.root_, nd.rootSeq);
-      if (!readSeqRetry(c.seq, seq)) return 0;
-    }
-    return -ECHILD;
-  }
-  lock(c.lock);
-  nd.rootMnt_ = c.rootMnt_;
-  nd.root_ = c.root_;
-  if (nd.root_ != 0) {
-    mntget(nd.rootMnt);
-    dget(nd.root);
-    nd.state |= ND_ROOT_GRABBED;
-  }
-  unlock(c.lock);
-  return nd.root_ != 0 ? 0 : -EBADF;
-}
-
-/** nd_jump_root(): on at the root, from the start or from a link's body. */
-function jumpRoot(nd: Nameidata): i32 {
-  if (nd.root_ == 0) {
-    const err = setRoot(nd);
-    if (err != 0) return err;
-  }
-  if (!nd.rcu) {
-    const oldMnt = nd.mnt;
-    const old = nd.dentry;
-    mntget(nd.rootMnt);
-    dget(nd.root);
-    if (old) dput(old);
-    if (oldMnt) mntput(oldMnt);
-  }
-  nd.mnt = nd.rootMnt;
-  nd.dentry = nd.root;
-  nd.seq = nd.rootSeq;
-  nd.state |= ND_JUMPED;
-  return takeInode(nd);
-}
-
-/** The validated copy of the start's inode. */
-function takeInode(nd: Nameidata): i32 {
-  nd.inode = nd.dentry.inode;
-  if (nd.rcu && (readSeqRetry(nd.dentry.seq, nd.seq) || nd.inode_ == 0)) return -ECHILD;
-  return nd.inode_ != 0 ? 0 : -ENOENT;
-}
-
-/** The working directory with references. */
-function startAtPwd(nd: Nameidata): i32 {
-  const c = nd.ctx;
-  lock(c.lock);
-  nd.mnt_ = c.pwdMnt_;
-  nd.dentry_ = c.pwd_;
-  if (nd.dentry_ != 0) {
-    mntget(nd.mnt);
-    dget(nd.dentry);
-  }
-  unlock(c.lock);
-  return nd.dentry_ != 0 ? takeInode(nd) : -EBADF;
-}
-
-/** The start at an open directory. In rcu mode the descriptor is read, not referenced, and read again. */
-function startAtFd(nd: Nameidata): i32 {
-  const c = nd.ctx;
-  let err = 0;
-  if (nd.rcu) {
-    const f = fdFile(c, nd.dirfd);
-    if (!f || !f.dentry) return -EBADF;
-    nd.mnt = f.mnt;
-    nd.dentry = f.dentry;
-    nd.seq = readSeqBegin(nd.dentry.seq);
-    at(P_START_READ, nd.dentry_, nd.seq);
-    err = takeInode(nd);
-    if (fdFile(c, nd.dirfd) != f) return -ECHILD;
-  } else {
-    const f = fget(c, nd.dirfd);
-    if (!f) return -EBADF;
-    nd.mnt = mntget(f.mnt);
-    nd.dentry = dget(f.dentry);
-    fput(f);
-    err = takeInode(nd);
-  }
-  if (err == 0 && load<u8>(nd.name) != 0 && (nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
-  return err;
-}
 
 // ------------------------------------------------------------------------------------------------- components
 
@@ -383,358 +143,6 @@ function walkComponent(nd: Nameidata, more: bool, trailing: bool): i32 {
   // The link whose last component this was is done with before another may be pushed.
   if (!more && nd.depth != 0) putLink(nd);
   return stepInto(nd, d, !trailing || (nd.flags & LOOKUP_FOLLOW) != 0);
-}
-
-/** lookup_fast(): from the cache; null with stepError 0: not there, look in the file system. */
-function lookupFast(nd: Nameidata): Dentry {
-  const parent = nd.dentry;
-  const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
-  let d: Dentry;
-  if (nd.rcu) {
-    d = dLookupRcu(parent, nd.inode, nd.last, hl);
-    if (!d) {
-      at(P_MISS, parent.at, missIsAnswer ? 1 : 0);
-      if (!missIsAnswer) return noDentry(dropRcu(nd, DROP_UNCACHED) ? 0 : -ECHILD);
-      if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
-      count(C_MISSES);
-      return noDentry(-ENOENT);
-    }
-    nd.nextSeq = foundSeq;
-    at(P_FOUND, d.at, foundSeq);
-    at(P_PARENT_CHECK, parent.at, nd.seq);
-    // Hand over hand: the child's sequence was opened before the parent's is checked.
-    if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
-    if (!(d.flags & D_OP_REVALIDATE)) return d;
-    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return noDentry(-ECHILD);
-  } else {
-    d = dLookup(parent, nd.inode, nd.last, hl);
-    if (!d) return noDentry(0);
-    at(P_FOUND, d.at, 0);
-    if (!(d.flags & D_OP_REVALIDATE)) return d;
-  }
-  const r = driverRevalidate(d, nd.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
-  if (r > 0) return d;
-  if (r == 0) dInvalidate(d);
-  dput(d);
-  return noDentry(r);
-}
-
-/** lookup_slow(): under the directory's i_mutex, where nobody else can make the name. Ref mode only. */
-function lookupSlow(nd: Nameidata): Dentry {
-  at(P_LOCKED_LOOKUP, nd.dentry_, 0);
-  lock(nd.inode.mutex);
-  const d = lookupLocked(nd, false);
-  unlock(nd.inode.mutex);
-  return d;
-}
-
-/**
- * The dentry of nd.last, positive or negative, with a reference; the caller holds the directory's i_mutex. `create`: one
- * that is not there is made, unhashed in memory, hashed and negative for a driver. null: lookupError().
- */
-export function lookupLocked(nd: Nameidata, create: bool): Dentry {
-  const parent = nd.dentry;
-  const dir = nd.inode;
-  const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
-  let d = dLookup(parent, dir, nd.last, hl);
-  if (d && d.flags & D_OP_REVALIDATE) {
-    const r = driverRevalidate(d, dir, nd.flags & LOOKUP_REVAL ? 1 : 0);
-    if (r > 0) return d;
-    // Stale here too: it goes, and the file system is asked, whatever the cache says.
-    dInvalidate(d);
-    dput(d);
-    if (r < 0) return noDentry(r);
-    d = changetype<Dentry>(0);
-  }
-  // What is made gets the spelling it is made with: a negative entry takes it on, or goes when the lengths differ.
-  if (d && create && !d.inode && parent.flags & D_OP_COMPARE && !dUpdateNameCase(d, nd.last, nd.lastLen)) {
-    dInvalidate(d);
-    dput(d);
-    d = changetype<Dentry>(0);
-  }
-  if (d) return d;
-  if (dir.mode & I_DEAD) return noDentry(-ENOENT);
-  if (parent.flags & D_COMPLETE) {
-    if (!create) return noDentry(-ENOENT);
-    d = dAlloc(parent, nd.last, nd.lastLen, hl);
-    return d ? d : noDentry(-ENOSPC);
-  }
-  return lookupReal(nd, hl);
-}
-
-export function lookupError(): i32 {
-  return stepError;
-}
-
-/** i_op->lookup(): asks the driver, and puts its answer, a negative one too, into the cache. */
-function lookupReal(nd: Nameidata, hl: u64): Dentry {
-  const parent = nd.dentry;
-  const sb = parent.sb;
-  const d = dAlloc(parent, nd.last, nd.lastLen, hl);
-  if (!d) return noDentry(-ENOSPC);
-  const r = sb.hooks & HOOK_LOOKUP ? driverLookup(sb, nd.inode, nd.last, nd.lastLen) : -ENOENT;
-  if (r != 0 && r != -ENOENT) {
-    dput(d);
-    return noDentry(r);
-  }
-  if (r == -ENOENT) {
-    dAdd(d, changetype<Inode>(0));
-    return d;
-  }
-  const i = driverInode(sb);
-  if (!i) {
-    dput(d);
-    return noDentry(-ENOSPC);
-  }
-  return spliceAlias(d, i);
-}
-
-/** d_splice_alias(): a directory that is already known elsewhere moves here; anything else is bound. */
-function spliceAlias(d: Dentry, i: Inode): Dentry {
-  if (i.isDir) {
-    dentryModeChanged(i);
-    const alias = dFindAlias(i);
-    if (alias) {
-      iput(i);
-      if (isSubdir(d, alias)) {
-        dput(alias);
-        dput(d);
-        return noDentry(-ELOOP);
-      }
-      return dMaterialise(d, alias);
-    }
-  }
-  dAdd(d, i);
-  return d;
-}
-
-// ------------------------------------------------------------------------------------------------- steps
-
-/** step_into(): over mounts, then onto the dentry, or to its link's body. `follow`: a link is to be followed. */
-function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
-  const err = nd.rcu ? followMountRcu(nd, d) : traverseMounts(nd, d);
-  if (err != 0) return err;
-  const to = nd.pDentry;
-  const inode = to.inode;
-  const flags = to.flags;
-  if (nd.rcu) {
-    // First everything is read, then the sequence is checked, then it is decided on.
-    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;
-    if (!inode) return -ENOENT;
-    if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
-    nd.seq = nd.nextSeq;
-  } else {
-    if (!inode) {
-      putStep(nd);
-      return -ENOENT;
-    }
-    if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
-    dput(nd.dentry);
-    if (nd.pMnt != nd.mnt) mntput(nd.mnt);
-  }
-  nd.mnt = nd.pMnt;
-  nd.dentry = to;
-  nd.inode = inode;
-  return 0;
-}
-
-/** Drops the references of a step that is not taken. */
-function putStep(nd: Nameidata): void {
-  dput(nd.pDentry);
-  if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
-}
-
-/** __follow_mount_rcu(): down through whatever is mounted here; the mount sequence says whether the table was stable. */
-function followMountRcu(nd: Nameidata, d: Dentry): i32 {
-  nd.pMnt = nd.mnt;
-  nd.pDentry = d;
-  if (!(d.flags & D_MOUNTED)) return 0;
-  nd.state |= ND_MOUNTS;
-  at(P_MOUNT_CHECK, d.at, 0);
-  if (readSeqRetry(d.seq, nd.nextSeq)) return -ECHILD;
-  for (let n = 0; n < MOUNTS_MAX && nd.pDentry.flags & D_MOUNTED; n++) {
-    const m = lookupMnt(nd.pMnt, nd.pDentry);
-    if (!m) break;
-    nd.pMnt = m;
-    nd.pDentry = m.root;
-    nd.nextSeq = readSeqBegin(nd.pDentry.seq);
-    at(P_MOUNT_DOWN, m.at, nd.pDentry_);
-  }
-  return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;
-}
-
-/** traverse_mounts(): the same with references. Takes over the one on `d`. */
-function traverseMounts(nd: Nameidata, d: Dentry): i32 {
-  nd.pMnt = nd.mnt;
-  nd.pDentry = d;
-  for (let n = 0; n < MOUNTS_MAX && nd.pDentry.flags & D_MOUNTED; n++) {
-    const m = lookupMntRef(nd.pMnt, nd.pDentry);
-    if (!m) break;
-    dput(nd.pDentry);
-    if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
-    nd.pMnt = m;
-    nd.pDentry = dget(m.root);
-    at(P_MOUNT_DOWN, m.at, nd.pDentry_);
-  }
-  return 0;
-}
-
-/** handle_dots(): "." stays, ".." goes up, over mounts and never above the root. */
-function handleDots(nd: Nameidata): i32 {
-  if (nd.lastType != LAST_DOTDOT) return 0;
-  if (nd.root_ == 0) {
-    const err = setRoot(nd);
-    if (err != 0) return err;
-  }
-  const up = nd.rcu ? followDotdotRcu(nd) : followDotdot(nd);
-  if (!up) return stepError;
-  return stepInto(nd, up, false);
-}
-
-/** follow_dotdot_rcu() */
-function followDotdotRcu(nd: Nameidata): Dentry {
-  if (atRoot(nd)) return stayRcu(nd);
-  if (nd.dentry == nd.mnt.root) {
-    nd.state |= ND_MOUNTS;
-    let m = nd.mnt;
-    for (let n = 0; ; n++) {
-      const parent = m.parent;
-      if (parent == m || n == MOUNTS_MAX) return stayRcu(nd);
-      const place = m.mountpoint;
-      const seq = readSeqBegin(place.seq);
-      at(P_MOUNT_UP, m.at, place.at);
-      if (parent == nd.rootMnt && place == nd.root) {
-        // The root itself is mounted over: that is where this ends.
-        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return noDentry(-ECHILD);
-        return stayRcu(nd);
-      }
-      if (place != parent.root) {
-        const inode = place.inode;
-        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);
-        nd.mnt = parent;
-        nd.dentry = place;
-        nd.inode = inode;
-        nd.seq = seq;
-        break;
-      }
-      m = parent;
-    }
-  }
-  const old = nd.dentry;
-  const parent = old.parent;
-  nd.nextSeq = readSeqBegin(parent.seq);
-  at(P_DOTDOT, old.at, parent.at);
-  // Hand over hand upward: the parent's sequence is open, the child's must not have moved.
-  if (readSeqRetry(old.seq, nd.seq)) return noDentry(-ECHILD);
-  if (pathConnected(nd.mnt, parent, false) <= 0) return noDentry(-ECHILD);
-  return parent;
-}
-
-function atRoot(nd: Nameidata): bool {
-  return nd.dentry == nd.root && nd.mnt == nd.rootMnt;
-}
-
-function stayRcu(nd: Nameidata): Dentry {
-  at(P_DOTDOT, nd.dentry_, nd.dentry_);
-  nd.nextSeq = nd.seq;
-  return nd.dentry;
-}
-
-/** follow_dotdot(): the same with references; -ENOENT where a rename has taken the directory out of its bind mount. */
-function followDotdot(nd: Nameidata): Dentry {
-  if (atRoot(nd) || (nd.dentry == nd.mnt.root && !climb(nd))) {
-    at(P_DOTDOT, nd.dentry_, nd.dentry_);
-    return dget(nd.dentry);
-  }
-  const parent = dgetParent(nd.dentry);
-  at(P_DOTDOT, nd.dentry_, parent.at);
-  if (pathConnected(nd.mnt, parent, true) == 1) return parent;
-  dput(parent);
-  return noDentry(-ENOENT);
-}
-
-/** Up from a mount's root to the first mount point that is not a root itself; false: there is none below the root. */
-function climb(nd: Nameidata): bool {
-  let m = mntget(nd.mnt);
-  for (let n = 0; n < MOUNTS_MAX; n++) {
-    const parent = followUp(m);
-    if (!parent) break;
-    const place = upDentry;
-    at(P_MOUNT_UP, m.at, place.at);
-    mntput(m);
-    m = parent;
-    if (parent == nd.rootMnt && place == nd.root) {
-      dput(place);
-      break;
-    }
-    if (place != parent.root) {
-      dput(nd.dentry);
-      mntput(nd.mnt);
-      nd.mnt = parent;
-      nd.dentry = place;
-      nd.inode = place.inode;
-      return true;
-    }
-    dput(place);
-  }
-  mntput(m);
-  return false;
-}
-
-/**
- * pick_link(): pushes the link at (pMnt, pDentry) on the stack and finds its body. The walk leaves rcu mode for it. 1: go on
- * with nd.body; 0: the body was "/" and is done.
- */
-function pickLink(nd: Nameidata, inode: Inode): i32 {
-  if (nd.links >= MAXSYMLINKS) {
-    if (!nd.rcu) putStep(nd);
-    return -ELOOP;
-  }
-  nd.links += 1;
-  if (nd.rcu) {
-    if (!dropLink(nd, DROP_LINK)) return -ECHILD;
-  } else if (nd.pMnt == nd.mnt) {
-    mntget(nd.pMnt);
-  }
-  const e = nd.linkAt(nd.depth);
-  store<u32>(e, nd.pMnt_);
-  store<u32>(e + 4, nd.pDentry_);
-  store<u32>(e + 8, 0);
-  nd.depth += 1;
-  if (hasSecurity) {
-    const err = host.security(inodeNumber(inode), 0, 0);
-    if (err != 0) return err;
-  }
-  let body = <usize>inode.data;
-  if (inode.mode & I_DRIVER) {
-    const err = readDriverLink(inode, e);
-    if (err != 0) return err;
-    body = <usize>load<u32>(e + 8);
-  }
-  if (body == 0 || load<u8>(body) == 0) return -ENOENT;
-  at(P_LINK, inode.at, body);
-  if (load<u8>(body) == SLASH) {
-    const err = jumpRoot(nd);
-    if (err != 0) return err;
-    while (load<u8>(body) == SLASH) body++;
-    if (load<u8>(body) == 0) return 0;
-  }
-  nd.body = <u32>body;
-  return 1;
-}
-
-/** i_op->follow_link(): the driver's body is copied, since the area it came in belongs to the next hook. */
-function readDriverLink(inode: Inode, e: usize): i32 {
-  if (!(inode.sb.hooks & HOOK_READLINK)) return -EINVAL;
-  const n = driverReadlink(inode);
-  if (n < 0) return n;
-  if (n > 4095) return -ENAMETOOLONG;
-  const body = kmalloc(min<u32>(<u32>n + 9, 4096), false);
-  if (body == 0) return -ENOSPC;
-  memory.copy(body, scratch + S_BODY, n);
-  store<u8>(body + n, 0);
-  store<u32>(e + 8, <u32>body);
-  return 0;
 }
 
 /** lookup_last(): the last component; a slash behind it asks for a directory and follows a link to it. */
@@ -919,21 +327,14 @@ export function pathPut(nd: Nameidata): void {
   nd.mnt_ = 0;
 }
 
-// The parts of a walk that open() with O_CREAT puts together in its own way (open.ts).
-export function walkInit(nd: Nameidata, flags: u32): i32 {
-  return pathInit(nd, flags);
-}
+/** Walks the parents of an open with O_CREAT from where nd starts (open.ts); nd.last is what is left. */
 export function walkParents(nd: Nameidata, name: usize): i32 {
   if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name);
   const err = rcuWalk(nd, name, true);
   return err < 0 ? err : linkPathWalk(nd, restOfPath);
 }
-export function walkLast(nd: Nameidata, d: Dentry, follow: bool): i32 {
-  return stepInto(nd, d, follow);
-}
-export function walkDots(nd: Nameidata): i32 {
-  return handleDots(nd);
-}
+
+/** An error of such a walk, once it has been made sure that rcu mode may answer with it. */
 export function walkError(nd: Nameidata, err: i32): i32 {
   return nd.rcu && err != -ECHILD && !checkRcu(nd) ? -ECHILD : err;
 }

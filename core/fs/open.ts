@@ -25,19 +25,9 @@ import {
   getEmptyFilp,
 } from "./file";
 import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
+import { lookupLocked, stepError } from "./lookup";
 import { makeNode, mayCreate, wantWrite } from "./modify";
-import {
-  FOR_PATH,
-  filenameLookup,
-  lookupError,
-  lookupLocked,
-  pathPut,
-  walkDots,
-  walkError,
-  walkInit,
-  walkLast,
-  walkParents,
-} from "./namei";
+import { FOR_PATH, filenameLookup, pathPut, walkError, walkParents } from "./namei";
 import {
   LAST_NORM,
   LOOKUP_CREATE,
@@ -53,6 +43,8 @@ import {
 import { mntget } from "./namespace";
 import { inodePermission, MAY_READ, MAY_WRITE } from "./permission";
 import { driverTruncate, truncateLocked } from "./rw";
+import { pathInit } from "./start";
+import { handleDots, stepInto } from "./step";
 
 export const O_WRONLY: u32 = 1;
 export const O_RDWR: u32 = 2;
@@ -127,7 +119,7 @@ function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
 }
 
 function createAttempt(nd: Nameidata, lookup: u32, flags: u32, mode: u32): i32 {
-  let err = walkInit(nd, lookup);
+  let err = pathInit(nd, lookup);
   let name = <usize>nd.name;
   while (err == 0) {
     err = walkParents(nd, name);
@@ -158,14 +150,14 @@ function createAttempt(nd: Nameidata, lookup: u32, flags: u32, mode: u32): i32 {
 function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (nd.lastType != LAST_NORM) {
     if (nd.depth != 0) putLink(nd);
-    return walkDots(nd);
+    return handleDots(nd);
   }
   if (nd.rcu && !dropRcu(nd, DROP_CREATE)) return -ECHILD;
   if (load<u8>(nd.last + nd.lastLen) != 0) return -EISDIR;
   const dir = nd.inode;
   lock(dir.mutex);
   const d = lookupLocked(nd, true);
-  let err = d ? 0 : lookupError();
+  let err = d ? 0 : stepError;
   if (d && !d.inode) {
     err = wantWrite(nd.mnt);
     if (err == 0) err = mayCreate(nd.ctx, dir);
@@ -176,7 +168,7 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   unlock(dir.mutex);
   if (err != 0) return err;
   if (nd.depth != 0) putLink(nd);
-  return walkLast(nd, d, !(flags & (O_NOFOLLOW | O_EXCL)));
+  return stepInto(nd, d, !(flags & (O_NOFOLLOW | O_EXCL)));
 }
 
 /** may_open(): what the file is and who may open it how. */

@@ -16,7 +16,6 @@ import { HIGHS, inParent, mix, ONES, SLASHES, spread } from "../mem/hash";
 import { C_MISSES, G_HASH_MASK, G_HASH_N, H_BUCKETS, KEYS } from "../mem/layout";
 import { count } from "../mem/thread";
 import { at, P_COMPARED, P_COMPONENT, P_FOUND, P_MISS, P_PARENT_CHECK, P_PERMISSION, P_SEQ_OPENED } from "../points";
-import { dLookupRcu, missIsAnswer } from "./dcache";
 import {
   D_DIRECTORY,
   D_EXEC_ANY,
@@ -31,6 +30,7 @@ import {
   D_UNHASHED,
   Dentry,
 } from "./dentry";
+import { dLookupRcu, missIsAnswer } from "./dlookup";
 import { ECHILD, ENOENT } from "./errno";
 import { Inode } from "./inode";
 import { LAST_NORM, Nameidata, ND_JUMPED } from "./nameidata";

@@ -120,8 +120,8 @@ function inParent(hash, parent) {
   return sum(...hash, ...parent)[0];
 }
 
-/** The first of these two candidates has the same hash in directory `a` as the second in `b`. */
-function twins(candidate, hash, a, b) {
+/** The first of these two candidates has the same hash, one that is accepted, in directory `a` as the second in `b`. */
+function twins(candidate, hash, a, b, accept) {
   const [pa, pb] = [a, b].map((parent) => product(0, parent, ...GOLDEN));
   const inA = new Map();
   const inB = new Map();
@@ -129,8 +129,8 @@ function twins(candidate, hash, a, b) {
     const h = hash(candidate(n));
     const [ha, hb] = [inParent(h, pa), inParent(h, pb)];
     const [withB, withA] = [inB.get(ha), inA.get(hb)];
-    if (withB !== undefined) return [candidate(n), candidate(withB)];
-    if (withA !== undefined) return [candidate(withA), candidate(n)];
+    if (withB !== undefined && accept(ha)) return [candidate(n), candidate(withB)];
+    if (withA !== undefined && accept(hb)) return [candidate(withA), candidate(n)];
     inA.set(ha, n);
     inB.set(hb, n);
   }
@@ -138,8 +138,8 @@ function twins(candidate, hash, a, b) {
 }
 
 /** Two names of one length: the first has the same hash in directory `a` as the second in directory `b`. Nothing is made. */
-export function twinNames(vfs, a, b = a) {
-  return twins((n) => `n${n.toString(36).padStart(5, "0")}`, hashing(vfs).name, a, b);
+export function twinNames(vfs, a, b = a, accept = () => true) {
+  return twins((n) => `n${n.toString(36).padStart(5, "0")}`, hashing(vfs).name, a, b, accept);
 }
 
 /** The same for the numbers that a driver's hash hook may answer for a name of `length` bytes. */
@@ -150,6 +150,7 @@ export function twinHashes(vfs, a, b, length) {
     (n) => number(n, length),
     a,
     b,
+    () => true,
   );
 }
 

@@ -132,6 +132,11 @@ export function objectDriver(name, content, hooks = {}) {
     root: () => root,
     lookup: (dir, child) => nodes.get(dir).children.get(child) ?? null,
     readlink: (node) => nodes.get(node).link,
+    read(node, offset, into) {
+      const rest = new TextEncoder().encode(nodes.get(node).value).subarray(offset, offset + into.length);
+      into.set(rest);
+      return rest.length;
+    },
     readdir: (dir) => [...nodes.get(dir).children].map(([child, { ino, mode }]) => ({ name: child, ino, mode })),
     create(dir, child, mode, target) {
       const value = target !== undefined ? { link: target } : (mode & 0o170000) === S_IFDIR ? {} : "";
