@@ -18,9 +18,8 @@ const SIZES = [10000, 30000, 100000, 300000, 1000000, 2000000, 4000000];
 /** Paths that are looked up at each size: more than any cache holds the entries of. */
 const SAMPLE = 400000;
 
-/** Units of the counters chunksUsed and hashSplits. */
+/** Unit of the counter chunksUsed. */
 const CHUNK = 65536;
-const BUCKET = 4;
 
 /** Files of a tree of `entries` entries: two directories come with each full lib directory. */
 function filesOf(entries) {
@@ -49,8 +48,7 @@ export function grow(state, { entries }) {
   );
   state.files = at;
   state.paths = sample(at);
-  const { chunksUsed, hashSplits } = state.vfs.counters();
-  return { create: ns, bytes: chunksUsed * CHUNK + hashSplits * BUCKET };
+  return { create: ns, bytes: state.vfs.counters().chunksUsed * CHUNK };
 }
 
 /** Random files of the whole tree, in a random order; the strings lie in that order, so the tree is what is scattered. */

@@ -10,7 +10,7 @@ import { directoryCount, FILES_PER_DIRECTORY, makeFiles, sideOf } from "./lib/tr
 /** Bytes a file may take besides its name and contents. */
 const TARGET = 256;
 
-/** Unit of the counters chunksUsed and chunksMax. */
+/** Unit of the counter chunksUsed, which holds everything: objects, names, contents, the hash table as far as it has grown. */
 const CHUNK = 65536;
 
 /** What memfs wants at most while it builds, a file. */
@@ -68,15 +68,9 @@ function treeNameBytes(count) {
   return bytes;
 }
 
-/** Bytes of a bucket of the name hash; buckets lie outside the chunks and come into use one by one, split by split. */
-const BUCKET = 4;
-
-/** What is in use now, for sure: after two collections for a heap, by the counters for an arena. */
+/** What is in use now, for sure: after two collections for a heap, by the counter for an arena. */
 function inUse({ vfs }) {
-  if (vfs) {
-    const { chunksUsed, hashSplits } = vfs.counters();
-    return chunksUsed * CHUNK + hashSplits * BUCKET;
-  }
+  if (vfs) return vfs.counters().chunksUsed * CHUNK;
   globalThis.gc();
   globalThis.gc();
   const { heapUsed, external } = process.memoryUsage();

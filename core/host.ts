@@ -9,6 +9,12 @@ export declare function now(): f64;
 /** A broken invariant or a lock that nobody gives back: the host throws. `a` says more. */
 export declare function panic(code: i32, a: i32): void;
 
+/**
+ * Atomics.wait() on the word at `p` for at most `ms` milliseconds: 0 woken, 1 it was not `expected`, 2 timed out. The host
+ * waits because V8 11.3 (Node 20) miscompiles memory.atomic.wait32 in its baseline tier: locals that live across it are lost.
+ */
+export declare function wait(p: usize, expected: i32, ms: f64): i32;
+
 /** A driver's hook, see DRIVER_OP. Answers >= 0 or -errno. */
 export declare function driverCall(op: i32, driver: i32, a: f64, b: f64, c: f64, d: f64): f64;
 

@@ -26,6 +26,7 @@ export const P_LOCKED_LOOKUP: i32 = 19;
 export const P_UNLAZY_HALF: i32 = 20;
 export const P_MOUNT_CHECK: i32 = 21;
 export const P_START_READ: i32 = 22;
+export const P_NAME_READ: i32 = 23;
 export const P_MOVE_BEGIN: i32 = 40;
 export const P_MOVE_NAMES: i32 = 41;
 export const P_MOVE_END: i32 = 42;

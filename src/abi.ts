@@ -361,6 +361,10 @@ export const POINT = {
   MOUNT_CHECK: 21,
   /** A start path was read, its sequence not yet checked. */
   START_READ: 22,
+  /**
+   * The length of a candidate's long name was read, its address not yet. a: dentry; b: sequence. In ref mode d_lock is held.
+   */
+  NAME_READ: 23,
 
   /** Writers. A dentry's sequence is odd and the move has begun. a: dentry; b: target. */
   MOVE_BEGIN: 40,

@@ -52,6 +52,9 @@ const STATE_CLOSED = 1;
 const STATE_IN_HOOK = 2;
 const STATE_PANIC = 3;
 
+/** What the core hears of a wait. */
+const WAIT_ANSWER = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
+
 /** Whether this thread may wait in Atomics.wait: a browser's main thread may not. */
 function canWait(): boolean {
   try {
@@ -294,11 +297,17 @@ export class Arena {
     return exports as unknown as CoreExports;
   }
 
+  /** The word at an address; a fresh view, as the memory may have grown since the last. */
+  #words(address: number): Int32Array<SharedArrayBuffer> {
+    return new Int32Array(this.memory.buffer as SharedArrayBuffer, address >>> 0, 1);
+  }
+
   #imports(host: HostOptions) {
     const { security, audit, point } = host;
     const now = host.now ?? (() => performance.timeOrigin + performance.now());
     const functions: Record<string, WebAssembly.ImportValue> = {
       now,
+      wait: (p: number, expected: number, ms: number) => WAIT_ANSWER[Atomics.wait(this.#words(p), 0, expected, ms)],
       panic: (code: number, a: number) => this.#panic(code, a >>> 0),
       driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
         this.#inHook(() => this.drivers.call(op, driver, a, b, c, d)),

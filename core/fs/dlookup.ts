@@ -12,7 +12,7 @@ import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
 import { nap } from "../mem/thread";
-import { at, P_COMPARED, P_SEQ_OPENED } from "../points";
+import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../points";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";
 import { bucketHead, bucketOf } from "./dhash";
@@ -88,6 +88,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
     const len = <u32>(mine >> 32);
     let from = d.name;
     if (len > INLINE_NAME) {
+      at(P_NAME_READ, d.at, seq);
       // Length and address belong together only if nothing has moved: check before the address is followed.
       from = <usize>atomic.load<u32>(d.name);
       if (readSeqRetry(d.seq, seq)) continue;
@@ -174,6 +175,7 @@ function isNamed(d: Dentry, parent: Dentry, dir: Inode, name: usize, hashLen: u6
   const seq = atomic.load<u32>(d.seq);
   lock(d.lockref);
   const mine = d.hashLen;
+  at(P_NAME_READ, d.at, seq);
   let ok = d.parent == parent && !(d.flags & D_UNHASHED);
   if (ok && !(parent.flags & D_OP_COMPARE)) ok = mine == hashLen && sameBytes(dentryName(d), name, <u32>(mine >> 32));
   unlock(d.lockref);

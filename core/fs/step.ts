@@ -9,7 +9,7 @@ import { kmalloc } from "../mem/slab";
 import { hasSecurity, scratch } from "../mem/thread";
 import { at, P_DOTDOT, P_LINK, P_MOUNT_CHECK, P_MOUNT_DOWN, P_MOUNT_UP } from "../points";
 import { dget, dput } from "./dcache";
-import { D_MOUNTED, D_SYMLINK, D_TYPE, Dentry } from "./dentry";
+import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "./dentry";
 import { dgetParent } from "./dlookup";
 import { DROP_LINK, dropLink } from "./drop";
 import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC } from "./errno";
@@ -30,8 +30,9 @@ export function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
   const err = nd.rcu ? followMountRcu(nd, d) : traverseMounts(nd, d);
   if (err != 0) return err;
   const to = nd.pDentry;
-  const inode = to.inode;
+  // Flags first: the type bits are set after the inode and cleared before it.
   const flags = to.flags;
+  const inode = to.inode;
   if (nd.rcu) {
     // First everything is read, then the sequence is checked, then it is decided on.
     if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;
@@ -39,7 +40,7 @@ export function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
     if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
     nd.seq = nd.nextSeq;
   } else {
-    if (!inode) {
+    if (!inode || (flags & D_TYPE) == D_NEGATIVE) {
       putStep(nd);
       return -ENOENT;
     }

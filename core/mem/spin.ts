@@ -3,19 +3,19 @@
  *
  * Guarantees: mutual exclusion; everything written before unlock() is seen after the next lock() of the same word
  * (both are sequentially consistent read-modify-writes, the pair of each other). Not fair. An uncontended lock costs
- * one compare-and-swap and one exchange. Waiting is bounded: after TIMEOUTS_MAX sleeps of NAP_NS that ended by themselves,
+ * one compare-and-swap and one exchange. Waiting is bounded: after TIMEOUTS_MAX sleeps of NAP_MS that ended by themselves,
  * not by a wake-up, comes the host's panic. Where a thread may not wait it spins, ROUNDS_MAX rounds.
  *
- * The bound is counted in whole numbers: Node 20's V8 (11.3) was seen to lose a floating-point local that lives across
- * memory.atomic.wait32, so no time stamp is kept over one.
+ * The host does the waiting, see host.ts for why.
  */
+import * as host from "../host";
 import { canWait, countWait, PANIC_LOCK, PANIC_UNLOCK, panic, tid } from "./thread";
 
 const WAITERS: u32 = 0x80000000;
 /** Looks at a taken lock before the thread goes to sleep; about 2 us. */
 const SPINS: i32 = 200;
 /** A lock is never held for longer than a copy of a few pages; after 10 s its owner is taken for dead. */
-const NAP_NS: i64 = 2000000;
+const NAP_MS: f64 = 2;
 const TIMEOUTS_MAX: i32 = 5000;
 const ROUNDS_MAX: i32 = 20000000;
 const TIMED_OUT: i32 = 2;
@@ -51,7 +51,7 @@ function lockSlow(p: usize): void {
     } else if (!canWait) {
       for (let i = 0; i < SPINS && atomic.load<u32>(p) == v; i++) {}
     } else if (v & WAITERS || atomic.cmpxchg<u32>(p, v, v | WAITERS) == v) {
-      if (atomic.wait<i32>(p, <i32>(v | WAITERS), NAP_NS) == TIMED_OUT) timeouts++;
+      if (host.wait(p, <i32>(v | WAITERS), NAP_MS) == TIMED_OUT) timeouts++;
     }
   }
   panic(PANIC_LOCK, p);

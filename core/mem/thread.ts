@@ -53,7 +53,7 @@ export function count(which: u32): void {
 
 /** Gives up the processor for about `us` microseconds where waiting is allowed. */
 export function nap(us: i64): void {
-  if (canWait) atomic.wait<i32>(G_SLEEP, 0, us * 1000);
+  if (canWait) host.wait(G_SLEEP, 0, <f64>us / 1000.0);
 }
 
 /** Adds a leaving thread's counters to the totals and clears them. */

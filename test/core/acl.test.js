@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ACL_TAG } from "../../dist/index.js";
+import { mount, ROOT, S_IFREG, toyDriver } from "./lib/toy.js";
 import { codeOf, debugTree } from "./lib/tree.js";
 
 const { USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER } = ACL_TAG;
@@ -133,7 +134,9 @@ test("ACLs: what is no list, not one's own, or of a driver is refused", async (t
     codeOf(() => stranger.setfacl("/f", base)),
     "EPERM",
   );
-  mountDriver(vfs, oneFile("plain", 0o755, {}));
+  const { driver, make } = toyDriver("plain", ["lookup"]);
+  make(ROOT, "f", S_IFREG | 0o644);
+  mount(vfs, driver);
   assert.equal(
     codeOf(() => vfs.setfacl("/m/f", base)),
     "ENOTSUP",
