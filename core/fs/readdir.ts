@@ -29,6 +29,7 @@ export function doGetdents(c: Context, fd: i32): i32 {
   else {
     lock(f.posLock);
     lock(dir.mutex);
+    newHint = changetype<Dentry>(0);
     r = dir.mode & I_DEAD ? -ENOENT : fill(f, f.dentry);
     unlock(dir.mutex);
     const old = f.hint;
@@ -44,7 +45,6 @@ export function doGetdents(c: Context, fd: i32): i32 {
 let newHint: Dentry = changetype<Dentry>(0);
 
 function fill(f: File, parent: Dentry): i32 {
-  newHint = changetype<Dentry>(0);
   const to = scratch + S_IO;
   let used: u32 = 0;
   lock(parent.childLock);

@@ -419,3 +419,30 @@ test("the audit hook is told every success with dentry and inode, and no failure
   );
   assert.deepEqual(told, []);
 });
+
+// Taken out, one at a time: the call for opens that may create; the call for walks to a parent directory.
+test("the audit hook is told of opens, creations and removals too", async (t) => {
+  const told = [];
+  const { vfs } = await treeFor(t, { audit: (dentry) => told.push(dentry) });
+  const asked = (run) => {
+    told.length = 0;
+    run();
+    return told.length;
+  };
+  const close = (flags) => () => vfs.fs.closeSync(vfs.fs.openSync("/f", flags));
+  assert.equal(asked(close("wx")), 1);
+  assert.equal(asked(close("r")), 1);
+  assert.equal(
+    asked(() => vfs.fs.mkdirSync("/d")),
+    1,
+  );
+  assert.equal(
+    asked(() => vfs.fs.unlinkSync("/f")),
+    1,
+  );
+  assert.equal(
+    asked(() => codeOf(close("r"))),
+    0,
+  );
+  assert.ok(told.every((dentry) => dentry > 0));
+});
