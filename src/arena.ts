@@ -304,7 +304,10 @@ export class Arena {
 
   #imports(host: HostOptions) {
     const { security, audit, point } = host;
-    const now = host.now ?? (() => performance.timeOrigin + performance.now());
+    // The global and its origin are getters in Node, and the core asks for the time at every change.
+    const clock = performance;
+    const origin = clock.timeOrigin;
+    const now = host.now ?? (() => origin + clock.now());
     const functions: Record<string, WebAssembly.ImportValue> = {
       now,
       wait: (p: number, expected: number, ms: number) => WAIT_ANSWER[Atomics.wait(this.#words(p), 0, expected, ms)],

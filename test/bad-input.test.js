@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { ERRNO, IO_SIZE, SCRATCH } from "../dist/abi.js";
+import { ERRNO, IO_SIZE, POINT, SCRATCH } from "../dist/abi.js";
 import { ABI_VERSION, attachVfs, createVfs } from "../dist/index.js";
-import { rawCore } from "./core/lib/forced.js";
-import { codeOf } from "./core/lib/tree.js";
+import { gauges, rawCore, walkerOf } from "./core/lib/forced.js";
+import { codeOf, debugTree } from "./core/lib/tree.js";
 
 const PATH_MAX = 4095;
 const MAX_FILE_SIZE = 4 * 2 ** 40;
@@ -619,6 +619,39 @@ describe("trees, handles and contexts", () => {
     );
     for (const one of next) one.close();
     untouched(vfs);
+  });
+
+  test("a context that is closed in the middle of a call: the call ends as who it was, or as nobody", async (t) => {
+    const tree = await debugTree();
+    t.after(() => tree.close());
+    const { vfs } = tree;
+    for (const dir of ["/a", "/secret"]) vfs.fs.mkdirSync(dir, { mode: 0o755 });
+    vfs.fs.writeFileSync("/secret/f", "x");
+    vfs.fs.writeFileSync("/a/mine", "x", { mode: 0o666 });
+    vfs.fs.chmodSync("/secret", 0o700);
+    for (const [path, right] of [
+      ["/a/../secret/f", ["EACCES", "EBADF"]],
+      ["/a/mine", [undefined, "EBADF"]],
+    ]) {
+      for (const ref of [true, false]) {
+        const level = gauges(vfs);
+        const context = vfs.context({ uid: 1000, gid: 1000 });
+        const walker = await walkerOf(t, context.handle);
+        walker.walkMode({ ref });
+        let others = [];
+        walker.at(ref ? POINT.COMPONENT : POINT.DROPPED, () => {
+          context.close();
+          gauges(vfs);
+          // Its memory, were it free, would be one of these.
+          others = [1, 2, 3, 4].map(() => vfs.context());
+        });
+        const code = codeOf(() => walker.fs.openSync(path));
+        assert.ok(right.includes(code), `${path} ${ref}: ${code}`);
+        for (const { fs } of others) assert.equal(fs.openSync("/a/mine"), 3, "nobody else's descriptor is in there");
+        for (const other of others) other.close();
+        assert.deepEqual(gauges(vfs), level);
+      }
+    }
   });
 
   test("256 attachments and not one more", async () => {

@@ -416,6 +416,29 @@ describe("bugs 6 to 8: negative entries", () => {
     }
   });
 
+  test("bug 8: nor half way in an entry that was in the table before, as a driver's negative ones are", async (t) => {
+    const { tree, vfs, walker } = await setUp(t);
+    // The reader waits for the writer here, at the longest as long as one stays parked.
+    const driver = `({
+      name: "half",
+      root: () => ({ ino: 1, mode: 0o040755 }),
+      lookup: () => null,
+      create: (_dir, name, mode) => ({ ino: 2, mode }),
+    })`;
+    for (const each of [vfs, walker]) each.registerDriver(new Function(`return ${driver}`)());
+    vfs.fs.mkdirSync("/drv");
+    vfs.mount("none", "/drv", "half");
+    assert.equal(vfs.fs.existsSync("/drv/n"), false);
+    const writer = await tree.parked(`vfs.registerDriver(${driver}); vfs.fs.mkdirSync("/drv/n");`, POINT.INSTANTIATE);
+    assert.equal(
+      codeOf(() => walker.fs.readlinkSync("/drv/n/f")),
+      "ENOENT",
+      "there is no f, before and after; a half made n is no file",
+    );
+    assert.equal((await writer.release()).code, undefined);
+    assert.ok(walker.fs.statSync("/drv/n").isDirectory());
+  });
+
   test("bug 8: the same with threads", async (t) => {
     const vfs = await shipped(t);
     const writer = `

@@ -7,10 +7,11 @@
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
  *   24  number u32   28 umask u32   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
  *   52  fdLock u32   56 fdHint u32   60 rcuNext 64 rcuTag  68 alive u32
- *   128 fd blocks: 64 x ptr to 256 x file ptr
+ *   128 fd blocks: 64 x ptr to 256 x file ptr; they stay with the memory when the context ends, so that a call that is still
+ *       under way then writes into a block of descriptors and nothing else
  */
 
-import { CTX_TABLE, G_CTX_LOCK, MAX_CONTEXTS } from "../mem/layout";
+import { CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../mem/layout";
 import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../mem/slab";
 import { lock, unlock } from "../mem/spin";
 
@@ -83,12 +84,14 @@ export function getContext(n: i32): Context {
 export function newContext(): Context {
   const c = changetype<Context>(slabAlloc(CACHE_CONTEXT, false));
   if (!c) return c;
-  const generation = c.number >> 10;
-  memory.fill(c.at + 8, 0, CONTEXT_SIZE - 8);
+  // The sequence goes on, and the blocks of descriptors stay with the memory, empty.
+  memory.fill(c.at + 8, 0, 120);
   lock(G_CTX_LOCK);
   for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
     if (load<u32>(CTX_TABLE + (i << 2)) != 0) continue;
-    c.number = i == 0 ? 0 : (((generation + 1) & 0xfffff) << 10) | i;
+    const made = load<u32>(G_CTX_MADE) + 1;
+    store<u32>(G_CTX_MADE, made);
+    c.number = i == 0 ? 0 : (((made % 0xfffff) + 1) << 10) | i;
     c.alive = 1;
     atomic.store<u32>(CTX_TABLE + (i << 2), <u32>c.at);
     unlock(G_CTX_LOCK);

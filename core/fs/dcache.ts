@@ -25,7 +25,7 @@ import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSe
 import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { CACHE_DENTRY, kmalloc, slabFree } from "../mem/slab";
 import { lock, tryLock, unlock } from "../mem/spin";
-import { count } from "../mem/thread";
+import { count, PANIC_CORRUPT, panic } from "../mem/thread";
 import { at, P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE } from "../points";
 import {
   D_CANT_MOUNT,
@@ -304,6 +304,7 @@ export function dput(first: Dentry): void {
     if (d.flags & D_OP_DELETE && !(d.flags & D_UNHASHED)) askDelete(d);
     lock(d.lockref);
     const c = lockrefCount(d.lockref);
+    if (c < 1) panic(PANIC_CORRUPT, d.at);
     if (c > 1) {
       lockrefSet(d.lockref, c - 1);
       unlock(d.lockref);

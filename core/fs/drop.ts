@@ -17,6 +17,7 @@ import { at, P_DROP, P_DROPPED, P_UNLAZY_HALF } from "../points";
 import { Context } from "./cred";
 import { dput } from "./dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "./dentry";
+import { dgetParent } from "./dlookup";
 import { ECHILD, ESTALE } from "./errno";
 import { driverPutLink, driverRevalidate } from "./hooks";
 import { I_DRIVER } from "./inode";
@@ -149,8 +150,9 @@ export function completeWalk(nd: Nameidata): i32 {
     if (!dropRcu(nd, ask ? DROP_REVAL_DOT : DROP_NONE)) return -ECHILD;
   }
   if (!ask || !(nd.dentry.flags & D_OP_REVALIDATE)) return 0;
-  const parent = nd.dentry.parent;
+  const parent = dgetParent(nd.dentry);
   const r = driverRevalidate(nd.dentry, parent.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  dput(parent);
   if (r > 0) return 0;
   return r < 0 ? r : -ESTALE;
 }

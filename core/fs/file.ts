@@ -179,8 +179,9 @@ export function fdAlloc(c: Context): i32 {
   return -EMFILE;
 }
 
-export function fdInstall(c: Context, fd: i32, f: File): void {
-  atomic.store<u32>(slotOf(c, <u32>fd), <u32>f.at);
+/** fd_install(): false when the context was closed meanwhile, and the descriptor with it. */
+export function fdInstall(c: Context, fd: i32, f: File): bool {
+  return atomic.cmpxchg<u32>(slotOf(c, <u32>fd), RESERVED, <u32>f.at) == RESERVED;
 }
 
 /** Gives a descriptor back that was taken and never opened. */

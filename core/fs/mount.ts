@@ -11,7 +11,7 @@ import { CAP_SYS_ADMIN, CAP_SYS_CHROOT, Context, capable, NR_OPEN, newContext, s
 import { dAllocRoot, dget, dInstantiate, dput } from "./dcache";
 import { Dentry } from "./dentry";
 import { EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "./errno";
-import { fdClose, fput } from "./file";
+import { fdClose, fdPut, fput } from "./file";
 import { callDriver, OP_ROOT } from "./hooks";
 import { driverInode, iput } from "./icache";
 import { FOR_PATH, filenameLookup, pathPut } from "./namei";
@@ -105,7 +105,7 @@ function place(m: Mount, nd: Nameidata, move: bool): i32 {
   at(P_MOUNT_CHECK, on.at, 1);
   const mutex = on.inode.mutex;
   lock(mutex);
-  const err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on, false);
+  const err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
   unlock(mutex);
   unlockNamespace();
   if (err != 0) {
@@ -276,6 +276,7 @@ export function doContextDestroy(c: Context): i32 {
     }
     const f = fdClose(c, fd);
     if (f) fput(f);
+    else fdPut(c, fd);
   }
   c.ngroups = 0;
   c.caps = 0;

@@ -288,20 +288,13 @@ function listRemove(m: Mount): void {
   m.allPrev = 0;
 }
 
-/**
- * Puts a mount onto (parent, d), of which it takes over a reference each. The caller holds the namespace lock. -ENOENT
- * when the directory is being removed.
- */
-export function attachMount(m: Mount, parent: Mount, d: Dentry, listed: bool): i32 {
-  lock(G_MOUNT_LOCK);
+/** Enters a mount at (parent, d); under the mount lock, in a write section. -ENOENT when the directory is being removed. */
+function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   lock(d.lockref);
-  const gone = (d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot);
-  if (gone) {
+  if ((d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot)) {
     unlock(d.lockref);
-    unlock(G_MOUNT_LOCK);
     return -ENOENT;
   }
-  writeSeqBegin(G_MOUNT_SEQ);
   m.parent = parent;
   m.mountpoint = d;
   parent.kids += 1;
@@ -309,13 +302,21 @@ export function attachMount(m: Mount, parent: Mount, d: Dentry, listed: bool): i
   const head = headOf(parent, d);
   m.hashNext = atomic.load<u32>(head);
   atomic.store<u32>(head, <u32>m.at);
-  if (!listed) listAdd(m);
   at(P_MOUNT_ATTACH, m.at, d.at);
   setFlags(d, D_MOUNTED, 0);
-  writeSeqEnd(G_MOUNT_SEQ);
   unlock(d.lockref);
-  unlock(G_MOUNT_LOCK);
   return 0;
+}
+
+/** Puts a mount onto (parent, d), of which it takes over a reference each. The caller holds the namespace lock. */
+export function attachMount(m: Mount, parent: Mount, d: Dentry): i32 {
+  lock(G_MOUNT_LOCK);
+  writeSeqBegin(G_MOUNT_SEQ);
+  const err = hashMount(m, parent, d);
+  if (err == 0) listAdd(m);
+  writeSeqEnd(G_MOUNT_SEQ);
+  unlock(G_MOUNT_LOCK);
+  return err;
 }
 
 /** Takes a mount off its place; under the mount lock, in a write section. The references on the place stay to be dropped. */
@@ -427,18 +428,18 @@ export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
   }
   lock(G_MOUNT_LOCK);
   writeSeqBegin(G_MOUNT_SEQ);
+  // One section for both: at no moment is the mount nowhere.
   const oldParent = detachOne(m, true);
   const oldPlace = upDentry;
+  const err = hashMount(m, parent, d);
+  // Back where it was: that place still has the mount's references, and was good for a mount.
+  if (err != 0) hashMount(m, oldParent, oldPlace);
   writeSeqEnd(G_MOUNT_SEQ);
   unlock(G_MOUNT_LOCK);
-  let err = attachMount(m, parent, d, true);
-  if (err != 0) {
-    // Back where it was; that place still has the mount's references, and was good for a mount.
-    attachMount(m, oldParent, oldPlace, true);
-    return err;
+  if (err == 0) {
+    dput(oldPlace);
+    mntput(oldParent);
   }
-  dput(oldPlace);
-  mntput(oldParent);
   return err;
 }
 

@@ -11,7 +11,7 @@ import { count, forceRef, hasAudit } from "../mem/thread";
 import { at, P_ANSWER, P_RESTART } from "../points";
 import { dget, dput } from "./dcache";
 import { completeWalk, DROP_CREATE, dropRcu, putLink, terminateWalk } from "./drop";
-import { ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "./errno";
+import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "./errno";
 import {
   File,
   FMODE_READ,
@@ -84,8 +84,9 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
     fput(f);
     return err;
   }
-  fdInstall(c, fd, f);
-  return fd;
+  if (fdInstall(c, fd, f)) return fd;
+  fput(f);
+  return -EBADF;
 }
 
 function openPlain(nd: Nameidata, flags: u32): i32 {

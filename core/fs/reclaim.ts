@@ -7,7 +7,7 @@ import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../mem/layout";
 import { chunkEntry } from "../mem/pages";
 import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, slabAlloc, slabFree } from "../mem/slab";
 import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../mem/smr";
-import { Context, FD_BLOCKS } from "./cred";
+import { Context } from "./cred";
 import { Dentry, INLINE_NAME } from "./dentry";
 import { Inode } from "./inode";
 
@@ -49,10 +49,6 @@ function freeObject(p: usize): void {
   } else if (cache == CACHE_CONTEXT) {
     const c = changetype<Context>(p);
     if (c.groups != 0) slabFree(c.groups);
-    for (let b: u32 = 0; b < FD_BLOCKS; b++) {
-      const block = load<u32>(c.fdBlock(b));
-      if (block != 0) slabFree(block);
-    }
   }
   slabFree(p);
 }

@@ -100,7 +100,7 @@ function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
     r = driverWrite(i, pos, n);
   } else if (n == 0) {
     r = 0;
-  } else if (pos + n > MAX_FILE_SIZE) {
+  } else if (pos > MAX_FILE_SIZE - <i64>n) {
     r = -EFBIG;
   } else {
     r = writeData(i, pos, n);

@@ -69,6 +69,8 @@ export const G_LRU_COUNT: usize = 4812;
 export const G_INODE_LOCK: usize = 4864;
 export const G_DRIVER_LOCK: usize = 4928;
 export const G_CTX_LOCK: usize = 4992;
+/** Contexts ever made: the generation in their numbers. */
+export const G_CTX_MADE: usize = 4996;
 /** Numbers given out: device numbers of file systems, ids of mounts. */
 export const G_NEXT_DEV: usize = 5056;
 export const G_NEXT_MNT: usize = 5060;

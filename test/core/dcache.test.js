@@ -6,7 +6,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../dist/abi.js";
-import { D_CANT_MOUNT, D_ON_LRU, D_TYPE, D_UNHASHED, dentryOf, grown, passes, peek, when } from "./lib/dentries.js";
+import {
+  busy,
+  D_CANT_MOUNT,
+  D_ON_LRU,
+  D_TYPE,
+  D_UNHASHED,
+  dentryOf,
+  grown,
+  passes,
+  peek,
+  when,
+} from "./lib/dentries.js";
 import { objectDriver } from "./lib/forced.js";
 import { codeOf, debugTree } from "./lib/tree.js";
 
@@ -142,16 +153,15 @@ describe("dcache", () => {
 
   // Fails without the write section in bindInode(): the walk sees an inode on a dentry still marked negative, ENOTDIR.
   test("row 5: while a negative dentry turns positive no walk decides on it", async (t) => {
-    const { tree, walker } = await driverScene(t, {});
+    const { tree, walker } = await scene(t);
+    // The same text in both threads, so that both register the same hooks.
+    const driver = `{ name: "maker", root: () => ({ ino: 1, mode: 0o40755 }), lookup: () => null,
+      create: () => ({ ino: 2, mode: 0o40755 }) }`;
+    walker.registerDriver(new Function(`return ${driver};`)());
+    walker.fs.mkdirSync("/m");
+    walker.mount(null, "/m", "maker");
     assert.equal(walker.fs.existsSync("/m/new"), false);
-    const creator = await tree.parked(
-      `const dir = { ino: 1, mode: 0o40755 };
-       const none = () => null;
-       vfs.registerDriver({ name: "object", root: () => dir, lookup: none, readlink: none, readdir: () => [],
-         create: () => ({ ino: 2, mode: 0o40755 }), unlink() {} });
-       vfs.fs.mkdirSync("/m/new");`,
-      POINT.INSTANTIATE,
-    );
+    const creator = await tree.parked(`vfs.registerDriver(${driver}); vfs.fs.mkdirSync("/m/new");`, POINT.INSTANTIATE);
     let released;
     walker.at(POINT.DROP, () => {
       released = creator.release();
@@ -404,13 +414,26 @@ describe("unused dentries", () => {
 
   // Fails when dentryKill() leaves the sequence alone: the walk answers with an inode that is gone.
   test("a dentry shrunk under a walk makes it start again, with the right answer", async (t) => {
-    const { tree, walker, writer } = await driverScene(t, { dir: { f: "text" } });
+    const { tree, walker, writer, mem } = await driverScene(t, { dir: { f: "text" } });
+    const nap = new Int32Array(new SharedArrayBuffer(4));
+    // Shrinking also waits for the walks that are under way, this one too, so another thread does it.
+    const shrinker = await busy(t, walker, "if (vfs.fs.existsSync('/go')) vfs.shrink(1000);");
     for (const path of ["/m/dir/f", "/m/dir"]) {
       const { ino } = walker.fs.statSync(path);
-      walker.at(POINT.ATTR_COPIED, () => assert.ok(writer.shrink(1000) > 0));
+      const dentry = dentryOf(walker, path);
+      let dead = false;
+      walker.at(POINT.ATTR_COPIED, () => {
+        writer.fs.writeFileSync("/go", "");
+        for (let i = 0; i < 1000 && mem.count(dentry) >= 0; i++) Atomics.wait(nap, 0, 0, 1);
+        writer.fs.unlinkSync("/go");
+        dead = mem.count(dentry) < 0;
+      });
       const counts = grown(tree, () => assert.equal(walker.fs.statSync(path).ino, ino));
+      assert.ok(dead, "it was shrunk");
+      assert.equal(counts.expelledReaders, undefined);
       assert.equal(counts.echildRestarts, 1, path);
     }
+    await shrinker.stop();
   });
 
   // Fails when dAllocPlain() does not call shrinkDcache(): ENOSPC.

@@ -214,9 +214,16 @@ test("row 42: each walk begins without a root and without a place of the walk be
   assert.equal(agent.fs.statSync("/f").size, 2);
   agent.chdir("/");
   assert.equal(agent.fs.statSync("../../f").size, 2);
-  vfs.walkMode({ ref: true });
-  assert.equal(agent.fs.statSync("/f").size, 2);
-  assert.equal(agent.fs.statSync("../../f").size, 2);
+  vfs.fs.mkdirSync("/a/d");
+  const inside = vfs.context({ root: "/a", cwd: "/d" });
+  for (const ref of [false, true]) {
+    vfs.walkMode({ ref });
+    assert.equal(agent.fs.statSync("/f").size, 2);
+    assert.equal(agent.fs.statSync("../../f").size, 2);
+    // The walk before was another context's, from another root.
+    assert.equal(vfs.fs.statSync("/f").size, 1);
+    assert.equal(inside.fs.statSync("../../f").size, 2);
+  }
 });
 
 // Taken out: the second attempt is in rcu mode again; and separately: the third is without LOOKUP_REVAL.

@@ -94,20 +94,17 @@ const GOLDEN = [0x9e3779b9, 0x7f4a7c15];
 function hashing(vfs) {
   const { word } = peek(vfs);
   const [key, salt] = [KEYS, H_SALT].map((address) => [word(address + 4), word(address)]);
-  const spread = ([high, low], length) => {
-    const mixed = sum(high, (low ^ high) >>> 0, 0, length);
-    return product(...sum(...mixed, ...salt), 0xd6e8feb8, 0x6659fd93);
-  };
+  const spread = (high, low) => product(...sum(high, (low ^ high) >>> 0, ...salt), 0xd6e8feb8, 0x6659fd93);
   return {
     name(text) {
       const at = (i) => (i < text.length ? text.charCodeAt(i) : 0);
       const high = at(4) | (at(5) << 8) | (at(6) << 16);
       const low = (at(0) | (at(1) << 8) | (at(2) << 16) | (at(3) << 24)) >>> 0;
       const [h, l] = sum(high, low, ...key);
-      return spread([highOfProduct(l, h), Math.imul(l, h) >>> 0], text.length);
+      return spread(...sum(highOfProduct(l, h), Math.imul(l, h) >>> 0, 0, text.length));
     },
     /** What the core makes of a number that a driver's hash hook answers. */
-    number: (n, length) => spread(product(0, n, ...GOLDEN), length),
+    number: (n) => spread(...product(0, n, ...GOLDEN)),
   };
 }
 
@@ -142,16 +139,10 @@ export function twinNames(vfs, a, b = a, accept = () => true) {
   return twins((n) => `n${n.toString(36).padStart(5, "0")}`, hashing(vfs).name, a, b, accept);
 }
 
-/** The same for the numbers that a driver's hash hook may answer for a name of `length` bytes. */
-export function twinHashes(vfs, a, b, length) {
-  const { number } = hashing(vfs);
-  return twins(
-    (n) => n,
-    (n) => number(n, length),
-    a,
-    b,
-    () => true,
-  );
+/** The same for the numbers that a driver's hash hook may answer. */
+export function twinHashes(vfs, a, b) {
+  const any = () => true;
+  return twins((n) => n, hashing(vfs).number, a, b, any);
 }
 
 /** Checks the copy of the hash against an entry of the tree, so that a change of the core's is noticed here. */
