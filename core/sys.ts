@@ -34,6 +34,9 @@ import {
   doNewMount,
   doUmount,
   firstContext,
+  holdContext,
+  releaseContext,
+  releaseContextOf,
 } from "./fs/mount";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "./fs/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "./fs/nameidata";
@@ -169,6 +172,7 @@ function slotAt(n: u32): usize {
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
   if (T.hookDepth != 0) return -EDEADLK;
+  releaseContext();
   lock(L.G_SLOT_LOCK);
   T.foldCounters(T.slot);
   store<u32>(T.slot + L.SLOT_STATE, 0);
@@ -192,6 +196,7 @@ export function threadDead(n: i32): i32 {
     store<u32>(s + L.SLOT_STATE, 0);
   }
   unlock(L.G_SLOT_LOCK);
+  if (used) releaseContextOf(s);
   return used ? 0 : -EINVAL;
 }
 
@@ -258,7 +263,7 @@ function begin(n: i32): Context {
     return none;
   }
   refused = -EBADF;
-  return T.tid != 0 ? getContext(n) : none;
+  return T.tid != 0 ? holdContext(n) : none;
 }
 
 function badLength(len: i32): bool {

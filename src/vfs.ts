@@ -80,6 +80,26 @@ export class Vfs {
     return createContext(this.#arena, this.#self.door.ctx, options);
   }
 
+  /** chdir(2) of the handle's context, which other threads may share. */
+  chdir(path: PathLike): void {
+    this.#self.chdir(path);
+  }
+
+  /** chroot(2) of the handle's context. */
+  chroot(path: PathLike): void {
+    this.#self.chroot(path);
+  }
+
+  /** umask(2) of the handle's context: sets it when a mask is given; answers the former one. */
+  umask(mask?: number): number {
+    return this.#self.umask(mask);
+  }
+
+  /** getcwd(3) of the handle's context. */
+  getcwd(): string {
+    return this.#self.getcwd();
+  }
+
   /**
    * Mounts at a directory (mount(2)).
    * @param source for "bind" and `move` a path; otherwise only a name

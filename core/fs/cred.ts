@@ -6,7 +6,7 @@
  *   0   seq u32, 4 lock u32      root and working directory change under both (fs->seq, fs->lock)
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
  *   24  number u32   28 umask u32   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
- *   52  fdLock u32   56 fdHint u32   60 rcuNext 64 rcuTag  68 alive u32
+ *   52  fdLock u32   56 fdHint u32   60 rcuNext 64 rcuTag  68 alive u32  72 users u32 (the table, threads)
  *   128 fd blocks: 64 x ptr to 256 x file ptr; they stay with the memory when the context ends, so that a call that is still
  *       under way then writes into a block of descriptors and nothing else
  */
@@ -53,6 +53,7 @@ export class Context {
   rcuNext: u32;
   rcuTag: u32;
   alive: u32;
+  users_: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -62,6 +63,9 @@ export class Context {
   }
   get lock(): usize {
     return changetype<usize>(this) + 4;
+  }
+  get users(): usize {
+    return changetype<usize>(this) + offsetof<Context>("users_");
   }
   get fdLock(): usize {
     return changetype<usize>(this) + offsetof<Context>("fdLock_");
@@ -93,6 +97,7 @@ export function newContext(): Context {
     store<u32>(G_CTX_MADE, made);
     c.number = i == 0 ? 0 : (((made % 0xfffff) + 1) << 10) | i;
     c.alive = 1;
+    atomic.store<u32>(c.users, 1);
     atomic.store<u32>(CTX_TABLE + (i << 2), <u32>c.at);
     unlock(G_CTX_LOCK);
     return c;

@@ -133,6 +133,8 @@ export const SLOT_EPOCH: u32 = 0;
 /** Line 1: state, scratch address. Line 2 on: counters. */
 export const SLOT_STATE: u32 = 64;
 export const SLOT_SCRATCH: u32 = 68;
+/** The context this thread holds (mount.ts), so that a dead thread's can be given back. */
+export const SLOT_HELD: u32 = 88;
 export const SLOT_COUNTERS: u32 = 128;
 
 /** Counters in a slot, u64 each, in the order of COUNTERS in src/abi.ts. */
