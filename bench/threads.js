@@ -5,6 +5,7 @@
 import { Result } from "./lib/result.js";
 import { loadThreadfs } from "./lib/rivals.js";
 import { rate, Squad } from "./lib/squad.js";
+import { median } from "./lib/stats.js";
 import { fileName, makeFiles } from "./lib/tree.js";
 
 const TARGET = 1.9;
@@ -60,14 +61,21 @@ async function run(options) {
       await squad.run([name, name], ms); // Warm.
     }
     const series = new Map(all.map(({ name }) => [name, { one: [], two: [] }]));
+    const present = [];
     for (let round = 0; round < options.rounds; round++) {
       for (const { name, tasks } of all) {
         const { one, two } = series.get(name);
         one.push(checked(await squad.run([name, undefined], ms), tasks[0]));
-        two.push(checked(await squad.run([name, name], ms), tasks[0]));
+        const answers = await squad.run([name, name], ms);
+        two.push(checked(answers, tasks[0]));
+        present.push(...answers.map((answer) => answer.present));
       }
       options.log(`round ${round + 1} of ${options.rounds}`);
     }
+    result.note(
+      `with two threads each was on a core ${(100 * median(present)).toFixed(0)} % of the time; when that is little, other ` +
+        "work kept them from running at the same time, and what they cost each other shows less than it is",
+    );
     for (const { name, target } of all) {
       const { one, two } = series.get(name);
       const alone = result.measure(name, "1 thread", "M/s", one);

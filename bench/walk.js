@@ -115,14 +115,20 @@ function enterSlope(result, { length, series }, rounds) {
   const what = `names of ${length} characters`;
   const wanted = length === LENGTHS[0] ? { target: TARGET, atMost: true } : {};
   const slope = summary(lines.map((each) => each.slope));
-  result.figure(`a component, ${what}`, "slope over 1 .. 16 components", "ns", slope, wanted);
-  result.figure(`a call, ${what}`, "intercept", "ns", summary(lines.map((each) => each.intercept)));
+  // The line through each depth's best round.
+  const best = line(
+    depths,
+    series.map((values) => Math.min(...values)),
+  );
+  result.figure(`a component, ${what}`, "slope over 1 .. 16 components", "ns", slope, { ...wanted, best: best.slope });
+  const intercept = summary(lines.map((each) => each.intercept));
+  result.figure(`a call, ${what}`, "intercept", "ns", intercept, { best: best.intercept });
   result.curve(
     `sysAccess, ${what}`,
-    ["components", "median ns", "ns a component"],
+    ["components", "median ns", "best round ns"],
     depths.map((depth, i) => {
-      const { value } = summary(series[i]);
-      return [depth, value, value / depth];
+      const { value, low } = summary(series[i]);
+      return [String(depth), value, low];
     }),
   );
   const fit = Math.min(...lines.map((each) => each.r2));

@@ -11,6 +11,7 @@ import { MIN_BUCKETS, maskOf } from "./fs/dhash";
 import { dPath } from "./fs/dpath";
 import { EBADF, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "./fs/errno";
 import { FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "./fs/file";
+import { holdContext, releaseContext, releaseContextOf } from "./fs/hold";
 import { driverPutLink, driverReadlink, S_BODY } from "./fs/hooks";
 import {
   I_DRIVER,
@@ -34,9 +35,6 @@ import {
   doNewMount,
   doUmount,
   firstContext,
-  holdContext,
-  releaseContext,
-  releaseContextOf,
 } from "./fs/mount";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "./fs/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "./fs/nameidata";
@@ -263,7 +261,7 @@ function begin(n: i32): Context {
     return none;
   }
   refused = -EBADF;
-  return T.tid != 0 ? holdContext(n) : none;
+  return T.tid != 0 ? getContext(n) : none;
 }
 
 function badLength(len: i32): bool {
@@ -273,6 +271,12 @@ function badLength(len: i32): bool {
   }
   refused = -ENOENT;
   return len <= 0;
+}
+
+/** The same for a call that does not walk: it works with references from its start. */
+function beginHeld(n: i32): Context {
+  const c = begin(n);
+  return c ? holdContext(n) : c;
 }
 
 /** The walk of a call's first or second path; null: refused. */
@@ -318,14 +322,14 @@ function follow(flags: u32): u32 {
 }
 
 export function contextCreate(from: i32, uid: u32, gid: u32, umask: u32, ngroups: u32, caps: i32): i32 {
-  const c = begin(from);
+  const c = beginHeld(from);
   if (!c) return refused;
   if (ngroups > NGROUPS_MAX) return -EINVAL;
   return doContextCreate(c, uid, gid, umask, T.scratch + L.S_IO, ngroups, caps);
 }
 
 export function contextDestroy(n: i32): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   return c ? doContextDestroy(c) : refused;
 }
 
@@ -334,7 +338,7 @@ export function contextCheck(n: i32): i32 {
 }
 
 export function sysUmask(n: i32, mask: u32): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   if (!c) return refused;
   const old = c.umask;
   c.umask = mask & 0x1ff;
@@ -352,7 +356,7 @@ export function sysChroot(n: i32, dirfd: i32, len: i32): i32 {
 }
 
 export function sysGetcwd(n: i32): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   if (!c) return refused;
   lock(c.lock);
   const m = mntget(changetype<Mount>(<usize>c.pwdMnt_));
@@ -386,7 +390,7 @@ export function sysFstat(n: i32, fd: i32): i32 {
 }
 
 function fileOf(n: i32, fd: i32): File {
-  const c = begin(n);
+  const c = beginHeld(n);
   if (!c) return changetype<File>(0);
   const f = fget(c, fd);
   refused = -EBADF;
@@ -436,7 +440,7 @@ export function sysOpen(n: i32, dirfd: i32, len: i32, flags: u32, mode: u32): i3
 }
 
 export function sysClose(n: i32, fd: i32): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   if (!c) return refused;
   const f = fdClose(c, fd);
   if (!f) return -EBADF;
@@ -445,22 +449,22 @@ export function sysClose(n: i32, fd: i32): i32 {
 }
 
 export function sysRead(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   return c ? doRead(c, fd, offset, bytes) : refused;
 }
 
 export function sysWrite(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   return c ? doWrite(c, fd, offset, bytes) : refused;
 }
 
 export function sysLseek(n: i32, fd: i32, offset: f64, whence: i32): f64 {
-  const c = begin(n);
+  const c = beginHeld(n);
   return c ? doLseek(c, fd, offset, whence) : <f64>refused;
 }
 
 export function sysFtruncate(n: i32, fd: i32, size: f64): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   return c ? doFtruncate(c, fd, size) : refused;
 }
 
@@ -480,7 +484,7 @@ export function sysTruncate(n: i32, dirfd: i32, len: i32, size: f64): i32 {
 }
 
 export function sysGetdents(n: i32, fd: i32): i32 {
-  const c = begin(n);
+  const c = beginHeld(n);
   return c ? doGetdents(c, fd) : refused;
 }
 

@@ -19,6 +19,7 @@ import { dput } from "./dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "./dentry";
 import { dgetParent } from "./dlookup";
 import { ECHILD, ESTALE } from "./errno";
+import { holdContext } from "./hold";
 import { driverPutLink, driverRevalidate } from "./hooks";
 import { I_DRIVER } from "./inode";
 import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
@@ -77,7 +78,8 @@ function legitimizeRoot(nd: Nameidata): bool {
 }
 
 /** Ends rcu mode; on failure nothing is left in the walk's state that anybody could take for a path. */
-function leaveRcu(nd: Nameidata, ok: bool): bool {
+function leaveRcu(nd: Nameidata, legitimate: bool): bool {
+  const ok = legitimate && holdContext(nd.ctxNumber) == nd.ctx;
   nd.flags &= ~LOOKUP_RCU;
   rcuReadUnlock();
   if (ok) {

@@ -2,28 +2,17 @@
  * mount(2), umount(2), and what a context knows of places: chdir, chroot, its making and its end.
  */
 
-import { MAX_CONTEXTS, SLOT_HELD } from "../mem/layout";
+import { MAX_CONTEXTS } from "../mem/layout";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { slabFree } from "../mem/slab";
-import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
-import { slot } from "../mem/thread";
 import { at, P_MOUNT_CHECK } from "../points";
-import {
-  CAP_SYS_ADMIN,
-  CAP_SYS_CHROOT,
-  Context,
-  capable,
-  getContext,
-  NR_OPEN,
-  newContext,
-  setGroups,
-  unlistContext,
-} from "./cred";
+import { CAP_SYS_ADMIN, CAP_SYS_CHROOT, Context, capable, NR_OPEN, newContext, setGroups, unlistContext } from "./cred";
 import { dAllocRoot, dget, dInstantiate, dput } from "./dcache";
 import { Dentry } from "./dentry";
 import { EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "./errno";
 import { fdClose, fdPut, fput } from "./file";
+import { dropContext } from "./hold";
 import { callDriver, OP_ROOT } from "./hooks";
 import { driverInode, iput } from "./icache";
 import { FOR_PATH, filenameLookup, pathPut } from "./namei";
@@ -275,45 +264,6 @@ export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, g
   setPlace(c, rootMnt, root, true);
   setPlace(c, pwdMnt, pwd, false);
   return <i32>c.number;
-}
-
-/**
- * The context with this number, held by this thread: its memory stays what it is until the thread calls with another one,
- * even if it is closed in the middle of a call. One store a change of context, none for the tree's own, which never ends.
- * null: there is none (any more).
- */
-export function holdContext(n: i32): Context {
-  const c = getContext(n);
-  if (n == 0 || !c || c == held) return c;
-  releaseContext();
-  // Inside the section the memory cannot go between the look and the count.
-  rcuReadLock();
-  const again = getContext(n);
-  if (again) atomic.add<u32>(again.users, 1);
-  rcuReadUnlock();
-  held = again;
-  store<u32>(slot + SLOT_HELD, <u32>changetype<usize>(again));
-  return again;
-}
-
-let held: Context = changetype<Context>(0);
-
-/** Gives back the context this thread holds. */
-export function releaseContext(): void {
-  if (held) dropContext(held);
-  held = changetype<Context>(0);
-  store<u32>(slot + SLOT_HELD, 0);
-}
-
-/** Gives back what a dead thread's slot held. */
-export function releaseContextOf(s: usize): void {
-  const c = changetype<Context>(<usize>load<u32>(s + SLOT_HELD));
-  store<u32>(s + SLOT_HELD, 0);
-  if (c) dropContext(c);
-}
-
-function dropContext(c: Context): void {
-  if (atomic.sub<u32>(c.users, 1) == 1) retire(c.at);
 }
 
 /** Closes a context's descriptors and lets its places go. */

@@ -69,7 +69,8 @@ export class Nameidata {
   body: u32;
   /** References taken by an attempt to leave rcu mode that may still fail. */
   pending: u32;
-  spare: u32;
+  /** Number of the context, to see whether it is still there. */
+  ctxNumber: i32;
   // Here follow 12 x u32 pending references (odd: mounts) and the link stack, 40 x 16 bytes.
 
   get ctx(): Context {

@@ -24,6 +24,7 @@ import {
   fput,
   getEmptyFilp,
 } from "./file";
+import { holdContext } from "./hold";
 import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
 import { lookupLocked, stepError } from "./lookup";
 import { makeNode, mayCreate, wantWrite } from "./modify";
@@ -65,6 +66,8 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (flags & (O_PATH | O_TMPFILE)) return -EOPNOTSUPP;
   if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
   const c = nd.ctx;
+  // A descriptor is taken before the walk.
+  if (holdContext(nd.ctxNumber) != c) return -EBADF;
   const f = getEmptyFilp();
   if (!f) return filpError;
   const fd = fdAlloc(c);

@@ -7,11 +7,12 @@ import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { rcuReadLock } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
 import { at, P_START_READ, P_WALK_START } from "../points";
-import { Context } from "./cred";
+import { Context, getContext } from "./cred";
 import { dget, dput } from "./dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "./dentry";
 import { EBADF, ECHILD, ENOENT, ENOTDIR } from "./errno";
 import { fdFile, fget, fput } from "./file";
+import { holdContext } from "./hold";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 import { mntget, mntput } from "./namespace";
 
@@ -23,6 +24,7 @@ const START_TRIES: i32 = 100;
 /** Prepares a walk of the path at `name` for a context, from a descriptor or AT_FDCWD where it is relative. */
 export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize): void {
   nd.ctx_ = <u32>c.at;
+  nd.ctxNumber = <i32>c.number;
   nd.dirfd = dirfd;
   nd.name = <u32>name;
 }
@@ -43,9 +45,12 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
   let err: i32;
   if (flags & LOOKUP_RCU) {
     rcuReadLock();
+    // Closed since the call began? From here on the section keeps its memory.
+    if (getContext(nd.ctxNumber) != nd.ctx) return -EBADF;
     nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
     err = absolute || nd.dirfd == AT_FDCWD ? startRcu(nd, absolute) : startAtFd(nd);
   } else {
+    if (holdContext(nd.ctxNumber) != nd.ctx) return -EBADF;
     err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? startAtPwd(nd) : startAtFd(nd);
   }
   if (err == 0) at(P_WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);

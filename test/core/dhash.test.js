@@ -77,9 +77,13 @@ describe("hash table", () => {
             while (next() === before && rounds < 2000) writer.fs.mkdirSync(`/w/${rounds++}`);
           },
         );
-        assert.equal(walker.fs.statSync(behind).size, "behind".length);
+        assert.equal(walker.fs.existsSync(behind), true);
       });
-      assert.equal(next() % 2, 1, `the carrier is the last of its chain now, after ${rounds} rounds`);
+      // From the carrier on there is now the end of the right chain, and no way to the other.
+      const missed = dentryOf(walker, behind);
+      let p = next();
+      for (; p % 2 === 0; p = mem.word(p + 24)) assert.notEqual(p, missed, `after ${rounds} rounds`);
+      assert.equal(p >>> 1, bucketOf(mem.hash(missed), n));
       assert.equal(counts.dropUncached, undefined);
     }
   });
@@ -109,7 +113,7 @@ describe("hash table", () => {
     assert.ok(splits >= 10, `${splits} splits seen`);
   });
 
-  // Fails when missed names are answered without the look at the table's sequence and the chain's end mark.
+  // By chance what the two tests above force. Fails when splitChain() deals an entry out to a bucket that is not its own.
   test("lookups beside a thread that makes names by the thousand miss nothing and invent nothing", async (t) => {
     const vfs = await createVfs({ maxBytes: 128 << 20 });
     t.after(() => vfs.close());
@@ -125,7 +129,7 @@ describe("hash table", () => {
     });
     await maker.stop();
     const { hashSplits, endedRcu } = vfs.counters();
-    assert.ok(hashSplits - before.hashSplits > 100, `${hashSplits} splits`);
+    assert.ok(hashSplits - before.hashSplits >= 100, `${hashSplits} splits`);
     assert.ok(endedRcu - before.endedRcu > rounds, "and most of them stayed in rcu mode");
   });
 
