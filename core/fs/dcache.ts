@@ -173,10 +173,12 @@ function inodeFlags(i: Inode): u32 {
 /** __d_instantiate(): binds an inode, whose reference the dentry takes over; negative becomes positive. */
 function bindInode(d: Dentry, i: Inode): void {
   lock(d.lockref);
-  lock(i.lock);
-  d.aliasNext = i.alias;
-  i.alias = <u32>d.at;
-  unlock(i.lock);
+  if (i.isDir) {
+    lock(i.lock);
+    d.aliasNext = i.alias;
+    i.alias = <u32>d.at;
+    unlock(i.lock);
+  }
   writeSeqBegin(d.seq);
   d.inode = i;
   at(P_INSTANTIATE, d.at, i.at);
@@ -241,7 +243,9 @@ export function dDrop(d: Dentry): void {
   unlock(d.lockref);
 }
 
+/** Only directories are looked for by their inode, and have one dentry, or two for the moment of a move. */
 function unalias(d: Dentry, i: Inode): void {
+  if (!i.isDir) return;
   lock(i.lock);
   let p = i.alias;
   if (p == <u32>d.at) {

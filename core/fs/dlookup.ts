@@ -16,7 +16,7 @@ import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../points";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";
 import { bucketHead, bucketOf } from "./dhash";
-import { driverCompare } from "./hooks";
+import { driverCompare, putCompared } from "./hooks";
 import { Inode } from "./inode";
 
 /** Looks at a chain again after a rename or a split went through it; then the walk drops out. */
@@ -99,7 +99,8 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
       if (readSeqRetry(d.seq, seq)) continue;
       // Without an inode a hook cannot judge; the locked lookup asks again.
       if (!inode) return -1;
-      same = driverCompare(parent.sb, dir, inode, from, len, name, <u32>(hashLen >> 32));
+      putCompared(from, len);
+      same = driverCompare(parent.sb, dir, inode, len, name, <u32>(hashLen >> 32));
     } else {
       same = sameBytes(from, name, len);
     }
@@ -176,12 +177,17 @@ function isNamed(d: Dentry, parent: Dentry, dir: Inode, name: usize, hashLen: u6
   lock(d.lockref);
   const mine = d.hashLen;
   at(P_NAME_READ, d.at, seq);
+  const len = <u32>(mine >> 32);
+  const hook = (parent.flags & D_OP_COMPARE) != 0;
   let ok = d.parent == parent && !(d.flags & D_UNHASHED);
-  if (ok && !(parent.flags & D_OP_COMPARE)) ok = mine == hashLen && sameBytes(dentryName(d), name, <u32>(mine >> 32));
+  if (ok) {
+    if (hook) putCompared(dentryName(d), len);
+    else ok = mine == hashLen && sameBytes(dentryName(d), name, len);
+  }
   unlock(d.lockref);
-  if (!ok || !(parent.flags & D_OP_COMPARE)) return ok;
+  if (!ok || !hook) return ok;
   // The hook runs without d_lock; the sequence tells whether what it judged is still so.
-  ok = driverCompare(parent.sb, dir, d.inode, dentryName(d), <u32>(mine >> 32), name, <u32>(hashLen >> 32));
+  ok = driverCompare(parent.sb, dir, d.inode, len, name, <u32>(hashLen >> 32));
   return ok && atomic.load<u32>(d.seq) == seq;
 }
 

@@ -79,17 +79,13 @@ export function driverHash(sb: SuperBlock, dir: Inode, name: usize, len: u32): u
   return <u64>(<u32>(<i64>callDriver(OP_HASH, sb, number(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
 }
 
-/** d_compare(): true when a dentry's name is the one that is looked for. `inode` may be null: nothing is there yet. */
-export function driverCompare(
-  sb: SuperBlock,
-  dir: Inode,
-  inode: Inode,
-  mine: usize,
-  mineLen: u32,
-  name: usize,
-  len: u32,
-): bool {
-  putName(NAME1, mine, mineLen);
+/** Hands a dentry's name over for driverCompare(), while it cannot change. */
+export function putCompared(mine: usize, len: u32): void {
+  putName(NAME1, mine, len);
+}
+
+/** d_compare() of the name that putCompared() took: true when a dentry's name is the one that is looked for. `inode` may be null: nothing is there yet. */
+export function driverCompare(sb: SuperBlock, dir: Inode, inode: Inode, mineLen: u32, name: usize, len: u32): bool {
   putName(NAME2, name, len);
   return callDriver(OP_COMPARE, sb, number(dir), number(inode), <f64>mineLen, <f64>len) == 0;
 }

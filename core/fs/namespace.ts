@@ -50,6 +50,8 @@ export const MNT_DETACH: u32 = 2;
 /** Mounts are never nested this deep; rounds of a reader against writers before it takes the lock. */
 const DEPTH_MAX: i32 = 100000;
 const SEQ_TRIES: i32 = 16;
+/** Rounds against others at the same count; each of them got on. */
+const COUNT_TRIES: i32 = 1000;
 
 @unmanaged
 export class Mount {
@@ -140,11 +142,12 @@ export function mntget(m: Mount): Mount {
 
 /** mntget() for a mount that may be ending: a count never rises from 0. Only inside a read-side section. */
 export function mntgetLive(m: Mount): bool {
-  while (true) {
+  for (let tries = 0; tries < COUNT_TRIES; tries++) {
     const n = atomic.load<u32>(m.count);
     if (n == 0) return false;
     if (atomic.cmpxchg<u32>(m.count, n, n + 1) == n) return true;
   }
+  return false;
 }
 
 /** mntput(): with the last reference of a mount that is in no tree the mount ends. Not inside a read-side section. */
