@@ -206,16 +206,18 @@ describe("dcache", () => {
     );
   });
 
-  // Fails when dentryUnlinkInode() does not call unalias(): the list still begins with the dentry that has no inode.
-  test("row 6: a dentry without its inode is no longer among the names of that inode", async (t) => {
-    const { walker, mem } = await scene(t);
-    walker.fs.writeFileSync("/first", "");
-    walker.fs.linkSync("/first", "/second");
-    const [first, second] = ["/first", "/second"].map((path) => dentryOf(walker, path));
-    const inode = mem.inode(first);
-    assert.equal(mem.alias(inode), second);
-    walker.fs.unlinkSync("/second");
-    assert.equal(mem.alias(inode), first);
+  // Fails when dentryUnlinkInode() does not call unalias(): the directory's list still names the dentry.
+  test("row 6: a dentry without its inode is no longer the alias of that directory", async (t) => {
+    const { walker, writer, mem } = await scene(t);
+    walker.fs.mkdirSync("/d");
+    const dentry = dentryOf(walker, "/d");
+    assert.equal(mem.alias(mem.inode(dentry)), dentry);
+    let seen;
+    writer.at(POINT.UNLINK_INODE, (d, inode) => {
+      seen = [d, mem.inode(d), mem.alias(inode)];
+    });
+    writer.fs.rmdirSync("/d");
+    assert.deepEqual(seen, [dentry, 0, 0]);
   });
 
   // Fails when dDelete() does not clear D_CANT_MOUNT, or unhashes a dentry that nobody else uses.

@@ -89,6 +89,7 @@ describe("one reference, good if the sequence is still the same", () => {
     assert.deepEqual(killed, [], "and not killed once more");
   });
 
+  // Taken out: dget(nd.dentry) in openFile(). The dentry dies with its name.
   test("row 63: a file that was opened outlives its name", async (t) => {
     const { vfs } = await setUp(t);
     const before = gauges(vfs);
@@ -411,10 +412,9 @@ describe("all or nothing", () => {
   }
 
   for (const [kind, ask] of Object.entries(KINDS)) {
-    // Taken out: nothing is different from the tests above but the part that fails: the mount sequence, the first of all.
+    // Taken out: the check of the mount sequence in legitimizeMnt(). The walk goes on as if nothing had been mounted.
     test(`row 70: the same when the mounts changed (${kind})`, async (t) => {
       const { tree, vfs, peer, walker } = await world(t);
-      // At the point the mount has been referenced already: the next one of two fails, or the sequence check of a link's.
       walker.at(kind === "last" ? POINT.COMPLETE : POINT.DROP, () => {
         peer.fs.mkdirSync("/elsewhere");
         peer.mount("none", "/elsewhere", "tmpfs");

@@ -70,6 +70,7 @@ describe("ECHILD", () => {
     assert.equal(counted(walker, () => walker.fs.statSync("/a/b/c/f")).echildRestarts, 0);
   });
 
+  // Taken out: the second attempt in filenameParentat(). The caller sees ECHILD.
   test("row 72: so do the lookups of parents and those that create", async (t) => {
     const { vfs, peer, walker } = await setUp(t);
     vfs.fs.mkdirSync("/a/b/c", { recursive: true });
@@ -160,7 +161,7 @@ describe("ESTALE", () => {
     }
   });
 
-  // Taken out: nothing; the other half of the row: that it ends. With a loop in place of the third attempt it never does.
+  // Put in: a loop around the third attempt. It is told of ESTALE again and again.
   test("row 73: once, then ESTALE is the answer", async (t) => {
     const { vfs, walker } = await setUp(t);
     const { driver } = doubting([]);
@@ -202,6 +203,7 @@ describe("ESTALE", () => {
     assert.deepEqual(starts(passed), [1, 0, 2]);
   });
 
+  // Taken out: "if (err == -ESTALE)" in filenameLookup().
   test("row 74: a driver's lookup that answers ESTALE is asked again too", async (t) => {
     const { vfs, walker } = await setUp(t);
     const driver = objectDriver("stale", { file: "x" });
@@ -441,6 +443,7 @@ describe("what rcu mode cannot do", () => {
     assert.deepEqual([second.dropUncached, second.endedRcu], [0, 1], "the negative entry answers");
   });
 
+  // Taken out: the condition before completeWalk() in finishWalk(), so that every walk takes a reference at its end.
   test("row 88: what has none of these stays in rcu mode to the end", async (t) => {
     const { vfs, walker } = await world(t);
     vfs.fs.statSync("/plain/dir/f");

@@ -35,7 +35,7 @@ export function peek(vfs) {
     lock: (a) => word(a + 64),
     /** References; negative: dead. */
     count: (a) => word(a + 68) | 0,
-    /** First dentry in the list of an inode's names. */
+    /** First dentry in the list of a directory inode's. */
     alias: (inode) => word(inode + 80),
     /** Epoch that a slot shows: 0 outside a read-side section. */
     epoch: (slot) => word(SLOTS + slot * SLOT_SIZE),
