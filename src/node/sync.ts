@@ -5,6 +5,7 @@
  */
 import type * as NodeFs from "node:fs";
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, ERRNO, PATH_MAX } from "../abi.js";
+import { systemCallError } from "../errors.js";
 import { constants } from "./constants.js";
 import { Dir, Dirent } from "./dirent.js";
 import type { Door } from "./door.js";
@@ -72,6 +73,8 @@ export function makeSync(door: Door): FsSync {
 
 /** Answer of the straight-line forms: this is no plain case. Outside the range of errno. */
 const NOT_PLAIN = -0x10000;
+/** The core's answer to a path with a NUL inside, which no walk gives: the table's way throws as Node does. */
+const HAS_NUL = -ERRNO.EINVAL;
 
 function hotForms(door: Door) {
   const { arena, core, ctx } = door;
@@ -97,13 +100,16 @@ function hotForms(door: Door) {
   function accessSync(path: NodeFs.PathLike, mode?: number): void {
     if (mode === undefined) {
       const length = put(path);
-      if (length !== NOT_PLAIN && core.sysAccess(ctx, AT_FDCWD, length, 0, 0) === 0) return;
+      const failed = length === NOT_PLAIN ? HAS_NUL : core.sysAccess(ctx, AT_FDCWD, length, 0, 0);
+      if (failed === 0) return;
+      if (failed !== HAS_NUL) throw systemCallError(failed, "access", path as string);
     }
     ops.access.run(door, ops.access.parse(path, mode));
   }
 
   function statWith(
     op: typeof ops.stat,
+    syscall: "stat" | "lstat",
     flags: number,
     path: NodeFs.PathLike,
     options: NodeFs.StatSyncOptions | undefined,
@@ -113,8 +119,8 @@ function hotForms(door: Door) {
       const failed = core.sysStat(ctx, AT_FDCWD, length, flags);
       if (failed === 0) return options?.bigint ? door.stats(true) : new Stats(answer);
       if (failed === -ERRNO.ENOENT && options?.throwIfNoEntry === false) return undefined;
+      if (failed !== HAS_NUL) throw systemCallError(failed, syscall, path as string);
     }
-    // Asked again for the error: between the two calls the file may have come, and then it is there.
     return op.run(door, op.parse(path, options));
   }
 
@@ -122,8 +128,8 @@ function hotForms(door: Door) {
     existsSync,
     accessSync,
     statSync: ((path: NodeFs.PathLike, options?: NodeFs.StatSyncOptions) =>
-      statWith(ops.stat, 0, path, options)) as FsSync["statSync"],
+      statWith(ops.stat, "stat", 0, path, options)) as FsSync["statSync"],
     lstatSync: ((path: NodeFs.PathLike, options?: NodeFs.StatSyncOptions) =>
-      statWith(ops.lstat, AT_SYMLINK_NOFOLLOW, path, options)) as FsSync["lstatSync"],
+      statWith(ops.lstat, "lstat", AT_SYMLINK_NOFOLLOW, path, options)) as FsSync["lstatSync"],
   };
 }
