@@ -201,8 +201,11 @@ export function followUp(m: Mount): Mount {
     const parent = m.parent;
     const d = m.mountpoint;
     if (parent == m) {
-      rcuReadUnlock();
-      return noMount();
+      // Mounted on nothing, or in the middle of a move.
+      const alone = !readSeqRetry(G_MOUNT_SEQ, seq);
+      if (rcuReadUnlock() && alone) return noMount();
+      nap(10);
+      continue;
     }
     const gotMnt = mntgetLive(parent);
     const got = gotMnt && lockrefGetNotDead(d.lockref, false);
