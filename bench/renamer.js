@@ -9,7 +9,7 @@ import os from "node:os";
 import { shuffledOrder } from "./lib/random.js";
 import { Result } from "./lib/result.js";
 import { loadThreadfs } from "./lib/rivals.js";
-import { rate, Squad } from "./lib/squad.js";
+import { rate, Squad, undisturbedRate } from "./lib/squad.js";
 import { summary } from "./lib/stats.js";
 import { fileName, makeFiles } from "./lib/tree.js";
 
@@ -45,6 +45,7 @@ async function besideRenamer(squad, readers, place, ms) {
   const ended = sum(({ counters }) => counters.endedRcu + counters.endedRef);
   return {
     rate: rate(lookups) / 1e6,
+    undisturbed: undisturbedRate(lookups) / 1e6,
     renames: rate([answers[readers]]) / 1e6,
     share: (100 * sum(({ counters }) => counters.endedRcu)) / ended,
     restarts: (sum(({ counters }) => counters.echildRestarts) * 1e6) / read,
@@ -56,10 +57,12 @@ async function measurePlace(squad, readers, place, ms, options, result) {
   await squad.prepare(readers, place.name, { kind: "rename", from: place.from, to: place.to });
   const alone = await squad.run([...new Array(readers).fill(undefined), place.name], ms);
   const quiet = [];
+  const quietUndisturbed = [];
   const beside = [];
   for (let round = 0; round < options.rounds; round++) {
     const answers = await squad.run([...new Array(readers).fill("read"), "compute"], ms);
     quiet.push(rate(answers.slice(0, readers)) / 1e6);
+    quietUndisturbed.push(undisturbedRate(answers.slice(0, readers)) / 1e6);
     beside.push(await besideRenamer(squad, readers, place, ms));
     options.log(`${place.name}: round ${round + 1} of ${options.rounds}`);
   }
@@ -86,6 +89,8 @@ async function measurePlace(squad, readers, place, ms, options, result) {
     target: SPEED_TARGET,
     best: (100 * Math.max(...loud)) / Math.max(...quiet),
   });
+  const undisturbed = beside.map((round, i) => (100 * round.undisturbed) / quietUndisturbed[i]);
+  result.figure(`${place.name}: readers' speed`, "the same while on a core (median batch)", "%", summary(undisturbed));
   const shares = summary(beside.map((round) => round.share));
   result.figure(`${place.name}: ended in rcu mode`, "all lookups", "%", shares, { target: RCU_TARGET });
 }

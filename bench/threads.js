@@ -4,8 +4,8 @@
 
 import { Result } from "./lib/result.js";
 import { loadThreadfs } from "./lib/rivals.js";
-import { rate, Squad } from "./lib/squad.js";
-import { median } from "./lib/stats.js";
+import { rate, Squad, undisturbedRate } from "./lib/squad.js";
+import { ratioSummary } from "./lib/stats.js";
 import { fileName, makeFiles } from "./lib/tree.js";
 
 const TARGET = 1.9;
@@ -61,26 +61,22 @@ async function run(options) {
       await squad.run([name, name], ms); // Warm.
     }
     const series = new Map(all.map(({ name }) => [name, { one: [], two: [] }]));
-    const present = [];
     for (let round = 0; round < options.rounds; round++) {
       for (const { name, tasks } of all) {
         const { one, two } = series.get(name);
         one.push(checked(await squad.run([name, undefined], ms), tasks[0]));
-        const answers = await squad.run([name, name], ms);
-        two.push(checked(answers, tasks[0]));
-        present.push(...answers.map((answer) => answer.present));
+        two.push(checked(await squad.run([name, name], ms), tasks[0]));
       }
       options.log(`round ${round + 1} of ${options.rounds}`);
     }
-    result.note(
-      `with two threads each was on a core ${(100 * median(present)).toFixed(0)} % of the time; when that is little, other ` +
-        "work kept them from running at the same time, and what they cost each other shows less than it is",
-    );
     for (const { name, target } of all) {
       const { one, two } = series.get(name);
-      const alone = result.measure(name, "1 thread", "M/s", one);
-      const both = result.measure(name, "2 threads", "M/s", two);
+      const pick = (rounds, key) => rounds.map((round) => round[key]);
+      const alone = result.measure(name, "1 thread", "M/s", pick(one, "all"));
+      const both = result.measure(name, "2 threads", "M/s", pick(two, "all"));
       result.ratio(name, both, alone, target);
+      const undisturbed = ratioSummary(pick(two, "undisturbed"), pick(one, "undisturbed"));
+      result.figure(name, "the same while on a core (median batch)", "x", undisturbed);
     }
   } finally {
     await squad.stop();
@@ -94,7 +90,7 @@ function checked(answers, task) {
   for (const { count, hits } of answers) {
     if (task.kind !== "compute" && hits !== count) throw new Error(`${hits} of ${count} lookups found the file`);
   }
-  return rate(answers) / 1e6;
+  return { all: rate(answers) / 1e6, undisturbed: undisturbedRate(answers) / 1e6 };
 }
 
 export default { name: "threads", run };

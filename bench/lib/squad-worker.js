@@ -114,11 +114,11 @@ function run(name, threads) {
     before = after;
   }
   const count = batches.length * BATCH;
-  // As in rounds.js: whoever else wants the core spoils some batches, not the median one.
+  // The median batch shows the speed while this thread is on a core, whoever else wants it; it does not show waiting.
   const ns = (batches.length === 0 ? Number.POSITIVE_INFINITY : median(batches)) / BATCH;
-  const present = (count * ns) / Number(before - start);
+  const wall = Number(before - start);
   setMode(false);
-  return { count, hits, ns, present, counters: difference(vfs.counters({ own: true }), countersBefore) };
+  return { count, hits, ns, wall, counters: difference(vfs.counters({ own: true }), countersBefore) };
 }
 
 parentPort.on("message", ({ prepare, task, run: name, threads }) => {

@@ -49,9 +49,9 @@ export class Squad {
   /**
    * Runs prepared tasks at the same time for `ms`, one a thread; a thread without one sleeps. All begin together.
    * @param {(string | undefined)[]} names task of each thread
-   * @returns {Promise<{ count: number, hits: number, ns: number, present: number, counters: Record<string, number> }[]>}
-   *   of the threads that ran: turns and how many of them found something, nanoseconds a turn in the median batch, the
-   *   share of the time that the thread was on a core (about), and what its `fs` counted
+   * @returns {Promise<{ count: number, hits: number, ns: number, wall: number, counters: Record<string, number> }[]>}
+   *   of the threads that ran: turns and how many of them found something, nanoseconds a turn in the median batch,
+   *   nanoseconds in all, and what its `fs` counted
    */
   async run(names, ms) {
     const control = this.#control;
@@ -75,7 +75,12 @@ export class Squad {
   }
 }
 
-/** Turns per second in all, each thread's as in its median batch. */
+/** Turns per second in all: what came out, with all waiting and all disturbance in it. */
 export function rate(answers) {
+  return answers.reduce((sum, { count, wall }) => sum + (count * 1e9) / wall, 0);
+}
+
+/** Turns per second in all as in each thread's median batch: other work on the machine does not show, nor does waiting. */
+export function undisturbedRate(answers) {
   return answers.reduce((sum, { ns }) => sum + 1e9 / ns, 0);
 }
