@@ -20,7 +20,6 @@ export const LOOKUP_RCU: u32 = 0x40;
 export const LOOKUP_OPEN: u32 = 0x100;
 export const LOOKUP_CREATE: u32 = 0x200;
 export const LOOKUP_EXCL: u32 = 0x400;
-export const LOOKUP_EMPTY: u32 = 0x4000;
 
 export const LAST_NORM: u32 = 0;
 export const LAST_ROOT: u32 = 1;

@@ -48,7 +48,6 @@ import { pathInit } from "./start";
 import { handleDots, stepInto } from "./step";
 
 export const O_WRONLY: u32 = 1;
-export const O_RDWR: u32 = 2;
 export const O_CREAT: u32 = 0x40;
 export const O_EXCL: u32 = 0x80;
 export const O_TRUNC: u32 = 0x200;

@@ -39,16 +39,6 @@ export function hashName(p: usize): u64 {
   }
 }
 
-/** The same over `len` bytes that may hold anything (a driver's names; "/" cannot occur). */
-export function hashBytes(p: usize, len: u32): u64 {
-  let sum: u64 = 0;
-  let i: u32 = 0;
-  for (; i + 8 <= len; i += 8) sum += mix(load<u64>(p + i), KEYS + i);
-  const bits = <u64>((len - i) << 3);
-  const v = bits == 0 ? 0 : load<u64>(p + i) & (((<u64>1) << bits) - 1);
-  return sum + mix(v, KEYS + i) + <u64>len;
-}
-
 /** One word with the key of its position: the halves of their sum, multiplied. */
 export function mix(w: u64, k: usize): u64 {
   const s = w + load<u64>(k);

@@ -62,7 +62,3 @@ export function unlock(p: usize): void {
   if (old & WAITERS) atomic.notify(p, 1);
   else if (old != tid) panic(PANIC_UNLOCK, p);
 }
-
-export function isLocked(p: usize): bool {
-  return atomic.load<u32>(p) != 0;
-}
