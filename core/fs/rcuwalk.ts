@@ -1,8 +1,8 @@
 /**
  * The hot path: the walk in rcu mode over plain directories, from the start of a path as far as nothing special comes up.
  *
- * It makes the same steps as linkPathWalk() and lookupFast() in namei.ts, with the state in locals and each line of a dentry
- * read in three loads: (seq, flags), (hash, length), (parent, inode). Whatever is not plain (dots, links, mount points,
+ * It makes the same steps as linkPathWalk() and lookupFast(), with the state in locals and of each dentry one line, in
+ * few loads: hash, (sequence, flags), (parent, inode), the words of the name. Whatever is not plain (dots, links, mount points,
  * hooks, long names, permissions that need the inode, a sequence that is odd or has moved) ends it before that
  * component; the general walk takes over from there and decides.
  *
