@@ -250,7 +250,6 @@ export const COUNTERS = [
   "dropLink",
   "dropRevalDot",
   "dropCreate",
-  "dropHook",
   "dropFailed",
   "gracePeriods",
   "expelledReaders",
@@ -390,7 +389,7 @@ export const POINT = {
   MOUNT_DETACH: 50,
 } as const;
 
-/** Why a walk left rcu mode: `a` of {@link POINT.DROP}; the counters dropUncached ... dropFailed in the same order. */
+/** Why a walk left rcu mode: `a` of {@link POINT.DROP}; the counters dropUncached ... dropCreate in the same order. */
 export const DROP = {
   UNCACHED: 0,
   PERMISSION: 1,
@@ -398,5 +397,4 @@ export const DROP = {
   LINK: 3,
   REVAL_DOT: 4,
   CREATE: 5,
-  HOOK: 6,
 } as const;

@@ -183,7 +183,7 @@ export class Trace {
       case POINT.LOCKED_LOOKUP:
         return { step: "lockedLookup", path: this.#pathOf(a) };
       case POINT.DROP:
-        return { step: "drop", path: this.#here, reason: DROP_NAMES.get(a) ?? "HOOK" };
+        return { step: "drop", path: this.#here, reason: DROP_NAMES.get(a) as DropReason };
       case POINT.DROPPED:
         return { step: "dropped", path: this.#here, continued: a === 1 };
       case POINT.RESTART:

@@ -33,9 +33,8 @@ export const DROP_REVALIDATE: u32 = 2;
 export const DROP_LINK: u32 = 3;
 export const DROP_REVAL_DOT: u32 = 4;
 export const DROP_CREATE: u32 = 5;
-export const DROP_HOOK: u32 = 6;
 /** The walk has arrived, and its caller wants a reference: not a fallback, and not counted. */
-export const DROP_NONE: u32 = 7;
+export const DROP_NONE: u32 = 6;
 
 function note(nd: Nameidata, reason: u32): void {
   nd.state |= ND_DROPPED;

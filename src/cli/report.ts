@@ -150,7 +150,6 @@ const DROPS: [counter: string, what: string][] = [
   ["dropLink", "left rcu mode: link"],
   ["dropRevalDot", "left rcu mode: revalidate at the end"],
   ["dropCreate", "left rcu mode: create"],
-  ["dropHook", "left rcu mode: driver's hook"],
   ["dropFailed", "  of these, had to start again"],
 ];
 

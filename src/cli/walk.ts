@@ -209,7 +209,6 @@ const REASONS: Record<Extract<TraceStep, { step: "drop" }>["reason"], string> = 
   LINK: "a link's body is read with references held",
   REVAL_DOT: "the driver has to revalidate the end of the walk",
   CREATE: "it may have to be made",
-  HOOK: "a driver's hook is not safe in rcu mode",
 };
 
 const RESTARTS: Record<string, string> = {
