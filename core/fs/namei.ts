@@ -290,7 +290,8 @@ export function filenameLookup(nd: Nameidata, flags: u32, what: u32, arg: u32): 
 /** The dentry that the last attempt came to: a number to show, not a reference. */
 let answered: u32 = 0;
 
-function restart(counter: u32, errno: i32): void {
+/** Counts and reports that the walk starts again. */
+export function restart(counter: u32, errno: i32): void {
   count(counter);
   at(P_RESTART, errno, 0);
 }

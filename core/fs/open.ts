@@ -8,7 +8,7 @@ import * as host from "../host";
 import { C_ECHILD, C_ENDED_REF, C_ESTALE, C_WALKS } from "../mem/layout";
 import { lock, unlock } from "../mem/spin";
 import { count, forceRef, hasAudit } from "../mem/thread";
-import { at, P_ANSWER, P_RESTART } from "../points";
+import { at, P_ANSWER } from "../points";
 import { dget, dput } from "./dcache";
 import { completeWalk, DROP_CREATE, dropRcu, putLink, terminateWalk } from "./drop";
 import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "./errno";
@@ -28,7 +28,7 @@ import { holdContext } from "./hold";
 import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
 import { lookupLocked, stepError } from "./lookup";
 import { makeNode, mayCreate, wantWrite } from "./modify";
-import { FOR_PATH, filenameLookup, pathPut, walkError, walkParents } from "./namei";
+import { FOR_PATH, filenameLookup, pathPut, restart, walkError, walkParents } from "./namei";
 import {
   LAST_NORM,
   LOOKUP_CREATE,
@@ -105,15 +105,11 @@ function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
   count(C_WALKS);
   let err = forceRef ? -ECHILD : createAttempt(nd, lookup | LOOKUP_RCU, flags, mode);
   if (err == -ECHILD) {
-    if (!forceRef) {
-      count(C_ECHILD);
-      at(P_RESTART, ECHILD, 0);
-    }
+    if (!forceRef) restart(C_ECHILD, ECHILD);
     err = createAttempt(nd, lookup, flags, mode);
   }
   if (err == -ESTALE) {
-    count(C_ESTALE);
-    at(P_RESTART, ESTALE, 0);
+    restart(C_ESTALE, ESTALE);
     err = createAttempt(nd, lookup | LOOKUP_REVAL, flags, mode);
   }
   at(P_ANSWER, err, nd.dentry_);

@@ -3,16 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ACL_TAG } from "../../dist/index.js";
 import { mount, ROOT, S_IFREG, toyDriver } from "./lib/toy.js";
-import { codeOf, debugTree } from "./lib/tree.js";
+import { codeOf, treeFor } from "./lib/tree.js";
 
 const { USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER } = ACL_TAG;
 const [W, X] = [2, 1];
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
 
 /** posix_acl_permission() and acl_permission_check() by acl(5) and Linux: whether `who` gets all of `want`. */
 function linuxAllows({ uid, gid, mode, acl }, who, want) {

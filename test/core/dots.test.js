@@ -2,16 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../dist/abi.js";
-import { codeOf, debugTree } from "./lib/tree.js";
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
-
-/** One walk, also where it fails (the calls without a mode walk again for their error): undefined or the code. */
-const look = (vfs, path) => codeOf(() => vfs.fs.accessSync(path, 0));
+import { look } from "./lib/toy.js";
+import { treeFor } from "./lib/tree.js";
 
 // Taken out, one at a time: "." is a name like others; ".." leaves rcu mode.
 test("row 52: '.' and '..' are walked in rcu mode", async (t) => {

@@ -3,13 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../dist/abi.js";
 import { called, error, look, mount, ROOT, S_IFDIR, S_IFLNK, S_IFREG, toyDriver } from "./lib/toy.js";
-import { codeOf, debugTree } from "./lib/tree.js";
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
+import { codeOf, treeFor } from "./lib/tree.js";
 
 // Fails when the flags that hooks put on dentries and inodes are set although the driver has none.
 test("a driver of root and lookup alone costs nothing once its entries are cached", async (t) => {

@@ -2,13 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { called, error, look, mount, ROOT, S_IFDIR, S_IFLNK, S_IFREG, toyDriver } from "./lib/toy.js";
-import { codeOf, debugTree } from "./lib/tree.js";
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
+import { codeOf, treeFor } from "./lib/tree.js";
 
 /** The next exception that nobody catches. (A listener for "uncaughtException" would share it with the test runner.) */
 function uncaught() {

@@ -4,19 +4,13 @@ import { test } from "node:test";
 import { AT_FDCWD, ERRNO, POINT, STAT } from "../../dist/abi.js";
 import { Arena } from "../../dist/arena.js";
 import { Context } from "../../dist/context.js";
-import { codeOf, debugTree } from "./lib/tree.js";
+import { codeOf, treeFor } from "./lib/tree.js";
 
 /** Offsets in a dentry (core/fs/dentry.ts). */
 const DENTRY_INODE = 20;
 const DENTRY_COUNT = 68;
 const RCU = 1;
 const REVAL = 2;
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
 
 /**
  * A second attachment that acts as a given context, as another thread that shares it would: with its chdir and chroot, and

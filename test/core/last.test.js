@@ -2,40 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../dist/abi.js";
-import { codeOf, debugTree } from "./lib/tree.js";
+import { flatDriver, look, mountDriver } from "./lib/toy.js";
+import { codeOf, of, treeFor } from "./lib/tree.js";
 
 const DENTRY_COUNT = 68;
 const S_IFDIR = 0o040000;
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
-
-/** One walk, also where it fails (the calls without a mode walk again for their error): undefined or the code. */
-const look = (vfs, path) => codeOf(() => vfs.fs.accessSync(path, 0));
-
-const of = (points, ...ids) => points.filter(([id]) => ids.includes(id));
-
-/** A driver whose nodes are given as { name: [ino, mode] } for its root; `hooks` are added. */
-function flatDriver(name, nodes, hooks = {}) {
-  return {
-    name,
-    root: () => ({ ino: 1, mode: S_IFDIR | 0o755 }),
-    lookup(_dir, wanted) {
-      const node = nodes[wanted];
-      return node === undefined ? null : { ino: node[0], mode: node[1] | 0o777 };
-    },
-    ...hooks,
-  };
-}
-
-function mountDriver(vfs, driver) {
-  vfs.registerDriver(driver);
-  vfs.fs.mkdirSync("/m");
-  vfs.mount(null, "/m", driver.name);
-}
 
 /** Reference counts of the dentries that some paths lead to. */
 function counts(vfs, paths) {

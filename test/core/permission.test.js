@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DROP, POINT } from "../../dist/abi.js";
 import { ACL_TAG } from "../../dist/index.js";
-import { codeOf, debugTree } from "./lib/tree.js";
+import { codeOf, treeFor } from "./lib/tree.js";
 
 const { USER_OBJ, USER, GROUP_OBJ, MASK, OTHER } = ACL_TAG;
 const [R, W, X] = [4, 2, 1];
@@ -12,12 +12,6 @@ const ECHILD = -10;
 // Where walks are counted the tests give access() its mode: then one call is one walk, also when it fails.
 const CAP_DAC_OVERRIDE = 1 << 1;
 const CAP_DAC_READ_SEARCH = 1 << 2;
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
 
 /** u::rwx, user 1001 r-x, nobody else anything. */
 const LISTED = [

@@ -3,13 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../dist/abi.js";
 import { look, mount, ROOT, S_IFDIR, S_IFREG, toyDriver } from "./lib/toy.js";
-import { codeOf, debugTree } from "./lib/tree.js";
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
+import { codeOf, treeFor } from "./lib/tree.js";
 
 /** Runs in a worker: the same driver with a node of its own for every name, and 300 lookups of 30 names. */
 const WORK = `

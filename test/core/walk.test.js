@@ -3,26 +3,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AT_FDCWD, DROP, POINT, RENAME_EXCHANGE } from "../../dist/abi.js";
 import { Arena } from "../../dist/arena.js";
-import { codeOf, debugTree } from "./lib/tree.js";
+import { flatDriver, look, mountDriver } from "./lib/toy.js";
+import { of, treeFor } from "./lib/tree.js";
 
 /** A name that a dentry keeps outside of itself: the general walk takes it, not the fast form for plain names. */
 const LONG = "a-name-that-is-longer-than-a-dentry-has-room-for";
-const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
-
-async function treeFor(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  return tree;
-}
 
 /** The action runs the `n`th time the walk of `vfs` passes the point. */
 function nth(vfs, id, n, action) {
   vfs.at(id, n === 1 ? action : () => nth(vfs, id, n - 1, action));
 }
-
-/** One walk, also where it fails (the calls without a mode walk again for their error): undefined or the code. */
-const look = (vfs, path) => codeOf(() => vfs.fs.accessSync(path, 0));
 
 /** Text up to "/" or NUL. */
 function nameAt(vfs, address) {
@@ -53,27 +44,6 @@ function exchanger(t, vfs) {
     const [length, length2] = [put(a, arena.path), put(b, arena.path2)];
     assert.equal(arena.core.sysRename(handle.ctx, AT_FDCWD, length, AT_FDCWD, length2, RENAME_EXCHANGE), 0);
   };
-}
-
-const of = (points, ...ids) => points.filter(([id]) => ids.includes(id));
-
-/** A driver whose nodes are given as { name: [ino, mode] } for its root; `hooks` are added. */
-function flatDriver(name, nodes, hooks = {}) {
-  return {
-    name,
-    root: () => ({ ino: 1, mode: S_IFDIR | 0o755 }),
-    lookup(_dir, wanted) {
-      const node = nodes[wanted];
-      return node === undefined ? null : { ino: node[0], mode: node[1] | 0o777 };
-    },
-    ...hooks,
-  };
-}
-
-function mountDriver(vfs, driver) {
-  vfs.registerDriver(driver);
-  vfs.fs.mkdirSync("/m");
-  vfs.mount(null, "/m", driver.name);
 }
 
 const PATHS = [

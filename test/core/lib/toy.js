@@ -11,6 +11,26 @@ export const ROOT = 1;
 export const look = (who, path) => codeOf(() => who.fs.accessSync(path, 0));
 export const error = (code) => Object.assign(new Error(code), { code });
 
+/** A driver whose nodes are given as { name: [ino, mode] } for its root; `hooks` are added. */
+export function flatDriver(name, nodes, hooks = {}) {
+  return {
+    name,
+    root: () => ({ ino: 1, mode: S_IFDIR | 0o755 }),
+    lookup(_dir, wanted) {
+      const node = nodes[wanted];
+      return node === undefined ? null : { ino: node[0], mode: node[1] | 0o777 };
+    },
+    ...hooks,
+  };
+}
+
+/** Registers a driver and mounts it at /m. */
+export function mountDriver(vfs, driver) {
+  vfs.registerDriver(driver);
+  vfs.fs.mkdirSync("/m");
+  vfs.mount(null, "/m", driver.name);
+}
+
 /**
  * A small file system in a Map: ino -> { mode, names (of a directory), text, target }. Answers the driver with the hooks
  * named, and `calls`, what was called with which arguments.

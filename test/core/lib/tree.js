@@ -126,3 +126,13 @@ export function codeOf(run) {
     return error.code ?? `${error}`;
   }
 }
+
+/** A fresh tree that ends with the test. */
+export async function treeFor(t, options) {
+  const tree = await debugTree(options);
+  t.after(() => tree.close());
+  return tree;
+}
+
+/** The passes of some points among those that `points(run)` answered. */
+export const of = (points, ...ids) => points.filter(([id]) => ids.includes(id));
