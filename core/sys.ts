@@ -5,12 +5,14 @@
 
 import { copyAttr, doChmod, doChown, doGetacl, doSetacl, doUtimens } from "./fs/attr";
 import { CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "./fs/cred";
+import { dataMend } from "./fs/data";
 import { dget, dput, shrinkDcache } from "./fs/dcache";
 import { DENTRY_LINK, DENTRY_SIZE, Dentry } from "./fs/dentry";
 import { MIN_BUCKETS, maskOf } from "./fs/dhash";
 import { dPath } from "./fs/dpath";
-import { EBADF, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "./fs/errno";
+import { EBADF, EBUSY, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "./fs/errno";
 import { FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "./fs/file";
+import { enter, leave } from "./fs/gate";
 import { holdContext, releaseContext, releaseContextOf } from "./fs/hold";
 import { driverPutLink, driverReadlink, S_BODY } from "./fs/hooks";
 import {
@@ -53,10 +55,13 @@ import {
   SUPER_SIZE,
   unregisterFilesystem,
 } from "./fs/super";
+import { sweep } from "./fs/sweep";
 import { tmpfsSuper } from "./fs/tmpfs";
 import { HIGHS, ONES } from "./mem/hash";
+import { MUTEXES_MAX, put32, put64, set32 } from "./mem/journal";
 import * as L from "./mem/layout";
-import { chunkAddress, chunkAllocRun, growTo } from "./mem/pages";
+import { chunkAddress, chunkAllocRun, chunkEntry, growTo } from "./mem/pages";
+import { heldMutex, releaseThread, undoThread } from "./mem/recover";
 import {
   CACHE_CONTEXT,
   CACHE_DENTRY,
@@ -139,63 +144,125 @@ export function arenaCheck(): i32 {
   return atomic.load<u32>(L.H_MAGIC) == L.MAGIC && load<u32>(L.H_VERSION) == L.VERSION ? 0 : -EINVAL;
 }
 
-export function threadAttach(mayWait: i32): i32 {
+/**
+ * Takes a slot. `name`: what the host calls the thread, 0: nothing; the slot is claimed with it in one step, so that a thread that
+ * dies while it attaches can be found.
+ */
+export function threadAttach(mayWait: i32, name: u32): i32 {
   if (arenaCheck() != 0) return -EINVAL;
   if (T.tid != 0) return -EINVAL;
-  // Until it has a slot the thread owns locks under a number that no slot has.
-  T.setThread(0x7ffffff0, 0, mayWait != 0);
-  lock(L.G_SLOT_LOCK);
   let n: u32 = 0;
-  while (n < L.MAX_THREADS && load<u32>(slotAt(n) + L.SLOT_STATE) != 0) n++;
-  let err = n == L.MAX_THREADS ? -EUSERS : 0;
-  if (err == 0 && load<u32>(slotAt(n) + L.SLOT_SCRATCH) == 0) {
+  while (n < L.MAX_THREADS && atomic.cmpxchg<u64>(slotAt(n) + L.SLOT_STATE, 0, ((<u64>name) << 32) | SLOT_USED) != 0) n++;
+  if (n == L.MAX_THREADS) return -EUSERS;
+  const s = slotAt(n);
+  T.setThread(n, 0, mayWait != 0);
+  lock(L.G_SLOT_LOCK);
+  if (load<u32>(L.G_SLOTS_USED) <= n) put32(L.G_SLOTS_USED, n + 1);
+  if (load<u32>(s + L.SLOT_SCRATCH) == 0) {
     const run = chunkAllocRun(L.SCRATCH_SIZE >> L.CHUNK_SHIFT);
-    if (run == 0) err = -ENOSPC;
-    else store<u32>(slotAt(n) + L.SLOT_SCRATCH, <u32>chunkAddress(run));
-  }
-  if (err == 0) {
-    store<u32>(slotAt(n) + L.SLOT_STATE, 1);
-    if (load<u32>(L.G_SLOTS_USED) <= n) atomic.store<u32>(L.G_SLOTS_USED, n + 1);
+    if (run != 0) set32(s + L.SLOT_SCRATCH, <u32>chunkAddress(run));
   }
   unlock(L.G_SLOT_LOCK);
-  if (err == 0) T.setThread(n, load<u32>(slotAt(n) + L.SLOT_SCRATCH), mayWait != 0);
-  else T.clearThread();
-  return err;
+  const scratch = load<u32>(s + L.SLOT_SCRATCH);
+  if (scratch == 0) {
+    atomic.store<u64>(s + L.SLOT_STATE, 0);
+    T.clearThread();
+    return -ENOSPC;
+  }
+  T.setThread(n, scratch, mayWait != 0);
+  return 0;
 }
 
 function slotAt(n: u32): usize {
   return L.SLOTS + n * L.SLOT_SIZE;
 }
 
+/** A slot's state: in use; its thread is dead, and the thread whose slot number stands above these bits recovers it. */
+const SLOT_USED: u32 = 1;
+const SLOT_DEAD: u32 = 2;
+
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
   if (T.hookDepth != 0) return -EDEADLK;
+  enter();
   releaseContext();
-  lock(L.G_SLOT_LOCK);
-  T.foldCounters(T.slot);
-  store<u32>(T.slot + L.SLOT_STATE, 0);
-  unlock(L.G_SLOT_LOCK);
+  leave();
+  giveBack(T.slot);
   T.clearThread();
   return 0;
+}
+
+/** The end of a slot: its counts go to the totals, and it is free. */
+function giveBack(s: usize): void {
+  lock(L.G_SLOT_LOCK);
+  for (let i: u32 = 0; i < L.C_COUNT; i++) {
+    const total = L.G_OLD_COUNTERS + (i << 3);
+    const own = s + L.SLOT_COUNTERS + (i << 3);
+    put64(total, load<u64>(total) + load<u64>(own));
+    put64(own, 0);
+  }
+  unlock(L.G_SLOT_LOCK);
+  atomic.store<u64>(s + L.SLOT_STATE, 0);
 }
 
 export function threadSlot(): i32 {
   return <i32>T.tid - 1;
 }
 
+/** The slot of the thread that the host calls `name`, -ENOENT: none. */
+export function threadFind(name: u32): i32 {
+  for (let n: u32 = 0; n < L.MAX_THREADS && name != 0; n++) {
+    const state = atomic.load<u64>(slotAt(n) + L.SLOT_STATE);
+    if (<u32>state != 0 && <u32>(state >> 32) == name) return <i32>n;
+  }
+  return -ENOENT;
+}
+
+/**
+ * Takes over what a dead thread held. Whoever is the first to say so does it; -EBUSY: another thread is at it. 0: all is done;
+ * 1: but for references that are to be looked for when no other thread is in a call.
+ */
 export function threadDead(n: i32): i32 {
   if (T.tid == 0 || <u32>n >= L.MAX_THREADS || <u32>n == T.tid - 1) return -EINVAL;
-  lock(L.G_SLOT_LOCK);
+  if (T.hookDepth != 0 || rcuDepth() != 0) return -EDEADLK;
   const s = slotAt(n);
-  const used = load<u32>(s + L.SLOT_STATE) != 0;
-  if (used) {
-    rcuClear(s);
-    T.foldCounters(s);
-    store<u32>(s + L.SLOT_STATE, 0);
+  const state = atomic.load<u32>(s + L.SLOT_STATE);
+  if (state == 0) return -EINVAL;
+  if ((state & 3) == SLOT_DEAD && isLive((state >> 2) - 1)) return -EBUSY;
+  if (atomic.cmpxchg<u32>(s + L.SLOT_STATE, state, SLOT_DEAD | (T.tid << 2)) != state) return -EBUSY;
+  const dead = <u32>n + 1;
+  const j = s + L.SLOT_JOURNAL;
+  undoThread(j, dead);
+  for (let k: u32 = 0; k < MUTEXES_MAX; k++) mend(heldMutex(j, k, dead));
+  releaseThread(j, dead);
+  rcuClear(s);
+  // Had it been sweeping, somebody else must.
+  atomic.cmpxchg<u32>(L.G_GATE, dead, 0);
+  if (atomic.load<u32>(s + L.SLOT_BUSY) != 0) {
+    atomic.add<u32>(L.G_LEAKS, 1);
+    store<u32>(s + L.SLOT_HELD, 0);
+    atomic.store<u32>(s + L.SLOT_BUSY, 0);
+  } else {
+    enter();
+    releaseContextOf(s);
+    leave();
   }
-  unlock(L.G_SLOT_LOCK);
-  if (used) releaseContextOf(s);
-  return used ? 0 : -EINVAL;
+  giveBack(s);
+  return atomic.load<u32>(L.G_LEAKS) == 0 || sweep(SWEEP_WAIT_MS) ? 0 : 1;
+}
+
+/** A call takes less than this, unless a driver's hook stands still in it. */
+const SWEEP_WAIT_MS: f64 = 1000;
+
+function isLive(n: u32): bool {
+  return n < L.MAX_THREADS && n != T.tid - 1 && (atomic.load<u32>(slotAt(n) + L.SLOT_STATE) & 3) == SLOT_USED;
+}
+
+/** Sets right what lies under a mutex that a dead thread holds: the contents of a file. */
+function mend(mutex: usize): void {
+  if (mutex == 0 || load<u32>(chunkEntry(<u32>mutex >> L.CHUNK_SHIFT)) != CACHE_INODE) return;
+  const i = changetype<Inode>(mutex - offsetof<Inode>("mutex_"));
+  if (i.isReg && !(i.mode & I_DRIVER)) dataMend(i);
 }
 
 export function scratchBase(): u32 {
@@ -243,7 +310,9 @@ export function synchronizeRcu(): i32 {
 
 export function shrink(n: u32): i32 {
   if (T.tid == 0) return -EINVAL;
+  enter();
   const freed = shrinkDcache(n);
+  leave();
   makeSpace();
   return <i32>freed;
 }
@@ -276,7 +345,20 @@ function badLength(len: i32): bool {
 /** The same for a call that does not walk: it works with references from its start. */
 function beginHeld(n: i32): Context {
   const c = begin(n);
-  return c ? holdContext(n) : c;
+  if (!c) return c;
+  enter();
+  return holdContext(n);
+}
+
+/** The end of a call, with its answer: it holds no reference any more. A call refused in a hook ends nothing. */
+function done(r: i32): i32 {
+  if (T.hookDepth == 0) leave();
+  return r;
+}
+
+function doneF(r: f64): f64 {
+  if (T.hookDepth == 0) leave();
+  return r;
 }
 
 /** The walk of a call's first or second path; null: refused. */
@@ -323,14 +405,14 @@ function follow(flags: u32): u32 {
 
 export function contextCreate(from: i32, uid: u32, gid: u32, umask: u32, ngroups: u32, caps: i32): i32 {
   const c = beginHeld(from);
-  if (!c) return refused;
-  if (ngroups > NGROUPS_MAX) return -EINVAL;
-  return doContextCreate(c, uid, gid, umask, T.scratch + L.S_IO, ngroups, caps);
+  if (!c) return done(refused);
+  if (ngroups > NGROUPS_MAX) return done(-EINVAL);
+  return done(doContextCreate(c, uid, gid, umask, T.scratch + L.S_IO, ngroups, caps));
 }
 
 export function contextDestroy(n: i32): i32 {
   const c = beginHeld(n);
-  return c ? doContextDestroy(c) : refused;
+  return done(c ? doContextDestroy(c) : refused);
 }
 
 export function contextCheck(n: i32): i32 {
@@ -339,25 +421,25 @@ export function contextCheck(n: i32): i32 {
 
 export function sysUmask(n: i32, mask: u32): i32 {
   const c = beginHeld(n);
-  if (!c) return refused;
+  if (!c) return done(refused);
   const old = c.umask;
   c.umask = mask & 0x1ff;
-  return <i32>old;
+  return done(<i32>old);
 }
 
 export function sysChdir(n: i32, dirfd: i32, len: i32): i32 {
   const nd = path(n, dirfd, len, false);
-  return nd ? doChdir(nd, false) : refused;
+  return done(nd ? doChdir(nd, false) : refused);
 }
 
 export function sysChroot(n: i32, dirfd: i32, len: i32): i32 {
   const nd = path(n, dirfd, len, false);
-  return nd ? doChdir(nd, true) : refused;
+  return done(nd ? doChdir(nd, true) : refused);
 }
 
 export function sysGetcwd(n: i32): i32 {
   const c = beginHeld(n);
-  if (!c) return refused;
+  if (!c) return done(refused);
   lock(c.lock);
   const m = mntget(changetype<Mount>(<usize>c.pwdMnt_));
   const d = dget(changetype<Dentry>(<usize>c.pwd_));
@@ -365,28 +447,28 @@ export function sysGetcwd(n: i32): i32 {
   const r = dPath(c, m, d);
   dput(d);
   mntput(m);
-  return r;
+  return done(r);
 }
 
 // ------------------------------------------------------------------------------------------------- looking
 
 export function sysAccess(n: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
-  if (mode > 7) return -EINVAL;
+  if (mode > 7) return done(-EINVAL);
   const nd = pathOrFd(n, dirfd, len, flags);
-  return nd ? filenameLookup(nd, follow(flags), FOR_ACCESS, mode) : refused;
+  return done(nd ? filenameLookup(nd, follow(flags), FOR_ACCESS, mode) : refused);
 }
 
 export function sysStat(n: i32, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = pathOrFd(n, dirfd, len, flags);
-  return nd ? filenameLookup(nd, follow(flags), FOR_STAT, 0) : refused;
+  return done(nd ? filenameLookup(nd, follow(flags), FOR_STAT, 0) : refused);
 }
 
 export function sysFstat(n: i32, fd: i32): i32 {
   const f = fileOf(n, fd);
-  if (!f) return refused;
+  if (!f) return done(refused);
   const r = copyAttr(f.mnt, f.inode, false);
   fput(f);
-  return r;
+  return done(r);
 }
 
 function fileOf(n: i32, fd: i32): File {
@@ -399,22 +481,22 @@ function fileOf(n: i32, fd: i32): File {
 
 export function sysRealpath(n: i32, dirfd: i32, len: i32): i32 {
   const nd = path(n, dirfd, len, false);
-  if (!nd) return refused;
+  if (!nd) return done(refused);
   const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
-  if (err != 0) return err;
+  if (err != 0) return done(err);
   const r = dPath(nd.ctx, nd.mnt, nd.dentry);
   pathPut(nd);
-  return r;
+  return done(r);
 }
 
 export function sysReadlink(n: i32, dirfd: i32, len: i32): i32 {
   const nd = path(n, dirfd, len, false);
-  if (!nd) return refused;
+  if (!nd) return done(refused);
   const err = filenameLookup(nd, 0, FOR_PATH, 0);
-  if (err != 0) return err;
+  if (err != 0) return done(err);
   const r = readLink(nd.inode);
   pathPut(nd);
-  return r;
+  return done(r);
 }
 
 function readLink(i: Inode): i32 {
@@ -436,43 +518,43 @@ function readLink(i: Inode): i32 {
 
 export function sysOpen(n: i32, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
   const nd = path(n, dirfd, len, false);
-  return nd ? doOpen(nd, flags, mode & ~nd.ctx.umask & 0xfff) : refused;
+  return done(nd ? doOpen(nd, flags, mode & ~nd.ctx.umask & 0xfff) : refused);
 }
 
 export function sysClose(n: i32, fd: i32): i32 {
   const c = beginHeld(n);
-  if (!c) return refused;
+  if (!c) return done(refused);
   const f = fdClose(c, fd);
-  if (!f) return -EBADF;
+  if (!f) return done(-EBADF);
   fput(f);
-  return 0;
+  return done(0);
 }
 
 export function sysRead(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
   const c = beginHeld(n);
-  return c ? doRead(c, fd, offset, bytes) : refused;
+  return done(c ? doRead(c, fd, offset, bytes) : refused);
 }
 
 export function sysWrite(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
   const c = beginHeld(n);
-  return c ? doWrite(c, fd, offset, bytes) : refused;
+  return done(c ? doWrite(c, fd, offset, bytes) : refused);
 }
 
 export function sysLseek(n: i32, fd: i32, offset: f64, whence: i32): f64 {
   const c = beginHeld(n);
-  return c ? doLseek(c, fd, offset, whence) : <f64>refused;
+  return doneF(c ? doLseek(c, fd, offset, whence) : <f64>refused);
 }
 
 export function sysFtruncate(n: i32, fd: i32, size: f64): i32 {
   const c = beginHeld(n);
-  return c ? doFtruncate(c, fd, size) : refused;
+  return done(c ? doFtruncate(c, fd, size) : refused);
 }
 
 export function sysTruncate(n: i32, dirfd: i32, len: i32, size: f64): i32 {
   const nd = path(n, dirfd, len, false);
-  if (!nd) return refused;
+  if (!nd) return done(refused);
   let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
-  if (err != 0) return err;
+  if (err != 0) return done(err);
   const i = nd.inode;
   if (i.isDir) err = -EISDIR;
   else if (!i.isReg || !(size >= 0)) err = -EINVAL;
@@ -480,60 +562,60 @@ export function sysTruncate(n: i32, dirfd: i32, len: i32, size: f64): i32 {
   if (err == 0) err = inodePermission(nd.ctx, i, MAY_WRITE, false);
   if (err == 0) err = truncateInode(nd.ctx, i, size);
   pathPut(nd);
-  return err;
+  return done(err);
 }
 
 export function sysGetdents(n: i32, fd: i32): i32 {
   const c = beginHeld(n);
-  return c ? doGetdents(c, fd) : refused;
+  return done(c ? doGetdents(c, fd) : refused);
 }
 
 export function sysFsync(n: i32, fd: i32): i32 {
   const f = fileOf(n, fd);
-  if (!f) return refused;
+  if (!f) return done(refused);
   fput(f);
-  return 0;
+  return done(0);
 }
 
 // ------------------------------------------------------------------------------------------------- changes
 
 export function sysMkdir(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
   const nd = path(n, dirfd, len, false);
-  return nd ? doCreate(nd, S_IFDIR | (mode & ~nd.ctx.umask & 0x3ff), 0, 0) : refused;
+  return done(nd ? doCreate(nd, S_IFDIR | (mode & ~nd.ctx.umask & 0x3ff), 0, 0) : refused);
 }
 
 export function sysMknod(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
   const nd = path(n, dirfd, len, false);
-  if (!nd) return refused;
+  if (!nd) return done(refused);
   const type = mode & S_IFMT;
-  if (type == S_IFDIR) return -EPERM;
-  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return -EPERM;
-  return doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0);
+  if (type == S_IFDIR) return done(-EPERM);
+  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return done(-EPERM);
+  return done(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0));
 }
 
 export function sysSymlink(n: i32, len: i32, dirfd2: i32, len2: i32): i32 {
-  if (badLength(len)) return refused;
+  if (badLength(len)) return done(refused);
   const nd = path(n, dirfd2, len2, true);
-  return nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + L.S_PATH, len) : refused;
+  return done(nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + L.S_PATH, len) : refused);
 }
 
 export function sysLink(n: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
   const from = pathOrFd(n, dirfd, len, flags);
-  if (!from) return refused;
+  if (!from) return done(refused);
   const nd = path(n, dirfd2, len2, true);
-  return nd ? doLink(from, nd, (flags & AT_SYMLINK_FOLLOW) != 0) : refused;
+  return done(nd ? doLink(from, nd, (flags & AT_SYMLINK_FOLLOW) != 0) : refused);
 }
 
 export function sysUnlink(n: i32, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = path(n, dirfd, len, false);
-  return nd ? doUnlink(nd, (flags & AT_REMOVEDIR) != 0) : refused;
+  return done(nd ? doUnlink(nd, (flags & AT_REMOVEDIR) != 0) : refused);
 }
 
 export function sysRename(n: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
   const nd = path(n, dirfd, len, false);
-  if (!nd) return refused;
+  if (!nd) return done(refused);
   const nd2 = path(n, dirfd2, len2, true);
-  return nd2 ? doRename(nd, nd2, flags) : refused;
+  return done(nd2 ? doRename(nd, nd2, flags) : refused);
 }
 
 /** A change of attributes by path: which, and its arguments. */
@@ -568,27 +650,27 @@ function change(c: Context, m: Mount, i: Inode, what: i32, a: u32, b: u32): i32 
 }
 
 export function sysChmod(n: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
-  return byPath(n, dirfd, len, flags, SET_MODE, mode, 0);
+  return done(byPath(n, dirfd, len, flags, SET_MODE, mode, 0));
 }
 
 export function sysFchmod(n: i32, fd: i32, mode: u32): i32 {
-  return byFd(n, fd, SET_MODE, mode, 0);
+  return done(byFd(n, fd, SET_MODE, mode, 0));
 }
 
 export function sysChown(n: i32, dirfd: i32, len: i32, uid: u32, gid: u32, flags: u32): i32 {
-  return byPath(n, dirfd, len, flags, SET_OWNER, uid, gid);
+  return done(byPath(n, dirfd, len, flags, SET_OWNER, uid, gid));
 }
 
 export function sysFchown(n: i32, fd: i32, uid: u32, gid: u32): i32 {
-  return byFd(n, fd, SET_OWNER, uid, gid);
+  return done(byFd(n, fd, SET_OWNER, uid, gid));
 }
 
 export function sysSetacl(n: i32, dirfd: i32, len: i32, count: u32): i32 {
-  return byPath(n, dirfd, len, 0, SET_ACL, count, 0);
+  return done(byPath(n, dirfd, len, 0, SET_ACL, count, 0));
 }
 
 export function sysGetacl(n: i32, dirfd: i32, len: i32): i32 {
-  return byPath(n, dirfd, len, 0, GET_ACL, 0, 0);
+  return done(byPath(n, dirfd, len, 0, GET_ACL, 0, 0));
 }
 
 export function sysUtimens(
@@ -602,41 +684,41 @@ export function sysUtimens(
   flags: u32,
 ): i32 {
   const nd = pathOrFd(n, dirfd, len, flags);
-  if (!nd) return refused;
+  if (!nd) return done(refused);
   let r = filenameLookup(nd, follow(flags), FOR_PATH, 0);
-  if (r != 0) return r;
+  if (r != 0) return done(r);
   r = doUtimens(nd.ctx, nd.mnt, nd.inode, asec, ansec, msec, mnsec);
   pathPut(nd);
-  return r;
+  return done(r);
 }
 
 export function sysFutimens(n: i32, fd: i32, asec: f64, ansec: f64, msec: f64, mnsec: f64): i32 {
   const f = fileOf(n, fd);
-  if (!f) return refused;
+  if (!f) return done(refused);
   const r = doUtimens(getContext(n), f.mnt, f.inode, asec, ansec, msec, mnsec);
   fput(f);
-  return r;
+  return done(r);
 }
 
 // ------------------------------------------------------------------------------------------------- mounts, drivers
 
 export function sysMount(n: i32, len: i32, len2: i32, flags: u32): i32 {
   const from = path(n, -100, len, false);
-  if (!from) return refused;
+  if (!from) return done(refused);
   const nd = path(n, -100, len2, true);
-  if (!nd) return refused;
-  if (flags & MS_MOVE) return doMoveMount(from, nd);
-  return flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL;
+  if (!nd) return done(refused);
+  if (flags & MS_MOVE) return done(doMoveMount(from, nd));
+  return done(flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL);
 }
 
 export function sysMountNew(n: i32, len: i32, type: i32, flags: u32): i32 {
   const nd = path(n, -100, len, false);
-  return nd ? doNewMount(nd, type, flags) : refused;
+  return done(nd ? doNewMount(nd, type, flags) : refused);
 }
 
 export function sysUmount(n: i32, len: i32, flags: u32): i32 {
   const nd = path(n, -100, len, false);
-  return nd ? doUmount(nd, flags) : refused;
+  return done(nd ? doUmount(nd, flags) : refused);
 }
 
 export function driverRegister(len: i32, hooks: u32, fsFlags: u32): i32 {

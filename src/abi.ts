@@ -5,7 +5,7 @@
  */
 
 /** Version of the memory layout and of this table. A handle of another version is refused. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Byte offsets inside a thread's scratch area. */
 export const SCRATCH = {
@@ -124,12 +124,20 @@ export interface CoreExports {
   arenaInit(maxBytes: number, seedLo: number, seedHi: number): number;
   /** Checks magic and version of the arena that this memory holds: 0 or -EINVAL. */
   arenaCheck(): number;
-  /** Takes a slot for the calling thread; `canWait` 0 where Atomics.wait is not allowed. Answers 0 or -EUSERS/-ENOSPC. */
-  threadAttach(canWait: number): number;
+  /**
+   * Takes a slot for the calling thread; `canWait` 0 where Atomics.wait is not allowed; `name` what the host calls the
+   * thread, 0 nothing. Answers 0 or -EUSERS/-ENOSPC.
+   */
+  threadAttach(canWait: number, name: number): number;
   threadDetach(): number;
   /** Number of this thread's slot, for {@link threadDead}. */
   threadSlot(): number;
-  /** Gives back what a dead thread's slot held on the read side. */
+  /** The slot of the thread that attached under a name, or -ENOENT. */
+  threadFind(name: number): number;
+  /**
+   * Undoes or completes what a dead thread was in the middle of, and gives back what it held. 0; 1: all but its references,
+   * which are looked for when no thread is in a call; -EBUSY: another thread is at it; -EINVAL.
+   */
   threadDead(slot: number): number;
   /** Address of this thread's scratch area (unsigned: `>>> 0`). */
   scratchBase(): number;

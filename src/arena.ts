@@ -26,6 +26,11 @@ export interface HostOptions {
   point?: PointHook;
   security?: SecurityHook;
   audit?: AuditHook;
+  /**
+   * Number under which the host knows this thread, so that its death can be told ({@link Vfs.attachWorker}): 1 to 2^32 - 1,
+   * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere 0.
+   */
+  thread?: number;
   /** Present time in milliseconds since the epoch, with a fraction. Default: performance.timeOrigin + performance.now(). */
   now?: () => number;
 }
@@ -41,6 +46,8 @@ export interface VfsHandle {
 }
 
 const WASM_PAGE = 65536;
+/** Slots of an arena. */
+const MAX_THREADS = 256;
 /** The memory starts with this many pages; the core grows it. */
 const INITIAL_PAGES = 4;
 const MIN_BYTES = 2 * 1024 * 1024;
@@ -116,8 +123,14 @@ function reserve(pages: number): WebAssembly.Memory {
   }
 }
 
-/** @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is no function */
+/** @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is no function; RangeError ERR_OUT_OF_RANGE for a bad thread number */
 function checkHost(host: HostOptions): void {
+  const thread: unknown = host.thread ?? 0;
+  if (typeof thread !== "number") throw invalidArgType("options.thread", "of type number", thread);
+  if (!Number.isInteger(thread) || thread < 0 || thread > 0xffffffff) {
+    const message = `The value of "options.thread" is out of range. It must be an integer >= 0 && <= 4294967295. Received ${thread}`;
+    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+  }
   for (const name of ["now", "point", "security", "audit"] as const) {
     const hook: unknown = host[name];
     if (hook !== undefined && typeof hook !== "function") {
@@ -172,7 +185,7 @@ export class Arena {
     this.drivers = new DriverTable(memory);
     this.core = this.#instantiate(host);
     prepare(this.core);
-    const attached = this.core.threadAttach(canWait() ? 1 : 0);
+    const attached = this.core.threadAttach(canWait() ? 1 : 0, host.thread ?? 0);
     if (attached < 0) throw systemCallError(attached, "attach");
 
     this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
@@ -215,6 +228,15 @@ export class Arena {
     return new Arena(handle.module, handle.memory, host, (core) => {
       if (core.arenaCheck() < 0) throw handleError("its memory holds no tree of this version");
     });
+  }
+
+  /** Takes over what a thread that has ended still held, in all of its slots. Nothing when this thread is out of the tree itself. */
+  bury(name: number): void {
+    for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
+      const slot = this.core.threadFind(name);
+      // Busy: another thread, which heard of it too, is at it.
+      if (slot < 0 || this.core.threadDead(slot) < 0) return;
+    }
   }
 
   get closed(): boolean {

@@ -25,8 +25,17 @@ export function loadCore(options: LoadOptions = {}): Promise<CoreModule> {
   return module;
 }
 
+const inNode = () => typeof process === "object" && process.versions?.node !== undefined;
+
+/** What the host calls this thread: in Node its threadId and one, elsewhere 0, which is no name. */
+export async function threadName(): Promise<number> {
+  if (!inNode()) return 0;
+  const { threadId } = await import("./node/read-core.js");
+  return threadId + 1;
+}
+
 async function compile(url: URL): Promise<CoreModule> {
-  if (url.protocol === "file:" && typeof process === "object" && process.versions?.node !== undefined) {
+  if (url.protocol === "file:" && inNode()) {
     const { readCore } = await import("./node/read-core.js");
     return WebAssembly.compile(await readCore(url));
   }

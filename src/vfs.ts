@@ -4,7 +4,7 @@ import { Arena, type HostOptions, type VfsHandle } from "./arena.js";
 import { type AclEntry, Context, type ContextOptions, createContext, type PathLike } from "./context.js";
 import type { Driver } from "./driver.js";
 import { codedError, invalidArgType, systemCallError } from "./errors.js";
-import { loadCore } from "./load.js";
+import { loadCore, threadName } from "./load.js";
 import { toInteger, toPath } from "./node/args.js";
 import type { FsSync } from "./node/sync.js";
 import type { CoreModule } from "./wasm.js";
@@ -27,6 +27,12 @@ export interface MountOptions {
   move?: boolean;
 }
 
+/** What {@link Vfs.attachWorker} needs of a `Worker` of `node:worker_threads`. */
+export interface WorkerLike {
+  readonly threadId: number;
+  once(event: "exit", listener: () => void): unknown;
+}
+
 /** Counters of all threads together, by the names in `COUNTERS` (abi.ts). */
 export type Counters = Record<(typeof COUNTERS)[number], number>;
 
@@ -38,7 +44,8 @@ export type Counters = Record<(typeof COUNTERS)[number], number>;
 export async function createVfs(options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
   const { maxBytes, core, ...host } = options;
-  return new Vfs(Arena.create(core ?? (await loadCore()), maxBytes, host), 0);
+  const thread = host.thread ?? (await threadName());
+  return new Vfs(Arena.create(core ?? (await loadCore()), maxBytes, { ...host, thread }), 0);
 }
 
 /**
@@ -46,7 +53,8 @@ export async function createVfs(options: CreateOptions): Promise<Vfs> {
  * @throws TypeError ERR_THREADFS_HANDLE: no handle, another version's, or of a context that is gone
  */
 export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): Promise<Vfs> {
-  const arena = Arena.attach(handle, options);
+  const thread = options.thread ?? (await threadName());
+  const arena = Arena.attach(handle, { ...options, thread });
   if (arena.core.contextCheck(handle.ctx) < 0) {
     arena.close();
     throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${handle.ctx} of this handle is gone`);
@@ -194,11 +202,29 @@ export class Vfs {
     return this.#arena.core.threadSlot();
   }
 
-  /** Gives back what a terminated thread held. Only for a thread that has ended: call it in the worker's "exit" event. */
+  /**
+   * Takes over what a dead thread held: its half-done change is undone or was complete, its locks are released, its references
+   * given back. Only for a thread that runs no more: call it in the worker's "exit" event, or use {@link attachWorker}.
+   * @throws EINVAL no such thread, or this one; EBUSY another thread is at it
+   */
   threadDied(slot: number): void {
     this.#arena.check();
     const done = this.#arena.core.threadDead(toInteger(slot, "slot", 0, 2 ** 31 - 1));
     if (done < 0) throw systemCallError(done, "threadDied");
+  }
+
+  /**
+   * Watches over a worker of Node that attaches to this tree, now or later: when it has ended, however it ended, what it still
+   * held is taken over as by {@link threadDied}. The thread that made the worker calls this; while that thread is kept from its
+   * event loop nobody notices, and who needs a dead worker's lock waits, at most 10 s.
+   */
+  attachWorker(worker: WorkerLike): void {
+    this.#arena.check();
+    if (typeof worker?.threadId !== "number" || typeof worker.once !== "function") {
+      throw invalidArgType("worker", "an instance of Worker", worker);
+    }
+    const name = worker.threadId + 1;
+    worker.once("exit", () => this.#arena.bury(name));
   }
 
   /** Detaches this thread; the tree lives on while another has it. Idempotent; later calls fail with ERR_THREADFS_CLOSED. */

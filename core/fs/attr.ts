@@ -3,11 +3,12 @@
  */
 import { S_IO, S_STAT } from "../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
+import { disown, set32 } from "../mem/journal";
 import { KMALLOC_MAX, kmalloc, slabFree } from "../mem/slab";
-import { lock, unlock } from "../mem/spin";
+import { lock, mutexLock, mutexUnlock, unlock } from "../mem/spin";
 import { scratch } from "../mem/thread";
 import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, Context, capable, inGroup } from "./cred";
-import { dentryModeChanged } from "./dcache";
+import { modeChange, modeChanged } from "./dcache";
 import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "./errno";
 import { attrWord, callDriver, OP_SETATTR } from "./hooks";
 import { setDriverAttr } from "./icache";
@@ -112,8 +113,9 @@ function driverSetattr(i: Inode, valid: u32, a: f64, b: f64): i32 {
   const r = <i32>callDriver(OP_SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
   if (r == 0) {
     if ((attrWord(0) & S_IFMT) != i.type) return -EINVAL;
+    const d = modeChange(i);
     setDriverAttr(i);
-    dentryModeChanged(i);
+    modeChanged(i, d);
   }
   return r;
 }
@@ -128,9 +130,9 @@ export function doChmod(c: Context, m: Mount, i: Inode, mode: u32): i32 {
   const err = writable(m, i);
   if (err != 0) return err;
   if (i.isLink) return -EOPNOTSUPP;
-  lock(i.mutex);
+  mutexLock(i.mutex);
   const r = chmodLocked(c, i, mode & 0xfff);
-  unlock(i.mutex);
+  mutexUnlock(i.mutex);
   return r;
 }
 
@@ -139,12 +141,14 @@ function chmodLocked(c: Context, i: Inode, wanted: u32): i32 {
   let mode = wanted;
   if (mode & S_ISGID && !inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
   if (i.mode & I_DRIVER) return driverSetattr(i, ATTR_MODE, <f64>mode, 0);
+  const now = currentTime();
+  const d = modeChange(i);
   beginAttr(i);
   i.mode = (i.mode & ~0xfff) | mode;
-  i.ctime = currentTime();
+  i.ctime = now;
   endAttr(i);
   if (i.acl != 0) aclChmod(i, mode);
-  dentryModeChanged(i);
+  modeChanged(i, d);
   return 0;
 }
 
@@ -152,9 +156,9 @@ function chmodLocked(c: Context, i: Inode, wanted: u32): i32 {
 export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32 {
   const err = writable(m, i);
   if (err != 0) return err;
-  lock(i.mutex);
+  mutexLock(i.mutex);
   const r = chownLocked(c, i, uid, gid);
-  unlock(i.mutex);
+  mutexUnlock(i.mutex);
   return r;
 }
 
@@ -171,11 +175,12 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
     // Even with nothing to change, taking the bits away is a change of mode.
     if (mode != i.mode && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   }
+  const now = currentTime();
   beginAttr(i);
   if (uid != KEEP) i.uid = uid;
   if (gid != KEEP) i.gid = gid;
   i.mode = mode;
-  i.ctime = currentTime();
+  i.ctime = now;
   endAttr(i);
   return 0;
 }
@@ -193,7 +198,7 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
   const now = currentTime();
   const atime = an == UTIME_NOW ? now : makeTime(as, an);
   const mtime = mn == UTIME_NOW ? now : makeTime(ms, mn);
-  lock(i.mutex);
+  mutexLock(i.mutex);
   let r = 0;
   if (i.mode & I_DRIVER) {
     r = driverSetattr(i, ATTR_TIMES, as * 1000 + an / 1000000, ms * 1000 + mn / 1000000);
@@ -204,7 +209,7 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
     i.ctime = now;
     endAttr(i);
   }
-  unlock(i.mutex);
+  mutexUnlock(i.mutex);
   return r;
 }
 
@@ -277,10 +282,13 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
     store<u32>(acl, n);
     memory.copy(acl + 8, from, n << 3);
   }
-  lock(i.mutex);
+  const now = currentTime();
+  mutexLock(i.mutex);
   const old = i.acl;
+  const d = modeChange(i);
   beginAttr(i);
   i.acl = <u32>acl;
+  if (acl != 0) disown(acl);
   let mode = i.mode & ~I_ACL;
   if (n != 0) {
     const group = permOf(from, n, ACL_MASK, permOf(from, n, ACL_GROUP_OBJ, 0));
@@ -290,12 +298,12 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
     if (!inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
   }
   i.mode = mode;
-  i.ctime = currentTime();
+  i.ctime = now;
   endAttr(i);
-  dentryModeChanged(i);
-  unlock(i.mutex);
   // Readers of an ACL hold i_lock, and rcu mode does not read it: the old one can go at once.
   if (old != 0) slabFree(old);
+  modeChanged(i, d);
+  mutexUnlock(i.mutex);
   return 0;
 }
 
@@ -308,9 +316,11 @@ function aclChmod(i: Inode, mode: u32): void {
   for (let k: u32 = 0; k < n; k++) {
     const e = p + (k << 3);
     const tag = <u32>load<u16>(e);
-    if (tag == ACL_USER_OBJ) store<u16>(e + 2, <u16>((mode >> 6) & 7));
-    else if (tag == ACL_OTHER) store<u16>(e + 2, <u16>(mode & 7));
-    else if (tag == (hasMask ? ACL_MASK : ACL_GROUP_OBJ)) store<u16>(e + 2, <u16>((mode >> 3) & 7));
+    let perm: u32 = 8;
+    if (tag == ACL_USER_OBJ) perm = (mode >> 6) & 7;
+    else if (tag == ACL_OTHER) perm = mode & 7;
+    else if (tag == (hasMask ? ACL_MASK : ACL_GROUP_OBJ)) perm = (mode >> 3) & 7;
+    if (perm != 8) set32(e, tag | (perm << 16));
   }
   unlock(i.lock);
 }

@@ -6,14 +6,15 @@
  *   0   seq u32, 4 lock u32      root and working directory change under both (fs->seq, fs->lock)
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
  *   24  number u32   28 umask u32   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
- *   52  fdLock u32   56 fdHint u32   60 rcuNext 64 rcuTag  68 alive u32  72 users u32 (the table, threads)
+ *   52  fdLock u32   56 fdHint u32   60 rcuNext 64 rcuTag  68 alive u32  72 users u32 (the table, threads)  76 mark u32 (the sweep's)
  *   128 fd blocks: 64 x ptr to 256 x file ptr; they stay with the memory when the context ends, so that a call that is still
  *       under way then writes into a block of descriptors and nothing else
  */
 
+import { disown, put32, set32 } from "../mem/journal";
 import { CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../mem/layout";
 import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../mem/slab";
-import { lock, unlock } from "../mem/spin";
+import { lock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 
 export const CONTEXT_SIZE: u32 = 512;
 export const CONTEXT_LINK: u32 = 60;
@@ -41,19 +42,20 @@ export class Context {
   root_: u32;
   pwdMnt_: u32;
   pwd_: u32;
-  number: u32;
+  number_: u32;
   umask: u32;
   uid: u32;
   gid: u32;
   caps: u32;
-  ngroups: u32;
-  groups: u32;
+  ngroups_: u32;
+  groups_: u32;
   fdLock_: u32;
-  fdHint: u32;
+  fdHint_: u32;
   rcuNext: u32;
   rcuTag: u32;
-  alive: u32;
+  alive_: u32;
   users_: u32;
+  mark: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -64,6 +66,9 @@ export class Context {
   get lock(): usize {
     return changetype<usize>(this) + 4;
   }
+  get groupsAt(): usize {
+    return changetype<usize>(this) + offsetof<Context>("groups_");
+  }
   get users(): usize {
     return changetype<usize>(this) + offsetof<Context>("users_");
   }
@@ -73,6 +78,36 @@ export class Context {
   /** Address of the pointer to a block of descriptors. */
   fdBlock(n: u32): usize {
     return changetype<usize>(this) + 128 + (n << 2);
+  }
+  get fdHint(): u32 {
+    return this.fdHint_;
+  }
+  set fdHint(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("fdHint_"), v);
+  }
+  get alive(): u32 {
+    return this.alive_;
+  }
+  set alive(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("alive_"), v);
+  }
+  get groups(): u32 {
+    return this.groups_;
+  }
+  set groups(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("groups_"), v);
+  }
+  get ngroups(): u32 {
+    return this.ngroups_;
+  }
+  set ngroups(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("ngroups_"), v);
+  }
+  get number(): u32 {
+    return this.number_;
+  }
+  set number(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("number_"), v);
   }
 }
 
@@ -94,11 +129,11 @@ export function newContext(): Context {
   for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
     if (load<u32>(CTX_TABLE + (i << 2)) != 0) continue;
     const made = load<u32>(G_CTX_MADE) + 1;
-    store<u32>(G_CTX_MADE, made);
+    set32(G_CTX_MADE, made);
     c.number = i == 0 ? 0 : (((made % 0xfffff) + 1) << 10) | i;
     c.alive = 1;
-    atomic.store<u32>(c.users, 1);
-    atomic.store<u32>(CTX_TABLE + (i << 2), <u32>c.at);
+    put32(c.users, 1);
+    put32(CTX_TABLE + (i << 2), <u32>c.at);
     unlock(G_CTX_LOCK);
     return c;
   }
@@ -112,7 +147,7 @@ export function unlistContext(c: Context): bool {
   lock(G_CTX_LOCK);
   const was = c.alive != 0;
   c.alive = 0;
-  if (was) atomic.store<u32>(CTX_TABLE + ((c.number & (MAX_CONTEXTS - 1)) << 2), 0);
+  if (was) put32(CTX_TABLE + ((c.number & (MAX_CONTEXTS - 1)) << 2), 0);
   unlock(G_CTX_LOCK);
   return was;
 }
@@ -135,7 +170,10 @@ export function setGroups(c: Context, from: usize, n: u32): bool {
   const p = kmalloc(n << 2, false);
   if (p == 0) return false;
   memory.copy(p, from, n << 2);
+  sectionBegin();
   c.groups = <u32>p;
   c.ngroups = n;
+  disown(p);
+  sectionEnd();
   return true;
 }

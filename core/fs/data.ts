@@ -8,7 +8,9 @@
  * Invariant: in a block or page, whatever lies at or behind the file's size is zero. `pages` counts the pages that
  * hold contents (a single block counts as one).
  */
-import { KMALLOC_MAX, kmalloc, kmallocRoom, slabFree } from "../mem/slab";
+import { disown, set32 } from "../mem/journal";
+import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocRoom, slabFree } from "../mem/slab";
+import { sectionBegin, sectionEnd } from "../mem/spin";
 import { beginAttr, endAttr, I_SPARSE, Inode } from "./inode";
 
 const RADIX: u32 = 0x80000000;
@@ -78,8 +80,11 @@ function pageForWrite(i: Inode, index: u32): usize {
     if (next == 0) {
       next = zeroPage();
       if (next == 0) return 0;
-      store<u32>(slot, <u32>next);
+      sectionBegin();
+      set32(slot, <u32>next);
       if (l == 1) i.pages += 1;
+      disown(next);
+      sectionEnd();
     }
     node = next;
   }
@@ -103,13 +108,22 @@ function makeRoom(i: Inode, end: i64): bool {
   let levels = i.room & ~RADIX;
   while (last >> (levels * NODE_BITS) != 0) {
     if (levels == MAX_LEVELS) return false;
-    const node = zeroPage();
-    if (node == 0) return false;
-    store<u32>(node, i.data);
-    i.data = <u32>node;
+    if (!addLevel(i, levels + 1)) return false;
     levels++;
-    i.room = RADIX | levels;
   }
+  return true;
+}
+
+/** Puts a node on top of what is there. */
+function addLevel(i: Inode, levels: u32): bool {
+  const node = zeroPage();
+  if (node == 0) return false;
+  sectionBegin();
+  store<u32>(node, i.data);
+  i.data = <u32>node;
+  i.room = RADIX | levels;
+  disown(node);
+  sectionEnd();
   return true;
 }
 
@@ -119,21 +133,19 @@ function growBlock(i: Inode, size: u32): bool {
   if (p == 0) return false;
   memory.copy(p, i.data, i.room);
   memory.fill(p + i.room, 0, room - i.room);
+  sectionBegin();
   if (i.room != 0) slabFree(i.data);
   else i.pages = 1;
   i.data = <u32>p;
   i.room = room;
+  disown(p);
+  sectionEnd();
   return true;
 }
 
 function toRadix(i: Inode): bool {
   if (i.room != 0 && i.room < PAGE && !growBlock(i, PAGE)) return false;
-  const node = zeroPage();
-  if (node == 0) return false;
-  store<u32>(node, i.data);
-  i.data = <u32>node;
-  i.room = RADIX | 1;
-  return true;
+  return addLevel(i, 1);
 }
 
 /** Frees what lies behind `size` and zeroes the rest of the page it ends in. Needs no memory. */
@@ -165,11 +177,11 @@ function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void 
     if (level > 1) {
       cutNode(i, child, level - 1, first, from);
       if (first < from) continue;
-    } else {
-      i.pages -= 1;
     }
-    store<u32>(slot, 0);
-    slabFree(child);
+    sectionBegin();
+    if (level == 1) i.pages -= 1;
+    kfreeAt(slot);
+    sectionEnd();
   }
 }
 
@@ -177,10 +189,20 @@ function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void 
 export function dataFree(i: Inode): void {
   if (i.room == 0) return;
   if (i.room & RADIX) cutNode(i, <usize>i.data, i.room & ~RADIX, 0, 0);
-  slabFree(i.data);
-  i.data = 0;
+  sectionBegin();
   i.room = 0;
   i.pages = 0;
+  kfreeAt(i.dataAt);
+  sectionEnd();
+}
+
+/**
+ * Sets a file right whose writer or truncater has died in the middle: what lies behind its size goes. What was written before it
+ * stays, as much as there is of it. Under i_mutex.
+ */
+export function dataMend(i: Inode): void {
+  dataCut(i, i.size);
+  markSparse(i);
 }
 
 /** Sets size, times and the mark of a file with holes, in one step for readers. */
@@ -189,7 +211,18 @@ export function setSize(i: Inode, size: i64, time: i64): void {
   i.size = size;
   i.mtime = time;
   i.ctime = time;
-  const full = (size + PAGE - 1) >> PAGE_SHIFT == <i64>i.pages;
-  i.mode = full ? i.mode & ~I_SPARSE : i.mode | I_SPARSE;
+  i.mode = sparseMode(i, size);
   endAttr(i);
+}
+
+/** The mark follows the pages after some have gone. */
+export function markSparse(i: Inode): void {
+  beginAttr(i);
+  i.mode = sparseMode(i, i.size);
+  endAttr(i);
+}
+
+function sparseMode(i: Inode, size: i64): u32 {
+  const full = (size + PAGE - 1) >> PAGE_SHIFT == <i64>i.pages;
+  return full ? i.mode & ~I_SPARSE : i.mode | I_SPARSE;
 }

@@ -11,6 +11,7 @@
  * Lock order: rename lock, d_lock (two only under the rename lock), bucket lock, child lock, i_lock, LRU lock.
  */
 
+import { depth, disown, put32, put64, set32 } from "../mem/journal";
 import {
   C_SHRUNK,
   G_LRU_COUNT,
@@ -24,11 +25,12 @@ import {
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../mem/lockref";
 import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { CACHE_DENTRY, kmalloc, slabFree } from "../mem/slab";
-import { lock, tryLock, unlock } from "../mem/spin";
+import { lock, mutexLock, mutexTryLock, mutexUnlock, sectionBegin, sectionEnd, tryLock, unlock } from "../mem/spin";
 import { count, PANIC_CORRUPT, panic } from "../mem/thread";
 import { at, P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE } from "../points";
 import {
   D_CANT_MOUNT,
+  D_CHAINED,
   D_COMPLETE,
   D_EXEC_ANY,
   D_LONG_NAME,
@@ -39,11 +41,12 @@ import {
   D_ROOT,
   D_TYPE,
   D_UNHASHED,
+  DENTRY_SIZE,
   Dentry,
   INLINE_NAME,
   setFlags,
 } from "./dentry";
-import { hashInsert, hashRemove } from "./dhash";
+import { hashGrow, hashInsert, hashRemove } from "./dhash";
 import { driverDelete } from "./hooks";
 import { iput } from "./icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "./inode";
@@ -75,9 +78,12 @@ export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Den
   const d = dAllocPlain(parent.sb, name, len, hashLen);
   if (!d) return d;
   lockrefGet(parent.lockref);
+  // It has a parent other than itself exactly as long as it is on that one's list.
+  sectionBegin();
+  writeSeqBarrier(d.seq);
   d.parent = parent;
   addChild(parent, d);
-  writeSeqBarrier(d.seq);
+  sectionEnd();
   at(P_ALLOCATED, d.at, parent.at);
   return d;
 }
@@ -86,7 +92,6 @@ export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Den
 export function dAllocRoot(sb: SuperBlock): Dentry {
   const d = dAllocPlain(sb, 0, 0, 0);
   if (!d) return d;
-  d.parent = d;
   setFlags(d, D_ROOT, 0);
   writeSeqBarrier(d.seq);
   return d;
@@ -110,31 +115,22 @@ function dAllocPlain(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentr
     return noDentry();
   }
   const d = changetype<Dentry>(p);
+  // Nobody else knows it, so its words are not noted, but for those that say what it owns.
+  sectionBegin();
   writeSeqBegin(d.seq);
-  d.flags = sb.dflags | D_UNHASHED | (outside != 0 ? D_LONG_NAME : 0);
-  d.hashLen = hashLen;
-  d.inode = changetype<Inode>(NULL_INODE);
-  d.next = 1;
-  store<u64>(d.name, 0);
-  store<u64>(d.name + 8, 0);
-  store<u64>(d.name + 16, 0);
-  store<u64>(d.name + 24, 0);
+  atomic.store<u32>(p, sb.dflags | D_UNHASHED | (outside != 0 ? D_LONG_NAME : 0), offsetof<Dentry>("flags_"));
+  atomic.store<u32>(p, 0, offsetof<Dentry>("inode_"));
+  atomic.store<u32>(p, 1, offsetof<Dentry>("next_"));
+  atomic.store<u32>(p, <u32>p, offsetof<Dentry>("parent_"));
+  memory.fill(d.name, 0, INLINE_NAME);
+  memory.fill(d.lockref + 8, 0, DENTRY_SIZE - offsetof<Dentry>("sb_"));
+  d.sb_ = <u32>sb.at;
   if (outside != 0) store<u32>(d.name, <u32>outside);
   else memory.copy(d.name, name, len);
-  d.sb_ = <u32>sb.at;
-  d.sibNext = 0;
-  d.sibPrev = 0;
-  d.firstChild = 0;
-  d.lastChild = 0;
-  d.lruNext = 0;
-  d.lruPrev = 0;
-  d.aliasNext = 0;
-  d.cookie = 0;
-  d.nextCookie = 0;
-  d.kids = 0;
-  d.mounts = 0;
+  put64(p + offsetof<Dentry>("hashLen_"), hashLen);
+  if (outside != 0) disown(outside);
   lockrefSet(d.lockref, 1);
-  writeSeqEnd(d.seq);
+  sectionEnd();
   atomic.add<u32>(G_NR_DENTRY, 1);
   return d;
 }
@@ -194,25 +190,40 @@ export function dInstantiate(d: Dentry, i: Inode): void {
 
 /**
  * d_add(): binds an inode, if any, and puts the dentry into the table, unless it is there: a negative one that its
- * remover has not put yet.
+ * remover has not put yet. Inside a section the caller lets the table grow when that has ended.
  */
 export function dAdd(d: Dentry, i: Inode): void {
-  if (i) bindInode(d, i);
   lock(d.lockref);
+  if (i) bindInode(d, i);
   if (d.flags & D_UNHASHED) hashInsert(d);
   unlock(d.lockref);
+  if (depth == 0) hashGrow();
 }
 
-/** The flags follow a change of the inode's mode: chmod, an ACL set or removed. Under the inode's i_mutex. */
+/**
+ * Opens a section for a change of an inode's mode, in which a directory's dentry is locked before anything else; the dentry, if
+ * there is one. modeChanged() ends it: then the dentry's flags follow the mode.
+ */
+export function modeChange(i: Inode): Dentry {
+  sectionBegin();
+  const d = i.isDir ? changetype<Dentry>(<usize>i.alias) : noDentry();
+  if (d) lock(d.lockref);
+  return d;
+}
+
+export function modeChanged(i: Inode, d: Dentry): void {
+  // A driver's dentry may have been given up, and its memory used again, before it was locked.
+  if (d && d.inode == i) {
+    writeSeqBegin(d.seq);
+    setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
+  }
+  if (d) unlock(d.lockref);
+  sectionEnd();
+}
+
+/** The flags follow a change of the inode's mode that has been made. */
 export function dentryModeChanged(i: Inode): void {
-  if (!i.isDir) return;
-  const d = changetype<Dentry>(<usize>i.alias);
-  if (!d) return;
-  lock(d.lockref);
-  writeSeqBegin(d.seq);
-  setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
-  writeSeqEnd(d.seq);
-  unlock(d.lockref);
+  modeChanged(i, modeChange(i));
 }
 
 /** d_set_complete: every child of this directory is a dentry, now and from now on. */
@@ -231,8 +242,8 @@ function rcuwalkBarrier(d: Dentry): void {
 
 /** __d_drop(): out of the table; under d_lock. May stand inside a write section. */
 export function dDropLocked(d: Dentry): void {
-  if (d.flags & D_UNHASHED) return;
-  hashRemove(d);
+  if (d.flags & D_CHAINED) hashRemove(d);
+  else if (d.flags & D_UNHASHED) return;
   rcuwalkBarrier(d);
 }
 
@@ -264,11 +275,8 @@ function unalias(d: Dentry, i: Inode): void {
   unlock(i.lock);
 }
 
-/**
- * dentry_unlink_inode(): a dentry in use becomes negative. Under d_lock, which it gives up; then the inode's reference
- * goes.
- */
-function dentryUnlinkInode(d: Dentry): void {
+/** dentry_unlink_inode(): a dentry in use becomes negative. Under d_lock. Answers the inode, whose reference is the caller's to drop. */
+function dentryUnlinkInode(d: Dentry): Inode {
   const i = d.inode;
   unalias(d, i);
   writeSeqBegin(d.seq);
@@ -276,23 +284,33 @@ function dentryUnlinkInode(d: Dentry): void {
   d.inode = changetype<Inode>(NULL_INODE);
   at(P_UNLINK_INODE, d.at, i.at);
   writeSeqEnd(d.seq);
-  unlock(d.lockref);
-  iput(i);
+  return i;
 }
 
 /**
- * d_delete(): the name has been removed. Its last user but the caller: the dentry turns negative in place; otherwise
- * it leaves the table, and keeps its inode for those who have it open.
+ * d_delete(): the name has been removed. Its last user but the caller: the dentry turns negative in place, and its inode is
+ * answered, to be put when the section has ended; otherwise it is not to be found any more, and keeps its inode for those
+ * who have it open. It then still stands in its chain, where its sequence is odd until the section has happened: out of it,
+ * a reader could already miss a name that a death would bring back. dDeleted() takes it out.
  */
-export function dDelete(d: Dentry): void {
+export function dDelete(d: Dentry): Inode {
   lock(d.lockref);
+  let late = changetype<Inode>(NULL_INODE);
   if (lockrefCount(d.lockref) == 1) {
     setFlags(d, 0, D_CANT_MOUNT);
-    dentryUnlinkInode(d);
-    return;
+    late = dentryUnlinkInode(d);
+  } else if (!(d.flags & D_UNHASHED)) {
+    writeSeqBegin(d.seq);
+    setFlags(d, D_UNHASHED, 0);
   }
-  dDropLocked(d);
   unlock(d.lockref);
+  return late;
+}
+
+/** What is left to do behind the section in which dDelete() was. */
+export function dDeleted(d: Dentry, late: Inode): void {
+  if (late) iput(late);
+  else dDrop(d);
 }
 
 export function dget(d: Dentry): Dentry {
@@ -333,20 +351,20 @@ function askDelete(d: Dentry): void {
  * __dentry_kill(): under d_lock, which it gives up; nobody has a reference. Answers the parent, whose reference is now
  * the caller's to drop, or null.
  */
-function dentryKill(d: Dentry): Dentry {
+export function dentryKill(d: Dentry): Dentry {
   at(P_KILL, d.at, 0);
   lockrefMarkDead(d.lockref);
   lruRemove(d);
   dDropLocked(d);
   const i = d.inode;
   const parent = d.parent;
+  if (parent != d) removeChild(parent, d);
   if (i) unalias(d, i);
   // Also for a dentry that was unhashed long ago: a walk may have started in it (a removed working directory).
   writeSeqBegin(d.seq);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);
   d.inode = changetype<Inode>(NULL_INODE);
   writeSeqEnd(d.seq);
-  if (parent != d) removeChild(parent, d);
   unlock(d.lockref);
   if (i) iput(i);
   retire(d.at);
@@ -355,7 +373,8 @@ function dentryKill(d: Dentry): Dentry {
 
 // ---------------------------------------------------------------------------------------------------- the LRU
 
-function lruAdd(d: Dentry): void {
+/** Under d_lock. */
+export function lruAdd(d: Dentry): void {
   if (d.flags & D_ON_LRU) {
     setFlags(d, D_REFERENCED, 0);
     return;
@@ -365,9 +384,9 @@ function lruAdd(d: Dentry): void {
   d.lruNext = first;
   d.lruPrev = 0;
   if (first != 0) changetype<Dentry>(<usize>first).lruPrev = <u32>d.at;
-  else store<u32>(G_LRU_TAIL, <u32>d.at);
-  store<u32>(G_LRU_HEAD, <u32>d.at);
-  store<u32>(G_LRU_COUNT, load<u32>(G_LRU_COUNT) + 1);
+  else set32(G_LRU_TAIL, <u32>d.at);
+  set32(G_LRU_HEAD, <u32>d.at);
+  put32(G_LRU_COUNT, load<u32>(G_LRU_COUNT) + 1);
   setFlags(d, D_ON_LRU, 0);
   unlock(G_LRU_LOCK);
 }
@@ -383,12 +402,12 @@ function lruRemove(d: Dentry): void {
 /** Under d_lock and the LRU lock. */
 function lruUnlink(d: Dentry): void {
   if (d.lruPrev != 0) changetype<Dentry>(<usize>d.lruPrev).lruNext = d.lruNext;
-  else store<u32>(G_LRU_HEAD, d.lruNext);
+  else set32(G_LRU_HEAD, d.lruNext);
   if (d.lruNext != 0) changetype<Dentry>(<usize>d.lruNext).lruPrev = d.lruPrev;
-  else store<u32>(G_LRU_TAIL, d.lruPrev);
+  else set32(G_LRU_TAIL, d.lruPrev);
   d.lruNext = 0;
   d.lruPrev = 0;
-  store<u32>(G_LRU_COUNT, load<u32>(G_LRU_COUNT) - 1);
+  put32(G_LRU_COUNT, load<u32>(G_LRU_COUNT) - 1);
   setFlags(d, 0, D_ON_LRU | D_REFERENCED);
 }
 
@@ -397,7 +416,7 @@ function lruUnlink(d: Dentry): void {
  * Answers how many.
  */
 export function shrinkDcache(n: u32): u32 {
-  if (!tryLock(G_SHRINK_LOCK)) return 0;
+  if (!mutexTryLock(G_SHRINK_LOCK)) return 0;
   let killed: u32 = 0;
   let looked = load<u32>(G_LRU_COUNT) << 1;
   while (killed < n && looked-- != 0) {
@@ -425,7 +444,7 @@ export function shrinkDcache(n: u32): u32 {
     count(C_SHRUNK);
     if (parent) dput(parent);
   }
-  unlock(G_SHRINK_LOCK);
+  mutexUnlock(G_SHRINK_LOCK);
   return killed;
 }
 
@@ -434,7 +453,7 @@ export function shrinkDcache(n: u32): u32 {
  * has passed since it could be reached; the shrinker, which finds dentries by their list, is kept out.
  */
 export function shrinkTree(root: Dentry): void {
-  lock(G_SHRINK_LOCK);
+  mutexLock(G_SHRINK_LOCK);
   let d = root;
   for (;;) {
     const child = changetype<Dentry>(<usize>d.firstChild);
@@ -450,5 +469,5 @@ export function shrinkTree(root: Dentry): void {
     if (done) break;
     d = parent;
   }
-  unlock(G_SHRINK_LOCK);
+  mutexUnlock(G_SHRINK_LOCK);
 }

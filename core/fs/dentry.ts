@@ -20,9 +20,11 @@
  *   112 nextCookie u32 directories: the last cookie given out
  *   116 kids      u32  directories: positive, hashed children (under its i_mutex)
  *   120 mounts    u32  mounts on this dentry (under the mount lock)
+ *   124 mark      u32  the sweep's (sweep.ts)
  *
  * Everything in the first line that changes under a reader is read through an atomic load.
  */
+import { put32, put64, set32 } from "../mem/journal";
 import { Inode } from "./inode";
 import { SuperBlock } from "./super";
 
@@ -60,6 +62,8 @@ export const D_ROOT: u32 = 1 << 15;
 export const D_REVAL_DOT: u32 = 1 << 16;
 /** The name lies outside; changes with the name, in the same write section. */
 export const D_LONG_NAME: u32 = 1 << 17;
+/** In a chain of the table: also for a while behind D_UNHASHED, which says that it is not to be found there. */
+export const D_CHAINED: u32 = 1 << 18;
 
 @unmanaged
 export class Dentry {
@@ -76,19 +80,19 @@ export class Dentry {
   name3: u64;
   lockref_: u64;
   sb_: u32;
-  sibNext: u32;
-  sibPrev: u32;
-  firstChild: u32;
-  lastChild: u32;
+  sibNext_: u32;
+  sibPrev_: u32;
+  firstChild_: u32;
+  lastChild_: u32;
   childLock_: u32;
-  lruNext: u32;
-  lruPrev: u32;
-  aliasNext: u32;
-  cookie: u32;
-  nextCookie: u32;
-  kids: u32;
-  mounts: u32;
-  spare: u32;
+  lruNext_: u32;
+  lruPrev_: u32;
+  aliasNext_: u32;
+  cookie_: u32;
+  nextCookie_: u32;
+  kids_: u32;
+  mounts_: u32;
+  mark: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -113,31 +117,31 @@ export class Dentry {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("flags_"));
   }
   set flags(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Dentry>("flags_"));
+    put32(changetype<usize>(this) + offsetof<Dentry>("flags_"), v);
   }
   get hashLen(): u64 {
     return atomic.load<u64>(changetype<usize>(this), offsetof<Dentry>("hashLen_"));
   }
   set hashLen(v: u64) {
-    atomic.store<u64>(changetype<usize>(this), v, offsetof<Dentry>("hashLen_"));
+    put64(changetype<usize>(this) + offsetof<Dentry>("hashLen_"), v);
   }
   get parent(): Dentry {
     return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("parent_")));
   }
   set parent(v: Dentry) {
-    atomic.store<u32>(changetype<usize>(this), <u32>changetype<usize>(v), offsetof<Dentry>("parent_"));
+    put32(changetype<usize>(this) + offsetof<Dentry>("parent_"), <u32>changetype<usize>(v));
   }
   get inode(): Inode {
     return changetype<Inode>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("inode_")));
   }
   set inode(v: Inode) {
-    atomic.store<u32>(changetype<usize>(this), <u32>changetype<usize>(v), offsetof<Dentry>("inode_"));
+    put32(changetype<usize>(this) + offsetof<Dentry>("inode_"), <u32>changetype<usize>(v));
   }
   get next(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("next_"));
   }
   set next(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Dentry>("next_"));
+    put32(changetype<usize>(this) + offsetof<Dentry>("next_"), v);
   }
   get sb(): SuperBlock {
     return changetype<SuperBlock>(<usize>this.sb_);
@@ -150,6 +154,72 @@ export class Dentry {
   }
   get type(): u32 {
     return this.flags & D_TYPE;
+  }
+  get sibNext(): u32 {
+    return this.sibNext_;
+  }
+  set sibNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("sibNext_"), v);
+  }
+  get sibPrev(): u32 {
+    return this.sibPrev_;
+  }
+  set sibPrev(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("sibPrev_"), v);
+  }
+  get firstChild(): u32 {
+    return this.firstChild_;
+  }
+  set firstChild(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("firstChild_"), v);
+  }
+  get lastChild(): u32 {
+    return this.lastChild_;
+  }
+  set lastChild(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("lastChild_"), v);
+  }
+  get lruNext(): u32 {
+    return this.lruNext_;
+  }
+  set lruNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("lruNext_"), v);
+  }
+  get lruPrev(): u32 {
+    return this.lruPrev_;
+  }
+  set lruPrev(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("lruPrev_"), v);
+  }
+  get aliasNext(): u32 {
+    return this.aliasNext_;
+  }
+  set aliasNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("aliasNext_"), v);
+  }
+  get cookie(): u32 {
+    return this.cookie_;
+  }
+  set cookie(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("cookie_"), v);
+  }
+  get nextCookie(): u32 {
+    return this.nextCookie_;
+  }
+  set nextCookie(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("nextCookie_"), v);
+  }
+  get kids(): u32 {
+    return this.kids_;
+  }
+  set kids(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("kids_"), v);
+  }
+  get mounts(): u32 {
+    return this.mounts_;
+  }
+  set mounts(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("mounts_"), v);
   }
 }
 

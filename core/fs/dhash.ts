@@ -20,6 +20,7 @@
  *  - Lock order: inside d_lock; a split takes the split lock, then one bucket lock.
  */
 
+import { put32 } from "../mem/journal";
 import {
   BUCKET_LOCKS,
   C_SPLITS,
@@ -35,9 +36,11 @@ import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { lock, tryLock, unlock } from "../mem/spin";
 import { count } from "../mem/thread";
 import { at, P_DROPPED_HASH, P_SPLIT } from "../points";
-import { D_UNHASHED, Dentry, setFlags } from "./dentry";
+import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
 export const MIN_BUCKETS: u32 = 256;
+/** Longest chain that is split: each of its dentries takes an entry in the journal. */
+const SPLIT_MAX: u32 = 60;
 
 /** Number of the bucket that a hash belongs to when there are `n`. */
 export function bucketOf(hash: u32, n: u32): u32 {
@@ -73,13 +76,19 @@ export function hashInsert(d: Dentry): void {
   const head = bucketHead(b);
   const first = atomic.load<u32>(head);
   d.next = first == 0 ? endOf(b) : first;
-  setFlags(d, 0, D_UNHASHED);
+  setFlags(d, D_CHAINED, D_UNHASHED);
   // Publishes the dentry: pairs with the load of the head in a lookup.
-  atomic.store<u32>(head, <u32>d.at);
+  put32(head, <u32>d.at);
   unlock(l);
-  const entries = atomic.add<u32>(G_HASH_COUNT, 1) + 1;
-  // Two splits for an entry keep the table at two buckets an entry, so that most chains are one dentry long.
-  for (let i = 0; i < 2 && entries > atomic.load<u32>(G_HASH_N) >> 1; i++) split();
+  atomic.add<u32>(G_HASH_COUNT, 1);
+}
+
+/**
+ * Lets the table grow with its entries. Outside of the section that put one in: a split waits for another bucket's lock.
+ * Two splits for an entry keep the table at two buckets an entry, so that most chains are one dentry long.
+ */
+export function hashGrow(): void {
+  for (let i = 0; i < 2 && atomic.load<u32>(G_HASH_COUNT) > atomic.load<u32>(G_HASH_N) >> 1; i++) split();
 }
 
 /** Takes a dentry out of its chain; its `next` stays, for readers that stand on it. The caller holds its d_lock. */
@@ -91,7 +100,7 @@ export function hashRemove(d: Dentry): void {
   let p = atomic.load<u32>(head);
   if (p == <u32>d.at) {
     const next = d.next;
-    atomic.store<u32>(head, next & 1 ? 0 : next);
+    put32(head, next & 1 ? 0 : next);
   } else {
     while (p != 0 && !(p & 1)) {
       const e = changetype<Dentry>(<usize>p);
@@ -102,7 +111,7 @@ export function hashRemove(d: Dentry): void {
       }
     }
   }
-  setFlags(d, D_UNHASHED, 0);
+  setFlags(d, D_UNHASHED, D_CHAINED);
   unlock(l);
   atomic.sub<u32>(G_HASH_COUNT, 1);
   at(P_DROPPED_HASH, d.at, 0);
@@ -117,16 +126,27 @@ function split(): void {
     const from = n - low;
     const l = lockOf(from);
     lock(l);
-    writeSeqBegin(G_HASH_SEQ);
-    splitChain(from, n, low + low - 1);
-    atomic.store<u32>(G_HASH_N, n + 1);
-    atomic.store<u32>(G_HASH_MASK, maskOf(n + 1));
-    at(P_SPLIT, from, n);
-    writeSeqEnd(G_HASH_SEQ);
+    if (canSplit(from)) {
+      writeSeqBegin(G_HASH_SEQ);
+      splitChain(from, n, low + low - 1);
+      put32(G_HASH_N, n + 1);
+      put32(G_HASH_MASK, maskOf(n + 1));
+      at(P_SPLIT, from, n);
+      writeSeqEnd(G_HASH_SEQ);
+      count(C_SPLITS);
+    }
     unlock(l);
-    count(C_SPLITS);
   }
   unlock(G_SPLIT_LOCK);
+}
+
+/** Whether a chain is short enough for one section. With seeded hashes all are; if one is not, the table stays as it is. */
+function canSplit(b: u32): bool {
+  let n: u32 = 0;
+  for (let p = atomic.load<u32>(bucketHead(b)); p != 0 && !(p & 1); p = changetype<Dentry>(<usize>p).next) {
+    if (++n == SPLIT_MAX) return false;
+  }
+  return true;
 }
 
 /** Deals the dentries of bucket `from` out to `from` and `to`; every link is a valid one at every moment. */
@@ -147,6 +167,6 @@ function splitChain(from: u32, to: u32, mask: u32): void {
     }
     p = next;
   }
-  atomic.store<u32>(bucketHead(to), move);
-  atomic.store<u32>(head, keep);
+  put32(bucketHead(to), move);
+  put32(head, keep);
 }

@@ -4,6 +4,7 @@
  * Guarantee: name and place change in one step for every reader, inside write sections of all sequences concerned: the
  * rename sequence, dirSeq of both directories, the sequences of both dentries.
  */
+import { put64 } from "../mem/journal";
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../mem/layout";
 import { lockrefGetNotDead } from "../mem/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
@@ -21,8 +22,8 @@ function noDentry(): Dentry {
 function swapNames(a: Dentry, b: Dentry): void {
   for (let i: usize = 0; i < 32; i += 8) {
     const x = load<u64>(a.name + i);
-    atomic.store<u64>(a.name + i, load<u64>(b.name + i));
-    atomic.store<u64>(b.name + i, x);
+    put64(a.name + i, load<u64>(b.name + i));
+    put64(b.name + i, x);
   }
   const h = a.hashLen;
   a.hashLen = b.hashLen;
@@ -107,7 +108,12 @@ export function dUpdateNameCase(d: Dentry, name: usize, len: u32): bool {
   lock(d.lockref);
   writeSeqBegin(d.seq);
   const to = dentryName(d);
-  for (let i: u32 = 0; i < len; i++) atomic.store<u8>(to + i, load<u8>(name + i));
+  // The stored name is zero behind its end, up to a multiple of eight.
+  for (let i: u32 = 0; i < len; i += 8) {
+    const rest = len - i;
+    const w = load<u64>(name + i);
+    put64(to + i, rest >= 8 ? w : w & (((<u64>1) << (rest << 3)) - 1));
+  }
   writeSeqEnd(d.seq);
   unlock(d.lockref);
   return true;

@@ -19,6 +19,7 @@ import { dput } from "./dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "./dentry";
 import { dgetParent } from "./dlookup";
 import { ECHILD, ESTALE } from "./errno";
+import { tryEnter } from "./gate";
 import { holdContext } from "./hold";
 import { driverPutLink, driverRevalidate } from "./hooks";
 import { I_DRIVER } from "./inode";
@@ -108,7 +109,7 @@ function putPending(nd: Nameidata): void {
 /** try_to_unlazy(), nameidata_drop_rcu(): references at the present dentry; false: -ECHILD. */
 export function dropRcu(nd: Nameidata, reason: u32): bool {
   note(nd, reason);
-  const ok = rcuValid() && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
+  const ok = tryEnter() && rcuValid() && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
   return leaveRcu(nd, ok);
 }
 
@@ -118,7 +119,7 @@ export function dropRcu(nd: Nameidata, reason: u32): bool {
  */
 export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
   note(nd, reason);
-  let ok = rcuValid() && legitimizeMnt(nd, nd.mnt);
+  let ok = tryEnter() && rcuValid() && legitimizeMnt(nd, nd.mnt);
   if (ok) {
     ok = lockrefGetNotDead(nd.dentry.lockref, false);
     if (ok) nd.addPending(nd.dentry_);
@@ -131,6 +132,7 @@ export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
 export function dropLink(nd: Nameidata, reason: u32): bool {
   note(nd, reason);
   const ok =
+    tryEnter() &&
     rcuValid() &&
     legitimizePath(nd, nd.pMnt, nd.pDentry, nd.nextSeq) &&
     legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) &&

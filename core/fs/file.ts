@@ -2,7 +2,7 @@
  * Open files and descriptors.
  *
  * File (128 bytes, typed cache): 0 count i32  4 flags u32  8 mnt ptr  12 dentry ptr  16 inode ptr  20 posLock u32
- * 24 pos i64  32 hint ptr (readdir: the child shown last)  36 hintCookie u32  40 rcuNext 44 rcuTag  48 mode u32
+ * 24 pos i64  32 hint ptr (readdir: the child shown last)  36 hintCookie u32  40 rcuNext 44 rcuTag  48 mode u32  52 mark u32 (the sweep's)
  *
  * A descriptor is a slot in its context's blocks: 0 free, 1 taken but not yet open, else the file.
  *
@@ -10,6 +10,7 @@
  * it, inside a read-side section, so that a file closed at the same moment is either got whole or not at all.
  * Lock order: posLock is taken before any i_mutex; fdLock is innermost.
  */
+import { disown, put32 } from "../mem/journal";
 import { G_NR_FILES } from "../mem/layout";
 import { CACHE_FILE, kmalloc } from "../mem/slab";
 import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
@@ -30,7 +31,8 @@ export const MAX_FILES: u32 = 1 << 18;
 export const FMODE_READ: u32 = 1;
 export const FMODE_WRITE: u32 = 2;
 
-const RESERVED: u32 = 1;
+/** A descriptor that is taken and not open yet. */
+export const RESERVED: u32 = 1;
 
 @unmanaged
 export class File {
@@ -46,6 +48,7 @@ export class File {
   rcuNext: u32;
   rcuTag: u32;
   mode: u32;
+  mark: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -165,11 +168,12 @@ export function fdAlloc(c: Context): i32 {
         return -ENOSPC;
       }
       memory.fill(block, 0, FD_BLOCK << 2);
-      atomic.store<u32>(b, block);
+      put32(b, block);
+      disown(block);
     }
     const s = <usize>(block + ((fd % FD_BLOCK) << 2));
     if (load<u32>(s) == 0) {
-      atomic.store<u32>(s, RESERVED);
+      put32(s, RESERVED);
       c.fdHint = fd + 1;
       unlock(c.fdLock);
       return <i32>fd;
@@ -187,7 +191,7 @@ export function fdInstall(c: Context, fd: i32, f: File): bool {
 /** Gives a descriptor back that was taken and never opened. */
 export function fdPut(c: Context, fd: i32): void {
   lock(c.fdLock);
-  atomic.store<u32>(slotOf(c, <u32>fd), 0);
+  put32(slotOf(c, <u32>fd), 0);
   if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
   unlock(c.fdLock);
 }
@@ -197,7 +201,7 @@ export function fdClose(c: Context, fd: i32): File {
   lock(c.fdLock);
   const f = fdFile(c, fd);
   if (f) {
-    atomic.store<u32>(slotOf(c, <u32>fd), 0);
+    put32(slotOf(c, <u32>fd), 0);
     if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
   }
   unlock(c.fdLock);

@@ -1,9 +1,10 @@
 /**
  * Inodes: made, found again by a driver's number, given up with their last reference.
  */
+import { set32 } from "../mem/journal";
 import { G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../mem/layout";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
-import { CACHE_INODE, slabFree } from "../mem/slab";
+import { CACHE_INODE, kfreeAt, slabFree } from "../mem/slab";
 import { lock, unlock } from "../mem/spin";
 import { dataFree } from "./data";
 import { attrIno, attrMtime, attrSize, attrWord, driverIput } from "./hooks";
@@ -40,13 +41,10 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   i.btime = t;
   i.sb_ = <u32>changetype<usize>(sb);
   i.alias = 0;
-  i.data = 0;
   i.pages = 0;
   i.rdev = 0;
-  i.acl = 0;
   i.hashNext = 0;
   i.room = 0;
-  i.state = 0;
   writeSeqEnd(i.seq);
   atomic.store<u32>(i.count, 1);
   atomic.add<u32>(G_NR_INODE, 1);
@@ -55,7 +53,7 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
 
 /** Gives back an inode that nobody else has ever seen. */
 export function discardInode(i: Inode): void {
-  if (i.isLink && i.data != 0) slabFree(i.data);
+  if (i.isLink) kfreeAt(i.dataAt);
   atomic.sub<u32>(G_NR_INODE, 1);
   slabFree(i.at);
 }
@@ -81,16 +79,17 @@ function headOf(sb: SuperBlock, ino: f64): usize {
   return INODE_HEADS + (((h >> 8) & (INODE_HASH - 1)) << 2);
 }
 
-function unhashInode(i: Inode): void {
+/** Under the inode lock. */
+export function unhashInode(i: Inode): void {
   let at = headOf(i.sb, i.ino64);
   for (;;) {
     const p = load<u32>(at);
     if (p == 0) return;
     if (p == <u32>i.at) {
-      store<u32>(at, i.hashNext);
+      set32(at, i.hashNext);
       return;
     }
-    at = <usize>p + offsetof<Inode>("hashNext");
+    at = <usize>p + offsetof<Inode>("hashNext_");
   }
 }
 
@@ -115,7 +114,7 @@ export function driverInode(sb: SuperBlock): Inode {
     }
     if (fresh) {
       fresh.hashNext = load<u32>(head);
-      store<u32>(head, <u32>fresh.at);
+      set32(head, <u32>fresh.at);
       unlock(G_INODE_LOCK);
       return fresh;
     }

@@ -8,13 +8,14 @@
  *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (dentries of this inode)
  *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 rdev u32
  *   96  acl ptr   100 hashNext ptr (inodes of drivers)   104 ino64 f64 (their number)   112 room u32 (shape of data)
- *   116 rcuNext  120 rcuTag  124 state u32
+ *   116 rcuNext  120 rcuTag  124 mark u32 (the sweep's)
  *
  * An inode of an in-memory file system has no number of its own: it is made of the address and the generation, which
  * grows each time the memory is used again, so no two files ever have had the same.
  */
 
 import * as host from "../host";
+import { put32, put64, set32 } from "../mem/journal";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { lock, unlock } from "../mem/spin";
 import { D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "./dentry";
@@ -61,17 +62,17 @@ export class Inode {
   count_: u32;
   lock_: u32;
   sb_: u32;
-  alias: u32;
-  data: u32;
-  pages: u32;
+  alias_: u32;
+  data_: u32;
+  pages_: u32;
   rdev: u32;
-  acl: u32;
-  hashNext: u32;
+  acl_: u32;
+  hashNext_: u32;
   ino64: f64;
-  room: u32;
+  room_: u32;
   rcuNext: u32;
   rcuTag: u32;
-  state: u32;
+  mark: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -81,6 +82,13 @@ export class Inode {
   }
   get mutex(): usize {
     return changetype<usize>(this) + offsetof<Inode>("mutex_");
+  }
+  /** Where the pointer to the contents or the link body is. */
+  get dataAt(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("data_");
+  }
+  get aclAt(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("acl_");
   }
   get lock(): usize {
     return changetype<usize>(this) + offsetof<Inode>("lock_");
@@ -96,55 +104,55 @@ export class Inode {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("mode_"));
   }
   set mode(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("mode_"));
+    put32(changetype<usize>(this) + offsetof<Inode>("mode_"), v);
   }
   get uid(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("uid_"));
   }
   set uid(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("uid_"));
+    put32(changetype<usize>(this) + offsetof<Inode>("uid_"), v);
   }
   get gid(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("gid_"));
   }
   set gid(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("gid_"));
+    put32(changetype<usize>(this) + offsetof<Inode>("gid_"), v);
   }
   get nlink(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("nlink_"));
   }
   set nlink(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Inode>("nlink_"));
+    put32(changetype<usize>(this) + offsetof<Inode>("nlink_"), v);
   }
   get size(): i64 {
     return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("size_"));
   }
   set size(v: i64) {
-    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("size_"));
+    put64(changetype<usize>(this) + offsetof<Inode>("size_"), <u64>v);
   }
   get mtime(): i64 {
     return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("mtime_"));
   }
   set mtime(v: i64) {
-    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("mtime_"));
+    put64(changetype<usize>(this) + offsetof<Inode>("mtime_"), <u64>v);
   }
   get ctime(): i64 {
     return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("ctime_"));
   }
   set ctime(v: i64) {
-    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("ctime_"));
+    put64(changetype<usize>(this) + offsetof<Inode>("ctime_"), <u64>v);
   }
   get atime(): i64 {
     return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("atime_"));
   }
   set atime(v: i64) {
-    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("atime_"));
+    put64(changetype<usize>(this) + offsetof<Inode>("atime_"), <u64>v);
   }
   get btime(): i64 {
     return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("btime_"));
   }
   set btime(v: i64) {
-    atomic.store<i64>(changetype<usize>(this), v, offsetof<Inode>("btime_"));
+    put64(changetype<usize>(this) + offsetof<Inode>("btime_"), <u64>v);
   }
 
   get type(): u32 {
@@ -158,6 +166,42 @@ export class Inode {
   }
   get isLink(): bool {
     return (this.mode & S_IFMT) == S_IFLNK;
+  }
+  get alias(): u32 {
+    return this.alias_;
+  }
+  set alias(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("alias_"), v);
+  }
+  get data(): u32 {
+    return this.data_;
+  }
+  set data(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("data_"), v);
+  }
+  get pages(): u32 {
+    return this.pages_;
+  }
+  set pages(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("pages_"), v);
+  }
+  get acl(): u32 {
+    return this.acl_;
+  }
+  set acl(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("acl_"), v);
+  }
+  get hashNext(): u32 {
+    return this.hashNext_;
+  }
+  set hashNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("hashNext_"), v);
+  }
+  get room(): u32 {
+    return this.room_;
+  }
+  set room(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("room_"), v);
   }
 }
 
@@ -208,8 +252,7 @@ export function endAttr(i: Inode): void {
 }
 
 /** Stamps mtime and ctime, or ctime alone. */
-export function touch(i: Inode, contents: bool): void {
-  const t = currentTime();
+export function touch(i: Inode, contents: bool, t: i64): void {
   beginAttr(i);
   if (contents) i.mtime = t;
   i.ctime = t;
@@ -217,8 +260,7 @@ export function touch(i: Inode, contents: bool): void {
 }
 
 /** Changes the link count and ctime. */
-export function addLinks(i: Inode, n: i32): void {
-  const t = currentTime();
+export function addLinks(i: Inode, n: i32, t: i64): void {
   beginAttr(i);
   i.nlink = i.nlink + n;
   i.ctime = t;

@@ -5,7 +5,7 @@
 import { hashLen } from "../mem/hash";
 import { C_MISSES } from "../mem/layout";
 import { readSeqRetry } from "../mem/seqlock";
-import { lock, unlock } from "../mem/spin";
+import { mutexLock, mutexUnlock } from "../mem/spin";
 import { count } from "../mem/thread";
 import { at, P_FOUND, P_LOCKED_LOOKUP, P_MISS, P_PARENT_CHECK } from "../points";
 import { dAdd, dAlloc, dentryModeChanged, dput } from "./dcache";
@@ -65,9 +65,9 @@ export function lookupFast(nd: Nameidata): Dentry {
 /** lookup_slow(): under the directory's i_mutex, where nobody else can make the name. Ref mode only. */
 export function lookupSlow(nd: Nameidata): Dentry {
   at(P_LOCKED_LOOKUP, nd.dentry_, 0);
-  lock(nd.inode.mutex);
+  mutexLock(nd.inode.mutex);
   const d = lookupLocked(nd, false);
-  unlock(nd.inode.mutex);
+  mutexUnlock(nd.inode.mutex);
   return d;
 }
 

@@ -5,9 +5,9 @@
  * Lock order: s_vfs_rename_mutex, i_mutex of the directories (the upper first, else the lower address), i_mutex of
  * the file concerned.
  */
-import { lock, unlock } from "../mem/spin";
+import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 import { CAP_FOWNER, Context, capable } from "./cred";
-import { dDelete, dInstantiate, dput } from "./dcache";
+import { dDelete, dDeleted, dInstantiate, dput } from "./dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { dAncestor } from "./dlookup";
 import { dMove } from "./dmove";
@@ -27,7 +27,7 @@ import {
 } from "./errno";
 import { driverCreate, driverUnlink } from "./hooks";
 import { driverInode, iput } from "./icache";
-import { I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "./inode";
+import { currentTime, I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "./inode";
 import { lookupLocked, stepError } from "./lookup";
 import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "./namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "./nameidata";
@@ -84,7 +84,7 @@ function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
     pathPut(nd);
     return changetype<Dentry>(0);
   }
-  lock(nd.inode.mutex);
+  mutexLock(nd.inode.mutex);
   const d = lookupLocked(nd, true);
   newError = d ? 0 : stepError;
   if (d) {
@@ -95,7 +95,7 @@ function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
     if (newError == 0) return d;
     doneCreate(nd, d);
   } else {
-    unlock(nd.inode.mutex);
+    mutexUnlock(nd.inode.mutex);
     pathPut(nd);
   }
   return changetype<Dentry>(0);
@@ -104,7 +104,7 @@ function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
 let newError: i32 = 0;
 
 function doneCreate(nd: Nameidata, d: Dentry): void {
-  unlock(nd.inode.mutex);
+  mutexUnlock(nd.inode.mutex);
   dput(d);
   pathPut(nd);
 }
@@ -145,11 +145,11 @@ export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
   else if (!i) err = -ENOENT;
   else if (i.isDir || i.sb.driver != 0) err = -EPERM;
   else {
-    lock(i.mutex);
+    mutexLock(i.mutex);
     if (i.nlink == 0) err = -ENOENT;
     else if (i.nlink >= LINK_MAX) err = -EMLINK;
     else tmpfsLink(nd.dentry, d, i);
-    unlock(i.mutex);
+    mutexUnlock(i.mutex);
   }
   doneCreate(nd, d);
   pathPut(from);
@@ -168,10 +168,10 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   }
   err = wantWrite(nd.mnt);
   const dir = nd.inode;
-  lock(dir.mutex);
+  mutexLock(dir.mutex);
   const d = lookupLocked(nd, false);
   if (!d) {
-    unlock(dir.mutex);
+    mutexUnlock(dir.mutex);
     pathPut(nd);
     return stepError;
   }
@@ -181,14 +181,14 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   else if (!dirs && slashBehind(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
   else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);
   if (err == 0) {
-    lock(i.mutex);
+    mutexLock(i.mutex);
     if (d.flags & D_MOUNTED) err = -EBUSY;
     else if (d.sb.driver != 0) err = unlinkDriver(dir, d);
     else if (dirs && d.kids != 0) err = -ENOTEMPTY;
     else tmpfsUnlink(nd.dentry, d);
-    unlock(i.mutex);
+    mutexUnlock(i.mutex);
   }
-  unlock(dir.mutex);
+  mutexUnlock(dir.mutex);
   dput(d);
   if (i) iput(i);
   pathPut(nd);
@@ -201,8 +201,9 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
   if (err != 0) return err;
   lock(d.lockref);
   setFlags(d, D_CANT_MOUNT, 0);
+  const late = dDelete(d);
   unlock(d.lockref);
-  dDelete(d);
+  dDeleted(d, late);
   return 0;
 }
 
@@ -212,32 +213,32 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
 function lockRename(a: Dentry, b: Dentry): Dentry {
   const none = changetype<Dentry>(0);
   if (a == b) {
-    lock(a.inode.mutex);
+    mutexLock(a.inode.mutex);
     return none;
   }
-  lock(a.sb.renameMutex);
+  mutexLock(a.sb.renameMutex);
   let trap = dAncestor(b, a);
   if (trap) {
-    lock(b.inode.mutex);
-    lock(a.inode.mutex);
+    mutexLock(b.inode.mutex);
+    mutexLock(a.inode.mutex);
     return trap;
   }
   trap = dAncestor(a, b);
   if (trap || a.at < b.at) {
-    lock(a.inode.mutex);
-    lock(b.inode.mutex);
+    mutexLock(a.inode.mutex);
+    mutexLock(b.inode.mutex);
   } else {
-    lock(b.inode.mutex);
-    lock(a.inode.mutex);
+    mutexLock(b.inode.mutex);
+    mutexLock(a.inode.mutex);
   }
   return trap;
 }
 
 function unlockRename(a: Dentry, b: Dentry): void {
-  unlock(a.inode.mutex);
+  mutexUnlock(a.inode.mutex);
   if (a == b) return;
-  unlock(b.inode.mutex);
-  unlock(a.sb.renameMutex);
+  mutexUnlock(b.inode.mutex);
+  mutexUnlock(a.sb.renameMutex);
 }
 
 /** renameat2(2) with RENAME_NOREPLACE and RENAME_EXCHANGE. */
@@ -305,10 +306,10 @@ function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): 
   if (target) {
     ihold(target);
     lateInode = target;
-    lock(target.mutex);
+    mutexLock(target.mutex);
   }
   const r = moveLocked(nd.dentry, d, nd2.dentry, t, exchange);
-  if (target) unlock(target.mutex);
+  if (target) mutexUnlock(target.mutex);
   return r;
 }
 
@@ -327,21 +328,20 @@ function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exc
 
 function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bool): i32 {
   if (d.flags & D_MOUNTED || t.flags & D_MOUNTED) return -EBUSY;
+  if (!exchange && t.inode_ != 0 && t.inode.isDir && t.kids != 0) return -ENOTEMPTY;
+  const now = currentTime();
+  const known = !(t.flags & D_UNHASHED);
+  // Names and accounts in one section: it happens as a whole or not at all.
+  sectionBegin();
+  dMove(d, t, exchange);
   if (exchange) {
-    tmpfsExchange(from, d, to, t);
-    dMove(d, t, true);
-    return 0;
-  }
-  const positive = t.inode_ != 0;
-  if (positive && t.inode.isDir && t.kids != 0) return -ENOTEMPTY;
-  tmpfsRename(from, d, to, t);
-  if (!(t.flags & D_UNHASHED)) {
+    tmpfsExchange(from, d, to, t, now);
+  } else {
     lock(t.lockref);
-    setFlags(t, D_CANT_MOUNT, 0);
+    if (known) setFlags(t, D_CANT_MOUNT, 0);
     unlock(t.lockref);
+    tmpfsRename(from, d, to, t, now);
   }
-  dMove(d, t, false);
-  // The replaced entry's pin.
-  if (positive) dput(t);
+  sectionEnd();
   return 0;
 }

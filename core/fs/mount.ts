@@ -2,10 +2,11 @@
  * mount(2), umount(2), and what a context knows of places: chdir, chroot, its making and its end.
  */
 
+import { put32 } from "../mem/journal";
 import { MAX_CONTEXTS } from "../mem/layout";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { slabFree } from "../mem/slab";
-import { lock, unlock } from "../mem/spin";
+import { lock, mutexLock, mutexUnlock, unlock } from "../mem/spin";
 import { at, P_MOUNT_CHECK } from "../points";
 import { CAP_SYS_ADMIN, CAP_SYS_CHROOT, Context, capable, NR_OPEN, newContext, setGroups, unlistContext } from "./cred";
 import { dAllocRoot, dget, dInstantiate, dput } from "./dcache";
@@ -105,9 +106,9 @@ function place(m: Mount, nd: Nameidata, move: bool): i32 {
   }
   at(P_MOUNT_CHECK, on.at, 1);
   const mutex = on.inode.mutex;
-  lock(mutex);
+  mutexLock(mutex);
   const err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
-  unlock(mutex);
+  mutexUnlock(mutex);
   unlockNamespace();
   if (err != 0) {
     dput(on);
@@ -208,8 +209,8 @@ function setPlace(c: Context, mnt: Mount, d: Dentry, isRoot: bool): void {
   const old = isRoot ? c.root_ : c.pwd_;
   writeSeqBegin(c.seq);
   const base = c.at + (isRoot ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
-  atomic.store<u32>(base, <u32>changetype<usize>(mnt));
-  atomic.store<u32>(base + 4, <u32>changetype<usize>(d));
+  put32(base, <u32>changetype<usize>(mnt));
+  put32(base + 4, <u32>changetype<usize>(d));
   writeSeqEnd(c.seq);
   unlock(c.lock);
   if (old != 0) dput(changetype<Dentry>(<usize>old));

@@ -29,6 +29,7 @@ import { dput } from "./dcache";
 import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "./dentry";
 import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
 import { EACCES, ECHILD, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "./errno";
+import { enter } from "./gate";
 import { driverHash } from "./hooks";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
 import { lookupFast, lookupSlow, stepError } from "./lookup";
@@ -276,6 +277,7 @@ export function filenameLookup(nd: Nameidata, flags: u32, what: u32, arg: u32): 
   let err = forceRef ? -ECHILD : attempt(nd, flags | LOOKUP_RCU, what, arg);
   if (err == -ECHILD) {
     if (!forceRef) restart(C_ECHILD, ECHILD);
+    enter();
     err = attempt(nd, flags, what, arg);
   }
   if (err == -ESTALE) {
@@ -310,6 +312,7 @@ export function filenameParentat(nd: Nameidata, flags: u32): i32 {
   let err = forceRef ? -ECHILD : parentAttempt(nd, f | LOOKUP_RCU);
   if (err == -ECHILD) {
     if (!forceRef) restart(C_ECHILD, ECHILD);
+    enter();
     err = parentAttempt(nd, f);
   }
   if (err == -ESTALE) {

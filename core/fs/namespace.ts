@@ -2,7 +2,7 @@
  * Mounts: which file system stands on which directory.
  *
  * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything)  4 mountpoint ptr  8 root ptr  12 sb ptr
- * 16 count i32  20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  52 kids u32 (mounts on this one)
+ * 16 count i32  20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  48 mark u32 (the sweep's)  52 kids u32 (mounts on this one)
  *
  * Guarantees
  *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
@@ -13,6 +13,7 @@
  * Lock order: namespace lock, i_mutex of the mount point, mount lock, d_lock.
  */
 
+import { put32, set32 } from "../mem/journal";
 import {
   G_MOUNT_LOCK,
   G_MOUNT_SEQ,
@@ -30,7 +31,7 @@ import { lockrefGetNotDead } from "../mem/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { CACHE_MOUNT } from "../mem/slab";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../mem/smr";
-import { lock, unlock } from "../mem/spin";
+import { lock, mutexLock, mutexUnlock, unlock } from "../mem/spin";
 import { nap } from "../mem/thread";
 import { at, P_MOUNT_ATTACH, P_MOUNT_DETACH } from "../points";
 import { dget, dput, shrinkTree } from "./dcache";
@@ -63,12 +64,12 @@ export class Mount {
   flags_: u32;
   id: u32;
   hashNext_: u32;
-  allNext: u32;
-  allPrev: u32;
+  allNext_: u32;
+  allPrev_: u32;
   rcuNext: u32;
   rcuTag: u32;
-  spare: u32;
-  kids: u32;
+  mark: u32;
+  kids_: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -77,19 +78,19 @@ export class Mount {
     return changetype<Mount>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("parent_")));
   }
   set parent(m: Mount) {
-    atomic.store<u32>(changetype<usize>(this), <u32>changetype<usize>(m), offsetof<Mount>("parent_"));
+    put32(changetype<usize>(this) + offsetof<Mount>("parent_"), <u32>changetype<usize>(m));
   }
   get mountpoint(): Dentry {
     return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("mountpoint_")));
   }
   set mountpoint(d: Dentry) {
-    atomic.store<u32>(changetype<usize>(this), <u32>changetype<usize>(d), offsetof<Mount>("mountpoint_"));
+    put32(changetype<usize>(this) + offsetof<Mount>("mountpoint_"), <u32>changetype<usize>(d));
   }
   get root(): Dentry {
     return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("root_")));
   }
   set root(d: Dentry) {
-    atomic.store<u32>(changetype<usize>(this), <u32>changetype<usize>(d), offsetof<Mount>("root_"));
+    put32(changetype<usize>(this) + offsetof<Mount>("root_"), <u32>changetype<usize>(d));
   }
   get sb(): SuperBlock {
     return changetype<SuperBlock>(<usize>this.sb_);
@@ -98,16 +99,34 @@ export class Mount {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("flags_"));
   }
   set flags(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Mount>("flags_"));
+    put32(changetype<usize>(this) + offsetof<Mount>("flags_"), v);
   }
   get hashNext(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("hashNext_"));
   }
   set hashNext(v: u32) {
-    atomic.store<u32>(changetype<usize>(this), v, offsetof<Mount>("hashNext_"));
+    put32(changetype<usize>(this) + offsetof<Mount>("hashNext_"), v);
   }
   get count(): usize {
     return changetype<usize>(this) + offsetof<Mount>("count_");
+  }
+  get allNext(): u32 {
+    return this.allNext_;
+  }
+  set allNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Mount>("allNext_"), v);
+  }
+  get allPrev(): u32 {
+    return this.allPrev_;
+  }
+  set allPrev(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Mount>("allPrev_"), v);
+  }
+  get kids(): u32 {
+    return this.kids_;
+  }
+  set kids(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Mount>("kids_"), v);
   }
 }
 
@@ -165,7 +184,9 @@ export function mntput(m: Mount): void {
 export function deactivateSuper(sb: SuperBlock): void {
   if (atomic.sub<u32>(sb.active, 1) != 1) return;
   synchronizeRcu();
-  if (sb.root_ != 0) shrinkTree(sb.root);
+  const root = sb.root;
+  sb.root_ = 0;
+  if (root) shrinkTree(root);
   driverMounted(sb.driver, -1);
   retire(sb.at);
 }
@@ -283,12 +304,12 @@ function listAdd(m: Mount): void {
   m.allNext = first;
   m.allPrev = 0;
   if (first != 0) changetype<Mount>(<usize>first).allPrev = <u32>m.at;
-  store<u32>(G_MOUNTS, <u32>m.at);
+  set32(G_MOUNTS, <u32>m.at);
 }
 
 function listRemove(m: Mount): void {
   if (m.allPrev != 0) changetype<Mount>(<usize>m.allPrev).allNext = m.allNext;
-  else store<u32>(G_MOUNTS, m.allNext);
+  else set32(G_MOUNTS, m.allNext);
   if (m.allNext != 0) changetype<Mount>(<usize>m.allNext).allPrev = m.allPrev;
   m.allNext = 0;
   m.allPrev = 0;
@@ -307,7 +328,7 @@ function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   d.mounts += 1;
   const head = headOf(parent, d);
   m.hashNext = atomic.load<u32>(head);
-  atomic.store<u32>(head, <u32>m.at);
+  put32(head, <u32>m.at);
   at(P_MOUNT_ATTACH, m.at, d.at);
   setFlags(d, D_MOUNTED, 0);
   unlock(d.lockref);
@@ -332,7 +353,7 @@ function unhashMount(m: Mount): void {
   const head = headOf(parent, d);
   let p = atomic.load<u32>(head);
   if (p == <u32>m.at) {
-    atomic.store<u32>(head, m.hashNext);
+    put32(head, m.hashNext);
   } else {
     for (let n = 0; p != 0 && n < DEPTH_MAX; n++) {
       const e = changetype<Mount>(<usize>p);
@@ -369,7 +390,7 @@ function detachOne(m: Mount, keepListed: bool): Mount {
  * what is not mounted. `detach`: it and all that stands on it leave the tree now, and end with their last users.
  */
 export function umountTree(m: Mount, detach: bool): i32 {
-  lock(G_NS_LOCK);
+  mutexLock(G_NS_LOCK);
   lock(G_MOUNT_LOCK);
   let err = 0;
   if (m.parent == m) err = -EINVAL;
@@ -382,7 +403,7 @@ export function umountTree(m: Mount, detach: bool): i32 {
       const d = upDentry;
       writeSeqEnd(G_MOUNT_SEQ);
       unlock(G_MOUNT_LOCK);
-      unlock(G_NS_LOCK);
+      mutexUnlock(G_NS_LOCK);
       dput(d);
       mntput(parent);
       mntput(m);
@@ -392,7 +413,7 @@ export function umountTree(m: Mount, detach: bool): i32 {
   }
   unlock(G_MOUNT_LOCK);
   if (err == 0) detachTree(m);
-  unlock(G_NS_LOCK);
+  mutexUnlock(G_NS_LOCK);
   return err;
 }
 
@@ -450,9 +471,9 @@ export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
 }
 
 export function lockNamespace(): void {
-  lock(G_NS_LOCK);
+  mutexLock(G_NS_LOCK);
 }
 
 export function unlockNamespace(): void {
-  unlock(G_NS_LOCK);
+  mutexUnlock(G_NS_LOCK);
 }

@@ -6,7 +6,7 @@
  */
 import * as host from "../host";
 import { C_ECHILD, C_ENDED_REF, C_ESTALE, C_WALKS } from "../mem/layout";
-import { lock, unlock } from "../mem/spin";
+import { mutexLock, mutexUnlock } from "../mem/spin";
 import { count, forceRef, hasAudit } from "../mem/thread";
 import { at, P_ANSWER } from "../points";
 import { dget, dput } from "./dcache";
@@ -24,6 +24,7 @@ import {
   fput,
   getEmptyFilp,
 } from "./file";
+import { enter } from "./gate";
 import { holdContext } from "./hold";
 import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
 import { lookupLocked, stepError } from "./lookup";
@@ -66,6 +67,7 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
   if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
   const c = nd.ctx;
   // A descriptor is taken before the walk.
+  enter();
   if (holdContext(nd.ctxNumber) != c) return -EBADF;
   const f = getEmptyFilp();
   if (!f) return filpError;
@@ -154,7 +156,7 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (nd.rcu && !dropRcu(nd, DROP_CREATE)) return -ECHILD;
   if (load<u8>(nd.last + nd.lastLen) != 0) return -EISDIR;
   const dir = nd.inode;
-  lock(dir.mutex);
+  mutexLock(dir.mutex);
   const d = lookupLocked(nd, true);
   let err = d ? 0 : stepError;
   if (d && !d.inode) {
@@ -164,7 +166,7 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
     if (err == 0) created = true;
     else dput(d);
   }
-  unlock(dir.mutex);
+  mutexUnlock(dir.mutex);
   if (err != 0) return err;
   if (nd.depth != 0) putLink(nd);
   return stepInto(nd, d, !(flags & (O_NOFOLLOW | O_EXCL)));
@@ -205,9 +207,9 @@ function accessMask(flags: u32): u32 {
 function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
   if (flags & O_TRUNC && !created && i.isReg) {
-    lock(i.mutex);
+    mutexLock(i.mutex);
     const err = i.mode & I_DRIVER ? driverTruncate(i, 0) : truncateLocked(nd.ctx, i, 0);
-    unlock(i.mutex);
+    mutexUnlock(i.mutex);
     if (err != 0) return err;
   }
   const acc = flags & 3;

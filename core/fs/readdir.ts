@@ -7,7 +7,7 @@
  */
 import { IO_SIZE, S_DRIVER, S_IO } from "../mem/layout";
 import { lockrefGetNotDead } from "../mem/lockref";
-import { lock, unlock } from "../mem/spin";
+import { lock, mutexLock, mutexUnlock, unlock } from "../mem/spin";
 import { scratch } from "../mem/thread";
 import { Context } from "./cred";
 import { dput } from "./dcache";
@@ -27,14 +27,14 @@ export function doGetdents(c: Context, fd: i32): i32 {
   if (!dir.isDir) r = -ENOTDIR;
   else if (dir.sb.driver != 0) r = driverDents(f, dir);
   else {
-    lock(f.posLock);
-    lock(dir.mutex);
+    mutexLock(f.posLock);
+    mutexLock(dir.mutex);
     newHint = changetype<Dentry>(0);
     r = dir.mode & I_DEAD ? -ENOENT : fill(f, f.dentry);
-    unlock(dir.mutex);
+    mutexUnlock(dir.mutex);
     const old = f.hint;
     f.hint = <u32>changetype<usize>(newHint);
-    unlock(f.posLock);
+    mutexUnlock(f.posLock);
     if (old != 0) dput(changetype<Dentry>(<usize>old));
   }
   fput(f);
@@ -89,9 +89,9 @@ function putEntry(to: usize, i: Inode, d: Dentry, len: u32): void {
 /** The driver fills the area itself, and leaves the next position at the start of its own. */
 function driverDents(f: File, dir: Inode): i32 {
   if (!(dir.sb.hooks & HOOK_READDIR)) return -EOPNOTSUPP;
-  lock(f.posLock);
+  mutexLock(f.posLock);
   const r = <i32>callDriver(OP_READDIR, dir.sb, inodeNumber(dir), <f64>f.pos, 0, 0);
   if (r > 0) f.pos = <i64>load<f64>(scratch + S_DRIVER);
-  unlock(f.posLock);
+  mutexUnlock(f.posLock);
   return r;
 }

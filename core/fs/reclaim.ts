@@ -5,7 +5,8 @@
  */
 import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../mem/layout";
 import { chunkEntry } from "../mem/pages";
-import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, slabAlloc, slabFree } from "../mem/slab";
+import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, kfreeAt, slabAlloc, slabFree } from "../mem/slab";
+import { sectionBegin, sectionEnd } from "../mem/spin";
 import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../mem/smr";
 import { Context } from "./cred";
 import { Dentry, INLINE_NAME } from "./dentry";
@@ -41,21 +42,26 @@ function freeObject(p: usize): void {
   }
   if (cache == CACHE_INODE) {
     const i = changetype<Inode>(p);
-    if (i.isLink && i.data != 0) slabFree(i.data);
-    if (i.acl != 0) slabFree(i.acl);
-    i.data = 0;
-    i.acl = 0;
+    if (i.isLink) kfreeAt(i.dataAt);
+    kfreeAt(i.aclAt);
     atomic.sub<u32>(G_NR_INODE, 1);
   } else if (cache == CACHE_CONTEXT) {
     const c = changetype<Context>(p);
-    if (c.groups != 0) slabFree(c.groups);
+    kfreeAt(c.groupsAt);
   }
   slabFree(p);
 }
 
 /** Frees a dentry that nobody can know any more, with its long name. */
 export function freeDentry(d: Dentry): void {
-  if (d.nameLen > INLINE_NAME) slabFree(load<u32>(d.name));
+  if (d.nameLen > INLINE_NAME) {
+    const name = load<u32>(d.name);
+    // In one section: a name that is gone must not be found again by who frees this dentry after a death.
+    sectionBegin();
+    d.hashLen = 0;
+    slabFree(name);
+    sectionEnd();
+  }
   atomic.sub<u32>(G_NR_DENTRY, 1);
   slabFree(d.at);
 }

@@ -3,7 +3,7 @@
  * own lock, taken before.
  */
 import { IO_SIZE, S_IO } from "../mem/layout";
-import { lock, unlock } from "../mem/spin";
+import { mutexLock, mutexUnlock } from "../mem/spin";
 import { scratch } from "../mem/thread";
 import { ATTR_SIZE, removeSuid } from "./attr";
 import { Context } from "./cred";
@@ -31,10 +31,10 @@ export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
   else if (f.inode.isDir) r = -EISDIR;
   else if (offset >= 0) r = readAt(f.inode, <i64>offset, n);
   else {
-    lock(f.posLock);
+    mutexLock(f.posLock);
     r = readAt(f.inode, f.pos, n);
     if (r > 0) f.pos += r;
-    unlock(f.posLock);
+    mutexUnlock(f.posLock);
   }
   fput(f);
   return r;
@@ -42,7 +42,7 @@ export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
 
 function readAt(i: Inode, pos: i64, wanted: u32): i32 {
   let n = wanted > IO_SIZE ? IO_SIZE : wanted;
-  lock(i.mutex);
+  mutexLock(i.mutex);
   let r = 0;
   if (i.mode & I_DRIVER) {
     r = i.sb.hooks & HOOK_READ ? <i32>callDriver(OP_READ, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0) : -EOPNOTSUPP;
@@ -55,7 +55,7 @@ function readAt(i: Inode, pos: i64, wanted: u32): i32 {
       r = n;
     }
   }
-  unlock(i.mutex);
+  mutexUnlock(i.mutex);
   return r;
 }
 
@@ -79,11 +79,11 @@ export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
   if (!(f.mode & FMODE_WRITE)) r = -EBADF;
   else if (offset >= 0) r = writeAt(c, f, <i64>offset, n);
   else {
-    lock(f.posLock);
+    mutexLock(f.posLock);
     r = writeAt(c, f, f.pos, n);
     // An append moves the position to the new end.
     if (r > 0) f.pos = f.flags & O_APPEND ? appendedTo : f.pos + r;
-    unlock(f.posLock);
+    mutexUnlock(f.posLock);
   }
   fput(f);
   return r;
@@ -93,7 +93,7 @@ let appendedTo: i64 = 0;
 
 function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
   const i = f.inode;
-  lock(i.mutex);
+  mutexLock(i.mutex);
   const pos = f.flags & O_APPEND ? i.size : at;
   let r: i32;
   if (i.mode & I_DRIVER) {
@@ -107,7 +107,7 @@ function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
     if (r > 0) removeSuid(c, i);
   }
   appendedTo = pos + (r > 0 ? r : 0);
-  unlock(i.mutex);
+  mutexUnlock(i.mutex);
   return r;
 }
 
@@ -140,14 +140,14 @@ function driverWrite(i: Inode, pos: i64, n: u32): i32 {
 export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   const f = fget(c, fd);
   if (!f) return -(<f64>EBADF);
-  lock(f.posLock);
+  mutexLock(f.posLock);
   let base: f64 = 0;
   if (whence == SEEK_CUR) base = <f64>f.pos;
   else if (whence == SEEK_END) base = <f64>f.inode.size;
   let to = base + offset;
   if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > <f64>MAX_FILE_SIZE) to = -(<f64>EINVAL);
   else f.pos = <i64>to;
-  unlock(f.posLock);
+  mutexUnlock(f.posLock);
   fput(f);
   return to;
 }
@@ -168,9 +168,9 @@ export function doFtruncate(c: Context, fd: i32, size: f64): i32 {
 export function truncateInode(c: Context, i: Inode, size: f64): i32 {
   if (!(size >= 0)) return -EINVAL;
   if (size > <f64>MAX_FILE_SIZE) return -EFBIG;
-  lock(i.mutex);
+  mutexLock(i.mutex);
   const r = i.mode & I_DRIVER ? driverTruncate(i, size) : truncateLocked(c, i, <i64>size);
-  unlock(i.mutex);
+  mutexUnlock(i.mutex);
   return r;
 }
 

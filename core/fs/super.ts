@@ -6,12 +6,13 @@
  *
  * SuperBlock (256 bytes, typed cache): 0 dev u32  4 driver i32  8 hooks u32  12 fsFlags u32  16 dflags u32 (flags every
  * dentry of it starts with)  20 root ptr  24 active u32 (mounts)  28 readonly u32  32 renameMutex u32 (s_vfs_rename_mutex)
- * 36 rcu link  40 rcu tag
+ * 36 rcu link  40 rcu tag  44 mark u32 (the sweep's)
  *
  * Driver entry (128 bytes in the fixed part): 0 state u32 (0 free, 1 used)  4 generation u32  8 hooks u32  12 fsFlags u32
  * 16 mounted u32  20 name length u32  24 name bytes (at most 100)
  */
 
+import { put32, set32 } from "../mem/journal";
 import { DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../mem/layout";
 import { CACHE_SUPER, slabAlloc } from "../mem/slab";
 import { synchronizeRcu } from "../mem/smr";
@@ -57,6 +58,7 @@ export class SuperBlock {
   renameMutex_: u32;
   rcuNext: u32;
   rcuTag: u32;
+  mark: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -135,13 +137,13 @@ export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u
   if (answer == 0) {
     if (free == 0) answer = -ENOSPC;
     else {
-      store<u32>(free + 4, (load<u32>(free + 4) + 1) & 0x3fffff);
-      store<u32>(free + 8, hooks);
-      store<u32>(free + 12, fsFlags);
-      store<u32>(free + 16, 0);
-      store<u32>(free + 20, len);
+      set32(free + 4, (load<u32>(free + 4) + 1) & 0x3fffff);
+      set32(free + 8, hooks);
+      set32(free + 12, fsFlags);
+      set32(free + 16, 0);
+      set32(free + 20, len);
       memory.copy(free + 24, name, len);
-      atomic.store<u32>(free, 1);
+      put32(free, 1);
       answer = driverNumber(free);
     }
   }
@@ -161,7 +163,7 @@ export function unregisterFilesystem(driver: i32): i32 {
   lock(G_DRIVER_LOCK);
   const e = driverEntry(driver);
   const err = e == 0 ? -ENODEV : load<u32>(e + 16) != 0 ? -EBUSY : 0;
-  if (err == 0) atomic.store<u32>(e, 0);
+  if (err == 0) put32(e, 0);
   unlock(G_DRIVER_LOCK);
   if (err == 0) synchronizeRcu();
   return err;
@@ -172,7 +174,7 @@ export function driverMounted(driver: i32, n: i32): i32 {
   if (driver == 0) return 0;
   lock(G_DRIVER_LOCK);
   const e = driverEntry(driver);
-  if (e != 0) store<u32>(e + 16, load<u32>(e + 16) + n);
+  if (e != 0) set32(e + 16, load<u32>(e + 16) + n);
   unlock(G_DRIVER_LOCK);
   return e == 0 ? -ENODEV : 0;
 }

@@ -3,14 +3,17 @@
  * own (the pin) from the moment it is made until it is unlinked. A directory of it is complete: what is not in the
  * cache does not exist.
  *
- * All functions run under the i_mutex of the directories they change.
+ * All functions run under the i_mutex of the directories they change. What a change consists of, the names and the accounts, is
+ * one section: it happens as a whole, also when its thread dies in it.
  */
-import { kmalloc, slabFree } from "../mem/slab";
-import { lock, unlock } from "../mem/spin";
+import { lockrefCount, lockrefSet } from "../mem/lockref";
+import { hang, kmalloc, slabFree } from "../mem/slab";
+import { lock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 import { CAP_FSETID, Context, capable, inGroup } from "./cred";
-import { dataCut, setSize } from "./data";
-import { dAdd, dAllocRoot, dDelete, dget, dInstantiate, dput, dSetComplete } from "./dcache";
+import { dataCut, markSparse, setSize } from "./data";
+import { dAdd, dAllocRoot, dDelete, dDeleted, dget, dInstantiate, dSetComplete } from "./dcache";
 import { D_CANT_MOUNT, Dentry, setFlags } from "./dentry";
+import { hashGrow } from "./dhash";
 import { ENOSPC } from "./errno";
 import { discardInode, newInode } from "./icache";
 import {
@@ -84,27 +87,29 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   const isDir = i.isDir;
   i.nlink = isDir ? 2 : 1;
   if (text != 0) {
-    i.data = <u32>text;
+    hang(i.dataAt, text);
     i.size = bodyLen;
   }
   // Complete before anybody can look a name up in it.
   if (isDir) dSetComplete(d);
-  addEntry(parent, d, i);
-  if (isDir) addLinks(dir, 1);
+  const t = currentTime();
+  dget(d);
+  sectionBegin();
+  addEntry(parent, d, i, t);
+  if (isDir) addLinks(dir, 1, t);
+  sectionEnd();
+  hashGrow();
   return 0;
 }
 
-/** Binds, pins and counts a new entry. Takes over the caller's reference on the inode. */
-function addEntry(parent: Dentry, d: Dentry, i: Inode): void {
-  const dir = parent.inode;
-  dget(d);
+/** Binds and counts a new entry. Takes over the caller's references: on the inode, and on the dentry as the pin. */
+function addEntry(parent: Dentry, d: Dentry, i: Inode, t: i64): void {
   parent.kids += 1;
   dAdd(d, i);
-  entryTimes(dir, DIRENT_SIZE);
+  entryTimes(parent.inode, DIRENT_SIZE, t);
 }
 
-function entryTimes(dir: Inode, grow: i64): void {
-  const t = currentTime();
+function entryTimes(dir: Inode, grow: i64, t: i64): void {
   beginAttr(dir);
   dir.size = dir.size + grow;
   dir.mtime = t;
@@ -114,84 +119,103 @@ function entryTimes(dir: Inode, grow: i64): void {
 
 /** Another name for an inode. */
 export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
+  const t = currentTime();
   ihold(i);
-  addLinks(i, 1);
-  addEntry(parent, d, i);
+  dget(d);
+  sectionBegin();
+  addEntry(parent, d, i, t);
+  addLinks(i, 1, t);
+  sectionEnd();
+  hashGrow();
 }
 
 /** Takes a name away; the caller holds a reference on `d` and has its inode's i_mutex and a reference on it. Needs no memory. */
 export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   const dir = parent.inode;
   const i = d.inode;
-  if (i.isDir) {
-    killDir(d, i);
-    addLinks(dir, -1);
-  } else {
-    addLinks(i, -1);
-  }
-  parent.kids -= 1;
-  entryTimes(dir, -DIRENT_SIZE);
+  const t = currentTime();
+  sectionBegin();
   // The pin first: then a caller that is alone with the dentry turns it negative in place.
-  dput(d);
-  dDelete(d);
+  dropPin(d);
+  const late = dDelete(d);
+  dropLink(d, i, t);
+  if (i.isDir) addLinks(dir, -1, t);
+  parent.kids -= 1;
+  entryTimes(dir, -DIRENT_SIZE, t);
+  sectionEnd();
+  dDeleted(d, late);
 }
 
-/** A directory that is going: nothing can be made or mounted in it any more. */
-function killDir(d: Dentry, i: Inode): void {
-  beginAttr(i);
-  i.mode = i.mode | I_DEAD;
-  i.nlink = 0;
-  i.ctime = currentTime();
-  endAttr(i);
+/** Gives the pin of an entry back. Never the last reference: the caller has one. */
+function dropPin(d: Dentry): void {
   lock(d.lockref);
-  setFlags(d, D_CANT_MOUNT, 0);
+  lockrefSet(d.lockref, lockrefCount(d.lockref) - 1);
   unlock(d.lockref);
 }
 
+/** A name of the inode is going. With a directory's, nothing can be made or mounted in it any more. */
+function dropLink(d: Dentry, i: Inode, t: i64): void {
+  if (!i.isDir) {
+    addLinks(i, -1, t);
+    return;
+  }
+  lock(d.lockref);
+  setFlags(d, D_CANT_MOUNT, 0);
+  unlock(d.lockref);
+  beginAttr(i);
+  i.mode = i.mode | I_DEAD;
+  i.nlink = 0;
+  i.ctime = t;
+  endAttr(i);
+}
+
 /**
- * The accounts of a rename before the names change: `d` goes from `from` to `to`, where `target`, when it is positive, goes.
- * Both parents' i_mutex and the target's are held.
+ * The accounts of a rename, in the section in which the names have changed: `d` went from `from` to `to`, where `target`, when it
+ * is positive, goes. Both parents' i_mutex and the target's are held. i_locks are taken from entries up to directories.
  */
-export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry): void {
+export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry, t: i64): void {
   const gone = target.inode;
   const isDir = d.inode.isDir;
+  touch(d.inode, false, t);
   if (gone) {
-    if (gone.isDir) {
-      killDir(target, gone);
-      addLinks(to.inode, -1);
-    } else {
-      addLinks(gone, -1);
-    }
+    dropPin(target);
+    dropLink(target, gone, t);
+    if (gone.isDir) addLinks(to.inode, -1, t);
   } else {
     to.kids += 1;
-    entryTimes(to.inode, DIRENT_SIZE);
+    entryTimes(to.inode, DIRENT_SIZE, t);
   }
   from.kids -= 1;
-  entryTimes(from.inode, -DIRENT_SIZE);
-  if (gone) touch(to.inode, true);
+  entryTimes(from.inode, -DIRENT_SIZE, t);
+  if (gone) touch(to.inode, true, t);
   if (isDir && from != to) {
-    addLinks(from.inode, -1);
-    addLinks(to.inode, 1);
+    addLinks(from.inode, -1, t);
+    addLinks(to.inode, 1, t);
   }
-  touch(d.inode, false);
 }
 
 /** The accounts of an exchange. */
-export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry): void {
+export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry, t: i64): void {
   const a = d.inode;
   const b = other.inode;
+  touch(a, false, t);
+  touch(b, false, t);
   if (from != to && a.isDir != b.isDir) {
-    addLinks(from.inode, a.isDir ? -1 : 1);
-    addLinks(to.inode, a.isDir ? 1 : -1);
+    addLinks(from.inode, a.isDir ? -1 : 1, t);
+    addLinks(to.inode, a.isDir ? 1 : -1, t);
   }
-  touch(from.inode, true);
-  if (to != from) touch(to.inode, true);
-  touch(a, false);
-  touch(b, false);
+  touch(from.inode, true, t);
+  if (to != from) touch(to.inode, true, t);
 }
 
-/** Sets the size; what is cut off is freed, what is added reads as zeros. Under i_mutex. */
+/**
+ * Sets the size; what is cut off is freed, what is added reads as zeros. Under i_mutex. The size first: from then on what lies
+ * behind it is nobody's, and recovery cuts it off where a thread dies before it has.
+ */
 export function tmpfsTruncate(i: Inode, size: i64): void {
-  if (size < i.size) dataCut(i, size);
+  const cut = size < i.size;
   setSize(i, size, currentTime());
+  if (!cut) return;
+  dataCut(i, size);
+  markSparse(i);
 }

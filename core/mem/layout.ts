@@ -10,13 +10,13 @@
  *   8192   slab caches, 16 x 64
  *   16384  bucket locks, 256 x 64
  *   32768  mount table heads 256 x u32, inode table heads 2048 x u32, contexts 1024 x u32, drivers
- *   65536  thread slots, 256 x 512
+ *   65536  thread slots, 256 x 2048
  *   ...    chunk table, hash buckets, then chunks of 64 KiB
  */
 
 export const MAGIC: u32 = 0x53_46_48_54; // "THFS"
 /** Same number as ABI_VERSION in src/abi.ts. */
-export const VERSION: u32 = 1;
+export const VERSION: u32 = 2;
 
 export const CHUNK_SHIFT: u32 = 16;
 export const CHUNK: u32 = 1 << CHUNK_SHIFT;
@@ -89,6 +89,9 @@ export const G_SLOT_LOCK: usize = 5444;
 export const G_SHRINK_LOCK: usize = 5508;
 /** A word nobody writes: sleeping is waiting on it. */
 export const G_SLEEP: usize = 5520;
+/** Who sweeps (a thread's name as in a lock), and how many dead threads may have held something that no sweep has looked for. */
+export const G_GATE: usize = 6144;
+export const G_LEAKS: usize = 6148;
 /** Totals of what threads that left had counted, COUNTERS x u64. */
 export const G_OLD_COUNTERS: usize = 5568;
 
@@ -108,11 +111,11 @@ export const MAX_DRIVERS: u32 = 32;
 export const DRIVER_SIZE: u32 = 128;
 
 export const SLOTS: usize = 65536;
-export const SLOT_SIZE: u32 = 512;
+export const SLOT_SIZE: u32 = 2048;
 export const MAX_THREADS: u32 = 256;
 
 /** First address behind the slots. */
-export const FIXED_END: usize = 65536 + 256 * 512;
+export const FIXED_END: usize = 65536 + 256 * 2048;
 
 /** Bytes of the chunk table for one chunk. */
 export const CHUNK_ENTRY: u32 = 32;
@@ -130,12 +133,18 @@ export const IO_SIZE: u32 = 65536;
 
 /** Thread slot: the epoch its read side entered at (0 outside), and what the slot is. */
 export const SLOT_EPOCH: u32 = 0;
-/** Line 1: state, scratch address. Line 2 on: counters. */
+/** Line 1: state and the host's name for the thread (0: none), scratch address. Line 2 on: counters. */
 export const SLOT_STATE: u32 = 64;
-export const SLOT_SCRATCH: u32 = 68;
-/** The context this thread holds (mount.ts), so that a dead thread's can be given back. */
+export const SLOT_NAME: u32 = 68;
+/** The context this thread holds (hold.ts), so that a dead thread's can be given back. */
 export const SLOT_HELD: u32 = 88;
+export const SLOT_SCRATCH: u32 = 92;
+/** 1 while the thread is in a call that may hold references. */
+export const SLOT_BUSY: u32 = 96;
 export const SLOT_COUNTERS: u32 = 128;
+
+/** What the thread is in the middle of: journal.ts. */
+export const SLOT_JOURNAL: u32 = 384;
 
 /** Counters in a slot, u64 each, in the order of COUNTERS in src/abi.ts. */
 export const C_WALKS: u32 = 0;

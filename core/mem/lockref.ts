@@ -7,8 +7,10 @@
  *
  * Guarantees: lockrefGetNotDead() never revives a dead object and never passes a holder of the lock. The count may be
  * changed by its plain functions only by a holder of the lock; then no compare-and-swap can succeed in between, since
- * it expects a lock word of 0.
+ * it expects a lock word of 0. A compare-and-swap is no part of a section: a thread that dies behind it leaves the count
+ * too high, never too low, and the sweep finds that (sweep.ts). So inside a section counts go down under the lock only.
  */
+import { put32 } from "./journal";
 import { lock, spinLock, unlock } from "./spin";
 
 const DEAD: i32 = -128;
@@ -21,11 +23,11 @@ export function lockrefCount(p: usize): i32 {
 
 /** Only for a holder of the lock. */
 export function lockrefSet(p: usize, n: i32): void {
-  atomic.store<u32>(p + 4, <u32>n);
+  put32(p + 4, <u32>n);
 }
 
 export function lockrefMarkDead(p: usize): void {
-  atomic.store<u32>(p + 4, <u32>DEAD);
+  put32(p + 4, <u32>DEAD);
 }
 
 /** Takes a reference that somebody already holds one of. */
@@ -36,7 +38,7 @@ export function lockrefGet(p: usize): void {
     if (atomic.cmpxchg<u64>(p, v, v + ONE) == v) return;
   }
   lock(p);
-  atomic.add<u32>(p + 4, 1);
+  put32(p + 4, load<u32>(p + 4) + 1);
   unlock(p);
 }
 
@@ -51,7 +53,7 @@ export function lockrefGetNotDead(p: usize, mayWait: bool): bool {
   if (mayWait) lock(p);
   else if (!spinLock(p)) return false;
   const n = lockrefCount(p);
-  if (n >= 0) atomic.store<u32>(p + 4, <u32>(n + 1));
+  if (n >= 0) put32(p + 4, <u32>(n + 1));
   unlock(p);
   return n >= 0;
 }

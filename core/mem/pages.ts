@@ -5,6 +5,7 @@
  *   0 cache   4 objects in use   8 first free object   12 offset of the next object never used
  *   16 previous and 20 next chunk with room in the same cache (20: next free chunk while free)
  */
+import { put32, set32 } from "./journal";
 import {
   CHUNK,
   CHUNK_ENTRY,
@@ -41,12 +42,12 @@ export function chunkAlloc(reserve: bool): u32 {
   if (reserve || used + RESERVE < max) {
     chunk = load<u32>(G_PAGE_FREE);
     if (chunk != 0) {
-      store<u32>(G_PAGE_FREE, load<u32>(chunkEntry(chunk) + 20));
+      set32(G_PAGE_FREE, load<u32>(chunkEntry(chunk) + 20));
       recycled = true;
     } else {
       chunk = bump(1);
     }
-    if (chunk != 0) atomic.store<u32>(G_PAGE_USED, used + 1);
+    if (chunk != 0) put32(G_PAGE_USED, used + 1);
   }
   unlock(G_PAGE_LOCK);
   if (recycled) memory.fill(chunkAddress(chunk), 0, CHUNK);
@@ -57,7 +58,7 @@ export function chunkAlloc(reserve: bool): u32 {
 export function chunkAllocRun(n: u32): u32 {
   lock(G_PAGE_LOCK);
   const chunk = bump(n);
-  if (chunk != 0) atomic.store<u32>(G_PAGE_USED, load<u32>(G_PAGE_USED) + n);
+  if (chunk != 0) put32(G_PAGE_USED, load<u32>(G_PAGE_USED) + n);
   unlock(G_PAGE_LOCK);
   return chunk;
 }
@@ -67,7 +68,7 @@ function bump(n: u32): u32 {
   const max = load<u32>(H_MAX_CHUNKS);
   if (chunk + n > max) return 0;
   if (!growTo(chunk + n, max)) return 0;
-  store<u32>(G_PAGE_BUMP, chunk + n);
+  set32(G_PAGE_BUMP, chunk + n);
   return chunk;
 }
 
@@ -84,9 +85,9 @@ export function growTo(chunks: u32, limit: u32): bool {
 export function chunkFree(chunk: u32): void {
   lock(G_PAGE_LOCK);
   const e = chunkEntry(chunk);
-  store<u32>(e, 0);
-  store<u32>(e + 20, load<u32>(G_PAGE_FREE));
-  store<u32>(G_PAGE_FREE, chunk);
-  atomic.store<u32>(G_PAGE_USED, load<u32>(G_PAGE_USED) - 1);
+  set32(e, 0);
+  set32(e + 20, load<u32>(G_PAGE_FREE));
+  set32(G_PAGE_FREE, chunk);
+  put32(G_PAGE_USED, load<u32>(G_PAGE_USED) - 1);
   unlock(G_PAGE_LOCK);
 }

@@ -3,9 +3,13 @@
  *
  * Guarantees: what a reader loaded between readSeqBegin() and a readSeqRetry() that answers false was there at one
  * moment. Ordering: every load and store involved is atomic, hence sequentially consistent in Wasm; the reader's
- * begin pairs with writeSeqEnd(), its retry with writeSeqBegin(). Readers store nothing. A count that stays odd for
- * SEQ_SPINS looks (its writer was descheduled or died) is handed back odd, and then never validates.
+ * begin pairs with the store that makes the count even, its retry with writeSeqBegin(). Readers store nothing. A count
+ * that stays odd for SEQ_SPINS looks (its writer was descheduled or died) is handed back odd, and then never validates.
+ *
+ * Inside a section (journal.ts) a count stays odd until the section's end, so that nobody reads what might still be undone.
+ * Counts that a thread has made odd stand in its journal: recovery makes a dead thread's even.
  */
+import { depth, J_SEQ, J_SEQS, push, remove, SEQS_MAX } from "./journal";
 import { C_SEQ_RETRIES } from "./layout";
 import { count } from "./thread";
 
@@ -32,15 +36,23 @@ export function readSeqRetry(p: usize, s: u32): bool {
   return atomic.load<u32>(p) != s || (s & 1) != 0;
 }
 
+/** Makes a count odd; one that this section has made odd already stays so. */
 export function writeSeqBegin(p: usize): void {
-  atomic.store<u32>(p, load<u32>(p) + 1);
+  const s = load<u32>(p);
+  if (s & 1) return;
+  push(J_SEQS, J_SEQ, SEQS_MAX, p);
+  atomic.store<u32>(p, s + 1);
 }
 
+/** Makes it even again: now, or at the section's end. */
 export function writeSeqEnd(p: usize): void {
+  if (depth != 0) return;
   atomic.store<u32>(p, load<u32>(p) + 1);
+  remove(J_SEQS, J_SEQ, p);
 }
 
 /** After this every reader that began before must fail; may stand inside a write section. */
 export function writeSeqBarrier(p: usize): void {
-  atomic.store<u32>(p, load<u32>(p) + 2);
+  if (depth != 0) writeSeqBegin(p);
+  else atomic.store<u32>(p, load<u32>(p) + 2);
 }

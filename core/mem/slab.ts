@@ -8,9 +8,10 @@
  * Cache (64 bytes at G_CACHES + 64 * id, guarded by its lock, the innermost but for the page lock):
  *   0 lock   4 object size   8 objects a chunk   12 first chunk with room   16 typed   20 offset of the free link
  */
+import { disown, own, put32, set32 } from "./journal";
 import { CHUNK, CHUNK_SHIFT, G_CACHES } from "./layout";
 import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
-import { lock, unlock } from "./spin";
+import { lock, sectionBegin, sectionEnd, unlock } from "./spin";
 
 export const CACHE_DENTRY: u32 = 1;
 export const CACHE_INODE: u32 = 2;
@@ -50,25 +51,27 @@ export function slabAlloc(id: u32, reserve: bool): usize {
       return 0;
     }
     const e = chunkEntry(chunk);
-    store<u32>(e, id);
-    store<u32>(e + 4, 0);
-    store<u32>(e + 8, 0);
-    store<u32>(e + 12, 0);
+    set32(e, id);
+    set32(e + 4, 0);
+    set32(e + 8, 0);
+    set32(e + 12, 0);
     link(c, chunk);
   }
   const e = chunkEntry(chunk);
   const size = load<u32>(c + 4);
   let p = <usize>load<u32>(e + 8);
   if (p != 0) {
-    store<u32>(e + 8, load<u32>(p + load<u32>(c + 20)));
+    set32(e + 8, load<u32>(p + load<u32>(c + 20)));
   } else {
     const offset = load<u32>(e + 12);
     p = chunkAddress(chunk) + offset;
-    store<u32>(e + 12, offset + size);
+    set32(e + 12, offset + size);
   }
   const used = load<u32>(e + 4) + 1;
-  store<u32>(e + 4, used);
+  set32(e + 4, used);
   if (used == load<u32>(c + 8)) unlink(c, chunk);
+  // What is in a typed cache the sweep finds by itself; for the rest whoever takes it answers until it hangs on something.
+  if (id >= CACHE_SIZED) own(p);
   unlock(c);
   return p;
 }
@@ -79,10 +82,10 @@ export function slabFree(p: usize): void {
   const e = chunkEntry(chunk);
   const c = cacheAddress(load<u32>(e));
   lock(c);
-  atomic.store<u32>(p + load<u32>(c + 20), load<u32>(e + 8));
-  store<u32>(e + 8, <u32>p);
+  put32(p + load<u32>(c + 20), load<u32>(e + 8));
+  set32(e + 8, <u32>p);
   const used = load<u32>(e + 4) - 1;
-  store<u32>(e + 4, used);
+  set32(e + 4, used);
   if (used + 1 == load<u32>(c + 8)) link(c, chunk);
   // One empty chunk may stay, so that a cache at its edge does not take and give a chunk at every turn.
   let empty = false;
@@ -90,26 +93,45 @@ export function slabFree(p: usize): void {
     unlink(c, chunk);
     empty = true;
   }
-  unlock(c);
   if (empty) chunkFree(chunk);
+  disown(p);
+  unlock(c);
+}
+
+/** Frees the block that the word at `p` leads to, if any, and clears the word, in one section. */
+export function kfreeAt(p: usize): void {
+  const block = load<u32>(p);
+  if (block == 0) return;
+  sectionBegin();
+  put32(p, 0);
+  slabFree(block);
+  sectionEnd();
+}
+
+/** Hangs a block that kmalloc() gave on the word at `p`. */
+export function hang(p: usize, block: usize): void {
+  sectionBegin();
+  put32(p, <u32>block);
+  disown(block);
+  sectionEnd();
 }
 
 function link(c: usize, chunk: u32): void {
   const e = chunkEntry(chunk);
   const first = load<u32>(c + 12);
-  store<u32>(e + 16, 0);
-  store<u32>(e + 20, first);
-  if (first != 0) store<u32>(chunkEntry(first) + 16, chunk);
-  store<u32>(c + 12, chunk);
+  set32(e + 16, 0);
+  set32(e + 20, first);
+  if (first != 0) set32(chunkEntry(first) + 16, chunk);
+  set32(c + 12, chunk);
 }
 
 function unlink(c: usize, chunk: u32): void {
   const e = chunkEntry(chunk);
   const prev = load<u32>(e + 16);
   const next = load<u32>(e + 20);
-  if (prev != 0) store<u32>(chunkEntry(prev) + 20, next);
-  else store<u32>(c + 12, next);
-  if (next != 0) store<u32>(chunkEntry(next) + 16, prev);
+  if (prev != 0) set32(chunkEntry(prev) + 20, next);
+  else set32(c + 12, next);
+  if (next != 0) set32(chunkEntry(next) + 16, prev);
 }
 
 /** `size` bytes, 1 to KMALLOC_MAX, aligned to the next power of two; not zeroed. 0: the arena is full. */

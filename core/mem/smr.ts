@@ -16,6 +16,7 @@
  *    stores that took the object out; all four are sequentially consistent, so at least one side sees the other.
  */
 import * as host from "../host";
+import { put32, set32 } from "./journal";
 import {
   C_DEFERRED,
   C_EXPELLED,
@@ -90,22 +91,25 @@ function linkOf(p: usize): usize {
  */
 export function callRcu(p: usize): bool {
   const l = linkOf(p);
-  atomic.store<u32>(l, 0);
   lock(G_RCU_LOCK);
-  atomic.store<u32>(l + 4, atomic.load<u32>(G_EPOCH));
+  put32(l, 0);
+  put32(l + 4, atomic.load<u32>(G_EPOCH));
   const tail = load<u32>(G_RCU_TAIL);
-  if (tail != 0) atomic.store<u32>(linkOf(tail), <u32>p);
-  else store<u32>(G_RCU_HEAD, <u32>p);
-  store<u32>(G_RCU_TAIL, <u32>p);
-  store<u32>(G_RCU_COUNT, load<u32>(G_RCU_COUNT) + 1);
+  if (tail != 0) put32(linkOf(tail), <u32>p);
+  else put32(G_RCU_HEAD, <u32>p);
+  set32(G_RCU_TAIL, <u32>p);
+  put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) + 1);
   const since = load<u32>(G_RCU_SINCE) + 1;
-  store<u32>(G_RCU_SINCE, since == POLL_EVERY ? 0 : since);
+  set32(G_RCU_SINCE, since == POLL_EVERY ? 0 : since);
   unlock(G_RCU_LOCK);
   count(C_DEFERRED);
   return since == POLL_EVERY;
 }
 
-/** Moves the epoch on; answers the former one. Zero and EXPELLED are never epochs. */
+/**
+ * Moves the epoch on; answers the former one. Zero and EXPELLED are never epochs. Never undone, and so not noted: a reader may
+ * have entered at the new one.
+ */
 function advance(): u32 {
   lock(G_RCU_LOCK);
   const e = atomic.load<u32>(G_EPOCH);
@@ -163,9 +167,9 @@ export function rcuTake(): usize {
     return 0;
   }
   const next = load<u32>(linkOf(p));
-  store<u32>(G_RCU_HEAD, next);
-  if (next == 0) store<u32>(G_RCU_TAIL, 0);
-  store<u32>(G_RCU_COUNT, load<u32>(G_RCU_COUNT) - 1);
+  put32(G_RCU_HEAD, next);
+  if (next == 0) set32(G_RCU_TAIL, 0);
+  put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) - 1);
   unlock(G_RCU_LOCK);
   return p;
 }

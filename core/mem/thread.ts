@@ -3,7 +3,7 @@
  * belongs to one thread, so what is kept here is private.
  */
 import * as host from "../host";
-import { C_COUNT, C_LOCK_WAITS, G_OLD_COUNTERS, G_SLEEP, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "./layout";
+import { C_LOCK_WAITS, G_SLEEP, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "./layout";
 
 /** Slot number + 1: the name under which this thread takes locks. 0 before it is attached. */
 export let tid: u32 = 0;
@@ -56,18 +56,11 @@ export function nap(us: i64): void {
   if (canWait) host.wait(G_SLEEP, 0, <f64>us / 1000.0);
 }
 
-/** Adds a leaving thread's counters to the totals and clears them. */
-export function foldCounters(s: usize): void {
-  for (let i: u32 = 0; i < C_COUNT; i++) {
-    const p = s + SLOT_COUNTERS + (i << 3);
-    atomic.add<u64>(G_OLD_COUNTERS + (i << 3), load<u64>(p));
-    store<u64>(p, 0);
-  }
-}
-
 export const PANIC_LOCK: i32 = 1;
 export const PANIC_CORRUPT: i32 = 2;
 export const PANIC_UNLOCK: i32 = 3;
+/** More locks, sequences or changes in one section than a journal has room for. */
+export const PANIC_JOURNAL: i32 = 4;
 
 export function panic(code: i32, a: usize): void {
   host.panic(code, <i32>a);

@@ -13,7 +13,7 @@ export const D_CANT_MOUNT = 1 << 5;
 export const D_ON_LRU = 1 << 13;
 
 const SLOTS = 65536;
-const SLOT_SIZE = 512;
+const SLOT_SIZE = 2048;
 const KEYS = 2048;
 const H_SALT = 1056;
 

@@ -81,7 +81,7 @@ export function memoryOf(vfs) {
     /** Owner of an inode's i_mutex, 0: free. */
     mutex: (inode) => word(inode + 64),
     /** What the slot of a thread shows: 0 outside a read-side section. */
-    epoch: (slot) => word(65536 + slot * 512),
+    epoch: (slot) => word(65536 + slot * 2048),
   };
 }
 
