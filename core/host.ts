@@ -6,6 +6,12 @@
 /** Milliseconds since 1970 with their fraction. */
 export declare function now(): f64;
 
+/**
+ * Milliseconds that only go forward, the same for every thread: how long something has stood still is measured with it, whatever
+ * a user's now() says.
+ */
+export declare function clock(): f64;
+
 /** A broken invariant or a lock that nobody gives back: the host throws. `a` says more. */
 export declare function panic(code: i32, a: i32): void;
 

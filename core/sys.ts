@@ -152,7 +152,8 @@ export function threadAttach(mayWait: i32, name: u32): i32 {
   if (arenaCheck() != 0) return -EINVAL;
   if (T.tid != 0) return -EINVAL;
   let n: u32 = 0;
-  while (n < L.MAX_THREADS && atomic.cmpxchg<u64>(slotAt(n) + L.SLOT_STATE, 0, ((<u64>name) << 32) | SLOT_USED) != 0) n++;
+  while (n < L.MAX_THREADS && atomic.cmpxchg<u64>(slotAt(n) + L.SLOT_STATE, 0, ((<u64>name) << 32) | SLOT_USED) != 0)
+    n++;
   if (n == L.MAX_THREADS) return -EUSERS;
   const s = slotAt(n);
   T.setThread(n, 0, mayWait != 0);
@@ -441,6 +442,11 @@ export function sysGetcwd(n: i32): i32 {
   const c = beginHeld(n);
   if (!c) return done(refused);
   lock(c.lock);
+  if (c.pwd_ == 0) {
+    // Closed since this call began.
+    unlock(c.lock);
+    return done(-EBADF);
+  }
   const m = mntget(changetype<Mount>(<usize>c.pwdMnt_));
   const d = dget(changetype<Dentry>(<usize>c.pwd_));
   unlock(c.lock);
@@ -595,6 +601,7 @@ export function sysMknod(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
 
 export function sysSymlink(n: i32, len: i32, dirfd2: i32, len2: i32): i32 {
   if (badLength(len)) return done(refused);
+  if (hasNul(T.scratch + L.S_PATH, len)) return done(-EINVAL);
   const nd = path(n, dirfd2, len2, true);
   return done(nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + L.S_PATH, len) : refused);
 }

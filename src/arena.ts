@@ -31,7 +31,7 @@ export interface HostOptions {
    * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere 0.
    */
   thread?: number;
-  /** Present time in milliseconds since the epoch, with a fraction. Default: performance.timeOrigin + performance.now(). */
+  /** Present time in milliseconds since the epoch, with a fraction, for the times of files. Default: performance.timeOrigin + performance.now(). */
   now?: () => number;
 }
 
@@ -329,9 +329,10 @@ export class Arena {
     // The global and its origin are getters in Node, and the core asks for the time at every change.
     const clock = performance;
     const origin = clock.timeOrigin;
-    const now = host.now ?? (() => origin + clock.now());
+    const time = () => origin + clock.now();
     const functions: Record<string, WebAssembly.ImportValue> = {
-      now,
+      now: host.now ?? time,
+      clock: time,
       wait: (p: number, expected: number, ms: number) => WAIT_ANSWER[Atomics.wait(this.#words(p), 0, expected, ms)],
       panic: (code: number, a: number) => this.#panic(code, a >>> 0),
       driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>

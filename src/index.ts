@@ -8,5 +8,13 @@ export type { Dir, Dirent } from "./node/dirent.js";
 export type { BigIntStats, Stats } from "./node/stats.js";
 export type { FsSync } from "./node/sync.js";
 export { Trace, type TraceStep } from "./trace.js";
-export { attachVfs, type Counters, type CreateOptions, createVfs, type MountOptions, type Vfs, type WorkerLike } from "./vfs.js";
+export {
+  attachVfs,
+  type Counters,
+  type CreateOptions,
+  createVfs,
+  type MountOptions,
+  type Vfs,
+  type WorkerLike,
+} from "./vfs.js";
 export type { CoreModule, SharedMemory } from "./wasm.js";

@@ -1,9 +1,10 @@
 /**
  * Attributes: stat, chmod, chown, utimes, ACLs. Changes are made under the inode's i_mutex and shown in one step by i_seq.
  */
+
+import { disown, set32 } from "../mem/journal";
 import { S_IO, S_STAT } from "../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
-import { disown, set32 } from "../mem/journal";
 import { KMALLOC_MAX, kmalloc, slabFree } from "../mem/slab";
 import { lock, mutexLock, mutexUnlock, unlock } from "../mem/spin";
 import { scratch } from "../mem/thread";

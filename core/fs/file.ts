@@ -18,7 +18,7 @@ import { lock, unlock } from "../mem/spin";
 import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "./cred";
 import { dput } from "./dcache";
 import { Dentry } from "./dentry";
-import { EMFILE, ENFILE, ENOSPC } from "./errno";
+import { EBADF, EMFILE, ENFILE, ENOSPC } from "./errno";
 import { Inode } from "./inode";
 import { Mount, mntput } from "./namespace";
 import { kalloc, retire } from "./reclaim";
@@ -154,9 +154,13 @@ export function fget(c: Context, fd: i32): File {
   }
 }
 
-/** Takes the lowest free descriptor; -EMFILE, -ENOSPC. */
+/** Takes the lowest free descriptor; -EMFILE, -ENOSPC; -EBADF: the context was closed, and nobody would close it again. */
 export function fdAlloc(c: Context): i32 {
   lock(c.fdLock);
+  if (c.alive == 0) {
+    unlock(c.fdLock);
+    return -EBADF;
+  }
   let fd = c.fdHint < FD_FIRST ? FD_FIRST : c.fdHint;
   for (; fd < NR_OPEN; fd++) {
     const b = c.fdBlock(fd / FD_BLOCK);

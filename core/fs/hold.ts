@@ -9,6 +9,9 @@ import { slot } from "../mem/thread";
 import { Context, getContext } from "./cred";
 import { retire } from "./reclaim";
 
+/** Rounds against others at the same count; each of them got on. */
+const COUNT_TRIES: i32 = 1000;
+
 /** The context with this number, held; null: there is none (any more). */
 export function holdContext(n: i32): Context {
   const c = getContext(n);
@@ -16,12 +19,22 @@ export function holdContext(n: i32): Context {
   releaseContext();
   // Inside the section the memory cannot go between the look and the count.
   rcuReadLock();
-  const again = getContext(n);
-  if (again) atomic.add<u32>(again.users, 1);
+  let again = getContext(n);
+  if (again && !useContext(again)) again = changetype<Context>(0);
   rcuReadUnlock();
   held = again;
   store<u32>(slot + SLOT_HELD, <u32>changetype<usize>(again));
   return again;
+}
+
+/** A user more, unless the last has gone: then the context is on its way out, and must not be retired twice. */
+function useContext(c: Context): bool {
+  for (let tries = 0; tries < COUNT_TRIES; tries++) {
+    const n = atomic.load<u32>(c.users);
+    if (n == 0) return false;
+    if (atomic.cmpxchg<u32>(c.users, n, n + 1) == n) return true;
+  }
+  return false;
 }
 
 let held: Context = changetype<Context>(0);

@@ -11,7 +11,7 @@ import { at, P_MOUNT_CHECK } from "../points";
 import { CAP_SYS_ADMIN, CAP_SYS_CHROOT, Context, capable, NR_OPEN, newContext, setGroups, unlistContext } from "./cred";
 import { dAllocRoot, dget, dInstantiate, dput } from "./dcache";
 import { Dentry } from "./dentry";
-import { EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "./errno";
+import { EBADF, EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "./errno";
 import { fdClose, fdPut, fput } from "./file";
 import { dropContext } from "./hold";
 import { callDriver, OP_ROOT } from "./hooks";
@@ -105,10 +105,14 @@ function place(m: Mount, nd: Nameidata, move: bool): i32 {
     on = dget(above.root);
   }
   at(P_MOUNT_CHECK, on.at, 1);
-  const mutex = on.inode.mutex;
-  mutexLock(mutex);
-  const err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
-  mutexUnlock(mutex);
+  let err = -EINVAL;
+  // What was unmounted lazily takes no mounts any more: nobody could take them away.
+  if (!isDetached(onMnt)) {
+    const mutex = on.inode.mutex;
+    mutexLock(mutex);
+    err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
+    mutexUnlock(mutex);
+  }
   unlockNamespace();
   if (err != 0) {
     dput(on);
@@ -116,6 +120,11 @@ function place(m: Mount, nd: Nameidata, move: bool): i32 {
     if (!move) mntput(m);
   }
   return err;
+}
+
+/** Whether a mount stands nowhere (any more). */
+function isDetached(m: Mount): bool {
+  return m.parent == m && m != rootMount();
 }
 
 /** A new file system on the path in nd. */
@@ -154,7 +163,10 @@ export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
   let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err != 0) return err;
   err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
-  if (err == 0) {
+  if (err == 0 && isDetached(from.mnt)) {
+    err = -EINVAL;
+    pathPut(nd);
+  } else if (err == 0) {
     const m = newMount(from.mnt.sb, dget(from.dentry), (from.mnt.flags | flags) & MOUNT_FLAGS);
     if (m) err = place(m, nd, false);
     else {
@@ -202,9 +214,18 @@ export function doUmount(nd: Nameidata, flags: u32): i32 {
 
 // ---------------------------------------------------------------------------------------------------- contexts
 
-/** set_fs_pwd(), set_fs_root(): takes over the references, puts the old ones. */
-function setPlace(c: Context, mnt: Mount, d: Dentry, isRoot: bool): void {
+/**
+ * set_fs_pwd(), set_fs_root(): takes over the references, puts the old ones. False: the context was closed meanwhile, and
+ * only its end may still take its places away; the references are put.
+ */
+function setPlace(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
   lock(c.lock);
+  if (d && c.alive == 0) {
+    unlock(c.lock);
+    dput(d);
+    mntput(mnt);
+    return false;
+  }
   const oldMnt = isRoot ? c.rootMnt_ : c.pwdMnt_;
   const old = isRoot ? c.root_ : c.pwd_;
   writeSeqBegin(c.seq);
@@ -215,6 +236,7 @@ function setPlace(c: Context, mnt: Mount, d: Dentry, isRoot: bool): void {
   unlock(c.lock);
   if (old != 0) dput(changetype<Dentry>(<usize>old));
   if (oldMnt != 0) mntput(changetype<Mount>(<usize>oldMnt));
+  return true;
 }
 
 /** chdir(2), chroot(2) */
@@ -227,10 +249,10 @@ export function doChdir(nd: Nameidata, root: bool): i32 {
     pathPut(nd);
     return err;
   }
-  setPlace(nd.ctx, nd.mnt, nd.dentry, root);
+  const set = setPlace(nd.ctx, nd.mnt, nd.dentry, root);
   nd.mnt_ = 0;
   nd.dentry_ = 0;
-  return 0;
+  return set ? 0 : -EBADF;
 }
 
 /** The first context: everything belongs to it. */
@@ -257,6 +279,12 @@ export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, g
     return -ENOSPC;
   }
   lock(from.lock);
+  if (from.root_ == 0 || from.pwd_ == 0) {
+    // Closed since this call began.
+    unlock(from.lock);
+    doContextDestroy(c);
+    return -EBADF;
+  }
   const rootMnt = mntget(changetype<Mount>(<usize>from.rootMnt_));
   const root = dget(changetype<Dentry>(<usize>from.root_));
   const pwdMnt = mntget(changetype<Mount>(<usize>from.pwdMnt_));

@@ -6,8 +6,8 @@
 import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../mem/layout";
 import { chunkEntry } from "../mem/pages";
 import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, kfreeAt, slabAlloc, slabFree } from "../mem/slab";
-import { sectionBegin, sectionEnd } from "../mem/spin";
 import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../mem/smr";
+import { sectionBegin, sectionEnd } from "../mem/spin";
 import { Context } from "./cred";
 import { Dentry, INLINE_NAME } from "./dentry";
 import { Inode } from "./inode";

@@ -89,10 +89,10 @@ export function sweep(waitMs: f64): bool {
 }
 
 function allOut(waitMs: f64): bool {
-  const until = host.now() + waitMs;
+  const until = host.clock() + waitMs;
   for (let s = SLOTS; s < SLOTS + atomic.load<u32>(G_SLOTS_USED) * SLOT_SIZE; s += SLOT_SIZE) {
     while (s != slot && atomic.load<u32>(s + SLOT_BUSY) != 0) {
-      if (host.now() >= until) return false;
+      if (host.clock() >= until) return false;
       nap(100);
     }
   }

@@ -139,7 +139,7 @@ function scan(goal: u32, expel: bool): u32 {
 
 /** Whether a slot has shown the same old epoch for STALL_MS; then its section is expelled. */
 function stands(s: usize, e: u32): bool {
-  const t = host.now();
+  const t = host.clock();
   if (atomic.load<u32>(s + SLOT_STALL_EPOCH) != e) {
     store<f64>(s + SLOT_STALL_SINCE, t);
     atomic.store<u32>(s + SLOT_STALL_EPOCH, e);

@@ -317,7 +317,8 @@ describe("dcache", () => {
     }
   });
 
-  // Fails when writeSeqBarrier() makes the sequence even, as it would by ending one section and beginning another.
+  // Fails when writeSeqBarrier() makes the sequence even, as it would by ending one section and beginning another, or when
+  // a sequence becomes even before the section that it lies in has ended.
   test("row 11: the barrier of an unhash inside a move leaves the write section open", async (t) => {
     const { walker, writer, mem } = await scene(t);
     walker.fs.mkdirSync("/d");
@@ -330,7 +331,7 @@ describe("dcache", () => {
     writer.fs.renameSync("/d/x", "/d/y");
     const [begin, names, end] = seen;
     assert.deepEqual([begin[0] % 2, begin[1] % 2], [1, 1]);
-    assert.deepEqual(names, [begin[0] + 2, begin[1] + 2], "two barriers inside the sections");
+    assert.deepEqual(names, begin, "two barriers inside the sections: odd before, odd after");
     assert.deepEqual(end, names);
     assert.equal(mem.seq(x), end[0] + 1);
   });

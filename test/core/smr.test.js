@@ -19,10 +19,15 @@ async function scene(t, options) {
   return { tree, walker: tree.vfs, mem: peek(tree.vfs) };
 }
 
-/** A clock that moves on by itself at every look, for an attachment that shall lose its patience at once. */
-function hurried() {
-  let time = 1e12;
-  return () => (time += STALL_MS);
+/** Lets threads of this process tell the time that passes by `look`; what a tree's own `now` says is no matter there. */
+function clock(t, look) {
+  t.mock.method(performance, "now", look);
+}
+
+/** A clock that moves on by itself at every look: who waits loses patience at once. */
+function hurry(t) {
+  let time = 0;
+  clock(t, () => (time += STALL_MS));
 }
 
 /** The dentries and inodes that a run makes. */
@@ -112,12 +117,12 @@ describe("read-side sections", () => {
   test("row 25: unregistering, unmounting and synchronizeRcu() wait for the walks that are under way", async (t) => {
     let looks = 0;
     let onLook = () => {};
-    const now = () => {
+    const { tree, walker } = await scene(t, { now: () => 1e12 });
+    clock(t, () => {
       looks++;
       onLook();
-      return 1e12;
-    };
-    const { tree, walker } = await scene(t, { now });
+      return 1e6;
+    });
     walker.fs.mkdirSync("/m");
     walker.fs.mkdirSync("/d");
     walker.fs.writeFileSync("/d/f", "");
@@ -199,8 +204,9 @@ describe("readers that stay", () => {
   // Does not come back when stands() expels nobody. Two marks hold the answer, the section's end and the dentry's sequence, and
   // either is enough: the next test fails without the one, row 1 without the other.
   test("a walk that stood still for too long is expelled; it learns that and walks again", async (t) => {
-    const { tree, walker, mem } = await scene(t);
-    const writer = await tree.attach({ now: hurried() });
+    const { tree, walker, mem } = await scene(t, { now: () => 1e12 });
+    const writer = await tree.attach({ now: () => 1e12 });
+    hurry(t);
     walker.fs.mkdirSync("/d");
     const walks = [() => walker.fs.statSync("/d/f").size, () => walker.fs.readFileSync("/d/f").length];
     for (const walk of walks) {
@@ -231,7 +237,8 @@ describe("readers that stay", () => {
   // Fails when rcuReadUnlock() and rcuValid() answer true whatever happened: a walk that was expelled without a change goes on.
   test("an expelled walk starts again even when nothing has changed", async (t) => {
     const { tree, walker } = await scene(t);
-    const writer = await tree.attach({ now: hurried() });
+    const writer = await tree.attach();
+    hurry(t);
     walker.fs.writeFileSync("/f", "text");
     for (const [walk, expected] of [
       [() => walker.fs.statSync("/f").size, 4],
@@ -275,7 +282,8 @@ describe("readers that stay", () => {
 
   // Fails when scan() does not expel: a grace period never ends.
   test("a dead thread that nobody tells of is expelled", async (t) => {
-    const { tree, walker, mem } = await scene(t, { now: hurried() });
+    const { tree, walker, mem } = await scene(t);
+    hurry(t);
     walker.fs.writeFileSync("/f", "");
     const reader = await tree.parked(`vfs.fs.statSync("/f");`, POINT.COMPARED);
     await reader.kill();
@@ -293,7 +301,8 @@ describe("readers that stay", () => {
   // Fails when the slots of threads outside a section, or the caller's own, count.
   test("idle threads and waiting threads hold nothing up", async (t) => {
     let looks = 0;
-    const { tree, walker } = await scene(t, { now: () => 1e12 + looks++ });
+    const { tree, walker } = await scene(t, { now: () => 1e12 });
+    clock(t, () => 1e6 + looks++);
     await tree.attach();
     walker.fs.mkdirSync("/d");
     // A thread that waits for a lock, or for its turn in a driver, is not in a section: here one inside a rename.

@@ -43,7 +43,7 @@ export function peek(vfs) {
     shared(own) {
       const bytes = new Uint8Array(memory.buffer).slice();
       const slot = SLOTS + own.threadSlot * SLOT_SIZE;
-      const scratch = word(slot + 68);
+      const scratch = word(slot + 92);
       bytes.fill(0, slot, slot + SLOT_SIZE);
       bytes.fill(0, scratch, scratch + 131072);
       return bytes;
