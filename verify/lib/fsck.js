@@ -26,8 +26,14 @@ import * as L from "./layout.js";
  *   is: objects in use of each cache by the cache's name (retired ones among them), and live ones of each type
  */
 export function check(memory, options = {}) {
+  const v = inspect(memory, options);
+  return { problems: v.problems(), counts: v.counts };
+}
+
+/** The same for who wants to look at the tree through it afterwards. */
+export function inspect(memory, options = {}) {
   const v = new View(memory);
-  if (!checkHeader(v)) return { problems: v.problems(), counts: v.counts };
+  if (!checkHeader(v)) return v;
   checkCaches(v, checkChunks(v));
   checkLocks(v);
   checkThreads(v, options);
@@ -46,7 +52,7 @@ export function check(memory, options = {}) {
   checkFiles(v);
   checkOwners(v);
   checkReferences(v);
-  return { problems: v.problems(), counts: v.counts };
+  return v;
 }
 
 /** Reference counts of dentries, and the gauges of what lasts until its memory is free. */
