@@ -13,14 +13,11 @@ import { readdirSync } from "node:fs";
 import { COUNTERS, SCRATCH } from "../dist/abi.js";
 import { shippingCore } from "./lib/core.js";
 import { interpose } from "./lib/interpose.js";
+import { SLOT_COUNTERS, SLOT_EPOCH, SLOT_SIZE, SLOTS } from "./lib/layout.js";
 import { main } from "./lib/main.js";
 
 export const title = "an rcu-walk stores to its own thread's slot and scratch only";
 
-const SLOTS = 65536;
-const SLOT_SIZE = 512;
-const SLOT_COUNTERS = 128;
-const SLOT_EPOCH = 0;
 const ND_DROPPED = 8;
 /** Failures that are told; more are counted. */
 const TOLD = 5;

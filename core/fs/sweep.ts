@@ -39,7 +39,7 @@ import {
   SLOT_SIZE,
   SLOTS,
 } from "../mem/layout";
-import { lockrefCount, lockrefSet } from "../mem/lockref";
+import { lockrefCount, lockrefMarkDead, lockrefSet } from "../mem/lockref";
 import { chunkAddress, chunkEntry } from "../mem/pages";
 import {
   CACHE_CONTEXT,
@@ -325,7 +325,7 @@ function collect(): void {
   eachOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
-    if (!(d.mark & FREE) && !isWhole(d)) retireMarked(CACHE_DENTRY, p);
+    if (!(d.mark & FREE) && !isWhole(d)) collectUnfinished(d);
   }
   // From here on a dentry that is not whole fell with its last child, and is retired already.
   eachOf(CACHE_DENTRY);
@@ -341,7 +341,9 @@ function collect(): void {
   for (let id = CACHE_MOUNT; id <= CACHE_CONTEXT; id++) {
     eachOf(id);
     for (let p = nextObject(); p != 0; p = nextObject()) {
-      if (load<u32>(markOf(id, p)) == 0) retireMarked(id, p);
+      if (load<u32>(markOf(id, p)) != 0) continue;
+      clearRest(id, p);
+      retireMarked(id, p);
     }
   }
 }
@@ -350,6 +352,28 @@ function collect(): void {
 function retireMarked(id: u32, p: usize): void {
   store<u32>(markOf(id, p), FREE);
   retire(p);
+}
+
+/** One that died, or was never finished, and was not retired. */
+function collectUnfinished(d: Dentry): void {
+  lock(d.lockref);
+  lockrefMarkDead(d.lockref);
+  d.flags = D_UNHASHED;
+  d.inode = changetype<Inode>(0);
+  unlock(d.lockref);
+  retireMarked(CACHE_DENTRY, d.at);
+}
+
+/** What an object on its way out no longer says, whatever its memory was before. */
+function clearRest(id: u32, p: usize): void {
+  if (id == CACHE_MOUNT) {
+    changetype<Mount>(p).parent = changetype<Mount>(p);
+    changetype<Mount>(p).kids = 0;
+  } else if (id == CACHE_FILE) {
+    changetype<File>(p).hint = 0;
+  } else if (id == CACHE_SUPER) {
+    atomic.store<u32>(changetype<SuperBlock>(p).active, 0);
+  }
 }
 
 function collectDentry(d: Dentry): void {

@@ -14,13 +14,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SCRATCH } from "../../dist/abi.js";
 import { instrument } from "./instrument.js";
+import { SLOT_SIZE, SLOTS } from "./layout.js";
 import { namesOf, ROOT } from "./names.js";
 
 export const PAGE = 65536;
 /** Where each suspended core's stack of frames lies: behind the arena, where nothing of the tree is. */
 const STACK_BYTES = 16384;
-const SLOTS = 65536;
-const SLOT_SIZE = 512;
 
 /**
  * @typedef {object} Hooks what the core tells and asks; any may be left out and may be exchanged between calls. Addresses are >= 0.
@@ -31,6 +30,7 @@ const SLOT_SIZE = 512;
  * @property {(site: number, to: number, from: number, length: number) => boolean | void} [range] `from`: the byte, for memory.fill
  * @property {(index: number) => number} [enter] not 0: the intercepted function returns 0
  * @property {() => number} [now] ms since 1970; constant unless given, so that runs repeat
+ * @property {() => number} [clock] ms that only go forward; the real ones unless given
  * @property {(address: number, expected: number, ms: number) => number | undefined} [wait] 0 woken, 1 not equal, 2 timed out
  * @property {(code: number, address: number) => void} [panic] must throw; so does the one used where none is given
  * @property {(ino: number, mask: number, rcu: number) => number} [security]
@@ -135,7 +135,7 @@ export class Thread {
     const room = behind.get(memory);
     if (room === undefined) throw new Error("core: this memory was not made by createMemory()");
     if (init !== undefined) this.check("arenaInit", room.maxBytes, init.seed ?? 1, 0);
-    this.check("threadAttach", canWait ? 1 : 0);
+    this.check("threadAttach", canWait ? 1 : 0, 0);
     if (hooks.security || hooks.audit) this.exports.hostHooks((hooks.security ? 1 : 0) | (hooks.audit ? 2 : 0));
     this.slot = this.exports.threadSlot();
     this.slotAddress = SLOTS + this.slot * SLOT_SIZE;
@@ -184,6 +184,7 @@ export class Thread {
     };
     const host = {
       now: () => (hooks.now ? hooks.now() : TIME),
+      clock: () => (hooks.clock ? hooks.clock() : performance.now()),
       wait: (p, expected, ms) => this.#wait(p >>> 0, expected, ms),
       panic: (code, a) => {
         hooks.panic?.(code, a >>> 0);

@@ -9,7 +9,7 @@
 // ------------------------------------------------------------------------------------------------- core/mem/layout.ts
 
 export const MAGIC = 0x53464854;
-export const VERSION = 1;
+export const VERSION = 2;
 export const CHUNK_SHIFT = 16;
 export const CHUNK = 65536;
 
@@ -62,6 +62,8 @@ export const G_SLOTS_USED = 5440;
 export const G_SLOT_LOCK = 5444;
 export const G_SHRINK_LOCK = 5508;
 export const G_SLEEP = 5520;
+export const G_GATE = 6144;
+export const G_LEAKS = 6148;
 
 export const G_CACHES = 8192;
 export const BUCKET_LOCKS = 16384;
@@ -75,16 +77,21 @@ export const DRIVERS = 46080;
 export const MAX_DRIVERS = 32;
 export const DRIVER_SIZE = 128;
 export const SLOTS = 65536;
-export const SLOT_SIZE = 512;
+export const SLOT_SIZE = 2048;
 export const MAX_THREADS = 256;
-export const FIXED_END = 196608;
+export const FIXED_END = 589824;
 export const CHUNK_ENTRY = 32;
 export const SCRATCH_SIZE = 131072;
 
 export const SLOT_EPOCH = 0;
 export const SLOT_STATE = 64;
-export const SLOT_SCRATCH = 68;
+export const SLOT_NAME = 68;
+export const SLOT_SCRATCH = 92;
 export const SLOT_HELD = 88;
+export const SLOT_BUSY = 96;
+export const SLOT_JOURNAL = 384;
+/** What a thread's journal counts (core/mem/journal.ts): nothing at rest. */
+export const JOURNAL_COUNTS = { entries: 0, pending: 4, locks: 8, sequences: 12, mutexes: 16, blocks: 20 };
 export const SLOT_COUNTERS = 128;
 export const C_COUNT = 26;
 
@@ -183,7 +190,7 @@ export const CLASSES = {
     nextCookie: 112,
     kids: 116,
     mounts: 120,
-    spare: 124,
+    mark: 124,
   },
   Inode: {
     seq: 0,
@@ -211,7 +218,7 @@ export const CLASSES = {
     room: 112,
     rcuNext: 116,
     rcuTag: 120,
-    state: 124,
+    mark: 124,
   },
   Mount: {
     parent: 0,
@@ -226,7 +233,7 @@ export const CLASSES = {
     allPrev: 36,
     rcuNext: 40,
     rcuTag: 44,
-    spare: 48,
+    mark: 48,
     kids: 52,
   },
   SuperBlock: {
@@ -241,6 +248,7 @@ export const CLASSES = {
     renameMutex: 32,
     rcuNext: 36,
     rcuTag: 40,
+    mark: 44,
   },
   File: {
     count: 0,
@@ -255,6 +263,7 @@ export const CLASSES = {
     rcuNext: 40,
     rcuTag: 44,
     mode: 48,
+    mark: 52,
   },
   Context: {
     seq: 0,
@@ -276,6 +285,7 @@ export const CLASSES = {
     rcuTag: 64,
     alive: 68,
     users: 72,
+    mark: 76,
   },
 };
 
@@ -320,6 +330,7 @@ export const D_REFERENCED = 1 << 14;
 export const D_ROOT = 1 << 15;
 export const D_REVAL_DOT = 1 << 16;
 export const D_LONG_NAME = 1 << 17;
+export const D_CHAINED = 1 << 18;
 
 export const S_IFMT = 0xf000;
 export const S_IFSOCK = 0xc000;

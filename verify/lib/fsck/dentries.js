@@ -4,7 +4,7 @@ import { hashLow } from "./hash.js";
 import { hex } from "./view.js";
 
 const { DENTRY: D } = L;
-const KNOWN_FLAGS = L.D_LONG_NAME * 2 - 1;
+const KNOWN_FLAGS = L.D_CHAINED * 2 - 1;
 const OF_FILE_SYSTEM = L.D_OP_HASH | L.D_OP_COMPARE | L.D_OP_REVALIDATE | L.D_OP_DELETE | L.D_NO_CACHE | L.D_REVAL_DOT;
 
 /** Walks every file system from its root. Fills `v.tree` and `v.dentriesOf`. */
@@ -80,6 +80,7 @@ function checkDentry(v, d) {
   const hashed = (flags & L.D_UNHASHED) === 0;
   const wrong = (text) => v.problem("dentry-flags", `${v.dentry(d)} (flags ${hex(flags)}) ${text}`);
   if ((flags & ~KNOWN_FLAGS) !== 0) wrong("has a flag that there is not");
+  if (hashed !== ((flags & L.D_CHAINED) !== 0)) wrong(`is ${hashed ? "hashed and in no" : "not hashed and in a"} chain`);
   if ((flags & OF_FILE_SYSTEM) !== v.u32(sb + L.SUPER.dflags)) wrong("has not the flags of its file system");
   if (((flags & L.D_ROOT) !== 0) !== isRoot) wrong(isRoot ? "is its own parent without D_ROOT" : "has D_ROOT");
   if (((flags & L.D_MOUNTED) !== 0) !== (v.u32(d + D.mounts) !== 0)) wrong("and its count of mounts disagree");

@@ -30,6 +30,8 @@ export function checkLocks(v) {
 
 /** @param {{ live?: number[] }} options `live`: slots of the threads that are attached; every other one must be free */
 export function checkThreads(v, { live }) {
+  v.equal(v.u32(L.G_GATE), 0, "gate", () => "who sweeps");
+  v.equal(v.u32(L.G_LEAKS), 0, "gate", () => "dead threads whose references nobody has looked for");
   const used = v.u32(L.G_SLOTS_USED);
   v.counts.threads = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
@@ -37,6 +39,10 @@ export function checkThreads(v, { live }) {
     const state = v.u32(s + L.SLOT_STATE);
     v.equal(v.u32(s + L.SLOT_EPOCH), 0, "epoch", () => `the epoch that slot ${n} shows`);
     v.expect(state <= 1, "slot", () => `the state of slot ${n} is ${state}`);
+    v.equal(v.u32(s + L.SLOT_BUSY), 0, "slot", () => `whether the thread of slot ${n} is in a call`);
+    for (const [list, at] of Object.entries(L.JOURNAL_COUNTS)) {
+      v.equal(v.u32(s + L.SLOT_JOURNAL + at), 0, "journal", () => `${list} in the journal of slot ${n}`);
+    }
     if (live !== undefined) v.equal(state, live.includes(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
     if (state === 1) {
       v.counts.threads++;
