@@ -93,14 +93,14 @@ export function canonical({ results, final }, labels) {
     }
   }
   const name = (ino) => labels.get(ino) ?? fresh.get(ino) ?? "gone";
-  return { results: rename(results, name), final: rename(final, name) };
+  return { results: withNames(results, name), final: withNames(final, name) };
 }
 
 const byName = ([a], [b]) => (a < b ? -1 : 1);
 
 /** A copy with its keys in order and `name` applied to every `ino` and to what descriptors are open on. */
-function rename(value, name) {
-  if (Array.isArray(value)) return value.map((item) => rename(item, name));
+export function withNames(value, name) {
+  if (Array.isArray(value)) return value.map((item) => withNames(item, name));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
@@ -108,7 +108,7 @@ function rename(value, name) {
       .map(([key, item]) => {
         if (key === "ino") return [key, name(item)];
         if (key === "fds") return [key, Object.fromEntries(Object.entries(item).map(([fd, ino]) => [fd, name(ino)]))];
-        return [key, rename(item, name)];
+        return [key, withNames(item, name)];
       }),
   );
 }

@@ -145,7 +145,7 @@ export function precedence(order, threads) {
 }
 
 /**
- * @param tree the tree, by its `name` one of TREES
+ * @param tree one of TREES: its name, or anything that has it as `name`
  * @param operations one a thread, each with its `calls`
  * @param results results[thread][call]: the answer of finish(); of a dead thread only of the calls that ended
  * @param final what dump() answered, with its labels
@@ -154,23 +154,24 @@ export function precedence(order, threads) {
  * @returns null, or a text that says what could not have been
  */
 export function judge(tree, operations, results, final, { order = [], dead = [] } = {}) {
+  const name = tree.name ?? tree;
   const { labels, ...rest } = final;
   const answered = results.map((answers) => answers ?? []);
   const seen = canonical({ results: answered, final: rest }, new Map(labels));
   const outcomes = allOutcomes(
-    TREES[tree.name],
+    TREES[name],
     operations.map(({ calls }) => calls),
     {
       before: precedence(order, operations.length),
       dead: new Map(dead.map((thread) => [thread, answered[thread].length])),
     },
   );
-  return outcomes.has(JSON.stringify(seen)) ? null : explain(tree, operations, seen, [...outcomes.values()]);
+  return outcomes.has(JSON.stringify(seen)) ? null : explain(name, operations, seen, [...outcomes.values()]);
 }
 
 /** What was seen, what could have been, and where they part. */
 function explain(tree, operations, seen, outcomes) {
-  const lines = [`on the tree "${tree.name}" no interleaving of the model's steps gives these answers and this tree:`];
+  const lines = [`on the tree "${tree}" no interleaving of the model's steps gives these answers and this tree:`];
   for (const [n, { name, calls }] of operations.entries()) {
     lines.push(`  thread ${n}: ${name}`);
     for (const [k, call] of calls.entries())
@@ -189,7 +190,7 @@ function explain(tree, operations, seen, outcomes) {
 }
 
 const say = (value) => {
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value) ?? "nothing";
   return text.length > 300 ? `${text.slice(0, 300)}...` : text;
 };
 
@@ -197,7 +198,7 @@ const say = (value) => {
 function differences(right, wrong, at = "") {
   if (JSON.stringify(right) === JSON.stringify(wrong)) return [];
   const both = [right, wrong].every((value) => typeof value === "object" && value !== null);
-  if (!both) return [`${at}: ${say(wrong) ?? "nothing"} where it should be ${say(right) ?? "nothing"}`];
+  if (!both) return [`${at}: ${say(wrong)} where it should be ${say(right)}`];
   const keys = new Set([...Object.keys(right), ...Object.keys(wrong)]);
   return [...keys].flatMap((key) => differences(right[key], wrong[key], `${at} ${key}`));
 }

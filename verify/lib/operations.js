@@ -225,8 +225,8 @@ function nameOf(kind, calls) {
   return `${kind}: ${calls.map(text).join("; ")}`;
 }
 
-/** The machine's form of an operation: one call of the core a `yield`, the answers in the end. */
-function operation(tree, kind, entry) {
+/** The form that the machine runs: one call of the core a `yield`, the answers in the end. */
+export function operation(tree, kind, entry) {
   const calls = Array.isArray(entry) ? entry : [entry];
   return {
     name: nameOf(kind, calls),
