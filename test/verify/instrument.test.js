@@ -4,6 +4,7 @@ import { test } from "node:test";
 import binaryen from "binaryen";
 import { attach, createMemory, shippingCore } from "../../verify/lib/core.js";
 import { instrument } from "../../verify/lib/instrument.js";
+import { instruction, Reader, SECTION, sections } from "../../verify/lib/wasm.js";
 import { runScript } from "./lib/script.js";
 
 const ARENA = 4 << 20;
@@ -163,6 +164,44 @@ test("a report that is left out is noticed: the test before can fail", () => {
   shadow.adopt(thread.scratch, 131072);
   thread.check("sysMkdir", 0, -100, thread.path("/d"), 0o755);
   assert.notEqual(shadow.firstDifference(), -1);
+});
+
+/** How often each mnemonic stands in a module's code. */
+function countAccesses(bytes) {
+  const out = {};
+  const { start, end } = sections(bytes).find(({ id }) => id === SECTION.CODE);
+  const reader = new Reader(bytes, start, end);
+  for (let n = reader.u32(); n > 0; n--) {
+    const size = reader.u32();
+    const last = reader.pos + size;
+    for (let groups = reader.u32(); groups > 0; groups--) {
+      reader.u32();
+      reader.byte();
+    }
+    while (reader.pos < last) {
+      const op = instruction(reader).access?.op;
+      if (op !== undefined) out[op] = (out[op] ?? 0) + 1;
+    }
+  }
+  return out;
+}
+
+test("neither rewriting nor asyncify loses or doubles an access", () => {
+  const want = countAccesses(SHIPPING);
+  const { bytes, sites } = shippingCore({ accesses: true });
+  assert.deepEqual(countAccesses(bytes), want);
+  assert.equal(
+    Object.values(want).reduce((sum, n) => sum + n, 0),
+    sites.length,
+  );
+  const suspending = countAccesses(shippingCore({ accesses: true, asyncify: true }).bytes);
+  // Asyncify's own accesses save and restore locals.
+  const its = new Set(["i32.load", "i32.store", "i64.load", "i64.store", "f64.load", "f64.store"]);
+  for (const [op, n] of Object.entries(want)) {
+    if (its.has(op)) assert.ok(suspending[op] >= n, op);
+    else assert.equal(suspending[op], n, op);
+  }
+  for (const op of Object.keys(suspending)) assert.ok(op in want || its.has(op), op);
 });
 
 test("suspended and resumed at every access, the core answers the same and leaves the same bytes", (t) => {

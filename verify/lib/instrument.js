@@ -49,6 +49,10 @@ const SUSPENDING = ["verify.access", "verify.store", "verify.range", "host.wait"
 const FEATURES = ["Atomics", "BulkMemory", "BulkMemoryOpt", "MutableGlobals", "SignExt", "NontrappingFPToInt"];
 
 const OP = { if: 0x04, end: 0x0b, return: 0x0f, call: 0x10, get: 0x20, set: 0x21, tee: 0x22, const: 0x41, add: 0x6a };
+const DROP = 0x1a;
+const LOAD = 0x28;
+const STORE = 0x36;
+const ATOMIC_ADD = [0xfe, 0x1e];
 const AND = 0x71;
 const WRAP = 0xa7;
 const SHR_U_64 = 0x88;
@@ -79,10 +83,63 @@ export function instrument(bytes, options = {}) {
   const added = [];
   if (options.accesses) added.push("access", "store", "range");
   if (wanted.size > 0) added.push("enter");
-  const rewriter = new Rewriter(module, added, functions, options);
-  const plain = rewriter.write(wanted);
+  const rewriter = new Rewriter(module, added, functions, options.names);
+  const plain = rewriter.write(wanted, options.accesses === true ? rewriter.report : undefined);
   const out = options.asyncify ? asyncify(plain) : plain;
   return { bytes: out, sites: rewriter.sites, functions };
+}
+
+/**
+ * Plants a fault, to see that a check finds it: before one access of the shipping core a store of what is there already to a word
+ * near the one accessed, or an atomic addition of 0. Nothing that the core computes changes.
+ * @param {Uint8Array} bytes
+ * @param {object} where
+ * @param {string} where.func name or path of the function
+ * @param {string} where.op mnemonic of the access
+ * @param {number} [where.nth] which of those, from 0
+ * @param {number} where.at byte offset of that word from the access's address without its static offset
+ * @param {boolean} [where.add] the atomic addition
+ * @param {import("./names.js").Names} names
+ * @returns {{ bytes: Uint8Array, names: import("./names.js").Names }} names and lines of the new binary
+ * @throws Error when there is no such access
+ */
+export function plantStore(bytes, { func, op, nth = 0, at, add = false }, names) {
+  const module = parse(bytes);
+  const functions = functionNames(module, names);
+  const rewriter = new Rewriter(module, [], functions, names);
+  let left = nth;
+  let planted = -1;
+  let count = 0;
+  const out = rewriter.write(new Set(), (access, index, locals) => {
+    count++;
+    const { name, path } = functions[index];
+    if ((func !== name && func !== path) || op !== access.access.op || left-- !== 0) return [];
+    planted = count - 1;
+    const address = u32(locals.temporary(I32, 0));
+    const word = [...u32(2), ...u32(at)];
+    const twice = [OP.tee, ...address, OP.get, ...address];
+    if (add) return [...twice, OP.const, 0, ...ATOMIC_ADD, ...word, DROP];
+    return [...twice, OP.get, ...address, LOAD, ...word, STORE, ...word];
+  });
+  if (planted < 0) throw new Error(`instrument: no ${op} number ${nth} in ${func}`);
+  const before = accessOffsets(bytes);
+  const lines = new Map();
+  for (const [i, offset] of accessOffsets(out).entries()) {
+    // The planted instructions come first and pass for a part of the access.
+    lines.set(offset, names.line(before[i < planted ? i : Math.max(planted, i - (add ? 1 : 2))]));
+  }
+  return { bytes: out, names: { functions: names.functions, line: (offset) => lines.get(offset) ?? "" } };
+}
+
+/** Offsets of all accesses, in order. */
+function accessOffsets(bytes) {
+  const out = [];
+  const module = parse(bytes);
+  new Rewriter(module, [], functionNames(module), undefined).write(new Set(), ({ start }) => {
+    out.push(start);
+    return [];
+  });
+  return out;
 }
 
 /** Reads all but the code. */
@@ -147,13 +204,14 @@ class Rewriter {
   #module;
   #added;
   #functions;
-  #options;
+  #names;
+  #before;
 
-  constructor(module, added, functions, options) {
+  constructor(module, added, functions, names) {
     this.#module = module;
     this.#added = added;
     this.#functions = functions;
-    this.#options = options;
+    this.#names = names;
   }
 
   /** Index in the rewritten module of a function of the old one: the new imports stand behind the old ones. */
@@ -161,8 +219,14 @@ class Rewriter {
     return index < this.#module.imported ? index : index + this.#added.length;
   }
 
-  /** @param {Set<number>} wanted functions that ask first */
-  write(wanted) {
+  /**
+   * @param {Set<number>} wanted functions that ask first
+   * @param {(at: ReturnType<typeof instruction>, index: number, locals: Locals) => number[]} [before] the bytes that go
+   *   before an access of the function `index`
+   * @returns {Uint8Array} the new module
+   */
+  write(wanted, before) {
+    this.#before = before;
     const { bytes, list } = this.#module;
     const out = new Writer();
     out.push(bytes.subarray(0, 8));
@@ -256,7 +320,7 @@ class Rewriter {
       const at = instruction(reader);
       if (at.code >= 0x02 && at.code <= OP.if) depth++;
       else if (at.code === OP.end) depth--;
-      if (at.access !== undefined && this.#options.accesses) code.push(this.#report(at, index, locals));
+      if (at.access !== undefined && this.#before !== undefined) code.push(this.#before(at, index, locals));
       if (at.code === OP.call) code.push([OP.call, ...u32(this.#moved(at.index))]);
       else code.push(reader.bytes.subarray(at.start, reader.pos));
     }
@@ -280,10 +344,10 @@ class Rewriter {
   }
 
   /** The call that goes before an access. The operands are on the stack and are there again afterwards. */
-  #report(at, index, locals) {
+  report = (at, index, locals) => {
     const { kind, type, size, op, atomic } = at.access;
     const id = this.sites.length;
-    const line = this.#options.names?.line(at.start) ?? "";
+    const line = this.#names?.line(at.start) ?? "";
     const func = this.#functions[index].name;
     this.sites.push({ id, func, index, offset: at.start, line, op, kind, atomic, size });
     const site = [OP.const, ...s32(id)];
@@ -304,7 +368,7 @@ class Rewriter {
     const value = kind === "store" ? bitsOf(type, size, get(values[0])) : [];
     const call = this.#call(kind === "store" ? "store" : "access");
     return [...take, OP.tee, ...u32(address), ...site, ...effective, ...value, ...call, ...values.flatMap(get)];
-  }
+  };
 }
 
 /** Instructions that leave the low and the high word of a value's bits on the stack. */
