@@ -1,0 +1,145 @@
+/**
+ * The core on a machine: a small tree, operations on it, and the judge. One stage serves one tree and any number of sets
+ * of operations on it.
+ */
+import { SCRATCH } from "../../dist/abi.js";
+import { explore, replay, sample } from "./explore.js";
+import { Machine } from "./machine.js";
+import { dump, judge, trees } from "./operations.js";
+import { traceOf } from "./trace.js";
+
+/** Large enough for five threads and one chunk of every cache. */
+const ARENA = 4 << 20;
+const SEED = [1, 2];
+/** G_SLEEP of core/mem/layout.ts: sleeping is waiting there. */
+const SLEEP = 5520;
+/** Parts of a scratch area that the host writes: paths, answers it puts there, a driver's exchange. */
+const WRITTEN_BY_HOST = [
+  [SCRATCH.PATH, 1024],
+  [SCRATCH.PATH2, 1024],
+  [SCRATCH.STAT, 144],
+  [SCRATCH.IO, 2048],
+  [SCRATCH.DRIVER, 2048],
+];
+
+/** @typedef {import("./machine.js").Outcome} Outcome */
+
+export class Stage {
+  /**
+   * @param {import("./machine.js").Program} program
+   * @param {string} treeName
+   * @param {{ threads?: number, clocks?: (machine: Machine) => import("./clocks.js").Clocks }} [options]
+   */
+  constructor(program, treeName, { threads = 2, clocks } = {}) {
+    const tree = trees[treeName];
+    this.tree = tree;
+    const machine = new Machine(program, {
+      threads,
+      bytes: ARENA,
+      naps: [SLEEP],
+      clock: tree.clock,
+      host: (m, t) => ({
+        driverCall: (...args) => {
+          m.external(t);
+          return tree.driverCall(t, ...args);
+        },
+      }),
+    });
+    this.machine = machine;
+    /** Looks at the tree when all have ended. */
+    this.inspector = machine.all[threads];
+    this.#prepare();
+    if (clocks) machine.races = clocks(machine);
+    /** Verdicts by what was answered, what was left and what was over before what. @type {Map<string, string | null>} */
+    this.verdicts = new Map();
+  }
+
+  #prepare() {
+    const { machine, tree } = this;
+    const made = machine.call(this.inspector, "arenaInit", ARENA, ...SEED);
+    if (made < 0) throw new Error(`stage: arenaInit answered ${made}`);
+    for (const t of machine.all) {
+      const r = machine.call(t, "threadAttach", 1);
+      if (r < 0) throw new Error(`stage: threadAttach answered ${r}`);
+      const base = machine.call(t, "scratchBase") >>> 0;
+      t.scratch = new Uint8Array(machine.memory.buffer, base, SCRATCH.SIZE);
+      t.clock = tree.clock;
+      t.driverState = null;
+      for (const [at, length] of WRITTEN_BY_HOST) machine.untold.push([base + at, length]);
+    }
+    this.driverState = tree.newDriverState();
+    this.#share(this.driverState);
+    this.built = machine.callAll(this.inspector, tree.build(this.inspector));
+    // Nobody begins with a context held or an epoch seen by the preparation alone.
+    machine.seal();
+    this.driverState = structuredClone(this.driverState);
+    machine.onRestore = () => this.#share(structuredClone(this.driverState));
+  }
+
+  #share(state) {
+    for (const t of this.machine.all) t.driverState = state;
+  }
+
+  /** What is wrong with a run that has ended, or null. */
+  #judge(operations, { results }) {
+    const { machine, tree, built, inspector } = this;
+    const order = machine.order.map((event) => [...event]);
+    let final;
+    try {
+      final = machine.callAll(inspector, dump(inspector, built));
+    } catch (error) {
+      return `the tree that is left cannot be read: ${error.message}`;
+    }
+    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order]);
+    let verdict = this.verdicts.get(key);
+    if (verdict === undefined) {
+      verdict = judge(tree, operations, results, final, { order });
+      this.verdicts.set(key, verdict);
+    }
+    return verdict;
+  }
+
+  /** All schedules of these operations within a bound, see explore.js. */
+  explore(operations, options = {}) {
+    return this.#with(operations, (judgeRun) =>
+      explore(this.machine, operations, { ...options, built: this.built, judge: judgeRun }),
+    );
+  }
+
+  /** Schedules by chance. */
+  sample(operations, options) {
+    return this.#with(operations, (judgeRun) =>
+      sample(this.machine, operations, { ...options, built: this.built, judge: judgeRun }),
+    );
+  }
+
+  #with(operations, run) {
+    this.machine.forgetConflicts();
+    this.verdicts.clear();
+    const outcomes = new Set();
+    const found = run((outcome) => {
+      const verdict = this.#judge(operations, outcome);
+      outcomes.add(JSON.stringify(outcome.results));
+      return verdict;
+    });
+    for (const failure of found.failures) failure.trace = this.trace(operations, failure.replay).text;
+    return { ...found, outcomes: outcomes.size };
+  }
+
+  /** Runs one schedule again. @returns {{ outcome: Outcome, verdict: string | null, text: string }} */
+  trace(operations, schedule) {
+    const { machine } = this;
+    const tracer = traceOf(machine);
+    machine.log = (entry) => tracer.add(entry);
+    try {
+      const outcome = replay(machine, operations, schedule, this.built);
+      machine.log = null;
+      const ended = outcome.status === "done";
+      const text = tracer.text(operations, outcome);
+      const verdict = ended ? this.#judge(operations, outcome) : `${outcome.status}: ${outcome.message ?? ""}`;
+      return { outcome, verdict, text };
+    } finally {
+      machine.log = null;
+    }
+  }
+}

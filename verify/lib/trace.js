@@ -1,0 +1,191 @@
+/**
+ * A schedule as people read it: who, in which function and line, does what to which field of what, with which value. Addresses get the
+ * names of core/mem/layout.ts, objects of the typed caches their fields, dentries their path.
+ *
+ * Shown are the accesses to words that the threads share (conflicting in this run), and of each thread's stretch the first and last.
+ */
+import { readFileSync } from "node:fs";
+import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "./machine.js";
+
+const source = (path) => readFileSync(new URL(`../../core/${path}`, import.meta.url), "utf8");
+
+/** Names of the arena's fixed words: { address, name } in order. */
+function layoutNames() {
+  const out = [];
+  for (const [, name, value] of source("mem/layout.ts").matchAll(/^export const ([GH]_\w+): usize = (\d+);/gm)) {
+    out.push({ name, address: Number(value) });
+  }
+  return new Map(out.map(({ name, address }) => [address, name]));
+}
+
+const SIZE_OF = { u32: 4, i32: 4, u64: 8, i64: 8, f64: 8 };
+
+/** Fields of an unmanaged class: [offset, name]. */
+function fieldsOf(path, name) {
+  const text = source(path);
+  const from = text.indexOf(`export class ${name} {`);
+  const fields = [];
+  let offset = 0;
+  for (const line of text.slice(from).split("\n").slice(1)) {
+    const [, field, type] = /^ {2}(\w+): (\w+);/.exec(line) ?? [];
+    if (field === undefined) break;
+    offset = (offset + SIZE_OF[type] - 1) & -SIZE_OF[type];
+    fields.push([offset, field.replace(/_$/, "")]);
+    offset += SIZE_OF[type];
+  }
+  return fields;
+}
+
+/** Typed caches by their number in core/mem/slab.ts. */
+const TYPES = {
+  1: { name: "dentry", fields: fieldsOf("fs/dentry.ts", "Dentry") },
+  2: { name: "inode", fields: fieldsOf("fs/inode.ts", "Inode") },
+  3: { name: "mount", fields: fieldsOf("fs/namespace.ts", "Mount") },
+  4: { name: "super", fields: fieldsOf("fs/super.ts", "SuperBlock") },
+  5: { name: "file", fields: fieldsOf("fs/file.ts", "File") },
+  6: { name: "context", fields: fieldsOf("fs/cred.ts", "Context") },
+};
+const CACHES = 8192;
+const BUCKET_LOCKS = [16384, 32768];
+const SLOTS = [65536, 196608];
+const LAYOUT = layoutNames();
+const INLINE_NAME = 32;
+const DENTRY = { hashLow: 8, length: 12, parent: 16, inode: 20, name: 32 };
+
+/** Names for addresses of one memory. */
+class Namer {
+  constructor(memory) {
+    this.words = new Uint32Array(memory.buffer);
+    this.bytes = new Uint8Array(memory.buffer);
+    /** Paths as they were when first asked for: names change, addresses do not. @type {Map<number, string>} */
+    this.paths = new Map();
+  }
+
+  #word(address) {
+    return this.words[address >>> 2] ?? 0;
+  }
+
+  of(address) {
+    const fixed = LAYOUT.get(address & ~3);
+    if (fixed !== undefined) return fixed + odd(address);
+    if (address >= CACHES && address < CACHES + 1024) return `cache ${(address - CACHES) >> 6} +${address & 63}`;
+    if (address >= BUCKET_LOCKS[0] && address < BUCKET_LOCKS[1])
+      return `bucket lock ${(address - BUCKET_LOCKS[0]) >> 6}`;
+    if (address >= SLOTS[0] && address < SLOTS[1]) {
+      const at = (address - SLOTS[0]) & 511;
+      return `slot ${(address - SLOTS[0]) >> 9} ${at === 0 ? "epoch" : `+${at}`}`;
+    }
+    const table = this.#word(1036);
+    const buckets = this.#word(1040);
+    const first = this.#word(1048);
+    if (address >= table && address < buckets)
+      return `chunk ${(address - table) >> 5} entry +${(address - table) & 31}`;
+    if (address >= buckets && address < first << 16) return `bucket ${(address - buckets) >> 2}`;
+    const chunk = address >>> 16;
+    const cache = this.#word(table + chunk * 32);
+    const type = TYPES[cache];
+    if (type === undefined) return `${cache > 6 ? `${8 << (cache - 6)}-byte block` : "memory"} ${hex(address)}`;
+    const size = this.#word(CACHES + cache * 64 + 4);
+    const offset = (address & 0xffff) % size;
+    const object = address - offset;
+    return `${type.name} ${this.#object(cache, object)} .${fieldAt(type.fields, offset)}`;
+  }
+
+  #object(cache, object) {
+    if (cache !== 1) return hex(object);
+    if (!this.paths.has(object)) this.paths.set(object, this.#path(object));
+    return `${hex(object)} ${this.paths.get(object)}`;
+  }
+
+  #path(dentry) {
+    const names = [];
+    let d = dentry;
+    for (let n = 0; n < 64; n++) {
+      const up = this.#word(d + DENTRY.parent);
+      if (up === 0) return "(new)";
+      if (up === d)
+        return `${names.length === 0 ? "/" : ""}${names
+          .reverse()
+          .map((name) => `/${name}`)
+          .join("")}`;
+      const length = this.#word(d + DENTRY.length);
+      const at = length > INLINE_NAME ? this.#word(d + DENTRY.name) : d + DENTRY.name;
+      names.push(
+        length > INLINE_NAME ? `(${length} bytes)` : Buffer.from(this.bytes.slice(at, at + length)).toString("latin1"),
+      );
+      d = up;
+    }
+    return "(no path)";
+  }
+}
+
+const hex = (n) => `0x${(n >>> 0).toString(16)}`;
+const odd = (address) => (address & 3 ? ` +${address & 3}` : "");
+
+function fieldAt(fields, offset) {
+  let best = fields[0];
+  for (const field of fields) if (field[0] <= offset) best = field;
+  return offset === best[0] ? best[1] : `${best[1]}+${offset - best[0]}`;
+}
+
+/** @param {import("./machine.js").Machine} machine */
+export function traceOf(machine) {
+  const namer = new Namer(machine.memory);
+  const words = new Int32Array(machine.memory.buffer);
+  const { sites } = machine.program;
+  const lines = [];
+  /** Words by who touched them, to leave out what only one thread knows. @type {Map<number, number>} */
+  const touched = new Map();
+  return {
+    /** @param {import("./machine.js").LogEntry} entry */
+    add(entry) {
+      const { thread, kind, address, size, lo } = entry;
+      const bit = (kind & WRITE ? 256 : 1) << thread;
+      for (let w = address >>> 2; w <= (address + Math.min(size, 64) - 1) >>> 2; w++)
+        touched.set(w, (touched.get(w) ?? 0) | bit);
+      const now = words[address >>> 2] >>> 0;
+      lines.push({ ...entry, name: namer.of(address), value: kind & WRITE && !(kind & READ) ? lo >>> 0 : now });
+    },
+    text(operations, outcome) {
+      const shared = ({ address, size }) => {
+        const bits = [touched.get(address >>> 2) ?? 0, touched.get((address + size - 1) >>> 2) ?? 0];
+        return bits.some((b) => b >> 8 !== 0 && several((b | (b >> 8)) & 255));
+      };
+      const shown = lines.filter(
+        (line, n) => shared(line) || lines[n - 1]?.thread !== line.thread || lines[n + 1]?.thread !== line.thread,
+      );
+      const out = operations.map(
+        ({ name }, n) => `  ${letter(n)}: ${name} -> ${JSON.stringify(outcome.results[n]) ?? "not ended"}`,
+      );
+      for (const line of fold(shown)) out.push(format(line, sites[line.site]));
+      return out.join("\n");
+    },
+  };
+}
+
+const letter = (n) => String.fromCharCode(97 + n);
+const several = (bits) => (bits & (bits - 1)) !== 0;
+
+/** The same access again and again, as one line. */
+function fold(lines) {
+  const out = [];
+  for (const line of lines) {
+    const last = out[out.length - 1];
+    const same = last && ["thread", "site", "address", "value"].every((key) => last[key] === line[key]);
+    if (same) last.times = (last.times ?? 1) + 1;
+    else out.push({ ...line });
+  }
+  return out;
+}
+
+function format({ thread, step, site, kind, name, value, times, lo }, where) {
+  const indent = "                                        ".slice(0, 2 + thread * 4);
+  const place = site === WAIT_SITE ? "host.wait" : `${where.func} ${where.line ?? ""}`;
+  const what = site === WAIT_SITE ? `waits for a change of ${hex(lo)}` : verb(kind, where);
+  return `${indent}${letter(thread)}${step} ${place}  ${what} ${name}  ${kind & WRITE && !(kind & READ) ? ":=" : "="} ${hex(value)}${times ? `  (${times} times)` : ""}`;
+}
+
+function verb(kind, { op }) {
+  if (kind & NOTIFY) return "notify";
+  return `${op}${kind & ATOMIC ? "" : " (plain)"}`;
+}

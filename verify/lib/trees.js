@@ -1,0 +1,214 @@
+/**
+ * Small trees to explore, as data: the contexts they have beside the superuser's (number 0) and the calls that make them.
+ * Each has what a few operations can quarrel about, and no more.
+ */
+import { begin, beginContext, finish } from "./core-calls.js";
+import { DRIVER_HOOKS, DRIVER_NAME } from "./driver.js";
+import { dumpCalls, readWith } from "./dump.js";
+import { O_CREAT, O_DIRECTORY, O_RDWR } from "./numbers.js";
+import { modelRunner } from "./sequential.js";
+
+/** Names that lie outside a directory entry's own memory, and one that just does not. */
+export const LONG = "n".repeat(200);
+export const LONG2 = `${"n".repeat(199)}m`;
+export const MIDDLE = "x".repeat(40);
+export const INLINE = "y".repeat(32);
+
+export const mkdir = (path, mode = 0o755, ctx = 0) => ({ call: "sysMkdir", path, mode, ctx });
+export const symlink = (target, path2, ctx = 0) => ({ call: "sysSymlink", target, path2, ctx });
+export const link = (path, path2, ctx = 0) => ({ call: "sysLink", path, path2, ctx });
+export const chmod = (path, mode, ctx = 0) => ({ call: "sysChmod", path, mode, ctx });
+export const chown = (path, uid, gid = uid, ctx = 0) => ({ call: "sysChown", path, uid, gid, ctx });
+export const open = (path, flags, ctx = 0) => ({ call: "sysOpen", path, flags, mode: 0o644, ctx });
+export const mount = (path) => ({ call: "sysMountNew", path });
+export const bind = (path, path2) => ({ call: "sysMount", path, path2, bind: true });
+const close = (fd) => ({ call: "sysClose", fd });
+/** A file with contents; descriptor 3 must be free. */
+const file = (path, data = "") => [
+  open(path, O_CREAT | O_RDWR),
+  ...(data === "" ? [] : [{ call: "sysWrite", fd: 3, data }]),
+  close(3),
+];
+
+const USER = { uid: 1000, gid: 1000 };
+const OTHER = { uid: 2000, gid: 2000, groups: [1000] };
+
+/**
+ * `contexts` are numbered from 1; `setup` runs in order and every call of it must succeed; the model's driver is mounted
+ * where `driver` says.
+ */
+export const TREES = {
+  /** Files, nested directories, links in the middle and at the end, a hard link, open descriptors. */
+  small: {
+    contexts: [],
+    setup: [
+      ...file("/f", "one"),
+      mkdir("/d"),
+      mkdir("/d/e"),
+      mkdir("/o"),
+      ...file("/d/f", "two"),
+      ...file("/d/e/g"),
+      link("/d/f", "/h"),
+      symlink("d", "/l"),
+      symlink("../f", "/d/up"),
+      open("/d", O_DIRECTORY),
+      open("/d/f", O_RDWR),
+    ],
+  },
+  /** A file system on a directory that is not empty, a bind mount, a mount on a mount's directory. */
+  mounts: {
+    contexts: [],
+    setup: [
+      mkdir("/d"),
+      mkdir("/d/e"),
+      ...file("/d/f", "two"),
+      mkdir("/m"),
+      ...file("/m/below"),
+      mkdir("/b"),
+      mkdir("/n"),
+      mount("/m"),
+      ...file("/m/f", "three"),
+      mkdir("/m/s"),
+      bind("/d/e", "/b"),
+      ...file("/b/g"),
+    ],
+  },
+  /** Short and long names, which lie in different places. */
+  names: {
+    contexts: [],
+    setup: [
+      mkdir("/d"),
+      ...file("/d/n", "short"),
+      ...file(`/d/${LONG}`, "long"),
+      mkdir(`/d/${MIDDLE}`),
+      ...file(`/d/${MIDDLE}/f`),
+      ...file(`/d/${INLINE}`, "inline"),
+      mkdir("/o"),
+    ],
+  },
+  /** A sticky directory, a private one, an open one; two ordinary users, one in the other's group. */
+  users: {
+    contexts: [USER, OTHER],
+    setup: [
+      mkdir("/t"),
+      chmod("/t", 0o1777),
+      ...file("/t/root"),
+      ...file("/t/mine", "mine"),
+      chown("/t/mine", 1000),
+      mkdir("/p"),
+      mkdir("/p/q"),
+      ...file("/p/q/f", "deep"),
+      ...file("/p/f", "private"),
+      chown("/p", 1000),
+      chown("/p/q", 1000),
+      chown("/p/f", 1000),
+      chmod("/p/f", 0o640),
+    ],
+  },
+  /** A context that is in a directory, and one with a root of its own. */
+  places: {
+    contexts: [
+      { uid: 0, gid: 0 },
+      { uid: 0, gid: 0 },
+    ],
+    setup: [
+      mkdir("/d"),
+      mkdir("/d/e"),
+      mkdir("/d/e/w"),
+      ...file("/d/f", "two"),
+      mkdir("/o"),
+      { call: "sysChdir", path: "/d/e", ctx: 1 },
+      { call: "sysChroot", path: "/d", ctx: 2 },
+      { call: "sysChdir", path: "/e", ctx: 2 },
+      { ...open("/d/e", O_DIRECTORY), ctx: 1 },
+    ],
+  },
+  /** A driver's file system, which is asked about its names again and again. */
+  driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m" },
+};
+
+/** The clock of every exploration stands still, so that times are part of what is compared. */
+export const CLOCK = 1.6e12;
+
+/** Paths that get labels: whatever the setup makes. */
+const placeMade = ({ call, path, path2, flags }) => {
+  if (["sysMkdir", "sysMountNew"].includes(call)) return path;
+  if (["sysSymlink", "sysMount"].includes(call)) return path2;
+  return call === "sysOpen" && flags & O_CREAT ? path : undefined;
+};
+
+/**
+ * Builds a tree: yields calls as the model takes them, is sent their answers. Answers the labels of the inodes: Map of
+ * inode number to name.
+ * @param mountDriver the calls that put the driver's file system on a path
+ */
+export function* buildCalls(tree, mountDriver) {
+  const labels = new Map();
+  function* name(path, ctx) {
+    const stat = yield { call: "sysStat", path, nofollow: true, ctx };
+    if (typeof stat === "string") throw new Error(`no ${path}: ${stat}`);
+    if (!labels.has(stat.ino))
+      labels.set(stat.ino, `old ${path}${[...labels.values()].includes(`old ${path}`) ? " above" : ""}`);
+  }
+  yield* name("/", 0);
+  for (const call of tree.setup) {
+    const answer = yield call;
+    if (typeof answer === "string") throw new Error(`${JSON.stringify(call)}: ${answer}`);
+    const made = placeMade(call);
+    if (made !== undefined) yield* name(made, call.ctx);
+  }
+  if (tree.driver !== undefined) {
+    yield* mountDriver(tree.driver);
+    for (const path of ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
+  }
+  return labels;
+}
+
+// ------------------------------------------------------------------------------------- on the core, call by call
+
+/** Turns a generator of calls into one of the core's exports and numbers: `yield [export, ...numbers]` answers a number. */
+export function* onCore(t, calls, contexts) {
+  let { value, done } = calls.next();
+  while (!done) {
+    const r = yield begin(t, value, contexts);
+    ({ value, done } = calls.next(finish(t, value, r)));
+  }
+  return value;
+}
+
+/** Builds a tree on a fresh arena. Answers { contexts: numbers, labels }. */
+export function* buildOnCore(t, tree) {
+  const contexts = [0];
+  for (const context of tree.contexts) {
+    const number = yield beginContext(t, context);
+    if (number < 0) throw new Error(`no context: ${number}`);
+    contexts.push(number);
+  }
+  const labels = yield* onCore(t, buildCalls(tree, mountDriver), contexts);
+  return { contexts, labels };
+}
+
+function* mountDriver(path) {
+  const type = yield { call: "driverRegister", name: DRIVER_NAME, hooks: DRIVER_HOOKS };
+  const answer = yield { call: "sysMountNew", path, type };
+  if (typeof answer === "string") throw new Error(`no driver at ${path}: ${answer}`);
+}
+
+/** Reads the final tree. @param built as buildOnCore() answered it */
+export function dumpOnCore(t, { contexts }) {
+  return onCore(t, dumpCalls(contexts.length), contexts);
+}
+
+// ------------------------------------------------------------------------------------- on the model
+
+/** The model of a tree: { state, labels, contexts }. */
+export function modelOf(tree) {
+  const model = modelRunner({ now: CLOCK });
+  for (const context of tree.contexts) model.addContext(context);
+  const labels = readWith(model.run, buildCalls(tree, mountModelDriver));
+  return { state: model.state, labels };
+}
+
+function* mountModelDriver(path) {
+  yield { call: "sysMountNew", path, type: 1 };
+}
