@@ -1,0 +1,242 @@
+/**
+ * Death: a thread is stopped for ever before each of its accesses to shared memory, in each operation of the catalogue, holding
+ * whatever it holds. Another one takes over what it held. Then the arena must be whole to the last count, the operation
+ * must have happened or not, and everything must work on.
+ *
+ * The dead thread is an instance of the instrumented shipping core whose hook throws instead of coming back; it is never
+ * called again. Its own scratch area is nobody else's business, so that accesses there are no places to die at; its slot, with
+ * the journal, is.
+ *
+ * Twice: with a chance of one in TWICE the thread that takes over dies as well, at some access of its own, and a third one has both.
+ */
+import { SCRATCH } from "../dist/abi.js";
+import { begin, finish } from "./lib/core-calls.js";
+import { attach, createMemory, shippingCore } from "./lib/core.js";
+import { Random } from "./lib/explore.js";
+import { check } from "./lib/fsck.js";
+import { main } from "./lib/main.js";
+import { dump, judge, operations, trees } from "./lib/operations.js";
+import { resolveCall } from "./lib/programs.js";
+
+export const title = "a thread may die at any access, holding anything: the tree is whole and the others go on";
+
+const ARENA = 3 << 20;
+const TWICE = 8;
+const FAILURES_TOLD = 5;
+
+/** Thrown at the place of death. */
+class Death extends Error {}
+
+/** A tree to die in: built once, restored before every death. */
+class Graveyard {
+  constructor(treeName) {
+    this.tree = trees[treeName];
+    this.watched = shippingCore({ accesses: true });
+    this.plain = this.watched.shipping;
+    this.plainModule = new WebAssembly.Module(this.plain);
+    this.memory = createMemory({ maxBytes: ARENA, threads: 1 });
+    const builder = this.#thread(this.plainModule, {}, { init: { seed: 1 } });
+    this.built = this.#runAll(builder, this.tree.build(builder.t));
+    builder.t.driverState = undefined;
+    builder.exports.threadDetach();
+    this.image = new Uint8Array(this.memory.buffer).slice();
+    this.driverImage = structuredClone(this.driverState);
+  }
+
+  /** A logical thread of its own: its instance, its slot. */
+  #thread(core, hooks, options = {}) {
+    const state = { t: undefined };
+    const thread = attach(
+      this.memory,
+      core,
+      {
+        now: () => this.tree.clock,
+        clock: () => this.clock++,
+        wait: () => 2,
+        driverCall: (...args) => this.tree.driverCall(state.t, ...args),
+        ...hooks,
+      },
+      options,
+    );
+    this.driverState ??= this.tree.newDriverState();
+    state.t = {
+      scratch: new Uint8Array(this.memory.buffer, thread.scratch, SCRATCH.SIZE),
+      clock: this.tree.clock,
+      driverState: this.driverState,
+    };
+    thread.t = state.t;
+    return thread;
+  }
+
+  clock = 1;
+
+  #runAll(thread, calls) {
+    let step = calls.next();
+    while (!step.done) {
+      const [name, ...args] = step.value;
+      step = calls.next(thread.exports[name](...args));
+    }
+    return step.value;
+  }
+
+  restore() {
+    new Uint8Array(this.memory.buffer).set(this.image);
+    this.driverState = structuredClone(this.driverImage);
+    this.clock = 1;
+  }
+
+  /** A thread that dies before its n-th access, counted from now on; Infinity: it only counts. */
+  mortal(n) {
+    const life = { accesses: 0, site: -1, address: 0 };
+    const own = (address) => address >= life.scratch && address < life.scratch + SCRATCH.SIZE;
+    const hit = (site, address) => {
+      if (!life.begun || own(address)) return;
+      if (life.accesses++ !== n) return;
+      life.site = site;
+      life.address = address;
+      throw new Death();
+    };
+    const thread = this.#thread(this.watched, { access: hit, store: hit, range: hit });
+    life.scratch = thread.scratch;
+    thread.life = life;
+    return thread;
+  }
+
+  survivor() {
+    return this.#thread(this.plainModule, {});
+  }
+
+  /** Runs an operation on a mortal thread. The answers of the calls that ended; whether it died. */
+  live(thread, operation) {
+    const answers = [];
+    thread.life.begun = true;
+    try {
+      for (const given of operation.calls) {
+        const call = resolveCall(given, answers);
+        const [name, ...args] = begin(thread.t, call, this.built.contexts);
+        answers.push(finish(thread.t, call, thread.exports[name](...args)));
+      }
+    } catch (error) {
+      if (!(error instanceof Death)) throw error;
+      return { answers, died: true };
+    }
+    return { answers, died: false };
+  }
+
+  /** What is wrong after everything has been taken over, or null. */
+  verdict(survivor, operation, answers) {
+    let { problems } = check(this.memory, { live: [survivor.slot] });
+    if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
+    const final = this.#runAll(survivor, dump(survivor.t, this.built));
+    const wrong = judge(this.tree, [operation], [answers], final, { dead: [0] });
+    if (wrong !== null) return wrong;
+    ({ problems } = check(this.memory, { live: [survivor.slot] }));
+    if (problems.length > 0) return `the arena is not whole after more calls:\n    ${problems.slice(0, 6).join("\n    ")}`;
+    return null;
+  }
+}
+
+/**
+ * Takes over a dead thread's things; `second`, if there is one, dies of it. The answers of threadDead(), the last one of the
+ * survivor for the one who died first.
+ */
+function takeOver(survivor, dead, second) {
+  if (second === undefined) return [survivor.exports.threadDead(dead.slot)];
+  try {
+    second.life.begun = true;
+    second.exports.threadDead(dead.slot);
+    second.exports.threadDetach();
+    return [GIVEN_BACK];
+  } catch (error) {
+    if (!(error instanceof Death)) throw error;
+    return [survivor.exports.threadDead(second.slot), survivor.exports.threadDead(dead.slot)];
+  }
+}
+
+/** -EINVAL: that slot has been given back already. */
+const GIVEN_BACK = -22;
+
+function die(yard, operation, n, diesAt) {
+  yard.restore();
+  const thread = yard.mortal(n);
+  const second = diesAt === undefined ? undefined : yard.mortal(diesAt);
+  const survivor = yard.survivor();
+  const { answers, died } = yard.live(thread, operation);
+  if (!died) return { died };
+  const where = { ...thread.life };
+  try {
+    const taken = takeOver(survivor, thread, second);
+    const last = taken.at(-1);
+    if (last !== 0 && last !== GIVEN_BACK) return { died, where, wrong: `threadDead() answered ${taken}` };
+    return { died, twice: taken.length > 1, where, wrong: yard.verdict(survivor, operation, answers) };
+  } catch (error) {
+    return { died, where, wrong: `the survivor failed: ${error.stack}` };
+  }
+}
+
+const yards = new Map();
+
+function yardOf(tree) {
+  let yard = yards.get(tree);
+  if (yard === undefined) {
+    yard = new Graveyard(tree);
+    yards.set(tree, yard);
+  }
+  return yard;
+}
+
+/** `site func op` of a place of death. */
+function place(yard, { site, address }) {
+  const { func, op, line } = yard.watched.sites[site];
+  return `${func} ${op}${line ? ` (${line})` : ""} at 0x${address.toString(16)}`;
+}
+
+/**
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, at?: string }} options
+ *   `short`: each operation is stopped at a few places only; `only`: operations whose name contains it
+ */
+export async function run({ seconds, seed, short = false, log = () => undefined, only = "" }) {
+  const until = performance.now() + seconds * 1000;
+  const random = new Random(seed);
+  const explored = { operations: 0, deaths: 0, "deaths of who takes over": 0, complete: 0, places: 0 };
+  const places = new Set();
+  const failures = [];
+  const chosen = operations.filter(({ name, tree }) => `${tree} ${name}`.includes(only));
+  for (const operation of shuffled(chosen, random)) {
+    if (performance.now() > until) break;
+    const yard = yardOf(operation.tree);
+    yard.restore();
+    const whole = yard.mortal(Number.POSITIVE_INFINITY);
+    yard.live(whole, operation);
+    const all = whole.life.accesses;
+    explored.operations++;
+    const step = short ? Math.max(1, Math.ceil(all / 12)) : 1;
+    let n = short ? random.below(step) : 0;
+    for (; n < all && performance.now() < until; n += step) {
+      const second = random.below(TWICE) === 0 ? random.below(400) : undefined;
+      const { died, twice, where, wrong } = die(yard, operation, n, second);
+      if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
+      explored.deaths++;
+      if (twice) explored["deaths of who takes over"]++;
+      places.add(where.site);
+      if (wrong === null) continue;
+      failures.push({
+        message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${place(yard, where)}${second === undefined ? "" : `, then at ${second}`}\n  ${wrong}`,
+        replay: `--only ${JSON.stringify(operation.name)} --seed ${seed}`,
+      });
+      if (failures.length >= FAILURES_TOLD) break;
+    }
+    if (n >= all) explored.complete++;
+    log(`${operation.tree} ${operation.name}: ${all} accesses`);
+    if (failures.length >= FAILURES_TOLD) break;
+  }
+  explored.places = places.size;
+  return { ok: failures.length === 0, explored, failures };
+}
+
+function shuffled(list, random) {
+  const left = [...list];
+  return left.map(() => left.splice(random.below(left.length), 1)[0]);
+}
+
+await main(import.meta.url, { title, run });
