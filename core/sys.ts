@@ -60,7 +60,7 @@ import { tmpfsSuper } from "./fs/tmpfs";
 import { HIGHS, ONES } from "./mem/hash";
 import { MUTEXES_MAX, put32, put64, set32 } from "./mem/journal";
 import * as L from "./mem/layout";
-import { chunkAddress, chunkAllocRun, chunkEntry, growTo } from "./mem/pages";
+import { chunkAddress, chunkAllocPair, chunkEntry, growTo } from "./mem/pages";
 import { heldMutex, releaseThread, undoThread } from "./mem/recover";
 import {
   CACHE_CONTEXT,
@@ -160,7 +160,7 @@ export function threadAttach(mayWait: i32, name: u32): i32 {
   lock(L.G_SLOT_LOCK);
   if (load<u32>(L.G_SLOTS_USED) <= n) put32(L.G_SLOTS_USED, n + 1);
   if (load<u32>(s + L.SLOT_SCRATCH) == 0) {
-    const run = chunkAllocRun(L.SCRATCH_SIZE >> L.CHUNK_SHIFT);
+    const run = chunkAllocPair();
     if (run != 0) set32(s + L.SLOT_SCRATCH, <u32>chunkAddress(run));
   }
   unlock(L.G_SLOT_LOCK);

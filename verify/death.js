@@ -10,8 +10,8 @@
  * Twice: with a chance of one in TWICE the thread that takes over dies as well, at some access of its own, and a third one has both.
  */
 import { SCRATCH } from "../dist/abi.js";
-import { begin, finish } from "./lib/core-calls.js";
 import { attach, createMemory, shippingCore } from "./lib/core.js";
+import { begin, finish } from "./lib/core-calls.js";
 import { Random } from "./lib/explore.js";
 import { check } from "./lib/fsck.js";
 import { main } from "./lib/main.js";
@@ -131,7 +131,8 @@ class Graveyard {
     const wrong = judge(this.tree, [operation], [answers], final, { dead: [0] });
     if (wrong !== null) return wrong;
     ({ problems } = check(this.memory, { live: [survivor.slot] }));
-    if (problems.length > 0) return `the arena is not whole after more calls:\n    ${problems.slice(0, 6).join("\n    ")}`;
+    if (problems.length > 0)
+      return `the arena is not whole after more calls:\n    ${problems.slice(0, 6).join("\n    ")}`;
     return null;
   }
 }

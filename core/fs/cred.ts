@@ -3,10 +3,12 @@
  * threads at a time; the one made with the arena is number 0.
  *
  * Context (512 bytes, typed cache)
- *   0   seq u32, 4 lock u32      root and working directory change under both (fs->seq, fs->lock)
+ *   0   seq u32                  root and working directory change under it and the lock (fs->seq, fs->lock)
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
  *   24  number u32   28 umask u32   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
- *   52  fdLock u32   56 fdHint u32   60 rcuNext 64 rcuTag  68 alive u32  72 users u32 (the table, threads)  76 mark u32 (the sweep's)
+ *   52  rcuNext 56 rcuTag   60 alive u32
+ *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 mark u32 (the sweep's): what calls
+ *       write, on a line that no walk in rcu mode reads
  *   128 fd blocks: 64 x ptr to 256 x file ptr; they stay with the memory when the context ends, so that a call that is still
  *       under way then writes into a block of descriptors and nothing else
  */
@@ -17,7 +19,7 @@ import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../mem
 import { lock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 
 export const CONTEXT_SIZE: u32 = 512;
-export const CONTEXT_LINK: u32 = 60;
+export const CONTEXT_LINK: u32 = 52;
 export const FD_BLOCKS: u32 = 64;
 export const FD_BLOCK: u32 = 256;
 /** Descriptors a context may have open. */
@@ -37,7 +39,7 @@ export const CAP_SYS_ADMIN: u32 = 1 << 21;
 @unmanaged
 export class Context {
   seq_: u32;
-  lock_: u32;
+  spare: u32;
   rootMnt_: u32;
   root_: u32;
   pwdMnt_: u32;
@@ -49,12 +51,13 @@ export class Context {
   caps: u32;
   ngroups_: u32;
   groups_: u32;
-  fdLock_: u32;
-  fdHint_: u32;
   rcuNext: u32;
   rcuTag: u32;
   alive_: u32;
+  fdLock_: u32;
+  fdHint_: u32;
   users_: u32;
+  lock_: u32;
   mark: u32;
 
   get at(): usize {
@@ -64,7 +67,7 @@ export class Context {
     return changetype<usize>(this);
   }
   get lock(): usize {
-    return changetype<usize>(this) + 4;
+    return changetype<usize>(this) + offsetof<Context>("lock_");
   }
   get groupsAt(): usize {
     return changetype<usize>(this) + offsetof<Context>("groups_");

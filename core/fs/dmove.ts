@@ -10,7 +10,7 @@ import { lockrefGetNotDead } from "../mem/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { lock, unlock } from "../mem/spin";
 import { at, P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES } from "../points";
-import { addChild, dDrop, dDropLocked, dput, removeChild } from "./dcache";
+import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";
 import { D_LONG_NAME, D_ROOT, Dentry, dentryName, setFlags } from "./dentry";
 import { hashInsert } from "./dhash";
 import { Inode } from "./inode";
@@ -34,15 +34,20 @@ function swapNames(a: Dentry, b: Dentry): void {
 }
 
 /**
- * d_move(): `d` takes over the name and place of `target`, which takes over the old ones; `exchange`: and stays in the
- * table under them. The caller holds both parents' i_mutex. One step for every reader: both sequences are odd
- * from before the first change until after the last.
+ * d_move(): `d` takes over the name and place of `target`, which leaves the table; `exchange`: which takes over the old ones.
+ * The caller holds both parents' i_mutex and references on both. One step for every reader: both sequences are odd
+ * from before the first change until after the last. True: the old place's reference on its parent is now the caller's, to be
+ * dropped when the section has ended.
  */
-export function dMove(d: Dentry, target: Dentry, exchange: bool): void {
+export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   lock(G_RENAME_LOCK);
   writeSeqBegin(G_RENAME_SEQ);
   const from = d.parent;
   const to = target.parent;
+  // What is replaced stays below its parent: ".." leads from it to where it led before. So the new place needs a reference of
+  // its own on its parent, and the old place's is left over.
+  const stays = !exchange && from != d && from != to;
+  if (stays) dget(to);
   writeSeqBegin(from.dirSeq);
   if (to != from) writeSeqBegin(to.dirSeq);
   lock(d.lockref);
@@ -58,11 +63,11 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): void {
   if (from != to) {
     // A dentry that was not in the tree yet is its own parent, and had no place in a list.
     if (from != d) removeChild(from, d);
-    removeChild(to, target);
+    if (!stays) removeChild(to, target);
     d.parent = to;
     addChild(to, d);
-    target.parent = from != d ? from : target;
-    if (from != d) addChild(from, target);
+    if (!stays) target.parent = from != d ? from : target;
+    if (exchange) addChild(from, target);
   }
   setFlags(d, 0, D_ROOT);
   // Each dentry now carries the hash that was computed for its new place.
@@ -77,6 +82,7 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): void {
   writeSeqEnd(from.dirSeq);
   writeSeqEnd(G_RENAME_SEQ);
   unlock(G_RENAME_LOCK);
+  return stays;
 }
 
 /**
@@ -85,7 +91,8 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): void {
  * Answers the dentry that now stands there, with the caller's reference; `d` has lost its.
  */
 export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
-  dMove(anon, d, false);
+  const from = anon.parent;
+  if (dMove(anon, d, false)) dput(from);
   dput(d);
   return anon;
 }

@@ -95,11 +95,12 @@ export function unhashInode(i: Inode): void {
 
 /**
  * iget(): the inode for the attributes that a driver has just left in scratch, with a reference. Made when it is not
- * there; brought up to date when it is. null: the arena is full.
+ * there, of `spare` if that is not null; brought up to date when it is. null: the arena is full.
  */
-export function driverInode(sb: SuperBlock): Inode {
+export function driverInode(sb: SuperBlock, spare: Inode): Inode {
   const ino = attrIno();
-  let fresh = changetype<Inode>(0);
+  let fresh = spare;
+  if (fresh) prepare(fresh, ino);
   while (true) {
     lock(G_INODE_LOCK);
     const head = headOf(sb, ino);
@@ -120,11 +121,17 @@ export function driverInode(sb: SuperBlock): Inode {
     }
     unlock(G_INODE_LOCK);
     // Nothing is allocated under the lock: make one, then look again.
-    fresh = newInode(sb, attrWord(0) & 0xffff, 0, 0);
+    fresh = newInode(sb, 0, 0, 0);
     if (!fresh) return fresh;
-    fresh.ino64 = ino;
-    setDriverAttr(fresh);
+    prepare(fresh, ino);
   }
+}
+
+/** Makes an inode that nobody knows yet the one of the attributes in scratch. */
+function prepare(i: Inode, ino: f64): void {
+  i.mode = attrWord(0) & S_IFMT;
+  i.ino64 = ino;
+  setDriverAttr(i);
 }
 
 /** Takes over the attributes in scratch. The type of an inode never changes. */

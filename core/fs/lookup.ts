@@ -120,7 +120,7 @@ function lookupReal(nd: Nameidata, hl: u64): Dentry {
     dAdd(d, changetype<Inode>(0));
     return d;
   }
-  const i = driverInode(sb);
+  const i = driverInode(sb, changetype<Inode>(0));
   if (!i) {
     dput(d);
     return noDentry(-ENOSPC);

@@ -26,7 +26,7 @@ import {
   EXDEV,
 } from "./errno";
 import { driverCreate, driverUnlink } from "./hooks";
-import { driverInode, iput } from "./icache";
+import { discardInode, driverInode, iput, newInode } from "./icache";
 import { currentTime, I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "./inode";
 import { lookupLocked, stepError } from "./lookup";
 import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "./namei";
@@ -114,11 +114,15 @@ export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   const sb = nd.dentry.sb;
   if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
   if (!(sb.hooks & HOOK_CREATE)) return -EPERM;
+  // Its memory first: what the driver has made cannot be unmade for want of it.
+  const spare = newInode(sb, mode, 0, 0);
+  if (!spare) return -ENOSPC;
   const err = driverCreate(nd.inode, nd.last, nd.lastLen, mode, body, bodyLen);
-  if (err != 0) return err;
-  const i = driverInode(sb);
-  if (!i) return -ENOSPC;
-  dInstantiate(d, i);
+  if (err != 0) {
+    discardInode(spare);
+    return err;
+  }
+  dInstantiate(d, driverInode(sb, spare));
   return 0;
 }
 
@@ -333,7 +337,7 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
   const known = !(t.flags & D_UNHASHED);
   // Names and accounts in one section: it happens as a whole or not at all.
   sectionBegin();
-  dMove(d, t, exchange);
+  const left = dMove(d, t, exchange);
   if (exchange) {
     tmpfsExchange(from, d, to, t, now);
   } else {
@@ -343,5 +347,6 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
     tmpfsRename(from, d, to, t, now);
   }
   sectionEnd();
+  if (left) dput(from);
   return 0;
 }

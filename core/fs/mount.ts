@@ -16,6 +16,7 @@ import { fdClose, fdPut, fput } from "./file";
 import { dropContext } from "./hold";
 import { callDriver, OP_ROOT } from "./hooks";
 import { driverInode, iput } from "./icache";
+import { Inode } from "./inode";
 import { FOR_PATH, filenameLookup, pathPut } from "./namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "./nameidata";
 import {
@@ -70,7 +71,7 @@ let fsError: i32 = 0;
 function driverRoot(sb: SuperBlock): i32 {
   const err = <i32>callDriver(OP_ROOT, sb, 0, 0, 0, 0);
   if (err != 0) return err;
-  const i = driverInode(sb);
+  const i = driverInode(sb, changetype<Inode>(0));
   if (!i) return -ENOSPC;
   if (!i.isDir) {
     iput(i);

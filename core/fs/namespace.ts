@@ -2,7 +2,8 @@
  * Mounts: which file system stands on which directory.
  *
  * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything)  4 mountpoint ptr  8 root ptr  12 sb ptr
- * 16 count i32  20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  48 mark u32 (the sweep's)  52 kids u32 (mounts on this one)
+ * 20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  48 mark u32 (the sweep's)
+ * 52 kids u32 (mounts on this one)  64 count i32, on a line that no walk in rcu mode reads
  *
  * Guarantees
  *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
@@ -60,7 +61,7 @@ export class Mount {
   mountpoint_: u32;
   root_: u32;
   sb_: u32;
-  count_: u32;
+  spare0: u32;
   flags_: u32;
   id: u32;
   hashNext_: u32;
@@ -70,6 +71,9 @@ export class Mount {
   rcuTag: u32;
   mark: u32;
   kids_: u32;
+  spare1: u32;
+  spare2: u32;
+  count_: u32;
 
   get at(): usize {
     return changetype<usize>(this);

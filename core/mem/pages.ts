@@ -54,13 +54,41 @@ export function chunkAlloc(reserve: bool): u32 {
   return chunk;
 }
 
-/** Takes `n` chunks side by side, for good; 0: the arena is full. */
-export function chunkAllocRun(n: u32): u32 {
+/**
+ * Takes two chunks side by side, for good; 0: there are none, but for the reserve. From the end of the arena, or among those given
+ * back: that list is looked through for every chunk of it, but threads attach rarely.
+ */
+export function chunkAllocPair(): u32 {
   lock(G_PAGE_LOCK);
-  const chunk = bump(n);
-  if (chunk != 0) put32(G_PAGE_USED, load<u32>(G_PAGE_USED) + n);
+  const used = load<u32>(G_PAGE_USED);
+  let chunk: u32 = 0;
+  if (used + 2 + RESERVE <= load<u32>(H_MAX_CHUNKS)) {
+    chunk = bump(2);
+    if (chunk == 0) chunk = freePair();
+    if (chunk != 0) put32(G_PAGE_USED, used + 2);
+  }
   unlock(G_PAGE_LOCK);
   return chunk;
+}
+
+/** Two chunks side by side off the list of those given back, zeroed. */
+function freePair(): u32 {
+  for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + 20)) {
+    for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + 20)) {
+      if (b != a + 1) continue;
+      unlist(a);
+      unlist(b);
+      memory.fill(chunkAddress(a), 0, CHUNK << 1);
+      return a;
+    }
+  }
+  return 0;
+}
+
+function unlist(chunk: u32): void {
+  let at = G_PAGE_FREE;
+  while (load<u32>(at) != chunk) at = chunkEntry(load<u32>(at)) + 20;
+  set32(at, load<u32>(chunkEntry(chunk) + 20));
 }
 
 function bump(n: u32): u32 {

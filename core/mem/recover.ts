@@ -63,6 +63,9 @@ export function undoThread(j: usize, dead: u32): void {
     release(load<u32>(j + J_LOCK + ((n - 1) << 2)), dead);
     store<u32>(j + J_LOCKS, n - 1);
   }
+  // Taken, and not on a list yet: nothing has been done under it.
+  release(load<u32>(j + J_PENDING), dead);
+  store<u32>(j + J_PENDING, 0);
 }
 
 /** A mutex that the dead thread holds: the n-th on its list, 0: none, or not any more. */
@@ -78,8 +81,6 @@ export function releaseThread(j: usize, dead: u32): void {
     release(load<u32>(j + J_MUTEX + ((n - 1) << 2)), dead);
     store<u32>(j + J_MUTEXES, n - 1);
   }
-  release(load<u32>(j + J_PENDING), dead);
-  store<u32>(j + J_PENDING, 0);
   for (let n = countOf(j, J_BLOCKS, BLOCKS_MAX); n > 0; n--) {
     const block = load<u32>(j + J_BLOCK + ((n - 1) << 2));
     sectionBegin();

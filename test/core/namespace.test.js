@@ -210,7 +210,7 @@ describe("mounts", () => {
     // In the middle of it: one dentry and its mount are held in ref mode, and nothing on the way there.
     const [, mount] = walker.points(() => walker.fs.statSync("/m/e")).findLast(([id]) => id === POINT.MOUNT_DOWN);
     const [e, g] = [dentryOf(walker, "/m/e"), dentryOf(walker, "/m/e/g")];
-    const counts = () => [mem.count(e), mem.count(g), mem.word(mount + 16)];
+    const counts = () => [mem.count(e), mem.count(g), mem.word(mount + 64)];
     const [onE, onG, onMount] = counts();
     for (const ref of [true, false]) {
       walker.walkMode({ ref });

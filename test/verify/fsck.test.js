@@ -564,6 +564,13 @@ const DAMAGE = [
   ["a file's position", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.pos + 4, 0xf0000000)],
   ["posLock held", "lock", (w) => w.set(w.file(w.numbers.fd) + FILE.posLock, 1)],
   ["the entry shown last", "file", (w) => w.add(w.file(w.numbers.dir) + FILE.hint, 4)],
+  // What a thread is in the middle of.
+  ["a journal with an entry", "journal", (w) => w.set(L.SLOTS + L.SLOT_JOURNAL + L.JOURNAL_COUNTS.entries, 1)],
+  ["a journal with a mutex", "journal", (w) => w.set(L.SLOTS + L.SLOT_JOURNAL + L.JOURNAL_COUNTS.mutexes, 1)],
+  ["a journal with a block", "journal", (w) => w.set(L.SLOTS + L.SLOT_JOURNAL + L.JOURNAL_COUNTS.blocks, 1)],
+  ["a thread in a call", "slot", (w) => w.set(L.SLOTS + L.SLOT_BUSY, 1)],
+  ["a closed gate", "gate", (w) => w.set(L.G_GATE, 1)],
+  ["what dead threads held", "gate", (w) => w.set(L.G_LEAKS, 1)],
   // Gauges.
   ["the gauge of dentries", "gauge", (w) => w.add(L.G_NR_DENTRY, 1)],
   ["the gauge of inodes", "gauge", (w) => w.add(L.G_NR_INODE, -1)],

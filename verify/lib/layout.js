@@ -141,7 +141,7 @@ export const SUPER_LINK = 36;
 export const FILE_SIZE = 128;
 export const FILE_LINK = 40;
 export const CONTEXT_SIZE = 512;
-export const CONTEXT_LINK = 60;
+export const CONTEXT_LINK = 52;
 
 /** What each cache holds, by its number; `link` is where a free or retired object keeps its link (a retired one its epoch behind it). */
 export const CACHES = [
@@ -225,7 +225,7 @@ export const CLASSES = {
     mountpoint: 4,
     root: 8,
     sb: 12,
-    count: 16,
+    spare0: 16,
     flags: 20,
     id: 24,
     hashNext: 28,
@@ -235,6 +235,9 @@ export const CLASSES = {
     rcuTag: 44,
     mark: 48,
     kids: 52,
+    spare1: 56,
+    spare2: 60,
+    count: 64,
   },
   SuperBlock: {
     dev: 0,
@@ -267,7 +270,7 @@ export const CLASSES = {
   },
   Context: {
     seq: 0,
-    lock: 4,
+    spare: 4,
     rootMnt: 8,
     root: 12,
     pwdMnt: 16,
@@ -279,13 +282,14 @@ export const CLASSES = {
     caps: 40,
     ngroups: 44,
     groups: 48,
-    fdLock: 52,
-    fdHint: 56,
-    rcuNext: 60,
-    rcuTag: 64,
-    alive: 68,
+    rcuNext: 52,
+    rcuTag: 56,
+    alive: 60,
+    fdLock: 64,
+    fdHint: 68,
     users: 72,
-    mark: 76,
+    lock: 76,
+    mark: 80,
   },
 };
 

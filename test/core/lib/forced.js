@@ -77,7 +77,7 @@ export function memoryOf(vfs) {
     inode: (dentry) => word(dentry + 20) >>> 0,
     /** References on a dentry; negative: dead. */
     count: (dentry) => word(dentry + 68),
-    mountCount: (mount) => word(mount + 16),
+    mountCount: (mount) => word(mount + 64),
     /** Owner of an inode's i_mutex, 0: free. */
     mutex: (inode) => word(inode + 64),
     /** What the slot of a thread shows: 0 outside a read-side section. */

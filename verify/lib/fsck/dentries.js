@@ -80,7 +80,8 @@ function checkDentry(v, d) {
   const hashed = (flags & L.D_UNHASHED) === 0;
   const wrong = (text) => v.problem("dentry-flags", `${v.dentry(d)} (flags ${hex(flags)}) ${text}`);
   if ((flags & ~KNOWN_FLAGS) !== 0) wrong("has a flag that there is not");
-  if (hashed !== ((flags & L.D_CHAINED) !== 0)) wrong(`is ${hashed ? "hashed and in no" : "not hashed and in a"} chain`);
+  if (hashed !== ((flags & L.D_CHAINED) !== 0))
+    wrong(`is ${hashed ? "hashed and in no" : "not hashed and in a"} chain`);
   if ((flags & OF_FILE_SYSTEM) !== v.u32(sb + L.SUPER.dflags)) wrong("has not the flags of its file system");
   if (((flags & L.D_ROOT) !== 0) !== isRoot) wrong(isRoot ? "is its own parent without D_ROOT" : "has D_ROOT");
   if (((flags & L.D_MOUNTED) !== 0) !== (v.u32(d + D.mounts) !== 0)) wrong("and its count of mounts disagree");

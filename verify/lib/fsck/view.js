@@ -11,8 +11,8 @@ export const KINDS = new Set(
   `acl alias behind-end cache chunk-bump chunk-free chunk-lost chunk-owner chunk-table chunk-used context-held
    context-place context-table context-users dentry-cookie dentry-count dentry-flags dentry-inode dentry-list
    dentry-mounts dentry-parent dentry-sb dentry-type dir-size driver epoch fd fd-hint file file-count file-size
-   gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
-   inode-mode inode-sb inode-table kids leak link-body lock lru mount mount-count mount-kids mount-list mount-parent
+   gate gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
+   inode-mode inode-sb inode-table journal kids leak link-body lock lru mount mount-count mount-kids mount-list mount-parent
    mount-place mount-table name name-hash nlink null owner pages retired retired-epoch retired-state
    scratch sequence slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active`.split(
     /\s+/,
