@@ -17,6 +17,8 @@ import { lock, unlock } from "../mem/spin";
 
 export const CONTEXT_SIZE: u32 = 512;
 export const CONTEXT_LINK: u32 = 60;
+/** Words that live on when the memory is freed: seq, lock, fdLock, users. */
+export const CONTEXT_KEEP: u32 = (1 << 0) | (1 << 1) | (1 << 13) | (1 << 18);
 export const FD_BLOCKS: u32 = 64;
 export const FD_BLOCK: u32 = 256;
 /** Descriptors a context may have open. */
