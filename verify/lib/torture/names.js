@@ -228,7 +228,7 @@ export function moved(_t, take) {
       return all[w.next(all.length)];
     },
     /** Moves one item, for the thread that has it. */
-    move(w, i) {
+    write(w, i) {
       const { words, places: all } = item[i];
       const done = w.words[words];
       const from = w.words[words + 2 + (done & (HISTORY - 1))];
@@ -245,9 +245,6 @@ export function moved(_t, take) {
         w.must(w.mkdir(makePath(`${item[i].places[0].text}/sub`)), "mkdir");
         putStamped(w, item[i].ids[0], uid(i), GEN);
       }
-    },
-    write(w, i) {
-      for (let n = 0; n < 8; n++) this.move(w, i);
     },
     read(w, i) {
       const { places: all, ids, around } = item[i];

@@ -3,7 +3,7 @@ import { Arena } from "../../../dist/arena.js";
 import { COUNT, OP } from "./board.js";
 import { ruleDriver } from "./places.js";
 import { checkStat, nsecOf, sizeOf } from "./stamp.js";
-import { itemsOf } from "./stations.js";
+import { itemsOf, QUICK } from "./stations.js";
 import { ENOENT, GID, MTIME_NSEC, SIZE, UID } from "./thread.js";
 
 const AT_FDCWD = -100;
@@ -32,7 +32,7 @@ function batch(t, path, check) {
 
 /** The hot reader: millions of lookups a second, each with a look at its stamp. */
 export function makeReader(t, stations) {
-  const { fixed, replaced, exchanged } = stations;
+  const { fixed, replaced, exchanged, strayed, churned } = stations;
   const s = t.stats;
   const all = (path, found) =>
     found === BATCH || t.fail(`${path.text} is always there and was missed ${BATCH - found} times`);
@@ -79,11 +79,18 @@ export function makeReader(t, stations) {
       batch(t, path, () => s[UID] === uid || s[UID] === uid + 1 || t.fail(`${path.text} is file ${s[UID]}`)),
     );
   }
+  function ofStrayed(i) {
+    const path = strayed.never[i];
+    if (batch(t, path, () => {}) !== 0) t.fail(`${path.text} never was and was found`);
+  }
+  const ofChurned = (i) => batch(t, churned.paths[i], () => s[UID] === 0 || t.fail(`a directory of owner ${s[UID]}`));
   return () => {
     const what = t.next(8);
-    if (what < 4) ofFixed(t.next(fixed.items));
-    else if (what < 6) ofReplaced(t.next(replaced.items));
-    else ofExchanged(t.next(exchanged.items));
+    if (what < 3) ofFixed(t.next(fixed.items));
+    else if (what < 4) ofReplaced(t.next(replaced.items));
+    else if (what < 5) ofExchanged(t.next(exchanged.items));
+    else if (what < 7) ofStrayed(t.next(strayed.items));
+    else ofChurned(t.next(churned.items));
   };
 }
 
@@ -168,7 +175,7 @@ export function makeFsReader(t, stations) {
 
 /** The mixer: changes whatever is its own, in a scattered order, and reads in between. */
 export function makeMixer(t, stations, index, among) {
-  const names = Object.keys(stations).filter((name) => name !== "moved");
+  const names = Object.keys(stations).filter((name) => !QUICK.includes(name));
   const owned = itemsOf(stations, index, among, names);
   // A station with many items is not to fill all the time.
   const lists = [...groupBy(owned).values()];
@@ -189,14 +196,16 @@ function groupBy(owned) {
   return groups;
 }
 
-/** The renamer: moves directories as fast as it can; `mayGo()` keeps it to its share where a count is to be reached. */
+/** The renamer: changes what is quickly changed as fast as it can; `mayGo()` keeps it to its share where a count is to be reached. */
 export function makeRenamer(t, stations, index, among, mayGo) {
-  const owned = itemsOf(stations, index, among, ["moved"]);
+  const lists = QUICK.map((name) => itemsOf(stations, index, among, [name]));
   return () => {
     if (!mayGo()) return;
     for (let n = 0; n < 32; n++) {
-      const [station, i] = owned[t.next(owned.length)];
-      station.move(t, i);
+      const list = lists[t.next(lists.length)];
+      const [station, i] = list[t.next(list.length)];
+      station.write(t, i);
+      t.counts[COUNT.changes]++;
     }
   };
 }

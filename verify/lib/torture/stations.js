@@ -2,6 +2,7 @@
 import { bodies, guarded, linked, rewritten, torn } from "./contents.js";
 import { coming, exchanged, fixed, moved, permuted, replaced, swung } from "./names.js";
 import { bound, mounted, ruled, shared } from "./places.js";
+import { churned, strayed } from "./quick.js";
 
 const ALL = {
   fixed,
@@ -20,7 +21,12 @@ const ALL = {
   bound,
   shared,
   ruled,
+  strayed,
+  churned,
 };
+
+/** What the renamers change, as fast as they can; the rest is the mixers'. */
+export const QUICK = ["moved", "strayed", "churned"];
 
 /** The stations as one thread sees them, by name. */
 export function makeStations(thread) {
