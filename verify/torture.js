@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { Arena } from "../dist/arena.js";
 import { createVfs } from "../dist/index.js";
+import { check as fsck } from "./lib/fsck.js";
 import { randomBelow, seedOf } from "./lib/random.js";
 import { COUNT, controlOf, countersOf, makeBoard, Ring, RUNNING, STATE, STOPPED } from "./lib/torture/board.js";
 import { ruleDriver } from "./lib/torture/places.js";
@@ -139,13 +140,24 @@ class Crew {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What is left when all threads have gone: everything can be removed, and nothing was lost. */
+/** The arena looked through as a whole, with nobody at work in it. */
+function wholeness(vfs, when) {
+  const { problems } = fsck(vfs.handle.memory);
+  return problems.map((problem) => ({ message: `the arena ${when}: ${problem}` }));
+}
+
+/** What is left when all threads have gone: the arena is whole, everything can be removed, and nothing was lost. */
 function checkEnd(vfs, stations, thread, before) {
+  const broken = wholeness(vfs, "after the run");
+  if (broken.length > 0) return broken;
   for (const station of Object.values(stations)) station.last?.(thread);
   vfs.fs.rmSync("/t", { recursive: true });
   const after = gauges(vfs);
   const lost = Object.keys(before).filter((name) => after[name] !== before[name]);
-  return lost.map((name) => ({ message: `${name} were ${before[name]} before and are ${after[name]} after: lost` }));
+  return [
+    ...lost.map((name) => ({ message: `${name} were ${before[name]} before and are ${after[name]} after: lost` })),
+    ...wholeness(vfs, "after everything was removed"),
+  ];
 }
 
 /**
