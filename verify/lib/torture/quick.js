@@ -11,11 +11,13 @@ import { ENOENT } from "./thread.js";
  * name never was. A walk that found the directory at the first and the name in it at the second is of two moments.
  */
 export function strayed() {
-  const items = 8;
+  const items = 4;
+  /** Whether it is away: known to the writer alone. */
+  const left = new Array(items).fill(false);
   const home = Array.from({ length: items }, (_, i) => makePath(`/t/st/${i}/home`));
   const away = home.map((_, i) => makePath(i % 2 ? `/t/st/${i}/a/way` : `/t/st/${i}/away`));
-  const child = away.map(({ text }, i) => at(text, nameOf("in", i % 4)));
-  const never = home.map(({ text }, i) => at(text, nameOf("in", i % 4)));
+  const child = away.map(({ text }, i) => at(text, nameOf("in", 4 + i)));
+  const never = home.map(({ text }, i) => at(text, nameOf("in", 4 + i)));
   return {
     items,
     never,
@@ -25,14 +27,29 @@ export function strayed() {
         t.fs.mkdirSync(`/t/st/${i}/a`);
       }
     },
+    // One step each time, so that a reader who stood still finds it in either state.
     write(t, i) {
-      t.must(t.rename(home[i], away[i]), `moving ${home[i].text}`);
-      t.must(t.mkdir(child[i]), "mkdir");
-      t.must(t.rmdir(child[i]), "rmdir");
-      t.must(t.rename(away[i], home[i]), `moving ${away[i].text}`);
+      if (left[i]) {
+        t.must(t.rmdir(child[i]), "rmdir");
+        t.must(t.rename(away[i], home[i]), `moving ${away[i].text}`);
+      } else {
+        t.must(t.rename(home[i], away[i]), `moving ${home[i].text}`);
+        t.must(t.mkdir(child[i]), "mkdir");
+      }
+      left[i] = !left[i];
     },
     read(t, i) {
-      if (t.stat(never[i]) !== -ENOENT) t.fail(`${never[i].text} never was and was found`);
+      const before = t.refWalks();
+      const answer = t.stat(never[i]);
+      if (answer === 0) this.found(t, i, before);
+      else if (answer !== -ENOENT) t.must(answer, `stat of ${never[i].text}`);
+    },
+    /**
+     * It was found. A walk in ref mode may do that, as in Linux: it holds the directory, wherever that has gone meanwhile. What
+     * rcu mode answers was true at one moment.
+     */
+    found(t, i, refWalks) {
+      if (t.refWalks() === refWalks) t.fail(`${never[i].text} never was and was found in rcu mode`);
     },
   };
 }

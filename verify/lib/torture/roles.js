@@ -80,15 +80,18 @@ export function makeReader(t, stations) {
     );
   }
   function ofStrayed(i) {
-    const path = strayed.never[i];
-    if (batch(t, path, () => {}) !== 0) t.fail(`${path.text} never was and was found`);
+    let before = t.refWalks();
+    batch(t, strayed.never[i], () => {
+      strayed.found(t, i, before);
+      before = t.refWalks();
+    });
   }
   const ofChurned = (i) => batch(t, churned.paths[i], () => s[UID] === 0 || t.fail(`a directory of owner ${s[UID]}`));
   return () => {
     const what = t.next(8);
-    if (what < 3) ofFixed(t.next(fixed.items));
-    else if (what < 4) ofReplaced(t.next(replaced.items));
-    else if (what < 5) ofExchanged(t.next(exchanged.items));
+    if (what < 2) ofFixed(t.next(fixed.items));
+    else if (what < 3) ofReplaced(t.next(replaced.items));
+    else if (what < 4) ofExchanged(t.next(exchanged.items));
     else if (what < 7) ofStrayed(t.next(strayed.items));
     else ofChurned(t.next(churned.items));
   };

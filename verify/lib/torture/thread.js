@@ -6,6 +6,7 @@
  * them, on an attachment of its own.
  */
 import { AT_FDCWD, ERRNO, MNT_DETACH, MS_BIND, MS_MOVE, RENAME_EXCHANGE } from "../../../dist/abi.js";
+import { SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "../layout.js";
 import { COUNT, countersOf, makePath, nameWords, OP, Ring } from "./board.js";
 
 export const { ENOENT, EBADF, EACCES, EBUSY, EEXIST, ENOTEMPTY, ENODEV, EISDIR, ENOTDIR } = ERRNO;
@@ -27,6 +28,9 @@ export const NLINK = 2;
 export const MTIME = 12;
 export const MTIME_NSEC = 13;
 export const ATIME = 10;
+
+/** Index of a slot's counter of walks that ended in ref mode (core/mem/layout.ts). */
+const C_ENDED_REF = 2;
 
 /** The word that poison is made of, as the attributes would show it. */
 const POISON = 0xdeadbee8;
@@ -53,7 +57,13 @@ export class Thread {
     this.ring = new Ring(board, index);
     this.words = nameWords(board);
     this.ctx = 0;
+    this.slotWords = new Uint32Array(arena.memory.buffer, SLOTS + arena.core.threadSlot() * SLOT_SIZE, SLOT_SIZE / 4);
     this.io = new Int32Array(arena.io.buffer, arena.io.byteOffset, arena.io.byteLength / 4);
+  }
+
+  /** Walks of this thread that ended in ref mode, as its slot counts them. */
+  refWalks() {
+    return this.slotWords[(SLOT_COUNTERS + C_ENDED_REF * 8) >>> 2];
   }
 
   /** @throws Impossible */
