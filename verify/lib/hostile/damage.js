@@ -62,22 +62,36 @@ const CLASS = {
   [L.CACHE_CONTEXT]: Context,
 };
 /** Numbers of the fixed part that loops run to, and heads of lists. */
-const COUNTS = [
-  "G_HASH_N",
-  "G_HASH_MASK",
-  "G_HASH_COUNT",
-  "G_RCU_COUNT",
-  "G_RCU_SINCE",
-  "G_LRU_COUNT",
-  "G_SLOTS_USED",
-  "G_PAGE_BUMP",
-  "G_PAGE_USED",
-  "G_NR_FILES",
-  "G_EPOCH",
-  "G_CTX_MADE",
-];
-const SIZES = ["H_MAX_CHUNKS", "H_CHUNK_TABLE", "H_BUCKETS", "H_MAX_BUCKETS", "H_FIRST_CHUNK"];
-const HEADS = ["G_RCU_HEAD", "G_RCU_TAIL", "G_LRU_HEAD", "G_LRU_TAIL", "G_PAGE_FREE", "G_ROOT_MNT", "G_MOUNTS"];
+const COUNTS = {
+  G_HASH_N: L.G_HASH_N,
+  G_HASH_MASK: L.G_HASH_MASK,
+  G_HASH_COUNT: L.G_HASH_COUNT,
+  G_RCU_COUNT: L.G_RCU_COUNT,
+  G_RCU_SINCE: L.G_RCU_SINCE,
+  G_LRU_COUNT: L.G_LRU_COUNT,
+  G_SLOTS_USED: L.G_SLOTS_USED,
+  G_PAGE_BUMP: L.G_PAGE_BUMP,
+  G_PAGE_USED: L.G_PAGE_USED,
+  G_NR_FILES: L.G_NR_FILES,
+  G_EPOCH: L.G_EPOCH,
+  G_CTX_MADE: L.G_CTX_MADE,
+};
+const SIZES = {
+  H_MAX_CHUNKS: L.H_MAX_CHUNKS,
+  H_CHUNK_TABLE: L.H_CHUNK_TABLE,
+  H_BUCKETS: L.H_BUCKETS,
+  H_MAX_BUCKETS: L.H_MAX_BUCKETS,
+  H_FIRST_CHUNK: L.H_FIRST_CHUNK,
+};
+const HEADS = {
+  G_RCU_HEAD: L.G_RCU_HEAD,
+  G_RCU_TAIL: L.G_RCU_TAIL,
+  G_LRU_HEAD: L.G_LRU_HEAD,
+  G_LRU_TAIL: L.G_LRU_TAIL,
+  G_PAGE_FREE: L.G_PAGE_FREE,
+  G_ROOT_MNT: L.G_ROOT_MNT,
+  G_MOUNTS: L.G_MOUNTS,
+};
 /** Values that break what is compared, counted and multiplied. */
 const VALUES = [
   0, 1, 2, 3, 0x7f, 0xff, 0x1000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0x80000003, 0xfffffffe, 0xffffffff,
@@ -214,9 +228,9 @@ export class Damage {
 
   /** Counts, sizes and heads of the fixed part. */
   global() {
-    const name = this.pick([...COUNTS, ...SIZES, ...HEADS]);
+    const [name, address] = this.pick(Object.entries({ ...COUNTS, ...SIZES, ...HEADS }));
     const [, object] = this.#object([...this.objects.keys()]);
-    this.set(L[name], HEADS.includes(name) ? object : this.pick(VALUES), name);
+    this.set(address, name in HEADS ? object : this.pick(VALUES), name);
   }
 
   /** A lock that nobody who is alive has. */
