@@ -4,19 +4,20 @@
  */
 
 import { copyAttr, doChmod, doChown, doGetacl, doSetacl, doUtimens } from "./fs/attr";
-import { CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "./fs/cred";
+import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "./fs/cred";
 import { dataMend } from "./fs/data";
 import { dget, dput, shrinkDcache } from "./fs/dcache";
-import { DENTRY_LINK, DENTRY_SIZE, Dentry } from "./fs/dentry";
+import { DENTRY_KEEP, DENTRY_LINK, DENTRY_SIZE, Dentry } from "./fs/dentry";
 import { MIN_BUCKETS, maskOf } from "./fs/dhash";
 import { dPath } from "./fs/dpath";
 import { EBADF, EBUSY, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "./fs/errno";
-import { FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "./fs/file";
+import { FILE_KEEP, FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "./fs/file";
 import { enter, leave } from "./fs/gate";
 import { holdContext, releaseContext, releaseContextOf } from "./fs/hold";
 import { driverPutLink, driverReadlink, S_BODY } from "./fs/hooks";
 import {
   I_DRIVER,
+  INODE_KEEP,
   INODE_LINK,
   INODE_SIZE,
   Inode,
@@ -40,7 +41,7 @@ import {
 } from "./fs/mount";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "./fs/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "./fs/nameidata";
-import { MOUNT_LINK, MOUNT_SIZE, Mount, mntget, mntput, newMount, setRootMount } from "./fs/namespace";
+import { MOUNT_KEEP, MOUNT_LINK, MOUNT_SIZE, Mount, mntget, mntput, newMount, setRootMount } from "./fs/namespace";
 import { doOpen } from "./fs/open";
 import { inodePermission, MAY_WRITE } from "./fs/permission";
 import { doGetdents } from "./fs/readdir";
@@ -51,6 +52,7 @@ import {
   HOOK_PUT_LINK,
   HOOK_READLINK,
   registerFilesystem,
+  SUPER_KEEP,
   SUPER_LINK,
   SUPER_SIZE,
   unregisterFilesystem,
@@ -119,12 +121,12 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   store<u32>(L.G_HASH_MASK, maskOf(MIN_BUCKETS));
   store<u32>(L.G_PAGE_BUMP, first);
   store<u32>(L.G_PAGE_USED, first);
-  cacheInit(CACHE_DENTRY, DENTRY_SIZE, true, DENTRY_LINK);
-  cacheInit(CACHE_INODE, INODE_SIZE, true, INODE_LINK);
-  cacheInit(CACHE_MOUNT, MOUNT_SIZE, true, MOUNT_LINK);
-  cacheInit(CACHE_SUPER, SUPER_SIZE, true, SUPER_LINK);
-  cacheInit(CACHE_FILE, FILE_SIZE, true, FILE_LINK);
-  cacheInit(CACHE_CONTEXT, CONTEXT_SIZE, true, CONTEXT_LINK);
+  cacheInit(CACHE_DENTRY, DENTRY_SIZE, true, DENTRY_LINK, DENTRY_KEEP);
+  cacheInit(CACHE_INODE, INODE_SIZE, true, INODE_LINK, INODE_KEEP);
+  cacheInit(CACHE_MOUNT, MOUNT_SIZE, true, MOUNT_LINK, MOUNT_KEEP);
+  cacheInit(CACHE_SUPER, SUPER_SIZE, true, SUPER_LINK, SUPER_KEEP);
+  cacheInit(CACHE_FILE, FILE_SIZE, true, FILE_LINK, FILE_KEEP);
+  cacheInit(CACHE_CONTEXT, CONTEXT_SIZE, true, CONTEXT_LINK, CONTEXT_KEEP);
   sizedCachesInit();
   rcuInit();
   // Locks need a name for their owner; the slot is given back at once.

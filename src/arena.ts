@@ -158,7 +158,10 @@ function checkHandle(handle: VfsHandle): void {
 export class Arena {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
+  /** The core's calls; one that ends in an exception takes the attachment out of use, see {@link torn}. */
   readonly core: CoreExports;
+  /** The same without that, for calls in the straight line, which catch for themselves. */
+  readonly raw: CoreExports;
   readonly drivers: DriverTable;
   /** Not 0: calls are refused, {@link refuse} says why. Checked before every call, so it is one number. */
   state: number = STATE_CLOSED;
@@ -183,7 +186,8 @@ export class Arena {
     this.module = module;
     this.memory = memory;
     this.drivers = new DriverTable(memory);
-    this.core = this.#instantiate(host);
+    this.raw = this.#instantiate(host);
+    this.core = this.#guardAll(this.raw);
     prepare(this.core);
     const attached = this.core.threadAttach(canWait() ? 1 : 0, host.thread ?? 0);
     if (attached < 0) throw systemCallError(attached, "attach");
@@ -271,6 +275,39 @@ export class Arena {
   /** @throws Error ERR_THREADFS_CLOSED */
   refuseClosed(): never {
     throw codedError(Error, "ERR_THREADFS_CLOSED", "The tree or the context is closed");
+  }
+
+  /**
+   * A call left the core by an exception: a trap (corrupt memory), an overflow of the stack, a clock that throws. It stopped between
+   * two instructions, holding what it held: nothing that this attachment would read or change afterwards could be trusted.
+   * The slot is left as a dead thread's would be; `cause` is what was caught.
+   * @throws Error ERR_THREADFS_PANIC
+   */
+  torn(cause: unknown): never {
+    const first = this.state !== STATE_PANIC;
+    this.state = STATE_PANIC;
+    if (!first) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw codedError(Error, "ERR_THREADFS_PANIC", `The core gave up in this thread: ${message}`, { cause });
+  }
+
+  #guardAll(raw: CoreExports): CoreExports {
+    const guarded = Object.entries(raw).map(([name, call]) => [
+      name,
+      typeof call === "function" ? this.#guard(call) : call,
+    ]);
+    return Object.fromEntries(guarded) as CoreExports;
+  }
+
+  /** No call takes more than eight numbers, and a call of WebAssembly ignores what it does not take. */
+  #guard(call: (...numbers: number[]) => number): (...numbers: number[]) => number {
+    return (a, b, c, d, e, f, g, h) => {
+      try {
+        return call(a, b, c, d, e, f, g, h);
+      } catch (error) {
+        return this.torn(error);
+      }
+    };
   }
 
   /** Runs a hook of the host. It runs inside a call of the core, whose scratch area another call would overwrite. */

@@ -20,6 +20,8 @@ import { lock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 
 export const CONTEXT_SIZE: u32 = 512;
 export const CONTEXT_LINK: u32 = 52;
+/** Words that live on when the memory is freed: seq, fdLock, users, lock; and what the sweep asks of an unfinished one: groups, alive. */
+export const CONTEXT_KEEP: u32 = (1 << 0) | (1 << 12) | (1 << 15) | (1 << 16) | (1 << 18) | (1 << 19);
 export const FD_BLOCKS: u32 = 64;
 export const FD_BLOCK: u32 = 256;
 /** Descriptors a context may have open. */

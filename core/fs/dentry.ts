@@ -30,6 +30,8 @@ import { SuperBlock } from "./super";
 
 export const DENTRY_SIZE: u32 = 128;
 export const DENTRY_LINK: u32 = 96;
+/** Words that live on when the memory is freed: seq, dirSeq, lockref, childLock; and hash and length, which the sweep asks of an unfinished one. */
+export const DENTRY_KEEP: u32 = (1 << 0) | (1 << 2) | (1 << 3) | (1 << 7) | (1 << 16) | (1 << 17) | (1 << 23);
 export const INLINE_NAME: u32 = 32;
 
 /** Bits 0-2: what the inode is, so that a walk need not look. */

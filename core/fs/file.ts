@@ -25,6 +25,8 @@ import { kalloc, retire } from "./reclaim";
 
 export const FILE_SIZE: u32 = 128;
 export const FILE_LINK: u32 = 40;
+/** Words that live on when the memory is freed: count, posLock. */
+export const FILE_KEEP: u32 = (1 << 0) | (1 << 5);
 /** Files that may be open in the whole arena. */
 export const MAX_FILES: u32 = 1 << 18;
 

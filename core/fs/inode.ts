@@ -23,6 +23,12 @@ import { SuperBlock } from "./super";
 
 export const INODE_SIZE: u32 = 128;
 export const INODE_LINK: u32 = 116;
+/**
+ * Words that live on when the memory is freed: seq, generation, mutex, count, lock; and what the sweep asks of an unfinished
+ * one: mode, data, acl, room.
+ */
+export const INODE_KEEP: u32 =
+  (1 << 0) | (1 << 1) | (1 << 4) | (1 << 16) | (1 << 17) | (1 << 18) | (1 << 21) | (1 << 24) | (1 << 28);
 
 export const S_IFMT: u32 = 0xf000;
 export const S_IFSOCK: u32 = 0xc000;

@@ -44,6 +44,8 @@ import { driverMounted, SuperBlock } from "./super";
 
 export const MOUNT_SIZE: u32 = 128;
 export const MOUNT_LINK: u32 = 40;
+/** Words that live on when the memory is freed: count. */
+export const MOUNT_KEEP: u32 = 1 << 16;
 
 export const MS_RDONLY: u32 = 1;
 export const MS_NOEXEC: u32 = 8;

@@ -22,6 +22,8 @@ import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "./errno";
 
 export const SUPER_SIZE: u32 = 256;
 export const SUPER_LINK: u32 = 36;
+/** Words that live on when the memory is freed: active, renameMutex. */
+export const SUPER_KEEP: u32 = (1 << 6) | (1 << 8);
 
 /** Hooks of a driver, as HOOK in src/abi.ts. */
 export const HOOK_LOOKUP: u32 = 1;

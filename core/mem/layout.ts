@@ -34,6 +34,8 @@ export const H_MAX_BUCKETS: usize = 1044;
 export const H_FIRST_CHUNK: usize = 1048;
 /** Salt of the name hash (u64). */
 export const H_SALT: usize = 1056;
+/** Not 0: freed memory is filled with a word that nothing living holds (poison.ts). Set from outside, before anything was freed. */
+export const H_POISON: usize = 1064;
 
 export const KEYS: usize = 2048;
 

@@ -7,10 +7,12 @@
  *
  * Cache (64 bytes at G_CACHES + 64 * id, guarded by its lock, the innermost but for the page lock):
  *   0 lock   4 object size   8 objects a chunk   12 first chunk with room   16 typed   20 offset of the free link
+ *   24 words of a freed object that are not poisoned, a bit each (poison.ts)
  */
 import { disown, own, put32, set32 } from "./journal";
 import { CHUNK, CHUNK_SHIFT, G_CACHES } from "./layout";
 import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
+import { checkPoison, poison } from "./poison";
 import { lock, sectionBegin, sectionEnd, unlock } from "./spin";
 
 export const CACHE_DENTRY: u32 = 1;
@@ -27,16 +29,18 @@ export function cacheAddress(id: u32): usize {
   return G_CACHES + (id << 6);
 }
 
-export function cacheInit(id: u32, size: u32, typed: bool, link: u32): void {
+/** `keep`: the words that live on in freed memory, a bit each; that of the free link is added. */
+export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32): void {
   const c = cacheAddress(id);
   store<u32>(c + 4, size);
   store<u32>(c + 8, CHUNK / size);
   store<u32>(c + 16, typed ? 1 : 0);
   store<u32>(c + 20, link);
+  store<u32>(c + 24, keep | (1 << (link >> 2)));
 }
 
 export function sizedCachesInit(): void {
-  for (let i: u32 = 0; i < 9; i++) cacheInit(CACHE_SIZED + i, 16 << i, false, 0);
+  for (let i: u32 = 0; i < 9; i++) cacheInit(CACHE_SIZED + i, 16 << i, false, 0, 0);
 }
 
 /** An object of a cache, as its last user left it (zero when it never had one); 0: the arena is full. */
@@ -62,6 +66,7 @@ export function slabAlloc(id: u32, reserve: bool): usize {
   let p = <usize>load<u32>(e + 8);
   if (p != 0) {
     set32(e + 8, load<u32>(p + load<u32>(c + 20)));
+    checkPoison(p, size, load<u32>(c + 16) != 0, load<u32>(c + 24));
   } else {
     const offset = load<u32>(e + 12);
     p = chunkAddress(chunk) + offset;
@@ -81,6 +86,7 @@ export function slabFree(p: usize): void {
   const chunk = <u32>p >> CHUNK_SHIFT;
   const e = chunkEntry(chunk);
   const c = cacheAddress(load<u32>(e));
+  poison(p, load<u32>(c + 4), load<u32>(c + 16) != 0, load<u32>(c + 24));
   lock(c);
   put32(p + load<u32>(c + 20), load<u32>(e + 8));
   set32(e + 8, <u32>p);

@@ -77,8 +77,8 @@ const NOT_PLAIN = -0x10000;
 const HAS_NUL = -ERRNO.EINVAL;
 
 function hotForms(door: Door) {
-  const { arena, core, ctx } = door;
-  const { path: room, stat: answer, writeString } = arena;
+  const { arena, ctx } = door;
+  const { raw, path: room, stat: answer, writeString } = arena;
 
   /** Hands a plain string over: its length, or NOT_PLAIN. */
   function put(path: unknown): number {
@@ -91,16 +91,34 @@ function hotForms(door: Door) {
     return length;
   }
 
+  /** Asks whether the path handed over is there: 0 or a negative errno. */
+  function access(length: number): number {
+    try {
+      return raw.sysAccess(ctx, AT_FDCWD, length, 0, 0);
+    } catch (error) {
+      return arena.torn(error);
+    }
+  }
+
+  /** Attributes of the path handed over: 0 or a negative errno. */
+  function stat(length: number, flags: number): number {
+    try {
+      return raw.sysStat(ctx, AT_FDCWD, length, flags);
+    } catch (error) {
+      return arena.torn(error);
+    }
+  }
+
   function existsSync(path: NodeFs.PathLike): boolean {
     const length = put(path);
-    if (length !== NOT_PLAIN) return core.sysAccess(ctx, AT_FDCWD, length, 0, 0) === 0;
+    if (length !== NOT_PLAIN) return access(length) === 0;
     return ops.exists.run(door, ops.exists.parse(path));
   }
 
   function accessSync(path: NodeFs.PathLike, mode?: number): void {
     if (mode === undefined) {
       const length = put(path);
-      const failed = length === NOT_PLAIN ? HAS_NUL : core.sysAccess(ctx, AT_FDCWD, length, 0, 0);
+      const failed = length === NOT_PLAIN ? HAS_NUL : access(length);
       if (failed === 0) return;
       if (failed !== HAS_NUL) throw systemCallError(failed, "access", path as string);
     }
@@ -116,7 +134,7 @@ function hotForms(door: Door) {
   ) {
     const length = put(path);
     if (length !== NOT_PLAIN) {
-      const failed = core.sysStat(ctx, AT_FDCWD, length, flags);
+      const failed = stat(length, flags);
       if (failed === 0) return options?.bigint ? door.stats(true) : new Stats(answer);
       if (failed === -ERRNO.ENOENT && options?.throwIfNoEntry === false) return undefined;
       if (failed !== HAS_NUL) throw systemCallError(failed, syscall, path as string);

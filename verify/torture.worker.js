@@ -1,0 +1,73 @@
+/** One thread of a torture run (torture.js): does its role's turns until it is told to stop or sees what cannot be. */
+import { parentPort, workerData } from "node:worker_threads";
+import { Arena } from "../dist/arena.js";
+import { attachVfs } from "../dist/index.js";
+import { randomBelow, seedOf } from "./lib/random.js";
+import { COUNT, controlOf, countersOf, RESTING, RUNNING, STATE, STOPPED, WAITING } from "./lib/torture/board.js";
+import { ruleDriver } from "./lib/torture/places.js";
+import { makeFsReader, makeMixer, makeReader, makeRenamer, makeTracker } from "./lib/torture/roles.js";
+import { makeStations } from "./lib/torture/stations.js";
+import { Thread } from "./lib/torture/thread.js";
+
+const { handle, board, index, role, member, among, seed, lookups, renames } = workerData;
+const control = controlOf(board);
+
+/** Keeps renames to their share of the lookups where both are to reach a count. */
+function share() {
+  if (!(lookups > 0 && renames > 0)) return () => true;
+  const counters = Array.from({ length: board.threads }, (_, i) => countersOf(board, i));
+  const sum = (which) => counters.reduce((total, c) => total + c[which], 0);
+  let turn = 0;
+  let may = true;
+  return () => {
+    if (turn++ % 16 === 0) may = sum(COUNT.renames) * lookups <= (sum(COUNT.lookups) + lookups / 100) * renames;
+    if (!may) Atomics.wait(control, STATE, RUNNING, 1);
+    return may;
+  };
+}
+
+/** Waits until every thread has made its last turn, at most as long as the parent waits for the end. */
+function rest() {
+  Atomics.add(control, RESTING, 1);
+  Atomics.notify(control, RESTING);
+  for (let n = 0; n < 1000; n++) {
+    const resting = Atomics.load(control, RESTING);
+    if (resting >= board.threads - 1) return;
+    Atomics.wait(control, RESTING, resting, 10);
+  }
+}
+
+function makeTurn(thread, stations) {
+  if (role === "reader") return makeReader(thread, stations);
+  if (role === "tracker") return makeTracker(thread, stations, handle);
+  if (role === "fs") return makeFsReader(thread, stations);
+  if (role === "mixer") return makeMixer(thread, stations, member, among);
+  return makeRenamer(thread, stations, member, among, share());
+}
+
+const clock = { ms: 1000 };
+const now = () => clock.ms;
+const vfs = await attachVfs(handle, { now });
+const arena = Arena.attach(handle, { now });
+vfs.registerDriver(ruleDriver());
+arena.drivers.register(ruleDriver());
+const thread = new Thread({ arena, vfs, clock, board, index, next: randomBelow(seedOf(seed, index)) });
+const stations = makeStations(thread);
+const turn = makeTurn(thread, stations);
+parentPort.postMessage({ ready: true });
+Atomics.wait(control, STATE, WAITING);
+try {
+  while (Atomics.load(control, STATE) !== STOPPED) {
+    turn();
+    thread.counts[COUNT.turns]++;
+  }
+  // What is taken down now would be missed by those who still read.
+  rest();
+  for (const station of Object.values(stations)) station.end?.(thread);
+  parentPort.postMessage({ done: true });
+} catch (error) {
+  Atomics.add(control, RESTING, 1);
+  parentPort.postMessage({ failure: `${error.message}`, kind: error.name, code: error.code, stack: `${error.stack}` });
+}
+arena.close();
+vfs.close();
