@@ -59,6 +59,7 @@ import {
 } from "./fs/super";
 import { sweep } from "./fs/sweep";
 import { tmpfsSuper } from "./fs/tmpfs";
+import { corrupt } from "./mem/bound";
 import { HIGHS, ONES } from "./mem/hash";
 import { MUTEXES_MAX, put32, put64, set32 } from "./mem/journal";
 import * as L from "./mem/layout";
@@ -223,9 +224,10 @@ export function threadFind(name: u32): i32 {
 
 /**
  * Takes over what a dead thread held. Whoever is the first to say so does it; -EBUSY: another thread is at it. 0: all is done;
- * 1: but for references that are to be looked for when no other thread is in a call.
+ * 1: but for references that are to be looked for when no other thread is in a call. `trapped`: it died of memory that is
+ * corrupt; its references are left, since whoever looked for them could trap as well.
  */
-export function threadDead(n: i32): i32 {
+export function threadDead(n: i32, trapped: i32): i32 {
   if (T.tid == 0 || <u32>n >= L.MAX_THREADS || <u32>n == T.tid - 1) return -EINVAL;
   if (T.hookDepth != 0 || rcuDepth() != 0) return -EDEADLK;
   const s = slotAt(n);
@@ -242,10 +244,10 @@ export function threadDead(n: i32): i32 {
   // Had it been sweeping, somebody else must.
   atomic.cmpxchg<u32>(L.G_GATE, dead, 0);
   if (atomic.load<u32>(s + L.SLOT_BUSY) != 0) {
-    atomic.add<u32>(L.G_LEAKS, 1);
+    if (trapped == 0) atomic.add<u32>(L.G_LEAKS, 1);
     store<u32>(s + L.SLOT_HELD, 0);
     atomic.store<u32>(s + L.SLOT_BUSY, 0);
-  } else {
+  } else if (trapped == 0) {
     enter();
     releaseContextOf(s);
     leave();
@@ -279,7 +281,7 @@ export function hostHooks(bits: u32): i32 {
 
 export function sumCounters(own: i32): i32 {
   const out = T.scratch + L.S_IO;
-  const used = atomic.load<u32>(L.G_SLOTS_USED);
+  const used = min<u32>(atomic.load<u32>(L.G_SLOTS_USED), L.MAX_THREADS);
   for (let i: u32 = 0; i < L.C_COUNT; i++) {
     let sum = own != 0 ? load<u64>(T.slot + L.SLOT_COUNTERS + (i << 3)) : load<u64>(L.G_OLD_COUNTERS + (i << 3));
     for (let n: u32 = 0; n < used && own == 0; n++) sum += load<u64>(slotAt(n) + L.SLOT_COUNTERS + (i << 3));
@@ -512,6 +514,7 @@ function readLink(i: Inode): i32 {
   if (!i.isLink) return -EINVAL;
   const to = T.scratch + L.S_IO;
   if (!(i.mode & I_DRIVER)) {
+    if (<u64>i.size > <u64>PATH_MAX) corrupt(i.at);
     memory.copy(to, i.data, <usize>i.size);
     return <i32>i.size;
   }

@@ -136,9 +136,10 @@ export interface CoreExports {
   threadFind(name: number): number;
   /**
    * Undoes or completes what a dead thread was in the middle of, and gives back what it held. 0; 1: all but its references,
-   * which are looked for when no thread is in a call; -EBUSY: another thread is at it; -EINVAL.
+   * which are looked for when no thread is in a call; -EBUSY: another thread is at it; -EINVAL. `trapped` 1: it died of a trap,
+   * and its references are left.
    */
-  threadDead(slot: number): number;
+  threadDead(slot: number, trapped: number): number;
   /** Address of this thread's scratch area (unsigned: `>>> 0`). */
   scratchBase(): number;
   /** Which hooks this thread's host has: bit 0 security, bit 1 audit. */

@@ -176,6 +176,12 @@ export class Arena {
   readonly ioNumbers: Float64Array<SharedArrayBuffer>;
   readonly writeString: StringWriter;
 
+  readonly #host: HostOptions;
+  /** Its slot, -1 once somebody else has taken over what it held. */
+  #slot = -1;
+  /** 1: it ended in a trap. */
+  #trapped = 0;
+
   private constructor(
     module: CoreModule,
     memory: SharedMemory,
@@ -183,6 +189,7 @@ export class Arena {
     prepare: (core: CoreExports) => void,
   ) {
     checkHost(host);
+    this.#host = host;
     this.module = module;
     this.memory = memory;
     this.drivers = new DriverTable(memory);
@@ -191,6 +198,7 @@ export class Arena {
     prepare(this.core);
     const attached = this.core.threadAttach(canWait() ? 1 : 0, host.thread ?? 0);
     if (attached < 0) throw systemCallError(attached, "attach");
+    this.#slot = this.core.threadSlot();
 
     this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
     const base = this.core.scratchBase() >>> 0;
@@ -239,7 +247,7 @@ export class Arena {
     for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
       const slot = this.core.threadFind(name);
       // Busy: another thread, which heard of it too, is at it.
-      if (slot < 0 || this.core.threadDead(slot) < 0) return;
+      if (slot < 0 || this.core.threadDead(slot, 0) < 0) return;
     }
   }
 
@@ -251,8 +259,8 @@ export class Arena {
   close(): void {
     if (this.state === STATE_CLOSED) return;
     if (this.state === STATE_IN_HOOK) this.refuse();
-    // After a panic the slot is left as a dead thread's would be: others clear it up.
     if (this.state === STATE_OPEN) this.core.threadDetach();
+    else this.#buryItself();
     this.state = STATE_CLOSED;
   }
 
@@ -280,15 +288,34 @@ export class Arena {
   /**
    * A call left the core by an exception: a trap (corrupt memory), an overflow of the stack, a clock that throws. It stopped between
    * two instructions, holding what it held: nothing that this attachment would read or change afterwards could be trusted.
-   * The slot is left as a dead thread's would be; `cause` is what was caught.
+   * What it held is taken over as a dead thread's would be; `cause` is what was caught.
    * @throws Error ERR_THREADFS_PANIC
    */
   torn(cause: unknown): never {
     const first = this.state !== STATE_PANIC;
     this.state = STATE_PANIC;
+    if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
+    this.#buryItself();
     if (!first) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core gave up in this thread: ${message}`, { cause });
+  }
+
+  /**
+   * Takes over what this attachment held, through a fresh one. Where that fails too (the stack is still full, the memory is
+   * corrupt) it is left: close() tries again, and a slot that stays behind is a dead thread's.
+   */
+  #buryItself(): void {
+    if (this.#slot < 0) return;
+    try {
+      const fresh = this.#instantiate(this.#host);
+      if (fresh.threadAttach(canWait() ? 1 : 0, 0) < 0) return;
+      const done = fresh.threadDead(this.#slot, this.#trapped);
+      fresh.threadDetach();
+      if (done >= 0) this.#slot = -1;
+    } catch {
+      // Nothing more can be done from here.
+    }
   }
 
   #guardAll(raw: CoreExports): CoreExports {

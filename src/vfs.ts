@@ -209,7 +209,7 @@ export class Vfs {
    */
   threadDied(slot: number): void {
     this.#arena.check();
-    const done = this.#arena.core.threadDead(toInteger(slot, "slot", 0, 2 ** 31 - 1));
+    const done = this.#arena.core.threadDead(toInteger(slot, "slot", 0, 2 ** 31 - 1), 0);
     if (done < 0) throw systemCallError(done, "threadDied");
   }
 

@@ -142,15 +142,15 @@ class Graveyard {
  * survivor for the one who died first.
  */
 function takeOver(survivor, dead, second) {
-  if (second === undefined) return [survivor.exports.threadDead(dead.slot)];
+  if (second === undefined) return [survivor.exports.threadDead(dead.slot, 0)];
   try {
     second.life.begun = true;
-    second.exports.threadDead(dead.slot);
+    second.exports.threadDead(dead.slot, 0);
     second.exports.threadDetach();
     return [GIVEN_BACK];
   } catch (error) {
     if (!(error instanceof Death)) throw error;
-    return [survivor.exports.threadDead(second.slot), survivor.exports.threadDead(dead.slot)];
+    return [survivor.exports.threadDead(second.slot, 0), survivor.exports.threadDead(dead.slot, 0)];
   }
 }
 

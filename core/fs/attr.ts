@@ -2,10 +2,11 @@
  * Attributes: stat, chmod, chown, utimes, ACLs. Changes are made under the inode's i_mutex and shown in one step by i_seq.
  */
 
+import { corrupt } from "../mem/bound";
 import { disown, set32 } from "../mem/journal";
 import { S_IO, S_STAT } from "../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
-import { KMALLOC_MAX, kmalloc, slabFree } from "../mem/slab";
+import { kmalloc, slabFree } from "../mem/slab";
 import { lock, mutexLock, mutexUnlock, unlock } from "../mem/spin";
 import { scratch } from "../mem/thread";
 import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, Context, capable, inGroup } from "./cred";
@@ -34,6 +35,7 @@ import {
   ACL_GROUP,
   ACL_GROUP_OBJ,
   ACL_MASK,
+  ACL_MAX,
   ACL_OTHER,
   ACL_USER,
   ACL_USER_OBJ,
@@ -233,8 +235,6 @@ export function removeSuid(c: Context, i: Inode): void {
 
 // ---------------------------------------------------------------------------------------------------- ACLs
 
-const ACL_MAX: u32 = (KMALLOC_MAX - 8) / 8;
-
 /** Checks the shape of `n` entries at `p`: one of each base entry, a mask where somebody is named, perms of 3 bits. */
 function validAcl(p: usize, n: u32): bool {
   let users: u32 = 0;
@@ -313,6 +313,7 @@ function aclChmod(i: Inode, mode: u32): void {
   lock(i.lock);
   const p = <usize>i.acl + 8;
   const n = load<u32>(i.acl);
+  if (n > ACL_MAX) corrupt(i.acl);
   const hasMask = permOf(p, n, ACL_MASK, 8) != 8;
   for (let k: u32 = 0; k < n; k++) {
     const e = p + (k << 3);
@@ -331,6 +332,7 @@ export function doGetacl(i: Inode): i32 {
   lock(i.lock);
   const acl = <usize>i.acl;
   const n: u32 = acl == 0 ? 0 : load<u32>(acl);
+  if (n > ACL_MAX) corrupt(acl);
   if (n != 0) memory.copy(scratch + S_IO, acl + 8, n << 3);
   unlock(i.lock);
   return <i32>n;

@@ -13,6 +13,7 @@
  *       under way then writes into a block of descriptors and nothing else
  */
 
+import { corrupt } from "../mem/bound";
 import { disown, put32, set32 } from "../mem/journal";
 import { CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../mem/layout";
 import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../mem/slab";
@@ -159,7 +160,9 @@ export function unlistContext(c: Context): bool {
 
 export function inGroup(c: Context, gid: u32): bool {
   if (c.gid == gid) return true;
-  for (let i: u32 = 0; i < c.ngroups; i++) {
+  const n = c.ngroups;
+  if (n > NGROUPS_MAX) corrupt(c.at);
+  for (let i: u32 = 0; i < n; i++) {
     if (load<u32>(c.groups + (i << 2)) == gid) return true;
   }
   return false;

@@ -8,6 +8,7 @@
  * Invariant: in a block or page, whatever lies at or behind the file's size is zero. `pages` counts the pages that
  * hold contents (a single block counts as one).
  */
+import { corrupt, objectsMax } from "../mem/bound";
 import { disown, set32 } from "../mem/journal";
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocRoom, slabFree } from "../mem/slab";
 import { sectionBegin, sectionEnd } from "../mem/spin";
@@ -59,10 +60,17 @@ export function dataWrite(i: Inode, pos: i64, from: usize, n: u32): u32 {
   return done;
 }
 
+/** Levels of a file's tree. */
+function levelsOf(i: Inode): u32 {
+  const levels = i.room & ~RADIX;
+  if (levels == 0 || levels > MAX_LEVELS) corrupt(i.at);
+  return levels;
+}
+
 /** The block or page number `index`, 0: a hole. */
 function pageFor(i: Inode, index: u32): usize {
   if (!(i.room & RADIX)) return index == 0 && i.room != 0 ? <usize>i.data : 0;
-  const levels = i.room & ~RADIX;
+  const levels = levelsOf(i);
   if (index >> (levels * NODE_BITS) != 0) return 0;
   let node = <usize>i.data;
   for (let l = levels; l > 0 && node != 0; l--) {
@@ -74,7 +82,7 @@ function pageFor(i: Inode, index: u32): usize {
 function pageForWrite(i: Inode, index: u32): usize {
   if (!(i.room & RADIX)) return <usize>i.data;
   let node = <usize>i.data;
-  for (let l = i.room & ~RADIX; l > 0; l--) {
+  for (let l = levelsOf(i); l > 0; l--) {
     const slot = node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2);
     let next = <usize>load<u32>(slot);
     if (next == 0) {
@@ -105,7 +113,7 @@ function makeRoom(i: Inode, end: i64): bool {
     if (!toRadix(i)) return false;
   }
   const last = (end - 1) >> PAGE_SHIFT;
-  let levels = i.room & ~RADIX;
+  let levels = levelsOf(i);
   while (last >> (levels * NODE_BITS) != 0) {
     if (levels == MAX_LEVELS) return false;
     if (!addLevel(i, levels + 1)) return false;
@@ -129,6 +137,7 @@ function addLevel(i: Inode, levels: u32): bool {
 
 function growBlock(i: Inode, size: u32): bool {
   const room = kmallocRoom(size);
+  if (i.room > room) corrupt(i.at);
   const p = kmalloc(room, false);
   if (p == 0) return false;
   memory.copy(p, i.data, i.room);
@@ -155,6 +164,7 @@ export function dataCut(i: Inode, size: i64): void {
     return;
   }
   if (!(i.room & RADIX)) {
+    if (i.room > PAGE) corrupt(i.at);
     if (size < <i64>i.room) memory.fill(i.data + <u32>size, 0, i.room - <u32>size);
     return;
   }
@@ -163,8 +173,12 @@ export function dataCut(i: Inode, size: i64): void {
     const page = pageFor(i, <u32>(size >> PAGE_SHIFT));
     if (page != 0) memory.fill(page + inPage, 0, PAGE - inPage);
   }
-  cutNode(i, <usize>i.data, i.room & ~RADIX, 0, (size + PAGE - 1) >> PAGE_SHIFT);
+  cutLeft = objectsMax();
+  cutNode(i, <usize>i.data, levelsOf(i), 0, (size + PAGE - 1) >> PAGE_SHIFT);
 }
+
+/** Nodes and pages that a cut may still come to: more than there can be means that they lead back. */
+let cutLeft: u32 = 0;
 
 /** Frees the pages from number `from` on below a node whose first page is number `base`. At most 3 deep. */
 function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void {
@@ -174,6 +188,7 @@ function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void 
     const child = <usize>load<u32>(slot);
     const first = base + span * k;
     if (child == 0 || first + span <= from) continue;
+    if (cutLeft-- == 0) corrupt(node);
     if (level > 1) {
       cutNode(i, child, level - 1, first, from);
       if (first < from) continue;
@@ -188,7 +203,8 @@ function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void 
 /** Frees all contents. */
 export function dataFree(i: Inode): void {
   if (i.room == 0) return;
-  if (i.room & RADIX) cutNode(i, <usize>i.data, i.room & ~RADIX, 0, 0);
+  cutLeft = objectsMax();
+  if (i.room & RADIX) cutNode(i, <usize>i.data, levelsOf(i), 0, 0);
   sectionBegin();
   i.room = 0;
   i.pages = 0;

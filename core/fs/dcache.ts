@@ -11,6 +11,7 @@
  * Lock order: rename lock, d_lock (two only under the rename lock), bucket lock, child lock, i_lock, LRU lock.
  */
 
+import { corrupt, objectsMax } from "../mem/bound";
 import { depth, disown, put32, put64, set32 } from "../mem/journal";
 import {
   C_SHRUNK,
@@ -418,7 +419,7 @@ function lruUnlink(d: Dentry): void {
 export function shrinkDcache(n: u32): u32 {
   if (!mutexTryLock(G_SHRINK_LOCK)) return 0;
   let killed: u32 = 0;
-  let looked = load<u32>(G_LRU_COUNT) << 1;
+  let looked = min<u32>(load<u32>(G_LRU_COUNT), objectsMax()) << 1;
   while (killed < n && looked-- != 0) {
     // The list's lock comes after d_lock, so here the dentry is only tried for.
     lock(G_LRU_LOCK);
@@ -455,7 +456,9 @@ export function shrinkDcache(n: u32): u32 {
 export function shrinkTree(root: Dentry): void {
   mutexLock(G_SHRINK_LOCK);
   let d = root;
-  for (;;) {
+  // Every dentry is come to from above and gone from once.
+  for (let left = objectsMax() << 1; ; left--) {
+    if (left == 0) corrupt(d.at);
     const child = changetype<Dentry>(<usize>d.firstChild);
     if (child) {
       d = child;

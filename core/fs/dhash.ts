@@ -20,6 +20,7 @@
  *  - Lock order: inside d_lock; a split takes the split lock, then one bucket lock.
  */
 
+import { corrupt, objectsMax } from "../mem/bound";
 import { put32 } from "../mem/journal";
 import {
   BUCKET_LOCKS,
@@ -102,7 +103,9 @@ export function hashRemove(d: Dentry): void {
     const next = d.next;
     put32(head, next & 1 ? 0 : next);
   } else {
+    let left = objectsMax();
     while (p != 0 && !(p & 1)) {
+      if (left-- == 0) corrupt(head);
       const e = changetype<Dentry>(<usize>p);
       p = e.next;
       if (p == <u32>d.at) {
@@ -155,7 +158,9 @@ function splitChain(from: u32, to: u32, mask: u32): void {
   let p = atomic.load<u32>(head);
   let keep: u32 = 0;
   let move: u32 = 0;
+  let left = objectsMax();
   while (p != 0 && !(p & 1)) {
+    if (left-- == 0) corrupt(head);
     const d = changetype<Dentry>(<usize>p);
     const next = d.next;
     if ((<u32>d.hashLen & mask) == to) {

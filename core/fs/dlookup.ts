@@ -6,12 +6,13 @@
  * sequence, and may be referenced only by lockrefGetNotDead() followed by a check of the child's. dLookup() answers a
  * miss only if there was a moment without the name.
  */
+import { corrupt } from "../mem/bound";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../mem/layout";
 import { lockrefCount, lockrefGetNotDead } from "../mem/lockref";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
-import { nap } from "../mem/thread";
+import { nap, PANIC_LOCK, panic } from "../mem/thread";
 import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../points";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";
@@ -23,8 +24,14 @@ import { Inode } from "./inode";
 const LOOKUP_TRIES: i32 = 4;
 /** Rounds of a lookup against renames before it keeps them out. */
 const RENAME_TRIES: i32 = 8;
+/** Longest way along a chain without a lock; who has to go on looks with references. */
+const RCU_CHAIN_MAX: i32 = 1 << 14;
 /** A chain is never this long unless memory is corrupt. */
 const CHAIN_MAX: i32 = 1 << 20;
+/** Naps at a dentry whose lock stays taken: ten seconds, as for any lock. */
+const NAPS_MAX: i32 = 5000;
+/** Starts at a chain's head; each was somebody else's change. */
+const STARTS_MAX: i32 = 1 << 16;
 
 function noDentry(): Dentry {
   return changetype<Dentry>(0);
@@ -48,7 +55,7 @@ export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64
     let p = atomic.load<u32>(bucketHead(b));
     const mask = hashMask(parent);
     let clean = true;
-    for (let n = 0; p != 0 && !(p & 1) && n < CHAIN_MAX; n++) {
+    for (let n = 0; p != 0 && !(p & 1) && n < RCU_CHAIN_MAX; n++) {
       const d = changetype<Dentry>(<usize>p);
       if (((d.hashLen ^ hashLen) & mask) == 0) {
         const r = matchRcu(parent, dir, d, name, hashLen);
@@ -131,7 +138,10 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
   const mask = hashMask(parent);
   rcuReadLock();
   let p = chainOf(hashLen);
-  for (let n = 0; p != 0 && !(p & 1) && n < CHAIN_MAX; n++) {
+  let naps = 0;
+  let starts = 0;
+  for (let n = 0; p != 0 && !(p & 1); n++) {
+    if (n == CHAIN_MAX) corrupt(p);
     const d = changetype<Dentry>(<usize>p);
     if (((d.hashLen ^ hashLen) & mask) != 0 || d.parent != parent) {
       p = d.next;
@@ -147,11 +157,18 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       if (isNamed(d, parent, dir, name, hashLen)) return d;
       dput(d);
     } else {
-      nap(20);
+      // Somebody holds its lock for longer than any change takes.
+      if (naps++ == NAPS_MAX) panic(PANIC_LOCK, d.lockref);
+      nap(naps < 100 ? 20 : 2000);
     }
     // Where the chain goes on from here nobody knows: from its head again.
     rcuReadLock();
-    p = got && isOther(d, parent, hashLen) ? d.next : chainOf(hashLen);
+    if (got && isOther(d, parent, hashLen)) {
+      p = d.next;
+    } else {
+      if (starts++ == STARTS_MAX) corrupt(d.at);
+      p = chainOf(hashLen);
+    }
   }
   if (!rcuReadUnlock()) return dLookupLocked(parent, dir, name, hashLen);
   return noDentry();

@@ -10,6 +10,7 @@
  * it, inside a read-side section, so that a file closed at the same moment is either got whole or not at all.
  * Lock order: posLock is taken before any i_mutex; fdLock is innermost.
  */
+import { corrupt } from "../mem/bound";
 import { disown, put32 } from "../mem/journal";
 import { G_NR_FILES } from "../mem/layout";
 import { CACHE_FILE, kmalloc } from "../mem/slab";
@@ -35,6 +36,8 @@ export const FMODE_WRITE: u32 = 2;
 
 /** A descriptor that is taken and not open yet. */
 export const RESERVED: u32 = 1;
+/** Rounds against those who close and open the same descriptor; each of them got on. */
+const TRIES_MAX: i32 = 1000000;
 
 @unmanaged
 export class File {
@@ -140,7 +143,9 @@ export function fdFile(c: Context, fd: i32): File {
 
 /** fget(): the file of a descriptor with a reference, null: not open. */
 export function fget(c: Context, fd: i32): File {
+  let tries = 0;
   while (true) {
+    if (tries++ == TRIES_MAX) corrupt(c.at);
     rcuReadLock();
     const f = fdFile(c, fd);
     if (!f) {

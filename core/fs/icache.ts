@@ -1,6 +1,7 @@
 /**
  * Inodes: made, found again by a driver's number, given up with their last reference.
  */
+import { corrupt, objectsMax } from "../mem/bound";
 import { set32 } from "../mem/journal";
 import { G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../mem/layout";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
@@ -82,7 +83,8 @@ function headOf(sb: SuperBlock, ino: f64): usize {
 /** Under the inode lock. */
 export function unhashInode(i: Inode): void {
   let at = headOf(i.sb, i.ino64);
-  for (;;) {
+  for (let left = objectsMax(); ; left--) {
+    if (left == 0) corrupt(at);
     const p = load<u32>(at);
     if (p == 0) return;
     if (p == <u32>i.at) {
@@ -105,7 +107,11 @@ export function driverInode(sb: SuperBlock, spare: Inode): Inode {
     lock(G_INODE_LOCK);
     const head = headOf(sb, ino);
     let i = changetype<Inode>(<usize>load<u32>(head));
-    while (i && !(i.ino64 == ino && i.sb == sb)) i = changetype<Inode>(<usize>i.hashNext);
+    let left = objectsMax();
+    while (i && !(i.ino64 == ino && i.sb == sb)) {
+      if (left-- == 0) corrupt(head);
+      i = changetype<Inode>(<usize>i.hashNext);
+    }
     if (i) {
       ihold(i);
       unlock(G_INODE_LOCK);

@@ -2,6 +2,7 @@
  * mount(2), umount(2), and what a context knows of places: chdir, chroot, its making and its end.
  */
 
+import { corrupt } from "../mem/bound";
 import { put32 } from "../mem/journal";
 import { MAX_CONTEXTS } from "../mem/layout";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
@@ -40,6 +41,8 @@ import { retire } from "./reclaim";
 import { driverMounted, newSuper, SuperBlock } from "./super";
 import { tmpfsSuper } from "./tmpfs";
 
+/** Mounts on top of each other at one place. */
+const STACKED_MAX: i32 = 100000;
 const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
 
 /** A file system of a type: 0 in memory, else a driver's number; null: fsError. */
@@ -97,9 +100,10 @@ function place(m: Mount, nd: Nameidata, move: bool): i32 {
   // Somebody may have mounted here since the walk: on top of that, then.
   let onMnt = mntget(nd.mnt);
   let on = dget(nd.dentry);
-  for (;;) {
+  for (let n = 0; ; n++) {
     const above = lookupMntRef(onMnt, on);
     if (!above) break;
+    if (n == STACKED_MAX) corrupt(onMnt.at);
     dput(on);
     mntput(onMnt);
     onMnt = above;

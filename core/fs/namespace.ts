@@ -14,6 +14,7 @@
  * Lock order: namespace lock, i_mutex of the mount point, mount lock, d_lock.
  */
 
+import { corrupt, objectsMax } from "../mem/bound";
 import { put32, set32 } from "../mem/journal";
 import {
   G_MOUNT_LOCK,
@@ -428,7 +429,12 @@ function detachTree(m: Mount): void {
   for (let n = 0; n < DEPTH_MAX; n++) {
     lock(G_MOUNT_LOCK);
     let top = m;
-    for (let k = 0; top.kids != 0 && k < DEPTH_MAX; k++) top = childOf(top);
+    for (let k = 0; top.kids != 0; k++) {
+      const child = childOf(top);
+      // A mount that counts mounts on it and has none, or stands on itself.
+      if (child == top || k == DEPTH_MAX) corrupt(top.at);
+      top = child;
+    }
     writeSeqBegin(G_MOUNT_SEQ);
     const parent = detachOne(top, false);
     const d = upDentry;
@@ -443,7 +449,8 @@ function detachTree(m: Mount): void {
 
 function childOf(m: Mount): Mount {
   let p = load<u32>(G_MOUNTS);
-  while (p != 0) {
+  for (let left = objectsMax(); p != 0; left--) {
+    if (left == 0) corrupt(m.at);
     const e = changetype<Mount>(<usize>p);
     if (e.parent == m && e != m) return e;
     p = e.allNext;
@@ -455,7 +462,9 @@ function childOf(m: Mount): Mount {
 export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
   if (m.parent == m) return -EINVAL;
   if (m.root.inode.isDir != d.inode.isDir) return -ENOTDIR;
+  let left = objectsMax();
   for (let p = parent; ; p = p.parent) {
+    if (left-- == 0) corrupt(p.at);
     if (p == m) return -EINVAL;
     if (p.parent == p) break;
   }

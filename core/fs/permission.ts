@@ -5,7 +5,9 @@
  * answers -ECHILD, and the caller comes back in ref mode.
  */
 import * as host from "../host";
+import { corrupt } from "../mem/bound";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
+import { KMALLOC_MAX } from "../mem/slab";
 import { lock, unlock } from "../mem/spin";
 import { hasSecurity } from "../mem/thread";
 import { CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, Context, capable, inGroup } from "./cred";
@@ -24,6 +26,8 @@ export const ACL_GROUP_OBJ: u32 = 4;
 export const ACL_GROUP: u32 = 8;
 export const ACL_MASK: u32 = 16;
 export const ACL_OTHER: u32 = 32;
+/** Entries of an ACL. */
+export const ACL_MAX: u32 = (KMALLOC_MAX - 8) / 8;
 
 const SEQ_TRIES: i32 = 100;
 
@@ -73,6 +77,7 @@ function checkAcl(c: Context, i: Inode, mask: u32, owner: u32, group: u32): i32 
 /** An ACL in memory: count u32, then entries of tag u16, perm u16, id u32. */
 function judgeAcl(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i32 {
   const n = load<u32>(acl);
+  if (n > ACL_MAX) corrupt(acl);
   let maskPerm: u32 = 7;
   for (let k: u32 = 0; k < n; k++) {
     if (<u32>load<u16>(acl + 8 + (k << 3)) == ACL_MASK) maskPerm = <u32>load<u16>(acl + 10 + (k << 3));

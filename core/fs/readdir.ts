@@ -5,6 +5,7 @@
  * entries that come and go do not disturb it. An entry that is there under one name from the first call to the last is
  * shown once; what comes after the first call is not shown, so that a reading ends.
  */
+import { corrupt } from "../mem/bound";
 import { IO_SIZE, S_DRIVER, S_IO } from "../mem/layout";
 import { lockrefGetNotDead } from "../mem/lockref";
 import { lock, mutexLock, mutexUnlock, unlock } from "../mem/spin";
@@ -53,6 +54,8 @@ function fill(f: File, parent: Dentry): i32 {
   let last = changetype<Dentry>(0);
   let d = firstAfter(f, parent);
   while (d && d.cookie <= limit) {
+    // Cookies grow along the list: so it ends, and a reading in several calls does.
+    if (<i64>d.cookie <= f.pos) corrupt(d.at);
     const i = d.inode;
     if (i && !(d.flags & D_UNHASHED)) {
       const len = d.nameLen;
@@ -75,7 +78,11 @@ function firstAfter(f: File, parent: Dentry): Dentry {
   const hint = changetype<Dentry>(<usize>f.hint);
   if (hint && hint.parent == parent && <i64>hint.cookie == f.pos) return changetype<Dentry>(<usize>hint.sibNext);
   let d = changetype<Dentry>(<usize>parent.firstChild);
-  while (d && <i64>d.cookie <= f.pos) d = changetype<Dentry>(<usize>d.sibNext);
+  for (let before: u32 = 0; d && <i64>d.cookie <= f.pos; ) {
+    if (d.cookie <= before) corrupt(d.at);
+    before = d.cookie;
+    d = changetype<Dentry>(<usize>d.sibNext);
+  }
   return d;
 }
 

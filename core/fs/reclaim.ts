@@ -3,6 +3,7 @@
  * known what hangs on each type and goes with it: a long name on a dentry, a link body and an ACL on an inode, groups
  * and descriptor blocks on a context.
  */
+import { objectsMax } from "../mem/bound";
 import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../mem/layout";
 import { chunkEntry } from "../mem/pages";
 import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, kfreeAt, slabAlloc, slabFree } from "../mem/slab";
@@ -70,7 +71,7 @@ export function freeDentry(d: Dentry): void {
 export function makeSpace(): bool {
   if (rcuDepth() != 0 || rcuPending() == 0) return false;
   synchronizeRcu();
-  return reclaim(0x7fffffff) != 0;
+  return reclaim(objectsMax()) != 0;
 }
 
 /** slabAlloc(), which asks for a grace period when the arena is full. */

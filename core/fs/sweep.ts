@@ -14,6 +14,7 @@
  * begun again.
  */
 import * as host from "../host";
+import { corrupt, objectsMax } from "../mem/bound";
 import { put32, set32 } from "../mem/journal";
 import {
   CTX_TABLE,
@@ -34,6 +35,7 @@ import {
   H_FIRST_CHUNK,
   MAX_CONTEXTS,
   MAX_DRIVERS,
+  MAX_THREADS,
   SLOT_BUSY,
   SLOT_HELD,
   SLOT_SIZE,
@@ -90,7 +92,7 @@ export function sweep(waitMs: f64): bool {
 
 function allOut(waitMs: f64): bool {
   const until = host.clock() + waitMs;
-  for (let s = SLOTS; s < SLOTS + atomic.load<u32>(G_SLOTS_USED) * SLOT_SIZE; s += SLOT_SIZE) {
+  for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
     while (s != slot && atomic.load<u32>(s + SLOT_BUSY) != 0) {
       if (host.clock() >= until) return false;
       nap(100);
@@ -149,10 +151,16 @@ function markFree(): void {
     const next = load<u32>(cacheAddress(id) + 20);
     for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
       if (load<u32>(chunkEntry(c)) != id) continue;
-      for (let p = load<u32>(chunkEntry(c) + 8); p != 0; p = load<u32>(p + next)) store<u32>(markOf(id, p), FREE);
+      let n = objectsMax();
+      for (let p = load<u32>(chunkEntry(c) + 8); p != 0; p = load<u32>(p + next)) {
+        if (n-- == 0) corrupt(p);
+        store<u32>(markOf(id, p), FREE);
+      }
     }
   }
+  let n = objectsMax();
   for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
+    if (n-- == 0) corrupt(p);
     const id = load<u32>(chunkEntry(p >> 16));
     store<u32>(markOf(id, p), FREE);
     p = load<u32>(p + load<u32>(cacheAddress(id) + 20));
@@ -175,7 +183,7 @@ function countContexts(): void {
     const p = load<u32>(CTX_TABLE + (i << 2));
     if (p != 0) changetype<Context>(<usize>p).mark += 1;
   }
-  for (let s = SLOTS; s < SLOTS + atomic.load<u32>(G_SLOTS_USED) * SLOT_SIZE; s += SLOT_SIZE) {
+  for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
     const p = load<u32>(s + SLOT_HELD);
     if (p != 0) changetype<Context>(<usize>p).mark += 1;
   }
@@ -227,7 +235,9 @@ function countFiles(): void {
 }
 
 function countMounts(): void {
+  let n = objectsMax();
   for (let p = load<u32>(G_MOUNTS); p != 0; p = changetype<Mount>(<usize>p).allNext) {
+    if (n-- == 0) corrupt(p);
     const m = changetype<Mount>(<usize>p);
     m.mark += 1;
     if (m.parent == m) continue;

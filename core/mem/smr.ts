@@ -29,6 +29,7 @@ import {
   G_RCU_SINCE,
   G_RCU_TAIL,
   G_SLOTS_USED,
+  MAX_THREADS,
   SLOT_EPOCH,
   SLOT_SIZE,
   SLOTS,
@@ -36,7 +37,7 @@ import {
 import { chunkEntry } from "./pages";
 import { cacheAddress } from "./slab";
 import { lock, unlock } from "./spin";
-import { canWait, count, nap, slot } from "./thread";
+import { canWait, count, nap, PANIC_LOCK, panic, slot } from "./thread";
 
 const EXPELLED: u32 = 1;
 /** A section may stand still for this long while a grace period waits for it. */
@@ -45,6 +46,9 @@ const STALL_MS: f64 = 2000;
 const POLL_EVERY: u32 = 32;
 /** With this many objects waiting, sections that stand still are looked for by every poll. */
 const BACKLOG: u32 = 4096;
+/** Looks of synchronizeRcu(): a stalled section is expelled long before. With naps of 0.1 ms, and without. */
+const ROUNDS_MAX: i32 = 200000;
+const SPINS_MAX: i32 = 20000000;
 const SLOT_STALL_EPOCH: u32 = 72;
 const SLOT_STALL_SINCE: u32 = 80;
 
@@ -124,7 +128,7 @@ function advance(): u32 {
  */
 function scan(goal: u32, expel: bool): u32 {
   let oldest: u32 = goal + 2;
-  const used = atomic.load<u32>(G_SLOTS_USED);
+  const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
   for (let i: u32 = 0; i < used; i++) {
     const s = SLOTS + i * SLOT_SIZE;
     const e = atomic.load<u32>(s + SLOT_EPOCH);
@@ -181,9 +185,10 @@ export function rcuPending(): u32 {
 /** Waits until every section that was open at the call has ended or was expelled. Not inside a section. */
 export function synchronizeRcu(): void {
   const goal = advance();
-  for (;;) {
+  for (let rounds = 0; ; rounds++) {
     safe = scan(goal, true);
     if (<i32>(safe - goal) > 0) break;
+    if (rounds == (canWait ? ROUNDS_MAX : SPINS_MAX)) panic(PANIC_LOCK, G_EPOCH);
     if (canWait) nap(100);
   }
   count(C_GRACE);
