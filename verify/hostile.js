@@ -83,17 +83,17 @@ class Meter {
     this.limit = limit;
   }
 
-  /** The functions that the last steps were made in, the most frequent first. */
+  /** Where the last steps were made: functions and files, what was inlined by its own file, the most frequent first. */
   where(core) {
     const times = new Map();
     for (const site of this.tail) {
       const { line, func } = core.sites[site];
-      const name = `${func} (${line})`;
+      const name = `${func} (${line.slice(0, line.lastIndexOf(":"))})`;
       times.set(name, (times.get(name) ?? 0) + 1);
     }
     return [...times]
       .sort((a, b) => b[1] - a[1])
-      .slice(0, 4)
+      .slice(0, 8)
       .map(([name]) => name);
   }
 }

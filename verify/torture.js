@@ -3,6 +3,7 @@
  * what they are and which generation, readers that know what may be where, and every operation mixed in other threads.
  *
  *   node verify/torture.js [--seconds N] [--seed N] [--threads N] [--lookups N] [--renames N] [--core FILE]
+ *   node verify/torture.js --planted all|NAME [--seconds N]
  *
  * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The threads' schedules are
  * the machine's: a seed repeats what each thread does, not how they meet.
@@ -14,9 +15,11 @@ import { Worker } from "node:worker_threads";
 import { Arena } from "../dist/arena.js";
 import { createVfs } from "../dist/index.js";
 import { check as fsck } from "./lib/fsck.js";
+import { buildMutant } from "./lib/mutant.js";
 import { randomBelow, seedOf } from "./lib/random.js";
 import { COUNT, controlOf, countersOf, makeBoard, Ring, RUNNING, STATE, STOPPED } from "./lib/torture/board.js";
 import { ruleDriver } from "./lib/torture/places.js";
+import { PLANTED } from "./lib/torture/planted.js";
 import { makeStations } from "./lib/torture/stations.js";
 import { Thread } from "./lib/torture/thread.js";
 
@@ -30,7 +33,13 @@ const STUCK_MS = 15_000;
 const POLL_MS = 50;
 
 /** Who does what, in the order in which threads are added. */
-const ROLES = ["reader", "mixer", "renamer", "tracker", "mixer", "fs", "reader", "tracker"];
+const ROLES = ["reader", "mixer", "renamer", "tracker", "sleeper", "fs", "mixer", "reader"];
+
+/** The same for a run that is to reach a number of lookups: most of its time goes to them. */
+const COUNT_ROLES = ["reader", "renamer", "reader", "mixer", "reader", "tracker", "reader", "sleeper"];
+const COUNT_THREADS = 8;
+/** Longest time of such a run where none is given, in seconds. */
+const COUNT_SECONDS = 7200;
 
 /** Objects alive once everything that can go has gone. */
 function gauges(vfs) {
@@ -162,14 +171,18 @@ function checkEnd(vfs, stations, thread, before) {
 
 /**
  * @param {{ seconds?: number, seed?: number, short?: boolean, log?: (line: string) => void, threads?: number,
- *   lookups?: number, renames?: number, core?: WebAssembly.Module }} options
- * `short`: four threads for at most three seconds. `core`: another build, for the tests of this tool.
+ *   lookups?: number, renames?: number, roles?: string[], core?: WebAssembly.Module }} options
+ * `short`: five threads for at most three seconds. `lookups`, `renames`: ends when both counts are reached, if that is before the
+ * time is over, two hours if none is given. `core`: another build, for the tests of this tool.
  */
 export async function run(options = {}) {
-  const { seconds = 30, seed = 1, short = false, log = () => {}, lookups = 0, renames = 0, core } = options;
+  const { seed = 1, short = false, log = () => {}, lookups = 0, renames = 0, core } = options;
+  const counting = lookups + renames > 0;
+  const seconds = options.seconds ?? (counting ? COUNT_SECONDS : 30);
   const limit = short ? Math.min(seconds, 3) : seconds;
-  const roles =
-    options.roles ?? Array.from({ length: options.threads ?? (short ? 4 : 6) }, (_, i) => ROLES[i % ROLES.length]);
+  const kinds = counting ? COUNT_ROLES : ROLES;
+  const threads = options.threads ?? (counting ? COUNT_THREADS : short ? 5 : 6);
+  const roles = options.roles ?? Array.from({ length: threads }, (_, i) => kinds[i % kinds.length]);
   const clock = { ms: 1000 };
   const now = () => clock.ms;
   const vfs = await createVfs({ now, maxBytes: MAX_BYTES, ...(core ? { core } : {}) });
@@ -180,7 +193,8 @@ export async function run(options = {}) {
   const next = randomBelow(seedOf(seed, roles.length));
   const thread = new Thread({ arena, vfs, clock, board, index: roles.length, next });
   const crew = new Crew(board);
-  const replay = `node verify/torture.js --seed ${seed} --threads ${roles.length} --seconds ${limit}`;
+  const counts = counting ? ` --lookups ${lookups} --renames ${renames}` : "";
+  const replay = `node verify/torture.js --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}`;
   let failures = [];
   let began = performance.now();
   try {
@@ -269,27 +283,50 @@ function report(crew, vfs, failures, { spent, seed, replay }) {
   };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+/**
+ * Runs against each planted fault, or the one of that name: whether it is caught, and how fast.
+ * @param {{ only?: string, seconds?: number, seeds?: number[], log: (line: string) => void }} options
+ * @returns {Promise<{ name: string, caught: number, runs: number, seconds: number[] }[]>}
+ */
+export async function runPlanted({ only, seconds = 20, seeds = [1, 2, 3], log }) {
+  const table = [];
+  for (const [name, edits] of Object.entries(PLANTED)) {
+    if (only !== undefined && name !== only) continue;
+    const core = await WebAssembly.compile(await buildMutant(edits));
+    const row = { name, caught: 0, runs: 0, seconds: [] };
+    for (const seed of seeds) {
+      const { ok, explored, failures } = await run({ seconds, seed, core });
+      row.runs++;
+      if (!ok) row.caught++;
+      row.seconds.push(explored.seconds);
+      const how = ok ? "not caught" : failures[0].message.split("\n")[0];
+      log(`${name}, seed ${seed}: ${explored.seconds} s, ${explored.lookups} lookups: ${how}`);
+    }
+    table.push(row);
+  }
+  return table;
+}
+
+async function main() {
   const text = { type: "string" };
-  const known = {
-    seconds: text,
-    seed: text,
-    threads: text,
-    lookups: text,
-    renames: text,
-    core: text,
-    short: { type: "boolean" },
-  };
+  const numbers = { seconds: text, seed: text, threads: text, lookups: text, renames: text };
+  const known = { ...numbers, core: text, planted: text, short: { type: "boolean" } };
   const { values } = parseArgs({ options: known });
-  const numbers = Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) =>
-      name === "core" || name === "short" ? [] : [[name, Number(value)]],
-    ),
-  );
+  const given = Object.entries(values).filter(([name]) => name in numbers);
+  const options = { ...Object.fromEntries(given.map(([name, value]) => [name, Number(value)])), log: console.log };
+  if (values.planted !== undefined) {
+    const table = await runPlanted({ ...options, only: values.planted === "all" ? undefined : values.planted });
+    for (const { name, caught, runs, seconds } of table) {
+      console.log(`${name}: caught in ${caught} of ${runs} runs, after ${seconds.join(", ")} s`);
+    }
+    return table.every(({ caught }) => caught > 0);
+  }
   const core = values.core === undefined ? undefined : await WebAssembly.compile(await readFile(values.core));
-  const { ok, explored, failures } = await run({ ...numbers, short: values.short, core, log: console.log });
+  const { ok, explored, failures } = await run({ ...options, short: values.short, core });
   console.log(title);
   for (const [name, value] of Object.entries(explored)) console.log(`  ${name}: ${value}`);
   for (const { message, replay, trace } of failures) console.log(`\nFAILED ${message}\n${trace}\nreplay: ${replay}`);
-  process.exitCode = ok ? 0 : 1;
+  return ok;
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = (await main()) ? 0 : 1;

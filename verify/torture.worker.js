@@ -5,7 +5,7 @@ import { attachVfs } from "../dist/index.js";
 import { randomBelow, seedOf } from "./lib/random.js";
 import { COUNT, controlOf, countersOf, RESTING, RUNNING, STATE, STOPPED, WAITING } from "./lib/torture/board.js";
 import { ruleDriver } from "./lib/torture/places.js";
-import { makeFsReader, makeMixer, makeReader, makeRenamer, makeTracker } from "./lib/torture/roles.js";
+import { makeFsReader, makeMixer, makeReader, makeRenamer, makeSleeper, makeTracker } from "./lib/torture/roles.js";
 import { makeStations } from "./lib/torture/stations.js";
 import { Thread } from "./lib/torture/thread.js";
 
@@ -26,6 +26,20 @@ function share() {
   };
 }
 
+/** A security hook that allows everything and now and then sleeps for up to a millisecond, in whatever the walk is just doing. */
+function sleepyHook() {
+  const next = randomBelow(seedOf(seed, index) ^ 0x5eed);
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  let left = 10;
+  return () => {
+    if (left-- === 0) {
+      left = next(20);
+      Atomics.wait(word, 0, 0, next(100) / 100);
+    }
+    return 0;
+  };
+}
+
 /** Waits until every thread has made its last turn, at most as long as the parent waits for the end. */
 function rest() {
   Atomics.add(control, RESTING, 1);
@@ -40,6 +54,7 @@ function rest() {
 function makeTurn(thread, stations) {
   if (role === "reader") return makeReader(thread, stations);
   if (role === "tracker") return makeTracker(thread, stations, handle);
+  if (role === "sleeper") return makeSleeper(thread, stations);
   if (role === "fs") return makeFsReader(thread, stations);
   if (role === "mixer") return makeMixer(thread, stations, member, among);
   return makeRenamer(thread, stations, member, among, share());
@@ -48,7 +63,7 @@ function makeTurn(thread, stations) {
 const clock = { ms: 1000 };
 const now = () => clock.ms;
 const vfs = await attachVfs(handle, { now });
-const arena = Arena.attach(handle, { now });
+const arena = Arena.attach(handle, role === "sleeper" ? { now, security: sleepyHook() } : { now });
 vfs.registerDriver(ruleDriver());
 arena.drivers.register(ruleDriver());
 const thread = new Thread({ arena, vfs, clock, board, index, next: randomBelow(seedOf(seed, index)) });

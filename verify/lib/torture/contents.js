@@ -30,6 +30,7 @@ export function torn() {
   const now = paths.map(() => 0);
   return {
     items,
+    paths,
     build(t) {
       t.fs.mkdirSync("/t/torn");
       for (const [i, path] of paths.entries()) {
@@ -53,6 +54,9 @@ export function torn() {
     },
     read(t, i) {
       if (t.stat(paths[i]) !== 0) t.fail(`${paths[i].text} is always there and was not found`);
+      this.check(t, i);
+    },
+    check(t, i) {
       const s = t.stats;
       if ((s[UID] ^ MASK) >>> 0 !== s[GID])
         t.fail(`${paths[i].text}: owner ${s[UID]} and group ${s[GID]} are of two moments`);

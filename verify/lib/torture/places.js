@@ -4,7 +4,20 @@
  */
 import { makePath, OP } from "./board.js";
 import { checkContents, putStamped, sizeOf } from "./stamp.js";
-import { EBADF, EBUSY, EISDIR, ENODEV, ENOENT, ENOTDIR, GID, O_DIRECTORY, O_RDONLY, UID } from "./thread.js";
+import {
+  EACCES,
+  EBADF,
+  EBUSY,
+  EISDIR,
+  ENODEV,
+  ENOENT,
+  ENOTDIR,
+  EPERM,
+  GID,
+  O_DIRECTORY,
+  O_RDONLY,
+  UID,
+} from "./thread.js";
 
 /**
  * Which items are taken away lazily. Whoever is in such a mount then is in no tree any more, as in Linux: "..", which led
@@ -134,8 +147,9 @@ export function shared(_t, take) {
   const base = take(items * (3 + FDS));
   const word = (i, n) => base + i * (3 + FDS) + n;
   const load = (w, i, n) => Atomics.load(w.words, word(i, n));
-  // A context may be gone, and a descriptor's number may belong to its successor, for which it is a directory or a file.
-  const gone = [EBADF, ENODEV, EISDIR, ENOTDIR];
+  // A context may be gone, or going and without its rights; a descriptor's number may belong to its successor, for which it
+  // is a directory or a file.
+  const gone = [EBADF, ENODEV, EISDIR, ENOTDIR, EPERM, EACCES];
   const allowed = (w, answer, what) => w.must(answer, what, ...gone) < 0;
   function make(w, i) {
     const ctx = w.must(w.contextCreate(0), "contextCreate");

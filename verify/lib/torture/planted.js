@@ -31,13 +31,6 @@ export const PLANTED = {
   "attributes not looked at again": [
     { file: "fs/attr.ts", from: "whole = !readSeqRetry(i.seq, seq);", to: "whole = true;" },
   ],
-  "a link's body freed with its last name": [
-    {
-      file: "fs/icache.ts",
-      from: "if (i.isReg) dataFree(i);",
-      to: "if (i.isReg) dataFree(i);\n    else if (i.isLink && i.data != 0) {\n      slabFree(i.data);\n      i.data = 0;\n    }",
-    },
-  ],
   "contents read without the file's lock": [
     {
       file: "fs/rw.ts",
@@ -46,10 +39,24 @@ export const PLANTED = {
     },
     { file: "fs/rw.ts", from: "      r = n;\n    }\n  }\n  unlock(i.mutex);", to: "      r = n;\n    }\n  }" },
   ],
-  "a descriptor not looked at again": [
-    { file: "fs/file.ts", from: "if (got && same && valid) return f;", to: "if (got && valid) return f;" },
+  "a rename that does not tell its directories": [
+    {
+      file: "fs/dmove.ts",
+      from: "  writeSeqBegin(from.dirSeq);\n  if (to != from) writeSeqBegin(to.dirSeq);\n",
+      to: "",
+    },
+    {
+      file: "fs/dmove.ts",
+      from: "  if (to != from) writeSeqEnd(to.dirSeq);\n  writeSeqEnd(from.dirSeq);\n",
+      to: "",
+    },
   ],
-  "a mount's sequence not looked at": [
-    { file: "fs/step.ts", from: "return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;", to: "return 0;" },
+  "a dead dentry brought back": [
+    { file: "mem/lockref.ts", from: "    if (<i64>v < 0) return false;\n", to: "" },
+    {
+      file: "mem/lockref.ts",
+      from: "  if (n >= 0) atomic.store<u32>(p + 4, <u32>(n + 1));\n  unlock(p);\n  return n >= 0;",
+      to: "  atomic.store<u32>(p + 4, <u32>(n + 1));\n  unlock(p);\n  return true;",
+    },
   ],
 };

@@ -16,8 +16,10 @@ export function strayed() {
   const left = new Array(items).fill(false);
   const home = Array.from({ length: items }, (_, i) => makePath(`/t/st/${i}/home`));
   const away = home.map((_, i) => makePath(i % 2 ? `/t/st/${i}/a/way` : `/t/st/${i}/away`));
-  const child = away.map(({ text }, i) => at(text, nameOf("in", 4 + i)));
-  const never = home.map(({ text }, i) => at(text, nameOf("in", 4 + i)));
+  // Short names for the straight loop of the walk, long ones for the general one.
+  const name = (i) => nameOf("in", [0, 5, 2, 6][i]);
+  const child = away.map(({ text }, i) => at(text, name(i)));
+  const never = home.map(({ text }, i) => at(text, name(i)));
   return {
     items,
     never,

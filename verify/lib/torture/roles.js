@@ -32,7 +32,7 @@ function batch(t, path, check) {
 
 /** The hot reader: millions of lookups a second, each with a look at its stamp. */
 export function makeReader(t, stations) {
-  const { fixed, replaced, exchanged, strayed, churned } = stations;
+  const { fixed, replaced, exchanged, strayed, churned, torn } = stations;
   const s = t.stats;
   const all = (path, found) =>
     found === BATCH || t.fail(`${path.text} is always there and was missed ${BATCH - found} times`);
@@ -86,10 +86,16 @@ export function makeReader(t, stations) {
       before = t.refWalks();
     });
   }
+  const ofTorn = (i) =>
+    all(
+      torn.paths[i],
+      batch(t, torn.paths[i], () => torn.check(t, i)),
+    );
   const ofChurned = (i) => batch(t, churned.paths[i], () => s[UID] === 0 || t.fail(`a directory of owner ${s[UID]}`));
   return () => {
-    const what = t.next(8);
-    if (what < 2) ofFixed(t.next(fixed.items));
+    const what = t.next(9);
+    if (what === 8) ofTorn(t.next(torn.items));
+    else if (what < 2) ofFixed(t.next(fixed.items));
     else if (what < 3) ofReplaced(t.next(replaced.items));
     else if (what < 4) ofExchanged(t.next(exchanged.items));
     else if (what < 7) ofStrayed(t.next(strayed.items));
@@ -106,6 +112,19 @@ export function makeTracker(t, stations, handle) {
       station.read(t, t.next(station.items));
     }
     if (t.next(500) === 0) visit(t, stations, handle);
+  };
+}
+
+/** What a sleeper asks for: what is freed, moved or made anew while it sleeps. */
+const SLEEPERS = ["churned", "strayed", "coming", "replaced", "moved", "exchanged", "bodies", "swung"];
+
+/** The sleeper: falls asleep in the middle of walks in rcu mode (its security hook does), and reads on when it wakes. */
+export function makeSleeper(t, stations) {
+  return () => {
+    for (let n = 0; n < 4; n++) {
+      const station = stations[SLEEPERS[t.next(SLEEPERS.length)]];
+      station.read(t, t.next(station.items));
+    }
   };
 }
 

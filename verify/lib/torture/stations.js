@@ -26,7 +26,7 @@ const ALL = {
 };
 
 /** What the renamers change, as fast as they can; the rest is the mixers'. */
-export const QUICK = ["moved", "strayed", "churned"];
+export const QUICK = ["moved", "strayed", "churned", "torn"];
 
 /** The stations as one thread sees them, by name. */
 export function makeStations(thread) {

@@ -9,7 +9,7 @@ import { AT_FDCWD, ERRNO, MNT_DETACH, MS_BIND, MS_MOVE, RENAME_EXCHANGE } from "
 import { SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "../layout.js";
 import { COUNT, countersOf, makePath, nameWords, OP, Ring } from "./board.js";
 
-export const { ENOENT, EBADF, EACCES, EBUSY, EEXIST, ENOTEMPTY, ENODEV, EISDIR, ENOTDIR } = ERRNO;
+export const { ENOENT, EBADF, EACCES, EBUSY, EEXIST, ENOTEMPTY, ENODEV, EISDIR, ENOTDIR, EPERM } = ERRNO;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
