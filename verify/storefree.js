@@ -254,7 +254,7 @@ async function runTables(tables, expired) {
   return { outcomes, all };
 }
 
-/** @type {Parameters<typeof main>[1]["run"]} */
+/** @type {import("./lib/main.js").Run} */
 export async function run({ seconds, short = false, log = () => undefined }) {
   const core = shippingCore({ accesses: true });
   const end = performance.now() + 1000 * seconds;

@@ -275,6 +275,26 @@ test("an intercepted function answers 0 at once where the host says so", () => {
   for (const name of ["slabAlloc", "kmalloc", "kalloc", "makeSpace"]) assert.ok(names.has(name), name);
 });
 
+test("entries are asked once each, however often the call is suspended behind them", () => {
+  const core = shippingCore({
+    accesses: true,
+    asyncify: true,
+    intercept: ["slabAlloc", "lockSlow", "filenameParentat"],
+  });
+  const entries = (suspend) => {
+    const seen = [];
+    const stop = () => suspend;
+    const hooks = { access: stop, store: stop, range: stop, enter: (f) => void seen.push(core.functions[f].name) };
+    const thread = attach(createMemory({ maxBytes: ARENA }), core, hooks, { init: { seed: 1 } });
+    const from = seen.length;
+    assert.equal(thread.call("sysMkdir", 0, -100, thread.path("/a"), 0o755), 0);
+    return seen.slice(from);
+  };
+  const plainly = entries(false);
+  assert.ok(plainly.includes("slabAlloc") && plainly.includes("filenameParentat"));
+  assert.deepEqual(entries(true), plainly);
+});
+
 /** A module of one function, from text, and its instrumented self. */
 function toy(body, options = { accesses: true }) {
   const module = binaryen.parseText(`(module (import "env" "memory" (memory 1 2 shared)) ${body})`);
