@@ -212,10 +212,8 @@ test("suspended and resumed at every access, the core answers the same and leave
     switches++;
     return true;
   };
-  const began = performance.now();
   same(run(core, { access: stop, store: stop, range: stop }), plain());
-  const ns = ((performance.now() - began) * 1e6) / switches;
-  t.diagnostic(`${switches} switches, ${ns.toFixed(0)} ns each; ${core.bytes.length} bytes`);
+  t.diagnostic(`${switches} switches; ${core.bytes.length} bytes`);
   assert.ok(switches > 10_000);
 });
 
