@@ -6,7 +6,6 @@
  *   node verify/coherence.js [--seed N] [--plot docs/coherence.svg] [--doc docs/coherence.md]
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { AT_FDCWD, COUNTERS } from "../dist/abi.js";
 import { LineTable, simulate } from "./lib/coherence.js";
 import { attach, createMemory, shippingCore } from "./lib/core.js";
@@ -217,6 +216,8 @@ function plot(rows) {
   const series = [];
   for (const mode of ["ref", "rcu"]) {
     for (const shape of Object.keys(SHAPES)) {
+      // In ref mode the readers disturb each other far more than the writer does: its lines would lie on the others.
+      if (mode === "ref" && SHAPES[shape].writer) continue;
       const points = rows.filter((r) => r.mode === mode && r.shape === shape).map((r) => [r.threads, r.transfers]);
       series.push({
         name: `${mode} mode, ${shape}: ${round(points.at(-1)[1])}`,
@@ -233,8 +234,11 @@ function plot(rows) {
   });
 }
 
-/** @type {Parameters<typeof main>[1]["run"]} */
-export async function run({ seed, short = false, log = () => undefined }) {
+/** Options of the command line beside those of every check. */
+const options = { plot: { type: "string" }, doc: { type: "string" } };
+
+/** @type {import("./lib/main.js").Run} `values.plot`, `values.doc`: files to write the plot to and the table into */
+export async function run({ seed, short = false, log = () => undefined, values = {} }) {
   const rows = figures(shippingCore({ accesses: true }), {
     seed,
     ...(short ? { threads: [2, 8, 32], lookups: 1000 } : {}),
@@ -254,11 +258,10 @@ export async function run({ seed, short = false, log = () => undefined }) {
     if ((mode === "ref" || disturbed) && transfers === 0)
       failures.push({ message: `${shape}, ${mode} mode: no line moves, the check is broken` });
   }
-  const { values } = parseArgs({ options: { plot: { type: "string" }, doc: { type: "string" } }, strict: false });
-  if (!short && values.plot) writeFileSync(values.plot, plot(rows));
-  if (!short && values.doc) putTable(values.doc, table(rows));
+  if (values.plot) writeFileSync(values.plot, plot(rows));
+  if (values.doc) putTable(values.doc, table(rows));
   log(table(rows));
   return { ok: failures.length === 0, explored, failures };
 }
 
-await main(import.meta.url, { title, run });
+await main(import.meta.url, { title, run, options });

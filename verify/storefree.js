@@ -32,8 +32,13 @@ const LEFT = [
   ...COUNTERS.filter((name) => name.startsWith("drop")),
 ].map((name) => COUNTERS.indexOf(name));
 
+/** The files of cases that the conformance suite has. */
+export const TABLES = readdirSync(new URL("../test/conformance/cases/", import.meta.url))
+  .filter((file) => file.endsWith(".js"))
+  .sort();
+
 /** What is counted over all instances. */
-class Tally {
+export class Tally {
   calls = 0;
   /** sysAccess and sysStat: all, answered in rcu mode with success, with an errno. */
   lookups = 0;
@@ -53,6 +58,26 @@ class Tally {
 
   middleOfLoads() {
     return this.eachLoads.toSorted((a, b) => a - b)[this.eachLoads.length >> 1];
+  }
+
+  /** The counts by name, for people. */
+  explored() {
+    const answered = this.inRcu + this.errnoInRcu;
+    const each = (n) => (n / answered).toFixed(1);
+    return {
+      calls: this.calls,
+      "lookups seen (sysAccess, sysStat)": this.lookups,
+      "answered in rcu mode": `${answered}, ${this.inRcu} with success`,
+      "stores to the own slot": this.stores.slot,
+      "stores to the own scratch": this.stores.scratch,
+      "stores elsewhere": this.stores.elsewhere,
+      "loads of shared memory per such lookup": `${this.middleOfLoads()} in the middle, ${each(this.loads.shared)} on average`,
+      "loads of own memory per such lookup": each(this.loads.own),
+      "rcu parts of walks, all calls": this.parts.all,
+      "of them ended in rcu mode, left for references": `${this.parts.ended}, ${this.parts.left}`,
+      "stores in them to own memory, elsewhere": `${this.partStores.own}, ${this.partStores.elsewhere}`,
+      "instructions reached": this.sitesReached.size,
+    };
   }
 
   fail(message) {
@@ -206,15 +231,17 @@ function told({ site, address }) {
 }
 
 /**
- * Runs the cases of the conformance suite on the interposed core.
+ * Runs the cases of the conformance suite on the interposed core and, to compare, on the plain one.
  * @param {import("./lib/core.js").Core} core
- * @param {{ tables?: string[], compared?: string[], expired?: () => boolean }} options `tables`: only these files of cases;
- *   `compared`: those of which the outcomes are held against the plain core's, default all
+ * @param {{ tables?: string[], tally?: Tally, compare?: boolean, expired?: () => boolean }} options `tables`: the files of cases, default all;
+ *   `tally`: counts to add to; `compare`: default true
  * @returns {Promise<{ tally: Tally, cases: number, all: number, differing: string[] }>} `cases` of `all` were run; `differing`: those
  *   that the plain core answered otherwise
  */
-export async function measure(core, { tables, compared, expired = () => false } = {}) {
-  const tally = new Tally();
+export async function measure(
+  core,
+  { tables = TABLES, tally = new Tally(), compare = true, expired = () => false } = {},
+) {
   const restore = interpose(core, (exports, memory) => new Watch(tally, core.sites, memory, exports).observer);
   let watched;
   try {
@@ -222,7 +249,7 @@ export async function measure(core, { tables, compared, expired = () => false } 
   } finally {
     restore();
   }
-  const plain = await runTables(compared ?? tables, expired);
+  const plain = compare ? await runTables(tables, expired) : { outcomes: new Map() };
   const differing = [...plain.outcomes].filter(([name, is]) => (watched.outcomes.get(name) ?? is) !== is);
   return { tally, cases: watched.outcomes.size, all: watched.all, differing: differing.map(([name]) => name) };
 }
@@ -234,8 +261,7 @@ async function runTables(tables, expired) {
   const { runCase } = await import(new URL("run-case.js", at).href);
   const outcomes = new Map();
   let all = 0;
-  for (const file of readdirSync(new URL("cases/", at)).sort()) {
-    if (!file.endsWith(".js") || (tables && !tables.includes(file))) continue;
+  for (const file of tables) {
     const { default: cases } = await import(new URL(`cases/${file}`, at).href);
     all += cases.length;
     const target = await openOurs("/tmp/threadfs-verify");
@@ -251,33 +277,17 @@ async function runTables(tables, expired) {
   return { outcomes, all };
 }
 
-/** @type {Parameters<typeof main>[1]["run"]} */
+/** @type {import("./lib/main.js").Run} */
 export async function run({ seconds, short = false, log = () => undefined }) {
   const core = shippingCore({ accesses: true });
   const end = performance.now() + 1000 * seconds;
-  const compared = short ? ["link.js", "permissions.js"] : undefined;
-  const { tally, cases, all, differing } = await measure(core, { compared, expired: () => performance.now() > end });
+  const tables = short ? ["link.js", "permissions.js"] : TABLES;
+  const { tally, cases, all, differing } = await measure(core, { tables, expired: () => performance.now() > end });
   const failures = [...tally.failures];
   for (const name of differing.slice(0, TOLD)) failures.push({ message: `the plain core answers otherwise: ${name}` });
   if (tally.inRcu === 0 || tally.parts.left === 0) failures.push({ message: "nothing was seen, the check is broken" });
-  const answered = tally.inRcu + tally.errnoInRcu;
-  const explored = {
-    cases: `${cases} of ${all}`,
-    calls: tally.calls,
-    "lookups seen (sysAccess, sysStat)": tally.lookups,
-    "answered in rcu mode": `${answered}, ${tally.inRcu} with success`,
-    "stores to the own slot": tally.stores.slot,
-    "stores to the own scratch": tally.stores.scratch,
-    "stores elsewhere": tally.stores.elsewhere,
-    "loads of shared memory per such lookup": `${tally.middleOfLoads()} in the middle, ${(tally.loads.shared / answered).toFixed(1)} on average`,
-    "loads of own memory per such lookup": (tally.loads.own / answered).toFixed(1),
-    "rcu parts of walks, all calls": tally.parts.all,
-    "of them ended in rcu mode, left for references": `${tally.parts.ended}, ${tally.parts.left}`,
-    "stores in them to own memory, elsewhere": `${tally.partStores.own}, ${tally.partStores.elsewhere}`,
-    "instructions reached": `${tally.sitesReached.size} of ${core.sites.length}`,
-  };
-  log(`${cases} cases of the conformance suite on the instrumented core`);
-  return { ok: failures.length === 0 && tally.failed === 0, explored, failures };
+  log(`${cases} of ${all} cases of the conformance suite on the instrumented core`);
+  return { ok: failures.length === 0, explored: { cases: `${cases} of ${all}`, ...tally.explored() }, failures };
 }
 
 await main(import.meta.url, { title, run });

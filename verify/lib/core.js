@@ -295,7 +295,7 @@ export class Thread {
 
   /** The same, where an error is not expected. @throws Error with the errno */
   check(name, ...args) {
-    const value = this.exports[name](...args);
+    const value = this.call(name, ...args);
     if (value < 0) throw new Error(`core: ${name} answered ${value}`);
     return value;
   }

@@ -16,7 +16,7 @@
  *
  * A typical use: `instrument(bytes, { accesses: true, asyncify: true, names: namesOf(bytes) })`, then attach() of core.js.
  */
-import binaryen from "binaryen";
+import { asyncify } from "./asyncify.js";
 import { F32, F64, I32, I64, instruction, Reader, SECTION, s32, sections, u32, utf8, Writer } from "./wasm.js";
 
 /**
@@ -41,12 +41,6 @@ const IMPORTS = {
   range: { params: [I32, I32, I32, I32], results: [] },
   enter: { params: [I32], results: [I32] },
 };
-
-/** Imports that may suspend the core when it is built with asyncify. */
-const SUSPENDING = ["verify.access", "verify.store", "verify.range", "host.wait"];
-
-/** What the core is built of; binaryen refuses what is not named. */
-const FEATURES = ["Atomics", "BulkMemory", "BulkMemoryOpt", "MutableGlobals", "SignExt", "NontrappingFPToInt"];
 
 const OP = { if: 0x04, end: 0x0b, return: 0x0f, call: 0x10, get: 0x20, set: 0x21, tee: 0x22, const: 0x41, add: 0x6a };
 const DROP = 0x1a;
@@ -85,8 +79,7 @@ export function instrument(bytes, options = {}) {
   if (wanted.size > 0) added.push("enter");
   const rewriter = new Rewriter(module, added, functions, options.names);
   const plain = rewriter.write(wanted, options.accesses === true ? rewriter.report : undefined);
-  const out = options.asyncify ? asyncify(plain) : plain;
-  return { bytes: out, sites: rewriter.sites, functions };
+  return { bytes: options.asyncify ? asyncify(plain) : plain, sites: rewriter.sites, functions };
 }
 
 /**
@@ -417,21 +410,5 @@ class Locals {
   bytes() {
     const all = [...this.#groups, ...this.#added];
     return [...u32(all.length), ...all.flatMap(([count, type]) => [...u32(count), type])];
-  }
-}
-
-/** Binaryen's asyncify with our imports as the only ones that may unwind. */
-function asyncify(bytes) {
-  const module = binaryen.readBinary(bytes);
-  try {
-    module.setFeatures(FEATURES.reduce((bits, name) => bits | binaryen.Features[name], 0));
-    binaryen.setPassArgument("asyncify-imports", SUSPENDING.join(","));
-    binaryen.setPassArgument("asyncify-ignore-indirect", "1");
-    module.runPasses(["asyncify"]);
-    if (!module.validate()) throw new Error("instrument: asyncify made a module that is not valid");
-    return module.emitBinary();
-  } finally {
-    binaryen.clearPassArguments();
-    module.dispose();
   }
 }

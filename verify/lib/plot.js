@@ -1,6 +1,6 @@
 /** A line chart as SVG: a few lines over powers of two, each with its name at its end. */
 
-const [WIDTH, HEIGHT] = [930, 460];
+const [WIDTH, HEIGHT] = [980, 460];
 const PLOT = { left: 70, right: 590, top: 50, bottom: 400 };
 const LABEL_GAP = 17;
 const COLOURS = ["#c0392b", "#d98c1f", "#1f6fb2", "#2e8b57", "#7d4fa8", "#555555"];
@@ -44,6 +44,7 @@ export function lineChart({ title, x, y, series }) {
   const at = (n) => n.toFixed(1);
   const out = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13">`,
+    `<title>${escapeXml(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     `<text x="${PLOT.left}" y="26" font-size="15" fill="#222222">${escapeXml(title)}</text>`,
   ];
