@@ -6,7 +6,8 @@
  * @property {(desk: import("./workplace.js").Desk, i: number, made: number[]) => number} make its answer goes to `made`
  * @property {(desk: import("./workplace.js").Desk, i: number, made: number[]) => number} remove
  * @property {number} [most] no more than that many
- * @property {number} [bytes] size of the arena; 4 MiB unless given
+ * @property {number} [bytes] size of the arena; 2 MiB unless given
+ * @property {boolean} [backwards] the last has to be removed first
  * @property {boolean} [reserve] it takes what is kept for open files too, so that none can be opened afterwards
  */
 import { must, O_CREAT, O_RDWR } from "./workplace.js";
@@ -30,6 +31,7 @@ export const FILLS = {
   "files of 100 bytes": { make: (desk, i) => contents(desk, `/f/${i}`, `${i} `.repeat(20)), remove: unlink },
   "files of 100,000 bytes": { make: (desk, i) => contents(desk, `/f/${i}`, `${i}`.repeat(20_000)), remove: unlink },
   "pages of one file": {
+    backwards: true,
     prepare: (desk) => must(desk.file("/f/one")),
     make(desk, i) {
       const fd = desk.open("/f/one", O_RDWR);
@@ -48,26 +50,24 @@ export const FILLS = {
   "symbolic links": { make: (desk, i) => desk.symlink("t".repeat(60), `/f/${i}`), remove: unlink },
   "hard links": { make: (desk, i) => desk.link("/w/file", `/f/${i}`), remove: unlink },
   ACLs: {
-    prepare: make(6000, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
-    most: 6000,
+    prepare: make(1500, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
+    most: 1500,
     make: (desk, i) => desk.setacl(`/f/${i}`),
     remove: (desk, i) => desk.setacl(`/f/${i}`, 0),
   },
   mounts: {
-    prepare: make(2500, (desk, i) => desk.mkdir(`/f/${i}`)),
-    most: 2500,
-    bytes: 3 << 20,
+    prepare: make(1000, (desk, i) => desk.mkdir(`/f/${i}`)),
+    most: 1000,
     make: (desk, i) => desk.mount(`/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },
   "binds on files": {
-    prepare: make(5000, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
-    most: 5000,
+    prepare: make(1500, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
+    most: 1500,
     make: (desk, i) => desk.bind("/w/file", `/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },
   "contexts with groups": {
-    bytes: 3 << 20,
     make: (desk, i, made) => keep(made, i, desk.context(1000)),
     remove: (desk, i, made) => desk.core.contextDestroy(made[i]),
   },
