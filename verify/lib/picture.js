@@ -66,11 +66,7 @@ function entries(v, sb, systems, identity) {
 function sharing(v, i, systems, firsts) {
   const names = v.dentriesOf.get(i);
   if (names.length === 1) return "";
-  if (!firsts.has(i))
-    firsts.set(
-      i,
-      names.map((d) => path(v, d, systems)).reduce((a, b) => (a < b ? a : b)),
-    );
+  if (!firsts.has(i)) firsts.set(i, names.map((d) => path(v, d, systems)).sort()[0]);
   return `${names.length} with ${firsts.get(i)}`;
 }
 
@@ -107,7 +103,7 @@ function contents(v, i) {
   };
   if (room < L.RADIX) part(data, room, 0);
   else node(data, room - L.RADIX, 0);
-  return ` contents${parts}`;
+  return parts === "" ? "" : ` contents${parts}`;
 }
 
 /** FNV-1a over bytes. */

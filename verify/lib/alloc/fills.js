@@ -6,10 +6,12 @@
  * @property {(desk: import("./workplace.js").Desk, i: number, made: number[]) => number} make its answer goes to `made`
  * @property {(desk: import("./workplace.js").Desk, i: number, made: number[]) => number} remove
  * @property {number} [most] no more than that many
+ * @property {string[]} [keeps] caches whose objects stay when all is removed: a context's blocks of descriptors
  * @property {number} [bytes] size of the arena; 2 MiB unless given
  * @property {boolean} [backwards] the last has to be removed first
  * @property {boolean} [reserve] it takes what is kept for open files too, so that none can be opened afterwards
  */
+import { random } from "../churn.js";
 import { must, O_CREAT, O_RDWR } from "./workplace.js";
 
 const PAD = "n".repeat(200);
@@ -52,18 +54,18 @@ export const FILLS = {
   ACLs: {
     prepare: make(1500, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
     most: 1500,
-    make: (desk, i) => desk.setacl(`/f/${i}`),
-    remove: (desk, i) => desk.setacl(`/f/${i}`, 0),
+    make: (desk, i) => desk.setacl(`/f/${i}`, 500),
+    remove: (desk, i) => desk.setacl(`/f/${i}`),
   },
   mounts: {
-    prepare: make(1000, (desk, i) => desk.mkdir(`/f/${i}`)),
-    most: 1000,
+    prepare: make(1500, (desk, i) => desk.mkdir(`/f/${i}`)),
+    most: 1500,
     make: (desk, i) => desk.mount(`/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },
   "binds on files": {
-    prepare: make(1500, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
-    most: 1500,
+    prepare: make(2500, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
+    most: 2500,
     make: (desk, i) => desk.bind("/w/file", `/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },
@@ -73,11 +75,13 @@ export const FILLS = {
   },
   descriptors: {
     reserve: true,
+    keeps: ["size-1024"],
     make: (desk, i, made) => keep(made, i, desk.open("/w/file")),
     remove: (desk, i, made) => desk.close(made[i]),
   },
   "open files without a name": {
     reserve: true,
+    keeps: ["size-1024"],
     make(desk, i, made) {
       const fd = desk.open("/f/name", O_RDWR | O_CREAT);
       if (fd >= 0) must(desk.unlink("/f/name"));
@@ -90,4 +94,21 @@ export const FILLS = {
 function keep(made, i, answer) {
   made[i] = answer;
   return answer;
+}
+
+/** Fills by something else each time, as a seed says. */
+export function mixed(seed) {
+  const kinds = Object.values(FILLS).filter((fill) => fill.prepare === undefined && !fill.backwards);
+  const next = random(seed);
+  const chosen = [];
+  const kind = (i) => {
+    while (chosen.length <= i) chosen.push(kinds[Math.floor(next() * kinds.length)]);
+    return chosen[i];
+  };
+  return {
+    reserve: true,
+    keeps: ["size-1024"],
+    make: (desk, i, made) => kind(i).make(desk, i, made),
+    remove: (desk, i, made) => kind(i).remove(desk, i, made),
+  };
 }
