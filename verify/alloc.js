@@ -3,7 +3,7 @@
  * errno, nothing leaked, nothing lost, and the same call works afterwards. Arenas are filled in every way and worked in while
  * they are full, emptied, and filled again to the same count. Every limit is reached.
  */
-import { attachWhenFull, refuseInit } from "./lib/alloc/attach.js";
+import { attachWhenFull, growthRefused, refuseInit } from "./lib/alloc/attach.js";
 import { refuseEach } from "./lib/alloc/failing.js";
 import { FILLS, mixed } from "./lib/alloc/fills.js";
 import { fillUp } from "./lib/alloc/full.js";
@@ -32,7 +32,7 @@ const fresh = () => ({ ok: true, explored: {}, failures: [] });
 export async function run({ seconds, seed, short = false, log = () => undefined }) {
   const until = performance.now() + seconds * 1000;
   const outcome = fresh();
-  refused(outcome, short ? [0] : [0, 5]);
+  refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }]);
   log(`each allocation refused: ${outcome.explored["allocations refused"]}`);
   limits(outcome, short);
   threads(outcome);
@@ -41,16 +41,17 @@ export async function run({ seconds, seed, short = false, log = () => undefined 
   return outcome;
 }
 
-function refused(outcome, retiredBefore) {
+/** @param {{ retired?: number, ref?: boolean }[]} ways how each operation is tried */
+function refused(outcome, ways) {
   const place = new Workplace();
   const init = refuseInit();
   outcome.failures.push(...init.failures);
   let cases = init.cases;
   let errors = init.cases;
   const known = [];
-  for (const retired of retiredBefore) {
+  for (const way of ways) {
     for (const [name, operation] of Object.entries(OPERATIONS)) {
-      const found = refuseEach(place, name, operation, { retired });
+      const found = refuseEach(place, name, operation, way);
       cases += found.cases;
       errors += found.refused;
       if (operation.known === undefined) outcome.failures.push(...found.failures);
@@ -78,6 +79,9 @@ function limits(outcome, short) {
 function threads(outcome) {
   const { failures, later } = attachWhenFull();
   outcome.failures.push(...failures);
+  const growth = growthRefused();
+  outcome.failures.push(...growth.failures);
+  outcome.explored["files in a memory that cannot grow"] = growth.count;
   outcome.explored["a thread attaches after the arena was full and emptied"] = later ? "yes" : "no (known)";
 }
 

@@ -49,6 +49,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined 
     looks: 0,
     "answers ENOSPC": 0,
     "steps of real threads": 0,
+    "mounts left in lazily unmounted ones (known)": 0,
   };
   const failures = [];
   for (let n = 0; n < (short ? SHORT_TREES : TREES_MAX) && (short || n === 0 || performance.now() < until); n++) {

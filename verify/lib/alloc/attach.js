@@ -1,8 +1,8 @@
-/** Allocations outside the slabs: the arena's own making, and the scratch area of a thread that attaches. */
+/** What allocates beside the slabs: the arena's own making, the scratch area of a thread that attaches, the memory's growth. */
 import { attach, createMemory } from "../core.js";
 import { check } from "../fsck.js";
 import { FILLS } from "./fills.js";
-import { allocCore, must, Workplace } from "./workplace.js";
+import { allocCore, Desk, must, Workplace } from "./workplace.js";
 
 const ENOSPC = -28;
 const EINVAL = -22;
@@ -89,4 +89,34 @@ export function attachWhenFull() {
   const failures =
     wrong.length === 0 ? [] : [{ message: "threads that attach to a full arena", trace: wrong.join("\n") }];
   return { failures, later: last.count > first.count };
+}
+
+/**
+ * A memory that cannot grow to the size that the arena was promised, as where the system has no more: ENOSPC there, nothing lost,
+ * and what is removed makes room for as much again.
+ */
+export function growthRefused() {
+  const memory = createMemory({ maxBytes: 3 << 20, threads: 0 });
+  const made = instance(memory, () => 0).arenaInit(64 << 20, 1, 0);
+  const wrong = made === 0 ? [] : [`arenaInit answered ${made}`];
+  const desk = new Desk(memory);
+  const fill = FILLS["files of 100 bytes"];
+  must(desk.mkdir("/f"));
+  const counts = [];
+  for (let round = 0; round < 3; round++) {
+    let n = 0;
+    let answer = 0;
+    for (; n < 100_000 && answer >= 0; n++) answer = fill.make(desk, n, []);
+    counts.push(--n);
+    if (answer !== ENOSPC) wrong.push(`round ${round}: number ${n} answered ${answer}`);
+    wrong.push(...check(memory).problems);
+    for (let i = 0; i < n; i++) if (desk.unlink(`/f/${i}`) < 0) wrong.push(`round ${round}: ${i} could not be removed`);
+    desk.settle();
+    const { problems, counts: left } = check(memory);
+    wrong.push(...problems);
+    if (left.dentries !== 2) wrong.push(`round ${round}: ${left.dentries} dentries are left`);
+  }
+  if (new Set(counts).size !== 1 || counts[0] < 100) wrong.push(`there was room for ${counts}`);
+  const failures = wrong.length === 0 ? [] : [{ message: "a memory that cannot grow", trace: wrong.join("\n") }];
+  return { count: counts[0], failures };
 }
