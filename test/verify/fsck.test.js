@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Arena } from "../../dist/arena.js";
 import { attachVfs, createVfs } from "../../dist/index.js";
+import { run } from "../../verify/fsck.js";
 import { Churn } from "../../verify/lib/churn.js";
 import { KINDS } from "../../verify/lib/fsck/view.js";
 import { check } from "../../verify/lib/fsck.js";
@@ -95,6 +96,18 @@ test("a full arena is clean, and so is what is left when it is emptied", async (
   for (const name of fs.readdirSync("/")) fs.rmSync(`/${name}`, { recursive: true });
   clean(vfs, "empty");
   assert.equal(check(vfs.handle.memory).counts.dentries, 1);
+});
+
+test("names that are no text", async (t) => {
+  const vfs = await tree(t);
+  for (const byte of [0x80, 0xff, 0xfe]) vfs.fs.writeFileSync(Buffer.from([0x2f, byte, 0x41]), "");
+  clean(vfs, "three names");
+});
+
+test("the short form of random work holds", async () => {
+  const { ok, failures, explored } = await run({ seconds: 5, seed: 1, short: true });
+  assert.ok(ok, failures.map(({ message, trace }) => `${message}\n${trace}`).join("\n\n"));
+  assert.ok(explored["answers ENOSPC"] > 100, "memory was short");
 });
 
 test("a file of three levels, a copy of the memory", async (t) => {

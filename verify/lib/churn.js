@@ -20,6 +20,9 @@ const SIZES = [0, 1, 15, 16, 17, 100, 4095, 4096, 4097, 5000, 30_000];
 const FAR = 5 * 2 ** 30;
 const OPEN_MOST = 40;
 const CONTEXTS_MOST = 6;
+/** Directories remembered as begins of paths, and how long such a begin may be. */
+const MADE_MOST = 10;
+const MADE_LONGEST = 400;
 const ACL = [
   { tag: 1, perm: 6 },
   { tag: 2, id: 5, perm: 6 },
@@ -39,6 +42,8 @@ export class Churn {
   #files = [];
   #dirs = [];
   #contexts = [];
+  /** Directories that were made: most paths begin with one. */
+  #made = ["", "", ""];
   /** What was done, with its error: the trace of a failure. */
   trace = [];
 
@@ -84,8 +89,15 @@ export class Churn {
     return list.splice(this.below(list.length), 1)[0];
   }
   path() {
+    if (this.below(3) !== 0) return `${this.#one(this.#made)}/${this.#one(NAMES)}`;
     const depth = 1 + Math.min(this.below(3), this.below(3));
     return `/${Array.from({ length: depth }, () => this.#one(NAMES)).join("/")}`;
+  }
+  /** Notes a directory that was made. Some places stand for the root for good. */
+  noteMade(path) {
+    if (path.length > MADE_LONGEST) return;
+    if (this.#made.length < MADE_MOST) this.#made.push(path);
+    else this.#made[3 + this.below(MADE_MOST - 3)] = path;
   }
   size() {
     return this.#one(SIZES);
@@ -135,15 +147,21 @@ function ignore(run) {
   }
 }
 
+function makeDirectory(churn, say) {
+  const path = say(churn.path());
+  churn.fs.mkdirSync(path);
+  churn.noteMade(path);
+}
+
 const OPERATIONS = Object.entries({
   mkdir(say) {
-    this.fs.mkdirSync(say(this.path()));
+    makeDirectory(this, say);
   },
   mkdir2(say) {
-    this.fs.mkdirSync(say(this.path()));
+    makeDirectory(this, say);
   },
   mkdir3(say) {
-    this.fs.mkdirSync(say(this.path()));
+    makeDirectory(this, say);
   },
   rmdir(say) {
     this.fs.rmdirSync(say(this.path()));

@@ -26,68 +26,72 @@ function fileSystems(v) {
   return v.live(L.CACHE_SUPER).sort((a, b) => v.u32(a + S.dev) - v.u32(b + S.dev));
 }
 
+const decoder = new TextDecoder();
+
+/** The paths of one look, as they are asked for. @type {WeakMap<object, Map<number, string>>} */
+const known = new WeakMap();
+
 function path(v, d, systems) {
-  const names = [];
-  let p = d;
-  for (let up = v.u32(p + D.parent); up !== p; up = v.u32(p + D.parent)) {
-    names.push(`${v.name(p)}${v.u32(p + D.flags) & L.D_UNHASHED ? " (gone)" : ""}`);
-    p = up;
-  }
-  return `fs ${systems.indexOf(v.u32(d + D.sb))} /${names.reverse().join("/")}`;
+  if (!known.has(v)) known.set(v, new Map());
+  const paths = known.get(v);
+  const before = paths.get(d);
+  if (before !== undefined) return before;
+  const up = v.u32(d + D.parent);
+  const name = `${v.name(d)}${v.u32(d + D.flags) & L.D_UNHASHED ? " (gone)" : ""}`;
+  const whole = up === d ? `fs ${systems.indexOf(v.u32(d + D.sb))} ` : `${path(v, up, systems)}/${name}`;
+  paths.set(d, whole);
+  return whole;
 }
 
 function entries(v, sb, systems, identity) {
   const lines = [];
+  const firsts = new Map();
   const todo = [v.u32(sb + S.root)];
   for (let d = todo.pop(); d !== undefined; d = todo.pop()) {
-    const names = [];
+    let names = "";
     for (let child = v.u32(d + D.firstChild); child !== 0; child = v.u32(child + D.sibNext)) {
       todo.push(child);
-      if ((v.u32(child + D.flags) & L.D_UNHASHED) === 0) names.push(v.name(child));
+      if ((v.u32(child + D.flags) & L.D_UNHASHED) === 0) names += ` ${v.name(child)}`;
     }
     const i = v.u32(d + D.inode);
     if (i === 0) continue;
-    const same = v.dentriesOf
-      .get(i)
-      .map((other) => path(v, other, systems))
-      .sort();
-    const shown = { ...attributes(v, i), ...contents(v, i), names, same: same.length > 1 ? same : undefined };
-    if (identity) Object.assign(shown, { at: i, generation: v.u32(i + I.generation) });
-    lines.push(`${path(v, d, systems)} ${JSON.stringify(shown)}`);
+    const same = sharing(v, i, systems, firsts);
+    const who = identity ? ` at ${i} generation ${v.u32(i + I.generation)}` : "";
+    lines.push(`${path(v, d, systems)}: ${attributes(v, i)}${contents(v, i)}${who} entries:${names} same: ${same}`);
   }
   return lines;
 }
 
+/** Names of one file show how many they are and the first of them, which is looked for once. */
+function sharing(v, i, systems, firsts) {
+  const names = v.dentriesOf.get(i);
+  if (names.length === 1) return "";
+  if (!firsts.has(i)) firsts.set(i, names.map((d) => path(v, d, systems)).sort()[0]);
+  return `${names.length} with ${firsts.get(i)}`;
+}
+
 function attributes(v, i) {
-  const [mode, nlink, uid, gid] = [I.mode, I.nlink, I.uid, I.gid].map((at) => v.u32(i + at));
-  const times = [I.mtime, I.ctime, I.atime, I.btime].map((at) => `${v.data.getBigInt64(i + at, true)}`);
+  const mode = v.u32(i + I.mode).toString(8);
+  const times = v.bytes.subarray(i + I.mtime, i + I.btime + 8).join();
   const acl = v.u32(i + I.acl);
-  const entriesOfAcl = acl === 0 ? undefined : v.bytes.slice(acl, acl + 8 + v.u32(acl) * 8).join();
-  return {
-    mode: mode.toString(8),
-    nlink,
-    uid,
-    gid,
-    size: v.i64(i + I.size),
-    pages: v.u32(i + I.pages),
-    times,
-    acl: entriesOfAcl,
-  };
+  const entriesOfAcl = acl === 0 ? "none" : v.bytes.subarray(acl, acl + 8 + v.u32(acl) * 8).join();
+  const [nlink, uid, gid, pages] = [v.u32(i + I.nlink), v.u32(i + I.uid), v.u32(i + I.gid), v.u32(i + I.pages)];
+  const size = v.i64(i + I.size);
+  return `mode ${mode} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ACL ${entriesOfAcl}`;
 }
 
 function contents(v, i) {
   const data = v.u32(i + I.data);
-  const size = v.i64(i + I.size);
   const type = v.u32(i + I.mode) & L.S_IFMT;
-  if (type === L.S_IFLNK) return { body: Buffer.from(v.bytes.slice(data, data + size)).toString() };
-  if (type !== L.S_IFREG || data === 0) return {};
+  if (data === 0) return "";
+  if (type === L.S_IFLNK) return ` body ${decoder.decode(v.bytes.slice(data, data + v.i64(i + I.size)))}`;
   const room = v.u32(i + I.room);
-  const parts = [];
   // Holes and zeros read alike.
+  let parts = "";
   const part = (at, bytes, base) => {
     let n = bytes;
     while (n > 0 && v.bytes[at + n - 1] === 0) n--;
-    if (n > 0) parts.push(`${base}+${n}:${digest(v.bytes, at, n)}`);
+    if (n > 0) parts += ` ${base}+${n}:${digest(v.bytes, at, n)}`;
   };
   const node = (at, level, base) => {
     if (level === 0) return part(at, L.PAGE, base * L.PAGE);
@@ -99,7 +103,7 @@ function contents(v, i) {
   };
   if (room < L.RADIX) part(data, room, 0);
   else node(data, room - L.RADIX, 0);
-  return parts.length > 0 ? { contents: parts.join() } : {};
+  return parts === "" ? "" : ` contents${parts}`;
 }
 
 /** FNV-1a over bytes. */

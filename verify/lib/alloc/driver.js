@@ -4,6 +4,16 @@ const DIR = 0o040755;
 const FILE = 0o100644;
 const LINK = 0o120777;
 
+/** What changes a driver's things: several threads, each with a box of its own, would not agree on them. */
+const CHANGES = ["write", "create", "unlink", "setattr"];
+
+/** The same box, which never changes: every thread may have its own. */
+export function closedBox() {
+  const driver = boxDriver();
+  for (const hook of CHANGES) delete driver[hook];
+  return driver;
+}
+
 /** A driver named "box" with a directory, a file in it, and a link to a file of the tree; `content()` shows what it holds. */
 export function boxDriver() {
   const nodes = new Map();

@@ -35,25 +35,31 @@ export function difference(is, should) {
  * @param {import("./workplace.js").Workplace} place
  * @param {string} name
  * @param {import("./operations.js").Operation} operation
- * @param {{ retired?: number }} options objects that wait for their grace period when the operation begins
+ * @param {{ retired?: number, ref?: boolean }} options `retired`: objects that wait for their grace period when the operation
+ *   begins; `ref`: walks take references from their start
  * @returns {{ cases: number, refused: number, failures: { message: string, trace?: string }[] }}
  */
-export function refuseEach(place, name, operation, { retired = 0 } = {}) {
+export function refuseEach(place, name, operation, { retired = 0, ref = false } = {}) {
+  const open = () => {
+    const desk = place.open(retired);
+    desk.core.walkMode(ref ? 1 : 0);
+    return desk;
+  };
   const found = { cases: 0, refused: 0, failures: [] };
-  const { quiet, after } = undisturbed(place, operation, retired);
+  const { quiet, after } = undisturbed(open, operation);
   if (after.allocations !== operation.allocations) {
     const message = `${name}: ${after.allocations} allocations, and the table says ${operation.allocations}`;
     found.failures.push({ message });
   }
   for (const all of [false, true]) {
     for (let n = 1; n <= ALLOCATIONS_MAX; n++) {
-      const desk = place.open(retired);
+      const desk = open();
       const wrong = [];
       const reached = attempt(desk, operation, { n, all, quiet, after }, wrong, found);
       if (!reached) break;
       found.cases++;
       if (wrong.length === 0) continue;
-      const message = `${name}: allocation ${n}${all ? " and all later ones" : ""} refused, ${retired} objects retired before`;
+      const message = `${name}: allocation ${n}${all ? " and all later ones" : ""} refused, ${retired} objects retired before${ref ? ", ref-walk" : ""}`;
       found.failures.push({ message, trace: wrong.join("\n") });
     }
   }
@@ -61,12 +67,12 @@ export function refuseEach(place, name, operation, { retired = 0 } = {}) {
 }
 
 /** The operation when nothing fails, and the tree before it, both settled. */
-function undisturbed(place, operation, retired) {
-  const before = place.open(retired);
+function undisturbed(open, operation) {
+  const before = open();
   operation.prepare?.(before);
   before.settle();
   const quiet = level(before.inspect());
-  const desk = place.open(retired);
+  const desk = open();
   const state = operation.prepare?.(desk);
   desk.time = LATER;
   const { value, allocations } = desk.refusing(Number.POSITIVE_INFINITY, false, () => operation.run(desk, state));

@@ -6,9 +6,12 @@
  * @property {(desk: import("./workplace.js").Desk, i: number, made: number[]) => number} make its answer goes to `made`
  * @property {(desk: import("./workplace.js").Desk, i: number, made: number[]) => number} remove
  * @property {number} [most] no more than that many
- * @property {number} [bytes] size of the arena; 4 MiB unless given
+ * @property {string[]} [keeps] caches whose objects stay when all is removed: a context's blocks of descriptors
+ * @property {number} [bytes] size of the arena; 2 MiB unless given
+ * @property {boolean} [backwards] the last has to be removed first
  * @property {boolean} [reserve] it takes what is kept for open files too, so that none can be opened afterwards
  */
+import { random } from "../churn.js";
 import { must, O_CREAT, O_RDWR } from "./workplace.js";
 
 const PAD = "n".repeat(200);
@@ -30,6 +33,7 @@ export const FILLS = {
   "files of 100 bytes": { make: (desk, i) => contents(desk, `/f/${i}`, `${i} `.repeat(20)), remove: unlink },
   "files of 100,000 bytes": { make: (desk, i) => contents(desk, `/f/${i}`, `${i}`.repeat(20_000)), remove: unlink },
   "pages of one file": {
+    backwards: true,
     prepare: (desk) => must(desk.file("/f/one")),
     make(desk, i) {
       const fd = desk.open("/f/one", O_RDWR);
@@ -48,36 +52,36 @@ export const FILLS = {
   "symbolic links": { make: (desk, i) => desk.symlink("t".repeat(60), `/f/${i}`), remove: unlink },
   "hard links": { make: (desk, i) => desk.link("/w/file", `/f/${i}`), remove: unlink },
   ACLs: {
-    prepare: make(6000, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
-    most: 6000,
-    make: (desk, i) => desk.setacl(`/f/${i}`),
-    remove: (desk, i) => desk.setacl(`/f/${i}`, 0),
+    prepare: make(1500, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
+    most: 1500,
+    make: (desk, i) => desk.setacl(`/f/${i}`, 500),
+    remove: (desk, i) => desk.setacl(`/f/${i}`),
   },
   mounts: {
-    prepare: make(2500, (desk, i) => desk.mkdir(`/f/${i}`)),
-    most: 2500,
-    bytes: 3 << 20,
+    prepare: make(1500, (desk, i) => desk.mkdir(`/f/${i}`)),
+    most: 1500,
     make: (desk, i) => desk.mount(`/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },
   "binds on files": {
-    prepare: make(5000, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
-    most: 5000,
+    prepare: make(2500, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
+    most: 2500,
     make: (desk, i) => desk.bind("/w/file", `/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },
   "contexts with groups": {
-    bytes: 3 << 20,
     make: (desk, i, made) => keep(made, i, desk.context(1000)),
     remove: (desk, i, made) => desk.core.contextDestroy(made[i]),
   },
   descriptors: {
     reserve: true,
+    keeps: ["size-1024"],
     make: (desk, i, made) => keep(made, i, desk.open("/w/file")),
     remove: (desk, i, made) => desk.close(made[i]),
   },
   "open files without a name": {
     reserve: true,
+    keeps: ["size-1024"],
     make(desk, i, made) {
       const fd = desk.open("/f/name", O_RDWR | O_CREAT);
       if (fd >= 0) must(desk.unlink("/f/name"));
@@ -90,4 +94,21 @@ export const FILLS = {
 function keep(made, i, answer) {
   made[i] = answer;
   return answer;
+}
+
+/** Fills by something else each time, as a seed says. */
+export function mixed(seed) {
+  const kinds = Object.values(FILLS).filter((fill) => fill.prepare === undefined && !fill.backwards);
+  const next = random(seed);
+  const chosen = [];
+  const kind = (i) => {
+    while (chosen.length <= i) chosen.push(kinds[Math.floor(next() * kinds.length)]);
+    return chosen[i];
+  };
+  return {
+    reserve: true,
+    keeps: ["size-1024"],
+    make: (desk, i, made) => kind(i).make(desk, i, made),
+    remove: (desk, i, made) => kind(i).remove(desk, i, made),
+  };
 }

@@ -16,10 +16,10 @@ export const O_CREAT = 0x40;
 export const O_EXCL = 0x80;
 export const O_TRUNC = 0x200;
 export const O_APPEND = 0x400;
-/** An ACL of five entries: tag, permissions, id. */
-const ACL = [
+/** An ACL that names so many users: tag, permissions, id of each entry. */
+const aclOf = (users) => [
   [1, 6, 0],
-  [2, 6, 5],
+  ...Array.from({ length: users }, (_, k) => [2, 6, k]),
   [4, 4, 0],
   [16, 6, 0],
   [32, 4, 0],
@@ -86,6 +86,11 @@ export class Desk {
     }
   }
 
+  /** A thread holds the context that it used last: now it is another than those that are to end. */
+  letGo() {
+    must(this.core.sysUmask(this.other, 0o22));
+  }
+
   inspect() {
     return inspect(this.memory);
   }
@@ -150,14 +155,16 @@ export class Desk {
   chmod(path, mode) {
     return this.core.sysChmod(0, AT_FDCWD, this.path(path), mode, 0);
   }
-  setacl(path, entries = ACL.length) {
-    const view = new DataView(this.memory.buffer, this.thread.io.byteOffset, ACL.length * 8);
-    ACL.forEach(([tag, perm, id], k) => {
+  /** Sets an ACL that names `users` users; undefined takes it away. */
+  setacl(path, users) {
+    const entries = users === undefined ? [] : aclOf(users);
+    const view = new DataView(this.memory.buffer, this.thread.io.byteOffset, entries.length * 8);
+    entries.forEach(([tag, perm, id], k) => {
       view.setUint16(k * 8, tag, true);
       view.setUint16(k * 8 + 2, perm, true);
       view.setUint32(k * 8 + 4, id, true);
     });
-    return this.core.sysSetacl(0, AT_FDCWD, this.path(path), entries);
+    return this.core.sysSetacl(0, AT_FDCWD, this.path(path), entries.length);
   }
   /** A fresh file system: in memory, or of the driver. */
   mount(path, type = 0) {
@@ -232,7 +239,7 @@ function furnish(desk) {
   must(desk.file(`/w/${LONG}-there`, "long"));
   must(desk.symlink("file", "/w/link"));
   must(desk.file("/w/listed", "a"));
-  must(desk.setacl("/w/listed"));
+  must(desk.setacl("/w/listed", 1));
   must(desk.mount("/w/drv", desk.box));
   must(desk.mount("/w/mnt"));
   must(desk.file("/w/mnt/inside", "i"));

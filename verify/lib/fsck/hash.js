@@ -68,7 +68,8 @@ function checkChain(v, b, n, seen, names) {
     const bucket = bucketOf(v.u32(p + D.hash), n);
     const d = p;
     v.equal(b, bucket, "hash-chain", () => `the chain that ${v.dentry(d)} stands in`);
-    const key = `${v.u32(p + D.parent)}/${v.name(p)}`;
+    // By its bytes: two names that are no text may look alike.
+    const key = `${v.u32(p + D.parent)}/${String.fromCharCode(...(v.nameBytes(p) ?? []))}`;
     const other = names.get(key);
     if (other !== undefined) v.problem("hash-twice", `${v.dentry(p)} and ${hex(other)} have one name`);
     names.set(key, p);

@@ -1,0 +1,117 @@
+/**
+ * Failed allocations and full memory, on the shipping core. At the n-th allocation of every operation there is no room: the right
+ * errno, nothing leaked, nothing lost, and the same call works afterwards. Arenas are filled in every way and worked in while
+ * they are full, emptied, and filled again to the same count. Every limit is reached.
+ */
+import { attachWhenFull, growthRefused, refuseInit } from "./lib/alloc/attach.js";
+import { refuseEach } from "./lib/alloc/failing.js";
+import { FILLS, mixed } from "./lib/alloc/fills.js";
+import { fillUp } from "./lib/alloc/full.js";
+import { LIMITS, reach } from "./lib/alloc/limits.js";
+import { OPERATIONS } from "./lib/alloc/operations.js";
+import { Workplace } from "./lib/alloc/workplace.js";
+import { random } from "./lib/churn.js";
+import { main } from "./lib/main.js";
+
+export const title = "failed allocations and full memory";
+
+/** What the short form fills an arena with; the others take a few seconds each. */
+const SHORT_FILLS = ["files of 100,000 bytes", "pages of one file"];
+/** Too long for the short form. */
+const LONG_LIMITS = ["open files: ENFILE"];
+/** No run fills more arenas than that at random. */
+const MIXTURES_MAX = 10_000;
+
+/** @type {import("./lib/main.js").Outcome} of a run with nothing in it yet */
+const fresh = () => ({ ok: true, explored: {}, failures: [] });
+
+/**
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void }} options
+ * @returns {Promise<import("./lib/main.js").Outcome>}
+ */
+export async function run({ seconds, seed, short = false, log = () => undefined }) {
+  const until = performance.now() + seconds * 1000;
+  const outcome = fresh();
+  refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }]);
+  log(`each allocation refused: ${outcome.explored["allocations refused"]}`);
+  limits(outcome, short);
+  threads(outcome);
+  filled(outcome, { seed, short, until, log });
+  outcome.ok = outcome.failures.length === 0;
+  return outcome;
+}
+
+/** @param {{ retired?: number, ref?: boolean }[]} ways how each operation is tried */
+function refused(outcome, ways) {
+  const place = new Workplace();
+  const init = refuseInit();
+  outcome.failures.push(...init.failures);
+  let cases = init.cases;
+  let errors = init.cases;
+  const known = [];
+  for (const way of ways) {
+    for (const [name, operation] of Object.entries(OPERATIONS)) {
+      const found = refuseEach(place, name, operation, way);
+      cases += found.cases;
+      errors += found.refused;
+      if (operation.known === undefined) outcome.failures.push(...found.failures);
+      else if (found.failures.length > 0) known.push(name);
+      else outcome.failures.push({ message: `${name}: it works; take its mark away (${operation.known})` });
+    }
+  }
+  outcome.explored.operations = Object.keys(OPERATIONS).length;
+  outcome.explored["allocations refused"] = cases;
+  outcome.explored["of which the call answered ENOSPC"] = errors;
+  if (known.length > 0) outcome.explored["known to fail"] = [...new Set(known)].join(", ");
+}
+
+function limits(outcome, short) {
+  const reached = [];
+  for (const [name, limit] of Object.entries(LIMITS)) {
+    if (short && LONG_LIMITS.includes(name)) continue;
+    const { count, failures } = reach(name, limit);
+    outcome.failures.push(...failures);
+    reached.push(`${name} (${count})`);
+  }
+  outcome.explored["limits reached"] = reached.join(", ");
+}
+
+function threads(outcome) {
+  const { failures, later } = attachWhenFull();
+  outcome.failures.push(...failures);
+  const growth = growthRefused();
+  outcome.failures.push(...growth.failures);
+  outcome.explored["files in a memory that cannot grow"] = growth.count;
+  outcome.explored["a thread attaches after the arena was full and emptied"] = later ? "yes" : "no (known)";
+}
+
+function filled(outcome, { seed, short, until, log }) {
+  const next = random(seed);
+  const shuffle = (list) => {
+    for (let k = list.length - 1; k > 0; k--) {
+      const other = Math.floor(next() * (k + 1));
+      [list[k], list[other]] = [list[other], list[k]];
+    }
+    return list;
+  };
+  let fills = 0;
+  let operations = 0;
+  const one = (name, fill) => {
+    const found = fillUp(name, fill, { shuffle });
+    outcome.failures.push(...found.failures.map((failure) => ({ ...failure, replay: `--seed ${seed}` })));
+    fills++;
+    operations += found.operations;
+    log(`full of ${name}: ${found.count}`);
+  };
+  // The ways each take seconds: a small budget ends between them, a large one goes on with mixtures.
+  for (const name of short ? SHORT_FILLS : Object.keys(FILLS)) {
+    if (short || fills === 0 || performance.now() < until) one(name, FILLS[name]);
+  }
+  for (let n = 0; n < (short ? 0 : MIXTURES_MAX) && performance.now() < until; n++) {
+    one(`a mixture (seed ${seed}, number ${n})`, mixed(seed * 1000 + n));
+  }
+  outcome.explored["arenas filled, each three times"] = fills;
+  outcome.explored["operations in a full arena"] = operations;
+}
+
+await main(import.meta.url, { title, run });
