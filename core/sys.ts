@@ -158,8 +158,13 @@ export function threadAttach(mayWait: i32): i32 {
     if (load<u32>(L.G_SLOTS_USED) <= n) atomic.store<u32>(L.G_SLOTS_USED, n + 1);
   }
   unlock(L.G_SLOT_LOCK);
-  if (err == 0) T.setThread(n, load<u32>(slotAt(n) + L.SLOT_SCRATCH), mayWait != 0);
-  else T.clearThread();
+  if (err == 0) {
+    T.setThread(n, load<u32>(slotAt(n) + L.SLOT_SCRATCH), mayWait != 0);
+    // Who had this scratch area before may have been killed in the middle of an entry.
+    memory.fill(T.scratch + L.S_MEMO_TAGS, 0, L.MEMO_SETS << 4);
+  } else {
+    T.clearThread();
+  }
   return err;
 }
 
@@ -229,8 +234,8 @@ export function sumCounters(own: i32): i32 {
 }
 
 export function walkMode(modes: u32): i32 {
-  const former = T.forceRef ? 1 : 0;
-  T.setForceRef((modes & 1) != 0);
+  const former = <i32>T.modes;
+  T.setModes(modes);
   return former;
 }
 
@@ -289,7 +294,7 @@ function path(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
     refused = -EINVAL;
     return changetype<Nameidata>(0);
   }
-  setNameidata(nd, c, dirfd, at);
+  setNameidata(nd, c, dirfd, at, len);
   return nd;
 }
 
@@ -313,7 +318,7 @@ function pathOrFd(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
   if (!c) return changetype<Nameidata>(0);
   store<u8>(T.scratch, 0);
   const nd = nameidata(false);
-  setNameidata(nd, c, dirfd, T.scratch);
+  setNameidata(nd, c, dirfd, T.scratch, 0);
   return nd;
 }
 

@@ -42,6 +42,8 @@ export const G_HASH_N: usize = 4096;
 export const G_HASH_SEQ: usize = 4100;
 /** Buckets of the next power of two, less one. */
 export const G_HASH_MASK: usize = 4104;
+/** Times that any sequence has passed a multiple of 2^24 (seqlock.ts); on this line because walks read it. */
+export const G_TURNS: usize = 4108;
 export const G_HASH_COUNT: usize = 4160;
 export const G_SPLIT_LOCK: usize = 4224;
 export const G_RENAME_SEQ: usize = 4288;
@@ -122,10 +124,21 @@ export const S_PATH: u32 = 0;
 export const S_PATH2: u32 = 8192;
 export const S_STAT: u32 = 16384;
 export const S_ND: u32 = 16640;
+/** What an entry of the memo is gathered in. */
+export const S_TRAIL: u32 = 20480;
 export const S_ND2: u32 = 24576;
+/** Tags of the memo's entries, 16 bytes a set. */
+export const S_MEMO_TAGS: u32 = 28672;
 export const S_IO: u32 = 32768;
 export const S_DRIVER: u32 = 98304;
-export const SCRATCH_SIZE: u32 = 131072;
+/** The memo of directories walked (memo.ts): sets of three entries of so many bytes. */
+export const S_MEMO: u32 = 131072;
+export const MEMO_SETS: u32 = 226;
+export const MEMO_ENTRY: u32 = 192;
+/** Shortest path that is looked for in it, and a length that no path has. */
+export const MEMO_FROM: u32 = 32;
+export const MEMO_OFF: u32 = 0xffffffff;
+export const SCRATCH_SIZE: u32 = 262144;
 export const IO_SIZE: u32 = 65536;
 
 /** Thread slot: the epoch its read side entered at (0 outside), and what the slot is. */

@@ -6,10 +6,12 @@
  * begin pairs with writeSeqEnd(), its retry with writeSeqBegin(). Readers store nothing. A count that stays odd for
  * SEQ_SPINS looks (its writer was descheduled or died) is handed back odd, and then never validates.
  */
-import { C_SEQ_RETRIES } from "./layout";
+import { C_SEQ_RETRIES, G_TURNS } from "./layout";
 import { count } from "./thread";
 
 const SEQ_SPINS: i32 = 400;
+/** Each time a count passes a multiple of this much, G_TURNS says so to those who keep counts for long (memo.ts). */
+const TURN: u32 = 1 << 24;
 
 export function readSeqBegin(p: usize): u32 {
   const s = atomic.load<u32>(p);
@@ -37,10 +39,15 @@ export function writeSeqBegin(p: usize): void {
 }
 
 export function writeSeqEnd(p: usize): void {
-  atomic.store<u32>(p, load<u32>(p) + 1);
+  const s = load<u32>(p) + 1;
+  atomic.store<u32>(p, s);
+  if ((s & (TURN - 1)) == 0) atomic.add<u32>(G_TURNS, 1);
 }
 
 /** After this every reader that began before must fail; may stand inside a write section. */
 export function writeSeqBarrier(p: usize): void {
-  atomic.store<u32>(p, load<u32>(p) + 2);
+  const s = load<u32>(p) + 2;
+  atomic.store<u32>(p, s);
+  // Even or, inside a section, odd.
+  if ((s & (TURN - 1)) < 2) atomic.add<u32>(G_TURNS, 1);
 }

@@ -3,7 +3,17 @@
  * belongs to one thread, so what is kept here is private.
  */
 import * as host from "../host";
-import { C_COUNT, C_LOCK_WAITS, G_OLD_COUNTERS, G_SLEEP, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "./layout";
+import {
+  C_COUNT,
+  C_LOCK_WAITS,
+  G_OLD_COUNTERS,
+  G_SLEEP,
+  MEMO_FROM,
+  MEMO_OFF,
+  SLOT_COUNTERS,
+  SLOT_SIZE,
+  SLOTS,
+} from "./layout";
 
 /** Slot number + 1: the name under which this thread takes locks. 0 before it is attached. */
 export let tid: u32 = 0;
@@ -18,8 +28,16 @@ export let hookDepth: i32 = 0;
 /** Whether the host has a security and an audit hook. */
 export let hasSecurity: bool = false;
 export let hasAudit: bool = false;
+/** Modes of this thread's walks, as last set. */
+export let modes: u32 = 0;
 /** Walks start in ref mode when set. */
 export let forceRef: bool = false;
+
+/**
+ * Paths shorter than this are not looked for in the memo of directories walked (fs/memo.ts). The debug build, whose walks are
+ * to pass a point at each component, uses none unless it is told to.
+ */
+export let memoFrom: u32 = POINTS ? MEMO_OFF : MEMO_FROM;
 
 export function setThread(number: u32, scratchAddress: usize, mayWait: bool): void {
   tid = number + 1;
@@ -41,8 +59,15 @@ export function setHostHooks(security: bool, audit: bool): void {
   hasAudit = audit;
 }
 
-export function setForceRef(on: bool): void {
-  forceRef = on;
+export const MODE_REF: u32 = 1;
+export const MODE_NO_MEMO: u32 = 2;
+export const MODE_MEMO: u32 = 4;
+
+export function setModes(m: u32): void {
+  modes = m;
+  forceRef = (m & MODE_REF) != 0;
+  const off: u32 = POINTS ? ~m & MODE_MEMO : m & MODE_NO_MEMO;
+  memoFrom = off ? MEMO_OFF : MEMO_FROM;
 }
 
 /** Counts one event on this thread's own lines; no other thread writes there. */

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
-import { POINT } from "../../../dist/abi.js";
+import { POINT, SCRATCH } from "../../../dist/abi.js";
 
 /** Flags of a dentry, as in core/fs/dentry.ts. */
 export const D_TYPE = 7;
@@ -45,7 +45,7 @@ export function peek(vfs) {
       const slot = SLOTS + own.threadSlot * SLOT_SIZE;
       const scratch = word(slot + 68);
       bytes.fill(0, slot, slot + SLOT_SIZE);
-      bytes.fill(0, scratch, scratch + 131072);
+      bytes.fill(0, scratch, scratch + SCRATCH.SIZE);
       return bytes;
     },
   };
