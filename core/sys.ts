@@ -154,18 +154,30 @@ export function threadAttach(mayWait: i32): i32 {
     else store<u32>(slotAt(n) + L.SLOT_SCRATCH, <u32>chunkAddress(run));
   }
   if (err == 0) {
+    if (load<u32>(slotAt(n) + L.SLOT_MEMO) == 0) store<u32>(slotAt(n) + L.SLOT_MEMO, newMemo());
     store<u32>(slotAt(n) + L.SLOT_STATE, 1);
     if (load<u32>(L.G_SLOTS_USED) <= n) atomic.store<u32>(L.G_SLOTS_USED, n + 1);
   }
   unlock(L.G_SLOT_LOCK);
   if (err == 0) {
     T.setThread(n, load<u32>(slotAt(n) + L.SLOT_SCRATCH), mayWait != 0);
-    // Who had this scratch area before may have been killed in the middle of an entry.
+    T.setMemo(load<u32>(slotAt(n) + L.SLOT_MEMO));
+    // Who had this slot before may have been killed in the middle of an entry.
     memory.fill(T.scratch + L.S_MEMO_TAGS, 0, L.MEMO_SETS << 4);
   } else {
     T.clearThread();
   }
   return err;
+}
+
+/** Room for a memo, 0: the arena has none for it. Under the slot lock. */
+function newMemo(): u32 {
+  const n = load<u32>(L.G_MEMOS) + 1;
+  if (n * L.MEMO_CHUNKS * L.MEMO_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
+  const run = chunkAllocRun(L.MEMO_CHUNKS);
+  if (run == 0) return 0;
+  store<u32>(L.G_MEMOS, n);
+  return <u32>chunkAddress(run);
 }
 
 function slotAt(n: u32): usize {

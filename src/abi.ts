@@ -19,9 +19,7 @@ export const SCRATCH = {
   IO: 32768,
   /** Exchange area of driver hooks. */
   DRIVER: 98304,
-  /** The core's own: the memo of directories walked. */
-  MEMO: 131072,
-  SIZE: 262144,
+  SIZE: 131072,
 } as const;
 
 /** Largest number of bytes that one call carries through {@link SCRATCH.IO}. */

@@ -31,8 +31,8 @@
  *   128 words     16 x u64  the path's bytes in the order in which words() reads them
  */
 import { hashLen, hashName, nameLen } from "../mem/hash";
-import { G_TURNS, MEMO_ENTRY, MEMO_SETS, S_MEMO, S_MEMO_TAGS, S_TRAIL } from "../mem/layout";
-import { scratch } from "../mem/thread";
+import { G_TURNS, MEMO_ENTRY, MEMO_SETS, S_MEMO_TAGS, S_TRAIL } from "../mem/layout";
+import { memo, scratch } from "../mem/thread";
 import { Dentry, INLINE_NAME } from "./dentry";
 import { dLookupRcu, foundSeq } from "./dlookup";
 import { Inode } from "./inode";
@@ -186,7 +186,7 @@ function memoFind(start: u64, path: usize, len: u32): usize {
 }
 
 function entryOf(tags: usize, way: usize): usize {
-  return scratch + S_MEMO + (((tags - scratch - S_MEMO_TAGS) >> 4) * 3 + way) * MEMO_ENTRY;
+  return memo + (((tags - scratch - S_MEMO_TAGS) >> 4) * 3 + way) * MEMO_ENTRY;
 }
 
 /** The second miss running of one path in a set asks for a place, `way` or, if that is 3, the one whose turn it is. */

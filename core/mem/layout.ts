@@ -87,6 +87,8 @@ export const G_MOUNTS: usize = 5380;
 /** Slots ever used, and the lock that hands them out. */
 export const G_SLOTS_USED: usize = 5440;
 export const G_SLOT_LOCK: usize = 5444;
+/** Memos handed out (under the slot lock). */
+export const G_MEMOS: usize = 5448;
 /** Keeps the shrinker and the end of a file system apart. */
 export const G_SHRINK_LOCK: usize = 5508;
 /** A word nobody writes: sleeping is waiting on it. */
@@ -131,15 +133,20 @@ export const S_ND2: u32 = 24576;
 export const S_MEMO_TAGS: u32 = 28672;
 export const S_IO: u32 = 32768;
 export const S_DRIVER: u32 = 98304;
-/** The memo of directories walked (memo.ts): sets of three entries of so many bytes. */
-export const S_MEMO: u32 = 131072;
+export const SCRATCH_SIZE: u32 = 131072;
+export const IO_SIZE: u32 = 65536;
+
+/**
+ * The memo of directories walked (fs/memo.ts), beside the scratch area: sets of three entries of so many bytes, in so many chunks.
+ * Those of all threads take at most this share of the arena; who comes later has none.
+ */
 export const MEMO_SETS: u32 = 226;
 export const MEMO_ENTRY: u32 = 192;
+export const MEMO_CHUNKS: u32 = 2;
+export const MEMO_SHARE: u32 = 16;
 /** Shortest path that is looked for in it, and a length that no path has. */
 export const MEMO_FROM: u32 = 32;
 export const MEMO_OFF: u32 = 0xffffffff;
-export const SCRATCH_SIZE: u32 = 262144;
-export const IO_SIZE: u32 = 65536;
 
 /** Thread slot: the epoch its read side entered at (0 outside), and what the slot is. */
 export const SLOT_EPOCH: u32 = 0;
@@ -148,6 +155,8 @@ export const SLOT_STATE: u32 = 64;
 export const SLOT_SCRATCH: u32 = 68;
 /** The context this thread holds (mount.ts), so that a dead thread's can be given back. */
 export const SLOT_HELD: u32 = 88;
+/** Address of the memo, 0: it has none. It stays with the slot, as the scratch area does. */
+export const SLOT_MEMO: u32 = 92;
 export const SLOT_COUNTERS: u32 = 128;
 
 /** Counters in a slot, u64 each, in the order of COUNTERS in src/abi.ts. */

@@ -37,13 +37,20 @@ export let forceRef: bool = false;
  * Paths shorter than this are not looked for in the memo of directories walked (fs/memo.ts). The debug build, whose walks are
  * to pass a point at each component, uses none unless it is told to.
  */
-export let memoFrom: u32 = POINTS ? MEMO_OFF : MEMO_FROM;
+export let memoFrom: u32 = MEMO_OFF;
+/** Address of its entries, 0: this thread has none. */
+export let memo: usize = 0;
 
 export function setThread(number: u32, scratchAddress: usize, mayWait: bool): void {
   tid = number + 1;
   slot = SLOTS + number * SLOT_SIZE;
   scratch = scratchAddress;
   canWait = mayWait;
+}
+
+export function setMemo(address: usize): void {
+  memo = address;
+  setModes(modes);
 }
 
 export function clearThread(): void {
@@ -64,9 +71,9 @@ export const MODE_NO_MEMO: u32 = 2;
 export const MODE_MEMO: u32 = 4;
 
 export function setModes(m: u32): void {
-  modes = m;
+  modes = m & (MODE_REF | MODE_NO_MEMO | MODE_MEMO);
   forceRef = (m & MODE_REF) != 0;
-  const off: u32 = POINTS ? ~m & MODE_MEMO : m & MODE_NO_MEMO;
+  const off = memo == 0 || (POINTS ? !(m & MODE_MEMO) : (m & MODE_NO_MEMO) != 0);
   memoFrom = off ? MEMO_OFF : MEMO_FROM;
 }
 
