@@ -211,7 +211,8 @@ function missed(tags: usize, tag: u32, n: u32, way: usize): void {
 
 /**
  * Writes the entry that the last memoFind() had no answer for, in the read-side section in which the walk came to the
- * directory: goes the way once more, by the rules of the plain walk, and notes what it comes through.
+ * directory: goes the way once more and notes what it comes through. Name, place and inode are read after the sequence that is
+ * noted: should they be another's, the sequence has moved, and memoFind() will not take the entry.
  */
 function memoFill(start: u64, path: usize): void {
   const e = memoEntry;
@@ -237,8 +238,6 @@ function memoFill(start: u64, path: usize): void {
     const c = dLookupRcu(changetype<Dentry>(<usize>d), changetype<Inode>(0), name, hashLen(raw, len, d));
     if (!c) return;
     inode = <u32>changetype<usize>(c.inode);
-    // After all that was read of it: name, place and inode were so under this sequence, which is even.
-    if ((atomic.load<u64>(c.at) & STATE_MASK) != (STATE | <u64>foundSeq)) return;
     d = <u32>c.at;
     last = <u64>d | ((<u64>foundSeq) << 32);
     name += len;

@@ -364,6 +364,26 @@ test("a change at each point of a lookup: what is answered was true before it or
   assert.equal(who.ask(FILE), -ERRNO.ENOENT);
 });
 
+test("a change while an entry is written", async (t) => {
+  const all = await setUp(t);
+  const { who, plain } = all;
+  const { rename } = rawCore(t, all.vfs.handle);
+  const walked = 4;
+  for (const level of LEVELS) {
+    for (const name of ["SEQ_OPENED", "COMPARED"]) {
+      for (let nth = 1; nth <= LEVELS.length; nth++) {
+        // Learned and made stale: the next miss, the second running of its set, writes the entry anew, after its walk.
+        who.learn(FILE);
+        rename(LEVELS[0], `/other${LEVELS[0]}`, RENAME_EXCHANGE);
+        who.at(POINT[name], () => assert.equal(rename(level, `/other${level}`, RENAME_EXCHANGE), 0), walked + nth);
+        who.ask(FILE);
+        assert.equal(who.waits(POINT[name]), false, `${name} ${nth} is passed`);
+        for (let i = 0; i < 4; i++) assert.equal(who.ask(FILE), plain.ask(FILE), `${level}, ${name} ${nth}`);
+      }
+    }
+  }
+});
+
 test("a sequence that comes round to the same number does not bring an entry back", async (t) => {
   const all = await setUp(t);
   const { who, fs } = all;
@@ -379,7 +399,8 @@ test("a sequence that comes round to the same number does not bring an entry bac
     [0x01fffffe, () => fs.chmodSync(LEVELS[1], 0o755)],
     [0x7ffffffe, () => fs.chmodSync(LEVELS[1], 0o755)],
     [0xfffffffe | 0, () => fs.chmodSync(LEVELS[1], 0o755)],
-    [0x02fffffc, () => fs.renameSync(LEVELS[1], "/moved")],
+    // A rename's unhash moves it on inside the write section.
+    [0x02fffffe, () => fs.renameSync(LEVELS[1], "/moved")],
   ]) {
     const before = turns();
     Atomics.store(words, dentry >> 2, from);
@@ -444,6 +465,11 @@ test("creating, removing and renaming go by way of the memo as well", async (t) 
   assert.ok(plain.ask(path) > 0);
   fs.rmdirSync(path);
   assert.equal(plain.ask(path), -ERRNO.ENOENT);
+  // The body of a link is another path than the one that is asked for.
+  fs.symlinkSync("../made-by-a-link", `${DIRECTORY}/link`);
+  for (let i = 0; i < 3; i++) fs.writeFileSync(`${DIRECTORY}/link`, "x");
+  assert.deepEqual(fs.readdirSync(LEVELS[1]), ["made-by-a-link", "third-level"]);
+  fs.unlinkSync(`${DIRECTORY}/link`);
   // Where the directory went meanwhile, nothing is made in it under its old name.
   fs.renameSync(DIRECTORY, "/moved");
   assert.equal(

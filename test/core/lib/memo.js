@@ -28,9 +28,10 @@ export function asker(t, handle, mode = MEMO, host = {}) {
   const actions = new Map();
   const point = (id, a, b) => {
     seen.push(id);
-    const action = actions.get(id);
+    const waiting = actions.get(id);
+    if (waiting === undefined || --waiting.left > 0) return;
     actions.delete(id);
-    action?.(a, b);
+    waiting.action(a, b);
   };
   const arena = Arena.attach(handle, { ...host, point });
   t.after(() => arena.close());
@@ -46,10 +47,9 @@ export function asker(t, handle, mode = MEMO, host = {}) {
     core: arena.core,
     fs: context.fs,
     context,
-    /** The action runs once, when a walk next passes the point. */
-    at: (id, action) => actions.set(id, action),
+    /** The action runs once, the `nth` time that a walk passes the point. */
+    at: (id, action, nth = 1) => actions.set(id, { action, left: nth }),
     waits: (id) => actions.has(id),
-    never: () => actions.clear(),
     ask(path, dirfd = AT_FDCWD) {
       seen = [];
       const answer = arena.core.sysStat(handle.ctx, dirfd, put(path), 0);
