@@ -36,7 +36,7 @@ import { memo, scratch } from "../mem/thread";
 import { Dentry, INLINE_NAME } from "./dentry";
 import { dLookupRcu, foundSeq } from "./dlookup";
 import { Inode } from "./inode";
-import { LAST_NORM, Nameidata, ND_JUMPED } from "./nameidata";
+import { Nameidata } from "./nameidata";
 import { CHILD_MASK, PLAIN, PLAIN_MASK, rcuWalk, restOfPath } from "./rcuwalk";
 
 const SLASH: u32 = 47;
@@ -93,8 +93,6 @@ export function memoWalk(nd: Nameidata, parents: bool): i32 {
     nd.dentry_ = <u32>last;
     nd.seq = <u32>(last >> 32);
     nd.inode_ = load<u32>(e, INODE);
-    nd.state &= ~ND_JUMPED;
-    nd.lastType = LAST_NORM;
     return rcuWalk(nd, path + load<u32>(e, LEN) + 1, parents);
   }
   const r = rcuWalk(nd, path, parents);

@@ -446,7 +446,7 @@ test("memos take a sixteenth of the arena at most; who comes later walks without
 });
 
 test("creating, removing and renaming go by way of the memo as well", async (t) => {
-  const { who, plain } = await setUp(t);
+  const { who, plain, vfs } = await setUp(t);
   who.learn(FILE);
   const { fs } = who;
   const path = `${DIRECTORY}/made`;
@@ -465,6 +465,17 @@ test("creating, removing and renaming go by way of the memo as well", async (t) 
   assert.ok(plain.ask(path) > 0);
   fs.rmdirSync(path);
   assert.equal(plain.ask(path), -ERRNO.ENOENT);
+  // Whether one may is the directory's to say, not the start's.
+  const context = vfs.context({ uid: 1000, gid: 1000 });
+  t.after(() => context.close());
+  const user = asker(t, context.handle).learn(FILE);
+  assert.equal(
+    codeOf(() => user.fs.writeFileSync(path, "x")),
+    "EACCES",
+  );
+  fs.chmodSync(DIRECTORY, 0o777);
+  user.learn(FILE).fs.writeFileSync(path, "x");
+  fs.unlinkSync(path);
   // The body of a link is another path than the one that is asked for.
   fs.symlinkSync("../made-by-a-link", `${DIRECTORY}/link`);
   for (let i = 0; i < 3; i++) fs.writeFileSync(`${DIRECTORY}/link`, "x");
