@@ -320,6 +320,26 @@ test("every byte of the path is compared, and all else that an entry stands for"
   }
 });
 
+test("a NUL anywhere in the path is found, whether the memo knows the directory or not", async (t) => {
+  const { who, plain, vfs, tree } = await setUp(t);
+  const user = asker(t, vfs.handle, MEMO, { security: () => 0 });
+  const ref = asker(t, vfs.handle, MEMO | 1);
+  const before = tree.counted(() => {
+    for (const path of [FILE, `${DIRECTORY}/none`, "/no-such-directory-at-all/third-level/file", `${FILE}/`]) {
+      for (let i = 0; i < path.length; i++) {
+        if (i % 8 === 0) who.learn(FILE);
+        const broken = `${path.slice(0, i)}\0${path.slice(i + 1)}`;
+        for (const each of [who, plain, user, ref])
+          assert.equal(each.ask(broken), -ERRNO.EINVAL, JSON.stringify(broken));
+      }
+    }
+  });
+  assert.equal(before.dropPermission + before.dropUncached, 0);
+  vfs.fs.chmodSync("/", 0o700);
+  for (let i = 0; i < 4; i++) assert.equal(who.ask(`${DIRECTORY}/\0file`), -ERRNO.EINVAL);
+  assert.ok(who.ask(FILE) > 0);
+});
+
 test("a change at each point of a lookup: what is answered was true before it or after", async (t) => {
   const points = [
     "WALK_START",
