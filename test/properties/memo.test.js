@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AT_FDCWD, RENAME_EXCHANGE } from "../../dist/abi.js";
+import { RENAME_EXCHANGE } from "../../dist/abi.js";
 import { createVfs } from "../../dist/index.js";
 import { rawCore } from "../core/lib/forced.js";
 import { asker, NO_MEMO } from "../core/lib/memo.js";
@@ -59,11 +59,13 @@ test("the memo answers as the walk does, whatever changes between two lookups", 
   const context = vfs.context({ uid: 1000, gid: 1000 });
   t.after(() => context.close());
   const raw = rawCore(t, vfs.handle);
-  const memo = asker(t, context.handle, 0);
-  const plain = asker(t, context.handle, NO_MEMO);
-  let made = 0;
+  let remembered = 0;
   const property = fc.property(fc.array(change, { minLength: 10, maxLength: 40, size: "max" }), (list) => {
     const { fs } = vfs;
+    // New ones for each run, so that a failure depends on its own list alone.
+    const memo = asker(t, context.handle, 0);
+    const plain = asker(t, context.handle, NO_MEMO);
+    let made = 0;
     for (const name of names) {
       for (const path of [`/${name}`, `/${name}/${names[0]}`, `/${name}/${names[1]}`])
         fs.mkdirSync(path, { recursive: true });
@@ -77,13 +79,13 @@ test("the memo answers as the walk does, whatever changes between two lookups", 
         assert.equal(memo.ask(path), plain.ask(path), `${path} after ${JSON.stringify(one)}`);
       }
     }
+    remembered += [41, 47].flatMap((length) => memo.entries(length)).length;
+    for (const { arena } of [memo, plain]) arena.close();
     codeOr(() => context.chdir("/"));
     for (let i = 0; i < 50 && clear(vfs); i++);
   });
   check(t, property, 150);
-  const held = [46, 41, 26].flatMap((length) => memo.entries(length));
-  assert.ok(held.length > 0, "directories were remembered");
-  assert.equal(plain.core.sysAccess(context.handle.ctx, AT_FDCWD, 0, 0, 0), -2);
+  assert.ok(remembered > 0, "directories were remembered");
 });
 
 /** Takes everything away again; true while there was something that stood in the way. */
