@@ -1,5 +1,5 @@
 /**
- * A memo of directories walked: each thread's own, in its scratch area, so that nobody else's line is read or written.
+ * A memo of directories walked: each thread's own, so that keeping it writes to no line that another thread reads.
  *
  * Most lookups ask for a name in a directory that was walked before. An entry holds the bytes of a path up to its last slash,
  * the dentry the walk started at, and the chain of dentries it came through, each with the sequence under which it had
@@ -18,17 +18,19 @@
  *  - A sequence of 32 bits comes round again after 2^31 changes. G_TURNS counts whenever any sequence passes a multiple of
  *    2^24 (seqlock.ts); an entry from before that is no entry. The 2^24 changes that may pass between the load of
  *    G_TURNS and that of a sequence are the bound of a single walk.
- *  - A thread that takes over a scratch area clears the memo in it: who had it before may have died in the middle of an entry.
+ *  - A thread that takes over a slot clears the memo in it: who had it before may have died in the middle of an entry.
  *
- * Entry (256 bytes)
+ * Three entries make a set, in which a path's hash says where it may lie. Beside them are their tags, in scratch: a tag of each
+ * and that of the path that missed in this set last; a path that misses twice running gets a place.
+ *
+ * Entry (192 bytes)
  *   0   start     u64  dentry (low), sequence (high)
  *   8   turns     u32  G_TURNS when it was made
  *   12  len       u32  bytes of the path; 0: no entry
  *   16  chainEnd  u32  offset of the chain's end
- *   20  tag       u32  of the path that missed here last: one that misses twice running gets the place
- *   24  chain     12 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
- *   120 inode     u32  of the directory, under that sequence
- *   128 words     16 x u64  the path's bytes in the order in which words() reads them
+ *   20  inode     u32  of the directory, under its sequence
+ *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
+ *   96  words     12 x u64  the path's bytes in the order in which memoFind() reads them
  */
 import { hashLen, hashName, nameLen } from "../mem/hash";
 import { G_TURNS, MEMO_ENTRY, MEMO_SETS, S_MEMO_TAGS, S_TRAIL } from "../mem/layout";

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { AT_FDCWD, POINT, STAT } from "../../../dist/abi.js";
 import { Arena } from "../../../dist/arena.js";
 import { Context } from "../../../dist/context.js";
+import { treeFor } from "./tree.js";
 
 /** Bits of walkMode(). */
 export const NO_MEMO = 2;
@@ -19,8 +20,10 @@ export const ENTRY_LEN = 12;
 export const ENTRY_DIRECTORY = 24;
 export const ENTRY_WORDS = 96;
 
-/** A directory whose path is long enough to be remembered, and where its components begin to differ from /one. */
+/** A directory whose path is long enough to be remembered, those on the way to it, and a file in it. */
 export const DIRECTORY = "/first-level/second-level/third-level";
+export const LEVELS = ["/first-level", "/first-level/second-level", DIRECTORY];
+export const FILE = `${DIRECTORY}/file`;
 
 /** An attachment that walks in one mode: answers are inode numbers or -errno; `steps` counts the components it walked. */
 export function asker(t, handle, mode = MEMO, host = {}) {
@@ -86,4 +89,15 @@ export function asker(t, handle, mode = MEMO, host = {}) {
     },
   };
   return who;
+}
+
+/** A tree with FILE and, at /other, directories of the same names with another file of that name. */
+export async function setUp(t, options) {
+  const tree = await treeFor(t, options);
+  const { fs } = tree.vfs;
+  fs.mkdirSync(DIRECTORY, { recursive: true });
+  fs.writeFileSync(FILE, "one");
+  fs.mkdirSync(`/other${DIRECTORY}`, { recursive: true });
+  fs.writeFileSync(`/other${FILE}`, "two");
+  return { tree, vfs: tree.vfs, fs, who: asker(t, tree.vfs.handle), plain: asker(t, tree.vfs.handle, NO_MEMO) };
 }
