@@ -166,6 +166,7 @@ export function threadAttach(mayWait: i32, name: u32): i32 {
     const run = chunkAllocPair();
     if (run != 0) set32(s + L.SLOT_SCRATCH, <u32>chunkAddress(run));
   }
+  if (load<u32>(s + L.SLOT_SCRATCH) != 0 && load<u32>(s + L.SLOT_MEMO) == 0) set32(s + L.SLOT_MEMO, newMemo());
   unlock(L.G_SLOT_LOCK);
   const scratch = load<u32>(s + L.SLOT_SCRATCH);
   if (scratch == 0) {
@@ -174,7 +175,20 @@ export function threadAttach(mayWait: i32, name: u32): i32 {
     return -ENOSPC;
   }
   T.setThread(n, scratch, mayWait != 0);
+  T.setMemo(load<u32>(s + L.SLOT_MEMO));
+  // Who had this slot before may have been killed in the middle of an entry.
+  memory.fill(T.scratch + L.S_MEMO_TAGS, 0, L.MEMO_SETS << 4);
   return 0;
+}
+
+/** Room for a memo, 0: the arena has none for it. Under the slot lock. */
+function newMemo(): u32 {
+  const n = load<u32>(L.G_MEMOS) + 1;
+  if (n * L.MEMO_CHUNKS * L.MEMO_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
+  const run = chunkAllocPair();
+  if (run == 0) return 0;
+  set32(L.G_MEMOS, n);
+  return <u32>chunkAddress(run);
 }
 
 function slotAt(n: u32): usize {
@@ -301,8 +315,8 @@ export function sumCounters(own: i32): i32 {
 }
 
 export function walkMode(modes: u32): i32 {
-  const former = T.forceRef ? 1 : 0;
-  T.setForceRef((modes & 1) != 0);
+  const former = <i32>T.modes;
+  T.setModes(modes);
   return former;
 }
 
@@ -377,7 +391,7 @@ function path(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
     refused = -EINVAL;
     return changetype<Nameidata>(0);
   }
-  setNameidata(nd, c, dirfd, at);
+  setNameidata(nd, c, dirfd, at, len);
   return nd;
 }
 
@@ -401,7 +415,7 @@ function pathOrFd(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
   if (!c) return changetype<Nameidata>(0);
   store<u8>(T.scratch, 0);
   const nd = nameidata(false);
-  setNameidata(nd, c, dirfd, T.scratch);
+  setNameidata(nd, c, dirfd, T.scratch, 0);
   return nd;
 }
 

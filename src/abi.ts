@@ -238,7 +238,10 @@ export interface CoreExports {
   /** -EBUSY while a file system of the driver exists. Returns after a grace period. */
   driverUnregister(driver: number): number;
 
-  /** Sets per-thread walk modes: bit 0 forces ref-walk from the start. Answers the former modes. */
+  /**
+   * Sets per-thread walk modes: bit 0 forces ref-walk from the start; bit 1: without the memo of directories walked; bit 2: with
+   * it in the debug build too, where it is off by itself. Answers the former modes.
+   */
   walkMode(modes: number): number;
   /** Waits until every read-side section that was open at the call has ended. */
   synchronizeRcu(): number;

@@ -5,6 +5,7 @@
  *     attempt()             one attempt
  *       pathInit()          where it starts                                                     start.ts
  *       rcuWalk()           in rcu mode: plain directories, the hot path                         rcuwalk.ts
+ *       memoWalk()          the same by way of what this thread remembers of its directories     memo.ts
  *       walkOn()            whatever is left, in either mode
  *         linkPathWalk()    every component but the last; mayLookup() asks for search permission
  *           walkComponent() one component: lookupFast() or lookupSlow()                          lookup.ts
@@ -22,7 +23,7 @@ import { hashName, nameLen } from "../mem/hash";
 import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_WALKS, G_MOUNT_SEQ } from "../mem/layout";
 import { readSeqRetry } from "../mem/seqlock";
 import { rcuReadUnlock, rcuValid } from "../mem/smr";
-import { count, forceRef, hasAudit, hasSecurity } from "../mem/thread";
+import { count, forceRef, hasAudit, hasSecurity, memoFrom } from "../mem/thread";
 import { at, P_ANSWER, P_ATTR_COPIED, P_COMPLETE, P_COMPONENT, P_PERMISSION, P_RESTART } from "../points";
 import { copyAttr } from "./attr";
 import { dput } from "./dcache";
@@ -33,6 +34,7 @@ import { enter } from "./gate";
 import { driverHash } from "./hooks";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
 import { lookupFast, lookupSlow, stepError } from "./lookup";
+import { memoWalk } from "./memo";
 import {
   LAST_DOT,
   LAST_DOTDOT,
@@ -215,7 +217,7 @@ function attempt(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
   let err = pathInit(nd, flags);
   if (err == 0) {
     if (flags & LOOKUP_RCU && !hasSecurity) {
-      err = rcuWalk(nd, nd.name, false);
+      err = nd.nameLen < memoFrom ? rcuWalk(nd, nd.name, false) : memoWalk(nd, false);
       if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
       err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : walkOn(nd, restOfPath);
     } else {
@@ -334,7 +336,9 @@ export function pathPut(nd: Nameidata): void {
 /** Walks the parents of an open with O_CREAT from where nd starts (open.ts); nd.last is what is left. */
 export function walkParents(nd: Nameidata, name: usize): i32 {
   if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name);
-  const err = rcuWalk(nd, name, true);
+  // The memo knows whole paths, not the bodies of links.
+  const whole = nd.nameLen >= memoFrom && name == <usize>nd.name;
+  const err = whole ? memoWalk(nd, true) : rcuWalk(nd, name, true);
   return err < 0 ? err : linkPathWalk(nd, restOfPath);
 }
 

@@ -58,8 +58,9 @@ export class Nameidata {
   lastType: u32;
   depth: u32;
   links: u32;
-  /** The path, and the descriptor it starts from. */
+  /** The path, its length in bytes, and the descriptor it starts from. */
   name: u32;
+  nameLen: u32;
   dirfd: i32;
   /** Where a step leads: the pair before it is stepped into. */
   pMnt_: u32;

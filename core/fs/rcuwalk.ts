@@ -41,10 +41,10 @@ const DOTS: u64 = 0x2e2e;
 /** What a child must not have to be stepped onto here. */
 const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
 /** A directory that this walk can search: these flags, of those. */
-const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
-const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;
+export const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
+export const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;
 /** The same for a directory on the way, asked of a child before it is stepped onto. */
-const CHILD_MASK: u32 = PLAIN_MASK | SPECIAL;
+export const CHILD_MASK: u32 = PLAIN_MASK | SPECIAL;
 /** Dentries looked at in one chain before the general walk takes over. */
 const CHAIN_MAX: i32 = 64;
 

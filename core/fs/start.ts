@@ -21,12 +21,13 @@ export const AT_FDCWD: i32 = -100;
 /** Rounds at a start path that keeps changing. */
 const START_TRIES: i32 = 100;
 
-/** Prepares a walk of the path at `name` for a context, from a descriptor or AT_FDCWD where it is relative. */
-export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize): void {
+/** Prepares a walk of the `len` bytes at `name` for a context, from a descriptor or AT_FDCWD where they are relative. */
+export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize, len: u32): void {
   nd.ctx_ = <u32>c.at;
   nd.ctxNumber = <i32>c.number;
   nd.dirfd = dirfd;
   nd.name = <u32>name;
+  nd.nameLen = len;
 }
 
 /** path_init(): read side, mount sequence, then root, working directory or descriptor. */

@@ -23,6 +23,7 @@ import {
   SEQS_MAX,
   set32,
 } from "./journal";
+import { makeEven } from "./seqlock";
 import { slabFree } from "./slab";
 import { sectionBegin, sectionEnd, WAITERS } from "./spin";
 
@@ -42,7 +43,7 @@ function undo(j: usize): void {
   for (let n = countOf(j, J_SEQS, SEQS_MAX); n > 0; n--) {
     const p = <usize>load<u32>(j + J_SEQ + ((n - 1) << 2));
     const s = atomic.load<u32>(p);
-    if (s & 1) atomic.store<u32>(p, s + 1);
+    if (s & 1) makeEven(p, s + 1);
     store<u32>(j + J_SEQS, n - 1);
   }
 }

@@ -10,10 +10,12 @@
  * Counts that a thread has made odd stand in its journal: recovery makes a dead thread's even.
  */
 import { depth, J_SEQ, J_SEQS, push, remove, SEQS_MAX } from "./journal";
-import { C_SEQ_RETRIES } from "./layout";
+import { C_SEQ_RETRIES, G_TURNS } from "./layout";
 import { count } from "./thread";
 
 const SEQ_SPINS: i32 = 400;
+/** Each time a count passes a multiple of this much, G_TURNS says so to those who keep counts for long (memo.ts). */
+const TURN: u32 = 1 << 24;
 
 export function readSeqBegin(p: usize): u32 {
   const s = atomic.load<u32>(p);
@@ -47,12 +49,18 @@ export function writeSeqBegin(p: usize): void {
 /** Makes it even again: now, or at the section's end. */
 export function writeSeqEnd(p: usize): void {
   if (depth != 0) return;
-  atomic.store<u32>(p, load<u32>(p) + 1);
+  makeEven(p, load<u32>(p) + 1);
   remove(J_SEQS, J_SEQ, p);
 }
 
 /** After this every reader that began before must fail; may stand inside a write section. */
 export function writeSeqBarrier(p: usize): void {
   if (depth != 0) writeSeqBegin(p);
-  else atomic.store<u32>(p, load<u32>(p) + 2);
+  else makeEven(p, load<u32>(p) + 2);
+}
+
+/** The end of every change: the count's next even value. */
+export function makeEven(p: usize, s: u32): void {
+  atomic.store<u32>(p, s);
+  if ((s & (TURN - 1)) == 0) atomic.add<u32>(G_TURNS, 1);
 }

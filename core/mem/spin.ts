@@ -31,6 +31,7 @@ import {
   remove,
   setDepth,
 } from "./journal";
+import { makeEven } from "./seqlock";
 import { canWait, countWait, PANIC_LOCK, PANIC_UNLOCK, panic, tid } from "./thread";
 
 export const WAITERS: u32 = 0x80000000;
@@ -136,7 +137,7 @@ export function sectionEnd(): void {
   store<u32>(j, 0);
   for (let n = load<u32>(j + J_SEQS); n > 0; n--) {
     const p = <usize>load<u32>(j + J_SEQ + ((n - 1) << 2));
-    atomic.store<u32>(p, load<u32>(p) + 1);
+    makeEven(p, load<u32>(p) + 1);
     store<u32>(j + J_SEQS, n - 1);
   }
   for (let n = load<u32>(j + J_LOCKS); n > 0; n--) {

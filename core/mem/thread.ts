@@ -3,7 +3,7 @@
  * belongs to one thread, so what is kept here is private.
  */
 import * as host from "../host";
-import { C_LOCK_WAITS, G_SLEEP, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "./layout";
+import { C_LOCK_WAITS, G_SLEEP, MEMO_FROM, MEMO_OFF, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "./layout";
 
 /** Slot number + 1: the name under which this thread takes locks. 0 before it is attached. */
 export let tid: u32 = 0;
@@ -18,14 +18,29 @@ export let hookDepth: i32 = 0;
 /** Whether the host has a security and an audit hook. */
 export let hasSecurity: bool = false;
 export let hasAudit: bool = false;
+/** Modes of this thread's walks, as last set. */
+export let modes: u32 = 0;
 /** Walks start in ref mode when set. */
 export let forceRef: bool = false;
+
+/**
+ * Paths shorter than this are not looked for in the memo of directories walked (fs/memo.ts). The debug build, whose walks are
+ * to pass a point at each component, uses none unless it is told to.
+ */
+export let memoFrom: u32 = MEMO_OFF;
+/** Address of its entries, 0: this thread has none. */
+export let memo: usize = 0;
 
 export function setThread(number: u32, scratchAddress: usize, mayWait: bool): void {
   tid = number + 1;
   slot = SLOTS + number * SLOT_SIZE;
   scratch = scratchAddress;
   canWait = mayWait;
+}
+
+export function setMemo(address: usize): void {
+  memo = address;
+  setModes(modes);
 }
 
 export function clearThread(): void {
@@ -41,8 +56,15 @@ export function setHostHooks(security: bool, audit: bool): void {
   hasAudit = audit;
 }
 
-export function setForceRef(on: bool): void {
-  forceRef = on;
+export const MODE_REF: u32 = 1;
+export const MODE_NO_MEMO: u32 = 2;
+export const MODE_MEMO: u32 = 4;
+
+export function setModes(m: u32): void {
+  modes = m & (MODE_REF | MODE_NO_MEMO | MODE_MEMO);
+  forceRef = (m & MODE_REF) != 0;
+  const off = memo == 0 || (POINTS ? !(m & MODE_MEMO) : (m & MODE_NO_MEMO) != 0);
+  memoFrom = off ? MEMO_OFF : MEMO_FROM;
 }
 
 /** Counts one event on this thread's own lines; no other thread writes there. */

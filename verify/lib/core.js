@@ -14,7 +14,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SCRATCH } from "../../dist/abi.js";
 import { instrument } from "./instrument.js";
-import { SLOT_SIZE, SLOTS } from "./layout.js";
+import { CHUNK, MEMO_CHUNKS, SLOT_MEMO, SLOT_SIZE, SLOTS } from "./layout.js";
 import { namesOf, ROOT } from "./names.js";
 
 export const PAGE = 65536;
@@ -141,6 +141,7 @@ export class Thread {
     this.slotAddress = SLOTS + this.slot * SLOT_SIZE;
     this.scratch = this.exports.scratchBase() >>> 0;
     this.refresh();
+    this.memo = this.words[(this.slotAddress + SLOT_MEMO) >>> 2];
     this.asyncify = "asyncify_start_unwind" in this.exports;
     if (this.asyncify) this.#placeStack(room);
     this.watching = true;
@@ -340,9 +341,10 @@ export class Thread {
     return decoder.decode(this.io.slice(0, length));
   }
 
-  /** Whether an address is the thread's own: its slot or its scratch area. */
+  /** Whether an address is the thread's own: its slot, its scratch area or its memo. */
   owns(address) {
     return (
+      (this.memo !== 0 && address >= this.memo && address < this.memo + MEMO_CHUNKS * CHUNK) ||
       (address >= this.slotAddress && address < this.slotAddress + SLOT_SIZE) ||
       (address >= this.scratch && address < this.scratch + SCRATCH.SIZE)
     );

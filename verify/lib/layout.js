@@ -60,6 +60,7 @@ export const G_ROOT_MNT = 5376;
 export const G_MOUNTS = 5380;
 export const G_SLOTS_USED = 5440;
 export const G_SLOT_LOCK = 5444;
+export const G_MEMOS = 5448;
 export const G_SHRINK_LOCK = 5508;
 export const G_SLEEP = 5520;
 export const G_GATE = 6144;
@@ -82,6 +83,8 @@ export const MAX_THREADS = 256;
 export const FIXED_END = 589824;
 export const CHUNK_ENTRY = 32;
 export const SCRATCH_SIZE = 131072;
+export const MEMO_CHUNKS = 2;
+export const MEMO_SHARE = 16;
 
 export const SLOT_EPOCH = 0;
 export const SLOT_STATE = 64;
@@ -89,6 +92,7 @@ export const SLOT_NAME = 68;
 export const SLOT_SCRATCH = 92;
 export const SLOT_HELD = 88;
 export const SLOT_BUSY = 96;
+export const SLOT_MEMO = 100;
 export const SLOT_JOURNAL = 384;
 /** What a thread's journal counts (core/mem/journal.ts): nothing at rest. */
 export const JOURNAL_COUNTS = { entries: 0, pending: 4, locks: 8, sequences: 12, mutexes: 16, blocks: 20 };

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
-import { POINT } from "../../../dist/abi.js";
+import { POINT, SCRATCH } from "../../../dist/abi.js";
 
 /** Flags of a dentry, as in core/fs/dentry.ts. */
 export const D_TYPE = 7;
@@ -39,13 +39,15 @@ export function peek(vfs) {
     alias: (inode) => word(inode + 80),
     /** Epoch that a slot shows: 0 outside a read-side section. */
     epoch: (slot) => word(SLOTS + slot * SLOT_SIZE),
-    /** All of it, but for the slot and the scratch area of the thread of `own`. */
+    /** All of it, but for the slot, the scratch area and the memo of the thread of `own`. */
     shared(own) {
       const bytes = new Uint8Array(memory.buffer).slice();
       const slot = SLOTS + own.threadSlot * SLOT_SIZE;
       const scratch = word(slot + 92);
       bytes.fill(0, slot, slot + SLOT_SIZE);
-      bytes.fill(0, scratch, scratch + 131072);
+      bytes.fill(0, scratch, scratch + SCRATCH.SIZE);
+      const memo = word(slot + 100);
+      if (memo !== 0) bytes.fill(0, memo, memo + 131072);
       return bytes;
     },
   };

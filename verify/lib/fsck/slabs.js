@@ -79,18 +79,28 @@ function claimFree(v, taken, first, bump) {
   }
 }
 
+/** What belongs to each slot for good: its scratch area, and its memo where it has one. */
 function claimScratch(v, taken, first, bump) {
+  let memos = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
-    const at = v.u32(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_SCRATCH);
-    if (at === 0) continue;
-    const from = at / L.CHUNK;
-    for (let k = 0; k < L.SCRATCH_SIZE / L.CHUNK; k++) {
-      if (!Number.isInteger(from) || from < first || from + k >= bump || taken.has(from + k)) {
-        v.problem("scratch", `the scratch area of slot ${n} at ${hex(at)} is ${taken.get(from + k) ?? "no chunk"}`);
-        break;
-      }
-      taken.set(from + k, `scratch of slot ${n}`);
+    const slot = L.SLOTS + n * L.SLOT_SIZE;
+    claim(v, taken, first, bump, v.u32(slot + L.SLOT_SCRATCH), L.SCRATCH_SIZE / L.CHUNK, `scratch of slot ${n}`);
+    const memo = v.u32(slot + L.SLOT_MEMO);
+    if (memo !== 0) memos++;
+    claim(v, taken, first, bump, memo, L.MEMO_CHUNKS, `memo of slot ${n}`);
+  }
+  v.equal(v.u32(L.G_MEMOS), memos, "scratch", () => "the number of memos");
+}
+
+function claim(v, taken, first, bump, at, chunks, what) {
+  if (at === 0) return;
+  const from = at / L.CHUNK;
+  for (let k = 0; k < chunks; k++) {
+    if (!Number.isInteger(from) || from < first || from + k >= bump || taken.has(from + k)) {
+      v.problem("scratch", `the ${what} at ${hex(at)} is ${taken.get(from + k) ?? "no chunk"}`);
+      break;
     }
+    taken.set(from + k, what);
   }
 }
 
