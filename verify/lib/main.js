@@ -9,23 +9,29 @@ import { parseArgs } from "node:util";
  * @property {{ message: string, replay?: string, trace?: string }[]} failures
  */
 
+/** @typedef {(options: { seconds: number, seed: number, short: boolean, log: (line: string) => void, values?: Record<string, string> }) => Promise<Outcome>} Run */
+
 /**
  * Runs the check if its file is the program that was started; sets the exit code.
  * @param {string} url the file's import.meta.url
- * @param {{ title: string, run: (options: { seconds: number, seed: number, short: boolean, log: (line: string) => void }) => Promise<Outcome> }} check
+ * @param {{ title: string, run: Run, options?: import("node:util").ParseArgsConfig["options"] }} check `options`: more options of the
+ *   command line, handed on as `values`
  */
-export async function main(url, { title, run }) {
+export async function main(url, { title, run, options = {} }) {
   if (url !== pathToFileURL(process.argv[1] ?? "").href) return;
   const { values } = parseArgs({
     options: {
       seconds: { type: "string", default: "60" },
       seed: { type: "string", default: "1" },
       short: { type: "boolean", default: false },
+      ...options,
     },
-    strict: false,
   });
-  const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
-  const { ok, explored, failures } = await run({ seconds, seed, short: values.short === true, log: console.log });
+  const { short } = values;
+  const [seconds, seed] = [values.seconds, values.seed].map(Number);
+  if (!(seconds > 0) || !Number.isInteger(seed))
+    throw new RangeError("--seconds takes a number above 0, --seed an integer");
+  const { ok, explored, failures } = await run({ seconds, seed, short, log: console.log, values });
   console.log(`${title}: ${ok ? "holds" : "FAILS"} (seed ${seed})`);
   for (const [name, value] of Object.entries(explored)) console.log(`  ${name}: ${value}`);
   for (const { message, replay, trace } of failures) {
