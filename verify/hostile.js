@@ -25,25 +25,6 @@ const STEPS_MAX = 1 << 24;
 /** Sites remembered to name an endless loop. */
 const TAIL = 4096;
 
-/**
- * Files with loops that are known to have no bound yet; an operation that does not end in one of them is counted and told, and does
- * not fail the run. To be emptied.
- */
-const UNBOUNDED = [
-  "fs/data.ts",
-  "fs/dcache.ts",
-  "fs/dhash.ts",
-  "fs/dlookup.ts",
-  "fs/file.ts",
-  "fs/icache.ts",
-  "fs/mount.ts",
-  "fs/namespace.ts",
-  "fs/readdir.ts",
-  "fs/reclaim.ts",
-  "mem/smr.ts",
-  "core/sys.ts",
-];
-
 /** Thrown out of the core when an operation makes too many steps. */
 class Endless extends Error {}
 
@@ -175,9 +156,8 @@ class Case {
 }
 
 /**
- * @param {{ seconds?: number, seed?: number, short?: boolean, log?: (line: string) => void, cases?: number, known?: string[],
+ * @param {{ seconds?: number, seed?: number, short?: boolean, log?: (line: string) => void, cases?: number,
  *   stepsMax?: number }} options
- * `known`: files in which an endless loop is no failure, see {@link UNBOUNDED}
  */
 export async function run({
   seconds = 30,
@@ -185,7 +165,6 @@ export async function run({
   short = false,
   log = () => {},
   cases = 0,
-  known = UNBOUNDED,
   stepsMax = STEPS_MAX,
 } = {}) {
   const limit = short ? Math.min(seconds, 4) : seconds;
@@ -205,10 +184,6 @@ export async function run({
     }
     explored["most steps of one"] = Math.max(explored["most steps of one"], one.most);
     for (const { name, where, damage } of one.failures) {
-      if (known.some((file) => where.some((place) => place.includes(file)))) {
-        explored["endless in a known file"] = (explored["endless in a known file"] ?? 0) + 1;
-        continue;
-      }
       failures.push({
         message: `${name} made more than ${stepsMax} steps, in ${where.join(", ")}`,
         replay: `node verify/hostile.js --seed ${seed + n} --cases 1`,

@@ -77,7 +77,7 @@ for (const kind of KINDS) {
 }
 
 test("an operation with more steps than allowed is told, with the place it is in and the damage", async () => {
-  const { ok, failures } = await run({ seed: 1, cases: 1, stepsMax: 200, known: [] });
+  const { ok, failures } = await run({ seed: 1, cases: 1, stepsMax: 200 });
   assert.equal(ok, false);
   assert.match(failures[0].message, /made more than 200 steps, in \w+ \(core\/.*\.ts\)/);
   assert.match(failures[0].replay, /--seed 1 --cases 1/);
