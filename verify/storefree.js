@@ -13,10 +13,10 @@ import { readdirSync } from "node:fs";
 import { COUNTERS, SCRATCH } from "../dist/abi.js";
 import { shippingCore } from "./lib/core.js";
 import { interpose } from "./lib/interpose.js";
-import { SLOT_COUNTERS, SLOT_EPOCH, SLOT_SIZE, SLOTS } from "./lib/layout.js";
+import { CHUNK, MEMO_CHUNKS, SLOT_COUNTERS, SLOT_EPOCH, SLOT_MEMO, SLOT_SIZE, SLOTS } from "./lib/layout.js";
 import { main } from "./lib/main.js";
 
-export const title = "an rcu-walk stores to its own thread's slot and scratch only";
+export const title = "an rcu-walk stores to its own thread's slot, scratch and memo only";
 
 const ND_DROPPED = 8;
 /** Failures that are told; more are counted. */
@@ -45,7 +45,7 @@ export class Tally {
   inRcu = 0;
   errnoInRcu = 0;
   /** Over the lookups that rcu mode answered. */
-  stores = { slot: 0, scratch: 0, elsewhere: 0 };
+  stores = { slot: 0, scratch: 0, memo: 0, elsewhere: 0 };
   loads = { own: 0, shared: 0 };
   /** Loads of shared memory of each of them. @type {number[]} */
   eachLoads = [];
@@ -70,6 +70,7 @@ export class Tally {
       "answered in rcu mode": `${answered}, ${this.inRcu} with success`,
       "stores to the own slot": this.stores.slot,
       "stores to the own scratch": this.stores.scratch,
+      "stores to the own memo": this.stores.memo,
       "stores elsewhere": this.stores.elsewhere,
       "loads of shared memory per such lookup": `${this.middleOfLoads()} in the middle, ${each(this.loads.shared)} on average`,
       "loads of own memory per such lookup": each(this.loads.own),
@@ -94,10 +95,11 @@ class Watch {
   #exports;
   #slot = 0;
   #scratch = 0;
+  #memo = 0;
   #words;
   /** Of the present call. */
   #name = "";
-  #stores = { slot: 0, scratch: 0, elsewhere: 0 };
+  #stores = { slot: 0, scratch: 0, memo: 0, elsewhere: 0 };
   #loads = { own: 0, shared: 0 };
   #foreign = [];
   /** Whether the call is in the rcu part of a walk. */
@@ -125,13 +127,15 @@ class Watch {
     this.#scratch = this.#exports().scratchBase() >>> 0;
     this.#slot = SLOTS + this.#exports().threadSlot() * SLOT_SIZE;
     this.#words = new Uint32Array(this.#memory.buffer, this.#slot, SLOT_SIZE / 4);
+    this.#memo = this.#words[SLOT_MEMO / 4];
     return true;
   }
 
-  /** "slot", "scratch" or "elsewhere" for all of a range. */
+  /** "slot", "scratch", "memo" or "elsewhere" for all of a range. */
   #region(address, size) {
     if (address >= this.#slot && address + size <= this.#slot + SLOT_SIZE) return "slot";
     if (address >= this.#scratch && address + size <= this.#scratch + SCRATCH.SIZE) return "scratch";
+    if (this.#memo !== 0 && address >= this.#memo && address + size <= this.#memo + MEMO_CHUNKS * CHUNK) return "memo";
     return "elsewhere";
   }
 
@@ -196,7 +200,7 @@ class Watch {
     const tally = this.#tally;
     tally.calls++;
     this.#name = name;
-    this.#stores = { slot: 0, scratch: 0, elsewhere: 0 };
+    this.#stores = { slot: 0, scratch: 0, memo: 0, elsewhere: 0 };
     this.#loads = { own: 0, shared: 0 };
     this.#foreign = [];
     this.#inPart = false;
