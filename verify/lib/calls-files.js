@@ -45,6 +45,7 @@ import {
   patch,
   permission,
   placeOf,
+  reservedBy,
   typeOf,
   walk,
   wantWrite,
@@ -65,8 +66,6 @@ import {
   S_ISUID,
 } from "./numbers.js";
 
-/** A descriptor that is taken and not open yet. */
-const RESERVED = -1;
 const MAX_FILE_SIZE = 2 ** 42;
 const IO_SIZE = 65536;
 const DT_SHIFT = 12;
@@ -88,7 +87,7 @@ function* sysOpen(me, { dirfd, path, flags, mode = 0 }) {
   const fd = yield (s) => {
     let n = FIRST_FD;
     while (who(s, me).fds[n] !== undefined) n++;
-    setFd(s, me, n, RESERVED);
+    setFd(s, me, n, reservedBy(me.id));
     return n;
   };
   const file = yield* openAt(me, dirfd, path, flags, wanted);

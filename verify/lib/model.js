@@ -39,7 +39,7 @@ export const isLink = (inode) => typeOf(inode) === S_IFLNK;
 
 // ------------------------------------------------------------------------------------------------- the state
 
-const TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files", "locks", "held"];
+export const TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files", "locks", "held"];
 
 /** A fresh tree: an empty in-memory file system at "/" and context 0, the superuser's. */
 export function newState({ now = 0 } = {}) {
@@ -241,6 +241,20 @@ export const mutexOf = (s, d) => (d === undefined ? undefined : `inode ${s.dentr
 /** Notes that the operation has a reference on a mount, through its first or second walk, or beside them. */
 export function hold(s, me, slot, mnt) {
   s.held.set(`${me.id} ${slot}`, mnt);
+}
+
+/** A descriptor that an operation has taken and not opened yet. */
+export const reservedBy = (id) => -id;
+
+/** Clears up behind a dead operation: its locks, its references, a descriptor that it had taken. */
+export function recoverFrom(s, id) {
+  const me = { id };
+  unlockAll(s, me);
+  release(s, me);
+  for (const [ctx, { fds }] of s.contexts) {
+    const kept = Object.entries(fds).filter(([, file]) => file !== reservedBy(id));
+    patch(s.contexts, ctx, { fds: Object.fromEntries(kept) });
+  }
 }
 
 /** The end of a call: its references go. */
