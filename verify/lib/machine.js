@@ -356,6 +356,7 @@ export class Machine {
 
   /** Makes points of the conflicting words that the runs since the last call have found; false: there were none. */
   adoptConflicts() {
+    this.races?.settle(this.found.size === 0);
     if (this.found.size === 0) return false;
     for (const word of this.found) {
       if (this.index[word] !== 0) continue;

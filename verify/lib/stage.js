@@ -2,7 +2,7 @@
  * The core on a machine: a small tree, operations on it, and the judge. One stage serves one tree and any number of sets
  * of operations on it.
  */
-import { SCRATCH } from "../../dist/abi.js";
+import { AT_FDCWD, SCRATCH } from "../../dist/abi.js";
 import { explore, replay, sample } from "./explore.js";
 import { Machine } from "./machine.js";
 import { dump, judge, trees } from "./operations.js";
@@ -13,6 +13,9 @@ const ARENA = 4 << 20;
 const SEED = [1, 2];
 /** G_SLEEP of core/mem/layout.ts: sleeping is waiting there. */
 const SLEEP = 5520;
+/** G_RCU_SINCE there, and POLL_EVERY of core/mem/smr.ts. */
+const SINCE = 4688;
+const POLL_EVERY = 32;
 /** Parts of a scratch area that the host writes: paths, answers it puts there, a driver's exchange. */
 const WRITTEN_BY_HOST = [
   [SCRATCH.PATH, 1024],
@@ -24,13 +27,20 @@ const WRITTEN_BY_HOST = [
 
 /** @typedef {import("./machine.js").Outcome} Outcome */
 
+/** Writes a path with its NUL; answers its length. */
+function put(t, at, text) {
+  t.scratch.set(Buffer.from(`${text}\0`, "latin1"), at);
+  return text.length;
+}
+
 export class Stage {
   /**
    * @param {import("./machine.js").Program} program
    * @param {string} treeName
-   * @param {{ threads?: number, clocks?: (machine: Machine) => import("./clocks.js").Clocks }} [options]
+   * @param {{ threads?: number, polls?: boolean, clocks?: (machine: Machine) => import("./clocks.js").Clocks }} [options]
+   *   polls: so many objects have been retired that the next but one retirement looks at the slots and frees
    */
-  constructor(program, treeName, { threads = 2, clocks } = {}) {
+  constructor(program, treeName, { threads = 2, polls = false, clocks } = {}) {
     const tree = trees[treeName];
     this.tree = tree;
     const machine = new Machine(program, {
@@ -48,13 +58,13 @@ export class Stage {
     this.machine = machine;
     /** Looks at the tree when all have ended. */
     this.inspector = machine.all[threads];
-    this.#prepare();
+    this.#prepare(polls);
     if (clocks) machine.races = clocks(machine);
     /** Verdicts by what was answered, what was left and what was over before what. @type {Map<string, string | null>} */
     this.verdicts = new Map();
   }
 
-  #prepare() {
+  #prepare(polls) {
     const { machine, tree } = this;
     const made = machine.call(this.inspector, "arenaInit", ARENA, ...SEED);
     if (made < 0) throw new Error(`stage: arenaInit answered ${made}`);
@@ -70,10 +80,22 @@ export class Stage {
     this.driverState = tree.newDriverState();
     this.#share(this.driverState);
     this.built = machine.callAll(this.inspector, tree.build(this.inspector));
-    // Nobody begins with a context held or an epoch seen by the preparation alone.
+    if (polls) machine.callAll(this.inspector, this.#retireSome());
     machine.seal();
     this.driverState = structuredClone(this.driverState);
     machine.onRestore = () => this.#share(structuredClone(this.driverState));
+  }
+
+  /** Makes and removes a file until the next poll is near. */
+  *#retireSome() {
+    const { machine, inspector } = this;
+    const since = () => machine.words[SINCE >>> 2];
+    for (let n = 0; n < 64 && since() < POLL_EVERY - 3; n++) {
+      const fd = yield ["sysMknod", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, "/.made"), 0o100644];
+      if (fd < 0) throw new Error(`stage: mknod answered ${fd}`);
+      yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, "/.made"), 0];
+    }
+    if (since() < POLL_EVERY - 3) throw new Error(`stage: ${since()} objects retired since the last poll`);
   }
 
   #share(state) {
@@ -99,25 +121,26 @@ export class Stage {
     return verdict;
   }
 
-  /** All schedules of these operations within a bound, see explore.js. */
+  /** All schedules of these operations within a bound, see explore.js. `races`: only for the machine's clocks, nothing is judged. */
   explore(operations, options = {}) {
-    return this.#with(operations, (judgeRun) =>
+    return this.#with(operations, options.races === true, (judgeRun) =>
       explore(this.machine, operations, { ...options, built: this.built, judge: judgeRun }),
     );
   }
 
   /** Schedules by chance. */
   sample(operations, options) {
-    return this.#with(operations, (judgeRun) =>
+    return this.#with(operations, options.races === true, (judgeRun) =>
       sample(this.machine, operations, { ...options, built: this.built, judge: judgeRun }),
     );
   }
 
-  #with(operations, run) {
+  #with(operations, races, run) {
     this.machine.forgetConflicts();
     this.verdicts.clear();
     const outcomes = new Set();
     const found = run((outcome) => {
+      if (races) return null;
       const verdict = this.#judge(operations, outcome);
       outcomes.add(JSON.stringify(outcome.results));
       return verdict;

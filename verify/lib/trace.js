@@ -53,7 +53,7 @@ const INLINE_NAME = 32;
 const DENTRY = { hashLow: 8, length: 12, parent: 16, inode: 20, name: 32 };
 
 /** Names for addresses of one memory. */
-class Namer {
+export class Namer {
   constructor(memory) {
     this.words = new Uint32Array(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
@@ -89,6 +89,16 @@ class Namer {
     const offset = (address & 0xffff) % size;
     const object = address - offset;
     return `${type.name} ${this.#object(cache, object)} .${fieldAt(type.fields, offset)}`;
+  }
+
+  /** The field alone, without which object it is: "dentry .next", "bucket", "cache .used". */
+  field(address) {
+    return this.of(address)
+      .replace(/^(\w+) 0x.* \./, "$1 .")
+      .replace(/^(bucket lock|bucket|slot|chunk) \d+/, "$1")
+      .replace(/^cache \d+/, "cache")
+      .replace(/^(memory|\d+-byte block) 0x\w+/, "$1")
+      .replace(/(dentry \.)name[0-3](\+\d+)?$/, "$1name");
   }
 
   #object(cache, object) {
