@@ -3,6 +3,7 @@
  * Generators of steps, as in calls.js.
  */
 import { MNT_DETACH, UTIME_NOW, UTIME_OMIT } from "../../dist/abi.js";
+import { chmodAcl, isValid, withAcl } from "./acl.js";
 import {
   accounts,
   attributes,
@@ -361,7 +362,37 @@ function* setMode(me, mnt, ino, mode) {
     touch(s, ino, { mode: (i.mode & S_IFMT) | bits });
     return 0;
   };
+  // The bits first, then what the ACL has of them.
+  const follow = (s) => {
+    const { acl, mode: bits } = inode(s, ino);
+    if (acl) patch(s.inodes, ino, { acl: chmodAcl(acl, bits) });
+    return 0;
+  };
+  return yield* change(me, [{ locks: () => [mutex(ino)], run }, { run: follow }]);
+}
+
+/** An access ACL of { tag, perm, id }; an empty one removes it. */
+function* setAcl(me, mnt, ino, acl) {
+  const refused = yield (s) => {
+    const i = inode(s, ino);
+    const readonly = wantWrite(s, mnt);
+    if (readonly) return readonly;
+    if (isDriver(s, i) || isLink(i)) return "EOPNOTSUPP";
+    if (acl.length > 0 && !isValid(acl)) return "EINVAL";
+    return ownerOr(s, me, i, CAP_FOWNER) ? 0 : "EPERM";
+  };
+  if (refused) return refused;
+  const run = (s) => {
+    const i = inode(s, ino);
+    const keeps = inGroup(who(s, me), i.gid) || capable(who(s, me), CAP_FSETID);
+    touch(s, ino, withAcl(i, acl, keeps));
+    return 0;
+  };
   return yield* change(me, [{ locks: () => [mutex(ino)], run }]);
+}
+
+function* getAcl(_me, _mnt, ino) {
+  return yield (s) => ({ acl: inode(s, ino).acl ?? [] });
 }
 
 function* setOwner(me, mnt, ino, uid, gid) {
@@ -612,6 +643,8 @@ export const FILE_CALLS = {
   sysFchmod: byFd(setMode, ["mode"]),
   sysChown: byPath(setOwner, ["uid", "gid"]),
   sysFchown: byFd(setOwner, ["uid", "gid"]),
+  sysSetacl: byPath(setAcl, ["acl"]),
+  sysGetacl: byPath(getAcl, []),
   sysUtimens: byPath(setTimes, ["atime", "mtime"]),
   sysFutimens: byFd(setTimes, ["atime", "mtime"]),
   sysMount,

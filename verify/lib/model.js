@@ -13,6 +13,7 @@
  *
  * An answer that is a string is an error: "ENOENT". Times are the numbers of the clock `state.now`.
  */
+import { grants } from "./acl.js";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "./numbers.js";
 
 /** What a step answers that cannot be taken yet, because somebody holds a lock that it needs. */
@@ -187,9 +188,17 @@ export function permission(s, me, inode, mask) {
   if (mask & MAY_WRITE && s.filesystems.get(inode.fs).readonly && [S_IFREG, S_IFDIR, S_IFLNK].includes(type)) {
     return "EROFS";
   }
-  const shift = who.uid === inode.uid ? 6 : inGroup(who, inode.gid) ? 3 : 0;
-  if ((mask & ~(inode.mode >> shift) & 7) === 0) return 0;
-  return overridden(who, inode, mask) ? 0 : "EACCES";
+  return isGranted(who, inode, mask) || overridden(who, inode, mask) ? 0 : "EACCES";
+}
+
+/** acl_permission_check(): the owner's bits, an ACL unless its group class is empty, the group's bits or the others'. */
+function isGranted(who, inode, mask) {
+  const isOwner = who.uid === inode.uid;
+  if (!isOwner && inode.acl && inode.mode & 0o070) {
+    return grants(inode.acl, who.uid, (gid) => inGroup(who, gid), inode.gid, mask);
+  }
+  const shift = isOwner ? 6 : inGroup(who, inode.gid) ? 3 : 0;
+  return (mask & ~(inode.mode >> shift) & 7) === 0;
 }
 
 /** Capabilities lift a refusal; a file that nobody may execute stays so. */
