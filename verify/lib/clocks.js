@@ -11,10 +11,10 @@
  *
  * Only words that are known to conflict (machine.js) are looked at: on others there can be no race.
  */
-import { ATOMIC, READ, WRITE } from "./machine.js";
+import { ATOMIC, READ, WRITE } from "./kinds.js";
 
 /** One memory access in a race. @typedef {{ thread: number, site: number, write: boolean, atomic: boolean }} Side */
-/** @typedef {{ address: number, field: string, earlier: Side, later: Side, count: number, trail: [number, number][] }} Race */
+/** @typedef {{ address: number, field: string, earlier: Side, later: Side, count: number, trail: import("./machine.js").Segment[] }} Race */
 
 /** Four kinds of last accesses a thread and word: bit 0 write, bit 1 atomic. */
 const KINDS = 4;
@@ -45,8 +45,8 @@ export class Clocks {
 
   /** For a new run. */
   reset() {
-    if (this.machine.conflicts > this.words) this.#size(this.machine.conflicts * 2);
-    const used = this.machine.conflicts * this.threads;
+    if (this.machine.conflicts.count > this.words) this.#size(this.machine.conflicts.count * 2);
+    const used = this.machine.conflicts.count * this.threads;
     this.carried.fill(0, 0, used);
     this.last.fill(0, 0, used * KINDS);
     this.masks.fill(0, 0, used * KINDS);
@@ -134,7 +134,10 @@ export class Clocks {
     }
     const { trail, current, threads } = this.machine;
     // The schedule up to here; behind it the one who raced runs to his end.
-    const here = [...trail, .../** @type {[number, number][]} */ ([[current, threads[current].steps + 1]])];
+    const here = [
+      ...trail,
+      .../** @type {import("./machine.js").Segment[]} */ ([[current, threads[current].steps + 1, false]]),
+    ];
     this.here.set(key, { address: word * 4, field, earlier, later, count: 1, trail: here });
   }
 }

@@ -28,7 +28,7 @@
  * Loops that wait. A thread that reads a word again with nothing in between may give way for nothing until the word is written, or look on
  * to the end of its bounded loop. What is left out: looking on for a while, giving way, and looking on again.
  */
-import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./machine.js";
+import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./kinds.js";
 
 /** @typedef {import("./machine.js").Machine} Machine */
 /** @typedef {import("./machine.js").Outcome} Outcome */
@@ -165,8 +165,8 @@ function stateKey(machine, t) {
   let status = t === null ? 7 : t.id;
   for (const o of machine.threads) status = status * 8 + o.state;
   status = (status * 61 + (machine.clock % 1e6)) | 0;
-  const lo = (machine.sigLo ^ Math.imul(status, 0x9e3779b1)) >>> 0;
-  const hi = (machine.sigHi + Math.imul(status, 0x85ebca6b)) >>> 0;
+  const lo = (machine.conflicts.sigLo ^ Math.imul(status, 0x9e3779b1)) >>> 0;
+  const hi = (machine.conflicts.sigHi + Math.imul(status, 0x85ebca6b)) >>> 0;
   return hi * 0x200000 + (lo >>> 11);
 }
 
@@ -207,7 +207,7 @@ export function explore(machine, operations, options) {
     if (out.failures.length >= maxFailures || out.runs >= maxRuns || Date.now() > deadline) break;
   }
   out.states = search.visited.size;
-  out.conflicts = machine.conflicts - 2;
+  out.conflicts = machine.conflicts.known;
   return out;
 }
 
@@ -313,33 +313,37 @@ export function sample(machine, operations, { seed, maxRuns, deadline = FULL * 1
     out.runs++;
     out.schedules++;
     if (controller instanceof Priorities) length = Math.max(length, controller.points);
-    seen.add((machine.sigHi >>> 0) * 0x200000 + (machine.sigLo >>> 11));
+    seen.add((machine.conflicts.sigHi >>> 0) * 0x200000 + (machine.conflicts.sigLo >>> 11));
     const bad = verdict(outcome, judge);
     if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.trail) });
     machine.adoptConflicts();
   }
   out.states = seen.size;
-  out.conflicts = machine.conflicts - 2;
+  out.conflicts = machine.conflicts.known;
   return out;
 }
 
 // ---------------------------------------------------------------------------------------------------- replaying
 
+/** @typedef {import("./machine.js").Segment} Segment */
+
 /**
- * A schedule as text: who runs, a letter, and the number of the access before which he gives way; none: he ends.
- * "a120-b35-a-b": a to before his 120th access, b to before his 35th, a to his end, b to his.
- * @param {[number, number][]} trail
+ * A schedule as text: who runs, a letter, and the number of the access before which he gives way, with "w": of the wait in which he
+ * sleeps; no number: he ends. "a120-b35w-a-b": a to before his 120th access, b to his 35th, where he waits, a to his end, b to his.
+ * @param {Segment[]} trail
  */
 export function formatSchedule(trail) {
-  return trail.map(([id, steps]) => String.fromCharCode(97 + id) + (steps || "")).join("-");
+  return trail
+    .map(([id, steps, waits]) => `${String.fromCharCode(97 + id)}${steps || ""}${waits ? "w" : ""}`)
+    .join("-");
 }
 
-/** @param {string} text @returns {[number, number][]} @throws Error for what is no schedule */
+/** @param {string} text @returns {Segment[]} @throws Error for what is no schedule */
 export function parseSchedule(text) {
   return text.split("-").map((part) => {
-    const [, who, steps] = /^([a-h])(\d*)$/.exec(part) ?? [];
+    const [, who, steps, waits] = /^([a-h])(\d*)(w?)$/.exec(part) ?? [];
     if (who === undefined) throw new Error(`No schedule: ${text}`);
-    return [who.charCodeAt(0) - 97, Number(steps)];
+    return [who.charCodeAt(0) - 97, Number(steps), waits === "w"];
   });
 }
 
@@ -348,25 +352,27 @@ export class Replay {
   at = 0;
   choices = new Choices();
 
-  /** @param {[number, number][]} trail */
+  /** @param {Segment[]} trail */
   constructor(trail) {
     this.trail = trail;
   }
 
   choose(machine, t, reason) {
     const now = this.trail[this.at];
-    if (t === null) return now === undefined ? ABANDON : now[0];
-    if (now !== undefined && now[1] !== t.steps && reason !== AT_NOTHING) {
-      if (reason !== AT_WAIT) return t.id;
-    } else if (now !== undefined) {
-      this.at++;
+    if (t !== null && now !== undefined) {
+      const here = now[1] === t.steps && now[2] === (reason === AT_WAIT);
+      // A thread that waits or has ended cannot go on, whatever the schedule says.
+      if (here || reason === AT_WAIT || reason === AT_NOTHING) this.at++;
+      else return t.id;
     }
     const next = this.trail[this.at];
-    if (next !== undefined && machine.threads[next[0]].state <= BLOCKED) return next[0];
+    if (next !== undefined && canRun(machine.threads[next[0]])) return next[0];
     this.choices.fill(machine, t, reason, 0);
     return this.choices.count === 0 ? ABANDON : this.choices.ids[0];
   }
 }
+
+const canRun = ({ state }) => state === READY || state === SPINNING || state === BLOCKED;
 
 /** Runs one schedule again, every access being a point. @returns {Outcome} */
 export function replay(machine, operations, schedule, built) {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { instrument } from "./instrument.js";
-import { ATOMIC, NOTIFY, READ, WRITE } from "./machine.js";
+import { ATOMIC, NOTIFY, READ, WRITE } from "./kinds.js";
 import { namesOf } from "./names.js";
 import { Reader, SECTION, sections, u32, utf8, Writer } from "./wasm.js";
 
@@ -76,14 +76,14 @@ function cached(bytes, make) {
   return made;
 }
 
-/** The shipping core as a program. `patch` plants a fault: it gets a copy of the bytes and the unharmed program's sites. */
+/** The shipping core as a program. `patch` plants a fault: it gets a copy of the bytes, and the sites and functions in it. */
 export function coreProgram(patch) {
   const bytes = new Uint8Array(readFileSync(CORE));
   const names = namesOf(bytes);
   if (patch === undefined) return programOf(bytes, names);
-  const { sites } = instrument(bytes, { accesses: true, names });
+  const { sites, functions } = instrument(bytes, { accesses: true, names });
   const copy = bytes.slice();
-  patch(copy, sites);
+  patch(copy, sites, functions);
   return programOf(copy, names);
 }
 

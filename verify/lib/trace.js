@@ -5,17 +5,17 @@
  * Shown are the accesses to words that the threads share (conflicting in this run), and of each thread's stretch the first and last.
  */
 import { readFileSync } from "node:fs";
-import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "./machine.js";
+import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "./kinds.js";
 
 const source = (path) => readFileSync(new URL(`../../core/${path}`, import.meta.url), "utf8");
 
 /** Names of the arena's fixed words: { address, name } in order. */
 function layoutNames() {
   const out = [];
-  for (const [, name, value] of source("mem/layout.ts").matchAll(/^export const ([GH]_\w+): usize = (\d+);/gm)) {
+  for (const [, name, value] of source("mem/layout.ts").matchAll(/^export const (\w+): usize = (\d+);/gm)) {
     out.push({ name, address: Number(value) });
   }
-  return new Map(out.map(({ name, address }) => [address, name]));
+  return out.sort((a, b) => a.address - b.address);
 }
 
 const SIZE_OF = { u32: 4, i32: 4, u64: 8, i64: 8, f64: 8 };
@@ -49,6 +49,10 @@ const CACHES = 8192;
 const BUCKET_LOCKS = [16384, 32768];
 const SLOTS = [65536, 196608];
 const LAYOUT = layoutNames();
+const FIXED = new Map(LAYOUT.map(({ name, address }) => [address, name]));
+const SLOTS_USED = 5440;
+const SLOT_SCRATCH = 68;
+const SCRATCH_SIZE = 131072;
 const INLINE_NAME = 32;
 const DENTRY = { hashLow: 8, length: 12, parent: 16, inode: 20, name: 32 };
 
@@ -66,7 +70,7 @@ export class Namer {
   }
 
   of(address) {
-    const fixed = LAYOUT.get(address & ~3);
+    const fixed = FIXED.get(address & ~3);
     if (fixed !== undefined) return fixed + odd(address);
     if (address >= CACHES && address < CACHES + 1024) return `cache ${(address - CACHES) >> 6} +${address & 63}`;
     if (address >= BUCKET_LOCKS[0] && address < BUCKET_LOCKS[1])
@@ -75,6 +79,12 @@ export class Namer {
       const at = (address - SLOTS[0]) & 511;
       return `slot ${(address - SLOTS[0]) >> 9} ${at === 0 ? "epoch" : `+${at}`}`;
     }
+    if (address < SLOTS[0]) {
+      const below = LAYOUT.findLast((entry) => entry.address <= address);
+      return below === undefined ? hex(address) : `${below.name} +${address - below.address}`;
+    }
+    const own = this.#scratch(address);
+    if (own !== undefined) return own;
     const table = this.#word(1036);
     const buckets = this.#word(1040);
     const first = this.#word(1048);
@@ -95,16 +105,26 @@ export class Namer {
   field(address) {
     return this.of(address)
       .replace(/^(\w+) 0x.* \./, "$1 .")
-      .replace(/^(bucket lock|bucket|slot|chunk) \d+/, "$1")
+      .replace(/^(bucket lock|bucket|slot|chunk|scratch) \d+/, "$1")
       .replace(/^cache \d+/, "cache")
       .replace(/^(memory|\d+-byte block) 0x\w+/, "$1")
       .replace(/(dentry \.)name[0-3](\+\d+)?$/, "$1name");
   }
 
+  /** A thread's scratch area. */
+  #scratch(address) {
+    for (let n = 0; n < this.#word(SLOTS_USED); n++) {
+      const at = this.#word(SLOTS[0] + n * 512 + SLOT_SCRATCH);
+      if (address >= at && address < at + SCRATCH_SIZE) return `scratch ${n} +${address - at}`;
+    }
+    return undefined;
+  }
+
   #object(cache, object) {
     if (cache !== 1) return hex(object);
-    if (!this.paths.has(object)) this.paths.set(object, this.#path(object));
-    return `${hex(object)} ${this.paths.get(object)}`;
+    const known = this.paths.get(object) ?? this.#path(object);
+    if (!known.startsWith("(")) this.paths.set(object, known);
+    return `${hex(object)} ${known}`;
   }
 
   #path(dentry) {
