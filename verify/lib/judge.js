@@ -7,7 +7,7 @@
  * between (model.js); a call that ended before another began has all its steps before the other's.
  *
  * Answers that only a race makes possible, and why they are right:
- *  - EBUSY of umount, while another operation has a reference in the mount (calls-files.js, sysUmount)
+ *  - EBUSY of umount, while another operation has a reference in the mount (calls-mounts.js, sysUmount)
  *  - ENOENT of rename, link, mkdir ... in a directory that was removed after the walk, as in Linux
  *  - a link count of 0, of a file that lost its last name after it was found
  * All three come out of the model's steps; nothing else is let through.

@@ -1,6 +1,6 @@
 /**
  * A sequential model of the file system, small enough to be seen to be right: its state, its path walk and the way in which
- * a change is made. `calls.js` has the system calls.
+ * a change is made. `calls.js` and its neighbours have the system calls.
  *
  * An operation is a generator that yields *steps*. A step is a function of the state that happens at one moment; it may
  * change the state, and what it answers (plain JSON) is sent back into the generator. Between two steps of one operation
@@ -393,7 +393,7 @@ function* dotdot(me, nd, at, slot) {
 }
 
 /** Down onto whatever is mounted here, one mount a step. */
-function* cross(me, to, slot) {
+export function* cross(me, to, slot) {
   let at = to;
   for (;;) {
     const here = at;
