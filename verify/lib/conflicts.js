@@ -23,6 +23,8 @@ export class Conflicts {
     this.writerHi = new Int32Array(1024);
     this.sigLo = 0;
     this.sigHi = 0;
+    /** How many calls of each thread have ended. */
+    this.ended = new Int32Array(threads);
     this.forget();
   }
 
@@ -47,6 +49,7 @@ export class Conflicts {
     this.writerHi.fill(0, 0, this.count);
     this.sigLo = 0;
     this.sigHi = 0;
+    this.ended.fill(0);
   }
 
   touch(id, word, kind) {
@@ -106,6 +109,27 @@ export class Conflicts {
       writerHi[i] = hi;
       version[i]++;
     }
+  }
+
+  /**
+   * A call begins. Which calls of others have ended by then is part of the signature: what is over before something begins
+   * is held against the answers.
+   */
+  callBegins(t) {
+    t.events++;
+    let lo = mix(t.id * 0x9e3779b1 + t.events, 0x1234567, 0x85ebca6b);
+    let hi = mix(t.id * 0x7feb352d + t.events, 0x1234567, 0x2c1b3c6d);
+    for (let id = 0; id < this.ended.length; id++) {
+      if (id === t.id) continue;
+      lo = mix(lo, this.ended[id], 0xc2b2ae35);
+      hi = mix(hi, this.ended[id], 0x297a2d39);
+    }
+    this.sigLo = (this.sigLo + lo) | 0;
+    this.sigHi = (this.sigHi + hi) | 0;
+  }
+
+  callEnds(t) {
+    this.ended[t.id]++;
   }
 
   /** An event that is no access: a wake-up (by the last who touched `word`), a time-out, the decision to go on looking. */

@@ -21,7 +21,7 @@
  * A thread at its end has no next access to C; its remaining accesses are moved in the same way.
  *
  * Why states are visited once. The machine's signature of a prefix is that of its partial order of conflicting accesses: two
- * prefixes with the same one have led to the same memory and the same threads. If one was explored with the same thread running and
+ * prefixes with the same one have led to the same memory and the same threads, and the same calls were over before others began. If one was explored with the same thread running and
  * at least as many preemptions left, all that can follow was explored. (Two 32-bit sums; at 10^6 states the odds of a collision that hides
  * something are 1 in 10^4 for all of them together.)
  *
@@ -50,6 +50,8 @@ import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINN
  */
 
 const FULL = 1e9;
+/** States that are remembered; some 50 bytes each. */
+const VISITED_MAX = 4_000_000;
 
 /** Who may go on at a decision, and at what price. Filled anew at each one: one array for all. */
 class Choices {
@@ -111,7 +113,11 @@ class Search {
 
   choose(machine, t, reason) {
     const left = this.bound - this.spent;
-    if (left === 0 && reason === AT_ACCESS) return t.id;
+    if (left === 0 && reason === AT_ACCESS) {
+      if (!this.reduce || this.depth < this.stack.length || !this.#seen(machine, t, 0)) return t.id;
+      this.known = true;
+      return ABANDON;
+    }
     const c = this.choices;
     c.fill(machine, t, reason, left);
     if (c.count === 0) return ABANDON;
@@ -139,7 +145,8 @@ class Search {
     const key = stateKey(machine, t);
     const most = this.visited.get(key);
     if (most !== undefined && most >= left) return true;
-    this.visited.set(key, left);
+    // A set that is full forgets nothing: what is not in it is explored again.
+    if (this.visited.size < VISITED_MAX || most !== undefined) this.visited.set(key, left);
     return false;
   }
 

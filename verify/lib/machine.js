@@ -448,6 +448,7 @@ export class Machine {
         return;
       }
       this.#begin(t);
+      this.conflicts.callEnds(t);
       this.order.push([t.id, t.callNumber, "end"]);
       t.answer = answer;
     }
@@ -457,6 +458,7 @@ export class Machine {
   #begin(t) {
     if (t.begun) return;
     t.begun = true;
+    this.conflicts.callBegins(t);
     this.order.push([t.id, t.callNumber, "begin"]);
   }
 

@@ -43,6 +43,8 @@ export class Stage {
   constructor(program, treeName, { threads = 2, polls = false, clocks } = {}) {
     const tree = trees[treeName];
     this.tree = tree;
+    /** Whether the driver's state may have changed since the last copy of it. */
+    this.driverAsked = true;
     const machine = new Machine(program, {
       threads,
       bytes: ARENA,
@@ -50,6 +52,7 @@ export class Stage {
       clock: tree.clock,
       host: (m, t) => ({
         driverCall: (...args) => {
+          this.driverAsked = true;
           m.external(t);
           return tree.driverCall(t, ...args);
         },
@@ -83,7 +86,10 @@ export class Stage {
     if (polls) machine.callAll(this.inspector, this.#retireSome());
     machine.seal();
     this.driverState = structuredClone(this.driverState);
-    machine.onRestore = () => this.#share(structuredClone(this.driverState));
+    machine.onRestore = () => {
+      if (this.driverAsked) this.#share(structuredClone(this.driverState));
+      this.driverAsked = false;
+    };
   }
 
   /** Makes and removes a file until the next poll is near. */
