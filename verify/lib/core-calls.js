@@ -167,28 +167,6 @@ export function finish(t, { call }, r) {
   return Object.hasOwn(ANSWERS, call) ? ANSWERS[call](t, r) : r;
 }
 
-/** A core that takes calls as the model does: `core` are the exports of an instance whose thread is attached. */
-export function coreRunner(core, memory) {
-  const base = core.scratchBase() >>> 0;
-  if (memory.buffer.byteLength < base + SCRATCH.SIZE) memory.grow(0);
-  const t = { scratch: new Uint8Array(memory.buffer, base, SCRATCH.SIZE) };
-  const contexts = [0];
-  return {
-    t,
-    contexts,
-    run(call) {
-      const [name, ...numbers] = begin(t, call, contexts);
-      return finish(t, call, core[name](...numbers));
-    },
-    addContext(options) {
-      const [name, ...numbers] = beginContext(t, options);
-      const number = core[name](...numbers);
-      if (number < 0) throw new Error(`no context: ${number}`);
-      return contexts.push(number) - 1;
-    },
-  };
-}
-
 /** The call that makes a context from context 0: `{ uid, gid, groups, umask, caps }`. */
 export function beginContext(t, { uid, gid, groups = [], umask = 0o022, caps = -1 }) {
   const view = scratchView(t, SCRATCH.IO);

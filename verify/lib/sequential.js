@@ -35,7 +35,7 @@ export function runCall(s, call) {
   return value;
 }
 
-/** A model that takes calls, as the core does through `coreRunner()`. */
+/** A model that takes calls one after the other. */
 export function modelRunner({ now = 0 } = {}) {
   const state = newState({ now });
   return {
