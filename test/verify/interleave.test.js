@@ -107,3 +107,17 @@ test("a schedule is run again from its text alone", () => {
   assert.match(lines.join("\n"), /a200 \w+ core\/\S+:\d+/);
   assert.throws(() => again("small|9999|1:a-b", () => {}), /No operations/);
 });
+
+test("a reader that dies at any of its accesses is in nobody's way", () => {
+  const stage = new Stage(coreProgram(), TREE);
+  const ops = [operation("looks: sysStat(path=/d/x)"), operation("mkdir: sysMkdir(path=/d/x")];
+  let deaths = 0;
+  for (let n = 1; ; n++) {
+    const found = stage.death(ops, n);
+    if (found === null) break;
+    deaths++;
+    const { status, results } = found.outcome;
+    assert.deepEqual([status, results], ["done", [undefined, [0]]], `dead before access ${n}`);
+  }
+  assert.ok(deaths > 100, `${deaths} accesses`);
+});

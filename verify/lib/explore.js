@@ -5,28 +5,29 @@
  * whenever a thread blocks, spins, sleeps or ends. A run is repeated from the start up to the decision that is changed.
  *
  * Preemptions. Taking a thread off that could go on costs one; going over to another because this one ended, is blocked or
- * looks in vain at a word costs none. To go on looking although somebody else could run costs one, and so does a sleeper whose time is
- * over early.
- * All schedules that cost at most `bound` are covered. Not bounded away are therefore: who starts, and who goes on after
- * each thread that blocks.
+ * looks in vain at a word costs none. To go on looking although somebody else could run costs one, and so does a sleeper
+ * whose time is over early. All schedules that cost at most `bound` are covered, whoever starts and whoever goes on where
+ * one blocks. Where nobody can run by himself there is no choice: the one whose time is over first goes on.
  *
  * Why only conflicting words are points. Let C be the words that in some explored run are touched by two threads, one of
- * them writing. Exploration is repeated until no run adds to C. Claim: each schedule within the bound has the same
- * partial order of conflicting accesses as one whose switches all stand before accesses to C. Take a schedule and its first switch, away
- * from thread A before an access outside C; let a1 ... an be what A would do up to its next access to C. Move them before the
- * switch. That changes nothing unless somebody touches one of their words, with a write on either side, before A goes on. Take the first
- * who does, B. Up to there B has read what he reads in the schedule where a1 ... an came first, so there B makes that access too.
- * That schedule's prefix costs no more and has its first switch later, so by induction a run with the same order was explored; in it both touched the
- * word, and it is in C: a contradiction. So the switch moves to before the access to C, at the same price, and one goes on with the next switch.
- * A thread at its end has no next access to C; its remaining accesses are moved in the same way.
+ * them writing. Exploration is repeated until no run adds to C. Claim: each schedule within the bound has the same partial
+ * order of conflicting accesses as one whose switches all stand before accesses to C. Take a schedule and its first switch
+ * that does not, away from thread A; let a1 ... an be what A would do up to its next access to C, or to its end. Move them
+ * before the switch. That changes nothing unless somebody touches one of their words, with a write on either side, before
+ * A goes on. Take the first who does, B. Up to there B has read what he reads in the schedule where a1 ... an came first,
+ * so there B makes that access too. That schedule's prefix costs no more and has its first such switch later, so by
+ * induction a run with the same order was explored; in it both touched the word, and it is in C: a contradiction. So the
+ * switch moves to before the access to C, at the same price, and one goes on with the next switch.
  *
- * Why states are visited once. The machine's signature of a prefix is that of its partial order of conflicting accesses: two
- * prefixes with the same one have led to the same memory and the same threads, and the same calls were over before others began. If one was explored with the same thread running and
- * at least as many preemptions left, all that can follow was explored. (Two 32-bit sums; at 10^6 states the odds of a collision that hides
- * something are 1 in 10^4 for all of them together.)
+ * Why states are visited once. The machine's signature of a prefix is that of its partial order of conflicting accesses:
+ * two prefixes with the same one have led to the same memory and the same threads, and the same calls were over before
+ * others began. If one was explored with the same thread running and at least as many preemptions left, all that can
+ * follow was explored. (53 bits are compared: with 10^6 states the odds that any two of them are taken for one are 1 in
+ * 10^4.)
  *
- * Loops that wait. A thread that reads a word again with nothing in between may give way for nothing until the word is written, or look on
- * to the end of its bounded loop. What is left out: looking on for a while, giving way, and looking on again.
+ * Loops that wait. A thread that reads a word again with nothing in between may give way for nothing until the word is
+ * written, or look on to the end of its bounded loop. What is left out: looking on for a while, giving way, and looking on
+ * again. A driver's call is one step with the access before it.
  */
 import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./kinds.js";
 
@@ -74,13 +75,23 @@ class Choices {
       }
     }
     if (reason === AT_SPIN && (ready === 0 || budget >= 1)) this.#add(self, ready === 0 ? 0 : 1);
-    // Sleepers: for nothing when nobody else is left, else at the price of a preemption.
-    const alone = ready === 0 && reason !== AT_ACCESS && reason !== AT_SPIN;
-    for (const o of machine.threads) {
-      if (o.state !== BLOCKED && o.state !== SPINNING) continue;
-      if (alone) this.#add(o.id, 0);
-      else if (budget >= 1 && o.state === BLOCKED && machine.naps.includes(o.waitAddress)) this.#add(o.id, 1);
+    if (ready === 0 && reason !== AT_ACCESS && reason !== AT_SPIN) {
+      this.#byTime(machine);
+    } else if (budget >= 1) {
+      for (const o of machine.waiters) if (machine.naps.includes(o.waitAddress)) this.#add(o.id, 1);
     }
+  }
+
+  /**
+   * Nobody can run by himself. Whose time is over first goes on: one who looks in vain, one who sleeps, one who waits for a
+   * lock, the longest first. No choice, as to choose the same one for ever is no schedule that happens.
+   */
+  #byTime({ threads, waiters, naps }) {
+    const next =
+      threads.find(({ state }) => state === SPINNING) ??
+      waiters.find(({ waitAddress }) => naps.includes(waitAddress)) ??
+      waiters[0];
+    if (next !== undefined) this.#add(next.id, 0);
   }
 
   #add(id, cost) {

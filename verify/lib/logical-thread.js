@@ -33,6 +33,8 @@ export class LogicalThread {
     this.suspended = false;
     this.rewinding = false;
     this.result = undefined;
+    /** What the last call answered. */
+    this.answer = 0;
     /** Accesses made (everyone's, not only those at points). */
     this.steps = 0;
     /** Events at points. */

@@ -26,6 +26,8 @@
  * the same state.
  */
 import { Conflicts } from "./conflicts.js";
+import { Finding, Panic } from "./findings.js";
+import { Instances } from "./instances.js";
 import {
   ABANDON,
   AT_ACCESS,
@@ -43,16 +45,6 @@ import {
   WAIT_SITE,
   WRITE,
 } from "./kinds.js";
-import { LogicalThread } from "./logical-thread.js";
-import { Snapshot } from "./snapshot.js";
-
-/** Room for a suspended stack. */
-const STACK_BYTES = 65536;
-const PAGE = 65536;
-const EPOCH_MS = 1.6e12;
-
-/** States of asyncify. */
-const NORMAL = 0;
 
 /**
  * @typedef {object} Program an instrumented, asyncified module
@@ -63,6 +55,7 @@ const NORMAL = 0;
 
 /** @typedef {[thread: number, steps: number, waits: boolean]} Segment a stretch of a schedule */
 /** @typedef {Generator<[string, ...number[]], any, number>} Calls */
+/** @typedef {import("./logical-thread.js").LogicalThread} LogicalThread */
 /** @typedef {{ name: string, run(thread: LogicalThread, built: any): Calls }} Operation */
 
 /**
@@ -78,59 +71,30 @@ const NORMAL = 0;
  * @property {string} [message]
  */
 
-export class Machine {
+export class Machine extends Instances {
   /**
    * @param {Program} program
-   * @param {object} options
-   * @param {number} options.threads logical threads that run operations
-   * @param {number} options.bytes length of the memory that the program sees
-   * @param {number} [options.helpers] further instances, which only serve call()
+   * @param {object} options those of Instances, and
+   * @param {number} options.threads
+   * @param {number} options.bytes
    * @param {number} [options.maxSteps] accesses of one run
    * @param {number} [options.maxTimeouts]
-   * @param {number} [options.clock] the time, ms since 1970
    * @param {number} [options.idleMs]
    * @param {number[]} [options.naps] addresses on which waiting is sleeping: nobody ever writes or notifies there
-   * @param {(machine: Machine, thread: LogicalThread) => WebAssembly.ModuleImports} [options.host] further functions of `host`
    */
-  constructor(
-    program,
-    {
-      threads,
-      bytes,
-      helpers = 1,
-      maxSteps = 4_000_000,
-      maxTimeouts = 60,
-      naps = [],
-      clock = EPOCH_MS,
-      idleMs = 0,
-      host,
-    },
-  ) {
-    this.program = program;
-    this.bytes = bytes;
+  constructor(program, { maxSteps = 4_000_000, maxTimeouts = 60, naps = [], idleMs = 0, ...options }) {
+    super(program, options);
+    const { threads, bytes } = options;
     this.maxSteps = maxSteps;
     this.maxTimeouts = maxTimeouts;
-    this.startClock = clock;
     this.idleMs = idleMs;
     this.naps = naps;
-    const count = threads + helpers;
-    const pages = Math.ceil(bytes / PAGE) + (count * STACK_BYTES) / PAGE;
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    const buffer = this.memory.buffer;
-    this.bytesView = new Uint8Array(buffer);
-    this.words = new Int32Array(buffer);
     this.kinds = Uint8Array.from(program.sites, (s) => s.kind);
     this.sizes = Uint8Array.from(program.sites, (s) => s.size);
-
     this.conflicts = new Conflicts(threads, Math.ceil(bytes / 4) + 4);
     /** Number of each word that is a point, 0: none. */
     this.index = this.conflicts.index;
     this.everyAccess = false;
-    this.quiet = true;
-
-    this.snapshot = new Snapshot(this.bytesView, bytes);
-
-    this.clock = this.startClock;
     this.steps = 0;
     this.timeouts = 0;
     this.switches = 0;
@@ -149,92 +113,14 @@ export class Machine {
     this.controller = { choose: () => ABANDON };
     /** What begins and ends: [thread, number of its call, "begin" or "end"]. @type {[number, number, string][]} */
     this.order = [];
-    /** Ranges that JavaScript writes to without telling: restored every time. @type {[number, number][]} */
-    this.untold = [];
-    /** Called at the start of each run. @type {(() => void) | null} */
-    this.onRestore = null;
     /** Who ran, his accesses so far when he gave way (0: he ended), and whether he waits in the last. @type {Segment[]} */
     this.trail = [];
-
-    /** @type {LogicalThread[]} */
-    this.all = [];
-    for (let id = 0; id < count; id++) this.all.push(this.#instantiate(id, bytes + id * STACK_BYTES, host));
-    /** Those that run operations. */
-    this.threads = this.all.slice(0, threads);
   }
 
-  // ------------------------------------------------------------------------------------------------ setting up
-
-  #instantiate(id, stack, host) {
-    const t = new LogicalThread(this, id);
-    t.stack = stack;
-    const imports = {
-      env: { memory: this.memory },
-      verify: {
-        access: (site, address) => this.#access(t, site, address >>> 0, 0, 0),
-        store: (site, address, lo, hi) => this.#access(t, site, address >>> 0, lo, hi),
-        range: (site, to, from, length) => this.#range(t, site, to >>> 0, from >>> 0, length >>> 0),
-      },
-      host: {
-        now: () => this.clock,
-        wait: (p, expected, ms) => this.#wait(t, p >>> 0, expected, ms),
-        panic: (code, a) => {
-          throw new Panic(code, a >>> 0);
-        },
-        audit: () => undefined,
-        security: () => 0,
-        driverCall: () => -38,
-        ...(host ? host(this, t) : {}),
-      },
-    };
-    t.core = new WebAssembly.Instance(this.program.module, imports).exports;
-    t.globals = Object.keys(t.core)
-      .filter((name) => name.startsWith("verify.global."))
-      .map((name) => t.core[name]);
-    const words = new Int32Array(this.memory.buffer, stack, 2);
-    words[0] = stack + 16;
-    words[1] = stack + STACK_BYTES;
-    return t;
-  }
-
-  /** Calls an export in a thread at once, without points. For setting up and for looking at the end. */
-  call(thread, name, ...args) {
-    const before = this.quiet;
-    this.quiet = true;
-    try {
-      return thread.core[name](...args);
-    } finally {
-      this.quiet = before;
-    }
-  }
-
-  /** Runs a generator of calls at once, without points. @param {LogicalThread} thread @param {Calls} calls */
-  callAll(thread, calls) {
-    let step = calls.next();
-    while (!step.done) {
-      const [name, ...args] = step.value;
-      step = calls.next(this.call(thread, name, ...args));
-    }
-    return step.value;
-  }
-
-  /** From here on every run starts from the present state of the memory and of all instances. */
-  seal() {
-    this.snapshot.take();
-    for (const t of this.all) t.rest = t.globals.map((g) => g.value);
-  }
-
-  /** Back to the sealed state. */
+  /** Back to the sealed state, for a new run. */
   restore() {
-    for (const [address, length] of this.untold) this.snapshot.willWrite(address, length);
-    this.snapshot.restore();
-    for (const t of this.all) {
-      const { globals, rest } = t;
-      for (let i = 0; i < globals.length; i++) if (globals[i].value !== rest[i]) globals[i].value = rest[i];
-      t.reset();
-    }
+    this.restoreSealed();
     this.conflicts.begin();
-    this.clock = this.startClock;
     this.steps = 0;
     this.timeouts = 0;
     this.switches = 0;
@@ -243,13 +129,7 @@ export class Machine {
     this.trail.length = 0;
     this.order.length = 0;
     this.current = -1;
-    this.onRestore?.();
-    if (this.races) this.races.reset();
-  }
-
-  /** Notes that JavaScript is about to write there, so that it is restored. */
-  willWrite(address, length) {
-    this.snapshot.willWrite(address, length);
+    this.races?.reset();
   }
 
   /** Forgets what earlier runs have touched: for another pair of operations. */
@@ -421,16 +301,10 @@ export class Machine {
       throw new Finding("stuck", "nobody goes on: every thread waits for another");
   }
 
+  /** Lets a thread run until it is suspended or its operation has ended. */
   #resume(t) {
-    const asyncify = t.core;
     for (;;) {
-      let answer;
-      if (t.suspended) {
-        t.suspended = false;
-        t.rewinding = true;
-        asyncify.asyncify_start_rewind(t.stack);
-        answer = this.#enter(t);
-      } else {
+      if (!t.suspended) {
         const step = t.call === null ? t.calls.next() : t.calls.next(t.answer);
         if (step.done) {
           t.result = step.value;
@@ -440,17 +314,11 @@ export class Machine {
         t.call = step.value;
         t.callNumber++;
         t.begun = false;
-        answer = this.#enter(t);
       }
-      if (asyncify.asyncify_get_state() !== NORMAL) {
-        asyncify.asyncify_stop_unwind();
-        t.suspended = true;
-        return;
-      }
+      if (!this.enter(t)) return;
       this.#begin(t);
       this.conflicts.callEnds(t);
       this.order.push([t.id, t.callNumber, "end"]);
-      t.answer = answer;
     }
   }
 
@@ -468,21 +336,9 @@ export class Machine {
     this.#perform(t, -3, READ | WRITE, 0, 0, 0);
   }
 
-  #enter(t) {
-    const [name, ...args] = t.call;
-    return t.core[name](...args);
-  }
-
-  #suspend(t) {
-    const words = this.words;
-    words[t.stack >>> 2] = t.stack + 16;
-    words[(t.stack >>> 2) + 1] = t.stack + STACK_BYTES;
-    t.core.asyncify_start_unwind(t.stack);
-  }
-
   // ------------------------------------------------------------------------------------------------ accesses
 
-  #access(t, site, address, lo, hi) {
+  access(t, site, address, lo, hi) {
     const kind = this.kinds[site];
     const size = this.sizes[site];
     // memory.size and memory.grow touch nothing.
@@ -490,7 +346,7 @@ export class Machine {
     if (kind & WRITE) this.snapshot.willWrite(address, size);
     if (this.quiet) return;
     if (t.rewinding) {
-      this.#arrive(t);
+      this.arrive(t);
     } else {
       t.steps++;
       if (++this.steps > this.maxSteps) throw new Finding("steps", `more than ${this.maxSteps} accesses in one run`);
@@ -517,13 +373,13 @@ export class Machine {
   }
 
   /** A copy or a fill: one access to every word of both ranges. A fill has no source, `from` is its byte. */
-  #range(t, site, to, from, length) {
+  range(t, site, to, from, length) {
     if (length === 0) return;
     this.snapshot.willWrite(to, length);
     if (this.quiet) return;
     const read = this.kinds[site] & READ ? length : 0;
     if (t.rewinding) {
-      this.#arrive(t);
+      this.arrive(t);
     } else {
       t.steps++;
       this.steps++;
@@ -547,12 +403,6 @@ export class Machine {
     if (this.races) this.races.range(t.id, site, to, read > 0 ? from : -1, length);
     if (read > 0) this.#perform(t, site, READ, from, from >>> 2, (from + length - 1) >>> 2);
     this.#perform(t, site, WRITE, to, to >>> 2, (to + length - 1) >>> 2);
-  }
-
-  /** The suspended access is reached again. */
-  #arrive(t) {
-    t.rewinding = false;
-    t.core.asyncify_stop_rewind();
   }
 
   /** Whether the thread gives way before this access. */
@@ -585,7 +435,7 @@ export class Machine {
       this.spinners++;
     }
     this.next = next;
-    this.#suspend(t);
+    this.suspend(t);
     return true;
   }
 
@@ -614,14 +464,14 @@ export class Machine {
 
   // ------------------------------------------------------------------------------------------------ waiting
 
-  #wait(t, p, expected, ms) {
+  wait(t, p, expected, ms) {
     if (this.quiet) {
       // Alone, nobody will answer: the time is over at once.
       if (this.idleMs > 0) this.clock += Math.max(ms, this.idleMs);
       return this.words[p >>> 2] === expected ? TIMED_OUT : NOT_EQUAL;
     }
     if (t.rewinding) {
-      this.#arrive(t);
+      this.arrive(t);
       if (t.waitPhase === WAITED) {
         t.waitPhase = 0;
         return t.notified ? WOKEN : TIMED_OUT;
@@ -664,7 +514,7 @@ export class Machine {
     this.waiters.push(t);
     this.conflicts.event(t, 4);
     this.next = this.#ask(t, AT_WAIT);
-    this.#suspend(t);
+    this.suspend(t);
     return 0;
   }
 
@@ -690,23 +540,3 @@ const WAITED = 2;
 
 /** @type {Controller} stops everyone at its first point */
 const STOP = { choose: () => ABANDON };
-
-/** The core's own panic. */
-export class Panic extends Error {
-  constructor(code, a) {
-    super(
-      `the core panics: ${["", "a lock nobody gives back", "corrupt", "unlock of a lock not held"][code] ?? code} at ${a}`,
-    );
-    this.code = code;
-    this.address = a;
-  }
-}
-
-/** What the machine itself objects to. */
-class Finding extends Error {
-  /** @param {Outcome["status"]} status @param {string} message */
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
-}

@@ -3,7 +3,8 @@
  * of operations on it.
  */
 import { AT_FDCWD, SCRATCH } from "../../dist/abi.js";
-import { explore, replay, sample } from "./explore.js";
+import { explore, Replay, replay, sample } from "./explore.js";
+import { DONE, READY } from "./kinds.js";
 import { Machine } from "./machine.js";
 import { dump, judge, trees } from "./operations.js";
 import { traceOf } from "./trace.js";
@@ -109,7 +110,7 @@ export class Stage {
   }
 
   /** What is wrong with a run that has ended, or null. */
-  #judge(operations, { results }) {
+  #judge(operations, { results }, dead) {
     const { machine, tree, built, inspector } = this;
     const order = machine.order.map((event) => [...event]);
     let final;
@@ -118,10 +119,10 @@ export class Stage {
     } catch (error) {
       return `the tree that is left cannot be read: ${error.message}`;
     }
-    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order]);
+    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order, dead]);
     let verdict = this.verdicts.get(key);
     if (verdict === undefined) {
-      verdict = judge(tree, operations, results, final, { order });
+      verdict = judge(tree, operations, results, final, { order, dead });
       this.verdicts.set(key, verdict);
     }
     return verdict;
@@ -153,6 +154,34 @@ export class Stage {
     });
     for (const failure of found.failures) failure.trace = this.trace(operations, failure.replay).text;
     return { ...found, outcomes: outcomes.size };
+  }
+
+  /**
+   * The first operation's thread is stopped for ever before its n-th access; then the others run, one after the other.
+   * @param {number} n 1 for the first access
+   * @param {{ idleMs?: number }} [options] how much time passes when nobody can run: the dead are given up by time
+   * @returns {{ outcome: Outcome, verdict: () => string | null } | null} null: the operation has fewer accesses; `verdict` looks at
+   *   the tree, and is to be asked before the next run
+   */
+  death(operations, n, { idleMs = 0 } = {}) {
+    const { machine } = this;
+    const { idleMs: before } = machine;
+    machine.everyAccess = true;
+    machine.idleMs = idleMs;
+    try {
+      let failed = machine.begin(operations, this.built);
+      const [victim] = machine.threads;
+      while (failed === null && victim.state === READY && victim.steps < n) failed = machine.step(0);
+      if (failed === null && victim.state === DONE) return null;
+      machine.kill(0);
+      const outcome = failed ?? machine.finish(new Replay([]));
+      const wrong = outcome.status === "done" ? null : `${outcome.status}: ${outcome.message ?? ""}`;
+      // A dead thread's answers are those of its calls that have ended: none, as its generator has not.
+      return { outcome, verdict: () => wrong ?? this.#judge(operations, outcome, [0]) };
+    } finally {
+      machine.everyAccess = false;
+      machine.idleMs = before;
+    }
   }
 
   /** Runs one schedule again. @returns {{ outcome: Outcome, verdict: string | null, text: string }} */
