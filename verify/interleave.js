@@ -8,6 +8,7 @@
  *
  * The time goes to pairs at bound 1, 2 and 3 and to triples, in rounds: a round takes so many pairs that each bound gets its share.
  */
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Random } from "./lib/explore.js";
 import { main } from "./lib/main.js";
@@ -160,7 +161,7 @@ export function again(text, log = console.log) {
   return verdict;
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const { values } = parseArgs({
     options: { replay: { type: "string" }, only: { type: "string" }, bound: { type: "string" } },
     strict: false,

@@ -6,6 +6,7 @@
  *   node verify/races.js --replay "small|3|17:a120-b35-a-b"      one schedule again, with its trace and its races
  */
 import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { label, Stages, shuffled } from "./interleave.js";
 import { Clocks } from "./lib/clocks.js";
@@ -168,7 +169,7 @@ export async function run({ seconds, seed, short = false, log }, program = coreP
   return { ok: failures.length === 0, explored, failures };
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const { values } = parseArgs({ options: { replay: { type: "string" } }, strict: false });
   if (values.replay === undefined) {
     await main(import.meta.url, { title, run });

@@ -111,7 +111,7 @@ export class Stage {
 
   /** What is wrong with a run that has ended, or null. */
   #judge(operations, { results }, dead) {
-    const { machine, tree, built, inspector } = this;
+    const { machine, built, inspector } = this;
     const order = machine.order.map((event) => [...event]);
     let final;
     try {
@@ -122,10 +122,19 @@ export class Stage {
     const key = JSON.stringify([operations.map(({ name }) => name), results, final, order, dead]);
     let verdict = this.verdicts.get(key);
     if (verdict === undefined) {
-      verdict = judge(tree, operations, results, final, { order, dead });
+      verdict = this.#verdict(operations, results, final, { order, dead });
       this.verdicts.set(key, verdict);
     }
     return verdict;
+  }
+
+  /** A judge that cannot tell has not found it right. */
+  #verdict(operations, results, final, times) {
+    try {
+      return judge(this.tree, operations, results, final, times);
+    } catch (error) {
+      return `the judge could not tell: ${error.message}`;
+    }
   }
 
   /** All schedules of these operations within a bound, see explore.js. `races`: only for the machine's clocks, nothing is judged. */
