@@ -3,6 +3,7 @@
  * of operations on it.
  */
 import { AT_FDCWD, SCRATCH } from "../../dist/abi.js";
+import { addressOf, numberOf } from "./addresses.js";
 import { explore, Replay, replay, sample } from "./explore.js";
 import { DONE, READY } from "./kinds.js";
 import { Machine } from "./machine.js";
@@ -12,11 +13,10 @@ import { traceOf } from "./trace.js";
 /** Large enough for five threads and one chunk of every cache. */
 const ARENA = 4 << 20;
 const SEED = [1, 2];
-/** G_SLEEP of core/mem/layout.ts: sleeping is waiting there. */
-const SLEEP = 5520;
-/** G_RCU_SINCE there, and POLL_EVERY of core/mem/smr.ts. */
-const SINCE = 4688;
-const POLL_EVERY = 32;
+/** Sleeping is waiting there. */
+const SLEEP = addressOf("G_SLEEP");
+const SINCE = addressOf("G_RCU_SINCE");
+const POLL_EVERY = numberOf("POLL_EVERY");
 /** Parts of a scratch area that the host writes: paths, answers it puts there, a driver's exchange. */
 const WRITTEN_BY_HOST = [
   [SCRATCH.PATH, 1024],
