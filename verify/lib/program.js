@@ -52,7 +52,9 @@ export function programOf(bytes, names) {
 /** Kept rewritten modules: binaryen takes seconds for each. */
 const KEPT = new URL("../../dist/verify/", import.meta.url);
 /** What the result depends on beside the module itself. */
-const TOOLS = ["instrument.js", "wasm.js", "names.js"].map((name) => new URL(name, import.meta.url));
+const TOOLS = ["instrument.js", "asyncify.js", "wasm.js", "names.js", "../../package-lock.json"]
+  .map((name) => new URL(name, import.meta.url))
+  .filter((tool) => existsSync(tool));
 
 /** A rewritten module from an earlier time, if the module and the tools are the same; else it is made and kept. */
 function cached(bytes, make) {
