@@ -123,7 +123,9 @@ export async function run({ seconds, seed, short = false, log }, program = coreP
     counted.schedules += found.schedules;
     races.take(stage.machine.races, ops.map((op) => op.name).join(" || "), label(tree, ops, polls));
   };
-  for (const { witness } of allowed) {
+  for (const [n, { witness }] of allowed.entries()) {
+    // Met already, by the witness of another.
+    if (races.used.has(n)) continue;
     const ops = witnessOps(witness);
     const [tree, more] = witness[0].split("+");
     look(tree, ops, more === "polls", (stage) =>

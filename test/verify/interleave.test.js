@@ -25,10 +25,10 @@ function caught({ patch, names, bound }) {
   const ops = names.map(operation);
   const sound = new Stage(coreProgram(), TREE).explore(ops, { bound });
   assert.deepEqual(sound.failures, [], "the shipping core");
-  const stage = new Stage(coreProgram(patch), TREE);
-  const { failures } = stage.explore(ops, { bound });
+  const program = coreProgram(patch);
+  const { failures } = new Stage(program, TREE).explore(ops, { bound });
   assert.equal(failures.length, 1, "the fault is caught");
-  const { verdict } = new Stage(coreProgram(patch), TREE).trace(ops, failures[0].replay);
+  const { verdict } = new Stage(program, TREE).trace(ops, failures[0].replay);
   assert.notEqual(verdict, null, "and its schedule shows it again");
   assert.equal(new Stage(coreProgram(), TREE).trace(ops, failures[0].replay).verdict, null);
   return failures[0];

@@ -78,11 +78,21 @@ function cached(bytes, make) {
   return made;
 }
 
+/** The shipping core with its names, and as a program: read and compiled once. */
+let shipping;
+let shippingProgram;
+
 /** The shipping core as a program. `patch` plants a fault: it gets a copy of the bytes, and the sites and functions in it. */
 export function coreProgram(patch) {
-  const bytes = new Uint8Array(readFileSync(CORE));
-  const names = namesOf(bytes);
-  if (patch === undefined) return programOf(bytes, names);
+  if (shipping === undefined) {
+    const bytes = new Uint8Array(readFileSync(CORE));
+    shipping = { bytes, names: namesOf(bytes) };
+  }
+  const { bytes, names } = shipping;
+  if (patch === undefined) {
+    shippingProgram ??= programOf(bytes, names);
+    return shippingProgram;
+  }
   const { sites, functions } = instrument(bytes, { accesses: true, names });
   const copy = bytes.slice();
   patch(copy, sites, functions);
