@@ -169,6 +169,10 @@ test("a dead thread's operation happened or did not; half of it is refused", () 
   passes(operations, { ...undone, results: [undefined, undone.results[1]] }, dead);
   const half = edited({ ...undone, results: [[], undone.results[1]] }, entry("/d/f", "nlink"), 1);
   refuses(operations, half, dead);
+  // A reader may have seen the count of a change that was begun and then taken back; never a half that stays.
+  const seen = edited({ ...undone, results: [[], undone.results[1]] }, answer(1, 0, "nlink"), 1);
+  passes(operations, seen, dead);
+  refuses([operations[1], operations[1]], { ...seen, results: [undone.results[0], seen.results[1]] });
   // What it was known to have ended has happened.
   refuses(operations, { ...undone, results: [[0], undone.results[1]] }, dead);
 });

@@ -9,8 +9,9 @@ import fc from "fast-check";
 import { begin, beginContext, finish } from "../../verify/lib/core-calls.js";
 import { dumpCalls, readWith, withNames } from "../../verify/lib/dump.js";
 import { modelRunner } from "../../verify/lib/sequential.js";
-import { everyCall, FLOOR, kernelCall, PLANT } from "./commands.js";
+import { everyCall, FLOOR, kernelCall, plant } from "./commands.js";
 import { freshThreads } from "./core.js";
+import { CORNERS, KERNEL_CORNERS } from "./corners.js";
 import { openKernelRunner, SELF } from "./kernel.js";
 
 const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() & 0x7fffffff);
@@ -75,7 +76,7 @@ test("the model and the core answer every call alike", (t) => {
     fc.array(everyCall(contexts.length + 1), { minLength: 60, maxLength: 60 }),
     (commands) => {
       const sides = [modelSide(contexts), coreSide(contexts)];
-      for (const call of [...PLANT, ...commands]) {
+      for (const call of [...plant(contexts.length + 1), ...commands]) {
         calls += 1;
         for (const s of sides) s.tick();
         const [model, core] = sides.map((s) => s.run(call));
@@ -89,35 +90,80 @@ test("the model and the core answer every call alike", (t) => {
   t.diagnostic(`${calls} calls`);
 });
 
+for (const [name, { calls, met }] of Object.entries(CORNERS)) {
+  test(`corner, model and core: ${name}`, () => {
+    const sides = [modelSide([...USERS, LAST]), coreSide([...USERS, LAST])];
+    const answers = [];
+    for (const call of calls) {
+      for (const s of sides) s.tick();
+      const [model, core] = sides.map((s) => s.run(call));
+      assert.deepEqual(core, model, JSON.stringify(call));
+      answers.push(model);
+    }
+    for (const [n, answer] of met) assert.deepEqual(answers[n], answer, JSON.stringify(calls[n]));
+    const [model, core] = sides.map((s) => readWith(s.run, dumpCalls(USERS.length + 2)));
+    assert.deepEqual(core, model);
+  });
+}
+
+/** The kernel and the model in the same directory: { kernel, run } and how to end it. */
+function kernelAndModel(contexts) {
+  const kernel = openKernelRunner(contexts, FLOOR);
+  const model = modelRunner({ now: START });
+  for (const context of contexts) model.addContext(context);
+  // Context 0 of the model is the superuser, the kernel's first is this process.
+  const run = (call) => model.run({ ...call, ctx: (call.ctx ?? 0) + 1 });
+  model.run({ call: "sysUmask", mask: 0 });
+  for (const path of kernel.directories) {
+    model.run({ call: "sysMkdir", path, mode: 0o777 });
+    model.run({ call: "sysChown", path, uid: SELF.uid, gid: SELF.gid });
+  }
+  for (const ctx of contexts.keys()) run({ call: "sysChdir", path: kernel.cwd, ctx });
+  const sides = [side(run), side(kernel.run)];
+  return {
+    /** The same call on both, and whether they agree; the answer. */
+    both(call) {
+      const [ours, theirs] = sides.map((s) => kernel.comparable(call, s.run(call)));
+      assert.deepEqual(ours, theirs, JSON.stringify(call));
+      return ours;
+    },
+    compareTrees: () => assert.deepEqual(kernel.tree(sides[0].run), kernel.tree(sides[1].run)),
+    can: kernel.can,
+    close: kernel.close,
+  };
+}
+
+const KERNEL_CONTEXTS = SELF.uid === 0 ? [SELF, ...USERS] : [SELF];
+
 test("the model and the kernel answer alike what node:fs can ask", (t) => {
-  const contexts = SELF.uid === 0 ? [SELF, ...USERS] : [SELF];
+  const contexts = KERNEL_CONTEXTS;
   let calls = 0;
   const property = fc.property(fc.array(kernelCall(contexts.length), { minLength: 60, maxLength: 60 }), (commands) => {
-    const kernel = openKernelRunner(contexts, FLOOR);
+    const pair = kernelAndModel(contexts);
     try {
-      const model = modelRunner({ now: START });
-      for (const context of contexts) model.addContext(context);
-      // Context 0 of the model is the superuser, the kernel's first is this process.
-      const run = (call) => model.run({ ...call, ctx: call.ctx + 1 });
-      for (const path of kernel.directories) model.run({ call: "sysMkdir", path, mode: 0o777 });
-      model.run({ call: "sysUmask", mask: 0 });
-      for (const path of kernel.directories) {
-        model.run({ call: "sysChmod", path, mode: 0o777 });
-        model.run({ call: "sysChown", path, uid: SELF.uid, gid: SELF.gid });
-      }
-      for (const ctx of contexts.keys()) run({ call: "sysChdir", path: kernel.cwd, ctx });
-      const sides = [side(run), side(kernel.run)];
-      for (const call of [...PLANT.map((planted) => ({ ...planted, ctx: 0 })), ...commands]) {
-        if (!kernel.can(call)) continue;
+      for (const call of [...plant(contexts.length), ...commands]) {
+        if (!pair.can(call)) continue;
         calls += 1;
-        const [ours, theirs] = sides.map((s) => kernel.comparable(call, s.run(call)));
-        assert.deepEqual(ours, theirs, JSON.stringify(call));
+        pair.both(call);
       }
-      assert.deepEqual(kernel.tree(sides[0].run), kernel.tree(sides[1].run));
+      pair.compareTrees();
     } finally {
-      kernel.close();
+      pair.close();
     }
   });
   check(t, property, Math.ceil(RUNS / 3));
   t.diagnostic(`${calls} calls`);
 });
+
+for (const [name, { calls, met }] of Object.entries(KERNEL_CORNERS)) {
+  test(`corner, model and kernel: ${name}`, () => {
+    const pair = kernelAndModel(KERNEL_CONTEXTS.slice(0, 1));
+    try {
+      const answers = calls.map((call) => pair.both(call));
+      for (const [n, answer] of met) assert.deepEqual(answers[n], answer, JSON.stringify(calls[n]));
+      pair.compareTrees();
+    } finally {
+      pair.close();
+    }
+  });
+}

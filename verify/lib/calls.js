@@ -1,6 +1,6 @@
 /**
  * The system calls of the model that look names up and change them, by their names in src/abi.ts: generators of steps
- * (model.js); calls-files.js has the rest. Each takes `me` (the operation: its
+ * (model.js); calls-files.js, calls-attributes.js and calls-mounts.js have the rest. Each takes `me` (the operation: its
  * number `id`, its context `ctx`) and an object of arguments; it answers a number, an object, or an error's name.
  *
  * The checks stand in Linux's order. Where a change touches several things that others can see one by one (a count here, a
@@ -239,7 +239,8 @@ function* sysMknod(me, { mode, ...args }) {
 }
 
 function* sysSymlink(me, { target, dirfd2, path2 }) {
-  if (target === "" || target.length > 4095) return target === "" ? "ENOENT" : "ENAMETOOLONG";
+  const badTarget = badPath(target);
+  if (badTarget) return badTarget;
   const more = { body: target, size: target.length };
   return yield* create(me, { dirfd: dirfd2, path: path2, slot: 1 }, S_IFLNK | 0o777, more);
 }

@@ -11,22 +11,25 @@
  *
  * Only words that are known to conflict (machine.js) are looked at: on others there can be no race.
  */
-import { ATOMIC, READ, WRITE } from "./machine.js";
+import { ATOMIC, READ, WRITE } from "./kinds.js";
 
 /** One memory access in a race. @typedef {{ thread: number, site: number, write: boolean, atomic: boolean }} Side */
-/** @typedef {{ address: number, earlier: Side, later: Side, count: number }} Race */
+/** @typedef {{ address: number, field: string, earlier: Side, later: Side, count: number, trail: import("./machine.js").Segment[] }} Race */
 
 /** Four kinds of last accesses a thread and word: bit 0 write, bit 1 atomic. */
 const KINDS = 4;
 
 export class Clocks {
-  /** @param {import("./machine.js").Machine} machine */
-  constructor(machine) {
+  /** @param {import("./machine.js").Machine} machine @param {(address: number) => string} [fieldOf] names an address */
+  constructor(machine, fieldOf = String) {
     this.machine = machine;
+    this.fieldOf = fieldOf;
     this.threads = machine.threads.length;
     this.now = Array.from({ length: this.threads }, () => new Int32Array(this.threads));
     /** Races found since the start, by their two sites. @type {Map<string, Race>} */
     this.races = new Map();
+    /** Those of the present run. @type {Map<string, Race>} */
+    this.here = new Map();
     this.#size(1024);
     this.reset();
   }
@@ -42,8 +45,8 @@ export class Clocks {
 
   /** For a new run. */
   reset() {
-    if (this.machine.conflicts > this.words) this.#size(this.machine.conflicts * 2);
-    const used = this.machine.conflicts * this.threads;
+    if (this.machine.conflicts.count > this.words) this.#size(this.machine.conflicts.count * 2);
+    const used = this.machine.conflicts.count * this.threads;
     this.carried.fill(0, 0, used);
     this.last.fill(0, 0, used * KINDS);
     this.masks.fill(0, 0, used * KINDS);
@@ -51,6 +54,15 @@ export class Clocks {
       clock.fill(0);
       clock[id] = 1;
     }
+  }
+
+  /**
+   * A run has ended. One that met conflicting words which were not known as such counts for nothing: a lock among them
+   * ordered accesses, and was not looked at.
+   */
+  settle(counts) {
+    if (counts) for (const [key, race] of this.here) this.races.set(key, race);
+    this.here.clear();
   }
 
   /** @param {number} thread @param {number} site @param {number} kind @param {number} size @param {number} address */
@@ -113,10 +125,20 @@ export class Clocks {
   }
 
   #found(word, earlier, later) {
-    const key = `${Math.min(earlier.site, later.site)}-${Math.max(earlier.site, later.site)}`;
-    const known = this.races.get(key);
-    if (known) known.count++;
-    else this.races.set(key, { address: word * 4, earlier, later, count: 1 });
+    const field = this.fieldOf(word * 4);
+    const key = `${Math.min(earlier.site, later.site)}-${Math.max(earlier.site, later.site)} ${field}`;
+    const known = this.here.get(key) ?? this.races.get(key);
+    if (known) {
+      known.count++;
+      return;
+    }
+    const { trail, current, threads } = this.machine;
+    // The schedule up to here; behind it the one who raced runs to his end.
+    const here = [
+      ...trail,
+      .../** @type {import("./machine.js").Segment[]} */ ([[current, threads[current].steps + 1, false]]),
+    ];
+    this.here.set(key, { address: word * 4, field, earlier, later, count: 1, trail: here });
   }
 }
 

@@ -36,6 +36,8 @@ const first = (t, { dirfd = AT_FDCWD, path }) => [dirfd, put(t, SCRATCH.PATH, pa
 const second = (t, { dirfd2 = AT_FDCWD, path2 }) => [dirfd2, put(t, SCRATCH.PATH2, path2)];
 const times = ({ atime, mtime }) => [atime.sec, atime.nsec, mtime.sec, mtime.nsec];
 
+const scratchView = (t, at) => new DataView(t.scratch.buffer, t.scratch.byteOffset + at);
+
 /** What follows the context in each call's arguments. */
 const ARGUMENTS = {
   sysStat: (t, a) => [...first(t, a), atFlags(a)],
@@ -69,6 +71,16 @@ const ARGUMENTS = {
   sysFchmod: (_t, a) => [a.fd, a.mode],
   sysChown: (t, a) => [...first(t, a), a.uid, a.gid, atFlags(a)],
   sysFchown: (_t, a) => [a.fd, a.uid, a.gid],
+  sysSetacl: (t, a) => {
+    const at = scratchView(t, SCRATCH.IO);
+    for (const [n, { tag, perm, id = 0 }] of a.acl.entries()) {
+      at.setUint16(n * 8, tag, true);
+      at.setUint16(n * 8 + 2, perm, true);
+      at.setUint32(n * 8 + 4, id, true);
+    }
+    return [...first(t, a), a.acl.length];
+  },
+  sysGetacl: first,
   sysUtimens: (t, a) => [...first(t, a), ...times(a), atFlags(a)],
   sysFutimens: (_t, a) => [a.fd, ...times(a)],
   sysMount: (t, a) => {
@@ -124,6 +136,16 @@ function entries(t, n) {
   return { entries: list.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
+function aclEntries(t, n) {
+  const at = scratchView(t, SCRATCH.IO);
+  const entry = (k) => ({
+    tag: at.getUint16(k * 8, true),
+    perm: at.getUint16(k * 8 + 2, true),
+    id: at.getUint32(k * 8 + 4, true),
+  });
+  return { acl: Array.from({ length: n }, (_, k) => entry(k)) };
+}
+
 const pathAnswer = (t, r) => ({ path: text(t, SCRATCH.IO, r) });
 
 /** What lies in scratch after a call that went well; a call that is not named answers its number. */
@@ -135,6 +157,7 @@ const ANSWERS = {
   sysGetcwd: pathAnswer,
   sysRead: (t, r) => ({ data: text(t, SCRATCH.IO, r) }),
   sysGetdents: entries,
+  sysGetacl: aclEntries,
   shrink: () => ({ any: true }),
 };
 
@@ -144,31 +167,9 @@ export function finish(t, { call }, r) {
   return Object.hasOwn(ANSWERS, call) ? ANSWERS[call](t, r) : r;
 }
 
-/** A core that takes calls as the model does: `core` are the exports of an instance whose thread is attached. */
-export function coreRunner(core, memory) {
-  const base = core.scratchBase() >>> 0;
-  if (memory.buffer.byteLength < base + SCRATCH.SIZE) memory.grow(0);
-  const t = { scratch: new Uint8Array(memory.buffer, base, SCRATCH.SIZE) };
-  const contexts = [0];
-  return {
-    t,
-    contexts,
-    run(call) {
-      const [name, ...numbers] = begin(t, call, contexts);
-      return finish(t, call, core[name](...numbers));
-    },
-    addContext(options) {
-      const [name, ...numbers] = beginContext(t, options);
-      const number = core[name](...numbers);
-      if (number < 0) throw new Error(`no context: ${number}`);
-      return contexts.push(number) - 1;
-    },
-  };
-}
-
 /** The call that makes a context from context 0: `{ uid, gid, groups, umask, caps }`. */
 export function beginContext(t, { uid, gid, groups = [], umask = 0o022, caps = -1 }) {
-  const view = new DataView(t.scratch.buffer, t.scratch.byteOffset + SCRATCH.IO);
+  const view = scratchView(t, SCRATCH.IO);
   for (const [n, group] of groups.entries()) view.setUint32(n * 4, group, true);
   return ["contextCreate", 0, uid, gid, umask, groups.length, caps];
 }

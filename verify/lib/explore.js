@@ -5,30 +5,31 @@
  * whenever a thread blocks, spins, sleeps or ends. A run is repeated from the start up to the decision that is changed.
  *
  * Preemptions. Taking a thread off that could go on costs one; going over to another because this one ended, is blocked or
- * looks in vain at a word costs none. To go on looking although somebody else could run costs one, and so does a sleeper whose time is
- * over early.
- * All schedules that cost at most `bound` are covered. Not bounded away are therefore: who starts, and who goes on after
- * each thread that blocks.
+ * looks in vain at a word costs none. To go on looking although somebody else could run costs one, and so does a sleeper
+ * whose time is over early. All schedules that cost at most `bound` are covered, whoever starts and whoever goes on where
+ * one blocks. Where nobody can run by himself there is no choice: the one whose time is over first goes on.
  *
  * Why only conflicting words are points. Let C be the words that in some explored run are touched by two threads, one of
- * them writing. Exploration is repeated until no run adds to C. Claim: each schedule within the bound has the same
- * partial order of conflicting accesses as one whose switches all stand before accesses to C. Take a schedule and its first switch, away
- * from thread A before an access outside C; let a1 ... an be what A would do up to its next access to C. Move them before the
- * switch. That changes nothing unless somebody touches one of their words, with a write on either side, before A goes on. Take the first
- * who does, B. Up to there B has read what he reads in the schedule where a1 ... an came first, so there B makes that access too.
- * That schedule's prefix costs no more and has its first switch later, so by induction a run with the same order was explored; in it both touched the
- * word, and it is in C: a contradiction. So the switch moves to before the access to C, at the same price, and one goes on with the next switch.
- * A thread at its end has no next access to C; its remaining accesses are moved in the same way.
+ * them writing. Exploration is repeated until no run adds to C. Claim: each schedule within the bound has the same partial
+ * order of conflicting accesses as one whose switches all stand before accesses to C. Take a schedule and its first switch
+ * that does not, away from thread A; let a1 ... an be what A would do up to its next access to C, or to its end. Move them
+ * before the switch. That changes nothing unless somebody touches one of their words, with a write on either side, before
+ * A goes on. Take the first who does, B. Up to there B has read what he reads in the schedule where a1 ... an came first,
+ * so there B makes that access too. That schedule's prefix costs no more and has its first such switch later, so by
+ * induction a run with the same order was explored; in it both touched the word, and it is in C: a contradiction. So the
+ * switch moves to before the access to C, at the same price, and one goes on with the next switch.
  *
- * Why states are visited once. The machine's signature of a prefix is that of its partial order of conflicting accesses: two
- * prefixes with the same one have led to the same memory and the same threads. If one was explored with the same thread running and
- * at least as many preemptions left, all that can follow was explored. (Two 32-bit sums; at 10^6 states the odds of a collision that hides
- * something are 1 in 10^4 for all of them together.)
+ * Why states are visited once. The machine's signature of a prefix is that of its partial order of conflicting accesses:
+ * two prefixes with the same one have led to the same memory and the same threads, and the same calls were over before
+ * others began. If one was explored with the same thread running and at least as many preemptions left, all that can
+ * follow was explored. (53 bits are compared: with 10^6 states the odds that any two of them are taken for one are 1 in
+ * 10^4.)
  *
- * Loops that wait. A thread that reads a word again with nothing in between may give way for nothing until the word is written, or look on
- * to the end of its bounded loop. What is left out: looking on for a while, giving way, and looking on again.
+ * Loops that wait. A thread that reads a word again with nothing in between may give way for nothing until the word is
+ * written, or look on to the end of its bounded loop. What is left out: looking on for a while, giving way, and looking on
+ * again. A driver's call is one step with the access before it.
  */
-import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./machine.js";
+import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./kinds.js";
 
 /** @typedef {import("./machine.js").Machine} Machine */
 /** @typedef {import("./machine.js").Outcome} Outcome */
@@ -50,6 +51,8 @@ import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINN
  */
 
 const FULL = 1e9;
+/** States that are remembered; some 50 bytes each. */
+const VISITED_MAX = 4_000_000;
 
 /** Who may go on at a decision, and at what price. Filled anew at each one: one array for all. */
 class Choices {
@@ -72,13 +75,23 @@ class Choices {
       }
     }
     if (reason === AT_SPIN && (ready === 0 || budget >= 1)) this.#add(self, ready === 0 ? 0 : 1);
-    // Sleepers: for nothing when nobody else is left, else at the price of a preemption.
-    const alone = ready === 0 && reason !== AT_ACCESS && reason !== AT_SPIN;
-    for (const o of machine.threads) {
-      if (o.state !== BLOCKED && o.state !== SPINNING) continue;
-      if (alone) this.#add(o.id, 0);
-      else if (budget >= 1 && o.state === BLOCKED && machine.naps.includes(o.waitAddress)) this.#add(o.id, 1);
+    if (ready === 0 && reason !== AT_ACCESS && reason !== AT_SPIN) {
+      this.#byTime(machine);
+    } else if (budget >= 1) {
+      for (const o of machine.waiters) if (machine.naps.includes(o.waitAddress)) this.#add(o.id, 1);
     }
+  }
+
+  /**
+   * Nobody can run by himself. Whose time is over first goes on: one who looks in vain, one who sleeps, one who waits for a
+   * lock, the longest first. No choice, as to choose the same one for ever is no schedule that happens.
+   */
+  #byTime({ threads, waiters, naps }) {
+    const next =
+      threads.find(({ state }) => state === SPINNING) ??
+      waiters.find(({ waitAddress }) => naps.includes(waitAddress)) ??
+      waiters[0];
+    if (next !== undefined) this.#add(next.id, 0);
   }
 
   #add(id, cost) {
@@ -111,7 +124,11 @@ class Search {
 
   choose(machine, t, reason) {
     const left = this.bound - this.spent;
-    if (left === 0 && reason === AT_ACCESS) return t.id;
+    if (left === 0 && reason === AT_ACCESS) {
+      if (!this.reduce || this.depth < this.stack.length || !this.#seen(machine, t, 0)) return t.id;
+      this.known = true;
+      return ABANDON;
+    }
     const c = this.choices;
     c.fill(machine, t, reason, left);
     if (c.count === 0) return ABANDON;
@@ -139,7 +156,8 @@ class Search {
     const key = stateKey(machine, t);
     const most = this.visited.get(key);
     if (most !== undefined && most >= left) return true;
-    this.visited.set(key, left);
+    // A set that is full forgets nothing: what is not in it is explored again.
+    if (this.visited.size < VISITED_MAX || most !== undefined) this.visited.set(key, left);
     return false;
   }
 
@@ -165,8 +183,8 @@ function stateKey(machine, t) {
   let status = t === null ? 7 : t.id;
   for (const o of machine.threads) status = status * 8 + o.state;
   status = (status * 61 + (machine.clock % 1e6)) | 0;
-  const lo = (machine.sigLo ^ Math.imul(status, 0x9e3779b1)) >>> 0;
-  const hi = (machine.sigHi + Math.imul(status, 0x85ebca6b)) >>> 0;
+  const lo = (machine.conflicts.sigLo ^ Math.imul(status, 0x9e3779b1)) >>> 0;
+  const hi = (machine.conflicts.sigHi + Math.imul(status, 0x85ebca6b)) >>> 0;
   return hi * 0x200000 + (lo >>> 11);
 }
 
@@ -207,7 +225,7 @@ export function explore(machine, operations, options) {
     if (out.failures.length >= maxFailures || out.runs >= maxRuns || Date.now() > deadline) break;
   }
   out.states = search.visited.size;
-  out.conflicts = machine.conflicts - 2;
+  out.conflicts = machine.conflicts.known;
   return out;
 }
 
@@ -313,33 +331,37 @@ export function sample(machine, operations, { seed, maxRuns, deadline = FULL * 1
     out.runs++;
     out.schedules++;
     if (controller instanceof Priorities) length = Math.max(length, controller.points);
-    seen.add((machine.sigHi >>> 0) * 0x200000 + (machine.sigLo >>> 11));
+    seen.add((machine.conflicts.sigHi >>> 0) * 0x200000 + (machine.conflicts.sigLo >>> 11));
     const bad = verdict(outcome, judge);
     if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.trail) });
     machine.adoptConflicts();
   }
   out.states = seen.size;
-  out.conflicts = machine.conflicts - 2;
+  out.conflicts = machine.conflicts.known;
   return out;
 }
 
 // ---------------------------------------------------------------------------------------------------- replaying
 
+/** @typedef {import("./machine.js").Segment} Segment */
+
 /**
- * A schedule as text: who runs, a letter, and the number of the access before which he gives way; none: he ends.
- * "a120-b35-a-b": a to before his 120th access, b to before his 35th, a to his end, b to his.
- * @param {[number, number][]} trail
+ * A schedule as text: who runs, a letter, and the number of the access before which he gives way, with "w": of the wait in which he
+ * sleeps; no number: he ends. "a120-b35w-a-b": a to before his 120th access, b to his 35th, where he waits, a to his end, b to his.
+ * @param {Segment[]} trail
  */
 export function formatSchedule(trail) {
-  return trail.map(([id, steps]) => String.fromCharCode(97 + id) + (steps || "")).join("-");
+  return trail
+    .map(([id, steps, waits]) => `${String.fromCharCode(97 + id)}${steps || ""}${waits ? "w" : ""}`)
+    .join("-");
 }
 
-/** @param {string} text @returns {[number, number][]} @throws Error for what is no schedule */
+/** @param {string} text @returns {Segment[]} @throws Error for what is no schedule */
 export function parseSchedule(text) {
   return text.split("-").map((part) => {
-    const [, who, steps] = /^([a-h])(\d*)$/.exec(part) ?? [];
+    const [, who, steps, waits] = /^([a-h])(\d*)(w?)$/.exec(part) ?? [];
     if (who === undefined) throw new Error(`No schedule: ${text}`);
-    return [who.charCodeAt(0) - 97, Number(steps)];
+    return [who.charCodeAt(0) - 97, Number(steps), waits === "w"];
   });
 }
 
@@ -348,25 +370,27 @@ export class Replay {
   at = 0;
   choices = new Choices();
 
-  /** @param {[number, number][]} trail */
+  /** @param {Segment[]} trail */
   constructor(trail) {
     this.trail = trail;
   }
 
   choose(machine, t, reason) {
     const now = this.trail[this.at];
-    if (t === null) return now === undefined ? ABANDON : now[0];
-    if (now !== undefined && now[1] !== t.steps && reason !== AT_NOTHING) {
-      if (reason !== AT_WAIT) return t.id;
-    } else if (now !== undefined) {
-      this.at++;
+    if (t !== null && now !== undefined) {
+      const here = now[1] === t.steps && now[2] === (reason === AT_WAIT);
+      // A thread that waits or has ended cannot go on, whatever the schedule says.
+      if (here || reason === AT_WAIT || reason === AT_NOTHING) this.at++;
+      else return t.id;
     }
     const next = this.trail[this.at];
-    if (next !== undefined && machine.threads[next[0]].state <= BLOCKED) return next[0];
+    if (next !== undefined && canRun(machine.threads[next[0]])) return next[0];
     this.choices.fill(machine, t, reason, 0);
     return this.choices.count === 0 ? ABANDON : this.choices.ids[0];
   }
 }
+
+const canRun = ({ state }) => state === READY || state === SPINNING || state === BLOCKED;
 
 /** Runs one schedule again, every access being a point. @returns {Outcome} */
 export function replay(machine, operations, schedule, built) {

@@ -25,42 +25,26 @@
  * (or followed). Two runs with the same signature are the same partial order of conflicting accesses, so they have led to
  * the same state.
  */
-/** What an instruction does, bits of `kinds[site]`. */
-export const READ = 1;
-export const WRITE = 2;
-export const ATOMIC = 4;
-export const NOTIFY = 8;
-
-/** States of a logical thread. */
-export const IDLE = 0;
-export const READY = 1;
-export const SPINNING = 2;
-export const BLOCKED = 3;
-export const DONE = 4;
-export const DEAD = 5;
-
-/** Why the controller is asked. */
-export const AT_ACCESS = 0;
-/** The thread looks again at what it has just seen. */
-export const AT_SPIN = 1;
-/** The thread sleeps or waits. */
-export const AT_WAIT = 2;
-/** Nobody is running: the start, or the one who ran has ended or died. */
-export const AT_NOTHING = 3;
-
-/** The controller's answer: stop here, nobody goes on. */
-export const ABANDON = -1;
-
-/** Bytes restored as one. */
-const GRAIN_SHIFT = 10;
-/** Room for a suspended stack. */
-const STACK_BYTES = 65536;
-const PAGE = 65536;
-const EPOCH_MS = 1.6e12;
-const MAX_CONFLICTS = 1 << 16;
-
-/** States of asyncify. */
-const NORMAL = 0;
+import { Conflicts } from "./conflicts.js";
+import { Finding, Panic } from "./findings.js";
+import { Instances } from "./instances.js";
+import {
+  ABANDON,
+  AT_ACCESS,
+  AT_NOTHING,
+  AT_SPIN,
+  AT_WAIT,
+  ATOMIC,
+  BLOCKED,
+  DEAD,
+  DONE,
+  NOTIFY,
+  READ,
+  READY,
+  SPINNING,
+  WAIT_SITE,
+  WRITE,
+} from "./kinds.js";
 
 /**
  * @typedef {object} Program an instrumented, asyncified module
@@ -69,7 +53,9 @@ const NORMAL = 0;
  *   READ | WRITE, a fill WRITE; size: bytes, 0 for what touches no memory
  */
 
+/** @typedef {[thread: number, steps: number, waits: boolean]} Segment a stretch of a schedule */
 /** @typedef {Generator<[string, ...number[]], any, number>} Calls */
+/** @typedef {import("./logical-thread.js").LogicalThread} LogicalThread */
 /** @typedef {{ name: string, run(thread: LogicalThread, built: any): Calls }} Operation */
 
 /**
@@ -85,133 +71,38 @@ const NORMAL = 0;
  * @property {string} [message]
  */
 
-export class LogicalThread {
-  /** @param {Machine} machine @param {number} id */
-  constructor(machine, id) {
-    this.machine = machine;
-    this.id = id;
-    this.memory = machine.memory;
-    this.state = IDLE;
-    /** @type {any} */
-    this.core = null;
-    /** @type {WebAssembly.Global[]} */
-    this.globals = [];
-    /** @type {any[]} */
-    this.rest = [];
-    /** Address of the area in which its stack is kept while it is suspended. */
-    this.stack = 0;
-    /** @type {any} room for whoever prepares the threads: scratch views and the like */
-    this.extra = null;
-    this.reset();
-  }
-
-  reset() {
-    this.state = IDLE;
-    /** @type {Calls | null} */
-    this.calls = null;
-    /** @type {[string, ...number[]] | null} */
-    this.call = null;
-    this.suspended = false;
-    this.rewinding = false;
-    this.result = undefined;
-    /** Accesses made (everyone's, not only those at points). */
-    this.steps = 0;
-    /** Events at points. */
-    this.events = 0;
-    /** The access it stands before. */
-    this.site = -1;
-    this.address = 0;
-    this.lastSite = -1;
-    this.lastAddress = -1;
-    this.lastVersion = -1;
-    this.lastStep = -1;
-    /** It has decided to look on at a word that does not change. */
-    this.burning = false;
-    this.spinWord = 0;
-    this.waitAddress = 0;
-    this.waitExpected = 0;
-    this.waitMs = 0;
-    this.waitPhase = 0;
-    this.notified = false;
-    /** Calls begun, and whether the present one has made an access at a point. */
-    this.callNumber = -1;
-    this.begun = false;
-  }
-}
-
-export class Machine {
+export class Machine extends Instances {
   /**
    * @param {Program} program
-   * @param {object} options
-   * @param {number} options.threads logical threads that run operations
-   * @param {number} options.bytes length of the memory that the program sees
-   * @param {number} [options.helpers] further instances, which only serve call()
+   * @param {object} options those of Instances, and
+   * @param {number} options.threads
+   * @param {number} options.bytes
    * @param {number} [options.maxSteps] accesses of one run
    * @param {number} [options.maxTimeouts]
-   * @param {number} [options.clock] the time, ms since 1970
    * @param {number} [options.idleMs]
    * @param {number[]} [options.naps] addresses on which waiting is sleeping: nobody ever writes or notifies there
-   * @param {(machine: Machine, thread: LogicalThread) => WebAssembly.ModuleImports} [options.host] further functions of `host`
    */
-  constructor(
-    program,
-    {
-      threads,
-      bytes,
-      helpers = 1,
-      maxSteps = 4_000_000,
-      maxTimeouts = 60,
-      naps = [],
-      clock = EPOCH_MS,
-      idleMs = 0,
-      host,
-    },
-  ) {
-    this.program = program;
-    this.bytes = bytes;
+  constructor(program, { maxSteps = 4_000_000, maxTimeouts = 60, naps = [], idleMs = 0, ...options }) {
+    super(program, options);
+    const { threads, bytes } = options;
     this.maxSteps = maxSteps;
     this.maxTimeouts = maxTimeouts;
-    this.startClock = clock;
     this.idleMs = idleMs;
     this.naps = naps;
-    const count = threads + helpers;
-    const pages = Math.ceil(bytes / PAGE) + (count * STACK_BYTES) / PAGE;
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    const buffer = this.memory.buffer;
-    this.bytesView = new Uint8Array(buffer);
-    this.words = new Int32Array(buffer);
     this.kinds = Uint8Array.from(program.sites, (s) => s.kind);
     this.sizes = Uint8Array.from(program.sites, (s) => s.size);
-
-    const nWords = Math.ceil(bytes / 4) + 4;
-    /** Which words each thread has read (1) and written (2) in any run. */
-    this.touched = Array.from({ length: threads }, () => new Uint8Array(nWords));
-    /** Number of a conflicting word, 0: no other thread is known to care. */
-    this.index = new Uint16Array(nWords);
-    this.conflicts = 2;
-    this.index[0] = 1;
-    /** @type {Set<number>} words found conflicting in this run, not yet points */
-    this.found = new Set();
-    this.version = new Int32Array(1024);
-    this.writerLo = new Int32Array(1024);
-    this.writerHi = new Int32Array(1024);
+    this.conflicts = new Conflicts(threads, Math.ceil(bytes / 4) + 4);
+    /** Number of each word that is a point, 0: none. */
+    this.index = this.conflicts.index;
     this.everyAccess = false;
-    this.quiet = true;
-
-    this.dirty = new Uint8Array(Math.ceil(buffer.byteLength / (1 << GRAIN_SHIFT)) + 1);
-    /** @type {number[]} */
-    this.dirtyList = [];
-    this.image = new Uint8Array(0);
-
-    this.clock = this.startClock;
-    this.sigLo = 0;
-    this.sigHi = 0;
     this.steps = 0;
     this.timeouts = 0;
     this.switches = 0;
     this.spinners = 0;
     this.next = ABANDON;
     this.current = -1;
+    /** How many threads have an operation. */
+    this.operations = 0;
     /** @type {LogicalThread[]} those who wait, longest first */
     this.waiters = [];
     /** @type {((entry: LogEntry) => void) | null} told of every access, for traces */
@@ -222,104 +113,14 @@ export class Machine {
     this.controller = { choose: () => ABANDON };
     /** What begins and ends: [thread, number of its call, "begin" or "end"]. @type {[number, number, string][]} */
     this.order = [];
-    /** Ranges that JavaScript writes to without telling: restored every time. @type {[number, number][]} */
-    this.untold = [];
-    /** Called at the start of each run. @type {(() => void) | null} */
-    this.onRestore = null;
-    /** Who ran, and his accesses so far when he gave way (0: he ended). @type {[number, number][]} */
+    /** Who ran, his accesses so far when he gave way (0: he ended), and whether he waits in the last. @type {Segment[]} */
     this.trail = [];
-
-    /** @type {LogicalThread[]} */
-    this.all = [];
-    for (let id = 0; id < count; id++) this.all.push(this.#instantiate(id, bytes + id * STACK_BYTES, host));
-    /** Those that run operations. */
-    this.threads = this.all.slice(0, threads);
   }
 
-  // ------------------------------------------------------------------------------------------------ setting up
-
-  #instantiate(id, stack, host) {
-    const t = new LogicalThread(this, id);
-    t.stack = stack;
-    const imports = {
-      env: { memory: this.memory },
-      verify: {
-        access: (site, address) => this.#access(t, site, address >>> 0, 0, 0),
-        store: (site, address, lo, hi) => this.#access(t, site, address >>> 0, lo, hi),
-        range: (site, to, from, length) => this.#range(t, site, to >>> 0, from >>> 0, length >>> 0),
-      },
-      host: {
-        now: () => this.clock,
-        wait: (p, expected, ms) => this.#wait(t, p >>> 0, expected, ms),
-        panic: (code, a) => {
-          throw new Panic(code, a >>> 0);
-        },
-        audit: () => undefined,
-        security: () => 0,
-        driverCall: () => -38,
-        ...(host ? host(this, t) : {}),
-      },
-    };
-    t.core = new WebAssembly.Instance(this.program.module, imports).exports;
-    t.globals = Object.keys(t.core)
-      .filter((name) => name.startsWith("verify.global."))
-      .map((name) => t.core[name]);
-    const words = new Int32Array(this.memory.buffer, stack, 2);
-    words[0] = stack + 16;
-    words[1] = stack + STACK_BYTES;
-    return t;
-  }
-
-  /** Calls an export in a thread at once, without points. For setting up and for looking at the end. */
-  call(thread, name, ...args) {
-    const before = this.quiet;
-    this.quiet = true;
-    try {
-      return thread.core[name](...args);
-    } finally {
-      this.quiet = before;
-    }
-  }
-
-  /** Runs a generator of calls at once, without points. @param {LogicalThread} thread @param {Calls} calls */
-  callAll(thread, calls) {
-    let step = calls.next();
-    while (!step.done) {
-      const [name, ...args] = step.value;
-      step = calls.next(this.call(thread, name, ...args));
-    }
-    return step.value;
-  }
-
-  /** From here on every run starts from the present state of the memory and of all instances. */
-  seal() {
-    this.image = this.bytesView.slice(0, this.bytes);
-    this.dirty.fill(0);
-    this.dirtyList.length = 0;
-    for (const t of this.all) t.rest = t.globals.map((g) => g.value);
-  }
-
-  /** Back to the sealed state. */
+  /** Back to the sealed state, for a new run. */
   restore() {
-    const grain = 1 << GRAIN_SHIFT;
-    for (const [address, length] of this.untold) this.willWrite(address, length);
-    for (const n of this.dirtyList) {
-      const from = n << GRAIN_SHIFT;
-      if (from < this.bytes) this.bytesView.set(this.image.subarray(from, from + grain), from);
-      this.dirty[n] = 0;
-    }
-    this.dirtyList.length = 0;
-    for (const t of this.all) {
-      const { globals, rest } = t;
-      for (let i = 0; i < globals.length; i++) if (globals[i].value !== rest[i]) globals[i].value = rest[i];
-      t.reset();
-    }
-    this.version.fill(0, 0, this.conflicts);
-    this.writerLo.fill(0, 0, this.conflicts);
-    this.writerHi.fill(0, 0, this.conflicts);
-    this.clock = this.startClock;
-    this.sigLo = 0;
-    this.sigHi = 0;
+    this.restoreSealed();
+    this.conflicts.begin();
     this.steps = 0;
     this.timeouts = 0;
     this.switches = 0;
@@ -328,60 +129,18 @@ export class Machine {
     this.trail.length = 0;
     this.order.length = 0;
     this.current = -1;
-    this.onRestore?.();
-    if (this.races) this.races.reset();
+    this.races?.reset();
   }
-
-  /** Notes that JavaScript is about to write there, so that it is restored. */
-  willWrite(address, length) {
-    for (let n = address >>> GRAIN_SHIFT; n <= (address + length - 1) >>> GRAIN_SHIFT; n++) {
-      if (this.dirty[n] === 0) {
-        this.dirty[n] = 1;
-        this.dirtyList.push(n);
-      }
-    }
-  }
-
-  // ------------------------------------------------------------------------------------------------ conflicts
 
   /** Forgets what earlier runs have touched: for another pair of operations. */
   forgetConflicts() {
-    for (const touched of this.touched) touched.fill(0);
-    this.index.fill(0);
-    // Word 0, which no program touches, stands for the state that hosts share.
-    this.index[0] = 1;
-    this.conflicts = 2;
-    this.found.clear();
+    this.conflicts.forget();
   }
 
-  /** Makes points of the conflicting words that the runs since the last call have found; false: there were none. */
+  /** Makes points of the conflicting words that the last run has found; false: there were none. */
   adoptConflicts() {
-    if (this.found.size === 0) return false;
-    for (const word of this.found) {
-      if (this.index[word] !== 0) continue;
-      if (this.conflicts === MAX_CONFLICTS) throw new Error("More conflicting words than numbers for them");
-      this.index[word] = this.conflicts++;
-    }
-    this.found.clear();
-    if (this.conflicts > this.version.length) {
-      const room = this.conflicts * 2;
-      this.version = new Int32Array(room);
-      this.writerLo = new Int32Array(room);
-      this.writerHi = new Int32Array(room);
-    }
-    return true;
-  }
-
-  #touch(t, word, kind) {
-    const mine = this.touched[t.id];
-    const bits = kind & (READ | WRITE);
-    if ((mine[word] & bits) === bits) return;
-    mine[word] |= bits;
-    for (let id = 0; id < this.touched.length; id++) {
-      if (id === t.id) continue;
-      const other = this.touched[id][word];
-      if (other !== 0 && (other | mine[word]) & WRITE && this.index[word] === 0) this.found.add(word);
-    }
+    this.races?.settle(this.conflicts.found.size === 0);
+    return this.conflicts.adopt();
   }
 
   // ------------------------------------------------------------------------------------------------ running
@@ -394,21 +153,64 @@ export class Machine {
    * @returns {Outcome}
    */
   run(operations, controller, built) {
+    const failed = this.begin(operations, built);
+    return failed ?? this.finish(controller);
+  }
+
+  /**
+   * Brings everyone to its first point: what comes before it is nobody else's concern. null, or what went wrong.
+   * @param {Operation[]} operations @param {any} [built] @returns {Outcome | null}
+   */
+  begin(operations, built) {
     this.restore();
-    this.controller = STOP;
-    this.quiet = false;
-    try {
-      // Everyone up to its first point: what comes before it is nobody else's concern.
+    this.operations = operations.length;
+    return this.#guarded(STOP, () => {
       for (let id = 0; id < operations.length; id++) {
         const t = this.threads[id];
         t.calls = operations[id].run(t, built);
         t.state = READY;
+        this.current = id;
         this.#resume(t);
+        if (t.state !== READY) this.#note(t);
       }
-      this.controller = controller;
-      return this.#turns(operations.length);
+      return null;
+    });
+  }
+
+  /**
+   * Lets a thread make the access it stands before, and brings it before its next one: `everyAccess` makes that each one.
+   * @returns {Outcome | null} what went wrong; `threads[id].state` tells whether it has ended, waits, or stands before
+   *   `threads[id].site`
+   */
+  step(id) {
+    const t = this.threads[id];
+    if (t.state === DONE || t.state === DEAD) throw new Error(`machine: thread ${id} cannot go on`);
+    return this.#guarded(STOP, () => {
+      this.current = id;
+      this.#wakeByTime(t);
+      this.#resume(t);
+      this.#note(t);
+      return null;
+    });
+  }
+
+  /** From wherever the threads stand until all have ended or the controller gives up. @param {Controller} controller @returns {Outcome} */
+  finish(controller) {
+    return this.#guarded(controller, () => this.#turns(this.operations));
+  }
+
+  /** Where a thread that ran has got to. */
+  #note(t) {
+    this.trail.push([t.id, t.state === DONE ? 0 : t.steps, t.state === BLOCKED]);
+  }
+
+  #guarded(controller, work) {
+    this.controller = controller;
+    this.quiet = false;
+    try {
+      return work();
     } catch (error) {
-      return this.#broken(error, operations.length);
+      return this.#broken(error, this.operations);
     } finally {
       this.quiet = true;
     }
@@ -416,8 +218,10 @@ export class Machine {
 
   /** Never resumes this thread: it stands before its access for ever, holding what it holds. */
   kill(id) {
-    this.threads[id].state = DEAD;
-    const at = this.waiters.indexOf(this.threads[id]);
+    const t = this.threads[id];
+    if (t.state === SPINNING) this.spinners--;
+    t.state = DEAD;
+    const at = this.waiters.indexOf(t);
     if (at >= 0) this.waiters.splice(at, 1);
   }
 
@@ -426,6 +230,7 @@ export class Machine {
   }
 
   #broken(error, n) {
+    if (this.current >= 0) this.trail.push([this.current, 0, false]);
     if (error instanceof Panic) return this.#outcome("panic", n, error.message);
     if (error instanceof Finding) return this.#outcome(error.status, n, error.message);
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
@@ -445,7 +250,7 @@ export class Machine {
       this.current = t.id;
       this.#wakeByTime(t);
       this.#resume(t);
-      this.trail.push([t.id, t.state === DONE ? 0 : t.steps]);
+      this.#note(t);
       if (t.state === DONE || t.state === DEAD) this.next = this.#ask(t, AT_NOTHING);
     }
   }
@@ -480,13 +285,13 @@ export class Machine {
           throw new Finding("lost wake-up", `thread ${t.id} sleeps on ${t.waitAddress}, which has changed`);
         }
       }
-      this.#event(t, 1, 0, 0);
+      this.conflicts.event(t, 1);
       this.#countTimeout();
     } else if (t.state === SPINNING) {
       this.spinners--;
       t.state = READY;
       t.burning = true;
-      this.#event(t, 2, 0, 0);
+      this.conflicts.event(t, 2);
       if (!this.anyReady(t.id)) this.#countTimeout();
     }
   }
@@ -496,16 +301,10 @@ export class Machine {
       throw new Finding("stuck", "nobody goes on: every thread waits for another");
   }
 
+  /** Lets a thread run until it is suspended or its operation has ended. */
   #resume(t) {
-    const asyncify = t.core;
     for (;;) {
-      let answer;
-      if (t.suspended) {
-        t.suspended = false;
-        t.rewinding = true;
-        asyncify.asyncify_start_rewind(t.stack);
-        answer = this.#enter(t);
-      } else {
+      if (!t.suspended) {
         const step = t.call === null ? t.calls.next() : t.calls.next(t.answer);
         if (step.done) {
           t.result = step.value;
@@ -515,16 +314,11 @@ export class Machine {
         t.call = step.value;
         t.callNumber++;
         t.begun = false;
-        answer = this.#enter(t);
       }
-      if (asyncify.asyncify_get_state() !== NORMAL) {
-        asyncify.asyncify_stop_unwind();
-        t.suspended = true;
-        return;
-      }
+      if (!this.enter(t)) return;
       this.#begin(t);
+      this.conflicts.callEnds(t);
       this.order.push([t.id, t.callNumber, "end"]);
-      t.answer = answer;
     }
   }
 
@@ -532,6 +326,7 @@ export class Machine {
   #begin(t) {
     if (t.begun) return;
     t.begun = true;
+    this.conflicts.callBegins(t);
     this.order.push([t.id, t.callNumber, "begin"]);
   }
 
@@ -541,40 +336,26 @@ export class Machine {
     this.#perform(t, -3, READ | WRITE, 0, 0, 0);
   }
 
-  #enter(t) {
-    const [name, ...args] = t.call;
-    return t.core[name](...args);
-  }
-
-  #suspend(t) {
-    const words = this.words;
-    words[t.stack >>> 2] = t.stack + 16;
-    words[(t.stack >>> 2) + 1] = t.stack + STACK_BYTES;
-    t.core.asyncify_start_unwind(t.stack);
-  }
-
   // ------------------------------------------------------------------------------------------------ accesses
 
-  #access(t, site, address, lo, hi) {
+  access(t, site, address, lo, hi) {
     const kind = this.kinds[site];
     const size = this.sizes[site];
     // memory.size and memory.grow touch nothing.
     if (size === 0) return;
-    if (kind & WRITE) {
-      const grain = address >>> GRAIN_SHIFT;
-      if (this.dirty[grain] === 0) this.willWrite(address, size);
-    }
+    if (kind & WRITE) this.snapshot.willWrite(address, size);
     if (this.quiet) return;
     if (t.rewinding) {
-      this.#arrive(t);
+      this.arrive(t);
     } else {
       t.steps++;
       if (++this.steps > this.maxSteps) throw new Finding("steps", `more than ${this.maxSteps} accesses in one run`);
+      const { conflicts } = this;
       const word = address >>> 2;
       if (address >= this.bytes) throw new Finding("trap", `an access at ${address}, behind the arena`);
-      this.#touch(t, word, kind);
+      conflicts.touch(t.id, word, kind);
       const last = (address + size - 1) >>> 2;
-      if (last !== word) this.#touch(t, last, kind);
+      if (last !== word) conflicts.touch(t.id, last, kind);
       if (this.index[word] === 0 && this.index[last] === 0 && !this.everyAccess) {
         if (this.log) this.log({ thread: t.id, step: t.steps, site, kind, size, address, lo, hi, point: false });
         if (kind & NOTIFY) this.#notify(t, address);
@@ -592,23 +373,23 @@ export class Machine {
   }
 
   /** A copy or a fill: one access to every word of both ranges. A fill has no source, `from` is its byte. */
-  #range(t, site, to, from, length) {
+  range(t, site, to, from, length) {
     if (length === 0) return;
-    this.willWrite(to, length);
+    this.snapshot.willWrite(to, length);
     if (this.quiet) return;
     const read = this.kinds[site] & READ ? length : 0;
     if (t.rewinding) {
-      this.#arrive(t);
+      this.arrive(t);
     } else {
       t.steps++;
       this.steps++;
       let point = this.everyAccess;
       for (let w = to >>> 2; w <= (to + length - 1) >>> 2; w++) {
-        this.#touch(t, w, WRITE);
+        this.conflicts.touch(t.id, w, WRITE);
         if (this.index[w] !== 0) point = true;
       }
       for (let w = from >>> 2; read > 0 && w <= (from + length - 1) >>> 2; w++) {
-        this.#touch(t, w, READ);
+        this.conflicts.touch(t.id, w, READ);
         if (this.index[w] !== 0) point = true;
       }
       if (this.log)
@@ -624,19 +405,13 @@ export class Machine {
     this.#perform(t, site, WRITE, to, to >>> 2, (to + length - 1) >>> 2);
   }
 
-  /** The suspended access is reached again. */
-  #arrive(t) {
-    t.rewinding = false;
-    t.core.asyncify_stop_rewind();
-  }
-
   /** Whether the thread gives way before this access. */
   #stopsAt(t, site, address, word, last) {
     if (
       t.lastStep === t.steps - 1 &&
       site === t.lastSite &&
       address === t.lastAddress &&
-      t.lastVersion === this.#versions(word, last)
+      t.lastVersion === this.conflicts.versions(word, last)
     ) {
       // Its last access was this one, and nothing has changed: a loop that waits for a change.
       t.lastStep = t.steps;
@@ -644,7 +419,7 @@ export class Machine {
       t.spinWord = word;
       if (this.#givesWay(t, AT_SPIN)) return true;
       t.burning = true;
-      this.#event(t, 2, 0, 0);
+      this.conflicts.event(t, 2);
       return false;
     }
     t.burning = false;
@@ -660,53 +435,23 @@ export class Machine {
       this.spinners++;
     }
     this.next = next;
-    this.#suspend(t);
+    this.suspend(t);
     return true;
-  }
-
-  #versions(word, last) {
-    const v = this.version[this.index[word]];
-    return word === last ? v : v + this.version[this.index[last]];
   }
 
   /** The access happens: it is part of the signature, and those who look at a word hear that it was written. */
   #perform(t, site, kind, address, word, last) {
-    const { index, writerLo, writerHi, version } = this;
     this.#begin(t);
-    t.events++;
-    let lo = mix(t.id * 0x9e3779b1 + t.events, address * 16 + kind, 0x85ebca6b);
-    let hi = mix(t.id * 0x7feb352d + t.events, address * 16 + kind, 0x2c1b3c6d);
-    for (let w = word; w <= last; w++) {
-      const i = index[w];
-      if (i === 0) continue;
-      lo = mix(lo, writerLo[i], 0xc2b2ae35);
-      hi = mix(hi, writerHi[i], 0x297a2d39);
-    }
-    this.sigLo = (this.sigLo + lo) | 0;
-    this.sigHi = (this.sigHi + hi) | 0;
+    this.conflicts.access(t, kind, address, word, last);
     if (kind & (WRITE | NOTIFY)) {
-      for (let w = word; w <= last; w++) {
-        const i = index[w];
-        if (i === 0) continue;
-        writerLo[i] = lo;
-        writerHi[i] = hi;
-        version[i]++;
-        if (this.spinners > 0) this.#written(w);
-      }
+      if (this.spinners > 0) for (let w = word; w <= last; w++) if (this.index[w] !== 0) this.#written(w);
       t.lastStep = -1;
     } else {
       t.lastSite = site;
       t.lastStep = t.steps;
       t.lastAddress = address;
-      t.lastVersion = this.#versions(word, last);
+      t.lastVersion = this.conflicts.versions(word, last);
     }
-  }
-
-  /** An event that is no access: a wake-up, a time-out, the decision to go on looking. */
-  #event(t, what, lo, hi) {
-    t.events++;
-    this.sigLo = (this.sigLo + mix(mix(t.id * 0x9e3779b1 + t.events, what, 0x85ebca6b), lo, 0xc2b2ae35)) | 0;
-    this.sigHi = (this.sigHi + mix(mix(t.id * 0x7feb352d + t.events, what, 0x2c1b3c6d), hi, 0x297a2d39)) | 0;
   }
 
   #written(word) {
@@ -719,14 +464,14 @@ export class Machine {
 
   // ------------------------------------------------------------------------------------------------ waiting
 
-  #wait(t, p, expected, ms) {
+  wait(t, p, expected, ms) {
     if (this.quiet) {
       // Alone, nobody will answer: the time is over at once.
       if (this.idleMs > 0) this.clock += Math.max(ms, this.idleMs);
       return this.words[p >>> 2] === expected ? TIMED_OUT : NOT_EQUAL;
     }
     if (t.rewinding) {
-      this.#arrive(t);
+      this.arrive(t);
       if (t.waitPhase === WAITED) {
         t.waitPhase = 0;
         return t.notified ? WOKEN : TIMED_OUT;
@@ -734,7 +479,7 @@ export class Machine {
     } else {
       t.steps++;
       this.steps++;
-      this.#touch(t, p >>> 2, READ);
+      this.conflicts.touch(t.id, p >>> 2, READ);
       t.site = -1;
       t.address = p;
       if ((this.index[p >>> 2] !== 0 || this.everyAccess) && this.#givesWay(t, AT_ACCESS)) {
@@ -767,9 +512,9 @@ export class Machine {
     t.notified = false;
     t.waitPhase = WAITED;
     this.waiters.push(t);
-    this.#event(t, 4, 0, 0);
+    this.conflicts.event(t, 4);
     this.next = this.#ask(t, AT_WAIT);
-    this.#suspend(t);
+    this.suspend(t);
     return 0;
   }
 
@@ -780,16 +525,12 @@ export class Machine {
     const [t] = this.waiters.splice(at, 1);
     t.state = READY;
     t.notified = true;
-    const i = this.index[address >>> 2];
-    this.#event(t, 3, this.writerLo[i], this.writerHi[i]);
+    this.conflicts.event(t, 3, address >>> 2);
     if (this.races) this.races.wake(by.id, t.id);
   }
 }
 
 /** @typedef {{ thread: number, step: number, site: number, kind: number, size: number, address: number, lo: number, hi: number, point: boolean }} LogEntry */
-
-/** In the log: the host's wait. */
-export const WAIT_SITE = -1;
 
 const WOKEN = 0;
 const NOT_EQUAL = 1;
@@ -799,30 +540,3 @@ const WAITED = 2;
 
 /** @type {Controller} stops everyone at its first point */
 const STOP = { choose: () => ABANDON };
-
-function mix(a, b, k) {
-  let h = Math.imul(a ^ Math.imul(b ^ (b >>> 15), 0x27d4eb2f), k);
-  h ^= h >>> 13;
-  h = Math.imul(h, 0x1b873593);
-  return h ^ (h >>> 16);
-}
-
-/** The core's own panic. */
-export class Panic extends Error {
-  constructor(code, a) {
-    super(
-      `the core panics: ${["", "a lock nobody gives back", "corrupt", "unlock of a lock not held"][code] ?? code} at ${a}`,
-    );
-    this.code = code;
-    this.address = a;
-  }
-}
-
-/** What the machine itself objects to. */
-class Finding extends Error {
-  /** @param {Outcome["status"]} status @param {string} message */
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
-}

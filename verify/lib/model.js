@@ -1,6 +1,6 @@
 /**
  * A sequential model of the file system, small enough to be seen to be right: its state, its path walk and the way in which
- * a change is made. `calls.js` has the system calls.
+ * a change is made. `calls.js` and its neighbours have the system calls.
  *
  * An operation is a generator that yields *steps*. A step is a function of the state that happens at one moment; it may
  * change the state, and what it answers (plain JSON) is sent back into the generator. Between two steps of one operation
@@ -13,6 +13,7 @@
  *
  * An answer that is a string is an error: "ENOENT". Times are the numbers of the clock `state.now`.
  */
+import { grants } from "./acl.js";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "./numbers.js";
 
 /** What a step answers that cannot be taken yet, because somebody holds a lock that it needs. */
@@ -39,7 +40,7 @@ export const isLink = (inode) => typeOf(inode) === S_IFLNK;
 
 // ------------------------------------------------------------------------------------------------- the state
 
-const TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files", "locks", "held"];
+export const TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files", "locks", "held"];
 
 /** A fresh tree: an empty in-memory file system at "/" and context 0, the superuser's. */
 export function newState({ now = 0 } = {}) {
@@ -187,9 +188,17 @@ export function permission(s, me, inode, mask) {
   if (mask & MAY_WRITE && s.filesystems.get(inode.fs).readonly && [S_IFREG, S_IFDIR, S_IFLNK].includes(type)) {
     return "EROFS";
   }
-  const shift = who.uid === inode.uid ? 6 : inGroup(who, inode.gid) ? 3 : 0;
-  if ((mask & ~(inode.mode >> shift) & 7) === 0) return 0;
-  return overridden(who, inode, mask) ? 0 : "EACCES";
+  return isGranted(who, inode, mask) || overridden(who, inode, mask) ? 0 : "EACCES";
+}
+
+/** acl_permission_check(): the owner's bits, an ACL unless its group class is empty, the group's bits or the others'. */
+function isGranted(who, inode, mask) {
+  const isOwner = who.uid === inode.uid;
+  if (!isOwner && inode.acl && inode.mode & 0o070) {
+    return grants(inode.acl, who.uid, (gid) => inGroup(who, gid), inode.gid, mask);
+  }
+  const shift = isOwner ? 6 : inGroup(who, inode.gid) ? 3 : 0;
+  return (mask & ~(inode.mode >> shift) & 7) === 0;
 }
 
 /** Capabilities lift a refusal; a file that nobody may execute stays so. */
@@ -241,6 +250,20 @@ export const mutexOf = (s, d) => (d === undefined ? undefined : `inode ${s.dentr
 /** Notes that the operation has a reference on a mount, through its first or second walk, or beside them. */
 export function hold(s, me, slot, mnt) {
   s.held.set(`${me.id} ${slot}`, mnt);
+}
+
+/** A descriptor that an operation has taken and not opened yet. */
+export const reservedBy = (id) => -id;
+
+/** Clears up behind a dead operation: its locks, its references, a descriptor that it had taken. */
+export function recoverFrom(s, id) {
+  const me = { id };
+  unlockAll(s, me);
+  release(s, me);
+  for (const [ctx, { fds }] of s.contexts) {
+    const kept = Object.entries(fds).filter(([, file]) => file !== reservedBy(id));
+    patch(s.contexts, ctx, { fds: Object.fromEntries(kept) });
+  }
 }
 
 /** The end of a call: its references go. */
@@ -370,7 +393,7 @@ function* dotdot(me, nd, at, slot) {
 }
 
 /** Down onto whatever is mounted here, one mount a step. */
-function* cross(me, to, slot) {
+export function* cross(me, to, slot) {
   let at = to;
   for (;;) {
     const here = at;

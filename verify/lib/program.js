@@ -3,9 +3,10 @@
  * its accesses does. Globals belong to the instance and outlive a call, so a run that starts from a snapshot of the memory has
  * to find them as they were, too.
  */
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { instrument } from "./instrument.js";
-import { ATOMIC, NOTIFY, READ, WRITE } from "./machine.js";
+import { ATOMIC, NOTIFY, READ, WRITE } from "./kinds.js";
 import { namesOf } from "./names.js";
 import { Reader, SECTION, sections, u32, utf8, Writer } from "./wasm.js";
 
@@ -37,7 +38,7 @@ const KINDS = {
  * @returns {import("./machine.js").Program & { sites: (import("./instrument.js").Site & { kindName: string })[] }}
  */
 export function programOf(bytes, names) {
-  const made = instrument(bytes, { accesses: true, asyncify: true, names });
+  const made = cached(bytes, () => instrument(bytes, { accesses: true, asyncify: true, names }));
   const sites = made.sites.map((site) => ({
     ...site,
     kindName: site.kind,
@@ -48,14 +49,53 @@ export function programOf(bytes, names) {
   return { module: new WebAssembly.Module(/** @type {BufferSource} */ (out)), sites };
 }
 
-/** The shipping core as a program. `patch` plants a fault: it gets a copy of the bytes and the unharmed program's sites. */
+/** Kept rewritten modules: binaryen takes seconds for each. */
+const KEPT = new URL("../../dist/verify/", import.meta.url);
+/** What the result depends on beside the module itself. */
+const TOOLS = ["instrument.js", "asyncify.js", "wasm.js", "names.js", "../../package-lock.json"]
+  .map((name) => new URL(name, import.meta.url))
+  .filter((tool) => existsSync(tool));
+
+/** A rewritten module from an earlier time, if the module and the tools are the same; else it is made and kept. */
+function cached(bytes, make) {
+  const hash = createHash("sha256").update(bytes);
+  for (const tool of TOOLS) hash.update(readFileSync(tool));
+  const name = hash.digest("hex").slice(0, 32);
+  const [code, list] = [new URL(`program-${name}.wasm`, KEPT), new URL(`program-${name}.json`, KEPT)];
+  if (existsSync(list))
+    return { bytes: new Uint8Array(readFileSync(code)), sites: JSON.parse(readFileSync(list, "utf8")) };
+  const made = make();
+  mkdirSync(KEPT, { recursive: true });
+  // Made aside and moved, the list last: several processes may want it at once.
+  const aside = new URL(`program-${name}.${process.pid}`, KEPT);
+  for (const [to, data] of [
+    [code, made.bytes],
+    [list, JSON.stringify(made.sites)],
+  ]) {
+    writeFileSync(aside, data);
+    renameSync(aside, to);
+  }
+  return made;
+}
+
+/** The shipping core with its names, and as a program: read and compiled once. */
+let shipping;
+let shippingProgram;
+
+/** The shipping core as a program. `patch` plants a fault: it gets a copy of the bytes, and the sites and functions in it. */
 export function coreProgram(patch) {
-  const bytes = new Uint8Array(readFileSync(CORE));
-  const names = namesOf(bytes);
-  if (patch === undefined) return programOf(bytes, names);
-  const { sites } = instrument(bytes, { accesses: true, names });
+  if (shipping === undefined) {
+    const bytes = new Uint8Array(readFileSync(CORE));
+    shipping = { bytes, names: namesOf(bytes) };
+  }
+  const { bytes, names } = shipping;
+  if (patch === undefined) {
+    shippingProgram ??= programOf(bytes, names);
+    return shippingProgram;
+  }
+  const { sites, functions } = instrument(bytes, { accesses: true, names });
   const copy = bytes.slice();
-  patch(copy, sites);
+  patch(copy, sites, functions);
   return programOf(copy, names);
 }
 

@@ -1,10 +1,12 @@
 /** Calls of the model one after the other, each to its end: how trees are made and read, and what the model is tested by. */
 
 import { NAME_CALLS } from "./calls.js";
+import { ATTRIBUTE_CALLS } from "./calls-attributes.js";
 import { FILE_CALLS } from "./calls-files.js";
-import { ALL_CAPS, BLOCKED, cloneState, newState, release } from "./model.js";
+import { MOUNT_CALLS } from "./calls-mounts.js";
+import { ALL_CAPS, BLOCKED, newState, release } from "./model.js";
 
-const SYSTEM_CALLS = { ...NAME_CALLS, ...FILE_CALLS };
+const SYSTEM_CALLS = { ...NAME_CALLS, ...FILE_CALLS, ...ATTRIBUTE_CALLS, ...MOUNT_CALLS };
 
 /** A step that may go either way answers { choose: [...] }: the values it may answer. */
 export const choicesOf = (answer) => answer?.choose ?? [answer];
@@ -33,7 +35,7 @@ export function runCall(s, call) {
   return value;
 }
 
-/** A model that takes calls, as the core does through `coreRunner()`. */
+/** A model that takes calls one after the other. */
 export function modelRunner({ now = 0 } = {}) {
   const state = newState({ now });
   return {
@@ -48,5 +50,3 @@ export function modelRunner({ now = 0 } = {}) {
     },
   };
 }
-
-export { cloneState };

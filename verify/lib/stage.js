@@ -2,8 +2,10 @@
  * The core on a machine: a small tree, operations on it, and the judge. One stage serves one tree and any number of sets
  * of operations on it.
  */
-import { SCRATCH } from "../../dist/abi.js";
-import { explore, replay, sample } from "./explore.js";
+import { AT_FDCWD, SCRATCH } from "../../dist/abi.js";
+import { addressOf, numberOf } from "./addresses.js";
+import { explore, Replay, replay, sample } from "./explore.js";
+import { DONE, READY } from "./kinds.js";
 import { Machine } from "./machine.js";
 import { dump, judge, trees } from "./operations.js";
 import { traceOf } from "./trace.js";
@@ -11,8 +13,10 @@ import { traceOf } from "./trace.js";
 /** Large enough for five threads and one chunk of every cache. */
 const ARENA = 4 << 20;
 const SEED = [1, 2];
-/** G_SLEEP of core/mem/layout.ts: sleeping is waiting there. */
-const SLEEP = 5520;
+/** Sleeping is waiting there. */
+const SLEEP = addressOf("G_SLEEP");
+const SINCE = addressOf("G_RCU_SINCE");
+const POLL_EVERY = numberOf("POLL_EVERY");
 /** Parts of a scratch area that the host writes: paths, answers it puts there, a driver's exchange. */
 const WRITTEN_BY_HOST = [
   [SCRATCH.PATH, 1024],
@@ -24,15 +28,24 @@ const WRITTEN_BY_HOST = [
 
 /** @typedef {import("./machine.js").Outcome} Outcome */
 
+/** Writes a path with its NUL; answers its length. */
+function put(t, at, text) {
+  t.scratch.set(Buffer.from(`${text}\0`, "latin1"), at);
+  return text.length;
+}
+
 export class Stage {
   /**
    * @param {import("./machine.js").Program} program
    * @param {string} treeName
-   * @param {{ threads?: number, clocks?: (machine: Machine) => import("./clocks.js").Clocks }} [options]
+   * @param {{ threads?: number, polls?: boolean, clocks?: (machine: Machine) => import("./clocks.js").Clocks }} [options]
+   *   polls: so many objects have been retired that the next but one retirement looks at the slots and frees
    */
-  constructor(program, treeName, { threads = 2, clocks } = {}) {
+  constructor(program, treeName, { threads = 2, polls = false, clocks } = {}) {
     const tree = trees[treeName];
     this.tree = tree;
+    /** Whether the driver's state may have changed since the last copy of it. */
+    this.driverAsked = true;
     const machine = new Machine(program, {
       threads,
       bytes: ARENA,
@@ -40,6 +53,7 @@ export class Stage {
       clock: tree.clock,
       host: (m, t) => ({
         driverCall: (...args) => {
+          this.driverAsked = true;
           m.external(t);
           return tree.driverCall(t, ...args);
         },
@@ -48,13 +62,13 @@ export class Stage {
     this.machine = machine;
     /** Looks at the tree when all have ended. */
     this.inspector = machine.all[threads];
-    this.#prepare();
+    this.#prepare(polls);
     if (clocks) machine.races = clocks(machine);
     /** Verdicts by what was answered, what was left and what was over before what. @type {Map<string, string | null>} */
     this.verdicts = new Map();
   }
 
-  #prepare() {
+  #prepare(polls) {
     const { machine, tree } = this;
     const made = machine.call(this.inspector, "arenaInit", ARENA, ...SEED);
     if (made < 0) throw new Error(`stage: arenaInit answered ${made}`);
@@ -70,10 +84,25 @@ export class Stage {
     this.driverState = tree.newDriverState();
     this.#share(this.driverState);
     this.built = machine.callAll(this.inspector, tree.build(this.inspector));
-    // Nobody begins with a context held or an epoch seen by the preparation alone.
+    if (polls) machine.callAll(this.inspector, this.#retireSome());
     machine.seal();
     this.driverState = structuredClone(this.driverState);
-    machine.onRestore = () => this.#share(structuredClone(this.driverState));
+    machine.onRestore = () => {
+      if (this.driverAsked) this.#share(structuredClone(this.driverState));
+      this.driverAsked = false;
+    };
+  }
+
+  /** Makes and removes a file until the next poll is near. */
+  *#retireSome() {
+    const { machine, inspector } = this;
+    const since = () => machine.words[SINCE >>> 2];
+    for (let n = 0; n < 64 && since() < POLL_EVERY - 3; n++) {
+      const fd = yield ["sysMknod", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, "/.made"), 0o100644];
+      if (fd < 0) throw new Error(`stage: mknod answered ${fd}`);
+      yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, "/.made"), 0];
+    }
+    if (since() < POLL_EVERY - 3) throw new Error(`stage: ${since()} objects retired since the last poll`);
   }
 
   #share(state) {
@@ -81,8 +110,8 @@ export class Stage {
   }
 
   /** What is wrong with a run that has ended, or null. */
-  #judge(operations, { results }) {
-    const { machine, tree, built, inspector } = this;
+  #judge(operations, { results }, dead) {
+    const { machine, built, inspector } = this;
     const order = machine.order.map((event) => [...event]);
     let final;
     try {
@@ -90,40 +119,78 @@ export class Stage {
     } catch (error) {
       return `the tree that is left cannot be read: ${error.message}`;
     }
-    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order]);
+    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order, dead]);
     let verdict = this.verdicts.get(key);
     if (verdict === undefined) {
-      verdict = judge(tree, operations, results, final, { order });
+      verdict = this.#verdict(operations, results, final, { order, dead });
       this.verdicts.set(key, verdict);
     }
     return verdict;
   }
 
-  /** All schedules of these operations within a bound, see explore.js. */
+  /** A judge that cannot tell has not found it right. */
+  #verdict(operations, results, final, times) {
+    try {
+      return judge(this.tree, operations, results, final, times);
+    } catch (error) {
+      return `the judge could not tell: ${error.message}`;
+    }
+  }
+
+  /** All schedules of these operations within a bound, see explore.js. `races`: only for the machine's clocks, nothing is judged. */
   explore(operations, options = {}) {
-    return this.#with(operations, (judgeRun) =>
+    return this.#with(operations, options.races === true, (judgeRun) =>
       explore(this.machine, operations, { ...options, built: this.built, judge: judgeRun }),
     );
   }
 
   /** Schedules by chance. */
   sample(operations, options) {
-    return this.#with(operations, (judgeRun) =>
+    return this.#with(operations, options.races === true, (judgeRun) =>
       sample(this.machine, operations, { ...options, built: this.built, judge: judgeRun }),
     );
   }
 
-  #with(operations, run) {
+  #with(operations, races, run) {
     this.machine.forgetConflicts();
     this.verdicts.clear();
     const outcomes = new Set();
     const found = run((outcome) => {
+      if (races) return null;
       const verdict = this.#judge(operations, outcome);
       outcomes.add(JSON.stringify(outcome.results));
       return verdict;
     });
     for (const failure of found.failures) failure.trace = this.trace(operations, failure.replay).text;
     return { ...found, outcomes: outcomes.size };
+  }
+
+  /**
+   * The first operation's thread is stopped for ever before its n-th access; then the others run, one after the other.
+   * @param {number} n 1 for the first access
+   * @param {{ idleMs?: number }} [options] how much time passes when nobody can run: the dead are given up by time
+   * @returns {{ outcome: Outcome, verdict: () => string | null } | null} null: the operation has fewer accesses; `verdict` looks at
+   *   the tree, and is to be asked before the next run
+   */
+  death(operations, n, { idleMs = 0 } = {}) {
+    const { machine } = this;
+    const { idleMs: before } = machine;
+    machine.everyAccess = true;
+    machine.idleMs = idleMs;
+    try {
+      let failed = machine.begin(operations, this.built);
+      const [victim] = machine.threads;
+      while (failed === null && victim.state === READY && victim.steps < n) failed = machine.step(0);
+      if (failed === null && victim.state === DONE) return null;
+      machine.kill(0);
+      const outcome = failed ?? machine.finish(new Replay([]));
+      const wrong = outcome.status === "done" ? null : `${outcome.status}: ${outcome.message ?? ""}`;
+      // A dead thread's answers are those of its calls that have ended: none, as its generator has not.
+      return { outcome, verdict: () => wrong ?? this.#judge(operations, outcome, [0]) };
+    } finally {
+      machine.everyAccess = false;
+      machine.idleMs = before;
+    }
   }
 
   /** Runs one schedule again. @returns {{ outcome: Outcome, verdict: string | null, text: string }} */

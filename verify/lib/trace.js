@@ -4,37 +4,9 @@
  *
  * Shown are the accesses to words that the threads share (conflicting in this run), and of each thread's stretch the first and last.
  */
-import { readFileSync } from "node:fs";
-import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "./machine.js";
 
-const source = (path) => readFileSync(new URL(`../../core/${path}`, import.meta.url), "utf8");
-
-/** Names of the arena's fixed words: { address, name } in order. */
-function layoutNames() {
-  const out = [];
-  for (const [, name, value] of source("mem/layout.ts").matchAll(/^export const ([GH]_\w+): usize = (\d+);/gm)) {
-    out.push({ name, address: Number(value) });
-  }
-  return new Map(out.map(({ name, address }) => [address, name]));
-}
-
-const SIZE_OF = { u32: 4, i32: 4, u64: 8, i64: 8, f64: 8 };
-
-/** Fields of an unmanaged class: [offset, name]. */
-function fieldsOf(path, name) {
-  const text = source(path);
-  const from = text.indexOf(`export class ${name} {`);
-  const fields = [];
-  let offset = 0;
-  for (const line of text.slice(from).split("\n").slice(1)) {
-    const [, field, type] = /^ {2}(\w+): (\w+);/.exec(line) ?? [];
-    if (field === undefined) break;
-    offset = (offset + SIZE_OF[type] - 1) & -SIZE_OF[type];
-    fields.push([offset, field.replace(/_$/, "")]);
-    offset += SIZE_OF[type];
-  }
-  return fields;
-}
+import { addressOf, fieldsOf, LAYOUT, numberOf } from "./addresses.js";
+import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "./kinds.js";
 
 /** Typed caches by their number in core/mem/slab.ts. */
 const TYPES = {
@@ -45,15 +17,23 @@ const TYPES = {
   5: { name: "file", fields: fieldsOf("fs/file.ts", "File") },
   6: { name: "context", fields: fieldsOf("fs/cred.ts", "Context") },
 };
-const CACHES = 8192;
-const BUCKET_LOCKS = [16384, 32768];
-const SLOTS = [65536, 196608];
-const LAYOUT = layoutNames();
+const FIXED = new Map(LAYOUT.map(({ name, address }) => [address, name]));
+const CACHES = addressOf("G_CACHES");
+const CACHES_END = CACHES + 16 * 64;
+const BUCKET_LOCKS = addressOf("BUCKET_LOCKS");
+const BUCKET_LOCKS_END = BUCKET_LOCKS + 256 * 64;
+const SLOTS = addressOf("SLOTS");
+const SLOT_SIZE = numberOf("SLOT_SIZE");
+const SLOTS_END = SLOTS + SLOT_SIZE * numberOf("MAX_THREADS");
+const SLOTS_USED = addressOf("G_SLOTS_USED");
+const SLOT_SCRATCH = numberOf("SLOT_SCRATCH");
+const SCRATCH_SIZE = numberOf("SCRATCH_SIZE");
+const CHUNK_ENTRY = numberOf("CHUNK_ENTRY");
 const INLINE_NAME = 32;
-const DENTRY = { hashLow: 8, length: 12, parent: 16, inode: 20, name: 32 };
+const DENTRY = Object.fromEntries(TYPES[1].fields.map(([offset, name]) => [name, offset]));
 
 /** Names for addresses of one memory. */
-class Namer {
+export class Namer {
   constructor(memory) {
     this.words = new Uint32Array(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
@@ -66,23 +46,28 @@ class Namer {
   }
 
   of(address) {
-    const fixed = LAYOUT.get(address & ~3);
+    const fixed = FIXED.get(address & ~3);
     if (fixed !== undefined) return fixed + odd(address);
-    if (address >= CACHES && address < CACHES + 1024) return `cache ${(address - CACHES) >> 6} +${address & 63}`;
-    if (address >= BUCKET_LOCKS[0] && address < BUCKET_LOCKS[1])
-      return `bucket lock ${(address - BUCKET_LOCKS[0]) >> 6}`;
-    if (address >= SLOTS[0] && address < SLOTS[1]) {
-      const at = (address - SLOTS[0]) & 511;
-      return `slot ${(address - SLOTS[0]) >> 9} ${at === 0 ? "epoch" : `+${at}`}`;
+    if (address >= CACHES && address < CACHES_END) return `cache ${(address - CACHES) >> 6} +${address & 63}`;
+    if (address >= BUCKET_LOCKS && address < BUCKET_LOCKS_END) return `bucket lock ${(address - BUCKET_LOCKS) >> 6}`;
+    if (address >= SLOTS && address < SLOTS_END) {
+      const at = (address - SLOTS) % SLOT_SIZE;
+      return `slot ${Math.floor((address - SLOTS) / SLOT_SIZE)} ${at === 0 ? "epoch" : `+${at}`}`;
     }
-    const table = this.#word(1036);
-    const buckets = this.#word(1040);
-    const first = this.#word(1048);
+    if (address < SLOTS) {
+      const below = LAYOUT.findLast((entry) => entry.address <= address);
+      return below === undefined ? hex(address) : `${below.name} +${address - below.address}`;
+    }
+    const own = this.#scratch(address);
+    if (own !== undefined) return own;
+    const table = this.#word(addressOf("H_CHUNK_TABLE"));
+    const buckets = this.#word(addressOf("H_BUCKETS"));
+    const first = this.#word(addressOf("H_FIRST_CHUNK"));
     if (address >= table && address < buckets)
-      return `chunk ${(address - table) >> 5} entry +${(address - table) & 31}`;
+      return `chunk ${Math.floor((address - table) / CHUNK_ENTRY)} entry +${(address - table) % CHUNK_ENTRY}`;
     if (address >= buckets && address < first << 16) return `bucket ${(address - buckets) >> 2}`;
     const chunk = address >>> 16;
-    const cache = this.#word(table + chunk * 32);
+    const cache = this.#word(table + chunk * CHUNK_ENTRY);
     const type = TYPES[cache];
     if (type === undefined) return `${cache > 6 ? `${8 << (cache - 6)}-byte block` : "memory"} ${hex(address)}`;
     const size = this.#word(CACHES + cache * 64 + 4);
@@ -91,10 +76,30 @@ class Namer {
     return `${type.name} ${this.#object(cache, object)} .${fieldAt(type.fields, offset)}`;
   }
 
+  /** The field alone, without which object it is: "dentry .next", "bucket", "cache .used". */
+  field(address) {
+    return this.of(address)
+      .replace(/^(\w+) 0x.* \./, "$1 .")
+      .replace(/^(bucket lock|bucket|slot|chunk|scratch) \d+/, "$1")
+      .replace(/^cache \d+/, "cache")
+      .replace(/^(memory|\d+-byte block) 0x\w+/, "$1")
+      .replace(/(dentry \.)name[0-3](\+\d+)?$/, "$1name");
+  }
+
+  /** A thread's scratch area. */
+  #scratch(address) {
+    for (let n = 0; n < this.#word(SLOTS_USED); n++) {
+      const at = this.#word(SLOTS + n * SLOT_SIZE + SLOT_SCRATCH);
+      if (address >= at && address < at + SCRATCH_SIZE) return `scratch ${n} +${address - at}`;
+    }
+    return undefined;
+  }
+
   #object(cache, object) {
     if (cache !== 1) return hex(object);
-    if (!this.paths.has(object)) this.paths.set(object, this.#path(object));
-    return `${hex(object)} ${this.paths.get(object)}`;
+    const known = this.paths.get(object) ?? this.#path(object);
+    if (!known.startsWith("(")) this.paths.set(object, known);
+    return `${hex(object)} ${known}`;
   }
 
   #path(dentry) {
@@ -108,8 +113,8 @@ class Namer {
           .reverse()
           .map((name) => `/${name}`)
           .join("")}`;
-      const length = this.#word(d + DENTRY.length);
-      const at = length > INLINE_NAME ? this.#word(d + DENTRY.name) : d + DENTRY.name;
+      const length = this.#word(d + (DENTRY.hashLen + 4));
+      const at = length > INLINE_NAME ? this.#word(d + DENTRY.name0) : d + DENTRY.name0;
       names.push(
         length > INLINE_NAME ? `(${length} bytes)` : Buffer.from(this.bytes.slice(at, at + length)).toString("latin1"),
       );

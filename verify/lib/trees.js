@@ -2,6 +2,7 @@
  * Small trees to explore, as data: the contexts they have beside the superuser's (number 0) and the calls that make them.
  * Each has what a few operations can quarrel about, and no more.
  */
+import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ } from "./acl.js";
 import { begin, beginContext, finish } from "./core-calls.js";
 import { DRIVER_HOOKS, DRIVER_NAME } from "./driver.js";
 import { dumpCalls, readWith } from "./dump.js";
@@ -20,6 +21,7 @@ export const link = (path, path2, ctx = 0) => ({ call: "sysLink", path, path2, c
 export const chmod = (path, mode, ctx = 0) => ({ call: "sysChmod", path, mode, ctx });
 export const chown = (path, uid, gid = uid, ctx = 0) => ({ call: "sysChown", path, uid, gid, ctx });
 export const open = (path, flags, ctx = 0) => ({ call: "sysOpen", path, flags, mode: 0o644, ctx });
+export const setacl = (path, acl, ctx = 0) => ({ call: "sysSetacl", path, acl, ctx });
 export const mount = (path) => ({ call: "sysMountNew", path });
 export const bind = (path, path2) => ({ call: "sysMount", path, path2, bind: true });
 const close = (fd) => ({ call: "sysClose", fd });
@@ -32,6 +34,15 @@ const file = (path, data = "") => [
 
 const USER = { uid: 1000, gid: 1000 };
 const OTHER = { uid: 2000, gid: 2000, groups: [1000] };
+
+/** Everybody may search but the user OTHER. */
+export const WITHOUT_OTHER = [
+  { tag: ACL_USER_OBJ, perm: 7, id: 0 },
+  { tag: ACL_USER, perm: 0, id: 2000 },
+  { tag: ACL_GROUP_OBJ, perm: 5, id: 0 },
+  { tag: ACL_MASK, perm: 5, id: 0 },
+  { tag: ACL_OTHER, perm: 5, id: 0 },
+];
 
 /**
  * `contexts` are numbered from 1; `setup` runs in order and every call of it must succeed; the model's driver is mounted
@@ -86,7 +97,7 @@ export const TREES = {
       mkdir("/o"),
     ],
   },
-  /** A sticky directory, a private one, an open one; two ordinary users, one in the other's group. */
+  /** A sticky directory, a user's own, one with an ACL; two ordinary users, one in the other's group. */
   users: {
     contexts: [USER, OTHER],
     setup: [
@@ -103,6 +114,7 @@ export const TREES = {
       chown("/p/q", 1000),
       chown("/p/f", 1000),
       chmod("/p/f", 0o640),
+      setacl("/p/q", WITHOUT_OTHER),
     ],
   },
   /** A context that is in a directory, and one with a root of its own. */

@@ -1,0 +1,143 @@
+/** The short form of "every interleaving", and what it must catch: faults planted in the binary. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { again, run, shuffled } from "../../verify/interleave.js";
+import { operations, pairs } from "../../verify/lib/operations.js";
+import { dropCalls, dropNotify, keepValue } from "../../verify/lib/plant.js";
+import { coreProgram } from "../../verify/lib/program.js";
+import { Stage } from "../../verify/lib/stage.js";
+
+const TREE = "small";
+
+function operation(beginning) {
+  const found = operations.find((op) => op.tree === TREE && op.name.startsWith(beginning));
+  assert.ok(found, `no operation ${beginning}`);
+  return found;
+}
+
+function only(list) {
+  assert.equal(list.length, 1);
+  return list[0];
+}
+
+/** The binary as it is, and with one fault: the same pair is explored on both. */
+function caught({ patch, names, bound }) {
+  const ops = names.map(operation);
+  const sound = new Stage(coreProgram(), TREE).explore(ops, { bound });
+  assert.deepEqual(sound.failures, [], "the shipping core");
+  const program = coreProgram(patch);
+  const { failures } = new Stage(program, TREE).explore(ops, { bound });
+  assert.equal(failures.length, 1, "the fault is caught");
+  const { verdict } = new Stage(program, TREE).trace(ops, failures[0].replay);
+  assert.notEqual(verdict, null, "and its schedule shows it again");
+  assert.equal(new Stage(coreProgram(), TREE).trace(ops, failures[0].replay).verdict, null);
+  return failures[0];
+}
+
+test("the short form holds, and explores each of its pairs to the end", async () => {
+  const { ok, explored, failures } = await run({ seconds: 120, seed: 1, short: true, log: () => {} });
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+  assert.match(String(explored["pairs, 1 preemption"]), /^4 sets, 4 completely/);
+});
+
+test("the same seed gives the same order, another another, and nothing is lost", () => {
+  const all = pairs();
+  assert.deepEqual(shuffled(all, 5), shuffled(all, 5));
+  assert.notDeepEqual(shuffled(all, 5).slice(0, 20), shuffled(all, 6).slice(0, 20));
+  assert.equal(new Set(shuffled(all, 5)).size, all.length);
+});
+
+test("what was explored of a pair is the same every time", () => {
+  const ops = [operation("rename: sysRename(path=/d/f path2=/d/x"), operation("unlink: sysUnlink(path=/d/f)")];
+  const program = coreProgram();
+  const [first, second] = [1, 2].map(() => new Stage(program, TREE).explore(ops, { bound: 1 }));
+  assert.deepEqual(second, first);
+  assert.ok(first.complete && first.outcomes > 1, "both orders were seen");
+});
+
+test("with every access a point and nothing left out, the answers and the trees are the same", () => {
+  const program = coreProgram();
+  for (const names of [
+    ["rename: sysRename(path=/d/f path2=/d/x", "looks: sysStat(path=/d/x)"],
+    ["mkdir: sysMkdir(path=/d/x", "unlink: sysUnlink(path=/d/f)"],
+  ]) {
+    const ops = names.map(operation);
+    const [few, all] = [false, true].map((everything) => {
+      const stage = new Stage(program, TREE);
+      stage.machine.everyAccess = everything;
+      const found = stage.explore(ops, { bound: 1, reduce: !everything });
+      assert.deepEqual([found.complete, found.failures], [true, []]);
+      const ends = [...stage.verdicts.keys()].map((key) => JSON.stringify(JSON.parse(key).slice(1, 3)));
+      return { schedules: found.schedules, ends: [...new Set(ends)].sort() };
+    });
+    assert.deepEqual(few.ends, all.ends);
+    assert.ok(few.schedules < all.schedules / 2, `${few.schedules} of ${all.schedules} schedules`);
+  }
+});
+
+test("planted: the sequence of an inode stays even while its attributes change", () => {
+  const { message, trace } = caught({
+    patch: (bytes, sites) =>
+      keepValue(
+        bytes,
+        only(
+          sites.filter((s) => s.func === "beginAttr" && s.line.startsWith("core/mem/seqlock.ts") && s.kind === "store"),
+        ),
+      ),
+    names: ["chown: sysChown(path=/d/f", "looks: sysStat(path=/d/f)"],
+    bound: 1,
+  });
+  assert.match(message, /no interleaving/);
+  assert.match(trace, /inode 0x\w+ \.uid/);
+});
+
+test("planted: a lock that wakes nobody", () => {
+  const { message } = caught({
+    patch: (bytes, sites) => dropNotify(bytes, only(sites.filter((s) => s.kind === "notify"))),
+    names: ["mkdir: sysMkdir(path=/d/x", "create: sysOpen(path=/d/x flags=65"],
+    bound: 2,
+  });
+  assert.match(message, /lost wake-up/);
+});
+
+test("planted: a directory's lock that is not waited for", () => {
+  const { message } = caught({
+    patch: (bytes, _sites, functions) => {
+      const index = (name) => only(functions.filter((f) => f.name === name)).index;
+      const imported = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(
+        ({ kind }) => kind === "function",
+      );
+      dropCalls(bytes, index("filenameCreate"), index("lockSlow"), imported.length);
+    },
+    names: ["mkdir: sysMkdir(path=/d/x", "mkdir: sysMkdir(path=/d/x"],
+    bound: 1,
+  });
+  assert.match(message, /panic|no interleaving|trap/);
+});
+
+test("a schedule is run again from its text alone", () => {
+  const a = operations.indexOf(operation("rename: sysRename(path=/d/f path2=/d/x"));
+  const b = operations.indexOf(operation("looks: sysStat(path=/d/f)"));
+  const lines = [];
+  assert.equal(
+    again(`small|${a}|${b}:a200-b-a`, (line) => lines.push(line)),
+    null,
+  );
+  assert.match(lines.join("\n"), /a200 \w+ core\/\S+:\d+/);
+  assert.throws(() => again("small|9999|1:a-b", () => {}), /No operations/);
+});
+
+test("a reader that dies at any of its accesses is in nobody's way", () => {
+  const stage = new Stage(coreProgram(), TREE);
+  const ops = [operation("looks: sysStat(path=/d/x)"), operation("mkdir: sysMkdir(path=/d/x")];
+  let deaths = 0;
+  for (let n = 1; ; n++) {
+    const found = stage.death(ops, n);
+    if (found === null) break;
+    deaths++;
+    const { status, results } = found.outcome;
+    assert.deepEqual([status, results], ["done", [undefined, [0]]], `dead before access ${n}`);
+  }
+  assert.ok(deaths > 100, `${deaths} accesses`);
+});

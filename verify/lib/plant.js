@@ -1,0 +1,69 @@
+/**
+ * Faults planted in a copy of the shipping core's bytes, at sites that instrument.js found. Every change keeps the length, so that all
+ * other offsets hold. Each throws where the bytes are not those that it expects: a fault that is not planted is caught by nobody.
+ */
+import { instruction, Reader, SECTION, sections } from "./wasm.js";
+
+const NOP = 0x01;
+const DROP = 0x1a;
+const CALL = 0x10;
+const ADD = 0x6a;
+const CONST = 0x41;
+const ATOMIC_PREFIX = 0xfe;
+/** Second byte of an atomic load or store, and the plain instruction. */
+const PLAIN = { 16: 0x28, 17: 0x29, 23: 0x36, 24: 0x37 };
+
+/** @typedef {import("./instrument.js").Site} Site */
+
+/** An atomic load or store of 4 or 8 bytes becomes a plain one. @param {Uint8Array} bytes @param {Site} site */
+export function makePlain(bytes, site) {
+  const plain = PLAIN[bytes[site.offset + 1]];
+  if (bytes[site.offset] !== ATOMIC_PREFIX || plain === undefined)
+    throw new Error(`plant: ${site.op} is no atomic access`);
+  bytes[site.offset] = NOP;
+  bytes[site.offset + 1] = plain;
+}
+
+/** A store of what was there and `n` more becomes one of what was there. */
+export function keepValue(bytes, site, n = 1) {
+  const at = site.offset - 3;
+  if (bytes[at] !== CONST || bytes[at + 1] !== n || bytes[at + 2] !== ADD)
+    throw new Error(`plant: no + ${n} before ${site.line}`);
+  bytes[at + 1] = 0;
+}
+
+/** A notify that nobody hears: its two operands become one number. */
+export function dropNotify(bytes, site) {
+  if (bytes[site.offset] !== ATOMIC_PREFIX || bytes[site.offset + 1] !== 0)
+    throw new Error(`plant: ${site.op} is no notify`);
+  bytes.set([ADD, NOP, NOP, NOP], site.offset);
+}
+
+/**
+ * Takes the calls of `callee`, a function of one argument and no result, out of function `within` (indices in the file).
+ * @returns {number} how many
+ */
+export function dropCalls(bytes, within, callee, imported) {
+  const { start, end } = sections(bytes).find(({ id }) => id === SECTION.CODE);
+  const reader = new Reader(bytes, start, end);
+  let dropped = 0;
+  for (let index = imported, n = reader.u32(); n > 0; n--, index++) {
+    const size = reader.u32();
+    const body = new Reader(bytes, reader.pos, reader.pos + size);
+    reader.skip(size);
+    if (index !== within) continue;
+    for (let groups = body.u32(); groups > 0; groups--) {
+      body.u32();
+      body.byte();
+    }
+    while (!body.done) {
+      const at = instruction(body);
+      if (at.code !== CALL || at.index !== callee) continue;
+      bytes.fill(NOP, at.start, body.pos);
+      bytes[at.start] = DROP;
+      dropped++;
+    }
+  }
+  if (dropped === 0) throw new Error(`plant: function ${within} does not call ${callee}`);
+  return dropped;
+}
