@@ -64,12 +64,12 @@ function note(p: usize, bytes: u32, old: u64): void {
 
 /** Changes a word that readers without the lock load. */
 export function put32(p: usize, v: u32): void {
-  if (depth != 0) note(p, 4, load<u32>(p));
+  if (depth != 0) note(p, 4, atomic.load<u32>(p));
   atomic.store<u32>(p, v);
 }
 
 export function put64(p: usize, v: u64): void {
-  if (depth != 0) note(p, 8, load<u64>(p));
+  if (depth != 0) note(p, 8, atomic.load<u64>(p));
   atomic.store<u64>(p, v);
 }
 

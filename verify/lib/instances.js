@@ -64,6 +64,7 @@ export class Instances {
       },
       host: {
         now: () => this.clock,
+        clock: () => this.clock,
         wait: (p, expected, ms) => this.wait(t, p >>> 0, expected, ms),
         panic: (code, a) => {
           throw new Panic(code, a >>> 0);
