@@ -37,30 +37,6 @@ export const ALLOWED = [
     witness: ["small", "stat: sysStat(path=/d)", "rename: sysRename(path=/d path2=/o/d flags=0)"],
   },
   {
-    func: "core/mem/smr.ts callRcu",
-    field: "G_RCU_HEAD",
-    why: UNDER_LOCK,
-    witness: ["small", "close: sysClose(fd=3)", "shrink: shrink(count=100)"],
-  },
-  {
-    func: "core/mem/smr.ts callRcu",
-    field: "G_RCU_COUNT",
-    why: UNDER_LOCK,
-    witness: ["small", "close: sysClose(fd=3)", "shrink: shrink(count=100)"],
-  },
-  {
-    func: "core/mem/smr.ts rcuTake",
-    field: "G_RCU_HEAD",
-    why: UNDER_LOCK,
-    witness: ["small+polls", "shrink: shrink(count=100)", "shrink: shrink(count=100)"],
-  },
-  {
-    func: "core/mem/smr.ts rcuTake",
-    field: "G_RCU_COUNT",
-    why: UNDER_LOCK,
-    witness: ["small+polls", "shrink: shrink(count=100)", "shrink: shrink(count=100)"],
-  },
-  {
     func: "core/mem/smr.ts rcuPoll",
     field: "G_RCU_COUNT",
     why: ESTIMATE,
