@@ -9,6 +9,7 @@
  */
 import * as host from "../host";
 import { S_DRIVER } from "../mem/layout";
+import { lock, unlock } from "../mem/spin";
 import { hookDepth, scratch, setHookDepth } from "../mem/thread";
 import { Dentry, dentryName } from "./dentry";
 import { Inode, inodeNumber } from "./inode";
@@ -67,6 +68,15 @@ function putName(at: u32, name: usize, len: u32): void {
   memory.copy(scratch + at, name, len);
 }
 
+/** The same with a dentry's name, which another thread may be changing: under its d_lock. Answers the length. */
+function putDentryName(at: u32, d: Dentry): u32 {
+  lock(d.lockref);
+  const len = d.nameLen;
+  putName(at, dentryName(d), len);
+  unlock(d.lockref);
+  return len;
+}
+
 /** Looks a name up in the driver's directory; 0: attributes are in scratch. */
 export function driverLookup(sb: SuperBlock, dir: Inode, name: usize, len: u32): i32 {
   putName(NAME1, name, len);
@@ -92,8 +102,7 @@ export function driverCompare(sb: SuperBlock, dir: Inode, inode: Inode, mineLen:
 
 /** d_revalidate(): > 0 still good, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. */
 export function driverRevalidate(d: Dentry, dir: Inode, flags: u32): i32 {
-  const len = d.nameLen;
-  putName(NAME1, dentryName(d), len);
+  const len = putDentryName(NAME1, d);
   return <i32>callDriver(OP_REVALIDATE, d.sb, number(dir), number(d.inode), <f64>len, <f64>flags);
 }
 
@@ -120,8 +129,7 @@ export function driverIput(i: Inode): void {
 
 /** d_delete(): whether an unused dentry should go at once. */
 export function driverDelete(d: Dentry): bool {
-  const len = d.nameLen;
-  putName(NAME1, dentryName(d), len);
+  const len = putDentryName(NAME1, d);
   return callDriver(OP_DELETE, d.sb, number(d.inode), <f64>len, 0, 0) > 0;
 }
 
@@ -133,7 +141,6 @@ export function driverCreate(dir: Inode, name: usize, len: u32, mode: u32, body:
 }
 
 export function driverUnlink(dir: Inode, d: Dentry): i32 {
-  const len = d.nameLen;
-  putName(NAME1, dentryName(d), len);
+  const len = putDentryName(NAME1, d);
   return <i32>callDriver(OP_UNLINK, dir.sb, inodeNumber(dir), <f64>len, inodeNumber(d.inode), 0);
 }

@@ -12,8 +12,6 @@
 
 const CANDIDATE =
   "only leads to a candidate, whose sequence, parent and name are loaded atomically and checked; a miss is looked for again by dLookupRcu()";
-const UNDER_LOCK =
-  "written under the lock of the retired list; who reads it without the lock only decides whether it is worth taking";
 const ESTIMATE = "an estimate of how many there are: it decides whether to tidy up now or later, and nothing else";
 
 /** @type {Allowed[]} */
