@@ -12,7 +12,9 @@
  *   120 16 x sequence    counts this thread has made odd
  *   184 10 x mutex       sleeping locks it holds
  *   224 48 x block       memory that nothing leads to yet
- *   416 78 x entry       address u32, bytes u32, old value u64
+ *   416 76 x entry       address u32, bytes u32, old value u64
+ *   1632                 a write that is under way: inode ptr (0: none), address of the file position that
+ *                        moves (0: none), position i64, bytes u32
  *
  * Guarantees: written by its own thread only, and by whoever recovers that thread when it is dead. Everything is noted before
  * it is done. An address in a list means "perhaps": a lock is held only if it names the thread, a sequence is open only if it
@@ -38,7 +40,13 @@ export const LOCKS_MAX: u32 = 24;
 export const SEQS_MAX: u32 = 16;
 export const MUTEXES_MAX: u32 = 10;
 export const BLOCKS_MAX: u32 = 48;
-export const ENTRIES_MAX: u32 = 78;
+export const ENTRIES_MAX: u32 = 76;
+
+/** What a write puts into a file and cannot be undone: it lies in the scratch area of the thread, and recovery puts it there again (data.ts). */
+export const J_WRITE: u32 = 1632;
+export const W_PLACE: u32 = 4;
+export const W_POS: u32 = 8;
+export const W_BYTES: u32 = 16;
 
 /** Spinning locks wanted, and explicit sections open: > 0 inside a section. */
 export let depth: i32 = 0;
