@@ -141,7 +141,7 @@ class Graveyard {
  * Takes over a dead thread's things; `second`, if there is one, dies of it. The answers of threadDead(), the last one of the
  * survivor for the one who died first.
  */
-function takeOver(survivor, dead, second) {
+function takeOverAll(survivor, dead, second) {
   if (second === undefined) return [survivor.exports.threadDead(dead.slot, 0)];
   try {
     second.life.begun = true;
@@ -157,7 +157,7 @@ function takeOver(survivor, dead, second) {
 /** -EINVAL: that slot has been given back already. */
 const GIVEN_BACK = -22;
 
-function die(yard, operation, n, diesAt) {
+function die(yard, operation, n, diesAt, takeOver) {
   yard.restore();
   const thread = yard.mortal(n);
   const second = diesAt === undefined ? undefined : yard.mortal(diesAt);
@@ -193,10 +193,19 @@ function place(yard, { site, address }) {
 }
 
 /**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, at?: string }} options
- *   `short`: each operation is stopped at a few places only; `only`: operations whose name contains it
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, values?: { only?: string }, only?: string,
+ *   takeOver?: typeof takeOverAll }} options `short`: each operation is stopped at a few places only; `only`: operations whose name
+ *   contains it; `takeOver`: what is done about the dead thread, for tests of this check
  */
-export async function run({ seconds, seed, short = false, log = () => undefined, only = "" }) {
+export async function run({
+  seconds,
+  seed,
+  short = false,
+  log = () => undefined,
+  values = {},
+  only = values.only ?? "",
+  takeOver = takeOverAll,
+}) {
   const until = performance.now() + seconds * 1000;
   const random = new Random(seed);
   const explored = { operations: 0, deaths: 0, "deaths of who takes over": 0, complete: 0, places: 0 };
@@ -215,7 +224,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
     let n = short ? random.below(step) : 0;
     for (; n < all && performance.now() < until; n += step) {
       const second = random.below(TWICE) === 0 ? random.below(400) : undefined;
-      const { died, twice, where, wrong } = die(yard, operation, n, second);
+      const { died, twice, where, wrong } = die(yard, operation, n, second, takeOver);
       if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
       explored.deaths++;
       if (twice) explored["deaths of who takes over"]++;
@@ -237,7 +246,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
 
 function shuffled(list, random) {
   const left = [...list];
-  return left.map(() => left.splice(random.below(left.length), 1)[0]);
+  return list.map(() => left.splice(random.below(left.length), 1)[0]);
 }
 
-await main(import.meta.url, { title, run });
+await main(import.meta.url, { title, run, options: { only: { type: "string" } } });
