@@ -195,8 +195,10 @@ export function dInstantiate(d: Dentry, i: Inode): void {
  */
 export function dAdd(d: Dentry, i: Inode): void {
   lock(d.lockref);
-  if (i) bindInode(d, i);
+  // Odd before it can be found. The chain first: bucket locks come before i_lock.
+  if (i) writeSeqBegin(d.seq);
   if (d.flags & D_UNHASHED) hashInsert(d);
+  if (i) bindInode(d, i);
   unlock(d.lockref);
   if (depth == 0) hashGrow();
 }

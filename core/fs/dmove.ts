@@ -59,6 +59,10 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   dDropLocked(target);
   swapNames(d, target);
   at(P_MOVE_NAMES, d.at, target.at);
+  setFlags(d, 0, D_ROOT);
+  // Each dentry now carries the hash that was computed for its new place. The chains before the lists: bucket locks come first.
+  hashInsert(d);
+  if (exchange) hashInsert(target);
   // Inside one directory both keep their places, so that nobody who is reading it misses one or sees it twice.
   if (from != to) {
     // A dentry that was not in the tree yet is its own parent, and had no place in a list.
@@ -69,10 +73,6 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
     if (!stays) target.parent = from != d ? from : target;
     if (exchange) addChild(from, target);
   }
-  setFlags(d, 0, D_ROOT);
-  // Each dentry now carries the hash that was computed for its new place.
-  hashInsert(d);
-  if (exchange) hashInsert(target);
   at(P_MOVE_END, d.at, target.at);
   writeSeqEnd(target.seq);
   writeSeqEnd(d.seq);

@@ -17,6 +17,7 @@ export function freshThreads(count, { now = () => CLOCK, pages = 64 } = {}) {
     const host = {
       now,
       wait: () => 0,
+      clock: () => performance.now(),
       panic: (code, at) => {
         throw new Error(`panic ${code} at ${at}`);
       },

@@ -76,7 +76,7 @@ test("in the shipping core only the named accesses race, and each of them does",
 test("planted: a sequence's atomic store made plain is a race, and an entry that nothing meets is an error", async () => {
   const program = coreProgram((bytes, sites) => {
     const stores = sites.filter(
-      (s) => s.func === "dMove" && s.line.startsWith("core/mem/seqlock.ts") && s.kind === "store",
+      (s) => s.func === "writeSeqBegin" && s.line.startsWith("core/mem/seqlock.ts") && s.kind === "store" && s.atomic,
     );
     for (const site of stores) makePlain(bytes, site);
   });
