@@ -57,7 +57,7 @@ const MAX_BYTES = 65535 * WASM_PAGE;
 const STATE_OPEN = 0;
 const STATE_CLOSED = 1;
 const STATE_IN_HOOK = 2;
-const STATE_PANIC = 3;
+export const STATE_PANIC = 3;
 
 /** What the core hears of a wait. */
 const WAIT_ANSWER = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
@@ -67,6 +67,18 @@ function canWait(): boolean {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
     return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Calls within calls whose frames take more of the stack than taking over a dead thread's things does, several times over. */
+const ROOM_PROBE = 1000;
+
+/** Whether there is room on the stack for `levels` more calls. */
+function hasRoom(levels: number): boolean {
+  try {
+    return levels === 0 || hasRoom(levels - 1);
   } catch {
     return false;
   }
@@ -181,6 +193,8 @@ export class Arena {
   #slot = -1;
   /** 1: it ended in a trap. */
   #trapped = 0;
+  /** Has what it held taken over as soon as the stack is empty. Made beforehand: when it is needed there may be no room for more. */
+  readonly #wake: () => void;
 
   private constructor(
     module: CoreModule,
@@ -190,6 +204,12 @@ export class Arena {
   ) {
     checkHost(host);
     this.#host = host;
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#wake = wake;
+    woken.then(() => this.#buryItself());
     this.module = module;
     this.memory = memory;
     this.drivers = new DriverTable(memory);
@@ -275,6 +295,8 @@ export class Arena {
       throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
     }
     if (this.state === STATE_PANIC) {
+      this.#wake();
+      this.#buryItself();
       throw codedError(Error, "ERR_THREADFS_PANIC", "The core gave up in this thread");
     }
     return this.refuseClosed();
@@ -288,31 +310,33 @@ export class Arena {
   /**
    * A call left the core by an exception: a trap (corrupt memory), an overflow of the stack, a clock that throws. It stopped between
    * two instructions, holding what it held: nothing that this attachment would read or change afterwards could be trusted.
-   * What it held is taken over as a dead thread's would be; `cause` is what was caught.
+   * What it held is taken over as a dead thread's would be; `cause` is what was caught. Who catches sets {@link state} to
+   * {@link STATE_PANIC} before, as there may be no room on the stack for this call either.
    * @throws Error ERR_THREADFS_PANIC
    */
   torn(cause: unknown): never {
-    const first = this.state !== STATE_PANIC;
     this.state = STATE_PANIC;
+    this.#wake();
     if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
     this.#buryItself();
-    if (!first) throw cause;
+    // The core's own panic, which says what it was.
+    if ((cause as { code?: unknown } | null)?.code === "ERR_THREADFS_PANIC") throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core gave up in this thread: ${message}`, { cause });
   }
 
   /**
-   * Takes over what this attachment held, through a fresh one. Where that fails too (the stack is still full, the memory is
-   * corrupt) it is left: close() tries again, and a slot that stays behind is a dead thread's.
+   * Takes over what this attachment held, through a fresh one. Not while the stack is nearly full: the fresh one would be torn too,
+   * with locks of its own. Where it fails (the memory is corrupt) a slot stays behind, which is a dead thread's.
    */
   #buryItself(): void {
-    if (this.#slot < 0) return;
+    if (this.#slot < 0 || !hasRoom(ROOM_PROBE)) return;
+    const slot = this.#slot;
     try {
       const fresh = this.#instantiate(this.#host);
-      if (fresh.threadAttach(canWait() ? 1 : 0, 0) < 0) return;
-      const done = fresh.threadDead(this.#slot, this.#trapped);
+      if (fresh.threadAttach(canWait() ? 1 : 0, this.#host.thread ?? 0) < 0) return;
+      if (fresh.threadDead(slot, this.#trapped) >= 0) this.#slot = -1;
       fresh.threadDetach();
-      if (done >= 0) this.#slot = -1;
     } catch {
       // Nothing more can be done from here.
     }
@@ -332,6 +356,7 @@ export class Arena {
       try {
         return call(a, b, c, d, e, f, g, h);
       } catch (error) {
+        this.state = STATE_PANIC;
         return this.torn(error);
       }
     };
