@@ -5,7 +5,7 @@
  * A shared memory that has grown has a new `buffer` object, but views of the old one stay valid for the range they
  * were made for, and a scratch area never moves: the views here are made once.
  */
-import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH } from "./abi.js";
+import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH, THREAD_SLOTS } from "./abi.js";
 import { DriverTable } from "./driver.js";
 import { codedError, invalidArgType, systemCallError } from "./errors.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
@@ -27,10 +27,15 @@ export interface HostOptions {
   security?: SecurityHook;
   audit?: AuditHook;
   /**
-   * Number under which the host knows this thread, so that its death can be told ({@link Vfs.attachWorker}): 1 to 2^32 - 1,
-   * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere 0.
+   * Number under which the host knows this thread, so that its death can be told ({@link Vfs.attachWorker}): 1 to 2^31 - 1,
+   * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere a random one.
    */
   thread?: number;
+  /**
+   * Whether this thread holds a Web Lock while it is attached, so that {@link Vfs.watchThreads} in another thread notices its
+   * death. Default: where `navigator.locks` is, but not in Node (from 24.5 on it may be asked for). Without `navigator.locks` nothing is held.
+   */
+  locks?: boolean;
   /** Present time in milliseconds since the epoch, with a fraction, for the times of files. Default: performance.timeOrigin + performance.now(). */
   now?: () => number;
 }
@@ -47,7 +52,7 @@ export interface VfsHandle {
 
 const WASM_PAGE = 65536;
 /** Slots of an arena. */
-const MAX_THREADS = 256;
+const MAX_THREADS = THREAD_SLOTS.COUNT;
 /** The memory starts with this many pages; the core grows it. */
 const INITIAL_PAGES = 4;
 const MIN_BYTES = 2 * 1024 * 1024;
@@ -156,7 +161,8 @@ function handleError(reason: string, cause?: unknown): Error {
   return codedError(TypeError, "ERR_THREADFS_HANDLE", message, cause === undefined ? undefined : { cause });
 }
 
-function checkHandle(handle: VfsHandle): void {
+/** @throws TypeError ERR_THREADFS_HANDLE */
+export function checkHandle(handle: VfsHandle): void {
   const given: Partial<VfsHandle> | null | undefined = handle;
   if (typeof given !== "object" || given === null) throw handleError("it is not an object");
   if (given.version !== ABI_VERSION) throw handleError(`its version is ${given.version}, ours ${ABI_VERSION}`);
@@ -195,6 +201,7 @@ export class Arena {
   #trapped = 0;
   /** Has what it held taken over as soon as the stack is empty. Made beforehand: when it is needed there may be no room for more. */
   readonly #wake: () => void;
+  #woken = false;
 
   private constructor(
     module: CoreModule,
@@ -295,7 +302,7 @@ export class Arena {
       throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
     }
     if (this.state === STATE_PANIC) {
-      this.#wake();
+      this.#buryLater();
       this.#buryItself();
       throw codedError(Error, "ERR_THREADFS_PANIC", "The core gave up in this thread");
     }
@@ -316,7 +323,7 @@ export class Arena {
    */
   torn(cause: unknown): never {
     this.state = STATE_PANIC;
-    this.#wake();
+    this.#buryLater();
     if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
     this.#buryItself();
     // The core's own panic, which says what it was.
@@ -340,6 +347,13 @@ export class Arena {
     } catch {
       // Nothing more can be done from here.
     }
+  }
+
+  /** Once: Node tells its host of a promise that is resolved again, for which there may be no room. @throws RangeError without room */
+  #buryLater(): void {
+    if (this.#woken) return;
+    this.#wake();
+    this.#woken = true;
   }
 
   #guardAll(raw: CoreExports): CoreExports {
