@@ -91,6 +91,29 @@ for (let round = 1; round <= 2; round++) {
   });
 }
 
+// What docs/deaths.md says to do where the thread that makes workers may be kept from its event loop.
+test("a helper that holds the other end of a port notices while this thread waits", async (t) => {
+  const vfs = await createVfs({ maxBytes: 16 << 20 });
+  t.after(() => vfs.close());
+  vfs.fs.mkdirSync("/d");
+  const { port1, port2 } = new MessageChannel();
+  const word = new Int32Array(new SharedArrayBuffer(8));
+  const start = (role, port) => {
+    const workerData = { role, handle: vfs.handle, port, word };
+    return new Worker(new URL("./lib/port.worker.js", import.meta.url), { workerData, transferList: [port] });
+  };
+  const helper = start("helper", port1);
+  const dies = start("dies", port2);
+  t.after(() => helper.terminate());
+  await once(helper, "message");
+  const before = performance.now();
+  dies.terminate();
+  // The worker's mutex is needed here; no event comes to this thread before it has it.
+  vfs.fs.writeFileSync("/d/file", "x");
+  t.diagnostic(`${Math.round(performance.now() - before)} ms`);
+  assert.deepEqual(vfs.fs.readdirSync("/d"), ["file"]);
+});
+
 test("what attachWorker() takes", async (t) => {
   const vfs = await createVfs({ maxBytes: 4 << 20 });
   t.after(() => vfs.close());

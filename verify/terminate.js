@@ -23,7 +23,8 @@ import { makeReader } from "./lib/torture/roles.js";
 export const title = "workers that die in every way: what they held is taken over, and the others work on";
 
 const MAX_BYTES = 256 << 20;
-const AT_ONCE = 3;
+const AT_ONCE = 6;
+const AT_ONCE_SHORT = 3;
 const SHORT_ROUNDS = 7;
 /** Nothing here takes as long; above the 10 s after which a lock's owner is taken for dead. */
 const PATIENCE_MS = 25_000;
@@ -32,7 +33,7 @@ const STEADY = ["reader", "mixer"];
 
 /** Ways to die, with how often each, and the bound of the number at which it comes about. */
 const WAYS = {
-  terminate: [4, 1],
+  terminate: [9, 1],
   "terminate in a wait": [3, 60],
   throw: [1, 150],
   exit: [1, 150],
@@ -252,7 +253,7 @@ class Run {
   async end() {
     this.#stopped = true;
     await this.working;
-    this.#tell(STATE.STOP);
+    if (this.control) this.#tell(STATE.STOP);
     const left = this.#steady.filter(({ ended }) => !ended);
     for (const member of left)
       await until(() => member.ended || this.failures.length > 0, "the end of those who work on");
@@ -261,9 +262,13 @@ class Run {
       "turns of the others",
       this.#steady.reduce((n, _, i) => n + countersOf(this.board, i)[COUNT.turns], 0),
     );
-    if (this.failures.length === 0) this.#nothingLost();
-    this.own.close();
-    this.vfs.close();
+    if (this.failures.length === 0) {
+      const { expelledReaders, lockWaits } = this.vfs.counters();
+      Object.assign(this.counts, { expelledReaders, lockWaits });
+      this.#nothingLost();
+    }
+    this.own?.close();
+    this.vfs?.close();
   }
 
   #nothingLost() {
@@ -297,7 +302,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
     run.working = run.work().catch((error) => run.fail(`this thread: ${error.stack}`));
     while (performance.now() < deadline && run.counts.deaths < most && run.counts.rounds < rounds) {
       const watched = run.counts.rounds % 2 === 0;
-      const lives = Array.from({ length: AT_ONCE }, () => run.life({ how: draw(), watched }));
+      const lives = Array.from({ length: short ? AT_ONCE_SHORT : AT_ONCE }, () => run.life({ how: draw(), watched }));
       await run.lookAround(await Promise.all(lives));
       run.count("rounds");
       if (run.failures.length > 0) break;
@@ -307,7 +312,6 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
     run.fail(`${error.stack}`);
   }
   await run.end();
-  if (run.vfs) run.counts.expelledReaders ??= 0;
   return { ok: run.failures.length === 0, explored: run.counts, failures: run.failures };
 }
 
