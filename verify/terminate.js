@@ -23,7 +23,7 @@ import { makeReader } from "./lib/torture/roles.js";
 export const title = "workers that die in every way: what they held is taken over, and the others work on";
 
 const MAX_BYTES = 256 << 20;
-const AT_ONCE = 6;
+const AT_ONCE = 8;
 const AT_ONCE_SHORT = 3;
 const SHORT_ROUNDS = 7;
 /** Nothing here takes as long; above the 10 s after which a lock's owner is taken for dead. */
@@ -149,7 +149,8 @@ class Run {
         if (read !== text) throw new Error(`/p/file is "${read}" where "${text}" was written`);
         this.count("turns of this thread");
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      // Those who are born and die need the processors too.
+      await pause(1);
     }
   }
 
@@ -306,7 +307,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
       await run.lookAround(await Promise.all(lives));
       run.count("rounds");
       if (run.failures.length > 0) break;
-      if (run.counts.rounds % 20 === 0) log(`${run.counts.deaths} deaths in ${run.counts.rounds} rounds`);
+      if (run.counts.rounds % 10 === 0) log(`${run.counts.deaths} deaths in ${run.counts.rounds} rounds`);
     }
   } catch (error) {
     run.fail(`${error.stack}`);

@@ -14,6 +14,8 @@ import { mortalDriver } from "./driver.js";
 export const CONTROL = { STATE: 0, STANDING: 1, FAILED: 2 };
 export const STATE = { WORK: 0, STAND: 1, STOP: 2 };
 const STAND_MS = 60_000;
+/** Turns between short rests. */
+const BREATH = 20;
 
 /** A thread of the torture on a tree. The clock is the torture's own. */
 export async function steadyThread({ handle, board, index, seed }) {
@@ -50,7 +52,8 @@ export async function goOn({ control, steady, ...options }) {
         continue;
       }
       turn();
-      thread.counts[COUNT.turns]++;
+      // Those who are born and die need the processors too.
+      if (thread.counts[COUNT.turns]++ % BREATH === 0) Atomics.wait(words, CONTROL.STATE, STATE.WORK, 1);
     }
     for (const station of Object.values(stations)) station.end?.(thread);
     close();
