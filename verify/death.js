@@ -272,7 +272,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
 
 function shuffled(list, random) {
   const left = [...list];
-  return left.map(() => left.splice(random.below(left.length), 1)[0]);
+  return list.map(() => left.splice(random.below(left.length), 1)[0]);
 }
 
 await main(import.meta.url, { title, run });
