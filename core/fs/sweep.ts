@@ -56,7 +56,7 @@ import { lock, unlock } from "../mem/spin";
 import { nap, slot, tid } from "../mem/thread";
 import { Context, FD_BLOCK, FD_BLOCKS } from "./cred";
 import { dataFree } from "./data";
-import { dentryKill, dput, lruAdd } from "./dcache";
+import { dDrop, dentryKill, dput, lruAdd } from "./dcache";
 import { D_CHAINED, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { File, RESERVED } from "./file";
 import { unhashInode } from "./icache";
@@ -341,7 +341,10 @@ function collect(): void {
   eachOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
-    if (d.mark == 0 && isWhole(d)) collectDentry(d);
+    if (!isWhole(d)) continue;
+    if (d.mark == 0) collectDentry(d);
+    // A name that was taken away while others had it open, by one who died before taking it out of its chain.
+    else if ((d.flags & (D_UNHASHED | D_CHAINED)) == (D_UNHASHED | D_CHAINED)) dDrop(d);
   }
   eachOf(CACHE_INODE);
   for (let p = nextObject(); p != 0; p = nextObject()) {
