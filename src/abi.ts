@@ -22,6 +22,9 @@ export const SCRATCH = {
   SIZE: 131072,
 } as const;
 
+/** The threads' slots in the shared memory, and the tree's salt, for who watches over threads: byte offsets, and how many. */
+export const THREAD_SLOTS = { SALT: 1056, FIRST: 65536, SIZE: 2048, COUNT: 256, STATE: 64, NAME: 68 } as const;
+
 /** Largest number of bytes that one call carries through {@link SCRATCH.IO}. */
 export const IO_SIZE = 65536;
 

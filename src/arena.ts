@@ -5,7 +5,7 @@
  * A shared memory that has grown has a new `buffer` object, but views of the old one stay valid for the range they
  * were made for, and a scratch area never moves: the views here are made once.
  */
-import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH } from "./abi.js";
+import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH, THREAD_SLOTS } from "./abi.js";
 import { DriverTable } from "./driver.js";
 import { codedError, invalidArgType, systemCallError } from "./errors.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
@@ -27,10 +27,15 @@ export interface HostOptions {
   security?: SecurityHook;
   audit?: AuditHook;
   /**
-   * Number under which the host knows this thread, so that its death can be told ({@link Vfs.attachWorker}): 1 to 2^32 - 1,
-   * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere 0.
+   * Number under which the host knows this thread, so that its death can be told ({@link Vfs.attachWorker}): 1 to 2^31 - 1,
+   * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere a random one.
    */
   thread?: number;
+  /**
+   * Whether this thread holds a Web Lock while it is attached, so that {@link Vfs.watchThreads} in another thread notices its
+   * death. Default: where `navigator.locks` is, but not in Node (from 24.5 on it may be asked for). Without `navigator.locks` nothing is held.
+   */
+  locks?: boolean;
   /** Present time in milliseconds since the epoch, with a fraction, for the times of files. Default: performance.timeOrigin + performance.now(). */
   now?: () => number;
 }
@@ -47,7 +52,7 @@ export interface VfsHandle {
 
 const WASM_PAGE = 65536;
 /** Slots of an arena. */
-const MAX_THREADS = 256;
+const MAX_THREADS = THREAD_SLOTS.COUNT;
 /** The memory starts with this many pages; the core grows it. */
 const INITIAL_PAGES = 4;
 const MIN_BYTES = 2 * 1024 * 1024;
@@ -57,7 +62,7 @@ const MAX_BYTES = 65535 * WASM_PAGE;
 const STATE_OPEN = 0;
 const STATE_CLOSED = 1;
 const STATE_IN_HOOK = 2;
-const STATE_PANIC = 3;
+export const STATE_PANIC = 3;
 
 /** What the core hears of a wait. */
 const WAIT_ANSWER = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
@@ -67,6 +72,18 @@ function canWait(): boolean {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
     return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Calls within calls whose frames take more of the stack than taking over a dead thread's things does, several times over. */
+const ROOM_PROBE = 1000;
+
+/** Whether there is room on the stack for `levels` more calls. */
+function hasRoom(levels: number): boolean {
+  try {
+    return levels === 0 || hasRoom(levels - 1);
   } catch {
     return false;
   }
@@ -144,7 +161,8 @@ function handleError(reason: string, cause?: unknown): Error {
   return codedError(TypeError, "ERR_THREADFS_HANDLE", message, cause === undefined ? undefined : { cause });
 }
 
-function checkHandle(handle: VfsHandle): void {
+/** @throws TypeError ERR_THREADFS_HANDLE */
+export function checkHandle(handle: VfsHandle): void {
   const given: Partial<VfsHandle> | null | undefined = handle;
   if (typeof given !== "object" || given === null) throw handleError("it is not an object");
   if (given.version !== ABI_VERSION) throw handleError(`its version is ${given.version}, ours ${ABI_VERSION}`);
@@ -181,6 +199,9 @@ export class Arena {
   #slot = -1;
   /** 1: it ended in a trap. */
   #trapped = 0;
+  /** Has what it held taken over as soon as the stack is empty. Made beforehand: when it is needed there may be no room for more. */
+  readonly #wake: () => void;
+  #woken = false;
 
   private constructor(
     module: CoreModule,
@@ -190,6 +211,12 @@ export class Arena {
   ) {
     checkHost(host);
     this.#host = host;
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#wake = wake;
+    woken.then(() => this.#buryItself());
     this.module = module;
     this.memory = memory;
     this.drivers = new DriverTable(memory);
@@ -275,6 +302,8 @@ export class Arena {
       throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
     }
     if (this.state === STATE_PANIC) {
+      this.#buryLater();
+      this.#buryItself();
       throw codedError(Error, "ERR_THREADFS_PANIC", "The core gave up in this thread");
     }
     return this.refuseClosed();
@@ -288,34 +317,43 @@ export class Arena {
   /**
    * A call left the core by an exception: a trap (corrupt memory), an overflow of the stack, a clock that throws. It stopped between
    * two instructions, holding what it held: nothing that this attachment would read or change afterwards could be trusted.
-   * What it held is taken over as a dead thread's would be; `cause` is what was caught.
+   * What it held is taken over as a dead thread's would be; `cause` is what was caught. Who catches sets {@link state} to
+   * {@link STATE_PANIC} before, as there may be no room on the stack for this call either.
    * @throws Error ERR_THREADFS_PANIC
    */
   torn(cause: unknown): never {
-    const first = this.state !== STATE_PANIC;
     this.state = STATE_PANIC;
+    this.#buryLater();
     if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
     this.#buryItself();
-    if (!first) throw cause;
+    // The core's own panic, which says what it was.
+    if ((cause as { code?: unknown } | null)?.code === "ERR_THREADFS_PANIC") throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core gave up in this thread: ${message}`, { cause });
   }
 
   /**
-   * Takes over what this attachment held, through a fresh one. Where that fails too (the stack is still full, the memory is
-   * corrupt) it is left: close() tries again, and a slot that stays behind is a dead thread's.
+   * Takes over what this attachment held, through a fresh one. Not while the stack is nearly full: the fresh one would be torn too,
+   * with locks of its own. Where it fails (the memory is corrupt) a slot stays behind, which is a dead thread's.
    */
   #buryItself(): void {
-    if (this.#slot < 0) return;
+    if (this.#slot < 0 || !hasRoom(ROOM_PROBE)) return;
+    const slot = this.#slot;
     try {
       const fresh = this.#instantiate(this.#host);
-      if (fresh.threadAttach(canWait() ? 1 : 0, 0) < 0) return;
-      const done = fresh.threadDead(this.#slot, this.#trapped);
+      if (fresh.threadAttach(canWait() ? 1 : 0, this.#host.thread ?? 0) < 0) return;
+      if (fresh.threadDead(slot, this.#trapped) >= 0) this.#slot = -1;
       fresh.threadDetach();
-      if (done >= 0) this.#slot = -1;
     } catch {
       // Nothing more can be done from here.
     }
+  }
+
+  /** Once: Node tells its host of a promise that is resolved again, for which there may be no room. @throws RangeError without room */
+  #buryLater(): void {
+    if (this.#woken) return;
+    this.#wake();
+    this.#woken = true;
   }
 
   #guardAll(raw: CoreExports): CoreExports {
@@ -332,6 +370,7 @@ export class Arena {
       try {
         return call(a, b, c, d, e, f, g, h);
       } catch (error) {
+        this.state = STATE_PANIC;
         return this.torn(error);
       }
     };

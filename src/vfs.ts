@@ -1,10 +1,11 @@
 /** A tree in one thread: making it, attaching to it, and what is done to it as a whole. */
 import { COUNTERS, ERRNO, MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "./abi.js";
-import { Arena, type HostOptions, type VfsHandle } from "./arena.js";
+import { Arena, checkHandle, type HostOptions, type VfsHandle } from "./arena.js";
 import { type AclEntry, Context, type ContextOptions, createContext, type PathLike } from "./context.js";
 import type { Driver } from "./driver.js";
 import { codedError, invalidArgType, systemCallError } from "./errors.js";
 import { loadCore, threadName } from "./load.js";
+import { askAll, holdLock, hostLocks, LOCKED, randomName } from "./locks.js";
 import { toInteger, toPath } from "./node/args.js";
 import type { FsSync } from "./node/sync.js";
 import type { CoreModule } from "./wasm.js";
@@ -44,8 +45,10 @@ export type Counters = Record<(typeof COUNTERS)[number], number>;
 export async function createVfs(options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
   const { maxBytes, core, ...host } = options;
-  const thread = host.thread ?? (await threadName());
-  return new Vfs(Arena.create(core ?? (await loadCore()), maxBytes, { ...host, thread }), 0);
+  const { thread, locks } = await nameThread(host);
+  const arena = Arena.create(core ?? (await loadCore()), maxBytes, { ...host, thread });
+  // Nobody else has the memory yet, so that it is early enough.
+  return new Vfs(arena, 0, locks && (await holdLock(locks, arena.memory, thread)));
 }
 
 /**
@@ -53,23 +56,39 @@ export async function createVfs(options: CreateOptions): Promise<Vfs> {
  * @throws TypeError ERR_THREADFS_HANDLE: no handle, another version's, or of a context that is gone
  */
 export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): Promise<Vfs> {
-  const thread = options.thread ?? (await threadName());
-  const arena = Arena.attach(handle, { ...options, thread });
-  if (arena.core.contextCheck(handle.ctx) < 0) {
+  checkHandle(handle);
+  const { thread, locks } = await nameThread(options);
+  const release = locks && (await holdLock(locks, handle.memory, thread));
+  try {
+    const arena = Arena.attach(handle, { ...options, thread });
+    if (arena.core.contextCheck(handle.ctx) >= 0) return new Vfs(arena, handle.ctx, release);
     arena.close();
     throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${handle.ctx} of this handle is gone`);
+  } catch (error) {
+    release?.();
+    throw error;
   }
-  return new Vfs(arena, handle.ctx);
+}
+
+/** The name that a thread attaches under, and the lock manager if it is to hold a lock of that name. */
+async function nameThread(host: HostOptions): Promise<{ thread: number; locks?: LockManager }> {
+  const own = host.thread === undefined ? await threadName() : undefined;
+  const thread = host.thread ?? (own || randomName());
+  const locks = (host.locks ?? own === 0) ? hostLocks() : undefined;
+  return locks !== undefined && thread > 0 && thread < LOCKED ? { thread: thread + LOCKED, locks } : { thread };
 }
 
 /** One thread's attachment to a tree. */
 export class Vfs {
   readonly #arena: Arena;
   readonly #self: Context;
+  readonly #release: (() => void) | undefined;
+  #stopWatching: (() => void)[] = [];
 
-  /** @internal */
-  constructor(arena: Arena, ctx: number) {
+  /** @internal `release`: gives back the lock that tells of this thread's life */
+  constructor(arena: Arena, ctx: number, release?: () => void) {
     this.#arena = arena;
+    this.#release = release;
     this.#self = new Context(arena, ctx, false);
   }
 
@@ -224,11 +243,47 @@ export class Vfs {
       throw invalidArgType("worker", "an instance of Worker", worker);
     }
     const name = worker.threadId + 1;
-    worker.once("exit", () => this.#arena.bury(name));
+    worker.once("exit", () => {
+      this.#arena.bury(name);
+      this.#arena.bury(name + LOCKED);
+    });
+  }
+
+  /**
+   * Watches over all threads that hold a Web Lock while they are attached ({@link HostOptions.locks}): what a dead one still held is
+   * taken over as by {@link threadDied}. For hosts that tell nobody of a thread's end, as browsers; and for a second thread that
+   * watches while the first is kept from its event loop. Any thread may watch, several may. A background page's timers are slow: watch
+   * in a worker.
+   * @param options `everyMs`: how often to ask, 10 to 10^6, default 500
+   * @returns ends the watch, as close() does
+   * @throws Error ERR_THREADFS_NO_LOCKS where the host has no `navigator.locks`
+   */
+  watchThreads(options: { everyMs?: number } = {}): () => void {
+    this.#arena.check();
+    const everyMs = toInteger(options.everyMs ?? 500, "options.everyMs", 10, 1e6);
+    const locks = hostLocks();
+    if (locks === undefined) throw codedError(Error, "ERR_THREADFS_NO_LOCKS", "This host has no navigator.locks");
+    let asking = false;
+    const timer = setInterval(async () => {
+      if (asking) return;
+      asking = true;
+      try {
+        await askAll(locks, this.#arena.memory, (name) => this.#arena.bury(name));
+      } finally {
+        asking = false;
+      }
+    }, everyMs);
+    // In Node a watch alone does not keep the process.
+    if (typeof timer === "object") (timer as { unref?: () => void }).unref?.();
+    const stop = () => clearInterval(timer);
+    this.#stopWatching.push(stop);
+    return stop;
   }
 
   /** Detaches this thread; the tree lives on while another has it. Idempotent; later calls fail with ERR_THREADFS_CLOSED. */
   close(): void {
     this.#arena.close();
+    for (const stop of this.#stopWatching) stop();
+    this.#release?.();
   }
 }

@@ -146,7 +146,7 @@ describe("src", () => {
   const LAYERS = [
     /^src\/(abi|errno|wasm)\.ts$/,
     /^src\/errors\.ts$/,
-    /^src\/(driver|load|node\/(read-core|args|bytes|constants))\.ts$/,
+    /^src\/(driver|load|locks|node\/(read-core|args|bytes|constants))\.ts$/,
     /^src\/arena\.ts$/,
     /^src\/node\//,
     /^src\/context\.ts$/,

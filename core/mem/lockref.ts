@@ -38,7 +38,7 @@ export function lockrefGet(p: usize): void {
     if (atomic.cmpxchg<u64>(p, v, v + ONE) == v) return;
   }
   lock(p);
-  put32(p + 4, load<u32>(p + 4) + 1);
+  put32(p + 4, atomic.load<u32>(p + 4) + 1);
   unlock(p);
 }
 

@@ -5,6 +5,7 @@
  */
 import type * as NodeFs from "node:fs";
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, ERRNO, PATH_MAX } from "../abi.js";
+import { STATE_PANIC } from "../arena.js";
 import { systemCallError } from "../errors.js";
 import { constants } from "./constants.js";
 import { Dir, Dirent } from "./dirent.js";
@@ -96,6 +97,7 @@ function hotForms(door: Door) {
     try {
       return raw.sysAccess(ctx, AT_FDCWD, length, 0, 0);
     } catch (error) {
+      arena.state = STATE_PANIC;
       return arena.torn(error);
     }
   }
@@ -105,6 +107,7 @@ function hotForms(door: Door) {
     try {
       return raw.sysStat(ctx, AT_FDCWD, length, flags);
     } catch (error) {
+      arena.state = STATE_PANIC;
       return arena.torn(error);
     }
   }

@@ -36,8 +36,8 @@ function deep(call, padding) {
   }
 }
 
-/** Makes calls with less and less stack, each time on a fresh attachment, until some were torn in the core. */
-async function overflow() {
+/** Makes calls with less and less stack, each time on a fresh attachment, until some were torn in the core. `close`: and closes it. */
+async function overflow({ close }) {
   let tries = 0;
   let torn = 0;
   for (; tries < 200 && torn < 5; tries++) {
@@ -47,7 +47,7 @@ async function overflow() {
       if (padding > 0) [0].map(() => [0].map(() => call(padding)));
       else call(padding);
     }, tries % 3);
-    attachment.close();
+    if (close) attachment.close();
     function call() {
       try {
         attachment.fs.writeFileSync(`/d/o${tries}`, "x");
@@ -67,8 +67,8 @@ if (how.startsWith("stand")) {
   fs.renameSync("/d/x", "/d/y");
 } else {
   parentPort.postMessage({});
-  if (how === "overflow") {
-    parentPort.postMessage(await overflow());
+  if (how.startsWith("overflow")) {
+    parentPort.postMessage(await overflow({ close: how === "overflow" }));
     setInterval(() => {}, 1000);
   } else {
     const until = how === "terminate" ? Number.POSITIVE_INFINITY : 300;

@@ -64,6 +64,17 @@ test("random work never misses its descriptors and contexts afterwards", async (
   assert.ok(counts.contexts <= 2, `${counts.contexts} contexts`);
 });
 
+test("a file that was open when one from another directory took its place", async (t) => {
+  const vfs = await tree(t);
+  for (const dir of ["/from", "/to"]) vfs.fs.mkdirSync(dir);
+  for (const path of ["/from/f", "/to/g"]) vfs.fs.writeFileSync(path, path);
+  const fd = vfs.fs.openSync("/to/g", "r");
+  vfs.fs.renameSync("/from/f", "/to/g");
+  clean(vfs, "while it is open");
+  vfs.fs.closeSync(fd);
+  clean(vfs, "when it is closed");
+});
+
 test("several threads' slots; the ones that must be free are", async (t) => {
   const vfs = await tree(t);
   const other = await attachVfs(vfs.handle);
