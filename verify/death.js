@@ -125,12 +125,12 @@ class Graveyard {
 
   /** What is wrong after everything has been taken over, or null. */
   verdict(survivor, operation, answers) {
-    let { problems } = check(this.memory, { live: [survivor.slot] });
+    let { problems } = check(this.memory, { live: [survivor.slot], died: true });
     if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
     const final = this.#runAll(survivor, dump(survivor.t, this.built));
     const wrong = judge(this.tree, [operation], [answers], final, { dead: [0] });
     if (wrong !== null) return wrong;
-    ({ problems } = check(this.memory, { live: [survivor.slot] }));
+    ({ problems } = check(this.memory, { live: [survivor.slot], died: true }));
     if (problems.length > 0)
       return `the arena is not whole after more calls:\n    ${problems.slice(0, 6).join("\n    ")}`;
     return null;
@@ -240,4 +240,8 @@ function shuffled(list, random) {
   return left.map(() => left.splice(random.below(left.length), 1)[0]);
 }
 
-await main(import.meta.url, { title, run });
+await main(import.meta.url, {
+  title,
+  run: (options) => run({ ...options, only: options.values?.only }),
+  options: { only: { type: "string" } },
+});
