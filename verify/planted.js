@@ -96,8 +96,8 @@ function shuffled(list, seed) {
 
 /**
  * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, jobs?: number,
- *   before?: import("./lib/planted/told.js").Result[], onResult?: (result: import("./lib/planted/told.js").Result) => void }} options
- *   `before`: results that need not be found again; `onResult`: told of each new one
+ *   mutants?: import("./lib/planted/list.js").Mutant[], before?: import("./lib/planted/told.js").Result[], onResult?: (result: import("./lib/planted/told.js").Result) => void }} options
+ *   `jobs`: so many at a time; `mutants`: others than the list's; `before`: results that need not be found again; `onResult`: told of each new one
  * @returns {Promise<import("./lib/main.js").Outcome & { results: import("./lib/planted/told.js").Result[] }>}
  */
 export async function run({
@@ -107,12 +107,13 @@ export async function run({
   log = () => undefined,
   only = "",
   jobs = 1,
+  mutants = MUTANTS,
   before = [],
   onResult,
 }) {
   const until = performance.now() + seconds * 1000;
   const known = new Map(before.map((result) => [result.name, result]));
-  const all = MUTANTS.filter(({ name }) => name.includes(only));
+  const all = mutants.filter(({ name }) => name.includes(only));
   const order = shuffled(all, seed);
   const chosen = short ? order.filter(({ caughtBy }) => QUICK.includes(caughtBy[0].check)).slice(0, SHORT) : order;
   const left = chosen.filter(({ name }) => !known.has(name));
@@ -137,6 +138,11 @@ export async function run({
   await Promise.all(Array.from({ length: Math.min(jobs, left.length) }, work));
   await sound.end();
   const list = all.flatMap(({ name }) => results.get(name) ?? []);
+  return { ...outcomeOf(list, all.length, seed), results: list };
+}
+
+/** @param {import("./lib/planted/told.js").Result[]} list @param {number} all how many there are @param {number} seed */
+function outcomeOf(list, all, seed) {
   const missed = list.filter(({ caught }) => caught === null);
   const failures = missed.map(({ name, tried }) => ({
     message: `not caught: ${name}`,
@@ -144,11 +150,11 @@ export async function run({
     trace: tried.map(({ command, said }) => `  ${command}: ${said}`).join("\n"),
   }));
   const explored = {
-    "faults planted": `${list.length} of ${all.length}`,
+    "faults planted": `${list.length} of ${all}`,
     caught: list.length - missed.length,
     "by which check": tally(list.flatMap(({ caught }) => (caught ? [caught.check] : []))),
   };
-  return { ok: failures.length === 0 && list.length > 0, explored, failures, results: list };
+  return { ok: failures.length === 0 && list.length > 0, explored, failures };
 }
 
 function tally(names) {
