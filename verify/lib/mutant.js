@@ -2,13 +2,12 @@
  * Builds of the core with a fault planted, for the tests of the checks: a copy of core/ in a temporary directory, edited, and built
  * like the shipping build, with names in it. What was built is kept by what went into it.
  */
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
 import { ROOT } from "./names.js";
 
 /** Longest time a build may take. */
@@ -72,6 +71,16 @@ const KEPT = join(tmpdir(), "threadfs-mutants");
 export async function keptMutant(edits, { debug = false } = {}) {
   const sources = applyEdits(coreSources(), edits);
   const kept = join(KEPT, buildName(sources));
+  const before = building.get(kept);
+  const here = (before ?? Promise.resolve()).catch(() => undefined).then(() => build(sources, edits, kept, debug));
+  building.set(kept, here);
+  return await here;
+}
+
+/** The last build under each name: nothing is made twice at a time. @type {Map<string, Promise<string>>} */
+const building = new Map();
+
+async function build(sources, edits, kept, debug) {
   const missing = ["core.wasm", ...(debug ? ["core.debug.wasm"] : [])].filter((name) => !existsSync(join(kept, name)));
   if (missing.length === 0) return kept;
   const dir = await mkdtemp(join(tmpdir(), "threadfs-core-"));
@@ -88,11 +97,40 @@ export async function keptMutant(edits, { debug = false } = {}) {
   }
 }
 
-async function compile(dir, name) {
-  const asc = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
+/** @param {string} dir @param {string} name */
+function compile(dir, name) {
   const target = name === "core.debug.wasm" ? ["debug"] : ["release", "--debug", "--sourceMap"];
-  const args = [asc, "core/sys.ts", "--config", "core/asconfig.json", "--outFile", join("out", name), "--target"];
-  await promisify(execFile)(process.execPath, [...args, ...target], { cwd: dir, timeout: BUILD_MS });
+  const args = ["core/sys.ts", "--config", "core/asconfig.json", "--outFile", `out/${name}`, "--target", ...target];
+  return new Promise((resolve, reject) => {
+    const id = asked++;
+    const timer = setTimeout(() => end("the compiler did not come to an end"), BUILD_MS);
+    const end = (error) => {
+      clearTimeout(timer);
+      waiting.delete(id);
+      if (waiting.size === 0) compiler?.unref();
+      if (error === undefined) resolve(undefined);
+      else reject(new Error(error));
+    };
+    compiler ??= startCompiler();
+    compiler.ref();
+    waiting.set(id, end);
+    compiler.postMessage({ id, baseDir: dir, args });
+  });
+}
+
+/** The thread that compiles, once there is one; what is asked of it, by number. @type {Worker | undefined} */
+let compiler;
+let asked = 0;
+const waiting = new Map();
+
+function startCompiler() {
+  const worker = new Worker(new URL("./mutant.worker.js", import.meta.url));
+  worker.on("message", ({ id, error }) => waiting.get(id)?.(error));
+  worker.on("error", (error) => {
+    for (const end of waiting.values()) end(error.stack);
+    compiler = undefined;
+  });
+  return worker;
 }
 
 /** Moves what was built to where it is kept: file by file, the program last, as others may be looking. */
