@@ -5,7 +5,7 @@
 
 import { copyAttr, doChmod, doChown, doGetacl, doSetacl, doUtimens } from "./fs/attr";
 import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "./fs/cred";
-import { dataMend } from "./fs/data";
+import { dataMend, redoWrite } from "./fs/data";
 import { dget, dput, shrinkDcache } from "./fs/dcache";
 import { DENTRY_KEEP, DENTRY_LINK, DENTRY_SIZE, Dentry } from "./fs/dentry";
 import { MIN_BUCKETS, maskOf } from "./fs/dhash";
@@ -61,7 +61,7 @@ import { sweep } from "./fs/sweep";
 import { tmpfsSuper } from "./fs/tmpfs";
 import { corrupt } from "./mem/bound";
 import { HIGHS, ONES } from "./mem/hash";
-import { MUTEXES_MAX, put32, put64, set32 } from "./mem/journal";
+import { J_WRITE, MUTEXES_MAX, put32, put64, set32 } from "./mem/journal";
 import * as L from "./mem/layout";
 import { chunkAddress, chunkAllocPair, chunkEntry, growTo } from "./mem/pages";
 import { heldMutex, releaseThread, undoThread } from "./mem/recover";
@@ -252,7 +252,8 @@ export function threadDead(n: i32, trapped: i32): i32 {
   const dead = <u32>n + 1;
   const j = s + L.SLOT_JOURNAL;
   undoThread(j, dead);
-  for (let k: u32 = 0; k < MUTEXES_MAX; k++) mend(heldMutex(j, k, dead));
+  for (let k: u32 = 0; k < MUTEXES_MAX; k++) mend(heldMutex(j, k, dead), s);
+  store<u32>(j + J_WRITE, 0);
   releaseThread(j, dead);
   rcuClear(s);
   // Had it been sweeping, somebody else must.
@@ -277,11 +278,13 @@ function isLive(n: u32): bool {
   return n < L.MAX_THREADS && n != T.tid - 1 && (atomic.load<u32>(slotAt(n) + L.SLOT_STATE) & 3) == SLOT_USED;
 }
 
-/** Sets right what lies under a mutex that a dead thread holds: the contents of a file. */
-function mend(mutex: usize): void {
+/** Sets right what lies under a mutex that the dead thread of a slot holds: the contents of a file. */
+function mend(mutex: usize, s: usize): void {
   if (mutex == 0 || load<u32>(chunkEntry(<u32>mutex >> L.CHUNK_SHIFT)) != CACHE_INODE) return;
   const i = changetype<Inode>(mutex - offsetof<Inode>("mutex_"));
-  if (i.isReg && !(i.mode & I_DRIVER)) dataMend(i);
+  if (!i.isReg || i.mode & I_DRIVER) return;
+  redoWrite(i, s + L.SLOT_JOURNAL, load<u32>(s + L.SLOT_SCRATCH));
+  dataMend(i);
 }
 
 export function scratchBase(): u32 {

@@ -144,26 +144,26 @@ class Graveyard {
       this.calls(thread, operation, answers);
     } catch (error) {
       if (!(error instanceof Death)) throw error;
-      return { answers, died: true };
+      return { answers };
     }
     return { answers, died: false };
   }
 
   /** The same where `other` was done before anything was taken over. */
   verdictBeside(survivor, operation, other, answers) {
-    const { problems } = check(this.memory, { live: [survivor.slot], died: true });
+    const { problems } = check(this.memory, { live: [survivor.slot] });
     if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
     return judgeBeside(this.tree, operation, other, answers, this.#runAll(survivor, dump(survivor.t, this.built)));
   }
 
   /** What is wrong after everything has been taken over, or null. */
   verdict(survivor, operation, answers) {
-    let { problems } = check(this.memory, { live: [survivor.slot], died: true });
+    let { problems } = check(this.memory, { live: [survivor.slot] });
     if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
     const final = this.#runAll(survivor, dump(survivor.t, this.built));
     const wrong = judge(this.tree, [operation], [answers], final, { dead: [0] });
     if (wrong !== null) return wrong;
-    ({ problems } = check(this.memory, { live: [survivor.slot], died: true }));
+    ({ problems } = check(this.memory, { live: [survivor.slot] }));
     if (problems.length > 0)
       return `the arena is not whole after more calls:\n    ${problems.slice(0, 6).join("\n    ")}`;
     return null;
@@ -174,7 +174,7 @@ class Graveyard {
  * Takes over a dead thread's things; `second`, if there is one, dies of it. The answers of threadDead(), the last one of the
  * survivor for the one who died first.
  */
-function takeOver(survivor, dead, second) {
+function takeOverAll(survivor, dead, second) {
   if (second === undefined) return [survivor.exports.threadDead(dead.slot, 0)];
   try {
     second.life.begun = true;
@@ -190,7 +190,7 @@ function takeOver(survivor, dead, second) {
 /** -EINVAL: that slot has been given back already. */
 const GIVEN_BACK = -22;
 
-function die(yard, operation, n, diesAt) {
+function die(yard, operation, n, diesAt, takeOver) {
   yard.restore();
   const thread = yard.mortal(n);
   const second = diesAt === undefined ? undefined : yard.mortal(diesAt);
@@ -244,11 +244,21 @@ function place(yard, { site, address }) {
 }
 
 /**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, meanwhile?: string }} options
- *   `short`: each operation is stopped at a few places only; `only`: operations whose name contains it; `meanwhile`: what the
- *   survivor does before it takes over
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, meanwhile?: string,
+ *   values?: { only?: string, meanwhile?: string }, takeOver?: typeof takeOverAll }} options `short`: each operation is stopped at a few
+ *   places only; `only`: operations whose name contains it; `meanwhile`: what the survivor does before it takes over; `takeOver`: what is
+ *   done about the dead thread, for tests of this check
  */
-export async function run({ seconds, seed, short = false, log = () => undefined, only = "", meanwhile }) {
+export async function run({
+  seconds,
+  seed,
+  short = false,
+  log = () => undefined,
+  values = {},
+  only = values.only ?? "",
+  meanwhile = values.meanwhile,
+  takeOver = takeOverAll,
+}) {
   const until = performance.now() + seconds * 1000;
   const random = new Random(seed);
   const explored = { operations: 0, deaths: 0, "deaths of who takes over": 0, complete: 0, places: 0 };
@@ -273,7 +283,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
     }
     for (; n < all && performance.now() < until; n += step) {
       const second = random.below(TWICE) === 0 ? random.below(400) : undefined;
-      const { died, twice, where, wrong } = die(yard, operation, n, second);
+      const { died, twice, where, wrong } = die(yard, operation, n, second, takeOver);
       if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
       explored.deaths++;
       if (twice) explored["deaths of who takes over"]++;
@@ -316,11 +326,7 @@ function beside(yard, operation, others, { n: from, all, step, until, seed }, ex
 
 function shuffled(list, random) {
   const left = [...list];
-  return left.map(() => left.splice(random.below(left.length), 1)[0]);
+  return list.map(() => left.splice(random.below(left.length), 1)[0]);
 }
 
-await main(import.meta.url, {
-  title,
-  run: (options) => run({ ...options, only: options.values?.only, meanwhile: options.values?.meanwhile }),
-  options: { only: { type: "string" }, meanwhile: { type: "string" } },
-});
+await main(import.meta.url, { title, run, options: { only: { type: "string" }, meanwhile: { type: "string" } } });

@@ -9,10 +9,11 @@
  * hold contents (a single block counts as one).
  */
 import { corrupt, objectsMax } from "../mem/bound";
-import { disown, set32 } from "../mem/journal";
+import { disown, J_WRITE, journal, put64, set32, W_BYTES, W_PLACE, W_POS } from "../mem/journal";
+import { IO_SIZE, S_IO } from "../mem/layout";
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocRoom, slabFree } from "../mem/slab";
 import { sectionBegin, sectionEnd } from "../mem/spin";
-import { beginAttr, endAttr, I_SPARSE, Inode } from "./inode";
+import { beginAttr, currentTime, endAttr, I_SPARSE, Inode } from "./inode";
 
 const RADIX: u32 = 0x80000000;
 const PAGE: u32 = 4096;
@@ -43,21 +44,61 @@ export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
   }
 }
 
-/** Copies `n` bytes in; answers how many there was room for in the arena. Does not change the size. */
-export function dataWrite(i: Inode, pos: i64, from: usize, n: u32): u32 {
+/** Makes room for `n` bytes; answers for how many of them there is some in the arena. */
+export function dataReserve(i: Inode, pos: i64, n: u32): u32 {
   if (!makeRoom(i, pos + n)) return 0;
+  let done: u32 = 0;
+  while (done < n && pageForWrite(i, <u32>((pos + done) >> PAGE_SHIFT)) != 0) done += partAt(pos + done, n - done);
+  return done;
+}
+
+/** How many of `n` bytes at `pos` lie in its page. */
+function partAt(pos: i64, n: u32): u32 {
+  const left = PAGE - <u32>(pos & (PAGE - 1));
+  return left < n ? left : n;
+}
+
+/**
+ * Copies `n` bytes in, for which there is room, then sets size, times and the position word at `place` if that is not 0. What is
+ * overwritten cannot be undone; so the write stands in the journal from the first byte on, and is done again in full by who recovers
+ * a thread that died in it (redoWrite()).
+ */
+export function dataWrite(i: Inode, place: usize, pos: i64, from: usize, n: u32, time: i64): void {
+  const w = journal() + J_WRITE;
+  store<u32>(w + W_PLACE, <u32>place);
+  store<i64>(w + W_POS, pos);
+  store<u32>(w + W_BYTES, n);
+  store<u32>(w, <u32>i.at);
+  copyIn(i, place, pos, from, n, time, w);
+}
+
+function copyIn(i: Inode, place: usize, pos: i64, from: usize, n: u32, time: i64, w: usize): void {
   let done: u32 = 0;
   while (done < n) {
     const at = pos + done;
-    const inPage = <u32>(at & (PAGE - 1));
-    let part = PAGE - inPage;
-    if (part > n - done) part = n - done;
-    const page = pageForWrite(i, <u32>(at >> PAGE_SHIFT));
-    if (page == 0) break;
-    memory.copy(page + inPage, from + done, part);
+    const part = partAt(at, n - done);
+    const page = pageFor(i, <u32>(at >> PAGE_SHIFT));
+    if (page == 0) corrupt(i.at);
+    memory.copy(page + <u32>(at & (PAGE - 1)), from + done, part);
     done += part;
   }
-  return done;
+  const end = pos + n;
+  const size = i.size;
+  sectionBegin();
+  setSize(i, end > size ? end : size, time);
+  if (place != 0) put64(place, end);
+  set32(w, 0);
+  sectionEnd();
+}
+
+/** Finishes the write that the dead thread with this journal and scratch area had begun in `i`. Under its i_mutex. */
+export function redoWrite(i: Inode, j: usize, deadScratch: usize): void {
+  const w = j + J_WRITE;
+  if (load<u32>(w) != <u32>i.at) return;
+  const place = <usize>load<u32>(w + W_PLACE);
+  const n = load<u32>(w + W_BYTES);
+  if (n > IO_SIZE) corrupt(w);
+  copyIn(i, place, load<i64>(w + W_POS), deadScratch + S_IO, n, currentTime(), w);
 }
 
 /** Levels of a file's tree. */
@@ -213,8 +254,7 @@ export function dataFree(i: Inode): void {
 }
 
 /**
- * Sets a file right whose writer or truncater has died in the middle: what lies behind its size goes. What was written before it
- * stays, as much as there is of it. Under i_mutex.
+ * Sets a file right whose writer or truncater has died in the middle: what lies behind its size goes. Under i_mutex.
  */
 export function dataMend(i: Inode): void {
   dataCut(i, i.size);

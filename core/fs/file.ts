@@ -70,6 +70,9 @@ export class File {
   get inode(): Inode {
     return changetype<Inode>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("inode_")));
   }
+  get posAt(): usize {
+    return changetype<usize>(this) + offsetof<File>("pos");
+  }
   get posLock(): usize {
     return changetype<usize>(this) + offsetof<File>("posLock_");
   }

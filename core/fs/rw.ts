@@ -7,7 +7,7 @@ import { mutexLock, mutexUnlock } from "../mem/spin";
 import { scratch } from "../mem/thread";
 import { ATTR_SIZE, removeSuid } from "./attr";
 import { Context } from "./cred";
-import { dataRead, dataWrite, MAX_FILE_SIZE, setSize } from "./data";
+import { dataRead, dataReserve, dataWrite, MAX_FILE_SIZE } from "./data";
 import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "./errno";
 import { File, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
 import { attrWord, callDriver, OP_READ, OP_SETATTR, OP_WRITE } from "./hooks";
@@ -80,21 +80,18 @@ export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
   else if (offset >= 0) r = writeAt(c, f, <i64>offset, n);
   else {
     mutexLock(f.posLock);
-    r = writeAt(c, f, f.pos, n);
-    // An append moves the position to the new end.
-    if (r > 0) f.pos = f.flags & O_APPEND ? appendedTo : f.pos + r;
+    r = writeAt(c, f, -1, n);
     mutexUnlock(f.posLock);
   }
   fput(f);
   return r;
 }
 
-let appendedTo: i64 = 0;
-
+/** `at` < 0: at the file's own position, which moves. */
 function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
   const i = f.inode;
   mutexLock(i.mutex);
-  const pos = f.flags & O_APPEND ? i.size : at;
+  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;
   let r: i32;
   if (i.mode & I_DRIVER) {
     r = driverWrite(i, pos, n);
@@ -103,23 +100,22 @@ function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
   } else if (pos > MAX_FILE_SIZE - <i64>n) {
     r = -EFBIG;
   } else {
-    r = writeData(i, pos, n);
-    if (r > 0) removeSuid(c, i);
+    r = writeData(c, f, pos, n, at < 0);
   }
-  appendedTo = pos + (r > 0 ? r : 0);
+  // A driver's answer alone moves the position here; that of a file in memory has moved with its contents.
+  if (at < 0 && r > 0 && i.mode & I_DRIVER) f.pos = pos + r;
   mutexUnlock(i.mutex);
   return r;
 }
 
-function writeData(i: Inode, pos: i64, n: u32): i32 {
-  const from = scratch + S_IO;
-  let done = dataWrite(i, pos, from, n);
-  if (done < n && makeSpace()) done += dataWrite(i, pos + done, from + done, n - done);
-  if (done == 0) return -ENOSPC;
-  const end = pos + done;
-  const size = i.size;
-  setSize(i, end > size ? end : size, currentTime());
-  return done;
+function writeData(c: Context, f: File, pos: i64, n: u32, moves: bool): i32 {
+  const i = f.inode;
+  let room = dataReserve(i, pos, n);
+  if (room < n && makeSpace()) room += dataReserve(i, pos + room, n - room);
+  if (room == 0) return -ENOSPC;
+  removeSuid(c, i);
+  dataWrite(i, moves ? f.posAt : 0, pos, scratch + S_IO, room, currentTime());
+  return room;
 }
 
 function driverWrite(i: Inode, pos: i64, n: u32): i32 {

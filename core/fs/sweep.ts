@@ -56,7 +56,7 @@ import { lock, unlock } from "../mem/spin";
 import { nap, slot, tid } from "../mem/thread";
 import { Context, FD_BLOCK, FD_BLOCKS } from "./cred";
 import { dataFree } from "./data";
-import { dentryKill, dput, lruAdd } from "./dcache";
+import { dDropLocked, dentryKill, dput, lruAdd } from "./dcache";
 import { D_CHAINED, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { File, RESERVED } from "./file";
 import { unhashInode } from "./icache";
@@ -288,6 +288,8 @@ function settleCounts(): void {
     if (!isWhole(d)) continue;
     lock(d.lockref);
     lockrefSet(d.lockref, d.mark);
+    // Its remover died before it took it out of its chain.
+    if ((d.flags & (D_UNHASHED | D_CHAINED)) == (D_UNHASHED | D_CHAINED)) dDropLocked(d);
     // Nothing of a file system that is gone stays in the cache.
     if (d.sb.mark == 0) setFlags(d, D_NO_CACHE, 0);
     unlock(d.lockref);

@@ -12,7 +12,9 @@
  *   120 16 x sequence    counts this thread has made odd
  *   184 10 x mutex       sleeping locks it holds
  *   224 48 x block       memory that nothing leads to yet
- *   416 78 x entry       address u32, bytes u32, old value u64
+ *   416 76 x entry       address u32, bytes u32, old value u64
+ *   1632                 a write that is under way: inode ptr (0: none), address of the file position that
+ *                        moves (0: none), position i64, bytes u32
  *
  * Guarantees: written by its own thread only, and by whoever recovers that thread when it is dead. Everything is noted before
  * it is done. An address in a list means "perhaps": a lock is held only if it names the thread, a sequence is open only if it
@@ -38,7 +40,13 @@ export const LOCKS_MAX: u32 = 24;
 export const SEQS_MAX: u32 = 16;
 export const MUTEXES_MAX: u32 = 10;
 export const BLOCKS_MAX: u32 = 48;
-export const ENTRIES_MAX: u32 = 78;
+export const ENTRIES_MAX: u32 = 76;
+
+/** What a write puts into a file and cannot be undone: it lies in the scratch area of the thread, and recovery puts it there again (data.ts). */
+export const J_WRITE: u32 = 1632;
+export const W_PLACE: u32 = 4;
+export const W_POS: u32 = 8;
+export const W_BYTES: u32 = 16;
 
 /** Spinning locks wanted, and explicit sections open: > 0 inside a section. */
 export let depth: i32 = 0;
@@ -51,15 +59,55 @@ export function journal(): usize {
   return slot + SLOT_JOURNAL;
 }
 
+/** How many entries, locks and sequences there are: the words in the journal again, which so need not be loaded. */
+let entries: u32 = 0;
+let locks: u32 = 0;
+let seqs: u32 = 0;
+
 function note(p: usize, bytes: u32, old: u64): void {
+  if (entries == ENTRIES_MAX) panic(PANIC_JOURNAL, p);
   const j = journal();
-  const n = load<u32>(j);
-  if (n == ENTRIES_MAX) panic(PANIC_JOURNAL, p);
-  const e = j + J_ENTRY + (n << 4);
+  const e = j + J_ENTRY + (entries << 4);
   store<u32>(e, <u32>p);
   store<u32>(e, bytes, 4);
   store<u64>(e, old, 8);
-  store<u32>(j, n + 1);
+  store<u32>(j, ++entries);
+}
+
+/** The section has happened: what was noted is not needed any more. */
+export function clearEntries(): void {
+  entries = 0;
+  store<u32>(journal(), 0);
+}
+
+export function pushLock(p: usize): void {
+  if (locks == LOCKS_MAX) panic(PANIC_JOURNAL, p);
+  store<u32>(journal() + J_LOCK + (locks << 2), <u32>p);
+  store<u32>(journal() + J_LOCKS, ++locks);
+}
+
+/** The lock that was taken last, 0: none is left. It stays on the list until popLock(). */
+export function lastLock(): usize {
+  return locks == 0 ? 0 : <usize>load<u32>(journal() + J_LOCK + ((locks - 1) << 2));
+}
+
+export function popLock(): void {
+  store<u32>(journal() + J_LOCKS, --locks);
+}
+
+export function pushSeq(p: usize): void {
+  if (seqs == SEQS_MAX) panic(PANIC_JOURNAL, p);
+  store<u32>(journal() + J_SEQ + (seqs << 2), <u32>p);
+  store<u32>(journal() + J_SEQS, ++seqs);
+}
+
+/** The sequence that was made odd last, 0: none is left. */
+export function lastSeq(): usize {
+  return seqs == 0 ? 0 : <usize>load<u32>(journal() + J_SEQ + ((seqs - 1) << 2));
+}
+
+export function popSeq(): void {
+  store<u32>(journal() + J_SEQS, --seqs);
 }
 
 /** Changes a word that readers without the lock load. */
@@ -79,28 +127,27 @@ export function set32(p: usize, v: u32): void {
   store<u32>(p, v);
 }
 
-/** Puts an address on one of the lists: `count` and `first` are J_* offsets. */
-export function push(count: u32, first: u32, max: u32, p: usize): void {
+/** A mutex that is taken. */
+export function pushMutex(p: usize): void {
   const j = journal();
-  const n = load<u32>(j + count);
-  if (n == max) panic(PANIC_JOURNAL, p);
-  store<u32>(j + first + (n << 2), <u32>p);
-  store<u32>(j + count, n + 1);
+  const n = load<u32>(j + J_MUTEXES);
+  if (n == MUTEXES_MAX) panic(PANIC_JOURNAL, p);
+  store<u32>(j + J_MUTEX + (n << 2), <u32>p);
+  store<u32>(j + J_MUTEXES, n + 1);
 }
 
-/** Takes an address off a list, wherever it stands; false: it is not there. */
-export function remove(count: u32, first: u32, p: usize): bool {
+/** A mutex that is released, wherever it stands on the list. */
+export function removeMutex(p: usize): void {
   const j = journal();
-  const n = load<u32>(j + count);
+  const n = load<u32>(j + J_MUTEXES);
   for (let k = n; k > 0; k--) {
-    const at = j + first + ((k - 1) << 2);
+    const at = j + J_MUTEX + ((k - 1) << 2);
     if (load<u32>(at) != <u32>p) continue;
     // The last one takes its place; for a moment it stands twice, which is harmless in a list that says "perhaps".
-    store<u32>(at, load<u32>(j + first + ((n - 1) << 2)));
-    store<u32>(j + count, n - 1);
-    return true;
+    store<u32>(at, load<u32>(j + J_MUTEX + ((n - 1) << 2)));
+    store<u32>(j + J_MUTEXES, n - 1);
+    return;
   }
-  return false;
 }
 
 /** Memory that has been allocated and hangs on nothing yet: recovery frees it. Inside the section that allocates it. */

@@ -9,7 +9,7 @@
  * Inside a section (journal.ts) a count stays odd until the section's end, so that nobody reads what might still be undone.
  * Counts that a thread has made odd stand in its journal: recovery makes a dead thread's even.
  */
-import { depth, J_SEQ, J_SEQS, push, remove, SEQS_MAX } from "./journal";
+import { depth, popSeq, pushSeq } from "./journal";
 import { C_SEQ_RETRIES, G_TURNS } from "./layout";
 import { count } from "./thread";
 
@@ -42,15 +42,15 @@ export function readSeqRetry(p: usize, s: u32): bool {
 export function writeSeqBegin(p: usize): void {
   const s = load<u32>(p);
   if (s & 1) return;
-  push(J_SEQS, J_SEQ, SEQS_MAX, p);
+  pushSeq(p);
   atomic.store<u32>(p, s + 1);
 }
 
-/** Makes it even again: now, or at the section's end. */
+/** Makes it even again: now, or at the section's end. Outside of sections the one that was made odd last. */
 export function writeSeqEnd(p: usize): void {
   if (depth != 0) return;
   makeEven(p, load<u32>(p) + 1);
-  remove(J_SEQS, J_SEQ, p);
+  popSeq();
 }
 
 /** After this every reader that began before must fail; may stand inside a write section. */

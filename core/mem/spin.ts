@@ -16,19 +16,17 @@
  */
 import * as host from "../host";
 import {
+  clearEntries,
   depth,
-  J_LOCK,
-  J_LOCKS,
-  J_MUTEX,
-  J_MUTEXES,
   J_PENDING,
-  J_SEQ,
-  J_SEQS,
   journal,
-  LOCKS_MAX,
-  MUTEXES_MAX,
-  push,
-  remove,
+  lastLock,
+  lastSeq,
+  popLock,
+  popSeq,
+  pushLock,
+  pushMutex,
+  removeMutex,
   setDepth,
 } from "./journal";
 import { makeEven } from "./seqlock";
@@ -50,7 +48,7 @@ function mine(p: usize): bool {
 
 /** Notes a spinning lock that has just been taken. */
 function taken(p: usize): void {
-  push(J_LOCKS, J_LOCK, LOCKS_MAX, p);
+  pushLock(p);
   store<u32>(journal() + J_PENDING, 0);
   setDepth(depth + 1);
 }
@@ -132,17 +130,15 @@ export function sectionEnd(): void {
     setDepth(depth - 1);
     return;
   }
-  const j = journal();
   // The section has happened with this store: what follows only shows it, and recovery would do the same.
-  store<u32>(j, 0);
-  for (let n = load<u32>(j + J_SEQS); n > 0; n--) {
-    const p = <usize>load<u32>(j + J_SEQ + ((n - 1) << 2));
+  clearEntries();
+  for (let p = lastSeq(); p != 0; p = lastSeq()) {
     makeEven(p, load<u32>(p) + 1);
-    store<u32>(j + J_SEQS, n - 1);
+    popSeq();
   }
-  for (let n = load<u32>(j + J_LOCKS); n > 0; n--) {
-    release(load<u32>(j + J_LOCK + ((n - 1) << 2)));
-    store<u32>(j + J_LOCKS, n - 1);
+  for (let p = lastLock(); p != 0; p = lastLock()) {
+    release(p);
+    popLock();
   }
   setDepth(0);
 }
@@ -151,7 +147,7 @@ export function sectionEnd(): void {
 export function mutexLock(p: usize): void {
   store<u32>(journal() + J_PENDING, <u32>p);
   if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);
-  push(J_MUTEXES, J_MUTEX, MUTEXES_MAX, p);
+  pushMutex(p);
   store<u32>(journal() + J_PENDING, 0);
 }
 
@@ -159,12 +155,12 @@ export function mutexTryLock(p: usize): bool {
   if (atomic.load<u32>(p) != 0) return false;
   store<u32>(journal() + J_PENDING, <u32>p);
   const got = atomic.cmpxchg<u32>(p, 0, tid) == 0;
-  if (got) push(J_MUTEXES, J_MUTEX, MUTEXES_MAX, p);
+  if (got) pushMutex(p);
   store<u32>(journal() + J_PENDING, 0);
   return got;
 }
 
 export function mutexUnlock(p: usize): void {
   release(p);
-  remove(J_MUTEXES, J_MUTEX, p);
+  removeMutex(p);
 }

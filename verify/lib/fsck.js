@@ -20,8 +20,8 @@ import * as L from "./layout.js";
 
 /**
  * @param {WebAssembly.Memory | { buffer: ArrayBufferLike }} memory the arena's, or a copy of its bytes
- * @param {{ live?: number[], died?: boolean }} [options] `live`: slots of the threads that are attached; every other slot must be free.
- *   Without it any slot may be in use. `died`: threads have died in calls since the arena was made.
+ * @param {{ live?: number[] }} [options] `live`: slots of the threads that are attached; every other slot must be free.
+ *   Without it any slot may be in use.
  * @returns {{ problems: string[], counts: Record<string, number> }} each problem begins with its kind ("nlink: ..."); what there
  *   is: objects in use of each cache by the cache's name (retired ones among them), and live ones of each type
  */
@@ -33,7 +33,6 @@ export function check(memory, options = {}) {
 /** The same for who wants to look at the tree through it afterwards. */
 export function inspect(memory, options = {}) {
   const v = new View(memory);
-  v.died = options.died === true;
   if (!checkHeader(v)) return v;
   checkCaches(v, checkChunks(v));
   checkLocks(v);

@@ -89,6 +89,7 @@ async function build(sources, edits, kept, debug) {
     await symlink(join(ROOT, "node_modules"), join(dir, "node_modules"));
     await writeFile(join(dir, "core", CONFIG), quicker(sources.get(CONFIG)));
     for (const { file } of edits) await writeFile(join(dir, "core", file), sources.get(file));
+    await mkdir(join(dir, "out"));
     for (const name of missing) await compile(dir, name);
     await keep(dir, kept);
     return kept;

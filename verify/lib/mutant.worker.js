@@ -6,7 +6,7 @@ let last = Promise.resolve();
 
 parentPort?.on("message", ({ id, baseDir, args }) => {
   last = last.then(async () => {
-    const { error, stderr } = await asc.main(args, { baseDir });
+    const { error, stderr } = await asc.main([...args, "--baseDir", baseDir]);
     parentPort?.postMessage({ id, error: error ? `${error.message}\n${stderr.toString()}` : undefined });
   });
 });

@@ -33,6 +33,7 @@ function instance(memory, enter) {
     verify: { enter },
     host: {
       now: () => 0,
+      clock: () => 0,
       wait: () => 2,
       panic: (code) => {
         throw new Error(`panic ${code}`);

@@ -80,9 +80,7 @@ function checkDentry(v, d) {
   const hashed = (flags & L.D_UNHASHED) === 0;
   const wrong = (text) => v.problem("dentry-flags", `${v.dentry(d)} (flags ${hex(flags)}) ${text}`);
   if ((flags & ~KNOWN_FLAGS) !== 0) wrong("has a flag that there is not");
-  // Behind a death a name that is gone may stand in its chain until its dentry goes, too.
-  const late = v.died && !hashed && (flags & L.D_CHAINED) !== 0;
-  if (hashed !== ((flags & L.D_CHAINED) !== 0) && !late)
+  if (hashed !== ((flags & L.D_CHAINED) !== 0))
     wrong(`is ${hashed ? "hashed and in no" : "not hashed and in a"} chain`);
   if ((flags & OF_FILE_SYSTEM) !== v.u32(sb + L.SUPER.dflags)) wrong("has not the flags of its file system");
   if (((flags & L.D_ROOT) !== 0) !== isRoot) wrong(isRoot ? "is its own parent without D_ROOT" : "has D_ROOT");

@@ -32,8 +32,6 @@ export class View {
     this.words = new Uint32Array(this.buffer);
     this.bytes = new Uint8Array(this.buffer);
     this.data = new DataView(this.buffer);
-    /** Whether threads have died in calls: then a few things are allowed that nobody else leaves behind. */
-    this.died = false;
     /** Kind of problem -> what was found. */
     this.found = new Map();
     /** Objects in use or retired, by cache. */

@@ -1,8 +1,8 @@
 /** Faults in locks, sections, recovery, sequences and grace periods: core/mem. */
 import { death, fsck, meanwhile, pair, races, tests, torture } from "./steps.js";
 
-const NEXT_TO_ENTRIES =
-  "  store<u32>(j, 0);\n  for (let n = load<u32>(j + J_SEQS); n > 0; n--) {\n    const p = <usize>load<u32>(j + J_SEQ + ((n - 1) << 2));\n    makeEven(p, load<u32>(p) + 1);\n    store<u32>(j + J_SEQS, n - 1);\n  }\n  for (let n = load<u32>(j + J_LOCKS); n > 0; n--) {\n    release(load<u32>(j + J_LOCK + ((n - 1) << 2)));\n    store<u32>(j + J_LOCKS, n - 1);\n  }\n";
+const SHOWN =
+  "  for (let p = lastSeq(); p != 0; p = lastSeq()) {\n    makeEven(p, load<u32>(p) + 1);\n    popSeq();\n  }\n  for (let p = lastLock(); p != 0; p = lastLock()) {\n    release(p);\n    popLock();\n  }\n";
 const RETIRED = "  if (!callRcu(p)) return;\n  rcuPoll();\n  reclaim(BATCH);";
 
 /** @type {import("./list.js").Mutant[]} */
@@ -28,8 +28,8 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/spin.ts",
-        from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  push(",
-        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  push(",
+        from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
+        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
       },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
@@ -39,8 +39,8 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/spin.ts",
-        from: NEXT_TO_ENTRIES,
-        to: `${NEXT_TO_ENTRIES.replace("  store<u32>(j, 0);\n", "")}  store<u32>(j, 0);\n`,
+        from: `  clearEntries();\n${SHOWN}`,
+        to: `${SHOWN}  clearEntries();\n`,
       },
     ],
     caughtBy: [meanwhile("small unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/d/")],

@@ -1,0 +1,29 @@
+/** Deaths: the short form; and faults of the recovery, planted in the binary, that it must tell. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { run } from "../../verify/death.js";
+
+test("a thread may die at any access: some places of every operation", async (t) => {
+  const { ok, explored, failures } = await run({ seconds: 60, seed: 3, short: true });
+  t.diagnostic(JSON.stringify(explored));
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+  assert.ok(explored.deaths > 300, "it did not get far");
+});
+
+test("an operation is stopped at every access that it makes, one after the other", async () => {
+  const { ok, explored, failures } = await run({ seconds: 60, seed: 5, only: "sysMkdir(path=/d/x mode=493)" });
+  assert.deepEqual(failures, []);
+  assert.ok(ok && explored.complete === explored.operations && explored.operations > 0);
+});
+
+test("a taking over that gives nothing back is told", async () => {
+  const { ok, failures } = await run({
+    seconds: 30,
+    seed: 1,
+    only: "sysMkdir(path=/d/x mode=493)",
+    takeOver: () => [0],
+  });
+  assert.equal(ok, false);
+  assert.ok(failures.length > 0);
+});

@@ -1,0 +1,74 @@
+/**
+ * All checks of the proof, one after the other, with a budget: `npm run verify -- [--only a,b] [--seconds N] [--seed N] [--short] [--json FILE]`.
+ * `--seconds` is for all of them together and is shared out by weight; `--short` takes the forms that `npm test` holds.
+ */
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+
+/** The checks in their order, and the share of the time that each gets. */
+export const CHECKS = [
+  ["storefree", 1],
+  ["coherence", 1],
+  ["interleave", 6],
+  ["races", 3],
+  ["death", 6],
+  ["terminate", 3],
+  ["alloc", 2],
+  ["fsck", 2],
+  ["torture", 3],
+  ["hostile", 2],
+  ["planted", 6],
+];
+const SECONDS = 1200;
+
+function chosen(only) {
+  if (only === undefined) return CHECKS;
+  const names = only.split(",");
+  const unknown = names.filter((name) => !CHECKS.some(([known]) => known === name));
+  if (unknown.length > 0) throw new RangeError(`no check ${unknown}; there are ${CHECKS.map(([name]) => name)}`);
+  return CHECKS.filter(([name]) => names.includes(name));
+}
+
+async function runAll({ only, seconds, seed, short }) {
+  const checks = chosen(only);
+  const shares = checks.reduce((sum, [, share]) => sum + share, 0);
+  const outcomes = [];
+  for (const [name, share] of checks) {
+    const { title, run } = await import(`./${name}.js`);
+    console.log(`\n${name}: ${title}`);
+    const began = performance.now();
+    const { ok, explored, failures } = await run({
+      seconds: (seconds * share) / shares,
+      seed,
+      short,
+      log: (line) => console.log(`  ${line}`),
+    });
+    const took = Math.round((performance.now() - began) / 1000);
+    console.log(`${name}: ${ok ? "holds" : "FAILS"}, ${took} s, seed ${seed}`);
+    for (const [what, value] of Object.entries(explored)) console.log(`  ${what}: ${value}`);
+    for (const { message, replay, trace } of failures) {
+      console.log(`\n${message}${replay ? `\n  again: ${replay}` : ""}${trace ? `\n${trace}` : ""}`);
+    }
+    outcomes.push({ name, title, ok, seconds: took, seed, explored, failures });
+  }
+  return outcomes;
+}
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    seconds: { type: "string", default: String(SECONDS) },
+    seed: { type: "string", default: "1" },
+    short: { type: "boolean", default: false },
+    json: { type: "string" },
+  },
+});
+const [seconds, seed] = [values.seconds, values.seed].map(Number);
+if (!(seconds > 0) || !Number.isInteger(seed))
+  throw new RangeError("--seconds takes a number above 0, --seed an integer");
+const outcomes = await runAll({ only: values.only, seconds, seed, short: values.short });
+console.log("");
+for (const { name, title, ok, seconds: took } of outcomes)
+  console.log(`${ok ? "holds" : "FAILS"}  ${name} (${took} s): ${title}`);
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(outcomes, null, 2)}\n`);
+process.exitCode = outcomes.every(({ ok }) => ok) ? 0 : 1;
