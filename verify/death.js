@@ -144,7 +144,7 @@ class Graveyard {
       this.calls(thread, operation, answers);
     } catch (error) {
       if (!(error instanceof Death)) throw error;
-      return { answers };
+      return { answers, died: true };
     }
     return { answers, died: false };
   }
