@@ -117,8 +117,9 @@ export function toolsName() {
     );
     const paths = files.map(({ parentPath, path, name }) => join(parentPath ?? path, name)).sort();
     for (const path of paths) {
-      if (path.includes(`${sep}planted`) || path.includes(join("dist", "verify"))) continue;
-      hash.update(path.slice(ROOT.length)).update(readFileSync(path));
+      const name = path.slice(ROOT.length);
+      if (name.startsWith(join("verify", "lib", "planted")) || name.startsWith(join("dist", "verify"))) continue;
+      hash.update(name).update(readFileSync(path));
     }
   }
   return hash.digest("hex").slice(0, 32);
