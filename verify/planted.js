@@ -5,7 +5,8 @@
  *
  *   node verify/planted.js --seconds 3600 --jobs 2 --doc docs/planted.md     all of them, and the table
  *   node verify/planted.js --only "sequence"                                 those whose name contains it
- *   node verify/planted.js --results FILE ...                                goes on where FILE says a run was broken off
+ *   node verify/planted.js --results FILE ...                                goes on where FILE says a run was broken off;
+ *                                                                            with --jobs 0 only the table is made
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -185,7 +186,11 @@ await main(import.meta.url, {
     };
     const outcome = await run({ ...options, only, jobs: Number(jobs), before: [...before], onResult });
     const command = `node verify/planted.js --seconds ${options.seconds} --seed ${options.seed} --doc docs/planted.md`;
-    if (doc !== undefined) writeFileSync(doc, document(outcome.results, { command, notPlanted: NOT_PLANTED }));
+    if (doc !== undefined)
+      writeFileSync(
+        doc,
+        document(outcome.results, { command, all: MUTANTS.map(({ name }) => name), notPlanted: NOT_PLANTED }),
+      );
     return outcome;
   },
 });

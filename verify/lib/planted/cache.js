@@ -5,6 +5,7 @@ import { death, fsck, meanwhile, pair, tests, torture } from "./steps.js";
 export const CACHE = [
   {
     name: "a miss that is not looked at again",
+    torture: true,
     edits: [
       {
         file: "fs/dlookup.ts",
@@ -96,6 +97,7 @@ export const CACHE = [
   },
   {
     name: "a rename without the dentries' sequences",
+    torture: true,
     edits: [
       { file: "fs/dmove.ts", from: "  writeSeqBegin(d.seq);\n  writeSeqBegin(target.seq);\n", to: "" },
       { file: "fs/dmove.ts", from: "  writeSeqEnd(target.seq);\n  writeSeqEnd(d.seq);\n", to: "" },
@@ -110,6 +112,7 @@ export const CACHE = [
   },
   {
     name: "a rename that does not tell its directories",
+    torture: true,
     edits: [
       {
         file: "fs/dmove.ts",

@@ -78,6 +78,7 @@ export const FILES = [
   },
   {
     name: "contents read without the file's lock",
+    torture: true,
     edits: [
       {
         file: "fs/rw.ts",

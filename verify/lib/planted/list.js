@@ -11,6 +11,7 @@ import { WALK } from "./walk.js";
  * @typedef {object} Mutant
  * @property {string} name
  * @property {number} [known] its number in the list of bugs that this algorithm has had (docs/planted.md)
+ * @property {boolean} [torture] one of those that show what the torture run is worth: it finds them in seconds
  * @property {import("../mutant.js").Edit[]} edits
  * @property {import("./steps.js").Step[]} caughtBy in this order, until one catches it
  */

@@ -153,6 +153,7 @@ export const LOCKS = [
   },
   {
     name: "a skipped grace period",
+    torture: true,
     edits: [
       {
         file: "mem/smr.ts",
@@ -199,6 +200,7 @@ export const LOCKS = [
   },
   {
     name: "a dead dentry brought back",
+    torture: true,
     edits: [
       { file: "mem/lockref.ts", from: "    if (<i64>v < 0) return false;\n", to: "" },
       {

@@ -47,10 +47,14 @@ function fromCrash(output) {
 
 const cell = (text) => `${text}`.replaceAll("|", "\\|").replaceAll("\n", " ");
 
-/** @param {Result[]} results @param {{ command: string, notPlanted: Record<number, string> }} about */
-export function document(results, { command, notPlanted }) {
+/**
+ * @param {Result[]} results
+ * @param {{ command: string, all: string[], notPlanted: Record<number, string> }} about `all`: names of the whole list
+ */
+export function document(results, { command, all, notPlanted }) {
   const missed = results.filter(({ caught }) => caught === null);
   const caught = results.filter(({ caught: by }) => by !== null);
+  const left = all.filter((name) => !results.some((result) => result.name === name));
   const numbers = [...new Set(caught.flatMap(({ known }) => (known === undefined ? [] : [known])))].sort(
     (a, b) => a - b,
   );
@@ -72,6 +76,15 @@ export function document(results, { command, notPlanted }) {
       lines.push(`| ${cell(name)} | ${known ?? ""} | ${cell(what)} |`);
     }
     lines.push("");
+  }
+  if (left.length > 0) {
+    lines.push(
+      "## Not run",
+      "",
+      `The time was over before these ${left.length} of the list's ${all.length} were put to their checks:`,
+      "",
+    );
+    lines.push(...left.map((name) => `- ${name}`), "");
   }
   lines.push("## Caught", "", "| fault | bug | by | s | what it said |", "|---|---|---|---|---|");
   for (const { name, known, caught: by } of caught) {

@@ -5,6 +5,7 @@ import { death, fsck, pair, storefree, tests, torture } from "./steps.js";
 export const WALK = [
   {
     name: "no check of the parent's sequence",
+    torture: true,
     edits: [
       {
         file: "fs/rcuwalk.ts",
@@ -53,6 +54,7 @@ export const WALK = [
   },
   {
     name: "attributes not looked at again",
+    torture: true,
     edits: [{ file: "fs/attr.ts", from: "whole = !readSeqRetry(i.seq, seq);", to: "whole = true;" }],
     caughtBy: [pair("small@chown || stat"), pair("small@chown || sysFstat")],
   },
