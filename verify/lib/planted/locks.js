@@ -149,7 +149,13 @@ export const LOCKS = [
         to: "return atomic.load<u32>(p) != s;",
       },
     ],
-    caughtBy: [pair("small@sysChown(path=/d/f || stat"), pair("small@rename || stat", { seconds: 60 }), torture()],
+    caughtBy: [
+      tests("core/smr", "stays odd|while a mount is being made"),
+      tests("core", "odd"),
+      pair("small@sysChown(path=/d/f || stat"),
+      pair("small@rename || stat", { seconds: 60 }),
+      torture(),
+    ],
   },
   {
     name: "a skipped grace period",
