@@ -26,14 +26,16 @@ const MIXTURES_MAX = 10_000;
 const fresh = () => ({ ok: true, explored: {}, failures: [] });
 
 /**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void }} options
+ * @param {{ seconds: number, seed: number, short?: boolean, only?: string, log?: (line: string) => void }} options
+ *   `only`: nothing but the refused allocations of the operations whose name contains it
  * @returns {Promise<import("./lib/main.js").Outcome>}
  */
-export async function run({ seconds, seed, short = false, log = () => undefined }) {
+export async function run({ seconds, seed, short = false, only, log = () => undefined }) {
   const until = performance.now() + seconds * 1000;
   const outcome = fresh();
-  refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }]);
+  refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }], only);
   log(`each allocation refused: ${outcome.explored["allocations refused"]}`);
+  if (only !== undefined) return { ...outcome, ok: outcome.failures.length === 0 };
   limits(outcome, short);
   threads(outcome);
   filled(outcome, { seed, short, until, log });
@@ -42,7 +44,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined 
 }
 
 /** @param {{ retired?: number, ref?: boolean }[]} ways how each operation is tried */
-function refused(outcome, ways) {
+function refused(outcome, ways, only = "") {
   const place = new Workplace();
   const init = refuseInit();
   outcome.failures.push(...init.failures);
@@ -51,6 +53,7 @@ function refused(outcome, ways) {
   const known = [];
   for (const way of ways) {
     for (const [name, operation] of Object.entries(OPERATIONS)) {
+      if (!name.includes(only)) continue;
       const found = refuseEach(place, name, operation, way);
       cases += found.cases;
       errors += found.refused;
@@ -114,4 +117,8 @@ function filled(outcome, { seed, short, until, log }) {
   outcome.explored["operations in a full arena"] = operations;
 }
 
-await main(import.meta.url, { title, run });
+await main(import.meta.url, {
+  title,
+  run: (options) => run({ ...options, only: options.values?.only }),
+  options: { only: { type: "string" } },
+});

@@ -7,13 +7,18 @@
  * called again. Its own scratch area is nobody else's business, so that accesses there are no places to die at; its slot, with
  * the journal, is.
  *
+ * With `--meanwhile NAME` the survivor first does the operations whose name contains it, before it takes over, wherever that does not
+ * make it wait: what it has seen then must agree with whether the dead one's operation happened.
+ *
  * Twice: with a chance of one in TWICE the thread that takes over dies as well, at some access of its own, and a third one has both.
  */
 import { SCRATCH } from "../dist/abi.js";
+import { addressOf } from "./lib/addresses.js";
 import { attach, createMemory, shippingCore } from "./lib/core.js";
 import { begin, finish } from "./lib/core-calls.js";
 import { Random } from "./lib/explore.js";
 import { check } from "./lib/fsck.js";
+import { judgeBeside } from "./lib/judge.js";
 import { main } from "./lib/main.js";
 import { dump, judge, operations, trees } from "./lib/operations.js";
 import { resolveCall } from "./lib/programs.js";
@@ -24,8 +29,14 @@ const ARENA = 3 << 20;
 const TWICE = 8;
 const FAILURES_TOLD = 5;
 
+/** Where threads nap: no waiting for anybody. */
+const SLEEP = addressOf("G_SLEEP");
+
 /** Thrown at the place of death. */
 class Death extends Error {}
+
+/** Thrown where somebody would have to wait for the dead one. */
+class Waits extends Error {}
 
 /** A tree to die in: built once, restored before every death. */
 class Graveyard {
@@ -106,21 +117,43 @@ class Graveyard {
     return this.#thread(this.plainModule, {});
   }
 
+  /** One that does not wait for locks. */
+  impatient() {
+    const wait = (address) => {
+      if (address !== SLEEP) throw new Waits();
+      return 2;
+    };
+    return this.#thread(this.plainModule, { wait });
+  }
+
+  /** Runs an operation's calls; their answers, into `answers` as they come. */
+  calls(thread, operation, answers = []) {
+    for (const given of operation.calls) {
+      const call = resolveCall(given, answers);
+      const [name, ...args] = begin(thread.t, call, this.built.contexts);
+      answers.push(finish(thread.t, call, thread.exports[name](...args)));
+    }
+    return answers;
+  }
+
   /** Runs an operation on a mortal thread. The answers of the calls that ended; whether it died. */
   live(thread, operation) {
     const answers = [];
     thread.life.begun = true;
     try {
-      for (const given of operation.calls) {
-        const call = resolveCall(given, answers);
-        const [name, ...args] = begin(thread.t, call, this.built.contexts);
-        answers.push(finish(thread.t, call, thread.exports[name](...args)));
-      }
+      this.calls(thread, operation, answers);
     } catch (error) {
       if (!(error instanceof Death)) throw error;
       return { answers, died: true };
     }
     return { answers, died: false };
+  }
+
+  /** The same where `other` was done before anything was taken over. */
+  verdictBeside(survivor, operation, other, answers) {
+    const { problems } = check(this.memory, { live: [survivor.slot] });
+    if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
+    return judgeBeside(this.tree, operation, other, answers, this.#runAll(survivor, dump(survivor.t, this.built)));
   }
 
   /** What is wrong after everything has been taken over, or null. */
@@ -175,6 +208,24 @@ function die(yard, operation, n, diesAt, takeOver) {
   }
 }
 
+/** The same, but that `other` is done by the survivor before it takes over. `waited`: it would have had to wait. */
+function dieBeside(yard, operation, n, other) {
+  yard.restore();
+  const thread = yard.mortal(n);
+  const survivor = yard.impatient();
+  const { died } = yard.live(thread, operation);
+  const where = { ...thread.life };
+  try {
+    const answers = yard.calls(survivor, other);
+    const taken = survivor.exports.threadDead(thread.slot, 0);
+    if (taken !== 0) return { died, where, wrong: `threadDead() answered ${taken}` };
+    return { died, where, wrong: yard.verdictBeside(survivor, operation, other, answers) };
+  } catch (error) {
+    if (error instanceof Waits) return { died, waited: true, where, wrong: null };
+    return { died, where, wrong: `the survivor failed: ${error.stack}` };
+  }
+}
+
 const yards = new Map();
 
 function yardOf(tree) {
@@ -193,9 +244,10 @@ function place(yard, { site, address }) {
 }
 
 /**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, values?: { only?: string }, only?: string,
- *   takeOver?: typeof takeOverAll }} options `short`: each operation is stopped at a few places only; `only`: operations whose name
- *   contains it; `takeOver`: what is done about the dead thread, for tests of this check
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, meanwhile?: string,
+ *   values?: { only?: string, meanwhile?: string }, takeOver?: typeof takeOverAll }} options `short`: each operation is stopped at a few
+ *   places only; `only`: operations whose name contains it; `meanwhile`: what the survivor does before it takes over; `takeOver`: what is
+ *   done about the dead thread, for tests of this check
  */
 export async function run({
   seconds,
@@ -204,6 +256,7 @@ export async function run({
   log = () => undefined,
   values = {},
   only = values.only ?? "",
+  meanwhile = values.meanwhile,
   takeOver = takeOverAll,
 }) {
   const until = performance.now() + seconds * 1000;
@@ -222,6 +275,12 @@ export async function run({
     explored.operations++;
     const step = short ? Math.max(1, Math.ceil(all / 12)) : 1;
     let n = short ? random.below(step) : 0;
+    if (meanwhile !== undefined) {
+      const others = operations.filter(({ tree, name }) => tree === operation.tree && name.includes(meanwhile));
+      failures.push(...beside(yard, operation, others, { n, all, step, until, seed }, explored));
+      if (failures.length >= FAILURES_TOLD) break;
+      continue;
+    }
     for (; n < all && performance.now() < until; n += step) {
       const second = random.below(TWICE) === 0 ? random.below(400) : undefined;
       const { died, twice, where, wrong } = die(yard, operation, n, second, takeOver);
@@ -244,9 +303,30 @@ export async function run({
   return { ok: failures.length === 0, explored, failures };
 }
 
+/** Every place of death of an operation with each of the others done before it is known. */
+function beside(yard, operation, others, { n: from, all, step, until, seed }, explored) {
+  const failures = [];
+  explored["others' operations before it was known"] ??= 0;
+  explored["of which it would have had to wait"] ??= 0;
+  for (const other of others) {
+    for (let n = from; n < all && performance.now() < until && failures.length < FAILURES_TOLD; n += step) {
+      const { died, waited, where, wrong } = dieBeside(yard, operation, n, other);
+      if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
+      explored["others' operations before it was known"]++;
+      if (waited) explored["of which it would have had to wait"]++;
+      if (wrong === null) continue;
+      failures.push({
+        message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${place(yard, where)}, then ${other.name}\n  ${wrong}`,
+        replay: `--only ${JSON.stringify(operation.name)} --meanwhile ${JSON.stringify(other.name)} --seed ${seed}`,
+      });
+    }
+  }
+  return failures;
+}
+
 function shuffled(list, random) {
   const left = [...list];
   return list.map(() => left.splice(random.below(left.length), 1)[0]);
 }
 
-await main(import.meta.url, { title, run, options: { only: { type: "string" } } });
+await main(import.meta.url, { title, run, options: { only: { type: "string" }, meanwhile: { type: "string" } } });

@@ -4,6 +4,7 @@
  *
  *   node verify/interleave.js --seconds 600 --seed 3                    pairs in the seed's order, then deeper, then triples
  *   node verify/interleave.js --only "rename" --bound 3                 pairs with an operation of that kind or name
+ *   node verify/interleave.js --only "sysRename || stat"                pairs of one of the first and one of the second
  *   node verify/interleave.js --replay "small|3|17:a120-b35-a-b"        one schedule again, with its trace
  *
  * The time goes to pairs at bound 1, 2 and 3 and to triples, in rounds: a round takes so many pairs that each bound gets its share.
@@ -134,8 +135,18 @@ export async function run({ seconds, seed, short = false, only, bound, log }) {
   return { ok: failures.length === 0, explored, failures };
 }
 
-const named = (only) => (pair) =>
-  only === undefined || [pair.a, pair.b].some((op) => op.kind === only || op.name.includes(only));
+/** Whether a pair is meant by "KIND or NAME" or "ONE || OTHER"; "TREE@" may stand in front. */
+export function named(only) {
+  if (only === undefined) return () => true;
+  const [, place, text] = /^(?:(\w+)@)?(.*)$/s.exec(only);
+  const [one, other] = text.split("||").map((part) => part.trim());
+  const fits = (op, part) => op.kind === part || op.name.includes(part);
+  return ({ tree, a, b }) => {
+    if (place !== undefined && tree !== place) return false;
+    if (other === undefined) return fits(a, one) || fits(b, one);
+    return (fits(a, one) && fits(b, other)) || (fits(a, other) && fits(b, one));
+  };
+}
 
 function shortPairs() {
   const all = pairs();
@@ -171,6 +182,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   } else {
     const bound = values.bound === undefined ? undefined : Number(values.bound);
     const only = values.only === undefined ? undefined : String(values.only);
-    await main(import.meta.url, { title, run: (options) => run({ ...options, only, bound }) });
+    const options = { only: { type: "string" }, bound: { type: "string" } };
+    await main(import.meta.url, { title, run: (given) => run({ ...given, only, bound }), options });
   }
 }

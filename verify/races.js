@@ -3,12 +3,13 @@
  * byte by two threads of which one writes and one is not atomic must be ordered (clocks.js), or be named in races-allowed.js.
  *
  *   node verify/races.js --seconds 300 --seed 1
+ *   node verify/races.js --only "small@mkdir || stat"
  *   node verify/races.js --replay "small|3|17:a120-b35-a-b"      one schedule again, with its trace and its races
  */
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { label, Stages, shuffled } from "./interleave.js";
+import { label, named, Stages, shuffled } from "./interleave.js";
 import { Clocks } from "./lib/clocks.js";
 import { formatSchedule } from "./lib/explore.js";
 import { main } from "./lib/main.js";
@@ -106,8 +107,11 @@ function witnessOps([tree, ...names]) {
   });
 }
 
-/** @param {{ seconds: number, seed: number, short?: boolean, log: (line: string) => void }} options */
-export async function run({ seconds, seed, short = false, log }, program = coreProgram(), allowed = ALLOWED) {
+/**
+ * @param {{ seconds: number, seed: number, short?: boolean, only?: string, log: (line: string) => void }} options `only`: these
+ *   pairs alone, as of interleave.js, and nothing is asked of the list of those named
+ */
+export async function run({ seconds, seed, short = false, only, log }, program = coreProgram(), allowed = ALLOWED) {
   const stages = new Stages(program, {
     clocks: (machine) => {
       const namer = new Namer(machine.memory);
@@ -123,7 +127,7 @@ export async function run({ seconds, seed, short = false, log }, program = coreP
     counted.schedules += found.schedules;
     races.take(stage.machine.races, ops.map((op) => op.name).join(" || "), label(tree, ops, polls));
   };
-  for (const [n, { witness }] of allowed.entries()) {
+  for (const [n, { witness }] of only === undefined ? allowed.entries() : []) {
     // Met already, by the witness of another.
     if (races.used.has(n)) continue;
     const ops = witnessOps(witness);
@@ -133,9 +137,9 @@ export async function run({ seconds, seed, short = false, log }, program = coreP
     );
     counted.pairs++;
   }
-  const unused = allowed.filter((_, n) => !races.used.has(n));
+  const unused = only === undefined ? allowed.filter((_, n) => !races.used.has(n)) : [];
   if (!short) {
-    for (const { tree, a, b } of shuffled(pairs(), seed)) {
+    for (const { tree, a, b } of shuffled(pairs().filter(named(only)), seed)) {
       if (Date.now() > begin + seconds * 1000 * PAIRS_SHARE) break;
       const deadline = Date.now() + EACH_MS;
       look(tree, [a, b], counted.pairs % 2 === 1, (stage) =>
@@ -143,7 +147,7 @@ export async function run({ seconds, seed, short = false, log }, program = coreP
       );
       counted.pairs++;
     }
-    for (const { tree, ops } of shuffled(triples(), seed)) {
+    for (const { tree, ops } of only === undefined ? shuffled(triples(), seed) : []) {
       if (Date.now() > begin + seconds * 1000) break;
       const options = {
         seed: seed + counted.triples,
@@ -174,7 +178,11 @@ export async function run({ seconds, seed, short = false, log }, program = coreP
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const { values } = parseArgs({ options: { replay: { type: "string" } }, strict: false });
   if (values.replay === undefined) {
-    await main(import.meta.url, { title, run });
+    await main(import.meta.url, {
+      title,
+      run: (options) => run({ ...options, only: options.values?.only }),
+      options: { only: { type: "string" } },
+    });
   } else {
     const { again } = await import("./interleave.js");
     again(String(values.replay));

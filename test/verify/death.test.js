@@ -17,6 +17,20 @@ test("an operation is stopped at every access that it makes, one after the other
   assert.ok(ok && explored.complete === explored.operations && explored.operations > 0);
 });
 
+test("what somebody sees between a death and the taking over has happened, or will not have", async () => {
+  const { ok, explored, failures } = await run({
+    seconds: 30,
+    seed: 1,
+    short: true,
+    only: "small unlink: sysUnlink(path=/d/f)",
+    meanwhile: "stat: sysStat(path=/d/e/../f)",
+  });
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+  const done = explored["others' operations before it was known"];
+  assert.ok(done > 10 && explored["of which it would have had to wait"] < done);
+});
+
 test("a taking over that gives nothing back is told", async () => {
   const { ok, failures } = await run({
     seconds: 30,

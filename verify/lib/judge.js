@@ -86,6 +86,26 @@ export function judge(tree, operations, results, final, { order = [], dead = [] 
   return outcomes.has(text) ? null : explain(name, operations, seen, [...outcomes.values()]);
 }
 
+/**
+ * The same for one who did something between another's death and the clearing up, and was not kept waiting: stricter, since nobody may
+ * have seen a change that was taken back. Either the dead one's operation happened, before, after or around the other's, or it did not.
+ * @param operation the dead one's
+ * @param other the other's; `answers` are its own
+ */
+export function judgeBeside(tree, operation, other, answers, final) {
+  const { labels, ...rest } = final;
+  const seen = canonical({ results: [answers], final: rest }, new Map(labels));
+  const world = TREES[tree.name];
+  const text = (results, left) => JSON.stringify([results, left]);
+  const mine = text(seen.results[0], seen.final);
+  const both = [...allOutcomes(world, [operation.calls, other.calls]).values()];
+  const alone = [...allOutcomes(world, [other.calls]).values()];
+  if (both.some((outcome) => text(outcome.results[1], outcome.final) === mine)) return null;
+  if (alone.some((outcome) => text(outcome.results[0], outcome.final) === mine)) return null;
+  const shown = alone.map(({ results, final: left }) => ({ results, final: left }));
+  return `${operation.name} happened or did not, and neither fits\n${explain(tree.name, [other], seen, shown)}`;
+}
+
 /** What was seen, what could have been, and where they part. */
 function explain(tree, operations, seen, outcomes) {
   const lines = [`on the tree "${tree}" no interleaving of the model's steps gives these answers and this tree:`];

@@ -1,0 +1,323 @@
+/** Faults in the walk: rcu mode, its end, the way out of it, permissions, mounts, what a thread remembers. */
+import { death, fsck, pair, storefree, tests, torture } from "./steps.js";
+
+/** @type {import("./list.js").Mutant[]} */
+export const WALK = [
+  {
+    name: "no check of the parent's sequence",
+    torture: true,
+    edits: [
+      {
+        file: "fs/rcuwalk.ts",
+        from: "if (atomic.load<u32>(<usize>d) != <u32>state) {\n        r = -ECHILD;",
+        to: "if (false) {\n        r = -ECHILD;",
+      },
+    ],
+    caughtBy: [pair("small@rename || stat"), pair("small@exchange || stat"), torture()],
+  },
+  {
+    name: "a child's sequence loaded after its name",
+    edits: [
+      {
+        file: "fs/rcuwalk.ts",
+        from: "          childState = atomic.load<u64>(<usize>p);\n          at(P_SEQ_OPENED, <usize>p, <usize>childState);\n          place =",
+        to: "          place =",
+      },
+      {
+        file: "fs/rcuwalk.ts",
+        from: "          if ((differs | <u64>(<u32>place ^ d)) == 0) break;",
+        to: "          childState = atomic.load<u64>(<usize>p);\n          if ((differs | <u64>(<u32>place ^ d)) == 0) break;",
+      },
+    ],
+    caughtBy: [pair("small@exchange || stat"), pair("small@rename || stat"), torture()],
+  },
+  {
+    name: "a mount point is walked past like any directory",
+    edits: [
+      {
+        file: "fs/rcuwalk.ts",
+        from: "const SPECIAL: u32 = D_MOUNTED | D_UNHASHED",
+        to: "const SPECIAL: u32 = D_UNHASHED",
+      },
+    ],
+    caughtBy: [pair("mounts@sysUmount(path=/m || sysStat(path=/m/f)")],
+  },
+  {
+    name: "a dentry that is not to be found any more is walked onto",
+    edits: [{ file: "fs/rcuwalk.ts", from: "D_MOUNTED | D_UNHASHED | D_OP", to: "D_MOUNTED | D_OP" }],
+    caughtBy: [pair("small@unlink || stat"), pair("small@sysUnlink(path=/d/f) || looks"), torture()],
+  },
+  {
+    name: "an answer without the last look at its dentry",
+    edits: [{ file: "fs/namei.ts", from: "    if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;\n", to: "" }],
+    caughtBy: [pair("small@unlink || stat"), pair("small@rename || stat"), pair("small@unlink || looks")],
+  },
+  {
+    name: "attributes not looked at again",
+    torture: true,
+    edits: [{ file: "fs/attr.ts", from: "whole = !readSeqRetry(i.seq, seq);", to: "whole = true;" }],
+    caughtBy: [pair("small@chown || stat"), pair("small@chown || sysFstat")],
+  },
+  {
+    name: "search permission is not asked for",
+    edits: [
+      { file: "fs/namei.ts", from: "if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) {", to: "if (!hasSecurity) {" },
+    ],
+    caughtBy: [pair("users@sysChmod(path=/p mode=0 || stat")],
+  },
+  {
+    name: "mode, owner and group of different moments",
+    edits: [{ file: "fs/permission.ts", from: "if (!readSeqRetry(i.seq, seq)) return true;", to: "return true;" }],
+    caughtBy: [pair("users@chown || access"), pair("users@chown || open"), pair("users@chmod || access")],
+  },
+  {
+    name: "a hard error of rcu mode is not looked at again",
+    known: 10,
+    edits: [
+      { file: "fs/namei.ts", from: "  else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;\n", to: "" },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 10:"), pair("users@rename || stat"), torture()],
+  },
+  {
+    name: "ENOTDIR of rcu mode is not looked at again",
+    known: 9,
+    edits: [
+      {
+        file: "fs/namei.ts",
+        from: "  else if (nd.rcu && err != -ECHILD && !checkRcu(nd))",
+        to: "  else if (nd.rcu && err != -ECHILD && err != -ENOTDIR && !checkRcu(nd))",
+      },
+    ],
+    caughtBy: [pair("driver@shrink || stat"), pair("small@exchange || stat"), tests("known-bugs.test", "bug 9:")],
+  },
+  {
+    name: "a negative entry is decided on before its sequence is checked",
+    known: 6,
+    edits: [
+      {
+        file: "fs/step.ts",
+        from: "    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;\n    if (!inode) return -ENOENT;",
+        to: "    if (!inode) return -ENOENT;\n    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 6:"), pair("driver@create || stat"), torture()],
+  },
+  {
+    name: "a mount that is not seen is none, whatever has moved",
+    known: 11,
+    edits: [
+      { file: "fs/step.ts", from: "  return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;", to: "  return 0;" },
+      {
+        file: "fs/namei.ts",
+        from: "  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("mounts@umount || stat"), pair("mounts@move || stat"), tests("known-bugs-mounts", "bug 11:")],
+  },
+  {
+    name: "the way up over a mount is not looked at again",
+    known: 12,
+    edits: [
+      {
+        file: "fs/step.ts",
+        from: "        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);",
+        to: "        if (readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);",
+      },
+      {
+        file: "fs/step.ts",
+        from: "      if (parent == m || n == MOUNTS_MAX) return stayRcu(nd);",
+        to: "      if (parent == m || n == MOUNTS_MAX) return noDentry(-ENOENT);",
+      },
+      {
+        file: "fs/namei.ts",
+        from: "  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("mounts@move || stat"), pair("mounts@umount || stat"), tests("known-bugs-mounts", "bug 12:")],
+  },
+  {
+    name: "a link bound over a mount point: its mount is put twice",
+    known: 13,
+    edits: [{ file: "fs/step.ts", from: "  } else if (nd.pMnt == nd.mnt) {\n    mntget(nd.pMnt);\n  }", to: "  }" }],
+    caughtBy: [tests("known-bugs-mounts", "bug 13:"), fsck(), torture()],
+  },
+  {
+    name: "references dropped inside the read-side section",
+    known: 14,
+    edits: [
+      {
+        file: "fs/drop.ts",
+        from: "  rcuReadUnlock();\n  if (ok) {\n    nd.pending = 0;",
+        to: "  if (!ok) putPending(nd);\n  rcuReadUnlock();\n  if (ok) {\n    nd.pending = 0;",
+      },
+    ],
+    caughtBy: [tests("known-bugs-mounts", "bug 14:"), pair("mounts@umount || open"), torture()],
+  },
+  {
+    name: "a failed drop leaves a path behind",
+    known: 15,
+    edits: [
+      {
+        file: "fs/drop.ts",
+        from: "    putPending(nd);\n    nd.mnt_ = 0;\n    nd.dentry_ = 0;\n    nd.inode_ = 0;",
+        to: "    putPending(nd);",
+      },
+    ],
+    caughtBy: [tests("core/drop"), pair("small@rename || open"), pair("mounts@umount || open"), torture()],
+  },
+  {
+    name: "'..' out of a directory that was moved out of its bind mount",
+    known: 16,
+    edits: [{ file: "fs/namespace.ts", from: "    if (ok) return below ? 1 : 0;", to: "    if (ok) return 1;" }],
+    caughtBy: [tests("known-bugs-mounts", "bug 16:"), torture()],
+  },
+  {
+    name: "the capability to override lifts a driver's refusal",
+    known: 3,
+    edits: [
+      {
+        file: "fs/permission.ts",
+        from: "    err = driverPermission(i, mask);\n",
+        to: "    err = driverPermission(i, mask);\n    if (err != 0 && overridden(c, mask)) err = 0;\n",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 3:")],
+  },
+  {
+    name: "the wrong inode's hook is told that a link is done with",
+    known: 2,
+    edits: [
+      {
+        file: "fs/drop.ts",
+        from: "    const i = d.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK)",
+        to: "    const i = nd.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK)",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 2:")],
+  },
+  {
+    name: "a file system's memory goes without a grace period",
+    known: 19,
+    edits: [
+      { file: "fs/namespace.ts", from: "  synchronizeRcu();\n  const root = sb.root;", to: "  const root = sb.root;" },
+      // Unregistering waits, too.
+      { file: "fs/super.ts", from: "  if (err == 0) synchronizeRcu();\n", to: "" },
+    ],
+    caughtBy: [tests("known-bugs-memory", "bug 19:"), pair("mounts@umount || stat"), torture()],
+  },
+  {
+    name: "revalidate is asked without a reference on the entry",
+    known: 20,
+    edits: [
+      {
+        file: "fs/lookup.ts",
+        from: "    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return noDentry(-ECHILD);\n",
+        to: "    if (!dropRcu(nd, DROP_REVALIDATE)) return noDentry(-ECHILD);\n    lockrefGet(d.lockref);\n",
+      },
+      {
+        file: "fs/lookup.ts",
+        from: 'import { readSeqRetry } from "../mem/seqlock";',
+        to: 'import { lockrefGet } from "../mem/lockref";\nimport { readSeqRetry } from "../mem/seqlock";',
+      },
+    ],
+    caughtBy: [tests("known-bugs-memory", "bug 20:"), pair("driver@unlink || stat"), pair("driver@shrink || stat")],
+  },
+  {
+    name: "the count of links goes on from one attempt to the next",
+    known: 25,
+    edits: [{ file: "fs/start.ts", from: "  nd.links = 0;\n", to: "" }],
+    caughtBy: [tests("known-bugs-memory", "bug 25:"), fsck()],
+  },
+  {
+    name: "references taken one short: the directory of a child that is revalidated",
+    edits: [
+      {
+        file: "fs/drop.ts",
+        from: "    ok = lockrefGetNotDead(nd.dentry.lockref, false);\n    if (ok) nd.addPending(nd.dentry_);",
+        to: "    ok = true;",
+      },
+    ],
+    caughtBy: [death("driver stat: sysStat(path=/m/f)"), pair("driver@unlink || stat"), tests("core/driver")],
+  },
+  {
+    name: "a mount's reference is taken without a look at the mount sequence",
+    edits: [{ file: "fs/drop.ts", from: "  return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);", to: "  return true;" }],
+    caughtBy: [pair("mounts@umount || open"), pair("mounts@move || open"), tests("core/drop"), torture()],
+  },
+  {
+    name: "umount does not look whether the mount is in use",
+    edits: [
+      {
+        file: "fs/namespace.ts",
+        from: "if (m.kids != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;",
+        to: "if (m.kids != 0) err = -EBUSY;",
+      },
+    ],
+    caughtBy: [pair("mounts@umount || open"), fsck()],
+  },
+  {
+    name: "a directory that is being removed is mounted on",
+    edits: [
+      {
+        file: "fs/namespace.ts",
+        from: "if ((d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot)) {",
+        to: "if (false) {",
+      },
+    ],
+    caughtBy: [pair("mounts@rmdir || mount"), pair("mounts@remove || mount", { seconds: 60 })],
+  },
+  {
+    name: "a mount's reference put twice by umount",
+    edits: [
+      {
+        file: "fs/namespace.ts",
+        from: "      mntput(parent);\n      mntput(m);\n      return 0;",
+        to: "      mntput(parent);\n      mntput(parent);\n      mntput(m);\n      return 0;",
+      },
+    ],
+    caughtBy: [fsck()],
+  },
+  {
+    name: "a remembered directory is not looked at again",
+    edits: [
+      {
+        file: "fs/memo.ts",
+        from: "      if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) break;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("core/memo.test"), torture()],
+  },
+  {
+    name: "a remembered directory is taken for walks from any start",
+    edits: [
+      { file: "fs/memo.ts", from: "    (load<u64>(e, START) ^ start) |\n", to: "" },
+      { file: "fs/memo.ts", from: "  h += start * K1;\n", to: "" },
+    ],
+    caughtBy: [tests("core/memo")],
+  },
+  {
+    name: "a remembered directory outlives a sequence that has come round",
+    edits: [
+      {
+        file: "fs/memo.ts",
+        from: "  const turns = atomic.load<u32>(G_TURNS);\n  const shape",
+        to: "  const turns = load<u32>(e, TURNS);\n  const shape",
+      },
+    ],
+    caughtBy: [tests("core/memo-entries")],
+  },
+  {
+    name: "a walk in rcu mode counts on a line that others read",
+    edits: [
+      {
+        file: "fs/rcuwalk.ts",
+        from: "  let r: i32 = 0;\n  while (load<u8>(name) == SLASH) name++;",
+        to: "  let r: i32 = 0;\n  atomic.add<u32>(G_HASH_N, 0);\n  while (load<u8>(name) == SLASH) name++;",
+      },
+    ],
+    caughtBy: [storefree()],
+  },
+];
