@@ -66,6 +66,7 @@ export function document(results, { command, all, notPlanted }) {
     "with the fault. The checks are asked in turn, the fastest first, until one catches it; the seconds are those of the one that did,",
     "from the start of its process, rewriting the core included, on the machine that made this table.",
     "",
+    "It may have been made in several runs, each going on where the one before was broken off (`--results FILE`).",
     `Made by \`${command}\`; one of them again: \`node verify/planted.js --only "words of its name"\`.`,
     "",
   ];
@@ -92,7 +93,10 @@ export function document(results, { command, all, notPlanted }) {
     lines.push(`| ${cell(name)} | ${known ?? ""} | ${cell(check)} | ${seconds.toFixed(1)} | ${cell(said)} |`);
   }
   lines.push("", "## Bugs that this algorithm has had", "");
-  lines.push(`Planted and caught: ${numbers.join(", ")}. Not planted:`, "");
+  lines.push(`Planted and caught: ${numbers.join(", ")}.`);
+  if (left.length + missed.length > 0)
+    lines.push("What else is numbered in the list was not caught or not run, see above.");
+  lines.push("Cannot be planted:", "");
   for (const [n, why] of Object.entries(notPlanted)) lines.push(`- ${n}: ${why}`);
   lines.push("");
   return lines.join("\n");
