@@ -8,7 +8,6 @@ const NOP = 0x01;
 const DROP = 0x1a;
 const CALL = 0x10;
 const ADD = 0x6a;
-const CONST = 0x41;
 const ATOMIC_PREFIX = 0xfe;
 /** Second byte of an atomic load or store, and the plain instruction. */
 const PLAIN = { 16: 0x28, 17: 0x29, 23: 0x36, 24: 0x37 };
@@ -22,14 +21,6 @@ export function makePlain(bytes, site) {
     throw new Error(`plant: ${site.op} is no atomic access`);
   bytes[site.offset] = NOP;
   bytes[site.offset + 1] = plain;
-}
-
-/** A store of what was there and `n` more becomes one of what was there. */
-export function keepValue(bytes, site, n = 1) {
-  const at = site.offset - 3;
-  if (bytes[at] !== CONST || bytes[at + 1] !== n || bytes[at + 2] !== ADD)
-    throw new Error(`plant: no + ${n} before ${site.line}`);
-  bytes[at + 1] = 0;
 }
 
 /** A notify that nobody hears: its two operands become one number. */
