@@ -144,8 +144,8 @@ function reserve(pages: number): WebAssembly.Memory {
 function checkHost(host: HostOptions): void {
   const thread: unknown = host.thread ?? 0;
   if (typeof thread !== "number") throw invalidArgType("options.thread", "of type number", thread);
-  if (!Number.isInteger(thread) || thread < 0 || thread > 0x7fffffff) {
-    const message = `The value of "options.thread" is out of range. It must be an integer >= 0 && <= 2147483647. Received ${thread}`;
+  if (!Number.isInteger(thread) || thread < 0 || thread > 0xffffffff) {
+    const message = `The value of "options.thread" is out of range. It must be an integer >= 0 && <= 4294967295. Received ${thread}`;
     throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
   }
   for (const name of ["now", "point", "security", "audit"] as const) {

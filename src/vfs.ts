@@ -72,6 +72,11 @@ export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): P
 
 /** The name that a thread attaches under, and the lock manager if it is to hold a lock of that name. */
 async function nameThread(host: HostOptions): Promise<{ thread: number; locks?: LockManager }> {
+  // The upper half marks names that stand for a lock (locks.ts).
+  if (typeof host.thread === "number" && host.thread >= LOCKED) {
+    const message = `The value of "options.thread" is out of range. It must be < ${LOCKED}. Received ${host.thread}`;
+    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+  }
   const own = host.thread === undefined ? await threadName() : undefined;
   const thread = host.thread ?? (own || randomName());
   const locks = (host.locks ?? own === 0) ? hostLocks() : undefined;

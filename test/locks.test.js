@@ -156,3 +156,7 @@ test("a lock that is held, and a watch, do not keep the process", { skip }, asyn
   const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { timeout: 20_000 });
   assert.equal(`${status} ${stdout}`, "0 done\n");
 });
+
+test("a thread's number leaves the upper half to names that stand for a lock", async () => {
+  await assert.rejects(createVfs({ maxBytes: 4 << 20, thread: 2 ** 31 }), { code: "ERR_OUT_OF_RANGE" });
+});

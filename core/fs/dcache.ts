@@ -170,12 +170,6 @@ function inodeFlags(i: Inode): u32 {
 /** __d_instantiate(): binds an inode, whose reference the dentry takes over; negative becomes positive. */
 function bindInode(d: Dentry, i: Inode): void {
   lock(d.lockref);
-  if (i.isDir) {
-    lock(i.lock);
-    d.aliasNext = i.alias;
-    i.alias = <u32>d.at;
-    unlock(i.lock);
-  }
   writeSeqBegin(d.seq);
   d.inode = i;
   at(P_INSTANTIATE, d.at, i.at);
@@ -184,9 +178,21 @@ function bindInode(d: Dentry, i: Inode): void {
   unlock(d.lockref);
 }
 
+/** Puts a dentry on its inode's list. Only directories are looked for by their inode. Under d_lock, behind the chain: bucket locks come before i_lock. */
+function addAlias(d: Dentry, i: Inode): void {
+  if (!i.isDir) return;
+  lock(i.lock);
+  d.aliasNext = i.alias;
+  i.alias = <u32>d.at;
+  unlock(i.lock);
+}
+
 /** d_instantiate(): for a dentry that is hashed or will be by the caller. */
 export function dInstantiate(d: Dentry, i: Inode): void {
+  lock(d.lockref);
   bindInode(d, i);
+  addAlias(d, i);
+  unlock(d.lockref);
 }
 
 /**
@@ -195,10 +201,9 @@ export function dInstantiate(d: Dentry, i: Inode): void {
  */
 export function dAdd(d: Dentry, i: Inode): void {
   lock(d.lockref);
-  // Odd before it can be found. The chain first: bucket locks come before i_lock.
-  if (i) writeSeqBegin(d.seq);
-  if (d.flags & D_UNHASHED) hashInsert(d);
   if (i) bindInode(d, i);
+  if (d.flags & D_UNHASHED) hashInsert(d);
+  if (i) addAlias(d, i);
   unlock(d.lockref);
   if (depth == 0) hashGrow();
 }
