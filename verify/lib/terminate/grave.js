@@ -9,7 +9,6 @@ import {
   SLOT_STATE,
   SLOTS,
 } from "../layout.js";
-import { STATES } from "./record.js";
 import { Script, typeOf } from "./script.js";
 
 /** First of each list of a journal (core/mem/journal.ts). */
@@ -157,5 +156,3 @@ function isMounted(vfs, script, place) {
   const [own, home] = [place, "."].map((path) => vfs.fs.statSync(script.full(path)));
   return own.dev !== home.dev || own.ino === vfs.fs.statSync(script.full("a")).ino;
 }
-
-export const isTorn = (record) => record.state === STATES.TORN;
