@@ -10,8 +10,8 @@ import { fillUp } from "./lib/alloc/full.js";
 import { LIMITS, reach } from "./lib/alloc/limits.js";
 import { OPERATIONS } from "./lib/alloc/operations.js";
 import { Workplace } from "./lib/alloc/workplace.js";
-import { random } from "./lib/churn.js";
 import { main } from "./lib/main.js";
+import { randomBelow, shuffled } from "./lib/random.js";
 
 export const title = "failed allocations and full memory";
 
@@ -89,14 +89,8 @@ function threads(outcome) {
 }
 
 function filled(outcome, { seed, short, until, log }) {
-  const next = random(seed);
-  const shuffle = (list) => {
-    for (let k = list.length - 1; k > 0; k--) {
-      const other = Math.floor(next() * (k + 1));
-      [list[k], list[other]] = [list[other], list[k]];
-    }
-    return list;
-  };
+  const next = randomBelow(seed);
+  const shuffle = (list) => shuffled(list, next);
   let fills = 0;
   let operations = 0;
   const one = (name, fill) => {

@@ -16,21 +16,30 @@ import { SCRATCH } from "../dist/abi.js";
 import { addressOf } from "./lib/addresses.js";
 import { attach, createMemory, shippingCore } from "./lib/core.js";
 import { begin, finish } from "./lib/core-calls.js";
-import { Random } from "./lib/explore.js";
 import { check } from "./lib/fsck.js";
 import { judgeBeside } from "./lib/judge.js";
 import { main } from "./lib/main.js";
 import { dump, judge, operations, trees } from "./lib/operations.js";
 import { resolveCall } from "./lib/programs.js";
+import { randomBelow, shuffled } from "./lib/random.js";
 
 export const title = "a thread may die at any access, holding anything: the tree is whole and the others go on";
 
 const ARENA = 3 << 20;
+/** One death in so many is one of who takes over, too; at one place in so many somebody works on before the death is known. */
 const TWICE = 8;
+const BESIDE = 8;
 const FAILURES_TOLD = 5;
 
+/** PANIC_LOCK of core/mem/thread.ts: a lock stayed taken for as long as anybody waits. */
+const PANIC_LOCK = 1;
 /** Where threads nap: no waiting for anybody. */
 const SLEEP = addressOf("G_SLEEP");
+
+/** What is counted. */
+const TWICE_DEAD = "deaths of who takes over";
+const BEFORE = "others' operations before it was known";
+const WOULD_WAIT = "of which it would have had to wait";
 
 /** Thrown at the place of death. */
 class Death extends Error {}
@@ -117,13 +126,16 @@ class Graveyard {
     return this.#thread(this.plainModule, {});
   }
 
-  /** One that does not wait for locks. */
+  /** One that does not wait for locks: not asleep on one, nor by looking at it again and again until its time is over. */
   impatient() {
     const wait = (address) => {
       if (address !== SLEEP) throw new Waits();
       return 2;
     };
-    return this.#thread(this.plainModule, { wait });
+    const panic = (code) => {
+      if (code === PANIC_LOCK) throw new Waits();
+    };
+    return this.#thread(this.plainModule, { wait, panic });
   }
 
   /** Runs an operation's calls; their answers, into `answers` as they come. */
@@ -150,10 +162,11 @@ class Graveyard {
   }
 
   /** The same where `other` was done before anything was taken over. */
-  verdictBeside(survivor, operation, other, answers) {
+  verdictBeside(survivor, operation, ended, other, answers) {
     const { problems } = check(this.memory, { live: [survivor.slot] });
     if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
-    return judgeBeside(this.tree, operation, other, answers, this.#runAll(survivor, dump(survivor.t, this.built)));
+    const final = this.#runAll(survivor, dump(survivor.t, this.built));
+    return judgeBeside(this.tree, operation, ended, other, answers, final);
   }
 
   /** What is wrong after everything has been taken over, or null. */
@@ -213,13 +226,13 @@ function dieBeside(yard, operation, n, other) {
   yard.restore();
   const thread = yard.mortal(n);
   const survivor = yard.impatient();
-  const { died } = yard.live(thread, operation);
+  const { answers: ended, died } = yard.live(thread, operation);
   const where = { ...thread.life };
   try {
     const answers = yard.calls(survivor, other);
     const taken = survivor.exports.threadDead(thread.slot, 0);
     if (taken !== 0) return { died, where, wrong: `threadDead() answered ${taken}` };
-    return { died, where, wrong: yard.verdictBeside(survivor, operation, other, answers) };
+    return { died, where, wrong: yard.verdictBeside(survivor, operation, ended, other, answers) };
   } catch (error) {
     if (error instanceof Waits) return { died, waited: true, where, wrong: null };
     return { died, where, wrong: `the survivor failed: ${error.stack}` };
@@ -246,7 +259,8 @@ function place(yard, { site, address }) {
 /**
  * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, meanwhile?: string,
  *   values?: { only?: string, meanwhile?: string }, takeOver?: typeof takeOverAll }} options `short`: each operation is stopped at a few
- *   places only; `only`: operations whose name contains it; `meanwhile`: what the survivor does before it takes over; `takeOver`: what is
+ *   places only; `only`: operations whose name contains it; `meanwhile`: what the survivor does before it takes over, at every place (else at some
+ *   places something by chance); `takeOver`: what is
  *   done about the dead thread, for tests of this check
  */
 export async function run({
@@ -260,11 +274,13 @@ export async function run({
   takeOver = takeOverAll,
 }) {
   const until = performance.now() + seconds * 1000;
-  const random = new Random(seed);
-  const explored = { operations: 0, deaths: 0, "deaths of who takes over": 0, complete: 0, places: 0 };
+  const random = randomBelow(seed);
+  const explored = { operations: 0, deaths: 0, [TWICE_DEAD]: 0, [BEFORE]: 0, [WOULD_WAIT]: 0, complete: 0, places: 0 };
   const places = new Set();
   const failures = [];
   const chosen = operations.filter(({ name, tree }) => `${tree} ${name}`.includes(only));
+  if (meanwhile !== undefined && !operations.some(({ name }) => name.includes(meanwhile)))
+    throw new RangeError(`death: no operation ${meanwhile}`);
   for (const operation of shuffled(chosen, random)) {
     if (performance.now() > until) break;
     const yard = yardOf(operation.tree);
@@ -274,20 +290,28 @@ export async function run({
     const all = whole.life.accesses;
     explored.operations++;
     const step = short ? Math.max(1, Math.ceil(all / 12)) : 1;
-    let n = short ? random.below(step) : 0;
+    let n = short ? random(step) : 0;
+    const others = operations.filter(({ tree, name }) => tree === operation.tree && name.includes(meanwhile ?? ""));
+    const beside = (n, other) => {
+      const wrong = dieBefore(yard, operation, { n, all, seed }, other, explored);
+      if (wrong !== null) failures.push(wrong);
+    };
     if (meanwhile !== undefined) {
-      const others = operations.filter(({ tree, name }) => tree === operation.tree && name.includes(meanwhile));
-      failures.push(...beside(yard, operation, others, { n, all, step, until, seed }, explored));
+      for (const other of others) {
+        for (let at = n; at < all && performance.now() < until && failures.length < FAILURES_TOLD; at += step)
+          beside(at, other);
+      }
       if (failures.length >= FAILURES_TOLD) break;
       continue;
     }
     for (; n < all && performance.now() < until; n += step) {
-      const second = random.below(TWICE) === 0 ? random.below(400) : undefined;
+      const second = random(TWICE) === 0 ? random(400) : undefined;
       const { died, twice, where, wrong } = die(yard, operation, n, second, takeOver);
       if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
       explored.deaths++;
-      if (twice) explored["deaths of who takes over"]++;
+      if (twice) explored[TWICE_DEAD]++;
       places.add(where.site);
+      if (random(BESIDE) === 0) beside(n, others[random(others.length)]);
       if (wrong === null) continue;
       failures.push({
         message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${place(yard, where)}${second === undefined ? "" : `, then at ${second}`}\n  ${wrong}`,
@@ -303,30 +327,17 @@ export async function run({
   return { ok: failures.length === 0, explored, failures };
 }
 
-/** Every place of death of an operation with each of the others done before it is known. */
-function beside(yard, operation, others, { n: from, all, step, until, seed }, explored) {
-  const failures = [];
-  explored["others' operations before it was known"] ??= 0;
-  explored["of which it would have had to wait"] ??= 0;
-  for (const other of others) {
-    for (let n = from; n < all && performance.now() < until && failures.length < FAILURES_TOLD; n += step) {
-      const { died, waited, where, wrong } = dieBeside(yard, operation, n, other);
-      if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
-      explored["others' operations before it was known"]++;
-      if (waited) explored["of which it would have had to wait"]++;
-      if (wrong === null) continue;
-      failures.push({
-        message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${place(yard, where)}, then ${other.name}\n  ${wrong}`,
-        replay: `--only ${JSON.stringify(operation.name)} --meanwhile ${JSON.stringify(other.name)} --seed ${seed}`,
-      });
-    }
-  }
-  return failures;
-}
-
-function shuffled(list, random) {
-  const left = [...list];
-  return list.map(() => left.splice(random.below(left.length), 1)[0]);
+/** One place of death, with `other` done before the death is known; what is wrong then, or null. */
+function dieBefore(yard, operation, { n, all, seed }, other, explored) {
+  const { died, waited, where, wrong } = dieBeside(yard, operation, n, other);
+  if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
+  explored[BEFORE]++;
+  if (waited) explored[WOULD_WAIT]++;
+  if (wrong === null) return null;
+  return {
+    message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${place(yard, where)}, then ${other.name}\n  ${wrong}`,
+    replay: `--only ${JSON.stringify(operation.name)} --meanwhile ${JSON.stringify(other.name)} --seed ${seed}`,
+  };
 }
 
 await main(import.meta.url, { title, run, options: { only: { type: "string" }, meanwhile: { type: "string" } } });

@@ -6,9 +6,10 @@
 import { Worker } from "node:worker_threads";
 import { attachVfs, createVfs } from "../dist/index.js";
 import { boxDriver } from "./lib/alloc/driver.js";
-import { Churn, random } from "./lib/churn.js";
+import { Churn } from "./lib/churn.js";
 import { check } from "./lib/fsck.js";
 import { main } from "./lib/main.js";
+import { randomBelow } from "./lib/random.js";
 
 export const title = "the arena is whole after random work";
 
@@ -69,12 +70,12 @@ async function workOn(seed, { maxBytes, free }, explored) {
   for (const one of all) one.registerDriver(driver);
   if (free !== undefined) ballast(vfs.fs, free);
   const churns = all.map((one, k) => new Churn(one, seed * 3 + k, { driver: driver.name }));
-  const next = random(seed);
+  const next = randomBelow(seed);
   try {
     for (let step = 0; step < STEPS; step += EVERY) {
       const trace = [];
       for (let k = 0; k < EVERY; k++) {
-        const who = Math.floor(next() * churns.length);
+        const who = next(churns.length);
         churns[who].step();
         trace.push(`${who}: ${churns[who].trace.at(-1)}`);
       }

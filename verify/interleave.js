@@ -11,10 +11,10 @@
  */
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { Random } from "./lib/explore.js";
 import { main } from "./lib/main.js";
 import { operations, pairs, triples } from "./lib/operations.js";
 import { coreProgram } from "./lib/program.js";
+import { randomBelow, shuffled } from "./lib/random.js";
 import { Stage } from "./lib/stage.js";
 
 export const title = "every interleaving of two operations is one that the model allows";
@@ -54,17 +54,6 @@ export class Stages {
   }
 }
 
-/** In the seed's order; the same list for the same seed. */
-export function shuffled(list, seed) {
-  const random = new Random(seed);
-  const out = [...list];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [out[i], out[j]] = [out[j], out[i]];
-  }
-  return out;
-}
-
 /** How a set of operations is named in a replay. */
 export function label(tree, ops, polls) {
   return [polls ? `${tree}+polls` : tree, ...ops.map((op) => operations.indexOf(op))].join("|");
@@ -100,7 +89,7 @@ export async function run({ seconds, seed, short = false, only, bound, log }) {
   const explored = {};
   const failures = [];
   const end = Date.now() + seconds * 1000;
-  const list = short ? shortPairs() : shuffled(pairs().filter(named(only)), seed);
+  const list = short ? shortPairs() : shuffled(pairs().filter(named(only)), randomBelow(seed));
   const parts = short
     ? [{ ...PARTS[0], share: 1 }]
     : PARTS.filter((part) => bound === undefined || part.bound === bound);
@@ -108,7 +97,8 @@ export async function run({ seconds, seed, short = false, only, bound, log }) {
   let from = Date.now();
   for (const part of parts) {
     const till = from + ((end - from) * part.share) / whole;
-    const sets = part.bound > 0 ? list.map(({ tree, a, b }) => ({ tree, ops: [a, b] })) : shuffled(triples(), seed);
+    const sets =
+      part.bound > 0 ? list.map(({ tree, a, b }) => ({ tree, ops: [a, b] })) : shuffled(triples(), randomBelow(seed));
     const tally = new Tally();
     for (const { tree, ops } of sets) {
       const now = Date.now();

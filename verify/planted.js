@@ -18,7 +18,7 @@ import { MUTANTS, NOT_PLANTED } from "./lib/planted/list.js";
 import { commandOf } from "./lib/planted/steps.js";
 import { document, firstLine, toolBroken } from "./lib/planted/told.js";
 import { toolsName, Workplace } from "./lib/planted/workplace.js";
-import { randomBelow } from "./lib/random.js";
+import { randomBelow, shuffled } from "./lib/random.js";
 
 export const title = "every planted fault is caught";
 
@@ -91,12 +91,6 @@ async function plant({ name, known, edits, caughtBy }, place, sound) {
   return { name, known, caught: null, tried };
 }
 
-function shuffled(list, seed) {
-  const next = randomBelow(seed);
-  const left = [...list];
-  return list.map(() => left.splice(next(left.length), 1)[0]);
-}
-
 /**
  * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, jobs?: number,
  *   mutants?: import("./lib/planted/list.js").Mutant[], before?: import("./lib/planted/told.js").Result[], onResult?: (result: import("./lib/planted/told.js").Result) => void }} options
@@ -117,7 +111,7 @@ export async function run({
   const until = performance.now() + seconds * 1000;
   const known = new Map(before.map((result) => [result.name, result]));
   const all = mutants.filter(({ name }) => name.includes(only));
-  const order = shuffled(all, seed);
+  const order = shuffled(all, randomBelow(seed));
   const chosen = short ? order.filter(({ caughtBy }) => QUICK.includes(caughtBy[0].check)).slice(0, SHORT) : order;
   const left = chosen.filter(({ name }) => !known.has(name));
   const results = new Map(chosen.flatMap(({ name }) => (known.has(name) ? [[name, known.get(name)]] : [])));

@@ -9,13 +9,14 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { label, named, Stages, shuffled } from "./interleave.js";
+import { label, named, Stages } from "./interleave.js";
 import { Clocks } from "./lib/clocks.js";
 import { formatSchedule } from "./lib/explore.js";
 import { main } from "./lib/main.js";
 import { operations, pairs, triples } from "./lib/operations.js";
 import { coreProgram } from "./lib/program.js";
 import { ALLOWED } from "./lib/races-allowed.js";
+import { randomBelow, shuffled } from "./lib/random.js";
 import { Namer } from "./lib/trace.js";
 
 export const title = "no plain access races that is not named";
@@ -139,7 +140,7 @@ export async function run({ seconds, seed, short = false, only, log }, program =
   }
   const unused = only === undefined ? allowed.filter((_, n) => !races.used.has(n)) : [];
   if (!short) {
-    for (const { tree, a, b } of shuffled(pairs().filter(named(only)), seed)) {
+    for (const { tree, a, b } of shuffled(pairs().filter(named(only)), randomBelow(seed))) {
       if (Date.now() > begin + seconds * 1000 * PAIRS_SHARE) break;
       const deadline = Date.now() + EACH_MS;
       look(tree, [a, b], counted.pairs % 2 === 1, (stage) =>
@@ -147,7 +148,7 @@ export async function run({ seconds, seed, short = false, only, log }, program =
       );
       counted.pairs++;
     }
-    for (const { tree, ops } of only === undefined ? shuffled(triples(), seed) : []) {
+    for (const { tree, ops } of only === undefined ? shuffled(triples(), randomBelow(seed)) : []) {
       if (Date.now() > begin + seconds * 1000) break;
       const options = {
         seed: seed + counted.triples,

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { figures, run } from "../../verify/coherence.js";
-import { Caches, LineTable, randomInts, simulate } from "../../verify/lib/coherence.js";
+import { Caches, LineTable, simulate } from "../../verify/lib/coherence.js";
 import { instrument, plantStore } from "../../verify/lib/instrument.js";
 import { namesOf } from "../../verify/lib/names.js";
 import { lineChart } from "../../verify/lib/plot.js";
+import { randomBelow } from "../../verify/lib/random.js";
 
 const load = (line) => line * 2;
 const write = (line) => line * 2 + 1;
@@ -62,7 +63,7 @@ test("the model: lines are fetched once, shared by readers, taken by writers", (
 });
 
 test("the model agrees with one that keeps sets of holders, on random accesses", () => {
-  const random = randomInts(7);
+  const random = randomBelow(7);
   const [threads, lines] = [5, 6];
   const caches = new Caches(threads, lines);
   const holders = Array.from({ length: lines }, () => new Set());

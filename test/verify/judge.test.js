@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RENAME_EXCHANGE } from "../../dist/abi.js";
-import { allOutcomes, judge } from "../../verify/lib/judge.js";
+import { allOutcomes, judge, judgeBeside } from "../../verify/lib/judge.js";
 import { operation, pairs, triples } from "../../verify/lib/operations.js";
 import { TREES } from "../../verify/lib/trees.js";
 import { runInTurn } from "./core.js";
@@ -175,6 +175,36 @@ test("a dead thread's operation happened or did not; half of it is refused", () 
   refuses([operations[1], operations[1]], { ...seen, results: [undone.results[0], seen.results[1]] });
   // What it was known to have ended has happened.
   refuses(operations, { ...undone, results: [[0], undone.results[1]] }, dead);
+});
+
+test("what was seen before a death was known has happened, or will not have", () => {
+  const gone = small(unlink("/d/f"));
+  const look = small(stat("/d/f"));
+  const told = (other, answers, { final }, dead = gone, ended = []) =>
+    judgeBeside("small", dead, ended, other, answers, final);
+  const [happened, not] = [ran([gone]), ran([look])];
+  const found = not.results[0];
+  assert.equal(told(look, found, not), null);
+  assert.equal(told(look, ["ENOENT"], happened), null);
+  // Looked first, and then what the dead one had begun was completed.
+  assert.equal(told(look, found, happened), null);
+  // Looked at a change that was then taken back: judge() lets it pass, and this must not.
+  assert.match(told(look, ["ENOENT"], not), /happened or did not, and neither fits/);
+  assert.match(told(look, found, edited(not, entry("/d/f", "nlink"), 7)), /neither fits/);
+  // A change of the other's own must stay, whatever became of the dead one's.
+  const make = small(mkdir("/d/x"));
+  assert.equal(told(make, [0], ran([make])), null);
+  assert.equal(told(make, [0], ran([gone, make])), null);
+  assert.match(told(make, [0], happened), /neither fits/);
+  assert.match(told(make, [0], not), /neither fits/);
+  // What the dead one had been answered has happened, and before.
+  const two = small(unlink("/d/f"), mkdir("/d/x"));
+  const after = ran([two]);
+  assert.equal(told(look, ["ENOENT"], happened, two, [0]), null);
+  assert.equal(told(look, ["ENOENT"], after, two, [0]), null);
+  assert.match(told(look, found, happened, two, [0]), /neither fits/);
+  assert.match(told(look, found, not, two, [0]), /neither fits/);
+  assert.match(told(look, ["ENOENT"], after, two, []), /neither fits/);
 });
 
 test("any one fact of an outcome that is changed is noticed", (t) => {

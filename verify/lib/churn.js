@@ -3,17 +3,7 @@
  * here; afterwards it holds something of everything: long names, holes, open files without a name, mounts on mounts, contexts
  * in removed directories, entries of drivers.
  */
-
-/** A generator of numbers in [0, 1) (mulberry32). */
-export function random(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = Math.imul(state ^ (state >>> 15), state | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { randomBelow } from "./random.js";
 
 const NAMES = ["a", "b", "c", "deep", "eight888", `long-${"n".repeat(40)}`, `longer-${"m".repeat(200)}`];
 const SIZES = [0, 1, 15, 16, 17, 100, 4095, 4096, 4097, 5000, 30_000];
@@ -49,7 +39,7 @@ export class Churn {
 
   constructor(vfs, seed, { driver } = {}) {
     this.#vfs = vfs;
-    this.#random = random(seed);
+    this.#random = randomBelow(seed);
     this.#driver = driver;
   }
 
@@ -80,7 +70,7 @@ export class Churn {
   }
 
   below(n) {
-    return Math.floor(this.#random() * n);
+    return this.#random(n);
   }
   #one(list) {
     return list[this.below(list.length)];

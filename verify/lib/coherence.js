@@ -13,6 +13,7 @@
  *
  * A read-modify-write is a write, a compare-and-swap too, whether it succeeds or not. The order is sequential: one access at a time.
  */
+import { randomBelow } from "./random.js";
 
 export const LINE = 64;
 
@@ -85,17 +86,6 @@ export class Caches {
   }
 }
 
-/** A seeded generator of numbers in [0, n): xorshift32. */
-export function randomInts(seed) {
-  let x = (Math.imul(seed, 0x9e3779b9) ^ 0x5bd1e995) | 0 || 1;
-  return (n) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (((x >>> 0) / 0x100000000) * n) | 0;
-  };
-}
-
 /**
  * Interleaves the threads' traces access by access in a random order and counts the transfers once the caches are warm.
  *
@@ -112,7 +102,7 @@ export function randomInts(seed) {
  *   all, with the standard error of that mean; `hottest` of the line that is moved most (its number: `busiest`)
  */
 export function simulate(traces, lines, { seed, operations, runs = 32, counted = traces.length }) {
-  const random = randomInts(seed);
+  const random = randomBelow(seed);
   const moved = new Float64Array(lines);
   const goal = Math.ceil(operations / runs);
   const means = [];

@@ -30,6 +30,7 @@
  * again. A driver's call is one step with the access before it.
  */
 import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./kinds.js";
+import { randomBelow } from "./random.js";
 
 /** @typedef {import("./machine.js").Machine} Machine */
 /** @typedef {import("./machine.js").Outcome} Outcome */
@@ -238,23 +239,6 @@ function verdict(outcome, judge) {
 
 // ---------------------------------------------------------------------------------------------------- by chance
 
-/** Small seeded generator (xorshift32), so that an exploration can be repeated. */
-export class Random {
-  constructor(seed) {
-    this.state = Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) || 1;
-  }
-
-  /** 0 <= n < limit */
-  below(limit) {
-    let s = this.state;
-    s ^= s << 13;
-    s ^= s >>> 17;
-    s ^= s << 5;
-    this.state = s;
-    return (s >>> 0) % limit;
-  }
-}
-
 /** At each point with odds of 1 in `odds` somebody else. */
 class Walk {
   choices = new Choices();
@@ -265,10 +249,10 @@ class Walk {
   }
 
   choose(machine, t, reason) {
-    if (reason === AT_ACCESS && this.random.below(this.odds) !== 0) return t.id;
+    if (reason === AT_ACCESS && this.random(this.odds) !== 0) return t.id;
     this.choices.fill(machine, t, reason, 1);
     const { ids, count } = this.choices;
-    return count === 0 ? ABANDON : ids[this.random.below(count)];
+    return count === 0 ? ABANDON : ids[this.random(count)];
   }
 }
 
@@ -283,10 +267,10 @@ class Priorities {
   constructor(random, threads, changes, length) {
     this.order = Array.from({ length: threads }, (_, i) => i);
     for (let i = threads - 1; i > 0; i--) {
-      const j = random.below(i + 1);
+      const j = random(i + 1);
       [this.order[i], this.order[j]] = [this.order[j], this.order[i]];
     }
-    this.changes = new Set(Array.from({ length: changes }, () => random.below(length)));
+    this.changes = new Set(Array.from({ length: changes }, () => random(length)));
   }
 
   choose(machine, t, reason) {
@@ -318,15 +302,15 @@ class Priorities {
  * @returns {Explored}
  */
 export function sample(machine, operations, { seed, maxRuns, deadline = FULL * 1e6, built, maxFailures = 1, judge }) {
-  const random = new Random(seed);
+  const random = randomBelow(seed);
   const out = { runs: 0, schedules: 0, states: 0, conflicts: 0, complete: false, failures: [] };
   const seen = new Set();
   let length = 200;
   while (out.runs < maxRuns && out.failures.length < maxFailures && Date.now() <= deadline) {
     const byPriority = out.runs % 2 === 1;
     const controller = byPriority
-      ? new Priorities(random, operations.length, 1 + random.below(3), length)
-      : new Walk(random, 2 << random.below(6));
+      ? new Priorities(random, operations.length, 1 + random(3), length)
+      : new Walk(random, 2 << random(6));
     const outcome = machine.run(operations, controller, built);
     out.runs++;
     out.schedules++;

@@ -1,6 +1,6 @@
 /**
  * Instances of an instrumented program on one shared memory: made, called, suspended in the middle of a call, taken back to a
- * sealed state. What happens at an access is for machine.js, which extends this.
+ * sealed state. What happens at an access is for points.js, which extends this.
  */
 import { Panic } from "./findings.js";
 import { LogicalThread } from "./logical-thread.js";

@@ -3,8 +3,9 @@
  * model's steps that gives the same answers and the same tree.
  *
  * Every interleaving of two operations' steps is gone through (search.js), so all that could have been is known before
- * anything is judged; it is computed once for each set of operations and looked up from then on. Within it, a walk is one step a component, in order; a change is made of phases under locks that only readers see
- * between (model.js); a call that ended before another began has all its steps before the other's.
+ * anything is judged; it is computed once for each set of operations and looked up from then on. Within it, a walk is one
+ * step a component, in order; a change is made of phases under locks that only readers see between (model.js); a call that
+ * ended before another began has all its steps before the other's.
  *
  * Answers that only a race makes possible, and why they are right:
  *  - EBUSY of umount, while another operation has a reference in the mount (calls-mounts.js, sysUmount)
@@ -33,12 +34,13 @@ const CACHE_MAX = 1000;
  * All that could have been: Map of canonical text to { results, final }.
  * @param before before[thread][call][other]: how many calls of the other thread had ended when this call began
  * @param dead Map of a dead thread's number to how many of its calls had ended
+ * @param strict nobody sees a dead thread's change that is then taken back
  */
-export function allOutcomes(tree, programs, { before = [], dead = new Map() } = {}) {
-  const key = JSON.stringify([tree, programs, before, [...dead]]);
+export function allOutcomes(tree, programs, { before = [], dead = new Map(), strict = false } = {}) {
+  const key = JSON.stringify([tree, programs, before, [...dead], strict]);
   let found = cache.get(key);
   if (found === undefined) {
-    found = new Search(modelFor(tree), programs, { before, dead }).run();
+    found = new Search(modelFor(tree), programs, { before, dead, strict }).run();
     if (cache.size === CACHE_MAX) cache.delete(cache.keys().next().value);
     cache.set(key, found);
   }
@@ -88,22 +90,22 @@ export function judge(tree, operations, results, final, { order = [], dead = [] 
 
 /**
  * The same for one who did something between another's death and the clearing up, and was not kept waiting: stricter, since nobody may
- * have seen a change that was taken back. Either the dead one's operation happened, before, after or around the other's, or it did not.
- * @param operation the dead one's
+ * have seen a change that was taken back. The dead one's calls that had ended have happened; each change of the one it died in
+ * happened or did not, and the first that did not is the last it came to. Its references may have kept a mount busy.
+ * @param tree as above
+ * @param operation the dead one's; `ended` are the answers of its calls that had ended
  * @param other the other's; `answers` are its own
  */
-export function judgeBeside(tree, operation, other, answers, final) {
+export function judgeBeside(tree, operation, ended, other, answers, final) {
   const { labels, ...rest } = final;
-  const seen = canonical({ results: [answers], final: rest }, new Map(labels));
-  const world = TREES[tree.name];
-  const text = (results, left) => JSON.stringify([results, left]);
-  const mine = text(seen.results[0], seen.final);
-  const both = [...allOutcomes(world, [operation.calls, other.calls]).values()];
-  const alone = [...allOutcomes(world, [other.calls]).values()];
-  if (both.some((outcome) => text(outcome.results[1], outcome.final) === mine)) return null;
-  if (alone.some((outcome) => text(outcome.results[0], outcome.final) === mine)) return null;
-  const shown = alone.map(({ results, final: left }) => ({ results, final: left }));
-  return `${operation.name} happened or did not, and neither fits\n${explain(tree.name, [other], seen, shown)}`;
+  const seen = canonical({ results: [ended, answers], final: rest }, new Map(labels));
+  const name = tree.name ?? tree;
+  const done = ended.length;
+  const before = [[], other.calls.map((_call, own) => [done, own])];
+  const programs = [operation.calls, other.calls];
+  const outcomes = allOutcomes(TREES[name], programs, { before, dead: new Map([[0, done]]), strict: true });
+  if (outcomes.has(JSON.stringify(seen))) return null;
+  return `${operation.name} happened or did not, and neither fits\n${explain(name, [operation, other], seen, [...outcomes.values()])}`;
 }
 
 /** What was seen, what could have been, and where they part. */

@@ -15,3 +15,13 @@ export function randomBelow(seed) {
 export function seedOf(seed, part) {
   return (Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) + Math.imul(part + 1, 0x85ebca6b)) >>> 0;
 }
+
+/** The members of a list in a random order; the list stays as it is. @template T @param {T[]} list @param {(n: number) => number} next @returns {T[]} */
+export function shuffled(list, next) {
+  const out = [...list];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = next(i + 1);
+    [out[i], out[j]] = [out[j], out[i]];
+  }
+  return out;
+}

@@ -24,11 +24,12 @@ export class Search {
    * @param programs one list of calls a thread
    * @param before before[thread][call][other]: how many calls of the other thread had ended when this call began
    * @param dead Map of a dead thread's number to how many of its calls had ended
+   * @param strict nobody sees a dead thread's change that is then taken back: what it has begun to show, it ends
    * @param wanted an outcome of canonical(): only what may lead to it is gone through, and the search ends with it
    */
-  constructor(model, programs, { before, dead, wanted }) {
+  constructor(model, programs, { before, dead, strict = false, wanted }) {
     const { state: first, labels, contexts } = model;
-    Object.assign(this, { first, labels, contexts, programs, before, dead });
+    Object.assign(this, { first, labels, contexts, programs, before, dead, strict });
     this.wanted = wanted && {
       text: JSON.stringify(wanted),
       answers: wanted.results.map((list) => list.map(withoutNames)),
@@ -58,7 +59,7 @@ export class Search {
 
   /** The situations behind the next step of one thread: none when it has ended or waits, several where a step may go either way. */
   #steps({ s, threads }, thread) {
-    const { answers, sent, gone } = threads[thread];
+    const { answers, sent, undo, gone } = threads[thread];
     const calls = this.programs[thread];
     if (gone) return [];
     if (answers.length >= Math.min(calls.length, this.#limit(thread))) return [];
@@ -76,7 +77,8 @@ export class Search {
       return [{ s: after, threads: threads.with(thread, here) }];
     });
     const known = this.dead.get(thread) ?? Number.POSITIVE_INFINITY;
-    return answers.length >= known ? [...next, this.#clearedUp({ s, threads }, thread)] : next;
+    const mayGo = answers.length >= known && !(this.strict && undo !== undefined);
+    return mayGo ? [...next, this.#clearedUp({ s, threads }, thread)] : next;
   }
 
   /**

@@ -142,7 +142,7 @@ export function traceOf(machine) {
   /** Words by who touched them, to leave out what only one thread knows. @type {Map<number, number>} */
   const touched = new Map();
   return {
-    /** @param {import("./machine.js").LogEntry} entry */
+    /** @param {import("./points.js").LogEntry} entry */
     add(entry) {
       const { thread, kind, address, size, lo } = entry;
       const bit = (kind & WRITE ? 256 : 1) << thread;

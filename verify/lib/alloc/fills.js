@@ -11,7 +11,7 @@
  * @property {boolean} [backwards] the last has to be removed first
  * @property {boolean} [reserve] it takes what is kept for open files too, so that none can be opened afterwards
  */
-import { random } from "../churn.js";
+import { randomBelow } from "../random.js";
 import { must, O_CREAT, O_RDWR } from "./workplace.js";
 
 const PAD = "n".repeat(200);
@@ -99,10 +99,10 @@ function keep(made, i, answer) {
 /** Fills by something else each time, as a seed says. */
 export function mixed(seed) {
   const kinds = Object.values(FILLS).filter((fill) => fill.prepare === undefined && !fill.backwards);
-  const next = random(seed);
+  const next = randomBelow(seed);
   const chosen = [];
   const kind = (i) => {
-    while (chosen.length <= i) chosen.push(kinds[Math.floor(next() * kinds.length)]);
+    while (chosen.length <= i) chosen.push(kinds[next(kinds.length)]);
     return chosen[i];
   };
   return {
