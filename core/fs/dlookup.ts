@@ -49,8 +49,9 @@ export let missIsAnswer: bool = false;
  */
 export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
   for (let tries = 0; tries < LOOKUP_TRIES; tries++) {
-    const hashSeq = atomic.load<u32>(G_HASH_SEQ);
-    const dirSeq = atomic.load<u32>(parent.dirSeq);
+    // A miss beside a change of this directory or of the table: to wait for the change's end costs less than to drop out.
+    const hashSeq = tries == 0 ? atomic.load<u32>(G_HASH_SEQ) : readSeqBegin(G_HASH_SEQ);
+    const dirSeq = tries == 0 ? atomic.load<u32>(parent.dirSeq) : readSeqBegin(parent.dirSeq);
     const b = bucketOf(<u32>hashLen, atomic.load<u32>(G_HASH_N));
     let p = atomic.load<u32>(bucketHead(b));
     const mask = hashMask(parent);
