@@ -6,9 +6,9 @@
  * the file concerned.
  */
 import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
-import { CAP_FOWNER, Context, capable } from "./cred";
+import { CAP_FOWNER, Context } from "./cred";
 import { dDelete, dDeleted, dInstantiate, dput } from "./dcache";
-import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "./dentry";
+import { D_CANT_MOUNT, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { dAncestor } from "./dlookup";
 import { dMove } from "./dmove";
 import {
@@ -31,8 +31,8 @@ import { currentTime, I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "./inode";
 import { lookupLocked, stepError } from "./lookup";
 import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "./namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "./nameidata";
-import { Mount, MS_RDONLY } from "./namespace";
-import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
+import { isMounted, Mount, MS_RDONLY } from "./namespace";
+import { inodePermission, MAY_EXEC, MAY_WRITE, ownerOrCapable } from "./permission";
 import { HOOK_CREATE, HOOK_UNLINK } from "./super";
 import { tmpfsCreate, tmpfsExchange, tmpfsLink, tmpfsRename, tmpfsUnlink } from "./tmpfs";
 
@@ -58,7 +58,7 @@ function mayDelete(c: Context, dir: Inode, d: Dentry, asDir: bool): i32 {
   if (!i) return -ENOENT;
   const err = inodePermission(c, dir, MAY_WRITE | MAY_EXEC, false);
   if (err != 0) return err;
-  if (dir.mode & S_ISVTX && c.uid != i.uid && c.uid != dir.uid && !capable(c, CAP_FOWNER)) return -EPERM;
+  if (dir.mode & S_ISVTX && c.uid != dir.uid && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   if (asDir) {
     if (!i.isDir) return -ENOTDIR;
     if (d.isRoot) return -EBUSY;
@@ -186,7 +186,7 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);
   if (err == 0) {
     mutexLock(i.mutex);
-    if (d.flags & D_MOUNTED) err = -EBUSY;
+    if (isMounted(d)) err = -EBUSY;
     else if (d.sb.driver != 0) err = unlinkDriver(dir, d);
     else if (dirs && d.kids != 0) err = -ENOTEMPTY;
     else tmpfsUnlink(nd.dentry, d);
@@ -331,7 +331,7 @@ function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exc
 }
 
 function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bool): i32 {
-  if (d.flags & D_MOUNTED || t.flags & D_MOUNTED) return -EBUSY;
+  if (isMounted(d) || isMounted(t)) return -EBUSY;
   if (!exchange && t.inode_ != 0 && t.inode.isDir && t.kids != 0) return -ENOTEMPTY;
   const now = currentTime();
   const known = !(t.flags & D_UNHASHED);

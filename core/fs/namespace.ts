@@ -374,13 +374,29 @@ function unhashMount(m: Mount): void {
   parent.kids -= 1;
   d.mounts -= 1;
   if (d.mounts == 0) {
+    // The sequence stays odd until the section has happened: nobody walks past a place that might still be mounted on, or be again.
     lock(d.lockref);
+    writeSeqBegin(d.seq);
     setFlags(d, 0, D_MOUNTED);
     unlock(d.lockref);
   }
   m.parent = m;
   m.mountpoint = m.root;
   at(P_MOUNT_DETACH, m.at, d.at);
+}
+
+/**
+ * Whether something is mounted on a dentry, for who has a reference on it. A sequence that is odd may be that of an umount, which is
+ * waited for.
+ */
+export function isMounted(d: Dentry): bool {
+  // Sequence (low) and flags (high) together, as in rcuwalk.ts. Pairs with the write section of who takes the last mount off.
+  const state = atomic.load<u64>(d.at);
+  if (!(<u32>state & 1)) return (<u32>(state >> 32) & D_MOUNTED) != 0;
+  lock(d.lockref);
+  const is = (d.flags & D_MOUNTED) != 0;
+  unlock(d.lockref);
+  return is;
 }
 
 /** Takes one mount down; the caller has checked that nothing is mounted on it. Answers the former parent and `upDentry`. */

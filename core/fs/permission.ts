@@ -36,7 +36,8 @@ let tMode: u32 = 0;
 let tUid: u32 = 0;
 let tGid: u32 = 0;
 
-function attrTuple(i: Inode): bool {
+/** Loads them. False: in rcu mode it was not to be told; with a reference a change under way is waited for, which may be undone. */
+function attrTuple(i: Inode, rcu: bool): bool {
   for (let n = 0; n < SEQ_TRIES; n++) {
     const seq = readSeqBegin(i.seq);
     tMode = i.mode;
@@ -44,7 +45,13 @@ function attrTuple(i: Inode): bool {
     tGid = i.gid;
     if (!readSeqRetry(i.seq, seq)) return true;
   }
-  return false;
+  if (rcu) return false;
+  lock(i.lock);
+  tMode = i.mode;
+  tUid = i.uid;
+  tGid = i.gid;
+  unlock(i.lock);
+  return true;
 }
 
 /** acl_permission_check(): 0, -EACCES, or in rcu mode -ECHILD where an ACL would have to be read. */
@@ -124,14 +131,7 @@ function overridden(c: Context, mask: u32): bool {
 
 /** inode_permission(): 0 or -errno for MAY_* bits; -ECHILD in rcu mode: ask again with a reference. */
 export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
-  if (!attrTuple(i)) {
-    if (rcu) return -ECHILD;
-    lock(i.lock);
-    tMode = i.mode;
-    tUid = i.uid;
-    tGid = i.gid;
-    unlock(i.lock);
-  }
+  if (!attrTuple(i, rcu)) return -ECHILD;
   const type = tMode & S_IFMT;
   if (mask & MAY_WRITE && i.sb.readonly != 0 && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) return -EROFS;
   let err: i32;
@@ -146,7 +146,8 @@ export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32
   return err;
 }
 
-/** Whether the caller owns the inode or may act as if it did. */
+/** Whether the caller owns the inode or may act as if it did. With a reference. */
 export function ownerOrCapable(c: Context, i: Inode, cap: u32): bool {
-  return c.uid == i.uid || capable(c, cap);
+  attrTuple(i, false);
+  return c.uid == tUid || capable(c, cap);
 }

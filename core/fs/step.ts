@@ -17,7 +17,7 @@ import { driverReadlink, S_BODY } from "./hooks";
 import { I_DRIVER, Inode, inodeNumber } from "./inode";
 import { noDentry, stepError } from "./lookup";
 import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
-import { followUp, lookupMnt, lookupMntRef, mntget, mntput, pathConnected, upDentry } from "./namespace";
+import { followUp, isMounted, lookupMnt, lookupMntRef, mntget, mntput, pathConnected, upDentry } from "./namespace";
 import { jumpRoot, setRoot } from "./start";
 import { HOOK_READLINK } from "./super";
 
@@ -83,7 +83,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
 function traverseMounts(nd: Nameidata, d: Dentry): i32 {
   nd.pMnt = nd.mnt;
   nd.pDentry = d;
-  for (let n = 0; n < MOUNTS_MAX && nd.pDentry.flags & D_MOUNTED; n++) {
+  for (let n = 0; n < MOUNTS_MAX && isMounted(nd.pDentry); n++) {
     const m = lookupMntRef(nd.pMnt, nd.pDentry);
     if (!m) break;
     dput(nd.pDentry);

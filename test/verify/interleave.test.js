@@ -76,6 +76,22 @@ test("a rename and a dentry that is killed take a chain's lock and a list's in o
   assert.deepEqual([complete, failures], [true, []]);
 });
 
+// Fails when an umount takes the mark off its place without the place's sequence: what looks there is told of a mount that is nowhere.
+test("a mount is somewhere at every moment, for a thread that looks while who moves it is stopped for long", () => {
+  const stage = new Stage(coreProgram(), "mounts");
+  const named = (name) => operations.find((op) => op.tree === "mounts" && op.name.startsWith(name));
+  const look = named("looks: sysStat(path=/m/f)");
+  for (const change of ["move: sysMount(path=/m path2=/n", "umount: sysUmount(path=/m flags=0)"]) {
+    for (let n = 2; ; n++) {
+      const { verdict, text } = stage.trace([named(change), look], `a${n}-b-a`);
+      assert.equal(verdict, null, text);
+      if (stage.machine.trail.some(([id, steps]) => id === 0 && steps === n)) continue;
+      assert.ok(n > 100, `${change} has ${n - 1} accesses`);
+      break;
+    }
+  }
+});
+
 test("planted: a lock that wakes nobody", () => {
   const { message } = caught({
     patch: (bytes, sites) => {

@@ -29,7 +29,7 @@ const PLANTS = {
     at: 64,
     add: true,
   },
-  "permission, to the inode": { func: "inodePermission", op: "i32.atomic.load", at: 72 },
+  "permission, to the inode": { func: "attrTuple", op: "i32.atomic.load", at: 72 },
   "attributes, to the inode": { func: "copyAttr", op: "i32.atomic.load", at: 0, add: true },
   "the start, to the context": { func: "pathInit", op: "i64.atomic.load", at: 0 },
 };

@@ -45,8 +45,8 @@ export const FILES = [
     edits: [
       {
         file: "fs/modify.ts",
-        from: "  if (err == 0) {\n    mutexLock(i.mutex);\n    if (d.flags & D_MOUNTED) err = -EBUSY;",
-        to: "  if (err == 0) {\n    const full = d.kids != 0;\n    mutexLock(i.mutex);\n    if (d.flags & D_MOUNTED) err = -EBUSY;",
+        from: "  if (err == 0) {\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
+        to: "  if (err == 0) {\n    const full = d.kids != 0;\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
       },
       {
         file: "fs/modify.ts",
@@ -110,6 +110,33 @@ export const FILES = [
       },
     ],
     caughtBy: [death("small write"), death("small truncate")],
+  },
+  {
+    name: "a larger node does not take over what the smaller one held",
+    edits: [{ file: "fs/data.ts", from: "  memory.copy(node, old, 4 << topBits(i));\n", to: "" }],
+    caughtBy: [pair("pages@write || truncate"), fsck()],
+  },
+  {
+    name: "a node freed before the larger one hangs in its place",
+    edits: [
+      {
+        file: "fs/data.ts",
+        from: "  sectionBegin();\n  i.data = <u32>node;\n  i.room = RADIX | (bits << 8) | 1;\n  disown(node);\n  slabFree(old);",
+        to: "  slabFree(old);\n  sectionBegin();\n  i.data = <u32>node;\n  i.room = RADIX | (bits << 8) | 1;\n  disown(node);",
+      },
+    ],
+    caughtBy: [death("pages write")],
+  },
+  {
+    name: "a cut takes a small node for a full one",
+    edits: [
+      {
+        file: "fs/data.ts",
+        from: "  cutNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, (size",
+        to: "  cutNode(i, <usize>i.data, levelsOf(i), 1024, 0, (size",
+      },
+    ],
+    caughtBy: [pair("pages@write || truncate"), fsck()],
   },
   {
     name: "the error path of open keeps its dentry",
