@@ -341,11 +341,11 @@ const OPERATIONS = {
     run: ({ fd }) => fd("/w/file", (fs, n) => fs.writeSync(n, "x".repeat(100))),
   },
   "append behind the first page": {
-    needs: ["file", "size-4096"],
+    needs: ["file", "size-64", "size-4096"],
     run: ({ fd }) => fd("/w/page", (fs, n) => fs.writeSync(n, "x", 4096)),
   },
   "write many pages": {
-    needs: ["file", "size-4096"],
+    needs: ["file", "size-64", "size-4096"],
     run: ({ fd }) => fd("/w/empty", (fs, n) => fs.writeSync(n, Buffer.alloc(50_000, "y"))),
   },
   "write far behind the end": {

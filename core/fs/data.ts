@@ -3,7 +3,8 @@
  *
  *   room 0                nothing but holes
  *   room 16 ... 4096      one block of that many bytes at `data`
- *   room RADIX | levels   a tree of 4 KiB nodes (1024 pointers each) over 4 KiB pages; 1 level holds 4 MiB, 2 hold 4 GiB
+ *   room RADIX | shape    a tree of nodes over 4 KiB pages; shape is levels | bits << 8. The node at the top has 2^bits pointers,
+ *                         each below it 1024. One level: bits 4 (64 KiB of contents) ... 10 (4 MiB). 2 levels hold 4 GiB, 3 4 TiB
  *
  * Invariant: in a block or page, whatever lies at or behind the file's size is zero. `pages` counts the pages that
  * hold contents (a single block counts as one).
@@ -19,6 +20,8 @@ const RADIX: u32 = 0x80000000;
 const PAGE: u32 = 4096;
 const PAGE_SHIFT: i64 = 12;
 const NODE_BITS: u32 = 10;
+/** Pointers of the smallest node, as a power of two. */
+const TOP_BITS_MIN: u32 = 4;
 const MAX_LEVELS: u32 = 3;
 /** Largest size of a file in bytes: 4 TiB. */
 export const MAX_FILE_SIZE: i64 = 4398046511104;
@@ -103,18 +106,29 @@ export function redoWrite(i: Inode, j: usize, deadScratch: usize): void {
 
 /** Levels of a file's tree. */
 function levelsOf(i: Inode): u32 {
-  const levels = i.room & ~RADIX;
+  const levels = i.room & 0xff;
   if (levels == 0 || levels > MAX_LEVELS) corrupt(i.at);
   return levels;
+}
+
+/** Pointers of its uppermost node, as a power of two; only a single node may have less than the most. */
+function topBits(i: Inode): u32 {
+  const bits = (i.room & ~RADIX) >> 8;
+  if (bits > NODE_BITS || bits < (levelsOf(i) == 1 ? TOP_BITS_MIN : NODE_BITS)) corrupt(i.at);
+  return bits;
+}
+
+/** Bits of the number of a page that has a place in the tree. */
+function reachOf(i: Inode): u32 {
+  return (levelsOf(i) - 1) * NODE_BITS + topBits(i);
 }
 
 /** The block or page number `index`, 0: a hole. */
 function pageFor(i: Inode, index: u32): usize {
   if (!(i.room & RADIX)) return index == 0 && i.room != 0 ? <usize>i.data : 0;
-  const levels = levelsOf(i);
-  if (index >> (levels * NODE_BITS) != 0) return 0;
+  if (index >> reachOf(i) != 0) return 0;
   let node = <usize>i.data;
-  for (let l = levels; l > 0 && node != 0; l--) {
+  for (let l = levelsOf(i); l > 0 && node != 0; l--) {
     node = <usize>load<u32>(node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2));
   }
   return node;
@@ -127,7 +141,7 @@ function pageForWrite(i: Inode, index: u32): usize {
     const slot = node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2);
     let next = <usize>load<u32>(slot);
     if (next == 0) {
-      next = zeroPage();
+      next = zeroed(PAGE);
       if (next == 0) return 0;
       sectionBegin();
       set32(slot, <u32>next);
@@ -140,9 +154,9 @@ function pageForWrite(i: Inode, index: u32): usize {
   return node;
 }
 
-function zeroPage(): usize {
-  const p = kmalloc(PAGE, false);
-  if (p != 0) memory.fill(p, 0, PAGE);
+function zeroed(size: u32): usize {
+  const p = kmalloc(size, false);
+  if (p != 0) memory.fill(p, 0, size);
   return p;
 }
 
@@ -151,27 +165,49 @@ function makeRoom(i: Inode, end: i64): bool {
   if (!(i.room & RADIX)) {
     if (end <= <i64>i.room) return true;
     if (end <= <i64>KMALLOC_MAX) return growBlock(i, <u32>end);
-    if (!toRadix(i)) return false;
+    if (i.room != 0 && i.room < PAGE && !growBlock(i, PAGE)) return false;
   }
   const last = (end - 1) >> PAGE_SHIFT;
-  let levels = levelsOf(i);
-  while (last >> (levels * NODE_BITS) != 0) {
-    if (levels == MAX_LEVELS) return false;
-    if (!addLevel(i, levels + 1)) return false;
-    levels++;
+  if (!(i.room & RADIX) && !addLevel(i, 1, topBitsFor(last))) return false;
+  if (last >> reachOf(i) != 0 && topBits(i) < NODE_BITS && !growTop(i, topBitsFor(last))) return false;
+  while (last >> reachOf(i) != 0) {
+    const levels = levelsOf(i);
+    if (levels == MAX_LEVELS || !addLevel(i, levels + 1, NODE_BITS)) return false;
   }
   return true;
 }
 
-/** Puts a node on top of what is there. */
-function addLevel(i: Inode, levels: u32): bool {
-  const node = zeroPage();
+/** How large a single node has to be for a page of this number, as far as one node can. */
+function topBitsFor(last: i64): u32 {
+  const bits = <u32>(64 - clz<i64>(last));
+  return bits < TOP_BITS_MIN ? TOP_BITS_MIN : bits > NODE_BITS ? NODE_BITS : bits;
+}
+
+/** Puts a node of 2^bits pointers on top of what is there. */
+function addLevel(i: Inode, levels: u32, bits: u32): bool {
+  const node = zeroed(4 << bits);
   if (node == 0) return false;
   sectionBegin();
   store<u32>(node, i.data);
   i.data = <u32>node;
-  i.room = RADIX | levels;
+  i.room = RADIX | (bits << 8) | levels;
   disown(node);
+  sectionEnd();
+  return true;
+}
+
+/** Puts a larger node in the place of the only one. */
+function growTop(i: Inode, bits: u32): bool {
+  const node = zeroed(4 << bits);
+  if (node == 0) return false;
+  const old = <usize>i.data;
+  if (topBits(i) > bits) corrupt(i.at);
+  memory.copy(node, old, 4 << topBits(i));
+  sectionBegin();
+  i.data = <u32>node;
+  i.room = RADIX | (bits << 8) | 1;
+  disown(node);
+  slabFree(old);
   sectionEnd();
   return true;
 }
@@ -193,11 +229,6 @@ function growBlock(i: Inode, size: u32): bool {
   return true;
 }
 
-function toRadix(i: Inode): bool {
-  if (i.room != 0 && i.room < PAGE && !growBlock(i, PAGE)) return false;
-  return addLevel(i, 1);
-}
-
 /** Frees what lies behind `size` and zeroes the rest of the page it ends in. Needs no memory. */
 export function dataCut(i: Inode, size: i64): void {
   if (size == 0) {
@@ -215,23 +246,23 @@ export function dataCut(i: Inode, size: i64): void {
     if (page != 0) memory.fill(page + inPage, 0, PAGE - inPage);
   }
   cutLeft = objectsMax();
-  cutNode(i, <usize>i.data, levelsOf(i), 0, (size + PAGE - 1) >> PAGE_SHIFT);
+  cutNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, (size + PAGE - 1) >> PAGE_SHIFT);
 }
 
 /** Nodes and pages that a cut may still come to: more than there can be means that they lead back. */
 let cutLeft: u32 = 0;
 
-/** Frees the pages from number `from` on below a node whose first page is number `base`. At most 3 deep. */
-function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void {
+/** Frees the pages from number `from` on below a node of `count` pointers whose first page is number `base`. At most 3 deep. */
+function cutNode(i: Inode, node: usize, level: u32, count: u32, base: i64, from: i64): void {
   const span = (<i64>1) << ((level - 1) * NODE_BITS);
-  for (let k: u32 = 0; k < 1024; k++) {
+  for (let k: u32 = 0; k < count; k++) {
     const slot = node + (k << 2);
     const child = <usize>load<u32>(slot);
     const first = base + span * k;
     if (child == 0 || first + span <= from) continue;
     if (cutLeft-- == 0) corrupt(node);
     if (level > 1) {
-      cutNode(i, child, level - 1, first, from);
+      cutNode(i, child, level - 1, 1 << NODE_BITS, first, from);
       if (first < from) continue;
     }
     sectionBegin();
@@ -245,7 +276,7 @@ function cutNode(i: Inode, node: usize, level: u32, base: i64, from: i64): void 
 export function dataFree(i: Inode): void {
   if (i.room == 0) return;
   cutLeft = objectsMax();
-  if (i.room & RADIX) cutNode(i, <usize>i.data, levelsOf(i), 0, 0);
+  if (i.room & RADIX) cutNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, 0);
   sectionBegin();
   i.room = 0;
   i.pages = 0;

@@ -356,6 +356,7 @@ export const I_DEAD = 1 << 20;
 export const RADIX = 0x80000000;
 export const PAGE = 4096;
 export const NODE_BITS = 10;
+export const TOP_BITS_MIN = 4;
 export const MAX_LEVELS = 3;
 export const MAX_FILE_SIZE = 4398046511104;
 /** What each entry adds to a directory's size (core/fs/tmpfs.ts). */

@@ -56,7 +56,7 @@ const chdir = (path, ctx) => ({ call: "sysChdir", path, ctx });
 const chroot = (path, ctx) => ({ call: "sysChroot", path, ctx });
 const getdents = (fd) => ({ call: "sysGetdents", fd });
 const read = (fd) => ({ call: "sysRead", fd, offset: 0, n: 100 });
-const write = (fd, data) => ({ call: "sysWrite", fd, offset: 0, data });
+const write = (fd, data, offset = 0) => ({ call: "sysWrite", fd, offset, data });
 const fstat = (fd, ctx = 0) => ({ call: "sysFstat", fd, ctx });
 const close = (fd) => ({ call: "sysClose", fd });
 const shrink = { call: "shrink", count: 100 };
@@ -202,6 +202,18 @@ const CATALOGUE = {
     create: [mkdir("x", 0o755, 1), mkdir("/e/x", 0o755, 2)],
     mount: [mount("/d/e"), mount("/d")],
     close: [{ ...close(3), ctx: 1 }],
+  },
+  pages: {
+    write: [
+      write(3, "0123456789", 65530),
+      write(4, "0123456789", 4090),
+      write(3, "0123456789", 4090),
+      [write(4, "x", 5000), write(4, "y", 65537)],
+    ],
+    truncate: [truncate("/f", 5000), truncate("/f", 66000), truncate("/g", 10), truncate("/f", 0)],
+    read: [{ call: "sysRead", fd: 3, offset: 61435, n: 100 }],
+    unlink: [[unlink("/g"), close(4)]],
+    stat: [stat("/f"), stat("/g")],
   },
   driver: {
     stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/x"), stat("/m/s/../f"), stat("/m/")],

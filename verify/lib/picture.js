@@ -93,16 +93,16 @@ function contents(v, i) {
     while (n > 0 && v.bytes[at + n - 1] === 0) n--;
     if (n > 0) parts += ` ${base}+${n}:${digest(v.bytes, at, n)}`;
   };
-  const node = (at, level, base) => {
+  const node = (at, level, count, base) => {
     if (level === 0) return part(at, L.PAGE, base * L.PAGE);
-    for (let k = 0; k < 1024; k++) {
+    for (let k = 0; k < count; k++) {
       const child = v.u32(at + k * 4);
-      if (child !== 0) node(child, level - 1, base + k * 2 ** (L.NODE_BITS * (level - 1)));
+      if (child !== 0) node(child, level - 1, 2 ** L.NODE_BITS, base + k * 2 ** (L.NODE_BITS * (level - 1)));
     }
     return undefined;
   };
   if (room < L.RADIX) part(data, room, 0);
-  else node(data, room - L.RADIX, 0);
+  else node(data, room & 0xff, 2 ** ((room - L.RADIX) >>> 8), 0);
   return parts === "" ? "" : ` contents${parts}`;
 }
 

@@ -135,6 +135,16 @@ export const TREES = {
       { ...open("/d/e", O_DIRECTORY), ctx: 1 },
     ],
   },
+  /** Contents at the edge of their shape: a tree of pages whose node is nearly full, a block that is. Both open. */
+  pages: {
+    contexts: [],
+    setup: [
+      ...file("/f", "a".repeat(15 * 4096)),
+      ...file("/g", "b".repeat(4000)),
+      open("/f", O_RDWR),
+      open("/g", O_RDWR),
+    ],
+  },
   /** A driver's file system, which is asked about its names again and again. */
   driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m" },
 };

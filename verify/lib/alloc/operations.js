@@ -17,7 +17,7 @@ const FAR = 3 * 2 ** 30;
 const FIVE_PAGES = "5".repeat(5 * 4096);
 /** Opens a file before the allocations are counted. */
 const opened = (path, flags = O_RDWR) => ({ prepare: (desk) => must(desk.open(path, flags)) });
-const NODES = ["size-4096"];
+const NODES = ["size-64", "size-128", "size-4096"];
 
 /** @type {Record<string, Operation>} */
 export const OPERATIONS = {
@@ -111,7 +111,8 @@ export const OPERATIONS = {
     run: (desk, fd) => desk.write(fd, 4_000_000_000_000, "z"),
   },
   "write into a hole": {
-    allocations: 1,
+    allocations: 2,
+    keeps: NODES,
     prepare(desk) {
       must(desk.truncate("/w/many", 100_000));
       return must(desk.open("/w/many", O_RDWR));

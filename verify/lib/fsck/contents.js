@@ -47,8 +47,7 @@ function checkFile(v, i) {
   let pages = 0;
   if (room === 0) v.equal(data, 0, "inode-data", () => `the contents of the empty ${v.inode(i)}`);
   else if (room < L.RADIX) pages = checkBlock(v, i, data, room, size);
-  else if (room - L.RADIX >= 1 && room - L.RADIX <= L.MAX_LEVELS)
-    pages = checkNode(v, i, data, room - L.RADIX, 0, size);
+  else if (isShape(room)) pages = checkTree(v, i, data, room - L.RADIX, size);
   else v.problem("inode-data", `the shape of the contents of ${v.inode(i)} is ${hex(room)}`);
   v.equal(v.u32(i + I.pages), pages, "pages", () => `the number of pages of ${v.inode(i)}`);
   const full = Math.ceil(size / L.PAGE) === v.u32(i + I.pages);
@@ -69,9 +68,25 @@ function checkBlock(v, i, data, room, size) {
   return 1;
 }
 
-/** A node of the tree of pages whose first page is number `base`, or at level 0 that page. Answers how many pages there are. */
-function checkNode(v, i, at, level, base, size) {
-  if (!v.own(at, L.PAGE, () => `${level === 0 ? `page ${base}` : `a node of level ${level}`} of ${v.inode(i)}`))
+/** The number of levels in the low byte, the bits of the uppermost node above it. */
+function isShape(room) {
+  const [levels, bits] = [room & 0xff, (room - L.RADIX) >>> 8];
+  return (
+    levels >= 1 && levels <= L.MAX_LEVELS && bits <= L.NODE_BITS && bits >= (levels > 1 ? L.NODE_BITS : L.TOP_BITS_MIN)
+  );
+}
+
+function checkTree(v, i, data, shape, size) {
+  return checkNode(v, i, data, shape & 0xff, 2 ** (shape >>> 8), 0, size);
+}
+
+/**
+ * A node of `count` pointers of the tree of pages whose first page is number `base`, or at level 0 that page. Answers how many pages there
+ * are.
+ */
+function checkNode(v, i, at, level, count, base, size) {
+  const bytes = level === 0 ? L.PAGE : count * 4;
+  if (!v.own(at, bytes, () => `${level === 0 ? `page ${base}` : `a node of level ${level}`} of ${v.inode(i)}`))
     return 0;
   if (level === 0) {
     if (base * L.PAGE >= size) v.problem("behind-end", `${v.inode(i)} of ${size} bytes has page ${base}`);
@@ -80,9 +95,9 @@ function checkNode(v, i, at, level, base, size) {
   }
   const span = 2 ** (L.NODE_BITS * (level - 1));
   let pages = 0;
-  for (let k = 0; k < 1024; k++) {
+  for (let k = 0; k < count; k++) {
     const child = v.u32(at + k * 4);
-    if (child !== 0) pages += checkNode(v, i, child, level - 1, base + span * k, size);
+    if (child !== 0) pages += checkNode(v, i, child, level - 1, 2 ** L.NODE_BITS, base + span * k, size);
   }
   return pages;
 }

@@ -216,7 +216,11 @@ export class Damage {
     const node = this.words[(inode + Inode.data) >>> 2];
     this.set(node + this.#next(8) * 4, node, "a node of pages led to itself");
     if (this.#next(2))
-      this.set(inode + Inode.room, 0x80000000 + this.pick([0, 2, 3, 4, 31, 1000, 0x7fffffff]), "levels");
+      this.set(
+        inode + Inode.room,
+        0x80000000 + this.pick([0, 1, 0x401, 0xa02, 0xa03, 0xa04, 0xb01, 0x1f01, 0x7fffffff]),
+        "levels",
+      );
   }
 
   number() {
