@@ -66,6 +66,8 @@ export const D_REVAL_DOT: u32 = 1 << 16;
 export const D_LONG_NAME: u32 = 1 << 17;
 /** In a chain of the table: also for a while behind D_UNHASHED, which says that it is not to be found there. */
 export const D_CHAINED: u32 = 1 << 18;
+/** A driver is being asked to make or remove this name: whether it has, if the thread dies of it, only the driver knows (sweep.ts). */
+export const D_DOUBT: u32 = 1 << 19;
 
 @unmanaged
 export class Dentry {

@@ -8,11 +8,11 @@
  */
 import { corrupt } from "../mem/bound";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../mem/layout";
-import { lockrefCount, lockrefGetNotDead } from "../mem/lockref";
+import { lockrefGetNotDead, lockrefIsDead } from "../mem/lockref";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
 import { lock, unlock } from "../mem/spin";
-import { nap, PANIC_LOCK, panic } from "../mem/thread";
+import { nap, napAtLock } from "../mem/thread";
 import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../points";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";
@@ -28,8 +28,6 @@ const RENAME_TRIES: i32 = 8;
 const RCU_CHAIN_MAX: i32 = 1 << 14;
 /** A chain is never this long unless memory is corrupt. */
 const CHAIN_MAX: i32 = 1 << 20;
-/** Naps at a dentry whose lock stays taken: ten seconds, as for any lock. */
-const NAPS_MAX: i32 = 5000;
 /** Starts at a chain's head; each was somebody else's change. */
 const STARTS_MAX: i32 = 1 << 16;
 
@@ -149,7 +147,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       continue;
     }
     const got = lockrefGetNotDead(d.lockref, false);
-    if (!got && lockrefCount(d.lockref) < 0) {
+    if (!got && lockrefIsDead(d.lockref)) {
       p = d.next;
       continue;
     }
@@ -159,8 +157,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       dput(d);
     } else {
       // Somebody holds its lock for longer than any change takes.
-      if (naps++ == NAPS_MAX) panic(PANIC_LOCK, d.lockref);
-      nap(naps < 100 ? 20 : 2000);
+      napAtLock(naps++, d.lockref);
     }
     // Where the chain goes on from here nobody knows: from its head again.
     rcuReadLock();

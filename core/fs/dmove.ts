@@ -6,9 +6,10 @@
  */
 import { put64 } from "../mem/journal";
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../mem/layout";
-import { lockrefGetNotDead } from "../mem/lockref";
+import { lockrefGetNotDead, lockrefIsDead } from "../mem/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../mem/seqlock";
 import { lock, unlock } from "../mem/spin";
+import { napAtLock } from "../mem/thread";
 import { at, P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES } from "../points";
 import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";
 import { D_LONG_NAME, D_ROOT, Dentry, dentryName, setFlags } from "./dentry";
@@ -99,11 +100,18 @@ export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
 
 /** A dentry of a directory's inode, with a reference; null when there is none. */
 export function dFindAlias(i: Inode): Dentry {
-  lock(i.lock);
-  const d = changetype<Dentry>(<usize>i.alias);
-  const got = d ? lockrefGetNotDead(d.lockref, false) : false;
-  unlock(i.lock);
-  return got ? d : noDentry();
+  let looks = 0;
+  while (true) {
+    lock(i.lock);
+    const d = changetype<Dentry>(<usize>i.alias);
+    const got = d ? lockrefGetNotDead(d.lockref, false) : false;
+    const none = !d || (!got && lockrefIsDead(d.lockref));
+    unlock(i.lock);
+    if (got) return d;
+    if (none) return noDentry();
+    // Its lock is held: it may be on its way out, or not. d_lock comes before i_lock, so it is not waited for in there.
+    napAtLock(looks++, d.lockref);
+  }
 }
 
 /**

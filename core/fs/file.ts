@@ -6,7 +6,7 @@
  *
  * A descriptor is a slot in its context's blocks: 0 free, 1 taken but not yet open, else the file.
  *
- * Guarantees: fget() takes no lock; it references a file that is alive and then checks that the descriptor still means
+ * Guarantees: fget() takes no lock for a descriptor that is open; it references a file that is alive and then checks that the descriptor still means
  * it, inside a read-side section, so that a file closed at the same moment is either got whole or not at all.
  * Lock order: posLock is taken before any i_mutex; fdLock is innermost.
  */
@@ -137,10 +137,15 @@ function slotOf(c: Context, fd: u32): usize {
   return block == 0 ? 0 : <usize>(block + ((fd % FD_BLOCK) << 2));
 }
 
-/** The file of a descriptor without a reference: only inside a read-side section. null: not open. */
-export function fdFile(c: Context, fd: i32): File {
+/** What stands in a descriptor's slot; RESERVED, not open, where there is none. 0 may be a close that has not happened yet. */
+export function fdValue(c: Context, fd: i32): u32 {
   const s = slotOf(c, <u32>fd);
-  const v: u32 = s == 0 ? 0 : atomic.load<u32>(s);
+  return s == 0 ? RESERVED : atomic.load<u32>(s);
+}
+
+/** The file of a descriptor without a reference: only inside a read-side section, or under fdLock. null: not open. */
+export function fdFile(c: Context, fd: i32): File {
+  const v = fdValue(c, fd);
   return changetype<File>(v == RESERVED ? <usize>0 : <usize>v);
 }
 
@@ -152,8 +157,13 @@ export function fget(c: Context, fd: i32): File {
     rcuReadLock();
     const f = fdFile(c, fd);
     if (!f) {
-      if (!rcuReadUnlock()) continue;
-      return f;
+      rcuReadUnlock();
+      // Under the lock: one that is just being closed is open until that has happened.
+      lock(c.fdLock);
+      const open = fdFile(c, fd);
+      unlock(c.fdLock);
+      if (!open) return f;
+      continue;
     }
     const n = atomic.load<u32>(f.count);
     const got = n != 0 && atomic.cmpxchg<u32>(f.count, n, n + 1) == n;

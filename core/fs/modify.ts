@@ -8,7 +8,7 @@
 import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 import { CAP_FOWNER, Context } from "./cred";
 import { dDelete, dDeleted, dInstantiate, dput } from "./dcache";
-import { D_CANT_MOUNT, D_UNHASHED, Dentry, setFlags } from "./dentry";
+import { D_CANT_MOUNT, D_DOUBT, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { dAncestor } from "./dlookup";
 import { dMove } from "./dmove";
 import {
@@ -117,13 +117,25 @@ export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   // Its memory first: what the driver has made cannot be unmade for want of it.
   const spare = newInode(sb, mode, 0, 0);
   if (!spare) return -ENOSPC;
+  setDoubt(d, D_DOUBT, 0);
   const err = driverCreate(nd.inode, nd.last, nd.lastLen, mode, body, bodyLen);
   if (err != 0) {
+    setDoubt(d, 0, D_DOUBT);
     discardInode(spare);
     return err;
   }
-  dInstantiate(d, driverInode(sb, spare));
+  const i = driverInode(sb, spare);
+  lock(d.lockref);
+  setFlags(d, 0, D_DOUBT);
+  dInstantiate(d, i);
+  unlock(d.lockref);
   return 0;
+}
+
+function setDoubt(d: Dentry, set: u32, clear: u32): void {
+  lock(d.lockref);
+  setFlags(d, set, clear);
+  unlock(d.lockref);
 }
 
 /** mkdir(2), mknod(2), symlink(2): `mode` with its type, the umask already applied. */
@@ -201,10 +213,14 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
 
 function unlinkDriver(dir: Inode, d: Dentry): i32 {
   if (!(d.sb.hooks & HOOK_UNLINK)) return -EPERM;
+  setDoubt(d, D_DOUBT, 0);
   const err = driverUnlink(dir, d);
-  if (err != 0) return err;
+  if (err != 0) {
+    setDoubt(d, 0, D_DOUBT);
+    return err;
+  }
   lock(d.lockref);
-  setFlags(d, D_CANT_MOUNT, 0);
+  setFlags(d, D_CANT_MOUNT, D_DOUBT);
   const late = dDelete(d);
   unlock(d.lockref);
   dDeleted(d, late);

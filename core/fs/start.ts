@@ -11,7 +11,7 @@ import { Context, getContext } from "./cred";
 import { dget, dput } from "./dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "./dentry";
 import { EBADF, ECHILD, ENOENT, ENOTDIR } from "./errno";
-import { fdFile, fget, fput } from "./file";
+import { File, fdFile, fdValue, fget, fput, RESERVED } from "./file";
 import { holdContext } from "./hold";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 import { mntget, mntput } from "./namespace";
@@ -161,8 +161,11 @@ function startAtFd(nd: Nameidata): i32 {
   const c = nd.ctx;
   let err = 0;
   if (nd.rcu) {
-    const f = fdFile(c, nd.dirfd);
-    if (!f || !f.dentry) return -EBADF;
+    const v = fdValue(c, nd.dirfd);
+    // Closed, or the close has not happened yet: fget() tells.
+    if (v == 0) return -ECHILD;
+    const f = changetype<File>(<usize>v);
+    if (v == RESERVED || !f.dentry) return -EBADF;
     nd.mnt = f.mnt;
     nd.dentry = f.dentry;
     nd.seq = readSeqBegin(nd.dentry.seq);

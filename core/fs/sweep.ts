@@ -57,7 +57,7 @@ import { nap, slot, tid } from "../mem/thread";
 import { Context, FD_BLOCK, FD_BLOCKS } from "./cred";
 import { dataFree } from "./data";
 import { dDropLocked, dentryKill, dput, lruAdd } from "./dcache";
-import { D_CHAINED, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "./dentry";
+import { D_CHAINED, D_DOUBT, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { File, RESERVED } from "./file";
 import { unhashInode } from "./icache";
 import { I_DRIVER, Inode } from "./inode";
@@ -290,6 +290,11 @@ function settleCounts(): void {
     lockrefSet(d.lockref, d.mark);
     // Its remover died before it took it out of its chain.
     if ((d.flags & (D_UNHASHED | D_CHAINED)) == (D_UNHASHED | D_CHAINED)) dDropLocked(d);
+    // Who died while the driver made or removed the name: the next lookup asks the driver.
+    if (d.flags & D_DOUBT) {
+      dDropLocked(d);
+      setFlags(d, 0, D_DOUBT);
+    }
     // Nothing of a file system that is gone stays in the cache.
     if (d.sb.mark == 0) setFlags(d, D_NO_CACHE, 0);
     unlock(d.lockref);

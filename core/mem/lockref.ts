@@ -21,6 +21,12 @@ export function lockrefCount(p: usize): i32 {
   return <i32>atomic.load<u32>(p + 4);
 }
 
+/** Whether the object is dead for good: one whose lock is taken may come back, should the thread that ends it die of it. */
+export function lockrefIsDead(p: usize): bool {
+  const v = atomic.load<u64>(p);
+  return <u32>v == 0 && <i64>v < 0;
+}
+
 /** Only for a holder of the lock. */
 export function lockrefSet(p: usize, n: i32): void {
   put32(p + 4, <u32>n);

@@ -88,6 +88,15 @@ export function panic(code: i32, a: usize): void {
   host.panic(code, <i32>a);
 }
 
+/** Looks at a lock that may not be waited for where it is met; with the naps between them ten seconds, as for any lock. */
+const LOOKS_MAX: i32 = 5000;
+
+/** Sleeps behind look number `n`, from 0, at such a lock. */
+export function napAtLock(n: i32, lock: usize): void {
+  if (n == LOOKS_MAX) panic(PANIC_LOCK, lock);
+  nap(n < 100 ? 20 : 2000);
+}
+
 export function countWait(): void {
   count(C_LOCK_WAITS);
 }

@@ -31,6 +31,21 @@ test("what somebody sees between a death and the taking over has happened, or wi
   assert.ok(done > 10 && explored["of which it would have had to wait"] < done);
 });
 
+// What was found: each was wrong until somebody had to wait for the dead one, or the sweep had another look.
+for (const [only, meanwhile, what] of [
+  ["mounts umount: sysUmount(path=/m flags=0)", "stat: sysStat(path=/m/f)", "an umount that is taken back"],
+  ["users chown: sysChown(path=/p uid=2000", "acl: sysSetacl(path=/p ", "an owner that is taken back"],
+  ["pages unlink: sysUnlink(path=/g)", "write: sysWrite(fd=4 offset=5000", "a close that is taken back"],
+  ["driver shrink", "open: sysOpen(path=/m/f", "a dentry that comes back to life"],
+  ["driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)", "an entry that only the driver has"],
+]) {
+  test(`seen between a death and the taking over: ${what}`, async () => {
+    const { ok, explored, failures } = await run({ seconds: 60, seed: 1, only, meanwhile });
+    assert.deepEqual(failures, []);
+    assert.ok(ok && explored["others' operations before it was known"] > 100);
+  });
+}
+
 test("a taking over that gives nothing back is told", async () => {
   const { ok, failures } = await run({
     seconds: 30,

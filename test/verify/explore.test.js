@@ -84,9 +84,13 @@ test("waiting: woken, too late, and a wake-up that is forgotten in some schedule
 
 test("a loop that looks again gives way for nothing, or looks in vain to its end", () => {
   const machine = machineOf(WAITERS);
-  const found = all(machine, [calls(["look"]), calls(["forget"])], { bound: 1 });
-  assert.deepEqual(found.values, ["[1,0,0,0]", "[1,0,1,0]"]);
-  assert.ok(found.schedules < 20, `${found.schedules} schedules, not one for each look`);
+  // Looking on is no preemption: who would change the word may have been stopped for long.
+  for (const bound of [0, 1]) {
+    machine.forgetConflicts();
+    const found = all(machine, [calls(["look"]), calls(["forget"])], { bound });
+    assert.deepEqual(found.values, ["[1,0,0,0]", "[1,0,1,0]"]);
+    assert.ok(found.schedules < 20, `${found.schedules} schedules, not one for each look`);
+  }
 });
 
 test("a failure's schedule can be written, read and run again", () => {

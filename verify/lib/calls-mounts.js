@@ -34,10 +34,13 @@ function* place(me, at, make, rootOf) {
   };
   const run = (s) => {
     const { mnt, d } = top(s);
-    return make(s, mnt, d);
+    return isDetached(s, mnt) ? "EINVAL" : make(s, mnt, d);
   };
   return yield* change(me, [{ locks: (s) => ["namespace", mutexOf(s, top(s).d)], run }]);
 }
+
+/** What was unmounted lazily takes no mount. */
+const isDetached = (s, m) => s.mounts.get(m).parent === 0 && m !== s.rootMount;
 
 /** A name that is gone takes no mount. */
 const isGone = (s, d) => !s.dentries.get(d).hashed;

@@ -5,8 +5,8 @@
  * whenever a thread blocks, spins, sleeps or ends. A run is repeated from the start up to the decision that is changed.
  *
  * Preemptions. Taking a thread off that could go on costs one; going over to another because this one ended, is blocked or
- * looks in vain at a word costs none. To go on looking although somebody else could run costs one, and so does a sleeper
- * whose time is over early. All schedules that cost at most `bound` are covered, whoever starts and whoever goes on where
+ * looks in vain at a word costs none. Nor does to go on looking although somebody else could run: one who was taken off in
+ * the middle of a change may stay away for as long as others look. A sleeper whose time is over early costs one. All schedules that cost at most `bound` are covered, whoever starts and whoever goes on where
  * one blocks. Where nobody can run by himself there is no choice: the one whose time is over first goes on.
  *
  * Why only conflicting words are points. Let C be the words that in some explored run are touched by two threads, one of
@@ -75,7 +75,7 @@ class Choices {
         this.#add(o.id, price);
       }
     }
-    if (reason === AT_SPIN && (ready === 0 || budget >= 1)) this.#add(self, ready === 0 ? 0 : 1);
+    if (reason === AT_SPIN) this.#add(self, 0);
     if (ready === 0 && reason !== AT_ACCESS && reason !== AT_SPIN) {
       this.#byTime(machine);
     } else if (budget >= 1) {

@@ -77,7 +77,8 @@ export class Search {
       return [{ s: after, threads: threads.with(thread, here) }];
     });
     const known = this.dead.get(thread) ?? Number.POSITIVE_INFINITY;
-    const mayGo = answers.length >= known && !(this.strict && undo !== undefined);
+    const shown = undo !== undefined && undo.length > 0;
+    const mayGo = answers.length >= known && !(this.strict && shown);
     return mayGo ? [...next, this.#clearedUp({ s, threads }, thread)] : next;
   }
 

@@ -1,5 +1,5 @@
 /** Faults in the walk: rcu mode, its end, the way out of it, permissions, mounts, what a thread remembers. */
-import { death, fsck, pair, storefree, tests, torture } from "./steps.js";
+import { death, fsck, meanwhile, pair, storefree, tests, torture } from "./steps.js";
 
 /** @type {import("./list.js").Mutant[]} */
 export const WALK = [
@@ -245,6 +245,58 @@ export const WALK = [
     name: "a mount's reference is taken without a look at the mount sequence",
     edits: [{ file: "fs/drop.ts", from: "  return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);", to: "  return true;" }],
     caughtBy: [pair("mounts@umount || open"), pair("mounts@move || open"), tests("core/drop"), torture()],
+  },
+  {
+    name: "a mark of a mount taken off before that has happened",
+    edits: [
+      {
+        file: "fs/namespace.ts",
+        from: "    lock(d.lockref);\n    writeSeqBegin(d.seq);\n    setFlags(d, 0, D_MOUNTED);",
+        to: "    lock(d.lockref);\n    setFlags(d, 0, D_MOUNTED);",
+      },
+    ],
+    caughtBy: [
+      pair("mounts@sysMount(path=/m path2=/n move=true) || looks"),
+      meanwhile("mounts umount: sysUmount(path=/m flags=0)", "sysStat(path=/m/f)"),
+    ],
+  },
+  {
+    name: "an owner that may still be taken back is believed",
+    edits: [
+      {
+        file: "fs/permission.ts",
+        from: "  attrTuple(i, false);\n  return c.uid == tUid",
+        to: "  return c.uid == i.uid",
+      },
+    ],
+    caughtBy: [meanwhile("users chown: sysChown(path=/p uid=2000", "acl: sysSetacl(path=/p ")],
+  },
+  {
+    name: "a descriptor whose close may be taken back counts as closed",
+    edits: [
+      {
+        file: "fs/file.ts",
+        from: "      const open = fdFile(c, fd);\n      unlock(c.fdLock);\n      if (!open) return f;\n      continue;",
+        to: "      unlock(c.fdLock);\n      return f;",
+      },
+    ],
+    caughtBy: [meanwhile("pages unlink: sysUnlink(path=/g)", "sysWrite(fd=4 offset=5000")],
+  },
+  {
+    name: "a dentry that may come back to life is passed by",
+    edits: [{ file: "mem/lockref.ts", from: "  return <u32>v == 0 && <i64>v < 0;", to: "  return <i64>v < 0;" }],
+    caughtBy: [meanwhile("driver shrink", "open: sysOpen(path=/m/f")],
+  },
+  {
+    name: "the sweep believes an entry that a driver was asked to change",
+    edits: [
+      {
+        file: "fs/sweep.ts",
+        from: "    if (d.flags & D_DOUBT) {\n      dDropLocked(d);\n",
+        to: "    if (d.flags & D_DOUBT) {\n",
+      },
+    ],
+    caughtBy: [meanwhile("driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)")],
   },
   {
     name: "umount does not look whether the mount is in use",
