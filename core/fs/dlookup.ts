@@ -8,10 +8,10 @@
  */
 import { corrupt } from "../mem/bound";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../mem/layout";
-import { lockrefGetNotDead, lockrefIsDead } from "../mem/lockref";
+import { lockrefCount, lockrefGetNotDead, lockrefSet } from "../mem/lockref";
 import { readSeqBegin, readSeqRetry } from "../mem/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../mem/smr";
-import { lock, unlock } from "../mem/spin";
+import { lock, spinLock, unlock } from "../mem/spin";
 import { nap, napAtLock } from "../mem/thread";
 import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../points";
 import { dget, dput } from "./dcache";
@@ -130,11 +130,13 @@ function sameBytes(stored: usize, name: usize, len: u32): bool {
 }
 
 /**
- * __d_lookup(): the same with a reference; name and parent are compared under the dentry's d_lock, which is taken when
- * the section has ended and a reference protects the dentry.
+ * __d_lookup(): the same with a reference. Name and parent are compared under the dentry's d_lock, under which nothing of it can be
+ * taken back any more: what is removed and still in its chain is passed by, what is just being removed is waited for. A file
+ * system's own comparison is asked when the read-side section has ended and a reference protects the dentry.
  */
 function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
   const mask = hashMask(parent);
+  const hook = (parent.flags & D_OP_COMPARE) != 0;
   rcuReadLock();
   let p = chainOf(hashLen);
   let naps = 0;
@@ -146,22 +148,30 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       p = d.next;
       continue;
     }
-    const got = lockrefGetNotDead(d.lockref, false);
-    if (!got && lockrefIsDead(d.lockref)) {
+    if (!spinLock(d.lockref)) {
+      // Somebody holds its lock for longer than any change takes.
+      rcuReadUnlock();
+      napAtLock(naps++, d.lockref);
+      rcuReadLock();
+      p = chainOf(hashLen);
+      continue;
+    }
+    at(P_NAME_READ, d.at, 0);
+    const references = lockrefCount(d.lockref);
+    let fits = references >= 0 && d.parent == parent && !(d.flags & D_UNHASHED);
+    if (fits) fits = hook || (d.hashLen == hashLen && sameBytes(dentryName(d), name, <u32>(hashLen >> 32)));
+    if (fits) lockrefSet(d.lockref, references + 1);
+    unlock(d.lockref);
+    if (!fits) {
       p = d.next;
       continue;
     }
     rcuReadUnlock();
-    if (got) {
-      if (isNamed(d, parent, dir, name, hashLen)) return d;
-      dput(d);
-    } else {
-      // Somebody holds its lock for longer than any change takes.
-      napAtLock(naps++, d.lockref);
-    }
-    // Where the chain goes on from here nobody knows: from its head again.
+    if (!hook || saidSame(d, parent, dir, name, hashLen)) return d;
+    dput(d);
+    // Where the chain goes on from here nobody knows, unless it still is there: from its head again.
     rcuReadLock();
-    if (got && isOther(d, parent, hashLen)) {
+    if (isOther(d, parent, hashLen)) {
       p = d.next;
     } else {
       if (starts++ == STARTS_MAX) corrupt(d.at);
@@ -186,24 +196,18 @@ function isOther(d: Dentry, parent: Dentry, hashLen: u64): bool {
   return !(d.flags & D_UNHASHED) && d.parent == parent && <u32>d.hashLen == <u32>hashLen;
 }
 
-/** Whether a dentry that the caller holds a reference on has this parent and name and is in the table. */
-function isNamed(d: Dentry, parent: Dentry, dir: Inode, name: usize, hashLen: u64): bool {
+/** Whether a file system calls the name of a dentry that the caller holds a reference on the same, and it has that place and name. */
+function saidSame(d: Dentry, parent: Dentry, dir: Inode, name: usize, hashLen: u64): bool {
   const seq = atomic.load<u32>(d.seq);
   lock(d.lockref);
-  const mine = d.hashLen;
-  at(P_NAME_READ, d.at, seq);
-  const len = <u32>(mine >> 32);
-  const hook = (parent.flags & D_OP_COMPARE) != 0;
-  let ok = d.parent == parent && !(d.flags & D_UNHASHED);
-  if (ok) {
-    if (hook) putCompared(dentryName(d), len);
-    else ok = mine == hashLen && sameBytes(dentryName(d), name, len);
-  }
+  const len = d.nameLen;
+  const here = d.parent == parent && !(d.flags & D_UNHASHED);
+  if (here) putCompared(dentryName(d), len);
   unlock(d.lockref);
-  if (!ok || !hook) return ok;
   // The hook runs without d_lock; the sequence tells whether what it judged is still so.
-  ok = driverCompare(parent.sb, dir, d.inode, len, name, <u32>(hashLen >> 32));
-  return ok && atomic.load<u32>(d.seq) == seq;
+  return (
+    here && driverCompare(parent.sb, dir, d.inode, len, name, <u32>(hashLen >> 32)) && atomic.load<u32>(d.seq) == seq
+  );
 }
 
 /**

@@ -175,7 +175,7 @@ const CATALOGUE = {
       chmod("/t", 0o777),
       chmod("/p/q", 0o500, 1),
     ],
-    chown: [chown("/t/mine", 2000), chown("/p/f", 2000, 1000), chown("/p", 2000)],
+    chown: [chown("/t/mine", 2000), chown("/p/f", 2000, 1000), chown("/p/f", 2000, 3000), chown("/p", 2000)],
     acl: [setacl("/p/q", [], 1), setacl("/p", WITHOUT_OTHER, 1), { call: "sysGetacl", path: "/p/q", ctx: 1 }],
     truncate: [truncate("/p/f", 2, 2)],
     link: [link("/p/f", "/t/x", 1)],

@@ -32,7 +32,7 @@ export const CACHE = [
         to: "  put32(head, <u32>d.at);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? endOf(b) : first;\n",
       },
     ],
-    caughtBy: [pair("small@create || looks"), pair("small@rename || stat"), torture({ seconds: 20 })],
+    caughtBy: [tests("core/dhash"), pair("small@create || looks"), torture({ seconds: 20 })],
   },
   {
     name: "what leaves a chain takes along where it went on",
@@ -43,7 +43,7 @@ export const CACHE = [
         to: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  d.next = 0;\n  unlock(l);",
       },
     ],
-    caughtBy: [pair("small@unlink || looks"), torture({ seconds: 20 })],
+    caughtBy: [tests("core/dhash"), torture({ seconds: 20 })],
   },
   {
     name: "a name is taken out of its chain before its removal has happened",

@@ -276,15 +276,21 @@ export const WALK = [
     edits: [
       {
         file: "fs/file.ts",
-        from: "      const open = fdFile(c, fd);\n      unlock(c.fdLock);\n      if (!open) return f;\n      continue;",
-        to: "      unlock(c.fdLock);\n      return f;",
+        from: "      lock(c.fdLock);\n      const open = fdFile(c, fd);\n      unlock(c.fdLock);\n      if (!open) return f;\n      continue;",
+        to: "      return f;",
       },
     ],
     caughtBy: [meanwhile("pages unlink: sysUnlink(path=/g)", "sysWrite(fd=4 offset=5000")],
   },
   {
     name: "a dentry that may come back to life is passed by",
-    edits: [{ file: "mem/lockref.ts", from: "  return <u32>v == 0 && <i64>v < 0;", to: "  return <i64>v < 0;" }],
+    edits: [
+      {
+        file: "fs/dlookup.ts",
+        from: "      rcuReadUnlock();\n      napAtLock(naps++, d.lockref);\n      rcuReadLock();\n      p = chainOf(hashLen);\n      continue;",
+        to: "      p = d.next;\n      continue;",
+      },
+    ],
     caughtBy: [meanwhile("driver shrink", "open: sysOpen(path=/m/f")],
   },
   {
@@ -297,6 +303,17 @@ export const WALK = [
       },
     ],
     caughtBy: [meanwhile("driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)")],
+  },
+  {
+    name: "a lookup begins anew at a removed name that still stands in its chain",
+    edits: [
+      {
+        file: "fs/dlookup.ts",
+        from: "    if (!fits) {\n      p = d.next;",
+        to: "    if (!fits) {\n      p = chainOf(hashLen);",
+      },
+    ],
+    caughtBy: [pair("small@sysUnlink(path=/d/f) || sysStat(path=/l/f)")],
   },
   {
     name: "umount does not look whether the mount is in use",
