@@ -43,11 +43,6 @@ export const WALK = [
     caughtBy: [pair("mounts@sysUmount(path=/m || sysStat(path=/m/f)")],
   },
   {
-    name: "a dentry that is not to be found any more is walked onto",
-    edits: [{ file: "fs/rcuwalk.ts", from: "D_MOUNTED | D_UNHASHED | D_OP", to: "D_MOUNTED | D_OP" }],
-    caughtBy: [pair("small@unlink || stat"), pair("small@sysUnlink(path=/d/f) || looks"), torture()],
-  },
-  {
     name: "an answer without the last look at its dentry",
     edits: [{ file: "fs/namei.ts", from: "    if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;\n", to: "" }],
     caughtBy: [pair("small@unlink || stat"), pair("small@rename || stat"), pair("small@unlink || looks")],
