@@ -66,7 +66,16 @@ const MNT_DETACH = 2;
 /** By tree and kind; each entry is one operation. */
 const CATALOGUE = {
   small: {
-    stat: [stat("/d/e/g"), stat("/d/x"), stat("/l/f"), stat("/d/e/../f"), stat("/d/up"), stat("/o/"), stat("/d")],
+    stat: [
+      stat("/d/e/g"),
+      stat("/d/x"),
+      stat("/l/f"),
+      stat("/d/e/../f"),
+      stat("/d/up"),
+      stat("/o/"),
+      stat("/d"),
+      stat("/o/../d/e/g"),
+    ],
     lstat: [stat("/l", { nofollow: true })],
     statat: [stat("e/g", { dirfd: 3 }), stat("", { dirfd: 4, empty: true })],
     access: [access("/d/f", 6)],

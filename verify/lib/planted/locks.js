@@ -127,7 +127,7 @@ export const LOCKS = [
         to: 'load<u32>(changetype<usize>(this), offsetof<Dentry>("inode_"))',
       },
     ],
-    caughtBy: [races("small@sysUnlink(path=/d/e/g) || openat"), races("driver@create || stat")],
+    caughtBy: [races("small@sysUnlink(path=/d/e/g) || sysStat(path=/o/../d/e/g)")],
   },
   {
     name: "an atomic made plain: the store that hangs a dentry into the table",
