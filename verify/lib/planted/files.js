@@ -98,7 +98,7 @@ export const FILES = [
         to: "",
       },
     ],
-    caughtBy: [fsck(), torture()],
+    caughtBy: [death("pages truncate: sysTruncate(path=/g"), fsck(), torture()],
   },
   {
     name: "a block freed before the new one hangs in its place",

@@ -29,7 +29,7 @@ export const WALK = [
         to: "          childState = atomic.load<u64>(<usize>p);\n          if ((differs | <u64>(<u32>place ^ d)) == 0) break;",
       },
     ],
-    caughtBy: [pair("small@exchange || stat"), pair("small@rename || stat"), torture()],
+    caughtBy: [tests("core/lookup"), tests("core/walk"), pair("small@exchange || stat"), torture()],
   },
   {
     name: "a mount point is walked past like any directory",
