@@ -145,11 +145,11 @@ function scan(goal: u32, expel: bool): u32 {
 function stands(s: usize, e: u32): bool {
   const t = host.clock();
   if (atomic.load<u32>(s + SLOT_STALL_EPOCH) != e) {
-    store<f64>(s + SLOT_STALL_SINCE, t);
+    atomic.store<u64>(s + SLOT_STALL_SINCE, reinterpret<u64>(t));
     atomic.store<u32>(s + SLOT_STALL_EPOCH, e);
     return false;
   }
-  if (t - load<f64>(s + SLOT_STALL_SINCE) < STALL_MS) return false;
+  if (t - reinterpret<f64>(atomic.load<u64>(s + SLOT_STALL_SINCE)) < STALL_MS) return false;
   if (atomic.cmpxchg<u32>(s + SLOT_EPOCH, e, EXPELLED) != e) return true;
   count(C_EXPELLED);
   return true;

@@ -8,6 +8,8 @@ import { S_IFDIR, S_IFMT, S_IFREG } from "./numbers.js";
 
 export const DRIVER_NAME = "twig";
 export const DRIVER_HOOKS = HOOK.LOOKUP | HOOK.REVALIDATE | HOOK.READDIR | HOOK.CREATE | HOOK.UNLINK;
+/** The same without being asked about what is in the cache: walks stay in rcu mode there, over names that do not exist too. */
+export const CACHED_HOOKS = HOOK.LOOKUP | HOOK.READDIR | HOOK.CREATE | HOOK.UNLINK;
 
 /** What is there at first: its root, /f, /s, /s/g. */
 export function newDriverState() {

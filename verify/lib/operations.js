@@ -234,6 +234,15 @@ const CATALOGUE = {
     umount: [umount("/m"), umount("/m", MNT_DETACH)],
     shrink: [shrink],
   },
+  cached: {
+    stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/s/../s/g")],
+    open: [open("/m/s/g", O_RDWR)],
+    create: [open("/m/x", O_CREAT | O_WRONLY), mkdir("/m/s/x")],
+    unlink: [unlink("/m/f"), rmdir("/m/s"), unlink("/m/s/g")],
+    again: [[unlink("/m/f"), mkdir("/m/f")]],
+    shrink: [shrink],
+    looks: [[stat("/m/x"), stat("/m/x")]],
+  },
 };
 
 /** A name to read, and to ask for on the command line. */

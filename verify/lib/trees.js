@@ -4,7 +4,7 @@
  */
 import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ } from "./acl.js";
 import { begin, beginContext, finish } from "./core-calls.js";
-import { DRIVER_HOOKS, DRIVER_NAME } from "./driver.js";
+import { CACHED_HOOKS, DRIVER_HOOKS, DRIVER_NAME } from "./driver.js";
 import { dumpCalls, readWith } from "./dump.js";
 import { O_CREAT, O_DIRECTORY, O_RDWR } from "./numbers.js";
 import { modelRunner } from "./sequential.js";
@@ -146,7 +146,9 @@ export const TREES = {
     ],
   },
   /** A driver's file system, which is asked about its names again and again. */
-  driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m" },
+  driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: DRIVER_HOOKS },
+  /** One whose entries are believed for as long as they are in the cache. */
+  cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },
 };
 
 /** The clock of every exploration stands still, so that times are part of what is compared. */
@@ -162,7 +164,7 @@ const placeMade = ({ call, path, path2, flags }) => {
 /**
  * Builds a tree: yields calls as the model takes them, is sent their answers. Answers the labels of the inodes: Map of
  * inode number to name.
- * @param mountDriver the calls that put the driver's file system on a path
+ * @param mountDriver the calls that put the driver's file system on a path, with these hooks
  */
 export function* buildCalls(tree, mountDriver) {
   const labels = new Map();
@@ -180,7 +182,7 @@ export function* buildCalls(tree, mountDriver) {
     if (made !== undefined) yield* name(made, call.ctx);
   }
   if (tree.driver !== undefined) {
-    yield* mountDriver(tree.driver);
+    yield* mountDriver(tree.driver, tree.hooks);
     for (const path of ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
   }
   return labels;
@@ -210,8 +212,8 @@ export function* buildOnCore(t, tree) {
   return { contexts, labels };
 }
 
-function* mountDriver(path) {
-  const type = yield { call: "driverRegister", name: DRIVER_NAME, hooks: DRIVER_HOOKS };
+function* mountDriver(path, hooks) {
+  const type = yield { call: "driverRegister", name: DRIVER_NAME, hooks };
   const answer = yield { call: "sysMountNew", path, type };
   if (typeof answer === "string") throw new Error(`no driver at ${path}: ${answer}`);
 }

@@ -234,6 +234,6 @@ export const CACHE = [
         to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  at(P_INSTANTIATE, d.at, i.at);\n  d.inode = i;",
       },
     ],
-    caughtBy: [tests("known-bugs.test", "bug 8:"), pair("driver@create || stat")],
+    caughtBy: [pair("cached@sysOpen(path=/m/x flags=65 || looks", { bound: 2 }), tests("known-bugs.test", "bug 8:")],
   },
 ];

@@ -29,7 +29,7 @@ export const WALK = [
         to: "          childState = atomic.load<u64>(<usize>p);\n          if ((differs | <u64>(<u32>place ^ d)) == 0) break;",
       },
     ],
-    caughtBy: [tests("core/lookup"), tests("core/walk"), pair("small@exchange || stat"), torture()],
+    caughtBy: [pair("cached@again || sysStat(path=/m/f)"), tests("core/lookup")],
   },
   {
     name: "a mount point is walked past like any directory",
@@ -83,7 +83,7 @@ export const WALK = [
         to: "  else if (nd.rcu && err != -ECHILD && err != -ENOTDIR && !checkRcu(nd))",
       },
     ],
-    caughtBy: [pair("driver@shrink || stat"), pair("small@exchange || stat"), tests("known-bugs.test", "bug 9:")],
+    caughtBy: [pair("cached@sysStat(path=/m/s/../s/g) || shrink"), pair("cached@sysStat(path=/m/s/../s/g) || unlink")],
   },
   {
     name: "a negative entry is decided on before its sequence is checked",
