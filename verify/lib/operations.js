@@ -111,7 +111,10 @@ const CATALOGUE = {
     chown: [chown("/d/f", 7, 8)],
     utimens: [{ call: "sysUtimens", path: "/d/f", ...MTIME }],
     truncate: [truncate("/d/f", 1), { call: "sysFtruncate", fd: 4, size: 9 }],
-    write: [write(4, "WXYZ"), [open("/h", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "+" }]],
+    write: [
+      write(4, "twenty bytes of it..."),
+      [open("/h", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "+" }],
+    ],
     read: [read(4), { call: "sysRead", fd: 4, n: 2 }],
     readdir: [getdents(3), [open("/o", O_DIRECTORY), getdents({ of: 0 })]],
     close: [close(3), close(4)],
@@ -241,7 +244,8 @@ const CATALOGUE = {
     unlink: [unlink("/m/f"), rmdir("/m/s"), unlink("/m/s/g")],
     again: [[unlink("/m/f"), mkdir("/m/f")]],
     shrink: [shrink],
-    looks: [[stat("/m/x"), stat("/m/x")]],
+    /** From inside, where the plain walk goes all the way. */
+    looks: [[open("/m", O_DIRECTORY), stat("x", { dirfd: { of: 0 } }), stat("x", { dirfd: { of: 0 } })]],
   },
 };
 

@@ -1,5 +1,5 @@
 /** Faults in what calls change: entries, accounts, contents, descriptors, and in the sweep that finds what the dead held. */
-import { alloc, death, fsck, pair, tests, torture } from "./steps.js";
+import { alloc, death, fsck, pair, terminate, tests, torture } from "./steps.js";
 
 /** @type {import("./list.js").Mutant[]} */
 export const FILES = [
@@ -109,7 +109,7 @@ export const FILES = [
         to: "  if (i.room != 0) slabFree(i.data);\n  sectionBegin();\n  if (i.room == 0) i.pages = 1;",
       },
     ],
-    caughtBy: [death("small write"), death("small truncate")],
+    caughtBy: [death("small write: sysWrite(fd=4")],
   },
   {
     name: "a larger node does not take over what the smaller one held",
@@ -252,6 +252,6 @@ export const FILES = [
         to: "  if (waitMs >= 0) return true;\n  const until = host.clock() + waitMs;\n",
       },
     ],
-    caughtBy: [tests("death"), torture(), tests("properties")],
+    caughtBy: [terminate(), tests("death")],
   },
 ];

@@ -187,13 +187,6 @@ export const LOCKS = [
     caughtBy: [tests("core/smr", "row 24"), torture()],
   },
   {
-    name: "the scan for grace periods ignores a thread's own section",
-    edits: [
-      { file: "mem/smr.ts", from: "  if (depth > 0 && <i32>(entered - oldest) < 0) oldest = entered;\n", to: "" },
-    ],
-    caughtBy: [tests("core/smr"), torture()],
-  },
-  {
     name: "the scan for grace periods ignores the slot behind the first",
     edits: [
       {

@@ -60,6 +60,12 @@ export const torture = ({ seconds = 15 } = {}) => ({
   args: ["verify/torture.js", ...SEED, "--seconds", `${seconds}`],
 });
 
+/** Workers that die under load. @returns {Step} */
+export const terminate = ({ seconds = 20 } = {}) => ({
+  check: "terminate",
+  args: ["verify/terminate.js", ...SEED, "--seconds", `${seconds}`],
+});
+
 /** Tests of the suite: files by a part of their path, and of them those whose name matches. @returns {Step} */
 export const tests = (files, pattern) => ({
   check: "tests",
