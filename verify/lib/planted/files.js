@@ -62,21 +62,6 @@ export const FILES = [
     caughtBy: [fsck(), pair("small@rmdir || mkdir")],
   },
   {
-    name: "a name for a file that has lost its last one",
-    edits: [
-      {
-        file: "fs/modify.ts",
-        from: "    if (i.nlink == 0) err = -ENOENT;\n    else if (i.nlink >= LINK_MAX)",
-        to: "    if (i.nlink >= LINK_MAX)",
-      },
-    ],
-    caughtBy: [
-      pair("small@sysUnlink(path=/d/f) || link"),
-      pair("small@sysRename(path=/d/f path2=/f || link"),
-      pair("small@unlink || link", { bound: 2 }),
-    ],
-  },
-  {
     name: "contents read without the file's lock",
     torture: true,
     edits: [
