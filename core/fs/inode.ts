@@ -173,11 +173,12 @@ export class Inode {
   get isLink(): bool {
     return (this.mode & S_IFMT) == S_IFLNK;
   }
+  /** Looked at without i_lock too, as a hint to what is to be locked (modeChange()). */
   get alias(): u32 {
-    return this.alias_;
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("alias_"));
   }
   set alias(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Inode>("alias_"), v);
+    put32(changetype<usize>(this) + offsetof<Inode>("alias_"), v);
   }
   get data(): u32 {
     return this.data_;
