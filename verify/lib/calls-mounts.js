@@ -39,7 +39,7 @@ function* place(me, at, make, rootOf) {
   return yield* change(me, [{ locks: (s) => ["namespace", mutexOf(s, top(s).d)], run }]);
 }
 
-/** What was unmounted lazily takes no mount. */
+/** What was unmounted lazily takes no mount, and is bound nowhere. */
 const isDetached = (s, m) => s.mounts.get(m).parent === 0 && m !== s.rootMount;
 
 /** A name that is gone takes no mount. */
@@ -101,9 +101,11 @@ function* sysMount(me, { path, path2, move = false, bind = false, readonly = fal
       () => from.d,
     );
   const m = yield (s) => {
+    if (isDetached(s, from.mnt)) return "EINVAL";
     const old = s.mounts.get(from.mnt);
     return newMount(s, old.fs, from.d, { readonly: readonly || old.readonly, noexec: noexec || old.noexec });
   };
+  if (isError(m)) return m;
   return yield* place(
     me,
     at,
