@@ -243,7 +243,7 @@ describe("lookup", () => {
     assert.ok((await writer.stop()) > 10);
   });
 
-  // Fails when rcuWalk(), matchRcu() or isNamed() takes equal hashes and lengths for equal names.
+  // Fails when rcuWalk(), matchRcu() or dLookupLocked() takes equal hashes and lengths for equal names.
   test("row 17: names of one hash and one length are told apart by their bytes", async (t) => {
     const { walker } = await scene(t);
     walker.fs.mkdirSync("/d");
@@ -465,7 +465,7 @@ describe("lookup", () => {
     assert.deepEqual(answers[2], answers[0]);
   });
 
-  // Fails when dLookupLocked() and isNamed() do not compare the parent.
+  // Fails when dLookupLocked() does not compare the parent, before the lock and under it.
   test("row 22: the locked lookup judges the parent under d_lock", async (t) => {
     const { tree, walker } = await sameNameScene(t);
     walker.walkMode({ ref: true });
@@ -476,7 +476,7 @@ describe("lookup", () => {
     assert.deepEqual(counts, { walks: 2, endedRef: 2 });
   });
 
-  // Fails when isNamed() compares the hash alone, or takes no lock before it reads the name.
+  // Fails when dLookupLocked() compares the hash alone, or takes no lock before it reads the name.
   test("row 22: the locked lookup judges the name under d_lock", async (t) => {
     const { walker, mem } = await scene(t);
     walker.fs.mkdirSync("/d");
