@@ -304,7 +304,7 @@ export async function run({
       if (failures.length >= FAILURES_TOLD) break;
       continue;
     }
-    for (; n < all && performance.now() < until; n += step) {
+    for (; n < all && performance.now() < until && failures.length < FAILURES_TOLD; n += step) {
       const second = random(TWICE) === 0 ? random(400) : undefined;
       const { died, twice, where, wrong } = die(yard, operation, n, second, takeOver);
       if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
@@ -317,7 +317,6 @@ export async function run({
         message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${place(yard, where)}${second === undefined ? "" : `, then at ${second}`}\n  ${wrong}`,
         replay: `--only ${JSON.stringify(operation.name)} --seed ${seed}`,
       });
-      if (failures.length >= FAILURES_TOLD) break;
     }
     if (n >= all) explored.complete++;
     log(`${operation.tree} ${operation.name}: ${all} accesses`);

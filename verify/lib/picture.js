@@ -102,7 +102,10 @@ function contents(v, i) {
     return undefined;
   };
   if (room < L.RADIX) part(data, room, 0);
-  else node(data, room & 0xff, 2 ** ((room - L.RADIX) >>> 8), 0);
+  else {
+    const { levels, bits } = L.shapeOf(room);
+    node(data, levels, 2 ** bits, 0);
+  }
   return parts === "" ? "" : ` contents${parts}`;
 }
 

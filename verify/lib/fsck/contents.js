@@ -47,8 +47,10 @@ function checkFile(v, i) {
   let pages = 0;
   if (room === 0) v.equal(data, 0, "inode-data", () => `the contents of the empty ${v.inode(i)}`);
   else if (room < L.RADIX) pages = checkBlock(v, i, data, room, size);
-  else if (isShape(room)) pages = checkTree(v, i, data, room - L.RADIX, size);
-  else v.problem("inode-data", `the shape of the contents of ${v.inode(i)} is ${hex(room)}`);
+  else if (isShape(L.shapeOf(room))) {
+    const { levels, bits } = L.shapeOf(room);
+    pages = checkNode(v, i, data, levels, 2 ** bits, 0, size);
+  } else v.problem("inode-data", `the shape of the contents of ${v.inode(i)} is ${hex(room)}`);
   v.equal(v.u32(i + I.pages), pages, "pages", () => `the number of pages of ${v.inode(i)}`);
   const full = Math.ceil(size / L.PAGE) === v.u32(i + I.pages);
   v.equal(
@@ -68,16 +70,11 @@ function checkBlock(v, i, data, room, size) {
   return 1;
 }
 
-/** The number of levels in the low byte, the bits of the uppermost node above it. */
-function isShape(room) {
-  const [levels, bits] = [room & 0xff, (room - L.RADIX) >>> 8];
+/** Whether there is such a tree: only a single node may have less than the most pointers. */
+function isShape({ levels, bits }) {
   return (
     levels >= 1 && levels <= L.MAX_LEVELS && bits <= L.NODE_BITS && bits >= (levels > 1 ? L.NODE_BITS : L.TOP_BITS_MIN)
   );
-}
-
-function checkTree(v, i, data, shape, size) {
-  return checkNode(v, i, data, shape & 0xff, 2 ** (shape >>> 8), 0, size);
 }
 
 /**
