@@ -486,6 +486,27 @@ describe("hooks and counters", () => {
     const ref = vfs.counters();
     assert.deepEqual([ref.walks - rcu.walks, ref.endedRef - rcu.endedRef], [100, 100]);
   });
+  test("every walk is counted as ended in one mode, also the one of an open that fails", async () => {
+    const vfs = await tree();
+    vfs.fs.writeFileSync("/file", "");
+    vfs.fs.mkdirSync("/dir");
+    const opens = [
+      ["/file", "wx", "EEXIST"],
+      ["/dir", "w", "EISDIR"],
+      ["/missing/file", "w", "ENOENT"],
+      ["/file/below", "w", "ENOTDIR"],
+      ["/new", "w", undefined],
+      ["/missing", "r", "ENOENT"],
+    ];
+    for (const [path, flags, code] of opens) {
+      const before = vfs.counters();
+      if (code === undefined) vfs.fs.closeSync(vfs.fs.openSync(path, flags));
+      else assert.throws(() => vfs.fs.openSync(path, flags), { code });
+      const after = vfs.counters();
+      const ended = after.endedRcu + after.endedRef - before.endedRcu - before.endedRef;
+      assert.deepEqual([after.walks - before.walks, ended], [1, 1], `${path} ${flags}`);
+    }
+  });
   test("shrinking counts what it frees and takes nothing that is there", async () => {
     const vfs = await tree();
     vfs.fs.mkdirSync("/dir");

@@ -5,9 +5,10 @@
  *   node verify/interleave.js --seconds 600 --seed 3                    pairs in the seed's order, then deeper, then triples
  *   node verify/interleave.js --only "rename" --bound 3                 pairs with an operation of that kind or name
  *   node verify/interleave.js --only "sysRename || stat"                pairs of one of the first and one of the second
+ *   node verify/interleave.js --part 1/2                                every other set: the rest in another process
  *   node verify/interleave.js --replay "small|3|17:a120-b35-a-b"        one schedule again, with its trace
  *
- * The time goes to pairs at bound 1, 2 and 3 and to triples, in rounds: a round takes so many pairs that each bound gets its share.
+ * The time is shared out to pairs at bound 1, 2 and 3 and to triples, one after the other; what one of them leaves goes to the next.
  */
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -29,6 +30,8 @@ const PARTS = [
 /** Schedules by chance of one triple. */
 const TRIPLE_RUNS = 300;
 const TOLD = 10;
+/** A line is written behind so many sets. */
+const TELL_EVERY = 200;
 /** The short form: pairs that quarrel about one thing each, all their schedules with one preemption. */
 const SHORT = [
   ["rename", "stat"],
@@ -83,13 +86,14 @@ class Tally {
   }
 }
 
-/** @param {{ seconds: number, seed: number, short?: boolean, only?: string, bound?: number, log: (line: string) => void }} options */
-export async function run({ seconds, seed, short = false, only, bound, log }) {
+/** @param {{ seconds: number, seed: number, short?: boolean, only?: string, bound?: number, part?: string, log: (line: string) => void }} options */
+export async function run({ seconds, seed, short = false, only, bound, part: share, log }) {
   const stages = new Stages(coreProgram());
   const explored = {};
   const failures = [];
   const end = Date.now() + seconds * 1000;
-  const list = short ? shortPairs() : shuffled(pairs().filter(named(only)), randomBelow(seed));
+  const mine = inPart(share);
+  const list = short ? shortPairs() : shuffled(pairs().filter(named(only)), randomBelow(seed)).filter(mine);
   const parts = short
     ? [{ ...PARTS[0], share: 1 }]
     : PARTS.filter((part) => bound === undefined || part.bound === bound);
@@ -98,7 +102,9 @@ export async function run({ seconds, seed, short = false, only, bound, log }) {
   for (const part of parts) {
     const till = from + ((end - from) * part.share) / whole;
     const sets =
-      part.bound > 0 ? list.map(({ tree, a, b }) => ({ tree, ops: [a, b] })) : shuffled(triples(), randomBelow(seed));
+      part.bound > 0
+        ? list.map(({ tree, a, b }) => ({ tree, ops: [a, b] }))
+        : shuffled(triples(), randomBelow(seed)).filter(mine);
     const tally = new Tally();
     for (const { tree, ops } of sets) {
       const now = Date.now();
@@ -114,15 +120,27 @@ export async function run({ seconds, seed, short = false, only, bound, log }) {
       const name = `${tree}: ${ops.map((op) => op.name).join(" || ")}`;
       tally.add(found, name);
       for (const { message, replay, trace } of found.failures) {
-        failures.push({ message: `${name}\n${message}`, replay: `${label(tree, ops, polls)}:${replay}`, trace });
-        log(`FAILS ${name}`);
+        const failure = { message: `${name}\n${message}`, replay: `${label(tree, ops, polls)}:${replay}`, trace };
+        failures.push(failure);
+        log(`FAILS ${name}: ${failure.replay}`);
       }
+      if (tally.pairs % TELL_EVERY === 0)
+        log(`${part.name}: ${tally.pairs} of ${sets.length}, ${tally.schedules} schedules`);
     }
     explored[part.name] = `${tally} of ${sets.length}`;
     log(`${part.name}: ${explored[part.name]}`);
     from = Math.min(till, Date.now());
   }
   return { ok: failures.length === 0, explored, failures };
+}
+
+/** Whether the set in this place is of part "K/N", K from 1; without one each is. */
+export function inPart(part) {
+  if (part === undefined) return () => true;
+  const [, which, of] = /^(\d+)\/(\d+)$/.exec(part) ?? [];
+  const [k, n] = [Number(which), Number(of)];
+  if (!(k >= 1 && k <= n)) throw new RangeError(`--part takes K/N, not ${part}`);
+  return (_set, place) => place % n === k - 1;
 }
 
 /** Whether a pair is meant by "KIND or NAME" or "ONE || OTHER"; "TREE@" may stand in front. */
@@ -163,16 +181,13 @@ export function again(text, log = console.log) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const { values } = parseArgs({
-    options: { replay: { type: "string" }, only: { type: "string" }, bound: { type: "string" } },
-    strict: false,
-  });
+  const options = { only: { type: "string" }, bound: { type: "string" }, part: { type: "string" } };
+  const { values } = parseArgs({ options: { replay: { type: "string" }, ...options }, strict: false });
   if (values.replay !== undefined) {
     process.exitCode = again(String(values.replay)) === null ? 0 : 1;
   } else {
     const bound = values.bound === undefined ? undefined : Number(values.bound);
-    const only = values.only === undefined ? undefined : String(values.only);
-    const options = { only: { type: "string" }, bound: { type: "string" } };
-    await main(import.meta.url, { title, run: (given) => run({ ...given, only, bound }), options });
+    const { only, part } = values;
+    await main(import.meta.url, { title, run: (given) => run({ ...given, only, bound, part }), options });
   }
 }

@@ -234,10 +234,10 @@ export function dentryModeChanged(i: Inode): void {
   modeChanged(i, modeChange(i));
 }
 
-/** d_set_complete: every child of this directory is a dentry, now and from now on. */
-export function dSetComplete(d: Dentry): void {
+/** Sets and clears flags, under d_lock. */
+export function dSetFlags(d: Dentry, set: u32, clear: u32): void {
   lock(d.lockref);
-  setFlags(d, D_COMPLETE, 0);
+  setFlags(d, set, clear);
   unlock(d.lockref);
 }
 

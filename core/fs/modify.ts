@@ -7,7 +7,7 @@
  */
 import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 import { CAP_FOWNER, Context } from "./cred";
-import { dDelete, dDeleted, dInstantiate, dput } from "./dcache";
+import { dDelete, dDeleted, dInstantiate, dput, dSetFlags } from "./dcache";
 import { D_CANT_MOUNT, D_DOUBT, D_UNHASHED, Dentry, setFlags } from "./dentry";
 import { dAncestor } from "./dlookup";
 import { dMove } from "./dmove";
@@ -117,10 +117,10 @@ export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   // Its memory first: what the driver has made cannot be unmade for want of it.
   const spare = newInode(sb, mode, 0, 0);
   if (!spare) return -ENOSPC;
-  setDoubt(d, D_DOUBT, 0);
+  dSetFlags(d, D_DOUBT, 0);
   const err = driverCreate(nd.inode, nd.last, nd.lastLen, mode, body, bodyLen);
   if (err != 0) {
-    setDoubt(d, 0, D_DOUBT);
+    dSetFlags(d, 0, D_DOUBT);
     discardInode(spare);
     return err;
   }
@@ -130,12 +130,6 @@ export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   dInstantiate(d, i);
   unlock(d.lockref);
   return 0;
-}
-
-function setDoubt(d: Dentry, set: u32, clear: u32): void {
-  lock(d.lockref);
-  setFlags(d, set, clear);
-  unlock(d.lockref);
 }
 
 /** mkdir(2), mknod(2), symlink(2): `mode` with its type, the umask already applied. */
@@ -213,10 +207,10 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
 
 function unlinkDriver(dir: Inode, d: Dentry): i32 {
   if (!(d.sb.hooks & HOOK_UNLINK)) return -EPERM;
-  setDoubt(d, D_DOUBT, 0);
+  dSetFlags(d, D_DOUBT, 0);
   const err = driverUnlink(dir, d);
   if (err != 0) {
-    setDoubt(d, 0, D_DOUBT);
+    dSetFlags(d, 0, D_DOUBT);
     return err;
   }
   lock(d.lockref);
@@ -357,9 +351,7 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
   if (exchange) {
     tmpfsExchange(from, d, to, t, now);
   } else {
-    lock(t.lockref);
-    if (known) setFlags(t, D_CANT_MOUNT, 0);
-    unlock(t.lockref);
+    if (known) dSetFlags(t, D_CANT_MOUNT, 0);
     tmpfsRename(from, d, to, t, now);
   }
   sectionEnd();

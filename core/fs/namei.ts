@@ -246,7 +246,7 @@ function finishRcu(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
 }
 
 /** Finishes a walk that came to its end (`walked` 0) or to an error, and lets go of all that it holds. */
-function endAttempt(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
+export function endAttempt(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
   let err = walked;
   if (err == 0) err = finishWalk(nd, what, arg);
   else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
@@ -340,9 +340,4 @@ export function walkParents(nd: Nameidata, name: usize): i32 {
   const whole = nd.nameLen >= memoFrom && name == <usize>nd.name;
   const err = whole ? memoWalk(nd, true) : rcuWalk(nd, name, true);
   return err < 0 ? err : linkPathWalk(nd, restOfPath);
-}
-
-/** An error of such a walk, once it has been made sure that rcu mode may answer with it. */
-export function walkError(nd: Nameidata, err: i32): i32 {
-  return nd.rcu && err != -ECHILD && !checkRcu(nd) ? -ECHILD : err;
 }

@@ -5,12 +5,12 @@
  * mode; the last component is looked up under its directory's i_mutex, where it can be made.
  */
 import * as host from "../host";
-import { C_ECHILD, C_ENDED_REF, C_ESTALE, C_WALKS } from "../mem/layout";
+import { C_ECHILD, C_ESTALE, C_WALKS } from "../mem/layout";
 import { mutexLock, mutexUnlock } from "../mem/spin";
 import { count, forceRef, hasAudit } from "../mem/thread";
 import { at, P_ANSWER } from "../points";
 import { dget, dput } from "./dcache";
-import { completeWalk, DROP_CREATE, dropRcu, putLink, terminateWalk } from "./drop";
+import { DROP_CREATE, dropRcu, putLink } from "./drop";
 import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "./errno";
 import {
   File,
@@ -29,7 +29,7 @@ import { holdContext } from "./hold";
 import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
 import { lookupLocked, stepError } from "./lookup";
 import { makeNode, mayCreate, wantWrite } from "./modify";
-import { FOR_PATH, filenameLookup, pathPut, restart, walkError, walkParents } from "./namei";
+import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "./namei";
 import {
   LAST_NORM,
   LOOKUP_CREATE,
@@ -130,21 +130,7 @@ function createAttempt(nd: Nameidata, lookup: u32, flags: u32, mode: u32): i32 {
     err = 0;
     name = <usize>nd.body;
   }
-  if (err == 0) err = completeWalk(nd);
-  else err = walkError(nd, err);
-  const mnt = nd.mnt_;
-  const dentry = nd.dentry_;
-  if (err == 0) {
-    nd.mnt_ = 0;
-    nd.dentry_ = 0;
-  }
-  if (!terminateWalk(nd)) return -ECHILD;
-  if (err == 0) {
-    nd.mnt_ = mnt;
-    nd.dentry_ = dentry;
-    count(C_ENDED_REF);
-  }
-  return err;
+  return endAttempt(nd, err, FOR_PATH, 0);
 }
 
 /** do_last(): the last component of an open with O_CREAT. 0: nd is at the file; 1: a link to follow, nd.body. */

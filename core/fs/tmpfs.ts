@@ -11,8 +11,8 @@ import { hang, kmalloc, slabFree } from "../mem/slab";
 import { lock, sectionBegin, sectionEnd, unlock } from "../mem/spin";
 import { CAP_FSETID, Context, capable, inGroup } from "./cred";
 import { dataCut, markSparse, setSize } from "./data";
-import { dAdd, dAllocRoot, dDelete, dDeleted, dget, dInstantiate, dSetComplete } from "./dcache";
-import { D_CANT_MOUNT, Dentry, setFlags } from "./dentry";
+import { dAdd, dAllocRoot, dDelete, dDeleted, dget, dInstantiate, dSetFlags } from "./dcache";
+import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "./dentry";
 import { hashGrow } from "./dhash";
 import { ENOSPC } from "./errno";
 import { discardInode, newInode } from "./icache";
@@ -48,7 +48,7 @@ export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): Super
   }
   i.nlink = 2;
   dInstantiate(d, i);
-  dSetComplete(d);
+  dSetFlags(d, D_COMPLETE, 0);
   sb.root_ = <u32>d.at;
   return sb;
 }
@@ -91,7 +91,7 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
     i.size = bodyLen;
   }
   // Complete before anybody can look a name up in it.
-  if (isDir) dSetComplete(d);
+  if (isDir) dSetFlags(d, D_COMPLETE, 0);
   const t = currentTime();
   dget(d);
   sectionBegin();
@@ -159,9 +159,7 @@ function dropLink(d: Dentry, i: Inode, t: i64): void {
     addLinks(i, -1, t);
     return;
   }
-  lock(d.lockref);
-  setFlags(d, D_CANT_MOUNT, 0);
-  unlock(d.lockref);
+  dSetFlags(d, D_CANT_MOUNT, 0);
   beginAttr(i);
   i.mode = i.mode | I_DEAD;
   i.nlink = 0;

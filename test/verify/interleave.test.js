@@ -1,7 +1,7 @@
 /** The short form of "every interleaving", and what it must catch: faults planted in the binary. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { again, run } from "../../verify/interleave.js";
+import { again, inPart, named, run } from "../../verify/interleave.js";
 import { operations } from "../../verify/lib/operations.js";
 import { dropCalls, dropNotify } from "../../verify/lib/plant.js";
 import { coreProgram } from "../../verify/lib/program.js";
@@ -33,6 +33,30 @@ function caught({ patch, names, bound }) {
   assert.equal(new Stage(coreProgram(), TREE).trace(ops, failures[0].replay).verdict, null);
   return failures[0];
 }
+
+test("the parts of a run are all of it, none of it twice", () => {
+  const sets = Array.from({ length: 11 }, (_, n) => n);
+  const parts = ["1/3", "2/3", "3/3"].map((part) => sets.filter(inPart(part)));
+  assert.deepEqual(
+    parts.map(({ length }) => length),
+    [4, 4, 3],
+  );
+  assert.deepEqual(
+    parts.flat().sort((x, y) => x - y),
+    sets,
+  );
+  assert.deepEqual(sets.filter(inPart(undefined)), sets);
+  for (const wrong of ["0/2", "3/2", "1", "a/b"]) assert.throws(() => inPart(wrong), RangeError);
+});
+
+test("pairs are chosen by one operation, by both in either order, and by the tree", () => {
+  const [a, b] = [operation("rename"), operation("stat")];
+  const pair = { tree: TREE, a, b };
+  for (const only of [undefined, a.kind, b.name, `${b.kind} || ${a.kind}`, `${TREE}@${a.kind}`])
+    assert.equal(named(only)(pair), true, only);
+  for (const only of ["shrink", `${a.kind} || shrink`, `mounts@${a.kind}`])
+    assert.equal(named(only)(pair), false, only);
+});
 
 test("the short form holds, and explores each of its pairs to the end", async () => {
   const { ok, explored, failures } = await run({ seconds: 120, seed: 1, short: true, log: () => {} });
