@@ -2,16 +2,17 @@
  * A memo of directories walked: each thread's own, so that keeping it writes to no line that another thread reads.
  *
  * Most lookups ask for a name in a directory that was walked before. An entry holds the bytes of a path up to its last slash,
- * the dentry the walk started at, and the chain of dentries it came through, each with the sequence under which it had
- * that name and that parent. A later walk with the same bytes from the same start looks at the chain instead of walking.
+ * or of the rest of one behind a component that was special, the dentry they start from, and the chain of dentries the walk
+ * came through, each with the sequence under which it had that name and that parent. A later walk with the same bytes from the
+ * same start looks at the chain instead of walking.
  *
  * Guarantees
  *  - What an entry says is true for ever: "under sequence s, this dentry is the child of that one, by this name". It says
  *    nothing about the present. memoFind() makes it the present: every dentry of the chain is loaded once, (sequence,
  *    flags) together, and must show the sequence of the entry and the flags of a plain directory. A sequence that has not
  *    moved was not moved at any moment in between, so at the first of these loads the whole chain was in place: the
- *    directory that memoFind() answers was at that path at one moment during the call. From there on the walk goes
- *    hand over hand, as always.
+ *    directory that memoFind() answers was at that path, below the start, at one moment behind the one at which the walk had
+ *    come to the start. From there on the walk goes hand over hand, as always.
  *  - Only directories that the plain walk goes through get into an entry: no links, dots, mount points, hooks, long names, and
  *    none that needs a look at its inode to be searched. So an answer does not depend on whose call it is, nor on the mount.
  *  - Dentries keep their type and their sequence for ever, so a pointer to one that is gone is harmless: its sequence has moved.
@@ -82,14 +83,13 @@ let pause: u32 = 0;
 const PAUSE: u32 = 64;
 
 /**
- * rcuWalk() from nd's start along the whole path, by way of the memo where that knows the directory of the last component.
- * For a path of MEMO_FROM bytes or more.
+ * rcuWalk() from where nd is along the `len` bytes at `path`, which are the rest of the walk's path, by way of the memo where
+ * that knows the directory of the last component. For MEMO_FROM bytes or more.
  */
-export function memoWalk(nd: Nameidata, parents: bool): i32 {
-  const path = <usize>nd.name;
+export function memoWalk(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   if ((nd.dentry.flags & PLAIN_MASK) != PLAIN) return rcuWalk(nd, path, parents);
   const start = <u64>nd.dentry_ | ((<u64>nd.seq) << 32);
-  const e = memoFind(start, path, nd.nameLen);
+  const e = memoFind(start, path, len);
   if (e != 0) {
     const last = load<u64>(e, LAST);
     nd.dentry_ = <u32>last;

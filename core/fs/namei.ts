@@ -7,7 +7,8 @@
  *       rcuWalk()           in rcu mode: plain directories, the hot path                         rcuwalk.ts
  *       memoWalk()          the same by way of what this thread remembers of its directories     memo.ts
  *       walkOn()            whatever is left, in either mode
- *         linkPathWalk()    every component but the last; mayLookup() asks for search permission
+ *         linkPathWalk()    every component but the last; mayLookup() asks for search permission; behind a component that was
+ *                           special (a mount, a link, dots, a hook, permissions to look up) in rcu mode by rcuWalk() again
  *           walkComponent() one component: lookupFast() or lookupSlow()                          lookup.ts
  *                           then stepInto(): mounts, links, ".."                                 step.ts
  *         lookupLast()      the last one
@@ -50,7 +51,7 @@ import {
 } from "./nameidata";
 import { MS_NOEXEC, MS_RDONLY, mntput } from "./namespace";
 import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
-import { rcuWalk, restOfPath } from "./rcuwalk";
+import { AGAIN_MASK, PLAIN, rcuWalk, restOfPath } from "./rcuwalk";
 import { pathInit } from "./start";
 import { handleDots, stepInto } from "./step";
 
@@ -80,8 +81,14 @@ function mayLookup(nd: Nameidata): i32 {
   return err;
 }
 
-/** link_path_walk(): walks all but the last component, which is left in nd.last...; follows every link on the way. */
-function linkPathWalk(nd: Nameidata, path: usize): i32 {
+/** Answer of linkPathWalk(): the last component is walked too. */
+const WALKED: i32 = 1;
+
+/**
+ * link_path_walk(): walks all but the last component, which is left in nd.last...; follows every link on the way. Where all of
+ * it is asked for, the last component may be walked as well, if it is nothing special: WALKED.
+ */
+function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
   let name = path;
   while (load<u8>(name) == SLASH) name++;
   if (load<u8>(name) == 0) return 0;
@@ -125,7 +132,21 @@ function linkPathWalk(nd: Nameidata, path: usize): i32 {
       continue;
     }
     if ((nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
+    // What was special lies behind.
+    if (nd.rcu && (nd.dentry.flags & AGAIN_MASK) == PLAIN && !hasSecurity) {
+      r = hotPath(nd, name, !all || depth != 0);
+      if (r != 0) return r;
+      name = restOfPath;
+    }
   }
+}
+
+/** rcuWalk() from where nd is; through the memo of directories where `name` is a rest of the walk's path that is long enough. */
+function hotPath(nd: Nameidata, name: usize, parents: bool): i32 {
+  // The memo knows no bodies of links, which lie elsewhere.
+  const from = <u32>(name - <usize>nd.name);
+  if (from < nd.nameLen && nd.nameLen - from >= memoFrom) return memoWalk(nd, name, nd.nameLen - from, parents);
+  return rcuWalk(nd, name, parents);
 }
 
 /**
@@ -160,7 +181,8 @@ function lookupLast(nd: Nameidata): i32 {
 function walkOn(nd: Nameidata, path: usize): i32 {
   let name = path;
   while (true) {
-    let err = linkPathWalk(nd, name);
+    let err = linkPathWalk(nd, name, true);
+    if (err == WALKED) return mustBeDirectory(nd);
     if (err != 0) return err;
     err = lookupLast(nd);
     if (err < 0) return err;
@@ -217,7 +239,7 @@ function attempt(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
   let err = pathInit(nd, flags);
   if (err == 0) {
     if (flags & LOOKUP_RCU && !hasSecurity) {
-      err = nd.nameLen < memoFrom ? rcuWalk(nd, nd.name, false) : memoWalk(nd, false);
+      err = hotPath(nd, nd.name, false);
       if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
       err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : walkOn(nd, restOfPath);
     } else {
@@ -335,9 +357,7 @@ export function pathPut(nd: Nameidata): void {
 
 /** Walks the parents of an open with O_CREAT from where nd starts (open.ts); nd.last is what is left. */
 export function walkParents(nd: Nameidata, name: usize): i32 {
-  if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name);
-  // The memo knows whole paths, not the bodies of links.
-  const whole = nd.nameLen >= memoFrom && name == <usize>nd.name;
-  const err = whole ? memoWalk(nd, true) : rcuWalk(nd, name, true);
-  return err < 0 ? err : linkPathWalk(nd, restOfPath);
+  if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name, false);
+  const err = hotPath(nd, name, true);
+  return err < 0 ? err : linkPathWalk(nd, restOfPath, false);
 }

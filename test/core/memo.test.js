@@ -260,6 +260,71 @@ test("what the plain walk leaves to the general one is never remembered", async 
   }
 });
 
+/** Paths to FILE behind a component that the plain walk does not take. */
+async function behind(t) {
+  const all = await setUp(t);
+  const { fs, vfs } = all;
+  const long = "/a-directory-whose-name-is-too-long-for-its-dentry";
+  // The rest is what lies below the first directory that is nothing special.
+  const closed = "/closed/open";
+  for (const top of ["/mnt", closed, long]) fs.mkdirSync(top, { recursive: true });
+  vfs.mount(null, "/mnt", "tmpfs");
+  for (const top of ["/mnt", closed, long]) {
+    fs.mkdirSync(`${top}${DIRECTORY}`, { recursive: true });
+    fs.writeFileSync(`${top}${FILE}`, "");
+  }
+  fs.chmodSync("/closed", 0o700);
+  return { ...all, tops: ["/mnt", closed, long, "/other/../other", "/other/."] };
+}
+
+// Taken out: hotPath() in linkPathWalk(). Every component behind the special one is walked for itself.
+test("behind a component that is special the memo knows the rest of the path", async (t) => {
+  const { who, plain, tops } = await behind(t);
+  for (const top of tops) {
+    const path = `${top}${FILE}`;
+    assert.equal(who.ask(path), plain.ask(path), path);
+    const { steps } = who;
+    for (let i = 0; i < 4; i++) assert.equal(who.ask(path), plain.ask(path), path);
+    assert.ok(who.steps <= steps - LEVELS.length, path);
+    assert.equal(who.ask(`${top}${DIRECTORY}/none`), -ERRNO.ENOENT);
+    assert.equal(who.ask(`${top}${DIRECTORY}/`), plain.ask(`${top}${DIRECTORY}`));
+    assert.equal(who.ask(`${path}/`), -ERRNO.ENOTDIR);
+  }
+});
+
+test("behind a component that is special a change at each point of a lookup: the answer was true before it or after", async (t) => {
+  const { who, fs, vfs, tops } = await behind(t);
+  const { rename } = rawCore(t, vfs.handle);
+  const theirs = who.ask(`/other${FILE}`);
+  for (const top of tops.slice(0, 3)) {
+    const path = `${top}${FILE}`;
+    const mine = who.ask(path);
+    for (let i = 0; i < 4; i++) who.ask(path);
+    // Where a file system is mounted no directory can be exchanged; the first level in it can be renamed.
+    const [make, unmake, after] =
+      top === "/mnt"
+        ? [
+            () => fs.renameSync(`/mnt${LEVELS[0]}`, "/mnt/moved"),
+            () => fs.renameSync("/mnt/moved", `/mnt${LEVELS[0]}`),
+            -ERRNO.ENOENT,
+          ]
+        : [() => rename(top, "/other", RENAME_EXCHANGE), () => rename(top, "/other", RENAME_EXCHANGE), theirs];
+    const passed = [...who.points];
+    for (const [n, id] of passed.entries()) {
+      const nth = passed.slice(0, n + 1).filter((other) => other === id).length;
+      who.at(id, make, nth);
+      const answer = who.ask(path);
+      if (!who.waits(id)) {
+        assert.ok(answer === mine || answer === after, `${top}: ${answer} at point ${id}`);
+        assert.equal(who.ask(path), after);
+        unmake();
+      }
+      for (let i = 0; i < 4; i++) assert.equal(who.ask(path), mine);
+      assert.deepEqual(who.points, passed);
+    }
+  }
+});
+
 test("a NUL anywhere in the path is found, whether the memo knows the directory or not", async (t) => {
   const { who, plain, vfs, tree } = await setUp(t);
   const user = asker(t, vfs.handle, MEMO, { security: () => 0 });
