@@ -71,6 +71,37 @@ test("operations that share nothing have one schedule", () => {
   assert.deepEqual([found.schedules, found.conflicts, found.complete], [1, 0, true]);
 });
 
+// Answers 0 for ever, as one does who believes what he has once seen.
+const STALE = `${COUNTERS}
+  (func (export "stale") (result i32) (i32.const 0))
+  (func (export "far") (result i32) (i32.atomic.store (i32.const 256) (i32.const 1)) (i32.const 0))
+  (func (export "set") (result i32) (i32.atomic.store (i32.const 64) (i32.const 1)) (i32.const 1))`;
+
+test("a call that touches nothing of others' is run behind every other call, and the schedule shows it again", () => {
+  const machine = machineOf(STALE);
+  // Whoever answers 0 must not have begun after the other has ended.
+  const judge = () => {
+    const set = machine.order.findIndex(([id, , what]) => id === 1 && what === "end");
+    const begins = machine.order.flatMap(([id, , what], at) => (id === 0 && what === "begin" ? [at] : []));
+    return begins.some((at) => at > set) ? "stale" : null;
+  };
+  for (const ops of [
+    [calls(["stale"]), calls(["set"])],
+    [calls(["stale"], ["stale"]), calls(["set"])],
+    [calls(["add"], ["stale"]), calls(["far"], ["set"])],
+  ]) {
+    machine.forgetConflicts();
+    const { failures } = explore(machine, ops, { bound: 0, judge });
+    assert.equal(failures.length, 1, ops[0].name);
+    assert.equal(failures[0].message, "stale");
+    const outcome = replay(machine, ops, failures[0].replay);
+    assert.equal(outcome.status, "done");
+    assert.equal(judge(), "stale", failures[0].replay);
+    machine.forgetConflicts();
+    assert.equal(sample(machine, ops, { seed: 1, maxRuns: 40, judge }).failures.length, 1, "by chance too");
+  }
+});
+
 test("waiting: woken, too late, and a wake-up that is forgotten in some schedule", () => {
   const machine = machineOf(WAITERS);
   const woken = all(machine, [calls(["await"]), calls(["wake"])], { bound: 2 });

@@ -25,11 +25,15 @@
  * follow was explored. (53 bits are compared: with 10^6 states the odds that any two of them are taken for one are 1 in
  * 10^4.)
  *
+ * Calls one after the other. A call that touches no conflicting word has no point and, above, no place: it could be anywhere. But what it
+ * answers is held against the calls that were over before it began, so before all else the calls are run one by one in each order
+ * that their threads allow. With a call that has points, its being over before another begins is part of the signature.
+ *
  * Loops that wait. A thread that reads a word again with nothing in between may give way for nothing until the word is
  * written, or look on to the end of its bounded loop. What is left out: looking on for a while, giving way, and looking on
  * again. A driver's call is one step with the access before it.
  */
-import { ABANDON, AT_ACCESS, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./kinds.js";
+import { ABANDON, AT_ACCESS, AT_CALL, AT_NOTHING, AT_SPIN, AT_WAIT, BLOCKED, READY, SPINNING } from "./kinds.js";
 import { randomBelow } from "./random.js";
 
 /** @typedef {import("./machine.js").Machine} Machine */
@@ -65,18 +69,13 @@ class Choices {
   fill(machine, t, reason, budget) {
     this.count = 0;
     const self = t === null ? -1 : t.id;
-    if (reason === AT_ACCESS) this.#add(self, 0);
+    if (reason === AT_ACCESS || reason === AT_CALL) this.#add(self, 0);
     const price = reason === AT_ACCESS ? 1 : 0;
-    let ready = 0;
     if (price <= budget) {
-      for (const o of machine.threads) {
-        if (o.id === self || o.state !== READY) continue;
-        ready++;
-        this.#add(o.id, price);
-      }
+      for (const o of machine.threads) if (o.id !== self && o.state === READY) this.#add(o.id, price);
     }
     if (reason === AT_SPIN) this.#add(self, 0);
-    if (ready === 0 && reason !== AT_ACCESS && reason !== AT_SPIN) {
+    if (this.count === 0) {
       this.#byTime(machine);
     } else if (budget >= 1) {
       for (const o of machine.waiters) if (machine.naps.includes(o.waitAddress)) this.#add(o.id, 1);
@@ -205,8 +204,10 @@ function stateKey(machine, t) {
  */
 export function explore(machine, operations, options) {
   const { bound = 2, reduce = true, deadline = FULL * 1e6, maxRuns = FULL, maxFailures = 1, built, judge } = options;
-  const search = new Search(bound, reduce);
   const out = { runs: 0, schedules: 0, states: 0, conflicts: 0, complete: false, failures: [] };
+  inTurn(machine, operations, { built, judge }, out);
+  if (out.failures.length >= maxFailures) return out;
+  const search = new Search(bound, reduce);
   for (;;) {
     search.begin();
     const outcome = machine.run(operations, search, built);
@@ -228,6 +229,29 @@ export function explore(machine, operations, options) {
   out.states = search.visited.size;
   out.conflicts = machine.conflicts.known;
   return out;
+}
+
+/** The calls one by one, in each order. @param {Explored} out runs and failures are entered */
+function inTurn(machine, operations, { built, judge }, out) {
+  const search = new Search(0, false);
+  do {
+    search.begin();
+    const outcome = runCallByCall(machine, operations, search, built);
+    out.runs++;
+    const bad = verdict(outcome, judge);
+    if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.trail) });
+    machine.adoptConflicts();
+  } while (out.failures.length === 0 && search.advance());
+}
+
+/** A run in which the controller is asked before each call as well. */
+function runCallByCall(machine, operations, controller, built) {
+  machine.callByCall = true;
+  try {
+    return machine.run(operations, controller, built);
+  } finally {
+    machine.callByCall = false;
+  }
 }
 
 function verdict(outcome, judge) {
@@ -311,7 +335,7 @@ export function sample(machine, operations, { seed, maxRuns, deadline = FULL * 1
     const controller = byPriority
       ? new Priorities(random, operations.length, 1 + random(3), length)
       : new Walk(random, 2 << random(6));
-    const outcome = machine.run(operations, controller, built);
+    const outcome = runCallByCall(machine, operations, controller, built);
     out.runs++;
     out.schedules++;
     if (controller instanceof Priorities) length = Math.max(length, controller.points);
@@ -362,7 +386,8 @@ export class Replay {
   choose(machine, t, reason) {
     const now = this.trail[this.at];
     if (t !== null && now !== undefined) {
-      const here = now[1] === t.steps && now[2] === (reason === AT_WAIT);
+      const before = reason === AT_CALL ? t.steps + 1 : t.steps;
+      const here = now[1] === before && now[2] === (reason === AT_WAIT);
       // A thread that waits or has ended cannot go on, whatever the schedule says.
       if (here || reason === AT_WAIT || reason === AT_NOTHING) this.at++;
       else return t.id;
@@ -381,7 +406,7 @@ export function replay(machine, operations, schedule, built) {
   const before = machine.everyAccess;
   machine.everyAccess = true;
   try {
-    return machine.run(operations, new Replay(parseSchedule(schedule)), built);
+    return runCallByCall(machine, operations, new Replay(parseSchedule(schedule)), built);
   } finally {
     machine.everyAccess = before;
   }

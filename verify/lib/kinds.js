@@ -22,6 +22,8 @@ export const AT_SPIN = 1;
 export const AT_WAIT = 2;
 /** Nobody is running: the start, or the one who ran has ended or died. */
 export const AT_NOTHING = 3;
+/** The thread's next call has not begun yet; only asked where calls are taken one by one. */
+export const AT_CALL = 4;
 
 /** The controller's answer: stop here, nobody goes on. */
 export const ABANDON = -1;

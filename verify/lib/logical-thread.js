@@ -57,5 +57,7 @@ export class LogicalThread {
     /** Calls begun, and whether the present one has made an access at a point. */
     this.callNumber = -1;
     this.begun = false;
+    /** It stands before a call, with no access of it made. */
+    this.atCall = false;
   }
 }

@@ -26,7 +26,7 @@
  * the same state.
  */
 import { Finding, Panic } from "./findings.js";
-import { ABANDON, AT_NOTHING, BLOCKED, DEAD, DONE, READY, SPINNING } from "./kinds.js";
+import { ABANDON, AT_CALL, AT_NOTHING, BLOCKED, DEAD, DONE, READY, SPINNING } from "./kinds.js";
 import { Points } from "./points.js";
 
 /**
@@ -65,6 +65,8 @@ export class Machine extends Points {
     super(program, options);
     this.maxTimeouts = maxTimeouts;
     this.naps = naps;
+    /** Whether the controller is asked before each call too: one that touches nothing of anybody else's has no other point. */
+    this.callByCall = false;
     this.timeouts = 0;
     this.switches = 0;
     this.current = -1;
@@ -154,7 +156,8 @@ export class Machine extends Points {
 
   /** Where a thread that ran has got to. */
   #note(t) {
-    this.trail.push([t.id, t.state === DONE ? 0 : t.steps, t.state === BLOCKED]);
+    const steps = t.atCall ? t.steps + 1 : t.steps;
+    this.trail.push([t.id, t.state === DONE ? 0 : steps, t.state === BLOCKED]);
   }
 
   #guarded(controller, work) {
@@ -205,6 +208,7 @@ export class Machine extends Points {
       this.#resume(t);
       this.#note(t);
       if (t.state === DONE || t.state === DEAD) this.next = this.ask(t, AT_NOTHING);
+      else if (t.atCall) this.next = this.ask(t, AT_CALL);
     }
   }
 
@@ -257,7 +261,7 @@ export class Machine extends Points {
   /** Lets a thread run until it is suspended or its operation has ended. */
   #resume(t) {
     for (;;) {
-      if (!t.suspended) {
+      if (!t.suspended && !t.atCall) {
         const step = t.call === null ? t.calls.next() : t.calls.next(t.answer);
         if (step.done) {
           t.result = step.value;
@@ -267,7 +271,10 @@ export class Machine extends Points {
         t.call = step.value;
         t.callNumber++;
         t.begun = false;
+        t.atCall = this.callByCall;
+        if (t.atCall) return;
       }
+      t.atCall = false;
       if (!this.enter(t)) return;
       this.beginCall(t);
       this.conflicts.callEnds(t);

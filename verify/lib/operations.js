@@ -25,6 +25,7 @@ import {
   chmod,
   chown,
   dumpOnCore,
+  FIRST,
   INLINE,
   LONG,
   LONG2,
@@ -33,8 +34,10 @@ import {
   mkdir,
   mount,
   open,
+  SECOND,
   setacl,
   symlink,
+  THIRD,
   TREES,
   WITHOUT_OTHER,
 } from "./trees.js";
@@ -156,6 +159,40 @@ const CATALOGUE = {
     umount: [umount("/m"), umount("/b"), umount("/m", MNT_DETACH)],
     shrink: [shrink],
     looks: [[stat("/m/f"), stat("/n/f")]],
+  },
+  memo: {
+    stat: [
+      stat(`${THIRD}/file-one`),
+      stat(`${THIRD}/none`),
+      stat(`${THIRD}/file-one`, { ctx: 1 }),
+      stat(`/m${THIRD}/file-one`),
+    ],
+    open: [open(`${THIRD}/file-one`, O_RDWR)],
+    create: [open(`${THIRD}/made-by-them`, O_CREAT | O_WRONLY), mkdir(`/m${THIRD}/none`)],
+    unlink: [unlink(`${THIRD}/file-one`), [unlink(`/m${THIRD}/file-one`), rmdir(`/m${THIRD}`)]],
+    rename: [
+      rename(FIRST, "/moved"),
+      rename(SECOND, "/o/moved"),
+      rename(THIRD, `${FIRST}/cccccccc`),
+      rename(`${THIRD}/file-one`, "/f"),
+      rename(`/m${SECOND}`, "/m/moved"),
+    ],
+    exchange: [exchange(FIRST, "/o"), exchange(SECOND, "/o/bbbbbbbb"), exchange(`/m${FIRST}`, `/m${THIRD}/file-one`)],
+    /** Away and back, and another in its place. */
+    again: [
+      [rename(FIRST, "/moved"), rename("/moved", FIRST)],
+      [rename(SECOND, "/moved"), rename("/o/bbbbbbbb", SECOND)],
+      [rename(THIRD, "/moved"), symlink("/moved", THIRD)],
+    ],
+    chmod: [chmod(SECOND, 0o700)],
+    mount: [mount(THIRD), bind("/o", FIRST)],
+    umount: [umount("/m"), umount("/m", MNT_DETACH)],
+    shrink: [shrink],
+    looks: [
+      [stat(`${THIRD}/file-one`), stat("/o/bbbbbbbb/cccccccc/file-one")],
+      [stat(SECOND, { ctx: 1 }), stat(`${THIRD}/file-one`, { ctx: 1 })],
+      [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
+    ],
   },
   names: {
     stat: [stat("/d/n"), stat(`/d/${LONG}`), stat(`/d/${MIDDLE}/f`), stat(`/d/${INLINE}`), stat(`/d/${LONG2}`)],
@@ -290,7 +327,7 @@ export const operations = Object.entries(CATALOGUE).flatMap(([tree, kinds]) =>
 export const trees = Object.fromEntries(
   Object.entries(TREES).map(([name, tree]) => [
     name,
-    { name, build: (t) => buildOnCore(t, tree), driverCall, newDriverState, clock: CLOCK },
+    { name, build: (t) => buildOnCore(t, tree), warm: tree.warm ?? [], driverCall, newDriverState, clock: CLOCK },
   ]),
 );
 

@@ -13,6 +13,8 @@ import { traceOf } from "./trace.js";
 /** Large enough for five threads and one chunk of every cache. */
 const ARENA = 4 << 20;
 const SEED = [1, 2];
+/** A path asked for so often is in the memo: it gets its place when it misses for the second time running. */
+const ASKED = 3;
 /** Sleeping is waiting there. */
 const SLEEP = addressOf("G_SLEEP");
 const SINCE = addressOf("G_RCU_SINCE");
@@ -84,6 +86,7 @@ export class Stage {
     this.driverState = tree.newDriverState();
     this.#share(this.driverState);
     this.built = machine.callAll(this.inspector, tree.build(this.inspector));
+    for (const t of machine.threads) machine.callAll(t, this.#warm(t));
     if (polls) machine.callAll(this.inspector, this.#retireSome());
     machine.seal();
     this.driverState = structuredClone(this.driverState);
@@ -91,6 +94,16 @@ export class Stage {
       if (this.driverAsked) this.#share(structuredClone(this.driverState));
       this.driverAsked = false;
     };
+  }
+
+  /** Has a thread ask for paths until the directories before their last components are in its memo. */
+  *#warm(t) {
+    for (const path of this.tree.warm) {
+      for (let n = 0; n < ASKED; n++) {
+        const r = yield ["sysStat", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0];
+        if (r < 0) throw new Error(`stage: ${path} answered ${r}`);
+      }
+    }
   }
 
   /** Makes and removes a file until the next poll is near. */

@@ -15,6 +15,11 @@ export const LONG2 = `${"n".repeat(199)}m`;
 export const MIDDLE = "x".repeat(40);
 export const INLINE = "y".repeat(32);
 
+/** Directories in each other. */
+export const FIRST = "/aaaaaaaa";
+export const SECOND = `${FIRST}/bbbbbbbb`;
+export const THIRD = `${SECOND}/cccccccc`;
+
 export const mkdir = (path, mode = 0o755, ctx = 0) => ({ call: "sysMkdir", path, mode, ctx });
 export const symlink = (target, path2, ctx = 0) => ({ call: "sysSymlink", target, path2, ctx });
 export const link = (path, path2, ctx = 0) => ({ call: "sysLink", path, path2, ctx });
@@ -83,6 +88,24 @@ export const TREES = {
       bind("/d/e", "/b"),
       ...file("/b/g"),
     ],
+  },
+  /**
+   * Paths long enough for the memo of directories walked, also behind a mount, and directories of the same names elsewhere.
+   * Each thread knows those of `warm` when it begins: it has asked for them so often that they are in its memo.
+   */
+  memo: {
+    contexts: [USER],
+    setup: [
+      ...[FIRST, SECOND, THIRD].map((path) => mkdir(path)),
+      ...file(`${THIRD}/file-one`, "one"),
+      ...["/o", "/o/bbbbbbbb", "/o/bbbbbbbb/cccccccc"].map((path) => mkdir(path)),
+      ...file("/o/bbbbbbbb/cccccccc/file-one", "two"),
+      mkdir("/m"),
+      mount("/m"),
+      ...[FIRST, SECOND, THIRD].map((path) => mkdir(`/m${path}`)),
+      ...file(`/m${THIRD}/file-one`, "three"),
+    ],
+    warm: [`${THIRD}/file-one`, `/m${THIRD}/file-one`],
   },
   /** Short and long names, which lie in different places. */
   names: {

@@ -352,7 +352,7 @@ export const WALK = [
         to: "",
       },
     ],
-    caughtBy: [tests("core/memo.test"), torture()],
+    caughtBy: [pair("memo@stat || rename"), torture()],
   },
   {
     name: "a remembered directory is taken for walks from any start",
