@@ -2,7 +2,8 @@
 // slope is the cost of a component, the intercept what every call pays. The memo of directories is off for this, and measured in a
 // slope of its own, over the depths that it remembers, and on the path of 8 components. The path lies in the thread's scratch area
 // before the clock starts, so the slope holds no string. Beside it what stands around the walk for a path of 8
-// components and 72 characters: the hand-over, the call into Wasm, and existsSync with everything.
+// components and 72 characters: the hand-over, the call into Wasm, and existsSync with everything; and what it costs where
+// something on the way is special, so that the general walk has to take that step.
 
 import { Remote } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
@@ -72,7 +73,8 @@ export async function measure(_state, { rounds, ms }) {
   const measured = slopes.map(measureSlope);
   core.core.walkMode(0);
   measured.push(measureSlope(remembered));
-  return { slopes: measured, parts: measureParts(fs, core, { rounds, ms: ms * 4 }) };
+  const options = { rounds, ms: ms * 4 };
+  return { slopes: measured, parts: measureParts(fs, core, options), special: measureSpecial(vfs, core, options) };
 }
 
 /** The answers of `times` calls must add up to `times * each`. */
@@ -127,6 +129,30 @@ function measureParts(fs, door, options) {
   return { length, series: interleave(loops, options) };
 }
 
+/** sysAccess on 8 components, the first of which is nothing special, or is. */
+function measureSpecial(vfs, door, options) {
+  const { fs } = vfs;
+  const rest = "project/packages/package-17/node_modules/dep-112/lib/file-2.js";
+  const kinds = {
+    "nothing special": "/plain",
+    "a mount point": "/mount",
+    "a directory of the owner alone": "/owner",
+    '"." in front': "/./plain",
+    '".." on the way': "/plain/../plain",
+    "a symbolic link (in ref mode)": "/link",
+  };
+  for (const top of ["/plain", "/mount", "/owner"]) fs.mkdirSync(top);
+  vfs.mount(null, "/mount", "tmpfs");
+  fs.symlinkSync("/plain", "/link");
+  for (const top of ["/plain", "/mount", "/owner"]) {
+    fs.mkdirSync(`${top}/${rest.slice(0, rest.lastIndexOf("/"))}`, { recursive: true });
+    fs.closeSync(fs.openSync(`${top}/${rest}`, "w"));
+  }
+  fs.chmodSync("/owner", 0o700);
+  const loops = Object.entries(kinds).map(([what, top]) => [what, accessLoop(door, `${top}/${rest}`)]);
+  return interleave(new Map(loops), options);
+}
+
 /** Enters slope and intercept: one line a round, so that its slope is that round's figure. */
 function enterSlope(result, { what, from, target, series }, rounds) {
   const depths = series.map((_, i) => from + i);
@@ -164,9 +190,13 @@ async function run(options) {
   if (options.skip.includes("threadfs")) return result;
   const remote = new Remote(import.meta.url);
   try {
-    const { slopes, parts } = await remote.call("measure", { rounds: options.rounds, ms: options.quick ? 10 : 30 });
+    const { slopes, parts, special } = await remote.call("measure", {
+      rounds: options.rounds,
+      ms: options.quick ? 10 : 30,
+    });
     for (const slope of slopes) enterSlope(result, slope, options.rounds);
     for (const [name, rounds] of parts.series) result.measure(name, `${parts.length} characters`, "ns", rounds);
+    for (const [name, rounds] of special) result.measure(`sysAccess, 8 components: ${name}`, "threadfs", "ns", rounds);
   } finally {
     remote.stop();
   }

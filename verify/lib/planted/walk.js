@@ -374,6 +374,11 @@ export const WALK = [
     caughtBy: [tests("core/memo-entries")],
   },
   {
+    name: "behind a special component the security hook is not asked",
+    edits: [{ file: "fs/namei.ts", from: " == PLAIN && !hasSecurity) {", to: " == PLAIN) {" }],
+    caughtBy: [tests("core/permission")],
+  },
+  {
     name: "a walk in rcu mode counts on a line that others read",
     edits: [
       {
