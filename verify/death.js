@@ -13,7 +13,7 @@
  * Twice: with a chance of one in TWICE the thread that takes over dies as well, at some access of its own, and a third one has both.
  */
 import { SCRATCH } from "../dist/abi.js";
-import { addressOf } from "./lib/addresses.js";
+import { addressOf, numberOf } from "./lib/addresses.js";
 import { attach, createMemory, shippingCore } from "./lib/core.js";
 import { begin, finish } from "./lib/core-calls.js";
 import { check } from "./lib/fsck.js";
@@ -31,8 +31,8 @@ const TWICE = 8;
 const BESIDE = 8;
 const FAILURES_TOLD = 5;
 
-/** PANIC_LOCK of core/mem/thread.ts: a lock stayed taken for as long as anybody waits. */
-const PANIC_LOCK = 1;
+/** A lock stayed taken for as long as anybody waits. */
+const PANIC_LOCK = numberOf("PANIC_LOCK");
 /** Where threads nap: no waiting for anybody. */
 const SLEEP = addressOf("G_SLEEP");
 

@@ -10,7 +10,13 @@ function numbersIn(path, types) {
 }
 
 const ADDRESSES = numbersIn("mem/layout.ts", "usize");
-const NUMBERS = new Map([...numbersIn("mem/layout.ts", "u32"), ...numbersIn("mem/smr.ts", "u32")]);
+const NUMBERS = new Map(
+  [
+    ["mem/layout.ts", "u32"],
+    ["mem/smr.ts", "u32"],
+    ["mem/thread.ts", "i32"],
+  ].flatMap(([path, type]) => [...numbersIn(path, type)]),
+);
 
 function get(map, name) {
   const value = map.get(name);

@@ -192,6 +192,8 @@ const CATALOGUE = {
       [stat(`${THIRD}/file-one`), stat("/o/bbbbbbbb/cccccccc/file-one")],
       [stat(SECOND, { ctx: 1 }), stat(`${THIRD}/file-one`, { ctx: 1 })],
       [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
+      /** Who does not know the directory does so behind the second one. */
+      [stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`)],
     ],
   },
   names: {
