@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { again, inPart, named, run } from "../../verify/interleave.js";
+import { addressOf, numberOf } from "../../verify/lib/addresses.js";
 import { operations } from "../../verify/lib/operations.js";
 import { dropCalls, dropNotify } from "../../verify/lib/plant.js";
 import { coreProgram } from "../../verify/lib/program.js";
@@ -33,6 +34,33 @@ function caught({ patch, names, bound }) {
   assert.equal(new Stage(coreProgram(), TREE).trace(ops, failures[0].replay).verdict, null);
   return failures[0];
 }
+
+test("on the trees of the growing table an entry made splits the bucket of the name that is looked for", () => {
+  for (const tree of ["split", "splitEmpty"]) {
+    const stage = new Stage(coreProgram(), tree);
+    const buckets = () => stage.machine.words[addressOf("G_HASH_N") >>> 2];
+    const before = buckets();
+    const place = stage.bucket + numberOf("MIN_BUCKETS");
+    assert.ok(before <= place && place < before + 2, `${before} buckets, number ${place} is the next`);
+    const ops = ["sysMkdir(path=/d/y", "sysStat(path=/d/e"].map((call) =>
+      operations.find((op) => op.tree === tree && op.name.includes(call)),
+    );
+    const { failures } = stage.explore(ops, { bound: 0 });
+    assert.deepEqual(failures, []);
+    assert.equal(buckets(), before + 2);
+  }
+});
+
+test("on the tree of the memo each thread knows the directories before it begins", () => {
+  const { machine, tree } = new Stage(coreProgram(), "memo");
+  const { words } = machine;
+  for (const { id } of machine.threads) {
+    const memo = words[(addressOf("SLOTS") + id * numberOf("SLOT_SIZE") + numberOf("SLOT_MEMO")) >>> 2];
+    const room = numberOf("MEMO_SETS") * 3;
+    const lengths = Array.from({ length: room }, (_, n) => words[(memo + n * numberOf("MEMO_ENTRY") + 12) >>> 2]);
+    assert.equal(lengths.filter((length) => length !== 0).length, tree.warm.length, `thread ${id}`);
+  }
+});
 
 test("the parts of a run are all of it, none of it twice", () => {
   const sets = Array.from({ length: 11 }, (_, n) => n);

@@ -15,12 +15,13 @@ const NUMBERS = new Map(
     ["mem/layout.ts", "u32"],
     ["mem/smr.ts", "u32"],
     ["mem/thread.ts", "i32"],
+    ["fs/dhash.ts", "u32"],
   ].flatMap(([path, type]) => [...numbersIn(path, type)]),
 );
 
 function get(map, name) {
   const value = map.get(name);
-  if (value === undefined) throw new Error(`addresses: core/mem has no ${name}`);
+  if (value === undefined) throw new Error(`addresses: the core has no ${name}`);
   return value;
 }
 

@@ -66,6 +66,18 @@ const shrink = { call: "shrink", count: 100 };
 const MTIME = { atime: { sec: 0, nsec: UTIME_OMIT }, mtime: { sec: 5, nsec: 0 } };
 const MNT_DETACH = 2;
 
+/** What is asked and changed while the table of names grows. */
+const SPLIT = {
+  stat: [stat("/d/f"), stat("/d/x"), stat("/d/e")],
+  create: [open("/d/x", O_CREAT | O_WRONLY), mkdir("/d/y")],
+  unlink: [unlink("/d/f")],
+  rename: [rename("/d/f", "/d/x"), rename("/d", "/o/d"), rename("/d/e", "/o/e")],
+  exchange: [exchange("/d/f", "/f")],
+  link: [link("/f", "/d/x")],
+  again: [[unlink("/d/f"), mkdir("/d/f")]],
+  looks: [[stat("/d/f"), stat("/d/x")]],
+};
+
 /** By tree and kind; each entry is one operation. */
 const CATALOGUE = {
   small: {
@@ -160,6 +172,8 @@ const CATALOGUE = {
     shrink: [shrink],
     looks: [[stat("/m/f"), stat("/n/f")]],
   },
+  split: SPLIT,
+  splitEmpty: SPLIT,
   memo: {
     stat: [
       stat(`${THIRD}/file-one`),
@@ -329,7 +343,15 @@ export const operations = Object.entries(CATALOGUE).flatMap(([tree, kinds]) =>
 export const trees = Object.fromEntries(
   Object.entries(TREES).map(([name, tree]) => [
     name,
-    { name, build: (t) => buildOnCore(t, tree), warm: tree.warm ?? [], driverCall, newDriverState, clock: CLOCK },
+    {
+      name,
+      build: (t) => buildOnCore(t, tree),
+      warm: tree.warm ?? [],
+      splits: tree.splits,
+      driverCall,
+      newDriverState,
+      clock: CLOCK,
+    },
   ]),
 );
 

@@ -19,6 +19,12 @@ const ASKED = 3;
 const SLEEP = addressOf("G_SLEEP");
 const SINCE = addressOf("G_RCU_SINCE");
 const POLL_EVERY = numberOf("POLL_EVERY");
+/** The table of names: its buckets, the entries in it, and how many buckets it begins with. */
+const BUCKETS = addressOf("G_HASH_N");
+const ENTRIES = addressOf("G_HASH_COUNT");
+const MIN_BUCKETS = numberOf("MIN_BUCKETS");
+/** A directory entry: its size, where the hash is, the length, the name. */
+const [DENTRY, HASH, LENGTH, NAME, INLINE] = [128, 8, 12, 32, 32];
 /** Parts of a scratch area that the host writes: paths, answers it puts there, a driver's exchange. */
 const WRITTEN_BY_HOST = [
   [SCRATCH.PATH, 1024],
@@ -34,6 +40,18 @@ const WRITTEN_BY_HOST = [
 function put(t, at, text) {
   t.scratch.set(Buffer.from(`${text}\0`, "latin1"), at);
   return text.length;
+}
+
+/** The hash of the one entry that has a short name, as it stands in the memory. */
+function hashOfName(words, name) {
+  const padded = Buffer.alloc(INLINE);
+  padded.write(name, "latin1");
+  const wanted = new Uint32Array(padded.buffer, padded.byteOffset, INLINE / 4);
+  for (let at = 0; at < ARENA; at += DENTRY) {
+    if (words[(at + LENGTH) >>> 2] !== name.length) continue;
+    if (wanted.every((word, n) => words[((at + NAME) >>> 2) + n] === word)) return words[(at + HASH) >>> 2] >>> 0;
+  }
+  throw new Error(`stage: no entry ${name}`);
 }
 
 export class Stage {
@@ -87,7 +105,9 @@ export class Stage {
     this.#share(this.driverState);
     this.built = machine.callAll(this.inspector, tree.build(this.inspector));
     for (const t of machine.threads) machine.callAll(t, this.#warm(t));
-    if (polls) machine.callAll(this.inspector, this.#retireSome());
+    if (tree.splits !== undefined) machine.callAll(this.inspector, this.#grow(tree.splits));
+    // What is made for the next look at the slots would have the table grow on.
+    else if (polls) machine.callAll(this.inspector, this.#retireSome());
     machine.seal();
     this.driverState = structuredClone(this.driverState);
     machine.onRestore = () => {
@@ -106,15 +126,38 @@ export class Stage {
     }
   }
 
+  /** Makes and removes a file. */
+  *#make(path = "/.made", remove = true) {
+    const { inspector } = this;
+    const r = yield ["sysMknod", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0o100644];
+    if (r < 0) throw new Error(`stage: mknod answered ${r}`);
+    if (remove) yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0];
+  }
+
+  /**
+   * Has the table grow until the bucket of a name is the next to be split or the one behind it, and makes it full: whoever makes
+   * an entry then splits two. The count of entries says so without them.
+   */
+  *#grow(path) {
+    const { machine, inspector } = this;
+    const { words } = machine;
+    const there = (yield ["sysStat", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0]) === 0;
+    if (!there) yield* this.#make(path, false);
+    this.bucket = hashOfName(words, path.slice(path.lastIndexOf("/") + 1)) % MIN_BUCKETS;
+    if (!there) yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0];
+    const buckets = () => words[BUCKETS >>> 2];
+    for (let n = 0; n < MIN_BUCKETS && buckets() - MIN_BUCKETS + 1 < this.bucket; n++) {
+      words[ENTRIES >>> 2] = buckets();
+      yield* this.#make();
+    }
+    words[ENTRIES >>> 2] = buckets();
+  }
+
   /** Makes and removes a file until the next poll is near. */
   *#retireSome() {
-    const { machine, inspector } = this;
+    const { machine } = this;
     const since = () => machine.words[SINCE >>> 2];
-    for (let n = 0; n < 64 && since() < POLL_EVERY - 3; n++) {
-      const fd = yield ["sysMknod", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, "/.made"), 0o100644];
-      if (fd < 0) throw new Error(`stage: mknod answered ${fd}`);
-      yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, "/.made"), 0];
-    }
+    for (let n = 0; n < 64 && since() < POLL_EVERY - 3; n++) yield* this.#make();
     if (since() < POLL_EVERY - 3) throw new Error(`stage: ${since()} objects retired since the last poll`);
   }
 

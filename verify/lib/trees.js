@@ -49,6 +49,9 @@ export const WITHOUT_OTHER = [
   { tag: ACL_OTHER, perm: 5, id: 0 },
 ];
 
+/** What the table of names is split under. */
+const TABLE = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];
+
 /**
  * `contexts` are numbered from 1; `setup` runs in order and every call of it must succeed; the model's driver is mounted
  * where `driver` says.
@@ -107,6 +110,9 @@ export const TREES = {
     ],
     warm: [`${THIRD}/file-one`, `/m${THIRD}/file-one`],
   },
+  /** The next two entries made split the bucket of a name that is there, and of one that is not. */
+  split: { contexts: [], setup: TABLE, splits: "/d/f" },
+  splitEmpty: { contexts: [], setup: TABLE, splits: "/d/x" },
   /** Short and long names, which lie in different places. */
   names: {
     contexts: [],
