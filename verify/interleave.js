@@ -119,6 +119,7 @@ export async function run({ seconds, seed, short = false, only, bound, part: sha
           : stage.sample(ops, { seed: seed + tally.pairs, maxRuns: TRIPLE_RUNS, deadline });
       const name = `${tree}: ${ops.map((op) => op.name).join(" || ")}`;
       tally.add(found, name);
+      if (part.bound > 0 && !found.complete && found.failures.length === 0) log(`not to its end: ${name}`);
       for (const { message, replay, trace } of found.failures) {
         const failure = { message: `${name}\n${message}`, replay: `${label(tree, ops, polls)}:${replay}`, trace };
         failures.push(failure);
