@@ -48,11 +48,12 @@ export class Syscall {
    * Runs one loop.
    * @param {"access" | "stat" | "empty"} name the system call
    * @param {"e" | "m"} which existing or missing paths
-   * @returns {Promise<{ ns: number, found: number }>} nanoseconds a call in the median part of the loop, and the calls that answered 0
+   * @returns {Promise<{ ns: number, found: number, strain: number }>} nanoseconds a call in the median part of the loop, the calls
+   *   that answered 0, and the strain beside it (strain.js)
    */
   async loop(name, which, count) {
-    const [ns, found] = (await this.#program.ask(`${name} ${which} ${count}`)).split(" ").map(Number);
-    return { ns, found };
+    const [ns, found, strain] = (await this.#program.ask(`${name} ${which} ${count}`)).split(" ").map(Number);
+    return { ns, found, strain };
   }
 
   stop() {
