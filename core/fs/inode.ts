@@ -187,10 +187,10 @@ export class Inode {
     set32(changetype<usize>(this) + offsetof<Inode>("data_"), v);
   }
   get pages(): u32 {
-    return this.pages_;
+    return atomic.load<u32>(changetype<usize>(this) + offsetof<Inode>("pages_"));
   }
   set pages(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Inode>("pages_"), v);
+    put32(changetype<usize>(this) + offsetof<Inode>("pages_"), v);
   }
   get acl(): u32 {
     return this.acl_;

@@ -34,6 +34,16 @@ export const ALLOWED = [
     why: CANDIDATE,
     witness: ["small", "stat: sysStat(path=/d)", "rename: sysRename(path=/d path2=/o/d flags=0)"],
   },
+  ...["G_HASH_MASK", "G_HASH_N"].map((field) => ({
+    func: "core/fs/rcuwalk.ts rcuWalk",
+    field,
+    why: CANDIDATE,
+    witness: /** @type {[string, string, string]} */ ([
+      "split",
+      "stat: sysStat(path=/d/e)",
+      "create: sysOpen(path=/d/x flags=65 mode=420)",
+    ]),
+  })),
   {
     func: "core/mem/smr.ts rcuPoll",
     field: "G_RCU_COUNT",
