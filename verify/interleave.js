@@ -87,12 +87,12 @@ class Tally {
 }
 
 /** @param {{ seconds: number, seed: number, short?: boolean, only?: string, bound?: number, part?: string, log: (line: string) => void }} options */
-export async function run({ seconds, seed, short = false, only, bound, part: share, log }) {
+export async function run({ seconds, seed, short = false, only, bound, part: slice, log }) {
   const stages = new Stages(coreProgram());
   const explored = {};
   const failures = [];
   const end = Date.now() + seconds * 1000;
-  const mine = inPart(share);
+  const mine = inPart(slice);
   const list = short ? shortPairs() : shuffled(pairs().filter(named(only)), randomBelow(seed)).filter(mine);
   const parts = short
     ? [{ ...PARTS[0], share: 1 }]

@@ -205,7 +205,7 @@ function stateKey(machine, t) {
 export function explore(machine, operations, options) {
   const { bound = 2, reduce = true, deadline = FULL * 1e6, maxRuns = FULL, maxFailures = 1, built, judge } = options;
   const out = { runs: 0, schedules: 0, states: 0, conflicts: 0, complete: false, failures: [] };
-  inTurn(machine, operations, { built, judge }, out);
+  inTurn(machine, operations, { deadline, maxRuns, built, judge }, out);
   if (out.failures.length >= maxFailures) return out;
   const search = new Search(bound, reduce);
   for (;;) {
@@ -232,7 +232,7 @@ export function explore(machine, operations, options) {
 }
 
 /** The calls one by one, in each order. @param {Explored} out runs and failures are entered */
-function inTurn(machine, operations, { built, judge }, out) {
+function inTurn(machine, operations, { deadline, maxRuns, built, judge }, out) {
   const search = new Search(0, false);
   do {
     search.begin();
@@ -241,7 +241,8 @@ function inTurn(machine, operations, { built, judge }, out) {
     const bad = verdict(outcome, judge);
     if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.trail) });
     machine.adoptConflicts();
-  } while (out.failures.length === 0 && search.advance());
+    if (out.failures.length > 0 || out.runs >= maxRuns || Date.now() > deadline) return;
+  } while (search.advance());
 }
 
 /** A run in which the controller is asked before each call as well. */
