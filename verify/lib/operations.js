@@ -227,7 +227,8 @@ const CATALOGUE = {
     looks: [[stat("/d/n"), stat(`/d/${LONG}`)]],
   },
   users: {
-    stat: [stat("/p/q/f", { ctx: 1 }), stat("/p/q/f", { ctx: 2 }), stat("/p/f", { ctx: 2 })],
+    stat: [stat("/p/q/f", { ctx: 1 }), stat("/p/q/f", { ctx: 2 }), stat("/p/f", { ctx: 2 }), stat("/closed/x")],
+    rmdir: [rmdir("/closed")],
     access: [access("/p/f", 2, 1), access("/p/f", 4, 2), access("/p/q", 3, 2)],
     open: [open("/p/f", O_RDWR, 1), open("/p/f", O_RDWR, 2)],
     create: [open("/p/q/x", O_CREAT | O_WRONLY, 1), mkdir("/t/x", 0o755, 2)],

@@ -126,7 +126,7 @@ export const TREES = {
       mkdir("/o"),
     ],
   },
-  /** A sticky directory, a user's own, one with an ACL; two ordinary users, one in the other's group. */
+  /** A sticky directory, a user's own, one with an ACL, an empty one of the superuser's; two ordinary users, one in the other's group. */
   users: {
     contexts: [USER, OTHER],
     setup: [
@@ -144,6 +144,7 @@ export const TREES = {
       chown("/p/f", 1000),
       chmod("/p/f", 0o640),
       setacl("/p/q", WITHOUT_OTHER),
+      mkdir("/closed", 0o700),
     ],
   },
   /** A context that is in a directory, and one with a root of its own. */

@@ -71,7 +71,7 @@ export const WALK = [
     edits: [
       { file: "fs/namei.ts", from: "  else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;\n", to: "" },
     ],
-    caughtBy: [tests("known-bugs.test", "bug 10:"), pair("users@rename || stat"), torture()],
+    caughtBy: [tests("core/retry", "row 72:")],
   },
   {
     name: "ENOTDIR of rcu mode is not looked at again",
@@ -83,7 +83,7 @@ export const WALK = [
         to: "  else if (nd.rcu && err != -ECHILD && err != -ENOTDIR && !checkRcu(nd))",
       },
     ],
-    caughtBy: [pair("cached@sysStat(path=/m/s/../s/g) || shrink"), pair("cached@sysStat(path=/m/s/../s/g) || unlink")],
+    caughtBy: [pair("users@sysStat(path=/closed/x) || rmdir")],
   },
   {
     name: "a negative entry is decided on before its sequence is checked",
