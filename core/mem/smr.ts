@@ -41,7 +41,7 @@ import { canWait, count, nap, PANIC_LOCK, panic, slot } from "./thread";
 
 const EXPELLED: u32 = 1;
 /** A section may stand still for this long while a grace period waits for it. */
-const STALL_MS: f64 = 2000;
+const STALL_MS: i64 = 2000;
 /** Objects retired between two looks at the slots. */
 const POLL_EVERY: u32 = 32;
 /** With this many objects waiting, sections that stand still are looked for by every poll. */
@@ -143,13 +143,14 @@ function scan(goal: u32, expel: bool): u32 {
 
 /** Whether a slot has shown the same old epoch for STALL_MS; then its section is expelled. */
 function stands(s: usize, e: u32): bool {
-  const t = host.clock();
+  // A whole number: of a float loaded atomically the compiler makes a plain load.
+  const t = <i64>host.clock();
   if (atomic.load<u32>(s + SLOT_STALL_EPOCH) != e) {
-    atomic.store<u64>(s + SLOT_STALL_SINCE, reinterpret<u64>(t));
+    atomic.store<i64>(s + SLOT_STALL_SINCE, t);
     atomic.store<u32>(s + SLOT_STALL_EPOCH, e);
     return false;
   }
-  if (t - reinterpret<f64>(atomic.load<u64>(s + SLOT_STALL_SINCE)) < STALL_MS) return false;
+  if (t - atomic.load<i64>(s + SLOT_STALL_SINCE) < STALL_MS) return false;
   if (atomic.cmpxchg<u32>(s + SLOT_EPOCH, e, EXPELLED) != e) return true;
   count(C_EXPELLED);
   return true;
