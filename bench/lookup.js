@@ -13,7 +13,6 @@ import { Remote } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
 import { LABEL, openRival } from "./lib/rivals.js";
 import { timed } from "./lib/rounds.js";
-import { enterUndisturbed, strain, undisturbed } from "./lib/strain.js";
 import { compileSyscall, Syscall } from "./lib/syscall.js";
 import { fastestDirectory, fileSystemType, freeInodes, makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
 import { allPaths, directoryCount, inOrder, makeFiles, meanLength, sideOf } from "./lib/tree.js";
@@ -29,7 +28,7 @@ const CALLS = [
 const MEMFS_BYTES_A_FILE = 4500;
 
 const ROUND_MS = 25;
-/** Rounds of this bench for one of the others': short ones, many of them, so that some are undisturbed. */
+/** Rounds of this bench for one of the others': short ones, many of them, so that some meet the machine undisturbed. */
 const ROUNDS = 6;
 
 // ---- in the rival's process ----
@@ -66,25 +65,24 @@ function statLoop(fs, paths, start, count) {
   return found;
 }
 
-/** One loop of `count` calls, going on where the last one stopped: nanoseconds a call, the paths found, and the strain beside it. */
+/** One loop of `count` calls, going on where the last one stopped: nanoseconds a call, and the paths found. */
 export function loop(state, { call, which, count }) {
   const paths = state.lists[which];
   const start = state.next[which];
   state.next[which] = (start + count) % paths.length;
   const run = call === "exists" ? existsLoop : statLoop;
-  const before = strain();
   let at = start;
   let found = 0;
   const ns = timed((times) => {
     found += run(state.fs, paths, at, times);
     at = (at + times) % paths.length;
   }, count);
-  return { ns, found, strain: Math.max(before, strain()) };
+  return { ns, found };
 }
 
 // ---- in the bench's process ----
 
-/** A contestant: `loop(call, which, count)` answers { ns, found, strain }, nanoseconds a call. */
+/** A contestant: `loop(call, which, count)` answers { ns, found }, nanoseconds a call. */
 function remoteContestant(kind, label, remote) {
   return {
     kind,
@@ -186,17 +184,16 @@ async function measureTree(count, options, result) {
       // A whole pass first: caches, ropes, negative entries and compiled code are as they will stay.
       for (const which of ["e", "m"]) await contestant.loop("exists", which, count);
       for (const call of CALLS) {
-        series.push({ contestant, call, times: await calibrate(contestant, call, count), rounds: [], strains: [] });
+        series.push({ contestant, call, times: await calibrate(contestant, call, count), rounds: [] });
       }
     }
     const wanted = options.rounds * ROUNDS;
     for (let round = 0; round < wanted; round++) {
       for (const call of CALLS) {
         for (const entry of series.filter((candidate) => candidate.call === call)) {
-          const { ns, found, strain: beside } = await entry.contestant.loop(call.call, call.which, entry.times);
+          const { ns, found } = await entry.contestant.loop(call.call, call.which, entry.times);
           check(entry.contestant, call.name, call.which, found, entry.times);
           entry.rounds.push(ns);
-          entry.strains.push(beside);
         }
       }
       if ((round + 1) % ROUNDS === 0) options.log(`${size} files: round ${round + 1} of ${wanted}`);
@@ -206,34 +203,17 @@ async function measureTree(count, options, result) {
       const { ns } = await loop("empty", "e", 200000);
       result.measure(`an empty system call, ${size} files`, label, "ns", [ns]);
     }
-    enterFigures(result, series, size);
+    for (const call of CALLS) {
+      let ours;
+      for (const { contestant, rounds } of series.filter((candidate) => candidate.call === call)) {
+        const entry = result.measure(`${call.name}, ${size} files`, contestant.label, "ns", rounds);
+        if (contestant.kind === "threadfs") ours = entry;
+        else result.ratio(entry.what, entry, ours, call.targets[contestant.kind]);
+      }
+    }
   } finally {
     for (const contestant of contestants) contestant.stop();
     for (const directory of directories) removeTempDirectory(directory);
-  }
-}
-
-function enterFigures(result, series, size) {
-  // C's loop of additions is not JavaScript's.
-  const least = (compiled) =>
-    Math.min(
-      ...series.filter(({ contestant }) => (contestant.kind === "C") === compiled).flatMap(({ strains }) => strains),
-    );
-  const leasts = new Map([true, false].map((compiled) => [compiled, least(compiled)]));
-  for (const call of CALLS) {
-    let ours;
-    for (const one of series.filter((candidate) => candidate.call === call)) {
-      const { label, kind } = one.contestant;
-      const entry = result.measure(`${call.name}, ${size} files`, label, "ns", one.rounds);
-      entry.quiet = undisturbed(one, leasts.get(kind === "C"));
-      if (entry.quiet) result.measure(`${entry.what}, undisturbed`, label, "ns", entry.quiet);
-      if (kind === "threadfs") {
-        ours = entry;
-      } else if (ours) {
-        result.ratio(entry.what, entry, ours, call.targets[kind]);
-        enterUndisturbed(result, entry.what, entry, ours, call.targets[kind]);
-      }
-    }
   }
 }
 

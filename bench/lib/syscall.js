@@ -48,12 +48,11 @@ export class Syscall {
    * Runs one loop.
    * @param {"access" | "stat" | "empty"} name the system call
    * @param {"e" | "m"} which existing or missing paths
-   * @returns {Promise<{ ns: number, found: number, strain: number }>} nanoseconds a call in the median part of the loop, the calls
-   *   that answered 0, and the strain beside it (strain.js)
+   * @returns {Promise<{ ns: number, found: number }>} nanoseconds a call in the median part of the loop, and the calls that answered 0
    */
   async loop(name, which, count) {
-    const [ns, found, strain] = (await this.#program.ask(`${name} ${which} ${count}`)).split(" ").map(Number);
-    return { ns, found, strain };
+    const [ns, found] = (await this.#program.ask(`${name} ${which} ${count}`)).split(" ").map(Number);
+    return { ns, found };
   }
 
   stop() {

@@ -6,9 +6,9 @@
  * EXISTING and MISSING hold one path a line, ORDER the native uint32 indices in which they are visited. Paths lie in
  * memory in the order of the list, as the JavaScript strings of the other rivals do, so a scattered visit costs here
  * what it costs there. Commands come on stdin, one a line: "access e COUNT", "access m COUNT", "stat e COUNT",
- * "stat m COUNT" or "empty e COUNT" (a system call that does nothing). Each is answered by "NANOSECONDS FOUND STRAIN" on
- * stdout: nanoseconds a call in the median of SLICES equal parts of the loop, how many calls answered 0, and nanoseconds
- * a turn of additions() before or after it, whichever took longer. The visit goes on where the last command of its kind stopped.
+ * "stat m COUNT" or "empty e COUNT" (a system call that does nothing). Each is answered by "NANOSECONDS FOUND" on
+ * stdout: nanoseconds a call in the median of SLICES equal parts of the loop, and how many calls answered 0. The visit
+ * goes on where the last command of its kind stopped.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -130,23 +130,6 @@ static double run_sliced(const char *call, struct list *list, unsigned long coun
   return slices == 0 ? 0 : ns[slices / 2];
 }
 
-/* As in lib/strain.js. The empty instruction keeps the compiler from doing the turns at once. */
-static double additions(void) {
-  enum { TURNS = 20000, TRIES = 3 };
-  double best = 1e9;
-  for (int n = 0; n < TRIES; n++) {
-    unsigned a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
-    double start = now();
-    for (unsigned i = 0; i < TURNS; i++) {
-      a += i, b ^= i, c -= i, d += 7, e ^= 13, f -= 11;
-      __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f));
-    }
-    double ns = (now() - start) / TURNS;
-    if (ns < best) best = ns;
-  }
-  return best;
-}
-
 int main(int argc, char **argv) {
   if (argc != 4) {
     fprintf(stderr, "usage: %s EXISTING MISSING ORDER\n", argv[0]);
@@ -165,10 +148,8 @@ int main(int argc, char **argv) {
     if (sscanf(line, "%15s %c %lu", call, &which, &times) != 3) return 2;
     struct list *list = which == 'm' ? &missing : &existing;
     unsigned long found;
-    double before = additions();
     double ns = run_sliced(call, list, times, &found);
-    double after = additions();
-    printf("%.3f %lu %.4f\n", ns, found, before > after ? before : after);
+    printf("%.3f %lu\n", ns, found);
     fflush(stdout);
   }
   return 0;
