@@ -90,13 +90,23 @@ function driverRoot(sb: SuperBlock): i32 {
   return 0;
 }
 
-/** Places a mount on the path in nd, whose references it does not take. On failure the mount ends. */
-function place(m: Mount, nd: Nameidata, move: bool): i32 {
-  if (nd.dentry.inode.isDir != m.root.inode.isDir) {
-    if (!move) mntput(m);
-    return -ENOTDIR;
-  }
+/**
+ * Places a mount on the path in nd, whose references it does not take. `source`: what it shows is bound from there, which must
+ * stand somewhere; in the middle of a move a mount seems not to, so that is asked under the namespace lock. On failure the mount
+ * ends, unless it was to be moved.
+ */
+function place(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
   lockNamespace();
+  let err = 0;
+  if (source && isDetached(source)) err = -EINVAL;
+  else if (nd.dentry.inode.isDir != m.root.inode.isDir) err = -ENOTDIR;
+  else err = placeLocked(m, nd, move);
+  unlockNamespace();
+  if (err != 0 && !move) mntput(m);
+  return err;
+}
+
+function placeLocked(m: Mount, nd: Nameidata, move: bool): i32 {
   // Somebody may have mounted here since the walk: on top of that, then.
   let onMnt = mntget(nd.mnt);
   let on = dget(nd.dentry);
@@ -118,16 +128,14 @@ function place(m: Mount, nd: Nameidata, move: bool): i32 {
     err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
     mutexUnlock(mutex);
   }
-  unlockNamespace();
   if (err != 0) {
     dput(on);
     mntput(onMnt);
-    if (!move) mntput(m);
   }
   return err;
 }
 
-/** Whether a mount stands nowhere (any more). */
+/** Whether a mount stands nowhere (any more). Under the namespace lock. */
 function isDetached(m: Mount): bool {
   return m.parent == m && m != rootMount();
 }
@@ -143,7 +151,7 @@ export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
     return fsError;
   }
   const m = newMount(sb, dget(sb.root), flags & MOUNT_FLAGS);
-  if (m) err = place(m, nd, false);
+  if (m) err = place(m, nd, changetype<Mount>(0), false);
   else {
     // The first mount would have owned it.
     dput(sb.root);
@@ -168,12 +176,9 @@ export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
   let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err != 0) return err;
   err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
-  if (err == 0 && isDetached(from.mnt)) {
-    err = -EINVAL;
-    pathPut(nd);
-  } else if (err == 0) {
+  if (err == 0) {
     const m = newMount(from.mnt.sb, dget(from.dentry), (from.mnt.flags | flags) & MOUNT_FLAGS);
-    if (m) err = place(m, nd, false);
+    if (m) err = place(m, nd, from.mnt, false);
     else {
       dput(from.dentry);
       err = -ENOSPC;
@@ -193,7 +198,7 @@ export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
   else {
     err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
     if (err == 0) {
-      err = place(from.mnt, nd, true);
+      err = place(from.mnt, nd, changetype<Mount>(0), true);
       pathPut(nd);
     }
   }
