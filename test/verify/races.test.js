@@ -1,5 +1,6 @@
 /** The short form of the search for data races, the clocks by themselves, and a planted race. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Clocks } from "../../verify/lib/clocks.js";
 import { explore } from "../../verify/lib/explore.js";
@@ -64,6 +65,21 @@ test("bytes side by side do not race, a byte and a word around it do, atomics do
   assert.deepEqual([...new Set(racesOf("low", "wide"))], [128]);
   assert.deepEqual([...new Set(racesOf("low", "both"))], [128]);
   assert.deepEqual(racesOf("both", "both"), []);
+});
+
+// Of a float made from an integer that was loaded atomically the compiler makes a plain load.
+test("nothing that the source loads or stores atomically is a float in the binary", () => {
+  let floats = [];
+  coreProgram((_bytes, sites) => {
+    floats = sites.filter(({ line, op }) => line.startsWith("core/") && /^f(?:32|64)\./.test(op));
+  });
+  const textOf = ([file, number]) =>
+    readFileSync(new URL(`../../${file}`, import.meta.url), "utf8").split("\n")[number - 1];
+  assert.ok(floats.length > 10, `${floats.length} accesses`);
+  assert.deepEqual(
+    floats.map(({ line }) => line).filter((line) => textOf(line.split(":")).includes("atomic.")),
+    [],
+  );
 });
 
 test("in the shipping core only the named accesses race, and each of them does", async () => {
