@@ -43,7 +43,7 @@ const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
 /** A directory that this walk can search: these flags, of those. */
 export const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
 export const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;
-/** The same for a directory that the general walk has come to: where children are asked about again and again it goes on alone. */
+/** The same for a directory that the general walk has come to: where every child is revalidated there is nothing for this walk. */
 export const AGAIN_MASK: u32 = PLAIN_MASK | D_OP_REVALIDATE;
 /** The same for a directory on the way, asked of a child before it is stepped onto. */
 export const CHILD_MASK: u32 = PLAIN_MASK | SPECIAL;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { again, inPart, named, run } from "../../verify/interleave.js";
 import { addressOf, numberOf } from "../../verify/lib/addresses.js";
+import * as L from "../../verify/lib/layout.js";
 import { operations } from "../../verify/lib/operations.js";
 import { dropCalls, dropNotify } from "../../verify/lib/plant.js";
 import { coreProgram } from "../../verify/lib/program.js";
@@ -38,9 +39,9 @@ function caught({ patch, names, bound }) {
 test("on the trees of the growing table an entry made splits the bucket of the name that is looked for", () => {
   for (const tree of ["split", "splitEmpty"]) {
     const stage = new Stage(coreProgram(), tree);
-    const buckets = () => stage.machine.words[addressOf("G_HASH_N") >>> 2];
+    const buckets = () => stage.machine.words[L.G_HASH_N >>> 2];
     const before = buckets();
-    const place = stage.bucket + numberOf("MIN_BUCKETS");
+    const place = stage.bucket + L.MIN_BUCKETS;
     assert.ok(before <= place && place < before + 2, `${before} buckets, number ${place} is the next`);
     const ops = ["sysMkdir(path=/d/y", "sysStat(path=/d/e"].map((call) =>
       operations.find((op) => op.tree === tree && op.name.includes(call)),

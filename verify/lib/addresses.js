@@ -15,7 +15,6 @@ const NUMBERS = new Map(
     ["mem/layout.ts", "u32"],
     ["mem/smr.ts", "u32"],
     ["mem/thread.ts", "i32"],
-    ["fs/dhash.ts", "u32"],
   ].flatMap(([path, type]) => [...numbersIn(path, type)]),
 );
 

@@ -6,6 +6,7 @@ import { AT_FDCWD, SCRATCH } from "../../dist/abi.js";
 import { addressOf, numberOf } from "./addresses.js";
 import { explore, Replay, replay, sample } from "./explore.js";
 import { DONE, READY } from "./kinds.js";
+import * as L from "./layout.js";
 import { Machine } from "./machine.js";
 import { dump, judge, trees } from "./operations.js";
 import { traceOf } from "./trace.js";
@@ -19,12 +20,6 @@ const ASKED = 3;
 const SLEEP = addressOf("G_SLEEP");
 const SINCE = addressOf("G_RCU_SINCE");
 const POLL_EVERY = numberOf("POLL_EVERY");
-/** The table of names: its buckets, the entries in it, and how many buckets it begins with. */
-const BUCKETS = addressOf("G_HASH_N");
-const ENTRIES = addressOf("G_HASH_COUNT");
-const MIN_BUCKETS = numberOf("MIN_BUCKETS");
-/** A directory entry: its size, where the hash is, the length, the name. */
-const [DENTRY, HASH, LENGTH, NAME, INLINE] = [128, 8, 12, 32, 32];
 /** Parts of a scratch area that the host writes: paths, answers it puts there, a driver's exchange. */
 const WRITTEN_BY_HOST = [
   [SCRATCH.PATH, 1024],
@@ -44,12 +39,13 @@ function put(t, at, text) {
 
 /** The hash of the one entry that has a short name, as it stands in the memory. */
 function hashOfName(words, name) {
-  const padded = Buffer.alloc(INLINE);
+  const padded = Buffer.alloc(L.INLINE_NAME);
   padded.write(name, "latin1");
-  const wanted = new Uint32Array(padded.buffer, padded.byteOffset, INLINE / 4);
-  for (let at = 0; at < ARENA; at += DENTRY) {
-    if (words[(at + LENGTH) >>> 2] !== name.length) continue;
-    if (wanted.every((word, n) => words[((at + NAME) >>> 2) + n] === word)) return words[(at + HASH) >>> 2] >>> 0;
+  const wanted = new Uint32Array(padded.buffer, padded.byteOffset, L.INLINE_NAME / 4);
+  for (let at = 0; at < ARENA; at += L.DENTRY_SIZE) {
+    if (words[(at + L.DENTRY.len) >>> 2] !== name.length) continue;
+    const first = (at + L.DENTRY.name) >>> 2;
+    if (wanted.every((word, n) => words[first + n] === word)) return words[(at + L.DENTRY.hash) >>> 2] >>> 0;
   }
   throw new Error(`stage: no entry ${name}`);
 }
@@ -143,14 +139,14 @@ export class Stage {
     const { words } = machine;
     const there = (yield ["sysStat", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0]) === 0;
     if (!there) yield* this.#make(path, false);
-    this.bucket = hashOfName(words, path.slice(path.lastIndexOf("/") + 1)) % MIN_BUCKETS;
+    this.bucket = hashOfName(words, path.slice(path.lastIndexOf("/") + 1)) % L.MIN_BUCKETS;
     if (!there) yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0];
-    const buckets = () => words[BUCKETS >>> 2];
-    for (let n = 0; n < MIN_BUCKETS && buckets() - MIN_BUCKETS + 1 < this.bucket; n++) {
-      words[ENTRIES >>> 2] = buckets();
+    const buckets = () => words[L.G_HASH_N >>> 2];
+    for (let n = 0; n < L.MIN_BUCKETS && buckets() - L.MIN_BUCKETS + 1 < this.bucket; n++) {
+      words[L.G_HASH_COUNT >>> 2] = buckets();
       yield* this.#make();
     }
-    words[ENTRIES >>> 2] = buckets();
+    words[L.G_HASH_COUNT >>> 2] = buckets();
   }
 
   /** Makes and removes a file until the next poll is near. */
