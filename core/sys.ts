@@ -60,7 +60,7 @@ import {
 import { sweep } from "./fs/sweep";
 import { tmpfsSuper } from "./fs/tmpfs";
 import { corrupt } from "./mem/bound";
-import { HIGHS, ONES } from "./mem/hash";
+import { hasNul } from "./mem/hash";
 import { J_WRITE, MUTEXES_MAX, put32, put64, set32 } from "./mem/journal";
 import * as L from "./mem/layout";
 import { chunkAddress, chunkAllocPair, chunkEntry, growTo } from "./mem/pages";
@@ -384,36 +384,26 @@ function doneF(r: f64): f64 {
   return r;
 }
 
-/** The walk of a call's first or second path; null: refused. */
-function path(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+/** The walk of a call's first or second path, which may have a NUL inside; null: refused. */
+function anyPath(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
   const c = begin(n);
   if (!c || badLength(len)) return changetype<Nameidata>(0);
   const nd = nameidata(second);
-  const at = T.scratch + (second ? L.S_PATH2 : L.S_PATH);
-  if (hasNul(at, len)) {
-    refused = -EINVAL;
-    return changetype<Nameidata>(0);
-  }
-  setNameidata(nd, c, dirfd, at, len);
+  setNameidata(nd, c, dirfd, T.scratch + (second ? L.S_PATH2 : L.S_PATH), len);
   return nd;
 }
 
-/** Whether there is a NUL among `len` bytes: no path has one, and the walk would end there. A word at a time. */
-function hasNul(p: usize, len: u32): bool {
-  let i: u32 = 0;
-  for (; i + 8 <= len; i += 8) {
-    const w = load<u64>(p + i);
-    if ((w - ONES) & ~w & HIGHS) return true;
-  }
-  const rest = len - i;
-  if (rest == 0) return false;
-  const w = load<u64>(p + i) | (~(<u64>0) << (rest << 3));
-  return ((w - ONES) & ~w & HIGHS) != 0;
+/** The walk of a call's first or second path; null: refused. */
+function path(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+  const nd = anyPath(n, dirfd, len, second);
+  if (!nd || !hasNul(nd.name, len)) return nd;
+  refused = -EINVAL;
+  return changetype<Nameidata>(0);
 }
 
-/** The same where an empty path stands for the descriptor itself. */
+/** The same for calls whose first walk looks for the NUL itself, where an empty path may stand for the descriptor. */
 function pathOrFd(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
-  if (len != 0 || !(flags & AT_EMPTY_PATH)) return path(n, dirfd, len, false);
+  if (len != 0 || !(flags & AT_EMPTY_PATH)) return anyPath(n, dirfd, len, false);
   const c = begin(n);
   if (!c) return changetype<Nameidata>(0);
   store<u8>(T.scratch, 0);

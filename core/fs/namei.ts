@@ -20,7 +20,7 @@
  * leaves rcu mode before checkError() has looked at the last dentry's sequence once more.
  */
 import * as host from "../host";
-import { hashName, nameLen } from "../mem/hash";
+import { hashName, hasNul, nameLen } from "../mem/hash";
 import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_WALKS, G_MOUNT_SEQ } from "../mem/layout";
 import { readSeqRetry } from "../mem/seqlock";
 import { rcuReadUnlock, rcuValid } from "../mem/smr";
@@ -30,7 +30,7 @@ import { copyAttr } from "./attr";
 import { dput } from "./dcache";
 import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "./dentry";
 import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
-import { EACCES, ECHILD, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "./errno";
+import { EACCES, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "./errno";
 import { enter } from "./gate";
 import { driverHash } from "./hooks";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "./inode";
@@ -234,17 +234,25 @@ function mayAccess(nd: Nameidata, mask: u32): i32 {
   return 0;
 }
 
-/** One attempt in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. */
+/**
+ * One attempt in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. -EINVAL: a NUL is in
+ * the path. What the hot path came through has none, so only what is left is looked at, before anybody is asked about it.
+ */
 function attempt(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
   let err = pathInit(nd, flags);
-  if (err == 0) {
-    if (flags & LOOKUP_RCU && !hasSecurity) {
-      err = hotPath(nd, nd.name, false);
-      if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
-      err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : walkOn(nd, restOfPath);
-    } else {
-      err = walkOn(nd, nd.name);
-    }
+  const hot = err == 0 && flags & LOOKUP_RCU && !hasSecurity;
+  let rest = <usize>nd.name;
+  if (hot) {
+    err = hotPath(nd, rest, false);
+    rest = restOfPath;
+  }
+  if (hasNul(rest, <u32>(nd.name + nd.nameLen - rest))) {
+    err = -EINVAL;
+  } else if (hot) {
+    if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
+    err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : walkOn(nd, rest);
+  } else if (err == 0) {
+    err = walkOn(nd, rest);
   }
   return endAttempt(nd, err, what, arg);
 }

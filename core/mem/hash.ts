@@ -1,5 +1,5 @@
 /**
- * Hash and length of a name in one pass, eight bytes at a time.
+ * Hash and length of a name in one pass, eight bytes at a time; whether there is a NUL in a path.
  *
  * Each word gets the key of its position added, and the product of the sum's halves is added up (as NH does): no step waits
  * for the one before, and none for the parent, whose address is mixed in at the end. The keys are drawn when the arena
@@ -58,4 +58,17 @@ export function inParent(spreadSum: u64, parent: usize): u32 {
 /** Hash (low half) and length (high half) of a name in the directory `parent`, as a dentry keeps them. */
 export function hashLen(raw: u64, len: u32, parent: usize): u64 {
   return ((<u64>len) << 32) | <u64>inParent(spread(raw), parent);
+}
+
+/** Whether there is a NUL among the `len` bytes at `p` (reads up to 7 bytes more): no path has one, and a walk would end there. */
+export function hasNul(p: usize, len: u32): bool {
+  let i: u32 = 0;
+  for (; i + 8 <= len; i += 8) {
+    const w = load<u64>(p + i);
+    if ((w - ONES) & ~w & HIGHS) return true;
+  }
+  const rest = len - i;
+  if (rest == 0) return false;
+  const w = load<u64>(p + i) | (~(<u64>0) << (rest << 3));
+  return ((w - ONES) & ~w & HIGHS) != 0;
 }

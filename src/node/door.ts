@@ -133,7 +133,8 @@ export class Door {
     let done = 0;
     do {
       const length = Math.min(IO_SIZE, from.length - done);
-      this.arena.io.set(from.subarray(done, done + length));
+      // Most writes are whole at once, and a view of all costs more than the copy.
+      this.arena.io.set(length === from.length ? from : from.subarray(done, done + length));
       const put = this.core.sysWrite(this.ctx, fd, position < 0 ? -1 : position + done, length);
       if (put < 0) {
         if (done === 0) throw systemCallError(put, "write");

@@ -321,7 +321,7 @@ function writeFileArguments(
 function runWriteFile(door: Door, args: ReturnType<typeof writeFileArguments>): void {
   withTarget(door, args.target, args.flags, args.mode, (fd) => {
     for (let done = 0; done < args.bytes.length; ) {
-      const wrote = door.write(fd, args.bytes.subarray(done), -1);
+      const wrote = door.write(fd, done === 0 ? args.bytes : args.bytes.subarray(done), -1);
       // A file system that takes nothing and gives no error would be asked for ever.
       if (wrote === 0) throw systemCallError(-ERRNO.EIO, "write");
       done += wrote;
