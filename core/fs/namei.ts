@@ -246,7 +246,7 @@ function attempt(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
     err = hotPath(nd, rest, false);
     rest = restOfPath;
   }
-  if (hasNul(rest, <u32>(nd.name + nd.nameLen - rest))) {
+  if (hasNul(rest, nd.name + nd.nameLen - <u32>rest)) {
     err = -EINVAL;
   } else if (hot) {
     if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
