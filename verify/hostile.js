@@ -7,11 +7,10 @@
  * The core is the shipping one, with every access reported. Steps are accesses; a wait counts too, and its time passes at
  * once. A case is a number: `--seed N --cases 1` repeats that one.
  */
-import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import { attach, createMemory, shippingCore } from "./lib/core.js";
 import { Damage, KINDS } from "./lib/hostile/damage.js";
 import { build, driverCall, OPERATIONS } from "./lib/hostile/fixture.js";
+import { main } from "./lib/main.js";
 import { randomBelow } from "./lib/random.js";
 
 export const title = "Hostile memory: every operation ends";
@@ -199,13 +198,9 @@ export async function run({
   return { ok: failures.length === 0, explored, failures };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const text = { type: "string" };
-  const { values } = parseArgs({ options: { seconds: text, seed: text, cases: text } });
-  const numbers = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
-  const { ok, explored, failures } = await run({ ...numbers, log: console.log });
-  console.log(title);
-  for (const [name, value] of Object.entries(explored)) console.log(`  ${name}: ${value}`);
-  for (const { message, replay, trace } of failures) console.log(`\nFAILED ${message}\n${trace}\nreplay: ${replay}`);
-  process.exitCode = ok ? 0 : 1;
-}
+await main(import.meta.url, {
+  title,
+  run: ({ values: { cases }, ...given }) => run({ ...given, cases }),
+  options: { cases: { type: "string" } },
+  numbers: { cases: 0 },
+});

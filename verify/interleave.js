@@ -10,8 +10,6 @@
  *
  * The time is shared out to pairs at bound 1, 2 and 3 and to triples, one after the other; what one of them leaves goes to the next.
  */
-import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import { main } from "./lib/main.js";
 import { operations, pairs, triples } from "./lib/operations.js";
 import { coreProgram } from "./lib/program.js";
@@ -181,14 +179,10 @@ export function again(text, log = console.log) {
   return verdict;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const options = { only: { type: "string" }, bound: { type: "string" }, part: { type: "string" } };
-  const { values } = parseArgs({ options: { replay: { type: "string" }, ...options }, strict: false });
-  if (values.replay !== undefined) {
-    process.exitCode = again(String(values.replay)) === null ? 0 : 1;
-  } else {
-    const bound = values.bound === undefined ? undefined : Number(values.bound);
-    const { only, part } = values;
-    await main(import.meta.url, { title, run: (given) => run({ ...given, only, bound, part }), options });
-  }
-}
+await main(import.meta.url, {
+  title,
+  run: ({ values: { only, bound, part }, ...given }) => run({ ...given, only, bound, part }),
+  options: { only: { type: "string" }, bound: { type: "string" }, part: { type: "string" } },
+  numbers: { bound: 0 },
+  replay: (spec) => again(spec) === null,
+});

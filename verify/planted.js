@@ -171,6 +171,7 @@ await main(import.meta.url, {
     doc: { type: "string" },
     results: { type: "string" },
   },
+  numbers: { jobs: 1 },
   run: async ({ values = {}, ...options }) => {
     const { only, jobs, doc, results: file } = values;
     const before = file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
@@ -178,7 +179,7 @@ await main(import.meta.url, {
       before.push(result);
       if (file !== undefined) writeFileSync(file, JSON.stringify(before, null, 1));
     };
-    const outcome = await run({ ...options, only, jobs: Number(jobs), before: [...before], onResult });
+    const outcome = await run({ ...options, only, jobs, before: [...before], onResult });
     const command = `node verify/planted.js --seconds ${options.seconds} --seed ${options.seed} --doc docs/planted.md`;
     if (doc !== undefined)
       writeFileSync(

@@ -7,9 +7,7 @@
  *   node verify/races.js --replay "small|3|17:a120-b35-a-b"      one schedule again, with its trace and its races
  */
 import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
-import { label, named, Stages } from "./interleave.js";
+import { again, label, named, Stages } from "./interleave.js";
 import { Clocks } from "./lib/clocks.js";
 import { formatSchedule } from "./lib/explore.js";
 import { main } from "./lib/main.js";
@@ -176,16 +174,9 @@ export async function run({ seconds, seed, short = false, only, log }, program =
   return { ok: failures.length === 0, explored, failures };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const { values } = parseArgs({ options: { replay: { type: "string" } }, strict: false });
-  if (values.replay === undefined) {
-    await main(import.meta.url, {
-      title,
-      run: (options) => run({ ...options, only: options.values?.only }),
-      options: { only: { type: "string" } },
-    });
-  } else {
-    const { again } = await import("./interleave.js");
-    again(String(values.replay));
-  }
-}
+await main(import.meta.url, {
+  title,
+  run: ({ values: { only }, ...given }) => run({ ...given, only }),
+  options: { only: { type: "string" } },
+  replay: (spec) => again(spec) === null,
+});

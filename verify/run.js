@@ -3,7 +3,7 @@
  * `--seconds` is for all of them together and is shared out by weight; `--short` takes the forms that `npm test` holds.
  */
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { commandLine, LEAST, tell } from "./lib/main.js";
 
 /** The checks in their order, and the share of the time that each gets. */
 export const CHECKS = [
@@ -45,30 +45,25 @@ async function runAll({ only, seconds, seed, short }) {
     });
     const took = Math.round((performance.now() - began) / 1000);
     console.log(`${name}: ${ok ? "holds" : "FAILS"}, ${took} s, seed ${seed}`);
-    for (const [what, value] of Object.entries(explored)) console.log(`  ${what}: ${value}`);
-    for (const { message, replay, trace } of failures) {
-      console.log(`\n${message}${replay ? `\n  again: ${replay}` : ""}${trace ? `\n${trace}` : ""}`);
-    }
+    tell({ explored, failures });
     outcomes.push({ name, title, ok, seconds: took, seed, explored, failures });
   }
   return outcomes;
 }
 
-const { values } = parseArgs({
-  options: {
+const { only, seconds, seed, short, json } = commandLine(
+  {
     only: { type: "string" },
     seconds: { type: "string", default: String(SECONDS) },
     seed: { type: "string", default: "1" },
     short: { type: "boolean", default: false },
     json: { type: "string" },
   },
-});
-const [seconds, seed] = [values.seconds, values.seed].map(Number);
-if (!(seconds > 0) || !Number.isInteger(seed))
-  throw new RangeError("--seconds takes a number above 0, --seed an integer");
-const outcomes = await runAll({ only: values.only, seconds, seed, short: values.short });
+  LEAST,
+);
+const outcomes = await runAll({ only, seconds, seed, short });
 console.log("");
 for (const { name, title, ok, seconds: took } of outcomes)
   console.log(`${ok ? "holds" : "FAILS"}  ${name} (${took} s): ${title}`);
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(outcomes, null, 2)}\n`);
+if (json !== undefined) await writeFile(json, `${JSON.stringify(outcomes, null, 2)}\n`);
 process.exitCode = outcomes.every(({ ok }) => ok) ? 0 : 1;

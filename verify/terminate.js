@@ -285,12 +285,12 @@ class Run {
 }
 
 /**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, values?: { deaths?: string } }} options
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, values?: { deaths?: number } }} options
  *   `short`: at most seven rounds; `deaths`: ends with so many, if that is before the time is over
  */
 export async function run({ seconds, seed, short = false, log = () => undefined, values = {} }) {
   const deadline = performance.now() + seconds * 1000;
-  const most = Number(values.deaths ?? Number.POSITIVE_INFINITY);
+  const most = values.deaths ?? Number.POSITIVE_INFINITY;
   const rounds = short ? SHORT_ROUNDS : Number.POSITIVE_INFINITY;
   const run = new Run({ seed, log });
   let deck = [];
@@ -316,4 +316,4 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
   return { ok: run.failures.length === 0, explored: run.counts, failures: run.failures };
 }
 
-await main(import.meta.url, { title, run, options: { deaths: { type: "string" } } });
+await main(import.meta.url, { title, run, options: { deaths: { type: "string" } }, numbers: { deaths: 1 } });

@@ -9,12 +9,11 @@
  * the machine's: a seed repeats what each thread does, not how they meet.
  */
 import { readFile } from "node:fs/promises";
-import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { Arena } from "../dist/arena.js";
 import { createVfs } from "../dist/index.js";
 import { check as fsck } from "./lib/fsck.js";
+import { commandLine, isProgram, LEAST, tell } from "./lib/main.js";
 import { buildMutant } from "./lib/mutant.js";
 import { randomBelow, seedOf } from "./lib/random.js";
 import { COUNT, controlOf, countersOf, makeBoard, Ring, RUNNING, STATE, STOPPED } from "./lib/torture/board.js";
@@ -309,24 +308,22 @@ export async function runPlanted({ only, seconds = 20, seeds = [1, 2, 3], log })
 
 async function main() {
   const text = { type: "string" };
-  const numbers = { seconds: text, seed: text, threads: text, lookups: text, renames: text };
-  const known = { ...numbers, core: text, planted: text, short: { type: "boolean" } };
-  const { values } = parseArgs({ options: known });
-  const given = Object.entries(values).filter(([name]) => name in numbers);
-  const options = { ...Object.fromEntries(given.map(([name, value]) => [name, Number(value)])), log: console.log };
-  if (values.planted !== undefined) {
-    const table = await runPlanted({ ...options, only: values.planted === "all" ? undefined : values.planted });
+  const least = { ...LEAST, threads: 1, lookups: 0, renames: 0 };
+  const known = Object.fromEntries([...Object.keys(least), "core", "planted"].map((name) => [name, text]));
+  const { core: file, planted, ...given } = commandLine({ ...known, short: { type: "boolean" } }, least);
+  const options = { ...given, log: console.log };
+  if (planted !== undefined) {
+    const table = await runPlanted({ ...options, only: planted === "all" ? undefined : planted });
     for (const { name, caught, runs, seconds } of table) {
       console.log(`${name}: caught in ${caught} of ${runs} runs, after ${seconds.join(", ")} s`);
     }
     return table.every(({ caught }) => caught > 0);
   }
-  const core = values.core === undefined ? undefined : await WebAssembly.compile(await readFile(values.core));
-  const { ok, explored, failures } = await run({ ...options, short: values.short, core });
-  console.log(title);
-  for (const [name, value] of Object.entries(explored)) console.log(`  ${name}: ${value}`);
-  for (const { message, replay, trace } of failures) console.log(`\nFAILED ${message}\n${trace}\nreplay: ${replay}`);
-  return ok;
+  const core = file === undefined ? undefined : await WebAssembly.compile(await readFile(file));
+  const outcome = await run({ ...options, core });
+  console.log(`${title}: ${outcome.ok ? "holds" : "FAILS"}`);
+  tell(outcome);
+  return outcome.ok;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = (await main()) ? 0 : 1;
+if (isProgram(import.meta.url)) process.exitCode = (await main()) ? 0 : 1;
