@@ -120,6 +120,21 @@ for (const [kind, { prepare, check, remove, after, most, bytes }] of Object.entr
   });
 }
 
+test("the memory grows by whole huge pages, and to the last chunk of what it may", async (t) => {
+  const CHUNK = 65536;
+  const HUGE = 2 << 20;
+  for (const maxBytes of [SMALL, 3 * HUGE + 5 * CHUNK, 3 * HUGE + 5 * CHUNK + 1]) {
+    const { fs, handle } = await small(t, maxBytes);
+    const most = maxBytes - (maxBytes % CHUNK);
+    const size = () => handle.memory.buffer.byteLength;
+    const sizes = new Set([size()]);
+    for (let i = 0; i < MANY && codeOf(() => fs.writeFileSync(`/${i}`, text(i, 4000))) === undefined; i++)
+      sizes.add(size());
+    assert.equal(size(), most);
+    for (const bytes of sizes) assert.ok(bytes % HUGE === 0 || bytes === most, `${bytes} of ${maxBytes}`);
+  }
+});
+
 test("one file that grows until there is no room keeps what was written, and can be cut and grown again", async (t) => {
   const vfs = await small(t);
   const { fs } = vfs;

@@ -21,8 +21,11 @@ import { lock, unlock } from "./spin";
 
 /** Chunks kept for what must work in a full arena: descriptors and the like, so that unlink can make room. */
 const RESERVE: u32 = 3;
-/** The memory grows by this many chunks at a time. */
-const GROW: u32 = 16;
+/**
+ * The memory grows to a multiple of this many chunks, 2 MiB: where the system makes huge pages by itself, it does so for memory that
+ * is there as a whole when it is first touched.
+ */
+const GROW: u32 = 32;
 
 export function chunkEntry(chunk: u32): usize {
   return <usize>(load<u32>(H_CHUNK_TABLE) + chunk * CHUNK_ENTRY);
@@ -104,9 +107,8 @@ function bump(n: u32): u32 {
 export function growTo(chunks: u32, limit: u32): bool {
   const have = <u32>memory.size();
   if (have >= chunks) return true;
-  const need = chunks - have;
-  const step = min<u32>(limit - have, need > GROW ? need : GROW);
-  if (memory.grow(<i32>step) >= 0) return true;
+  const whole = min<u32>(limit, (chunks + GROW - 1) & ~(GROW - 1));
+  if (memory.grow(<i32>(whole - have)) >= 0) return true;
   return memory.grow(<i32>(chunks - have)) >= 0;
 }
 
