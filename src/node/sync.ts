@@ -7,6 +7,7 @@ import type * as NodeFs from "node:fs";
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, ERRNO, PATH_MAX } from "../abi.js";
 import { STATE_PANIC } from "../arena.js";
 import { systemCallError } from "../errors.js";
+import { bufferWriter } from "./bytes.js";
 import { constants } from "./constants.js";
 import { Dir, Dirent } from "./dirent.js";
 import type { Door } from "./door.js";
@@ -79,14 +80,15 @@ const HAS_NUL = -ERRNO.EINVAL;
 
 function hotForms(door: Door) {
   const { arena, ctx } = door;
-  const { raw, path: room, stat: answer, writeString } = arena;
+  const { raw, path: room, stat: answer } = arena;
+  const write = bufferWriter(room) ?? ((path: string) => arena.writeString(path, room));
 
   /** Hands a plain string over: its length, or NOT_PLAIN. */
   function put(path: unknown): number {
     // A NUL inside is the core's to find (EINVAL), faster than here; the table's way then throws for it.
     if (typeof path !== "string") return NOT_PLAIN;
     door.enter();
-    const length = writeString(path, room);
+    const length = write(path);
     if (length < 0 || length > PATH_MAX) return NOT_PLAIN;
     room[length] = 0;
     return length;
