@@ -389,4 +389,9 @@ export const WALK = [
     ],
     caughtBy: [storefree()],
   },
+  {
+    name: "a NUL in what the hot path leaves of a path is not looked for",
+    edits: [{ file: "fs/namei.ts", from: "  if (hasNul(rest, ", to: "  if (rest == 0 && hasNul(rest, " }],
+    caughtBy: [tests("core/memo", "a NUL")],
+  },
 ];
