@@ -3,7 +3,7 @@
  *
  * Two kinds. A *typed* cache never gives a chunk back, so its memory holds objects of that type for ever: a reader
  * with an old pointer reads an object of the same type, and the sequence in it, which is never set back, tells. The
- * *sized* caches (powers of two from 16 bytes to 4 KiB) give empty chunks back to the pool.
+ * *sized* caches (16, 32, 48, 64 bytes, then four sizes to each doubling up to 4 KiB) give empty chunks back to the pool.
  *
  * Cache (64 bytes at G_CACHES + 64 * id, guarded by its lock, the innermost but for the page lock):
  *   0 lock   4 object size   8 objects a chunk   12 first chunk with room   16 typed   20 offset of the free link
@@ -21,8 +21,9 @@ export const CACHE_MOUNT: u32 = 3;
 export const CACHE_SUPER: u32 = 4;
 export const CACHE_FILE: u32 = 5;
 export const CACHE_CONTEXT: u32 = 6;
-/** First of the nine sized caches: 16, 32 ... 4096 bytes. */
+/** First of the sized caches, and how many there are. */
 const CACHE_SIZED: u32 = 7;
+const SIZES: u32 = 28;
 export const KMALLOC_MAX: u32 = 4096;
 
 export function cacheAddress(id: u32): usize {
@@ -40,7 +41,10 @@ export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32)
 }
 
 export function sizedCachesInit(): void {
-  for (let i: u32 = 0; i < 9; i++) cacheInit(CACHE_SIZED + i, 16 << i, false, 0, 0);
+  for (let i: u32 = 0; i < SIZES; i++) {
+    const size = i < 4 ? (i + 1) << 4 : ((i & 3) + 5) << ((i >> 2) + 3);
+    cacheInit(CACHE_SIZED + i, size, false, 0, 0);
+  }
 }
 
 /** An object of a cache, as its last user left it (zero when it never had one); 0: the arena is full. */
@@ -140,13 +144,20 @@ function unlink(c: usize, chunk: u32): void {
   if (next != 0) set32(chunkEntry(next) + 16, prev);
 }
 
-/** `size` bytes, 1 to KMALLOC_MAX, aligned to the next power of two; not zeroed. 0: the arena is full. */
+/** Number of the sized cache for `size` bytes, 1 to KMALLOC_MAX. */
+function sizeClass(size: u32): u32 {
+  const last = size - 1;
+  if (last < 64) return last >> 4;
+  const octave = 31 - clz<u32>(last);
+  return (octave << 2) + (last >> (octave - 2)) - 24;
+}
+
+/** `size` bytes, 1 to KMALLOC_MAX, aligned to 16; not zeroed. 0: the arena is full. */
 export function kmalloc(size: u32, reserve: bool): usize {
-  const n: u32 = size <= 16 ? 0 : 28 - clz<u32>(size - 1);
-  return slabAlloc(CACHE_SIZED + n, reserve);
+  return slabAlloc(CACHE_SIZED + sizeClass(size), reserve);
 }
 
 /** Bytes that kmalloc(size) really gives. */
 export function kmallocRoom(size: u32): u32 {
-  return size <= 16 ? 16 : 1 << (32 - clz<u32>(size - 1));
+  return load<u32>(cacheAddress(CACHE_SIZED + sizeClass(size)) + 4);
 }

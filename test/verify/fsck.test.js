@@ -23,6 +23,9 @@ async function tree(t, maxBytes = 16 << 20) {
   return vfs;
 }
 
+/** The cache of blocks of 4 KiB. */
+const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
+
 const clean = (vfs, message, options) => assert.deepEqual(check(vfs.handle.memory, options).problems, [], message);
 
 // ---------------------------------------------------------------------------------------------------- clean trees
@@ -191,6 +194,8 @@ async function workplace(t) {
   for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
   for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);
   clean(vfs, "before the damage");
+  // Chunks that were never used, whatever the last step of growing left.
+  vfs.handle.memory.grow(4);
   const words = new Uint32Array(vfs.handle.memory.buffer);
   return new Tools(words, { context: context.handle.ctx, fd, dir });
 }
@@ -365,10 +370,10 @@ const DAMAGE = [
     "a free list that goes round",
     "slab-free",
     (w) => {
-      const e = w.entry(w.room(L.CACHE_SIZED + 8));
+      const e = w.entry(w.room(PAGES));
       const [never, used] = [w.get(e + ENTRY.never), w.get(e + ENTRY.used)];
       w.set(e + ENTRY.never, never + 4096);
-      const p = w.room(L.CACHE_SIZED + 8) * L.CHUNK + never;
+      const p = w.room(PAGES) * L.CHUNK + never;
       w.set(e + ENTRY.used, used);
       w.set(e + ENTRY.free, p);
       w.set(p, p);

@@ -123,7 +123,6 @@ export const ENTRY = { cache: 0, used: 4, free: 8, never: 12, prev: 16, next: 20
 /** A slab cache (core/mem/slab.ts); bytes of one: 64. */
 export const CACHE = { lock: 0, size: 4, perChunk: 8, room: 12, typed: 16, link: 20 };
 export const CACHE_BYTES = 64;
-export const CACHE_SLOTS = 16;
 
 export const CACHE_DENTRY = 1;
 export const CACHE_INODE = 2;
@@ -148,6 +147,14 @@ export const CONTEXT_SIZE = 512;
 export const CONTEXT_LINK = 52;
 
 /** What each cache holds, by its number; `link` is where a free or retired object keeps its link (a retired one its epoch behind it). */
+/** Sizes of the caches for blocks of any kind: 16 bytes apart up to 64, then four to each doubling. */
+export const SIZES = [
+  16,
+  32,
+  48,
+  64,
+  ...[64, 128, 256, 512, 1024, 2048].flatMap((n) => [5, 6, 7, 8].map((k) => (n / 4) * k)),
+];
 export const CACHES = [
   { name: "none", size: 0, typed: false, link: 0 },
   { name: "dentry", size: DENTRY_SIZE, typed: true, link: DENTRY_LINK },
@@ -156,8 +163,9 @@ export const CACHES = [
   { name: "super", size: SUPER_SIZE, typed: true, link: SUPER_LINK },
   { name: "file", size: FILE_SIZE, typed: true, link: FILE_LINK },
   { name: "context", size: CONTEXT_SIZE, typed: true, link: CONTEXT_LINK },
-  ...Array.from({ length: 9 }, (_, i) => ({ name: `size-${16 << i}`, size: 16 << i, typed: false, link: 0 })),
+  ...SIZES.map((size) => ({ name: `size-${size}`, size, typed: false, link: 0 })),
 ];
+export const CACHE_SLOTS = CACHES.length;
 
 /** Reference count of a dead dentry (core/mem/lockref.ts). */
 export const DEAD = -128;

@@ -7,6 +7,7 @@
 
 import { addressOf, fieldsOf, LAYOUT, numberOf } from "./addresses.js";
 import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "./kinds.js";
+import { CACHE_SLOTS } from "./layout.js";
 
 /** Typed caches by their number in core/mem/slab.ts. */
 const TYPES = {
@@ -19,7 +20,7 @@ const TYPES = {
 };
 const FIXED = new Map(LAYOUT.map(({ name, address }) => [address, name]));
 const CACHES = addressOf("G_CACHES");
-const CACHES_END = CACHES + 16 * 64;
+const CACHES_END = CACHES + CACHE_SLOTS * 64;
 const BUCKET_LOCKS = addressOf("BUCKET_LOCKS");
 const BUCKET_LOCKS_END = BUCKET_LOCKS + 256 * 64;
 const SLOTS = addressOf("SLOTS");

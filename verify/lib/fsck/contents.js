@@ -62,7 +62,7 @@ function checkFile(v, i) {
 }
 
 function checkBlock(v, i, data, room, size) {
-  if (room > L.KMALLOC_MAX || room < 16 || (room & (room - 1)) !== 0) {
+  if (!L.SIZES.includes(room)) {
     v.problem("inode-data", `the block of ${v.inode(i)} has ${room} bytes`);
     return 0;
   }

@@ -96,7 +96,7 @@ function checkGroups(v, c) {
   if (groups === 0) return;
   // A context that was closed no longer says how many there were.
   const size = L.CACHES[v.cacheOf(groups)]?.size ?? 0;
-  const fits = n === 0 || (n * 4 <= size && (size === 16 || n * 4 > size / 2));
+  const fits = n === 0 || size === L.SIZES.find((least) => least >= n * 4);
   v.expect(fits, "groups", () => `${n} groups of ${context(v, c)} lie in ${size} bytes`);
   v.own(groups, n === 0 ? size : n * 4, () => `the groups of ${context(v, c)}`);
 }

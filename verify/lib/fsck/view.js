@@ -101,7 +101,7 @@ export class View {
 
   /** Notes that `what` owns the sized object at `p`, which kmalloc(bytes) gave. False: there is no such object. */
   own(p, bytes, what) {
-    const size = bytes <= 16 ? 16 : 2 ** Math.ceil(Math.log2(bytes));
+    const size = L.SIZES.find((fits) => fits >= bytes);
     const cache = L.CACHES.findIndex((c) => !c.typed && c.size === size);
     if (cache < 0 || !this.allocated[cache].has(p)) {
       this.problem("owner", `${what()} points to ${hex(p)}, which is no object of ${size} bytes in use`);
