@@ -7,7 +7,7 @@
  * @property {(desk: import("./workplace.js").Desk, i: number, made: number[]) => number} remove
  * @property {number} [most] no more than that many
  * @property {string[]} [keeps] caches whose objects stay when all is removed: a context's blocks of descriptors
- * @property {number} [bytes] size of the arena; 2 MiB unless given
+ * @property {number} [bytes] size of the arena; 2.25 MiB unless given
  * @property {boolean} [backwards] the last has to be removed first
  * @property {boolean} [reserve] it takes what is kept for open files too, so that none can be opened afterwards
  */
@@ -58,14 +58,14 @@ export const FILLS = {
     remove: (desk, i) => desk.setacl(`/f/${i}`),
   },
   mounts: {
-    prepare: make(500, (desk, i) => desk.mkdir(`/f/${i}`)),
-    most: 500,
+    prepare: make(1400, (desk, i) => desk.mkdir(`/f/${i}`)),
+    most: 1400,
     make: (desk, i) => desk.mount(`/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },
   "binds on files": {
-    prepare: make(900, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
-    most: 900,
+    prepare: make(1400, (desk, i) => desk.mknod(`/f/${i}`, 0o100644)),
+    most: 1400,
     make: (desk, i) => desk.bind("/w/file", `/f/${i}`),
     remove: (desk, i) => desk.umount(`/f/${i}`),
   },

@@ -12,7 +12,7 @@ import { must, Workplace } from "./workplace.js";
 
 const ENOSPC = -28;
 const ROUNDS = 3;
-const BYTES = 2 << 20;
+const BYTES = 2304 << 10;
 /** More of anything fits into no arena that small. */
 const MANY = 100_000;
 const O_DIRECTORY = 0x10000;
