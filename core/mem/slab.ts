@@ -41,10 +41,7 @@ export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32)
 }
 
 export function sizedCachesInit(): void {
-  for (let i: u32 = 0; i < SIZES; i++) {
-    const size = i < 4 ? (i + 1) << 4 : ((i & 3) + 5) << ((i >> 2) + 3);
-    cacheInit(CACHE_SIZED + i, size, false, 0, 0);
-  }
+  for (let i: u32 = 0; i < SIZES; i++) cacheInit(CACHE_SIZED + i, classSize(i), false, 0, 0);
 }
 
 /** An object of a cache, as its last user left it (zero when it never had one); 0: the arena is full. */
@@ -152,6 +149,11 @@ function sizeClass(size: u32): u32 {
   return (octave << 2) + (last >> (octave - 2)) - 24;
 }
 
+/** Bytes of an object of a sized cache. */
+function classSize(n: u32): u32 {
+  return n < 4 ? (n + 1) << 4 : ((n & 3) + 5) << ((n >> 2) + 3);
+}
+
 /** `size` bytes, 1 to KMALLOC_MAX, aligned to 16; not zeroed. 0: the arena is full. */
 export function kmalloc(size: u32, reserve: bool): usize {
   return slabAlloc(CACHE_SIZED + sizeClass(size), reserve);
@@ -159,5 +161,5 @@ export function kmalloc(size: u32, reserve: bool): usize {
 
 /** Bytes that kmalloc(size) really gives. */
 export function kmallocRoom(size: u32): u32 {
-  return load<u32>(cacheAddress(CACHE_SIZED + sizeClass(size)) + 4);
+  return classSize(sizeClass(size));
 }
