@@ -103,6 +103,12 @@ function measureParts(fs, door, options) {
     for (let i = 0; i < times; i++) sum += encoder.encodeInto(path, view).written;
     checkSum(sum, times, length);
   });
+  const buffer = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+  loops.set("Buffer.write of the path", (times) => {
+    let sum = 0;
+    for (let i = 0; i < times; i++) sum += buffer.write(path);
+    checkSum(sum, times, length);
+  });
   loops.set("sysAccess, path in scratch", accessLoop(door, path));
   const walkAll = accessLoop(door, path);
   loops.set("sysAccess without the memo of directories", (times) => {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createVfs } from "../dist/index.js";
+import { SIZES } from "../verify/lib/layout.js";
 import { gauges, objectDriver } from "./core/lib/forced.js";
 import { codeOf } from "./core/lib/tree.js";
 
@@ -270,8 +271,6 @@ test("the room that contents have given back names can use, and contents again",
 
 // ---------------------------------------------------------------------------------------------- any allocation
 
-/** Sizes of blocks: 16 bytes apart up to 64, then four to each doubling. */
-const SIZES = [16, 32, 48, 64, ...[64, 128, 256, 512, 1024, 2048].flatMap((n) => [5, 6, 7, 8].map((k) => (n / 4) * k))];
 /** Slab caches by number (core/mem/slab.ts); from 7 on the sized ones, 16 bytes to 4 KiB. */
 const CACHES = {
   dentry: 1,

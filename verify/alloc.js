@@ -113,6 +113,6 @@ function filled(outcome, { seed, short, until, log }) {
 
 await main(import.meta.url, {
   title,
-  run: (options) => run({ ...options, only: options.values?.only }),
+  run: ({ values: { only }, ...given }) => run({ ...given, only }),
   options: { only: { type: "string" } },
 });

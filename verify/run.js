@@ -3,7 +3,7 @@
  * `--seconds` is for all of them together and is shared out by weight; `--short` takes the forms that `npm test` holds.
  */
 import { writeFile } from "node:fs/promises";
-import { commandLine, LEAST, tell } from "./lib/main.js";
+import { COMMON, commandLine, LEAST, tell } from "./lib/main.js";
 
 /** The checks in their order, and the share of the time that each gets. */
 export const CHECKS = [
@@ -53,10 +53,9 @@ async function runAll({ only, seconds, seed, short }) {
 
 const { only, seconds, seed, short, json } = commandLine(
   {
-    only: { type: "string" },
+    ...COMMON,
     seconds: { type: "string", default: String(SECONDS) },
-    seed: { type: "string", default: "1" },
-    short: { type: "boolean", default: false },
+    only: { type: "string" },
     json: { type: "string" },
   },
   LEAST,

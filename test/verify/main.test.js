@@ -1,28 +1,20 @@
 /** The command line of the checks (verify/lib/main.js). */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const CHECKS = [
-  "alloc",
-  "coherence",
-  "death",
-  "fsck",
-  "hostile",
-  "interleave",
-  "planted",
-  "races",
-  "run",
-  "storefree",
-  "terminate",
-  "torture",
-];
+const FOLDER = new URL("../../verify/", import.meta.url);
+/** Programs, without their workers. */
+const CHECKS = readdirSync(FOLDER).flatMap((name) => /^(\w+)\.js$/.exec(name)?.[1] ?? []);
 
 function start(check, ...args) {
-  const file = fileURLToPath(new URL(`../../verify/${check}.js`, import.meta.url));
+  const file = fileURLToPath(new URL(`${check}.js`, FOLDER));
   return spawnSync(process.execPath, [file, ...args], { encoding: "utf8" });
 }
+
+test("there are checks", () => assert.ok(CHECKS.includes("run") && CHECKS.length > 10, CHECKS.join()));
 
 for (const check of CHECKS) {
   test(`${check}: --help names the options, one that there is not ends it`, () => {

@@ -9,10 +9,11 @@ import { parseArgs } from "node:util";
  * @property {{ message: string, replay?: string, trace?: string }[]} failures
  */
 
-/** @typedef {(options: { seconds: number, seed: number, short: boolean, log: (line: string) => void, values?: Record<string, string> }) => Promise<Outcome>} Run */
+/** @typedef {(options: { seconds: number, seed: number, short: boolean, log: (line: string) => void, values?: Record<string, string | number | boolean> }) => Promise<Outcome>} Run */
 /** @typedef {import("node:util").ParseArgsConfig["options"]} Options */
 
-const COMMON = {
+/** Options that checks have in common. */
+export const COMMON = {
   seconds: { type: "string", default: "60" },
   seed: { type: "string", default: "1" },
   short: { type: "boolean", default: false },
@@ -34,7 +35,7 @@ export function isProgram(url) {
 export function commandLine(options, numbers) {
   let wrong;
   try {
-    const { values } = parseArgs({ options: { ...options, help: { type: "boolean", default: false } } });
+    const { help, ...values } = parseArgs({ options: { ...options, help: { type: "boolean" } } }).values;
     for (const [name, least] of Object.entries(numbers)) {
       if (values[name] === undefined) continue;
       const number = values[name].trim() === "" ? Number.NaN : Number(values[name]);
@@ -43,7 +44,7 @@ export function commandLine(options, numbers) {
       if (!fits) throw new RangeError(`--${name} takes a number of ${least} or more, not ${values[name]}`);
       values[name] = number;
     }
-    if (!values.help) return values;
+    if (!help) return values;
   } catch (error) {
     wrong = error.message;
   }

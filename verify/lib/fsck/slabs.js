@@ -104,13 +104,15 @@ function claim(v, taken, first, bump, at, chunks, what) {
   }
 }
 
+/** Objects of so many bytes in one chunk. */
+const perChunk = (size) => Math.floor(L.CHUNK / size);
+
 /** Objects of every cache: in use, free, never used. */
 export function checkCaches(v, chunksOf) {
   for (let id = 0; id < L.CACHE_SLOTS; id++) {
     const c = L.G_CACHES + id * L.CACHE_BYTES;
     const { name, size, typed, link } = L.CACHES[id];
-    const should =
-      id === 0 ? { size: 0, perChunk: 0, room: 0, typed: 0, link: 0 } : { size, perChunk: Math.floor(L.CHUNK / size) };
+    const should = id === 0 ? { size: 0, perChunk: 0, room: 0, typed: 0, link: 0 } : { size, perChunk: perChunk(size) };
     Object.assign(should, { typed: typed ? 1 : 0, link });
     for (const [field, value] of Object.entries(should)) {
       v.equal(v.u32(c + CACHE[field]), value, "cache", () => `${field} of cache ${name}`);
@@ -126,7 +128,7 @@ function checkCache(v, id, chunks) {
   for (const chunk of chunks) {
     const used = checkSlab(v, id, chunk);
     if (used === 0) empty++;
-    const hasRoom = used < Math.floor(L.CHUNK / L.CACHES[id].size);
+    const hasRoom = used < perChunk(L.CACHES[id].size);
     v.equal(
       roomy.has(chunk),
       hasRoom,
