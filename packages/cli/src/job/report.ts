@@ -1,0 +1,198 @@
+/**
+ * The job's result: its shape as JSON, and as text that one can understand.
+ */
+import Table from "cli-table3";
+import type { LoadReport } from "../load/load.js";
+import type { CounterValues } from "../support/counters.js";
+import type { WrongAnswer } from "./lookup.js";
+import type { ChurnReport } from "./mutator.js";
+
+/** One way of looking up, measured. Rates are lookups a second. */
+export interface Row {
+  name: string;
+  /** Why there are no figures. */
+  absent?: string;
+  lookups?: number;
+  perThread?: number[];
+  all?: number;
+  /** How often as many lookups a second as through node:fs. */
+  timesNode?: number;
+  /** Share of walks that ended in rcu mode. */
+  rcuShare?: number;
+  /** Share of lookups that another file system answered otherwise. */
+  differing?: number;
+}
+
+export interface JobResult {
+  directory: string;
+  settings: {
+    seconds: number;
+    threads: number;
+    seed: number;
+    contentLimit: number;
+    contentTotal: number;
+    maxEntries: number;
+    node: string;
+  };
+  load: Omit<LoadReport, "loaded" | "shared"> & { entries: number; seconds: number; threads: number };
+  /** Bytes of shared memory, counted in chunks of 64 KiB. */
+  memory: {
+    bytes: number;
+    /** Before anything was loaded. */
+    emptyBytes: number;
+    /** With all names, before contents. */
+    namedBytes: number;
+    contentBytes: number;
+    nameBytes: number;
+    /** All memory less the bytes of contents, by entries. */
+    perEntry: number;
+    /** What came with the names, by entries. */
+    perName: number;
+  };
+  questions: { existing: number; all: number; tangled: number };
+  churn: ChurnReport & { things: number };
+  rows: Row[];
+  /** What the core counted in the threads that looked up beside the churner. The churner's own are in `churn`. */
+  counters: CounterValues;
+  check: {
+    checked: number;
+    /** Lookups on whose path something may move, but stood still: one right answer. */
+    still: number;
+    /** Lookups during which something moved on their path: any state passed was right. */
+    loose: number;
+    wrong: number;
+    planted?: string;
+    examples: (Omit<WrongAnswer, "things"> & { things: { what: string; before: number; after: number }[] })[];
+  };
+}
+
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const number = (value: number): string => whole.format(value);
+const binaryBytes = (bytes: number): string =>
+  bytes < 1048576 ? `${(bytes / 1024).toFixed(0)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`;
+const percent = (share: number): string => `${(share * 100).toFixed(share > 0.999 && share < 1 ? 4 : 2)}%`;
+
+export function printJob(result: JobResult): void {
+  const text = [loadText(result), rowsText(result), churnText(result), countersText(result), checkText(result)];
+  process.stdout.write(`${text.join("\n\n")}\n`);
+}
+
+function loadText({ directory, load, memory, settings }: JobResult): string {
+  const lines = [
+    `${directory}`,
+    `  loaded by ${load.threads} threads in ${load.seconds.toFixed(2)} s: ${number(load.entries)} entries ` +
+      `(${number(load.directories)} directories, ${number(load.files)} files, ${number(load.links)} links), ` +
+      `contents ${binaryBytes(load.contentBytes)}`,
+  ];
+  const { contentLimit, contentTotal, maxEntries } = settings;
+  const limits = `${binaryBytes(contentLimit)} a file, ${binaryBytes(contentTotal)} in all`;
+  if (load.sparse > 0) lines.push(`  ${number(load.sparse)} files by their size only (contents: ${limits})`);
+  if (load.special > 0) lines.push(`  ${number(load.special)} FIFOs, sockets and devices skipped`);
+  if (load.vanished > 0) lines.push(`  ${number(load.vanished)} names went away while they were loaded`);
+  if (load.left > 0) lines.push(`  ${number(load.left)} entries left out: the limit is ${number(maxEntries)}`);
+  if (load.unreadable > 0) lines.push(`  ${number(load.unreadable)} could not be read:`);
+  for (const example of load.unreadableExamples) lines.push(`    ${example}`);
+  lines.push(
+    `  memory ${binaryBytes(memory.bytes)}, once for all threads (an empty tree: ${binaryBytes(memory.emptyBytes)})`,
+    `  an entry takes ${number(memory.perName)} bytes, its name of ${number(memory.nameBytes / Math.max(1, load.entries))} among ` +
+      `them; with its share of the empty tree and the ends of pages that contents leave free, ${number(memory.perEntry)}`,
+  );
+  return lines.join("\n");
+}
+
+function rowsText({ rows, questions, settings }: JobResult): string {
+  const table = new Table({
+    head: ["looked up by", "a second, all", "a second, each thread", "times node:fs", "ended in rcu mode"],
+    colAligns: ["left", "right", "right", "right", "right"],
+    style: { head: [], border: [] },
+  });
+  for (const row of rows) {
+    if (row.all === undefined || row.perThread === undefined) {
+      table.push([row.name, { colSpan: 4, content: row.absent ?? "" }]);
+      continue;
+    }
+    const share = row.rcuShare === undefined ? "" : percent(row.rcuShare);
+    table.push([
+      row.name,
+      number(row.all),
+      row.perThread.map(number).join("  "),
+      row.timesNode?.toFixed(1) ?? "",
+      share,
+    ]);
+  }
+  const differing = rows
+    .filter((row) => row.differing)
+    .map(
+      (row) =>
+        `\n${row.name}: ${percent(row.differing as number)} of the answers are not ours (links that lead out, special files)`,
+    );
+  return (
+    `${number(questions.existing)} paths that exist and as many that do not, ${settings.threads} threads, ` +
+    `Node ${settings.node}; statSync, existsSync\n${table.toString()}${differing.join("")}`
+  );
+}
+
+function churnText({ churn }: JobResult): string {
+  const { moves } = churn;
+  return (
+    `The churner moved ${number(churn.things)} things in ${churn.seconds.toFixed(1)} s: ` +
+    `${number(moves.rename)} renames of directories, ${number(moves.file)} makings, growings and removals and ` +
+    `${number(moves.replace)} replacements of files, ${number(moves.link)} of links, ` +
+    `${number(moves.tmpfs)} mounts and unmounts of a tmpfs and ${number(moves.bind)} of a directory` +
+    (churn.busy > 0 ? ` (${number(churn.busy)} found busy and tried again)` : "")
+  );
+}
+
+const DROPS: [counter: string, what: string][] = [
+  ["dropUncached", "left rcu mode: not cached"],
+  ["dropPermission", "left rcu mode: permission"],
+  ["dropRevalidate", "left rcu mode: revalidate"],
+  ["dropLink", "left rcu mode: link"],
+  ["dropRevalDot", "left rcu mode: revalidate at the end"],
+  ["dropCreate", "left rcu mode: create"],
+  ["dropFailed", "  of these, had to start again"],
+];
+
+const EVENTS: [counter: string, what: string][] = [
+  ["echildRestarts", "walks started again in ref mode (ECHILD)"],
+  ["estaleRestarts", "walks started again with revalidation (ESTALE)"],
+  ["seqRetries", "sequences read again"],
+  ["gracePeriods", "grace periods"],
+  ["expelledReaders", "readers expelled"],
+  ["lockWaits", "waits for a lock"],
+];
+
+function countersText({ counters, churn }: JobResult): string {
+  const table = new Table({
+    head: ["beside the churner", "lookups", "of their walks", "the churner itself"],
+    colAligns: ["left", "right", "right", "right"],
+    style: { head: [], border: [], compact: true },
+  });
+  const walks = Math.max(1, counters.walks);
+  const line = (what: string, name: string): void => {
+    const times = counters[name] ?? 0;
+    table.push([what, number(times), percent(times / walks), number(churn.counters[name] ?? 0)]);
+  };
+  line("walks", "walks");
+  line("ended in rcu mode", "endedRcu");
+  line("ended in ref mode", "endedRef");
+  for (const [name, what] of DROPS) line(what, name);
+  for (const [name, what] of EVENTS) line(what, name);
+  return table.toString();
+}
+
+function checkText({ check }: JobResult): string {
+  const lines = [
+    `${number(check.checked)} answers checked: ${number(check.wrong)} wrong. On the path of ${number(check.still)} ` +
+      `something moves that stood still, of ${number(check.loose)} something moved meanwhile.`,
+  ];
+  if (check.planted !== undefined) lines.push(`self-test: a wrong answer was planted at ${check.planted}`);
+  if (check.planted !== undefined && check.wrong === 0) lines.push("self-test FAILED: nobody noticed it");
+  for (const wrong of check.examples) {
+    lines.push(`WRONG: ${wrong.call}("${wrong.path}")`, `  answered: ${wrong.answered}`);
+    lines.push(`  allowed:  ${wrong.allowed.join(" | ")}`);
+    for (const { what, before, after } of wrong.things)
+      lines.push(`  ${what}: version ${before} before, ${after} after`);
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,90 @@
+/**
+ * The same lookups through other file systems: `node:fs` on the real directory, and memfs with the same names. Their
+ * answers are only compared as to whether something is there; what differs is counted, as links that lead out of
+ * the directory do differ.
+ */
+import * as host from "node:fs";
+import type { Loaded } from "../load/load.js";
+import { CliError } from "../support/errors.js";
+import { scattered } from "../support/random.js";
+import { CALL, type PackedQuestions, unpackPaths } from "./queries.js";
+
+/** The calls of node:fs that a lookup makes. */
+export interface RivalFs {
+  statSync(path: string, options: { throwIfNoEntry: false }): unknown;
+  lstatSync(path: string, options: { throwIfNoEntry: false }): unknown;
+  existsSync(path: string): boolean;
+}
+
+export interface RivalReport {
+  lookups: number;
+  seconds: number;
+  /** Lookups that found something where we have nothing, or the other way round. */
+  differing: number;
+}
+
+const BATCH = 64;
+
+export class Rival {
+  readonly #fs: RivalFs;
+  readonly #paths: string[];
+  readonly #calls: Uint8Array;
+  readonly #answers: Int32Array;
+
+  constructor(fs: RivalFs, packed: PackedQuestions) {
+    this.#fs = fs;
+    this.#paths = unpackPaths(packed, packed.base);
+    this.#calls = new Uint8Array(packed.calls);
+    this.#answers = new Int32Array(packed.answers);
+  }
+
+  /** Looks up the names of the real directory until the time, in seconds, is over. */
+  run(seconds: number, seed: number): RivalReport {
+    const order = scattered(this.#paths.length, seed);
+    const begin = performance.now();
+    const end = begin + seconds * 1000;
+    let lookups = 0;
+    let differing = 0;
+    let at = 0;
+    while (performance.now() < end) {
+      for (let n = 0; n < BATCH; n++) {
+        const i = order[at];
+        at = at + 1 === order.length ? 0 : at + 1;
+        if (this.#isThere(i) !== this.#answers[i] >= 0) differing++;
+      }
+      lookups += BATCH;
+    }
+    return { lookups, seconds: (performance.now() - begin) / 1000, differing };
+  }
+
+  #isThere(i: number): boolean {
+    const path = this.#paths[i];
+    try {
+      if (this.#calls[i] === CALL.STAT) return this.#fs.statSync(path, QUIET) !== undefined;
+      if (this.#calls[i] === CALL.LSTAT) return this.#fs.lstatSync(path, QUIET) !== undefined;
+      return this.#fs.existsSync(path);
+    } catch {
+      return false;
+    }
+  }
+}
+
+const QUIET = { throwIfNoEntry: false } as const;
+
+export const nodeFs: RivalFs = host;
+
+/** A memfs volume with the names that were loaded; files are empty. undefined: memfs is not installed. */
+export async function memfsWith(loaded: Loaded[]): Promise<RivalFs | undefined> {
+  const memfs = await import("memfs").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ERR_MODULE_NOT_FOUND") return undefined;
+    throw new CliError(error.code ?? error.name, `memfs: ${error.message}`);
+  });
+  if (!memfs) return undefined;
+  const volume = new memfs.Volume();
+  for (const { path, mode, target } of loaded) {
+    if (target !== undefined) volume.symlinkSync(target, path);
+    else if ((mode & host.constants.S_IFMT) === host.constants.S_IFDIR) volume.mkdirSync(path, { recursive: true });
+    else volume.writeFileSync(path, "");
+  }
+  return volume as unknown as RivalFs;
+}

@@ -1,0 +1,324 @@
+/**
+ * Loads a real directory into a tree: names, modes, owners, links, sizes, and contents up to a limit. Several loaders
+ * may work at one directory; each takes directories from the shared work list and makes what they hold. Contents come
+ * second (`fill`), so that it can be measured what the names alone take.
+ *
+ * A directory is made by whoever loads its parent, so it is there before anybody loads it. Files with several names
+ * are left to `linkTogether`, as their names may be found by different loaders.
+ */
+import * as host from "node:fs";
+import type { FsSync } from "threadfs";
+import { CliError, codeOf } from "../support/errors.js";
+import type { WorkList } from "./work-stack.js";
+
+/** One thing that was loaded. `mode`, `size` are the real directory's, `ino` is the number it got in the tree. */
+export interface Loaded {
+  path: string;
+  mode: number;
+  size: number;
+  ino: number;
+  /** Body of a symbolic link. */
+  target?: string;
+}
+
+/** A name of a file that has more than one: `file` is what tells the real file from others. */
+export interface SharedName {
+  source: string;
+  path: string;
+  file: string;
+}
+
+/** What a loader did and what it could not do. */
+export interface LoadReport {
+  loaded: Loaded[];
+  shared: SharedName[];
+  directories: number;
+  files: number;
+  links: number;
+  /** FIFOs, sockets and devices: skipped. */
+  special: number;
+  /** Things that could not be read: their contents are missing, of a directory all that is in it. */
+  unreadable: number;
+  unreadableExamples: string[];
+  /** Names that went away while they were being loaded. */
+  vanished: number;
+  /** Things left out because the limit of entries was reached. */
+  left: number;
+  /** Files whose contents are over a limit: they have their size, and zeros. */
+  sparse: number;
+  contentBytes: number;
+}
+
+export function emptyReport(): LoadReport {
+  return {
+    loaded: [],
+    shared: [],
+    directories: 0,
+    files: 0,
+    links: 0,
+    special: 0,
+    unreadable: 0,
+    unreadableExamples: [],
+    vanished: 0,
+    left: 0,
+    sparse: 0,
+    contentBytes: 0,
+  };
+}
+
+const EXAMPLES = 5;
+
+/** Adds up what several loaders did. */
+export function joinReports(reports: LoadReport[]): LoadReport {
+  const sum = emptyReport();
+  for (const report of reports) {
+    for (const one of report.loaded) sum.loaded.push(one);
+    for (const one of report.shared) sum.shared.push(one);
+    sum.unreadableExamples = [...sum.unreadableExamples, ...report.unreadableExamples].slice(0, EXAMPLES);
+    for (const key of COUNTS) sum[key] += report[key];
+  }
+  return sum;
+}
+
+const COUNTS = [
+  "directories",
+  "files",
+  "links",
+  "special",
+  "unreadable",
+  "vanished",
+  "left",
+  "sparse",
+  "contentBytes",
+] as const;
+
+/** Limits that all loaders share; sizes in bytes. */
+export interface LoadLimits {
+  /** Contents of a larger file are not loaded. */
+  contentLimit: number;
+  /** Contents in all. */
+  contentTotal: number;
+  maxEntries: number;
+}
+
+/** Words of the tally that loaders share. */
+export const TALLY = { ENTRIES: 0, BLOCKS: 1, DIRECTORIES: 2 } as const;
+export const TALLY_BYTES = 16;
+/** The sum of contents is counted in blocks, as it may be more than a word can hold in bytes. */
+const BLOCK = 256;
+
+const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = host.constants;
+
+/** What a mode's type is called. */
+export function typeName(mode: number): string {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return "directory";
+    case S_IFREG:
+      return "file";
+    case S_IFLNK:
+      return "link";
+    default:
+      return `type ${(mode & S_IFMT).toString(8)}`;
+  }
+}
+
+/** Permissions as four octal digits. */
+export function permissions(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, "0");
+}
+
+export interface LoaderOptions extends LoadLimits {
+  fs: FsSync;
+  /** Absolute real path of the directory. */
+  source: string;
+  /** Where it goes in the tree: an absolute path, or "" for the tree's root. */
+  target: string;
+  tally: Int32Array;
+}
+
+export class Loader {
+  readonly report = emptyReport();
+  readonly #options: LoaderOptions;
+  /** Files whose contents are still to be loaded. */
+  readonly #wanted: { source: string; loaded: Loaded }[] = [];
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the directory that everything goes into, and the directories above it. */
+  root(): void {
+    const { fs, source, target } = this.#options;
+    const stats = host.lstatSync(source);
+    const path = target === "" ? "/" : target;
+    if (target !== "") fs.mkdirSync(target, { recursive: true });
+    fs.chmodSync(path, stats.mode & 0o7777);
+    if (stats.uid !== 0 || stats.gid !== 0) fs.lchownSync(path, stats.uid, stats.gid);
+    this.#enter(path, stats, 0);
+    this.report.directories++;
+  }
+
+  /** Takes directories, named from the source on and beginning with "/", until there are none left. */
+  run(list: WorkList): void {
+    for (let below = list.take(); below !== undefined; below = list.take()) {
+      this.#directory(below, list);
+      Atomics.add(this.#options.tally, TALLY.DIRECTORIES, 1);
+      list.finish();
+    }
+  }
+
+  #directory(below: string, list: WorkList): void {
+    const source = this.#options.source + below;
+    const names = this.#reading(source, () => host.readdirSync(source, { encoding: "buffer" }));
+    for (const bytes of names ?? []) {
+      const name = bytes.toString("utf8");
+      if (!Buffer.from(name, "utf8").equals(bytes)) {
+        this.#unreadable(`${source}/${name}`, "the name is not UTF-8");
+      } else if (Atomics.add(this.#options.tally, TALLY.ENTRIES, 1) >= this.#options.maxEntries) {
+        this.report.left++;
+      } else {
+        this.#entry(`${below === "/" ? "" : below}/${name}`, list);
+      }
+    }
+  }
+
+  #entry(below: string, list: WorkList): void {
+    const source = this.#options.source + below;
+    const path = this.#options.target + below;
+    const stats = this.#reading(source, () => host.lstatSync(source));
+    if (!stats) return;
+    const type = stats.mode & S_IFMT;
+    if (type === S_IFDIR) {
+      this.#makeDirectory(path, stats);
+      list.push(below);
+    } else if (type === S_IFLNK) {
+      this.#makeLink(source, path, stats);
+    } else if (type !== S_IFREG) {
+      this.report.special++;
+    } else if (stats.nlink > 1) {
+      this.report.shared.push({ source, path, file: `${stats.dev}:${stats.ino}` });
+    } else {
+      this.#makeFile(source, path, stats);
+    }
+  }
+
+  /** Makes the files that have several names; `shared` are those of all loaders. */
+  linkTogether(shared: SharedName[]): void {
+    const first = new Map<string, Loaded>();
+    for (const { source, path, file } of shared) {
+      const known = first.get(file);
+      if (known) {
+        this.#options.fs.linkSync(known.path, path);
+        this.report.loaded.push({ ...known, path });
+        this.report.files++;
+        continue;
+      }
+      const stats = this.#reading(source, () => host.lstatSync(source));
+      if (stats) first.set(file, this.#makeFile(source, path, stats));
+    }
+  }
+
+  #makeDirectory(path: string, stats: host.Stats): void {
+    this.#options.fs.mkdirSync(path, stats.mode & 0o777);
+    this.#own(path, stats);
+    this.#enter(path, stats, 0);
+    this.report.directories++;
+  }
+
+  #makeLink(source: string, path: string, stats: host.Stats): void {
+    const target = this.#reading(source, () => host.readlinkSync(source));
+    if (target === undefined) return;
+    this.#options.fs.symlinkSync(target, path);
+    if (stats.uid !== 0 || stats.gid !== 0) this.#options.fs.lchownSync(path, stats.uid, stats.gid);
+    this.#enter(path, stats, Buffer.byteLength(target), target);
+    this.report.links++;
+  }
+
+  #makeFile(source: string, path: string, stats: host.Stats): Loaded {
+    const { fs } = this.#options;
+    fs.closeSync(fs.openSync(path, "wx", stats.mode & 0o777));
+    const wanted = stats.size > 0 && this.#mayHold(stats.size);
+    if (!wanted && stats.size > 0) this.#setSize(path, stats.size);
+    this.#own(path, stats);
+    this.report.files++;
+    const loaded = this.#enter(path, stats, stats.size);
+    if (wanted) this.#wanted.push({ source, loaded });
+    return loaded;
+  }
+
+  /** Loads the contents of the files that this loader made. */
+  fill(): void {
+    for (const { source, loaded } of this.#wanted) {
+      const contents = this.#reading(source, () => host.readFileSync(source));
+      if (contents) {
+        this.#options.fs.writeFileSync(loaded.path, contents, { flag: "r+" });
+        this.report.contentBytes += contents.length;
+        // It may have changed since its size was asked for.
+        loaded.size = contents.length;
+      } else this.#setSize(loaded.path, loaded.size);
+    }
+  }
+
+  #setSize(path: string, size: number): void {
+    this.#options.fs.truncateSync(path, size);
+    this.report.sparse++;
+  }
+
+  /** Whether contents of this size are within both limits; counts them when they are. */
+  #mayHold(size: number): boolean {
+    const { contentLimit, contentTotal, tally } = this.#options;
+    if (size > contentLimit) return false;
+    const blocks = Math.ceil(size / BLOCK);
+    const before = Atomics.add(tally, TALLY.BLOCKS, blocks);
+    if ((before + blocks) * BLOCK <= contentTotal) return true;
+    Atomics.sub(tally, TALLY.BLOCKS, blocks);
+    return false;
+  }
+
+  /** Owner, and the mode bits that creating does not set or changing the owner takes away. */
+  #own(path: string, stats: host.Stats): void {
+    const { fs } = this.#options;
+    if (stats.uid !== 0 || stats.gid !== 0) fs.lchownSync(path, stats.uid, stats.gid);
+    if ((stats.mode & 0o7000) !== 0) fs.chmodSync(path, stats.mode & 0o7777);
+  }
+
+  #enter(path: string, stats: host.Stats, size: number, target?: string): Loaded {
+    const ino = this.#options.fs.lstatSync(path).ino;
+    const loaded: Loaded = { path, mode: stats.mode, size, ino };
+    if (target !== undefined) loaded.target = target;
+    this.report.loaded.push(loaded);
+    return loaded;
+  }
+
+  /** Asks the real file system. What went away meanwhile or may not be read is counted and undefined. */
+  #reading<T>(source: string, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "ENOENT") this.report.vanished++;
+      else this.#unreadable(source, code);
+      return undefined;
+    }
+  }
+
+  #unreadable(source: string, why: string): void {
+    this.report.unreadable++;
+    if (this.report.unreadableExamples.length < EXAMPLES) this.report.unreadableExamples.push(`${source}: ${why}`);
+  }
+}
+
+/** The real path of a directory that is to be loaded. @throws CliError ENOENT, ENOTDIR, EACCES ... */
+export function realDirectory(directory: string, exitStatus: number): string {
+  let path: string;
+  try {
+    path = host.realpathSync(directory);
+  } catch (error) {
+    throw new CliError(codeOf(error), `cannot load ${directory}: ${(error as Error).message}`, exitStatus);
+  }
+  if (!host.statSync(path).isDirectory()) {
+    throw new CliError("ENOTDIR", `cannot load ${directory}: it is not a directory`, exitStatus);
+  }
+  return path;
+}

@@ -1,0 +1,114 @@
+/**
+ * The directories that are still to be loaded: a stack of strings in shared memory, from which every loader takes
+ * and to which every loader adds. A stack, because depth first keeps it small.
+ *
+ *   words 0..3: lock | bytes used | directories not finished | bell, counted up whenever a sleeper should look again
+ *   then, one after another: UTF-8 bytes, padding to 4, their length as a word
+ *
+ * Locking: one lock, held for a few copies of bytes. Whoever waits for it or for work waits a bounded time.
+ */
+import { CliError } from "../support/errors.js";
+
+const LOCK = 0;
+const USED = 1;
+const UNFINISHED = 2;
+const BELL = 3;
+const HEADER_BYTES = 16;
+
+/** A loader that finds neither work nor an end for this long, in ms, gives up: another thread must have died. */
+const PATIENCE = 120_000;
+const NAP = 20;
+
+export class WorkList {
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  /** What found no room in shared memory: this thread does it itself. */
+  readonly #own: string[] = [];
+
+  /** Shared memory for a list, zero: empty and unlocked. */
+  static memory(bytes: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(HEADER_BYTES + (bytes & ~3));
+  }
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory);
+    this.#bytes = new Uint8Array(memory, HEADER_BYTES);
+  }
+
+  /** Directories that were added and are not finished. */
+  get unfinished(): number {
+    return Atomics.load(this.#words, UNFINISHED);
+  }
+
+  push(text: string): void {
+    const encoded = this.#encoder.encode(text);
+    const room = (encoded.length + 3) & ~3;
+    this.#acquire();
+    const used = Atomics.load(this.#words, USED);
+    Atomics.add(this.#words, UNFINISHED, 1);
+    const fits = used + room + 4 <= this.#bytes.length;
+    if (fits) {
+      this.#bytes.set(encoded, used);
+      Atomics.store(this.#words, (HEADER_BYTES + used + room) >> 2, encoded.length);
+      Atomics.store(this.#words, USED, used + room + 4);
+    } else {
+      this.#own.push(text);
+    }
+    this.#release();
+    if (fits) this.#ring();
+  }
+
+  /** The next directory, or undefined when all are finished. Waits while others may still add some. */
+  take(): string | undefined {
+    const end = Date.now() + PATIENCE;
+    for (;;) {
+      const own = this.#own.pop();
+      if (own !== undefined) return own;
+      const heard = Atomics.load(this.#words, BELL);
+      const found = this.#pop();
+      if (found !== undefined) return found;
+      if (this.unfinished === 0) return undefined;
+      if (Date.now() > end) throw new CliError("ETIMEDOUT", `no work and no end of it in ${PATIENCE / 1000} s`);
+      Atomics.wait(this.#words, BELL, heard, NAP);
+    }
+  }
+
+  /** The directory last taken is finished: all it holds was loaded or added. */
+  finish(): void {
+    if (Atomics.sub(this.#words, UNFINISHED, 1) === 1) this.#ring();
+  }
+
+  #pop(): string | undefined {
+    this.#acquire();
+    const used = Atomics.load(this.#words, USED);
+    let encoded: Uint8Array | undefined;
+    if (used > 0) {
+      const length = Atomics.load(this.#words, (HEADER_BYTES + used - 4) >> 2);
+      const start = used - 4 - ((length + 3) & ~3);
+      encoded = this.#bytes.slice(start, start + length);
+      Atomics.store(this.#words, USED, start);
+    }
+    this.#release();
+    return encoded && this.#decoder.decode(encoded);
+  }
+
+  #ring(): void {
+    Atomics.add(this.#words, BELL, 1);
+    Atomics.notify(this.#words, BELL);
+  }
+
+  #acquire(): void {
+    const end = Date.now() + PATIENCE;
+    while (Atomics.compareExchange(this.#words, LOCK, 0, 1) !== 0) {
+      if (Date.now() > end) throw new CliError("EDEADLK", "the work list is locked by a thread that does not answer");
+      Atomics.wait(this.#words, LOCK, 1, NAP);
+    }
+  }
+
+  #release(): void {
+    Atomics.store(this.#words, LOCK, 0);
+    Atomics.notify(this.#words, LOCK, 1);
+  }
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env node
+/**
+ * The commands: `threadfs job [DIR]` and `threadfs walk PATH`.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { runJob } from "./job/job.js";
+import { CliError, codeOf, EXIT_FAILED, EXIT_USAGE } from "./support/errors.js";
+import { runWalk } from "./walk.js";
+
+const KIB = 1024;
+const MIB = 1 << 20;
+
+/** Makes a reader of a number option between two limits. */
+function between(least: number, most: number, integer = true): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    const usable = text.trim() !== "" && value >= least && value <= most && (!integer || Number.isInteger(value));
+    if (!usable)
+      throw new InvalidArgumentError(`It must be a${integer ? "n integer" : " number"} from ${least} to ${most}.`);
+    return value;
+  };
+}
+
+/** The nearest directory upwards that has a package.json; the directory itself when there is none. */
+function projectDirectory(from: string): string {
+  for (let directory = from; ; directory = dirname(directory)) {
+    if (existsSync(join(directory, "package.json"))) return directory;
+    if (dirname(directory) === directory) return from;
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+interface JobFlags {
+  seconds: number;
+  threads: number;
+  contentLimit: number;
+  contentTotal: number;
+  maxEntries: number;
+  maxMemory: number;
+  seed: number;
+  json?: string;
+  selfTest: boolean;
+}
+
+function jobCommand(): Command {
+  return new Command("job")
+    .description("load a directory into one shared tree and look everything up while it changes")
+    .argument("[DIR]", "the directory; default: the project that the working directory is in")
+    .option("--seconds <n>", "time of looking up beside the churner", between(0.1, 3600, false), 5)
+    .option("--threads <n>", "threads that look up", between(1, 256), availableParallelism())
+    .option("--content-limit <KiB>", "contents of larger files are not loaded", between(0, 1 << 20), 64)
+    .option("--content-total <MiB>", "contents loaded in all", between(0, 3072), 256)
+    .option("--max-entries <n>", "entries loaded in all", between(1, 1 << 22), 1_000_000)
+    .option("--max-memory <MiB>", "largest size of the shared memory", between(16, 4095), 2048)
+    .option("--seed <n>", "which directories move, and the order of lookups", between(0, 2 ** 31 - 1), 1)
+    .option("--json <FILE>", "write the result as JSON too")
+    .option("--self-test", "plant a wrong answer, to see that it is noticed (exit status 1; 3 when it is not)", false)
+    .action(async (directory: string | undefined, flags: JobFlags) => {
+      const { seconds, threads, maxEntries, seed, json, selfTest } = flags;
+      process.exitCode = await runJob({
+        directory: resolve(directory ?? projectDirectory(process.cwd())),
+        seconds,
+        threads,
+        maxEntries,
+        seed,
+        selfTest,
+        contentLimit: flags.contentLimit * KIB,
+        contentTotal: flags.contentTotal * MIB,
+        maxBytes: flags.maxMemory * MIB,
+        ...(json === undefined ? {} : { json }),
+      });
+    });
+}
+
+interface WalkFlags {
+  dir: string;
+  uid: number;
+  gid?: number;
+  json: boolean;
+  ref: boolean;
+  follow: boolean;
+  mount: string[];
+}
+
+function walkCommand(): Command {
+  const id = between(0, 2 ** 32 - 2);
+  return new Command("walk")
+    .description("explain one lookup step by step")
+    .argument("<PATH>", "a path from the directory on, which is the root of the tree: /src/index.ts or src/index.ts")
+    .option("--dir <DIR>", "the directory whose names, modes, owners and links are loaded", ".")
+    .option("--uid <n>", "look up as this user", id, 0)
+    .option("--gid <n>", "look up with this group; default: the same number as the user", id)
+    .option(
+      "--mount <PATH>",
+      "mount an empty tmpfs there first; may be given again",
+      (path, all: string[]) => [...all, path],
+      [],
+    )
+    .option("--ref", "force ref-walk", false)
+    .addOption(new Option("--no-follow", "do not follow a link at the end"))
+    .option("--json", "print one JSON document", false)
+    .action(async (path: string, flags: WalkFlags) => {
+      process.exitCode = await runWalk({
+        path,
+        directory: resolve(flags.dir),
+        uid: flags.uid,
+        gid: flags.gid ?? flags.uid,
+        json: flags.json,
+        ref: flags.ref,
+        follow: flags.follow,
+        mounts: flags.mount,
+      });
+    });
+}
+
+function complain(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error);
+  process.stderr.write(`threadfs: ${message.startsWith(code) ? "" : `${code}: `}${message}\n`);
+  process.exitCode = error instanceof CliError ? error.exitStatus : EXIT_FAILED;
+}
+
+const program = new Command("threadfs")
+  .description("One file tree in shared memory, with Linux's path lookup")
+  .version(version())
+  .addCommand(jobCommand())
+  .addCommand(walkCommand());
+for (const command of [program, ...program.commands]) {
+  // Commander ends with 1 for bad arguments, which is what a wrong answer ends with.
+  command.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
+}
+await program.parseAsync().catch(complain);

@@ -1,0 +1,144 @@
+/** The main job on a small directory: it loads, looks up beside the churner, checks and reports. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { run } from "../run-command.js";
+
+const PACKAGES = 24;
+const FILES = 10;
+let root;
+let tree;
+
+/** Some hundred files in packages, with links of both kinds, a loop, a FIFO, an unusual name and a large file. */
+function makeTree() {
+  for (let p = 0; p < PACKAGES; p++) {
+    const directory = join(tree, `node_modules/package-${p}`);
+    fs.mkdirSync(join(directory, "lib/deep"), { recursive: true });
+    fs.writeFileSync(join(directory, "package.json"), `{"name":"package-${p}"}`);
+    for (let f = 0; f < FILES; f++) {
+      fs.writeFileSync(join(directory, `lib/${f % 2 ? "deep/" : ""}file-${f}.js`), "x".repeat(p * f));
+    }
+  }
+  fs.mkdirSync(join(tree, "node_modules/.bin"));
+  for (let p = 0; p < PACKAGES; p++) {
+    fs.symlinkSync(`../package-${p}/lib/file-0.js`, join(tree, `node_modules/.bin/tool-${p}`));
+  }
+  fs.symlinkSync("loop", join(tree, "loop"));
+  fs.symlinkSync("node_modules/package-0/../package-1/lib", join(tree, "through"));
+  fs.linkSync(join(tree, "node_modules/package-0/package.json"), join(tree, "second-name.json"));
+  fs.writeFileSync(join(tree, "größe ?.txt"), "ä");
+  fs.writeFileSync(join(tree, "large.bin"), new Uint8Array(200_000));
+  fs.writeFileSync(join(tree, "private"), "", { mode: 0o600 });
+  fs.chmodSync(join(tree, "private"), 0o4751);
+  assert.equal(spawnSync("mkfifo", [join(tree, "fifo")]).status, 0);
+}
+
+/** How many things of each type a directory really holds, itself among them. */
+function countReal(path, sum = { directories: 0, files: 0, links: 0 }) {
+  const stats = fs.lstatSync(path);
+  if (stats.isFile()) sum.files++;
+  else if (stats.isSymbolicLink()) sum.links++;
+  else if (stats.isDirectory()) {
+    sum.directories++;
+    for (const name of fs.readdirSync(path)) countReal(join(path, name), sum);
+  }
+  return sum;
+}
+
+before(() => {
+  root = fs.mkdtempSync(join(tmpdir(), "threadfs-job-"));
+  tree = join(root, "tree");
+  fs.mkdirSync(tree);
+  makeTree();
+});
+after(() => fs.rmSync(root, { recursive: true }));
+
+test("loads, looks up, checks, reports", async () => {
+  const json = join(root, "result.json");
+  const { status, out, err } = await run("job", tree, "--seconds", "1", "--json", json);
+  assert.equal(status, 0, `${out}${err}`);
+  assert.equal(err, "");
+  for (const text of ["a second, each thread", "ended in rcu mode", "node:fs", "memfs", "ref-walk", "an entry takes"]) {
+    assert.ok(out.includes(text), `${text} in:\n${out}`);
+  }
+
+  const result = JSON.parse(fs.readFileSync(json, "utf8"));
+  const { load, memory, rows, check, churn, counters, questions } = result;
+  const real = countReal(tree);
+  for (const [type, count] of Object.entries(real)) assert.equal(load[type], count, type);
+  assert.equal(load.entries, real.directories + real.files + real.links);
+  assert.equal(load.special, 1);
+  assert.ok(load.contentBytes > 0 && load.contentBytes < 100_000);
+  assert.equal(load.unreadable, 0);
+  assert.equal(load.sparse, 1);
+  assert.ok(load.threads >= 2);
+  assert.ok(memory.perName > 0 && memory.perEntry > memory.perName && memory.bytes > memory.contentBytes);
+  assert.ok(questions.all > 2 * questions.existing);
+  assert.equal(questions.tangled, 0);
+
+  assert.equal(rows.length, 5);
+  for (const row of rows) {
+    assert.ok(row.all > 0 && row.perThread.length === result.settings.threads, row.name);
+    if (row.name.startsWith("threadfs")) assert.ok(row.rcuShare >= 0 && row.rcuShare <= 1, row.name);
+  }
+  const share = (name) => rows.find((row) => row.name.includes(name)).rcuShare;
+  assert.ok(share("nothing else") > 0.5);
+  assert.equal(share("ref-walk"), 0);
+
+  assert.equal(check.wrong, 0);
+  assert.ok(check.checked > 0 && check.still > 0);
+  assert.ok(counters.walks > 0 && counters.endedRcu > 0);
+  assert.ok(churn.counters.gracePeriods > 0);
+  for (const [kind, moves] of Object.entries(churn.moves)) assert.ok(moves > 0, kind);
+});
+
+test("a wrong answer is named and makes it exit 1", async () => {
+  const { status, out, err } = await run("job", tree, "--seconds", "0.5", "--self-test");
+  assert.equal(status, 1, `${out}${err}`);
+  const planted = /a wrong answer was planted at (.*)/.exec(out)?.[1];
+  assert.ok(planted?.startsWith(fs.realpathSync(tree)));
+  const named = [...out.matchAll(/WRONG: (\w+)\("(.*)"\)/g)].map((match) => match[2]);
+  assert.ok(named.length > 0);
+  assert.deepEqual([...new Set(named)], [planted]);
+  assert.match(out, /answered: file mode \d+ size \d+/);
+});
+
+test("limits of entries and contents are kept and told", async () => {
+  const json = join(root, "limited.json");
+  const limits = ["--max-entries", "100", "--content-limit", "0", "--threads", "1"];
+  const { status, out, err } = await run("job", tree, "--seconds", "0.3", "--json", json, ...limits);
+  assert.equal(status, 0, `${out}${err}`);
+  const { load, rows } = JSON.parse(fs.readFileSync(json, "utf8"));
+  assert.ok(load.left > 0 && load.entries <= 101);
+  assert.equal(load.contentBytes, 0);
+  assert.equal(rows[0].perThread.length, 1);
+  assert.match(out, /entries left out: the limit is 100/);
+});
+
+test("memory that is full is an error with a code", async () => {
+  const big = join(root, "big");
+  fs.mkdirSync(big);
+  for (let i = 0; i < 40; i++) fs.writeFileSync(join(big, `file-${i}`), new Uint8Array(1 << 20));
+  const { status, err } = await run("job", big, "--max-memory", "16", "--content-limit", "2048", "--seconds", "0.3");
+  assert.equal(status, 1);
+  assert.match(err, /ENOSPC/);
+});
+
+test("bad arguments exit 2 and say which", async () => {
+  const cases = [
+    [["job", join(root, "none")], /ENOENT/],
+    [["job", join(tree, "large.bin")], /ENOTDIR/],
+    [["job", tree, "--seconds", "never"], /--seconds/],
+    [["job", tree, "--threads", "0"], /--threads/],
+    [["job", tree, "--unknown"], /--unknown/],
+    [["nothing"], /nothing/],
+  ];
+  for (const [args, message] of cases) {
+    const { status, err } = await run(...args);
+    assert.equal(status, 2, args.join(" "));
+    assert.match(err, message);
+  }
+});

@@ -1,0 +1,58 @@
+/** The shared work list gives out each directory once and ends when all are finished. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { WorkList } from "../../dist/load/work-stack.js";
+
+/** Takes all there is; every item of the form "a/b" with less than three parts adds three of its own. */
+function drain(list) {
+  const taken = [];
+  for (let item = list.take(); item !== undefined; item = list.take()) {
+    taken.push(item);
+    if (item.split("/").length < 4) for (const part of ["x", "ö", "z"]) list.push(`${item}/${part}`);
+    list.finish();
+  }
+  return taken;
+}
+
+function expected() {
+  const all = ["r"];
+  for (const item of all)
+    if (item.split("/").length < 4) for (const part of ["x", "ö", "z"]) all.push(`${item}/${part}`);
+  return all.sort();
+}
+
+for (const bytes of [1 << 16, 40, 0]) {
+  test(`one thread, ${bytes} bytes of room`, () => {
+    const list = new WorkList(WorkList.memory(bytes));
+    list.push("r");
+    assert.equal(list.unfinished, 1);
+    assert.deepEqual(drain(list).sort(), expected());
+    assert.equal(list.unfinished, 0);
+    assert.equal(list.take(), undefined);
+  });
+}
+
+test("several threads share the work", async () => {
+  const memory = WorkList.memory(200);
+  const list = new WorkList(memory);
+  for (let i = 0; i < 20; i++) list.push("r");
+  const url = new URL("../../dist/load/work-stack.js", import.meta.url).href;
+  const code = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    import(${JSON.stringify(url)}).then(({ WorkList }) => {
+      const drain = ${drain.toString()};
+      parentPort.postMessage(drain(new WorkList(workerData)));
+    });`;
+  const workers = [1, 2].map(() => new Worker(code, { eval: true, workerData: memory }));
+  const others = workers.map(
+    (worker) =>
+      new Promise((resolve, reject) => {
+        worker.once("message", resolve);
+        worker.once("error", reject);
+      }),
+  );
+  const taken = [drain(list), ...(await Promise.all(others))].flat();
+  const all = Array.from({ length: 20 }, expected).flat();
+  assert.deepEqual(taken.sort(), all.sort());
+});

@@ -1,0 +1,175 @@
+/** `threadfs walk` explains what a walk did, as text and as JSON. */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { run } from "./run-command.js";
+
+let tree;
+
+before(() => {
+  tree = fs.mkdtempSync(join(tmpdir(), "threadfs-walk-"));
+  fs.chmodSync(tree, 0o755);
+  fs.mkdirSync(join(tree, "dir/sub"), { recursive: true });
+  fs.mkdirSync(join(tree, "closed"), { mode: 0o700 });
+  fs.writeFileSync(join(tree, "dir/file.txt"), "hello");
+  fs.writeFileSync(join(tree, "closed/secret"), "x");
+  fs.symlinkSync("dir/sub/../file.txt", join(tree, "link"));
+  fs.symlinkSync("loop", join(tree, "loop"));
+});
+after(() => fs.rmSync(tree, { recursive: true }));
+
+/** Explains a walk both ways. */
+async function walk(path, ...options) {
+  const [text, json] = await Promise.all([
+    run("walk", path, "--dir", tree, ...options),
+    run("walk", path, "--dir", tree, "--json", ...options),
+  ]);
+  assert.equal(text.status, 0, text.err);
+  assert.equal(json.status, 0, json.err);
+  const explained = JSON.parse(json.out);
+  return { text: text.out, ...explained, kinds: explained.steps.map(({ step }) => step) };
+}
+
+const of = (steps, kind) => steps.filter(({ step }) => step === kind);
+
+test("a plain file", async () => {
+  const { text, steps, kinds, answer, entries } = await walk("/dir/file.txt");
+  assert.equal(entries, 8);
+  assert.deepEqual(
+    of(steps, "component").map(({ name }) => name),
+    ["dir", "file.txt"],
+  );
+  const found = of(steps, "found");
+  assert.deepEqual(
+    found.map(({ path, is }) => [path, is.type]),
+    [
+      ["/dir", "directory"],
+      ["/dir/file.txt", "file"],
+    ],
+  );
+  assert.equal(found[1].is.ino, answer.found.ino);
+  assert.equal(answer.found.size, 5);
+  assert.ok(steps.every(({ mode }) => mode === "rcu"));
+  assert.ok(found.every(({ sequence }) => sequence % 2 === 0));
+  assert.equal(
+    kinds.find((kind) => kind !== "detail"),
+    "start",
+  );
+  assert.ok(!kinds.includes("drop"));
+  assert.deepEqual(
+    of(steps, "permission").map(({ path, answer }) => [path, answer]),
+    [
+      ["/", "ok"],
+      ["/dir", "ok"],
+    ],
+  );
+  assert.equal(of(steps, "answer")[0].answer, "ok");
+  assert.match(text, /component "dir" in \//);
+  assert.match(text, /found \/dir\/file\.txt: file, ino \d+, mode 0644, size 5; sequence \d+/);
+  assert.match(text, /answer: found: file/);
+});
+
+test("something that is not there", async () => {
+  const { text, steps, answer } = await walk("dir/none");
+  assert.equal(of(steps, "missing")[0].path, "/dir/none");
+  assert.equal(answer.error.code, "ENOENT");
+  assert.deepEqual(
+    of(steps, "answer").map(({ answer }) => answer),
+    ["ENOENT"],
+  );
+  assert.equal(of(steps, "start").length, 1);
+  assert.match(text, /answer: ENOENT: no such file or directory, stat 'dir\/none'/);
+});
+
+test("through a link, whose body is walked", async () => {
+  const { text, steps, kinds, answer } = await walk("/link");
+  assert.equal(of(steps, "drop")[0].reason, "LINK");
+  assert.equal(of(steps, "dropped")[0].continued, true);
+  assert.equal(of(steps, "link")[0].body, "dir/sub/../file.txt");
+  assert.equal(of(steps, "dotdot")[0].path, "/dir");
+  // The body begins in the directory that the link is in.
+  assert.equal(steps.slice(kinds.indexOf("link") + 1).find(({ step }) => step === "permission").path, "/");
+  assert.equal(steps.at(-1).mode, "ref");
+  assert.equal(answer.found.size, 5);
+  assert.match(text, /leave rcu mode at \/link/);
+  assert.match(text, /link with the body "dir\/sub\/\.\.\/file\.txt"/);
+});
+
+test("a link itself, and one that leads to itself", async () => {
+  const link = await walk("/link", "--no-follow");
+  assert.equal(link.answer.found.type, "link");
+  assert.ok(!link.kinds.includes("link"));
+  const loop = await walk("/loop");
+  assert.equal(loop.answer.error.code, "ELOOP");
+  assert.equal(of(loop.steps, "answer").at(-1).answer, "ELOOP");
+});
+
+test('".." and the root above which there is nothing', async () => {
+  const { text, steps, answer } = await walk("dir/sub/../../../dir");
+  assert.deepEqual(
+    of(steps, "component").map(({ path, name }) => [path, name]),
+    [
+      ["/", "dir"],
+      ["/dir", "sub"],
+      ["/dir/sub", ".."],
+      ["/dir", ".."],
+      ["/", ".."],
+      ["/", "dir"],
+    ],
+  );
+  assert.deepEqual(
+    of(steps, "dotdot").map(({ from, path }) => [from, path]),
+    [
+      ["/dir/sub", "/dir"],
+      ["/dir", "/"],
+      ["/", "/"],
+    ],
+  );
+  assert.equal(answer.found.type, "directory");
+  assert.match(text, /"\.\." from \/dir\/sub to \/dir/);
+});
+
+test("down into a mount and up again", async () => {
+  const { text, steps, answer } = await walk("/dir/sub/../file.txt", "--mount", "dir/sub");
+  assert.equal(of(steps, "mountDown")[0].path, "/dir/sub");
+  assert.equal(of(steps, "mountUp")[0].path, "/dir/sub");
+  assert.equal(answer.found.size, 5);
+  assert.match(text, /down into \/dir\/sub/);
+  const covered = await walk("/dir/file.txt", "--mount", "/dir");
+  assert.equal(covered.answer.error.code, "ENOENT");
+});
+
+test("permission denied", async () => {
+  const { text, steps, answer } = await walk("/closed/secret", "--uid", "1000");
+  const asked = of(steps, "permission").at(-1);
+  assert.deepEqual([asked.path, asked.answer], ["/closed", "EACCES"]);
+  assert.equal(answer.error.code, "EACCES");
+  assert.match(text, /may \/closed be searched\? EACCES/);
+  const allowed = await walk("/closed/secret");
+  assert.equal(allowed.answer.found.size, 1);
+});
+
+test("forced through ref-walk", async () => {
+  const { steps } = await walk("/dir/file.txt", "--ref");
+  assert.ok(steps.every(({ mode }) => mode === "ref"));
+  assert.deepEqual(
+    of(steps, "found").map(({ path }) => path),
+    ["/dir", "/dir/file.txt"],
+  );
+});
+
+test("bad arguments exit 2 and say which", async () => {
+  const cases = [
+    [["walk"], /PATH/],
+    [["walk", "/x", "--dir", join(tree, "none")], /ENOENT/],
+    [["walk", "/x", "--dir", tree, "--uid", "-1"], /--uid/],
+    [["walk", "/x", "--dir", tree, "--mount", "/none"], /ENOENT: --mount \/none/],
+  ];
+  for (const [args, message] of cases) {
+    const { status, err } = await run(...args);
+    assert.equal(status, 2, `${args.join(" ")}: ${err}`);
+    assert.match(err, message);
+  }
+});

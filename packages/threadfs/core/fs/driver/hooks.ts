@@ -1,0 +1,146 @@
+/**
+ * Calls to drivers. Names and attributes travel through the calling thread's SCRATCH.DRIVER area:
+ *
+ *   0   attributes: ino f64, size f64, mtime f64 (ms), mode u32 (24), uid u32 (28), gid u32 (32), nlink u32 (36)
+ *   256 a name (at most 255 bytes)   512 a second name   1024 a link body (at most 4095 bytes)
+ *
+ * A hook runs with no lock held that a walk needs. While one runs, calls of the same thread into the core are refused
+ * (EDEADLK), since they would write over the walk that called it.
+ */
+import * as host from "../../host";
+import { S_DRIVER } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/spin";
+import { hookDepth, scratch, setHookDepth } from "../../mem/thread";
+import { Dentry, dentryName } from "../../vfs/dcache/dentry";
+import { Inode, inodeNumber } from "../../vfs/inode/inode";
+import { SuperBlock } from "../../vfs/mount/super";
+
+export const OP_ROOT: i32 = 0;
+export const OP_LOOKUP: i32 = 1;
+export const OP_HASH: i32 = 2;
+export const OP_COMPARE: i32 = 3;
+export const OP_REVALIDATE: i32 = 4;
+export const OP_PERMISSION: i32 = 5;
+export const OP_CHECK_ACL: i32 = 6;
+export const OP_READLINK: i32 = 7;
+export const OP_PUT_LINK: i32 = 8;
+export const OP_IPUT: i32 = 9;
+export const OP_READDIR: i32 = 10;
+export const OP_READ: i32 = 11;
+export const OP_WRITE: i32 = 12;
+export const OP_CREATE: i32 = 13;
+export const OP_UNLINK: i32 = 14;
+export const OP_DELETE: i32 = 15;
+export const OP_SETATTR: i32 = 16;
+
+const NAME1: u32 = S_DRIVER + 256;
+const NAME2: u32 = S_DRIVER + 512;
+export const S_BODY: u32 = S_DRIVER + 1024;
+/** Stands for "no inode" where a hook takes one. */
+const NO_INODE: f64 = -1;
+
+export function attrIno(): f64 {
+  return load<f64>(scratch + S_DRIVER);
+}
+export function attrSize(): f64 {
+  return load<f64>(scratch + S_DRIVER + 8);
+}
+export function attrMtime(): f64 {
+  return load<f64>(scratch + S_DRIVER + 16);
+}
+export function attrWord(n: u32): u32 {
+  return load<u32>(scratch + S_DRIVER + 24 + (n << 2));
+}
+
+/** Calls one hook; the caller has made sure that the driver has it. */
+export function callDriver(op: i32, sb: SuperBlock, a: f64, b: f64, c: f64, d: f64): f64 {
+  setHookDepth(hookDepth + 1);
+  const r = host.driverCall(op, sb.driver, a, b, c, d);
+  setHookDepth(hookDepth - 1);
+  return r;
+}
+
+function number(i: Inode): f64 {
+  return i ? inodeNumber(i) : NO_INODE;
+}
+
+function putName(at: u32, name: usize, len: u32): void {
+  memory.copy(scratch + at, name, len);
+}
+
+/** The same with a dentry's name, which another thread may be changing: under its d_lock. Answers the length. */
+function putDentryName(at: u32, d: Dentry): u32 {
+  lock(d.lockref);
+  const len = d.nameLen;
+  putName(at, dentryName(d), len);
+  unlock(d.lockref);
+  return len;
+}
+
+/** Looks a name up in the driver's directory; 0: attributes are in scratch. */
+export function driverLookup(sb: SuperBlock, dir: Inode, name: usize, len: u32): i32 {
+  putName(NAME1, name, len);
+  return <i32>callDriver(OP_LOOKUP, sb, number(dir), <f64>len, 0, 0);
+}
+
+/** d_hash(): 32 bits for a name, to which the parent is added as for any other. */
+export function driverHash(sb: SuperBlock, dir: Inode, name: usize, len: u32): u64 {
+  putName(NAME1, name, len);
+  return <u64>(<u32>(<i64>callDriver(OP_HASH, sb, number(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
+}
+
+/** Hands a dentry's name over for driverCompare(), while it cannot change. */
+export function putCompared(mine: usize, len: u32): void {
+  putName(NAME1, mine, len);
+}
+
+/** d_compare() of the name that putCompared() took: true when a dentry's name is the one that is looked for. `inode` may be null: nothing is there yet. */
+export function driverCompare(sb: SuperBlock, dir: Inode, inode: Inode, mineLen: u32, name: usize, len: u32): bool {
+  putName(NAME2, name, len);
+  return callDriver(OP_COMPARE, sb, number(dir), number(inode), <f64>mineLen, <f64>len) == 0;
+}
+
+/** d_revalidate(): > 0 still good, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. */
+export function driverRevalidate(d: Dentry, dir: Inode, flags: u32): i32 {
+  const len = putDentryName(NAME1, d);
+  return <i32>callDriver(OP_REVALIDATE, d.sb, number(dir), number(d.inode), <f64>len, <f64>flags);
+}
+
+export function driverPermission(i: Inode, mask: u32): i32 {
+  return <i32>callDriver(OP_PERMISSION, i.sb, inodeNumber(i), <f64>mask, 0, 0);
+}
+
+export function driverCheckAcl(i: Inode, mask: u32): i32 {
+  return <i32>callDriver(OP_CHECK_ACL, i.sb, inodeNumber(i), <f64>mask, 0, 0);
+}
+
+/** The body goes to SCRATCH.DRIVER + 1024; answers its length or -errno. */
+export function driverReadlink(i: Inode): i32 {
+  return <i32>callDriver(OP_READLINK, i.sb, inodeNumber(i), 0, 0, 0);
+}
+
+export function driverPutLink(i: Inode): void {
+  callDriver(OP_PUT_LINK, i.sb, inodeNumber(i), 0, 0, 0);
+}
+
+export function driverIput(i: Inode): void {
+  callDriver(OP_IPUT, i.sb, inodeNumber(i), <f64>i.nlink, 0, 0);
+}
+
+/** d_delete(): whether an unused dentry should go at once. */
+export function driverDelete(d: Dentry): bool {
+  const len = putDentryName(NAME1, d);
+  return callDriver(OP_DELETE, d.sb, number(d.inode), <f64>len, 0, 0) > 0;
+}
+
+/** Makes a file, directory, link (body at `body`) or special file; 0: attributes are in scratch. */
+export function driverCreate(dir: Inode, name: usize, len: u32, mode: u32, body: usize, bodyLen: u32): i32 {
+  putName(NAME1, name, len);
+  if (bodyLen != 0) memory.copy(scratch + S_BODY, body, bodyLen);
+  return <i32>callDriver(OP_CREATE, dir.sb, inodeNumber(dir), <f64>len, <f64>mode, <f64>bodyLen);
+}
+
+export function driverUnlink(dir: Inode, d: Dentry): i32 {
+  const len = putDentryName(NAME1, d);
+  return <i32>callDriver(OP_UNLINK, dir.sb, inodeNumber(dir), <f64>len, inodeNumber(d.inode), 0);
+}

@@ -1,0 +1,220 @@
+/**
+ * The in-memory file system: its inodes and directories exist as dentries only, each held in the cache by a reference of its
+ * own (the pin) from the moment it is made until it is unlinked. A directory of it is complete: what is not in the
+ * cache does not exist.
+ *
+ * All functions run under the i_mutex of the directories they change. What a change consists of, the names and the accounts, is
+ * one section: it happens as a whole, also when its thread dies in it.
+ */
+
+import { ENOSPC } from "../../errno";
+import { hang, kmalloc, slabFree } from "../../mem/alloc/slab";
+import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
+import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/spin";
+import { hashGrow } from "../../vfs/dcache/d-hash";
+import { dAdd, dAllocRoot, dDelete, dDeleted, dget, dInstantiate, dSetFlags } from "../../vfs/dcache/dcache";
+import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
+import { discardInode, newInode } from "../../vfs/inode/icache";
+import {
+  addLinks,
+  beginAttr,
+  currentTime,
+  endAttr,
+  I_DEAD,
+  Inode,
+  ihold,
+  S_IFDIR,
+  S_IFMT,
+  S_ISGID,
+  touch,
+} from "../../vfs/inode/inode";
+import { newSuper, SuperBlock } from "../../vfs/mount/super";
+import { CAP_FSETID, Context, capable, inGroup } from "../../vfs/task/cred";
+import { dataCut, markSparse, setSize } from "./data";
+
+/** What a directory's size grows by with each entry, as in Linux's tmpfs. */
+const DIRENT_SIZE: i64 = 20;
+
+/** A fresh file system with an empty root; null: the arena is full. */
+export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): SuperBlock {
+  const none = changetype<SuperBlock>(0);
+  const sb = newSuper(0, readonly);
+  if (!sb) return none;
+  const i = newInode(sb, S_IFDIR | mode, uid, gid);
+  const d = i ? dAllocRoot(sb) : changetype<Dentry>(0);
+  if (!d) {
+    if (i) discardInode(i);
+    slabFree(sb.at);
+    return none;
+  }
+  i.nlink = 2;
+  dInstantiate(d, i);
+  dSetFlags(d, D_COMPLETE, 0);
+  sb.root_ = <u32>d.at;
+  return sb;
+}
+
+/** inode_init_owner(): owner and mode of what is made in `dir`. */
+function ownedInode(c: Context, dir: Inode, mode: u32): Inode {
+  let m = mode;
+  let gid = c.gid;
+  const dirMode = dir.mode;
+  if (dirMode & S_ISGID) {
+    gid = dir.gid;
+    if ((m & S_IFMT) == S_IFDIR) m |= S_ISGID;
+    else if ((m & (S_ISGID | 8)) == (S_ISGID | 8) && !inGroup(c, gid) && !capable(c, CAP_FSETID)) m &= ~S_ISGID;
+  }
+  return newInode(dir.sb, m, c.uid, gid);
+}
+
+/**
+ * Makes a file, directory, special file or link (with `body`) under a negative, unhashed dentry. Takes what memory it
+ * needs before it changes anything: -ENOSPC leaves all as it was.
+ */
+export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
+  const dir = parent.inode;
+  let text: usize = 0;
+  if (body != 0) {
+    text = kmalloc(min<u32>(bodyLen + 9, 4096), false);
+    if (text == 0) return -ENOSPC;
+    memory.copy(text, body, bodyLen);
+    store<u8>(text + bodyLen, 0);
+  }
+  const i = ownedInode(c, dir, mode);
+  if (!i) {
+    if (text != 0) slabFree(text);
+    return -ENOSPC;
+  }
+  const isDir = i.isDir;
+  i.nlink = isDir ? 2 : 1;
+  if (text != 0) {
+    hang(i.dataAt, text);
+    i.size = bodyLen;
+  }
+  // Complete before anybody can look a name up in it.
+  if (isDir) dSetFlags(d, D_COMPLETE, 0);
+  const t = currentTime();
+  dget(d);
+  sectionBegin();
+  addEntry(parent, d, i, t);
+  if (isDir) addLinks(dir, 1, t);
+  sectionEnd();
+  hashGrow();
+  return 0;
+}
+
+/** Binds and counts a new entry. Takes over the caller's references: on the inode, and on the dentry as the pin. */
+function addEntry(parent: Dentry, d: Dentry, i: Inode, t: i64): void {
+  parent.kids += 1;
+  dAdd(d, i);
+  entryTimes(parent.inode, DIRENT_SIZE, t);
+}
+
+function entryTimes(dir: Inode, grow: i64, t: i64): void {
+  beginAttr(dir);
+  dir.size = dir.size + grow;
+  dir.mtime = t;
+  dir.ctime = t;
+  endAttr(dir);
+}
+
+/** Another name for an inode. */
+export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
+  const t = currentTime();
+  ihold(i);
+  dget(d);
+  sectionBegin();
+  addEntry(parent, d, i, t);
+  addLinks(i, 1, t);
+  sectionEnd();
+  hashGrow();
+}
+
+/** Takes a name away; the caller holds a reference on `d` and has its inode's i_mutex and a reference on it. Needs no memory. */
+export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
+  const dir = parent.inode;
+  const i = d.inode;
+  const t = currentTime();
+  sectionBegin();
+  // The pin first: then a caller that is alone with the dentry turns it negative in place.
+  dropPin(d);
+  const late = dDelete(d);
+  dropLink(d, i, t);
+  if (i.isDir) addLinks(dir, -1, t);
+  parent.kids -= 1;
+  entryTimes(dir, -DIRENT_SIZE, t);
+  sectionEnd();
+  dDeleted(d, late);
+}
+
+/** Gives the pin of an entry back. Never the last reference: the caller has one. */
+function dropPin(d: Dentry): void {
+  lock(d.lockref);
+  lockrefSet(d.lockref, lockrefCount(d.lockref) - 1);
+  unlock(d.lockref);
+}
+
+/** A name of the inode is going. With a directory's, nothing can be made or mounted in it any more. */
+function dropLink(d: Dentry, i: Inode, t: i64): void {
+  if (!i.isDir) {
+    addLinks(i, -1, t);
+    return;
+  }
+  dSetFlags(d, D_CANT_MOUNT, 0);
+  beginAttr(i);
+  i.mode = i.mode | I_DEAD;
+  i.nlink = 0;
+  i.ctime = t;
+  endAttr(i);
+}
+
+/**
+ * The accounts of a rename, in the section in which the names have changed: `d` went from `from` to `to`, where `target`, when it
+ * is positive, goes. Both parents' i_mutex and the target's are held. i_locks are taken from entries up to directories.
+ */
+export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry, t: i64): void {
+  const gone = target.inode;
+  const isDir = d.inode.isDir;
+  touch(d.inode, false, t);
+  if (gone) {
+    dropPin(target);
+    dropLink(target, gone, t);
+    if (gone.isDir) addLinks(to.inode, -1, t);
+  } else {
+    to.kids += 1;
+    entryTimes(to.inode, DIRENT_SIZE, t);
+  }
+  from.kids -= 1;
+  entryTimes(from.inode, -DIRENT_SIZE, t);
+  if (gone) touch(to.inode, true, t);
+  if (isDir && from != to) {
+    addLinks(from.inode, -1, t);
+    addLinks(to.inode, 1, t);
+  }
+}
+
+/** The accounts of an exchange. */
+export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry, t: i64): void {
+  const a = d.inode;
+  const b = other.inode;
+  touch(a, false, t);
+  touch(b, false, t);
+  if (from != to && a.isDir != b.isDir) {
+    addLinks(from.inode, a.isDir ? -1 : 1, t);
+    addLinks(to.inode, a.isDir ? 1 : -1, t);
+  }
+  touch(from.inode, true, t);
+  if (to != from) touch(to.inode, true, t);
+}
+
+/**
+ * Sets the size; what is cut off is freed, what is added reads as zeros. Under i_mutex. The size first: from then on what lies
+ * behind it is nobody's, and recovery cuts it off where a thread dies before it has.
+ */
+export function tmpfsTruncate(i: Inode, size: i64): void {
+  const cut = size < i.size;
+  setSize(i, size, currentTime());
+  if (!cut) return;
+  dataCut(i, size);
+  markSparse(i);
+}

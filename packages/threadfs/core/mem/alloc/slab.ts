@@ -1,0 +1,166 @@
+/**
+ * Slab caches: objects of one size in chunks of 64 KiB.
+ *
+ * Two kinds. A *typed* cache never gives a chunk back, so its memory holds objects of that type for ever: a reader
+ * with an old pointer reads an object of the same type, and the sequence in it, which is never set back, tells. The
+ * *sized* caches (16, 32, 48, 64 bytes, then four sizes to each doubling up to 4 KiB) give empty chunks back to the pool.
+ *
+ * Cache (64 bytes at G_CACHES + 64 * id, guarded by its lock, the innermost but for the page lock):
+ *   0 lock   4 object size   8 objects a chunk   12 first chunk with room   16 typed   20 offset of the free link
+ *   24 words of a freed object that are not poisoned, a bit each (poison.ts)
+ */
+
+import { CHUNK, CHUNK_SHIFT, G_CACHES } from "../layout";
+import { lock, sectionBegin, sectionEnd, unlock } from "../lock/spin";
+import { disown, own, put32, set32 } from "../undo/log";
+import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
+import { checkPoison, poison } from "./poison";
+
+export const CACHE_DENTRY: u32 = 1;
+export const CACHE_INODE: u32 = 2;
+export const CACHE_MOUNT: u32 = 3;
+export const CACHE_SUPER: u32 = 4;
+export const CACHE_FILE: u32 = 5;
+export const CACHE_CONTEXT: u32 = 6;
+/** First of the sized caches, and how many there are. */
+const CACHE_SIZED: u32 = 7;
+const SIZES: u32 = 28;
+export const KMALLOC_MAX: u32 = 4096;
+
+export function cacheAddress(id: u32): usize {
+  return G_CACHES + (id << 6);
+}
+
+/** `keep`: the words that live on in freed memory, a bit each; that of the free link is added. */
+export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32): void {
+  const c = cacheAddress(id);
+  store<u32>(c + 4, size);
+  store<u32>(c + 8, CHUNK / size);
+  store<u32>(c + 16, typed ? 1 : 0);
+  store<u32>(c + 20, link);
+  store<u32>(c + 24, keep | (1 << (link >> 2)));
+}
+
+export function sizedCachesInit(): void {
+  for (let i: u32 = 0; i < SIZES; i++) cacheInit(CACHE_SIZED + i, classSize(i), false, 0, 0);
+}
+
+/** An object of a cache, as its last user left it (zero when it never had one); 0: the arena is full. */
+export function slabAlloc(id: u32, reserve: bool): usize {
+  const c = cacheAddress(id);
+  lock(c);
+  let chunk = load<u32>(c + 12);
+  if (chunk == 0) {
+    chunk = chunkAlloc(reserve);
+    if (chunk == 0) {
+      unlock(c);
+      return 0;
+    }
+    const e = chunkEntry(chunk);
+    set32(e, id);
+    set32(e + 4, 0);
+    set32(e + 8, 0);
+    set32(e + 12, 0);
+    link(c, chunk);
+  }
+  const e = chunkEntry(chunk);
+  const size = load<u32>(c + 4);
+  let p = <usize>load<u32>(e + 8);
+  if (p != 0) {
+    set32(e + 8, load<u32>(p + load<u32>(c + 20)));
+    checkPoison(p, size, load<u32>(c + 16) != 0, load<u32>(c + 24));
+  } else {
+    const offset = load<u32>(e + 12);
+    p = chunkAddress(chunk) + offset;
+    set32(e + 12, offset + size);
+  }
+  const used = load<u32>(e + 4) + 1;
+  set32(e + 4, used);
+  if (used == load<u32>(c + 8)) unlink(c, chunk);
+  // What is in a typed cache the sweep finds by itself; for the rest whoever takes it answers until it hangs on something.
+  if (id >= CACHE_SIZED) own(p);
+  unlock(c);
+  return p;
+}
+
+/** Gives an object back to the cache it came from. */
+export function slabFree(p: usize): void {
+  const chunk = <u32>p >> CHUNK_SHIFT;
+  const e = chunkEntry(chunk);
+  const c = cacheAddress(load<u32>(e));
+  poison(p, load<u32>(c + 4), load<u32>(c + 16) != 0, load<u32>(c + 24));
+  lock(c);
+  put32(p + load<u32>(c + 20), load<u32>(e + 8));
+  set32(e + 8, <u32>p);
+  const used = load<u32>(e + 4) - 1;
+  set32(e + 4, used);
+  if (used + 1 == load<u32>(c + 8)) link(c, chunk);
+  // One empty chunk may stay, so that a cache at its edge does not take and give a chunk at every turn.
+  let empty = false;
+  if (used == 0 && load<u32>(c + 16) == 0 && (load<u32>(e + 16) != 0 || load<u32>(e + 20) != 0)) {
+    unlink(c, chunk);
+    empty = true;
+  }
+  if (empty) chunkFree(chunk);
+  disown(p);
+  unlock(c);
+}
+
+/** Frees the block that the word at `p` leads to, if any, and clears the word, in one section. */
+export function kfreeAt(p: usize): void {
+  const block = load<u32>(p);
+  if (block == 0) return;
+  sectionBegin();
+  put32(p, 0);
+  slabFree(block);
+  sectionEnd();
+}
+
+/** Hangs a block that kmalloc() gave on the word at `p`. */
+export function hang(p: usize, block: usize): void {
+  sectionBegin();
+  put32(p, <u32>block);
+  disown(block);
+  sectionEnd();
+}
+
+function link(c: usize, chunk: u32): void {
+  const e = chunkEntry(chunk);
+  const first = load<u32>(c + 12);
+  set32(e + 16, 0);
+  set32(e + 20, first);
+  if (first != 0) set32(chunkEntry(first) + 16, chunk);
+  set32(c + 12, chunk);
+}
+
+function unlink(c: usize, chunk: u32): void {
+  const e = chunkEntry(chunk);
+  const prev = load<u32>(e + 16);
+  const next = load<u32>(e + 20);
+  if (prev != 0) set32(chunkEntry(prev) + 20, next);
+  else set32(c + 12, next);
+  if (next != 0) set32(chunkEntry(next) + 16, prev);
+}
+
+/** Number of the sized cache for `size` bytes, 1 to KMALLOC_MAX. */
+function sizeClass(size: u32): u32 {
+  const last = size - 1;
+  if (last < 64) return last >> 4;
+  const octave = 31 - clz<u32>(last);
+  return (octave << 2) + (last >> (octave - 2)) - 24;
+}
+
+/** Bytes of an object of a sized cache. */
+function classSize(n: u32): u32 {
+  return n < 4 ? (n + 1) << 4 : ((n & 3) + 5) << ((n >> 2) + 3);
+}
+
+/** `size` bytes, 1 to KMALLOC_MAX, aligned to 16; not zeroed. 0: the arena is full. */
+export function kmalloc(size: u32, reserve: bool): usize {
+  return slabAlloc(CACHE_SIZED + sizeClass(size), reserve);
+}
+
+/** Bytes that kmalloc(size) really gives. */
+export function kmallocRoom(size: u32): u32 {
+  return classSize(sizeClass(size));
+}

@@ -1,0 +1,201 @@
+/**
+ * Grace periods: safe memory reclamation by epochs.
+ *
+ * Every thread has a word on a line of its own: 0 outside a read-side section, inside it the global epoch it saw on
+ * entering. An object that was taken out of every structure is retired with the epoch of that moment, and its memory is
+ * used again when the epoch has moved on and no thread shows that epoch or an older one.
+ *
+ * Guarantees
+ *  - An object that a reader can have found is not reused before that reader's section ends, or the reader is expelled.
+ *  - Readers store to their own line only. Idle threads show 0 and hold nothing up. A section that stands still for
+ *    STALL_MS while others wait for it (a dead thread, a suspended one) is expelled: its word becomes EXPELLED, and the
+ *    thread, should it go on, learns that at the end of the section (rcuReadUnlock() answers false) or when it asks for
+ *    a reference (rcuValid()), and walks again. Until then it reads objects of the right type with other sequence
+ *    numbers, since typed caches keep their type and sequences are never set back.
+ *  - Ordering: the store in rcuReadLock() precedes the section's loads, and rcuScan()'s loads of the slots follow the
+ *    stores that took the object out; all four are sequentially consistent, so at least one side sees the other.
+ */
+import * as host from "../../host";
+import { chunkEntry } from "../alloc/pages";
+import { cacheAddress } from "../alloc/slab";
+import {
+  C_DEFERRED,
+  C_EXPELLED,
+  C_GRACE,
+  CHUNK_SHIFT,
+  G_EPOCH,
+  G_RCU_COUNT,
+  G_RCU_HEAD,
+  G_RCU_LOCK,
+  G_RCU_SINCE,
+  G_RCU_TAIL,
+  G_SLOTS_USED,
+  MAX_THREADS,
+  SLOT_EPOCH,
+  SLOT_SIZE,
+  SLOTS,
+} from "../layout";
+import { lock, unlock } from "../lock/spin";
+import { canWait, count, nap, PANIC_LOCK, panic, slot } from "../thread";
+import { put32, set32 } from "../undo/log";
+
+const EXPELLED: u32 = 1;
+/** A section may stand still for this long while a grace period waits for it. */
+const STALL_MS: i64 = 2000;
+/** Objects retired between two looks at the slots. */
+const POLL_EVERY: u32 = 32;
+/** With this many objects waiting, sections that stand still are looked for by every poll. */
+const BACKLOG: u32 = 4096;
+/** Looks of synchronizeRcu(): a stalled section is expelled long before. With naps of 0.1 ms, and without. */
+const ROUNDS_MAX: i32 = 200000;
+const SPINS_MAX: i32 = 20000000;
+const SLOT_STALL_EPOCH: u32 = 72;
+const SLOT_STALL_SINCE: u32 = 80;
+
+let depth: i32 = 0;
+let entered: u32 = 0;
+/** Every object retired before this epoch is free: what the last scan found. */
+let safe: u32 = 0;
+
+export function rcuInit(): void {
+  atomic.store<u32>(G_EPOCH, 2);
+}
+
+export function rcuReadLock(): void {
+  if (depth++ == 0) {
+    entered = atomic.load<u32>(G_EPOCH);
+    atomic.store<u32>(slot + SLOT_EPOCH, entered);
+  }
+}
+
+/** Ends a read-side section. False: the thread was expelled in it, what it read may be of two moments. */
+export function rcuReadUnlock(): bool {
+  if (--depth != 0) return true;
+  const ok = atomic.load<u32>(slot + SLOT_EPOCH) == entered;
+  atomic.store<u32>(slot + SLOT_EPOCH, 0);
+  return ok;
+}
+
+/** Inside a section: whether it still protects what was read in it. */
+export function rcuValid(): bool {
+  return atomic.load<u32>(slot + SLOT_EPOCH) == entered;
+}
+
+export function rcuDepth(): i32 {
+  return depth;
+}
+
+function linkOf(p: usize): usize {
+  return p + load<u32>(cacheAddress(load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT))) + 20);
+}
+
+/**
+ * Retires an object of a typed cache that nobody can find any more. True: it is time to reclaim (see fs/reclaim.ts,
+ * which knows what hangs on each type).
+ */
+export function callRcu(p: usize): bool {
+  const l = linkOf(p);
+  lock(G_RCU_LOCK);
+  put32(l, 0);
+  put32(l + 4, atomic.load<u32>(G_EPOCH));
+  const tail = load<u32>(G_RCU_TAIL);
+  if (tail != 0) put32(linkOf(tail), <u32>p);
+  else put32(G_RCU_HEAD, <u32>p);
+  set32(G_RCU_TAIL, <u32>p);
+  put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) + 1);
+  const since = load<u32>(G_RCU_SINCE) + 1;
+  set32(G_RCU_SINCE, since == POLL_EVERY ? 0 : since);
+  unlock(G_RCU_LOCK);
+  count(C_DEFERRED);
+  return since == POLL_EVERY;
+}
+
+/**
+ * Moves the epoch on; answers the former one. Zero and EXPELLED are never epochs. Never undone, and so not noted: a reader may
+ * have entered at the new one.
+ */
+function advance(): u32 {
+  lock(G_RCU_LOCK);
+  const e = atomic.load<u32>(G_EPOCH);
+  atomic.store<u32>(G_EPOCH, e + 2 == 0 ? 2 : e + 2);
+  unlock(G_RCU_LOCK);
+  return e;
+}
+
+/**
+ * Looks at every slot; answers the oldest epoch that a section may have entered at, `goal` + 2 when all are newer than
+ * `goal`. `expel`: sections that have stood still for too long are expelled.
+ */
+function scan(goal: u32, expel: bool): u32 {
+  let oldest: u32 = goal + 2;
+  const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
+  for (let i: u32 = 0; i < used; i++) {
+    const s = SLOTS + i * SLOT_SIZE;
+    const e = atomic.load<u32>(s + SLOT_EPOCH);
+    if (e <= EXPELLED || s == slot) continue;
+    if (<i32>(e - oldest) >= 0) continue;
+    if (expel && stands(s, e)) continue;
+    oldest = e;
+  }
+  if (depth > 0 && <i32>(entered - oldest) < 0) oldest = entered;
+  return oldest;
+}
+
+/** Whether a slot has shown the same old epoch for STALL_MS; then its section is expelled. */
+function stands(s: usize, e: u32): bool {
+  // A whole number: of a float loaded atomically the compiler makes a plain load.
+  const t = <i64>host.clock();
+  if (atomic.load<u32>(s + SLOT_STALL_EPOCH) != e) {
+    atomic.store<i64>(s + SLOT_STALL_SINCE, t);
+    atomic.store<u32>(s + SLOT_STALL_EPOCH, e);
+    return false;
+  }
+  if (t - atomic.load<i64>(s + SLOT_STALL_SINCE) < STALL_MS) return false;
+  if (atomic.cmpxchg<u32>(s + SLOT_EPOCH, e, EXPELLED) != e) return true;
+  count(C_EXPELLED);
+  return true;
+}
+
+/** Moves the epoch on and finds out what may be reclaimed. Does not wait. */
+export function rcuPoll(): void {
+  const goal = advance();
+  safe = scan(goal, load<u32>(G_RCU_COUNT) > BACKLOG);
+}
+
+/** The next retired object whose grace period is over, or 0. */
+export function rcuTake(): usize {
+  if (atomic.load<u32>(G_RCU_HEAD) == 0) return 0;
+  lock(G_RCU_LOCK);
+  const p = <usize>load<u32>(G_RCU_HEAD);
+  if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safe) >= 0) {
+    unlock(G_RCU_LOCK);
+    return 0;
+  }
+  const next = load<u32>(linkOf(p));
+  put32(G_RCU_HEAD, next);
+  if (next == 0) set32(G_RCU_TAIL, 0);
+  put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) - 1);
+  unlock(G_RCU_LOCK);
+  return p;
+}
+
+export function rcuPending(): u32 {
+  return atomic.load<u32>(G_RCU_COUNT);
+}
+
+/** Waits until every section that was open at the call has ended or was expelled. Not inside a section. */
+export function synchronizeRcu(): void {
+  const goal = advance();
+  for (let rounds = 0; ; rounds++) {
+    safe = scan(goal, true);
+    if (<i32>(safe - goal) > 0) break;
+    if (rounds == (canWait ? ROUNDS_MAX : SPINS_MAX)) panic(PANIC_LOCK, G_EPOCH);
+    if (canWait) nap(100);
+  }
+  count(C_GRACE);
+}
+
+/** A dead thread's section ends. */
+export function rcuClear(s: usize): void {
+  atomic.store<u32>(s + SLOT_EPOCH, 0);
+}

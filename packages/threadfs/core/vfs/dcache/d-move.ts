@@ -1,0 +1,141 @@
+/**
+ * Moving dentries: rename, exchange, a directory found again under another name, another spelling of a name.
+ *
+ * Guarantee: name and place change in one step for every reader, inside write sections of all sequences concerned: the
+ * rename sequence, dirSeq of both directories, the sequences of both dentries.
+ */
+
+import { G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
+import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
+import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { lock, unlock } from "../../mem/lock/spin";
+import { napAtLock } from "../../mem/thread";
+import { put64 } from "../../mem/undo/log";
+import { at, P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES } from "../../points";
+import { Inode } from "../inode/inode";
+import { hashInsert } from "./d-hash";
+import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";
+import { D_LONG_NAME, D_ROOT, Dentry, dentryName, setFlags } from "./dentry";
+
+function noDentry(): Dentry {
+  return changetype<Dentry>(0);
+}
+
+function swapNames(a: Dentry, b: Dentry): void {
+  for (let i: usize = 0; i < 32; i += 8) {
+    const x = load<u64>(a.name + i);
+    put64(a.name + i, load<u64>(b.name + i));
+    put64(b.name + i, x);
+  }
+  const h = a.hashLen;
+  a.hashLen = b.hashLen;
+  b.hashLen = h;
+  const long = a.flags & D_LONG_NAME;
+  setFlags(a, b.flags & D_LONG_NAME, D_LONG_NAME);
+  setFlags(b, long, D_LONG_NAME);
+}
+
+/**
+ * d_move(): `d` takes over the name and place of `target`, which leaves the table; `exchange`: which takes over the old ones.
+ * The caller holds both parents' i_mutex and references on both. One step for every reader: both sequences are odd
+ * from before the first change until after the last. True: the old place's reference on its parent is now the caller's, to be
+ * dropped when the section has ended.
+ */
+export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
+  lock(G_RENAME_LOCK);
+  writeSeqBegin(G_RENAME_SEQ);
+  const from = d.parent;
+  const to = target.parent;
+  // What is replaced stays below its parent: ".." leads from it to where it led before. So the new place needs a reference of
+  // its own on its parent, and the old place's is left over.
+  const stays = !exchange && from != d && from != to;
+  if (stays) dget(to);
+  writeSeqBegin(from.dirSeq);
+  if (to != from) writeSeqBegin(to.dirSeq);
+  lock(d.lockref);
+  lock(target.lockref);
+  writeSeqBegin(d.seq);
+  writeSeqBegin(target.seq);
+  at(P_MOVE_BEGIN, d.at, target.at);
+  dDropLocked(d);
+  dDropLocked(target);
+  swapNames(d, target);
+  at(P_MOVE_NAMES, d.at, target.at);
+  setFlags(d, 0, D_ROOT);
+  // Each dentry now carries the hash that was computed for its new place. The chains before the lists: bucket locks come first.
+  hashInsert(d);
+  if (exchange) hashInsert(target);
+  // Inside one directory both keep their places, so that nobody who is reading it misses one or sees it twice.
+  if (from != to) {
+    // A dentry that was not in the tree yet is its own parent, and had no place in a list.
+    if (from != d) removeChild(from, d);
+    if (!stays) removeChild(to, target);
+    d.parent = to;
+    addChild(to, d);
+    if (!stays) target.parent = from != d ? from : target;
+    if (exchange) addChild(from, target);
+  }
+  at(P_MOVE_END, d.at, target.at);
+  writeSeqEnd(target.seq);
+  writeSeqEnd(d.seq);
+  unlock(target.lockref);
+  unlock(d.lockref);
+  if (to != from) writeSeqEnd(to.dirSeq);
+  writeSeqEnd(from.dirSeq);
+  writeSeqEnd(G_RENAME_SEQ);
+  unlock(G_RENAME_LOCK);
+  return stays;
+}
+
+/**
+ * d_materialise_unique(): a directory that is known under another dentry (`anon`, elsewhere in the tree or nowhere) is
+ * found again under the new, negative `d`: the known one moves to the new one's place, both in write sections.
+ * Answers the dentry that now stands there, with the caller's reference; `d` has lost its.
+ */
+export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
+  const from = anon.parent;
+  if (dMove(anon, d, false)) dput(from);
+  dput(d);
+  return anon;
+}
+
+/** A dentry of a directory's inode, with a reference; null when there is none. */
+export function dFindAlias(i: Inode): Dentry {
+  let looks = 0;
+  while (true) {
+    lock(i.lock);
+    const d = changetype<Dentry>(<usize>i.alias);
+    const got = d ? lockrefGetNotDead(d.lockref, false) : false;
+    const none = !d || (!got && lockrefIsDead(d.lockref));
+    unlock(i.lock);
+    if (got) return d;
+    if (none) return noDentry();
+    // Its lock is held: it may be on its way out, or not. d_lock comes before i_lock, so it is not waited for in there.
+    napAtLock(looks++, d.lockref);
+  }
+}
+
+/**
+ * dentry_update_name_case(): another spelling of the same length, in a write section. For file systems to which both
+ * spellings are one name: the hash stays. Under the parent's i_mutex.
+ */
+export function dUpdateNameCase(d: Dentry, name: usize, len: u32): bool {
+  if (len != d.nameLen) return false;
+  lock(d.lockref);
+  writeSeqBegin(d.seq);
+  const to = dentryName(d);
+  // The stored name is zero behind its end, up to a multiple of eight.
+  for (let i: u32 = 0; i < len; i += 8) {
+    const rest = len - i;
+    const w = load<u64>(name + i);
+    put64(to + i, rest >= 8 ? w : w & (((<u64>1) << (rest << 3)) - 1));
+  }
+  writeSeqEnd(d.seq);
+  unlock(d.lockref);
+  return true;
+}
+
+/** d_invalidate(): a dentry found stale leaves the table. */
+export function dInvalidate(d: Dentry): void {
+  dDrop(d);
+}

@@ -1,0 +1,82 @@
+/**
+ * d_path(): from a dentry back to its path, for getcwd and realpath. Built from the end, in a read-side section, under the
+ * rename sequence and the mount sequence; after a few rounds against writers both are kept out.
+ */
+
+import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../errno";
+import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ, IO_SIZE, S_IO } from "../../mem/layout";
+import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { lock, unlock } from "../../mem/lock/spin";
+import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
+import { nap, scratch } from "../../mem/thread";
+import { Mount } from "../mount/namespace";
+import { Context } from "../task/cred";
+import { D_UNHASHED, Dentry, INLINE_NAME } from "./dentry";
+
+const TRIES: i32 = 16;
+const STEPS_MAX: i32 = 100000;
+
+/** Writes the path of (m, d) as seen from the context's root to SCRATCH.IO; its length, -ENOENT: removed or out of reach. */
+export function dPath(c: Context, m: Mount, d: Dentry): i32 {
+  for (let n = 0; n < TRIES; n++) {
+    rcuReadLock();
+    const rename = readSeqBegin(G_RENAME_SEQ);
+    const mounts = readSeqBegin(G_MOUNT_SEQ);
+    const fs = readSeqBegin(c.seq);
+    const r = build(c, m, d);
+    const moved = readSeqRetry(G_RENAME_SEQ, rename) || readSeqRetry(G_MOUNT_SEQ, mounts) || readSeqRetry(c.seq, fs);
+    if (rcuReadUnlock() && !moved && r != -EAGAIN) return r;
+    nap(10);
+  }
+  lock(G_MOUNT_LOCK);
+  lock(G_RENAME_LOCK);
+  const r = build(c, m, d);
+  unlock(G_RENAME_LOCK);
+  unlock(G_MOUNT_LOCK);
+  return r;
+}
+
+function build(c: Context, startMnt: Mount, start: Dentry): i32 {
+  const base = scratch + S_IO;
+  let end = base + IO_SIZE;
+  const rootMnt = atomic.load<u32>(c.at + offsetof<Context>("rootMnt_"));
+  const root = atomic.load<u32>(c.at + offsetof<Context>("root_"));
+  let m = startMnt;
+  let d = start;
+  for (let n = 0; n < STEPS_MAX; n++) {
+    if (<u32>d.at == root && <u32>changetype<usize>(m) == rootMnt) return finish(base, end);
+    if (d == m.root) {
+      const up = m.parent;
+      if (up == m) {
+        // The top of everything, or of a mount that was taken down: only the first has a path.
+        return m.id == 1 ? finish(base, end) : -ENOENT;
+      }
+      d = m.mountpoint;
+      m = up;
+      continue;
+    }
+    const parent = d.parent;
+    if (d.flags & D_UNHASHED || parent == d) return -ENOENT;
+    const seq = readSeqBegin(d.seq);
+    const len = d.nameLen;
+    const name = len > INLINE_NAME ? <usize>atomic.load<u32>(d.name) : d.name;
+    if (readSeqRetry(d.seq, seq)) return -EAGAIN;
+    if (end - base < len + 1) return -ENAMETOOLONG;
+    end -= len;
+    memory.copy(end, name, len);
+    end -= 1;
+    store<u8>(end, 47);
+    d = parent;
+  }
+  return -ENAMETOOLONG;
+}
+
+function finish(base: usize, end: usize): i32 {
+  const len = <u32>(base + IO_SIZE - end);
+  if (len == 0) {
+    store<u8>(base, 47);
+    return 1;
+  }
+  memory.copy(base, end, len);
+  return <i32>len;
+}

@@ -1,0 +1,492 @@
+/**
+ * The dcache: dentries made, bound to inodes, found, moved, given up.
+ *
+ * Guarantees
+ *  - The tuple (name, parent, inode) of a dentry changes only under its d_lock and inside a write section of its
+ *    sequence, or is followed by a barrier on it: a reader that took the sequence before fails after.
+ *  - dLookupRcu() stores nothing. What it answers may be used only after the caller has checked the parent's sequence,
+ *    and may be referenced only by lockrefGetNotDead() followed by a check of the child's.
+ *  - A dentry with references keeps its memory; one without may be killed by anybody who holds its d_lock; killed means
+ *    count < 0, unhashed, sequence moved on, memory reused after a grace period.
+ * Lock order: rename lock, d_lock (two only under the rename lock), bucket lock, child lock, i_lock, LRU lock.
+ */
+
+import { driverDelete } from "../../fs/driver/hooks";
+import { CACHE_DENTRY, kmalloc, slabFree } from "../../mem/alloc/slab";
+import { corrupt, objectsMax } from "../../mem/bound";
+import {
+  C_SHRUNK,
+  G_LRU_COUNT,
+  G_LRU_HEAD,
+  G_LRU_LOCK,
+  G_LRU_TAIL,
+  G_NR_DENTRY,
+  G_SHRINK_LOCK,
+  H_MAX_CHUNKS,
+} from "../../mem/layout";
+import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
+import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import {
+  lock,
+  mutexLock,
+  mutexTryLock,
+  mutexUnlock,
+  sectionBegin,
+  sectionEnd,
+  tryLock,
+  unlock,
+} from "../../mem/lock/spin";
+import { count, PANIC_CORRUPT, panic } from "../../mem/thread";
+import { depth, disown, put32, put64, set32 } from "../../mem/undo/log";
+import { at, P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE } from "../../points";
+import { iput } from "../inode/icache";
+import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
+import { SuperBlock } from "../mount/super";
+import { kalloc, makeSpace, retire } from "../recovery/reclaim";
+import { hashGrow, hashInsert, hashRemove } from "./d-hash";
+import {
+  D_CANT_MOUNT,
+  D_CHAINED,
+  D_COMPLETE,
+  D_EXEC_ANY,
+  D_LONG_NAME,
+  D_NO_CACHE,
+  D_ON_LRU,
+  D_OP_DELETE,
+  D_REFERENCED,
+  D_ROOT,
+  D_TYPE,
+  D_UNHASHED,
+  DENTRY_SIZE,
+  Dentry,
+  INLINE_NAME,
+  setFlags,
+} from "./dentry";
+
+/** A chain is never this long unless memory is corrupt. */
+const CHAIN_MAX: i32 = 1 << 20;
+/** Kills, moves and shrinks at one go. */
+const KILL_MAX: i32 = 1 << 24;
+
+/** Unused dentries for each chunk of the arena (an eighth of it), and how many go at one time beyond that. */
+const LRU_PER_CHUNK: u32 = 64;
+const LRU_BATCH: u32 = 64;
+
+const NULL_INODE: usize = 0;
+
+function noDentry(): Dentry {
+  return changetype<Dentry>(0);
+}
+
+// ---------------------------------------------------------------------------------------------------- making
+
+/**
+ * d_alloc(): a dentry with one reference, negative and unhashed, a child of `parent` (which it holds a reference on).
+ * null: the arena is full. The sequence goes on from where the memory's last dentry left it.
+ */
+export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Dentry {
+  const d = dAllocPlain(parent.sb, name, len, hashLen);
+  if (!d) return d;
+  lockrefGet(parent.lockref);
+  // It has a parent other than itself exactly as long as it is on that one's list.
+  sectionBegin();
+  writeSeqBarrier(d.seq);
+  d.parent = parent;
+  addChild(parent, d);
+  sectionEnd();
+  at(P_ALLOCATED, d.at, parent.at);
+  return d;
+}
+
+/** A dentry that is its own parent: the root of a file system, or one that is not in the tree yet. */
+export function dAllocRoot(sb: SuperBlock): Dentry {
+  const d = dAllocPlain(sb, 0, 0, 0);
+  if (!d) return d;
+  setFlags(d, D_ROOT, 0);
+  writeSeqBarrier(d.seq);
+  return d;
+}
+
+function dAllocPlain(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentry {
+  let outside: usize = 0;
+  if (len > INLINE_NAME) {
+    outside = kmalloc(len + 8, false);
+    if (outside == 0 && makeSpace()) outside = kmalloc(len + 8, false);
+    if (outside == 0) return noDentry();
+    store<u64>(outside + (len & ~7), 0);
+    memory.copy(outside, name, len);
+  }
+  // Unused dentries keep to a share of the arena: their memory never becomes anything else.
+  if (load<u32>(G_LRU_COUNT) >= load<u32>(H_MAX_CHUNKS) * LRU_PER_CHUNK) shrinkDcache(LRU_BATCH);
+  let p = kalloc(CACHE_DENTRY, false);
+  if (p == 0 && shrinkDcache(64) != 0 && makeSpace()) p = kalloc(CACHE_DENTRY, false);
+  if (p == 0) {
+    if (outside != 0) slabFree(outside);
+    return noDentry();
+  }
+  const d = changetype<Dentry>(p);
+  // Nobody else knows it, so its words are not noted, but for those that say what it owns.
+  sectionBegin();
+  writeSeqBegin(d.seq);
+  atomic.store<u32>(p, sb.dflags | D_UNHASHED | (outside != 0 ? D_LONG_NAME : 0), offsetof<Dentry>("flags_"));
+  atomic.store<u32>(p, 0, offsetof<Dentry>("inode_"));
+  atomic.store<u32>(p, 1, offsetof<Dentry>("next_"));
+  atomic.store<u32>(p, <u32>p, offsetof<Dentry>("parent_"));
+  memory.fill(d.name, 0, INLINE_NAME);
+  memory.fill(d.lockref + 8, 0, DENTRY_SIZE - offsetof<Dentry>("sb_"));
+  d.sb_ = <u32>sb.at;
+  if (outside != 0) store<u32>(d.name, <u32>outside);
+  else memory.copy(d.name, name, len);
+  put64(p + offsetof<Dentry>("hashLen_"), hashLen);
+  if (outside != 0) disown(outside);
+  lockrefSet(d.lockref, 1);
+  sectionEnd();
+  atomic.add<u32>(G_NR_DENTRY, 1);
+  return d;
+}
+
+export function addChild(parent: Dentry, d: Dentry): void {
+  lock(parent.childLock);
+  d.cookie = ++parent.nextCookie;
+  const last = parent.lastChild;
+  d.sibPrev = last;
+  d.sibNext = 0;
+  if (last != 0) changetype<Dentry>(<usize>last).sibNext = <u32>d.at;
+  else parent.firstChild = <u32>d.at;
+  parent.lastChild = <u32>d.at;
+  unlock(parent.childLock);
+}
+
+export function removeChild(parent: Dentry, d: Dentry): void {
+  lock(parent.childLock);
+  if (d.sibPrev != 0) changetype<Dentry>(<usize>d.sibPrev).sibNext = d.sibNext;
+  else parent.firstChild = d.sibNext;
+  if (d.sibNext != 0) changetype<Dentry>(<usize>d.sibNext).sibPrev = d.sibPrev;
+  else parent.lastChild = d.sibPrev;
+  d.sibNext = 0;
+  d.sibPrev = 0;
+  unlock(parent.childLock);
+}
+
+/** Flags of a dentry that say what its inode is. */
+function inodeFlags(i: Inode): u32 {
+  const mode = i.mode;
+  let f = dentryType(mode);
+  if (i.isDir && (mode & 0x49) == 0x49 && !(mode & (I_ACL | I_OP_PERMISSION))) f |= D_EXEC_ANY;
+  return f;
+}
+
+/** __d_instantiate(): binds an inode, whose reference the dentry takes over; negative becomes positive. */
+function bindInode(d: Dentry, i: Inode): void {
+  lock(d.lockref);
+  writeSeqBegin(d.seq);
+  d.inode = i;
+  at(P_INSTANTIATE, d.at, i.at);
+  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);
+  writeSeqEnd(d.seq);
+  unlock(d.lockref);
+}
+
+/** Puts a dentry on its inode's list. Only directories are looked for by their inode. Under d_lock, behind the chain: bucket locks come before i_lock. */
+function addAlias(d: Dentry, i: Inode): void {
+  if (!i.isDir) return;
+  lock(i.lock);
+  d.aliasNext = i.alias;
+  i.alias = <u32>d.at;
+  unlock(i.lock);
+}
+
+/** d_instantiate(): for a dentry that is hashed or will be by the caller. */
+export function dInstantiate(d: Dentry, i: Inode): void {
+  lock(d.lockref);
+  bindInode(d, i);
+  addAlias(d, i);
+  unlock(d.lockref);
+}
+
+/**
+ * d_add(): binds an inode, if any, and puts the dentry into the table, unless it is there: a negative one that its
+ * remover has not put yet. Inside a section the caller lets the table grow when that has ended.
+ */
+export function dAdd(d: Dentry, i: Inode): void {
+  lock(d.lockref);
+  if (i) bindInode(d, i);
+  if (d.flags & D_UNHASHED) hashInsert(d);
+  if (i) addAlias(d, i);
+  unlock(d.lockref);
+  if (depth == 0) hashGrow();
+}
+
+/**
+ * Opens a section for a change of an inode's mode, in which a directory's dentry is locked before anything else; the dentry, if
+ * there is one. modeChanged() ends it: then the dentry's flags follow the mode.
+ */
+export function modeChange(i: Inode): Dentry {
+  sectionBegin();
+  const d = i.isDir ? changetype<Dentry>(<usize>i.alias) : noDentry();
+  if (d) lock(d.lockref);
+  return d;
+}
+
+export function modeChanged(i: Inode, d: Dentry): void {
+  // A driver's dentry may have been given up, and its memory used again, before it was locked.
+  if (d && d.inode == i) {
+    writeSeqBegin(d.seq);
+    setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
+  }
+  if (d) unlock(d.lockref);
+  sectionEnd();
+}
+
+/** The flags follow a change of the inode's mode that has been made. */
+export function dentryModeChanged(i: Inode): void {
+  modeChanged(i, modeChange(i));
+}
+
+/** Sets and clears flags, under d_lock. */
+export function dSetFlags(d: Dentry, set: u32, clear: u32): void {
+  lock(d.lockref);
+  setFlags(d, set, clear);
+  unlock(d.lockref);
+}
+
+// ---------------------------------------------------------------------------------------------------- dropping
+
+/** dentry_rcuwalk_barrier(): under d_lock; every walk that holds the sequence fails. */
+function rcuwalkBarrier(d: Dentry): void {
+  writeSeqBarrier(d.seq);
+}
+
+/** __d_drop(): out of the table; under d_lock. May stand inside a write section. */
+export function dDropLocked(d: Dentry): void {
+  if (d.flags & D_CHAINED) hashRemove(d);
+  else if (d.flags & D_UNHASHED) return;
+  rcuwalkBarrier(d);
+}
+
+/** d_drop() */
+export function dDrop(d: Dentry): void {
+  lock(d.lockref);
+  dDropLocked(d);
+  unlock(d.lockref);
+}
+
+/** Only directories are looked for by their inode, and have one dentry, or two for the moment of a move. */
+function unalias(d: Dentry, i: Inode): void {
+  if (!i.isDir) return;
+  lock(i.lock);
+  let p = i.alias;
+  if (p == <u32>d.at) {
+    i.alias = d.aliasNext;
+  } else {
+    for (let n = 0; p != 0 && n < CHAIN_MAX; n++) {
+      const e = changetype<Dentry>(<usize>p);
+      p = e.aliasNext;
+      if (p == <u32>d.at) {
+        e.aliasNext = d.aliasNext;
+        break;
+      }
+    }
+  }
+  d.aliasNext = 0;
+  unlock(i.lock);
+}
+
+/** dentry_unlink_inode(): a dentry in use becomes negative. Under d_lock. Answers the inode, whose reference is the caller's to drop. */
+function dentryUnlinkInode(d: Dentry): Inode {
+  const i = d.inode;
+  unalias(d, i);
+  writeSeqBegin(d.seq);
+  setFlags(d, 0, D_TYPE | D_EXEC_ANY);
+  d.inode = changetype<Inode>(NULL_INODE);
+  at(P_UNLINK_INODE, d.at, i.at);
+  writeSeqEnd(d.seq);
+  return i;
+}
+
+/**
+ * d_delete(): the name has been removed. Its last user but the caller: the dentry turns negative in place, and its inode is
+ * answered, to be put when the section has ended; otherwise it is not to be found any more, and keeps its inode for those
+ * who have it open. It then still stands in its chain, where its sequence is odd until the section has happened: out of it,
+ * a reader could already miss a name that a death would bring back. dDeleted() takes it out.
+ */
+export function dDelete(d: Dentry): Inode {
+  lock(d.lockref);
+  let late = changetype<Inode>(NULL_INODE);
+  if (lockrefCount(d.lockref) == 1) {
+    setFlags(d, 0, D_CANT_MOUNT);
+    late = dentryUnlinkInode(d);
+  } else if (!(d.flags & D_UNHASHED)) {
+    writeSeqBegin(d.seq);
+    setFlags(d, D_UNHASHED, 0);
+  }
+  unlock(d.lockref);
+  return late;
+}
+
+/** What is left to do behind the section in which dDelete() was. */
+export function dDeleted(d: Dentry, late: Inode): void {
+  if (late) iput(late);
+  else dDrop(d);
+}
+
+export function dget(d: Dentry): Dentry {
+  lockrefGet(d.lockref);
+  return d;
+}
+
+/** dput(): drops a reference. The last one keeps the dentry on the list of unused ones, or kills it and goes on upward. */
+export function dput(first: Dentry): void {
+  let d = first;
+  for (let n = 0; d && n < KILL_MAX; n++) {
+    if (lockrefPutNotLast(d.lockref)) return;
+    if (d.flags & D_OP_DELETE && !(d.flags & D_UNHASHED)) askDelete(d);
+    lock(d.lockref);
+    const c = lockrefCount(d.lockref);
+    if (c < 1) panic(PANIC_CORRUPT, d.at);
+    if (c > 1) {
+      lockrefSet(d.lockref, c - 1);
+      unlock(d.lockref);
+      return;
+    }
+    if (!(d.flags & (D_UNHASHED | D_NO_CACHE))) {
+      lruAdd(d);
+      lockrefSet(d.lockref, 0);
+      unlock(d.lockref);
+      return;
+    }
+    d = dentryKill(d);
+  }
+}
+
+/** The driver's d_delete() is asked while the caller still holds a reference, and with no lock held. */
+function askDelete(d: Dentry): void {
+  if (lockrefCount(d.lockref) == 1 && driverDelete(d)) dDrop(d);
+}
+
+/**
+ * __dentry_kill(): under d_lock, which it gives up; nobody has a reference. Answers the parent, whose reference is now
+ * the caller's to drop, or null.
+ */
+export function dentryKill(d: Dentry): Dentry {
+  at(P_KILL, d.at, 0);
+  lockrefMarkDead(d.lockref);
+  lruRemove(d);
+  dDropLocked(d);
+  const i = d.inode;
+  const parent = d.parent;
+  if (parent != d) removeChild(parent, d);
+  if (i) unalias(d, i);
+  // Also for a dentry that was unhashed long ago: a walk may have started in it (a removed working directory).
+  writeSeqBegin(d.seq);
+  setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);
+  d.inode = changetype<Inode>(NULL_INODE);
+  writeSeqEnd(d.seq);
+  unlock(d.lockref);
+  if (i) iput(i);
+  retire(d.at);
+  return parent != d ? parent : noDentry();
+}
+
+// ---------------------------------------------------------------------------------------------------- the LRU
+
+/** Under d_lock. */
+export function lruAdd(d: Dentry): void {
+  if (d.flags & D_ON_LRU) {
+    setFlags(d, D_REFERENCED, 0);
+    return;
+  }
+  lock(G_LRU_LOCK);
+  const first = load<u32>(G_LRU_HEAD);
+  d.lruNext = first;
+  d.lruPrev = 0;
+  if (first != 0) changetype<Dentry>(<usize>first).lruPrev = <u32>d.at;
+  else set32(G_LRU_TAIL, <u32>d.at);
+  set32(G_LRU_HEAD, <u32>d.at);
+  put32(G_LRU_COUNT, load<u32>(G_LRU_COUNT) + 1);
+  setFlags(d, D_ON_LRU, 0);
+  unlock(G_LRU_LOCK);
+}
+
+/** Under d_lock. */
+function lruRemove(d: Dentry): void {
+  if (!(d.flags & D_ON_LRU)) return;
+  lock(G_LRU_LOCK);
+  lruUnlink(d);
+  unlock(G_LRU_LOCK);
+}
+
+/** Under d_lock and the LRU lock. */
+function lruUnlink(d: Dentry): void {
+  if (d.lruPrev != 0) changetype<Dentry>(<usize>d.lruPrev).lruNext = d.lruNext;
+  else set32(G_LRU_HEAD, d.lruNext);
+  if (d.lruNext != 0) changetype<Dentry>(<usize>d.lruNext).lruPrev = d.lruPrev;
+  else set32(G_LRU_TAIL, d.lruPrev);
+  d.lruNext = 0;
+  d.lruPrev = 0;
+  put32(G_LRU_COUNT, load<u32>(G_LRU_COUNT) - 1);
+  setFlags(d, 0, D_ON_LRU | D_REFERENCED);
+}
+
+/**
+ * Kills up to `n` unused dentries, the longest unused first; one used since it came to the list gets a second turn.
+ * Answers how many.
+ */
+export function shrinkDcache(n: u32): u32 {
+  if (!mutexTryLock(G_SHRINK_LOCK)) return 0;
+  let killed: u32 = 0;
+  let looked = min<u32>(load<u32>(G_LRU_COUNT), objectsMax()) << 1;
+  while (killed < n && looked-- != 0) {
+    // The list's lock comes after d_lock, so here the dentry is only tried for.
+    lock(G_LRU_LOCK);
+    const d = changetype<Dentry>(<usize>load<u32>(G_LRU_TAIL));
+    if (!d) {
+      unlock(G_LRU_LOCK);
+      break;
+    }
+    if (!tryLock(d.lockref)) {
+      unlock(G_LRU_LOCK);
+      continue;
+    }
+    const again = (d.flags & D_REFERENCED) != 0 && lockrefCount(d.lockref) == 0;
+    lruUnlink(d);
+    unlock(G_LRU_LOCK);
+    if (again) lruAdd(d);
+    if (again || lockrefCount(d.lockref) != 0) {
+      unlock(d.lockref);
+      continue;
+    }
+    const parent = dentryKill(d);
+    killed++;
+    count(C_SHRUNK);
+    if (parent) dput(parent);
+  }
+  mutexUnlock(G_SHRINK_LOCK);
+  return killed;
+}
+
+/**
+ * Frees every dentry of a file system that nobody can reach any more, deepest first, without recursion. A grace period
+ * has passed since it could be reached; the shrinker, which finds dentries by their list, is kept out.
+ */
+export function shrinkTree(root: Dentry): void {
+  mutexLock(G_SHRINK_LOCK);
+  let d = root;
+  // Every dentry is come to from above and gone from once.
+  for (let left = objectsMax() << 1; ; left--) {
+    if (left == 0) corrupt(d.at);
+    const child = changetype<Dentry>(<usize>d.firstChild);
+    if (child) {
+      d = child;
+      continue;
+    }
+    const parent = d.parent;
+    const done = parent == d;
+    lock(d.lockref);
+    lockrefSet(d.lockref, 1);
+    dentryKill(d);
+    if (done) break;
+    d = parent;
+  }
+  mutexUnlock(G_SHRINK_LOCK);
+}

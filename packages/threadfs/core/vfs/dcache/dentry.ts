@@ -1,0 +1,238 @@
+/**
+ * The dentry in memory: 128 bytes, two lines. What a step of the walk reads is in the first, which changes when a name
+ * changes; what is written all the time is in the second.
+ *
+ *   0   seq       u32  sequence of the tuple (name, parent, inode): odd while it changes
+ *   4   flags     u32  type of the inode, state, hooks of the file system
+ *   8   hashLen   u64  hash (low) and length (high) of the name
+ *   16  parent    ptr  itself at the root of a file system
+ *   20  inode     ptr  0: negative
+ *   24  next      ptr  next in the hash chain; odd: the chain's end (d-hash.ts)
+ *   28  dirSeq    u32  directories: odd while a rename into or inside this directory is under way
+ *   32  name      32 bytes, zero-padded; a longer name lies outside and its address here
+ *   64  lockref   u64  d_lock and reference count
+ *   72  sb        ptr
+ *   76  sibNext, 80 sibPrev   ptr  the parent's list of children
+ *   84  firstChild, 88 lastChild ptr, 92 childLock u32
+ *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; once retired: retired list and epoch; free: free list
+ *   104 aliasNext ptr  next dentry of the same inode (under its i_lock)
+ *   108 cookie    u32  place in the directory, never used twice in it
+ *   112 nextCookie u32 directories: the last cookie given out
+ *   116 kids      u32  directories: positive, hashed children (under its i_mutex)
+ *   120 mounts    u32  mounts on this dentry (under the mount lock)
+ *   124 mark      u32  the sweep's (sweep.ts)
+ *
+ * Everything in the first line that changes under a reader is read through an atomic load.
+ */
+import { put32, put64, set32 } from "../../mem/undo/log";
+import { Inode } from "../inode/inode";
+import { SuperBlock } from "../mount/super";
+
+export const DENTRY_SIZE: u32 = 128;
+export const DENTRY_LINK: u32 = 96;
+/** Words that live on when the memory is freed: seq, dirSeq, lockref, childLock; and hash and length, which the sweep asks of an unfinished one. */
+export const DENTRY_KEEP: u32 = (1 << 0) | (1 << 2) | (1 << 3) | (1 << 7) | (1 << 16) | (1 << 17) | (1 << 23);
+export const INLINE_NAME: u32 = 32;
+
+/** Bits 0-2: what the inode is, so that a walk need not look. */
+export const D_TYPE: u32 = 7;
+export const D_NEGATIVE: u32 = 0;
+export const D_DIRECTORY: u32 = 1;
+export const D_REGULAR: u32 = 2;
+export const D_SYMLINK: u32 = 3;
+export const D_SPECIAL: u32 = 4;
+export const D_UNHASHED: u32 = 1 << 3;
+/** Something is mounted here. */
+export const D_MOUNTED: u32 = 1 << 4;
+/** Nothing may be mounted here: the directory is being removed. */
+export const D_CANT_MOUNT: u32 = 1 << 5;
+/** Directory that everybody may search: no look at the inode is needed. */
+export const D_EXEC_ANY: u32 = 1 << 6;
+/** Directory all of whose children are dentries: a name not found does not exist. */
+export const D_COMPLETE: u32 = 1 << 7;
+export const D_OP_HASH: u32 = 1 << 8;
+export const D_OP_COMPARE: u32 = 1 << 9;
+export const D_OP_REVALIDATE: u32 = 1 << 10;
+export const D_OP_DELETE: u32 = 1 << 11;
+/** The last reference frees it: file systems that keep no unused dentries. */
+export const D_NO_CACHE: u32 = 1 << 12;
+export const D_ON_LRU: u32 = 1 << 13;
+export const D_REFERENCED: u32 = 1 << 14;
+/** Root of a file system or a dentry without a place in the tree. */
+export const D_ROOT: u32 = 1 << 15;
+/** FS_REVAL_DOT of the file system. */
+export const D_REVAL_DOT: u32 = 1 << 16;
+/** The name lies outside; changes with the name, in the same write section. */
+export const D_LONG_NAME: u32 = 1 << 17;
+/** In a chain of the table: also for a while behind D_UNHASHED, which says that it is not to be found there. */
+export const D_CHAINED: u32 = 1 << 18;
+/** A driver is being asked to make or remove this name: whether it has, if the thread dies of it, only the driver knows (sweep.ts). */
+export const D_DOUBT: u32 = 1 << 19;
+
+@unmanaged
+export class Dentry {
+  seq_: u32;
+  flags_: u32;
+  hashLen_: u64;
+  parent_: u32;
+  inode_: u32;
+  next_: u32;
+  dirSeq_: u32;
+  name0: u64;
+  name1: u64;
+  name2: u64;
+  name3: u64;
+  lockref_: u64;
+  sb_: u32;
+  sibNext_: u32;
+  sibPrev_: u32;
+  firstChild_: u32;
+  lastChild_: u32;
+  childLock_: u32;
+  lruNext_: u32;
+  lruPrev_: u32;
+  aliasNext_: u32;
+  cookie_: u32;
+  nextCookie_: u32;
+  kids_: u32;
+  mounts_: u32;
+  mark: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get seq(): usize {
+    return changetype<usize>(this);
+  }
+  get lockref(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("lockref_");
+  }
+  get childLock(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("childLock_");
+  }
+  get dirSeq(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("dirSeq_");
+  }
+  get name(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("name0");
+  }
+
+  get flags(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("flags_"));
+  }
+  set flags(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Dentry>("flags_"), v);
+  }
+  get hashLen(): u64 {
+    return atomic.load<u64>(changetype<usize>(this), offsetof<Dentry>("hashLen_"));
+  }
+  set hashLen(v: u64) {
+    put64(changetype<usize>(this) + offsetof<Dentry>("hashLen_"), v);
+  }
+  get parent(): Dentry {
+    return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("parent_")));
+  }
+  set parent(v: Dentry) {
+    put32(changetype<usize>(this) + offsetof<Dentry>("parent_"), <u32>changetype<usize>(v));
+  }
+  get inode(): Inode {
+    return changetype<Inode>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("inode_")));
+  }
+  set inode(v: Inode) {
+    put32(changetype<usize>(this) + offsetof<Dentry>("inode_"), <u32>changetype<usize>(v));
+  }
+  get next(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("next_"));
+  }
+  set next(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Dentry>("next_"), v);
+  }
+  get sb(): SuperBlock {
+    return changetype<SuperBlock>(<usize>this.sb_);
+  }
+  get nameLen(): u32 {
+    return <u32>(this.hashLen >> 32);
+  }
+  get isRoot(): bool {
+    return this.parent == this;
+  }
+  get type(): u32 {
+    return this.flags & D_TYPE;
+  }
+  get sibNext(): u32 {
+    return this.sibNext_;
+  }
+  set sibNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("sibNext_"), v);
+  }
+  get sibPrev(): u32 {
+    return this.sibPrev_;
+  }
+  set sibPrev(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("sibPrev_"), v);
+  }
+  get firstChild(): u32 {
+    return this.firstChild_;
+  }
+  set firstChild(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("firstChild_"), v);
+  }
+  get lastChild(): u32 {
+    return this.lastChild_;
+  }
+  set lastChild(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("lastChild_"), v);
+  }
+  get lruNext(): u32 {
+    return this.lruNext_;
+  }
+  set lruNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("lruNext_"), v);
+  }
+  get lruPrev(): u32 {
+    return this.lruPrev_;
+  }
+  set lruPrev(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("lruPrev_"), v);
+  }
+  get aliasNext(): u32 {
+    return this.aliasNext_;
+  }
+  set aliasNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("aliasNext_"), v);
+  }
+  get cookie(): u32 {
+    return this.cookie_;
+  }
+  set cookie(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("cookie_"), v);
+  }
+  get nextCookie(): u32 {
+    return this.nextCookie_;
+  }
+  set nextCookie(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("nextCookie_"), v);
+  }
+  get kids(): u32 {
+    return this.kids_;
+  }
+  set kids(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("kids_"), v);
+  }
+  get mounts(): u32 {
+    return this.mounts_;
+  }
+  set mounts(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("mounts_"), v);
+  }
+}
+
+/** Where the bytes of a dentry's name are. Only while the name cannot change. */
+export function dentryName(d: Dentry): usize {
+  return d.nameLen > INLINE_NAME ? <usize>load<u32>(d.name) : d.name;
+}
+
+/** Sets and clears flags; only for a holder of d_lock (or of a dentry that nobody else knows). */
+export function setFlags(d: Dentry, set: u32, clear: u32): void {
+  d.flags = (d.flags & ~clear) | set;
+}

@@ -1,0 +1,234 @@
+/**
+ * Open files and descriptors.
+ *
+ * File (128 bytes, typed cache): 0 count i32  4 flags u32  8 mnt ptr  12 dentry ptr  16 inode ptr  20 posLock u32
+ * 24 pos i64  32 hint ptr (readdir: the child shown last)  36 hintCookie u32  40 rcuNext 44 rcuTag  48 mode u32  52 mark u32 (the sweep's)
+ *
+ * A descriptor is a slot in its context's blocks: 0 free, 1 taken but not yet open, else the file.
+ *
+ * Guarantees: fget() takes no lock for a descriptor that is open; it references a file that is alive and then checks that the descriptor still means
+ * it, inside a read-side section, so that a file closed at the same moment is either got whole or not at all.
+ * Lock order: posLock is taken before any i_mutex; fdLock is innermost.
+ */
+
+import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../errno";
+import { CACHE_FILE, kmalloc } from "../../mem/alloc/slab";
+import { corrupt } from "../../mem/bound";
+import { G_NR_FILES } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/spin";
+import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
+import { disown, put32 } from "../../mem/undo/log";
+import { dput } from "../dcache/dcache";
+import { Dentry } from "../dcache/dentry";
+import { Inode } from "../inode/inode";
+import { Mount, mntput } from "../mount/namespace";
+import { kalloc, retire } from "../recovery/reclaim";
+import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";
+
+export const FILE_SIZE: u32 = 128;
+export const FILE_LINK: u32 = 40;
+/** Words that live on when the memory is freed: count, posLock. */
+export const FILE_KEEP: u32 = (1 << 0) | (1 << 5);
+/** Files that may be open in the whole arena. */
+export const MAX_FILES: u32 = 1 << 18;
+
+export const FMODE_READ: u32 = 1;
+export const FMODE_WRITE: u32 = 2;
+
+/** A descriptor that is taken and not open yet. */
+export const RESERVED: u32 = 1;
+/** Rounds against those who close and open the same descriptor; each of them got on. */
+const TRIES_MAX: i32 = 1000000;
+
+@unmanaged
+export class File {
+  count_: u32;
+  flags: u32;
+  mnt_: u32;
+  dentry_: u32;
+  inode_: u32;
+  posLock_: u32;
+  pos: i64;
+  hint: u32;
+  hintCookie: u32;
+  rcuNext: u32;
+  rcuTag: u32;
+  mode: u32;
+  mark: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get count(): usize {
+    return changetype<usize>(this);
+  }
+  get mnt(): Mount {
+    return changetype<Mount>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("mnt_")));
+  }
+  get dentry(): Dentry {
+    return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("dentry_")));
+  }
+  get inode(): Inode {
+    return changetype<Inode>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("inode_")));
+  }
+  get posAt(): usize {
+    return changetype<usize>(this) + offsetof<File>("pos");
+  }
+  get posLock(): usize {
+    return changetype<usize>(this) + offsetof<File>("posLock_");
+  }
+}
+
+/** -errno of the last getEmptyFilp() that answered null. */
+export let filpError: i32 = 0;
+
+/** get_empty_filp(): a file with one reference that is open on nothing yet. May use the arena's reserve. */
+export function getEmptyFilp(): File {
+  if (atomic.add<u32>(G_NR_FILES, 1) >= MAX_FILES) {
+    atomic.sub<u32>(G_NR_FILES, 1);
+    filpError = -ENFILE;
+    return changetype<File>(0);
+  }
+  const f = changetype<File>(kalloc(CACHE_FILE, true));
+  if (!f) {
+    atomic.sub<u32>(G_NR_FILES, 1);
+    filpError = -ENOSPC;
+    return f;
+  }
+  f.flags = 0;
+  f.mode = 0;
+  atomic.store<u32>(f.at + offsetof<File>("mnt_"), 0);
+  atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0);
+  atomic.store<u32>(f.at + offsetof<File>("inode_"), 0);
+  f.pos = 0;
+  f.hint = 0;
+  f.hintCookie = 0;
+  atomic.store<u32>(f.count, 1);
+  return f;
+}
+
+/** Opens a file on a path, whose references it takes over. */
+export function fileSet(f: File, mnt: Mount, dentry: Dentry, inode: Inode, flags: u32, mode: u32): void {
+  f.flags = flags;
+  f.mode = mode;
+  atomic.store<u32>(f.at + offsetof<File>("mnt_"), <u32>mnt.at);
+  atomic.store<u32>(f.at + offsetof<File>("inode_"), <u32>inode.at);
+  atomic.store<u32>(f.at + offsetof<File>("dentry_"), <u32>dentry.at);
+}
+
+/** fput(): the last reference closes the file. */
+export function fput(f: File): void {
+  if (atomic.sub<u32>(f.count, 1) != 1) return;
+  const hint = f.hint;
+  if (hint != 0) dput(changetype<Dentry>(<usize>hint));
+  f.hint = 0;
+  const d = f.dentry;
+  if (d) {
+    const m = f.mnt;
+    dput(d);
+    mntput(m);
+  }
+  atomic.sub<u32>(G_NR_FILES, 1);
+  retire(f.at);
+}
+
+function slotOf(c: Context, fd: u32): usize {
+  if (fd >= NR_OPEN) return 0;
+  const block = atomic.load<u32>(c.fdBlock(fd / FD_BLOCK));
+  return block == 0 ? 0 : <usize>(block + ((fd % FD_BLOCK) << 2));
+}
+
+/** What stands in a descriptor's slot; RESERVED, not open, where there is none. 0 may be a close that has not happened yet. */
+export function fdValue(c: Context, fd: i32): u32 {
+  const s = slotOf(c, <u32>fd);
+  return s == 0 ? RESERVED : atomic.load<u32>(s);
+}
+
+/** The file of a descriptor without a reference: only inside a read-side section, or under fdLock. null: not open. */
+export function fdFile(c: Context, fd: i32): File {
+  const v = fdValue(c, fd);
+  return changetype<File>(v == RESERVED ? <usize>0 : <usize>v);
+}
+
+/** fget(): the file of a descriptor with a reference, null: not open. */
+export function fget(c: Context, fd: i32): File {
+  let tries = 0;
+  while (true) {
+    if (tries++ == TRIES_MAX) corrupt(c.at);
+    rcuReadLock();
+    const f = fdFile(c, fd);
+    if (!f) {
+      rcuReadUnlock();
+      // Under the lock: one that is just being closed is open until that has happened.
+      lock(c.fdLock);
+      const open = fdFile(c, fd);
+      unlock(c.fdLock);
+      if (!open) return f;
+      continue;
+    }
+    const n = atomic.load<u32>(f.count);
+    const got = n != 0 && atomic.cmpxchg<u32>(f.count, n, n + 1) == n;
+    const same = fdFile(c, fd) == f;
+    const valid = rcuReadUnlock();
+    if (got && same && valid) return f;
+    if (got) fput(f);
+  }
+}
+
+/** Takes the lowest free descriptor; -EMFILE, -ENOSPC; -EBADF: the context was closed, and nobody would close it again. */
+export function fdAlloc(c: Context): i32 {
+  lock(c.fdLock);
+  if (c.alive == 0) {
+    unlock(c.fdLock);
+    return -EBADF;
+  }
+  let fd = c.fdHint < FD_FIRST ? FD_FIRST : c.fdHint;
+  for (; fd < NR_OPEN; fd++) {
+    const b = c.fdBlock(fd / FD_BLOCK);
+    let block = load<u32>(b);
+    if (block == 0) {
+      block = <u32>kmalloc(FD_BLOCK << 2, true);
+      if (block == 0) {
+        unlock(c.fdLock);
+        return -ENOSPC;
+      }
+      memory.fill(block, 0, FD_BLOCK << 2);
+      put32(b, block);
+      disown(block);
+    }
+    const s = <usize>(block + ((fd % FD_BLOCK) << 2));
+    if (load<u32>(s) == 0) {
+      put32(s, RESERVED);
+      c.fdHint = fd + 1;
+      unlock(c.fdLock);
+      return <i32>fd;
+    }
+  }
+  unlock(c.fdLock);
+  return -EMFILE;
+}
+
+/** fd_install(): false when the context was closed meanwhile, and the descriptor with it. */
+export function fdInstall(c: Context, fd: i32, f: File): bool {
+  return atomic.cmpxchg<u32>(slotOf(c, <u32>fd), RESERVED, <u32>f.at) == RESERVED;
+}
+
+/** Gives a descriptor back that was taken and never opened. */
+export function fdPut(c: Context, fd: i32): void {
+  lock(c.fdLock);
+  put32(slotOf(c, <u32>fd), 0);
+  if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
+  unlock(c.fdLock);
+}
+
+/** Takes the file out of a descriptor, with the descriptor's reference; null: not open. */
+export function fdClose(c: Context, fd: i32): File {
+  lock(c.fdLock);
+  const f = fdFile(c, fd);
+  if (f) {
+    put32(slotOf(c, <u32>fd), 0);
+    if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
+  }
+  unlock(c.fdLock);
+  return f;
+}

@@ -1,0 +1,208 @@
+/**
+ * open(2): a descriptor and a file are taken first, then the path is walked.
+ *
+ * Without O_CREAT the walk is one like any other, in rcu mode to its end. With O_CREAT only the parents are walked in rcu
+ * mode; the last component is looked up under its directory's i_mutex, where it can be made.
+ */
+
+import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "../../errno";
+import * as host from "../../host";
+import { C_ECHILD, C_ESTALE, C_WALKS } from "../../mem/layout";
+import { mutexLock, mutexUnlock } from "../../mem/lock/spin";
+import { count, forceRef, hasAudit } from "../../mem/thread";
+import { at, P_ANSWER } from "../../points";
+import { dget, dput } from "../dcache/dcache";
+import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
+import { mntget } from "../mount/namespace";
+import { makeNode, mayCreate, wantWrite } from "../ops/modify";
+import { enter } from "../recovery/gate";
+import { holdContext } from "../task/hold";
+import { DROP_CREATE, dropRcu, putLink } from "../walk/drop";
+import { lookupLocked, stepError } from "../walk/lookup";
+import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "../walk/namei";
+import {
+  LAST_NORM,
+  LOOKUP_CREATE,
+  LOOKUP_DIRECTORY,
+  LOOKUP_EXCL,
+  LOOKUP_FOLLOW,
+  LOOKUP_OPEN,
+  LOOKUP_PARENT,
+  LOOKUP_RCU,
+  LOOKUP_REVAL,
+  Nameidata,
+} from "../walk/nameidata";
+import { pathInit } from "../walk/path-init";
+import { inodePermission, MAY_READ, MAY_WRITE } from "../walk/permission";
+import { handleDots, stepInto } from "../walk/step";
+import {
+  File,
+  FMODE_READ,
+  FMODE_WRITE,
+  fdAlloc,
+  fdInstall,
+  fdPut,
+  fileSet,
+  filpError,
+  fput,
+  getEmptyFilp,
+} from "./file";
+import { driverTruncate, truncateLocked } from "./rw";
+
+export const O_WRONLY: u32 = 1;
+export const O_CREAT: u32 = 0x40;
+export const O_EXCL: u32 = 0x80;
+export const O_TRUNC: u32 = 0x200;
+export const O_APPEND: u32 = 0x400;
+export const O_DIRECTORY: u32 = 0x10000;
+export const O_NOFOLLOW: u32 = 0x20000;
+const O_PATH: u32 = 0x200000;
+const O_TMPFILE: u32 = 0x400000;
+
+/** Whether the last walkAndCreate() made the file: then its maker need not be allowed to open it. */
+let created: bool = false;
+
+/** openat(2): a descriptor or -errno. `mode` has the umask already applied. */
+export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
+  if (flags & (O_PATH | O_TMPFILE)) return -EOPNOTSUPP;
+  if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
+  const c = nd.ctx;
+  // A descriptor is taken before the walk.
+  enter();
+  if (holdContext(nd.ctxNumber) != c) return -EBADF;
+  const f = getEmptyFilp();
+  if (!f) return filpError;
+  const fd = fdAlloc(c);
+  if (fd < 0) {
+    fput(f);
+    return fd;
+  }
+  created = false;
+  let err = flags & O_CREAT ? openCreate(nd, flags, mode) : openPlain(nd, flags);
+  if (err == 0) {
+    err = mayOpen(nd, flags);
+    if (err == 0) err = openFile(nd, f, flags);
+    pathPut(nd);
+  }
+  if (err != 0) {
+    fdPut(c, fd);
+    fput(f);
+    return err;
+  }
+  if (fdInstall(c, fd, f)) return fd;
+  fput(f);
+  return -EBADF;
+}
+
+function openPlain(nd: Nameidata, flags: u32): i32 {
+  let lookup = LOOKUP_OPEN;
+  if (!(flags & O_NOFOLLOW)) lookup |= LOOKUP_FOLLOW;
+  if (flags & O_DIRECTORY) lookup |= LOOKUP_DIRECTORY;
+  return filenameLookup(nd, lookup, FOR_PATH, 0);
+}
+
+/** The three attempts of a walk that may create its last component. */
+function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
+  let lookup = LOOKUP_OPEN | LOOKUP_CREATE | LOOKUP_PARENT;
+  if (flags & O_EXCL) lookup |= LOOKUP_EXCL;
+  count(C_WALKS);
+  let err = forceRef ? -ECHILD : createAttempt(nd, lookup | LOOKUP_RCU, flags, mode);
+  if (err == -ECHILD) {
+    if (!forceRef) restart(C_ECHILD, ECHILD);
+    err = createAttempt(nd, lookup, flags, mode);
+  }
+  if (err == -ESTALE) {
+    restart(C_ESTALE, ESTALE);
+    err = createAttempt(nd, lookup | LOOKUP_REVAL, flags, mode);
+  }
+  at(P_ANSWER, err, nd.dentry_);
+  if (err == 0 && hasAudit) host.audit(nd.dentry_, nd.inode_);
+  return err;
+}
+
+function createAttempt(nd: Nameidata, lookup: u32, flags: u32, mode: u32): i32 {
+  let err = pathInit(nd, lookup);
+  let name = <usize>nd.name;
+  while (err == 0) {
+    err = walkParents(nd, name);
+    if (err != 0) break;
+    err = doLast(nd, flags, mode);
+    if (err <= 0) break;
+    err = 0;
+    name = <usize>nd.body;
+  }
+  return endAttempt(nd, err, FOR_PATH, 0);
+}
+
+/** do_last(): the last component of an open with O_CREAT. 0: nd is at the file; 1: a link to follow, nd.body. */
+function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
+  if (nd.lastType != LAST_NORM) {
+    if (nd.depth != 0) putLink(nd);
+    return handleDots(nd);
+  }
+  if (nd.rcu && !dropRcu(nd, DROP_CREATE)) return -ECHILD;
+  if (load<u8>(nd.last + nd.lastLen) != 0) return -EISDIR;
+  const dir = nd.inode;
+  mutexLock(dir.mutex);
+  const d = lookupLocked(nd, true);
+  let err = d ? 0 : stepError;
+  if (d && !d.inode) {
+    err = wantWrite(nd.mnt);
+    if (err == 0) err = mayCreate(nd.ctx, dir);
+    if (err == 0) err = makeNode(nd.ctx, nd, d, S_IFREG | (mode & 0xfff), 0, 0);
+    if (err == 0) created = true;
+    else dput(d);
+  }
+  mutexUnlock(dir.mutex);
+  if (err != 0) return err;
+  if (nd.depth != 0) putLink(nd);
+  return stepInto(nd, d, !(flags & (O_NOFOLLOW | O_EXCL)));
+}
+
+/** may_open(): what the file is and who may open it how. */
+function mayOpen(nd: Nameidata, flags: u32): i32 {
+  const i = nd.inode;
+  const type = i.type;
+  if (flags & O_CREAT) {
+    if (flags & O_EXCL && !created) return -EEXIST;
+    if (type == S_IFDIR) return -EISDIR;
+  }
+  if (type == S_IFLNK) return -ELOOP;
+  if (flags & O_DIRECTORY && type != S_IFDIR) return -ENOTDIR;
+  const mask = accessMask(flags);
+  if (type == S_IFDIR && mask & MAY_WRITE) return -EISDIR;
+  if (mask & MAY_WRITE && type == S_IFREG) {
+    const err = wantWrite(nd.mnt);
+    if (err != 0) return err;
+  }
+  if (!created) {
+    const err = inodePermission(nd.ctx, i, mask, false);
+    if (err != 0) return err;
+  }
+  // Pipes, sockets and devices have names here, and nobody at the other end.
+  return type == S_IFREG || type == S_IFDIR ? 0 : -ENXIO;
+}
+
+function accessMask(flags: u32): u32 {
+  const acc = flags & 3;
+  let mask: u32 = acc == 0 ? MAY_READ : acc == O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
+  if (flags & O_TRUNC) mask |= MAY_WRITE;
+  return mask;
+}
+
+/** do_dentry_open() and the truncation. The file takes references of its own. */
+function openFile(nd: Nameidata, f: File, flags: u32): i32 {
+  const i = nd.inode;
+  if (flags & O_TRUNC && !created && i.isReg) {
+    mutexLock(i.mutex);
+    const err = i.mode & I_DRIVER ? driverTruncate(i, 0) : truncateLocked(nd.ctx, i, 0);
+    mutexUnlock(i.mutex);
+    if (err != 0) return err;
+  }
+  const acc = flags & 3;
+  const mode = acc == 0 ? FMODE_READ : acc == O_WRONLY ? FMODE_WRITE : FMODE_READ | FMODE_WRITE;
+  mntget(nd.mnt);
+  dget(nd.dentry);
+  fileSet(f, nd.mnt, nd.dentry, i, flags, mode);
+  return 0;
+}

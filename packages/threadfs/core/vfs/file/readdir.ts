@@ -1,0 +1,105 @@
+/**
+ * getdents(2): the children of a directory in the order in which they came, from a position on.
+ *
+ * The position is the cookie of the entry shown last; cookies only grow and are never used twice in a directory, so
+ * entries that come and go do not disturb it. An entry that is there under one name from the first call to the last is
+ * shown once; what comes after the first call is not shown, so that a reading ends.
+ */
+
+import { EBADF, ENOENT, ENOTDIR, EOPNOTSUPP } from "../../errno";
+import { callDriver, OP_READDIR } from "../../fs/driver/hooks";
+import { corrupt } from "../../mem/bound";
+import { IO_SIZE, S_DRIVER, S_IO } from "../../mem/layout";
+import { lockrefGetNotDead } from "../../mem/lock/lockref";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
+import { scratch } from "../../mem/thread";
+import { dput } from "../dcache/dcache";
+import { D_UNHASHED, Dentry, dentryName } from "../dcache/dentry";
+import { I_DEAD, Inode, inodeNumber } from "../inode/inode";
+import { HOOK_READDIR } from "../mount/super";
+import { Context } from "../task/cred";
+import { File, fget, fput } from "./file";
+
+/** Fills SCRATCH.IO with whole entries; answers the bytes, 0 at the end. */
+export function doGetdents(c: Context, fd: i32): i32 {
+  const f = fget(c, fd);
+  if (!f) return -EBADF;
+  const dir = f.inode;
+  let r: i32;
+  if (!dir.isDir) r = -ENOTDIR;
+  else if (dir.sb.driver != 0) r = driverDents(f, dir);
+  else {
+    mutexLock(f.posLock);
+    mutexLock(dir.mutex);
+    newHint = changetype<Dentry>(0);
+    r = dir.mode & I_DEAD ? -ENOENT : fill(f, f.dentry);
+    mutexUnlock(dir.mutex);
+    const old = f.hint;
+    f.hint = <u32>changetype<usize>(newHint);
+    mutexUnlock(f.posLock);
+    if (old != 0) dput(changetype<Dentry>(<usize>old));
+  }
+  fput(f);
+  return r;
+}
+
+/** The entry shown last, with a reference: where the next call goes on without looking from the start. */
+let newHint: Dentry = changetype<Dentry>(0);
+
+function fill(f: File, parent: Dentry): i32 {
+  const to = scratch + S_IO;
+  let used: u32 = 0;
+  lock(parent.childLock);
+  if (f.pos == 0) f.hintCookie = parent.nextCookie;
+  const limit = f.hintCookie;
+  let last = changetype<Dentry>(0);
+  let d = firstAfter(f, parent);
+  while (d && d.cookie <= limit) {
+    // Cookies grow along the list: so it ends, and a reading in several calls does.
+    if (<i64>d.cookie <= f.pos) corrupt(d.at);
+    const i = d.inode;
+    if (i && !(d.flags & D_UNHASHED)) {
+      const len = d.nameLen;
+      const need = (10 + len + 7) & ~7;
+      if (used + need > IO_SIZE) break;
+      putEntry(to + used, i, d, len);
+      used += need;
+      last = d;
+    }
+    f.pos = d.cookie;
+    d = changetype<Dentry>(<usize>d.sibNext);
+  }
+  // A child with a reference under the list's lock: pinned ones are alive, so the count is taken without waiting.
+  if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) newHint = last;
+  unlock(parent.childLock);
+  return used;
+}
+
+function firstAfter(f: File, parent: Dentry): Dentry {
+  const hint = changetype<Dentry>(<usize>f.hint);
+  if (hint && hint.parent == parent && <i64>hint.cookie == f.pos) return changetype<Dentry>(<usize>hint.sibNext);
+  let d = changetype<Dentry>(<usize>parent.firstChild);
+  for (let before: u32 = 0; d && <i64>d.cookie <= f.pos; ) {
+    if (d.cookie <= before) corrupt(d.at);
+    before = d.cookie;
+    d = changetype<Dentry>(<usize>d.sibNext);
+  }
+  return d;
+}
+
+function putEntry(to: usize, i: Inode, d: Dentry, len: u32): void {
+  store<f64>(to, inodeNumber(i));
+  store<u8>(to + 8, <u8>(i.type >> 12));
+  store<u8>(to + 9, <u8>len);
+  memory.copy(to + 10, dentryName(d), len);
+}
+
+/** The driver fills the area itself, and leaves the next position at the start of its own. */
+function driverDents(f: File, dir: Inode): i32 {
+  if (!(dir.sb.hooks & HOOK_READDIR)) return -EOPNOTSUPP;
+  mutexLock(f.posLock);
+  const r = <i32>callDriver(OP_READDIR, dir.sb, inodeNumber(dir), <f64>f.pos, 0, 0);
+  if (r > 0) f.pos = <i64>load<f64>(scratch + S_DRIVER);
+  mutexUnlock(f.posLock);
+  return r;
+}

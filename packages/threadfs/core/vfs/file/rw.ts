@@ -1,0 +1,187 @@
+/**
+ * read, write, seek, truncate. Contents are read and changed under the file's i_mutex; a descriptor's position under its
+ * own lock, taken before.
+ */
+
+import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../errno";
+import { attrWord, callDriver, OP_READ, OP_SETATTR, OP_WRITE } from "../../fs/driver/hooks";
+import { dataRead, dataReserve, dataWrite, MAX_FILE_SIZE } from "../../fs/tmpfs/data";
+import { tmpfsTruncate } from "../../fs/tmpfs/tmpfs";
+import { IO_SIZE, S_IO } from "../../mem/layout";
+import { mutexLock, mutexUnlock } from "../../mem/lock/spin";
+import { scratch } from "../../mem/thread";
+import { ATTR_SIZE, removeSuid } from "../inode/attr";
+import { setDriverAttr } from "../inode/icache";
+import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber, S_IFMT } from "../inode/inode";
+import { HOOK_READ, HOOK_SETATTR, HOOK_WRITE } from "../mount/super";
+import { makeSpace } from "../recovery/reclaim";
+import { Context } from "../task/cred";
+import { File, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
+
+const O_APPEND: u32 = 0x400;
+/** lseek(2) */
+const SEEK_CUR: i32 = 1;
+const SEEK_END: i32 = 2;
+
+/** read(2), pread(2): at most IO_SIZE bytes into scratch; `offset` < 0: at the file's position, which moves. */
+export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
+  const f = fget(c, fd);
+  if (!f) return -EBADF;
+  let r: i32;
+  if (!(f.mode & FMODE_READ)) r = -EBADF;
+  else if (f.inode.isDir) r = -EISDIR;
+  else if (offset >= 0) r = readAt(f.inode, <i64>offset, n);
+  else {
+    mutexLock(f.posLock);
+    r = readAt(f.inode, f.pos, n);
+    if (r > 0) f.pos += r;
+    mutexUnlock(f.posLock);
+  }
+  fput(f);
+  return r;
+}
+
+function readAt(i: Inode, pos: i64, wanted: u32): i32 {
+  let n = wanted > IO_SIZE ? IO_SIZE : wanted;
+  mutexLock(i.mutex);
+  let r = 0;
+  if (i.mode & I_DRIVER) {
+    r = i.sb.hooks & HOOK_READ ? <i32>callDriver(OP_READ, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0) : -EOPNOTSUPP;
+  } else {
+    const left = i.size - pos;
+    if (left > 0) {
+      if (left < <i64>n) n = <u32>left;
+      dataRead(i, pos, scratch + S_IO, n);
+      if (n != 0) accessed(i);
+      r = n;
+    }
+  }
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+/** relatime: the time of access follows only when it lies before the last change. */
+function accessed(i: Inode): void {
+  const atime = i.atime;
+  if (atime > i.mtime && atime > i.ctime) return;
+  const t = currentTime();
+  if (t == atime) return;
+  beginAttr(i);
+  i.atime = t;
+  endAttr(i);
+}
+
+/** write(2), pwrite(2): `n` bytes from scratch; fewer where the arena is full, -ENOSPC when it takes none. */
+export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
+  if (n > IO_SIZE) return -EINVAL;
+  const f = fget(c, fd);
+  if (!f) return -EBADF;
+  let r: i32;
+  if (!(f.mode & FMODE_WRITE)) r = -EBADF;
+  else if (offset >= 0) r = writeAt(c, f, <i64>offset, n);
+  else {
+    mutexLock(f.posLock);
+    r = writeAt(c, f, -1, n);
+    mutexUnlock(f.posLock);
+  }
+  fput(f);
+  return r;
+}
+
+/** `at` < 0: at the file's own position, which moves. */
+function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
+  const i = f.inode;
+  mutexLock(i.mutex);
+  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;
+  let r: i32;
+  if (i.mode & I_DRIVER) {
+    r = driverWrite(i, pos, n);
+  } else if (n == 0) {
+    r = 0;
+  } else if (pos > MAX_FILE_SIZE - <i64>n) {
+    r = -EFBIG;
+  } else {
+    r = writeData(c, f, pos, n, at < 0);
+  }
+  // A driver's answer alone moves the position here; that of a file in memory has moved with its contents.
+  if (at < 0 && r > 0 && i.mode & I_DRIVER) f.pos = pos + r;
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+function writeData(c: Context, f: File, pos: i64, n: u32, moves: bool): i32 {
+  const i = f.inode;
+  let room = dataReserve(i, pos, n);
+  if (room < n && makeSpace()) room += dataReserve(i, pos + room, n - room);
+  if (room == 0) return -ENOSPC;
+  removeSuid(c, i);
+  dataWrite(i, moves ? f.posAt : 0, pos, scratch + S_IO, room, currentTime());
+  return room;
+}
+
+function driverWrite(i: Inode, pos: i64, n: u32): i32 {
+  if (!(i.sb.hooks & HOOK_WRITE)) return -EOPNOTSUPP;
+  const r = <i32>callDriver(OP_WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0);
+  if (r > 0) {
+    const t = currentTime();
+    beginAttr(i);
+    if (pos + r > i.size) i.size = pos + r;
+    i.mtime = t;
+    i.ctime = t;
+    endAttr(i);
+  }
+  return r;
+}
+
+/** lseek(2): the new position. */
+export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
+  const f = fget(c, fd);
+  if (!f) return -(<f64>EBADF);
+  mutexLock(f.posLock);
+  let base: f64 = 0;
+  if (whence == SEEK_CUR) base = <f64>f.pos;
+  else if (whence == SEEK_END) base = <f64>f.inode.size;
+  let to = base + offset;
+  if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > <f64>MAX_FILE_SIZE) to = -(<f64>EINVAL);
+  else f.pos = <i64>to;
+  mutexUnlock(f.posLock);
+  fput(f);
+  return to;
+}
+
+/** ftruncate(2) */
+export function doFtruncate(c: Context, fd: i32, size: f64): i32 {
+  const f = fget(c, fd);
+  if (!f) return -EBADF;
+  const i = f.inode;
+  let r: i32;
+  if (!(f.mode & FMODE_WRITE) || !i.isReg) r = -EINVAL;
+  else r = truncateInode(c, i, size);
+  fput(f);
+  return r;
+}
+
+/** do_truncate(); permission has been asked. */
+export function truncateInode(c: Context, i: Inode, size: f64): i32 {
+  if (!(size >= 0)) return -EINVAL;
+  if (size > <f64>MAX_FILE_SIZE) return -EFBIG;
+  mutexLock(i.mutex);
+  const r = i.mode & I_DRIVER ? driverTruncate(i, size) : truncateLocked(c, i, <i64>size);
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+/** Under i_mutex. */
+export function truncateLocked(c: Context, i: Inode, size: i64): i32 {
+  tmpfsTruncate(i, size);
+  removeSuid(c, i);
+  return 0;
+}
+
+/** Under i_mutex. */
+export function driverTruncate(i: Inode, size: f64): i32 {
+  if (!(i.sb.hooks & HOOK_SETATTR)) return -EOPNOTSUPP;
+  const r = <i32>callDriver(OP_SETATTR, i.sb, inodeNumber(i), <f64>ATTR_SIZE, size, 0);
+  if (r == 0 && (attrWord(0) & S_IFMT) == i.type) setDriverAttr(i);
+  return r;
+}

@@ -1,0 +1,339 @@
+/**
+ * Attributes: stat, chmod, chown, utimes, ACLs. Changes are made under the inode's i_mutex and shown in one step by i_seq.
+ */
+
+import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../errno";
+import { attrWord, callDriver, OP_SETATTR } from "../../fs/driver/hooks";
+import { kmalloc, slabFree } from "../../mem/alloc/slab";
+import { corrupt } from "../../mem/bound";
+import { S_IO, S_STAT } from "../../mem/layout";
+import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
+import { scratch } from "../../mem/thread";
+import { disown, set32 } from "../../mem/undo/log";
+import { modeChange, modeChanged } from "../dcache/dcache";
+import { Mount, MS_RDONLY } from "../mount/namespace";
+import { HOOK_SETATTR } from "../mount/super";
+import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, Context, capable, inGroup } from "../task/cred";
+import {
+  ACL_GROUP,
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_MAX,
+  ACL_OTHER,
+  ACL_USER,
+  ACL_USER_OBJ,
+  inodePermission,
+  MAY_WRITE,
+  ownerOrCapable,
+} from "../walk/permission";
+import { setDriverAttr } from "./icache";
+import {
+  beginAttr,
+  currentTime,
+  endAttr,
+  I_ACL,
+  I_DRIVER,
+  I_SPARSE,
+  Inode,
+  inodeNumber,
+  makeTime,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+} from "./inode";
+
+const SEQ_TRIES: i32 = 50;
+const NSEC_MASK: i64 = 0x3fffffff;
+const BLOCK_SIZE: f64 = 4096;
+/** utimensat(): nanoseconds that stand for "now" and "leave it". */
+const UTIME_NOW: f64 = 1073741823;
+const UTIME_OMIT: f64 = 1073741822;
+/** uid or gid that stands for "leave it". */
+const KEEP: u32 = 0xffffffff;
+
+function putTime(at: usize, t: i64): void {
+  store<f64>(at, <f64>(t >> 30));
+  store<f64>(at + 8, <f64>(t & NSEC_MASK));
+}
+
+/**
+ * vfs_getattr(): writes the 18 numbers of a stat to scratch, all of one moment. In rcu mode (no reference held)
+ * -ECHILD when the inode keeps changing.
+ */
+export function copyAttr(m: Mount, i: Inode, rcu: bool): i32 {
+  const to = scratch + S_STAT;
+  let whole = false;
+  for (let n = 0; !whole && n < SEQ_TRIES; n++) {
+    const seq = readSeqBegin(i.seq);
+    copyFields(to, i);
+    whole = !readSeqRetry(i.seq, seq);
+  }
+  if (!whole) {
+    if (rcu) return -ECHILD;
+    lock(i.lock);
+    copyFields(to, i);
+    unlock(i.lock);
+  }
+  store<f64>(to, <f64>m.sb.dev);
+  store<f64>(to + 48, BLOCK_SIZE);
+  return 0;
+}
+
+function copyFields(to: usize, i: Inode): void {
+  const mode = i.mode;
+  const size = i.size;
+  store<f64>(to + 8, <f64>(mode & 0xffff));
+  store<f64>(to + 16, <f64>i.nlink);
+  store<f64>(to + 24, <f64>i.uid);
+  store<f64>(to + 32, <f64>i.gid);
+  store<f64>(to + 40, 0);
+  store<f64>(to + 56, inodeNumber(i));
+  store<f64>(to + 64, <f64>size);
+  store<f64>(to + 72, blocks(i, mode, size));
+  putTime(to + 80, i.atime);
+  putTime(to + 96, i.mtime);
+  putTime(to + 112, i.ctime);
+  putTime(to + 128, i.btime);
+}
+
+/** Blocks of 512 bytes: whole pages, and only a file with holes needs a look at how many. */
+function blocks(i: Inode, mode: u32, size: i64): f64 {
+  if ((mode & S_IFMT) != S_IFREG) return 0;
+  if (mode & I_SPARSE) return <f64>((<u64>i.pages) << 3);
+  return <f64>(((size + 4095) >> 12) << 3);
+}
+
+function writable(m: Mount, i: Inode): i32 {
+  return m.flags & MS_RDONLY || i.sb.readonly != 0 ? -EROFS : 0;
+}
+
+/** What a driver must agree to before its inode changes: it is told the new attributes, and answers with all of them. */
+function driverSetattr(i: Inode, valid: u32, a: f64, b: f64): i32 {
+  if (!(i.sb.hooks & HOOK_SETATTR)) return -EOPNOTSUPP;
+  const r = <i32>callDriver(OP_SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
+  if (r == 0) {
+    if ((attrWord(0) & S_IFMT) != i.type) return -EINVAL;
+    const d = modeChange(i);
+    setDriverAttr(i);
+    modeChanged(i, d);
+  }
+  return r;
+}
+
+export const ATTR_MODE: u32 = 1;
+export const ATTR_OWNER: u32 = 2;
+export const ATTR_SIZE: u32 = 4;
+export const ATTR_TIMES: u32 = 8;
+
+/** chmod(2): by the owner; the set-group bit goes when the caller is not in the file's group. */
+export function doChmod(c: Context, m: Mount, i: Inode, mode: u32): i32 {
+  const err = writable(m, i);
+  if (err != 0) return err;
+  if (i.isLink) return -EOPNOTSUPP;
+  mutexLock(i.mutex);
+  const r = chmodLocked(c, i, mode & 0xfff);
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+function chmodLocked(c: Context, i: Inode, wanted: u32): i32 {
+  if (!ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
+  let mode = wanted;
+  if (mode & S_ISGID && !inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
+  if (i.mode & I_DRIVER) return driverSetattr(i, ATTR_MODE, <f64>mode, 0);
+  const now = currentTime();
+  const d = modeChange(i);
+  beginAttr(i);
+  i.mode = (i.mode & ~0xfff) | mode;
+  i.ctime = now;
+  endAttr(i);
+  if (i.acl != 0) aclChmod(i, mode);
+  modeChanged(i, d);
+  return 0;
+}
+
+/** chown(2): the owner may give a file to a group it is in; the rest is for CAP_CHOWN. Set-id bits go. */
+export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32 {
+  const err = writable(m, i);
+  if (err != 0) return err;
+  mutexLock(i.mutex);
+  const r = chownLocked(c, i, uid, gid);
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
+  const owner = c.uid == i.uid;
+  if (uid != KEEP && !(owner && uid == i.uid) && !capable(c, CAP_CHOWN)) return -EPERM;
+  if (gid != KEEP && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
+  if (i.mode & I_DRIVER)
+    return driverSetattr(i, ATTR_OWNER, <f64>(uid == KEEP ? i.uid : uid), <f64>(gid == KEEP ? i.gid : gid));
+  let mode = i.mode;
+  if ((mode & S_IFMT) != S_IFDIR) {
+    mode &= ~S_ISUID;
+    if (dropsSgid(c, i)) mode &= ~S_ISGID;
+    // Even with nothing to change, taking the bits away is a change of mode.
+    if (mode != i.mode && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
+  }
+  const now = currentTime();
+  beginAttr(i);
+  if (uid != KEEP) i.uid = uid;
+  if (gid != KEEP) i.gid = gid;
+  i.mode = mode;
+  i.ctime = now;
+  endAttr(i);
+  return 0;
+}
+
+/** utimensat(2): the owner may set any time; who may write the file may set both to now. */
+export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: f64, mn: f64): i32 {
+  let err = writable(m, i);
+  if (err != 0) return err;
+  if (an == UTIME_OMIT && mn == UTIME_OMIT) return 0;
+  if (!ownerOrCapable(c, i, CAP_FOWNER)) {
+    if (an != UTIME_NOW || mn != UTIME_NOW) return -EPERM;
+    err = inodePermission(c, i, MAY_WRITE, false);
+    if (err != 0) return -EACCES;
+  }
+  const now = currentTime();
+  const atime = an == UTIME_NOW ? now : makeTime(as, an);
+  const mtime = mn == UTIME_NOW ? now : makeTime(ms, mn);
+  mutexLock(i.mutex);
+  let r = 0;
+  if (i.mode & I_DRIVER) {
+    r = driverSetattr(i, ATTR_TIMES, as * 1000 + an / 1000000, ms * 1000 + mn / 1000000);
+  } else {
+    beginAttr(i);
+    if (an != UTIME_OMIT) i.atime = atime;
+    if (mn != UTIME_OMIT) i.mtime = mtime;
+    i.ctime = now;
+    endAttr(i);
+  }
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+/** setattr_should_drop_sgid(): with group execution always, else when the caller could not have set the bit. */
+function dropsSgid(c: Context, i: Inode): bool {
+  const mode = i.mode;
+  if (!(mode & S_ISGID)) return false;
+  return (mode & 8) != 0 || (!inGroup(c, i.gid) && !capable(c, CAP_FSETID));
+}
+
+/** A write or a truncation by somebody without CAP_FSETID takes the set-id bits away. Under i_mutex. */
+export function removeSuid(c: Context, i: Inode): void {
+  const mode = i.mode;
+  if (!(mode & (S_ISUID | S_ISGID)) || capable(c, CAP_FSETID)) return;
+  const clear = (mode & S_ISUID) | (dropsSgid(c, i) ? S_ISGID : 0);
+  beginAttr(i);
+  i.mode = mode & ~clear;
+  endAttr(i);
+}
+
+// ---------------------------------------------------------------------------------------------------- ACLs
+
+/** Checks the shape of `n` entries at `p`: one of each base entry, a mask where somebody is named, perms of 3 bits. */
+function validAcl(p: usize, n: u32): bool {
+  let users: u32 = 0;
+  let groups: u32 = 0;
+  let others: u32 = 0;
+  let masks: u32 = 0;
+  let named = false;
+  let before: u32 = 0;
+  for (let k: u32 = 0; k < n; k++) {
+    const tag = <u32>load<u16>(p + (k << 3));
+    // In the order in which they are judged, which is that of the tags' numbers.
+    if (tag < before) return false;
+    before = tag;
+    if (<u32>load<u16>(p + (k << 3) + 2) > 7) return false;
+    if (tag == ACL_USER_OBJ) users++;
+    else if (tag == ACL_GROUP_OBJ) groups++;
+    else if (tag == ACL_OTHER) others++;
+    else if (tag == ACL_MASK) masks++;
+    else if (tag == ACL_USER || tag == ACL_GROUP) named = true;
+    else return false;
+  }
+  return users == 1 && groups == 1 && others == 1 && masks <= 1 && (!named || masks == 1);
+}
+
+function permOf(p: usize, n: u32, tag: u32, otherwise: u32): u32 {
+  for (let k: u32 = 0; k < n; k++) {
+    if (<u32>load<u16>(p + (k << 3)) == tag) return <u32>load<u16>(p + (k << 3) + 2);
+  }
+  return otherwise;
+}
+
+/** Sets the access ACL from `n` entries in SCRATCH.IO, 0: removes it. The mode's bits follow it, as in Linux. */
+export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
+  const err = writable(m, i);
+  if (err != 0) return err;
+  if (i.mode & I_DRIVER || i.isLink) return -EOPNOTSUPP;
+  if (n > ACL_MAX) return -ERANGE;
+  const from = scratch + S_IO;
+  if (n != 0 && !validAcl(from, n)) return -EINVAL;
+  if (!ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
+  let acl: usize = 0;
+  // The three base entries alone say what mode bits say: then there is no ACL to keep.
+  if (n > 3) {
+    acl = kmalloc(8 + (n << 3), false);
+    if (acl == 0) return -ENOSPC;
+    store<u32>(acl, n);
+    memory.copy(acl + 8, from, n << 3);
+  }
+  const now = currentTime();
+  mutexLock(i.mutex);
+  const old = i.acl;
+  const d = modeChange(i);
+  beginAttr(i);
+  i.acl = <u32>acl;
+  if (acl != 0) disown(acl);
+  let mode = i.mode & ~I_ACL;
+  if (n != 0) {
+    const group = permOf(from, n, ACL_MASK, permOf(from, n, ACL_GROUP_OBJ, 0));
+    const bits = (permOf(from, n, ACL_USER_OBJ, 0) << 6) | (group << 3) | permOf(from, n, ACL_OTHER, 0);
+    mode = (mode & ~0x1ff) | bits;
+    if (acl != 0) mode |= I_ACL;
+    if (!inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
+  }
+  i.mode = mode;
+  i.ctime = now;
+  endAttr(i);
+  // Readers of an ACL hold i_lock, and rcu mode does not read it: the old one can go at once.
+  if (old != 0) slabFree(old);
+  modeChanged(i, d);
+  mutexUnlock(i.mutex);
+  return 0;
+}
+
+/** chmod() shows in the ACL: owner, mask (or group) and others take the new bits. Under i_mutex. */
+function aclChmod(i: Inode, mode: u32): void {
+  lock(i.lock);
+  const p = <usize>i.acl + 8;
+  const n = load<u32>(i.acl);
+  if (n > ACL_MAX) corrupt(i.acl);
+  const hasMask = permOf(p, n, ACL_MASK, 8) != 8;
+  for (let k: u32 = 0; k < n; k++) {
+    const e = p + (k << 3);
+    const tag = <u32>load<u16>(e);
+    let perm: u32 = 8;
+    if (tag == ACL_USER_OBJ) perm = (mode >> 6) & 7;
+    else if (tag == ACL_OTHER) perm = mode & 7;
+    else if (tag == (hasMask ? ACL_MASK : ACL_GROUP_OBJ)) perm = (mode >> 3) & 7;
+    if (perm != 8) set32(e, tag | (perm << 16));
+  }
+  unlock(i.lock);
+}
+
+/** Writes the ACL's entries to SCRATCH.IO; answers how many, 0: none is set. */
+export function doGetacl(i: Inode): i32 {
+  lock(i.lock);
+  const acl = <usize>i.acl;
+  const n: u32 = acl == 0 ? 0 : load<u32>(acl);
+  if (n > ACL_MAX) corrupt(acl);
+  if (n != 0) memory.copy(scratch + S_IO, acl + 8, n << 3);
+  unlock(i.lock);
+  return <i32>n;
+}

@@ -1,0 +1,161 @@
+/**
+ * Inodes: made, found again by a driver's number, given up with their last reference.
+ */
+
+import { attrIno, attrMtime, attrSize, attrWord, driverIput } from "../../fs/driver/hooks";
+import { dataFree } from "../../fs/tmpfs/data";
+import { CACHE_INODE, kfreeAt, slabFree } from "../../mem/alloc/slab";
+import { corrupt, objectsMax } from "../../mem/bound";
+import { G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../../mem/layout";
+import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { lock, unlock } from "../../mem/lock/spin";
+import { set32 } from "../../mem/undo/log";
+import { HOOK_CHECK_ACL, HOOK_IPUT, HOOK_PERMISSION, SuperBlock } from "../mount/super";
+import { kalloc, retire } from "../recovery/reclaim";
+import {
+  beginAttr,
+  currentTime,
+  endAttr,
+  I_ACL,
+  I_DRIVER,
+  I_OP_PERMISSION,
+  Inode,
+  ihold,
+  S_IFMT,
+  timeOfMs,
+} from "./inode";
+
+/** An inode with one reference and no links; null: the arena is full. */
+export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
+  const i = changetype<Inode>(kalloc(CACHE_INODE, false));
+  if (!i) return i;
+  writeSeqBegin(i.seq);
+  i.generation += 1;
+  i.mode = mode;
+  i.uid = uid;
+  i.gid = gid;
+  i.nlink = 0;
+  i.size = 0;
+  const t = currentTime();
+  i.mtime = t;
+  i.ctime = t;
+  i.atime = t;
+  i.btime = t;
+  i.sb_ = <u32>changetype<usize>(sb);
+  i.alias = 0;
+  i.pages = 0;
+  i.rdev = 0;
+  i.hashNext = 0;
+  i.room = 0;
+  writeSeqEnd(i.seq);
+  atomic.store<u32>(i.count, 1);
+  atomic.add<u32>(G_NR_INODE, 1);
+  return i;
+}
+
+/** Gives back an inode that nobody else has ever seen. */
+export function discardInode(i: Inode): void {
+  if (i.isLink) kfreeAt(i.dataAt);
+  atomic.sub<u32>(G_NR_INODE, 1);
+  slabFree(i.at);
+}
+
+/** iput(): drops a reference; with the last one the contents go, and after a grace period the inode. */
+export function iput(i: Inode): void {
+  if (i.mode & I_DRIVER) {
+    lock(G_INODE_LOCK);
+    const last = atomic.sub<u32>(i.count, 1) == 1;
+    if (last) unhashInode(i);
+    unlock(G_INODE_LOCK);
+    if (!last) return;
+    if (i.sb.hooks & HOOK_IPUT) driverIput(i);
+  } else {
+    if (atomic.sub<u32>(i.count, 1) != 1) return;
+    if (i.isReg) dataFree(i);
+  }
+  retire(i.at);
+}
+
+function headOf(sb: SuperBlock, ino: f64): usize {
+  const h = <u32>(<i64>ino) * 0x9e3779b1 + sb.dev;
+  return INODE_HEADS + (((h >> 8) & (INODE_HASH - 1)) << 2);
+}
+
+/** Under the inode lock. */
+export function unhashInode(i: Inode): void {
+  let at = headOf(i.sb, i.ino64);
+  for (let left = objectsMax(); ; left--) {
+    if (left == 0) corrupt(at);
+    const p = load<u32>(at);
+    if (p == 0) return;
+    if (p == <u32>i.at) {
+      set32(at, i.hashNext);
+      return;
+    }
+    at = <usize>p + offsetof<Inode>("hashNext_");
+  }
+}
+
+/**
+ * iget(): the inode for the attributes that a driver has just left in scratch, with a reference. Made when it is not
+ * there, of `spare` if that is not null; brought up to date when it is. null: the arena is full.
+ */
+export function driverInode(sb: SuperBlock, spare: Inode): Inode {
+  const ino = attrIno();
+  let fresh = spare;
+  if (fresh) prepare(fresh, ino);
+  while (true) {
+    lock(G_INODE_LOCK);
+    const head = headOf(sb, ino);
+    let i = changetype<Inode>(<usize>load<u32>(head));
+    let left = objectsMax();
+    while (i && !(i.ino64 == ino && i.sb == sb)) {
+      if (left-- == 0) corrupt(head);
+      i = changetype<Inode>(<usize>i.hashNext);
+    }
+    if (i) {
+      ihold(i);
+      unlock(G_INODE_LOCK);
+      if (fresh) discardInode(fresh);
+      setDriverAttr(i);
+      return i;
+    }
+    if (fresh) {
+      fresh.hashNext = load<u32>(head);
+      set32(head, <u32>fresh.at);
+      unlock(G_INODE_LOCK);
+      return fresh;
+    }
+    unlock(G_INODE_LOCK);
+    // Nothing is allocated under the lock: make one, then look again.
+    fresh = newInode(sb, 0, 0, 0);
+    if (!fresh) return fresh;
+    prepare(fresh, ino);
+  }
+}
+
+/** Makes an inode that nobody knows yet the one of the attributes in scratch. */
+function prepare(i: Inode, ino: f64): void {
+  i.mode = attrWord(0) & S_IFMT;
+  i.ino64 = ino;
+  setDriverAttr(i);
+}
+
+/** Takes over the attributes in scratch. The type of an inode never changes. */
+export function setDriverAttr(i: Inode): void {
+  const sb = i.sb;
+  let ops = I_DRIVER;
+  if (sb.hooks & HOOK_PERMISSION) ops |= I_OP_PERMISSION;
+  if (sb.hooks & HOOK_CHECK_ACL) ops |= I_ACL;
+  beginAttr(i);
+  i.mode = (i.mode & S_IFMT) | (attrWord(0) & 0xfff) | ops;
+  i.uid = attrWord(1);
+  i.gid = attrWord(2);
+  i.nlink = attrWord(3);
+  i.size = <i64>attrSize();
+  const t = timeOfMs(attrMtime());
+  i.mtime = t;
+  i.ctime = t;
+  i.atime = t;
+  endAttr(i);
+}

@@ -1,0 +1,275 @@
+/**
+ * The inode in memory: 128 bytes. The first line is what permission checks and stat read, under the sequence i_seq.
+ *
+ *   0   seq u32   4 mode u32 (low 16 bits: type and permission; above: I_* flags)   8 uid u32   12 gid u32
+ *   16  generation u32   20 nlink u32   24 size i64
+ *   32  mtime  40 ctime  48 atime  56 btime   i64: seconds since 1970 << 30 | nanoseconds, so that no division is needed
+ *                                             to take them apart and their order is that of time
+ *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (dentries of this inode)
+ *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 rdev u32
+ *   96  acl ptr   100 hashNext ptr (inodes of drivers)   104 ino64 f64 (their number)   112 room u32 (shape of data)
+ *   116 rcuNext  120 rcuTag  124 mark u32 (the sweep's)
+ *
+ * An inode of an in-memory file system has no number of its own: it is made of the address and the generation, which
+ * grows each time the memory is used again, so no two files ever have had the same.
+ */
+
+import * as host from "../../host";
+import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { lock, unlock } from "../../mem/lock/spin";
+import { put32, put64, set32 } from "../../mem/undo/log";
+import { D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "../dcache/dentry";
+import { SuperBlock } from "../mount/super";
+
+export const INODE_SIZE: u32 = 128;
+export const INODE_LINK: u32 = 116;
+/**
+ * Words that live on when the memory is freed: seq, generation, mutex, count, lock; and what the sweep asks of an unfinished
+ * one: mode, data, acl, room.
+ */
+export const INODE_KEEP: u32 =
+  (1 << 0) | (1 << 1) | (1 << 4) | (1 << 16) | (1 << 17) | (1 << 18) | (1 << 21) | (1 << 24) | (1 << 28);
+
+export const S_IFMT: u32 = 0xf000;
+export const S_IFSOCK: u32 = 0xc000;
+export const S_IFLNK: u32 = 0xa000;
+export const S_IFREG: u32 = 0x8000;
+export const S_IFDIR: u32 = 0x4000;
+export const S_IFIFO: u32 = 0x1000;
+export const S_ISUID: u32 = 0x800;
+export const S_ISGID: u32 = 0x400;
+export const S_ISVTX: u32 = 0x200;
+
+/** The file system has its own permission(). */
+export const I_OP_PERMISSION: u32 = 1 << 16;
+/** An ACL is set, or the file system has its own check_acl(). */
+export const I_ACL: u32 = 1 << 17;
+/** Inode of a driver. */
+export const I_DRIVER: u32 = 1 << 18;
+/** Fewer pages than the size says. */
+export const I_SPARSE: u32 = 1 << 19;
+/** Directory that was removed: nothing may be made in it. */
+export const I_DEAD: u32 = 1 << 20;
+
+@unmanaged
+export class Inode {
+  seq_: u32;
+  mode_: u32;
+  uid_: u32;
+  gid_: u32;
+  generation: u32;
+  nlink_: u32;
+  size_: i64;
+  mtime_: i64;
+  ctime_: i64;
+  atime_: i64;
+  btime_: i64;
+  mutex_: u32;
+  count_: u32;
+  lock_: u32;
+  sb_: u32;
+  alias_: u32;
+  data_: u32;
+  pages_: u32;
+  rdev: u32;
+  acl_: u32;
+  hashNext_: u32;
+  ino64: f64;
+  room_: u32;
+  rcuNext: u32;
+  rcuTag: u32;
+  mark: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get seq(): usize {
+    return changetype<usize>(this);
+  }
+  get mutex(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("mutex_");
+  }
+  /** Where the pointer to the contents or the link body is. */
+  get dataAt(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("data_");
+  }
+  get aclAt(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("acl_");
+  }
+  get lock(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("lock_");
+  }
+  get count(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("count_");
+  }
+  get sb(): SuperBlock {
+    return changetype<SuperBlock>(<usize>this.sb_);
+  }
+
+  get mode(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("mode_"));
+  }
+  set mode(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("mode_"), v);
+  }
+  get uid(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("uid_"));
+  }
+  set uid(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("uid_"), v);
+  }
+  get gid(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("gid_"));
+  }
+  set gid(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("gid_"), v);
+  }
+  get nlink(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("nlink_"));
+  }
+  set nlink(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("nlink_"), v);
+  }
+  get size(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("size_"));
+  }
+  set size(v: i64) {
+    put64(changetype<usize>(this) + offsetof<Inode>("size_"), <u64>v);
+  }
+  get mtime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("mtime_"));
+  }
+  set mtime(v: i64) {
+    put64(changetype<usize>(this) + offsetof<Inode>("mtime_"), <u64>v);
+  }
+  get ctime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("ctime_"));
+  }
+  set ctime(v: i64) {
+    put64(changetype<usize>(this) + offsetof<Inode>("ctime_"), <u64>v);
+  }
+  get atime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("atime_"));
+  }
+  set atime(v: i64) {
+    put64(changetype<usize>(this) + offsetof<Inode>("atime_"), <u64>v);
+  }
+  get btime(): i64 {
+    return atomic.load<i64>(changetype<usize>(this), offsetof<Inode>("btime_"));
+  }
+  set btime(v: i64) {
+    put64(changetype<usize>(this) + offsetof<Inode>("btime_"), <u64>v);
+  }
+
+  get type(): u32 {
+    return this.mode & S_IFMT;
+  }
+  get isDir(): bool {
+    return (this.mode & S_IFMT) == S_IFDIR;
+  }
+  get isReg(): bool {
+    return (this.mode & S_IFMT) == S_IFREG;
+  }
+  get isLink(): bool {
+    return (this.mode & S_IFMT) == S_IFLNK;
+  }
+  /** Looked at without i_lock too, as a hint to what is to be locked (modeChange()). */
+  get alias(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("alias_"));
+  }
+  set alias(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("alias_"), v);
+  }
+  get data(): u32 {
+    return this.data_;
+  }
+  set data(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("data_"), v);
+  }
+  get pages(): u32 {
+    return atomic.load<u32>(changetype<usize>(this) + offsetof<Inode>("pages_"));
+  }
+  set pages(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("pages_"), v);
+  }
+  get acl(): u32 {
+    return this.acl_;
+  }
+  set acl(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("acl_"), v);
+  }
+  get hashNext(): u32 {
+    return this.hashNext_;
+  }
+  set hashNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("hashNext_"), v);
+  }
+  get room(): u32 {
+    return this.room_;
+  }
+  set room(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("room_"), v);
+  }
+}
+
+/** A point in time as inodes keep it. Seconds beyond +-2^33 (the years 1697 to 2242) are held at that bound. */
+export function makeTime(sec: f64, nsec: f64): i64 {
+  const s = sec > 8589934591.0 ? 8589934591.0 : sec < -8589934592.0 ? -8589934592.0 : sec;
+  return ((<i64>s) << 30) | <i64>nsec;
+}
+
+/** The same from milliseconds with their fraction. */
+export function timeOfMs(ms: f64): i64 {
+  const s = floor<f64>(ms / 1000.0);
+  return makeTime(s, min<f64>((ms - s * 1000.0) * 1000000.0, 999999999.0));
+}
+
+export function currentTime(): i64 {
+  return timeOfMs(host.now());
+}
+
+/** The number that stat shows. */
+export function inodeNumber(i: Inode): f64 {
+  if (i.mode & I_DRIVER) return i.ino64;
+  return <f64>(i.generation & 0x0fffffff) * 33554432.0 + <f64>(<u32>(i.at >> 7));
+}
+
+/** Type bits of the dentry of an inode with this mode. */
+export function dentryType(mode: u32): u32 {
+  const t = mode & S_IFMT;
+  if (t == S_IFDIR) return D_DIRECTORY;
+  if (t == S_IFREG) return D_REGULAR;
+  if (t == S_IFLNK) return D_SYMLINK;
+  return D_SPECIAL;
+}
+
+export function ihold(i: Inode): void {
+  atomic.add<u32>(i.count, 1);
+}
+
+/** Opens a change of attributes: i_lock keeps writers apart, i_seq tells readers. */
+export function beginAttr(i: Inode): void {
+  lock(i.lock);
+  writeSeqBegin(i.seq);
+}
+
+export function endAttr(i: Inode): void {
+  writeSeqEnd(i.seq);
+  unlock(i.lock);
+}
+
+/** Stamps mtime and ctime, or ctime alone. */
+export function touch(i: Inode, contents: bool, t: i64): void {
+  beginAttr(i);
+  if (contents) i.mtime = t;
+  i.ctime = t;
+  endAttr(i);
+}
+
+/** Changes the link count and ctime. */
+export function addLinks(i: Inode, n: i32, t: i64): void {
+  beginAttr(i);
+  i.nlink = i.nlink + n;
+  i.ctime = t;
+  endAttr(i);
+}

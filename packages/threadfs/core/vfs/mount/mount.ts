@@ -1,0 +1,336 @@
+/**
+ * mount(2), umount(2), and what a context knows of places: chdir, chroot, its making and its end.
+ */
+
+import { EBADF, EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "../../errno";
+import { callDriver, OP_ROOT } from "../../fs/driver/hooks";
+import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
+import { slabFree } from "../../mem/alloc/slab";
+import { corrupt } from "../../mem/bound";
+import { MAX_CONTEXTS } from "../../mem/layout";
+import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
+import { put32 } from "../../mem/undo/log";
+import { at, P_MOUNT_CHECK } from "../../points";
+import { dAllocRoot, dget, dInstantiate, dput } from "../dcache/dcache";
+import { Dentry } from "../dcache/dentry";
+import { fdClose, fdPut, fput } from "../file/file";
+import { driverInode, iput } from "../inode/icache";
+import { Inode } from "../inode/inode";
+import { retire } from "../recovery/reclaim";
+import {
+  CAP_SYS_ADMIN,
+  CAP_SYS_CHROOT,
+  Context,
+  capable,
+  NR_OPEN,
+  newContext,
+  setGroups,
+  unlistContext,
+} from "../task/cred";
+import { dropContext } from "../task/hold";
+import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
+import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
+import { inodePermission, MAY_EXEC } from "../walk/permission";
+import {
+  attachMount,
+  lockNamespace,
+  lookupMntRef,
+  MNT_DETACH,
+  Mount,
+  MS_NOEXEC,
+  MS_RDONLY,
+  mntget,
+  mntput,
+  moveMount,
+  newMount,
+  rootMount,
+  umountTree,
+  unlockNamespace,
+} from "./namespace";
+import { driverMounted, newSuper, SuperBlock } from "./super";
+
+/** Mounts on top of each other at one place. */
+const STACKED_MAX: i32 = 100000;
+const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
+
+/** A file system of a type: 0 in memory, else a driver's number; null: fsError. */
+function makeSuper(type: i32, readonly: bool): SuperBlock {
+  const none = changetype<SuperBlock>(0);
+  if (type == 0) {
+    const sb = tmpfsSuper(0x3ff, 0, 0, readonly);
+    if (!sb) fsError = -ENOSPC;
+    return sb;
+  }
+  // Counted first, so that the driver cannot be unregistered while its root is asked for.
+  fsError = driverMounted(type, 1);
+  if (fsError != 0) return none;
+  const sb = newSuper(type, readonly);
+  if (!sb) {
+    fsError = -ENOSPC;
+    driverMounted(type, -1);
+    return none;
+  }
+  fsError = driverRoot(sb);
+  if (fsError == 0) return sb;
+  driverMounted(type, -1);
+  slabFree(sb.at);
+  return none;
+}
+
+let fsError: i32 = 0;
+
+function driverRoot(sb: SuperBlock): i32 {
+  const err = <i32>callDriver(OP_ROOT, sb, 0, 0, 0, 0);
+  if (err != 0) return err;
+  const i = driverInode(sb, changetype<Inode>(0));
+  if (!i) return -ENOSPC;
+  if (!i.isDir) {
+    iput(i);
+    return -ENOTDIR;
+  }
+  const d = dAllocRoot(sb);
+  if (!d) {
+    iput(i);
+    return -ENOSPC;
+  }
+  dInstantiate(d, i);
+  sb.root_ = <u32>d.at;
+  return 0;
+}
+
+/**
+ * Places a mount on the path in nd, whose references it does not take. `source`: what it shows is bound from there, which must
+ * stand somewhere; in the middle of a move a mount seems not to, so that is asked under the namespace lock. On failure the mount
+ * ends, unless it was to be moved.
+ */
+function place(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
+  lockNamespace();
+  let err = 0;
+  if (source && isDetached(source)) err = -EINVAL;
+  else if (nd.dentry.inode.isDir != m.root.inode.isDir) err = -ENOTDIR;
+  else err = placeLocked(m, nd, move);
+  unlockNamespace();
+  if (err != 0 && !move) mntput(m);
+  return err;
+}
+
+function placeLocked(m: Mount, nd: Nameidata, move: bool): i32 {
+  // Somebody may have mounted here since the walk: on top of that, then.
+  let onMnt = mntget(nd.mnt);
+  let on = dget(nd.dentry);
+  for (let n = 0; ; n++) {
+    const above = lookupMntRef(onMnt, on);
+    if (!above) break;
+    if (n == STACKED_MAX) corrupt(onMnt.at);
+    dput(on);
+    mntput(onMnt);
+    onMnt = above;
+    on = dget(above.root);
+  }
+  at(P_MOUNT_CHECK, on.at, 1);
+  let err = -EINVAL;
+  // What was unmounted lazily takes no mounts any more: nobody could take them away.
+  if (!isDetached(onMnt)) {
+    const mutex = on.inode.mutex;
+    mutexLock(mutex);
+    err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
+    mutexUnlock(mutex);
+  }
+  if (err != 0) {
+    dput(on);
+    mntput(onMnt);
+  }
+  return err;
+}
+
+/** Whether a mount stands nowhere (any more). Under the namespace lock. */
+function isDetached(m: Mount): bool {
+  return m.parent == m && m != rootMount();
+}
+
+/** A new file system on the path in nd. */
+export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
+  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
+  let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return err;
+  const sb = makeSuper(type, (flags & MS_RDONLY) != 0);
+  if (!sb) {
+    pathPut(nd);
+    return fsError;
+  }
+  const m = newMount(sb, dget(sb.root), flags & MOUNT_FLAGS);
+  if (m) err = place(m, nd, changetype<Mount>(0), false);
+  else {
+    // The first mount would have owned it.
+    dput(sb.root);
+    err = dropSuper(sb);
+  }
+  pathPut(nd);
+  return err;
+}
+
+function dropSuper(sb: SuperBlock): i32 {
+  const d = sb.root;
+  sb.root_ = 0;
+  dput(d);
+  driverMounted(sb.driver, -1);
+  retire(sb.at);
+  return -ENOSPC;
+}
+
+/** mount --bind: the directory or file in `from` also at the path in nd. */
+export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
+  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
+  let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return err;
+  err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err == 0) {
+    const m = newMount(from.mnt.sb, dget(from.dentry), (from.mnt.flags | flags) & MOUNT_FLAGS);
+    if (m) err = place(m, nd, from.mnt, false);
+    else {
+      dput(from.dentry);
+      err = -ENOSPC;
+    }
+    pathPut(nd);
+  }
+  pathPut(from);
+  return err;
+}
+
+/** mount --move: the mount whose root is in `from` to the path in nd. */
+export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
+  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
+  let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return err;
+  if (from.dentry != from.mnt.root) err = -EINVAL;
+  else {
+    err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+    if (err == 0) {
+      err = place(from.mnt, nd, changetype<Mount>(0), true);
+      pathPut(nd);
+    }
+  }
+  pathPut(from);
+  return err;
+}
+
+/** umount2(2) */
+export function doUmount(nd: Nameidata, flags: u32): i32 {
+  if (flags & ~MNT_DETACH) return -EINVAL;
+  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
+  let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return err;
+  if (nd.dentry != nd.mnt.root) err = -EINVAL;
+  else if (nd.mnt == rootMount()) err = flags & MNT_DETACH ? -EINVAL : -EBUSY;
+  else {
+    // umount counts one reference of its caller's on the mount; the walk's on the root stays out of the way.
+    err = umountTree(nd.mnt, (flags & MNT_DETACH) != 0);
+  }
+  pathPut(nd);
+  return err;
+}
+
+// ---------------------------------------------------------------------------------------------------- contexts
+
+/**
+ * set_fs_pwd(), set_fs_root(): takes over the references, puts the old ones. False: the context was closed meanwhile, and
+ * only its end may still take its places away; the references are put.
+ */
+function setPlace(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
+  lock(c.lock);
+  if (d && c.alive == 0) {
+    unlock(c.lock);
+    dput(d);
+    mntput(mnt);
+    return false;
+  }
+  const oldMnt = isRoot ? c.rootMnt_ : c.pwdMnt_;
+  const old = isRoot ? c.root_ : c.pwd_;
+  writeSeqBegin(c.seq);
+  const base = c.at + (isRoot ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
+  put32(base, <u32>changetype<usize>(mnt));
+  put32(base + 4, <u32>changetype<usize>(d));
+  writeSeqEnd(c.seq);
+  unlock(c.lock);
+  if (old != 0) dput(changetype<Dentry>(<usize>old));
+  if (oldMnt != 0) mntput(changetype<Mount>(<usize>oldMnt));
+  return true;
+}
+
+/** chdir(2), chroot(2) */
+export function doChdir(nd: Nameidata, root: bool): i32 {
+  let err = filenameLookup(nd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, FOR_PATH, 0);
+  if (err != 0) return err;
+  err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, false);
+  if (err == 0 && root && !capable(nd.ctx, CAP_SYS_CHROOT)) err = -EPERM;
+  if (err != 0) {
+    pathPut(nd);
+    return err;
+  }
+  const set = setPlace(nd.ctx, nd.mnt, nd.dentry, root);
+  nd.mnt_ = 0;
+  nd.dentry_ = 0;
+  return set ? 0 : -EBADF;
+}
+
+/** The first context: everything belongs to it. */
+export function firstContext(m: Mount, d: Dentry): bool {
+  const c = newContext();
+  if (!c) return false;
+  c.caps = 0xffffffff;
+  c.umask = 0x12;
+  setPlace(c, mntget(m), dget(d), true);
+  setPlace(c, mntget(m), dget(d), false);
+  return true;
+}
+
+/** A context with root and working directory of another; its number or -ENOSPC. */
+export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, groups: usize, n: u32, caps: i32): i32 {
+  const c = newContext();
+  if (!c) return -ENOSPC;
+  c.uid = uid;
+  c.gid = gid;
+  c.umask = umask & 0x1ff;
+  c.caps = caps == -1 ? (uid == 0 ? 0xffffffff : 0) : <u32>caps;
+  if (!setGroups(c, groups, n)) {
+    doContextDestroy(c);
+    return -ENOSPC;
+  }
+  lock(from.lock);
+  if (from.root_ == 0 || from.pwd_ == 0) {
+    // Closed since this call began.
+    unlock(from.lock);
+    doContextDestroy(c);
+    return -EBADF;
+  }
+  const rootMnt = mntget(changetype<Mount>(<usize>from.rootMnt_));
+  const root = dget(changetype<Dentry>(<usize>from.root_));
+  const pwdMnt = mntget(changetype<Mount>(<usize>from.pwdMnt_));
+  const pwd = dget(changetype<Dentry>(<usize>from.pwd_));
+  unlock(from.lock);
+  setPlace(c, rootMnt, root, true);
+  setPlace(c, pwdMnt, pwd, false);
+  return <i32>c.number;
+}
+
+/** Closes a context's descriptors and lets its places go. */
+export function doContextDestroy(c: Context): i32 {
+  if ((c.number & (MAX_CONTEXTS - 1)) == 0) return -EINVAL;
+  if (!unlistContext(c)) return -ENODEV;
+  for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
+    if (fd % 256 == 0 && load<u32>(c.fdBlock(fd / 256)) == 0) {
+      fd += 255;
+      continue;
+    }
+    const f = fdClose(c, fd);
+    if (f) fput(f);
+    else fdPut(c, fd);
+  }
+  c.ngroups = 0;
+  c.caps = 0;
+  setPlace(c, changetype<Mount>(0), changetype<Dentry>(0), true);
+  setPlace(c, changetype<Mount>(0), changetype<Dentry>(0), false);
+  dropContext(c);
+  return 0;
+}

@@ -1,0 +1,510 @@
+/**
+ * Mounts: which file system stands on which directory.
+ *
+ * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything)  4 mountpoint ptr  8 root ptr  12 sb ptr
+ * 20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  48 mark u32 (the sweep's)
+ * 52 kids u32 (mounts on this one)  64 count i32, on a line that no walk in rcu mode reads
+ *
+ * Guarantees
+ *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
+ *    sequence. A walk in rcu mode takes that sequence once, at its start (nd.mSeq), reads the table without a store, and
+ *    is right as long as the sequence has not moved; a mount is referenced by mntget() followed by a check of it.
+ *  - A mount's memory is used again after a grace period. With the last mount of a file system the file system goes,
+ *    also after a grace period.
+ * Lock order: namespace lock, i_mutex of the mount point, mount lock, d_lock.
+ */
+
+import { EBUSY, EINVAL, ENOENT, ENOTDIR } from "../../errno";
+import { CACHE_MOUNT } from "../../mem/alloc/slab";
+import { corrupt, objectsMax } from "../../mem/bound";
+import {
+  G_MOUNT_LOCK,
+  G_MOUNT_SEQ,
+  G_MOUNTS,
+  G_NEXT_MNT,
+  G_NR_MOUNTS,
+  G_NS_LOCK,
+  G_RENAME_LOCK,
+  G_RENAME_SEQ,
+  G_ROOT_MNT,
+  MOUNT_HASH,
+  MOUNT_HEADS,
+} from "../../mem/layout";
+import { lockrefGetNotDead } from "../../mem/lock/lockref";
+import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
+import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
+import { nap } from "../../mem/thread";
+import { put32, set32 } from "../../mem/undo/log";
+import { at, P_MOUNT_ATTACH, P_MOUNT_DETACH } from "../../points";
+import { isSubdir } from "../dcache/d-lookup";
+import { dget, dput, shrinkTree } from "../dcache/dcache";
+import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import { kalloc, retire } from "../recovery/reclaim";
+import { driverMounted, SuperBlock } from "./super";
+
+export const MOUNT_SIZE: u32 = 128;
+export const MOUNT_LINK: u32 = 40;
+/** Words that live on when the memory is freed: count. */
+export const MOUNT_KEEP: u32 = 1 << 16;
+
+export const MS_RDONLY: u32 = 1;
+export const MS_NOEXEC: u32 = 8;
+export const MNT_DETACH: u32 = 2;
+
+/** Mounts are never nested this deep; rounds of a reader against writers before it takes the lock. */
+const DEPTH_MAX: i32 = 100000;
+const SEQ_TRIES: i32 = 16;
+/** Rounds against others at the same count; each of them got on. */
+const COUNT_TRIES: i32 = 1000;
+
+@unmanaged
+export class Mount {
+  parent_: u32;
+  mountpoint_: u32;
+  root_: u32;
+  sb_: u32;
+  spare0: u32;
+  flags_: u32;
+  id: u32;
+  hashNext_: u32;
+  allNext_: u32;
+  allPrev_: u32;
+  rcuNext: u32;
+  rcuTag: u32;
+  mark: u32;
+  kids_: u32;
+  spare1: u32;
+  spare2: u32;
+  count_: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get parent(): Mount {
+    return changetype<Mount>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("parent_")));
+  }
+  set parent(m: Mount) {
+    put32(changetype<usize>(this) + offsetof<Mount>("parent_"), <u32>changetype<usize>(m));
+  }
+  get mountpoint(): Dentry {
+    return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("mountpoint_")));
+  }
+  set mountpoint(d: Dentry) {
+    put32(changetype<usize>(this) + offsetof<Mount>("mountpoint_"), <u32>changetype<usize>(d));
+  }
+  get root(): Dentry {
+    return changetype<Dentry>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("root_")));
+  }
+  set root(d: Dentry) {
+    put32(changetype<usize>(this) + offsetof<Mount>("root_"), <u32>changetype<usize>(d));
+  }
+  get sb(): SuperBlock {
+    return changetype<SuperBlock>(<usize>this.sb_);
+  }
+  get flags(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("flags_"));
+  }
+  set flags(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Mount>("flags_"), v);
+  }
+  get hashNext(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("hashNext_"));
+  }
+  set hashNext(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Mount>("hashNext_"), v);
+  }
+  get count(): usize {
+    return changetype<usize>(this) + offsetof<Mount>("count_");
+  }
+  get allNext(): u32 {
+    return this.allNext_;
+  }
+  set allNext(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Mount>("allNext_"), v);
+  }
+  get allPrev(): u32 {
+    return this.allPrev_;
+  }
+  set allPrev(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Mount>("allPrev_"), v);
+  }
+  get kids(): u32 {
+    return this.kids_;
+  }
+  set kids(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Mount>("kids_"), v);
+  }
+}
+
+function noMount(): Mount {
+  return changetype<Mount>(0);
+}
+
+export function rootMount(): Mount {
+  return changetype<Mount>(<usize>atomic.load<u32>(G_ROOT_MNT));
+}
+
+function headOf(m: Mount, d: Dentry): usize {
+  const h = (<u32>m.at >> 7) * 0x9e3779b1 + (<u32>d.at >> 7) * 0x85ebca6b;
+  return MOUNT_HEADS + (((h >> 16) & (MOUNT_HASH - 1)) << 2);
+}
+
+/** __lookup_mnt(): what is mounted on `d` in `m`, null: nothing to be seen. Stores nothing; the caller checks the sequence. */
+export function lookupMnt(m: Mount, d: Dentry): Mount {
+  let p = atomic.load<u32>(headOf(m, d));
+  for (let n = 0; p != 0 && n < DEPTH_MAX; n++) {
+    const e = changetype<Mount>(<usize>p);
+    if (e.parent == m && e.mountpoint == d) return e;
+    p = e.hashNext;
+  }
+  return noMount();
+}
+
+export function mntget(m: Mount): Mount {
+  atomic.add<u32>(m.count, 1);
+  return m;
+}
+
+/** mntget() for a mount that may be ending: a count never rises from 0. Only inside a read-side section. */
+export function mntgetLive(m: Mount): bool {
+  for (let tries = 0; tries < COUNT_TRIES; tries++) {
+    const n = atomic.load<u32>(m.count);
+    if (n == 0) return false;
+    if (atomic.cmpxchg<u32>(m.count, n, n + 1) == n) return true;
+  }
+  return false;
+}
+
+/** mntput(): with the last reference of a mount that is in no tree the mount ends. Not inside a read-side section. */
+export function mntput(m: Mount): void {
+  if (atomic.sub<u32>(m.count, 1) != 1) return;
+  const sb = m.sb;
+  const root = m.root;
+  atomic.sub<u32>(G_NR_MOUNTS, 1);
+  dput(root);
+  retire(m.at);
+  deactivateSuper(sb);
+}
+
+/** deactivate_super(): the last mount of a file system takes it along, after a grace period. */
+export function deactivateSuper(sb: SuperBlock): void {
+  if (atomic.sub<u32>(sb.active, 1) != 1) return;
+  synchronizeRcu();
+  const root = sb.root;
+  sb.root_ = 0;
+  if (root) shrinkTree(root);
+  driverMounted(sb.driver, -1);
+  retire(sb.at);
+}
+
+/** What is mounted on (m, d), with a reference; null: nothing. */
+export function lookupMntRef(m: Mount, d: Dentry): Mount {
+  for (let n = 0; n < SEQ_TRIES; n++) {
+    rcuReadLock();
+    const seq = readSeqBegin(G_MOUNT_SEQ);
+    const found = lookupMnt(m, d);
+    const got = found ? mntgetLive(found) : false;
+    const ok = !readSeqRetry(G_MOUNT_SEQ, seq);
+    const valid = rcuReadUnlock();
+    if (ok && valid && (got || !found)) return found;
+    if (got) mntput(found);
+    nap(10);
+  }
+  lock(G_MOUNT_LOCK);
+  const found = lookupMnt(m, d);
+  if (found) mntget(found);
+  unlock(G_MOUNT_LOCK);
+  return found;
+}
+
+/** The mount point that followUp() went to, with a reference. */
+export let upDentry: Dentry = changetype<Dentry>(0);
+
+/** follow_up(): the mount that `m` stands on, with references on it and on `upDentry`; null: on none. */
+export function followUp(m: Mount): Mount {
+  for (let n = 0; n < SEQ_TRIES; n++) {
+    rcuReadLock();
+    const seq = readSeqBegin(G_MOUNT_SEQ);
+    const parent = m.parent;
+    const d = m.mountpoint;
+    if (parent == m) {
+      // Mounted on nothing, or in the middle of a move.
+      const alone = !readSeqRetry(G_MOUNT_SEQ, seq);
+      if (rcuReadUnlock() && alone) return noMount();
+      nap(10);
+      continue;
+    }
+    const gotMnt = mntgetLive(parent);
+    const got = gotMnt && lockrefGetNotDead(d.lockref, false);
+    const ok = got && !readSeqRetry(G_MOUNT_SEQ, seq);
+    const valid = rcuReadUnlock();
+    if (ok && valid) {
+      upDentry = d;
+      return parent;
+    }
+    if (got) dput(d);
+    if (gotMnt) mntput(parent);
+    nap(10);
+  }
+  lock(G_MOUNT_LOCK);
+  const parent = m.parent;
+  if (parent != m) {
+    mntget(parent);
+    upDentry = dget(m.mountpoint);
+  }
+  unlock(G_MOUNT_LOCK);
+  return parent != m ? parent : noMount();
+}
+
+/**
+ * path_connected(): whether `d` lies below the mount's root. A bind mount of a directory may be left behind by a rename;
+ * then ".." must not lead out of it. -1 in rcu mode (`wait` false): a rename is under way, ask again in ref mode.
+ */
+export function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
+  const root = m.root;
+  if (root.parent == root) return 1;
+  for (let n = 0; n < SEQ_TRIES; n++) {
+    if (wait) rcuReadLock();
+    const seq = readSeqBegin(G_RENAME_SEQ);
+    const below = isSubdir(d, root);
+    const ok = !readSeqRetry(G_RENAME_SEQ, seq);
+    if (wait) rcuReadUnlock();
+    if (ok) return below ? 1 : 0;
+    if (!wait) return -1;
+    nap(10);
+  }
+  lock(G_RENAME_LOCK);
+  const below = isSubdir(d, root);
+  unlock(G_RENAME_LOCK);
+  return below ? 1 : 0;
+}
+
+/** A mount of `root` (whose reference it takes over) that stands nowhere yet; null: the arena is full. */
+export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
+  const m = changetype<Mount>(kalloc(CACHE_MOUNT, false));
+  if (!m) return m;
+  m.parent = m;
+  m.mountpoint = root;
+  m.root = root;
+  m.sb_ = <u32>sb.at;
+  atomic.store<u32>(m.count, 1);
+  m.flags = flags;
+  m.id = atomic.add<u32>(G_NEXT_MNT, 1) + 1;
+  m.hashNext = 0;
+  m.allNext = 0;
+  m.allPrev = 0;
+  m.kids = 0;
+  atomic.add<u32>(sb.active, 1);
+  atomic.add<u32>(G_NR_MOUNTS, 1);
+  return m;
+}
+
+/** Makes the first mount the root of everything. */
+export function setRootMount(m: Mount): void {
+  atomic.store<u32>(G_ROOT_MNT, <u32>m.at);
+  listAdd(m);
+}
+
+function listAdd(m: Mount): void {
+  const first = load<u32>(G_MOUNTS);
+  m.allNext = first;
+  m.allPrev = 0;
+  if (first != 0) changetype<Mount>(<usize>first).allPrev = <u32>m.at;
+  set32(G_MOUNTS, <u32>m.at);
+}
+
+function listRemove(m: Mount): void {
+  if (m.allPrev != 0) changetype<Mount>(<usize>m.allPrev).allNext = m.allNext;
+  else set32(G_MOUNTS, m.allNext);
+  if (m.allNext != 0) changetype<Mount>(<usize>m.allNext).allPrev = m.allPrev;
+  m.allNext = 0;
+  m.allPrev = 0;
+}
+
+/** Enters a mount at (parent, d); under the mount lock, in a write section. -ENOENT when the directory is being removed. */
+function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
+  lock(d.lockref);
+  if ((d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot)) {
+    unlock(d.lockref);
+    return -ENOENT;
+  }
+  m.parent = parent;
+  m.mountpoint = d;
+  parent.kids += 1;
+  d.mounts += 1;
+  const head = headOf(parent, d);
+  m.hashNext = atomic.load<u32>(head);
+  put32(head, <u32>m.at);
+  at(P_MOUNT_ATTACH, m.at, d.at);
+  setFlags(d, D_MOUNTED, 0);
+  unlock(d.lockref);
+  return 0;
+}
+
+/** Puts a mount onto (parent, d), of which it takes over a reference each. The caller holds the namespace lock. */
+export function attachMount(m: Mount, parent: Mount, d: Dentry): i32 {
+  lock(G_MOUNT_LOCK);
+  writeSeqBegin(G_MOUNT_SEQ);
+  const err = hashMount(m, parent, d);
+  if (err == 0) listAdd(m);
+  writeSeqEnd(G_MOUNT_SEQ);
+  unlock(G_MOUNT_LOCK);
+  return err;
+}
+
+/** Takes a mount off its place; under the mount lock, in a write section. The references on the place stay to be dropped. */
+function unhashMount(m: Mount): void {
+  const parent = m.parent;
+  const d = m.mountpoint;
+  const head = headOf(parent, d);
+  let p = atomic.load<u32>(head);
+  if (p == <u32>m.at) {
+    put32(head, m.hashNext);
+  } else {
+    for (let n = 0; p != 0 && n < DEPTH_MAX; n++) {
+      const e = changetype<Mount>(<usize>p);
+      p = e.hashNext;
+      if (p == <u32>m.at) {
+        e.hashNext = m.hashNext;
+        break;
+      }
+    }
+  }
+  parent.kids -= 1;
+  d.mounts -= 1;
+  if (d.mounts == 0) {
+    // The sequence stays odd until the section has happened: nobody walks past a place that might still be mounted on, or be again.
+    lock(d.lockref);
+    writeSeqBegin(d.seq);
+    setFlags(d, 0, D_MOUNTED);
+    unlock(d.lockref);
+  }
+  m.parent = m;
+  m.mountpoint = m.root;
+  at(P_MOUNT_DETACH, m.at, d.at);
+}
+
+/**
+ * Whether something is mounted on a dentry, for who has a reference on it. A sequence that is odd may be that of an umount, which is
+ * waited for.
+ */
+export function isMounted(d: Dentry): bool {
+  // Sequence (low) and flags (high) together, as in rcu-walk.ts. Pairs with the write section of who takes the last mount off.
+  const state = atomic.load<u64>(d.at);
+  if (!(<u32>state & 1)) return (<u32>(state >> 32) & D_MOUNTED) != 0;
+  lock(d.lockref);
+  const is = (d.flags & D_MOUNTED) != 0;
+  unlock(d.lockref);
+  return is;
+}
+
+/** Takes one mount down; the caller has checked that nothing is mounted on it. Answers the former parent and `upDentry`. */
+function detachOne(m: Mount, keepListed: bool): Mount {
+  const parent = m.parent;
+  upDentry = m.mountpoint;
+  unhashMount(m);
+  if (!keepListed) listRemove(m);
+  return parent;
+}
+
+/**
+ * do_umount(): `m` with the caller's reference on it. -EBUSY when it is in use and not `detach`; -EINVAL for the root or
+ * what is not mounted. `detach`: it and all that stands on it leave the tree now, and end with their last users.
+ */
+export function umountTree(m: Mount, detach: bool): i32 {
+  mutexLock(G_NS_LOCK);
+  lock(G_MOUNT_LOCK);
+  let err = 0;
+  if (m.parent == m) err = -EINVAL;
+  else if (!detach) {
+    writeSeqBegin(G_MOUNT_SEQ);
+    // Two references: the tree's and the caller's. No walk can add one that counts while the sequence is odd.
+    if (m.kids != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
+    if (err == 0) {
+      const parent = detachOne(m, false);
+      const d = upDentry;
+      writeSeqEnd(G_MOUNT_SEQ);
+      unlock(G_MOUNT_LOCK);
+      mutexUnlock(G_NS_LOCK);
+      dput(d);
+      mntput(parent);
+      mntput(m);
+      return 0;
+    }
+    writeSeqEnd(G_MOUNT_SEQ);
+  }
+  unlock(G_MOUNT_LOCK);
+  if (err == 0) detachTree(m);
+  mutexUnlock(G_NS_LOCK);
+  return err;
+}
+
+/** Leaves first: finds a mount at the top of the tree on `m`, takes it down, again until `m` itself is down. */
+function detachTree(m: Mount): void {
+  for (let n = 0; n < DEPTH_MAX; n++) {
+    lock(G_MOUNT_LOCK);
+    let top = m;
+    for (let k = 0; top.kids != 0; k++) {
+      const child = childOf(top);
+      // A mount that counts mounts on it and has none, or stands on itself.
+      if (child == top || k == DEPTH_MAX) corrupt(top.at);
+      top = child;
+    }
+    writeSeqBegin(G_MOUNT_SEQ);
+    const parent = detachOne(top, false);
+    const d = upDentry;
+    writeSeqEnd(G_MOUNT_SEQ);
+    unlock(G_MOUNT_LOCK);
+    dput(d);
+    mntput(parent);
+    mntput(top);
+    if (top == m) return;
+  }
+}
+
+function childOf(m: Mount): Mount {
+  let p = load<u32>(G_MOUNTS);
+  for (let left = objectsMax(); p != 0; left--) {
+    if (left == 0) corrupt(m.at);
+    const e = changetype<Mount>(<usize>p);
+    if (e.parent == m && e != m) return e;
+    p = e.allNext;
+  }
+  return m;
+}
+
+/** Moves a mount to (parent, d), of which it takes over the references. Under the namespace lock. */
+export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
+  if (m.parent == m) return -EINVAL;
+  if (m.root.inode.isDir != d.inode.isDir) return -ENOTDIR;
+  let left = objectsMax();
+  for (let p = parent; ; p = p.parent) {
+    if (left-- == 0) corrupt(p.at);
+    if (p == m) return -EINVAL;
+    if (p.parent == p) break;
+  }
+  lock(G_MOUNT_LOCK);
+  writeSeqBegin(G_MOUNT_SEQ);
+  // One section for both: at no moment is the mount nowhere.
+  const oldParent = detachOne(m, true);
+  const oldPlace = upDentry;
+  const err = hashMount(m, parent, d);
+  // Back where it was: that place still has the mount's references, and was good for a mount.
+  if (err != 0) hashMount(m, oldParent, oldPlace);
+  writeSeqEnd(G_MOUNT_SEQ);
+  unlock(G_MOUNT_LOCK);
+  if (err == 0) {
+    dput(oldPlace);
+    mntput(oldParent);
+  }
+  return err;
+}
+
+export function lockNamespace(): void {
+  mutexLock(G_NS_LOCK);
+}
+
+export function unlockNamespace(): void {
+  mutexUnlock(G_NS_LOCK);
+}

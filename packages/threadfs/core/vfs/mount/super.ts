@@ -1,0 +1,190 @@
+/**
+ * Super blocks and the table of drivers.
+ *
+ * A file system of type 0 is the in-memory one; any other number is a driver's: its slot in the table (low 8 bits) and
+ * the slot's generation, so that a number of a driver that is gone never means another.
+ *
+ * SuperBlock (256 bytes, typed cache): 0 dev u32  4 driver i32  8 hooks u32  12 fsFlags u32  16 dflags u32 (flags every
+ * dentry of it starts with)  20 root ptr  24 active u32 (mounts)  28 readonly u32  32 renameMutex u32 (s_vfs_rename_mutex)
+ * 36 rcu link  40 rcu tag  44 mark u32 (the sweep's)
+ *
+ * Driver entry (128 bytes in the fixed part): 0 state u32 (0 free, 1 used)  4 generation u32  8 hooks u32  12 fsFlags u32
+ * 16 mounted u32  20 name length u32  24 name bytes (at most 100)
+ */
+
+import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../errno";
+import { CACHE_SUPER, slabAlloc } from "../../mem/alloc/slab";
+import { DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/spin";
+import { synchronizeRcu } from "../../mem/smr/smr";
+import { put32, set32 } from "../../mem/undo/log";
+import {
+  D_NO_CACHE,
+  D_OP_COMPARE,
+  D_OP_DELETE,
+  D_OP_HASH,
+  D_OP_REVALIDATE,
+  D_REVAL_DOT,
+  Dentry,
+} from "../dcache/dentry";
+
+export const SUPER_SIZE: u32 = 256;
+export const SUPER_LINK: u32 = 36;
+/** Words that live on when the memory is freed: active, renameMutex. */
+export const SUPER_KEEP: u32 = (1 << 6) | (1 << 8);
+
+/** Hooks of a driver, as HOOK in abi/abi.ts. */
+export const HOOK_LOOKUP: u32 = 1;
+export const HOOK_HASH: u32 = 2;
+export const HOOK_COMPARE: u32 = 4;
+export const HOOK_REVALIDATE: u32 = 8;
+export const HOOK_PERMISSION: u32 = 16;
+export const HOOK_CHECK_ACL: u32 = 32;
+export const HOOK_READLINK: u32 = 64;
+export const HOOK_PUT_LINK: u32 = 128;
+export const HOOK_IPUT: u32 = 256;
+export const HOOK_READDIR: u32 = 512;
+export const HOOK_READ: u32 = 1024;
+export const HOOK_WRITE: u32 = 2048;
+export const HOOK_CREATE: u32 = 4096;
+export const HOOK_UNLINK: u32 = 8192;
+export const HOOK_DELETE: u32 = 16384;
+export const HOOK_SETATTR: u32 = 32768;
+
+export const FS_REVAL_DOT: u32 = 1;
+
+const DRIVER_NAME_MAX: u32 = 100;
+
+@unmanaged
+export class SuperBlock {
+  dev: u32;
+  driver: i32;
+  hooks: u32;
+  fsFlags: u32;
+  dflags: u32;
+  root_: u32;
+  active_: u32;
+  readonly: u32;
+  renameMutex_: u32;
+  rcuNext: u32;
+  rcuTag: u32;
+  mark: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get root(): Dentry {
+    return changetype<Dentry>(<usize>this.root_);
+  }
+  get active(): usize {
+    return changetype<usize>(this) + offsetof<SuperBlock>("active_");
+  }
+  get renameMutex(): usize {
+    return changetype<usize>(this) + offsetof<SuperBlock>("renameMutex_");
+  }
+}
+
+/** A super block without a root; null: the arena is full. `driver` 0: in memory. */
+export function newSuper(driver: i32, readonly: bool): SuperBlock {
+  const sb = changetype<SuperBlock>(slabAlloc(CACHE_SUPER, false));
+  if (!sb) return sb;
+  sb.dev = atomic.add<u32>(G_NEXT_DEV, 1) + 1;
+  sb.driver = driver;
+  sb.hooks = 0;
+  sb.fsFlags = 0;
+  sb.dflags = D_NO_CACHE;
+  if (driver != 0) {
+    const e = driverEntry(driver);
+    sb.hooks = load<u32>(e + 8);
+    sb.fsFlags = load<u32>(e + 12);
+    sb.dflags = dentryFlags(sb.hooks, sb.fsFlags);
+  }
+  sb.root_ = 0;
+  atomic.store<u32>(sb.active, 0);
+  sb.readonly = readonly ? 1 : 0;
+  return sb;
+}
+
+function dentryFlags(hooks: u32, fsFlags: u32): u32 {
+  let f: u32 = 0;
+  if (hooks & HOOK_HASH) f |= D_OP_HASH;
+  if (hooks & HOOK_COMPARE) f |= D_OP_COMPARE;
+  if (hooks & HOOK_REVALIDATE) f |= D_OP_REVALIDATE;
+  if (hooks & HOOK_DELETE) f |= D_OP_DELETE;
+  if (fsFlags & FS_REVAL_DOT) f |= D_REVAL_DOT;
+  return f;
+}
+
+/** The entry of a driver's number, 0 when there is none any more. */
+export function driverEntry(driver: i32): usize {
+  const i = <u32>(driver & 0xff) - 1;
+  if (i >= MAX_DRIVERS) return 0;
+  const e = DRIVERS + i * DRIVER_SIZE;
+  if (load<u32>(e) == 0 || load<u32>(e + 4) != <u32>driver >> 8) return 0;
+  return e;
+}
+
+function sameName(e: usize, name: usize, len: u32): bool {
+  return load<u32>(e + 20) == len && memory.compare(e + 24, name, len) == 0;
+}
+
+/** register_filesystem(): the number under which every thread knows the driver, or -errno. */
+export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u32): i32 {
+  if (len == 0 || len > DRIVER_NAME_MAX) return -EINVAL;
+  lock(G_DRIVER_LOCK);
+  let free: usize = 0;
+  let answer: i32 = 0;
+  for (let i: u32 = 0; i < MAX_DRIVERS; i++) {
+    const e = DRIVERS + i * DRIVER_SIZE;
+    if (load<u32>(e) == 0) {
+      if (free == 0) free = e;
+    } else if (sameName(e, name, len)) {
+      const same = load<u32>(e + 8) == hooks && load<u32>(e + 12) == fsFlags;
+      answer = same ? driverNumber(e) : -EEXIST;
+      break;
+    }
+  }
+  if (answer == 0) {
+    if (free == 0) answer = -ENOSPC;
+    else {
+      set32(free + 4, (load<u32>(free + 4) + 1) & 0x3fffff);
+      set32(free + 8, hooks);
+      set32(free + 12, fsFlags);
+      set32(free + 16, 0);
+      set32(free + 20, len);
+      memory.copy(free + 24, name, len);
+      put32(free, 1);
+      answer = driverNumber(free);
+    }
+  }
+  unlock(G_DRIVER_LOCK);
+  return answer;
+}
+
+function driverNumber(e: usize): i32 {
+  return <i32>(load<u32>(e + 4) << 8) | (<i32>((e - DRIVERS) / DRIVER_SIZE) + 1);
+}
+
+/**
+ * unregister_filesystem(): the entry goes, then a grace period passes, so that a walk that still saw hooks of it has
+ * ended before the caller takes the hooks away. -EBUSY while a file system of it exists.
+ */
+export function unregisterFilesystem(driver: i32): i32 {
+  lock(G_DRIVER_LOCK);
+  const e = driverEntry(driver);
+  const err = e == 0 ? -ENODEV : load<u32>(e + 16) != 0 ? -EBUSY : 0;
+  if (err == 0) put32(e, 0);
+  unlock(G_DRIVER_LOCK);
+  if (err == 0) synchronizeRcu();
+  return err;
+}
+
+/** Counts a file system of a driver, or its end. -ENODEV: no such driver. */
+export function driverMounted(driver: i32, n: i32): i32 {
+  if (driver == 0) return 0;
+  lock(G_DRIVER_LOCK);
+  const e = driverEntry(driver);
+  if (e != 0) set32(e + 16, load<u32>(e + 16) + n);
+  unlock(G_DRIVER_LOCK);
+  return e == 0 ? -ENODEV : 0;
+}

@@ -1,0 +1,361 @@
+/**
+ * Changes to the tree: make, link, remove, rename. Each looks its directory up (first in rcu mode), takes the directory's
+ * i_mutex, looks the name up under it, asks for permission, and only then changes anything.
+ *
+ * Lock order: s_vfs_rename_mutex, i_mutex of the directories (the upper first, else the lower address), i_mutex of
+ * the file concerned.
+ */
+
+import {
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  EMLINK,
+  ENOENT,
+  ENOSPC,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  EXDEV,
+} from "../../errno";
+import { driverCreate, driverUnlink } from "../../fs/driver/hooks";
+import { tmpfsCreate, tmpfsExchange, tmpfsLink, tmpfsRename, tmpfsUnlink } from "../../fs/tmpfs/tmpfs";
+import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/spin";
+import { dAncestor } from "../dcache/d-lookup";
+import { dMove } from "../dcache/d-move";
+import { dDelete, dDeleted, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
+import { D_CANT_MOUNT, D_DOUBT, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import { discardInode, driverInode, iput, newInode } from "../inode/icache";
+import { currentTime, I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "../inode/inode";
+import { isMounted, Mount, MS_RDONLY } from "../mount/namespace";
+import { HOOK_CREATE, HOOK_UNLINK } from "../mount/super";
+import { CAP_FOWNER, Context } from "../task/cred";
+import { lookupLocked, stepError } from "../walk/lookup";
+import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "../walk/namei";
+import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
+import { inodePermission, MAY_EXEC, MAY_WRITE, ownerOrCapable } from "../walk/permission";
+
+/** Links to one file. */
+const LINK_MAX: u32 = 0x7fffffff;
+export const RENAME_NOREPLACE: u32 = 1;
+export const RENAME_EXCHANGE: u32 = 2;
+
+/** mnt_want_write() */
+export function wantWrite(m: Mount): i32 {
+  return m.flags & MS_RDONLY || m.sb.readonly != 0 ? -EROFS : 0;
+}
+
+/** may_create(): under the directory's i_mutex. */
+export function mayCreate(c: Context, dir: Inode): i32 {
+  if (dir.mode & I_DEAD) return -ENOENT;
+  return inodePermission(c, dir, MAY_WRITE | MAY_EXEC, false);
+}
+
+/** may_delete(): whether `d` may be taken out of `dir`; `asDir`: by rmdir or a rename of a directory. */
+function mayDelete(c: Context, dir: Inode, d: Dentry, asDir: bool): i32 {
+  const i = d.inode;
+  if (!i) return -ENOENT;
+  const err = inodePermission(c, dir, MAY_WRITE | MAY_EXEC, false);
+  if (err != 0) return err;
+  if (dir.mode & S_ISVTX && c.uid != dir.uid && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
+  if (asDir) {
+    if (!i.isDir) return -ENOTDIR;
+    if (d.isRoot) return -EBUSY;
+  } else if (i.isDir) {
+    return -EISDIR;
+  }
+  return dir.mode & I_DEAD ? -ENOENT : 0;
+}
+
+function slashBehind(nd: Nameidata): bool {
+  return load<u8>(nd.last + nd.lastLen) != 0;
+}
+
+/**
+ * filename_create(): the directory with its i_mutex held and a negative dentry in it, for a name that does not exist;
+ * null: newError, nothing held.
+ */
+function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
+  newError = filenameParentat(nd, 0);
+  if (newError != 0) return changetype<Dentry>(0);
+  if (nd.lastType != LAST_NORM) {
+    newError = -EEXIST;
+    pathPut(nd);
+    return changetype<Dentry>(0);
+  }
+  mutexLock(nd.inode.mutex);
+  const d = lookupLocked(nd, true);
+  newError = d ? 0 : stepError;
+  if (d) {
+    if (d.inode) newError = -EEXIST;
+    else if (!isDir && slashBehind(nd)) newError = -ENOENT;
+    else newError = wantWrite(nd.mnt);
+    if (newError == 0) newError = mayCreate(nd.ctx, nd.inode);
+    if (newError == 0) return d;
+    doneCreate(nd, d);
+  } else {
+    mutexUnlock(nd.inode.mutex);
+    pathPut(nd);
+  }
+  return changetype<Dentry>(0);
+}
+
+let newError: i32 = 0;
+
+function doneCreate(nd: Nameidata, d: Dentry): void {
+  mutexUnlock(nd.inode.mutex);
+  dput(d);
+  pathPut(nd);
+}
+
+/** Makes what `mode` says under a negative dentry; permission has been asked. Under the directory's i_mutex. */
+export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
+  const sb = nd.dentry.sb;
+  if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
+  if (!(sb.hooks & HOOK_CREATE)) return -EPERM;
+  // Its memory first: what the driver has made cannot be unmade for want of it.
+  const spare = newInode(sb, mode, 0, 0);
+  if (!spare) return -ENOSPC;
+  dSetFlags(d, D_DOUBT, 0);
+  const err = driverCreate(nd.inode, nd.last, nd.lastLen, mode, body, bodyLen);
+  if (err != 0) {
+    dSetFlags(d, 0, D_DOUBT);
+    discardInode(spare);
+    return err;
+  }
+  const i = driverInode(sb, spare);
+  lock(d.lockref);
+  setFlags(d, 0, D_DOUBT);
+  dInstantiate(d, i);
+  unlock(d.lockref);
+  return 0;
+}
+
+/** mkdir(2), mknod(2), symlink(2): `mode` with its type, the umask already applied. */
+export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i32 {
+  const d = filenameCreate(nd, (mode & 0xf000) == S_IFDIR);
+  if (!d) return newError;
+  const err = makeNode(nd.ctx, nd, d, mode, body, bodyLen);
+  doneCreate(nd, d);
+  return err;
+}
+
+/** linkat(2): `follow`: a link to the file of a link. */
+export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
+  let err = filenameLookup(from, follow ? LOOKUP_FOLLOW : 0, FOR_PATH, 0);
+  if (err != 0) return err;
+  const d = filenameCreate(nd, false);
+  if (!d) {
+    pathPut(from);
+    return newError;
+  }
+  const i = from.dentry.inode;
+  if (from.mnt != nd.mnt) err = -EXDEV;
+  else if (!i) err = -ENOENT;
+  else if (i.isDir || i.sb.driver != 0) err = -EPERM;
+  else {
+    mutexLock(i.mutex);
+    if (i.nlink == 0) err = -ENOENT;
+    else if (i.nlink >= LINK_MAX) err = -EMLINK;
+    else tmpfsLink(nd.dentry, d, i);
+    mutexUnlock(i.mutex);
+  }
+  doneCreate(nd, d);
+  pathPut(from);
+  return err;
+}
+
+/** unlink(2) and rmdir(2). */
+export function doUnlink(nd: Nameidata, dirs: bool): i32 {
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return err;
+  if (nd.lastType != LAST_NORM) {
+    if (!dirs) err = -EISDIR;
+    else err = nd.lastType == LAST_DOTDOT ? -ENOTEMPTY : nd.lastType == LAST_DOT ? -EINVAL : -EBUSY;
+    pathPut(nd);
+    return err;
+  }
+  err = wantWrite(nd.mnt);
+  const dir = nd.inode;
+  mutexLock(dir.mutex);
+  const d = lookupLocked(nd, false);
+  if (!d) {
+    mutexUnlock(dir.mutex);
+    pathPut(nd);
+    return stepError;
+  }
+  const i = d.inode;
+  if (i) ihold(i);
+  if (!i) err = -ENOENT;
+  else if (!dirs && slashBehind(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
+  else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);
+  if (err == 0) {
+    mutexLock(i.mutex);
+    if (isMounted(d)) err = -EBUSY;
+    else if (d.sb.driver != 0) err = unlinkDriver(dir, d);
+    else if (dirs && d.kids != 0) err = -ENOTEMPTY;
+    else tmpfsUnlink(nd.dentry, d);
+    mutexUnlock(i.mutex);
+  }
+  mutexUnlock(dir.mutex);
+  dput(d);
+  if (i) iput(i);
+  pathPut(nd);
+  return err;
+}
+
+function unlinkDriver(dir: Inode, d: Dentry): i32 {
+  if (!(d.sb.hooks & HOOK_UNLINK)) return -EPERM;
+  dSetFlags(d, D_DOUBT, 0);
+  const err = driverUnlink(dir, d);
+  if (err != 0) {
+    dSetFlags(d, 0, D_DOUBT);
+    return err;
+  }
+  lock(d.lockref);
+  setFlags(d, D_CANT_MOUNT, D_DOUBT);
+  const late = dDelete(d);
+  unlock(d.lockref);
+  dDeleted(d, late);
+  return 0;
+}
+
+// ---------------------------------------------------------------------------------------------------- rename
+
+/** The child of the upper directory through which the lower one is reached, null: neither lies above the other. */
+function lockRename(a: Dentry, b: Dentry): Dentry {
+  const none = changetype<Dentry>(0);
+  if (a == b) {
+    mutexLock(a.inode.mutex);
+    return none;
+  }
+  mutexLock(a.sb.renameMutex);
+  let trap = dAncestor(b, a);
+  if (trap) {
+    mutexLock(b.inode.mutex);
+    mutexLock(a.inode.mutex);
+    return trap;
+  }
+  trap = dAncestor(a, b);
+  if (trap || a.at < b.at) {
+    mutexLock(a.inode.mutex);
+    mutexLock(b.inode.mutex);
+  } else {
+    mutexLock(b.inode.mutex);
+    mutexLock(a.inode.mutex);
+  }
+  return trap;
+}
+
+function unlockRename(a: Dentry, b: Dentry): void {
+  mutexUnlock(a.inode.mutex);
+  if (a == b) return;
+  mutexUnlock(b.inode.mutex);
+  mutexUnlock(a.sb.renameMutex);
+}
+
+/** renameat2(2) with RENAME_NOREPLACE and RENAME_EXCHANGE. */
+export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
+  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -EINVAL;
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return err;
+  err = filenameParentat(nd2, 0);
+  if (err != 0) {
+    pathPut(nd);
+    return err;
+  }
+  if (nd.mnt != nd2.mnt) err = -EXDEV;
+  else if (nd.lastType != LAST_NORM) err = -EBUSY;
+  else if (nd2.lastType != LAST_NORM) err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+  else err = wantWrite(nd.mnt);
+  if (err == 0) {
+    const a = nd.dentry;
+    const b = nd2.dentry;
+    const trap = lockRename(a, b);
+    err = renameLocked(nd, nd2, trap, flags);
+    unlockRename(a, b);
+    // What was replaced lost its last name here; its references go when no lock is held.
+    putLate();
+  }
+  pathPut(nd2);
+  pathPut(nd);
+  return err;
+}
+
+let late1: Dentry = changetype<Dentry>(0);
+let late2: Dentry = changetype<Dentry>(0);
+let lateInode: Inode = changetype<Inode>(0);
+
+function putLate(): void {
+  if (late1) dput(late1);
+  if (late2) dput(late2);
+  if (lateInode) iput(lateInode);
+  late1 = changetype<Dentry>(0);
+  late2 = changetype<Dentry>(0);
+  lateInode = changetype<Inode>(0);
+}
+
+function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): i32 {
+  const exchange = (flags & RENAME_EXCHANGE) != 0;
+  const d = lookupLocked(nd, false);
+  if (!d) return stepError;
+  late1 = d;
+  const source = d.inode;
+  if (!source) return -ENOENT;
+  const t = lookupLocked(nd2, true);
+  if (!t) return stepError;
+  late2 = t;
+  const target = t.inode;
+  if (flags & RENAME_NOREPLACE && target) return -EEXIST;
+  if (exchange && !target) return -ENOENT;
+  if (exchange && !target.isDir && slashBehind(nd2)) return -ENOTDIR;
+  if (!source.isDir && (slashBehind(nd) || (!exchange && slashBehind(nd2)))) return -ENOTDIR;
+  if (d == trap) return -EINVAL;
+  if (t == trap) return exchange ? -EINVAL : -ENOTEMPTY;
+  if (d.sb.driver != 0) return -EPERM;
+  if (source == target) return 0;
+  const err = mayRename(nd.ctx, nd.inode, d, nd2.inode, t, exchange);
+  if (err != 0) return err;
+  if (target) {
+    ihold(target);
+    lateInode = target;
+    mutexLock(target.mutex);
+  }
+  const r = moveLocked(nd.dentry, d, nd2.dentry, t, exchange);
+  if (target) mutexUnlock(target.mutex);
+  return r;
+}
+
+function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exchange: bool): i32 {
+  const isDir = d.inode.isDir;
+  let err = mayDelete(c, from, d, isDir);
+  if (err != 0) return err;
+  if (!t.inode) err = mayCreate(c, to);
+  else err = mayDelete(c, to, t, exchange ? t.inode.isDir : isDir);
+  if (err != 0 || from == to) return err;
+  // A directory that moves gets another "..", which is a write to it.
+  if (isDir) err = inodePermission(c, d.inode, MAY_WRITE, false);
+  if (err == 0 && exchange && t.inode.isDir) err = inodePermission(c, t.inode, MAY_WRITE, false);
+  return err;
+}
+
+function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bool): i32 {
+  if (isMounted(d) || isMounted(t)) return -EBUSY;
+  if (!exchange && t.inode_ != 0 && t.inode.isDir && t.kids != 0) return -ENOTEMPTY;
+  const now = currentTime();
+  const known = !(t.flags & D_UNHASHED);
+  // Names and accounts in one section: it happens as a whole or not at all.
+  sectionBegin();
+  const left = dMove(d, t, exchange);
+  if (exchange) {
+    tmpfsExchange(from, d, to, t, now);
+  } else {
+    if (known) dSetFlags(t, D_CANT_MOUNT, 0);
+    tmpfsRename(from, d, to, t, now);
+  }
+  sectionEnd();
+  if (left) dput(from);
+  return 0;
+}

@@ -1,0 +1,83 @@
+/**
+ * Objects on their way out, and memory when it runs short. `mem/smr.ts` says when a grace period is over; here it is
+ * known what hangs on each type and goes with it: a long name on a dentry, a link body and an ACL on an inode, groups
+ * and descriptor blocks on a context.
+ */
+
+import { chunkEntry } from "../../mem/alloc/pages";
+import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, kfreeAt, slabAlloc, slabFree } from "../../mem/alloc/slab";
+import { objectsMax } from "../../mem/bound";
+import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../../mem/layout";
+import { sectionBegin, sectionEnd } from "../../mem/lock/spin";
+import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../../mem/smr/smr";
+import { Dentry, INLINE_NAME } from "../dcache/dentry";
+import { Inode } from "../inode/inode";
+import { Context } from "../task/cred";
+
+/** Objects reclaimed at one go, so that no single operation pays for many others. */
+const BATCH: u32 = 64;
+
+/** call_rcu() of an object of a typed cache: its memory is used again after a grace period. */
+export function retire(p: usize): void {
+  if (!callRcu(p)) return;
+  rcuPoll();
+  reclaim(BATCH);
+}
+
+/** Frees at most `n` objects whose grace period is over; answers how many. */
+export function reclaim(n: u32): u32 {
+  let done: u32 = 0;
+  while (done < n) {
+    const p = rcuTake();
+    if (p == 0) break;
+    freeObject(p);
+    done++;
+  }
+  return done;
+}
+
+function freeObject(p: usize): void {
+  const cache = load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT));
+  if (cache == CACHE_DENTRY) {
+    freeDentry(changetype<Dentry>(p));
+    return;
+  }
+  if (cache == CACHE_INODE) {
+    const i = changetype<Inode>(p);
+    if (i.isLink) kfreeAt(i.dataAt);
+    kfreeAt(i.aclAt);
+    atomic.sub<u32>(G_NR_INODE, 1);
+  } else if (cache == CACHE_CONTEXT) {
+    const c = changetype<Context>(p);
+    kfreeAt(c.groupsAt);
+  }
+  slabFree(p);
+}
+
+/** Frees a dentry that nobody can know any more, with its long name. */
+export function freeDentry(d: Dentry): void {
+  if (d.nameLen > INLINE_NAME) {
+    const name = load<u32>(d.name);
+    // In one section: a name that is gone must not be found again by who frees this dentry after a death.
+    sectionBegin();
+    d.hashLen = 0;
+    slabFree(name);
+    sectionEnd();
+  }
+  atomic.sub<u32>(G_NR_DENTRY, 1);
+  slabFree(d.at);
+}
+
+/** Waits for a grace period and frees what it released; false: there was nothing. */
+export function makeSpace(): bool {
+  if (rcuDepth() != 0 || rcuPending() == 0) return false;
+  synchronizeRcu();
+  return reclaim(objectsMax()) != 0;
+}
+
+/** slabAlloc(), which asks for a grace period when the arena is full. */
+export function kalloc(cache: u32, reserve: bool): usize {
+  const p = slabAlloc(cache, reserve);
+  if (p != 0 || !makeSpace()) return p;
+  return slabAlloc(cache, reserve);
+}

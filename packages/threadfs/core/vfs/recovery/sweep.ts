@@ -1,0 +1,443 @@
+/**
+ * The sweep: finds what dead threads held. Recovery (mem/recover.ts) leaves structures whole and counts too high; here every
+ * reference that a structure holds is counted anew, while no thread is in a call (gate.ts), and what nothing leads to goes.
+ *
+ * What counts as a reference, and from where:
+ *   context  the table, each thread that holds it        file   each descriptor
+ *   mount    the tree, mounts on it, files, contexts     super  each mount of it
+ *   dentry   the file system (its root), mounts (root, place), files (dentry, hint), contexts, children, and in memory the pin
+ *            of each entry that is hashed and positive
+ *   inode    each dentry
+ *
+ * Guarantees: afterwards each count is exactly that, and each object is either led to, retired or free. Readers in rcu mode go on
+ * meanwhile: nothing that they can find changes but for counts, and what goes is retired. May be broken off at any point and
+ * begun again.
+ */
+
+import { dataFree } from "../../fs/tmpfs/data";
+import * as host from "../../host";
+import { chunkAddress, chunkEntry } from "../../mem/alloc/pages";
+import {
+  CACHE_CONTEXT,
+  CACHE_DENTRY,
+  CACHE_FILE,
+  CACHE_INODE,
+  CACHE_MOUNT,
+  CACHE_SUPER,
+  cacheAddress,
+} from "../../mem/alloc/slab";
+import { corrupt, objectsMax } from "../../mem/bound";
+import {
+  CTX_TABLE,
+  DRIVER_SIZE,
+  DRIVERS,
+  G_GATE,
+  G_HASH_COUNT,
+  G_INODE_LOCK,
+  G_LEAKS,
+  G_MOUNTS,
+  G_NR_DENTRY,
+  G_NR_FILES,
+  G_NR_INODE,
+  G_NR_MOUNTS,
+  G_PAGE_BUMP,
+  G_RCU_HEAD,
+  G_SLOTS_USED,
+  H_FIRST_CHUNK,
+  MAX_CONTEXTS,
+  MAX_DRIVERS,
+  MAX_THREADS,
+  SLOT_BUSY,
+  SLOT_HELD,
+  SLOT_SIZE,
+  SLOTS,
+} from "../../mem/layout";
+import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
+import { lock, unlock } from "../../mem/lock/spin";
+import { nap, slot, tid } from "../../mem/thread";
+import { put32, set32 } from "../../mem/undo/log";
+import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";
+import { D_CHAINED, D_DOUBT, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import { File, RESERVED } from "../file/file";
+import { unhashInode } from "../inode/icache";
+import { I_DRIVER, Inode } from "../inode/inode";
+import { Mount } from "../mount/namespace";
+import { SuperBlock } from "../mount/super";
+import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
+import { retire } from "./reclaim";
+
+/** An object's mark: on a free list or retired. Else it is the number of references found. */
+const FREE: u32 = 0x80000000;
+
+/** Looks for what dead threads held once all others are out of their calls, or for `waitMs` at most. False: not this time. */
+export function sweep(waitMs: f64): bool {
+  if (atomic.cmpxchg<u32>(G_GATE, 0, tid) != 0) return false;
+  if (!allOut(waitMs)) {
+    atomic.store<u32>(G_GATE, 0);
+    return false;
+  }
+  const debt = atomic.load<u32>(G_LEAKS);
+  markFree();
+  countContexts();
+  countFiles();
+  countMounts();
+  countSupers();
+  countDentries();
+  settleCounts();
+  collect();
+  settleGauges();
+  atomic.sub<u32>(G_LEAKS, debt);
+  atomic.store<u32>(G_GATE, 0);
+  return true;
+}
+
+function allOut(waitMs: f64): bool {
+  const until = host.clock() + waitMs;
+  for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
+    while (s != slot && atomic.load<u32>(s + SLOT_BUSY) != 0) {
+      if (host.clock() >= until) return false;
+      nap(100);
+    }
+  }
+  return true;
+}
+
+// ------------------------------------------------------------------------------------------------- objects of a cache
+
+let cache: u32 = 0;
+let chunk: u32 = 0;
+let place: usize = 0;
+
+/** Begins with the first object of a cache. */
+function eachOf(id: u32): void {
+  cache = id;
+  chunk = load<u32>(H_FIRST_CHUNK) - 1;
+  place = 0;
+}
+
+/** The next object that was ever given out; 0: there are no more. */
+function nextObject(): usize {
+  const size = load<u32>(cacheAddress(cache) + 4);
+  if (place != 0) place += size;
+  while (place == 0 || place >= chunkAddress(chunk) + load<u32>(chunkEntry(chunk) + 12)) {
+    if (++chunk >= load<u32>(G_PAGE_BUMP)) return 0;
+    place = load<u32>(chunkEntry(chunk)) == cache ? chunkAddress(chunk) : 0;
+  }
+  return place;
+}
+
+/** Objects of a cache that are not on its free list. */
+function inUse(id: u32): u32 {
+  let n: u32 = 0;
+  for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
+    if (load<u32>(chunkEntry(c)) == id) n += load<u32>(chunkEntry(c) + 4);
+  }
+  return n;
+}
+
+function markOf(id: u32, p: usize): usize {
+  if (id == CACHE_DENTRY) return p + offsetof<Dentry>("mark");
+  if (id == CACHE_INODE) return p + offsetof<Inode>("mark");
+  if (id == CACHE_MOUNT) return p + offsetof<Mount>("mark");
+  if (id == CACHE_FILE) return p + offsetof<File>("mark");
+  if (id == CACHE_CONTEXT) return p + offsetof<Context>("mark");
+  return p + offsetof<SuperBlock>("mark");
+}
+
+/** Clears all marks, then marks what is free or retired. */
+function markFree(): void {
+  for (let id = CACHE_DENTRY; id <= CACHE_CONTEXT; id++) {
+    eachOf(id);
+    for (let p = nextObject(); p != 0; p = nextObject()) store<u32>(markOf(id, p), 0);
+    const next = load<u32>(cacheAddress(id) + 20);
+    for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
+      if (load<u32>(chunkEntry(c)) != id) continue;
+      let n = objectsMax();
+      for (let p = load<u32>(chunkEntry(c) + 8); p != 0; p = load<u32>(p + next)) {
+        if (n-- == 0) corrupt(p);
+        store<u32>(markOf(id, p), FREE);
+      }
+    }
+  }
+  let n = objectsMax();
+  for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
+    if (n-- == 0) corrupt(p);
+    const id = load<u32>(chunkEntry(p >> 16));
+    store<u32>(markOf(id, p), FREE);
+    p = load<u32>(p + load<u32>(cacheAddress(id) + 20));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- counting
+
+function refDentry(p: u32): void {
+  if (p != 0) changetype<Dentry>(<usize>p).mark += 1;
+}
+
+function refMount(p: u32): void {
+  if (p != 0) changetype<Mount>(<usize>p).mark += 1;
+}
+
+/** Contexts by the table and by threads; what the living ones lead to. A descriptor that was being opened is free again. */
+function countContexts(): void {
+  for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
+    const p = load<u32>(CTX_TABLE + (i << 2));
+    if (p != 0) changetype<Context>(<usize>p).mark += 1;
+  }
+  for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
+    const p = load<u32>(s + SLOT_HELD);
+    if (p != 0) changetype<Context>(<usize>p).mark += 1;
+  }
+  eachOf(CACHE_CONTEXT);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const c = changetype<Context>(p);
+    if (c.mark & FREE) continue;
+    // One that was being closed: nothing is reached through it any more, whoever still holds it.
+    if (c.alive == 0) clearPlaces(c);
+    refMount(c.rootMnt_);
+    refDentry(c.root_);
+    refMount(c.pwdMnt_);
+    refDentry(c.pwd_);
+    countDescriptors(c);
+  }
+}
+
+function clearPlaces(c: Context): void {
+  lock(c.lock);
+  for (let at = offsetof<Context>("rootMnt_"); at <= offsetof<Context>("pwd_"); at += 4) put32(c.at + at, 0);
+  unlock(c.lock);
+}
+
+function countDescriptors(c: Context): void {
+  for (let b: u32 = 0; b < FD_BLOCKS; b++) {
+    const block = load<u32>(c.fdBlock(b));
+    if (block == 0) continue;
+    for (let k: u32 = 0; k < FD_BLOCK; k++) {
+      const at = <usize>(block + (k << 2));
+      const f = load<u32>(at);
+      if (f == 0) continue;
+      if (f != RESERVED && c.alive != 0) changetype<File>(<usize>f).mark += 1;
+      else atomic.store<u32>(at, 0);
+    }
+  }
+  // The lowest free one may lie below the hint now.
+  c.fdHint = 0;
+}
+
+function countFiles(): void {
+  eachOf(CACHE_FILE);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const f = changetype<File>(p);
+    if (f.mark == 0 || f.mark & FREE) continue;
+    refMount(f.mnt_);
+    refDentry(f.dentry_);
+    refDentry(f.hint);
+  }
+}
+
+function countMounts(): void {
+  let n = objectsMax();
+  for (let p = load<u32>(G_MOUNTS); p != 0; p = changetype<Mount>(<usize>p).allNext) {
+    if (n-- == 0) corrupt(p);
+    const m = changetype<Mount>(<usize>p);
+    m.mark += 1;
+    if (m.parent == m) continue;
+    refMount(m.parent_);
+    refDentry(m.mountpoint_);
+  }
+  eachOf(CACHE_MOUNT);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const m = changetype<Mount>(p);
+    if (m.mark == 0 || m.mark & FREE) continue;
+    refDentry(m.root_);
+    m.sb.mark += 1;
+  }
+}
+
+function countSupers(): void {
+  eachOf(CACHE_SUPER);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const sb = changetype<SuperBlock>(p);
+    if (sb.mark != 0 && !(sb.mark & FREE)) refDentry(sb.root_);
+  }
+}
+
+/** Of a dentry that is dead or was never finished nothing is counted. */
+function isWhole(d: Dentry): bool {
+  return !(d.mark & FREE) && lockrefCount(d.lockref) >= 0 && d.sb_ != 0 && d.parent_ != 0;
+}
+
+function countDentries(): void {
+  eachOf(CACHE_DENTRY);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const d = changetype<Dentry>(p);
+    if (!isWhole(d)) continue;
+    if (d.parent != d) refDentry(d.parent_);
+    if (d.inode_ == 0) continue;
+    d.inode.mark += 1;
+    if (d.sb.driver == 0 && d.sb.mark != 0 && d.parent != d && !(d.flags & D_UNHASHED)) d.mark += 1;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- settling
+
+/** Writes the counts down. Nobody else holds or takes a reference meanwhile. */
+function settleCounts(): void {
+  eachOf(CACHE_DENTRY);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const d = changetype<Dentry>(p);
+    if (!isWhole(d)) continue;
+    lock(d.lockref);
+    lockrefSet(d.lockref, d.mark);
+    // Its remover died before it took it out of its chain.
+    if ((d.flags & (D_UNHASHED | D_CHAINED)) == (D_UNHASHED | D_CHAINED)) dDropLocked(d);
+    // Who died while the driver made or removed the name: the next lookup asks the driver.
+    if (d.flags & D_DOUBT) {
+      dDropLocked(d);
+      setFlags(d, 0, D_DOUBT);
+    }
+    // Nothing of a file system that is gone stays in the cache.
+    if (d.sb.mark == 0) setFlags(d, D_NO_CACHE, 0);
+    unlock(d.lockref);
+  }
+  eachOf(CACHE_INODE);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const i = changetype<Inode>(p);
+    if (!(i.mark & FREE)) atomic.store<u32>(i.count, i.mark);
+  }
+  eachOf(CACHE_FILE);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const f = changetype<File>(p);
+    if (!(f.mark & FREE)) atomic.store<u32>(f.count, f.mark);
+  }
+  eachOf(CACHE_MOUNT);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const m = changetype<Mount>(p);
+    if (!(m.mark & FREE)) atomic.store<u32>(m.count, m.mark);
+  }
+  eachOf(CACHE_CONTEXT);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const c = changetype<Context>(p);
+    if (!(c.mark & FREE)) atomic.store<u32>(c.users, c.mark);
+  }
+  settleSupers();
+}
+
+/** Mounts of each file system, and file systems of each driver. */
+function settleSupers(): void {
+  for (let e = DRIVERS; e < DRIVERS + MAX_DRIVERS * DRIVER_SIZE; e += DRIVER_SIZE) set32(e + 16, 0);
+  eachOf(CACHE_SUPER);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const sb = changetype<SuperBlock>(p);
+    if (sb.mark == 0 || sb.mark & FREE) continue;
+    atomic.store<u32>(sb.active, sb.mark);
+    const n = <u32>(sb.driver & 0xff);
+    if (n == 0) continue;
+    const mounted = DRIVERS + (n - 1) * DRIVER_SIZE + 16;
+    set32(mounted, load<u32>(mounted) + 1);
+  }
+}
+
+/** What nothing leads to goes: dentries first, since each is a reference to its parent and its inode. */
+function collect(): void {
+  eachOf(CACHE_DENTRY);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const d = changetype<Dentry>(p);
+    if (!(d.mark & FREE) && !isWhole(d)) collectUnfinished(d);
+  }
+  // From here on a dentry that is not whole fell with its last child, and is retired already.
+  eachOf(CACHE_DENTRY);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const d = changetype<Dentry>(p);
+    if (d.mark == 0 && isWhole(d)) collectDentry(d);
+  }
+  eachOf(CACHE_INODE);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const i = changetype<Inode>(p);
+    if (i.mark == 0 && load<u32>(i.count) == 0) collectInode(i);
+  }
+  for (let id = CACHE_MOUNT; id <= CACHE_CONTEXT; id++) {
+    eachOf(id);
+    for (let p = nextObject(); p != 0; p = nextObject()) {
+      if (load<u32>(markOf(id, p)) != 0) continue;
+      clearRest(id, p);
+      retireMarked(id, p);
+    }
+  }
+}
+
+/** Once retired, an object may be reclaimed and given out again before the sweep is over: it is marked first. */
+function retireMarked(id: u32, p: usize): void {
+  store<u32>(markOf(id, p), FREE);
+  retire(p);
+}
+
+/** One that died, or was never finished, and was not retired. */
+function collectUnfinished(d: Dentry): void {
+  lock(d.lockref);
+  lockrefMarkDead(d.lockref);
+  d.flags = D_UNHASHED;
+  d.inode = changetype<Inode>(0);
+  unlock(d.lockref);
+  retireMarked(CACHE_DENTRY, d.at);
+}
+
+/** What an object on its way out no longer says, whatever its memory was before. */
+function clearRest(id: u32, p: usize): void {
+  if (id == CACHE_MOUNT) {
+    changetype<Mount>(p).parent = changetype<Mount>(p);
+    changetype<Mount>(p).kids = 0;
+  } else if (id == CACHE_FILE) {
+    changetype<File>(p).hint = 0;
+  } else if (id == CACHE_SUPER) {
+    atomic.store<u32>(changetype<SuperBlock>(p).active, 0);
+  }
+}
+
+function collectDentry(d: Dentry): void {
+  lock(d.lockref);
+  if (!(d.flags & (D_UNHASHED | D_NO_CACHE))) {
+    if (!(d.flags & D_ON_LRU)) lruAdd(d);
+    unlock(d.lockref);
+    return;
+  }
+  d.mark = FREE;
+  const parent = dentryKill(d);
+  if (parent) dput(parent);
+}
+
+function collectInode(i: Inode): void {
+  i.mark = FREE;
+  if (i.mode & I_DRIVER) {
+    lock(G_INODE_LOCK);
+    unhashInode(i);
+    unlock(G_INODE_LOCK);
+  } else if (i.isReg) {
+    dataFree(i);
+  }
+  retire(i.at);
+}
+
+function settleGauges(): void {
+  atomic.store<u32>(G_NR_DENTRY, inUse(CACHE_DENTRY));
+  atomic.store<u32>(G_NR_INODE, inUse(CACHE_INODE));
+  let n: u32 = 0;
+  eachOf(CACHE_DENTRY);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    if (changetype<Dentry>(p).flags & D_CHAINED) n++;
+  }
+  atomic.store<u32>(G_HASH_COUNT, n);
+  atomic.store<u32>(G_NR_FILES, marked(CACHE_FILE));
+  atomic.store<u32>(G_NR_MOUNTS, marked(CACHE_MOUNT));
+}
+
+/** Objects of a cache with references. */
+function marked(id: u32): u32 {
+  let n: u32 = 0;
+  eachOf(id);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const mark = load<u32>(markOf(id, p));
+    if (mark != 0 && mark != FREE) n++;
+  }
+  return n;
+}

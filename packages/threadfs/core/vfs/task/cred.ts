@@ -1,0 +1,187 @@
+/**
+ * Contexts: what Linux keeps in a task's credentials, fs_struct and files_struct. One context may be used by several
+ * threads at a time; the one made with the arena is number 0.
+ *
+ * Context (512 bytes, typed cache)
+ *   0   seq u32                  root and working directory change under it and the lock (fs->seq, fs->lock)
+ *   8   rootMnt 12 root 16 pwdMnt 20 pwd
+ *   24  number u32   28 umask u32   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
+ *   52  rcuNext 56 rcuTag   60 alive u32
+ *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 mark u32 (the sweep's): what calls
+ *       write, on a line that no walk in rcu mode reads
+ *   128 fd blocks: 64 x ptr to 256 x file ptr; they stay with the memory when the context ends, so that a call that is still
+ *       under way then writes into a block of descriptors and nothing else
+ */
+
+import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../../mem/alloc/slab";
+import { corrupt } from "../../mem/bound";
+import { CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../../mem/layout";
+import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/spin";
+import { disown, put32, set32 } from "../../mem/undo/log";
+
+export const CONTEXT_SIZE: u32 = 512;
+export const CONTEXT_LINK: u32 = 52;
+/** Words that live on when the memory is freed: seq, fdLock, users, lock; and what the sweep asks of an unfinished one: groups, alive. */
+export const CONTEXT_KEEP: u32 = (1 << 0) | (1 << 12) | (1 << 15) | (1 << 16) | (1 << 18) | (1 << 19);
+export const FD_BLOCKS: u32 = 64;
+export const FD_BLOCK: u32 = 256;
+/** Descriptors a context may have open. */
+export const NR_OPEN: u32 = FD_BLOCKS * FD_BLOCK;
+/** The lowest descriptor given out, as in a process that has its three standard ones. */
+export const FD_FIRST: u32 = 3;
+export const NGROUPS_MAX: u32 = KMALLOC_MAX / 4;
+
+export const CAP_CHOWN: u32 = 1 << 0;
+export const CAP_DAC_OVERRIDE: u32 = 1 << 1;
+export const CAP_DAC_READ_SEARCH: u32 = 1 << 2;
+export const CAP_FOWNER: u32 = 1 << 3;
+export const CAP_FSETID: u32 = 1 << 4;
+export const CAP_SYS_CHROOT: u32 = 1 << 18;
+export const CAP_SYS_ADMIN: u32 = 1 << 21;
+
+@unmanaged
+export class Context {
+  seq_: u32;
+  spare: u32;
+  rootMnt_: u32;
+  root_: u32;
+  pwdMnt_: u32;
+  pwd_: u32;
+  number_: u32;
+  umask: u32;
+  uid: u32;
+  gid: u32;
+  caps: u32;
+  ngroups_: u32;
+  groups_: u32;
+  rcuNext: u32;
+  rcuTag: u32;
+  alive_: u32;
+  fdLock_: u32;
+  fdHint_: u32;
+  users_: u32;
+  lock_: u32;
+  mark: u32;
+
+  get at(): usize {
+    return changetype<usize>(this);
+  }
+  get seq(): usize {
+    return changetype<usize>(this);
+  }
+  get lock(): usize {
+    return changetype<usize>(this) + offsetof<Context>("lock_");
+  }
+  get groupsAt(): usize {
+    return changetype<usize>(this) + offsetof<Context>("groups_");
+  }
+  get users(): usize {
+    return changetype<usize>(this) + offsetof<Context>("users_");
+  }
+  get fdLock(): usize {
+    return changetype<usize>(this) + offsetof<Context>("fdLock_");
+  }
+  /** Address of the pointer to a block of descriptors. */
+  fdBlock(n: u32): usize {
+    return changetype<usize>(this) + 128 + (n << 2);
+  }
+  get fdHint(): u32 {
+    return this.fdHint_;
+  }
+  set fdHint(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("fdHint_"), v);
+  }
+  get alive(): u32 {
+    return this.alive_;
+  }
+  set alive(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("alive_"), v);
+  }
+  get groups(): u32 {
+    return this.groups_;
+  }
+  set groups(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("groups_"), v);
+  }
+  get ngroups(): u32 {
+    return this.ngroups_;
+  }
+  set ngroups(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("ngroups_"), v);
+  }
+  get number(): u32 {
+    return this.number_;
+  }
+  set number(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Context>("number_"), v);
+  }
+}
+
+/** The context with this number; null when there is none (any more). */
+export function getContext(n: i32): Context {
+  const i = <u32>n & (MAX_CONTEXTS - 1);
+  const c = changetype<Context>(<usize>atomic.load<u32>(CTX_TABLE + (i << 2)));
+  if (c && c.number != <u32>n) return changetype<Context>(0);
+  return c;
+}
+
+/** Takes a context and gives it a number, its fields otherwise clear; null: no memory or no number left. */
+export function newContext(): Context {
+  const c = changetype<Context>(slabAlloc(CACHE_CONTEXT, false));
+  if (!c) return c;
+  // The sequence goes on, and the blocks of descriptors stay with the memory, empty.
+  memory.fill(c.at + 8, 0, 120);
+  lock(G_CTX_LOCK);
+  for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
+    if (load<u32>(CTX_TABLE + (i << 2)) != 0) continue;
+    const made = load<u32>(G_CTX_MADE) + 1;
+    set32(G_CTX_MADE, made);
+    c.number = i == 0 ? 0 : (((made % 0xfffff) + 1) << 10) | i;
+    c.alive = 1;
+    put32(c.users, 1);
+    put32(CTX_TABLE + (i << 2), <u32>c.at);
+    unlock(G_CTX_LOCK);
+    return c;
+  }
+  unlock(G_CTX_LOCK);
+  slabFree(c.at);
+  return changetype<Context>(0);
+}
+
+/** Takes a context out of the table; false: somebody else already did. */
+export function unlistContext(c: Context): bool {
+  lock(G_CTX_LOCK);
+  const was = c.alive != 0;
+  c.alive = 0;
+  if (was) put32(CTX_TABLE + ((c.number & (MAX_CONTEXTS - 1)) << 2), 0);
+  unlock(G_CTX_LOCK);
+  return was;
+}
+
+export function inGroup(c: Context, gid: u32): bool {
+  if (c.gid == gid) return true;
+  const n = c.ngroups;
+  if (n > NGROUPS_MAX) corrupt(c.at);
+  for (let i: u32 = 0; i < n; i++) {
+    if (load<u32>(c.groups + (i << 2)) == gid) return true;
+  }
+  return false;
+}
+
+export function capable(c: Context, cap: u32): bool {
+  return (c.caps & cap) != 0;
+}
+
+/** Copies group ids in; false: the arena is full. */
+export function setGroups(c: Context, from: usize, n: u32): bool {
+  if (n == 0) return true;
+  const p = kmalloc(n << 2, false);
+  if (p == 0) return false;
+  memory.copy(p, from, n << 2);
+  sectionBegin();
+  c.groups = <u32>p;
+  c.ngroups = n;
+  disown(p);
+  sectionEnd();
+  return true;
+}

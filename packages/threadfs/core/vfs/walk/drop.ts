@@ -1,0 +1,197 @@
+/**
+ * Leaving rcu mode: the bare pointers of the walk become references, or the walk has to start again.
+ *
+ * Guarantees
+ *  - All or nothing: on success every pair is referenced and its sequence unchanged since the walk read it; on failure the
+ *    references already taken are dropped, after the read-side section has ended, and the walk's state names no path.
+ *  - A drop never goes back to rcu mode. It does not wait: a lock that stays taken counts as a failure.
+ */
+
+import { ECHILD, ESTALE } from "../../errno";
+import { driverPutLink, driverRevalidate } from "../../fs/driver/hooks";
+import { slabFree } from "../../mem/alloc/slab";
+import { C_DROP, C_DROP_FAILED, G_MOUNT_SEQ } from "../../mem/layout";
+import { lockrefGetNotDead } from "../../mem/lock/lockref";
+import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
+import { count } from "../../mem/thread";
+import { at, P_DROP, P_DROPPED, P_UNLAZY_HALF } from "../../points";
+import { dgetParent } from "../dcache/d-lookup";
+import { dput } from "../dcache/dcache";
+import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "../dcache/dentry";
+import { I_DRIVER } from "../inode/inode";
+import { Mount, mntgetLive, mntput } from "../mount/namespace";
+import { HOOK_PUT_LINK } from "../mount/super";
+import { tryEnter } from "../recovery/gate";
+import { Context } from "../task/cred";
+import { holdContext } from "../task/hold";
+import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
+
+/** Reasons, as DROP in abi/abi.ts; the counters stand in the same order. */
+export const DROP_UNCACHED: u32 = 0;
+export const DROP_PERMISSION: u32 = 1;
+export const DROP_REVALIDATE: u32 = 2;
+export const DROP_LINK: u32 = 3;
+export const DROP_REVAL_DOT: u32 = 4;
+export const DROP_CREATE: u32 = 5;
+/** The walk has arrived, and its caller wants a reference: not a fallback, and not counted. */
+export const DROP_NONE: u32 = 6;
+
+function note(nd: Nameidata, reason: u32): void {
+  nd.state |= ND_DROPPED;
+  if (reason == DROP_NONE) return;
+  count(C_DROP + reason);
+  at(P_DROP, reason, nd.dentry_);
+}
+
+/** A reference on a mount, good if no mount has changed since the walk began. */
+function legitimizeMnt(nd: Nameidata, m: Mount): bool {
+  if (!mntgetLive(m)) return false;
+  nd.addPending(<u32>m.at | 1);
+  return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);
+}
+
+/** __d_rcu_to_refcount(): a reference, good if the sequence is still the one the walk read. */
+function legitimizeDentry(nd: Nameidata, d: Dentry, seq: u32): bool {
+  if (!lockrefGetNotDead(d.lockref, false)) return false;
+  nd.addPending(<u32>d.at);
+  at(P_UNLAZY_HALF, d.at, seq);
+  return !readSeqRetry(d.seq, seq);
+}
+
+function legitimizePath(nd: Nameidata, m: Mount, d: Dentry, seq: u32): bool {
+  return legitimizeMnt(nd, m) && legitimizeDentry(nd, d, seq);
+}
+
+/** The walk's root, if it has one: it must still be the context's, and the same dentry. */
+function legitimizeRoot(nd: Nameidata): bool {
+  if (nd.root_ == 0) return true;
+  const c = nd.ctx;
+  const seq = readSeqBegin(c.seq);
+  const same =
+    atomic.load<u32>(c.at + offsetof<Context>("rootMnt_")) == nd.rootMnt_ &&
+    atomic.load<u32>(c.at + offsetof<Context>("root_")) == nd.root_;
+  if (!same || readSeqRetry(c.seq, seq)) return false;
+  if (!legitimizePath(nd, nd.rootMnt, nd.root, nd.rootSeq)) return false;
+  nd.state |= ND_ROOT_GRABBED;
+  return true;
+}
+
+/** Ends rcu mode; on failure nothing is left in the walk's state that anybody could take for a path. */
+function leaveRcu(nd: Nameidata, legitimate: bool): bool {
+  const ok = legitimate && holdContext(nd.ctxNumber) == nd.ctx;
+  nd.flags &= ~LOOKUP_RCU;
+  rcuReadUnlock();
+  if (ok) {
+    nd.pending = 0;
+  } else {
+    putPending(nd);
+    nd.mnt_ = 0;
+    nd.dentry_ = 0;
+    nd.inode_ = 0;
+    nd.root_ = 0;
+    nd.rootMnt_ = 0;
+    nd.state &= ~ND_ROOT_GRABBED;
+    count(C_DROP_FAILED);
+  }
+  at(P_DROPPED, ok ? 1 : 0, nd.dentry_);
+  return ok;
+}
+
+function putPending(nd: Nameidata): void {
+  while (nd.pending != 0) {
+    const ref = load<u32>(nd.pendingAt(--nd.pending));
+    if (ref & 1) mntput(changetype<Mount>(<usize>(ref & ~1)));
+    else dput(changetype<Dentry>(<usize>ref));
+  }
+}
+
+/** try_to_unlazy(), nameidata_drop_rcu(): references at the present dentry; false: -ECHILD. */
+export function dropRcu(nd: Nameidata, reason: u32): bool {
+  note(nd, reason);
+  const ok = tryEnter() && rcuValid() && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
+  return leaveRcu(nd, ok);
+}
+
+/**
+ * try_to_unlazy_next(), nameidata_dentry_drop_rcu(): references at the present dentry and at the child just found. The child's
+ * sequence vouches for both, since the parent's was checked after it was opened.
+ */
+export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
+  note(nd, reason);
+  let ok = tryEnter() && rcuValid() && legitimizeMnt(nd, nd.mnt);
+  if (ok) {
+    ok = lockrefGetNotDead(nd.dentry.lockref, false);
+    if (ok) nd.addPending(nd.dentry_);
+  }
+  ok = ok && legitimizeDentry(nd, child, nd.nextSeq) && legitimizeRoot(nd);
+  return leaveRcu(nd, ok);
+}
+
+/** The same for a link at (pMnt, pDentry), which may be in another mount: references on it and on where the walk is. */
+export function dropLink(nd: Nameidata, reason: u32): bool {
+  note(nd, reason);
+  const ok =
+    tryEnter() &&
+    rcuValid() &&
+    legitimizePath(nd, nd.pMnt, nd.pDentry, nd.nextSeq) &&
+    legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) &&
+    legitimizeRoot(nd);
+  return leaveRcu(nd, ok);
+}
+
+/**
+ * complete_walk(), nameidata_drop_rcu_last(): the walk has arrived; references, and for a path that ended in a jump on
+ * a file system with FS_REVAL_DOT a last question to the driver. 0, -ECHILD, -ESTALE or the driver's error.
+ */
+export function completeWalk(nd: Nameidata): i32 {
+  const ask = (nd.state & ND_JUMPED) != 0 && (nd.dentry.flags & D_REVAL_DOT) != 0;
+  if (nd.rcu) {
+    // The root is of no more use; it need not be referenced.
+    nd.root_ = 0;
+    nd.rootMnt_ = 0;
+    if (!dropRcu(nd, ask ? DROP_REVAL_DOT : DROP_NONE)) return -ECHILD;
+  }
+  if (!ask || !(nd.dentry.flags & D_OP_REVALIDATE)) return 0;
+  const parent = dgetParent(nd.dentry);
+  const r = driverRevalidate(nd.dentry, parent.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  dput(parent);
+  if (r > 0) return 0;
+  return r < 0 ? r : -ESTALE;
+}
+
+/** put_link(): the link on top of the stack is done with; its own file system is told, once. */
+export function putLink(nd: Nameidata): void {
+  const e = nd.linkAt(--nd.depth);
+  const m = changetype<Mount>(<usize>load<u32>(e));
+  const d = changetype<Dentry>(<usize>load<u32>(e + 4));
+  const body = <usize>load<u32>(e + 8);
+  if (body != 0) {
+    const i = d.inode;
+    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK) driverPutLink(i);
+    slabFree(body);
+  }
+  dput(d);
+  mntput(m);
+}
+
+/** terminate_walk(): whatever the walk still holds goes. False: it ended in a section it was expelled from. */
+export function terminateWalk(nd: Nameidata): bool {
+  let whole = true;
+  if (nd.rcu) {
+    nd.flags &= ~LOOKUP_RCU;
+    whole = rcuReadUnlock();
+  } else {
+    if (nd.dentry_ != 0) dput(nd.dentry);
+    if (nd.mnt_ != 0) mntput(nd.mnt);
+    if (nd.state & ND_ROOT_GRABBED) {
+      dput(nd.root);
+      mntput(nd.rootMnt);
+    }
+  }
+  nd.mnt_ = 0;
+  nd.dentry_ = 0;
+  nd.state &= ~ND_ROOT_GRABBED;
+  while (nd.depth != 0) putLink(nd);
+  return whole;
+}

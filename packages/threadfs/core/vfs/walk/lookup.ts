@@ -1,0 +1,149 @@
+/**
+ * One name in one directory: from the cache (lookupFast), and where it is not there from the file system, under the
+ * directory's i_mutex (lookupSlow, lookupLocked).
+ */
+
+import { ECHILD, ELOOP, ENOENT, ENOSPC } from "../../errno";
+import { driverLookup, driverRevalidate } from "../../fs/driver/hooks";
+import { hashLen } from "../../mem/hash";
+import { C_MISSES } from "../../mem/layout";
+import { readSeqRetry } from "../../mem/lock/seqlock";
+import { mutexLock, mutexUnlock } from "../../mem/lock/spin";
+import { count } from "../../mem/thread";
+import { at, P_FOUND, P_LOCKED_LOOKUP, P_MISS, P_PARENT_CHECK } from "../../points";
+import { dLookup, dLookupRcu, foundSeq, isSubdir, missIsAnswer } from "../dcache/d-lookup";
+import { dFindAlias, dInvalidate, dMaterialise, dUpdateNameCase } from "../dcache/d-move";
+import { dAdd, dAlloc, dentryModeChanged, dput } from "../dcache/dcache";
+import { D_COMPLETE, D_OP_COMPARE, D_OP_REVALIDATE, Dentry } from "../dcache/dentry";
+import { driverInode, iput } from "../inode/icache";
+import { I_DEAD, Inode } from "../inode/inode";
+import { HOOK_LOOKUP } from "../mount/super";
+import { DROP_REVALIDATE, DROP_UNCACHED, dropRcu, dropRcuNext } from "./drop";
+import { LOOKUP_REVAL, Nameidata } from "./nameidata";
+
+/** Why a step that answered null has none: 0 not in the cache, else -errno. */
+export let stepError: i32 = 0;
+
+export function noDentry(err: i32): Dentry {
+  stepError = err;
+  return changetype<Dentry>(0);
+}
+
+/** lookup_fast(): from the cache; null with stepError 0: not there, look in the file system. */
+export function lookupFast(nd: Nameidata): Dentry {
+  const parent = nd.dentry;
+  const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
+  let d: Dentry;
+  if (nd.rcu) {
+    d = dLookupRcu(parent, nd.inode, nd.last, hl);
+    if (!d) {
+      at(P_MISS, parent.at, missIsAnswer ? 1 : 0);
+      if (!missIsAnswer) return noDentry(dropRcu(nd, DROP_UNCACHED) ? 0 : -ECHILD);
+      if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
+      count(C_MISSES);
+      return noDentry(-ENOENT);
+    }
+    nd.nextSeq = foundSeq;
+    at(P_FOUND, d.at, foundSeq);
+    at(P_PARENT_CHECK, parent.at, nd.seq);
+    // Hand over hand: the child's sequence was opened before the parent's is checked.
+    if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
+    if (!(d.flags & D_OP_REVALIDATE)) return d;
+    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return noDentry(-ECHILD);
+  } else {
+    d = dLookup(parent, nd.inode, nd.last, hl);
+    if (!d) return noDentry(0);
+    at(P_FOUND, d.at, 0);
+    if (!(d.flags & D_OP_REVALIDATE)) return d;
+  }
+  const r = driverRevalidate(d, nd.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  if (r > 0) return d;
+  if (r == 0) dInvalidate(d);
+  dput(d);
+  return noDentry(r);
+}
+
+/** lookup_slow(): under the directory's i_mutex, where nobody else can make the name. Ref mode only. */
+export function lookupSlow(nd: Nameidata): Dentry {
+  at(P_LOCKED_LOOKUP, nd.dentry_, 0);
+  mutexLock(nd.inode.mutex);
+  const d = lookupLocked(nd, false);
+  mutexUnlock(nd.inode.mutex);
+  return d;
+}
+
+/**
+ * The dentry of nd.last, positive or negative, with a reference; the caller holds the directory's i_mutex. `create`: one
+ * that is not there is made, unhashed in memory, hashed and negative for a driver. null: stepError.
+ */
+export function lookupLocked(nd: Nameidata, create: bool): Dentry {
+  const parent = nd.dentry;
+  const dir = nd.inode;
+  const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
+  let d = dLookup(parent, dir, nd.last, hl);
+  if (d && d.flags & D_OP_REVALIDATE) {
+    const r = driverRevalidate(d, dir, nd.flags & LOOKUP_REVAL ? 1 : 0);
+    if (r > 0) return d;
+    // Stale here too: it goes, and the file system is asked, whatever the cache says.
+    dInvalidate(d);
+    dput(d);
+    if (r < 0) return noDentry(r);
+    d = changetype<Dentry>(0);
+  }
+  // What is made gets the spelling it is made with: a negative entry takes it on, or goes when the lengths differ.
+  if (d && create && !d.inode && parent.flags & D_OP_COMPARE && !dUpdateNameCase(d, nd.last, nd.lastLen)) {
+    dInvalidate(d);
+    dput(d);
+    d = changetype<Dentry>(0);
+  }
+  if (d) return d;
+  if (dir.mode & I_DEAD) return noDentry(-ENOENT);
+  if (parent.flags & D_COMPLETE) {
+    if (!create) return noDentry(-ENOENT);
+    d = dAlloc(parent, nd.last, nd.lastLen, hl);
+    return d ? d : noDentry(-ENOSPC);
+  }
+  return lookupReal(nd, hl);
+}
+
+/** i_op->lookup(): asks the driver, and puts its answer, a negative one too, into the cache. */
+function lookupReal(nd: Nameidata, hl: u64): Dentry {
+  const parent = nd.dentry;
+  const sb = parent.sb;
+  const d = dAlloc(parent, nd.last, nd.lastLen, hl);
+  if (!d) return noDentry(-ENOSPC);
+  const r = sb.hooks & HOOK_LOOKUP ? driverLookup(sb, nd.inode, nd.last, nd.lastLen) : -ENOENT;
+  if (r != 0 && r != -ENOENT) {
+    dput(d);
+    return noDentry(r);
+  }
+  if (r == -ENOENT) {
+    dAdd(d, changetype<Inode>(0));
+    return d;
+  }
+  const i = driverInode(sb, changetype<Inode>(0));
+  if (!i) {
+    dput(d);
+    return noDentry(-ENOSPC);
+  }
+  return spliceAlias(d, i);
+}
+
+/** d_splice_alias(): a directory that is already known elsewhere moves here; anything else is bound. */
+function spliceAlias(d: Dentry, i: Inode): Dentry {
+  if (i.isDir) {
+    dentryModeChanged(i);
+    const alias = dFindAlias(i);
+    if (alias) {
+      iput(i);
+      if (isSubdir(d, alias)) {
+        dput(alias);
+        dput(d);
+        return noDentry(-ELOOP);
+      }
+      return dMaterialise(d, alias);
+    }
+  }
+  dAdd(d, i);
+  return d;
+}

@@ -1,0 +1,372 @@
+/**
+ * The walk: from a path to a dentry.
+ *
+ *   filenameLookup()        one whole lookup: rcu-walk, again as ref-walk on -ECHILD, again with REVAL on -ESTALE
+ *     attempt()             one attempt
+ *       pathInit()          where it starts                                                     path-init.ts
+ *       rcuWalk()           in rcu mode: plain directories, the hot path                         rcu-walk.ts
+ *       memoWalk()          the same by way of what this thread remembers of its directories     prefix-cache.ts
+ *       walkOn()            whatever is left, in either mode
+ *         linkPathWalk()    every component but the last; mayLookup() asks for search permission; behind a component that was
+ *                           special (a mount, a link, dots, a hook, permissions to look up) in rcu mode by rcuWalk() again
+ *           walkComponent() one component: lookupFast() or lookupSlow()                          lookup.ts
+ *                           then stepInto(): mounts, links, ".."                                 step.ts
+ *         lookupLast()      the last one
+ *       finishRcu()         the answer without a reference; or finishWalk(), with one where it is asked for
+ *
+ * Both modes go through the same functions. In rcu mode the walk holds nothing and stores nothing outside its own
+ * nameidata; leaving that mode (drop.ts) never goes back. Guarantee: what rcu mode decides by itself, an error too, was
+ * true at one moment during the call: the child's sequence is opened before the parent's is checked, and no errno
+ * leaves rcu mode before checkError() has looked at the last dentry's sequence once more.
+ */
+
+import { EACCES, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "../../errno";
+import { driverHash } from "../../fs/driver/hooks";
+import * as host from "../../host";
+import { hashName, hasNul, nameLen } from "../../mem/hash";
+import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_WALKS, G_MOUNT_SEQ } from "../../mem/layout";
+import { readSeqRetry } from "../../mem/lock/seqlock";
+import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
+import { count, forceRef, hasAudit, hasSecurity, memoFrom } from "../../mem/thread";
+import { at, P_ANSWER, P_ATTR_COPIED, P_COMPLETE, P_COMPONENT, P_PERMISSION, P_RESTART } from "../../points";
+import { dput } from "../dcache/dcache";
+import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "../dcache/dentry";
+import { copyAttr } from "../inode/attr";
+import { S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
+import { MS_NOEXEC, MS_RDONLY, mntput } from "../mount/namespace";
+import { enter } from "../recovery/gate";
+import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
+import { lookupFast, lookupSlow, stepError } from "./lookup";
+import {
+  LAST_DOT,
+  LAST_DOTDOT,
+  LAST_NORM,
+  LOOKUP_DIRECTORY,
+  LOOKUP_FOLLOW,
+  LOOKUP_PARENT,
+  LOOKUP_RCU,
+  LOOKUP_REVAL,
+  Nameidata,
+  ND_JUMPED,
+  ND_MOUNTS,
+} from "./nameidata";
+import { pathInit } from "./path-init";
+import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
+import { memoWalk } from "./prefix-cache";
+import { AGAIN_MASK, PLAIN, rcuWalk, restOfPath } from "./rcu-walk";
+import { handleDots, stepInto } from "./step";
+
+const NAME_MAX: u32 = 255;
+const SLASH: u32 = 47;
+const DOT: u32 = 46;
+
+/** What a walk is for. */
+export const FOR_PATH: u32 = 0;
+export const FOR_STAT: u32 = 1;
+export const FOR_ACCESS: u32 = 2;
+
+// ------------------------------------------------------------------------------------------------- components
+
+/** may_lookup(): search permission on the directory; where rcu mode cannot tell, the same component again in ref mode. */
+function mayLookup(nd: Nameidata): i32 {
+  if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) {
+    at(P_PERMISSION, nd.inode_, 0);
+    return 0;
+  }
+  let err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, nd.rcu);
+  at(P_PERMISSION, nd.inode_, err);
+  if (err != -ECHILD || !nd.rcu) return err;
+  if (!dropRcu(nd, DROP_PERMISSION)) return -ECHILD;
+  err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, false);
+  at(P_PERMISSION, nd.inode_, err);
+  return err;
+}
+
+/** Answer of linkPathWalk(): the last component is walked too. */
+const WALKED: i32 = 1;
+
+/**
+ * link_path_walk(): walks all but the last component, which is left in nd.last...; follows every link on the way. Where all of
+ * it is asked for, the last component may be walked as well, if it is nothing special: WALKED.
+ */
+function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
+  let name = path;
+  while (load<u8>(name) == SLASH) name++;
+  if (load<u8>(name) == 0) return 0;
+  let depth: u32 = 0;
+  while (true) {
+    let r = mayLookup(nd);
+    if (r != 0) return r;
+    at(P_COMPONENT, nd.dentry_, name);
+    let raw = hashName(name);
+    const len = nameLen;
+    let type = LAST_NORM;
+    if (load<u8>(name) == DOT) {
+      if (len == 1) type = LAST_DOT;
+      else if (len == 2 && load<u8>(name + 1) == DOT) type = LAST_DOTDOT;
+    }
+    if (type == LAST_NORM) {
+      if (len > NAME_MAX) return -ENAMETOOLONG;
+      nd.state &= ~ND_JUMPED;
+      if (nd.dentry.flags & D_OP_HASH) raw = driverHash(nd.dentry.sb, nd.inode, name, len);
+    } else {
+      nd.state |= ND_JUMPED;
+    }
+    nd.last = <u32>name;
+    nd.lastLen = len;
+    nd.lastRaw = raw;
+    nd.lastType = type;
+    name += len;
+    while (load<u8>(name) == SLASH) name++;
+    if (load<u8>(name) == 0) {
+      // The end of the path, or of a link's body in the middle of it.
+      if (depth == 0) return 0;
+      name = <usize>load<u32>(nd.linkAt(--depth) + 12);
+      r = walkComponent(nd, false, false);
+    } else {
+      r = walkComponent(nd, true, false);
+    }
+    if (r < 0) return r;
+    if (r > 0) {
+      store<u32>(nd.linkAt(depth++) + 12, <u32>name);
+      name = <usize>nd.body;
+      continue;
+    }
+    if ((nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
+    // What was special lies behind.
+    if (nd.rcu && (nd.dentry.flags & AGAIN_MASK) == PLAIN && !hasSecurity) {
+      r = hotPath(nd, name, !all || depth != 0);
+      if (r != 0) return r;
+      name = restOfPath;
+    }
+  }
+}
+
+/** rcuWalk() from where nd is; through the memo of directories where `name` is a rest of the walk's path that is long enough. */
+function hotPath(nd: Nameidata, name: usize, parents: bool): i32 {
+  // The memo knows no bodies of links, which lie elsewhere.
+  const from = <u32>(name - <usize>nd.name);
+  if (from < nd.nameLen && nd.nameLen - from >= memoFrom) return memoWalk(nd, name, nd.nameLen - from, parents);
+  return rcuWalk(nd, name, parents);
+}
+
+/**
+ * walk_component(): steps to nd.last. `more`: path follows behind it in the same string; `trailing`: the last component of
+ * the whole path. 0 done, 1 a link to follow (nd.body), -errno.
+ */
+function walkComponent(nd: Nameidata, more: bool, trailing: bool): i32 {
+  if (nd.lastType != LAST_NORM) {
+    if (!more && nd.depth != 0) putLink(nd);
+    return handleDots(nd);
+  }
+  let d = lookupFast(nd);
+  if (!d) {
+    if (stepError != 0) return stepError;
+    d = lookupSlow(nd);
+    if (!d) return stepError;
+  }
+  // The link whose last component this was is done with before another may be pushed.
+  if (!more && nd.depth != 0) putLink(nd);
+  return stepInto(nd, d, !trailing || (nd.flags & LOOKUP_FOLLOW) != 0);
+}
+
+/** lookup_last(): the last component; a slash behind it asks for a directory and follows a link to it. */
+function lookupLast(nd: Nameidata): i32 {
+  if (nd.lastType == LAST_NORM && load<u8>(nd.last + nd.lastLen) != 0) nd.flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
+  return walkComponent(nd, false, true);
+}
+
+// ------------------------------------------------------------------------------------------------- whole walks
+
+/** path_lookupat() from where nd is, along the path at `path`, to the last dentry; the caller finishes and terminates. */
+function walkOn(nd: Nameidata, path: usize): i32 {
+  let name = path;
+  while (true) {
+    let err = linkPathWalk(nd, name, true);
+    if (err == WALKED) return mustBeDirectory(nd);
+    if (err != 0) return err;
+    err = lookupLast(nd);
+    if (err < 0) return err;
+    if (err == 0) return mustBeDirectory(nd);
+    name = <usize>nd.body;
+  }
+}
+
+function mustBeDirectory(nd: Nameidata): i32 {
+  return nd.flags & LOOKUP_DIRECTORY && (nd.dentry.flags & D_TYPE) != D_DIRECTORY ? -ENOTDIR : 0;
+}
+
+/** What rcu mode found out by itself stands only if the last dentry, and the mounts it came over, are still the same. */
+function checkRcu(nd: Nameidata): bool {
+  if (nd.dentry_ != 0 && readSeqRetry(nd.dentry.seq, nd.seq)) return false;
+  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;
+  return rcuValid();
+}
+
+/** The answer of a walk for stat or access: without a reference where it is still in rcu mode. */
+function finishWalk(nd: Nameidata, what: u32, arg: u32): i32 {
+  // A path that ended in a jump on a file system that wants it revalidated cannot be answered in rcu mode.
+  if (what == FOR_PATH || !nd.rcu || (nd.state & ND_JUMPED && nd.dentry.flags & D_REVAL_DOT)) {
+    at(P_COMPLETE, nd.dentry_, nd.seq);
+    const err = completeWalk(nd);
+    if (err != 0 || what == FOR_PATH) return err;
+  }
+  let err = what == FOR_STAT ? copyAttr(nd.mnt, nd.inode, nd.rcu) : mayAccess(nd, arg);
+  at(P_ATTR_COPIED, nd.inode_, nd.dentry_);
+  if (!nd.rcu) return err;
+  if (err == -ECHILD) {
+    if (!dropRcu(nd, DROP_PERMISSION)) return -ECHILD;
+    return what == FOR_STAT ? copyAttr(nd.mnt, nd.inode, false) : mayAccess(nd, arg);
+  }
+  at(P_COMPLETE, nd.dentry_, nd.seq);
+  if (!checkRcu(nd)) err = -ECHILD;
+  return err;
+}
+
+/** faccessat(): `mask` of MAY_*, 0: is it there. */
+function mayAccess(nd: Nameidata, mask: u32): i32 {
+  if (mask == 0) return 0;
+  const type = nd.inode.type;
+  if (mask & MAY_EXEC && type == S_IFREG && nd.mnt.flags & MS_NOEXEC) return -EACCES;
+  const err = inodePermission(nd.ctx, nd.inode, mask, nd.rcu);
+  if (err != 0) return err;
+  if (mask & MAY_WRITE && nd.mnt.flags & MS_RDONLY && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK))
+    return -EROFS;
+  return 0;
+}
+
+/**
+ * One attempt in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. -EINVAL: a NUL is in
+ * the path. What the hot path came through has none, so only what is left is looked at, before anybody is asked about it.
+ */
+function attempt(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
+  let err = pathInit(nd, flags);
+  const hot = err == 0 && flags & LOOKUP_RCU && !hasSecurity;
+  let rest = <usize>nd.name;
+  if (hot) {
+    err = hotPath(nd, rest, false);
+    rest = restOfPath;
+  }
+  if (hasNul(rest, nd.name + nd.nameLen - <u32>rest)) {
+    err = -EINVAL;
+  } else if (hot) {
+    if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
+    err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : walkOn(nd, rest);
+  } else if (err == 0) {
+    err = walkOn(nd, rest);
+  }
+  return endAttempt(nd, err, what, arg);
+}
+
+/** The end of a walk that rcuWalk() took all the way: what endAttempt() does, less what cannot have come up. */
+function finishRcu(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
+  let err = walked;
+  if (err > 0) {
+    err = mustBeDirectory(nd);
+    if (err == 0) err = what == FOR_STAT ? copyAttr(nd.mnt, nd.inode, true) : mayAccess(nd, arg);
+    if (err == -ECHILD) return endAttempt(nd, 0, what, arg);
+    at(P_ATTR_COPIED, nd.inode_, nd.dentry_);
+    at(P_COMPLETE, nd.dentry_, nd.seq);
+    if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;
+  }
+  answered = nd.dentry_;
+  nd.flags &= ~LOOKUP_RCU;
+  if (!rcuReadUnlock()) return -ECHILD;
+  if (err != -ECHILD) count(C_ENDED_RCU);
+  return err;
+}
+
+/** Finishes a walk that came to its end (`walked` 0) or to an error, and lets go of all that it holds. */
+export function endAttempt(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
+  let err = walked;
+  if (err == 0) err = finishWalk(nd, what, arg);
+  else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
+  const keep = what == FOR_PATH;
+  const ended = nd.rcu ? C_ENDED_RCU : C_ENDED_REF;
+  const mnt = nd.mnt_;
+  const dentry = nd.dentry_;
+  answered = dentry;
+  if (err == 0 && keep) {
+    nd.mnt_ = 0;
+    nd.dentry_ = 0;
+  }
+  const whole = terminateWalk(nd);
+  if (err == 0 && keep) {
+    nd.mnt_ = mnt;
+    nd.dentry_ = dentry;
+  }
+  if (!whole) return -ECHILD;
+  if (err != -ECHILD && err != -ESTALE) count(ended);
+  return err;
+}
+
+/**
+ * filename_lookup(): rcu-walk; on -ECHILD the whole of it as ref-walk, which can always finish; on -ESTALE once more with
+ * LOOKUP_REVAL. `what` FOR_PATH: references in nd.mnt, nd.dentry, for the caller to put; FOR_STAT: attributes in scratch;
+ * FOR_ACCESS: `arg` is the mask.
+ */
+export function filenameLookup(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
+  count(C_WALKS);
+  let err = forceRef ? -ECHILD : attempt(nd, flags | LOOKUP_RCU, what, arg);
+  if (err == -ECHILD) {
+    if (!forceRef) restart(C_ECHILD, ECHILD);
+    enter();
+    err = attempt(nd, flags, what, arg);
+  }
+  if (err == -ESTALE) {
+    restart(C_ESTALE, ESTALE);
+    err = attempt(nd, flags | LOOKUP_REVAL, what, arg);
+  }
+  at(P_ANSWER, err, answered);
+  if (err == 0 && hasAudit) host.audit(answered, nd.inode_);
+  return err;
+}
+
+/** The dentry that the last attempt came to: a number to show, not a reference. */
+let answered: u32 = 0;
+
+/** Counts and reports that the walk starts again. */
+export function restart(counter: u32, errno: i32): void {
+  count(counter);
+  at(P_RESTART, errno, 0);
+}
+
+/** path_parentat() */
+function parentAttempt(nd: Nameidata, flags: u32): i32 {
+  let err = pathInit(nd, flags);
+  if (err == 0) err = walkParents(nd, nd.name);
+  return endAttempt(nd, err, FOR_PATH, 0);
+}
+
+/** filename_parentat(): the directory of the last component with references, the component in nd.last and nd.lastType. */
+export function filenameParentat(nd: Nameidata, flags: u32): i32 {
+  count(C_WALKS);
+  const f = flags | LOOKUP_PARENT;
+  let err = forceRef ? -ECHILD : parentAttempt(nd, f | LOOKUP_RCU);
+  if (err == -ECHILD) {
+    if (!forceRef) restart(C_ECHILD, ECHILD);
+    enter();
+    err = parentAttempt(nd, f);
+  }
+  if (err == -ESTALE) {
+    restart(C_ESTALE, ESTALE);
+    err = parentAttempt(nd, f | LOOKUP_REVAL);
+  }
+  if (err == 0 && hasAudit) host.audit(nd.dentry_, nd.inode_);
+  return err;
+}
+
+/** Puts the references that a lookup left in nd. */
+export function pathPut(nd: Nameidata): void {
+  dput(nd.dentry);
+  mntput(nd.mnt);
+  nd.dentry_ = 0;
+  nd.mnt_ = 0;
+}
+
+/** Walks the parents of an open with O_CREAT from where nd starts (open.ts); nd.last is what is left. */
+export function walkParents(nd: Nameidata, name: usize): i32 {
+  if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name, false);
+  const err = hotPath(nd, name, true);
+  return err < 0 ? err : linkPathWalk(nd, restOfPath, false);
+}

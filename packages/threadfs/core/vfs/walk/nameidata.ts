@@ -1,0 +1,140 @@
+/**
+ * The state of one walk, in the calling thread's scratch area; nobody else ever sees it.
+ *
+ * In rcu mode (LOOKUP_RCU) the pairs (mnt, dentry), (rootMnt, root) are bare pointers, good as long as the sequences
+ * taken with them hold: `seq` for dentry, `rootSeq` for root, `mSeq` for all mounts. In ref mode each is a reference.
+ * `inode` is always the validated copy of dentry's inode.
+ */
+import { S_ND, S_ND2 } from "../../mem/layout";
+import { scratch } from "../../mem/thread";
+import { Dentry } from "../dcache/dentry";
+import { Inode } from "../inode/inode";
+import { Mount } from "../mount/namespace";
+import { Context } from "../task/cred";
+
+export const LOOKUP_FOLLOW: u32 = 1;
+export const LOOKUP_DIRECTORY: u32 = 2;
+export const LOOKUP_PARENT: u32 = 0x10;
+export const LOOKUP_REVAL: u32 = 0x20;
+export const LOOKUP_RCU: u32 = 0x40;
+export const LOOKUP_OPEN: u32 = 0x100;
+export const LOOKUP_CREATE: u32 = 0x200;
+export const LOOKUP_EXCL: u32 = 0x400;
+
+export const LAST_NORM: u32 = 0;
+export const LAST_ROOT: u32 = 1;
+export const LAST_DOT: u32 = 2;
+export const LAST_DOTDOT: u32 = 3;
+
+/** state: root is a reference of its own; the path was last reached by a jump ("/", ".", ".." or a link to them). */
+export const ND_ROOT_GRABBED: u32 = 1;
+export const ND_JUMPED: u32 = 2;
+/** A mount point was met: the answer depends on the mount sequence. */
+export const ND_MOUNTS: u32 = 4;
+/** The walk did not stay in rcu mode. */
+export const ND_DROPPED: u32 = 8;
+
+/** Symbolic links in one walk, in the middle and at the end together, as in Linux. */
+export const MAXSYMLINKS: u32 = 40;
+const PENDING_MAX: u32 = 12;
+
+@unmanaged
+export class Nameidata {
+  ctx_: u32;
+  mnt_: u32;
+  dentry_: u32;
+  inode_: u32;
+  seq: u32;
+  nextSeq: u32;
+  mSeq: u32;
+  rootSeq: u32;
+  rootMnt_: u32;
+  root_: u32;
+  flags: u32;
+  state: u32;
+  lastRaw: u64;
+  last: u32;
+  lastLen: u32;
+  lastType: u32;
+  depth: u32;
+  links: u32;
+  /** The path, its length in bytes, and the descriptor it starts from. */
+  name: u32;
+  nameLen: u32;
+  dirfd: i32;
+  /** Where a step leads: the pair before it is stepped into. */
+  pMnt_: u32;
+  pDentry_: u32;
+  /** Body of the link to follow next. */
+  body: u32;
+  /** References taken by an attempt to leave rcu mode that may still fail. */
+  pending: u32;
+  /** Number of the context, to see whether it is still there. */
+  ctxNumber: i32;
+  // Here follow 12 x u32 pending references (odd: mounts) and the link stack, 40 x 16 bytes.
+
+  get ctx(): Context {
+    return changetype<Context>(<usize>this.ctx_);
+  }
+  get mnt(): Mount {
+    return changetype<Mount>(<usize>this.mnt_);
+  }
+  set mnt(m: Mount) {
+    this.mnt_ = <u32>changetype<usize>(m);
+  }
+  get dentry(): Dentry {
+    return changetype<Dentry>(<usize>this.dentry_);
+  }
+  set dentry(d: Dentry) {
+    this.dentry_ = <u32>changetype<usize>(d);
+  }
+  get inode(): Inode {
+    return changetype<Inode>(<usize>this.inode_);
+  }
+  set inode(i: Inode) {
+    this.inode_ = <u32>changetype<usize>(i);
+  }
+  get rootMnt(): Mount {
+    return changetype<Mount>(<usize>this.rootMnt_);
+  }
+  set rootMnt(m: Mount) {
+    this.rootMnt_ = <u32>changetype<usize>(m);
+  }
+  get root(): Dentry {
+    return changetype<Dentry>(<usize>this.root_);
+  }
+  set root(d: Dentry) {
+    this.root_ = <u32>changetype<usize>(d);
+  }
+  get pMnt(): Mount {
+    return changetype<Mount>(<usize>this.pMnt_);
+  }
+  set pMnt(m: Mount) {
+    this.pMnt_ = <u32>changetype<usize>(m);
+  }
+  get pDentry(): Dentry {
+    return changetype<Dentry>(<usize>this.pDentry_);
+  }
+  set pDentry(d: Dentry) {
+    this.pDentry_ = <u32>changetype<usize>(d);
+  }
+  get rcu(): bool {
+    return (this.flags & LOOKUP_RCU) != 0;
+  }
+
+  pendingAt(n: u32): usize {
+    return changetype<usize>(this) + 128 + (n << 2);
+  }
+  addPending(ref: u32): void {
+    if (this.pending < PENDING_MAX) store<u32>(this.pendingAt(this.pending++), ref);
+  }
+  /** Link on the stack: 0 mnt, 4 dentry, 8 body to free after use (0: none), 12 name to go on with. */
+  linkAt(n: u32): usize {
+    return changetype<usize>(this) + 192 + (n << 4);
+  }
+}
+
+/** The walk's state of this thread; `second` for calls with two paths. */
+export function nameidata(second: bool): Nameidata {
+  return changetype<Nameidata>(scratch + (second ? S_ND2 : S_ND));
+}

@@ -1,0 +1,186 @@
+/**
+ * Where a walk starts: root, working directory or an open directory, in rcu mode under the context's sequence and without
+ * a store, in ref mode with references.
+ */
+
+import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../errno";
+import { G_MOUNT_SEQ } from "../../mem/layout";
+import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { lock, unlock } from "../../mem/lock/spin";
+import { rcuReadLock } from "../../mem/smr/smr";
+import { at, P_START_READ, P_WALK_START } from "../../points";
+import { dget, dput } from "../dcache/dcache";
+import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
+import { File, fdFile, fdValue, fget, fput, RESERVED } from "../file/file";
+import { mntget, mntput } from "../mount/namespace";
+import { Context, getContext } from "../task/cred";
+import { holdContext } from "../task/hold";
+import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
+
+const SLASH: u32 = 47;
+export const AT_FDCWD: i32 = -100;
+/** Rounds at a start path that keeps changing. */
+const START_TRIES: i32 = 100;
+
+/** Prepares a walk of the `len` bytes at `name` for a context, from a descriptor or AT_FDCWD where they are relative. */
+export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize, len: u32): void {
+  nd.ctx_ = <u32>c.at;
+  nd.ctxNumber = <i32>c.number;
+  nd.dirfd = dirfd;
+  nd.name = <u32>name;
+  nd.nameLen = len;
+}
+
+/** path_init(): read side, mount sequence, then root, working directory or descriptor. */
+export function pathInit(nd: Nameidata, flags: u32): i32 {
+  nd.flags = flags;
+  nd.state = ND_JUMPED;
+  nd.lastType = LAST_ROOT;
+  nd.depth = 0;
+  nd.links = 0;
+  nd.pending = 0;
+  nd.root_ = 0;
+  nd.rootMnt_ = 0;
+  nd.mnt_ = 0;
+  nd.dentry_ = 0;
+  const absolute = load<u8>(nd.name) == SLASH;
+  let err: i32;
+  if (flags & LOOKUP_RCU) {
+    rcuReadLock();
+    // Closed since the call began? From here on the section keeps its memory.
+    if (getContext(nd.ctxNumber) != nd.ctx) return -EBADF;
+    nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
+    err = absolute || nd.dirfd == AT_FDCWD ? startRcu(nd, absolute) : startAtFd(nd);
+  } else {
+    if (holdContext(nd.ctxNumber) != nd.ctx) return -EBADF;
+    err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? startAtPwd(nd) : startAtFd(nd);
+  }
+  if (err == 0) at(P_WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+  return err;
+}
+
+/** path_init_rcu(): the context's root or working directory with its sequence, under the context's, without a store. */
+function startRcu(nd: Nameidata, absolute: bool): i32 {
+  const c = nd.ctx;
+  const from = c.at + (absolute ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
+  for (let n = 0; n < START_TRIES; n++) {
+    const fs = readSeqBegin(c.seq);
+    // Mount (low) and dentry (high) in one load.
+    const pair = atomic.load<u64>(from);
+    const d = changetype<Dentry>(<usize>(pair >> 32));
+    if (!d) return -EBADF;
+    const seq = readSeqBegin(d.seq);
+    at(P_START_READ, d.at, seq);
+    const inode = d.inode;
+    if (readSeqRetry(c.seq, fs)) continue;
+    if (!inode || readSeqRetry(d.seq, seq)) return -ECHILD;
+    nd.mnt_ = <u32>pair;
+    nd.dentry = d;
+    nd.seq = seq;
+    nd.inode = inode;
+    if (absolute) {
+      nd.rootMnt_ = <u32>pair;
+      nd.root = d;
+      nd.rootSeq = seq;
+    }
+    return 0;
+  }
+  return -ECHILD;
+}
+
+/** set_root(), set_root_rcu(): the context's root, once a walk. In rcu mode under the context's sequence, without a store. */
+export function setRoot(nd: Nameidata): i32 {
+  const c = nd.ctx;
+  if (nd.rcu) {
+    for (let n = 0; n < START_TRIES; n++) {
+      const seq = readSeqBegin(c.seq);
+      nd.rootMnt_ = atomic.load<u32>(c.at + offsetof<Context>("rootMnt_"));
+      nd.root_ = atomic.load<u32>(c.at + offsetof<Context>("root_"));
+      if (nd.root_ == 0) return -EBADF;
+      nd.rootSeq = readSeqBegin(nd.root.seq);
+      at(P_START_READ, nd.root_, nd.rootSeq);
+      if (!readSeqRetry(c.seq, seq)) return 0;
+    }
+    return -ECHILD;
+  }
+  lock(c.lock);
+  nd.rootMnt_ = c.rootMnt_;
+  nd.root_ = c.root_;
+  if (nd.root_ != 0) {
+    mntget(nd.rootMnt);
+    dget(nd.root);
+    nd.state |= ND_ROOT_GRABBED;
+  }
+  unlock(c.lock);
+  return nd.root_ != 0 ? 0 : -EBADF;
+}
+
+/** nd_jump_root(): on at the root, from the start or from a link's body. */
+export function jumpRoot(nd: Nameidata): i32 {
+  if (nd.root_ == 0) {
+    const err = setRoot(nd);
+    if (err != 0) return err;
+  }
+  if (!nd.rcu) {
+    const oldMnt = nd.mnt;
+    const old = nd.dentry;
+    mntget(nd.rootMnt);
+    dget(nd.root);
+    if (old) dput(old);
+    if (oldMnt) mntput(oldMnt);
+  }
+  nd.mnt = nd.rootMnt;
+  nd.dentry = nd.root;
+  nd.seq = nd.rootSeq;
+  nd.state |= ND_JUMPED;
+  return takeInode(nd);
+}
+
+/** The validated copy of the start's inode. */
+function takeInode(nd: Nameidata): i32 {
+  nd.inode = nd.dentry.inode;
+  if (nd.rcu && (readSeqRetry(nd.dentry.seq, nd.seq) || nd.inode_ == 0)) return -ECHILD;
+  return nd.inode_ != 0 ? 0 : -ENOENT;
+}
+
+/** The working directory with references. */
+function startAtPwd(nd: Nameidata): i32 {
+  const c = nd.ctx;
+  lock(c.lock);
+  nd.mnt_ = c.pwdMnt_;
+  nd.dentry_ = c.pwd_;
+  if (nd.dentry_ != 0) {
+    mntget(nd.mnt);
+    dget(nd.dentry);
+  }
+  unlock(c.lock);
+  return nd.dentry_ != 0 ? takeInode(nd) : -EBADF;
+}
+
+/** The start at an open directory. In rcu mode the descriptor is read, not referenced, and read again. */
+function startAtFd(nd: Nameidata): i32 {
+  const c = nd.ctx;
+  let err = 0;
+  if (nd.rcu) {
+    const v = fdValue(c, nd.dirfd);
+    // Closed, or the close has not happened yet: fget() tells.
+    if (v == 0) return -ECHILD;
+    const f = changetype<File>(<usize>v);
+    if (v == RESERVED || !f.dentry) return -EBADF;
+    nd.mnt = f.mnt;
+    nd.dentry = f.dentry;
+    nd.seq = readSeqBegin(nd.dentry.seq);
+    at(P_START_READ, nd.dentry_, nd.seq);
+    err = takeInode(nd);
+    if (fdFile(c, nd.dirfd) != f) return -ECHILD;
+  } else {
+    const f = fget(c, nd.dirfd);
+    if (!f) return -EBADF;
+    nd.mnt = mntget(f.mnt);
+    nd.dentry = dget(f.dentry);
+    fput(f);
+    err = takeInode(nd);
+  }
+  if (err == 0 && load<u8>(nd.name) != 0 && (nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
+  return err;
+}

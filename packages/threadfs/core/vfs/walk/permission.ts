@@ -1,0 +1,164 @@
+/**
+ * Who may do what: mode bits, groups, POSIX ACLs, capabilities, a driver's own judgement, the host's security hook.
+ *
+ * With `rcu` the caller is inside a read-side section and holds no reference: what would need one, or would call a driver,
+ * answers -ECHILD, and the caller comes back in ref mode.
+ */
+
+import { EACCES, EAGAIN, ECHILD, EROFS } from "../../errno";
+import { driverCheckAcl, driverPermission } from "../../fs/driver/hooks";
+import * as host from "../../host";
+import { KMALLOC_MAX } from "../../mem/alloc/slab";
+import { corrupt } from "../../mem/bound";
+import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { lock, unlock } from "../../mem/lock/spin";
+import { hasSecurity } from "../../mem/thread";
+import {
+  I_ACL,
+  I_DRIVER,
+  I_OP_PERMISSION,
+  Inode,
+  inodeNumber,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../inode/inode";
+import { CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, Context, capable, inGroup } from "../task/cred";
+
+export const MAY_EXEC: u32 = 1;
+export const MAY_WRITE: u32 = 2;
+export const MAY_READ: u32 = 4;
+
+/** Tags of ACL entries, as in a POSIX ACL. */
+export const ACL_USER_OBJ: u32 = 1;
+export const ACL_USER: u32 = 2;
+export const ACL_GROUP_OBJ: u32 = 4;
+export const ACL_GROUP: u32 = 8;
+export const ACL_MASK: u32 = 16;
+export const ACL_OTHER: u32 = 32;
+/** Entries of an ACL. */
+export const ACL_MAX: u32 = (KMALLOC_MAX - 8) / 8;
+
+const SEQ_TRIES: i32 = 100;
+
+/** Mode, owner and group as they were at one moment, of the last attrTuple(). */
+let tMode: u32 = 0;
+let tUid: u32 = 0;
+let tGid: u32 = 0;
+
+/** Loads them. False: in rcu mode it was not to be told; with a reference a change under way is waited for, which may be undone. */
+function attrTuple(i: Inode, rcu: bool): bool {
+  for (let n = 0; n < SEQ_TRIES; n++) {
+    const seq = readSeqBegin(i.seq);
+    tMode = i.mode;
+    tUid = i.uid;
+    tGid = i.gid;
+    if (!readSeqRetry(i.seq, seq)) return true;
+  }
+  if (rcu) return false;
+  lock(i.lock);
+  tMode = i.mode;
+  tUid = i.uid;
+  tGid = i.gid;
+  unlock(i.lock);
+  return true;
+}
+
+/** acl_permission_check(): 0, -EACCES, or in rcu mode -ECHILD where an ACL would have to be read. */
+function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
+  let mode = tMode;
+  const gid = tGid;
+  if (c.uid == tUid) {
+    mode >>= 6;
+  } else {
+    // An empty group class grants nothing to anybody an ACL names: the mode bits decide, as in Linux.
+    if (mode & I_ACL && mode & 0x38) {
+      if (rcu) return -ECHILD;
+      const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, tUid, gid);
+      if (err != -EAGAIN) return err;
+    }
+    if (inGroup(c, gid)) mode >>= 3;
+  }
+  return mask & ~mode & 7 ? -EACCES : 0;
+}
+
+/** check_acl() of the in-memory file system: -EAGAIN when the ACL was removed meanwhile. */
+function checkAcl(c: Context, i: Inode, mask: u32, owner: u32, group: u32): i32 {
+  lock(i.lock);
+  const acl = <usize>i.acl;
+  const err = acl == 0 ? -EAGAIN : judgeAcl(c, acl, mask, owner, group);
+  unlock(i.lock);
+  return err;
+}
+
+/** An ACL in memory: count u32, then entries of tag u16, perm u16, id u32. */
+function judgeAcl(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i32 {
+  const n = load<u32>(acl);
+  if (n > ACL_MAX) corrupt(acl);
+  let maskPerm: u32 = 7;
+  for (let k: u32 = 0; k < n; k++) {
+    if (<u32>load<u16>(acl + 8 + (k << 3)) == ACL_MASK) maskPerm = <u32>load<u16>(acl + 10 + (k << 3));
+  }
+  let groupFound = false;
+  for (let k: u32 = 0; k < n; k++) {
+    const e = acl + 8 + (k << 3);
+    const tag = <u32>load<u16>(e);
+    const perm = <u32>load<u16>(e + 2);
+    const id = load<u32>(e + 4);
+    if (tag == ACL_USER_OBJ) {
+      if (c.uid == owner) return mask & ~perm ? -EACCES : 0;
+    } else if (tag == ACL_USER) {
+      if (c.uid == id) return mask & ~(perm & maskPerm) ? -EACCES : 0;
+    } else if (tag == ACL_GROUP_OBJ || tag == ACL_GROUP) {
+      if (inGroup(c, tag == ACL_GROUP ? id : group)) {
+        groupFound = true;
+        if ((mask & ~(perm & maskPerm)) == 0) return 0;
+      }
+    } else if (tag == ACL_OTHER) {
+      if (groupFound) return -EACCES;
+      return mask & ~perm ? -EACCES : 0;
+    }
+  }
+  return -EACCES;
+}
+
+/** generic_permission(): only -EACCES may be lifted by a capability; any other error, -ECHILD too, stands. */
+function genericPermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
+  const err = aclPermissionCheck(c, i, mask, rcu);
+  if (err != -EACCES) return err;
+  return overridden(c, mask) ? 0 : err;
+}
+
+function overridden(c: Context, mask: u32): bool {
+  if ((tMode & S_IFMT) == S_IFDIR) {
+    if (!(mask & MAY_WRITE) && capable(c, CAP_DAC_READ_SEARCH)) return true;
+    return capable(c, CAP_DAC_OVERRIDE);
+  }
+  if (mask == MAY_READ && capable(c, CAP_DAC_READ_SEARCH)) return true;
+  // A file that nobody may execute is not executable for anybody.
+  return (!(mask & MAY_EXEC) || (tMode & 0x49) != 0) && capable(c, CAP_DAC_OVERRIDE);
+}
+
+/** inode_permission(): 0 or -errno for MAY_* bits; -ECHILD in rcu mode: ask again with a reference. */
+export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
+  if (!attrTuple(i, rcu)) return -ECHILD;
+  const type = tMode & S_IFMT;
+  if (mask & MAY_WRITE && i.sb.readonly != 0 && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) return -EROFS;
+  let err: i32;
+  if (tMode & I_OP_PERMISSION) {
+    if (rcu) return -ECHILD;
+    // The driver's answer stands, whatever the caller's capabilities.
+    err = driverPermission(i, mask);
+  } else {
+    err = genericPermission(c, i, mask, rcu);
+  }
+  if (err == 0 && hasSecurity) err = host.security(inodeNumber(i), <i32>mask, rcu ? 1 : 0);
+  return err;
+}
+
+/** Whether the caller owns the inode or may act as if it did. With a reference. */
+export function ownerOrCapable(c: Context, i: Inode, cap: u32): bool {
+  attrTuple(i, false);
+  return c.uid == tUid || capable(c, cap);
+}

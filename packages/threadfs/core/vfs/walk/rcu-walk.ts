@@ -1,0 +1,240 @@
+/**
+ * The hot path: the walk in rcu mode over plain directories, from the start of a path as far as nothing special comes up.
+ *
+ * It makes the same steps as linkPathWalk() and lookupFast(), with the state in locals and of each dentry one line, in
+ * few loads: hash, (sequence, flags), (parent, inode), the words of the name. Whatever is not plain (dots, links, mount points,
+ * hooks, long names, permissions that need the inode, a sequence that is odd or has moved) ends it before that
+ * component; the general walk takes over from there and decides.
+ *
+ * Guarantees: the same as those of the general walk. Hand over hand: a child's (seq, flags) is loaded before its parent
+ * and name are compared, and its parent's sequence is checked after; nothing is decided on a child that a later check
+ * of its own sequence does not cover. A miss is an answer under the conditions named in d-hash.ts. Nothing is stored but
+ * this thread's nameidata.
+ */
+
+import { ECHILD, ENOENT } from "../../errno";
+import { HIGHS, inParent, mix, ONES, SLASHES, spread } from "../../mem/hash";
+import { C_MISSES, G_HASH_MASK, G_HASH_N, H_BUCKETS, KEYS } from "../../mem/layout";
+import { count } from "../../mem/thread";
+import { at, P_COMPARED, P_COMPONENT, P_FOUND, P_MISS, P_PARENT_CHECK, P_PERMISSION, P_SEQ_OPENED } from "../../points";
+import { dLookupRcu, missIsAnswer } from "../dcache/d-lookup";
+import {
+  D_DIRECTORY,
+  D_EXEC_ANY,
+  D_LONG_NAME,
+  D_MOUNTED,
+  D_NEGATIVE,
+  D_OP_COMPARE,
+  D_OP_HASH,
+  D_OP_REVALIDATE,
+  D_SYMLINK,
+  D_TYPE,
+  D_UNHASHED,
+  Dentry,
+} from "../dcache/dentry";
+import { Inode } from "../inode/inode";
+import { LAST_NORM, Nameidata, ND_JUMPED } from "./nameidata";
+
+const SLASH: u32 = 47;
+const DOT: u64 = 46;
+const DOTS: u64 = 0x2e2e;
+/** What a child must not have to be stepped onto here. */
+const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
+/** A directory that this walk can search: these flags, of those. */
+export const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
+export const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;
+/** The same for a directory that the general walk has come to: where every child is revalidated there is nothing for this walk. */
+export const AGAIN_MASK: u32 = PLAIN_MASK | D_OP_REVALIDATE;
+/** The same for a directory on the way, asked of a child before it is stepped onto. */
+export const CHILD_MASK: u32 = PLAIN_MASK | SPECIAL;
+/** Dentries looked at in one chain before the general walk takes over. */
+const CHAIN_MAX: i32 = 64;
+
+/** Where the general walk goes on. */
+export let restOfPath: usize = 0;
+
+/**
+ * Walks from nd's start along the path at `path`. 1: all of it is walked, nd is at its end. 0: go on at `restOfPath`, nd is
+ * at the directory before it. -ENOENT, -ECHILD. `parents`: the last component is left alone.
+ *
+ * Conditions stand in `if`s of their own, since `||` becomes arithmetic on booleans here. The bucket, the chain and the hash
+ * only lead to a candidate, so they are plain loads: whatever they say, the candidate is judged by its state, place and
+ * name, and a miss is looked at again (missed()).
+ */
+export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
+  const start = nd.dentry_;
+  let d = start;
+  // Sequence (low) and flags (high), as they were loaded together.
+  let state = ((<u64>changetype<Dentry>(<usize>d).flags) << 32) | <u64>nd.seq;
+  let inode = nd.inode_;
+  let name = path;
+  let r: i32 = 0;
+  while (load<u8>(name) == SLASH) name++;
+  if ((<u32>(state >> 32) & PLAIN_MASK) == PLAIN) {
+    const buckets = load<u32>(H_BUCKETS);
+    while (true) {
+      // The name's words, the last one zero behind the name's end, with their hash and length.
+      let w0 = load<u64>(name);
+      let w1: u64 = 0;
+      let w2: u64 = 0;
+      let w3: u64 = 0;
+      let sum: u64;
+      let len: u32;
+      let end = nameEnd(w0);
+      if (end != 0) {
+        w0 &= below(end);
+        len = bytesBefore(end);
+        // Empty: the path was slashes only. Dots go up or nowhere.
+        if (len < 3) {
+          if (len == 0) {
+            // Slashes only, or more of them: behind a directory on the way they are the end of the path.
+            while (load<u8>(name) == SLASH) name++;
+            if (load<u8>(name) == 0) r = d == start ? 0 : 1;
+            break;
+          }
+          if (w0 == DOT) break;
+          if (w0 == DOTS) break;
+        }
+        sum = mix(w0, KEYS);
+      } else {
+        sum = mix(w0, KEYS);
+        w1 = load<u64>(name, 8);
+        end = nameEnd(w1);
+        if (end != 0) {
+          w1 &= below(end);
+          len = 8 + bytesBefore(end);
+          sum += mix(w1, KEYS + 8);
+        } else {
+          sum += mix(w1, KEYS + 8);
+          w2 = load<u64>(name, 16);
+          end = nameEnd(w2);
+          if (end != 0) {
+            w2 &= below(end);
+            len = 16 + bytesBefore(end);
+            sum += mix(w2, KEYS + 16);
+          } else {
+            sum += mix(w2, KEYS + 16);
+            w3 = load<u64>(name, 24);
+            end = nameEnd(w3);
+            if (end == 0) break;
+            w3 &= below(end);
+            len = 24 + bytesBefore(end);
+            sum += mix(w3, KEYS + 24);
+          }
+        }
+      }
+      sum = spread(sum + len);
+      let next = name + len;
+      let last: u32 = 1;
+      if (load<u8>(next) != 0) {
+        next++;
+        last = 0;
+        if (parents) {
+          const c = load<u8>(next);
+          if (c == SLASH) break;
+          if (c == 0) break;
+        }
+      } else if (parents) {
+        break;
+      }
+      at(P_PERMISSION, inode, 0);
+      at(P_COMPONENT, d, name);
+
+      const hash = inParent(sum, <usize>d);
+      const mask = load<u32>(G_HASH_MASK);
+      let b = hash & mask;
+      if (b >= load<u32>(G_HASH_N)) b &= mask >> 1;
+      let p = load<u32>(<usize>(buckets + (b << 2)));
+      let childState: u64 = 0;
+      let place: u64 = 0;
+      let n = CHAIN_MAX;
+      while (true) {
+        if (p & 1) break;
+        if (p == 0) break;
+        if (load<u32>(<usize>p, offsetof<Dentry>("hashLen_")) == hash) {
+          childState = atomic.load<u64>(<usize>p);
+          at(P_SEQ_OPENED, <usize>p, <usize>childState);
+          place = atomic.load<u64>(<usize>p, offsetof<Dentry>("parent_"));
+          let differs = atomic.load<u64>(<usize>p, offsetof<Dentry>("name0")) ^ w0;
+          if (len >= 8) {
+            differs |= atomic.load<u64>(<usize>p, offsetof<Dentry>("name1")) ^ w1;
+            if (len >= 16) {
+              differs |= atomic.load<u64>(<usize>p, offsetof<Dentry>("name2")) ^ w2;
+              differs |= atomic.load<u64>(<usize>p, offsetof<Dentry>("name3")) ^ w3;
+            }
+          }
+          if ((differs | <u64>(<u32>place ^ d)) == 0) break;
+        }
+        p = load<u32>(<usize>p, offsetof<Dentry>("next_"));
+        if (--n == 0) p = 1;
+      }
+      if (p & 1 || p == 0) {
+        r = missed(d, state, name, ((<u64>len) << 32) | <u64>hash);
+        break;
+      }
+      at(P_COMPARED, <usize>p, <usize>childState);
+      // A directory on the way, its sequence even, in one comparison.
+      if ((childState & (((<u64>CHILD_MASK) << 32) | 1)) != (<u64>PLAIN) << 32) {
+        if (last == 0) break;
+        if (<u32>childState & 1) break;
+        if (!isEnd(<u32>(childState >> 32))) break;
+      }
+      at(P_FOUND, p, <usize>childState);
+      at(P_PARENT_CHECK, d, <usize>state);
+      // Pairs with the write sections of whoever moves or removes the directory: the child's sequence is open already.
+      if (atomic.load<u32>(<usize>d) != <u32>state) {
+        r = -ECHILD;
+        break;
+      }
+      d = p;
+      state = childState;
+      inode = <u32>(place >> 32);
+      name = next;
+      if (last != 0) {
+        r = 1;
+        break;
+      }
+    }
+  }
+  restOfPath = name;
+  if (d != start) {
+    nd.dentry_ = d;
+    nd.seq = <u32>state;
+    nd.inode_ = inode;
+    nd.state &= ~ND_JUMPED;
+    nd.lastType = LAST_NORM;
+  }
+  return r;
+}
+
+/** The top bit of the first byte that is "/" or NUL; 0: there is none in this word. */
+function nameEnd(w: u64): u64 {
+  const s = w ^ SLASHES;
+  return (((w - ONES) & ~w) | ((s - ONES) & ~s)) & HIGHS;
+}
+
+/** The bytes below the first marked one. */
+function below(end: u64): u64 {
+  return ((end & (0 - end)) >> 7) - 1;
+}
+
+function bytesBefore(end: u64): u32 {
+  return <u32>(ctz<u64>(end) >> 3);
+}
+
+/** Whether the last component may be this: there, no link, nothing to ask. */
+function isEnd(flags: u32): bool {
+  if (flags & SPECIAL) return false;
+  const type = flags & D_TYPE;
+  return type != D_NEGATIVE && type != D_SYMLINK;
+}
+
+/** Nothing found: looked for once more with all that a miss needs to be an answer. -ENOENT, -ECHILD, 0: not to be told. */
+function missed(d: u32, state: u64, name: usize, want: u64): i32 {
+  const parent = changetype<Dentry>(<usize>d);
+  if (dLookupRcu(parent, changetype<Inode>(0), name, want) || !missIsAnswer) return 0;
+  at(P_MISS, d, 1);
+  if (atomic.load<u32>(<usize>d) != <u32>state) return -ECHILD;
+  count(C_MISSES);
+  return -ENOENT;
+}

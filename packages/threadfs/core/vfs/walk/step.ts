@@ -1,0 +1,264 @@
+/**
+ * From a directory onto what a component names: over mounts, up by "..", or into a link's body. In pairs where rcu mode and
+ * ref mode really differ.
+ */
+
+import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC } from "../../errno";
+import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
+import * as host from "../../host";
+import { kmalloc } from "../../mem/alloc/slab";
+import { G_MOUNT_SEQ } from "../../mem/layout";
+import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { hasSecurity, scratch } from "../../mem/thread";
+import { at, P_DOTDOT, P_LINK, P_MOUNT_CHECK, P_MOUNT_DOWN, P_MOUNT_UP } from "../../points";
+import { dgetParent } from "../dcache/d-lookup";
+import { dget, dput } from "../dcache/dcache";
+import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
+import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
+import {
+  followUp,
+  isMounted,
+  lookupMnt,
+  lookupMntRef,
+  mntget,
+  mntput,
+  pathConnected,
+  upDentry,
+} from "../mount/namespace";
+import { HOOK_READLINK } from "../mount/super";
+import { DROP_LINK, dropLink } from "./drop";
+import { noDentry, stepError } from "./lookup";
+import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
+import { jumpRoot, setRoot } from "./path-init";
+
+const SLASH: u32 = 47;
+/** Mounts on top of each other. */
+const MOUNTS_MAX: i32 = 10000;
+
+/** step_into(): over mounts, then onto the dentry, or to its link's body. `follow`: a link is to be followed. */
+export function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
+  const err = nd.rcu ? followMountRcu(nd, d) : traverseMounts(nd, d);
+  if (err != 0) return err;
+  const to = nd.pDentry;
+  // Flags first: the type bits are set after the inode and cleared before it.
+  const flags = to.flags;
+  const inode = to.inode;
+  if (nd.rcu) {
+    // First everything is read, then the sequence is checked, then it is decided on.
+    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;
+    if (!inode) return -ENOENT;
+    if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
+    nd.seq = nd.nextSeq;
+  } else {
+    if (!inode || (flags & D_TYPE) == D_NEGATIVE) {
+      putStep(nd);
+      return -ENOENT;
+    }
+    if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
+    dput(nd.dentry);
+    if (nd.pMnt != nd.mnt) mntput(nd.mnt);
+  }
+  nd.mnt = nd.pMnt;
+  nd.dentry = to;
+  nd.inode = inode;
+  return 0;
+}
+
+/** Drops the references of a step that is not taken. */
+function putStep(nd: Nameidata): void {
+  dput(nd.pDentry);
+  if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
+}
+
+/** __follow_mount_rcu(): down through whatever is mounted here; the mount sequence says whether the table was stable. */
+function followMountRcu(nd: Nameidata, d: Dentry): i32 {
+  nd.pMnt = nd.mnt;
+  nd.pDentry = d;
+  if (!(d.flags & D_MOUNTED)) return 0;
+  nd.state |= ND_MOUNTS;
+  at(P_MOUNT_CHECK, d.at, 0);
+  if (readSeqRetry(d.seq, nd.nextSeq)) return -ECHILD;
+  for (let n = 0; n < MOUNTS_MAX && nd.pDentry.flags & D_MOUNTED; n++) {
+    const m = lookupMnt(nd.pMnt, nd.pDentry);
+    if (!m) break;
+    nd.pMnt = m;
+    nd.pDentry = m.root;
+    nd.nextSeq = readSeqBegin(nd.pDentry.seq);
+    at(P_MOUNT_DOWN, m.at, nd.pDentry_);
+  }
+  return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;
+}
+
+/** traverse_mounts(): the same with references. Takes over the one on `d`. */
+function traverseMounts(nd: Nameidata, d: Dentry): i32 {
+  nd.pMnt = nd.mnt;
+  nd.pDentry = d;
+  for (let n = 0; n < MOUNTS_MAX && isMounted(nd.pDentry); n++) {
+    const m = lookupMntRef(nd.pMnt, nd.pDentry);
+    if (!m) break;
+    dput(nd.pDentry);
+    if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
+    nd.pMnt = m;
+    nd.pDentry = dget(m.root);
+    at(P_MOUNT_DOWN, m.at, nd.pDentry_);
+  }
+  return 0;
+}
+
+/** handle_dots(): "." stays, ".." goes up, over mounts and never above the root. */
+export function handleDots(nd: Nameidata): i32 {
+  if (nd.lastType != LAST_DOTDOT) return 0;
+  if (nd.root_ == 0) {
+    const err = setRoot(nd);
+    if (err != 0) return err;
+  }
+  const up = nd.rcu ? followDotdotRcu(nd) : followDotdot(nd);
+  if (!up) return stepError;
+  return stepInto(nd, up, false);
+}
+
+/** follow_dotdot_rcu() */
+function followDotdotRcu(nd: Nameidata): Dentry {
+  if (atRoot(nd)) return stayRcu(nd);
+  if (nd.dentry == nd.mnt.root) {
+    nd.state |= ND_MOUNTS;
+    let m = nd.mnt;
+    for (let n = 0; ; n++) {
+      const parent = m.parent;
+      if (parent == m || n == MOUNTS_MAX) return stayRcu(nd);
+      const place = m.mountpoint;
+      const seq = readSeqBegin(place.seq);
+      at(P_MOUNT_UP, m.at, place.at);
+      if (parent == nd.rootMnt && place == nd.root) {
+        // The root itself is mounted over: that is where this ends.
+        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return noDentry(-ECHILD);
+        return stayRcu(nd);
+      }
+      if (place != parent.root) {
+        const inode = place.inode;
+        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);
+        nd.mnt = parent;
+        nd.dentry = place;
+        nd.inode = inode;
+        nd.seq = seq;
+        break;
+      }
+      m = parent;
+    }
+  }
+  const old = nd.dentry;
+  const parent = old.parent;
+  nd.nextSeq = readSeqBegin(parent.seq);
+  at(P_DOTDOT, old.at, parent.at);
+  // Hand over hand upward: the parent's sequence is open, the child's must not have moved.
+  if (readSeqRetry(old.seq, nd.seq)) return noDentry(-ECHILD);
+  if (pathConnected(nd.mnt, parent, false) <= 0) return noDentry(-ECHILD);
+  return parent;
+}
+
+function atRoot(nd: Nameidata): bool {
+  return nd.dentry == nd.root && nd.mnt == nd.rootMnt;
+}
+
+function stayRcu(nd: Nameidata): Dentry {
+  at(P_DOTDOT, nd.dentry_, nd.dentry_);
+  nd.nextSeq = nd.seq;
+  return nd.dentry;
+}
+
+/** follow_dotdot(): the same with references; -ENOENT where a rename has taken the directory out of its bind mount. */
+function followDotdot(nd: Nameidata): Dentry {
+  if (atRoot(nd) || (nd.dentry == nd.mnt.root && !climb(nd))) {
+    at(P_DOTDOT, nd.dentry_, nd.dentry_);
+    return dget(nd.dentry);
+  }
+  const parent = dgetParent(nd.dentry);
+  at(P_DOTDOT, nd.dentry_, parent.at);
+  if (pathConnected(nd.mnt, parent, true) == 1) return parent;
+  dput(parent);
+  return noDentry(-ENOENT);
+}
+
+/** Up from a mount's root to the first mount point that is not a root itself; false: there is none below the root. */
+function climb(nd: Nameidata): bool {
+  let m = mntget(nd.mnt);
+  for (let n = 0; n < MOUNTS_MAX; n++) {
+    const parent = followUp(m);
+    if (!parent) break;
+    const place = upDentry;
+    at(P_MOUNT_UP, m.at, place.at);
+    mntput(m);
+    m = parent;
+    if (parent == nd.rootMnt && place == nd.root) {
+      dput(place);
+      break;
+    }
+    if (place != parent.root) {
+      dput(nd.dentry);
+      mntput(nd.mnt);
+      nd.mnt = parent;
+      nd.dentry = place;
+      nd.inode = place.inode;
+      return true;
+    }
+    dput(place);
+  }
+  mntput(m);
+  return false;
+}
+
+/**
+ * pick_link(): pushes the link at (pMnt, pDentry) on the stack and finds its body. The walk leaves rcu mode for it. 1: go on
+ * with nd.body; 0: the body was "/" and is done.
+ */
+function pickLink(nd: Nameidata, inode: Inode): i32 {
+  if (nd.links >= MAXSYMLINKS) {
+    if (!nd.rcu) putStep(nd);
+    return -ELOOP;
+  }
+  nd.links += 1;
+  if (nd.rcu) {
+    if (!dropLink(nd, DROP_LINK)) return -ECHILD;
+  } else if (nd.pMnt == nd.mnt) {
+    mntget(nd.pMnt);
+  }
+  const e = nd.linkAt(nd.depth);
+  store<u32>(e, nd.pMnt_);
+  store<u32>(e + 4, nd.pDentry_);
+  store<u32>(e + 8, 0);
+  nd.depth += 1;
+  if (hasSecurity) {
+    const err = host.security(inodeNumber(inode), 0, 0);
+    if (err != 0) return err;
+  }
+  let body = <usize>inode.data;
+  if (inode.mode & I_DRIVER) {
+    const err = readDriverLink(inode, e);
+    if (err != 0) return err;
+    body = <usize>load<u32>(e + 8);
+  }
+  if (body == 0 || load<u8>(body) == 0) return -ENOENT;
+  at(P_LINK, inode.at, body);
+  if (load<u8>(body) == SLASH) {
+    const err = jumpRoot(nd);
+    if (err != 0) return err;
+    while (load<u8>(body) == SLASH) body++;
+    if (load<u8>(body) == 0) return 0;
+  }
+  nd.body = <u32>body;
+  return 1;
+}
+
+/** i_op->follow_link(): the driver's body is copied, since the area it came in belongs to the next hook. */
+function readDriverLink(inode: Inode, e: usize): i32 {
+  if (!(inode.sb.hooks & HOOK_READLINK)) return -EINVAL;
+  const n = driverReadlink(inode);
+  if (n < 0) return n;
+  if (n > 4095) return -ENAMETOOLONG;
+  const body = kmalloc(min<u32>(<u32>n + 9, 4096), false);
+  if (body == 0) return -ENOSPC;
+  memory.copy(body, scratch + S_BODY, n);
+  store<u8>(body + n, 0);
+  store<u32>(e + 8, <u32>body);
+  return 0;
+}

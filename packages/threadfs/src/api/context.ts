@@ -1,0 +1,198 @@
+/**
+ * Contexts: who asks. Credentials, root, working directory, umask and descriptors of its own, over the one tree.
+ * A context lives in the shared memory until it is closed; its handle gives it to another thread.
+ */
+import { ABI_VERSION, AT_FDCWD, IO_SIZE } from "../../abi/abi.js";
+import type { Arena, VfsHandle } from "../bridge/attachment.js";
+import { invalidArgType, outOfRange, systemCallError } from "../errors/errors.js";
+import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
+import { Door } from "../node-fs/door.js";
+import { type FsSync, makeSync } from "../node-fs/sync.js";
+
+/** A path as `node:fs` takes it. */
+export type PathLike = string | Uint8Array | URL;
+
+/** Who a context is. What is left out is as in the tree's own context: uid 0, umask 0o022, "/". */
+export interface ContextOptions {
+  uid?: number;
+  gid?: number;
+  /** Supplementary groups. */
+  groups?: readonly number[];
+  umask?: number;
+  /** Working directory, as seen from `root`. */
+  cwd?: PathLike;
+  /** Root directory, as seen from the context that makes this one. */
+  root?: PathLike;
+  /** Bit mask of Linux's CAP_* numbers (`1 << CAP_DAC_OVERRIDE` ...). Default: all for uid 0, none for others. */
+  caps?: number;
+}
+
+/** Tags of ACL entries, as in Linux's `posix_acl.h`. */
+export const ACL_TAG = Object.freeze({ USER_OBJ: 1, USER: 2, GROUP_OBJ: 4, GROUP: 8, MASK: 16, OTHER: 32 });
+
+/** One entry of a POSIX access ACL (acl(5)). */
+export interface AclEntry {
+  /** One of {@link ACL_TAG}. */
+  tag: number;
+  /** User or group, for the tags that name one. */
+  id?: number;
+  /** Bits 4 read, 2 write, 1 execute. */
+  perm: number;
+}
+
+/** Size of an ACL entry in the exchange area: tag (2), perm (2), id (4). */
+const ACL_ENTRY = 8;
+const MAX_ACL_ENTRIES = IO_SIZE / ACL_ENTRY;
+const MAX_GROUPS = IO_SIZE / 4;
+/** Mode of contextCreate: the capabilities that the uid gives. */
+const CAPS_OF_UID = -1;
+
+/** A context in this thread. */
+export class Context {
+  /** The calls of `node:fs`, asked by this context. */
+  readonly fs: FsSync;
+  readonly #arena: Arena;
+  readonly #door: Door;
+  readonly #owned: boolean;
+
+  /** @internal */
+  constructor(arena: Arena, ctx: number, owned: boolean) {
+    this.#arena = arena;
+    this.#door = new Door(arena, ctx);
+    this.#owned = owned;
+    this.fs = makeSync(this.#door);
+  }
+
+  /** Post this to a worker and give it to `attachVfs`: its `fs` is then this context's. */
+  get handle(): VfsHandle {
+    const { module, memory } = this.#arena;
+    return { module, memory, version: ABI_VERSION, ctx: this.#door.ctx };
+  }
+
+  /** @internal */
+  get door(): Door {
+    return this.#door;
+  }
+
+  /** Changes the working directory (chdir(2)). @throws system call errors with syscall "chdir" */
+  chdir(path: PathLike): void {
+    const checked = toPath(path);
+    const length = this.#door.put(checked, "chdir");
+    this.#door.check(this.#door.core.sysChdir(this.#door.ctx, AT_FDCWD, length), "chdir", checked);
+  }
+
+  /** Changes the root directory (chroot(2)); the working directory stays. @throws system call errors with syscall "chroot" */
+  chroot(path: PathLike): void {
+    const checked = toPath(path);
+    const length = this.#door.put(checked, "chroot");
+    this.#door.check(this.#door.core.sysChroot(this.#door.ctx, AT_FDCWD, length), "chroot", checked);
+  }
+
+  /** Sets the umask when one is given. Answers the one before, as Node's process.umask. */
+  umask(mask?: number | string): number {
+    this.#door.enter();
+    const { core, ctx } = this.#door;
+    if (mask !== undefined) return this.#door.check(core.sysUmask(ctx, toMode(mask, "mask") & 0o777), "umask");
+    const before = this.#door.check(core.sysUmask(ctx, 0), "umask");
+    core.sysUmask(ctx, before);
+    return before;
+  }
+
+  /** The working directory's path (getcwd(2)). @throws ENOENT when it was removed */
+  getcwd(): string {
+    return this.#door.cwd();
+  }
+
+  /** Sets the access ACL of a file; no entries remove it. */
+  setfacl(path: PathLike, entries: readonly AclEntry[]): void {
+    const checked = toPath(path);
+    if (!Array.isArray(entries)) throw invalidArgType("entries", "an instance of Array", entries);
+    if (entries.length > MAX_ACL_ENTRIES) throw outOfRange("entries.length", `<= ${MAX_ACL_ENTRIES}`, entries.length);
+    const raw = new DataView(new ArrayBuffer(entries.length * ACL_ENTRY));
+    entries.forEach(({ tag, id, perm }, i) => {
+      raw.setUint16(i * ACL_ENTRY, toInteger(tag, "tag", 1, 32), true);
+      raw.setUint16(i * ACL_ENTRY + 2, toInteger(perm, "perm", 0, 7), true);
+      raw.setUint32(i * ACL_ENTRY + 4, toUint32(id ?? 0xffffffff, "id"), true);
+    });
+    const length = this.#door.put(checked, "setfacl");
+    this.#arena.io.set(new Uint8Array(raw.buffer));
+    const { core, ctx } = this.#door;
+    this.#door.check(core.sysSetacl(ctx, AT_FDCWD, length, entries.length), "setfacl", checked);
+  }
+
+  /** The access ACL of a file; empty when it has none. */
+  getfacl(path: PathLike): AclEntry[] {
+    const checked = toPath(path);
+    const length = this.#door.put(checked, "getfacl");
+    const { core, ctx } = this.#door;
+    const count = this.#door.check(core.sysGetacl(ctx, AT_FDCWD, length), "getfacl", checked);
+    const raw = new DataView(this.#arena.io.slice(0, count * ACL_ENTRY).buffer);
+    return Array.from({ length: count }, (_, i) => ({
+      tag: raw.getUint16(i * ACL_ENTRY, true),
+      id: raw.getUint32(i * ACL_ENTRY + 4, true),
+      perm: raw.getUint16(i * ACL_ENTRY + 2, true),
+    }));
+  }
+
+  /**
+   * Closes the context in this thread; the one who made it also takes it and its descriptors out of the tree.
+   * Idempotent; every later call of its `fs` fails with ERR_THREADFS_CLOSED.
+   */
+  close(): void {
+    if (this.#door.closed) return;
+    this.#door.close();
+    if (this.#owned && this.#arena.state === 0) this.#arena.core.contextDestroy(this.#door.ctx);
+  }
+}
+
+interface Credentials {
+  uid: number;
+  gid: number;
+  groups: readonly number[];
+  umask: number;
+  caps: number;
+}
+
+const MAX_ID = 2 ** 32 - 2;
+
+function credentialsOf(options: ContextOptions): Credentials {
+  const groups = options.groups ?? [];
+  if (!Array.isArray(groups)) throw invalidArgType("options.groups", "an instance of Array", groups);
+  if (groups.length > MAX_GROUPS) throw outOfRange("options.groups.length", `<= ${MAX_GROUPS}`, groups.length);
+  for (const group of groups) toInteger(group, "options.groups", 0, MAX_ID);
+  return {
+    uid: toInteger(options.uid ?? 0, "options.uid", 0, MAX_ID),
+    gid: toInteger(options.gid ?? 0, "options.gid", 0, MAX_ID),
+    groups,
+    umask: toMode(options.umask ?? 0o022, "options.umask") & 0o777,
+    caps: options.caps === undefined ? CAPS_OF_UID : toInteger(options.caps, "options.caps", 0, 2 ** 31 - 1),
+  };
+}
+
+function create(arena: Arena, from: number, who: Credentials): number {
+  new Uint32Array(arena.io.buffer, arena.io.byteOffset, who.groups.length).set(who.groups);
+  const made = arena.core.contextCreate(from, who.uid, who.gid, who.umask, who.groups.length, who.caps);
+  if (made < 0) throw systemCallError(made, "context");
+  return made;
+}
+
+/**
+ * Makes a context. Its directories are entered with all capabilities, as a supervisor would do before it gives its
+ * rights up: a context may start in a directory that it could not have entered itself.
+ */
+export function createContext(arena: Arena, from: number, options: ContextOptions): Context {
+  arena.check();
+  const who = credentialsOf(options);
+  if (options.root === undefined && options.cwd === undefined) {
+    return new Context(arena, create(arena, from, who), true);
+  }
+  const supervisor = create(arena, from, { uid: 0, gid: 0, groups: [], umask: 0, caps: CAPS_OF_UID });
+  const prepared = new Context(arena, supervisor, true);
+  try {
+    if (options.root !== undefined) prepared.chroot(options.root);
+    prepared.chdir(options.cwd ?? "/");
+    return new Context(arena, create(arena, supervisor, who), true);
+  } finally {
+    prepared.close();
+  }
+}

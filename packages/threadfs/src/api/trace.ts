@@ -1,0 +1,231 @@
+/**
+ * Explains a walk: makes a list of steps of the points that the debug build of the core reports (POINT in abi.ts).
+ *
+ *   const trace = new Trace();
+ *   const vfs = await createVfs({ core: await loadCore({ url: debugCore }), point: trace.point });
+ *   trace.attach(vfs.handle.memory);
+ *   trace.start();
+ *   vfs.fs.existsSync("/a/b");
+ *   for (const step of trace.stop()) console.log(step);
+ *
+ * Points carry addresses. Names and link bodies are read at once, while they are there; for dentries the path by which
+ * the walk came to them is remembered, so that a step can say where it is.
+ */
+import { DROP, ERRNO, PATH_MAX, POINT } from "../../abi/abi.js";
+import type { SharedMemory } from "../bridge/wasm.js";
+
+export type WalkMode = "rcu" | "ref";
+
+/** Why a walk left rcu mode; the names of DROP. */
+export type DropReason = keyof typeof DROP;
+
+/** Name of an error, such as "ENOENT", or "ok". */
+export type Outcome = string;
+
+/**
+ * One step. `path` is where the walk is, as it came there; addresses are those of dentries, mounts and inodes in the
+ * shared memory, good for telling one from another.
+ */
+export type TraceStep = { mode: WalkMode } & (
+  | { step: "start"; path: string; dentry: number; revalidate: boolean }
+  | { step: "component"; path: string; name: string }
+  | { step: "found"; path: string; dentry: number; sequence: number }
+  /** `final`: the directory holds all its names, so that the miss is an answer by itself. */
+  | { step: "missing"; path: string; final: boolean }
+  | { step: "parent"; path: string; sequence: number }
+  | { step: "mountDown"; path: string; mount: number; dentry: number }
+  | { step: "mountUp"; path: string; mount: number; dentry: number }
+  | { step: "dotdot"; from: string; path: string; dentry: number }
+  | { step: "permission"; path: string; inode: number; answer: Outcome }
+  | { step: "link"; path: string; body: string }
+  | { step: "lockedLookup"; path: string }
+  | { step: "drop"; path: string; reason: DropReason }
+  /** `continued`: references were taken and the walk goes on in ref mode; otherwise it starts again. */
+  | { step: "dropped"; path: string; continued: boolean }
+  | { step: "restart"; reason: Outcome }
+  | { step: "complete"; path: string; sequence: number }
+  | { step: "answer"; path: string; answer: Outcome }
+  /** What is of interest only to whoever works on the core: the point's name and its numbers. */
+  | { step: "detail"; point: string; a: number; b: number }
+);
+
+type WithoutMode<T> = T extends unknown ? Omit<T, "mode"> : never;
+/** A step before the walk's mode is added. */
+type Told = WithoutMode<TraceStep>;
+
+const POINT_NAMES = /* @__PURE__ */ new Map<number, string>(Object.entries(POINT).map(([name, id]) => [id, name]));
+const ERRNO_NAMES = /* @__PURE__ */ new Map<number, string>(Object.entries(ERRNO).map(([name, id]) => [id, name]));
+const DROP_NAMES = /* @__PURE__ */ new Map<number, DropReason>(
+  Object.entries(DROP).map(([name, id]) => [id, name as DropReason]),
+);
+
+/** A walk has at most 4096 bytes of path and 40 links of as many; more steps than this are not kept. */
+const MAX_STEPS = 100_000;
+
+/** Records the points of one thread between `start` and `stop`. */
+export class Trace {
+  #memory: SharedMemory | undefined;
+  #recording = false;
+  #steps: TraceStep[] = [];
+  #mode: WalkMode = "rcu";
+  /** Path of each dentry that the walk came to. */
+  #paths = new Map<number, string>();
+  #startPath = "/";
+  /** The directory and the name that are being looked up. */
+  #directory = "/";
+  #name = "";
+  /** Where the walk is. */
+  #here = "/";
+
+  /** Goes to `createVfs` or `attachVfs` as `point`. Bound, as it is called as a plain function. */
+  readonly point = (id: number, a: number, b: number): void => {
+    if (this.#recording && this.#steps.length < MAX_STEPS) this.#record(id, a >>> 0, b >>> 0);
+  };
+
+  /** Says which memory the addresses are in: that of the tree's handle. */
+  attach(memory: SharedMemory): void {
+    this.#memory = memory;
+  }
+
+  /** Forgets what was recorded and begins. `startPath`: what the working directory is called when paths are relative. */
+  start(startPath = "/"): void {
+    if (!this.#memory) throw new TypeError("Trace.start: attach a memory first");
+    this.#steps = [];
+    this.#mode = "rcu";
+    this.#paths = new Map();
+    this.#startPath = startPath;
+    this.#here = startPath;
+    this.#recording = true;
+  }
+
+  /** Ends recording and answers the steps. */
+  stop(): TraceStep[] {
+    this.#recording = false;
+    return this.#steps;
+  }
+
+  #record(id: number, a: number, b: number): void {
+    const step = this.#place(id, a, b) ?? this.#turn(id, a, b);
+    if (step.step === "component") this.#forgetFirstTry(step.path, step.name);
+    this.#steps.push({ mode: this.#mode, ...step } as TraceStep);
+    if (step.step === "dropped" && step.continued) this.#mode = "ref";
+  }
+
+  /**
+   * The loop for plain directories leaves what is not plain to the general walk, which takes the same component again.
+   * Nothing was decided the first time, so it is told once: the component and the permission asked for it are taken out.
+   */
+  #forgetFirstTry(path: string, name: string): void {
+    const permission = this.#lastBut("detail", this.#steps.length);
+    const asked = this.#steps[permission]?.step === "permission";
+    const component = asked ? this.#lastBut("detail", permission) : permission;
+    const first = this.#steps[component];
+    if (first?.step !== "component" || first.path !== path || first.name !== name || first.mode !== this.#mode) return;
+    this.#steps.splice(component, 1);
+    const before = this.#lastBut("detail", component);
+    if (asked && this.#steps[before]?.step === "permission") this.#steps.splice(before, 1);
+  }
+
+  /** Index of the last step before `end` that is not of this kind, or -1. */
+  #lastBut(kind: TraceStep["step"], end: number): number {
+    let i = end - 1;
+    while (i >= 0 && this.#steps[i].step === kind) i--;
+    return i;
+  }
+
+  /** Points about where the walk is. */
+  #place(id: number, a: number, b: number): Told | undefined {
+    switch (id) {
+      case POINT.WALK_START:
+        this.#mode = (a & 1) !== 0 ? "rcu" : "ref";
+        this.#arrive(this.#startPath, b);
+        return { step: "start", path: this.#here, dentry: b, revalidate: (a & 2) !== 0 };
+      case POINT.COMPONENT:
+        this.#directory = this.#pathOf(a);
+        this.#here = this.#directory;
+        this.#name = this.#text(b, true);
+        return { step: "component", path: this.#directory, name: this.#name };
+      case POINT.FOUND:
+        this.#arrive(join(this.#directory, this.#name), a);
+        return { step: "found", path: this.#here, dentry: a, sequence: b };
+      case POINT.MISS:
+        return { step: "missing", path: join(this.#directory, this.#name), final: b === 1 };
+      case POINT.MOUNT_DOWN:
+        this.#arrive(this.#here, b);
+        return { step: "mountDown", path: this.#here, mount: a, dentry: b };
+      case POINT.MOUNT_UP:
+        this.#arrive(this.#here, b);
+        return { step: "mountUp", path: this.#here, mount: a, dentry: b };
+      case POINT.DOTDOT: {
+        const from = this.#pathOf(a);
+        this.#arrive(a === b ? from : from.slice(0, from.lastIndexOf("/")) || "/", b);
+        return { step: "dotdot", from, path: this.#here, dentry: b };
+      }
+      case POINT.LINK: {
+        const path = this.#here;
+        const body = this.#text(b, false);
+        // From here on the walk is where the body begins.
+        this.#here = body.startsWith("/") ? "/" : this.#directory;
+        return { step: "link", path, body };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** Points about what was asked on the way, the mode and the end. */
+  #turn(id: number, a: number, b: number): Told {
+    switch (id) {
+      case POINT.PARENT_CHECK:
+        return { step: "parent", path: this.#pathOf(a), sequence: b };
+      case POINT.PERMISSION:
+        return { step: "permission", path: this.#here, inode: a, answer: outcome(b) };
+      case POINT.LOCKED_LOOKUP:
+        return { step: "lockedLookup", path: this.#pathOf(a) };
+      case POINT.DROP:
+        return { step: "drop", path: this.#here, reason: DROP_NAMES.get(a) as DropReason };
+      case POINT.DROPPED:
+        return { step: "dropped", path: this.#here, continued: a === 1 };
+      case POINT.RESTART:
+        return { step: "restart", reason: outcome(-a) };
+      case POINT.COMPLETE:
+        return { step: "complete", path: this.#pathOf(a), sequence: b };
+      case POINT.ANSWER:
+        return { step: "answer", path: this.#here, answer: outcome(a) };
+      default:
+        return { step: "detail", point: POINT_NAMES.get(id) ?? String(id), a, b };
+    }
+  }
+
+  #arrive(path: string, dentry: number): void {
+    this.#here = path;
+    this.#paths.set(dentry, path);
+  }
+
+  #pathOf(dentry: number): string {
+    return this.#paths.get(dentry) ?? this.#here;
+  }
+
+  /** Reads text that ends with a NUL, or with a slash when it is a name. */
+  #text(address: number, name: boolean): string {
+    if (!this.#memory) return "";
+    // A memory that grew has a new buffer: it is asked for each time.
+    const bytes = new Uint8Array(this.#memory.buffer, address);
+    let length = 0;
+    const most = Math.min(bytes.length, PATH_MAX);
+    while (length < most && bytes[length] !== 0 && !(name && bytes[length] === SLASH)) length++;
+    return new TextDecoder().decode(bytes.slice(0, length));
+  }
+}
+
+const SLASH = 47;
+
+function join(directory: string, name: string): string {
+  return directory === "/" ? `/${name}` : `${directory}/${name}`;
+}
+
+/** 0 is "ok", -errno its name. */
+function outcome(value: number): Outcome {
+  const answer = value | 0;
+  return answer >= 0 ? "ok" : (ERRNO_NAMES.get(-answer) ?? `errno ${-answer}`);
+}

@@ -1,0 +1,465 @@
+/**
+ * One thread's side of an arena: an instance of the core over the shared memory, views of the thread's scratch area,
+ * and what the core asks of its host. Numbers go in, a number >= 0 or a negative errno comes out.
+ *
+ * A shared memory that has grown has a new `buffer` object, but views of the old one stay valid for the range they
+ * were made for, and a scratch area never moves: the views here are made once.
+ */
+import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH, THREAD_SLOTS } from "../../abi/abi.js";
+import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
+import { DriverTable } from "./driver.js";
+import type { CoreModule, SharedMemory } from "./wasm.js";
+
+/** Called with a place of the debug build (`POINT` in abi.ts) and its two numbers. */
+export type PointHook = (id: number, a: number, b: number) => void;
+/**
+ * Asked after the mode bits allowed an access: inode number, mask of MAY_* bits, whether the walk is in rcu mode.
+ * Answers 0 or -errno; -10 (ECHILD) in rcu mode: ask again in ref mode.
+ */
+export type SecurityHook = (ino: number, mask: number, rcu: boolean) => number;
+/** Told which dentry and inode (addresses in the arena) a walk answered with. */
+export type AuditHook = (dentry: number, inode: number) => void;
+
+/** What the host gives the core, beside the memory. All of it belongs to the attaching thread, none is shared. */
+export interface HostOptions {
+  /** Places reported by the debug build of the core; the shipping build reports none. */
+  point?: PointHook;
+  security?: SecurityHook;
+  audit?: AuditHook;
+  /**
+   * Number under which the host knows this thread, so that its death can be told ({@link Vfs.attachWorker}): 1 to 2^31 - 1,
+   * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere a random one.
+   */
+  thread?: number;
+  /**
+   * Whether this thread holds a Web Lock while it is attached, so that {@link Vfs.watchThreads} in another thread notices its
+   * death. Default: where `navigator.locks` is, but not in Node (from 24.5 on it may be asked for). Without `navigator.locks` nothing is held.
+   */
+  locks?: boolean;
+  /** Present time in milliseconds since the epoch, with a fraction, for the times of files. Default: performance.timeOrigin + performance.now(). */
+  now?: () => number;
+}
+
+/** What another thread needs to attach: survives structured cloning. */
+export interface VfsHandle {
+  readonly module: CoreModule;
+  readonly memory: SharedMemory;
+  /** `ABI_VERSION` of the side that made it. */
+  readonly version: number;
+  /** Number of the context whose `fs` the attached side gets. */
+  readonly ctx: number;
+}
+
+const WASM_PAGE = 65536;
+/** Slots of an arena. */
+const MAX_THREADS = THREAD_SLOTS.COUNT;
+/** The memory starts with this many pages; the core grows it. */
+const INITIAL_PAGES = 4;
+const MIN_BYTES = 2 * 1024 * 1024;
+const MAX_BYTES = 65535 * WASM_PAGE;
+
+/** Why an arena refuses calls; {@link Arena.state}. */
+const STATE_OPEN = 0;
+const STATE_CLOSED = 1;
+const STATE_IN_HOOK = 2;
+export const STATE_PANIC = 3;
+
+/** What the core hears of a wait. */
+const WAIT_ANSWER = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
+
+/** Whether this thread may wait in Atomics.wait: a browser's main thread may not. */
+function canWait(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Calls within calls whose frames take more of the stack than taking over a dead thread's things does, several times over. */
+const ROOM_PROBE = 1000;
+
+/** Whether there is room on the stack for `levels` more calls. */
+function hasRoom(levels: number): boolean {
+  try {
+    return levels === 0 || hasRoom(levels - 1);
+  } catch {
+    return false;
+  }
+}
+
+const encoder = /* @__PURE__ */ new TextEncoder();
+
+/** Writes a string's UTF-8 to the start of a view: the bytes written, or -1 when they do not fit. */
+type StringWriter = (text: string, into: Uint8Array) => number;
+
+function writeShared(text: string, into: Uint8Array): number {
+  const { read, written } = encoder.encodeInto(text, into);
+  return read < text.length ? -1 : written;
+}
+
+function writeCopied(text: string, into: Uint8Array): number {
+  // A string of n code units has at most 3n bytes; more units than bytes of room cannot fit.
+  if (text.length > into.length) return -1;
+  const bytes = encoder.encode(text);
+  if (bytes.length > into.length) return -1;
+  into.set(bytes);
+  return bytes.length;
+}
+
+/** Browsers may refuse views of shared memory in encodeInto; tried once, on the view that will be used. */
+function chooseStringWriter(into: Uint8Array): StringWriter {
+  try {
+    return writeShared("/", into) === 1 ? writeShared : writeCopied;
+  } catch {
+    return writeCopied;
+  }
+}
+
+/** The pages for `maxBytes`. @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE */
+function pagesOf(maxBytes: unknown): number {
+  if (typeof maxBytes !== "number") {
+    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", `The "maxBytes" property must be of type number`);
+  }
+  if (!Number.isInteger(maxBytes) || maxBytes < MIN_BYTES || maxBytes > MAX_BYTES) {
+    const range = `an integer >= ${MIN_BYTES} && <= ${MAX_BYTES}`;
+    const message = `The value of "maxBytes" is out of range. It must be ${range}. Received ${maxBytes}`;
+    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+  }
+  return Math.floor(maxBytes / WASM_PAGE);
+}
+
+/** Takes the address space. @throws RangeError ERR_THREADFS_MEMORY */
+function reserve(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true });
+  } catch (cause) {
+    const message = `No address space for a tree of ${pages * WASM_PAGE} bytes`;
+    throw codedError(RangeError, "ERR_THREADFS_MEMORY", message, { cause });
+  }
+}
+
+/** @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is no function; RangeError ERR_OUT_OF_RANGE for a bad thread number */
+function checkHost(host: HostOptions): void {
+  const thread: unknown = host.thread ?? 0;
+  if (typeof thread !== "number") throw invalidArgType("options.thread", "of type number", thread);
+  if (!Number.isInteger(thread) || thread < 0 || thread > 0xffffffff) {
+    const message = `The value of "options.thread" is out of range. It must be an integer >= 0 && <= 4294967295. Received ${thread}`;
+    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+  }
+  for (const name of ["now", "point", "security", "audit"] as const) {
+    const hook: unknown = host[name];
+    if (hook !== undefined && typeof hook !== "function") {
+      throw invalidArgType(`options.${name}`, "of type function", hook);
+    }
+  }
+}
+
+function handleError(reason: string, cause?: unknown): Error {
+  const message = `Not a handle of a tree this thread can attach to: ${reason}`;
+  return codedError(TypeError, "ERR_THREADFS_HANDLE", message, cause === undefined ? undefined : { cause });
+}
+
+/** @throws TypeError ERR_THREADFS_HANDLE */
+export function checkHandle(handle: VfsHandle): void {
+  const given: Partial<VfsHandle> | null | undefined = handle;
+  if (typeof given !== "object" || given === null) throw handleError("it is not an object");
+  if (given.version !== ABI_VERSION) throw handleError(`its version is ${given.version}, ours ${ABI_VERSION}`);
+  if (!(given.module instanceof WebAssembly.Module)) throw handleError("it has no module");
+  if (!(given.memory instanceof WebAssembly.Memory)) throw handleError("it has no memory");
+  if (!(given.memory.buffer instanceof SharedArrayBuffer)) throw handleError("its memory is not shared");
+  if (!Number.isInteger(given.ctx) || (given.ctx as number) < 0) throw handleError("it has no context number");
+}
+
+/** One thread's attachment to a tree. */
+export class Arena {
+  readonly module: CoreModule;
+  readonly memory: SharedMemory;
+  /** The core's calls; one that ends in an exception takes the attachment out of use, see {@link torn}. */
+  readonly core: CoreExports;
+  /** The same without that, for calls in the straight line, which catch for themselves. */
+  readonly raw: CoreExports;
+  readonly drivers: DriverTable;
+  /** Not 0: calls are refused, {@link refuse} says why. Checked before every call, so it is one number. */
+  state: number = STATE_CLOSED;
+
+  /** This thread's scratch area as a whole, and its parts (see SCRATCH in abi.ts). */
+  readonly scratch: Uint8Array<SharedArrayBuffer>;
+  readonly path: Uint8Array<SharedArrayBuffer>;
+  readonly path2: Uint8Array<SharedArrayBuffer>;
+  readonly io: Uint8Array<SharedArrayBuffer>;
+  readonly stat: Float64Array<SharedArrayBuffer>;
+  /** The same bytes as {@link io}, for answers that are numbers. */
+  readonly ioNumbers: Float64Array<SharedArrayBuffer>;
+  readonly writeString: StringWriter;
+
+  readonly #host: HostOptions;
+  /** Its slot, -1 once somebody else has taken over what it held. */
+  #slot = -1;
+  /** 1: it ended in a trap. */
+  #trapped = 0;
+  /** Has what it held taken over as soon as the stack is empty. Made beforehand: when it is needed there may be no room for more. */
+  readonly #wake: () => void;
+  #woken = false;
+
+  private constructor(
+    module: CoreModule,
+    memory: SharedMemory,
+    host: HostOptions,
+    prepare: (core: CoreExports) => void,
+  ) {
+    checkHost(host);
+    this.#host = host;
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#wake = wake;
+    woken.then(() => this.#buryItself());
+    this.module = module;
+    this.memory = memory;
+    this.drivers = new DriverTable(memory);
+    this.raw = this.#instantiate(host);
+    this.core = this.#guardAll(this.raw);
+    prepare(this.core);
+    const attached = this.core.threadAttach(canWait() ? 1 : 0, host.thread ?? 0);
+    if (attached < 0) throw systemCallError(attached, "attach");
+    this.#slot = this.core.threadSlot();
+
+    this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
+    const base = this.core.scratchBase() >>> 0;
+    // Another thread may have grown the memory, and this one's buffer object may not know yet: growing by nothing tells it.
+    if (memory.buffer.byteLength < base + SCRATCH.SIZE) memory.grow(0);
+    const buffer = memory.buffer as SharedArrayBuffer;
+    this.scratch = new Uint8Array(buffer, base, SCRATCH.SIZE);
+    this.path = new Uint8Array(buffer, base + SCRATCH.PATH, PATH_MAX + 1);
+    this.path2 = new Uint8Array(buffer, base + SCRATCH.PATH2, PATH_MAX + 1);
+    this.io = new Uint8Array(buffer, base + SCRATCH.IO, IO_SIZE);
+    this.stat = new Float64Array(buffer, base + SCRATCH.STAT, 18);
+    this.ioNumbers = new Float64Array(buffer, base + SCRATCH.IO, IO_SIZE / 8);
+    this.writeString = chooseStringWriter(this.path);
+    this.drivers.attach(this.core);
+    this.state = STATE_OPEN;
+  }
+
+  /**
+   * Makes a fresh arena with a tmpfs at "/".
+   * @param maxBytes most bytes the arena may grow to: 2 MiB to 4 GiB - 64 KiB
+   */
+  static create(module: CoreModule, maxBytes: number, host: HostOptions): Arena {
+    const pages = pagesOf(maxBytes);
+    if (!(module instanceof WebAssembly.Module)) {
+      throw invalidArgType("options.core", "an instance of WebAssembly.Module", module);
+    }
+    const memory = reserve(pages);
+    // The hash of names is seeded, so that nobody can choose names that fall into one chain.
+    const seed = crypto.getRandomValues(new Int32Array(2));
+    return new Arena(module, memory, host, (core) => {
+      const made = core.arenaInit(pages * WASM_PAGE, seed[0], seed[1]);
+      if (made < 0) throw systemCallError(made, "arena");
+    });
+  }
+
+  /** Attaches to another thread's arena. @throws TypeError ERR_THREADFS_HANDLE */
+  static attach(handle: VfsHandle, host: HostOptions): Arena {
+    checkHandle(handle);
+    return new Arena(handle.module, handle.memory, host, (core) => {
+      if (core.arenaCheck() < 0) throw handleError("its memory holds no tree of this version");
+    });
+  }
+
+  /** Takes over what a thread that has ended still held, in all of its slots. Nothing when this thread is out of the tree itself. */
+  bury(name: number): void {
+    for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
+      const slot = this.core.threadFind(name);
+      // Busy: another thread, which heard of it too, is at it.
+      if (slot < 0 || this.core.threadDead(slot, 0) < 0) return;
+    }
+  }
+
+  get closed(): boolean {
+    return this.state === STATE_CLOSED;
+  }
+
+  /** Detaches the thread; every later call is refused. Idempotent. */
+  close(): void {
+    if (this.state === STATE_CLOSED) return;
+    if (this.state === STATE_IN_HOOK) this.refuse();
+    if (this.state === STATE_OPEN) this.core.threadDetach();
+    else this.#buryItself();
+    this.state = STATE_CLOSED;
+  }
+
+  /** Throws when calls are refused. Hot paths look at {@link state} themselves. */
+  check(): void {
+    if (this.state !== STATE_OPEN) this.refuse();
+  }
+
+  /** @throws Error ERR_THREADFS_CLOSED, ERR_THREADFS_REENTERED or ERR_THREADFS_PANIC */
+  refuse(): never {
+    if (this.state === STATE_IN_HOOK) {
+      throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
+    }
+    if (this.state === STATE_PANIC) {
+      this.#buryLater();
+      this.#buryItself();
+      throw codedError(Error, "ERR_THREADFS_PANIC", "The core gave up in this thread");
+    }
+    return this.refuseClosed();
+  }
+
+  /** @throws Error ERR_THREADFS_CLOSED */
+  refuseClosed(): never {
+    throw codedError(Error, "ERR_THREADFS_CLOSED", "The tree or the context is closed");
+  }
+
+  /**
+   * A call left the core by an exception: a trap (corrupt memory), an overflow of the stack, a clock that throws. It stopped between
+   * two instructions, holding what it held: nothing that this attachment would read or change afterwards could be trusted.
+   * What it held is taken over as a dead thread's would be; `cause` is what was caught. Who catches sets {@link state} to
+   * {@link STATE_PANIC} before, as there may be no room on the stack for this call either.
+   * @throws Error ERR_THREADFS_PANIC
+   */
+  torn(cause: unknown): never {
+    this.state = STATE_PANIC;
+    this.#buryLater();
+    if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
+    this.#buryItself();
+    // The core's own panic, which says what it was.
+    if ((cause as { code?: unknown } | null)?.code === "ERR_THREADFS_PANIC") throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw codedError(Error, "ERR_THREADFS_PANIC", `The core gave up in this thread: ${message}`, { cause });
+  }
+
+  /**
+   * Takes over what this attachment held, through a fresh one. Not while the stack is nearly full: the fresh one would be torn too,
+   * with locks of its own. Where it fails (the memory is corrupt) a slot stays behind, which is a dead thread's.
+   */
+  #buryItself(): void {
+    if (this.#slot < 0 || !hasRoom(ROOM_PROBE)) return;
+    const slot = this.#slot;
+    try {
+      const fresh = this.#instantiate(this.#host);
+      if (fresh.threadAttach(canWait() ? 1 : 0, this.#host.thread ?? 0) < 0) return;
+      if (fresh.threadDead(slot, this.#trapped) >= 0) this.#slot = -1;
+      fresh.threadDetach();
+    } catch {
+      // Nothing more can be done from here.
+    }
+  }
+
+  /** Once: Node tells its host of a promise that is resolved again, for which there may be no room. @throws RangeError without room */
+  #buryLater(): void {
+    if (this.#woken) return;
+    this.#wake();
+    this.#woken = true;
+  }
+
+  #guardAll(raw: CoreExports): CoreExports {
+    const guarded = Object.entries(raw).map(([name, call]) => [
+      name,
+      typeof call === "function" ? this.#guard(call) : call,
+    ]);
+    return Object.fromEntries(guarded) as CoreExports;
+  }
+
+  /** No call takes more than eight numbers, and a call of WebAssembly ignores what it does not take. */
+  #guard(call: (...numbers: number[]) => number): (...numbers: number[]) => number {
+    return (a, b, c, d, e, f, g, h) => {
+      try {
+        return call(a, b, c, d, e, f, g, h);
+      } catch (error) {
+        this.state = STATE_PANIC;
+        return this.torn(error);
+      }
+    };
+  }
+
+  /** Runs a hook of the host. It runs inside a call of the core, whose scratch area another call would overwrite. */
+  #inHook<T>(hook: () => T): T {
+    const before = this.state;
+    this.state = STATE_IN_HOOK;
+    try {
+      return hook();
+    } finally {
+      if (this.state === STATE_IN_HOOK) this.state = before;
+    }
+  }
+
+  /**
+   * Runs a hook that may throw: an exception may not unwind the core, which is in the middle of a walk. The access is
+   * refused with EIO, and the exception becomes an uncaught one, as it has no other place to go.
+   */
+  #guarded(hook: () => number): number {
+    try {
+      return this.#inHook(hook);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+      return -ERRNO.EIO;
+    }
+  }
+
+  /** @param a an address: a lock's, whose word names its owner, or a structure's */
+  #panic(code: number, a: number): never {
+    this.state = STATE_PANIC;
+    const words = new Uint32Array(this.memory.buffer);
+    const word = a / 4 < words.length ? `, ${Atomics.load(words, a >>> 2).toString(16)} there` : "";
+    throw codedError(Error, "ERR_THREADFS_PANIC", `An invariant of the core is broken: ${code} (${a}${word})`);
+  }
+
+  /** @throws TypeError ERR_THREADFS_HANDLE when module and memory do not belong together, or are not ours */
+  #instantiate(host: HostOptions): CoreExports {
+    let exports: WebAssembly.Exports;
+    try {
+      exports = new WebAssembly.Instance(this.module as WebAssembly.Module, this.#imports(host)).exports;
+    } catch (cause) {
+      throw handleError("its module cannot be joined with its memory", cause);
+    }
+    if (typeof exports.arenaCheck !== "function") throw handleError("its module is not the core");
+    return exports as unknown as CoreExports;
+  }
+
+  /** The word at an address; a fresh view, as the memory may have grown since the last. */
+  #words(address: number): Int32Array<SharedArrayBuffer> {
+    return new Int32Array(this.memory.buffer as SharedArrayBuffer, address >>> 0, 1);
+  }
+
+  #imports(host: HostOptions) {
+    const { security, audit, point } = host;
+    // The global and its origin are getters in Node, and the core asks for the time at every change.
+    const clock = performance;
+    const origin = clock.timeOrigin;
+    const time = () => origin + clock.now();
+    const functions: Record<string, WebAssembly.ImportValue> = {
+      now: host.now ?? time,
+      clock: time,
+      wait: (p: number, expected: number, ms: number) => WAIT_ANSWER[Atomics.wait(this.#words(p), 0, expected, ms)],
+      panic: (code: number, a: number) => this.#panic(code, a >>> 0),
+      driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
+        this.#inHook(() => this.drivers.call(op, driver, a, b, c, d)),
+      security: security
+        ? (ino: number, mask: number, rcu: number) => this.#guarded(() => security(ino, mask, rcu !== 0))
+        : () => 0,
+      audit: audit
+        ? (dentry: number, inode: number) => {
+            this.#guarded(() => {
+              audit(dentry >>> 0, inode >>> 0);
+              return 0;
+            });
+          }
+        : () => undefined,
+      point: point
+        ? (id: number, a: number, b: number) => this.#inHook(() => point(id, a >>> 0, b >>> 0))
+        : () => undefined,
+    };
+    // Only what this build of the core asks for: the shipping one has no `point`.
+    const needed: Record<string, WebAssembly.ImportValue> = {};
+    for (const { module, name } of WebAssembly.Module.imports(this.module as WebAssembly.Module)) {
+      if (module === "host" && name in functions) needed[name] = functions[name];
+    }
+    return { env: { memory: this.memory as WebAssembly.Memory }, host: needed };
+  }
+}

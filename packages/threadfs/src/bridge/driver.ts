@@ -1,0 +1,334 @@
+/**
+ * Drivers: file systems written as JavaScript objects. The core calls a hook through the host's `driverCall`; names and
+ * attributes lie in the calling thread's SCRATCH.DRIVER area:
+ *
+ *   0    attributes: ino f64, size f64, mtime f64 (ms), mode u32 (24), uid u32 (28), gid u32 (32), nlink u32 (36)
+ *   256  a name   512  a second name   1024  a link body
+ *
+ * A driver is known to the whole tree by its name and to each thread by the object that the thread registered: a thread that
+ * walks a mount without having registered its driver gets ENXIO.
+ */
+import { type CoreExports, DRIVER_OP, ERRNO, FS_REVAL_DOT, HOOK, IO_SIZE, PATH_MAX, SCRATCH } from "../../abi/abi.js";
+import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
+import type { SharedMemory } from "./wasm.js";
+
+/** What a driver says about one of its nodes. */
+export interface DriverAttributes {
+  /** The node's number, an integer from 0 to 2^53 - 1; the same number is the same node. */
+  ino: number;
+  /** Type and permission bits, as in `Stats.mode`. The type of a node never changes. */
+  mode: number;
+  uid?: number;
+  gid?: number;
+  /** Default 1, of a directory 2. */
+  nlink?: number;
+  /** Bytes. */
+  size?: number;
+  /** Milliseconds since 1970. Default 0. */
+  mtimeMs?: number;
+}
+
+/** One entry of a driver's directory; `mode` as in {@link DriverAttributes}, of which only the type is used. */
+export interface DriverEntry {
+  name: string;
+  ino: number;
+  mode: number;
+}
+
+/** Changes asked of {@link Driver.setattr}; only what is to change is there. */
+export interface DriverChanges {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  atimeMs?: number;
+  mtimeMs?: number;
+}
+
+/**
+ * A file system as an object. Every hook but `root` may be left out, and one that is not there costs nothing: no call is
+ * made. Nodes are named by their numbers.
+ *
+ * A hook may throw an error with a `code` such as "ENOENT", which is then the call's error; any other exception makes it EIO
+ * and is thrown again outside the call. Hooks may not call the tree that calls them.
+ */
+export interface Driver {
+  /** The file system type for `mount`, at most 100 bytes. */
+  name: string;
+  /** Linux's FS_REVAL_DOT: `revalidate` is asked too where a walk ends in ".", ".." or "/". */
+  revalidateDots?: boolean;
+  /** The root directory of a new mount. */
+  root(): DriverAttributes;
+  /** i_op->lookup: the node of a name, null: there is none. The answer is cached, also that there is none. */
+  lookup?(dir: number, name: string): DriverAttributes | null;
+  /** d_op->d_hash: an integer; names that `compare` equal must hash alike. Called in rcu mode. */
+  hash?(dir: number, name: string): number;
+  /** d_op->d_compare: whether a cached name is the one looked for. `node` null: a negative entry, in ref mode only. */
+  compare?(dir: number, node: number | null, cached: string, wanted: string): boolean;
+  /** d_op->d_revalidate: false throws the cached entry away. Takes the walk out of rcu mode. */
+  revalidate?(dir: number, node: number | null, name: string, reval: boolean): boolean;
+  /** i_op->permission: throws EACCES ... `mask`: 1 execute, 2 write, 4 read. Takes the walk out of rcu mode. */
+  permission?(node: number, mask: number): void;
+  /** i_op->check_acl: true grants, false refuses, undefined: the mode bits decide. Takes the walk out of rcu mode. */
+  checkAcl?(node: number, mask: number): boolean | undefined;
+  /** i_op->follow_link: the body of a link, at most 4095 bytes. */
+  readlink?(node: number): string;
+  /** i_op->put_link: the body is no longer used; once for each `readlink`. */
+  putLink?(node: number): void;
+  /** d_op->d_iput: the tree has forgotten the node. */
+  iput?(node: number, nlink: number): void;
+  /** d_op->d_delete: true: an entry nobody uses any more is not kept. */
+  deleteUnused?(node: number | null, name: string): boolean;
+  /** The entries of a directory, without "." and "..", in a lasting order. */
+  readdir?(node: number): readonly DriverEntry[];
+  /** Fills `into` from `offset` on; answers the bytes, 0 at the end. */
+  read?(node: number, offset: number, into: Uint8Array): number;
+  /** Writes `data` at `offset`; answers the bytes taken. */
+  write?(node: number, offset: number, data: Uint8Array): number;
+  /** Makes a file, directory or link (`target`); `mode` has its type. */
+  create?(dir: number, name: string, mode: number, target?: string): DriverAttributes;
+  /** Removes a name; throws ENOTEMPTY ... */
+  unlink?(dir: number, node: number, name: string): void;
+  /** Changes attributes; answers all of them. */
+  setattr?(node: number, changes: DriverChanges): DriverAttributes;
+}
+
+/** Which method makes which hook bit. */
+const HOOK_OF: readonly (readonly [keyof Driver, number])[] = [
+  ["lookup", HOOK.LOOKUP],
+  ["hash", HOOK.HASH],
+  ["compare", HOOK.COMPARE],
+  ["revalidate", HOOK.REVALIDATE],
+  ["permission", HOOK.PERMISSION],
+  ["checkAcl", HOOK.CHECK_ACL],
+  ["readlink", HOOK.READLINK],
+  ["putLink", HOOK.PUT_LINK],
+  ["iput", HOOK.IPUT],
+  ["readdir", HOOK.READDIR],
+  ["read", HOOK.READ],
+  ["write", HOOK.WRITE],
+  ["create", HOOK.CREATE],
+  ["unlink", HOOK.UNLINK],
+  ["deleteUnused", HOOK.DELETE],
+  ["setattr", HOOK.SETATTR],
+];
+
+const S_IFDIR = 0o040000;
+const S_IFMT = 0o170000;
+const DT_SHIFT = 12;
+/** Offsets in SCRATCH.DRIVER. */
+const NAME1 = SCRATCH.DRIVER + 256;
+const NAME2 = SCRATCH.DRIVER + 512;
+const BODY = SCRATCH.DRIVER + 1024;
+/** Bits of DRIVER_OP.SETATTR. */
+const ATTR_MODE = 1;
+const ATTR_OWNER = 2;
+const ATTR_SIZE = 4;
+
+/** The drivers that one thread has registered. */
+export class DriverTable {
+  readonly #memory: SharedMemory;
+  readonly #byNumber = new Map<number, Driver>();
+  readonly #byName = new Map<string, number>();
+  #core: CoreExports | undefined;
+  #bytes = new Uint8Array(0);
+  #view = new DataView(new ArrayBuffer(0));
+
+  constructor(memory: SharedMemory) {
+    this.#memory = memory;
+  }
+
+  /** Called once the thread has a scratch area. */
+  attach(core: CoreExports): void {
+    this.#core = core;
+    const base = core.scratchBase() >>> 0;
+    this.#bytes = new Uint8Array(this.#memory.buffer as ArrayBuffer, base, SCRATCH.SIZE);
+    this.#view = new DataView(this.#memory.buffer as ArrayBuffer, base, SCRATCH.SIZE);
+  }
+
+  /** @throws EEXIST when another driver of this name has other hooks, ENOSPC when the table is full */
+  register(driver: Driver): void {
+    if (typeof driver !== "object" || driver === null) throw invalidArgType("driver", "of type object", driver);
+    if (typeof driver.name !== "string") throw invalidArgType("driver.name", "of type string", driver.name);
+    if (typeof driver.root !== "function") throw invalidArgType("driver.root", "of type function", driver.root);
+    let hooks = 0;
+    for (const [method, bit] of HOOK_OF) {
+      const given = driver[method];
+      if (given === undefined) continue;
+      if (typeof given !== "function") throw invalidArgType(`driver.${method}`, "of type function", given);
+      hooks |= bit;
+    }
+    const core = this.#attached();
+    const length = this.#putBytes(SCRATCH.PATH, new TextEncoder().encode(driver.name), 4095);
+    const number = core.driverRegister(length, hooks, driver.revalidateDots ? FS_REVAL_DOT : 0);
+    if (number < 0) throw systemCallError(number, "register", driver.name);
+    this.#byNumber.set(number, driver);
+    this.#byName.set(driver.name, number);
+  }
+
+  /** Waits for a grace period. @throws EBUSY while a file system of it exists, ENODEV for an unknown one */
+  unregister(name: string): void {
+    const number = this.#byName.get(name);
+    if (number === undefined) throw systemCallError(-ERRNO.ENODEV, "unregister", name);
+    const answer = this.#attached().driverUnregister(number);
+    // Another thread may have taken it out of the tree already; then only this thread's part is left.
+    if (answer < 0 && answer !== -ERRNO.ENODEV) throw systemCallError(answer, "unregister", name);
+    this.#byNumber.delete(number);
+    this.#byName.delete(name);
+  }
+
+  find(name: string): number | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The host's `driverCall`: one hook of the driver with this number. Answers >= 0 or -errno, and never throws. */
+  call(op: number, number: number, a: number, b: number, c: number, d: number): number {
+    const driver = this.#byNumber.get(number);
+    if (driver === undefined) return -ERRNO.ENXIO;
+    try {
+      return this.#dispatch(driver, op, a, b, c, d);
+    } catch (error) {
+      const code = (error as { code?: unknown } | null)?.code;
+      if (typeof code === "string" && Object.hasOwn(ERRNO, code)) return -ERRNO[code as keyof typeof ERRNO];
+      queueMicrotask(() => {
+        throw error;
+      });
+      return -ERRNO.EIO;
+    }
+  }
+
+  #dispatch(driver: Driver, op: number, a: number, b: number, c: number, d: number): number {
+    switch (op) {
+      case DRIVER_OP.ROOT:
+        return this.#putAttributes(driver.root());
+      case DRIVER_OP.LOOKUP: {
+        const name = this.#text(NAME1, b);
+        const found = name === undefined ? null : driver.lookup?.(a, name);
+        return found == null ? -ERRNO.ENOENT : this.#putAttributes(found);
+      }
+      case DRIVER_OP.HASH:
+        // A name that is no text has no hash of the driver's; any will do, as nothing can be found under it.
+        return (driver.hash?.(a, this.#text(NAME1, b) ?? "") ?? 0) >>> 0;
+      case DRIVER_OP.COMPARE: {
+        const [cached, wanted] = [this.#text(NAME1, c), this.#text(NAME2, d)];
+        if (cached === undefined || wanted === undefined) return 1;
+        return driver.compare?.(a, b < 0 ? null : b, cached, wanted) ? 0 : 1;
+      }
+      case DRIVER_OP.REVALIDATE:
+        return driver.revalidate?.(a, b < 0 ? null : b, this.#text(NAME1, c) ?? "", d !== 0) ? 1 : 0;
+      case DRIVER_OP.PERMISSION:
+        driver.permission?.(a, b);
+        return 0;
+      case DRIVER_OP.CHECK_ACL: {
+        const answer = driver.checkAcl?.(a, b);
+        return answer === undefined ? -ERRNO.EAGAIN : answer ? 0 : -ERRNO.EACCES;
+      }
+      case DRIVER_OP.READLINK:
+        return this.#putBytes(BODY, new TextEncoder().encode(driver.readlink?.(a) ?? ""), PATH_MAX);
+      case DRIVER_OP.PUT_LINK:
+        driver.putLink?.(a);
+        return 0;
+      case DRIVER_OP.IPUT:
+        driver.iput?.(a, b);
+        return 0;
+      case DRIVER_OP.DELETE:
+        return driver.deleteUnused?.(a < 0 ? null : a, this.#text(NAME1, b) ?? "") ? 1 : 0;
+      case DRIVER_OP.READDIR:
+        return this.#putEntries(driver.readdir?.(a) ?? [], b);
+      case DRIVER_OP.READ: {
+        const into = new Uint8Array(c);
+        const n = driver.read?.(a, b, into) ?? 0;
+        if (!(Number.isInteger(n) && n >= 0 && n <= c)) return -ERRNO.EIO;
+        this.#bytes.set(into.subarray(0, n), SCRATCH.IO);
+        return n;
+      }
+      case DRIVER_OP.WRITE: {
+        const n = driver.write?.(a, b, this.#bytes.slice(SCRATCH.IO, SCRATCH.IO + c)) ?? 0;
+        return Number.isInteger(n) && n >= 0 && n <= c ? n : -ERRNO.EIO;
+      }
+      case DRIVER_OP.CREATE: {
+        const [name, target] = [this.#text(NAME1, b), d > 0 ? this.#text(BODY, d) : undefined];
+        if (name === undefined || (d > 0 && target === undefined)) return -ERRNO.EINVAL;
+        const made = driver.create?.(a, name, c, target);
+        return made === undefined ? -ERRNO.EPERM : this.#putAttributes(made);
+      }
+      case DRIVER_OP.UNLINK:
+        driver.unlink?.(a, c, this.#text(NAME1, b) ?? "");
+        return 0;
+      case DRIVER_OP.SETATTR: {
+        const made = driver.setattr?.(a, changes(b, c, d));
+        return made === undefined ? -ERRNO.EPERM : this.#putAttributes(made);
+      }
+      default:
+        throw codedError(Error, "ERR_THREADFS_PANIC", `The core called an unknown hook ${op}`);
+    }
+  }
+
+  #attached(): CoreExports {
+    if (this.#core === undefined) throw codedError(Error, "ERR_THREADFS_CLOSED", "The tree is closed");
+    return this.#core;
+  }
+
+  /** Text at an offset; undefined: no UTF-8. Copied first, as browsers do not decode shared memory. */
+  #text(offset: number, length: number): string | undefined {
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+        this.#bytes.slice(offset, offset + length),
+      );
+    } catch {
+      return undefined;
+    }
+  }
+
+  #putBytes(offset: number, bytes: Uint8Array, max: number): number {
+    if (bytes.length > max) return -ERRNO.ENAMETOOLONG;
+    this.#bytes.set(bytes, offset);
+    return bytes.length;
+  }
+
+  #putAttributes(attributes: DriverAttributes): number {
+    const { ino, mode, uid = 0, gid = 0, size = 0, mtimeMs = 0 } = attributes;
+    const type = mode & S_IFMT;
+    const nlink = attributes.nlink ?? (type === S_IFDIR ? 2 : 1);
+    if (!Number.isSafeInteger(ino) || ino < 0 || !Number.isInteger(mode) || type === 0) return -ERRNO.EIO;
+    if (!Number.isSafeInteger(size) || size < 0 || !Number.isFinite(mtimeMs)) return -ERRNO.EIO;
+    const view = this.#view;
+    view.setFloat64(SCRATCH.DRIVER, ino, true);
+    view.setFloat64(SCRATCH.DRIVER + 8, size, true);
+    view.setFloat64(SCRATCH.DRIVER + 16, mtimeMs, true);
+    view.setUint32(SCRATCH.DRIVER + 24, mode, true);
+    view.setUint32(SCRATCH.DRIVER + 28, uid, true);
+    view.setUint32(SCRATCH.DRIVER + 32, gid, true);
+    view.setUint32(SCRATCH.DRIVER + 36, nlink, true);
+    return 0;
+  }
+
+  /** Entries from number `from` on, as many as fit; the number of the next one goes to SCRATCH.DRIVER. */
+  #putEntries(entries: readonly DriverEntry[], from: number): number {
+    const encoder = new TextEncoder();
+    let used = 0;
+    let next = from;
+    for (; next < entries.length; next++) {
+      const { name, ino, mode } = entries[next];
+      const bytes = encoder.encode(name);
+      const need = (10 + bytes.length + 7) & ~7;
+      if (bytes.length === 0 || bytes.length > 255) return -ERRNO.EIO;
+      if (used + need > IO_SIZE) break;
+      const at = SCRATCH.IO + used;
+      this.#view.setFloat64(at, ino, true);
+      this.#view.setUint8(at + 8, (mode & S_IFMT) >> DT_SHIFT);
+      this.#view.setUint8(at + 9, bytes.length);
+      this.#bytes.set(bytes, at + 10);
+      used += need;
+    }
+    this.#view.setFloat64(SCRATCH.DRIVER, next, true);
+    return used;
+  }
+}
+
+function changes(valid: number, a: number, b: number): DriverChanges {
+  if (valid === ATTR_MODE) return { mode: a };
+  if (valid === ATTR_OWNER) return { uid: a, gid: b };
+  if (valid === ATTR_SIZE) return { size: a };
+  return { atimeMs: a, mtimeMs: b };
+}

@@ -1,0 +1,44 @@
+/** Getting the core's WebAssembly: compiled once a thread, when it is first asked for. */
+
+import type { CoreModule } from "./wasm.js";
+
+export interface LoadOptions {
+  /** Another build of the core, such as the debug build that threadfs-cli has. Default: the one of this package. */
+  url?: URL;
+}
+
+const loaded = /* @__PURE__ */ new Map<string, Promise<CoreModule>>();
+
+/**
+ * Loads and compiles the core of this package, or another build of it. In Node the file is read, elsewhere it is fetched.
+ * @throws the error of reading or fetching; a later call tries again
+ */
+export function loadCore(options: LoadOptions = {}): Promise<CoreModule> {
+  const url = options.url ?? new URL("../../core.wasm", import.meta.url);
+  let module = loaded.get(url.href);
+  if (module === undefined) {
+    module = compile(url);
+    loaded.set(url.href, module);
+    module.catch(() => loaded.delete(url.href));
+  }
+  return module;
+}
+
+const inNode = () => typeof process === "object" && process.versions?.node !== undefined;
+
+/** What the host calls this thread: in Node its threadId and one, elsewhere 0, which is no name. */
+export async function threadName(): Promise<number> {
+  if (!inNode()) return 0;
+  const { threadId } = await import("./node.js");
+  return threadId + 1;
+}
+
+async function compile(url: URL): Promise<CoreModule> {
+  if (url.protocol === "file:" && inNode()) {
+    const { readCore } = await import("./node.js");
+    return WebAssembly.compile(await readCore(url));
+  }
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+  return WebAssembly.compile(await response.arrayBuffer());
+}

@@ -1,0 +1,205 @@
+/**
+ * The arguments of `node:fs` calls: checked with Node's errors, brought to one form. Nothing here touches the core,
+ * so what is thrown here is thrown at once in every form (sync, callback, promise) of a call.
+ */
+import { codedError, invalidArgType, invalidArgValue, outOfRange } from "../errors/errors.js";
+import { checkEncoding, type NameEncoding } from "./bytes.js";
+import { constants } from "./constants.js";
+
+/** A path that has been checked: no NUL inside, URLs decoded. */
+export type Path = string | Uint8Array;
+
+const INT32_MAX = 2 ** 31 - 1;
+const UINT32_MAX = 2 ** 32 - 1;
+
+function looksLikeUrl(value: unknown): value is URL {
+  const url = value as { href?: unknown; protocol?: unknown; auth?: unknown; path?: unknown } | null | undefined;
+  return Boolean(url?.href && url.protocol && url.auth === undefined && url.path === undefined);
+}
+
+/** The path of a file: URL, as Node's `fileURLToPath` on POSIX. */
+function pathOfUrl(url: URL): string {
+  if (url.protocol !== "file:") {
+    throw codedError(TypeError, "ERR_INVALID_URL_SCHEME", "The URL must be of scheme file");
+  }
+  if (url.hostname !== "") {
+    const message = 'File URL host must be "localhost" or empty on linux';
+    throw codedError(TypeError, "ERR_INVALID_FILE_URL_HOST", message);
+  }
+  if (/%2f/i.test(url.pathname)) {
+    const message = "File URL path must not include encoded / characters";
+    throw codedError(TypeError, "ERR_INVALID_FILE_URL_PATH", message);
+  }
+  return decodeURIComponent(url.pathname);
+}
+
+/** @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (a NUL), ERR_INVALID_URL_SCHEME, ERR_INVALID_FILE_URL_... */
+export function toPath(value: unknown, name = "path"): Path {
+  if (typeof value === "string") {
+    if (value.indexOf("\0") !== -1) throw nulInPath(name, value);
+    return value;
+  }
+  if (value instanceof Uint8Array) {
+    if (value.includes(0)) throw nulInPath(name, value);
+    return value;
+  }
+  if (looksLikeUrl(value)) return toPath(pathOfUrl(value), name);
+  throw invalidArgType(name, "of type string or an instance of Buffer or URL", value);
+}
+
+function nulInPath(name: string, value: unknown): Error {
+  return invalidArgValue(name, value, "must be a string, Uint8Array, or URL without null bytes");
+}
+
+/** A number that is an integer of a range. */
+export function toInteger(
+  value: unknown,
+  name: string,
+  min = Number.MIN_SAFE_INTEGER,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value !== "number") throw invalidArgType(name, "of type number", value);
+  if (!Number.isInteger(value)) throw outOfRange(name, "an integer", value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
+  return value;
+}
+
+export function toUint32(value: unknown, name: string): number {
+  return toInteger(value, name, 0, UINT32_MAX);
+}
+
+/** A descriptor. */
+export function toFd(value: unknown): number {
+  if (Object.is(value, -0)) return 0;
+  return toInteger(value, "fd", 0, INT32_MAX);
+}
+
+/** Whether an argument that may be a path or a descriptor is a descriptor. */
+export function isFd(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= INT32_MAX;
+}
+
+/** A user or group id; -1 leaves the id as it is. */
+export function toId(value: unknown, name: string): number {
+  return toInteger(value, name, -1, UINT32_MAX);
+}
+
+export function toBoolean(value: unknown, name: string): boolean {
+  if (typeof value !== "boolean") throw invalidArgType(name, "of type boolean", value);
+  return value;
+}
+
+/** A file mode: a number, or a string of octal digits. */
+export function toMode(value: unknown, name: string, fallback?: number): number {
+  const mode = value ?? fallback;
+  if (typeof mode === "string") {
+    if (!/^[0-7]+$/.test(mode)) {
+      throw invalidArgValue(name, mode, "must be a 32-bit unsigned integer or an octal string");
+    }
+    return toUint32(Number.parseInt(mode, 8), name);
+  }
+  return toUint32(mode, name);
+}
+
+/** The mode of `access` and of `copyFile`: three bits each. Node's texts here are not those of its other arguments. */
+export function toCallMode(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  if (typeof value !== "number") {
+    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", "mode must be int32 or null/undefined");
+  }
+  const mode = value | 0;
+  if (!Number.isFinite(value) || mode < 0 || mode > 7) {
+    const range = Number.isFinite(value) ? ": >= 0 && <= 7" : "";
+    throw codedError(RangeError, "ERR_OUT_OF_RANGE", `mode is out of range${range}`);
+  }
+  return mode;
+}
+
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_SYNC } = constants;
+
+/** https://nodejs.org/api/fs.html#file-system-flags; letters behind the first may stand in any of Node's orders. */
+const OPEN_FLAGS: ReadonlyMap<string, number> = new Map([
+  ["r", O_RDONLY],
+  ["rs", O_RDONLY | O_SYNC],
+  ["sr", O_RDONLY | O_SYNC],
+  ["r+", O_RDWR],
+  ["rs+", O_RDWR | O_SYNC],
+  ["sr+", O_RDWR | O_SYNC],
+  ["w", O_TRUNC | O_CREAT | O_WRONLY],
+  ["wx", O_TRUNC | O_CREAT | O_WRONLY | O_EXCL],
+  ["xw", O_TRUNC | O_CREAT | O_WRONLY | O_EXCL],
+  ["w+", O_TRUNC | O_CREAT | O_RDWR],
+  ["wx+", O_TRUNC | O_CREAT | O_RDWR | O_EXCL],
+  ["xw+", O_TRUNC | O_CREAT | O_RDWR | O_EXCL],
+  ["a", O_APPEND | O_CREAT | O_WRONLY],
+  ["ax", O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
+  ["xa", O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
+  ["as", O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
+  ["sa", O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
+  ["a+", O_APPEND | O_CREAT | O_RDWR],
+  ["ax+", O_APPEND | O_CREAT | O_RDWR | O_EXCL],
+  ["xa+", O_APPEND | O_CREAT | O_RDWR | O_EXCL],
+  ["as+", O_APPEND | O_CREAT | O_RDWR | O_SYNC],
+  ["sa+", O_APPEND | O_CREAT | O_RDWR | O_SYNC],
+]);
+
+/** Flags of `open`: a number, or Node's letters. */
+export function toOpenFlags(value: unknown): number {
+  if (typeof value === "number") return toInteger(value, "flags", -(2 ** 31), INT32_MAX);
+  if (value === undefined || value === null) return O_RDONLY;
+  const flags = typeof value === "string" ? OPEN_FLAGS.get(value) : undefined;
+  if (flags === undefined) throw invalidArgValue("flags", value);
+  return flags;
+}
+
+/** An options argument: an encoding's name, an object, or nothing. */
+export function toOptions<T extends { encoding?: unknown }>(value: unknown, defaults: T): T {
+  if (value === undefined || value === null || typeof value === "function") return defaults;
+  let options: T;
+  if (typeof value === "string") options = { ...defaults, encoding: value };
+  else if (typeof value === "object") options = value as T;
+  else throw invalidArgType("options", "one of type string or object", value);
+  if (options.encoding !== "buffer") checkEncoding(options.encoding);
+  return options;
+}
+
+/** How a call that answers with names or paths gives them. */
+export function toNameEncoding(options: { encoding?: unknown }): NameEncoding {
+  return (options.encoding || "utf8") as NameEncoding;
+}
+
+/** Objects only, as Node's `validateObject`. */
+export function toObject(value: unknown, name: string): Record<string, unknown> {
+  if (value === null || Array.isArray(value) || typeof value !== "object") {
+    throw invalidArgType(name, "of type object", value);
+  }
+  return value as Record<string, unknown>;
+}
+
+/** A time as whole seconds and nanoseconds. */
+export interface TimeSpec {
+  sec: number;
+  nsec: number;
+}
+
+/** A time given as Date, seconds or numeric string. Negative numbers mean the present time, as in Node. */
+export function toTime(value: unknown): TimeSpec {
+  let seconds: number;
+  // biome-ignore lint/suspicious/noDoubleEquals: Node takes any string that is equal to its number
+  if (typeof value === "string" && +value == (value as unknown)) seconds = +value;
+  else if (typeof value === "number" && Number.isFinite(value)) seconds = value < 0 ? Date.now() / 1000 : value;
+  else if (value instanceof Date) seconds = value.getTime() / 1000;
+  else throw invalidArgType("time", "an instance of Date or an Time in seconds", value);
+  return splitSeconds(seconds);
+}
+
+/** As libuv: nanoseconds to the microsecond, never negative. */
+function splitSeconds(seconds: number): TimeSpec {
+  let sec = Math.trunc(seconds);
+  let micro = Math.trunc((seconds - sec) * 1e6);
+  if (micro < 0) {
+    micro += 1e6;
+    sec -= 1;
+  }
+  return { sec, nsec: micro * 1000 };
+}

@@ -1,0 +1,120 @@
+/** Bytes to strings and back: Node's Buffer where there is one, plain Uint8Arrays and UTF-8 elsewhere. */
+import { codedError, invalidArgValue } from "../errors/errors.js";
+
+/** Undefined in a browser. Looked up at each use: nothing happens on import. */
+function bufferClass(): typeof Buffer | undefined {
+  return (globalThis as { Buffer?: typeof Buffer }).Buffer;
+}
+
+const encoder = /* @__PURE__ */ new TextEncoder();
+const decoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Encodings that Node knows, in lower case. */
+const ENCODINGS = new Set([
+  "utf8",
+  "utf-8",
+  "ucs2",
+  "ucs-2",
+  "utf16le",
+  "utf-16le",
+  "latin1",
+  "binary",
+  "ascii",
+  "base64",
+  "base64url",
+  "hex",
+]);
+
+/** Whether Node takes this as the name of an encoding. */
+export function isEncoding(encoding: unknown): encoding is BufferEncoding {
+  return typeof encoding === "string" && ENCODINGS.has(encoding.toLowerCase());
+}
+
+/** A fresh buffer, not cleared where that is possible. */
+export function allocate(size: number): Buffer<ArrayBuffer> {
+  // In a browser the answer is a plain Uint8Array: the type tells of Node, where callers expect a Buffer.
+  return bufferClass()?.allocUnsafeSlow(size) ?? (new Uint8Array(size) as Buffer<ArrayBuffer>);
+}
+
+/** The UTF-8 of a string, lone surrogates as U+FFFD. */
+export function utf8Bytes(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text);
+}
+
+/** The bytes of a string in an encoding. */
+export function encodeText(text: string, encoding: BufferEncoding): Uint8Array {
+  const buffers = bufferClass();
+  if (buffers !== undefined) return buffers.from(text, encoding);
+  switch (encoding.toLowerCase()) {
+    case "utf8":
+    case "utf-8":
+      return encoder.encode(text);
+    case "latin1":
+    case "binary":
+    case "ascii":
+      return Uint8Array.from(text, (char) => char.charCodeAt(0));
+    default:
+      throw unknownEncoding(encoding);
+  }
+}
+
+/** The string that bytes (of private memory) stand for in an encoding. @throws TypeError ERR_UNKNOWN_ENCODING */
+export function decodeText(bytes: Uint8Array, encoding: NameEncoding): string {
+  if (encoding === "buffer") throw unknownEncoding(encoding);
+  const buffers = bufferClass();
+  if (buffers !== undefined) {
+    const buffer = buffers.isBuffer(bytes) ? bytes : buffers.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return buffer.toString(encoding);
+  }
+  switch (encoding.toLowerCase()) {
+    case "utf8":
+    case "utf-8":
+      return decoder.decode(bytes);
+    case "latin1":
+    case "binary":
+      return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    default:
+      throw unknownEncoding(encoding);
+  }
+}
+
+function unknownEncoding(encoding: string): Error {
+  return codedError(TypeError, "ERR_UNKNOWN_ENCODING", `Unknown encoding: ${encoding}`);
+}
+
+/** A name or path out of shared memory: the copied bytes, or a string. */
+export function nameOf(shared: Uint8Array, encoding: NameEncoding): string | Buffer {
+  const length = shared.length;
+  if (encoding === "utf8" && length < 32) {
+    // Short names are mostly ASCII, and for those a loop is cheaper than a copy and a decoder.
+    let text = "";
+    let i = 0;
+    for (; i < length && shared[i] < 0x80; i++) text += String.fromCharCode(shared[i]);
+    if (i === length) return text;
+  }
+  const bytes = allocate(length);
+  bytes.set(shared);
+  return encoding === "buffer" ? bytes : decodeText(bytes, encoding);
+}
+
+/** From this version of Node on a Buffer's own write is faster than encodeInto (packages/bench/src/walk.js has both). */
+const FAST_WRITE = 24;
+
+/**
+ * Writes a string's UTF-8, lone surrogates as U+FFFD, to the start of a view of shared memory as far as it fits: the bytes written.
+ * Undefined where encodeInto is faster.
+ */
+export function bufferWriter(into: Uint8Array<SharedArrayBuffer>): ((text: string) => number) | undefined {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  const major = Number.parseInt(process?.versions?.node ?? "0", 10);
+  const buffer = major >= FAST_WRITE ? bufferClass()?.from(into.buffer, into.byteOffset, into.byteLength) : undefined;
+  return buffer && ((text) => buffer.write(text));
+}
+
+/** How names are handed out: an encoding, or the bytes themselves. */
+export type NameEncoding = BufferEncoding | "buffer";
+
+/** Checks an `encoding` option as Node's `assertEncoding`. @throws TypeError ERR_INVALID_ARG_VALUE */
+export function checkEncoding(encoding: unknown): void {
+  if (encoding && !isEncoding(encoding)) throw invalidArgValue("encoding", encoding, "is invalid encoding");
+}

@@ -1,0 +1,206 @@
+/** `fs.Dirent` and `fs.Dir` (https://nodejs.org/api/fs.html#class-fsdirent), and reading a directory's entries. */
+import { ERRNO } from "../../abi/abi.js";
+import { codedError, systemCallError } from "../errors/errors.js";
+import { type NameEncoding, nameOf } from "./bytes.js";
+import { constants } from "./constants.js";
+import type { Door } from "./door.js";
+
+/** DT_* of Linux's getdents. */
+const DT_FIFO = 1;
+const DT_CHR = 2;
+export const DT_DIR = 4;
+const DT_BLK = 6;
+const DT_REG = 8;
+export const DT_LNK = 10;
+const DT_SOCK = 12;
+
+/** Size of an entry's head in the core's answer: ino (8), type (1), length of the name (1). */
+const ENTRY_HEAD = 10;
+
+/** One entry of a directory. */
+export class Dirent<Name extends string | Buffer = string> {
+  name: Name;
+  /** Path of the directory, as it was given. */
+  parentPath: string;
+  /** The same as `parentPath`, under its older name. */
+  path: string;
+  readonly #type: number;
+
+  /** @param type DT_* */
+  constructor(name: Name, type: number, parentPath: string) {
+    this.name = name;
+    this.parentPath = parentPath;
+    this.path = parentPath;
+    this.#type = type;
+  }
+
+  isFile(): boolean {
+    return this.#type === DT_REG;
+  }
+  isDirectory(): boolean {
+    return this.#type === DT_DIR;
+  }
+  isSymbolicLink(): boolean {
+    return this.#type === DT_LNK;
+  }
+  isBlockDevice(): boolean {
+    return this.#type === DT_BLK;
+  }
+  isCharacterDevice(): boolean {
+    return this.#type === DT_CHR;
+  }
+  isFIFO(): boolean {
+    return this.#type === DT_FIFO;
+  }
+  isSocket(): boolean {
+    return this.#type === DT_SOCK;
+  }
+}
+
+/** An entry as it comes out of the core. */
+export interface Entry<Name extends string | Buffer = string | Buffer> {
+  name: Name;
+  /** DT_*; 0 when the file system does not tell. */
+  type: number;
+}
+
+/** Appends the next entries of a descriptor to `into`: 1 when there may be more, 0 at the end, or a negative errno. */
+export function readEntries(door: Door, fd: number, encoding: NameEncoding, into: Entry[]): number {
+  door.enter();
+  const filled = door.core.sysGetdents(door.ctx, fd);
+  // A directory that was removed under the descriptor has no entries: readdir(3) hides Linux's ENOENT.
+  if (filled === -ERRNO.ENOENT) return 0;
+  if (filled <= 0) return filled;
+  const { io } = door.arena;
+  for (let at = 0; at < filled; ) {
+    const length = io[at + 9];
+    const start = at + ENTRY_HEAD;
+    into.push({ name: nameOf(io.subarray(start, start + length), encoding), type: io[at + 8] });
+    at = (start + length + 7) & ~7;
+  }
+  return 1;
+}
+
+/** `parent/name`, without a second slash behind a root. */
+export function joinPath(parent: string, name: string): string {
+  return parent.endsWith("/") ? parent + name : `${parent}/${name}`;
+}
+
+export const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
+
+/** Opens a directory for reading. */
+export function openDirectory(door: Door, path: string | Uint8Array, syscall: string): number {
+  return door.open(path, OPEN_DIRECTORY, 0, syscall);
+}
+
+type Callback<T> = (error: Error | null, value: T) => void;
+
+/** An open directory, read entry by entry in the file system's own order. */
+export class Dir {
+  readonly path: string;
+  readonly #door: Door;
+  readonly #encoding: NameEncoding;
+  readonly #recursive: boolean;
+  /** Directories found and not read yet, when all below is asked for. */
+  readonly #pending: string[] = [];
+  #fd: number;
+  #current: string;
+  #entries: Entry[] = [];
+  #next = 0;
+  #ended = false;
+  #closed = false;
+
+  constructor(door: Door, path: string, fd: number, encoding: NameEncoding, recursive: boolean) {
+    this.#door = door;
+    this.path = path;
+    this.#fd = fd;
+    this.#current = path;
+    this.#encoding = encoding;
+    this.#recursive = recursive;
+  }
+
+  /** The next entry, null behind the last. @throws Error ERR_DIR_CLOSED */
+  readSync(): Dirent | null {
+    this.#checkOpen();
+    while (this.#next === this.#entries.length) {
+      if (!this.#fill()) return null;
+    }
+    const { name, type } = this.#entries[this.#next++];
+    if (this.#recursive && type === DT_DIR) this.#pending.push(joinPath(this.#current, String(name)));
+    // With the encoding "buffer" names are Buffers; Node's types do not say so either.
+    return new Dirent(name as string, type, this.#current);
+  }
+
+  /** Gets more entries: false at the end. */
+  #fill(): boolean {
+    this.#entries = [];
+    this.#next = 0;
+    if (this.#ended) {
+      const path = this.#pending.shift();
+      if (path === undefined) return false;
+      const fd = openDirectory(this.#door, path, "opendir");
+      this.#door.drop(this.#fd);
+      this.#fd = fd;
+      this.#current = path;
+      this.#ended = false;
+    }
+    const got = readEntries(this.#door, this.#fd, this.#encoding, this.#entries);
+    if (got < 0) throw systemCallError(got, "scandir", this.#current);
+    this.#ended = got === 0;
+    return true;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw codedError(Error, "ERR_DIR_CLOSED", "Directory handle was closed");
+  }
+
+  /** @throws Error ERR_DIR_CLOSED */
+  closeSync(): void {
+    this.#checkOpen();
+    this.#closed = true;
+    this.#door.enter();
+    this.#door.check(this.#door.core.sysClose(this.#door.ctx, this.#fd), "closedir");
+  }
+
+  read(): Promise<Dirent | null>;
+  read(callback: Callback<Dirent | null>): void;
+  read(callback?: Callback<Dirent | null>): Promise<Dirent | null> | undefined {
+    return later(() => this.readSync(), callback);
+  }
+
+  close(): Promise<void>;
+  close(callback: (error?: Error | null) => void): void;
+  close(callback?: (error?: Error | null) => void): Promise<void> | undefined {
+    return later(() => this.closeSync(), callback as Callback<void> | undefined);
+  }
+
+  /** Entries until the end; the directory is closed behind the last, or when the loop is left. */
+  async *[Symbol.asyncIterator](): NodeJS.AsyncIterator<Dirent, undefined> {
+    try {
+      for (;;) {
+        const entry = this.readSync();
+        if (entry === null) return undefined;
+        yield entry;
+      }
+    } finally {
+      this.closeSync();
+    }
+  }
+
+  /** Closes it if it is open. */
+  [Symbol.dispose](): void {
+    if (!this.#closed) this.closeSync();
+  }
+}
+
+/** Answers through a promise or, in a later turn, a callback. */
+function later<T>(work: () => T, callback: Callback<T> | undefined): Promise<T> | undefined {
+  const done = Promise.resolve().then(work);
+  if (callback === undefined) return done;
+  // The callback's own exceptions are not ours to swallow.
+  done.then(
+    (value) => queueMicrotask(() => callback(null, value)),
+    (error) => queueMicrotask(() => callback(error, undefined as T)),
+  );
+  return undefined;
+}

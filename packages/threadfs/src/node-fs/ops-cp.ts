@@ -1,0 +1,294 @@
+/**
+ * `cp`: copies a file or a tree, with the checks and errors of Node's (https://nodejs.org/api/fs.html#fscpsyncsrc-dest-options).
+ * In a loop of its own, so that depth costs no JavaScript stack.
+ */
+import type * as NodeFs from "node:fs";
+import { ERRNO } from "../../abi/abi.js";
+import { codedError, compoundError, describeValue, invalidArgType } from "../errors/errors.js";
+import { toBoolean, toCallMode, toObject, toPath } from "./args.js";
+import { joinPath } from "./dirent.js";
+import type { Door } from "./door.js";
+import { operation } from "./operation.js";
+import { listDirectory, pathString } from "./ops-dir.js";
+import { copyFile } from "./ops-file.js";
+import { chmod, exists, lstat, mkdir, readlink, stat, symlink, unlink, utimes } from "./ops-path.js";
+import type { BigIntStats, Stats } from "./stats.js";
+
+export interface CpArguments {
+  src: string;
+  dest: string;
+  dereference: boolean;
+  errorOnExist: boolean;
+  force: boolean;
+  preserveTimestamps: boolean;
+  recursive: boolean;
+  verbatimSymlinks: boolean;
+  mode: number;
+  filter: ((source: string, destination: string) => boolean) | undefined;
+}
+
+export const cp = operation(
+  (source: string | URL, destination: string | URL, options?: NodeFs.CopySyncOptions): CpArguments => {
+    const given = options === undefined ? {} : toObject(options, "options");
+    const flag = (name: string, fallback: boolean) => toBoolean(given[name] ?? fallback, `options.${name}`);
+    const flags = {
+      dereference: flag("dereference", false),
+      errorOnExist: flag("errorOnExist", false),
+      force: flag("force", true),
+      preserveTimestamps: flag("preserveTimestamps", false),
+      recursive: flag("recursive", false),
+      verbatimSymlinks: flag("verbatimSymlinks", false),
+      mode: toCallMode(given.mode),
+    };
+    if (flags.dereference && flags.verbatimSymlinks) {
+      const message = 'Option "dereference" cannot be used in combination with option "verbatimSymlinks"';
+      throw codedError(TypeError, "ERR_INCOMPATIBLE_OPTION_PAIR", message);
+    }
+    const { filter } = given;
+    if (filter !== undefined && typeof filter !== "function") {
+      throw invalidArgType("options.filter", "of type function", filter);
+    }
+    const src = pathString(toPath(source, "src"));
+    const dest = pathString(toPath(destination, "dest"));
+    return { ...flags, src, dest, filter: filter as CpArguments["filter"] };
+  },
+  (door, args): void => new Copy(door, args).run(),
+);
+
+/** A directory whose entries are being copied. */
+interface Level {
+  src: string;
+  dest: string;
+  names: string[];
+  next: number;
+  /** Mode to set when all is copied; undefined when the directory was there before. */
+  mode: number | undefined;
+}
+
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.ino === b.ino && a.dev === b.dev;
+}
+
+class Copy {
+  readonly #door: Door;
+  readonly #args: CpArguments;
+  readonly #levels: Level[] = [];
+
+  constructor(door: Door, args: CpArguments) {
+    this.#door = door;
+    this.#args = args;
+  }
+
+  run(): void {
+    const { src, dest } = this.#args;
+    const checked = this.#check(src, dest);
+    if (checked === undefined) return;
+    this.#checkParents(src, checked.source, dest);
+    const parent = dirname(dest);
+    if (!exists.run(this.#door, parent)) mkdir.run(this.#door, { path: parent, mode: 0o777, recursive: true });
+    this.#copy(src, dest, checked.target !== undefined);
+    let level = this.#levels.at(-1);
+    while (level !== undefined) {
+      this.#step(level);
+      level = this.#levels.at(-1);
+    }
+  }
+
+  #step(level: Level): void {
+    if (level.next === level.names.length) {
+      if (level.mode !== undefined) chmod.run(this.#door, { path: level.dest, mode: level.mode });
+      this.#levels.pop();
+      return;
+    }
+    const name = level.names[level.next++];
+    const src = joinPath(level.src, name);
+    const dest = joinPath(level.dest, name);
+    const checked = this.#check(src, dest);
+    if (checked !== undefined) this.#copy(src, dest, checked.target !== undefined);
+  }
+
+  #stat(path: string, follow: boolean, throwIfNoEntry: boolean): BigIntStats | undefined {
+    const op = follow ? stat : lstat;
+    return op.run(this.#door, { path, bigint: true, throwIfNoEntry }) as BigIntStats | undefined;
+  }
+
+  /** Asks the filter and looks at both sides; undefined when the filter says no. */
+  #check(src: string, dest: string): { source: BigIntStats; target: BigIntStats | undefined } | undefined {
+    const { filter, dereference } = this.#args;
+    if (filter !== undefined) {
+      const wanted: unknown = filter(src, dest);
+      if (wanted instanceof Promise) {
+        const message = `Expected boolean to be returned from the "filter" function but got ${describeValue(wanted)}.`;
+        throw codedError(TypeError, "ERR_INVALID_RETURN_VALUE", message);
+      }
+      if (!wanted) return undefined;
+    }
+    const source = this.#stat(src, dereference, true) as BigIntStats;
+    const target = this.#stat(dest, dereference, false);
+    if (target !== undefined) {
+      if (isSame(source, target)) throw invalid("src and dest cannot be the same", dest);
+      if (source.isDirectory() && !target.isDirectory()) {
+        throw cpError("ERR_FS_CP_DIR_TO_NON_DIR", "Cannot overwrite non-directory with directory", {
+          message: `cannot overwrite non-directory ${dest} with directory ${src}`,
+          path: dest,
+          errno: ERRNO.EISDIR,
+          code: "EISDIR",
+        });
+      }
+      if (!source.isDirectory() && target.isDirectory()) {
+        throw cpError("ERR_FS_CP_NON_DIR_TO_DIR", "Cannot overwrite directory with non-directory", {
+          message: `cannot overwrite directory ${dest} with non-directory ${src}`,
+          path: dest,
+          errno: ERRNO.ENOTDIR,
+          code: "ENOTDIR",
+        });
+      }
+    }
+    if (source.isDirectory() && this.#isBelow(src, dest)) throw intoItself(src, dest);
+    return { source, target };
+  }
+
+  /** A tree may not be copied into itself, by whatever names its parts are reached. */
+  #checkParents(src: string, source: BigIntStats, dest: string): void {
+    const stop = this.#resolve(dirname(src));
+    let parent = this.#resolve(dirname(dest));
+    while (parent !== stop && parent !== "/") {
+      const found = this.#stat(parent, true, false);
+      if (found === undefined) return;
+      if (isSame(source, found)) throw intoItself(src, dest);
+      parent = dirname(parent);
+    }
+  }
+
+  /** Copies one thing; of a directory only itself, its entries follow. */
+  #copy(src: string, dest: string, there: boolean): void {
+    const { dereference, recursive } = this.#args;
+    const op = dereference ? stat : lstat;
+    const source = op.run(this.#door, { path: src, bigint: false, throwIfNoEntry: true }) as Stats;
+    if (source.isDirectory()) {
+      if (!recursive) {
+        throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
+          message: `${src} is a directory (not copied)`,
+          path: src,
+          syscall: "cp",
+          errno: ERRNO.EINVAL,
+          code: "EISDIR",
+        });
+      }
+      if (!there) mkdir.run(this.#door, { path: dest, mode: 0o777, recursive: false });
+      const names = listDirectory(this.#door, src, "utf8").map(({ name }) => String(name));
+      this.#levels.push({ src, dest, names, next: 0, mode: there ? undefined : source.mode & 0o7777 });
+    } else if (source.isFile() || source.isCharacterDevice() || source.isBlockDevice()) {
+      this.#copyFile(src, dest, source, there);
+    } else if (source.isSymbolicLink()) {
+      this.#copyLink(src, dest, there);
+    } else {
+      throw uncopyable(source, dest);
+    }
+  }
+
+  #copyFile(src: string, dest: string, source: Stats, there: boolean): void {
+    const { force, errorOnExist, mode, preserveTimestamps } = this.#args;
+    if (there && !force) {
+      if (!errorOnExist) return;
+      throw cpError("ERR_FS_CP_EEXIST", "Target already exists", {
+        message: `${dest} already exists`,
+        path: dest,
+        errno: ERRNO.EEXIST,
+        code: "EEXIST",
+      });
+    }
+    if (there) unlink.run(this.#door, dest);
+    copyFile.run(this.#door, { path: src, dest, mode });
+    if (preserveTimestamps) {
+      const { atime, mtime } = stat.run(this.#door, { path: src, bigint: false, throwIfNoEntry: true }) as Stats;
+      utimes.run(this.#door, utimes.parse(dest, atime, mtime));
+    }
+    chmod.run(this.#door, { path: dest, mode: source.mode & 0o7777 });
+  }
+
+  #copyLink(src: string, dest: string, there: boolean): void {
+    const body = String(readlink.run(this.#door, { path: src, encoding: "utf8" }));
+    const target =
+      this.#args.verbatimSymlinks || body.startsWith("/") ? body : this.#resolve(joinPath(dirname(src), body));
+    if (there) {
+      const old = lstat.run(this.#door, { path: dest, bigint: false, throwIfNoEntry: false });
+      // A file in the link's place is not overwritten: symlink answers EEXIST.
+      if (old?.isSymbolicLink()) {
+        this.#checkLinks(target, dest);
+        unlink.run(this.#door, dest);
+      }
+    }
+    symlink.run(this.#door, { path: target, dest });
+  }
+
+  /** A link that is replaced may not point above or below what its new body names. */
+  #checkLinks(target: string, dest: string): void {
+    const oldBody = String(readlink.run(this.#door, { path: dest, encoding: "utf8" }));
+    const old = this.#resolve(oldBody.startsWith("/") ? oldBody : joinPath(dirname(dest), oldBody));
+    if (this.#isBelow(target, old)) throw intoItself(target, old, dest);
+    const found = this.#stat(dest, true, false);
+    if (found?.isDirectory() && this.#isBelow(old, target)) {
+      throw cpError("ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", "Cannot overwrite symlink in subdirectory of self", {
+        message: `cannot overwrite ${old} with ${target}`,
+        path: dest,
+        errno: ERRNO.EINVAL,
+        code: "EINVAL",
+      });
+    }
+  }
+
+  /** An absolute path without "." and "..", by its text alone, as Node's path.resolve. */
+  #resolve(path: string): string {
+    const parts: string[] = [];
+    const absolute = path.startsWith("/") ? path : `${this.#door.cwd()}/${path}`;
+    for (const part of absolute.split("/")) {
+      if (part === "..") parts.pop();
+      else if (part !== "" && part !== ".") parts.push(part);
+    }
+    return `/${parts.join("/")}`;
+  }
+
+  #isBelow(src: string, dest: string): boolean {
+    const above = this.#resolve(src);
+    const below = this.#resolve(dest);
+    return above === "/" || below === above || below.startsWith(`${above}/`);
+  }
+}
+
+/** As Node's path.dirname. */
+function dirname(path: string): string {
+  const end = path.replace(/\/+$/, "");
+  const slash = end.lastIndexOf("/");
+  if (slash === -1) return path.startsWith("/") ? "/" : ".";
+  return end.slice(0, slash).replace(/\/+$/, "") || "/";
+}
+
+interface CpErrorInfo {
+  message: string;
+  path: string;
+  errno: number;
+  code: string;
+}
+
+function cpError(code: string, prefix: string, info: CpErrorInfo): Error {
+  return compoundError(code, prefix, { ...info, syscall: "cp" });
+}
+
+function invalid(message: string, path: string): Error {
+  return cpError("ERR_FS_CP_EINVAL", "Invalid src or dest", { message, path, errno: ERRNO.EINVAL, code: "EINVAL" });
+}
+
+function intoItself(src: string, dest: string, path = dest): Error {
+  return invalid(`cannot copy ${src} to a subdirectory of self ${dest}`, path);
+}
+
+function uncopyable(source: Stats, dest: string): Error {
+  const [code, prefix, what] = source.isSocket()
+    ? ["ERR_FS_CP_SOCKET", "Cannot copy a socket file", "a socket file"]
+    : source.isFIFO()
+      ? ["ERR_FS_CP_FIFO_PIPE", "Cannot copy a FIFO pipe", "a FIFO pipe"]
+      : ["ERR_FS_CP_UNKNOWN", "Cannot copy an unknown file type", "an unknown file type"];
+  const message = `cannot copy ${what}: ${dest}`;
+  return cpError(code, prefix, { message, path: dest, errno: ERRNO.EINVAL, code: "EINVAL" });
+}

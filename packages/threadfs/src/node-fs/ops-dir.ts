@@ -1,0 +1,146 @@
+/** Reading directories: `readdir` and `opendir`. */
+import type * as NodeFs from "node:fs";
+import { AT_FDCWD, ERRNO } from "../../abi/abi.js";
+import { type SystemCallError, systemCallError } from "../errors/errors.js";
+import { type Path, toBoolean, toInteger, toNameEncoding, toOptions, toPath } from "./args.js";
+import { allocate, type NameEncoding, utf8Bytes } from "./bytes.js";
+import { constants } from "./constants.js";
+import {
+  Dir,
+  Dirent,
+  DT_DIR,
+  DT_LNK,
+  type Entry,
+  joinPath,
+  OPEN_DIRECTORY,
+  openDirectory,
+  readEntries,
+} from "./dirent.js";
+import type { Door } from "./door.js";
+import { operation } from "./operation.js";
+
+const { S_IFMT, S_IFDIR } = constants;
+
+type PathLike = NodeFs.PathLike;
+
+/** All entries of a directory. */
+export function listDirectory(door: Door, path: Path, encoding: NameEncoding): Entry[] {
+  const fd = openDirectory(door, path, "scandir");
+  try {
+    const entries: Entry[] = [];
+    let more: number;
+    do more = readEntries(door, fd, encoding, entries);
+    while (more > 0);
+    if (more < 0) throw systemCallError(more, "scandir", path);
+    return sortEntries(entries);
+  } finally {
+    door.drop(fd);
+  }
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    if (a[i] !== b[i]) return a[i] - b[i];
+  }
+  return a.length - b.length;
+}
+
+const AROUND_SURROGATES = /[\ud800-\uffff]/;
+
+/** In the order of their bytes, as libuv's scandir gives them. */
+function sortEntries(entries: Entry[]): Entry[] {
+  if (entries.length < 2) return entries;
+  const plain = entries.every(({ name }) => typeof name === "string" && !AROUND_SURROGATES.test(name));
+  // Code units order as UTF-8 does, up to the surrogates.
+  if (plain) return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const bytes = new Map(entries.map(({ name }) => [name, typeof name === "string" ? utf8Bytes(name) : name]));
+  return entries.sort((a, b) => compareBytes(bytes.get(a.name) as Uint8Array, bytes.get(b.name) as Uint8Array));
+}
+
+export function pathString(path: Path): string {
+  return typeof path === "string" ? path : new TextDecoder().decode(path);
+}
+
+export interface ReaddirOptions {
+  encoding?: BufferEncoding | "buffer" | null | undefined;
+  withFileTypes?: boolean | undefined;
+  recursive?: boolean | undefined;
+}
+
+export const readdir = operation(
+  (path: PathLike, options?: ReaddirOptions | BufferEncoding | "buffer" | null) => {
+    const given = toOptions<ReaddirOptions>(options, {});
+    const checked = toPath(path);
+    const recursive = toBoolean(given.recursive ?? false, "options.recursive");
+    return { path: checked, encoding: toNameEncoding(given), withFileTypes: Boolean(given.withFileTypes), recursive };
+  },
+  (door, { path, encoding, withFileTypes, recursive }): (string | Buffer | Dirent<string | Buffer>)[] => {
+    if (recursive) return readTree(door, pathString(path), encoding, withFileTypes);
+    const entries = listDirectory(door, path, encoding);
+    if (!withFileTypes) return entries.map(({ name }) => name);
+    const parent = pathString(path);
+    return entries.map(({ name, type }) => new Dirent(name, type, parent));
+  },
+);
+
+/**
+ * Everything below a directory, level by level. As in Node a plain listing goes through links to directories
+ * and one with types does not.
+ */
+function readTree(door: Door, base: string, encoding: NameEncoding, withFileTypes: boolean) {
+  const found: (string | Buffer | Dirent<string | Buffer>)[] = [];
+  const queue = [{ path: base, prefix: "" }];
+  for (let i = 0; i < queue.length; i++) {
+    const { path, prefix } = queue[i];
+    for (const { name, type } of listBelow(door, path, i === 0)) {
+      const below = joinPath(path, name);
+      const relative = prefix + name;
+      const shown = withFileTypes ? name : relative;
+      const encoded = encoding === "buffer" ? toBuffer(shown) : shown;
+      found.push(withFileTypes ? new Dirent(encoded, type, path) : encoded);
+      const follow = type === DT_DIR || (type === DT_LNK && !withFileTypes && isDirectory(door, below));
+      if (follow) queue.push({ path: below, prefix: `${relative}/` });
+    }
+  }
+  return found;
+}
+
+/** A directory that vanished since its name was read has nothing in it; only the first must be there. */
+function listBelow(door: Door, path: string, first: boolean): Entry<string>[] {
+  try {
+    return listDirectory(door, path, "utf8") as Entry<string>[];
+  } catch (error) {
+    const { errno } = error as SystemCallError;
+    if (!first && (errno === -ERRNO.ENOENT || errno === -ERRNO.ENOTDIR)) return [];
+    throw error;
+  }
+}
+
+function isDirectory(door: Door, path: string): boolean {
+  return door.statRaw(path, 0) === 0 && (door.arena.stat[1] & S_IFMT) === S_IFDIR;
+}
+
+function toBuffer(text: string): Buffer {
+  const bytes = utf8Bytes(text);
+  const buffer = allocate(bytes.length);
+  buffer.set(bytes);
+  return buffer;
+}
+
+export const opendir = operation(
+  (path: PathLike, options?: NodeFs.OpenDirOptions | BufferEncoding | null) => {
+    const checked = toPath(path);
+    const given = toOptions<NodeFs.OpenDirOptions>(options, { encoding: "utf8" });
+    // How many entries are read at once is the core's affair; the option is only checked.
+    if (given.bufferSize !== undefined) toInteger(given.bufferSize, "options.bufferSize", 1, 2 ** 32 - 1);
+    return { path: checked, encoding: toNameEncoding(given), recursive: Boolean(given.recursive) };
+  },
+  (door, { path, encoding, recursive }): Dir => {
+    const length = door.tryPut(path);
+    const fd = length < 0 ? length : door.core.sysOpen(door.ctx, AT_FDCWD, length, OPEN_DIRECTORY, 0);
+    // Node's synchronous form does not name the path in its errors.
+    door.check(fd, "opendir");
+    return new Dir(door, pathString(path), fd, encoding, recursive);
+  },
+);

@@ -1,0 +1,408 @@
+/** Operations on descriptors and on contents. */
+import type * as NodeFs from "node:fs";
+import { AT_FDCWD, ERRNO, IO_SIZE } from "../../abi/abi.js";
+import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
+import {
+  isFd,
+  type Path,
+  toBoolean,
+  toCallMode,
+  toFd,
+  toId,
+  toInteger,
+  toMode,
+  toObject,
+  toOpenFlags,
+  toOptions,
+  toPath,
+  toTime,
+} from "./args.js";
+import { allocate, decodeText, encodeText, isEncoding } from "./bytes.js";
+import { constants } from "./constants.js";
+import type { Door } from "./door.js";
+import { operation } from "./operation.js";
+import type { BigIntStats, Stats } from "./stats.js";
+
+type PathLike = NodeFs.PathLike;
+type PathOrFd = NodeFs.PathOrFileDescriptor;
+
+const { S_IFMT, S_IFREG, S_IFDIR, O_RDONLY, O_RDWR, O_WRONLY, O_CREAT, O_EXCL } = constants;
+/** Longest file that `readFile` reads, as in Node. */
+const MAX_READ_FILE = 2 ** 31 - 1;
+const MAX_INT64 = 2n ** 63n - 1n;
+
+export const open = operation(
+  (path: PathLike, flags?: NodeFs.OpenMode, mode?: NodeFs.Mode | null) => ({
+    path: toPath(path),
+    flags: toOpenFlags(flags),
+    mode: toMode(mode, "mode", 0o666),
+  }),
+  (door, { path, flags, mode }): number => door.open(path, flags, mode),
+);
+
+/** An operation on a descriptor alone. */
+function onFd(syscall: string, call: (door: Door, fd: number) => number) {
+  return operation(
+    (fd: number) => toFd(fd),
+    (door, fd): void => {
+      door.enter();
+      door.check(call(door, fd), syscall);
+    },
+  );
+}
+
+export const close = onFd("close", (door, fd) => door.core.sysClose(door.ctx, fd));
+export const fsync = onFd("fsync", (door, fd) => door.core.sysFsync(door.ctx, fd));
+export const fdatasync = onFd("fdatasync", (door, fd) => door.core.sysFsync(door.ctx, fd));
+
+export const fstat = operation(
+  (fd: number, options?: NodeFs.StatOptions) => ({ fd: toFd(fd), bigint: options?.bigint }),
+  (door, { fd, bigint }): Stats | BigIntStats => {
+    door.enter();
+    door.check(door.core.sysFstat(door.ctx, fd), "fstat");
+    return door.stats(bigint);
+  },
+);
+
+export const fchmod = operation(
+  (fd: number, mode: NodeFs.Mode) => ({ fd: toFd(fd), mode: toMode(mode, "mode") }),
+  (door, { fd, mode }): void => {
+    door.enter();
+    door.check(door.core.sysFchmod(door.ctx, fd, mode), "fchmod");
+  },
+);
+
+export const fchown = operation(
+  (fd: number, uid: number, gid: number) => ({ fd: toFd(fd), uid: toId(uid, "uid"), gid: toId(gid, "gid") }),
+  (door, { fd, uid, gid }): void => {
+    door.enter();
+    door.check(door.core.sysFchown(door.ctx, fd, uid, gid), "fchown");
+  },
+);
+
+export const futimes = operation(
+  (fd: number, atime: NodeFs.TimeLike, mtime: NodeFs.TimeLike) => ({
+    fd: toFd(fd),
+    atime: toTime(atime),
+    mtime: toTime(mtime),
+  }),
+  (door, { fd, atime, mtime }): void => {
+    door.enter();
+    door.check(door.core.sysFutimens(door.ctx, fd, atime.sec, atime.nsec, mtime.sec, mtime.nsec), "futime");
+  },
+);
+
+export const ftruncate = operation(
+  (fd: number, len: number | null = 0) => ({ fd: toFd(fd), size: Math.max(0, toInteger(len, "len")) }),
+  (door, { fd, size }): void => {
+    door.enter();
+    door.check(door.core.sysFtruncate(door.ctx, fd, size), "ftruncate");
+  },
+);
+
+/** A path, or for old callers a descriptor. */
+export const truncate = operation(
+  (path: PathLike, len: number | null = 0) => {
+    const target: Target = typeof path === "number" ? { fd: toFd(path) } : { path: toPath(path) };
+    return { target, size: Math.max(0, toInteger(len, "len")) };
+  },
+  (door, { target, size }): void =>
+    withTarget(door, target, O_RDWR, 0o666, (fd) => {
+      door.check(door.core.sysFtruncate(door.ctx, fd, size), "ftruncate");
+    }),
+);
+
+function bytesOf(view: NodeJS.ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function checkReadPosition(position: unknown): number {
+  if (position === undefined || position === null) return -1;
+  if (typeof position === "bigint") {
+    if (position < -MAX_INT64 - 1n || position > MAX_INT64) {
+      throw outOfRange("position", `>= ${-MAX_INT64 - 1n} && <= ${MAX_INT64}`, position);
+    }
+    return Number(position);
+  }
+  if (typeof position !== "number") throw invalidArgType("position", "of type bigint or an integer", position);
+  return toInteger(position, "position", -1);
+}
+
+export interface Transfer {
+  fd: number;
+  bytes: Uint8Array;
+  /** -1: the descriptor's own position. */
+  position: number;
+}
+
+/** `read(fd, buffer[, offset[, length[, position]]])` and `read(fd, buffer[, options])`. */
+function readArguments(
+  fd: number,
+  buffer: NodeJS.ArrayBufferView,
+  ...rest: [offset?: unknown, length?: unknown, position?: unknown]
+): Transfer {
+  const checkedFd = toFd(fd);
+  if (!ArrayBuffer.isView(buffer)) {
+    throw invalidArgType("buffer", "an instance of Buffer, TypedArray, or DataView", buffer);
+  }
+  let [offset, length, position] = rest;
+  if (rest.length <= 1 || typeof offset === "object") {
+    const given = offset === undefined || offset === null ? {} : toObject(offset, "options");
+    offset = given.offset ?? 0;
+    length = given.length ?? buffer.byteLength - (offset as number);
+    position = given.position;
+  }
+  const start = offset === undefined ? 0 : toInteger(offset, "offset", 0);
+  const count = (length as number) | 0;
+  if (count === 0) return { fd: checkedFd, bytes: new Uint8Array(0), position: -1 };
+  if (buffer.byteLength === 0) {
+    throw invalidArgValue("buffer", buffer, "is empty and cannot be written");
+  }
+  if (count < 0) throw outOfRange("length", ">= 0", count);
+  if (start + count > buffer.byteLength) throw outOfRange("length", `<= ${buffer.byteLength - start}`, count);
+  const bytes = bytesOf(buffer).subarray(start, start + count);
+  return { fd: checkedFd, bytes, position: checkReadPosition(position) };
+}
+
+export const read = operation(readArguments, (door, { fd, bytes, position }): number =>
+  // Node answers a read of nothing without asking the system.
+  bytes.length === 0 ? 0 : door.read(fd, bytes, position),
+);
+
+function writePosition(position: unknown): number {
+  if (typeof position === "bigint") return Number(position);
+  return typeof position === "number" && Number.isSafeInteger(position) ? position : -1;
+}
+
+/** `write(fd, buffer[, offset[, length[, position]]])`, `write(fd, buffer[, options])`, `write(fd, string[, position[, encoding]])`. */
+function writeArguments(
+  fd: number,
+  data: NodeJS.ArrayBufferView | string,
+  ...rest: [offset?: unknown, length?: unknown, position?: unknown]
+): Transfer {
+  const checkedFd = toFd(fd);
+  let [offset, length, position] = rest;
+  if (!ArrayBuffer.isView(data)) {
+    const text = checkText(data, "buffer");
+    const encoding = isEncoding(length) ? length : "utf8";
+    if (encoding.toLowerCase() === "hex" && text.length % 2 !== 0) {
+      throw invalidArgValue("encoding", length, `is invalid for data of length ${text.length}`);
+    }
+    return { fd: checkedFd, bytes: encodeText(text, encoding), position: writePosition(offset) };
+  }
+  if (typeof offset === "object" && offset !== null) {
+    const given = offset as { offset?: unknown; length?: unknown; position?: unknown };
+    length = given.length;
+    position = given.position;
+    offset = given.offset;
+  }
+  const start = offset === undefined || offset === null ? 0 : toInteger(offset, "offset", 0);
+  const count = typeof length === "number" ? length : data.byteLength - start;
+  if (start > data.byteLength) throw outOfRange("offset", `<= ${data.byteLength}`, start);
+  if (count > data.byteLength - start) throw outOfRange("length", `<= ${data.byteLength - start}`, count);
+  if (count < 0) throw outOfRange("length", ">= 0", count);
+  toInteger(count, "length", 0, 2 ** 31 - 1);
+  return {
+    fd: checkedFd,
+    bytes: bytesOf(data).subarray(start, start + count),
+    position: writePosition(position),
+  };
+}
+
+function checkText(data: unknown, name: string): string {
+  if (typeof data !== "string") {
+    throw invalidArgType(name, "of type string or an instance of Buffer, TypedArray, or DataView", data);
+  }
+  return data;
+}
+
+export const write = operation(writeArguments, (door, { fd, bytes, position }): number =>
+  door.write(fd, bytes, position),
+);
+
+/** A path to open or a descriptor to use. */
+export type Target = { path: Path; fd?: undefined } | { fd: number; path?: undefined };
+
+function toTarget(value: PathOrFd): Target {
+  return isFd(value) ? { fd: value } : { path: toPath(value) };
+}
+
+/** Runs `work` on a target's descriptor, which is opened and closed here when the target is a path. */
+function withTarget<R>(door: Door, target: Target, flags: number, mode: number, work: (fd: number) => R): R {
+  if (target.path === undefined) {
+    door.enter();
+    return work(target.fd);
+  }
+  const fd = door.open(target.path, flags, mode);
+  try {
+    return work(fd);
+  } finally {
+    door.drop(fd);
+  }
+}
+
+export interface ReadFileOptions {
+  encoding?: BufferEncoding | "buffer" | null | undefined;
+  flag?: NodeFs.OpenMode | undefined;
+}
+
+export const readFile = operation(
+  (path: PathOrFd, options?: ReadFileOptions | BufferEncoding | null) => {
+    const given = toOptions<ReadFileOptions>(options, { flag: "r" });
+    return { target: toTarget(path), encoding: given.encoding, flags: toOpenFlags(given.flag) };
+  },
+  (door, { target, encoding, flags }): string | Buffer =>
+    withTarget(door, target, flags, 0o666, (fd) => {
+      // Node reads UTF-8 without a look at the file before.
+      door.check(door.core.sysFstat(door.ctx, fd), encoding === "utf8" || encoding === "utf-8" ? "read" : "fstat");
+      const { stat } = door.arena;
+      const size = (stat[1] & S_IFMT) === S_IFREG ? stat[8] : 0;
+      if (size > MAX_READ_FILE) {
+        throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
+      }
+      const bytes = size > 0 ? readKnown(door, fd, size) : readUnknown(door, fd);
+      return encoding ? decodeText(bytes, encoding) : bytes;
+    }),
+);
+
+function readKnown(door: Door, fd: number, size: number): Buffer<ArrayBuffer> {
+  const bytes = allocate(size);
+  const got = door.read(fd, bytes, -1);
+  return got < size ? bytes.subarray(0, got) : bytes;
+}
+
+/** A file whose size is not known beforehand (0 may mean that): read until it ends. */
+function readUnknown(door: Door, fd: number): Buffer<ArrayBuffer> {
+  let bytes = allocate(0);
+  let done = 0;
+  for (;;) {
+    const got = door.check(door.core.sysRead(door.ctx, fd, -1, IO_SIZE), "read");
+    if (got === 0) return bytes.subarray(0, done);
+    if (done + got > MAX_READ_FILE) {
+      throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${done + got}) is greater than 2 GiB`);
+    }
+    if (done + got > bytes.length) {
+      const larger = allocate(Math.max(done + got, 2 * bytes.length));
+      larger.set(bytes.subarray(0, done));
+      bytes = larger;
+    }
+    bytes.set(door.arena.io.subarray(0, got), done);
+    done += got;
+  }
+}
+
+export interface WriteFileOptions {
+  encoding?: BufferEncoding | null | undefined;
+  mode?: NodeFs.Mode | undefined;
+  flag?: NodeFs.OpenMode | undefined;
+  flush?: boolean | undefined;
+}
+
+function writeFileArguments(
+  path: PathOrFd,
+  data: string | NodeJS.ArrayBufferView,
+  options: WriteFileOptions | BufferEncoding | null | undefined,
+  defaultFlag: string,
+) {
+  const given = toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: defaultFlag });
+  const flush = toBoolean(given.flush ?? false, "options.flush");
+  const bytes = ArrayBuffer.isView(data)
+    ? bytesOf(data)
+    : encodeText(checkText(data, "data"), given.encoding || "utf8");
+  return {
+    target: toTarget(path),
+    bytes,
+    flush,
+    flags: toOpenFlags(given.flag || defaultFlag),
+    mode: toMode(given.mode, "mode", 0o666),
+  };
+}
+
+function runWriteFile(door: Door, args: ReturnType<typeof writeFileArguments>): void {
+  withTarget(door, args.target, args.flags, args.mode, (fd) => {
+    for (let done = 0; done < args.bytes.length; ) {
+      const wrote = door.write(fd, done === 0 ? args.bytes : args.bytes.subarray(done), -1);
+      // A file system that takes nothing and gives no error would be asked for ever.
+      if (wrote === 0) throw systemCallError(-ERRNO.EIO, "write");
+      done += wrote;
+    }
+    if (args.flush) door.check(door.core.sysFsync(door.ctx, fd), "fsync");
+  });
+}
+
+export const writeFile = operation(
+  (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) =>
+    writeFileArguments(path, data, options, "w"),
+  runWriteFile,
+);
+
+export const appendFile = operation(
+  (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) =>
+    writeFileArguments(path, data, options, "a"),
+  runWriteFile,
+);
+
+const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
+
+export const copyFile = operation(
+  (src: PathLike, dest: PathLike, mode?: number) => ({
+    path: toPath(src, "src"),
+    dest: toPath(dest, "dest"),
+    mode: toCallMode(mode),
+  }),
+  (door, { path, dest, mode }): void => {
+    // Blocks are never shared between files here: a copy that must share them cannot be made.
+    if (mode & COPYFILE_FICLONE_FORCE) throw systemCallError(-ERRNO.ENOSYS, "copyfile", path, dest);
+    const failed = copyContents(door, path, dest, (mode & COPYFILE_EXCL) !== 0);
+    if (failed < 0) throw systemCallError(failed, "copyfile", path, dest);
+  },
+);
+
+/** Copies contents and mode as libuv's copyfile: 0 or a negative errno. A file copied onto itself stays as it is. */
+function copyContents(door: Door, path: Path, dest: Path, exclusive: boolean): number {
+  const { core, ctx, arena } = door;
+  const length = door.tryPut(path);
+  const source = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, O_RDONLY, 0);
+  if (source < 0) return source;
+  try {
+    const found = core.sysFstat(ctx, source);
+    if (found < 0) return found;
+    const [dev, mode, ino] = [arena.stat[0], arena.stat[1], arena.stat[7]];
+    if ((mode & S_IFMT) === S_IFDIR) return -ERRNO.EISDIR;
+    const destLength = door.tryPut(dest);
+    const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0);
+    const target = destLength < 0 ? destLength : core.sysOpen(ctx, AT_FDCWD, destLength, flags, mode & 0o7777);
+    if (target < 0) return target;
+    try {
+      const there = core.sysFstat(ctx, target);
+      if (there < 0) return there;
+      if (arena.stat[0] === dev && arena.stat[7] === ino) return 0;
+      const cleared = core.sysFtruncate(ctx, target, 0);
+      if (cleared < 0) return cleared;
+      const changed = core.sysFchmod(ctx, target, mode & 0o7777);
+      // Somebody else's file may be overwritten by who may write it; only its mode stays.
+      if (changed < 0 && changed !== -ERRNO.EPERM) return changed;
+      return pump(door, source, target);
+    } finally {
+      core.sysClose(ctx, target);
+    }
+  } finally {
+    core.sysClose(ctx, source);
+  }
+}
+
+/** Moves everything from one descriptor to another; the bytes never leave the scratch area. */
+function pump(door: Door, source: number, target: number): number {
+  const { core, ctx, arena } = door;
+  for (;;) {
+    const got = core.sysRead(ctx, source, -1, IO_SIZE);
+    if (got <= 0) return got;
+    let left = got;
+    while (left > 0) {
+      const put = core.sysWrite(ctx, target, -1, left);
+      if (put <= 0) return put < 0 ? put : -ERRNO.EIO;
+      arena.io.copyWithin(0, put, left);
+      left -= put;
+    }
+  }
+}

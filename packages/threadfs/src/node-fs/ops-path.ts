@@ -1,0 +1,290 @@
+/** Operations that name a file by its path and do one call of the core each, or few. */
+import type * as NodeFs from "node:fs";
+import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ERRNO } from "../../abi/abi.js";
+import { codedError, systemCallError } from "../errors/errors.js";
+import { type Path, toBoolean, toCallMode, toId, toMode, toNameEncoding, toOptions, toPath, toTime } from "./args.js";
+import { nameOf } from "./bytes.js";
+import { constants } from "./constants.js";
+import type { Door } from "./door.js";
+import { operation } from "./operation.js";
+import type { BigIntStats, Stats } from "./stats.js";
+
+const { S_IFMT, S_IFLNK, S_IFDIR } = constants;
+
+type PathLike = NodeFs.PathLike;
+type NameOptions = NodeFs.EncodingOption | NodeFs.BufferEncodingOption;
+
+export const access = operation(
+  (path: PathLike, mode?: number) => ({ path: toPath(path), mode: toCallMode(mode) }),
+  (door, { path, mode }): void => {
+    const length = door.put(path, "access");
+    door.check(door.core.sysAccess(door.ctx, AT_FDCWD, length, mode, 0), "access", path);
+  },
+);
+
+export const exists = operation(
+  (path: PathLike): Path | undefined => {
+    try {
+      return toPath(path);
+    } catch {
+      return undefined;
+    }
+  },
+  (door, path): boolean => {
+    if (path === undefined) return false;
+    const length = door.tryPut(path);
+    return length >= 0 && door.core.sysAccess(door.ctx, AT_FDCWD, length, 0, 0) === 0;
+  },
+);
+
+export interface StatArguments {
+  path: Path;
+  bigint: boolean | undefined;
+  throwIfNoEntry: boolean;
+}
+
+function statArguments(path: PathLike, options?: NodeFs.StatSyncOptions): StatArguments {
+  return { path: toPath(path), bigint: options?.bigint, throwIfNoEntry: options?.throwIfNoEntry !== false };
+}
+
+function runStat(door: Door, args: StatArguments, flags: number, syscall: string): Stats | BigIntStats | undefined {
+  const answer = door.statRaw(args.path, flags);
+  if (answer < 0) {
+    if (!args.throwIfNoEntry && answer === -ERRNO.ENOENT) return undefined;
+    throw systemCallError(answer, syscall, args.path);
+  }
+  return door.stats(args.bigint);
+}
+
+export const stat = operation(statArguments, (door, args) => runStat(door, args, 0, "stat"));
+export const lstat = operation(statArguments, (door, args) => runStat(door, args, AT_SYMLINK_NOFOLLOW, "lstat"));
+
+export const rename = operation(
+  (oldPath: PathLike, newPath: PathLike) => ({ path: toPath(oldPath, "oldPath"), dest: toPath(newPath, "newPath") }),
+  (door, { path, dest }): void => {
+    const [length, length2] = door.putTwo(path, dest, "rename");
+    door.check(door.core.sysRename(door.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "rename", path, dest);
+  },
+);
+
+export const link = operation(
+  (existingPath: PathLike, newPath: PathLike) => ({
+    path: toPath(existingPath, "existingPath"),
+    dest: toPath(newPath, "newPath"),
+  }),
+  (door, { path, dest }): void => {
+    const [length, length2] = door.putTwo(path, dest, "link");
+    door.check(door.core.sysLink(door.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "link", path, dest);
+  },
+);
+
+const SYMLINK_TYPES = new Set(["dir", "file", "junction"]);
+
+export const symlink = operation(
+  (target: PathLike, path: PathLike, type?: NodeFs.symlink.Type | null) => {
+    const checked = { path: toPath(target, "target"), dest: toPath(path) };
+    // Only Windows makes a difference between the types; a wrong one is an error everywhere.
+    if (typeof type === "string" && !SYMLINK_TYPES.has(type)) {
+      const message = `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`;
+      throw codedError(Error, "ERR_FS_INVALID_SYMLINK_TYPE", message);
+    }
+    return checked;
+  },
+  (door, { path, dest }): void => {
+    const [length, length2] = door.putTwo(path, dest, "symlink");
+    door.check(door.core.sysSymlink(door.ctx, length, AT_FDCWD, length2), "symlink", path, dest);
+  },
+);
+
+function nameArguments(path: PathLike, options?: NameOptions) {
+  const encoding = toNameEncoding(toOptions(options, {}));
+  return { path: toPath(path), encoding };
+}
+
+export const readlink = operation(
+  (path: PathLike, options?: NameOptions) => {
+    const encoding = toNameEncoding(toOptions(options, {}));
+    // Node calls it so.
+    return { path: toPath(path, "oldPath"), encoding };
+  },
+  (door, { path, encoding }): string | Buffer => {
+    const length = door.put(path, "readlink");
+    const got = door.check(door.core.sysReadlink(door.ctx, AT_FDCWD, length), "readlink", path);
+    return nameOf(door.arena.io.subarray(0, got), encoding);
+  },
+);
+
+export const realpathNative = operation(nameArguments, (door, { path, encoding }): string | Buffer => {
+  const length = door.put(path, "realpath");
+  const got = door.check(door.core.sysRealpath(door.ctx, AT_FDCWD, length), "realpath", path);
+  return nameOf(door.arena.io.subarray(0, got), encoding);
+});
+
+export const realpath = operation(nameArguments, (door, { path, encoding }): string | Buffer => {
+  // Node's own realpath resolves "" to the working directory.
+  const asked = path.length === 0 ? "." : path;
+  const length = door.put(asked, "lstat");
+  const got = door.core.sysRealpath(door.ctx, AT_FDCWD, length);
+  if (got < 0) throw realpathError(door, asked, got);
+  return nameOf(door.arena.io.subarray(0, got), encoding);
+});
+
+/**
+ * Node's realpath walks the path itself and fails in the lstat of a component, or in the stat of a link: finds that
+ * component, with the links before it resolved. Only run for an error; one that a concurrent change has
+ * removed meanwhile is reported for the whole path.
+ */
+function realpathError(door: Door, path: Path, errno: number): Error {
+  const text = typeof path === "string" ? path : new TextDecoder().decode(path);
+  let prefix = text.startsWith("/") ? "" : door.cwd().replace(/\/$/, "");
+  for (const name of text.split("/")) {
+    if (name === "" || name === ".") continue;
+    const next = `${prefix}/${name}`;
+    const found = door.statRaw(next, AT_SYMLINK_NOFOLLOW);
+    if (found < 0) return systemCallError(found, "lstat", next);
+    const mode = door.arena.stat[1];
+    prefix = next;
+    if ((mode & S_IFMT) !== S_IFLNK && name !== "..") continue;
+    const followed = door.statRaw(next, 0);
+    if (followed < 0) return systemCallError(followed, "stat", next);
+    const got = door.core.sysRealpath(door.ctx, AT_FDCWD, door.put(next, "lstat"));
+    if (got >= 0) prefix = nameOf(door.arena.io.subarray(0, got), "utf8").toString().replace(/\/$/, "");
+  }
+  return systemCallError(errno, "lstat", text);
+}
+
+export const unlink = operation(
+  (path: PathLike) => toPath(path),
+  (door, path): void => {
+    const length = door.put(path, "unlink");
+    door.check(door.core.sysUnlink(door.ctx, AT_FDCWD, length, 0), "unlink", path);
+  },
+);
+
+/** Removes an empty directory. */
+export function rmdirPath(door: Door, path: Path): void {
+  const length = door.put(path, "rmdir");
+  door.check(door.core.sysUnlink(door.ctx, AT_FDCWD, length, AT_REMOVEDIR), "rmdir", path);
+}
+
+export const mkdir = operation(
+  (path: PathLike, options?: NodeFs.Mode | NodeFs.MakeDirectoryOptions | null) => {
+    let mode: unknown = 0o777;
+    let recursive: unknown = false;
+    if (typeof options === "number" || typeof options === "string") mode = options;
+    else if (options) {
+      if (options.recursive !== undefined) recursive = options.recursive;
+      if (options.mode !== undefined) mode = options.mode;
+    }
+    const checked = toPath(path);
+    return { path: checked, recursive: toBoolean(recursive, "options.recursive"), mode: toMode(mode, "mode") };
+  },
+  (door, { path, mode, recursive }): string | undefined => {
+    if (recursive) return makePath(door, path, mode);
+    const length = door.put(path, "mkdir");
+    door.check(door.core.sysMkdir(door.ctx, AT_FDCWD, length, mode), "mkdir", path);
+    return undefined;
+  },
+);
+
+function tryMkdir(door: Door, path: Path, mode: number): number {
+  const length = door.tryPut(path);
+  return length < 0 ? length : door.core.sysMkdir(door.ctx, AT_FDCWD, length, mode);
+}
+
+/** Errors of mkdir that end a recursive one; after others the directory may be there already. */
+const MKDIR_ENDS = new Set<number>([-ERRNO.EACCES, -ERRNO.ENOSPC, -ERRNO.ENOTDIR, -ERRNO.EPERM, -ERRNO.ENAMETOOLONG]);
+
+/**
+ * `mkdir -p`: makes what is missing of a path and answers the first directory made, as Node's recursive mkdir: works
+ * on bytes, from the whole path up to what exists and down again. Another thread may make or remove parts meanwhile:
+ * what was made by somebody else is fine, what was removed is made again, a bounded number of times.
+ */
+function makePath(door: Door, path: Path, mode: number): string | undefined {
+  const bytes = typeof path === "string" ? new TextEncoder().encode(path) : path;
+  /** Where the parts to make end, the shortest last. */
+  const ends = [bytes.length];
+  let first: Uint8Array | undefined;
+  for (let attempts = 4 * bytes.length + 16; attempts > 0; attempts--) {
+    const end = ends.pop();
+    if (end === undefined) return first === undefined ? undefined : new TextDecoder().decode(first);
+    const part = bytes.subarray(0, end);
+    const made = tryMkdir(door, part, mode);
+    if (made >= 0) {
+      first ??= bytes.slice(0, end);
+      continue;
+    }
+    if (MKDIR_ENDS.has(made)) throw systemCallError(made, "mkdir", path);
+    const slash = part.lastIndexOf(0x2f);
+    if (made === -ERRNO.ENOENT && slash > 0) {
+      ends.push(end, slash);
+      continue;
+    }
+    const found = door.statRaw(part, 0);
+    if (found < 0) throw systemCallError(found, "mkdir", path);
+    if ((door.arena.stat[1] & S_IFMT) !== S_IFDIR) {
+      throw systemCallError(ends.length > 0 ? -ERRNO.ENOTDIR : -ERRNO.EEXIST, "mkdir", path);
+    }
+  }
+  throw systemCallError(-ERRNO.ENOENT, "mkdir", path);
+}
+
+export const chmod = operation(
+  (path: PathLike, mode: NodeFs.Mode) => ({ path: toPath(path), mode: toMode(mode, "mode") }),
+  (door, { path, mode }): void => {
+    const length = door.put(path, "chmod");
+    door.check(door.core.sysChmod(door.ctx, AT_FDCWD, length, mode, 0), "chmod", path);
+  },
+);
+
+function ownerArguments(path: PathLike, uid: number, gid: number) {
+  return { path: toPath(path), uid: toId(uid, "uid"), gid: toId(gid, "gid") };
+}
+
+function runChown(door: Door, args: ReturnType<typeof ownerArguments>, flags: number, syscall: string): void {
+  const length = door.put(args.path, syscall);
+  door.check(door.core.sysChown(door.ctx, AT_FDCWD, length, args.uid, args.gid, flags), syscall, args.path);
+}
+
+export const chown = operation(ownerArguments, (door, args) => runChown(door, args, 0, "chown"));
+export const lchown = operation(ownerArguments, (door, args) => runChown(door, args, AT_SYMLINK_NOFOLLOW, "lchown"));
+
+function timeArguments(path: PathLike, atime: NodeFs.TimeLike, mtime: NodeFs.TimeLike) {
+  return { path: toPath(path), atime: toTime(atime), mtime: toTime(mtime) };
+}
+
+function runUtimes(door: Door, args: ReturnType<typeof timeArguments>, flags: number, syscall: string): void {
+  const { path, atime, mtime } = args;
+  const length = door.put(path, syscall);
+  const answer = door.core.sysUtimens(door.ctx, AT_FDCWD, length, atime.sec, atime.nsec, mtime.sec, mtime.nsec, flags);
+  door.check(answer, syscall, path);
+}
+
+export const utimes = operation(timeArguments, (door, args) => runUtimes(door, args, 0, "utime"));
+export const lutimes = operation(timeArguments, (door, args) => runUtimes(door, args, AT_SYMLINK_NOFOLLOW, "lutime"));
+
+const RANDOM_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const MKDTEMP_ATTEMPTS = 238;
+
+export const mkdtemp = operation(
+  (prefix: PathLike | string, options?: NameOptions) => {
+    const encoding = toNameEncoding(toOptions(options, {}));
+    return { prefix: toPath(prefix, "prefix"), encoding };
+  },
+  (door, { prefix, encoding }): string | Buffer => {
+    const bytes = typeof prefix === "string" ? new TextEncoder().encode(prefix) : prefix;
+    const name = new Uint8Array(bytes.length + 6);
+    name.set(bytes);
+    let made: number = -ERRNO.EEXIST;
+    for (let attempt = 0; attempt < MKDTEMP_ATTEMPTS && made === -ERRNO.EEXIST; attempt++) {
+      const random = crypto.getRandomValues(new Uint32Array(6));
+      for (let i = 0; i < 6; i++) name[bytes.length + i] = RANDOM_CHARS.charCodeAt(random[i] % RANDOM_CHARS.length);
+      made = tryMkdir(door, name, 0o700);
+    }
+    if (made < 0) {
+      name.fill(0x58, bytes.length);
+      throw systemCallError(made, "mkdtemp", name);
+    }
+    return nameOf(name, encoding);
+  },
+);

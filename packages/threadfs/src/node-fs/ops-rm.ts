@@ -1,0 +1,252 @@
+/**
+ * `rm` and the recursive `rmdir`. A tree is removed through descriptors of its directories, name by name, so that
+ * a directory which another thread replaces by a link meanwhile cannot lead the removal out of the tree; and
+ * in a loop of its own, so that depth costs no JavaScript stack.
+ */
+import type * as NodeFs from "node:fs";
+import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ERRNO } from "../../abi/abi.js";
+import { compoundError, systemCallError } from "../errors/errors.js";
+import { type Path, toBoolean, toInteger, toObject, toPath, toUint32 } from "./args.js";
+import { utf8Bytes } from "./bytes.js";
+import { constants } from "./constants.js";
+import { DT_DIR, type Entry, readEntries } from "./dirent.js";
+import type { Door } from "./door.js";
+import { operation } from "./operation.js";
+import { pathString } from "./ops-dir.js";
+import { rmdirPath } from "./ops-path.js";
+
+const { S_IFMT, S_IFDIR, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+const OPEN_BELOW = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+
+/** Directories that are held open at once; those above are opened again by "..". */
+const MAX_OPEN = 32;
+/** How often a directory is emptied again that another thread filled or replaced, before that is an error. */
+const MAX_PASSES = 8;
+const DOT_DOT = /* @__PURE__ */ utf8Bytes("..");
+
+/** Errors after which Node tries again when `maxRetries` is given. */
+const RETRIED = new Set<number>([-ERRNO.EBUSY, -ERRNO.EMFILE, -ERRNO.ENFILE, -ERRNO.ENOTEMPTY, -ERRNO.EPERM]);
+
+export interface RmArguments {
+  path: Path;
+  recursive: boolean;
+  force: boolean;
+  maxRetries: number;
+  /** Milliseconds; the wait grows by as much with each try. */
+  retryDelay: number;
+}
+
+function rmArguments(path: PathLike, options?: NodeFs.RmOptions & NodeFs.RmDirOptions): RmArguments {
+  const checked = toPath(path);
+  const given = options === undefined ? {} : toObject(options, "options");
+  const recursive = toBoolean(given.recursive ?? false, "options.recursive");
+  const retryDelay = toInteger(given.retryDelay ?? 100, "options.retryDelay", 0, 2 ** 31 - 1);
+  const maxRetries = toUint32(given.maxRetries ?? 0, "options.maxRetries");
+  const force = toBoolean(given.force ?? false, "options.force");
+  return { path: checked, recursive, force, maxRetries, retryDelay };
+}
+
+type PathLike = NodeFs.PathLike;
+
+/** Waits where that is allowed; elsewhere the next try comes at once. */
+function pause(milliseconds: number): void {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  } catch {
+    // A browser's main thread may not wait.
+  }
+}
+
+/** Makes a call, again as often as the options say while it fails for a reason that may pass. */
+function persist(args: RmArguments, call: () => number): number {
+  let answer = call();
+  for (let i = 1; i <= args.maxRetries && RETRIED.has(answer); i++) {
+    if (args.retryDelay > 0) pause(i * args.retryDelay);
+    answer = call();
+  }
+  return answer;
+}
+
+export const rm = operation(rmArguments, (door, args): void => {
+  const { path } = args;
+  const found = door.statRaw(path, AT_SYMLINK_NOFOLLOW);
+  if (found < 0) {
+    if (args.force && found === -ERRNO.ENOENT) return;
+    throw systemCallError(found, "lstat", path);
+  }
+  if ((door.arena.stat[1] & S_IFMT) === S_IFDIR) {
+    if (!args.recursive) {
+      throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
+        code: "EISDIR",
+        message: "is a directory",
+        path: pathString(path),
+        syscall: "rm",
+        errno: ERRNO.EISDIR,
+      });
+    }
+    removeTree(door, args);
+    return;
+  }
+  const length = door.put(path, "unlink");
+  const gone = persist(args, () => {
+    door.tryPut(path);
+    return door.core.sysUnlink(door.ctx, AT_FDCWD, length, 0);
+  });
+  if (gone < 0 && gone !== -ERRNO.ENOENT) throw systemCallError(gone, "unlink", path);
+});
+
+export const rmdir = operation(
+  (path: PathLike, options?: NodeFs.RmDirOptions): RmArguments => {
+    const { force: _, ...own } = (options ?? {}) as NodeFs.RmOptions;
+    return rmArguments(path, own);
+  },
+  (door, args): void => {
+    if (!args.recursive) {
+      rmdirPath(door, args.path);
+      return;
+    }
+    const found = door.statRaw(args.path, AT_SYMLINK_NOFOLLOW);
+    if (found < 0) throw systemCallError(found, "lstat", args.path);
+    if ((door.arena.stat[1] & S_IFMT) === S_IFDIR) removeTree(door, args);
+    else rmdirPath(door, args.path);
+  },
+);
+
+/** A directory that is being emptied. */
+interface Level {
+  /** Its name in the level above; the whole path for the first. */
+  name: Path;
+  /** -1: closed for now. */
+  fd: number;
+  dev: number;
+  ino: number;
+  entries: Entry<Buffer>[];
+  next: number;
+  passes: number;
+}
+
+/** The tree's levels from its top to where the removal is. */
+class Removal {
+  readonly #door: Door;
+  readonly #args: RmArguments;
+  readonly #levels: Level[] = [];
+
+  constructor(door: Door, args: RmArguments) {
+    this.#door = door;
+    this.#args = args;
+  }
+
+  run(): void {
+    try {
+      this.#descend(this.#args.path, 0);
+      let level = this.#levels.at(-1);
+      while (level !== undefined) {
+        if (level.next < level.entries.length) this.#remove(level, level.entries[level.next++]);
+        else if (!this.#readMore(level)) this.#ascend(level);
+        level = this.#levels.at(-1);
+      }
+    } finally {
+      for (const { fd } of this.#levels) if (fd >= 0) this.#door.drop(fd);
+    }
+  }
+
+  /** Where names of the next level are looked up. */
+  get #above(): number {
+    return this.#levels.at(-1)?.fd ?? AT_FDCWD;
+  }
+
+  /** Removes what is not a directory, opens what is one. */
+  #remove(level: Level, { name, type }: Entry<Buffer>): void {
+    if (type !== DT_DIR) {
+      const gone = this.#unlink(level.fd, name, 0);
+      if (gone >= 0 || gone === -ERRNO.ENOENT) return;
+      if (gone !== -ERRNO.EISDIR) this.#fail(gone, "unlink", name);
+    }
+    this.#descend(name, 0);
+  }
+
+  #unlink(dirfd: number, name: Path, flags: number): number {
+    const { core, ctx } = this.#door;
+    return persist(this.#args, () => {
+      const length = this.#door.tryPut(name);
+      return length < 0 ? length : core.sysUnlink(ctx, dirfd, length, flags);
+    });
+  }
+
+  #descend(name: Path, passes: number): void {
+    const { core, ctx, arena } = this.#door;
+    const above = this.#above;
+    const fd = persist(this.#args, () => {
+      const length = this.#door.tryPut(name);
+      return length < 0 ? length : core.sysOpen(ctx, above, length, OPEN_BELOW, 0);
+    });
+    if (fd === -ERRNO.ENOENT) return;
+    if (fd < 0) {
+      this.#removeUnopened(above, name, fd, passes);
+      return;
+    }
+    core.sysFstat(ctx, fd);
+    this.#levels.push({ name, fd, dev: arena.stat[0], ino: arena.stat[7], entries: [], next: 0, passes });
+    const high = this.#levels.at(-1 - MAX_OPEN);
+    if (high !== undefined && high.fd >= 0) {
+      this.#door.drop(high.fd);
+      high.fd = -1;
+    }
+  }
+
+  /** What cannot be opened as a directory: another kind by now, or a directory that may not be read but may be empty. */
+  #removeUnopened(above: number, name: Path, errno: number, passes: number): void {
+    const changed = errno === -ERRNO.ENOTDIR || errno === -ERRNO.ELOOP;
+    const gone = this.#unlink(above, name, changed ? 0 : AT_REMOVEDIR);
+    if (gone >= 0 || gone === -ERRNO.ENOENT) return;
+    if (gone === -ERRNO.EISDIR && passes < MAX_PASSES) this.#descend(name, passes + 1);
+    else this.#fail(changed ? gone : errno, changed ? "unlink" : "scandir", name);
+  }
+
+  #readMore(level: Level): boolean {
+    level.entries = [];
+    level.next = 0;
+    const got = readEntries(this.#door, level.fd, "buffer", level.entries);
+    if (got < 0) this.#fail(got, "scandir", "");
+    return got > 0;
+  }
+
+  /** Leaves an emptied directory and removes it. */
+  #ascend(level: Level): void {
+    this.#levels.pop();
+    const parent = this.#levels.at(-1);
+    if (parent !== undefined && parent.fd < 0) this.#reopen(parent, level);
+    this.#door.drop(level.fd);
+    let gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
+    // Another kind of thing took the directory's place: that one is removed as it would have been when it was read.
+    if (gone === -ERRNO.ENOTDIR) gone = this.#unlink(this.#above, level.name, 0);
+    if (gone >= 0 || gone === -ERRNO.ENOENT) return;
+    const filled = gone === -ERRNO.ENOTEMPTY || gone === -ERRNO.EISDIR;
+    if (filled && level.passes < MAX_PASSES) this.#descend(level.name, level.passes + 1);
+    else this.#fail(gone, "rmdir", level.name);
+  }
+
+  /** Opens a level again from the one below it. When that has been moved away, its ".." is another directory. */
+  #reopen(parent: Level, below: Level): void {
+    const { core, ctx, arena } = this.#door;
+    const length = this.#door.tryPut(DOT_DOT);
+    const fd = core.sysOpen(ctx, below.fd, length, OPEN_BELOW, 0);
+    const found = fd < 0 ? fd : core.sysFstat(ctx, fd);
+    if (found >= 0 && arena.stat[0] === parent.dev && arena.stat[7] === parent.ino) {
+      parent.fd = fd;
+      return;
+    }
+    if (fd >= 0) this.#door.drop(fd);
+    this.#door.drop(below.fd);
+    this.#fail(found < 0 ? found : -ERRNO.ENOENT, "scandir", "");
+  }
+
+  #fail(errno: number, syscall: string, name: Path): never {
+    const names = [...this.#levels.map((level) => pathString(level.name)), pathString(name)];
+    throw systemCallError(errno, syscall, names.filter((part) => part !== "").join("/"));
+  }
+}
+
+function removeTree(door: Door, args: RmArguments): void {
+  new Removal(door, args).run();
+}

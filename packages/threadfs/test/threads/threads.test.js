@@ -1,0 +1,121 @@
+/** Calls made of many steps, while other threads change what they work on. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { createVfs } from "../../dist/src/index.js";
+
+/** Starts threads of busy-worker.js; they end by themselves after their rounds. */
+async function busy(vfs, kinds, rounds) {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const workers = kinds.map((kind, id) => {
+    const workerData = { handle: vfs.handle, kind, id, stop, rounds };
+    const worker = new Worker(new URL("./busy-worker.js", import.meta.url), { workerData });
+    const ready = new Promise((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    });
+    const ended = ready.then(
+      () =>
+        new Promise((resolve, reject) => {
+          worker.once("message", resolve);
+          worker.once("error", reject);
+        }),
+    );
+    ended.catch(() => undefined);
+    return { ready, ended };
+  });
+  await Promise.all(workers.map(({ ready }) => ready));
+  const all = () => Promise.all(workers.map(({ ended }) => ended));
+  return {
+    ended: all,
+    /** Works while they do, then stops them. An error of theirs comes first: it may be the cause of ours. */
+    async during(work) {
+      let failed;
+      try {
+        work();
+      } catch (error) {
+        failed = error;
+      }
+      Atomics.store(stop, 0, 1);
+      await all();
+      if (failed) throw failed;
+    },
+  };
+}
+
+function pause(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+function count(fs, path) {
+  return fs.existsSync(path) ? fs.readdirSync(path).length : 0;
+}
+
+describe("while other threads change the tree", () => {
+  test("rm removes what is below and nothing else", async () => {
+    const vfs = await createVfs({ maxBytes: 1 << 28 });
+    const { fs } = vfs;
+    try {
+      fs.mkdirSync("/outside/kept", { recursive: true });
+      fs.writeFileSync("/outside/kept/file", "kept");
+      fs.mkdirSync("/busy");
+      const others = await busy(vfs, ["fill", "fill", "swap"], 1_000_000);
+      const removeAll = () => {
+        // So many that the last are swapped between the time their names are read and the time they are opened.
+        for (let wait = 0; wait < 200 && count(fs, "/busy/0") < 150; wait++) pause(1);
+        try {
+          fs.rmSync("/busy", { recursive: true, force: true });
+        } catch (error) {
+          // Filled faster than it is emptied: rm gives up, as it does everywhere.
+          assert.equal(error.code, "ENOTEMPTY");
+        }
+      };
+      await others.during(() => {
+        for (let i = 0; i < 40; i++) removeAll();
+      });
+      assert.equal(fs.readFileSync("/outside/kept/file", "utf8"), "kept");
+      fs.rmSync("/busy", { recursive: true, force: true });
+      assert.deepEqual(fs.readdirSync("/"), ["outside"]);
+      assert.equal(vfs.counters().openFiles, 0, "no descriptor is left open");
+    } finally {
+      vfs.close();
+    }
+  });
+
+  test("a recursive mkdir that others make too is no error", async () => {
+    const vfs = await createVfs({ maxBytes: 1 << 28 });
+    const { fs } = vfs;
+    try {
+      const rounds = 2000;
+      const others = await busy(vfs, ["path", "path"], rounds);
+      for (let i = 0; i < rounds; i++) fs.mkdirSync(`/made/${i}/a/b/c/d`, { recursive: true });
+      await others.ended();
+      assert.equal(fs.readdirSync("/made").length, rounds);
+      for (let i = 0; i < rounds; i++) assert.ok(fs.statSync(`/made/${i}/a/b/c/d`).isDirectory());
+    } finally {
+      vfs.close();
+    }
+  });
+
+  test("readdir and cp see a directory that is being filled", async () => {
+    const vfs = await createVfs({ maxBytes: 1 << 28 });
+    const { fs } = vfs;
+    try {
+      fs.mkdirSync("/busy/0/0", { recursive: true });
+      const always = Array.from({ length: 60 }, (_, i) => `always-${i}`);
+      for (const name of always) fs.writeFileSync(`/busy/0/${name}`, name);
+      const others = await busy(vfs, ["fill", "fill"], 200_000);
+      await others.during(() => {
+        for (let i = 0; i < 100; i++) {
+          const names = fs.readdirSync("/busy/0");
+          assert.equal(new Set(names).size, names.length, "no name comes twice");
+          for (const name of always) assert.ok(names.includes(name), name);
+        }
+        fs.cpSync("/busy/0", "/copy", { recursive: true });
+      });
+      for (const name of always) assert.equal(fs.readFileSync(`/copy/${name}`, "utf8"), name);
+    } finally {
+      vfs.close();
+    }
+  });
+});

@@ -1,0 +1,345 @@
+/** What nobody should ask: arguments out of their range. A clear error, and the tree as it was. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { PATH_CALLS, refused, TREE_CALLS, tree, untouched, withFile } from "../../support/calls.js";
+import { rawCore } from "../../support/forced.js";
+import { codeOf } from "../../support/tree.js";
+
+const PATH_MAX = 4095;
+const MAX_FILE_SIZE = 4 * 2 ** 40;
+
+describe("paths", () => {
+  test("a NUL inside is refused, in a string, a Buffer and a URL", async () => {
+    const vfs = await withFile();
+    for (const path of ["/f\0", "\0", "/f\0/..", Buffer.from("/f\0x"), new URL("file:///f%00x")]) {
+      for (const [name, call] of Object.entries(PATH_CALLS)) {
+        refused("ERR_INVALID_ARG_VALUE", () => call(vfs.fs, path), name);
+      }
+      for (const [name, call] of Object.entries(TREE_CALLS)) {
+        refused("ERR_INVALID_ARG_VALUE", () => call(vfs, path), name);
+      }
+      assert.equal(vfs.fs.existsSync(path), false);
+    }
+    untouched(vfs);
+  });
+
+  test("an empty one is ENOENT everywhere", async () => {
+    const vfs = await withFile();
+    // Node makes an absolute path of it for these: the working directory.
+    const resolved = new Set(["realpathSync"]);
+    for (const path of ["", Buffer.alloc(0)]) {
+      for (const [name, call] of Object.entries(PATH_CALLS)) {
+        if (resolved.has(name)) continue;
+        refused("ENOENT", () => call(vfs.fs, path), name);
+      }
+      for (const [name, call] of Object.entries(TREE_CALLS)) {
+        refused("ENOENT", () => call(vfs, path), name);
+      }
+      assert.equal(vfs.fs.existsSync(path), false);
+    }
+    untouched(vfs);
+  });
+
+  test("4095 bytes are taken, one more is ENAMETOOLONG, and it is bytes that count", async () => {
+    const vfs = await withFile();
+    const { fs } = vfs;
+    const longest = `${"/.".repeat((PATH_MAX - 3) / 2)}//f`;
+    assert.equal(longest.length, PATH_MAX);
+    assert.equal(fs.readFileSync(longest, "utf8"), "x");
+    assert.equal(fs.statSync(Buffer.from(longest)).size, 1);
+    const more = [
+      "/".repeat(PATH_MAX + 1),
+      `/${longest}`,
+      Buffer.from(`/${longest}`),
+      "€".repeat(1366),
+      "x".repeat(1e6),
+    ];
+    for (const path of more) {
+      for (const [name, call] of Object.entries(PATH_CALLS)) {
+        refused("ENAMETOOLONG", () => call(fs, path), name);
+      }
+      for (const [name, call] of Object.entries(TREE_CALLS)) {
+        refused("ENAMETOOLONG", () => call(vfs, path), name);
+      }
+      assert.equal(fs.existsSync(path), false);
+    }
+    untouched(vfs);
+    fs.symlinkSync("b".repeat(PATH_MAX), "/link");
+    assert.equal(fs.readlinkSync("/link").length, PATH_MAX);
+    refused("ENAMETOOLONG", () => fs.statSync("/link"), "one component");
+  });
+
+  test("a name has at most 255 bytes, wherever it stands", async () => {
+    const { fs } = await withFile();
+    for (const longest of ["n".repeat(255), "€".repeat(85), `${"😀".repeat(63)}abc`]) {
+      fs.mkdirSync(`/${longest}`);
+      fs.writeFileSync(`/${longest}/${longest}`, "x");
+      assert.equal(fs.readFileSync(`/${longest}/${longest}`, "utf8"), "x");
+      assert.ok(fs.readdirSync("/").includes(longest));
+      fs.rmSync(`/${longest}`, { recursive: true });
+    }
+    for (const name of ["n".repeat(256), "€".repeat(86), "😀".repeat(64), "n".repeat(4000)]) {
+      for (const path of [`/${name}`, `/${name}/x`, `/d/../${name}`, `/none-but/../${name}`.slice(0, 4095)]) {
+        for (const call of [fs.statSync, fs.mkdirSync, fs.unlinkSync, fs.readFileSync]) {
+          const code = codeOf(() => call(path));
+          assert.ok(code === "ENAMETOOLONG" || (path.startsWith("/none") && code === "ENOENT"), `${code}`);
+        }
+      }
+      refused("ENAMETOOLONG", () => fs.renameSync("/f", `/${name}`));
+      refused("ENAMETOOLONG", () => fs.mkdirSync(`/a/${name}`, { recursive: true }));
+    }
+    fs.rmSync("/a", { recursive: true, force: true });
+  });
+
+  test("lone surrogates become U+FFFD, as in Node", async () => {
+    const { fs } = await tree();
+    fs.writeFileSync("/a\ud800b", "x");
+    assert.deepEqual(fs.readdirSync("/"), ["a\ufffdb"]);
+    assert.equal(fs.readFileSync("/a\udfffb", "utf8"), "x");
+    refused("ENOENT", () => fs.statSync("/\ud800"));
+    assert.throws(() => fs.statSync("/\ud800"), { path: "/\ufffd" });
+    fs.writeFileSync("/😀", "pair");
+    assert.equal(fs.readFileSync("/\ud83d\ude00", "utf8"), "pair");
+  });
+
+  test("bytes that are no UTF-8 survive from Buffer to Buffer", async () => {
+    const { fs } = await tree();
+    const names = [
+      [0xff],
+      [0xc3],
+      [0xc3, 0x28],
+      [0xed, 0xa0, 0x80],
+      [0xf8, 0x88, 0x80, 0x80, 0x80],
+      [0x80, 0x81],
+      [1, 2, 0x7f],
+    ];
+    fs.mkdirSync("/d");
+    const path = (name, dir = "/d/") => Buffer.concat([Buffer.from(dir), Buffer.from(name)]);
+    names.forEach((name, i) => {
+      fs.writeFileSync(path(name), `${i}`);
+    });
+    const listed = fs.readdirSync("/d", { encoding: "buffer" }).map((name) => name.toString("hex"));
+    assert.deepEqual(listed.sort(), names.map((name) => Buffer.from(name).toString("hex")).sort());
+    names.forEach((name, i) => {
+      assert.equal(fs.readFileSync(path(name), "utf8"), `${i}`);
+      fs.symlinkSync(path(name), path(name, "/link-"));
+      assert.ok(fs.readlinkSync(path(name, "/link-"), { encoding: "buffer" }).equals(path(name)));
+      assert.equal(fs.readFileSync(path(name, "/link-"), "utf8"), `${i}`);
+      assert.ok(fs.realpathSync.native(path(name, "/link-"), { encoding: "buffer" }).equals(path(name)));
+      fs.renameSync(path(name), path([...name, 0xfe]));
+      assert.equal(fs.existsSync(path(name)), false);
+      fs.unlinkSync(path([...name, 0xfe]));
+    });
+    assert.deepEqual(fs.readdirSync("/d"), []);
+  });
+
+  test("names that are alike up to byte n are different names, for every n", async () => {
+    const { fs } = await tree();
+    for (let n = 1; n < 255; n++) {
+      const base = "s".repeat(n);
+      fs.writeFileSync(`/${base}x`, `x${n}`);
+      fs.writeFileSync(`/${base}y`, `y${n}`);
+      assert.equal(fs.existsSync(`/${base}z`), false);
+      assert.equal(fs.existsSync(`/${base}X`), false);
+    }
+    for (let n = 1; n < 255; n++) {
+      for (const last of ["x", "y"]) assert.equal(fs.readFileSync(`/${"s".repeat(n)}${last}`, "utf8"), `${last}${n}`);
+    }
+    assert.equal(fs.readdirSync("/").length, 508);
+  });
+
+  test("what is no path at all", async () => {
+    const vfs = await withFile();
+    for (const bad of [undefined, null, 5, true, {}, [], Symbol("p"), () => {}, new Uint16Array(2)]) {
+      for (const [name, call] of Object.entries(PATH_CALLS)) {
+        // Descriptors are numbers, and these calls take both.
+        if (bad === 5 && /File|truncate/.test(name)) continue;
+        const code = codeOf(() => call(vfs.fs, bad));
+        assert.equal(code, "ERR_INVALID_ARG_TYPE", `${name} ${String(typeof bad)}`);
+      }
+      for (const [name, call] of Object.entries(TREE_CALLS)) {
+        if ((bad === undefined || bad === null) && name.startsWith("context")) continue;
+        refused("ERR_INVALID_ARG_TYPE", () => call(vfs, bad), name);
+      }
+      assert.equal(vfs.fs.existsSync(bad), false);
+    }
+    for (const url of ["http://x/f", "file:///a%2fb", "file://host/f"]) {
+      assert.match(
+        codeOf(() => vfs.fs.statSync(new URL(url))),
+        /^ERR_INVALID_(URL_SCHEME|FILE_URL_PATH|FILE_URL_HOST)$/,
+      );
+    }
+    assert.equal(vfs.fs.statSync(pathToFileURL("/f")).size, 1);
+    untouched(vfs);
+  });
+});
+
+describe("descriptors", () => {
+  const FD_CALLS = {
+    closeSync: (fs, fd) => fs.closeSync(fd),
+    fstatSync: (fs, fd) => fs.fstatSync(fd),
+    readSync: (fs, fd) => fs.readSync(fd, Buffer.alloc(1)),
+    writeSync: (fs, fd) => fs.writeSync(fd, "x"),
+    ftruncateSync: (fs, fd) => fs.ftruncateSync(fd, 0),
+    fchmodSync: (fs, fd) => fs.fchmodSync(fd, 0),
+  };
+
+  test("closed, never opened and foreign ones are EBADF", async () => {
+    const vfs = await withFile();
+    const { fs } = vfs;
+    const closed = fs.openSync("/f");
+    fs.closeSync(closed);
+    const other = vfs.context();
+    const foreign = [other.fs.openSync("/f"), other.fs.openSync("/f")].at(-1);
+    for (const fd of [closed, foreign, 0, 1, 2, 777, 16383, 16384, 2 ** 31 - 1]) {
+      for (const [name, call] of Object.entries(FD_CALLS)) {
+        refused("EBADF", () => call(fs, fd), `${name} ${fd}`);
+      }
+      refused("EBADF", () => fs.readFileSync(fd));
+      refused("EBADF", () => fs.writeFileSync(fd, "x"));
+    }
+    assert.equal(other.fs.readFileSync(foreign, "utf8"), "x");
+    other.close();
+    untouched(vfs);
+  });
+
+  test("no descriptor at all", async () => {
+    const { fs } = await withFile();
+    for (const [name, call] of Object.entries(FD_CALLS)) {
+      for (const fd of [-1, 1.5, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY]) {
+        refused("ERR_OUT_OF_RANGE", () => call(fs, fd), `${name} ${fd}`);
+      }
+      for (const fd of [undefined, null, "3", {}, true]) {
+        refused("ERR_INVALID_ARG_TYPE", () => call(fs, fd), `${name} ${fd}`);
+      }
+    }
+  });
+
+  test("what a descriptor was not opened for", async () => {
+    const { fs } = await withFile();
+    const [r, w, d] = [fs.openSync("/f", "r"), fs.openSync("/f", "a"), fs.openSync("/d")];
+    refused("EBADF", () => fs.writeSync(r, "x"));
+    refused("EBADF", () => fs.readSync(w, Buffer.alloc(1)));
+    refused("EISDIR", () => fs.readSync(d, Buffer.alloc(1)));
+    refused("EINVAL", () => fs.ftruncateSync(r, 0));
+    for (const fd of [r, w, d]) fs.closeSync(fd);
+  });
+});
+
+describe("sizes, offsets and modes", () => {
+  test("a file ends at 4 TiB", async (t) => {
+    const vfs = await tree();
+    const { fs } = vfs;
+    const raw = rawCore(t, vfs.handle);
+    fs.writeFileSync("/f", "x");
+    fs.truncateSync("/f", MAX_FILE_SIZE);
+    assert.equal(fs.statSync("/f").size, MAX_FILE_SIZE);
+    for (const size of [MAX_FILE_SIZE + 1, MAX_FILE_SIZE * 2, Number.MAX_SAFE_INTEGER]) {
+      refused("EFBIG", () => fs.truncateSync("/f", size));
+    }
+    const fd = fs.openSync("/f", "r+");
+    refused("EFBIG", () => fs.writeSync(fd, "x", MAX_FILE_SIZE));
+    refused("EFBIG", () => fs.writeSync(fd, "x", Number.MAX_SAFE_INTEGER));
+    assert.equal(fs.writeSync(fd, "y", MAX_FILE_SIZE - 1), 1);
+    assert.equal(fs.readSync(fd, Buffer.alloc(4), 0, 4, MAX_FILE_SIZE - 2), 2);
+    assert.equal(fs.readSync(fd, Buffer.alloc(4), 0, 4, Number.MAX_SAFE_INTEGER), 0);
+    assert.equal(fs.fstatSync(fd).size, MAX_FILE_SIZE);
+    assert.equal(raw.arena.closed, false);
+    fs.ftruncateSync(fd, 1);
+    assert.equal(fs.readFileSync("/f", "utf8"), "x");
+    fs.closeSync(fd);
+  });
+
+  test("numbers that are no size or offset, as Node refuses or takes them", async () => {
+    const { fs } = await withFile();
+    const fd = fs.openSync("/f", "r+");
+    for (const size of [1.5, Number.NaN, "1", {}, Number.POSITIVE_INFINITY]) {
+      assert.match(
+        codeOf(() => fs.ftruncateSync(fd, size)),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)$/,
+        `${size}`,
+      );
+    }
+    for (const position of ["0", {}, Number.NaN, 1.5, 2 ** 63]) {
+      assert.match(
+        codeOf(() => fs.readSync(fd, Buffer.alloc(1), 0, 1, position)),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)$/,
+        `${position}`,
+      );
+    }
+    for (const [offset, length] of [
+      [-1, 1],
+      [2, 1],
+      [0, 2],
+      [0, -1],
+      [Number.NaN, 1],
+    ]) {
+      assert.match(
+        codeOf(() => fs.readSync(fd, Buffer.alloc(1), offset, length, 0)),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE|INVALID_ARG_VALUE)$/,
+        `${offset} ${length}`,
+      );
+      assert.match(
+        codeOf(() => fs.writeSync(fd, Buffer.alloc(1), offset, length, 0)),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE|INVALID_ARG_VALUE)$/,
+        `${offset} ${length}`,
+      );
+    }
+    assert.equal(fs.readFileSync("/f", "utf8"), "x");
+    fs.closeSync(fd);
+  });
+
+  test("modes, umasks, ids and times", async () => {
+    const vfs = await withFile();
+    const { fs } = vfs;
+    for (const mode of [-1, 2 ** 32, 1.5, Number.NaN, "8", "", "0x1", {}, Symbol("m")]) {
+      const refused = /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE|INVALID_ARG_VALUE)$/;
+      assert.match(
+        codeOf(() => fs.chmodSync("/f", mode)),
+        refused,
+      );
+      assert.match(
+        codeOf(() => fs.openSync("/f", "w", mode)),
+        refused,
+      );
+      assert.match(
+        codeOf(() => vfs.context({ umask: mode })),
+        refused,
+      );
+    }
+    fs.chmodSync("/f", 0o37777777777);
+    assert.equal(fs.statSync("/f").mode, 0o107777, "only the permission bits are taken");
+    fs.mkdirSync("/d/m", 0o37777777777);
+    assert.equal(fs.statSync("/d/m").mode & 0o6000, 0);
+    const masked = vfs.context({ umask: 0o37777777777 });
+    masked.fs.mkdirSync("/d/n");
+    assert.equal(fs.statSync("/d/n").mode & 0o777, 0);
+    masked.close();
+    for (const id of [-2, 2 ** 32, 0.5, "0", null]) {
+      assert.match(
+        codeOf(() => fs.chownSync("/f", id, 0)),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)$/,
+      );
+    }
+    for (const uid of [-1, 2 ** 32 - 1, 2 ** 40, 0.5, "0"]) {
+      assert.match(
+        codeOf(() => vfs.context({ uid })),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)$/,
+      );
+      assert.match(
+        codeOf(() => vfs.context({ groups: [uid] })),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)$/,
+      );
+    }
+    for (const time of [Number.NaN, Number.POSITIVE_INFINITY, "x", {}, undefined]) {
+      refused("ERR_INVALID_ARG_TYPE", () => fs.utimesSync("/f", time, 1));
+    }
+    for (const flags of ["q", "", "ww", 1.5, Number.NaN, {}, 2 ** 31]) {
+      assert.match(
+        codeOf(() => fs.openSync("/f", flags)),
+        /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE|INVALID_ARG_VALUE)$/,
+      );
+    }
+  });
+});

@@ -1,0 +1,162 @@
+/** Points become steps. The points here are made by hand, as the core would report them. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { DROP, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import { Trace } from "../../../dist/src/api/trace.js";
+
+/** A trace over a memory of its own, with a way to put text into it. */
+function make() {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
+  const trace = new Trace();
+  trace.attach(memory);
+  let free = 1024;
+  const text = (string) => {
+    const bytes = new TextEncoder().encode(`${string}\0`);
+    new Uint8Array(memory.buffer).set(bytes, free);
+    free += bytes.length;
+    return free - bytes.length;
+  };
+  return { memory, trace, text };
+}
+
+const [ROOT, DIR, FILE, LINK, MOUNTED, MOUNT] = [16, 32, 48, 64, 80, 96];
+
+describe("Trace", () => {
+  test("follows components, with the path of each", () => {
+    const { trace, text } = make();
+    const path = text("/dir/ﬁle");
+    trace.point(POINT.WALK_START, 1, ROOT);
+    trace.start();
+    trace.point(POINT.WALK_START, 1, ROOT);
+    trace.point(POINT.PERMISSION, 1, 0);
+    trace.point(POINT.COMPONENT, ROOT, path + 1);
+    trace.point(POINT.SEQ_OPENED, DIR, 4);
+    trace.point(POINT.FOUND, DIR, 4);
+    trace.point(POINT.PARENT_CHECK, ROOT, 2);
+    trace.point(POINT.COMPONENT, DIR, path + 5);
+    trace.point(POINT.FOUND, FILE, 6);
+    trace.point(POINT.COMPLETE, FILE, 6);
+    trace.point(POINT.ANSWER, 0, FILE);
+    const steps = trace.stop();
+    trace.point(POINT.ANSWER, 0, FILE);
+    assert.deepEqual(steps, [
+      { mode: "rcu", step: "start", path: "/", dentry: ROOT, revalidate: false },
+      { mode: "rcu", step: "permission", path: "/", inode: 1, answer: "ok" },
+      { mode: "rcu", step: "component", path: "/", name: "dir" },
+      { mode: "rcu", step: "detail", point: "SEQ_OPENED", a: DIR, b: 4 },
+      { mode: "rcu", step: "found", path: "/dir", dentry: DIR, sequence: 4 },
+      { mode: "rcu", step: "parent", path: "/", sequence: 2 },
+      { mode: "rcu", step: "component", path: "/dir", name: "ﬁle" },
+      { mode: "rcu", step: "found", path: "/dir/ﬁle", dentry: FILE, sequence: 6 },
+      { mode: "rcu", step: "complete", path: "/dir/ﬁle", sequence: 6 },
+      { mode: "rcu", step: "answer", path: "/dir/ﬁle", answer: "ok" },
+    ]);
+  });
+
+  test("says why it dropped, went on and started again", () => {
+    const { trace, text } = make();
+    const path = text("link");
+    trace.start();
+    trace.point(POINT.WALK_START, 1, ROOT);
+    trace.point(POINT.COMPONENT, ROOT, path);
+    trace.point(POINT.FOUND, LINK, 2);
+    trace.point(POINT.DROP, DROP.LINK, LINK);
+    trace.point(POINT.DROPPED, 0, LINK);
+    trace.point(POINT.RESTART, ERRNO.ECHILD, 0);
+    trace.point(POINT.WALK_START, 0, ROOT);
+    trace.point(POINT.RESTART, ERRNO.ESTALE, 0);
+    trace.point(POINT.WALK_START, 3, ROOT);
+    trace.point(POINT.DROP, DROP.LINK, LINK);
+    trace.point(POINT.DROPPED, 1, LINK);
+    trace.point(POINT.LINK, 7, text("../target/x"));
+    trace.point(POINT.ANSWER, -ERRNO.ENOENT, 0);
+    const steps = trace.stop();
+    assert.deepEqual(
+      steps.map(({ mode, step }) => `${mode} ${step}`),
+      [
+        "rcu start",
+        "rcu component",
+        "rcu found",
+        "rcu drop",
+        "rcu dropped",
+        "rcu restart",
+        "ref start",
+        "ref restart",
+        "rcu start",
+        "rcu drop",
+        "rcu dropped",
+        "ref link",
+        "ref answer",
+      ],
+    );
+    assert.equal(steps[3].reason, "LINK");
+    assert.equal(steps[4].continued, false);
+    assert.equal(steps[5].reason, "ECHILD");
+    assert.equal(steps[7].reason, "ESTALE");
+    assert.equal(steps[8].revalidate, true);
+    assert.equal(steps[10].continued, true);
+    assert.equal(steps[11].body, "../target/x");
+    assert.equal(steps[12].answer, "ENOENT");
+  });
+
+  test("crosses mounts and goes up", () => {
+    const { trace, text } = make();
+    const path = text("dir/../x");
+    trace.start("/start");
+    trace.point(POINT.WALK_START, 1, ROOT);
+    trace.point(POINT.COMPONENT, ROOT, path);
+    trace.point(POINT.FOUND, DIR, 2);
+    trace.point(POINT.MOUNT_DOWN, MOUNT, MOUNTED);
+    trace.point(POINT.MOUNT_UP, MOUNT, DIR);
+    trace.point(POINT.DOTDOT, DIR, ROOT);
+    trace.point(POINT.COMPONENT, ROOT, path + 7);
+    trace.point(POINT.MISS, ROOT, 1);
+    assert.deepEqual(
+      trace.stop().map(({ step, path }) => `${step} ${path}`),
+      [
+        "start /start",
+        "component /start",
+        "found /start/dir",
+        "mountDown /start/dir",
+        "mountUp /start/dir",
+        "dotdot /start",
+        "component /start",
+        "missing /start/x",
+      ],
+    );
+  });
+
+  test("tells a component once when the general walk takes it over", () => {
+    const { trace, text } = make();
+    const path = text("dir/dir/dir");
+    trace.start();
+    trace.point(POINT.WALK_START, 1, ROOT);
+    for (const again of [1, 2]) {
+      trace.point(POINT.PERMISSION, 1, 0);
+      trace.point(POINT.COMPONENT, ROOT, path);
+      trace.point(POINT.SEQ_OPENED, DIR, again);
+    }
+    trace.point(POINT.FOUND, DIR, 2);
+    // The same name in another directory is another component.
+    trace.point(POINT.COMPONENT, DIR, path + 4);
+    trace.point(POINT.FOUND, FILE, 2);
+    const told = trace.stop().map(({ step, path, name }) => [step, path, name].filter((part) => part).join(" "));
+    assert.deepEqual(
+      told.filter((step) => step !== "detail"),
+      ["start /", "permission /", "component / dir", "found /dir", "component /dir dir", "found /dir/dir"],
+    );
+  });
+
+  test("reads a memory that has grown, to its end", () => {
+    const { memory, trace } = make();
+    memory.grow(1);
+    new Uint8Array(memory.buffer).fill(97, 131062);
+    trace.start();
+    trace.point(POINT.COMPONENT, ROOT, 131062);
+    assert.equal(trace.stop()[0].name, "a".repeat(10));
+  });
+
+  test("needs a memory", () => {
+    assert.throws(() => new Trace().start(), TypeError);
+  });
+});

@@ -1,0 +1,262 @@
+/** Drivers: the hooks for contents and changes, hooks that are not there, and what a hook may do wrong. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { called, error, look, mount, ROOT, S_IFDIR, S_IFLNK, S_IFREG, toyDriver } from "../../support/toy.js";
+import { codeOf, treeFor } from "../../support/tree.js";
+
+/** The next exception that nobody catches. (A listener for "uncaughtException" would share it with the test runner.) */
+function uncaught() {
+  return new Promise((resolve) => {
+    process.setUncaughtExceptionCaptureCallback((thrown) => {
+      process.setUncaughtExceptionCaptureCallback(null);
+      resolve(thrown);
+    });
+  });
+}
+
+// Fails when the next call goes on one entry too late.
+test("readdir: entries of any number, each once, with their types", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { driver, calls } = toyDriver("listed", ["lookup", "readdir"]);
+  mount(vfs, driver);
+  const entries = Array.from({ length: 3000 }, (_, n) => ({
+    name: `${n}-${"x".repeat(n % 200)}`,
+    ino: n + 10,
+    mode: [S_IFREG, S_IFDIR, S_IFLNK][n % 3],
+  }));
+  driver.on.readdir = () => entries;
+  assert.deepEqual(vfs.fs.readdirSync("/m").sort(), entries.map(({ name }) => name).sort());
+  assert.deepEqual(called(calls, "readdir")[0], [ROOT]);
+  for (const entry of vfs.fs.readdirSync("/m", { withFileTypes: true })) {
+    const n = Number.parseInt(entry.name, 10) % 3;
+    assert.deepEqual([entry.isFile(), entry.isDirectory(), entry.isSymbolicLink()], [n === 0, n === 1, n === 2]);
+  }
+  for (const name of ["", "n".repeat(256)]) {
+    driver.on.readdir = () => [{ name, ino: 5, mode: S_IFREG }];
+    assert.equal(
+      codeOf(() => vfs.fs.readdirSync("/m")),
+      "EIO",
+    );
+  }
+});
+
+// Fails when the count that the hook answers is taken over unseen.
+test("read and write: positions and lengths come through, a wrong count is EIO", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { fs } = vfs;
+  const { driver, nodes, calls, make } = toyDriver("files", ["lookup", "read", "write", "setattr"]);
+  const file = make(ROOT, "f", S_IFREG | 0o644, { text: "hello world" });
+  mount(vfs, driver);
+  assert.equal(fs.readFileSync("/m/f", "utf8"), "hello world");
+  const fd = fs.openSync("/m/f", "r+");
+  const into = Buffer.alloc(4);
+  calls.length = 0;
+  assert.equal(fs.readSync(fd, into, 0, 4, 6), 4);
+  assert.equal(into.toString(), "worl");
+  assert.equal(fs.writeSync(fd, "W", 6), 1);
+  assert.deepEqual(calls, [
+    ["read", file, 6, 4],
+    ["write", file, 6, 1],
+  ]);
+  assert.equal(nodes.get(file).text, "hello World");
+  for (const wrong of [-1, 5, 1.5, Number.NaN, "2"]) {
+    driver.on.read = () => wrong;
+    assert.equal(
+      codeOf(() => fs.readSync(fd, into, 0, 4, 0)),
+      "EIO",
+      `${wrong}`,
+    );
+    driver.on.write = () => wrong;
+    assert.equal(
+      codeOf(() => fs.writeSync(fd, into, 0, 4, 0)),
+      "EIO",
+      `${wrong}`,
+    );
+  }
+  fs.closeSync(fd);
+});
+
+// Fails when the answer of setattr is not taken over; and separately: when a removed name stays in the cache.
+test("create, unlink, setattr: arguments, and the answers that the tree shows", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { fs } = vfs;
+  const { driver, calls } = toyDriver("full", ["lookup", "create", "unlink", "setattr", "read", "write", "readlink"]);
+  mount(vfs, driver);
+  const done = (run) => {
+    calls.length = 0;
+    run();
+    return calls.filter(([hook]) => hook !== "lookup");
+  };
+  assert.deepEqual(
+    done(() => fs.mkdirSync("/m/d", 0o777)),
+    [["create", ROOT, "d", S_IFDIR | 0o755, undefined]],
+  );
+  assert.deepEqual(
+    done(() => fs.symlinkSync("to/there", "/m/d/l")),
+    [["create", 2, "l", S_IFLNK | 0o777, "to/there"]],
+  );
+  assert.deepEqual(
+    done(() => fs.closeSync(fs.openSync("/m/d/f", "wx", 0o666))),
+    [["create", 2, "f", S_IFREG | 0o644, undefined]],
+  );
+  assert.deepEqual(
+    done(() => fs.chmodSync("/m/d/f", 0o600)),
+    [["setattr", 4, { mode: 0o600 }]],
+  );
+  assert.deepEqual(
+    done(() => fs.chownSync("/m/d/f", 5, 6)),
+    [["setattr", 4, { uid: 5, gid: 6 }]],
+  );
+  assert.deepEqual(
+    done(() => fs.truncateSync("/m/d/f", 9)),
+    [["setattr", 4, { size: 9 }]],
+  );
+  assert.deepEqual(
+    done(() => fs.utimesSync("/m/d/f", 1, 2.5)),
+    [["setattr", 4, { atimeMs: 1000, mtimeMs: 2500 }]],
+  );
+  const { mode, uid, gid, size, mtimeMs } = fs.statSync("/m/d/f");
+  assert.deepEqual([mode, uid, gid, size, mtimeMs], [S_IFREG | 0o600, 5, 6, 9, 2500]);
+  assert.deepEqual(
+    done(() => fs.unlinkSync("/m/d/f")),
+    [["unlink", 2, 4, "f"]],
+  );
+  assert.equal(look(vfs, "/m/d/f"), "ENOENT");
+  driver.on.unlink = () => {
+    throw error("ENOTEMPTY");
+  };
+  assert.equal(
+    codeOf(() => fs.rmdirSync("/m/d")),
+    "ENOTEMPTY",
+  );
+  assert.equal(look(vfs, "/m/d/l"), "ENOENT");
+  driver.on.create = () => {
+    throw error("ENOSPC");
+  };
+  assert.equal(
+    codeOf(() => fs.mkdirSync("/m/e")),
+    "ENOSPC",
+  );
+  assert.equal(look(vfs, "/m/e"), "ENOENT");
+});
+
+// Fails when a chmod of a driver's directory leaves the flag on its dentry by which everybody may search it.
+test("setattr: a directory that is closed to others is closed in rcu mode at once", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { driver, make } = toyDriver("closing", ["lookup", "setattr"]);
+  const dir = make(ROOT, "d", S_IFDIR | 0o755);
+  make(dir, "f", S_IFREG | 0o644);
+  mount(vfs, driver);
+  const agent = vfs.context({ uid: 5, gid: 5 });
+  assert.equal(look(agent, "/m/d/f"), undefined);
+  vfs.fs.chmodSync("/m/d", 0o700);
+  assert.equal(look(agent, "/m/d/f"), "EACCES");
+  vfs.fs.chmodSync("/m/d", 0o711);
+  assert.equal(look(agent, "/m/d/f"), undefined);
+});
+
+// Fails when a write or a creation goes ahead without the hook.
+test("hooks that are not there: nothing is called, and what needs one is refused", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { fs } = vfs;
+  const { driver, calls, make } = toyDriver("bare", ["lookup"]);
+  make(ROOT, "f", S_IFREG | 0o644);
+  mount(vfs, driver);
+  const fd = fs.openSync("/m/f", "r+");
+  const refused = [
+    [() => fs.readdirSync("/m"), "ENOTSUP"],
+    [() => fs.readSync(fd, Buffer.alloc(1)), "ENOTSUP"],
+    [() => fs.writeSync(fd, "x"), "ENOTSUP"],
+    [() => fs.chmodSync("/m/f", 0o600), "ENOTSUP"],
+    [() => fs.mkdirSync("/m/d"), "EPERM"],
+    [() => fs.unlinkSync("/m/f"), "EPERM"],
+    [() => fs.renameSync("/m/f", "/m/g"), "EPERM"],
+    [() => fs.linkSync("/m/f", "/m/g"), "EPERM"],
+  ];
+  for (const [run, code] of refused) assert.equal(codeOf(run), code, `${run}`);
+  fs.closeSync(fd);
+  assert.ok(calls.every(([hook]) => hook === "lookup"));
+  assert.equal(look(vfs, "/m/f"), undefined);
+});
+
+// Fails when any property of the table of errors is taken for a code; and separately: when other exceptions vanish.
+test("errors of hooks: a known code is the call's error, anything else is EIO and comes up outside", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { driver } = toyDriver("failing", ["lookup"]);
+  mount(vfs, driver);
+  for (const code of ["EACCES", "EIO", "ENOENT", "ESTALE", "ELOOP", "ENXIO"]) {
+    driver.on.lookup = () => {
+      throw error(code);
+    };
+    assert.equal(look(vfs, `/m/${code}`), code);
+  }
+  for (const thrown of [new TypeError("a mistake"), error("ERR_OTHER"), error("toString"), "text", null, undefined]) {
+    driver.on.lookup = () => {
+      throw thrown;
+    };
+    const outside = uncaught();
+    assert.equal(look(vfs, "/m/f"), "EIO");
+    assert.equal(await outside, thrown);
+  }
+  driver.on.lookup = () => null;
+  assert.equal(look(vfs, "/m/f"), "ENOENT");
+});
+
+// Fails when an exception unwinds the core.
+test("errors of hooks: where no answer can be an error nothing breaks, and each comes up outside", async (t) => {
+  const { vfs } = await treeFor(t);
+  const names = ["lookup", "hash", "compare", "readlink", "putLink", "iput", "deleteUnused"];
+  const { driver, make } = toyDriver("throwing", names);
+  make(ROOT, "f", S_IFREG | 0o644);
+  make(ROOT, "l", S_IFLNK | 0o777, { target: "/" });
+  mount(vfs, driver);
+  vfs.walkMode({ ref: true });
+  const thrown = [];
+  process.setUncaughtExceptionCaptureCallback((one) => thrown.push(one.message));
+  t.after(() => process.setUncaughtExceptionCaptureCallback(null));
+  for (const name of names.filter((hook) => hook !== "lookup" && hook !== "readlink")) {
+    driver.on = {
+      [name]: () => {
+        throw new Error(name);
+      },
+    };
+    assert.equal(look(vfs, "/m/f"), undefined, name);
+    assert.equal(look(vfs, "/m/l"), undefined, name);
+    vfs.shrink(100);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(thrown.includes(name), name);
+  }
+  driver.on = {};
+  assert.equal(look(vfs, "/m/f"), undefined);
+});
+
+// Fails when a call of the tree from inside a hook gets through to the core.
+test("a hook that calls its own tree is refused, and the walk that called it goes on", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { driver, make } = toyDriver("curious", ["lookup", "revalidate"]);
+  make(ROOT, "f", S_IFREG | 0o644, { text: "abc" });
+  vfs.fs.writeFileSync("/other", "x");
+  mount(vfs, driver);
+  const context = vfs.context();
+  const tries = [
+    () => vfs.fs.statSync("/other"),
+    () => vfs.fs.writeFileSync("/other", "y"),
+    () => context.fs.readFileSync("/other"),
+    () => vfs.mount(null, "/m", "tmpfs"),
+    () => vfs.counters(),
+    () => vfs.shrink(1),
+    () => vfs.synchronizeRcu(),
+    () => vfs.unregisterDriver("curious"),
+    () => vfs.context(),
+    () => vfs.close(),
+  ];
+  let codes = [];
+  driver.on.revalidate = () => {
+    codes = tries.map(codeOf);
+    return true;
+  };
+  vfs.fs.statSync("/m/f");
+  assert.equal(vfs.fs.statSync("/m/f").size, 3);
+  assert.deepEqual(codes, Array(tries.length).fill("ERR_THREADFS_REENTERED"));
+  assert.equal(vfs.fs.readFileSync("/other", "utf8"), "x");
+});

@@ -1,0 +1,334 @@
+/**
+ * The house stands as it is drawn: imports run downward only, no Node API outside the layers that are Node's, and the two halves of
+ * the door (core/ and abi/abi.ts) hold the same numbers.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, posix, relative } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import * as abi from "../../dist/abi/abi.js";
+import { DEBUG_CORE } from "../support/debug-core.js";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Sources below a directory, by their path from the project's root. */
+function sources(dir) {
+  const files = {};
+  for (const entry of readdirSync(join(root, dir), { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
+    const path = relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll("\\", "/");
+    files[path] = readFileSync(join(root, path), "utf8");
+  }
+  return files;
+}
+
+const core = sources("core");
+const src = { ...sources("src"), ...sources("abi") };
+
+/** Comments out of the way: a file may talk of another without importing it. */
+function code(text) {
+  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|[^:"'`])\/\/.*$/gm, "$1");
+}
+
+/** What a file imports: [specifier, only types]. */
+function imports(text) {
+  const found = [];
+  const from = /\b(import|export)\s+(type\s+)?([\w*{}\s,$]*?)\s*from\s*["']([^"']+)["']/g;
+  for (const [, , type, , specifier] of code(text).matchAll(from)) found.push([specifier, type !== undefined]);
+  for (const [, specifier] of code(text).matchAll(/\bimport\s*\(?\s*["']([^"']+)["']/g)) found.push([specifier, false]);
+  return found;
+}
+
+/** Files of the project that a file imports. */
+function local(path, text, { types = true } = {}) {
+  return imports(text)
+    .filter(([specifier, type]) => specifier.startsWith(".") && (types || !type))
+    .map(([specifier]) => {
+      const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, "");
+      return target.endsWith(".ts") ? target : `${target}.ts`;
+    });
+}
+
+/** Strongly connected groups of more than one file (Tarjan), each sorted. */
+function cycles(graph) {
+  const index = new Map();
+  const low = new Map();
+  const stack = [];
+  const groups = [];
+  const visit = (node) => {
+    index.set(node, index.size);
+    low.set(node, index.get(node));
+    stack.push(node);
+    for (const next of graph[node] ?? []) {
+      if (!index.has(next)) {
+        visit(next);
+        low.set(node, Math.min(low.get(node), low.get(next)));
+      } else if (stack.includes(next)) low.set(node, Math.min(low.get(node), index.get(next)));
+    }
+    if (low.get(node) !== index.get(node)) return;
+    const group = stack.splice(stack.indexOf(node));
+    if (group.length > 1) groups.push(group.sort());
+  };
+  for (const node of Object.keys(graph)) if (!index.has(node)) visit(node);
+  return groups;
+}
+
+function graphOf(files, options) {
+  return Object.fromEntries(Object.entries(files).map(([path, text]) => [path, local(path, text, options)]));
+}
+
+describe("the reading of imports itself", () => {
+  test("finds every form, and none in comments", () => {
+    const text = `
+      import * as host from "../host";
+      import { a,
+        b as c } from "./x.js";
+      import type { T } from "./t.js";
+      export { d } from "./y.js";
+      export * from './z.js';
+      import "./side.js";
+      const m = await import("node:fs");
+      // import { no } from "./no.js";
+      /* import "./never.js"; */
+      const url = "http://x"; import e from "./e.js";`;
+    assert.deepEqual(
+      imports(text)
+        .map(([specifier]) => specifier)
+        .sort(),
+      ["../host", "./e.js", "./side.js", "./t.js", "./x.js", "./y.js", "./z.js", "node:fs"],
+    );
+  });
+  test("finds a cycle where there is one", () => {
+    assert.deepEqual(cycles({ a: ["b"], b: ["c"], c: ["b"], d: ["a"] }), [["b", "c"]]);
+    assert.deepEqual(cycles({ a: ["b"], b: ["c"], c: [] }), []);
+  });
+  test("every file was read", () => {
+    assert.ok(Object.keys(core).length >= 30 && Object.keys(src).length >= 20);
+    for (const [path, text] of Object.entries({ ...core, ...src })) {
+      for (const target of local(path, text)) {
+        assert.ok(
+          target in core || target in src || target.endsWith(".d.ts"),
+          `${path} imports ${target}, which is not there`,
+        );
+      }
+    }
+  });
+});
+
+describe("core", () => {
+  test("mem knows nothing of files, and nothing knows of the table of calls", () => {
+    for (const [path, text] of Object.entries(core)) {
+      for (const target of local(path, text)) {
+        if (path.startsWith("core/mem/")) assert.match(target, /^core\/(mem|host|points)/, `${path} imports ${target}`);
+        assert.notEqual(target, "core/sys/sys.ts", `${path} imports the table of calls`);
+        assert.ok(target.startsWith("core/"), `${path} imports ${target}`);
+      }
+    }
+  });
+  test("the host and the points stand below everything", () => {
+    assert.deepEqual(local("core/host.ts", core["core/host.ts"]), []);
+    assert.deepEqual(local("core/points.ts", core["core/points.ts"]), ["core/host.ts"]);
+  });
+  test("no import goes round in a circle but for three structures that point at each other", () => {
+    // A dentry has an inode and a super block, an inode a super block, a super block its root: each file needs the others' types
+    // (AssemblyScript has no imports of types alone), and the inode the dentry's numbers for its own type.
+    assert.deepEqual(cycles(graphOf(core)), [
+      ["core/vfs/dcache/dentry.ts", "core/vfs/inode/inode.ts", "core/vfs/mount/super.ts"],
+    ]);
+  });
+  test("nothing is imported from a package", () => {
+    for (const [path, text] of Object.entries(core)) {
+      for (const [specifier] of imports(text)) assert.ok(specifier.startsWith("."), `${path} imports ${specifier}`);
+    }
+  });
+});
+
+describe("src", () => {
+  /** Layers from the bottom; a file may import what stands in its own layer or below. */
+  const LAYERS = [
+    /^abi\/|^src\/(errors\/errno|bridge\/wasm)\.ts$/,
+    /^src\/errors\/errors\.ts$/,
+    /^src\/(bridge\/(driver|load|web-locks|node)|node-fs\/(args|bytes|constants))\.ts$/,
+    /^src\/bridge\/attachment\.ts$/,
+    /^src\/node-fs\//,
+    /^src\/api\/context\.ts$/,
+    /^src\/api\/vfs\.ts$/,
+    /^src\/(index|api\/trace)\.ts$/,
+  ];
+  const layer = (path) => LAYERS.findIndex((pattern) => pattern.test(path));
+
+  test("imports run downward", () => {
+    for (const [path, text] of Object.entries(src)) {
+      assert.notEqual(layer(path), -1, `${path} stands in no layer`);
+      for (const target of local(path, text)) {
+        assert.ok(layer(target) <= layer(path), `${path} imports ${target}, which stands above it`);
+      }
+    }
+  });
+  test("and never in a circle", () => {
+    assert.deepEqual(cycles(graphOf(src, { types: false })), []);
+  });
+  test("the door to the core imports nothing", () => {
+    assert.deepEqual(imports(src["abi/abi.ts"]), []);
+  });
+  test("node: stands in src/node-fs and src/bridge/node.ts only", () => {
+    let seen = 0;
+    for (const [path, text] of Object.entries(src)) {
+      for (const [specifier, type] of imports(text)) {
+        // Types leave no trace in what is shipped: the surface is typed as Node's own.
+        if (!specifier.startsWith("node:") || type) continue;
+        seen++;
+        assert.match(path, /^src\/(node-fs\/|bridge\/node\.ts)/, `${path} imports ${specifier}`);
+      }
+    }
+    assert.ok(seen > 0);
+  });
+  test("no package is imported", () => {
+    for (const [path, text] of Object.entries(src)) {
+      for (const [specifier] of imports(text)) {
+        assert.ok(specifier.startsWith(".") || specifier.startsWith("node:"), `${path} imports ${specifier}`);
+      }
+    }
+  });
+  test("nothing does anything when it is imported", async () => {
+    const state = () => [process.exitCode, process.getActiveResourcesInfo().length, process.listenerCount("exit")];
+    const before = state();
+    for (const path of Object.keys(src)) {
+      await import(new URL(`../../dist/${path.replace(/\.ts$/, ".js")}`, import.meta.url));
+    }
+    assert.deepEqual(state(), before);
+  });
+});
+
+describe("the two halves of the door", () => {
+  /** Constants of a core file: `export const NAME: type = value;`, with the names before it known. */
+  function constants(path) {
+    const known = {};
+    const text = core[path].replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
+    for (const [, name, value] of text.matchAll(/(?:export )?const (\w+): (?:[iu]32|usize|f64|i64) = ([^;]+);/g)) {
+      const expression = value.replace(/\b[A-Z]\w*\b/g, (id) => (id in known ? known[id] : id)).replaceAll("_", "");
+      if (/^[\d\s+\-*/<>()|&~xa-fA-F.]+$/.test(expression)) known[name] = new Function(`return ${expression}`)();
+    }
+    return known;
+  }
+  const layout = constants("core/mem/layout.ts");
+  const snake = (name) => name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase();
+
+  test("places: POINT and core/points.ts", () => {
+    const points = constants("core/points.ts");
+    const expected = Object.fromEntries(Object.entries(abi.POINT).map(([name, id]) => [`P_${name}`, id]));
+    assert.deepEqual(points, expected);
+    assert.equal(new Set(Object.values(points)).size, Object.keys(points).length);
+  });
+  test("errors: ERRNO and core/errno.ts", () => {
+    const errno = constants("core/errno.ts");
+    assert.ok(Object.keys(errno).length > 25);
+    for (const [name, n] of Object.entries(errno)) assert.equal(abi.ERRNO[name], n, name);
+  });
+  test("scratch area and sizes: SCRATCH and core/mem/layout.ts", () => {
+    const { PATH, PATH2, STAT, IO, DRIVER, SIZE } = abi.SCRATCH;
+    const { S_PATH, S_PATH2, S_STAT, S_IO, S_DRIVER, SCRATCH_SIZE, S_ND, S_ND2 } = layout;
+    assert.deepEqual([S_PATH, S_PATH2, S_STAT, S_IO, S_DRIVER, SCRATCH_SIZE], [PATH, PATH2, STAT, IO, DRIVER, SIZE]);
+    assert.equal(layout.IO_SIZE, abi.IO_SIZE);
+    assert.equal(layout.VERSION, abi.ABI_VERSION);
+    assert.ok(S_ND >= STAT + 18 * 8 && S_ND2 > S_ND && S_ND2 < IO && IO + abi.IO_SIZE <= DRIVER && DRIVER < SIZE);
+    assert.ok(PATH + abi.PATH_MAX < PATH2 && PATH2 + abi.PATH_MAX < STAT);
+  });
+  test("counters: COUNTERS and core/mem/layout.ts", () => {
+    assert.equal(layout.C_COUNT, abi.COUNTERS.length);
+    const at = (name) => abi.COUNTERS.indexOf(name);
+    const names = {
+      C_WALKS: "walks",
+      C_ENDED_RCU: "endedRcu",
+      C_ENDED_REF: "endedRef",
+      C_ECHILD: "echildRestarts",
+      C_ESTALE: "estaleRestarts",
+      C_DROP: "dropUncached",
+      C_DROP_FAILED: "dropFailed",
+      C_GRACE: "gracePeriods",
+      C_EXPELLED: "expelledReaders",
+      C_DEFERRED: "deferredFrees",
+      C_LOCK_WAITS: "lockWaits",
+      C_SPLITS: "hashSplits",
+      C_SHRUNK: "shrunkDentries",
+      C_GAUGES: "dentries",
+      C_MISSES: "missesValidated",
+      C_SEQ_RETRIES: "seqRetries",
+    };
+    const ours = Object.fromEntries(
+      Object.keys(layout)
+        .filter((name) => name in names || /^C_[A-Z_]+$/.test(name))
+        .map((name) => [name, layout[name]]),
+    );
+    for (const [name, index] of Object.entries(ours)) {
+      if (name === "C_COUNT") continue;
+      assert.ok(name in names, `${name} is not known here`);
+      assert.equal(index, at(names[name]), name);
+    }
+  });
+  test("reasons for a drop: DROP, core/vfs/walk/drop.ts and the counters in their order", () => {
+    const drop = constants("core/vfs/walk/drop.ts");
+    for (const [name, reason] of Object.entries(abi.DROP)) {
+      assert.equal(drop[`DROP_${name}`], reason, name);
+      const counter = `drop${name.toLowerCase().replace(/(^|_)(\w)/g, (_all, _bar, c) => c.toUpperCase())}`;
+      assert.equal(abi.COUNTERS[layout.C_DROP + reason], counter);
+      assert.equal(snake(counter.slice(4)).slice(1), name);
+    }
+  });
+  test("hooks: HOOK and core/vfs/mount/super.ts, DRIVER_OP and core/fs/driver/hooks.ts, FS_REVAL_DOT", () => {
+    const supers = constants("core/vfs/mount/super.ts");
+    for (const [name, bit] of Object.entries(abi.HOOK)) assert.equal(supers[`HOOK_${name}`], bit, name);
+    assert.equal(supers.FS_REVAL_DOT, abi.FS_REVAL_DOT);
+    const hooks = constants("core/fs/driver/hooks.ts");
+    for (const [name, op] of Object.entries(abi.DRIVER_OP)) assert.equal(hooks[`OP_${name}`], op, name);
+    assert.equal(Object.keys(hooks).filter((name) => name.startsWith("OP_")).length, Object.keys(abi.DRIVER_OP).length);
+  });
+  test("flags of calls: core/sys/sys.ts, core/fs", () => {
+    const ours = { ...abi };
+    const sys = constants("core/sys/sys.ts");
+    for (const name of [
+      "AT_SYMLINK_NOFOLLOW",
+      "AT_REMOVEDIR",
+      "AT_SYMLINK_FOLLOW",
+      "AT_EMPTY_PATH",
+      "MS_BIND",
+      "MS_MOVE",
+      "PATH_MAX",
+    ]) {
+      assert.equal(sys[name], ours[name], name);
+    }
+    const everywhere = Object.assign({}, ...Object.keys(core).map(constants));
+    for (const name of [
+      "RENAME_NOREPLACE",
+      "RENAME_EXCHANGE",
+      "MS_RDONLY",
+      "MS_NOEXEC",
+      "MNT_DETACH",
+      "UTIME_NOW",
+      "UTIME_OMIT",
+      "AT_FDCWD",
+      "NAME_MAX",
+    ]) {
+      assert.equal(everywhere[name], ours[name], name);
+    }
+  });
+  test("exports: CoreExports names every call of the core's own, and no other", async () => {
+    const declared = new Set(
+      [
+        ...code(src["abi/abi.ts"])
+          .split("interface CoreExports")[1]
+          .split("\n}")[0]
+          .matchAll(/^ {2}(\w+)\(/gm),
+      ].map(([, name]) => name),
+    );
+    const { loadCore } = await import("../../dist/src/bridge/load.js");
+    for (const url of [undefined, DEBUG_CORE]) {
+      const module = await loadCore({ url });
+      const exported = WebAssembly.Module.exports(module).filter(({ kind }) => kind === "function");
+      assert.deepEqual(new Set(exported.map(({ name }) => name)), declared);
+    }
+    const shipped = WebAssembly.Module.imports(await loadCore()).map(({ name }) => name);
+    assert.ok(!shipped.includes("point"), "the build that ships reports no places");
+  });
+});

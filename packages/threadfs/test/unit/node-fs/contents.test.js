@@ -1,0 +1,262 @@
+/** Contents: reading and writing by every form, positions, sizes beyond one exchange with the core. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createVfs } from "../../../dist/src/index.js";
+import { suite } from "./both.js";
+
+const tree = suite((fs, dir) => {
+  fs.writeFileSync(`${dir}/file`, "0123456789");
+  fs.writeFileSync(`${dir}/empty`, "");
+});
+const { same } = tree;
+
+/** Opens, works, closes. */
+function withFd(fs, path, flags, work) {
+  const fd = fs.openSync(path, flags);
+  try {
+    return work(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Bytes that differ at every position a mistake could shift them by. */
+function pattern(size) {
+  const bytes = Buffer.alloc(size);
+  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + (i >> 16)) & 255;
+  return bytes;
+}
+
+const LARGE = [65535, 65536, 65537, 200_001];
+
+describe("read", () => {
+  same("moves the descriptor's position", (fs, dir) =>
+    withFd(fs, `${dir}/file`, "r", (fd) => {
+      const answers = [];
+      const buffer = Buffer.alloc(4);
+      for (let i = 0; i < 4; i++) answers.push([fs.readSync(fd, buffer), buffer.toString()]);
+      return answers;
+    }),
+  );
+  same("at a position leaves the descriptor's", (fs, dir) =>
+    withFd(fs, `${dir}/file`, "r", (fd) => {
+      const buffer = Buffer.alloc(3);
+      const answers = [];
+      for (const position of [7, 8n, 20, 0]) {
+        buffer.fill(".");
+        answers.push(fs.readSync(fd, buffer, 0, 3, position), buffer.toString());
+      }
+      answers.push(fs.readSync(fd, buffer, 0, 3, null), buffer.toString(), fs.readSync(fd, buffer), buffer.toString());
+      return answers;
+    }),
+  );
+  same("every form of its arguments", (fs, dir) =>
+    withFd(fs, `${dir}/file`, "r", (fd) => {
+      const answers = [];
+      const take = (...args) => {
+        const buffer = Buffer.alloc(6, ".");
+        answers.push(fs.readSync(fd, buffer, ...args), buffer.toString());
+      };
+      take({ offset: 1, length: 2, position: 3 });
+      take({ position: 2 });
+      take({});
+      take(null);
+      take(2, 3, 4);
+      take(2, 0, 4);
+      take(undefined, 3, 1);
+      return answers;
+    }),
+  );
+  same("into other views", (fs, dir) =>
+    withFd(fs, `${dir}/file`, "r", (fd) => {
+      const words = new Uint16Array(2);
+      const view = new DataView(new ArrayBuffer(8), 2, 3);
+      return [fs.readSync(fd, words), words, fs.readSync(fd, view), new Uint8Array(view.buffer)];
+    }),
+  );
+  for (const size of LARGE) {
+    same(`${size} bytes at once`, (fs, dir) => {
+      fs.writeFileSync(`${dir}/large`, pattern(size));
+      return withFd(fs, `${dir}/large`, "r", (fd) => {
+        const buffer = Buffer.alloc(size + 10);
+        const got = fs.readSync(fd, buffer, 3, size + 5, 2);
+        return [got, buffer.subarray(3, 3 + got).equals(pattern(size).subarray(2))];
+      });
+    });
+  }
+});
+
+describe("write", () => {
+  same("every form of its arguments", (fs, dir) => {
+    const answers = withFd(fs, `${dir}/file`, "r+", (fd) => [
+      fs.writeSync(fd, "ab"),
+      fs.writeSync(fd, Buffer.from("cdef"), 1, 2),
+      fs.writeSync(fd, Buffer.from("ghij"), 1, 2, 8),
+      fs.writeSync(fd, Buffer.from("kl"), { position: 6 }),
+      fs.writeSync(fd, "ü", 12),
+      fs.writeSync(fd, "ü", 15, "latin1"),
+      fs.writeSync(fd, new Uint16Array([0x4142]), null),
+      fs.writeSync(fd, new Uint8Array(0)),
+      fs.writeSync(fd, "mn", null, "utf8"),
+    ]);
+    return [answers, fs.readFileSync(`${dir}/file`, "latin1")];
+  });
+  same("behind the end leaves zeros", (fs, dir) => {
+    withFd(fs, `${dir}/file`, "r+", (fd) => fs.writeSync(fd, "x", 70_000));
+    const bytes = fs.readFileSync(`${dir}/file`);
+    return [bytes.length, bytes.subarray(10, 70_000).every((byte) => byte === 0), fs.statSync(`${dir}/file`).size];
+  });
+  same("appends whatever the position says", (fs, dir) => {
+    withFd(fs, `${dir}/file`, "a", (fd) => {
+      fs.writeSync(fd, "a");
+      fs.writeSync(fd, "b", 0);
+      fs.writeSync(fd, Buffer.from("c"), 0, 1, 2);
+    });
+    return fs.readFileSync(`${dir}/file`, "utf8");
+  });
+  for (const size of LARGE) {
+    same(`${size} bytes at once`, (fs, dir) => {
+      const wrote = withFd(fs, `${dir}/large`, "w", (fd) => fs.writeSync(fd, pattern(size + 4), 2, size, 1));
+      const bytes = fs.readFileSync(`${dir}/large`);
+      return [wrote, bytes.length, bytes.subarray(1).equals(pattern(size + 4).subarray(2, 2 + size))];
+    });
+  }
+});
+
+describe("readFile", () => {
+  for (const options of [undefined, null, "utf8", "hex", "base64", { encoding: "latin1" }, { flag: "r" }, {}]) {
+    same(JSON.stringify(options) ?? "no options", (fs, dir) => fs.readFileSync(`${dir}/file`, options));
+  }
+  same("of an empty file", (fs, dir) => [fs.readFileSync(`${dir}/empty`), fs.readFileSync(`${dir}/empty`, "utf8")]);
+  same("answers a Buffer", (fs, dir) => Buffer.isBuffer(fs.readFileSync(`${dir}/file`)));
+  same("keeps a byte order mark", (fs, dir) => {
+    fs.writeFileSync(`${dir}/bom`, Buffer.from([0xef, 0xbb, 0xbf, 0x61]));
+    return fs.readFileSync(`${dir}/bom`, "utf8");
+  });
+  same("replaces what is no UTF-8", (fs, dir) => {
+    fs.writeFileSync(`${dir}/bytes`, Buffer.from([0x61, 0xff, 0xc3, 0x62]));
+    return fs.readFileSync(`${dir}/bytes`, "utf8");
+  });
+  same("of a descriptor reads on from its position", (fs, dir) =>
+    withFd(fs, `${dir}/file`, "r", (fd) => {
+      fs.readSync(fd, Buffer.alloc(4));
+      return [fs.readFileSync(fd, "utf8"), fs.readFileSync(fd, "utf8")];
+    }),
+  );
+  same("may create with its flag", (fs, dir) => [fs.readFileSync(`${dir}/new`, { flag: "a+" }), fs.readdirSync(dir)]);
+  for (const size of LARGE) {
+    same(`${size} bytes`, (fs, dir) => {
+      fs.writeFileSync(`${dir}/large`, pattern(size));
+      return fs.readFileSync(`${dir}/large`).equals(pattern(size));
+    });
+  }
+});
+
+describe("writeFile and appendFile", () => {
+  const forms = [
+    ["text", undefined],
+    ["616263", "hex"],
+    ["text", { mode: 0o600 }],
+    ["text", { mode: "604", flag: "wx" }],
+    ["text", { flag: "a" }],
+    ["text", { flag: "r+" }],
+    ["text", { flush: true }],
+    [Buffer.from("bytes"), null],
+    [new Uint16Array([0x6261, 0x6463]), undefined],
+    [new DataView(new ArrayBuffer(3)), undefined],
+    ["", undefined],
+    ["lone \ud800 surrogate", undefined],
+  ];
+  for (const [data, options] of forms) {
+    const shown = `${typeof data === "string" ? data : data.constructor.name} ${JSON.stringify(options)}`;
+    for (const call of ["writeFileSync", "appendFileSync"]) {
+      for (const name of ["file", "new"]) {
+        same(`${call} of ${shown} to the ${name}`, (fs, dir) => {
+          fs[call](`${dir}/${name}`, data, options);
+          return [fs.readFileSync(`${dir}/${name}`, "latin1"), fs.statSync(`${dir}/${name}`).mode];
+        });
+      }
+    }
+  }
+  same("to a descriptor writes on from its position", (fs, dir) => {
+    withFd(fs, `${dir}/file`, "r+", (fd) => {
+      fs.readSync(fd, Buffer.alloc(4));
+      fs.writeFileSync(fd, "x");
+      fs.appendFileSync(fd, "y");
+    });
+    return fs.readFileSync(`${dir}/file`, "utf8");
+  });
+});
+
+describe("truncate", () => {
+  for (const size of [0, 4, 10, 100, 70_000]) {
+    same(`to ${size}`, (fs, dir) => {
+      fs.truncateSync(`${dir}/file`, size);
+      const first = fs.readFileSync(`${dir}/file`);
+      fs.truncateSync(`${dir}/file`, 20);
+      return [first, fs.readFileSync(`${dir}/file`)];
+    });
+  }
+  same("of a descriptor leaves its position", (fs, dir) => {
+    withFd(fs, `${dir}/file`, "r+", (fd) => {
+      fs.writeSync(fd, "abc");
+      fs.ftruncateSync(fd);
+      fs.writeSync(fd, "d");
+    });
+    return fs.readFileSync(`${dir}/file`);
+  });
+});
+
+describe("copyFile", () => {
+  for (const size of [0, 10, ...LARGE]) {
+    same(`${size} bytes`, (fs, dir) => {
+      fs.writeFileSync(`${dir}/from`, pattern(size), { mode: 0o640 });
+      fs.writeFileSync(`${dir}/to`, "something longer than ten bytes");
+      fs.copyFileSync(`${dir}/from`, `${dir}/to`, fs.constants.COPYFILE_FICLONE);
+      return [fs.readFileSync(`${dir}/to`).equals(pattern(size)), fs.statSync(`${dir}/to`).mode];
+    });
+  }
+  same("onto itself leaves it as it is", (fs, dir) => {
+    fs.linkSync(`${dir}/file`, `${dir}/second`);
+    fs.copyFileSync(`${dir}/file`, `${dir}/second`);
+    return fs.readFileSync(`${dir}/file`, "utf8");
+  });
+  test("COPYFILE_FICLONE_FORCE cannot be had", () => {
+    const { fs } = tree.vfs;
+    fs.writeFileSync("/cloned", "x");
+    const force = fs.constants.COPYFILE_FICLONE_FORCE;
+    assert.throws(() => fs.copyFileSync("/cloned", "/clone", force), { code: "ENOSYS", syscall: "copyfile" });
+    assert.equal(fs.existsSync("/clone"), false);
+  });
+});
+
+describe("a full tree", () => {
+  test("a write answers what it wrote, the next one ENOSPC, and removing makes room again", async () => {
+    const vfs = await createVfs({ maxBytes: 8 << 20 });
+    const { fs } = vfs;
+    try {
+      const chunk = pattern(1 << 20);
+      const fd = fs.openSync("/big", "w+");
+      let size = 0;
+      let wrote;
+      do {
+        wrote = fs.writeSync(fd, chunk);
+        size += wrote;
+      } while (wrote === chunk.length && size < 16 << 20);
+      assert.ok(wrote < chunk.length, "the tree is full before it holds twice its size");
+      assert.throws(() => fs.writeSync(fd, chunk), { code: "ENOSPC", syscall: "write", errno: -28 });
+      assert.equal(fs.fstatSync(fd).size, size);
+      const last = Buffer.alloc(wrote);
+      assert.equal(fs.readSync(fd, last, 0, wrote, size - wrote), wrote);
+      assert.ok(last.equals(chunk.subarray(0, wrote)));
+      fs.closeSync(fd);
+      assert.throws(() => fs.writeFileSync("/more", chunk), { code: "ENOSPC" });
+      fs.unlinkSync("/big");
+      fs.rmSync("/more", { force: true });
+      fs.writeFileSync("/again", chunk);
+      assert.ok(fs.readFileSync("/again").equals(chunk));
+    } finally {
+      vfs.close();
+    }
+  });
+});

@@ -1,0 +1,243 @@
+/**
+ * Mounts under a walk (rows 27 to 30): found without a store, crossed down and up, and right only as long as no mount has
+ * changed. In the seed a lock keeps mounts still for the whole walk; here the mount sequence tells that they were.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { POINT } from "../../../dist/abi/abi.js";
+import { dentryOf, grown, passes, peek } from "../../support/dentries.js";
+import { codeOf, debugTree } from "../../support/tree.js";
+
+async function scene(t) {
+  const tree = await debugTree();
+  t.after(() => tree.close());
+  const { vfs } = tree;
+  for (const path of ["/m", "/other", "/keep", "/plain", "/plain/d"]) vfs.fs.mkdirSync(path);
+  return { tree, walker: vfs, writer: await tree.attach(), mem: peek(vfs) };
+}
+
+/** A tmpfs with a file at /m, bound at /keep too, so that it outlives its mount. */
+function mountKept(vfs) {
+  vfs.mount(null, "/m", "tmpfs");
+  vfs.fs.mkdirSync("/m/d");
+  vfs.fs.writeFileSync("/m/d/f", "text");
+  vfs.mount("/m", "/keep", "bind");
+}
+
+describe("mounts", () => {
+  // Fails when checkRcu() does not check the mount sequence: the walk answers for a path that has gone with its mount.
+  test("row 27: a mount that goes away under a walk that crossed it makes the walk start again", async (t) => {
+    for (const place of ["MOUNT_CHECK", "MOUNT_DOWN", "ATTR_COPIED"]) {
+      for (const change of ["detach", "move", "cover"]) {
+        const { tree, walker, writer } = await scene(t);
+        mountKept(walker);
+        walker.at(POINT[place], () => {
+          if (change === "detach") writer.umount("/m", { detach: true });
+          else if (change === "move") writer.mount("/m", "/other", "move", { move: true });
+          else writer.mount(null, "/m", "tmpfs");
+        });
+        let found;
+        const counts = grown(tree, () => {
+          found = walker.fs.existsSync("/m/d/f");
+        });
+        assert.equal(found, false, `${change} at ${place}`);
+        assert.equal(counts.echildRestarts, 1, `${change} at ${place}`);
+        assert.equal(walker.fs.existsSync("/keep/d/f"), true);
+      }
+    }
+  });
+
+  // Fails when checkRcu() or finishRcu() looks at the mount sequence of every walk.
+  test("row 27: a walk that met no mount point is not disturbed by mounts that come and go", async (t) => {
+    const { tree, walker, writer } = await scene(t);
+    for (const mode of [0o755, 0o700]) {
+      walker.fs.chmodSync("/plain", mode);
+      for (const path of ["/plain/d", "/plain/none"]) {
+        walker.at(POINT.PARENT_CHECK, () => {
+          writer.mount("/plain", "/other", "bind");
+          writer.umount("/other");
+        });
+        const counts = grown(tree, () => walker.fs.existsSync(path));
+        assert.equal(counts.echildRestarts, undefined, `${path}, mode ${mode.toString(8)}`);
+      }
+    }
+  });
+
+  // Fails when legitimizeMnt() does not check the mount sequence once it has the reference.
+  test("row 27: a reference to a mount counts only if no mount has changed", async (t) => {
+    const { tree, walker, writer } = await scene(t);
+    mountKept(walker);
+    // Somebody has a file of it open: the mount lives on, but no path leads to it any more.
+    const fd = walker.fs.openSync("/m/d/f", "r");
+    let opened;
+    walker.at(POINT.COMPLETE, () => writer.umount("/m", { detach: true }));
+    const counts = grown(tree, () => {
+      opened = codeOf(() => walker.fs.readFileSync("/m/d/f"));
+    });
+    assert.equal(opened, "ENOENT");
+    assert.equal(counts.dropFailed, 1);
+    assert.equal(counts.echildRestarts, 1);
+    assert.equal(walker.fs.fstatSync(fd).size, "text".length);
+    walker.fs.closeSync(fd);
+    walker.umount("/keep");
+  });
+
+  // Fails when followMountRcu() steps down once only, or does not open the sequence of the root it comes to.
+  test("row 28: mounts on top of each other are stepped down through, each root with its own sequence", async (t) => {
+    const { tree, walker, writer, mem } = await scene(t);
+    walker.mount(null, "/m", "tmpfs");
+    walker.fs.writeFileSync("/m/below", "");
+    walker.mount(null, "/m", "tmpfs");
+    walker.fs.writeFileSync("/m/top", "");
+    // Other sequences than those of the directory that they are mounted on.
+    for (const mode of [0o700, 0o755]) walker.fs.chmodSync("/m", mode);
+    assert.equal(
+      passes(walker, POINT.MOUNT_DOWN, () => walker.fs.statSync("/m/top")),
+      2,
+    );
+    const counts = grown(tree, () => {
+      assert.equal(walker.fs.existsSync("/m/top"), true);
+      assert.equal(walker.fs.existsSync("/m/below"), false);
+      walker.fs.statSync("/m");
+    });
+    assert.deepEqual(counts, { walks: 3, endedRcu: 3, missesValidated: 1 });
+    let seq;
+    walker.at(POINT.COMPLETE, (_, s) => {
+      seq = s;
+    });
+    walker.fs.statSync("/m");
+    assert.equal(seq, mem.seq(dentryOf(walker, "/m")));
+    // And that sequence is what the walk is held to.
+    walker.at(POINT.ATTR_COPIED, () => writer.fs.chmodSync("/m", 0o711));
+    let mode;
+    const changed = grown(tree, () => {
+      mode = walker.fs.statSync("/m").mode & 0o777;
+    });
+    assert.equal(mode, 0o711);
+    assert.equal(changed.echildRestarts, 1);
+  });
+
+  // Fails when followMountRcu() takes a mount point in which this mount has nothing mounted for a reason to restart.
+  test("row 28: where nothing is mounted in this mount the walk stays on the directory", async (t) => {
+    const { tree, walker } = await scene(t);
+    walker.fs.writeFileSync("/m/under", "");
+    walker.mount("/", "/other", "bind");
+    walker.mount(null, "/m", "tmpfs");
+    walker.fs.writeFileSync("/m/over", "");
+    const counts = grown(tree, () => {
+      assert.equal(walker.fs.existsSync("/other/m/under"), true);
+      assert.equal(walker.fs.existsSync("/m/over"), true);
+      assert.equal(walker.fs.existsSync("/m/under"), false);
+      assert.equal(walker.fs.existsSync("/other/m/over"), false);
+    });
+    assert.deepEqual(counts, { walks: 4, endedRcu: 4, missesValidated: 2 });
+  });
+
+  // Fails when followDotdotRcu() does not go up over a mount's root, goes up once only, or goes above the root.
+  test("row 29: '..' at a mount's root goes to where it is mounted; at the root it stays", async (t) => {
+    const { tree, walker } = await scene(t);
+    walker.mount(null, "/plain/d", "tmpfs");
+    walker.mount(null, "/plain/d", "tmpfs");
+    walker.fs.mkdirSync("/plain/d/top");
+    const inode = (path) => walker.fs.statSync(path).ino;
+    assert.equal(
+      passes(walker, POINT.MOUNT_UP, () => inode("/plain/d/..")),
+      2,
+    );
+    const jail = walker.context({ root: "/plain/d", cwd: "/" });
+    for (const ref of [false, true]) {
+      const [root, plain, d] = ["/", "/plain", "/plain/d"].map(inode);
+      walker.walkMode({ ref });
+      jail.fs.existsSync("/");
+      const counts = grown(tree, () => {
+        assert.equal(inode("/plain/d/.."), plain);
+        assert.equal(inode("/plain/d/top/../../d"), d);
+        assert.equal(inode("/plain/d/../.."), root);
+        assert.equal(inode("/.."), root);
+        assert.equal(inode("/../../plain/../.."), root);
+        assert.equal(jail.fs.statSync("..").ino, d);
+        assert.equal(jail.fs.statSync("/top/../../..").ino, d);
+      });
+      assert.deepEqual(counts, { walks: 7, [ref ? "endedRef" : "endedRcu"]: 7 });
+    }
+    jail.close();
+  });
+
+  // Fails when followDotdotRcu() does not check the mount sequence after it has read the mount point: no restart.
+  test("row 29: a mount that moves while '..' leaves it makes the walk start again", async (t) => {
+    const { tree, walker, writer } = await scene(t);
+    walker.mount(null, "/m", "tmpfs");
+    const inside = walker.context({ cwd: "/m" });
+    walker.at(POINT.MOUNT_UP, () => writer.mount("/m", "/plain/d", "move", { move: true }));
+    let up;
+    const counts = grown(tree, () => {
+      up = inside.fs.statSync("..").ino;
+    });
+    assert.equal(counts.echildRestarts, 1);
+    assert.equal(up, walker.fs.statSync("/plain").ino);
+    inside.close();
+  });
+
+  // Fails when stepInto() or traverseMounts() leaves a reference behind in ref mode, or puts one in rcu mode.
+  test("row 30: a step puts the references of the last one in ref mode, and takes none in rcu mode", async (t) => {
+    const { walker, mem } = await scene(t);
+    mountKept(walker);
+    walker.mount(null, "/m", "tmpfs");
+    walker.fs.mkdirSync("/m/e");
+    walker.fs.writeFileSync("/m/e/g", "");
+    walker.fs.symlinkSync("../../keep/d", "/m/e/link");
+    const jail = walker.context({ uid: 1000, root: "/m", cwd: "/e" });
+    const paths = [
+      "/m/e/g",
+      "/m/../m/e/../../plain/d/.",
+      "/m/e/none",
+      "/m/e/g/x",
+      "/keep/d/f",
+      "/m/e/link/f",
+      "/m/e/link/no",
+    ];
+    const walks = () => {
+      for (const path of paths) walker.fs.existsSync(path);
+      for (const path of ["g", "..", "../../e/link/f", "/e/no"]) jail.fs.existsSync(path);
+    };
+    for (const ref of [true, false]) {
+      walker.walkMode({ ref });
+      walks();
+      const before = mem.shared(walker);
+      walks();
+      assert.equal(Buffer.compare(before, mem.shared(walker)), 0, `ref ${ref}: a count is not what it was`);
+    }
+    // In the middle of it: one dentry and its mount are held in ref mode, and nothing on the way there.
+    const [, mount] = walker.points(() => walker.fs.statSync("/m/e")).findLast(([id]) => id === POINT.MOUNT_DOWN);
+    const [e, g] = [dentryOf(walker, "/m/e"), dentryOf(walker, "/m/e/g")];
+    const counts = () => [mem.count(e), mem.count(g), mem.word(mount + 64)];
+    const [onE, onG, onMount] = counts();
+    for (const ref of [true, false]) {
+      walker.walkMode({ ref });
+      let during;
+      walker.at(POINT.ATTR_COPIED, () => {
+        during = counts();
+      });
+      walker.fs.statSync("/m/e/g");
+      const one = ref ? 1 : 0;
+      assert.deepEqual(during, [onE, onG + one, onMount + one]);
+    }
+    jail.close();
+  });
+
+  // Fails when stepInto() does not take the mount along with the dentry: what is mounted read-only is written to.
+  test("row 30: mount and dentry go on together in both modes", async (t) => {
+    const { walker } = await scene(t);
+    walker.fs.writeFileSync("/plain/f", "");
+    walker.mount("/plain", "/other", "bind", { readonly: true });
+    for (const ref of [false, true]) {
+      walker.walkMode({ ref });
+      assert.equal(
+        codeOf(() => walker.fs.accessSync("/other/f", walker.fs.constants.W_OK)),
+        "EROFS",
+      );
+      walker.fs.accessSync("/plain/f", walker.fs.constants.W_OK);
+      walker.fs.accessSync("/other/../plain/f", walker.fs.constants.W_OK);
+    }
+  });
+});

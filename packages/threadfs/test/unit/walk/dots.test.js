@@ -1,0 +1,112 @@
+/** "." and ".." in a walk: at the root, beside renames, over mounts. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { POINT } from "../../../dist/abi/abi.js";
+import { look } from "../../support/toy.js";
+import { treeFor } from "../../support/tree.js";
+
+// Taken out, one at a time: "." is a name like others; ".." leaves rcu mode.
+test("row 52: '.' and '..' are walked in rcu mode", async (t) => {
+  const { vfs, counted } = await treeFor(t);
+  vfs.fs.mkdirSync("/a/b", { recursive: true });
+  vfs.fs.writeFileSync("/a/f", "");
+  const ino = vfs.fs.statSync("/a/f").ino;
+  for (const path of ["/a/./f", "/a/b/../f", "/./a/b/.././b/../f", "/a/b/../b/../../a/f"]) {
+    const c = counted(() => assert.equal(vfs.fs.statSync(path).ino, ino));
+    assert.deepEqual([c.walks, c.endedRcu], [1, 1], path);
+  }
+});
+
+// Taken out: ".." does not look at the sequence of the directory it leaves.
+test("row 53: '..' from a directory that has just moved starts the walk again", async (t) => {
+  const { vfs, attach, counted } = await treeFor(t);
+  const other = await attach();
+  vfs.fs.mkdirSync("/a/b", { recursive: true });
+  vfs.at(POINT.DOTDOT, () => {
+    other.fs.renameSync("/a/b", "/b");
+    other.fs.writeFileSync("/a/f", "");
+  });
+  // While b was in a there was no f in it.
+  const c = counted(() => assert.equal(look(vfs, "/a/b/../f"), "ENOENT"));
+  assert.equal(c.echildRestarts, 1);
+});
+
+// Taken out: the parent's sequence is opened after the child's was checked, not before.
+test("row 53: '..' goes on with the parent's sequence of before the check", async (t) => {
+  const { vfs, attach, counted } = await treeFor(t);
+  const other = await attach();
+  vfs.fs.mkdirSync("/a/b", { recursive: true });
+  vfs.at(POINT.DOTDOT, () => {
+    other.fs.renameSync("/a", "/z");
+    other.fs.writeFileSync("/z/f", "");
+  });
+  const c = counted(() => assert.equal(look(vfs, "/a/b/../f"), "ENOENT"));
+  assert.equal(c.echildRestarts, 1);
+});
+
+// Taken out: the walk does not compare where it is with its root.
+test("row 53: '..' at the root stays there, in both modes", async (t) => {
+  const { vfs, counted } = await treeFor(t);
+  vfs.fs.mkdirSync("/a/b/c", { recursive: true });
+  const agent = vfs.context({ root: "/a/b" });
+  const inside = vfs.fs.statSync("/a/b").ino;
+  for (const ref of [false, true]) {
+    vfs.walkMode({ ref });
+    for (const path of ["/..", "/../..", "../..", "/c/../..", "/c/../../../c/.."]) {
+      const c = counted(() => assert.equal(agent.fs.statSync(path).ino, inside, path));
+      assert.equal(c.endedRcu, ref ? 0 : 1);
+    }
+    assert.equal(look(agent, "/../a"), "ENOENT");
+  }
+});
+
+// Taken out, one at a time: only one mount is climbed; the mount point's sequence is not taken over.
+test("row 54: '..' at the root of mounts on top of each other leads below them all, in both modes", async (t) => {
+  const { vfs, counted } = await treeFor(t);
+  vfs.fs.mkdirSync("/a/first", { recursive: true });
+  // Its sequence should not be that of a fresh root by chance.
+  vfs.fs.renameSync("/a/first", "/a/second");
+  vfs.fs.renameSync("/a/second", "/a/m");
+  for (let n = 0; n < 3; n++) vfs.mount(null, "/a/m", "tmpfs");
+  const below = vfs.fs.statSync("/a");
+  for (const ref of [false, true]) {
+    vfs.walkMode({ ref });
+    const c = counted(() => {
+      const { ino, dev } = vfs.fs.statSync("/a/m/..");
+      assert.deepEqual([ino, dev], [below.ino, below.dev]);
+    });
+    assert.deepEqual([c.endedRcu, c.echildRestarts], [ref ? 0 : 1, 0]);
+  }
+});
+
+// Taken out: after ".." nothing is followed down (in each mode separately).
+test("row 54: '..' onto a directory that is mounted over goes into the mount, in both modes", async (t) => {
+  const { vfs } = await treeFor(t);
+  vfs.fs.mkdirSync("/a/b", { recursive: true });
+  const agent = vfs.context({ cwd: "/a/b" });
+  vfs.mount(null, "/a", "tmpfs");
+  const over = vfs.fs.statSync("/a");
+  for (const ref of [false, true]) {
+    vfs.walkMode({ ref });
+    const { ino, dev } = agent.fs.statSync("..");
+    assert.deepEqual([ino, dev], [over.ino, over.dev], `ref ${ref}`);
+  }
+});
+
+// Taken out: the mount sequence is looked at neither when climbing nor at the end.
+test("row 54: a mount that is moved away under '..' starts the walk again", async (t) => {
+  const { vfs, attach, counted } = await treeFor(t);
+  const other = await attach();
+  vfs.fs.mkdirSync("/a/m", { recursive: true });
+  vfs.fs.mkdirSync("/b/m", { recursive: true });
+  vfs.mount(null, "/a/m", "tmpfs");
+  vfs.at(POINT.MOUNT_UP, () => {
+    other.mount("/a/m", "/b/m", "bind", { move: true });
+    other.fs.writeFileSync("/a/f", "");
+  });
+  // While the mount was in a there was no f in it.
+  const agent = vfs.context({ cwd: "/a/m" });
+  vfs.fs.writeFileSync("/b/f", "in b");
+  const c = counted(() => assert.equal(agent.fs.statSync("../f").size, 4));
+  assert.equal(c.echildRestarts, 1);
+});

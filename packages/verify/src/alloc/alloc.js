@@ -1,0 +1,119 @@
+/**
+ * Failed allocations and full memory, on the shipping core. At the n-th allocation of every operation there is no room: the right
+ * errno, nothing leaked, nothing lost, and the same call works afterwards. Arenas are filled in every way and worked in while
+ * they are full, emptied, and filled again to the same count. Every limit is reached.
+ */
+
+import { main } from "../support/command-line.js";
+import { randomBelow, shuffled } from "../support/random.js";
+import { attachWhenFull, growthRefused, refuseInit } from "./attach.js";
+import { refuseEach } from "./failing-allocations.js";
+import { FILLS, mixed } from "./fills.js";
+import { Workplace } from "./fixture.js";
+import { fillUp } from "./full-memory.js";
+import { LIMITS, reach } from "./limits.js";
+import { OPERATIONS } from "./operations.js";
+
+export const title = "failed allocations and full memory";
+
+/** What the short form fills an arena with; the others take a few seconds each. */
+const SHORT_FILLS = ["files of 100,000 bytes", "pages of one file"];
+/** Too long for the short form. */
+const LONG_LIMITS = ["open files: ENFILE"];
+/** No run fills more arenas than that at random. */
+const MIXTURES_MAX = 10_000;
+
+/** @type {import("../support/command-line.js").Outcome} of a run with nothing in it yet */
+const fresh = () => ({ ok: true, explored: {}, failures: [] });
+
+/**
+ * @param {{ seconds: number, seed: number, short?: boolean, only?: string, log?: (line: string) => void }} options
+ *   `only`: nothing but the refused allocations of the operations whose name contains it
+ * @returns {Promise<import("../support/command-line.js").Outcome>}
+ */
+export async function run({ seconds, seed, short = false, only, log = () => undefined }) {
+  const until = performance.now() + seconds * 1000;
+  const outcome = fresh();
+  refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }], only);
+  log(`each allocation refused: ${outcome.explored["allocations refused"]}`);
+  if (only !== undefined) return { ...outcome, ok: outcome.failures.length === 0 };
+  limits(outcome, short);
+  threads(outcome);
+  filled(outcome, { seed, short, until, log });
+  outcome.ok = outcome.failures.length === 0;
+  return outcome;
+}
+
+/** @param {{ retired?: number, ref?: boolean }[]} ways how each operation is tried */
+function refused(outcome, ways, only = "") {
+  const place = new Workplace();
+  const init = refuseInit();
+  outcome.failures.push(...init.failures);
+  let cases = init.cases;
+  let errors = init.cases;
+  const known = [];
+  for (const way of ways) {
+    for (const [name, operation] of Object.entries(OPERATIONS)) {
+      if (!name.includes(only)) continue;
+      const found = refuseEach(place, name, operation, way);
+      cases += found.cases;
+      errors += found.refused;
+      if (operation.known === undefined) outcome.failures.push(...found.failures);
+      else if (found.failures.length > 0) known.push(name);
+      else outcome.failures.push({ message: `${name}: it works; take its mark away (${operation.known})` });
+    }
+  }
+  outcome.explored.operations = Object.keys(OPERATIONS).length;
+  outcome.explored["allocations refused"] = cases;
+  outcome.explored["of which the call answered ENOSPC"] = errors;
+  if (known.length > 0) outcome.explored["known to fail"] = [...new Set(known)].join(", ");
+}
+
+function limits(outcome, short) {
+  const reached = [];
+  for (const [name, limit] of Object.entries(LIMITS)) {
+    if (short && LONG_LIMITS.includes(name)) continue;
+    const { count, failures } = reach(name, limit);
+    outcome.failures.push(...failures);
+    reached.push(`${name} (${count})`);
+  }
+  outcome.explored["limits reached"] = reached.join(", ");
+}
+
+function threads(outcome) {
+  const { failures, later } = attachWhenFull();
+  outcome.failures.push(...failures);
+  const growth = growthRefused();
+  outcome.failures.push(...growth.failures);
+  outcome.explored["files in a memory that cannot grow"] = growth.count;
+  outcome.explored["a thread attaches after the arena was full and emptied"] = later ? "yes" : "no (known)";
+}
+
+function filled(outcome, { seed, short, until, log }) {
+  const next = randomBelow(seed);
+  const shuffle = (list) => shuffled(list, next);
+  let fills = 0;
+  let operations = 0;
+  const one = (name, fill) => {
+    const found = fillUp(name, fill, { shuffle });
+    outcome.failures.push(...found.failures.map((failure) => ({ ...failure, replay: `--seed ${seed}` })));
+    fills++;
+    operations += found.operations;
+    log(`full of ${name}: ${found.count}`);
+  };
+  // The ways each take seconds: a small budget ends between them, a large one goes on with mixtures.
+  for (const name of short ? SHORT_FILLS : Object.keys(FILLS)) {
+    if (short || fills === 0 || performance.now() < until) one(name, FILLS[name]);
+  }
+  for (let n = 0; n < (short ? 0 : MIXTURES_MAX) && performance.now() < until; n++) {
+    one(`a mixture (seed ${seed}, number ${n})`, mixed(seed * 1000 + n));
+  }
+  outcome.explored["arenas filled, each three times"] = fills;
+  outcome.explored["operations in a full arena"] = operations;
+}
+
+await main(import.meta.url, {
+  title,
+  run: ({ values: { only }, ...given }) => run({ ...given, only }),
+  options: { only: { type: "string" } },
+});

@@ -1,0 +1,123 @@
+/** What allocates beside the slabs: the arena's own making, the scratch area of a thread that attaches, the memory's growth. */
+import { attach, createMemory } from "../binary/core.js";
+import { check } from "../fsck/check-arena.js";
+import { FILLS } from "./fills.js";
+import { allocCore, Desk, must, Workplace } from "./fixture.js";
+
+const ENOSPC = -28;
+const EINVAL = -22;
+const THREADS_MAX = 256;
+
+/** Making an arena with each allocation refused: ENOSPC, and nobody can attach to what is left. */
+export function refuseInit() {
+  const failures = [];
+  let n = 1;
+  for (; n < 100; n++) {
+    const memory = createMemory({ maxBytes: 2 << 20, threads: 0 });
+    let asked = 0;
+    const core = instance(memory, () => (++asked === n ? 1 : 0));
+    const answer = core.arenaInit(2 << 20, 1, 0);
+    if (asked < n) break;
+    const state = core.arenaCheck();
+    if (answer !== ENOSPC || state !== EINVAL || core.threadAttach(1) !== EINVAL) {
+      failures.push({ message: `arenaInit, allocation ${n} refused: ${answer}, then arenaCheck answers ${state}` });
+    }
+  }
+  return { cases: n - 1, failures };
+}
+
+/** The core without a Thread around it, which would attach. */
+function instance(memory, enter) {
+  const imports = {
+    env: { memory },
+    verify: { enter },
+    host: {
+      now: () => 0,
+      clock: () => performance.now(),
+      wait: () => 2,
+      panic: (code) => {
+        throw new Error(`panic ${code}`);
+      },
+      driverCall: () => -5,
+      security: () => 0,
+      audit: () => undefined,
+    },
+  };
+  return new WebAssembly.Instance(allocCore().module, imports).exports;
+}
+
+/** How many more threads the arena takes; each of them is detached again. */
+function attachAll(memory) {
+  const threads = [];
+  let refused;
+  for (let n = 0; n < THREADS_MAX && refused === undefined; n++) {
+    try {
+      threads.push(attach(memory, allocCore()));
+    } catch (error) {
+      refused = error.message;
+    }
+  }
+  for (const thread of threads) thread.check("threadDetach");
+  return { count: threads.length, refused };
+}
+
+/**
+ * Threads that attach to a full arena: ENOSPC, and nothing is changed by that; names can still be removed.
+ * @returns {{ failures: { message: string, trace?: string }[], later: boolean }} `later`: whether a new thread finds room once the
+ *   arena has been emptied
+ */
+export function attachWhenFull() {
+  const place = new Workplace({ maxBytes: 2 << 20 });
+  const desk = place.open();
+  const fill = FILLS["files of 100,000 bytes"];
+  must(desk.mkdir("/f"));
+  let count = 0;
+  while (count < 1000 && fill.make(desk, count, []) >= 0) count++;
+  const wrong = [];
+  const first = attachAll(desk.memory);
+  if (!first.refused?.includes(`answered ${ENOSPC}`)) wrong.push(`after ${first.count} more threads: ${first.refused}`);
+  const before = desk.picture(desk.inspect());
+  const again = attachAll(desk.memory);
+  // Slots that had a scratch area keep it.
+  if (again.count !== first.count)
+    wrong.push(`${again.count} threads attached the second time, ${first.count} the first`);
+  if (desk.picture(desk.inspect()).join() !== before.join()) wrong.push("a refused attachment changed something");
+  wrong.push(...check(desk.memory).problems);
+  for (let i = 0; i < count; i++) if (fill.remove(desk, i, []) < 0) wrong.push(`number ${i} could not be removed`);
+  desk.settle();
+  const last = attachAll(desk.memory);
+  wrong.push(...check(desk.memory).problems);
+  const failures =
+    wrong.length === 0 ? [] : [{ message: "threads that attach to a full arena", trace: wrong.join("\n") }];
+  return { failures, later: last.count > first.count };
+}
+
+/**
+ * A memory that cannot grow to the size that the arena was promised, as where the system has no more: ENOSPC there, nothing lost,
+ * and what is removed makes room for as much again.
+ */
+export function growthRefused() {
+  const memory = createMemory({ maxBytes: 4 << 20, threads: 0 });
+  const made = instance(memory, () => 0).arenaInit(64 << 20, 1, 0);
+  const wrong = made === 0 ? [] : [`arenaInit answered ${made}`];
+  const desk = new Desk(memory);
+  const fill = FILLS["files of 100 bytes"];
+  must(desk.mkdir("/f"));
+  const counts = [];
+  for (let round = 0; round < 3; round++) {
+    let n = 0;
+    let answer = 0;
+    for (; n < 100_000 && answer >= 0; n++) answer = fill.make(desk, n, []);
+    counts.push(--n);
+    if (answer !== ENOSPC) wrong.push(`round ${round}: number ${n} answered ${answer}`);
+    wrong.push(...check(memory).problems);
+    for (let i = 0; i < n; i++) if (desk.unlink(`/f/${i}`) < 0) wrong.push(`round ${round}: ${i} could not be removed`);
+    desk.settle();
+    const { problems, counts: left } = check(memory);
+    wrong.push(...problems);
+    if (left.dentries !== 2) wrong.push(`round ${round}: ${left.dentries} dentries are left`);
+  }
+  if (new Set(counts).size !== 1 || counts[0] < 100) wrong.push(`there was room for ${counts}`);
+  const failures = wrong.length === 0 ? [] : [{ message: "a memory that cannot grow", trace: wrong.join("\n") }];
+  return { count: counts[0], failures };
+}

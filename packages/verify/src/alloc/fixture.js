@@ -1,0 +1,248 @@
+/**
+ * A tree to let allocations fail in: made once, its memory kept as bytes, and restored for each attempt, so that every attempt
+ * begins in the same state. The core is the shipping one, rewritten so that each entry of slabAlloc(), through which all
+ * memory of objects goes, asks here first whether it shall answer "no room".
+ */
+import { AT_FDCWD } from "../../../threadfs/dist/abi/abi.js";
+import { DriverTable } from "../../../threadfs/dist/src/bridge/driver.js";
+import { attach, createMemory, shippingCore, TIME } from "../binary/core.js";
+import { picture } from "../fsck/arena-dump.js";
+import { inspect } from "../fsck/check-arena.js";
+import { boxDriver } from "../workload/object-driver.js";
+
+export const LONG = "l".repeat(150);
+export const O_RDWR = 2;
+export const O_CREAT = 0x40;
+export const O_EXCL = 0x80;
+export const O_TRUNC = 0x200;
+export const O_APPEND = 0x400;
+/** An ACL that names so many users: tag, permissions, id of each entry. */
+const aclOf = (users) => [
+  [1, 6, 0],
+  ...Array.from({ length: users }, (_, k) => [2, 6, k]),
+  [4, 4, 0],
+  [16, 6, 0],
+  [32, 4, 0],
+];
+
+/** The core with its allocations intercepted. */
+export const allocCore = () => shippingCore({ intercept: ["slabAlloc"] });
+
+/** One thread at the tree: the calls, as the core has them, and the power over its memory. Every call answers >= 0 or -errno. */
+export class Desk {
+  /** Allocations so far. */
+  allocations = 0;
+  /** A second context's number, which has had no file open. */
+  other = 0;
+  /** Present time in ms. */
+  time = TIME;
+  #failAt = Number.POSITIVE_INFINITY;
+  #failAfter = false;
+
+  /** @param {WebAssembly.Memory} memory @param {object} [options] of attach() */
+  constructor(memory, options) {
+    this.memory = memory;
+    const drivers = new DriverTable(memory);
+    const hooks = {
+      now: () => this.time,
+      enter: () => (this.#fails() ? 1 : 0),
+      driverCall: (...args) => drivers.call(...args),
+    };
+    this.thread = attach(memory, allocCore(), hooks, options);
+    this.core = this.thread.exports;
+    this.driver = boxDriver();
+    drivers.attach(this.core);
+    drivers.register(this.driver);
+    this.box = drivers.find("box");
+  }
+
+  #fails() {
+    const n = ++this.allocations;
+    return n === this.#failAt || (this.#failAfter && n > this.#failAt);
+  }
+
+  /**
+   * Runs with the n-th allocation refused, and with `after` all later ones too.
+   * @returns {{ value: number, reached: boolean, allocations: number }}
+   */
+  refusing(n, after, run) {
+    this.allocations = 0;
+    this.#failAt = n;
+    this.#failAfter = after;
+    try {
+      const value = run();
+      return { value, reached: this.allocations >= n, allocations: this.allocations };
+    } finally {
+      this.#failAt = Number.POSITIVE_INFINITY;
+      this.#failAfter = false;
+    }
+  }
+
+  /** Everything that can go has gone: unused entries of drivers, retired objects. */
+  settle() {
+    for (let n = 0; n < 3; n++) {
+      this.core.synchronizeRcu();
+      this.core.shrink(1 << 20);
+    }
+  }
+
+  /** A thread holds the context that it used last: now it is another than those that are to end. */
+  letGo() {
+    must(this.core.sysUmask(this.other, 0o22));
+  }
+
+  inspect() {
+    return inspect(this.memory);
+  }
+  picture(v, options) {
+    return [...picture(v, options), ...this.driver.content().map((line) => `box ${line}`)];
+  }
+
+  path(path) {
+    return this.thread.path(path);
+  }
+  mkdir(path) {
+    return this.core.sysMkdir(0, AT_FDCWD, this.path(path), 0o755);
+  }
+  mknod(path, mode) {
+    return this.core.sysMknod(0, AT_FDCWD, this.path(path), mode);
+  }
+  open(path, flags = 0, ctx = 0) {
+    return this.core.sysOpen(ctx, AT_FDCWD, this.path(path), flags, 0o644);
+  }
+  close(fd, ctx = 0) {
+    return this.core.sysClose(ctx, fd);
+  }
+  write(fd, offset, data) {
+    return this.core.sysWrite(0, fd, offset, this.thread.put(data));
+  }
+  /** A whole file; answers 0 or -errno. What was made stays. */
+  file(path, data = "") {
+    const fd = this.open(path, O_RDWR | O_CREAT);
+    if (fd < 0) return fd;
+    let answer = 0;
+    for (let done = 0; done < data.length && answer >= 0; done += answer) {
+      answer = this.write(fd, done, data.slice(done, done + 65536));
+      if (answer === 0) answer = -5;
+    }
+    this.close(fd);
+    return Math.min(answer, 0);
+  }
+  truncate(path, size) {
+    return this.core.sysTruncate(0, AT_FDCWD, this.path(path), size);
+  }
+  symlink(body, path) {
+    const length = this.path(body);
+    return this.core.sysSymlink(0, length, AT_FDCWD, this.thread.path2(path));
+  }
+  link(from, to) {
+    const length = this.path(from);
+    return this.core.sysLink(0, AT_FDCWD, length, AT_FDCWD, this.thread.path2(to), 0);
+  }
+  rename(from, to, flags = 0) {
+    const length = this.path(from);
+    return this.core.sysRename(0, AT_FDCWD, length, AT_FDCWD, this.thread.path2(to), flags);
+  }
+  unlink(path) {
+    return this.core.sysUnlink(0, AT_FDCWD, this.path(path), 0);
+  }
+  rmdir(path) {
+    return this.core.sysUnlink(0, AT_FDCWD, this.path(path), 0x200);
+  }
+  stat(path) {
+    return this.core.sysStat(0, AT_FDCWD, this.path(path), 0);
+  }
+  chmod(path, mode) {
+    return this.core.sysChmod(0, AT_FDCWD, this.path(path), mode, 0);
+  }
+  /** Sets an ACL that names `users` users; undefined takes it away. */
+  setacl(path, users) {
+    const entries = users === undefined ? [] : aclOf(users);
+    const view = new DataView(this.memory.buffer, this.thread.io.byteOffset, entries.length * 8);
+    entries.forEach(([tag, perm, id], k) => {
+      view.setUint16(k * 8, tag, true);
+      view.setUint16(k * 8 + 2, perm, true);
+      view.setUint32(k * 8 + 4, id, true);
+    });
+    return this.core.sysSetacl(0, AT_FDCWD, this.path(path), entries.length);
+  }
+  /** A fresh file system: in memory, or of the driver. */
+  mount(path, type = 0) {
+    return this.core.sysMountNew(0, this.path(path), type, 0);
+  }
+  bind(from, to, flags = 4096) {
+    const length = this.path(from);
+    return this.core.sysMount(0, length, this.thread.path2(to), flags);
+  }
+  umount(path, flags = 0) {
+    return this.core.sysUmount(0, this.path(path), flags);
+  }
+  context(groups = 0) {
+    for (let k = 0; k < groups; k++) this.thread.words[(this.thread.io.byteOffset >>> 2) + k] = k;
+    return this.core.contextCreate(0, 1000, 1000, 0o22, groups, -1);
+  }
+}
+
+/** The tree and its bytes. */
+export class Workplace {
+  #memory;
+  #bytes;
+  /** Number of the context beside the tree's own. */
+  #other;
+
+  constructor({ maxBytes = 4 << 20 } = {}) {
+    this.#memory = createMemory({ maxBytes, threads: 0 });
+    const desk = new Desk(this.#memory, { init: { seed: 1 } });
+    this.#other = furnish(desk);
+    this.keep(desk);
+  }
+
+  /** Makes the present state the one that every attempt begins with. Ends the desk. */
+  keep(desk) {
+    desk.thread.check("threadDetach");
+    this.#bytes = new Uint8Array(this.#memory.buffer).slice();
+  }
+
+  /**
+   * A desk at the tree as it was made.
+   * @param {number} retired so many files are made and removed first, so that memory waits for its grace period
+   */
+  open(retired = 0) {
+    const all = new Uint8Array(this.#memory.buffer);
+    all.set(this.#bytes);
+    all.fill(0, this.#bytes.length);
+    const desk = new Desk(this.#memory);
+    desk.other = this.#other;
+    desk.settle();
+    for (let n = 0; n < retired; n++) must(desk.file(`/retired-${n}`, "r".repeat(n)));
+    for (let n = 0; n < retired; n++) must(desk.unlink(`/retired-${n}`));
+    return desk;
+  }
+}
+
+/** What a step of the preparation answered, which is no error. */
+export function must(answer) {
+  if (answer < 0) throw new Error(`alloc: the preparation failed: ${answer}`);
+  return answer;
+}
+
+/** Something of everything that the operations work on; answers the number of a second context. */
+function furnish(desk) {
+  for (const path of ["/w", "/w/sub", "/w/drv", "/w/mnt", "/w/empty-dir", "/w/place", "/w/bound"])
+    must(desk.mkdir(path));
+  must(desk.file("/w/empty"));
+  must(desk.file("/w/file", "0123456789"));
+  must(desk.file("/w/other", "other"));
+  must(desk.file("/w/page", "p".repeat(4096)));
+  must(desk.file("/w/many", "m".repeat(30_000)));
+  must(desk.file("/w/cut", "c".repeat(30_000)));
+  must(desk.file(`/w/${LONG}-there`, "long"));
+  must(desk.symlink("file", "/w/link"));
+  must(desk.file("/w/listed", "a"));
+  must(desk.setacl("/w/listed", 1));
+  must(desk.mount("/w/drv", desk.box));
+  must(desk.mount("/w/mnt"));
+  must(desk.file("/w/mnt/inside", "i"));
+  must(desk.bind("/w/sub", "/w/bound"));
+  return must(desk.context(3));
+}

@@ -1,0 +1,194 @@
+/**
+ * Full memory. An arena is filled in one way until there is no room; then
+ *  - the checker finds it whole, and the call that found no room has changed nothing;
+ *  - every operation of the table works, or answers ENOSPC and changes nothing; those that need no memory work;
+ *  - what was made is removed: as many objects live as at first; it is filled again, to the same count;
+ *  - the tree is emptied wholly while the arena is full.
+ */
+import { MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
+import { difference, level } from "./failing-allocations.js";
+import { must, Workplace } from "./fixture.js";
+import { OPERATIONS } from "./operations.js";
+
+const ENOSPC = -28;
+const ROUNDS = 3;
+const BYTES = 2304 << 10;
+/** More of anything fits into no arena that small. */
+const MANY = 100_000;
+const O_DIRECTORY = 0x10000;
+
+/**
+ * @param {string} name
+ * @param {import("./fills.js").Fill} fill
+ * @param {{ shuffle?: (list: number[]) => number[], operations?: boolean }} options order of removing; whether the operations are tried
+ * @returns {{ count: number, operations: number, refused: number, failures: { message: string, trace?: string }[] }}
+ */
+export function fillUp(name, fill, { shuffle = (list) => list, operations = true } = {}) {
+  const found = { count: 0, operations: 0, refused: 0, failures: [] };
+  const fail = (what, wrong) => {
+    if (wrong.length > 0) found.failures.push({ message: `full of ${name}: ${what}`, trace: wrong.join("\n") });
+  };
+  const place = new Workplace({ maxBytes: fill.bytes ?? BYTES });
+  let desk = place.open();
+  must(desk.mkdir("/f"));
+  fill.prepare?.(desk);
+  // The first open file takes its memory, whatever else comes.
+  must(desk.close(must(desk.open("/w/file"))));
+  desk.letGo();
+  desk.settle();
+  const quiet = level(desk.inspect());
+  for (let round = 0; round < ROUNDS; round++) {
+    const made = [];
+    const count = fillRound(desk, fill, made, fail);
+    if (round === 0) found.count = count;
+    fail(`round ${round}`, count === found.count ? [] : [`${count} fit in, and ${found.count} the first time`]);
+    if (round === 0 && operations) {
+      place.keep(desk);
+      workWhenFull(place, { fill, made, count, found, fail });
+      desk = place.open();
+    }
+    const all = Array.from({ length: count }, (_, i) => i);
+    for (const i of fill.backwards ? all.reverse() : shuffle(all)) {
+      const answer = fill.remove(desk, i, made);
+      if (answer < 0) fail(`removing number ${i}`, [`it answered ${answer}`]);
+    }
+    desk.letGo();
+    desk.settle();
+    const v = desk.inspect();
+    const now = level(v);
+    for (const cache of fill.keeps ?? []) now[cache] = quiet[cache];
+    fail(`emptied, round ${round}`, [...v.problems(), ...difference(now, quiet)]);
+  }
+  return found;
+}
+
+/** Every operation by itself in the full arena, then everything is removed there. */
+function workWhenFull(place, { fill, made, count, found, fail }) {
+  const full = stateOf(place.open());
+  for (const [title, operation] of Object.entries(OPERATIONS)) {
+    tryWhenFull(place, title, operation, { fill, full, found, fail });
+  }
+  fail("emptied while it is full", emptyAll(place.open(), made, fill, count));
+}
+
+/** Fills once; answers how many fitted in. */
+function fillRound(desk, fill, made, fail) {
+  let count = 0;
+  for (; count < (fill.most ?? MANY); count++) {
+    const answer = fill.make(desk, count, made);
+    if (answer >= 0) continue;
+    if (answer !== ENOSPC) fail(`number ${count}`, [`it answered ${answer}`]);
+    break;
+  }
+  if (count === (fill.most ?? MANY)) fail("filling", [`${count} fitted in, and there was still room`]);
+  // Once more, with a look before and after.
+  desk.settle();
+  const v = desk.inspect();
+  const before = desk.picture(v);
+  const answer = fill.make(desk, count, made);
+  if (answer >= 0) {
+    // What waited for its grace period made room for a few more.
+    return count + 1 + fillRest(desk, fill, made, count + 1);
+  }
+  const after = desk.inspect();
+  fail("no room", [...v.problems(), ...after.problems(), ...difference(desk.picture(after), before)]);
+  return count;
+}
+
+function fillRest(desk, fill, made, from) {
+  let n = 0;
+  while (n < MANY && fill.make(desk, from + n, made) >= 0) n++;
+  return n;
+}
+
+/** A desk's tree as it is: what it looks like and how much lives. */
+function stateOf(desk) {
+  const v = desk.inspect();
+  return { picture: desk.picture(v), level: level(v) };
+}
+
+/** One operation in the full arena; `full` is its state before any preparation. */
+function tryWhenFull(place, title, operation, { fill, full, found, fail }) {
+  const desk = place.open();
+  let state;
+  try {
+    state = operation.prepare?.(desk);
+  } catch {
+    // What has to be there before it has no room either.
+    return;
+  }
+  const before = operation.prepare === undefined ? full : stateOf(desk);
+  const value = operation.run(desk, state);
+  found.operations++;
+  const after = desk.inspect();
+  const wrong = after.problems();
+  if (value < 0) {
+    found.refused++;
+    if (value !== ENOSPC) wrong.push(`it answered ${value}`);
+    if (operation.allocations === 0) wrong.push("it needs no memory");
+    if (operation.allocations === 1 && title.startsWith("open") && !fill.reserve)
+      wrong.push("there is a reserve for it");
+    if (operation.known === undefined) {
+      wrong.push(...difference(desk.picture(after), before.picture));
+      desk.settle();
+      const now = level(desk.inspect());
+      for (const cache of operation.keeps ?? []) now[cache] = before.level[cache];
+      wrong.push(...difference(now, before.level));
+    }
+  }
+  fail(title, wrong);
+}
+
+/** Everything goes, through calls, while there is no room: contexts, descriptors, mounts, names. Answers what is wrong afterwards. */
+function emptyAll(desk, made, fill, count) {
+  const wrong = [];
+  const good = (answer, what) => {
+    if (answer < 0) wrong.push(`${what} answered ${answer}`);
+  };
+  if (fill.reserve || made.length > 0)
+    for (let i = 0; i < count; i++) good(fill.remove(desk, i, made), `removing ${i}`);
+  good(desk.core.contextDestroy(desk.other), "closing the context");
+  removeBelow(desk, "/", good);
+  desk.settle();
+  const v = desk.inspect();
+  // The root, the mount of it, the context with its two places; of what the driver has nothing.
+  const left = desk.picture(v).filter((line) => !line.startsWith("box "));
+  if (left.length !== 3) wrong.push(...left.map((line) => `left: ${line}`));
+  const { dentries, inodes, mounts, supers, files } = v.counts;
+  const rest = { dentries, inodes, mounts, supers, files };
+  wrong.push(...v.problems(), ...difference(rest, { dentries: 1, inodes: 1, mounts: 1, supers: 1, files: 0 }));
+  return wrong;
+}
+
+function removeBelow(desk, dir, good) {
+  // A few entries at a time, from the start each time: what was read is gone by then.
+  for (let rounds = 0; rounds < MANY; rounds++) {
+    const names = list(desk, dir, good);
+    if (names.length === 0) return;
+    let removed = 0;
+    for (const [name, type] of names) {
+      const path = `${dir === "/" ? "" : dir}/${name}`;
+      while (desk.umount(path, MNT_DETACH) >= 0);
+      if (type === 4) removeBelow(desk, path, good);
+      const answer = type === 4 ? desk.rmdir(path) : desk.unlink(path);
+      good(answer, `removing ${path}`);
+      if (answer >= 0) removed++;
+    }
+    if (removed === 0) return;
+  }
+}
+
+function list(desk, dir, good) {
+  const fd = desk.open(dir, O_DIRECTORY);
+  good(fd, `opening ${dir}`);
+  if (fd < 0) return [];
+  const bytes = desk.core.sysGetdents(0, fd);
+  good(bytes, `reading ${dir}`);
+  const all = desk.thread.io.slice(0, Math.max(bytes, 0));
+  const names = [];
+  for (let at = 0; at < bytes; at += (10 + all[at + 9] + 7) & ~7) {
+    names.push([Buffer.from(all.subarray(at + 10, at + 10 + all[at + 9])).toString(), all[at + 8]]);
+  }
+  desk.close(fd);
+  return names;
+}

@@ -1,0 +1,164 @@
+/**
+ * Builds of the core with a fault planted, for the tests of the checks: a copy of core/ in a temporary directory, edited, and built
+ * like the shipping build, with names in it. What was built is kept by what went into it.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { Worker } from "node:worker_threads";
+import { LIBRARY, ROOT } from "./symbols.js";
+
+/** Longest time a build may take. */
+const BUILD_MS = 300_000;
+/** Beside the sources: what decides on the compiler. */
+const TOOLS = ["package-lock.json"];
+
+/** @typedef {{ file: string, from: string, to: string }} Edit `file` below core/; `from` must stand in it exactly once */
+
+/** The sources of the core by their paths below core/. @returns {Map<string, string>} */
+export function coreSources(root = ROOT) {
+  const base = join(root, LIBRARY, "core");
+  const files = readdirSync(base, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, path, name }) => relative(base, join(parentPath ?? path, name))).sort();
+  return new Map(paths.map((path) => [path, readFileSync(join(base, path), "utf8")]));
+}
+
+/**
+ * The sources with edits made in turn.
+ * @param {Map<string, string>} sources
+ * @param {Edit[]} edits
+ * @throws Error when an edit does not fit
+ */
+export function applyEdits(sources, edits) {
+  const out = new Map(sources);
+  for (const { file, from, to } of edits) {
+    const text = out.get(file);
+    if (text?.split(from).length !== 2) throw new Error(`core/${file} does not hold this once: ${from}`);
+    out.set(
+      file,
+      text.replace(from, () => to),
+    );
+  }
+  return out;
+}
+
+/** The constants that the core shares with TypeScript: nothing is planted in them. */
+function abiSources() {
+  const base = join(ROOT, LIBRARY, "abi");
+  return readdirSync(base)
+    .sort()
+    .map((name) => [join("abi", name), readFileSync(join(base, name), "utf8")]);
+}
+
+/** What a build of these sources is kept under. */
+export function buildName(sources) {
+  const hash = createHash("sha256");
+  for (const tool of TOOLS) hash.update(readFileSync(join(ROOT, tool)));
+  for (const [path, text] of [...abiSources(), ...sources]) hash.update(`${path}\0${text}\0`);
+  return hash.digest("hex").slice(0, 32);
+}
+
+const CONFIG = "asconfig.json";
+
+/** The options of the build, but that the optimiser goes over the program once and not until nothing changes: half the time. */
+function quicker(config) {
+  return JSON.stringify({ ...JSON.parse(config), options: { ...JSON.parse(config).options, converge: false } });
+}
+
+const KEPT = join(tmpdir(), "threadfs-mutants");
+
+/**
+ * A directory with core/ as edited and core.wasm, core.wasm.map; with `debug` also core.debug.wasm. Made once for the same sources.
+ * @param {Edit[]} edits
+ * @param {{ debug?: boolean }} [options]
+ * @returns {Promise<string>}
+ * @throws Error when an edit does not fit, or the compiler's
+ */
+export async function keptMutant(edits, { debug = false } = {}) {
+  const sources = applyEdits(coreSources(), edits);
+  const kept = join(KEPT, buildName(sources));
+  const before = building.get(kept);
+  const here = (before ?? Promise.resolve()).catch(() => undefined).then(() => build(sources, edits, kept, debug));
+  building.set(kept, here);
+  return await here;
+}
+
+/** The last build under each name: nothing is made twice at a time. @type {Map<string, Promise<string>>} */
+const building = new Map();
+
+async function build(sources, edits, kept, debug) {
+  const missing = ["core.wasm", ...(debug ? ["core.debug.wasm"] : [])].filter((name) => !existsSync(join(kept, name)));
+  if (missing.length === 0) return kept;
+  const dir = await mkdtemp(join(tmpdir(), "threadfs-core-"));
+  try {
+    for (const name of ["abi", "core"]) await cp(join(ROOT, LIBRARY, name), join(dir, name), { recursive: true });
+    await symlink(join(ROOT, "node_modules"), join(dir, "node_modules"));
+    await writeFile(join(dir, "core", CONFIG), quicker(sources.get(CONFIG)));
+    for (const { file } of edits) await writeFile(join(dir, "core", file), sources.get(file));
+    await mkdir(join(dir, "out"));
+    for (const name of missing) await compile(dir, name);
+    await keep(dir, kept);
+    return kept;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} dir @param {string} name */
+function compile(dir, name) {
+  const target = name === "core.debug.wasm" ? ["debug"] : ["release", "--debug", "--sourceMap"];
+  const args = ["core/sys/sys.ts", "--config", "core/asconfig.json", "--outFile", `out/${name}`, "--target", ...target];
+  return new Promise((resolve, reject) => {
+    const id = asked++;
+    const timer = setTimeout(() => end("the compiler did not come to an end"), BUILD_MS);
+    const end = (error) => {
+      clearTimeout(timer);
+      waiting.delete(id);
+      if (waiting.size === 0) compiler?.unref();
+      if (error === undefined) resolve(undefined);
+      else reject(new Error(error));
+    };
+    compiler ??= startCompiler();
+    compiler.ref();
+    waiting.set(id, end);
+    compiler.postMessage({ id, baseDir: dir, args });
+  });
+}
+
+/** The thread that compiles, once there is one; what is asked of it, by number. @type {Worker | undefined} */
+let compiler;
+let asked = 0;
+const waiting = new Map();
+
+function startCompiler() {
+  const worker = new Worker(new URL("./mutant.worker.js", import.meta.url));
+  worker.on("message", ({ id, error }) => waiting.get(id)?.(error));
+  worker.on("error", (error) => {
+    for (const end of waiting.values()) end(error.stack);
+    compiler = undefined;
+  });
+  return worker;
+}
+
+/** Moves what was built to where it is kept: file by file, the program last, as others may be looking. */
+async function keep(dir, kept) {
+  await mkdir(kept, { recursive: true });
+  await cp(join(dir, "core"), join(kept, "core"), { recursive: true });
+  const built = readdirSync(join(dir, "out")).sort((a, b) => b.length - a.length);
+  for (const name of built) {
+    const aside = join(kept, `${name}.${process.pid}`);
+    await cp(join(dir, "out", name), aside);
+    await rename(aside, join(kept, name));
+  }
+}
+
+/**
+ * @param {Edit[]} edits
+ * @returns {Promise<Uint8Array>} the binary
+ * @throws Error when an edit does not fit, or the compiler's
+ */
+export async function buildMutant(edits) {
+  return new Uint8Array(await readFile(join(await keptMutant(edits), "core.wasm")));
+}

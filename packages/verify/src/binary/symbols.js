@@ -1,0 +1,143 @@
+/**
+ * Names and source lines for the shipping core, which holds none: the same source is built once more with names and a
+ * source map, and that build's code is held against the shipping one byte by byte. One byte that differs is an error: a trace
+ * with wrong names is worse than one without.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Reader, SECTION, sections } from "./wasm.js";
+
+/** The repository, and where the library and what the checks keep lie below it. */
+export const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
+export const LIBRARY = join("packages", "threadfs");
+export const SHIPPING = join(LIBRARY, "dist", "core.wasm");
+export const KEPT_DIR = join("packages", "verify", "build", "kept");
+const BUILD_MS = 300_000;
+
+/**
+ * @typedef {object} Names
+ * @property {Map<number, string>} functions path of each function by its index, "core/mem/spin/lock"
+ * @property {(offset: number) => string} line "core/mem/lock/spin.ts:30" for a byte offset in the shipping file, or ""
+ */
+
+/** The sections that decide what the module does, as one range: everything but custom sections. */
+function meaning(bytes) {
+  const parts = sections(bytes).filter(({ id }) => id !== SECTION.CUSTOM);
+  return parts.map(({ id, start, end }) => ({ id, bytes: Buffer.from(bytes.subarray(start, end)), start }));
+}
+
+function sameCode(a, b) {
+  const [left, right] = [meaning(a), meaning(b)];
+  return (
+    left.length === right.length &&
+    left.every(
+      ({ id, bytes, start }, i) => right[i].id === id && right[i].start === start && right[i].bytes.equals(bytes),
+    )
+  );
+}
+
+/**
+ * Names of the core's functions and lines of its instructions. The names build is made when it is missing or older code.
+ * @param {Uint8Array} core the shipping core
+ * @param {string} root the repository whose source it was built from
+ * @returns {Names}
+ * @throws Error when the source does not give this core
+ */
+export function namesOf(core, root = ROOT) {
+  const file = join(root, KEPT_DIR, "core.names.wasm");
+  if (!existsSync(file) || !sameCode(core, readFileSync(file))) build(root);
+  const named = readFileSync(file);
+  if (!sameCode(core, named)) {
+    throw new Error("names: core.wasm is not what the source in core/ gives; run `npm run build` first");
+  }
+  return { functions: functionNames(named), line: lines(JSON.parse(readFileSync(`${file}.map`, "utf8"))) };
+}
+
+/** The release build with names. Made aside and moved into place, as several processes may want it at once. */
+function build(root) {
+  const target = join(root, KEPT_DIR);
+  mkdirSync(target, { recursive: true });
+  const aside = mkdtempSync(join(target, "names-"));
+  try {
+    const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
+    const options = ["--config", "core/asconfig.json", "--target", "release", "--debug", "--sourceMap"];
+    const args = [asc, "core/sys/sys.ts", ...options, "--outFile", join(aside, "core.names.wasm")];
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      cwd: join(root, LIBRARY),
+      timeout: BUILD_MS,
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`names: the build with names failed\n${stderr}`);
+    for (const name of ["core.names.wasm.map", "core.names.wasm"]) renameSync(join(aside, name), join(target, name));
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+function functionNames(bytes) {
+  const section = sections(bytes).find(({ id, name }) => id === SECTION.CUSTOM && name === "name");
+  const out = new Map();
+  if (section === undefined) throw new Error("names: the names build holds no names");
+  const reader = new Reader(bytes, section.start, section.end);
+  while (!reader.done) {
+    const kind = reader.byte();
+    const size = reader.u32();
+    if (kind !== 1) {
+      reader.skip(size);
+      continue;
+    }
+    for (let n = reader.u32(); n > 0; n--) {
+      const index = reader.u32();
+      out.set(index, reader.name());
+    }
+  }
+  return out;
+}
+
+const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** The numbers of one segment of a source map's mappings (base 64, five bits a digit, sign in the lowest bit). */
+function* vlq(segment) {
+  let value = 0;
+  let shift = 0;
+  for (const char of segment) {
+    const digit = DIGITS.indexOf(char);
+    value |= (digit & 31) << shift;
+    shift += 5;
+    if (digit & 32) continue;
+    yield value & 1 ? -(value >>> 1) : value >>> 1;
+    value = 0;
+    shift = 0;
+  }
+}
+
+/** In a source map of WebAssembly the generated "column" is the byte offset. */
+function lines({ mappings, sources }) {
+  const offsets = [];
+  const places = [];
+  let [offset, source, line] = [0, 0, 0];
+  for (const segment of mappings.split(",")) {
+    const [byOffset, bySource = 0, byLine = 0] = vlq(segment);
+    offset += byOffset;
+    source += bySource;
+    line += byLine;
+    offsets.push(offset);
+    places.push(`${sources[source]}:${line + 1}`);
+  }
+  return (at) => {
+    let [low, high] = [0, offsets.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (offsets[middle] <= at) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? "" : places[low - 1];
+  };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const { functions } = namesOf(readFileSync(join(ROOT, SHIPPING)));
+  console.log(`${functions.size} functions of ${SHIPPING} have names: ${join(KEPT_DIR, "core.names.wasm")}`);
+}

@@ -1,0 +1,71 @@
+/**
+ * A checker of the whole arena, as fsck is one of a disk: every chunk, object, reference, list, chain, name and page. It is written
+ * from the drawings in core/** and docs/memory.md alone and shares no code with the core; where things lie it knows from
+ * layout.js. The arena must be at rest: no call under way in any thread, though threads may be attached, files open,
+ * descriptors, mounts and contexts there, and objects retired whose grace period is not over.
+ *
+ * It believes nothing: a pointer is followed only when it is the address of an object in use, and every list is followed
+ * at most once around. So it ends, and names what is wrong, also when the memory holds rubbish.
+ */
+
+import * as L from "../arena/layout.js";
+import { View } from "./arena-view.js";
+import { checkContexts, checkFiles, noteFiles } from "./contexts.js";
+import { checkLru, checkTrees } from "./dentries.js";
+import { checkTable } from "./hash.js";
+import { checkInodes } from "./inodes.js";
+import { checkDrivers, checkMounts, checkPlaces, checkSupers } from "./mounts.js";
+import { checkLocks, checkRetired, checkThreads } from "./quiescence.js";
+import { checkCaches, checkChunks, checkHeader, checkOwners } from "./slabs.js";
+
+/**
+ * @param {WebAssembly.Memory | { buffer: ArrayBufferLike }} memory the arena's, or a copy of its bytes
+ * @param {{ live?: number[] }} [options] `live`: slots of the threads that are attached; every other slot must be free.
+ *   Without it any slot may be in use.
+ * @returns {{ problems: string[], counts: Record<string, number> }} each problem begins with its kind ("nlink: ..."); what there
+ *   is: objects in use of each cache by the cache's name (retired ones among them), and live ones of each type
+ */
+export function check(memory, options = {}) {
+  const v = inspect(memory, options);
+  return { problems: v.problems(), counts: v.counts };
+}
+
+/** The same for who wants to look at the tree through it afterwards. */
+export function inspect(memory, options = {}) {
+  const v = new View(memory);
+  if (!checkHeader(v)) return v;
+  checkCaches(v, checkChunks(v));
+  checkLocks(v);
+  checkThreads(v, options);
+  checkRetired(v);
+  // First everybody's references are noted, so that in the end each count can be compared.
+  checkDrivers(v);
+  checkSupers(v);
+  checkMounts(v);
+  checkContexts(v);
+  noteFiles(v);
+  checkTrees(v);
+  checkTable(v);
+  checkLru(v);
+  checkInodes(v);
+  checkPlaces(v);
+  checkFiles(v);
+  checkOwners(v);
+  checkReferences(v);
+  return v;
+}
+
+/** Reference counts of dentries, and the gauges of what lasts until its memory is free. */
+function checkReferences(v) {
+  for (const d of v.tree) {
+    const refs = v.refsOf(d);
+    v.equal(
+      v.i32(d + L.DENTRY.count),
+      refs.length,
+      "dentry-count",
+      () => `the count of ${v.dentry(d)} (held by: ${refs})`,
+    );
+  }
+  v.equal(v.u32(L.G_NR_DENTRY), v.allocated[L.CACHE_DENTRY].size, "gauge", () => "the gauge of dentries");
+  v.equal(v.u32(L.G_NR_INODE), v.allocated[L.CACHE_INODE].size, "gauge", () => "the gauge of inodes");
+}

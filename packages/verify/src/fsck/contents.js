@@ -1,0 +1,108 @@
+/** Contents of files, bodies of links: every block, node and page owned once, the number of pages right, nothing behind the end. */
+import * as L from "../arena/layout.js";
+import { hex } from "./arena-view.js";
+
+const { INODE: I } = L;
+
+export function checkContents(v, i) {
+  const type = v.u32(i + I.mode) & L.S_IFMT;
+  if (type === L.S_IFREG) checkFile(v, i);
+  else if (type === L.S_IFLNK) checkBody(v, i);
+  else empty(v, i);
+  if (type !== L.S_IFREG && v.u32(i + I.mode) & L.I_SPARSE)
+    v.problem("inode-data", `${v.inode(i)} is no file and sparse`);
+}
+
+function empty(v, i) {
+  for (const [field, at] of Object.entries({ data: I.data, room: I.room, pages: I.pages })) {
+    v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of ${v.inode(i)}`);
+  }
+  if ((v.u32(i + I.mode) & L.S_IFMT) !== L.S_IFDIR)
+    v.equal(v.i64(i + I.size), 0, "inode-data", () => `the size of ${v.inode(i)}`);
+}
+
+function checkBody(v, i) {
+  const size = v.i64(i + I.size);
+  const data = v.u32(i + I.data);
+  if (size < 1 || size > 4095) {
+    v.problem("link-body", `the body of ${v.inode(i)} has ${size} bytes`);
+    return;
+  }
+  if (!v.own(data, Math.min(size + 9, 4096), () => `the body of ${v.inode(i)}`)) return;
+  if (v.bytes[data + size] !== 0) v.problem("link-body", `the body of ${v.inode(i)} does not end`);
+  if (v.bytes.subarray(data, data + size).includes(0)) v.problem("link-body", `the body of ${v.inode(i)} has a NUL`);
+  for (const [field, at] of Object.entries({ room: I.room, pages: I.pages })) {
+    v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of ${v.inode(i)}`);
+  }
+}
+
+function checkFile(v, i) {
+  const size = v.i64(i + I.size);
+  const room = v.u32(i + I.room);
+  const data = v.u32(i + I.data);
+  if (size < 0 || size > L.MAX_FILE_SIZE) {
+    v.problem("file-size", `the size of ${v.inode(i)} is ${size}`);
+    return;
+  }
+  let pages = 0;
+  if (room === 0) v.equal(data, 0, "inode-data", () => `the contents of the empty ${v.inode(i)}`);
+  else if (room < L.RADIX) pages = checkBlock(v, i, data, room, size);
+  else if (isShape(L.shapeOf(room))) {
+    const { levels, bits } = L.shapeOf(room);
+    pages = checkNode(v, i, data, levels, 2 ** bits, 0, size);
+  } else v.problem("inode-data", `the shape of the contents of ${v.inode(i)} is ${hex(room)}`);
+  v.equal(v.u32(i + I.pages), pages, "pages", () => `the number of pages of ${v.inode(i)}`);
+  const full = Math.ceil(size / L.PAGE) === v.u32(i + I.pages);
+  v.equal(
+    (v.u32(i + I.mode) & L.I_SPARSE) !== 0,
+    !full,
+    "sparse",
+    () => `whether ${v.inode(i)} of ${size} bytes is sparse`,
+  );
+}
+
+function checkBlock(v, i, data, room, size) {
+  if (!L.SIZES.includes(room)) {
+    v.problem("inode-data", `the block of ${v.inode(i)} has ${room} bytes`);
+    return 0;
+  }
+  if (v.own(data, room, () => `the contents of ${v.inode(i)}`)) zeroBehind(v, i, data, size, room);
+  return 1;
+}
+
+/** Whether there is such a tree: only a single node may have less than the most pointers. */
+function isShape({ levels, bits }) {
+  return (
+    levels >= 1 && levels <= L.MAX_LEVELS && bits <= L.NODE_BITS && bits >= (levels > 1 ? L.NODE_BITS : L.TOP_BITS_MIN)
+  );
+}
+
+/**
+ * A node of `count` pointers of the tree of pages whose first page is number `base`, or at level 0 that page. Answers how many pages there
+ * are.
+ */
+function checkNode(v, i, at, level, count, base, size) {
+  const bytes = level === 0 ? L.PAGE : count * 4;
+  if (!v.own(at, bytes, () => `${level === 0 ? `page ${base}` : `a node of level ${level}`} of ${v.inode(i)}`))
+    return 0;
+  if (level === 0) {
+    if (base * L.PAGE >= size) v.problem("behind-end", `${v.inode(i)} of ${size} bytes has page ${base}`);
+    zeroBehind(v, i, at, size - base * L.PAGE, L.PAGE);
+    return 1;
+  }
+  const span = 2 ** (L.NODE_BITS * (level - 1));
+  let pages = 0;
+  for (let k = 0; k < count; k++) {
+    const child = v.u32(at + k * 4);
+    if (child !== 0) pages += checkNode(v, i, child, level - 1, 2 ** L.NODE_BITS, base + span * k, size);
+  }
+  return pages;
+}
+
+function zeroBehind(v, i, at, from, to) {
+  for (let k = Math.max(from, 0); k < to; k++) {
+    if (v.bytes[at + k] === 0) continue;
+    v.problem("behind-end", `the byte at ${hex(at + k)}, behind the end of ${v.inode(i)}, is ${v.bytes[at + k]}`);
+    return;
+  }
+}

@@ -1,0 +1,166 @@
+/** Contexts, descriptors, open files: what they hold, and who holds them. */
+import * as L from "../arena/layout.js";
+import { hex } from "./arena-view.js";
+
+const { CONTEXT: C, FILE: F, DENTRY: D } = L;
+
+const context = (v, c) => `context ${hex(c)} (number ${v.u32(c + C.number)})`;
+const file = (f) => `file ${hex(f)}`;
+
+/** Before the trees are walked: notes the references, judges nothing of a dentry. */
+export function checkContexts(v) {
+  const listed = checkTable(v);
+  for (let n = 0; n < L.MAX_THREADS; n++) {
+    const held = v.u32(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_HELD);
+    if (held === 0) continue;
+    if (!v.isLive(L.CACHE_CONTEXT, held)) v.problem("context-held", `slot ${n} holds ${hex(held)}: no live context`);
+    else v.ref(held, `slot ${n}`);
+  }
+  const live = v.live(L.CACHE_CONTEXT);
+  v.counts.contexts = live.length;
+  v.counts.descriptors = 0;
+  for (const c of live) {
+    v.equal(
+      v.i32(c + C.users),
+      v.refsOf(c).length,
+      "context-users",
+      () => `the users of ${context(v, c)} (${v.refsOf(c)})`,
+    );
+    v.equal(v.u32(c + C.alive), listed.has(c) ? 1 : 0, "context-table", () => `whether ${context(v, c)} is alive`);
+    if (v.refsOf(c).length === 0) v.problem("leak", `${context(v, c)} is in no table and held by no thread`);
+    checkPlaces(v, c, listed.has(c));
+  }
+  for (const c of v.allocated[L.CACHE_CONTEXT]) checkGroups(v, c);
+  // Blocks of descriptors stay with the memory of a context for ever.
+  for (const c of v.everUsed[L.CACHE_CONTEXT]) checkDescriptors(v, c, v.isLive(L.CACHE_CONTEXT, c) && listed.has(c));
+}
+
+function checkTable(v) {
+  const listed = new Set();
+  for (let n = 0; n < L.MAX_CONTEXTS; n++) {
+    const c = v.u32(L.CTX_TABLE + n * 4);
+    if (c === 0) continue;
+    if (!v.isLive(L.CACHE_CONTEXT, c) || listed.has(c)) {
+      v.problem("context-table", `place ${n} has ${hex(c)}: ${listed.has(c) ? "there twice" : "no live context"}`);
+      continue;
+    }
+    listed.add(c);
+    v.ref(c, "table");
+    const number = v.u32(c + C.number);
+    const right = n === 0 ? number === 0 : (number & (L.MAX_CONTEXTS - 1)) === n && number !== n;
+    if (!right) v.problem("context-table", `${context(v, c)} stands at place ${n}`);
+  }
+  if (v.u32(L.CTX_TABLE) === 0) v.problem("context-table", "there is no context 0");
+  return listed;
+}
+
+/** Root and working directory, of a context that was closed none. */
+function checkPlaces(v, c, alive) {
+  for (const [what, mountAt, dentryAt] of [
+    ["root", C.rootMnt, C.root],
+    ["working directory", C.pwdMnt, C.pwd],
+  ]) {
+    const [m, d] = [v.u32(c + mountAt), v.u32(c + dentryAt)];
+    if (!alive) {
+      if (m !== 0 || d !== 0) v.problem("context-place", `${context(v, c)} was closed and has a ${what}`);
+      continue;
+    }
+    if (!v.isLive(L.CACHE_MOUNT, m))
+      v.problem("context-place", `the ${what} of ${context(v, c)} is in ${hex(m)}: no live mount`);
+    else v.ref(m, `${what} of context ${v.u32(c + C.number)}`);
+    if (!v.isLive(L.CACHE_DENTRY, d))
+      v.problem("context-place", `the ${what} of ${context(v, c)} is ${hex(d)}: no live dentry`);
+    else {
+      v.ref(d, `${what} of context ${v.u32(c + C.number)}`);
+      v.equal(
+        v.u32(d + D.sb),
+        v.u32(m + L.MOUNT.sb),
+        "context-place",
+        () => `the file system of the ${what} of ${context(v, c)}`,
+      );
+      v.equal(
+        v.u32(d + D.flags) & L.D_TYPE,
+        L.D_DIRECTORY,
+        "context-place",
+        () => `the type of the ${what} of ${context(v, c)}`,
+      );
+    }
+  }
+}
+
+/** Groups live as long as the context's memory is not free. */
+function checkGroups(v, c) {
+  const [n, groups] = [v.u32(c + C.ngroups), v.u32(c + C.groups)];
+  if (n > L.NGROUPS_MAX || (n > 0 && groups === 0))
+    v.problem("groups", `${context(v, c)} has ${n} groups at ${hex(groups)}`);
+  if (groups === 0) return;
+  // A context that was closed no longer says how many there were.
+  const size = L.CACHES[v.cacheOf(groups)]?.size ?? 0;
+  const fits = n === 0 || size === L.SIZES.find((least) => least >= n * 4);
+  v.expect(fits, "groups", () => `${n} groups of ${context(v, c)} lie in ${size} bytes`);
+  v.own(groups, n === 0 ? size : n * 4, () => `the groups of ${context(v, c)}`);
+}
+
+function checkDescriptors(v, c, alive) {
+  const hint = v.u32(c + C.fdHint);
+  for (let b = 0; b < L.FD_BLOCKS; b++) {
+    const block = v.u32(c + L.CONTEXT_BLOCKS + b * 4);
+    if (block === 0) {
+      if (alive && hint > Math.max(b * L.FD_BLOCK, L.FD_FIRST))
+        v.problem("fd-hint", `${context(v, c)} has no block ${b}; descriptors below ${hint} are taken`);
+      continue;
+    }
+    if (!v.own(block, L.FD_BLOCK * 4, () => `descriptors of ${context(v, c)}`)) continue;
+    for (let k = 0; k < L.FD_BLOCK; k++) checkDescriptor(v, c, alive, b * L.FD_BLOCK + k, v.u32(block + k * 4), hint);
+  }
+}
+
+function checkDescriptor(v, c, alive, fd, f, hint) {
+  if (f === 0) {
+    if (alive && fd >= L.FD_FIRST && fd < hint)
+      v.problem("fd-hint", `descriptor ${fd} of ${context(v, c)} is free; those below ${hint} are taken`);
+    return;
+  }
+  if (!alive) v.problem("fd", `descriptor ${fd} of ${context(v, c)}, which is closed, is ${hex(f)}`);
+  else if (f === L.RESERVED) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is taken and not open`);
+  else if (fd < L.FD_FIRST) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is open`);
+  else if (!v.isLive(L.CACHE_FILE, f))
+    v.problem("fd", `descriptor ${fd} of ${context(v, c)} is ${hex(f)}: no live file`);
+  else {
+    v.counts.descriptors++;
+    v.ref(f, "descriptor");
+  }
+}
+
+/** Before the trees are walked: the references of open files. */
+export function noteFiles(v) {
+  for (const f of v.live(L.CACHE_FILE)) {
+    v.ref(v.u32(f + F.dentry), "open file");
+    v.ref(v.u32(f + F.mnt), "open file");
+    const hint = v.u32(f + F.hint);
+    if (hint !== 0) v.ref(hint, "last entry shown");
+  }
+}
+
+export function checkFiles(v) {
+  const live = v.live(L.CACHE_FILE);
+  v.counts.files = live.length;
+  v.equal(v.u32(L.G_NR_FILES), live.length, "gauge", () => "the gauge of open files");
+  for (const f of live) {
+    const [m, d, i, hint] = [F.mnt, F.dentry, F.inode, F.hint].map((at) => v.u32(f + at));
+    if (v.refsOf(f).length === 0) v.problem("leak", `${file(f)} (on ${v.dentry(d)}) has no descriptor`);
+    v.equal(v.i32(f + F.count), v.refsOf(f).length, "file-count", () => `the count of ${file(f)}`);
+    if (!v.isLive(L.CACHE_MOUNT, m)) v.problem("file", `${file(f)} is in ${hex(m)}: no live mount`);
+    else v.equal(v.u32(m + L.MOUNT.sb), v.u32(d + D.sb), "file", () => `the file system of ${file(f)}`);
+    if (!v.tree.has(d)) v.problem("file", `${file(f)} is open on ${hex(d)}: no live dentry`);
+    else v.equal(i, v.u32(d + D.inode), "file", () => `the inode of ${file(f)}`);
+    if (hint !== 0 && !v.tree.has(hint)) v.problem("file", `${file(f)} showed ${hex(hint)} last: no live dentry`);
+    const mode = v.u32(f + F.mode);
+    v.expect(
+      mode >= L.FMODE_READ && mode <= (L.FMODE_READ | L.FMODE_WRITE),
+      "file",
+      () => `the mode of ${file(f)} is ${mode}`,
+    );
+    v.expect(v.i64(f + F.pos) >= 0, "file", () => `the position of ${file(f)} is ${v.i64(f + F.pos)}`);
+  }
+}

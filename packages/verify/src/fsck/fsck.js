@@ -1,0 +1,173 @@
+/**
+ * The arena is whole after random work of every kind: with room to spare, with memory that is short all the time, through
+ * several attachments in turn, and by real threads at the same time. In turn the checker looks every few steps, and a failure names
+ * the seed and the last steps; after threads it looks when all have detached.
+ */
+import { Worker } from "node:worker_threads";
+import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
+import { main } from "../support/command-line.js";
+import { randomBelow } from "../support/random.js";
+import { boxDriver } from "../workload/object-driver.js";
+import { Churn } from "../workload/random-calls.js";
+import { check } from "./check-arena.js";
+
+export const title = "the arena is whole after random work";
+
+/** Steps on one tree, and between two looks. */
+const STEPS = 2000;
+const EVERY = 50;
+const SHORT_TREES = 6;
+const TREES_MAX = 100_000;
+/** Real threads have a turn after so many trees. */
+const TREES_A_TURN = 10;
+const THREADS = 3;
+const THREAD_STEPS = 4000;
+/** They are not waited for any longer. */
+const THREADS_MS = 60_000;
+/** Sizes of the arena, which the seed chooses among, and what is left free of it in pages of 4 KiB; undefined: all. */
+const SHAPES = [
+  { maxBytes: 16 << 20 },
+  { maxBytes: 2 << 20, free: 20 },
+  { maxBytes: 4 << 20, free: 3 },
+  { maxBytes: 2 << 20, free: 0 },
+];
+
+/**
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void }} options
+ * @returns {Promise<import("../support/command-line.js").Outcome>}
+ */
+export async function run({ seconds, seed, short = false, log = () => undefined }) {
+  const until = performance.now() + seconds * 1000;
+  const explored = {
+    trees: 0,
+    steps: 0,
+    "steps that changed something or answered": 0,
+    looks: 0,
+    "answers ENOSPC": 0,
+    "steps of real threads": 0,
+  };
+  const failures = [];
+  for (let n = 0; n < (short ? SHORT_TREES : TREES_MAX) && (short || n === 0 || performance.now() < until); n++) {
+    const wrong = await workOn(seed + n, SHAPES[(seed + n) % SHAPES.length], explored);
+    explored.trees++;
+    if (n % TREES_A_TURN === 2) {
+      const beside = await threads(seed + n, SHAPES[(seed + n) % SHAPES.length], explored);
+      if (beside !== undefined) failures.push(beside);
+    }
+    if (wrong !== undefined) failures.push({ ...wrong, replay: `--seed ${seed + n} --seconds 1` });
+    if (explored.trees % 20 === 0) log(`${explored.trees} trees`);
+    if (failures.length >= 5) break;
+  }
+  return { ok: failures.length === 0, explored, failures };
+}
+
+/** One tree; answers what is wrong with it, if anything. */
+async function workOn(seed, { maxBytes, free }, explored) {
+  const driver = boxDriver();
+  const vfs = await createVfs({ maxBytes });
+  const others = [await attachVfs(vfs.handle), await attachVfs(vfs.handle)];
+  const all = [vfs, ...others];
+  for (const one of all) one.registerDriver(driver);
+  if (free !== undefined) ballast(vfs.fs, free);
+  const churns = all.map((one, k) => new Churn(one, seed * 3 + k, { driver: driver.name }));
+  const next = randomBelow(seed);
+  try {
+    for (let step = 0; step < STEPS; step += EVERY) {
+      const trace = [];
+      for (let k = 0; k < EVERY; k++) {
+        const who = next(churns.length);
+        churns[who].step();
+        trace.push(`${who}: ${churns[who].trace.at(-1)}`);
+      }
+      note(explored, trace);
+      const { problems } = check(vfs.handle.memory, { live: all.map((one) => one.threadSlot) });
+      explored.looks++;
+      if (problems.length > 0) return told(`seed ${seed}, ${step + EVERY} steps`, problems, trace);
+    }
+    for (const churn of churns) churn.close();
+    const { problems, counts } = check(vfs.handle.memory);
+    if (counts.files !== 0) problems.push(`${counts.files} files are open after all were closed`);
+    if (problems.length > 0) return told(`seed ${seed}, all closed`, problems, []);
+    return undefined;
+  } finally {
+    for (const one of all) one.close();
+  }
+}
+
+/** Several threads at the same time on one tree; answers what is wrong when they have gone. */
+async function threads(seed, { maxBytes, free }, explored) {
+  const vfs = await createVfs({ maxBytes });
+  // Their slots get their scratch areas while there is room.
+  for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle)))) one.close();
+  if (free !== undefined) ballast(vfs.fs, free);
+  const go = new Int32Array(new SharedArrayBuffer(4));
+  const workers = Array.from({ length: THREADS }, (_, k) => {
+    const workerData = { handle: vfs.handle, seed: seed * 31 + k, steps: THREAD_STEPS, go };
+    return new Worker(new URL("../workload/random-calls.worker.js", import.meta.url), { workerData });
+  });
+  try {
+    const stories = workers.map(story);
+    const ready = await Promise.all(stories.map(({ ready }) => ready));
+    Atomics.store(go, 0, 1);
+    Atomics.notify(go, 0);
+    const ends = await Promise.all(stories.map(({ done }) => done));
+    const errors = [...ready, ...ends].flatMap(({ error }) => (error === undefined ? [] : [error]));
+    explored["steps of real threads"] += THREADS * THREAD_STEPS;
+    const { problems } = check(vfs.handle.memory, { live: [vfs.threadSlot] });
+    explored.looks++;
+    const wrong = [...errors, ...problems];
+    return wrong.length === 0 ? undefined : { message: `threads, seed ${seed}: ${wrong[0]}`, trace: wrong.join("\n") };
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    vfs.close();
+  }
+}
+
+/** What a worker says in the beginning and in the end, or why it does not. */
+function story(worker) {
+  const told = { ready: deferred(), done: deferred() };
+  const end = (error) => {
+    told.ready.resolve({ error });
+    told.done.resolve({ error });
+    clearTimeout(timer);
+  };
+  const timer = setTimeout(() => end(`a thread went on for ${THREADS_MS} ms`), THREADS_MS);
+  worker.on("message", (said) => told[said.ready ? "ready" : "done"].resolve(said));
+  worker.on("error", (error) => end(error.stack));
+  worker.on("exit", (code) => end(`a thread ended with ${code}`));
+  return { ready: told.ready.promise, done: told.done.promise };
+}
+
+/** Promise.withResolvers() is younger than Node 20. */
+function deferred() {
+  let resolve;
+  const promise = new Promise((use) => {
+    resolve = use;
+  });
+  return { promise, resolve };
+}
+
+/** Fills the arena but for so many pages. */
+function ballast(fs, free) {
+  const fd = fs.openSync("/ballast", "w");
+  const size = () => fs.fstatSync(fd).size;
+  try {
+    for (let n = 0; n < 100_000; n++) fs.writeSync(fd, Buffer.alloc(65_536, "b"));
+  } catch (error) {
+    if (error.code !== "ENOSPC") throw error;
+  }
+  fs.ftruncateSync(fd, Math.max(size() - free * 4096, 0));
+  fs.closeSync(fd);
+}
+
+function note(explored, trace) {
+  explored.steps += trace.length;
+  explored["answers ENOSPC"] += trace.filter((line) => line.endsWith(": ENOSPC")).length;
+  explored["steps that changed something or answered"] += trace.filter((line) => !/: E[A-Z]+$/.test(line)).length;
+}
+
+function told(where, problems, trace) {
+  return { message: `${where}: ${problems[0]}`, trace: [...problems, ...trace.slice(-EVERY)].join("\n") };
+}
+
+await main(import.meta.url, { title, run });

@@ -1,0 +1,158 @@
+/** Inodes: references, names, numbers, attributes that follow from the tree; what hangs on them. */
+import * as L from "../arena/layout.js";
+import { hex } from "./arena-view.js";
+import { checkContents } from "./contents.js";
+
+const { INODE: I, DENTRY: D } = L;
+const TYPES = [L.S_IFSOCK, L.S_IFLNK, L.S_IFREG, L.S_IFDIR, L.S_IFIFO];
+const KNOWN_BITS = 0xffff | L.I_OP_PERMISSION | L.I_ACL | L.I_DRIVER | L.I_SPARSE | L.I_DEAD;
+
+export function checkInodes(v) {
+  const live = v.live(L.CACHE_INODE);
+  v.counts.inodes = live.length;
+  for (const i of live) {
+    const names = v.dentriesOf.get(i) ?? [];
+    if (names.length === 0) v.problem("leak", `${v.inode(i)} has no dentry`);
+    v.equal(v.i32(i + I.count), v.refsOf(i).length, "inode-count", () => `the reference count of ${v.inode(i)}`);
+    const sb = v.u32(i + I.sb);
+    if (!v.isLive(L.CACHE_SUPER, sb)) {
+      v.problem("inode-sb", `${v.inode(i)} is of ${hex(sb)}: no live super block`);
+      continue;
+    }
+    checkMode(v, i, sb);
+    checkAliases(v, i, names);
+    if (v.u32(sb + L.SUPER.driver) === 0) checkInMemory(v, i, names);
+    else checkDriver(v, i);
+  }
+  checkInodeTable(v);
+}
+
+function checkMode(v, i, sb) {
+  const mode = v.u32(i + I.mode);
+  const bad = (text) => v.problem("inode-mode", `${v.inode(i)} (mode ${hex(mode)}) ${text}`);
+  if (!TYPES.includes(mode & L.S_IFMT) && v.u32(sb + L.SUPER.driver) === 0) bad("has no type");
+  if ((mode & ~KNOWN_BITS) !== 0) bad("has a flag that there is not");
+  const driver = v.u32(sb + L.SUPER.driver) !== 0;
+  if (((mode & L.I_DRIVER) !== 0) !== driver) bad(driver ? "is a driver's" : "is no driver's");
+  const hooks = v.u32(sb + L.SUPER.hooks);
+  if (((mode & L.I_OP_PERMISSION) !== 0) !== ((hooks & L.HOOK_PERMISSION) !== 0)) bad("and the hook for permission");
+  if (driver && ((mode & L.I_ACL) !== 0) !== ((hooks & L.HOOK_CHECK_ACL) !== 0)) bad("and the hook for ACLs");
+}
+
+/** Directories know their dentries; nothing else does. */
+function checkAliases(v, i, names) {
+  const isDir = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFDIR;
+  const seen = new Set();
+  for (let d = v.u32(i + I.alias); d !== 0; d = v.u32(d + D.aliasNext)) {
+    if (!names.includes(d) || seen.has(d)) {
+      v.problem(
+        "alias",
+        `${hex(d)} in the list of dentries of ${v.inode(i)} is ${seen.has(d) ? "there twice" : "none of its own"}`,
+      );
+      return;
+    }
+    seen.add(d);
+  }
+  v.equal(seen.size, isDir ? names.length : 0, "alias", () => `the number of dentries in the list of ${v.inode(i)}`);
+}
+
+function checkInMemory(v, i, names) {
+  const mode = v.u32(i + I.mode);
+  const type = mode & L.S_IFMT;
+  const hashed = names.filter((d) => (v.u32(d + D.flags) & L.D_UNHASHED) === 0);
+  if (type === L.S_IFDIR) checkDirectory(v, i, names, hashed);
+  else {
+    v.equal(v.u32(i + I.nlink), hashed.length, "nlink", () => `the link count of ${v.inode(i)}`);
+    if (mode & L.I_DEAD) v.problem("inode-mode", `${v.inode(i)} is no directory and has I_DEAD`);
+    for (const d of names) v.equal(v.u32(d + D.kids), 0, "kids", () => `the number of entries of ${v.dentry(d)}`);
+  }
+  v.equal(v.u32(i + I.rdev), 0, "inode-data", () => `rdev of ${v.inode(i)}`);
+  checkAcl(v, i, mode);
+  checkContents(v, i);
+}
+
+function checkDirectory(v, i, names, hashed) {
+  const dead = (v.u32(i + I.mode) & L.I_DEAD) !== 0;
+  v.equal(names.length, 1, "alias", () => `the number of dentries of the directory ${v.inode(i)}`);
+  const [d] = names;
+  if (d === undefined) return;
+  let kids = 0;
+  let subdirectories = 0;
+  for (let child = v.u32(d + D.firstChild); v.tree.has(child); child = v.u32(child + D.sibNext)) {
+    const flags = v.u32(child + D.flags);
+    if (flags & L.D_UNHASHED || v.u32(child + D.inode) === 0) continue;
+    kids++;
+    if ((flags & L.D_TYPE) === L.D_DIRECTORY) subdirectories++;
+    if (kids > v.tree.size) break;
+  }
+  const isRoot = v.u32(d + D.parent) === d;
+  v.equal(dead, hashed.length === 0 && !isRoot, "inode-mode", () => `whether ${v.inode(i)} was removed`);
+  v.equal(v.u32(i + I.nlink), dead ? 0 : 2 + subdirectories, "nlink", () => `the link count of ${v.inode(i)}`);
+  v.equal(v.u32(d + D.kids), kids, "kids", () => `the number of entries of ${v.dentry(d)}`);
+  v.equal(v.i64(i + I.size), kids * L.DIRENT_SIZE, "dir-size", () => `the size of ${v.inode(i)}`);
+  if (dead && kids > 0) v.problem("kids", `${v.inode(i)} was removed and has entries`);
+}
+
+function checkAcl(v, i, mode) {
+  const acl = v.u32(i + I.acl);
+  v.equal((mode & L.I_ACL) !== 0, acl !== 0, "acl", () => `whether ${v.inode(i)} has an ACL`);
+  if (acl === 0) return;
+  const n = v.u32(acl);
+  if (n < 4 || n > (L.KMALLOC_MAX - 8) / 8) {
+    v.problem("acl", `the ACL of ${v.inode(i)} at ${hex(acl)} has ${n} entries`);
+    return;
+  }
+  if (!v.own(acl, 8 + n * 8, () => `the ACL of ${v.inode(i)}`)) return;
+  let before = 0;
+  for (let k = 0; k < n; k++) {
+    const [tag, perm] = [v.data.getUint16(acl + 8 + k * 8, true), v.data.getUint16(acl + 10 + k * 8, true)];
+    const known = [L.ACL_USER_OBJ, L.ACL_USER, L.ACL_GROUP_OBJ, L.ACL_GROUP, L.ACL_MASK, L.ACL_OTHER].includes(tag);
+    const once = tag !== L.ACL_USER && tag !== L.ACL_GROUP;
+    if (!known || perm > 7 || tag < before || (once && tag === before)) {
+      v.problem("acl", `entry ${k} of the ACL of ${v.inode(i)}: tag ${tag} after ${before}, permissions ${perm}`);
+    }
+    before = tag;
+  }
+}
+
+function checkDriver(v, i) {
+  for (const [field, at] of Object.entries({ data: I.data, room: I.room, pages: I.pages, acl: I.acl })) {
+    v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of a driver's ${v.inode(i)}`);
+  }
+  for (const d of v.dentriesOf.get(i) ?? []) {
+    v.equal(v.u32(d + D.kids), 0, "kids", () => `the number of entries of a driver's ${v.dentry(d)}`);
+  }
+}
+
+/** The chain of a driver's number in the file system with this device number. */
+function chainOf(number, dev) {
+  const low = Number.isFinite(number) ? Number(BigInt.asIntN(32, BigInt(Math.trunc(number)))) : 0;
+  return ((Math.imul(low, 0x9e3779b1) + dev) >>> 8) & (L.INODE_HASH - 1);
+}
+
+/** The table of drivers' inodes by their numbers. */
+function checkInodeTable(v) {
+  const seen = new Set();
+  const numbers = new Map();
+  for (let b = 0; b < L.INODE_HASH; b++) {
+    for (let i = v.u32(L.INODE_HEADS + b * 4); i !== 0; i = v.u32(i + I.hashNext)) {
+      if (!v.isLive(L.CACHE_INODE, i) || seen.has(i)) {
+        v.problem("inode-table", `${hex(i)} in chain ${b} is ${seen.has(i) ? "in a chain already" : "no live inode"}`);
+        break;
+      }
+      seen.add(i);
+      const number = v.data.getFloat64(i + I.ino64, true);
+      const sb = v.u32(i + I.sb);
+      const bucket = chainOf(number, v.u32(sb + L.SUPER.dev));
+      const at = i;
+      v.equal(b, bucket, "inode-table", () => `the chain of ${v.inode(at)}, number ${number},`);
+      const key = `${sb} ${number}`;
+      if (numbers.has(key)) v.problem("inode-table", `${v.inode(i)} and ${hex(numbers.get(key))} have one number`);
+      numbers.set(key, i);
+    }
+  }
+  for (const i of v.live(L.CACHE_INODE)) {
+    const driver = (v.u32(i + I.mode) & L.I_DRIVER) !== 0;
+    v.equal(seen.has(i), driver, "inode-table", () => `whether ${v.inode(i)} is in the table of drivers' inodes`);
+  }
+}

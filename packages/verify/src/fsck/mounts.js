@@ -1,0 +1,225 @@
+/** Super blocks, drivers, mounts: the tree of mounts, the table, the list, and what holds what. */
+import * as L from "../arena/layout.js";
+import { hex } from "./arena-view.js";
+
+const { MOUNT: M, SUPER: S, DRIVER, DENTRY: D } = L;
+
+/** A super block for a message. */
+const superBlock = (sb) => `super block ${hex(sb)}`;
+/** A mount for a message. */
+const mount = (v, m) => `mount ${hex(m)} (number ${v.u32(m + M.id)})`;
+
+export function checkDrivers(v) {
+  const mounted = new Map();
+  for (const sb of v.live(L.CACHE_SUPER)) {
+    const driver = v.u32(sb + S.driver);
+    if (driver !== 0) mounted.set(driver, (mounted.get(driver) ?? 0) + 1);
+  }
+  const names = new Set();
+  for (let n = 0; n < L.MAX_DRIVERS; n++) {
+    const e = L.DRIVERS + n * L.DRIVER_SIZE;
+    const state = v.u32(e + DRIVER.state);
+    v.expect(state <= 1, "driver", () => `the state of driver ${n} is ${state}`);
+    if (state === 0) continue;
+    const number = ((v.u32(e + DRIVER.generation) << 8) | (n + 1)) >>> 0;
+    const count = mounted.get(number) ?? 0;
+    mounted.delete(number);
+    v.equal(v.u32(e + DRIVER.mounted), count, "driver", () => `the number of file systems of driver ${n}`);
+    const length = v.u32(e + DRIVER.nameLength);
+    if (length === 0 || length > L.DRIVER_NAME_MAX) v.problem("driver", `the name of driver ${n} has ${length} bytes`);
+    const name = v.bytes.slice(e + DRIVER.name, e + DRIVER.name + Math.min(length, L.DRIVER_NAME_MAX)).join();
+    if (names.has(name)) v.problem("driver", `driver ${n} has the name of another`);
+    names.add(name);
+  }
+  for (const number of mounted.keys())
+    v.problem("driver", `a file system belongs to driver ${hex(number)}, which is not there`);
+}
+
+export function checkSupers(v) {
+  const live = v.live(L.CACHE_SUPER);
+  v.counts.supers = live.length;
+  const devices = new Set();
+  for (const sb of live) {
+    const dev = v.u32(sb + S.dev);
+    if (dev === 0 || dev > v.u32(L.G_NEXT_DEV) || devices.has(dev)) {
+      v.problem("super", `${superBlock(sb)} has the device number ${dev}`);
+    }
+    devices.add(dev);
+    const active = v.live(L.CACHE_MOUNT).filter((m) => v.u32(m + M.sb) === sb).length;
+    v.equal(v.u32(sb + S.active), active, "super-active", () => `the number of mounts of ${superBlock(sb)}`);
+    if (active === 0) v.problem("leak", `${superBlock(sb)} has no mount`);
+    v.expect(v.u32(sb + S.readonly) <= 1, "super", () => `readonly of ${superBlock(sb)} is ${v.u32(sb + S.readonly)}`);
+    checkHooks(v, sb);
+  }
+}
+
+/** What a super block took over from its driver. */
+function checkHooks(v, sb) {
+  const driver = v.u32(sb + S.driver);
+  let hooks = 0;
+  let fsFlags = 0;
+  let flags = L.D_NO_CACHE;
+  if (driver !== 0) {
+    const e = L.DRIVERS + ((driver & 0xff) - 1) * L.DRIVER_SIZE;
+    hooks = v.u32(e + DRIVER.hooks);
+    fsFlags = v.u32(e + DRIVER.fsFlags);
+    const bits = [
+      [L.HOOK_HASH, L.D_OP_HASH],
+      [L.HOOK_COMPARE, L.D_OP_COMPARE],
+      [L.HOOK_REVALIDATE, L.D_OP_REVALIDATE],
+      [L.HOOK_DELETE, L.D_OP_DELETE],
+    ];
+    flags = bits.reduce((all, [hook, flag]) => all | (hooks & hook ? flag : 0), 0);
+    if (fsFlags & L.FS_REVAL_DOT) flags |= L.D_REVAL_DOT;
+  }
+  v.equal(v.u32(sb + S.hooks), hooks, "super", () => `hooks of ${superBlock(sb)}`);
+  v.equal(v.u32(sb + S.fsFlags), fsFlags, "super", () => `fsFlags of ${superBlock(sb)}`);
+  v.equal(v.u32(sb + S.dflags), flags, "super", () => `dflags of ${superBlock(sb)}`);
+}
+
+/** References that mounts hold, and each mount by itself. Before the trees are walked: nothing of a dentry is judged here. */
+export function checkMounts(v) {
+  const live = v.live(L.CACHE_MOUNT);
+  const root = v.u32(L.G_ROOT_MNT);
+  const ids = new Set();
+  v.counts.mounts = live.length;
+  v.equal(v.u32(L.G_NR_MOUNTS), live.length, "gauge", () => "the gauge of mounts");
+  if (!v.isLive(L.CACHE_MOUNT, root)) v.problem("mount", `the root mount is ${hex(root)}: no live mount`);
+  for (const m of live) {
+    const id = v.u32(m + M.id);
+    if (id === 0 || id > v.u32(L.G_NEXT_MNT) || ids.has(id)) v.problem("mount", `${mount(v, m)}: this number`);
+    ids.add(id);
+    if (v.u32(m + M.flags) & ~(L.MS_RDONLY | L.MS_NOEXEC))
+      v.problem("mount", `${mount(v, m)} has flags ${v.u32(m + M.flags)}`);
+    v.ref(v.u32(m + M.root), "root of a mount");
+    const parent = v.u32(m + M.parent);
+    if (parent === m) continue;
+    if (!v.isLive(L.CACHE_MOUNT, parent)) {
+      v.problem("mount-parent", `${mount(v, m)} stands on ${hex(parent)}: no live mount`);
+      continue;
+    }
+    v.ref(v.u32(m + M.mountpoint), "mount point");
+    v.ref(parent, "mount on it");
+    v.ref(m, "tree of mounts");
+  }
+  v.ref(root, "root of everything");
+}
+
+/** What needs the trees of dentries: places, counts, table and list. */
+export function checkPlaces(v) {
+  const live = v.live(L.CACHE_MOUNT);
+  const on = new Map();
+  const kids = new Map();
+  for (const m of live) {
+    const [root, sb, parent, place] = [M.root, M.sb, M.parent, M.mountpoint].map((at) => v.u32(m + at));
+    if (!v.isLive(L.CACHE_SUPER, sb)) v.problem("mount", `${mount(v, m)} is of ${hex(sb)}: no live super block`);
+    if (!v.tree.has(root)) v.problem("mount", `the root of ${mount(v, m)} is ${hex(root)}: no live dentry`);
+    else v.equal(v.u32(root + D.sb), sb, "mount", () => `the super block of the root of ${mount(v, m)}`);
+    if (parent === m) {
+      v.equal(place, root, "mount-parent", () => `the place of ${mount(v, m)}, which stands nowhere,`);
+      continue;
+    }
+    kids.set(parent, (kids.get(parent) ?? 0) + 1);
+    on.set(place, (on.get(place) ?? 0) + 1);
+    checkPlace(v, m, place, parent);
+  }
+  for (const m of live) {
+    v.equal(v.u32(m + M.kids), kids.get(m) ?? 0, "mount-kids", () => `the number of mounts on ${mount(v, m)}`);
+    v.equal(
+      v.i32(m + M.count),
+      v.refsOf(m).length,
+      "mount-count",
+      () => `the count of ${mount(v, m)} (${v.refsOf(m)})`,
+    );
+  }
+  for (const d of v.tree)
+    v.equal(v.u32(d + D.mounts), on.get(d) ?? 0, "dentry-mounts", () => `the number of mounts on ${v.dentry(d)}`);
+  checkMountTable(v, live);
+  checkMountList(v, live);
+  checkMountReach(v, live);
+}
+
+function checkPlace(v, m, place, parent) {
+  if (!v.tree.has(place)) {
+    v.problem("mount-place", `${mount(v, m)} stands on ${hex(place)}: no live dentry`);
+    return;
+  }
+  const isDir = (d) => (v.u32(d + D.flags) & L.D_TYPE) === L.D_DIRECTORY;
+  v.equal(
+    isDir(place),
+    isDir(v.u32(m + M.root)),
+    "mount-place",
+    () => `whether the place of ${mount(v, m)} is a directory`,
+  );
+  v.equal(
+    v.u32(place + D.sb),
+    v.u32(parent + M.sb),
+    "mount-place",
+    () => `the file system that ${mount(v, m)} stands in`,
+  );
+}
+
+function checkMountTable(v, live) {
+  const seen = new Set();
+  const places = new Set();
+  for (let b = 0; b < L.MOUNT_HASH; b++) {
+    for (let m = v.u32(L.MOUNT_HEADS + b * 4); m !== 0; m = v.u32(m + M.hashNext)) {
+      if (!v.isLive(L.CACHE_MOUNT, m) || seen.has(m)) {
+        v.problem("mount-table", `${hex(m)} in chain ${b} is ${seen.has(m) ? "in a chain already" : "no live mount"}`);
+        break;
+      }
+      seen.add(m);
+      const [parent, place] = [v.u32(m + M.parent), v.u32(m + M.mountpoint)];
+      const hash = (Math.imul(parent >>> 7, 0x9e3779b1) + Math.imul(place >>> 7, 0x85ebca6b)) >>> 16;
+      const at = m;
+      v.equal(b, hash & (L.MOUNT_HASH - 1), "mount-table", () => `the chain of ${mount(v, at)}`);
+      const key = `${parent} ${place}`;
+      if (places.has(key)) v.problem("mount-table", `${mount(v, m)} stands where another does`);
+      places.add(key);
+    }
+  }
+  for (const m of live) {
+    v.equal(seen.has(m), v.u32(m + M.parent) !== m, "mount-table", () => `whether ${mount(v, m)} is in the table`);
+  }
+}
+
+function checkMountList(v, live) {
+  const seen = new Set();
+  let prev = 0;
+  for (let m = v.u32(L.G_MOUNTS); m !== 0; m = v.u32(m + M.allNext)) {
+    if (!v.isLive(L.CACHE_MOUNT, m) || seen.has(m)) {
+      v.problem("mount-list", `${hex(m)} in the list of mounts is ${seen.has(m) ? "there twice" : "no live mount"}`);
+      break;
+    }
+    seen.add(m);
+    const at = m;
+    v.equal(v.u32(m + M.allPrev), prev, "mount-list", () => `what is before ${mount(v, at)}`);
+    prev = m;
+  }
+  const root = v.u32(L.G_ROOT_MNT);
+  for (const m of live) {
+    const placed = m === root || v.u32(m + M.parent) !== m;
+    v.equal(seen.has(m), placed, "mount-list", () => `whether ${mount(v, m)} is in the list`);
+  }
+}
+
+/** A mount that only others of its own kind hold would stay for ever: the way up leads to the root, or to one that is in use. */
+function checkMountReach(v, live) {
+  const root = v.u32(L.G_ROOT_MNT);
+  const used = (m) => v.refsOf(m).some((why) => why !== "mount on it" && why !== "tree of mounts");
+  const kids = new Map();
+  for (const m of live) {
+    const parent = v.u32(m + M.parent);
+    if (parent !== m) kids.set(parent, [...(kids.get(parent) ?? []), m]);
+  }
+  const reached = new Set();
+  const todo = live.filter((m) => m === root || used(m));
+  for (let m = todo.pop(); m !== undefined; m = todo.pop()) {
+    if (reached.has(m)) continue;
+    reached.add(m);
+    todo.push(...(kids.get(m) ?? []));
+    // Whoever is in a mount can leave it upward.
+    if (v.isLive(L.CACHE_MOUNT, v.u32(m + M.parent))) todo.push(v.u32(m + M.parent));
+  }
+  for (const m of live) if (!reached.has(m)) v.problem("leak", `${mount(v, m)} is out of everybody's reach`);
+}

@@ -1,0 +1,128 @@
+/** That no call is under way: locks free, sequences even, nobody on the read side; threads' slots; objects on their way out. */
+import * as L from "../arena/layout.js";
+import { hex } from "./arena-view.js";
+
+const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
+
+export function checkLocks(v) {
+  const lock = (at, what) => {
+    if (v.u32(at) !== 0) v.problem("lock", `${what()} is held: ${hex(v.u32(at))}`);
+  };
+  const even = (at, what) => {
+    if (v.u32(at) % 2 !== 0) v.problem("sequence", `${what()} is odd: ${v.u32(at)}`);
+  };
+  for (const [name, at] of Object.entries(L.LOCKS)) lock(at, () => name);
+  for (const [name, at] of Object.entries(L.SEQUENCES)) even(at, () => name);
+  for (let b = 0; b < L.MIN_BUCKETS; b++) lock(L.BUCKET_LOCKS + b * 64, () => `bucket lock ${b}`);
+  for (let id = 0; id < L.CACHE_SLOTS; id++) {
+    lock(L.G_CACHES + id * L.CACHE_BYTES + L.CACHE.lock, () => `the lock of cache ${id}`);
+  }
+  for (const { cache, locks, seqs } of L.WORDS_AT_REST) {
+    const { name } = L.CACHES[cache];
+    const [lockFields, seqFields] = [Object.entries(locks), Object.entries(seqs)];
+    for (const p of v.everUsed[cache]) {
+      for (const [field, at] of lockFields) lock(p + at, () => `${field} of ${name} ${hex(p)}`);
+      for (const [field, at] of seqFields) even(p + at, () => `${field} of ${name} ${hex(p)}`);
+    }
+  }
+  if (v.u32(L.G_SLEEP) !== 0) v.problem("lock", "the word that sleepers wait on was written");
+}
+
+/** @param {{ live?: number[] }} options `live`: slots of the threads that are attached; every other one must be free */
+export function checkThreads(v, { live }) {
+  v.equal(v.u32(L.G_GATE), 0, "gate", () => "who sweeps");
+  v.equal(v.u32(L.G_LEAKS), 0, "gate", () => "dead threads whose references nobody has looked for");
+  const used = v.u32(L.G_SLOTS_USED);
+  v.counts.threads = 0;
+  for (let n = 0; n < L.MAX_THREADS; n++) {
+    const s = L.SLOTS + n * L.SLOT_SIZE;
+    const state = v.u32(s + L.SLOT_STATE);
+    v.equal(v.u32(s + L.SLOT_EPOCH), 0, "epoch", () => `the epoch that slot ${n} shows`);
+    v.expect(state <= 1, "slot", () => `the state of slot ${n} is ${state}`);
+    v.equal(v.u32(s + L.SLOT_BUSY), 0, "slot", () => `whether the thread of slot ${n} is in a call`);
+    for (const [list, at] of Object.entries(L.JOURNAL_COUNTS)) {
+      v.equal(v.u32(s + L.SLOT_JOURNAL + at), 0, "journal", () => `${list} in the journal of slot ${n}`);
+    }
+    if (live !== undefined) v.equal(state, live.includes(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
+    if (state === 1) {
+      v.counts.threads++;
+      v.expect(n < used, "slot", () => `slot ${n} is in use; ${used} ever were`);
+      v.expect(v.u32(s + L.SLOT_SCRATCH) !== 0, "slot", () => `slot ${n} is in use and has no scratch area`);
+    } else {
+      v.equal(v.u32(s + L.SLOT_HELD), 0, "slot", () => `the context that free slot ${n} holds`);
+      for (let c = 0; c < L.C_COUNT * 8; c += 4) {
+        if (v.u32(s + L.SLOT_COUNTERS + c) !== 0) v.problem("slot", `free slot ${n} has counted`);
+      }
+    }
+  }
+}
+
+/** The list of retired objects: in the order of their epochs, each dead, and what hangs on them still theirs. */
+export function checkRetired(v) {
+  const now = v.u32(L.G_EPOCH);
+  v.expect(now !== 0 && now % 2 === 0, "epoch", () => `the epoch is ${now}`);
+  v.expect(v.u32(L.G_RCU_SINCE) < L.POLL_EVERY, "retired", () => `${v.u32(L.G_RCU_SINCE)} retired since the last poll`);
+  let last = 0;
+  let before;
+  for (let p = v.u32(L.G_RCU_HEAD); p !== 0; ) {
+    const { typed, link } = L.CACHES[v.cacheOf(p)] ?? {};
+    if (!typed || !v.allocated[v.cacheOf(p)].has(p) || v.retired.has(p)) {
+      v.problem(
+        "retired",
+        `${hex(p)} in the list of retired objects is ${v.retired.has(p) ? "there twice" : "no object in use"}`,
+      );
+      break;
+    }
+    v.retired.add(p);
+    const epoch = v.u32(p + link + 4);
+    const late = ((epoch - now) | 0) > 0 || (before !== undefined && ((epoch - before) | 0) < 0);
+    if (late || epoch % 2 !== 0)
+      v.problem("retired-epoch", `${hex(p)} retired at ${epoch}, after ${before}; now is ${now}`);
+    before = epoch;
+    checkDead(v, p);
+    last = p;
+    p = v.u32(p + link);
+  }
+  v.equal(v.u32(L.G_RCU_TAIL), last, "retired", () => "the tail of the retired objects");
+  v.equal(v.u32(L.G_RCU_COUNT), v.retired.size, "retired", () => "the number of retired objects");
+  v.counts.retired = v.retired.size;
+}
+
+function checkDead(v, p) {
+  const cache = v.cacheOf(p);
+  const what = () => `the retired ${L.CACHES[cache].name} ${hex(p)}`;
+  const zero = (field, at) => v.equal(v.i32(p + at), 0, "retired-state", () => `${field} of ${what()}`);
+  if (cache === L.CACHE_DENTRY) {
+    v.equal(v.i32(p + DENTRY.count), L.DEAD, "retired-state", () => `count of ${what()}`);
+    zero("inode", DENTRY.inode);
+    zero("firstChild", DENTRY.firstChild);
+    zero("mounts", DENTRY.mounts);
+    const flags = v.u32(p + DENTRY.flags) & (L.D_TYPE | L.D_UNHASHED | L.D_ON_LRU | L.D_MOUNTED);
+    v.equal(flags, L.D_UNHASHED, "retired-state", () => `flags of ${what()}`);
+    const len = v.u32(p + DENTRY.len);
+    if (len > L.INLINE_NAME) v.own(v.u32(p + DENTRY.name), len + 8, () => `the name of ${what()}`);
+  } else if (cache === L.CACHE_INODE) {
+    zero("count", INODE.count);
+    zero("alias", INODE.alias);
+    const isLink = (v.u32(p + INODE.mode) & L.S_IFMT) === L.S_IFLNK;
+    const data = v.u32(p + INODE.data);
+    if (!isLink) {
+      zero("data", INODE.data);
+      zero("room", INODE.room);
+    } else if (data !== 0) v.own(data, Math.min(v.u32(p + INODE.size) + 9, 4096), () => `the body of ${what()}`);
+    const acl = v.u32(p + INODE.acl);
+    if (acl !== 0) v.own(acl, 8 + v.u32(acl) * 8, () => `the ACL of ${what()}`);
+  } else if (cache === L.CACHE_MOUNT) {
+    zero("count", MOUNT.count);
+    zero("kids", MOUNT.kids);
+    v.equal(v.u32(p + MOUNT.parent), p, "retired-state", () => `parent of ${what()}`);
+  } else if (cache === L.CACHE_SUPER) {
+    zero("active", SUPER.active);
+  } else if (cache === L.CACHE_FILE) {
+    zero("count", FILE.count);
+    zero("hint", FILE.hint);
+  } else if (cache === L.CACHE_CONTEXT) {
+    zero("users", CONTEXT.users);
+    zero("alive", CONTEXT.alive);
+  }
+}

@@ -1,0 +1,204 @@
+/** Header, chunks, slab caches: which objects there are. Everything else relies on this: a pointer is followed only to an object. */
+import * as L from "../arena/layout.js";
+import { hex } from "./arena-view.js";
+
+const { ENTRY, CACHE } = L;
+
+/** False: nothing else can be read. */
+export function checkHeader(v) {
+  const chunks = v.u32(L.H_MAX_CHUNKS);
+  v.equal(v.u32(L.H_MAGIC), L.MAGIC, "header", () => "the magic");
+  v.equal(v.u32(L.H_VERSION), L.VERSION, "header", () => "the version");
+  if (chunks < 32 || chunks > 65536) {
+    v.problem("header", `${chunks} chunks at most`);
+    return false;
+  }
+  const buckets = (L.FIXED_END + chunks * L.CHUNK_ENTRY + 63) & ~63;
+  const maxBuckets = Math.max(L.MIN_BUCKETS, chunks * 512);
+  const first = Math.ceil((buckets + maxBuckets * 4) / L.CHUNK);
+  const should = [
+    [L.H_CHUNK_TABLE, L.FIXED_END, "address of the chunk table"],
+    [L.H_BUCKETS, buckets, "address of the buckets"],
+    [L.H_MAX_BUCKETS, maxBuckets, "most buckets"],
+    [L.H_FIRST_CHUNK, first, "first chunk"],
+  ];
+  for (const [at, value, what] of should) v.equal(v.u32(at), value, "header", () => what);
+  for (let p = 0; p < L.H_MAGIC; p += 4) {
+    if (v.u32(p) !== 0) v.problem("null", `the word at ${hex(p)}, where a null pointer leads, is ${hex(v.u32(p))}`);
+  }
+  return should.every(([at, value]) => v.u32(at) === value);
+}
+
+/** Which chunk is whose. Answers the chunks of each cache. */
+export function checkChunks(v) {
+  const max = v.u32(L.H_MAX_CHUNKS);
+  const first = v.u32(L.H_FIRST_CHUNK);
+  const bump = v.u32(L.G_PAGE_BUMP);
+  const chunksOf = L.CACHES.map(() => []);
+  if (bump < first || bump > max || bump * L.CHUNK > v.bytes.length) {
+    v.problem("chunk-bump", `the next chunk never used is ${bump}; the first is ${first}, there may be ${max}`);
+    return chunksOf;
+  }
+  const taken = new Map();
+  claimFree(v, taken, first, bump);
+  const free = taken.size;
+  claimScratch(v, taken, first, bump);
+  for (let chunk = 0; chunk < max; chunk++) {
+    const e = v.entry(chunk);
+    const cache = v.u32(e + ENTRY.cache);
+    if (chunk < first || chunk >= bump) {
+      for (let w = 0; w < L.CHUNK_ENTRY; w += 4) {
+        if (v.u32(e + w) !== 0) v.problem("chunk-table", `chunk ${chunk}, which nobody may have, has an entry`);
+      }
+    } else if (taken.has(chunk)) {
+      v.equal(cache, 0, "chunk-owner", () => `the cache of chunk ${chunk}, which is ${taken.get(chunk)},`);
+    } else if (cache === 0) {
+      v.problem("chunk-lost", `chunk ${chunk} belongs to no cache, no thread, and is not free`);
+    } else if (cache >= L.CACHES.length) {
+      v.problem("chunk-owner", `chunk ${chunk} belongs to cache ${cache}`);
+    } else {
+      chunksOf[cache].push(chunk);
+    }
+  }
+  v.equal(v.u32(L.G_PAGE_USED), bump - free, "chunk-used", () => "the number of chunks in use");
+  v.counts.chunks = bump - free;
+  v.counts.chunksFree = free;
+  return chunksOf;
+}
+
+function claimFree(v, taken, first, bump) {
+  for (let chunk = v.u32(L.G_PAGE_FREE); chunk !== 0; chunk = v.u32(v.entry(chunk) + ENTRY.next)) {
+    if (chunk < first || chunk >= bump || taken.has(chunk)) {
+      v.problem(
+        "chunk-free",
+        `chunk ${chunk} in the list of free ones is ${taken.get(chunk) ?? "none that was given out"}`,
+      );
+      return;
+    }
+    taken.set(chunk, "free");
+  }
+}
+
+/** What belongs to each slot for good: its scratch area, and its memo where it has one. */
+function claimScratch(v, taken, first, bump) {
+  let memos = 0;
+  for (let n = 0; n < L.MAX_THREADS; n++) {
+    const slot = L.SLOTS + n * L.SLOT_SIZE;
+    claim(v, taken, first, bump, v.u32(slot + L.SLOT_SCRATCH), L.SCRATCH_SIZE / L.CHUNK, `scratch of slot ${n}`);
+    const memo = v.u32(slot + L.SLOT_MEMO);
+    if (memo !== 0) memos++;
+    claim(v, taken, first, bump, memo, L.MEMO_CHUNKS, `memo of slot ${n}`);
+  }
+  v.equal(v.u32(L.G_MEMOS), memos, "scratch", () => "the number of memos");
+}
+
+function claim(v, taken, first, bump, at, chunks, what) {
+  if (at === 0) return;
+  const from = at / L.CHUNK;
+  for (let k = 0; k < chunks; k++) {
+    if (!Number.isInteger(from) || from < first || from + k >= bump || taken.has(from + k)) {
+      v.problem("scratch", `the ${what} at ${hex(at)} is ${taken.get(from + k) ?? "no chunk"}`);
+      break;
+    }
+    taken.set(from + k, what);
+  }
+}
+
+/** Objects of so many bytes in one chunk. */
+const perChunk = (size) => Math.floor(L.CHUNK / size);
+
+/** Objects of every cache: in use, free, never used. */
+export function checkCaches(v, chunksOf) {
+  for (let id = 0; id < L.CACHE_SLOTS; id++) {
+    const c = L.G_CACHES + id * L.CACHE_BYTES;
+    const { name, size, typed, link } = L.CACHES[id];
+    const should = id === 0 ? { size: 0, perChunk: 0, room: 0, typed: 0, link: 0 } : { size, perChunk: perChunk(size) };
+    Object.assign(should, { typed: typed ? 1 : 0, link });
+    for (const [field, value] of Object.entries(should)) {
+      v.equal(v.u32(c + CACHE[field]), value, "cache", () => `${field} of cache ${name}`);
+    }
+    if (id !== 0) checkCache(v, id, chunksOf[id]);
+  }
+}
+
+function checkCache(v, id, chunks) {
+  const { name, typed } = L.CACHES[id];
+  const roomy = roomList(v, id, new Set(chunks));
+  let empty = 0;
+  for (const chunk of chunks) {
+    const used = checkSlab(v, id, chunk);
+    if (used === 0) empty++;
+    const hasRoom = used < perChunk(L.CACHES[id].size);
+    v.equal(
+      roomy.has(chunk),
+      hasRoom,
+      "slab-room",
+      () => `that chunk ${chunk} is in ${name}'s list of those with room`,
+    );
+  }
+  // A cache of sized objects gives its empty chunks back but for one.
+  if (!typed && empty > 1) v.problem("slab-empty", `${empty} chunks of ${name} are empty`);
+  v.counts[name] = v.allocated[id].size;
+}
+
+function roomList(v, id, chunks) {
+  const { name } = L.CACHES[id];
+  const seen = new Set();
+  let prev = 0;
+  let chunk = v.u32(L.G_CACHES + id * L.CACHE_BYTES + CACHE.room);
+  for (; chunk !== 0; chunk = v.u32(v.entry(chunk) + ENTRY.next)) {
+    if (!chunks.has(chunk) || seen.has(chunk)) {
+      v.problem(
+        "slab-list",
+        `chunk ${chunk} in ${name}'s list of those with room is ${seen.has(chunk) ? "there twice" : "not its own"}`,
+      );
+      break;
+    }
+    v.equal(v.u32(v.entry(chunk) + ENTRY.prev), prev, "slab-list", () => `what is before chunk ${chunk} of ${name}`);
+    seen.add(chunk);
+    prev = chunk;
+  }
+  return seen;
+}
+
+/** One chunk of objects; answers how many are in use. */
+function checkSlab(v, id, chunk) {
+  const { name, size, link, typed } = L.CACHES[id];
+  const e = v.entry(chunk);
+  const base = chunk * L.CHUNK;
+  const never = v.u32(e + ENTRY.never);
+  const used = v.u32(e + ENTRY.used);
+  if (never > L.CHUNK || never % size !== 0) {
+    v.problem("slab-never", `chunk ${chunk} of ${name}: ${never} bytes were used so far`);
+    return used;
+  }
+  const free = new Set();
+  for (let p = v.u32(e + ENTRY.free); p !== 0; p = v.u32(p + link)) {
+    if (p < base || p >= base + never || (p - base) % size !== 0 || free.has(p)) {
+      const why = free.has(p) ? "twice" : "where no object can be free";
+      v.problem("slab-free", `${hex(p)} in the free list of chunk ${chunk} of ${name}: ${why}`);
+      break;
+    }
+    free.add(p);
+  }
+  v.equal(
+    used + free.size,
+    never / size,
+    "slab-count",
+    () => `used and free objects of chunk ${chunk} of ${name}: ${used} + ${free.size},`,
+  );
+  for (let p = base; p < base + never; p += size) {
+    if (!free.has(p)) v.allocated[id].add(p);
+    if (typed) v.everUsed[id].push(p);
+  }
+  return used;
+}
+
+/** Sized objects in use that nothing refers to. */
+export function checkOwners(v) {
+  for (let id = L.CACHE_SIZED; id < L.CACHES.length; id++) {
+    for (const p of v.allocated[id]) {
+      if (!v.owners.has(p)) v.problem("leak", `${hex(p)}, ${L.CACHES[id].size} bytes in use, belongs to nothing`);
+    }
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * What happens when a logical thread comes to an access: whether it is a point, whether the thread gives way there, and what the access
+ * then does to the signature, to those who look at the word and to those who wait on it. Who goes on is for machine.js, which extends this.
+ */
+import { Conflicts } from "./conflicts.js";
+import {
+  ABANDON,
+  AT_ACCESS,
+  AT_SPIN,
+  AT_WAIT,
+  ATOMIC,
+  BLOCKED,
+  NOTIFY,
+  READ,
+  READY,
+  SPINNING,
+  WAIT_SITE,
+  WRITE,
+} from "./constants.js";
+import { Finding } from "./errors.js";
+import { Instances } from "./instances.js";
+
+/** @typedef {import("./logical-thread.js").LogicalThread} LogicalThread */
+/** @typedef {{ thread: number, step: number, site: number, kind: number, size: number, address: number, lo: number, hi: number, point: boolean }} LogEntry */
+
+export class Points extends Instances {
+  /**
+   * @param {import("./machine.js").Program} program
+   * @param {object} options those of Instances, and
+   * @param {number} options.threads
+   * @param {number} options.bytes
+   * @param {number} [options.maxSteps] accesses of one run
+   * @param {number} [options.idleMs]
+   */
+  constructor(program, { maxSteps = 4_000_000, idleMs = 0, ...options }) {
+    super(program, options);
+    this.maxSteps = maxSteps;
+    this.idleMs = idleMs;
+    this.kinds = Uint8Array.from(program.sites, (s) => s.kind);
+    this.sizes = Uint8Array.from(program.sites, (s) => s.size);
+    this.conflicts = new Conflicts(options.threads, Math.ceil(options.bytes / 4) + 4);
+    /** Number of each word that is a point, 0: none. */
+    this.index = this.conflicts.index;
+    this.everyAccess = false;
+    this.steps = 0;
+    this.spinners = 0;
+    /** Who goes on when the one who runs is suspended. */
+    this.next = ABANDON;
+    /** @type {LogicalThread[]} those who wait, longest first */
+    this.waiters = [];
+    /** @type {((entry: LogEntry) => void) | null} told of every access, for traces */
+    this.log = null;
+    /** @type {import("./vector-clocks.js").Clocks | null} judges plain accesses when set */
+    this.races = null;
+    /** What begins and ends: [thread, number of its call, "begin" or "end"]. @type {[number, number, string][]} */
+    this.order = [];
+  }
+
+  /** Back to the sealed state, with nothing seen yet of a run. */
+  restoreSealed() {
+    super.restoreSealed();
+    this.conflicts.begin();
+    this.steps = 0;
+    this.spinners = 0;
+    this.waiters.length = 0;
+    this.order.length = 0;
+    this.races?.reset();
+  }
+
+  /** A call counts as begun with its first access at a point: what comes before could as well have come just then. */
+  beginCall(t) {
+    if (t.begun) return;
+    t.begun = true;
+    this.conflicts.callBegins(t);
+    this.order.push([t.id, t.callNumber, "begin"]);
+  }
+
+  /** Notes that a thread reads and changes a state of the host's that all threads share: part of the signature. */
+  external(t) {
+    if (this.quiet) return;
+    this.#perform(t, -3, READ | WRITE, 0, 0, 0);
+  }
+
+  // ------------------------------------------------------------------------------------------------ accesses
+
+  access(t, site, address, lo, hi) {
+    const kind = this.kinds[site];
+    const size = this.sizes[site];
+    // memory.size and memory.grow touch nothing.
+    if (size === 0) return;
+    if (kind & WRITE) this.snapshot.willWrite(address, size);
+    if (this.quiet) return;
+    if (t.rewinding) {
+      this.arrive(t);
+    } else {
+      t.steps++;
+      if (++this.steps > this.maxSteps) throw new Finding("steps", `more than ${this.maxSteps} accesses in one run`);
+      const { conflicts } = this;
+      const word = address >>> 2;
+      if (address >= this.bytes) throw new Finding("trap", `an access at ${address}, behind the arena`);
+      conflicts.touch(t.id, word, kind);
+      const last = (address + size - 1) >>> 2;
+      if (last !== word) conflicts.touch(t.id, last, kind);
+      if (this.index[word] === 0 && this.index[last] === 0 && !this.everyAccess) {
+        if (this.log) this.log({ thread: t.id, step: t.steps, site, kind, size, address, lo, hi, point: false });
+        if (kind & NOTIFY) this.#notify(t, address);
+        return;
+      }
+      t.site = site;
+      t.address = address;
+      if (this.#stopsAt(t, site, address, word, last)) return;
+    }
+    if (this.log) this.log({ thread: t.id, step: t.steps, site, kind, size, address, lo, hi, point: true });
+    if (this.races) this.races.access(t.id, site, kind, size, address);
+    if (t.burning) return;
+    this.#perform(t, site, kind, address, address >>> 2, (address + size - 1) >>> 2);
+    if (kind & NOTIFY) this.#notify(t, address);
+  }
+
+  /** A copy or a fill: one access to every word of both ranges. A fill has no source, `from` is its byte. */
+  range(t, site, to, from, length) {
+    if (length === 0) return;
+    this.snapshot.willWrite(to, length);
+    if (this.quiet) return;
+    const read = this.kinds[site] & READ ? length : 0;
+    if (t.rewinding) {
+      this.arrive(t);
+    } else {
+      t.steps++;
+      this.steps++;
+      let point = this.everyAccess;
+      for (let w = to >>> 2; w <= (to + length - 1) >>> 2; w++) {
+        this.conflicts.touch(t.id, w, WRITE);
+        if (this.index[w] !== 0) point = true;
+      }
+      for (let w = from >>> 2; read > 0 && w <= (from + length - 1) >>> 2; w++) {
+        this.conflicts.touch(t.id, w, READ);
+        if (this.index[w] !== 0) point = true;
+      }
+      if (this.log)
+        this.log({ thread: t.id, step: t.steps, site, kind: WRITE, size: length, address: to, lo: from, hi: 0, point });
+      if (!point) return;
+      t.site = site;
+      t.address = to;
+      if (this.#givesWay(t, AT_ACCESS)) return;
+    }
+    t.burning = false;
+    if (this.races) this.races.range(t.id, site, to, read > 0 ? from : -1, length);
+    if (read > 0) this.#perform(t, site, READ, from, from >>> 2, (from + length - 1) >>> 2);
+    this.#perform(t, site, WRITE, to, to >>> 2, (to + length - 1) >>> 2);
+  }
+
+  /** Whether the thread gives way before this access. */
+  #stopsAt(t, site, address, word, last) {
+    if (
+      t.lastStep === t.steps - 1 &&
+      site === t.lastSite &&
+      address === t.lastAddress &&
+      t.lastVersion === this.conflicts.versions(word, last)
+    ) {
+      // Its last access was this one, and nothing has changed: a loop that waits for a change.
+      t.lastStep = t.steps;
+      if (t.burning) return false;
+      t.spinWord = word;
+      if (this.#givesWay(t, AT_SPIN)) return true;
+      t.burning = true;
+      this.conflicts.event(t, 2);
+      return false;
+    }
+    t.burning = false;
+    return this.#givesWay(t, AT_ACCESS);
+  }
+
+  /** Asks who goes on; true: somebody else, and this thread is on its way to being suspended. */
+  #givesWay(t, reason) {
+    const next = this.ask(t, reason);
+    if (next === t.id) return false;
+    if (reason === AT_SPIN && next !== ABANDON) {
+      t.state = SPINNING;
+      this.spinners++;
+    }
+    this.next = next;
+    this.suspend(t);
+    return true;
+  }
+
+  /** The access happens: it is part of the signature, and those who look at a word hear that it was written. */
+  #perform(t, site, kind, address, word, last) {
+    this.beginCall(t);
+    this.conflicts.access(t, kind, address, word, last);
+    if (kind & (WRITE | NOTIFY)) {
+      if (this.spinners > 0) for (let w = word; w <= last; w++) if (this.index[w] !== 0) this.#written(w);
+      t.lastStep = -1;
+    } else {
+      t.lastSite = site;
+      t.lastStep = t.steps;
+      t.lastAddress = address;
+      t.lastVersion = this.conflicts.versions(word, last);
+    }
+  }
+
+  #written(word) {
+    for (const t of this.threads) {
+      if (t.state !== SPINNING || word < t.spinWord || word > t.spinWord + 1) continue;
+      t.state = READY;
+      this.spinners--;
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ waiting
+
+  wait(t, p, expected, ms) {
+    if (this.quiet) {
+      // Alone, nobody will answer: the time is over at once.
+      if (this.idleMs > 0) this.clock += Math.max(ms, this.idleMs);
+      return this.words[p >>> 2] === expected ? TIMED_OUT : NOT_EQUAL;
+    }
+    if (t.rewinding) {
+      this.arrive(t);
+      if (t.waitPhase === WAITED) {
+        t.waitPhase = 0;
+        return t.notified ? WOKEN : TIMED_OUT;
+      }
+    } else {
+      t.steps++;
+      this.steps++;
+      this.conflicts.touch(t.id, p >>> 2, READ);
+      t.site = -1;
+      t.address = p;
+      if ((this.index[p >>> 2] !== 0 || this.everyAccess) && this.#givesWay(t, AT_ACCESS)) {
+        t.waitPhase = BEFORE_WAIT;
+        return 0;
+      }
+    }
+    t.burning = false;
+    if (this.log)
+      this.log({
+        thread: t.id,
+        step: t.steps,
+        site: WAIT_SITE,
+        kind: READ | ATOMIC,
+        size: 4,
+        address: p,
+        lo: expected,
+        hi: ms,
+        point: true,
+      });
+    if (this.index[p >>> 2] !== 0) this.#perform(t, -2, READ | ATOMIC, p, p >>> 2, p >>> 2);
+    if (this.races) this.races.access(t.id, -1, READ | ATOMIC, 4, p);
+    t.lastStep = -1;
+    t.waitPhase = 0;
+    if (this.words[p >>> 2] !== expected) return NOT_EQUAL;
+    t.state = BLOCKED;
+    t.waitAddress = p;
+    t.waitExpected = expected;
+    t.waitMs = ms;
+    t.notified = false;
+    t.waitPhase = WAITED;
+    this.waiters.push(t);
+    this.conflicts.event(t, 4);
+    this.next = this.ask(t, AT_WAIT);
+    this.suspend(t);
+    return 0;
+  }
+
+  /** memory.atomic.notify: the one that waits longest on this word goes on. */
+  #notify(by, address) {
+    const at = this.waiters.findIndex((t) => t.waitAddress === address);
+    if (at < 0) return;
+    const [t] = this.waiters.splice(at, 1);
+    t.state = READY;
+    t.notified = true;
+    this.conflicts.event(t, 3, address >>> 2);
+    if (this.races) this.races.wake(by.id, t.id);
+  }
+}
+
+const WOKEN = 0;
+const NOT_EQUAL = 1;
+const TIMED_OUT = 2;
+const BEFORE_WAIT = 1;
+const WAITED = 2;

@@ -1,0 +1,335 @@
+/**
+ * The system calls of the model on open files and their contents: generators of steps, as in calls.js.
+ */
+
+import {
+  O_ACCMODE,
+  O_APPEND,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_TRUNC,
+  O_WRONLY,
+  S_IFDIR,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+} from "../support/linux.js";
+import {
+  accounts,
+  attributes,
+  badPath,
+  CAP_FSETID,
+  inode,
+  isDriver,
+  lookup,
+  makeInode,
+  masked,
+  mayCreate,
+  newName,
+  touch,
+  who,
+} from "./calls.js";
+import {
+  capable,
+  change,
+  child,
+  cross,
+  FIRST_FD,
+  hold,
+  inGroup,
+  inodeOf,
+  isDir,
+  isError,
+  isLink,
+  MAY_READ,
+  MAY_WRITE,
+  mutexOf,
+  patch,
+  permission,
+  reservedBy,
+  typeOf,
+  walk,
+  wantWrite,
+} from "./model.js";
+
+const MAX_FILE_SIZE = 2 ** 42;
+const IO_SIZE = 65536;
+const DT_SHIFT = 12;
+
+// ------------------------------------------------------------------------------------------------- open and close
+
+function setFd(s, me, fd, value) {
+  const { [fd]: _old, ...fds } = who(s, me).fds;
+  if (value !== undefined) fds[fd] = value;
+  patch(s.contexts, me.ctx, { fds });
+}
+
+/** open(2): a descriptor first, then the walk. */
+function* sysOpen(me, { dirfd, path, flags, mode = 0 }) {
+  const bad = badPath(path);
+  if (bad) return bad;
+  const wanted = yield* masked(me, mode, 0o7777);
+  if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
+  const fd = yield (s) => {
+    let n = FIRST_FD;
+    while (who(s, me).fds[n] !== undefined) n++;
+    setFd(s, me, n, reservedBy(me.id));
+    return n;
+  };
+  const file = yield* openAt(me, dirfd, path, flags, wanted);
+  yield (s) => {
+    setFd(s, me, fd, isError(file) ? undefined : ++s.last);
+    if (!isError(file)) s.files.set(s.last, { ...file, flags, pos: 0, limit: 0 });
+    return 0;
+  };
+  return isError(file) ? file : fd;
+}
+
+function* openAt(me, dirfd, path, flags, mode) {
+  const follow = !(flags & O_NOFOLLOW);
+  const want = { follow, directory: (flags & O_DIRECTORY) !== 0 };
+  const at = flags & O_CREAT ? yield* openCreate(me, dirfd, path, flags, mode) : yield* walk(me, dirfd, path, want);
+  if (isError(at)) return at;
+  const refused = yield (s) => mayOpen(s, me, at, flags);
+  if (refused) return refused;
+  if (flags & O_TRUNC && !at.created) {
+    const cut = yield* truncate(me, (s) => s.dentries.get(at.d).ino, 0);
+    if (isError(cut)) return cut;
+  }
+  return { mnt: at.mnt, d: at.d };
+}
+
+/** do_last() for O_CREAT: links at the end lead on to another last component. */
+function* openCreate(me, dirfd, path, flags, mode) {
+  let from;
+  for (let text = path; ; ) {
+    const at = yield* walk(me, dirfd, text, { parent: true, from });
+    if (isError(at)) return at;
+    const { last } = at;
+    if (last === undefined || last === ".") return { ...at, created: false };
+    if (last === "..") return yield* walk(me, dirfd, "..", { from: at.nd });
+    if (at.slash) return "EISDIR";
+    let created = false;
+    const make = (s) => {
+      created = false;
+      const d = child(s, at.d, last);
+      if (d !== undefined) return { done: true, answer: { d } };
+      if (inodeOf(s, at.d).dead) return "ENOENT";
+      const refused = wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
+      if (refused) return refused;
+      return { made: newName(s, at, makeInode(s, me, at.d, S_IFREG | mode, {})) };
+    };
+    const r = yield* change(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, false)]);
+    if (isError(r)) return r;
+    created = r.made !== undefined;
+    const on = yield* cross(me, { mnt: at.mnt, d: r.made ?? r.d }, 0);
+    if (on.body === undefined || flags & (O_NOFOLLOW | O_EXCL)) return { ...on, created };
+    if (at.nd.links === 40) return "ELOOP";
+    from = { ...at.nd, links: at.nd.links + 1 };
+    text = on.body;
+  }
+}
+
+/** may_open() */
+function mayOpen(s, me, at, flags) {
+  const i = inodeOf(s, at.d);
+  const type = typeOf(i);
+  if (flags & O_CREAT) {
+    if (flags & O_EXCL && !at.created) return "EEXIST";
+    if (type === S_IFDIR) return "EISDIR";
+  }
+  if (isLink(i)) return "ELOOP";
+  if (flags & O_DIRECTORY && type !== S_IFDIR) return "ENOTDIR";
+  const access = flags & O_ACCMODE;
+  let mask = access === 0 ? MAY_READ : access === O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
+  if (flags & O_TRUNC) mask |= MAY_WRITE;
+  if (type === S_IFDIR && mask & MAY_WRITE) return "EISDIR";
+  if (mask & MAY_WRITE && type === S_IFREG) {
+    const readonly = wantWrite(s, at.mnt);
+    if (readonly) return readonly;
+  }
+  const denied = at.created ? 0 : permission(s, me, i, mask);
+  if (denied) return denied;
+  return type === S_IFREG || type === S_IFDIR ? 0 : "ENXIO";
+}
+
+function* sysClose(me, { fd }) {
+  return yield (s) => {
+    const id = who(s, me).fds[fd];
+    const file = s.files.get(id);
+    if (file === undefined) return "EBADF";
+    setFd(s, me, fd, undefined);
+    hold(s, me, 0, file.mnt);
+    // Nobody else can have it, and whoever is in the middle of a call on it has its record.
+    patch(s.files, id, { closed: true });
+    return 0;
+  };
+}
+
+/** fget(): the number of the file of a descriptor; an operation on it has a reference. */
+export function* fget(me, fd) {
+  return yield (s) => {
+    const id = who(s, me).fds[fd];
+    const file = s.files.get(id);
+    if (file === undefined) return "EBADF";
+    hold(s, me, 0, file.mnt);
+    return { id, ino: s.dentries.get(file.d).ino, d: file.d, mnt: file.mnt, flags: file.flags };
+  };
+}
+
+export const mutex = (ino) => `inode ${ino}`;
+const mayRead = ({ flags }) => (flags & O_ACCMODE) !== O_WRONLY;
+const mayWrite = ({ flags }) => (flags & O_ACCMODE) !== 0;
+
+// ------------------------------------------------------------------------------------------------- contents
+
+function* sysRead(me, { fd, offset = -1, n }) {
+  const f = yield* fget(me, fd);
+  if (isError(f)) return f;
+  if (!mayRead(f)) return "EBADF";
+  const run = (s) => {
+    const i = inode(s, f.ino);
+    if (isDir(i)) return "EISDIR";
+    if (isDriver(s, i)) return "EOPNOTSUPP";
+    const at = offset >= 0 ? offset : s.files.get(f.id).pos;
+    const data = i.data.slice(at, at + Math.min(n, IO_SIZE));
+    // relatime: only a time of access that lies before the last change follows.
+    if (data !== "" && !(i.atime > i.mtime && i.atime > i.ctime)) patch(s.inodes, f.ino, { atime: s.now });
+    if (offset < 0) patch(s.files, f.id, { pos: at + data.length });
+    return { data };
+  };
+  return yield* change(me, [{ locks: () => [mutex(f.ino)], run }]);
+}
+
+/** What a change of the contents by somebody without CAP_FSETID leaves of the mode. */
+function withoutSuid(s, me, i) {
+  if (!(i.mode & (S_ISUID | S_ISGID)) || capable(who(s, me), CAP_FSETID)) return i.mode;
+  return i.mode & ~(i.mode & S_ISUID) & ~(dropsSgid(s, me, i) ? S_ISGID : 0);
+}
+
+/** setattr_should_drop_sgid() */
+export function dropsSgid(s, me, i) {
+  if (!(i.mode & S_ISGID)) return false;
+  return (i.mode & 0o010) !== 0 || (!inGroup(who(s, me), i.gid) && !capable(who(s, me), CAP_FSETID));
+}
+
+const strip = (s, me, ino) => void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
+
+function* sysWrite(me, { fd, offset = -1, data }) {
+  const f = yield* fget(me, fd);
+  if (isError(f)) return f;
+  if (!mayWrite(f)) return "EBADF";
+  const n = data.length;
+  const run = (s) => {
+    const i = inode(s, f.ino);
+    const file = s.files.get(f.id);
+    const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset : file.pos;
+    if (isDriver(s, i)) return "EOPNOTSUPP";
+    if (n === 0) return 0;
+    if (at > MAX_FILE_SIZE - n) return "EFBIG";
+    const text = i.data.padEnd(at, "\0").slice(0, at) + data + i.data.slice(at + n);
+    touch(s, f.ino, { contents: true, data: text, size: text.length });
+    if (offset < 0) patch(s.files, f.id, { pos: at + n });
+    return n;
+  };
+  return yield* change(me, [{ locks: () => [mutex(f.ino)], run }, { run: (s) => (n === 0 ? 0 : strip(s, me, f.ino)) }]);
+}
+
+function* sysLseek(me, { fd, offset, whence }) {
+  const f = yield* fget(me, fd);
+  if (isError(f)) return f;
+  return yield (s) => {
+    const base = whence === 1 ? s.files.get(f.id).pos : whence === 2 ? inode(s, f.ino).size : 0;
+    const to = base + offset;
+    if (whence < 0 || whence > 2 || !(to >= 0) || to > MAX_FILE_SIZE) return "EINVAL";
+    patch(s.files, f.id, { pos: to });
+    return to;
+  };
+}
+
+/** do_truncate(); `inoOf(s)` is the file. */
+function* truncate(me, inoOf, size) {
+  const run = (s) => {
+    const ino = inoOf(s);
+    const i = inode(s, ino);
+    if (typeOf(i) !== S_IFREG) return { done: true, answer: 0 };
+    if (isDriver(s, i)) return "EOPNOTSUPP";
+    touch(s, ino, { contents: true, data: i.data.slice(0, size).padEnd(size, "\0"), size });
+    return 0;
+  };
+  return yield* change(me, [{ locks: (s) => [mutex(inoOf(s))], run }, { run: (s) => strip(s, me, inoOf(s)) }]);
+}
+
+function* sysTruncate(me, { size, ...args }) {
+  const at = yield* lookup(me, args);
+  if (isError(at)) return at;
+  const refused = yield (s) => {
+    const i = inodeOf(s, at.d);
+    if (isDir(i)) return "EISDIR";
+    if (typeOf(i) !== S_IFREG || !(size >= 0)) return "EINVAL";
+    return wantWrite(s, at.mnt) || permission(s, me, i, MAY_WRITE);
+  };
+  if (refused) return refused;
+  if (size > MAX_FILE_SIZE) return "EFBIG";
+  return yield* truncate(me, (s) => s.dentries.get(at.d).ino, size);
+}
+
+function* sysFtruncate(me, { fd, size }) {
+  const f = yield* fget(me, fd);
+  if (isError(f)) return f;
+  const regular = yield (s) => typeOf(inode(s, f.ino)) === S_IFREG;
+  if (!mayWrite(f) || !regular || !(size >= 0)) return "EINVAL";
+  if (size > MAX_FILE_SIZE) return "EFBIG";
+  return yield* truncate(me, () => f.ino, size);
+}
+
+/**
+ * getdents(2), one call. Linux promises of a directory that changes no more than that an entry which is there all the time is
+ * shown once. The in-memory file system fills one call's entries under the directory's lock, so here they are those of
+ * one moment; a later call of the same reading goes on behind the last, and shows nothing newer than the first.
+ */
+function* sysGetdents(me, { fd }) {
+  const f = yield* fget(me, fd);
+  if (isError(f)) return f;
+  const run = (s) => {
+    const i = inode(s, f.ino);
+    if (!isDir(i)) return "ENOTDIR";
+    if (i.dead) return "ENOENT";
+    const { kids, next } = s.dentries.get(f.d);
+    const { pos, limit } = s.files.get(f.id);
+    const end = pos === 0 ? next : limit;
+    const shown = Object.values(kids)
+      .map((d) => ({ d, ...s.dentries.get(d) }))
+      .filter(({ cookie }) => cookie > pos && cookie <= end);
+    const last = Math.max(pos, ...shown.map(({ cookie }) => cookie));
+    patch(s.files, f.id, { pos: last, limit: end });
+    const entries = shown.map(({ name, ino }) => ({ name, type: typeOf(inode(s, ino)) >> DT_SHIFT, ino }));
+    return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  };
+  return yield* change(me, [{ locks: () => [mutex(f.ino)], run }]);
+}
+
+function* sysFsync(me, { fd }) {
+  const f = yield* fget(me, fd);
+  return isError(f) ? f : 0;
+}
+
+function* sysFstat(me, { fd }) {
+  const f = yield* fget(me, fd);
+  return isError(f) ? f : yield (s) => attributes(s, f.ino);
+}
+
+export const FILE_CALLS = {
+  sysOpen,
+  sysClose,
+  sysRead,
+  sysWrite,
+  sysLseek,
+  sysTruncate,
+  sysFtruncate,
+  sysGetdents,
+  sysFsync,
+  sysFstat,
+};

@@ -1,0 +1,247 @@
+/** Faults in the cache of dentries: its table, births, deaths, moves and lookups. */
+import { death, fsck, meanwhile, pair, tests, torture } from "./detectors.js";
+
+/** @type {import("./faults.js").Mutant[]} */
+export const CACHE = [
+  {
+    name: "a miss that is not looked at again",
+    torture: true,
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "      ((hashSeq | dirSeq) & 1) == 0 &&\n      atomic.load<u32>(G_HASH_SEQ) == hashSeq &&\n      atomic.load<u32>(parent.dirSeq) == dirSeq\n",
+        to: "      true\n",
+      },
+    ],
+    caughtBy: [pair("small@rename || looks"), torture()],
+  },
+  {
+    name: "a split that does not tell the table's sequence",
+    edits: [
+      { file: "vfs/dcache/d-hash.ts", from: "      writeSeqBegin(G_HASH_SEQ);\n", to: "" },
+      { file: "vfs/dcache/d-hash.ts", from: "      writeSeqEnd(G_HASH_SEQ);\n", to: "" },
+    ],
+    caughtBy: [pair("split@stat || create", { seconds: 60 }), tests("vfs/d-hash", "split")],
+  },
+  {
+    name: "a dentry hung into its chain before its own next is set",
+    edits: [
+      {
+        file: "vfs/dcache/d-hash.ts",
+        from: "  d.next = first == 0 ? endOf(b) : first;\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n",
+        to: "  put32(head, <u32>d.at);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? endOf(b) : first;\n",
+      },
+    ],
+    caughtBy: [tests("vfs/d-hash"), pair("small@create || looks"), torture({ seconds: 20 })],
+  },
+  {
+    name: "what leaves a chain takes along where it went on",
+    edits: [
+      {
+        file: "vfs/dcache/d-hash.ts",
+        from: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  unlock(l);",
+        to: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  d.next = 0;\n  unlock(l);",
+      },
+    ],
+    caughtBy: [tests("vfs/d-hash"), torture({ seconds: 20 })],
+  },
+  {
+    name: "a name is taken out of its chain before its removal has happened",
+    edits: [
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "    writeSeqBegin(d.seq);\n    setFlags(d, D_UNHASHED, 0);\n  }\n  unlock(d.lockref);\n  return late;",
+        to: "    dDropLocked(d);\n  }\n  unlock(d.lockref);\n  return late;",
+      },
+    ],
+    caughtBy: [meanwhile("small unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/d/e/../f)")],
+  },
+  {
+    name: "a killed dentry stays in the list of unused ones",
+    edits: [
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "  lockrefMarkDead(d.lockref);\n  lruRemove(d);\n",
+        to: "  lockrefMarkDead(d.lockref);\n",
+      },
+    ],
+    caughtBy: [fsck(), torture()],
+  },
+  {
+    name: "a dentry invalidated without a barrier",
+    edits: [
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "  else if (d.flags & D_UNHASHED) return;\n  rcuwalkBarrier(d);",
+        to: "  else if (d.flags & D_UNHASHED) return;",
+      },
+    ],
+    caughtBy: [
+      pair("driver@unlink || stat"),
+      pair("small@sysUnlink(path=/d/f) || stat"),
+      tests("threadfs/unit/", "invalidat|barrier|stale"),
+      torture(),
+    ],
+  },
+  {
+    name: "the pin of an entry is never given back",
+    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  dropPin(d);\n  const late", to: "  const late" }],
+    caughtBy: [fsck()],
+  },
+  {
+    name: "the pin of an entry is given back twice",
+    edits: [
+      {
+        file: "fs/tmpfs/tmpfs.ts",
+        from: "  dropPin(d);\n  const late",
+        to: "  dropPin(d);\n  dropPin(d);\n  const late",
+      },
+    ],
+    caughtBy: [fsck()],
+  },
+  {
+    name: "a rename without the dentries' sequences",
+    torture: true,
+    edits: [
+      { file: "vfs/dcache/d-move.ts", from: "  writeSeqBegin(d.seq);\n  writeSeqBegin(target.seq);\n", to: "" },
+      { file: "vfs/dcache/d-move.ts", from: "  writeSeqEnd(target.seq);\n  writeSeqEnd(d.seq);\n", to: "" },
+      // The barrier of the old place would vouch for the new one.
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "  else if (d.flags & D_UNHASHED) return;\n  rcuwalkBarrier(d);",
+        to: "  else if (d.flags & D_UNHASHED) return;",
+      },
+    ],
+    caughtBy: [pair("small@exchange || stat"), pair("names@exchange || stat"), torture()],
+  },
+  {
+    name: "a rename that does not tell its directories",
+    torture: true,
+    edits: [
+      {
+        file: "vfs/dcache/d-move.ts",
+        from: "  writeSeqBegin(from.dirSeq);\n  if (to != from) writeSeqBegin(to.dirSeq);\n",
+        to: "",
+      },
+      {
+        file: "vfs/dcache/d-move.ts",
+        from: "  if (to != from) writeSeqEnd(to.dirSeq);\n  writeSeqEnd(from.dirSeq);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("small@rename || looks"), torture()],
+  },
+  {
+    name: "a rename that does not tell the rename sequence",
+    known: 21,
+    edits: [
+      { file: "vfs/dcache/d-move.ts", from: "  writeSeqBegin(G_RENAME_SEQ);\n", to: "" },
+      { file: "vfs/dcache/d-move.ts", from: "  writeSeqEnd(G_RENAME_SEQ);\n", to: "" },
+    ],
+    caughtBy: [
+      pair("places@getcwd || rename"),
+      pair("places@realpath || rename"),
+      tests("known-bugs-memory", "bug 21:"),
+    ],
+  },
+  {
+    name: "getcwd does not look whether its directories have moved",
+    known: 21,
+    edits: [
+      {
+        file: "vfs/dcache/d-path.ts",
+        from: "const moved = readSeqRetry(G_RENAME_SEQ, rename) || readSeqRetry(G_MOUNT_SEQ, mounts) || readSeqRetry(c.seq, fs);",
+        to: "const moved = readSeqRetry(G_MOUNT_SEQ, mounts) || readSeqRetry(c.seq, fs);",
+      },
+    ],
+    caughtBy: [pair("places@getcwd || rename"), tests("known-bugs-memory", "bug 21:")],
+  },
+  {
+    name: "what a rename replaces goes to the old directory without a place in its list",
+    edits: [
+      {
+        file: "vfs/dcache/d-move.ts",
+        from: "    if (!stays) target.parent = from != d ? from : target;",
+        to: "    target.parent = from != d ? from : target;",
+      },
+    ],
+    caughtBy: [fsck(), death("small rename: sysRename(path=/d/e path2=/o flags=0")],
+  },
+  {
+    name: "a long name is followed before its length is checked",
+    known: 22,
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "      from = <usize>atomic.load<u32>(d.name);\n      if (readSeqRetry(d.seq, seq)) continue;",
+        to: "      from = <usize>atomic.load<u32>(d.name);",
+      },
+    ],
+    caughtBy: [pair("names@exchange || stat"), pair("names@rename || stat"), tests("known-bugs-memory", "bug 22:")],
+  },
+  {
+    name: "a compare hook that has no inode to judge by answers a match",
+    known: 1,
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "      if (!inode) return -1;\n",
+        to: "      if (!inode) {\n        foundSeq = seq;\n        return 1;\n      }\n",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 1:")],
+  },
+  {
+    name: "an entry that was stale is ENOENT when it is found again",
+    known: 4,
+    edits: [
+      {
+        file: "vfs/walk/lookup.ts",
+        from: "    if (r < 0) return noDentry(r);\n    d = changetype<Dentry>(0);\n  }\n  // What is made",
+        to: "    return noDentry(r < 0 ? r : -ENOENT);\n  }\n  // What is made",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 4:")],
+  },
+  {
+    name: "a dentry that was unhashed long ago dies without its sequence",
+    known: 5,
+    edits: [
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "  writeSeqBegin(d.seq);\n  setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);",
+        to: "  setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);",
+      },
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "  d.inode = changetype<Inode>(NULL_INODE);\n  writeSeqEnd(d.seq);\n  unlock(d.lockref);\n  if (i) iput(i);",
+        to: "  d.inode = changetype<Inode>(NULL_INODE);\n  unlock(d.lockref);\n  if (i) iput(i);",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 5:"), pair("places@rmdir || stat"), torture()],
+  },
+  {
+    name: "a negative entry is an answer before it is revalidated",
+    known: 7,
+    edits: [
+      {
+        file: "vfs/walk/lookup.ts",
+        from: "    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
+        to: "    if (!d.inode) return noDentry(-ENOENT);\n    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 7:"), pair("driver@create || stat")],
+  },
+  {
+    name: "a negative entry turns positive without its sequence, its type first",
+    known: 8,
+    edits: [
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "  writeSeqBegin(d.seq);\n  d.inode = i;\n  at(P_INSTANTIATE, d.at, i.at);\n  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  writeSeqEnd(d.seq);",
+        to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  at(P_INSTANTIATE, d.at, i.at);\n  d.inode = i;",
+      },
+    ],
+    caughtBy: [pair("cached@sysOpen(path=/m/x flags=65 || looks", { bound: 2 }), tests("known-bugs.test", "bug 8:")],
+  },
+];

@@ -1,0 +1,221 @@
+/** Faults in locks, sections, recovery, sequences and grace periods: core/mem. */
+import { death, fsck, meanwhile, pair, races, tests, torture } from "./detectors.js";
+
+const SHOWN =
+  "  for (let p = lastSeq(); p != 0; p = lastSeq()) {\n    makeEven(p, load<u32>(p) + 1);\n    popSeq();\n  }\n  for (let p = lastLock(); p != 0; p = lastLock()) {\n    release(p);\n    popLock();\n  }\n";
+const RETIRED = "  if (!callRcu(p)) return;\n  rcuPoll();\n  reclaim(BATCH);";
+
+/** @type {import("./faults.js").Mutant[]} */
+export const LOCKS = [
+  {
+    name: "a lost wake-up: a lock given back without waking who sleeps on it",
+    edits: [
+      { file: "mem/lock/spin.ts", from: "if (old & WAITERS) atomic.notify(p, 1);", to: "if (old & WAITERS) return;" },
+    ],
+    caughtBy: [pair("small@sysMkdir(path=/d/x || sysOpen(path=/d/x flags=65 ", { bound: 2 })],
+  },
+  {
+    name: "a lock taken before it is noted",
+    edits: [
+      {
+        file: "mem/lock/spin.ts",
+        from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  taken(p);",
+        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  taken(p);",
+      },
+    ],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a mutex taken before it is noted",
+    edits: [
+      {
+        file: "mem/lock/spin.ts",
+        from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
+        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
+      },
+    ],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a section's locks released before it has ended",
+    edits: [
+      {
+        file: "mem/lock/spin.ts",
+        from: `  clearEntries();\n${SHOWN}`,
+        to: `${SHOWN}  clearEntries();\n`,
+      },
+    ],
+    caughtBy: [meanwhile("small unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/d/")],
+  },
+  {
+    name: "a change noted after it is made",
+    edits: [
+      {
+        file: "mem/undo/log.ts",
+        from: "  if (depth != 0) note(p, 4, atomic.load<u32>(p));\n  atomic.store<u32>(p, v);",
+        to: "  const old = atomic.load<u32>(p);\n  atomic.store<u32>(p, v);\n  if (depth != 0) note(p, 4, old);",
+      },
+    ],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a section's end that leaves its sequences odd",
+    edits: [{ file: "mem/lock/spin.ts", from: "    makeEven(p, load<u32>(p) + 1);\n", to: "" }],
+    caughtBy: [fsck(), death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "what a dead thread was in the middle of is not undone",
+    edits: [
+      {
+        file: "mem/undo/recover.ts",
+        from: "  for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {",
+        to: "  for (let n: u32 = 0; n > 0; n--) {",
+      },
+    ],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "undone in the wrong order: the first change last",
+    edits: [
+      {
+        file: "mem/undo/recover.ts",
+        from: "  for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {\n    const e = j + J_ENTRY + ((n - 1) << 4);",
+        to: "  const all = countOf(j, 0, ENTRIES_MAX);\n  for (let n = all; n > 0; n--) {\n    const e = j + J_ENTRY + ((all - n) << 4);",
+      },
+    ],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a dead thread's mutexes are not released",
+    edits: [
+      { file: "mem/undo/recover.ts", from: "    release(load<u32>(j + J_MUTEX + ((n - 1) << 2)), dead);\n", to: "" },
+    ],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a dead thread's blocks are not freed",
+    edits: [{ file: "mem/undo/recover.ts", from: "    slabFree(block);\n", to: "" }],
+    caughtBy: [death("small symlink")],
+  },
+  {
+    name: "a dead thread's sequences stay odd",
+    edits: [{ file: "mem/undo/recover.ts", from: "    if (s & 1) makeEven(p, s + 1);\n", to: "" }],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "the lock that a dead thread was just taking stays taken",
+    edits: [{ file: "mem/undo/recover.ts", from: "  release(load<u32>(j + J_PENDING), dead);\n", to: "" }],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a missing sequence bump: attributes change without the inode's",
+    edits: [
+      { file: "vfs/inode/inode.ts", from: "  lock(i.lock);\n  writeSeqBegin(i.seq);", to: "  lock(i.lock);" },
+      { file: "vfs/inode/inode.ts", from: "  writeSeqEnd(i.seq);\n  unlock(i.lock);", to: "  unlock(i.lock);" },
+    ],
+    caughtBy: [pair("small@sysChown(path=/d/f || sysStat(path=/d/f); sysStat(path=/f)"), pair("small@chown || stat")],
+  },
+  {
+    name: "an atomic made plain: the store that makes a sequence even",
+    edits: [
+      {
+        file: "mem/lock/seqlock.ts",
+        from: "  atomic.store<u32>(p, s);\n  if ((s &",
+        to: "  store<u32>(p, s);\n  if ((s &",
+      },
+    ],
+    caughtBy: [races("small@sysMkdir(path=/d/x || sysStat(path=/d/x)")],
+  },
+  {
+    name: "an atomic made plain: a dentry's inode as a walk loads it",
+    edits: [
+      {
+        file: "vfs/dcache/dentry.ts",
+        from: 'atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("inode_"))',
+        to: 'load<u32>(changetype<usize>(this), offsetof<Dentry>("inode_"))',
+      },
+    ],
+    caughtBy: [races("small@sysUnlink(path=/d/e/g) || sysStat(path=/o/../d/e/g)")],
+  },
+  {
+    name: "an atomic made plain: the store that hangs a dentry into the table",
+    edits: [
+      {
+        file: "vfs/dcache/d-hash.ts",
+        from: "  put32(head, <u32>d.at);\n  unlock(l);",
+        to: "  store<u32>(head, <u32>d.at);\n  unlock(l);",
+      },
+    ],
+    caughtBy: [races("small@sysMkdir(path=/d/x || sysStat(path=/d/x)"), death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a sequence taken while it was odd is good for a check",
+    edits: [
+      {
+        file: "mem/lock/seqlock.ts",
+        from: "return atomic.load<u32>(p) != s || (s & 1) != 0;",
+        to: "return atomic.load<u32>(p) != s;",
+      },
+    ],
+    caughtBy: [
+      tests("mem/smr", "stays odd|while a mount is being made"),
+      tests("threadfs/unit/", "odd"),
+      pair("small@sysChown(path=/d/f || stat"),
+      pair("small@rename || stat", { seconds: 60 }),
+      torture(),
+    ],
+  },
+  {
+    name: "a skipped grace period",
+    torture: true,
+    edits: [
+      {
+        file: "mem/smr/smr.ts",
+        from: "if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safe) >= 0) {",
+        to: "if (p == 0) {",
+      },
+    ],
+    caughtBy: [torture(), tests("mem/smr", "row 24")],
+  },
+  {
+    name: "no grace period at all: what is retired is free at once",
+    known: 18,
+    edits: [{ file: "vfs/recovery/reclaim.ts", from: RETIRED, to: "  freeObject(p);" }],
+    caughtBy: [torture(), tests("known-bugs-memory", "bug 18:")],
+  },
+  {
+    name: "the epoch of retirement taken too early",
+    edits: [
+      {
+        file: "mem/smr/smr.ts",
+        from: "put32(l + 4, atomic.load<u32>(G_EPOCH));",
+        to: "put32(l + 4, atomic.load<u32>(G_EPOCH) - 2);",
+      },
+    ],
+    caughtBy: [tests("mem/smr", "row 24"), torture()],
+  },
+  {
+    name: "the scan for grace periods ignores the slot behind the first",
+    edits: [
+      {
+        file: "mem/smr/smr.ts",
+        from: "  for (let i: u32 = 0; i < used; i++) {\n    const s = SLOTS",
+        to: "  for (let i: u32 = 0; i < used; i += 2) {\n    const s = SLOTS",
+      },
+    ],
+    caughtBy: [torture(), tests("mem/smr", "row 24")],
+  },
+  {
+    name: "a dead dentry brought back",
+    torture: true,
+    edits: [
+      { file: "mem/lock/lockref.ts", from: "    if (<i64>v < 0) return false;\n", to: "" },
+      {
+        file: "mem/lock/lockref.ts",
+        from: "  if (n >= 0) put32(p + 4, <u32>(n + 1));\n  unlock(p);\n  return n >= 0;",
+        to: "  put32(p + 4, <u32>(n + 1));\n  unlock(p);\n  return true;",
+      },
+    ],
+    caughtBy: [pair("driver@shrink || stat"), pair("small@sysUnlink(path=/d/e/g) || open"), torture()],
+  },
+];

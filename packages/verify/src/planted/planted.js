@@ -1,0 +1,191 @@
+/**
+ * The tester is tested: faults are planted in the core's source, one at a time (lib/planted/list.js), the core is built, and the
+ * checks are asked in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
+ * caught nothing.
+ *
+ *   node packages/verify/dist/planted/planted.js --seconds 3600 --jobs 2 --doc docs/planted.md     all of them, and the table
+ *   node packages/verify/dist/planted/planted.js --only "sequence"                                 those whose name contains it
+ *   node packages/verify/dist/planted/planted.js --results FILE ...                                goes on where FILE says a run was broken off;
+ *                                                                            with --jobs 0 only the table is made
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { keptMutant } from "../binary/mutant.js";
+import { namesOf, ROOT, SHIPPING } from "../binary/symbols.js";
+import { main } from "../support/command-line.js";
+import { randomBelow, shuffled } from "../support/random.js";
+import { commandOf } from "./detectors.js";
+import { MUTANTS, NOT_PLANTED } from "./faults.js";
+import { toolsName, Workplace } from "./project-copy.js";
+import { document, firstLine, toolBroken } from "./report.js";
+
+export const title = "every planted fault is caught";
+
+/** Cores that are built while the checks are at others. */
+const AHEAD = 6;
+/** The short form takes so many, of those that these checks catch. */
+const SHORT = 2;
+const QUICK = ["death", "fsck"];
+
+/** How checks do on the core as it is; each is asked once, also over several runs as long as nothing has changed. */
+class Sound {
+  #place;
+  #asked = new Map();
+
+  constructor() {
+    this.file = join(tmpdir(), "threadfs-mutants", `sound-${toolsName()}.json`);
+    this.known = existsSync(this.file) ? JSON.parse(readFileSync(this.file, "utf8")) : {};
+  }
+
+  /** What a check says of the sound core: null, or what is wrong. @returns {Promise<string | null>} */
+  ask(step) {
+    const command = commandOf(step);
+    if (!this.#asked.has(command)) this.#asked.set(command, this.#find(step, command));
+    return this.#asked.get(command);
+  }
+
+  async #find(step, command) {
+    if (command in this.known) return this.known[command];
+    this.#place ??= Workplace.make().then(async (place) => {
+      namesOf(new Uint8Array(readFileSync(join(ROOT, SHIPPING))));
+      await place.useSound();
+      return place;
+    });
+    const place = await this.#place;
+    const result = await place.run(step);
+    this.known[command] = result.code === 0 ? null : firstLine(result);
+    mkdirSync(join(tmpdir(), "threadfs-mutants"), { recursive: true });
+    writeFileSync(this.file, JSON.stringify(this.known, null, 1));
+    return this.known[command];
+  }
+
+  async end() {
+    await (await this.#place)?.remove();
+  }
+}
+
+/** One fault: built, and put to its checks. @returns {Promise<import("./report.js").Result>} */
+async function plant({ name, known, edits, caughtBy }, place, sound) {
+  const tried = [];
+  let kept = "";
+  for (const step of caughtBy) {
+    const { debug = false } = step;
+    if (kept === "" || debug) {
+      kept = await keptMutant(edits, { debug });
+      await place.use(kept, { debug });
+    }
+    const command = commandOf(step);
+    const result = await place.run(step);
+    const said = result.code === 0 ? "holds" : firstLine(result);
+    if (result.code !== 0 && !toolBroken(result.output)) {
+      const wrong = await sound.ask(step);
+      if (wrong === null) {
+        return { name, known, caught: { check: step.check, seconds: result.seconds, said, command }, tried };
+      }
+      tried.push({ command, seconds: result.seconds, said: `fails on the sound core too: ${wrong}` });
+    } else {
+      tried.push({ command, seconds: result.seconds, said });
+    }
+  }
+  return { name, known, caught: null, tried };
+}
+
+/**
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, jobs?: number,
+ *   mutants?: import("./faults.js").Mutant[], before?: import("./report.js").Result[], onResult?: (result: import("./report.js").Result) => void }} options
+ *   `jobs`: so many at a time; `mutants`: others than the list's; `before`: results that need not be found again; `onResult`: told of each new one
+ * @returns {Promise<import("../support/command-line.js").Outcome & { results: import("./report.js").Result[] }>}
+ */
+export async function run({
+  seconds,
+  seed,
+  short = false,
+  log = () => undefined,
+  only = "",
+  jobs = 1,
+  mutants = MUTANTS,
+  before = [],
+  onResult,
+}) {
+  const until = performance.now() + seconds * 1000;
+  const known = new Map(before.map((result) => [result.name, result]));
+  const all = mutants.filter(({ name }) => name.includes(only));
+  const order = shuffled(all, randomBelow(seed));
+  const chosen = short ? order.filter(({ caughtBy }) => QUICK.includes(caughtBy[0].check)).slice(0, SHORT) : order;
+  const left = chosen.filter(({ name }) => !known.has(name));
+  const results = new Map(chosen.flatMap(({ name }) => (known.has(name) ? [[name, known.get(name)]] : [])));
+  const sound = new Sound();
+  const work = async () => {
+    const place = await Workplace.make();
+    try {
+      for (let n = 0; left.length > 0 && (n === 0 || performance.now() < until); n++) {
+        const mutant = left.shift();
+        // Ahead, while the checks run. An error is told when it is its turn.
+        for (const { edits } of left.slice(0, AHEAD)) keptMutant(edits).catch(() => undefined);
+        const result = await plant(mutant, place, sound);
+        results.set(result.name, result);
+        onResult?.(result);
+        const { name, caught } = result;
+        log(
+          caught ? `${name}: ${caught.check}, ${caught.seconds.toFixed(1)} s: ${caught.said}` : `NOT CAUGHT: ${name}`,
+        );
+      }
+    } finally {
+      await place.remove();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, left.length) }, work));
+  await sound.end();
+  const list = all.flatMap(({ name }) => results.get(name) ?? []);
+  return { ...outcomeOf(list, all.length, seed), results: list };
+}
+
+/** @param {import("./report.js").Result[]} list @param {number} all how many there are @param {number} seed */
+function outcomeOf(list, all, seed) {
+  const missed = list.filter(({ caught }) => caught === null);
+  const failures = missed.map(({ name, tried }) => ({
+    message: `not caught: ${name}`,
+    replay: `node packages/verify/dist/planted/planted.js --only ${JSON.stringify(name)} --seed ${seed}`,
+    trace: tried.map(({ command, said }) => `  ${command}: ${said}`).join("\n"),
+  }));
+  const explored = {
+    "faults planted": `${list.length} of ${all}`,
+    caught: list.length - missed.length,
+    "by which check": tally(list.flatMap(({ caught }) => (caught ? [caught.check] : []))),
+  };
+  return { ok: failures.length === 0 && list.length > 0, explored, failures };
+}
+
+function tally(names) {
+  const counts = new Map();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, n]) => `${name} ${n}`).join(", ");
+}
+
+await main(import.meta.url, {
+  title,
+  options: {
+    only: { type: "string" },
+    jobs: { type: "string", default: "1" },
+    doc: { type: "string" },
+    results: { type: "string" },
+  },
+  numbers: { jobs: 1 },
+  run: async ({ values = {}, ...options }) => {
+    const { only, jobs, doc, results: file } = values;
+    const before = file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
+    const onResult = (result) => {
+      before.push(result);
+      if (file !== undefined) writeFileSync(file, JSON.stringify(before, null, 1));
+    };
+    const outcome = await run({ ...options, only, jobs, before: [...before], onResult });
+    const command = `node packages/verify/dist/planted/planted.js --seconds ${options.seconds} --seed ${options.seed} --doc docs/planted.md`;
+    if (doc !== undefined)
+      writeFileSync(
+        doc,
+        document(outcome.results, { command, all: MUTANTS.map(({ name }) => name), notPlanted: NOT_PLANTED }),
+      );
+    return outcome;
+  },
+});

@@ -1,0 +1,145 @@
+/**
+ * A copy of the project in which checks run on another core: the checks find everything by where they stand, so that they are the
+ * same to the byte, and what they say of the fault is what they would say of the project.
+ */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { cp, lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KEPT_DIR, LIBRARY, ROOT, SHIPPING } from "../binary/symbols.js";
+
+const COPIED = ["packages", "package.json", "package-lock.json", "README.md", "ARCHITECTURE.md", "docs"];
+/** What belongs to a core, and what no check reads: left out of the copy. */
+const LEFT_OUT = [join(LIBRARY, "core"), KEPT_DIR, join("packages", "bench")];
+const leftOut = (path) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
+/** A core's binaries in the project: the shipping one, the debug build, and the one with names for its checks. */
+const DEBUG = join(LIBRARY, "build", "core.debug.wasm");
+const NAMES = join(KEPT_DIR, "core.names.wasm");
+/** Longest output that is kept of a check; the end of what is longer. */
+const OUTPUT_MAX = 1 << 20;
+/** Time a check may take beyond its own budget: for rewriting the core, and for tests. */
+const BEYOND_MS = 120_000;
+
+export class Workplace {
+  /** @param {string} dir */
+  constructor(dir) {
+    this.dir = dir;
+  }
+
+  /** A copy without a core. */
+  static async make() {
+    const dir = await mkdtemp(join(tmpdir(), "threadfs-planted-"));
+    const filter = (from) => !leftOut(from.slice(ROOT.length));
+    for (const name of COPIED) await cp(join(ROOT, name), join(dir, name), { recursive: true, filter });
+    await linkModules(join(ROOT, "node_modules"), join(dir, "node_modules"));
+    return new Workplace(dir);
+  }
+
+  /** Puts in the project's own core. */
+  async useSound() {
+    await this.#use(join(ROOT, LIBRARY), ROOT, [
+      [SHIPPING, SHIPPING],
+      [DEBUG, DEBUG],
+      [NAMES, NAMES],
+      [`${NAMES}.map`, `${NAMES}.map`],
+    ]);
+  }
+
+  /** Puts in a core that was built with edits (mutant.js). @param {string} kept @param {{ debug?: boolean }} options */
+  async use(kept, { debug = false } = {}) {
+    await this.#use(kept, kept, [
+      ["core.wasm", SHIPPING],
+      ...(debug ? [["core.debug.wasm", DEBUG]] : []),
+      ["core.wasm", NAMES],
+      ["core.wasm.map", `${NAMES}.map`],
+    ]);
+  }
+
+  async #use(source, from, files) {
+    await rm(join(this.dir, KEPT_DIR), { recursive: true, force: true });
+    await mkdir(join(this.dir, KEPT_DIR), { recursive: true });
+    await rm(join(this.dir, LIBRARY, "core"), { recursive: true, force: true });
+    await cp(join(source, "core"), join(this.dir, LIBRARY, "core"), { recursive: true });
+    for (const [name, to] of files) await cp(join(from, name), join(this.dir, to));
+  }
+
+  /**
+   * Runs a check to its end.
+   * @param {import("./detectors.js").Step} step
+   * @returns {Promise<{ code: number | null, output: string, seconds: number, late: boolean }>} `late`: it was ended, as it
+   *   had gone on for two minutes longer than it was to
+   */
+  run({ args }) {
+    const began = performance.now();
+    const budget = Number(args[args.indexOf("--seconds") + 1]) || 0;
+    return new Promise((resolve) => {
+      const env = { ...process.env, NO_COLOR: "1" };
+      const child = spawn(process.execPath, args, {
+        cwd: this.dir,
+        env,
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let output = "";
+      let late = false;
+      const timer = setTimeout(
+        () => {
+          late = true;
+          // It and whatever it has started.
+          process.kill(-(child.pid ?? 0), "SIGKILL");
+        },
+        budget * 1000 + BEYOND_MS,
+      );
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding("utf8");
+        stream.on("data", (text) => {
+          output = (output + text).slice(-OUTPUT_MAX);
+        });
+      }
+      child.on("close", (code) => {
+        clearTimeout(timer);
+        resolve({ code, output, seconds: (performance.now() - began) / 1000, late });
+      });
+    });
+  }
+
+  async remove() {
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Links to the installed packages; to the copy's own where they are the project's. */
+async function linkModules(from, to) {
+  await mkdir(to);
+  for (const name of await readdir(from)) {
+    const own = (await lstat(join(from, name))).isSymbolicLink();
+    await symlink(own ? await readlink(join(from, name)) : join(from, name), join(to, name));
+  }
+}
+
+/** What the checks are made of, the planted faults left out: results on the sound core are good as long as it is the same. */
+export function toolsName() {
+  const hash = createHash("sha256");
+  for (const dir of [
+    "threadfs/dist",
+    "threadfs/build",
+    "verify/dist",
+    "verify/build",
+    "cli/dist",
+    "cli/build",
+    "tools/dist",
+  ]) {
+    const base = join(ROOT, "packages", dir);
+    const files = readdirSync(base, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    const paths = files.map(({ parentPath, path, name }) => join(parentPath ?? path, name)).sort();
+    for (const path of paths) {
+      const name = path.slice(ROOT.length);
+      if (name.startsWith(KEPT_DIR) || name.startsWith(join("packages", "verify", "dist", "planted"))) continue;
+      if (/\.(?:tsbuildinfo|d\.ts)$/.test(name)) continue;
+      hash.update(name).update(readFileSync(path));
+    }
+  }
+  return hash.digest("hex").slice(0, 32);
+}

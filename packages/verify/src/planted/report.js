@@ -1,0 +1,103 @@
+/** What a check said, as one line, and the table of docs/planted.md. */
+
+const LINE_MAX = 180;
+/** The copy of the project is broken, and not the core: nothing is caught by that. */
+const TOOL_BROKEN = /^(?:Error: )?names: |ERR_MODULE_NOT_FOUND|no test file matches|ERR_PARSE_ARGS|SyntaxError/m;
+
+export const toolBroken = (output) => TOOL_BROKEN.test(output);
+
+/** The line that says what is wrong. @param {{ output: string, late: boolean, code: number | null }} result */
+export function firstLine({ output, late, code }) {
+  if (late) return "it did not come to an end";
+  const line =
+    fromCheck(output) ?? fromTorture(output) ?? fromTests(output) ?? fromCrash(output) ?? `ended with ${code}`;
+  const plain = line
+    .replaceAll(/\S*threadfs-planted-\w+\//g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return plain.length > LINE_MAX ? `${plain.slice(0, LINE_MAX)} ...` : plain;
+}
+
+/** The message of the first failure: behind the numbers, after an empty line; its second line where the first is only a place. */
+function fromCheck(output) {
+  const [, rest] = /: FAILS \(seed [^\n]*\n([\s\S]*)/.exec(output) ?? [];
+  if (rest === undefined) return undefined;
+  const lines = rest.slice(rest.indexOf("\n\n") + 2).split("\n");
+  const more = lines.slice(1, 3).filter((line) => line !== "" && !/^ {2}(?:again: |the arena is not whole)/.test(line));
+  const third = lines[1]?.includes("the arena is not whole") ? lines[2] : undefined;
+  return [lines[0], third ?? more[0] ?? ""].join(": ");
+}
+
+function fromTorture(output) {
+  return /^FAILED (.*)$/m.exec(output)?.[1];
+}
+
+function fromTests(output) {
+  const failed = /^ *✖ (?!failing tests)(.*?)(?: \([\d.]+ms\))?$/m.exec(output)?.[1];
+  if (failed === undefined) return undefined;
+  const error = /^ *((?:AssertionError|[A-Z]\w*Error)\b.*)$/m.exec(output)?.[1];
+  return `${failed}${error === undefined ? "" : `: ${error}`}`;
+}
+
+function fromCrash(output) {
+  return /^ *(?:Uncaught )?((?:[A-Z]\w*)?Error\b.*)$/m.exec(output)?.[1];
+}
+
+/** @typedef {{ name: string, known?: number, caught: { check: string, seconds: number, said: string, command: string } | null, tried: { command: string, seconds: number, said: string }[] }} Result */
+
+const cell = (text) => `${text}`.replaceAll("|", "\\|").replaceAll("\n", " ");
+
+/**
+ * @param {Result[]} results
+ * @param {{ command: string, all: string[], notPlanted: Record<number, string> }} about `all`: names of the whole list
+ */
+export function document(results, { command, all, notPlanted }) {
+  const missed = results.filter(({ caught }) => caught === null);
+  const caught = results.filter(({ caught: by }) => by !== null);
+  const left = all.filter((name) => !results.some((result) => result.name === name));
+  const numbers = [...new Set(caught.flatMap(({ known }) => (known === undefined ? [] : [known])))].sort(
+    (a, b) => a - b,
+  );
+  const lines = [
+    "# Planted faults",
+    "",
+    `The checks are checked: ${results.length} faults were planted in the source of the core, one at a time; ${caught.length} were caught,`,
+    `${missed.length} were not. Caught is a fault only if the check holds on the core as it is, with the same seed and the same time, and fails`,
+    "with the fault. The checks are asked in turn, the fastest first, until one catches it; the seconds are those of the one that did,",
+    "from the start of its process, rewriting the core included, on the machine that made this table.",
+    "",
+    "It may have been made in several runs, each going on where the one before was broken off (`--results FILE`).",
+    `Made by \`${command}\`; one of them again: \`node packages/verify/dist/planted/planted.js --only "words of its name"\`.`,
+    "",
+  ];
+  if (missed.length > 0) {
+    lines.push("## Not caught", "", "| fault | bug | tried |", "|---|---|---|");
+    for (const { name, known, tried } of missed) {
+      const what = tried.map((t) => `\`${t.command}\` (${t.seconds.toFixed(0)} s): ${t.said}`).join("<br>");
+      lines.push(`| ${cell(name)} | ${known ?? ""} | ${cell(what)} |`);
+    }
+    lines.push("");
+  }
+  if (left.length > 0) {
+    lines.push(
+      "## Not run",
+      "",
+      `The time was over before these ${left.length} of the list's ${all.length} were put to their checks:`,
+      "",
+    );
+    lines.push(...left.map((name) => `- ${name}`), "");
+  }
+  lines.push("## Caught", "", "| fault | bug | by | s | what it said |", "|---|---|---|---|---|");
+  for (const { name, known, caught: by } of caught) {
+    const { check, seconds, said } = by ?? { check: "", seconds: 0, said: "" };
+    lines.push(`| ${cell(name)} | ${known ?? ""} | ${cell(check)} | ${seconds.toFixed(1)} | ${cell(said)} |`);
+  }
+  lines.push("", "## Bugs that this algorithm has had", "");
+  lines.push(`Planted and caught: ${numbers.join(", ")}.`);
+  if (left.length + missed.length > 0)
+    lines.push("What else is numbered in the list was not caught or not run, see above.");
+  lines.push("Cannot be planted:", "");
+  for (const [n, why] of Object.entries(notPlanted)) lines.push(`- ${n}: ${why}`);
+  lines.push("");
+  return lines.join("\n");
+}

@@ -1,0 +1,419 @@
+/** Faults in the walk: rcu mode, its end, the way out of it, permissions, mounts, what a thread remembers. */
+import { death, fsck, meanwhile, pair, storefree, tests, torture } from "./detectors.js";
+
+/** @type {import("./faults.js").Mutant[]} */
+export const WALK = [
+  {
+    name: "no check of the parent's sequence",
+    torture: true,
+    edits: [
+      {
+        file: "vfs/walk/rcu-walk.ts",
+        from: "if (atomic.load<u32>(<usize>d) != <u32>state) {\n        r = -ECHILD;",
+        to: "if (false) {\n        r = -ECHILD;",
+      },
+    ],
+    caughtBy: [pair("small@rename || stat"), pair("small@exchange || stat"), torture()],
+  },
+  {
+    name: "a child's sequence loaded after its name",
+    edits: [
+      {
+        file: "vfs/walk/rcu-walk.ts",
+        from: "          childState = atomic.load<u64>(<usize>p);\n          at(P_SEQ_OPENED, <usize>p, <usize>childState);\n          place =",
+        to: "          place =",
+      },
+      {
+        file: "vfs/walk/rcu-walk.ts",
+        from: "          if ((differs | <u64>(<u32>place ^ d)) == 0) break;",
+        to: "          childState = atomic.load<u64>(<usize>p);\n          if ((differs | <u64>(<u32>place ^ d)) == 0) break;",
+      },
+    ],
+    caughtBy: [pair("cached@again || sysStat(path=/m/f)"), tests("walk/lookup")],
+  },
+  {
+    name: "a mount point is walked past like any directory",
+    edits: [
+      {
+        file: "vfs/walk/rcu-walk.ts",
+        from: "const SPECIAL: u32 = D_MOUNTED | D_UNHASHED",
+        to: "const SPECIAL: u32 = D_UNHASHED",
+      },
+    ],
+    caughtBy: [pair("mounts@sysUmount(path=/m || sysStat(path=/m/f)")],
+  },
+  {
+    name: "an answer without the last look at its dentry",
+    edits: [
+      { file: "vfs/walk/namei.ts", from: "    if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;\n", to: "" },
+    ],
+    caughtBy: [pair("small@unlink || stat"), pair("small@rename || stat"), pair("small@unlink || looks")],
+  },
+  {
+    name: "attributes not looked at again",
+    torture: true,
+    edits: [{ file: "vfs/inode/attr.ts", from: "whole = !readSeqRetry(i.seq, seq);", to: "whole = true;" }],
+    caughtBy: [pair("small@chown || stat"), pair("small@chown || sysFstat")],
+  },
+  {
+    name: "search permission is not asked for",
+    edits: [
+      {
+        file: "vfs/walk/namei.ts",
+        from: "if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) {",
+        to: "if (!hasSecurity) {",
+      },
+    ],
+    caughtBy: [pair("users@sysChmod(path=/p mode=0 || stat")],
+  },
+  {
+    name: "mode, owner and group of different moments",
+    edits: [
+      { file: "vfs/walk/permission.ts", from: "if (!readSeqRetry(i.seq, seq)) return true;", to: "return true;" },
+    ],
+    caughtBy: [pair("users@chown || access"), pair("users@chown || open"), pair("users@chmod || access")],
+  },
+  {
+    name: "a hard error of rcu mode is not looked at again",
+    known: 10,
+    edits: [
+      {
+        file: "vfs/walk/namei.ts",
+        from: "  else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("walk/retry", "row 72:")],
+  },
+  {
+    name: "ENOTDIR of rcu mode is not looked at again",
+    known: 9,
+    edits: [
+      {
+        file: "vfs/walk/namei.ts",
+        from: "  else if (nd.rcu && err != -ECHILD && !checkRcu(nd))",
+        to: "  else if (nd.rcu && err != -ECHILD && err != -ENOTDIR && !checkRcu(nd))",
+      },
+    ],
+    caughtBy: [pair("users@sysStat(path=/closed/x) || rmdir")],
+  },
+  {
+    name: "a negative entry is decided on before its sequence is checked",
+    known: 6,
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;\n    if (!inode) return -ENOENT;",
+        to: "    if (!inode) return -ENOENT;\n    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 6:"), pair("driver@create || stat"), torture()],
+  },
+  {
+    name: "a mount that is not seen is none, whatever has moved",
+    known: 11,
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "  return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;",
+        to: "  return 0;",
+      },
+      {
+        file: "vfs/walk/namei.ts",
+        from: "  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("mounts@umount || stat"), pair("mounts@move || stat"), tests("known-bugs-mounts", "bug 11:")],
+  },
+  {
+    name: "the way up over a mount is not looked at again",
+    known: 12,
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);",
+        to: "        if (readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);",
+      },
+      {
+        file: "vfs/walk/step.ts",
+        from: "      if (parent == m || n == MOUNTS_MAX) return stayRcu(nd);",
+        to: "      if (parent == m || n == MOUNTS_MAX) return noDentry(-ENOENT);",
+      },
+      {
+        file: "vfs/walk/namei.ts",
+        from: "  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("mounts@move || stat"), pair("mounts@umount || stat"), tests("known-bugs-mounts", "bug 12:")],
+  },
+  {
+    name: "a link bound over a mount point: its mount is put twice",
+    known: 13,
+    edits: [
+      { file: "vfs/walk/step.ts", from: "  } else if (nd.pMnt == nd.mnt) {\n    mntget(nd.pMnt);\n  }", to: "  }" },
+    ],
+    caughtBy: [tests("known-bugs-mounts", "bug 13:"), fsck(), torture()],
+  },
+  {
+    name: "references dropped inside the read-side section",
+    known: 14,
+    edits: [
+      {
+        file: "vfs/walk/drop.ts",
+        from: "  rcuReadUnlock();\n  if (ok) {\n    nd.pending = 0;",
+        to: "  if (!ok) putPending(nd);\n  rcuReadUnlock();\n  if (ok) {\n    nd.pending = 0;",
+      },
+    ],
+    caughtBy: [tests("known-bugs-mounts", "bug 14:"), pair("mounts@umount || open"), torture()],
+  },
+  {
+    name: "a failed drop leaves a path behind",
+    known: 15,
+    edits: [
+      {
+        file: "vfs/walk/drop.ts",
+        from: "    putPending(nd);\n    nd.mnt_ = 0;\n    nd.dentry_ = 0;\n    nd.inode_ = 0;",
+        to: "    putPending(nd);",
+      },
+    ],
+    caughtBy: [tests("walk/drop"), pair("small@rename || open"), pair("mounts@umount || open"), torture()],
+  },
+  {
+    name: "'..' out of a directory that was moved out of its bind mount",
+    known: 16,
+    edits: [{ file: "vfs/mount/namespace.ts", from: "    if (ok) return below ? 1 : 0;", to: "    if (ok) return 1;" }],
+    caughtBy: [tests("known-bugs-mounts", "bug 16:"), torture()],
+  },
+  {
+    name: "the capability to override lifts a driver's refusal",
+    known: 3,
+    edits: [
+      {
+        file: "vfs/walk/permission.ts",
+        from: "    err = driverPermission(i, mask);\n",
+        to: "    err = driverPermission(i, mask);\n    if (err != 0 && overridden(c, mask)) err = 0;\n",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 3:")],
+  },
+  {
+    name: "the wrong inode's hook is told that a link is done with",
+    known: 2,
+    edits: [
+      {
+        file: "vfs/walk/drop.ts",
+        from: "    const i = d.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK)",
+        to: "    const i = nd.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK)",
+      },
+    ],
+    caughtBy: [tests("known-bugs.test", "bug 2:")],
+  },
+  {
+    name: "a file system's memory goes without a grace period",
+    known: 19,
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "  synchronizeRcu();\n  const root = sb.root;",
+        to: "  const root = sb.root;",
+      },
+      // Unregistering waits, too.
+      { file: "vfs/mount/super.ts", from: "  if (err == 0) synchronizeRcu();\n", to: "" },
+    ],
+    caughtBy: [tests("known-bugs-memory", "bug 19:"), pair("mounts@umount || stat"), torture()],
+  },
+  {
+    name: "revalidate is asked without a reference on the entry",
+    known: 20,
+    edits: [
+      {
+        file: "vfs/walk/lookup.ts",
+        from: "    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return noDentry(-ECHILD);\n",
+        to: "    if (!dropRcu(nd, DROP_REVALIDATE)) return noDentry(-ECHILD);\n    lockrefGet(d.lockref);\n",
+      },
+      {
+        file: "vfs/walk/lookup.ts",
+        from: 'import { readSeqRetry } from "../../mem/lock/seqlock";',
+        to: 'import { lockrefGet } from "../../mem/lock/lockref";\nimport { readSeqRetry } from "../../mem/lock/seqlock";',
+      },
+    ],
+    caughtBy: [tests("known-bugs-memory", "bug 20:"), pair("driver@unlink || stat"), pair("driver@shrink || stat")],
+  },
+  {
+    name: "the count of links goes on from one attempt to the next",
+    known: 25,
+    edits: [{ file: "vfs/walk/path-init.ts", from: "  nd.links = 0;\n", to: "" }],
+    caughtBy: [tests("known-bugs-memory", "bug 25:"), fsck()],
+  },
+  {
+    name: "references taken one short: the directory of a child that is revalidated",
+    edits: [
+      {
+        file: "vfs/walk/drop.ts",
+        from: "    ok = lockrefGetNotDead(nd.dentry.lockref, false);\n    if (ok) nd.addPending(nd.dentry_);",
+        to: "    ok = true;",
+      },
+    ],
+    caughtBy: [death("driver stat: sysStat(path=/m/f)"), pair("driver@unlink || stat"), tests("fs/driver")],
+  },
+  {
+    name: "a mount's reference is taken without a look at the mount sequence",
+    edits: [{ file: "vfs/walk/drop.ts", from: "  return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);", to: "  return true;" }],
+    caughtBy: [pair("mounts@umount || open"), pair("mounts@move || open"), tests("walk/drop"), torture()],
+  },
+  {
+    name: "a mark of a mount taken off before that has happened",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "    lock(d.lockref);\n    writeSeqBegin(d.seq);\n    setFlags(d, 0, D_MOUNTED);",
+        to: "    lock(d.lockref);\n    setFlags(d, 0, D_MOUNTED);",
+      },
+    ],
+    caughtBy: [
+      pair("mounts@sysMount(path=/m path2=/n move=true) || looks"),
+      meanwhile("mounts umount: sysUmount(path=/m flags=0)", "sysStat(path=/m/f)"),
+    ],
+  },
+  {
+    name: "an owner that may still be taken back is believed",
+    edits: [
+      {
+        file: "vfs/walk/permission.ts",
+        from: "  attrTuple(i, false);\n  return c.uid == tUid",
+        to: "  return c.uid == i.uid",
+      },
+    ],
+    caughtBy: [meanwhile("users chown: sysChown(path=/p uid=2000", "acl: sysSetacl(path=/p ")],
+  },
+  {
+    name: "a descriptor whose close may be taken back counts as closed",
+    edits: [
+      {
+        file: "vfs/file/file.ts",
+        from: "      lock(c.fdLock);\n      const open = fdFile(c, fd);\n      unlock(c.fdLock);\n      if (!open) return f;\n      continue;",
+        to: "      return f;",
+      },
+    ],
+    caughtBy: [meanwhile("pages unlink: sysUnlink(path=/g)", "sysWrite(fd=4 offset=5000")],
+  },
+  {
+    name: "a dentry that may come back to life is passed by",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "      rcuReadUnlock();\n      napAtLock(naps++, d.lockref);\n      rcuReadLock();\n      p = chainOf(hashLen);\n      continue;",
+        to: "      p = d.next;\n      continue;",
+      },
+    ],
+    caughtBy: [meanwhile("driver shrink", "open: sysOpen(path=/m/f")],
+  },
+  {
+    name: "the sweep believes an entry that a driver was asked to change",
+    edits: [
+      {
+        file: "vfs/recovery/sweep.ts",
+        from: "    if (d.flags & D_DOUBT) {\n      dDropLocked(d);\n",
+        to: "    if (d.flags & D_DOUBT) {\n",
+      },
+    ],
+    caughtBy: [meanwhile("driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)")],
+  },
+  {
+    name: "a lookup begins anew at a removed name that still stands in its chain",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "    if (!fits) {\n      p = d.next;",
+        to: "    if (!fits) {\n      p = chainOf(hashLen);",
+      },
+    ],
+    caughtBy: [pair("small@sysUnlink(path=/d/f) || sysStat(path=/l/f)")],
+  },
+  {
+    name: "umount does not look whether the mount is in use",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "if (m.kids != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;",
+        to: "if (m.kids != 0) err = -EBUSY;",
+      },
+    ],
+    caughtBy: [pair("mounts@umount || open"), fsck()],
+  },
+  {
+    name: "a directory that is being removed is mounted on",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "if ((d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot)) {",
+        to: "if (false) {",
+      },
+    ],
+    caughtBy: [pair("mounts@rmdir || mount"), pair("mounts@remove || mount", { seconds: 60 })],
+  },
+  {
+    name: "a mount's reference put twice by umount",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "      mntput(parent);\n      mntput(m);\n      return 0;",
+        to: "      mntput(parent);\n      mntput(parent);\n      mntput(m);\n      return 0;",
+      },
+    ],
+    caughtBy: [fsck()],
+  },
+  {
+    name: "a remembered directory is not looked at again",
+    edits: [
+      {
+        file: "vfs/walk/prefix-cache.ts",
+        from: "      if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) break;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("memo@stat || rename"), torture()],
+  },
+  {
+    name: "a remembered directory is taken for walks from any start",
+    edits: [
+      { file: "vfs/walk/prefix-cache.ts", from: "    (load<u64>(e, START) ^ start) |\n", to: "" },
+      { file: "vfs/walk/prefix-cache.ts", from: "  h += start * K1;\n", to: "" },
+    ],
+    caughtBy: [tests("walk/prefix-cache.")],
+  },
+  {
+    name: "a remembered directory outlives a sequence that has come round",
+    edits: [
+      {
+        file: "vfs/walk/prefix-cache.ts",
+        from: "  const turns = atomic.load<u32>(G_TURNS);\n  const shape",
+        to: "  const turns = load<u32>(e, TURNS);\n  const shape",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-cache-entries")],
+  },
+  {
+    name: "behind a special component the security hook is not asked",
+    edits: [{ file: "vfs/walk/namei.ts", from: " == PLAIN && !hasSecurity) {", to: " == PLAIN) {" }],
+    caughtBy: [tests("walk/permission")],
+  },
+  {
+    name: "a walk in rcu mode counts on a line that others read",
+    edits: [
+      {
+        file: "vfs/walk/rcu-walk.ts",
+        from: "  let r: i32 = 0;\n  while (load<u8>(name) == SLASH) name++;",
+        to: "  let r: i32 = 0;\n  atomic.add<u32>(G_HASH_N, 0);\n  while (load<u8>(name) == SLASH) name++;",
+      },
+    ],
+    caughtBy: [storefree()],
+  },
+  {
+    name: "a NUL in what the hot path leaves of a path is not looked for",
+    edits: [{ file: "vfs/walk/namei.ts", from: "  if (hasNul(rest, ", to: "  if (rest == 0 && hasNul(rest, " }],
+    caughtBy: [tests("walk/prefix-cache.", "a NUL")],
+  },
+];

@@ -1,0 +1,386 @@
+/**
+ * The operations that are set against each other on the small trees (trees.js), as data: what one thread calls. Nearly all
+ * are one call; a few are two in a row, where one thread's second answer must not contradict its first.
+ */
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
+import { resolveCall } from "../model/call-sequence.js";
+import {
+  O_APPEND,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+  S_IFIFO,
+  S_IFREG,
+} from "../support/linux.js";
+import { begin, finish } from "./core-calls.js";
+import { driverCall, newDriverState } from "./driver.js";
+import {
+  bind,
+  buildOnCore,
+  CLOCK,
+  chmod,
+  chown,
+  dumpOnCore,
+  FIRST,
+  INLINE,
+  LONG,
+  LONG2,
+  link,
+  MIDDLE,
+  mkdir,
+  mount,
+  open,
+  SECOND,
+  setacl,
+  symlink,
+  THIRD,
+  TREES,
+  WITHOUT_OTHER,
+} from "./trees.js";
+
+export { judge } from "./linearizability.js";
+
+const stat = (path, more = {}) => ({ call: "sysStat", path, ...more });
+const access = (path, mode, ctx = 0) => ({ call: "sysAccess", path, mode, ctx });
+const rename = (path, path2, flags = 0, ctx = 0) => ({ call: "sysRename", path, path2, flags, ctx });
+const exchange = (path, path2) => rename(path, path2, RENAME_EXCHANGE);
+const unlink = (path, ctx = 0) => ({ call: "sysUnlink", path, ctx });
+const rmdir = (path, ctx = 0) => ({ call: "sysUnlink", path, removedir: true, ctx });
+const umount = (path, flags = 0) => ({ call: "sysUmount", path, flags });
+const truncate = (path, size, ctx = 0) => ({ call: "sysTruncate", path, size, ctx });
+const readlink = (path) => ({ call: "sysReadlink", path });
+const realpath = (path, ctx = 0) => ({ call: "sysRealpath", path, ctx });
+const getcwd = (ctx) => ({ call: "sysGetcwd", ctx });
+const chdir = (path, ctx) => ({ call: "sysChdir", path, ctx });
+const chroot = (path, ctx) => ({ call: "sysChroot", path, ctx });
+const getdents = (fd) => ({ call: "sysGetdents", fd });
+const read = (fd) => ({ call: "sysRead", fd, offset: 0, n: 100 });
+const write = (fd, data, offset = 0) => ({ call: "sysWrite", fd, offset, data });
+const fstat = (fd, ctx = 0) => ({ call: "sysFstat", fd, ctx });
+const close = (fd) => ({ call: "sysClose", fd });
+const shrink = { call: "shrink", count: 100 };
+const MTIME = { atime: { sec: 0, nsec: UTIME_OMIT }, mtime: { sec: 5, nsec: 0 } };
+const MNT_DETACH = 2;
+
+/** What is asked and changed while the table of names grows. */
+const SPLIT = {
+  stat: [stat("/d/f"), stat("/d/x"), stat("/d/e")],
+  create: [open("/d/x", O_CREAT | O_WRONLY), mkdir("/d/y")],
+  unlink: [unlink("/d/f")],
+  rename: [rename("/d/f", "/d/x"), rename("/d", "/o/d"), rename("/d/e", "/o/e")],
+  exchange: [exchange("/d/f", "/f")],
+  link: [link("/f", "/d/x")],
+  again: [[unlink("/d/f"), mkdir("/d/f")]],
+  looks: [[stat("/d/f"), stat("/d/x")]],
+};
+
+/** By tree and kind; each entry is one operation. */
+const CATALOGUE = {
+  small: {
+    stat: [
+      stat("/d/e/g"),
+      stat("/d/x"),
+      stat("/l/f"),
+      stat("/d/e/../f"),
+      stat("/d/up"),
+      stat("/o/"),
+      stat("/d"),
+      stat("/o/../d/e/g"),
+    ],
+    lstat: [stat("/l", { nofollow: true })],
+    statat: [stat("e/g", { dirfd: 3 }), stat("", { dirfd: 4, empty: true })],
+    access: [access("/d/f", 6)],
+    open: [[open("/d/f", O_RDWR), fstat({ of: 0 })], open("/d/up", O_NOFOLLOW), open("/d", O_DIRECTORY)],
+    openat: [{ ...open("e/g", O_WRONLY), dirfd: 3 }],
+    create: [
+      open("/d/x", O_CREAT | O_WRONLY),
+      open("/d/x", O_CREAT | O_EXCL),
+      open("/d/up", O_CREAT | O_TRUNC | O_WRONLY),
+    ],
+    mknod: [
+      { call: "sysMknod", path: "/o/x", mode: S_IFIFO | 0o644 },
+      { call: "sysMknod", path: "/d/x", mode: S_IFREG },
+    ],
+    mkdir: [mkdir("/d/x"), mkdir("/o/x")],
+    rmdir: [rmdir("/o"), rmdir("/d/e")],
+    unlink: [unlink("/d/f"), unlink("/h"), unlink("/l"), unlink("/d/e/g")],
+    rename: [
+      rename("/d/f", "/d/x"),
+      rename("/d/f", "/f"),
+      rename("/d/e", "/o/e"),
+      rename("/o", "/d/e/o"),
+      rename("/d", "/o/d"),
+      rename("/d/e", "/o"),
+      rename("/h", "/d/x", RENAME_NOREPLACE),
+    ],
+    exchange: [exchange("/d/f", "/f"), exchange("/d/e", "/o"), exchange("/d/e", "/f")],
+    link: [link("/f", "/d/x"), link("/d/f", "/o/x")],
+    symlink: [symlink("../f", "/d/x")],
+    readlink: [readlink("/l"), readlink("/d/up")],
+    realpath: [realpath("/l/e/g")],
+    chmod: [chmod("/d/f", 0o600), chmod("/d", 0o700), { call: "sysFchmod", fd: 4, mode: 0o4755 }],
+    chown: [chown("/d/f", 7, 8)],
+    utimens: [{ call: "sysUtimens", path: "/d/f", ...MTIME }],
+    truncate: [truncate("/d/f", 1), { call: "sysFtruncate", fd: 4, size: 9 }],
+    write: [
+      write(4, "twenty bytes of it..."),
+      [open("/h", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "+" }],
+    ],
+    read: [read(4), { call: "sysRead", fd: 4, n: 2 }],
+    readdir: [getdents(3), [open("/o", O_DIRECTORY), getdents({ of: 0 })]],
+    close: [close(3), close(4)],
+    shrink: [shrink],
+    /** Two looks of one thread. */
+    looks: [
+      [stat("/d/f"), stat("/f")],
+      [stat("/d/x"), stat("/d/f")],
+      [stat("/o/e/g"), stat("/d/e/g")],
+    ],
+  },
+  mounts: {
+    stat: [
+      stat("/m/f"),
+      stat("/m/s/.."),
+      stat("/m/.."),
+      stat("/b/.."),
+      stat("/b/g"),
+      stat("/d/e/g"),
+      stat("/m/"),
+      stat("/n/f"),
+    ],
+    open: [open("/m/f", O_RDWR), [open("/m/s", O_DIRECTORY), getdents({ of: 0 })]],
+    create: [open("/m/x", O_CREAT | O_WRONLY), mkdir("/b/x")],
+    remove: [unlink("/m/f"), rmdir("/m/s"), rmdir("/n"), rmdir("/m"), unlink("/b/g")],
+    rename: [
+      rename("/d/e", "/n/e"),
+      rename("/m/f", "/m/s/f"),
+      rename("/n", "/d/n"),
+      rename("/m/f", "/d/f"),
+      exchange("/d", "/n"),
+    ],
+    link: [link("/m/f", "/m/x")],
+    realpath: [realpath("/b/g")],
+    chmod: [chmod("/d/e", 0o700)],
+    mount: [mount("/n"), mount("/m"), mount("/m/s")],
+    bind: [bind("/d", "/n"), bind("/m/f", "/d/f")],
+    move: [{ call: "sysMount", path: "/m", path2: "/n", move: true }],
+    umount: [umount("/m"), umount("/b"), umount("/m", MNT_DETACH)],
+    shrink: [shrink],
+    looks: [[stat("/m/f"), stat("/n/f")]],
+  },
+  split: SPLIT,
+  splitEmpty: SPLIT,
+  memo: {
+    stat: [
+      stat(`${THIRD}/file-one`),
+      stat(`${THIRD}/none`),
+      stat(`${THIRD}/file-one`, { ctx: 1 }),
+      stat(`/m${THIRD}/file-one`),
+    ],
+    open: [open(`${THIRD}/file-one`, O_RDWR)],
+    create: [open(`${THIRD}/made-by-them`, O_CREAT | O_WRONLY), mkdir(`/m${THIRD}/none`)],
+    unlink: [unlink(`${THIRD}/file-one`), [unlink(`/m${THIRD}/file-one`), rmdir(`/m${THIRD}`)]],
+    rename: [
+      rename(FIRST, "/moved"),
+      rename(SECOND, "/o/moved"),
+      rename(THIRD, `${FIRST}/cccccccc`),
+      rename(`${THIRD}/file-one`, "/f"),
+      rename(`/m${SECOND}`, "/m/moved"),
+    ],
+    exchange: [exchange(FIRST, "/o"), exchange(SECOND, "/o/bbbbbbbb"), exchange(`/m${FIRST}`, `/m${THIRD}/file-one`)],
+    /** Away and back, and another in its place. */
+    again: [
+      [rename(FIRST, "/moved"), rename("/moved", FIRST)],
+      [rename(SECOND, "/moved"), rename("/o/bbbbbbbb", SECOND)],
+      [rename(THIRD, "/moved"), symlink("/moved", THIRD)],
+    ],
+    chmod: [chmod(SECOND, 0o700)],
+    mount: [mount(THIRD), bind("/o", FIRST)],
+    umount: [umount("/m"), umount("/m", MNT_DETACH)],
+    shrink: [shrink],
+    looks: [
+      [stat(`${THIRD}/file-one`), stat("/o/bbbbbbbb/cccccccc/file-one")],
+      [stat(SECOND, { ctx: 1 }), stat(`${THIRD}/file-one`, { ctx: 1 })],
+      [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
+      /** Who does not know the directory does so behind the second one. */
+      [stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`)],
+    ],
+  },
+  names: {
+    stat: [stat("/d/n"), stat(`/d/${LONG}`), stat(`/d/${MIDDLE}/f`), stat(`/d/${INLINE}`), stat(`/d/${LONG2}`)],
+    exchange: [exchange("/d/n", `/d/${LONG}`), exchange(`/d/${INLINE}`, `/d/${LONG}`)],
+    rename: [
+      rename(`/d/${LONG}`, `/d/${LONG2}`),
+      rename("/d/n", `/o/${LONG}`),
+      rename(`/d/${MIDDLE}`, "/o/m"),
+      rename(`/d/${INLINE}`, `/d/${LONG}`),
+    ],
+    unlink: [unlink(`/d/${LONG}`)],
+    link: [link("/d/n", `/d/${LONG2}`)],
+    readdir: [[open("/d", O_DIRECTORY), getdents({ of: 0 })]],
+    realpath: [realpath(`/d/${MIDDLE}/f`), realpath(`/d/${LONG}`)],
+    shrink: [shrink],
+    looks: [[stat("/d/n"), stat(`/d/${LONG}`)]],
+  },
+  users: {
+    stat: [stat("/p/q/f", { ctx: 1 }), stat("/p/q/f", { ctx: 2 }), stat("/p/f", { ctx: 2 }), stat("/closed/x")],
+    rmdir: [rmdir("/closed")],
+    access: [access("/p/f", 2, 1), access("/p/f", 4, 2), access("/p/q", 3, 2)],
+    open: [open("/p/f", O_RDWR, 1), open("/p/f", O_RDWR, 2)],
+    create: [open("/p/q/x", O_CREAT | O_WRONLY, 1), mkdir("/t/x", 0o755, 2)],
+    unlink: [unlink("/t/mine", 1), unlink("/t/mine", 2), unlink("/t/root", 1), unlink("/p/f", 2)],
+    rename: [rename("/t/mine", "/t/root", 0, 1), rename("/p/q", "/t/q", 0, 1), rename("/p/f", "/p/x", 0, 2)],
+    chmod: [
+      chmod("/p", 0, 1),
+      chmod("/p", 0o777, 1),
+      chmod("/p/f", 0o666, 1),
+      chmod("/t", 0o777),
+      chmod("/p/q", 0o500, 1),
+    ],
+    chown: [chown("/t/mine", 2000), chown("/p/f", 2000, 1000), chown("/p/f", 2000, 3000), chown("/p", 2000)],
+    acl: [setacl("/p/q", [], 1), setacl("/p", WITHOUT_OTHER, 1), { call: "sysGetacl", path: "/p/q", ctx: 1 }],
+    truncate: [truncate("/p/f", 2, 2)],
+    link: [link("/p/f", "/t/x", 1)],
+    /** A new mode once seen is obeyed from then on. */
+    looks: [
+      [stat("/p", { ctx: 1 }), stat("/p/q/f", { ctx: 1 })],
+      [stat("/p/q/f", { ctx: 1 }), stat("/p", { ctx: 1 })],
+    ],
+  },
+  places: {
+    getcwd: [getcwd(1), getcwd(2)],
+    stat: [
+      stat("..", { ctx: 1 }),
+      stat("w", { ctx: 1 }),
+      stat("../..", { ctx: 2 }),
+      stat("/f", { ctx: 2 }),
+      stat("..", { dirfd: 3, ctx: 1 }),
+    ],
+    realpath: [realpath(".", 1), realpath("..", 2)],
+    chdir: [chdir("w", 1), chdir("/o", 1), chdir("/", 2)],
+    chroot: [chroot("/d", 1), chroot("e", 2)],
+    rename: [rename("/d/e", "/o/e"), rename("/d", "/o/d"), exchange("/d/e", "/o"), rename("/o", "/d/e/w")],
+    rmdir: [rmdir("/d/e/w"), rmdir("w", 1)],
+    create: [mkdir("x", 0o755, 1), mkdir("/e/x", 0o755, 2)],
+    mount: [mount("/d/e"), mount("/d")],
+    close: [{ ...close(3), ctx: 1 }],
+  },
+  pages: {
+    write: [
+      write(3, "0123456789", 65530),
+      write(4, "0123456789", 4090),
+      write(3, "0123456789", 4090),
+      [write(4, "x", 5000), write(4, "y", 65537)],
+    ],
+    truncate: [truncate("/f", 5000), truncate("/f", 66000), truncate("/g", 10), truncate("/f", 0)],
+    read: [{ call: "sysRead", fd: 3, offset: 61435, n: 100 }],
+    unlink: [[unlink("/g"), close(4)]],
+    stat: [stat("/f"), stat("/g")],
+  },
+  driver: {
+    stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/x"), stat("/m/s/../f"), stat("/m/")],
+    open: [open("/m/f", O_RDWR)],
+    create: [open("/m/x", O_CREAT | O_WRONLY), mkdir("/m/s/x"), open("/m/x", O_CREAT | O_EXCL)],
+    unlink: [unlink("/m/f"), rmdir("/m/s"), unlink("/m/s/g")],
+    rename: [rename("/m/f", "/m/s/f")],
+    readdir: [[open("/m", O_DIRECTORY), getdents({ of: 0 })]],
+    umount: [umount("/m"), umount("/m", MNT_DETACH)],
+    shrink: [shrink],
+  },
+  cached: {
+    stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/s/../s/g")],
+    open: [open("/m/s/g", O_RDWR)],
+    create: [open("/m/x", O_CREAT | O_WRONLY), mkdir("/m/s/x")],
+    unlink: [unlink("/m/f"), rmdir("/m/s"), unlink("/m/s/g")],
+    again: [[unlink("/m/f"), mkdir("/m/f")]],
+    shrink: [shrink],
+    /** From inside, where the plain walk goes all the way. */
+    looks: [[open("/m", O_DIRECTORY), stat("x", { dirfd: { of: 0 } }), stat("x", { dirfd: { of: 0 } })]],
+  },
+};
+
+/** A name to read, and to ask for on the command line. */
+function nameOf(kind, calls) {
+  const short = (value) =>
+    typeof value === "string" && value.length > 30 ? `${value.slice(0, 4)}*${value.length}` : value;
+  const text = ({ call, ...args }) => {
+    const words = Object.entries(args).map(
+      ([key, value]) => `${key}=${short(typeof value === "object" ? JSON.stringify(value) : value)}`,
+    );
+    return `${call}(${words.filter((word) => word !== "ctx=0").join(" ")})`;
+  };
+  return `${kind}: ${calls.map(text).join("; ")}`;
+}
+
+/** The form that the machine runs: one call of the core a `yield`, the answers in the end. */
+export function operation(tree, kind, entry) {
+  const calls = Array.isArray(entry) ? entry : [entry];
+  return {
+    name: nameOf(kind, calls),
+    kind,
+    tree,
+    calls,
+    *run(t, { contexts }) {
+      const answers = [];
+      for (const given of calls) {
+        const call = resolveCall(given, answers);
+        const r = yield begin(t, call, contexts);
+        answers.push(finish(t, call, r));
+      }
+      return answers;
+    },
+  };
+}
+
+export const operations = Object.entries(CATALOGUE).flatMap(([tree, kinds]) =>
+  Object.entries(kinds).flatMap(([kind, list]) => list.map((entry) => operation(tree, kind, entry))),
+);
+
+/** The trees in the machine's form. */
+export const trees = Object.fromEntries(
+  Object.entries(TREES).map(([name, tree]) => [
+    name,
+    {
+      name,
+      build: (t) => buildOnCore(t, tree),
+      warm: tree.warm ?? [],
+      splits: tree.splits,
+      driverCall,
+      newDriverState,
+      clock: CLOCK,
+    },
+  ]),
+);
+
+/** The final tree, with the labels that its inode numbers had at first. Takes the tree's mounts off: the last thing done to it. */
+export function* dump(t, built) {
+  const final = yield* dumpOnCore(t, built);
+  return { ...final, labels: [...built.labels] };
+}
+
+/** Operations that change nothing: two of them have nothing to quarrel about. */
+const LOOKS = new Set(["stat", "lstat", "statat", "access", "readlink", "realpath", "getcwd", "looks"]);
+
+const byTree = (tree) => operations.filter((op) => op.tree === tree);
+
+/** Every two operations of a tree, also twice the same one; not two that only look. */
+export function pairs() {
+  return Object.keys(TREES).flatMap((tree) => {
+    const all = byTree(tree);
+    const both = all.flatMap((a, n) => all.slice(n).map((b) => ({ tree, a, b })));
+    return both.filter(({ a, b }) => !(LOOKS.has(a.kind) && LOOKS.has(b.kind)));
+  });
+}
+
+/** Every three operations of a tree of which at least two change something: to draw from. */
+export function triples() {
+  return Object.keys(TREES).flatMap((tree) => {
+    const all = byTree(tree);
+    const three = all.flatMap((a, n) => all.slice(n).flatMap((b, m) => all.slice(n + m).map((c) => [a, b, c])));
+    return three.filter((ops) => ops.filter(({ kind }) => !LOOKS.has(kind)).length >= 2).map((ops) => ({ tree, ops }));
+  });
+}

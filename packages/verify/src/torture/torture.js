@@ -1,0 +1,329 @@
+/**
+ * Torture on real threads, in the manner of rcutorture: the shipping core with poison in freed memory, files stamped with
+ * what they are and which generation, readers that know what may be where, and every operation mixed in other threads.
+ *
+ *   node packages/verify/dist/torture/torture.js [--seconds N] [--seed N] [--threads N] [--lookups N] [--renames N] [--core FILE]
+ *   node packages/verify/dist/torture/torture.js --planted all|NAME [--seconds N]
+ *
+ * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The threads' schedules are
+ * the machine's: a seed repeats what each thread does, not how they meet.
+ */
+import { readFile } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { createVfs } from "../../../threadfs/dist/src/index.js";
+import { buildMutant } from "../binary/mutant.js";
+import { check as fsck } from "../fsck/check-arena.js";
+import { commandLine, isProgram, LEAST, tell } from "../support/command-line.js";
+import { randomBelow, seedOf } from "../support/random.js";
+import { ruleDriver } from "./mount-workloads.js";
+import { PLANTED } from "./planted-faults.js";
+import { COUNT, controlOf, countersOf, makeBoard, Ring, RUNNING, STATE, STOPPED } from "./shared-state.js";
+import { Thread } from "./thread.js";
+import { makeStations } from "./workloads.js";
+
+export const title = "Torture: poison, stamps and all operations on real threads";
+
+/** Address of the header's word that asks for poison (core/mem/layout.ts). */
+const H_POISON = 1064;
+const MAX_BYTES = 256 << 20;
+/** A thread that makes no turn for so long is stuck: longer than the time after which a lock's owner is taken for dead. */
+const STUCK_MS = 15_000;
+const POLL_MS = 50;
+
+/** Who does what, in the order in which threads are added. */
+const ROLES = ["reader", "mixer", "renamer", "tracker", "sleeper", "fs", "mixer", "reader"];
+
+/** The same for a run that is to reach a number of lookups: most of its time goes to them. */
+const COUNT_ROLES = ["reader", "renamer", "reader", "mixer", "reader", "tracker", "reader", "sleeper"];
+const COUNT_THREADS = 8;
+/** Longest time of such a run where none is given, in seconds. */
+const COUNT_SECONDS = 7200;
+
+/** Objects alive once everything that can go has gone. */
+function gauges(vfs) {
+  for (let i = 0; i < 3; i++) {
+    vfs.synchronizeRcu();
+    vfs.shrink(1 << 20);
+  }
+  const { dentries, inodes, mounts, openFiles } = vfs.counters();
+  return { dentries, inodes, mounts, openFiles };
+}
+
+/** The threads of a run: started, watched and stopped. */
+class Crew {
+  members = [];
+  failures = [];
+  #board;
+  #control;
+
+  constructor(board) {
+    this.#board = board;
+    this.#control = controlOf(board);
+  }
+
+  async start(handle, roles, options) {
+    const among = (role) => roles.filter((other) => other === role).length;
+    const seen = {};
+    for (const [index, role] of roles.entries()) {
+      const member = seen[role] ?? 0;
+      seen[role] = member + 1;
+      const workerData = { handle, board: this.#board, index, role, member, among: among(role), ...options };
+      this.members.push(this.#hire(index, role, workerData));
+    }
+    await Promise.all(this.members.map(({ ready }) => ready));
+    Atomics.store(this.#control, STATE, RUNNING);
+    Atomics.notify(this.#control, STATE);
+  }
+
+  #hire(index, role, workerData) {
+    const worker = new Worker(new URL("./torture.worker.js", import.meta.url), { workerData });
+    const member = { index, role, worker, ended: false, turns: -1, since: Date.now() };
+    const fail = (message) => {
+      this.failures.push({ index, role, message });
+      this.stop();
+    };
+    member.ready = new Promise((resolve) => {
+      worker.on("message", (message) => {
+        if (message.failure !== undefined) {
+          const trapped = message.kind === "Impossible" ? "" : `${message.code ?? message.kind}: `;
+          fail(`${trapped}${message.failure}${trapped ? `\n${message.stack}` : ""}`);
+        }
+        resolve();
+      });
+      worker.on("error", (error) => fail(`the thread ended with ${error.stack}`));
+      worker.on("exit", () => {
+        member.ended = true;
+        resolve();
+      });
+    });
+    return member;
+  }
+
+  stop() {
+    Atomics.store(this.#control, STATE, STOPPED);
+    Atomics.notify(this.#control, STATE);
+  }
+
+  get stopped() {
+    return Atomics.load(this.#control, STATE) === STOPPED;
+  }
+
+  /** Looks for threads that do not get on. */
+  watch() {
+    const now = Date.now();
+    for (const member of this.members) {
+      const turns = countersOf(this.#board, member.index)[COUNT.turns];
+      if (turns !== member.turns) {
+        member.turns = turns;
+        member.since = now;
+      } else if (!member.ended && now - member.since > STUCK_MS) {
+        const last = new Ring(this.#board, member.index).lines(1)[0];
+        this.failures.push({ index: member.index, role: member.role, message: `stuck for ${STUCK_MS} ms in ${last}` });
+        member.since = Number.POSITIVE_INFINITY;
+        this.stop();
+      }
+    }
+  }
+
+  /** Waits until all have ended; whoever does not is terminated. */
+  async end() {
+    const until = Date.now() + STUCK_MS;
+    while (this.members.some(({ ended }) => !ended) && Date.now() < until) await pause(POLL_MS);
+    for (const { worker } of this.members) await worker.terminate();
+  }
+
+  total(which) {
+    return this.members.reduce((sum, { index }) => sum + countersOf(this.#board, index)[which], 0);
+  }
+
+  /** The last calls of every thread. */
+  trace() {
+    return this.members.map(({ index, role }) => {
+      const lines = new Ring(this.#board, index).lines();
+      return `thread ${index}, ${role}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+    });
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The arena looked through as a whole, with nobody at work in it. */
+function wholeness(vfs, when) {
+  const { problems } = fsck(vfs.handle.memory);
+  return problems.map((problem) => ({ message: `the arena ${when}: ${problem}` }));
+}
+
+/** What is left when all threads have gone: the arena is whole, everything can be removed, and nothing was lost. */
+function checkEnd(vfs, stations, thread, before) {
+  const broken = wholeness(vfs, "after the run");
+  if (broken.length > 0) return broken;
+  for (const station of Object.values(stations)) station.last?.(thread);
+  vfs.fs.rmSync("/t", { recursive: true });
+  const after = gauges(vfs);
+  const lost = Object.keys(before).filter((name) => after[name] !== before[name]);
+  return [
+    ...lost.map((name) => ({ message: `${name} were ${before[name]} before and are ${after[name]} after: lost` })),
+    ...wholeness(vfs, "after everything was removed"),
+  ];
+}
+
+/**
+ * @param {{ seconds?: number, seed?: number, short?: boolean, log?: (line: string) => void, threads?: number,
+ *   lookups?: number, renames?: number, roles?: string[], core?: WebAssembly.Module }} options
+ * `short`: five threads for at most three seconds. `lookups`, `renames`: ends when both counts are reached, if that is before the
+ * time is over, two hours if none is given. `core`: another build, for the tests of this tool.
+ */
+export async function run(options = {}) {
+  const { seed = 1, short = false, log = () => {}, lookups = 0, renames = 0, core } = options;
+  const counting = lookups + renames > 0;
+  const seconds = options.seconds ?? (counting ? COUNT_SECONDS : 30);
+  const limit = short ? Math.min(seconds, 3) : seconds;
+  const kinds = counting ? COUNT_ROLES : ROLES;
+  const threads = options.threads ?? (counting ? COUNT_THREADS : short ? 5 : 6);
+  const roles = options.roles ?? Array.from({ length: threads }, (_, i) => kinds[i % kinds.length]);
+  const clock = { ms: 1000 };
+  const now = () => clock.ms;
+  const vfs = await createVfs({ now, maxBytes: MAX_BYTES, ...(core ? { core } : {}) });
+  new Int32Array(vfs.handle.memory.buffer)[H_POISON >>> 2] = 1;
+  const board = makeBoard(roles.length + 1);
+  const arena = Arena.attach(vfs.handle, { now });
+  const before = gauges(vfs);
+  const next = randomBelow(seedOf(seed, roles.length));
+  const thread = new Thread({ arena, vfs, clock, board, index: roles.length, next });
+  const crew = new Crew(board);
+  const counts = counting ? ` --lookups ${lookups} --renames ${renames}` : "";
+  const replay = `node packages/verify/dist/torture/torture.js --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}`;
+  let failures = [];
+  let began = performance.now();
+  try {
+    vfs.registerDriver(ruleDriver());
+    arena.drivers.register(ruleDriver());
+    vfs.fs.mkdirSync("/t/tmp", { recursive: true });
+    const stations = makeStations(thread);
+    for (const station of Object.values(stations)) station.build(thread);
+    await crew.start(vfs.handle, roles, { seed, lookups, renames });
+    began = performance.now();
+    await supervise(crew, { limit, lookups, renames, began, log });
+    crew.stop();
+    const spent = (performance.now() - began) / 1000;
+    await crew.end();
+    failures = crew.failures;
+    if (failures.length === 0) failures = checkEnd(vfs, stations, thread, before);
+    return report(crew, vfs, failures, { spent, seed, replay });
+  } catch (error) {
+    crew.stop();
+    await crew.end();
+    failures = [...crew.failures, { index: roles.length, role: "the parent", message: `${error.stack}` }];
+    return report(crew, vfs, failures, { spent: (performance.now() - began) / 1000, seed, replay });
+  } finally {
+    arena.close();
+    vfs.close();
+  }
+}
+
+/** Until the time is over, both counts are reached, or somebody has failed. */
+async function supervise(crew, { limit, lookups, renames, began, log }) {
+  let told = performance.now();
+  while (!crew.stopped && performance.now() - began < limit * 1000) {
+    await pause(POLL_MS);
+    crew.watch();
+    const done = [crew.total(COUNT.lookups), crew.total(COUNT.renames)];
+    if (lookups + renames > 0 && done[0] >= lookups && done[1] >= renames) return;
+    if (performance.now() - told > 5000) {
+      told = performance.now();
+      log(`${done[0]} lookups, ${done[1]} renames in ${Math.round((told - began) / 1000)} s`);
+    }
+  }
+}
+
+function report(crew, vfs, failures, { spent, seed, replay }) {
+  const sum = (which) => crew.total(COUNT[which]);
+  const explored = {
+    seed,
+    threads: crew.members.length,
+    seconds: Math.round(spent * 100) / 100,
+    lookups: sum("lookups"),
+    found: sum("found"),
+    renames: sum("renames"),
+    changes: sum("changes"),
+    reads: sum("reads"),
+    mounts: sum("mounts"),
+    "threads that came and went": sum("guests"),
+    "lookups a second": Math.round(sum("lookups") / spent),
+    "renames a second": Math.round(sum("renames") / spent),
+  };
+  try {
+    const { endedRcu, endedRef, echildRestarts, gracePeriods, expelledReaders, deferredFrees, lockWaits } =
+      vfs.counters();
+    Object.assign(explored, {
+      endedRcu,
+      endedRef,
+      echildRestarts,
+      gracePeriods,
+      expelledReaders,
+      deferredFrees,
+      lockWaits,
+    });
+  } catch {
+    // The parent's own attachment gave up: that is among the failures.
+  }
+  const expelled = explored.expelledReaders
+    ? [`${explored.expelledReaders} readers were expelled: one that stood still for 2 s may have read freed memory`]
+    : [];
+  return {
+    ok: failures.length === 0,
+    explored,
+    failures: failures.map(({ index, role, message }) => ({
+      message: index === undefined ? message : `thread ${index} (${role}): ${message}`,
+      replay,
+      trace: [...expelled, ...crew.trace()].join("\n"),
+    })),
+  };
+}
+
+/**
+ * Runs against each planted fault, or the one of that name: whether it is caught, and how fast.
+ * @param {{ only?: string, seconds?: number, seeds?: number[], log: (line: string) => void }} options
+ * @returns {Promise<{ name: string, caught: number, runs: number, seconds: number[] }[]>}
+ */
+export async function runPlanted({ only, seconds = 20, seeds = [1, 2, 3], log }) {
+  const table = [];
+  for (const [name, edits] of Object.entries(PLANTED)) {
+    if (only !== undefined && name !== only) continue;
+    const core = await WebAssembly.compile(await buildMutant(edits));
+    const row = { name, caught: 0, runs: 0, seconds: [] };
+    for (const seed of seeds) {
+      const { ok, explored, failures } = await run({ seconds, seed, core });
+      row.runs++;
+      if (!ok) row.caught++;
+      row.seconds.push(explored.seconds);
+      const how = ok ? "not caught" : failures[0].message.split("\n")[0];
+      log(`${name}, seed ${seed}: ${explored.seconds} s, ${explored.lookups} lookups: ${how}`);
+    }
+    table.push(row);
+  }
+  return table;
+}
+
+async function main() {
+  const text = { type: "string" };
+  const least = { ...LEAST, threads: 1, lookups: 0, renames: 0 };
+  const known = Object.fromEntries([...Object.keys(least), "core", "planted"].map((name) => [name, text]));
+  const { core: file, planted, ...given } = commandLine({ ...known, short: { type: "boolean" } }, least);
+  const options = { ...given, log: console.log };
+  if (planted !== undefined) {
+    const table = await runPlanted({ ...options, only: planted === "all" ? undefined : planted });
+    for (const { name, caught, runs, seconds } of table) {
+      console.log(`${name}: caught in ${caught} of ${runs} runs, after ${seconds.join(", ")} s`);
+    }
+    return table.every(({ caught }) => caught > 0);
+  }
+  const core = file === undefined ? undefined : await WebAssembly.compile(await readFile(file));
+  const outcome = await run({ ...options, core });
+  console.log(`${title}: ${outcome.ok ? "holds" : "FAILS"}`);
+  tell(outcome);
+  return outcome.ok;
+}
+
+if (isProgram(import.meta.url)) process.exitCode = (await main()) ? 0 : 1;

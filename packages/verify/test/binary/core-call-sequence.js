@@ -1,0 +1,133 @@
+/**
+ * One long sequence of calls that reaches most of the core, over thread objects of packages/verify/src/binary/core.js. Each call's answer is kept with what
+ * it left in the scratch area, so that two runs can be compared.
+ */
+import {
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  MNT_DETACH,
+  MS_BIND,
+  MS_MOVE,
+  RENAME_EXCHANGE,
+} from "../../../threadfs/dist/abi/abi.js";
+
+const O_RDWR_CREAT = 2 | 64;
+const O_DIRECTORY = 65536;
+const LONG = `long-${"n".repeat(100)}`;
+
+/** Calls in order: a label, and what to do with a thread and the function that calls it. */
+function* steps(thread, call) {
+  const one = (name, path, ...args) => call(name, 0, AT_FDCWD, thread.path(path), ...args);
+  const two = (name, from, to, ...args) => {
+    const [length, length2] = [thread.path(from), thread.path2(to)];
+    return call(name, 0, AT_FDCWD, length, AT_FDCWD, length2, ...args);
+  };
+  const create = (path) => {
+    const fd = one("sysOpen", path, O_RDWR_CREAT, 0o644);
+    return fd < 0 ? fd : call("sysClose", 0, fd);
+  };
+  yield ["mkdir", () => one("sysMkdir", "/d", 0o755)];
+  yield ["mkdir below", () => one("sysMkdir", "/d/e", 0o755)];
+  yield ["mkdir again", () => one("sysMkdir", "/d/e", 0o755)];
+  for (let i = 0; i < 40; i++) yield [`create ${i}`, () => create(`/d/file-${i}`)];
+  yield ["create long", () => create(`/d/${LONG}`)];
+  yield ["symlink", () => call("sysSymlink", 0, thread.path("/d/file-1"), AT_FDCWD, thread.path2("/d/link"))];
+  yield ["symlink to directory", () => call("sysSymlink", 0, thread.path("e/.."), AT_FDCWD, thread.path2("/d/up"))];
+  yield ["access", () => one("sysAccess", "/d/file-3", 4, 0)];
+  yield ["access of none", () => one("sysAccess", "/d/none", 4, 0)];
+  yield ["access below a file", () => one("sysAccess", "/d/file-3/x", 4, 0)];
+  yield ["stat", () => one("sysStat", "/d/link", 0)];
+  yield ["lstat", () => one("sysStat", "/d/link", AT_SYMLINK_NOFOLLOW)];
+  yield ["stat long", () => one("sysStat", `/d/up/../d/./${LONG}`, 0)];
+  yield ["realpath", () => one("sysRealpath", "/d/up/link")];
+  yield ["readlink", () => one("sysReadlink", "/d/up")];
+  yield ["link", () => two("sysLink", "/d/file-2", "/d/e/two", 0)];
+  yield ["rename", () => two("sysRename", "/d/file-4", "/d/e/four", 0)];
+  yield ["rename over", () => two("sysRename", "/d/file-5", "/d/file-6", 0)];
+  yield ["exchange", () => two("sysRename", "/d/file-7", "/d/e/four", RENAME_EXCHANGE)];
+  yield ["rename into itself", () => two("sysRename", "/d", "/d/e/d", 0)];
+  yield ["chmod", () => one("sysChmod", "/d/file-8", 0o600, 0)];
+  yield ["chown", () => one("sysChown", "/d/file-8", 5, 6, 0)];
+  yield ["utimens", () => one("sysUtimens", "/d/file-8", 1, 2, 3, 4, 0)];
+  const fd = one("sysOpen", "/d/file-9", O_RDWR_CREAT, 0);
+  yield ["open", () => fd];
+  yield ["write", () => call("sysWrite", 0, fd, -1, thread.put("a word or two"))];
+  yield ["write pages", () => call("sysWrite", 0, fd, 5000, thread.put(new Uint8Array(20000).fill(7)))];
+  yield ["lseek", () => call("sysLseek", 0, fd, 4990, 0)];
+  yield ["read", () => call("sysRead", 0, fd, -1, 100)];
+  yield ["fstat", () => call("sysFstat", 0, fd)];
+  yield ["ftruncate", () => call("sysFtruncate", 0, fd, 100)];
+  yield ["truncate", () => one("sysTruncate", "/d/file-9", 9000)];
+  yield ["fchmod", () => call("sysFchmod", 0, fd, 0o640)];
+  yield ["close", () => call("sysClose", 0, fd)];
+  yield ["close again", () => call("sysClose", 0, fd)];
+  const dir = one("sysOpen", "/d", O_DIRECTORY, 0);
+  yield ["getdents", () => call("sysGetdents", 0, dir)];
+  yield ["getdents at the end", () => call("sysGetdents", 0, dir)];
+  yield ["openat", () => call("sysStat", 0, dir, thread.path("e/two"), 0)];
+  yield ["close directory", () => call("sysClose", 0, dir)];
+  yield ["setacl", () => one("sysSetacl", "/d/file-10", acl(thread))];
+  yield ["getacl", () => one("sysGetacl", "/d/file-10")];
+  const user = call("contextCreate", 0, 1000, 1000, 0o22, 0, 0);
+  yield ["contextCreate", () => user];
+  yield ["access as a user", () => call("sysAccess", user, AT_FDCWD, thread.path("/d/file-8"), 4, 0)];
+  yield ["mkdir as a user", () => call("sysMkdir", user, AT_FDCWD, thread.path("/d/u"), 0o755)];
+  yield ["chdir", () => call("sysChdir", user, AT_FDCWD, thread.path("/d/e"))];
+  yield ["getcwd", () => call("sysGetcwd", user)];
+  yield ["relative", () => call("sysStat", user, AT_FDCWD, thread.path("../file-11"), 0)];
+  yield ["mount", () => call("sysMountNew", 0, thread.path("/d/e"), 0, 0)];
+  yield ["create in mount", () => create("/d/e/in")];
+  yield ["stat over mount", () => one("sysStat", "/d/e/in", 0)];
+  yield ["out of mount", () => one("sysStat", "/d/e/../file-12", 0)];
+  yield ["mkdir for bind", () => one("sysMkdir", "/b", 0o755)];
+  yield ["mkdir for move", () => one("sysMkdir", "/m", 0o755)];
+  yield ["bind", () => call("sysMount", 0, thread.path("/d"), thread.path2("/b"), MS_BIND)];
+  yield ["move", () => call("sysMount", 0, thread.path("/d/e"), thread.path2("/m"), MS_MOVE)];
+  yield ["stat through bind", () => one("sysStat", "/b/file-13", 0)];
+  yield ["umount bind", () => call("sysUmount", 0, thread.path("/b"), 0)];
+  yield ["umount moved", () => call("sysUmount", 0, thread.path("/m"), MNT_DETACH)];
+  yield ["ref mode", () => call("walkMode", 1)];
+  yield ["stat in ref mode", () => one("sysStat", "/d/up/e/../link", 0)];
+  yield ["rcu mode", () => call("walkMode", 0)];
+  for (let i = 0; i < 40; i++) yield [`unlink ${i}`, () => one("sysUnlink", `/d/file-${i}`, 0)];
+  yield ["rmdir of a full one", () => one("sysUnlink", "/d", AT_REMOVEDIR)];
+  yield ["contextDestroy", () => call("contextDestroy", user)];
+  yield ["shrink", () => call("shrink", 1000)];
+  yield ["synchronize", () => call("synchronizeRcu")];
+  yield ["counters", () => call("sumCounters", 0)];
+}
+
+/** Two entries beside the three that an ACL must have. */
+function acl(thread) {
+  const entries = [
+    [1, 6, -1],
+    [2, 4, 7],
+    [4, 4, -1],
+    [16, 6, -1],
+    [32, 4, -1],
+  ];
+  const view = new DataView(thread.memory.buffer, thread.io.byteOffset, 8 * entries.length);
+  for (const [i, [tag, perm, id]] of entries.entries()) {
+    view.setUint16(8 * i, tag, true);
+    view.setUint16(8 * i + 2, perm, true);
+    view.setInt32(8 * i + 4, id, true);
+  }
+  return entries.length;
+}
+
+/**
+ * @param {import("../../dist/binary/core.js").Thread} thread
+ * @param {(name: string, ...args: number[]) => number} call how to call an export; default thread.call
+ * @param {(label: string) => void} after told of the end of each step
+ * @returns {[string, number, string, string][]} label, answer, digest of the stat answer, of the answer area
+ */
+export function runScript(thread, call = (name, ...args) => thread.call(name, ...args), after = () => undefined) {
+  const out = [];
+  for (const [label, step] of steps(thread, call)) {
+    const value = step();
+    out.push([label, value, Buffer.from(thread.stat.slice().buffer).toString("base64"), thread.text(512)]);
+    after(label);
+  }
+  return out;
+}

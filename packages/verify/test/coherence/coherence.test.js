@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { instrument, plantStore } from "../../dist/binary/instrument.js";
+import { namesOf } from "../../dist/binary/symbols.js";
+import { Caches, LineTable, simulate } from "../../dist/coherence/cache-model.js";
+import { figures, run } from "../../dist/coherence/coherence.js";
+import { lineChart } from "../../dist/coherence/line-chart.js";
+import { randomBelow } from "../../dist/support/random.js";
+
+const load = (line) => line * 2;
+const write = (line) => line * 2 + 1;
+
+test("in rcu mode no line moves for a lookup, in ref mode many do", async (t) => {
+  const { ok, explored, failures } = await run({ seconds: 20, seed: 1, short: true });
+  for (const [name, value] of Object.entries(explored)) t.diagnostic(`${name}: ${value}`);
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+});
+
+test("a store planted in the walk moves lines", () => {
+  const shipping = readFileSync(new URL("../../../threadfs/dist/core.wasm", import.meta.url));
+  const where = { func: "rcuWalk", op: "i64.atomic.load", at: 64, add: true };
+  const { bytes, names } = plantStore(shipping, where, namesOf(shipping));
+  const rows = figures(instrument(bytes, { accesses: true, names }), { seed: 1, threads: [4], lookups: 200 });
+  const moved = (shape) => rows.find((row) => row.shape === shape && row.mode === "rcu").transfers;
+  // An addition to the line of every dentry on the way: all eight are common to all threads, or the upper three.
+  assert.ok(moved("same file") > moved("separate files"));
+  assert.ok(moved("separate files") > 1);
+});
+
+/** Plays [thread, access] pairs; answers which of them moved a line. */
+function moves(threads, lines, accesses) {
+  const caches = new Caches(threads, lines);
+  return accesses.map(([thread, access]) => (caches.access(thread, access) ? 1 : 0));
+}
+
+test("the model: lines are fetched once, shared by readers, taken by writers", () => {
+  const steps = [
+    [0, load(0), 1, "the first one fetches it"],
+    [0, load(0), 0, "and has it"],
+    [0, write(0), 0, "alone, so it may write"],
+    [1, load(0), 1, "another one fetches it"],
+    [0, load(0), 0, "both have it"],
+    [0, write(0), 1, "now it has to be taken from the other"],
+    [0, write(0), 0, "once"],
+    [1, load(0), 1, "who lost it"],
+    [2, load(0), 1, ""],
+    [1, write(0), 1, "a sharer takes it from two"],
+    [0, load(0), 1, "both have lost it"],
+    [2, load(0), 1, ""],
+    [2, write(1), 1, "another line"],
+    [0, write(1), 1, "is taken by a write too"],
+    [0, write(1), 0, ""],
+  ];
+  const got = moves(
+    3,
+    2,
+    steps.map(([thread, access]) => [thread, access]),
+  );
+  for (const [i, [thread, access, want, why]] of steps.entries())
+    assert.equal(got[i], want, `${i}: ${thread} ${access} ${why}`);
+});
+
+test("the model agrees with one that keeps sets of holders, on random accesses", () => {
+  const random = randomBelow(7);
+  const [threads, lines] = [5, 6];
+  const caches = new Caches(threads, lines);
+  const holders = Array.from({ length: lines }, () => new Set());
+  for (let i = 0; i < 20_000; i++) {
+    const [thread, line, writes] = [random(threads), random(lines), random(3) === 0];
+    const has = holders[line].has(thread) && (!writes || holders[line].size === 1);
+    assert.equal(caches.access(thread, writes ? write(line) : load(line)), !has, `step ${i}`);
+    if (writes) holders[line].clear();
+    holders[line].add(thread);
+  }
+});
+
+test("a simulation: readers cost nothing, a common counter costs a move as soon as there are two", () => {
+  const options = { seed: 3, operations: 10_000 };
+  const traces = (n, trace) => Array.from({ length: n }, () => [Uint32Array.from(trace)]);
+  assert.equal(simulate(traces(8, [load(0), load(1)]), 2, options).transfers, 0);
+  assert.equal(simulate(traces(1, [write(0), load(1)]), 2, options).transfers, 0);
+  // A line that is written at each access is still the writer's own with probability 1 / n.
+  for (const n of [2, 8, 64]) {
+    const { transfers, hottest, busiest, operations, error } = simulate(traces(n, [write(0)]), 2, options);
+    assert.ok(operations >= 10_000);
+    assert.ok(Math.abs(transfers - (1 - 1 / n)) < 0.02, `${n}: ${transfers}`);
+    assert.ok(error < 0.01);
+    assert.equal(hottest, transfers);
+    assert.equal(busiest, 0);
+  }
+  // Between two writes of one of two threads the other makes 0, 1, more accesses with 1/4, 1/4, 1/2, and every other one writes.
+  const { transfers } = simulate(traces(2, [load(1), write(0)]), 2, options);
+  assert.ok(Math.abs(transfers - 0.625) < 0.02, `${transfers}`);
+});
+
+test("a simulation counts only those it is asked to, and repeats with its seed", () => {
+  const reader = [Uint32Array.of(load(0))];
+  const writer = [Uint32Array.of(load(1), load(1), load(1), write(0))];
+  const play = (seed) => simulate([reader, reader, writer], 2, { seed, operations: 3200, counted: 2 });
+  const once = play(5);
+  assert.deepEqual(play(5), once);
+  assert.equal(once.operations, 3200);
+  assert.ok(once.transfers > 0 && once.transfers < 1);
+  assert.notDeepEqual(play(6), once);
+});
+
+test("a range touches every line that it meets", () => {
+  const lines = new LineTable();
+  const trace = [];
+  lines.push(trace, 60, 8, true);
+  lines.push(trace, 64, 4, false);
+  lines.push(trace, 128, 64, false);
+  assert.deepEqual(trace, [write(0), write(1), load(1), load(2)]);
+  assert.deepEqual(lines.addresses, [0, 64, 128]);
+});
+
+test("the chart is well formed, and its labels do not lie on each other", () => {
+  const series = ["a & b", "c < d", "e"].map((name) => ({ name, points: [2, 4, 8].map((n) => [n, 0]) }));
+  series.push({ name: "f", points: [2, 4, 8].map((n) => [n, 10 * n]), dashed: true });
+  const svg = lineChart({ title: "t", x: "x", y: "y", series });
+  const open = [];
+  for (const [, slash, name, , self] of svg.matchAll(/<(\/?)([a-z]+)([^>]*?)(\/?)>/g)) {
+    if (slash) assert.equal(open.pop(), name);
+    else if (!self) open.push(name);
+  }
+  assert.deepEqual(open, []);
+  assert.doesNotMatch(svg, /NaN|undefined|a & b|c < d/);
+  const heights = [...svg.matchAll(/<text x="602" y="([\d.]+)"/g)].map(([, y]) => Number(y)).sort((a, b) => a - b);
+  assert.equal(heights.length, 4);
+  for (let i = 1; i < heights.length; i++) assert.ok(heights[i] - heights[i - 1] >= 16);
+  assert.ok(heights.at(-1) < 460);
+});

@@ -1,0 +1,168 @@
+/** The explorer on programs whose schedules can be counted by hand. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { explore, formatSchedule, parseSchedule, replay, sample } from "../../dist/explore/explore.js";
+import { COUNTERS, calls, machineOf, WAITERS } from "../machine/small-programs.js";
+
+/** Explores, and answers what came out: numbers, and every final value of the words at 64 and 128. */
+function all(machine, operations, options = {}) {
+  const values = new Set();
+  machine.forgetConflicts();
+  const judge = (outcome) => {
+    values.add(JSON.stringify([machine.words[16], machine.words[32], ...outcome.results]));
+    return null;
+  };
+  const found = explore(machine, operations, { judge, ...options });
+  assert.deepEqual(found.failures, []);
+  return { ...found, values: [...values].sort() };
+}
+
+function choose(n, k) {
+  return k === 0 ? 1 : (choose(n - 1, k - 1) * n) / k;
+}
+
+test("without reduction and bound there are as many schedules as ways to mix the steps", () => {
+  const machine = machineOf(COUNTERS);
+  for (let n = 1; n <= 4; n++) {
+    const ops = [calls(["bump", n]), calls(["bump", n])];
+    const found = all(machine, ops, { bound: Infinity, reduce: false });
+    assert.equal(found.schedules, choose(2 * n, n), `${n} steps each`);
+    assert.ok(found.complete);
+  }
+});
+
+test("a lost update: both outcomes, with reduction fewer schedules and the same outcomes", () => {
+  const machine = machineOf(COUNTERS);
+  const ops = [calls(["twice"]), calls(["twice"])];
+  const plain = all(machine, ops, { bound: Infinity, reduce: false });
+  assert.equal(plain.schedules, choose(8, 4));
+  const reduced = all(machine, ops, { bound: Infinity });
+  assert.ok(reduced.schedules < plain.schedules, `${reduced.schedules} of ${plain.schedules}`);
+  assert.deepEqual(reduced.values, plain.values);
+  assert.deepEqual(plain.values, ["[1,1,0,0]", "[1,2,0,0]", "[2,1,0,0]", "[2,2,0,0]"]);
+});
+
+test("the bound counts preemptions: none finds no lost update, one does", () => {
+  const machine = machineOf(COUNTERS);
+  const ops = [calls(["add"]), calls(["add"])];
+  assert.deepEqual(all(machine, ops, { bound: 0 }).values, ["[2,0,0,0]"]);
+  assert.deepEqual(all(machine, ops, { bound: 1 }).values, ["[1,0,0,0]", "[2,0,0,0]"]);
+});
+
+test("with the same bound, reduction leaves every outcome", () => {
+  const machine = machineOf(COUNTERS);
+  for (const ops of [
+    [calls(["twice"]), calls(["add"], ["add"])],
+    [calls(["twice"], ["swap"]), calls(["twice"])],
+    [calls(["swap"], ["bump", 2]), calls(["twice"], ["swap"])],
+  ]) {
+    for (const bound of [0, 1, 2, 3]) {
+      const [reduced, plain] = [true, false].map((reduce) => all(machine, ops, { bound, reduce }));
+      assert.deepEqual(reduced.values, plain.values, `${ops.map((op) => op.name)} at ${bound}`);
+      assert.ok(reduced.schedules <= plain.schedules);
+    }
+  }
+});
+
+test("operations that share nothing have one schedule", () => {
+  const machine = machineOf(`${COUNTERS}
+    (func (export "far") (result i32) (i32.atomic.store (i32.const 256) (i32.const 1)) (i32.const 0))`);
+  const found = all(machine, [calls(["add"]), calls(["far"])], { bound: 3 });
+  assert.deepEqual([found.schedules, found.conflicts, found.complete], [1, 0, true]);
+});
+
+// Answers 0 for ever, as one does who believes what he has once seen.
+const STALE = `${COUNTERS}
+  (func (export "stale") (result i32) (i32.const 0))
+  (func (export "far") (result i32) (i32.atomic.store (i32.const 256) (i32.const 1)) (i32.const 0))
+  (func (export "set") (result i32) (i32.atomic.store (i32.const 64) (i32.const 1)) (i32.const 1))`;
+
+test("a call that touches nothing of others' is run behind every other call, and the schedule shows it again", () => {
+  const machine = machineOf(STALE);
+  // Whoever answers 0 must not have begun after the other has ended.
+  const judge = () => {
+    const set = machine.order.findIndex(([id, , what]) => id === 1 && what === "end");
+    const begins = machine.order.flatMap(([id, , what], at) => (id === 0 && what === "begin" ? [at] : []));
+    return begins.some((at) => at > set) ? "stale" : null;
+  };
+  for (const ops of [
+    [calls(["stale"]), calls(["set"])],
+    [calls(["stale"], ["stale"]), calls(["set"])],
+    [calls(["add"], ["stale"]), calls(["far"], ["set"])],
+  ]) {
+    machine.forgetConflicts();
+    const { failures } = explore(machine, ops, { bound: 0, judge });
+    assert.equal(failures.length, 1, ops[0].name);
+    assert.equal(failures[0].message, "stale");
+    const outcome = replay(machine, ops, failures[0].replay);
+    assert.equal(outcome.status, "done");
+    assert.equal(judge(), "stale", failures[0].replay);
+    machine.forgetConflicts();
+    assert.equal(sample(machine, ops, { seed: 1, maxRuns: 40, judge }).failures.length, 1, "by chance too");
+  }
+});
+
+test("waiting: woken, too late, and a wake-up that is forgotten in some schedule", () => {
+  const machine = machineOf(WAITERS);
+  const woken = all(machine, [calls(["await"]), calls(["wake"])], { bound: 2 });
+  assert.deepEqual(woken.values, ["[1,0,0,0]", "[1,0,1,0]", "[1,0,9,0]"], "woken, changed before it slept, seen");
+  machine.forgetConflicts();
+  const ops = [calls(["await"]), calls(["forget"])];
+  const { failures } = explore(machine, ops, { bound: 2, judge: () => null });
+  assert.match(failures[0].message, /lost wake-up/);
+  assert.equal(replay(machine, ops, failures[0].replay).status, "lost wake-up");
+});
+
+test("a loop that looks again gives way for nothing, or looks in vain to its end", () => {
+  const machine = machineOf(WAITERS);
+  // Looking on is no preemption: who would change the word may have been stopped for long.
+  for (const bound of [0, 1]) {
+    machine.forgetConflicts();
+    const found = all(machine, [calls(["look"]), calls(["forget"])], { bound });
+    assert.deepEqual(found.values, ["[1,0,0,0]", "[1,0,1,0]"]);
+    assert.ok(found.schedules < 20, `${found.schedules} schedules, not one for each look`);
+  }
+});
+
+test("a failure's schedule can be written, read and run again", () => {
+  const machine = machineOf(COUNTERS);
+  const ops = [calls(["add"]), calls(["add"])];
+  const judge = () => (machine.words[16] === 2 ? null : "an update is lost");
+  const { failures } = explore(machine, ops, { bound: 1, judge });
+  assert.equal(failures.length, 1);
+  assert.equal(formatSchedule(parseSchedule(failures[0].replay)), failures[0].replay);
+  const fresh = machineOf(COUNTERS);
+  assert.equal(replay(fresh, ops, failures[0].replay).status, "done");
+  assert.equal(fresh.words[16], 1);
+  assert.throws(() => parseSchedule("a1-z"), /No schedule/);
+});
+
+test("chance: the same seed, the same schedules; three threads, every lost update", () => {
+  const machine = machineOf(COUNTERS, { threads: 3 });
+  const ops = [calls(["add"]), calls(["add"]), calls(["add"])];
+  const go = (seed) => {
+    const trails = [];
+    const values = new Set();
+    machine.forgetConflicts();
+    const judge = () => {
+      trails.push(formatSchedule(machine.trail));
+      values.add(machine.words[16]);
+      return null;
+    };
+    const found = sample(machine, ops, { seed, maxRuns: 200, judge });
+    assert.equal(found.runs, 200);
+    return { trails, values: [...values].sort() };
+  };
+  const first = go(7);
+  assert.deepEqual(go(7), first);
+  assert.notDeepEqual(go(8).trails, first.trails);
+  assert.deepEqual(first.values, [1, 2, 3]);
+});
+
+test("what was explored is the same every time", () => {
+  const machine = machineOf(COUNTERS);
+  const ops = [calls(["twice"]), calls(["twice"], ["bump", 2])];
+  const first = all(machine, ops, { bound: 2 });
+  assert.deepEqual(all(machine, ops, { bound: 2 }), first);
+  assert.deepEqual(all(machineOf(COUNTERS), ops, { bound: 2 }), first);
+});

@@ -1,0 +1,625 @@
+/**
+ * The checker of the arena: clean after long random work of every kind, and each kind of damage, planted, is reported. The
+ * damage says which field it changes by the names of packages/verify/src/arena/layout.js.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { objectDriver } from "../../../threadfs/build/support/forced.js";
+import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
+import * as L from "../../dist/arena/layout.js";
+import { KINDS } from "../../dist/fsck/arena-view.js";
+import { check } from "../../dist/fsck/check-arena.js";
+import { run } from "../../dist/fsck/fsck.js";
+import { Churn } from "../../dist/workload/random-calls.js";
+
+const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT, ENTRY, CACHE } = L;
+const LONG = "l".repeat(100);
+
+async function tree(t, maxBytes = 16 << 20) {
+  const vfs = await createVfs({ maxBytes });
+  t.after(() => vfs.close());
+  vfs.registerDriver(objectDriver("drv", { a: { b: "x", c: {} }, b: { link: "/a/b" }, deep: "hello" }));
+  return vfs;
+}
+
+/** The cache of blocks of 4 KiB. */
+const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
+
+const clean = (vfs, message, options) => assert.deepEqual(check(vfs.handle.memory, options).problems, [], message);
+
+// ---------------------------------------------------------------------------------------------------- clean trees
+
+test("a fresh tree is clean, and what it holds is counted", async (t) => {
+  const vfs = await tree(t);
+  const { problems, counts } = check(vfs.handle.memory);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    [counts.dentries, counts.inodes, counts.mounts, counts.contexts, counts.files, counts.threads],
+    [1, 1, 1, 1, 0, 1],
+  );
+});
+
+for (const seed of [1, 2, 3, 4]) {
+  test(`clean at every 100th step of random work, seed ${seed}`, async (t) => {
+    const vfs = await tree(t);
+    const churn = new Churn(vfs, seed, { driver: "drv" });
+    for (let step = 0; step < 3000; step += 100) {
+      churn.run(100);
+      const { problems } = check(vfs.handle.memory);
+      const trace = () => `seed ${seed}, ${step + 100} steps:\n${churn.trace.slice(-100).join("\n")}`;
+      assert.ok(problems.length === 0, `${problems.join("\n")}\n${trace()}`);
+    }
+    churn.close();
+    clean(vfs, "all closed");
+    assert.ok(churn.trace.filter((line) => !line.includes(": ")).length > 800, "most of it was refused");
+  });
+}
+
+test("random work never misses its descriptors and contexts afterwards", async (t) => {
+  const vfs = await tree(t);
+  const churn = new Churn(vfs, 99, { driver: "drv" });
+  churn.run(2000);
+  churn.close();
+  const { counts } = check(vfs.handle.memory);
+  assert.deepEqual([counts.files, counts.descriptors], [0, 0]);
+  // The thread may hold the one that it used last.
+  assert.ok(counts.contexts <= 2, `${counts.contexts} contexts`);
+});
+
+test("a file that was open when one from another directory took its place", async (t) => {
+  const vfs = await tree(t);
+  for (const dir of ["/from", "/to"]) vfs.fs.mkdirSync(dir);
+  for (const path of ["/from/f", "/to/g"]) vfs.fs.writeFileSync(path, path);
+  const fd = vfs.fs.openSync("/to/g", "r");
+  vfs.fs.renameSync("/from/f", "/to/g");
+  clean(vfs, "while it is open");
+  vfs.fs.closeSync(fd);
+  clean(vfs, "when it is closed");
+});
+
+test("several threads' slots; the ones that must be free are", async (t) => {
+  const vfs = await tree(t);
+  const other = await attachVfs(vfs.handle);
+  new Churn(other, 7).run(500);
+  const slots = [vfs.threadSlot, other.threadSlot];
+  clean(vfs, "two", { live: slots });
+  assert.match(check(vfs.handle.memory, { live: slots.slice(0, 1) }).problems.join(), /^slot: the state of slot/);
+  other.close();
+  clean(vfs, "one has left", { live: slots.slice(0, 1) });
+  assert.match(check(vfs.handle.memory, { live: slots }).problems.join(), /^slot: the state of slot/);
+});
+
+test("a full arena is clean, and so is what is left when it is emptied", async (t) => {
+  const vfs = await tree(t, 3 << 20);
+  const { fs } = vfs;
+  let n = 0;
+  const full = () => {
+    try {
+      fs.writeFileSync(`/${n}`, Buffer.alloc((n % 7) * 1000));
+      fs.mkdirSync(`/${LONG}${n++}`);
+    } catch (error) {
+      return error.code;
+    }
+  };
+  let code;
+  for (let tries = 0; tries < 100_000 && code === undefined; tries++) code = full();
+  assert.equal(code, "ENOSPC");
+  clean(vfs, "full");
+  fs.rmSync(`/0`);
+  for (const name of fs.readdirSync("/")) fs.rmSync(`/${name}`, { recursive: true });
+  clean(vfs, "empty");
+  assert.equal(check(vfs.handle.memory).counts.dentries, 1);
+});
+
+test("names that are no text", async (t) => {
+  const vfs = await tree(t);
+  for (const byte of [0x80, 0xff, 0xfe]) vfs.fs.writeFileSync(Buffer.from([0x2f, byte, 0x41]), "");
+  clean(vfs, "three names");
+});
+
+test("the short form of random work holds", async () => {
+  const { ok, failures, explored } = await run({ seconds: 5, seed: 1, short: true });
+  assert.ok(ok, failures.map(({ message, trace }) => `${message}\n${trace}`).join("\n\n"));
+  assert.ok(explored["answers ENOSPC"] > 100, "memory was short");
+});
+
+test("a file of three levels, a copy of the memory", async (t) => {
+  const vfs = await tree(t);
+  const fd = vfs.fs.openSync("/far", "w");
+  vfs.fs.writeSync(fd, "x", 4_000_000_000_000);
+  clean(vfs, "three levels");
+  const bytes = new Uint8Array(vfs.handle.memory.buffer).slice();
+  vfs.fs.closeSync(fd);
+  vfs.fs.unlinkSync("/far");
+  clean(vfs, "gone");
+  const { problems, counts } = check({ buffer: bytes.buffer });
+  assert.deepEqual([problems, counts.files], [[], 1]);
+});
+
+test("rubbish is survived", async (t) => {
+  const vfs = await tree(t, 2 << 20);
+  new Churn(vfs, 5, { driver: "drv" }).run(500);
+  const bytes = new Uint8Array(vfs.handle.memory.buffer).slice();
+  const words = new Uint32Array(bytes.buffer);
+  for (let n = 0, at = 256; n < 1000; n++, at = (at * 7 + n * 4091) % words.length) {
+    const before = words[at];
+    words[at] = [0, 1, 0xffffffff, n * 128, before + 4, before ^ 1][n % 6];
+    // Damage heaps up to 50 words, then the memory is whole again.
+    check({ buffer: bytes.buffer });
+    if (n % 50 === 49) bytes.set(new Uint8Array(vfs.handle.memory.buffer));
+  }
+});
+
+// ---------------------------------------------------------------------------------------------------- damage
+
+/** A tree with something of everything, and where it lies. */
+async function workplace(t) {
+  const vfs = await tree(t, 4 << 20);
+  const { fs } = vfs;
+  const arena = Arena.attach(vfs.handle, {});
+  t.after(() => arena.close());
+  fs.mkdirSync("/dir/sub", { recursive: true });
+  fs.mkdirSync("/dir/other");
+  fs.writeFileSync("/dir/file", "0123456789");
+  fs.linkSync("/dir/file", "/dir/second");
+  fs.writeFileSync(`/dir/${LONG}`, "");
+  fs.writeFileSync("/dir/big", Buffer.alloc(10_000, "b"));
+  fs.writeFileSync("/dir/plain", "y");
+  fs.symlinkSync("file", "/dir/link");
+  vfs.setfacl("/dir/plain", [
+    { tag: 1, perm: 6 },
+    { tag: 2, id: 5, perm: 6 },
+    { tag: 4, perm: 4 },
+    { tag: 16, perm: 6 },
+    { tag: 32, perm: 4 },
+  ]);
+  fs.mkdirSync("/mnt");
+  fs.mkdirSync("/drv");
+  vfs.mount("none", "/mnt", "tmpfs");
+  vfs.mount("none", "/drv", "drv");
+  fs.statSync("/drv/a/b");
+  assert.equal(fs.existsSync("/drv/none"), false);
+  fs.existsSync("/drv/none2");
+  const context = vfs.context({ groups: [1, 2, 3] });
+  t.after(() => context.close());
+  context.chdir("/dir/sub");
+  const fd = fs.openSync("/dir/file", "r+");
+  fs.writeFileSync("/gone", "");
+  fs.openSync("/gone");
+  fs.unlinkSync("/gone");
+  const dir = fs.openSync("/dir");
+  arena.core.sysGetdents(0, dir);
+  // A list of retired objects.
+  for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
+  for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);
+  clean(vfs, "before the damage");
+  // Chunks that were never used, whatever the last step of growing left.
+  vfs.handle.memory.grow(4);
+  const words = new Uint32Array(vfs.handle.memory.buffer);
+  return new Tools(words, { context: context.handle.ctx, fd, dir });
+}
+
+/** Words of the memory and the objects of the workplace. */
+class Tools {
+  constructor(words, numbers) {
+    this.words = words;
+    this.numbers = numbers;
+  }
+  get(at) {
+    return this.words[at >>> 2];
+  }
+  set(at, value) {
+    this.words[at >>> 2] = value;
+  }
+  add(at, n) {
+    this.words[at >>> 2] += n;
+  }
+  flip(at, bits) {
+    this.words[at >>> 2] ^= bits;
+  }
+  byte(at, value) {
+    new Uint8Array(this.words.buffer)[at] = value;
+  }
+  get rootMount() {
+    return this.get(L.G_ROOT_MNT);
+  }
+  get root() {
+    return this.get(this.rootMount + MOUNT.root);
+  }
+  child(parent, name) {
+    const bytes = new Uint8Array(this.words.buffer);
+    for (let d = this.get(parent + DENTRY.firstChild); d !== 0; d = this.get(d + DENTRY.sibNext)) {
+      const len = this.get(d + DENTRY.len);
+      const at = len > L.INLINE_NAME ? this.get(d + DENTRY.name) : d + DENTRY.name;
+      if (Buffer.from(bytes.slice(at, at + len)).toString() === name) return d;
+    }
+    throw new Error(`no ${name}`);
+  }
+  d(path) {
+    return path
+      .split("/")
+      .filter(Boolean)
+      .reduce((d, name) => this.child(d, name), this.root);
+  }
+  i(path) {
+    return this.get(this.d(path) + DENTRY.inode);
+  }
+  /** The newest mount. */
+  get mount() {
+    return this.get(L.G_MOUNTS);
+  }
+  get super() {
+    return this.get(this.rootMount + MOUNT.sb);
+  }
+  get driverRoot() {
+    return this.get(this.mount + MOUNT.root);
+  }
+  get context() {
+    return this.get(L.CTX_TABLE + (this.numbers.context & (L.MAX_CONTEXTS - 1)) * 4);
+  }
+  get block() {
+    return this.get(this.get(L.CTX_TABLE) + L.CONTEXT_BLOCKS);
+  }
+  file(fd) {
+    return this.get(this.block + fd * 4);
+  }
+  entry(chunk) {
+    return this.get(L.H_CHUNK_TABLE) + chunk * L.CHUNK_ENTRY;
+  }
+  /** The first chunk with room of a cache. */
+  room(cache) {
+    return this.get(L.G_CACHES + cache * L.CACHE_BYTES + CACHE.room);
+  }
+  chain(hash) {
+    const n = this.get(L.G_HASH_N);
+    return this.get(L.H_BUCKETS) + ((hash & (n - 1)) >>> 0) * 4;
+  }
+}
+
+/** [what, kind that must be reported, damage] */
+const DAMAGE = [
+  // The fixed part.
+  ["the magic", "header", (w) => w.flip(L.H_MAGIC, 1)],
+  ["the version", "header", (w) => w.add(L.H_VERSION, 1)],
+  ["the size of the arena", "header", (w) => w.add(L.H_MAX_CHUNKS, 1)],
+  ["the address of the buckets", "header", (w) => w.add(L.H_BUCKETS, 64)],
+  ["a word under a null pointer", "null", (w) => w.set(64, 1)],
+  ...Object.entries(L.LOCKS).map(([name, at]) => [`${name} held`, "lock", (w) => w.set(at, 1)]),
+  ["a bucket lock held", "lock", (w) => w.set(L.BUCKET_LOCKS + 5 * 64, 2)],
+  ["a cache's lock held", "lock", (w) => w.set(L.G_CACHES + 3 * L.CACHE_BYTES, 2)],
+  ["the word of sleepers written", "lock", (w) => w.set(L.G_SLEEP, 2)],
+  ...Object.entries(L.SEQUENCES).map(([name, at]) => [`${name} odd`, "sequence", (w) => w.add(at, 1)]),
+  // Threads.
+  ["an epoch shown", "epoch", (w) => w.set(L.SLOTS, 4)],
+  ["a slot in an unknown state", "slot", (w) => w.set(L.SLOTS + L.SLOT_STATE, 7)],
+  ["a slot in use beyond those ever used", "slot", (w) => w.set(L.G_SLOTS_USED, 1)],
+  ["a free slot that holds a context", "slot", (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_HELD, w.context)],
+  ["a free slot that has counted", "slot", (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_COUNTERS, 1)],
+  ["a slot that holds rubbish", "context-held", (w) => w.set(L.SLOTS + L.SLOT_HELD, w.context + 64)],
+  ["a slot that holds a context uncounted", "context-users", (w) => w.set(L.SLOTS + L.SLOT_HELD, w.get(L.CTX_TABLE))],
+  [
+    "two slots with one scratch area",
+    "scratch",
+    (w) => w.set(L.SLOTS + L.SLOT_SIZE + L.SLOT_SCRATCH, w.get(L.SLOTS + L.SLOT_SCRATCH)),
+  ],
+  // Retired objects.
+  ["an odd global epoch", "epoch", (w) => w.add(L.G_EPOCH, 1)],
+  ["the number of retired objects", "retired", (w) => w.add(L.G_RCU_COUNT, 1)],
+  ["the tail of retired objects", "retired", (w) => w.set(L.G_RCU_TAIL, w.get(L.G_RCU_HEAD))],
+  ["the polls", "retired", (w) => w.set(L.G_RCU_SINCE, 32)],
+  ["a list of retired objects that is cut", "retired", (w) => w.set(L.G_RCU_HEAD, 0)],
+  [
+    "a live object among the retired",
+    "retired-state",
+    (w) => {
+      const tail = w.get(L.G_RCU_TAIL);
+      w.set(tail + L.CACHES[w.get(w.entry(tail >>> 16))].link, w.d("/mnt"));
+    },
+  ],
+  [
+    "an object retired in the future",
+    "retired-epoch",
+    (w) => {
+      const head = w.get(L.G_RCU_HEAD);
+      w.set(head + L.CACHES[w.get(w.entry(head >>> 16))].link + 4, w.get(L.G_EPOCH) + 2);
+    },
+  ],
+  // Chunks and slabs.
+  ["the number of chunks in use", "chunk-used", (w) => w.add(L.G_PAGE_USED, -1)],
+  ["the next chunk never used", "chunk-bump", (w) => w.set(L.G_PAGE_BUMP, w.get(L.H_MAX_CHUNKS) + 1)],
+  ["a chunk left out", "chunk-lost", (w) => w.add(L.G_PAGE_BUMP, 1)],
+  ["a chunk in use that is free", "chunk-owner", (w) => w.set(L.G_PAGE_FREE, w.room(L.CACHE_DENTRY))],
+  ["a chunk of an unknown cache", "chunk-owner", (w) => w.set(w.entry(w.room(L.CACHE_SUPER)), 77)],
+  ["a list of free chunks that leads outside", "chunk-free", (w) => w.set(L.G_PAGE_FREE, 60_000)],
+  ["an entry for a chunk not in use", "chunk-table", (w) => w.set(w.entry(w.get(L.H_MAX_CHUNKS) - 1), 1)],
+  ["the size of a cache's objects", "cache", (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.size, 64)],
+  ["a typed cache that is not", "cache", (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.typed, 0)],
+  ["a chunk with room that is in no list", "slab-room", (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.room, 0)],
+  [
+    "a chunk of another cache in a list",
+    "slab-list",
+    (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.room, w.room(L.CACHE_INODE)),
+  ],
+  ["a list of chunks that goes round", "slab-list", (w) => w.set(w.entry(w.room(1)) + ENTRY.next, w.room(1))],
+  [
+    "two empty chunks of a cache that keeps one",
+    "slab-empty",
+    (w) => {
+      for (let n = 0; n < 2; n++) {
+        w.set(w.entry(w.get(L.G_PAGE_BUMP)) + ENTRY.cache, L.CACHE_SIZED);
+        w.add(L.G_PAGE_BUMP, 1);
+      }
+    },
+  ],
+  ["what is before a chunk", "slab-list", (w) => w.set(w.entry(w.room(1)) + ENTRY.prev, w.room(1))],
+  ["the number of objects in use", "slab-count", (w) => w.add(w.entry(w.room(1)) + ENTRY.used, 1)],
+  ["how far a chunk was used", "slab-never", (w) => w.add(w.entry(w.room(1)) + ENTRY.never, 4)],
+  ["a free list into the middle of an object", "slab-free", (w) => w.set(w.entry(w.room(1)) + ENTRY.free, w.root + 16)],
+  [
+    "a free object in use",
+    "dentry-list",
+    (w) => {
+      const e = w.entry(w.d("/mnt") >>> 16);
+      w.set(w.d("/mnt") + L.DENTRY_LINK, w.get(e + ENTRY.free));
+      w.set(e + ENTRY.free, w.d("/mnt"));
+      w.add(e + ENTRY.used, -1);
+    },
+  ],
+  [
+    "a free list that goes round",
+    "slab-free",
+    (w) => {
+      const e = w.entry(w.room(PAGES));
+      const [never, used] = [w.get(e + ENTRY.never), w.get(e + ENTRY.used)];
+      w.set(e + ENTRY.never, never + 4096);
+      const p = w.room(PAGES) * L.CHUNK + never;
+      w.set(e + ENTRY.used, used);
+      w.set(e + ENTRY.free, p);
+      w.set(p, p);
+    },
+  ],
+  [
+    "memory that nothing refers to",
+    "leak",
+    (w) => {
+      const e = w.entry(w.room(L.CACHE_SIZED));
+      w.add(e + ENTRY.never, 16);
+      w.add(e + ENTRY.used, 1);
+    },
+  ],
+  [
+    "a dentry that nothing refers to",
+    "leak",
+    (w) => {
+      const e = w.entry(w.room(L.CACHE_DENTRY));
+      w.add(e + ENTRY.never, 128);
+      w.add(e + ENTRY.used, 1);
+    },
+  ],
+  // Dentries.
+  ["a dentry's d_lock held", "lock", (w) => w.set(w.d("/dir") + DENTRY.lock, 1)],
+  ["a directory's childLock held", "lock", (w) => w.set(w.d("/dir") + DENTRY.childLock, 1)],
+  ["a dentry's sequence odd", "sequence", (w) => w.add(w.d("/dir") + DENTRY.seq, 1)],
+  ["dirSeq odd", "sequence", (w) => w.add(w.d("/dir") + DENTRY.dirSeq, 1)],
+  ["a dentry's parent", "dentry-parent", (w) => w.set(w.d("/dir/file") + DENTRY.parent, w.root)],
+  ["a dentry's super block", "dentry-sb", (w) => w.add(w.d("/dir/file") + DENTRY.sb, 256)],
+  [
+    "a dentry without its parent's list",
+    "leak",
+    (w) => w.set(w.d("/dir") + DENTRY.firstChild, w.get(w.d("/dir/sub") + DENTRY.sibNext)),
+  ],
+  ["sibPrev", "dentry-list", (w) => w.set(w.d("/dir/file") + DENTRY.sibPrev, w.root)],
+  ["sibNext that goes round", "dentry-list", (w) => w.set(w.d("/dir/file") + DENTRY.sibNext, w.d("/dir/sub"))],
+  ["lastChild", "dentry-list", (w) => w.set(w.d("/dir") + DENTRY.lastChild, w.d("/dir/sub"))],
+  [
+    "a cookie given twice",
+    "dentry-cookie",
+    (w) => w.set(w.d("/dir/file") + DENTRY.cookie, w.get(w.d("/dir/other") + DENTRY.cookie)),
+  ],
+  ["the last cookie given", "dentry-cookie", (w) => w.set(w.d("/dir") + DENTRY.nextCookie, 1)],
+  ["one reference too many", "dentry-count", (w) => w.add(w.d("/dir/file") + DENTRY.count, 1)],
+  ["one reference too few", "dentry-count", (w) => w.add(w.d("/dir/plain") + DENTRY.count, -1)],
+  ["a reference too few on a working directory", "dentry-count", (w) => w.add(w.d("/dir/sub") + DENTRY.count, -1)],
+  ["a reference too few on a root", "dentry-count", (w) => w.add(w.root + DENTRY.count, -1)],
+  ["a reference too many on a mount point", "dentry-count", (w) => w.add(w.d("/mnt") + DENTRY.count, 1)],
+  [
+    "a reference too few on an unlinked, open file's",
+    "dentry-count",
+    (w) => w.add(w.get(w.file(4) + FILE.dentry) + DENTRY.count, -1),
+  ],
+  ["a dentry's type", "dentry-type", (w) => w.flip(w.d("/dir/file") + DENTRY.flags, 3)],
+  ["a flag of the file system", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_OP_REVALIDATE)],
+  ["a flag that there is not", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, 1 << 30)],
+  ["D_ROOT", "dentry-flags", (w) => w.flip(w.root + DENTRY.flags, L.D_ROOT)],
+  ["D_MOUNTED", "dentry-flags", (w) => w.flip(w.d("/mnt") + DENTRY.flags, L.D_MOUNTED)],
+  ["D_CANT_MOUNT", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_CANT_MOUNT)],
+  ["D_EXEC_ANY", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_EXEC_ANY)],
+  ["D_COMPLETE", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_COMPLETE)],
+  ["D_LONG_NAME", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_LONG_NAME)],
+  ["a dentry's inode", "dentry-inode", (w) => w.add(w.d("/dir/file") + DENTRY.inode, 4)],
+  ["the mounts on a dentry", "dentry-mounts", (w) => w.add(w.d("/mnt") + DENTRY.mounts, 1)],
+  ["a byte behind a name", "name", (w) => w.byte(w.d("/dir") + DENTRY.name + 20, 1)],
+  ["a byte behind a long name", "name", (w) => w.byte(w.get(w.d(`/dir/${LONG}`) + DENTRY.name) + 103, 1)],
+  ["a slash in a name", "name", (w) => w.byte(w.d("/dir") + DENTRY.name, 0x2f)],
+  ["a letter of a name", "name-hash", (w) => w.byte(w.d("/dir") + DENTRY.name, 0x65)],
+  ["a letter of a long name", "name-hash", (w) => w.byte(w.get(w.d(`/dir/${LONG}`) + DENTRY.name) + 99, 0x65)],
+  ["a long name that lies nowhere", "owner", (w) => w.set(w.d(`/dir/${LONG}`) + DENTRY.name, 0)],
+  ["kids", "kids", (w) => w.add(w.d("/dir") + DENTRY.kids, 1)],
+  // The table.
+  ["a hash", "name-hash", (w) => w.flip(w.d("/dir") + DENTRY.hash, 1)],
+  ["a dentry in the wrong chain", "hash-chain", (w) => w.flip(w.d("/dir") + DENTRY.hash, 1)],
+  [
+    "the end of a chain",
+    "hash-end",
+    (w) => {
+      let d = w.d("/dir");
+      while ((w.get(d + DENTRY.next) & 1) === 0) d = w.get(d + DENTRY.next);
+      w.add(d + DENTRY.next, 2);
+    },
+  ],
+  ["a hashed dentry in no chain", "hash-lost", (w) => w.set(w.chain(w.get(w.d("/dir") + DENTRY.hash)), 0)],
+  ["an unhashed dentry in a chain", "hash-lost", (w) => w.flip(w.d("/dir/plain") + DENTRY.flags, L.D_UNHASHED)],
+  ["a chain that goes round", "hash-chain", (w) => w.set(w.d("/dir") + DENTRY.next, w.d("/dir"))],
+  ["the number of entries", "hash-count", (w) => w.add(L.G_HASH_COUNT, 1)],
+  ["the number of buckets", "hash-size", (w) => w.set(L.G_HASH_N, 255)],
+  ["the mask", "hash-size", (w) => w.set(L.G_HASH_MASK, 1023)],
+  ["a bucket not in use yet", "hash-size", (w) => w.set(w.get(L.H_BUCKETS) + (w.get(L.H_MAX_BUCKETS) - 1) * 4, 8)],
+  [
+    "one name twice",
+    "hash-twice",
+    (w) => {
+      const [from, to] = [w.d("/dir/big"), w.d("/dir/plain")];
+      for (let k = 0; k < 32; k += 4) w.set(to + DENTRY.name + k, w.get(from + DENTRY.name + k));
+      w.set(to + DENTRY.len, 3);
+    },
+  ],
+  // Unused dentries.
+  ["the number of unused dentries", "lru", (w) => w.add(L.G_LRU_COUNT, 1)],
+  ["D_ON_LRU", "lru", (w) => w.flip(w.get(L.G_LRU_HEAD) + DENTRY.flags, L.D_ON_LRU)],
+  ["lruPrev", "lru", (w) => w.set(w.get(L.G_LRU_TAIL) + DENTRY.lruPrev, 0)],
+  ["an unused dentry outside the list", "lru", (w) => w.set(L.G_LRU_HEAD, w.get(w.get(L.G_LRU_HEAD) + DENTRY.lruNext))],
+  ["the oldest unused dentry", "lru", (w) => w.set(L.G_LRU_TAIL, w.get(L.G_LRU_HEAD))],
+  ["D_REFERENCED outside the list", "lru", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_REFERENCED)],
+  // Inodes.
+  ["an inode's i_mutex held", "lock", (w) => w.set(w.i("/dir/file") + INODE.mutex, 1)],
+  ["an inode's i_lock held", "lock", (w) => w.set(w.i("/dir/file") + INODE.lock, 1)],
+  ["an inode's sequence odd", "sequence", (w) => w.add(w.i("/dir/file") + INODE.seq, 1)],
+  ["an inode's count", "inode-count", (w) => w.add(w.i("/dir/file") + INODE.count, 1)],
+  ["an inode's super block", "inode-sb", (w) => w.add(w.i("/dir/file") + INODE.sb, 256)],
+  ["the links of a file", "nlink", (w) => w.add(w.i("/dir/file") + INODE.nlink, 1)],
+  ["the links of a directory", "nlink", (w) => w.add(w.i("/dir") + INODE.nlink, -1)],
+  ["the size of a directory", "dir-size", (w) => w.add(w.i("/dir") + INODE.size, 20)],
+  ["I_DEAD", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.I_DEAD)],
+  ["I_DRIVER", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.I_DRIVER)],
+  ["an inode without a type", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.S_IFDIR)],
+  ["a directory that does not know its dentry", "alias", (w) => w.set(w.i("/dir") + INODE.alias, 0)],
+  ["a file that knows its dentry", "alias", (w) => w.set(w.i("/dir/file") + INODE.alias, w.d("/dir/file"))],
+  ["an inode without its dentry", "leak", (w) => w.set(w.d("/dir/plain") + DENTRY.inode, w.i("/dir/big"))],
+  ["an ACL without its flag", "acl", (w) => w.flip(w.i("/dir/plain") + INODE.mode, L.I_ACL)],
+  ["an ACL's number of entries", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl), 3)],
+  ["an ACL's permissions", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl) + 8, 0x90001)],
+  ["an ACL of another size", "owner", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl), 100)],
+  [
+    "a driver's inode lost from the table",
+    "inode-table",
+    (w) => {
+      for (let b = 0; b < L.INODE_HASH; b++) w.set(L.INODE_HEADS + b * 4, 0);
+    },
+  ],
+  [
+    "a driver's inode in the wrong chain",
+    "inode-table",
+    (w) => {
+      const i = w.get(w.driverRoot + DENTRY.inode);
+      w.flip(i + INODE.ino64 + 4, 1 << 20);
+    },
+  ],
+  // Contents.
+  ["the number of pages", "pages", (w) => w.add(w.i("/dir/big") + INODE.pages, 1)],
+  ["I_SPARSE", "sparse", (w) => w.flip(w.i("/dir/big") + INODE.mode, L.I_SPARSE)],
+  ["a byte behind a small file", "behind-end", (w) => w.byte(w.get(w.i("/dir/file") + INODE.data) + 12, 1)],
+  ["a byte behind a big file", "behind-end", (w) => w.byte(w.get(w.get(w.i("/dir/big") + INODE.data) + 8) + 4000, 1)],
+  ["a page behind the end", "behind-end", (w) => w.set(w.i("/dir/big") + INODE.size, 8000)],
+  [
+    "one page twice",
+    "owner",
+    (w) => {
+      const node = w.get(w.i("/dir/big") + INODE.data);
+      w.set(node + 4, w.get(node));
+    },
+  ],
+  ["a page lost", "leak", (w) => w.set(w.get(w.i("/dir/big") + INODE.data) + 4, 0)],
+  ["the shape of contents", "inode-data", (w) => w.set(w.i("/dir/big") + INODE.room, (L.RADIX | 9) >>> 0)],
+  ["the size of a block", "inode-data", (w) => w.set(w.i("/dir/file") + INODE.room, 24)],
+  ["the room of a block", "owner", (w) => w.set(w.i("/dir/file") + INODE.room, 32)],
+  ["a size below zero", "file-size", (w) => w.set(w.i("/dir/file") + INODE.size + 4, 0xffffffff)],
+  ["a link's body lost", "owner", (w) => w.set(w.i("/dir/link") + INODE.data, 0)],
+  ["a link's body without an end", "link-body", (w) => w.byte(w.get(w.i("/dir/link") + INODE.data) + 4, 0x61)],
+  ["a link's size", "link-body", (w) => w.set(w.i("/dir/link") + INODE.size, 0)],
+  // Mounts, super blocks, drivers.
+  ["a mount's count", "mount-count", (w) => w.add(w.mount + MOUNT.count, 1)],
+  ["the root mount's count", "mount-count", (w) => w.add(w.rootMount + MOUNT.count, -1)],
+  ["a mount's kids", "mount-kids", (w) => w.add(w.rootMount + MOUNT.kids, 1)],
+  ["a mount's parent", "mount-parent", (w) => w.add(w.mount + MOUNT.parent, 4)],
+  ["a mount's place", "mount-place", (w) => w.add(w.mount + MOUNT.mountpoint, 4)],
+  ["a mount on a file", "mount-place", (w) => w.set(w.mount + MOUNT.mountpoint, w.d("/dir/file"))],
+  ["a mount's super block", "mount", (w) => w.add(w.mount + MOUNT.sb, 4)],
+  ["a mount's number", "mount", (w) => w.set(w.mount + MOUNT.id, w.get(w.rootMount + MOUNT.id))],
+  ["a mount's flags", "mount", (w) => w.set(w.mount + MOUNT.flags, 64)],
+  ["the root mount", "mount", (w) => w.set(L.G_ROOT_MNT, 0)],
+  [
+    "a mount in no chain",
+    "mount-table",
+    (w) => {
+      for (let b = 0; b < L.MOUNT_HASH; b++) w.set(L.MOUNT_HEADS + b * 4, 0);
+    },
+  ],
+  ["a mount not in the list", "mount-list", (w) => w.set(L.G_MOUNTS, w.get(w.mount + MOUNT.allNext))],
+  ["a list of mounts that goes round", "mount-list", (w) => w.set(w.rootMount + MOUNT.allNext, w.mount)],
+  ["what is before a mount", "mount-list", (w) => w.set(w.rootMount + MOUNT.allPrev, 0)],
+  ["the mounts of a super block", "super-active", (w) => w.add(w.super + SUPER.active, 1)],
+  ["renameMutex held", "lock", (w) => w.set(w.super + SUPER.renameMutex, 1)],
+  ["a super block's device", "super", (w) => w.set(w.super + SUPER.dev, 1000)],
+  ["a super block's flags", "super", (w) => w.set(w.super + SUPER.dflags, 0)],
+  ["a super block's root", "dentry-list", (w) => w.add(w.super + SUPER.root, 4)],
+  ["the file systems of a driver", "driver", (w) => w.add(L.DRIVERS + L.DRIVER.mounted, 1)],
+  ["a driver that is gone", "driver", (w) => w.set(L.DRIVERS, 0)],
+  ["a driver's hooks", "super", (w) => w.flip(L.DRIVERS + L.DRIVER.hooks, L.HOOK_HASH)],
+  // Contexts, files.
+  ["a context's lock held", "lock", (w) => w.set(w.context + CONTEXT.lock, 1)],
+  ["fdLock held", "lock", (w) => w.set(w.context + CONTEXT.fdLock, 1)],
+  ["a context's sequence odd", "sequence", (w) => w.add(w.context + CONTEXT.seq, 1)],
+  ["a context's users", "context-users", (w) => w.add(w.context + CONTEXT.users, 1)],
+  ["a context's number", "context-table", (w) => w.add(w.context + CONTEXT.number, 1)],
+  ["a context out of the table", "context-table", (w) => w.set(L.CTX_TABLE + (w.numbers.context & 1023) * 4, 0)],
+  ["context 0 gone", "context-table", (w) => w.set(L.CTX_TABLE, 0)],
+  ["a context's root", "context-place", (w) => w.add(w.context + CONTEXT.root, 4)],
+  ["a context's mount", "context-place", (w) => w.set(w.context + CONTEXT.pwdMnt, 0)],
+  ["a working directory that is a file", "context-place", (w) => w.set(w.context + CONTEXT.pwd, w.d("/dir/file"))],
+  ["the number of groups", "groups", (w) => w.set(w.context + CONTEXT.ngroups, 2000)],
+  ["groups lost", "groups", (w) => w.set(w.context + CONTEXT.groups, 0)],
+  ["groups that lie nowhere", "owner", (w) => w.add(w.context + CONTEXT.groups, 4)],
+  ["the lowest free descriptor", "fd-hint", (w) => w.set(w.get(L.CTX_TABLE) + CONTEXT.fdHint, 200)],
+  ["a descriptor taken and not open", "fd", (w) => w.set(w.block + 50 * 4, L.RESERVED)],
+  ["a descriptor that is rubbish", "fd", (w) => w.set(w.block + 50 * 4, 4096)],
+  ["a standard descriptor", "fd", (w) => w.set(w.block, w.file(3))],
+  ["a file without its descriptor", "leak", (w) => w.set(w.block + w.numbers.fd * 4, 0)],
+  ["a file's count", "file-count", (w) => w.add(w.file(w.numbers.fd) + FILE.count, 1)],
+  ["a file's inode", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.inode, w.i("/dir/big"))],
+  ["a file's dentry", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.dentry, 0)],
+  ["a file's mount", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.mnt, 0)],
+  ["a file's mode", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.mode, 0)],
+  ["a file's position", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.pos + 4, 0xf0000000)],
+  ["posLock held", "lock", (w) => w.set(w.file(w.numbers.fd) + FILE.posLock, 1)],
+  ["the entry shown last", "file", (w) => w.add(w.file(w.numbers.dir) + FILE.hint, 4)],
+  // What a thread is in the middle of.
+  ["a journal with an entry", "journal", (w) => w.set(L.SLOTS + L.SLOT_JOURNAL + L.JOURNAL_COUNTS.entries, 1)],
+  ["a journal with a mutex", "journal", (w) => w.set(L.SLOTS + L.SLOT_JOURNAL + L.JOURNAL_COUNTS.mutexes, 1)],
+  ["a journal with a block", "journal", (w) => w.set(L.SLOTS + L.SLOT_JOURNAL + L.JOURNAL_COUNTS.blocks, 1)],
+  ["a thread in a call", "slot", (w) => w.set(L.SLOTS + L.SLOT_BUSY, 1)],
+  ["a closed gate", "gate", (w) => w.set(L.G_GATE, 1)],
+  ["what dead threads held", "gate", (w) => w.set(L.G_LEAKS, 1)],
+  // Gauges.
+  ["the gauge of dentries", "gauge", (w) => w.add(L.G_NR_DENTRY, 1)],
+  ["the gauge of inodes", "gauge", (w) => w.add(L.G_NR_INODE, -1)],
+  ["the gauge of files", "gauge", (w) => w.add(L.G_NR_FILES, 1)],
+  ["the gauge of mounts", "gauge", (w) => w.add(L.G_NR_MOUNTS, 1)],
+];
+
+test("there is damage of every kind", () => {
+  assert.deepEqual([...new Set(DAMAGE.map(([, kind]) => kind))].sort(), [...KINDS].sort());
+});
+
+describe("damage is reported", () => {
+  for (const [what, kind, damage] of DAMAGE) {
+    test(`${kind}: ${what}`, async (t) => {
+      const tools = await workplace(t);
+      const memory = { buffer: tools.words.slice().buffer };
+      damage(new Tools(new Uint32Array(memory.buffer), tools.numbers));
+      const { problems } = check(memory);
+      const kinds = new Set(problems.map((text) => text.split(":")[0]));
+      assert.ok(kinds.has(kind), `reported was: ${problems.join("\n") || "nothing"}`);
+    });
+  }
+});

@@ -1,0 +1,85 @@
+/** The short form of packages/verify/src/hostile/hostile.js, and the tool itself. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createVfs } from "../../../threadfs/dist/src/index.js";
+import { attach, createMemory, shippingCore } from "../../dist/binary/core.js";
+import { check as fsck } from "../../dist/fsck/check-arena.js";
+import { Damage, KINDS } from "../../dist/hostile/corruption.js";
+import { build, driverCall, OPERATIONS } from "../../dist/hostile/fixture.js";
+import { run } from "../../dist/hostile/hostile.js";
+import { randomBelow } from "../../dist/support/random.js";
+
+const ARENA = 4 << 20;
+
+function fixture() {
+  const memory = createMemory({ maxBytes: ARENA });
+  let thread;
+  const hooks = { driverCall: driverCall(() => thread) };
+  const attachTo = (options) => {
+    thread = attach(memory, shippingCore({ accesses: true }).shipping, hooks, options);
+    return thread;
+  };
+  const state = build(attachTo({ init: { seed: 42 } }));
+  return { memory, state, attachTo };
+}
+
+test("every operation ends, whatever the memory holds, and another tree of the process is as it was", async (t) => {
+  const vfs = await createVfs({ maxBytes: 8 << 20 });
+  t.after(() => vfs.close());
+  vfs.fs.mkdirSync("/d");
+  vfs.fs.writeFileSync("/d/f", "as it was");
+  const { ok, explored, failures } = await run({ seed: 1, cases: 40 });
+  t.diagnostic(JSON.stringify(explored));
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+  assert.equal(explored.operations, 40 * Object.keys(OPERATIONS).length);
+  assert.ok(explored.trapped > 0 && explored.panicked > 0 && explored["answered an errno"] > 0, "damage was met");
+  assert.equal(vfs.fs.readFileSync("/d/f", "utf8"), "as it was");
+  assert.deepEqual(fsck(vfs.handle.memory).problems, []);
+});
+
+test("the tree that is damaged is whole before, and every operation on it answers", () => {
+  const { memory, state, attachTo } = fixture();
+  assert.deepEqual(fsck(memory).problems, []);
+  const bytes = new Uint8Array(memory.buffer).slice();
+  const failed = Object.entries(OPERATIONS).filter(([, call]) => {
+    new Uint8Array(memory.buffer).set(bytes);
+    return call(attachTo({}), state) < 0;
+  });
+  // A driver without these hooks or still in use, names that are none, a thread that is not there, a context without the right.
+  const mayFail = [
+    "unlink of a driver's file",
+    "stat of nothing",
+    "stat of a driver's nothing",
+    "threadDead",
+    "driverUnregister",
+    "chroot",
+  ];
+  assert.deepEqual(
+    failed.map(([name]) => name).filter((name) => !mayFail.includes(name)),
+    [],
+  );
+});
+
+for (const kind of KINDS) {
+  test(`damage of the kind "${kind}" changes the memory, and the same seed the same words`, () => {
+    const said = [1, 1].map((seed) => {
+      const { memory } = fixture();
+      const before = new Uint32Array(memory.buffer).slice();
+      const damage = new Damage(memory.buffer, ARENA, randomBelow(seed));
+      for (let n = 0; n < 8; n++) damage[kind]();
+      const words = new Uint32Array(memory.buffer);
+      assert.ok(before.some((word, i) => word !== words[i]));
+      return damage.said;
+    });
+    assert.deepEqual(said[0], said[1]);
+  });
+}
+
+test("an operation with more steps than allowed is told, with the place it is in and the damage", async () => {
+  const { ok, failures } = await run({ seed: 1, cases: 1, stepsMax: 200 });
+  assert.equal(ok, false);
+  assert.match(failures[0].message, /made more than 200 steps, in \w+ \(core\/.*\.ts\)/);
+  assert.match(failures[0].replay, /--seed 1 --cases 1/);
+  assert.ok(failures[0].trace.length > 0);
+});

@@ -1,0 +1,242 @@
+/**
+ * Corners of the model that random calls hardly meet: what is called, one after the other. Contexts as in model.test.js: 0 the
+ * superuser, 1 and 2 ordinary users (2 is in 1's group), 3 another superuser with places of its own.
+ */
+import { MNT_DETACH, RENAME_EXCHANGE } from "../../../threadfs/dist/abi/abi.js";
+import { bind, chmod, chown, link, mkdir, mount, open, symlink } from "../../dist/scenario/trees.js";
+
+const CREAT = 0x40;
+const DIRECTORY = 0x10000;
+const at = (ctx, call) => ({ ...call, ctx });
+const stat = (path, more = {}) => ({ call: "sysStat", path, ...more });
+const rename = (path, path2, flags = 0) => ({ call: "sysRename", path, path2, flags });
+const unlink = (path) => ({ call: "sysUnlink", path });
+const rmdir = (path) => ({ ...unlink(path), removedir: true });
+const chdir = (path) => ({ call: "sysChdir", path });
+const access = (path, mode) => ({ call: "sysAccess", path, mode });
+const umount = (path, flags = 0) => ({ call: "sysUmount", path, flags });
+const getcwd = { call: "sysGetcwd" };
+const realpath = (path) => ({ call: "sysRealpath", path });
+const touch = (path, mode = 0o644) => ({ ...open(path, CREAT), mode });
+
+/** Each with the answers by which one knows that the corner was met: [index of the call, answer]. */
+export const CORNERS = {
+  "in a directory that is gone nothing can be made": {
+    calls: [
+      mkdir("/a"),
+      mkdir("/a/gone"),
+      touch("/f"),
+      at(3, chdir("/a/gone")),
+      at(3, open(".", DIRECTORY)),
+      rmdir("/a/gone"),
+      at(3, rename("/f", "x")),
+      at(3, link("/f", "x")),
+      at(3, mkdir("x")),
+      at(3, touch("x")),
+      at(3, symlink("b", "x")),
+      at(3, stat(".")),
+      at(3, stat("x")),
+      at(3, getcwd),
+      at(3, { call: "sysGetdents", fd: 3 }),
+      at(3, rmdir("../gone")),
+      at(3, rename("../a", "x")),
+    ],
+    met: [
+      [6, "ENOENT"],
+      [7, "ENOENT"],
+      [8, "ENOENT"],
+      [9, "ENOENT"],
+      [13, "ENOENT"],
+      [14, "ENOENT"],
+    ],
+  },
+  "a directory that one may not write does not move to another": {
+    calls: [
+      chmod("/", 0o777),
+      at(1, mkdir("/a")),
+      at(1, mkdir("/b")),
+      at(1, mkdir("/a/q", 0o555)),
+      at(1, mkdir("/b/r")),
+      at(1, rename("/a/q", "/b/q")),
+      at(1, rename("/b/r", "/a/q", RENAME_EXCHANGE)),
+      at(1, rename("/a/q", "/a/p")),
+      rename("/a/p", "/b/q"),
+    ],
+    met: [
+      [5, "EACCES"],
+      [6, "EACCES"],
+      [7, 0],
+      [8, 0],
+    ],
+  },
+  "out of a bind mount that was left behind nothing leads up": {
+    calls: [
+      ...["/a", "/a/b", "/a/b/x", "/a/b/x/y", "/n"].map((path) => mkdir(path)),
+      bind("/a/b", "/n"),
+      at(3, chdir("/n/x/y")),
+      at(3, stat("../..")),
+      rename("/a/b/x", "/a/x"),
+      at(3, stat("..")),
+      at(3, stat("../..")),
+      at(3, realpath(".")),
+      at(3, getcwd),
+      umount("/n"),
+      umount("/n", MNT_DETACH),
+      at(3, stat(".")),
+      at(3, getcwd),
+    ],
+    met: [
+      [9, "ENOENT"],
+      [13, "EBUSY"],
+      [14, 0],
+    ],
+  },
+  "a slash at the end of a link's body counts": {
+    calls: [
+      touch("/f"),
+      mkdir("/d"),
+      symlink("f/", "/l"),
+      symlink("d/", "/m"),
+      symlink("x/", "/n"),
+      stat("/l"),
+      stat("/l", { nofollow: true }),
+      stat("/m"),
+      touch("/n"),
+      touch("/l"),
+      { ...link("/l", "/k"), follow: true },
+      unlink("/l/"),
+      rmdir("/m/"),
+      rename("/m/", "/k"),
+    ],
+    met: [
+      [5, "ENOTDIR"],
+      [8, "EISDIR"],
+    ],
+  },
+  "a bind mount is as noexec and as read-only as what it shows": {
+    calls: [
+      mkdir("/m"),
+      mkdir("/n"),
+      mkdir("/r"),
+      { ...mount("/m"), noexec: true },
+      touch("/m/f", 0o777),
+      bind("/m", "/n"),
+      { ...bind("/m", "/r"), readonly: true },
+      access("/n/f", 1),
+      access("/r/f", 1),
+      access("/r/f", 2),
+      access("/m/f", 2),
+      touch("/r/g"),
+      chmod("/r/f", 0),
+      unlink("/r/f"),
+      rename("/m/f", "/n/f"),
+      link("/m/f", "/n/g"),
+    ],
+    met: [
+      [7, "EACCES"],
+      [9, "EROFS"],
+      [11, "EROFS"],
+      [14, "EXDEV"],
+    ],
+  },
+  "in a sticky directory one removes what is one's own, or anything in one's own directory": {
+    calls: [
+      mkdir("/t"),
+      chmod("/t", 0o1777),
+      at(1, touch("/t/mine")),
+      at(1, touch("/t/other")),
+      at(2, unlink("/t/mine")),
+      at(2, rename("/t/mine", "/t/x")),
+      at(1, unlink("/t/mine")),
+      chown("/t", 2000),
+      at(2, unlink("/t/other")),
+    ],
+    met: [
+      [4, "EPERM"],
+      [5, "EPERM"],
+      [6, 0],
+      [8, 0],
+    ],
+  },
+  "what is mounted on is neither removed nor replaced, anywhere it shows": {
+    calls: [
+      ...["/a", "/a/b", "/n", "/z"].map((path) => mkdir(path)),
+      bind("/a", "/n"),
+      mount("/a/b"),
+      rmdir("/n/b"),
+      rename("/n/b", "/n/c"),
+      rename("/z", "/a/b"),
+      rename("/a/b", "/z", RENAME_EXCHANGE),
+      umount("/n/b"),
+      umount("/a"),
+      umount("/a/b"),
+      rmdir("/n/b"),
+    ],
+    met: [
+      [6, "EBUSY"],
+      [7, "EBUSY"],
+      [12, 0],
+      [13, 0],
+    ],
+  },
+};
+
+/** The same for the kernel, by paths that do not leave the directory. */
+export const KERNEL_CORNERS = {
+  "a directory that a rename replaced still leads up to where it was": {
+    calls: [
+      mkdir("p"),
+      mkdir("q"),
+      mkdir("p/a"),
+      mkdir("q/b"),
+      chdir("q/b"),
+      rename("../../p/a", "../../q/b"),
+      stat(".."),
+      stat("../../q"),
+      stat("."),
+      getcwd,
+    ],
+    met: [[9, "ENOENT"]],
+  },
+  "in a directory that is gone nothing can be made": {
+    calls: [
+      mkdir("a"),
+      touch("f"),
+      mkdir("a/gone"),
+      chdir("a/gone"),
+      rmdir("../gone"),
+      mkdir("x"),
+      touch("x"),
+      symlink("b", "x"),
+      rename("../../f", "x"),
+      link("../../f", "x"),
+      stat("x"),
+      stat(".."),
+      getcwd,
+    ],
+    met: [
+      [5, "ENOENT"],
+      [8, "ENOENT"],
+    ],
+  },
+  "a slash at the end of a link's body counts": {
+    calls: [
+      touch("f"),
+      mkdir("d"),
+      symlink("f/", "l"),
+      symlink("d/", "m"),
+      symlink("x/", "n"),
+      stat("l"),
+      stat("m"),
+      touch("n"),
+      touch("l"),
+      unlink("l/"),
+      rmdir("m/"),
+      rename("m/", "k"),
+    ],
+    met: [
+      [5, "ENOTDIR"],
+      [7, "EISDIR"],
+    ],
+  },
+};

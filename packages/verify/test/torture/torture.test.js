@@ -1,0 +1,192 @@
+/** The short form of packages/verify/src/torture/torture.js, and the tool itself: every lie that a tree can tell is seen by a reader. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { createVfs } from "../../../threadfs/dist/src/index.js";
+import { randomBelow } from "../../dist/support/random.js";
+import { ruleDriver } from "../../dist/torture/mount-workloads.js";
+import { makeReader } from "../../dist/torture/roles.js";
+import { makeBoard, makePath, OP, Ring } from "../../dist/torture/shared-state.js";
+import { Impossible, Thread } from "../../dist/torture/thread.js";
+import { run } from "../../dist/torture/torture.js";
+import { itemsOf, makeStations } from "../../dist/torture/workloads.js";
+
+test("real threads see nothing that cannot be", async (t) => {
+  const { ok, explored, failures } = await run({ seconds: 3, seed: 1, short: true });
+  t.diagnostic(JSON.stringify(explored));
+  assert.deepEqual(
+    failures.map(({ message, trace }) => `${message}\n${trace}`),
+    [],
+  );
+  assert.ok(ok);
+  assert.ok(explored.lookups > 1000 && explored.renames > 100 && explored.changes > 100);
+  assert.equal(explored.expelledReaders, 0);
+});
+
+/** A tree with all stations, and one thread to look at it. */
+async function built(t) {
+  const clock = { ms: 1000 };
+  const now = () => clock.ms;
+  const vfs = await createVfs({ maxBytes: 64 << 20, now });
+  const arena = Arena.attach(vfs.handle, { now });
+  t.after(() => {
+    arena.close();
+    vfs.close();
+  });
+  vfs.registerDriver(ruleDriver());
+  arena.drivers.register(ruleDriver());
+  vfs.fs.mkdirSync("/t/tmp", { recursive: true });
+  const thread = new Thread({ arena, vfs, clock, board: makeBoard(1), index: 0, next: randomBelow(7) });
+  const stations = makeStations(thread);
+  for (const station of Object.values(stations)) station.build(thread);
+  return { thread, stations, fs: vfs.fs, vfs };
+}
+
+/** Reads a station many times, as the threads do. */
+function readAll({ thread, stations }, name, rounds = 40) {
+  const station = stations[name];
+  for (let n = 0; n < rounds; n++) for (let i = 0; i < Math.min(station.items, 64); i++) station.read(thread, i);
+}
+
+test("one thread alone sees nothing wrong while it changes everything", async (t) => {
+  const tree = await built(t);
+  const owned = itemsOf(tree.stations, 0, 1);
+  for (let n = 0; n < 6000; n++) {
+    const [station, i] = owned[tree.thread.next(owned.length)];
+    station.write(tree.thread, i);
+    if (n % 10 === 0) station.read(tree.thread, tree.thread.next(station.items));
+  }
+  for (const name of Object.keys(tree.stations)) readAll(tree, name, 3);
+});
+
+/** What is done behind the stations' back, and what a reader must say to it. */
+const LIES = {
+  "fixed: a file gone": [
+    "fixed",
+    ({ fs }) => fs.unlinkSync("/t/fix/alpha/beta-with-a-name/gamma/delta/f0"),
+    /always there/,
+  ],
+  "fixed: another owner": [
+    "fixed",
+    ({ fs }) => fs.chownSync("/t/fix/alpha/beta-with-a-name/gamma/delta/f0", 5, 1),
+    /not file 0/,
+  ],
+  "fixed: a name that never was": [
+    "fixed",
+    ({ fs }) => fs.mkdirSync("/t/fix/alpha/beta-with-a-name/gamma/delta/no0"),
+    /never was/,
+  ],
+  "replaced: a generation too new": ["replaced", ({ fs }) => fs.chownSync("/t/rep/r0", 1000, 9), /could be there/],
+  "replaced: a size of another": ["replaced", ({ fs }) => fs.truncateSync("/t/rep/r0", 3), /two files at once/],
+  "replaced: contents of another": [
+    "replaced",
+    ({ fs, thread }) => {
+      const fd = fs.openSync("/t/rep/r0", "r+");
+      thread.clock.ms = 1000 + 1 / 8;
+      fs.writeSync(fd, "!", 4);
+      fs.closeSync(fd);
+    },
+    /word 1 is/,
+  ],
+  "exchanged: a third file": ["exchanged", ({ fs }) => fs.chownSync("/t/ex/0/a0", 77, 1), /not one of/],
+  "exchanged: one twice": [
+    "exchanged",
+    ({ fs }) => {
+      fs.unlinkSync("/t/ex/0/b0");
+      fs.linkSync("/t/ex/0/a0", "/t/ex/0/b0");
+    },
+    /not the pair|at most 1/,
+  ],
+  "moved: not where it was": [
+    "moved",
+    ({ fs }) => fs.renameSync("/t/mv/A/s0", "/t/mv/B/s0"),
+    /all the time|never in that place/,
+  ],
+  "swung: something else below": ["swung", ({ fs }) => fs.chownSync("/t/sw/0/L/in/deep/id", 1, 1), /is file 1/],
+  "permuted: one too many": ["permuted", ({ fs }) => fs.writeFileSync("/t/pe/0/more", ""), /shows 13 entries/],
+  "torn: owner without group": ["torn", ({ fs }) => fs.chownSync("/t/torn/f0", 1, 1), /two moments/],
+  "torn: size without time": [
+    "torn",
+    ({ fs, thread }) => {
+      thread.clock.ms = 1900;
+      fs.truncateSync("/t/torn/f1", 4);
+    },
+    /two moments/,
+  ],
+  "rewritten: bytes of another": [
+    "rewritten",
+    ({ fs }) => fs.writeFileSync("/t/co/f0", new Uint8Array(512).fill(7).fill(9, 200)),
+    /behind \d+ words/,
+  ],
+  "linked: too many links": [
+    "linked",
+    ({ fs }) => {
+      for (let n = 0; n < 7; n++) fs.linkSync("/t/hl/f0", `/t/hl/extra${n}`);
+    },
+    /has 8 links/,
+  ],
+  "bodies: half a body": [
+    "bodies",
+    ({ fs }) => {
+      fs.unlinkSync("/t/ln/l0");
+      fs.symlinkSync("b1.xx", "/t/ln/l0");
+    },
+    /the body is/,
+  ],
+  "mounted: a file from elsewhere": ["mounted", ({ fs }) => fs.chownSync("/t/mnt/0/here/in", 5, 5), /is file 5/],
+  "bound: a file from elsewhere": ["bound", ({ fs }) => fs.chownSync("/t/bd/0/target/sub/id", 5, 5), /is file 5/],
+  "strayed: a name that never was": [
+    "strayed",
+    ({ fs, stations }) => fs.mkdirSync(stations.strayed.never[0].text),
+    /found in rcu mode/,
+  ],
+};
+
+for (const [name, [station, lie, expected]] of Object.entries(LIES)) {
+  test(`a lie is seen: ${name}`, async (t) => {
+    const tree = await built(t);
+    readAll(tree, station);
+    lie(tree);
+    assert.throws(
+      () => readAll(tree, station),
+      (error) => error instanceof Impossible && expected.test(error.message),
+    );
+  });
+}
+
+test("an inode number that comes back with another file is seen", async (t) => {
+  const { thread, stations } = await built(t);
+  readAll({ thread, stations }, "replaced");
+  thread.fs.chownSync("/t/rep/r0", 1000, 1);
+  thread.fs.chownSync("/t/rep/r1", 1001, 1);
+  // The same inode with another stamp that would be right at this name.
+  stations.replaced.names[0].set(0, 7920);
+  thread.fs.chownSync("/t/rep/r0", 1000, 7920);
+  assert.throws(() => readAll({ thread, stations }, "replaced"), /two files at once|was file 1000\.1 and is/);
+});
+
+test("the hot reader sees a lie as well", async (t) => {
+  const { thread, stations, fs } = await built(t);
+  const turn = makeReader(thread, stations);
+  for (let n = 0; n < 50; n++) turn();
+  fs.chownSync("/t/fix/alpha/beta-with-a-name/gamma/delta/f0", 5, 1);
+  assert.throws(() => {
+    for (let n = 0; n < 5000; n++) turn();
+  }, Impossible);
+});
+
+test("a ring keeps a thread's last calls, the one that has not come back among them", () => {
+  const board = makeBoard(1);
+  const ring = new Ring(board, 0);
+  for (let n = 0; n < 100; n++) {
+    ring.begin(OP.stat, n, 0, makePath(`/p${n}`));
+    ring.end(-2);
+  }
+  ring.begin(OP.rename, 0, 0, makePath("/from"), makePath("/to"));
+  const lines = new Ring(board, 0).lines(3);
+  assert.deepEqual(lines, [
+    "99 stat /p98 98 0 -> -2",
+    "100 stat /p99 99 0 -> -2",
+    "101 rename /from /to 0 0 -> has not come back",
+  ]);
+});
