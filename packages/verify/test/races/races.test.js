@@ -103,6 +103,8 @@ test("planted: a sequence's atomic store made plain is a race, and an entry that
     unmet,
   ]);
   assert.equal(ok, false);
-  assert.ok(failures.some(({ message }) => /dentry \.seq: .*plain write in core\/mem\/lock\/seqlock\.ts/.test(message)));
+  assert.ok(
+    failures.some(({ message }) => /dentry \.seq: .*plain write in core\/mem\/lock\/seqlock\.ts/.test(message)),
+  );
   assert.ok(failures.some(({ message }) => message === "named, but never met: core/mem/hash.ts hashName, G_EPOCH"));
 });
