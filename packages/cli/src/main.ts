@@ -53,7 +53,7 @@ function jobCommand(): Command {
   return new Command("job")
     .description("load a directory into one shared tree and look everything up while it changes")
     .argument("[DIR]", "the directory; default: the project that the working directory is in")
-    .option("--seconds <n>", "time of looking up beside the churner", between(0.1, 3600, false), 5)
+    .option("--seconds <n>", "time of looking up beside the mutator", between(0.1, 3600, false), 5)
     .option("--threads <n>", "threads that look up", between(1, 256), availableParallelism())
     .option("--content-limit <KiB>", "contents of larger files are not loaded", between(0, 1 << 20), 64)
     .option("--content-total <MiB>", "contents loaded in all", between(0, 3072), 256)

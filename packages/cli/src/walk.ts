@@ -6,7 +6,7 @@ import type { Stats } from "node:fs";
 import { createVfs, type FsSync, loadCore, Trace, type TraceStep } from "threadfs";
 import { PRIVILEGED } from "./job/requests.js";
 import { Loader, permissions, realDirectory, TALLY_BYTES, typeName } from "./load/load.js";
-import { WorkList } from "./load/work-stack.js";
+import { WorkStack } from "./load/work-stack.js";
 import { CliError, codeOf, EXIT_USAGE } from "./support/errors.js";
 
 export interface WalkOptions {
@@ -78,7 +78,7 @@ function loadNames(fs: FsSync, source: string): number {
   const tally = new Int32Array(new SharedArrayBuffer(TALLY_BYTES));
   const limits = { contentLimit: -1, contentTotal: 0, maxEntries: MAX_ENTRIES };
   const loader = new Loader({ fs, source, target: "", tally, ...limits });
-  const list = new WorkList(WorkList.memory(LIST_BYTES));
+  const list = new WorkStack(WorkStack.memory(LIST_BYTES));
   loader.root();
   list.push("/");
   loader.run(list);

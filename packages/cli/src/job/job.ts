@@ -2,7 +2,7 @@
  * The main job: loads a real directory into one shared tree with several threads, then looks everything up from all
  * of them while another thread changes the tree, checks every answer, and measures the same lookups elsewhere.
  *
- *   load -> plan what moves -> write the questions -> look up beside the churner -> quiet -> ref-walk -> rivals
+ *   load -> plan what moves -> write the questions -> look up beside the mutator -> quiet -> ref-walk -> rivals
  */
 import { writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
@@ -17,32 +17,32 @@ import {
   TALLY,
   TALLY_BYTES,
 } from "../load/load.js";
-import { WorkList } from "../load/work-stack.js";
+import { WorkStack } from "../load/work-stack.js";
 import { counterSum } from "../support/counters.js";
 import { CliError, EXIT_FAILED, EXIT_UNNOTICED, EXIT_USAGE } from "../support/errors.js";
 import type { LookupReport, WrongAnswer } from "./lookup.js";
 import { joinRounds, type Measured, rowOf } from "./measure.js";
-import { describeThing, Plan, type Thing, ThingState } from "./moving.js";
-import { Churner, type ChurnReport } from "./mutator.js";
-import { CALL, missingNear, type PackedQuestions, QuestionBook } from "./queries.js";
+import { describeMovingEntry, type MovingEntry, MovingState, Plan } from "./moving.js";
+import { Mutator, type MutatorReport } from "./mutator.js";
+import { CALL, missingNear, type PackedQueries, QueryTable } from "./queries.js";
 import { Model, nodeOf } from "./reference-model.js";
 import { type JobResult, printJob } from "./report.js";
 import {
-  type ChurnOrder,
-  type LearnOrder,
-  type LoadOrder,
-  type LookOrder,
-  type MemfsOrder,
+  type LearnRequest,
+  type LoadRequest,
+  type LookUpRequest,
+  type MemfsRequest,
+  type MutateRequest,
   PRIVILEGED,
   type RivalName,
-  type RivalOrder,
+  type RivalRequest,
 } from "./requests.js";
 import type { RivalReport } from "./rivals.js";
-import { Crew } from "./worker-pool.js";
+import { WorkerPool } from "./worker-pool.js";
 
 export interface JobOptions extends LoadLimits {
   directory: string;
-  /** How long to look up beside the churner; each comparison takes a part of that. */
+  /** How long to look up beside the mutator; each comparison takes a part of that. */
   seconds: number;
   /** Threads that look up; at least two load. */
   threads: number;
@@ -62,7 +62,7 @@ const CHUNK = 65536;
 const LOAD_TIMEOUT = 15 * 60_000;
 /** Time for an order beyond what it is to take, in ms. */
 const GRACE = 60_000;
-/** The time of each comparison, as a share of that beside the churner, and the rounds it comes in. */
+/** The time of each comparison, as a share of that beside the mutator, and the rounds it comes in. */
 const COMPARISON_SHARE = 0.4;
 const ROUNDS = 4;
 /** Of every so many paths that do not exist it is asked why; not of all, as an exception takes as long as 20 lookups. */
@@ -109,11 +109,11 @@ class Job {
   readonly #source: string;
   /** Where it goes in the tree: at its own path, so that the same strings can be looked up in both. */
   readonly #target: string;
-  readonly #crew: Crew;
-  readonly #churner: Crew;
+  readonly #pool: WorkerPool;
+  readonly #mutator: WorkerPool;
   /** Memory of the moving things; made when it is known how many there are. */
   #things = new SharedArrayBuffer(8);
-  #moving: Thing[] = [];
+  #moving: MovingEntry[] = [];
   #load: LoadReport | undefined;
   #nextSeed: number;
 
@@ -124,8 +124,8 @@ class Job {
     this.#options = options;
     this.#nextSeed = options.seed;
     const start = { handle: vfs.handle };
-    this.#crew = new Crew(SCRIPT, Math.max(2, options.threads), "worker", start);
-    this.#churner = new Crew(SCRIPT, 1, "churner", start);
+    this.#pool = new WorkerPool(SCRIPT, Math.max(2, options.threads), "worker", start);
+    this.#mutator = new WorkerPool(SCRIPT, 1, "mutator", start);
     this.result = emptyResult(source, options);
   }
 
@@ -136,16 +136,16 @@ class Job {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#crew.stop(), this.#churner.stop()]);
+    await Promise.all([this.#pool.stop(), this.#mutator.stop()]);
   }
 
   async run(): Promise<void> {
-    await Promise.all([this.#crew, this.#churner].map((crew) => crew.askAll(() => ({ task: "hello" }), GRACE)));
+    await Promise.all([this.#pool, this.#mutator].map((pool) => pool.askAll(() => ({ task: "hello" }), GRACE)));
     const load = await this.#loadTree();
     this.#load = load;
     const { plan, questions } = this.#prepare(load);
     await this.#learn(questions);
-    await this.#lookUpBesideChurner(plan);
+    await this.#lookUpBesideMutator(plan);
     await this.#compare(this.#options.seconds * COMPARISON_SHARE);
     const node = this.result.rows.find((row) => row.name === NODE)?.all;
     for (const row of this.result.rows) if (row.all !== undefined && node) row.timesNode = row.all / node;
@@ -153,35 +153,35 @@ class Job {
 
   async #loadTree(): Promise<LoadReport> {
     const { contentLimit, contentTotal, maxEntries } = this.#options;
-    const list = WorkList.memory(LIST_BYTES);
+    const list = WorkStack.memory(LIST_BYTES);
     const tally = new Int32Array(new SharedArrayBuffer(TALLY_BYTES));
     const common = { source: this.#source, target: this.#target, tally, contentLimit, contentTotal, maxEntries };
     const before = this.#vfs.counters().chunksUsed;
     const begin = performance.now();
     const own = new Loader({ ...common, fs: this.#vfs.context(PRIVILEGED).fs });
     own.root();
-    const work = new WorkList(list);
+    const work = new WorkStack(list);
     work.push("/");
     const bar = this.#progress(work, tally);
-    const order: LoadOrder = { task: "load", list, ...common };
-    const shared = await this.#crew.askAll<SharedName[]>(() => order, LOAD_TIMEOUT).finally(bar);
+    const request: LoadRequest = { task: "load", list, ...common };
+    const shared = await this.#pool.askAll<SharedName[]>(() => request, LOAD_TIMEOUT).finally(bar);
     own.linkTogether(shared.flat());
     const named = this.#vfs.counters().chunksUsed;
     say("loading contents");
     own.fill();
     const load = joinReports([
       own.report,
-      ...(await this.#crew.askAll<LoadReport>(() => ({ task: "fill" }), LOAD_TIMEOUT)),
+      ...(await this.#pool.askAll<LoadReport>(() => ({ task: "fill" }), LOAD_TIMEOUT)),
     ]);
     const seconds = (performance.now() - begin) / 1000;
     const { loaded: _loaded, shared: _shared, ...counts } = load;
-    Object.assign(this.result.load, counts, { entries: load.loaded.length, seconds, threads: this.#crew.size });
+    Object.assign(this.result.load, counts, { entries: load.loaded.length, seconds, threads: this.#pool.size });
     this.result.memory = memoryOf([before, named, this.#vfs.counters().chunksUsed], load);
     return load;
   }
 
   /** Shows how far loading is, on a terminal only. Answers how to stop it. */
-  #progress(work: WorkList, tally: Int32Array): () => void {
+  #progress(work: WorkStack, tally: Int32Array): () => void {
     if (!process.stdout.isTTY) return () => undefined;
     const format = "loading {bar} {value}/{total} directories, {entries} entries";
     const bar = new SingleBar({ format, hideCursor: true, clearOnComplete: true });
@@ -200,17 +200,17 @@ class Job {
   }
 
   /** Decides what moves and what is asked, and what must be answered. */
-  #prepare(load: LoadReport): { plan: Plan; questions: PackedQuestions } {
+  #prepare(load: LoadReport): { plan: Plan; questions: PackedQueries } {
     const loaded = load.loaded.sort((a, b) => (a.path < b.path ? -1 : 1));
     const model = new Model();
     for (const one of loaded) model.add(one.path, nodeOf(one));
     const fs = this.#vfs.context(PRIVILEGED).fs;
     const plan = new Plan(model, fs, this.#source, loaded.length, this.#options.seed);
     this.#moving = plan.things;
-    this.#things = ThingState.memory(plan.things.length);
-    new Churner(this.#vfs, fs, plan.things, this.#things).prepare();
+    this.#things = MovingState.memory(plan.things.length);
+    new Mutator(this.#vfs, fs, plan.things, this.#things).prepare();
 
-    const book = new QuestionBook(model, plan.things);
+    const book = new QueryTable(model, plan.things);
     const reasons: string[] = [];
     for (const [i, { path, mode, target }] of loaded.entries()) {
       book.add({ path, call: CALL.STAT });
@@ -230,30 +230,30 @@ class Job {
     return { plan, questions };
   }
 
-  #plant(book: QuestionBook): string {
+  #plant(book: QueryTable): string {
     const path = book.plantWrongAnswer();
     if (path === undefined) throw new CliError("EINVAL", "--self-test: no file to plant a wrong answer at", EXIT_USAGE);
     return path;
   }
 
-  async #learn(questions: PackedQuestions): Promise<void> {
-    const order: LearnOrder = { task: "learn", questions, things: this.#things };
-    await this.#crew.askAll(() => order, GRACE);
+  async #learn(questions: PackedQueries): Promise<void> {
+    const request: LearnRequest = { task: "learn", questions, things: this.#things };
+    await this.#pool.askAll(() => request, GRACE);
   }
 
-  async #lookUpBesideChurner(plan: Plan): Promise<void> {
-    const name = "threadfs, beside the churner";
+  async #lookUpBesideMutator(plan: Plan): Promise<void> {
+    const name = "threadfs, beside the mutator";
     say(`looking up: ${name}`);
     const stop = new Int32Array(new SharedArrayBuffer(4));
     const { seconds } = this.#options;
-    const churn: ChurnOrder = {
+    const churn: MutateRequest = {
       task: "churn",
       stop,
       seconds: seconds + GRACE / 1000,
       list: plan.things,
       things: this.#things,
     };
-    const churning = this.#churner.askAll<ChurnReport>(() => churn, seconds * 1000 + 2 * GRACE);
+    const churning = this.#mutator.askAll<MutatorReport>(() => churn, seconds * 1000 + 2 * GRACE);
     const looking = this.#look(stop, seconds, true, false).finally(() => Atomics.store(stop, 0, 1));
     const [[moved], reports] = await Promise.all([churning, looking]);
     Object.assign(this.result.churn, moved);
@@ -294,8 +294,8 @@ class Job {
     const loaded = this.#load?.loaded ?? [];
     if (loaded.length > MEMFS_ENTRIES) return `not loaded: more than ${MEMFS_ENTRIES} entries`;
     say(`loading ${MEMFS}`);
-    const order = (index: number): MemfsOrder => ({ task: "memfs", loaded: this.#rests(index) ? [] : loaded });
-    const installed = await this.#crew.askAll<boolean>(order, LOAD_TIMEOUT);
+    const request = (index: number): MemfsRequest => ({ task: "memfs", loaded: this.#rests(index) ? [] : loaded });
+    const installed = await this.#pool.askAll<boolean>(request, LOAD_TIMEOUT);
     return installed.every((yes) => yes) ? undefined : "not installed";
   }
 
@@ -305,7 +305,7 @@ class Job {
   }
 
   async #look(stop: Int32Array, seconds: number, all: boolean, ref: boolean): Promise<LookupReport[]> {
-    const order = (index: number): LookOrder => ({
+    const request = (index: number): LookUpRequest => ({
       task: "look",
       stop,
       seconds: this.#rests(index) ? 0 : seconds,
@@ -313,19 +313,19 @@ class Job {
       ref,
       seed: this.#nextSeed++,
     });
-    const reports = await this.#crew.askAll<LookupReport>(order, seconds * 1000 + GRACE);
+    const reports = await this.#pool.askAll<LookupReport>(request, seconds * 1000 + GRACE);
     this.#enterAnswers(reports);
     return reports;
   }
 
   #rival(rival: RivalName, seconds: number): Promise<RivalReport[]> {
-    const order = (index: number): RivalOrder => ({
+    const request = (index: number): RivalRequest => ({
       task: "rival",
       rival,
       seconds: this.#rests(index) ? 0 : seconds,
       seed: this.#nextSeed++,
     });
-    return this.#crew.askAll<RivalReport>(order, seconds * 1000 + GRACE);
+    return this.#pool.askAll<RivalReport>(request, seconds * 1000 + GRACE);
   }
 
   #enterAnswers(reports: LookupReport[]): void {
@@ -346,9 +346,9 @@ class Job {
 }
 
 /** A wrong answer with its things by what they do instead of by number. */
-function named(wrong: WrongAnswer, moving: Thing[]): JobResult["check"]["examples"][number] {
+function named(wrong: WrongAnswer, moving: MovingEntry[]): JobResult["check"]["examples"][number] {
   const things = wrong.things.map(({ thing, before, after }) => {
-    return { what: describeThing(moving[thing]), before, after };
+    return { what: describeMovingEntry(moving[thing]), before, after };
   });
   return { ...wrong, things };
 }

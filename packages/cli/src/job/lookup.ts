@@ -10,8 +10,8 @@ import { permissions, typeName } from "../load/load.js";
 import type { CounterValues } from "../support/counters.js";
 import { CliError, codeOf } from "../support/errors.js";
 import { scattered } from "../support/random.js";
-import { ThingState } from "./moving.js";
-import { CALL, CALL_NAMES, type PackedQuestions, ROW, unpackPaths } from "./queries.js";
+import { MovingState } from "./moving.js";
+import { CALL, CALL_NAMES, type PackedQueries, ROW, unpackPaths } from "./queries.js";
 import { DEVICE } from "./reference-model.js";
 
 /** An answer that could not have been true. */
@@ -58,17 +58,17 @@ interface Attributes {
   dev: number;
 }
 
-export class Looker {
+export class LookupChecker {
   readonly #fs: FsSync;
   readonly #paths: string[];
-  readonly #packed: PackedQuestions;
+  readonly #packed: PackedQueries;
   readonly #calls: Uint8Array;
   readonly #answers: Int32Array;
   readonly #moving: Int32Array;
   readonly #cases: Int32Array;
   readonly #rows: Float64Array;
   readonly #states: number[];
-  readonly #thingState: ThingState;
+  readonly #movingState: MovingState;
   readonly #device: number;
   /** For each thing the questions whose answer depends on it. */
   readonly #about: number[][];
@@ -80,7 +80,7 @@ export class Looker {
   #status = 0;
   #found: Attributes | undefined;
 
-  constructor(fs: FsSync, packed: PackedQuestions, things: SharedArrayBuffer) {
+  constructor(fs: FsSync, packed: PackedQueries, things: SharedArrayBuffer) {
     this.#fs = fs;
     this.#packed = packed;
     this.#paths = unpackPaths(packed, packed.count);
@@ -90,7 +90,7 @@ export class Looker {
     this.#cases = new Int32Array(packed.cases);
     this.#rows = new Float64Array(packed.rows);
     this.#states = packed.states;
-    this.#thingState = new ThingState(things);
+    this.#movingState = new MovingState(things);
     this.#device = fs.statSync("/").dev;
     this.#about = packed.states.map(() => []);
     for (let i = 0; i < packed.count; i++) {
@@ -129,9 +129,9 @@ export class Looker {
     return report;
   }
 
-  /** Asks about the thing that the churner is at. */
+  /** Asks about the thing that the mutator is at. */
   #chase(report: LookupReport): void {
-    const about = this.#about[this.#thingState.current()];
+    const about = this.#about[this.#movingState.current()];
     if (!about) return;
     for (let n = 0; n < CHASE; n++) {
       const i = about[this.#chased++ % about.length];
@@ -169,13 +169,13 @@ export class Looker {
 
   #askMoving(i: number, where: number, report: LookupReport): void {
     const count = this.#cases[where];
-    for (let n = 0; n < count; n++) this.#before[n] = this.#thingState.version(this.#cases[where + 1 + n]);
+    for (let n = 0; n < count; n++) this.#before[n] = this.#movingState.version(this.#cases[where + 1 + n]);
     this.#ask(i);
     // Read before the versions are read again, as they belong to the state in which those are equal.
-    for (let n = 0; n < count; n++) this.#inos[n] = this.#thingState.ino(this.#cases[where + 1 + n]);
+    for (let n = 0; n < count; n++) this.#inos[n] = this.#movingState.ino(this.#cases[where + 1 + n]);
     let still = true;
     for (let n = 0; n < count; n++) {
-      this.#after[n] = this.#thingState.version(this.#cases[where + 1 + n]);
+      this.#after[n] = this.#movingState.version(this.#cases[where + 1 + n]);
       if (this.#after[n] !== this.#before[n] || (this.#before[n] & 1) !== 0) still = false;
     }
     if (still) report.still++;

@@ -1,5 +1,5 @@
 /**
- * The moving things: what the churner changes while others look up, each with a version counter in shared memory.
+ * The moving things: what the mutator changes while others look up, each with a version counter in shared memory.
  *
  *   version even: the thing is in state (version / 2) % states, and nothing happens to it
  *   version odd:  it is on its way from that state to the next
@@ -9,15 +9,15 @@
  */
 import type { FsSync } from "threadfs";
 import { random, shuffle } from "../support/random.js";
-import { CALL, type Question } from "./queries.js";
+import { CALL, type Query } from "./queries.js";
 import { DEVICE, directoryNode, type Model, type Node, nodeOf, someDirectory } from "./reference-model.js";
 
-export type ThingKind = "rename" | "file" | "replace" | "link" | "tmpfs" | "bind";
+export type MovingKind = "rename" | "file" | "replace" | "link" | "tmpfs" | "bind";
 
 /** How a thing moves; what `path`, `other` and `values` are depends on its kind, see mutator.ts. */
-export interface Thing {
+export interface MovingEntry {
   number: number;
-  kind: ThingKind;
+  kind: MovingKind;
   states: number;
   path: string;
   other: string;
@@ -26,7 +26,7 @@ export interface Thing {
 }
 
 /** What a thing does, for people. */
-export function describeThing(thing: Thing): string {
+export function describeMovingEntry(thing: MovingEntry): string {
   switch (thing.kind) {
     case "rename":
       return `rename ${thing.path} <-> ${thing.other}`;
@@ -44,10 +44,10 @@ export function describeThing(thing: Thing): string {
 }
 
 /**
- * Words in shared memory: which thing the churner is at, then three for each thing: its version, and the halves of an
+ * Words in shared memory: which thing the mutator is at, then three for each thing: its version, and the halves of an
  * inode number.
  */
-export class ThingState {
+export class MovingState {
   readonly #words: Int32Array;
 
   static memory(count: number): SharedArrayBuffer {
@@ -68,13 +68,13 @@ export class ThingState {
     return Atomics.load(this.#words, 3 + thing * 3) * 2 ** 32 + low;
   }
 
-  /** To the next version: odd before a change, even after it. Only the churner does this. */
+  /** To the next version: odd before a change, even after it. Only the mutator does this. */
   step(thing: number): void {
     Atomics.store(this.#words, 0, thing + 1);
     Atomics.add(this.#words, 1 + thing * 3, 1);
   }
 
-  /** The thing that the churner moves or moved last; -1 before it began. A hint: it may be at the next one already. */
+  /** The thing that the mutator moves or moved last; -1 before it began. A hint: it may be at the next one already. */
   current(): number {
     return Atomics.load(this.#words, 0) - 1;
   }
@@ -106,8 +106,8 @@ interface Candidate {
 
 /** Chooses what moves, enters it into the model and says what is to be asked about it. */
 export class Plan {
-  readonly things: Thing[] = [];
-  readonly questions: Question[] = [];
+  readonly things: MovingEntry[] = [];
+  readonly questions: Query[] = [];
   /** A directory of our own beside the loaded ones. */
   readonly directory: string;
   readonly #model: Model;
@@ -246,7 +246,7 @@ export class Plan {
     for (const call of calls) for (let i = 0; i < WEIGHT; i++) this.questions.push({ path, call });
   }
 
-  #thing(kind: ThingKind, states: number, path: string, other: string, values: (number | string)[] = []): number {
+  #thing(kind: MovingKind, states: number, path: string, other: string, values: (number | string)[] = []): number {
     const number = this.things.length;
     this.things.push({ number, kind, states, path, other, values });
     return number;

@@ -1,38 +1,38 @@
 /**
- * The churner: takes each moving thing from state to state while others look up, and says so before and after.
+ * The mutator: takes each moving thing from state to state while others look up, and says so before and after.
  */
 
 import type { FsSync, Vfs } from "threadfs";
 import type { CounterValues } from "../support/counters.js";
 import { codeOf } from "../support/errors.js";
-import { type Thing, type ThingKind, ThingState } from "./moving.js";
+import { type MovingEntry, type MovingKind, MovingState } from "./moving.js";
 
-/** What the churner did: movements by kind, and unmounts that found the mount in use and were tried again. */
-export interface ChurnReport {
-  moves: Record<ThingKind, number>;
+/** What the mutator did: movements by kind, and unmounts that found the mount in use and were tried again. */
+export interface MutatorReport {
+  moves: Record<MovingKind, number>;
   busy: number;
   seconds: number;
-  /** What the core counted in the churner's thread meanwhile. */
+  /** What the core counted in the mutator's thread meanwhile. */
   counters: CounterValues;
 }
 
 /** Unmounting that is refused this often is done lazily instead. */
 const BUSY_TRIES = 50;
 
-export class Churner {
+export class Mutator {
   readonly #vfs: Vfs;
   readonly #fs: FsSync;
-  readonly #things: Thing[];
-  readonly #state: ThingState;
+  readonly #things: MovingEntry[];
+  readonly #state: MovingState;
   readonly #moves = { rename: 0, file: 0, replace: 0, link: 0, tmpfs: 0, bind: 0 };
   #busy = 0;
 
   /** @param fs of a context that may do everything and has umask 0 */
-  constructor(vfs: Vfs, fs: FsSync, things: Thing[], state: SharedArrayBuffer) {
+  constructor(vfs: Vfs, fs: FsSync, things: MovingEntry[], state: SharedArrayBuffer) {
     this.#vfs = vfs;
     this.#fs = fs;
     this.#things = things;
-    this.#state = new ThingState(state);
+    this.#state = new MovingState(state);
   }
 
   /** Brings things into their first state, before anybody looks up. */
@@ -41,7 +41,7 @@ export class Churner {
   }
 
   /** Moves until `stop` is not 0 or `deadline` (ms of performance.now) has come; then all go back to state 0. */
-  run(stop: Int32Array, deadline: number): ChurnReport {
+  run(stop: Int32Array, deadline: number): MutatorReport {
     const begin = performance.now();
     while (Atomics.load(stop, 0) === 0 && performance.now() < deadline) {
       for (const thing of this.#things) this.#move(thing);
@@ -54,11 +54,11 @@ export class Churner {
     return { moves, busy: this.#busy, seconds, counters: {} };
   }
 
-  #stateOf(thing: Thing): number {
+  #stateOf(thing: MovingEntry): number {
     return (this.#state.version(thing.number) >> 1) % thing.states;
   }
 
-  #move(thing: Thing): void {
+  #move(thing: MovingEntry): void {
     const next = (this.#stateOf(thing) + 1) % thing.states;
     this.#state.step(thing.number);
     this.#change(thing, next);
@@ -66,7 +66,7 @@ export class Churner {
     this.#moves[thing.kind]++;
   }
 
-  #change(thing: Thing, next: number): void {
+  #change(thing: MovingEntry, next: number): void {
     switch (thing.kind) {
       case "rename":
         if (next === 1) this.#fs.renameSync(thing.path, thing.other);
@@ -90,7 +90,7 @@ export class Churner {
     }
   }
 
-  #changeFile(thing: Thing, next: number): void {
+  #changeFile(thing: MovingEntry, next: number): void {
     if (next === 0) this.#fs.unlinkSync(thing.path);
     else if (next === 2) this.#fs.truncateSync(thing.path, thing.values[1] as number);
     else {
@@ -100,7 +100,7 @@ export class Churner {
   }
 
   /** Makes a new file or link beside the old one and renames it over that: there is always one at the path. */
-  #renew(thing: Thing, next: number): void {
+  #renew(thing: MovingEntry, next: number): void {
     const value = thing.values[next];
     if (typeof value === "string") this.#fs.symlinkSync(value, thing.other);
     else this.#fs.writeFileSync(thing.other, new Uint8Array(value), { mode: 0o644, flag: "wx" });
@@ -110,7 +110,7 @@ export class Churner {
   }
 
   /** A walk in ref mode may hold the mount for a moment; every second time it is detached without asking. */
-  #unmount(thing: Thing): void {
+  #unmount(thing: MovingEntry): void {
     const lazy = (this.#state.version(thing.number) >> 2) % 2 === 1;
     for (let tries = 0; !lazy && tries < BUSY_TRIES; tries++) {
       try {

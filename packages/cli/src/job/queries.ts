@@ -10,20 +10,20 @@
  *   rows            4 numbers each: mode, size, ino, device (see reference-model.ts)
  */
 
-import type { Thing } from "./moving.js";
+import type { MovingEntry } from "./moving.js";
 import { type Model, type Node, nodeOf } from "./reference-model.js";
 
 /** The calls that a lookup makes. */
 export const CALL = { STAT: 0, LSTAT: 1, EXISTS: 2, ACCESS: 3 } as const;
 export const CALL_NAMES = ["statSync", "lstatSync", "existsSync", "accessSync"];
 
-export interface Question {
+export interface Query {
   path: string;
   call: number;
 }
 
 /** The packed questions, as they go to a worker. The first `base` of them are about names of the real directory. */
-export interface PackedQuestions {
+export interface PackedQueries {
   count: number;
   base: number;
   text: SharedArrayBuffer;
@@ -41,9 +41,9 @@ export const ROW = 4;
 /** A question whose answer depends on more combinations of states than this is not asked. */
 const MAX_CASES = 64;
 
-export class QuestionBook {
+export class QueryTable {
   readonly #model: Model;
-  readonly #things: Thing[];
+  readonly #things: MovingEntry[];
   readonly #paths: string[] = [];
   readonly #calls: number[] = [];
   readonly #answers: number[] = [];
@@ -55,7 +55,7 @@ export class QuestionBook {
   /** Questions that were not asked as their answer depends on too many things. */
   tangled = 0;
 
-  constructor(model: Model, things: Thing[]) {
+  constructor(model: Model, things: MovingEntry[]) {
     this.#model = model;
     this.#things = things;
   }
@@ -74,7 +74,7 @@ export class QuestionBook {
     this.#base = this.count;
   }
 
-  add({ path, call }: Question): void {
+  add({ path, call }: Query): void {
     const { things, answers } = this.#answersTo(path, call !== CALL.LSTAT);
     if (answers.length === 0) {
       this.tangled++;
@@ -150,7 +150,7 @@ export class QuestionBook {
     return row;
   }
 
-  pack(): PackedQuestions {
+  pack(): PackedQueries {
     const encoder = new TextEncoder();
     const encoded = this.#paths.map((path) => encoder.encode(path));
     const offsets = [0];
@@ -185,7 +185,7 @@ function shared(
 }
 
 /** The first `count` paths again, as strings of this thread's own. */
-export function unpackPaths(packed: PackedQuestions, count: number): string[] {
+export function unpackPaths(packed: PackedQueries, count: number): string[] {
   // The decoder takes no shared memory everywhere, so it gets a copy.
   const text = new Uint8Array(packed.text).slice();
   const offsets = new Uint32Array(packed.offsets);
@@ -198,7 +198,7 @@ export function unpackPaths(packed: PackedQuestions, count: number): string[] {
  * directory, a name with another ending, the files by which a directory is loaded.
  * @param turn which of the patterns to try first
  */
-export function missingNear(book: QuestionBook, path: string, isDirectory: boolean, turn: number): string | undefined {
+export function missingNear(book: QueryTable, path: string, isDirectory: boolean, turn: number): string | undefined {
   const patterns = isDirectory ? DIRECTORY_MISSES : FILE_MISSES;
   for (let i = 0; i < patterns.length; i++) {
     const missing = patterns[(turn + i) % patterns.length](path);

@@ -5,7 +5,7 @@ import Table from "cli-table3";
 import type { LoadReport } from "../load/load.js";
 import type { CounterValues } from "../support/counters.js";
 import type { WrongAnswer } from "./lookup.js";
-import type { ChurnReport } from "./mutator.js";
+import type { MutatorReport } from "./mutator.js";
 
 /** One way of looking up, measured. Rates are lookups a second. */
 export interface Row {
@@ -50,9 +50,9 @@ export interface JobResult {
     perName: number;
   };
   questions: { existing: number; all: number; tangled: number };
-  churn: ChurnReport & { things: number };
+  churn: MutatorReport & { things: number };
   rows: Row[];
-  /** What the core counted in the threads that looked up beside the churner. The churner's own are in `churn`. */
+  /** What the core counted in the threads that looked up beside the mutator. The mutator's own are in `churn`. */
   counters: CounterValues;
   check: {
     checked: number;
@@ -73,7 +73,7 @@ const binaryBytes = (bytes: number): string =>
 const percent = (share: number): string => `${(share * 100).toFixed(share > 0.999 && share < 1 ? 4 : 2)}%`;
 
 export function printJob(result: JobResult): void {
-  const text = [loadText(result), rowsText(result), churnText(result), countersText(result), checkText(result)];
+  const text = [loadText(result), rowsText(result), mutatorText(result), countersText(result), checkText(result)];
   process.stdout.write(`${text.join("\n\n")}\n`);
 }
 
@@ -132,10 +132,10 @@ function rowsText({ rows, questions, settings }: JobResult): string {
   );
 }
 
-function churnText({ churn }: JobResult): string {
+function mutatorText({ churn }: JobResult): string {
   const { moves } = churn;
   return (
-    `The churner moved ${number(churn.things)} things in ${churn.seconds.toFixed(1)} s: ` +
+    `The mutator moved ${number(churn.things)} things in ${churn.seconds.toFixed(1)} s: ` +
     `${number(moves.rename)} renames of directories, ${number(moves.file)} makings, growings and removals and ` +
     `${number(moves.replace)} replacements of files, ${number(moves.link)} of links, ` +
     `${number(moves.tmpfs)} mounts and unmounts of a tmpfs and ${number(moves.bind)} of a directory` +
@@ -164,7 +164,7 @@ const EVENTS: [counter: string, what: string][] = [
 
 function countersText({ counters, churn }: JobResult): string {
   const table = new Table({
-    head: ["beside the churner", "lookups", "of their walks", "the churner itself"],
+    head: ["beside the mutator", "lookups", "of their walks", "the mutator itself"],
     colAligns: ["left", "right", "right", "right"],
     style: { head: [], border: [], compact: true },
   });

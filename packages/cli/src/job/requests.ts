@@ -3,9 +3,9 @@
  */
 import type { VfsHandle } from "threadfs";
 import type { Loaded, LoaderOptions } from "../load/load.js";
-import type { Thing } from "./moving.js";
-import type { PackedQuestions } from "./queries.js";
-import type { Order } from "./worker-pool.js";
+import type { MovingEntry } from "./moving.js";
+import type { PackedQueries } from "./queries.js";
+import type { Request } from "./worker-pool.js";
 
 /** What every worker is started with. */
 export interface WorkerStart {
@@ -13,19 +13,19 @@ export interface WorkerStart {
 }
 
 /** Loads everything but contents; answers the names of files that have several. "fill" loads contents and answers the report. */
-export interface LoadOrder extends Order, Omit<LoaderOptions, "fs"> {
+export interface LoadRequest extends Request, Omit<LoaderOptions, "fs"> {
   task: "load";
   list: SharedArrayBuffer;
 }
 
 /** Takes over the questions; from then on it can look up. */
-export interface LearnOrder extends Order {
+export interface LearnRequest extends Request {
   task: "learn";
-  questions: PackedQuestions;
+  questions: PackedQueries;
   things: SharedArrayBuffer;
 }
 
-export interface LookOrder extends Order {
+export interface LookUpRequest extends Request {
   task: "look";
   stop: Int32Array;
   seconds: number;
@@ -35,23 +35,23 @@ export interface LookOrder extends Order {
   ref: boolean;
 }
 
-export interface ChurnOrder extends Order {
+export interface MutateRequest extends Request {
   task: "churn";
   stop: Int32Array;
   seconds: number;
-  list: Thing[];
+  list: MovingEntry[];
   things: SharedArrayBuffer;
 }
 
 /** Loads memfs with these names; answers whether it is installed. */
-export interface MemfsOrder extends Order {
+export interface MemfsRequest extends Request {
   task: "memfs";
   loaded: Loaded[];
 }
 
 export type RivalName = "node" | "memfs";
 
-export interface RivalOrder extends Order {
+export interface RivalRequest extends Request {
   task: "rival";
   rival: RivalName;
   seconds: number;

@@ -7,7 +7,7 @@ import * as host from "node:fs";
 import type { Loaded } from "../load/load.js";
 import { CliError } from "../support/errors.js";
 import { scattered } from "../support/random.js";
-import { CALL, type PackedQuestions, unpackPaths } from "./queries.js";
+import { CALL, type PackedQueries, unpackPaths } from "./queries.js";
 
 /** The calls of node:fs that a lookup makes. */
 export interface RivalFs {
@@ -31,7 +31,7 @@ export class Rival {
   readonly #calls: Uint8Array;
   readonly #answers: Int32Array;
 
-  constructor(fs: RivalFs, packed: PackedQuestions) {
+  constructor(fs: RivalFs, packed: PackedQueries) {
     this.#fs = fs;
     this.#paths = unpackPaths(packed, packed.base);
     this.#calls = new Uint8Array(packed.calls);

@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import { CliError, type ErrorNote } from "../support/errors.js";
 
 /** What goes to a worker: `task` is one of the names in worker.ts. */
-export interface Order {
+export interface Request {
   task: string;
 }
 
@@ -24,7 +24,7 @@ interface Waiting {
   timer: NodeJS.Timeout;
 }
 
-class Member {
+class PoolWorker {
   readonly worker: Worker;
   readonly #name: string;
   readonly #waiting = new Map<number, Waiting>();
@@ -40,16 +40,16 @@ class Member {
     this.worker.on("exit", (status) => this.#die(`ended with status ${status}`));
   }
 
-  ask(order: Order, timeout: number): Promise<unknown> {
+  ask(request: Request, timeout: number): Promise<unknown> {
     if (this.#death) return Promise.reject(this.#death);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
-        reject(new CliError("ETIMEDOUT", `${this.#name}: "${order.task}" took more than ${timeout / 1000} s`));
+        reject(new CliError("ETIMEDOUT", `${this.#name}: "${request.task}" took more than ${timeout / 1000} s`));
       }, timeout);
-      this.#waiting.set(id, { task: order.task, resolve, reject, timer });
-      this.worker.postMessage({ id, order });
+      this.#waiting.set(id, { task: request.task, resolve, reject, timer });
+      this.worker.postMessage({ id, request });
     });
   }
 
@@ -86,34 +86,34 @@ class Member {
 /** Time for a worker to close its tree before it is terminated, in ms. */
 const STOP_TIMEOUT = 5_000;
 
-export class Crew {
-  readonly #members: Member[];
+export class WorkerPool {
+  readonly #workers: PoolWorker[];
 
   /** Starts `count` workers that run `script`; each is ready when it answers its first order. */
   constructor(script: URL, count: number, name: string, workerData: unknown) {
-    this.#members = Array.from({ length: count }, (_, i) => new Member(script, `${name} ${i + 1}`, workerData));
+    this.#workers = Array.from({ length: count }, (_, i) => new PoolWorker(script, `${name} ${i + 1}`, workerData));
   }
 
   get size(): number {
-    return this.#members.length;
+    return this.#workers.length;
   }
 
   /** The threads themselves. */
   get workers(): Worker[] {
-    return this.#members.map((member) => member.worker);
+    return this.#workers.map((worker) => worker.worker);
   }
 
   /**
-   * Gives every worker an order, made by `order(index)`, and waits for all answers.
+   * Gives every worker an order, made by `request(index)`, and waits for all answers.
    * @param timeout ms
    * @throws CliError ETIMEDOUT, ERR_WORKER_DIED, or what the worker threw
    */
-  async askAll<T>(order: (index: number) => Order, timeout: number): Promise<T[]> {
-    const answers = this.#members.map((member, i) => member.ask(order(i), timeout));
+  async askAll<T>(request: (index: number) => Request, timeout: number): Promise<T[]> {
+    const answers = this.#workers.map((worker, i) => worker.ask(request(i), timeout));
     return (await Promise.all(answers)) as T[];
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.stop(STOP_TIMEOUT)));
+    await Promise.all(this.#workers.map((worker) => worker.stop(STOP_TIMEOUT)));
   }
 }

@@ -4,32 +4,32 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { attachVfs, type FsSync, type Vfs } from "threadfs";
 import { Loader, type LoadReport, type SharedName } from "../load/load.js";
-import { WorkList } from "../load/work-stack.js";
+import { WorkStack } from "../load/work-stack.js";
 import { type CounterValues, counterDelta } from "../support/counters.js";
 import { CliError, noteOf } from "../support/errors.js";
-import { Looker, type LookupReport } from "./lookup.js";
-import { Churner, type ChurnReport } from "./mutator.js";
-import type { PackedQuestions } from "./queries.js";
+import { LookupChecker, type LookupReport } from "./lookup.js";
+import { Mutator, type MutatorReport } from "./mutator.js";
+import type { PackedQueries } from "./queries.js";
 import {
-  type ChurnOrder,
-  type LearnOrder,
-  type LoadOrder,
-  type LookOrder,
-  type MemfsOrder,
+  type LearnRequest,
+  type LoadRequest,
+  type LookUpRequest,
+  type MemfsRequest,
+  type MutateRequest,
   PRIVILEGED,
   type RivalName,
-  type RivalOrder,
+  type RivalRequest,
   type WorkerStart,
 } from "./requests.js";
 import { memfsWith, nodeFs, Rival, type RivalReport } from "./rivals.js";
-import type { Order, Reply } from "./worker-pool.js";
+import type { Reply, Request } from "./worker-pool.js";
 
-class Hand {
+class JobWorker {
   readonly #vfs: Vfs;
   readonly #fs: FsSync;
   #loader: Loader | undefined;
-  #questions: PackedQuestions | undefined;
-  #looker: Looker | undefined;
+  #questions: PackedQueries | undefined;
+  #checker: LookupChecker | undefined;
   readonly #rivals = new Map<RivalName, Rival>();
 
   constructor(vfs: Vfs) {
@@ -37,34 +37,34 @@ class Hand {
     this.#fs = vfs.context(PRIVILEGED).fs;
   }
 
-  do(order: Order): unknown {
-    switch (order.task) {
+  do(request: Request): unknown {
+    switch (request.task) {
       case "hello":
         return undefined;
       case "load":
-        return this.#load(order as LoadOrder);
+        return this.#load(request as LoadRequest);
       case "fill":
         return this.#fill();
       case "learn":
-        return this.#learn(order as LearnOrder);
+        return this.#learn(request as LearnRequest);
       case "look":
-        return this.#look(order as LookOrder);
+        return this.#look(request as LookUpRequest);
       case "churn":
-        return this.#churn(order as ChurnOrder);
+        return this.#mutate(request as MutateRequest);
       case "memfs":
-        return this.#prepareMemfs(order as MemfsOrder);
+        return this.#prepareMemfs(request as MemfsRequest);
       case "rival":
-        return this.#rival(order as RivalOrder);
+        return this.#rival(request as RivalRequest);
       case "close":
         return this.#vfs.close();
       default:
-        throw new CliError("EINVAL", `no such task: ${order.task}`);
+        throw new CliError("EINVAL", `no such task: ${request.task}`);
     }
   }
 
-  #load(order: LoadOrder): SharedName[] {
-    this.#loader = new Loader({ ...order, fs: this.#fs });
-    this.#loader.run(new WorkList(order.list));
+  #load(request: LoadRequest): SharedName[] {
+    this.#loader = new Loader({ ...request, fs: this.#fs });
+    this.#loader.run(new WorkStack(request.list));
     return this.#loader.report.shared;
   }
 
@@ -74,17 +74,17 @@ class Hand {
     return this.#loader.report;
   }
 
-  #learn({ questions, things }: LearnOrder): void {
+  #learn({ questions, things }: LearnRequest): void {
     this.#questions = questions;
-    this.#looker = new Looker(this.#fs, questions, things);
+    this.#checker = new LookupChecker(this.#fs, questions, things);
   }
 
-  #look({ stop, seconds, all, seed, ref }: LookOrder): LookupReport {
-    if (!this.#looker) throw new CliError("EINVAL", "asked to look up before the questions are known");
-    const looker = this.#looker;
+  #look({ stop, seconds, all, seed, ref }: LookUpRequest): LookupReport {
+    if (!this.#checker) throw new CliError("EINVAL", "asked to look up before the questions are known");
+    const checker = this.#checker;
     // Set for each order and not put back: a core that gave up would hide why with the error of putting it back.
     this.#vfs.walkMode({ ref });
-    return this.#counting(() => looker.run(stop, seconds, all, seed));
+    return this.#counting(() => checker.run(stop, seconds, all, seed));
   }
 
   /** Adds to a report what the core counted in this thread meanwhile. */
@@ -95,25 +95,25 @@ class Hand {
     return report;
   }
 
-  #churn({ stop, seconds, list, things }: ChurnOrder): ChurnReport {
-    const churner = new Churner(this.#vfs, this.#fs, list, things);
-    return this.#counting(() => churner.run(stop, performance.now() + seconds * 1000));
+  #mutate({ stop, seconds, list, things }: MutateRequest): MutatorReport {
+    const mutator = new Mutator(this.#vfs, this.#fs, list, things);
+    return this.#counting(() => mutator.run(stop, performance.now() + seconds * 1000));
   }
 
-  async #prepareMemfs({ loaded }: MemfsOrder): Promise<boolean> {
+  async #prepareMemfs({ loaded }: MemfsRequest): Promise<boolean> {
     const memfs = await memfsWith(loaded);
     if (memfs) this.#rivals.set("memfs", new Rival(memfs, this.#known()));
     return memfs !== undefined;
   }
 
-  #rival({ rival, seconds, seed }: RivalOrder): RivalReport {
+  #rival({ rival, seconds, seed }: RivalRequest): RivalReport {
     if (rival === "node" && !this.#rivals.has(rival)) this.#rivals.set(rival, new Rival(nodeFs, this.#known()));
     const other = this.#rivals.get(rival);
     if (!other) throw new CliError("EINVAL", `asked to look up in ${rival} before it is there`);
     return other.run(seconds, seed);
   }
 
-  #known(): PackedQuestions {
+  #known(): PackedQueries {
     if (!this.#questions) throw new CliError("EINVAL", "asked to look up before the questions are known");
     return this.#questions;
   }
@@ -121,11 +121,11 @@ class Hand {
 
 const port = parentPort;
 if (!port) throw new CliError("EINVAL", "this file is a worker's and does nothing by itself");
-const hand = attachVfs((workerData as WorkerStart).handle).then((vfs) => new Hand(vfs));
-port.on("message", async ({ id, order }: { id: number; order: Order }) => {
+const jobWorker = attachVfs((workerData as WorkerStart).handle).then((vfs) => new JobWorker(vfs));
+port.on("message", async ({ id, request }: { id: number; request: Request }) => {
   let reply: Reply;
   try {
-    reply = { id, value: await (await hand).do(order) };
+    reply = { id, value: await (await jobWorker).do(request) };
   } catch (error) {
     reply = { id, error: noteOf(error) };
   }

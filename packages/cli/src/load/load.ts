@@ -9,7 +9,7 @@
 import * as host from "node:fs";
 import type { FsSync } from "threadfs";
 import { CliError, codeOf } from "../support/errors.js";
-import type { WorkList } from "./work-stack.js";
+import type { WorkStack } from "./work-stack.js";
 
 /** One thing that was loaded. `mode`, `size` are the real directory's, `ino` is the number it got in the tree. */
 export interface Loaded {
@@ -160,7 +160,7 @@ export class Loader {
   }
 
   /** Takes directories, named from the source on and beginning with "/", until there are none left. */
-  run(list: WorkList): void {
+  run(list: WorkStack): void {
     for (let below = list.take(); below !== undefined; below = list.take()) {
       this.#directory(below, list);
       Atomics.add(this.#options.tally, TALLY.DIRECTORIES, 1);
@@ -168,7 +168,7 @@ export class Loader {
     }
   }
 
-  #directory(below: string, list: WorkList): void {
+  #directory(below: string, list: WorkStack): void {
     const source = this.#options.source + below;
     const names = this.#reading(source, () => host.readdirSync(source, { encoding: "buffer" }));
     for (const bytes of names ?? []) {
@@ -183,7 +183,7 @@ export class Loader {
     }
   }
 
-  #entry(below: string, list: WorkList): void {
+  #entry(below: string, list: WorkStack): void {
     const source = this.#options.source + below;
     const path = this.#options.target + below;
     const stats = this.#reading(source, () => host.lstatSync(source));

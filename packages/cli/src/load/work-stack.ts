@@ -12,14 +12,14 @@ import { CliError } from "../support/errors.js";
 const LOCK = 0;
 const USED = 1;
 const UNFINISHED = 2;
-const BELL = 3;
+const WAKE_COUNT = 3;
 const HEADER_BYTES = 16;
 
 /** A loader that finds neither work nor an end for this long, in ms, gives up: another thread must have died. */
-const PATIENCE = 120_000;
-const NAP = 20;
+const LOCK_TIMEOUT_MS = 120_000;
+const SLEEP_MS = 20;
 
-export class WorkList {
+export class WorkStack {
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #encoder = new TextEncoder();
@@ -57,27 +57,27 @@ export class WorkList {
       this.#own.push(text);
     }
     this.#release();
-    if (fits) this.#ring();
+    if (fits) this.#wakeAll();
   }
 
   /** The next directory, or undefined when all are finished. Waits while others may still add some. */
   take(): string | undefined {
-    const end = Date.now() + PATIENCE;
+    const end = Date.now() + LOCK_TIMEOUT_MS;
     for (;;) {
       const own = this.#own.pop();
       if (own !== undefined) return own;
-      const heard = Atomics.load(this.#words, BELL);
+      const heard = Atomics.load(this.#words, WAKE_COUNT);
       const found = this.#pop();
       if (found !== undefined) return found;
       if (this.unfinished === 0) return undefined;
-      if (Date.now() > end) throw new CliError("ETIMEDOUT", `no work and no end of it in ${PATIENCE / 1000} s`);
-      Atomics.wait(this.#words, BELL, heard, NAP);
+      if (Date.now() > end) throw new CliError("ETIMEDOUT", `no work and no end of it in ${LOCK_TIMEOUT_MS / 1000} s`);
+      Atomics.wait(this.#words, WAKE_COUNT, heard, SLEEP_MS);
     }
   }
 
   /** The directory last taken is finished: all it holds was loaded or added. */
   finish(): void {
-    if (Atomics.sub(this.#words, UNFINISHED, 1) === 1) this.#ring();
+    if (Atomics.sub(this.#words, UNFINISHED, 1) === 1) this.#wakeAll();
   }
 
   #pop(): string | undefined {
@@ -94,16 +94,16 @@ export class WorkList {
     return encoded && this.#decoder.decode(encoded);
   }
 
-  #ring(): void {
-    Atomics.add(this.#words, BELL, 1);
-    Atomics.notify(this.#words, BELL);
+  #wakeAll(): void {
+    Atomics.add(this.#words, WAKE_COUNT, 1);
+    Atomics.notify(this.#words, WAKE_COUNT);
   }
 
   #acquire(): void {
-    const end = Date.now() + PATIENCE;
+    const end = Date.now() + LOCK_TIMEOUT_MS;
     while (Atomics.compareExchange(this.#words, LOCK, 0, 1) !== 0) {
       if (Date.now() > end) throw new CliError("EDEADLK", "the work list is locked by a thread that does not answer");
-      Atomics.wait(this.#words, LOCK, 1, NAP);
+      Atomics.wait(this.#words, LOCK, 1, SLEEP_MS);
     }
   }
 

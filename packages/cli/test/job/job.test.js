@@ -1,4 +1,4 @@
-/** The main job on a small directory: it loads, looks up beside the churner, checks and reports. */
+/** The main job on a small directory: it loads, looks up beside the mutator, checks and reports. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";

@@ -1,9 +1,9 @@
 /** The job's checker notices each kind of wrong answer and accepts each right one. The file system here is scripted. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Looker } from "../../dist/job/lookup.js";
-import { ThingState } from "../../dist/job/moving.js";
-import { CALL, QuestionBook } from "../../dist/job/queries.js";
+import { LookupChecker } from "../../dist/job/lookup.js";
+import { MovingState } from "../../dist/job/moving.js";
+import { CALL, QueryTable } from "../../dist/job/queries.js";
 import { Model, nodeOf, someDirectory } from "../../dist/job/reference-model.js";
 
 const DEV = 3;
@@ -35,11 +35,11 @@ function ask({ path, call = CALL.STAT, versions = [0, 0], published = 0, answer 
     ["made", { thing: 0, byState: [null, nodeOf({ mode: 0o100644, size: 9, ino: -2 })] }],
   ]);
   model.get("/covered").cover = { thing: 0, byState: [null, someDirectory(2)] };
-  const book = new QuestionBook(model, [{ number: 0, kind: "rename", states: 2, path: "", other: "", values: [] }]);
+  const book = new QueryTable(model, [{ number: 0, kind: "rename", states: 2, path: "", other: "", values: [] }]);
   book.add({ path, call });
   book.add({ path: "/between", call: CALL.STAT });
 
-  const memory = ThingState.memory(1);
+  const memory = MovingState.memory(1);
   const words = new Int32Array(memory);
   words[1] = versions[0];
   words[2] = published | 0;
@@ -53,7 +53,7 @@ function ask({ path, call = CALL.STAT, versions = [0, 0], published = 0, answer 
     return asked === "/between" ? stats() : answer();
   };
   const fs = { statSync: reply, lstatSync: reply, existsSync: reply, accessSync: reply };
-  const report = new Looker(fs, book.pack(), memory).run(stop, 60, true, 1);
+  const report = new LookupChecker(fs, book.pack(), memory).run(stop, 60, true, 1);
   assert.ok(report.examples.every((example) => example.path === path));
   return report;
 }

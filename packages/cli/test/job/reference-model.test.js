@@ -4,7 +4,7 @@ import { lstatSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, write
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { CALL, missingNear, QuestionBook } from "../../dist/job/queries.js";
+import { CALL, missingNear, QueryTable } from "../../dist/job/queries.js";
 import { Model, nodeOf, someDirectory } from "../../dist/job/reference-model.js";
 
 const still = () => 0;
@@ -87,7 +87,7 @@ describe("QuestionBook", () => {
     ]);
     model.get("/a/covered").cover = { thing: 1, byState: [null, someDirectory(2)] };
     const things = [0, 1].map((number) => ({ number, kind: "rename", states: 2, path: "", other: "", values: [] }));
-    return new QuestionBook(model, things);
+    return new QueryTable(model, things);
   }
 
   /** Things and the signs of the answers in each combination of states. */

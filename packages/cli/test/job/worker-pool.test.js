@@ -5,74 +5,74 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { Crew } from "../../dist/job/worker-pool.js";
+import { WorkerPool } from "../../dist/job/worker-pool.js";
 
-const directory = mkdtempSync(join(tmpdir(), "threadfs-crew-"));
+const directory = mkdtempSync(join(tmpdir(), "threadfs-pool-"));
 after(() => rmSync(directory, { recursive: true }));
 const script = join(directory, "worker.mjs");
 writeFileSync(
   script,
   `import { parentPort } from "node:worker_threads";
-   parentPort.on("message", ({ id, order }) => {
-     if (order.task === "exit") process.exit(7);
-     if (order.task === "throw") throw new Error("on purpose");
-     if (order.task === "hang") return;
-     if (order.task === "fail") parentPort.postMessage({ id, error: { code: "EIO", message: "no luck", stack: "" } });
-     else parentPort.postMessage({ id, value: order.task });
+   parentPort.on("message", ({ id, request }) => {
+     if (request.task === "exit") process.exit(7);
+     if (request.task === "throw") throw new Error("on purpose");
+     if (request.task === "hang") return;
+     if (request.task === "fail") parentPort.postMessage({ id, error: { code: "EIO", message: "no luck", stack: "" } });
+     else parentPort.postMessage({ id, value: request.task });
    });`,
 );
 
 const SOON = 20_000;
 
-async function withCrew(work) {
-  const crew = new Crew(pathToFileURL(script), 2, "hand", {});
+async function withPool(work) {
+  const pool = new WorkerPool(pathToFileURL(script), 2, "worker", {});
   try {
-    await work(crew);
+    await work(pool);
   } finally {
-    await crew.stop();
+    await pool.stop();
   }
 }
 
 test("every worker answers its own order", () =>
-  withCrew(async (crew) => {
-    assert.equal(crew.size, 2);
-    assert.deepEqual(await crew.askAll((index) => ({ task: `task ${index}` }), SOON), ["task 0", "task 1"]);
+  withPool(async (pool) => {
+    assert.equal(pool.size, 2);
+    assert.deepEqual(await pool.askAll((index) => ({ task: `task ${index}` }), SOON), ["task 0", "task 1"]);
   }));
 
 test("a worker's failure has its code", () =>
-  withCrew((crew) =>
+  withPool((pool) =>
     assert.rejects(
-      crew.askAll((index) => ({ task: index === 1 ? "fail" : "ok" }), SOON),
-      { code: "EIO", message: `hand 2, "fail": no luck` },
+      pool.askAll((index) => ({ task: index === 1 ? "fail" : "ok" }), SOON),
+      { code: "EIO", message: `worker 2, "fail": no luck` },
     ),
   ));
 
 for (const task of ["exit", "throw"]) {
   test(`a worker that ends by ${task}`, () =>
-    withCrew(async (crew) => {
+    withPool(async (pool) => {
       await assert.rejects(
-        crew.askAll((index) => ({ task: index === 0 ? task : "hang" }), SOON),
+        pool.askAll((index) => ({ task: index === 0 ? task : "hang" }), SOON),
         { code: "ERR_WORKER_DIED" },
       );
       // Later orders are refused at once.
       await assert.rejects(
-        crew.askAll(() => ({ task: "ok" }), SOON),
+        pool.askAll(() => ({ task: "ok" }), SOON),
         { code: "ERR_WORKER_DIED" },
       );
     }));
 }
 
 test("a worker that is terminated while it works", () =>
-  withCrew(async (crew) => {
-    const asked = crew.askAll(() => ({ task: "hang" }), SOON);
-    crew.workers[1].terminate();
+  withPool(async (pool) => {
+    const asked = pool.askAll(() => ({ task: "hang" }), SOON);
+    pool.workers[1].terminate();
     await assert.rejects(asked, { code: "ERR_WORKER_DIED" });
   }));
 
 test("a worker that does not answer", () =>
-  withCrew((crew) =>
+  withPool((pool) =>
     assert.rejects(
-      crew.askAll(() => ({ task: "hang" }), 50),
+      pool.askAll(() => ({ task: "hang" }), 50),
       { code: "ETIMEDOUT" },
     ),
   ));

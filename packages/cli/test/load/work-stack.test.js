@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { WorkList } from "../../dist/load/work-stack.js";
+import { WorkStack } from "../../dist/load/work-stack.js";
 
 /** Takes all there is; every item of the form "a/b" with less than three parts adds three of its own. */
 function drain(list) {
@@ -24,7 +24,7 @@ function expected() {
 
 for (const bytes of [1 << 16, 40, 0]) {
   test(`one thread, ${bytes} bytes of room`, () => {
-    const list = new WorkList(WorkList.memory(bytes));
+    const list = new WorkStack(WorkStack.memory(bytes));
     list.push("r");
     assert.equal(list.unfinished, 1);
     assert.deepEqual(drain(list).sort(), expected());
@@ -34,15 +34,15 @@ for (const bytes of [1 << 16, 40, 0]) {
 }
 
 test("several threads share the work", async () => {
-  const memory = WorkList.memory(200);
-  const list = new WorkList(memory);
+  const memory = WorkStack.memory(200);
+  const list = new WorkStack(memory);
   for (let i = 0; i < 20; i++) list.push("r");
   const url = new URL("../../dist/load/work-stack.js", import.meta.url).href;
   const code = `
     const { parentPort, workerData } = require("node:worker_threads");
-    import(${JSON.stringify(url)}).then(({ WorkList }) => {
+    import(${JSON.stringify(url)}).then(({ WorkStack }) => {
       const drain = ${drain.toString()};
-      parentPort.postMessage(drain(new WorkList(workerData)));
+      parentPort.postMessage(drain(new WorkStack(workerData)));
     });`;
   const workers = [1, 2].map(() => new Worker(code, { eval: true, workerData: memory }));
   const others = workers.map(
