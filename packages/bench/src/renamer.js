@@ -10,7 +10,7 @@ import { shuffledOrder } from "./lib/random.js";
 import { Result } from "./lib/result.js";
 import { loadThreadfs } from "./lib/rivals.js";
 import { summary } from "./lib/stats.js";
-import { rate, Squad, undisturbedRate } from "./lib/timed-workers.js";
+import { rate, TimedWorkers, undisturbedRate } from "./lib/timed-workers.js";
 import { fileName, makeFiles } from "./lib/tree.js";
 
 const FILES = 10000;
@@ -35,8 +35,8 @@ const PLACES = [
 ];
 
 /** One round next to the renamer: what the readers did and how their walks ended, by their own counters. */
-async function besideRenamer(squad, readers, place, ms) {
-  const answers = await squad.run([...new Array(readers).fill("read"), place.name], ms);
+async function besideRenamer(workers, readers, place, ms) {
+  const answers = await workers.run([...new Array(readers).fill("read"), place.name], ms);
   const lookups = answers.slice(0, readers);
   const sum = (pick) => lookups.reduce((total, answer) => total + pick(answer), 0);
   const read = sum((answer) => answer.count);
@@ -53,17 +53,17 @@ async function besideRenamer(squad, readers, place, ms) {
   };
 }
 
-async function measurePlace(squad, readers, place, ms, options, result) {
-  await squad.prepare(readers, place.name, { kind: "rename", from: place.from, to: place.to });
-  const alone = await squad.run([...new Array(readers).fill(undefined), place.name], ms);
+async function measurePlace(workers, readers, place, ms, options, result) {
+  await workers.prepare(readers, place.name, { kind: "rename", from: place.from, to: place.to });
+  const alone = await workers.run([...new Array(readers).fill(undefined), place.name], ms);
   const quiet = [];
   const quietUndisturbed = [];
   const beside = [];
   for (let round = 0; round < options.rounds; round++) {
-    const answers = await squad.run([...new Array(readers).fill("read"), "compute"], ms);
+    const answers = await workers.run([...new Array(readers).fill("read"), "compute"], ms);
     quiet.push(rate(answers.slice(0, readers)) / 1e6);
     quietUndisturbed.push(undisturbedRate(answers.slice(0, readers)) / 1e6);
-    beside.push(await besideRenamer(squad, readers, place, ms));
+    beside.push(await besideRenamer(workers, readers, place, ms));
     options.log(`${place.name}: round ${round + 1} of ${options.rounds}`);
   }
   result.measure(place.name, "readers, quiet", "M/s", quiet);
@@ -104,18 +104,18 @@ async function run(options) {
   vfs.fs.mkdirSync(PLACES[0].from);
   // One thread a core, the renamer among them: with more, the scheduler would be what is measured.
   const readers = Math.max(1, Math.min(os.availableParallelism() - 1, 15));
-  const squad = await Squad.start(readers + 1, vfs.handle);
+  const workers = await TimedWorkers.start(readers + 1, vfs.handle);
   try {
     const ms = options.quick ? 300 : 1000;
     for (let i = 0; i < readers; i++) {
-      await squad.prepare(i, "read", { kind: "exists", order: shuffledOrder(FILES, i + 1), side: SIDE });
+      await workers.prepare(i, "read", { kind: "exists", order: shuffledOrder(FILES, i + 1), side: SIDE });
     }
-    await squad.prepare(readers, "compute", { kind: "compute" });
-    await squad.run([...new Array(readers).fill("read"), "compute"], ms); // Warm.
-    for (const place of PLACES) await measurePlace(squad, readers, place, ms, options, result);
+    await workers.prepare(readers, "compute", { kind: "compute" });
+    await workers.run([...new Array(readers).fill("read"), "compute"], ms); // Warm.
+    for (const place of PLACES) await measurePlace(workers, readers, place, ms, options, result);
     result.note(`${readers} reader(s) and one renamer; first path ${`/${fileName(0, SIDE)}`}`);
   } finally {
-    await squad.stop();
+    await workers.stop();
     vfs.close();
   }
   return result;

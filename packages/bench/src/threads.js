@@ -5,7 +5,7 @@
 import { Result } from "./lib/result.js";
 import { loadThreadfs } from "./lib/rivals.js";
 import { ratioSummary } from "./lib/stats.js";
-import { rate, Squad, undisturbedRate } from "./lib/timed-workers.js";
+import { rate, TimedWorkers, undisturbedRate } from "./lib/timed-workers.js";
 import { fileName, makeFiles } from "./lib/tree.js";
 
 const TARGET = 1.9;
@@ -51,21 +51,21 @@ async function run(options) {
   const { createVfs } = await loadThreadfs();
   const vfs = await createVfs({ maxBytes: 2 ** 28 });
   makeFiles(vfs.fs, 0, FILES, "/", SIDE);
-  const squad = await Squad.start(2, vfs.handle);
+  const workers = await TimedWorkers.start(2, vfs.handle);
   try {
     const ms = options.quick ? 150 : 300;
     const all = cases();
     for (const { name, tasks } of all) {
-      await squad.prepare(0, name, tasks[0]);
-      await squad.prepare(1, name, tasks[1]);
-      await squad.run([name, name], ms); // Warm.
+      await workers.prepare(0, name, tasks[0]);
+      await workers.prepare(1, name, tasks[1]);
+      await workers.run([name, name], ms); // Warm.
     }
     const series = new Map(all.map(({ name }) => [name, { one: [], two: [] }]));
     for (let round = 0; round < options.rounds; round++) {
       for (const { name, tasks } of all) {
         const { one, two } = series.get(name);
-        one.push(checked(await squad.run([name, undefined], ms), tasks[0]));
-        two.push(checked(await squad.run([name, name], ms), tasks[0]));
+        one.push(checked(await workers.run([name, undefined], ms), tasks[0]));
+        two.push(checked(await workers.run([name, name], ms), tasks[0]));
       }
       options.log(`round ${round + 1} of ${options.rounds}`);
     }
@@ -79,7 +79,7 @@ async function run(options) {
       result.figure(name, "the same while on a core (median batch)", "x", undisturbed);
     }
   } finally {
-    await squad.stop();
+    await workers.stop();
     vfs.close();
   }
   return result;

@@ -78,7 +78,7 @@ function make(task) {
 }
 
 /** Waits until all threads of this run have come, at most a second: they are to begin together. */
-function meet(threads) {
+function awaitAll(threads) {
   if (Atomics.add(control, CONTROL.READY, 1) === threads - 1) {
     Atomics.store(control, CONTROL.GO, 1);
     Atomics.notify(control, CONTROL.GO);
@@ -102,7 +102,7 @@ function run(name, threads) {
   setMode(task.ref === true);
   task.begin?.();
   const countersBefore = vfs.counters({ own: true });
-  meet(threads);
+  awaitAll(threads);
   const batches = [];
   let hits = 0;
   const start = process.hrtime.bigint();

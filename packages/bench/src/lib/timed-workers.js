@@ -24,19 +24,19 @@ async function answerOf(worker) {
 }
 
 /** A group of threads that attach to one tree. */
-export class Squad {
+export class TimedWorkers {
   #workers = [];
   #control = new Int32Array(new SharedArrayBuffer(4 * 16));
 
   /** Starts `count` threads; `handle` is a vfs's handle. */
   static async start(count, handle) {
-    const squad = new Squad();
+    const workers = new TimedWorkers();
     for (let i = 0; i < count; i++) {
-      const worker = new Worker(WORKER, { workerData: { handle, control: squad.#control } });
-      squad.#workers.push(worker);
+      const worker = new Worker(WORKER, { workerData: { handle, control: workers.#control } });
+      workers.#workers.push(worker);
       await answerOf(worker);
     }
-    return squad;
+    return workers;
   }
 
   /** Has each thread prepare a task (see squad-worker.js) under a name. */
