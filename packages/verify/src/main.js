@@ -3,7 +3,7 @@
  * `--seconds` is for all of them together and is shared out by weight; `--short` takes the forms that `npm test` holds.
  */
 import { writeFile } from "node:fs/promises";
-import { COMMON, commandLine, LEAST, tell } from "./support/command-line.js";
+import { COMMON, commandLine, LEAST, printOutcome } from "./support/command-line.js";
 
 /** The checks in their order, the share of the time that each gets, and the folder of each. */
 export const CHECKS = [
@@ -45,7 +45,7 @@ async function runAll({ only, seconds, seed, short }) {
     });
     const took = Math.round((performance.now() - began) / 1000);
     console.log(`${name}: ${ok ? "holds" : "FAILS"}, ${took} s, seed ${seed}`);
-    tell({ explored, failures });
+    printOutcome({ explored, failures });
     outcomes.push({ name, title, ok, seconds: took, seed, explored, failures });
   }
   return outcomes;

@@ -9,7 +9,7 @@ import { randomBelow, shuffled } from "../support/random.js";
 import { attachWhenFull, growthRefused, refuseInit } from "./attach.js";
 import { refuseEach } from "./failing-allocations.js";
 import { FILLS, mixed } from "./fills.js";
-import { Workplace } from "./fixture.js";
+import { AllocFixture } from "./fixture.js";
 import { fillUp } from "./full-memory.js";
 import { LIMITS, reach } from "./limits.js";
 import { OPERATIONS } from "./operations.js";
@@ -24,7 +24,7 @@ const LONG_LIMITS = ["open files: ENFILE"];
 const MIXTURES_MAX = 10_000;
 
 /** @type {import("../support/command-line.js").Outcome} of a run with nothing in it yet */
-const fresh = () => ({ ok: true, explored: {}, failures: [] });
+const newOutcome = () => ({ ok: true, explored: {}, failures: [] });
 
 /**
  * @param {{ seconds: number, seed: number, short?: boolean, only?: string, log?: (line: string) => void }} options
@@ -33,7 +33,7 @@ const fresh = () => ({ ok: true, explored: {}, failures: [] });
  */
 export async function run({ seconds, seed, short = false, only, log = () => undefined }) {
   const until = performance.now() + seconds * 1000;
-  const outcome = fresh();
+  const outcome = newOutcome();
   refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }], only);
   log(`each allocation refused: ${outcome.explored["allocations refused"]}`);
   if (only !== undefined) return { ...outcome, ok: outcome.failures.length === 0 };
@@ -46,7 +46,7 @@ export async function run({ seconds, seed, short = false, only, log = () => unde
 
 /** @param {{ retired?: number, ref?: boolean }[]} ways how each operation is tried */
 function refused(outcome, ways, only = "") {
-  const place = new Workplace();
+  const place = new AllocFixture();
   const init = refuseInit();
   outcome.failures.push(...init.failures);
   let cases = init.cases;

@@ -2,7 +2,7 @@
 import { attach, createMemory } from "../binary/core.js";
 import { check } from "../fsck/check-arena.js";
 import { FILLS } from "./fills.js";
-import { allocCore, Desk, must, Workplace } from "./fixture.js";
+import { AllocFixture, AllocSession, allocCore, must } from "./fixture.js";
 
 const ENOSPC = -28;
 const EINVAL = -22;
@@ -67,26 +67,27 @@ function attachAll(memory) {
  *   arena has been emptied
  */
 export function attachWhenFull() {
-  const place = new Workplace({ maxBytes: 2 << 20 });
-  const desk = place.open();
+  const place = new AllocFixture({ maxBytes: 2 << 20 });
+  const session = place.open();
   const fill = FILLS["files of 100,000 bytes"];
-  must(desk.mkdir("/f"));
+  must(session.mkdir("/f"));
   let count = 0;
-  while (count < 1000 && fill.make(desk, count, []) >= 0) count++;
+  while (count < 1000 && fill.make(session, count, []) >= 0) count++;
   const wrong = [];
-  const first = attachAll(desk.memory);
+  const first = attachAll(session.memory);
   if (!first.refused?.includes(`answered ${ENOSPC}`)) wrong.push(`after ${first.count} more threads: ${first.refused}`);
-  const before = desk.picture(desk.inspect());
-  const again = attachAll(desk.memory);
+  const before = session.arenaDump(session.inspect());
+  const again = attachAll(session.memory);
   // Slots that had a scratch area keep it.
   if (again.count !== first.count)
     wrong.push(`${again.count} threads attached the second time, ${first.count} the first`);
-  if (desk.picture(desk.inspect()).join() !== before.join()) wrong.push("a refused attachment changed something");
-  wrong.push(...check(desk.memory).problems);
-  for (let i = 0; i < count; i++) if (fill.remove(desk, i, []) < 0) wrong.push(`number ${i} could not be removed`);
-  desk.settle();
-  const last = attachAll(desk.memory);
-  wrong.push(...check(desk.memory).problems);
+  if (session.arenaDump(session.inspect()).join() !== before.join())
+    wrong.push("a refused attachment changed something");
+  wrong.push(...check(session.memory).problems);
+  for (let i = 0; i < count; i++) if (fill.remove(session, i, []) < 0) wrong.push(`number ${i} could not be removed`);
+  session.settle();
+  const last = attachAll(session.memory);
+  wrong.push(...check(session.memory).problems);
   const failures =
     wrong.length === 0 ? [] : [{ message: "threads that attach to a full arena", trace: wrong.join("\n") }];
   return { failures, later: last.count > first.count };
@@ -100,19 +101,20 @@ export function growthRefused() {
   const memory = createMemory({ maxBytes: 4 << 20, threads: 0 });
   const made = instance(memory, () => 0).arenaInit(64 << 20, 1, 0);
   const wrong = made === 0 ? [] : [`arenaInit answered ${made}`];
-  const desk = new Desk(memory);
+  const session = new AllocSession(memory);
   const fill = FILLS["files of 100 bytes"];
-  must(desk.mkdir("/f"));
+  must(session.mkdir("/f"));
   const counts = [];
   for (let round = 0; round < 3; round++) {
     let n = 0;
     let answer = 0;
-    for (; n < 100_000 && answer >= 0; n++) answer = fill.make(desk, n, []);
+    for (; n < 100_000 && answer >= 0; n++) answer = fill.make(session, n, []);
     counts.push(--n);
     if (answer !== ENOSPC) wrong.push(`round ${round}: number ${n} answered ${answer}`);
     wrong.push(...check(memory).problems);
-    for (let i = 0; i < n; i++) if (desk.unlink(`/f/${i}`) < 0) wrong.push(`round ${round}: ${i} could not be removed`);
-    desk.settle();
+    for (let i = 0; i < n; i++)
+      if (session.unlink(`/f/${i}`) < 0) wrong.push(`round ${round}: ${i} could not be removed`);
+    session.settle();
     const { problems, counts: left } = check(memory);
     wrong.push(...problems);
     if (left.dentries !== 2) wrong.push(`round ${round}: ${left.dentries} dentries are left`);

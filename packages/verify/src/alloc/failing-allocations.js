@@ -16,7 +16,7 @@ const LIVE = ["dentries", "inodes", "mounts", "supers", "files", "contexts", "de
 const SIZED = CACHES.filter((cache) => cache.size > 0 && !cache.typed).map((cache) => cache.name);
 
 /** Live objects by type, and sized ones by size, of a settled tree. */
-export function level({ counts }) {
+export function liveObjects({ counts }) {
   return Object.fromEntries([...LIVE, ...SIZED].map((name) => [name, counts[name]]));
 }
 
@@ -32,7 +32,7 @@ export function difference(is, should) {
 
 /**
  * One operation.
- * @param {import("./fixture.js").Workplace} place
+ * @param {import("./fixture.js").AllocFixture} place
  * @param {string} name
  * @param {import("./operations.js").Operation} operation
  * @param {{ retired?: number, ref?: boolean }} options `retired`: objects that wait for their grace period when the operation
@@ -41,9 +41,9 @@ export function difference(is, should) {
  */
 export function refuseEach(place, name, operation, { retired = 0, ref = false } = {}) {
   const open = () => {
-    const desk = place.open(retired);
-    desk.core.walkMode(ref ? 1 : 0);
-    return desk;
+    const session = place.open(retired);
+    session.core.walkMode(ref ? 1 : 0);
+    return session;
   };
   const found = { cases: 0, refused: 0, failures: [] };
   const { quiet, after } = undisturbed(open, operation);
@@ -53,9 +53,9 @@ export function refuseEach(place, name, operation, { retired = 0, ref = false } 
   }
   for (const all of [false, true]) {
     for (let n = 1; n <= ALLOCATIONS_MAX; n++) {
-      const desk = open();
+      const session = open();
       const wrong = [];
-      const reached = attempt(desk, operation, { n, all, quiet, after }, wrong, found);
+      const reached = attempt(session, operation, { n, all, quiet, after }, wrong, found);
       if (!reached) break;
       found.cases++;
       if (wrong.length === 0) continue;
@@ -71,56 +71,59 @@ function undisturbed(open, operation) {
   const before = open();
   operation.prepare?.(before);
   before.settle();
-  const quiet = level(before.inspect());
-  const desk = open();
-  const state = operation.prepare?.(desk);
-  desk.time = LATER;
-  const { value, allocations } = desk.refusing(Number.POSITIVE_INFINITY, false, () => operation.run(desk, state));
+  const quiet = liveObjects(before.inspect());
+  const session = open();
+  const state = operation.prepare?.(session);
+  session.time = LATER;
+  const { value, allocations } = session.refusing(Number.POSITIVE_INFINITY, false, () => operation.run(session, state));
   must(value);
-  desk.settle();
-  const v = desk.inspect();
-  return { quiet, after: { allocations, value, picture: desk.picture(v, { identity: false }), level: level(v) } };
+  session.settle();
+  const v = session.inspect();
+  return {
+    quiet,
+    after: { allocations, value, arenaDump: session.arenaDump(v, { identity: false }), liveObjects: liveObjects(v) },
+  };
 }
 
 /** One attempt. Answers whether the n-th allocation was asked for; what is wrong is added to `wrong`. */
-function attempt(desk, operation, { n, all, quiet, after }, wrong, found) {
-  const state = operation.prepare?.(desk);
-  const before = desk.picture(desk.inspect());
-  desk.time = LATER;
-  const { value, reached } = desk.refusing(n, all, () => operation.run(desk, state));
+function attempt(session, operation, { n, all, quiet, after }, wrong, found) {
+  const state = operation.prepare?.(session);
+  const before = session.arenaDump(session.inspect());
+  session.time = LATER;
+  const { value, reached } = session.refusing(n, all, () => operation.run(session, state));
   if (!reached) return false;
-  const v = desk.inspect();
+  const v = session.inspect();
   wrong.push(...v.problems());
   if (value < 0) {
     found.refused++;
     if (value !== ENOSPC) wrong.push(`it answered ${value}`);
-    wrong.push(...difference(desk.picture(v), before));
+    wrong.push(...difference(session.arenaDump(v), before));
     // Half of the time the call comes again at once, with whatever the first left in caches.
     if (!all) {
-      desk.settle();
-      const now = level(desk.inspect());
+      session.settle();
+      const now = liveObjects(session.inspect());
       for (const cache of operation.keeps ?? []) now[cache] = quiet[cache];
       wrong.push(...difference(now, quiet));
     }
-    const again = operation.run(desk, state);
+    const again = operation.run(session, state);
     if (again < 0) wrong.push(`the same call answered ${again} afterwards`);
     else if (again !== after.value && !operation.fresh)
       wrong.push(`the same call answered ${again} afterwards, not ${after.value}`);
   } else if (operation.short && value < after.value) {
     // What it says it wrote is there; the rest of it can be written now.
-    wrong.push(...finishShort(desk, operation, state, value));
+    wrong.push(...finishShort(session, operation, state, value));
   }
-  desk.settle();
-  const last = desk.inspect();
+  session.settle();
+  const last = session.inspect();
   wrong.push(...last.problems());
-  wrong.push(...difference(desk.picture(last, { identity: false }), after.picture));
-  wrong.push(...difference(level(last), after.level));
+  wrong.push(...difference(session.arenaDump(last, { identity: false }), after.arenaDump));
+  wrong.push(...difference(liveObjects(last), after.liveObjects));
   return true;
 }
 
 /** A write that took fewer bytes: it is asked for the rest by doing all of it once more. */
-function finishShort(desk, operation, state, value) {
+function finishShort(session, operation, state, value) {
   if (value === 0) return ["it wrote nothing and answered 0"];
-  const again = operation.run(desk, state);
+  const again = operation.run(session, state);
   return again < 0 ? [`the same call answered ${again} after ${value} bytes`] : [];
 }

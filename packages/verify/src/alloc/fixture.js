@@ -6,9 +6,9 @@
 import { AT_FDCWD } from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver.js";
 import { attach, createMemory, shippingCore, TIME } from "../binary/core.js";
-import { picture } from "../fsck/arena-dump.js";
+import { arenaDump } from "../fsck/arena-dump.js";
 import { inspect } from "../fsck/check-arena.js";
-import { boxDriver } from "../workload/object-driver.js";
+import { objectDriver } from "../workload/object-driver.js";
 
 export const LONG = "l".repeat(150);
 export const O_RDWR = 2;
@@ -29,7 +29,7 @@ const aclOf = (users) => [
 export const allocCore = () => shippingCore({ intercept: ["slabAlloc"] });
 
 /** One thread at the tree: the calls, as the core has them, and the power over its memory. Every call answers >= 0 or -errno. */
-export class Desk {
+export class AllocSession {
   /** Allocations so far. */
   allocations = 0;
   /** A second context's number, which has had no file open. */
@@ -50,7 +50,7 @@ export class Desk {
     };
     this.thread = attach(memory, allocCore(), hooks, options);
     this.core = this.thread.exports;
-    this.driver = boxDriver();
+    this.driver = objectDriver();
     drivers.attach(this.core);
     drivers.register(this.driver);
     this.box = drivers.find("box");
@@ -94,8 +94,8 @@ export class Desk {
   inspect() {
     return inspect(this.memory);
   }
-  picture(v, options) {
-    return [...picture(v, options), ...this.driver.content().map((line) => `box ${line}`)];
+  arenaDump(v, options) {
+    return [...arenaDump(v, options), ...this.driver.content().map((line) => `box ${line}`)];
   }
 
   path(path) {
@@ -184,7 +184,7 @@ export class Desk {
 }
 
 /** The tree and its bytes. */
-export class Workplace {
+export class AllocFixture {
   #memory;
   #bytes;
   /** Number of the context beside the tree's own. */
@@ -192,14 +192,14 @@ export class Workplace {
 
   constructor({ maxBytes = 4 << 20 } = {}) {
     this.#memory = createMemory({ maxBytes, threads: 0 });
-    const desk = new Desk(this.#memory, { init: { seed: 1 } });
-    this.#other = furnish(desk);
-    this.keep(desk);
+    const session = new AllocSession(this.#memory, { init: { seed: 1 } });
+    this.#other = populate(session);
+    this.keep(session);
   }
 
   /** Makes the present state the one that every attempt begins with. Ends the desk. */
-  keep(desk) {
-    desk.thread.check("threadDetach");
+  keep(session) {
+    session.thread.check("threadDetach");
     this.#bytes = new Uint8Array(this.#memory.buffer).slice();
   }
 
@@ -211,12 +211,12 @@ export class Workplace {
     const all = new Uint8Array(this.#memory.buffer);
     all.set(this.#bytes);
     all.fill(0, this.#bytes.length);
-    const desk = new Desk(this.#memory);
-    desk.other = this.#other;
-    desk.settle();
-    for (let n = 0; n < retired; n++) must(desk.file(`/retired-${n}`, "r".repeat(n)));
-    for (let n = 0; n < retired; n++) must(desk.unlink(`/retired-${n}`));
-    return desk;
+    const session = new AllocSession(this.#memory);
+    session.other = this.#other;
+    session.settle();
+    for (let n = 0; n < retired; n++) must(session.file(`/retired-${n}`, "r".repeat(n)));
+    for (let n = 0; n < retired; n++) must(session.unlink(`/retired-${n}`));
+    return session;
   }
 }
 
@@ -227,22 +227,22 @@ export function must(answer) {
 }
 
 /** Something of everything that the operations work on; answers the number of a second context. */
-function furnish(desk) {
+function populate(session) {
   for (const path of ["/w", "/w/sub", "/w/drv", "/w/mnt", "/w/empty-dir", "/w/place", "/w/bound"])
-    must(desk.mkdir(path));
-  must(desk.file("/w/empty"));
-  must(desk.file("/w/file", "0123456789"));
-  must(desk.file("/w/other", "other"));
-  must(desk.file("/w/page", "p".repeat(4096)));
-  must(desk.file("/w/many", "m".repeat(30_000)));
-  must(desk.file("/w/cut", "c".repeat(30_000)));
-  must(desk.file(`/w/${LONG}-there`, "long"));
-  must(desk.symlink("file", "/w/link"));
-  must(desk.file("/w/listed", "a"));
-  must(desk.setacl("/w/listed", 1));
-  must(desk.mount("/w/drv", desk.box));
-  must(desk.mount("/w/mnt"));
-  must(desk.file("/w/mnt/inside", "i"));
-  must(desk.bind("/w/sub", "/w/bound"));
-  return must(desk.context(3));
+    must(session.mkdir(path));
+  must(session.file("/w/empty"));
+  must(session.file("/w/file", "0123456789"));
+  must(session.file("/w/other", "other"));
+  must(session.file("/w/page", "p".repeat(4096)));
+  must(session.file("/w/many", "m".repeat(30_000)));
+  must(session.file("/w/cut", "c".repeat(30_000)));
+  must(session.file(`/w/${LONG}-there`, "long"));
+  must(session.symlink("file", "/w/link"));
+  must(session.file("/w/listed", "a"));
+  must(session.setacl("/w/listed", 1));
+  must(session.mount("/w/drv", session.box));
+  must(session.mount("/w/mnt"));
+  must(session.file("/w/mnt/inside", "i"));
+  must(session.bind("/w/sub", "/w/bound"));
+  return must(session.context(3));
 }

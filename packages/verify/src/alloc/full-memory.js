@@ -6,8 +6,8 @@
  *  - the tree is emptied wholly while the arena is full.
  */
 import { MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
-import { difference, level } from "./failing-allocations.js";
-import { must, Workplace } from "./fixture.js";
+import { difference, liveObjects } from "./failing-allocations.js";
+import { AllocFixture, must } from "./fixture.js";
 import { OPERATIONS } from "./operations.js";
 
 const ENOSPC = -28;
@@ -28,34 +28,34 @@ export function fillUp(name, fill, { shuffle = (list) => list, operations = true
   const fail = (what, wrong) => {
     if (wrong.length > 0) found.failures.push({ message: `full of ${name}: ${what}`, trace: wrong.join("\n") });
   };
-  const place = new Workplace({ maxBytes: fill.bytes ?? BYTES });
-  let desk = place.open();
-  must(desk.mkdir("/f"));
-  fill.prepare?.(desk);
+  const place = new AllocFixture({ maxBytes: fill.bytes ?? BYTES });
+  let session = place.open();
+  must(session.mkdir("/f"));
+  fill.prepare?.(session);
   // The first open file takes its memory, whatever else comes.
-  must(desk.close(must(desk.open("/w/file"))));
-  desk.letGo();
-  desk.settle();
-  const quiet = level(desk.inspect());
+  must(session.close(must(session.open("/w/file"))));
+  session.letGo();
+  session.settle();
+  const quiet = liveObjects(session.inspect());
   for (let round = 0; round < ROUNDS; round++) {
     const made = [];
-    const count = fillRound(desk, fill, made, fail);
+    const count = fillRound(session, fill, made, fail);
     if (round === 0) found.count = count;
     fail(`round ${round}`, count === found.count ? [] : [`${count} fit in, and ${found.count} the first time`]);
     if (round === 0 && operations) {
-      place.keep(desk);
+      place.keep(session);
       workWhenFull(place, { fill, made, count, found, fail });
-      desk = place.open();
+      session = place.open();
     }
     const all = Array.from({ length: count }, (_, i) => i);
     for (const i of fill.backwards ? all.reverse() : shuffle(all)) {
-      const answer = fill.remove(desk, i, made);
+      const answer = fill.remove(session, i, made);
       if (answer < 0) fail(`removing number ${i}`, [`it answered ${answer}`]);
     }
-    desk.letGo();
-    desk.settle();
-    const v = desk.inspect();
-    const now = level(v);
+    session.letGo();
+    session.settle();
+    const v = session.inspect();
+    const now = liveObjects(v);
     for (const cache of fill.keeps ?? []) now[cache] = quiet[cache];
     fail(`emptied, round ${round}`, [...v.problems(), ...difference(now, quiet)]);
   }
@@ -72,55 +72,55 @@ function workWhenFull(place, { fill, made, count, found, fail }) {
 }
 
 /** Fills once; answers how many fitted in. */
-function fillRound(desk, fill, made, fail) {
+function fillRound(session, fill, made, fail) {
   let count = 0;
   for (; count < (fill.most ?? MANY); count++) {
-    const answer = fill.make(desk, count, made);
+    const answer = fill.make(session, count, made);
     if (answer >= 0) continue;
     if (answer !== ENOSPC) fail(`number ${count}`, [`it answered ${answer}`]);
     break;
   }
   if (count === (fill.most ?? MANY)) fail("filling", [`${count} fitted in, and there was still room`]);
   // Once more, with a look before and after.
-  desk.settle();
-  const v = desk.inspect();
-  const before = desk.picture(v);
-  const answer = fill.make(desk, count, made);
+  session.settle();
+  const v = session.inspect();
+  const before = session.arenaDump(v);
+  const answer = fill.make(session, count, made);
   if (answer >= 0) {
     // What waited for its grace period made room for a few more.
-    return count + 1 + fillRest(desk, fill, made, count + 1);
+    return count + 1 + fillRest(session, fill, made, count + 1);
   }
-  const after = desk.inspect();
-  fail("no room", [...v.problems(), ...after.problems(), ...difference(desk.picture(after), before)]);
+  const after = session.inspect();
+  fail("no room", [...v.problems(), ...after.problems(), ...difference(session.arenaDump(after), before)]);
   return count;
 }
 
-function fillRest(desk, fill, made, from) {
+function fillRest(session, fill, made, from) {
   let n = 0;
-  while (n < MANY && fill.make(desk, from + n, made) >= 0) n++;
+  while (n < MANY && fill.make(session, from + n, made) >= 0) n++;
   return n;
 }
 
 /** A desk's tree as it is: what it looks like and how much lives. */
-function stateOf(desk) {
-  const v = desk.inspect();
-  return { picture: desk.picture(v), level: level(v) };
+function stateOf(session) {
+  const v = session.inspect();
+  return { arenaDump: session.arenaDump(v), liveObjects: liveObjects(v) };
 }
 
 /** One operation in the full arena; `full` is its state before any preparation. */
 function tryWhenFull(place, title, operation, { fill, full, found, fail }) {
-  const desk = place.open();
+  const session = place.open();
   let state;
   try {
-    state = operation.prepare?.(desk);
+    state = operation.prepare?.(session);
   } catch {
     // What has to be there before it has no room either.
     return;
   }
-  const before = operation.prepare === undefined ? full : stateOf(desk);
-  const value = operation.run(desk, state);
+  const before = operation.prepare === undefined ? full : stateOf(session);
+  const value = operation.run(session, state);
   found.operations++;
-  const after = desk.inspect();
+  const after = session.inspect();
   const wrong = after.problems();
   if (value < 0) {
     found.refused++;
@@ -129,30 +129,30 @@ function tryWhenFull(place, title, operation, { fill, full, found, fail }) {
     if (operation.allocations === 1 && title.startsWith("open") && !fill.reserve)
       wrong.push("there is a reserve for it");
     if (operation.known === undefined) {
-      wrong.push(...difference(desk.picture(after), before.picture));
-      desk.settle();
-      const now = level(desk.inspect());
-      for (const cache of operation.keeps ?? []) now[cache] = before.level[cache];
-      wrong.push(...difference(now, before.level));
+      wrong.push(...difference(session.arenaDump(after), before.arenaDump));
+      session.settle();
+      const now = liveObjects(session.inspect());
+      for (const cache of operation.keeps ?? []) now[cache] = before.liveObjects[cache];
+      wrong.push(...difference(now, before.liveObjects));
     }
   }
   fail(title, wrong);
 }
 
 /** Everything goes, through calls, while there is no room: contexts, descriptors, mounts, names. Answers what is wrong afterwards. */
-function emptyAll(desk, made, fill, count) {
+function emptyAll(session, made, fill, count) {
   const wrong = [];
   const good = (answer, what) => {
     if (answer < 0) wrong.push(`${what} answered ${answer}`);
   };
   if (fill.reserve || made.length > 0)
-    for (let i = 0; i < count; i++) good(fill.remove(desk, i, made), `removing ${i}`);
-  good(desk.core.contextDestroy(desk.other), "closing the context");
-  removeBelow(desk, "/", good);
-  desk.settle();
-  const v = desk.inspect();
+    for (let i = 0; i < count; i++) good(fill.remove(session, i, made), `removing ${i}`);
+  good(session.core.contextDestroy(session.other), "closing the context");
+  removeBelow(session, "/", good);
+  session.settle();
+  const v = session.inspect();
   // The root, the mount of it, the context with its two places; of what the driver has nothing.
-  const left = desk.picture(v).filter((line) => !line.startsWith("box "));
+  const left = session.arenaDump(v).filter((line) => !line.startsWith("box "));
   if (left.length !== 3) wrong.push(...left.map((line) => `left: ${line}`));
   const { dentries, inodes, mounts, supers, files } = v.counts;
   const rest = { dentries, inodes, mounts, supers, files };
@@ -160,17 +160,17 @@ function emptyAll(desk, made, fill, count) {
   return wrong;
 }
 
-function removeBelow(desk, dir, good) {
+function removeBelow(session, dir, good) {
   // A few entries at a time, from the start each time: what was read is gone by then.
   for (let rounds = 0; rounds < MANY; rounds++) {
-    const names = list(desk, dir, good);
+    const names = list(session, dir, good);
     if (names.length === 0) return;
     let removed = 0;
     for (const [name, type] of names) {
       const path = `${dir === "/" ? "" : dir}/${name}`;
-      while (desk.umount(path, MNT_DETACH) >= 0);
-      if (type === 4) removeBelow(desk, path, good);
-      const answer = type === 4 ? desk.rmdir(path) : desk.unlink(path);
+      while (session.umount(path, MNT_DETACH) >= 0);
+      if (type === 4) removeBelow(session, path, good);
+      const answer = type === 4 ? session.rmdir(path) : session.unlink(path);
       good(answer, `removing ${path}`);
       if (answer >= 0) removed++;
     }
@@ -178,17 +178,17 @@ function removeBelow(desk, dir, good) {
   }
 }
 
-function list(desk, dir, good) {
-  const fd = desk.open(dir, O_DIRECTORY);
+function list(session, dir, good) {
+  const fd = session.open(dir, O_DIRECTORY);
   good(fd, `opening ${dir}`);
   if (fd < 0) return [];
-  const bytes = desk.core.sysGetdents(0, fd);
+  const bytes = session.core.sysGetdents(0, fd);
   good(bytes, `reading ${dir}`);
-  const all = desk.thread.io.slice(0, Math.max(bytes, 0));
+  const all = session.thread.io.slice(0, Math.max(bytes, 0));
   const names = [];
   for (let at = 0; at < bytes; at += (10 + all[at + 9] + 7) & ~7) {
     names.push([Buffer.from(all.subarray(at + 10, at + 10 + all[at + 9])).toString(), all[at + 8]]);
   }
-  desk.close(fd);
+  session.close(fd);
   return names;
 }

@@ -2,8 +2,8 @@
  * Every system call that takes memory, in each of its shapes, and the important ones that must need none.
  *
  * @typedef {object} Operation
- * @property {(desk: import("./fixture.js").Desk, state: any) => number} run the call: >= 0 or -errno
- * @property {(desk: import("./fixture.js").Desk) => any} [prepare] before it: opens a descriptor, say; answers `state`
+ * @property {(desk: import("./fixture.js").AllocSession, state: any) => number} run the call: >= 0 or -errno
+ * @property {(desk: import("./fixture.js").AllocSession) => any} [prepare] before it: opens a descriptor, say; answers `state`
  * @property {number} allocations how many there are when none fails
  * @property {boolean} [short] a write: it may take fewer bytes than it was given, and says how many
  * @property {boolean} [fresh] each call answers another number
@@ -16,148 +16,156 @@ import { LONG, must, O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "./fixtur
 const FAR = 3 * 2 ** 30;
 const FIVE_PAGES = "5".repeat(5 * 4096);
 /** Opens a file before the allocations are counted. */
-const opened = (path, flags = O_RDWR) => ({ prepare: (desk) => must(desk.open(path, flags)) });
+const opened = (path, flags = O_RDWR) => ({ prepare: (session) => must(session.open(path, flags)) });
 const NODES = ["size-64", "size-128", "size-4096"];
 
 /** @type {Record<string, Operation>} */
 export const OPERATIONS = {
-  mkdir: { allocations: 2, run: (desk) => desk.mkdir("/w/new") },
-  "mkdir, long name": { allocations: 3, run: (desk) => desk.mkdir(`/w/${LONG}`) },
-  "mkdir in a mount": { allocations: 2, run: (desk) => desk.mkdir("/w/mnt/new") },
-  mkfifo: { allocations: 2, run: (desk) => desk.mknod("/w/new", 0o010644) },
-  "mknod, a file": { allocations: 2, run: (desk) => desk.mknod("/w/new", 0o100644) },
-  create: { allocations: 3, run: (desk) => desk.open("/w/new", O_RDWR | O_CREAT | O_EXCL) },
-  "create, long name": { allocations: 4, run: (desk) => desk.open(`/w/${LONG}`, O_RDWR | O_CREAT) },
+  mkdir: { allocations: 2, run: (session) => session.mkdir("/w/new") },
+  "mkdir, long name": { allocations: 3, run: (session) => session.mkdir(`/w/${LONG}`) },
+  "mkdir in a mount": { allocations: 2, run: (session) => session.mkdir("/w/mnt/new") },
+  mkfifo: { allocations: 2, run: (session) => session.mknod("/w/new", 0o010644) },
+  "mknod, a file": { allocations: 2, run: (session) => session.mknod("/w/new", 0o100644) },
+  create: { allocations: 3, run: (session) => session.open("/w/new", O_RDWR | O_CREAT | O_EXCL) },
+  "create, long name": { allocations: 4, run: (session) => session.open(`/w/${LONG}`, O_RDWR | O_CREAT) },
   "create, first file of a context": {
     allocations: 4,
     keeps: ["size-1024"],
-    prepare: (desk) => must(desk.chmod("/w/sub", 0o777)),
-    run: (desk) => desk.open("/w/sub/new", O_RDWR | O_CREAT, desk.other),
+    prepare: (session) => must(session.chmod("/w/sub", 0o777)),
+    run: (session) => session.open("/w/sub/new", O_RDWR | O_CREAT, session.other),
   },
-  open: { allocations: 1, run: (desk) => desk.open("/w/file") },
-  "open with O_CREAT what is there": { allocations: 1, run: (desk) => desk.open("/w/file", O_RDWR | O_CREAT) },
-  "open with O_TRUNC": { allocations: 1, run: (desk) => desk.open("/w/many", O_RDWR | O_TRUNC) },
-  "open a directory": { allocations: 1, run: (desk) => desk.open("/w") },
-  "open, first file of a context": { allocations: 2, run: (desk) => desk.open("/w/file", 0, desk.other) },
+  open: { allocations: 1, run: (session) => session.open("/w/file") },
+  "open with O_CREAT what is there": { allocations: 1, run: (session) => session.open("/w/file", O_RDWR | O_CREAT) },
+  "open with O_TRUNC": { allocations: 1, run: (session) => session.open("/w/many", O_RDWR | O_TRUNC) },
+  "open a directory": { allocations: 1, run: (session) => session.open("/w") },
+  "open, first file of a context": { allocations: 2, run: (session) => session.open("/w/file", 0, session.other) },
   "open, 254th descriptor": {
     allocations: 2,
-    prepare(desk) {
-      for (let n = 0; n < 253; n++) must(desk.open("/w/file"));
+    prepare(session) {
+      for (let n = 0; n < 253; n++) must(session.open("/w/file"));
     },
-    run: (desk) => desk.open("/w/file"),
+    run: (session) => session.open("/w/file"),
   },
-  "symlink, short body": { allocations: 3, run: (desk) => desk.symlink("t", "/w/new") },
-  "symlink, long body": { allocations: 3, run: (desk) => desk.symlink("t".repeat(4095), "/w/new") },
-  "symlink, both long": { allocations: 4, run: (desk) => desk.symlink("t".repeat(900), `/w/${LONG}`) },
-  link: { allocations: 1, run: (desk) => desk.link("/w/file", "/w/new") },
-  "link, long name": { allocations: 2, run: (desk) => desk.link("/w/file", `/w/${LONG}`) },
-  "rename to a new name": { allocations: 1, run: (desk) => desk.rename("/w/file", "/w/new") },
-  "rename to another directory": { allocations: 1, run: (desk) => desk.rename("/w/file", "/w/sub/new") },
-  "rename to a long name": { allocations: 2, run: (desk) => desk.rename("/w/file", `/w/${LONG}`) },
-  "rename from a long name": { allocations: 1, run: (desk) => desk.rename(`/w/${LONG}-there`, "/w/sub/new") },
-  "rename a directory": { allocations: 1, run: (desk) => desk.rename("/w/empty-dir", "/w/place/new") },
-  "rename onto another": { allocations: 0, run: (desk) => desk.rename("/w/file", "/w/other") },
-  exchange: { allocations: 0, run: (desk) => desk.rename("/w/file", "/w/empty-dir", 2) },
-  "write a byte": { allocations: 1, ...opened("/w/empty"), run: (desk, fd) => desk.write(fd, 0, "x") },
-  "write over what is there": { allocations: 0, ...opened("/w/file"), run: (desk, fd) => desk.write(fd, 0, "new") },
+  "symlink, short body": { allocations: 3, run: (session) => session.symlink("t", "/w/new") },
+  "symlink, long body": { allocations: 3, run: (session) => session.symlink("t".repeat(4095), "/w/new") },
+  "symlink, both long": { allocations: 4, run: (session) => session.symlink("t".repeat(900), `/w/${LONG}`) },
+  link: { allocations: 1, run: (session) => session.link("/w/file", "/w/new") },
+  "link, long name": { allocations: 2, run: (session) => session.link("/w/file", `/w/${LONG}`) },
+  "rename to a new name": { allocations: 1, run: (session) => session.rename("/w/file", "/w/new") },
+  "rename to another directory": { allocations: 1, run: (session) => session.rename("/w/file", "/w/sub/new") },
+  "rename to a long name": { allocations: 2, run: (session) => session.rename("/w/file", `/w/${LONG}`) },
+  "rename from a long name": { allocations: 1, run: (session) => session.rename(`/w/${LONG}-there`, "/w/sub/new") },
+  "rename a directory": { allocations: 1, run: (session) => session.rename("/w/empty-dir", "/w/place/new") },
+  "rename onto another": { allocations: 0, run: (session) => session.rename("/w/file", "/w/other") },
+  exchange: { allocations: 0, run: (session) => session.rename("/w/file", "/w/empty-dir", 2) },
+  "write a byte": { allocations: 1, ...opened("/w/empty"), run: (session, fd) => session.write(fd, 0, "x") },
+  "write over what is there": {
+    allocations: 0,
+    ...opened("/w/file"),
+    run: (session, fd) => session.write(fd, 0, "new"),
+  },
   "write more than there is room": {
     allocations: 1,
     ...opened("/w/file"),
-    run: (desk, fd) => desk.write(fd, 0, "x".repeat(100)),
+    run: (session, fd) => session.write(fd, 0, "x".repeat(100)),
   },
   append: {
     allocations: 1,
     ...opened("/w/file", O_RDWR | O_APPEND),
-    run: (desk, fd) => desk.write(fd, -1, "x".repeat(20)),
+    run: (session, fd) => session.write(fd, -1, "x".repeat(20)),
   },
   "write behind the first page": {
     allocations: 2,
     short: true,
     keeps: NODES,
     ...opened("/w/page"),
-    run: (desk, fd) => desk.write(fd, 4096, "x"),
+    run: (session, fd) => session.write(fd, 4096, "x"),
   },
   "write across the first page": {
     allocations: 3,
     short: true,
     keeps: ["size-16", ...NODES],
     ...opened("/w/file"),
-    run: (desk, fd) => desk.write(fd, 4000, "y".repeat(200)),
+    run: (session, fd) => session.write(fd, 4000, "y".repeat(200)),
   },
   "write five pages": {
     allocations: 6,
     short: true,
     keeps: NODES,
     ...opened("/w/empty"),
-    run: (desk, fd) => desk.write(fd, 0, FIVE_PAGES),
+    run: (session, fd) => session.write(fd, 0, FIVE_PAGES),
   },
   "write five pages, not from their start": {
     allocations: 7,
     short: true,
     keeps: NODES,
     ...opened("/w/empty"),
-    run: (desk, fd) => desk.write(fd, 1000, FIVE_PAGES),
+    run: (session, fd) => session.write(fd, 1000, FIVE_PAGES),
   },
   "write far behind the end": {
     allocations: 4,
     keeps: NODES,
     ...opened("/w/page"),
-    run: (desk, fd) => desk.write(fd, FAR, "z"),
+    run: (session, fd) => session.write(fd, FAR, "z"),
   },
   "write very far behind the end of nothing": {
     allocations: 6,
     keeps: NODES,
     ...opened("/w/empty"),
-    run: (desk, fd) => desk.write(fd, 4_000_000_000_000, "z"),
+    run: (session, fd) => session.write(fd, 4_000_000_000_000, "z"),
   },
   "write into a hole": {
     allocations: 2,
     keeps: NODES,
-    prepare(desk) {
-      must(desk.truncate("/w/many", 100_000));
-      return must(desk.open("/w/many", O_RDWR));
+    prepare(session) {
+      must(session.truncate("/w/many", 100_000));
+      return must(session.open("/w/many", O_RDWR));
     },
-    run: (desk, fd) => desk.write(fd, 70_000, "h"),
+    run: (session, fd) => session.write(fd, 70_000, "h"),
   },
-  "truncate up": { allocations: 0, run: (desk) => desk.truncate("/w/file", 100_000) },
-  "truncate down": { allocations: 0, run: (desk) => desk.truncate("/w/cut", 5000) },
-  "mount tmpfs": { allocations: 4, run: (desk) => desk.mount("/w/place") },
-  "mount a driver": { allocations: 4, run: (desk) => desk.mount("/w/place", desk.box) },
-  bind: { allocations: 1, run: (desk) => desk.bind("/w/sub", "/w/place") },
-  "bind a file": { allocations: 1, run: (desk) => desk.bind("/w/file", "/w/other") },
-  "move a mount": { allocations: 0, run: (desk) => desk.bind("/w/bound", "/w/place", 8192) },
-  umount: { allocations: 0, run: (desk) => desk.umount("/w/bound") },
-  "umount lazily": { allocations: 0, run: (desk) => desk.umount("/w/mnt", 2) },
-  context: { allocations: 1, fresh: true, run: (desk) => desk.context() },
-  "context with groups": { allocations: 2, fresh: true, run: (desk) => desk.context(16) },
-  "set an ACL": { allocations: 1, run: (desk) => desk.setacl("/w/file", 1) },
-  "set another ACL": { allocations: 1, run: (desk) => desk.setacl("/w/listed", 300) },
-  "take an ACL away": { allocations: 0, run: (desk) => desk.setacl("/w/listed") },
-  "look up a driver's directory": { allocations: 2, run: (desk) => desk.stat("/w/drv/d") },
-  "look up a driver's file": { allocations: 4, run: (desk) => desk.stat("/w/drv/d/f") },
-  "look up a driver's long name": { allocations: 3, run: (desk) => desk.stat(`/w/drv/${"n".repeat(100)}`) },
-  "look up what a driver has not": { allocations: 1, run: (desk) => (desk.stat("/w/drv/no") === -2 ? 0 : -28) },
-  "follow a driver's link": { allocations: 3, run: (desk) => desk.stat("/w/drv/l") },
-  "open a driver's file": { allocations: 5, run: (desk) => desk.open("/w/drv/d/f", O_RDWR) },
-  "create in a driver": { allocations: 3, run: (desk) => desk.open("/w/drv/new", O_RDWR | O_CREAT) },
-  "mkdir in a driver": { allocations: 2, run: (desk) => desk.mkdir("/w/drv/new") },
-  "symlink in a driver": { allocations: 2, run: (desk) => desk.symlink("t", "/w/drv/new") },
+  "truncate up": { allocations: 0, run: (session) => session.truncate("/w/file", 100_000) },
+  "truncate down": { allocations: 0, run: (session) => session.truncate("/w/cut", 5000) },
+  "mount tmpfs": { allocations: 4, run: (session) => session.mount("/w/place") },
+  "mount a driver": { allocations: 4, run: (session) => session.mount("/w/place", session.box) },
+  bind: { allocations: 1, run: (session) => session.bind("/w/sub", "/w/place") },
+  "bind a file": { allocations: 1, run: (session) => session.bind("/w/file", "/w/other") },
+  "move a mount": { allocations: 0, run: (session) => session.bind("/w/bound", "/w/place", 8192) },
+  umount: { allocations: 0, run: (session) => session.umount("/w/bound") },
+  "umount lazily": { allocations: 0, run: (session) => session.umount("/w/mnt", 2) },
+  context: { allocations: 1, fresh: true, run: (session) => session.context() },
+  "context with groups": { allocations: 2, fresh: true, run: (session) => session.context(16) },
+  "set an ACL": { allocations: 1, run: (session) => session.setacl("/w/file", 1) },
+  "set another ACL": { allocations: 1, run: (session) => session.setacl("/w/listed", 300) },
+  "take an ACL away": { allocations: 0, run: (session) => session.setacl("/w/listed") },
+  "look up a driver's directory": { allocations: 2, run: (session) => session.stat("/w/drv/d") },
+  "look up a driver's file": { allocations: 4, run: (session) => session.stat("/w/drv/d/f") },
+  "look up a driver's long name": { allocations: 3, run: (session) => session.stat(`/w/drv/${"n".repeat(100)}`) },
+  "look up what a driver has not": { allocations: 1, run: (session) => (session.stat("/w/drv/no") === -2 ? 0 : -28) },
+  "follow a driver's link": { allocations: 3, run: (session) => session.stat("/w/drv/l") },
+  "open a driver's file": { allocations: 5, run: (session) => session.open("/w/drv/d/f", O_RDWR) },
+  "create in a driver": { allocations: 3, run: (session) => session.open("/w/drv/new", O_RDWR | O_CREAT) },
+  "mkdir in a driver": { allocations: 2, run: (session) => session.mkdir("/w/drv/new") },
+  "symlink in a driver": { allocations: 2, run: (session) => session.symlink("t", "/w/drv/new") },
   "unlink in a driver": {
     allocations: 2,
-    run: (desk) => desk.unlink(`/w/drv/${"n".repeat(31)}`),
-    prepare(desk) {
-      must(desk.mknod(`/w/drv/${"n".repeat(31)}`, 0o100644));
-      desk.settle();
+    run: (session) => session.unlink(`/w/drv/${"n".repeat(31)}`),
+    prepare(session) {
+      must(session.mknod(`/w/drv/${"n".repeat(31)}`, 0o100644));
+      session.settle();
     },
   },
-  readdir: { allocations: 0, ...opened("/w", 0), run: (desk, fd) => desk.core.sysGetdents(0, fd) },
-  "readdir of a driver's": { allocations: 0, ...opened("/w/drv", 0), run: (desk, fd) => desk.core.sysGetdents(0, fd) },
-  stat: { allocations: 0, run: (desk) => desk.stat("/w/sub/../link") },
-  realpath: { allocations: 0, run: (desk) => desk.core.sysRealpath(0, -100, desk.path("/w/mnt/../link")) },
-  chmod: { allocations: 0, run: (desk) => desk.chmod("/w/sub", 0o700) },
-  unlink: { allocations: 0, run: (desk) => desk.unlink("/w/many") },
-  "unlink a long name": { allocations: 0, run: (desk) => desk.unlink(`/w/${LONG}-there`) },
-  rmdir: { allocations: 0, run: (desk) => desk.rmdir("/w/empty-dir") },
-  chdir: { allocations: 0, run: (desk) => desk.core.sysChdir(0, -100, desk.path("/w/sub")) },
-  "close a context": { allocations: 0, run: (desk) => desk.core.contextDestroy(desk.other) },
+  readdir: { allocations: 0, ...opened("/w", 0), run: (session, fd) => session.core.sysGetdents(0, fd) },
+  "readdir of a driver's": {
+    allocations: 0,
+    ...opened("/w/drv", 0),
+    run: (session, fd) => session.core.sysGetdents(0, fd),
+  },
+  stat: { allocations: 0, run: (session) => session.stat("/w/sub/../link") },
+  realpath: { allocations: 0, run: (session) => session.core.sysRealpath(0, -100, session.path("/w/mnt/../link")) },
+  chmod: { allocations: 0, run: (session) => session.chmod("/w/sub", 0o700) },
+  unlink: { allocations: 0, run: (session) => session.unlink("/w/many") },
+  "unlink a long name": { allocations: 0, run: (session) => session.unlink(`/w/${LONG}-there`) },
+  rmdir: { allocations: 0, run: (session) => session.rmdir("/w/empty-dir") },
+  chdir: { allocations: 0, run: (session) => session.core.sysChdir(0, -100, session.path("/w/sub")) },
+  "close a context": { allocations: 0, run: (session) => session.core.contextDestroy(session.other) },
 };

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { CHUNK, MEMO_CHUNKS, SLOT_MEMO, SLOT_SIZE, SLOTS } from "../arena/layout.js";
 import { instrument } from "./instrument.js";
-import { namesOf, ROOT, SHIPPING } from "./symbols.js";
+import { ROOT, SHIPPING, symbolsOf } from "./symbols.js";
 
 export const PAGE = 65536;
 /** Where each suspended core's stack of frames lies: behind the arena, where nothing of the tree is. */
@@ -56,7 +56,7 @@ export function shippingCore(options = {}) {
   let core = made.get(key);
   if (core === undefined) {
     const shipping = readFileSync(join(root, SHIPPING));
-    core = { ...instrument(shipping, { names: namesOf(shipping, root), ...rest }), shipping };
+    core = { ...instrument(shipping, { names: symbolsOf(shipping, root), ...rest }), shipping };
     core.module = new WebAssembly.Module(core.bytes);
     made.set(key, core);
   }

@@ -14,7 +14,7 @@
  * Addresses hold the static offset and are signed as all i32 are in JavaScript. An address that passes 4 GiB by its offset is reported
  * modulo 2^32; the access itself then traps.
  *
- * A typical use: `instrument(bytes, { accesses: true, asyncify: true, names: namesOf(bytes) })`, then attach() of core.js.
+ * A typical use: `instrument(bytes, { accesses: true, asyncify: true, names: symbolsOf(bytes) })`, then attach() of core.js.
  */
 import { asyncify } from "./asyncify.js";
 import { F32, F64, I32, I64, instruction, Reader, SECTION, s32, sections, u32, utf8, Writer } from "./wasm.js";
@@ -61,7 +61,7 @@ const VOID = 0x40;
  * @param {boolean} [options.accesses] report every access
  * @param {boolean} [options.asyncify] afterwards binaryen's pass, so that an import can suspend the core
  * @param {string[]} [options.intercept] functions, by name or path, that ask `verify.enter` first
- * @param {import("./symbols.js").Names} [options.names] names and lines of the shipping core
+ * @param {import("./symbols.js").Symbols} [options.names] names and lines of the shipping core
  * @returns {{ bytes: Uint8Array, sites: Site[], functions: FunctionName[] }}
  * @throws Error for an instruction or a section that is not known, a name that is no function or has another result than i32 or none
  */
@@ -92,8 +92,8 @@ export function instrument(bytes, options = {}) {
  * @param {number} [where.nth] which of those, from 0
  * @param {number} where.at byte offset of that word from the access's address without its static offset
  * @param {boolean} [where.add] the atomic addition
- * @param {import("./symbols.js").Names} names
- * @returns {{ bytes: Uint8Array, names: import("./symbols.js").Names }} names and lines of the new binary
+ * @param {import("./symbols.js").Symbols} names
+ * @returns {{ bytes: Uint8Array, names: import("./symbols.js").Symbols }} names and lines of the new binary
  * @throws Error when there is no such access
  */
 export function plantStore(bytes, { func, op, nth = 0, at, add = false }, names) {

@@ -42,10 +42,10 @@ function sameCode(a, b) {
  * Names of the core's functions and lines of its instructions. The names build is made when it is missing or older code.
  * @param {Uint8Array} core the shipping core
  * @param {string} root the repository whose source it was built from
- * @returns {Names}
+ * @returns {Symbols}
  * @throws Error when the source does not give this core
  */
-export function namesOf(core, root = ROOT) {
+export function symbolsOf(core, root = ROOT) {
   const file = join(root, KEPT_DIR, "core.names.wasm");
   if (!existsSync(file) || !sameCode(core, readFileSync(file))) build(root);
   const named = readFileSync(file);
@@ -138,6 +138,6 @@ function lines({ mappings, sources }) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const { functions } = namesOf(readFileSync(join(ROOT, SHIPPING)));
+  const { functions } = symbolsOf(readFileSync(join(ROOT, SHIPPING)));
   console.log(`${functions.size} functions of ${SHIPPING} have names: ${join(KEPT_DIR, "core.names.wasm")}`);
 }

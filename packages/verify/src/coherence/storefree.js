@@ -20,7 +20,7 @@ export const title = "an rcu-walk stores to its own thread's slot, scratch and m
 
 const ND_DROPPED = 8;
 /** Failures that are told; more are counted. */
-const TOLD = 5;
+const REPORTED_MAX = 5;
 
 const WALKS = COUNTERS.indexOf("walks");
 const ENDED_RCU = COUNTERS.indexOf("endedRcu");
@@ -83,7 +83,7 @@ export class Tally {
 
   fail(message) {
     this.failed++;
-    if (this.failures.length < TOLD) this.failures.push({ message });
+    if (this.failures.length < REPORTED_MAX) this.failures.push({ message });
   }
 }
 
@@ -180,7 +180,7 @@ class Watch {
       tally.parts.left++;
     } else if (region === "elsewhere") {
       tally.partStores.elsewhere++;
-      tally.fail(`${this.#name}: in the rcu part of a walk: ${told({ site, address })}`);
+      tally.fail(`${this.#name}: in the rcu part of a walk: ${describe({ site, address })}`);
     } else {
       tally.partStores.own++;
     }
@@ -226,11 +226,11 @@ class Watch {
     for (const region of Object.keys(tally.loads)) tally.loads[region] += this.#loads[region];
     tally.eachLoads.push(this.#loads.shared);
     if (this.#foreign.length === 0) return;
-    tally.fail(`${name} answered ${value} in rcu mode and wrote elsewhere: ${this.#foreign.map(told).join(", ")}`);
+    tally.fail(`${name} answered ${value} in rcu mode and wrote elsewhere: ${this.#foreign.map(describe).join(", ")}`);
   }
 }
 
-function told({ site, address }) {
+function describe({ site, address }) {
   return `${site.op} at ${address} in ${site.func} (${site.line})`;
 }
 
@@ -288,7 +288,8 @@ export async function run({ seconds, short = false, log = () => undefined }) {
   const tables = short ? ["link.js", "permissions.js"] : TABLES;
   const { tally, cases, all, differing } = await measure(core, { tables, expired: () => performance.now() > end });
   const failures = [...tally.failures];
-  for (const name of differing.slice(0, TOLD)) failures.push({ message: `the plain core answers otherwise: ${name}` });
+  for (const name of differing.slice(0, REPORTED_MAX))
+    failures.push({ message: `the plain core answers otherwise: ${name}` });
   if (tally.inRcu === 0 || tally.parts.left === 0) failures.push({ message: "nothing was seen, the check is broken" });
   log(`${cases} of ${all} cases of the conformance suite on the instrumented core`);
   return { ok: failures.length === 0, explored: { cases: `${cases} of ${all}`, ...tally.explored() }, failures };

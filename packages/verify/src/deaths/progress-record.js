@@ -5,7 +5,7 @@
  */
 
 /** Nothing yet; at work; standing still inside the core; has seen what cannot be; its attachment has given up. */
-export const STATES = { NEW: 0, READY: 1, STANDING: 2, WRONG: 3, TORN: 4 };
+export const STATES = { NEW: 0, READY: 1, PAUSED: 2, WRONG: 3, POISONED: 4 };
 
 const BEGUN = 0;
 const ENDED = 1;
@@ -14,9 +14,9 @@ const PARK = 3;
 const TEXT = 64;
 const BYTES = 4096;
 /** Longest time that a worker stands still for; the parent ends it long before. */
-const STAND_MS = 30_000;
+const PAUSE_MS = 30_000;
 
-export class Record {
+export class ProgressRecord {
   #words;
   #text;
 
@@ -53,9 +53,9 @@ export class Record {
   }
 
   /** Stands still in Atomics.wait, until the thread is ended. */
-  stand() {
-    this.state = STATES.STANDING;
-    Atomics.wait(this.#words, PARK, 0, STAND_MS);
+  pauseHere() {
+    this.state = STATES.PAUSED;
+    Atomics.wait(this.#words, PARK, 0, PAUSE_MS);
   }
 
   /** What was seen that cannot be. */

@@ -30,7 +30,7 @@ function node(dir, name) {
  * @param {() => void} tick called in every hook
  * @returns {import("../../../threadfs/dist/src/index.js").Driver}
  */
-export function mortalDriver(tick = () => undefined) {
+export function statelessDriver(tick = () => undefined) {
   const hooks = {
     root: () => ({ ino: 1, mode: DIR }),
     lookup: (dir, name) => (name === "no" || name.startsWith("made") ? null : node(dir, name)),
@@ -56,5 +56,5 @@ export function mortalDriver(tick = () => undefined) {
       return hook(...args);
     },
   ]);
-  return { name: "mortal", ...Object.fromEntries(ticking) };
+  return { name: "stateless", ...Object.fromEntries(ticking) };
 }

@@ -14,25 +14,25 @@ import { main } from "../support/command-line.js";
 import { randomBelow, seedOf } from "../support/random.js";
 import { ruleDriver } from "../torture/mount-workloads.js";
 import { makeReader } from "../torture/roles.js";
-import { COUNT, controlOf, countersOf, makeBoard } from "../torture/shared-state.js";
-import { CONTROL, STATE, steadyThread } from "./bystander.js";
-import { Record, STATES } from "./progress-record.js";
-import { mortalDriver } from "./stateless-driver.js";
-import { clear, heldBy, judgeRemains, slotsOf } from "./victim-state.js";
+import { COUNT, controlOf, countersOf, makeSharedState } from "../torture/shared-state.js";
+import { bystanderThread, CONTROL, STATE } from "./bystander.js";
+import { ProgressRecord, STATES } from "./progress-record.js";
+import { statelessDriver } from "./stateless-driver.js";
+import { heldBy, judgeVictim, removeVictim, slotsOf } from "./victim-state.js";
 
 export const title = "workers that die in every way: what they held is taken over, and the others work on";
 
 const MAX_BYTES = 256 << 20;
-const AT_ONCE = 8;
-const AT_ONCE_SHORT = 3;
+const CONCURRENT_VICTIMS = 8;
+const CONCURRENT_VICTIMS_SHORT = 3;
 const SHORT_ROUNDS = 7;
 /** Nothing here takes as long; above the 10 s after which a lock's owner is taken for dead. */
-const PATIENCE_MS = 25_000;
+const TIMEOUT_MS = 25_000;
 const FILE = new URL("./terminate.worker.js", import.meta.url);
-const STEADY = ["reader", "mixer"];
+const BYSTANDERS = ["reader", "mixer"];
 
 /** Ways to die, with how often each, and the bound of the number at which it comes about. */
-const WAYS = {
+const DEATH_KINDS = {
   terminate: [9, 1],
   "terminate in a wait": [3, 60],
   throw: [1, 150],
@@ -44,11 +44,11 @@ const WAYS = {
   overflow: [1, 60],
   panic: [2, 60],
 };
-const DECK = Object.entries(WAYS).flatMap(([how, [weight]]) => Array(weight).fill(how));
+const WEIGHTED_KINDS = Object.entries(DEATH_KINDS).flatMap(([how, [weight]]) => Array(weight).fill(how));
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function within(promise, what, ms = PATIENCE_MS) {
+async function within(promise, what, ms = TIMEOUT_MS) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms);
@@ -61,9 +61,9 @@ async function within(promise, what, ms = PATIENCE_MS) {
 }
 
 async function until(done, what) {
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + TIMEOUT_MS;
   while (!done()) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${PATIENCE_MS} ms`);
+    if (Date.now() > end) throw new Error(`${what}: not within ${TIMEOUT_MS} ms`);
     await pause(2);
   }
 }
@@ -71,10 +71,10 @@ async function until(done, what) {
 class Run {
   counts = { rounds: 0, deaths: 0 };
   failures = [];
-  #life = 0;
+  #lives = 0;
   /** Threads that are being ended from here: as long as their end is not told, this thread makes no calls. */
   #ending = 0;
-  #steady = [];
+  #bystanders = [];
   #stopped = false;
 
   constructor({ seed, log }) {
@@ -91,20 +91,25 @@ class Run {
 
   async start() {
     this.vfs = await createVfs({ maxBytes: MAX_BYTES });
-    this.board = makeBoard(STEADY.length + 1);
+    this.sharedState = makeSharedState(BYSTANDERS.length + 1);
     this.control = new Int32Array(new SharedArrayBuffer(64));
     const { vfs } = this;
-    for (const driver of [ruleDriver(), mortalDriver()]) vfs.registerDriver(driver);
-    this.own = await steadyThread({ handle: vfs.handle, board: this.board, index: STEADY.length, seed: this.seed });
+    for (const driver of [ruleDriver(), statelessDriver()]) vfs.registerDriver(driver);
+    this.own = await bystanderThread({
+      handle: vfs.handle,
+      sharedState: this.sharedState,
+      index: BYSTANDERS.length,
+      seed: this.seed,
+    });
     for (const dir of ["/t/tmp", "/m", "/common", "/p"]) vfs.fs.mkdirSync(dir, { recursive: true });
-    this.before = this.#gauges();
-    for (const station of Object.values(this.own.stations)) station.build(this.own.thread);
-    controlOf(this.board)[0] = 1;
-    for (const [index, steady] of STEADY.entries()) this.#steady.push(await this.#hire(index, steady));
-    this.reading = makeReader(this.own.thread, this.own.stations);
+    this.before = this.#objectCounts();
+    for (const workload of Object.values(this.own.workloads)) workload.build(this.own.thread);
+    controlOf(this.sharedState)[0] = 1;
+    for (const [index, kind] of BYSTANDERS.entries()) this.#bystanders.push(await this.#startBystander(index, kind));
+    this.reading = makeReader(this.own.thread, this.own.workloads);
   }
 
-  #gauges() {
+  #objectCounts() {
     for (let n = 0; n < 3; n++) {
       this.vfs.synchronizeRcu();
       this.vfs.shrink(1 << 20);
@@ -113,25 +118,25 @@ class Run {
     return { dentries, inodes, mounts, openFiles };
   }
 
-  async #hire(index, steady) {
-    const { vfs, board, seed } = this;
+  async #startBystander(index, kind) {
+    const { vfs, sharedState, seed } = this;
     const control = this.control.buffer;
-    const workerData = { role: "steady", steady, handle: vfs.handle, board, index, seed, control };
+    const workerData = { role: "bystander", kind, handle: vfs.handle, sharedState, index, seed, control };
     const worker = new Worker(FILE, { workerData });
     const member = { worker, slots: [], ended: false };
     worker.on("message", ({ failure, slots }) => {
       if (failure) this.fail(failure);
       else member.slots = slots;
     });
-    worker.on("error", (error) => this.fail(`the ${steady} that works on: ${error.stack}`));
+    worker.on("error", (error) => this.fail(`the ${kind} that works on: ${error.stack}`));
     worker.on("exit", () => {
       member.ended = true;
     });
-    await until(() => member.slots.length > 0 || member.ended, `the start of the ${steady}`);
+    await until(() => member.slots.length > 0 || member.ended, `the start of the ${kind}`);
     return member;
   }
 
-  #tell(state) {
+  #command(state) {
     Atomics.store(this.control, CONTROL.STATE, state);
     Atomics.notify(this.control, CONTROL.STATE);
   }
@@ -156,23 +161,23 @@ class Run {
 
   /** One worker, from its birth to its death. */
   async life({ how, watched }) {
-    const life = ++this.#life;
+    const life = ++this.#lives;
     const seed = seedOf(this.seed, life);
     const next = randomBelow(seed ^ 0x1234);
-    const script = { seed, life, driver: how === "throw in a hook" || next(3) === 0 };
+    const workload = { seed, life, driver: how === "throw in a hook" || next(3) === 0 };
     const context = this.vfs.context({});
     const home = `/m/${life}`;
     this.vfs.fs.mkdirSync(home);
     for (const dir of ["a", "b", "mnt", "bnd", "drv", "over"]) this.vfs.fs.mkdirSync(`${home}/${dir}`);
     context.chdir(`${home}/a`);
-    const record = new Record();
-    const plan = { how, at: 1 + next(WAYS[how][1]) };
-    const workerData = { role: "mortal", handle: context.handle, record: record.buffer, plan, ...script };
+    const record = new ProgressRecord();
+    const plan = { how, at: 1 + next(DEATH_KINDS[how][1]) };
+    const workerData = { role: "victim", handle: context.handle, record: record.buffer, plan, ...workload };
     const worker = new Worker(FILE, { workerData, stderr: true });
-    const dead = { life, how, plan, script, context, record, vfs: this.vfs, slots: [], held: [] };
+    const dead = { life, how, plan, workload, context, record, vfs: this.vfs, slots: [], held: [] };
     const name = worker.threadId + 1;
     if (watched) this.vfs.attachWorker(worker);
-    else worker.once("exit", () => this.#bury(dead, name));
+    else worker.once("exit", () => this.#recover(dead, name));
     worker.on("error", (error) => {
       dead.error = error;
     });
@@ -185,7 +190,7 @@ class Run {
   }
 
   /** Looks at what a dead thread held, and takes it over. */
-  #bury(dead, name) {
+  #recover(dead, name) {
     const { memory } = this.vfs.handle;
     for (const slot of slotsOf(memory, name)) {
       dead.held.push(heldBy(memory, slot));
@@ -198,7 +203,7 @@ class Run {
 
   async #end(worker, { how, record }, next) {
     if (!how.startsWith("terminate")) return;
-    const wanted = how === "terminate" ? STATES.READY : STATES.STANDING;
+    const wanted = how === "terminate" ? STATES.READY : STATES.PAUSED;
     let gone = false;
     worker.once("exit", () => {
       gone = true;
@@ -214,27 +219,24 @@ class Run {
   }
 
   /** Everything stands still and is looked at; what the dead have left goes. */
-  async lookAround(dead) {
-    this.#tell(STATE.STAND);
-    const all = this.#steady.length;
-    await until(
-      () => Atomics.load(this.control, CONTROL.STANDING) === all || this.failures.length > 0,
-      "standing still",
-    );
+  async checkAtRest(dead) {
+    this.#command(STATE.PAUSE);
+    const all = this.#bystanders.length;
+    await until(() => Atomics.load(this.control, CONTROL.PAUSED) === all || this.failures.length > 0, "standing still");
     if (this.failures.length > 0) return;
     this.vfs.shrink(0);
     this.#whole("after the deaths", dead);
     for (const one of dead) this.#judge(one);
     if (this.failures.length > 0) return;
-    for (const one of dead) clear(one);
+    for (const one of dead) removeVictim(one);
     this.vfs.shrink(0);
     this.#whole("after what the dead have left is gone", dead);
-    this.#tell(STATE.WORK);
-    await until(() => Atomics.load(this.control, CONTROL.STANDING) === 0, "going on");
+    this.#command(STATE.WORK);
+    await until(() => Atomics.load(this.control, CONTROL.PAUSED) === 0, "going on");
   }
 
   #whole(when, dead) {
-    const live = [this.vfs.threadSlot, ...this.own.slots, ...this.#steady.flatMap(({ slots }) => slots)];
+    const live = [this.vfs.threadSlot, ...this.own.slots, ...this.#bystanders.flatMap(({ slots }) => slots)];
     const { problems } = check(this.vfs.handle.memory, { live });
     const who = dead.map(({ life, how, record }) => `${life} ${how} in step ${record.begun}`).join(", ");
     if (problems.length > 0) this.fail(`the arena ${when} (${who}):\n    ${problems.slice(0, 8).join("\n    ")}`);
@@ -244,7 +246,7 @@ class Run {
     const { life, how, record, error } = dead;
     if (record.state === STATES.WRONG) return this.fail(`worker ${life} (${how}) saw: ${record.message}`);
     if (record.state === STATES.NEW) return this.fail(`worker ${life} (${how}) never began: ${error?.stack}`);
-    const { wrong, inHand } = judgeRemains(dead);
+    const { wrong, inHand } = judgeVictim(dead);
     if (wrong) this.fail(`worker ${life} (${how}): ${wrong}`);
     this.count("steps", record.ended);
     if (inHand) this.count(`in hand: ${inHand}`);
@@ -254,14 +256,14 @@ class Run {
   async end() {
     this.#stopped = true;
     await this.working;
-    if (this.control) this.#tell(STATE.STOP);
-    const left = this.#steady.filter(({ ended }) => !ended);
+    if (this.control) this.#command(STATE.STOP);
+    const left = this.#bystanders.filter(({ ended }) => !ended);
     for (const member of left)
       await until(() => member.ended || this.failures.length > 0, "the end of those who work on");
-    for (const { worker } of this.#steady) await worker.terminate();
+    for (const { worker } of this.#bystanders) await worker.terminate();
     this.count(
       "turns of the others",
-      this.#steady.reduce((n, _, i) => n + countersOf(this.board, i)[COUNT.turns], 0),
+      this.#bystanders.reduce((n, _, i) => n + countersOf(this.sharedState, i)[COUNT.turns], 0),
     );
     if (this.failures.length === 0) {
       const { expelledReaders, lockWaits } = this.vfs.counters();
@@ -273,11 +275,11 @@ class Run {
   }
 
   #nothingLost() {
-    for (const station of Object.values(this.own.stations)) station.last?.(this.own.thread);
+    for (const workload of Object.values(this.own.workloads)) workload.last?.(this.own.thread);
     this.vfs.fs.rmSync("/t/", { recursive: true });
     this.vfs.fs.rmSync("/p/file");
     this.vfs.fs.mkdirSync("/t/tmp", { recursive: true });
-    const after = this.#gauges();
+    const after = this.#objectCounts();
     for (const [name, n] of Object.entries(this.before)) {
       if (after[name] !== n) this.fail(`${name} were ${n} before and are ${after[name]} after: lost`);
     }
@@ -295,7 +297,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
   const run = new Run({ seed, log });
   let deck = [];
   const draw = () => {
-    if (deck.length === 0) deck = [...DECK];
+    if (deck.length === 0) deck = [...WEIGHTED_KINDS];
     return deck.splice(run.next(deck.length), 1)[0];
   };
   try {
@@ -303,8 +305,10 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
     run.working = run.work().catch((error) => run.fail(`this thread: ${error.stack}`));
     while (performance.now() < deadline && run.counts.deaths < most && run.counts.rounds < rounds) {
       const watched = run.counts.rounds % 2 === 0;
-      const lives = Array.from({ length: short ? AT_ONCE_SHORT : AT_ONCE }, () => run.life({ how: draw(), watched }));
-      await run.lookAround(await Promise.all(lives));
+      const lives = Array.from({ length: short ? CONCURRENT_VICTIMS_SHORT : CONCURRENT_VICTIMS }, () =>
+        run.life({ how: draw(), watched }),
+      );
+      await run.checkAtRest(await Promise.all(lives));
       run.count("rounds");
       if (run.failures.length > 0) break;
       if (run.counts.rounds % 10 === 0) log(`${run.counts.deaths} deaths in ${run.counts.rounds} rounds`);

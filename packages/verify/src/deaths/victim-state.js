@@ -9,7 +9,7 @@ import {
   SLOT_STATE,
   SLOTS,
 } from "../arena/layout.js";
-import { Script, typeOf } from "./victim-workload.js";
+import { typeOf, VictimWorkload } from "./victim-workload.js";
 
 /** First of each list of a journal (core/mem/undo/log.ts). */
 const J_LOCK = 24;
@@ -46,7 +46,7 @@ export function heldBy(memory, slot) {
 }
 
 /** Everything of a worker's own places, as text by path. */
-function seen(fs, script) {
+function seen(fs, workload) {
   const found = new Map();
   const walk = (path, full) => {
     const stats = fs.lstatSync(full);
@@ -57,8 +57,8 @@ function seen(fs, script) {
     if (path !== "mnt") found.set(path, own);
     if (type === "dir") for (const name of fs.readdirSync(full)) walk(`${path}/${name}`, `${full}/${name}`);
   };
-  for (const dir of ["a", "b", "mnt"]) walk(dir, script.full(dir));
-  const own = script.full("C/").slice("/common/".length);
+  for (const dir of ["a", "b", "mnt"]) walk(dir, workload.full(dir));
+  const own = workload.full("C/").slice("/common/".length);
   for (const name of fs.readdirSync("/common")) {
     if (name.startsWith(own)) walk(`C/${name.slice(own.length)}`, `/common/${name}`);
   }
@@ -70,57 +70,57 @@ function isMixed(bytes, { data, mixed }) {
   return bytes.length === data.length && bytes.every((byte, i) => byte === data[i] || byte === mixed[i]);
 }
 
-function sameInode(own, inode, script) {
+function sameInode(own, inode, workload) {
   if (own.type !== inode.type) return `is a ${own.type}, not a ${inode.type}`;
   if (own.type === "link") return own.target === inode.target ? null : "leads elsewhere";
   if (own.mode !== inode.mode) return `has mode ${own.mode.toString(8)}, not ${inode.mode.toString(8)}`;
   if (own.type === "dir") return null;
-  if (own.nlink !== script.links(inode)) return `has ${own.nlink} links, not ${script.links(inode)}`;
+  if (own.nlink !== workload.links(inode)) return `has ${own.nlink} links, not ${workload.links(inode)}`;
   if (inode.mixed ? isMixed(own.data, inode) : own.data.equals(inode.data)) return null;
   return `has other contents (${own.data.length} bytes, ${inode.data.length} expected)`;
 }
 
 /** Where the tree differs from what a script says, or null. */
-function differs(found, places, script) {
-  for (const [path, inode] of script.entries) {
+function differs(found, places, workload) {
+  for (const [path, inode] of workload.entries) {
     const own = found.get(path);
     if (own === undefined) return `${path} is missing`;
-    const wrong = sameInode(own, inode, script);
+    const wrong = sameInode(own, inode, workload);
     if (wrong) return `${path} ${wrong}`;
   }
-  const more = [...found.keys()].find((path) => !script.entries.has(path));
+  const more = [...found.keys()].find((path) => !workload.entries.has(path));
   if (more) return `${more} should not be there`;
   for (const [what, is] of Object.entries(places)) {
-    if (is !== script[what]) return `${what} is ${is}, not ${script[what]}`;
+    if (is !== workload[what]) return `${what} is ${is}, not ${workload[what]}`;
   }
   return null;
 }
 
 /** A script brought to where all steps before `n` were made; `last` the step in hand, if there is one. */
-function scriptAt(options, ended, begun) {
-  const script = new Script(options);
-  for (let n = 0; n < ended; n++) script.next().apply();
-  return { script, last: begun > ended ? script.next() : undefined };
+function workloadAt(options, ended, begun) {
+  const workload = new VictimWorkload(options);
+  for (let n = 0; n < ended; n++) workload.next().apply();
+  return { workload, last: begun > ended ? workload.next() : undefined };
 }
 
 /**
  * What is in the tree must be what the record allows: all steps that ended, none that did not begin, the one in hand or not.
  * @returns {{ wrong: string | null, inHand: string | null, happened: boolean, text?: string }}
  */
-export function judgeRemains({ vfs, context, record, script: options }) {
+export function judgeVictim({ vfs, context, record, workload: options }) {
   const { begun, ended } = record;
-  const { script, last } = scriptAt(options, ended, begun);
-  const found = seen(vfs.fs, script);
-  const dev = (path) => vfs.fs.statSync(script.full(path)).dev;
+  const { workload, last } = workloadAt(options, ended, begun);
+  const found = seen(vfs.fs, workload);
+  const dev = (path) => vfs.fs.statSync(workload.full(path)).dev;
   const home = dev("a");
-  const inodeOf = (path) => vfs.fs.statSync(script.full(path)).ino;
+  const inodeOf = (path) => vfs.fs.statSync(workload.full(path)).ino;
   const places = {
     mounted: dev("mnt") !== home,
     bound: inodeOf("bnd") === inodeOf("a"),
     driven: dev("drv") !== home,
-    cwd: context.getcwd().slice(script.home.length + 1),
+    cwd: context.getcwd().slice(workload.home.length + 1),
   };
-  const notHappened = differs(found, places, script);
+  const notHappened = differs(found, places, workload);
   if (notHappened === null) return { wrong: null, inHand: last ? "not happened" : null, text: last?.text };
   if (last === undefined) return { wrong: `after step ${ended} of ${begun}: ${notHappened}` };
   const reasons = [notHappened];
@@ -128,9 +128,9 @@ export function judgeRemains({ vfs, context, record, script: options }) {
     (s) => s.apply(),
     ...(last.between ?? []).map((_, k) => (s) => s.between[k]()),
   ].entries()) {
-    const other = scriptAt(options, ended, begun);
+    const other = workloadAt(options, ended, begun);
     change(other.last);
-    const wrong = differs(found, places, other.script);
+    const wrong = differs(found, places, other.workload);
     if (wrong === null) return { wrong: null, inHand: n === 0 ? "happened" : "between", text: last.text };
     reasons.push(wrong);
   }
@@ -138,21 +138,21 @@ export function judgeRemains({ vfs, context, record, script: options }) {
 }
 
 /** Takes away what a worker has left. */
-export function clear({ vfs, context, script: options }) {
-  const script = new Script(options);
+export function removeVictim({ vfs, context, workload: options }) {
+  const workload = new VictimWorkload(options);
   for (const place of ["mnt", "bnd", "drv"]) {
     // Several may lie on one another: umount until nothing is mounted.
-    for (let n = 0; n < 4 && isMounted(vfs, script, place); n++) vfs.umount(script.full(place), { detach: true });
+    for (let n = 0; n < 4 && isMounted(vfs, workload, place); n++) vfs.umount(workload.full(place), { detach: true });
   }
   context.close();
-  vfs.fs.rmSync(script.home, { recursive: true });
-  const own = script.full("C/").slice("/common/".length);
+  vfs.fs.rmSync(workload.home, { recursive: true });
+  const own = workload.full("C/").slice("/common/".length);
   for (const name of vfs.fs.readdirSync("/common")) {
     if (name.startsWith(own)) vfs.fs.rmSync(`/common/${name}`, { recursive: true });
   }
 }
 
-function isMounted(vfs, script, place) {
-  const [own, home] = [place, "."].map((path) => vfs.fs.statSync(script.full(path)));
-  return own.dev !== home.dev || own.ino === vfs.fs.statSync(script.full("a")).ino;
+function isMounted(vfs, workload, place) {
+  const [own, home] = [place, "."].map((path) => vfs.fs.statSync(workload.full(path)));
+  return own.dev !== home.dev || own.ino === vfs.fs.statSync(workload.full("a")).ino;
 }

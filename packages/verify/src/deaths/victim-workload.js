@@ -22,7 +22,7 @@ export function contents(seed, size) {
 const file = (mode, data) => ({ type: "file", mode, data });
 const parentOf = (path) => path.slice(0, path.lastIndexOf("/"));
 
-export class Script {
+export class VictimWorkload {
   /** Path below the worker's own places -> inode; hard links are the same object. "C/" stands for the directory of all workers. */
   entries = new Map();
   cwd = "a";
@@ -294,7 +294,7 @@ export class Script {
       this.driven = driven;
     };
     if (!this.driven)
-      return { text: "mount drv", run: ({ vfs }) => vfs.mount("d", this.full("drv"), "mortal"), apply: set(true) };
+      return { text: "mount drv", run: ({ vfs }) => vfs.mount("d", this.full("drv"), "stateless"), apply: set(true) };
     if (this.#next(20) === 0) return this.#umount("drv", set(false));
     const path = this.full(`drv/d${this.#next(3)}/f${this.#next(5)}`);
     const calls = [
@@ -398,8 +398,8 @@ function look(text, run) {
 }
 
 /** What the worker saw is not what it must see. */
-export class Wrong extends Error {}
+export class WrongResult extends Error {}
 
 function expect(seen, right, path) {
-  if (seen !== right) throw new Wrong(`${path}: ${seen} where ${right} should be`);
+  if (seen !== right) throw new WrongResult(`${path}: ${seen} where ${right} should be`);
 }

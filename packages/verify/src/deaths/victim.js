@@ -4,9 +4,9 @@ import { Vfs } from "../../../threadfs/dist/src/api/vfs.js";
 import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
 import { JOURNAL_COUNTS, SLOT_JOURNAL, SLOT_SIZE, SLOTS } from "../arena/layout.js";
-import { Record, STATES } from "./progress-record.js";
-import { mortalDriver } from "./stateless-driver.js";
-import { Script, Wrong } from "./victim-workload.js";
+import { ProgressRecord, STATES } from "./progress-record.js";
+import { statelessDriver } from "./stateless-driver.js";
+import { VictimWorkload, WrongResult } from "./victim-workload.js";
 
 const AT_FDCWD = -100;
 const RENAME_EXCHANGE = 2;
@@ -17,14 +17,14 @@ const STEPS_MAX = 20_000;
 const OVERFLOWS = 30;
 
 /** The end of a worker that throws. */
-class TheEnd extends Error {}
+class PlannedEnd extends Error {}
 
 /**
  * @param {{ handle: any, record: SharedArrayBuffer, seed: number, life: number, driver: boolean,
  *   plan: { how: string, at: number } }} data `at`: number of the step, or of the call of a clock or a hook
  */
-export async function die({ handle, record: buffer, seed, life, driver, plan }) {
-  const record = new Record(buffer);
+export async function runVictim({ handle, record: buffer, seed, life, driver, plan }) {
+  const record = new ProgressRecord(buffer);
   let arena;
   let armed = false;
   let left = plan.at;
@@ -41,25 +41,25 @@ export async function die({ handle, record: buffer, seed, life, driver, plan }) 
   };
   arena = Arena.attach(handle, { now, thread: threadId + 1 });
   const vfs = new Vfs(arena, handle.ctx);
-  if (driver) vfs.registerDriver(mortalDriver(() => tick("hook")));
-  const script = new Script({ seed, life, driver });
+  if (driver) vfs.registerDriver(statelessDriver(() => tick("hook")));
+  const workload = new VictimWorkload({ seed, life, driver });
   const worker = { fs: vfs.fs, vfs, exchange: exchangeOf(arena, handle.ctx) };
   record.state = STATES.READY;
   armed = true;
   for (let n = 1; n <= STEPS_MAX; n++) {
-    if (OUTSIDE[plan.how] && n >= plan.at) return OUTSIDE[plan.how]({ handle, script });
-    step = script.next();
+    if (OUTSIDE[plan.how] && n >= plan.at) return OUTSIDE[plan.how]({ handle, workload });
+    step = workload.next();
     record.begin(n);
     try {
       step.run(worker);
     } catch (error) {
       // A planned one; what it has left is looked at by others.
-      if (error?.code === "ERR_THREADFS_PANIC" && GIVES_UP.includes(plan.how)) {
-        record.state = STATES.TORN;
+      if (error?.code === "ERR_THREADFS_PANIC" && POISONS.includes(plan.how)) {
+        record.state = STATES.POISONED;
         throw error;
       }
       if (error?.code === "EIO" && plan.how === "throw in a hook" && left < 0) return;
-      record.wrong(`step ${n}, ${step.text}: ${error instanceof Wrong ? error.message : error.stack}`);
+      record.wrong(`step ${n}, ${step.text}: ${error instanceof WrongResult ? error.message : error.stack}`);
       return;
     }
     step.apply();
@@ -75,29 +75,29 @@ function exchangeOf(arena, ctx) {
     arena.path.set(a);
     arena.path2.set(b);
     const answer = arena.core.sysRename(ctx, AT_FDCWD, a.length - 1, AT_FDCWD, b.length - 1, RENAME_EXCHANGE);
-    if (answer !== 0) throw new Wrong(`exchange answers ${answer}`);
+    if (answer !== 0) throw new WrongResult(`exchange answers ${answer}`);
   };
 }
 
 /** Ends inside a call of the core: where it asks its host for the time, which it does with mutexes held, or in a driver's hook. */
-const stand = ({ record }) => record.stand();
+const pauseHere = ({ record }) => record.pauseHere();
 const exit = () => process.exit(3);
 const INSIDE = {
-  "terminate in a wait": { clock: stand, hook: stand },
+  "terminate in a wait": { clock: pauseHere, hook: pauseHere },
   "exit in a call": { clock: exit, hook: exit },
   "throw out of the core": {
     clock: () => {
-      throw new TheEnd("the clock of this worker");
+      throw new PlannedEnd("the clock of this worker");
     },
   },
   "throw in a hook": {
     hook: () => {
-      throw new TheEnd("a hook of this worker");
+      throw new PlannedEnd("a hook of this worker");
     },
   },
   panic: { clock: takeAway },
 };
-const GIVES_UP = ["throw out of the core", "panic"];
+const POISONS = ["throw out of the core", "panic"];
 
 /** Steps of which the last mutex taken is that of a file or directory nobody else looks at. */
 const ALONE = /^(write|truncate|rename|link|symlink|unlink|mkdir|rmdir) (?!.*\bC\/)/;
@@ -116,11 +116,11 @@ function takeAway({ arena, step }) {
 /** Ends between two steps. */
 const OUTSIDE = {
   throw: () => {
-    throw new TheEnd("the end of this worker");
+    throw new PlannedEnd("the end of this worker");
   },
   exit,
   end: () => undefined,
-  overflow: ({ handle, script }) => overflow(handle, script),
+  overflow: ({ handle, workload }) => overflow(handle, workload),
 };
 
 /** Calls at the depth where the stack is nearly full, and goes up a step as long as there is not enough of it to begin. */
@@ -133,7 +133,7 @@ function deep(call) {
 }
 
 /** Makes calls with less and less stack, each time on a fresh attachment, until one was torn in the core; then dies of it. */
-async function overflow(handle, script) {
+async function overflow(handle, workload) {
   for (let n = 0; n < OVERFLOWS; n++) {
     const { fs } = await attachVfs(handle);
     // Frames of another size, so that the stack ends in another place.
@@ -144,7 +144,7 @@ async function overflow(handle, script) {
     });
   }
   function work(fs, n) {
-    fs.writeFileSync(script.full(`over/o${n}`), "x");
-    fs.renameSync(script.full(`over/o${n}`), script.full(`over/p${n}`));
+    fs.writeFileSync(workload.full(`over/o${n}`), "x");
+    fs.renameSync(workload.full(`over/o${n}`), workload.full(`over/p${n}`));
   }
 }

@@ -37,7 +37,7 @@ import {
   ABANDON,
   AT_ACCESS,
   AT_CALL,
-  AT_NOTHING,
+  AT_NO_THREAD,
   AT_SPIN,
   AT_WAIT,
   BLOCKED,
@@ -88,7 +88,7 @@ class Choices {
     if (this.count === 0) {
       this.#byTime(machine);
     } else if (budget >= 1) {
-      for (const o of machine.waiters) if (machine.naps.includes(o.waitAddress)) this.#add(o.id, 1);
+      for (const o of machine.waiters) if (machine.sleepAddresses.includes(o.waitAddress)) this.#add(o.id, 1);
     }
   }
 
@@ -96,10 +96,10 @@ class Choices {
    * Nobody can run by himself. Whose time is over first goes on: one who looks in vain, one who sleeps, one who waits for a
    * lock, the longest first. No choice, as to choose the same one for ever is no schedule that happens.
    */
-  #byTime({ threads, waiters, naps }) {
+  #byTime({ threads, waiters, sleepAddresses }) {
     const next =
       threads.find(({ state }) => state === SPINNING) ??
-      waiters.find(({ waitAddress }) => naps.includes(waitAddress)) ??
+      waiters.find(({ waitAddress }) => sleepAddresses.includes(waitAddress)) ??
       waiters[0];
     if (next !== undefined) this.#add(next.id, 0);
   }
@@ -215,7 +215,7 @@ function stateKey(machine, t) {
 export function explore(machine, operations, options) {
   const { bound = 2, reduce = true, deadline = FULL * 1e6, maxRuns = FULL, maxFailures = 1, built, judge } = options;
   const out = { runs: 0, schedules: 0, states: 0, conflicts: 0, complete: false, failures: [] };
-  inTurn(machine, operations, { deadline, maxRuns, built, judge }, out);
+  exploreCallOrders(machine, operations, { deadline, maxRuns, built, judge }, out);
   if (out.failures.length >= maxFailures) return out;
   const search = new Search(bound, reduce);
   for (;;) {
@@ -223,7 +223,7 @@ export function explore(machine, operations, options) {
     const outcome = machine.run(operations, search, built);
     out.runs++;
     const bad = search.known ? null : verdict(outcome, judge);
-    const replay = bad === null ? "" : formatSchedule(machine.trail);
+    const replay = bad === null ? "" : formatSchedule(machine.schedule);
     if (!search.known) out.schedules++;
     if (bad !== null) out.failures.push({ message: bad, replay });
     // With more points from here on the decisions made so far mean something else.
@@ -242,14 +242,14 @@ export function explore(machine, operations, options) {
 }
 
 /** The calls one by one, in each order. @param {Explored} out runs and failures are entered */
-function inTurn(machine, operations, { deadline, maxRuns, built, judge }, out) {
+function exploreCallOrders(machine, operations, { deadline, maxRuns, built, judge }, out) {
   const search = new Search(0, false);
   do {
     search.begin();
     const outcome = runCallByCall(machine, operations, search, built);
     out.runs++;
     const bad = verdict(outcome, judge);
-    if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.trail) });
+    if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.schedule) });
     machine.adoptConflicts();
     if (out.failures.length > 0 || out.runs >= maxRuns || Date.now() > deadline) return;
   } while (search.advance());
@@ -275,7 +275,7 @@ function verdict(outcome, judge) {
 // ---------------------------------------------------------------------------------------------------- by chance
 
 /** At each point with odds of 1 in `odds` somebody else. */
-class Walk {
+class RandomWalk {
   choices = new Choices();
 
   constructor(random, odds) {
@@ -345,14 +345,14 @@ export function sample(machine, operations, { seed, maxRuns, deadline = FULL * 1
     const byPriority = out.runs % 2 === 1;
     const controller = byPriority
       ? new Priorities(random, operations.length, 1 + random(3), length)
-      : new Walk(random, 2 << random(6));
+      : new RandomWalk(random, 2 << random(6));
     const outcome = runCallByCall(machine, operations, controller, built);
     out.runs++;
     out.schedules++;
     if (controller instanceof Priorities) length = Math.max(length, controller.points);
     seen.add((machine.conflicts.sigHi >>> 0) * 0x200000 + (machine.conflicts.sigLo >>> 11));
     const bad = verdict(outcome, judge);
-    if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.trail) });
+    if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.schedule) });
     machine.adoptConflicts();
   }
   out.states = seen.size;
@@ -369,8 +369,8 @@ export function sample(machine, operations, { seed, maxRuns, deadline = FULL * 1
  * sleeps; no number: he ends. "a120-b35w-a-b": a to before his 120th access, b to his 35th, where he waits, a to his end, b to his.
  * @param {Segment[]} trail
  */
-export function formatSchedule(trail) {
-  return trail
+export function formatSchedule(schedule) {
+  return schedule
     .map(([id, steps, waits]) => `${String.fromCharCode(97 + id)}${steps || ""}${waits ? "w" : ""}`)
     .join("-");
 }
@@ -390,20 +390,20 @@ export class Replay {
   choices = new Choices();
 
   /** @param {Segment[]} trail */
-  constructor(trail) {
-    this.trail = trail;
+  constructor(schedule) {
+    this.schedule = schedule;
   }
 
   choose(machine, t, reason) {
-    const now = this.trail[this.at];
+    const now = this.schedule[this.at];
     if (t !== null && now !== undefined) {
       const before = reason === AT_CALL ? t.steps + 1 : t.steps;
       const here = now[1] === before && now[2] === (reason === AT_WAIT);
       // A thread that waits or has ended cannot go on, whatever the schedule says.
-      if (here || reason === AT_WAIT || reason === AT_NOTHING) this.at++;
+      if (here || reason === AT_WAIT || reason === AT_NO_THREAD) this.at++;
       else return t.id;
     }
-    const next = this.trail[this.at];
+    const next = this.schedule[this.at];
     if (next !== undefined && canRun(machine.threads[next[0]])) return next[0];
     this.choices.fill(machine, t, reason, 0);
     return this.choices.count === 0 ? ABANDON : this.choices.ids[0];

@@ -50,11 +50,11 @@ function hashOfName(words, name) {
   throw new Error(`stage: no entry ${name}`);
 }
 
-export class Stage {
+export class Harness {
   /**
    * @param {import("../machine/machine.js").Program} program
    * @param {string} treeName
-   * @param {{ threads?: number, polls?: boolean, clocks?: (machine: Machine) => import("../machine/vector-clocks.js").Clocks }} [options]
+   * @param {{ threads?: number, polls?: boolean, clocks?: (machine: Machine) => import("../machine/vector-clocks.js").VectorClocks }} [options]
    *   polls: so many objects have been retired that the next but one retirement looks at the slots and frees
    */
   constructor(program, treeName, { threads = 2, polls = false, clocks } = {}) {
@@ -65,7 +65,7 @@ export class Stage {
     const machine = new Machine(program, {
       threads,
       bytes: ARENA,
-      naps: [SLEEP],
+      sleepAddresses: [SLEEP],
       clock: tree.clock,
       host: (m, t) => ({
         driverCall: (...args) => {
@@ -95,7 +95,7 @@ export class Stage {
       t.scratch = new Uint8Array(machine.memory.buffer, base, SCRATCH.SIZE);
       t.clock = tree.clock;
       t.driverState = null;
-      for (const [at, length] of WRITTEN_BY_HOST) machine.untold.push([base + at, length]);
+      for (const [at, length] of WRITTEN_BY_HOST) machine.hostWrittenRanges.push([base + at, length]);
     }
     this.driverState = tree.newDriverState();
     this.#share(this.driverState);

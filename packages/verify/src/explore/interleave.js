@@ -15,7 +15,7 @@ import { coreProgram } from "../machine/program.js";
 import { operations, pairs, triples } from "../scenario/operations.js";
 import { main } from "../support/command-line.js";
 import { randomBelow, shuffled } from "../support/random.js";
-import { Stage } from "./harness.js";
+import { Harness } from "./harness.js";
 
 export const title = "every interleaving of two operations is one that the model allows";
 
@@ -28,9 +28,9 @@ const PARTS = [
 ];
 /** Schedules by chance of one triple. */
 const TRIPLE_RUNS = 300;
-const TOLD = 10;
+const REPORTED_MAX = 10;
 /** A line is written behind so many sets. */
-const TELL_EVERY = 200;
+const REPORT_EVERY = 200;
 /** The short form: pairs that quarrel about one thing each, all their schedules with one preemption. */
 const SHORT = [
   ["rename", "stat"],
@@ -39,9 +39,9 @@ const SHORT = [
   ["umount", "stat"],
 ];
 
-/** Stages by tree and number of threads: preparing one costs as much as some hundred runs. */
-export class Stages {
-  #stages = new Map();
+/** Harnesses by tree and number of threads: preparing one costs as much as some hundred runs. */
+export class Harnesses {
+  #harnesses = new Map();
 
   constructor(program, options = {}) {
     this.program = program;
@@ -50,14 +50,14 @@ export class Stages {
 
   of(tree, threads = 2, polls = false) {
     const key = `${tree} ${threads} ${polls}`;
-    if (!this.#stages.has(key))
-      this.#stages.set(key, new Stage(this.program, tree, { ...this.options, threads, polls }));
-    return this.#stages.get(key);
+    if (!this.#harnesses.has(key))
+      this.#harnesses.set(key, new Harness(this.program, tree, { ...this.options, threads, polls }));
+    return this.#harnesses.get(key);
   }
 }
 
 /** How a set of operations is named in a replay. */
-export function label(tree, ops, polls) {
+export function caseId(tree, ops, polls) {
   return [polls ? `${tree}+polls` : tree, ...ops.map((op) => operations.indexOf(op))].join("|");
 }
 
@@ -87,12 +87,12 @@ class Tally {
 
 /** @param {{ seconds: number, seed: number, short?: boolean, only?: string, bound?: number, part?: string, log: (line: string) => void }} options */
 export async function run({ seconds, seed, short = false, only, bound, part: slice, log }) {
-  const stages = new Stages(coreProgram());
+  const harnesses = new Harnesses(coreProgram());
   const explored = {};
   const failures = [];
   const end = Date.now() + seconds * 1000;
   const mine = inPart(slice);
-  const list = short ? shortPairs() : shuffled(pairs().filter(named(only)), randomBelow(seed)).filter(mine);
+  const list = short ? shortPairs() : shuffled(pairs().filter(matchesPair(only)), randomBelow(seed)).filter(mine);
   const parts = short
     ? [{ ...PARTS[0], share: 1 }]
     : PARTS.filter((part) => bound === undefined || part.bound === bound);
@@ -107,24 +107,24 @@ export async function run({ seconds, seed, short = false, only, bound, part: sli
     const tally = new Tally();
     for (const { tree, ops } of sets) {
       const now = Date.now();
-      if (now > till || failures.length >= TOLD) break;
+      if (now > till || failures.length >= REPORTED_MAX) break;
       // Every other set with the next look at the slots near: then memory is freed and used again in the middle of it.
       const polls = tally.pairs % 2 === 1;
-      const stage = stages.of(tree, ops.length, polls);
+      const harness = harnesses.of(tree, ops.length, polls);
       const deadline = Math.min(till, now + part.each * 1000);
       const found =
         part.bound > 0
-          ? stage.explore(ops, { bound: part.bound, deadline })
-          : stage.sample(ops, { seed: seed + tally.pairs, maxRuns: TRIPLE_RUNS, deadline });
+          ? harness.explore(ops, { bound: part.bound, deadline })
+          : harness.sample(ops, { seed: seed + tally.pairs, maxRuns: TRIPLE_RUNS, deadline });
       const name = `${tree}: ${ops.map((op) => op.name).join(" || ")}`;
       tally.add(found, name);
       if (part.bound > 0 && !found.complete && found.failures.length === 0) log(`not to its end: ${name}`);
       for (const { message, replay, trace } of found.failures) {
-        const failure = { message: `${name}\n${message}`, replay: `${label(tree, ops, polls)}:${replay}`, trace };
+        const failure = { message: `${name}\n${message}`, replay: `${caseId(tree, ops, polls)}:${replay}`, trace };
         failures.push(failure);
         log(`FAILS ${name}: ${failure.replay}`);
       }
-      if (tally.pairs % TELL_EVERY === 0)
+      if (tally.pairs % REPORT_EVERY === 0)
         log(`${part.name}: ${tally.pairs} of ${sets.length}, ${tally.schedules} schedules`);
     }
     explored[part.name] = `${tally} of ${sets.length}`;
@@ -144,7 +144,7 @@ export function inPart(part) {
 }
 
 /** Whether a pair is meant by "KIND or NAME" or "ONE || OTHER"; "TREE@" may stand in front. */
-export function named(only) {
+export function matchesPair(only) {
   if (only === undefined) return () => true;
   const [, place, text] = /^(?:(\w+)@)?(.*)$/s.exec(only);
   const [one, other] = text.split("||").map((part) => part.trim());
@@ -167,14 +167,14 @@ function shortPairs() {
 }
 
 /** One schedule again: "tree|n|n:schedule" with the operations' places in the catalogue. */
-export function again(text, log = console.log) {
+export function replayCase(text, log = console.log) {
   const [what, schedule] = text.split(":");
   const [place, ...numbers] = what.split("|");
   const [tree, more] = place.split("+");
   const ops = numbers.map((n) => operations[Number(n)]);
   if (ops.length < 2 || ops.includes(undefined)) throw new Error(`No operations: ${what}`);
-  const stage = new Stage(coreProgram(), tree, { threads: ops.length, polls: more === "polls" });
-  const { verdict, text: trace } = stage.trace(ops, schedule);
+  const harness = new Harness(coreProgram(), tree, { threads: ops.length, polls: more === "polls" });
+  const { verdict, text: trace } = harness.trace(ops, schedule);
   log(trace);
   log(verdict ?? "allowed");
   return verdict;
@@ -185,5 +185,5 @@ await main(import.meta.url, {
   run: ({ values: { only, bound, part }, ...given }) => run({ ...given, only, bound, part }),
   options: { only: { type: "string" }, bound: { type: "string" }, part: { type: "string" } },
   numbers: { bound: 0 },
-  replay: (spec) => again(spec) === null,
+  replay: (spec) => replayCase(spec) === null,
 });

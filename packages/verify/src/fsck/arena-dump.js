@@ -8,11 +8,11 @@ import * as L from "../arena/layout.js";
 const { DENTRY: D, INODE: I, MOUNT: M, SUPER: S, FILE: F, CONTEXT: C } = L;
 
 /**
- * @param {import("./arena-view.js").View} v from inspect()
+ * @param {import("./arena-view.js").ArenaView} v from inspect()
  * @param {{ identity?: boolean }} [options] `identity`: with the addresses of inodes, for two looks at one memory
  * @returns {string[]} one line a thing
  */
-export function picture(v, { identity = true } = {}) {
+export function arenaDump(v, { identity = true } = {}) {
   const lines = [];
   const systems = fileSystems(v);
   for (const sb of systems) if (v.u32(sb + S.driver) === 0) lines.push(...entries(v, sb, systems, identity));

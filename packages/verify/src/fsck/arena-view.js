@@ -23,7 +23,7 @@ const decoder = new TextDecoder();
 
 export const hex = (address) => `0x${(address >>> 0).toString(16)}`;
 
-export class View {
+export class ArenaView {
   /** @param {{ buffer: ArrayBufferLike, grow?: (pages: number) => number }} memory the arena's, or a copy of its bytes */
   constructor(memory) {
     // Another thread may have grown the memory, and this one's buffer object may not know yet.

@@ -9,7 +9,7 @@
  */
 
 import * as L from "../arena/layout.js";
-import { View } from "./arena-view.js";
+import { ArenaView } from "./arena-view.js";
 import { checkContexts, checkFiles, noteFiles } from "./contexts.js";
 import { checkLru, checkTrees } from "./dentries.js";
 import { checkTable } from "./hash.js";
@@ -32,7 +32,7 @@ export function check(memory, options = {}) {
 
 /** The same for who wants to look at the tree through it afterwards. */
 export function inspect(memory, options = {}) {
-  const v = new View(memory);
+  const v = new ArenaView(memory);
   if (!checkHeader(v)) return v;
   checkCaches(v, checkChunks(v));
   checkLocks(v);

@@ -7,8 +7,8 @@ import { Worker } from "node:worker_threads";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
 import { main } from "../support/command-line.js";
 import { randomBelow } from "../support/random.js";
-import { boxDriver } from "../workload/object-driver.js";
-import { Churn } from "../workload/random-calls.js";
+import { objectDriver } from "../workload/object-driver.js";
+import { RandomCalls } from "../workload/random-calls.js";
 import { check } from "./check-arena.js";
 
 export const title = "the arena is whole after random work";
@@ -63,31 +63,31 @@ export async function run({ seconds, seed, short = false, log = () => undefined 
 
 /** One tree; answers what is wrong with it, if anything. */
 async function workOn(seed, { maxBytes, free }, explored) {
-  const driver = boxDriver();
+  const driver = objectDriver();
   const vfs = await createVfs({ maxBytes });
   const others = [await attachVfs(vfs.handle), await attachVfs(vfs.handle)];
   const all = [vfs, ...others];
   for (const one of all) one.registerDriver(driver);
   if (free !== undefined) ballast(vfs.fs, free);
-  const churns = all.map((one, k) => new Churn(one, seed * 3 + k, { driver: driver.name }));
+  const workloads = all.map((one, k) => new RandomCalls(one, seed * 3 + k, { driver: driver.name }));
   const next = randomBelow(seed);
   try {
     for (let step = 0; step < STEPS; step += EVERY) {
       const trace = [];
       for (let k = 0; k < EVERY; k++) {
-        const who = next(churns.length);
-        churns[who].step();
-        trace.push(`${who}: ${churns[who].trace.at(-1)}`);
+        const who = next(workloads.length);
+        workloads[who].step();
+        trace.push(`${who}: ${workloads[who].trace.at(-1)}`);
       }
       note(explored, trace);
       const { problems } = check(vfs.handle.memory, { live: all.map((one) => one.threadSlot) });
       explored.looks++;
-      if (problems.length > 0) return told(`seed ${seed}, ${step + EVERY} steps`, problems, trace);
+      if (problems.length > 0) return failure(`seed ${seed}, ${step + EVERY} steps`, problems, trace);
     }
-    for (const churn of churns) churn.close();
+    for (const workload of workloads) workload.close();
     const { problems, counts } = check(vfs.handle.memory);
     if (counts.files !== 0) problems.push(`${counts.files} files are open after all were closed`);
-    if (problems.length > 0) return told(`seed ${seed}, all closed`, problems, []);
+    if (problems.length > 0) return failure(`seed ${seed}, all closed`, problems, []);
     return undefined;
   } finally {
     for (const one of all) one.close();
@@ -106,11 +106,11 @@ async function threads(seed, { maxBytes, free }, explored) {
     return new Worker(new URL("../workload/random-calls.worker.js", import.meta.url), { workerData });
   });
   try {
-    const stories = workers.map(story);
-    const ready = await Promise.all(stories.map(({ ready }) => ready));
+    const lives = workers.map(lifeOf);
+    const ready = await Promise.all(lives.map(({ ready }) => ready));
     Atomics.store(go, 0, 1);
     Atomics.notify(go, 0);
-    const ends = await Promise.all(stories.map(({ done }) => done));
+    const ends = await Promise.all(lives.map(({ done }) => done));
     const errors = [...ready, ...ends].flatMap(({ error }) => (error === undefined ? [] : [error]));
     explored["steps of real threads"] += THREADS * THREAD_STEPS;
     const { problems } = check(vfs.handle.memory, { live: [vfs.threadSlot] });
@@ -124,18 +124,18 @@ async function threads(seed, { maxBytes, free }, explored) {
 }
 
 /** What a worker says in the beginning and in the end, or why it does not. */
-function story(worker) {
-  const told = { ready: deferred(), done: deferred() };
+function lifeOf(worker) {
+  const failure = { ready: deferred(), done: deferred() };
   const end = (error) => {
-    told.ready.resolve({ error });
-    told.done.resolve({ error });
+    failure.ready.resolve({ error });
+    failure.done.resolve({ error });
     clearTimeout(timer);
   };
   const timer = setTimeout(() => end(`a thread went on for ${THREADS_MS} ms`), THREADS_MS);
-  worker.on("message", (said) => told[said.ready ? "ready" : "done"].resolve(said));
+  worker.on("message", (said) => failure[said.ready ? "ready" : "done"].resolve(said));
   worker.on("error", (error) => end(error.stack));
   worker.on("exit", (code) => end(`a thread ended with ${code}`));
-  return { ready: told.ready.promise, done: told.done.promise };
+  return { ready: failure.ready.promise, done: failure.done.promise };
 }
 
 /** Promise.withResolvers() is younger than Node 20. */
@@ -166,7 +166,7 @@ function note(explored, trace) {
   explored["steps that changed something or answered"] += trace.filter((line) => !/: E[A-Z]+$/.test(line)).length;
 }
 
-function told(where, problems, trace) {
+function failure(where, problems, trace) {
   return { message: `${where}: ${problems[0]}`, trace: [...problems, ...trace.slice(-EVERY)].join("\n") };
 }
 

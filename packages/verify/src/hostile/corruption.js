@@ -98,7 +98,7 @@ const VALUES = [
 ];
 
 /** The words of an arena, and where its objects are. */
-export class Damage {
+export class Corruption {
   #next;
 
   /** @param {ArrayBufferLike} buffer @param {number} end bytes of the arena @param {(n: number) => number} next */

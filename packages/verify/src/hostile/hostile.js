@@ -10,7 +10,7 @@
 import { attach, createMemory, shippingCore } from "../binary/core.js";
 import { main } from "../support/command-line.js";
 import { randomBelow } from "../support/random.js";
-import { Damage, KINDS } from "./corruption.js";
+import { Corruption, KINDS } from "./corruption.js";
 import { build, driverCall, OPERATIONS } from "./fixture.js";
 
 export const title = "Hostile memory: every operation ends";
@@ -25,23 +25,23 @@ const STEPS_MAX = 1 << 24;
 const TAIL = 4096;
 
 /** Thrown out of the core when an operation makes too many steps. */
-class Endless extends Error {}
+class StepLimitExceeded extends Error {}
 
 /** Counts steps, tells the time, remembers where the core has been. */
-class Meter {
+class StepCounter {
   steps = 0;
   limit = STEPS_MAX;
   time = 1_700_000_000_000;
   /** Step at which the memory is damaged in the middle of the operation, and what does it. */
-  strikeAt = -1;
-  strike = () => {};
+  corruptAt = -1;
+  corrupt = () => {};
   tail = new Int32Array(TAIL);
 
   constructor() {
     const at = (site) => {
       this.tail[this.steps & (TAIL - 1)] = site;
-      if (++this.steps > this.limit) throw new Endless("endless");
-      if (this.steps === this.strikeAt) this.strike();
+      if (++this.steps > this.limit) throw new StepLimitExceeded("endless");
+      if (this.steps === this.corruptAt) this.corrupt();
     };
     this.hooks = {
       access: at,
@@ -90,7 +90,7 @@ function prepare(core) {
 
 /** How a call ended. */
 function outcomeOf(error) {
-  if (error instanceof Endless) return "endless";
+  if (error instanceof StepLimitExceeded) return "endless";
   if (error instanceof WebAssembly.RuntimeError) return "trapped";
   if (error instanceof RangeError) return "overflowed its stack";
   if (/^core: (panic|threadAttach)/.test(error.message)) return "panicked";
@@ -102,20 +102,20 @@ class Case {
   constructor(core, fixture, memory, seed, stepsMax) {
     Object.assign(this, { core, fixture, memory, seed, stepsMax });
     this.next = randomBelow(seed);
-    this.meter = new Meter();
+    this.counter = new StepCounter();
     this.outcomes = {};
     this.failures = [];
     this.most = 0;
   }
 
   #attach() {
-    const hooks = { ...this.meter.hooks, driverCall: driverCall(() => this.thread) };
+    const hooks = { ...this.counter.hooks, driverCall: driverCall(() => this.thread) };
     this.thread = attach(this.memory, this.core, hooks, { watching: true });
   }
 
   run() {
     new Uint8Array(this.memory.buffer).set(this.fixture.bytes);
-    const damage = new Damage(this.memory.buffer, ARENA, this.next);
+    const damage = new Corruption(this.memory.buffer, ARENA, this.next);
     for (let n = 1 + this.next(3); n > 0; n--) damage[damage.pick(KINDS)]();
     const names = Object.keys(OPERATIONS);
     for (let n = names.length; n > 0; n--) {
@@ -127,11 +127,11 @@ class Case {
   }
 
   #operate(name, damage) {
-    this.meter.start(this.stepsMax);
+    this.counter.start(this.stepsMax);
     // Some of the damage is done while the core is at work: between its look at a word and what it makes of it.
-    this.meter.strikeAt = this.next(16) === 0 ? 1 + this.next(500) : -1;
-    this.meter.strike = () => {
-      damage.said.push(`in step ${this.meter.steps} of ${name}:`);
+    this.counter.corruptAt = this.next(16) === 0 ? 1 + this.next(500) : -1;
+    this.counter.corrupt = () => {
+      damage.said.push(`in step ${this.counter.steps} of ${name}:`);
       damage[damage.pick(KINDS)]();
     };
     let how;
@@ -145,10 +145,10 @@ class Case {
       // As src/bridge/attachment.ts has it: whoever was in the core when it gave up makes no call any more.
       this.thread = undefined;
     }
-    this.most = Math.max(this.most, this.meter.steps);
+    this.most = Math.max(this.most, this.counter.steps);
     this.outcomes[how] = (this.outcomes[how] ?? 0) + 1;
     if (how === "endless") {
-      const where = this.meter.where(this.core);
+      const where = this.counter.where(this.core);
       this.failures.push({ name, where, damage: [...damage.said] });
     }
   }
@@ -173,7 +173,7 @@ export async function run({
   const explored = { cases: 0, operations: 0, "most steps of one": 0 };
   const failures = [];
   const began = performance.now();
-  let told = began;
+  let lastLog = began;
   for (let n = 0; cases > 0 ? n < cases : performance.now() - began < limit * 1000; n++) {
     const one = new Case(core, fixture, memory, seed + n, stepsMax).run();
     explored.cases++;
@@ -189,8 +189,8 @@ export async function run({
         trace: damage.join("\n"),
       });
     }
-    if (performance.now() - told > 5000) {
-      told = performance.now();
+    if (performance.now() - lastLog > 5000) {
+      lastLog = performance.now();
       log(`${explored.cases} cases, ${failures.length} failures`);
       await new Promise(setImmediate);
     }

@@ -21,7 +21,7 @@ export const AT_SPIN = 1;
 /** The thread sleeps or waits. */
 export const AT_WAIT = 2;
 /** Nobody is running: the start, or the one who ran has ended or died. */
-export const AT_NOTHING = 3;
+export const AT_NO_THREAD = 3;
 /** The thread's next call has not begun yet; only asked where calls are taken one by one. */
 export const AT_CALL = 4;
 

@@ -12,7 +12,7 @@ export class Panic extends Error {
 }
 
 /** What the machine itself objects to. */
-export class Finding extends Error {
+export class MachineFailure extends Error {
   /** @param {import("./machine.js").Outcome["status"]} status @param {string} message */
   constructor(status, message) {
     super(message);

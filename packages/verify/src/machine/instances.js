@@ -4,7 +4,7 @@
  */
 import { Panic } from "./errors.js";
 import { LogicalThread } from "./logical-thread.js";
-import { Snapshot } from "./memory-snapshot.js";
+import { MemorySnapshot } from "./memory-snapshot.js";
 
 /** Room for a suspended stack. */
 const STACK_BYTES = 65536;
@@ -38,11 +38,11 @@ export class Instances {
     const buffer = this.memory.buffer;
     this.bytesView = new Uint8Array(buffer);
     this.words = new Int32Array(buffer);
-    this.snapshot = new Snapshot(this.bytesView, bytes);
+    this.snapshot = new MemorySnapshot(this.bytesView, bytes);
     /** Accesses happen without further ado. */
-    this.quiet = true;
+    this.uncontrolled = true;
     /** Ranges that JavaScript writes to without telling: restored every time. @type {[number, number][]} */
-    this.untold = [];
+    this.hostWrittenRanges = [];
     /** Called when the sealed state is there again. @type {(() => void) | null} */
     this.onRestore = null;
     /** @type {LogicalThread[]} */
@@ -87,12 +87,12 @@ export class Instances {
 
   /** Calls an export in a thread at once, without points. For setting up and for looking at the end. */
   call(thread, name, ...args) {
-    const before = this.quiet;
-    this.quiet = true;
+    const before = this.uncontrolled;
+    this.uncontrolled = true;
     try {
       return thread.core[name](...args);
     } finally {
-      this.quiet = before;
+      this.uncontrolled = before;
     }
   }
 
@@ -109,16 +109,17 @@ export class Instances {
   /** From here on every run starts from the present state of the memory and of all instances. */
   seal() {
     this.snapshot.take();
-    for (const t of this.all) t.rest = t.globals.map((g) => g.value);
+    for (const t of this.all) t.sealedGlobals = t.globals.map((g) => g.value);
   }
 
   /** Back to the sealed state. */
   restoreSealed() {
-    for (const [address, length] of this.untold) this.snapshot.willWrite(address, length);
+    for (const [address, length] of this.hostWrittenRanges) this.snapshot.willWrite(address, length);
     this.snapshot.restore();
     for (const t of this.all) {
-      const { globals, rest } = t;
-      for (let i = 0; i < globals.length; i++) if (globals[i].value !== rest[i]) globals[i].value = rest[i];
+      const { globals, sealedGlobals } = t;
+      for (let i = 0; i < globals.length; i++)
+        if (globals[i].value !== sealedGlobals[i]) globals[i].value = sealedGlobals[i];
       t.reset();
     }
     this.clock = this.startClock;

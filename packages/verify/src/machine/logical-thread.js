@@ -16,7 +16,7 @@ export class LogicalThread {
     /** @type {WebAssembly.Global[]} */
     this.globals = [];
     /** @type {any[]} */
-    this.rest = [];
+    this.sealedGlobals = [];
     /** Address of the area in which its stack is kept while it is suspended. */
     this.stack = 0;
     /** @type {any} room for whoever prepares the threads: scratch views and the like */
@@ -47,7 +47,7 @@ export class LogicalThread {
     this.lastVersion = -1;
     this.lastStep = -1;
     /** It has decided to look on at a word that does not change. */
-    this.burning = false;
+    this.keepsSpinning = false;
     this.spinWord = 0;
     this.waitAddress = 0;
     this.waitExpected = 0;

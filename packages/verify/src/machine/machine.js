@@ -26,9 +26,9 @@
  * the same state.
  */
 
-import { ABANDON, AT_CALL, AT_NOTHING, BLOCKED, DEAD, DONE, READY, SPINNING } from "./constants.js";
-import { Finding, Panic } from "./errors.js";
-import { Points } from "./scheduling-points.js";
+import { ABANDON, AT_CALL, AT_NO_THREAD, BLOCKED, DEAD, DONE, READY, SPINNING } from "./constants.js";
+import { MachineFailure, Panic } from "./errors.js";
+import { SchedulingPoints } from "./scheduling-points.js";
 
 /**
  * @typedef {object} Program an instrumented, asyncified module
@@ -55,17 +55,17 @@ import { Points } from "./scheduling-points.js";
  * @property {string} [message]
  */
 
-export class Machine extends Points {
+export class Machine extends SchedulingPoints {
   /**
    * @param {Program} program
    * @param {object} options those of Points, and
    * @param {number} [options.maxTimeouts]
    * @param {number[]} [options.naps] addresses on which waiting is sleeping: nobody ever writes or notifies there
    */
-  constructor(program, { maxTimeouts = 60, naps = [], ...options }) {
+  constructor(program, { maxTimeouts = 60, sleepAddresses = [], ...options }) {
     super(program, options);
     this.maxTimeouts = maxTimeouts;
-    this.naps = naps;
+    this.sleepAddresses = sleepAddresses;
     /** Whether the controller is asked before each call too: one that touches nothing of anybody else's has no other point. */
     this.callByCall = false;
     this.timeouts = 0;
@@ -76,7 +76,7 @@ export class Machine extends Points {
     /** @type {Controller} */
     this.controller = { choose: () => ABANDON };
     /** Who ran, his accesses so far when he gave way (0: he ended), and whether he waits in the last. @type {Segment[]} */
-    this.trail = [];
+    this.schedule = [];
   }
 
   /** Back to the sealed state, for a new run. */
@@ -84,7 +84,7 @@ export class Machine extends Points {
     this.restoreSealed();
     this.timeouts = 0;
     this.switches = 0;
-    this.trail.length = 0;
+    this.schedule.length = 0;
     this.current = -1;
   }
 
@@ -143,7 +143,7 @@ export class Machine extends Points {
     if (t.state === DONE || t.state === DEAD) throw new Error(`machine: thread ${id} cannot go on`);
     return this.#guarded(STOP, () => {
       this.current = id;
-      this.#wakeByTime(t);
+      this.#timeOut(t);
       this.#resume(t);
       this.#note(t);
       return null;
@@ -152,24 +152,24 @@ export class Machine extends Points {
 
   /** From wherever the threads stand until all have ended or the controller gives up. @param {Controller} controller @returns {Outcome} */
   finish(controller) {
-    return this.#guarded(controller, () => this.#turns(this.operations));
+    return this.#guarded(controller, () => this.#schedule(this.operations));
   }
 
   /** Where a thread that ran has got to. */
   #note(t) {
     const steps = t.atCall ? t.steps + 1 : t.steps;
-    this.trail.push([t.id, t.state === DONE ? 0 : steps, t.state === BLOCKED]);
+    this.schedule.push([t.id, t.state === DONE ? 0 : steps, t.state === BLOCKED]);
   }
 
   #guarded(controller, work) {
     this.controller = controller;
-    this.quiet = false;
+    this.uncontrolled = false;
     try {
       return work();
     } catch (error) {
       return this.#broken(error, this.operations);
     } finally {
-      this.quiet = true;
+      this.uncontrolled = true;
     }
   }
 
@@ -187,28 +187,28 @@ export class Machine extends Points {
   }
 
   #broken(error, n) {
-    if (this.current >= 0) this.trail.push([this.current, 0, false]);
+    if (this.current >= 0) this.schedule.push([this.current, 0, false]);
     if (error instanceof Panic) return this.#outcome("panic", n, error.message);
-    if (error instanceof Finding) return this.#outcome(error.status, n, error.message);
+    if (error instanceof MachineFailure) return this.#outcome(error.status, n, error.message);
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
       return this.#outcome("trap", n, `thread ${this.current}: ${error.message}`);
     }
     throw error;
   }
 
-  #turns(n) {
+  #schedule(n) {
     this.current = -1;
-    this.next = this.ask(null, AT_NOTHING);
+    this.next = this.ask(null, AT_NO_THREAD);
     for (;;) {
       if (this.next === ABANDON) return this.#outcome(this.#allEnded(n) ? "done" : "abandoned", n);
       const t = this.threads[this.next];
       this.next = ABANDON;
       if (this.current !== t.id) this.switches++;
       this.current = t.id;
-      this.#wakeByTime(t);
+      this.#timeOut(t);
       this.#resume(t);
       this.#note(t);
-      if (t.state === DONE || t.state === DEAD) this.next = this.ask(t, AT_NOTHING);
+      if (t.state === DONE || t.state === DEAD) this.next = this.ask(t, AT_NO_THREAD);
       else if (t.atCall) this.next = this.ask(t, AT_CALL);
     }
   }
@@ -220,7 +220,7 @@ export class Machine extends Points {
 
   /** Asks the controller who goes on; ABANDON without asking when nobody is left. */
   ask(t, reason) {
-    if (reason === AT_NOTHING && this.#allEnded(this.threads.length)) return ABANDON;
+    if (reason === AT_NO_THREAD && this.#allEnded(this.threads.length)) return ABANDON;
     return this.controller.choose(this, t, reason);
   }
 
@@ -231,16 +231,16 @@ export class Machine extends Points {
   }
 
   /** A thread chosen although it waits or spins goes on as one whose time is over. */
-  #wakeByTime(t) {
+  #timeOut(t) {
     if (t.state === BLOCKED) {
       const alone = !this.anyReady();
       if (alone && this.idleMs > 0) this.clock += Math.max(t.waitMs, this.idleMs);
       this.waiters.splice(this.waiters.indexOf(t), 1);
       t.state = READY;
       t.notified = false;
-      if (!this.naps.includes(t.waitAddress)) {
+      if (!this.sleepAddresses.includes(t.waitAddress)) {
         if (this.words[t.waitAddress >>> 2] !== t.waitExpected && alone) {
-          throw new Finding("lost wake-up", `thread ${t.id} sleeps on ${t.waitAddress}, which has changed`);
+          throw new MachineFailure("lost wake-up", `thread ${t.id} sleeps on ${t.waitAddress}, which has changed`);
         }
       }
       this.conflicts.event(t, 1);
@@ -248,7 +248,7 @@ export class Machine extends Points {
     } else if (t.state === SPINNING) {
       this.spinners--;
       t.state = READY;
-      t.burning = true;
+      t.keepsSpinning = true;
       this.conflicts.event(t, 2);
       if (!this.anyReady(t.id)) this.#countTimeout();
     }
@@ -256,7 +256,7 @@ export class Machine extends Points {
 
   #countTimeout() {
     if (++this.timeouts > this.maxTimeouts)
-      throw new Finding("stuck", "nobody goes on: every thread waits for another");
+      throw new MachineFailure("stuck", "nobody goes on: every thread waits for another");
   }
 
   /** Lets a thread run until it is suspended or its operation has ended. */

@@ -4,7 +4,7 @@
 const GRAIN_SHIFT = 10;
 const GRAIN = 1 << GRAIN_SHIFT;
 
-export class Snapshot {
+export class MemorySnapshot {
   /** @param {Uint8Array} memory @param {number} bytes how much of it is kept */
   constructor(memory, bytes) {
     this.memory = memory;

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { instrument } from "../binary/instrument.js";
-import { namesOf } from "../binary/symbols.js";
+import { symbolsOf } from "../binary/symbols.js";
 import { Reader, SECTION, sections, u32, utf8, Writer } from "../binary/wasm.js";
 import { ATOMIC, NOTIFY, READ, WRITE } from "./constants.js";
 
@@ -34,7 +34,7 @@ const KINDS = {
 
 /**
  * @param {Uint8Array} bytes a module as it was built
- * @param {import("../binary/symbols.js").Names} [names]
+ * @param {import("../binary/symbols.js").Symbols} [names]
  * @returns {import("./machine.js").Program & { sites: (import("../binary/instrument.js").Site & { kindName: string })[] }}
  */
 export function programOf(bytes, names) {
@@ -86,7 +86,7 @@ let shippingProgram;
 export function coreProgram(patch) {
   if (shipping === undefined) {
     const bytes = new Uint8Array(readFileSync(CORE));
-    shipping = { bytes, names: namesOf(bytes) };
+    shipping = { bytes, names: symbolsOf(bytes) };
   }
   const { bytes, names } = shipping;
   if (patch === undefined) {

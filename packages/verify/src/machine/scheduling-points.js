@@ -17,13 +17,13 @@ import {
   WAIT_SITE,
   WRITE,
 } from "./constants.js";
-import { Finding } from "./errors.js";
+import { MachineFailure } from "./errors.js";
 import { Instances } from "./instances.js";
 
 /** @typedef {import("./logical-thread.js").LogicalThread} LogicalThread */
 /** @typedef {{ thread: number, step: number, site: number, kind: number, size: number, address: number, lo: number, hi: number, point: boolean }} LogEntry */
 
-export class Points extends Instances {
+export class SchedulingPoints extends Instances {
   /**
    * @param {import("./machine.js").Program} program
    * @param {object} options those of Instances, and
@@ -50,7 +50,7 @@ export class Points extends Instances {
     this.waiters = [];
     /** @type {((entry: LogEntry) => void) | null} told of every access, for traces */
     this.log = null;
-    /** @type {import("./vector-clocks.js").Clocks | null} judges plain accesses when set */
+    /** @type {import("./vector-clocks.js").VectorClocks | null} judges plain accesses when set */
     this.races = null;
     /** What begins and ends: [thread, number of its call, "begin" or "end"]. @type {[number, number, string][]} */
     this.order = [];
@@ -77,7 +77,7 @@ export class Points extends Instances {
 
   /** Notes that a thread reads and changes a state of the host's that all threads share: part of the signature. */
   external(t) {
-    if (this.quiet) return;
+    if (this.uncontrolled) return;
     this.#perform(t, -3, READ | WRITE, 0, 0, 0);
   }
 
@@ -89,15 +89,16 @@ export class Points extends Instances {
     // memory.size and memory.grow touch nothing.
     if (size === 0) return;
     if (kind & WRITE) this.snapshot.willWrite(address, size);
-    if (this.quiet) return;
+    if (this.uncontrolled) return;
     if (t.rewinding) {
       this.arrive(t);
     } else {
       t.steps++;
-      if (++this.steps > this.maxSteps) throw new Finding("steps", `more than ${this.maxSteps} accesses in one run`);
+      if (++this.steps > this.maxSteps)
+        throw new MachineFailure("steps", `more than ${this.maxSteps} accesses in one run`);
       const { conflicts } = this;
       const word = address >>> 2;
-      if (address >= this.bytes) throw new Finding("trap", `an access at ${address}, behind the arena`);
+      if (address >= this.bytes) throw new MachineFailure("trap", `an access at ${address}, behind the arena`);
       conflicts.touch(t.id, word, kind);
       const last = (address + size - 1) >>> 2;
       if (last !== word) conflicts.touch(t.id, last, kind);
@@ -108,11 +109,11 @@ export class Points extends Instances {
       }
       t.site = site;
       t.address = address;
-      if (this.#stopsAt(t, site, address, word, last)) return;
+      if (this.#yieldsBefore(t, site, address, word, last)) return;
     }
     if (this.log) this.log({ thread: t.id, step: t.steps, site, kind, size, address, lo, hi, point: true });
     if (this.races) this.races.access(t.id, site, kind, size, address);
-    if (t.burning) return;
+    if (t.keepsSpinning) return;
     this.#perform(t, site, kind, address, address >>> 2, (address + size - 1) >>> 2);
     if (kind & NOTIFY) this.#notify(t, address);
   }
@@ -121,7 +122,7 @@ export class Points extends Instances {
   range(t, site, to, from, length) {
     if (length === 0) return;
     this.snapshot.willWrite(to, length);
-    if (this.quiet) return;
+    if (this.uncontrolled) return;
     const read = this.kinds[site] & READ ? length : 0;
     if (t.rewinding) {
       this.arrive(t);
@@ -142,16 +143,16 @@ export class Points extends Instances {
       if (!point) return;
       t.site = site;
       t.address = to;
-      if (this.#givesWay(t, AT_ACCESS)) return;
+      if (this.#yieldsTo(t, AT_ACCESS)) return;
     }
-    t.burning = false;
+    t.keepsSpinning = false;
     if (this.races) this.races.range(t.id, site, to, read > 0 ? from : -1, length);
     if (read > 0) this.#perform(t, site, READ, from, from >>> 2, (from + length - 1) >>> 2);
     this.#perform(t, site, WRITE, to, to >>> 2, (to + length - 1) >>> 2);
   }
 
   /** Whether the thread gives way before this access. */
-  #stopsAt(t, site, address, word, last) {
+  #yieldsBefore(t, site, address, word, last) {
     if (
       t.lastStep === t.steps - 1 &&
       site === t.lastSite &&
@@ -160,19 +161,19 @@ export class Points extends Instances {
     ) {
       // Its last access was this one, and nothing has changed: a loop that waits for a change.
       t.lastStep = t.steps;
-      if (t.burning) return false;
+      if (t.keepsSpinning) return false;
       t.spinWord = word;
-      if (this.#givesWay(t, AT_SPIN)) return true;
-      t.burning = true;
+      if (this.#yieldsTo(t, AT_SPIN)) return true;
+      t.keepsSpinning = true;
       this.conflicts.event(t, 2);
       return false;
     }
-    t.burning = false;
-    return this.#givesWay(t, AT_ACCESS);
+    t.keepsSpinning = false;
+    return this.#yieldsTo(t, AT_ACCESS);
   }
 
   /** Asks who goes on; true: somebody else, and this thread is on its way to being suspended. */
-  #givesWay(t, reason) {
+  #yieldsTo(t, reason) {
     const next = this.ask(t, reason);
     if (next === t.id) return false;
     if (reason === AT_SPIN && next !== ABANDON) {
@@ -210,7 +211,7 @@ export class Points extends Instances {
   // ------------------------------------------------------------------------------------------------ waiting
 
   wait(t, p, expected, ms) {
-    if (this.quiet) {
+    if (this.uncontrolled) {
       // Alone, nobody will answer: the time is over at once.
       if (this.idleMs > 0) this.clock += Math.max(ms, this.idleMs);
       return this.words[p >>> 2] === expected ? TIMED_OUT : NOT_EQUAL;
@@ -227,12 +228,12 @@ export class Points extends Instances {
       this.conflicts.touch(t.id, p >>> 2, READ);
       t.site = -1;
       t.address = p;
-      if ((this.index[p >>> 2] !== 0 || this.everyAccess) && this.#givesWay(t, AT_ACCESS)) {
+      if ((this.index[p >>> 2] !== 0 || this.everyAccess) && this.#yieldsTo(t, AT_ACCESS)) {
         t.waitPhase = BEFORE_WAIT;
         return 0;
       }
     }
-    t.burning = false;
+    t.keepsSpinning = false;
     if (this.log)
       this.log({
         thread: t.id,

@@ -19,7 +19,7 @@ import { ATOMIC, READ, WRITE } from "./constants.js";
 /** Four kinds of last accesses a thread and word: bit 0 write, bit 1 atomic. */
 const KINDS = 4;
 
-export class Clocks {
+export class VectorClocks {
   /** @param {import("./machine.js").Machine} machine @param {(address: number) => string} [fieldOf] names an address */
   constructor(machine, fieldOf = String) {
     this.machine = machine;
@@ -132,13 +132,13 @@ export class Clocks {
       known.count++;
       return;
     }
-    const { trail, current, threads } = this.machine;
+    const { schedule, current, threads } = this.machine;
     // The schedule up to here; behind it the one who raced runs to his end.
     const here = [
-      ...trail,
+      ...schedule,
       .../** @type {import("./machine.js").Segment[]} */ ([[current, threads[current].steps + 1, false]]),
     ];
-    this.here.set(key, { address: word * 4, field, earlier, later, count: 1, trail: here });
+    this.here.set(key, { address: word * 4, field, earlier, later, count: 1, schedule: here });
   }
 }
 

@@ -12,24 +12,24 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { keptMutant } from "../binary/mutant.js";
-import { namesOf, ROOT, SHIPPING } from "../binary/symbols.js";
+import { ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
 import { main } from "../support/command-line.js";
 import { randomBelow, shuffled } from "../support/random.js";
 import { commandOf } from "./detectors.js";
 import { MUTANTS, NOT_PLANTED } from "./faults.js";
-import { toolsName, Workplace } from "./project-copy.js";
+import { ProjectCopy, toolsName } from "./project-copy.js";
 import { document, firstLine, toolBroken } from "./report.js";
 
 export const title = "every planted fault is caught";
 
 /** Cores that are built while the checks are at others. */
-const AHEAD = 6;
+const BUILD_AHEAD = 6;
 /** The short form takes so many, of those that these checks catch. */
 const SHORT = 2;
 const QUICK = ["death", "fsck"];
 
 /** How checks do on the core as it is; each is asked once, also over several runs as long as nothing has changed. */
-class Sound {
+class SoundCore {
   #place;
   #asked = new Map();
 
@@ -47,8 +47,8 @@ class Sound {
 
   async #find(step, command) {
     if (command in this.known) return this.known[command];
-    this.#place ??= Workplace.make().then(async (place) => {
-      namesOf(new Uint8Array(readFileSync(join(ROOT, SHIPPING))));
+    this.#place ??= ProjectCopy.make().then(async (place) => {
+      symbolsOf(new Uint8Array(readFileSync(join(ROOT, SHIPPING))));
       await place.useSound();
       return place;
     });
@@ -115,14 +115,14 @@ export async function run({
   const chosen = short ? order.filter(({ caughtBy }) => QUICK.includes(caughtBy[0].check)).slice(0, SHORT) : order;
   const left = chosen.filter(({ name }) => !known.has(name));
   const results = new Map(chosen.flatMap(({ name }) => (known.has(name) ? [[name, known.get(name)]] : [])));
-  const sound = new Sound();
+  const sound = new SoundCore();
   const work = async () => {
-    const place = await Workplace.make();
+    const place = await ProjectCopy.make();
     try {
       for (let n = 0; left.length > 0 && (n === 0 || performance.now() < until); n++) {
         const mutant = left.shift();
         // Ahead, while the checks run. An error is told when it is its turn.
-        for (const { edits } of left.slice(0, AHEAD)) keptMutant(edits).catch(() => undefined);
+        for (const { edits } of left.slice(0, BUILD_AHEAD)) keptMutant(edits).catch(() => undefined);
         const result = await plant(mutant, place, sound);
         results.set(result.name, result);
         onResult?.(result);

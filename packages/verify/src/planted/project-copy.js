@@ -22,7 +22,7 @@ const OUTPUT_MAX = 1 << 20;
 /** Time a check may take beyond its own budget: for rewriting the core, and for tests. */
 const BEYOND_MS = 120_000;
 
-export class Workplace {
+export class ProjectCopy {
   /** @param {string} dir */
   constructor(dir) {
     this.dir = dir;
@@ -34,7 +34,7 @@ export class Workplace {
     const filter = (from) => !leftOut(from.slice(ROOT.length));
     for (const name of COPIED) await cp(join(ROOT, name), join(dir, name), { recursive: true, filter });
     await linkModules(join(ROOT, "node_modules"), join(dir, "node_modules"));
-    return new Workplace(dir);
+    return new ProjectCopy(dir);
   }
 
   /** Puts in the project's own core. */

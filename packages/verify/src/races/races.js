@@ -8,10 +8,10 @@
  */
 import { readFileSync } from "node:fs";
 import { formatSchedule } from "../explore/explore.js";
-import { again, label, named, Stages } from "../explore/interleave.js";
+import { caseId, Harnesses, matchesPair, replayCase } from "../explore/interleave.js";
 import { Namer } from "../explore/trace.js";
 import { coreProgram } from "../machine/program.js";
-import { Clocks } from "../machine/vector-clocks.js";
+import { VectorClocks } from "../machine/vector-clocks.js";
 import { operations, pairs, triples } from "../scenario/operations.js";
 import { main } from "../support/command-line.js";
 import { randomBelow, shuffled } from "../support/random.js";
@@ -24,7 +24,7 @@ const PAIRS_SHARE = 0.8;
 const EACH_MS = 10_000;
 const TRIPLE_RUNS = 200;
 const WITNESS_BOUND = 1;
-const TOLD = 20;
+const REPORTED_MAX = 20;
 
 /** Names of the functions of the source by file and line. */
 class Functions {
@@ -61,9 +61,9 @@ export class Races {
   }
 
   /** Takes over what a machine's clocks have found, and empties them. */
-  take(clocks, where, label) {
+  take(clocks, where, caseId) {
     for (const race of clocks.races.values()) {
-      const { field, earlier, later, count, trail } = race;
+      const { field, earlier, later, count, schedule } = race;
       const sides = [earlier, later].map((side) => this.#side(side)).sort();
       const key = `${field}: ${sides.join(" / ")}`;
       const by = this.allowed.flatMap((entry, n) => (this.#names(entry, field, [earlier, later]) ? [n] : []));
@@ -71,7 +71,8 @@ export class Races {
       const allowed = by[0] ?? -1;
       const known = this.found.get(key);
       if (known) known.count += count;
-      else this.found.set(key, { sides, field, allowed, count, where, replay: `${label}:${formatSchedule(trail)}` });
+      else
+        this.found.set(key, { sides, field, allowed, count, where, replay: `${caseId}:${formatSchedule(schedule)}` });
     }
     clocks.races.clear();
   }
@@ -111,38 +112,38 @@ function witnessOps([tree, ...names]) {
  *   pairs alone, as of interleave.js, and nothing is asked of the list of those named
  */
 export async function run({ seconds, seed, short = false, only, log }, program = coreProgram(), allowed = ALLOWED) {
-  const stages = new Stages(program, {
+  const harnesses = new Harnesses(program, {
     clocks: (machine) => {
       const namer = new Namer(machine.memory);
-      return new Clocks(machine, (address) => namer.field(address));
+      return new VectorClocks(machine, (address) => namer.field(address));
     },
   });
   const races = new Races(program.sites, allowed);
   const begin = Date.now();
   const counted = { pairs: 0, triples: 0, schedules: 0, wrong: 0 };
   const look = (tree, ops, polls, go) => {
-    const stage = stages.of(tree, ops.length, polls);
-    const found = go(stage);
+    const harness = harnesses.of(tree, ops.length, polls);
+    const found = go(harness);
     counted.schedules += found.schedules;
-    races.take(stage.machine.races, ops.map((op) => op.name).join(" || "), label(tree, ops, polls));
+    races.take(harness.machine.races, ops.map((op) => op.name).join(" || "), caseId(tree, ops, polls));
   };
   for (const [n, { witness }] of only === undefined ? allowed.entries() : []) {
     // Met already, by the witness of another.
     if (races.used.has(n)) continue;
     const ops = witnessOps(witness);
     const [tree, more] = witness[0].split("+");
-    look(tree, ops, more === "polls", (stage) =>
-      stage.explore(ops, { bound: WITNESS_BOUND, maxFailures: Infinity, races: true }),
+    look(tree, ops, more === "polls", (harness) =>
+      harness.explore(ops, { bound: WITNESS_BOUND, maxFailures: Infinity, races: true }),
     );
     counted.pairs++;
   }
   const unused = only === undefined ? allowed.filter((_, n) => !races.used.has(n)) : [];
   if (!short) {
-    for (const { tree, a, b } of shuffled(pairs().filter(named(only)), randomBelow(seed))) {
+    for (const { tree, a, b } of shuffled(pairs().filter(matchesPair(only)), randomBelow(seed))) {
       if (Date.now() > begin + seconds * 1000 * PAIRS_SHARE) break;
       const deadline = Date.now() + EACH_MS;
-      look(tree, [a, b], counted.pairs % 2 === 1, (stage) =>
-        stage.explore([a, b], { bound: 2, deadline, maxFailures: Infinity, races: true }),
+      look(tree, [a, b], counted.pairs % 2 === 1, (harness) =>
+        harness.explore([a, b], { bound: 2, deadline, maxFailures: Infinity, races: true }),
       );
       counted.pairs++;
     }
@@ -154,11 +155,13 @@ export async function run({ seconds, seed, short = false, only, log }, program =
         deadline: Date.now() + EACH_MS,
         races: true,
       };
-      look(tree, ops, counted.triples % 2 === 1, (stage) => stage.sample(ops, { ...options, maxFailures: Infinity }));
+      look(tree, ops, counted.triples % 2 === 1, (harness) =>
+        harness.sample(ops, { ...options, maxFailures: Infinity }),
+      );
       counted.triples++;
     }
   }
-  const failures = races.unnamed.slice(0, TOLD).map(([key, { count, where, replay }]) => ({
+  const failures = races.unnamed.slice(0, REPORTED_MAX).map(([key, { count, where, replay }]) => ({
     message: `a race that is not named: ${key}\n  ${count} times, first in ${where}`,
     replay,
   }));
@@ -178,5 +181,5 @@ await main(import.meta.url, {
   title,
   run: ({ values: { only }, ...given }) => run({ ...given, only }),
   options: { only: { type: "string" } },
-  replay: (spec) => again(spec) === null,
+  replay: (spec) => replayCase(spec) === null,
 });

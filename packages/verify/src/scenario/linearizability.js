@@ -97,7 +97,7 @@ export function judge(tree, operations, results, final, { order = [], dead = [] 
  * @param operation the dead one's; `ended` are the answers of its calls that had ended
  * @param other the other's; `answers` are its own
  */
-export function judgeBeside(tree, operation, ended, other, answers, final) {
+export function judgeBystander(tree, operation, ended, other, answers, final) {
   const { labels, ...rest } = final;
   const seen = canonical({ results: [ended, answers], final: rest }, new Map(labels));
   const name = tree.name ?? tree;

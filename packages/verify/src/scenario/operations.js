@@ -363,7 +363,7 @@ export function* dump(t, built) {
 }
 
 /** Operations that change nothing: two of them have nothing to quarrel about. */
-const LOOKS = new Set(["stat", "lstat", "statat", "access", "readlink", "realpath", "getcwd", "looks"]);
+const READ_ONLY = new Set(["stat", "lstat", "statat", "access", "readlink", "realpath", "getcwd", "looks"]);
 
 const byTree = (tree) => operations.filter((op) => op.tree === tree);
 
@@ -372,7 +372,7 @@ export function pairs() {
   return Object.keys(TREES).flatMap((tree) => {
     const all = byTree(tree);
     const both = all.flatMap((a, n) => all.slice(n).map((b) => ({ tree, a, b })));
-    return both.filter(({ a, b }) => !(LOOKS.has(a.kind) && LOOKS.has(b.kind)));
+    return both.filter(({ a, b }) => !(READ_ONLY.has(a.kind) && READ_ONLY.has(b.kind)));
   });
 }
 
@@ -381,6 +381,8 @@ export function triples() {
   return Object.keys(TREES).flatMap((tree) => {
     const all = byTree(tree);
     const three = all.flatMap((a, n) => all.slice(n).flatMap((b, m) => all.slice(n + m).map((c) => [a, b, c])));
-    return three.filter((ops) => ops.filter(({ kind }) => !LOOKS.has(kind)).length >= 2).map((ops) => ({ tree, ops }));
+    return three
+      .filter((ops) => ops.filter(({ kind }) => !READ_ONLY.has(kind)).length >= 2)
+      .map((ops) => ({ tree, ops }));
   });
 }

@@ -55,7 +55,7 @@ export function commandLine(options, numbers) {
 }
 
 /** Prints what a check came to. @param {Outcome} outcome */
-export function tell({ explored, failures }) {
+export function printOutcome({ explored, failures }) {
   for (const [name, value] of Object.entries(explored)) console.log(`  ${name}: ${value}`);
   for (const { message, replay, trace } of failures) {
     console.log(`\n${message}${replay ? `\n  again: ${replay}` : ""}${trace ? `\n${trace}` : ""}`);
@@ -79,6 +79,6 @@ export async function main(url, { title, run, options = {}, numbers = {}, replay
   const { seconds, seed, short } = values;
   const outcome = await run({ seconds, seed, short, log: console.log, values });
   console.log(`${title}: ${outcome.ok ? "holds" : "FAILS"} (seed ${seed})`);
-  tell(outcome);
+  printOutcome(outcome);
   process.exitCode = outcome.ok ? 0 : 1;
 }

@@ -31,8 +31,8 @@ function batch(t, path, check) {
 }
 
 /** The hot reader: millions of lookups a second, each with a look at its stamp. */
-export function makeReader(t, stations) {
-  const { fixed, replaced, exchanged, strayed, churned, torn } = stations;
+export function makeReader(t, workloads) {
+  const { fixed, replaced, exchanged, strayed, churned, torn } = workloads;
   const s = t.stats;
   const all = (path, found) =>
     found === BATCH || t.fail(`${path.text} is always there and was missed ${BATCH - found} times`);
@@ -104,14 +104,14 @@ export function makeReader(t, stations) {
 }
 
 /** The tracker: every station's own reading, which knows to the move what may be seen. */
-export function makeTracker(t, stations, handle) {
-  const list = Object.values(stations);
+export function makeTracker(t, workloads, handle) {
+  const list = Object.values(workloads);
   return () => {
     for (let n = 0; n < 16; n++) {
-      const station = list[t.next(list.length)];
-      station.read(t, t.next(station.items));
+      const workload = list[t.next(list.length)];
+      workload.read(t, t.next(workload.items));
     }
-    if (t.next(500) === 0) visit(t, stations, handle);
+    if (t.next(500) === 0) visit(t, workloads, handle);
   };
 }
 
@@ -119,22 +119,22 @@ export function makeTracker(t, stations, handle) {
 const SLEEPERS = ["churned", "strayed", "coming", "replaced", "moved", "exchanged", "bodies", "swung"];
 
 /** The sleeper: falls asleep in the middle of walks in rcu mode (its security hook does), and reads on when it wakes. */
-export function makeSleeper(t, stations) {
+export function makeSleeper(t, workloads) {
   return () => {
     for (let n = 0; n < 4; n++) {
-      const station = stations[SLEEPERS[t.next(SLEEPERS.length)]];
-      station.read(t, t.next(station.items));
+      const workload = workloads[SLEEPERS[t.next(SLEEPERS.length)]];
+      workload.read(t, t.next(workload.items));
     }
   };
 }
 
 /** A thread that comes, looks and goes: an attachment of its own with a slot and a scratch area. */
-function visit(t, stations, handle) {
+function visit(t, workloads, handle) {
   t.ring.begin(OP.attach, 0, 0);
   const arena = Arena.attach(handle, { now: () => t.clock.ms });
   try {
     arena.drivers.register(ruleDriver());
-    const path = stations.fixed.there[t.next(stations.fixed.items)];
+    const path = workloads.fixed.there[t.next(workloads.fixed.items)];
     for (let n = 0; n < 4; n++) {
       arena.path.set(path.bytes);
       t.must(arena.core.sysStat(0, AT_FDCWD, path.length, 0), `stat of ${path.text}`);
@@ -147,8 +147,8 @@ function visit(t, stations, handle) {
 }
 
 /** The reader through `vfs.fs`. */
-export function makeFsReader(t, stations) {
-  const { fixed, replaced, permuted, moved } = stations;
+export function makeFsReader(t, workloads) {
+  const { fixed, replaced, permuted, moved } = workloads;
   const turns = [
     () => {
       const path = fixed.there[t.next(fixed.items)];
@@ -196,18 +196,18 @@ export function makeFsReader(t, stations) {
 }
 
 /** The mixer: changes whatever is its own, in a scattered order, and reads in between. */
-export function makeMixer(t, stations, index, among) {
-  const names = Object.keys(stations).filter((name) => !QUICK.includes(name));
-  const owned = itemsOf(stations, index, among, names);
+export function makeMixer(t, workloads, index, among) {
+  const names = Object.keys(workloads).filter((name) => !QUICK.includes(name));
+  const owned = itemsOf(workloads, index, among, names);
   // A station with many items is not to fill all the time.
   const lists = [...groupBy(owned).values()];
   return () => {
     for (let n = 0; n < 8; n++) {
       const list = lists[t.next(lists.length)];
-      const [station, i] = list[t.next(list.length)];
-      station.write(t, i);
+      const [workload, i] = list[t.next(list.length)];
+      workload.write(t, i);
       t.counts[COUNT.changes]++;
-      if (n === 0) station.read(t, t.next(station.items));
+      if (n === 0) workload.read(t, t.next(workload.items));
     }
   };
 }
@@ -219,14 +219,14 @@ function groupBy(owned) {
 }
 
 /** The renamer: changes what is quickly changed as fast as it can; `mayGo()` keeps it to its share where a count is to be reached. */
-export function makeRenamer(t, stations, index, among, mayGo) {
-  const lists = QUICK.map((name) => itemsOf(stations, index, among, [name]));
+export function makeRenamer(t, workloads, index, among, mayGo) {
+  const lists = QUICK.map((name) => itemsOf(workloads, index, among, [name]));
   return () => {
     if (!mayGo()) return;
     for (let n = 0; n < 32; n++) {
       const list = lists[t.next(lists.length)];
-      const [station, i] = list[t.next(list.length)];
-      station.write(t, i);
+      const [workload, i] = list[t.next(list.length)];
+      workload.write(t, i);
       t.counts[COUNT.changes]++;
     }
   };

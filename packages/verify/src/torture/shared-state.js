@@ -44,17 +44,18 @@ export const OP = Object.fromEntries(OPS.map((name, i) => [name, i]));
 const PENDING = -0x7fffffff;
 
 /** A board for so many threads. */
-export function makeBoard(threads) {
+export function makeSharedState(threads) {
   return { buffer: new SharedArrayBuffer(CONTROL + threads * THREAD + NAME_WORDS * 4), threads };
 }
 
-export const controlOf = (board) => new Int32Array(board.buffer, 0, 16);
+export const controlOf = (sharedState) => new Int32Array(sharedState.buffer, 0, 16);
 
-export const countersOf = (board, thread) => new Float64Array(board.buffer, CONTROL + thread * THREAD, COUNTERS);
+export const countersOf = (sharedState, thread) =>
+  new Float64Array(sharedState.buffer, CONTROL + thread * THREAD, COUNTERS);
 
 /** Words for the names, of which each station takes its part in the same order in every thread. */
-export function nameWords(board) {
-  return new Int32Array(board.buffer, CONTROL + board.threads * THREAD, NAME_WORDS);
+export function nameWords(sharedState) {
+  return new Int32Array(sharedState.buffer, CONTROL + sharedState.threads * THREAD, NAME_WORDS);
 }
 
 /** A thread's ring of its last calls. */
@@ -64,10 +65,10 @@ export class Ring {
   #number = 0;
   #at = 0;
 
-  constructor(board, thread) {
+  constructor(sharedState, thread) {
     const start = CONTROL + thread * THREAD + COUNTERS * 8;
-    this.#words = new Int32Array(board.buffer, start, (RING * ENTRY) / 4);
-    this.#bytes = new Uint8Array(board.buffer, start, RING * ENTRY);
+    this.#words = new Int32Array(sharedState.buffer, start, (RING * ENTRY) / 4);
+    this.#bytes = new Uint8Array(sharedState.buffer, start, RING * ENTRY);
   }
 
   /** A call is about to be made. Paths as makePath() gives them. */

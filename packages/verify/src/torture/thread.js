@@ -36,7 +36,7 @@ const C_ENDED_REF = 2;
 const POISON = 0xdeadbee8;
 
 /** Something was seen that cannot be. */
-export class Impossible extends Error {}
+export class InvariantViolation extends Error {}
 
 const names = Object.fromEntries(Object.entries(ERRNO).map(([name, number]) => [-number, name]));
 /** An answer in words. */
@@ -44,7 +44,7 @@ export const said = (answer) => (answer < 0 ? (names[answer] ?? `${answer}`) : `
 
 export class Thread {
   /** @param {{ arena: any, vfs: any, clock: { ms: number }, board: any, index: number, next: (n: number) => number }} parts */
-  constructor({ arena, vfs, clock, board, index, next }) {
+  constructor({ arena, vfs, clock, sharedState, index, next }) {
     this.arena = arena;
     this.core = arena.core;
     this.vfs = vfs;
@@ -53,9 +53,9 @@ export class Thread {
     this.index = index;
     this.next = next;
     this.stats = arena.stat;
-    this.counts = countersOf(board, index);
-    this.ring = new Ring(board, index);
-    this.words = nameWords(board);
+    this.counts = countersOf(sharedState, index);
+    this.ring = new Ring(sharedState, index);
+    this.words = nameWords(sharedState);
     this.ctx = 0;
     this.slotWords = new Uint32Array(arena.memory.buffer, SLOTS + arena.core.threadSlot() * SLOT_SIZE, SLOT_SIZE / 4);
     this.io = new Int32Array(arena.io.buffer, arena.io.byteOffset, arena.io.byteLength / 4);
@@ -68,7 +68,7 @@ export class Thread {
 
   /** @throws Impossible */
   fail(message) {
-    throw new Impossible(message);
+    throw new InvariantViolation(message);
   }
 
   /** The call must answer one of these, or a number >= 0. */

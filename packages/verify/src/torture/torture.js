@@ -14,13 +14,13 @@ import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
-import { commandLine, isProgram, LEAST, tell } from "../support/command-line.js";
+import { commandLine, isProgram, LEAST, printOutcome } from "../support/command-line.js";
 import { randomBelow, seedOf } from "../support/random.js";
 import { ruleDriver } from "./mount-workloads.js";
 import { PLANTED } from "./planted-faults.js";
-import { COUNT, controlOf, countersOf, makeBoard, Ring, RUNNING, STATE, STOPPED } from "./shared-state.js";
+import { COUNT, controlOf, countersOf, makeSharedState, Ring, RUNNING, STATE, STOPPED } from "./shared-state.js";
 import { Thread } from "./thread.js";
-import { makeStations } from "./workloads.js";
+import { makeWorkloads } from "./workloads.js";
 
 export const title = "Torture: poison, stamps and all operations on real threads";
 
@@ -41,7 +41,7 @@ const COUNT_THREADS = 8;
 const COUNT_SECONDS = 7200;
 
 /** Objects alive once everything that can go has gone. */
-function gauges(vfs) {
+function objectCounts(vfs) {
   for (let i = 0; i < 3; i++) {
     vfs.synchronizeRcu();
     vfs.shrink(1 << 20);
@@ -51,15 +51,15 @@ function gauges(vfs) {
 }
 
 /** The threads of a run: started, watched and stopped. */
-class Crew {
+class WorkerPool {
   members = [];
   failures = [];
-  #board;
+  #sharedState;
   #control;
 
-  constructor(board) {
-    this.#board = board;
-    this.#control = controlOf(board);
+  constructor(sharedState) {
+    this.#sharedState = sharedState;
+    this.#control = controlOf(sharedState);
   }
 
   async start(handle, roles, options) {
@@ -68,15 +68,23 @@ class Crew {
     for (const [index, role] of roles.entries()) {
       const member = seen[role] ?? 0;
       seen[role] = member + 1;
-      const workerData = { handle, board: this.#board, index, role, member, among: among(role), ...options };
-      this.members.push(this.#hire(index, role, workerData));
+      const workerData = {
+        handle,
+        sharedState: this.#sharedState,
+        index,
+        role,
+        member,
+        among: among(role),
+        ...options,
+      };
+      this.members.push(this.#startWorker(index, role, workerData));
     }
     await Promise.all(this.members.map(({ ready }) => ready));
     Atomics.store(this.#control, STATE, RUNNING);
     Atomics.notify(this.#control, STATE);
   }
 
-  #hire(index, role, workerData) {
+  #startWorker(index, role, workerData) {
     const worker = new Worker(new URL("./torture.worker.js", import.meta.url), { workerData });
     const member = { index, role, worker, ended: false, turns: -1, since: Date.now() };
     const fail = (message) => {
@@ -113,12 +121,12 @@ class Crew {
   watch() {
     const now = Date.now();
     for (const member of this.members) {
-      const turns = countersOf(this.#board, member.index)[COUNT.turns];
+      const turns = countersOf(this.#sharedState, member.index)[COUNT.turns];
       if (turns !== member.turns) {
         member.turns = turns;
         member.since = now;
       } else if (!member.ended && now - member.since > STUCK_MS) {
-        const last = new Ring(this.#board, member.index).lines(1)[0];
+        const last = new Ring(this.#sharedState, member.index).lines(1)[0];
         this.failures.push({ index: member.index, role: member.role, message: `stuck for ${STUCK_MS} ms in ${last}` });
         member.since = Number.POSITIVE_INFINITY;
         this.stop();
@@ -134,13 +142,13 @@ class Crew {
   }
 
   total(which) {
-    return this.members.reduce((sum, { index }) => sum + countersOf(this.#board, index)[which], 0);
+    return this.members.reduce((sum, { index }) => sum + countersOf(this.#sharedState, index)[which], 0);
   }
 
   /** The last calls of every thread. */
   trace() {
     return this.members.map(({ index, role }) => {
-      const lines = new Ring(this.#board, index).lines();
+      const lines = new Ring(this.#sharedState, index).lines();
       return `thread ${index}, ${role}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
     });
   }
@@ -155,12 +163,12 @@ function wholeness(vfs, when) {
 }
 
 /** What is left when all threads have gone: the arena is whole, everything can be removed, and nothing was lost. */
-function checkEnd(vfs, stations, thread, before) {
+function checkEnd(vfs, workloads, thread, before) {
   const broken = wholeness(vfs, "after the run");
   if (broken.length > 0) return broken;
-  for (const station of Object.values(stations)) station.last?.(thread);
+  for (const workload of Object.values(workloads)) workload.last?.(thread);
   vfs.fs.rmSync("/t", { recursive: true });
-  const after = gauges(vfs);
+  const after = objectCounts(vfs);
   const lost = Object.keys(before).filter((name) => after[name] !== before[name]);
   return [
     ...lost.map((name) => ({ message: `${name} were ${before[name]} before and are ${after[name]} after: lost` })),
@@ -186,12 +194,12 @@ export async function run(options = {}) {
   const now = () => clock.ms;
   const vfs = await createVfs({ now, maxBytes: MAX_BYTES, ...(core ? { core } : {}) });
   new Int32Array(vfs.handle.memory.buffer)[H_POISON >>> 2] = 1;
-  const board = makeBoard(roles.length + 1);
+  const sharedState = makeSharedState(roles.length + 1);
   const arena = Arena.attach(vfs.handle, { now });
-  const before = gauges(vfs);
+  const before = objectCounts(vfs);
   const next = randomBelow(seedOf(seed, roles.length));
-  const thread = new Thread({ arena, vfs, clock, board, index: roles.length, next });
-  const crew = new Crew(board);
+  const thread = new Thread({ arena, vfs, clock, sharedState, index: roles.length, next });
+  const pool = new WorkerPool(sharedState);
   const counts = counting ? ` --lookups ${lookups} --renames ${renames}` : "";
   const replay = `node packages/verify/dist/torture/torture.js --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}`;
   let failures = [];
@@ -200,22 +208,22 @@ export async function run(options = {}) {
     vfs.registerDriver(ruleDriver());
     arena.drivers.register(ruleDriver());
     vfs.fs.mkdirSync("/t/tmp", { recursive: true });
-    const stations = makeStations(thread);
-    for (const station of Object.values(stations)) station.build(thread);
-    await crew.start(vfs.handle, roles, { seed, lookups, renames });
+    const workloads = makeWorkloads(thread);
+    for (const workload of Object.values(workloads)) workload.build(thread);
+    await pool.start(vfs.handle, roles, { seed, lookups, renames });
     began = performance.now();
-    await supervise(crew, { limit, lookups, renames, began, log });
-    crew.stop();
+    await supervise(pool, { limit, lookups, renames, began, log });
+    pool.stop();
     const spent = (performance.now() - began) / 1000;
-    await crew.end();
-    failures = crew.failures;
-    if (failures.length === 0) failures = checkEnd(vfs, stations, thread, before);
-    return report(crew, vfs, failures, { spent, seed, replay });
+    await pool.end();
+    failures = pool.failures;
+    if (failures.length === 0) failures = checkEnd(vfs, workloads, thread, before);
+    return report(pool, vfs, failures, { spent, seed, replay });
   } catch (error) {
-    crew.stop();
-    await crew.end();
-    failures = [...crew.failures, { index: roles.length, role: "the parent", message: `${error.stack}` }];
-    return report(crew, vfs, failures, { spent: (performance.now() - began) / 1000, seed, replay });
+    pool.stop();
+    await pool.end();
+    failures = [...pool.failures, { index: roles.length, role: "the parent", message: `${error.stack}` }];
+    return report(pool, vfs, failures, { spent: (performance.now() - began) / 1000, seed, replay });
   } finally {
     arena.close();
     vfs.close();
@@ -223,25 +231,25 @@ export async function run(options = {}) {
 }
 
 /** Until the time is over, both counts are reached, or somebody has failed. */
-async function supervise(crew, { limit, lookups, renames, began, log }) {
-  let told = performance.now();
-  while (!crew.stopped && performance.now() - began < limit * 1000) {
+async function supervise(pool, { limit, lookups, renames, began, log }) {
+  let lastLog = performance.now();
+  while (!pool.stopped && performance.now() - began < limit * 1000) {
     await pause(POLL_MS);
-    crew.watch();
-    const done = [crew.total(COUNT.lookups), crew.total(COUNT.renames)];
+    pool.watch();
+    const done = [pool.total(COUNT.lookups), pool.total(COUNT.renames)];
     if (lookups + renames > 0 && done[0] >= lookups && done[1] >= renames) return;
-    if (performance.now() - told > 5000) {
-      told = performance.now();
-      log(`${done[0]} lookups, ${done[1]} renames in ${Math.round((told - began) / 1000)} s`);
+    if (performance.now() - lastLog > 5000) {
+      lastLog = performance.now();
+      log(`${done[0]} lookups, ${done[1]} renames in ${Math.round((lastLog - began) / 1000)} s`);
     }
   }
 }
 
-function report(crew, vfs, failures, { spent, seed, replay }) {
-  const sum = (which) => crew.total(COUNT[which]);
+function report(pool, vfs, failures, { spent, seed, replay }) {
+  const sum = (which) => pool.total(COUNT[which]);
   const explored = {
     seed,
-    threads: crew.members.length,
+    threads: pool.members.length,
     seconds: Math.round(spent * 100) / 100,
     lookups: sum("lookups"),
     found: sum("found"),
@@ -277,7 +285,7 @@ function report(crew, vfs, failures, { spent, seed, replay }) {
     failures: failures.map(({ index, role, message }) => ({
       message: index === undefined ? message : `thread ${index} (${role}): ${message}`,
       replay,
-      trace: [...expelled, ...crew.trace()].join("\n"),
+      trace: [...expelled, ...pool.trace()].join("\n"),
     })),
   };
 }
@@ -322,7 +330,7 @@ async function main() {
   const core = file === undefined ? undefined : await WebAssembly.compile(await readFile(file));
   const outcome = await run({ ...options, core });
   console.log(`${title}: ${outcome.ok ? "holds" : "FAILS"}`);
-  tell(outcome);
+  printOutcome(outcome);
   return outcome.ok;
 }
 

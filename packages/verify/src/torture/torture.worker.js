@@ -7,15 +7,15 @@ import { ruleDriver } from "./mount-workloads.js";
 import { makeFsReader, makeMixer, makeReader, makeRenamer, makeSleeper, makeTracker } from "./roles.js";
 import { COUNT, controlOf, countersOf, RESTING, RUNNING, STATE, STOPPED, WAITING } from "./shared-state.js";
 import { Thread } from "./thread.js";
-import { makeStations } from "./workloads.js";
+import { makeWorkloads } from "./workloads.js";
 
-const { handle, board, index, role, member, among, seed, lookups, renames } = workerData;
-const control = controlOf(board);
+const { handle, sharedState, index, role, member, among, seed, lookups, renames } = workerData;
+const control = controlOf(sharedState);
 
 /** Keeps renames to their share of the lookups where both are to reach a count. */
 function share() {
   if (!(lookups > 0 && renames > 0)) return () => true;
-  const counters = Array.from({ length: board.threads }, (_, i) => countersOf(board, i));
+  const counters = Array.from({ length: sharedState.threads }, (_, i) => countersOf(sharedState, i));
   const sum = (which) => counters.reduce((total, c) => total + c[which], 0);
   let turn = 0;
   let may = true;
@@ -46,18 +46,18 @@ function rest() {
   Atomics.notify(control, RESTING);
   for (let n = 0; n < 1000; n++) {
     const resting = Atomics.load(control, RESTING);
-    if (resting >= board.threads - 1) return;
+    if (resting >= sharedState.threads - 1) return;
     Atomics.wait(control, RESTING, resting, 10);
   }
 }
 
-function makeTurn(thread, stations) {
-  if (role === "reader") return makeReader(thread, stations);
-  if (role === "tracker") return makeTracker(thread, stations, handle);
-  if (role === "sleeper") return makeSleeper(thread, stations);
-  if (role === "fs") return makeFsReader(thread, stations);
-  if (role === "mixer") return makeMixer(thread, stations, member, among);
-  return makeRenamer(thread, stations, member, among, share());
+function makeTurn(thread, workloads) {
+  if (role === "reader") return makeReader(thread, workloads);
+  if (role === "tracker") return makeTracker(thread, workloads, handle);
+  if (role === "sleeper") return makeSleeper(thread, workloads);
+  if (role === "fs") return makeFsReader(thread, workloads);
+  if (role === "mixer") return makeMixer(thread, workloads, member, among);
+  return makeRenamer(thread, workloads, member, among, share());
 }
 
 const clock = { ms: 1000 };
@@ -66,9 +66,9 @@ const vfs = await attachVfs(handle, { now });
 const arena = Arena.attach(handle, role === "sleeper" ? { now, security: sleepyHook() } : { now });
 vfs.registerDriver(ruleDriver());
 arena.drivers.register(ruleDriver());
-const thread = new Thread({ arena, vfs, clock, board, index, next: randomBelow(seedOf(seed, index)) });
-const stations = makeStations(thread);
-const turn = makeTurn(thread, stations);
+const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
+const workloads = makeWorkloads(thread);
+const turn = makeTurn(thread, workloads);
 parentPort.postMessage({ ready: true });
 Atomics.wait(control, STATE, WAITING);
 try {
@@ -78,7 +78,7 @@ try {
   }
   // What is taken down now would be missed by those who still read.
   rest();
-  for (const station of Object.values(stations)) station.end?.(thread);
+  for (const workload of Object.values(workloads)) workload.end?.(thread);
   parentPort.postMessage({ done: true });
 } catch (error) {
   Atomics.add(control, RESTING, 1);

@@ -29,7 +29,7 @@ const ALL = {
 export const QUICK = ["moved", "strayed", "churned", "torn"];
 
 /** The stations as one thread sees them, by name. */
-export function makeStations(thread) {
+export function makeWorkloads(thread) {
   let used = 0;
   const take = (words) => {
     used += words;
@@ -39,11 +39,11 @@ export function makeStations(thread) {
 }
 
 /** [station, item] of everything that member `index` of `among` threads changes. */
-export function itemsOf(stations, index, among, only = Object.keys(stations)) {
+export function itemsOf(workloads, index, among, only = Object.keys(workloads)) {
   const owned = [];
   for (const name of only) {
-    const station = stations[name];
-    for (let i = index; i < station.items; i += among) owned.push([station, i]);
+    const workload = workloads[name];
+    for (let i = index; i < workload.items; i += among) owned.push([workload, i]);
   }
   return owned;
 }

@@ -8,14 +8,14 @@ const LINK = 0o120777;
 const CHANGES = ["write", "create", "unlink", "setattr"];
 
 /** The same box, which never changes: every thread may have its own. */
-export function closedBox() {
-  const driver = boxDriver();
+export function immutableObjectDriver() {
+  const driver = objectDriver();
   for (const hook of CHANGES) delete driver[hook];
   return driver;
 }
 
 /** A driver named "box" with a directory, a file in it, and a link to a file of the tree; `content()` shows what it holds. */
-export function boxDriver() {
+export function objectDriver() {
   const nodes = new Map();
   let last = 0;
   const add = (node) => {

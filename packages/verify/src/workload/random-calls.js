@@ -25,7 +25,7 @@ const ACL = [
 const EXPECTED = /^E[A-Z0-9]+$|^ERR_THREADFS_CLOSED$|^ERR_FS_|^ERR_DIR_CLOSED$/;
 
 /** Does random operations on the tree of `vfs`; `driver` is the name of a registered driver, if any. */
-export class Churn {
+export class RandomCalls {
   #random;
   #vfs;
   #driver;

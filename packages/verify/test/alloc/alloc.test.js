@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import { run } from "../../dist/alloc/alloc.js";
 import { refuseEach } from "../../dist/alloc/failing-allocations.js";
 import { FILLS } from "../../dist/alloc/fills.js";
-import { O_CREAT, O_RDWR, Workplace } from "../../dist/alloc/fixture.js";
+import { AllocFixture, O_CREAT, O_RDWR } from "../../dist/alloc/fixture.js";
 import { fillUp } from "../../dist/alloc/full-memory.js";
 import { LIMITS, reach } from "../../dist/alloc/limits.js";
 import { OPERATIONS } from "../../dist/alloc/operations.js";
@@ -26,63 +26,67 @@ test("every call of the core that may allocate is in the table", () => {
   const calls = Object.values(OPERATIONS).filter(({ allocations }) => allocations > 0);
   const source = calls.map(({ run: call }) => `${call}`).join();
   for (const name of "mkdir mknod open symlink link rename write mount bind context setacl stat".split(" ")) {
-    assert.match(source, new RegExp(`desk\\.${name}\\(`), name);
+    assert.match(source, new RegExp(`session\\.${name}\\(`), name);
   }
 });
 
 describe("an operation that does wrong when it is refused is reported", () => {
   /** mkdir, and what it does beyond when there is no room. */
-  const wrong = (then, more = {}) => ({ allocations: 2, run: (desk, state) => misdo(desk, state, then), ...more });
-  const misdo = (desk, state, then) => {
-    const answer = desk.mkdir("/w/new");
-    return answer < 0 ? (then(desk, state) ?? answer) : answer;
+  const wrong = (then, more = {}) => ({
+    allocations: 2,
+    run: (session, state) => misdo(session, state, then),
+    ...more,
+  });
+  const misdo = (session, state, then) => {
+    const answer = session.mkdir("/w/new");
+    return answer < 0 ? (then(session, state) ?? answer) : answer;
   };
   /** Only once: what is asked afterwards is told that it was. */
-  const mark = (desk) => {
-    desk.refusedOnce = true;
+  const mark = (session) => {
+    session.refusedOnce = true;
   };
-  const subOf = (desk) => {
-    const v = desk.inspect();
+  const subOf = (session) => {
+    const v = session.inspect();
     return [...v.tree].find((d) => v.name(d) === "sub");
   };
   const CASES = {
     "another errno": [wrong(() => -5), /it answered -5/],
-    "an attribute changed": [wrong((desk) => void desk.chmod("/w/sub", 0o700)), /\+ fs 0 \/w\/sub: mode 40700/],
-    "a time changed": [wrong((desk) => void desk.chmod("/w/sub", 0o755)), /\+ fs 0 \/w\/sub: mode 40755.* times/],
+    "an attribute changed": [wrong((session) => void session.chmod("/w/sub", 0o700)), /\+ fs 0 \/w\/sub: mode 40700/],
+    "a time changed": [wrong((session) => void session.chmod("/w/sub", 0o755)), /\+ fs 0 \/w\/sub: mode 40755.* times/],
     "contents changed": [
-      wrong((desk, fd) => void desk.write(fd, 0, "9"), { prepare: (desk) => desk.open("/w/file", O_RDWR) }),
+      wrong((session, fd) => void session.write(fd, 0, "9"), { prepare: (session) => session.open("/w/file", O_RDWR) }),
       /contents/,
     ],
-    "a name removed": [wrong((desk) => void desk.unlink("/w/link")), /- fs 0 \/w\/link/],
+    "a name removed": [wrong((session) => void session.unlink("/w/link")), /- fs 0 \/w\/link/],
     "a descriptor left open": [
-      wrong((desk) => {
-        desk.refusing(1e9, false, () => desk.open("/w/file"));
+      wrong((session) => {
+        session.refusing(1e9, false, () => session.open("/w/file"));
       }),
       /\+ context 0 descriptor 3/,
     ],
     "a reference lost": [
-      wrong((desk) => {
-        desk.thread.words[(subOf(desk) + DENTRY.count) >>> 2]++;
+      wrong((session) => {
+        session.thread.words[(subOf(session) + DENTRY.count) >>> 2]++;
       }),
       /dentry-count: .*\/w\/sub/,
     ],
     "a lock kept": [
-      wrong((desk) => {
-        desk.thread.words[(subOf(desk) + DENTRY.childLock) >>> 2] = 1;
+      wrong((session) => {
+        session.thread.words[(subOf(session) + DENTRY.childLock) >>> 2] = 1;
       }),
       /lock: childLock/,
     ],
     "it never works again": [
       {
         allocations: 2,
-        run: (desk) => (desk.refusedOnce ? -28 : misdo(desk, 0, mark)),
+        run: (session) => (session.refusedOnce ? -28 : misdo(session, 0, mark)),
       },
       /the same call answered -28 afterwards/,
     ],
     "it does something else afterwards": [
       {
         allocations: 2,
-        run: (desk) => (desk.refusedOnce ? desk.mkdir("/w/another") : misdo(desk, 0, mark)),
+        run: (session) => (session.refusedOnce ? session.mkdir("/w/another") : misdo(session, 0, mark)),
       },
       /\+ fs 0 \/w\/another/,
     ],
@@ -93,12 +97,12 @@ describe("an operation that does wrong when it is refused is reported", () => {
     "the write of fewer bytes than it says": [
       {
         ...OPERATIONS["write five pages"],
-        run: (desk, fd) => Math.min(desk.write(fd, 0, "5".repeat(5 * 4096)) + 4096, 5 * 4096),
+        run: (session, fd) => Math.min(session.write(fd, 0, "5".repeat(5 * 4096)) + 4096, 5 * 4096),
       },
       /write five pages wrongly/,
     ],
   };
-  const place = new Workplace();
+  const place = new AllocFixture();
   for (const [name, [operation, expected]] of Object.entries(CASES)) {
     test(name, () => {
       const title = name.startsWith("the write") ? "write five pages wrongly" : name;
@@ -122,20 +126,20 @@ describe("a way of filling that does wrong is reported", () => {
     "less fits in each time": [
       {
         ...big,
-        remove(desk, i, made) {
-          const answer = big.remove(desk, i, made);
-          if (i === 0) desk.file(`/w/kept-${desk.time++}`, "k".repeat(100_000));
+        remove(session, i, made) {
+          const answer = big.remove(session, i, made);
+          if (i === 0) session.file(`/w/kept-${session.time++}`, "k".repeat(100_000));
           return answer;
         },
       },
       /round 1\n\d+ fit in, and \d+ the first time/,
     ],
     "another errno": [
-      { ...big, make: (desk, i, made) => (big.make(desk, i, made) < 0 ? -5 : 0) },
+      { ...big, make: (session, i, made) => (big.make(session, i, made) < 0 ? -5 : 0) },
       /number \d+\nit answered -5/,
     ],
     "what had no room is half there": [
-      { ...big, make: (desk, i) => desk.file(`/f/${i}`, "x".repeat(100_000)) },
+      { ...big, make: (session, i) => session.file(`/f/${i}`, "x".repeat(100_000)) },
       /emptied, round 0\ndentries: \d+, not/,
     ],
     "it never is full": [{ ...big, most: 3 }, /3 fitted in, and there was still room/],
@@ -154,7 +158,7 @@ test("a limit that is somewhere else, or answers something else, is reported", (
     told(
       reach("changes", {
         ...LIMITS["drivers: ENOSPC"],
-        make: (desk, i) => Math.min(desk.file("/x", "x".repeat(i)), -28),
+        make: (session, i) => Math.min(session.file("/x", "x".repeat(i)), -28),
       }),
     ),
     /0 were possible|changed something/,
@@ -162,7 +166,7 @@ test("a limit that is somewhere else, or answers something else, is reported", (
 });
 
 test("a file of the workplace can be made and shown", () => {
-  const desk = new Workplace().open();
-  assert.ok(desk.open("/w/shown", O_RDWR | O_CREAT) >= 0);
-  assert.ok(desk.picture(desk.inspect()).some((line) => line.startsWith("fs 0 /w/shown:")));
+  const session = new AllocFixture().open();
+  assert.ok(session.open("/w/shown", O_RDWR | O_CREAT) >= 0);
+  assert.ok(session.arenaDump(session.inspect()).some((line) => line.startsWith("fs 0 /w/shown:")));
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { instrument, plantStore } from "../../dist/binary/instrument.js";
-import { namesOf } from "../../dist/binary/symbols.js";
+import { symbolsOf } from "../../dist/binary/symbols.js";
 import { Caches, LineTable, simulate } from "../../dist/coherence/cache-model.js";
 import { figures, run } from "../../dist/coherence/coherence.js";
 import { lineChart } from "../../dist/coherence/line-chart.js";
@@ -21,7 +21,7 @@ test("in rcu mode no line moves for a lookup, in ref mode many do", async (t) =>
 test("a store planted in the walk moves lines", () => {
   const shipping = readFileSync(new URL("../../../threadfs/dist/core.wasm", import.meta.url));
   const where = { func: "rcuWalk", op: "i64.atomic.load", at: 64, add: true };
-  const { bytes, names } = plantStore(shipping, where, namesOf(shipping));
+  const { bytes, names } = plantStore(shipping, where, symbolsOf(shipping));
   const rows = figures(instrument(bytes, { accesses: true, names }), { seed: 1, threads: [4], lookups: 200 });
   const moved = (shape) => rows.find((row) => row.shape === shape && row.mode === "rcu").transfers;
   // An addition to the line of every dentry on the way: all eight are common to all threads, or the upper three.

@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { shippingCore } from "../../dist/binary/core.js";
 import { instrument, plantStore } from "../../dist/binary/instrument.js";
-import { namesOf } from "../../dist/binary/symbols.js";
+import { symbolsOf } from "../../dist/binary/symbols.js";
 import { measure } from "../../dist/coherence/storefree.js";
 
 const SHIPPING = readFileSync(new URL("../../../threadfs/dist/core.wasm", import.meta.url));
 
 /** A table of cases on a core with one more store in it. */
 function planted(where) {
-  const { bytes, names } = plantStore(SHIPPING, where, namesOf(SHIPPING));
+  const { bytes, names } = plantStore(SHIPPING, where, symbolsOf(SHIPPING));
   return measure(instrument(bytes, { accesses: true, names }), { tables: ["directories.js"] });
 }
 
@@ -50,7 +50,7 @@ test("a store planted where references are taken is none of the rcu-walk's", asy
 });
 
 test("a planted store leaves the rest of the binary as it was", () => {
-  const names = namesOf(SHIPPING);
+  const names = symbolsOf(SHIPPING);
   const plain = shippingCore({ accesses: true });
   const planted = plantStore(SHIPPING, PLANTS["the start, to the context"], names);
   const { sites } = instrument(planted.bytes, { accesses: true, names: planted.names });

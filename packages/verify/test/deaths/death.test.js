@@ -27,8 +27,8 @@ test("what somebody sees between a death and the taking over has happened, or wi
   });
   assert.deepEqual(failures, []);
   assert.ok(ok);
-  const done = explored["others' operations before it was known"];
-  assert.ok(done > 10 && explored["of which it would have had to wait"] < done);
+  const done = explored["operations of a bystander before the recovery"];
+  assert.ok(done > 10 && explored["of these, operations that would have waited"] < done);
 });
 
 // What was found: each was wrong until somebody had to wait for the dead one, or the sweep had another look.
@@ -42,7 +42,7 @@ for (const [only, meanwhile, what] of [
   test(`seen between a death and the taking over: ${what}`, async () => {
     const { ok, explored, failures } = await run({ seconds: 60, seed: 1, only, meanwhile });
     assert.deepEqual(failures, []);
-    assert.ok(ok && explored["others' operations before it was known"] > 100);
+    assert.ok(ok && explored["operations of a bystander before the recovery"] > 100);
   });
 }
 
@@ -51,7 +51,7 @@ test("a taking over that gives nothing back is told", async () => {
     seconds: 30,
     seed: 1,
     only: "sysMkdir(path=/d/x mode=493)",
-    takeOver: () => [0],
+    recover: () => [0],
   });
   assert.equal(ok, false);
   assert.ok(failures.length > 0);

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { run } from "../../dist/deaths/terminate.js";
-import { clear, judgeRemains } from "../../dist/deaths/victim-state.js";
-import { Script } from "../../dist/deaths/victim-workload.js";
+import { judgeVictim, removeVictim } from "../../dist/deaths/victim-state.js";
+import { VictimWorkload } from "../../dist/deaths/victim-workload.js";
 
 test("real workers die in every way, and the others work on", { timeout: 120_000 }, async (t) => {
   const { ok, explored, failures } = await run({ seconds: 8, seed: 3, short: true });
@@ -26,7 +26,7 @@ async function remains(t, { seed, ended, begun, made = ended }) {
   vfs.fs.mkdirSync("/common");
   const context = vfs.context();
   context.chdir("/m/1/a");
-  const script = new Script(options);
+  const workload = new VictimWorkload(options);
   // The script works as its own context; exchange() needs the core itself, and is left to a rename of three.
   const exchange = (a, b) => {
     vfs.fs.renameSync(a, "/three");
@@ -36,12 +36,12 @@ async function remains(t, { seed, ended, begun, made = ended }) {
   const worker = { fs: context.fs, vfs: Object.assign(Object.create(vfs), methods(vfs, context)), exchange };
   const texts = [];
   for (let n = 0; n < made; n++) {
-    const step = script.next();
+    const step = workload.next();
     step.run(worker);
     step.apply();
     texts.push(step.text);
   }
-  return { one: { vfs, context, record: { begun, ended }, script: options }, script, texts };
+  return { one: { vfs, context, record: { begun, ended }, workload: options }, workload, texts };
 }
 
 /** What a worker asks of its `vfs`, bound to this thread's. */
@@ -58,8 +58,8 @@ test("what a worker has left is known from its record, at any step", async (t) =
   for (const seed of [1, 2, 3, 4]) {
     for (const ended of [0, 7, 60, 150]) {
       const { one } = await remains(t, { seed, ended, begun: ended });
-      assert.deepEqual(judgeRemains(one), { wrong: null, inHand: null, text: undefined });
-      clear(one);
+      assert.deepEqual(judgeVictim(one), { wrong: null, inHand: null, text: undefined });
+      removeVictim(one);
       assert.deepEqual(one.vfs.fs.readdirSync("/common"), []);
     }
   }
@@ -71,17 +71,17 @@ test("a step too many, a step too few, a changed byte, a lost name are seen", as
   for (const seed of [5, 6, 7]) {
     const ended = 80;
     const few = await remains(t, { seed, ended: ended + 1, begun: ended + 1, made: ended - 20 });
-    if (judgeRemains(few.one).wrong !== null) seen++;
+    if (judgeVictim(few.one).wrong !== null) seen++;
     const many = await remains(t, { seed, ended: ended - 20, begun: ended - 20, made: ended });
-    if (judgeRemains(many.one).wrong !== null) seen++;
-    const { one, script } = await remains(t, { seed, ended, begun: ended });
-    const [path, inode] = [...script.entries].find(([, { type, data }]) => type === "file" && data.length > 0);
-    const fd = one.vfs.fs.openSync(script.full(path), "r+");
+    if (judgeVictim(many.one).wrong !== null) seen++;
+    const { one, workload } = await remains(t, { seed, ended, begun: ended });
+    const [path, inode] = [...workload.entries].find(([, { type, data }]) => type === "file" && data.length > 0);
+    const fd = one.vfs.fs.openSync(workload.full(path), "r+");
     one.vfs.fs.writeSync(fd, Buffer.from([inode.data[0] ^ 1]), 0, 1, 0);
     one.vfs.fs.closeSync(fd);
-    assert.match(judgeRemains(one).wrong, /has other contents/);
-    one.vfs.fs.unlinkSync(script.full(path));
-    assert.match(judgeRemains(one).wrong, /is missing|links/);
+    assert.match(judgeVictim(one).wrong, /has other contents/);
+    one.vfs.fs.unlinkSync(workload.full(path));
+    assert.match(judgeVictim(one).wrong, /is missing|links/);
   }
   assert.equal(seen, 6);
 });

@@ -145,7 +145,7 @@ test("chance: the same seed, the same schedules; three threads, every lost updat
     const values = new Set();
     machine.forgetConflicts();
     const judge = () => {
-      trails.push(formatSchedule(machine.trail));
+      trails.push(formatSchedule(machine.schedule));
       values.add(machine.words[16]);
       return null;
     };

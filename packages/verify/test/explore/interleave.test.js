@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { addressOf, numberOf } from "../../dist/arena/core-source.js";
 import * as L from "../../dist/arena/layout.js";
 import { dropCalls, dropNotify } from "../../dist/binary/binary-faults.js";
-import { Stage } from "../../dist/explore/harness.js";
-import { again, inPart, named, run } from "../../dist/explore/interleave.js";
+import { Harness } from "../../dist/explore/harness.js";
+import { inPart, matchesPair, replayCase, run } from "../../dist/explore/interleave.js";
 import { coreProgram } from "../../dist/machine/program.js";
 import { operations } from "../../dist/scenario/operations.js";
 
@@ -25,35 +25,35 @@ function only(list) {
 /** The binary as it is, and with one fault: the same pair is explored on both. */
 function caught({ patch, names, bound }) {
   const ops = names.map(operation);
-  const sound = new Stage(coreProgram(), TREE).explore(ops, { bound });
+  const sound = new Harness(coreProgram(), TREE).explore(ops, { bound });
   assert.deepEqual(sound.failures, [], "the shipping core");
   const program = coreProgram(patch);
-  const { failures } = new Stage(program, TREE).explore(ops, { bound });
+  const { failures } = new Harness(program, TREE).explore(ops, { bound });
   assert.equal(failures.length, 1, "the fault is caught");
-  const { verdict } = new Stage(program, TREE).trace(ops, failures[0].replay);
+  const { verdict } = new Harness(program, TREE).trace(ops, failures[0].replay);
   assert.notEqual(verdict, null, "and its schedule shows it again");
-  assert.equal(new Stage(coreProgram(), TREE).trace(ops, failures[0].replay).verdict, null);
+  assert.equal(new Harness(coreProgram(), TREE).trace(ops, failures[0].replay).verdict, null);
   return failures[0];
 }
 
 test("on the trees of the growing table an entry made splits the bucket of the name that is looked for", () => {
   for (const tree of ["split", "splitEmpty"]) {
-    const stage = new Stage(coreProgram(), tree);
-    const buckets = () => stage.machine.words[L.G_HASH_N >>> 2];
+    const harness = new Harness(coreProgram(), tree);
+    const buckets = () => harness.machine.words[L.G_HASH_N >>> 2];
     const before = buckets();
-    const place = stage.bucket + L.MIN_BUCKETS;
+    const place = harness.bucket + L.MIN_BUCKETS;
     assert.ok(before <= place && place < before + 2, `${before} buckets, number ${place} is the next`);
     const ops = ["sysMkdir(path=/d/y", "sysStat(path=/d/e"].map((call) =>
       operations.find((op) => op.tree === tree && op.name.includes(call)),
     );
-    const { failures } = stage.explore(ops, { bound: 0 });
+    const { failures } = harness.explore(ops, { bound: 0 });
     assert.deepEqual(failures, []);
     assert.equal(buckets(), before + 2);
   }
 });
 
 test("on the tree of the memo each thread knows the directories before it begins", () => {
-  const { machine, tree } = new Stage(coreProgram(), "memo");
+  const { machine, tree } = new Harness(coreProgram(), "memo");
   const { words } = machine;
   for (const { id } of machine.threads) {
     const memo = words[(addressOf("SLOTS") + id * numberOf("SLOT_SIZE") + numberOf("SLOT_MEMO")) >>> 2];
@@ -65,14 +65,14 @@ test("on the tree of the memo each thread knows the directories before it begins
 
 // Found by chance among three operations: EINVAL, as if what is bound stood nowhere.
 test("a bind from a mount that is in the middle of its move", () => {
-  const stage = new Stage(coreProgram(), "mounts");
+  const harness = new Harness(coreProgram(), "mounts");
   const ops = ["bind: sysMount(path=/m/f", "move: sysMount(path=/m path2=/n"].map((start) =>
     operations.find((op) => op.tree === "mounts" && op.name.startsWith(start)),
   );
   for (let n = 300; n < 480; n++) {
     for (const m of [465, 470, 475, 480]) {
       const schedule = `a${n}-b${m}-a-b`;
-      assert.equal(stage.trace(ops, schedule).verdict, null, schedule);
+      assert.equal(harness.trace(ops, schedule).verdict, null, schedule);
     }
   }
 });
@@ -96,9 +96,9 @@ test("pairs are chosen by one operation, by both in either order, and by the tre
   const [a, b] = [operation("rename"), operation("stat")];
   const pair = { tree: TREE, a, b };
   for (const only of [undefined, a.kind, b.name, `${b.kind} || ${a.kind}`, `${TREE}@${a.kind}`])
-    assert.equal(named(only)(pair), true, only);
+    assert.equal(matchesPair(only)(pair), true, only);
   for (const only of ["shrink", `${a.kind} || shrink`, `mounts@${a.kind}`])
-    assert.equal(named(only)(pair), false, only);
+    assert.equal(matchesPair(only)(pair), false, only);
 });
 
 test("the short form holds, and explores each of its pairs to the end", async () => {
@@ -111,7 +111,7 @@ test("the short form holds, and explores each of its pairs to the end", async ()
 test("what was explored of a pair is the same every time", () => {
   const ops = [operation("rename: sysRename(path=/d/f path2=/d/x"), operation("unlink: sysUnlink(path=/d/f)")];
   const program = coreProgram();
-  const [first, second] = [1, 2].map(() => new Stage(program, TREE).explore(ops, { bound: 1 }));
+  const [first, second] = [1, 2].map(() => new Harness(program, TREE).explore(ops, { bound: 1 }));
   assert.deepEqual(second, first);
   assert.ok(first.complete && first.outcomes > 1, "both orders were seen");
 });
@@ -124,11 +124,11 @@ test("with every access a point and nothing left out, the answers and the trees 
   ]) {
     const ops = names.map(operation);
     const [few, all] = [false, true].map((everything) => {
-      const stage = new Stage(program, TREE);
-      stage.machine.everyAccess = everything;
-      const found = stage.explore(ops, { bound: 1, reduce: !everything });
+      const harness = new Harness(program, TREE);
+      harness.machine.everyAccess = everything;
+      const found = harness.explore(ops, { bound: 1, reduce: !everything });
       assert.deepEqual([found.complete, found.failures], [true, []]);
-      const ends = [...stage.verdicts.keys()].map((key) => JSON.stringify(JSON.parse(key).slice(1, 3)));
+      const ends = [...harness.verdicts.keys()].map((key) => JSON.stringify(JSON.parse(key).slice(1, 3)));
       return { schedules: found.schedules, ends: [...new Set(ends)].sort() };
     });
     assert.deepEqual(few.ends, all.ends);
@@ -139,7 +139,7 @@ test("with every access a point and nothing left out, the answers and the trees 
 // Fails when dMove() takes the lists of children before the chains of the new names: each then waits for the other for ever.
 test("a rename and a dentry that is killed take a chain's lock and a list's in one order", () => {
   const ops = [operation("unlink: sysUnlink(path=/l)"), operation("rename: sysRename(path=/h path2=/d/x flags=1)")];
-  const { complete, failures } = new Stage(coreProgram(), TREE).explore(ops, { bound: 1 });
+  const { complete, failures } = new Harness(coreProgram(), TREE).explore(ops, { bound: 1 });
   assert.deepEqual([complete, failures], [true, []]);
 });
 
@@ -151,12 +151,12 @@ for (const [tree, change, look, what] of [
   ["small", "unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/l/f)", "a name is there or not"],
 ]) {
   test(`for one who looks while a change is stopped for long: ${what}`, () => {
-    const stage = new Stage(coreProgram(), tree);
+    const harness = new Harness(coreProgram(), tree);
     const ops = [change, look].map((name) => operations.find((op) => op.tree === tree && op.name.startsWith(name)));
     for (let n = 2; ; n++) {
-      const { verdict, text } = stage.trace(ops, `a${n}-b-a`);
+      const { verdict, text } = harness.trace(ops, `a${n}-b-a`);
       assert.equal(verdict, null, text);
-      if (stage.machine.trail.some(([id, steps]) => id === 0 && steps === n)) continue;
+      if (harness.machine.schedule.some(([id, steps]) => id === 0 && steps === n)) continue;
       assert.ok(n > 100, `${change} has ${n - 1} accesses`);
       break;
     }
@@ -194,19 +194,19 @@ test("a schedule is run again from its text alone", () => {
   const b = operations.indexOf(operation("looks: sysStat(path=/d/f)"));
   const lines = [];
   assert.equal(
-    again(`small|${a}|${b}:a200-b-a`, (line) => lines.push(line)),
+    replayCase(`small|${a}|${b}:a200-b-a`, (line) => lines.push(line)),
     null,
   );
   assert.match(lines.join("\n"), /a200 \w+ core\/\S+:\d+/);
-  assert.throws(() => again("small|9999|1:a-b", () => {}), /No operations/);
+  assert.throws(() => replayCase("small|9999|1:a-b", () => {}), /No operations/);
 });
 
 test("a reader that dies at any of its accesses is in nobody's way", () => {
-  const stage = new Stage(coreProgram(), TREE);
+  const harness = new Harness(coreProgram(), TREE);
   const ops = [operation("looks: sysStat(path=/d/x)"), operation("mkdir: sysMkdir(path=/d/x")];
   let deaths = 0;
   for (let n = 1; ; n++) {
-    const found = stage.death(ops, n);
+    const found = harness.death(ops, n);
     if (found === null) break;
     deaths++;
     const { status, results } = found.outcome;

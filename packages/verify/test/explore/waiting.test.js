@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COUNTERS, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { Stage } from "../../dist/explore/harness.js";
+import { Harness } from "../../dist/explore/harness.js";
 import { AT_SPIN, DONE, READY } from "../../dist/machine/constants.js";
 import { coreProgram } from "../../dist/machine/program.js";
 import { operation } from "../../dist/scenario/operations.js";
@@ -11,8 +11,8 @@ const stat = (path) => operation("small", "test", [{ call: "sysStat", path }]);
 const rename = (path, path2) => operation("small", "test", [{ call: "sysRename", path, path2 }]);
 const create = (path) => operation("small", "test", [{ call: "sysMkdir", path, mode: 0o755 }]);
 
-/** @type {Stage | undefined} made once */
-let stage;
+/** @type {Harness | undefined} made once */
+let harness;
 
 /** The reader runs; where it looks at a word that the writer has to change, the writer goes on to its end. */
 const READER_FIRST = {
@@ -25,7 +25,7 @@ const READER_FIRST = {
 
 /** What the reader answered and counted, with the writer stopped before its n-th access; undefined: it has fewer. */
 function beside(writer, reader, n) {
-  const { machine, built } = stage;
+  const { machine, built } = harness;
   machine.everyAccess = true;
   const ops = [writer, reader];
   let failed = machine.begin(ops, built);
@@ -50,7 +50,7 @@ for (const [what, change, look, answers] of [
   ["a miss beside a directory that is made there", create("/d/x"), stat("/d/none"), ["ENOENT"]],
 ]) {
   test(`${what} stays in rcu mode, wherever the change stands`, () => {
-    stage ??= new Stage(coreProgram(), "small");
+    harness ??= new Harness(coreProgram(), "small");
     let waits = 0;
     let places = 0;
     for (let n = 1; ; n++) {

@@ -11,7 +11,7 @@ import * as L from "../../dist/arena/layout.js";
 import { KINDS } from "../../dist/fsck/arena-view.js";
 import { check } from "../../dist/fsck/check-arena.js";
 import { run } from "../../dist/fsck/fsck.js";
-import { Churn } from "../../dist/workload/random-calls.js";
+import { RandomCalls } from "../../dist/workload/random-calls.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT, ENTRY, CACHE } = L;
 const LONG = "l".repeat(100);
@@ -43,7 +43,7 @@ test("a fresh tree is clean, and what it holds is counted", async (t) => {
 for (const seed of [1, 2, 3, 4]) {
   test(`clean at every 100th step of random work, seed ${seed}`, async (t) => {
     const vfs = await tree(t);
-    const churn = new Churn(vfs, seed, { driver: "drv" });
+    const churn = new RandomCalls(vfs, seed, { driver: "drv" });
     for (let step = 0; step < 3000; step += 100) {
       churn.run(100);
       const { problems } = check(vfs.handle.memory);
@@ -58,7 +58,7 @@ for (const seed of [1, 2, 3, 4]) {
 
 test("random work never misses its descriptors and contexts afterwards", async (t) => {
   const vfs = await tree(t);
-  const churn = new Churn(vfs, 99, { driver: "drv" });
+  const churn = new RandomCalls(vfs, 99, { driver: "drv" });
   churn.run(2000);
   churn.close();
   const { counts } = check(vfs.handle.memory);
@@ -81,7 +81,7 @@ test("a file that was open when one from another directory took its place", asyn
 test("several threads' slots; the ones that must be free are", async (t) => {
   const vfs = await tree(t);
   const other = await attachVfs(vfs.handle);
-  new Churn(other, 7).run(500);
+  new RandomCalls(other, 7).run(500);
   const slots = [vfs.threadSlot, other.threadSlot];
   clean(vfs, "two", { live: slots });
   assert.match(check(vfs.handle.memory, { live: slots.slice(0, 1) }).problems.join(), /^slot: the state of slot/);
@@ -139,7 +139,7 @@ test("a file of three levels, a copy of the memory", async (t) => {
 
 test("rubbish is survived", async (t) => {
   const vfs = await tree(t, 2 << 20);
-  new Churn(vfs, 5, { driver: "drv" }).run(500);
+  new RandomCalls(vfs, 5, { driver: "drv" }).run(500);
   const bytes = new Uint8Array(vfs.handle.memory.buffer).slice();
   const words = new Uint32Array(bytes.buffer);
   for (let n = 0, at = 256; n < 1000; n++, at = (at * 7 + n * 4091) % words.length) {

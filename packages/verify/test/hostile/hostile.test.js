@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { attach, createMemory, shippingCore } from "../../dist/binary/core.js";
 import { check as fsck } from "../../dist/fsck/check-arena.js";
-import { Damage, KINDS } from "../../dist/hostile/corruption.js";
+import { Corruption, KINDS } from "../../dist/hostile/corruption.js";
 import { build, driverCall, OPERATIONS } from "../../dist/hostile/fixture.js";
 import { run } from "../../dist/hostile/hostile.js";
 import { randomBelow } from "../../dist/support/random.js";
@@ -66,7 +66,7 @@ for (const kind of KINDS) {
     const said = [1, 1].map((seed) => {
       const { memory } = fixture();
       const before = new Uint32Array(memory.buffer).slice();
-      const damage = new Damage(memory.buffer, ARENA, randomBelow(seed));
+      const damage = new Corruption(memory.buffer, ARENA, randomBelow(seed));
       for (let n = 0; n < 8; n++) damage[kind]();
       const words = new Uint32Array(memory.buffer);
       assert.ok(before.some((word, i) => word !== words[i]));

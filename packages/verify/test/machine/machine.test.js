@@ -1,13 +1,13 @@
 /** The machine by itself, on hand-written programs: stopping, switching, waiting, dying, going back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AT_NOTHING, BLOCKED, DONE, READY } from "../../dist/machine/constants.js";
+import { AT_NO_THREAD, BLOCKED, DONE, READY } from "../../dist/machine/constants.js";
 import { COUNTERS, calls, machineOf, WAITERS } from "./small-programs.js";
 
 /** Runs whoever is the first in `order` that can. */
 const inOrder = (...order) => ({
   choose: (machine, t, reason) =>
-    reason !== AT_NOTHING && t?.state === READY
+    reason !== AT_NO_THREAD && t?.state === READY
       ? t.id
       : (order.find((id) => machine.threads[id].state === READY) ??
         order.find((id) => machine.threads[id].state === BLOCKED) ??

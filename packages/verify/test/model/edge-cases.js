@@ -20,7 +20,7 @@ const realpath = (path) => ({ call: "sysRealpath", path });
 const touch = (path, mode = 0o644) => ({ ...open(path, CREAT), mode });
 
 /** Each with the answers by which one knows that the corner was met: [index of the call, answer]. */
-export const CORNERS = {
+export const EDGE_CASES = {
   "in a directory that is gone nothing can be made": {
     calls: [
       mkdir("/a"),
@@ -182,7 +182,7 @@ export const CORNERS = {
 };
 
 /** The same for the kernel, by paths that do not leave the directory. */
-export const KERNEL_CORNERS = {
+export const KERNEL_EDGE_CASES = {
   "a directory that a rename replaced still leads up to where it was": {
     calls: [
       mkdir("p"),

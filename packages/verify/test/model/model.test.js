@@ -10,7 +10,7 @@ import { modelRunner } from "../../dist/model/sequential.js";
 import { dumpCalls, readWith, withNames } from "../../dist/model/tree-dump.js";
 import { begin, beginContext, finish } from "../../dist/scenario/core-calls.js";
 import { freshThreads } from "./core-runner.js";
-import { CORNERS, KERNEL_CORNERS } from "./edge-cases.js";
+import { EDGE_CASES, KERNEL_EDGE_CASES } from "./edge-cases.js";
 import { openKernelRunner, SELF } from "./kernel-runner.js";
 import { everyCall, FLOOR, kernelCall, plant } from "./random-commands.js";
 
@@ -90,7 +90,7 @@ test("the model and the core answer every call alike", (t) => {
   t.diagnostic(`${calls} calls`);
 });
 
-for (const [name, { calls, met }] of Object.entries(CORNERS)) {
+for (const [name, { calls, met }] of Object.entries(EDGE_CASES)) {
   test(`corner, model and core: ${name}`, () => {
     const sides = [modelSide([...USERS, LAST]), coreSide([...USERS, LAST])];
     const answers = [];
@@ -155,7 +155,7 @@ test("the model and the kernel answer alike what node:fs can ask", (t) => {
   t.diagnostic(`${calls} calls`);
 });
 
-for (const [name, { calls, met }] of Object.entries(KERNEL_CORNERS)) {
+for (const [name, { calls, met }] of Object.entries(KERNEL_EDGE_CASES)) {
   test(`corner, model and kernel: ${name}`, () => {
     const pair = kernelAndModel(KERNEL_CONTEXTS.slice(0, 1));
     try {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { makePlain } from "../../dist/binary/binary-faults.js";
 import { explore } from "../../dist/explore/explore.js";
 import { coreProgram } from "../../dist/machine/program.js";
-import { Clocks } from "../../dist/machine/vector-clocks.js";
+import { VectorClocks } from "../../dist/machine/vector-clocks.js";
 import { ALLOWED } from "../../dist/races/allowed-races.js";
 import { run } from "../../dist/races/races.js";
 import { calls, machineOf } from "../machine/small-programs.js";
@@ -40,7 +40,7 @@ const PUBLISH = `
 
 function racesOf(...names) {
   const machine = machineOf(PUBLISH);
-  machine.races = new Clocks(machine);
+  machine.races = new VectorClocks(machine);
   const { complete } = explore(
     machine,
     names.map((name) => calls([name])),

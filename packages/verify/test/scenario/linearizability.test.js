@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RENAME_EXCHANGE } from "../../../threadfs/dist/abi/abi.js";
-import { allOutcomes, judge, judgeBeside } from "../../dist/scenario/linearizability.js";
+import { allOutcomes, judge, judgeBystander } from "../../dist/scenario/linearizability.js";
 import { operation, pairs, triples } from "../../dist/scenario/operations.js";
 import { TREES } from "../../dist/scenario/trees.js";
 import { runInTurn } from "../model/core-runner.js";
@@ -181,7 +181,7 @@ test("what was seen before a death was known has happened, or will not have", ()
   const gone = small(unlink("/d/f"));
   const look = small(stat("/d/f"));
   const told = (other, answers, { final }, dead = gone, ended = []) =>
-    judgeBeside("small", dead, ended, other, answers, final);
+    judgeBystander("small", dead, ended, other, answers, final);
   const [happened, not] = [ran([gone]), ran([look])];
   const found = not.results[0];
   assert.equal(told(look, found, not), null);

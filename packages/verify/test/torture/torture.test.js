@@ -6,10 +6,10 @@ import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { randomBelow } from "../../dist/support/random.js";
 import { ruleDriver } from "../../dist/torture/mount-workloads.js";
 import { makeReader } from "../../dist/torture/roles.js";
-import { makeBoard, makePath, OP, Ring } from "../../dist/torture/shared-state.js";
-import { Impossible, Thread } from "../../dist/torture/thread.js";
+import { makePath, makeSharedState, OP, Ring } from "../../dist/torture/shared-state.js";
+import { InvariantViolation, Thread } from "../../dist/torture/thread.js";
 import { run } from "../../dist/torture/torture.js";
-import { itemsOf, makeStations } from "../../dist/torture/workloads.js";
+import { itemsOf, makeWorkloads } from "../../dist/torture/workloads.js";
 
 test("real threads see nothing that cannot be", async (t) => {
   const { ok, explored, failures } = await run({ seconds: 3, seed: 1, short: true });
@@ -36,27 +36,27 @@ async function built(t) {
   vfs.registerDriver(ruleDriver());
   arena.drivers.register(ruleDriver());
   vfs.fs.mkdirSync("/t/tmp", { recursive: true });
-  const thread = new Thread({ arena, vfs, clock, board: makeBoard(1), index: 0, next: randomBelow(7) });
-  const stations = makeStations(thread);
-  for (const station of Object.values(stations)) station.build(thread);
-  return { thread, stations, fs: vfs.fs, vfs };
+  const thread = new Thread({ arena, vfs, clock, sharedState: makeSharedState(1), index: 0, next: randomBelow(7) });
+  const workloads = makeWorkloads(thread);
+  for (const workload of Object.values(workloads)) workload.build(thread);
+  return { thread, workloads, fs: vfs.fs, vfs };
 }
 
 /** Reads a station many times, as the threads do. */
-function readAll({ thread, stations }, name, rounds = 40) {
-  const station = stations[name];
-  for (let n = 0; n < rounds; n++) for (let i = 0; i < Math.min(station.items, 64); i++) station.read(thread, i);
+function readAll({ thread, workloads }, name, rounds = 40) {
+  const workload = workloads[name];
+  for (let n = 0; n < rounds; n++) for (let i = 0; i < Math.min(workload.items, 64); i++) workload.read(thread, i);
 }
 
 test("one thread alone sees nothing wrong while it changes everything", async (t) => {
   const tree = await built(t);
-  const owned = itemsOf(tree.stations, 0, 1);
+  const owned = itemsOf(tree.workloads, 0, 1);
   for (let n = 0; n < 6000; n++) {
-    const [station, i] = owned[tree.thread.next(owned.length)];
-    station.write(tree.thread, i);
-    if (n % 10 === 0) station.read(tree.thread, tree.thread.next(station.items));
+    const [workload, i] = owned[tree.thread.next(owned.length)];
+    workload.write(tree.thread, i);
+    if (n % 10 === 0) workload.read(tree.thread, tree.thread.next(workload.items));
   }
-  for (const name of Object.keys(tree.stations)) readAll(tree, name, 3);
+  for (const name of Object.keys(tree.workloads)) readAll(tree, name, 3);
 });
 
 /** What is done behind the stations' back, and what a reader must say to it. */
@@ -137,53 +137,53 @@ const LIES = {
   "bound: a file from elsewhere": ["bound", ({ fs }) => fs.chownSync("/t/bd/0/target/sub/id", 5, 5), /is file 5/],
   "strayed: a name that never was": [
     "strayed",
-    ({ fs, stations }) => fs.mkdirSync(stations.strayed.never[0].text),
+    ({ fs, workloads }) => fs.mkdirSync(workloads.strayed.never[0].text),
     /found in rcu mode/,
   ],
 };
 
-for (const [name, [station, lie, expected]] of Object.entries(LIES)) {
+for (const [name, [workload, lie, expected]] of Object.entries(LIES)) {
   test(`a lie is seen: ${name}`, async (t) => {
     const tree = await built(t);
-    readAll(tree, station);
+    readAll(tree, workload);
     lie(tree);
     assert.throws(
-      () => readAll(tree, station),
-      (error) => error instanceof Impossible && expected.test(error.message),
+      () => readAll(tree, workload),
+      (error) => error instanceof InvariantViolation && expected.test(error.message),
     );
   });
 }
 
 test("an inode number that comes back with another file is seen", async (t) => {
-  const { thread, stations } = await built(t);
-  readAll({ thread, stations }, "replaced");
+  const { thread, workloads } = await built(t);
+  readAll({ thread, workloads }, "replaced");
   thread.fs.chownSync("/t/rep/r0", 1000, 1);
   thread.fs.chownSync("/t/rep/r1", 1001, 1);
   // The same inode with another stamp that would be right at this name.
-  stations.replaced.names[0].set(0, 7920);
+  workloads.replaced.names[0].set(0, 7920);
   thread.fs.chownSync("/t/rep/r0", 1000, 7920);
-  assert.throws(() => readAll({ thread, stations }, "replaced"), /two files at once|was file 1000\.1 and is/);
+  assert.throws(() => readAll({ thread, workloads }, "replaced"), /two files at once|was file 1000\.1 and is/);
 });
 
 test("the hot reader sees a lie as well", async (t) => {
-  const { thread, stations, fs } = await built(t);
-  const turn = makeReader(thread, stations);
+  const { thread, workloads, fs } = await built(t);
+  const turn = makeReader(thread, workloads);
   for (let n = 0; n < 50; n++) turn();
   fs.chownSync("/t/fix/alpha/beta-with-a-name/gamma/delta/f0", 5, 1);
   assert.throws(() => {
     for (let n = 0; n < 5000; n++) turn();
-  }, Impossible);
+  }, InvariantViolation);
 });
 
 test("a ring keeps a thread's last calls, the one that has not come back among them", () => {
-  const board = makeBoard(1);
-  const ring = new Ring(board, 0);
+  const sharedState = makeSharedState(1);
+  const ring = new Ring(sharedState, 0);
   for (let n = 0; n < 100; n++) {
     ring.begin(OP.stat, n, 0, makePath(`/p${n}`));
     ring.end(-2);
   }
   ring.begin(OP.rename, 0, 0, makePath("/from"), makePath("/to"));
-  const lines = new Ring(board, 0).lines(3);
+  const lines = new Ring(sharedState, 0).lines(3);
   assert.deepEqual(lines, [
     "99 stat /p98 98 0 -> -2",
     "100 stat /p99 99 0 -> -2",
