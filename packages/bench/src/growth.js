@@ -2,7 +2,8 @@
 // that is the memory itself: the same machine's cost of one load at an unpredictable place in as much memory as the tree
 // takes, where each load's address comes from the load before (so nothing can be fetched ahead).
 
-import { below, generator, randomCycle } from "./lib/random.js";
+import { randomBelow } from "../../cli/dist/support/random.js";
+import { randomCycle } from "./lib/random.js";
 import { Remote } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
 import { openRival } from "./lib/rivals.js";
@@ -53,8 +54,8 @@ export function grow(state, { entries }) {
 
 /** Random files of the whole tree, in a random order; the strings lie in that order, so the tree is what is scattered. */
 function sample(files) {
-  const next = generator(files);
-  return Array.from({ length: Math.min(files, SAMPLE) }, () => flat(`/${fileName(below(next, files), SIDE)}`));
+  const random = randomBelow(files);
+  return Array.from({ length: Math.min(files, SAMPLE) }, () => flat(`/${fileName(random(files), SIDE)}`));
 }
 
 export function lookup({ fs, paths }) {

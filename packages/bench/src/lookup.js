@@ -8,7 +8,7 @@
 // no negative ones; a second kernel file system, which keeps them, is measured beside.
 
 import { availableMemory } from "./lib/machine.js";
-import { shuffledOrder } from "./lib/random.js";
+import { benchOrder } from "./lib/random.js";
 import { Remote } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
 import { LABEL, openRival } from "./lib/rivals.js";
@@ -38,7 +38,7 @@ export async function prepare(state, { kind, count, makes }) {
   const rival = await openRival(kind, { maxBytes: Math.max(2 ** 28, count * 700) });
   state.fs = rival.fs;
   if (makes) makeFiles(rival.fs, 0, count, rival.prefix, sideOf(count));
-  const order = shuffledOrder(count);
+  const order = benchOrder(count);
   state.lists = {
     e: inOrder(allPaths(count, rival.prefix), order),
     m: inOrder(allPaths(count, rival.prefix, ".ts"), order),
@@ -93,7 +93,7 @@ function remoteContestant(kind, label, remote) {
 }
 
 function syscallContestant(label, program, count, scratch, cwd) {
-  const lists = { existing: allPaths(count, ""), missing: allPaths(count, "", ".ts"), order: shuffledOrder(count) };
+  const lists = { existing: allPaths(count, ""), missing: allPaths(count, "", ".ts"), order: benchOrder(count) };
   const syscall = new Syscall(program, lists, scratch, cwd);
   return {
     kind: "C",

@@ -6,7 +6,7 @@
 // nothing, rightly, while it bears its other name).
 
 import os from "node:os";
-import { shuffledOrder } from "./lib/random.js";
+import { benchOrder } from "./lib/random.js";
 import { Result } from "./lib/result.js";
 import { loadThreadfs } from "./lib/rivals.js";
 import { summary } from "./lib/stats.js";
@@ -108,7 +108,7 @@ async function run(options) {
   try {
     const ms = options.quick ? 300 : 1000;
     for (let i = 0; i < readers; i++) {
-      await workers.prepare(i, "read", { kind: "exists", order: shuffledOrder(FILES, i + 1), side: SIDE });
+      await workers.prepare(i, "read", { kind: "exists", order: benchOrder(FILES, i + 1), side: SIDE });
     }
     await workers.prepare(readers, "compute", { kind: "compute" });
     await workers.run([...new Array(readers).fill("read"), "compute"], ms); // Warm.

@@ -9,7 +9,7 @@ import { ERRNO } from "../../../threadfs/dist/abi/abi.js";
 import { permissions, typeName } from "../load/load.js";
 import type { CounterValues } from "../support/counters.js";
 import { CliError, codeOf } from "../support/errors.js";
-import { scattered } from "../support/random.js";
+import { shuffledOrder } from "../support/random.js";
 import { MovingState } from "./moving.js";
 import { CALL, CALL_NAMES, type PackedQueries, ROW, unpackPaths } from "./queries.js";
 import { DEVICE } from "./reference-model.js";
@@ -105,7 +105,7 @@ export class LookupChecker {
    * @param all whether names that only we made are asked for too, or those of the real directory alone
    */
   run(stop: Int32Array, seconds: number, all: boolean, seed: number): LookupReport {
-    const order = scattered(all ? this.#packed.count : this.#packed.base, seed);
+    const order = shuffledOrder(all ? this.#packed.count : this.#packed.base, seed);
     if (order.length === 0) throw new CliError("EINVAL", "there is nothing to look up");
     const report: LookupReport = { lookups: 0, seconds: 0, loose: 0, still: 0, wrong: 0, examples: [], counters: {} };
     const begin = performance.now();

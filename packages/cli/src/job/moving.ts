@@ -8,7 +8,7 @@
  * otherwise any answer of the states from the first version to the last was right at some moment of the lookup.
  */
 import type { FsSync } from "threadfs";
-import { random, shuffle } from "../support/random.js";
+import { randomBelow, shuffled } from "../support/random.js";
 import { CALL, type Query } from "./queries.js";
 import { DEVICE, directoryNode, type Model, type Node, nodeOf, someDirectory } from "./reference-model.js";
 
@@ -166,7 +166,7 @@ export class Plan {
 
     const chosen: Candidate[] = [];
     let room = entries * MOVING_SHARE;
-    for (const candidate of shuffle(all, random(seed))) {
+    for (const candidate of shuffled(all, randomBelow(seed))) {
       if (chosen.length >= ROUNDS * 5) break;
       if (candidate.below > Math.max(8, entries * ONE_SHARE) || candidate.below > room) continue;
       if (chosen.some((other) => inside(candidate.path, other.path) || inside(other.path, candidate.path))) continue;

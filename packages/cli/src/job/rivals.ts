@@ -6,7 +6,7 @@
 import * as host from "node:fs";
 import type { Loaded } from "../load/load.js";
 import { CliError } from "../support/errors.js";
-import { scattered } from "../support/random.js";
+import { shuffledOrder } from "../support/random.js";
 import { CALL, type PackedQueries, unpackPaths } from "./queries.js";
 
 /** The calls of node:fs that a lookup makes. */
@@ -40,7 +40,7 @@ export class Rival {
 
   /** Looks up the names of the real directory until the time, in seconds, is over. */
   run(seconds: number, seed: number): RivalReport {
-    const order = scattered(this.#paths.length, seed);
+    const order = shuffledOrder(this.#paths.length, seed);
     const begin = performance.now();
     const end = begin + seconds * 1000;
     let lookups = 0;

@@ -1,32 +1,49 @@
 /**
- * Seeded random numbers, so that a run can be repeated: the same seed asks the same questions in the same order.
+ * The seeded random numbers of the command line, the benchmarks and the proof: the same seed repeats a run. The sequence
+ * of a seed never changes, because the documents name runs by their seeds; so it is not left to a dependency.
  */
 
-/** A generator of uniform numbers in [0, 1): mulberry32, 32 bits of state, enough for choosing and shuffling. */
-export function random(seed: number): () => number {
+/** Draws integers: `random(n)` returns one of 0 .. n - 1. */
+export type Random = (n: number) => number;
+
+/** A generator (splitmix32: a Weyl sequence through an avalanche mix); every seed is as good as another. */
+export function randomBelow(seed: number): Random {
   let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
+  return (n) => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    // The bias of the multiplication is below n / 2^32.
+    return Math.floor((((z ^ (z >>> 15)) >>> 0) / 4294967296) * n);
   };
 }
 
-/** Fisher and Yates' shuffle, in place. Answers the same array. */
-export function shuffle<T extends { length: number; [index: number]: unknown }>(items: T, next: () => number): T {
+/** Derives the seed of one part of a run from the seed of the run. */
+export function seedOf(seed: number, part: number): number {
+  return (Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) + Math.imul(part + 1, 0x85ebca6b)) >>> 0;
+}
+
+/** Shuffles in place (Fisher and Yates); returns the same array. */
+export function shuffle<T>(items: { length: number; [index: number]: T }, random: Random): typeof items {
   for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(next() * (i + 1));
-    const kept = items[i];
-    items[i] = items[j];
+    const j = random(i + 1);
+    const kept = items[i] as T; // i and j are below the length
+    items[i] = items[j] as T;
     items[j] = kept;
   }
   return items;
 }
 
-/** The numbers 0 .. count - 1 in a scattered order. */
-export function scattered(count: number, seed: number): Uint32Array {
-  const order = new Uint32Array(count);
-  for (let i = 0; i < count; i++) order[i] = i;
-  return shuffle(order, random(seed));
+/** Returns the members of a list in a random order; the list stays as it is. */
+export function shuffled<T>(list: readonly T[], random: Random): T[] {
+  const copy = [...list];
+  shuffle(copy, random);
+  return copy;
+}
+
+/** Returns the numbers 0 .. count - 1 in a random order. */
+export function shuffledOrder(count: number, seed: number): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  shuffle(order, randomBelow(seed));
+  return order;
 }

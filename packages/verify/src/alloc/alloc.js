@@ -4,8 +4,8 @@
  * they are full, emptied, and filled again to the same count. Every limit is reached.
  */
 
+import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { main } from "../support/command-line.js";
-import { randomBelow, shuffled } from "../support/random.js";
 import { attachWhenFull, growthRefused, refuseInit } from "./attach.js";
 import { refuseEach } from "./failing-allocations.js";
 import { FILLS, mixed } from "./fills.js";

@@ -11,7 +11,7 @@
  * @property {boolean} [backwards] the last has to be removed first
  * @property {boolean} [reserve] it takes what is kept for open files too, so that none can be opened afterwards
  */
-import { randomBelow } from "../support/random.js";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 import { must, O_CREAT, O_RDWR } from "./fixture.js";
 
 const PAD = "n".repeat(200);

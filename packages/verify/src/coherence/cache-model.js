@@ -13,7 +13,7 @@
  *
  * A read-modify-write is a write, a compare-and-swap too, whether it succeeds or not. The order is sequential: one access at a time.
  */
-import { randomBelow } from "../support/random.js";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 
 export const LINE = 64;
 

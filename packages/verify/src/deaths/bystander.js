@@ -1,8 +1,8 @@
 /** Those who work on while others die: the torture's readers and writers, on its stamped files; they stand still when they are told to. */
 import { parentPort } from "node:worker_threads";
+import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
-import { randomBelow, seedOf } from "../support/random.js";
 import { ruleDriver } from "../torture/mount-workloads.js";
 import { makeMixer, makeReader } from "../torture/roles.js";
 import { COUNT } from "../torture/shared-state.js";

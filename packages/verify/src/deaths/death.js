@@ -12,6 +12,8 @@
  *
  * Twice: with a chance of one in RECOVERER_DEATH_ODDS the thread that takes over dies as well, at some access of its own, and a third one has both.
  */
+
+import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { addressOf, numberOf } from "../arena/core-source.js";
 import { attach, createMemory, shippingCore } from "../binary/core.js";
@@ -21,7 +23,6 @@ import { begin, finish } from "../scenario/core-calls.js";
 import { judgeBystander } from "../scenario/linearizability.js";
 import { dump, judge, operations, trees } from "../scenario/operations.js";
 import { main } from "../support/command-line.js";
-import { randomBelow, shuffled } from "../support/random.js";
 
 export const title = "a thread may die at any access, holding anything: the tree is whole and the others go on";
 

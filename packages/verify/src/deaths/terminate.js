@@ -8,10 +8,10 @@
  * The moment of a terminate() is the machine's; everything else follows from the seed.
  */
 import { Worker } from "node:worker_threads";
+import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { check } from "../fsck/check-arena.js";
 import { main } from "../support/command-line.js";
-import { randomBelow, seedOf } from "../support/random.js";
 import { ruleDriver } from "../torture/mount-workloads.js";
 import { makeReader } from "../torture/roles.js";
 import { COUNT, controlOf, countersOf, makeSharedState } from "../torture/shared-state.js";

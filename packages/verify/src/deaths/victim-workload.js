@@ -5,7 +5,7 @@
  * A step is `{ text, run(worker), apply(), between? }`: `run` makes its calls, `apply` does the same to the model; `between` answers
  * the other states that a death in it may leave, as functions that bring the model there.
  */
-import { randomBelow } from "../support/random.js";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 
 const NAMES = ["x", "y", "z", "a-name-of-more-than-thirty-two-bytes.txt", `${"long".repeat(30)}`];
 const SIZES = [0, 10, 700, 5000, 20_000];

@@ -33,6 +33,8 @@
  * written, or look on to the end of its bounded loop. What is left out: looking on for a while, giving way, and looking on
  * again. A driver's call is one step with the access before it.
  */
+
+import { randomBelow } from "../../../cli/dist/support/random.js";
 import {
   ABANDON,
   AT_ACCESS,
@@ -44,7 +46,6 @@ import {
   READY,
   SPINNING,
 } from "../machine/constants.js";
-import { randomBelow } from "../support/random.js";
 
 /** @typedef {import("../machine/machine.js").Machine} Machine */
 /** @typedef {import("../machine/machine.js").Outcome} Outcome */

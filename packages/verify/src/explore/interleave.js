@@ -11,10 +11,10 @@
  * The time is shared out to pairs at bound 1, 2 and 3 and to triples, one after the other; what one of them leaves goes to the next.
  */
 
+import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { coreProgram } from "../machine/program.js";
 import { operations, pairs, triples } from "../scenario/operations.js";
 import { main } from "../support/command-line.js";
-import { randomBelow, shuffled } from "../support/random.js";
 import { Harness } from "./harness.js";
 
 export const title = "every interleaving of two operations is one that the model allows";

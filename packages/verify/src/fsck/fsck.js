@@ -4,9 +4,9 @@
  * the seed and the last steps; after threads it looks when all have detached.
  */
 import { Worker } from "node:worker_threads";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
 import { main } from "../support/command-line.js";
-import { randomBelow } from "../support/random.js";
 import { objectDriver } from "../workload/object-driver.js";
 import { RandomCalls } from "../workload/random-calls.js";
 import { check } from "./check-arena.js";

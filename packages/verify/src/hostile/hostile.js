@@ -7,9 +7,10 @@
  * The core is the shipping one, with every access reported. Steps are accesses; a wait counts too, and its time passes at
  * once. A case is a number: `--seed N --cases 1` repeats that one.
  */
+
+import { randomBelow } from "../../../cli/dist/support/random.js";
 import { attach, createMemory, shippingCore } from "../binary/core.js";
 import { main } from "../support/command-line.js";
-import { randomBelow } from "../support/random.js";
 import { Corruption, KINDS } from "./corruption.js";
 import { build, driverCall, OPERATIONS } from "./fixture.js";
 

@@ -11,10 +11,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { keptMutant } from "../binary/mutant.js";
 import { ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
 import { main } from "../support/command-line.js";
-import { randomBelow, shuffled } from "../support/random.js";
 import { commandOf } from "./detectors.js";
 import { MUTANTS, NOT_PLANTED } from "./faults.js";
 import { ProjectCopy, toolsName } from "./project-copy.js";

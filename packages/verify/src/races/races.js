@@ -7,6 +7,7 @@
  *   node packages/verify/dist/races/races.js --replay "small|3|17:a120-b35-a-b"      one schedule again, with its trace and its races
  */
 import { readFileSync } from "node:fs";
+import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { formatSchedule } from "../explore/explore.js";
 import { caseId, Harnesses, matchesPair, replayCase } from "../explore/interleave.js";
 import { Namer } from "../explore/trace.js";
@@ -14,7 +15,6 @@ import { coreProgram } from "../machine/program.js";
 import { VectorClocks } from "../machine/vector-clocks.js";
 import { operations, pairs, triples } from "../scenario/operations.js";
 import { main } from "../support/command-line.js";
-import { randomBelow, shuffled } from "../support/random.js";
 import { ALLOWED } from "./allowed-races.js";
 
 export const title = "no plain access races that is not named";

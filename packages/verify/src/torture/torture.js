@@ -10,12 +10,12 @@
  */
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
+import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
 import { commandLine, isProgram, LEAST, printOutcome } from "../support/command-line.js";
-import { randomBelow, seedOf } from "../support/random.js";
 import { ruleDriver } from "./mount-workloads.js";
 import { PLANTED } from "./planted-faults.js";
 import { COUNT, controlOf, countersOf, makeSharedState, Ring, RUNNING, STATE, STOPPED } from "./shared-state.js";

@@ -1,8 +1,8 @@
 /** One thread of a torture run (torture.js): does its role's turns until it is told to stop or sees what cannot be. */
 import { parentPort, workerData } from "node:worker_threads";
+import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
-import { randomBelow, seedOf } from "../support/random.js";
 import { ruleDriver } from "./mount-workloads.js";
 import { makeFsReader, makeMixer, makeReader, makeRenamer, makeSleeper, makeTracker } from "./roles.js";
 import { COUNT, controlOf, countersOf, RESTING, RUNNING, STATE, STOPPED, WAITING } from "./shared-state.js";

@@ -3,7 +3,7 @@
  * here; afterwards it holds something of everything: long names, holes, open files without a name, mounts on mounts, contexts
  * in removed directories, entries of drivers.
  */
-import { randomBelow } from "../support/random.js";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 
 const NAMES = ["a", "b", "c", "deep", "eight888", `long-${"n".repeat(40)}`, `longer-${"m".repeat(200)}`];
 const SIZES = [0, 1, 15, 16, 17, 100, 4095, 4096, 4097, 5000, 30_000];

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 import { instrument, plantStore } from "../../dist/binary/instrument.js";
 import { symbolsOf } from "../../dist/binary/symbols.js";
 import { Caches, LineTable, simulate } from "../../dist/coherence/cache-model.js";
 import { figures, run } from "../../dist/coherence/coherence.js";
 import { lineChart } from "../../dist/coherence/line-chart.js";
-import { randomBelow } from "../../dist/support/random.js";
 
 const load = (line) => line * 2;
 const write = (line) => line * 2 + 1;

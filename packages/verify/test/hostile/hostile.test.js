@@ -1,13 +1,13 @@
 /** The short form of packages/verify/src/hostile/hostile.js, and the tool itself. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { attach, createMemory, shippingCore } from "../../dist/binary/core.js";
 import { check as fsck } from "../../dist/fsck/check-arena.js";
 import { Corruption, KINDS } from "../../dist/hostile/corruption.js";
 import { build, driverCall, OPERATIONS } from "../../dist/hostile/fixture.js";
 import { run } from "../../dist/hostile/hostile.js";
-import { randomBelow } from "../../dist/support/random.js";
 
 const ARENA = 4 << 20;
 

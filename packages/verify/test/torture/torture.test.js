@@ -1,9 +1,9 @@
 /** The short form of packages/verify/src/torture/torture.js, and the tool itself: every lie that a tree can tell is seen by a reader. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomBelow } from "../../../cli/dist/support/random.js";
 import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
-import { randomBelow } from "../../dist/support/random.js";
 import { ruleDriver } from "../../dist/torture/mount-workloads.js";
 import { makeReader } from "../../dist/torture/roles.js";
 import { makePath, makeSharedState, OP, Ring } from "../../dist/torture/shared-state.js";
