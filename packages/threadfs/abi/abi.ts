@@ -328,7 +328,7 @@ export const DRIVER_OP = {
 
 /**
  * Places in the core that the debug build reports through the host's `point(id, a, b)`; the shipping build has none.
- * `core/points.ts` holds the same numbers. Dentries, inodes and mounts are addresses in the shared memory.
+ * `core/tracepoints.ts` holds the same numbers. Dentries, inodes and mounts are addresses in the shared memory.
  */
 export const POINT = {
   /** A walk begins. a: 1 rcu | 2 reval; b: the dentry it starts at. */

@@ -30,5 +30,5 @@ export declare function security(ino: f64, mask: i32, rcu: i32): i32;
 /** A lookup succeeded. */
 export declare function audit(dentry: u32, inode: u32): void;
 
-/** The debug build passes a named place, see points.ts. */
+/** The debug build passes a named place, see tracepoints.ts. */
 export declare function point(id: i32, a: u32, b: u32): void;

@@ -158,7 +158,7 @@ export const SLOT_EPOCH: u32 = 0;
 /** Line 1: state and the host's name for the thread (0: none), scratch address. Line 2 on: counters. */
 export const SLOT_STATE: u32 = 64;
 export const SLOT_NAME: u32 = 68;
-/** The context this thread holds (hold.ts), so that a dead thread's can be given back. */
+/** The context this thread holds (context-ref.ts), so that a dead thread's can be given back. */
 export const SLOT_HELD: u32 = 88;
 export const SLOT_SCRATCH: u32 = 92;
 /** 1 while the thread is in a call that may hold references. */

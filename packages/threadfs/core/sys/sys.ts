@@ -18,10 +18,10 @@ import {
   cacheInit,
   sizedCachesInit,
 } from "../mem/alloc/slab";
-import { corrupt } from "../mem/bound";
+import { corrupt } from "../mem/bounds";
 import { hasNul } from "../mem/hash";
 import * as L from "../mem/layout";
-import { lock, unlock } from "../mem/lock/spin";
+import { lock, unlock } from "../mem/lock/lock";
 import { rcuClear, rcuDepth, rcuInit, synchronizeRcu as waitForReaders } from "../mem/smr/smr";
 import * as T from "../mem/thread";
 import { J_WRITE, MUTEXES_MAX, put32, put64, set32 } from "../mem/undo/log";
@@ -32,8 +32,8 @@ import { dget, dput, shrinkDcache } from "../vfs/dcache/dcache";
 import { DENTRY_KEEP, DENTRY_LINK, DENTRY_SIZE, Dentry } from "../vfs/dcache/dentry";
 import { FILE_KEEP, FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "../vfs/file/file";
 import { doOpen } from "../vfs/file/open";
+import { doFtruncate, doLseek, doRead, doWrite, truncateInode } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
-import { doFtruncate, doLseek, doRead, doWrite, truncateInode } from "../vfs/file/rw";
 import { copyAttr, doChmod, doChown, doGetacl, doSetacl, doUtimens } from "../vfs/inode/attr";
 import {
   I_DRIVER,
@@ -78,11 +78,11 @@ import {
   unregisterFilesystem,
 } from "../vfs/mount/super";
 import { doCreate, doLink, doRename, doUnlink, wantWrite } from "../vfs/ops/modify";
-import { enter, leave } from "../vfs/recovery/gate";
+import { enter, leave } from "../vfs/recovery/quiescence";
 import { makeSpace } from "../vfs/recovery/reclaim";
-import { sweep } from "../vfs/recovery/sweep";
+import { sweep } from "../vfs/recovery/recount";
+import { holdContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
 import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "../vfs/task/cred";
-import { holdContext, releaseContext, releaseContextOf } from "../vfs/task/hold";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "../vfs/walk/nameidata";
 import { setNameidata } from "../vfs/walk/path-init";

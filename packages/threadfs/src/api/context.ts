@@ -6,8 +6,8 @@ import { ABI_VERSION, AT_FDCWD, IO_SIZE } from "../../abi/abi.js";
 import type { Arena, VfsHandle } from "../bridge/attachment.js";
 import { invalidArgType, outOfRange, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
-import { Door } from "../node-fs/door.js";
 import { type FsSync, makeSync } from "../node-fs/sync.js";
+import { Door } from "../node-fs/system-calls.js";
 
 /** A path as `node:fs` takes it. */
 export type PathLike = string | Uint8Array | URL;

@@ -3,7 +3,7 @@ import { ERRNO } from "../../abi/abi.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import { type NameEncoding, nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
-import type { Door } from "./door.js";
+import type { Door } from "./system-calls.js";
 
 /** DT_* of Linux's getdents. */
 const DT_FIFO = 1;

@@ -3,7 +3,7 @@
  * callback and promise forms throw (or reject) what is wrong with the arguments at once and deliver the rest later;
  * with them apart, every form of a call is made from the same entry of the table.
  */
-import type { Door } from "./door.js";
+import type { Door } from "./system-calls.js";
 
 /** One operation: `A` its arguments as a caller gives them, `P` checked, `R` the answer. */
 export interface Operation<A extends unknown[], P, R> {

@@ -7,12 +7,12 @@ import { ERRNO } from "../../abi/abi.js";
 import { codedError, compoundError, describeValue, invalidArgType } from "../errors/errors.js";
 import { toBoolean, toCallMode, toObject, toPath } from "./args.js";
 import { joinPath } from "./dirent.js";
-import type { Door } from "./door.js";
 import { operation } from "./operation.js";
 import { listDirectory, pathString } from "./ops-dir.js";
 import { copyFile } from "./ops-file.js";
 import { chmod, exists, lstat, mkdir, readlink, stat, symlink, unlink, utimes } from "./ops-path.js";
 import type { BigIntStats, Stats } from "./stats.js";
+import type { Door } from "./system-calls.js";
 
 export interface CpArguments {
   src: string;

@@ -16,8 +16,8 @@ import {
   openDirectory,
   readEntries,
 } from "./dirent.js";
-import type { Door } from "./door.js";
 import { operation } from "./operation.js";
+import type { Door } from "./system-calls.js";
 
 const { S_IFMT, S_IFDIR } = constants;
 

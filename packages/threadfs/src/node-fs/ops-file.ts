@@ -19,9 +19,9 @@ import {
 } from "./args.js";
 import { allocate, decodeText, encodeText, isEncoding } from "./bytes.js";
 import { constants } from "./constants.js";
-import type { Door } from "./door.js";
 import { operation } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
+import type { Door } from "./system-calls.js";
 
 type PathLike = NodeFs.PathLike;
 type PathOrFd = NodeFs.PathOrFileDescriptor;

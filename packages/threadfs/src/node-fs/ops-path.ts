@@ -5,9 +5,9 @@ import { codedError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toCallMode, toId, toMode, toNameEncoding, toOptions, toPath, toTime } from "./args.js";
 import { nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
-import type { Door } from "./door.js";
 import { operation } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
+import type { Door } from "./system-calls.js";
 
 const { S_IFMT, S_IFLNK, S_IFDIR } = constants;
 

@@ -10,10 +10,10 @@ import { type Path, toBoolean, toInteger, toObject, toPath, toUint32 } from "./a
 import { utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
 import { DT_DIR, type Entry, readEntries } from "./dirent.js";
-import type { Door } from "./door.js";
 import { operation } from "./operation.js";
 import { pathString } from "./ops-dir.js";
 import { rmdirPath } from "./ops-path.js";
+import type { Door } from "./system-calls.js";
 
 const { S_IFMT, S_IFDIR, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 const OPEN_BELOW = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;

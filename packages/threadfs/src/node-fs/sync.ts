@@ -10,9 +10,9 @@ import { systemCallError } from "../errors/errors.js";
 import { bufferWriter } from "./bytes.js";
 import { constants } from "./constants.js";
 import { Dir, Dirent } from "./dirent.js";
-import type { Door } from "./door.js";
 import { syncForm } from "./operation.js";
 import { Stats } from "./stats.js";
+import type { Door } from "./system-calls.js";
 import { operations as ops, realpathNative } from "./table.js";
 
 type SyncNames = `${keyof typeof ops}Sync`;

@@ -128,7 +128,7 @@ describe("core", () => {
   });
   test("the host and the points stand below everything", () => {
     assert.deepEqual(local("core/host.ts", core["core/host.ts"]), []);
-    assert.deepEqual(local("core/points.ts", core["core/points.ts"]), ["core/host.ts"]);
+    assert.deepEqual(local("core/tracepoints.ts", core["core/tracepoints.ts"]), ["core/host.ts"]);
   });
   test("no import goes round in a circle but for three structures that point at each other", () => {
     // A dentry has an inode and a super block, an inode a super block, a super block its root: each file needs the others' types
@@ -215,8 +215,8 @@ describe("the two halves of the door", () => {
   const layout = constants("core/mem/layout.ts");
   const snake = (name) => name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase();
 
-  test("places: POINT and core/points.ts", () => {
-    const points = constants("core/points.ts");
+  test("places: POINT and core/tracepoints.ts", () => {
+    const points = constants("core/tracepoints.ts");
     const expected = Object.fromEntries(Object.entries(abi.POINT).map(([name, id]) => [`P_${name}`, id]));
     assert.deepEqual(points, expected);
     assert.equal(new Set(Object.values(points)).size, Object.keys(points).length);

@@ -25,7 +25,7 @@ import { F32, F64, I32, I64, instruction, Reader, SECTION, s32, sections, u32, u
  * @property {string} func name of its function, without the file
  * @property {number} index index of its function in the shipping file
  * @property {number} offset byte offset of the instruction in the shipping file
- * @property {string} line "core/mem/lock/spin.ts:30", "~lib/..." in what the compiler's library does, "" without names
+ * @property {string} line "core/mem/lock/lock.ts:30", "~lib/..." in what the compiler's library does, "" without names
  * @property {string} op mnemonic
  * @property {"load"|"store"|"rmw"|"cmpxchg"|"notify"|"wait"|"fill"|"copy"|"grow"|"size"} kind
  * @property {boolean} atomic

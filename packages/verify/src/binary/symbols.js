@@ -19,7 +19,7 @@ const BUILD_MS = 300_000;
 /**
  * @typedef {object} Names
  * @property {Map<number, string>} functions path of each function by its index, "core/mem/spin/lock"
- * @property {(offset: number) => string} line "core/mem/lock/spin.ts:30" for a byte offset in the shipping file, or ""
+ * @property {(offset: number) => string} line "core/mem/lock/lock.ts:30" for a byte offset in the shipping file, or ""
  */
 
 /** The sections that decide what the module does, as one range: everything but custom sections. */

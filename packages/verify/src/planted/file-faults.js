@@ -66,12 +66,12 @@ export const FILES = [
     torture: true,
     edits: [
       {
-        file: "vfs/file/rw.ts",
+        file: "vfs/file/read-write.ts",
         from: "  mutexLock(i.mutex);\n  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r = i.sb.hooks & HOOK_READ",
         to: "  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r = i.sb.hooks & HOOK_READ",
       },
       {
-        file: "vfs/file/rw.ts",
+        file: "vfs/file/read-write.ts",
         from: "      r = n;\n    }\n  }\n  mutexUnlock(i.mutex);",
         to: "      r = n;\n    }\n  }",
       },
@@ -214,7 +214,7 @@ export const FILES = [
     name: "the sweep does not count what holds an entry in memory",
     edits: [
       {
-        file: "vfs/recovery/sweep.ts",
+        file: "vfs/recovery/recount.ts",
         from: "    if (d.sb.driver == 0 && d.sb.mark != 0 && d.parent != d && !(d.flags & D_UNHASHED)) d.mark += 1;\n",
         to: "",
       },
@@ -223,19 +223,19 @@ export const FILES = [
   },
   {
     name: "the sweep does not count a child's reference on its parent",
-    edits: [{ file: "vfs/recovery/sweep.ts", from: "    if (d.parent != d) refDentry(d.parent_);\n", to: "" }],
+    edits: [{ file: "vfs/recovery/recount.ts", from: "    if (d.parent != d) refDentry(d.parent_);\n", to: "" }],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
     name: "the sweep does not count what open files hold",
-    edits: [{ file: "vfs/recovery/sweep.ts", from: "    refDentry(f.dentry_);\n", to: "" }],
+    edits: [{ file: "vfs/recovery/recount.ts", from: "    refDentry(f.dentry_);\n", to: "" }],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
     name: "the sweep leaves inodes that nothing leads to",
     edits: [
       {
-        file: "vfs/recovery/sweep.ts",
+        file: "vfs/recovery/recount.ts",
         from: "    if (i.mark == 0 && load<u32>(i.count) == 0) collectInode(i);\n",
         to: "",
       },
@@ -246,7 +246,7 @@ export const FILES = [
     name: "the sweep does not wait until all are out of their calls",
     edits: [
       {
-        file: "vfs/recovery/sweep.ts",
+        file: "vfs/recovery/recount.ts",
         from: "  const until = host.clock() + waitMs;\n",
         to: "  if (waitMs >= 0) return true;\n  const until = host.clock() + waitMs;\n",
       },

@@ -10,7 +10,7 @@ export const LOCKS = [
   {
     name: "a lost wake-up: a lock given back without waking who sleeps on it",
     edits: [
-      { file: "mem/lock/spin.ts", from: "if (old & WAITERS) atomic.notify(p, 1);", to: "if (old & WAITERS) return;" },
+      { file: "mem/lock/lock.ts", from: "if (old & WAITERS) atomic.notify(p, 1);", to: "if (old & WAITERS) return;" },
     ],
     caughtBy: [pair("small@sysMkdir(path=/d/x || sysOpen(path=/d/x flags=65 ", { bound: 2 })],
   },
@@ -18,7 +18,7 @@ export const LOCKS = [
     name: "a lock taken before it is noted",
     edits: [
       {
-        file: "mem/lock/spin.ts",
+        file: "mem/lock/lock.ts",
         from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  taken(p);",
         to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  taken(p);",
       },
@@ -29,7 +29,7 @@ export const LOCKS = [
     name: "a mutex taken before it is noted",
     edits: [
       {
-        file: "mem/lock/spin.ts",
+        file: "mem/lock/lock.ts",
         from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
         to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
       },
@@ -40,7 +40,7 @@ export const LOCKS = [
     name: "a section's locks released before it has ended",
     edits: [
       {
-        file: "mem/lock/spin.ts",
+        file: "mem/lock/lock.ts",
         from: `  clearEntries();\n${SHOWN}`,
         to: `${SHOWN}  clearEntries();\n`,
       },
@@ -60,7 +60,7 @@ export const LOCKS = [
   },
   {
     name: "a section's end that leaves its sequences odd",
-    edits: [{ file: "mem/lock/spin.ts", from: "    makeEven(p, load<u32>(p) + 1);\n", to: "" }],
+    edits: [{ file: "mem/lock/lock.ts", from: "    makeEven(p, load<u32>(p) + 1);\n", to: "" }],
     caughtBy: [fsck(), death("small mkdir: sysMkdir(path=/d/x")],
   },
   {

@@ -314,7 +314,7 @@ export const WALK = [
     name: "the sweep believes an entry that a driver was asked to change",
     edits: [
       {
-        file: "vfs/recovery/sweep.ts",
+        file: "vfs/recovery/recount.ts",
         from: "    if (d.flags & D_DOUBT) {\n      dDropLocked(d);\n",
         to: "    if (d.flags & D_DOUBT) {\n",
       },

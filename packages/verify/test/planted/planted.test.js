@@ -28,7 +28,7 @@ test("every edit of the list stands in the source exactly once, and makes anothe
   assert.ok(MUTANTS.length >= 40);
   assert.equal(names.size, MUTANTS.length, "each is another one");
   assert.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
-  assert.throws(() => applyEdits(sources, [{ file: "mem/lock/spin.ts", from: "lock", to: "" }]), /once/);
+  assert.throws(() => applyEdits(sources, [{ file: "mem/lock/lock.ts", from: "lock", to: "" }]), /once/);
   assert.throws(() => applyEdits(sources, [{ file: "mem/none.ts", from: "lock", to: "" }]), /once/);
 });
 
@@ -59,7 +59,7 @@ test("no fault is not caught: by nothing that holds, nor by what fails on the so
   const step = (program) => ({ check: "made up", args: ["-e", program] });
   const none = {
     name: "none",
-    edits: [{ file: "mem/lock/spin.ts", from: "Not fair.", to: "Not fair!" }],
+    edits: [{ file: "mem/lock/lock.ts", from: "Not fair.", to: "Not fair!" }],
     caughtBy: [step("console.log('ok')"), step("throw new Error('always')"), step("throw new Error('names: none')")],
   };
   const { ok, failures, results } = await run({ seconds: 60, seed: 1, mutants: [none] });

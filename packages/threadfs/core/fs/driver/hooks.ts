@@ -9,7 +9,7 @@
  */
 import * as host from "../../host";
 import { S_DRIVER } from "../../mem/layout";
-import { lock, unlock } from "../../mem/lock/spin";
+import { lock, unlock } from "../../mem/lock/lock";
 import { hookDepth, scratch, setHookDepth } from "../../mem/thread";
 import { Dentry, dentryName } from "../../vfs/dcache/dentry";
 import { Inode, inodeNumber } from "../../vfs/inode/inode";

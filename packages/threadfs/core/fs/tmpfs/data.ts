@@ -11,9 +11,9 @@
  */
 
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocRoom, slabFree } from "../../mem/alloc/slab";
-import { corrupt, objectsMax } from "../../mem/bound";
+import { corrupt, objectsMax } from "../../mem/bounds";
 import { IO_SIZE, S_IO } from "../../mem/layout";
-import { sectionBegin, sectionEnd } from "../../mem/lock/spin";
+import { sectionBegin, sectionEnd } from "../../mem/lock/lock";
 import { disown, J_WRITE, journal, put64, set32, W_BYTES, W_PLACE, W_POS } from "../../mem/undo/log";
 import { beginAttr, currentTime, endAttr, I_SPARSE, Inode } from "../../vfs/inode/inode";
 

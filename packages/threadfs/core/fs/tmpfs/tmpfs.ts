@@ -9,8 +9,8 @@
 
 import { ENOSPC } from "../../errno";
 import { hang, kmalloc, slabFree } from "../../mem/alloc/slab";
+import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
-import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/spin";
 import { hashGrow } from "../../vfs/dcache/d-hash";
 import { dAdd, dAllocRoot, dDelete, dDeleted, dget, dInstantiate, dSetFlags } from "../../vfs/dcache/dcache";
 import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";

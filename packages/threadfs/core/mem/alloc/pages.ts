@@ -17,7 +17,7 @@ import {
   H_CHUNK_TABLE,
   H_MAX_CHUNKS,
 } from "../layout";
-import { lock, unlock } from "../lock/spin";
+import { lock, unlock } from "../lock/lock";
 import { put32, set32 } from "../undo/log";
 
 /** Chunks kept for what must work in a full arena: descriptors and the like, so that unlink can make room. */

@@ -11,7 +11,7 @@
  */
 
 import { CHUNK, CHUNK_SHIFT, G_CACHES } from "../layout";
-import { lock, sectionBegin, sectionEnd, unlock } from "../lock/spin";
+import { lock, sectionBegin, sectionEnd, unlock } from "../lock/lock";
 import { disown, own, put32, set32 } from "../undo/log";
 import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
 import { checkPoison, poison } from "./poison";

@@ -2,16 +2,16 @@
  * A lock and a reference count in one 8-byte word, so that a reference can be taken by one compare-and-swap as long
  * as nobody holds the lock.
  *
- *   bits 0..31   the lock word of spin.ts
+ *   bits 0..31   the lock word of lock.ts
  *   bits 32..63  the count, signed; negative: the object is dead
  *
  * Guarantees: lockrefGetNotDead() never revives a dead object and never passes a holder of the lock. The count may be
  * changed by its plain functions only by a holder of the lock; then no compare-and-swap can succeed in between, since
  * it expects a lock word of 0. A compare-and-swap is no part of a section: a thread that dies behind it leaves the count
- * too high, never too low, and the sweep finds that (sweep.ts). So inside a section counts go down under the lock only.
+ * too high, never too low, and the sweep finds that (recount.ts). So inside a section counts go down under the lock only.
  */
 import { put32 } from "../undo/log";
-import { lock, spinLock, unlock } from "./spin";
+import { lock, spinLock, unlock } from "./lock";
 
 const DEAD: i32 = -128;
 const ONE: u64 = 0x100000000;

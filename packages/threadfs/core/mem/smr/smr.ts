@@ -35,7 +35,7 @@ import {
   SLOT_SIZE,
   SLOTS,
 } from "../layout";
-import { lock, unlock } from "../lock/spin";
+import { lock, unlock } from "../lock/lock";
 import { canWait, count, nap, PANIC_LOCK, panic, slot } from "../thread";
 import { put32, set32 } from "../undo/log";
 

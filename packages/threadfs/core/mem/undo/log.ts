@@ -1,7 +1,7 @@
 /**
  * What a thread is in the middle of, written down in its slot so that another thread can put things right when it dies.
  *
- * A *section* lasts from the first spinning lock taken to the moment when the last one is wanted no more (spin.ts), or from
+ * A *section* lasts from the first spinning lock taken to the moment when the last one is wanted no more (lock.ts), or from
  * sectionBegin() to sectionEnd(). Whatever shared word changes inside it, except counts that may be too high for a while,
  * is written through put32(), put64() or set32(), which first note the old value here. The section's end is one store,
  * `entries = 0`; only then are its sequences made even and its locks released. So a section happened, or recovery writes

@@ -2,13 +2,13 @@
  * After a death: what the thread was in the middle of is undone, and what it held alone is given back.
  *
  * Guarantees: afterwards every structure is as some section left it, no sequence is odd and no lock taken because of the
- * dead thread. References that it had taken are still counted: the sweep finds them (fs/sweep.ts). Every step may be
+ * dead thread. References that it had taken are still counted: the sweep finds them (recount.ts). Every step may be
  * repeated, so that recovery goes on where another thread died doing it. The dead thread runs no more: that is for the caller to know.
  */
 
 import { slabFree } from "../alloc/slab";
+import { sectionBegin, sectionEnd, WAITERS } from "../lock/lock";
 import { makeEven } from "../lock/seqlock";
-import { sectionBegin, sectionEnd, WAITERS } from "../lock/spin";
 import {
   BLOCKS_MAX,
   ENTRIES_MAX,

@@ -20,7 +20,7 @@
  *  - Lock order: inside d_lock; a split takes the split lock, then one bucket lock.
  */
 
-import { corrupt, objectsMax } from "../../mem/bound";
+import { corrupt, objectsMax } from "../../mem/bounds";
 import {
   BUCKET_LOCKS,
   C_SPLITS,
@@ -32,11 +32,11 @@ import {
   H_BUCKETS,
   H_MAX_BUCKETS,
 } from "../../mem/layout";
+import { lock, tryLock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { lock, tryLock, unlock } from "../../mem/lock/spin";
 import { count } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
-import { at, P_DROPPED_HASH, P_SPLIT } from "../../points";
+import { at, P_DROPPED_HASH, P_SPLIT } from "../../tracepoints";
 import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
 export const MIN_BUCKETS: u32 = 256;

@@ -8,14 +8,14 @@
  */
 
 import { driverCompare, putCompared } from "../../fs/driver/hooks";
-import { corrupt } from "../../mem/bound";
+import { corrupt } from "../../mem/bounds";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
+import { lock, spinLock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGetNotDead, lockrefSet } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { lock, spinLock, unlock } from "../../mem/lock/spin";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { nap, napAtLock } from "../../mem/thread";
-import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../../points";
+import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { bucketHead, bucketOf } from "./d-hash";
 import { dget, dput } from "./dcache";

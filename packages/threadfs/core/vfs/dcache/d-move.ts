@@ -6,12 +6,12 @@
  */
 
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { lock, unlock } from "../../mem/lock/spin";
 import { napAtLock } from "../../mem/thread";
 import { put64 } from "../../mem/undo/log";
-import { at, P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES } from "../../points";
+import { at, P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { hashInsert } from "./d-hash";
 import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";

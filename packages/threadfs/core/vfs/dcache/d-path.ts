@@ -5,8 +5,8 @@
 
 import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../errno";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ, IO_SIZE, S_IO } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { lock, unlock } from "../../mem/lock/spin";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { nap, scratch } from "../../mem/thread";
 import { Mount } from "../mount/namespace";

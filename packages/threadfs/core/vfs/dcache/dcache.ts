@@ -13,7 +13,7 @@
 
 import { driverDelete } from "../../fs/driver/hooks";
 import { CACHE_DENTRY, kmalloc, slabFree } from "../../mem/alloc/slab";
-import { corrupt, objectsMax } from "../../mem/bound";
+import { corrupt, objectsMax } from "../../mem/bounds";
 import {
   C_SHRUNK,
   G_LRU_COUNT,
@@ -24,8 +24,6 @@ import {
   G_SHRINK_LOCK,
   H_MAX_CHUNKS,
 } from "../../mem/layout";
-import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
-import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import {
   lock,
   mutexLock,
@@ -35,10 +33,12 @@ import {
   sectionEnd,
   tryLock,
   unlock,
-} from "../../mem/lock/spin";
+} from "../../mem/lock/lock";
+import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
+import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { count, PANIC_CORRUPT, panic } from "../../mem/thread";
 import { depth, disown, put32, put64, set32 } from "../../mem/undo/log";
-import { at, P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE } from "../../points";
+import { at, P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE } from "../../tracepoints";
 import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { SuperBlock } from "../mount/super";

@@ -20,7 +20,7 @@
  *   112 nextCookie u32 directories: the last cookie given out
  *   116 kids      u32  directories: positive, hashed children (under its i_mutex)
  *   120 mounts    u32  mounts on this dentry (under the mount lock)
- *   124 mark      u32  the sweep's (sweep.ts)
+ *   124 mark      u32  the sweep's (recount.ts)
  *
  * Everything in the first line that changes under a reader is read through an atomic load.
  */
@@ -66,7 +66,7 @@ export const D_REVAL_DOT: u32 = 1 << 16;
 export const D_LONG_NAME: u32 = 1 << 17;
 /** In a chain of the table: also for a while behind D_UNHASHED, which says that it is not to be found there. */
 export const D_CHAINED: u32 = 1 << 18;
-/** A driver is being asked to make or remove this name: whether it has, if the thread dies of it, only the driver knows (sweep.ts). */
+/** A driver is being asked to make or remove this name: whether it has, if the thread dies of it, only the driver knows (recount.ts). */
 export const D_DOUBT: u32 = 1 << 19;
 
 @unmanaged

@@ -13,9 +13,9 @@
 
 import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../errno";
 import { CACHE_FILE, kmalloc } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bound";
+import { corrupt } from "../../mem/bounds";
 import { G_NR_FILES } from "../../mem/layout";
-import { lock, unlock } from "../../mem/lock/spin";
+import { lock, unlock } from "../../mem/lock/lock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { disown, put32 } from "../../mem/undo/log";
 import { dput } from "../dcache/dcache";

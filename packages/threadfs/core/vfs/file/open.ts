@@ -8,15 +8,15 @@
 import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "../../errno";
 import * as host from "../../host";
 import { C_ECHILD, C_ESTALE, C_WALKS } from "../../mem/layout";
-import { mutexLock, mutexUnlock } from "../../mem/lock/spin";
+import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { count, forceRef, hasAudit } from "../../mem/thread";
-import { at, P_ANSWER } from "../../points";
+import { at, P_ANSWER } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { makeNode, mayCreate, wantWrite } from "../ops/modify";
-import { enter } from "../recovery/gate";
-import { holdContext } from "../task/hold";
+import { enter } from "../recovery/quiescence";
+import { holdContext } from "../task/context-ref";
 import { DROP_CREATE, dropRcu, putLink } from "../walk/drop";
 import { lookupLocked, stepError } from "../walk/lookup";
 import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "../walk/namei";
@@ -47,7 +47,7 @@ import {
   fput,
   getEmptyFilp,
 } from "./file";
-import { driverTruncate, truncateLocked } from "./rw";
+import { driverTruncate, truncateLocked } from "./read-write";
 
 export const O_WRONLY: u32 = 1;
 export const O_CREAT: u32 = 0x40;

@@ -8,10 +8,10 @@
 
 import { EBADF, ENOENT, ENOTDIR, EOPNOTSUPP } from "../../errno";
 import { callDriver, OP_READDIR } from "../../fs/driver/hooks";
-import { corrupt } from "../../mem/bound";
+import { corrupt } from "../../mem/bounds";
 import { IO_SIZE, S_DRIVER, S_IO } from "../../mem/layout";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
 import { scratch } from "../../mem/thread";
 import { dput } from "../dcache/dcache";
 import { D_UNHASHED, Dentry, dentryName } from "../dcache/dentry";

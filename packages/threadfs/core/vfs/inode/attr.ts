@@ -5,10 +5,10 @@
 import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../errno";
 import { attrWord, callDriver, OP_SETATTR } from "../../fs/driver/hooks";
 import { kmalloc, slabFree } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bound";
+import { corrupt } from "../../mem/bounds";
 import { S_IO, S_STAT } from "../../mem/layout";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
 import { scratch } from "../../mem/thread";
 import { disown, set32 } from "../../mem/undo/log";
 import { modeChange, modeChanged } from "../dcache/dcache";

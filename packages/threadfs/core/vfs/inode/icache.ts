@@ -5,10 +5,10 @@
 import { attrIno, attrMtime, attrSize, attrWord, driverIput } from "../../fs/driver/hooks";
 import { dataFree } from "../../fs/tmpfs/data";
 import { CACHE_INODE, kfreeAt, slabFree } from "../../mem/alloc/slab";
-import { corrupt, objectsMax } from "../../mem/bound";
+import { corrupt, objectsMax } from "../../mem/bounds";
 import { G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { lock, unlock } from "../../mem/lock/spin";
 import { set32 } from "../../mem/undo/log";
 import { HOOK_CHECK_ACL, HOOK_IPUT, HOOK_PERMISSION, SuperBlock } from "../mount/super";
 import { kalloc, retire } from "../recovery/reclaim";

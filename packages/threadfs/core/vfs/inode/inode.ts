@@ -15,8 +15,8 @@
  */
 
 import * as host from "../../host";
+import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { lock, unlock } from "../../mem/lock/spin";
 import { put32, put64, set32 } from "../../mem/undo/log";
 import { D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "../dcache/dentry";
 import { SuperBlock } from "../mount/super";

@@ -6,18 +6,19 @@ import { EBADF, EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "../../errn
 import { callDriver, OP_ROOT } from "../../fs/driver/hooks";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { slabFree } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bound";
+import { corrupt } from "../../mem/bounds";
 import { MAX_CONTEXTS } from "../../mem/layout";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
 import { put32 } from "../../mem/undo/log";
-import { at, P_MOUNT_CHECK } from "../../points";
+import { at, P_MOUNT_CHECK } from "../../tracepoints";
 import { dAllocRoot, dget, dInstantiate, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { fdClose, fdPut, fput } from "../file/file";
 import { driverInode, iput } from "../inode/icache";
 import { Inode } from "../inode/inode";
 import { retire } from "../recovery/reclaim";
+import { dropContext } from "../task/context-ref";
 import {
   CAP_SYS_ADMIN,
   CAP_SYS_CHROOT,
@@ -28,7 +29,6 @@ import {
   setGroups,
   unlistContext,
 } from "../task/cred";
-import { dropContext } from "../task/hold";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { inodePermission, MAY_EXEC } from "../walk/permission";

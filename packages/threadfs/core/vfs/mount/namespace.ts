@@ -16,7 +16,7 @@
 
 import { EBUSY, EINVAL, ENOENT, ENOTDIR } from "../../errno";
 import { CACHE_MOUNT } from "../../mem/alloc/slab";
-import { corrupt, objectsMax } from "../../mem/bound";
+import { corrupt, objectsMax } from "../../mem/bounds";
 import {
   G_MOUNT_LOCK,
   G_MOUNT_SEQ,
@@ -30,13 +30,13 @@ import {
   MOUNT_HASH,
   MOUNT_HEADS,
 } from "../../mem/layout";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/spin";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
 import { nap } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
-import { at, P_MOUNT_ATTACH, P_MOUNT_DETACH } from "../../points";
+import { at, P_MOUNT_ATTACH, P_MOUNT_DETACH } from "../../tracepoints";
 import { isSubdir } from "../dcache/d-lookup";
 import { dget, dput, shrinkTree } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";

@@ -15,7 +15,7 @@
 import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../errno";
 import { CACHE_SUPER, slabAlloc } from "../../mem/alloc/slab";
 import { DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../../mem/layout";
-import { lock, unlock } from "../../mem/lock/spin";
+import { lock, unlock } from "../../mem/lock/lock";
 import { synchronizeRcu } from "../../mem/smr/smr";
 import { put32, set32 } from "../../mem/undo/log";
 import {

@@ -22,7 +22,7 @@ import {
 } from "../../errno";
 import { driverCreate, driverUnlink } from "../../fs/driver/hooks";
 import { tmpfsCreate, tmpfsExchange, tmpfsLink, tmpfsRename, tmpfsUnlink } from "../../fs/tmpfs/tmpfs";
-import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/spin";
+import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/lock";
 import { dAncestor } from "../dcache/d-lookup";
 import { dMove } from "../dcache/d-move";
 import { dDelete, dDeleted, dInstantiate, dput, dSetFlags } from "../dcache/dcache";

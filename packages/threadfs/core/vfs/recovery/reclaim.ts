@@ -6,9 +6,9 @@
 
 import { chunkEntry } from "../../mem/alloc/pages";
 import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, kfreeAt, slabAlloc, slabFree } from "../../mem/alloc/slab";
-import { objectsMax } from "../../mem/bound";
+import { objectsMax } from "../../mem/bounds";
 import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../../mem/layout";
-import { sectionBegin, sectionEnd } from "../../mem/lock/spin";
+import { sectionBegin, sectionEnd } from "../../mem/lock/lock";
 import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../../mem/smr/smr";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";

@@ -14,9 +14,9 @@
  */
 
 import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bound";
+import { corrupt } from "../../mem/bounds";
 import { CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../../mem/layout";
-import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/spin";
+import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/lock";
 import { disown, put32, set32 } from "../../mem/undo/log";
 
 export const CONTEXT_SIZE: u32 = 512;

@@ -15,16 +15,16 @@ import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count } from "../../mem/thread";
-import { at, P_DROP, P_DROPPED, P_UNLAZY_HALF } from "../../points";
+import { at, P_DROP, P_DROPPED, P_UNLAZY_HALF } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dput } from "../dcache/dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "../dcache/dentry";
 import { I_DRIVER } from "../inode/inode";
 import { Mount, mntgetLive, mntput } from "../mount/namespace";
 import { HOOK_PUT_LINK } from "../mount/super";
-import { tryEnter } from "../recovery/gate";
+import { tryEnter } from "../recovery/quiescence";
+import { holdContext } from "../task/context-ref";
 import { Context } from "../task/cred";
-import { holdContext } from "../task/hold";
 import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
 /** Reasons, as DROP in abi/abi.ts; the counters stand in the same order. */

@@ -28,13 +28,13 @@ import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_WALKS, G_MOUNT_SEQ } fr
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count, forceRef, hasAudit, hasSecurity, memoFrom } from "../../mem/thread";
-import { at, P_ANSWER, P_ATTR_COPIED, P_COMPLETE, P_COMPONENT, P_PERMISSION, P_RESTART } from "../../points";
+import { at, P_ANSWER, P_ATTR_COPIED, P_COMPLETE, P_COMPONENT, P_PERMISSION, P_RESTART } from "../../tracepoints";
 import { dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "../dcache/dentry";
 import { copyAttr } from "../inode/attr";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
 import { MS_NOEXEC, MS_RDONLY, mntput } from "../mount/namespace";
-import { enter } from "../recovery/gate";
+import { enter } from "../recovery/quiescence";
 import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
 import { lookupFast, lookupSlow, stepError } from "./lookup";
 import {

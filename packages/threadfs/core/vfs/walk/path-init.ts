@@ -5,16 +5,16 @@
 
 import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../errno";
 import { G_MOUNT_SEQ } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { lock, unlock } from "../../mem/lock/spin";
 import { rcuReadLock } from "../../mem/smr/smr";
-import { at, P_START_READ, P_WALK_START } from "../../points";
+import { at, P_START_READ, P_WALK_START } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
 import { File, fdFile, fdValue, fget, fput, RESERVED } from "../file/file";
 import { mntget, mntput } from "../mount/namespace";
+import { holdContext } from "../task/context-ref";
 import { Context, getContext } from "../task/cred";
-import { holdContext } from "../task/hold";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
 const SLASH: u32 = 47;

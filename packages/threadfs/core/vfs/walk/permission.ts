@@ -9,9 +9,9 @@ import { EACCES, EAGAIN, ECHILD, EROFS } from "../../errno";
 import { driverCheckAcl, driverPermission } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { KMALLOC_MAX } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bound";
+import { corrupt } from "../../mem/bounds";
+import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { lock, unlock } from "../../mem/lock/spin";
 import { hasSecurity } from "../../mem/thread";
 import {
   I_ACL,

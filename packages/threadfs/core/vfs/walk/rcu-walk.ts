@@ -16,7 +16,16 @@ import { ECHILD, ENOENT } from "../../errno";
 import { HIGHS, inParent, mix, ONES, SLASHES, spread } from "../../mem/hash";
 import { C_MISSES, G_HASH_MASK, G_HASH_N, H_BUCKETS, KEYS } from "../../mem/layout";
 import { count } from "../../mem/thread";
-import { at, P_COMPARED, P_COMPONENT, P_FOUND, P_MISS, P_PARENT_CHECK, P_PERMISSION, P_SEQ_OPENED } from "../../points";
+import {
+  at,
+  P_COMPARED,
+  P_COMPONENT,
+  P_FOUND,
+  P_MISS,
+  P_PARENT_CHECK,
+  P_PERMISSION,
+  P_SEQ_OPENED,
+} from "../../tracepoints";
 import { dLookupRcu, missIsAnswer } from "../dcache/d-lookup";
 import {
   D_DIRECTORY,

@@ -10,7 +10,7 @@ import { kmalloc } from "../../mem/alloc/slab";
 import { G_MOUNT_SEQ } from "../../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { hasSecurity, scratch } from "../../mem/thread";
-import { at, P_DOTDOT, P_LINK, P_MOUNT_CHECK, P_MOUNT_DOWN, P_MOUNT_UP } from "../../points";
+import { at, P_DOTDOT, P_LINK, P_MOUNT_CHECK, P_MOUNT_DOWN, P_MOUNT_UP } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";

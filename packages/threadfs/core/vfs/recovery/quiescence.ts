@@ -1,5 +1,5 @@
 /**
- * The gate: keeps calls that may hold references out while a sweep counts them (sweep.ts).
+ * The gate: keeps calls that may hold references out while a sweep counts them (recount.ts).
  *
  *   G_GATE  0 open   a thread's name: that thread sweeps
  *   G_LEAKS  threads that have died holding something that no sweep has looked for: one is due when all are out
@@ -11,7 +11,7 @@
  */
 import { G_GATE, G_LEAKS, SLOT_BUSY } from "../../mem/layout";
 import { nap, PANIC_LOCK, panic, slot } from "../../mem/thread";
-import { sweep } from "./sweep";
+import { sweep } from "./recount";
 
 /** Looks at a closed gate, 200 us apart: 10 s, as for a lock. */
 const GATE_TRIES: i32 = 50000;

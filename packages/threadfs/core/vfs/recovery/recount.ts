@@ -1,6 +1,6 @@
 /**
  * The sweep: finds what dead threads held. Recovery (mem/recover.ts) leaves structures whole and counts too high; here every
- * reference that a structure holds is counted anew, while no thread is in a call (gate.ts), and what nothing leads to goes.
+ * reference that a structure holds is counted anew, while no thread is in a call (quiescence.ts), and what nothing leads to goes.
  *
  * What counts as a reference, and from where:
  *   context  the table, each thread that holds it        file   each descriptor
@@ -26,7 +26,7 @@ import {
   CACHE_SUPER,
   cacheAddress,
 } from "../../mem/alloc/slab";
-import { corrupt, objectsMax } from "../../mem/bound";
+import { corrupt, objectsMax } from "../../mem/bounds";
 import {
   CTX_TABLE,
   DRIVER_SIZE,
@@ -52,8 +52,8 @@ import {
   SLOT_SIZE,
   SLOTS,
 } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
-import { lock, unlock } from "../../mem/lock/spin";
 import { nap, slot, tid } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
 import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";

@@ -8,7 +8,7 @@ import { attrWord, callDriver, OP_READ, OP_SETATTR, OP_WRITE } from "../../fs/dr
 import { dataRead, dataReserve, dataWrite, MAX_FILE_SIZE } from "../../fs/tmpfs/data";
 import { tmpfsTruncate } from "../../fs/tmpfs/tmpfs";
 import { IO_SIZE, S_IO } from "../../mem/layout";
-import { mutexLock, mutexUnlock } from "../../mem/lock/spin";
+import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
 import { ATTR_SIZE, removeSuid } from "../inode/attr";
 import { setDriverAttr } from "../inode/icache";
