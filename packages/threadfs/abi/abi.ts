@@ -23,7 +23,7 @@ export const SCRATCH = {
 } as const;
 
 /** The threads' slots in the shared memory, and the tree's salt, for who watches over threads: byte offsets, and how many. */
-export const THREAD_SLOTS = { SALT: 1056, FIRST: 65536, SIZE: 2048, COUNT: 256, STATE: 64, NAME: 68 } as const;
+export const THREAD_SLOTS = { SALT: 1056, FIRST: 65536, SIZE: 2048, COUNT: 256, STATE: 64, HOST_ID: 68 } as const;
 
 /** Largest number of bytes that one call carries through {@link SCRATCH.IO}. */
 export const IO_SIZE = 65536;
@@ -131,12 +131,12 @@ export interface CoreExports {
    * Takes a slot for the calling thread; `canWait` 0 where Atomics.wait is not allowed; `name` what the host calls the
    * thread, 0 nothing. Answers 0 or -EUSERS/-ENOSPC.
    */
-  threadAttach(canWait: number, name: number): number;
+  threadAttach(canWait: number, hostId: number): number;
   threadDetach(): number;
   /** Number of this thread's slot, for {@link threadDead}. */
   threadSlot(): number;
   /** The slot of the thread that attached under a name, or -ENOENT. */
-  threadFind(name: number): number;
+  threadFind(hostId: number): number;
   /**
    * Undoes or completes what a dead thread was in the middle of, and gives back what it held. 0; 1: all but its references,
    * which are looked for when no thread is in a call; -EBUSY: another thread is at it; -EINVAL. `trapped` 1: it died of a trap,

@@ -21,9 +21,9 @@ export async function loadThreadfs() {
  *   its length, `access` and `stat` look it up; `path` is that area
  */
 export async function openCore(handle) {
-  const { Arena } = await import(new URL("../../../threadfs/dist/src/bridge/attachment.js", import.meta.url).href);
+  const { Attachment } = await import(new URL("../../../threadfs/dist/src/bridge/attachment.js", import.meta.url).href);
   const { AT_FDCWD } = await import(new URL("../../../threadfs/dist/abi/abi.js", import.meta.url).href);
-  const arena = Arena.attach(handle, {});
+  const arena = Attachment.attach(handle, {});
   const { core, path } = arena;
   const encoder = new TextEncoder();
   return {

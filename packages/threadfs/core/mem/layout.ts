@@ -157,7 +157,7 @@ export const MEMO_OFF: u32 = 0xffffffff;
 export const SLOT_EPOCH: u32 = 0;
 /** Line 1: state and the host's name for the thread (0: none), scratch address. Line 2 on: counters. */
 export const SLOT_STATE: u32 = 64;
-export const SLOT_NAME: u32 = 68;
+export const SLOT_HOST_ID: u32 = 68;
 /** The context this thread holds (context-ref.ts), so that a dead thread's can be given back. */
 export const SLOT_HELD: u32 = 88;
 export const SLOT_SCRATCH: u32 = 92;

@@ -160,11 +160,11 @@ export function arenaCheck(): i32 {
  * Takes a slot. `name`: what the host calls the thread, 0: nothing; the slot is claimed with it in one step, so that a thread that
  * dies while it attaches can be found.
  */
-export function threadAttach(mayWait: i32, name: u32): i32 {
+export function threadAttach(mayWait: i32, hostId: u32): i32 {
   if (arenaCheck() != 0) return -EINVAL;
   if (T.tid != 0) return -EINVAL;
   let n: u32 = 0;
-  while (n < L.MAX_THREADS && atomic.cmpxchg<u64>(slotAt(n) + L.SLOT_STATE, 0, ((<u64>name) << 32) | SLOT_USED) != 0)
+  while (n < L.MAX_THREADS && atomic.cmpxchg<u64>(slotAt(n) + L.SLOT_STATE, 0, ((<u64>hostId) << 32) | SLOT_USED) != 0)
     n++;
   if (n == L.MAX_THREADS) return -EUSERS;
   const s = slotAt(n);
@@ -237,10 +237,10 @@ export function threadSlot(): i32 {
 }
 
 /** The slot of the thread that the host calls `name`, -ENOENT: none. */
-export function threadFind(name: u32): i32 {
-  for (let n: u32 = 0; n < L.MAX_THREADS && name != 0; n++) {
+export function threadFind(hostId: u32): i32 {
+  for (let n: u32 = 0; n < L.MAX_THREADS && hostId != 0; n++) {
     const state = atomic.load<u64>(slotAt(n) + L.SLOT_STATE);
-    if (<u32>state != 0 && <u32>(state >> 32) == name) return <i32>n;
+    if (<u32>state != 0 && <u32>(state >> 32) == hostId) return <i32>n;
   }
   return -ENOENT;
 }

@@ -3,11 +3,11 @@
  * A context lives in the shared memory until it is closed; its handle gives it to another thread.
  */
 import { ABI_VERSION, AT_FDCWD, IO_SIZE } from "../../abi/abi.js";
-import type { Arena, VfsHandle } from "../bridge/attachment.js";
+import type { Attachment, VfsHandle } from "../bridge/attachment.js";
 import { invalidArgType, outOfRange, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
 import { type FsSync, makeSync } from "../node-fs/sync.js";
-import { Door } from "../node-fs/system-calls.js";
+import { SystemCalls } from "../node-fs/system-calls.js";
 
 /** A path as `node:fs` takes it. */
 export type PathLike = string | Uint8Array | URL;
@@ -51,56 +51,56 @@ const CAPS_OF_UID = -1;
 export class Context {
   /** The calls of `node:fs`, asked by this context. */
   readonly fs: FsSync;
-  readonly #arena: Arena;
-  readonly #door: Door;
+  readonly #attachment: Attachment;
+  readonly #calls: SystemCalls;
   readonly #owned: boolean;
 
   /** @internal */
-  constructor(arena: Arena, ctx: number, owned: boolean) {
-    this.#arena = arena;
-    this.#door = new Door(arena, ctx);
+  constructor(attachment: Attachment, ctx: number, owned: boolean) {
+    this.#attachment = attachment;
+    this.#calls = new SystemCalls(attachment, ctx);
     this.#owned = owned;
-    this.fs = makeSync(this.#door);
+    this.fs = makeSync(this.#calls);
   }
 
   /** Post this to a worker and give it to `attachVfs`: its `fs` is then this context's. */
   get handle(): VfsHandle {
-    const { module, memory } = this.#arena;
-    return { module, memory, version: ABI_VERSION, ctx: this.#door.ctx };
+    const { module, memory } = this.#attachment;
+    return { module, memory, version: ABI_VERSION, ctx: this.#calls.ctx };
   }
 
   /** @internal */
-  get door(): Door {
-    return this.#door;
+  get calls(): SystemCalls {
+    return this.#calls;
   }
 
   /** Changes the working directory (chdir(2)). @throws system call errors with syscall "chdir" */
   chdir(path: PathLike): void {
     const checked = toPath(path);
-    const length = this.#door.put(checked, "chdir");
-    this.#door.check(this.#door.core.sysChdir(this.#door.ctx, AT_FDCWD, length), "chdir", checked);
+    const length = this.#calls.putPath(checked, "chdir");
+    this.#calls.check(this.#calls.core.sysChdir(this.#calls.ctx, AT_FDCWD, length), "chdir", checked);
   }
 
   /** Changes the root directory (chroot(2)); the working directory stays. @throws system call errors with syscall "chroot" */
   chroot(path: PathLike): void {
     const checked = toPath(path);
-    const length = this.#door.put(checked, "chroot");
-    this.#door.check(this.#door.core.sysChroot(this.#door.ctx, AT_FDCWD, length), "chroot", checked);
+    const length = this.#calls.putPath(checked, "chroot");
+    this.#calls.check(this.#calls.core.sysChroot(this.#calls.ctx, AT_FDCWD, length), "chroot", checked);
   }
 
   /** Sets the umask when one is given. Answers the one before, as Node's process.umask. */
   umask(mask?: number | string): number {
-    this.#door.enter();
-    const { core, ctx } = this.#door;
-    if (mask !== undefined) return this.#door.check(core.sysUmask(ctx, toMode(mask, "mask") & 0o777), "umask");
-    const before = this.#door.check(core.sysUmask(ctx, 0), "umask");
+    this.#calls.checkOpen();
+    const { core, ctx } = this.#calls;
+    if (mask !== undefined) return this.#calls.check(core.sysUmask(ctx, toMode(mask, "mask") & 0o777), "umask");
+    const before = this.#calls.check(core.sysUmask(ctx, 0), "umask");
     core.sysUmask(ctx, before);
     return before;
   }
 
   /** The working directory's path (getcwd(2)). @throws ENOENT when it was removed */
   getcwd(): string {
-    return this.#door.cwd();
+    return this.#calls.cwd();
   }
 
   /** Sets the access ACL of a file; no entries remove it. */
@@ -114,19 +114,19 @@ export class Context {
       raw.setUint16(i * ACL_ENTRY + 2, toInteger(perm, "perm", 0, 7), true);
       raw.setUint32(i * ACL_ENTRY + 4, toUint32(id ?? 0xffffffff, "id"), true);
     });
-    const length = this.#door.put(checked, "setfacl");
-    this.#arena.io.set(new Uint8Array(raw.buffer));
-    const { core, ctx } = this.#door;
-    this.#door.check(core.sysSetacl(ctx, AT_FDCWD, length, entries.length), "setfacl", checked);
+    const length = this.#calls.putPath(checked, "setfacl");
+    this.#attachment.io.set(new Uint8Array(raw.buffer));
+    const { core, ctx } = this.#calls;
+    this.#calls.check(core.sysSetacl(ctx, AT_FDCWD, length, entries.length), "setfacl", checked);
   }
 
   /** The access ACL of a file; empty when it has none. */
   getfacl(path: PathLike): AclEntry[] {
     const checked = toPath(path);
-    const length = this.#door.put(checked, "getfacl");
-    const { core, ctx } = this.#door;
-    const count = this.#door.check(core.sysGetacl(ctx, AT_FDCWD, length), "getfacl", checked);
-    const raw = new DataView(this.#arena.io.slice(0, count * ACL_ENTRY).buffer);
+    const length = this.#calls.putPath(checked, "getfacl");
+    const { core, ctx } = this.#calls;
+    const count = this.#calls.check(core.sysGetacl(ctx, AT_FDCWD, length), "getfacl", checked);
+    const raw = new DataView(this.#attachment.io.slice(0, count * ACL_ENTRY).buffer);
     return Array.from({ length: count }, (_, i) => ({
       tag: raw.getUint16(i * ACL_ENTRY, true),
       id: raw.getUint32(i * ACL_ENTRY + 4, true),
@@ -139,9 +139,9 @@ export class Context {
    * Idempotent; every later call of its `fs` fails with ERR_THREADFS_CLOSED.
    */
   close(): void {
-    if (this.#door.closed) return;
-    this.#door.close();
-    if (this.#owned && this.#arena.state === 0) this.#arena.core.contextDestroy(this.#door.ctx);
+    if (this.#calls.closed) return;
+    this.#calls.close();
+    if (this.#owned && this.#attachment.state === 0) this.#attachment.core.contextDestroy(this.#calls.ctx);
   }
 }
 
@@ -169,9 +169,16 @@ function credentialsOf(options: ContextOptions): Credentials {
   };
 }
 
-function create(arena: Arena, from: number, who: Credentials): number {
-  new Uint32Array(arena.io.buffer, arena.io.byteOffset, who.groups.length).set(who.groups);
-  const made = arena.core.contextCreate(from, who.uid, who.gid, who.umask, who.groups.length, who.caps);
+function create(attachment: Attachment, from: number, credentials: Credentials): number {
+  new Uint32Array(attachment.io.buffer, attachment.io.byteOffset, credentials.groups.length).set(credentials.groups);
+  const made = attachment.core.contextCreate(
+    from,
+    credentials.uid,
+    credentials.gid,
+    credentials.umask,
+    credentials.groups.length,
+    credentials.caps,
+  );
   if (made < 0) throw systemCallError(made, "context");
   return made;
 }
@@ -180,18 +187,18 @@ function create(arena: Arena, from: number, who: Credentials): number {
  * Makes a context. Its directories are entered with all capabilities, as a supervisor would do before it gives its
  * rights up: a context may start in a directory that it could not have entered itself.
  */
-export function createContext(arena: Arena, from: number, options: ContextOptions): Context {
-  arena.check();
-  const who = credentialsOf(options);
+export function createContext(attachment: Attachment, from: number, options: ContextOptions): Context {
+  attachment.check();
+  const credentials = credentialsOf(options);
   if (options.root === undefined && options.cwd === undefined) {
-    return new Context(arena, create(arena, from, who), true);
+    return new Context(attachment, create(attachment, from, credentials), true);
   }
-  const supervisor = create(arena, from, { uid: 0, gid: 0, groups: [], umask: 0, caps: CAPS_OF_UID });
-  const prepared = new Context(arena, supervisor, true);
+  const supervisor = create(attachment, from, { uid: 0, gid: 0, groups: [], umask: 0, caps: CAPS_OF_UID });
+  const prepared = new Context(attachment, supervisor, true);
   try {
     if (options.root !== undefined) prepared.chroot(options.root);
     prepared.chdir(options.cwd ?? "/");
-    return new Context(arena, create(arena, supervisor, who), true);
+    return new Context(attachment, create(attachment, supervisor, credentials), true);
   } finally {
     prepared.close();
   }

@@ -51,7 +51,7 @@ export type TraceStep = { mode: WalkMode } & (
 
 type WithoutMode<T> = T extends unknown ? Omit<T, "mode"> : never;
 /** A step before the walk's mode is added. */
-type Told = WithoutMode<TraceStep>;
+type StepData = WithoutMode<TraceStep>;
 
 const POINT_NAMES = /* @__PURE__ */ new Map<number, string>(Object.entries(POINT).map(([name, id]) => [id, name]));
 const ERRNO_NAMES = /* @__PURE__ */ new Map<number, string>(Object.entries(ERRNO).map(([name, id]) => [id, name]));
@@ -75,7 +75,7 @@ export class Trace {
   #directory = "/";
   #name = "";
   /** Where the walk is. */
-  #here = "/";
+  #current = "/";
 
   /** Goes to `createVfs` or `attachVfs` as `point`. Bound, as it is called as a plain function. */
   readonly point = (id: number, a: number, b: number): void => {
@@ -94,7 +94,7 @@ export class Trace {
     this.#mode = "rcu";
     this.#paths = new Map();
     this.#startPath = startPath;
-    this.#here = startPath;
+    this.#current = startPath;
     this.#recording = true;
   }
 
@@ -105,7 +105,7 @@ export class Trace {
   }
 
   #record(id: number, a: number, b: number): void {
-    const step = this.#place(id, a, b) ?? this.#turn(id, a, b);
+    const step = this.#positionStep(id, a, b) ?? this.#otherStep(id, a, b);
     if (step.step === "component") this.#forgetFirstTry(step.path, step.name);
     this.#steps.push({ mode: this.#mode, ...step } as TraceStep);
     if (step.step === "dropped" && step.continued) this.#mode = "ref";
@@ -116,56 +116,56 @@ export class Trace {
    * Nothing was decided the first time, so it is told once: the component and the permission asked for it are taken out.
    */
   #forgetFirstTry(path: string, name: string): void {
-    const permission = this.#lastBut("detail", this.#steps.length);
+    const permission = this.#lastOther("detail", this.#steps.length);
     const asked = this.#steps[permission]?.step === "permission";
-    const component = asked ? this.#lastBut("detail", permission) : permission;
+    const component = asked ? this.#lastOther("detail", permission) : permission;
     const first = this.#steps[component];
     if (first?.step !== "component" || first.path !== path || first.name !== name || first.mode !== this.#mode) return;
     this.#steps.splice(component, 1);
-    const before = this.#lastBut("detail", component);
+    const before = this.#lastOther("detail", component);
     if (asked && this.#steps[before]?.step === "permission") this.#steps.splice(before, 1);
   }
 
   /** Index of the last step before `end` that is not of this kind, or -1. */
-  #lastBut(kind: TraceStep["step"], end: number): number {
+  #lastOther(kind: TraceStep["step"], end: number): number {
     let i = end - 1;
     while (i >= 0 && this.#steps[i].step === kind) i--;
     return i;
   }
 
   /** Points about where the walk is. */
-  #place(id: number, a: number, b: number): Told | undefined {
+  #positionStep(id: number, a: number, b: number): StepData | undefined {
     switch (id) {
       case POINT.WALK_START:
         this.#mode = (a & 1) !== 0 ? "rcu" : "ref";
         this.#arrive(this.#startPath, b);
-        return { step: "start", path: this.#here, dentry: b, revalidate: (a & 2) !== 0 };
+        return { step: "start", path: this.#current, dentry: b, revalidate: (a & 2) !== 0 };
       case POINT.COMPONENT:
         this.#directory = this.#pathOf(a);
-        this.#here = this.#directory;
+        this.#current = this.#directory;
         this.#name = this.#text(b, true);
         return { step: "component", path: this.#directory, name: this.#name };
       case POINT.FOUND:
         this.#arrive(join(this.#directory, this.#name), a);
-        return { step: "found", path: this.#here, dentry: a, sequence: b };
+        return { step: "found", path: this.#current, dentry: a, sequence: b };
       case POINT.MISS:
         return { step: "missing", path: join(this.#directory, this.#name), final: b === 1 };
       case POINT.MOUNT_DOWN:
-        this.#arrive(this.#here, b);
-        return { step: "mountDown", path: this.#here, mount: a, dentry: b };
+        this.#arrive(this.#current, b);
+        return { step: "mountDown", path: this.#current, mount: a, dentry: b };
       case POINT.MOUNT_UP:
-        this.#arrive(this.#here, b);
-        return { step: "mountUp", path: this.#here, mount: a, dentry: b };
+        this.#arrive(this.#current, b);
+        return { step: "mountUp", path: this.#current, mount: a, dentry: b };
       case POINT.DOTDOT: {
         const from = this.#pathOf(a);
         this.#arrive(a === b ? from : from.slice(0, from.lastIndexOf("/")) || "/", b);
-        return { step: "dotdot", from, path: this.#here, dentry: b };
+        return { step: "dotdot", from, path: this.#current, dentry: b };
       }
       case POINT.LINK: {
-        const path = this.#here;
+        const path = this.#current;
         const body = this.#text(b, false);
         // From here on the walk is where the body begins.
-        this.#here = body.startsWith("/") ? "/" : this.#directory;
+        this.#current = body.startsWith("/") ? "/" : this.#directory;
         return { step: "link", path, body };
       }
       default:
@@ -174,36 +174,36 @@ export class Trace {
   }
 
   /** Points about what was asked on the way, the mode and the end. */
-  #turn(id: number, a: number, b: number): Told {
+  #otherStep(id: number, a: number, b: number): StepData {
     switch (id) {
       case POINT.PARENT_CHECK:
         return { step: "parent", path: this.#pathOf(a), sequence: b };
       case POINT.PERMISSION:
-        return { step: "permission", path: this.#here, inode: a, answer: outcome(b) };
+        return { step: "permission", path: this.#current, inode: a, answer: outcome(b) };
       case POINT.LOCKED_LOOKUP:
         return { step: "lockedLookup", path: this.#pathOf(a) };
       case POINT.DROP:
-        return { step: "drop", path: this.#here, reason: DROP_NAMES.get(a) as DropReason };
+        return { step: "drop", path: this.#current, reason: DROP_NAMES.get(a) as DropReason };
       case POINT.DROPPED:
-        return { step: "dropped", path: this.#here, continued: a === 1 };
+        return { step: "dropped", path: this.#current, continued: a === 1 };
       case POINT.RESTART:
         return { step: "restart", reason: outcome(-a) };
       case POINT.COMPLETE:
         return { step: "complete", path: this.#pathOf(a), sequence: b };
       case POINT.ANSWER:
-        return { step: "answer", path: this.#here, answer: outcome(a) };
+        return { step: "answer", path: this.#current, answer: outcome(a) };
       default:
         return { step: "detail", point: POINT_NAMES.get(id) ?? String(id), a, b };
     }
   }
 
   #arrive(path: string, dentry: number): void {
-    this.#here = path;
+    this.#current = path;
     this.#paths.set(dentry, path);
   }
 
   #pathOf(dentry: number): string {
-    return this.#paths.get(dentry) ?? this.#here;
+    return this.#paths.get(dentry) ?? this.#current;
   }
 
   /** Reads text that ends with a NUL, or with a slash when it is a name. */

@@ -1,10 +1,10 @@
 /** A tree in one thread: making it, attaching to it, and what is done to it as a whole. */
 import { COUNTERS, ERRNO, MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/abi.js";
-import { Arena, checkHandle, type HostOptions, type VfsHandle } from "../bridge/attachment.js";
+import { Attachment, checkHandle, type HostOptions, type VfsHandle } from "../bridge/attachment.js";
 import type { Driver } from "../bridge/driver.js";
-import { loadCore, threadName } from "../bridge/load.js";
+import { hostThreadId, loadCore } from "../bridge/load.js";
 import type { CoreModule } from "../bridge/wasm.js";
-import { askAll, holdLock, hostLocks, LOCKED, randomName } from "../bridge/web-locks.js";
+import { holdLock, hostLocks, LOCK_BIT, pollLocks, randomHostId } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { FsSync } from "../node-fs/sync.js";
@@ -45,10 +45,10 @@ export type Counters = Record<(typeof COUNTERS)[number], number>;
 export async function createVfs(options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
   const { maxBytes, core, ...host } = options;
-  const { thread, locks } = await nameThread(host);
-  const arena = Arena.create(core ?? (await loadCore()), maxBytes, { ...host, thread });
+  const { thread, locks } = await chooseHostId(host);
+  const attachment = Attachment.create(core ?? (await loadCore()), maxBytes, { ...host, thread });
   // Nobody else has the memory yet, so that it is early enough.
-  return new Vfs(arena, 0, locks && (await holdLock(locks, arena.memory, thread)));
+  return new Vfs(attachment, 0, locks && (await holdLock(locks, attachment.memory, thread)));
 }
 
 /**
@@ -57,12 +57,12 @@ export async function createVfs(options: CreateOptions): Promise<Vfs> {
  */
 export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): Promise<Vfs> {
   checkHandle(handle);
-  const { thread, locks } = await nameThread(options);
+  const { thread, locks } = await chooseHostId(options);
   const release = locks && (await holdLock(locks, handle.memory, thread));
   try {
-    const arena = Arena.attach(handle, { ...options, thread });
-    if (arena.core.contextCheck(handle.ctx) >= 0) return new Vfs(arena, handle.ctx, release);
-    arena.close();
+    const attachment = Attachment.attach(handle, { ...options, thread });
+    if (attachment.core.contextCheck(handle.ctx) >= 0) return new Vfs(attachment, handle.ctx, release);
+    attachment.close();
     throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${handle.ctx} of this handle is gone`);
   } catch (error) {
     release?.();
@@ -71,65 +71,65 @@ export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): P
 }
 
 /** The name that a thread attaches under, and the lock manager if it is to hold a lock of that name. */
-async function nameThread(host: HostOptions): Promise<{ thread: number; locks?: LockManager }> {
+async function chooseHostId(host: HostOptions): Promise<{ thread: number; locks?: LockManager }> {
   // The upper half marks names that stand for a lock (web-locks.ts).
-  if (typeof host.thread === "number" && host.thread >= LOCKED) {
-    const message = `The value of "options.thread" is out of range. It must be < ${LOCKED}. Received ${host.thread}`;
+  if (typeof host.thread === "number" && host.thread >= LOCK_BIT) {
+    const message = `The value of "options.thread" is out of range. It must be < ${LOCK_BIT}. Received ${host.thread}`;
     throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
   }
-  const own = host.thread === undefined ? await threadName() : undefined;
-  const thread = host.thread ?? (own || randomName());
+  const own = host.thread === undefined ? await hostThreadId() : undefined;
+  const thread = host.thread ?? (own || randomHostId());
   const locks = (host.locks ?? own === 0) ? hostLocks() : undefined;
-  return locks !== undefined && thread > 0 && thread < LOCKED ? { thread: thread + LOCKED, locks } : { thread };
+  return locks !== undefined && thread > 0 && thread < LOCK_BIT ? { thread: thread + LOCK_BIT, locks } : { thread };
 }
 
 /** One thread's attachment to a tree. */
 export class Vfs {
-  readonly #arena: Arena;
-  readonly #self: Context;
-  readonly #release: (() => void) | undefined;
+  readonly #attachment: Attachment;
+  readonly #context: Context;
+  readonly #releaseLock: (() => void) | undefined;
   #stopWatching: (() => void)[] = [];
 
-  /** @internal `release`: gives back the lock that tells of this thread's life */
-  constructor(arena: Arena, ctx: number, release?: () => void) {
-    this.#arena = arena;
-    this.#release = release;
-    this.#self = new Context(arena, ctx, false);
+  /** @internal `releaseLock`: gives back the lock that tells of this thread's life */
+  constructor(attachment: Attachment, ctx: number, release?: () => void) {
+    this.#attachment = attachment;
+    this.#releaseLock = release;
+    this.#context = new Context(attachment, ctx, false);
   }
 
   /** The calls of `node:fs` on this tree, asked by the handle's context: by root in a fresh tree. */
   get fs(): FsSync {
-    return this.#self.fs;
+    return this.#context.fs;
   }
 
   /** Structured-cloneable: post it to a worker and give it to {@link attachVfs}. */
   get handle(): VfsHandle {
-    return this.#self.handle;
+    return this.#context.handle;
   }
 
   /** Makes a context: credentials, root, working directory, umask and descriptors of its own. */
   context(options: ContextOptions = {}): Context {
-    return createContext(this.#arena, this.#self.door.ctx, options);
+    return createContext(this.#attachment, this.#context.calls.ctx, options);
   }
 
   /** chdir(2) of the handle's context, which other threads may share. */
   chdir(path: PathLike): void {
-    this.#self.chdir(path);
+    this.#context.chdir(path);
   }
 
   /** chroot(2) of the handle's context. */
   chroot(path: PathLike): void {
-    this.#self.chroot(path);
+    this.#context.chroot(path);
   }
 
   /** umask(2) of the handle's context: sets it when a mask is given; answers the former one. */
   umask(mask?: number): number {
-    return this.#self.umask(mask);
+    return this.#context.umask(mask);
   }
 
   /** getcwd(3) of the handle's context. */
   getcwd(): string {
-    return this.#self.getcwd();
+    return this.#context.getcwd();
   }
 
   /**
@@ -141,20 +141,20 @@ export class Vfs {
   mount(source: PathLike | null, target: PathLike, type: string, options: MountOptions = {}): void {
     const dest = toPath(target, "target");
     const flags = (options.readonly ? MS_RDONLY : 0) | (options.noexec ? MS_NOEXEC : 0);
-    const { door } = this.#self;
+    const { calls } = this.#context;
     if (type === "bind" || options.bind || options.move) {
       const path = toPath(source, "source");
-      const [length, length2] = door.putTwo(path, dest, "mount");
+      const [length, length2] = calls.putPaths(path, dest, "mount");
       const how = options.move ? MS_MOVE : MS_BIND;
-      door.check(door.core.sysMount(door.ctx, length, length2, flags | how), "mount", path, dest);
+      calls.check(calls.core.sysMount(calls.ctx, length, length2, flags | how), "mount", path, dest);
       return;
     }
     if (typeof type !== "string") throw invalidArgType("type", "of type string", type);
-    door.enter();
-    const driver = type === "tmpfs" ? 0 : this.#arena.drivers.find(type);
+    calls.checkOpen();
+    const driver = type === "tmpfs" ? 0 : this.#attachment.drivers.find(type);
     if (driver === undefined) throw systemCallError(-ERRNO.ENODEV, "mount", type, dest);
-    const length = door.put(dest, "mount");
-    door.check(door.core.sysMountNew(door.ctx, length, driver, flags), "mount", dest);
+    const length = calls.putPath(dest, "mount");
+    calls.check(calls.core.sysMountNew(calls.ctx, length, driver, flags), "mount", dest);
   }
 
   /**
@@ -164,66 +164,66 @@ export class Vfs {
    */
   umount(target: PathLike, options: { detach?: boolean } = {}): void {
     const path = toPath(target, "target");
-    const { door } = this.#self;
-    const length = door.put(path, "umount");
-    door.check(door.core.sysUmount(door.ctx, length, options.detach ? MNT_DETACH : 0), "umount", path);
+    const { calls } = this.#context;
+    const length = calls.putPath(path, "umount");
+    calls.check(calls.core.sysUmount(calls.ctx, length, options.detach ? MNT_DETACH : 0), "umount", path);
   }
 
   /** Enters a driver's name; every thread that is to walk its mounts registers it. */
   registerDriver(driver: Driver): void {
-    this.#arena.check();
-    this.#arena.drivers.register(driver);
+    this.#attachment.check();
+    this.#attachment.drivers.register(driver);
   }
 
   /** Takes a driver out after a grace period. @throws EBUSY while a file system of it exists */
   unregisterDriver(name: string): void {
-    this.#arena.check();
-    this.#arena.drivers.unregister(name);
+    this.#attachment.check();
+    this.#attachment.drivers.unregister(name);
   }
 
   /** What all threads have counted together since the tree was made; `own`: this thread alone, since it attached. */
   counters(options: { own?: boolean } = {}): Counters {
-    this.#arena.check();
-    const count = this.#arena.core.sumCounters(options.own ? 1 : 0);
-    const values = this.#arena.ioNumbers;
+    this.#attachment.check();
+    const count = this.#attachment.core.sumCounters(options.own ? 1 : 0);
+    const values = this.#attachment.ioNumbers;
     return Object.fromEntries(COUNTERS.map((name, i) => [name, i < count ? values[i] : 0])) as Counters;
   }
 
   /** Sets the access ACL of a file (acl(5)); no entries remove it. */
   setfacl(path: PathLike, entries: readonly AclEntry[]): void {
-    this.#self.setfacl(path, entries);
+    this.#context.setfacl(path, entries);
   }
 
   /** The access ACL of a file; empty when it has none. */
   getfacl(path: PathLike): AclEntry[] {
-    return this.#self.getfacl(path);
+    return this.#context.getfacl(path);
   }
 
   /** How this thread walks from now on: `ref` forces ref-walk from the start. Answers how it did before. */
   walkMode(mode: { ref: boolean }): { ref: boolean } {
-    this.#arena.check();
-    return { ref: (this.#arena.core.walkMode(mode.ref ? 1 : 0) & 1) !== 0 };
+    this.#attachment.check();
+    return { ref: (this.#attachment.core.walkMode(mode.ref ? 1 : 0) & 1) !== 0 };
   }
 
   /** Frees unused dentries, at most `count`, and what is deferred. Answers the dentries freed. */
   shrink(count: number): number {
-    this.#arena.check();
-    const freed = this.#arena.core.shrink(toInteger(count, "count", 0, 2 ** 31 - 1));
+    this.#attachment.check();
+    const freed = this.#attachment.core.shrink(toInteger(count, "count", 0, 2 ** 31 - 1));
     if (freed < 0) throw systemCallError(freed, "shrink");
     return freed;
   }
 
   /** Returns when every walk that was under way in rcu mode has ended. */
   synchronizeRcu(): void {
-    this.#arena.check();
-    const waited = this.#arena.core.synchronizeRcu();
+    this.#attachment.check();
+    const waited = this.#attachment.core.synchronizeRcu();
     if (waited < 0) throw systemCallError(waited, "synchronizeRcu");
   }
 
   /** Number of this thread's slot: tell it to the thread that watches over this one. */
   get threadSlot(): number {
-    this.#arena.check();
-    return this.#arena.core.threadSlot();
+    this.#attachment.check();
+    return this.#attachment.core.threadSlot();
   }
 
   /**
@@ -232,8 +232,8 @@ export class Vfs {
    * @throws EINVAL no such thread, or this one; EBUSY another thread is at it
    */
   threadDied(slot: number): void {
-    this.#arena.check();
-    const done = this.#arena.core.threadDead(toInteger(slot, "slot", 0, 2 ** 31 - 1), 0);
+    this.#attachment.check();
+    const done = this.#attachment.core.threadDead(toInteger(slot, "slot", 0, 2 ** 31 - 1), 0);
     if (done < 0) throw systemCallError(done, "threadDied");
   }
 
@@ -243,14 +243,14 @@ export class Vfs {
    * event loop nobody notices, and who needs a dead worker's lock waits, at most 10 s.
    */
   attachWorker(worker: WorkerLike): void {
-    this.#arena.check();
+    this.#attachment.check();
     if (typeof worker?.threadId !== "number" || typeof worker.once !== "function") {
       throw invalidArgType("worker", "an instance of Worker", worker);
     }
     const name = worker.threadId + 1;
     worker.once("exit", () => {
-      this.#arena.bury(name);
-      this.#arena.bury(name + LOCKED);
+      this.#attachment.recover(name);
+      this.#attachment.recover(name + LOCK_BIT);
     });
   }
 
@@ -264,7 +264,7 @@ export class Vfs {
    * @throws Error ERR_THREADFS_NO_LOCKS where the host has no `navigator.locks`
    */
   watchThreads(options: { everyMs?: number } = {}): () => void {
-    this.#arena.check();
+    this.#attachment.check();
     const everyMs = toInteger(options.everyMs ?? 500, "options.everyMs", 10, 1e6);
     const locks = hostLocks();
     if (locks === undefined) throw codedError(Error, "ERR_THREADFS_NO_LOCKS", "This host has no navigator.locks");
@@ -273,7 +273,7 @@ export class Vfs {
       if (asking) return;
       asking = true;
       try {
-        await askAll(locks, this.#arena.memory, (name) => this.#arena.bury(name));
+        await pollLocks(locks, this.#attachment.memory, (name) => this.#attachment.recover(name));
       } finally {
         asking = false;
       }
@@ -287,8 +287,8 @@ export class Vfs {
 
   /** Detaches this thread; the tree lives on while another has it. Idempotent; later calls fail with ERR_THREADFS_CLOSED. */
   close(): void {
-    this.#arena.close();
+    this.#attachment.close();
     for (const stop of this.#stopWatching) stop();
-    this.#release?.();
+    this.#releaseLock?.();
   }
 }

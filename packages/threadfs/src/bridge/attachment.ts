@@ -65,7 +65,7 @@ const STATE_IN_HOOK = 2;
 export const STATE_PANIC = 3;
 
 /** What the core hears of a wait. */
-const WAIT_ANSWER = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
+const WAIT_RESULT = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
 
 /** Whether this thread may wait in Atomics.wait: a browser's main thread may not. */
 function canWait(): boolean {
@@ -78,12 +78,12 @@ function canWait(): boolean {
 }
 
 /** Calls within calls whose frames take more of the stack than taking over a dead thread's things does, several times over. */
-const ROOM_PROBE = 1000;
+const STACK_PROBE_DEPTH = 1000;
 
 /** Whether there is room on the stack for `levels` more calls. */
-function hasRoom(levels: number): boolean {
+function hasStackRoom(levels: number): boolean {
   try {
-    return levels === 0 || hasRoom(levels - 1);
+    return levels === 0 || hasStackRoom(levels - 1);
   } catch {
     return false;
   }
@@ -173,13 +173,13 @@ export function checkHandle(handle: VfsHandle): void {
 }
 
 /** One thread's attachment to a tree. */
-export class Arena {
+export class Attachment {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
-  /** The core's calls; one that ends in an exception takes the attachment out of use, see {@link torn}. */
+  /** The core's calls; one that ends in an exception takes the attachment out of use, see {@link poison}. */
   readonly core: CoreExports;
   /** The same without that, for calls in the straight line, which catch for themselves. */
-  readonly raw: CoreExports;
+  readonly unguarded: CoreExports;
   readonly drivers: DriverTable;
   /** Not 0: calls are refused, {@link refuse} says why. Checked before every call, so it is one number. */
   state: number = STATE_CLOSED;
@@ -200,8 +200,8 @@ export class Arena {
   /** 1: it ended in a trap. */
   #trapped = 0;
   /** Has what it held taken over as soon as the stack is empty. Made beforehand: when it is needed there may be no room for more. */
-  readonly #wake: () => void;
-  #woken = false;
+  readonly #startRecovery: () => void;
+  #recoveryStarted = false;
 
   private constructor(
     module: CoreModule,
@@ -211,17 +211,17 @@ export class Arena {
   ) {
     checkHost(host);
     this.#host = host;
-    let wake = () => {};
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
+    let startRecovery = () => {};
+    const recoveryStarted = new Promise<void>((resolve) => {
+      startRecovery = resolve;
     });
-    this.#wake = wake;
-    woken.then(() => this.#buryItself());
+    this.#startRecovery = startRecovery;
+    recoveryStarted.then(() => this.#recoverSelf());
     this.module = module;
     this.memory = memory;
     this.drivers = new DriverTable(memory);
-    this.raw = this.#instantiate(host);
-    this.core = this.#guardAll(this.raw);
+    this.unguarded = this.#instantiate(host);
+    this.core = this.#guardCalls(this.unguarded);
     prepare(this.core);
     const attached = this.core.threadAttach(canWait() ? 1 : 0, host.thread ?? 0);
     if (attached < 0) throw systemCallError(attached, "attach");
@@ -247,7 +247,7 @@ export class Arena {
    * Makes a fresh arena with a tmpfs at "/".
    * @param maxBytes most bytes the arena may grow to: 2 MiB to 4 GiB - 64 KiB
    */
-  static create(module: CoreModule, maxBytes: number, host: HostOptions): Arena {
+  static create(module: CoreModule, maxBytes: number, host: HostOptions): Attachment {
     const pages = pagesOf(maxBytes);
     if (!(module instanceof WebAssembly.Module)) {
       throw invalidArgType("options.core", "an instance of WebAssembly.Module", module);
@@ -255,22 +255,22 @@ export class Arena {
     const memory = reserve(pages);
     // The hash of names is seeded, so that nobody can choose names that fall into one chain.
     const seed = crypto.getRandomValues(new Int32Array(2));
-    return new Arena(module, memory, host, (core) => {
+    return new Attachment(module, memory, host, (core) => {
       const made = core.arenaInit(pages * WASM_PAGE, seed[0], seed[1]);
       if (made < 0) throw systemCallError(made, "arena");
     });
   }
 
   /** Attaches to another thread's arena. @throws TypeError ERR_THREADFS_HANDLE */
-  static attach(handle: VfsHandle, host: HostOptions): Arena {
+  static attach(handle: VfsHandle, host: HostOptions): Attachment {
     checkHandle(handle);
-    return new Arena(handle.module, handle.memory, host, (core) => {
+    return new Attachment(handle.module, handle.memory, host, (core) => {
       if (core.arenaCheck() < 0) throw handleError("its memory holds no tree of this version");
     });
   }
 
   /** Takes over what a thread that has ended still held, in all of its slots. Nothing when this thread is out of the tree itself. */
-  bury(name: number): void {
+  recover(name: number): void {
     for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
       const slot = this.core.threadFind(name);
       // Busy: another thread, which heard of it too, is at it.
@@ -287,7 +287,7 @@ export class Arena {
     if (this.state === STATE_CLOSED) return;
     if (this.state === STATE_IN_HOOK) this.refuse();
     if (this.state === STATE_OPEN) this.core.threadDetach();
-    else this.#buryItself();
+    else this.#recoverSelf();
     this.state = STATE_CLOSED;
   }
 
@@ -302,8 +302,8 @@ export class Arena {
       throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
     }
     if (this.state === STATE_PANIC) {
-      this.#buryLater();
-      this.#buryItself();
+      this.#recoverLater();
+      this.#recoverSelf();
       throw codedError(Error, "ERR_THREADFS_PANIC", "The core gave up in this thread");
     }
     return this.refuseClosed();
@@ -321,11 +321,11 @@ export class Arena {
    * {@link STATE_PANIC} before, as there may be no room on the stack for this call either.
    * @throws Error ERR_THREADFS_PANIC
    */
-  torn(cause: unknown): never {
+  poison(cause: unknown): never {
     this.state = STATE_PANIC;
-    this.#buryLater();
+    this.#recoverLater();
     if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
-    this.#buryItself();
+    this.#recoverSelf();
     // The core's own panic, which says what it was.
     if ((cause as { code?: unknown } | null)?.code === "ERR_THREADFS_PANIC") throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -336,8 +336,8 @@ export class Arena {
    * Takes over what this attachment held, through a fresh one. Not while the stack is nearly full: the fresh one would be torn too,
    * with locks of its own. Where it fails (the memory is corrupt) a slot stays behind, which is a dead thread's.
    */
-  #buryItself(): void {
-    if (this.#slot < 0 || !hasRoom(ROOM_PROBE)) return;
+  #recoverSelf(): void {
+    if (this.#slot < 0 || !hasStackRoom(STACK_PROBE_DEPTH)) return;
     const slot = this.#slot;
     try {
       const fresh = this.#instantiate(this.#host);
@@ -350,34 +350,34 @@ export class Arena {
   }
 
   /** Once: Node tells its host of a promise that is resolved again, for which there may be no room. @throws RangeError without room */
-  #buryLater(): void {
-    if (this.#woken) return;
-    this.#wake();
-    this.#woken = true;
+  #recoverLater(): void {
+    if (this.#recoveryStarted) return;
+    this.#startRecovery();
+    this.#recoveryStarted = true;
   }
 
-  #guardAll(raw: CoreExports): CoreExports {
-    const guarded = Object.entries(raw).map(([name, call]) => [
+  #guardCalls(unguarded: CoreExports): CoreExports {
+    const guarded = Object.entries(unguarded).map(([name, call]) => [
       name,
-      typeof call === "function" ? this.#guard(call) : call,
+      typeof call === "function" ? this.#guardCall(call) : call,
     ]);
     return Object.fromEntries(guarded) as CoreExports;
   }
 
   /** No call takes more than eight numbers, and a call of WebAssembly ignores what it does not take. */
-  #guard(call: (...numbers: number[]) => number): (...numbers: number[]) => number {
+  #guardCall(call: (...numbers: number[]) => number): (...numbers: number[]) => number {
     return (a, b, c, d, e, f, g, h) => {
       try {
         return call(a, b, c, d, e, f, g, h);
       } catch (error) {
         this.state = STATE_PANIC;
-        return this.torn(error);
+        return this.poison(error);
       }
     };
   }
 
   /** Runs a hook of the host. It runs inside a call of the core, whose scratch area another call would overwrite. */
-  #inHook<T>(hook: () => T): T {
+  #runHook<T>(hook: () => T): T {
     const before = this.state;
     this.state = STATE_IN_HOOK;
     try {
@@ -391,9 +391,9 @@ export class Arena {
    * Runs a hook that may throw: an exception may not unwind the core, which is in the middle of a walk. The access is
    * refused with EIO, and the exception becomes an uncaught one, as it has no other place to go.
    */
-  #guarded(hook: () => number): number {
+  #guardHook(hook: () => number): number {
     try {
-      return this.#inHook(hook);
+      return this.#runHook(hook);
     } catch (error) {
       queueMicrotask(() => {
         throw error;
@@ -436,23 +436,23 @@ export class Arena {
     const functions: Record<string, WebAssembly.ImportValue> = {
       now: host.now ?? time,
       clock: time,
-      wait: (p: number, expected: number, ms: number) => WAIT_ANSWER[Atomics.wait(this.#words(p), 0, expected, ms)],
+      wait: (p: number, expected: number, ms: number) => WAIT_RESULT[Atomics.wait(this.#words(p), 0, expected, ms)],
       panic: (code: number, a: number) => this.#panic(code, a >>> 0),
       driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
-        this.#inHook(() => this.drivers.call(op, driver, a, b, c, d)),
+        this.#runHook(() => this.drivers.call(op, driver, a, b, c, d)),
       security: security
-        ? (ino: number, mask: number, rcu: number) => this.#guarded(() => security(ino, mask, rcu !== 0))
+        ? (ino: number, mask: number, rcu: number) => this.#guardHook(() => security(ino, mask, rcu !== 0))
         : () => 0,
       audit: audit
         ? (dentry: number, inode: number) => {
-            this.#guarded(() => {
+            this.#guardHook(() => {
               audit(dentry >>> 0, inode >>> 0);
               return 0;
             });
           }
         : () => undefined,
       point: point
-        ? (id: number, a: number, b: number) => this.#inHook(() => point(id, a >>> 0, b >>> 0))
+        ? (id: number, a: number, b: number) => this.#runHook(() => point(id, a >>> 0, b >>> 0))
         : () => undefined,
     };
     // Only what this build of the core asks for: the shipping one has no `point`.

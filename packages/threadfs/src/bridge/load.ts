@@ -27,7 +27,7 @@ export function loadCore(options: LoadOptions = {}): Promise<CoreModule> {
 const inNode = () => typeof process === "object" && process.versions?.node !== undefined;
 
 /** What the host calls this thread: in Node its threadId and one, elsewhere 0, which is no name. */
-export async function threadName(): Promise<number> {
+export async function hostThreadId(): Promise<number> {
   if (!inNode()) return 0;
   const { threadId } = await import("./node.js");
   return threadId + 1;

@@ -9,7 +9,7 @@ import { THREAD_SLOTS } from "../../abi/abi.js";
 import type { SharedMemory } from "./wasm.js";
 
 /** Bit of a thread's name: its lock is held as long as it has a slot, so that it is dead when the lock is free. */
-export const LOCKED = 0x80000000;
+export const LOCK_BIT = 0x80000000;
 
 /** The host's lock manager, if it has one. */
 export function hostLocks(): LockManager | undefined {
@@ -17,9 +17,9 @@ export function hostLocks(): LockManager | undefined {
 }
 
 /** A name for a thread that has none from its host: 31 random bits, not 0. */
-export function randomName(): number {
+export function randomHostId(): number {
   const [bits] = crypto.getRandomValues(new Uint32Array(1));
-  return bits & ~LOCKED || 1;
+  return bits & ~LOCK_BIT || 1;
 }
 
 /** The lock of a thread's name: trees are told apart by their salt, of which it gives only half away. */
@@ -37,20 +37,20 @@ export function holdLock(locks: LockManager, memory: SharedMemory, name: number)
 }
 
 /** Names of the threads in a memory's slots whose locks tell whether they live. */
-function lockedNames(memory: SharedMemory): Set<number> {
-  const { FIRST, SIZE, COUNT, STATE, NAME } = THREAD_SLOTS;
+function lockedHostIds(memory: SharedMemory): Set<number> {
+  const { FIRST, SIZE, COUNT, STATE, HOST_ID } = THREAD_SLOTS;
   const words = new Uint32Array(memory.buffer, FIRST, (SIZE * COUNT) / 4);
   const names = new Set<number>();
   for (let at = 0; at < words.length; at += SIZE / 4) {
-    const name = words[at + NAME / 4];
-    if (words[at + STATE / 4] !== 0 && name >= LOCKED) names.add(name);
+    const name = words[at + HOST_ID / 4];
+    if (words[at + STATE / 4] !== 0 && name >= LOCK_BIT) names.add(name);
   }
   return names;
 }
 
 /** Asks once for the locks of all threads. `dead` is called with each name whose thread is gone, while its lock is held here. */
-export async function askAll(locks: LockManager, memory: SharedMemory, dead: (name: number) => void): Promise<void> {
-  for (const name of lockedNames(memory)) {
+export async function pollLocks(locks: LockManager, memory: SharedMemory, dead: (name: number) => void): Promise<void> {
+  for (const name of lockedHostIds(memory)) {
     await locks.request(lockOf(memory, name), { ifAvailable: true }, (lock) => {
       if (lock !== null) dead(name);
     });

@@ -3,7 +3,7 @@ import { ERRNO } from "../../abi/abi.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import { type NameEncoding, nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
-import type { Door } from "./system-calls.js";
+import type { SystemCalls } from "./system-calls.js";
 
 /** DT_* of Linux's getdents. */
 const DT_FIFO = 1;
@@ -65,13 +65,13 @@ export interface Entry<Name extends string | Buffer = string | Buffer> {
 }
 
 /** Appends the next entries of a descriptor to `into`: 1 when there may be more, 0 at the end, or a negative errno. */
-export function readEntries(door: Door, fd: number, encoding: NameEncoding, into: Entry[]): number {
-  door.enter();
-  const filled = door.core.sysGetdents(door.ctx, fd);
+export function readEntries(calls: SystemCalls, fd: number, encoding: NameEncoding, into: Entry[]): number {
+  calls.checkOpen();
+  const filled = calls.core.sysGetdents(calls.ctx, fd);
   // A directory that was removed under the descriptor has no entries: readdir(3) hides Linux's ENOENT.
   if (filled === -ERRNO.ENOENT) return 0;
   if (filled <= 0) return filled;
-  const { io } = door.arena;
+  const { io } = calls.attachment;
   for (let at = 0; at < filled; ) {
     const length = io[at + 9];
     const start = at + ENTRY_HEAD;
@@ -89,8 +89,8 @@ export function joinPath(parent: string, name: string): string {
 export const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 
 /** Opens a directory for reading. */
-export function openDirectory(door: Door, path: string | Uint8Array, syscall: string): number {
-  return door.open(path, OPEN_DIRECTORY, 0, syscall);
+export function openDirectory(calls: SystemCalls, path: string | Uint8Array, syscall: string): number {
+  return calls.open(path, OPEN_DIRECTORY, 0, syscall);
 }
 
 type Callback<T> = (error: Error | null, value: T) => void;
@@ -98,7 +98,7 @@ type Callback<T> = (error: Error | null, value: T) => void;
 /** An open directory, read entry by entry in the file system's own order. */
 export class Dir {
   readonly path: string;
-  readonly #door: Door;
+  readonly #calls: SystemCalls;
   readonly #encoding: NameEncoding;
   readonly #recursive: boolean;
   /** Directories found and not read yet, when all below is asked for. */
@@ -110,8 +110,8 @@ export class Dir {
   #ended = false;
   #closed = false;
 
-  constructor(door: Door, path: string, fd: number, encoding: NameEncoding, recursive: boolean) {
-    this.#door = door;
+  constructor(calls: SystemCalls, path: string, fd: number, encoding: NameEncoding, recursive: boolean) {
+    this.#calls = calls;
     this.path = path;
     this.#fd = fd;
     this.#current = path;
@@ -138,13 +138,13 @@ export class Dir {
     if (this.#ended) {
       const path = this.#pending.shift();
       if (path === undefined) return false;
-      const fd = openDirectory(this.#door, path, "opendir");
-      this.#door.drop(this.#fd);
+      const fd = openDirectory(this.#calls, path, "opendir");
+      this.#calls.closeQuietly(this.#fd);
       this.#fd = fd;
       this.#current = path;
       this.#ended = false;
     }
-    const got = readEntries(this.#door, this.#fd, this.#encoding, this.#entries);
+    const got = readEntries(this.#calls, this.#fd, this.#encoding, this.#entries);
     if (got < 0) throw systemCallError(got, "scandir", this.#current);
     this.#ended = got === 0;
     return true;
@@ -158,8 +158,8 @@ export class Dir {
   closeSync(): void {
     this.#checkOpen();
     this.#closed = true;
-    this.#door.enter();
-    this.#door.check(this.#door.core.sysClose(this.#door.ctx, this.#fd), "closedir");
+    this.#calls.checkOpen();
+    this.#calls.check(this.#calls.core.sysClose(this.#calls.ctx, this.#fd), "closedir");
   }
 
   read(): Promise<Dirent | null>;

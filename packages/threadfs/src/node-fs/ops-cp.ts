@@ -12,7 +12,7 @@ import { listDirectory, pathString } from "./ops-dir.js";
 import { copyFile } from "./ops-file.js";
 import { chmod, exists, lstat, mkdir, readlink, stat, symlink, unlink, utimes } from "./ops-path.js";
 import type { BigIntStats, Stats } from "./stats.js";
-import type { Door } from "./system-calls.js";
+import type { SystemCalls } from "./system-calls.js";
 
 export interface CpArguments {
   src: string;
@@ -52,7 +52,7 @@ export const cp = operation(
     const dest = pathString(toPath(destination, "dest"));
     return { ...flags, src, dest, filter: filter as CpArguments["filter"] };
   },
-  (door, args): void => new Copy(door, args).run(),
+  (calls, args): void => new Copy(calls, args).run(),
 );
 
 /** A directory whose entries are being copied. */
@@ -70,12 +70,12 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
 }
 
 class Copy {
-  readonly #door: Door;
+  readonly #calls: SystemCalls;
   readonly #args: CpArguments;
   readonly #levels: Level[] = [];
 
-  constructor(door: Door, args: CpArguments) {
-    this.#door = door;
+  constructor(calls: SystemCalls, args: CpArguments) {
+    this.#calls = calls;
     this.#args = args;
   }
 
@@ -85,7 +85,7 @@ class Copy {
     if (checked === undefined) return;
     this.#checkParents(src, checked.source, dest);
     const parent = dirname(dest);
-    if (!exists.run(this.#door, parent)) mkdir.run(this.#door, { path: parent, mode: 0o777, recursive: true });
+    if (!exists.run(this.#calls, parent)) mkdir.run(this.#calls, { path: parent, mode: 0o777, recursive: true });
     this.#copy(src, dest, checked.target !== undefined);
     let level = this.#levels.at(-1);
     while (level !== undefined) {
@@ -96,7 +96,7 @@ class Copy {
 
   #step(level: Level): void {
     if (level.next === level.names.length) {
-      if (level.mode !== undefined) chmod.run(this.#door, { path: level.dest, mode: level.mode });
+      if (level.mode !== undefined) chmod.run(this.#calls, { path: level.dest, mode: level.mode });
       this.#levels.pop();
       return;
     }
@@ -109,7 +109,7 @@ class Copy {
 
   #stat(path: string, follow: boolean, throwIfNoEntry: boolean): BigIntStats | undefined {
     const op = follow ? stat : lstat;
-    return op.run(this.#door, { path, bigint: true, throwIfNoEntry }) as BigIntStats | undefined;
+    return op.run(this.#calls, { path, bigint: true, throwIfNoEntry }) as BigIntStats | undefined;
   }
 
   /** Asks the filter and looks at both sides; undefined when the filter says no. */
@@ -164,7 +164,7 @@ class Copy {
   #copy(src: string, dest: string, there: boolean): void {
     const { dereference, recursive } = this.#args;
     const op = dereference ? stat : lstat;
-    const source = op.run(this.#door, { path: src, bigint: false, throwIfNoEntry: true }) as Stats;
+    const source = op.run(this.#calls, { path: src, bigint: false, throwIfNoEntry: true }) as Stats;
     if (source.isDirectory()) {
       if (!recursive) {
         throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
@@ -175,8 +175,8 @@ class Copy {
           code: "EISDIR",
         });
       }
-      if (!there) mkdir.run(this.#door, { path: dest, mode: 0o777, recursive: false });
-      const names = listDirectory(this.#door, src, "utf8").map(({ name }) => String(name));
+      if (!there) mkdir.run(this.#calls, { path: dest, mode: 0o777, recursive: false });
+      const names = listDirectory(this.#calls, src, "utf8").map(({ name }) => String(name));
       this.#levels.push({ src, dest, names, next: 0, mode: there ? undefined : source.mode & 0o7777 });
     } else if (source.isFile() || source.isCharacterDevice() || source.isBlockDevice()) {
       this.#copyFile(src, dest, source, there);
@@ -198,33 +198,33 @@ class Copy {
         code: "EEXIST",
       });
     }
-    if (there) unlink.run(this.#door, dest);
-    copyFile.run(this.#door, { path: src, dest, mode });
+    if (there) unlink.run(this.#calls, dest);
+    copyFile.run(this.#calls, { path: src, dest, mode });
     if (preserveTimestamps) {
-      const { atime, mtime } = stat.run(this.#door, { path: src, bigint: false, throwIfNoEntry: true }) as Stats;
-      utimes.run(this.#door, utimes.parse(dest, atime, mtime));
+      const { atime, mtime } = stat.run(this.#calls, { path: src, bigint: false, throwIfNoEntry: true }) as Stats;
+      utimes.run(this.#calls, utimes.parse(dest, atime, mtime));
     }
-    chmod.run(this.#door, { path: dest, mode: source.mode & 0o7777 });
+    chmod.run(this.#calls, { path: dest, mode: source.mode & 0o7777 });
   }
 
   #copyLink(src: string, dest: string, there: boolean): void {
-    const body = String(readlink.run(this.#door, { path: src, encoding: "utf8" }));
+    const body = String(readlink.run(this.#calls, { path: src, encoding: "utf8" }));
     const target =
       this.#args.verbatimSymlinks || body.startsWith("/") ? body : this.#resolve(joinPath(dirname(src), body));
     if (there) {
-      const old = lstat.run(this.#door, { path: dest, bigint: false, throwIfNoEntry: false });
+      const old = lstat.run(this.#calls, { path: dest, bigint: false, throwIfNoEntry: false });
       // A file in the link's place is not overwritten: symlink answers EEXIST.
       if (old?.isSymbolicLink()) {
         this.#checkLinks(target, dest);
-        unlink.run(this.#door, dest);
+        unlink.run(this.#calls, dest);
       }
     }
-    symlink.run(this.#door, { path: target, dest });
+    symlink.run(this.#calls, { path: target, dest });
   }
 
   /** A link that is replaced may not point above or below what its new body names. */
   #checkLinks(target: string, dest: string): void {
-    const oldBody = String(readlink.run(this.#door, { path: dest, encoding: "utf8" }));
+    const oldBody = String(readlink.run(this.#calls, { path: dest, encoding: "utf8" }));
     const old = this.#resolve(oldBody.startsWith("/") ? oldBody : joinPath(dirname(dest), oldBody));
     if (this.#isBelow(target, old)) throw intoItself(target, old, dest);
     const found = this.#stat(dest, true, false);
@@ -241,7 +241,7 @@ class Copy {
   /** An absolute path without "." and "..", by its text alone, as Node's path.resolve. */
   #resolve(path: string): string {
     const parts: string[] = [];
-    const absolute = path.startsWith("/") ? path : `${this.#door.cwd()}/${path}`;
+    const absolute = path.startsWith("/") ? path : `${this.#calls.cwd()}/${path}`;
     for (const part of absolute.split("/")) {
       if (part === "..") parts.pop();
       else if (part !== "" && part !== ".") parts.push(part);

@@ -17,24 +17,24 @@ import {
   readEntries,
 } from "./dirent.js";
 import { operation } from "./operation.js";
-import type { Door } from "./system-calls.js";
+import type { SystemCalls } from "./system-calls.js";
 
 const { S_IFMT, S_IFDIR } = constants;
 
 type PathLike = NodeFs.PathLike;
 
 /** All entries of a directory. */
-export function listDirectory(door: Door, path: Path, encoding: NameEncoding): Entry[] {
-  const fd = openDirectory(door, path, "scandir");
+export function listDirectory(calls: SystemCalls, path: Path, encoding: NameEncoding): Entry[] {
+  const fd = openDirectory(calls, path, "scandir");
   try {
     const entries: Entry[] = [];
     let more: number;
-    do more = readEntries(door, fd, encoding, entries);
+    do more = readEntries(calls, fd, encoding, entries);
     while (more > 0);
     if (more < 0) throw systemCallError(more, "scandir", path);
     return sortEntries(entries);
   } finally {
-    door.drop(fd);
+    calls.closeQuietly(fd);
   }
 }
 
@@ -75,9 +75,9 @@ export const readdir = operation(
     const recursive = toBoolean(given.recursive ?? false, "options.recursive");
     return { path: checked, encoding: toNameEncoding(given), withFileTypes: Boolean(given.withFileTypes), recursive };
   },
-  (door, { path, encoding, withFileTypes, recursive }): (string | Buffer | Dirent<string | Buffer>)[] => {
-    if (recursive) return readTree(door, pathString(path), encoding, withFileTypes);
-    const entries = listDirectory(door, path, encoding);
+  (calls, { path, encoding, withFileTypes, recursive }): (string | Buffer | Dirent<string | Buffer>)[] => {
+    if (recursive) return readTree(calls, pathString(path), encoding, withFileTypes);
+    const entries = listDirectory(calls, path, encoding);
     if (!withFileTypes) return entries.map(({ name }) => name);
     const parent = pathString(path);
     return entries.map(({ name, type }) => new Dirent(name, type, parent));
@@ -88,18 +88,18 @@ export const readdir = operation(
  * Everything below a directory, level by level. As in Node a plain listing goes through links to directories
  * and one with types does not.
  */
-function readTree(door: Door, base: string, encoding: NameEncoding, withFileTypes: boolean) {
+function readTree(calls: SystemCalls, base: string, encoding: NameEncoding, withFileTypes: boolean) {
   const found: (string | Buffer | Dirent<string | Buffer>)[] = [];
   const queue = [{ path: base, prefix: "" }];
   for (let i = 0; i < queue.length; i++) {
     const { path, prefix } = queue[i];
-    for (const { name, type } of listBelow(door, path, i === 0)) {
+    for (const { name, type } of listBelow(calls, path, i === 0)) {
       const below = joinPath(path, name);
       const relative = prefix + name;
       const shown = withFileTypes ? name : relative;
       const encoded = encoding === "buffer" ? toBuffer(shown) : shown;
       found.push(withFileTypes ? new Dirent(encoded, type, path) : encoded);
-      const follow = type === DT_DIR || (type === DT_LNK && !withFileTypes && isDirectory(door, below));
+      const follow = type === DT_DIR || (type === DT_LNK && !withFileTypes && isDirectory(calls, below));
       if (follow) queue.push({ path: below, prefix: `${relative}/` });
     }
   }
@@ -107,9 +107,9 @@ function readTree(door: Door, base: string, encoding: NameEncoding, withFileType
 }
 
 /** A directory that vanished since its name was read has nothing in it; only the first must be there. */
-function listBelow(door: Door, path: string, first: boolean): Entry<string>[] {
+function listBelow(calls: SystemCalls, path: string, first: boolean): Entry<string>[] {
   try {
-    return listDirectory(door, path, "utf8") as Entry<string>[];
+    return listDirectory(calls, path, "utf8") as Entry<string>[];
   } catch (error) {
     const { errno } = error as SystemCallError;
     if (!first && (errno === -ERRNO.ENOENT || errno === -ERRNO.ENOTDIR)) return [];
@@ -117,8 +117,8 @@ function listBelow(door: Door, path: string, first: boolean): Entry<string>[] {
   }
 }
 
-function isDirectory(door: Door, path: string): boolean {
-  return door.statRaw(path, 0) === 0 && (door.arena.stat[1] & S_IFMT) === S_IFDIR;
+function isDirectory(calls: SystemCalls, path: string): boolean {
+  return calls.statRaw(path, 0) === 0 && (calls.attachment.stat[1] & S_IFMT) === S_IFDIR;
 }
 
 function toBuffer(text: string): Buffer {
@@ -136,11 +136,11 @@ export const opendir = operation(
     if (given.bufferSize !== undefined) toInteger(given.bufferSize, "options.bufferSize", 1, 2 ** 32 - 1);
     return { path: checked, encoding: toNameEncoding(given), recursive: Boolean(given.recursive) };
   },
-  (door, { path, encoding, recursive }): Dir => {
-    const length = door.tryPut(path);
-    const fd = length < 0 ? length : door.core.sysOpen(door.ctx, AT_FDCWD, length, OPEN_DIRECTORY, 0);
+  (calls, { path, encoding, recursive }): Dir => {
+    const length = calls.tryPutPath(path);
+    const fd = length < 0 ? length : calls.core.sysOpen(calls.ctx, AT_FDCWD, length, OPEN_DIRECTORY, 0);
     // Node's synchronous form does not name the path in its errors.
-    door.check(fd, "opendir");
-    return new Dir(door, pathString(path), fd, encoding, recursive);
+    calls.check(fd, "opendir");
+    return new Dir(calls, pathString(path), fd, encoding, recursive);
   },
 );

@@ -21,7 +21,7 @@ import { allocate, decodeText, encodeText, isEncoding } from "./bytes.js";
 import { constants } from "./constants.js";
 import { operation } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
-import type { Door } from "./system-calls.js";
+import type { SystemCalls } from "./system-calls.js";
 
 type PathLike = NodeFs.PathLike;
 type PathOrFd = NodeFs.PathOrFileDescriptor;
@@ -37,46 +37,46 @@ export const open = operation(
     flags: toOpenFlags(flags),
     mode: toMode(mode, "mode", 0o666),
   }),
-  (door, { path, flags, mode }): number => door.open(path, flags, mode),
+  (calls, { path, flags, mode }): number => calls.open(path, flags, mode),
 );
 
 /** An operation on a descriptor alone. */
-function onFd(syscall: string, call: (door: Door, fd: number) => number) {
+function onFd(syscall: string, call: (calls: SystemCalls, fd: number) => number) {
   return operation(
     (fd: number) => toFd(fd),
-    (door, fd): void => {
-      door.enter();
-      door.check(call(door, fd), syscall);
+    (calls, fd): void => {
+      calls.checkOpen();
+      calls.check(call(calls, fd), syscall);
     },
   );
 }
 
-export const close = onFd("close", (door, fd) => door.core.sysClose(door.ctx, fd));
-export const fsync = onFd("fsync", (door, fd) => door.core.sysFsync(door.ctx, fd));
-export const fdatasync = onFd("fdatasync", (door, fd) => door.core.sysFsync(door.ctx, fd));
+export const close = onFd("close", (calls, fd) => calls.core.sysClose(calls.ctx, fd));
+export const fsync = onFd("fsync", (calls, fd) => calls.core.sysFsync(calls.ctx, fd));
+export const fdatasync = onFd("fdatasync", (calls, fd) => calls.core.sysFsync(calls.ctx, fd));
 
 export const fstat = operation(
   (fd: number, options?: NodeFs.StatOptions) => ({ fd: toFd(fd), bigint: options?.bigint }),
-  (door, { fd, bigint }): Stats | BigIntStats => {
-    door.enter();
-    door.check(door.core.sysFstat(door.ctx, fd), "fstat");
-    return door.stats(bigint);
+  (calls, { fd, bigint }): Stats | BigIntStats => {
+    calls.checkOpen();
+    calls.check(calls.core.sysFstat(calls.ctx, fd), "fstat");
+    return calls.stats(bigint);
   },
 );
 
 export const fchmod = operation(
   (fd: number, mode: NodeFs.Mode) => ({ fd: toFd(fd), mode: toMode(mode, "mode") }),
-  (door, { fd, mode }): void => {
-    door.enter();
-    door.check(door.core.sysFchmod(door.ctx, fd, mode), "fchmod");
+  (calls, { fd, mode }): void => {
+    calls.checkOpen();
+    calls.check(calls.core.sysFchmod(calls.ctx, fd, mode), "fchmod");
   },
 );
 
 export const fchown = operation(
   (fd: number, uid: number, gid: number) => ({ fd: toFd(fd), uid: toId(uid, "uid"), gid: toId(gid, "gid") }),
-  (door, { fd, uid, gid }): void => {
-    door.enter();
-    door.check(door.core.sysFchown(door.ctx, fd, uid, gid), "fchown");
+  (calls, { fd, uid, gid }): void => {
+    calls.checkOpen();
+    calls.check(calls.core.sysFchown(calls.ctx, fd, uid, gid), "fchown");
   },
 );
 
@@ -86,17 +86,17 @@ export const futimes = operation(
     atime: toTime(atime),
     mtime: toTime(mtime),
   }),
-  (door, { fd, atime, mtime }): void => {
-    door.enter();
-    door.check(door.core.sysFutimens(door.ctx, fd, atime.sec, atime.nsec, mtime.sec, mtime.nsec), "futime");
+  (calls, { fd, atime, mtime }): void => {
+    calls.checkOpen();
+    calls.check(calls.core.sysFutimens(calls.ctx, fd, atime.sec, atime.nsec, mtime.sec, mtime.nsec), "futime");
   },
 );
 
 export const ftruncate = operation(
   (fd: number, len: number | null = 0) => ({ fd: toFd(fd), size: Math.max(0, toInteger(len, "len")) }),
-  (door, { fd, size }): void => {
-    door.enter();
-    door.check(door.core.sysFtruncate(door.ctx, fd, size), "ftruncate");
+  (calls, { fd, size }): void => {
+    calls.checkOpen();
+    calls.check(calls.core.sysFtruncate(calls.ctx, fd, size), "ftruncate");
   },
 );
 
@@ -106,9 +106,9 @@ export const truncate = operation(
     const target: Target = typeof path === "number" ? { fd: toFd(path) } : { path: toPath(path) };
     return { target, size: Math.max(0, toInteger(len, "len")) };
   },
-  (door, { target, size }): void =>
-    withTarget(door, target, O_RDWR, 0o666, (fd) => {
-      door.check(door.core.sysFtruncate(door.ctx, fd, size), "ftruncate");
+  (calls, { target, size }): void =>
+    withTarget(calls, target, O_RDWR, 0o666, (fd) => {
+      calls.check(calls.core.sysFtruncate(calls.ctx, fd, size), "ftruncate");
     }),
 );
 
@@ -164,9 +164,9 @@ function readArguments(
   return { fd: checkedFd, bytes, position: checkReadPosition(position) };
 }
 
-export const read = operation(readArguments, (door, { fd, bytes, position }): number =>
+export const read = operation(readArguments, (calls, { fd, bytes, position }): number =>
   // Node answers a read of nothing without asking the system.
-  bytes.length === 0 ? 0 : door.read(fd, bytes, position),
+  bytes.length === 0 ? 0 : calls.read(fd, bytes, position),
 );
 
 function writePosition(position: unknown): number {
@@ -216,8 +216,8 @@ function checkText(data: unknown, name: string): string {
   return data;
 }
 
-export const write = operation(writeArguments, (door, { fd, bytes, position }): number =>
-  door.write(fd, bytes, position),
+export const write = operation(writeArguments, (calls, { fd, bytes, position }): number =>
+  calls.write(fd, bytes, position),
 );
 
 /** A path to open or a descriptor to use. */
@@ -228,16 +228,16 @@ function toTarget(value: PathOrFd): Target {
 }
 
 /** Runs `work` on a target's descriptor, which is opened and closed here when the target is a path. */
-function withTarget<R>(door: Door, target: Target, flags: number, mode: number, work: (fd: number) => R): R {
+function withTarget<R>(calls: SystemCalls, target: Target, flags: number, mode: number, work: (fd: number) => R): R {
   if (target.path === undefined) {
-    door.enter();
+    calls.checkOpen();
     return work(target.fd);
   }
-  const fd = door.open(target.path, flags, mode);
+  const fd = calls.open(target.path, flags, mode);
   try {
     return work(fd);
   } finally {
-    door.drop(fd);
+    calls.closeQuietly(fd);
   }
 }
 
@@ -251,32 +251,32 @@ export const readFile = operation(
     const given = toOptions<ReadFileOptions>(options, { flag: "r" });
     return { target: toTarget(path), encoding: given.encoding, flags: toOpenFlags(given.flag) };
   },
-  (door, { target, encoding, flags }): string | Buffer =>
-    withTarget(door, target, flags, 0o666, (fd) => {
+  (calls, { target, encoding, flags }): string | Buffer =>
+    withTarget(calls, target, flags, 0o666, (fd) => {
       // Node reads UTF-8 without a look at the file before.
-      door.check(door.core.sysFstat(door.ctx, fd), encoding === "utf8" || encoding === "utf-8" ? "read" : "fstat");
-      const { stat } = door.arena;
+      calls.check(calls.core.sysFstat(calls.ctx, fd), encoding === "utf8" || encoding === "utf-8" ? "read" : "fstat");
+      const { stat } = calls.attachment;
       const size = (stat[1] & S_IFMT) === S_IFREG ? stat[8] : 0;
       if (size > MAX_READ_FILE) {
         throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
       }
-      const bytes = size > 0 ? readKnown(door, fd, size) : readUnknown(door, fd);
+      const bytes = size > 0 ? readKnown(calls, fd, size) : readUnknown(calls, fd);
       return encoding ? decodeText(bytes, encoding) : bytes;
     }),
 );
 
-function readKnown(door: Door, fd: number, size: number): Buffer<ArrayBuffer> {
+function readKnown(calls: SystemCalls, fd: number, size: number): Buffer<ArrayBuffer> {
   const bytes = allocate(size);
-  const got = door.read(fd, bytes, -1);
+  const got = calls.read(fd, bytes, -1);
   return got < size ? bytes.subarray(0, got) : bytes;
 }
 
 /** A file whose size is not known beforehand (0 may mean that): read until it ends. */
-function readUnknown(door: Door, fd: number): Buffer<ArrayBuffer> {
+function readUnknown(calls: SystemCalls, fd: number): Buffer<ArrayBuffer> {
   let bytes = allocate(0);
   let done = 0;
   for (;;) {
-    const got = door.check(door.core.sysRead(door.ctx, fd, -1, IO_SIZE), "read");
+    const got = calls.check(calls.core.sysRead(calls.ctx, fd, -1, IO_SIZE), "read");
     if (got === 0) return bytes.subarray(0, done);
     if (done + got > MAX_READ_FILE) {
       throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${done + got}) is greater than 2 GiB`);
@@ -286,7 +286,7 @@ function readUnknown(door: Door, fd: number): Buffer<ArrayBuffer> {
       larger.set(bytes.subarray(0, done));
       bytes = larger;
     }
-    bytes.set(door.arena.io.subarray(0, got), done);
+    bytes.set(calls.attachment.io.subarray(0, got), done);
     done += got;
   }
 }
@@ -318,15 +318,15 @@ function writeFileArguments(
   };
 }
 
-function runWriteFile(door: Door, args: ReturnType<typeof writeFileArguments>): void {
-  withTarget(door, args.target, args.flags, args.mode, (fd) => {
+function runWriteFile(calls: SystemCalls, args: ReturnType<typeof writeFileArguments>): void {
+  withTarget(calls, args.target, args.flags, args.mode, (fd) => {
     for (let done = 0; done < args.bytes.length; ) {
-      const wrote = door.write(fd, done === 0 ? args.bytes : args.bytes.subarray(done), -1);
+      const wrote = calls.write(fd, done === 0 ? args.bytes : args.bytes.subarray(done), -1);
       // A file system that takes nothing and gives no error would be asked for ever.
       if (wrote === 0) throw systemCallError(-ERRNO.EIO, "write");
       done += wrote;
     }
-    if (args.flush) door.check(door.core.sysFsync(door.ctx, fd), "fsync");
+    if (args.flush) calls.check(calls.core.sysFsync(calls.ctx, fd), "fsync");
   });
 }
 
@@ -350,39 +350,39 @@ export const copyFile = operation(
     dest: toPath(dest, "dest"),
     mode: toCallMode(mode),
   }),
-  (door, { path, dest, mode }): void => {
+  (calls, { path, dest, mode }): void => {
     // Blocks are never shared between files here: a copy that must share them cannot be made.
     if (mode & COPYFILE_FICLONE_FORCE) throw systemCallError(-ERRNO.ENOSYS, "copyfile", path, dest);
-    const failed = copyContents(door, path, dest, (mode & COPYFILE_EXCL) !== 0);
+    const failed = copyContents(calls, path, dest, (mode & COPYFILE_EXCL) !== 0);
     if (failed < 0) throw systemCallError(failed, "copyfile", path, dest);
   },
 );
 
 /** Copies contents and mode as libuv's copyfile: 0 or a negative errno. A file copied onto itself stays as it is. */
-function copyContents(door: Door, path: Path, dest: Path, exclusive: boolean): number {
-  const { core, ctx, arena } = door;
-  const length = door.tryPut(path);
+function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boolean): number {
+  const { core, ctx, attachment } = calls;
+  const length = calls.tryPutPath(path);
   const source = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, O_RDONLY, 0);
   if (source < 0) return source;
   try {
     const found = core.sysFstat(ctx, source);
     if (found < 0) return found;
-    const [dev, mode, ino] = [arena.stat[0], arena.stat[1], arena.stat[7]];
+    const [dev, mode, ino] = [attachment.stat[0], attachment.stat[1], attachment.stat[7]];
     if ((mode & S_IFMT) === S_IFDIR) return -ERRNO.EISDIR;
-    const destLength = door.tryPut(dest);
+    const destLength = calls.tryPutPath(dest);
     const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0);
     const target = destLength < 0 ? destLength : core.sysOpen(ctx, AT_FDCWD, destLength, flags, mode & 0o7777);
     if (target < 0) return target;
     try {
       const there = core.sysFstat(ctx, target);
       if (there < 0) return there;
-      if (arena.stat[0] === dev && arena.stat[7] === ino) return 0;
+      if (attachment.stat[0] === dev && attachment.stat[7] === ino) return 0;
       const cleared = core.sysFtruncate(ctx, target, 0);
       if (cleared < 0) return cleared;
       const changed = core.sysFchmod(ctx, target, mode & 0o7777);
       // Somebody else's file may be overwritten by who may write it; only its mode stays.
       if (changed < 0 && changed !== -ERRNO.EPERM) return changed;
-      return pump(door, source, target);
+      return pump(calls, source, target);
     } finally {
       core.sysClose(ctx, target);
     }
@@ -392,8 +392,8 @@ function copyContents(door: Door, path: Path, dest: Path, exclusive: boolean): n
 }
 
 /** Moves everything from one descriptor to another; the bytes never leave the scratch area. */
-function pump(door: Door, source: number, target: number): number {
-  const { core, ctx, arena } = door;
+function pump(calls: SystemCalls, source: number, target: number): number {
+  const { core, ctx, attachment } = calls;
   for (;;) {
     const got = core.sysRead(ctx, source, -1, IO_SIZE);
     if (got <= 0) return got;
@@ -401,7 +401,7 @@ function pump(door: Door, source: number, target: number): number {
     while (left > 0) {
       const put = core.sysWrite(ctx, target, -1, left);
       if (put <= 0) return put < 0 ? put : -ERRNO.EIO;
-      arena.io.copyWithin(0, put, left);
+      attachment.io.copyWithin(0, put, left);
       left -= put;
     }
   }

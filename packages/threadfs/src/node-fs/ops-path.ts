@@ -7,7 +7,7 @@ import { nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
 import { operation } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
-import type { Door } from "./system-calls.js";
+import type { SystemCalls } from "./system-calls.js";
 
 const { S_IFMT, S_IFLNK, S_IFDIR } = constants;
 
@@ -16,9 +16,9 @@ type NameOptions = NodeFs.EncodingOption | NodeFs.BufferEncodingOption;
 
 export const access = operation(
   (path: PathLike, mode?: number) => ({ path: toPath(path), mode: toCallMode(mode) }),
-  (door, { path, mode }): void => {
-    const length = door.put(path, "access");
-    door.check(door.core.sysAccess(door.ctx, AT_FDCWD, length, mode, 0), "access", path);
+  (calls, { path, mode }): void => {
+    const length = calls.putPath(path, "access");
+    calls.check(calls.core.sysAccess(calls.ctx, AT_FDCWD, length, mode, 0), "access", path);
   },
 );
 
@@ -30,10 +30,10 @@ export const exists = operation(
       return undefined;
     }
   },
-  (door, path): boolean => {
+  (calls, path): boolean => {
     if (path === undefined) return false;
-    const length = door.tryPut(path);
-    return length >= 0 && door.core.sysAccess(door.ctx, AT_FDCWD, length, 0, 0) === 0;
+    const length = calls.tryPutPath(path);
+    return length >= 0 && calls.core.sysAccess(calls.ctx, AT_FDCWD, length, 0, 0) === 0;
   },
 );
 
@@ -47,23 +47,28 @@ function statArguments(path: PathLike, options?: NodeFs.StatSyncOptions): StatAr
   return { path: toPath(path), bigint: options?.bigint, throwIfNoEntry: options?.throwIfNoEntry !== false };
 }
 
-function runStat(door: Door, args: StatArguments, flags: number, syscall: string): Stats | BigIntStats | undefined {
-  const answer = door.statRaw(args.path, flags);
+function runStat(
+  calls: SystemCalls,
+  args: StatArguments,
+  flags: number,
+  syscall: string,
+): Stats | BigIntStats | undefined {
+  const answer = calls.statRaw(args.path, flags);
   if (answer < 0) {
     if (!args.throwIfNoEntry && answer === -ERRNO.ENOENT) return undefined;
     throw systemCallError(answer, syscall, args.path);
   }
-  return door.stats(args.bigint);
+  return calls.stats(args.bigint);
 }
 
-export const stat = operation(statArguments, (door, args) => runStat(door, args, 0, "stat"));
-export const lstat = operation(statArguments, (door, args) => runStat(door, args, AT_SYMLINK_NOFOLLOW, "lstat"));
+export const stat = operation(statArguments, (calls, args) => runStat(calls, args, 0, "stat"));
+export const lstat = operation(statArguments, (calls, args) => runStat(calls, args, AT_SYMLINK_NOFOLLOW, "lstat"));
 
 export const rename = operation(
   (oldPath: PathLike, newPath: PathLike) => ({ path: toPath(oldPath, "oldPath"), dest: toPath(newPath, "newPath") }),
-  (door, { path, dest }): void => {
-    const [length, length2] = door.putTwo(path, dest, "rename");
-    door.check(door.core.sysRename(door.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "rename", path, dest);
+  (calls, { path, dest }): void => {
+    const [length, length2] = calls.putPaths(path, dest, "rename");
+    calls.check(calls.core.sysRename(calls.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "rename", path, dest);
   },
 );
 
@@ -72,9 +77,9 @@ export const link = operation(
     path: toPath(existingPath, "existingPath"),
     dest: toPath(newPath, "newPath"),
   }),
-  (door, { path, dest }): void => {
-    const [length, length2] = door.putTwo(path, dest, "link");
-    door.check(door.core.sysLink(door.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "link", path, dest);
+  (calls, { path, dest }): void => {
+    const [length, length2] = calls.putPaths(path, dest, "link");
+    calls.check(calls.core.sysLink(calls.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "link", path, dest);
   },
 );
 
@@ -90,9 +95,9 @@ export const symlink = operation(
     }
     return checked;
   },
-  (door, { path, dest }): void => {
-    const [length, length2] = door.putTwo(path, dest, "symlink");
-    door.check(door.core.sysSymlink(door.ctx, length, AT_FDCWD, length2), "symlink", path, dest);
+  (calls, { path, dest }): void => {
+    const [length, length2] = calls.putPaths(path, dest, "symlink");
+    calls.check(calls.core.sysSymlink(calls.ctx, length, AT_FDCWD, length2), "symlink", path, dest);
   },
 );
 
@@ -107,26 +112,26 @@ export const readlink = operation(
     // Node calls it so.
     return { path: toPath(path, "oldPath"), encoding };
   },
-  (door, { path, encoding }): string | Buffer => {
-    const length = door.put(path, "readlink");
-    const got = door.check(door.core.sysReadlink(door.ctx, AT_FDCWD, length), "readlink", path);
-    return nameOf(door.arena.io.subarray(0, got), encoding);
+  (calls, { path, encoding }): string | Buffer => {
+    const length = calls.putPath(path, "readlink");
+    const got = calls.check(calls.core.sysReadlink(calls.ctx, AT_FDCWD, length), "readlink", path);
+    return nameOf(calls.attachment.io.subarray(0, got), encoding);
   },
 );
 
-export const realpathNative = operation(nameArguments, (door, { path, encoding }): string | Buffer => {
-  const length = door.put(path, "realpath");
-  const got = door.check(door.core.sysRealpath(door.ctx, AT_FDCWD, length), "realpath", path);
-  return nameOf(door.arena.io.subarray(0, got), encoding);
+export const realpathNative = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
+  const length = calls.putPath(path, "realpath");
+  const got = calls.check(calls.core.sysRealpath(calls.ctx, AT_FDCWD, length), "realpath", path);
+  return nameOf(calls.attachment.io.subarray(0, got), encoding);
 });
 
-export const realpath = operation(nameArguments, (door, { path, encoding }): string | Buffer => {
+export const realpath = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
   // Node's own realpath resolves "" to the working directory.
   const asked = path.length === 0 ? "." : path;
-  const length = door.put(asked, "lstat");
-  const got = door.core.sysRealpath(door.ctx, AT_FDCWD, length);
-  if (got < 0) throw realpathError(door, asked, got);
-  return nameOf(door.arena.io.subarray(0, got), encoding);
+  const length = calls.putPath(asked, "lstat");
+  const got = calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
+  if (got < 0) throw realpathError(calls, asked, got);
+  return nameOf(calls.attachment.io.subarray(0, got), encoding);
 });
 
 /**
@@ -134,37 +139,37 @@ export const realpath = operation(nameArguments, (door, { path, encoding }): str
  * component, with the links before it resolved. Only run for an error; one that a concurrent change has
  * removed meanwhile is reported for the whole path.
  */
-function realpathError(door: Door, path: Path, errno: number): Error {
+function realpathError(calls: SystemCalls, path: Path, errno: number): Error {
   const text = typeof path === "string" ? path : new TextDecoder().decode(path);
-  let prefix = text.startsWith("/") ? "" : door.cwd().replace(/\/$/, "");
+  let prefix = text.startsWith("/") ? "" : calls.cwd().replace(/\/$/, "");
   for (const name of text.split("/")) {
     if (name === "" || name === ".") continue;
     const next = `${prefix}/${name}`;
-    const found = door.statRaw(next, AT_SYMLINK_NOFOLLOW);
+    const found = calls.statRaw(next, AT_SYMLINK_NOFOLLOW);
     if (found < 0) return systemCallError(found, "lstat", next);
-    const mode = door.arena.stat[1];
+    const mode = calls.attachment.stat[1];
     prefix = next;
     if ((mode & S_IFMT) !== S_IFLNK && name !== "..") continue;
-    const followed = door.statRaw(next, 0);
+    const followed = calls.statRaw(next, 0);
     if (followed < 0) return systemCallError(followed, "stat", next);
-    const got = door.core.sysRealpath(door.ctx, AT_FDCWD, door.put(next, "lstat"));
-    if (got >= 0) prefix = nameOf(door.arena.io.subarray(0, got), "utf8").toString().replace(/\/$/, "");
+    const got = calls.core.sysRealpath(calls.ctx, AT_FDCWD, calls.putPath(next, "lstat"));
+    if (got >= 0) prefix = nameOf(calls.attachment.io.subarray(0, got), "utf8").toString().replace(/\/$/, "");
   }
   return systemCallError(errno, "lstat", text);
 }
 
 export const unlink = operation(
   (path: PathLike) => toPath(path),
-  (door, path): void => {
-    const length = door.put(path, "unlink");
-    door.check(door.core.sysUnlink(door.ctx, AT_FDCWD, length, 0), "unlink", path);
+  (calls, path): void => {
+    const length = calls.putPath(path, "unlink");
+    calls.check(calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, 0), "unlink", path);
   },
 );
 
 /** Removes an empty directory. */
-export function rmdirPath(door: Door, path: Path): void {
-  const length = door.put(path, "rmdir");
-  door.check(door.core.sysUnlink(door.ctx, AT_FDCWD, length, AT_REMOVEDIR), "rmdir", path);
+export function rmdirPath(calls: SystemCalls, path: Path): void {
+  const length = calls.putPath(path, "rmdir");
+  calls.check(calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, AT_REMOVEDIR), "rmdir", path);
 }
 
 export const mkdir = operation(
@@ -179,17 +184,17 @@ export const mkdir = operation(
     const checked = toPath(path);
     return { path: checked, recursive: toBoolean(recursive, "options.recursive"), mode: toMode(mode, "mode") };
   },
-  (door, { path, mode, recursive }): string | undefined => {
-    if (recursive) return makePath(door, path, mode);
-    const length = door.put(path, "mkdir");
-    door.check(door.core.sysMkdir(door.ctx, AT_FDCWD, length, mode), "mkdir", path);
+  (calls, { path, mode, recursive }): string | undefined => {
+    if (recursive) return makePath(calls, path, mode);
+    const length = calls.putPath(path, "mkdir");
+    calls.check(calls.core.sysMkdir(calls.ctx, AT_FDCWD, length, mode), "mkdir", path);
     return undefined;
   },
 );
 
-function tryMkdir(door: Door, path: Path, mode: number): number {
-  const length = door.tryPut(path);
-  return length < 0 ? length : door.core.sysMkdir(door.ctx, AT_FDCWD, length, mode);
+function tryMkdir(calls: SystemCalls, path: Path, mode: number): number {
+  const length = calls.tryPutPath(path);
+  return length < 0 ? length : calls.core.sysMkdir(calls.ctx, AT_FDCWD, length, mode);
 }
 
 /** Errors of mkdir that end a recursive one; after others the directory may be there already. */
@@ -200,7 +205,7 @@ const MKDIR_ENDS = new Set<number>([-ERRNO.EACCES, -ERRNO.ENOSPC, -ERRNO.ENOTDIR
  * on bytes, from the whole path up to what exists and down again. Another thread may make or remove parts meanwhile:
  * what was made by somebody else is fine, what was removed is made again, a bounded number of times.
  */
-function makePath(door: Door, path: Path, mode: number): string | undefined {
+function makePath(calls: SystemCalls, path: Path, mode: number): string | undefined {
   const bytes = typeof path === "string" ? new TextEncoder().encode(path) : path;
   /** Where the parts to make end, the shortest last. */
   const ends = [bytes.length];
@@ -209,7 +214,7 @@ function makePath(door: Door, path: Path, mode: number): string | undefined {
     const end = ends.pop();
     if (end === undefined) return first === undefined ? undefined : new TextDecoder().decode(first);
     const part = bytes.subarray(0, end);
-    const made = tryMkdir(door, part, mode);
+    const made = tryMkdir(calls, part, mode);
     if (made >= 0) {
       first ??= bytes.slice(0, end);
       continue;
@@ -220,9 +225,9 @@ function makePath(door: Door, path: Path, mode: number): string | undefined {
       ends.push(end, slash);
       continue;
     }
-    const found = door.statRaw(part, 0);
+    const found = calls.statRaw(part, 0);
     if (found < 0) throw systemCallError(found, "mkdir", path);
-    if ((door.arena.stat[1] & S_IFMT) !== S_IFDIR) {
+    if ((calls.attachment.stat[1] & S_IFMT) !== S_IFDIR) {
       throw systemCallError(ends.length > 0 ? -ERRNO.ENOTDIR : -ERRNO.EEXIST, "mkdir", path);
     }
   }
@@ -231,9 +236,9 @@ function makePath(door: Door, path: Path, mode: number): string | undefined {
 
 export const chmod = operation(
   (path: PathLike, mode: NodeFs.Mode) => ({ path: toPath(path), mode: toMode(mode, "mode") }),
-  (door, { path, mode }): void => {
-    const length = door.put(path, "chmod");
-    door.check(door.core.sysChmod(door.ctx, AT_FDCWD, length, mode, 0), "chmod", path);
+  (calls, { path, mode }): void => {
+    const length = calls.putPath(path, "chmod");
+    calls.check(calls.core.sysChmod(calls.ctx, AT_FDCWD, length, mode, 0), "chmod", path);
   },
 );
 
@@ -241,27 +246,36 @@ function ownerArguments(path: PathLike, uid: number, gid: number) {
   return { path: toPath(path), uid: toId(uid, "uid"), gid: toId(gid, "gid") };
 }
 
-function runChown(door: Door, args: ReturnType<typeof ownerArguments>, flags: number, syscall: string): void {
-  const length = door.put(args.path, syscall);
-  door.check(door.core.sysChown(door.ctx, AT_FDCWD, length, args.uid, args.gid, flags), syscall, args.path);
+function runChown(calls: SystemCalls, args: ReturnType<typeof ownerArguments>, flags: number, syscall: string): void {
+  const length = calls.putPath(args.path, syscall);
+  calls.check(calls.core.sysChown(calls.ctx, AT_FDCWD, length, args.uid, args.gid, flags), syscall, args.path);
 }
 
-export const chown = operation(ownerArguments, (door, args) => runChown(door, args, 0, "chown"));
-export const lchown = operation(ownerArguments, (door, args) => runChown(door, args, AT_SYMLINK_NOFOLLOW, "lchown"));
+export const chown = operation(ownerArguments, (calls, args) => runChown(calls, args, 0, "chown"));
+export const lchown = operation(ownerArguments, (calls, args) => runChown(calls, args, AT_SYMLINK_NOFOLLOW, "lchown"));
 
 function timeArguments(path: PathLike, atime: NodeFs.TimeLike, mtime: NodeFs.TimeLike) {
   return { path: toPath(path), atime: toTime(atime), mtime: toTime(mtime) };
 }
 
-function runUtimes(door: Door, args: ReturnType<typeof timeArguments>, flags: number, syscall: string): void {
+function runUtimes(calls: SystemCalls, args: ReturnType<typeof timeArguments>, flags: number, syscall: string): void {
   const { path, atime, mtime } = args;
-  const length = door.put(path, syscall);
-  const answer = door.core.sysUtimens(door.ctx, AT_FDCWD, length, atime.sec, atime.nsec, mtime.sec, mtime.nsec, flags);
-  door.check(answer, syscall, path);
+  const length = calls.putPath(path, syscall);
+  const answer = calls.core.sysUtimens(
+    calls.ctx,
+    AT_FDCWD,
+    length,
+    atime.sec,
+    atime.nsec,
+    mtime.sec,
+    mtime.nsec,
+    flags,
+  );
+  calls.check(answer, syscall, path);
 }
 
-export const utimes = operation(timeArguments, (door, args) => runUtimes(door, args, 0, "utime"));
-export const lutimes = operation(timeArguments, (door, args) => runUtimes(door, args, AT_SYMLINK_NOFOLLOW, "lutime"));
+export const utimes = operation(timeArguments, (calls, args) => runUtimes(calls, args, 0, "utime"));
+export const lutimes = operation(timeArguments, (calls, args) => runUtimes(calls, args, AT_SYMLINK_NOFOLLOW, "lutime"));
 
 const RANDOM_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const MKDTEMP_ATTEMPTS = 238;
@@ -271,7 +285,7 @@ export const mkdtemp = operation(
     const encoding = toNameEncoding(toOptions(options, {}));
     return { prefix: toPath(prefix, "prefix"), encoding };
   },
-  (door, { prefix, encoding }): string | Buffer => {
+  (calls, { prefix, encoding }): string | Buffer => {
     const bytes = typeof prefix === "string" ? new TextEncoder().encode(prefix) : prefix;
     const name = new Uint8Array(bytes.length + 6);
     name.set(bytes);
@@ -279,7 +293,7 @@ export const mkdtemp = operation(
     for (let attempt = 0; attempt < MKDTEMP_ATTEMPTS && made === -ERRNO.EEXIST; attempt++) {
       const random = crypto.getRandomValues(new Uint32Array(6));
       for (let i = 0; i < 6; i++) name[bytes.length + i] = RANDOM_CHARS.charCodeAt(random[i] % RANDOM_CHARS.length);
-      made = tryMkdir(door, name, 0o700);
+      made = tryMkdir(calls, name, 0o700);
     }
     if (made < 0) {
       name.fill(0x58, bytes.length);

@@ -13,7 +13,7 @@ import { DT_DIR, type Entry, readEntries } from "./dirent.js";
 import { operation } from "./operation.js";
 import { pathString } from "./ops-dir.js";
 import { rmdirPath } from "./ops-path.js";
-import type { Door } from "./system-calls.js";
+import type { SystemCalls } from "./system-calls.js";
 
 const { S_IFMT, S_IFDIR, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 const OPEN_BELOW = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
@@ -49,7 +49,7 @@ function rmArguments(path: PathLike, options?: NodeFs.RmOptions & NodeFs.RmDirOp
 type PathLike = NodeFs.PathLike;
 
 /** Waits where that is allowed; elsewhere the next try comes at once. */
-function pause(milliseconds: number): void {
+function sleep(milliseconds: number): void {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
   } catch {
@@ -58,23 +58,23 @@ function pause(milliseconds: number): void {
 }
 
 /** Makes a call, again as often as the options say while it fails for a reason that may pass. */
-function persist(args: RmArguments, call: () => number): number {
+function retry(args: RmArguments, call: () => number): number {
   let answer = call();
   for (let i = 1; i <= args.maxRetries && RETRIED.has(answer); i++) {
-    if (args.retryDelay > 0) pause(i * args.retryDelay);
+    if (args.retryDelay > 0) sleep(i * args.retryDelay);
     answer = call();
   }
   return answer;
 }
 
-export const rm = operation(rmArguments, (door, args): void => {
+export const rm = operation(rmArguments, (calls, args): void => {
   const { path } = args;
-  const found = door.statRaw(path, AT_SYMLINK_NOFOLLOW);
+  const found = calls.statRaw(path, AT_SYMLINK_NOFOLLOW);
   if (found < 0) {
     if (args.force && found === -ERRNO.ENOENT) return;
     throw systemCallError(found, "lstat", path);
   }
-  if ((door.arena.stat[1] & S_IFMT) === S_IFDIR) {
+  if ((calls.attachment.stat[1] & S_IFMT) === S_IFDIR) {
     if (!args.recursive) {
       throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
         code: "EISDIR",
@@ -84,13 +84,13 @@ export const rm = operation(rmArguments, (door, args): void => {
         errno: ERRNO.EISDIR,
       });
     }
-    removeTree(door, args);
+    removeTree(calls, args);
     return;
   }
-  const length = door.put(path, "unlink");
-  const gone = persist(args, () => {
-    door.tryPut(path);
-    return door.core.sysUnlink(door.ctx, AT_FDCWD, length, 0);
+  const length = calls.putPath(path, "unlink");
+  const gone = retry(args, () => {
+    calls.tryPutPath(path);
+    return calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, 0);
   });
   if (gone < 0 && gone !== -ERRNO.ENOENT) throw systemCallError(gone, "unlink", path);
 });
@@ -100,15 +100,15 @@ export const rmdir = operation(
     const { force: _, ...own } = (options ?? {}) as NodeFs.RmOptions;
     return rmArguments(path, own);
   },
-  (door, args): void => {
+  (calls, args): void => {
     if (!args.recursive) {
-      rmdirPath(door, args.path);
+      rmdirPath(calls, args.path);
       return;
     }
-    const found = door.statRaw(args.path, AT_SYMLINK_NOFOLLOW);
+    const found = calls.statRaw(args.path, AT_SYMLINK_NOFOLLOW);
     if (found < 0) throw systemCallError(found, "lstat", args.path);
-    if ((door.arena.stat[1] & S_IFMT) === S_IFDIR) removeTree(door, args);
-    else rmdirPath(door, args.path);
+    if ((calls.attachment.stat[1] & S_IFMT) === S_IFDIR) removeTree(calls, args);
+    else rmdirPath(calls, args.path);
   },
 );
 
@@ -127,12 +127,12 @@ interface Level {
 
 /** The tree's levels from its top to where the removal is. */
 class Removal {
-  readonly #door: Door;
+  readonly #calls: SystemCalls;
   readonly #args: RmArguments;
   readonly #levels: Level[] = [];
 
-  constructor(door: Door, args: RmArguments) {
-    this.#door = door;
+  constructor(calls: SystemCalls, args: RmArguments) {
+    this.#calls = calls;
     this.#args = args;
   }
 
@@ -146,7 +146,7 @@ class Removal {
         level = this.#levels.at(-1);
       }
     } finally {
-      for (const { fd } of this.#levels) if (fd >= 0) this.#door.drop(fd);
+      for (const { fd } of this.#levels) if (fd >= 0) this.#calls.closeQuietly(fd);
     }
   }
 
@@ -166,18 +166,18 @@ class Removal {
   }
 
   #unlink(dirfd: number, name: Path, flags: number): number {
-    const { core, ctx } = this.#door;
-    return persist(this.#args, () => {
-      const length = this.#door.tryPut(name);
+    const { core, ctx } = this.#calls;
+    return retry(this.#args, () => {
+      const length = this.#calls.tryPutPath(name);
       return length < 0 ? length : core.sysUnlink(ctx, dirfd, length, flags);
     });
   }
 
   #descend(name: Path, passes: number): void {
-    const { core, ctx, arena } = this.#door;
+    const { core, ctx, attachment } = this.#calls;
     const above = this.#above;
-    const fd = persist(this.#args, () => {
-      const length = this.#door.tryPut(name);
+    const fd = retry(this.#args, () => {
+      const length = this.#calls.tryPutPath(name);
       return length < 0 ? length : core.sysOpen(ctx, above, length, OPEN_BELOW, 0);
     });
     if (fd === -ERRNO.ENOENT) return;
@@ -186,10 +186,10 @@ class Removal {
       return;
     }
     core.sysFstat(ctx, fd);
-    this.#levels.push({ name, fd, dev: arena.stat[0], ino: arena.stat[7], entries: [], next: 0, passes });
+    this.#levels.push({ name, fd, dev: attachment.stat[0], ino: attachment.stat[7], entries: [], next: 0, passes });
     const high = this.#levels.at(-1 - MAX_OPEN);
     if (high !== undefined && high.fd >= 0) {
-      this.#door.drop(high.fd);
+      this.#calls.closeQuietly(high.fd);
       high.fd = -1;
     }
   }
@@ -206,7 +206,7 @@ class Removal {
   #readMore(level: Level): boolean {
     level.entries = [];
     level.next = 0;
-    const got = readEntries(this.#door, level.fd, "buffer", level.entries);
+    const got = readEntries(this.#calls, level.fd, "buffer", level.entries);
     if (got < 0) this.#fail(got, "scandir", "");
     return got > 0;
   }
@@ -216,7 +216,7 @@ class Removal {
     this.#levels.pop();
     const parent = this.#levels.at(-1);
     if (parent !== undefined && parent.fd < 0) this.#reopen(parent, level);
-    this.#door.drop(level.fd);
+    this.#calls.closeQuietly(level.fd);
     let gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
     // Another kind of thing took the directory's place: that one is removed as it would have been when it was read.
     if (gone === -ERRNO.ENOTDIR) gone = this.#unlink(this.#above, level.name, 0);
@@ -228,16 +228,16 @@ class Removal {
 
   /** Opens a level again from the one below it. When that has been moved away, its ".." is another directory. */
   #reopen(parent: Level, below: Level): void {
-    const { core, ctx, arena } = this.#door;
-    const length = this.#door.tryPut(DOT_DOT);
+    const { core, ctx, attachment } = this.#calls;
+    const length = this.#calls.tryPutPath(DOT_DOT);
     const fd = core.sysOpen(ctx, below.fd, length, OPEN_BELOW, 0);
     const found = fd < 0 ? fd : core.sysFstat(ctx, fd);
-    if (found >= 0 && arena.stat[0] === parent.dev && arena.stat[7] === parent.ino) {
+    if (found >= 0 && attachment.stat[0] === parent.dev && attachment.stat[7] === parent.ino) {
       parent.fd = fd;
       return;
     }
-    if (fd >= 0) this.#door.drop(fd);
-    this.#door.drop(below.fd);
+    if (fd >= 0) this.#calls.closeQuietly(fd);
+    this.#calls.closeQuietly(below.fd);
     this.#fail(found < 0 ? found : -ERRNO.ENOENT, "scandir", "");
   }
 
@@ -247,6 +247,6 @@ class Removal {
   }
 }
 
-function removeTree(door: Door, args: RmArguments): void {
-  new Removal(door, args).run();
+function removeTree(calls: SystemCalls, args: RmArguments): void {
+  new Removal(calls, args).run();
 }

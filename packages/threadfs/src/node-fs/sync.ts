@@ -12,7 +12,7 @@ import { constants } from "./constants.js";
 import { Dir, Dirent } from "./dirent.js";
 import { syncForm } from "./operation.js";
 import { Stats } from "./stats.js";
-import type { Door } from "./system-calls.js";
+import type { SystemCalls } from "./system-calls.js";
 import { operations as ops, realpathNative } from "./table.js";
 
 type SyncNames = `${keyof typeof ops}Sync`;
@@ -27,45 +27,45 @@ export type FsSync = Pick<typeof NodeFs, Extract<SyncNames, keyof typeof NodeFs>
 };
 
 /** Makes the surface. Its functions need no `this` and may be taken out of the object. */
-export function makeSync(door: Door): FsSync {
+export function makeSync(calls: SystemCalls): FsSync {
   return {
-    ...hotForms(door),
-    appendFileSync: syncForm(door, ops.appendFile) as FsSync["appendFileSync"],
-    chmodSync: syncForm(door, ops.chmod),
-    chownSync: syncForm(door, ops.chown),
-    closeSync: syncForm(door, ops.close),
-    copyFileSync: syncForm(door, ops.copyFile),
-    cpSync: syncForm(door, ops.cp),
-    fchmodSync: syncForm(door, ops.fchmod),
-    fchownSync: syncForm(door, ops.fchown),
-    fdatasyncSync: syncForm(door, ops.fdatasync),
-    fstatSync: syncForm(door, ops.fstat) as FsSync["fstatSync"],
-    fsyncSync: syncForm(door, ops.fsync),
-    ftruncateSync: syncForm(door, ops.ftruncate),
-    futimesSync: syncForm(door, ops.futimes),
-    lchownSync: syncForm(door, ops.lchown),
-    linkSync: syncForm(door, ops.link),
-    lutimesSync: syncForm(door, ops.lutimes),
-    mkdirSync: syncForm(door, ops.mkdir) as FsSync["mkdirSync"],
-    mkdtempSync: syncForm(door, ops.mkdtemp) as FsSync["mkdtempSync"],
-    opendirSync: syncForm(door, ops.opendir) as FsSync["opendirSync"],
-    openSync: syncForm(door, ops.open),
-    readSync: syncForm(door, ops.read) as FsSync["readSync"],
-    readdirSync: syncForm(door, ops.readdir) as FsSync["readdirSync"],
-    readFileSync: syncForm(door, ops.readFile) as FsSync["readFileSync"],
-    readlinkSync: syncForm(door, ops.readlink) as FsSync["readlinkSync"],
-    realpathSync: Object.assign(syncForm(door, ops.realpath), {
-      native: syncForm(door, realpathNative),
+    ...hotSync(calls),
+    appendFileSync: syncForm(calls, ops.appendFile) as FsSync["appendFileSync"],
+    chmodSync: syncForm(calls, ops.chmod),
+    chownSync: syncForm(calls, ops.chown),
+    closeSync: syncForm(calls, ops.close),
+    copyFileSync: syncForm(calls, ops.copyFile),
+    cpSync: syncForm(calls, ops.cp),
+    fchmodSync: syncForm(calls, ops.fchmod),
+    fchownSync: syncForm(calls, ops.fchown),
+    fdatasyncSync: syncForm(calls, ops.fdatasync),
+    fstatSync: syncForm(calls, ops.fstat) as FsSync["fstatSync"],
+    fsyncSync: syncForm(calls, ops.fsync),
+    ftruncateSync: syncForm(calls, ops.ftruncate),
+    futimesSync: syncForm(calls, ops.futimes),
+    lchownSync: syncForm(calls, ops.lchown),
+    linkSync: syncForm(calls, ops.link),
+    lutimesSync: syncForm(calls, ops.lutimes),
+    mkdirSync: syncForm(calls, ops.mkdir) as FsSync["mkdirSync"],
+    mkdtempSync: syncForm(calls, ops.mkdtemp) as FsSync["mkdtempSync"],
+    opendirSync: syncForm(calls, ops.opendir) as FsSync["opendirSync"],
+    openSync: syncForm(calls, ops.open),
+    readSync: syncForm(calls, ops.read) as FsSync["readSync"],
+    readdirSync: syncForm(calls, ops.readdir) as FsSync["readdirSync"],
+    readFileSync: syncForm(calls, ops.readFile) as FsSync["readFileSync"],
+    readlinkSync: syncForm(calls, ops.readlink) as FsSync["readlinkSync"],
+    realpathSync: Object.assign(syncForm(calls, ops.realpath), {
+      native: syncForm(calls, realpathNative),
     }) as FsSync["realpathSync"],
-    renameSync: syncForm(door, ops.rename),
-    rmSync: syncForm(door, ops.rm),
-    rmdirSync: syncForm(door, ops.rmdir),
-    symlinkSync: syncForm(door, ops.symlink),
-    truncateSync: syncForm(door, ops.truncate),
-    unlinkSync: syncForm(door, ops.unlink),
-    utimesSync: syncForm(door, ops.utimes),
-    writeSync: syncForm(door, ops.write) as FsSync["writeSync"],
-    writeFileSync: syncForm(door, ops.writeFile) as FsSync["writeFileSync"],
+    renameSync: syncForm(calls, ops.rename),
+    rmSync: syncForm(calls, ops.rm),
+    rmdirSync: syncForm(calls, ops.rmdir),
+    symlinkSync: syncForm(calls, ops.symlink),
+    truncateSync: syncForm(calls, ops.truncate),
+    unlinkSync: syncForm(calls, ops.unlink),
+    utimesSync: syncForm(calls, ops.utimes),
+    writeSync: syncForm(calls, ops.write) as FsSync["writeSync"],
+    writeFileSync: syncForm(calls, ops.writeFile) as FsSync["writeFileSync"],
     constants,
     Stats,
     Dirent,
@@ -78,46 +78,46 @@ const NOT_PLAIN = -0x10000;
 /** The core's answer to a path with a NUL inside, which no walk gives: the table's way throws as Node does. */
 const HAS_NUL = -ERRNO.EINVAL;
 
-function hotForms(door: Door) {
-  const { arena, ctx } = door;
-  const { raw, path: room, stat: answer } = arena;
-  const write = bufferWriter(room) ?? ((path: string) => arena.writeString(path, room));
+function hotSync(calls: SystemCalls) {
+  const { attachment, ctx } = calls;
+  const { unguarded, path: pathBytes, stat: statNumbers } = attachment;
+  const write = bufferWriter(pathBytes) ?? ((path: string) => attachment.writeString(path, pathBytes));
 
   /** Hands a plain string over: its length, or NOT_PLAIN. */
   function put(path: unknown): number {
     // A NUL inside is the core's to find (EINVAL), faster than here; the table's way then throws for it.
     if (typeof path !== "string") return NOT_PLAIN;
-    door.enter();
+    calls.checkOpen();
     const length = write(path);
     if (length < 0 || length > PATH_MAX) return NOT_PLAIN;
-    room[length] = 0;
+    pathBytes[length] = 0;
     return length;
   }
 
   /** Asks whether the path handed over is there: 0 or a negative errno. */
   function access(length: number): number {
     try {
-      return raw.sysAccess(ctx, AT_FDCWD, length, 0, 0);
+      return unguarded.sysAccess(ctx, AT_FDCWD, length, 0, 0);
     } catch (error) {
-      arena.state = STATE_PANIC;
-      return arena.torn(error);
+      attachment.state = STATE_PANIC;
+      return attachment.poison(error);
     }
   }
 
   /** Attributes of the path handed over: 0 or a negative errno. */
   function stat(length: number, flags: number): number {
     try {
-      return raw.sysStat(ctx, AT_FDCWD, length, flags);
+      return unguarded.sysStat(ctx, AT_FDCWD, length, flags);
     } catch (error) {
-      arena.state = STATE_PANIC;
-      return arena.torn(error);
+      attachment.state = STATE_PANIC;
+      return attachment.poison(error);
     }
   }
 
   function existsSync(path: NodeFs.PathLike): boolean {
     const length = put(path);
     if (length !== NOT_PLAIN) return access(length) === 0;
-    return ops.exists.run(door, ops.exists.parse(path));
+    return ops.exists.run(calls, ops.exists.parse(path));
   }
 
   function accessSync(path: NodeFs.PathLike, mode?: number): void {
@@ -127,7 +127,7 @@ function hotForms(door: Door) {
       if (failed === 0) return;
       if (failed !== HAS_NUL) throw systemCallError(failed, "access", path as string);
     }
-    ops.access.run(door, ops.access.parse(path, mode));
+    ops.access.run(calls, ops.access.parse(path, mode));
   }
 
   function statWith(
@@ -140,11 +140,11 @@ function hotForms(door: Door) {
     const length = put(path);
     if (length !== NOT_PLAIN) {
       const failed = stat(length, flags);
-      if (failed === 0) return options?.bigint ? door.stats(true) : new Stats(answer);
+      if (failed === 0) return options?.bigint ? calls.stats(true) : new Stats(statNumbers);
       if (failed === -ERRNO.ENOENT && options?.throwIfNoEntry === false) return undefined;
       if (failed !== HAS_NUL) throw systemCallError(failed, syscall, path as string);
     }
-    return op.run(door, op.parse(path, options));
+    return op.run(calls, op.parse(path, options));
   }
 
   return {

@@ -4,7 +4,7 @@
  * a driver over a plain object.
  */
 import { Worker } from "node:worker_threads";
-import { Arena } from "../../dist/src/bridge/attachment.js";
+import { Attachment } from "../../dist/src/bridge/attachment.js";
 import { attachVfs } from "../../dist/src/index.js";
 
 /** An attachment to the context of a handle whose passing points can be hooked, as those of debugTree(). */
@@ -40,7 +40,7 @@ export async function walkerOf(t, handle, host = {}) {
 
 /** The core's calls themselves: for flags and descriptors that the fs surface has no way to say. */
 export function rawCore(t, handle) {
-  const arena = Arena.attach(handle, {});
+  const arena = Attachment.attach(handle, {});
   t.after(() => arena.close());
   const put = (text, into) => {
     const length = arena.writeString(text, into);

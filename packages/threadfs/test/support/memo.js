@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { AT_FDCWD, POINT, STAT } from "../../dist/abi/abi.js";
 import { Context } from "../../dist/src/api/context.js";
-import { Arena } from "../../dist/src/bridge/attachment.js";
+import { Attachment } from "../../dist/src/bridge/attachment.js";
 import { treeFor } from "./tree.js";
 
 /** Bits of walkMode(). */
@@ -36,7 +36,7 @@ export function asker(t, handle, mode = MEMO, host = {}) {
     actions.delete(id);
     waiting.action(a, b);
   };
-  const arena = Arena.attach(handle, { ...host, point });
+  const arena = Attachment.attach(handle, { ...host, point });
   t.after(() => arena.close());
   arena.core.walkMode(mode);
   const context = new Context(arena, handle.ctx, false);

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { MAX_THREADS, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../../verify/dist/arena/layout.js";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
-import { Arena } from "../../dist/src/bridge/attachment.js";
+import { Attachment } from "../../dist/src/bridge/attachment.js";
 import { loadCore } from "../../dist/src/bridge/load.js";
 import { createVfs } from "../../dist/src/index.js";
 import { DEBUG_CORE } from "../support/debug-core.js";
@@ -80,7 +80,7 @@ for (let round = 1; round <= 2; round++) {
     const [{ torn, tries }] = await once(worker, "message");
     assert.ok(torn > 0, `none of ${tries} calls was torn`);
     const before = performance.now();
-    const attached = Array.from({ length: 3 }, () => Arena.attach(vfs.handle, {}));
+    const attached = Array.from({ length: 3 }, () => Attachment.attach(vfs.handle, {}));
     vfs.fs.rmSync("/d", { recursive: true });
     // As many slots as attachments that still work; of the torn ones none.
     const inUse = slotsInUse(vfs.handle.memory);

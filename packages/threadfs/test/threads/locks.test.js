@@ -106,8 +106,8 @@ test("who is gone is buried, who lives is not, whoever watches", async (t) => {
 
 test("threads that have no name from their host get names of their own", async (t) => {
   const { locks, vfs } = await withFake(t);
-  const { randomName } = await import("../../dist/src/bridge/web-locks.js");
-  const names = new Set(Array.from({ length: 1000 }, randomName));
+  const { randomHostId } = await import("../../dist/src/bridge/web-locks.js");
+  const names = new Set(Array.from({ length: 1000 }, randomHostId));
   assert.ok(names.size > 995);
   assert.ok([...names].every((name) => Number.isInteger(name) && name > 0 && name < 2 ** 31));
   assert.equal(locks.held.size, 1);

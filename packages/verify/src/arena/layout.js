@@ -88,7 +88,7 @@ export const MEMO_SHARE = 16;
 
 export const SLOT_EPOCH = 0;
 export const SLOT_STATE = 64;
-export const SLOT_NAME = 68;
+export const SLOT_HOST_ID = 68;
 export const SLOT_SCRATCH = 92;
 export const SLOT_HELD = 88;
 export const SLOT_BUSY = 96;

@@ -1,7 +1,7 @@
 /** Those who work on while others die: the torture's readers and writers, on its stamped files; they stand still when they are told to. */
 import { parentPort } from "node:worker_threads";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
-import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
 import { ruleDriver } from "../torture/mount-workloads.js";
 import { makeMixer, makeReader } from "../torture/roles.js";
@@ -22,7 +22,7 @@ export async function bystanderThread({ handle, sharedState, index, seed }) {
   const clock = { ms: 1000 };
   const now = () => clock.ms;
   const vfs = await attachVfs(handle, { now });
-  const arena = Arena.attach(handle, { now });
+  const arena = Attachment.attach(handle, { now });
   for (const driver of [ruleDriver(), statelessDriver()]) {
     vfs.registerDriver(driver);
     arena.drivers.register(driver);

@@ -3,8 +3,8 @@ import {
   JOURNAL_COUNTS,
   MAX_THREADS,
   SLOT_BUSY,
+  SLOT_HOST_ID,
   SLOT_JOURNAL,
-  SLOT_NAME,
   SLOT_SIZE,
   SLOT_STATE,
   SLOTS,
@@ -22,7 +22,7 @@ export function slotsOf(memory, name) {
   const all = Array.from({ length: MAX_THREADS }, (_, slot) => slot);
   return all.filter((slot) => {
     const at = SLOTS + slot * SLOT_SIZE;
-    return words[(at + SLOT_STATE) >>> 2] !== 0 && words[(at + SLOT_NAME) >>> 2] === name;
+    return words[(at + SLOT_STATE) >>> 2] !== 0 && words[(at + SLOT_HOST_ID) >>> 2] === name;
   });
 }
 

@@ -1,7 +1,7 @@
 /** A worker that will die: makes the steps of its script and ends in the way that its plan says, or is ended. */
 import { threadId } from "node:worker_threads";
 import { Vfs } from "../../../threadfs/dist/src/api/vfs.js";
-import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
 import { JOURNAL_COUNTS, SLOT_JOURNAL, SLOT_SIZE, SLOTS } from "../arena/layout.js";
 import { ProgressRecord, STATES } from "./progress-record.js";
@@ -39,7 +39,7 @@ export async function runVictim({ handle, record: buffer, seed, life, driver, pl
     tick("clock");
     return performance.timeOrigin + performance.now();
   };
-  arena = Arena.attach(handle, { now, thread: threadId + 1 });
+  arena = Attachment.attach(handle, { now, thread: threadId + 1 });
   const vfs = new Vfs(arena, handle.ctx);
   if (driver) vfs.registerDriver(statelessDriver(() => tick("hook")));
   const workload = new VictimWorkload({ seed, life, driver });

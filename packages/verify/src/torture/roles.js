@@ -1,5 +1,5 @@
 /** What a thread of a torture run does in one turn, by its role. */
-import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { checkStat, nsecOf, sizeOf } from "./file-stamp.js";
 import { ruleDriver } from "./mount-workloads.js";
 import { COUNT, OP } from "./shared-state.js";
@@ -131,7 +131,7 @@ export function makeSleeper(t, workloads) {
 /** A thread that comes, looks and goes: an attachment of its own with a slot and a scratch area. */
 function visit(t, workloads, handle) {
   t.ring.begin(OP.attach, 0, 0);
-  const arena = Arena.attach(handle, { now: () => t.clock.ms });
+  const arena = Attachment.attach(handle, { now: () => t.clock.ms });
   try {
     arena.drivers.register(ruleDriver());
     const path = workloads.fixed.there[t.next(workloads.fixed.items)];

@@ -11,7 +11,7 @@
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
-import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
@@ -195,7 +195,7 @@ export async function run(options = {}) {
   const vfs = await createVfs({ now, maxBytes: MAX_BYTES, ...(core ? { core } : {}) });
   new Int32Array(vfs.handle.memory.buffer)[H_POISON >>> 2] = 1;
   const sharedState = makeSharedState(roles.length + 1);
-  const arena = Arena.attach(vfs.handle, { now });
+  const arena = Attachment.attach(vfs.handle, { now });
   const before = objectCounts(vfs);
   const next = randomBelow(seedOf(seed, roles.length));
   const thread = new Thread({ arena, vfs, clock, sharedState, index: roles.length, next });

@@ -1,7 +1,7 @@
 /** One thread of a torture run (torture.js): does its role's turns until it is told to stop or sees what cannot be. */
 import { parentPort, workerData } from "node:worker_threads";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
-import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
 import { ruleDriver } from "./mount-workloads.js";
 import { makeFsReader, makeMixer, makeReader, makeRenamer, makeSleeper, makeTracker } from "./roles.js";
@@ -63,7 +63,7 @@ function makeTurn(thread, workloads) {
 const clock = { ms: 1000 };
 const now = () => clock.ms;
 const vfs = await attachVfs(handle, { now });
-const arena = Arena.attach(handle, role === "sleeper" ? { now, security: sleepyHook() } : { now });
+const arena = Attachment.attach(handle, role === "sleeper" ? { now, security: sleepyHook() } : { now });
 vfs.registerDriver(ruleDriver());
 arena.drivers.register(ruleDriver());
 const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { objectDriver } from "../../../threadfs/build/support/forced.js";
-import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
 import * as L from "../../dist/arena/layout.js";
 import { KINDS } from "../../dist/fsck/arena-view.js";
@@ -157,7 +157,7 @@ test("rubbish is survived", async (t) => {
 async function workplace(t) {
   const vfs = await tree(t, 4 << 20);
   const { fs } = vfs;
-  const arena = Arena.attach(vfs.handle, {});
+  const arena = Attachment.attach(vfs.handle, {});
   t.after(() => arena.close());
   fs.mkdirSync("/dir/sub", { recursive: true });
   fs.mkdirSync("/dir/other");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { randomBelow } from "../../../cli/dist/support/random.js";
-import { Arena } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { ruleDriver } from "../../dist/torture/mount-workloads.js";
 import { makeReader } from "../../dist/torture/roles.js";
@@ -28,7 +28,7 @@ async function built(t) {
   const clock = { ms: 1000 };
   const now = () => clock.ms;
   const vfs = await createVfs({ maxBytes: 64 << 20, now });
-  const arena = Arena.attach(vfs.handle, { now });
+  const arena = Attachment.attach(vfs.handle, { now });
   t.after(() => {
     arena.close();
     vfs.close();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AT_FDCWD, ERRNO, POINT, STAT } from "../../../dist/abi/abi.js";
 import { Context } from "../../../dist/src/api/context.js";
-import { Arena } from "../../../dist/src/bridge/attachment.js";
+import { Attachment } from "../../../dist/src/bridge/attachment.js";
 import { codeOf, treeFor } from "../../support/tree.js";
 
 /** Offsets in a dentry (core/vfs/dcache/dentry.ts). */
@@ -25,7 +25,7 @@ function seat(t, handle, host = {}) {
     actions.delete(id);
     action?.(a, b);
   };
-  const arena = Arena.attach(handle, { ...host, point });
+  const arena = Attachment.attach(handle, { ...host, point });
   t.after(() => arena.close());
   return {
     context: new Context(arena, handle.ctx, false),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AT_FDCWD, DROP, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
-import { Arena } from "../../../dist/src/bridge/attachment.js";
+import { Attachment } from "../../../dist/src/bridge/attachment.js";
 import { flatDriver, look, mountDriver } from "../../support/toy.js";
 import { of, treeFor } from "../../support/tree.js";
 
@@ -33,7 +33,7 @@ function componentsOf(vfs, points) {
 /** Exchanges what two names stand for, in one step (no call of node:fs does). */
 function exchanger(t, vfs) {
   const { handle } = vfs;
-  const arena = Arena.attach(handle, { point: () => {} });
+  const arena = Attachment.attach(handle, { point: () => {} });
   t.after(() => arena.close());
   const put = (path, into) => {
     const length = arena.writeString(path, into);
