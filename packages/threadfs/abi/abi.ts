@@ -133,7 +133,7 @@ export interface CoreExports {
    */
   threadAttach(canWait: number, hostId: number): number;
   threadDetach(): number;
-  /** Number of this thread's slot, for {@link threadDead}. */
+  /** Number of this thread's slot, for {@link threadRecover}. */
   threadSlot(): number;
   /** The slot of the thread that attached under a name, or -ENOENT. */
   threadFind(hostId: number): number;
@@ -142,7 +142,7 @@ export interface CoreExports {
    * which are looked for when no thread is in a call; -EBUSY: another thread is at it; -EINVAL. `trapped` 1: it died of a trap,
    * and its references are left.
    */
-  threadDead(slot: number, trapped: number): number;
+  threadRecover(slot: number, trapped: number): number;
   /** Address of this thread's scratch area (unsigned: `>>> 0`). */
   scratchBase(): number;
   /** Which hooks this thread's host has: bit 0 security, bit 1 audit. */

@@ -40,6 +40,6 @@ export const P_MOUNT_ATTACH: i32 = 49;
 export const P_MOUNT_DETACH: i32 = 50;
 
 /** POINTS is an integer constant of the build (asconfig.json): 1 debug, 0 shipping, where no instruction remains. */
-export function at(id: i32, a: usize, b: usize): void {
+export function tracepoint(id: i32, a: usize, b: usize): void {
   if (POINTS) point(id, <u32>a, <u32>b);
 }

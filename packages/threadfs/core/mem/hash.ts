@@ -12,10 +12,10 @@ export const HIGHS: u64 = 0x8080808080808080;
 export const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
 
 /** Length of the name that hashName() measured, in bytes; NAME_MAX + 1 or more: too long, not hashed to its end. */
-export let nameLen: u32 = 0;
+export let hashNameLen: u32 = 0;
 const NAME_MAX: u32 = 255;
 
-/** Hashes the bytes at `p` up to "/" or NUL (reads up to 7 bytes more); its length is then in `nameLen`. */
+/** Hashes the bytes at `p` up to "/" or NUL (reads up to 7 bytes more); its length is then in `hashNameLen`. */
 export function hashName(p: usize): u64 {
   let sum: u64 = 0;
   let i: u32 = 0;
@@ -27,13 +27,13 @@ export function hashName(p: usize): u64 {
     if (end != 0) {
       const bits = ctz<u64>(end) & 0x78; // the mark is the top bit of its byte
       const v = bits == 0 ? 0 : w & (((<u64>1) << bits) - 1);
-      nameLen = i + <u32>(bits >> 3);
-      return sum + mix(v, k) + <u64>nameLen;
+      hashNameLen = i + <u32>(bits >> 3);
+      return sum + mix(v, k) + <u64>hashNameLen;
     }
     sum += mix(w, k);
     i += 8;
     if (i > NAME_MAX) {
-      nameLen = i;
+      hashNameLen = i;
       return sum;
     }
   }
@@ -51,13 +51,13 @@ export function spread(sum: u64): u64 {
 }
 
 /** Hash of a name (the top half of the sum) in the directory whose dentry is at `parent`. */
-export function inParent(spreadSum: u64, parent: usize): u32 {
+export function hashInParent(spreadSum: u64, parent: usize): u32 {
   return <u32>((spreadSum + <u64>parent * 0x9e3779b97f4a7c15) >> 32);
 }
 
 /** Hash (low half) and length (high half) of a name in the directory `parent`, as a dentry keeps them. */
 export function hashLen(raw: u64, len: u32, parent: usize): u64 {
-  return ((<u64>len) << 32) | <u64>inParent(spread(raw), parent);
+  return ((<u64>len) << 32) | <u64>hashInParent(spread(raw), parent);
 }
 
 /** Whether there is a NUL among the `len` bytes at `p` (reads up to 7 bytes more): no path has one, and a walk would end there. */

@@ -45,7 +45,7 @@ export const G_HASH_SEQ: usize = 4100;
 /** Buckets of the next power of two, less one. */
 export const G_HASH_MASK: usize = 4104;
 /** Times that any sequence has passed a multiple of 2^24 (seqlock.ts); on this line because walks read it. */
-export const G_TURNS: usize = 4108;
+export const G_SEQ_WRAPS: usize = 4108;
 export const G_HASH_COUNT: usize = 4160;
 export const G_SPLIT_LOCK: usize = 4224;
 export const G_RENAME_SEQ: usize = 4288;
@@ -90,13 +90,13 @@ export const G_MOUNTS: usize = 5380;
 export const G_SLOTS_USED: usize = 5440;
 export const G_SLOT_LOCK: usize = 5444;
 /** Memos handed out (under the slot lock). */
-export const G_MEMOS: usize = 5448;
+export const G_PREFIX_CACHES: usize = 5448;
 /** Keeps the shrinker and the end of a file system apart. */
 export const G_SHRINK_LOCK: usize = 5508;
 /** A word nobody writes: sleeping is waiting on it. */
 export const G_SLEEP: usize = 5520;
 /** Who sweeps (a thread's name as in a lock), and how many dead threads may have held something that no sweep has looked for. */
-export const G_GATE: usize = 6144;
+export const G_RECOUNT_OWNER: usize = 6144;
 export const G_LEAKS: usize = 6148;
 /** Totals of what threads that left had counted, COUNTERS x u64. */
 export const G_OLD_COUNTERS: usize = 5568;
@@ -132,10 +132,10 @@ export const S_PATH2: u32 = 8192;
 export const S_STAT: u32 = 16384;
 export const S_ND: u32 = 16640;
 /** What an entry of the memo is gathered in. */
-export const S_TRAIL: u32 = 20480;
+export const S_PREFIX_CHAIN: u32 = 20480;
 export const S_ND2: u32 = 24576;
 /** Tags of the memo's entries, 16 bytes a set. */
-export const S_MEMO_TAGS: u32 = 28672;
+export const S_PREFIX_TAGS: u32 = 28672;
 export const S_IO: u32 = 32768;
 export const S_DRIVER: u32 = 98304;
 export const SCRATCH_SIZE: u32 = 131072;
@@ -145,13 +145,13 @@ export const IO_SIZE: u32 = 65536;
  * The memo of directories walked (fs/memo.ts), beside the scratch area: sets of three entries of so many bytes, in so many chunks.
  * Those of all threads take at most this share of the arena; who comes later has none.
  */
-export const MEMO_SETS: u32 = 226;
-export const MEMO_ENTRY: u32 = 192;
-export const MEMO_CHUNKS: u32 = 2;
-export const MEMO_SHARE: u32 = 16;
+export const PREFIX_CACHE_SETS: u32 = 226;
+export const PREFIX_CACHE_ENTRY: u32 = 192;
+export const PREFIX_CACHE_CHUNKS: u32 = 2;
+export const PREFIX_CACHE_SHARE: u32 = 16;
 /** Shortest path that is looked for in it, and a length that no path has. */
-export const MEMO_FROM: u32 = 32;
-export const MEMO_OFF: u32 = 0xffffffff;
+export const PREFIX_CACHE_MIN_PATH: u32 = 32;
+export const PREFIX_CACHE_OFF: u32 = 0xffffffff;
 
 /** Thread slot: the epoch its read side entered at (0 outside), and what the slot is. */
 export const SLOT_EPOCH: u32 = 0;
@@ -159,16 +159,16 @@ export const SLOT_EPOCH: u32 = 0;
 export const SLOT_STATE: u32 = 64;
 export const SLOT_HOST_ID: u32 = 68;
 /** The context this thread holds (context-ref.ts), so that a dead thread's can be given back. */
-export const SLOT_HELD: u32 = 88;
+export const SLOT_CONTEXT: u32 = 88;
 export const SLOT_SCRATCH: u32 = 92;
 /** 1 while the thread is in a call that may hold references. */
-export const SLOT_BUSY: u32 = 96;
+export const SLOT_ACTIVE: u32 = 96;
 /** Address of the memo, 0: it has none. It stays with the slot, as the scratch area does. */
-export const SLOT_MEMO: u32 = 100;
+export const SLOT_PREFIX_CACHE: u32 = 100;
 export const SLOT_COUNTERS: u32 = 128;
 
 /** What the thread is in the middle of: log.ts. */
-export const SLOT_JOURNAL: u32 = 384;
+export const SLOT_UNDO_LOG: u32 = 384;
 
 /** Counters in a slot, u64 each, in the order of COUNTERS in abi/abi.ts. */
 export const C_WALKS: u32 = 0;

@@ -5,9 +5,9 @@
 
 import { EBADF, EBUSY, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "../errno";
 import { driverPutLink, driverReadlink, S_BODY } from "../fs/driver/hooks";
-import { dataMend, redoWrite } from "../fs/tmpfs/data";
+import { dataRepair, redoWrite } from "../fs/tmpfs/data";
 import { tmpfsSuper } from "../fs/tmpfs/tmpfs";
-import { chunkAddress, chunkAllocPair, chunkEntry, growTo } from "../mem/alloc/pages";
+import { chunkAddress, chunkAllocPair, chunkEntry, growMemory } from "../mem/alloc/pages";
 import {
   CACHE_CONTEXT,
   CACHE_DENTRY,
@@ -24,8 +24,8 @@ import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
 import { rcuClear, rcuDepth, rcuInit, synchronizeRcu as waitForReaders } from "../mem/smr/smr";
 import * as T from "../mem/thread";
-import { J_WRITE, MUTEXES_MAX, put32, put64, set32 } from "../mem/undo/log";
-import { heldMutex, releaseThread, undoThread } from "../mem/undo/recover";
+import { LOG_REDO, MUTEXES_MAX, put32, put64, set32 } from "../mem/undo/log";
+import { heldMutex, releaseThread, rollBackThread } from "../mem/undo/recover";
 import { MIN_BUCKETS, maskOf } from "../vfs/dcache/d-hash";
 import { dPath } from "../vfs/dcache/d-path";
 import { dget, dput, shrinkDcache } from "../vfs/dcache/dcache";
@@ -34,7 +34,7 @@ import { FILE_KEEP, FILE_LINK, FILE_SIZE, File, fdClose, fget, fput } from "../v
 import { doOpen } from "../vfs/file/open";
 import { doFtruncate, doLseek, doRead, doWrite, truncateInode } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
-import { copyAttr, doChmod, doChown, doGetacl, doSetacl, doUtimens } from "../vfs/inode/attr";
+import { doChmod, doChown, doGetacl, doSetacl, doUtimens, vfsGetattr } from "../vfs/inode/attr";
 import {
   I_DRIVER,
   INODE_KEEP,
@@ -49,6 +49,7 @@ import {
   S_IFSOCK,
 } from "../vfs/inode/inode";
 import {
+  createRootContext,
   doBind,
   doChdir,
   doContextCreate,
@@ -56,7 +57,6 @@ import {
   doMoveMount,
   doNewMount,
   doUmount,
-  firstContext,
 } from "../vfs/mount/mount";
 import {
   MOUNT_KEEP,
@@ -77,11 +77,11 @@ import {
   SUPER_SIZE,
   unregisterFilesystem,
 } from "../vfs/mount/super";
-import { doCreate, doLink, doRename, doUnlink, wantWrite } from "../vfs/ops/modify";
-import { enter, leave } from "../vfs/recovery/quiescence";
+import { doCreate, doLink, doRename, doUnlink, mntWantWrite } from "../vfs/ops/modify";
+import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { makeSpace } from "../vfs/recovery/reclaim";
-import { sweep } from "../vfs/recovery/recount";
-import { holdContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
+import { recountReferences } from "../vfs/recovery/recount";
+import { acquireContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
 import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_MAX } from "../vfs/task/cred";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "../vfs/walk/nameidata";
@@ -101,10 +101,10 @@ const MIN_CHUNKS: u32 = 32;
 // ------------------------------------------------------------------------------------------------- the arena
 
 /** Next number of the generator that draws hash keys (splitmix64). */
-let drawn: u64 = 0;
-function draw(): u64 {
-  drawn += 0x9e3779b97f4a7c15;
-  let z = drawn;
+let splitmixState: u64 = 0;
+function splitmix64(): u64 {
+  splitmixState += 0x9e3779b97f4a7c15;
+  let z = splitmixState;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
@@ -118,15 +118,15 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   const buckets = <usize>((table + chunks * L.CHUNK_ENTRY + 63) & ~63);
   const maxBuckets = max<u32>(MIN_BUCKETS, chunks << 9);
   const first = <u32>((buckets + (maxBuckets << 2) + L.CHUNK - 1) >> L.CHUNK_SHIFT);
-  if (!growTo(first, chunks)) return -ENOSPC;
+  if (!growMemory(first, chunks)) return -ENOSPC;
   store<u32>(L.H_MAX_CHUNKS, chunks);
   store<u32>(L.H_CHUNK_TABLE, <u32>table);
   store<u32>(L.H_BUCKETS, <u32>buckets);
   store<u32>(L.H_MAX_BUCKETS, maxBuckets);
   store<u32>(L.H_FIRST_CHUNK, first);
-  drawn = ((<u64>seedHi) << 32) | seedLo;
-  for (let i: usize = 0; i < 256; i += 8) store<u64>(L.KEYS + i, draw());
-  store<u64>(L.H_SALT, draw());
+  splitmixState = ((<u64>seedHi) << 32) | seedLo;
+  for (let i: usize = 0; i < 256; i += 8) store<u64>(L.KEYS + i, splitmix64());
+  store<u64>(L.H_SALT, splitmix64());
   store<u32>(L.G_HASH_N, MIN_BUCKETS);
   store<u32>(L.G_HASH_MASK, maskOf(MIN_BUCKETS));
   store<u32>(L.G_PAGE_BUMP, first);
@@ -143,7 +143,7 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   T.setThread(0, 0, false);
   const sb = tmpfsSuper(0x1ed, 0, 0, false);
   const m = sb ? newMount(sb, dget(sb.root), 0) : changetype<Mount>(0);
-  const ok = m ? firstContext(m, sb.root) : false;
+  const ok = m ? createRootContext(m, sb.root) : false;
   if (ok) setRootMount(m);
   T.clearThread();
   if (!ok) return -ENOSPC;
@@ -175,7 +175,8 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
     const run = chunkAllocPair();
     if (run != 0) set32(s + L.SLOT_SCRATCH, <u32>chunkAddress(run));
   }
-  if (load<u32>(s + L.SLOT_SCRATCH) != 0 && load<u32>(s + L.SLOT_MEMO) == 0) set32(s + L.SLOT_MEMO, newMemo());
+  if (load<u32>(s + L.SLOT_SCRATCH) != 0 && load<u32>(s + L.SLOT_PREFIX_CACHE) == 0)
+    set32(s + L.SLOT_PREFIX_CACHE, allocPrefixCache());
   unlock(L.G_SLOT_LOCK);
   const scratch = load<u32>(s + L.SLOT_SCRATCH);
   if (scratch == 0) {
@@ -184,19 +185,19 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
     return -ENOSPC;
   }
   T.setThread(n, scratch, mayWait != 0);
-  T.setMemo(load<u32>(s + L.SLOT_MEMO));
+  T.setPrefixCache(load<u32>(s + L.SLOT_PREFIX_CACHE));
   // Who had this slot before may have been killed in the middle of an entry.
-  memory.fill(T.scratch + L.S_MEMO_TAGS, 0, L.MEMO_SETS << 4);
+  memory.fill(T.scratch + L.S_PREFIX_TAGS, 0, L.PREFIX_CACHE_SETS << 4);
   return 0;
 }
 
 /** Room for a memo, 0: the arena has none for it. Under the slot lock. */
-function newMemo(): u32 {
-  const n = load<u32>(L.G_MEMOS) + 1;
-  if (n * L.MEMO_CHUNKS * L.MEMO_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
+function allocPrefixCache(): u32 {
+  const n = load<u32>(L.G_PREFIX_CACHES) + 1;
+  if (n * L.PREFIX_CACHE_CHUNKS * L.PREFIX_CACHE_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
   const run = chunkAllocPair();
   if (run == 0) return 0;
-  set32(L.G_MEMOS, n);
+  set32(L.G_PREFIX_CACHES, n);
   return <u32>chunkAddress(run);
 }
 
@@ -211,16 +212,16 @@ const SLOT_DEAD: u32 = 2;
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
   if (T.hookDepth != 0) return -EDEADLK;
-  enter();
+  enterActive();
   releaseContext();
-  leave();
-  giveBack(T.slot);
+  leaveActive();
+  freeSlot(T.slot);
   T.clearThread();
   return 0;
 }
 
 /** The end of a slot: its counts go to the totals, and it is free. */
-function giveBack(s: usize): void {
+function freeSlot(s: usize): void {
   lock(L.G_SLOT_LOCK);
   for (let i: u32 = 0; i < L.C_COUNT; i++) {
     const total = L.G_OLD_COUNTERS + (i << 3);
@@ -250,50 +251,50 @@ export function threadFind(hostId: u32): i32 {
  * 1: but for references that are to be looked for when no other thread is in a call. `trapped`: it died of memory that is
  * corrupt; its references are left, since whoever looked for them could trap as well.
  */
-export function threadDead(n: i32, trapped: i32): i32 {
+export function threadRecover(n: i32, trapped: i32): i32 {
   if (T.tid == 0 || <u32>n >= L.MAX_THREADS || <u32>n == T.tid - 1) return -EINVAL;
   if (T.hookDepth != 0 || rcuDepth() != 0) return -EDEADLK;
   const s = slotAt(n);
   const state = atomic.load<u32>(s + L.SLOT_STATE);
   if (state == 0) return -EINVAL;
-  if ((state & 3) == SLOT_DEAD && isLive((state >> 2) - 1)) return -EBUSY;
+  if ((state & 3) == SLOT_DEAD && isLiveThread((state >> 2) - 1)) return -EBUSY;
   if (atomic.cmpxchg<u32>(s + L.SLOT_STATE, state, SLOT_DEAD | (T.tid << 2)) != state) return -EBUSY;
   const dead = <u32>n + 1;
-  const j = s + L.SLOT_JOURNAL;
-  undoThread(j, dead);
-  for (let k: u32 = 0; k < MUTEXES_MAX; k++) mend(heldMutex(j, k, dead), s);
-  store<u32>(j + J_WRITE, 0);
+  const j = s + L.SLOT_UNDO_LOG;
+  rollBackThread(j, dead);
+  for (let k: u32 = 0; k < MUTEXES_MAX; k++) repairContents(heldMutex(j, k, dead), s);
+  store<u32>(j + LOG_REDO, 0);
   releaseThread(j, dead);
   rcuClear(s);
   // Had it been sweeping, somebody else must.
-  atomic.cmpxchg<u32>(L.G_GATE, dead, 0);
-  if (atomic.load<u32>(s + L.SLOT_BUSY) != 0) {
+  atomic.cmpxchg<u32>(L.G_RECOUNT_OWNER, dead, 0);
+  if (atomic.load<u32>(s + L.SLOT_ACTIVE) != 0) {
     if (trapped == 0) atomic.add<u32>(L.G_LEAKS, 1);
-    store<u32>(s + L.SLOT_HELD, 0);
-    atomic.store<u32>(s + L.SLOT_BUSY, 0);
+    store<u32>(s + L.SLOT_CONTEXT, 0);
+    atomic.store<u32>(s + L.SLOT_ACTIVE, 0);
   } else if (trapped == 0) {
-    enter();
+    enterActive();
     releaseContextOf(s);
-    leave();
+    leaveActive();
   }
-  giveBack(s);
-  return atomic.load<u32>(L.G_LEAKS) == 0 || sweep(SWEEP_WAIT_MS) ? 0 : 1;
+  freeSlot(s);
+  return atomic.load<u32>(L.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
 }
 
 /** A call takes less than this, unless a driver's hook stands still in it. */
-const SWEEP_WAIT_MS: f64 = 1000;
+const RECOUNT_WAIT_MS: f64 = 1000;
 
-function isLive(n: u32): bool {
+function isLiveThread(n: u32): bool {
   return n < L.MAX_THREADS && n != T.tid - 1 && (atomic.load<u32>(slotAt(n) + L.SLOT_STATE) & 3) == SLOT_USED;
 }
 
 /** Sets right what lies under a mutex that the dead thread of a slot holds: the contents of a file. */
-function mend(mutex: usize, s: usize): void {
+function repairContents(mutex: usize, s: usize): void {
   if (mutex == 0 || load<u32>(chunkEntry(<u32>mutex >> L.CHUNK_SHIFT)) != CACHE_INODE) return;
   const i = changetype<Inode>(mutex - offsetof<Inode>("mutex_"));
   if (!i.isReg || i.mode & I_DRIVER) return;
-  redoWrite(i, s + L.SLOT_JOURNAL, load<u32>(s + L.SLOT_SCRATCH));
-  dataMend(i);
+  redoWrite(i, s + L.SLOT_UNDO_LOG, load<u32>(s + L.SLOT_SCRATCH));
+  dataRepair(i);
 }
 
 export function scratchBase(): u32 {
@@ -341,79 +342,79 @@ export function synchronizeRcu(): i32 {
 
 export function shrink(n: u32): i32 {
   if (T.tid == 0) return -EINVAL;
-  enter();
+  enterActive();
   const freed = shrinkDcache(n);
   // Inside the gate too: what is taken from the retired list is nobody's until it is free.
   makeSpace();
-  leave();
+  leaveActive();
   return <i32>freed;
 }
 
 // ------------------------------------------------------------------------------------------------- the door
 
-/** Why begin() answered null. */
-let refused: i32 = 0;
+/** Why syscallEnter() answered null. */
+let syscallEnterErr: i32 = 0;
 
 /** The context of a call; null: refused. Calls from inside a driver's hook would write over the walk that called it. */
-function begin(n: i32): Context {
+function syscallEnter(n: i32): Context {
   const none = changetype<Context>(0);
   if (T.hookDepth != 0) {
-    refused = -EDEADLK;
+    syscallEnterErr = -EDEADLK;
     return none;
   }
-  refused = -EBADF;
+  syscallEnterErr = -EBADF;
   return T.tid != 0 ? getContext(n) : none;
 }
 
-function badLength(len: i32): bool {
+function badPathLength(len: i32): bool {
   if (len > PATH_MAX) {
-    refused = -ENAMETOOLONG;
+    syscallEnterErr = -ENAMETOOLONG;
     return true;
   }
-  refused = -ENOENT;
+  syscallEnterErr = -ENOENT;
   return len <= 0;
 }
 
 /** The same for a call that does not walk: it works with references from its start. */
-function beginHeld(n: i32): Context {
-  const c = begin(n);
+function syscallEnterActive(n: i32): Context {
+  const c = syscallEnter(n);
   if (!c) return c;
-  enter();
-  return holdContext(n);
+  enterActive();
+  return acquireContext(n);
 }
 
 /** The end of a call, with its answer: it holds no reference any more. A call refused in a hook ends nothing. */
-function done(r: i32): i32 {
-  if (T.hookDepth == 0) leave();
+function syscallExit(r: i32): i32 {
+  if (T.hookDepth == 0) leaveActive();
   return r;
 }
 
-function doneF(r: f64): f64 {
-  if (T.hookDepth == 0) leave();
+function syscallExitF(r: f64): f64 {
+  if (T.hookDepth == 0) leaveActive();
   return r;
 }
 
 /** The walk of a call's first or second path, which may have a NUL inside; null: refused. */
-function anyPath(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
-  const c = begin(n);
-  if (!c || badLength(len)) return changetype<Nameidata>(0);
+function pathArgumentUnchecked(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+  const c = syscallEnter(n);
+  if (!c || badPathLength(len)) return changetype<Nameidata>(0);
   const nd = nameidata(second);
   setNameidata(nd, c, dirfd, T.scratch + (second ? L.S_PATH2 : L.S_PATH), len);
   return nd;
 }
 
 /** The walk of a call's first or second path; null: refused. */
-function path(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
-  const nd = anyPath(n, dirfd, len, second);
+function pathArgument(n: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+  const nd = pathArgumentUnchecked(n, dirfd, len, second);
   if (!nd || !hasNul(nd.name, len)) return nd;
-  refused = -EINVAL;
+  syscallEnterErr = -EINVAL;
   return changetype<Nameidata>(0);
 }
 
 /** The same for calls whose first walk looks for the NUL itself, where an empty path may stand for the descriptor. */
-function pathOrFd(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
-  if (len != 0 || !(flags & AT_EMPTY_PATH)) return anyPath(n, dirfd, len, false);
-  const c = begin(n);
+function pathOrFdArgument(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
+  if (len != 0 || !(flags & AT_EMPTY_PATH)) return pathArgumentUnchecked(n, dirfd, len, false);
+  const c = syscallEnter(n);
   if (!c) return changetype<Nameidata>(0);
   store<u8>(T.scratch, 0);
   const nd = nameidata(false);
@@ -421,52 +422,52 @@ function pathOrFd(n: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
   return nd;
 }
 
-function follow(flags: u32): u32 {
+function lookupFlags(flags: u32): u32 {
   return flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 }
 
 export function contextCreate(from: i32, uid: u32, gid: u32, umask: u32, ngroups: u32, caps: i32): i32 {
-  const c = beginHeld(from);
-  if (!c) return done(refused);
-  if (ngroups > NGROUPS_MAX) return done(-EINVAL);
-  return done(doContextCreate(c, uid, gid, umask, T.scratch + L.S_IO, ngroups, caps));
+  const c = syscallEnterActive(from);
+  if (!c) return syscallExit(syscallEnterErr);
+  if (ngroups > NGROUPS_MAX) return syscallExit(-EINVAL);
+  return syscallExit(doContextCreate(c, uid, gid, umask, T.scratch + L.S_IO, ngroups, caps));
 }
 
 export function contextDestroy(n: i32): i32 {
-  const c = beginHeld(n);
-  return done(c ? doContextDestroy(c) : refused);
+  const c = syscallEnterActive(n);
+  return syscallExit(c ? doContextDestroy(c) : syscallEnterErr);
 }
 
 export function contextCheck(n: i32): i32 {
-  return begin(n) ? 0 : refused;
+  return syscallEnter(n) ? 0 : syscallEnterErr;
 }
 
 export function sysUmask(n: i32, mask: u32): i32 {
-  const c = beginHeld(n);
-  if (!c) return done(refused);
+  const c = syscallEnterActive(n);
+  if (!c) return syscallExit(syscallEnterErr);
   const old = c.umask;
   c.umask = mask & 0x1ff;
-  return done(<i32>old);
+  return syscallExit(<i32>old);
 }
 
 export function sysChdir(n: i32, dirfd: i32, len: i32): i32 {
-  const nd = path(n, dirfd, len, false);
-  return done(nd ? doChdir(nd, false) : refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  return syscallExit(nd ? doChdir(nd, false) : syscallEnterErr);
 }
 
 export function sysChroot(n: i32, dirfd: i32, len: i32): i32 {
-  const nd = path(n, dirfd, len, false);
-  return done(nd ? doChdir(nd, true) : refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  return syscallExit(nd ? doChdir(nd, true) : syscallEnterErr);
 }
 
 export function sysGetcwd(n: i32): i32 {
-  const c = beginHeld(n);
-  if (!c) return done(refused);
+  const c = syscallEnterActive(n);
+  if (!c) return syscallExit(syscallEnterErr);
   lock(c.lock);
   if (c.pwd_ == 0) {
     // Closed since this call began.
     unlock(c.lock);
-    return done(-EBADF);
+    return syscallExit(-EBADF);
   }
   const m = mntget(changetype<Mount>(<usize>c.pwdMnt_));
   const d = dget(changetype<Dentry>(<usize>c.pwd_));
@@ -474,56 +475,56 @@ export function sysGetcwd(n: i32): i32 {
   const r = dPath(c, m, d);
   dput(d);
   mntput(m);
-  return done(r);
+  return syscallExit(r);
 }
 
 // ------------------------------------------------------------------------------------------------- looking
 
 export function sysAccess(n: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
-  if (mode > 7) return done(-EINVAL);
-  const nd = pathOrFd(n, dirfd, len, flags);
-  return done(nd ? filenameLookup(nd, follow(flags), FOR_ACCESS, mode) : refused);
+  if (mode > 7) return syscallExit(-EINVAL);
+  const nd = pathOrFdArgument(n, dirfd, len, flags);
+  return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_ACCESS, mode) : syscallEnterErr);
 }
 
 export function sysStat(n: i32, dirfd: i32, len: i32, flags: u32): i32 {
-  const nd = pathOrFd(n, dirfd, len, flags);
-  return done(nd ? filenameLookup(nd, follow(flags), FOR_STAT, 0) : refused);
+  const nd = pathOrFdArgument(n, dirfd, len, flags);
+  return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_STAT, 0) : syscallEnterErr);
 }
 
 export function sysFstat(n: i32, fd: i32): i32 {
   const f = fileOf(n, fd);
-  if (!f) return done(refused);
-  const r = copyAttr(f.mnt, f.inode, false);
+  if (!f) return syscallExit(syscallEnterErr);
+  const r = vfsGetattr(f.mnt, f.inode, false);
   fput(f);
-  return done(r);
+  return syscallExit(r);
 }
 
 function fileOf(n: i32, fd: i32): File {
-  const c = beginHeld(n);
+  const c = syscallEnterActive(n);
   if (!c) return changetype<File>(0);
   const f = fget(c, fd);
-  refused = -EBADF;
+  syscallEnterErr = -EBADF;
   return f;
 }
 
 export function sysRealpath(n: i32, dirfd: i32, len: i32): i32 {
-  const nd = path(n, dirfd, len, false);
-  if (!nd) return done(refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
   const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
-  if (err != 0) return done(err);
+  if (err != 0) return syscallExit(err);
   const r = dPath(nd.ctx, nd.mnt, nd.dentry);
   pathPut(nd);
-  return done(r);
+  return syscallExit(r);
 }
 
 export function sysReadlink(n: i32, dirfd: i32, len: i32): i32 {
-  const nd = path(n, dirfd, len, false);
-  if (!nd) return done(refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
   const err = filenameLookup(nd, 0, FOR_PATH, 0);
-  if (err != 0) return done(err);
+  if (err != 0) return syscallExit(err);
   const r = readLink(nd.inode);
   pathPut(nd);
-  return done(r);
+  return syscallExit(r);
 }
 
 function readLink(i: Inode): i32 {
@@ -545,106 +546,106 @@ function readLink(i: Inode): i32 {
 // ------------------------------------------------------------------------------------------------- open files
 
 export function sysOpen(n: i32, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
-  const nd = path(n, dirfd, len, false);
-  return done(nd ? doOpen(nd, flags, mode & ~nd.ctx.umask & 0xfff) : refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  return syscallExit(nd ? doOpen(nd, flags, mode & ~nd.ctx.umask & 0xfff) : syscallEnterErr);
 }
 
 export function sysClose(n: i32, fd: i32): i32 {
-  const c = beginHeld(n);
-  if (!c) return done(refused);
+  const c = syscallEnterActive(n);
+  if (!c) return syscallExit(syscallEnterErr);
   const f = fdClose(c, fd);
-  if (!f) return done(-EBADF);
+  if (!f) return syscallExit(-EBADF);
   fput(f);
-  return done(0);
+  return syscallExit(0);
 }
 
 export function sysRead(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
-  const c = beginHeld(n);
-  return done(c ? doRead(c, fd, offset, bytes) : refused);
+  const c = syscallEnterActive(n);
+  return syscallExit(c ? doRead(c, fd, offset, bytes) : syscallEnterErr);
 }
 
 export function sysWrite(n: i32, fd: i32, offset: f64, bytes: u32): i32 {
-  const c = beginHeld(n);
-  return done(c ? doWrite(c, fd, offset, bytes) : refused);
+  const c = syscallEnterActive(n);
+  return syscallExit(c ? doWrite(c, fd, offset, bytes) : syscallEnterErr);
 }
 
 export function sysLseek(n: i32, fd: i32, offset: f64, whence: i32): f64 {
-  const c = beginHeld(n);
-  return doneF(c ? doLseek(c, fd, offset, whence) : <f64>refused);
+  const c = syscallEnterActive(n);
+  return syscallExitF(c ? doLseek(c, fd, offset, whence) : <f64>syscallEnterErr);
 }
 
 export function sysFtruncate(n: i32, fd: i32, size: f64): i32 {
-  const c = beginHeld(n);
-  return done(c ? doFtruncate(c, fd, size) : refused);
+  const c = syscallEnterActive(n);
+  return syscallExit(c ? doFtruncate(c, fd, size) : syscallEnterErr);
 }
 
 export function sysTruncate(n: i32, dirfd: i32, len: i32, size: f64): i32 {
-  const nd = path(n, dirfd, len, false);
-  if (!nd) return done(refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
   let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
-  if (err != 0) return done(err);
+  if (err != 0) return syscallExit(err);
   const i = nd.inode;
   if (i.isDir) err = -EISDIR;
   else if (!i.isReg || !(size >= 0)) err = -EINVAL;
-  else err = wantWrite(nd.mnt);
+  else err = mntWantWrite(nd.mnt);
   if (err == 0) err = inodePermission(nd.ctx, i, MAY_WRITE, false);
   if (err == 0) err = truncateInode(nd.ctx, i, size);
   pathPut(nd);
-  return done(err);
+  return syscallExit(err);
 }
 
 export function sysGetdents(n: i32, fd: i32): i32 {
-  const c = beginHeld(n);
-  return done(c ? doGetdents(c, fd) : refused);
+  const c = syscallEnterActive(n);
+  return syscallExit(c ? doGetdents(c, fd) : syscallEnterErr);
 }
 
 export function sysFsync(n: i32, fd: i32): i32 {
   const f = fileOf(n, fd);
-  if (!f) return done(refused);
+  if (!f) return syscallExit(syscallEnterErr);
   fput(f);
-  return done(0);
+  return syscallExit(0);
 }
 
 // ------------------------------------------------------------------------------------------------- changes
 
 export function sysMkdir(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
-  const nd = path(n, dirfd, len, false);
-  return done(nd ? doCreate(nd, S_IFDIR | (mode & ~nd.ctx.umask & 0x3ff), 0, 0) : refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  return syscallExit(nd ? doCreate(nd, S_IFDIR | (mode & ~nd.ctx.umask & 0x3ff), 0, 0) : syscallEnterErr);
 }
 
 export function sysMknod(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
-  const nd = path(n, dirfd, len, false);
-  if (!nd) return done(refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
   const type = mode & S_IFMT;
-  if (type == S_IFDIR) return done(-EPERM);
-  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return done(-EPERM);
-  return done(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0));
+  if (type == S_IFDIR) return syscallExit(-EPERM);
+  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return syscallExit(-EPERM);
+  return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0));
 }
 
 export function sysSymlink(n: i32, len: i32, dirfd2: i32, len2: i32): i32 {
-  if (badLength(len)) return done(refused);
-  if (hasNul(T.scratch + L.S_PATH, len)) return done(-EINVAL);
-  const nd = path(n, dirfd2, len2, true);
-  return done(nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + L.S_PATH, len) : refused);
+  if (badPathLength(len)) return syscallExit(syscallEnterErr);
+  if (hasNul(T.scratch + L.S_PATH, len)) return syscallExit(-EINVAL);
+  const nd = pathArgument(n, dirfd2, len2, true);
+  return syscallExit(nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + L.S_PATH, len) : syscallEnterErr);
 }
 
 export function sysLink(n: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
-  const from = pathOrFd(n, dirfd, len, flags);
-  if (!from) return done(refused);
-  const nd = path(n, dirfd2, len2, true);
-  return done(nd ? doLink(from, nd, (flags & AT_SYMLINK_FOLLOW) != 0) : refused);
+  const from = pathOrFdArgument(n, dirfd, len, flags);
+  if (!from) return syscallExit(syscallEnterErr);
+  const nd = pathArgument(n, dirfd2, len2, true);
+  return syscallExit(nd ? doLink(from, nd, (flags & AT_SYMLINK_FOLLOW) != 0) : syscallEnterErr);
 }
 
 export function sysUnlink(n: i32, dirfd: i32, len: i32, flags: u32): i32 {
-  const nd = path(n, dirfd, len, false);
-  return done(nd ? doUnlink(nd, (flags & AT_REMOVEDIR) != 0) : refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  return syscallExit(nd ? doUnlink(nd, (flags & AT_REMOVEDIR) != 0) : syscallEnterErr);
 }
 
 export function sysRename(n: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
-  const nd = path(n, dirfd, len, false);
-  if (!nd) return done(refused);
-  const nd2 = path(n, dirfd2, len2, true);
-  return done(nd2 ? doRename(nd, nd2, flags) : refused);
+  const nd = pathArgument(n, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const nd2 = pathArgument(n, dirfd2, len2, true);
+  return syscallExit(nd2 ? doRename(nd, nd2, flags) : syscallEnterErr);
 }
 
 /** A change of attributes by path: which, and its arguments. */
@@ -653,53 +654,53 @@ const SET_OWNER: i32 = 1;
 const SET_ACL: i32 = 2;
 const GET_ACL: i32 = 3;
 
-function byPath(n: i32, dirfd: i32, len: i32, flags: u32, what: i32, a: u32, b: u32): i32 {
-  const nd = pathOrFd(n, dirfd, len, flags);
-  if (!nd) return refused;
-  let r = filenameLookup(nd, follow(flags), FOR_PATH, 0);
+function attrByPath(n: i32, dirfd: i32, len: i32, flags: u32, operation: i32, a: u32, b: u32): i32 {
+  const nd = pathOrFdArgument(n, dirfd, len, flags);
+  if (!nd) return syscallEnterErr;
+  let r = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
   if (r != 0) return r;
-  r = change(nd.ctx, nd.mnt, nd.inode, what, a, b);
+  r = attrOperation(nd.ctx, nd.mnt, nd.inode, operation, a, b);
   pathPut(nd);
   return r;
 }
 
-function byFd(n: i32, fd: i32, what: i32, a: u32, b: u32): i32 {
+function attrByFd(n: i32, fd: i32, operation: i32, a: u32, b: u32): i32 {
   const f = fileOf(n, fd);
-  if (!f) return refused;
-  const r = change(getContext(n), f.mnt, f.inode, what, a, b);
+  if (!f) return syscallEnterErr;
+  const r = attrOperation(getContext(n), f.mnt, f.inode, operation, a, b);
   fput(f);
   return r;
 }
 
-function change(c: Context, m: Mount, i: Inode, what: i32, a: u32, b: u32): i32 {
-  if (what == SET_MODE) return doChmod(c, m, i, a);
-  if (what == SET_OWNER) return doChown(c, m, i, a, b);
-  if (what == SET_ACL) return doSetacl(c, m, i, a);
+function attrOperation(c: Context, m: Mount, i: Inode, operation: i32, a: u32, b: u32): i32 {
+  if (operation == SET_MODE) return doChmod(c, m, i, a);
+  if (operation == SET_OWNER) return doChown(c, m, i, a, b);
+  if (operation == SET_ACL) return doSetacl(c, m, i, a);
   return doGetacl(i);
 }
 
 export function sysChmod(n: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
-  return done(byPath(n, dirfd, len, flags, SET_MODE, mode, 0));
+  return syscallExit(attrByPath(n, dirfd, len, flags, SET_MODE, mode, 0));
 }
 
 export function sysFchmod(n: i32, fd: i32, mode: u32): i32 {
-  return done(byFd(n, fd, SET_MODE, mode, 0));
+  return syscallExit(attrByFd(n, fd, SET_MODE, mode, 0));
 }
 
 export function sysChown(n: i32, dirfd: i32, len: i32, uid: u32, gid: u32, flags: u32): i32 {
-  return done(byPath(n, dirfd, len, flags, SET_OWNER, uid, gid));
+  return syscallExit(attrByPath(n, dirfd, len, flags, SET_OWNER, uid, gid));
 }
 
 export function sysFchown(n: i32, fd: i32, uid: u32, gid: u32): i32 {
-  return done(byFd(n, fd, SET_OWNER, uid, gid));
+  return syscallExit(attrByFd(n, fd, SET_OWNER, uid, gid));
 }
 
 export function sysSetacl(n: i32, dirfd: i32, len: i32, count: u32): i32 {
-  return done(byPath(n, dirfd, len, 0, SET_ACL, count, 0));
+  return syscallExit(attrByPath(n, dirfd, len, 0, SET_ACL, count, 0));
 }
 
 export function sysGetacl(n: i32, dirfd: i32, len: i32): i32 {
-  return done(byPath(n, dirfd, len, 0, GET_ACL, 0, 0));
+  return syscallExit(attrByPath(n, dirfd, len, 0, GET_ACL, 0, 0));
 }
 
 export function sysUtimens(
@@ -712,42 +713,42 @@ export function sysUtimens(
   mnsec: f64,
   flags: u32,
 ): i32 {
-  const nd = pathOrFd(n, dirfd, len, flags);
-  if (!nd) return done(refused);
-  let r = filenameLookup(nd, follow(flags), FOR_PATH, 0);
-  if (r != 0) return done(r);
+  const nd = pathOrFdArgument(n, dirfd, len, flags);
+  if (!nd) return syscallExit(syscallEnterErr);
+  let r = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
+  if (r != 0) return syscallExit(r);
   r = doUtimens(nd.ctx, nd.mnt, nd.inode, asec, ansec, msec, mnsec);
   pathPut(nd);
-  return done(r);
+  return syscallExit(r);
 }
 
 export function sysFutimens(n: i32, fd: i32, asec: f64, ansec: f64, msec: f64, mnsec: f64): i32 {
   const f = fileOf(n, fd);
-  if (!f) return done(refused);
+  if (!f) return syscallExit(syscallEnterErr);
   const r = doUtimens(getContext(n), f.mnt, f.inode, asec, ansec, msec, mnsec);
   fput(f);
-  return done(r);
+  return syscallExit(r);
 }
 
 // ------------------------------------------------------------------------------------------------- mounts, drivers
 
 export function sysMount(n: i32, len: i32, len2: i32, flags: u32): i32 {
-  const from = path(n, -100, len, false);
-  if (!from) return done(refused);
-  const nd = path(n, -100, len2, true);
-  if (!nd) return done(refused);
-  if (flags & MS_MOVE) return done(doMoveMount(from, nd));
-  return done(flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL);
+  const from = pathArgument(n, -100, len, false);
+  if (!from) return syscallExit(syscallEnterErr);
+  const nd = pathArgument(n, -100, len2, true);
+  if (!nd) return syscallExit(syscallEnterErr);
+  if (flags & MS_MOVE) return syscallExit(doMoveMount(from, nd));
+  return syscallExit(flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL);
 }
 
 export function sysMountNew(n: i32, len: i32, type: i32, flags: u32): i32 {
-  const nd = path(n, -100, len, false);
-  return done(nd ? doNewMount(nd, type, flags) : refused);
+  const nd = pathArgument(n, -100, len, false);
+  return syscallExit(nd ? doNewMount(nd, type, flags) : syscallEnterErr);
 }
 
 export function sysUmount(n: i32, len: i32, flags: u32): i32 {
-  const nd = path(n, -100, len, false);
-  return done(nd ? doUmount(nd, flags) : refused);
+  const nd = pathArgument(n, -100, len, false);
+  return syscallExit(nd ? doUmount(nd, flags) : syscallEnterErr);
 }
 
 export function driverRegister(len: i32, hooks: u32, fsFlags: u32): i32 {

@@ -233,7 +233,7 @@ export class Vfs {
    */
   threadDied(slot: number): void {
     this.#attachment.check();
-    const done = this.#attachment.core.threadDead(toInteger(slot, "slot", 0, 2 ** 31 - 1), 0);
+    const done = this.#attachment.core.threadRecover(toInteger(slot, "slot", 0, 2 ** 31 - 1), 0);
     if (done < 0) throw systemCallError(done, "threadDied");
   }
 

@@ -274,7 +274,7 @@ export class Attachment {
     for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
       const slot = this.core.threadFind(name);
       // Busy: another thread, which heard of it too, is at it.
-      if (slot < 0 || this.core.threadDead(slot, 0) < 0) return;
+      if (slot < 0 || this.core.threadRecover(slot, 0) < 0) return;
     }
   }
 
@@ -342,7 +342,7 @@ export class Attachment {
     try {
       const fresh = this.#instantiate(this.#host);
       if (fresh.threadAttach(canWait() ? 1 : 0, this.#host.thread ?? 0) < 0) return;
-      if (fresh.threadDead(slot, this.#trapped) >= 0) this.#slot = -1;
+      if (fresh.threadRecover(slot, this.#trapped) >= 0) this.#slot = -1;
       fresh.threadDetach();
     } catch {
       // Nothing more can be done from here.

@@ -10,10 +10,10 @@ export const NO_MEMO = 2;
 export const MEMO = 4;
 
 /** As core/mem/layout.ts and core/vfs/walk/prefix-cache.ts have them. */
-export const G_TURNS = 4108;
+export const G_SEQ_WRAPS = 4108;
 const SLOTS = 65536;
 const SLOT_SIZE = 2048;
-const SLOT_MEMO = 100;
+const SLOT_PREFIX_CACHE = 100;
 const ENTRY = 192;
 const ENTRIES = 226 * 3;
 export const ENTRY_LEN = 12;
@@ -82,7 +82,7 @@ export function asker(t, handle, mode = MEMO, host = {}) {
     /** Addresses of the memo's entries that hold a path of `length` bytes. */
     entries(length) {
       const view = new DataView(handle.memory.buffer);
-      const base = view.getUint32(SLOTS + arena.core.threadSlot() * SLOT_SIZE + SLOT_MEMO, true);
+      const base = view.getUint32(SLOTS + arena.core.threadSlot() * SLOT_SIZE + SLOT_PREFIX_CACHE, true);
       if (base === 0) return undefined;
       const all = Array.from({ length: ENTRIES }, (_, i) => base + i * ENTRY);
       return all.filter((entry) => view.getUint32(entry + ENTRY_LEN, true) === length);

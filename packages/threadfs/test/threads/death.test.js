@@ -50,7 +50,7 @@ for (const how of ["terminate", "throw", "exit", "end"]) {
   });
 }
 
-// Fails when undoThread() does not release locks, or attachWorker() does not listen: the rename waits 10 s and panics.
+// Fails when rollBackThread() does not release locks, or attachWorker() does not listen: the rename waits 10 s and panics.
 test("a worker that dies inside a section: its lock is released, its change undone", async (t) => {
   const core = await loadCore({ url: DEBUG_CORE });
   const { vfs, worker } = await mortal(t, "stand still in a rename", core);

@@ -60,10 +60,10 @@ export const G_ROOT_MNT = 5376;
 export const G_MOUNTS = 5380;
 export const G_SLOTS_USED = 5440;
 export const G_SLOT_LOCK = 5444;
-export const G_MEMOS = 5448;
+export const G_PREFIX_CACHES = 5448;
 export const G_SHRINK_LOCK = 5508;
 export const G_SLEEP = 5520;
-export const G_GATE = 6144;
+export const G_RECOUNT_OWNER = 6144;
 export const G_LEAKS = 6148;
 
 export const G_CACHES = 8192;
@@ -83,19 +83,19 @@ export const MAX_THREADS = 256;
 export const FIXED_END = 589824;
 export const CHUNK_ENTRY = 32;
 export const SCRATCH_SIZE = 131072;
-export const MEMO_CHUNKS = 2;
-export const MEMO_SHARE = 16;
+export const PREFIX_CACHE_CHUNKS = 2;
+export const PREFIX_CACHE_SHARE = 16;
 
 export const SLOT_EPOCH = 0;
 export const SLOT_STATE = 64;
 export const SLOT_HOST_ID = 68;
 export const SLOT_SCRATCH = 92;
-export const SLOT_HELD = 88;
-export const SLOT_BUSY = 96;
-export const SLOT_MEMO = 100;
-export const SLOT_JOURNAL = 384;
+export const SLOT_CONTEXT = 88;
+export const SLOT_ACTIVE = 96;
+export const SLOT_PREFIX_CACHE = 100;
+export const SLOT_UNDO_LOG = 384;
 /** What a thread's journal counts (core/mem/undo/log.ts): nothing at rest. */
-export const JOURNAL_COUNTS = { entries: 0, pending: 4, locks: 8, sequences: 12, mutexes: 16, blocks: 20 };
+export const UNDO_LOG_COUNTS = { entries: 0, pending: 4, locks: 8, sequences: 12, mutexes: 16, blocks: 20 };
 export const SLOT_COUNTERS = 128;
 export const C_COUNT = 26;
 
@@ -200,9 +200,9 @@ export const CLASSES = {
     aliasNext: 104,
     cookie: 108,
     nextCookie: 112,
-    kids: 116,
+    nrChildren: 116,
     mounts: 120,
-    mark: 124,
+    recount: 124,
   },
   Inode: {
     seq: 0,
@@ -227,10 +227,10 @@ export const CLASSES = {
     acl: 96,
     hashNext: 100,
     ino64: 104,
-    room: 112,
+    shape: 112,
     rcuNext: 116,
     rcuTag: 120,
-    mark: 124,
+    recount: 124,
   },
   Mount: {
     parent: 0,
@@ -245,8 +245,8 @@ export const CLASSES = {
     allPrev: 36,
     rcuNext: 40,
     rcuTag: 44,
-    mark: 48,
-    kids: 52,
+    recount: 48,
+    nrChildren: 52,
     spare1: 56,
     spare2: 60,
     count: 64,
@@ -263,7 +263,7 @@ export const CLASSES = {
     renameMutex: 32,
     rcuNext: 36,
     rcuTag: 40,
-    mark: 44,
+    recount: 44,
   },
   File: {
     count: 0,
@@ -278,7 +278,7 @@ export const CLASSES = {
     rcuNext: 40,
     rcuTag: 44,
     mode: 48,
-    mark: 52,
+    recount: 52,
   },
   Context: {
     seq: 0,
@@ -301,7 +301,7 @@ export const CLASSES = {
     fdHint: 68,
     users: 72,
     lock: 76,
-    mark: 80,
+    recount: 80,
   },
 };
 
@@ -392,7 +392,7 @@ export const FD_BLOCKS = 64;
 export const FD_BLOCK = 256;
 export const FD_FIRST = 3;
 /** A descriptor that is taken and not yet open. */
-export const RESERVED = 1;
+export const FD_RESERVED = 1;
 export const NGROUPS_MAX = 1024;
 export const FMODE_READ = 1;
 export const FMODE_WRITE = 2;

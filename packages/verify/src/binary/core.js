@@ -13,7 +13,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { CHUNK, MEMO_CHUNKS, SLOT_MEMO, SLOT_SIZE, SLOTS } from "../arena/layout.js";
+import { CHUNK, PREFIX_CACHE_CHUNKS, SLOT_PREFIX_CACHE, SLOT_SIZE, SLOTS } from "../arena/layout.js";
 import { instrument } from "./instrument.js";
 import { ROOT, SHIPPING, symbolsOf } from "./symbols.js";
 
@@ -141,7 +141,7 @@ export class Thread {
     this.slotAddress = SLOTS + this.slot * SLOT_SIZE;
     this.scratch = this.exports.scratchBase() >>> 0;
     this.refresh();
-    this.memo = this.words[(this.slotAddress + SLOT_MEMO) >>> 2];
+    this.memo = this.words[(this.slotAddress + SLOT_PREFIX_CACHE) >>> 2];
     this.asyncify = "asyncify_start_unwind" in this.exports;
     if (this.asyncify) this.#placeStack(room);
     this.watching = true;
@@ -344,7 +344,7 @@ export class Thread {
   /** Whether an address is the thread's own: its slot, its scratch area or its memo. */
   owns(address) {
     return (
-      (this.memo !== 0 && address >= this.memo && address < this.memo + MEMO_CHUNKS * CHUNK) ||
+      (this.memo !== 0 && address >= this.memo && address < this.memo + PREFIX_CACHE_CHUNKS * CHUNK) ||
       (address >= this.slotAddress && address < this.slotAddress + SLOT_SIZE) ||
       (address >= this.scratch && address < this.scratch + SCRATCH.SIZE)
     );

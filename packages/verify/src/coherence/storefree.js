@@ -11,7 +11,15 @@
  */
 import { readdirSync } from "node:fs";
 import { COUNTERS, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { CHUNK, MEMO_CHUNKS, SLOT_COUNTERS, SLOT_EPOCH, SLOT_MEMO, SLOT_SIZE, SLOTS } from "../arena/layout.js";
+import {
+  CHUNK,
+  PREFIX_CACHE_CHUNKS,
+  SLOT_COUNTERS,
+  SLOT_EPOCH,
+  SLOT_PREFIX_CACHE,
+  SLOT_SIZE,
+  SLOTS,
+} from "../arena/layout.js";
 import { shippingCore } from "../binary/core.js";
 import { interpose } from "../binary/interpose.js";
 import { main } from "../support/command-line.js";
@@ -127,7 +135,7 @@ class Watch {
     this.#scratch = this.#exports().scratchBase() >>> 0;
     this.#slot = SLOTS + this.#exports().threadSlot() * SLOT_SIZE;
     this.#words = new Uint32Array(this.#memory.buffer, this.#slot, SLOT_SIZE / 4);
-    this.#memo = this.#words[SLOT_MEMO / 4];
+    this.#memo = this.#words[SLOT_PREFIX_CACHE / 4];
     return true;
   }
 
@@ -135,7 +143,8 @@ class Watch {
   #region(address, size) {
     if (address >= this.#slot && address + size <= this.#slot + SLOT_SIZE) return "slot";
     if (address >= this.#scratch && address + size <= this.#scratch + SCRATCH.SIZE) return "scratch";
-    if (this.#memo !== 0 && address >= this.#memo && address + size <= this.#memo + MEMO_CHUNKS * CHUNK) return "memo";
+    if (this.#memo !== 0 && address >= this.#memo && address + size <= this.#memo + PREFIX_CACHE_CHUNKS * CHUNK)
+      return "memo";
     return "elsewhere";
   }
 

@@ -185,19 +185,19 @@ class DeathFixture {
 }
 
 /**
- * Takes over a dead thread's things; `second`, if there is one, dies of it. The answers of threadDead(), the last one of the
+ * Takes over a dead thread's things; `second`, if there is one, dies of it. The answers of threadRecover(), the last one of the
  * survivor for the one who died first.
  */
 function recoverAll(survivor, dead, second) {
-  if (second === undefined) return [survivor.exports.threadDead(dead.slot, 0)];
+  if (second === undefined) return [survivor.exports.threadRecover(dead.slot, 0)];
   try {
     second.progress.begun = true;
-    second.exports.threadDead(dead.slot, 0);
+    second.exports.threadRecover(dead.slot, 0);
     second.exports.threadDetach();
     return [ALREADY_FREED];
   } catch (error) {
     if (!(error instanceof ThreadDeath)) throw error;
-    return [survivor.exports.threadDead(second.slot, 0), survivor.exports.threadDead(dead.slot, 0)];
+    return [survivor.exports.threadRecover(second.slot, 0), survivor.exports.threadRecover(dead.slot, 0)];
   }
 }
 
@@ -215,7 +215,7 @@ function runDeath(fixture, operation, n, diesAt, recover) {
   try {
     const taken = recover(survivor, thread, second);
     const last = taken.at(-1);
-    if (last !== 0 && last !== ALREADY_FREED) return { died, where, wrong: `threadDead() answered ${taken}` };
+    if (last !== 0 && last !== ALREADY_FREED) return { died, where, wrong: `threadRecover() answered ${taken}` };
     return { died, twice: taken.length > 1, where, wrong: fixture.verdict(survivor, operation, answers) };
   } catch (error) {
     return { died, where, wrong: `the survivor failed: ${error.stack}` };
@@ -231,8 +231,8 @@ function runDeathWithBystander(fixture, operation, n, other) {
   const where = { ...thread.progress };
   try {
     const answers = fixture.calls(survivor, other);
-    const taken = survivor.exports.threadDead(thread.slot, 0);
-    if (taken !== 0) return { died, where, wrong: `threadDead() answered ${taken}` };
+    const taken = survivor.exports.threadRecover(thread.slot, 0);
+    if (taken !== 0) return { died, where, wrong: `threadRecover() answered ${taken}` };
     return { died, where, wrong: fixture.verdictWithBystander(survivor, operation, ended, other, answers) };
   } catch (error) {
     if (error instanceof WouldWait) return { died, waited: true, where, wrong: null };

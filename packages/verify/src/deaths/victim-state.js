@@ -1,19 +1,19 @@
 /** What a dead worker has left: in its slots of the shared memory, and in the tree. */
 import {
-  JOURNAL_COUNTS,
   MAX_THREADS,
-  SLOT_BUSY,
+  SLOT_ACTIVE,
   SLOT_HOST_ID,
-  SLOT_JOURNAL,
   SLOT_SIZE,
   SLOT_STATE,
+  SLOT_UNDO_LOG,
   SLOTS,
+  UNDO_LOG_COUNTS,
 } from "../arena/layout.js";
 import { typeOf, VictimWorkload } from "./victim-workload.js";
 
 /** First of each list of a journal (core/mem/undo/log.ts). */
-const J_LOCK = 24;
-const J_MUTEX = 184;
+const LOG_LOCK = 24;
+const LOG_MUTEX = 184;
 const WAITERS = 0x80000000;
 
 /** The slots that carry a host's name for a thread. */
@@ -30,18 +30,18 @@ export function slotsOf(memory, name) {
 export function heldBy(memory, slot) {
   const words = new Uint32Array(memory.buffer);
   const at = SLOTS + slot * SLOT_SIZE;
-  const journal = at + SLOT_JOURNAL;
+  const journal = at + SLOT_UNDO_LOG;
   const word = (address) => Atomics.load(words, address >>> 2);
   const mine = (address) => address !== 0 && (word(address) & ~WAITERS) >>> 0 === slot + 1;
   const list = (count, first) =>
     Array.from({ length: word(journal + count) }, (_, k) => word(journal + first + k * 4)).filter(mine);
-  const pending = word(journal + JOURNAL_COUNTS.pending);
+  const pending = word(journal + UNDO_LOG_COUNTS.pending);
   return {
-    "in a section": list(JOURNAL_COUNTS.locks, J_LOCK).length > 0 || mine(pending),
-    "with something to undo": word(journal + JOURNAL_COUNTS.entries) > 0,
-    "holding a mutex": list(JOURNAL_COUNTS.mutexes, J_MUTEX).length > 0,
+    "in a section": list(UNDO_LOG_COUNTS.locks, LOG_LOCK).length > 0 || mine(pending),
+    "with something to undo": word(journal + UNDO_LOG_COUNTS.entries) > 0,
+    "holding a mutex": list(UNDO_LOG_COUNTS.mutexes, LOG_MUTEX).length > 0,
     "waiting for a lock": pending !== 0 && !mine(pending),
-    "in a call with references": word(at + SLOT_BUSY) !== 0,
+    "in a call with references": word(at + SLOT_ACTIVE) !== 0,
   };
 }
 

@@ -3,7 +3,7 @@ import { threadId } from "node:worker_threads";
 import { Vfs } from "../../../threadfs/dist/src/api/vfs.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
-import { JOURNAL_COUNTS, SLOT_JOURNAL, SLOT_SIZE, SLOTS } from "../arena/layout.js";
+import { SLOT_SIZE, SLOT_UNDO_LOG, SLOTS, UNDO_LOG_COUNTS } from "../arena/layout.js";
 import { ProgressRecord, STATES } from "./progress-record.js";
 import { statelessDriver } from "./stateless-driver.js";
 import { VictimWorkload, WrongResult } from "./victim-workload.js";
@@ -11,7 +11,7 @@ import { VictimWorkload, WrongResult } from "./victim-workload.js";
 const AT_FDCWD = -100;
 const RENAME_EXCHANGE = 2;
 /** First mutex of a journal (core/mem/undo/log.ts). */
-const J_MUTEX = 184;
+const LOG_MUTEX = 184;
 /** A plan that has not come about after so many steps ends with them. */
 const STEPS_MAX = 20_000;
 const OVERFLOWS = 30;
@@ -105,11 +105,11 @@ const ALONE = /^(write|truncate|rename|link|symlink|unlink|mkdir|rmdir) (?!.*\bC
 /** Frees the mutex that this thread took last behind its back: the core gives up where it wants to release it. */
 function takeAway({ arena, step }) {
   if (!ALONE.test(step.text)) return false;
-  const journal = SLOTS + arena.core.threadSlot() * SLOT_SIZE + SLOT_JOURNAL;
+  const journal = SLOTS + arena.core.threadSlot() * SLOT_SIZE + SLOT_UNDO_LOG;
   const words = new Int32Array(arena.memory.buffer);
-  const held = words[(journal + JOURNAL_COUNTS.mutexes) >>> 2];
+  const held = words[(journal + UNDO_LOG_COUNTS.mutexes) >>> 2];
   if (held === 0) return false;
-  Atomics.store(words, words[(journal + J_MUTEX + (held - 1) * 4) >>> 2] >>> 2, 0);
+  Atomics.store(words, words[(journal + LOG_MUTEX + (held - 1) * 4) >>> 2] >>> 2, 0);
   return true;
 }
 

@@ -85,7 +85,7 @@ function contents(v, i) {
   const type = v.u32(i + I.mode) & L.S_IFMT;
   if (data === 0) return "";
   if (type === L.S_IFLNK) return ` body ${decoder.decode(v.bytes.slice(data, data + v.i64(i + I.size)))}`;
-  const room = v.u32(i + I.room);
+  const room = v.u32(i + I.shape);
   // Holes and zeros read alike.
   let parts = "";
   const part = (at, bytes, base) => {

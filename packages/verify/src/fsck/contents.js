@@ -14,7 +14,7 @@ export function checkContents(v, i) {
 }
 
 function empty(v, i) {
-  for (const [field, at] of Object.entries({ data: I.data, room: I.room, pages: I.pages })) {
+  for (const [field, at] of Object.entries({ data: I.data, room: I.shape, pages: I.pages })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of ${v.inode(i)}`);
   }
   if ((v.u32(i + I.mode) & L.S_IFMT) !== L.S_IFDIR)
@@ -31,14 +31,14 @@ function checkBody(v, i) {
   if (!v.own(data, Math.min(size + 9, 4096), () => `the body of ${v.inode(i)}`)) return;
   if (v.bytes[data + size] !== 0) v.problem("link-body", `the body of ${v.inode(i)} does not end`);
   if (v.bytes.subarray(data, data + size).includes(0)) v.problem("link-body", `the body of ${v.inode(i)} has a NUL`);
-  for (const [field, at] of Object.entries({ room: I.room, pages: I.pages })) {
+  for (const [field, at] of Object.entries({ room: I.shape, pages: I.pages })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of ${v.inode(i)}`);
   }
 }
 
 function checkFile(v, i) {
   const size = v.i64(i + I.size);
-  const room = v.u32(i + I.room);
+  const room = v.u32(i + I.shape);
   const data = v.u32(i + I.data);
   if (size < 0 || size > L.MAX_FILE_SIZE) {
     v.problem("file-size", `the size of ${v.inode(i)} is ${size}`);

@@ -11,7 +11,7 @@ const file = (f) => `file ${hex(f)}`;
 export function checkContexts(v) {
   const listed = checkTable(v);
   for (let n = 0; n < L.MAX_THREADS; n++) {
-    const held = v.u32(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_HELD);
+    const held = v.u32(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_CONTEXT);
     if (held === 0) continue;
     if (!v.isLive(L.CACHE_CONTEXT, held)) v.problem("context-held", `slot ${n} holds ${hex(held)}: no live context`);
     else v.ref(held, `slot ${n}`);
@@ -122,7 +122,7 @@ function checkDescriptor(v, c, alive, fd, f, hint) {
     return;
   }
   if (!alive) v.problem("fd", `descriptor ${fd} of ${context(v, c)}, which is closed, is ${hex(f)}`);
-  else if (f === L.RESERVED) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is taken and not open`);
+  else if (f === L.FD_RESERVED) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is taken and not open`);
   else if (fd < L.FD_FIRST) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is open`);
   else if (!v.isLive(L.CACHE_FILE, f))
     v.problem("fd", `descriptor ${fd} of ${context(v, c)} is ${hex(f)}: no live file`);

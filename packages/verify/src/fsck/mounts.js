@@ -124,7 +124,7 @@ export function checkPlaces(v) {
     checkPlace(v, m, place, parent);
   }
   for (const m of live) {
-    v.equal(v.u32(m + M.kids), kids.get(m) ?? 0, "mount-kids", () => `the number of mounts on ${mount(v, m)}`);
+    v.equal(v.u32(m + M.nrChildren), kids.get(m) ?? 0, "mount-kids", () => `the number of mounts on ${mount(v, m)}`);
     v.equal(
       v.i32(m + M.count),
       v.refsOf(m).length,

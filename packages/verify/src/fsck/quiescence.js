@@ -30,7 +30,7 @@ export function checkLocks(v) {
 
 /** @param {{ live?: number[] }} options `live`: slots of the threads that are attached; every other one must be free */
 export function checkThreads(v, { live }) {
-  v.equal(v.u32(L.G_GATE), 0, "gate", () => "who sweeps");
+  v.equal(v.u32(L.G_RECOUNT_OWNER), 0, "gate", () => "who sweeps");
   v.equal(v.u32(L.G_LEAKS), 0, "gate", () => "dead threads whose references nobody has looked for");
   const used = v.u32(L.G_SLOTS_USED);
   v.counts.threads = 0;
@@ -39,9 +39,9 @@ export function checkThreads(v, { live }) {
     const state = v.u32(s + L.SLOT_STATE);
     v.equal(v.u32(s + L.SLOT_EPOCH), 0, "epoch", () => `the epoch that slot ${n} shows`);
     v.expect(state <= 1, "slot", () => `the state of slot ${n} is ${state}`);
-    v.equal(v.u32(s + L.SLOT_BUSY), 0, "slot", () => `whether the thread of slot ${n} is in a call`);
-    for (const [list, at] of Object.entries(L.JOURNAL_COUNTS)) {
-      v.equal(v.u32(s + L.SLOT_JOURNAL + at), 0, "journal", () => `${list} in the journal of slot ${n}`);
+    v.equal(v.u32(s + L.SLOT_ACTIVE), 0, "slot", () => `whether the thread of slot ${n} is in a call`);
+    for (const [list, at] of Object.entries(L.UNDO_LOG_COUNTS)) {
+      v.equal(v.u32(s + L.SLOT_UNDO_LOG + at), 0, "journal", () => `${list} in the journal of slot ${n}`);
     }
     if (live !== undefined) v.equal(state, live.includes(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
     if (state === 1) {
@@ -49,7 +49,7 @@ export function checkThreads(v, { live }) {
       v.expect(n < used, "slot", () => `slot ${n} is in use; ${used} ever were`);
       v.expect(v.u32(s + L.SLOT_SCRATCH) !== 0, "slot", () => `slot ${n} is in use and has no scratch area`);
     } else {
-      v.equal(v.u32(s + L.SLOT_HELD), 0, "slot", () => `the context that free slot ${n} holds`);
+      v.equal(v.u32(s + L.SLOT_CONTEXT), 0, "slot", () => `the context that free slot ${n} holds`);
       for (let c = 0; c < L.C_COUNT * 8; c += 4) {
         if (v.u32(s + L.SLOT_COUNTERS + c) !== 0) v.problem("slot", `free slot ${n} has counted`);
       }
@@ -108,13 +108,13 @@ function checkDead(v, p) {
     const data = v.u32(p + INODE.data);
     if (!isLink) {
       zero("data", INODE.data);
-      zero("room", INODE.room);
+      zero("room", INODE.shape);
     } else if (data !== 0) v.own(data, Math.min(v.u32(p + INODE.size) + 9, 4096), () => `the body of ${what()}`);
     const acl = v.u32(p + INODE.acl);
     if (acl !== 0) v.own(acl, 8 + v.u32(acl) * 8, () => `the ACL of ${what()}`);
   } else if (cache === L.CACHE_MOUNT) {
     zero("count", MOUNT.count);
-    zero("kids", MOUNT.kids);
+    zero("kids", MOUNT.nrChildren);
     v.equal(v.u32(p + MOUNT.parent), p, "retired-state", () => `parent of ${what()}`);
   } else if (cache === L.CACHE_SUPER) {
     zero("active", SUPER.active);

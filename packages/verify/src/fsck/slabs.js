@@ -85,11 +85,11 @@ function claimScratch(v, taken, first, bump) {
   for (let n = 0; n < L.MAX_THREADS; n++) {
     const slot = L.SLOTS + n * L.SLOT_SIZE;
     claim(v, taken, first, bump, v.u32(slot + L.SLOT_SCRATCH), L.SCRATCH_SIZE / L.CHUNK, `scratch of slot ${n}`);
-    const memo = v.u32(slot + L.SLOT_MEMO);
+    const memo = v.u32(slot + L.SLOT_PREFIX_CACHE);
     if (memo !== 0) memos++;
-    claim(v, taken, first, bump, memo, L.MEMO_CHUNKS, `memo of slot ${n}`);
+    claim(v, taken, first, bump, memo, L.PREFIX_CACHE_CHUNKS, `memo of slot ${n}`);
   }
-  v.equal(v.u32(L.G_MEMOS), memos, "scratch", () => "the number of memos");
+  v.equal(v.u32(L.G_PREFIX_CACHES), memos, "scratch", () => "the number of memos");
 }
 
 function claim(v, taken, first, bump, at, chunks, what) {

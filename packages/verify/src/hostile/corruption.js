@@ -211,13 +211,13 @@ export class Corruption {
 
   /** The tree of a file's pages in a ring, and deeper than it can be. */
   pages() {
-    const inodes = this.objects.get(L.CACHE_INODE).filter((i) => this.words[(i + Inode.room) >>> 2] & 0x80000000);
+    const inodes = this.objects.get(L.CACHE_INODE).filter((i) => this.words[(i + Inode.shape) >>> 2] & 0x80000000);
     const inode = this.pick(inodes);
     const node = this.words[(inode + Inode.data) >>> 2];
     this.set(node + this.#next(8) * 4, node, "a node of pages led to itself");
     if (this.#next(2))
       this.set(
-        inode + Inode.room,
+        inode + Inode.shape,
         0x80000000 + this.pick([0, 1, 0x401, 0xa02, 0xa03, 0xa04, 0xb01, 0x1f01, 0x7fffffff]),
         "levels",
       );
@@ -261,7 +261,7 @@ export class Corruption {
   /** What a thread's slot says of it. */
   slot() {
     const slot = L.SLOTS + this.#next(4) * L.SLOT_SIZE;
-    const at = this.pick([L.SLOT_EPOCH, L.SLOT_STATE, L.SLOT_SCRATCH, L.SLOT_HELD, 72, 80, 84]);
+    const at = this.pick([L.SLOT_EPOCH, L.SLOT_STATE, L.SLOT_SCRATCH, L.SLOT_CONTEXT, 72, 80, 84]);
     const [, object] = this.#object([...this.objects.keys()]);
     this.set(slot + at, this.#next(2) ? this.pick(VALUES) : object, `word ${at} of a slot`);
   }

@@ -193,7 +193,7 @@ export const OPERATIONS = {
   sumCounters: (t) => t.call("sumCounters", 0),
   synchronizeRcu: (t) => t.call("synchronizeRcu"),
   shrink: (t) => t.call("shrink", 1000),
-  threadDead: (t) => t.call("threadDead", 5),
+  threadRecover: (t) => t.call("threadRecover", 5),
   arenaCheck: (t) => t.call("arenaCheck"),
   threadDetach: (t) => t.call("threadDetach"),
 };

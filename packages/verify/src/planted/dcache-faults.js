@@ -28,8 +28,8 @@ export const CACHE = [
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
-        from: "  d.next = first == 0 ? endOf(b) : first;\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n",
-        to: "  put32(head, <u32>d.at);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? endOf(b) : first;\n",
+        from: "  d.next = first == 0 ? nullsMarker(b) : first;\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n",
+        to: "  put32(head, <u32>d.at);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? nullsMarker(b) : first;\n",
       },
     ],
     caughtBy: [tests("vfs/d-hash"), pair("small@create || looks"), torture({ seconds: 20 })],
@@ -85,7 +85,7 @@ export const CACHE = [
   },
   {
     name: "the pin of an entry is never given back",
-    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  dropPin(d);\n  const late", to: "  const late" }],
+    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  unpin(d);\n  const late", to: "  const late" }],
     caughtBy: [fsck()],
   },
   {
@@ -93,8 +93,8 @@ export const CACHE = [
     edits: [
       {
         file: "fs/tmpfs/tmpfs.ts",
-        from: "  dropPin(d);\n  const late",
-        to: "  dropPin(d);\n  dropPin(d);\n  const late",
+        from: "  unpin(d);\n  const late",
+        to: "  unpin(d);\n  unpin(d);\n  const late",
       },
     ],
     caughtBy: [fsck()],
@@ -186,7 +186,7 @@ export const CACHE = [
       {
         file: "vfs/dcache/d-lookup.ts",
         from: "      if (!inode) return -1;\n",
-        to: "      if (!inode) {\n        foundSeq = seq;\n        return 1;\n      }\n",
+        to: "      if (!inode) {\n        dLookupRcuSeq = seq;\n        return 1;\n      }\n",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 1:")],
@@ -238,8 +238,8 @@ export const CACHE = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  writeSeqBegin(d.seq);\n  d.inode = i;\n  at(P_INSTANTIATE, d.at, i.at);\n  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  writeSeqEnd(d.seq);",
-        to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  at(P_INSTANTIATE, d.at, i.at);\n  d.inode = i;",
+        from: "  writeSeqBegin(d.seq);\n  d.inode = i;\n  tracepoint(P_INSTANTIATE, d.at, i.at);\n  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  writeSeqEnd(d.seq);",
+        to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  tracepoint(P_INSTANTIATE, d.at, i.at);\n  d.inode = i;",
       },
     ],
     caughtBy: [pair("cached@sysOpen(path=/m/x flags=65 || looks", { bound: 2 }), tests("known-bugs.test", "bug 8:")],

@@ -5,17 +5,17 @@ import { alloc, death, fsck, pair, terminate, tests, torture } from "./detectors
 export const FILES = [
   {
     name: "a directory does not count its children",
-    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  parent.kids += 1;\n  dAdd", to: "  dAdd" }],
+    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  parent.nrChildren += 1;\n  dAdd", to: "  dAdd" }],
     caughtBy: [fsck()],
   },
   {
     name: "a rename does not take its entry off the old directory's count",
-    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  from.kids -= 1;\n", to: "" }],
+    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  from.nrChildren -= 1;\n", to: "" }],
     caughtBy: [fsck()],
   },
   {
     name: "a second name is not counted",
-    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  addLinks(i, 1, t);\n  sectionEnd();", to: "  sectionEnd();" }],
+    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  addLinks(i, 1, t);\n  txEnd();", to: "  txEnd();" }],
     caughtBy: [fsck()],
   },
   {
@@ -24,7 +24,7 @@ export const FILES = [
       {
         file: "vfs/ops/modify.ts",
         from: "  const left = dMove(d, t, exchange);\n",
-        to: "  const left = dMove(d, t, exchange);\n  sectionEnd();\n  sectionBegin();\n",
+        to: "  const left = dMove(d, t, exchange);\n  txEnd();\n  txBegin();\n",
       },
     ],
     caughtBy: [death("small rename: sysRename(path=/d/f path2=/f")],
@@ -34,8 +34,8 @@ export const FILES = [
     edits: [
       {
         file: "vfs/ops/modify.ts",
-        from: "    if (newError == 0) return d;\n    doneCreate(nd, d);",
-        to: "    if (newError == 0) return d;\n    dput(d);\n    pathPut(nd);",
+        from: "    if (filenameCreateErr == 0) return d;\n    donePathCreate(nd, d);",
+        to: "    if (filenameCreateErr == 0) return d;\n    dput(d);\n    pathPut(nd);",
       },
     ],
     caughtBy: [fsck(), pair("small@sysMkdir(path=/d/x || mkdir")],
@@ -46,11 +46,11 @@ export const FILES = [
       {
         file: "vfs/ops/modify.ts",
         from: "  if (err == 0) {\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
-        to: "  if (err == 0) {\n    const full = d.kids != 0;\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
+        to: "  if (err == 0) {\n    const full = d.nrChildren != 0;\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
       },
       {
         file: "vfs/ops/modify.ts",
-        from: "    else if (dirs && d.kids != 0) err = -ENOTEMPTY;",
+        from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;",
         to: "    else if (dirs && full) err = -ENOTEMPTY;",
       },
     ],
@@ -58,7 +58,7 @@ export const FILES = [
   },
   {
     name: "rmdir does not look for children",
-    edits: [{ file: "vfs/ops/modify.ts", from: "    else if (dirs && d.kids != 0) err = -ENOTEMPTY;\n", to: "" }],
+    edits: [{ file: "vfs/ops/modify.ts", from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;\n", to: "" }],
     caughtBy: [fsck(), pair("small@rmdir || mkdir")],
   },
   {
@@ -83,7 +83,7 @@ export const FILES = [
     edits: [
       {
         file: "fs/tmpfs/data.ts",
-        from: "    if (size < <i64>i.room) memory.fill(i.data + <u32>size, 0, i.room - <u32>size);\n",
+        from: "    if (size < <i64>i.shape) memory.fill(i.data + <u32>size, 0, i.shape - <u32>size);\n",
         to: "",
       },
     ],
@@ -94,8 +94,8 @@ export const FILES = [
     edits: [
       {
         file: "fs/tmpfs/data.ts",
-        from: "  sectionBegin();\n  if (i.room != 0) slabFree(i.data);\n  else i.pages = 1;",
-        to: "  if (i.room != 0) slabFree(i.data);\n  sectionBegin();\n  if (i.room == 0) i.pages = 1;",
+        from: "  txBegin();\n  if (i.shape != 0) slabFree(i.data);\n  else i.pages = 1;",
+        to: "  if (i.shape != 0) slabFree(i.data);\n  txBegin();\n  if (i.shape == 0) i.pages = 1;",
       },
     ],
     caughtBy: [death("small write: sysWrite(fd=4")],
@@ -110,8 +110,8 @@ export const FILES = [
     edits: [
       {
         file: "fs/tmpfs/data.ts",
-        from: "  sectionBegin();\n  i.data = <u32>node;\n  i.room = RADIX | (bits << 8) | 1;\n  disown(node);\n  slabFree(old);",
-        to: "  slabFree(old);\n  sectionBegin();\n  i.data = <u32>node;\n  i.room = RADIX | (bits << 8) | 1;\n  disown(node);",
+        from: "  txBegin();\n  i.data = <u32>node;\n  i.shape = RADIX | (bits << 8) | 1;\n  removePendingBlock(node);\n  slabFree(old);",
+        to: "  slabFree(old);\n  txBegin();\n  i.data = <u32>node;\n  i.shape = RADIX | (bits << 8) | 1;\n  removePendingBlock(node);",
       },
     ],
     caughtBy: [death("pages write")],
@@ -121,8 +121,8 @@ export const FILES = [
     edits: [
       {
         file: "fs/tmpfs/data.ts",
-        from: "  cutNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, (size",
-        to: "  cutNode(i, <usize>i.data, levelsOf(i), 1024, 0, (size",
+        from: "  truncateNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, (size",
+        to: "  truncateNode(i, <usize>i.data, levelsOf(i), 1024, 0, (size",
       },
     ],
     caughtBy: [pair("pages@write || truncate"), fsck()],
@@ -132,8 +132,8 @@ export const FILES = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    if (err == 0) created = true;\n    else dput(d);",
-        to: "    if (err == 0) created = true;",
+        from: "    if (err == 0) openCreated = true;\n    else dput(d);",
+        to: "    if (err == 0) openCreated = true;",
       },
     ],
     caughtBy: [alloc("create"), alloc("open"), fsck()],
@@ -148,7 +148,7 @@ export const FILES = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    fdPut(c, fd);\n    fput(f);\n    return err;",
+        from: "    putUnusedFd(c, fd);\n    fput(f);\n    return err;",
         to: "    fput(f);\n    return err;",
       },
     ],
@@ -159,8 +159,8 @@ export const FILES = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    fdPut(c, fd);\n    fput(f);\n    return err;",
-        to: "    fdPut(c, fd);\n    return err;",
+        from: "    putUnusedFd(c, fd);\n    fput(f);\n    return err;",
+        to: "    putUnusedFd(c, fd);\n    return err;",
       },
     ],
     caughtBy: [fsck()],
@@ -181,8 +181,8 @@ export const FILES = [
     edits: [
       {
         file: "vfs/file/readdir.ts",
-        from: "if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) newHint = last;",
-        to: "if (last && last.cookie == <u32>f.pos) newHint = last;",
+        from: "if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;",
+        to: "if (last && last.cookie == <u32>f.pos) fillDirentsHint = last;",
       },
     ],
     caughtBy: [fsck(), death("small readdir")],
@@ -215,7 +215,7 @@ export const FILES = [
     edits: [
       {
         file: "vfs/recovery/recount.ts",
-        from: "    if (d.sb.driver == 0 && d.sb.mark != 0 && d.parent != d && !(d.flags & D_UNHASHED)) d.mark += 1;\n",
+        from: "    if (d.sb.driver == 0 && d.sb.recount != 0 && d.parent != d && !(d.flags & D_UNHASHED)) d.recount += 1;\n",
         to: "",
       },
     ],
@@ -223,12 +223,14 @@ export const FILES = [
   },
   {
     name: "the sweep does not count a child's reference on its parent",
-    edits: [{ file: "vfs/recovery/recount.ts", from: "    if (d.parent != d) refDentry(d.parent_);\n", to: "" }],
+    edits: [
+      { file: "vfs/recovery/recount.ts", from: "    if (d.parent != d) countDentryReference(d.parent_);\n", to: "" },
+    ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
     name: "the sweep does not count what open files hold",
-    edits: [{ file: "vfs/recovery/recount.ts", from: "    refDentry(f.dentry_);\n", to: "" }],
+    edits: [{ file: "vfs/recovery/recount.ts", from: "    countDentryReference(f.dentry_);\n", to: "" }],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
@@ -236,7 +238,7 @@ export const FILES = [
     edits: [
       {
         file: "vfs/recovery/recount.ts",
-        from: "    if (i.mark == 0 && load<u32>(i.count) == 0) collectInode(i);\n",
+        from: "    if (i.recount == 0 && load<u32>(i.count) == 0) collectInode(i);\n",
         to: "",
       },
     ],

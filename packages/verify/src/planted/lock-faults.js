@@ -19,8 +19,8 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/lock/lock.ts",
-        from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  taken(p);",
-        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  taken(p);",
+        from: "  store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  recordLock(p);",
+        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  recordLock(p);",
       },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
@@ -30,7 +30,7 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/lock/lock.ts",
-        from: "  store<u32>(journal() + J_PENDING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
+        from: "  store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
         to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
       },
     ],
@@ -41,8 +41,8 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/lock/lock.ts",
-        from: `  clearEntries();\n${SHOWN}`,
-        to: `${SHOWN}  clearEntries();\n`,
+        from: `  discardEntries();\n${SHOWN}`,
+        to: `${SHOWN}  discardEntries();\n`,
       },
     ],
     caughtBy: [meanwhile("small unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/d/")],
@@ -52,8 +52,8 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/undo/log.ts",
-        from: "  if (depth != 0) note(p, 4, atomic.load<u32>(p));\n  atomic.store<u32>(p, v);",
-        to: "  const old = atomic.load<u32>(p);\n  atomic.store<u32>(p, v);\n  if (depth != 0) note(p, 4, old);",
+        from: "  if (txDepth != 0) logOldValue(p, 4, atomic.load<u32>(p));\n  atomic.store<u32>(p, v);",
+        to: "  const old = atomic.load<u32>(p);\n  atomic.store<u32>(p, v);\n  if (txDepth != 0) logOldValue(p, 4, old);",
       },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
@@ -79,8 +79,8 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/undo/recover.ts",
-        from: "  for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {\n    const e = j + J_ENTRY + ((n - 1) << 4);",
-        to: "  const all = countOf(j, 0, ENTRIES_MAX);\n  for (let n = all; n > 0; n--) {\n    const e = j + J_ENTRY + ((all - n) << 4);",
+        from: "  for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {\n    const e = j + LOG_ENTRY + ((n - 1) << 4);",
+        to: "  const all = countOf(j, 0, ENTRIES_MAX);\n  for (let n = all; n > 0; n--) {\n    const e = j + LOG_ENTRY + ((all - n) << 4);",
       },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
@@ -88,7 +88,7 @@ export const LOCKS = [
   {
     name: "a dead thread's mutexes are not released",
     edits: [
-      { file: "mem/undo/recover.ts", from: "    release(load<u32>(j + J_MUTEX + ((n - 1) << 2)), dead);\n", to: "" },
+      { file: "mem/undo/recover.ts", from: "    release(load<u32>(j + LOG_MUTEX + ((n - 1) << 2)), dead);\n", to: "" },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
@@ -104,7 +104,7 @@ export const LOCKS = [
   },
   {
     name: "the lock that a dead thread was just taking stays taken",
-    edits: [{ file: "mem/undo/recover.ts", from: "  release(load<u32>(j + J_PENDING), dead);\n", to: "" }],
+    edits: [{ file: "mem/undo/recover.ts", from: "  release(load<u32>(j + LOG_ACQUIRING), dead);\n", to: "" }],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
@@ -171,7 +171,7 @@ export const LOCKS = [
     edits: [
       {
         file: "mem/smr/smr.ts",
-        from: "if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safe) >= 0) {",
+        from: "if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safeEpoch) >= 0) {",
         to: "if (p == 0) {",
       },
     ],

@@ -20,7 +20,7 @@ export const WALK = [
     edits: [
       {
         file: "vfs/walk/rcu-walk.ts",
-        from: "          childState = atomic.load<u64>(<usize>p);\n          at(P_SEQ_OPENED, <usize>p, <usize>childState);\n          place =",
+        from: "          childState = atomic.load<u64>(<usize>p);\n          tracepoint(P_SEQ_OPENED, <usize>p, <usize>childState);\n          place =",
         to: "          place =",
       },
       {
@@ -52,7 +52,7 @@ export const WALK = [
   {
     name: "attributes not looked at again",
     torture: true,
-    edits: [{ file: "vfs/inode/attr.ts", from: "whole = !readSeqRetry(i.seq, seq);", to: "whole = true;" }],
+    edits: [{ file: "vfs/inode/attr.ts", from: "consistent = !readSeqRetry(i.seq, seq);", to: "consistent = true;" }],
     caughtBy: [pair("small@chown || stat"), pair("small@chown || sysFstat")],
   },
   {
@@ -193,7 +193,7 @@ export const WALK = [
       {
         file: "vfs/walk/permission.ts",
         from: "    err = driverPermission(i, mask);\n",
-        to: "    err = driverPermission(i, mask);\n    if (err != 0 && overridden(c, mask)) err = 0;\n",
+        to: "    err = driverPermission(i, mask);\n    if (err != 0 && capableOverride(c, mask)) err = 0;\n",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 3:")],
@@ -282,7 +282,7 @@ export const WALK = [
     edits: [
       {
         file: "vfs/walk/permission.ts",
-        from: "  attrTuple(i, false);\n  return c.uid == tUid",
+        from: "  loadAttr(i, false);\n  return c.uid == loadedUid",
         to: "  return c.uid == i.uid",
       },
     ],
@@ -304,7 +304,7 @@ export const WALK = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "      rcuReadUnlock();\n      napAtLock(naps++, d.lockref);\n      rcuReadLock();\n      p = chainOf(hashLen);\n      continue;",
+        from: "      rcuReadUnlock();\n      sleepAtLock(naps++, d.lockref);\n      rcuReadLock();\n      p = chainHead(hashLen);\n      continue;",
         to: "      p = d.next;\n      continue;",
       },
     ],
@@ -315,8 +315,8 @@ export const WALK = [
     edits: [
       {
         file: "vfs/recovery/recount.ts",
-        from: "    if (d.flags & D_DOUBT) {\n      dDropLocked(d);\n",
-        to: "    if (d.flags & D_DOUBT) {\n",
+        from: "    if (d.flags & D_DRIVER_PENDING) {\n      dDropLocked(d);\n",
+        to: "    if (d.flags & D_DRIVER_PENDING) {\n",
       },
     ],
     caughtBy: [meanwhile("driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)")],
@@ -327,7 +327,7 @@ export const WALK = [
       {
         file: "vfs/dcache/d-lookup.ts",
         from: "    if (!fits) {\n      p = d.next;",
-        to: "    if (!fits) {\n      p = chainOf(hashLen);",
+        to: "    if (!fits) {\n      p = chainHead(hashLen);",
       },
     ],
     caughtBy: [pair("small@sysUnlink(path=/d/f) || sysStat(path=/l/f)")],
@@ -337,8 +337,8 @@ export const WALK = [
     edits: [
       {
         file: "vfs/mount/namespace.ts",
-        from: "if (m.kids != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;",
-        to: "if (m.kids != 0) err = -EBUSY;",
+        from: "if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;",
+        to: "if (m.nrChildren != 0) err = -EBUSY;",
       },
     ],
     caughtBy: [pair("mounts@umount || open"), fsck()],
@@ -389,8 +389,8 @@ export const WALK = [
     edits: [
       {
         file: "vfs/walk/prefix-cache.ts",
-        from: "  const turns = atomic.load<u32>(G_TURNS);\n  const shape",
-        to: "  const turns = load<u32>(e, TURNS);\n  const shape",
+        from: "  const wraps = atomic.load<u32>(G_SEQ_WRAPS);\n  const shape",
+        to: "  const wraps = load<u32>(e, WRAPS);\n  const shape",
       },
     ],
     caughtBy: [tests("walk/prefix-cache-entries")],

@@ -51,7 +51,7 @@ export const ALLOWED = [
     witness: ["mounts+polls", "remove: sysUnlink(path=/m/s removedir=true)", "umount: sysUmount(path=/b flags=0)"],
   },
   {
-    func: "core/vfs/dcache/dcache.ts dAllocPlain",
+    func: "core/vfs/dcache/dcache.ts dAllocCommon",
     field: "G_LRU_COUNT",
     why: ESTIMATE,
     witness: ["driver", "stat: sysStat(path=/m/f)", "create: sysOpen(path=/m/x flags=65 mode=420)"],
@@ -63,7 +63,7 @@ export const ALLOWED = [
     witness: ["driver", "stat: sysStat(path=/m/f)", "shrink: shrink(count=100)"],
   },
   {
-    func: "core/vfs/dcache/d-path.ts build",
+    func: "core/vfs/dcache/d-path.ts prependPath",
     field: "dentry .name",
     why: "the path is thrown away when the rename sequence has moved since before its first name was read",
     witness: ["small", "rename: sysRename(path=/d/e path2=/o/e flags=0)", "realpath: sysRealpath(path=/l/e/g)"],

@@ -29,8 +29,8 @@ const PLANTS = {
     at: 64,
     add: true,
   },
-  "permission, to the inode": { func: "attrTuple", op: "i32.atomic.load", at: 72 },
-  "attributes, to the inode": { func: "copyAttr", op: "i32.atomic.load", at: 0, add: true },
+  "permission, to the inode": { func: "loadAttr", op: "i32.atomic.load", at: 72 },
+  "attributes, to the inode": { func: "vfsGetattr", op: "i32.atomic.load", at: 0, add: true },
   "the start, to the context": { func: "pathInit", op: "i64.atomic.load", at: 0 },
 };
 

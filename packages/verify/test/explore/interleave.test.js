@@ -56,9 +56,12 @@ test("on the tree of the memo each thread knows the directories before it begins
   const { machine, tree } = new Harness(coreProgram(), "memo");
   const { words } = machine;
   for (const { id } of machine.threads) {
-    const memo = words[(addressOf("SLOTS") + id * numberOf("SLOT_SIZE") + numberOf("SLOT_MEMO")) >>> 2];
-    const room = numberOf("MEMO_SETS") * 3;
-    const lengths = Array.from({ length: room }, (_, n) => words[(memo + n * numberOf("MEMO_ENTRY") + 12) >>> 2]);
+    const memo = words[(addressOf("SLOTS") + id * numberOf("SLOT_SIZE") + numberOf("SLOT_PREFIX_CACHE")) >>> 2];
+    const room = numberOf("PREFIX_CACHE_SETS") * 3;
+    const lengths = Array.from(
+      { length: room },
+      (_, n) => words[(memo + n * numberOf("PREFIX_CACHE_ENTRY") + 12) >>> 2],
+    );
     assert.equal(lengths.filter((length) => length !== 0).length, tree.warm.length, `thread ${id}`);
   }
 });

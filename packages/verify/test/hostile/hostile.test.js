@@ -51,7 +51,7 @@ test("the tree that is damaged is whole before, and every operation on it answer
     "unlink of a driver's file",
     "stat of nothing",
     "stat of a driver's nothing",
-    "threadDead",
+    "threadRecover",
     "driverUnregister",
     "chroot",
   ];

@@ -60,7 +60,7 @@ export function callDriver(op: i32, sb: SuperBlock, a: f64, b: f64, c: f64, d: f
   return r;
 }
 
-function number(i: Inode): f64 {
+function inodeNumberOrNone(i: Inode): f64 {
   return i ? inodeNumber(i) : NO_INODE;
 }
 
@@ -80,30 +80,30 @@ function putDentryName(at: u32, d: Dentry): u32 {
 /** Looks a name up in the driver's directory; 0: attributes are in scratch. */
 export function driverLookup(sb: SuperBlock, dir: Inode, name: usize, len: u32): i32 {
   putName(NAME1, name, len);
-  return <i32>callDriver(OP_LOOKUP, sb, number(dir), <f64>len, 0, 0);
+  return <i32>callDriver(OP_LOOKUP, sb, inodeNumberOrNone(dir), <f64>len, 0, 0);
 }
 
 /** d_hash(): 32 bits for a name, to which the parent is added as for any other. */
 export function driverHash(sb: SuperBlock, dir: Inode, name: usize, len: u32): u64 {
   putName(NAME1, name, len);
-  return <u64>(<u32>(<i64>callDriver(OP_HASH, sb, number(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
+  return <u64>(<u32>(<i64>callDriver(OP_HASH, sb, inodeNumberOrNone(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
 }
 
 /** Hands a dentry's name over for driverCompare(), while it cannot change. */
-export function putCompared(mine: usize, len: u32): void {
+export function putStoredName(mine: usize, len: u32): void {
   putName(NAME1, mine, len);
 }
 
-/** d_compare() of the name that putCompared() took: true when a dentry's name is the one that is looked for. `inode` may be null: nothing is there yet. */
+/** d_compare() of the name that putStoredName() took: true when a dentry's name is the one that is looked for. `inode` may be null: nothing is there yet. */
 export function driverCompare(sb: SuperBlock, dir: Inode, inode: Inode, mineLen: u32, name: usize, len: u32): bool {
   putName(NAME2, name, len);
-  return callDriver(OP_COMPARE, sb, number(dir), number(inode), <f64>mineLen, <f64>len) == 0;
+  return callDriver(OP_COMPARE, sb, inodeNumberOrNone(dir), inodeNumberOrNone(inode), <f64>mineLen, <f64>len) == 0;
 }
 
 /** d_revalidate(): > 0 still good, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. */
 export function driverRevalidate(d: Dentry, dir: Inode, flags: u32): i32 {
   const len = putDentryName(NAME1, d);
-  return <i32>callDriver(OP_REVALIDATE, d.sb, number(dir), number(d.inode), <f64>len, <f64>flags);
+  return <i32>callDriver(OP_REVALIDATE, d.sb, inodeNumberOrNone(dir), inodeNumberOrNone(d.inode), <f64>len, <f64>flags);
 }
 
 export function driverPermission(i: Inode, mask: u32): i32 {
@@ -130,7 +130,7 @@ export function driverIput(i: Inode): void {
 /** d_delete(): whether an unused dentry should go at once. */
 export function driverDelete(d: Dentry): bool {
   const len = putDentryName(NAME1, d);
-  return callDriver(OP_DELETE, d.sb, number(d.inode), <f64>len, 0, 0) > 0;
+  return callDriver(OP_DELETE, d.sb, inodeNumberOrNone(d.inode), <f64>len, 0, 0) > 0;
 }
 
 /** Makes a file, directory, link (body at `body`) or special file; 0: attributes are in scratch. */

@@ -10,11 +10,20 @@
  * hold contents (a single block counts as one).
  */
 
-import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocRoom, slabFree } from "../../mem/alloc/slab";
+import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { IO_SIZE, S_IO } from "../../mem/layout";
-import { sectionBegin, sectionEnd } from "../../mem/lock/lock";
-import { disown, J_WRITE, journal, put64, set32, W_BYTES, W_PLACE, W_POS } from "../../mem/undo/log";
+import { txBegin, txEnd } from "../../mem/lock/lock";
+import {
+  LOG_REDO,
+  put64,
+  REDO_BYTES,
+  REDO_POS,
+  REDO_POS_ADDRESS,
+  removePendingBlock,
+  set32,
+  undoLog,
+} from "../../mem/undo/log";
 import { beginAttr, currentTime, endAttr, I_SPARSE, Inode } from "../../vfs/inode/inode";
 
 const RADIX: u32 = 0x80000000;
@@ -35,11 +44,11 @@ export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
     const inPage = <u32>(at & (PAGE - 1));
     let part = PAGE - inPage;
     if (part > n - done) part = n - done;
-    const page = pageFor(i, <u32>(at >> PAGE_SHIFT));
+    const page = findPage(i, <u32>(at >> PAGE_SHIFT));
     let have: u32 = 0;
     if (page != 0) {
-      const room = i.room & RADIX ? PAGE : i.room;
-      have = inPage >= room ? 0 : room - inPage;
+      const shape = i.shape & RADIX ? PAGE : i.shape;
+      have = inPage >= shape ? 0 : shape - inPage;
       if (have > part) have = part;
       memory.copy(to + done, page + inPage, have);
     }
@@ -50,84 +59,84 @@ export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
 
 /** Makes room for `n` bytes; answers for how many of them there is some in the arena. */
 export function dataReserve(i: Inode, pos: i64, n: u32): u32 {
-  if (!makeRoom(i, pos + n)) return 0;
+  if (!growShape(i, pos + n)) return 0;
   let done: u32 = 0;
-  while (done < n && pageForWrite(i, <u32>((pos + done) >> PAGE_SHIFT)) != 0) done += partAt(pos + done, n - done);
+  while (done < n && getPage(i, <u32>((pos + done) >> PAGE_SHIFT)) != 0) done += bytesInPage(pos + done, n - done);
   return done;
 }
 
 /** How many of `n` bytes at `pos` lie in its page. */
-function partAt(pos: i64, n: u32): u32 {
+function bytesInPage(pos: i64, n: u32): u32 {
   const left = PAGE - <u32>(pos & (PAGE - 1));
   return left < n ? left : n;
 }
 
 /**
- * Copies `n` bytes in, for which there is room, then sets size, times and the position word at `place` if that is not 0. What is
+ * Copies `n` bytes in, for which there is room, then sets size, times and the position word at `posAddress` if that is not 0. What is
  * overwritten cannot be undone; so the write stands in the journal from the first byte on, and is done again in full by who recovers
  * a thread that died in it (redoWrite()).
  */
-export function dataWrite(i: Inode, place: usize, pos: i64, from: usize, n: u32, time: i64): void {
-  const w = journal() + J_WRITE;
-  store<u32>(w + W_PLACE, <u32>place);
-  store<i64>(w + W_POS, pos);
-  store<u32>(w + W_BYTES, n);
+export function dataWrite(i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64): void {
+  const w = undoLog() + LOG_REDO;
+  store<u32>(w + REDO_POS_ADDRESS, <u32>posAddress);
+  store<i64>(w + REDO_POS, pos);
+  store<u32>(w + REDO_BYTES, n);
   store<u32>(w, <u32>i.at);
-  copyIn(i, place, pos, from, n, time, w);
+  copyIn(i, posAddress, pos, from, n, time, w);
 }
 
-function copyIn(i: Inode, place: usize, pos: i64, from: usize, n: u32, time: i64, w: usize): void {
+function copyIn(i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64, w: usize): void {
   let done: u32 = 0;
   while (done < n) {
     const at = pos + done;
-    const part = partAt(at, n - done);
-    const page = pageFor(i, <u32>(at >> PAGE_SHIFT));
+    const part = bytesInPage(at, n - done);
+    const page = findPage(i, <u32>(at >> PAGE_SHIFT));
     if (page == 0) corrupt(i.at);
     memory.copy(page + <u32>(at & (PAGE - 1)), from + done, part);
     done += part;
   }
   const end = pos + n;
   const size = i.size;
-  sectionBegin();
+  txBegin();
   setSize(i, end > size ? end : size, time);
-  if (place != 0) put64(place, end);
+  if (posAddress != 0) put64(posAddress, end);
   set32(w, 0);
-  sectionEnd();
+  txEnd();
 }
 
 /** Finishes the write that the dead thread with this journal and scratch area had begun in `i`. Under its i_mutex. */
 export function redoWrite(i: Inode, j: usize, deadScratch: usize): void {
-  const w = j + J_WRITE;
+  const w = j + LOG_REDO;
   if (load<u32>(w) != <u32>i.at) return;
-  const place = <usize>load<u32>(w + W_PLACE);
-  const n = load<u32>(w + W_BYTES);
+  const posAddress = <usize>load<u32>(w + REDO_POS_ADDRESS);
+  const n = load<u32>(w + REDO_BYTES);
   if (n > IO_SIZE) corrupt(w);
-  copyIn(i, place, load<i64>(w + W_POS), deadScratch + S_IO, n, currentTime(), w);
+  copyIn(i, posAddress, load<i64>(w + REDO_POS), deadScratch + S_IO, n, currentTime(), w);
 }
 
 /** Levels of a file's tree. */
 function levelsOf(i: Inode): u32 {
-  const levels = i.room & 0xff;
+  const levels = i.shape & 0xff;
   if (levels == 0 || levels > MAX_LEVELS) corrupt(i.at);
   return levels;
 }
 
 /** Pointers of its uppermost node, as a power of two; only a single node may have less than the most. */
 function topBits(i: Inode): u32 {
-  const bits = (i.room & ~RADIX) >> 8;
+  const bits = (i.shape & ~RADIX) >> 8;
   if (bits > NODE_BITS || bits < (levelsOf(i) == 1 ? TOP_BITS_MIN : NODE_BITS)) corrupt(i.at);
   return bits;
 }
 
 /** Bits of the number of a page that has a place in the tree. */
-function reachOf(i: Inode): u32 {
+function indexBits(i: Inode): u32 {
   return (levelsOf(i) - 1) * NODE_BITS + topBits(i);
 }
 
 /** The block or page number `index`, 0: a hole. */
-function pageFor(i: Inode, index: u32): usize {
-  if (!(i.room & RADIX)) return index == 0 && i.room != 0 ? <usize>i.data : 0;
-  if (index >> reachOf(i) != 0) return 0;
+function findPage(i: Inode, index: u32): usize {
+  if (!(i.shape & RADIX)) return index == 0 && i.shape != 0 ? <usize>i.data : 0;
+  if (index >> indexBits(i) != 0) return 0;
   let node = <usize>i.data;
   for (let l = levelsOf(i); l > 0 && node != 0; l--) {
     node = <usize>load<u32>(node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2));
@@ -135,43 +144,43 @@ function pageFor(i: Inode, index: u32): usize {
   return node;
 }
 
-function pageForWrite(i: Inode, index: u32): usize {
-  if (!(i.room & RADIX)) return <usize>i.data;
+function getPage(i: Inode, index: u32): usize {
+  if (!(i.shape & RADIX)) return <usize>i.data;
   let node = <usize>i.data;
   for (let l = levelsOf(i); l > 0; l--) {
     const slot = node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2);
     let next = <usize>load<u32>(slot);
     if (next == 0) {
-      next = zeroed(PAGE);
+      next = kzalloc(PAGE);
       if (next == 0) return 0;
-      sectionBegin();
+      txBegin();
       set32(slot, <u32>next);
       if (l == 1) i.pages += 1;
-      disown(next);
-      sectionEnd();
+      removePendingBlock(next);
+      txEnd();
     }
     node = next;
   }
   return node;
 }
 
-function zeroed(size: u32): usize {
+function kzalloc(size: u32): usize {
   const p = kmalloc(size, false);
   if (p != 0) memory.fill(p, 0, size);
   return p;
 }
 
 /** Changes the shape of the contents so that a page can be put at every place below `end`. */
-function makeRoom(i: Inode, end: i64): bool {
-  if (!(i.room & RADIX)) {
-    if (end <= <i64>i.room) return true;
+function growShape(i: Inode, end: i64): bool {
+  if (!(i.shape & RADIX)) {
+    if (end <= <i64>i.shape) return true;
     if (end <= <i64>KMALLOC_MAX) return growBlock(i, <u32>end);
-    if (i.room != 0 && i.room < PAGE && !growBlock(i, PAGE)) return false;
+    if (i.shape != 0 && i.shape < PAGE && !growBlock(i, PAGE)) return false;
   }
   const last = (end - 1) >> PAGE_SHIFT;
-  if (!(i.room & RADIX) && !addLevel(i, 1, topBitsFor(last))) return false;
-  if (last >> reachOf(i) != 0 && topBits(i) < NODE_BITS && !growTop(i, topBitsFor(last))) return false;
-  while (last >> reachOf(i) != 0) {
+  if (!(i.shape & RADIX) && !addLevel(i, 1, topBitsFor(last))) return false;
+  if (last >> indexBits(i) != 0 && topBits(i) < NODE_BITS && !growTop(i, topBitsFor(last))) return false;
+  while (last >> indexBits(i) != 0) {
     const levels = levelsOf(i);
     if (levels == MAX_LEVELS || !addLevel(i, levels + 1, NODE_BITS)) return false;
   }
@@ -186,111 +195,111 @@ function topBitsFor(last: i64): u32 {
 
 /** Puts a node of 2^bits pointers on top of what is there. */
 function addLevel(i: Inode, levels: u32, bits: u32): bool {
-  const node = zeroed(4 << bits);
+  const node = kzalloc(4 << bits);
   if (node == 0) return false;
-  sectionBegin();
+  txBegin();
   store<u32>(node, i.data);
   i.data = <u32>node;
-  i.room = RADIX | (bits << 8) | levels;
-  disown(node);
-  sectionEnd();
+  i.shape = RADIX | (bits << 8) | levels;
+  removePendingBlock(node);
+  txEnd();
   return true;
 }
 
 /** Puts a larger node in the place of the only one. */
 function growTop(i: Inode, bits: u32): bool {
-  const node = zeroed(4 << bits);
+  const node = kzalloc(4 << bits);
   if (node == 0) return false;
   const old = <usize>i.data;
   if (topBits(i) > bits) corrupt(i.at);
   memory.copy(node, old, 4 << topBits(i));
-  sectionBegin();
+  txBegin();
   i.data = <u32>node;
-  i.room = RADIX | (bits << 8) | 1;
-  disown(node);
+  i.shape = RADIX | (bits << 8) | 1;
+  removePendingBlock(node);
   slabFree(old);
-  sectionEnd();
+  txEnd();
   return true;
 }
 
 function growBlock(i: Inode, size: u32): bool {
-  const room = kmallocRoom(size);
-  if (i.room > room) corrupt(i.at);
-  const p = kmalloc(room, false);
+  const shape = kmallocSizeRoundup(size);
+  if (i.shape > shape) corrupt(i.at);
+  const p = kmalloc(shape, false);
   if (p == 0) return false;
-  memory.copy(p, i.data, i.room);
-  memory.fill(p + i.room, 0, room - i.room);
-  sectionBegin();
-  if (i.room != 0) slabFree(i.data);
+  memory.copy(p, i.data, i.shape);
+  memory.fill(p + i.shape, 0, shape - i.shape);
+  txBegin();
+  if (i.shape != 0) slabFree(i.data);
   else i.pages = 1;
   i.data = <u32>p;
-  i.room = room;
-  disown(p);
-  sectionEnd();
+  i.shape = shape;
+  removePendingBlock(p);
+  txEnd();
   return true;
 }
 
 /** Frees what lies behind `size` and zeroes the rest of the page it ends in. Needs no memory. */
-export function dataCut(i: Inode, size: i64): void {
+export function dataTruncate(i: Inode, size: i64): void {
   if (size == 0) {
     dataFree(i);
     return;
   }
-  if (!(i.room & RADIX)) {
-    if (i.room > PAGE) corrupt(i.at);
-    if (size < <i64>i.room) memory.fill(i.data + <u32>size, 0, i.room - <u32>size);
+  if (!(i.shape & RADIX)) {
+    if (i.shape > PAGE) corrupt(i.at);
+    if (size < <i64>i.shape) memory.fill(i.data + <u32>size, 0, i.shape - <u32>size);
     return;
   }
   const inPage = <u32>(size & (PAGE - 1));
   if (inPage != 0) {
-    const page = pageFor(i, <u32>(size >> PAGE_SHIFT));
+    const page = findPage(i, <u32>(size >> PAGE_SHIFT));
     if (page != 0) memory.fill(page + inPage, 0, PAGE - inPage);
   }
-  cutLeft = objectsMax();
-  cutNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, (size + PAGE - 1) >> PAGE_SHIFT);
+  truncateBudget = objectsMax();
+  truncateNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, (size + PAGE - 1) >> PAGE_SHIFT);
 }
 
 /** Nodes and pages that a cut may still come to: more than there can be means that they lead back. */
-let cutLeft: u32 = 0;
+let truncateBudget: u32 = 0;
 
 /** Frees the pages from number `from` on below a node of `count` pointers whose first page is number `base`. At most 3 deep. */
-function cutNode(i: Inode, node: usize, level: u32, count: u32, base: i64, from: i64): void {
+function truncateNode(i: Inode, node: usize, level: u32, count: u32, base: i64, from: i64): void {
   const span = (<i64>1) << ((level - 1) * NODE_BITS);
   for (let k: u32 = 0; k < count; k++) {
     const slot = node + (k << 2);
     const child = <usize>load<u32>(slot);
     const first = base + span * k;
     if (child == 0 || first + span <= from) continue;
-    if (cutLeft-- == 0) corrupt(node);
+    if (truncateBudget-- == 0) corrupt(node);
     if (level > 1) {
-      cutNode(i, child, level - 1, 1 << NODE_BITS, first, from);
+      truncateNode(i, child, level - 1, 1 << NODE_BITS, first, from);
       if (first < from) continue;
     }
-    sectionBegin();
+    txBegin();
     if (level == 1) i.pages -= 1;
     kfreeAt(slot);
-    sectionEnd();
+    txEnd();
   }
 }
 
 /** Frees all contents. */
 export function dataFree(i: Inode): void {
-  if (i.room == 0) return;
-  cutLeft = objectsMax();
-  if (i.room & RADIX) cutNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, 0);
-  sectionBegin();
-  i.room = 0;
+  if (i.shape == 0) return;
+  truncateBudget = objectsMax();
+  if (i.shape & RADIX) truncateNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, 0);
+  txBegin();
+  i.shape = 0;
   i.pages = 0;
   kfreeAt(i.dataAt);
-  sectionEnd();
+  txEnd();
 }
 
 /**
  * Sets a file right whose writer or truncater has died in the middle: what lies behind its size goes. Under i_mutex.
  */
-export function dataMend(i: Inode): void {
-  dataCut(i, i.size);
-  markSparse(i);
+export function dataRepair(i: Inode): void {
+  dataTruncate(i, i.size);
+  updateSparse(i);
 }
 
 /** Sets size, times and the mark of a file with holes, in one step for readers. */
@@ -304,7 +313,7 @@ export function setSize(i: Inode, size: i64, time: i64): void {
 }
 
 /** The mark follows the pages after some have gone. */
-export function markSparse(i: Inode): void {
+export function updateSparse(i: Inode): void {
   beginAttr(i);
   i.mode = sparseMode(i, i.size);
   endAttr(i);

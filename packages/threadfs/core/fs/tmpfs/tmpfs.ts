@@ -8,11 +8,11 @@
  */
 
 import { ENOSPC } from "../../errno";
-import { hang, kmalloc, slabFree } from "../../mem/alloc/slab";
-import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/lock";
+import { kmalloc, linkBlock, slabFree } from "../../mem/alloc/slab";
+import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
 import { hashGrow } from "../../vfs/dcache/d-hash";
-import { dAdd, dAllocRoot, dDelete, dDeleted, dget, dInstantiate, dSetFlags } from "../../vfs/dcache/dcache";
+import { dAdd, dAllocRoot, dDelete, dDeleteFinish, dget, dInstantiate, dSetFlags } from "../../vfs/dcache/dcache";
 import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
 import { discardInode, newInode } from "../../vfs/inode/icache";
 import {
@@ -30,7 +30,7 @@ import {
 } from "../../vfs/inode/inode";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
 import { CAP_FSETID, Context, capable, inGroup } from "../../vfs/task/cred";
-import { dataCut, markSparse, setSize } from "./data";
+import { dataTruncate, setSize, updateSparse } from "./data";
 
 /** What a directory's size grows by with each entry, as in Linux's tmpfs. */
 const DIRENT_SIZE: i64 = 20;
@@ -55,7 +55,7 @@ export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): Super
 }
 
 /** inode_init_owner(): owner and mode of what is made in `dir`. */
-function ownedInode(c: Context, dir: Inode, mode: u32): Inode {
+function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
   let m = mode;
   let gid = c.gid;
   const dirMode = dir.mode;
@@ -80,7 +80,7 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
     memory.copy(text, body, bodyLen);
     store<u8>(text + bodyLen, 0);
   }
-  const i = ownedInode(c, dir, mode);
+  const i = newOwnedInode(c, dir, mode);
   if (!i) {
     if (text != 0) slabFree(text);
     return -ENOSPC;
@@ -88,29 +88,29 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   const isDir = i.isDir;
   i.nlink = isDir ? 2 : 1;
   if (text != 0) {
-    hang(i.dataAt, text);
+    linkBlock(i.dataAt, text);
     i.size = bodyLen;
   }
   // Complete before anybody can look a name up in it.
   if (isDir) dSetFlags(d, D_COMPLETE, 0);
   const t = currentTime();
   dget(d);
-  sectionBegin();
+  txBegin();
   addEntry(parent, d, i, t);
   if (isDir) addLinks(dir, 1, t);
-  sectionEnd();
+  txEnd();
   hashGrow();
   return 0;
 }
 
 /** Binds and counts a new entry. Takes over the caller's references: on the inode, and on the dentry as the pin. */
 function addEntry(parent: Dentry, d: Dentry, i: Inode, t: i64): void {
-  parent.kids += 1;
+  parent.nrChildren += 1;
   dAdd(d, i);
-  entryTimes(parent.inode, DIRENT_SIZE, t);
+  updateDirectory(parent.inode, DIRENT_SIZE, t);
 }
 
-function entryTimes(dir: Inode, grow: i64, t: i64): void {
+function updateDirectory(dir: Inode, grow: i64, t: i64): void {
   beginAttr(dir);
   dir.size = dir.size + grow;
   dir.mtime = t;
@@ -123,10 +123,10 @@ export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
   const t = currentTime();
   ihold(i);
   dget(d);
-  sectionBegin();
+  txBegin();
   addEntry(parent, d, i, t);
   addLinks(i, 1, t);
-  sectionEnd();
+  txEnd();
   hashGrow();
 }
 
@@ -135,27 +135,27 @@ export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   const dir = parent.inode;
   const i = d.inode;
   const t = currentTime();
-  sectionBegin();
+  txBegin();
   // The pin first: then a caller that is alone with the dentry turns it negative in place.
-  dropPin(d);
+  unpin(d);
   const late = dDelete(d);
-  dropLink(d, i, t);
+  dropNlink(d, i, t);
   if (i.isDir) addLinks(dir, -1, t);
-  parent.kids -= 1;
-  entryTimes(dir, -DIRENT_SIZE, t);
-  sectionEnd();
-  dDeleted(d, late);
+  parent.nrChildren -= 1;
+  updateDirectory(dir, -DIRENT_SIZE, t);
+  txEnd();
+  dDeleteFinish(d, late);
 }
 
 /** Gives the pin of an entry back. Never the last reference: the caller has one. */
-function dropPin(d: Dentry): void {
+function unpin(d: Dentry): void {
   lock(d.lockref);
   lockrefSet(d.lockref, lockrefCount(d.lockref) - 1);
   unlock(d.lockref);
 }
 
 /** A name of the inode is going. With a directory's, nothing can be made or mounted in it any more. */
-function dropLink(d: Dentry, i: Inode, t: i64): void {
+function dropNlink(d: Dentry, i: Inode, t: i64): void {
   if (!i.isDir) {
     addLinks(i, -1, t);
     return;
@@ -177,15 +177,15 @@ export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry,
   const isDir = d.inode.isDir;
   touch(d.inode, false, t);
   if (gone) {
-    dropPin(target);
-    dropLink(target, gone, t);
+    unpin(target);
+    dropNlink(target, gone, t);
     if (gone.isDir) addLinks(to.inode, -1, t);
   } else {
-    to.kids += 1;
-    entryTimes(to.inode, DIRENT_SIZE, t);
+    to.nrChildren += 1;
+    updateDirectory(to.inode, DIRENT_SIZE, t);
   }
-  from.kids -= 1;
-  entryTimes(from.inode, -DIRENT_SIZE, t);
+  from.nrChildren -= 1;
+  updateDirectory(from.inode, -DIRENT_SIZE, t);
   if (gone) touch(to.inode, true, t);
   if (isDir && from != to) {
     addLinks(from.inode, -1, t);
@@ -215,6 +215,6 @@ export function tmpfsTruncate(i: Inode, size: i64): void {
   const cut = size < i.size;
   setSize(i, size, currentTime());
   if (!cut) return;
-  dataCut(i, size);
-  markSparse(i);
+  dataTruncate(i, size);
+  updateSparse(i);
 }

@@ -26,7 +26,7 @@ const RESERVE: u32 = 3;
  * The memory grows to a multiple of this many chunks, 2 MiB: where the system makes huge pages by itself, it does so for memory that
  * is there as a whole when it is first touched.
  */
-const GROW: u32 = 32;
+const GROW_CHUNKS: u32 = 32;
 
 export function chunkEntry(chunk: u32): usize {
   return <usize>(load<u32>(H_CHUNK_TABLE) + chunk * CHUNK_ENTRY);
@@ -36,7 +36,7 @@ export function chunkAddress(chunk: u32): usize {
   return <usize>(chunk << CHUNK_SHIFT);
 }
 
-/** Takes a chunk, zeroed; 0: the arena is full. `reserve`: may use the last few. */
+/** Takes a chunk, kzalloc; 0: the arena is full. `reserve`: may use the last few. */
 export function chunkAlloc(reserve: bool): u32 {
   lock(G_PAGE_LOCK);
   const used = load<u32>(G_PAGE_USED);
@@ -68,20 +68,20 @@ export function chunkAllocPair(): u32 {
   let chunk: u32 = 0;
   if (used + 2 + RESERVE <= load<u32>(H_MAX_CHUNKS)) {
     chunk = bump(2);
-    if (chunk == 0) chunk = freePair();
+    if (chunk == 0) chunk = takeAdjacentFree();
     if (chunk != 0) put32(G_PAGE_USED, used + 2);
   }
   unlock(G_PAGE_LOCK);
   return chunk;
 }
 
-/** Two chunks side by side off the list of those given back, zeroed. */
-function freePair(): u32 {
+/** Two chunks side by side off the list of those given back, kzalloc. */
+function takeAdjacentFree(): u32 {
   for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + 20)) {
     for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + 20)) {
       if (b != a + 1) continue;
-      unlist(a);
-      unlist(b);
+      removeFromFreeList(a);
+      removeFromFreeList(b);
       memory.fill(chunkAddress(a), 0, CHUNK << 1);
       return a;
     }
@@ -89,7 +89,7 @@ function freePair(): u32 {
   return 0;
 }
 
-function unlist(chunk: u32): void {
+function removeFromFreeList(chunk: u32): void {
   let at = G_PAGE_FREE;
   while (load<u32>(at) != chunk) at = chunkEntry(load<u32>(at)) + 20;
   set32(at, load<u32>(chunkEntry(chunk) + 20));
@@ -99,16 +99,16 @@ function bump(n: u32): u32 {
   const chunk = load<u32>(G_PAGE_BUMP);
   const max = load<u32>(H_MAX_CHUNKS);
   if (chunk + n > max) return 0;
-  if (!growTo(chunk + n, max)) return 0;
+  if (!growMemory(chunk + n, max)) return 0;
   set32(G_PAGE_BUMP, chunk + n);
   return chunk;
 }
 
 /** Makes the memory at least `chunks` long; grows in steps, and by the bare need where a step is refused. */
-export function growTo(chunks: u32, limit: u32): bool {
+export function growMemory(chunks: u32, limit: u32): bool {
   const have = <u32>memory.size();
   if (have >= chunks) return true;
-  const whole = min<u32>(limit, (chunks + GROW - 1) & ~(GROW - 1));
+  const whole = min<u32>(limit, (chunks + GROW_CHUNKS - 1) & ~(GROW_CHUNKS - 1));
   if (memory.grow(<i32>(whole - have)) >= 0) return true;
   return memory.grow(<i32>(chunks - have)) >= 0;
 }

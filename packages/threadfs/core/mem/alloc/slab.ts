@@ -11,8 +11,8 @@
  */
 
 import { CHUNK, CHUNK_SHIFT, G_CACHES } from "../layout";
-import { lock, sectionBegin, sectionEnd, unlock } from "../lock/lock";
-import { disown, own, put32, set32 } from "../undo/log";
+import { lock, txBegin, txEnd, unlock } from "../lock/lock";
+import { addPendingBlock, put32, removePendingBlock, set32 } from "../undo/log";
 import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
 import { checkPoison, poison } from "./poison";
 
@@ -32,13 +32,13 @@ export function cacheAddress(id: u32): usize {
 }
 
 /** `keep`: the words that live on in freed memory, a bit each; that of the free link is added. */
-export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32): void {
+export function cacheInit(id: u32, size: u32, typed: bool, addPartial: u32, keep: u32): void {
   const c = cacheAddress(id);
   store<u32>(c + 4, size);
   store<u32>(c + 8, CHUNK / size);
   store<u32>(c + 16, typed ? 1 : 0);
-  store<u32>(c + 20, link);
-  store<u32>(c + 24, keep | (1 << (link >> 2)));
+  store<u32>(c + 20, addPartial);
+  store<u32>(c + 24, keep | (1 << (addPartial >> 2)));
 }
 
 export function sizedCachesInit(): void {
@@ -61,7 +61,7 @@ export function slabAlloc(id: u32, reserve: bool): usize {
     set32(e + 4, 0);
     set32(e + 8, 0);
     set32(e + 12, 0);
-    link(c, chunk);
+    addPartial(c, chunk);
   }
   const e = chunkEntry(chunk);
   const size = load<u32>(c + 4);
@@ -76,9 +76,9 @@ export function slabAlloc(id: u32, reserve: bool): usize {
   }
   const used = load<u32>(e + 4) + 1;
   set32(e + 4, used);
-  if (used == load<u32>(c + 8)) unlink(c, chunk);
+  if (used == load<u32>(c + 8)) removePartial(c, chunk);
   // What is in a typed cache the sweep finds by itself; for the rest whoever takes it answers until it hangs on something.
-  if (id >= CACHE_SIZED) own(p);
+  if (id >= CACHE_SIZED) addPendingBlock(p);
   unlock(c);
   return p;
 }
@@ -94,15 +94,15 @@ export function slabFree(p: usize): void {
   set32(e + 8, <u32>p);
   const used = load<u32>(e + 4) - 1;
   set32(e + 4, used);
-  if (used + 1 == load<u32>(c + 8)) link(c, chunk);
+  if (used + 1 == load<u32>(c + 8)) addPartial(c, chunk);
   // One empty chunk may stay, so that a cache at its edge does not take and give a chunk at every turn.
   let empty = false;
   if (used == 0 && load<u32>(c + 16) == 0 && (load<u32>(e + 16) != 0 || load<u32>(e + 20) != 0)) {
-    unlink(c, chunk);
+    removePartial(c, chunk);
     empty = true;
   }
   if (empty) chunkFree(chunk);
-  disown(p);
+  removePendingBlock(p);
   unlock(c);
 }
 
@@ -110,21 +110,21 @@ export function slabFree(p: usize): void {
 export function kfreeAt(p: usize): void {
   const block = load<u32>(p);
   if (block == 0) return;
-  sectionBegin();
+  txBegin();
   put32(p, 0);
   slabFree(block);
-  sectionEnd();
+  txEnd();
 }
 
 /** Hangs a block that kmalloc() gave on the word at `p`. */
-export function hang(p: usize, block: usize): void {
-  sectionBegin();
+export function linkBlock(p: usize, block: usize): void {
+  txBegin();
   put32(p, <u32>block);
-  disown(block);
-  sectionEnd();
+  removePendingBlock(block);
+  txEnd();
 }
 
-function link(c: usize, chunk: u32): void {
+function addPartial(c: usize, chunk: u32): void {
   const e = chunkEntry(chunk);
   const first = load<u32>(c + 12);
   set32(e + 16, 0);
@@ -133,7 +133,7 @@ function link(c: usize, chunk: u32): void {
   set32(c + 12, chunk);
 }
 
-function unlink(c: usize, chunk: u32): void {
+function removePartial(c: usize, chunk: u32): void {
   const e = chunkEntry(chunk);
   const prev = load<u32>(e + 16);
   const next = load<u32>(e + 20);
@@ -155,12 +155,12 @@ function classSize(n: u32): u32 {
   return n < 4 ? (n + 1) << 4 : ((n & 3) + 5) << ((n >> 2) + 3);
 }
 
-/** `size` bytes, 1 to KMALLOC_MAX, aligned to 16; not zeroed. 0: the arena is full. */
+/** `size` bytes, 1 to KMALLOC_MAX, aligned to 16; not kzalloc. 0: the arena is full. */
 export function kmalloc(size: u32, reserve: bool): usize {
   return slabAlloc(CACHE_SIZED + sizeClass(size), reserve);
 }
 
 /** Bytes that kmalloc(size) really gives. */
-export function kmallocRoom(size: u32): u32 {
+export function kmallocSizeRoundup(size: u32): u32 {
   return classSize(sizeClass(size));
 }

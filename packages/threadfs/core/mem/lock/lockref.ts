@@ -11,7 +11,7 @@
  * too high, never too low, and the sweep finds that (recount.ts). So inside a section counts go down under the lock only.
  */
 import { put32 } from "../undo/log";
-import { lock, spinLock, unlock } from "./lock";
+import { lock, trySpinLock, unlock } from "./lock";
 
 const DEAD: i32 = -128;
 const ONE: u64 = 0x100000000;
@@ -57,7 +57,7 @@ export function lockrefGetNotDead(p: usize, mayWait: bool): bool {
     if (atomic.cmpxchg<u64>(p, v, v + ONE) == v) return true;
   }
   if (mayWait) lock(p);
-  else if (!spinLock(p)) return false;
+  else if (!trySpinLock(p)) return false;
   const n = lockrefCount(p);
   if (n >= 0) put32(p + 4, <u32>(n + 1));
   unlock(p);

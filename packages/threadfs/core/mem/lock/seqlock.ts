@@ -10,13 +10,13 @@
  * Counts that a thread has made odd stand in its journal: recovery makes a dead thread's even.
  */
 
-import { C_SEQ_RETRIES, G_TURNS } from "../layout";
+import { C_SEQ_RETRIES, G_SEQ_WRAPS } from "../layout";
 import { count } from "../thread";
-import { depth, popSeq, pushSeq } from "../undo/log";
+import { popSeq, pushSeq, txDepth } from "../undo/log";
 
 const SEQ_SPINS: i32 = 400;
-/** Each time a count passes a multiple of this much, G_TURNS says so to those who keep counts for long (prefix-cache.ts). */
-const TURN: u32 = 1 << 24;
+/** Each time a count passes a multiple of this much, G_SEQ_WRAPS says so to those who keep counts for long (prefix-cache.ts). */
+const WRAP: u32 = 1 << 24;
 
 export function readSeqBegin(p: usize): u32 {
   const s = atomic.load<u32>(p);
@@ -49,19 +49,19 @@ export function writeSeqBegin(p: usize): void {
 
 /** Makes it even again: now, or at the section's end. Outside of sections the one that was made odd last. */
 export function writeSeqEnd(p: usize): void {
-  if (depth != 0) return;
+  if (txDepth != 0) return;
   makeEven(p, load<u32>(p) + 1);
   popSeq();
 }
 
 /** After this every reader that began before must fail; may stand inside a write section. */
 export function writeSeqBarrier(p: usize): void {
-  if (depth != 0) writeSeqBegin(p);
+  if (txDepth != 0) writeSeqBegin(p);
   else makeEven(p, load<u32>(p) + 2);
 }
 
 /** The end of every change: the count's next even value. */
 export function makeEven(p: usize, s: u32): void {
   atomic.store<u32>(p, s);
-  if ((s & (TURN - 1)) == 0) atomic.add<u32>(G_TURNS, 1);
+  if ((s & (WRAP - 1)) == 0) atomic.add<u32>(G_SEQ_WRAPS, 1);
 }

@@ -36,7 +36,7 @@ import {
   SLOTS,
 } from "../layout";
 import { lock, unlock } from "../lock/lock";
-import { canWait, count, nap, PANIC_LOCK, panic, slot } from "../thread";
+import { canWait, count, PANIC_LOCK, panic, sleepUs, slot } from "../thread";
 import { put32, set32 } from "../undo/log";
 
 const EXPELLED: u32 = 1;
@@ -52,37 +52,37 @@ const SPINS_MAX: i32 = 20000000;
 const SLOT_STALL_EPOCH: u32 = 72;
 const SLOT_STALL_SINCE: u32 = 80;
 
-let depth: i32 = 0;
-let entered: u32 = 0;
+let nesting: i32 = 0;
+let enteredEpoch: u32 = 0;
 /** Every object retired before this epoch is free: what the last scan found. */
-let safe: u32 = 0;
+let safeEpoch: u32 = 0;
 
 export function rcuInit(): void {
   atomic.store<u32>(G_EPOCH, 2);
 }
 
 export function rcuReadLock(): void {
-  if (depth++ == 0) {
-    entered = atomic.load<u32>(G_EPOCH);
-    atomic.store<u32>(slot + SLOT_EPOCH, entered);
+  if (nesting++ == 0) {
+    enteredEpoch = atomic.load<u32>(G_EPOCH);
+    atomic.store<u32>(slot + SLOT_EPOCH, enteredEpoch);
   }
 }
 
 /** Ends a read-side section. False: the thread was expelled in it, what it read may be of two moments. */
 export function rcuReadUnlock(): bool {
-  if (--depth != 0) return true;
-  const ok = atomic.load<u32>(slot + SLOT_EPOCH) == entered;
+  if (--nesting != 0) return true;
+  const ok = atomic.load<u32>(slot + SLOT_EPOCH) == enteredEpoch;
   atomic.store<u32>(slot + SLOT_EPOCH, 0);
   return ok;
 }
 
 /** Inside a section: whether it still protects what was read in it. */
 export function rcuValid(): bool {
-  return atomic.load<u32>(slot + SLOT_EPOCH) == entered;
+  return atomic.load<u32>(slot + SLOT_EPOCH) == enteredEpoch;
 }
 
 export function rcuDepth(): i32 {
-  return depth;
+  return nesting;
 }
 
 function linkOf(p: usize): usize {
@@ -114,7 +114,7 @@ export function callRcu(p: usize): bool {
  * Moves the epoch on; answers the former one. Zero and EXPELLED are never epochs. Never undone, and so not noted: a reader may
  * have entered at the new one.
  */
-function advance(): u32 {
+function advanceEpoch(): u32 {
   lock(G_RCU_LOCK);
   const e = atomic.load<u32>(G_EPOCH);
   atomic.store<u32>(G_EPOCH, e + 2 == 0 ? 2 : e + 2);
@@ -126,7 +126,7 @@ function advance(): u32 {
  * Looks at every slot; answers the oldest epoch that a section may have entered at, `goal` + 2 when all are newer than
  * `goal`. `expel`: sections that have stood still for too long are expelled.
  */
-function scan(goal: u32, expel: bool): u32 {
+function oldestReader(goal: u32, expel: bool): u32 {
   let oldest: u32 = goal + 2;
   const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
   for (let i: u32 = 0; i < used; i++) {
@@ -134,15 +134,15 @@ function scan(goal: u32, expel: bool): u32 {
     const e = atomic.load<u32>(s + SLOT_EPOCH);
     if (e <= EXPELLED || s == slot) continue;
     if (<i32>(e - oldest) >= 0) continue;
-    if (expel && stands(s, e)) continue;
+    if (expel && isStalled(s, e)) continue;
     oldest = e;
   }
-  if (depth > 0 && <i32>(entered - oldest) < 0) oldest = entered;
+  if (nesting > 0 && <i32>(enteredEpoch - oldest) < 0) oldest = enteredEpoch;
   return oldest;
 }
 
 /** Whether a slot has shown the same old epoch for STALL_MS; then its section is expelled. */
-function stands(s: usize, e: u32): bool {
+function isStalled(s: usize, e: u32): bool {
   // A whole number: of a float loaded atomically the compiler makes a plain load.
   const t = <i64>host.clock();
   if (atomic.load<u32>(s + SLOT_STALL_EPOCH) != e) {
@@ -158,8 +158,8 @@ function stands(s: usize, e: u32): bool {
 
 /** Moves the epoch on and finds out what may be reclaimed. Does not wait. */
 export function rcuPoll(): void {
-  const goal = advance();
-  safe = scan(goal, load<u32>(G_RCU_COUNT) > BACKLOG);
+  const goal = advanceEpoch();
+  safeEpoch = oldestReader(goal, load<u32>(G_RCU_COUNT) > BACKLOG);
 }
 
 /** The next retired object whose grace period is over, or 0. */
@@ -167,7 +167,7 @@ export function rcuTake(): usize {
   if (atomic.load<u32>(G_RCU_HEAD) == 0) return 0;
   lock(G_RCU_LOCK);
   const p = <usize>load<u32>(G_RCU_HEAD);
-  if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safe) >= 0) {
+  if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safeEpoch) >= 0) {
     unlock(G_RCU_LOCK);
     return 0;
   }
@@ -185,12 +185,12 @@ export function rcuPending(): u32 {
 
 /** Waits until every section that was open at the call has ended or was expelled. Not inside a section. */
 export function synchronizeRcu(): void {
-  const goal = advance();
+  const goal = advanceEpoch();
   for (let rounds = 0; ; rounds++) {
-    safe = scan(goal, true);
-    if (<i32>(safe - goal) > 0) break;
+    safeEpoch = oldestReader(goal, true);
+    if (<i32>(safeEpoch - goal) > 0) break;
     if (rounds == (canWait ? ROUNDS_MAX : SPINS_MAX)) panic(PANIC_LOCK, G_EPOCH);
-    if (canWait) nap(100);
+    if (canWait) sleepUs(100);
   }
   count(C_GRACE);
 }

@@ -2,7 +2,7 @@
  * What a thread is in the middle of, written down in its slot so that another thread can put things right when it dies.
  *
  * A *section* lasts from the first spinning lock taken to the moment when the last one is wanted no more (lock.ts), or from
- * sectionBegin() to sectionEnd(). Whatever shared word changes inside it, except counts that may be too high for a while,
+ * txBegin() to txEnd(). Whatever shared word changes inside it, except counts that may be too high for a while,
  * is written through put32(), put64() or set32(), which first note the old value here. The section's end is one store,
  * `entries = 0`; only then are its sequences made even and its locks released. So a section happened, or recovery writes
  * the old values back and it did not; and nobody but readers of sequences, whom an odd one turns away, has seen it half done.
@@ -21,20 +21,20 @@
  * is odd. The lists are plain memory: a dead thread's stores have all been made, in their order, by the time that its
  * death is known.
  */
-import { SLOT_JOURNAL } from "../layout";
-import { PANIC_JOURNAL, panic, slot } from "../thread";
+import { SLOT_UNDO_LOG } from "../layout";
+import { PANIC_LOG_FULL, panic, slot } from "../thread";
 
-export const J_ENTRIES: u32 = 0;
-export const J_PENDING: u32 = 4;
-export const J_LOCKS: u32 = 8;
-export const J_SEQS: u32 = 12;
-export const J_MUTEXES: u32 = 16;
-export const J_BLOCKS: u32 = 20;
-export const J_LOCK: u32 = 24;
-export const J_SEQ: u32 = 120;
-export const J_MUTEX: u32 = 184;
-export const J_BLOCK: u32 = 224;
-export const J_ENTRY: u32 = 416;
+export const LOG_NR_ENTRIES: u32 = 0;
+export const LOG_ACQUIRING: u32 = 4;
+export const LOG_NR_LOCKS: u32 = 8;
+export const LOG_NR_SEQS: u32 = 12;
+export const LOG_NR_MUTEXES: u32 = 16;
+export const LOG_NR_BLOCKS: u32 = 20;
+export const LOG_LOCK: u32 = 24;
+export const LOG_SEQ: u32 = 120;
+export const LOG_MUTEX: u32 = 184;
+export const LOG_BLOCK: u32 = 224;
+export const LOG_ENTRY: u32 = 416;
 
 export const LOCKS_MAX: u32 = 24;
 export const SEQS_MAX: u32 = 16;
@@ -43,20 +43,20 @@ export const BLOCKS_MAX: u32 = 48;
 export const ENTRIES_MAX: u32 = 76;
 
 /** What a write puts into a file and cannot be undone: it lies in the scratch area of the thread, and recovery puts it there again (data.ts). */
-export const J_WRITE: u32 = 1632;
-export const W_PLACE: u32 = 4;
-export const W_POS: u32 = 8;
-export const W_BYTES: u32 = 16;
+export const LOG_REDO: u32 = 1632;
+export const REDO_POS_ADDRESS: u32 = 4;
+export const REDO_POS: u32 = 8;
+export const REDO_BYTES: u32 = 16;
 
 /** Spinning locks wanted, and explicit sections open: > 0 inside a section. */
-export let depth: i32 = 0;
+export let txDepth: i32 = 0;
 
-export function setDepth(n: i32): void {
-  depth = n;
+export function setTxDepth(n: i32): void {
+  txDepth = n;
 }
 
-export function journal(): usize {
-  return slot + SLOT_JOURNAL;
+export function undoLog(): usize {
+  return slot + SLOT_UNDO_LOG;
 }
 
 /** How many entries, locks and sequences there are: the words in the journal again, which so need not be loaded. */
@@ -64,10 +64,10 @@ let entries: u32 = 0;
 let locks: u32 = 0;
 let seqs: u32 = 0;
 
-function note(p: usize, bytes: u32, old: u64): void {
-  if (entries == ENTRIES_MAX) panic(PANIC_JOURNAL, p);
-  const j = journal();
-  const e = j + J_ENTRY + (entries << 4);
+function logOldValue(p: usize, bytes: u32, old: u64): void {
+  if (entries == ENTRIES_MAX) panic(PANIC_LOG_FULL, p);
+  const j = undoLog();
+  const e = j + LOG_ENTRY + (entries << 4);
   store<u32>(e, <u32>p);
   store<u32>(e, bytes, 4);
   store<u64>(e, old, 8);
@@ -75,99 +75,99 @@ function note(p: usize, bytes: u32, old: u64): void {
 }
 
 /** The section has happened: what was noted is not needed any more. */
-export function clearEntries(): void {
+export function discardEntries(): void {
   entries = 0;
-  store<u32>(journal(), 0);
+  store<u32>(undoLog(), 0);
 }
 
 export function pushLock(p: usize): void {
-  if (locks == LOCKS_MAX) panic(PANIC_JOURNAL, p);
-  store<u32>(journal() + J_LOCK + (locks << 2), <u32>p);
-  store<u32>(journal() + J_LOCKS, ++locks);
+  if (locks == LOCKS_MAX) panic(PANIC_LOG_FULL, p);
+  store<u32>(undoLog() + LOG_LOCK + (locks << 2), <u32>p);
+  store<u32>(undoLog() + LOG_NR_LOCKS, ++locks);
 }
 
 /** The lock that was taken last, 0: none is left. It stays on the list until popLock(). */
 export function lastLock(): usize {
-  return locks == 0 ? 0 : <usize>load<u32>(journal() + J_LOCK + ((locks - 1) << 2));
+  return locks == 0 ? 0 : <usize>load<u32>(undoLog() + LOG_LOCK + ((locks - 1) << 2));
 }
 
 export function popLock(): void {
-  store<u32>(journal() + J_LOCKS, --locks);
+  store<u32>(undoLog() + LOG_NR_LOCKS, --locks);
 }
 
 export function pushSeq(p: usize): void {
-  if (seqs == SEQS_MAX) panic(PANIC_JOURNAL, p);
-  store<u32>(journal() + J_SEQ + (seqs << 2), <u32>p);
-  store<u32>(journal() + J_SEQS, ++seqs);
+  if (seqs == SEQS_MAX) panic(PANIC_LOG_FULL, p);
+  store<u32>(undoLog() + LOG_SEQ + (seqs << 2), <u32>p);
+  store<u32>(undoLog() + LOG_NR_SEQS, ++seqs);
 }
 
 /** The sequence that was made odd last, 0: none is left. */
 export function lastSeq(): usize {
-  return seqs == 0 ? 0 : <usize>load<u32>(journal() + J_SEQ + ((seqs - 1) << 2));
+  return seqs == 0 ? 0 : <usize>load<u32>(undoLog() + LOG_SEQ + ((seqs - 1) << 2));
 }
 
 export function popSeq(): void {
-  store<u32>(journal() + J_SEQS, --seqs);
+  store<u32>(undoLog() + LOG_NR_SEQS, --seqs);
 }
 
 /** Changes a word that readers without the lock load. */
 export function put32(p: usize, v: u32): void {
-  if (depth != 0) note(p, 4, atomic.load<u32>(p));
+  if (txDepth != 0) logOldValue(p, 4, atomic.load<u32>(p));
   atomic.store<u32>(p, v);
 }
 
 export function put64(p: usize, v: u64): void {
-  if (depth != 0) note(p, 8, atomic.load<u64>(p));
+  if (txDepth != 0) logOldValue(p, 8, atomic.load<u64>(p));
   atomic.store<u64>(p, v);
 }
 
 /** Changes a word that only holders of its lock look at. */
 export function set32(p: usize, v: u32): void {
-  if (depth != 0) note(p, 4, load<u32>(p));
+  if (txDepth != 0) logOldValue(p, 4, load<u32>(p));
   store<u32>(p, v);
 }
 
 /** A mutex that is taken. */
 export function pushMutex(p: usize): void {
-  const j = journal();
-  const n = load<u32>(j + J_MUTEXES);
-  if (n == MUTEXES_MAX) panic(PANIC_JOURNAL, p);
-  store<u32>(j + J_MUTEX + (n << 2), <u32>p);
-  store<u32>(j + J_MUTEXES, n + 1);
+  const j = undoLog();
+  const n = load<u32>(j + LOG_NR_MUTEXES);
+  if (n == MUTEXES_MAX) panic(PANIC_LOG_FULL, p);
+  store<u32>(j + LOG_MUTEX + (n << 2), <u32>p);
+  store<u32>(j + LOG_NR_MUTEXES, n + 1);
 }
 
 /** A mutex that is released, wherever it stands on the list. */
 export function removeMutex(p: usize): void {
-  const j = journal();
-  const n = load<u32>(j + J_MUTEXES);
+  const j = undoLog();
+  const n = load<u32>(j + LOG_NR_MUTEXES);
   for (let k = n; k > 0; k--) {
-    const at = j + J_MUTEX + ((k - 1) << 2);
+    const at = j + LOG_MUTEX + ((k - 1) << 2);
     if (load<u32>(at) != <u32>p) continue;
     // The last one takes its place; for a moment it stands twice, which is harmless in a list that says "perhaps".
-    store<u32>(at, load<u32>(j + J_MUTEX + ((n - 1) << 2)));
-    store<u32>(j + J_MUTEXES, n - 1);
+    store<u32>(at, load<u32>(j + LOG_MUTEX + ((n - 1) << 2)));
+    store<u32>(j + LOG_NR_MUTEXES, n - 1);
     return;
   }
 }
 
 /** Memory that has been allocated and hangs on nothing yet: recovery frees it. Inside the section that allocates it. */
-export function own(p: usize): void {
-  const j = journal();
-  const n = load<u32>(j + J_BLOCKS);
-  if (n == BLOCKS_MAX) panic(PANIC_JOURNAL, p);
-  set32(j + J_BLOCK + (n << 2), <u32>p);
-  set32(j + J_BLOCKS, n + 1);
+export function addPendingBlock(p: usize): void {
+  const j = undoLog();
+  const n = load<u32>(j + LOG_NR_BLOCKS);
+  if (n == BLOCKS_MAX) panic(PANIC_LOG_FULL, p);
+  set32(j + LOG_BLOCK + (n << 2), <u32>p);
+  set32(j + LOG_NR_BLOCKS, n + 1);
 }
 
 /** It hangs on something now, or is free again. Inside the section that makes it so. */
-export function disown(p: usize): void {
-  const j = journal();
-  const n = load<u32>(j + J_BLOCKS);
+export function removePendingBlock(p: usize): void {
+  const j = undoLog();
+  const n = load<u32>(j + LOG_NR_BLOCKS);
   for (let k = n; k > 0; k--) {
-    const at = j + J_BLOCK + ((k - 1) << 2);
+    const at = j + LOG_BLOCK + ((k - 1) << 2);
     if (load<u32>(at) != <u32>p) continue;
-    set32(at, load<u32>(j + J_BLOCK + ((n - 1) << 2)));
-    set32(j + J_BLOCKS, n - 1);
+    set32(at, load<u32>(j + LOG_BLOCK + ((n - 1) << 2)));
+    set32(j + LOG_NR_BLOCKS, n - 1);
     return;
   }
 }

@@ -36,7 +36,7 @@ import { lock, tryLock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { count } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
-import { at, P_DROPPED_HASH, P_SPLIT } from "../../tracepoints";
+import { P_DROPPED_HASH, P_SPLIT, tracepoint } from "../../tracepoints";
 import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
 export const MIN_BUCKETS: u32 = 256;
@@ -64,7 +64,7 @@ function lockOf(hash: u32): usize {
 }
 
 /** What stands behind the last dentry of a chain. */
-function endOf(b: u32): u32 {
+function nullsMarker(b: u32): u32 {
   return (b << 1) | 1;
 }
 
@@ -76,7 +76,7 @@ export function hashInsert(d: Dentry): void {
   const b = bucketOf(hash, atomic.load<u32>(G_HASH_N));
   const head = bucketHead(b);
   const first = atomic.load<u32>(head);
-  d.next = first == 0 ? endOf(b) : first;
+  d.next = first == 0 ? nullsMarker(b) : first;
   setFlags(d, D_CHAINED, D_UNHASHED);
   // Publishes the dentry: pairs with the load of the head in a lookup.
   put32(head, <u32>d.at);
@@ -117,7 +117,7 @@ export function hashRemove(d: Dentry): void {
   setFlags(d, D_UNHASHED, D_CHAINED);
   unlock(l);
   atomic.sub<u32>(G_HASH_COUNT, 1);
-  at(P_DROPPED_HASH, d.at, 0);
+  tracepoint(P_DROPPED_HASH, d.at, 0);
 }
 
 /** Splits one bucket; somebody else at it already: leaves it to them. */
@@ -134,7 +134,7 @@ function split(): void {
       splitChain(from, n, low + low - 1);
       put32(G_HASH_N, n + 1);
       put32(G_HASH_MASK, maskOf(n + 1));
-      at(P_SPLIT, from, n);
+      tracepoint(P_SPLIT, from, n);
       writeSeqEnd(G_HASH_SEQ);
       count(C_SPLITS);
     }
@@ -164,10 +164,10 @@ function splitChain(from: u32, to: u32, mask: u32): void {
     const d = changetype<Dentry>(<usize>p);
     const next = d.next;
     if ((<u32>d.hashLen & mask) == to) {
-      d.next = move == 0 ? endOf(to) : move;
+      d.next = move == 0 ? nullsMarker(to) : move;
       move = p;
     } else {
-      d.next = keep == 0 ? endOf(from) : keep;
+      d.next = keep == 0 ? nullsMarker(from) : keep;
       keep = p;
     }
     p = next;

@@ -7,15 +7,15 @@
  * miss only if there was a moment without the name.
  */
 
-import { driverCompare, putCompared } from "../../fs/driver/hooks";
+import { driverCompare, putStoredName } from "../../fs/driver/hooks";
 import { corrupt } from "../../mem/bounds";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
-import { lock, spinLock, unlock } from "../../mem/lock/lock";
+import { lock, trySpinLock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGetNotDead, lockrefSet } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
-import { nap, napAtLock } from "../../mem/thread";
-import { at, P_COMPARED, P_NAME_READ, P_SEQ_OPENED } from "../../tracepoints";
+import { sleepAtLock, sleepUs } from "../../mem/thread";
+import { P_COMPARED, P_NAME_READ, P_SEQ_OPENED, tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { bucketHead, bucketOf } from "./d-hash";
 import { dget, dput } from "./dcache";
@@ -37,13 +37,13 @@ function noDentry(): Dentry {
 }
 
 /** Sequence of the dentry that dLookupRcu() found. */
-export let foundSeq: u32 = 0;
+export let dLookupRcuSeq: u32 = 0;
 /** After a null answer of dLookupRcu(): the name does not exist, as far as the parent's sequence still holds. */
-export let missIsAnswer: bool = false;
+export let dLookupRcuMissFinal: bool = false;
 
 /**
  * __d_lookup_rcu(): the dentry of a name in a directory, null when there is none to be seen. Takes no lock, stores
- * nothing. `foundSeq` is the sequence under which name and parent were compared; nothing is checked after the
+ * nothing. `dLookupRcuSeq` is the sequence under which name and parent were compared; nothing is checked after the
  * comparison: that is for the caller, with the parent's sequence.
  */
 export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
@@ -73,21 +73,21 @@ export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64
       atomic.load<u32>(G_HASH_SEQ) == hashSeq &&
       atomic.load<u32>(parent.dirSeq) == dirSeq
     ) {
-      missIsAnswer = true;
+      dLookupRcuMissFinal = true;
       return noDentry();
     }
     if (clean && (parent.flags & D_COMPLETE) == 0) break;
   }
-  missIsAnswer = false;
+  dLookupRcuMissFinal = false;
   return noDentry();
 }
 
-/** 1: this is it, under `foundSeq`. 0: it is not. -1: it is changing, look again. */
+/** 1: this is it, under `dLookupRcuSeq`. 0: it is not. -1: it is changing, look again. */
 function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u64): i32 {
   for (let tries = 0; tries < LOOKUP_TRIES; tries++) {
     const seq = readSeqBegin(d.seq);
     if (seq & 1) return -1;
-    at(P_SEQ_OPENED, d.at, seq);
+    tracepoint(P_SEQ_OPENED, d.at, seq);
     if (d.parent != parent) return 0;
     if (d.flags & D_UNHASHED) return 0;
     const mine = d.hashLen;
@@ -95,7 +95,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
     const len = <u32>(mine >> 32);
     let from = d.name;
     if (len > INLINE_NAME) {
-      at(P_NAME_READ, d.at, seq);
+      tracepoint(P_NAME_READ, d.at, seq);
       // Length and address belong together only if nothing has moved: check before the address is followed.
       from = <usize>atomic.load<u32>(d.name);
       if (readSeqRetry(d.seq, seq)) continue;
@@ -106,21 +106,21 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
       if (readSeqRetry(d.seq, seq)) continue;
       // Without an inode a hook cannot judge; the locked lookup asks again.
       if (!inode) return -1;
-      putCompared(from, len);
+      putStoredName(from, len);
       same = driverCompare(parent.sb, dir, inode, len, name, <u32>(hashLen >> 32));
     } else {
-      same = sameBytes(from, name, len);
+      same = bytesEqual(from, name, len);
     }
-    at(P_COMPARED, d.at, seq);
+    tracepoint(P_COMPARED, d.at, seq);
     if (!same) return 0;
-    foundSeq = seq;
+    dLookupRcuSeq = seq;
     return 1;
   }
   return -1;
 }
 
 /** Compares a stored name (zero behind its end, up to a multiple of eight) with the bytes at `name`. */
-function sameBytes(stored: usize, name: usize, len: u32): bool {
+function bytesEqual(stored: usize, name: usize, len: u32): bool {
   let i: u32 = 0;
   for (; i + 8 <= len; i += 8) {
     if (atomic.load<u64>(stored + i) != load<u64>(name + i)) return false;
@@ -139,7 +139,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
   const mask = hashMask(parent);
   const hook = (parent.flags & D_OP_COMPARE) != 0;
   rcuReadLock();
-  let p = chainOf(hashLen);
+  let p = chainHead(hashLen);
   let naps = 0;
   let starts = 0;
   for (let n = 0; p != 0 && !(p & 1); n++) {
@@ -149,18 +149,18 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       p = d.next;
       continue;
     }
-    if (!spinLock(d.lockref)) {
+    if (!trySpinLock(d.lockref)) {
       // Somebody holds its lock for longer than any change takes.
       rcuReadUnlock();
-      napAtLock(naps++, d.lockref);
+      sleepAtLock(naps++, d.lockref);
       rcuReadLock();
-      p = chainOf(hashLen);
+      p = chainHead(hashLen);
       continue;
     }
-    at(P_NAME_READ, d.at, 0);
+    tracepoint(P_NAME_READ, d.at, 0);
     const references = lockrefCount(d.lockref);
     let fits = references >= 0 && d.parent == parent && !(d.flags & D_UNHASHED);
-    if (fits) fits = hook || (d.hashLen == hashLen && sameBytes(dentryName(d), name, <u32>(hashLen >> 32)));
+    if (fits) fits = hook || (d.hashLen == hashLen && bytesEqual(dentryName(d), name, <u32>(hashLen >> 32)));
     if (fits) lockrefSet(d.lockref, references + 1);
     unlock(d.lockref);
     if (!fits) {
@@ -168,22 +168,22 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       continue;
     }
     rcuReadUnlock();
-    if (!hook || saidSame(d, parent, dir, name, hashLen)) return d;
+    if (!hook || driverSaysSame(d, parent, dir, name, hashLen)) return d;
     dput(d);
     // Where the chain goes on from here nobody knows, unless it still is there: from its head again.
     rcuReadLock();
-    if (isOther(d, parent, hashLen)) {
+    if (stillInChain(d, parent, hashLen)) {
       p = d.next;
     } else {
       if (starts++ == STARTS_MAX) corrupt(d.at);
-      p = chainOf(hashLen);
+      p = chainHead(hashLen);
     }
   }
   if (!rcuReadUnlock()) return dLookupLocked(parent, dir, name, hashLen);
   return noDentry();
 }
 
-function chainOf(hashLen: u64): u32 {
+function chainHead(hashLen: u64): u32 {
   return atomic.load<u32>(bucketHead(bucketOf(<u32>hashLen, atomic.load<u32>(G_HASH_N))));
 }
 
@@ -193,17 +193,17 @@ function hashMask(parent: Dentry): u64 {
 }
 
 /** A dentry in the right directory with the right hash, alive and yet another name: the chain goes on behind it. */
-function isOther(d: Dentry, parent: Dentry, hashLen: u64): bool {
+function stillInChain(d: Dentry, parent: Dentry, hashLen: u64): bool {
   return !(d.flags & D_UNHASHED) && d.parent == parent && <u32>d.hashLen == <u32>hashLen;
 }
 
 /** Whether a file system calls the name of a dentry that the caller holds a reference on the same, and it has that place and name. */
-function saidSame(d: Dentry, parent: Dentry, dir: Inode, name: usize, hashLen: u64): bool {
+function driverSaysSame(d: Dentry, parent: Dentry, dir: Inode, name: usize, hashLen: u64): bool {
   const seq = atomic.load<u32>(d.seq);
   lock(d.lockref);
   const len = d.nameLen;
   const here = d.parent == parent && !(d.flags & D_UNHASHED);
-  if (here) putCompared(dentryName(d), len);
+  if (here) putStoredName(dentryName(d), len);
   unlock(d.lockref);
   // The hook runs without d_lock; the sequence tells whether what it judged is still so.
   return (
@@ -221,7 +221,7 @@ export function dLookup(parent: Dentry, dir: Inode, name: usize, hashLen: u64): 
     const d = dLookupLocked(parent, dir, name, hashLen);
     if (d) return d;
     if (!readSeqRetry(G_RENAME_SEQ, rename) && !readSeqRetry(G_HASH_SEQ, split)) return d;
-    nap(10);
+    sleepUs(10);
   }
   lock(G_RENAME_LOCK);
   let d = dLookupLocked(parent, dir, name, hashLen);
@@ -242,7 +242,7 @@ export function dgetParent(d: Dentry): Dentry {
       if (valid && !readSeqRetry(d.seq, seq) && d.parent == parent) return parent;
       dput(parent);
     }
-    nap(10);
+    sleepUs(10);
   }
   lock(d.lockref);
   const parent = dget(d.parent);

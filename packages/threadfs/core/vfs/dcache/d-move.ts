@@ -9,9 +9,9 @@ import { G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { napAtLock } from "../../mem/thread";
+import { sleepAtLock } from "../../mem/thread";
 import { put64 } from "../../mem/undo/log";
-import { at, P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES } from "../../tracepoints";
+import { P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES, tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { hashInsert } from "./d-hash";
 import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";
@@ -56,11 +56,11 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   lock(target.lockref);
   writeSeqBegin(d.seq);
   writeSeqBegin(target.seq);
-  at(P_MOVE_BEGIN, d.at, target.at);
+  tracepoint(P_MOVE_BEGIN, d.at, target.at);
   dDropLocked(d);
   dDropLocked(target);
   swapNames(d, target);
-  at(P_MOVE_NAMES, d.at, target.at);
+  tracepoint(P_MOVE_NAMES, d.at, target.at);
   setFlags(d, 0, D_ROOT);
   // Each dentry now carries the hash that was computed for its new place. The chains before the lists: bucket locks come first.
   hashInsert(d);
@@ -75,7 +75,7 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
     if (!stays) target.parent = from != d ? from : target;
     if (exchange) addChild(from, target);
   }
-  at(P_MOVE_END, d.at, target.at);
+  tracepoint(P_MOVE_END, d.at, target.at);
   writeSeqEnd(target.seq);
   writeSeqEnd(d.seq);
   unlock(target.lockref);
@@ -111,7 +111,7 @@ export function dFindAlias(i: Inode): Dentry {
     if (got) return d;
     if (none) return noDentry();
     // Its lock is held: it may be on its way out, or not. d_lock comes before i_lock, so it is not waited for in there.
-    napAtLock(looks++, d.lockref);
+    sleepAtLock(looks++, d.lockref);
   }
 }
 

@@ -8,7 +8,7 @@ import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ, IO_SIZE, S_IO }
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
-import { nap, scratch } from "../../mem/thread";
+import { scratch, sleepUs } from "../../mem/thread";
 import { Mount } from "../mount/namespace";
 import { Context } from "../task/cred";
 import { D_UNHASHED, Dentry, INLINE_NAME } from "./dentry";
@@ -23,20 +23,20 @@ export function dPath(c: Context, m: Mount, d: Dentry): i32 {
     const rename = readSeqBegin(G_RENAME_SEQ);
     const mounts = readSeqBegin(G_MOUNT_SEQ);
     const fs = readSeqBegin(c.seq);
-    const r = build(c, m, d);
+    const r = prependPath(c, m, d);
     const moved = readSeqRetry(G_RENAME_SEQ, rename) || readSeqRetry(G_MOUNT_SEQ, mounts) || readSeqRetry(c.seq, fs);
     if (rcuReadUnlock() && !moved && r != -EAGAIN) return r;
-    nap(10);
+    sleepUs(10);
   }
   lock(G_MOUNT_LOCK);
   lock(G_RENAME_LOCK);
-  const r = build(c, m, d);
+  const r = prependPath(c, m, d);
   unlock(G_RENAME_LOCK);
   unlock(G_MOUNT_LOCK);
   return r;
 }
 
-function build(c: Context, startMnt: Mount, start: Dentry): i32 {
+function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
   const base = scratch + S_IO;
   let end = base + IO_SIZE;
   const rootMnt = atomic.load<u32>(c.at + offsetof<Context>("rootMnt_"));

@@ -24,21 +24,12 @@ import {
   G_SHRINK_LOCK,
   H_MAX_CHUNKS,
 } from "../../mem/layout";
-import {
-  lock,
-  mutexLock,
-  mutexTryLock,
-  mutexUnlock,
-  sectionBegin,
-  sectionEnd,
-  tryLock,
-  unlock,
-} from "../../mem/lock/lock";
+import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
 import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { count, PANIC_CORRUPT, panic } from "../../mem/thread";
-import { depth, disown, put32, put64, set32 } from "../../mem/undo/log";
-import { at, P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE } from "../../tracepoints";
+import { put32, put64, removePendingBlock, set32, txDepth } from "../../mem/undo/log";
+import { P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE, tracepoint } from "../../tracepoints";
 import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { SuperBlock } from "../mount/super";
@@ -85,29 +76,29 @@ function noDentry(): Dentry {
  * null: the arena is full. The sequence goes on from where the memory's last dentry left it.
  */
 export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Dentry {
-  const d = dAllocPlain(parent.sb, name, len, hashLen);
+  const d = dAllocCommon(parent.sb, name, len, hashLen);
   if (!d) return d;
   lockrefGet(parent.lockref);
   // It has a parent other than itself exactly as long as it is on that one's list.
-  sectionBegin();
+  txBegin();
   writeSeqBarrier(d.seq);
   d.parent = parent;
   addChild(parent, d);
-  sectionEnd();
-  at(P_ALLOCATED, d.at, parent.at);
+  txEnd();
+  tracepoint(P_ALLOCATED, d.at, parent.at);
   return d;
 }
 
 /** A dentry that is its own parent: the root of a file system, or one that is not in the tree yet. */
 export function dAllocRoot(sb: SuperBlock): Dentry {
-  const d = dAllocPlain(sb, 0, 0, 0);
+  const d = dAllocCommon(sb, 0, 0, 0);
   if (!d) return d;
   setFlags(d, D_ROOT, 0);
   writeSeqBarrier(d.seq);
   return d;
 }
 
-function dAllocPlain(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentry {
+function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentry {
   let outside: usize = 0;
   if (len > INLINE_NAME) {
     outside = kmalloc(len + 8, false);
@@ -126,7 +117,7 @@ function dAllocPlain(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentr
   }
   const d = changetype<Dentry>(p);
   // Nobody else knows it, so its words are not noted, but for those that say what it owns.
-  sectionBegin();
+  txBegin();
   writeSeqBegin(d.seq);
   atomic.store<u32>(p, sb.dflags | D_UNHASHED | (outside != 0 ? D_LONG_NAME : 0), offsetof<Dentry>("flags_"));
   atomic.store<u32>(p, 0, offsetof<Dentry>("inode_"));
@@ -138,9 +129,9 @@ function dAllocPlain(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentr
   if (outside != 0) store<u32>(d.name, <u32>outside);
   else memory.copy(d.name, name, len);
   put64(p + offsetof<Dentry>("hashLen_"), hashLen);
-  if (outside != 0) disown(outside);
+  if (outside != 0) removePendingBlock(outside);
   lockrefSet(d.lockref, 1);
-  sectionEnd();
+  txEnd();
   atomic.add<u32>(G_NR_DENTRY, 1);
   return d;
 }
@@ -181,7 +172,7 @@ function bindInode(d: Dentry, i: Inode): void {
   lock(d.lockref);
   writeSeqBegin(d.seq);
   d.inode = i;
-  at(P_INSTANTIATE, d.at, i.at);
+  tracepoint(P_INSTANTIATE, d.at, i.at);
   setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);
   writeSeqEnd(d.seq);
   unlock(d.lockref);
@@ -214,33 +205,33 @@ export function dAdd(d: Dentry, i: Inode): void {
   if (d.flags & D_UNHASHED) hashInsert(d);
   if (i) addAlias(d, i);
   unlock(d.lockref);
-  if (depth == 0) hashGrow();
+  if (txDepth == 0) hashGrow();
 }
 
 /**
  * Opens a section for a change of an inode's mode, in which a directory's dentry is locked before anything else; the dentry, if
- * there is one. modeChanged() ends it: then the dentry's flags follow the mode.
+ * there is one. modeChangeEnd() ends it: then the dentry's flags follow the mode.
  */
-export function modeChange(i: Inode): Dentry {
-  sectionBegin();
+export function modeChangeBegin(i: Inode): Dentry {
+  txBegin();
   const d = i.isDir ? changetype<Dentry>(<usize>i.alias) : noDentry();
   if (d) lock(d.lockref);
   return d;
 }
 
-export function modeChanged(i: Inode, d: Dentry): void {
+export function modeChangeEnd(i: Inode, d: Dentry): void {
   // A driver's dentry may have been given up, and its memory used again, before it was locked.
   if (d && d.inode == i) {
     writeSeqBegin(d.seq);
     setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
   }
   if (d) unlock(d.lockref);
-  sectionEnd();
+  txEnd();
 }
 
 /** The flags follow a change of the inode's mode that has been made. */
 export function dentryModeChanged(i: Inode): void {
-  modeChanged(i, modeChange(i));
+  modeChangeEnd(i, modeChangeBegin(i));
 }
 
 /** Sets and clears flags, under d_lock. */
@@ -272,7 +263,7 @@ export function dDrop(d: Dentry): void {
 }
 
 /** Only directories are looked for by their inode, and have one dentry, or two for the moment of a move. */
-function unalias(d: Dentry, i: Inode): void {
+function removeAlias(d: Dentry, i: Inode): void {
   if (!i.isDir) return;
   lock(i.lock);
   let p = i.alias;
@@ -295,11 +286,11 @@ function unalias(d: Dentry, i: Inode): void {
 /** dentry_unlink_inode(): a dentry in use becomes negative. Under d_lock. Answers the inode, whose reference is the caller's to drop. */
 function dentryUnlinkInode(d: Dentry): Inode {
   const i = d.inode;
-  unalias(d, i);
+  removeAlias(d, i);
   writeSeqBegin(d.seq);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY);
   d.inode = changetype<Inode>(NULL_INODE);
-  at(P_UNLINK_INODE, d.at, i.at);
+  tracepoint(P_UNLINK_INODE, d.at, i.at);
   writeSeqEnd(d.seq);
   return i;
 }
@@ -308,7 +299,7 @@ function dentryUnlinkInode(d: Dentry): Inode {
  * d_delete(): the name has been removed. Its last user but the caller: the dentry turns negative in place, and its inode is
  * answered, to be put when the section has ended; otherwise it is not to be found any more, and keeps its inode for those
  * who have it open. It then still stands in its chain, where its sequence is odd until the section has happened: out of it,
- * a reader could already miss a name that a death would bring back. dDeleted() takes it out.
+ * a reader could already miss a name that a death would bring back. dDeleteFinish() takes it out.
  */
 export function dDelete(d: Dentry): Inode {
   lock(d.lockref);
@@ -325,7 +316,7 @@ export function dDelete(d: Dentry): Inode {
 }
 
 /** What is left to do behind the section in which dDelete() was. */
-export function dDeleted(d: Dentry, late: Inode): void {
+export function dDeleteFinish(d: Dentry, late: Inode): void {
   if (late) iput(late);
   else dDrop(d);
 }
@@ -340,7 +331,7 @@ export function dput(first: Dentry): void {
   let d = first;
   for (let n = 0; d && n < KILL_MAX; n++) {
     if (lockrefPutNotLast(d.lockref)) return;
-    if (d.flags & D_OP_DELETE && !(d.flags & D_UNHASHED)) askDelete(d);
+    if (d.flags & D_OP_DELETE && !(d.flags & D_UNHASHED)) driverDeleteUnused(d);
     lock(d.lockref);
     const c = lockrefCount(d.lockref);
     if (c < 1) panic(PANIC_CORRUPT, d.at);
@@ -360,7 +351,7 @@ export function dput(first: Dentry): void {
 }
 
 /** The driver's d_delete() is asked while the caller still holds a reference, and with no lock held. */
-function askDelete(d: Dentry): void {
+function driverDeleteUnused(d: Dentry): void {
   if (lockrefCount(d.lockref) == 1 && driverDelete(d)) dDrop(d);
 }
 
@@ -369,14 +360,14 @@ function askDelete(d: Dentry): void {
  * the caller's to drop, or null.
  */
 export function dentryKill(d: Dentry): Dentry {
-  at(P_KILL, d.at, 0);
+  tracepoint(P_KILL, d.at, 0);
   lockrefMarkDead(d.lockref);
   lruRemove(d);
   dDropLocked(d);
   const i = d.inode;
   const parent = d.parent;
   if (parent != d) removeChild(parent, d);
-  if (i) unalias(d, i);
+  if (i) removeAlias(d, i);
   // Also for a dentry that was unhashed long ago: a walk may have started in it (a removed working directory).
   writeSeqBegin(d.seq);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);
@@ -469,7 +460,7 @@ export function shrinkDcache(n: u32): u32 {
  * Frees every dentry of a file system that nobody can reach any more, deepest first, without recursion. A grace period
  * has passed since it could be reached; the shrinker, which finds dentries by their list, is kept out.
  */
-export function shrinkTree(root: Dentry): void {
+export function shrinkDcacheForUmount(root: Dentry): void {
   mutexLock(G_SHRINK_LOCK);
   let d = root;
   // Every dentry is come to from above and gone from once.

@@ -67,7 +67,7 @@ export const D_LONG_NAME: u32 = 1 << 17;
 /** In a chain of the table: also for a while behind D_UNHASHED, which says that it is not to be found there. */
 export const D_CHAINED: u32 = 1 << 18;
 /** A driver is being asked to make or remove this name: whether it has, if the thread dies of it, only the driver knows (recount.ts). */
-export const D_DOUBT: u32 = 1 << 19;
+export const D_DRIVER_PENDING: u32 = 1 << 19;
 
 @unmanaged
 export class Dentry {
@@ -94,9 +94,9 @@ export class Dentry {
   aliasNext_: u32;
   cookie_: u32;
   nextCookie_: u32;
-  kids_: u32;
+  nrChildren_: u32;
   mounts_: u32;
-  mark: u32;
+  recount: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -213,11 +213,11 @@ export class Dentry {
   set nextCookie(v: u32) {
     set32(changetype<usize>(this) + offsetof<Dentry>("nextCookie_"), v);
   }
-  get kids(): u32 {
-    return this.kids_;
+  get nrChildren(): u32 {
+    return this.nrChildren_;
   }
-  set kids(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Dentry>("kids_"), v);
+  set nrChildren(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Dentry>("nrChildren_"), v);
   }
   get mounts(): u32 {
     return this.mounts_;

@@ -17,7 +17,7 @@ import { corrupt } from "../../mem/bounds";
 import { G_NR_FILES } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
-import { disown, put32 } from "../../mem/undo/log";
+import { put32, removePendingBlock } from "../../mem/undo/log";
 import { dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
@@ -36,7 +36,7 @@ export const FMODE_READ: u32 = 1;
 export const FMODE_WRITE: u32 = 2;
 
 /** A descriptor that is taken and not open yet. */
-export const RESERVED: u32 = 1;
+export const FD_RESERVED: u32 = 1;
 /** Rounds against those who close and open the same descriptor; each of them got on. */
 const TRIES_MAX: i32 = 1000000;
 
@@ -54,7 +54,7 @@ export class File {
   rcuNext: u32;
   rcuTag: u32;
   mode: u32;
-  mark: u32;
+  recount: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -80,19 +80,19 @@ export class File {
 }
 
 /** -errno of the last getEmptyFilp() that answered null. */
-export let filpError: i32 = 0;
+export let getEmptyFilpErr: i32 = 0;
 
 /** get_empty_filp(): a file with one reference that is open on nothing yet. May use the arena's reserve. */
 export function getEmptyFilp(): File {
   if (atomic.add<u32>(G_NR_FILES, 1) >= MAX_FILES) {
     atomic.sub<u32>(G_NR_FILES, 1);
-    filpError = -ENFILE;
+    getEmptyFilpErr = -ENFILE;
     return changetype<File>(0);
   }
   const f = changetype<File>(kalloc(CACHE_FILE, true));
   if (!f) {
     atomic.sub<u32>(G_NR_FILES, 1);
-    filpError = -ENOSPC;
+    getEmptyFilpErr = -ENOSPC;
     return f;
   }
   f.flags = 0;
@@ -108,7 +108,7 @@ export function getEmptyFilp(): File {
 }
 
 /** Opens a file on a path, whose references it takes over. */
-export function fileSet(f: File, mnt: Mount, dentry: Dentry, inode: Inode, flags: u32, mode: u32): void {
+export function fileSetPath(f: File, mnt: Mount, dentry: Dentry, inode: Inode, flags: u32, mode: u32): void {
   f.flags = flags;
   f.mode = mode;
   atomic.store<u32>(f.at + offsetof<File>("mnt_"), <u32>mnt.at);
@@ -132,7 +132,7 @@ export function fput(f: File): void {
   retire(f.at);
 }
 
-function slotOf(c: Context, fd: u32): usize {
+function fdSlot(c: Context, fd: u32): usize {
   if (fd >= NR_OPEN) return 0;
   const block = atomic.load<u32>(c.fdBlock(fd / FD_BLOCK));
   return block == 0 ? 0 : <usize>(block + ((fd % FD_BLOCK) << 2));
@@ -140,14 +140,14 @@ function slotOf(c: Context, fd: u32): usize {
 
 /** What stands in a descriptor's slot; RESERVED, not open, where there is none. 0 may be a close that has not happened yet. */
 export function fdValue(c: Context, fd: i32): u32 {
-  const s = slotOf(c, <u32>fd);
-  return s == 0 ? RESERVED : atomic.load<u32>(s);
+  const s = fdSlot(c, <u32>fd);
+  return s == 0 ? FD_RESERVED : atomic.load<u32>(s);
 }
 
 /** The file of a descriptor without a reference: only inside a read-side section, or under fdLock. null: not open. */
 export function fdFile(c: Context, fd: i32): File {
   const v = fdValue(c, fd);
-  return changetype<File>(v == RESERVED ? <usize>0 : <usize>v);
+  return changetype<File>(v == FD_RESERVED ? <usize>0 : <usize>v);
 }
 
 /** fget(): the file of a descriptor with a reference, null: not open. */
@@ -176,7 +176,7 @@ export function fget(c: Context, fd: i32): File {
 }
 
 /** Takes the lowest free descriptor; -EMFILE, -ENOSPC; -EBADF: the context was closed, and nobody would close it again. */
-export function fdAlloc(c: Context): i32 {
+export function getUnusedFd(c: Context): i32 {
   lock(c.fdLock);
   if (c.alive == 0) {
     unlock(c.fdLock);
@@ -194,11 +194,11 @@ export function fdAlloc(c: Context): i32 {
       }
       memory.fill(block, 0, FD_BLOCK << 2);
       put32(b, block);
-      disown(block);
+      removePendingBlock(block);
     }
     const s = <usize>(block + ((fd % FD_BLOCK) << 2));
     if (load<u32>(s) == 0) {
-      put32(s, RESERVED);
+      put32(s, FD_RESERVED);
       c.fdHint = fd + 1;
       unlock(c.fdLock);
       return <i32>fd;
@@ -210,13 +210,13 @@ export function fdAlloc(c: Context): i32 {
 
 /** fd_install(): false when the context was closed meanwhile, and the descriptor with it. */
 export function fdInstall(c: Context, fd: i32, f: File): bool {
-  return atomic.cmpxchg<u32>(slotOf(c, <u32>fd), RESERVED, <u32>f.at) == RESERVED;
+  return atomic.cmpxchg<u32>(fdSlot(c, <u32>fd), FD_RESERVED, <u32>f.at) == FD_RESERVED;
 }
 
 /** Gives a descriptor back that was taken and never opened. */
-export function fdPut(c: Context, fd: i32): void {
+export function putUnusedFd(c: Context, fd: i32): void {
   lock(c.fdLock);
-  put32(slotOf(c, <u32>fd), 0);
+  put32(fdSlot(c, <u32>fd), 0);
   if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
   unlock(c.fdLock);
 }
@@ -226,7 +226,7 @@ export function fdClose(c: Context, fd: i32): File {
   lock(c.fdLock);
   const f = fdFile(c, fd);
   if (f) {
-    put32(slotOf(c, <u32>fd), 0);
+    put32(fdSlot(c, <u32>fd), 0);
     if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
   }
   unlock(c.fdLock);

@@ -10,15 +10,15 @@ import * as host from "../../host";
 import { C_ECHILD, C_ESTALE, C_WALKS } from "../../mem/layout";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { count, forceRef, hasAudit } from "../../mem/thread";
-import { at, P_ANSWER } from "../../tracepoints";
+import { P_ANSWER, tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
 import { mntget } from "../mount/namespace";
-import { makeNode, mayCreate, wantWrite } from "../ops/modify";
-import { enter } from "../recovery/quiescence";
-import { holdContext } from "../task/context-ref";
+import { mayCreate, mntWantWrite, vfsMknod } from "../ops/modify";
+import { enterActive } from "../recovery/quiescence";
+import { acquireContext } from "../task/context-ref";
 import { DROP_CREATE, dropRcu, putLink } from "../walk/drop";
-import { lookupLocked, stepError } from "../walk/lookup";
+import { dentryErr, lookupLocked } from "../walk/lookup";
 import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "../walk/namei";
 import {
   LAST_NORM,
@@ -39,13 +39,13 @@ import {
   File,
   FMODE_READ,
   FMODE_WRITE,
-  fdAlloc,
   fdInstall,
-  fdPut,
-  fileSet,
-  filpError,
+  fileSetPath,
   fput,
   getEmptyFilp,
+  getEmptyFilpErr,
+  getUnusedFd,
+  putUnusedFd,
 } from "./file";
 import { driverTruncate, truncateLocked } from "./read-write";
 
@@ -60,7 +60,7 @@ const O_PATH: u32 = 0x200000;
 const O_TMPFILE: u32 = 0x400000;
 
 /** Whether the last walkAndCreate() made the file: then its maker need not be allowed to open it. */
-let created: bool = false;
+let openCreated: bool = false;
 
 /** openat(2): a descriptor or -errno. `mode` has the umask already applied. */
 export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
@@ -68,16 +68,16 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
   if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
   const c = nd.ctx;
   // A descriptor is taken before the walk.
-  enter();
-  if (holdContext(nd.ctxNumber) != c) return -EBADF;
+  enterActive();
+  if (acquireContext(nd.ctxNumber) != c) return -EBADF;
   const f = getEmptyFilp();
-  if (!f) return filpError;
-  const fd = fdAlloc(c);
+  if (!f) return getEmptyFilpErr;
+  const fd = getUnusedFd(c);
   if (fd < 0) {
     fput(f);
     return fd;
   }
-  created = false;
+  openCreated = false;
   let err = flags & O_CREAT ? openCreate(nd, flags, mode) : openPlain(nd, flags);
   if (err == 0) {
     err = mayOpen(nd, flags);
@@ -85,7 +85,7 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
     pathPut(nd);
   }
   if (err != 0) {
-    fdPut(c, fd);
+    putUnusedFd(c, fd);
     fput(f);
     return err;
   }
@@ -115,7 +115,7 @@ function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
     restart(C_ESTALE, ESTALE);
     err = createAttempt(nd, lookup | LOOKUP_REVAL, flags, mode);
   }
-  at(P_ANSWER, err, nd.dentry_);
+  tracepoint(P_ANSWER, err, nd.dentry_);
   if (err == 0 && hasAudit) host.audit(nd.dentry_, nd.inode_);
   return err;
 }
@@ -145,12 +145,12 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   const dir = nd.inode;
   mutexLock(dir.mutex);
   const d = lookupLocked(nd, true);
-  let err = d ? 0 : stepError;
+  let err = d ? 0 : dentryErr;
   if (d && !d.inode) {
-    err = wantWrite(nd.mnt);
+    err = mntWantWrite(nd.mnt);
     if (err == 0) err = mayCreate(nd.ctx, dir);
-    if (err == 0) err = makeNode(nd.ctx, nd, d, S_IFREG | (mode & 0xfff), 0, 0);
-    if (err == 0) created = true;
+    if (err == 0) err = vfsMknod(nd.ctx, nd, d, S_IFREG | (mode & 0xfff), 0, 0);
+    if (err == 0) openCreated = true;
     else dput(d);
   }
   mutexUnlock(dir.mutex);
@@ -164,7 +164,7 @@ function mayOpen(nd: Nameidata, flags: u32): i32 {
   const i = nd.inode;
   const type = i.type;
   if (flags & O_CREAT) {
-    if (flags & O_EXCL && !created) return -EEXIST;
+    if (flags & O_EXCL && !openCreated) return -EEXIST;
     if (type == S_IFDIR) return -EISDIR;
   }
   if (type == S_IFLNK) return -ELOOP;
@@ -172,10 +172,10 @@ function mayOpen(nd: Nameidata, flags: u32): i32 {
   const mask = accessMask(flags);
   if (type == S_IFDIR && mask & MAY_WRITE) return -EISDIR;
   if (mask & MAY_WRITE && type == S_IFREG) {
-    const err = wantWrite(nd.mnt);
+    const err = mntWantWrite(nd.mnt);
     if (err != 0) return err;
   }
-  if (!created) {
+  if (!openCreated) {
     const err = inodePermission(nd.ctx, i, mask, false);
     if (err != 0) return err;
   }
@@ -193,7 +193,7 @@ function accessMask(flags: u32): u32 {
 /** do_dentry_open() and the truncation. The file takes references of its own. */
 function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
-  if (flags & O_TRUNC && !created && i.isReg) {
+  if (flags & O_TRUNC && !openCreated && i.isReg) {
     mutexLock(i.mutex);
     const err = i.mode & I_DRIVER ? driverTruncate(i, 0) : truncateLocked(nd.ctx, i, 0);
     mutexUnlock(i.mutex);
@@ -203,6 +203,6 @@ function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const mode = acc == 0 ? FMODE_READ : acc == O_WRONLY ? FMODE_WRITE : FMODE_READ | FMODE_WRITE;
   mntget(nd.mnt);
   dget(nd.dentry);
-  fileSet(f, nd.mnt, nd.dentry, i, flags, mode);
+  fileSetPath(f, nd.mnt, nd.dentry, i, flags, mode);
   return 0;
 }

@@ -52,7 +52,7 @@ function readAt(i: Inode, pos: i64, wanted: u32): i32 {
     if (left > 0) {
       if (left < <i64>n) n = <u32>left;
       dataRead(i, pos, scratch + S_IO, n);
-      if (n != 0) accessed(i);
+      if (n != 0) touchAtime(i);
       r = n;
     }
   }
@@ -61,7 +61,7 @@ function readAt(i: Inode, pos: i64, wanted: u32): i32 {
 }
 
 /** relatime: the time of access follows only when it lies before the last change. */
-function accessed(i: Inode): void {
+function touchAtime(i: Inode): void {
   const atime = i.atime;
   if (atime > i.mtime && atime > i.ctime) return;
   const t = currentTime();

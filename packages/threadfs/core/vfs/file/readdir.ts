@@ -27,15 +27,15 @@ export function doGetdents(c: Context, fd: i32): i32 {
   const dir = f.inode;
   let r: i32;
   if (!dir.isDir) r = -ENOTDIR;
-  else if (dir.sb.driver != 0) r = driverDents(f, dir);
+  else if (dir.sb.driver != 0) r = getdentsDriver(f, dir);
   else {
     mutexLock(f.posLock);
     mutexLock(dir.mutex);
-    newHint = changetype<Dentry>(0);
-    r = dir.mode & I_DEAD ? -ENOENT : fill(f, f.dentry);
+    fillDirentsHint = changetype<Dentry>(0);
+    r = dir.mode & I_DEAD ? -ENOENT : fillDirents(f, f.dentry);
     mutexUnlock(dir.mutex);
     const old = f.hint;
-    f.hint = <u32>changetype<usize>(newHint);
+    f.hint = <u32>changetype<usize>(fillDirentsHint);
     mutexUnlock(f.posLock);
     if (old != 0) dput(changetype<Dentry>(<usize>old));
   }
@@ -44,9 +44,9 @@ export function doGetdents(c: Context, fd: i32): i32 {
 }
 
 /** The entry shown last, with a reference: where the next call goes on without looking from the start. */
-let newHint: Dentry = changetype<Dentry>(0);
+let fillDirentsHint: Dentry = changetype<Dentry>(0);
 
-function fill(f: File, parent: Dentry): i32 {
+function fillDirents(f: File, parent: Dentry): i32 {
   const to = scratch + S_IO;
   let used: u32 = 0;
   lock(parent.childLock);
@@ -70,7 +70,7 @@ function fill(f: File, parent: Dentry): i32 {
     d = changetype<Dentry>(<usize>d.sibNext);
   }
   // A child with a reference under the list's lock: pinned ones are alive, so the count is taken without waiting.
-  if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) newHint = last;
+  if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;
   unlock(parent.childLock);
   return used;
 }
@@ -95,7 +95,7 @@ function putEntry(to: usize, i: Inode, d: Dentry, len: u32): void {
 }
 
 /** The driver fills the area itself, and leaves the next position at the start of its own. */
-function driverDents(f: File, dir: Inode): i32 {
+function getdentsDriver(f: File, dir: Inode): i32 {
   if (!(dir.sb.hooks & HOOK_READDIR)) return -EOPNOTSUPP;
   mutexLock(f.posLock);
   const r = <i32>callDriver(OP_READDIR, dir.sb, inodeNumber(dir), <f64>f.pos, 0, 0);

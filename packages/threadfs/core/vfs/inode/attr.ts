@@ -10,8 +10,8 @@ import { S_IO, S_STAT } from "../../mem/layout";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { scratch } from "../../mem/thread";
-import { disown, set32 } from "../../mem/undo/log";
-import { modeChange, modeChanged } from "../dcache/dcache";
+import { removePendingBlock, set32 } from "../../mem/undo/log";
+import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
 import { Mount, MS_RDONLY } from "../mount/namespace";
 import { HOOK_SETATTR } from "../mount/super";
 import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, Context, capable, inGroup } from "../task/cred";
@@ -52,7 +52,7 @@ const BLOCK_SIZE: f64 = 4096;
 const UTIME_NOW: f64 = 1073741823;
 const UTIME_OMIT: f64 = 1073741822;
 /** uid or gid that stands for "leave it". */
-const KEEP: u32 = 0xffffffff;
+const UNCHANGED: u32 = 0xffffffff;
 
 function putTime(at: usize, t: i64): void {
   store<f64>(at, <f64>(t >> 30));
@@ -63,18 +63,18 @@ function putTime(at: usize, t: i64): void {
  * vfs_getattr(): writes the 18 numbers of a stat to scratch, all of one moment. In rcu mode (no reference held)
  * -ECHILD when the inode keeps changing.
  */
-export function copyAttr(m: Mount, i: Inode, rcu: bool): i32 {
+export function vfsGetattr(m: Mount, i: Inode, rcu: bool): i32 {
   const to = scratch + S_STAT;
-  let whole = false;
-  for (let n = 0; !whole && n < SEQ_TRIES; n++) {
+  let consistent = false;
+  for (let n = 0; !consistent && n < SEQ_TRIES; n++) {
     const seq = readSeqBegin(i.seq);
-    copyFields(to, i);
-    whole = !readSeqRetry(i.seq, seq);
+    fillStat(to, i);
+    consistent = !readSeqRetry(i.seq, seq);
   }
-  if (!whole) {
+  if (!consistent) {
     if (rcu) return -ECHILD;
     lock(i.lock);
-    copyFields(to, i);
+    fillStat(to, i);
     unlock(i.lock);
   }
   store<f64>(to, <f64>m.sb.dev);
@@ -82,7 +82,7 @@ export function copyAttr(m: Mount, i: Inode, rcu: bool): i32 {
   return 0;
 }
 
-function copyFields(to: usize, i: Inode): void {
+function fillStat(to: usize, i: Inode): void {
   const mode = i.mode;
   const size = i.size;
   store<f64>(to + 8, <f64>(mode & 0xffff));
@@ -92,7 +92,7 @@ function copyFields(to: usize, i: Inode): void {
   store<f64>(to + 40, 0);
   store<f64>(to + 56, inodeNumber(i));
   store<f64>(to + 64, <f64>size);
-  store<f64>(to + 72, blocks(i, mode, size));
+  store<f64>(to + 72, statBlocks(i, mode, size));
   putTime(to + 80, i.atime);
   putTime(to + 96, i.mtime);
   putTime(to + 112, i.ctime);
@@ -100,13 +100,13 @@ function copyFields(to: usize, i: Inode): void {
 }
 
 /** Blocks of 512 bytes: whole pages, and only a file with holes needs a look at how many. */
-function blocks(i: Inode, mode: u32, size: i64): f64 {
+function statBlocks(i: Inode, mode: u32, size: i64): f64 {
   if ((mode & S_IFMT) != S_IFREG) return 0;
   if (mode & I_SPARSE) return <f64>((<u64>i.pages) << 3);
   return <f64>(((size + 4095) >> 12) << 3);
 }
 
-function writable(m: Mount, i: Inode): i32 {
+function checkWritable(m: Mount, i: Inode): i32 {
   return m.flags & MS_RDONLY || i.sb.readonly != 0 ? -EROFS : 0;
 }
 
@@ -116,9 +116,9 @@ function driverSetattr(i: Inode, valid: u32, a: f64, b: f64): i32 {
   const r = <i32>callDriver(OP_SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
   if (r == 0) {
     if ((attrWord(0) & S_IFMT) != i.type) return -EINVAL;
-    const d = modeChange(i);
+    const d = modeChangeBegin(i);
     setDriverAttr(i);
-    modeChanged(i, d);
+    modeChangeEnd(i, d);
   }
   return r;
 }
@@ -130,7 +130,7 @@ export const ATTR_TIMES: u32 = 8;
 
 /** chmod(2): by the owner; the set-group bit goes when the caller is not in the file's group. */
 export function doChmod(c: Context, m: Mount, i: Inode, mode: u32): i32 {
-  const err = writable(m, i);
+  const err = checkWritable(m, i);
   if (err != 0) return err;
   if (i.isLink) return -EOPNOTSUPP;
   mutexLock(i.mutex);
@@ -145,19 +145,19 @@ function chmodLocked(c: Context, i: Inode, wanted: u32): i32 {
   if (mode & S_ISGID && !inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
   if (i.mode & I_DRIVER) return driverSetattr(i, ATTR_MODE, <f64>mode, 0);
   const now = currentTime();
-  const d = modeChange(i);
+  const d = modeChangeBegin(i);
   beginAttr(i);
   i.mode = (i.mode & ~0xfff) | mode;
   i.ctime = now;
   endAttr(i);
   if (i.acl != 0) aclChmod(i, mode);
-  modeChanged(i, d);
+  modeChangeEnd(i, d);
   return 0;
 }
 
 /** chown(2): the owner may give a file to a group it is in; the rest is for CAP_CHOWN. Set-id bits go. */
 export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32 {
-  const err = writable(m, i);
+  const err = checkWritable(m, i);
   if (err != 0) return err;
   mutexLock(i.mutex);
   const r = chownLocked(c, i, uid, gid);
@@ -167,21 +167,21 @@ export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32
 
 function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   const owner = c.uid == i.uid;
-  if (uid != KEEP && !(owner && uid == i.uid) && !capable(c, CAP_CHOWN)) return -EPERM;
-  if (gid != KEEP && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
+  if (uid != UNCHANGED && !(owner && uid == i.uid) && !capable(c, CAP_CHOWN)) return -EPERM;
+  if (gid != UNCHANGED && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
   if (i.mode & I_DRIVER)
-    return driverSetattr(i, ATTR_OWNER, <f64>(uid == KEEP ? i.uid : uid), <f64>(gid == KEEP ? i.gid : gid));
+    return driverSetattr(i, ATTR_OWNER, <f64>(uid == UNCHANGED ? i.uid : uid), <f64>(gid == UNCHANGED ? i.gid : gid));
   let mode = i.mode;
   if ((mode & S_IFMT) != S_IFDIR) {
     mode &= ~S_ISUID;
-    if (dropsSgid(c, i)) mode &= ~S_ISGID;
+    if (shouldDropSgid(c, i)) mode &= ~S_ISGID;
     // Even with nothing to change, taking the bits away is a change of mode.
     if (mode != i.mode && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   }
   const now = currentTime();
   beginAttr(i);
-  if (uid != KEEP) i.uid = uid;
-  if (gid != KEEP) i.gid = gid;
+  if (uid != UNCHANGED) i.uid = uid;
+  if (gid != UNCHANGED) i.gid = gid;
   i.mode = mode;
   i.ctime = now;
   endAttr(i);
@@ -190,7 +190,7 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
 
 /** utimensat(2): the owner may set any time; who may write the file may set both to now. */
 export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: f64, mn: f64): i32 {
-  let err = writable(m, i);
+  let err = checkWritable(m, i);
   if (err != 0) return err;
   if (an == UTIME_OMIT && mn == UTIME_OMIT) return 0;
   if (!ownerOrCapable(c, i, CAP_FOWNER)) {
@@ -217,7 +217,7 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
 }
 
 /** setattr_should_drop_sgid(): with group execution always, else when the caller could not have set the bit. */
-function dropsSgid(c: Context, i: Inode): bool {
+function shouldDropSgid(c: Context, i: Inode): bool {
   const mode = i.mode;
   if (!(mode & S_ISGID)) return false;
   return (mode & 8) != 0 || (!inGroup(c, i.gid) && !capable(c, CAP_FSETID));
@@ -227,7 +227,7 @@ function dropsSgid(c: Context, i: Inode): bool {
 export function removeSuid(c: Context, i: Inode): void {
   const mode = i.mode;
   if (!(mode & (S_ISUID | S_ISGID)) || capable(c, CAP_FSETID)) return;
-  const clear = (mode & S_ISUID) | (dropsSgid(c, i) ? S_ISGID : 0);
+  const clear = (mode & S_ISUID) | (shouldDropSgid(c, i) ? S_ISGID : 0);
   beginAttr(i);
   i.mode = mode & ~clear;
   endAttr(i);
@@ -268,7 +268,7 @@ function permOf(p: usize, n: u32, tag: u32, otherwise: u32): u32 {
 
 /** Sets the access ACL from `n` entries in SCRATCH.IO, 0: removes it. The mode's bits follow it, as in Linux. */
 export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
-  const err = writable(m, i);
+  const err = checkWritable(m, i);
   if (err != 0) return err;
   if (i.mode & I_DRIVER || i.isLink) return -EOPNOTSUPP;
   if (n > ACL_MAX) return -ERANGE;
@@ -286,10 +286,10 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   const now = currentTime();
   mutexLock(i.mutex);
   const old = i.acl;
-  const d = modeChange(i);
+  const d = modeChangeBegin(i);
   beginAttr(i);
   i.acl = <u32>acl;
-  if (acl != 0) disown(acl);
+  if (acl != 0) removePendingBlock(acl);
   let mode = i.mode & ~I_ACL;
   if (n != 0) {
     const group = permOf(from, n, ACL_MASK, permOf(from, n, ACL_GROUP_OBJ, 0));
@@ -303,7 +303,7 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   endAttr(i);
   // Readers of an ACL hold i_lock, and rcu mode does not read it: the old one can go at once.
   if (old != 0) slabFree(old);
-  modeChanged(i, d);
+  modeChangeEnd(i, d);
   mutexUnlock(i.mutex);
   return 0;
 }

@@ -46,7 +46,7 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   i.pages = 0;
   i.rdev = 0;
   i.hashNext = 0;
-  i.room = 0;
+  i.shape = 0;
   writeSeqEnd(i.seq);
   atomic.store<u32>(i.count, 1);
   atomic.add<u32>(G_NR_INODE, 1);
@@ -100,10 +100,10 @@ export function unhashInode(i: Inode): void {
  * iget(): the inode for the attributes that a driver has just left in scratch, with a reference. Made when it is not
  * there, of `spare` if that is not null; brought up to date when it is. null: the arena is full.
  */
-export function driverInode(sb: SuperBlock, spare: Inode): Inode {
+export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
   const ino = attrIno();
   let fresh = spare;
-  if (fresh) prepare(fresh, ino);
+  if (fresh) initDriverInode(fresh, ino);
   while (true) {
     lock(G_INODE_LOCK);
     const head = headOf(sb, ino);
@@ -130,12 +130,12 @@ export function driverInode(sb: SuperBlock, spare: Inode): Inode {
     // Nothing is allocated under the lock: make one, then look again.
     fresh = newInode(sb, 0, 0, 0);
     if (!fresh) return fresh;
-    prepare(fresh, ino);
+    initDriverInode(fresh, ino);
   }
 }
 
 /** Makes an inode that nobody knows yet the one of the attributes in scratch. */
-function prepare(i: Inode, ino: f64): void {
+function initDriverInode(i: Inode, ino: f64): void {
   i.mode = attrWord(0) & S_IFMT;
   i.ino64 = ino;
   setDriverAttr(i);

@@ -75,10 +75,10 @@ export class Inode {
   acl_: u32;
   hashNext_: u32;
   ino64: f64;
-  room_: u32;
+  shape_: u32;
   rcuNext: u32;
   rcuTag: u32;
-  mark: u32;
+  recount: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -173,7 +173,7 @@ export class Inode {
   get isLink(): bool {
     return (this.mode & S_IFMT) == S_IFLNK;
   }
-  /** Looked at without i_lock too, as a hint to what is to be locked (modeChange()). */
+  /** Looked at without i_lock too, as a hint to what is to be locked (modeChangeBegin()). */
   get alias(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("alias_"));
   }
@@ -204,11 +204,11 @@ export class Inode {
   set hashNext(v: u32) {
     set32(changetype<usize>(this) + offsetof<Inode>("hashNext_"), v);
   }
-  get room(): u32 {
-    return this.room_;
+  get shape(): u32 {
+    return this.shape_;
   }
-  set room(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Inode>("room_"), v);
+  set shape(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Inode>("shape_"), v);
   }
 }
 

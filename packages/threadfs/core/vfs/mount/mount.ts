@@ -11,14 +11,14 @@ import { MAX_CONTEXTS } from "../../mem/layout";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { put32 } from "../../mem/undo/log";
-import { at, P_MOUNT_CHECK } from "../../tracepoints";
+import { P_MOUNT_CHECK, tracepoint } from "../../tracepoints";
 import { dAllocRoot, dget, dInstantiate, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
-import { fdClose, fdPut, fput } from "../file/file";
-import { driverInode, iput } from "../inode/icache";
+import { fdClose, fput, putUnusedFd } from "../file/file";
+import { igetDriver, iput } from "../inode/icache";
 import { Inode } from "../inode/inode";
 import { retire } from "../recovery/reclaim";
-import { dropContext } from "../task/context-ref";
+import { putContext } from "../task/context-ref";
 import {
   CAP_SYS_ADMIN,
   CAP_SYS_CHROOT,
@@ -26,8 +26,8 @@ import {
   capable,
   NR_OPEN,
   newContext,
+  removeContext,
   setGroups,
-  unlistContext,
 } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
@@ -48,42 +48,42 @@ import {
   umountTree,
   unlockNamespace,
 } from "./namespace";
-import { driverMounted, newSuper, SuperBlock } from "./super";
+import { addDriverMounts, newSuper, SuperBlock } from "./super";
 
 /** Mounts on top of each other at one place. */
 const STACKED_MAX: i32 = 100000;
 const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
 
-/** A file system of a type: 0 in memory, else a driver's number; null: fsError. */
+/** A file system of a type: 0 in memory, else a driver's number; null: makeSuperErr. */
 function makeSuper(type: i32, readonly: bool): SuperBlock {
   const none = changetype<SuperBlock>(0);
   if (type == 0) {
     const sb = tmpfsSuper(0x3ff, 0, 0, readonly);
-    if (!sb) fsError = -ENOSPC;
+    if (!sb) makeSuperErr = -ENOSPC;
     return sb;
   }
   // Counted first, so that the driver cannot be unregistered while its root is asked for.
-  fsError = driverMounted(type, 1);
-  if (fsError != 0) return none;
+  makeSuperErr = addDriverMounts(type, 1);
+  if (makeSuperErr != 0) return none;
   const sb = newSuper(type, readonly);
   if (!sb) {
-    fsError = -ENOSPC;
-    driverMounted(type, -1);
+    makeSuperErr = -ENOSPC;
+    addDriverMounts(type, -1);
     return none;
   }
-  fsError = driverRoot(sb);
-  if (fsError == 0) return sb;
-  driverMounted(type, -1);
+  makeSuperErr = driverRoot(sb);
+  if (makeSuperErr == 0) return sb;
+  addDriverMounts(type, -1);
   slabFree(sb.at);
   return none;
 }
 
-let fsError: i32 = 0;
+let makeSuperErr: i32 = 0;
 
 function driverRoot(sb: SuperBlock): i32 {
   const err = <i32>callDriver(OP_ROOT, sb, 0, 0, 0, 0);
   if (err != 0) return err;
-  const i = driverInode(sb, changetype<Inode>(0));
+  const i = igetDriver(sb, changetype<Inode>(0));
   if (!i) return -ENOSPC;
   if (!i.isDir) {
     iput(i);
@@ -104,18 +104,18 @@ function driverRoot(sb: SuperBlock): i32 {
  * stand somewhere; in the middle of a move a mount seems not to, so that is asked under the namespace lock. On failure the mount
  * ends, unless it was to be moved.
  */
-function place(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
+function graftMount(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
   lockNamespace();
   let err = 0;
   if (source && isDetached(source)) err = -EINVAL;
   else if (nd.dentry.inode.isDir != m.root.inode.isDir) err = -ENOTDIR;
-  else err = placeLocked(m, nd, move);
+  else err = graftMountLocked(m, nd, move);
   unlockNamespace();
   if (err != 0 && !move) mntput(m);
   return err;
 }
 
-function placeLocked(m: Mount, nd: Nameidata, move: bool): i32 {
+function graftMountLocked(m: Mount, nd: Nameidata, move: bool): i32 {
   // Somebody may have mounted here since the walk: on top of that, then.
   let onMnt = mntget(nd.mnt);
   let on = dget(nd.dentry);
@@ -128,7 +128,7 @@ function placeLocked(m: Mount, nd: Nameidata, move: bool): i32 {
     onMnt = above;
     on = dget(above.root);
   }
-  at(P_MOUNT_CHECK, on.at, 1);
+  tracepoint(P_MOUNT_CHECK, on.at, 1);
   let err = -EINVAL;
   // What was unmounted lazily takes no mounts any more: nobody could take them away.
   if (!isDetached(onMnt)) {
@@ -157,10 +157,10 @@ export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
   const sb = makeSuper(type, (flags & MS_RDONLY) != 0);
   if (!sb) {
     pathPut(nd);
-    return fsError;
+    return makeSuperErr;
   }
   const m = newMount(sb, dget(sb.root), flags & MOUNT_FLAGS);
-  if (m) err = place(m, nd, changetype<Mount>(0), false);
+  if (m) err = graftMount(m, nd, changetype<Mount>(0), false);
   else {
     // The first mount would have owned it.
     dput(sb.root);
@@ -174,7 +174,7 @@ function dropSuper(sb: SuperBlock): i32 {
   const d = sb.root;
   sb.root_ = 0;
   dput(d);
-  driverMounted(sb.driver, -1);
+  addDriverMounts(sb.driver, -1);
   retire(sb.at);
   return -ENOSPC;
 }
@@ -187,7 +187,7 @@ export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
   err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err == 0) {
     const m = newMount(from.mnt.sb, dget(from.dentry), (from.mnt.flags | flags) & MOUNT_FLAGS);
-    if (m) err = place(m, nd, from.mnt, false);
+    if (m) err = graftMount(m, nd, from.mnt, false);
     else {
       dput(from.dentry);
       err = -ENOSPC;
@@ -207,7 +207,7 @@ export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
   else {
     err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
     if (err == 0) {
-      err = place(from.mnt, nd, changetype<Mount>(0), true);
+      err = graftMount(from.mnt, nd, changetype<Mount>(0), true);
       pathPut(nd);
     }
   }
@@ -237,7 +237,7 @@ export function doUmount(nd: Nameidata, flags: u32): i32 {
  * set_fs_pwd(), set_fs_root(): takes over the references, puts the old ones. False: the context was closed meanwhile, and
  * only its end may still take its places away; the references are put.
  */
-function setPlace(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
+function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
   lock(c.lock);
   if (d && c.alive == 0) {
     unlock(c.lock);
@@ -268,20 +268,20 @@ export function doChdir(nd: Nameidata, root: bool): i32 {
     pathPut(nd);
     return err;
   }
-  const set = setPlace(nd.ctx, nd.mnt, nd.dentry, root);
+  const set = setFsPath(nd.ctx, nd.mnt, nd.dentry, root);
   nd.mnt_ = 0;
   nd.dentry_ = 0;
   return set ? 0 : -EBADF;
 }
 
 /** The first context: everything belongs to it. */
-export function firstContext(m: Mount, d: Dentry): bool {
+export function createRootContext(m: Mount, d: Dentry): bool {
   const c = newContext();
   if (!c) return false;
   c.caps = 0xffffffff;
   c.umask = 0x12;
-  setPlace(c, mntget(m), dget(d), true);
-  setPlace(c, mntget(m), dget(d), false);
+  setFsPath(c, mntget(m), dget(d), true);
+  setFsPath(c, mntget(m), dget(d), false);
   return true;
 }
 
@@ -309,15 +309,15 @@ export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, g
   const pwdMnt = mntget(changetype<Mount>(<usize>from.pwdMnt_));
   const pwd = dget(changetype<Dentry>(<usize>from.pwd_));
   unlock(from.lock);
-  setPlace(c, rootMnt, root, true);
-  setPlace(c, pwdMnt, pwd, false);
+  setFsPath(c, rootMnt, root, true);
+  setFsPath(c, pwdMnt, pwd, false);
   return <i32>c.number;
 }
 
 /** Closes a context's descriptors and lets its places go. */
 export function doContextDestroy(c: Context): i32 {
   if ((c.number & (MAX_CONTEXTS - 1)) == 0) return -EINVAL;
-  if (!unlistContext(c)) return -ENODEV;
+  if (!removeContext(c)) return -ENODEV;
   for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
     if (fd % 256 == 0 && load<u32>(c.fdBlock(fd / 256)) == 0) {
       fd += 255;
@@ -325,12 +325,12 @@ export function doContextDestroy(c: Context): i32 {
     }
     const f = fdClose(c, fd);
     if (f) fput(f);
-    else fdPut(c, fd);
+    else putUnusedFd(c, fd);
   }
   c.ngroups = 0;
   c.caps = 0;
-  setPlace(c, changetype<Mount>(0), changetype<Dentry>(0), true);
-  setPlace(c, changetype<Mount>(0), changetype<Dentry>(0), false);
-  dropContext(c);
+  setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), true);
+  setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), false);
+  putContext(c);
   return 0;
 }

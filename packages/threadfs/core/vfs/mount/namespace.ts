@@ -34,14 +34,14 @@ import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
-import { nap } from "../../mem/thread";
+import { sleepUs } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
-import { at, P_MOUNT_ATTACH, P_MOUNT_DETACH } from "../../tracepoints";
+import { P_MOUNT_ATTACH, P_MOUNT_DETACH, tracepoint } from "../../tracepoints";
 import { isSubdir } from "../dcache/d-lookup";
-import { dget, dput, shrinkTree } from "../dcache/dcache";
+import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import { kalloc, retire } from "../recovery/reclaim";
-import { driverMounted, SuperBlock } from "./super";
+import { addDriverMounts, SuperBlock } from "./super";
 
 export const MOUNT_SIZE: u32 = 128;
 export const MOUNT_LINK: u32 = 40;
@@ -72,8 +72,8 @@ export class Mount {
   allPrev_: u32;
   rcuNext: u32;
   rcuTag: u32;
-  mark: u32;
-  kids_: u32;
+  recount: u32;
+  nrChildren_: u32;
   spare1: u32;
   spare2: u32;
   count_: u32;
@@ -129,11 +129,11 @@ export class Mount {
   set allPrev(v: u32) {
     set32(changetype<usize>(this) + offsetof<Mount>("allPrev_"), v);
   }
-  get kids(): u32 {
-    return this.kids_;
+  get nrChildren(): u32 {
+    return this.nrChildren_;
   }
-  set kids(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Mount>("kids_"), v);
+  set nrChildren(v: u32) {
+    set32(changetype<usize>(this) + offsetof<Mount>("nrChildren_"), v);
   }
 }
 
@@ -167,7 +167,7 @@ export function mntget(m: Mount): Mount {
 }
 
 /** mntget() for a mount that may be ending: a count never rises from 0. Only inside a read-side section. */
-export function mntgetLive(m: Mount): bool {
+export function mntgetNotZero(m: Mount): bool {
   for (let tries = 0; tries < COUNT_TRIES; tries++) {
     const n = atomic.load<u32>(m.count);
     if (n == 0) return false;
@@ -193,8 +193,8 @@ export function deactivateSuper(sb: SuperBlock): void {
   synchronizeRcu();
   const root = sb.root;
   sb.root_ = 0;
-  if (root) shrinkTree(root);
-  driverMounted(sb.driver, -1);
+  if (root) shrinkDcacheForUmount(root);
+  addDriverMounts(sb.driver, -1);
   retire(sb.at);
 }
 
@@ -204,12 +204,12 @@ export function lookupMntRef(m: Mount, d: Dentry): Mount {
     rcuReadLock();
     const seq = readSeqBegin(G_MOUNT_SEQ);
     const found = lookupMnt(m, d);
-    const got = found ? mntgetLive(found) : false;
+    const got = found ? mntgetNotZero(found) : false;
     const ok = !readSeqRetry(G_MOUNT_SEQ, seq);
     const valid = rcuReadUnlock();
     if (ok && valid && (got || !found)) return found;
     if (got) mntput(found);
-    nap(10);
+    sleepUs(10);
   }
   lock(G_MOUNT_LOCK);
   const found = lookupMnt(m, d);
@@ -219,9 +219,9 @@ export function lookupMntRef(m: Mount, d: Dentry): Mount {
 }
 
 /** The mount point that followUp() went to, with a reference. */
-export let upDentry: Dentry = changetype<Dentry>(0);
+export let followUpMountpoint: Dentry = changetype<Dentry>(0);
 
-/** follow_up(): the mount that `m` stands on, with references on it and on `upDentry`; null: on none. */
+/** follow_up(): the mount that `m` stands on, with references on it and on `followUpMountpoint`; null: on none. */
 export function followUp(m: Mount): Mount {
   for (let n = 0; n < SEQ_TRIES; n++) {
     rcuReadLock();
@@ -232,26 +232,26 @@ export function followUp(m: Mount): Mount {
       // Mounted on nothing, or in the middle of a move.
       const alone = !readSeqRetry(G_MOUNT_SEQ, seq);
       if (rcuReadUnlock() && alone) return noMount();
-      nap(10);
+      sleepUs(10);
       continue;
     }
-    const gotMnt = mntgetLive(parent);
+    const gotMnt = mntgetNotZero(parent);
     const got = gotMnt && lockrefGetNotDead(d.lockref, false);
     const ok = got && !readSeqRetry(G_MOUNT_SEQ, seq);
     const valid = rcuReadUnlock();
     if (ok && valid) {
-      upDentry = d;
+      followUpMountpoint = d;
       return parent;
     }
     if (got) dput(d);
     if (gotMnt) mntput(parent);
-    nap(10);
+    sleepUs(10);
   }
   lock(G_MOUNT_LOCK);
   const parent = m.parent;
   if (parent != m) {
     mntget(parent);
-    upDentry = dget(m.mountpoint);
+    followUpMountpoint = dget(m.mountpoint);
   }
   unlock(G_MOUNT_LOCK);
   return parent != m ? parent : noMount();
@@ -272,7 +272,7 @@ export function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
     if (wait) rcuReadUnlock();
     if (ok) return below ? 1 : 0;
     if (!wait) return -1;
-    nap(10);
+    sleepUs(10);
   }
   lock(G_RENAME_LOCK);
   const below = isSubdir(d, root);
@@ -294,7 +294,7 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   m.hashNext = 0;
   m.allNext = 0;
   m.allPrev = 0;
-  m.kids = 0;
+  m.nrChildren = 0;
   atomic.add<u32>(sb.active, 1);
   atomic.add<u32>(G_NR_MOUNTS, 1);
   return m;
@@ -331,12 +331,12 @@ function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   }
   m.parent = parent;
   m.mountpoint = d;
-  parent.kids += 1;
+  parent.nrChildren += 1;
   d.mounts += 1;
   const head = headOf(parent, d);
   m.hashNext = atomic.load<u32>(head);
   put32(head, <u32>m.at);
-  at(P_MOUNT_ATTACH, m.at, d.at);
+  tracepoint(P_MOUNT_ATTACH, m.at, d.at);
   setFlags(d, D_MOUNTED, 0);
   unlock(d.lockref);
   return 0;
@@ -371,7 +371,7 @@ function unhashMount(m: Mount): void {
       }
     }
   }
-  parent.kids -= 1;
+  parent.nrChildren -= 1;
   d.mounts -= 1;
   if (d.mounts == 0) {
     // The sequence stays odd until the section has happened: nobody walks past a place that might still be mounted on, or be again.
@@ -382,7 +382,7 @@ function unhashMount(m: Mount): void {
   }
   m.parent = m;
   m.mountpoint = m.root;
-  at(P_MOUNT_DETACH, m.at, d.at);
+  tracepoint(P_MOUNT_DETACH, m.at, d.at);
 }
 
 /**
@@ -399,10 +399,10 @@ export function isMounted(d: Dentry): bool {
   return is;
 }
 
-/** Takes one mount down; the caller has checked that nothing is mounted on it. Answers the former parent and `upDentry`. */
+/** Takes one mount down; the caller has checked that nothing is mounted on it. Answers the former parent and `followUpMountpoint`. */
 function detachOne(m: Mount, keepListed: bool): Mount {
   const parent = m.parent;
-  upDentry = m.mountpoint;
+  followUpMountpoint = m.mountpoint;
   unhashMount(m);
   if (!keepListed) listRemove(m);
   return parent;
@@ -420,10 +420,10 @@ export function umountTree(m: Mount, detach: bool): i32 {
   else if (!detach) {
     writeSeqBegin(G_MOUNT_SEQ);
     // Two references: the tree's and the caller's. No walk can add one that counts while the sequence is odd.
-    if (m.kids != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
+    if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
     if (err == 0) {
       const parent = detachOne(m, false);
-      const d = upDentry;
+      const d = followUpMountpoint;
       writeSeqEnd(G_MOUNT_SEQ);
       unlock(G_MOUNT_LOCK);
       mutexUnlock(G_NS_LOCK);
@@ -445,7 +445,7 @@ function detachTree(m: Mount): void {
   for (let n = 0; n < DEPTH_MAX; n++) {
     lock(G_MOUNT_LOCK);
     let top = m;
-    for (let k = 0; top.kids != 0; k++) {
+    for (let k = 0; top.nrChildren != 0; k++) {
       const child = childOf(top);
       // A mount that counts mounts on it and has none, or stands on itself.
       if (child == top || k == DEPTH_MAX) corrupt(top.at);
@@ -453,7 +453,7 @@ function detachTree(m: Mount): void {
     }
     writeSeqBegin(G_MOUNT_SEQ);
     const parent = detachOne(top, false);
-    const d = upDentry;
+    const d = followUpMountpoint;
     writeSeqEnd(G_MOUNT_SEQ);
     unlock(G_MOUNT_LOCK);
     dput(d);
@@ -488,7 +488,7 @@ export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
   writeSeqBegin(G_MOUNT_SEQ);
   // One section for both: at no moment is the mount nowhere.
   const oldParent = detachOne(m, true);
-  const oldPlace = upDentry;
+  const oldPlace = followUpMountpoint;
   const err = hashMount(m, parent, d);
   // Back where it was: that place still has the mount's references, and was good for a mount.
   if (err != 0) hashMount(m, oldParent, oldPlace);

@@ -68,7 +68,7 @@ export class SuperBlock {
   renameMutex_: u32;
   rcuNext: u32;
   rcuTag: u32;
-  mark: u32;
+  recount: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -180,7 +180,7 @@ export function unregisterFilesystem(driver: i32): i32 {
 }
 
 /** Counts a file system of a driver, or its end. -ENODEV: no such driver. */
-export function driverMounted(driver: i32, n: i32): i32 {
+export function addDriverMounts(driver: i32, n: i32): i32 {
   if (driver == 0) return 0;
   lock(G_DRIVER_LOCK);
   const e = driverEntry(driver);

@@ -22,17 +22,17 @@ import {
 } from "../../errno";
 import { driverCreate, driverUnlink } from "../../fs/driver/hooks";
 import { tmpfsCreate, tmpfsExchange, tmpfsLink, tmpfsRename, tmpfsUnlink } from "../../fs/tmpfs/tmpfs";
-import { lock, mutexLock, mutexUnlock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/lock";
+import { lock, mutexLock, mutexUnlock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { dAncestor } from "../dcache/d-lookup";
 import { dMove } from "../dcache/d-move";
-import { dDelete, dDeleted, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
-import { D_CANT_MOUNT, D_DOUBT, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
-import { discardInode, driverInode, iput, newInode } from "../inode/icache";
+import { dDelete, dDeleteFinish, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
+import { D_CANT_MOUNT, D_DRIVER_PENDING, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import { discardInode, igetDriver, iput, newInode } from "../inode/icache";
 import { currentTime, I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "../inode/inode";
 import { isMounted, Mount, MS_RDONLY } from "../mount/namespace";
 import { HOOK_CREATE, HOOK_UNLINK } from "../mount/super";
 import { CAP_FOWNER, Context } from "../task/cred";
-import { lookupLocked, stepError } from "../walk/lookup";
+import { dentryErr, lookupLocked } from "../walk/lookup";
 import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "../walk/namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { inodePermission, MAY_EXEC, MAY_WRITE, ownerOrCapable } from "../walk/permission";
@@ -43,7 +43,7 @@ export const RENAME_NOREPLACE: u32 = 1;
 export const RENAME_EXCHANGE: u32 = 2;
 
 /** mnt_want_write() */
-export function wantWrite(m: Mount): i32 {
+export function mntWantWrite(m: Mount): i32 {
   return m.flags & MS_RDONLY || m.sb.readonly != 0 ? -EROFS : 0;
 }
 
@@ -69,32 +69,32 @@ function mayDelete(c: Context, dir: Inode, d: Dentry, asDir: bool): i32 {
   return dir.mode & I_DEAD ? -ENOENT : 0;
 }
 
-function slashBehind(nd: Nameidata): bool {
+function hasTrailingSlash(nd: Nameidata): bool {
   return load<u8>(nd.last + nd.lastLen) != 0;
 }
 
 /**
  * filename_create(): the directory with its i_mutex held and a negative dentry in it, for a name that does not exist;
- * null: newError, nothing held.
+ * null: filenameCreateErr, nothing held.
  */
 function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
-  newError = filenameParentat(nd, 0);
-  if (newError != 0) return changetype<Dentry>(0);
+  filenameCreateErr = filenameParentat(nd, 0);
+  if (filenameCreateErr != 0) return changetype<Dentry>(0);
   if (nd.lastType != LAST_NORM) {
-    newError = -EEXIST;
+    filenameCreateErr = -EEXIST;
     pathPut(nd);
     return changetype<Dentry>(0);
   }
   mutexLock(nd.inode.mutex);
   const d = lookupLocked(nd, true);
-  newError = d ? 0 : stepError;
+  filenameCreateErr = d ? 0 : dentryErr;
   if (d) {
-    if (d.inode) newError = -EEXIST;
-    else if (!isDir && slashBehind(nd)) newError = -ENOENT;
-    else newError = wantWrite(nd.mnt);
-    if (newError == 0) newError = mayCreate(nd.ctx, nd.inode);
-    if (newError == 0) return d;
-    doneCreate(nd, d);
+    if (d.inode) filenameCreateErr = -EEXIST;
+    else if (!isDir && hasTrailingSlash(nd)) filenameCreateErr = -ENOENT;
+    else filenameCreateErr = mntWantWrite(nd.mnt);
+    if (filenameCreateErr == 0) filenameCreateErr = mayCreate(nd.ctx, nd.inode);
+    if (filenameCreateErr == 0) return d;
+    donePathCreate(nd, d);
   } else {
     mutexUnlock(nd.inode.mutex);
     pathPut(nd);
@@ -102,32 +102,32 @@ function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
   return changetype<Dentry>(0);
 }
 
-let newError: i32 = 0;
+let filenameCreateErr: i32 = 0;
 
-function doneCreate(nd: Nameidata, d: Dentry): void {
+function donePathCreate(nd: Nameidata, d: Dentry): void {
   mutexUnlock(nd.inode.mutex);
   dput(d);
   pathPut(nd);
 }
 
 /** Makes what `mode` says under a negative dentry; permission has been asked. Under the directory's i_mutex. */
-export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
+export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
   const sb = nd.dentry.sb;
   if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
   if (!(sb.hooks & HOOK_CREATE)) return -EPERM;
   // Its memory first: what the driver has made cannot be unmade for want of it.
   const spare = newInode(sb, mode, 0, 0);
   if (!spare) return -ENOSPC;
-  dSetFlags(d, D_DOUBT, 0);
+  dSetFlags(d, D_DRIVER_PENDING, 0);
   const err = driverCreate(nd.inode, nd.last, nd.lastLen, mode, body, bodyLen);
   if (err != 0) {
-    dSetFlags(d, 0, D_DOUBT);
+    dSetFlags(d, 0, D_DRIVER_PENDING);
     discardInode(spare);
     return err;
   }
-  const i = driverInode(sb, spare);
+  const i = igetDriver(sb, spare);
   lock(d.lockref);
-  setFlags(d, 0, D_DOUBT);
+  setFlags(d, 0, D_DRIVER_PENDING);
   dInstantiate(d, i);
   unlock(d.lockref);
   return 0;
@@ -136,9 +136,9 @@ export function makeNode(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
 /** mkdir(2), mknod(2), symlink(2): `mode` with its type, the umask already applied. */
 export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i32 {
   const d = filenameCreate(nd, (mode & 0xf000) == S_IFDIR);
-  if (!d) return newError;
-  const err = makeNode(nd.ctx, nd, d, mode, body, bodyLen);
-  doneCreate(nd, d);
+  if (!d) return filenameCreateErr;
+  const err = vfsMknod(nd.ctx, nd, d, mode, body, bodyLen);
+  donePathCreate(nd, d);
   return err;
 }
 
@@ -149,7 +149,7 @@ export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
   const d = filenameCreate(nd, false);
   if (!d) {
     pathPut(from);
-    return newError;
+    return filenameCreateErr;
   }
   const i = from.dentry.inode;
   if (from.mnt != nd.mnt) err = -EXDEV;
@@ -162,7 +162,7 @@ export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
     else tmpfsLink(nd.dentry, d, i);
     mutexUnlock(i.mutex);
   }
-  doneCreate(nd, d);
+  donePathCreate(nd, d);
   pathPut(from);
   return err;
 }
@@ -177,25 +177,25 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
     pathPut(nd);
     return err;
   }
-  err = wantWrite(nd.mnt);
+  err = mntWantWrite(nd.mnt);
   const dir = nd.inode;
   mutexLock(dir.mutex);
   const d = lookupLocked(nd, false);
   if (!d) {
     mutexUnlock(dir.mutex);
     pathPut(nd);
-    return stepError;
+    return dentryErr;
   }
   const i = d.inode;
   if (i) ihold(i);
   if (!i) err = -ENOENT;
-  else if (!dirs && slashBehind(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
+  else if (!dirs && hasTrailingSlash(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
   else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);
   if (err == 0) {
     mutexLock(i.mutex);
     if (isMounted(d)) err = -EBUSY;
     else if (d.sb.driver != 0) err = unlinkDriver(dir, d);
-    else if (dirs && d.kids != 0) err = -ENOTEMPTY;
+    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;
     else tmpfsUnlink(nd.dentry, d);
     mutexUnlock(i.mutex);
   }
@@ -208,17 +208,17 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
 
 function unlinkDriver(dir: Inode, d: Dentry): i32 {
   if (!(d.sb.hooks & HOOK_UNLINK)) return -EPERM;
-  dSetFlags(d, D_DOUBT, 0);
+  dSetFlags(d, D_DRIVER_PENDING, 0);
   const err = driverUnlink(dir, d);
   if (err != 0) {
-    dSetFlags(d, 0, D_DOUBT);
+    dSetFlags(d, 0, D_DRIVER_PENDING);
     return err;
   }
   lock(d.lockref);
-  setFlags(d, D_CANT_MOUNT, D_DOUBT);
+  setFlags(d, D_CANT_MOUNT, D_DRIVER_PENDING);
   const late = dDelete(d);
   unlock(d.lockref);
-  dDeleted(d, late);
+  dDeleteFinish(d, late);
   return 0;
 }
 
@@ -269,7 +269,7 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
   if (nd.mnt != nd2.mnt) err = -EXDEV;
   else if (nd.lastType != LAST_NORM) err = -EBUSY;
   else if (nd2.lastType != LAST_NORM) err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-  else err = wantWrite(nd.mnt);
+  else err = mntWantWrite(nd.mnt);
   if (err == 0) {
     const a = nd.dentry;
     const b = nd2.dentry;
@@ -277,41 +277,41 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
     err = renameLocked(nd, nd2, trap, flags);
     unlockRename(a, b);
     // What was replaced lost its last name here; its references go when no lock is held.
-    putLate();
+    putAfterRename();
   }
   pathPut(nd2);
   pathPut(nd);
   return err;
 }
 
-let late1: Dentry = changetype<Dentry>(0);
-let late2: Dentry = changetype<Dentry>(0);
-let lateInode: Inode = changetype<Inode>(0);
+let renamedDentry: Dentry = changetype<Dentry>(0);
+let replacedDentry: Dentry = changetype<Dentry>(0);
+let replacedInode: Inode = changetype<Inode>(0);
 
-function putLate(): void {
-  if (late1) dput(late1);
-  if (late2) dput(late2);
-  if (lateInode) iput(lateInode);
-  late1 = changetype<Dentry>(0);
-  late2 = changetype<Dentry>(0);
-  lateInode = changetype<Inode>(0);
+function putAfterRename(): void {
+  if (renamedDentry) dput(renamedDentry);
+  if (replacedDentry) dput(replacedDentry);
+  if (replacedInode) iput(replacedInode);
+  renamedDentry = changetype<Dentry>(0);
+  replacedDentry = changetype<Dentry>(0);
+  replacedInode = changetype<Inode>(0);
 }
 
 function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): i32 {
   const exchange = (flags & RENAME_EXCHANGE) != 0;
   const d = lookupLocked(nd, false);
-  if (!d) return stepError;
-  late1 = d;
+  if (!d) return dentryErr;
+  renamedDentry = d;
   const source = d.inode;
   if (!source) return -ENOENT;
   const t = lookupLocked(nd2, true);
-  if (!t) return stepError;
-  late2 = t;
+  if (!t) return dentryErr;
+  replacedDentry = t;
   const target = t.inode;
   if (flags & RENAME_NOREPLACE && target) return -EEXIST;
   if (exchange && !target) return -ENOENT;
-  if (exchange && !target.isDir && slashBehind(nd2)) return -ENOTDIR;
-  if (!source.isDir && (slashBehind(nd) || (!exchange && slashBehind(nd2)))) return -ENOTDIR;
+  if (exchange && !target.isDir && hasTrailingSlash(nd2)) return -ENOTDIR;
+  if (!source.isDir && (hasTrailingSlash(nd) || (!exchange && hasTrailingSlash(nd2)))) return -ENOTDIR;
   if (d == trap) return -EINVAL;
   if (t == trap) return exchange ? -EINVAL : -ENOTEMPTY;
   if (d.sb.driver != 0) return -EPERM;
@@ -320,7 +320,7 @@ function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): 
   if (err != 0) return err;
   if (target) {
     ihold(target);
-    lateInode = target;
+    replacedInode = target;
     mutexLock(target.mutex);
   }
   const r = moveLocked(nd.dentry, d, nd2.dentry, t, exchange);
@@ -343,11 +343,11 @@ function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exc
 
 function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bool): i32 {
   if (isMounted(d) || isMounted(t)) return -EBUSY;
-  if (!exchange && t.inode_ != 0 && t.inode.isDir && t.kids != 0) return -ENOTEMPTY;
+  if (!exchange && t.inode_ != 0 && t.inode.isDir && t.nrChildren != 0) return -ENOTEMPTY;
   const now = currentTime();
   const known = !(t.flags & D_UNHASHED);
   // Names and accounts in one section: it happens as a whole or not at all.
-  sectionBegin();
+  txBegin();
   const left = dMove(d, t, exchange);
   if (exchange) {
     tmpfsExchange(from, d, to, t, now);
@@ -355,7 +355,7 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
     if (known) dSetFlags(t, D_CANT_MOUNT, 0);
     tmpfsRename(from, d, to, t, now);
   }
-  sectionEnd();
+  txEnd();
   if (left) dput(from);
   return 0;
 }

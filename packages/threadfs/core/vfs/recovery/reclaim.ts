@@ -8,7 +8,7 @@ import { chunkEntry } from "../../mem/alloc/pages";
 import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, kfreeAt, slabAlloc, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
 import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../../mem/layout";
-import { sectionBegin, sectionEnd } from "../../mem/lock/lock";
+import { txBegin, txEnd } from "../../mem/lock/lock";
 import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../../mem/smr/smr";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
@@ -59,10 +59,10 @@ export function freeDentry(d: Dentry): void {
   if (d.nameLen > INLINE_NAME) {
     const name = load<u32>(d.name);
     // In one section: a name that is gone must not be found again by who frees this dentry after a death.
-    sectionBegin();
+    txBegin();
     d.hashLen = 0;
     slabFree(name);
-    sectionEnd();
+    txEnd();
   }
   atomic.sub<u32>(G_NR_DENTRY, 1);
   slabFree(d.at);

@@ -31,7 +31,6 @@ import {
   CTX_TABLE,
   DRIVER_SIZE,
   DRIVERS,
-  G_GATE,
   G_HASH_COUNT,
   G_INODE_LOCK,
   G_LEAKS,
@@ -42,23 +41,24 @@ import {
   G_NR_MOUNTS,
   G_PAGE_BUMP,
   G_RCU_HEAD,
+  G_RECOUNT_OWNER,
   G_SLOTS_USED,
   H_FIRST_CHUNK,
   MAX_CONTEXTS,
   MAX_DRIVERS,
   MAX_THREADS,
-  SLOT_BUSY,
-  SLOT_HELD,
+  SLOT_ACTIVE,
+  SLOT_CONTEXT,
   SLOT_SIZE,
   SLOTS,
 } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
-import { nap, slot, tid } from "../../mem/thread";
+import { sleepUs, slot, tid } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
 import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";
-import { D_CHAINED, D_DOUBT, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
-import { File, RESERVED } from "../file/file";
+import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import { FD_RESERVED, File } from "../file/file";
 import { unhashInode } from "../inode/icache";
 import { I_DRIVER, Inode } from "../inode/inode";
 import { Mount } from "../mount/namespace";
@@ -70,33 +70,33 @@ import { retire } from "./reclaim";
 const FREE: u32 = 0x80000000;
 
 /** Looks for what dead threads held once all others are out of their calls, or for `waitMs` at most. False: not this time. */
-export function sweep(waitMs: f64): bool {
-  if (atomic.cmpxchg<u32>(G_GATE, 0, tid) != 0) return false;
-  if (!allOut(waitMs)) {
-    atomic.store<u32>(G_GATE, 0);
+export function recountReferences(waitMs: f64): bool {
+  if (atomic.cmpxchg<u32>(G_RECOUNT_OWNER, 0, tid) != 0) return false;
+  if (!allQuiescent(waitMs)) {
+    atomic.store<u32>(G_RECOUNT_OWNER, 0);
     return false;
   }
-  const debt = atomic.load<u32>(G_LEAKS);
-  markFree();
+  const leaks = atomic.load<u32>(G_LEAKS);
+  markFreeObjects();
   countContexts();
   countFiles();
   countMounts();
   countSupers();
   countDentries();
-  settleCounts();
-  collect();
-  settleGauges();
-  atomic.sub<u32>(G_LEAKS, debt);
-  atomic.store<u32>(G_GATE, 0);
+  storeCounts();
+  collectUnreferenced();
+  storeGauges();
+  atomic.sub<u32>(G_LEAKS, leaks);
+  atomic.store<u32>(G_RECOUNT_OWNER, 0);
   return true;
 }
 
-function allOut(waitMs: f64): bool {
+function allQuiescent(waitMs: f64): bool {
   const until = host.clock() + waitMs;
   for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
-    while (s != slot && atomic.load<u32>(s + SLOT_BUSY) != 0) {
+    while (s != slot && atomic.load<u32>(s + SLOT_ACTIVE) != 0) {
       if (host.clock() >= until) return false;
-      nap(100);
+      sleepUs(100);
     }
   }
   return true;
@@ -104,30 +104,30 @@ function allOut(waitMs: f64): bool {
 
 // ------------------------------------------------------------------------------------------------- objects of a cache
 
-let cache: u32 = 0;
-let chunk: u32 = 0;
-let place: usize = 0;
+let iterCache: u32 = 0;
+let iterChunk: u32 = 0;
+let iterObject: usize = 0;
 
 /** Begins with the first object of a cache. */
-function eachOf(id: u32): void {
-  cache = id;
-  chunk = load<u32>(H_FIRST_CHUNK) - 1;
-  place = 0;
+function firstObjectOf(id: u32): void {
+  iterCache = id;
+  iterChunk = load<u32>(H_FIRST_CHUNK) - 1;
+  iterObject = 0;
 }
 
 /** The next object that was ever given out; 0: there are no more. */
 function nextObject(): usize {
-  const size = load<u32>(cacheAddress(cache) + 4);
-  if (place != 0) place += size;
-  while (place == 0 || place >= chunkAddress(chunk) + load<u32>(chunkEntry(chunk) + 12)) {
-    if (++chunk >= load<u32>(G_PAGE_BUMP)) return 0;
-    place = load<u32>(chunkEntry(chunk)) == cache ? chunkAddress(chunk) : 0;
+  const size = load<u32>(cacheAddress(iterCache) + 4);
+  if (iterObject != 0) iterObject += size;
+  while (iterObject == 0 || iterObject >= chunkAddress(iterChunk) + load<u32>(chunkEntry(iterChunk) + 12)) {
+    if (++iterChunk >= load<u32>(G_PAGE_BUMP)) return 0;
+    iterObject = load<u32>(chunkEntry(iterChunk)) == iterCache ? chunkAddress(iterChunk) : 0;
   }
-  return place;
+  return iterObject;
 }
 
 /** Objects of a cache that are not on its free list. */
-function inUse(id: u32): u32 {
+function objectsInUse(id: u32): u32 {
   let n: u32 = 0;
   for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
     if (load<u32>(chunkEntry(c)) == id) n += load<u32>(chunkEntry(c) + 4);
@@ -135,27 +135,27 @@ function inUse(id: u32): u32 {
   return n;
 }
 
-function markOf(id: u32, p: usize): usize {
-  if (id == CACHE_DENTRY) return p + offsetof<Dentry>("mark");
-  if (id == CACHE_INODE) return p + offsetof<Inode>("mark");
-  if (id == CACHE_MOUNT) return p + offsetof<Mount>("mark");
-  if (id == CACHE_FILE) return p + offsetof<File>("mark");
-  if (id == CACHE_CONTEXT) return p + offsetof<Context>("mark");
-  return p + offsetof<SuperBlock>("mark");
+function recountOf(id: u32, p: usize): usize {
+  if (id == CACHE_DENTRY) return p + offsetof<Dentry>("recount");
+  if (id == CACHE_INODE) return p + offsetof<Inode>("recount");
+  if (id == CACHE_MOUNT) return p + offsetof<Mount>("recount");
+  if (id == CACHE_FILE) return p + offsetof<File>("recount");
+  if (id == CACHE_CONTEXT) return p + offsetof<Context>("recount");
+  return p + offsetof<SuperBlock>("recount");
 }
 
 /** Clears all marks, then marks what is free or retired. */
-function markFree(): void {
+function markFreeObjects(): void {
   for (let id = CACHE_DENTRY; id <= CACHE_CONTEXT; id++) {
-    eachOf(id);
-    for (let p = nextObject(); p != 0; p = nextObject()) store<u32>(markOf(id, p), 0);
+    firstObjectOf(id);
+    for (let p = nextObject(); p != 0; p = nextObject()) store<u32>(recountOf(id, p), 0);
     const next = load<u32>(cacheAddress(id) + 20);
     for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
       if (load<u32>(chunkEntry(c)) != id) continue;
       let n = objectsMax();
       for (let p = load<u32>(chunkEntry(c) + 8); p != 0; p = load<u32>(p + next)) {
         if (n-- == 0) corrupt(p);
-        store<u32>(markOf(id, p), FREE);
+        store<u32>(recountOf(id, p), FREE);
       }
     }
   }
@@ -163,46 +163,46 @@ function markFree(): void {
   for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
     if (n-- == 0) corrupt(p);
     const id = load<u32>(chunkEntry(p >> 16));
-    store<u32>(markOf(id, p), FREE);
+    store<u32>(recountOf(id, p), FREE);
     p = load<u32>(p + load<u32>(cacheAddress(id) + 20));
   }
 }
 
 // ------------------------------------------------------------------------------------------------- counting
 
-function refDentry(p: u32): void {
-  if (p != 0) changetype<Dentry>(<usize>p).mark += 1;
+function countDentryReference(p: u32): void {
+  if (p != 0) changetype<Dentry>(<usize>p).recount += 1;
 }
 
-function refMount(p: u32): void {
-  if (p != 0) changetype<Mount>(<usize>p).mark += 1;
+function countMountReference(p: u32): void {
+  if (p != 0) changetype<Mount>(<usize>p).recount += 1;
 }
 
 /** Contexts by the table and by threads; what the living ones lead to. A descriptor that was being opened is free again. */
 function countContexts(): void {
   for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
     const p = load<u32>(CTX_TABLE + (i << 2));
-    if (p != 0) changetype<Context>(<usize>p).mark += 1;
+    if (p != 0) changetype<Context>(<usize>p).recount += 1;
   }
   for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
-    const p = load<u32>(s + SLOT_HELD);
-    if (p != 0) changetype<Context>(<usize>p).mark += 1;
+    const p = load<u32>(s + SLOT_CONTEXT);
+    if (p != 0) changetype<Context>(<usize>p).recount += 1;
   }
-  eachOf(CACHE_CONTEXT);
+  firstObjectOf(CACHE_CONTEXT);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const c = changetype<Context>(p);
-    if (c.mark & FREE) continue;
+    if (c.recount & FREE) continue;
     // One that was being closed: nothing is reached through it any more, whoever still holds it.
-    if (c.alive == 0) clearPlaces(c);
-    refMount(c.rootMnt_);
-    refDentry(c.root_);
-    refMount(c.pwdMnt_);
-    refDentry(c.pwd_);
+    if (c.alive == 0) clearFsPaths(c);
+    countMountReference(c.rootMnt_);
+    countDentryReference(c.root_);
+    countMountReference(c.pwdMnt_);
+    countDentryReference(c.pwd_);
     countDescriptors(c);
   }
 }
 
-function clearPlaces(c: Context): void {
+function clearFsPaths(c: Context): void {
   lock(c.lock);
   for (let at = offsetof<Context>("rootMnt_"); at <= offsetof<Context>("pwd_"); at += 4) put32(c.at + at, 0);
   unlock(c.lock);
@@ -216,7 +216,7 @@ function countDescriptors(c: Context): void {
       const at = <usize>(block + (k << 2));
       const f = load<u32>(at);
       if (f == 0) continue;
-      if (f != RESERVED && c.alive != 0) changetype<File>(<usize>f).mark += 1;
+      if (f != FD_RESERVED && c.alive != 0) changetype<File>(<usize>f).recount += 1;
       else atomic.store<u32>(at, 0);
     }
   }
@@ -225,13 +225,13 @@ function countDescriptors(c: Context): void {
 }
 
 function countFiles(): void {
-  eachOf(CACHE_FILE);
+  firstObjectOf(CACHE_FILE);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const f = changetype<File>(p);
-    if (f.mark == 0 || f.mark & FREE) continue;
-    refMount(f.mnt_);
-    refDentry(f.dentry_);
-    refDentry(f.hint);
+    if (f.recount == 0 || f.recount & FREE) continue;
+    countMountReference(f.mnt_);
+    countDentryReference(f.dentry_);
+    countDentryReference(f.hint);
   }
 }
 
@@ -240,97 +240,97 @@ function countMounts(): void {
   for (let p = load<u32>(G_MOUNTS); p != 0; p = changetype<Mount>(<usize>p).allNext) {
     if (n-- == 0) corrupt(p);
     const m = changetype<Mount>(<usize>p);
-    m.mark += 1;
+    m.recount += 1;
     if (m.parent == m) continue;
-    refMount(m.parent_);
-    refDentry(m.mountpoint_);
+    countMountReference(m.parent_);
+    countDentryReference(m.mountpoint_);
   }
-  eachOf(CACHE_MOUNT);
+  firstObjectOf(CACHE_MOUNT);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const m = changetype<Mount>(p);
-    if (m.mark == 0 || m.mark & FREE) continue;
-    refDentry(m.root_);
-    m.sb.mark += 1;
+    if (m.recount == 0 || m.recount & FREE) continue;
+    countDentryReference(m.root_);
+    m.sb.recount += 1;
   }
 }
 
 function countSupers(): void {
-  eachOf(CACHE_SUPER);
+  firstObjectOf(CACHE_SUPER);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const sb = changetype<SuperBlock>(p);
-    if (sb.mark != 0 && !(sb.mark & FREE)) refDentry(sb.root_);
+    if (sb.recount != 0 && !(sb.recount & FREE)) countDentryReference(sb.root_);
   }
 }
 
 /** Of a dentry that is dead or was never finished nothing is counted. */
-function isWhole(d: Dentry): bool {
-  return !(d.mark & FREE) && lockrefCount(d.lockref) >= 0 && d.sb_ != 0 && d.parent_ != 0;
+function isLiveDentry(d: Dentry): bool {
+  return !(d.recount & FREE) && lockrefCount(d.lockref) >= 0 && d.sb_ != 0 && d.parent_ != 0;
 }
 
 function countDentries(): void {
-  eachOf(CACHE_DENTRY);
+  firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
-    if (!isWhole(d)) continue;
-    if (d.parent != d) refDentry(d.parent_);
+    if (!isLiveDentry(d)) continue;
+    if (d.parent != d) countDentryReference(d.parent_);
     if (d.inode_ == 0) continue;
-    d.inode.mark += 1;
-    if (d.sb.driver == 0 && d.sb.mark != 0 && d.parent != d && !(d.flags & D_UNHASHED)) d.mark += 1;
+    d.inode.recount += 1;
+    if (d.sb.driver == 0 && d.sb.recount != 0 && d.parent != d && !(d.flags & D_UNHASHED)) d.recount += 1;
   }
 }
 
 // ------------------------------------------------------------------------------------------------- settling
 
 /** Writes the counts down. Nobody else holds or takes a reference meanwhile. */
-function settleCounts(): void {
-  eachOf(CACHE_DENTRY);
+function storeCounts(): void {
+  firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
-    if (!isWhole(d)) continue;
+    if (!isLiveDentry(d)) continue;
     lock(d.lockref);
-    lockrefSet(d.lockref, d.mark);
+    lockrefSet(d.lockref, d.recount);
     // Its remover died before it took it out of its chain.
     if ((d.flags & (D_UNHASHED | D_CHAINED)) == (D_UNHASHED | D_CHAINED)) dDropLocked(d);
     // Who died while the driver made or removed the name: the next lookup asks the driver.
-    if (d.flags & D_DOUBT) {
+    if (d.flags & D_DRIVER_PENDING) {
       dDropLocked(d);
-      setFlags(d, 0, D_DOUBT);
+      setFlags(d, 0, D_DRIVER_PENDING);
     }
     // Nothing of a file system that is gone stays in the cache.
-    if (d.sb.mark == 0) setFlags(d, D_NO_CACHE, 0);
+    if (d.sb.recount == 0) setFlags(d, D_NO_CACHE, 0);
     unlock(d.lockref);
   }
-  eachOf(CACHE_INODE);
+  firstObjectOf(CACHE_INODE);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const i = changetype<Inode>(p);
-    if (!(i.mark & FREE)) atomic.store<u32>(i.count, i.mark);
+    if (!(i.recount & FREE)) atomic.store<u32>(i.count, i.recount);
   }
-  eachOf(CACHE_FILE);
+  firstObjectOf(CACHE_FILE);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const f = changetype<File>(p);
-    if (!(f.mark & FREE)) atomic.store<u32>(f.count, f.mark);
+    if (!(f.recount & FREE)) atomic.store<u32>(f.count, f.recount);
   }
-  eachOf(CACHE_MOUNT);
+  firstObjectOf(CACHE_MOUNT);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const m = changetype<Mount>(p);
-    if (!(m.mark & FREE)) atomic.store<u32>(m.count, m.mark);
+    if (!(m.recount & FREE)) atomic.store<u32>(m.count, m.recount);
   }
-  eachOf(CACHE_CONTEXT);
+  firstObjectOf(CACHE_CONTEXT);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const c = changetype<Context>(p);
-    if (!(c.mark & FREE)) atomic.store<u32>(c.users, c.mark);
+    if (!(c.recount & FREE)) atomic.store<u32>(c.users, c.recount);
   }
-  settleSupers();
+  storeSuperCounts();
 }
 
 /** Mounts of each file system, and file systems of each driver. */
-function settleSupers(): void {
+function storeSuperCounts(): void {
   for (let e = DRIVERS; e < DRIVERS + MAX_DRIVERS * DRIVER_SIZE; e += DRIVER_SIZE) set32(e + 16, 0);
-  eachOf(CACHE_SUPER);
+  firstObjectOf(CACHE_SUPER);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const sb = changetype<SuperBlock>(p);
-    if (sb.mark == 0 || sb.mark & FREE) continue;
-    atomic.store<u32>(sb.active, sb.mark);
+    if (sb.recount == 0 || sb.recount & FREE) continue;
+    atomic.store<u32>(sb.active, sb.recount);
     const n = <u32>(sb.driver & 0xff);
     if (n == 0) continue;
     const mounted = DRIVERS + (n - 1) * DRIVER_SIZE + 16;
@@ -339,36 +339,36 @@ function settleSupers(): void {
 }
 
 /** What nothing leads to goes: dentries first, since each is a reference to its parent and its inode. */
-function collect(): void {
-  eachOf(CACHE_DENTRY);
+function collectUnreferenced(): void {
+  firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
-    if (!(d.mark & FREE) && !isWhole(d)) collectUnfinished(d);
+    if (!(d.recount & FREE) && !isLiveDentry(d)) collectUnfinished(d);
   }
   // From here on a dentry that is not whole fell with its last child, and is retired already.
-  eachOf(CACHE_DENTRY);
+  firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
-    if (d.mark == 0 && isWhole(d)) collectDentry(d);
+    if (d.recount == 0 && isLiveDentry(d)) collectDentry(d);
   }
-  eachOf(CACHE_INODE);
+  firstObjectOf(CACHE_INODE);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const i = changetype<Inode>(p);
-    if (i.mark == 0 && load<u32>(i.count) == 0) collectInode(i);
+    if (i.recount == 0 && load<u32>(i.count) == 0) collectInode(i);
   }
   for (let id = CACHE_MOUNT; id <= CACHE_CONTEXT; id++) {
-    eachOf(id);
+    firstObjectOf(id);
     for (let p = nextObject(); p != 0; p = nextObject()) {
-      if (load<u32>(markOf(id, p)) != 0) continue;
-      clearRest(id, p);
-      retireMarked(id, p);
+      if (load<u32>(recountOf(id, p)) != 0) continue;
+      clearUnreferenced(id, p);
+      retireUnreferenced(id, p);
     }
   }
 }
 
 /** Once retired, an object may be reclaimed and given out again before the sweep is over: it is marked first. */
-function retireMarked(id: u32, p: usize): void {
-  store<u32>(markOf(id, p), FREE);
+function retireUnreferenced(id: u32, p: usize): void {
+  store<u32>(recountOf(id, p), FREE);
   retire(p);
 }
 
@@ -379,14 +379,14 @@ function collectUnfinished(d: Dentry): void {
   d.flags = D_UNHASHED;
   d.inode = changetype<Inode>(0);
   unlock(d.lockref);
-  retireMarked(CACHE_DENTRY, d.at);
+  retireUnreferenced(CACHE_DENTRY, d.at);
 }
 
 /** What an object on its way out no longer says, whatever its memory was before. */
-function clearRest(id: u32, p: usize): void {
+function clearUnreferenced(id: u32, p: usize): void {
   if (id == CACHE_MOUNT) {
     changetype<Mount>(p).parent = changetype<Mount>(p);
-    changetype<Mount>(p).kids = 0;
+    changetype<Mount>(p).nrChildren = 0;
   } else if (id == CACHE_FILE) {
     changetype<File>(p).hint = 0;
   } else if (id == CACHE_SUPER) {
@@ -401,13 +401,13 @@ function collectDentry(d: Dentry): void {
     unlock(d.lockref);
     return;
   }
-  d.mark = FREE;
+  d.recount = FREE;
   const parent = dentryKill(d);
   if (parent) dput(parent);
 }
 
 function collectInode(i: Inode): void {
-  i.mark = FREE;
+  i.recount = FREE;
   if (i.mode & I_DRIVER) {
     lock(G_INODE_LOCK);
     unhashInode(i);
@@ -418,26 +418,26 @@ function collectInode(i: Inode): void {
   retire(i.at);
 }
 
-function settleGauges(): void {
-  atomic.store<u32>(G_NR_DENTRY, inUse(CACHE_DENTRY));
-  atomic.store<u32>(G_NR_INODE, inUse(CACHE_INODE));
+function storeGauges(): void {
+  atomic.store<u32>(G_NR_DENTRY, objectsInUse(CACHE_DENTRY));
+  atomic.store<u32>(G_NR_INODE, objectsInUse(CACHE_INODE));
   let n: u32 = 0;
-  eachOf(CACHE_DENTRY);
+  firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     if (changetype<Dentry>(p).flags & D_CHAINED) n++;
   }
   atomic.store<u32>(G_HASH_COUNT, n);
-  atomic.store<u32>(G_NR_FILES, marked(CACHE_FILE));
-  atomic.store<u32>(G_NR_MOUNTS, marked(CACHE_MOUNT));
+  atomic.store<u32>(G_NR_FILES, objectsReferenced(CACHE_FILE));
+  atomic.store<u32>(G_NR_MOUNTS, objectsReferenced(CACHE_MOUNT));
 }
 
 /** Objects of a cache with references. */
-function marked(id: u32): u32 {
+function objectsReferenced(id: u32): u32 {
   let n: u32 = 0;
-  eachOf(id);
+  firstObjectOf(id);
   for (let p = nextObject(); p != 0; p = nextObject()) {
-    const mark = load<u32>(markOf(id, p));
-    if (mark != 0 && mark != FREE) n++;
+    const recount = load<u32>(recountOf(id, p));
+    if (recount != 0 && recount != FREE) n++;
   }
   return n;
 }

@@ -16,8 +16,8 @@
 import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
 import { CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../../mem/layout";
-import { lock, sectionBegin, sectionEnd, unlock } from "../../mem/lock/lock";
-import { disown, put32, set32 } from "../../mem/undo/log";
+import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
+import { put32, removePendingBlock, set32 } from "../../mem/undo/log";
 
 export const CONTEXT_SIZE: u32 = 512;
 export const CONTEXT_LINK: u32 = 52;
@@ -61,7 +61,7 @@ export class Context {
   fdHint_: u32;
   users_: u32;
   lock_: u32;
-  mark: u32;
+  recount: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -149,7 +149,7 @@ export function newContext(): Context {
 }
 
 /** Takes a context out of the table; false: somebody else already did. */
-export function unlistContext(c: Context): bool {
+export function removeContext(c: Context): bool {
   lock(G_CTX_LOCK);
   const was = c.alive != 0;
   c.alive = 0;
@@ -178,10 +178,10 @@ export function setGroups(c: Context, from: usize, n: u32): bool {
   const p = kmalloc(n << 2, false);
   if (p == 0) return false;
   memory.copy(p, from, n << 2);
-  sectionBegin();
+  txBegin();
   c.groups = <u32>p;
   c.ngroups = n;
-  disown(p);
-  sectionEnd();
+  removePendingBlock(p);
+  txEnd();
   return true;
 }

@@ -15,15 +15,15 @@ import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count } from "../../mem/thread";
-import { at, P_DROP, P_DROPPED, P_UNLAZY_HALF } from "../../tracepoints";
+import { P_DROP, P_DROPPED, P_UNLAZY_HALF, tracepoint } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dput } from "../dcache/dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "../dcache/dentry";
 import { I_DRIVER } from "../inode/inode";
-import { Mount, mntgetLive, mntput } from "../mount/namespace";
+import { Mount, mntgetNotZero, mntput } from "../mount/namespace";
 import { HOOK_PUT_LINK } from "../mount/super";
-import { tryEnter } from "../recovery/quiescence";
-import { holdContext } from "../task/context-ref";
+import { tryEnterActive } from "../recovery/quiescence";
+import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
@@ -37,16 +37,16 @@ export const DROP_CREATE: u32 = 5;
 /** The walk has arrived, and its caller wants a reference: not a fallback, and not counted. */
 export const DROP_NONE: u32 = 6;
 
-function note(nd: Nameidata, reason: u32): void {
+function recordDrop(nd: Nameidata, reason: u32): void {
   nd.state |= ND_DROPPED;
   if (reason == DROP_NONE) return;
   count(C_DROP + reason);
-  at(P_DROP, reason, nd.dentry_);
+  tracepoint(P_DROP, reason, nd.dentry_);
 }
 
 /** A reference on a mount, good if no mount has changed since the walk began. */
 function legitimizeMnt(nd: Nameidata, m: Mount): bool {
-  if (!mntgetLive(m)) return false;
+  if (!mntgetNotZero(m)) return false;
   nd.addPending(<u32>m.at | 1);
   return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);
 }
@@ -55,7 +55,7 @@ function legitimizeMnt(nd: Nameidata, m: Mount): bool {
 function legitimizeDentry(nd: Nameidata, d: Dentry, seq: u32): bool {
   if (!lockrefGetNotDead(d.lockref, false)) return false;
   nd.addPending(<u32>d.at);
-  at(P_UNLAZY_HALF, d.at, seq);
+  tracepoint(P_UNLAZY_HALF, d.at, seq);
   return !readSeqRetry(d.seq, seq);
 }
 
@@ -79,7 +79,7 @@ function legitimizeRoot(nd: Nameidata): bool {
 
 /** Ends rcu mode; on failure nothing is left in the walk's state that anybody could take for a path. */
 function leaveRcu(nd: Nameidata, legitimate: bool): bool {
-  const ok = legitimate && holdContext(nd.ctxNumber) == nd.ctx;
+  const ok = legitimate && acquireContext(nd.ctxNumber) == nd.ctx;
   nd.flags &= ~LOOKUP_RCU;
   rcuReadUnlock();
   if (ok) {
@@ -94,7 +94,7 @@ function leaveRcu(nd: Nameidata, legitimate: bool): bool {
     nd.state &= ~ND_ROOT_GRABBED;
     count(C_DROP_FAILED);
   }
-  at(P_DROPPED, ok ? 1 : 0, nd.dentry_);
+  tracepoint(P_DROPPED, ok ? 1 : 0, nd.dentry_);
   return ok;
 }
 
@@ -108,8 +108,8 @@ function putPending(nd: Nameidata): void {
 
 /** try_to_unlazy(), nameidata_drop_rcu(): references at the present dentry; false: -ECHILD. */
 export function dropRcu(nd: Nameidata, reason: u32): bool {
-  note(nd, reason);
-  const ok = tryEnter() && rcuValid() && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
+  recordDrop(nd, reason);
+  const ok = tryEnterActive() && rcuValid() && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
   return leaveRcu(nd, ok);
 }
 
@@ -118,8 +118,8 @@ export function dropRcu(nd: Nameidata, reason: u32): bool {
  * sequence vouches for both, since the parent's was checked after it was opened.
  */
 export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
-  note(nd, reason);
-  let ok = tryEnter() && rcuValid() && legitimizeMnt(nd, nd.mnt);
+  recordDrop(nd, reason);
+  let ok = tryEnterActive() && rcuValid() && legitimizeMnt(nd, nd.mnt);
   if (ok) {
     ok = lockrefGetNotDead(nd.dentry.lockref, false);
     if (ok) nd.addPending(nd.dentry_);
@@ -129,10 +129,10 @@ export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
 }
 
 /** The same for a link at (pMnt, pDentry), which may be in another mount: references on it and on where the walk is. */
-export function dropLink(nd: Nameidata, reason: u32): bool {
-  note(nd, reason);
+export function dropRcuLink(nd: Nameidata, reason: u32): bool {
+  recordDrop(nd, reason);
   const ok =
-    tryEnter() &&
+    tryEnterActive() &&
     rcuValid() &&
     legitimizePath(nd, nd.pMnt, nd.pDentry, nd.nextSeq) &&
     legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) &&

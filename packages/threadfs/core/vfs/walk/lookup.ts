@@ -10,26 +10,26 @@ import { C_MISSES } from "../../mem/layout";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { count } from "../../mem/thread";
-import { at, P_FOUND, P_LOCKED_LOOKUP, P_MISS, P_PARENT_CHECK } from "../../tracepoints";
-import { dLookup, dLookupRcu, foundSeq, isSubdir, missIsAnswer } from "../dcache/d-lookup";
+import { P_FOUND, P_LOCKED_LOOKUP, P_MISS, P_PARENT_CHECK, tracepoint } from "../../tracepoints";
+import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq, isSubdir } from "../dcache/d-lookup";
 import { dFindAlias, dInvalidate, dMaterialise, dUpdateNameCase } from "../dcache/d-move";
 import { dAdd, dAlloc, dentryModeChanged, dput } from "../dcache/dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_OP_REVALIDATE, Dentry } from "../dcache/dentry";
-import { driverInode, iput } from "../inode/icache";
+import { igetDriver, iput } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
 import { HOOK_LOOKUP } from "../mount/super";
 import { DROP_REVALIDATE, DROP_UNCACHED, dropRcu, dropRcuNext } from "./drop";
 import { LOOKUP_REVAL, Nameidata } from "./nameidata";
 
 /** Why a step that answered null has none: 0 not in the cache, else -errno. */
-export let stepError: i32 = 0;
+export let dentryErr: i32 = 0;
 
 export function noDentry(err: i32): Dentry {
-  stepError = err;
+  dentryErr = err;
   return changetype<Dentry>(0);
 }
 
-/** lookup_fast(): from the cache; null with stepError 0: not there, look in the file system. */
+/** lookup_fast(): from the cache; null with dentryErr 0: not there, look in the file system. */
 export function lookupFast(nd: Nameidata): Dentry {
   const parent = nd.dentry;
   const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
@@ -37,15 +37,15 @@ export function lookupFast(nd: Nameidata): Dentry {
   if (nd.rcu) {
     d = dLookupRcu(parent, nd.inode, nd.last, hl);
     if (!d) {
-      at(P_MISS, parent.at, missIsAnswer ? 1 : 0);
-      if (!missIsAnswer) return noDentry(dropRcu(nd, DROP_UNCACHED) ? 0 : -ECHILD);
+      tracepoint(P_MISS, parent.at, dLookupRcuMissFinal ? 1 : 0);
+      if (!dLookupRcuMissFinal) return noDentry(dropRcu(nd, DROP_UNCACHED) ? 0 : -ECHILD);
       if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
       count(C_MISSES);
       return noDentry(-ENOENT);
     }
-    nd.nextSeq = foundSeq;
-    at(P_FOUND, d.at, foundSeq);
-    at(P_PARENT_CHECK, parent.at, nd.seq);
+    nd.nextSeq = dLookupRcuSeq;
+    tracepoint(P_FOUND, d.at, dLookupRcuSeq);
+    tracepoint(P_PARENT_CHECK, parent.at, nd.seq);
     // Hand over hand: the child's sequence was opened before the parent's is checked.
     if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
@@ -53,7 +53,7 @@ export function lookupFast(nd: Nameidata): Dentry {
   } else {
     d = dLookup(parent, nd.inode, nd.last, hl);
     if (!d) return noDentry(0);
-    at(P_FOUND, d.at, 0);
+    tracepoint(P_FOUND, d.at, 0);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
   }
   const r = driverRevalidate(d, nd.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
@@ -65,7 +65,7 @@ export function lookupFast(nd: Nameidata): Dentry {
 
 /** lookup_slow(): under the directory's i_mutex, where nobody else can make the name. Ref mode only. */
 export function lookupSlow(nd: Nameidata): Dentry {
-  at(P_LOCKED_LOOKUP, nd.dentry_, 0);
+  tracepoint(P_LOCKED_LOOKUP, nd.dentry_, 0);
   mutexLock(nd.inode.mutex);
   const d = lookupLocked(nd, false);
   mutexUnlock(nd.inode.mutex);
@@ -74,7 +74,7 @@ export function lookupSlow(nd: Nameidata): Dentry {
 
 /**
  * The dentry of nd.last, positive or negative, with a reference; the caller holds the directory's i_mutex. `create`: one
- * that is not there is made, unhashed in memory, hashed and negative for a driver. null: stepError.
+ * that is not there is made, unhashed in memory, hashed and negative for a driver. null: dentryErr.
  */
 export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const parent = nd.dentry;
@@ -103,11 +103,11 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
     d = dAlloc(parent, nd.last, nd.lastLen, hl);
     return d ? d : noDentry(-ENOSPC);
   }
-  return lookupReal(nd, hl);
+  return lookupDriver(nd, hl);
 }
 
 /** i_op->lookup(): asks the driver, and puts its answer, a negative one too, into the cache. */
-function lookupReal(nd: Nameidata, hl: u64): Dentry {
+function lookupDriver(nd: Nameidata, hl: u64): Dentry {
   const parent = nd.dentry;
   const sb = parent.sb;
   const d = dAlloc(parent, nd.last, nd.lastLen, hl);
@@ -121,7 +121,7 @@ function lookupReal(nd: Nameidata, hl: u64): Dentry {
     dAdd(d, changetype<Inode>(0));
     return d;
   }
-  const i = driverInode(sb, changetype<Inode>(0));
+  const i = igetDriver(sb, changetype<Inode>(0));
   if (!i) {
     dput(d);
     return noDentry(-ENOSPC);

@@ -2,11 +2,11 @@
  * The walk: from a path to a dentry.
  *
  *   filenameLookup()        one whole lookup: rcu-walk, again as ref-walk on -ECHILD, again with REVAL on -ESTALE
- *     attempt()             one attempt
+ *     lookupAttempt()             one attempt
  *       pathInit()          where it starts                                                     path-init.ts
  *       rcuWalk()           in rcu mode: plain directories, the hot path                         rcu-walk.ts
- *       memoWalk()          the same by way of what this thread remembers of its directories     prefix-cache.ts
- *       walkOn()            whatever is left, in either mode
+ *       prefixCacheWalk()          the same by way of what this thread remembers of its directories     prefix-cache.ts
+ *       pathLookupat()            whatever is left, in either mode
  *         linkPathWalk()    every component but the last; mayLookup() asks for search permission; behind a component that was
  *                           special (a mount, a link, dots, a hook, permissions to look up) in rcu mode by rcuWalk() again
  *           walkComponent() one component: lookupFast() or lookupSlow()                          lookup.ts
@@ -23,20 +23,28 @@
 import { EACCES, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "../../errno";
 import { driverHash } from "../../fs/driver/hooks";
 import * as host from "../../host";
-import { hashName, hasNul, nameLen } from "../../mem/hash";
+import { hashName, hashNameLen, hasNul } from "../../mem/hash";
 import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_WALKS, G_MOUNT_SEQ } from "../../mem/layout";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
-import { count, forceRef, hasAudit, hasSecurity, memoFrom } from "../../mem/thread";
-import { at, P_ANSWER, P_ATTR_COPIED, P_COMPLETE, P_COMPONENT, P_PERMISSION, P_RESTART } from "../../tracepoints";
+import { count, forceRef, hasAudit, hasSecurity, prefixCacheMinPath } from "../../mem/thread";
+import {
+  P_ANSWER,
+  P_ATTR_COPIED,
+  P_COMPLETE,
+  P_COMPONENT,
+  P_PERMISSION,
+  P_RESTART,
+  tracepoint,
+} from "../../tracepoints";
 import { dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "../dcache/dentry";
-import { copyAttr } from "../inode/attr";
+import { vfsGetattr } from "../inode/attr";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
 import { MS_NOEXEC, MS_RDONLY, mntput } from "../mount/namespace";
-import { enter } from "../recovery/quiescence";
+import { enterActive } from "../recovery/quiescence";
 import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
-import { lookupFast, lookupSlow, stepError } from "./lookup";
+import { dentryErr, lookupFast, lookupSlow } from "./lookup";
 import {
   LAST_DOT,
   LAST_DOTDOT,
@@ -52,8 +60,8 @@ import {
 } from "./nameidata";
 import { pathInit } from "./path-init";
 import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
-import { memoWalk } from "./prefix-cache";
-import { AGAIN_MASK, PLAIN, rcuWalk, restOfPath } from "./rcu-walk";
+import { prefixCacheWalk } from "./prefix-cache";
+import { PLAIN, RESUME_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
 import { handleDots, stepInto } from "./step";
 
 const NAME_MAX: u32 = 255;
@@ -70,15 +78,15 @@ export const FOR_ACCESS: u32 = 2;
 /** may_lookup(): search permission on the directory; where rcu mode cannot tell, the same component again in ref mode. */
 function mayLookup(nd: Nameidata): i32 {
   if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) {
-    at(P_PERMISSION, nd.inode_, 0);
+    tracepoint(P_PERMISSION, nd.inode_, 0);
     return 0;
   }
   let err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, nd.rcu);
-  at(P_PERMISSION, nd.inode_, err);
+  tracepoint(P_PERMISSION, nd.inode_, err);
   if (err != -ECHILD || !nd.rcu) return err;
   if (!dropRcu(nd, DROP_PERMISSION)) return -ECHILD;
   err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, false);
-  at(P_PERMISSION, nd.inode_, err);
+  tracepoint(P_PERMISSION, nd.inode_, err);
   return err;
 }
 
@@ -97,9 +105,9 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
   while (true) {
     let r = mayLookup(nd);
     if (r != 0) return r;
-    at(P_COMPONENT, nd.dentry_, name);
+    tracepoint(P_COMPONENT, nd.dentry_, name);
     let raw = hashName(name);
-    const len = nameLen;
+    const len = hashNameLen;
     let type = LAST_NORM;
     if (load<u8>(name) == DOT) {
       if (len == 1) type = LAST_DOT;
@@ -134,19 +142,20 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
     }
     if ((nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
     // What was special lies behind.
-    if (nd.rcu && (nd.dentry.flags & AGAIN_MASK) == PLAIN && !hasSecurity) {
-      r = hotPath(nd, name, !all || depth != 0);
+    if (nd.rcu && (nd.dentry.flags & RESUME_MASK) == PLAIN && !hasSecurity) {
+      r = walkFast(nd, name, !all || depth != 0);
       if (r != 0) return r;
-      name = restOfPath;
+      name = rcuWalkRest;
     }
   }
 }
 
 /** rcuWalk() from where nd is; through the memo of directories where `name` is a rest of the walk's path that is long enough. */
-function hotPath(nd: Nameidata, name: usize, parents: bool): i32 {
+function walkFast(nd: Nameidata, name: usize, parents: bool): i32 {
   // The memo knows no bodies of links, which lie elsewhere.
   const from = <u32>(name - <usize>nd.name);
-  if (from < nd.nameLen && nd.nameLen - from >= memoFrom) return memoWalk(nd, name, nd.nameLen - from, parents);
+  if (from < nd.nameLen && nd.nameLen - from >= prefixCacheMinPath)
+    return prefixCacheWalk(nd, name, nd.nameLen - from, parents);
   return rcuWalk(nd, name, parents);
 }
 
@@ -161,9 +170,9 @@ function walkComponent(nd: Nameidata, more: bool, trailing: bool): i32 {
   }
   let d = lookupFast(nd);
   if (!d) {
-    if (stepError != 0) return stepError;
+    if (dentryErr != 0) return dentryErr;
     d = lookupSlow(nd);
-    if (!d) return stepError;
+    if (!d) return dentryErr;
   }
   // The link whose last component this was is done with before another may be pushed.
   if (!more && nd.depth != 0) putLink(nd);
@@ -179,7 +188,7 @@ function lookupLast(nd: Nameidata): i32 {
 // ------------------------------------------------------------------------------------------------- whole walks
 
 /** path_lookupat() from where nd is, along the path at `path`, to the last dentry; the caller finishes and terminates. */
-function walkOn(nd: Nameidata, path: usize): i32 {
+function pathLookupat(nd: Nameidata, path: usize): i32 {
   let name = path;
   while (true) {
     let err = linkPathWalk(nd, name, true);
@@ -204,21 +213,21 @@ function checkRcu(nd: Nameidata): bool {
 }
 
 /** The answer of a walk for stat or access: without a reference where it is still in rcu mode. */
-function finishWalk(nd: Nameidata, what: u32, arg: u32): i32 {
+function finishWalk(nd: Nameidata, purpose: u32, arg: u32): i32 {
   // A path that ended in a jump on a file system that wants it revalidated cannot be answered in rcu mode.
-  if (what == FOR_PATH || !nd.rcu || (nd.state & ND_JUMPED && nd.dentry.flags & D_REVAL_DOT)) {
-    at(P_COMPLETE, nd.dentry_, nd.seq);
+  if (purpose == FOR_PATH || !nd.rcu || (nd.state & ND_JUMPED && nd.dentry.flags & D_REVAL_DOT)) {
+    tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
     const err = completeWalk(nd);
-    if (err != 0 || what == FOR_PATH) return err;
+    if (err != 0 || purpose == FOR_PATH) return err;
   }
-  let err = what == FOR_STAT ? copyAttr(nd.mnt, nd.inode, nd.rcu) : mayAccess(nd, arg);
-  at(P_ATTR_COPIED, nd.inode_, nd.dentry_);
+  let err = purpose == FOR_STAT ? vfsGetattr(nd.mnt, nd.inode, nd.rcu) : mayAccess(nd, arg);
+  tracepoint(P_ATTR_COPIED, nd.inode_, nd.dentry_);
   if (!nd.rcu) return err;
   if (err == -ECHILD) {
     if (!dropRcu(nd, DROP_PERMISSION)) return -ECHILD;
-    return what == FOR_STAT ? copyAttr(nd.mnt, nd.inode, false) : mayAccess(nd, arg);
+    return purpose == FOR_STAT ? vfsGetattr(nd.mnt, nd.inode, false) : mayAccess(nd, arg);
   }
-  at(P_COMPLETE, nd.dentry_, nd.seq);
+  tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
   if (!checkRcu(nd)) err = -ECHILD;
   return err;
 }
@@ -239,37 +248,37 @@ function mayAccess(nd: Nameidata, mask: u32): i32 {
  * One attempt in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. -EINVAL: a NUL is in
  * the path. What the hot path came through has none, so only what is left is looked at, before anybody is asked about it.
  */
-function attempt(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
+function lookupAttempt(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   let err = pathInit(nd, flags);
   const hot = err == 0 && flags & LOOKUP_RCU && !hasSecurity;
   let rest = <usize>nd.name;
   if (hot) {
-    err = hotPath(nd, rest, false);
-    rest = restOfPath;
+    err = walkFast(nd, rest, false);
+    rest = rcuWalkRest;
   }
   if (hasNul(rest, nd.name + nd.nameLen - <u32>rest)) {
     err = -EINVAL;
   } else if (hot) {
-    if (what != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, what, arg);
-    err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : walkOn(nd, rest);
+    if (purpose != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, purpose, arg);
+    err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : pathLookupat(nd, rest);
   } else if (err == 0) {
-    err = walkOn(nd, rest);
+    err = pathLookupat(nd, rest);
   }
-  return endAttempt(nd, err, what, arg);
+  return endAttempt(nd, err, purpose, arg);
 }
 
 /** The end of a walk that rcuWalk() took all the way: what endAttempt() does, less what cannot have come up. */
-function finishRcu(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
+function finishRcu(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
   let err = walked;
   if (err > 0) {
     err = mustBeDirectory(nd);
-    if (err == 0) err = what == FOR_STAT ? copyAttr(nd.mnt, nd.inode, true) : mayAccess(nd, arg);
-    if (err == -ECHILD) return endAttempt(nd, 0, what, arg);
-    at(P_ATTR_COPIED, nd.inode_, nd.dentry_);
-    at(P_COMPLETE, nd.dentry_, nd.seq);
+    if (err == 0) err = purpose == FOR_STAT ? vfsGetattr(nd.mnt, nd.inode, true) : mayAccess(nd, arg);
+    if (err == -ECHILD) return endAttempt(nd, 0, purpose, arg);
+    tracepoint(P_ATTR_COPIED, nd.inode_, nd.dentry_);
+    tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
     if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;
   }
-  answered = nd.dentry_;
+  walkDentry = nd.dentry_;
   nd.flags &= ~LOOKUP_RCU;
   if (!rcuReadUnlock()) return -ECHILD;
   if (err != -ECHILD) count(C_ENDED_RCU);
@@ -277,15 +286,15 @@ function finishRcu(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
 }
 
 /** Finishes a walk that came to its end (`walked` 0) or to an error, and lets go of all that it holds. */
-export function endAttempt(nd: Nameidata, walked: i32, what: u32, arg: u32): i32 {
+export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
   let err = walked;
-  if (err == 0) err = finishWalk(nd, what, arg);
+  if (err == 0) err = finishWalk(nd, purpose, arg);
   else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
-  const keep = what == FOR_PATH;
+  const keep = purpose == FOR_PATH;
   const ended = nd.rcu ? C_ENDED_RCU : C_ENDED_REF;
   const mnt = nd.mnt_;
   const dentry = nd.dentry_;
-  answered = dentry;
+  walkDentry = dentry;
   if (err == 0 && keep) {
     nd.mnt_ = 0;
     nd.dentry_ = 0;
@@ -302,33 +311,33 @@ export function endAttempt(nd: Nameidata, walked: i32, what: u32, arg: u32): i32
 
 /**
  * filename_lookup(): rcu-walk; on -ECHILD the whole of it as ref-walk, which can always finish; on -ESTALE once more with
- * LOOKUP_REVAL. `what` FOR_PATH: references in nd.mnt, nd.dentry, for the caller to put; FOR_STAT: attributes in scratch;
+ * LOOKUP_REVAL. `purpose` FOR_PATH: references in nd.mnt, nd.dentry, for the caller to put; FOR_STAT: attributes in scratch;
  * FOR_ACCESS: `arg` is the mask.
  */
-export function filenameLookup(nd: Nameidata, flags: u32, what: u32, arg: u32): i32 {
+export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   count(C_WALKS);
-  let err = forceRef ? -ECHILD : attempt(nd, flags | LOOKUP_RCU, what, arg);
+  let err = forceRef ? -ECHILD : lookupAttempt(nd, flags | LOOKUP_RCU, purpose, arg);
   if (err == -ECHILD) {
     if (!forceRef) restart(C_ECHILD, ECHILD);
-    enter();
-    err = attempt(nd, flags, what, arg);
+    enterActive();
+    err = lookupAttempt(nd, flags, purpose, arg);
   }
   if (err == -ESTALE) {
     restart(C_ESTALE, ESTALE);
-    err = attempt(nd, flags | LOOKUP_REVAL, what, arg);
+    err = lookupAttempt(nd, flags | LOOKUP_REVAL, purpose, arg);
   }
-  at(P_ANSWER, err, answered);
-  if (err == 0 && hasAudit) host.audit(answered, nd.inode_);
+  tracepoint(P_ANSWER, err, walkDentry);
+  if (err == 0 && hasAudit) host.audit(walkDentry, nd.inode_);
   return err;
 }
 
 /** The dentry that the last attempt came to: a number to show, not a reference. */
-let answered: u32 = 0;
+let walkDentry: u32 = 0;
 
 /** Counts and reports that the walk starts again. */
 export function restart(counter: u32, errno: i32): void {
   count(counter);
-  at(P_RESTART, errno, 0);
+  tracepoint(P_RESTART, errno, 0);
 }
 
 /** path_parentat() */
@@ -345,7 +354,7 @@ export function filenameParentat(nd: Nameidata, flags: u32): i32 {
   let err = forceRef ? -ECHILD : parentAttempt(nd, f | LOOKUP_RCU);
   if (err == -ECHILD) {
     if (!forceRef) restart(C_ECHILD, ECHILD);
-    enter();
+    enterActive();
     err = parentAttempt(nd, f);
   }
   if (err == -ESTALE) {
@@ -367,6 +376,6 @@ export function pathPut(nd: Nameidata): void {
 /** Walks the parents of an open with O_CREAT from where nd starts (open.ts); nd.last is what is left. */
 export function walkParents(nd: Nameidata, name: usize): i32 {
   if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name, false);
-  const err = hotPath(nd, name, true);
-  return err < 0 ? err : linkPathWalk(nd, restOfPath, false);
+  const err = walkFast(nd, name, true);
+  return err < 0 ? err : linkPathWalk(nd, rcuWalkRest, false);
 }

@@ -8,12 +8,12 @@ import { G_MOUNT_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock } from "../../mem/smr/smr";
-import { at, P_START_READ, P_WALK_START } from "../../tracepoints";
+import { P_START_READ, P_WALK_START, tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
-import { File, fdFile, fdValue, fget, fput, RESERVED } from "../file/file";
+import { FD_RESERVED, File, fdFile, fdValue, fget, fput } from "../file/file";
 import { mntget, mntput } from "../mount/namespace";
-import { holdContext } from "../task/context-ref";
+import { acquireContext } from "../task/context-ref";
 import { Context, getContext } from "../task/cred";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
@@ -50,17 +50,17 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
     // Closed since the call began? From here on the section keeps its memory.
     if (getContext(nd.ctxNumber) != nd.ctx) return -EBADF;
     nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
-    err = absolute || nd.dirfd == AT_FDCWD ? startRcu(nd, absolute) : startAtFd(nd);
+    err = absolute || nd.dirfd == AT_FDCWD ? pathInitRcu(nd, absolute) : pathInitFd(nd);
   } else {
-    if (holdContext(nd.ctxNumber) != nd.ctx) return -EBADF;
-    err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? startAtPwd(nd) : startAtFd(nd);
+    if (acquireContext(nd.ctxNumber) != nd.ctx) return -EBADF;
+    err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
   }
-  if (err == 0) at(P_WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+  if (err == 0) tracepoint(P_WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
   return err;
 }
 
 /** path_init_rcu(): the context's root or working directory with its sequence, under the context's, without a store. */
-function startRcu(nd: Nameidata, absolute: bool): i32 {
+function pathInitRcu(nd: Nameidata, absolute: bool): i32 {
   const c = nd.ctx;
   const from = c.at + (absolute ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
   for (let n = 0; n < START_TRIES; n++) {
@@ -70,7 +70,7 @@ function startRcu(nd: Nameidata, absolute: bool): i32 {
     const d = changetype<Dentry>(<usize>(pair >> 32));
     if (!d) return -EBADF;
     const seq = readSeqBegin(d.seq);
-    at(P_START_READ, d.at, seq);
+    tracepoint(P_START_READ, d.at, seq);
     const inode = d.inode;
     if (readSeqRetry(c.seq, fs)) continue;
     if (!inode || readSeqRetry(d.seq, seq)) return -ECHILD;
@@ -98,7 +98,7 @@ export function setRoot(nd: Nameidata): i32 {
       nd.root_ = atomic.load<u32>(c.at + offsetof<Context>("root_"));
       if (nd.root_ == 0) return -EBADF;
       nd.rootSeq = readSeqBegin(nd.root.seq);
-      at(P_START_READ, nd.root_, nd.rootSeq);
+      tracepoint(P_START_READ, nd.root_, nd.rootSeq);
       if (!readSeqRetry(c.seq, seq)) return 0;
     }
     return -ECHILD;
@@ -133,18 +133,18 @@ export function jumpRoot(nd: Nameidata): i32 {
   nd.dentry = nd.root;
   nd.seq = nd.rootSeq;
   nd.state |= ND_JUMPED;
-  return takeInode(nd);
+  return setStartInode(nd);
 }
 
 /** The validated copy of the start's inode. */
-function takeInode(nd: Nameidata): i32 {
+function setStartInode(nd: Nameidata): i32 {
   nd.inode = nd.dentry.inode;
   if (nd.rcu && (readSeqRetry(nd.dentry.seq, nd.seq) || nd.inode_ == 0)) return -ECHILD;
   return nd.inode_ != 0 ? 0 : -ENOENT;
 }
 
 /** The working directory with references. */
-function startAtPwd(nd: Nameidata): i32 {
+function pathInitPwd(nd: Nameidata): i32 {
   const c = nd.ctx;
   lock(c.lock);
   nd.mnt_ = c.pwdMnt_;
@@ -154,11 +154,11 @@ function startAtPwd(nd: Nameidata): i32 {
     dget(nd.dentry);
   }
   unlock(c.lock);
-  return nd.dentry_ != 0 ? takeInode(nd) : -EBADF;
+  return nd.dentry_ != 0 ? setStartInode(nd) : -EBADF;
 }
 
 /** The start at an open directory. In rcu mode the descriptor is read, not referenced, and read again. */
-function startAtFd(nd: Nameidata): i32 {
+function pathInitFd(nd: Nameidata): i32 {
   const c = nd.ctx;
   let err = 0;
   if (nd.rcu) {
@@ -166,12 +166,12 @@ function startAtFd(nd: Nameidata): i32 {
     // Closed, or the close has not happened yet: fget() tells.
     if (v == 0) return -ECHILD;
     const f = changetype<File>(<usize>v);
-    if (v == RESERVED || !f.dentry) return -EBADF;
+    if (v == FD_RESERVED || !f.dentry) return -EBADF;
     nd.mnt = f.mnt;
     nd.dentry = f.dentry;
     nd.seq = readSeqBegin(nd.dentry.seq);
-    at(P_START_READ, nd.dentry_, nd.seq);
-    err = takeInode(nd);
+    tracepoint(P_START_READ, nd.dentry_, nd.seq);
+    err = setStartInode(nd);
     if (fdFile(c, nd.dirfd) != f) return -ECHILD;
   } else {
     const f = fget(c, nd.dirfd);
@@ -179,7 +179,7 @@ function startAtFd(nd: Nameidata): i32 {
     nd.mnt = mntget(f.mnt);
     nd.dentry = dget(f.dentry);
     fput(f);
-    err = takeInode(nd);
+    err = setStartInode(nd);
   }
   if (err == 0 && load<u8>(nd.name) != 0 && (nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
   return err;

@@ -42,40 +42,40 @@ export const ACL_MAX: u32 = (KMALLOC_MAX - 8) / 8;
 
 const SEQ_TRIES: i32 = 100;
 
-/** Mode, owner and group as they were at one moment, of the last attrTuple(). */
-let tMode: u32 = 0;
-let tUid: u32 = 0;
-let tGid: u32 = 0;
+/** Mode, owner and group as they were at one moment, of the last loadAttr(). */
+let loadedMode: u32 = 0;
+let loadedUid: u32 = 0;
+let loadedGid: u32 = 0;
 
 /** Loads them. False: in rcu mode it was not to be told; with a reference a change under way is waited for, which may be undone. */
-function attrTuple(i: Inode, rcu: bool): bool {
+function loadAttr(i: Inode, rcu: bool): bool {
   for (let n = 0; n < SEQ_TRIES; n++) {
     const seq = readSeqBegin(i.seq);
-    tMode = i.mode;
-    tUid = i.uid;
-    tGid = i.gid;
+    loadedMode = i.mode;
+    loadedUid = i.uid;
+    loadedGid = i.gid;
     if (!readSeqRetry(i.seq, seq)) return true;
   }
   if (rcu) return false;
   lock(i.lock);
-  tMode = i.mode;
-  tUid = i.uid;
-  tGid = i.gid;
+  loadedMode = i.mode;
+  loadedUid = i.uid;
+  loadedGid = i.gid;
   unlock(i.lock);
   return true;
 }
 
 /** acl_permission_check(): 0, -EACCES, or in rcu mode -ECHILD where an ACL would have to be read. */
 function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
-  let mode = tMode;
-  const gid = tGid;
-  if (c.uid == tUid) {
+  let mode = loadedMode;
+  const gid = loadedGid;
+  if (c.uid == loadedUid) {
     mode >>= 6;
   } else {
     // An empty group class grants nothing to anybody an ACL names: the mode bits decide, as in Linux.
     if (mode & I_ACL && mode & 0x38) {
       if (rcu) return -ECHILD;
-      const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, tUid, gid);
+      const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, loadedUid, gid);
       if (err != -EAGAIN) return err;
     }
     if (inGroup(c, gid)) mode >>= 3;
@@ -87,13 +87,13 @@ function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
 function checkAcl(c: Context, i: Inode, mask: u32, owner: u32, group: u32): i32 {
   lock(i.lock);
   const acl = <usize>i.acl;
-  const err = acl == 0 ? -EAGAIN : judgeAcl(c, acl, mask, owner, group);
+  const err = acl == 0 ? -EAGAIN : posixAclPermission(c, acl, mask, owner, group);
   unlock(i.lock);
   return err;
 }
 
 /** An ACL in memory: count u32, then entries of tag u16, perm u16, id u32. */
-function judgeAcl(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i32 {
+function posixAclPermission(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i32 {
   const n = load<u32>(acl);
   if (n > ACL_MAX) corrupt(acl);
   let maskPerm: u32 = 7;
@@ -127,26 +127,26 @@ function judgeAcl(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i3
 function genericPermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   const err = aclPermissionCheck(c, i, mask, rcu);
   if (err != -EACCES) return err;
-  return overridden(c, mask) ? 0 : err;
+  return capableOverride(c, mask) ? 0 : err;
 }
 
-function overridden(c: Context, mask: u32): bool {
-  if ((tMode & S_IFMT) == S_IFDIR) {
+function capableOverride(c: Context, mask: u32): bool {
+  if ((loadedMode & S_IFMT) == S_IFDIR) {
     if (!(mask & MAY_WRITE) && capable(c, CAP_DAC_READ_SEARCH)) return true;
     return capable(c, CAP_DAC_OVERRIDE);
   }
   if (mask == MAY_READ && capable(c, CAP_DAC_READ_SEARCH)) return true;
   // A file that nobody may execute is not executable for anybody.
-  return (!(mask & MAY_EXEC) || (tMode & 0x49) != 0) && capable(c, CAP_DAC_OVERRIDE);
+  return (!(mask & MAY_EXEC) || (loadedMode & 0x49) != 0) && capable(c, CAP_DAC_OVERRIDE);
 }
 
 /** inode_permission(): 0 or -errno for MAY_* bits; -ECHILD in rcu mode: ask again with a reference. */
 export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
-  if (!attrTuple(i, rcu)) return -ECHILD;
-  const type = tMode & S_IFMT;
+  if (!loadAttr(i, rcu)) return -ECHILD;
+  const type = loadedMode & S_IFMT;
   if (mask & MAY_WRITE && i.sb.readonly != 0 && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) return -EROFS;
   let err: i32;
-  if (tMode & I_OP_PERMISSION) {
+  if (loadedMode & I_OP_PERMISSION) {
     if (rcu) return -ECHILD;
     // The driver's answer stands, whatever the caller's capabilities.
     err = driverPermission(i, mask);
@@ -159,6 +159,6 @@ export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32
 
 /** Whether the caller owns the inode or may act as if it did. With a reference. */
 export function ownerOrCapable(c: Context, i: Inode, cap: u32): bool {
-  attrTuple(i, false);
-  return c.uid == tUid || capable(c, cap);
+  loadAttr(i, false);
+  return c.uid == loadedUid || capable(c, cap);
 }

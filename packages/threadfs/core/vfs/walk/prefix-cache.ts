@@ -8,17 +8,17 @@
  *
  * Guarantees
  *  - What an entry says is true for ever: "under sequence s, this dentry is the child of that one, by this name". It says
- *    nothing about the present. memoFind() makes it the present: every dentry of the chain is loaded once, (sequence,
+ *    nothing about the present. prefixCacheFind() makes it the present: every dentry of the chain is loaded once, (sequence,
  *    flags) together, and must show the sequence of the entry and the flags of a plain directory. A sequence that has not
  *    moved was not moved at any moment in between, so at the first of these loads the whole chain was in place: the
- *    directory that memoFind() answers was at that path, below the start, at one moment behind the one at which the walk had
+ *    directory that prefixCacheFind() answers was at that path, below the start, at one moment behind the one at which the walk had
  *    come to the start. From there on the walk goes hand over hand, as always.
  *  - Only directories that the plain walk goes through get into an entry: no links, dots, mount points, hooks, long names, and
  *    none that needs a look at its inode to be searched. So an answer does not depend on whose call it is, nor on the mount.
  *  - Dentries keep their type and their sequence for ever, so a pointer to one that is gone is harmless: its sequence has moved.
- *  - A sequence of 32 bits comes round again after 2^31 changes. G_TURNS counts whenever any sequence passes a multiple of
+ *  - A sequence of 32 bits comes round again after 2^31 changes. G_SEQ_WRAPS counts whenever any sequence passes a multiple of
  *    2^24 (seqlock.ts); an entry from before that is no entry. The 2^24 changes that may pass between the load of
- *    G_TURNS and that of a sequence are the bound of a single walk.
+ *    G_SEQ_WRAPS and that of a sequence are the bound of a single walk.
  *  - A thread that takes over a slot clears the memo in it: who had it before may have died in the middle of an entry.
  *
  * Three entries make a set, in which a path's hash says where it may lie. Beside them are their tags, in scratch: a tag of each
@@ -26,21 +26,21 @@
  *
  * Entry (192 bytes)
  *   0   start     u64  dentry (low), sequence (high)
- *   8   turns     u32  G_TURNS when it was made
+ *   8   turns     u32  G_SEQ_WRAPS when it was made
  *   12  len       u32  bytes of the path; 0: no entry
  *   16  chainEnd  u32  offset of the chain's end
  *   20  inode     u32  of the directory, under its sequence
  *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
- *   96  words     12 x u64  the path's bytes in the order in which memoFind() reads them
+ *   96  words     12 x u64  the path's bytes in the order in which prefixCacheFind() reads them
  */
-import { hashLen, hashName, nameLen } from "../../mem/hash";
-import { G_TURNS, MEMO_ENTRY, MEMO_SETS, S_MEMO_TAGS, S_TRAIL } from "../../mem/layout";
-import { memo, scratch } from "../../mem/thread";
-import { dLookupRcu, foundSeq } from "../dcache/d-lookup";
+import { hashLen, hashName, hashNameLen } from "../../mem/hash";
+import { G_SEQ_WRAPS, PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../../mem/layout";
+import { prefixCache, scratch } from "../../mem/thread";
+import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { Nameidata } from "./nameidata";
-import { CHILD_MASK, PLAIN, PLAIN_MASK, rcuWalk, restOfPath } from "./rcu-walk";
+import { CHILD_MASK, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
 
 const SLASH: u32 = 47;
 const DOT: u32 = 46;
@@ -48,7 +48,7 @@ const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
 const LOWS: u64 = 0x7f7f7f7f7f7f7f7f;
 
 const START: usize = 0;
-const TURNS: usize = 8;
+const WRAPS: usize = 8;
 const LEN: usize = 12;
 const CHAIN_END: usize = 16;
 const INODE: usize = 20;
@@ -70,26 +70,26 @@ const K1: u64 = 0xc2b2ae3d27d4eb4f;
 const K2: u64 = 0x165667b19e3779f9;
 const K3: u64 = 0xd6e8feb86659fd93;
 
-/** Where memoFind() found no entry: where the tag of this path may go, 0: nowhere. */
-let memoPlace: usize = 0;
+/** Where prefixCacheFind() found no entry: where the tag of this path may go, 0: nowhere. */
+let fillTagAddress: usize = 0;
 /** Its prefix's length, and the tag and the entry that go with the place. */
-let memoLen: u32 = 0;
-let memoTag: u32 = 0;
-let memoEntry: usize = 0;
+let fillLength: u32 = 0;
+let fillTag: u32 = 0;
+let fillEntry: usize = 0;
 /** The way of a set that is replaced next. */
-let turn: usize = 0;
+let victimWay: usize = 0;
 /** Places that are not given out: so many after a path that could not be written down, so that trying costs little. */
-let pause: u32 = 0;
-const PAUSE: u32 = 64;
+let backoff: u32 = 0;
+const BACKOFF: u32 = 64;
 
 /**
  * rcuWalk() from where nd is along the `len` bytes at `path`, which are the rest of the walk's path, by way of the memo where
- * that knows the directory of the last component. For MEMO_FROM bytes or more.
+ * that knows the directory of the last component. For PREFIX_CACHE_MIN_PATH bytes or more.
  */
-export function memoWalk(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
+export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   if ((nd.dentry.flags & PLAIN_MASK) != PLAIN) return rcuWalk(nd, path, parents);
   const start = <u64>nd.dentry_ | ((<u64>nd.seq) << 32);
-  const e = memoFind(start, path, len);
+  const e = prefixCacheFind(start, path, len);
   if (e != 0) {
     const last = load<u64>(e, LAST);
     nd.dentry_ = <u32>last;
@@ -99,7 +99,7 @@ export function memoWalk(nd: Nameidata, path: usize, len: u32, parents: bool): i
   }
   const r = rcuWalk(nd, path, parents);
   // Only once the walk has come to the last component is there something to write down.
-  if (memoPlace != 0 && restOfPath > path + memoLen) memoFill(start, path);
+  if (fillTagAddress != 0 && rcuWalkRest > path + fillLength) prefixCacheFill(start, path);
   return r;
 }
 
@@ -117,8 +117,8 @@ function prefixLen(path: usize, len: u32): u32 {
 }
 
 /** The entry for a path walked from the dentry and sequence in `start`, checked to hold now; 0: none. */
-function memoFind(start: u64, path: usize, len: u32): usize {
-  memoPlace = 0;
+function prefixCacheFind(start: u64, path: usize, len: u32): usize {
+  fillTagAddress = 0;
   const n = prefixLen(path, len);
   if (n - MIN_LEN > MAX_LEN - MIN_LEN || n == len - 1) return 0;
   // Four words for each power of two of the length, those at its end overlapping those before.
@@ -136,8 +136,8 @@ function memoFind(start: u64, path: usize, len: u32): usize {
   h += start * K1;
   h = (h ^ (h >> 32)) * K0;
   const tag = <u32>h | 1;
-  const set = <usize>(((h >> 32) * MEMO_SETS) >> 32);
-  const tags = scratch + S_MEMO_TAGS + (set << 4);
+  const set = <usize>(((h >> 32) * PREFIX_CACHE_SETS) >> 32);
+  const tags = scratch + S_PREFIX_TAGS + (set << 4);
   const first = load<u64>(tags);
   let way: usize = 0;
   if (<u32>first != tag) {
@@ -145,16 +145,16 @@ function memoFind(start: u64, path: usize, len: u32): usize {
     if (<u32>(first >> 32) != tag) {
       way = 2;
       if (load<u32>(tags, 8) != tag) {
-        missed(tags, tag, n, 3);
+        recordMiss(tags, tag, n, 3);
         return 0;
       }
     }
   }
   const e = entryOf(tags, way);
-  const turns = atomic.load<u32>(G_TURNS);
-  const shape = ((<u64>n) << 32) | <u64>turns;
+  const wraps = atomic.load<u32>(G_SEQ_WRAPS);
+  const shape = ((<u64>n) << 32) | <u64>wraps;
   let differs =
-    (load<u64>(e, TURNS) ^ shape) |
+    (load<u64>(e, WRAPS) ^ shape) |
     (load<u64>(e, START) ^ start) |
     (load<u64>(e, WORDS) ^ load<u64>(path)) |
     (load<u64>(e, WORDS + 8) ^ load<u64>(path, 8)) |
@@ -181,55 +181,55 @@ function memoFind(start: u64, path: usize, len: u32): usize {
       if (p >= chainEnd) return e;
     }
   }
-  missed(tags, tag, n, way);
+  recordMiss(tags, tag, n, way);
   return 0;
 }
 
 function entryOf(tags: usize, way: usize): usize {
-  return memo + (((tags - scratch - S_MEMO_TAGS) >> 4) * 3 + way) * MEMO_ENTRY;
+  return prefixCache + (((tags - scratch - S_PREFIX_TAGS) >> 4) * 3 + way) * PREFIX_CACHE_ENTRY;
 }
 
 /** The second miss running of one path in a set asks for a place, `way` or, if that is 3, the one whose turn it is. */
-function missed(tags: usize, tag: u32, n: u32, way: usize): void {
+function recordMiss(tags: usize, tag: u32, n: u32, way: usize): void {
   if (load<u32>(tags, 12) != tag) {
     store<u32>(tags, tag, 12);
     return;
   }
-  if (pause != 0) {
-    pause--;
+  if (backoff != 0) {
+    backoff--;
     return;
   }
   if (way == 3) {
-    turn = turn == 2 ? 0 : turn + 1;
-    way = turn;
+    victimWay = victimWay == 2 ? 0 : victimWay + 1;
+    way = victimWay;
   }
-  memoPlace = tags + (way << 2);
-  memoTag = tag;
-  memoLen = n;
-  memoEntry = entryOf(tags, way);
+  fillTagAddress = tags + (way << 2);
+  fillTag = tag;
+  fillLength = n;
+  fillEntry = entryOf(tags, way);
 }
 
 /**
- * Writes the entry that the last memoFind() had no answer for, in the read-side section in which the walk came to the
+ * Writes the entry that the last prefixCacheFind() had no answer for, in the read-side section in which the walk came to the
  * directory: goes the way once more and notes what it comes through. Name, place and inode are read after the sequence that is
- * noted: should they be another's, the sequence has moved, and memoFind() will not take the entry.
+ * noted: should they be another's, the sequence has moved, and prefixCacheFind() will not take the entry.
  */
-function memoFill(start: u64, path: usize): void {
-  const e = memoEntry;
-  const n = memoLen;
-  const turns = atomic.load<u32>(G_TURNS);
-  pause = PAUSE;
+function prefixCacheFill(start: u64, path: usize): void {
+  const e = fillEntry;
+  const n = fillLength;
+  const wraps = atomic.load<u32>(G_SEQ_WRAPS);
+  backoff = BACKOFF;
   const stop = path + n;
   let name = path;
   while (load<u8>(name) == SLASH) name++;
   let d = <u32>start;
   let inode: u32 = 0;
   let last: u64 = 0;
-  const trail = scratch + S_TRAIL;
-  let to = trail;
+  const chain = scratch + S_PREFIX_CHAIN;
+  let to = chain;
   while (true) {
     const raw = hashName(name);
-    const len = nameLen;
+    const len = hashNameLen;
     if (len == 0 || len > INLINE_NAME) return;
     if (load<u8>(name) == DOT) {
       if (len == 1) return;
@@ -239,18 +239,18 @@ function memoFill(start: u64, path: usize): void {
     if (!c) return;
     inode = <u32>changetype<usize>(c.inode);
     d = <u32>c.at;
-    last = <u64>d | ((<u64>foundSeq) << 32);
+    last = <u64>d | ((<u64>dLookupRcuSeq) << 32);
     name += len;
     if (name >= stop) break;
-    if (to == trail + ABOVE_MAX) return;
+    if (to == chain + ABOVE_MAX) return;
     store<u64>(to, last);
     to += 8;
     name++;
   }
-  pause = 0;
-  store<u32>(memoPlace, 0);
-  const above = <u32>(to - trail);
-  memory.copy(e + CHAIN, trail, above);
+  backoff = 0;
+  store<u32>(fillTagAddress, 0);
+  const above = <u32>(to - chain);
+  memory.copy(e + CHAIN, chain, above);
   store<u64>(e, last, LAST);
   store<u32>(e, CHAIN + above, CHAIN_END);
   store<u32>(e, inode, INODE);
@@ -266,7 +266,7 @@ function memoFill(start: u64, path: usize): void {
     store<u64>(e, load<u64>(stop - 24), WORDS + 56);
     for (let i: u32 = 32; i + 32 < n; i += 8) store<u64>(e + 32 + i, load<u64>(path + i), WORDS);
   }
-  store<u32>(e, turns, TURNS);
+  store<u32>(e, wraps, WRAPS);
   store<u32>(e, n, LEN);
-  store<u32>(memoPlace, memoTag);
+  store<u32>(fillTagAddress, fillTag);
 }

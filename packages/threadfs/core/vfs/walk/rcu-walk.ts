@@ -13,11 +13,10 @@
  */
 
 import { ECHILD, ENOENT } from "../../errno";
-import { HIGHS, inParent, mix, ONES, SLASHES, spread } from "../../mem/hash";
+import { HIGHS, hashInParent, mix, ONES, SLASHES, spread } from "../../mem/hash";
 import { C_MISSES, G_HASH_MASK, G_HASH_N, H_BUCKETS, KEYS } from "../../mem/layout";
 import { count } from "../../mem/thread";
 import {
-  at,
   P_COMPARED,
   P_COMPONENT,
   P_FOUND,
@@ -25,8 +24,9 @@ import {
   P_PARENT_CHECK,
   P_PERMISSION,
   P_SEQ_OPENED,
+  tracepoint,
 } from "../../tracepoints";
-import { dLookupRcu, missIsAnswer } from "../dcache/d-lookup";
+import { dLookupRcu, dLookupRcuMissFinal } from "../dcache/d-lookup";
 import {
   D_DIRECTORY,
   D_EXEC_ANY,
@@ -53,22 +53,22 @@ const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
 export const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
 export const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;
 /** The same for a directory that the general walk has come to: where every child is revalidated there is nothing for this walk. */
-export const AGAIN_MASK: u32 = PLAIN_MASK | D_OP_REVALIDATE;
+export const RESUME_MASK: u32 = PLAIN_MASK | D_OP_REVALIDATE;
 /** The same for a directory on the way, asked of a child before it is stepped onto. */
 export const CHILD_MASK: u32 = PLAIN_MASK | SPECIAL;
 /** Dentries looked at in one chain before the general walk takes over. */
 const CHAIN_MAX: i32 = 64;
 
 /** Where the general walk goes on. */
-export let restOfPath: usize = 0;
+export let rcuWalkRest: usize = 0;
 
 /**
- * Walks from nd's start along the path at `path`. 1: all of it is walked, nd is at its end. 0: go on at `restOfPath`, nd is
+ * Walks from nd's start along the path at `path`. 1: all of it is walked, nd is at its end. 0: go on at `rcuWalkRest`, nd is
  * at the directory before it. -ENOENT, -ECHILD. `parents`: the last component is left alone.
  *
  * Conditions stand in `if`s of their own, since `||` becomes arithmetic on booleans here. The bucket, the chain and the hash
  * only lead to a candidate, so they are plain loads: whatever they say, the candidate is judged by its state, place and
- * name, and a miss is looked at again (missed()).
+ * name, and a miss is looked at again (confirmMiss()).
  */
 export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
   const start = nd.dentry_;
@@ -91,8 +91,8 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       let len: u32;
       let end = nameEnd(w0);
       if (end != 0) {
-        w0 &= below(end);
-        len = bytesBefore(end);
+        w0 &= bytesMask(end);
+        len = bytesBelow(end);
         // Empty: the path was slashes only. Dots go up or nowhere.
         if (len < 3) {
           if (len == 0) {
@@ -110,24 +110,24 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         w1 = load<u64>(name, 8);
         end = nameEnd(w1);
         if (end != 0) {
-          w1 &= below(end);
-          len = 8 + bytesBefore(end);
+          w1 &= bytesMask(end);
+          len = 8 + bytesBelow(end);
           sum += mix(w1, KEYS + 8);
         } else {
           sum += mix(w1, KEYS + 8);
           w2 = load<u64>(name, 16);
           end = nameEnd(w2);
           if (end != 0) {
-            w2 &= below(end);
-            len = 16 + bytesBefore(end);
+            w2 &= bytesMask(end);
+            len = 16 + bytesBelow(end);
             sum += mix(w2, KEYS + 16);
           } else {
             sum += mix(w2, KEYS + 16);
             w3 = load<u64>(name, 24);
             end = nameEnd(w3);
             if (end == 0) break;
-            w3 &= below(end);
-            len = 24 + bytesBefore(end);
+            w3 &= bytesMask(end);
+            len = 24 + bytesBelow(end);
             sum += mix(w3, KEYS + 24);
           }
         }
@@ -146,10 +146,10 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       } else if (parents) {
         break;
       }
-      at(P_PERMISSION, inode, 0);
-      at(P_COMPONENT, d, name);
+      tracepoint(P_PERMISSION, inode, 0);
+      tracepoint(P_COMPONENT, d, name);
 
-      const hash = inParent(sum, <usize>d);
+      const hash = hashInParent(sum, <usize>d);
       const mask = load<u32>(G_HASH_MASK);
       let b = hash & mask;
       if (b >= load<u32>(G_HASH_N)) b &= mask >> 1;
@@ -162,7 +162,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         if (p == 0) break;
         if (load<u32>(<usize>p, offsetof<Dentry>("hashLen_")) == hash) {
           childState = atomic.load<u64>(<usize>p);
-          at(P_SEQ_OPENED, <usize>p, <usize>childState);
+          tracepoint(P_SEQ_OPENED, <usize>p, <usize>childState);
           place = atomic.load<u64>(<usize>p, offsetof<Dentry>("parent_"));
           let differs = atomic.load<u64>(<usize>p, offsetof<Dentry>("name0")) ^ w0;
           if (len >= 8) {
@@ -178,18 +178,18 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         if (--n == 0) p = 1;
       }
       if (p & 1 || p == 0) {
-        r = missed(d, state, name, ((<u64>len) << 32) | <u64>hash);
+        r = confirmMiss(d, state, name, ((<u64>len) << 32) | <u64>hash);
         break;
       }
-      at(P_COMPARED, <usize>p, <usize>childState);
+      tracepoint(P_COMPARED, <usize>p, <usize>childState);
       // A directory on the way, its sequence even, in one comparison.
       if ((childState & (((<u64>CHILD_MASK) << 32) | 1)) != (<u64>PLAIN) << 32) {
         if (last == 0) break;
         if (<u32>childState & 1) break;
-        if (!isEnd(<u32>(childState >> 32))) break;
+        if (!canBeLast(<u32>(childState >> 32))) break;
       }
-      at(P_FOUND, p, <usize>childState);
-      at(P_PARENT_CHECK, d, <usize>state);
+      tracepoint(P_FOUND, p, <usize>childState);
+      tracepoint(P_PARENT_CHECK, d, <usize>state);
       // Pairs with the write sections of whoever moves or removes the directory: the child's sequence is open already.
       if (atomic.load<u32>(<usize>d) != <u32>state) {
         r = -ECHILD;
@@ -205,7 +205,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       }
     }
   }
-  restOfPath = name;
+  rcuWalkRest = name;
   if (d != start) {
     nd.dentry_ = d;
     nd.seq = <u32>state;
@@ -223,26 +223,26 @@ function nameEnd(w: u64): u64 {
 }
 
 /** The bytes below the first marked one. */
-function below(end: u64): u64 {
+function bytesMask(end: u64): u64 {
   return ((end & (0 - end)) >> 7) - 1;
 }
 
-function bytesBefore(end: u64): u32 {
+function bytesBelow(end: u64): u32 {
   return <u32>(ctz<u64>(end) >> 3);
 }
 
 /** Whether the last component may be this: there, no link, nothing to ask. */
-function isEnd(flags: u32): bool {
+function canBeLast(flags: u32): bool {
   if (flags & SPECIAL) return false;
   const type = flags & D_TYPE;
   return type != D_NEGATIVE && type != D_SYMLINK;
 }
 
 /** Nothing found: looked for once more with all that a miss needs to be an answer. -ENOENT, -ECHILD, 0: not to be told. */
-function missed(d: u32, state: u64, name: usize, want: u64): i32 {
+function confirmMiss(d: u32, state: u64, name: usize, want: u64): i32 {
   const parent = changetype<Dentry>(<usize>d);
-  if (dLookupRcu(parent, changetype<Inode>(0), name, want) || !missIsAnswer) return 0;
-  at(P_MISS, d, 1);
+  if (dLookupRcu(parent, changetype<Inode>(0), name, want) || !dLookupRcuMissFinal) return 0;
+  tracepoint(P_MISS, d, 1);
   if (atomic.load<u32>(<usize>d) != <u32>state) return -ECHILD;
   count(C_MISSES);
   return -ENOENT;

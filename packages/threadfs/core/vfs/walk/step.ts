@@ -10,24 +10,24 @@ import { kmalloc } from "../../mem/alloc/slab";
 import { G_MOUNT_SEQ } from "../../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { hasSecurity, scratch } from "../../mem/thread";
-import { at, P_DOTDOT, P_LINK, P_MOUNT_CHECK, P_MOUNT_DOWN, P_MOUNT_UP } from "../../tracepoints";
+import { P_DOTDOT, P_LINK, P_MOUNT_CHECK, P_MOUNT_DOWN, P_MOUNT_UP, tracepoint } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import {
   followUp,
+  followUpMountpoint,
   isMounted,
   lookupMnt,
   lookupMntRef,
   mntget,
   mntput,
   pathConnected,
-  upDentry,
 } from "../mount/namespace";
 import { HOOK_READLINK } from "../mount/super";
-import { DROP_LINK, dropLink } from "./drop";
-import { noDentry, stepError } from "./lookup";
+import { DROP_LINK, dropRcuLink } from "./drop";
+import { dentryErr, noDentry } from "./lookup";
 import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
 
@@ -76,7 +76,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
   nd.pDentry = d;
   if (!(d.flags & D_MOUNTED)) return 0;
   nd.state |= ND_MOUNTS;
-  at(P_MOUNT_CHECK, d.at, 0);
+  tracepoint(P_MOUNT_CHECK, d.at, 0);
   if (readSeqRetry(d.seq, nd.nextSeq)) return -ECHILD;
   for (let n = 0; n < MOUNTS_MAX && nd.pDentry.flags & D_MOUNTED; n++) {
     const m = lookupMnt(nd.pMnt, nd.pDentry);
@@ -84,7 +84,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
     nd.pMnt = m;
     nd.pDentry = m.root;
     nd.nextSeq = readSeqBegin(nd.pDentry.seq);
-    at(P_MOUNT_DOWN, m.at, nd.pDentry_);
+    tracepoint(P_MOUNT_DOWN, m.at, nd.pDentry_);
   }
   return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;
 }
@@ -100,7 +100,7 @@ function traverseMounts(nd: Nameidata, d: Dentry): i32 {
     if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
     nd.pMnt = m;
     nd.pDentry = dget(m.root);
-    at(P_MOUNT_DOWN, m.at, nd.pDentry_);
+    tracepoint(P_MOUNT_DOWN, m.at, nd.pDentry_);
   }
   return 0;
 }
@@ -113,7 +113,7 @@ export function handleDots(nd: Nameidata): i32 {
     if (err != 0) return err;
   }
   const up = nd.rcu ? followDotdotRcu(nd) : followDotdot(nd);
-  if (!up) return stepError;
+  if (!up) return dentryErr;
   return stepInto(nd, up, false);
 }
 
@@ -128,7 +128,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
       if (parent == m || n == MOUNTS_MAX) return stayRcu(nd);
       const place = m.mountpoint;
       const seq = readSeqBegin(place.seq);
-      at(P_MOUNT_UP, m.at, place.at);
+      tracepoint(P_MOUNT_UP, m.at, place.at);
       if (parent == nd.rootMnt && place == nd.root) {
         // The root itself is mounted over: that is where this ends.
         if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return noDentry(-ECHILD);
@@ -149,7 +149,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
   const old = nd.dentry;
   const parent = old.parent;
   nd.nextSeq = readSeqBegin(parent.seq);
-  at(P_DOTDOT, old.at, parent.at);
+  tracepoint(P_DOTDOT, old.at, parent.at);
   // Hand over hand upward: the parent's sequence is open, the child's must not have moved.
   if (readSeqRetry(old.seq, nd.seq)) return noDentry(-ECHILD);
   if (pathConnected(nd.mnt, parent, false) <= 0) return noDentry(-ECHILD);
@@ -161,32 +161,32 @@ function atRoot(nd: Nameidata): bool {
 }
 
 function stayRcu(nd: Nameidata): Dentry {
-  at(P_DOTDOT, nd.dentry_, nd.dentry_);
+  tracepoint(P_DOTDOT, nd.dentry_, nd.dentry_);
   nd.nextSeq = nd.seq;
   return nd.dentry;
 }
 
 /** follow_dotdot(): the same with references; -ENOENT where a rename has taken the directory out of its bind mount. */
 function followDotdot(nd: Nameidata): Dentry {
-  if (atRoot(nd) || (nd.dentry == nd.mnt.root && !climb(nd))) {
-    at(P_DOTDOT, nd.dentry_, nd.dentry_);
+  if (atRoot(nd) || (nd.dentry == nd.mnt.root && !chooseMountpoint(nd))) {
+    tracepoint(P_DOTDOT, nd.dentry_, nd.dentry_);
     return dget(nd.dentry);
   }
   const parent = dgetParent(nd.dentry);
-  at(P_DOTDOT, nd.dentry_, parent.at);
+  tracepoint(P_DOTDOT, nd.dentry_, parent.at);
   if (pathConnected(nd.mnt, parent, true) == 1) return parent;
   dput(parent);
   return noDentry(-ENOENT);
 }
 
 /** Up from a mount's root to the first mount point that is not a root itself; false: there is none below the root. */
-function climb(nd: Nameidata): bool {
+function chooseMountpoint(nd: Nameidata): bool {
   let m = mntget(nd.mnt);
   for (let n = 0; n < MOUNTS_MAX; n++) {
     const parent = followUp(m);
     if (!parent) break;
-    const place = upDentry;
-    at(P_MOUNT_UP, m.at, place.at);
+    const place = followUpMountpoint;
+    tracepoint(P_MOUNT_UP, m.at, place.at);
     mntput(m);
     m = parent;
     if (parent == nd.rootMnt && place == nd.root) {
@@ -218,7 +218,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
   }
   nd.links += 1;
   if (nd.rcu) {
-    if (!dropLink(nd, DROP_LINK)) return -ECHILD;
+    if (!dropRcuLink(nd, DROP_LINK)) return -ECHILD;
   } else if (nd.pMnt == nd.mnt) {
     mntget(nd.pMnt);
   }
@@ -238,7 +238,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
     body = <usize>load<u32>(e + 8);
   }
   if (body == 0 || load<u8>(body) == 0) return -ENOENT;
-  at(P_LINK, inode.at, body);
+  tracepoint(P_LINK, inode.at, body);
   if (load<u8>(body) == SLASH) {
     const err = jumpRoot(nd);
     if (err != 0) return err;

@@ -256,7 +256,7 @@ describe("the core itself", () => {
     -(2 ** 63),
   ];
   /** Not for a fuzzer: they take this thread, or another one, off the arena, or the test with it. */
-  const APART = new Set(["arenaInit", "threadAttach", "threadDetach", "threadDead", "contextDestroy", "memory"]);
+  const APART = new Set(["arenaInit", "threadAttach", "threadDetach", "threadRecover", "contextDestroy", "memory"]);
   const PATHS = [
     "/",
     "/f",
@@ -361,7 +361,7 @@ describe("the core itself", () => {
     for (const bad of [-1, 1, 1023, 1024, 2 ** 31 - 1]) assert.equal(core.sysStat(bad, -100, f, 0), -ERRNO.EBADF);
     assert.equal(core.threadAttach(1), -ERRNO.EINVAL, "one slot a thread");
     assert.equal(core.arenaInit(1 << 24, 1, 2), -ERRNO.EINVAL, "an arena is made once");
-    for (const slot of [-1, 256, 2 ** 31 - 1, 200]) assert.equal(core.threadDead(slot, 0), -ERRNO.EINVAL);
+    for (const slot of [-1, 256, 2 ** 31 - 1, 200]) assert.equal(core.threadRecover(slot, 0), -ERRNO.EINVAL);
     assert.ok(SCRATCH.SIZE > 0);
     untouched(vfs);
   });

@@ -254,7 +254,7 @@ describe("readers that stay", () => {
     }
   });
 
-  // Fails when threadDead() does not clear the slot's epoch: nothing is reclaimed any more.
+  // Fails when threadRecover() does not clear the slot's epoch: nothing is reclaimed any more.
   test("a thread killed in a section holds nothing up once its death is told, and its slot is used again", async (t) => {
     const { tree, walker, mem } = await scene(t, { now: () => 1e12 });
     walker.fs.writeFileSync("/f", "");

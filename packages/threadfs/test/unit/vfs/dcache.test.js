@@ -41,7 +41,7 @@ async function driverScene(t, content, hooks) {
 }
 
 describe("dcache", () => {
-  // Fails when dAllocPlain() sets the sequence to 0, or leaves it as it finds it.
+  // Fails when dAllocCommon() sets the sequence to 0, or leaves it as it finds it.
   test("row 1: a dentry made of used memory goes on from the sequence of the one before", async (t) => {
     const { walker, mem } = await scene(t);
     const { fs } = walker;
@@ -206,7 +206,7 @@ describe("dcache", () => {
     );
   });
 
-  // Fails when dentryUnlinkInode() does not call unalias(): the directory's list still names the dentry.
+  // Fails when dentryUnlinkInode() does not call removeAlias(): the directory's list still names the dentry.
   test("row 6: a dentry without its inode is no longer the alias of that directory", async (t) => {
     const { walker, writer, mem } = await scene(t);
     walker.fs.mkdirSync("/d");
@@ -442,7 +442,7 @@ describe("unused dentries", () => {
     await shrinker.stop();
   });
 
-  // Fails when dAllocPlain() does not call shrinkDcache(): ENOSPC.
+  // Fails when dAllocCommon() does not call shrinkDcache(): ENOSPC.
   test("names that do not exist fill the cache, not the arena", async (t) => {
     const tree = await debugTree({ maxBytes: 4 << 20 });
     t.after(() => tree.close());

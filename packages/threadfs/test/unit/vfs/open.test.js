@@ -101,7 +101,7 @@ describe("without O_CREAT", () => {
 });
 
 describe("the file and the descriptor come first", () => {
-  // Taken out: getEmptyFilp() and fdAlloc() behind the walk. Then a path that is not there says ENOENT.
+  // Taken out: getEmptyFilp() and getUnusedFd() behind the walk. Then a path that is not there says ENOENT.
   test("row 78: EMFILE before the walk, at 16384 descriptors of one context", async (t) => {
     const { vfs, walker } = await setUp(t);
     vfs.fs.writeFileSync("/f", "x");
@@ -364,7 +364,7 @@ describe("with O_CREAT", () => {
   });
 });
 
-// Taken out: fput(f) or fdPut(c, fd) on the way of errors in doOpen(); pathPut(nd) behind a refused mayOpen().
+// Taken out: fput(f) or putUnusedFd(c, fd) on the way of errors in doOpen(); pathPut(nd) behind a refused mayOpen().
 test("row 84: whatever an open fails with, file, descriptor and path are given back once", async (t) => {
   const { vfs, peer } = await setUp(t);
   const { fs } = vfs;

@@ -426,7 +426,7 @@ describe("all or nothing", () => {
   }
 
   // Ours does not hold a start descriptor's file in rcu mode (the seed's nd->file), so nothing of it can be left over.
-  // Taken out: fput(f) in startAtFd(). The file stays open for ever.
+  // Taken out: fput(f) in pathInitFd(). The file stays open for ever.
   test("row 70: a start at a descriptor is given back too", async (t) => {
     const { vfs, peer, walker } = await world(t);
     const raw = rawCore(t, vfs.handle);

@@ -453,7 +453,7 @@ describe("lookup", () => {
     assert.equal(counts.echildRestarts, 1);
   });
 
-  // Fails when one form is changed alone: another key for a word of the hash in rcuWalk(), a length at which sameBytes() says no.
+  // Fails when one form is changed alone: another key for a word of the hash in rcuWalk(), a length at which bytesEqual() says no.
   test("row 21: three forms of one lookup, written separately, give the same answers", async (t) => {
     const { tree, walker } = await scene(t);
     const names = [];

@@ -11,7 +11,7 @@ import {
   ENTRY_LEN,
   ENTRY_WORDS,
   FILE,
-  G_TURNS,
+  G_SEQ_WRAPS,
   LEVELS,
   setUp,
 } from "../../support/memo.js";
@@ -67,7 +67,7 @@ test("a sequence that comes round to the same number does not bring an entry bac
   const all = await setUp(t);
   const { who, fs } = all;
   const words = new Int32Array(all.vfs.handle.memory.buffer);
-  const turns = () => Atomics.load(words, G_TURNS >> 2);
+  const turns = () => Atomics.load(words, G_SEQ_WRAPS >> 2);
   const dentry = dentryOf(all.vfs, LEVELS[1]);
   const theirs = all.plain.ask(`/other${FILE}`);
   who.learn(FILE);

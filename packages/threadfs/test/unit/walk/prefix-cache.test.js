@@ -277,7 +277,7 @@ async function behind(t) {
   return { ...all, tops: ["/mnt", closed, long, "/other/../other", "/other/."] };
 }
 
-// Taken out: hotPath() in linkPathWalk(). Every component behind the special one is walked for itself.
+// Taken out: walkFast() in linkPathWalk(). Every component behind the special one is walked for itself.
 test("behind a component that is special the memo knows the rest of the path", async (t) => {
   const { who, plain, tops } = await behind(t);
   for (const top of tops) {

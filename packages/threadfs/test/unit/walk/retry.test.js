@@ -313,7 +313,7 @@ test("row 76: the audit hook is told of what was found, once, and of nothing tha
 });
 
 describe("the inode that goes with the walk's dentry", () => {
-  // Taken out: "return takeInode(nd)" in jumpRoot() (0 instead). Search permission is asked of the link's directory.
+  // Taken out: "return setStartInode(nd)" in jumpRoot() (0 instead). Search permission is asked of the link's directory.
   test("row 86: after a link to the root it is the root's", async (t) => {
     const { vfs } = await setUp(t);
     const { fs } = vfs;
@@ -432,7 +432,7 @@ describe("what rcu mode cannot do", () => {
 
   // The seed's last lines name what may come: permission and d_revalidate aware of rcu mode, links perhaps, and uncached names
   // always dropping. Ours drops for the first three, as the seed does, and has one thing more: a directory in memory has all its
-  // children in the cache, so there a miss is an answer. Taken out: "if (!missIsAnswer)" made to drop always.
+  // children in the cache, so there a miss is an answer. Taken out: "if (!dLookupRcuMissFinal)" made to drop always.
   test("row 88: a name that is not there needs no drop in memory, and one with a driver", async (t) => {
     const { walker } = await world(t);
     const inMemory = counted(walker, () => assert.equal(walker.fs.existsSync("/none"), false));
