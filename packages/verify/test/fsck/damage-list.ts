@@ -1,295 +1,33 @@
-/**
- * The checker of the arena: clean after long random work of every kind, and each kind of damage, planted, is reported. The
- * damage says which field it changes by the names of packages/verify/src/arena/layout.js.
- */
-import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { objectDriver } from "../../../threadfs/build/support/forced.js";
-import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
-import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
+/** Damage to a tree: which words change, and the kind of problem that the checker must report. */
 import * as L from "../../dist/arena/layout.js";
-import { KINDS } from "../../dist/fsck/arena-view.js";
-import { check } from "../../dist/fsck/check-arena.js";
-import { run } from "../../dist/fsck/fsck.js";
-import { RandomCalls } from "../../dist/workload/random-calls.js";
+import { defined } from "../../dist/support/defined.js";
+import type { MemoryEditor } from "./damaged-tree.js";
+import { LONG } from "./tree.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT, ENTRY, CACHE } = L;
-const LONG = "l".repeat(100);
-
-async function tree(t, maxBytes = 16 << 20) {
-  const vfs = await createVfs({ maxBytes });
-  t.after(() => vfs.close());
-  vfs.registerDriver(objectDriver("drv", { a: { b: "x", c: {} }, b: { link: "/a/b" }, deep: "hello" }));
-  return vfs;
-}
 
 /** The cache of blocks of 4 KiB. */
 const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
 
-const clean = (vfs, message, options) => assert.deepEqual(check(vfs.handle.memory, options).problems, [], message);
+/** Where a retired object in use of this cache keeps its link. */
+const linkOf = (w: MemoryEditor, object: number) =>
+  object + defined(L.CACHES[w.get(w.entry(object >>> 16))], "cache of the object").link;
 
-// ---------------------------------------------------------------------------------------------------- clean trees
-
-test("a fresh tree is clean, and what it holds is counted", async (t) => {
-  const vfs = await tree(t);
-  const { problems, counts } = check(vfs.handle.memory);
-  assert.deepEqual(problems, []);
-  assert.deepEqual(
-    [counts.dentries, counts.inodes, counts.mounts, counts.contexts, counts.files, counts.threads],
-    [1, 1, 1, 1, 0, 1],
-  );
-});
-
-for (const seed of [1, 2, 3, 4]) {
-  test(`clean at every 100th step of random work, seed ${seed}`, async (t) => {
-    const vfs = await tree(t);
-    const churn = new RandomCalls(vfs, seed, { driver: "drv" });
-    for (let step = 0; step < 3000; step += 100) {
-      churn.run(100);
-      const { problems } = check(vfs.handle.memory);
-      const trace = () => `seed ${seed}, ${step + 100} steps:\n${churn.trace.slice(-100).join("\n")}`;
-      assert.ok(problems.length === 0, `${problems.join("\n")}\n${trace()}`);
-    }
-    churn.close();
-    clean(vfs, "all closed");
-    assert.ok(churn.trace.filter((line) => !line.includes(": ")).length > 800, "most of it was refused");
-  });
-}
-
-test("random work never misses its descriptors and contexts afterwards", async (t) => {
-  const vfs = await tree(t);
-  const churn = new RandomCalls(vfs, 99, { driver: "drv" });
-  churn.run(2000);
-  churn.close();
-  const { counts } = check(vfs.handle.memory);
-  assert.deepEqual([counts.files, counts.descriptors], [0, 0]);
-  // The thread may hold the one that it used last.
-  assert.ok(counts.contexts <= 2, `${counts.contexts} contexts`);
-});
-
-test("a file that was open when one from another directory took its place", async (t) => {
-  const vfs = await tree(t);
-  for (const dir of ["/from", "/to"]) vfs.fs.mkdirSync(dir);
-  for (const path of ["/from/f", "/to/g"]) vfs.fs.writeFileSync(path, path);
-  const fd = vfs.fs.openSync("/to/g", "r");
-  vfs.fs.renameSync("/from/f", "/to/g");
-  clean(vfs, "while it is open");
-  vfs.fs.closeSync(fd);
-  clean(vfs, "when it is closed");
-});
-
-test("several threads' slots; the ones that must be free are", async (t) => {
-  const vfs = await tree(t);
-  const other = await attachVfs(vfs.handle);
-  new RandomCalls(other, 7).run(500);
-  const slots = [vfs.threadSlot, other.threadSlot];
-  clean(vfs, "two", { live: slots });
-  assert.match(check(vfs.handle.memory, { live: slots.slice(0, 1) }).problems.join(), /^slot: the state of slot/);
-  other.close();
-  clean(vfs, "one has left", { live: slots.slice(0, 1) });
-  assert.match(check(vfs.handle.memory, { live: slots }).problems.join(), /^slot: the state of slot/);
-});
-
-test("a full arena is clean, and so is what is left when it is emptied", async (t) => {
-  const vfs = await tree(t, 3 << 20);
-  const { fs } = vfs;
-  let n = 0;
-  const full = () => {
-    try {
-      fs.writeFileSync(`/${n}`, Buffer.alloc((n % 7) * 1000));
-      fs.mkdirSync(`/${LONG}${n++}`);
-    } catch (error) {
-      return error.code;
-    }
-  };
-  let code;
-  for (let tries = 0; tries < 100_000 && code === undefined; tries++) code = full();
-  assert.equal(code, "ENOSPC");
-  clean(vfs, "full");
-  fs.rmSync(`/0`);
-  for (const name of fs.readdirSync("/")) fs.rmSync(`/${name}`, { recursive: true });
-  clean(vfs, "empty");
-  assert.equal(check(vfs.handle.memory).counts.dentries, 1);
-});
-
-test("names that are no text", async (t) => {
-  const vfs = await tree(t);
-  for (const byte of [0x80, 0xff, 0xfe]) vfs.fs.writeFileSync(Buffer.from([0x2f, byte, 0x41]), "");
-  clean(vfs, "three names");
-});
-
-test("the short form of random work holds", async () => {
-  const { ok, failures, explored } = await run({ seconds: 5, seed: 1, short: true });
-  assert.ok(ok, failures.map(({ message, trace }) => `${message}\n${trace}`).join("\n\n"));
-  assert.ok(explored["answers ENOSPC"] > 100, "memory was short");
-});
-
-test("a file of three levels, a copy of the memory", async (t) => {
-  const vfs = await tree(t);
-  const fd = vfs.fs.openSync("/far", "w");
-  vfs.fs.writeSync(fd, "x", 4_000_000_000_000);
-  clean(vfs, "three levels");
-  const bytes = new Uint8Array(vfs.handle.memory.buffer).slice();
-  vfs.fs.closeSync(fd);
-  vfs.fs.unlinkSync("/far");
-  clean(vfs, "gone");
-  const { problems, counts } = check({ buffer: bytes.buffer });
-  assert.deepEqual([problems, counts.files], [[], 1]);
-});
-
-test("rubbish is survived", async (t) => {
-  const vfs = await tree(t, 2 << 20);
-  new RandomCalls(vfs, 5, { driver: "drv" }).run(500);
-  const bytes = new Uint8Array(vfs.handle.memory.buffer).slice();
-  const words = new Uint32Array(bytes.buffer);
-  for (let n = 0, at = 256; n < 1000; n++, at = (at * 7 + n * 4091) % words.length) {
-    const before = words[at];
-    words[at] = [0, 1, 0xffffffff, n * 128, before + 4, before ^ 1][n % 6];
-    // Damage heaps up to 50 words, then the memory is whole again.
-    check({ buffer: bytes.buffer });
-    if (n % 50 === 49) bytes.set(new Uint8Array(vfs.handle.memory.buffer));
-  }
-});
-
-// ---------------------------------------------------------------------------------------------------- damage
-
-/** A tree with something of everything, and where it lies. */
-async function workplace(t) {
-  const vfs = await tree(t, 4 << 20);
-  const { fs } = vfs;
-  const arena = Attachment.attach(vfs.handle, {});
-  t.after(() => arena.close());
-  fs.mkdirSync("/dir/sub", { recursive: true });
-  fs.mkdirSync("/dir/other");
-  fs.writeFileSync("/dir/file", "0123456789");
-  fs.linkSync("/dir/file", "/dir/second");
-  fs.writeFileSync(`/dir/${LONG}`, "");
-  fs.writeFileSync("/dir/big", Buffer.alloc(10_000, "b"));
-  fs.writeFileSync("/dir/plain", "y");
-  fs.symlinkSync("file", "/dir/link");
-  vfs.setfacl("/dir/plain", [
-    { tag: 1, perm: 6 },
-    { tag: 2, id: 5, perm: 6 },
-    { tag: 4, perm: 4 },
-    { tag: 16, perm: 6 },
-    { tag: 32, perm: 4 },
-  ]);
-  fs.mkdirSync("/mnt");
-  fs.mkdirSync("/drv");
-  vfs.mount("none", "/mnt", "tmpfs");
-  vfs.mount("none", "/drv", "drv");
-  fs.statSync("/drv/a/b");
-  assert.equal(fs.existsSync("/drv/none"), false);
-  fs.existsSync("/drv/none2");
-  const context = vfs.context({ groups: [1, 2, 3] });
-  t.after(() => context.close());
-  context.chdir("/dir/sub");
-  const fd = fs.openSync("/dir/file", "r+");
-  fs.writeFileSync("/gone", "");
-  fs.openSync("/gone");
-  fs.unlinkSync("/gone");
-  const dir = fs.openSync("/dir");
-  arena.core.sysGetdents(0, dir);
-  // A list of retired objects.
-  for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
-  for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);
-  clean(vfs, "before the damage");
-  // Chunks that were never used, whatever the last step of growing left.
-  vfs.handle.memory.grow(4);
-  const words = new Uint32Array(vfs.handle.memory.buffer);
-  return new Tools(words, { context: context.handle.ctx, fd, dir });
-}
-
-/** Words of the memory and the objects of the workplace. */
-class Tools {
-  constructor(words, numbers) {
-    this.words = words;
-    this.numbers = numbers;
-  }
-  get(at) {
-    return this.words[at >>> 2];
-  }
-  set(at, value) {
-    this.words[at >>> 2] = value;
-  }
-  add(at, n) {
-    this.words[at >>> 2] += n;
-  }
-  flip(at, bits) {
-    this.words[at >>> 2] ^= bits;
-  }
-  byte(at, value) {
-    new Uint8Array(this.words.buffer)[at] = value;
-  }
-  get rootMount() {
-    return this.get(L.G_ROOT_MNT);
-  }
-  get root() {
-    return this.get(this.rootMount + MOUNT.root);
-  }
-  child(parent, name) {
-    const bytes = new Uint8Array(this.words.buffer);
-    for (let d = this.get(parent + DENTRY.firstChild); d !== 0; d = this.get(d + DENTRY.sibNext)) {
-      const len = this.get(d + DENTRY.len);
-      const at = len > L.INLINE_NAME ? this.get(d + DENTRY.name) : d + DENTRY.name;
-      if (Buffer.from(bytes.slice(at, at + len)).toString() === name) return d;
-    }
-    throw new Error(`no ${name}`);
-  }
-  d(path) {
-    return path
-      .split("/")
-      .filter(Boolean)
-      .reduce((d, name) => this.child(d, name), this.root);
-  }
-  i(path) {
-    return this.get(this.d(path) + DENTRY.inode);
-  }
-  /** The newest mount. */
-  get mount() {
-    return this.get(L.G_MOUNTS);
-  }
-  get super() {
-    return this.get(this.rootMount + MOUNT.sb);
-  }
-  get driverRoot() {
-    return this.get(this.mount + MOUNT.root);
-  }
-  get context() {
-    return this.get(L.CTX_TABLE + (this.numbers.context & (L.MAX_CONTEXTS - 1)) * 4);
-  }
-  get block() {
-    return this.get(this.get(L.CTX_TABLE) + L.CONTEXT_BLOCKS);
-  }
-  file(fd) {
-    return this.get(this.block + fd * 4);
-  }
-  entry(chunk) {
-    return this.get(L.H_CHUNK_TABLE) + chunk * L.CHUNK_ENTRY;
-  }
-  /** The first chunk with room of a cache. */
-  room(cache) {
-    return this.get(L.G_CACHES + cache * L.CACHE_BYTES + CACHE.room);
-  }
-  chain(hash) {
-    const n = this.get(L.G_HASH_N);
-    return this.get(L.H_BUCKETS) + ((hash & (n - 1)) >>> 0) * 4;
-  }
-}
-
-/** [what, kind that must be reported, damage] */
-const DAMAGE = [
+/** What is damaged, the kind that must be reported, the damage. */
+export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w: MemoryEditor) => void])[] = [
   // The fixed part.
   ["the magic", "header", (w) => w.flip(L.H_MAGIC, 1)],
   ["the version", "header", (w) => w.add(L.H_VERSION, 1)],
   ["the size of the arena", "header", (w) => w.add(L.H_MAX_CHUNKS, 1)],
   ["the address of the buckets", "header", (w) => w.add(L.H_BUCKETS, 64)],
   ["a word under a null pointer", "null", (w) => w.set(64, 1)],
-  ...Object.entries(L.LOCKS).map(([name, at]) => [`${name} held`, "lock", (w) => w.set(at, 1)]),
+  ...Object.entries(L.LOCKS).map(([name, at]) => [`${name} held`, "lock", (w: MemoryEditor) => w.set(at, 1)] as const),
   ["a bucket lock held", "lock", (w) => w.set(L.BUCKET_LOCKS + 5 * 64, 2)],
   ["a cache's lock held", "lock", (w) => w.set(L.G_CACHES + 3 * L.CACHE_BYTES, 2)],
   ["the word of sleepers written", "lock", (w) => w.set(L.G_SLEEP, 2)],
-  ...Object.entries(L.SEQUENCES).map(([name, at]) => [`${name} odd`, "sequence", (w) => w.add(at, 1)]),
+  ...Object.entries(L.SEQUENCES).map(
+    ([name, at]) => [`${name} odd`, "sequence", (w: MemoryEditor) => w.add(at, 1)] as const,
+  ),
   // Threads.
   ["an epoch shown", "epoch", (w) => w.set(L.SLOTS, 4)],
   ["a slot in an unknown state", "slot", (w) => w.set(L.SLOTS + L.SLOT_STATE, 7)],
@@ -318,7 +56,7 @@ const DAMAGE = [
     "retired-state",
     (w) => {
       const tail = w.get(L.G_RCU_TAIL);
-      w.set(tail + L.CACHES[w.get(w.entry(tail >>> 16))].link, w.d("/mnt"));
+      w.set(linkOf(w, tail), w.d("/mnt"));
     },
   ],
   [
@@ -326,7 +64,7 @@ const DAMAGE = [
     "retired-epoch",
     (w) => {
       const head = w.get(L.G_RCU_HEAD);
-      w.set(head + L.CACHES[w.get(w.entry(head >>> 16))].link + 4, w.get(L.G_EPOCH) + 2);
+      w.set(linkOf(w, head) + 4, w.get(L.G_EPOCH) + 2);
     },
   ],
   // Chunks and slabs.
@@ -610,20 +348,3 @@ const DAMAGE = [
   ["the gauge of files", "gauge", (w) => w.add(L.G_NR_FILES, 1)],
   ["the gauge of mounts", "gauge", (w) => w.add(L.G_NR_MOUNTS, 1)],
 ];
-
-test("there is damage of every kind", () => {
-  assert.deepEqual([...new Set(DAMAGE.map(([, kind]) => kind))].sort(), [...KINDS].sort());
-});
-
-describe("damage is reported", () => {
-  for (const [what, kind, damage] of DAMAGE) {
-    test(`${kind}: ${what}`, async (t) => {
-      const tools = await workplace(t);
-      const memory = { buffer: tools.words.slice().buffer };
-      damage(new Tools(new Uint32Array(memory.buffer), tools.numbers));
-      const { problems } = check(memory);
-      const kinds = new Set(problems.map((text) => text.split(":")[0]));
-      assert.ok(kinds.has(kind), `reported was: ${problems.join("\n") || "nothing"}`);
-    });
-  }
-});

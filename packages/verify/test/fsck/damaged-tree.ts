@@ -1,0 +1,171 @@
+/** A tree with objects of every kind, and access to its memory by the names of packages/verify/src/arena/layout.js. */
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
+import * as L from "../../dist/arena/layout.js";
+import { defined } from "../../dist/support/defined.js";
+import { assertClean, emptyTree, LONG } from "./tree.js";
+
+const { DENTRY, MOUNT, CACHE } = L;
+
+/** A tree with objects of every kind, and an editor of its memory. */
+export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
+  const vfs = await emptyTree(t, 4 << 20);
+  const { fs } = vfs;
+  const attachment = Attachment.attach(vfs.handle, {});
+  t.after(() => attachment.close());
+  fs.mkdirSync("/dir/sub", { recursive: true });
+  fs.mkdirSync("/dir/other");
+  fs.writeFileSync("/dir/file", "0123456789");
+  fs.linkSync("/dir/file", "/dir/second");
+  fs.writeFileSync(`/dir/${LONG}`, "");
+  fs.writeFileSync("/dir/big", Buffer.alloc(10_000, "b"));
+  fs.writeFileSync("/dir/plain", "y");
+  fs.symlinkSync("file", "/dir/link");
+  vfs.setfacl("/dir/plain", [
+    { tag: 1, perm: 6 },
+    { tag: 2, id: 5, perm: 6 },
+    { tag: 4, perm: 4 },
+    { tag: 16, perm: 6 },
+    { tag: 32, perm: 4 },
+  ]);
+  fs.mkdirSync("/mnt");
+  fs.mkdirSync("/drv");
+  vfs.mount("none", "/mnt", "tmpfs");
+  vfs.mount("none", "/drv", "drv");
+  fs.statSync("/drv/a/b");
+  assert.equal(fs.existsSync("/drv/none"), false);
+  fs.existsSync("/drv/none2");
+  const context = vfs.context({ groups: [1, 2, 3] });
+  t.after(() => context.close());
+  context.chdir("/dir/sub");
+  const fd = fs.openSync("/dir/file", "r+");
+  fs.writeFileSync("/gone", "");
+  fs.openSync("/gone", "r");
+  fs.unlinkSync("/gone");
+  const dir = fs.openSync("/dir", "r");
+  attachment.core.sysGetdents(0, dir);
+  // A list of retired objects.
+  for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
+  for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);
+  assertClean(vfs, "before the damage");
+  // Chunks that were never used, whatever the last step of growing left.
+  vfs.handle.memory.grow(4);
+  const words = new Uint32Array(vfs.handle.memory.buffer);
+  return new MemoryEditor(words, { context: context.handle.ctx, fd, dir });
+}
+
+/** Numbers of a context and of descriptors. */
+interface Numbers {
+  context: number;
+  /** A descriptor of a file, and one of a directory. */
+  fd: number;
+  dir: number;
+}
+
+/** Reads and writes words of the memory, and finds the objects of the tree in it. */
+export class MemoryEditor {
+  constructor(
+    readonly words: Uint32Array,
+    readonly numbers: Numbers,
+  ) {}
+
+  /** The same for a copy of the memory. */
+  copy(): MemoryEditor {
+    return new MemoryEditor(this.words.slice(), this.numbers);
+  }
+
+  get(at: number): number {
+    return defined(this.words[at >>> 2], `word at ${at}`);
+  }
+
+  set(at: number, value: number): void {
+    this.words[at >>> 2] = value;
+  }
+
+  add(at: number, n: number): void {
+    this.set(at, this.get(at) + n);
+  }
+
+  flip(at: number, bits: number): void {
+    this.set(at, this.get(at) ^ bits);
+  }
+
+  byte(at: number, value: number): void {
+    new Uint8Array(this.words.buffer)[at] = value;
+  }
+
+  get rootMount(): number {
+    return this.get(L.G_ROOT_MNT);
+  }
+
+  get root(): number {
+    return this.get(this.rootMount + MOUNT.root);
+  }
+
+  child(parent: number, name: string): number {
+    const bytes = new Uint8Array(this.words.buffer);
+    for (let d = this.get(parent + DENTRY.firstChild); d !== 0; d = this.get(d + DENTRY.sibNext)) {
+      const len = this.get(d + DENTRY.len);
+      const at = len > L.INLINE_NAME ? this.get(d + DENTRY.name) : d + DENTRY.name;
+      if (Buffer.from(bytes.slice(at, at + len)).toString() === name) return d;
+    }
+
+    throw new Error(`no ${name}`);
+  }
+
+  /** The dentry at a path. */
+  d(path: string): number {
+    return path
+      .split("/")
+      .filter(Boolean)
+      .reduce((d, name) => this.child(d, name), this.root);
+  }
+
+  /** The inode at a path. */
+  i(path: string): number {
+    return this.get(this.d(path) + DENTRY.inode);
+  }
+
+  /** The newest mount. */
+  get mount(): number {
+    return this.get(L.G_MOUNTS);
+  }
+
+  get super(): number {
+    return this.get(this.rootMount + MOUNT.sb);
+  }
+
+  get driverRoot(): number {
+    return this.get(this.mount + MOUNT.root);
+  }
+
+  get context(): number {
+    return this.get(L.CTX_TABLE + (this.numbers.context & (L.MAX_CONTEXTS - 1)) * 4);
+  }
+
+  /** The block of descriptors of context 0. */
+  get block(): number {
+    return this.get(this.get(L.CTX_TABLE) + L.CONTEXT_BLOCKS);
+  }
+
+  file(fd: number): number {
+    return this.get(this.block + fd * 4);
+  }
+
+  /** The entry of a chunk in the table of chunks. */
+  entry(chunk: number): number {
+    return this.get(L.H_CHUNK_TABLE) + chunk * L.CHUNK_ENTRY;
+  }
+
+  /** The first chunk with room of a cache. */
+  room(cache: number): number {
+    return this.get(L.G_CACHES + cache * L.CACHE_BYTES + CACHE.room);
+  }
+
+  /** The address of the bucket of a hash. */
+  chain(hash: number): number {
+    const n = this.get(L.G_HASH_N);
+    return this.get(L.H_BUCKETS) + ((hash & (n - 1)) >>> 0) * 4;
+  }
+}
