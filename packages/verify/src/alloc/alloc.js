@@ -5,7 +5,7 @@
  */
 
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { attachWhenFull, growthRefused, refuseInit } from "./attach.js";
 import { refuseEach } from "./failing-allocations.js";
 import { FILLS, mixed } from "./fills.js";
@@ -23,13 +23,13 @@ const LONG_LIMITS = ["open files: ENFILE"];
 /** No run fills more arenas than that at random. */
 const MIXTURES_MAX = 10_000;
 
-/** @type {import("../support/command-line.js").Outcome} of a run with nothing in it yet */
+/** @type {import("../support/check.js").Outcome} of a run with nothing in it yet */
 const newOutcome = () => ({ ok: true, explored: {}, failures: [] });
 
 /**
  * @param {{ seconds: number, seed: number, short?: boolean, only?: string, log?: (line: string) => void }} options
  *   `only`: nothing but the refused allocations of the operations whose name contains it
- * @returns {Promise<import("../support/command-line.js").Outcome>}
+ * @returns {Promise<import("../support/check.js").Outcome>}
  */
 export async function run({ seconds, seed, short = false, only, log = () => undefined }) {
   const until = performance.now() + seconds * 1000;
@@ -112,8 +112,4 @@ function filled(outcome, { seed, short, until, log }) {
   outcome.explored["operations in a full arena"] = operations;
 }
 
-await main(import.meta.url, {
-  title,
-  run: ({ values: { only }, ...given }) => run({ ...given, only }),
-  options: { only: { type: "string" } },
-});
+export const check = defineCheck({ title, options: { only: { type: "string" } }, run });

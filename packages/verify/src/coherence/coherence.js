@@ -3,12 +3,12 @@
  * each thread with its own slot and scratch area, and played against the model of lib/coherence.js, for 2 to 128 threads, in rcu mode and
  * with ref mode forced.
  *
- *   node packages/verify/dist/coherence/coherence.js [--seed N] [--plot docs/coherence.svg] [--doc docs/coherence.md]
+ *   npm run verify -- coherence [--seed N] [--plot docs/coherence.svg] [--doc docs/coherence.md]
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { AT_FDCWD, COUNTERS } from "../../../threadfs/dist/abi/abi.js";
 import { attach, createMemory, shippingCore } from "../binary/core.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { LineTable, simulate } from "./cache-model.js";
 import { lineChart } from "./line-chart.js";
 
@@ -241,8 +241,12 @@ function plot(rows) {
 /** Options of the command line beside those of every check. */
 const options = { plot: { type: "string" }, doc: { type: "string" } };
 
-/** @type {import("../support/command-line.js").Run} `values.plot`, `values.doc`: files to write the plot to and the table into */
-export async function run({ seed, short = false, log = () => undefined, values = {} }) {
+/**
+ * @param {{ seed: number, short?: boolean, log?: (line: string) => void, plot?: string, doc?: string }} options `plot`, `doc`: files to
+ *   write the plot to and the table into
+ * @returns {Promise<import("../support/check.js").Outcome>}
+ */
+export async function run({ seed, short = false, log = () => undefined, plot: plotFile, doc }) {
   const rows = figures(shippingCore({ accesses: true }), {
     seed,
     ...(short ? { threads: [2, 8, 32], lookups: 1000 } : {}),
@@ -262,10 +266,10 @@ export async function run({ seed, short = false, log = () => undefined, values =
     if ((mode === "ref" || disturbed) && transfers === 0)
       failures.push({ message: `${shape}, ${mode} mode: no line moves, the check is broken` });
   }
-  if (values.plot) writeFileSync(values.plot, plot(rows));
-  if (values.doc) putTable(values.doc, table(rows));
+  if (plotFile !== undefined) writeFileSync(plotFile, plot(rows));
+  if (doc !== undefined) putTable(doc, table(rows));
   log(table(rows));
   return { ok: failures.length === 0, explored, failures };
 }
 
-await main(import.meta.url, { title, run, options });
+export const check = defineCheck({ title, options, run });

@@ -22,7 +22,7 @@ import {
 } from "../arena/layout.js";
 import { shippingCore } from "../binary/core.js";
 import { interpose } from "../binary/interpose.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 
 export const title = "an rcu-walk stores to its own thread's slot, scratch and memo only";
 
@@ -290,7 +290,7 @@ async function runTables(tables, expired) {
   return { outcomes, all };
 }
 
-/** @type {import("../support/command-line.js").Run} */
+/** @type {import("../support/check.js").Run} */
 export async function run({ seconds, short = false, log = () => undefined }) {
   const core = shippingCore({ accesses: true });
   const end = performance.now() + 1000 * seconds;
@@ -304,4 +304,4 @@ export async function run({ seconds, short = false, log = () => undefined }) {
   return { ok: failures.length === 0, explored: { cases: `${cases} of ${all}`, ...tally.explored() }, failures };
 }
 
-await main(import.meta.url, { title, run });
+export const check = defineCheck({ title, run });

@@ -17,12 +17,12 @@ import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { addressOf, numberOf } from "../arena/core-source.js";
 import { attach, createMemory, shippingCore } from "../binary/core.js";
-import { check } from "../fsck/check-arena.js";
+import { check as checkArena } from "../fsck/check-arena.js";
 import { resolveCall } from "../model/call-sequence.js";
 import { begin, finish } from "../scenario/core-calls.js";
 import { judgeBystander } from "../scenario/linearizability.js";
 import { dump, judge, operations, trees } from "../scenario/operations.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 
 export const title = "a thread may die at any access, holding anything: the tree is whole and the others go on";
 
@@ -164,7 +164,7 @@ class DeathFixture {
 
   /** The same where `other` was done before anything was taken over. */
   verdictWithBystander(survivor, operation, ended, other, answers) {
-    const { problems } = check(this.memory, { live: [survivor.slot] });
+    const { problems } = checkArena(this.memory, { live: [survivor.slot] });
     if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
     const final = this.#runAll(survivor, dump(survivor.t, this.built));
     return judgeBystander(this.tree, operation, ended, other, answers, final);
@@ -172,12 +172,12 @@ class DeathFixture {
 
   /** What is wrong after everything has been taken over, or null. */
   verdict(survivor, operation, answers) {
-    let { problems } = check(this.memory, { live: [survivor.slot] });
+    let { problems } = checkArena(this.memory, { live: [survivor.slot] });
     if (problems.length > 0) return `the arena is not whole:\n    ${problems.slice(0, 6).join("\n    ")}`;
     const final = this.#runAll(survivor, dump(survivor.t, this.built));
     const wrong = judge(this.tree, [operation], [answers], final, { dead: [0] });
     if (wrong !== null) return wrong;
-    ({ problems } = check(this.memory, { live: [survivor.slot] }));
+    ({ problems } = checkArena(this.memory, { live: [survivor.slot] }));
     if (problems.length > 0)
       return `the arena is not whole after more calls:\n    ${problems.slice(0, 6).join("\n    ")}`;
     return null;
@@ -259,7 +259,7 @@ function crashPointName(fixture, { site, address }) {
 
 /**
  * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, meanwhile?: string,
- *   values?: { only?: string, meanwhile?: string }, recover?: typeof recoverAll }} options `short`: each operation is stopped at a few
+ *   recover?: typeof recoverAll }} options `short`: each operation is stopped at a few
  *   places only; `only`: operations whose name contains it; `meanwhile`: what the survivor does before it takes over, at every place (else at some
  *   places something by chance); `recover`: what is
  *   done about the dead thread, for tests of this check
@@ -269,9 +269,8 @@ export async function run({
   seed,
   short = false,
   log = () => undefined,
-  values = {},
-  only = values.only ?? "",
-  meanwhile = values.meanwhile,
+  only = "",
+  meanwhile,
   recover = recoverAll,
 }) {
   const until = performance.now() + seconds * 1000;
@@ -348,4 +347,4 @@ function checkDeathWithBystander(fixture, operation, { n, all, seed }, other, ex
   };
 }
 
-await main(import.meta.url, { title, run, options: { only: { type: "string" }, meanwhile: { type: "string" } } });
+export const check = defineCheck({ title, options: { only: { type: "string" }, meanwhile: { type: "string" } }, run });

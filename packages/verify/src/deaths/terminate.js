@@ -3,15 +3,15 @@
  * exception, by process.exit(), by a natural end, of a stack that is full inside the core, of a panic. Several at a time, while
  * others and this thread work on. Every few deaths everything stands still, and must be whole: see packages/verify/src/deaths/victim-state.js.
  *
- *   node packages/verify/dist/deaths/terminate.js [--seconds N] [--seed N] [--deaths N]
+ *   npm run verify -- terminate [--seconds N] [--seed N] [--deaths N]
  *
  * The moment of a terminate() is the machine's; everything else follows from the seed.
  */
 import { Worker } from "node:worker_threads";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
-import { check } from "../fsck/check-arena.js";
-import { main } from "../support/command-line.js";
+import { check as checkArena } from "../fsck/check-arena.js";
+import { defineCheck } from "../support/check.js";
 import { ruleDriver } from "../torture/mount-workloads.js";
 import { makeReader } from "../torture/roles.js";
 import { COUNT, controlOf, countersOf, makeSharedState } from "../torture/shared-state.js";
@@ -86,7 +86,7 @@ class Run {
   }
 
   fail(message) {
-    this.failures.push({ message, replay: `node packages/verify/dist/deaths/terminate.js --seed ${this.seed}` });
+    this.failures.push({ message, replay: `npm run verify -- terminate --seed ${this.seed}` });
   }
 
   async start() {
@@ -237,7 +237,7 @@ class Run {
 
   #whole(when, dead) {
     const live = [this.vfs.threadSlot, ...this.own.slots, ...this.#bystanders.flatMap(({ slots }) => slots)];
-    const { problems } = check(this.vfs.handle.memory, { live });
+    const { problems } = checkArena(this.vfs.handle.memory, { live });
     const who = dead.map(({ life, how, record }) => `${life} ${how} in step ${record.begun}`).join(", ");
     if (problems.length > 0) this.fail(`the arena ${when} (${who}):\n    ${problems.slice(0, 8).join("\n    ")}`);
   }
@@ -287,12 +287,17 @@ class Run {
 }
 
 /**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, values?: { deaths?: number } }} options
+ * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, deaths?: number }} options
  *   `short`: at most seven rounds; `deaths`: ends with so many, if that is before the time is over
  */
-export async function run({ seconds, seed, short = false, log = () => undefined, values = {} }) {
+export async function run({
+  seconds,
+  seed,
+  short = false,
+  log = () => undefined,
+  deaths: most = Number.POSITIVE_INFINITY,
+}) {
   const deadline = performance.now() + seconds * 1000;
-  const most = values.deaths ?? Number.POSITIVE_INFINITY;
   const rounds = short ? SHORT_ROUNDS : Number.POSITIVE_INFINITY;
   const run = new Run({ seed, log });
   let deck = [];
@@ -320,4 +325,4 @@ export async function run({ seconds, seed, short = false, log = () => undefined,
   return { ok: run.failures.length === 0, explored: run.counts, failures: run.failures };
 }
 
-await main(import.meta.url, { title, run, options: { deaths: { type: "string" } }, numbers: { deaths: 1 } });
+export const check = defineCheck({ title, options: { deaths: { type: "number", least: 1 } }, run });

@@ -2,11 +2,11 @@
  * Every interleaving: all schedules of every pair of operations on small trees, up to a number of preemptions, and triples by
  * chance. The subject is the shipping core, instrumented; each result is held against the sequential model.
  *
- *   node packages/verify/dist/explore/interleave.js --seconds 600 --seed 3                    pairs in the seed's order, then deeper, then triples
- *   node packages/verify/dist/explore/interleave.js --only "rename" --bound 3                 pairs with an operation of that kind or name
- *   node packages/verify/dist/explore/interleave.js --only "sysRename || stat"                pairs of one of the first and one of the second
- *   node packages/verify/dist/explore/interleave.js --part 1/2                                every other set: the rest in another process
- *   node packages/verify/dist/explore/interleave.js --replay "small|3|17:a120-b35-a-b"        one schedule again, with its trace
+ *   npm run verify -- interleave --seconds 600 --seed 3                    pairs in the seed's order, then deeper, then triples
+ *   npm run verify -- interleave --only "rename" --bound 3                 pairs with an operation of that kind or name
+ *   npm run verify -- interleave --only "sysRename || stat"                pairs of one of the first and one of the second
+ *   npm run verify -- interleave --part 1/2                                every other set: the rest in another process
+ *   npm run verify -- interleave --replay "small|3|17:a120-b35-a-b"        one schedule again, with its trace
  *
  * The time is shared out to pairs at bound 1, 2 and 3 and to triples, one after the other; what one of them leaves goes to the next.
  */
@@ -14,7 +14,7 @@
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { coreProgram } from "../machine/program.js";
 import { operations, pairs, triples } from "../scenario/operations.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { Harness } from "./harness.js";
 
 export const title = "every interleaving of two operations is one that the model allows";
@@ -180,10 +180,9 @@ export function replayCase(text, log = console.log) {
   return verdict;
 }
 
-await main(import.meta.url, {
+export const check = defineCheck({
   title,
-  run: ({ values: { only, bound, part }, ...given }) => run({ ...given, only, bound, part }),
-  options: { only: { type: "string" }, bound: { type: "string" }, part: { type: "string" } },
-  numbers: { bound: 0 },
-  replay: (spec) => replayCase(spec) === null,
+  options: { only: { type: "string" }, bound: { type: "number", least: 0 }, part: { type: "string" } },
+  run,
+  replay: (schedule) => replayCase(schedule) === null,
 });

@@ -6,10 +6,10 @@
 import { Worker } from "node:worker_threads";
 import { randomBelow } from "../../../cli/dist/support/random.js";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { objectDriver } from "../workload/object-driver.js";
 import { RandomCalls } from "../workload/random-calls.js";
-import { check } from "./check-arena.js";
+import { check as checkArena } from "./check-arena.js";
 
 export const title = "the arena is whole after random work";
 
@@ -34,7 +34,7 @@ const SHAPES = [
 
 /**
  * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void }} options
- * @returns {Promise<import("../support/command-line.js").Outcome>}
+ * @returns {Promise<import("../support/check.js").Outcome>}
  */
 export async function run({ seconds, seed, short = false, log = () => undefined }) {
   const until = performance.now() + seconds * 1000;
@@ -80,12 +80,12 @@ async function workOn(seed, { maxBytes, free }, explored) {
         trace.push(`${who}: ${workloads[who].trace.at(-1)}`);
       }
       note(explored, trace);
-      const { problems } = check(vfs.handle.memory, { live: all.map((one) => one.threadSlot) });
+      const { problems } = checkArena(vfs.handle.memory, { live: all.map((one) => one.threadSlot) });
       explored.looks++;
       if (problems.length > 0) return failure(`seed ${seed}, ${step + EVERY} steps`, problems, trace);
     }
     for (const workload of workloads) workload.close();
-    const { problems, counts } = check(vfs.handle.memory);
+    const { problems, counts } = checkArena(vfs.handle.memory);
     if (counts.files !== 0) problems.push(`${counts.files} files are open after all were closed`);
     if (problems.length > 0) return failure(`seed ${seed}, all closed`, problems, []);
     return undefined;
@@ -113,7 +113,7 @@ async function threads(seed, { maxBytes, free }, explored) {
     const ends = await Promise.all(lives.map(({ done }) => done));
     const errors = [...ready, ...ends].flatMap(({ error }) => (error === undefined ? [] : [error]));
     explored["steps of real threads"] += THREADS * THREAD_STEPS;
-    const { problems } = check(vfs.handle.memory, { live: [vfs.threadSlot] });
+    const { problems } = checkArena(vfs.handle.memory, { live: [vfs.threadSlot] });
     explored.looks++;
     const wrong = [...errors, ...problems];
     return wrong.length === 0 ? undefined : { message: `threads, seed ${seed}: ${wrong[0]}`, trace: wrong.join("\n") };
@@ -170,4 +170,4 @@ function failure(where, problems, trace) {
   return { message: `${where}: ${problems[0]}`, trace: [...problems, ...trace.slice(-EVERY)].join("\n") };
 }
 
-await main(import.meta.url, { title, run });
+export const check = defineCheck({ title, run });

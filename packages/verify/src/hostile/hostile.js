@@ -2,7 +2,7 @@
  * Hostile memory: words of the arena are flipped, pointers led elsewhere, rings made of lists, counts made huge, locks taken by
  * nobody; then every operation is called, and more is done in the middle of some. Each must answer, panic or trap within a bounded number of accesses to memory.
  *
- *   node packages/verify/dist/hostile/hostile.js [--seconds N] [--seed N] [--cases N]
+ *   npm run verify -- hostile [--seconds N] [--seed N] [--cases N]
  *
  * The core is the shipping one, with every access reported. Steps are accesses; a wait counts too, and its time passes at
  * once. A case is a number: `--seed N --cases 1` repeats that one.
@@ -10,7 +10,7 @@
 
 import { randomBelow } from "../../../cli/dist/support/random.js";
 import { attach, createMemory, shippingCore } from "../binary/core.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { Corruption, KINDS } from "./corruption.js";
 import { build, driverCall, OPERATIONS } from "./fixture.js";
 
@@ -186,7 +186,7 @@ export async function run({
     for (const { name, where, damage } of one.failures) {
       failures.push({
         message: `${name} made more than ${stepsMax} steps, in ${where.join(", ")}`,
-        replay: `node packages/verify/dist/hostile/hostile.js --seed ${seed + n} --cases 1`,
+        replay: `npm run verify -- hostile --seed ${seed + n} --cases 1`,
         trace: damage.join("\n"),
       });
     }
@@ -199,9 +199,4 @@ export async function run({
   return { ok: failures.length === 0, explored, failures };
 }
 
-await main(import.meta.url, {
-  title,
-  run: ({ values: { cases }, ...given }) => run({ ...given, cases }),
-  options: { cases: { type: "string" } },
-  numbers: { cases: 0 },
-});
+export const check = defineCheck({ title, options: { cases: { type: "number", least: 0 } }, run });

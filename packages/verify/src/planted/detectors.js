@@ -10,12 +10,14 @@
  * @property {boolean} [debug] the debug build is needed too
  */
 
+/** The command of the proof, from the project's directory. */
+const COMMAND = "packages/verify/dist/main.js";
 const SEED = ["--seed", "1"];
 
 /** A thread dies at any access of the operations whose "TREE NAME" contains the text. @returns {Step} */
 export const death = (only, { seconds = 40, more = [] } = {}) => ({
   check: "death",
-  args: ["packages/verify/dist/deaths/death.js", ...SEED, "--seconds", `${seconds}`, "--only", only, ...more],
+  args: [COMMAND, "death", ...SEED, "--seconds", `${seconds}`, "--only", only, ...more],
 });
 
 /** The same, and another operation of the tree is done before anybody takes over. @returns {Step} */
@@ -27,52 +29,43 @@ export const meanwhile = (only, other, { seconds = 60 } = {}) => ({
 /** All schedules of the pairs named, with so many preemptions: "TREE@ONE || OTHER". @returns {Step} */
 export const pair = (only, { bound = 1, seconds = 40 } = {}) => ({
   check: "interleave",
-  args: [
-    "packages/verify/dist/explore/interleave.js",
-    ...SEED,
-    "--seconds",
-    `${seconds}`,
-    "--bound",
-    `${bound}`,
-    "--only",
-    only,
-  ],
+  args: [COMMAND, "interleave", ...SEED, "--seconds", `${seconds}`, "--bound", `${bound}`, "--only", only],
 });
 
 /** Races in the schedules of the pairs named. @returns {Step} */
 export const races = (only, { seconds = 40 } = {}) => ({
   check: "races",
-  args: ["packages/verify/dist/races/races.js", ...SEED, "--seconds", `${seconds}`, "--only", only],
+  args: [COMMAND, "races", ...SEED, "--seconds", `${seconds}`, "--only", only],
 });
 
 /** Every allocation of the operations refused whose name contains the text. @returns {Step} */
 export const alloc = (only) => ({
   check: "alloc",
-  args: ["packages/verify/dist/alloc/alloc.js", ...SEED, "--seconds", "20", "--only", only],
+  args: [COMMAND, "alloc", ...SEED, "--seconds", "20", "--only", only],
 });
 
 /** Stores in rcu mode, over two tables of the conformance suite. @returns {Step} */
 export const storefree = () => ({
   check: "storefree",
-  args: ["packages/verify/dist/coherence/storefree.js", ...SEED, "--seconds", "40", "--short"],
+  args: [COMMAND, "storefree", ...SEED, "--seconds", "40", "--short"],
 });
 
 /** Random work, and the checker of the whole arena. @returns {Step} */
 export const fsck = ({ seconds = 4 } = {}) => ({
   check: "fsck",
-  args: ["packages/verify/dist/fsck/fsck.js", ...SEED, "--seconds", `${seconds}`],
+  args: [COMMAND, "fsck", ...SEED, "--seconds", `${seconds}`],
 });
 
 /** Real threads. @returns {Step} */
 export const torture = ({ seconds = 15 } = {}) => ({
   check: "torture",
-  args: ["packages/verify/dist/torture/torture.js", ...SEED, "--seconds", `${seconds}`],
+  args: [COMMAND, "torture", ...SEED, "--seconds", `${seconds}`],
 });
 
 /** Workers that die under load. @returns {Step} */
 export const terminate = ({ seconds = 20 } = {}) => ({
   check: "terminate",
-  args: ["packages/verify/dist/deaths/terminate.js", ...SEED, "--seconds", `${seconds}`],
+  args: [COMMAND, "terminate", ...SEED, "--seconds", `${seconds}`],
 });
 
 /** Tests of the suite: files by a part of their path, and of them those whose name matches. @returns {Step} */

@@ -3,9 +3,9 @@
  * checks are asked in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
  * caught nothing.
  *
- *   node packages/verify/dist/planted/planted.js --seconds 3600 --jobs 2 --doc docs/planted.md     all of them, and the table
- *   node packages/verify/dist/planted/planted.js --only "sequence"                                 those whose name contains it
- *   node packages/verify/dist/planted/planted.js --results FILE ...                                goes on where FILE says a run was broken off;
+ *   npm run verify -- planted --seconds 3600 --jobs 2 --doc docs/planted.md     all of them, and the table
+ *   npm run verify -- planted --only "sequence"                                 those whose name contains it
+ *   npm run verify -- planted --results FILE ...                                goes on where FILE says a run was broken off;
  *                                                                            with --jobs 0 only the table is made
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { keptMutant } from "../binary/mutant.js";
 import { ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { commandOf } from "./detectors.js";
 import { MUTANTS, NOT_PLANTED } from "./faults.js";
 import { ProjectCopy, toolsName } from "./project-copy.js";
@@ -95,7 +95,7 @@ async function plant({ name, known, edits, caughtBy }, place, sound) {
  * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, jobs?: number,
  *   mutants?: import("./faults.js").Mutant[], before?: import("./report.js").Result[], onResult?: (result: import("./report.js").Result) => void }} options
  *   `jobs`: so many at a time; `mutants`: others than the list's; `before`: results that need not be found again; `onResult`: told of each new one
- * @returns {Promise<import("../support/command-line.js").Outcome & { results: import("./report.js").Result[] }>}
+ * @returns {Promise<import("../support/check.js").Outcome & { results: import("./report.js").Result[] }>}
  */
 export async function run({
   seconds,
@@ -146,7 +146,7 @@ function outcomeOf(list, all, seed) {
   const missed = list.filter(({ caught }) => caught === null);
   const failures = missed.map(({ name, tried }) => ({
     message: `not caught: ${name}`,
-    replay: `node packages/verify/dist/planted/planted.js --only ${JSON.stringify(name)} --seed ${seed}`,
+    replay: `npm run verify -- planted --only ${JSON.stringify(name)} --seed ${seed}`,
     trace: tried.map(({ command, said }) => `  ${command}: ${said}`).join("\n"),
   }));
   const explored = {
@@ -163,24 +163,22 @@ function tally(names) {
   return [...counts].map(([name, n]) => `${name} ${n}`).join(", ");
 }
 
-await main(import.meta.url, {
+export const check = defineCheck({
   title,
   options: {
     only: { type: "string" },
-    jobs: { type: "string", default: "1" },
+    jobs: { type: "number", least: 0, default: 1 },
     doc: { type: "string" },
     results: { type: "string" },
   },
-  numbers: { jobs: 1 },
-  run: async ({ values = {}, ...options }) => {
-    const { only, jobs, doc, results: file } = values;
+  run: async ({ doc, results: file, ...options }) => {
     const before = file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
     const onResult = (result) => {
       before.push(result);
       if (file !== undefined) writeFileSync(file, JSON.stringify(before, null, 1));
     };
-    const outcome = await run({ ...options, only, jobs, before: [...before], onResult });
-    const command = `node packages/verify/dist/planted/planted.js --seconds ${options.seconds} --seed ${options.seed} --doc docs/planted.md`;
+    const outcome = await run({ ...options, before: [...before], onResult });
+    const command = `npm run verify -- planted --seconds ${options.seconds} --seed ${options.seed} --doc docs/planted.md`;
     if (doc !== undefined)
       writeFileSync(
         doc,

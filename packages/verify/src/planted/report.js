@@ -2,7 +2,8 @@
 
 const LINE_MAX = 180;
 /** The copy of the project is broken, and not the core: nothing is caught by that. */
-const TOOL_BROKEN = /^(?:Error: )?names: |ERR_MODULE_NOT_FOUND|no test file matches|ERR_PARSE_ARGS|SyntaxError/m;
+const TOOL_BROKEN =
+  /^(?:Error: )?names: |ERR_MODULE_NOT_FOUND|no test file matches|ERR_PARSE_ARGS|SyntaxError|RangeError: no check /m;
 
 export const toolBroken = (output) => TOOL_BROKEN.test(output);
 
@@ -67,7 +68,7 @@ export function document(results, { command, all, notPlanted }) {
     "from the start of its process, rewriting the core included, on the machine that made this table.",
     "",
     "It may have been made in several runs, each going on where the one before was broken off (`--results FILE`).",
-    `Made by \`${command}\`; one of them again: \`node packages/verify/dist/planted/planted.js --only "words of its name"\`.`,
+    `Made by \`${command}\`; one of them again: \`npm run verify -- planted --only "words of its name"\`.`,
     "",
   ];
   if (missed.length > 0) {

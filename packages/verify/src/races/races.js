@@ -2,9 +2,9 @@
  * Data races of the shipping core: in explored and random schedules of pairs and triples of operations, every two accesses to one
  * byte by two threads of which one writes and one is not atomic must be ordered (clocks.js), or be named in races-allowed.js.
  *
- *   node packages/verify/dist/races/races.js --seconds 300 --seed 1
- *   node packages/verify/dist/races/races.js --only "small@mkdir || stat"
- *   node packages/verify/dist/races/races.js --replay "small|3|17:a120-b35-a-b"      one schedule again, with its trace and its races
+ *   npm run verify -- races --seconds 300 --seed 1
+ *   npm run verify -- races --only "small@mkdir || stat"
+ *   npm run verify -- races --replay "small|3|17:a120-b35-a-b"      one schedule again, with its trace and its races
  */
 import { readFileSync } from "node:fs";
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
@@ -14,7 +14,7 @@ import { Namer } from "../explore/trace.js";
 import { coreProgram } from "../machine/program.js";
 import { VectorClocks } from "../machine/vector-clocks.js";
 import { operations, pairs, triples } from "../scenario/operations.js";
-import { main } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { ALLOWED } from "./allowed-races.js";
 
 export const title = "no plain access races that is not named";
@@ -177,9 +177,9 @@ export async function run({ seconds, seed, short = false, only, log }, program =
   return { ok: failures.length === 0, explored, failures };
 }
 
-await main(import.meta.url, {
+export const check = defineCheck({
   title,
-  run: ({ values: { only }, ...given }) => run({ ...given, only }),
   options: { only: { type: "string" } },
-  replay: (spec) => replayCase(spec) === null,
+  run: (given) => run(given),
+  replay: (schedule) => replayCase(schedule) === null,
 });

@@ -2,8 +2,8 @@
  * Torture on real threads, in the manner of rcutorture: the shipping core with poison in freed memory, files stamped with
  * what they are and which generation, readers that know what may be where, and every operation mixed in other threads.
  *
- *   node packages/verify/dist/torture/torture.js [--seconds N] [--seed N] [--threads N] [--lookups N] [--renames N] [--core FILE]
- *   node packages/verify/dist/torture/torture.js --planted all|NAME [--seconds N]
+ *   npm run verify -- torture [--seconds N] [--seed N] [--threads N] [--lookups N] [--renames N] [--core FILE]
+ *   npm run verify -- torture --planted all|NAME [--seconds N]
  *
  * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The threads' schedules are
  * the machine's: a seed repeats what each thread does, not how they meet.
@@ -15,7 +15,7 @@ import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
-import { commandLine, isProgram, LEAST, printOutcome } from "../support/command-line.js";
+import { defineCheck } from "../support/check.js";
 import { ruleDriver } from "./mount-workloads.js";
 import { PLANTED } from "./planted-faults.js";
 import { COUNT, controlOf, countersOf, makeSharedState, Ring, RUNNING, STATE, STOPPED } from "./shared-state.js";
@@ -201,7 +201,7 @@ export async function run(options = {}) {
   const thread = new Thread({ arena, vfs, clock, sharedState, index: roles.length, next });
   const pool = new WorkerPool(sharedState);
   const counts = counting ? ` --lookups ${lookups} --renames ${renames}` : "";
-  const replay = `node packages/verify/dist/torture/torture.js --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}`;
+  const replay = `npm run verify -- torture --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}`;
   let failures = [];
   let began = performance.now();
   try {
@@ -314,24 +314,34 @@ export async function runPlanted({ only, seconds = 20, seeds = [1, 2, 3], log })
   return table;
 }
 
-async function main() {
-  const text = { type: "string" };
-  const least = { ...LEAST, threads: 1, lookups: 0, renames: 0 };
-  const known = Object.fromEntries([...Object.keys(least), "core", "planted"].map((name) => [name, text]));
-  const { core: file, planted, ...given } = commandLine({ ...known, short: { type: "boolean" } }, least);
-  const options = { ...given, log: console.log };
-  if (planted !== undefined) {
-    const table = await runPlanted({ ...options, only: planted === "all" ? undefined : planted });
-    for (const { name, caught, runs, seconds } of table) {
-      console.log(`${name}: caught in ${caught} of ${runs} runs, after ${seconds.join(", ")} s`);
-    }
-    return table.every(({ caught }) => caught > 0);
-  }
-  const core = file === undefined ? undefined : await WebAssembly.compile(await readFile(file));
-  const outcome = await run({ ...options, core });
-  console.log(`${title}: ${outcome.ok ? "holds" : "FAILS"}`);
-  printOutcome(outcome);
-  return outcome.ok;
+/** As an outcome: each fault with the runs that caught it. */
+async function plantedOutcome(options) {
+  const table = await runPlanted(options);
+  const explored = Object.fromEntries(
+    table.map(({ name, caught, runs, seconds }) => [
+      name,
+      `caught in ${caught} of ${runs} runs, after ${seconds.join(", ")} s`,
+    ]),
+  );
+  return { ok: table.every(({ caught }) => caught > 0), explored, failures: [] };
 }
 
-if (isProgram(import.meta.url)) process.exitCode = (await main()) ? 0 : 1;
+export const check = defineCheck({
+  title,
+  options: {
+    seconds: { type: "number", least: 0.001, parts: true },
+    threads: { type: "number", least: 1 },
+    lookups: { type: "number", least: 0 },
+    renames: { type: "number", least: 0 },
+    core: { type: "string" },
+    planted: { type: "string" },
+  },
+  run: async ({ core: file, planted, ...options }) => {
+    if (planted !== undefined) {
+      const { seconds, log } = options;
+      return plantedOutcome({ seconds, log, only: planted === "all" ? undefined : planted });
+    }
+    const core = file === undefined ? undefined : await WebAssembly.compile(await readFile(file));
+    return run({ ...options, core });
+  },
+});

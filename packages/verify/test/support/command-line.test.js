@@ -1,29 +1,28 @@
-/** The command line of the checks (packages/verify/src/support/command-line.js). */
+/** The command line of the checks (packages/verify/src/support/command-line.ts). */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const FOLDER = new URL("../../dist/", import.meta.url);
-/** Programs, by their names. */
+const COMMAND = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+/** The arguments before the options: one check each, and none, which is all of them. */
 const CHECKS = {
-  run: "main.js",
-  storefree: "coherence/storefree.js",
-  coherence: "coherence/coherence.js",
-  interleave: "explore/interleave.js",
-  races: "races/races.js",
-  death: "deaths/death.js",
-  terminate: "deaths/terminate.js",
-  alloc: "alloc/alloc.js",
-  fsck: "fsck/fsck.js",
-  torture: "torture/torture.js",
-  hostile: "hostile/hostile.js",
-  planted: "planted/planted.js",
+  run: [],
+  storefree: ["storefree"],
+  coherence: ["coherence"],
+  interleave: ["interleave"],
+  races: ["races"],
+  death: ["death"],
+  terminate: ["terminate"],
+  alloc: ["alloc"],
+  fsck: ["fsck"],
+  torture: ["torture"],
+  hostile: ["hostile"],
+  planted: ["planted"],
 };
 
 function start(check, ...args) {
-  const file = fileURLToPath(new URL(CHECKS[check], FOLDER));
-  return spawnSync(process.execPath, [file, ...args], { encoding: "utf8" });
+  return spawnSync(process.execPath, [COMMAND, ...CHECKS[check], ...args], { encoding: "utf8" });
 }
 
 for (const check of Object.keys(CHECKS)) {
@@ -44,4 +43,10 @@ test("a number that is none, or too small, ends it", () => {
     assert.equal(status, 2, args.join(" "));
     assert.match(stderr, new RegExp(`^${args[0].split("=")[0]} takes a number`));
   }
+});
+
+test("a check that there is not ends it", () => {
+  const { status, stderr } = spawnSync(process.execPath, [COMMAND, "none-such"], { encoding: "utf8" });
+  assert.equal(status, 1);
+  assert.match(stderr, /no check none-such; there are storefree,coherence/);
 });

@@ -15,8 +15,11 @@ const text = new TextDecoder();
 
 /** Reads numbers one after the other. `pos` is the offset in `bytes`. */
 export class Reader {
-  /** @param {Uint8Array} bytes @param {number} pos @param {number} end */
-  constructor(bytes, pos = 0, end = bytes.length) {
+  readonly bytes: Uint8Array;
+  pos: number;
+  readonly end: number;
+
+  constructor(bytes: Uint8Array, pos = 0, end = bytes.length) {
     this.bytes = bytes;
     this.pos = pos;
     this.end = end;
@@ -28,7 +31,7 @@ export class Reader {
 
   byte() {
     if (this.pos >= this.end) throw new Error(`wasm: the bytes end at ${this.end} inside of something`);
-    return this.bytes[this.pos++];
+    return this.bytes[this.pos++] as number;
   }
 
   u32() {
@@ -42,12 +45,12 @@ export class Reader {
   }
 
   /** Passes a signed number of up to `bits` bits; its bytes are copied, its value is not needed. */
-  skipSigned(bits) {
+  skipSigned(bits: number) {
     for (let shift = 0; shift < bits; shift += 7) if (this.byte() < 0x80) return;
     throw new Error(`wasm: a number at ${this.pos} has more than ${bits} bits`);
   }
 
-  skip(n) {
+  skip(n: number) {
     this.pos += n;
     if (this.pos > this.end) throw new Error(`wasm: the bytes end at ${this.end} inside of something`);
   }
@@ -61,7 +64,7 @@ export class Reader {
 }
 
 /** Bytes of an unsigned LEB128 number. */
-export function u32(value) {
+export function u32(value: number) {
   const out = [];
   let rest = value >>> 0;
   while (rest > 0x7f) {
@@ -73,7 +76,7 @@ export function u32(value) {
 }
 
 /** Bytes of a signed LEB128 number of 32 bits. */
-export function s32(value) {
+export function s32(value: number) {
   const out = [];
   let rest = value | 0;
   for (;;) {
@@ -84,7 +87,8 @@ export function s32(value) {
   }
 }
 
-export function utf8(string) {
+/** Bytes of a string, its length first. */
+export function utf8(string: string): number[] {
   const bytes = new TextEncoder().encode(string);
   return [...u32(bytes.length), ...bytes];
 }
@@ -94,8 +98,7 @@ export class Writer {
   #bytes = new Uint8Array(1024);
   length = 0;
 
-  /** @param {ArrayLike<number>} bytes */
-  push(bytes) {
+  push(bytes: ArrayLike<number>) {
     if (this.length + bytes.length > this.#bytes.length) {
       const more = new Uint8Array(2 * (this.length + bytes.length));
       more.set(this.#bytes);
@@ -112,10 +115,9 @@ export class Writer {
 
 /**
  * Splits a module into its sections.
- * @param {Uint8Array} bytes
- * @returns {{ id: number, name: string, start: number, end: number }[]} the payloads' ranges; a custom section's starts behind its name
+ * @returns the payloads' ranges; a custom section's starts behind its name
  */
-export function sections(bytes) {
+export function sections(bytes: Uint8Array): { id: number; name: string; start: number; end: number }[] {
   const reader = new Reader(bytes);
   for (const want of [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) {
     if (reader.byte() !== want) throw new Error("wasm: not a module of version 1");
@@ -132,13 +134,26 @@ export function sections(bytes) {
   return out;
 }
 
-/** What an instruction does to linear memory; undefined for those that leave it alone. */
-function describe(op, kind, type, size, atomic) {
+export type AccessKind = "load" | "store" | "rmw" | "cmpxchg" | "notify" | "wait" | "fill" | "copy" | "grow" | "size";
+
+/** What an instruction does to linear memory. */
+export interface Access {
+  /** Mnemonic. */
+  op: string;
+  kind: AccessKind;
+  /** Type of its value. */
+  type: number;
+  /** Bytes touched; 0 for fill, copy, grow, size. */
+  size: number;
+  atomic: boolean;
+}
+
+function describe(op: string, kind: AccessKind, type: number, size: number, atomic: boolean): Access {
   return { op, kind, type, size, atomic };
 }
 
-const PLAIN = new Map();
-const loads = [
+const PLAIN = new Map<number, Access>();
+const loads: [op: string, type: number, size: number][] = [
   ["i32.load", I32, 4],
   ["i64.load", I64, 8],
   ["f32.load", F32, 4],
@@ -155,7 +170,7 @@ const loads = [
   ["i64.load32_u", I64, 4],
 ];
 for (const [i, [op, type, size]] of loads.entries()) PLAIN.set(0x28 + i, describe(op, "load", type, size, false));
-const stores = [
+const stores: [op: string, type: number, size: number][] = [
   ["i32.store", I32, 4],
   ["i64.store", I64, 8],
   ["f32.store", F32, 4],
@@ -183,7 +198,7 @@ const ATOMIC = new Map([
   [0x02, describe("memory.atomic.wait64", "wait", I64, 8, true)],
 ]);
 /** Every atomic operation comes in these widths, in this order. */
-const WIDTHS = [
+const WIDTHS: [type: number, size: number, prefix: string, narrow: string][] = [
   [I32, 4, "i32", ""],
   [I64, 8, "i64", ""],
   [I32, 1, "i32", "8"],
@@ -202,28 +217,35 @@ for (const [i, [type, size, prefix, narrow]] of WIDTHS.entries()) {
   }
 }
 
-/** Passes a memarg; answers the static offset. */
-function memarg(reader) {
+/** Passes a memarg. @returns the static offset */
+function memarg(reader: Reader): number {
   if (reader.u32() & 0x40) throw new Error(`wasm: an access at ${reader.pos} names a memory, only one is known here`);
   return reader.u32();
 }
 
-function blockType(reader) {
+function blockType(reader: Reader): void {
   // A value type or 0x40 is one byte; a type index is a signed number of 33 bits.
   reader.skipSigned(35);
 }
 
-/**
- * Reads one instruction with all its immediates.
- * @param {Reader} reader
- * @returns {{ code: number, start: number, access: ReturnType<describe> | undefined, offset: number, index: number }}
- *   `code`: the opcode (a prefixed one: prefix * 256 + number); `offset`: static offset of an access; `index`: function of
- *   `call`, otherwise 0
- */
-export function instruction(reader) {
+export interface Instruction {
+  /** The opcode; a prefixed one: prefix * 256 + number. */
+  code: number;
+  start: number;
+  /** What it does to linear memory, if anything. */
+  access: Access | undefined;
+  /** Static offset of an access. */
+  offset: number;
+  /** The function of a `call`, otherwise 0. */
+  index: number;
+}
+type Plain = (extra?: Partial<Instruction>) => Instruction;
+
+/** Reads one instruction with all its immediates. */
+export function instruction(reader: Reader): Instruction {
   const start = reader.pos;
   const code = reader.byte();
-  const plain = (extra = {}) => ({ code, start, access: undefined, offset: 0, index: 0, ...extra });
+  const plain: Plain = (extra = {}) => ({ code, start, access: undefined, offset: 0, index: 0, ...extra });
   if (code >= 0x28 && code <= 0x3e) {
     return plain({ access: PLAIN.get(code), offset: memarg(reader) });
   }
@@ -289,7 +311,7 @@ export function instruction(reader) {
   }
 }
 
-function bulk(reader, start, plain) {
+function bulk(reader: Reader, start: number, plain: Plain): Instruction {
   const number = reader.u32();
   const code = 0xfc00 + number;
   if (number <= 7) return plain({ code });
@@ -301,7 +323,7 @@ function bulk(reader, start, plain) {
   return plain({ code, access });
 }
 
-function threads(reader, start, plain) {
+function threads(reader: Reader, start: number, plain: Plain): Instruction {
   const number = reader.u32();
   const code = 0xfe00 + number;
   if (number === 3) {

@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { defined } from "../support/defined.js";
 import { Reader, SECTION, sections } from "./wasm.js";
 
 /** The repository, and where the library and what the checks keep lie below it. */
@@ -16,36 +17,38 @@ export const SHIPPING = join(LIBRARY, "dist", "core.wasm");
 export const KEPT_DIR = join("packages", "verify", "build", "kept");
 const BUILD_MS = 300_000;
 
-/**
- * @typedef {object} Names
- * @property {Map<number, string>} functions path of each function by its index, "core/mem/spin/lock"
- * @property {(offset: number) => string} line "core/mem/lock/lock.ts:30" for a byte offset in the shipping file, or ""
- */
+/** Names and lines of a module. */
+export interface Symbols {
+  /** Path of each function by its index, "core/mem/spin/lock" */
+  functions: Map<number, string>;
+  /** "core/mem/lock/lock.ts:30" for a byte offset in the shipping file, or "" */
+  line(offset: number): string;
+}
 
 /** The sections that decide what the module does, as one range: everything but custom sections. */
-function meaning(bytes) {
+function meaning(bytes: Uint8Array) {
   const parts = sections(bytes).filter(({ id }) => id !== SECTION.CUSTOM);
   return parts.map(({ id, start, end }) => ({ id, bytes: Buffer.from(bytes.subarray(start, end)), start }));
 }
 
-function sameCode(a, b) {
+function sameCode(a: Uint8Array, b: Uint8Array): boolean {
   const [left, right] = [meaning(a), meaning(b)];
   return (
     left.length === right.length &&
-    left.every(
-      ({ id, bytes, start }, i) => right[i].id === id && right[i].start === start && right[i].bytes.equals(bytes),
-    )
+    left.every(({ id, bytes, start }, i) => {
+      const other = right[i];
+      return other !== undefined && other.id === id && other.start === start && other.bytes.equals(bytes);
+    })
   );
 }
 
 /**
  * Names of the core's functions and lines of its instructions. The names build is made when it is missing or older code.
- * @param {Uint8Array} core the shipping core
- * @param {string} root the repository whose source it was built from
- * @returns {Symbols}
+ * @param core the shipping core
+ * @param root the repository whose source it was built from
  * @throws Error when the source does not give this core
  */
-export function symbolsOf(core, root = ROOT) {
+export function symbolsOf(core: Uint8Array, root: string = ROOT): Symbols {
   const file = join(root, KEPT_DIR, "core.names.wasm");
   if (!existsSync(file) || !sameCode(core, readFileSync(file))) build(root);
   const named = readFileSync(file);
@@ -56,7 +59,7 @@ export function symbolsOf(core, root = ROOT) {
 }
 
 /** The release build with names. Made aside and moved into place, as several processes may want it at once. */
-function build(root) {
+function build(root: string): void {
   const target = join(root, KEPT_DIR);
   mkdirSync(target, { recursive: true });
   const aside = mkdtempSync(join(target, "names-"));
@@ -76,9 +79,9 @@ function build(root) {
   }
 }
 
-function functionNames(bytes) {
+function functionNames(bytes: Uint8Array): Map<number, string> {
   const section = sections(bytes).find(({ id, name }) => id === SECTION.CUSTOM && name === "name");
-  const out = new Map();
+  const out = new Map<number, string>();
   if (section === undefined) throw new Error("names: the names build holds no names");
   const reader = new Reader(bytes, section.start, section.end);
   while (!reader.done) {
@@ -99,7 +102,7 @@ function functionNames(bytes) {
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /** The numbers of one segment of a source map's mappings (base 64, five bits a digit, sign in the lowest bit). */
-function* vlq(segment) {
+function* vlq(segment: string): Generator<number, void> {
   let value = 0;
   let shift = 0;
   for (const char of segment) {
@@ -114,26 +117,26 @@ function* vlq(segment) {
 }
 
 /** In a source map of WebAssembly the generated "column" is the byte offset. */
-function lines({ mappings, sources }) {
-  const offsets = [];
-  const places = [];
+function lines({ mappings, sources }: { mappings: string; sources: string[] }): (at: number) => string {
+  const offsets: number[] = [];
+  const places: string[] = [];
   let [offset, source, line] = [0, 0, 0];
   for (const segment of mappings.split(",")) {
-    const [byOffset, bySource = 0, byLine = 0] = vlq(segment);
+    const [byOffset = 0, bySource = 0, byLine = 0] = vlq(segment);
     offset += byOffset;
     source += bySource;
     line += byLine;
     offsets.push(offset);
     places.push(`${sources[source]}:${line + 1}`);
   }
-  return (at) => {
+  return (at: number) => {
     let [low, high] = [0, offsets.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (offsets[middle] <= at) low = middle + 1;
+      if (defined(offsets[middle], "offset") <= at) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? "" : places[low - 1];
+    return places[low - 1] ?? "";
   };
 }
 

@@ -46,12 +46,10 @@ const OPTIONS = [
 ];
 
 /**
- * @param {Uint8Array} bytes
- * @param {string} directory where results are kept
- * @returns {Uint8Array}
+ * @param directory where results are kept
  * @throws Error with what binaryen says
  */
-export function asyncify(bytes, directory = join(ROOT, KEPT_DIR)) {
+export function asyncify(bytes: Uint8Array<ArrayBuffer>, directory = join(ROOT, KEPT_DIR)): Uint8Array<ArrayBuffer> {
   const key = createHash("sha256").update(bytes).update(OPTIONS.join(" ")).digest("hex").slice(0, 32);
   const kept = join(directory, `asyncify-${key}.wasm`);
   if (existsSync(kept)) return readFileSync(kept);
@@ -75,7 +73,7 @@ export function asyncify(bytes, directory = join(ROOT, KEPT_DIR)) {
 }
 
 /** Removes the oldest results. A process that has read one holds its bytes, not the file. */
-function tidy(directory) {
+function tidy(directory: string): void {
   const files = readdirSync(directory)
     .filter((name) => name.startsWith("asyncify-"))
     .map((name) => join(directory, name))

@@ -16,26 +16,72 @@
  *
  * A typical use: `instrument(bytes, { accesses: true, asyncify: true, names: symbolsOf(bytes) })`, then attach() of core.js.
  */
+import { defined } from "../support/defined.js";
 import { asyncify } from "./asyncify.js";
-import { F32, F64, I32, I64, instruction, Reader, SECTION, s32, sections, u32, utf8, Writer } from "./wasm.js";
+import type { Symbols } from "./symbols.js";
+import {
+  type AccessKind,
+  F32,
+  F64,
+  I32,
+  I64,
+  type Instruction,
+  instruction,
+  Reader,
+  SECTION,
+  s32,
+  sections,
+  u32,
+  utf8,
+  Writer,
+} from "./wasm.js";
 
-/**
- * @typedef {object} Site an instruction of the shipping core that touches linear memory
- * @property {number} id number that the imports are called with; index in `sites`
- * @property {string} func name of its function, without the file
- * @property {number} index index of its function in the shipping file
- * @property {number} offset byte offset of the instruction in the shipping file
- * @property {string} line "core/mem/lock/lock.ts:30", "~lib/..." in what the compiler's library does, "" without names
- * @property {string} op mnemonic
- * @property {"load"|"store"|"rmw"|"cmpxchg"|"notify"|"wait"|"fill"|"copy"|"grow"|"size"} kind
- * @property {boolean} atomic
- * @property {number} size bytes touched; 0 for fill, copy, grow, size
- */
+/** an instruction of the shipping core that touches linear memory */
+export interface Site {
+  /** number that the imports are called with; index in `sites` */
+  id: number;
+  /** name of its function, without the file */
+  func: string;
+  /** index of its function in the shipping file */
+  index: number;
+  /** byte offset of the instruction in the shipping file */
+  offset: number;
+  /** "core/mem/lock/lock.ts:30", "~lib/..." in what the compiler's library does, "" without names */
+  line: string;
+  /** mnemonic */
+  op: string;
+  kind: AccessKind;
+  atomic: boolean;
+  /** bytes touched; 0 for fill, copy, grow, size */
+  size: number;
+}
 
-/** @typedef {{ index: number, name: string, path: string }} FunctionName `path`: with its file, "core/mem/spin/lock" */
+/** A function by its index; `path`: with its file, "core/mem/spin/lock". */
+export interface FunctionName {
+  index: number;
+  name: string;
+  path: string;
+}
 
+export interface InstrumentOptions {
+  /** Report every access. */
+  accesses?: boolean;
+  /** Run binaryen's pass afterwards, so that an import can suspend the core. */
+  asyncify?: boolean;
+  /** Functions, by name or path, that ask `verify.enter` first. */
+  intercept?: string[];
+  /** Names and lines of the shipping core. */
+  names?: Symbols;
+}
+
+interface FunctionType {
+  params: number[];
+  results: number[];
+}
+
+type ImportName = "access" | "store" | "range" | "enter";
 /** What the rewritten module imports beside the core's own imports. */
-const IMPORTS = {
+const IMPORTS: Record<ImportName, FunctionType> = {
   access: { params: [I32, I32], results: [] },
   store: { params: [I32, I32, I32, I32], results: [] },
   range: { params: [I32, I32, I32, I32], results: [] },
@@ -56,25 +102,22 @@ const BITS_OF_F64 = 0xbd;
 const VOID = 0x40;
 
 /**
- * @param {Uint8Array} bytes the shipping core
- * @param {object} options
- * @param {boolean} [options.accesses] report every access
- * @param {boolean} [options.asyncify] afterwards binaryen's pass, so that an import can suspend the core
- * @param {string[]} [options.intercept] functions, by name or path, that ask `verify.enter` first
- * @param {import("./symbols.js").Symbols} [options.names] names and lines of the shipping core
- * @returns {{ bytes: Uint8Array, sites: Site[], functions: FunctionName[] }}
+ * @param bytes the shipping core
  * @throws Error for an instruction or a section that is not known, a name that is no function or has another result than i32 or none
  */
-export function instrument(bytes, options = {}) {
+export function instrument(
+  bytes: Uint8Array,
+  options: InstrumentOptions = {},
+): { bytes: Uint8Array<ArrayBuffer>; sites: Site[]; functions: FunctionName[] } {
   const module = parse(bytes);
   const functions = functionNames(module, options.names);
-  const wanted = new Set();
+  const wanted = new Set<number>();
   for (const name of options.intercept ?? []) {
     const found = functions.filter((f) => f.index >= module.imported && (f.name === name || f.path === name));
     if (found.length === 0) throw new Error(`instrument: no function ${name} in the core`);
     for (const { index } of found) wanted.add(index);
   }
-  const added = [];
+  const added: ImportName[] = [];
   if (options.accesses) added.push("access", "store", "range");
   if (wanted.size > 0) added.push("enter");
   const rewriter = new Rewriter(module, added, functions, options.names);
@@ -82,21 +125,31 @@ export function instrument(bytes, options = {}) {
   return { bytes: options.asyncify ? asyncify(plain) : plain, sites: rewriter.sites, functions };
 }
 
+/** Where a store is planted. */
+export interface PlantedStore {
+  /** Name or path of the function. */
+  func: string;
+  /** Mnemonic of the access. */
+  op: string;
+  /** Which of those accesses, from 0. */
+  nth?: number;
+  /** Byte offset of the word that is stored to from the access's address without its static offset. */
+  at: number;
+  /** An atomic addition in place of the store. */
+  add?: boolean;
+}
+
 /**
  * Plants a fault, to see that a check finds it: before one access of the shipping core a store of what is there already to a word
  * near the one accessed, or an atomic addition of 0. Nothing that the core computes changes.
- * @param {Uint8Array} bytes
- * @param {object} where
- * @param {string} where.func name or path of the function
- * @param {string} where.op mnemonic of the access
- * @param {number} [where.nth] which of those, from 0
- * @param {number} where.at byte offset of that word from the access's address without its static offset
- * @param {boolean} [where.add] the atomic addition
- * @param {import("./symbols.js").Symbols} names
- * @returns {{ bytes: Uint8Array, names: import("./symbols.js").Symbols }} names and lines of the new binary
+ * @returns names and lines of the new binary
  * @throws Error when there is no such access
  */
-export function plantStore(bytes, { func, op, nth = 0, at, add = false }, names) {
+export function plantStore(
+  bytes: Uint8Array,
+  { func, op, nth = 0, at, add = false }: PlantedStore,
+  names: Symbols,
+): { bytes: Uint8Array<ArrayBuffer>; names: Symbols } {
   const module = parse(bytes);
   const functions = functionNames(module, names);
   const rewriter = new Rewriter(module, [], functions, names);
@@ -105,8 +158,8 @@ export function plantStore(bytes, { func, op, nth = 0, at, add = false }, names)
   let count = 0;
   const out = rewriter.write(new Set(), (access, index, locals) => {
     count++;
-    const { name, path } = functions[index];
-    if ((func !== name && func !== path) || op !== access.access.op || left-- !== 0) return [];
+    const { name, path } = defined(functions[index], "function");
+    if ((func !== name && func !== path) || op !== access.access?.op || left-- !== 0) return [];
     planted = count - 1;
     const address = u32(locals.temporary(I32, 0));
     const word = [...u32(2), ...u32(at)];
@@ -116,17 +169,18 @@ export function plantStore(bytes, { func, op, nth = 0, at, add = false }, names)
   });
   if (planted < 0) throw new Error(`instrument: no ${op} number ${nth} in ${func}`);
   const before = accessOffsets(bytes);
-  const lines = new Map();
+  const lines = new Map<number, string>();
   for (const [i, offset] of accessOffsets(out).entries()) {
     // The planted instructions come first and pass for a part of the access.
-    lines.set(offset, names.line(before[i < planted ? i : Math.max(planted, i - (add ? 1 : 2))]));
+    const origin = before[i < planted ? i : Math.max(planted, i - (add ? 1 : 2))];
+    lines.set(offset, names.line(defined(origin, "access")));
   }
-  return { bytes: out, names: { functions: names.functions, line: (offset) => lines.get(offset) ?? "" } };
+  return { bytes: out, names: { functions: names.functions, line: (offset: number) => lines.get(offset) ?? "" } };
 }
 
 /** Offsets of all accesses, in order. */
-function accessOffsets(bytes) {
-  const out = [];
+function accessOffsets(bytes: Uint8Array): number[] {
+  const out: number[] = [];
   const module = parse(bytes);
   new Rewriter(module, [], functionNames(module), undefined).write(new Set(), ({ start }) => {
     out.push(start);
@@ -135,13 +189,26 @@ function accessOffsets(bytes) {
   return out;
 }
 
+type Section = ReturnType<typeof sections>[number];
+
+/** A module, read but for its code. */
+interface Module {
+  bytes: Uint8Array;
+  list: Section[];
+  types: FunctionType[];
+  importTypes: number[];
+  imported: number;
+  /** Type of each function that is not imported. */
+  functionTypes: number[];
+}
+
 /** Reads all but the code. */
-function parse(bytes) {
+function parse(bytes: Uint8Array): Module {
   const list = sections(bytes);
   const known = new Set(Object.values(SECTION));
   for (const { id } of list) if (!known.has(id)) throw new Error(`instrument: section ${id} is not handled`);
-  const of = (id) => list.find((section) => section.id === id);
-  const module = { bytes, list, types: [], importTypes: [], imported: 0, functionTypes: [] };
+  const of = (id: number) => list.find((section) => section.id === id);
+  const module: Module = { bytes, list, types: [], importTypes: [], imported: 0, functionTypes: [] };
   each(bytes, of(SECTION.TYPE), (reader) => {
     if (reader.byte() !== 0x60) throw new Error("instrument: a type that is no function's");
     const values = () => Array.from({ length: reader.u32() }, () => reader.byte());
@@ -175,15 +242,14 @@ function parse(bytes) {
 }
 
 /** Calls `read` for each entry of a section that is a vector. */
-function each(bytes, section, read) {
+function each(bytes: Uint8Array, section: Section | undefined, read: (reader: Reader) => void): void {
   if (section === undefined) return;
   const reader = new Reader(bytes, section.start, section.end);
   for (let n = reader.u32(); n > 0; n--) read(reader);
   if (!reader.done) throw new Error(`instrument: section ${section.id} is longer than its entries`);
 }
 
-/** @returns {FunctionName[]} */
-function functionNames(module, names) {
+function functionNames(module: Module, names?: Symbols): FunctionName[] {
   const count = module.imported + module.functionTypes.length;
   return Array.from({ length: count }, (_, index) => {
     const path = names?.functions.get(index) ?? `f${index}`;
@@ -191,16 +257,18 @@ function functionNames(module, names) {
   });
 }
 
-class Rewriter {
-  /** @type {Site[]} */
-  sites = [];
-  #module;
-  #added;
-  #functions;
-  #names;
-  #before;
+/** The bytes that go before an access of the function `index`. */
+type Before = (at: Instruction, index: number, locals: Locals) => number[];
 
-  constructor(module, added, functions, names) {
+class Rewriter {
+  sites: Site[] = [];
+  readonly #module: Module;
+  readonly #added: ImportName[];
+  readonly #functions: FunctionName[];
+  readonly #names: Symbols | undefined;
+  #before: Before | undefined;
+
+  constructor(module: Module, added: ImportName[], functions: FunctionName[], names: Symbols | undefined) {
     this.#module = module;
     this.#added = added;
     this.#functions = functions;
@@ -208,17 +276,15 @@ class Rewriter {
   }
 
   /** Index in the rewritten module of a function of the old one: the new imports stand behind the old ones. */
-  #moved(index) {
+  #moved(index: number) {
     return index < this.#module.imported ? index : index + this.#added.length;
   }
 
   /**
-   * @param {Set<number>} wanted functions that ask first
-   * @param {(at: ReturnType<typeof instruction>, index: number, locals: Locals) => number[]} [before] the bytes that go
-   *   before an access of the function `index`
-   * @returns {Uint8Array} the new module
+   * @param wanted functions that ask first
+   * @returns the new module
    */
-  write(wanted, before) {
+  write(wanted: Set<number>, before?: Before): Uint8Array<ArrayBuffer> {
     this.#before = before;
     const { bytes, list } = this.#module;
     const out = new Writer();
@@ -233,7 +299,7 @@ class Rewriter {
     return out.bytes.slice();
   }
 
-  #section(section, wanted) {
+  #section(section: Section, wanted: Set<number>): ArrayLike<number> {
     const { bytes } = this.#module;
     const same = bytes.subarray(section.start, section.end);
     if (section.id === SECTION.TYPE) return this.#types(same);
@@ -245,7 +311,7 @@ class Rewriter {
   }
 
   /** The vector of `same` with more entries at its end. */
-  #append(same, entries) {
+  #append(same: Uint8Array, entries: number[][]): Uint8Array {
     const reader = new Reader(same);
     const count = reader.u32();
     const out = new Writer();
@@ -255,21 +321,21 @@ class Rewriter {
     return out.bytes;
   }
 
-  #types(same) {
-    const list = (types) => [...u32(types.length), ...types];
+  #types(same: Uint8Array): Uint8Array {
+    const list = (types: number[]) => [...u32(types.length), ...types];
     return this.#append(
       same,
       this.#added.map((name) => [0x60, ...list(IMPORTS[name].params), ...list(IMPORTS[name].results)]),
     );
   }
 
-  #imports(same) {
+  #imports(same: Uint8Array): Uint8Array {
     const first = this.#module.types.length;
     const entries = this.#added.map((name, i) => [...utf8("verify"), ...utf8(name), 0, ...u32(first + i)]);
     return this.#append(same, entries);
   }
 
-  #exports(section) {
+  #exports(section: Section): Uint8Array {
     const { bytes } = this.#module;
     const out = new Writer();
     const reader = new Reader(bytes, section.start, section.end);
@@ -286,7 +352,7 @@ class Rewriter {
     return out.bytes;
   }
 
-  #code(section, wanted) {
+  #code(section: Section, wanted: Set<number>): Uint8Array {
     const { bytes, imported, functionTypes } = this.#module;
     const out = new Writer();
     const reader = new Reader(bytes, section.start, section.end);
@@ -303,8 +369,9 @@ class Rewriter {
     return out.bytes;
   }
 
-  #body(reader, index, wanted) {
-    const type = this.#module.types[this.#module.functionTypes[index - this.#module.imported]];
+  #body(reader: Reader, index: number, wanted: Set<number>): Uint8Array {
+    const typeIndex = this.#module.functionTypes[index - this.#module.imported];
+    const type = defined(this.#module.types[typeIndex ?? -1], "function type");
     const locals = new Locals(type.params.length, reader);
     const code = new Writer();
     if (wanted.has(index)) code.push(this.#entry(index, type));
@@ -324,69 +391,78 @@ class Rewriter {
     return out.bytes;
   }
 
-  #call(name) {
+  #call(name: ImportName): number[] {
     return [OP.call, ...u32(this.#module.imported + this.#added.indexOf(name))];
   }
 
-  #entry(index, { results }) {
+  #entry(index: number, { results }: FunctionType): number[] {
     if (results.length > 1 || (results.length === 1 && results[0] !== I32)) {
-      throw new Error(`instrument: ${this.#functions[index].path} answers no i32, it cannot be intercepted`);
+      throw new Error(`instrument: ${this.#functions[index]?.path} returns no i32, it cannot be intercepted`);
     }
     const answer = results.length === 1 ? [OP.const, 0] : [];
     return [OP.const, ...s32(index), ...this.#call("enter"), OP.if, VOID, ...answer, OP.return, OP.end];
   }
 
   /** The call that goes before an access. The operands are on the stack and are there again afterwards. */
-  report = (at, index, locals) => {
-    const { kind, type, size, op, atomic } = at.access;
+  report: Before = (at, index, locals) => {
+    const { kind, type, size, op, atomic } = defined(at.access, "access");
     const id = this.sites.length;
     const line = this.#names?.line(at.start) ?? "";
-    const func = this.#functions[index].name;
+    const func = this.#functions[index]?.name ?? "";
     this.sites.push({ id, func, index, offset: at.start, line, op, kind, atomic, size });
     const site = [OP.const, ...s32(id)];
-    const get = (local) => [OP.get, ...u32(local)];
+    const get = (local: number) => [OP.get, ...u32(local)];
     if (kind === "size") return [...site, OP.const, 0, ...this.#call("access")];
     if (kind === "fill" || kind === "copy") {
-      const [to, from, length] = [0, 1, 2].map((n) => locals.temporary(I32, n));
+      const [to, from, length] = [locals.temporary(I32, 0), locals.temporary(I32, 1), locals.temporary(I32, 2)];
       const take = [length, from, to].flatMap((local) => [OP.set, ...u32(local)]);
       const all = [to, from, length].flatMap(get);
       return [...take, ...site, ...all, ...this.#call("range"), ...all];
     }
     // What lies on the stack above the address, from the bottom up.
-    const above = { store: [type], rmw: [type], cmpxchg: [type, type], notify: [I32], wait: [type, I64] }[kind] ?? [];
+    const operands: Partial<Record<AccessKind, number[]>> = {
+      store: [type],
+      rmw: [type],
+      cmpxchg: [type, type],
+      notify: [I32],
+      wait: [type, I64],
+    };
+    const above = operands[kind] ?? [];
     const address = locals.temporary(I32, 0);
     const values = above.map((t, i) => locals.temporary(t, i + 1));
     const take = values.toReversed().flatMap((local) => [OP.set, ...u32(local)]);
     const effective = at.offset === 0 ? get(address) : [...get(address), OP.const, ...s32(at.offset), OP.add];
-    const value = kind === "store" ? bitsOf(type, size, get(values[0])) : [];
+    const value = kind === "store" ? bitsOf(type, size, get(defined(values[0], "value"))) : [];
     const call = this.#call(kind === "store" ? "store" : "access");
     return [...take, OP.tee, ...u32(address), ...site, ...effective, ...value, ...call, ...values.flatMap(get)];
   };
 }
 
 /** Instructions that leave the low and the high word of a value's bits on the stack. */
-function bitsOf(type, size, get) {
+function bitsOf(type: number, size: number, get: number[]): number[] {
   if (size < 4) {
     const mask = [OP.const, ...s32(size === 1 ? 0xff : 0xffff), AND];
     return [...get, ...(type === I64 ? [WRAP] : []), ...mask, OP.const, 0];
   }
   if (size === 4) {
-    const convert = { [I32]: [], [I64]: [WRAP], [F32]: [BITS_OF_F32] }[type];
+    const convert = type === I64 ? [WRAP] : type === F32 ? [BITS_OF_F32] : [];
     return [...get, ...convert, OP.const, 0];
   }
   const bits = [...get, ...(type === F64 ? [BITS_OF_F64] : [])];
   return [...bits, WRAP, ...bits, CONST_64, 32, SHR_U_64, WRAP];
 }
 
+type Group = [count: number, type: number];
+
 /** A function's locals and those that are added to them. */
 class Locals {
-  #groups = [];
+  #groups: Group[] = [];
   #count;
-  #own = new Map();
-  #added = [];
+  #own = new Map<number, number>();
+  #added: Group[] = [];
 
-  /** @param {number} params @param {Reader} reader at the declarations, afterwards behind them */
-  constructor(params, reader) {
+  /** @param reader at the declarations, afterwards behind them */
+  constructor(params: number, reader: Reader) {
     this.#count = params;
     for (let n = reader.u32(); n > 0; n--) {
       const count = reader.u32();
@@ -396,7 +472,7 @@ class Locals {
   }
 
   /** A local of this type; the same for the same `role`, as no two reports overlap. */
-  temporary(type, role) {
+  temporary(type: number, role: number): number {
     const key = type * 8 + role;
     let local = this.#own.get(key);
     if (local === undefined) {
@@ -407,7 +483,7 @@ class Locals {
     return local;
   }
 
-  bytes() {
+  bytes(): number[] {
     const all = [...this.#groups, ...this.#added];
     return [...u32(all.length), ...all.flatMap(([count, type]) => [...u32(count), type])];
   }

@@ -1,54 +1,59 @@
 /** Addresses, sizes and fields of the core's memory, read from its source: a copy of them here would go stale. */
 import { readFileSync } from "node:fs";
+import { defined } from "../support/defined.js";
 
-const source = (path) => readFileSync(new URL(`../../../threadfs/core/${path}`, import.meta.url), "utf8");
+const source = (path: string): string =>
+  readFileSync(new URL(`../../../threadfs/core/${path}`, import.meta.url), "utf8");
 
 /** Numbers of a source file by name: `const NAME: type = number;`. */
-function numbersIn(path, types) {
+function numbersIn(path: string, types: string): Map<string, number> {
   const pattern = new RegExp(`^(?:export )?const (\\w+): (?:${types}) = (0x[0-9a-f]+|\\d+);`, "gm");
-  return new Map([...source(path).matchAll(pattern)].map(([, name, value]) => [name, Number(value)]));
+  const found = [...source(path).matchAll(pattern)];
+  return new Map(found.map(([, name = "", value]) => [name, Number(value)]));
 }
 
 const ADDRESSES = numbersIn("mem/layout.ts", "usize");
-const NUMBERS = new Map(
-  [
-    ["mem/layout.ts", "u32"],
-    ["mem/smr/smr.ts", "u32"],
-    ["mem/thread.ts", "i32"],
-  ].flatMap(([path, type]) => [...numbersIn(path, type)]),
-);
+const NUMBERS = new Map([
+  ...numbersIn("mem/layout.ts", "u32"),
+  ...numbersIn("mem/smr/smr.ts", "u32"),
+  ...numbersIn("mem/thread.ts", "i32"),
+]);
 
-function get(map, name) {
+function get(map: Map<string, number>, name: string): number {
   const value = map.get(name);
   if (value === undefined) throw new Error(`addresses: the core has no ${name}`);
   return value;
 }
 
 /** An address in the fixed part of the arena. @throws Error when the core has none of this name */
-export const addressOf = (name) => get(ADDRESSES, name);
+export const addressOf = (name: string): number => get(ADDRESSES, name);
 /** A size or an offset. @throws Error when the core has none of this name */
-export const numberOf = (name) => get(NUMBERS, name);
+export const numberOf = (name: string): number => get(NUMBERS, name);
 
 /** Everything in the fixed part that has a name, by address. */
 export const LAYOUT = [...ADDRESSES]
   .map(([name, address]) => ({ name, address }))
   .sort((a, b) => a.address - b.address);
 
-const SIZE_OF = { u32: 4, i32: 4, f32: 4, u64: 8, i64: 8, f64: 8 };
+const SIZE_OF: Record<string, number> = { u32: 4, i32: 4, f32: 4, u64: 8, i64: 8, f64: 8 };
+
+/** A field: its offset and its name. */
+export type Field = [offset: number, name: string];
 
 /** Fields of an unmanaged class in their order: [offset, name without a trailing "_"]. */
-export function fieldsOf(path, name) {
+export function fieldsOf(path: string, name: string): Field[] {
   const text = source(path);
   const from = text.indexOf(`export class ${name} {`);
   if (from < 0) throw new Error(`addresses: core/${path} has no class ${name}`);
-  const fields = [];
+  const fields: Field[] = [];
   let offset = 0;
   for (const line of text.slice(from).split("\n").slice(1)) {
-    const [, field, type] = /^ {2}(\w+): (\w+);/.exec(line) ?? [];
+    const [, field, type = ""] = /^ {2}(\w+): (\w+);/.exec(line) ?? [];
     if (field === undefined) break;
-    offset = (offset + SIZE_OF[type] - 1) & -SIZE_OF[type];
+    const size = defined(SIZE_OF[type], `size of ${type}`);
+    offset = (offset + size - 1) & -size;
     fields.push([offset, field.replace(/_$/, "")]);
-    offset += SIZE_OF[type];
+    offset += size;
   }
   return fields;
 }

@@ -366,7 +366,7 @@ export const PAGE = 4096;
 export const NODE_BITS = 10;
 export const TOP_BITS_MIN = 4;
 /** What the word `room` of a tree of pages says: its levels, and the pointers of its uppermost node as a power of two. */
-export const shapeOf = (room) => ({ levels: room & 0xff, bits: (room - RADIX) >>> 8 });
+export const shapeOf = (room: number) => ({ levels: room & 0xff, bits: (room - RADIX) >>> 8 });
 export const MAX_LEVELS = 3;
 export const MAX_FILE_SIZE = 4398046511104;
 /** What each entry adds to a directory's size (core/fs/tmpfs/tmpfs.ts). */

@@ -8,6 +8,7 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Worker } from "node:worker_threads";
+import { defined, stackOf } from "../support/defined.js";
 import { LIBRARY, ROOT } from "./symbols.js";
 
 /** Longest time a build may take. */
@@ -15,10 +16,11 @@ const BUILD_MS = 300_000;
 /** Beside the sources: what decides on the compiler. */
 const TOOLS = ["package-lock.json"];
 
-/** @typedef {{ file: string, from: string, to: string }} Edit `file` below core/; `from` must stand in it exactly once */
+/** `file` below core/; `from` must stand in it exactly once */
+export type Edit = { file: string; from: string; to: string };
 
-/** The sources of the core by their paths below core/. @returns {Map<string, string>} */
-export function coreSources(root = ROOT) {
+/** The sources of the core by their paths below core/. */
+export function coreSources(root = ROOT): Map<string, string> {
   const base = join(root, LIBRARY, "core");
   const files = readdirSync(base, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files.map(({ parentPath, path, name }) => relative(base, join(parentPath ?? path, name))).sort();
@@ -27,11 +29,9 @@ export function coreSources(root = ROOT) {
 
 /**
  * The sources with edits made in turn.
- * @param {Map<string, string>} sources
- * @param {Edit[]} edits
  * @throws Error when an edit does not fit
  */
-export function applyEdits(sources, edits) {
+export function applyEdits(sources: Map<string, string>, edits: Edit[]) {
   const out = new Map(sources);
   for (const { file, from, to } of edits) {
     const text = out.get(file);
@@ -53,7 +53,7 @@ function abiSources() {
 }
 
 /** What a build of these sources is kept under. */
-export function buildName(sources) {
+export function buildName(sources: Map<string, string>): string {
   const hash = createHash("sha256");
   for (const tool of TOOLS) hash.update(readFileSync(join(ROOT, tool)));
   for (const [path, text] of [...abiSources(), ...sources]) hash.update(`${path}\0${text}\0`);
@@ -63,7 +63,7 @@ export function buildName(sources) {
 const CONFIG = "asconfig.json";
 
 /** The options of the build, but that the optimiser goes over the program once and not until nothing changes: half the time. */
-function quicker(config) {
+function quicker(config: string): string {
   return JSON.stringify({ ...JSON.parse(config), options: { ...JSON.parse(config).options, converge: false } });
 }
 
@@ -71,12 +71,9 @@ const KEPT = join(tmpdir(), "threadfs-mutants");
 
 /**
  * A directory with core/ as edited and core.wasm, core.wasm.map; with `debug` also core.debug.wasm. Made once for the same sources.
- * @param {Edit[]} edits
- * @param {{ debug?: boolean }} [options]
- * @returns {Promise<string>}
  * @throws Error when an edit does not fit, or the compiler's
  */
-export async function keptMutant(edits, { debug = false } = {}) {
+export async function keptMutant(edits: Edit[], { debug = false }: { debug?: boolean } = {}): Promise<string> {
   const sources = applyEdits(coreSources(), edits);
   const kept = join(KEPT, buildName(sources));
   const before = building.get(kept);
@@ -85,18 +82,18 @@ export async function keptMutant(edits, { debug = false } = {}) {
   return await here;
 }
 
-/** The last build under each name: nothing is made twice at a time. @type {Map<string, Promise<string>>} */
-const building = new Map();
+/** The last build under each name: nothing is made twice at a time. */
+const building = new Map<string, Promise<string>>();
 
-async function build(sources, edits, kept, debug) {
+async function build(sources: Map<string, string>, edits: Edit[], kept: string, debug: boolean): Promise<string> {
   const missing = ["core.wasm", ...(debug ? ["core.debug.wasm"] : [])].filter((name) => !existsSync(join(kept, name)));
   if (missing.length === 0) return kept;
   const dir = await mkdtemp(join(tmpdir(), "threadfs-core-"));
   try {
     for (const name of ["abi", "core"]) await cp(join(ROOT, LIBRARY, name), join(dir, name), { recursive: true });
     await symlink(join(ROOT, "node_modules"), join(dir, "node_modules"));
-    await writeFile(join(dir, "core", CONFIG), quicker(sources.get(CONFIG)));
-    for (const { file } of edits) await writeFile(join(dir, "core", file), sources.get(file));
+    await writeFile(join(dir, "core", CONFIG), quicker(defined(sources.get(CONFIG), CONFIG)));
+    for (const { file } of edits) await writeFile(join(dir, "core", file), defined(sources.get(file), file));
     await mkdir(join(dir, "out"));
     for (const name of missing) await compile(dir, name);
     await keep(dir, kept);
@@ -106,18 +103,17 @@ async function build(sources, edits, kept, debug) {
   }
 }
 
-/** @param {string} dir @param {string} name */
-function compile(dir, name) {
+function compile(dir: string, name: string): Promise<void> {
   const target = name === "core.debug.wasm" ? ["debug"] : ["release", "--debug", "--sourceMap"];
   const args = ["core/sys/sys.ts", "--config", "core/asconfig.json", "--outFile", `out/${name}`, "--target", ...target];
-  return new Promise((resolve, reject) => {
+  return new Promise<void>((resolve, reject) => {
     const id = asked++;
     const timer = setTimeout(() => end("the compiler did not come to an end"), BUILD_MS);
-    const end = (error) => {
+    const end = (error?: string) => {
       clearTimeout(timer);
       waiting.delete(id);
       if (waiting.size === 0) compiler?.unref();
-      if (error === undefined) resolve(undefined);
+      if (error === undefined) resolve();
       else reject(new Error(error));
     };
     compiler ??= startCompiler();
@@ -127,23 +123,23 @@ function compile(dir, name) {
   });
 }
 
-/** The thread that compiles, once there is one; what is asked of it, by number. @type {Worker | undefined} */
-let compiler;
+/** The thread that compiles, once there is one; what is asked of it, by number. */
+let compiler: Worker | undefined;
 let asked = 0;
-const waiting = new Map();
+const waiting = new Map<number, (error?: string) => void>();
 
-function startCompiler() {
+function startCompiler(): Worker {
   const worker = new Worker(new URL("./mutant.worker.js", import.meta.url));
   worker.on("message", ({ id, error }) => waiting.get(id)?.(error));
   worker.on("error", (error) => {
-    for (const end of waiting.values()) end(error.stack);
+    for (const end of waiting.values()) end(stackOf(error));
     compiler = undefined;
   });
   return worker;
 }
 
 /** Moves what was built to where it is kept: file by file, the program last, as others may be looking. */
-async function keep(dir, kept) {
+async function keep(dir: string, kept: string): Promise<void> {
   await mkdir(kept, { recursive: true });
   await cp(join(dir, "core"), join(kept, "core"), { recursive: true });
   const built = readdirSync(join(dir, "out")).sort((a, b) => b.length - a.length);
@@ -155,10 +151,9 @@ async function keep(dir, kept) {
 }
 
 /**
- * @param {Edit[]} edits
- * @returns {Promise<Uint8Array>} the binary
+ * @returns the binary
  * @throws Error when an edit does not fit, or the compiler's
  */
-export async function buildMutant(edits) {
+export async function buildMutant(edits: Edit[]): Promise<Uint8Array> {
   return new Uint8Array(await readFile(join(await keptMutant(edits), "core.wasm")));
 }

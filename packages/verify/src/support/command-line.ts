@@ -1,0 +1,65 @@
+/** The command line of the checks: options that are declared as data, parsed and held to their limits. */
+import { parseArgs } from "node:util";
+import { messageOf } from "./defined.js";
+
+/** An option. `least` is the smallest number that it takes; `parts` allows numbers that are not whole. */
+export type Option =
+  | { type: "string" }
+  | { type: "boolean" }
+  | { type: "number"; least: number; parts?: boolean; default?: number };
+export type Options = Record<string, Option>;
+
+type ValueOf<O extends Option> = O extends { type: "number"; default: number }
+  ? number
+  : O extends { type: "number" }
+    ? number | undefined
+    : O extends { type: "boolean" }
+      ? boolean
+      : string | undefined;
+/** The values of options: undefined where one is not given and has no default, false for a flag that is not given. */
+export type Values<O extends Options> = { [K in keyof O]: ValueOf<O[K]> };
+
+/** Options that all checks have. */
+export const COMMON = {
+  seconds: { type: "number", least: 0.001, parts: true, default: 60 },
+  seed: { type: "number", least: 0, default: 1 },
+  short: { type: "boolean" },
+} as const satisfies Options;
+
+function numberOf(name: string, text: string, { least, parts = false }: Extract<Option, { type: "number" }>): number {
+  const number = text.trim() === "" ? Number.NaN : Number(text);
+  if (number >= least && (parts || Number.isInteger(number))) return number;
+  throw new RangeError(`--${name} takes a number of ${least} or more, not ${text}`);
+}
+
+function parsedValue(name: string, option: Option, given: string | boolean | undefined): unknown {
+  if (option.type === "boolean") return given === true;
+  if (option.type === "string") return given;
+  return typeof given === "string" ? numberOf(name, given, option) : option.default;
+}
+
+/**
+ * Parses the arguments. With --help, and where an argument is wrong, the process ends with exit code 0 or 2 after a line that
+ * lists the options.
+ */
+export function commandLine<O extends Options>(options: O, args: string[]): Values<O> {
+  const help = { type: "boolean" } as const;
+  let wrong: string | undefined;
+  try {
+    const config = Object.entries(options).map(
+      ([name, { type }]) => [name, { type: type === "boolean" ? "boolean" : "string" }] as const,
+    );
+    const { values } = parseArgs({ args, options: { ...Object.fromEntries(config), help } });
+    const given: Record<string, string | boolean | undefined> = values;
+    if (given.help !== true) {
+      const parsed = Object.entries(options).map(([name, option]) => [name, parsedValue(name, option, given[name])]);
+      return Object.fromEntries(parsed) as Values<O>;
+    }
+  } catch (error) {
+    wrong = messageOf(error);
+  }
+  if (wrong !== undefined) console.error(wrong);
+  const all = Object.entries(options).map(([name, { type }]) => `--${name}${type === "boolean" ? "" : " ..."}`);
+  console.log(`options: ${all.join(" ")}`);
+  process.exit(wrong === undefined ? 0 : 2);
+}
