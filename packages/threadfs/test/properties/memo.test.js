@@ -7,8 +7,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { RENAME_EXCHANGE } from "../../dist/abi/abi.js";
 import { createVfs } from "../../dist/src/index.js";
-import { rawCore } from "../support/forced.js";
-import { asker, NO_MEMO } from "../support/memo.js";
+import { cachedWalker, WITHOUT_PREFIX_CACHE } from "../support/prefix-cache.js";
+import { rawCore } from "../support/raw-core.js";
 import { check, codeOr } from "./support.js";
 
 /** Few names, so that a directory removed comes back and a name stands for one directory after another. */
@@ -63,8 +63,8 @@ test("the memo answers as the walk does, whatever changes between two lookups", 
   const property = fc.property(fc.array(change, { minLength: 10, maxLength: 40, size: "max" }), (list) => {
     const { fs } = vfs;
     // New ones for each run, so that a failure depends on its own list alone.
-    const memo = asker(t, context.handle, 0);
-    const plain = asker(t, context.handle, NO_MEMO);
+    const memo = cachedWalker(t, context.handle, 0);
+    const plain = cachedWalker(t, context.handle, WITHOUT_PREFIX_CACHE);
     let made = 0;
     for (const name of names) {
       for (const path of [`/${name}`, `/${name}/${names[0]}`, `/${name}/${names[1]}`])
@@ -76,7 +76,7 @@ test("the memo answers as the walk does, whatever changes between two lookups", 
       made += 1;
       const few = asked.slice(made % 11, (made % 11) + 12);
       for (const path of made % 16 === 0 ? asked : [...few, ...few, ...few]) {
-        assert.equal(memo.ask(path), plain.ask(path), `${path} after ${JSON.stringify(one)}`);
+        assert.equal(memo.ino(path), plain.ino(path), `${path} after ${JSON.stringify(one)}`);
       }
     }
     remembered += [41, 47].flatMap((length) => memo.entries(length)).length;

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../dist/abi/abi.js";
-import { atEveryPoint, mountDriver, RACE_MS, setUp, shipped } from "../support/bugs.js";
-import { counted, objectDriver, rawCore, threads } from "../support/forced.js";
-import { codeOf } from "../support/tree.js";
+import { counted } from "../support/counters.js";
+import { objectDriver } from "../support/drivers/object-driver.js";
+import { codeOf } from "../support/errors.js";
+import { atEveryPoint, mountDriverAt, RACE_MS, setUp, shippedTree } from "../support/interleavings.js";
+import { rawCore } from "../support/raw-core.js";
+import { threads } from "../support/threads.js";
 
 describe("bug 18: memory freed before its grace period", () => {
   // Taken out: the comparison with the oldest reader in rcuTake().
@@ -84,7 +87,7 @@ describe("bug 18: memory freed before its grace period", () => {
 });
 
 test("bug 19: a file system goes away under walks: no hook is called once it is unregistered", async (t) => {
-  const vfs = await shipped(t);
+  const vfs = await shippedTree(t);
   const gone = new Int32Array(new SharedArrayBuffer(8));
   const data = { gone };
   const content = '{ d: { f: "x" } }';
@@ -181,7 +184,7 @@ test("bug 19: unmounting and unregistering wait for a walk that has seen the hoo
 test("bug 20: the entry that revalidate is asked about keeps its parent and its inode", async (t) => {
   const { vfs, fs, walker, peer } = await setUp(t);
   const driver = objectDriver("asked", { d: { f: "x" } }, { revalidate: () => true });
-  mountDriver(driver, "/drv", vfs, walker, peer);
+  mountDriverAt(driver, "/drv", vfs, walker, peer);
   for (const good of [true, false]) {
     for (const ref of [false, true]) {
       walker.walkMode({ ref });
@@ -211,7 +214,7 @@ test("bug 20: the entry that revalidate is asked about keeps its parent and its 
 
 // Taken out: the check of the sequences in dPath().
 test("bug 21: getcwd and realpath tell a path that was, while its directories are renamed", async (t) => {
-  const vfs = await shipped(t);
+  const vfs = await shippedTree(t);
   const { fs } = vfs;
   fs.mkdirSync("/one/two/three", { recursive: true });
   const context = vfs.context({ cwd: "/one/two/three" });
@@ -228,9 +231,7 @@ test("bug 21: getcwd and realpath tell a path that was, while its directories ar
     }
     return n;`;
   const asker = `
-    const { attachVfs } = await import(data.index);
-    const { Context } = await import(data.context);
-    const c = new Context(raw.arena, data.handle.ctx, false);
+    const c = new tools.Context(raw.arena, data.handle.ctx, false);
     const seen = {}; let n = 0;
     while (running()) {
       for (const path of [c.getcwd(), c.fs.realpathSync.native(".")]) seen[path] = (seen[path] ?? 0) + 1;
@@ -239,8 +240,6 @@ test("bug 21: getcwd and realpath tell a path that was, while its directories ar
     return { seen, n };`;
   const data = {
     handle: context.handle,
-    index: new URL("../../dist/src/index.js", import.meta.url).href,
-    context: new URL("../../dist/src/api/context.js", import.meta.url).href,
   };
   const [moved, answer] = await threads(vfs.handle, RACE_MS, [mover, `return (async () => {${asker}})()`], data);
   assert.ok(moved > 10 && answer.n > 10, `${moved} ${answer.n}`);
@@ -261,7 +260,7 @@ describe("bug 22: names of different length torn by a rename", () => {
     for (const path of [SHORT, LONG]) {
       atEveryPoint(walker, {
         prepare: () => {},
-        ask: (its) => assert.equal(its.statSync(path).size, 1),
+        call: (its) => assert.equal(its.statSync(path).size, 1),
         change: () => assert.equal(raw.rename(SHORT, LONG, 2), 0),
         check: (code, where) => assert.equal(code, undefined, where),
       });
@@ -269,7 +268,7 @@ describe("bug 22: names of different length torn by a rename", () => {
   });
 
   test("bug 22: and by threads: both are there at every moment", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     vfs.fs.writeFileSync(SHORT, "x");
     vfs.fs.writeFileSync(LONG, "x");
     const swapper = `
@@ -332,7 +331,7 @@ describe("bug 24: walks over a whole tree while it is moved about", () => {
   });
 
   test("bug 24: a directory that is read gives each lasting name once, whatever moves past", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     build(vfs.fs);
     for (let i = 0; i < 300; i++) vfs.fs.writeFileSync(`/left/s${i}`, "");
     const mover = `
@@ -363,7 +362,7 @@ describe("bug 24: walks over a whole tree while it is moved about", () => {
   });
 
   test("bug 24: a recursive rm removes nothing that has been moved out of its reach", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     vfs.fs.mkdirSync("/keep");
     vfs.fs.mkdirSync("/work");
     const remover = `
@@ -436,7 +435,7 @@ describe("bug 25: the count of links", () => {
       if (name === "f" && stale-- > 0) throw Object.assign(new Error("stale"), { code: "ESTALE" });
       return lookup(dir, name);
     };
-    mountDriver(driver, "/drv", vfs, walker);
+    mountDriverAt(driver, "/drv", vfs, walker);
     chain(fs, 40, "/drv/d/f");
     for (const ref of [false, true]) {
       walker.walkMode({ ref });

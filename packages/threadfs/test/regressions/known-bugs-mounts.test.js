@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../dist/abi/abi.js";
-import { RACE_MS, setUp, shipped } from "../support/bugs.js";
-import { counted, gauges, threads, walkerOf } from "../support/forced.js";
-import { codeOf } from "../support/tree.js";
+import { counted, gauges } from "../support/counters.js";
+import { codeOf } from "../support/errors.js";
+import { walkerOf } from "../support/hooked-vfs.js";
+import { RACE_MS, setUp, shippedTree } from "../support/interleavings.js";
+import { threads } from "../support/threads.js";
 
 describe("bugs 11 and 12: mounts that move elsewhere", () => {
   /** /m is a mount with a file that the directory below has not; /x/a and /x/b are places for another mount. */
@@ -118,7 +120,7 @@ describe("bugs 11 and 12: mounts that move elsewhere", () => {
   });
 
   test("bug 11: threads: a mount that stands in the same chain of the table moves to and fro", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     const { fs } = vfs;
     for (const dir of ["/m", "/other"]) fs.mkdirSync(dir);
     vfs.mount("none", "/m", "tmpfs");
@@ -151,7 +153,7 @@ describe("bugs 11 and 12: mounts that move elsewhere", () => {
   });
 
   test("bug 12: threads: '..' out of a mount that moves leads to where it stands, or stood", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     const { fs } = vfs;
     const places = ["/a/x", "/b/y"];
     const right = [];
@@ -325,7 +327,7 @@ describe("bug 16: '..' out of a bind mount that a rename has left behind", () =>
 describe("bug 17: containment of '..' against renames", () => {
   // Taken out: atRoot(). The prisoner is out at once.
   test("bug 17: exchange renames against c/../../.. in a chroot: no escape", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     const { fs } = vfs;
     for (const dir of ["/jail/a/c", "/jail/b/d", "/jail/x/y/z"]) fs.mkdirSync(dir, { recursive: true });
     fs.writeFileSync("/secret", "x");

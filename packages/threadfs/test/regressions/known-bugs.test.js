@@ -5,16 +5,20 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../dist/abi/abi.js";
-import { atEveryPoint, mountDriver, RACE_MS, setUp, shipped } from "../support/bugs.js";
-import { counted, objectDriver, rawCore, threads, walkerOf } from "../support/forced.js";
-import { codeOf } from "../support/tree.js";
+import { counted } from "../support/counters.js";
+import { objectDriver } from "../support/drivers/object-driver.js";
+import { codeOf } from "../support/errors.js";
+import { walkerOf } from "../support/hooked-vfs.js";
+import { atEveryPoint, mountDriverAt, RACE_MS, setUp, shippedTree } from "../support/interleavings.js";
+import { rawCore } from "../support/raw-core.js";
+import { threads } from "../support/threads.js";
 
 // Taken out: "if (!inode) return -1" in matchRcu().
 test("bug 1: a compare hook that says yes to anything does not match an entry without an inode in rcu mode", async (t) => {
   const { vfs, walker, peer, fs } = await setUp(t);
   const hooks = { hash: () => 1, compare: (_dir, node) => node === null || undefined };
   const driver = objectDriver("yes", { there: "x" }, hooks);
-  mountDriver(driver, "/drv", vfs, walker, peer);
+  mountDriverAt(driver, "/drv", vfs, walker, peer);
   assert.equal(fs.existsSync("/drv/none"), false);
   const nodes = [];
   let rcu = false;
@@ -57,8 +61,8 @@ test("bug 2: the hook that puts a link is that of the link's file system, once",
       putLink: (node) => log.push(["target", node]),
     },
   );
-  mountDriver(links, "/links", vfs, walker);
-  mountDriver(target, "/target", vfs, walker);
+  mountDriverAt(links, "/links", vfs, walker);
+  mountDriverAt(target, "/target", vfs, walker);
   const [out, dir] = ["out", "dir"].map((name) => fs.lstatSync(`/links/${name}`).ino);
   const back = fs.lstatSync("/target/back").ino;
   const puts = (path) => {
@@ -88,7 +92,7 @@ test("bug 3: a capability lifts EACCES and no other error", async (t) => {
       },
     },
   );
-  mountDriver(driver, "/drv", vfs, walker);
+  mountDriverAt(driver, "/drv", vfs, walker);
   for (code of ["EIO", "EROFS", "EPERM", "ENOMEM"]) {
     for (const ref of [false, true]) {
       walker.walkMode({ ref });
@@ -119,7 +123,7 @@ test("bug 3: a capability lifts EACCES and no other error", async (t) => {
 test("bug 4: an entry found stale, found again under the lock, is no ENOENT", async (t) => {
   const { vfs, walker } = await setUp(t);
   const driver = objectDriver("fickle", { d: { f: "x" } }, { revalidate: () => true });
-  mountDriver(driver, "/drv", vfs, walker);
+  mountDriverAt(driver, "/drv", vfs, walker);
   for (const ref of [false, true]) {
     walker.walkMode({ ref });
     for (let pattern = 0; pattern < 256; pattern++) {
@@ -139,7 +143,7 @@ test("bug 4: an entry found stale, found again under the lock, is no ENOENT", as
 test("bug 4: nor is one that somebody has put there again in between, stale or not", async (t) => {
   const { vfs, walker, peer } = await setUp(t);
   const driver = objectDriver("fickle", { d: { f: "x" } }, { revalidate: () => true });
-  mountDriver(driver, "/drv", vfs, walker, peer);
+  mountDriverAt(driver, "/drv", vfs, walker, peer);
   for (const call of [(fs) => fs.readlinkSync("/drv/d/f"), (fs) => fs.openSync("/drv/d/f", "wx")]) {
     vfs.fs.statSync("/drv/d/f");
     // Stale at first sight; then it is looked up by another; then it is stale again, under the lock.
@@ -203,10 +207,10 @@ describe("bug 5: a directory that was removed", () => {
   });
 
   test("bug 5: the same with threads: never another directory's answer", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     const context = vfs.context({ cwd: "/" });
     const mover = `
-      const { Context } = await import(new URL("../../dist/src/api/context.js", data.url));
+      const { Context } = tools;
       let rounds = 0;
       const c = new Context(raw.arena, data.ctx, false);
       while (running()) {
@@ -231,7 +235,7 @@ describe("bug 5: a directory that was removed", () => {
         }
       }
       return { bad: bad.slice(0, 5), asked };`;
-    const data = { ctx: context.handle.ctx, url: new URL("../support/thread.worker.js", import.meta.url).href };
+    const data = { ctx: context.handle.ctx };
     const wrap = (body) => `return (async () => {${body}})()`;
     const [rounds, answer] = await threads(context.handle, RACE_MS, [wrap(mover), asker], data);
     assert.ok(rounds > 10 && answer.asked > 10, `${rounds} ${answer.asked}`);
@@ -246,7 +250,7 @@ describe("bugs 6 to 8: negative entries", () => {
     const all = await setUp(t);
     const { vfs, walker, peer, fs } = all;
     const driver = objectDriver("neg", {}, hooks);
-    mountDriver(driver, "/drv", vfs, walker, peer);
+    mountDriverAt(driver, "/drv", vfs, walker, peer);
     const prepare = () => {
       codeOf(() => fs.unlinkSync("/drv/n/f"));
       for (const remove of [fs.unlinkSync, fs.rmdirSync]) codeOf(() => remove("/drv/n"));
@@ -294,7 +298,7 @@ describe("bugs 6 to 8: negative entries", () => {
           fs.writeFileSync("/f", "");
           fs.writeFileSync("/g", "");
         },
-        ask: (its) => its.readlinkSync("/f"),
+        call: (its) => its.readlinkSync("/f"),
         change() {
           assert.equal(raw.rename("/f", "/g", 2), 0);
           peer.fs.unlinkSync("/g");
@@ -326,7 +330,7 @@ describe("bugs 6 to 8: negative entries", () => {
     const { walker, peer, prepare } = await negative(t);
     atEveryPoint(walker, {
       prepare,
-      ask: (fs) => fs.statSync("/drv/n/f"),
+      call: (fs) => fs.statSync("/drv/n/f"),
       change() {
         peer.fs.mkdirSync("/drv/n");
         peer.fs.writeFileSync("/drv/n/f", "");
@@ -380,7 +384,7 @@ describe("bugs 6 to 8: negative entries", () => {
   });
 
   test("bug 8: the same with threads", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     const writer = `
       let rounds = 0;
       while (running()) {
@@ -410,7 +414,7 @@ describe("bug 9: entries evicted under a walk", () => {
     // The driver keeps no entry that nobody uses, when told so: the other walk's last steps evict what this one looks at.
     let evict = false;
     const driver = objectDriver("big", { a: { b: { f: "x" } } }, { deleteUnused: () => evict });
-    mountDriver(driver, "/drv", vfs, peer);
+    mountDriverAt(driver, "/drv", vfs, peer);
     peer.walkMode({ ref: true });
     let gone = 0;
     peer.each(POINT.KILL, () => gone++);
@@ -420,7 +424,7 @@ describe("bug 9: entries evicted under a walk", () => {
       walker.registerDriver(driver);
       const happened = atEveryPoint(walker, {
         prepare: () => fs.statSync("/drv/a/b/f"),
-        ask: (its) => its.readlinkSync("/drv/a/b/f"),
+        call: (its) => its.readlinkSync("/drv/a/b/f"),
         change() {
           evict = true;
           peer.fs.statSync("/drv/a/b/f");
@@ -433,7 +437,7 @@ describe("bug 9: entries evicted under a walk", () => {
   });
 
   test("bug 9: the same with threads", async (t) => {
-    const vfs = await shipped(t);
+    const vfs = await shippedTree(t);
     const driver = 'const driver = tools.objectDriver("big", { a: { b: { f: "x" } } }); vfs.registerDriver(driver);';
     vfs.registerDriver(objectDriver("big", { a: { b: { f: "x" } } }));
     vfs.fs.mkdirSync("/drv");
@@ -468,7 +472,7 @@ test("bug 10: no hard error from a permission check on what is of two moments", 
       made("/p/d");
       made("/p/next");
     },
-    ask: (its) => its.statSync("/p/d/f"),
+    call: (its) => its.statSync("/p/d/f"),
     change() {
       peer.fs.renameSync("/p/d", "/p/old");
       peer.fs.chmodSync("/p/old", 0o700);
@@ -483,7 +487,7 @@ test("bug 10: no hard error from a permission check on what is of two moments", 
       fs.mkdirSync("/p");
       made("/p/d");
     },
-    ask: (its) => its.statSync("/p/d/f"),
+    call: (its) => its.statSync("/p/d/f"),
     change() {
       peer.fs.unlinkSync("/p/d/f");
       peer.fs.rmdirSync("/p/d");

@@ -9,7 +9,7 @@ import { Attachment } from "../../dist/src/bridge/attachment.js";
 import { loadCore } from "../../dist/src/bridge/load.js";
 import { createVfs } from "../../dist/src/index.js";
 import { DEBUG_CORE } from "../support/debug-core.js";
-import { codeOf } from "../support/tree.js";
+import { codeOf } from "../support/errors.js";
 
 const WORKER = new URL("./mortal.worker.js", import.meta.url);
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { attachVfs, createVfs } from "../../dist/src/index.js";
-import { codeOf } from "../support/tree.js";
+import { codeOf } from "../support/errors.js";
 
 const WORKER = new URL("./locks.worker.js", import.meta.url);
 const hasLocks = typeof navigator === "object" && navigator?.locks !== undefined;

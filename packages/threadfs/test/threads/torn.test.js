@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attachVfs, createVfs } from "../../dist/src/index.js";
-import { codeOf } from "../support/tree.js";
+import { codeOf } from "../support/errors.js";
 
 const CTX_TABLE = 41984;
 /** Where a context has the dentry of its root. */

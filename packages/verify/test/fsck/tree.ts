@@ -1,8 +1,8 @@
 /** Trees to check, and the assertion that a tree is clean. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { objectDriver } from "../../../threadfs/build/support/forced.js";
-import { createVfs, type Driver, type Vfs } from "../../../threadfs/dist/src/index.js";
+import { objectDriver } from "../../../threadfs/build/support/drivers/object-driver.js";
+import { createVfs, type Vfs } from "../../../threadfs/dist/src/index.js";
 import { check } from "../../dist/fsck/check-arena.js";
 
 /** A name too long for its directory entry. */
@@ -12,10 +12,7 @@ export const LONG = "l".repeat(100);
 export async function emptyTree(t: TestContext, maxBytes = 16 << 20): Promise<Vfs> {
   const vfs = await createVfs({ maxBytes });
   t.after(() => vfs.close());
-  // The driver comes from a file without types.
-  vfs.registerDriver(
-    objectDriver("drv", { a: { b: "x", c: {} }, b: { link: "/a/b" }, deep: "hello" }) as unknown as Driver,
-  );
+  vfs.registerDriver(objectDriver("drv", { a: { b: "x", c: {} }, b: { link: "/a/b" }, deep: "hello" }));
   return vfs;
 }
 

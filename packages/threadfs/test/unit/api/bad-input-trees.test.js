@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ERRNO, IO_SIZE, POINT, SCRATCH } from "../../../dist/abi/abi.js";
 import { ABI_VERSION, attachVfs, createVfs } from "../../../dist/src/index.js";
-import { open, PATH_CALLS, refused, TREE_CALLS, tree, untouched, withFile } from "../../support/calls.js";
-import { gauges, rawCore, walkerOf } from "../../support/forced.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { gauges } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { codeOf, refused } from "../../support/errors.js";
+import { walkerOf } from "../../support/hooked-vfs.js";
+import { open, PATH_CALLS, TREE_CALLS, tree, treeWithFile, untouched } from "../../support/path-calls.js";
+import { rawCore } from "../../support/raw-core.js";
 
 const PATH_MAX = 4095;
 const MAX_FILE_SIZE = 4 * 2 ** 40;
@@ -61,7 +64,7 @@ describe("trees, handles and contexts", () => {
   });
 
   test("a closed tree refuses everything and can be closed again", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     const { fs } = vfs;
     const context = vfs.context();
     const dir = fs.opendirSync("/");
@@ -94,7 +97,7 @@ describe("trees, handles and contexts", () => {
   });
 
   test("a closed context refuses everything, here and in other threads, for ever", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     const context = vfs.context({ uid: 1000 });
     const { handle } = context;
     const elsewhere = await attachVfs(handle);
@@ -176,7 +179,7 @@ describe("trees, handles and contexts", () => {
   });
 
   test("mounts, drivers, slots and the rest", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     for (const type of [undefined, null, 5, {}]) {
       refused("ERR_INVALID_ARG_TYPE", () => vfs.mount("none", "/d", type));
     }
@@ -316,7 +319,7 @@ describe("the core itself", () => {
   });
 
   test("offsets and sizes that are no numbers one could mean", async (t) => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     const { core, ctx, path, openat } = rawCore(t, vfs.handle);
     const fd = openat(-100, "/f", 2);
     assert.ok(fd >= 0);
@@ -341,7 +344,7 @@ describe("the core itself", () => {
   });
 
   test("flags nobody knows, and lengths that lie", async (t) => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     const { core, ctx, path, path2 } = rawCore(t, vfs.handle);
     const [f, d] = [path("/f"), path2("/d")];
     assert.equal(core.sysAccess(ctx, -100, f, 8, 0), -ERRNO.EINVAL);

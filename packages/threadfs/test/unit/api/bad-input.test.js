@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { PATH_CALLS, refused, TREE_CALLS, tree, untouched, withFile } from "../../support/calls.js";
-import { rawCore } from "../../support/forced.js";
-import { codeOf } from "../../support/tree.js";
+import { codeOf, refused } from "../../support/errors.js";
+import { PATH_CALLS, TREE_CALLS, tree, treeWithFile, untouched } from "../../support/path-calls.js";
+import { rawCore } from "../../support/raw-core.js";
 
 const PATH_MAX = 4095;
 const MAX_FILE_SIZE = 4 * 2 ** 40;
 
 describe("paths", () => {
   test("a NUL inside is refused, in a string, a Buffer and a URL", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     for (const path of ["/f\0", "\0", "/f\0/..", Buffer.from("/f\0x"), new URL("file:///f%00x")]) {
       for (const [name, call] of Object.entries(PATH_CALLS)) {
         refused("ERR_INVALID_ARG_VALUE", () => call(vfs.fs, path), name);
@@ -25,7 +25,7 @@ describe("paths", () => {
   });
 
   test("an empty one is ENOENT everywhere", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     // Node makes an absolute path of it for these: the working directory.
     const resolved = new Set(["realpathSync"]);
     for (const path of ["", Buffer.alloc(0)]) {
@@ -42,7 +42,7 @@ describe("paths", () => {
   });
 
   test("4095 bytes are taken, one more is ENAMETOOLONG, and it is bytes that count", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     const { fs } = vfs;
     const longest = `${"/.".repeat((PATH_MAX - 3) / 2)}//f`;
     assert.equal(longest.length, PATH_MAX);
@@ -71,7 +71,7 @@ describe("paths", () => {
   });
 
   test("a name has at most 255 bytes, wherever it stands", async () => {
-    const { fs } = await withFile();
+    const { fs } = await treeWithFile();
     for (const longest of ["n".repeat(255), "€".repeat(85), `${"😀".repeat(63)}abc`]) {
       fs.mkdirSync(`/${longest}`);
       fs.writeFileSync(`/${longest}/${longest}`, "x");
@@ -150,7 +150,7 @@ describe("paths", () => {
   });
 
   test("what is no path at all", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     for (const bad of [undefined, null, 5, true, {}, [], Symbol("p"), () => {}, new Uint16Array(2)]) {
       for (const [name, call] of Object.entries(PATH_CALLS)) {
         // Descriptors are numbers, and these calls take both.
@@ -186,7 +186,7 @@ describe("descriptors", () => {
   };
 
   test("closed, never opened and foreign ones are EBADF", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     const { fs } = vfs;
     const closed = fs.openSync("/f");
     fs.closeSync(closed);
@@ -205,7 +205,7 @@ describe("descriptors", () => {
   });
 
   test("no descriptor at all", async () => {
-    const { fs } = await withFile();
+    const { fs } = await treeWithFile();
     for (const [name, call] of Object.entries(FD_CALLS)) {
       for (const fd of [-1, 1.5, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY]) {
         refused("ERR_OUT_OF_RANGE", () => call(fs, fd), `${name} ${fd}`);
@@ -217,7 +217,7 @@ describe("descriptors", () => {
   });
 
   test("what a descriptor was not opened for", async () => {
-    const { fs } = await withFile();
+    const { fs } = await treeWithFile();
     const [r, w, d] = [fs.openSync("/f", "r"), fs.openSync("/f", "a"), fs.openSync("/d")];
     refused("EBADF", () => fs.writeSync(r, "x"));
     refused("EBADF", () => fs.readSync(w, Buffer.alloc(1)));
@@ -252,7 +252,7 @@ describe("sizes, offsets and modes", () => {
   });
 
   test("numbers that are no size or offset, as Node refuses or takes them", async () => {
-    const { fs } = await withFile();
+    const { fs } = await treeWithFile();
     const fd = fs.openSync("/f", "r+");
     for (const size of [1.5, Number.NaN, "1", {}, Number.POSITIVE_INFINITY]) {
       assert.match(
@@ -291,7 +291,7 @@ describe("sizes, offsets and modes", () => {
   });
 
   test("modes, umasks, ids and times", async () => {
-    const vfs = await withFile();
+    const vfs = await treeWithFile();
     const { fs } = vfs;
     for (const mode of [-1, 2 ** 32, 1.5, Number.NaN, "8", "", "0x1", {}, Symbol("m")]) {
       const refused = /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE|INVALID_ARG_VALUE)$/;

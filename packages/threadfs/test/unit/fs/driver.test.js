@@ -2,16 +2,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { called, error, look, mount, ROOT, S_IFDIR, S_IFLNK, S_IFREG, toyDriver } from "../../support/toy.js";
-import { codeOf, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import {
+  argumentsOf,
+  memoryDriver,
+  mountDriver,
+  ROOT,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+  walkCode,
+} from "../../support/drivers/memory-driver.js";
+import { codeOf, errorWithCode } from "../../support/errors.js";
 
 // Fails when the flags that hooks put on dentries and inodes are set although the driver has none.
 test("a driver of root and lookup alone costs nothing once its entries are cached", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("plain", ["lookup"]);
+  const { driver, calls, make } = memoryDriver("plain", ["lookup"]);
   const dir = make(ROOT, "d", S_IFDIR | 0o755);
   make(dir, "f", S_IFREG | 0o644, { text: "abc" });
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   const first = counted(() => assert.equal(vfs.fs.statSync("/m/d/f").size, 3));
   assert.deepEqual([first.dropUncached, first.endedRef], [1, 1]);
   assert.deepEqual(calls, [
@@ -30,13 +40,13 @@ test("a driver of root and lookup alone costs nothing once its entries are cache
 // Fails when a name that does not exist is not kept in the cache.
 test("lookup: null and undefined are ENOENT, the absence is cached, attributes come through", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls } = toyDriver("plain", ["lookup"]);
-  mount(vfs, driver);
+  const { driver, calls } = memoryDriver("plain", ["lookup"]);
+  mountDriver(vfs, driver);
   driver.on.lookup = (_dir, name) => ({ x: undefined, y: null })[name];
   for (const name of ["x", "y"]) {
-    for (let n = 0; n < 3; n++) assert.equal(look(vfs, `/m/${name}`), "ENOENT");
+    for (let n = 0; n < 3; n++) assert.equal(walkCode(vfs, `/m/${name}`), "ENOENT");
   }
-  assert.deepEqual(called(calls, "lookup"), [
+  assert.deepEqual(argumentsOf(calls, "lookup"), [
     [ROOT, "x"],
     [ROOT, "y"],
   ]);
@@ -49,8 +59,8 @@ test("lookup: null and undefined are ENOENT, the absence is cached, attributes c
 // Fails when the numbers of a node are taken over unseen.
 test("lookup: attributes that make no sense are EIO and nothing is cached", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver } = toyDriver("plain", ["lookup"]);
-  mount(vfs, driver);
+  const { driver } = memoryDriver("plain", ["lookup"]);
+  mountDriver(vfs, driver);
   const good = { ino: 2, mode: S_IFREG | 0o644 };
   for (const wrong of [
     { ino: -1 },
@@ -62,10 +72,10 @@ test("lookup: attributes that make no sense are EIO and nothing is cached", asyn
     { mtimeMs: Infinity },
   ]) {
     driver.on.lookup = () => ({ ...good, ...wrong });
-    assert.equal(look(vfs, "/m/f"), "EIO", JSON.stringify(wrong));
+    assert.equal(walkCode(vfs, "/m/f"), "EIO", JSON.stringify(wrong));
   }
   driver.on.lookup = () => good;
-  assert.equal(look(vfs, "/m/f"), undefined);
+  assert.equal(walkCode(vfs, "/m/f"), undefined);
 });
 
 // Fails when nobody asks whether the root is a directory.
@@ -78,7 +88,7 @@ test("mount: what root answers decides", async (t) => {
   root = () => ({ ino: 1, mode: S_IFREG | 0o644 });
   assert.equal(tried(), "ENOTDIR");
   root = () => {
-    throw error("EROFS");
+    throw errorWithCode("EROFS");
   };
   assert.equal(tried(), "EROFS");
   root = () => ({ ino: 1, mode: S_IFDIR });
@@ -90,15 +100,15 @@ test("mount: what root answers decides", async (t) => {
 // Fails when a negative entry is taken for a match without an inode, or when the hook is called for it in rcu mode.
 test("compare: a negative entry is judged in ref mode only, with null for its node", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("folding", ["lookup", "hash", "compare"]);
+  const { driver, calls, make } = memoryDriver("folding", ["lookup", "hash", "compare"]);
   make(ROOT, "file", S_IFREG | 0o644);
-  mount(vfs, driver);
-  assert.equal(look(vfs, "/m/none"), "ENOENT");
+  mountDriver(vfs, driver);
+  assert.equal(walkCode(vfs, "/m/none"), "ENOENT");
   calls.length = 0;
-  const c = counted(() => assert.equal(look(vfs, "/m/NONE"), "ENOENT"));
+  const c = counted(() => assert.equal(walkCode(vfs, "/m/NONE"), "ENOENT"));
   assert.equal(c.dropUncached, 1);
-  assert.ok(called(calls, "compare").some(([, node]) => node === null));
-  assert.deepEqual(called(calls, "lookup"), []);
+  assert.ok(argumentsOf(calls, "compare").some(([, node]) => node === null));
+  assert.deepEqual(argumentsOf(calls, "lookup"), []);
   vfs.fs.statSync("/m/file");
   const hit = counted(() => assert.equal(vfs.fs.statSync("/m/FiLe").isFile(), true));
   assert.equal(hit.endedRcu, 1);
@@ -107,47 +117,47 @@ test("compare: a negative entry is judged in ref mode only, with null for its no
 // Fails when only names of one length are held against each other.
 test("hash and compare: names of different lengths can be one", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("dotted", ["lookup", "hash", "compare"]);
+  const { driver, calls, make } = memoryDriver("dotted", ["lookup", "hash", "compare"]);
   const bare = (name) => name.replace(/\.+$/, "");
   driver.on = { hash: (_dir, name) => bare(name).length, compare: (_dir, _node, a, b) => bare(a) === bare(b) };
   const file = make(ROOT, "file", S_IFREG | 0o644);
-  mount(vfs, driver);
-  assert.equal(look(vfs, "/m/file"), undefined);
+  mountDriver(vfs, driver);
+  assert.equal(walkCode(vfs, "/m/file"), undefined);
   calls.length = 0;
   for (const ref of [false, true]) {
     vfs.walkMode({ ref });
     const c = counted(() => assert.equal(vfs.fs.statSync("/m/file...").ino, file));
-    assert.deepEqual([c.endedRcu, called(calls, "lookup").length], [ref ? 0 : 1, 0]);
+    assert.deepEqual([c.endedRcu, argumentsOf(calls, "lookup").length], [ref ? 0 : 1, 0]);
   }
 });
 
 // Fails when a name that cannot be decoded throws through the hook.
 test("hash and compare: a name that is no UTF-8 matches nothing and breaks nothing", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, make } = toyDriver("folding", ["lookup", "hash", "compare"]);
+  const { driver, make } = memoryDriver("folding", ["lookup", "hash", "compare"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
-  assert.equal(look(vfs, "/m/f"), undefined);
+  mountDriver(vfs, driver);
+  assert.equal(walkCode(vfs, "/m/f"), undefined);
   const path = Buffer.concat([Buffer.from("/m/"), Buffer.from([0xff, 0xfe])]);
   assert.equal(
     codeOf(() => vfs.fs.statSync(path)),
     "ENOENT",
   );
-  assert.equal(look(vfs, "/m/F"), undefined);
+  assert.equal(walkCode(vfs, "/m/F"), undefined);
 });
 
 // Fails when a stale entry is answered with ENOENT instead of a lookup.
 test("revalidate: a driver that calls every other answer stale never makes a file vanish", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("moody", ["lookup", "revalidate"]);
+  const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   let n = 0;
   driver.on.revalidate = () => ++n % 2 === 0;
-  for (let k = 0; k < 20; k++) assert.equal(look(vfs, "/m/f"), undefined);
-  assert.ok(called(calls, "lookup").length >= 8);
+  for (let k = 0; k < 20; k++) assert.equal(walkCode(vfs, "/m/f"), undefined);
+  assert.ok(argumentsOf(calls, "lookup").length >= 8);
   assert.deepEqual(
-    new Set(called(calls, "revalidate").map((args) => JSON.stringify(args))),
+    new Set(argumentsOf(calls, "revalidate").map((args) => JSON.stringify(args))),
     new Set(['[1,2,"f",false]']),
   );
 });
@@ -156,47 +166,47 @@ test("revalidate: a driver that calls every other answer stale never makes a fil
 test("revalidate: what is found stale again under the lock is asked of the file system", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
-  const { driver, calls, make } = toyDriver("moody", ["lookup", "revalidate"]);
+  const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   other.registerDriver(driver);
   vfs.fs.statSync("/m/f");
   driver.on.revalidate = () => false;
   calls.length = 0;
   vfs.at(POINT.LOCKED_LOOKUP, () => other.fs.statSync("/m/f"));
-  assert.equal(look(vfs, "/m/f"), undefined);
-  assert.deepEqual([called(calls, "lookup").length, called(calls, "revalidate").length], [2, 2]);
+  assert.equal(walkCode(vfs, "/m/f"), undefined);
+  assert.deepEqual([argumentsOf(calls, "lookup").length, argumentsOf(calls, "revalidate").length], [2, 2]);
 });
 
 // Fails when rcu mode answers ENOENT for an entry without an inode before it is revalidated.
 test("revalidate: a negative entry found stale is looked up again", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("moody", ["lookup", "revalidate"]);
-  mount(vfs, driver);
-  assert.equal(look(vfs, "/m/late"), "ENOENT");
+  const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);
+  mountDriver(vfs, driver);
+  assert.equal(walkCode(vfs, "/m/late"), "ENOENT");
   make(ROOT, "late", S_IFREG | 0o644);
-  assert.equal(look(vfs, "/m/late"), "ENOENT");
-  assert.deepEqual(called(calls, "revalidate").at(-1), [ROOT, null, "late", false]);
+  assert.equal(walkCode(vfs, "/m/late"), "ENOENT");
+  assert.deepEqual(argumentsOf(calls, "revalidate").at(-1), [ROOT, null, "late", false]);
   driver.on.revalidate = () => false;
-  assert.equal(look(vfs, "/m/late"), undefined);
+  assert.equal(walkCode(vfs, "/m/late"), undefined);
 });
 
 // Fails when the hook is not told that this is the second time.
 test("revalidate: ESTALE is answered by one more walk that says so", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("moody", ["lookup", "revalidate"]);
+  const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   vfs.fs.statSync("/m/f");
   calls.length = 0;
   driver.on.revalidate = (_dir, _node, _name, reval) => {
-    if (!reval) throw error("ESTALE");
+    if (!reval) throw errorWithCode("ESTALE");
     return true;
   };
-  const c = counted(() => assert.equal(look(vfs, "/m/f"), undefined));
+  const c = counted(() => assert.equal(walkCode(vfs, "/m/f"), undefined));
   assert.equal(c.estaleRestarts, 1);
   assert.deepEqual(
-    called(calls, "revalidate").map(([, , , reval]) => reval),
+    argumentsOf(calls, "revalidate").map(([, , , reval]) => reval),
     [false, true],
   );
 });
@@ -204,15 +214,15 @@ test("revalidate: ESTALE is answered by one more walk that says so", async (t) =
 // Fails when the hook is asked for one access instead of the one that is wanted.
 test("permission: asked with the mask of what is wanted, for directories on the way and for the file", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("guarded", ["lookup", "permission", "create", "unlink", "readdir"]);
+  const { driver, calls, make } = memoryDriver("guarded", ["lookup", "permission", "create", "unlink", "readdir"]);
   const dir = make(ROOT, "d", S_IFDIR | 0o755);
   const file = make(dir, "f", S_IFREG | 0o000);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   const { constants } = vfs.fs;
   const asked = (run) => {
     calls.length = 0;
     run();
-    return called(calls, "permission");
+    return argumentsOf(calls, "permission");
   };
   const way = [
     [ROOT, 1],
@@ -231,44 +241,44 @@ test("permission: asked with the mask of what is wanted, for directories on the 
   assert.deepEqual(asked(() => vfs.fs.closeSync(vfs.fs.openSync("/m/d/f", constants.O_RDONLY))).at(-1), [file, 4]);
   assert.deepEqual(asked(() => vfs.fs.mkdirSync("/m/d/new")).at(-1), [dir, 3]);
   driver.on.permission = (node) => {
-    if (node === dir) throw error("EPERM");
+    if (node === dir) throw errorWithCode("EPERM");
   };
-  assert.equal(look(vfs, "/m/d/f"), "EPERM");
+  assert.equal(walkCode(vfs, "/m/d/f"), "EPERM");
 });
 
 // Fails when the hook is called in rcu mode, or asked about the owner.
 test("checkAcl: asked in ref mode, with node and mask, of everybody but the owner", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("listed", ["lookup", "checkAcl"]);
+  const { driver, calls, make } = memoryDriver("listed", ["lookup", "checkAcl"]);
   const dir = make(ROOT, "d", S_IFDIR | 0o755, { uid: 7 });
   make(dir, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   vfs.fs.statSync("/m/d/f");
   const inside = (uid) => {
     const who = vfs.context({ uid, gid: uid, cwd: "/m/d" });
     calls.length = 0;
-    return counted(() => assert.equal(look(who, "f"), undefined));
+    return counted(() => assert.equal(walkCode(who, "f"), undefined));
   };
   const owner = inside(7);
   assert.deepEqual([owner.dropPermission, owner.endedRcu, calls], [0, 1, []]);
   const other = inside(8);
   assert.deepEqual([other.dropPermission, other.endedRef, calls], [1, 1, [["checkAcl", dir, 1]]]);
   driver.on.checkAcl = () => false;
-  assert.equal(look(vfs.context({ uid: 8, gid: 8, cwd: "/m/d" }), "f"), "EACCES");
+  assert.equal(walkCode(vfs.context({ uid: 8, gid: 8, cwd: "/m/d" }), "f"), "EACCES");
 });
 
 // Fails when the driver told is that of where the link leads, or when it is told never or twice.
 test("readlink and putLink: each body is given back once, to the file system of the link", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const here = toyDriver("here", ["lookup", "readlink", "putLink"]);
-  const there = toyDriver("there", ["lookup", "readlink", "putLink"]);
+  const here = memoryDriver("here", ["lookup", "readlink", "putLink"]);
+  const there = memoryDriver("there", ["lookup", "readlink", "putLink"]);
   const link = here.make(ROOT, "l", S_IFLNK | 0o777, { target: "/there/d" });
   const again = here.make(ROOT, "ll", S_IFLNK | 0o777, { target: "l/../d/f" });
   here.make(ROOT, "dead", S_IFLNK | 0o777, { target: "/there/none" });
   const dir = there.make(ROOT, "d", S_IFDIR | 0o755);
   there.make(dir, "f", S_IFREG | 0o644, { text: "text" });
-  mount(vfs, here.driver, "/here");
-  mount(vfs, there.driver, "/there");
+  mountDriver(vfs, here.driver, "/here");
+  mountDriver(vfs, there.driver, "/there");
   const linkCalls = ({ calls }) => calls.splice(0).filter(([hook]) => hook !== "lookup");
   const expected = [
     [
@@ -316,13 +326,13 @@ test("readlink and putLink: each body is given back once, to the file system of 
   ];
   for (const [path, code, hooks] of expected) {
     for (let n = 0; n < 2; n++) {
-      const c = counted(() => assert.equal(look(vfs, path), code, path));
+      const c = counted(() => assert.equal(walkCode(vfs, path), code, path));
       if (n === 1) assert.deepEqual([c.dropLink, c.dropUncached, c.echildRestarts], [1, 0, 0], path);
       assert.deepEqual(linkCalls(here), hooks, path);
       assert.deepEqual(linkCalls(there), [], path);
     }
   }
-  assert.equal(look(vfs, "/here/dead"), "ENOENT");
+  assert.equal(walkCode(vfs, "/here/dead"), "ENOENT");
   assert.equal(linkCalls(here).length, 2);
   assert.equal(vfs.fs.readlinkSync("/here/l"), "/there/d");
   assert.deepEqual(linkCalls(here), [
@@ -336,52 +346,52 @@ test("readlink and putLink: each body is given back once, to the file system of 
 // Fails when an empty body is followed, or a body of 4096 bytes is.
 test("readlink: errors, an empty body, one that is too long, a loop: no putLink without a body", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("linked", ["lookup", "readlink", "putLink"]);
+  const { driver, calls, make } = memoryDriver("linked", ["lookup", "readlink", "putLink"]);
   make(ROOT, "l", S_IFLNK | 0o777, { target: "" });
-  mount(vfs, driver);
-  const balanced = () => called(calls, "readlink").length - called(calls, "putLink").length;
+  mountDriver(vfs, driver);
+  const balanced = () => argumentsOf(calls, "readlink").length - argumentsOf(calls, "putLink").length;
   driver.on.readlink = () => {
-    throw error("EIO");
+    throw errorWithCode("EIO");
   };
-  assert.equal(look(vfs, "/m/l"), "EIO");
+  assert.equal(walkCode(vfs, "/m/l"), "EIO");
   assert.equal(balanced(), 1);
   driver.on.readlink = () => "x".repeat(4096);
-  assert.equal(look(vfs, "/m/l"), "ENAMETOOLONG");
+  assert.equal(walkCode(vfs, "/m/l"), "ENAMETOOLONG");
   assert.equal(balanced(), 2);
   calls.length = 0;
   driver.on.readlink = () => "";
-  assert.equal(look(vfs, "/m/l"), "ENOENT");
+  assert.equal(walkCode(vfs, "/m/l"), "ENOENT");
   driver.on.readlink = () => "l";
-  assert.equal(look(vfs, "/m/l"), "ELOOP");
-  assert.equal(called(calls, "readlink").length, 41);
+  assert.equal(walkCode(vfs, "/m/l"), "ELOOP");
+  assert.equal(argumentsOf(calls, "readlink").length, 41);
   assert.equal(balanced(), 0);
-  const { driver: bare, make: makeBare } = toyDriver("bare", ["lookup"]);
+  const { driver: bare, make: makeBare } = memoryDriver("bare", ["lookup"]);
   makeBare(ROOT, "l", S_IFLNK | 0o777);
-  mount(vfs, bare, "/bare");
-  assert.equal(look(vfs, "/bare/l"), "EINVAL");
+  mountDriver(vfs, bare, "/bare");
+  assert.equal(walkCode(vfs, "/bare/l"), "EINVAL");
 });
 
 // Fails when the last reference on an inode does not tell its driver.
 test("iput: told once for each node, when the tree has forgotten it", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("kept", ["lookup", "iput", "unlink"]);
+  const { driver, calls, make } = memoryDriver("kept", ["lookup", "iput", "unlink"]);
   const nodes = ["a", "b", "c"].map((name) => make(ROOT, name, S_IFREG | 0o644));
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   for (const name of ["a", "b", "c"]) vfs.fs.statSync(`/m/${name}`);
-  assert.deepEqual(called(calls, "iput"), []);
+  assert.deepEqual(argumentsOf(calls, "iput"), []);
   vfs.fs.unlinkSync("/m/a");
-  assert.deepEqual(called(calls, "iput"), [[nodes[0], 1]]);
+  assert.deepEqual(argumentsOf(calls, "iput"), [[nodes[0], 1]]);
   const fd = vfs.fs.openSync("/m/b", "r");
   vfs.shrink(1000);
   vfs.shrink(1000);
   assert.deepEqual(
-    called(calls, "iput").map(([node]) => node),
+    argumentsOf(calls, "iput").map(([node]) => node),
     [nodes[0], nodes[2]],
   );
   vfs.fs.closeSync(fd);
   vfs.umount("/m");
   assert.deepEqual(
-    called(calls, "iput")
+    argumentsOf(calls, "iput")
       .map(([node]) => node)
       .sort(),
     [ROOT, ...nodes].sort(),
@@ -391,21 +401,21 @@ test("iput: told once for each node, when the tree has forgotten it", async (t) 
 // Fails when the hook is not asked with the last reference.
 test("deleteUnused: what it gives up is looked up again, what it keeps is not", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls, make } = toyDriver("fleeting", ["lookup", "deleteUnused"]);
+  const { driver, calls, make } = memoryDriver("fleeting", ["lookup", "deleteUnused"]);
   const file = make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   const lookups = (path) => {
     calls.length = 0;
-    for (let n = 0; n < 3; n++) look(vfs, path);
-    return called(calls, "lookup").length;
+    for (let n = 0; n < 3; n++) walkCode(vfs, path);
+    return argumentsOf(calls, "lookup").length;
   };
   assert.equal(lookups("/m/f"), 1);
-  assert.deepEqual(called(calls, "deleteUnused")[0], [file, "f"]);
+  assert.deepEqual(argumentsOf(calls, "deleteUnused")[0], [file, "f"]);
   driver.on.deleteUnused = () => true;
   // In rcu mode nobody uses an entry: it is given up when somebody has.
   vfs.fs.closeSync(vfs.fs.openSync("/m/f", "r"));
   vfs.walkMode({ ref: true });
   assert.equal(lookups("/m/f"), 3);
   assert.equal(lookups("/m/none"), 3);
-  assert.deepEqual(called(calls, "deleteUnused")[0], [null, "none"]);
+  assert.deepEqual(argumentsOf(calls, "deleteUnused")[0], [null, "none"]);
 });

@@ -1,8 +1,18 @@
 /** Drivers: the hooks for contents and changes, hooks that are not there, and what a hook may do wrong. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { called, error, look, mount, ROOT, S_IFDIR, S_IFLNK, S_IFREG, toyDriver } from "../../support/toy.js";
-import { codeOf, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import {
+  argumentsOf,
+  memoryDriver,
+  mountDriver,
+  ROOT,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+  walkCode,
+} from "../../support/drivers/memory-driver.js";
+import { codeOf, errorWithCode } from "../../support/errors.js";
 
 /** The next exception that nobody catches. (A listener for "uncaughtException" would share it with the test runner.) */
 function uncaught() {
@@ -17,8 +27,8 @@ function uncaught() {
 // Fails when the next call goes on one entry too late.
 test("readdir: entries of any number, each once, with their types", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, calls } = toyDriver("listed", ["lookup", "readdir"]);
-  mount(vfs, driver);
+  const { driver, calls } = memoryDriver("listed", ["lookup", "readdir"]);
+  mountDriver(vfs, driver);
   const entries = Array.from({ length: 3000 }, (_, n) => ({
     name: `${n}-${"x".repeat(n % 200)}`,
     ino: n + 10,
@@ -26,7 +36,7 @@ test("readdir: entries of any number, each once, with their types", async (t) =>
   }));
   driver.on.readdir = () => entries;
   assert.deepEqual(vfs.fs.readdirSync("/m").sort(), entries.map(({ name }) => name).sort());
-  assert.deepEqual(called(calls, "readdir")[0], [ROOT]);
+  assert.deepEqual(argumentsOf(calls, "readdir")[0], [ROOT]);
   for (const entry of vfs.fs.readdirSync("/m", { withFileTypes: true })) {
     const n = Number.parseInt(entry.name, 10) % 3;
     assert.deepEqual([entry.isFile(), entry.isDirectory(), entry.isSymbolicLink()], [n === 0, n === 1, n === 2]);
@@ -44,9 +54,9 @@ test("readdir: entries of any number, each once, with their types", async (t) =>
 test("read and write: positions and lengths come through, a wrong count is EIO", async (t) => {
   const { vfs } = await treeFor(t);
   const { fs } = vfs;
-  const { driver, nodes, calls, make } = toyDriver("files", ["lookup", "read", "write", "setattr"]);
+  const { driver, nodes, calls, make } = memoryDriver("files", ["lookup", "read", "write", "setattr"]);
   const file = make(ROOT, "f", S_IFREG | 0o644, { text: "hello world" });
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   assert.equal(fs.readFileSync("/m/f", "utf8"), "hello world");
   const fd = fs.openSync("/m/f", "r+");
   const into = Buffer.alloc(4);
@@ -80,8 +90,16 @@ test("read and write: positions and lengths come through, a wrong count is EIO",
 test("create, unlink, setattr: arguments, and the answers that the tree shows", async (t) => {
   const { vfs } = await treeFor(t);
   const { fs } = vfs;
-  const { driver, calls } = toyDriver("full", ["lookup", "create", "unlink", "setattr", "read", "write", "readlink"]);
-  mount(vfs, driver);
+  const { driver, calls } = memoryDriver("full", [
+    "lookup",
+    "create",
+    "unlink",
+    "setattr",
+    "read",
+    "write",
+    "readlink",
+  ]);
+  mountDriver(vfs, driver);
   const done = (run) => {
     calls.length = 0;
     run();
@@ -121,47 +139,47 @@ test("create, unlink, setattr: arguments, and the answers that the tree shows", 
     done(() => fs.unlinkSync("/m/d/f")),
     [["unlink", 2, 4, "f"]],
   );
-  assert.equal(look(vfs, "/m/d/f"), "ENOENT");
+  assert.equal(walkCode(vfs, "/m/d/f"), "ENOENT");
   driver.on.unlink = () => {
-    throw error("ENOTEMPTY");
+    throw errorWithCode("ENOTEMPTY");
   };
   assert.equal(
     codeOf(() => fs.rmdirSync("/m/d")),
     "ENOTEMPTY",
   );
-  assert.equal(look(vfs, "/m/d/l"), "ENOENT");
+  assert.equal(walkCode(vfs, "/m/d/l"), "ENOENT");
   driver.on.create = () => {
-    throw error("ENOSPC");
+    throw errorWithCode("ENOSPC");
   };
   assert.equal(
     codeOf(() => fs.mkdirSync("/m/e")),
     "ENOSPC",
   );
-  assert.equal(look(vfs, "/m/e"), "ENOENT");
+  assert.equal(walkCode(vfs, "/m/e"), "ENOENT");
 });
 
 // Fails when a chmod of a driver's directory leaves the flag on its dentry by which everybody may search it.
 test("setattr: a directory that is closed to others is closed in rcu mode at once", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, make } = toyDriver("closing", ["lookup", "setattr"]);
+  const { driver, make } = memoryDriver("closing", ["lookup", "setattr"]);
   const dir = make(ROOT, "d", S_IFDIR | 0o755);
   make(dir, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   const agent = vfs.context({ uid: 5, gid: 5 });
-  assert.equal(look(agent, "/m/d/f"), undefined);
+  assert.equal(walkCode(agent, "/m/d/f"), undefined);
   vfs.fs.chmodSync("/m/d", 0o700);
-  assert.equal(look(agent, "/m/d/f"), "EACCES");
+  assert.equal(walkCode(agent, "/m/d/f"), "EACCES");
   vfs.fs.chmodSync("/m/d", 0o711);
-  assert.equal(look(agent, "/m/d/f"), undefined);
+  assert.equal(walkCode(agent, "/m/d/f"), undefined);
 });
 
 // Fails when a write or a creation goes ahead without the hook.
 test("hooks that are not there: nothing is called, and what needs one is refused", async (t) => {
   const { vfs } = await treeFor(t);
   const { fs } = vfs;
-  const { driver, calls, make } = toyDriver("bare", ["lookup"]);
+  const { driver, calls, make } = memoryDriver("bare", ["lookup"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   const fd = fs.openSync("/m/f", "r+");
   const refused = [
     [() => fs.readdirSync("/m"), "ENOTSUP"],
@@ -176,40 +194,47 @@ test("hooks that are not there: nothing is called, and what needs one is refused
   for (const [run, code] of refused) assert.equal(codeOf(run), code, `${run}`);
   fs.closeSync(fd);
   assert.ok(calls.every(([hook]) => hook === "lookup"));
-  assert.equal(look(vfs, "/m/f"), undefined);
+  assert.equal(walkCode(vfs, "/m/f"), undefined);
 });
 
 // Fails when any property of the table of errors is taken for a code; and separately: when other exceptions vanish.
 test("errors of hooks: a known code is the call's error, anything else is EIO and comes up outside", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver } = toyDriver("failing", ["lookup"]);
-  mount(vfs, driver);
+  const { driver } = memoryDriver("failing", ["lookup"]);
+  mountDriver(vfs, driver);
   for (const code of ["EACCES", "EIO", "ENOENT", "ESTALE", "ELOOP", "ENXIO"]) {
     driver.on.lookup = () => {
-      throw error(code);
+      throw errorWithCode(code);
     };
-    assert.equal(look(vfs, `/m/${code}`), code);
+    assert.equal(walkCode(vfs, `/m/${code}`), code);
   }
-  for (const thrown of [new TypeError("a mistake"), error("ERR_OTHER"), error("toString"), "text", null, undefined]) {
+  for (const thrown of [
+    new TypeError("a mistake"),
+    errorWithCode("ERR_OTHER"),
+    errorWithCode("toString"),
+    "text",
+    null,
+    undefined,
+  ]) {
     driver.on.lookup = () => {
       throw thrown;
     };
     const outside = uncaught();
-    assert.equal(look(vfs, "/m/f"), "EIO");
+    assert.equal(walkCode(vfs, "/m/f"), "EIO");
     assert.equal(await outside, thrown);
   }
   driver.on.lookup = () => null;
-  assert.equal(look(vfs, "/m/f"), "ENOENT");
+  assert.equal(walkCode(vfs, "/m/f"), "ENOENT");
 });
 
 // Fails when an exception unwinds the core.
 test("errors of hooks: where no answer can be an error nothing breaks, and each comes up outside", async (t) => {
   const { vfs } = await treeFor(t);
   const names = ["lookup", "hash", "compare", "readlink", "putLink", "iput", "deleteUnused"];
-  const { driver, make } = toyDriver("throwing", names);
+  const { driver, make } = memoryDriver("throwing", names);
   make(ROOT, "f", S_IFREG | 0o644);
   make(ROOT, "l", S_IFLNK | 0o777, { target: "/" });
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   vfs.walkMode({ ref: true });
   const thrown = [];
   process.setUncaughtExceptionCaptureCallback((one) => thrown.push(one.message));
@@ -220,23 +245,23 @@ test("errors of hooks: where no answer can be an error nothing breaks, and each 
         throw new Error(name);
       },
     };
-    assert.equal(look(vfs, "/m/f"), undefined, name);
-    assert.equal(look(vfs, "/m/l"), undefined, name);
+    assert.equal(walkCode(vfs, "/m/f"), undefined, name);
+    assert.equal(walkCode(vfs, "/m/l"), undefined, name);
     vfs.shrink(100);
     await new Promise((resolve) => setImmediate(resolve));
     assert.ok(thrown.includes(name), name);
   }
   driver.on = {};
-  assert.equal(look(vfs, "/m/f"), undefined);
+  assert.equal(walkCode(vfs, "/m/f"), undefined);
 });
 
 // Fails when a call of the tree from inside a hook gets through to the core.
 test("a hook that calls its own tree is refused, and the walk that called it goes on", async (t) => {
   const { vfs } = await treeFor(t);
-  const { driver, make } = toyDriver("curious", ["lookup", "revalidate"]);
+  const { driver, make } = memoryDriver("curious", ["lookup", "revalidate"]);
   make(ROOT, "f", S_IFREG | 0o644, { text: "abc" });
   vfs.fs.writeFileSync("/other", "x");
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   const context = vfs.context();
   const tries = [
     () => vfs.fs.statSync("/other"),

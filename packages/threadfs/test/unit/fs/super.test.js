@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { look, mount, ROOT, S_IFDIR, S_IFREG, toyDriver } from "../../support/toy.js";
-import { codeOf, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { memoryDriver, mountDriver, ROOT, S_IFDIR, S_IFREG, walkCode } from "../../support/drivers/memory-driver.js";
+import { codeOf } from "../../support/errors.js";
 
 /** Runs in a worker: the same driver with a node of its own for every name, and 300 lookups of 30 names. */
 const WORK = `
@@ -23,9 +24,9 @@ const WORK = `
 test("register: the same name with the same hooks is the same driver, with other hooks EEXIST", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
-  const one = toyDriver("same", ["lookup"]);
-  const two = toyDriver("same", ["lookup"]);
-  const three = toyDriver("same", ["lookup", "iput"]);
+  const one = memoryDriver("same", ["lookup"]);
+  const two = memoryDriver("same", ["lookup"]);
+  const three = memoryDriver("same", ["lookup", "iput"]);
   vfs.registerDriver(one.driver);
   other.registerDriver(two.driver);
   assert.equal(
@@ -40,7 +41,7 @@ test("register: the same name with the same hooks is the same driver, with other
   vfs.mount(null, "/m", "same");
   two.make(ROOT, "f", S_IFREG | 0o644);
   // Each thread asks its own object.
-  assert.equal(look(other, "/m/f"), undefined);
+  assert.equal(walkCode(other, "/m/f"), undefined);
   assert.deepEqual([one.calls.length, two.calls.length], [0, 1]);
   for (const wrong of [null, 5, {}, { name: "x" }, { name: 5, root() {} }, { name: "x", root() {}, lookup: 1 }]) {
     assert.equal(
@@ -60,9 +61,9 @@ test("register: the same name with the same hooks is the same driver, with other
 test("unregister: EBUSY while a file system of it exists, then its type is unknown", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
-  const { driver, make } = toyDriver("gone", ["lookup", "iput"]);
+  const { driver, make } = memoryDriver("gone", ["lookup", "iput"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   const leave = (who) => codeOf(() => who.unregisterDriver("gone"));
   assert.equal(leave(vfs), "EBUSY");
   const fd = vfs.fs.openSync("/m/f", "r");
@@ -80,25 +81,25 @@ test("unregister: EBUSY while a file system of it exists, then its type is unkno
   );
   assert.equal(leave(other), undefined);
   assert.equal(leave(other), "ENODEV");
-  mount(vfs, driver);
-  assert.equal(look(vfs, "/m/f"), undefined);
+  mountDriver(vfs, driver);
+  assert.equal(walkCode(vfs, "/m/f"), undefined);
 });
 
 // Fails when a thread without the driver calls nothing, or another driver, instead of ENXIO.
 test("a thread that has not registered the driver gets ENXIO, and the mount is as it was", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
-  const { driver, make } = toyDriver("mine", ["lookup", "readdir"]);
+  const { driver, make } = memoryDriver("mine", ["lookup", "readdir"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
-  assert.equal(look(other, "/m/f"), "ENXIO");
+  mountDriver(vfs, driver);
+  assert.equal(walkCode(other, "/m/f"), "ENXIO");
   assert.equal(
     codeOf(() => other.fs.readdirSync("/m")),
     "ENXIO",
   );
-  assert.equal(look(vfs, "/m/f"), undefined);
+  assert.equal(walkCode(vfs, "/m/f"), undefined);
   // What is cached needs no driver.
-  assert.equal(look(other, "/m/f"), undefined);
+  assert.equal(walkCode(other, "/m/f"), undefined);
   other.registerDriver(driver);
   assert.deepEqual(other.fs.readdirSync("/m"), ["f"]);
 });
@@ -108,7 +109,7 @@ test("two threads on one mount: each asks its own object, and both see the same 
   const tree = await treeFor(t);
   const { vfs } = tree;
   const asked = [];
-  mount(vfs, {
+  mountDriver(vfs, {
     name: "both",
     root: () => ({ ino: 1, mode: S_IFDIR | 0o755 }),
     lookup: (_dir, name) => {

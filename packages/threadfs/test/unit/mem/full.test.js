@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SIZES } from "../../../../verify/dist/arena/layout.js";
 import { createVfs } from "../../../dist/src/index.js";
-import { gauges, objectDriver } from "../../support/forced.js";
-import { codeOf } from "../../support/tree.js";
+import { gauges } from "../../support/counters.js";
+import { objectDriver } from "../../support/drivers/object-driver.js";
+import { codeOf } from "../../support/errors.js";
 
 const SMALL = 4 << 20;
 /** How often an arena is filled, emptied and filled again. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createVfs } from "../../../dist/src/index.js";
-import { codeOf } from "../../support/tree.js";
+import { codeOf } from "../../support/errors.js";
 
 const H_POISON = 1064;
 const POISON = 0xdeadbee8 | 0;

@@ -5,9 +5,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { AT_FDCWD, POINT } from "../../../dist/abi/abi.js";
-import { D_TYPE, dentryOf, grown, peek, when } from "../../support/dentries.js";
-import { rawCore } from "../../support/forced.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { grown } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { codeOf } from "../../support/errors.js";
+import { when } from "../../support/hooked-vfs.js";
+import { D_TYPE, dentryOf, memoryOf } from "../../support/memory.js";
+import { rawCore } from "../../support/raw-core.js";
 
 const LONG = "l".repeat(100);
 /** More than the time after which a section that stands still is taken for dead. */
@@ -16,7 +19,7 @@ const STALL_MS = 2500;
 async function scene(t, options) {
   const tree = await debugTree(options);
   t.after(() => tree.close());
-  return { tree, walker: tree.vfs, mem: peek(tree.vfs) };
+  return { tree, walker: tree.vfs, mem: memoryOf(tree.vfs) };
 }
 
 /** Lets threads of this process tell the time that passes by `look`; what a tree's own `now` says is no matter there. */

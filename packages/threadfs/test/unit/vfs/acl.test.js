@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ACL_TAG } from "../../../dist/src/index.js";
-import { mount, ROOT, S_IFREG, toyDriver } from "../../support/toy.js";
-import { codeOf, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { memoryDriver, mountDriver, ROOT, S_IFREG } from "../../support/drivers/memory-driver.js";
+import { codeOf } from "../../support/errors.js";
 
 const { USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER } = ACL_TAG;
 const [W, X] = [2, 1];
@@ -128,9 +129,9 @@ test("ACLs: what is no list, not one's own, or of a driver is refused", async (t
     codeOf(() => stranger.setfacl("/f", base)),
     "EPERM",
   );
-  const { driver, make } = toyDriver("plain", ["lookup"]);
+  const { driver, make } = memoryDriver("plain", ["lookup"]);
   make(ROOT, "f", S_IFREG | 0o644);
-  mount(vfs, driver);
+  mountDriver(vfs, driver);
   assert.equal(
     codeOf(() => vfs.setfacl("/m/f", base)),
     "ENOTSUP",

@@ -6,8 +6,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
 import { createVfs } from "../../../dist/src/index.js";
-import { busy, checkHash, dentryOf, during, grown, peek, twinNames, when } from "../../support/dentries.js";
-import { debugTree } from "../../support/tree.js";
+import { grown } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { when } from "../../support/hooked-vfs.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
+import { checkHash, twinNames } from "../../support/name-hash.js";
+import { during, startLoop } from "../../support/threads.js";
 
 const H_BUCKETS = 1040;
 const G_HASH_N = 4096;
@@ -26,7 +30,7 @@ describe("hash table", () => {
     const vfs = await createVfs({ maxBytes: 64 << 20 });
     t.after(() => vfs.close());
     for (let i = 0; i < 20_000; i++) vfs.fs.mkdirSync(`/dir-${i}`);
-    const mem = peek(vfs);
+    const mem = memoryOf(vfs);
     const [n, buckets] = [mem.word(G_HASH_N), mem.word(H_BUCKETS)];
     const words = new Uint32Array(vfs.handle.memory.buffer);
     let [entries, longest] = [0, 0];
@@ -53,7 +57,7 @@ describe("hash table", () => {
       t.after(() => tree.close());
       const { vfs: walker } = tree;
       const writer = await tree.attach();
-      const mem = peek(walker);
+      const mem = memoryOf(walker);
       for (const dir of ["/a", "/b", "/w"]) walker.fs.mkdirSync(dir, { mode });
       const n = mem.word(G_HASH_N);
       // Of a hash that stays in its bucket when that is split, so that the mark at the end does not tell.
@@ -121,7 +125,12 @@ describe("hash table", () => {
     vfs.fs.chmodSync("/p", 0o700);
     for (const dir of ["/r", "/p"]) for (let i = 0; i < 300; i++) vfs.fs.writeFileSync(`${dir}/${i}`, "");
     const before = vfs.counters();
-    const maker = await busy(t, vfs, "for (let i = 0; i < 100; i++) vfs.fs.mkdirSync('/w/' + round + '-' + i);", 1000);
+    const maker = await startLoop(
+      t,
+      vfs,
+      "for (let i = 0; i < 100; i++) vfs.fs.mkdirSync('/w/' + round + '-' + i);",
+      1000,
+    );
     const rounds = during(1200, (i) => {
       const dir = i & 1 ? "/r" : "/p";
       assert.equal(vfs.fs.existsSync(`${dir}/${i % 300}`), true);
@@ -140,7 +149,7 @@ describe("hash table", () => {
       const tree = await debugTree();
       t.after(() => tree.close());
       tree.vfs.fs.writeFileSync("/name", "");
-      hashes.add(peek(tree.vfs).hash(dentryOf(tree.vfs, "/name")));
+      hashes.add(memoryOf(tree.vfs).hash(dentryOf(tree.vfs, "/name")));
     }
     assert.ok(hashes.size > 1);
   });

@@ -6,20 +6,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import {
-  busy,
-  D_CANT_MOUNT,
-  D_ON_LRU,
-  D_TYPE,
-  D_UNHASHED,
-  dentryOf,
-  grown,
-  passes,
-  peek,
-  when,
-} from "../../support/dentries.js";
-import { objectDriver } from "../../support/forced.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { grown } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { objectDriver } from "../../support/drivers/object-driver.js";
+import { codeOf } from "../../support/errors.js";
+import { passes, when } from "../../support/hooked-vfs.js";
+import { D_CANT_MOUNT, D_ON_LRU, D_TYPE, D_UNHASHED, dentryOf, memoryOf } from "../../support/memory.js";
+import { startLoop } from "../../support/threads.js";
 
 const MODES = [0o755, 0o700];
 
@@ -27,7 +20,7 @@ async function scene(t, options) {
   const tree = await debugTree(options);
   t.after(() => tree.close());
   const writer = await tree.attach();
-  return { tree, walker: tree.vfs, writer, mem: peek(tree.vfs) };
+  return { tree, walker: tree.vfs, writer, mem: memoryOf(tree.vfs) };
 }
 
 /** The same with a driver's file system at /m, known to both attachments. */
@@ -423,7 +416,7 @@ describe("unused dentries", () => {
     const { tree, walker, writer, mem } = await driverScene(t, { dir: { f: "text" } });
     const nap = new Int32Array(new SharedArrayBuffer(4));
     // Shrinking also waits for the walks that are under way, this one too, so another thread does it.
-    const shrinker = await busy(t, walker, "if (vfs.fs.existsSync('/go')) vfs.shrink(1000);");
+    const shrinker = await startLoop(t, walker, "if (vfs.fs.existsSync('/go')) vfs.shrink(1000);");
     for (const path of ["/m/dir/f", "/m/dir"]) {
       const { ino } = walker.fs.statSync(path);
       const dentry = dentryOf(walker, path);

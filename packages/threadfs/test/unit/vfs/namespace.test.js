@@ -5,15 +5,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { dentryOf, grown, passes, peek } from "../../support/dentries.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { grown } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { codeOf } from "../../support/errors.js";
+import { passes } from "../../support/hooked-vfs.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
 
 async function scene(t) {
   const tree = await debugTree();
   t.after(() => tree.close());
   const { vfs } = tree;
   for (const path of ["/m", "/other", "/keep", "/plain", "/plain/d"]) vfs.fs.mkdirSync(path);
-  return { tree, walker: vfs, writer: await tree.attach(), mem: peek(vfs) };
+  return { tree, walker: vfs, writer: await tree.attach(), mem: memoryOf(vfs) };
 }
 
 /** A tmpfs with a file at /m, bound at /keep too, so that it outlives its mount. */
@@ -203,9 +206,9 @@ describe("mounts", () => {
     for (const ref of [true, false]) {
       walker.walkMode({ ref });
       walks();
-      const before = mem.shared(walker);
+      const before = mem.bytesWithout(walker);
       walks();
-      assert.equal(Buffer.compare(before, mem.shared(walker)), 0, `ref ${ref}: a count is not what it was`);
+      assert.equal(Buffer.compare(before, mem.bytesWithout(walker)), 0, `ref ${ref}: a count is not what it was`);
     }
     // In the middle of it: one dentry and its mount are held in ref mode, and nothing on the way there.
     const [, mount] = walker.points(() => walker.fs.statSync("/m/e")).findLast(([id]) => id === POINT.MOUNT_DOWN);

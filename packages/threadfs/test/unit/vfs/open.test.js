@@ -3,8 +3,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
 import { createVfs } from "../../../dist/src/index.js";
-import { counted, gauges, memoryOf, objectDriver, rawCore, walkerOf } from "../../support/forced.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { counted, gauges } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { objectDriver } from "../../support/drivers/object-driver.js";
+import { codeOf } from "../../support/errors.js";
+import { walkerOf } from "../../support/hooked-vfs.js";
+import { memoryOf } from "../../support/memory.js";
+import { rawCore } from "../../support/raw-core.js";
 
 /** Linux's numbers, as fs.constants of a tree has them. */
 const O = {

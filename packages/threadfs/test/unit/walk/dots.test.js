@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { look } from "../../support/toy.js";
-import { treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { walkCode } from "../../support/drivers/memory-driver.js";
 
 // Taken out, one at a time: "." is a name like others; ".." leaves rcu mode.
 test("row 52: '.' and '..' are walked in rcu mode", async (t) => {
@@ -27,7 +27,7 @@ test("row 53: '..' from a directory that has just moved starts the walk again", 
     other.fs.writeFileSync("/a/f", "");
   });
   // While b was in a there was no f in it.
-  const c = counted(() => assert.equal(look(vfs, "/a/b/../f"), "ENOENT"));
+  const c = counted(() => assert.equal(walkCode(vfs, "/a/b/../f"), "ENOENT"));
   assert.equal(c.echildRestarts, 1);
 });
 
@@ -40,7 +40,7 @@ test("row 53: '..' goes on with the parent's sequence of before the check", asyn
     other.fs.renameSync("/a", "/z");
     other.fs.writeFileSync("/z/f", "");
   });
-  const c = counted(() => assert.equal(look(vfs, "/a/b/../f"), "ENOENT"));
+  const c = counted(() => assert.equal(walkCode(vfs, "/a/b/../f"), "ENOENT"));
   assert.equal(c.echildRestarts, 1);
 });
 
@@ -56,7 +56,7 @@ test("row 53: '..' at the root stays there, in both modes", async (t) => {
       const c = counted(() => assert.equal(agent.fs.statSync(path).ino, inside, path));
       assert.equal(c.endedRcu, ref ? 0 : 1);
     }
-    assert.equal(look(agent, "/../a"), "ENOENT");
+    assert.equal(walkCode(agent, "/../a"), "ENOENT");
   }
 });
 

@@ -5,8 +5,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DROP, POINT } from "../../../dist/abi/abi.js";
-import { gauges, memoryOf, objectDriver, rawCore, walkerOf } from "../../support/forced.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { gauges } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { objectDriver } from "../../support/drivers/object-driver.js";
+import { codeOf } from "../../support/errors.js";
+import { walkerOf } from "../../support/hooked-vfs.js";
+import { memoryOf } from "../../support/memory.js";
+import { rawCore } from "../../support/raw-core.js";
 
 const CAP_SYS_CHROOT = 1 << 18;
 /** An ACL that gives user 1000 what the mode gives it anyway: reading it takes the walk out of rcu mode. */

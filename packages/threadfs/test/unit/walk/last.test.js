@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { flatDriver, look, mountDriver } from "../../support/toy.js";
-import { codeOf, of, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { flatDriver, mountDriver, walkCode } from "../../support/drivers/memory-driver.js";
+import { codeOf } from "../../support/errors.js";
+import { of } from "../../support/hooked-vfs.js";
 
 const DENTRY_COUNT = 68;
 const S_IFDIR = 0o040000;
@@ -12,7 +14,7 @@ const S_IFDIR = 0o040000;
 function counts(vfs, paths) {
   const view = new DataView(vfs.handle.memory.buffer);
   return paths.map((path) => {
-    const points = vfs.points(() => look(vfs, path));
+    const points = vfs.points(() => walkCode(vfs, path));
     return view.getInt32(of(points, POINT.ANSWER)[0][2] + DENTRY_COUNT, true);
   });
 }
@@ -33,7 +35,7 @@ test("row 57: a link on the way: out of rcu mode with references on link and dir
   ]) {
     let points;
     const c = counted(() => {
-      points = vfs.points(() => assert.equal(look(vfs, path), undefined));
+      points = vfs.points(() => assert.equal(walkCode(vfs, path), undefined));
     });
     assert.deepEqual([c.dropLink, c.endedRef, c.echildRestarts], [1, 1, 0], path);
     const steps = of(points, POINT.DROP, POINT.DROPPED, POINT.LINK).map(([id]) => id);
@@ -72,17 +74,17 @@ test("row 59: where a directory is asked for, anything else is ENOTDIR, in rcu m
   fs.symlinkSync("f", "/l");
   fs.symlinkSync("d", "/ld");
   const c = counted(() => {
-    assert.equal(look(vfs, "/f/"), "ENOTDIR");
-    assert.equal(look(vfs, "/f//"), "ENOTDIR");
-    assert.equal(look(vfs, "/d/"), undefined);
+    assert.equal(walkCode(vfs, "/f/"), "ENOTDIR");
+    assert.equal(walkCode(vfs, "/f//"), "ENOTDIR");
+    assert.equal(walkCode(vfs, "/d/"), undefined);
     assert.equal(
       codeOf(() => fs.openSync("/f", fs.constants.O_DIRECTORY)),
       "ENOTDIR",
     );
   });
   assert.deepEqual([c.endedRcu, c.echildRestarts], [4, 0]);
-  assert.equal(look(vfs, "/l/"), "ENOTDIR");
-  assert.equal(look(vfs, "/ld/"), undefined);
+  assert.equal(walkCode(vfs, "/l/"), "ENOTDIR");
+  assert.equal(walkCode(vfs, "/ld/"), undefined);
   const context = vfs.context();
   for (const call of ["chdir", "chroot"]) {
     assert.equal(
@@ -116,7 +118,7 @@ test("row 60: a walk that ends in '.', '..' or '/' on a file system that wants i
   ];
   for (const [who, path, node] of ends) {
     asked.length = 0;
-    const c = counted(() => assert.equal(look(who, path), undefined));
+    const c = counted(() => assert.equal(walkCode(who, path), undefined));
     assert.deepEqual([c.dropRevalDot, c.endedRef, c.echildRestarts], [1, 1, 0], path);
     assert.deepEqual(
       asked.map(([, asking, , reval]) => [asking, reval]),
@@ -126,7 +128,7 @@ test("row 60: a walk that ends in '.', '..' or '/' on a file system that wants i
   }
   good = false;
   asked.length = 0;
-  const stale = counted(() => assert.equal(look(agent, "."), "ESTALE"));
+  const stale = counted(() => assert.equal(walkCode(agent, "."), "ESTALE"));
   assert.equal(stale.estaleRestarts, 1);
   assert.deepEqual(
     asked.map(([, , , reval]) => reval),
@@ -134,7 +136,7 @@ test("row 60: a walk that ends in '.', '..' or '/' on a file system that wants i
   );
   // A name at the end is not a jump; and a file system that does not want it is not asked.
   good = true;
-  const named = counted(() => look(vfs, "/m/d"));
+  const named = counted(() => walkCode(vfs, "/m/d"));
   assert.deepEqual([named.dropRevalDot, named.dropRevalidate], [0, 1]);
 });
 
@@ -164,7 +166,7 @@ test("row 61: a walk that fails in rcu mode puts nothing", async (t) => {
   ];
   for (let n = 0; n < 5; n++) {
     for (const [path, code] of failing) {
-      const c = counted(() => assert.equal(look(agent, path), code));
+      const c = counted(() => assert.equal(walkCode(agent, path), code));
       assert.equal(c.endedRcu, 1, path);
     }
   }
@@ -190,14 +192,14 @@ test("row 62: every attempt counts its links from none: 40 are followed after a 
     });
     let code;
     const c = counted(() => {
-      code = look(vfs, path);
+      code = walkCode(vfs, path);
     });
     assert.deepEqual([c.dropLink, c.dropFailed, c.echildRestarts], [1, 1, 1]);
     return code;
   };
   assert.equal(restarted("/dir0/end0"), undefined);
   assert.equal(restarted("/dir0/more"), "ELOOP");
-  assert.equal(look(vfs, "/dir0/end0"), undefined);
+  assert.equal(walkCode(vfs, "/dir0/end0"), undefined);
 });
 
 // Taken out: a walk that was given up with links on its stack leaves its count to the next.
@@ -209,8 +211,8 @@ test("row 62: a walk after one that ended in ELOOP has all its links again", asy
   for (const ref of [false, true]) {
     vfs.walkMode({ ref });
     for (let n = 0; n < 3; n++) {
-      assert.equal(look(vfs, "/loop"), "ELOOP");
-      assert.equal(look(vfs, "/l0"), undefined);
+      assert.equal(walkCode(vfs, "/loop"), "ELOOP");
+      assert.equal(walkCode(vfs, "/l0"), undefined);
     }
   }
 });

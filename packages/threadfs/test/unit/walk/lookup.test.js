@@ -6,20 +6,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
 import { createVfs } from "../../../dist/src/index.js";
-import {
-  busy,
-  checkHash,
-  dentryOf,
-  during,
-  grown,
-  hashOf,
-  peek,
-  twinHashes,
-  twinNames,
-  when,
-} from "../../support/dentries.js";
-import { objectDriver } from "../../support/forced.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { grown } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { objectDriver } from "../../support/drivers/object-driver.js";
+import { codeOf } from "../../support/errors.js";
+import { when } from "../../support/hooked-vfs.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
+import { checkHash, hashOf, twinHashes, twinNames } from "../../support/name-hash.js";
+import { during, startLoop } from "../../support/threads.js";
 
 const LONG = "l".repeat(200);
 const FORMS = ["quick", "general", "locked"];
@@ -27,7 +21,7 @@ const FORMS = ["quick", "general", "locked"];
 async function scene(t) {
   const tree = await debugTree();
   t.after(() => tree.close());
-  return { tree, walker: tree.vfs, writer: await tree.attach(), mem: peek(tree.vfs) };
+  return { tree, walker: tree.vfs, writer: await tree.attach(), mem: memoryOf(tree.vfs) };
 }
 
 /** Calls `run` once for each form of lookup, with the directories set up for it. */
@@ -127,9 +121,13 @@ describe("lookup", () => {
       };
       for (const [who, theirs] of Object.entries(walks)) {
         const before = vfs.counters();
-        const memory = peek(vfs).shared(vfs);
+        const memory = memoryOf(vfs).bytesWithout(vfs);
         for (const walk of theirs) walk();
-        assert.equal(Buffer.compare(memory, peek(vfs).shared(vfs)), 0, `${build}, ${who}: something was stored`);
+        assert.equal(
+          Buffer.compare(memory, memoryOf(vfs).bytesWithout(vfs)),
+          0,
+          `${build}, ${who}: something was stored`,
+        );
         const { walks: made, endedRcu } = vfs.counters();
         assert.ok(made - before.walks >= theirs.length);
         assert.equal(endedRcu - before.endedRcu, made - before.walks, `${build}, ${who}: not all were in rcu mode`);
@@ -239,7 +237,7 @@ describe("lookup", () => {
     vfs.fs.writeFileSync("/d/zzzz", "");
     const { ino } = vfs.fs.statSync("/d/zzzz");
     const paths = ["/d/zzzz", `/d/${LONG}`];
-    const writer = await busy(
+    const writer = await startLoop(
       t,
       vfs,
       `vfs.fs.renameSync("/d/zzzz", "/d/${LONG}"); vfs.fs.renameSync("/d/${LONG}", "/d/zzzz");`,
@@ -386,7 +384,7 @@ describe("lookup", () => {
   test("row 19: the locked lookup does not miss a name that a rename hides for a moment", async (t) => {
     const { walker, behind, front } = await chainScene(t);
     walker.fs.mkdirSync("/c");
-    const writer = await busy(
+    const writer = await startLoop(
       t,
       walker,
       `vfs.fs.renameSync("${front}", "/c/away"); vfs.fs.renameSync("/c/away", "${front}");`,
@@ -510,7 +508,7 @@ describe("lookup", () => {
     walker.fs.statSync(`/d/${one}`);
     assert.equal(owner, walker.threadSlot + 1);
     // Renamed from the one name to the other, both of one hash: one of the two is there at any moment, and never both.
-    const mover = await busy(
+    const mover = await startLoop(
       t,
       walker,
       `vfs.fs.renameSync("/d/${one}", "/d/${two}"); vfs.fs.renameSync("/d/${two}", "/d/${one}");`,

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { AT_FDCWD, ERRNO, POINT, STAT } from "../../../dist/abi/abi.js";
 import { Context } from "../../../dist/src/api/context.js";
 import { Attachment } from "../../../dist/src/bridge/attachment.js";
-import { codeOf, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { codeOf } from "../../support/errors.js";
 
 /** Offsets in a dentry (core/vfs/dcache/dentry.ts). */
 const DENTRY_INODE = 20;

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DROP, POINT } from "../../../dist/abi/abi.js";
 import { ACL_TAG } from "../../../dist/src/index.js";
-import { codeOf, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { codeOf } from "../../support/errors.js";
 
 const { USER_OBJ, USER, GROUP_OBJ, MASK, OTHER } = ACL_TAG;
 const [R, W, X] = [4, 2, 1];

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ERRNO } from "../../../dist/abi/abi.js";
 import { createVfs } from "../../../dist/src/index.js";
-import { dentryOf } from "../../support/dentries.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { dentryOf } from "../../support/memory.js";
 import {
-  asker,
+  cachedWalker,
   DIRECTORY,
   ENTRY_DIRECTORY,
   ENTRY_LEN,
@@ -14,12 +15,11 @@ import {
   G_SEQ_WRAPS,
   LEVELS,
   setUp,
-} from "../../support/memo.js";
-import { treeFor } from "../../support/tree.js";
+} from "../../support/prefix-cache.js";
 
 test("prefixes of every length, up to as deep as there is room; none longer", async (t) => {
   const { vfs } = await treeFor(t);
-  const who = asker(t, vfs.handle);
+  const walker = cachedWalker(t, vfs.handle);
   for (let length = 20; length <= 110; length++) {
     const directory = `/${"x".repeat(9)}/${String(length).padStart(3, "0")}`
       .padEnd(34, "y")
@@ -29,14 +29,14 @@ test("prefixes of every length, up to as deep as there is room; none longer", as
     if (path.length !== length) continue;
     vfs.fs.mkdirSync(path, { recursive: true });
     vfs.fs.writeFileSync(`${path}/f-of-some-length`, "");
-    for (let i = 0; i < 5; i++) assert.ok(who.ask(`${path}/f-of-some-length`) > 0, `${length}`);
-    assert.equal(who.knows(`${path}/f-of-some-length`), length >= 24 && length <= 96, `${length} bytes`);
+    for (let i = 0; i < 5; i++) assert.ok(walker.ino(`${path}/f-of-some-length`) > 0, `${length}`);
+    assert.equal(walker.knows(`${path}/f-of-some-length`), length >= 24 && length <= 96, `${length} bytes`);
   }
   for (let depth = 7; depth <= 12; depth++) {
     const path = "/abcdef".repeat(depth);
     vfs.fs.mkdirSync(path, { recursive: true });
-    for (let i = 0; i < 200; i++) who.ask(`${path}/none`);
-    assert.equal(who.knows(`${path}/none`), depth <= 9, `${depth} directories`);
+    for (let i = 0; i < 200; i++) walker.ino(`${path}/none`);
+    assert.equal(walker.knows(`${path}/none`), depth <= 9, `${depth} directories`);
   }
 });
 
@@ -48,29 +48,29 @@ test("every byte of the path is compared, and all else that an entry stands for"
       .slice(0, length)
       .replace(/\/$/, "x");
     vfs.fs.mkdirSync(path, { recursive: true });
-    const who = asker(t, vfs.handle).learn(`${path}/not-there`);
-    const [entry, ...others] = who.entries(length);
+    const walker = cachedWalker(t, vfs.handle).learn(`${path}/not-there`);
+    const [entry, ...others] = walker.entries(length);
     assert.deepEqual(others, []);
     const words = length <= 32 ? 4 : length <= 64 ? 8 : 8 + Math.ceil((length - 64) / 8);
     const offsets = [...Array(16).keys()].concat(Array.from({ length: words * 8 }, (_, i) => ENTRY_WORDS + i));
     for (const offset of offsets) {
       bytes[entry + offset] ^= 1;
-      assert.equal(who.knows(`${path}/not-there`), false, `${length} bytes: byte ${offset} of the entry`);
+      assert.equal(walker.knows(`${path}/not-there`), false, `${length} bytes: byte ${offset} of the entry`);
       bytes[entry + offset] ^= 1;
-      who.learn(`${path}/not-there`);
+      walker.learn(`${path}/not-there`);
     }
-    who.arena.close();
+    walker.arena.close();
   }
 });
 
 test("a sequence that comes round to the same number does not bring an entry back", async (t) => {
   const all = await setUp(t);
-  const { who, fs } = all;
+  const { walker, fs } = all;
   const words = new Int32Array(all.vfs.handle.memory.buffer);
   const turns = () => Atomics.load(words, G_SEQ_WRAPS >> 2);
   const dentry = dentryOf(all.vfs, LEVELS[1]);
-  const theirs = all.plain.ask(`/other${FILE}`);
-  who.learn(FILE);
+  const theirs = all.plain.ino(`/other${FILE}`);
+  walker.learn(FILE);
   const seq = Atomics.load(words, dentry >> 2);
   // As after many changes: one more passes a multiple of 2^24.
   for (const [from, change] of [
@@ -88,14 +88,14 @@ test("a sequence that comes round to the same number does not bring an entry bac
   }
   fs.renameSync(`/other${LEVELS[1]}`, LEVELS[1]);
   Atomics.store(words, dentry >> 2, seq);
-  assert.equal(who.ask(FILE), theirs);
+  assert.equal(walker.ino(FILE), theirs);
   // Without that mark it would: this is what the mark is for.
-  assert.equal(who.learn(FILE).ask(FILE), theirs);
+  assert.equal(walker.learn(FILE).ino(FILE), theirs);
 });
 
 test("a thread that takes over a slot begins with an empty memo", async (t) => {
   const all = await setUp(t);
-  const dying = asker(t, all.vfs.handle).learn(FILE);
+  const dying = cachedWalker(t, all.vfs.handle).learn(FILE);
   const slot = dying.core.threadSlot();
   const [entry] = dying.entries(DIRECTORY.length);
   // As one that was killed in the middle of an entry leaves it: this directory's path with another's dentry.
@@ -104,9 +104,9 @@ test("a thread that takes over a slot begins with an empty memo", async (t) => {
   words[(entry + ENTRY_DIRECTORY) >> 2] = other;
   words[(entry + ENTRY_DIRECTORY + 4) >> 2] = words[other >> 2];
   dying.arena.close();
-  const heir = asker(t, all.vfs.handle);
+  const heir = cachedWalker(t, all.vfs.handle);
   assert.equal(heir.core.threadSlot(), slot);
-  assert.equal(heir.ask(FILE), all.plain.ask(FILE));
+  assert.equal(heir.ino(FILE), all.plain.ino(FILE));
   assert.equal(heir.steps, 4);
 });
 
@@ -114,11 +114,11 @@ test("memos take a sixteenth of the arena at most; who comes later walks without
   const vfs = await createVfs({ maxBytes: 2 << 20 });
   t.after(() => vfs.close());
   vfs.fs.mkdirSync(DIRECTORY, { recursive: true });
-  const who = asker(t, vfs.handle);
-  assert.equal(who.entries(0), undefined);
-  for (let i = 0; i < 5; i++) assert.equal(who.ask(FILE), -ERRNO.ENOENT);
+  const walker = cachedWalker(t, vfs.handle);
+  assert.equal(walker.entries(0), undefined);
+  for (let i = 0; i < 5; i++) assert.equal(walker.ino(FILE), -ERRNO.ENOENT);
   vfs.fs.writeFileSync(FILE, "");
-  assert.ok(who.ask(FILE) > 0);
+  assert.ok(walker.ino(FILE) > 0);
   const view = new DataView(vfs.handle.memory.buffer);
   assert.equal(view.getUint32(5448, true), 1, "memos given out");
   assert.equal(view.getUint32(65536 + ENTRY_LEN, true), 0, "the first slot shows no epoch after its calls");

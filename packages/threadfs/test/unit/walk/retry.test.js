@@ -2,8 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DROP, POINT } from "../../../dist/abi/abi.js";
-import { counted, gauges, memoryOf, objectDriver, walkerOf } from "../../support/forced.js";
-import { codeOf, debugTree } from "../../support/tree.js";
+import { counted, gauges } from "../../support/counters.js";
+import { debugTree } from "../../support/debug-tree.js";
+import { objectDriver } from "../../support/drivers/object-driver.js";
+import { codeOf } from "../../support/errors.js";
+import { walkerOf } from "../../support/hooked-vfs.js";
+import { memoryOf } from "../../support/memory.js";
 
 const ECHILD = 10;
 const ESTALE = 116;

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AT_FDCWD, DROP, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
 import { Attachment } from "../../../dist/src/bridge/attachment.js";
-import { flatDriver, look, mountDriver } from "../../support/toy.js";
-import { of, treeFor } from "../../support/tree.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { flatDriver, mountDriver, walkCode } from "../../support/drivers/memory-driver.js";
+import { of } from "../../support/hooked-vfs.js";
 
 /** A name that a dentry keeps outside of itself: the general walk takes it, not the fast form for plain names. */
 const LONG = "a-name-that-is-longer-than-a-dentry-has-room-for";
@@ -92,7 +93,7 @@ test("row 45: both modes go through the same components to the same answer", asy
       vfs.walkMode({ ref });
       let code;
       const points = vfs.points(() => {
-        code = look(vfs, path);
+        code = walkCode(vfs, path);
       });
       return [code, componentsOf(vfs, points)];
     });
@@ -122,7 +123,7 @@ test("row 46: a file system's own hash is asked for each name, in rcu mode, befo
   mountDriver(vfs, driver);
   vfs.fs.statSync("/m/file");
   calls.length = 0;
-  const c = counted(() => assert.equal(look(vfs, "/m/FILE"), undefined));
+  const c = counted(() => assert.equal(walkCode(vfs, "/m/FILE"), undefined));
   assert.deepEqual(calls, [
     ["hash", 1, "FILE"],
     ["compare", 1, 2, "file", "FILE"],
@@ -141,7 +142,7 @@ test("row 47: a directory that moved before its child was found is noticed", asy
       other.fs.renameSync("/a/b", "/z");
       other.fs.writeFileSync(`/z/${name}`, "");
     });
-    const c = counted(() => assert.equal(look(vfs, `/a/b/${name}`), "ENOENT"));
+    const c = counted(() => assert.equal(walkCode(vfs, `/a/b/${name}`), "ENOENT"));
     assert.equal(c.echildRestarts, 1);
   }
 });
@@ -154,7 +155,7 @@ test("row 48: the parent is checked by one load, after the child's sequence was 
     vfs.fs.mkdirSync("/a/b", { recursive: true });
     vfs.fs.writeFileSync(`/a/b/${name}`, "");
     const points = of(
-      vfs.points(() => look(vfs, `/a/b/${name}`)),
+      vfs.points(() => walkCode(vfs, `/a/b/${name}`)),
       POINT.SEQ_OPENED,
       POINT.COMPARED,
       POINT.FOUND,
@@ -170,7 +171,7 @@ test("row 48: the parent is checked by one load, after the child's sequence was 
     }
     assert.equal(points.length, 12);
     nth(vfs, POINT.SEQ_OPENED, 3, () => other.fs.renameSync("/a/b", "/z"));
-    const c = counted(() => assert.equal(look(vfs, `/a/b/${name}`), "ENOENT"));
+    const c = counted(() => assert.equal(walkCode(vfs, `/a/b/${name}`), "ENOENT"));
     assert.equal(c.echildRestarts, 1);
   }
 });
@@ -185,7 +186,7 @@ test("row 49: the walk goes on with the sequence under which the child was found
       other.fs.renameSync(`/a/${dir}`, "/z");
       other.fs.writeFileSync("/z/f", "");
     });
-    const c = counted(() => assert.equal(look(vfs, `/a/${dir}/f`), "ENOENT"));
+    const c = counted(() => assert.equal(walkCode(vfs, `/a/${dir}/f`), "ENOENT"));
     assert.equal(c.echildRestarts, 1);
   }
 });
@@ -209,7 +210,7 @@ test("row 50: a name that is not cached: the walk drops at its directory and ask
     asked.length = 0;
     let points;
     const c = counted(() => {
-      points = vfs.points(() => assert.equal(look(vfs, `/m/${name}`), expected));
+      points = vfs.points(() => assert.equal(walkCode(vfs, `/m/${name}`), expected));
     });
     assert.deepEqual(asked, [[1, name]]);
     assert.deepEqual([c.dropUncached, c.endedRef, c.echildRestarts], [1, 1, 0]);
@@ -218,7 +219,7 @@ test("row 50: a name that is not cached: the walk drops at its directory and ask
     assert.deepEqual(drop.slice(0, 2), [POINT.DROP, DROP.UNCACHED]);
     assert.deepEqual(dropped.slice(0, 2), [POINT.DROPPED, 1]);
     assert.deepEqual(locked.slice(0, 2), [POINT.LOCKED_LOOKUP, drop[2]]);
-    const again = counted(() => assert.equal(look(vfs, `/m/${name}`), expected));
+    const again = counted(() => assert.equal(walkCode(vfs, `/m/${name}`), expected));
     assert.deepEqual([again.dropUncached, again.endedRcu, asked.length], [0, 1, 1]);
   }
 });
@@ -228,7 +229,7 @@ test("row 50: in a directory that is all in memory a miss is an answer of rcu mo
   const { vfs, counted } = await treeFor(t);
   vfs.fs.mkdirSync("/d");
   for (const name of ["none", LONG]) {
-    const c = counted(() => assert.equal(look(vfs, `/d/${name}`), "ENOENT"));
+    const c = counted(() => assert.equal(walkCode(vfs, `/d/${name}`), "ENOENT"));
     assert.deepEqual([c.dropUncached, c.endedRcu, c.missesValidated, c.echildRestarts], [0, 1, 1, 0], name);
   }
 });
@@ -248,7 +249,7 @@ test("row 50: a miss in a directory that has moved meanwhile is no answer", asyn
       other.fs.renameSync("/new", "/a/b");
       other.fs.unlinkSync(`/old/${name}`);
     });
-    const c = counted(() => assert.equal(look(vfs, `/a/b/${name}`), undefined));
+    const c = counted(() => assert.equal(walkCode(vfs, `/a/b/${name}`), undefined));
     assert.equal(c.echildRestarts, 1);
   }
 });
@@ -271,11 +272,11 @@ test("row 51: revalidation drops out of rcu mode with parent and child, then ask
   vfs.at(POINT.DROPPED, (ok) => {
     dropped = ok;
   });
-  const c = counted(() => assert.equal(look(vfs, "/m/f"), undefined));
+  const c = counted(() => assert.equal(walkCode(vfs, "/m/f"), undefined));
   assert.deepEqual(asked, [[1, 2, "f", false, 1]]);
   assert.deepEqual([c.dropRevalidate, c.endedRef, c.echildRestarts], [1, 1, 0]);
   good = false;
-  const d = counted(() => assert.equal(look(vfs, "/m/f"), undefined));
+  const d = counted(() => assert.equal(walkCode(vfs, "/m/f"), undefined));
   assert.deepEqual([d.dropRevalidate, d.echildRestarts], [1, 0]);
 });
 
@@ -298,7 +299,7 @@ test("row 51: a name that changes before the drop is not revalidated under its o
     other.fs.unlinkSync("/m/f");
     asked.length = 0;
   });
-  const c = counted(() => assert.equal(look(vfs, "/m/f"), "ENOENT"));
+  const c = counted(() => assert.equal(walkCode(vfs, "/m/f"), "ENOENT"));
   assert.deepEqual([c.dropFailed, c.echildRestarts], [1, 1]);
   assert.ok(
     asked.every(([node]) => node === null),
@@ -319,10 +320,10 @@ test("row 55: a cached name that stands for nothing is ENOENT in rcu mode", asyn
   });
   other.registerDriver(driver);
   mountDriver(vfs, driver);
-  assert.equal(look(vfs, "/m/none"), "ENOENT");
+  assert.equal(walkCode(vfs, "/m/none"), "ENOENT");
   let points;
   const c = counted(() => {
-    points = vfs.points(() => assert.equal(look(vfs, "/m/none"), "ENOENT"));
+    points = vfs.points(() => assert.equal(walkCode(vfs, "/m/none"), "ENOENT"));
   });
   assert.deepEqual([c.endedRcu, c.echildRestarts, of(points, POINT.DROP).length], [1, 0, 0]);
   assert.equal(of(points, POINT.FOUND).length, 2);
@@ -346,7 +347,7 @@ test("row 55: a name that is just coming into being is absent or whole, in ref m
   const { vfs } = tree;
   vfs.fs.writeFileSync("/target", "12345");
   mountDriver(vfs, new Function(`return ${MADE}`)());
-  assert.equal(look(vfs, "/m/l"), "ENOENT");
+  assert.equal(walkCode(vfs, "/m/l"), "ENOENT");
   const walk = `vfs.registerDriver(${MADE}); vfs.walkMode({ ref: true }); return vfs.fs.statSync("/m/l").size;`;
   // The walk has found the entry that stands for nothing, and goes on while its inode is there and its type is not.
   const walker = await tree.parked(walk, POINT.FOUND, 2);
@@ -370,10 +371,10 @@ test("row 56: what is no directory is ENOTDIR in rcu mode, if it still is what i
     vfs.fs.writeFileSync(`/a/${name}`, "");
     vfs.fs.mkdirSync("/dir");
     vfs.fs.writeFileSync("/dir/x", "");
-    const c = counted(() => assert.equal(look(vfs, `/a/${name}/x`), "ENOTDIR"));
+    const c = counted(() => assert.equal(walkCode(vfs, `/a/${name}/x`), "ENOTDIR"));
     assert.deepEqual([c.endedRcu, c.echildRestarts, c.endedRef], [1, 0, 0]);
     nth(vfs, POINT.FOUND, 2, () => exchange("/dir", `/a/${name}`));
-    const d = counted(() => assert.equal(look(vfs, `/a/${name}/x`), undefined));
+    const d = counted(() => assert.equal(walkCode(vfs, `/a/${name}/x`), undefined));
     assert.equal(d.echildRestarts, 1);
   }
 });

@@ -1,0 +1,101 @@
+/**
+ * What the tests of old bugs share: trees to force an interleaving on, a tree for real threads, and one change tried at
+ * every point that a walk passes.
+ */
+import assert from "node:assert/strict";
+import { POINT } from "../../dist/abi/abi.js";
+import { createVfs, type Driver, type FsSync, type Vfs } from "../../dist/src/index.js";
+import { type DebugTree, type DebugTreeOptions, treeFor } from "./debug-tree.js";
+import { codeOf } from "./errors.js";
+import { type HookedVfs, of, type TestScope, walkerOf } from "./hooked-vfs.js";
+import { memoryOf, type TreeMemory } from "./memory.js";
+
+/** How long real threads run against each other. */
+export const RACE_MS = 700;
+
+/** A tree, an attachment that walks and one that makes changes meanwhile. */
+export interface Interleaved {
+  readonly tree: DebugTree;
+  readonly vfs: HookedVfs;
+  readonly fs: FsSync;
+  readonly peer: HookedVfs;
+  readonly walker: HookedVfs;
+  readonly memory: TreeMemory;
+}
+
+export async function setUp(t: TestScope, options?: DebugTreeOptions): Promise<Interleaved> {
+  const tree = await treeFor(t, options);
+  const { vfs } = tree;
+  const peer = await walkerOf(t, vfs.handle);
+  const walker = await walkerOf(t, vfs.handle);
+  return { tree, vfs, fs: vfs.fs, peer, walker, memory: memoryOf(vfs) };
+}
+
+/** A tree on the build that ships, for real threads. */
+export async function shippedTree(t: TestScope): Promise<Vfs> {
+  const vfs = await createVfs({ maxBytes: 64 << 20 });
+  t.after(() => vfs.close());
+  return vfs;
+}
+
+/** Registers a driver in every attachment and mounts it by the first. */
+export function mountDriverAt(driver: Driver, at: string, first: Vfs, ...others: readonly Vfs[]): void {
+  for (const vfs of [first, ...others]) vfs.registerDriver(driver);
+  first.fs.mkdirSync(at);
+  first.mount("none", at, driver.name);
+}
+
+/** Points of the read side in the order a step passes them. */
+const STEP_POINTS = [
+  "WALK_START",
+  "COMPONENT",
+  "SEQ_OPENED",
+  "NAME_READ",
+  "COMPARED",
+  "FOUND",
+  "PARENT_CHECK",
+  "MOUNT_CHECK",
+  "MOUNT_DOWN",
+  "ATTR_COPIED",
+  "COMPLETE",
+  "UNLAZY_HALF",
+  "LOCKED_LOOKUP",
+] as const;
+
+export interface Interleaving {
+  /** Makes the state from which a call starts. */
+  prepare(): unknown;
+  /** The call of the walker. */
+  call(fs: FsSync): unknown;
+  /** The change, made at a point inside the call. */
+  change(): unknown;
+  /** Judges the code of the call's error; undefined when it succeeded. */
+  check(code: string | undefined, where: string): void;
+}
+
+/**
+ * Makes the call with the change at the n-th passing of every point that the call passes, each time from a fresh state.
+ * Returns how many interleavings happened.
+ */
+export function atEveryPoint(walker: HookedVfs, { prepare, call, change, check }: Interleaving): number {
+  prepare();
+  const passed = walker.points(() => codeOf(() => call(walker.fs)));
+  let happened = 0;
+  for (const name of STEP_POINTS) {
+    const id = POINT[name];
+    const times = of(passed, id).length;
+    for (let nth = 1; nth <= times; nth++) {
+      prepare();
+      walker.at(id, change, nth);
+      const code = codeOf(() => call(walker.fs));
+      if (walker.waits(id)) {
+        walker.never();
+        continue;
+      }
+      happened++;
+      check(code, `${name} ${nth}`);
+    }
+  }
+  assert.ok(happened > 0, "no interleaving happened");
+  return happened;
+}

@@ -1,0 +1,92 @@
+/** The structures in the tree's memory, as core/vfs draws them, read word by word. */
+import { POINT, SCRATCH, THREAD_SLOTS } from "../../dist/abi/abi.js";
+import type { Vfs, VfsHandle } from "../../dist/src/index.js";
+import { defined } from "./defined.js";
+import type { HookedVfs } from "./hooked-vfs.js";
+
+/** Flags of a dentry, as in core/vfs/dcache/dentry.ts. */
+export const D_TYPE = 7;
+export const D_UNHASHED = 1 << 3;
+export const D_CANT_MOUNT = 1 << 5;
+export const D_ON_LRU = 1 << 13;
+
+/** Offsets in a thread's slot. */
+const SLOT_SCRATCH = 92;
+const SLOT_PREFIX_CACHE = 100;
+const PREFIX_CACHE_SIZE = 131072;
+
+/** Address of a thread's slot. */
+function slotAddress(slot: number): number {
+  return THREAD_SLOTS.FIRST + slot * THREAD_SLOTS.SIZE;
+}
+
+/** Reads words of the tree's memory by what they mean. An argument is the address of a dentry unless its name says otherwise. */
+export interface TreeMemory {
+  word(address: number): number;
+  seq(dentry: number): number;
+  flags(dentry: number): number;
+  hash(dentry: number): number;
+  length(dentry: number): number;
+  parent(dentry: number): number;
+  inode(dentry: number): number;
+  dirSeq(dentry: number): number;
+  lastChild(dentry: number): number;
+  /** Owner of d_lock, 0: free. */
+  lock(dentry: number): number;
+  /** References; negative: dead. */
+  count(dentry: number): number;
+  /** References on a mount. */
+  mountCount(mount: number): number;
+  /** First dentry of a directory's inode. */
+  alias(inode: number): number;
+  /** Owner of an inode's i_mutex, 0: free. */
+  mutex(inode: number): number;
+  /** Epoch that a thread's slot shows: 0 outside a read-side section. */
+  epoch(slot: number): number;
+  /** Address of a thread's prefix cache, 0: it has none. */
+  prefixCache(slot: number): number;
+  /** A copy of the memory, without the slot, the scratch area and the prefix cache of one attachment's thread. */
+  bytesWithout(thread: Vfs): Uint8Array;
+}
+
+export function memoryOf({ handle: { memory } }: { readonly handle: VfsHandle }): TreeMemory {
+  const word = (address: number) => Atomics.load(new Int32Array(memory.buffer), address >>> 2) >>> 0;
+  return {
+    word,
+    seq: (dentry) => word(dentry),
+    flags: (dentry) => word(dentry + 4),
+    hash: (dentry) => word(dentry + 8),
+    length: (dentry) => word(dentry + 12),
+    parent: (dentry) => word(dentry + 16),
+    inode: (dentry) => word(dentry + 20),
+    dirSeq: (dentry) => word(dentry + 28),
+    lastChild: (dentry) => word(dentry + 88),
+    lock: (dentry) => word(dentry + 64),
+    count: (dentry) => word(dentry + 68) | 0,
+    mountCount: (mount) => word(mount + 64) | 0,
+    alias: (inode) => word(inode + 80),
+    mutex: (inode) => word(inode + 64),
+    epoch: (slot) => word(slotAddress(slot)),
+    prefixCache: (slot) => word(slotAddress(slot) + SLOT_PREFIX_CACHE),
+    bytesWithout(thread) {
+      const bytes = new Uint8Array(memory.buffer).slice();
+      const slot = slotAddress(thread.threadSlot);
+      const scratch = word(slot + SLOT_SCRATCH);
+      bytes.fill(0, slot, slot + THREAD_SLOTS.SIZE);
+      bytes.fill(0, scratch, scratch + SCRATCH.SIZE);
+      const cache = word(slot + SLOT_PREFIX_CACHE);
+      if (cache !== 0) bytes.fill(0, cache, cache + PREFIX_CACHE_SIZE);
+      return bytes;
+    },
+  };
+}
+
+/** Address of the dentry that a path leads to, links not followed. */
+export function dentryOf(vfs: HookedVfs, path: string): number {
+  const passed = vfs.points(() => vfs.fs.lstatSync(path));
+  const [, , dentry] = defined(
+    passed.findLast(([id]) => id === POINT.ANSWER),
+    `end of the walk to ${path}`,
+  );
+  return dentry;
+}
