@@ -4,9 +4,9 @@
  */
 import type { Stats } from "node:fs";
 import { createVfs, type FsSync, loadCore, Trace, type TraceStep } from "threadfs";
-import { PRIVILEGED } from "./job/requests.js";
 import { Loader, permissions, realDirectory, TALLY_BYTES, typeName } from "./load/load.js";
 import { WorkStack } from "./load/work-stack.js";
+import { PRIVILEGED } from "./support/credentials.js";
 import { CliError, codeOf, EXIT_USAGE } from "./support/errors.js";
 
 export interface WalkOptions {
@@ -24,28 +24,29 @@ const MAX_ENTRIES = 200_000;
 const MAX_BYTES = 1 << 30;
 const LIST_BYTES = 8 << 20;
 
-/** What is at a path, as far as it is told. */
-interface Thing {
+/** The attributes of the file at a path that are printed. */
+export interface FileAttributes {
   type: string;
   ino: number;
   mode: string;
   size: number;
 }
 
-/** A step with what is there; a mount point's own inode is hidden by what is mounted on it. */
-type ExplainedStep = TraceStep & { is?: Thing };
+/** A step with the file it is at; not of a mount point, whose own inode the mount hides. */
+export type ExplainedStep = TraceStep & { is?: FileAttributes };
 
-interface Explanation {
+/** The output of `threadfs walk --json`. */
+export interface Explanation {
   path: string;
   directory: string;
   /** Entries loaded. */
   entries: number;
   credentials: { uid: number; gid: number };
   steps: ExplainedStep[];
-  answer: { found: Thing } | { error: { code: string; message: string } };
+  answer: { found: FileAttributes } | { error: { code: string; message: string } };
 }
 
-/** Explains a walk on standard output. Answers the exit status: 0, whatever the walk's answer is. */
+/** Explains a walk on standard output. Returns the exit status: 0, also when the walk ends in an error. */
 export async function runWalk(options: WalkOptions): Promise<number> {
   const source = realDirectory(options.directory, EXIT_USAGE);
   const trace = new Trace();
@@ -73,7 +74,7 @@ export async function runWalk(options: WalkOptions): Promise<number> {
   return 0;
 }
 
-/** Loads names, modes, owners, sizes and links, no contents. Answers how many. */
+/** Loads names, modes, owners, sizes and links, no contents. Returns how many. */
 function loadNames(fs: FsSync, source: string): number {
   const tally = new Int32Array(new SharedArrayBuffer(TALLY_BYTES));
   const limits = { contentLimit: -1, contentTotal: 0, maxEntries: MAX_ENTRIES };
@@ -102,29 +103,29 @@ const fromRoot = (path: string): string => (path.startsWith("/") ? path : `/${pa
 
 function lookUp(fs: FsSync, { path, follow }: WalkOptions): Explanation["answer"] {
   try {
-    return { found: thingOf(follow ? fs.statSync(path) : fs.lstatSync(path)) };
+    return { found: attributesOf(follow ? fs.statSync(path) : fs.lstatSync(path)) };
   } catch (error) {
     return { error: { code: codeOf(error), message: (error as Error).message } };
   }
 }
 
-function thingOf(stats: Pick<Stats, "mode" | "ino" | "size">): Thing {
+function attributesOf(stats: Pick<Stats, "mode" | "ino" | "size">): FileAttributes {
   return { type: typeName(stats.mode), ino: stats.ino, mode: permissions(stats.mode), size: stats.size };
 }
 
-/** The steps of the first walk: a call that fails walks again for its error, which would be the same story twice. */
+/** The steps of the first walk: a call that fails walks a second time for its error, with the same steps. */
 function firstWalk(steps: TraceStep[]): TraceStep[] {
   const answered = steps.findIndex(({ step }) => step === "answer");
   return answered < 0 ? steps : steps.slice(0, answered + 1);
 }
 
-/** Adds what is at each path the walk came to, asked for after the walk with all rights. */
+/** Adds to each step the file at its path, which is looked up after the walk with all rights. */
 function explain(fs: FsSync, steps: TraceStep[]): ExplainedStep[] {
   return steps.map((step, i) => {
     const covered = steps[i + 1]?.step === "mountDown" || followedByMount(steps, i);
     if (!DESCRIBED.has(step.step) || covered || !("path" in step)) return step;
     const stats = fs.lstatSync(step.path, { throwIfNoEntry: false });
-    return stats ? { ...step, is: thingOf(stats) } : step;
+    return stats ? { ...step, is: attributesOf(stats) } : step;
   });
 }
 
@@ -152,7 +153,8 @@ function textOf({ path, directory, entries, credentials, steps, answer }: Explan
   return `${[...lines, "", `answer: ${told}`].join("\n")}\n`;
 }
 
-const describe = ({ type, ino, mode, size }: Thing): string => `${type}, ino ${ino}, mode ${mode}, size ${size}`;
+const describe = ({ type, ino, mode, size }: FileAttributes): string =>
+  `${type}, ino ${ino}, mode ${mode}, size ${size}`;
 
 function sentence(step: ExplainedStep): string {
   const is = step.is ? `: ${describe(step.is)}` : "";

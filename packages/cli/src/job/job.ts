@@ -1,8 +1,8 @@
 /**
  * The main job: loads a real directory into one shared tree with several threads, then looks everything up from all
- * of them while another thread changes the tree, checks every answer, and measures the same lookups elsewhere.
+ * of them while another thread changes the tree, checks every answer, and measures the same lookups in other file systems.
  *
- *   load -> plan what moves -> write the questions -> look up beside the mutator -> quiet -> ref-walk -> rivals
+ *   load -> plan what moves -> write the queries -> look up beside the mutator -> without it -> in ref mode -> rivals
  */
 import { writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
@@ -19,26 +19,20 @@ import {
 } from "../load/load.js";
 import { WorkStack } from "../load/work-stack.js";
 import { counterSum } from "../support/counters.js";
+import { PRIVILEGED } from "../support/credentials.js";
+import { defined } from "../support/defined.js";
 import { CliError, EXIT_FAILED, EXIT_UNNOTICED, EXIT_USAGE } from "../support/errors.js";
+import { WorkerPool } from "../support/worker-pool.js";
 import type { LookupReport, WrongAnswer } from "./lookup.js";
 import { joinRounds, type Measured, rowOf } from "./measure.js";
 import { describeMovingEntry, type MovingEntry, MovingState, Plan } from "./moving.js";
 import { Mutator, type MutatorReport } from "./mutator.js";
-import { CALL, missingNear, type PackedQueries, QueryTable } from "./queries.js";
+import { CALL, type PackedQueries } from "./packed-queries.js";
+import { missingNear, QueryTable } from "./queries.js";
 import { Model, nodeOf } from "./reference-model.js";
 import { type JobResult, printJob } from "./report.js";
-import {
-  type LearnRequest,
-  type LoadRequest,
-  type LookUpRequest,
-  type MemfsRequest,
-  type MutateRequest,
-  PRIVILEGED,
-  type RivalName,
-  type RivalRequest,
-} from "./requests.js";
+import type { JobRequest, LoadRequest, RivalName } from "./requests.js";
 import type { RivalReport } from "./rivals.js";
-import { WorkerPool } from "./worker-pool.js";
 
 export interface JobOptions extends LoadLimits {
   directory: string;
@@ -60,12 +54,12 @@ const LIST_BYTES = 8 << 20;
 /** What the counter `chunksUsed` counts, in bytes. */
 const CHUNK = 65536;
 const LOAD_TIMEOUT = 15 * 60_000;
-/** Time for an order beyond what it is to take, in ms. */
+/** Time limit of a request beyond the time that it is given, in ms. */
 const GRACE = 60_000;
 /** The time of each comparison, as a share of that beside the mutator, and the rounds it comes in. */
 const COMPARISON_SHARE = 0.4;
 const ROUNDS = 4;
-/** Of every so many paths that do not exist it is asked why; not of all, as an exception takes as long as 20 lookups. */
+/** One of so many paths that do not exist is looked up for its error too; not all, as an exception costs 20 lookups. */
 const ASK_WHY = 64;
 /** Wrong answers that are printed. */
 const EXAMPLES = 20;
@@ -81,12 +75,12 @@ interface Way {
   look(seconds: number): Promise<Measured[]>;
 }
 
-/** Says on a terminal what is being done, on a line that the next one takes. */
+/** Shows on a terminal what the job is doing, on a line that the next call overwrites. */
 function say(text: string): void {
   if (process.stdout.isTTY) process.stdout.write(`\r${text}\x1b[K`);
 }
 
-/** Runs the job and prints its result. Answers the exit status. */
+/** Runs the job and prints its result. Returns the exit status. */
 export async function runJob(options: JobOptions): Promise<number> {
   const source = realDirectory(options.directory, EXIT_USAGE);
   const vfs = await createVfs({ maxBytes: options.maxBytes });
@@ -107,11 +101,11 @@ class Job {
   readonly #vfs: Vfs;
   readonly #options: JobOptions;
   readonly #source: string;
-  /** Where it goes in the tree: at its own path, so that the same strings can be looked up in both. */
+  /** The directory's path in the tree: its own, so that the same strings can be looked up in both. */
   readonly #target: string;
-  readonly #pool: WorkerPool;
-  readonly #mutator: WorkerPool;
-  /** Memory of the moving things; made when it is known how many there are. */
+  readonly #pool: WorkerPool<JobRequest>;
+  readonly #mutator: WorkerPool<JobRequest>;
+  /** Memory of the moving things; allocated when their number is known. */
   #things = new SharedArrayBuffer(8);
   #moving: MovingEntry[] = [];
   #load: LoadReport | undefined;
@@ -156,7 +150,7 @@ class Job {
     const list = WorkStack.memory(LIST_BYTES);
     const tally = new Int32Array(new SharedArrayBuffer(TALLY_BYTES));
     const common = { source: this.#source, target: this.#target, tally, contentLimit, contentTotal, maxEntries };
-    const before = this.#vfs.counters().chunksUsed;
+    const empty = this.#vfs.counters().chunksUsed;
     const begin = performance.now();
     const own = new Loader({ ...common, fs: this.#vfs.context(PRIVILEGED).fs });
     own.root();
@@ -176,11 +170,11 @@ class Job {
     const seconds = (performance.now() - begin) / 1000;
     const { loaded: _loaded, shared: _shared, ...counts } = load;
     Object.assign(this.result.load, counts, { entries: load.loaded.length, seconds, threads: this.#pool.size });
-    this.result.memory = memoryOf([before, named, this.#vfs.counters().chunksUsed], load);
+    this.result.memory = memoryOf({ empty, named, all: this.#vfs.counters().chunksUsed }, load);
     return load;
   }
 
-  /** Shows how far loading is, on a terminal only. Answers how to stop it. */
+  /** Shows on a terminal how far loading is. Returns the function that ends it. */
   #progress(work: WorkStack, tally: Int32Array): () => void {
     if (!process.stdout.isTTY) return () => undefined;
     const format = "loading {bar} {value}/{total} directories, {entries} entries";
@@ -199,7 +193,7 @@ class Job {
     };
   }
 
-  /** Decides what moves and what is asked, and what must be answered. */
+  /** Decides what moves, what is looked up, and which answers are right. */
   #prepare(load: LoadReport): { plan: Plan; questions: PackedQueries } {
     const loaded = load.loaded.sort((a, b) => (a.path < b.path ? -1 : 1));
     const model = new Model();
@@ -210,35 +204,34 @@ class Job {
     this.#things = MovingState.memory(plan.things.length);
     new Mutator(this.#vfs, fs, plan.things, this.#things).prepare();
 
-    const book = new QueryTable(model, plan.things);
+    const table = new QueryTable(model, plan.things);
     const reasons: string[] = [];
     for (const [i, { path, mode, target }] of loaded.entries()) {
-      book.add({ path, call: CALL.STAT });
-      if (target !== undefined) book.add({ path, call: CALL.LSTAT });
-      const missing = missingNear(book, path, (mode & 0o170000) === 0o040000, i);
+      table.add({ path, call: CALL.STAT });
+      if (target !== undefined) table.add({ path, call: CALL.LSTAT });
+      const missing = missingNear(table, path, (mode & 0o170000) === 0o040000, i);
       if (missing === undefined) continue;
-      book.add({ path: missing, call: CALL.EXISTS });
+      table.add({ path: missing, call: CALL.EXISTS });
       if (i % ASK_WHY === 0) reasons.push(missing);
     }
-    book.endBase();
-    for (const path of reasons) book.add({ path, call: CALL.ACCESS });
-    for (const question of plan.questions) book.add(question);
-    if (this.#options.selfTest) this.result.check.planted = this.#plant(book);
-    const questions = book.pack();
-    this.result.questions = { existing: loaded.length, all: questions.count, tangled: book.tangled };
+    table.endBase();
+    for (const path of reasons) table.add({ path, call: CALL.ACCESS });
+    for (const question of plan.questions) table.add(question);
+    if (this.#options.selfTest) this.result.check.planted = this.#plant(table);
+    const questions = table.pack();
+    this.result.questions = { existing: loaded.length, all: questions.count, tangled: table.tangled };
     this.result.churn.things = plan.things.length;
     return { plan, questions };
   }
 
-  #plant(book: QueryTable): string {
-    const path = book.plantWrongAnswer();
+  #plant(table: QueryTable): string {
+    const path = table.plantWrongAnswer();
     if (path === undefined) throw new CliError("EINVAL", "--self-test: no file to plant a wrong answer at", EXIT_USAGE);
     return path;
   }
 
   async #learn(questions: PackedQueries): Promise<void> {
-    const request: LearnRequest = { task: "learn", questions, things: this.#things };
-    await this.#pool.askAll(() => request, GRACE);
+    await this.#pool.askAll(() => ({ task: "learn", questions, things: this.#things }), GRACE);
   }
 
   async #lookUpBesideMutator(plan: Plan): Promise<void> {
@@ -246,7 +239,7 @@ class Job {
     say(`looking up: ${name}`);
     const stop = new Int32Array(new SharedArrayBuffer(4));
     const { seconds } = this.#options;
-    const churn: MutateRequest = {
+    const churn: JobRequest = {
       task: "churn",
       stop,
       seconds: seconds + GRACE / 1000,
@@ -262,8 +255,8 @@ class Job {
   }
 
   /**
-   * The same lookups in a tree that nobody changes, by each way in turn, some rounds: what else the machine does meanwhile
-   * then falls on all of them alike.
+   * The same lookups in a tree that no thread changes, by each way in turn, in several rounds: other work of the machine
+   * then slows all of them alike.
    */
   async #compare(seconds: number): Promise<void> {
     const stop = new Int32Array(new SharedArrayBuffer(4));
@@ -275,37 +268,37 @@ class Job {
     const absent = await this.#prepareMemfs();
     if (absent === undefined) ways.push({ name: MEMFS, look: (time) => this.#rival("memfs", time) });
 
-    const measured: Measured[][][] = ways.map(() => []);
+    const measured = ways.map((way) => ({ ...way, rounds: [] as Measured[][] }));
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [i, { name, look }] of ways.entries()) {
+      for (const { name, look, rounds } of measured) {
         say(`looking up: ${name}`);
-        measured[i].push(await look(Math.max(0.05, seconds / ROUNDS)));
+        rounds.push(await look(Math.max(0.05, seconds / ROUNDS)));
       }
     }
-    for (const [i, { name }] of ways.entries()) {
-      this.result.rows.push(rowOf(name, joinRounds(measured[i]).slice(0, this.#options.threads)));
+    for (const { name, rounds } of measured) {
+      this.result.rows.push(rowOf(name, joinRounds(rounds).slice(0, this.#options.threads)));
     }
     if (absent !== undefined) this.result.rows.push({ name: MEMFS, absent });
     say("");
   }
 
-  /** Loads memfs in each worker. Answers why not. */
+  /** Loads memfs in each worker. Returns why it is absent, or undefined when it is loaded. */
   async #prepareMemfs(): Promise<string | undefined> {
     const loaded = this.#load?.loaded ?? [];
     if (loaded.length > MEMFS_ENTRIES) return `not loaded: more than ${MEMFS_ENTRIES} entries`;
     say(`loading ${MEMFS}`);
-    const request = (index: number): MemfsRequest => ({ task: "memfs", loaded: this.#rests(index) ? [] : loaded });
+    const request = (index: number): JobRequest => ({ task: "memfs", loaded: this.#rests(index) ? [] : loaded });
     const installed = await this.#pool.askAll<boolean>(request, LOAD_TIMEOUT);
     return installed.every((yes) => yes) ? undefined : "not installed";
   }
 
-  /** Whether a worker has nothing to look up: more may have been needed to load. */
+  /** Whether a worker looks nothing up: loading may have more threads than looking up. */
   #rests(index: number): boolean {
     return index >= this.#options.threads;
   }
 
   async #look(stop: Int32Array, seconds: number, all: boolean, ref: boolean): Promise<LookupReport[]> {
-    const request = (index: number): LookUpRequest => ({
+    const request = (index: number): JobRequest => ({
       task: "look",
       stop,
       seconds: this.#rests(index) ? 0 : seconds,
@@ -319,7 +312,7 @@ class Job {
   }
 
   #rival(rival: RivalName, seconds: number): Promise<RivalReport[]> {
-    const request = (index: number): RivalRequest => ({
+    const request = (index: number): JobRequest => ({
       task: "rival",
       rival,
       seconds: this.#rests(index) ? 0 : seconds,
@@ -345,17 +338,17 @@ class Job {
   }
 }
 
-/** A wrong answer with its things by what they do instead of by number. */
+/** A wrong answer with descriptions of its things in place of their numbers. */
 function named(wrong: WrongAnswer, moving: MovingEntry[]): JobResult["check"]["examples"][number] {
   const things = wrong.things.map(({ thing, before, after }) => {
-    return { what: describeMovingEntry(moving[thing]), before, after };
+    return { what: describeMovingEntry(defined(moving[thing], `thing ${thing}`)), before, after };
   });
   return { ...wrong, things };
 }
 
-/** @param chunks in use in the empty tree, with all names, and with contents */
-function memoryOf(chunks: [number, number, number], load: LoadReport): JobResult["memory"] {
-  const [emptyBytes, namedBytes, bytes] = chunks.map((count) => count * CHUNK);
+/** @param chunks in use: in the empty tree, with all names, and with contents */
+function memoryOf(chunks: { empty: number; named: number; all: number }, load: LoadReport): JobResult["memory"] {
+  const [emptyBytes, namedBytes, bytes] = [chunks.empty * CHUNK, chunks.named * CHUNK, chunks.all * CHUNK];
   const nameBytes = load.loaded.reduce((sum, { path }) => sum + Buffer.byteLength(path) - path.lastIndexOf("/") - 1, 0);
   const entries = Math.max(1, load.loaded.length);
   return {

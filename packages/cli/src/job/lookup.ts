@@ -1,20 +1,21 @@
 /**
- * Looks up in scattered order, and now and then where something is being moved, and checks every answer against what the
- * tree has to say at that moment: the one answer where nothing moves or a thing stood still, one of the answers of the
- * states passed where it moved.
+ * Looks up in random order, and now and then where the mutator is at work, and checks every answer. Where nothing moves, or
+ * the things stood still during the lookup, one answer is right; where a thing moved, the answer of each state that it
+ * passed is right.
  */
 
 import type { FsSync } from "threadfs";
 import { ERRNO } from "../../../threadfs/dist/abi/abi.js";
 import { permissions, typeName } from "../load/load.js";
 import type { CounterValues } from "../support/counters.js";
+import { defined } from "../support/defined.js";
 import { CliError, codeOf } from "../support/errors.js";
 import { shuffledOrder } from "../support/random.js";
 import { MovingState } from "./moving.js";
-import { CALL, CALL_NAMES, type PackedQueries, ROW, unpackPaths } from "./queries.js";
+import { CALL, CALL_NAMES, type PackedQueries, QueryReader } from "./packed-queries.js";
 import { DEVICE } from "./reference-model.js";
 
-/** An answer that could not have been true. */
+/** An answer that was not right in any state that the tree was in during the lookup. */
 export interface WrongAnswer {
   path: string;
   call: string;
@@ -38,12 +39,12 @@ export interface LookupReport {
   counters: CounterValues;
 }
 
-/** Lookups between two looks at the clock. */
+/** Lookups between two readings of the clock. */
 const BATCH = 256;
-/** After each batch, lookups on the path of what is being moved just then, where answers are most likely to go wrong. */
+/** Lookups after each batch on paths that depend on the thing being moved, where wrong answers are most likely. */
 const CHASE = 32;
 const EXAMPLES = 10;
-/** Depends on at most this many things: each has at least two states, and 64 combinations are the most there are. */
+/** A query depends on at most this many things: each has at least two states, and there are at most 64 combinations. */
 const MAX_THINGS = 6;
 
 /** `statSync` found nothing and did not say whether it is ENOENT or ENOTDIR. */
@@ -58,54 +59,51 @@ interface Attributes {
   dev: number;
 }
 
+/** Of one thing that the answer depends on: its versions before and after the lookup, its inode number in between. */
+interface Observed {
+  before: number;
+  after: number;
+  ino: number;
+}
+
 export class LookupChecker {
   readonly #fs: FsSync;
-  readonly #paths: string[];
-  readonly #packed: PackedQueries;
-  readonly #calls: Uint8Array;
-  readonly #answers: Int32Array;
-  readonly #moving: Int32Array;
-  readonly #cases: Int32Array;
-  readonly #rows: Float64Array;
-  readonly #states: number[];
+  readonly #queries: QueryReader;
+  /** Number of the queries about names of the real directory. */
+  readonly #base: number;
   readonly #movingState: MovingState;
   readonly #device: number;
-  /** For each thing the questions whose answer depends on it. */
+  /** For each thing the queries whose answer depends on it. */
   readonly #about: number[][];
   #chased = 0;
-  readonly #before = new Int32Array(MAX_THINGS);
-  readonly #after = new Int32Array(MAX_THINGS);
-  readonly #inos = new Float64Array(MAX_THINGS);
-  /** The last answer: 0 (with `#found` when attributes were asked for), -errno, ABSENT or REFUSED. */
+  /** The things of the last lookup, as many as its case has. */
+  readonly #observed: Observed[] = Array.from({ length: MAX_THINGS }, () => ({ before: 0, after: 0, ino: 0 }));
+  /** The last answer: 0 (with `#found` when the call returned attributes), -errno, ABSENT or REFUSED. */
   #status = 0;
   #found: Attributes | undefined;
 
   constructor(fs: FsSync, packed: PackedQueries, things: SharedArrayBuffer) {
     this.#fs = fs;
-    this.#packed = packed;
-    this.#paths = unpackPaths(packed, packed.count);
-    this.#calls = new Uint8Array(packed.calls);
-    this.#answers = new Int32Array(packed.answers);
-    this.#moving = new Int32Array(packed.moving);
-    this.#cases = new Int32Array(packed.cases);
-    this.#rows = new Float64Array(packed.rows);
-    this.#states = packed.states;
+    this.#base = packed.base;
+    this.#queries = new QueryReader(packed, packed.count);
     this.#movingState = new MovingState(things);
     this.#device = fs.statSync("/").dev;
     this.#about = packed.states.map(() => []);
     for (let i = 0; i < packed.count; i++) {
-      const where = this.#moving[i];
-      for (let n = 0; where >= 0 && n < this.#cases[where]; n++) this.#about[this.#cases[where + 1 + n]].push(i);
+      const where = this.#queries.caseOf(i);
+      for (let n = 0; where >= 0 && n < this.#queries.things(where); n++) {
+        this.#about[this.#queries.thing(where, n)]?.push(i);
+      }
     }
   }
 
   /**
    * Looks up until the first word of `stop` is not 0 or the time is over.
    * @param seconds the time there is
-   * @param all whether names that only we made are asked for too, or those of the real directory alone
+   * @param all whether names that only the job has made are looked up too, or those of the real directory alone
    */
   run(stop: Int32Array, seconds: number, all: boolean, seed: number): LookupReport {
-    const order = shuffledOrder(all ? this.#packed.count : this.#packed.base, seed);
+    const order = shuffledOrder(all ? this.#queries.count : this.#base, seed);
     if (order.length === 0) throw new CliError("EINVAL", "there is nothing to look up");
     const report: LookupReport = { lookups: 0, seconds: 0, loose: 0, still: 0, wrong: 0, examples: [], counters: {} };
     const begin = performance.now();
@@ -113,13 +111,14 @@ export class LookupChecker {
     let at = 0;
     while (Atomics.load(stop, 0) === 0 && performance.now() < end) {
       for (let n = 0; n < BATCH; n++) {
-        const i = order[at];
+        const i = order[at] as number; // `at` is below the length
         at = at + 1 === order.length ? 0 : at + 1;
-        const where = this.#moving[i];
-        if (where >= 0) this.#askMoving(i, where, report);
+        const where = this.#queries.caseOf(i);
+        if (where >= 0) this.#checkMoving(i, where, report);
         else {
-          this.#ask(i);
-          if (!this.#fits(this.#answers[i], STATIC)) this.#wrong(i, [this.#answers[i]], STATIC, report);
+          this.#lookUp(i);
+          const answer = this.#queries.answer(i);
+          if (!this.#fits(answer, STATIC)) this.#wrong(i, [answer], STATIC, report);
         }
       }
       report.lookups += BATCH;
@@ -129,23 +128,23 @@ export class LookupChecker {
     return report;
   }
 
-  /** Asks about the thing that the mutator is at. */
+  /** Looks up paths that depend on the thing that the mutator is at. */
   #chase(report: LookupReport): void {
     const about = this.#about[this.#movingState.current()];
     if (!about) return;
     for (let n = 0; n < CHASE; n++) {
       const i = about[this.#chased++ % about.length];
-      this.#askMoving(i, this.#moving[i], report);
+      if (i !== undefined) this.#checkMoving(i, this.#queries.caseOf(i), report);
     }
     report.lookups += CHASE;
   }
 
-  #ask(i: number): void {
-    const path = this.#paths[i];
+  #lookUp(i: number): void {
+    const path = this.#queries.path(i);
     this.#found = undefined;
     this.#status = 0;
     try {
-      switch (this.#calls[i]) {
+      switch (this.#queries.call(i)) {
         case CALL.STAT:
           this.#found = this.#fs.statSync(path, { throwIfNoEntry: false });
           if (!this.#found) this.#status = ABSENT;
@@ -167,33 +166,42 @@ export class LookupChecker {
     }
   }
 
-  #askMoving(i: number, where: number, report: LookupReport): void {
-    const count = this.#cases[where];
-    for (let n = 0; n < count; n++) this.#before[n] = this.#movingState.version(this.#cases[where + 1 + n]);
-    this.#ask(i);
-    // Read before the versions are read again, as they belong to the state in which those are equal.
-    for (let n = 0; n < count; n++) this.#inos[n] = this.#movingState.ino(this.#cases[where + 1 + n]);
+  #checkMoving(i: number, where: number, report: LookupReport): void {
+    const state = this.#movingState;
+    const count = this.#queries.things(where);
+    for (let n = 0; n < count; n++) this.#seen(n).before = state.version(this.#queries.thing(where, n));
+    this.#lookUp(i);
+    // Read before the versions are read again, as the numbers belong to the state in which those are equal.
+    for (let n = 0; n < count; n++) this.#seen(n).ino = state.ino(this.#queries.thing(where, n));
     let still = true;
     for (let n = 0; n < count; n++) {
-      this.#after[n] = this.#movingState.version(this.#cases[where + 1 + n]);
-      if (this.#after[n] !== this.#before[n] || (this.#before[n] & 1) !== 0) still = false;
+      const seen = this.#seen(n);
+      seen.after = state.version(this.#queries.thing(where, n));
+      if (seen.after !== seen.before || (seen.before & 1) !== 0) still = false;
     }
     if (still) report.still++;
     else report.loose++;
-    const allowed = this.#allowed(where, count);
+    const allowed = this.#allowed(where);
     for (const answer of allowed) if (this.#fits(answer, still ? where : LOOSE)) return;
     this.#wrong(i, allowed, where, report);
   }
 
+  /** What was observed of the case's n-th thing; a case has at most MAX_THINGS. */
+  #seen(n: number): Observed {
+    return this.#observed[n] as Observed;
+  }
+
   /** The answers of all states that the things were in between the versions before and after; the order is kept. */
-  #allowed(where: number, count: number): number[] {
+  #allowed(where: number): number[] {
     let combinations = [0];
     let stride = 1;
+    const count = this.#queries.things(where);
     for (let n = 0; n < count; n++) {
-      const states = this.#states[this.#cases[where + 1 + n]];
-      const first = this.#before[n] >> 1;
+      const { before, after } = this.#seen(n);
+      const states = this.#queries.states(where, n);
+      const first = before >> 1;
       // An odd version is on its way to the next state, which counts as passed.
-      const last = Math.min((this.#after[n] + 1) >> 1, first + states - 1);
+      const last = Math.min((after + 1) >> 1, first + states - 1);
       const longer: number[] = [];
       for (let step = first; step <= last; step++) {
         for (const combination of combinations) longer.push(combination + (step % states) * stride);
@@ -201,7 +209,7 @@ export class LookupChecker {
       combinations = longer;
       stride *= states;
     }
-    return combinations.map((combination) => this.#cases[where + 1 + count + combination]);
+    return combinations.map((combination) => this.#queries.answerIn(where, combination));
   }
 
   /** Whether the last answer is this one. `where`: the case whose published numbers hold, STATIC or LOOSE. */
@@ -213,36 +221,36 @@ export class LookupChecker {
     if (this.#status !== 0) return false;
     const found = this.#found;
     if (!found) return true;
-    const at = answer * ROW;
-    const mode = this.#rows[at];
+    const queries = this.#queries;
+    const mode = queries.mode(answer);
     if (mode >= 0 ? found.mode !== mode : (found.mode & S_IFMT) !== -mode) return false;
-    const size = this.#rows[at + 1];
+    const size = queries.size(answer);
     if (size >= 0 && found.size !== size) return false;
-    const device = this.#rows[at + 3];
+    const device = queries.device(answer);
     if (device !== DEVICE.ANY && (found.dev === this.#device) !== (device === DEVICE.TREE)) return false;
-    const ino = this.#rows[at + 2];
+    const ino = queries.ino(answer);
     if (ino >= 0) return found.ino === ino;
     return ino === -1 || where === LOOSE || found.ino === this.#published(where, -ino - 2);
   }
 
   /** The inode number that a thing of this case had published; see Node.ino. */
   #published(where: number, thing: number): number {
-    for (let n = 0; n < this.#cases[where]; n++) if (this.#cases[where + 1 + n] === thing) return this.#inos[n];
+    const count = where === STATIC ? 0 : this.#queries.things(where);
+    for (let n = 0; n < count; n++) if (this.#queries.thing(where, n) === thing) return this.#seen(n).ino;
     return -1;
   }
 
   #wrong(i: number, allowed: number[], where: number, report: LookupReport): void {
     report.wrong++;
-    if (report.examples.length >= EXAMPLES || report.examples.some(({ path }) => path === this.#paths[i])) return;
-    const count = where === STATIC ? 0 : this.#cases[where];
-    const things = Array.from({ length: count }, (_, n) => ({
-      thing: this.#cases[where + 1 + n],
-      before: this.#before[n],
-      after: this.#after[n],
-    }));
+    const path = this.#queries.path(i);
+    if (report.examples.length >= EXAMPLES || report.examples.some((example) => example.path === path)) return;
+    const things = Array.from({ length: where === STATIC ? 0 : this.#queries.things(where) }, (_, n) => {
+      const { before, after } = this.#seen(n);
+      return { thing: this.#queries.thing(where, n), before, after };
+    });
     report.examples.push({
-      path: this.#paths[i],
-      call: CALL_NAMES[this.#calls[i]],
+      path,
+      call: defined(CALL_NAMES[this.#queries.call(i)], "the name of a call"),
       answered: this.#describeAnswer(),
       allowed: [...new Set(allowed.map((answer) => this.#describeRow(answer)))],
       things,
@@ -258,9 +266,9 @@ export class LookupChecker {
 
   #describeRow(answer: number): string {
     if (answer < 0) return errnoName(-answer);
-    const [mode, size, ino, device] = this.#rows.subarray(answer * ROW, (answer + 1) * ROW);
-    const dev = [undefined, this.#device, `not ${this.#device}`][device];
-    return describe(mode, size, ino, dev);
+    const queries = this.#queries;
+    const device = [undefined, this.#device, `not ${this.#device}`][queries.device(answer)];
+    return describe(queries.mode(answer), queries.size(answer), queries.ino(answer), device);
   }
 }
 
@@ -277,7 +285,7 @@ function errnoName(errno: number): string {
   return Object.entries(ERRNO).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;
 }
 
-/** Attributes for people; what is not known (negative) is left out. */
+/** Attributes as text; those that are not known (negative) are left out. */
 function describe(mode: number, size: number, ino: number, dev: number | string | undefined): string {
   const parts = [typeName(Math.abs(mode))];
   if (mode >= 0) parts.push(`mode ${permissions(mode)}`);

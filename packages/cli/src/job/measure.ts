@@ -1,22 +1,24 @@
 /**
- * From what the workers measured to a row of the table.
+ * Makes a row of the table out of the workers' measurements.
  */
 import { type CounterValues, counterSum, rcuShare } from "../support/counters.js";
+import { defined } from "../support/defined.js";
 import type { Row } from "./report.js";
 
 /** What one thread measured. */
 export interface Measured {
   lookups: number;
   seconds: number;
-  /** Of another file system: answers that are not ours. */
+  /** Of another file system: answers that differ from those of threadfs. */
   differing?: number;
   counters?: CounterValues;
 }
 
 /** Adds up rounds: for each thread its lookups and the time they took. */
 export function joinRounds(rounds: Measured[][]): Measured[] {
-  return rounds[0].map((_, thread) => {
-    const parts = rounds.map((round) => round[thread]);
+  const [first = []] = rounds;
+  return first.map((_, thread) => {
+    const parts = rounds.map((round) => defined(round[thread], `thread ${thread} of a round`));
     const joined: Measured = { lookups: total(parts, "lookups"), seconds: total(parts, "seconds") };
     if (parts.some(({ differing }) => differing !== undefined)) joined.differing = total(parts, "differing");
     const counters = countersOf(parts);

@@ -9,7 +9,8 @@
  */
 import type { FsSync } from "threadfs";
 import { randomBelow, shuffled } from "../support/random.js";
-import { CALL, type Query } from "./queries.js";
+import { CALL } from "./packed-queries.js";
+import type { Query } from "./queries.js";
 import { DEVICE, directoryNode, type Model, type Node, nodeOf, someDirectory } from "./reference-model.js";
 
 export type MovingKind = "rename" | "file" | "replace" | "link" | "tmpfs" | "bind";

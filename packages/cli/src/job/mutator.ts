@@ -4,6 +4,7 @@
 
 import type { FsSync, Vfs } from "threadfs";
 import type { CounterValues } from "../support/counters.js";
+import { defined } from "../support/defined.js";
 import { codeOf } from "../support/errors.js";
 import { type MovingEntry, type MovingKind, MovingState } from "./moving.js";
 
@@ -101,7 +102,7 @@ export class Mutator {
 
   /** Makes a new file or link beside the old one and renames it over that: there is always one at the path. */
   #renew(thing: MovingEntry, next: number): void {
-    const value = thing.values[next];
+    const value = defined(thing.values[next], `the value of thing ${thing.number} in state ${next}`);
     if (typeof value === "string") this.#fs.symlinkSync(value, thing.other);
     else this.#fs.writeFileSync(thing.other, new Uint8Array(value), { mode: 0o644, flag: "wx" });
     const { ino } = this.#fs.lstatSync(thing.other);

@@ -1,7 +1,10 @@
 /**
- * A second, slow and simple resolver, over plain objects: it says what the tree has to answer, without asking the tree.
- * What moves is in it as places whose answer depends on the state of a moving thing, so that for each path it is
- * known on which things the answer depends, and what the answer is in each of their states.
+ * A second, slow and simple path resolver over plain objects: it knows the right answers without asking the tree. Its places
+ * depend on the state of a moving thing, so that it finds for each path on which things the answer depends, and the answer
+ * in each of their states.
+ *
+ * It is not the model of packages/verify, which runs whole system calls step by step on copies of a small tree: this one
+ * only resolves paths, knows unfinished states instead of interleavings, and holds a million entries.
  */
 import { ERRNO, NAME_MAX, PATH_MAX } from "../../../threadfs/dist/abi/abi.js";
 
@@ -11,7 +14,7 @@ const S_IFLNK = 0o120000;
 /** More links than this on one way are ELOOP (Linux: MAXSYMLINKS). */
 const MAX_LINKS = 40;
 
-/** A file, directory or link, with what stat has to say of it. */
+/** A file, directory or link, with its attributes as stat returns them. */
 export interface Node {
   /** Type and permissions; negative: the type only, the rest is not known. */
   mode: number;
@@ -20,9 +23,9 @@ export interface Node {
   /** -1: not known; -(2 + n): as published by moving thing n, see moving.ts. */
   ino: number;
   device: number;
-  /** Body of a link; nothing else has one. */
+  /** Body of a link; no other node has one. */
   target?: string;
-  /** What is in a directory; nothing else has one. */
+  /** The entries of a directory; no other node has any. */
   children?: Map<string, Node>;
   /** Names in this directory that depend on a moving thing. */
   places?: Map<string, Place>;
@@ -30,19 +33,19 @@ export interface Node {
   cover?: Place;
 }
 
-/** What a name stands for, or what covers a directory, in each state of a thing; null is nothing. */
+/** The node that a name has, or that covers a directory, in each state of a thing; null: none. */
 export interface Place {
   thing: number;
   byState: (Node | null)[];
 }
 
-/** Tells the state of a thing; called for each thing that the answer depends on. */
+/** Returns the state of a thing; called for each thing that the answer depends on. */
 export type StateOf = (thing: number) => number;
 
 /** Values of `Node.device`: not known, that of the loaded tree, any but that. */
 export const DEVICE = { ANY: 0, TREE: 1, OTHER: 2 } as const;
 
-/** A directory. Its size is the file system's business and not told. */
+/** A directory. Its size depends on the file system and is not known. */
 export function directoryNode(mode: number, ino: number): Node {
   return { mode, size: -1, ino, device: DEVICE.TREE, children: new Map() };
 }
@@ -52,7 +55,7 @@ export function someDirectory(device: number): Node {
   return { mode: -S_IFDIR, size: -1, ino: -1, device, children: new Map() };
 }
 
-/** The node of something that was loaded. */
+/** The node of a loaded entry. */
 export function nodeOf(loaded: { mode: number; size: number; ino: number; target?: string }): Node {
   const { mode, size, ino, target } = loaded;
   if ((mode & 0o170000) === S_IFDIR) return directoryNode(mode, ino);
@@ -64,7 +67,7 @@ export function nodeOf(loaded: { mode: number; size: number; ino: number; target
 export class Model {
   readonly root: Node = someDirectory(DEVICE.TREE);
 
-  /** Enters a node at an absolute path; directories above it that are not known are made up. */
+  /** Adds a node at an absolute path, with directories above it that were not added. */
   add(path: string, node: Node): void {
     const names = path.split("/").filter((name) => name !== "");
     const last = names.pop();
@@ -90,34 +93,38 @@ export class Model {
 
   /**
    * Resolves an absolute path as path_resolution(7) says: links in the middle always, at the end when `follow`.
-   * Answers the node or a negative errno.
+   * Returns the node or a negative errno.
    */
   resolve(path: string, follow: boolean, stateOf: StateOf): Node | number {
     if (Buffer.byteLength(path) > PATH_MAX) return -ERRNO.ENAMETOOLONG;
     const todo = path.split("/").reverse();
-    // The way from the root down to here: ".." goes back on it, which is right across mounts and moved directories.
-    let way: Node[] = [this.root];
+    // The nodes from the root down to `here`: ".." goes back on them, which is right across mounts and moved directories.
+    let way: Node[] = [];
+    let here = this.root;
     let links = 0;
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-      const here = way[way.length - 1];
       if (name === "" && todo.length > 0) continue;
       if (!here.children) return -ERRNO.ENOTDIR;
       if (name === "" || name === ".") continue;
       if (name === "..") {
-        if (way.length > 1) way.pop();
+        here = way.pop() ?? here;
         continue;
       }
       const found = this.#step(here, name, stateOf);
       if (typeof found === "number") return found;
       if (found.target === undefined || (todo.length === 0 && !follow)) {
-        way.push(found);
+        way.push(here);
+        here = found;
         continue;
       }
       if (++links > MAX_LINKS) return -ERRNO.ELOOP;
-      if (found.target.startsWith("/")) way = [this.root];
+      if (found.target.startsWith("/")) {
+        way = [];
+        here = this.root;
+      }
       for (const part of found.target.split("/").reverse()) todo.push(part);
     }
-    return way[way.length - 1];
+    return here;
   }
 
   #step(directory: Node, name: string, stateOf: StateOf): Node | number {

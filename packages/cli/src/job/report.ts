@@ -168,7 +168,7 @@ function countersText({ counters, churn }: JobResult): string {
     colAligns: ["left", "right", "right", "right"],
     style: { head: [], border: [], compact: true },
   });
-  const walks = Math.max(1, counters.walks);
+  const walks = Math.max(1, counters.walks ?? 0);
   const line = (what: string, name: string): void => {
     const times = counters[name] ?? 0;
     table.push([what, number(times), percent(times / walks), number(churn.counters[name] ?? 0)]);

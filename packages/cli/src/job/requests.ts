@@ -1,31 +1,44 @@
 /**
- * What the main thread of the job orders its workers to do.
+ * The requests of the job's main thread to its workers.
  */
 import type { VfsHandle } from "threadfs";
 import type { Loaded, LoaderOptions } from "../load/load.js";
 import type { MovingEntry } from "./moving.js";
-import type { PackedQueries } from "./queries.js";
-import type { Request } from "./worker-pool.js";
+import type { PackedQueries } from "./packed-queries.js";
 
 /** What every worker is started with. */
 export interface WorkerStart {
   handle: VfsHandle;
 }
 
-/** Loads everything but contents; answers the names of files that have several. "fill" loads contents and answers the report. */
-export interface LoadRequest extends Request, Omit<LoaderOptions, "fs"> {
+export type JobRequest =
+  | PlainRequest
+  | LoadRequest
+  | LearnRequest
+  | LookUpRequest
+  | MutateRequest
+  | MemfsRequest
+  | RivalRequest;
+
+/** "hello": returns when the worker has opened the tree. "fill": loads the contents; returns the report of the load. */
+export interface PlainRequest {
+  task: "hello" | "fill";
+}
+
+/** Loads everything but contents; returns the names of files that have several. */
+export interface LoadRequest extends Omit<LoaderOptions, "fs"> {
   task: "load";
   list: SharedArrayBuffer;
 }
 
-/** Takes over the questions; from then on it can look up. */
-export interface LearnRequest extends Request {
+/** Hands over the queries, which the worker must have before it can look up. */
+export interface LearnRequest {
   task: "learn";
   questions: PackedQueries;
   things: SharedArrayBuffer;
 }
 
-export interface LookUpRequest extends Request {
+export interface LookUpRequest {
   task: "look";
   stop: Int32Array;
   seconds: number;
@@ -35,7 +48,7 @@ export interface LookUpRequest extends Request {
   ref: boolean;
 }
 
-export interface MutateRequest extends Request {
+export interface MutateRequest {
   task: "churn";
   stop: Int32Array;
   seconds: number;
@@ -43,20 +56,17 @@ export interface MutateRequest extends Request {
   things: SharedArrayBuffer;
 }
 
-/** Loads memfs with these names; answers whether it is installed. */
-export interface MemfsRequest extends Request {
+/** Loads memfs with these names; returns whether it is installed. */
+export interface MemfsRequest {
   task: "memfs";
   loaded: Loaded[];
 }
 
 export type RivalName = "node" | "memfs";
 
-export interface RivalRequest extends Request {
+export interface RivalRequest {
   task: "rival";
   rival: RivalName;
   seconds: number;
   seed: number;
 }
-
-/** Everything that the tree's owner may do, and modes as they are asked for. */
-export const PRIVILEGED = { uid: 0, gid: 0, groups: [], umask: 0, cwd: "/", root: "/" };

@@ -1,13 +1,13 @@
 /**
- * The same lookups through other file systems: `node:fs` on the real directory, and memfs with the same names. Their
- * answers are only compared as to whether something is there; what differs is counted, as links that lead out of
- * the directory do differ.
+ * The same lookups through other file systems: `node:fs` on the real directory, and memfs with the same names. Of their
+ * answers only whether the path exists is compared. Differences are counted, not failures: links that lead out of the
+ * directory do differ.
  */
 import * as host from "node:fs";
 import type { Loaded } from "../load/load.js";
 import { CliError } from "../support/errors.js";
 import { shuffledOrder } from "../support/random.js";
-import { CALL, type PackedQueries, unpackPaths } from "./queries.js";
+import { CALL, type PackedQueries, QueryReader } from "./packed-queries.js";
 
 /** The calls of node:fs that a lookup makes. */
 export interface RivalFs {
@@ -19,7 +19,7 @@ export interface RivalFs {
 export interface RivalReport {
   lookups: number;
   seconds: number;
-  /** Lookups that found something where we have nothing, or the other way round. */
+  /** Lookups that found a path that threadfs does not have, or the other way round. */
   differing: number;
 }
 
@@ -27,20 +27,17 @@ const BATCH = 64;
 
 export class Rival {
   readonly #fs: RivalFs;
-  readonly #paths: string[];
-  readonly #calls: Uint8Array;
-  readonly #answers: Int32Array;
+  /** Of the packed queries those about names of the real directory. */
+  readonly #queries: QueryReader;
 
   constructor(fs: RivalFs, packed: PackedQueries) {
     this.#fs = fs;
-    this.#paths = unpackPaths(packed, packed.base);
-    this.#calls = new Uint8Array(packed.calls);
-    this.#answers = new Int32Array(packed.answers);
+    this.#queries = new QueryReader(packed, packed.base);
   }
 
   /** Looks up the names of the real directory until the time, in seconds, is over. */
   run(seconds: number, seed: number): RivalReport {
-    const order = shuffledOrder(this.#paths.length, seed);
+    const order = shuffledOrder(this.#queries.count, seed);
     const begin = performance.now();
     const end = begin + seconds * 1000;
     let lookups = 0;
@@ -48,20 +45,21 @@ export class Rival {
     let at = 0;
     while (performance.now() < end) {
       for (let n = 0; n < BATCH; n++) {
-        const i = order[at];
+        const i = order[at] as number; // `at` is below the length
         at = at + 1 === order.length ? 0 : at + 1;
-        if (this.#isThere(i) !== this.#answers[i] >= 0) differing++;
+        if (this.#exists(i) !== this.#queries.answer(i) >= 0) differing++;
       }
       lookups += BATCH;
     }
     return { lookups, seconds: (performance.now() - begin) / 1000, differing };
   }
 
-  #isThere(i: number): boolean {
-    const path = this.#paths[i];
+  #exists(i: number): boolean {
+    const path = this.#queries.path(i);
     try {
-      if (this.#calls[i] === CALL.STAT) return this.#fs.statSync(path, QUIET) !== undefined;
-      if (this.#calls[i] === CALL.LSTAT) return this.#fs.lstatSync(path, QUIET) !== undefined;
+      const call = this.#queries.call(i);
+      if (call === CALL.STAT) return this.#fs.statSync(path, QUIET) !== undefined;
+      if (call === CALL.LSTAT) return this.#fs.lstatSync(path, QUIET) !== undefined;
       return this.#fs.existsSync(path);
     } catch {
       return false;

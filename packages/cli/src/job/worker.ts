@@ -1,28 +1,29 @@
 /**
- * A worker of the job: opens the tree that the main thread made and does what it is ordered to. One order at a time.
+ * A worker of the job: opens the tree that the main thread made and serves the main thread's requests.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import { attachVfs, type FsSync, type Vfs } from "threadfs";
 import { Loader, type LoadReport, type SharedName } from "../load/load.js";
 import { WorkStack } from "../load/work-stack.js";
 import { type CounterValues, counterDelta } from "../support/counters.js";
-import { CliError, noteOf } from "../support/errors.js";
+import { PRIVILEGED } from "../support/credentials.js";
+import { CliError } from "../support/errors.js";
+import { serveRequests } from "../support/worker-pool.js";
 import { LookupChecker, type LookupReport } from "./lookup.js";
 import { Mutator, type MutatorReport } from "./mutator.js";
-import type { PackedQueries } from "./queries.js";
-import {
-  type LearnRequest,
-  type LoadRequest,
-  type LookUpRequest,
-  type MemfsRequest,
-  type MutateRequest,
-  PRIVILEGED,
-  type RivalName,
-  type RivalRequest,
-  type WorkerStart,
+import type { PackedQueries } from "./packed-queries.js";
+import type {
+  JobRequest,
+  LearnRequest,
+  LoadRequest,
+  LookUpRequest,
+  MemfsRequest,
+  MutateRequest,
+  RivalName,
+  RivalRequest,
+  WorkerStart,
 } from "./requests.js";
 import { memfsWith, nodeFs, Rival, type RivalReport } from "./rivals.js";
-import type { Reply, Request } from "./worker-pool.js";
 
 class JobWorker {
   readonly #vfs: Vfs;
@@ -37,28 +38,28 @@ class JobWorker {
     this.#fs = vfs.context(PRIVILEGED).fs;
   }
 
-  do(request: Request): unknown {
+  close(): void {
+    this.#vfs.close();
+  }
+
+  handle(request: JobRequest): unknown {
     switch (request.task) {
       case "hello":
         return undefined;
       case "load":
-        return this.#load(request as LoadRequest);
+        return this.#load(request);
       case "fill":
         return this.#fill();
       case "learn":
-        return this.#learn(request as LearnRequest);
+        return this.#learn(request);
       case "look":
-        return this.#look(request as LookUpRequest);
+        return this.#look(request);
       case "churn":
-        return this.#mutate(request as MutateRequest);
+        return this.#mutate(request);
       case "memfs":
-        return this.#prepareMemfs(request as MemfsRequest);
+        return this.#prepareMemfs(request);
       case "rival":
-        return this.#rival(request as RivalRequest);
-      case "close":
-        return this.#vfs.close();
-      default:
-        throw new CliError("EINVAL", `no such task: ${request.task}`);
+        return this.#rival(request);
     }
   }
 
@@ -69,7 +70,7 @@ class JobWorker {
   }
 
   #fill(): LoadReport {
-    if (!this.#loader) throw new CliError("EINVAL", "asked to load contents before there are names");
+    if (!this.#loader) throw new CliError("EINVAL", "asked to load contents before the names");
     this.#loader.fill();
     return this.#loader.report;
   }
@@ -80,9 +81,9 @@ class JobWorker {
   }
 
   #look({ stop, seconds, all, seed, ref }: LookUpRequest): LookupReport {
-    if (!this.#checker) throw new CliError("EINVAL", "asked to look up before the questions are known");
+    if (!this.#checker) throw new CliError("EINVAL", "asked to look up before it has the queries");
     const checker = this.#checker;
-    // Set for each order and not put back: a core that gave up would hide why with the error of putting it back.
+    // Set for each request and not reset afterwards: in a core that has failed, resetting would throw and hide the first error.
     this.#vfs.walkMode({ ref });
     return this.#counting(() => checker.run(stop, seconds, all, seed));
   }
@@ -109,25 +110,18 @@ class JobWorker {
   #rival({ rival, seconds, seed }: RivalRequest): RivalReport {
     if (rival === "node" && !this.#rivals.has(rival)) this.#rivals.set(rival, new Rival(nodeFs, this.#known()));
     const other = this.#rivals.get(rival);
-    if (!other) throw new CliError("EINVAL", `asked to look up in ${rival} before it is there`);
+    if (!other) throw new CliError("EINVAL", `asked to look up in ${rival} before it is loaded`);
     return other.run(seconds, seed);
   }
 
   #known(): PackedQueries {
-    if (!this.#questions) throw new CliError("EINVAL", "asked to look up before the questions are known");
+    if (!this.#questions) throw new CliError("EINVAL", "asked to look up before it has the queries");
     return this.#questions;
   }
 }
 
-const port = parentPort;
-if (!port) throw new CliError("EINVAL", "this file is a worker's and does nothing by itself");
 const jobWorker = attachVfs((workerData as WorkerStart).handle).then((vfs) => new JobWorker(vfs));
-port.on("message", async ({ id, request }: { id: number; request: Request }) => {
-  let reply: Reply;
-  try {
-    reply = { id, value: await (await jobWorker).do(request) };
-  } catch (error) {
-    reply = { id, error: noteOf(error) };
-  }
-  port.postMessage(reply);
-});
+serveRequests<JobRequest>(
+  async (request) => (await jobWorker).handle(request),
+  async () => (await jobWorker).close(),
+);

@@ -4,16 +4,16 @@
 
 export type CounterValues = Record<string, number>;
 
-/** These say how much there is, not how often something happened. */
+/** Counters of what there is now; the others count events. */
 const LEVELS = new Set(["dentries", "inodes", "mounts", "chunksUsed", "chunksMax", "openFiles"]);
 
-/** What happened between two readings of the counters. */
+/** The events between two readings of the counters. */
 export function counterDelta(before: CounterValues, after: CounterValues): CounterValues {
-  const events = Object.keys(after).filter((name) => !LEVELS.has(name));
-  return Object.fromEntries(events.map((name) => [name, after[name] - (before[name] ?? 0)]));
+  const events = Object.entries(after).filter(([name]) => !LEVELS.has(name));
+  return Object.fromEntries(events.map(([name, value]) => [name, value - (before[name] ?? 0)]));
 }
 
-/** What several threads counted together. */
+/** The sum of several threads' counters. */
 export function counterSum(threads: CounterValues[]): CounterValues {
   const sum: CounterValues = {};
   for (const counters of threads) {

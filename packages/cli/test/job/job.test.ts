@@ -5,15 +5,16 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { JobResult } from "../../dist/job/report.js";
 import { run } from "../run-command.js";
 
 const PACKAGES = 24;
 const FILES = 10;
-let root;
-let tree;
+let root: string;
+let tree: string;
 
 /** Some hundred files in packages, with links of both kinds, a loop, a FIFO, an unusual name and a large file. */
-function makeTree() {
+function makeTree(): void {
   for (let p = 0; p < PACKAGES; p++) {
     const directory = join(tree, `node_modules/package-${p}`);
     fs.mkdirSync(join(directory, "lib/deep"), { recursive: true });
@@ -36,8 +37,14 @@ function makeTree() {
   assert.equal(spawnSync("mkfifo", [join(tree, "fifo")]).status, 0);
 }
 
-/** How many things of each type a directory really holds, itself among them. */
-function countReal(path, sum = { directories: 0, files: 0, links: 0 }) {
+interface Counts {
+  directories: number;
+  files: number;
+  links: number;
+}
+
+/** Counts a real directory's entries by type, the directory itself among them. */
+function countReal(path: string, sum: Counts = { directories: 0, files: 0, links: 0 }): Counts {
   const stats = fs.lstatSync(path);
   if (stats.isFile()) sum.files++;
   else if (stats.isSymbolicLink()) sum.links++;
@@ -48,6 +55,8 @@ function countReal(path, sum = { directories: 0, files: 0, links: 0 }) {
   return sum;
 }
 
+const readResult = (file: string): JobResult => JSON.parse(fs.readFileSync(file, "utf8"));
+
 before(() => {
   root = fs.mkdtempSync(join(tmpdir(), "threadfs-job-"));
   tree = join(root, "tree");
@@ -56,7 +65,7 @@ before(() => {
 });
 after(() => fs.rmSync(root, { recursive: true }));
 
-test("loads, looks up, checks, reports", async () => {
+test("the job loads a directory, looks it up beside the mutator, checks every answer and reports", async () => {
   const json = join(root, "result.json");
   const { status, out, err } = await run("job", tree, "--seconds", "1", "--json", json);
   assert.equal(status, 0, `${out}${err}`);
@@ -65,10 +74,11 @@ test("loads, looks up, checks, reports", async () => {
     assert.ok(out.includes(text), `${text} in:\n${out}`);
   }
 
-  const result = JSON.parse(fs.readFileSync(json, "utf8"));
+  const result = readResult(json);
   const { load, memory, rows, check, churn, counters, questions } = result;
   const real = countReal(tree);
-  for (const [type, count] of Object.entries(real)) assert.equal(load[type], count, type);
+  const { directories, files, links } = load;
+  assert.deepEqual({ directories, files, links }, real);
   assert.equal(load.entries, real.directories + real.files + real.links);
   assert.equal(load.special, 1);
   assert.ok(load.contentBytes > 0 && load.contentBytes < 100_000);
@@ -81,21 +91,22 @@ test("loads, looks up, checks, reports", async () => {
 
   assert.equal(rows.length, 5);
   for (const row of rows) {
-    assert.ok(row.all > 0 && row.perThread.length === result.settings.threads, row.name);
-    if (row.name.startsWith("threadfs")) assert.ok(row.rcuShare >= 0 && row.rcuShare <= 1, row.name);
+    assert.ok((row.all ?? 0) > 0 && row.perThread?.length === result.settings.threads, row.name);
+    const { rcuShare = -1 } = row;
+    if (row.name.startsWith("threadfs")) assert.ok(rcuShare >= 0 && rcuShare <= 1, row.name);
   }
-  const share = (name) => rows.find((row) => row.name.includes(name)).rcuShare;
-  assert.ok(share("nothing else") > 0.5);
+  const share = (name: string) => rows.find((row) => row.name.includes(name))?.rcuShare;
+  assert.ok((share("nothing else") ?? 0) > 0.5);
   assert.equal(share("ref-walk"), 0);
 
   assert.equal(check.wrong, 0);
   assert.ok(check.checked > 0 && check.still > 0);
-  assert.ok(counters.walks > 0 && counters.endedRcu > 0);
-  assert.ok(churn.counters.gracePeriods > 0);
+  for (const counter of ["walks", "endedRcu"]) assert.ok((counters[counter] ?? 0) > 0, counter);
+  assert.ok((churn.counters.gracePeriods ?? 0) > 0);
   for (const [kind, moves] of Object.entries(churn.moves)) assert.ok(moves > 0, kind);
 });
 
-test("a wrong answer is named and makes it exit 1", async () => {
+test("a wrong answer is printed and makes the job exit 1", async () => {
   const { status, out, err } = await run("job", tree, "--seconds", "0.5", "--self-test");
   assert.equal(status, 1, `${out}${err}`);
   const planted = /a wrong answer was planted at (.*)/.exec(out)?.[1];
@@ -106,19 +117,19 @@ test("a wrong answer is named and makes it exit 1", async () => {
   assert.match(out, /answered: file mode \d+ size \d+/);
 });
 
-test("limits of entries and contents are kept and told", async () => {
+test("the limits of entries and contents are kept and printed", async () => {
   const json = join(root, "limited.json");
   const limits = ["--max-entries", "100", "--content-limit", "0", "--threads", "1"];
   const { status, out, err } = await run("job", tree, "--seconds", "0.3", "--json", json, ...limits);
   assert.equal(status, 0, `${out}${err}`);
-  const { load, rows } = JSON.parse(fs.readFileSync(json, "utf8"));
+  const { load, rows } = readResult(json);
   assert.ok(load.left > 0 && load.entries <= 101);
   assert.equal(load.contentBytes, 0);
-  assert.equal(rows[0].perThread.length, 1);
+  assert.equal(rows[0]?.perThread?.length, 1);
   assert.match(out, /entries left out: the limit is 100/);
 });
 
-test("memory that is full is an error with a code", async () => {
+test("a full memory makes the job fail with ENOSPC", async () => {
   const big = join(root, "big");
   fs.mkdirSync(big);
   for (let i = 0; i < 40; i++) fs.writeFileSync(join(big, `file-${i}`), new Uint8Array(1 << 20));
@@ -127,8 +138,8 @@ test("memory that is full is an error with a code", async () => {
   assert.match(err, /ENOSPC/);
 });
 
-test("bad arguments exit 2 and say which", async () => {
-  const cases = [
+test("a bad argument is named and makes the command exit 2", async () => {
+  const cases: [args: string[], message: RegExp][] = [
     [["job", join(root, "none")], /ENOENT/],
     [["job", join(tree, "large.bin")], /ENOTDIR/],
     [["job", tree, "--seconds", "never"], /--seconds/],

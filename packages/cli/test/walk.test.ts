@@ -4,9 +4,10 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { ExplainedStep, Explanation, FileAttributes } from "../dist/walk.js";
 import { run } from "./run-command.js";
 
-let tree;
+let tree: string;
 
 before(() => {
   tree = fs.mkdtempSync(join(tmpdir(), "threadfs-walk-"));
@@ -20,21 +21,32 @@ before(() => {
 });
 after(() => fs.rmSync(tree, { recursive: true }));
 
-/** Explains a walk both ways. */
-async function walk(path, ...options) {
+interface Explained extends Omit<Explanation, "answer"> {
+  /** The output without --json. */
+  text: string;
+  kinds: string[];
+  answer: { found?: FileAttributes; error?: { code: string; message: string } };
+}
+
+/** Explains a walk as text and as JSON. */
+async function walk(path: string, ...options: string[]): Promise<Explained> {
   const [text, json] = await Promise.all([
     run("walk", path, "--dir", tree, ...options),
     run("walk", path, "--dir", tree, "--json", ...options),
   ]);
   assert.equal(text.status, 0, text.err);
   assert.equal(json.status, 0, json.err);
-  const explained = JSON.parse(json.out);
+  const explained: Explanation = JSON.parse(json.out);
   return { text: text.out, ...explained, kinds: explained.steps.map(({ step }) => step) };
 }
 
-const of = (steps, kind) => steps.filter(({ step }) => step === kind);
+type Kind = ExplainedStep["step"];
 
-test("a plain file", async () => {
+/** The steps of one kind. */
+const of = <K extends Kind>(steps: ExplainedStep[], kind: K) =>
+  steps.filter((step): step is Extract<ExplainedStep, { step: K }> => step.step === kind);
+
+test("a walk to a plain file explains each component in rcu mode", async () => {
   const { text, steps, kinds, answer, entries } = await walk("/dir/file.txt");
   assert.equal(entries, 8);
   assert.deepEqual(
@@ -43,14 +55,14 @@ test("a plain file", async () => {
   );
   const found = of(steps, "found");
   assert.deepEqual(
-    found.map(({ path, is }) => [path, is.type]),
+    found.map(({ path, is }) => [path, is?.type]),
     [
       ["/dir", "directory"],
       ["/dir/file.txt", "file"],
     ],
   );
-  assert.equal(found[1].is.ino, answer.found.ino);
-  assert.equal(answer.found.size, 5);
+  assert.equal(found[1]?.is?.ino, answer.found?.ino);
+  assert.equal(answer.found?.size, 5);
   assert.ok(steps.every(({ mode }) => mode === "rcu"));
   assert.ok(found.every(({ sequence }) => sequence % 2 === 0));
   assert.equal(
@@ -65,16 +77,16 @@ test("a plain file", async () => {
       ["/dir", "ok"],
     ],
   );
-  assert.equal(of(steps, "answer")[0].answer, "ok");
+  assert.equal(of(steps, "answer")[0]?.answer, "ok");
   assert.match(text, /component "dir" in \//);
   assert.match(text, /found \/dir\/file\.txt: file, ino \d+, mode 0644, size 5; sequence \d+/);
   assert.match(text, /answer: found: file/);
 });
 
-test("something that is not there", async () => {
+test("a walk to a missing name explains where the name is missing", async () => {
   const { text, steps, answer } = await walk("dir/none");
-  assert.equal(of(steps, "missing")[0].path, "/dir/none");
-  assert.equal(answer.error.code, "ENOENT");
+  assert.equal(of(steps, "missing")[0]?.path, "/dir/none");
+  assert.equal(answer.error?.code, "ENOENT");
   assert.deepEqual(
     of(steps, "answer").map(({ answer }) => answer),
     ["ENOENT"],
@@ -83,30 +95,30 @@ test("something that is not there", async () => {
   assert.match(text, /answer: ENOENT: no such file or directory, stat 'dir\/none'/);
 });
 
-test("through a link, whose body is walked", async () => {
+test("a walk through a link leaves rcu mode and walks the link's body", async () => {
   const { text, steps, kinds, answer } = await walk("/link");
-  assert.equal(of(steps, "drop")[0].reason, "LINK");
-  assert.equal(of(steps, "dropped")[0].continued, true);
-  assert.equal(of(steps, "link")[0].body, "dir/sub/../file.txt");
-  assert.equal(of(steps, "dotdot")[0].path, "/dir");
+  assert.equal(of(steps, "drop")[0]?.reason, "LINK");
+  assert.equal(of(steps, "dropped")[0]?.continued, true);
+  assert.equal(of(steps, "link")[0]?.body, "dir/sub/../file.txt");
+  assert.equal(of(steps, "dotdot")[0]?.path, "/dir");
   // The body begins in the directory that the link is in.
-  assert.equal(steps.slice(kinds.indexOf("link") + 1).find(({ step }) => step === "permission").path, "/");
-  assert.equal(steps.at(-1).mode, "ref");
-  assert.equal(answer.found.size, 5);
+  assert.equal(of(steps.slice(kinds.indexOf("link") + 1), "permission")[0]?.path, "/");
+  assert.equal(steps.at(-1)?.mode, "ref");
+  assert.equal(answer.found?.size, 5);
   assert.match(text, /leave rcu mode at \/link/);
   assert.match(text, /link with the body "dir\/sub\/\.\.\/file\.txt"/);
 });
 
-test("a link itself, and one that leads to itself", async () => {
+test("--no-follow finds the link itself, and a link to itself ends in ELOOP", async () => {
   const link = await walk("/link", "--no-follow");
-  assert.equal(link.answer.found.type, "link");
+  assert.equal(link.answer.found?.type, "link");
   assert.ok(!link.kinds.includes("link"));
   const loop = await walk("/loop");
-  assert.equal(loop.answer.error.code, "ELOOP");
-  assert.equal(of(loop.steps, "answer").at(-1).answer, "ELOOP");
+  assert.equal(loop.answer.error?.code, "ELOOP");
+  assert.equal(of(loop.steps, "answer").at(-1)?.answer, "ELOOP");
 });
 
-test('".." and the root above which there is nothing', async () => {
+test('".." goes up to the root and stays there', async () => {
   const { text, steps, answer } = await walk("dir/sub/../../../dir");
   assert.deepEqual(
     of(steps, "component").map(({ path, name }) => [path, name]),
@@ -127,31 +139,31 @@ test('".." and the root above which there is nothing', async () => {
       ["/", "/"],
     ],
   );
-  assert.equal(answer.found.type, "directory");
+  assert.equal(answer.found?.type, "directory");
   assert.match(text, /"\.\." from \/dir\/sub to \/dir/);
 });
 
-test("down into a mount and up again", async () => {
+test("a walk goes down into a mount and up out of it again", async () => {
   const { text, steps, answer } = await walk("/dir/sub/../file.txt", "--mount", "dir/sub");
-  assert.equal(of(steps, "mountDown")[0].path, "/dir/sub");
-  assert.equal(of(steps, "mountUp")[0].path, "/dir/sub");
-  assert.equal(answer.found.size, 5);
+  assert.equal(of(steps, "mountDown")[0]?.path, "/dir/sub");
+  assert.equal(of(steps, "mountUp")[0]?.path, "/dir/sub");
+  assert.equal(answer.found?.size, 5);
   assert.match(text, /down into \/dir\/sub/);
   const covered = await walk("/dir/file.txt", "--mount", "/dir");
-  assert.equal(covered.answer.error.code, "ENOENT");
+  assert.equal(covered.answer.error?.code, "ENOENT");
 });
 
-test("permission denied", async () => {
+test("a walk that is refused explains which directory may not be searched", async () => {
   const { text, steps, answer } = await walk("/closed/secret", "--uid", "1000");
   const asked = of(steps, "permission").at(-1);
-  assert.deepEqual([asked.path, asked.answer], ["/closed", "EACCES"]);
-  assert.equal(answer.error.code, "EACCES");
+  assert.deepEqual([asked?.path, asked?.answer], ["/closed", "EACCES"]);
+  assert.equal(answer.error?.code, "EACCES");
   assert.match(text, /may \/closed be searched\? EACCES/);
   const allowed = await walk("/closed/secret");
-  assert.equal(allowed.answer.found.size, 1);
+  assert.equal(allowed.answer.found?.size, 1);
 });
 
-test("forced through ref-walk", async () => {
+test("--ref walks every component in ref mode", async () => {
   const { steps } = await walk("/dir/file.txt", "--ref");
   assert.ok(steps.every(({ mode }) => mode === "ref"));
   assert.deepEqual(
@@ -160,8 +172,8 @@ test("forced through ref-walk", async () => {
   );
 });
 
-test("bad arguments exit 2 and say which", async () => {
-  const cases = [
+test("a bad argument is named and makes the command exit 2", async () => {
+  const cases: [args: string[], message: RegExp][] = [
     [["walk"], /PATH/],
     [["walk", "/x", "--dir", join(tree, "none")], /ENOENT/],
     [["walk", "/x", "--dir", tree, "--uid", "-1"], /--uid/],

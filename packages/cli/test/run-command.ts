@@ -1,20 +1,25 @@
-/** Runs the command as a user does, with a bounded time. */
+/** Runs the command as a user does, with a time limit. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const TIMEOUT = 100_000;
 
-/** @returns {Promise<{ status: number | null, out: string, err: string }>} */
-export function run(...args) {
+export interface Ended {
+  status: number | null;
+  out: string;
+  err: string;
+}
+
+export function run(...args: string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], { timeout: TIMEOUT, stdio: ["ignore", "pipe", "pipe"] });
     let out = "";
     let err = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => {
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
     });
-    child.stderr.setEncoding("utf8").on("data", (text) => {
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
       err += text;
     });
     child.on("error", reject);

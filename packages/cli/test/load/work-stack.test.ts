@@ -1,12 +1,12 @@
-/** The shared work list gives out each directory once and ends when all are finished. */
+/** The shared stack of work returns each directory once, and undefined when all are finished. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { WorkStack } from "../../dist/load/work-stack.js";
 
-/** Takes all there is; every item of the form "a/b" with less than three parts adds three of its own. */
-function drain(list) {
-  const taken = [];
+/** Takes every item; an item of less than four parts adds three of its own. */
+function drain(list: WorkStack): string[] {
+  const taken: string[] = [];
   for (let item = list.take(); item !== undefined; item = list.take()) {
     taken.push(item);
     if (item.split("/").length < 4) for (const part of ["x", "ö", "z"]) list.push(`${item}/${part}`);
@@ -15,7 +15,7 @@ function drain(list) {
   return taken;
 }
 
-function expected() {
+function expected(): string[] {
   const all = ["r"];
   for (const item of all)
     if (item.split("/").length < 4) for (const part of ["x", "ö", "z"]) all.push(`${item}/${part}`);
@@ -23,7 +23,7 @@ function expected() {
 }
 
 for (const bytes of [1 << 16, 40, 0]) {
-  test(`one thread, ${bytes} bytes of room`, () => {
+  test(`one thread takes each item once, with ${bytes} bytes of shared memory`, () => {
     const list = new WorkStack(WorkStack.memory(bytes));
     list.push("r");
     assert.equal(list.unfinished, 1);
@@ -33,7 +33,7 @@ for (const bytes of [1 << 16, 40, 0]) {
   });
 }
 
-test("several threads share the work", async () => {
+test("several threads together take each item once", async () => {
   const memory = WorkStack.memory(200);
   const list = new WorkStack(memory);
   for (let i = 0; i < 20; i++) list.push("r");
@@ -47,7 +47,7 @@ test("several threads share the work", async () => {
   const workers = [1, 2].map(() => new Worker(code, { eval: true, workerData: memory }));
   const others = workers.map(
     (worker) =>
-      new Promise((resolve, reject) => {
+      new Promise<string[]>((resolve, reject) => {
         worker.once("message", resolve);
         worker.once("error", reject);
       }),
