@@ -2,15 +2,17 @@
  * The command of the proof.
  *
  *   npm run verify                                             all checks, one after the other, in 20 minutes
- *   npm run verify -- [CHECK ...] [--seconds N] [--seed N] [--short] [--only A,B] [--json FILE]
+ *   npm run verify -- [CHECK ...] [--seconds N] [--seed N] [--short] [--only A,B] [--json FILE] [--doc FILE]
  *   npm run verify -- races --seed 62 --only "mkdir || stat"   one check, with its own options: `npm run verify -- races --help`
  *
+ * `--json` writes the results of several checks, `--doc` writes them into a document, docs/results.md as a rule.
  * For several checks `--seconds` is the time of all of them together, shared out by weight. `--short` takes the forms that
  * `npm test` holds.
  */
 import { writeFile } from "node:fs/promises";
-import { type Check, type Outcome, printOutcome } from "./support/check.js";
+import { type Check, printOutcome } from "./support/check.js";
 import { COMMON, commandLine } from "./support/command-line.js";
+import { type Result, writeResults } from "./support/results.js";
 
 interface Entry {
   name: string;
@@ -61,8 +63,6 @@ interface Options {
   short: boolean;
 }
 
-type Result = Outcome & { name: string; title: string; seconds: number; seed: number };
-
 /** Runs a check with its share of the time, and prints what it came to. */
 async function runShare({ name, load }: Entry, { seconds, seed, short }: Options): Promise<Result> {
   const { check } = await load();
@@ -82,12 +82,13 @@ async function runShare({ name, load }: Entry, { seconds, seed, short }: Options
 
 /** Several checks, one after the other. */
 async function runSeveral(names: string[], args: string[]): Promise<boolean> {
-  const { only, json, ...options } = commandLine(
+  const { only, json, doc, ...options } = commandLine(
     {
       ...COMMON,
       seconds: { ...COMMON.seconds, default: SECONDS },
       only: { type: "string" },
       json: { type: "string" },
+      doc: { type: "string" },
     },
     args,
   );
@@ -101,6 +102,7 @@ async function runSeveral(names: string[], args: string[]): Promise<boolean> {
   for (const { name, title, ok, seconds } of results)
     console.log(`${ok ? "holds" : "FAILS"}  ${name} (${seconds} s): ${title}`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`);
+  if (doc !== undefined) writeResults(doc, results);
   return results.every(({ ok }) => ok);
 }
 
