@@ -1,33 +1,43 @@
-/**
- * Ways to fill an arena: make the i-th thing (>= 0, or -errno and nothing changed), remove it again (>= 0).
- *
- * @typedef {object} Fill
- * @property {(desk: import("./fixture.js").AllocSession) => void} [prepare]
- * @property {(desk: import("./fixture.js").AllocSession, i: number, made: number[]) => number} make its answer goes to `made`
- * @property {(desk: import("./fixture.js").AllocSession, i: number, made: number[]) => number} remove
- * @property {number} [most] no more than that many
- * @property {string[]} [keeps] caches whose objects stay when all is removed: a context's blocks of descriptors
- * @property {number} [bytes] size of the arena; 2.25 MiB unless given
- * @property {boolean} [backwards] the last has to be removed first
- * @property {boolean} [reserve] it takes what is kept for open files too, so that none can be opened afterwards
- */
+/** Ways to fill an arena. */
 import { randomBelow } from "../../../cli/dist/support/random.js";
-import { must, O_CREAT, O_RDWR } from "./fixture.js";
+import { defined } from "../support/defined.js";
+import { type AllocSession, must, O_CREAT, O_RDWR } from "./fixture.js";
 
 const PAD = "n".repeat(200);
-const make = (count, run) => (session) => {
+
+export interface Fill {
+  prepare?(session: AllocSession): void;
+  /** Makes the i-th object: >= 0, or -errno and nothing changed. It may note in `made` what remove() needs. */
+  make(session: AllocSession, i: number, made: number[]): number;
+  /** Removes it again: >= 0. */
+  remove(session: AllocSession, i: number, made: number[]): number;
+  /** No more than that many. */
+  most?: number;
+  /** Caches whose objects stay when all is removed: a context's blocks of descriptors. */
+  keeps?: string[];
+  /** Size of the arena; 2.25 MiB unless given. */
+  bytes?: number;
+  /** The last has to be removed first. */
+  backwards?: boolean;
+  /** It takes what is kept for open files too, so that none can be opened afterwards. */
+  reserve?: boolean;
+}
+
+const make = (count: number, run: (session: AllocSession, i: number) => number) => (session: AllocSession) => {
   for (let i = 0; i < count; i++) must(run(session, i));
 };
-const unlink = (session, i) => session.unlink(`/f/${i}`);
+const unlink = (session: AllocSession, i: number) => session.unlink(`/f/${i}`);
 
-/** Makes a file in two steps; what the first made goes when there is no room for the second. */
-function contents(session, path, data) {
+/** Makes a file in two steps; removes what the first made when there is no room for the second. */
+function contents(session: AllocSession, path: string, data: string): number {
   const answer = session.file(path, data);
   if (answer < 0) session.unlink(path);
   return answer;
 }
 
-/** @type {Record<string, Fill>} */
+/** The i-th entry of what was made. */
+const entry = (made: number[], i: number) => defined(made[i], `number ${i} that was made`);
+
 export const FILLS = {
   "empty files": { make: (session, i) => session.mknod(`/f/${i}`, 0o100644), remove: unlink },
   "files of 100 bytes": { make: (session, i) => contents(session, `/f/${i}`, `${i} `.repeat(20)), remove: unlink },
@@ -74,13 +84,13 @@ export const FILLS = {
   },
   "contexts with groups": {
     make: (session, i, made) => keep(made, i, session.context(1000)),
-    remove: (session, i, made) => session.core.contextDestroy(made[i]),
+    remove: (session, i, made) => session.core.contextDestroy(entry(made, i)),
   },
   descriptors: {
     reserve: true,
     keeps: ["size-1024"],
     make: (session, i, made) => keep(made, i, session.open("/w/file")),
-    remove: (session, i, made) => session.close(made[i]),
+    remove: (session, i, made) => session.close(entry(made, i)),
   },
   "open files without a name": {
     reserve: true,
@@ -90,23 +100,24 @@ export const FILLS = {
       if (fd >= 0) must(session.unlink("/f/name"));
       return keep(made, i, fd);
     },
-    remove: (session, i, made) => session.close(made[i]),
+    remove: (session, i, made) => session.close(entry(made, i)),
   },
-};
+} satisfies Record<string, Fill>;
 
-function keep(made, i, answer) {
+function keep(made: number[], i: number, answer: number): number {
   made[i] = answer;
   return answer;
 }
 
-/** Fills by something else each time, as a seed says. */
-export function mixed(seed) {
-  const kinds = Object.values(FILLS).filter((fill) => fill.prepare === undefined && !fill.backwards);
+/** A fill that makes objects of random kinds, by a seed. */
+export function mixed(seed: number): Fill {
+  const all: Fill[] = Object.values(FILLS);
+  const kinds = all.filter((fill) => fill.prepare === undefined && !fill.backwards);
   const next = randomBelow(seed);
-  const chosen = [];
-  const kind = (i) => {
-    while (chosen.length <= i) chosen.push(kinds[next(kinds.length)]);
-    return chosen[i];
+  const chosen: Fill[] = [];
+  const kind = (i: number) => {
+    while (chosen.length <= i) chosen.push(defined(kinds[next(kinds.length)], "kind"));
+    return defined(chosen[i], `kind of number ${i}`);
   };
   return {
     reserve: true,

@@ -5,10 +5,10 @@
  */
 
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
-import { defineCheck } from "../support/check.js";
+import { defineCheck, type Outcome } from "../support/check.js";
 import { attachWhenFull, growthRefused, refuseInit } from "./attach.js";
-import { refuseEach } from "./failing-allocations.js";
-import { FILLS, mixed } from "./fills.js";
+import { refuseEach, type Way } from "./failing-allocations.js";
+import { FILLS, type Fill, mixed } from "./fills.js";
 import { AllocFixture } from "./fixture.js";
 import { fillUp } from "./full-memory.js";
 import { LIMITS, reach } from "./limits.js";
@@ -23,17 +23,24 @@ const LONG_LIMITS = ["open files: ENFILE"];
 /** No run fills more arenas than that at random. */
 const MIXTURES_MAX = 10_000;
 
-/** @type {import("../support/check.js").Outcome} of a run with nothing in it yet */
-const newOutcome = () => ({ ok: true, explored: {}, failures: [] });
+interface AllocOptions {
+  seconds: number;
+  seed: number;
+  short?: boolean;
+  /** Nothing but the refused allocations of the operations whose name contains it. */
+  only?: string | undefined;
+  log?: (line: string) => void;
+}
 
-/**
- * @param {{ seconds: number, seed: number, short?: boolean, only?: string, log?: (line: string) => void }} options
- *   `only`: nothing but the refused allocations of the operations whose name contains it
- * @returns {Promise<import("../support/check.js").Outcome>}
- */
-export async function run({ seconds, seed, short = false, only, log = () => undefined }) {
+export async function run({
+  seconds,
+  seed,
+  short = false,
+  only,
+  log = () => undefined,
+}: AllocOptions): Promise<Outcome> {
   const until = performance.now() + seconds * 1000;
-  const outcome = newOutcome();
+  const outcome: Outcome = { ok: true, explored: {}, failures: [] };
   refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }], only);
   log(`each allocation refused: ${outcome.explored["allocations refused"]}`);
   if (only !== undefined) return { ...outcome, ok: outcome.failures.length === 0 };
@@ -44,14 +51,14 @@ export async function run({ seconds, seed, short = false, only, log = () => unde
   return outcome;
 }
 
-/** @param {{ retired?: number, ref?: boolean }[]} ways how each operation is tried */
-function refused(outcome, ways, only = "") {
+/** `ways`: how each operation is tried. */
+function refused(outcome: Outcome, ways: Way[], only = ""): void {
   const place = new AllocFixture();
   const init = refuseInit();
   outcome.failures.push(...init.failures);
   let cases = init.cases;
   let errors = init.cases;
-  const known = [];
+  const known: string[] = [];
   for (const way of ways) {
     for (const [name, operation] of Object.entries(OPERATIONS)) {
       if (!name.includes(only)) continue;
@@ -69,8 +76,8 @@ function refused(outcome, ways, only = "") {
   if (known.length > 0) outcome.explored["known to fail"] = [...new Set(known)].join(", ");
 }
 
-function limits(outcome, short) {
-  const reached = [];
+function limits(outcome: Outcome, short: boolean): void {
+  const reached: string[] = [];
   for (const [name, limit] of Object.entries(LIMITS)) {
     if (short && LONG_LIMITS.includes(name)) continue;
     const { count, failures } = reach(name, limit);
@@ -80,7 +87,7 @@ function limits(outcome, short) {
   outcome.explored["limits reached"] = reached.join(", ");
 }
 
-function threads(outcome) {
+function threads(outcome: Outcome): void {
   const { failures, later } = attachWhenFull();
   outcome.failures.push(...failures);
   const growth = growthRefused();
@@ -89,12 +96,19 @@ function threads(outcome) {
   outcome.explored["a thread attaches after the arena was full and emptied"] = later ? "yes" : "no (known)";
 }
 
-function filled(outcome, { seed, short, until, log }) {
+interface FilledOptions {
+  seed: number;
+  short: boolean;
+  until: number;
+  log: (line: string) => void;
+}
+
+function filled(outcome: Outcome, { seed, short, until, log }: FilledOptions): void {
   const next = randomBelow(seed);
-  const shuffle = (list) => shuffled(list, next);
+  const shuffle = (list: number[]) => shuffled(list, next);
   let fills = 0;
   let operations = 0;
-  const one = (name, fill) => {
+  const one = (name: string, fill: Fill) => {
     const found = fillUp(name, fill, { shuffle });
     outcome.failures.push(...found.failures.map((failure) => ({ ...failure, replay: `--seed ${seed}` })));
     fills++;
@@ -102,8 +116,8 @@ function filled(outcome, { seed, short, until, log }) {
     log(`full of ${name}: ${found.count}`);
   };
   // The ways each take seconds: a small budget ends between them, a large one goes on with mixtures.
-  for (const name of short ? SHORT_FILLS : Object.keys(FILLS)) {
-    if (short || fills === 0 || performance.now() < until) one(name, FILLS[name]);
+  for (const [name, fill] of Object.entries(FILLS)) {
+    if (short ? SHORT_FILLS.includes(name) : fills === 0 || performance.now() < until) one(name, fill);
   }
   for (let n = 0; n < (short ? 0 : MIXTURES_MAX) && performance.now() < until; n++) {
     one(`a mixture (seed ${seed}, number ${n})`, mixed(seed * 1000 + n));

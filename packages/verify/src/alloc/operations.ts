@@ -1,26 +1,41 @@
-/**
- * Every system call that takes memory, in each of its shapes, and the important ones that must need none.
- *
- * @typedef {object} Operation
- * @property {(desk: import("./fixture.js").AllocSession, state: any) => number} run the call: >= 0 or -errno
- * @property {(desk: import("./fixture.js").AllocSession) => any} [prepare] before it: opens a descriptor, say; answers `state`
- * @property {number} allocations how many there are when none fails
- * @property {boolean} [short] a write: it may take fewer bytes than it was given, and says how many
- * @property {boolean} [fresh] each call answers another number
- * @property {string} [known] why it fails today; then it has to fail, so that nobody forgets to take this away
- * @property {string[]} [keeps] caches whose objects a failed call may keep, since what they belong to owns them: a context its
- *   block of descriptors, a file the nodes of its contents
- */
-import { LONG, must, O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "./fixture.js";
+/** Every system call that takes memory, in each of its shapes, and the important ones that must need none. */
+import { type AllocSession, LONG, must, O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "./fixture.js";
 
 const FAR = 3 * 2 ** 30;
 const FIVE_PAGES = "5".repeat(5 * 4096);
+
+export interface Operation {
+  /** The call: >= 0 or -errno. `state` is what prepare() returned, 0 without it. */
+  run(session: AllocSession, state: number): number;
+  /** Runs before the call: opens a descriptor, say. */
+  prepare?(session: AllocSession): number;
+  /** How many allocations there are when none fails. */
+  allocations: number;
+  /** A write: it may take fewer bytes than it was given, and says how many. */
+  short?: boolean;
+  /** Each call returns another number. */
+  fresh?: boolean;
+  /** Why it fails today; then it has to fail, so that this mark is not forgotten. */
+  known?: string;
+  /**
+   * Caches whose objects a failed call may keep, since what they belong to owns them: a context its block of descriptors, a
+   * file the nodes of its contents.
+   */
+  keeps?: string[];
+}
+
+/** Runs what comes before an operation. */
+export function prepared(operation: Operation, session: AllocSession): number {
+  return operation.prepare?.(session) ?? 0;
+}
+
 /** Opens a file before the allocations are counted. */
-const opened = (path, flags = O_RDWR) => ({ prepare: (session) => must(session.open(path, flags)) });
+const opened = (path: string, flags = O_RDWR) => ({
+  prepare: (session: AllocSession) => must(session.open(path, flags)),
+});
 const NODES = ["size-64", "size-128", "size-4096"];
 
-/** @type {Record<string, Operation>} */
-export const OPERATIONS = {
+export const OPERATIONS: Record<string, Operation> = {
   mkdir: { allocations: 2, run: (session) => session.mkdir("/w/new") },
   "mkdir, long name": { allocations: 3, run: (session) => session.mkdir(`/w/${LONG}`) },
   "mkdir in a mount": { allocations: 2, run: (session) => session.mkdir("/w/mnt/new") },
@@ -43,6 +58,7 @@ export const OPERATIONS = {
     allocations: 2,
     prepare(session) {
       for (let n = 0; n < 253; n++) must(session.open("/w/file"));
+      return 0;
     },
     run: (session) => session.open("/w/file"),
   },
@@ -152,6 +168,7 @@ export const OPERATIONS = {
     prepare(session) {
       must(session.mknod(`/w/drv/${"n".repeat(31)}`, 0o100644));
       session.settle();
+      return 0;
     },
   },
   readdir: { allocations: 0, ...opened("/w", 0), run: (session, fd) => session.core.sysGetdents(0, fd) },

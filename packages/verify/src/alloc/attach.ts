@@ -1,16 +1,19 @@
 /** What allocates beside the slabs: the arena's own making, the scratch area of a thread that attaches, the memory's growth. */
-import { attach, createMemory } from "../binary/core.js";
+import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
+import { attach, createMemory, type Thread } from "../binary/core.js";
 import { check } from "../fsck/check-arena.js";
-import { FILLS } from "./fills.js";
+import type { Failure } from "../support/check.js";
+import { defined, messageOf } from "../support/defined.js";
+import { FILLS, type Fill } from "./fills.js";
 import { AllocFixture, AllocSession, allocCore, must } from "./fixture.js";
 
 const ENOSPC = -28;
 const EINVAL = -22;
 const THREADS_MAX = 256;
 
-/** Making an arena with each allocation refused: ENOSPC, and nobody can attach to what is left. */
-export function refuseInit() {
-  const failures = [];
+/** Making an arena with each allocation refused fails with ENOSPC, and no thread can attach to what is left. */
+export function refuseInit(): { cases: number; failures: Failure[] } {
+  const failures: Failure[] = [];
   let n = 1;
   for (; n < 100; n++) {
     const memory = createMemory({ maxBytes: 2 << 20, threads: 0 });
@@ -19,7 +22,7 @@ export function refuseInit() {
     const answer = core.arenaInit(2 << 20, 1, 0);
     if (asked < n) break;
     const state = core.arenaCheck();
-    if (answer !== ENOSPC || state !== EINVAL || core.threadAttach(1) !== EINVAL) {
+    if (answer !== ENOSPC || state !== EINVAL || core.threadAttach(1, 0) !== EINVAL) {
       failures.push({ message: `arenaInit, allocation ${n} refused: ${answer}, then arenaCheck answers ${state}` });
     }
   }
@@ -27,15 +30,15 @@ export function refuseInit() {
 }
 
 /** The core without a Thread around it, which would attach. */
-function instance(memory, enter) {
-  const imports = {
+function instance(memory: WebAssembly.Memory, enter: () => number): CoreExports {
+  const imports: WebAssembly.Imports = {
     env: { memory },
     verify: { enter },
     host: {
       now: () => 0,
       clock: () => performance.now(),
       wait: () => 2,
-      panic: (code) => {
+      panic: (code: number) => {
         throw new Error(`panic ${code}`);
       },
       driverCall: () => -5,
@@ -43,18 +46,20 @@ function instance(memory, enter) {
       audit: () => undefined,
     },
   };
-  return new WebAssembly.Instance(allocCore().module, imports).exports;
+  const module = defined(allocCore().module, "compiled core");
+  // The type of an instance's exports cannot be known: this is what the core exports.
+  return new WebAssembly.Instance(module, imports).exports as unknown as CoreExports;
 }
 
-/** How many more threads the arena takes; each of them is detached again. */
-function attachAll(memory) {
-  const threads = [];
-  let refused;
+/** How many more threads the arena takes, and the message of the refusal; each of them is detached again. */
+function attachAll(memory: WebAssembly.Memory): { count: number; refused: string | undefined } {
+  const threads: Thread[] = [];
+  let refused: string | undefined;
   for (let n = 0; n < THREADS_MAX && refused === undefined; n++) {
     try {
       threads.push(attach(memory, allocCore()));
     } catch (error) {
-      refused = error.message;
+      refused = messageOf(error);
     }
   }
   for (const thread of threads) thread.check("threadDetach");
@@ -62,18 +67,17 @@ function attachAll(memory) {
 }
 
 /**
- * Threads that attach to a full arena: ENOSPC, and nothing is changed by that; names can still be removed.
- * @returns {{ failures: { message: string, trace?: string }[], later: boolean }} `later`: whether a new thread finds room once the
- *   arena has been emptied
+ * Attaching to a full arena fails with ENOSPC and changes nothing; names can still be removed. `later`: whether a new
+ * thread finds room once the arena has been emptied.
  */
-export function attachWhenFull() {
+export function attachWhenFull(): { failures: Failure[]; later: boolean } {
   const place = new AllocFixture({ maxBytes: 2 << 20 });
   const session = place.open();
-  const fill = FILLS["files of 100,000 bytes"];
+  const fill: Fill = FILLS["files of 100,000 bytes"];
   must(session.mkdir("/f"));
   let count = 0;
   while (count < 1000 && fill.make(session, count, []) >= 0) count++;
-  const wrong = [];
+  const wrong: string[] = [];
   const first = attachAll(session.memory);
   if (!first.refused?.includes(`answered ${ENOSPC}`)) wrong.push(`after ${first.count} more threads: ${first.refused}`);
   const before = session.arenaDump(session.inspect());
@@ -97,14 +101,14 @@ export function attachWhenFull() {
  * A memory that cannot grow to the size that the arena was promised, as where the system has no more: ENOSPC there, nothing lost,
  * and what is removed makes room for as much again.
  */
-export function growthRefused() {
+export function growthRefused(): { count: number; failures: Failure[] } {
   const memory = createMemory({ maxBytes: 4 << 20, threads: 0 });
   const made = instance(memory, () => 0).arenaInit(64 << 20, 1, 0);
   const wrong = made === 0 ? [] : [`arenaInit answered ${made}`];
   const session = new AllocSession(memory);
-  const fill = FILLS["files of 100 bytes"];
+  const fill: Fill = FILLS["files of 100 bytes"];
   must(session.mkdir("/f"));
-  const counts = [];
+  const counts: number[] = [];
   for (let round = 0; round < 3; round++) {
     let n = 0;
     let answer = 0;
@@ -119,7 +123,8 @@ export function growthRefused() {
     wrong.push(...problems);
     if (left.dentries !== 2) wrong.push(`round ${round}: ${left.dentries} dentries are left`);
   }
-  if (new Set(counts).size !== 1 || counts[0] < 100) wrong.push(`there was room for ${counts}`);
+  const [count = 0] = counts;
+  if (new Set(counts).size !== 1 || count < 100) wrong.push(`there was room for ${counts}`);
   const failures = wrong.length === 0 ? [] : [{ message: "a memory that cannot grow", trace: wrong.join("\n") }];
-  return { count: counts[0], failures };
+  return { count, failures };
 }

@@ -4,7 +4,10 @@
  * times; as many objects live as before; the same call succeeds afterwards and does the same as if nothing had failed.
  */
 import { CACHES } from "../arena/layout.js";
-import { must } from "./fixture.js";
+import type { Failure } from "../support/check.js";
+import { defined } from "../support/defined.js";
+import { type AllocFixture, type AllocSession, must } from "./fixture.js";
+import { type Operation, prepared } from "./operations.js";
 
 const ENOSPC = -28;
 /** No operation of the table has so many allocations. */
@@ -15,37 +18,61 @@ const LATER = 1_700_000_100_000;
 const LIVE = ["dentries", "inodes", "mounts", "supers", "files", "contexts", "descriptors"];
 const SIZED = CACHES.filter((cache) => cache.size > 0 && !cache.typed).map((cache) => cache.name);
 
+/** Numbers of objects, by the name of their type or cache. */
+export type Counts = Record<string, number>;
+
 /** Live objects by type, and sized ones by size, of a settled tree. */
-export function liveObjects({ counts }) {
-  return Object.fromEntries([...LIVE, ...SIZED].map((name) => [name, counts[name]]));
+export function liveObjects({ counts }: { counts: Counts }): Counts {
+  return Object.fromEntries([...LIVE, ...SIZED].map((name) => [name, defined(counts[name], `count of ${name}`)]));
 }
 
-/** What differs between two lists of lines or two objects of numbers, in words. */
-export function difference(is, should) {
-  if (!Array.isArray(is)) {
-    const names = Object.keys(should).filter((name) => is[name] !== should[name]);
-    return names.map((name) => `${name}: ${is[name]}, not ${should[name]}`);
-  }
+/** What differs between two sets of numbers, in words. */
+export function countDifference(is: Counts, should: Counts): string[] {
+  const names = Object.keys(should).filter((name) => is[name] !== should[name]);
+  return names.map((name) => `${name}: ${is[name]}, not ${should[name]}`);
+}
+
+/** The lines that are in one list alone. */
+export function lineDifference(is: string[], should: string[]): string[] {
   const [a, b] = [new Set(is), new Set(should)];
   return [...is.filter((x) => !b.has(x)).map((x) => `+ ${x}`), ...should.filter((x) => !a.has(x)).map((x) => `- ${x}`)];
 }
 
-/**
- * One operation.
- * @param {import("./fixture.js").AllocFixture} place
- * @param {string} name
- * @param {import("./operations.js").Operation} operation
- * @param {{ retired?: number, ref?: boolean }} options `retired`: objects that wait for their grace period when the operation
- *   begins; `ref`: walks take references from their start
- * @returns {{ cases: number, refused: number, failures: { message: string, trace?: string }[] }}
- */
-export function refuseEach(place, name, operation, { retired = 0, ref = false } = {}) {
+/** The counts as they are, but of some caches as they were: what a failed call may keep is no difference. */
+export function excused(now: Counts, before: Counts, keeps: string[] = []): Counts {
+  const kept = keeps.map((cache) => [cache, defined(before[cache], `count of ${cache}`)] as const);
+  return { ...now, ...Object.fromEntries(kept) };
+}
+
+/** In which state an operation is tried. */
+export interface Way {
+  /** Objects that wait for their grace period when the operation begins. */
+  retired?: number;
+  /** Walks take references from their start. */
+  ref?: boolean;
+}
+
+/** What came of the refused allocations of one operation. */
+export interface RefusedAllocations {
+  cases: number;
+  /** Cases in which the call failed. */
+  refused: number;
+  failures: Failure[];
+}
+
+/** One operation. */
+export function refuseEach(
+  place: AllocFixture,
+  name: string,
+  operation: Operation,
+  { retired = 0, ref = false }: Way = {},
+): RefusedAllocations {
   const open = () => {
     const session = place.open(retired);
     session.core.walkMode(ref ? 1 : 0);
     return session;
   };
-  const found = { cases: 0, refused: 0, failures: [] };
+  const found: RefusedAllocations = { cases: 0, refused: 0, failures: [] };
   const { quiet, after } = undisturbed(open, operation);
   if (after.allocations !== operation.allocations) {
     const message = `${name}: ${after.allocations} allocations, and the table says ${operation.allocations}`;
@@ -54,7 +81,7 @@ export function refuseEach(place, name, operation, { retired = 0, ref = false } 
   for (const all of [false, true]) {
     for (let n = 1; n <= ALLOCATIONS_MAX; n++) {
       const session = open();
-      const wrong = [];
+      const wrong: string[] = [];
       const reached = attempt(session, operation, { n, all, quiet, after }, wrong, found);
       if (!reached) break;
       found.cases++;
@@ -66,14 +93,22 @@ export function refuseEach(place, name, operation, { retired = 0, ref = false } 
   return found;
 }
 
-/** The operation when nothing fails, and the tree before it, both settled. */
-function undisturbed(open, operation) {
+/** What an operation comes to when nothing fails. */
+interface Success {
+  allocations: number;
+  value: number;
+  arenaDump: string[];
+  liveObjects: Counts;
+}
+
+/** The operation when nothing fails, and the live objects before it, both settled. */
+function undisturbed(open: () => AllocSession, operation: Operation): { quiet: Counts; after: Success } {
   const before = open();
-  operation.prepare?.(before);
+  prepared(operation, before);
   before.settle();
   const quiet = liveObjects(before.inspect());
   const session = open();
-  const state = operation.prepare?.(session);
+  const state = prepared(operation, session);
   session.time = LATER;
   const { value, allocations } = session.refusing(Number.POSITIVE_INFINITY, false, () => operation.run(session, state));
   must(value);
@@ -85,9 +120,23 @@ function undisturbed(open, operation) {
   };
 }
 
-/** One attempt. Answers whether the n-th allocation was asked for; what is wrong is added to `wrong`. */
-function attempt(session, operation, { n, all, quiet, after }, wrong, found) {
-  const state = operation.prepare?.(session);
+/** Which allocation is refused, `all`: and all later ones; the operation when nothing fails. */
+interface Attempt {
+  n: number;
+  all: boolean;
+  quiet: Counts;
+  after: Success;
+}
+
+/** One attempt. Returns whether the n-th allocation was asked for; what is wrong is added to `wrong`. */
+function attempt(
+  session: AllocSession,
+  operation: Operation,
+  { n, all, quiet, after }: Attempt,
+  wrong: string[],
+  found: RefusedAllocations,
+): boolean {
+  const state = prepared(operation, session);
   const before = session.arenaDump(session.inspect());
   session.time = LATER;
   const { value, reached } = session.refusing(n, all, () => operation.run(session, state));
@@ -97,13 +146,12 @@ function attempt(session, operation, { n, all, quiet, after }, wrong, found) {
   if (value < 0) {
     found.refused++;
     if (value !== ENOSPC) wrong.push(`it answered ${value}`);
-    wrong.push(...difference(session.arenaDump(v), before));
+    wrong.push(...lineDifference(session.arenaDump(v), before));
     // Half of the time the call comes again at once, with whatever the first left in caches.
     if (!all) {
       session.settle();
-      const now = liveObjects(session.inspect());
-      for (const cache of operation.keeps ?? []) now[cache] = quiet[cache];
-      wrong.push(...difference(now, quiet));
+      const now = excused(liveObjects(session.inspect()), quiet, operation.keeps);
+      wrong.push(...countDifference(now, quiet));
     }
     const again = operation.run(session, state);
     if (again < 0) wrong.push(`the same call answered ${again} afterwards`);
@@ -116,13 +164,13 @@ function attempt(session, operation, { n, all, quiet, after }, wrong, found) {
   session.settle();
   const last = session.inspect();
   wrong.push(...last.problems());
-  wrong.push(...difference(session.arenaDump(last, { identity: false }), after.arenaDump));
-  wrong.push(...difference(liveObjects(last), after.liveObjects));
+  wrong.push(...lineDifference(session.arenaDump(last, { identity: false }), after.arenaDump));
+  wrong.push(...countDifference(liveObjects(last), after.liveObjects));
   return true;
 }
 
 /** A write that took fewer bytes: it is asked for the rest by doing all of it once more. */
-function finishShort(session, operation, state, value) {
+function finishShort(session: AllocSession, operation: Operation, state: number, value: number): string[] {
   if (value === 0) return ["it wrote nothing and answered 0"];
   const again = operation.run(session, state);
   return again < 0 ? [`the same call answered ${again} after ${value} bytes`] : [];

@@ -1,13 +1,25 @@
 /**
  * A tree to let allocations fail in: made once, its memory kept as bytes, and restored for each attempt, so that every attempt
- * begins in the same state. The core is the shipping one, rewritten so that each entry of slabAlloc(), through which all
- * memory of objects goes, asks here first whether it shall answer "no room".
+ * begins in the same state. The core is the shipping one, rewritten so that each call of slabAlloc(), through which all
+ * objects are allocated, first asks the session whether to fail.
  */
+import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
 import { AT_FDCWD } from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver.js";
-import { attach, createMemory, shippingCore, TIME } from "../binary/core.js";
+import {
+  type AttachOptions,
+  attach,
+  createMemory,
+  type Hooks,
+  type ShippingCore,
+  shippingCore,
+  type Thread,
+  TIME,
+} from "../binary/core.js";
 import { arenaDump } from "../fsck/arena-dump.js";
+import type { ArenaView } from "../fsck/arena-view.js";
 import { inspect } from "../fsck/check-arena.js";
+import { defined } from "../support/defined.js";
 import { objectDriver } from "../workload/object-driver.js";
 
 export const LONG = "l".repeat(150);
@@ -17,18 +29,27 @@ export const O_EXCL = 0x80;
 export const O_TRUNC = 0x200;
 export const O_APPEND = 0x400;
 /** An ACL that names so many users: tag, permissions, id of each entry. */
-const aclOf = (users) => [
+const aclOf = (users: number): [tag: number, perm: number, id: number][] => [
   [1, 6, 0],
-  ...Array.from({ length: users }, (_, k) => [2, 6, k]),
+  ...Array.from({ length: users }, (_, k): [number, number, number] => [2, 6, k]),
   [4, 4, 0],
   [16, 6, 0],
   [32, 4, 0],
 ];
 
 /** The core with its allocations intercepted. */
-export const allocCore = () => shippingCore({ intercept: ["slabAlloc"] });
+export const allocCore = (): ShippingCore => shippingCore({ intercept: ["slabAlloc"] });
 
-/** One thread at the tree: the calls, as the core has them, and the power over its memory. Every call answers >= 0 or -errno. */
+/** What a call returned of which an allocation was to be refused. */
+export interface Refused {
+  value: number;
+  /** Whether the call came to that allocation. */
+  reached: boolean;
+  /** How many allocations it asked for. */
+  allocations: number;
+}
+
+/** One thread at the tree: the core's calls, and control over its allocations. Every call returns >= 0 or -errno. */
 export class AllocSession {
   /** Allocations so far. */
   allocations = 0;
@@ -36,36 +57,38 @@ export class AllocSession {
   other = 0;
   /** Present time in ms. */
   time = TIME;
+  readonly thread: Thread;
+  readonly core: CoreExports;
+  readonly driver = objectDriver();
+  /** The number of the driver, as mount() takes it. */
+  readonly box: number;
   #failAt = Number.POSITIVE_INFINITY;
   #failAfter = false;
 
-  /** @param {WebAssembly.Memory} memory @param {object} [options] of attach() */
-  constructor(memory, options) {
-    this.memory = memory;
+  constructor(
+    readonly memory: WebAssembly.Memory,
+    options?: AttachOptions,
+  ) {
     const drivers = new DriverTable(memory);
-    const hooks = {
+    const hooks: Hooks = {
       now: () => this.time,
       enter: () => (this.#fails() ? 1 : 0),
       driverCall: (...args) => drivers.call(...args),
     };
     this.thread = attach(memory, allocCore(), hooks, options);
     this.core = this.thread.exports;
-    this.driver = objectDriver();
     drivers.attach(this.core);
     drivers.register(this.driver);
-    this.box = drivers.find("box");
+    this.box = defined(drivers.find("box"), "number of the driver");
   }
 
-  #fails() {
+  #fails(): boolean {
     const n = ++this.allocations;
     return n === this.#failAt || (this.#failAfter && n > this.#failAt);
   }
 
-  /**
-   * Runs with the n-th allocation refused, and with `after` all later ones too.
-   * @returns {{ value: number, reached: boolean, allocations: number }}
-   */
-  refusing(n, after, run) {
+  /** Runs with the n-th allocation refused, and with `after` all later ones too. */
+  refusing(n: number, after: boolean, run: () => number): Refused {
     this.allocations = 0;
     this.#failAt = n;
     this.#failAfter = after;
@@ -79,7 +102,7 @@ export class AllocSession {
   }
 
   /** Everything that can go has gone: unused entries of drivers, retired objects. */
-  settle() {
+  settle(): void {
     for (let n = 0; n < 3; n++) {
       this.core.synchronizeRcu();
       this.core.shrink(1 << 20);
@@ -87,37 +110,38 @@ export class AllocSession {
   }
 
   /** A thread holds the context that it used last: now it is another than those that are to end. */
-  letGo() {
+  letGo(): void {
     must(this.core.sysUmask(this.other, 0o22));
   }
 
-  inspect() {
+  inspect(): ArenaView {
     return inspect(this.memory);
   }
-  arenaDump(v, options) {
+
+  arenaDump(v: ArenaView, options?: { identity?: boolean }): string[] {
     return [...arenaDump(v, options), ...this.driver.content().map((line) => `box ${line}`)];
   }
 
-  path(path) {
+  path(path: string): number {
     return this.thread.path(path);
   }
-  mkdir(path) {
+  mkdir(path: string): number {
     return this.core.sysMkdir(0, AT_FDCWD, this.path(path), 0o755);
   }
-  mknod(path, mode) {
+  mknod(path: string, mode: number): number {
     return this.core.sysMknod(0, AT_FDCWD, this.path(path), mode);
   }
-  open(path, flags = 0, ctx = 0) {
+  open(path: string, flags = 0, ctx = 0): number {
     return this.core.sysOpen(ctx, AT_FDCWD, this.path(path), flags, 0o644);
   }
-  close(fd, ctx = 0) {
+  close(fd: number, ctx = 0): number {
     return this.core.sysClose(ctx, fd);
   }
-  write(fd, offset, data) {
+  write(fd: number, offset: number, data: string): number {
     return this.core.sysWrite(0, fd, offset, this.thread.put(data));
   }
-  /** A whole file; answers 0 or -errno. What was made stays. */
-  file(path, data = "") {
+  /** Writes a whole file; returns 0 or -errno. What was made stays. */
+  file(path: string, data = ""): number {
     const fd = this.open(path, O_RDWR | O_CREAT);
     if (fd < 0) return fd;
     let answer = 0;
@@ -128,35 +152,35 @@ export class AllocSession {
     this.close(fd);
     return Math.min(answer, 0);
   }
-  truncate(path, size) {
+  truncate(path: string, size: number): number {
     return this.core.sysTruncate(0, AT_FDCWD, this.path(path), size);
   }
-  symlink(body, path) {
+  symlink(body: string, path: string): number {
     const length = this.path(body);
     return this.core.sysSymlink(0, length, AT_FDCWD, this.thread.path2(path));
   }
-  link(from, to) {
+  link(from: string, to: string): number {
     const length = this.path(from);
     return this.core.sysLink(0, AT_FDCWD, length, AT_FDCWD, this.thread.path2(to), 0);
   }
-  rename(from, to, flags = 0) {
+  rename(from: string, to: string, flags = 0): number {
     const length = this.path(from);
     return this.core.sysRename(0, AT_FDCWD, length, AT_FDCWD, this.thread.path2(to), flags);
   }
-  unlink(path) {
+  unlink(path: string): number {
     return this.core.sysUnlink(0, AT_FDCWD, this.path(path), 0);
   }
-  rmdir(path) {
+  rmdir(path: string): number {
     return this.core.sysUnlink(0, AT_FDCWD, this.path(path), 0x200);
   }
-  stat(path) {
+  stat(path: string): number {
     return this.core.sysStat(0, AT_FDCWD, this.path(path), 0);
   }
-  chmod(path, mode) {
+  chmod(path: string, mode: number): number {
     return this.core.sysChmod(0, AT_FDCWD, this.path(path), mode, 0);
   }
-  /** Sets an ACL that names `users` users; undefined takes it away. */
-  setacl(path, users) {
+  /** Sets an ACL that names `users` users; undefined removes it. */
+  setacl(path: string, users?: number): number {
     const entries = users === undefined ? [] : aclOf(users);
     const view = new DataView(this.memory.buffer, this.thread.io.byteOffset, entries.length * 8);
     entries.forEach(([tag, perm, id], k) => {
@@ -167,17 +191,17 @@ export class AllocSession {
     return this.core.sysSetacl(0, AT_FDCWD, this.path(path), entries.length);
   }
   /** A fresh file system: in memory, or of the driver. */
-  mount(path, type = 0) {
+  mount(path: string, type = 0): number {
     return this.core.sysMountNew(0, this.path(path), type, 0);
   }
-  bind(from, to, flags = 4096) {
+  bind(from: string, to: string, flags = 4096): number {
     const length = this.path(from);
     return this.core.sysMount(0, length, this.thread.path2(to), flags);
   }
-  umount(path, flags = 0) {
+  umount(path: string, flags = 0): number {
     return this.core.sysUmount(0, this.path(path), flags);
   }
-  context(groups = 0) {
+  context(groups = 0): number {
     for (let k = 0; k < groups; k++) this.thread.words[(this.thread.io.byteOffset >>> 2) + k] = k;
     return this.core.contextCreate(0, 1000, 1000, 0o22, groups, -1);
   }
@@ -185,29 +209,33 @@ export class AllocSession {
 
 /** The tree and its bytes. */
 export class AllocFixture {
-  #memory;
-  #bytes;
+  readonly #memory: WebAssembly.Memory;
+  #bytes: Uint8Array;
   /** Number of the context beside the tree's own. */
-  #other;
+  readonly #other: number;
 
-  constructor({ maxBytes = 4 << 20 } = {}) {
+  constructor({ maxBytes = 4 << 20 }: { maxBytes?: number } = {}) {
     this.#memory = createMemory({ maxBytes, threads: 0 });
     const session = new AllocSession(this.#memory, { init: { seed: 1 } });
     this.#other = populate(session);
-    this.keep(session);
+    this.#bytes = this.#detach(session);
   }
 
-  /** Makes the present state the one that every attempt begins with. Ends the desk. */
-  keep(session) {
+  #detach(session: AllocSession): Uint8Array {
     session.thread.check("threadDetach");
-    this.#bytes = new Uint8Array(this.#memory.buffer).slice();
+    return new Uint8Array(this.#memory.buffer).slice();
+  }
+
+  /** Makes the present state the one that every attempt begins with. Ends the session. */
+  keep(session: AllocSession): void {
+    this.#bytes = this.#detach(session);
   }
 
   /**
-   * A desk at the tree as it was made.
-   * @param {number} retired so many files are made and removed first, so that memory waits for its grace period
+   * A session at the tree as it was made.
+   * @param retired so many files are made and removed first, so that memory waits for its grace period
    */
-  open(retired = 0) {
+  open(retired = 0): AllocSession {
     const all = new Uint8Array(this.#memory.buffer);
     all.set(this.#bytes);
     all.fill(0, this.#bytes.length);
@@ -220,14 +248,14 @@ export class AllocFixture {
   }
 }
 
-/** What a step of the preparation answered, which is no error. */
-export function must(answer) {
+/** What a step of the preparation returned. @throws Error where that is an errno */
+export function must(answer: number): number {
   if (answer < 0) throw new Error(`alloc: the preparation failed: ${answer}`);
   return answer;
 }
 
-/** Something of everything that the operations work on; answers the number of a second context. */
-function populate(session) {
+/** Makes an object of each kind that the operations work on; returns the number of a second context. */
+function populate(session: AllocSession): number {
   for (const path of ["/w", "/w/sub", "/w/drv", "/w/mnt", "/w/empty-dir", "/w/place", "/w/bound"])
     must(session.mkdir(path));
   must(session.file("/w/empty"));

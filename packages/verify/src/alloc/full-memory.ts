@@ -6,9 +6,11 @@
  *  - the tree is emptied wholly while the arena is full.
  */
 import { MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
-import { difference, liveObjects } from "./failing-allocations.js";
-import { AllocFixture, must } from "./fixture.js";
-import { OPERATIONS } from "./operations.js";
+import type { Failure } from "../support/check.js";
+import { type Counts, countDifference, excused, lineDifference, liveObjects } from "./failing-allocations.js";
+import type { Fill } from "./fills.js";
+import { AllocFixture, type AllocSession, must } from "./fixture.js";
+import { OPERATIONS, type Operation, prepared } from "./operations.js";
 
 const ENOSPC = -28;
 const ROUNDS = 3;
@@ -17,15 +19,39 @@ const BYTES = 2304 << 10;
 const MANY = 100_000;
 const O_DIRECTORY = 0x10000;
 
-/**
- * @param {string} name
- * @param {import("./fills.js").Fill} fill
- * @param {{ shuffle?: (list: number[]) => number[], operations?: boolean }} options order of removing; whether the operations are tried
- * @returns {{ count: number, operations: number, refused: number, failures: { message: string, trace?: string }[] }}
- */
-export function fillUp(name, fill, { shuffle = (list) => list, operations = true } = {}) {
-  const found = { count: 0, operations: 0, refused: 0, failures: [] };
-  const fail = (what, wrong) => {
+/** What came of filling an arena. */
+export interface Filled {
+  /** How many objects there was room for. */
+  count: number;
+  /** Operations tried in the full arena, and those of them that failed. */
+  operations: number;
+  refused: number;
+  failures: Failure[];
+}
+
+/** Notes what is wrong at some place, if anything is. */
+type Fail = (what: string, wrong: string[]) => void;
+
+/** What an arena looks like, and how much lives in it. */
+interface State {
+  arenaDump: string[];
+  liveObjects: Counts;
+}
+
+export interface FillOptions {
+  /** The order of removing. */
+  shuffle?: (list: number[]) => number[];
+  /** Whether the operations are tried. */
+  operations?: boolean;
+}
+
+export function fillUp(
+  name: string,
+  fill: Fill,
+  { shuffle = (list) => list, operations = true }: FillOptions = {},
+): Filled {
+  const found: Filled = { count: 0, operations: 0, refused: 0, failures: [] };
+  const fail: Fail = (what, wrong) => {
     if (wrong.length > 0) found.failures.push({ message: `full of ${name}: ${what}`, trace: wrong.join("\n") });
   };
   const place = new AllocFixture({ maxBytes: fill.bytes ?? BYTES });
@@ -38,7 +64,7 @@ export function fillUp(name, fill, { shuffle = (list) => list, operations = true
   session.settle();
   const quiet = liveObjects(session.inspect());
   for (let round = 0; round < ROUNDS; round++) {
-    const made = [];
+    const made: number[] = [];
     const count = fillRound(session, fill, made, fail);
     if (round === 0) found.count = count;
     fail(`round ${round}`, count === found.count ? [] : [`${count} fit in, and ${found.count} the first time`]);
@@ -55,15 +81,24 @@ export function fillUp(name, fill, { shuffle = (list) => list, operations = true
     session.letGo();
     session.settle();
     const v = session.inspect();
-    const now = liveObjects(v);
-    for (const cache of fill.keeps ?? []) now[cache] = quiet[cache];
-    fail(`emptied, round ${round}`, [...v.problems(), ...difference(now, quiet)]);
+    const now = excused(liveObjects(v), quiet, fill.keeps);
+    fail(`emptied, round ${round}`, [...v.problems(), ...countDifference(now, quiet)]);
   }
   return found;
 }
 
+/** A full arena: how it was filled, and where to note what comes of the operations in it. */
+interface Full {
+  fill: Fill;
+  found: Filled;
+  fail: Fail;
+}
+
 /** Every operation by itself in the full arena, then everything is removed there. */
-function workWhenFull(place, { fill, made, count, found, fail }) {
+function workWhenFull(
+  place: AllocFixture,
+  { fill, made, count, found, fail }: Full & { made: number[]; count: number },
+): void {
   const full = stateOf(place.open());
   for (const [title, operation] of Object.entries(OPERATIONS)) {
     tryWhenFull(place, title, operation, { fill, full, found, fail });
@@ -71,8 +106,8 @@ function workWhenFull(place, { fill, made, count, found, fail }) {
   fail("emptied while it is full", emptyAll(place.open(), made, fill, count));
 }
 
-/** Fills once; answers how many fitted in. */
-function fillRound(session, fill, made, fail) {
+/** Fills once; returns how many fitted in. */
+function fillRound(session: AllocSession, fill: Fill, made: number[], fail: Fail): number {
   let count = 0;
   for (; count < (fill.most ?? MANY); count++) {
     const answer = fill.make(session, count, made);
@@ -91,28 +126,32 @@ function fillRound(session, fill, made, fail) {
     return count + 1 + fillRest(session, fill, made, count + 1);
   }
   const after = session.inspect();
-  fail("no room", [...v.problems(), ...after.problems(), ...difference(session.arenaDump(after), before)]);
+  fail("no room", [...v.problems(), ...after.problems(), ...lineDifference(session.arenaDump(after), before)]);
   return count;
 }
 
-function fillRest(session, fill, made, from) {
+function fillRest(session: AllocSession, fill: Fill, made: number[], from: number): number {
   let n = 0;
   while (n < MANY && fill.make(session, from + n, made) >= 0) n++;
   return n;
 }
 
-/** A desk's tree as it is: what it looks like and how much lives. */
-function stateOf(session) {
+function stateOf(session: AllocSession): State {
   const v = session.inspect();
   return { arenaDump: session.arenaDump(v), liveObjects: liveObjects(v) };
 }
 
 /** One operation in the full arena; `full` is its state before any preparation. */
-function tryWhenFull(place, title, operation, { fill, full, found, fail }) {
+function tryWhenFull(
+  place: AllocFixture,
+  title: string,
+  operation: Operation,
+  { fill, full, found, fail }: Full & { full: State },
+): void {
   const session = place.open();
-  let state;
+  let state: number;
   try {
-    state = operation.prepare?.(session);
+    state = prepared(operation, session);
   } catch {
     // What has to be there before it has no room either.
     return;
@@ -129,20 +168,22 @@ function tryWhenFull(place, title, operation, { fill, full, found, fail }) {
     if (operation.allocations === 1 && title.startsWith("open") && !fill.reserve)
       wrong.push("there is a reserve for it");
     if (operation.known === undefined) {
-      wrong.push(...difference(session.arenaDump(after), before.arenaDump));
+      wrong.push(...lineDifference(session.arenaDump(after), before.arenaDump));
       session.settle();
-      const now = liveObjects(session.inspect());
-      for (const cache of operation.keeps ?? []) now[cache] = before.liveObjects[cache];
-      wrong.push(...difference(now, before.liveObjects));
+      const now = excused(liveObjects(session.inspect()), before.liveObjects, operation.keeps);
+      wrong.push(...countDifference(now, before.liveObjects));
     }
   }
   fail(title, wrong);
 }
 
-/** Everything goes, through calls, while there is no room: contexts, descriptors, mounts, names. Answers what is wrong afterwards. */
-function emptyAll(session, made, fill, count) {
-  const wrong = [];
-  const good = (answer, what) => {
+/** Notes an errno. */
+type Good = (answer: number, what: string) => void;
+
+/** Removes everything through calls while there is no room: contexts, descriptors, mounts, names. Returns what is wrong afterwards. */
+function emptyAll(session: AllocSession, made: number[], fill: Fill, count: number): string[] {
+  const wrong: string[] = [];
+  const good: Good = (answer, what) => {
     if (answer < 0) wrong.push(`${what} answered ${answer}`);
   };
   if (fill.reserve || made.length > 0)
@@ -154,13 +195,11 @@ function emptyAll(session, made, fill, count) {
   // The root, the mount of it, the context with its two places; of what the driver has nothing.
   const left = session.arenaDump(v).filter((line) => !line.startsWith("box "));
   if (left.length !== 3) wrong.push(...left.map((line) => `left: ${line}`));
-  const { dentries, inodes, mounts, supers, files } = v.counts;
-  const rest = { dentries, inodes, mounts, supers, files };
-  wrong.push(...v.problems(), ...difference(rest, { dentries: 1, inodes: 1, mounts: 1, supers: 1, files: 0 }));
+  wrong.push(...v.problems(), ...countDifference(v.counts, { dentries: 1, inodes: 1, mounts: 1, supers: 1, files: 0 }));
   return wrong;
 }
 
-function removeBelow(session, dir, good) {
+function removeBelow(session: AllocSession, dir: string, good: Good): void {
   // A few entries at a time, from the start each time: what was read is gone by then.
   for (let rounds = 0; rounds < MANY; rounds++) {
     const names = list(session, dir, good);
@@ -178,16 +217,18 @@ function removeBelow(session, dir, good) {
   }
 }
 
-function list(session, dir, good) {
+/** The entries of a directory: names and types. */
+function list(session: AllocSession, dir: string, good: Good): [name: string, type: number][] {
   const fd = session.open(dir, O_DIRECTORY);
   good(fd, `opening ${dir}`);
   if (fd < 0) return [];
   const bytes = session.core.sysGetdents(0, fd);
   good(bytes, `reading ${dir}`);
-  const all = session.thread.io.slice(0, Math.max(bytes, 0));
-  const names = [];
-  for (let at = 0; at < bytes; at += (10 + all[at + 9] + 7) & ~7) {
-    names.push([Buffer.from(all.subarray(at + 10, at + 10 + all[at + 9])).toString(), all[at + 8]]);
+  const all = Buffer.from(session.thread.io.slice(0, Math.max(bytes, 0)));
+  const names: [string, number][] = [];
+  for (let at = 0, length = 0; at < bytes; at += (10 + length + 7) & ~7) {
+    length = all.readUInt8(at + 9);
+    names.push([all.toString("utf8", at + 10, at + 10 + length), all.readUInt8(at + 8)]);
   }
   session.close(fd);
   return names;

@@ -1,0 +1,148 @@
+/**
+ * Limits that are not the arena's size, each reached for real: the errno is the documented one, the call changes nothing, the
+ * checker finds the arena whole there, and giving one back makes room for one.
+ */
+import { attach, createMemory, type Thread } from "../binary/core.js";
+import { arenaDump } from "../fsck/arena-dump.js";
+import { check, inspect } from "../fsck/check-arena.js";
+import type { Failure } from "../support/check.js";
+import { defined, messageOf } from "../support/defined.js";
+import { AllocSession, allocCore, must } from "./fixture.js";
+
+const MIB = 1 << 20;
+
+export interface Limit {
+  /** How many there may be; the next one fails with `errno`. */
+  most: number;
+  errno: number;
+  /** Size of the arena. */
+  bytes: number;
+  /** Prepares the tree; returns what makes and removes one. */
+  start(session: AllocSession): Counted;
+}
+
+interface Counted {
+  /** Makes the i-th: >= 0, or -errno. */
+  make(i: number): number;
+  /** Removes the i-th, for which make() returned `answer`. */
+  remove(i: number, answer: number): number;
+}
+
+export const LIMITS = {
+  "descriptors of a context: EMFILE": {
+    most: 16_384 - 3,
+    errno: -24,
+    bytes: 8 * MIB,
+    start(session) {
+      must(session.file("/f"));
+      return { make: () => session.open("/f"), remove: (_i, fd) => session.close(fd) };
+    },
+  },
+  "open files: ENFILE": {
+    most: 262_144,
+    errno: -23,
+    bytes: 64 * MIB,
+    start(session) {
+      must(session.file("/f"));
+      const contexts = Array.from({ length: 17 }, () => must(session.core.contextCreate(0, 0, 0, 0, 0, -1)));
+      const contextOf = (i: number) => defined(contexts[Math.floor(i / 16_000)], "context");
+      return {
+        make: (i) => session.open("/f", 0, contextOf(i)),
+        remove: (i, fd) => session.close(fd, contextOf(i)),
+      };
+    },
+  },
+  "contexts: ENOSPC": {
+    most: 1023,
+    errno: -28,
+    bytes: 8 * MIB,
+    start: (session) => ({
+      make: () => session.context(),
+      remove: (_i, number) => session.core.contextDestroy(number),
+    }),
+  },
+  // The session has registered one.
+  "drivers: ENOSPC": {
+    most: 31,
+    errno: -28,
+    bytes: 4 * MIB,
+    start: (session) => ({
+      make: (i) => session.core.driverRegister(session.path(`driver-${i}`), 1, 0),
+      remove: (_i, number) => session.core.driverUnregister(number),
+    }),
+  },
+  // The session is one.
+  "threads: EUSERS": {
+    most: 255,
+    errno: -87,
+    bytes: 64 * MIB,
+    start(session) {
+      const threads = new Map<number, Thread>();
+      return {
+        make(i) {
+          try {
+            threads.set(i, attach(session.memory, allocCore()));
+            return 0;
+          } catch (error) {
+            return Number(/answered (-\d+)/.exec(messageOf(error))?.[1]);
+          }
+        },
+        remove: (i) => defined(threads.get(i), `thread ${i}`).exports.threadDetach(),
+      };
+    },
+  },
+  "links in one walk: ELOOP": {
+    most: 40,
+    errno: -40,
+    bytes: 4 * MIB,
+    start(session) {
+      must(session.file("/end"));
+      return {
+        // One link more each time, and the walk over all of them.
+        make(i) {
+          must(session.symlink(i === 0 ? "/end" : `/link-${i - 1}`, `/link-${i}`));
+          const answer = session.stat(`/link-${i}`);
+          if (answer < 0) must(session.unlink(`/link-${i}`));
+          return answer;
+        },
+        remove: (i) => session.unlink(`/link-${i}`),
+      };
+    },
+  },
+} satisfies Record<string, Limit>;
+
+/** Reaches a limit; `count`: how many there were. */
+export function reach(name: string, { most, errno, bytes, start }: Limit): { count: number; failures: Failure[] } {
+  const wrong: string[] = [];
+  const session = new AllocSession(createMemory({ maxBytes: bytes, threads: 0 }), { init: { seed: 1 } });
+  const { make, remove } = start(session);
+  const answers: number[] = [];
+  const answerOf = (i: number) => defined(answers[i], `answer of number ${i}`);
+  let count = 0;
+  for (; count <= most; count++) {
+    const made = make(count);
+    answers.push(made);
+    if (made < 0) break;
+  }
+  if (count !== most) wrong.push(`${count} were possible, then it answered ${answers[count]}`);
+  const v = inspect(session.memory);
+  const before = arenaDump(v);
+  const answer = make(count);
+  if (answer !== errno) wrong.push(`beyond the limit it answered ${answer}, not ${errno}`);
+  const after = inspect(session.memory);
+  wrong.push(...v.problems(), ...after.problems());
+  if (before.join("\n") !== arenaDump(after).join("\n")) wrong.push("the refused call changed something");
+  // One goes, one can come.
+  const free = count >> 1;
+  wrong.push(...expectGood(remove(free, answerOf(free)), "removing one"));
+  const again = make(free);
+  answers[free] = again;
+  wrong.push(...expectGood(again, "one more after one was removed"));
+  for (let i = count - 1; i >= 0; i--) wrong.push(...expectGood(remove(i, answerOf(i)), `removing number ${i}`));
+  wrong.push(...check(session.memory).problems);
+  return { count, failures: wrong.length === 0 ? [] : [{ message: name, trace: wrong.slice(0, 20).join("\n") }] };
+}
+
+function expectGood(answer: number, what: string): string[] {
+  return answer < 0 ? [`${what} answered ${answer}`] : [];
+}
