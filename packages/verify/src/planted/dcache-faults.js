@@ -197,8 +197,8 @@ export const CACHE = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (r < 0) return noDentry(r);\n    d = changetype<Dentry>(0);\n  }\n  // What is made",
-        to: "    return noDentry(r < 0 ? r : -ENOENT);\n  }\n  // What is made",
+        from: "    if (r < 0) return errDentry(nd, r);\n    d = changetype<Dentry>(0);\n  }\n  // What is made",
+        to: "    return errDentry(nd, r < 0 ? r : -ENOENT);\n  }\n  // What is made",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 4:")],
@@ -227,7 +227,7 @@ export const CACHE = [
       {
         file: "vfs/walk/lookup.ts",
         from: "    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
-        to: "    if (!d.inode) return noDentry(-ENOENT);\n    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
+        to: "    if (!d.inode) return errDentry(nd, -ENOENT);\n    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 7:"), pair("driver@create || stat")],

@@ -34,8 +34,8 @@ export const FILES = [
     edits: [
       {
         file: "vfs/ops/modify.ts",
-        from: "    if (filenameCreateErr == 0) return d;\n    donePathCreate(nd, d);",
-        to: "    if (filenameCreateErr == 0) return d;\n    dput(d);\n    pathPut(nd);",
+        from: "  if (err == 0) return d;\n  donePathCreate(nd, d);",
+        to: "  if (err == 0) return d;\n  dput(d);\n  pathPut(nd);",
       },
     ],
     caughtBy: [fsck(), pair("small@sysMkdir(path=/d/x || mkdir")],
@@ -132,8 +132,8 @@ export const FILES = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    if (err == 0) openCreated = true;\n    else dput(d);",
-        to: "    if (err == 0) openCreated = true;",
+        from: "    if (err == 0) nd.state |= ND_CREATED;\n    else dput(d);",
+        to: "    if (err == 0) nd.state |= ND_CREATED;",
       },
     ],
     caughtBy: [alloc("create"), alloc("open"), fsck()],

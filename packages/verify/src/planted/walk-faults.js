@@ -132,13 +132,13 @@ export const WALK = [
     edits: [
       {
         file: "vfs/walk/step.ts",
-        from: "        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);",
-        to: "        if (readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);",
+        from: "        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return errDentry(nd, -ECHILD);",
+        to: "        if (readSeqRetry(place.seq, seq)) return errDentry(nd, -ECHILD);",
       },
       {
         file: "vfs/walk/step.ts",
         from: "      if (parent == m || n == MOUNTS_MAX) return stayRcu(nd);",
-        to: "      if (parent == m || n == MOUNTS_MAX) return noDentry(-ENOENT);",
+        to: "      if (parent == m || n == MOUNTS_MAX) return errDentry(nd, -ENOENT);",
       },
       {
         file: "vfs/walk/namei.ts",
@@ -230,8 +230,8 @@ export const WALK = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return noDentry(-ECHILD);\n",
-        to: "    if (!dropRcu(nd, DROP_REVALIDATE)) return noDentry(-ECHILD);\n    lockrefGet(d.lockref);\n",
+        from: "    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return errDentry(nd, -ECHILD);\n",
+        to: "    if (!dropRcu(nd, DROP_REVALIDATE)) return errDentry(nd, -ECHILD);\n    lockrefGet(d.lockref);\n",
       },
       {
         file: "vfs/walk/lookup.ts",
@@ -282,7 +282,7 @@ export const WALK = [
     edits: [
       {
         file: "vfs/walk/permission.ts",
-        from: "  loadAttr(i, false);\n  return c.uid == loadedUid",
+        from: "  loadAttr(i, false);\n  return c.uid == loadAttrUid",
         to: "  return c.uid == i.uid",
       },
     ],

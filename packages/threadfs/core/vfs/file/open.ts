@@ -18,7 +18,7 @@ import { mayCreate, mntWantWrite, vfsMknod } from "../ops/modify";
 import { enterActive } from "../recovery/quiescence";
 import { acquireContext } from "../task/context-ref";
 import { DROP_CREATE, dropRcu, putLink } from "../walk/drop";
-import { dentryErr, lookupLocked } from "../walk/lookup";
+import { lookupLocked } from "../walk/lookup";
 import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "../walk/namei";
 import {
   LAST_NORM,
@@ -31,6 +31,7 @@ import {
   LOOKUP_RCU,
   LOOKUP_REVAL,
   Nameidata,
+  ND_CREATED,
 } from "../walk/nameidata";
 import { pathInit } from "../walk/path-init";
 import { inodePermission, MAY_READ, MAY_WRITE } from "../walk/permission";
@@ -59,9 +60,6 @@ export const O_NOFOLLOW: u32 = 0x20000;
 const O_PATH: u32 = 0x200000;
 const O_TMPFILE: u32 = 0x400000;
 
-/** Whether the last walkAndCreate() made the file: then its maker need not be allowed to open it. */
-let openCreated: bool = false;
-
 /** openat(2): a descriptor or -errno. `mode` has the umask already applied. */
 export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (flags & (O_PATH | O_TMPFILE)) return -EOPNOTSUPP;
@@ -77,7 +75,6 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
     fput(f);
     return fd;
   }
-  openCreated = false;
   let err = flags & O_CREAT ? openCreate(nd, flags, mode) : openPlain(nd, flags);
   if (err == 0) {
     err = mayOpen(nd, flags);
@@ -145,12 +142,12 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   const dir = nd.inode;
   mutexLock(dir.mutex);
   const d = lookupLocked(nd, true);
-  let err = d ? 0 : dentryErr;
+  let err = d ? 0 : nd.err;
   if (d && !d.inode) {
     err = mntWantWrite(nd.mnt);
     if (err == 0) err = mayCreate(nd.ctx, dir);
     if (err == 0) err = vfsMknod(nd.ctx, nd, d, S_IFREG | (mode & 0xfff), 0, 0);
-    if (err == 0) openCreated = true;
+    if (err == 0) nd.state |= ND_CREATED;
     else dput(d);
   }
   mutexUnlock(dir.mutex);
@@ -164,7 +161,7 @@ function mayOpen(nd: Nameidata, flags: u32): i32 {
   const i = nd.inode;
   const type = i.type;
   if (flags & O_CREAT) {
-    if (flags & O_EXCL && !openCreated) return -EEXIST;
+    if (flags & O_EXCL && !(nd.state & ND_CREATED)) return -EEXIST;
     if (type == S_IFDIR) return -EISDIR;
   }
   if (type == S_IFLNK) return -ELOOP;
@@ -175,7 +172,7 @@ function mayOpen(nd: Nameidata, flags: u32): i32 {
     const err = mntWantWrite(nd.mnt);
     if (err != 0) return err;
   }
-  if (!openCreated) {
+  if (!(nd.state & ND_CREATED)) {
     const err = inodePermission(nd.ctx, i, mask, false);
     if (err != 0) return err;
   }
@@ -193,7 +190,7 @@ function accessMask(flags: u32): u32 {
 /** do_dentry_open() and the truncation. The file takes references of its own. */
 function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
-  if (flags & O_TRUNC && !openCreated && i.isReg) {
+  if (flags & O_TRUNC && !(nd.state & ND_CREATED) && i.isReg) {
     mutexLock(i.mutex);
     const err = i.mode & I_DRIVER ? driverTruncate(i, 0) : truncateLocked(nd.ctx, i, 0);
     mutexUnlock(i.mutex);

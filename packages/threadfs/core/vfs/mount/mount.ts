@@ -54,31 +54,29 @@ import { addDriverMounts, newSuper, SuperBlock } from "./super";
 const STACKED_MAX: i32 = 100000;
 const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
 
-/** A file system of a type: 0 in memory, else a driver's number; null: makeSuperErr. */
-function makeSuper(type: i32, readonly: bool): SuperBlock {
+/** A file system of a type: 0 in memory, else a driver's number; null: nd.err. */
+function makeSuper(nd: Nameidata, type: i32, readonly: bool): SuperBlock {
   const none = changetype<SuperBlock>(0);
   if (type == 0) {
     const sb = tmpfsSuper(0x3ff, 0, 0, readonly);
-    if (!sb) makeSuperErr = -ENOSPC;
+    if (!sb) nd.err = -ENOSPC;
     return sb;
   }
   // Counted first, so that the driver cannot be unregistered while its root is asked for.
-  makeSuperErr = addDriverMounts(type, 1);
-  if (makeSuperErr != 0) return none;
+  nd.err = addDriverMounts(type, 1);
+  if (nd.err != 0) return none;
   const sb = newSuper(type, readonly);
   if (!sb) {
-    makeSuperErr = -ENOSPC;
+    nd.err = -ENOSPC;
     addDriverMounts(type, -1);
     return none;
   }
-  makeSuperErr = driverRoot(sb);
-  if (makeSuperErr == 0) return sb;
+  nd.err = driverRoot(sb);
+  if (nd.err == 0) return sb;
   addDriverMounts(type, -1);
   slabFree(sb.at);
   return none;
 }
-
-let makeSuperErr: i32 = 0;
 
 function driverRoot(sb: SuperBlock): i32 {
   const err = <i32>callDriver(OP_ROOT, sb, 0, 0, 0, 0);
@@ -154,10 +152,10 @@ export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
   if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
   let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err != 0) return err;
-  const sb = makeSuper(type, (flags & MS_RDONLY) != 0);
+  const sb = makeSuper(nd, type, (flags & MS_RDONLY) != 0);
   if (!sb) {
     pathPut(nd);
-    return makeSuperErr;
+    return nd.err;
   }
   const m = newMount(sb, dget(sb.root), flags & MOUNT_FLAGS);
   if (m) err = graftMount(m, nd, changetype<Mount>(0), false);

@@ -399,13 +399,10 @@ export function isMounted(d: Dentry): bool {
   return is;
 }
 
-/** Takes one mount down; the caller has checked that nothing is mounted on it. Answers the former parent and `followUpMountpoint`. */
-function detachOne(m: Mount, keepListed: bool): Mount {
-  const parent = m.parent;
-  followUpMountpoint = m.mountpoint;
+/** Takes one mount down; the caller has checked that nothing is mounted on it. */
+function detachOne(m: Mount, keepListed: bool): void {
   unhashMount(m);
   if (!keepListed) listRemove(m);
-  return parent;
 }
 
 /**
@@ -422,8 +419,9 @@ export function umountTree(m: Mount, detach: bool): i32 {
     // Two references: the tree's and the caller's. No walk can add one that counts while the sequence is odd.
     if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
     if (err == 0) {
-      const parent = detachOne(m, false);
-      const d = followUpMountpoint;
+      const parent = m.parent;
+      const d = m.mountpoint;
+      detachOne(m, false);
       writeSeqEnd(G_MOUNT_SEQ);
       unlock(G_MOUNT_LOCK);
       mutexUnlock(G_NS_LOCK);
@@ -452,8 +450,9 @@ function detachTree(m: Mount): void {
       top = child;
     }
     writeSeqBegin(G_MOUNT_SEQ);
-    const parent = detachOne(top, false);
-    const d = followUpMountpoint;
+    const parent = top.parent;
+    const d = top.mountpoint;
+    detachOne(top, false);
     writeSeqEnd(G_MOUNT_SEQ);
     unlock(G_MOUNT_LOCK);
     dput(d);
@@ -487,8 +486,9 @@ export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
   lock(G_MOUNT_LOCK);
   writeSeqBegin(G_MOUNT_SEQ);
   // One section for both: at no moment is the mount nowhere.
-  const oldParent = detachOne(m, true);
-  const oldPlace = followUpMountpoint;
+  const oldParent = m.parent;
+  const oldPlace = m.mountpoint;
+  detachOne(m, true);
   const err = hashMount(m, parent, d);
   // Back where it was: that place still has the mount's references, and was good for a mount.
   if (err != 0) hashMount(m, oldParent, oldPlace);

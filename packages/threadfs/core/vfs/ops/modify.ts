@@ -32,7 +32,7 @@ import { currentTime, I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "../inode/in
 import { isMounted, Mount, MS_RDONLY } from "../mount/namespace";
 import { HOOK_CREATE, HOOK_UNLINK } from "../mount/super";
 import { CAP_FOWNER, Context } from "../task/cred";
-import { dentryErr, lookupLocked } from "../walk/lookup";
+import { errDentry, lookupLocked } from "../walk/lookup";
 import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "../walk/namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { inodePermission, MAY_EXEC, MAY_WRITE, ownerOrCapable } from "../walk/permission";
@@ -75,34 +75,30 @@ function hasTrailingSlash(nd: Nameidata): bool {
 
 /**
  * filename_create(): the directory with its i_mutex held and a negative dentry in it, for a name that does not exist;
- * null: filenameCreateErr, nothing held.
+ * null: nd.err, nothing held.
  */
 function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
-  filenameCreateErr = filenameParentat(nd, 0);
-  if (filenameCreateErr != 0) return changetype<Dentry>(0);
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return errDentry(nd, err);
   if (nd.lastType != LAST_NORM) {
-    filenameCreateErr = -EEXIST;
     pathPut(nd);
-    return changetype<Dentry>(0);
+    return errDentry(nd, -EEXIST);
   }
   mutexLock(nd.inode.mutex);
   const d = lookupLocked(nd, true);
-  filenameCreateErr = d ? 0 : dentryErr;
-  if (d) {
-    if (d.inode) filenameCreateErr = -EEXIST;
-    else if (!isDir && hasTrailingSlash(nd)) filenameCreateErr = -ENOENT;
-    else filenameCreateErr = mntWantWrite(nd.mnt);
-    if (filenameCreateErr == 0) filenameCreateErr = mayCreate(nd.ctx, nd.inode);
-    if (filenameCreateErr == 0) return d;
-    donePathCreate(nd, d);
-  } else {
+  if (!d) {
     mutexUnlock(nd.inode.mutex);
     pathPut(nd);
+    return d;
   }
-  return changetype<Dentry>(0);
+  if (d.inode) err = -EEXIST;
+  else if (!isDir && hasTrailingSlash(nd)) err = -ENOENT;
+  else err = mntWantWrite(nd.mnt);
+  if (err == 0) err = mayCreate(nd.ctx, nd.inode);
+  if (err == 0) return d;
+  donePathCreate(nd, d);
+  return errDentry(nd, err);
 }
-
-let filenameCreateErr: i32 = 0;
 
 function donePathCreate(nd: Nameidata, d: Dentry): void {
   mutexUnlock(nd.inode.mutex);
@@ -136,7 +132,7 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
 /** mkdir(2), mknod(2), symlink(2): `mode` with its type, the umask already applied. */
 export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i32 {
   const d = filenameCreate(nd, (mode & 0xf000) == S_IFDIR);
-  if (!d) return filenameCreateErr;
+  if (!d) return nd.err;
   const err = vfsMknod(nd.ctx, nd, d, mode, body, bodyLen);
   donePathCreate(nd, d);
   return err;
@@ -149,7 +145,7 @@ export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
   const d = filenameCreate(nd, false);
   if (!d) {
     pathPut(from);
-    return filenameCreateErr;
+    return nd.err;
   }
   const i = from.dentry.inode;
   if (from.mnt != nd.mnt) err = -EXDEV;
@@ -184,7 +180,7 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   if (!d) {
     mutexUnlock(dir.mutex);
     pathPut(nd);
-    return dentryErr;
+    return nd.err;
   }
   const i = d.inode;
   if (i) ihold(i);
@@ -273,40 +269,38 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
   if (err == 0) {
     const a = nd.dentry;
     const b = nd2.dentry;
+    nd.putDentry_ = 0;
+    nd.putInode_ = 0;
+    nd2.putDentry_ = 0;
+    nd2.putInode_ = 0;
     const trap = lockRename(a, b);
     err = renameLocked(nd, nd2, trap, flags);
     unlockRename(a, b);
     // What was replaced lost its last name here; its references go when no lock is held.
-    putAfterRename();
+    putAfterRename(nd);
+    putAfterRename(nd2);
   }
   pathPut(nd2);
   pathPut(nd);
   return err;
 }
 
-let renamedDentry: Dentry = changetype<Dentry>(0);
-let replacedDentry: Dentry = changetype<Dentry>(0);
-let replacedInode: Inode = changetype<Inode>(0);
-
-function putAfterRename(): void {
-  if (renamedDentry) dput(renamedDentry);
-  if (replacedDentry) dput(replacedDentry);
-  if (replacedInode) iput(replacedInode);
-  renamedDentry = changetype<Dentry>(0);
-  replacedDentry = changetype<Dentry>(0);
-  replacedInode = changetype<Inode>(0);
+/** Puts the references that renameLocked() left in `nd`. */
+function putAfterRename(nd: Nameidata): void {
+  if (nd.putDentry_ != 0) dput(nd.putDentry);
+  if (nd.putInode_ != 0) iput(nd.putInode);
 }
 
 function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): i32 {
   const exchange = (flags & RENAME_EXCHANGE) != 0;
   const d = lookupLocked(nd, false);
-  if (!d) return dentryErr;
-  renamedDentry = d;
+  if (!d) return nd.err;
+  nd.putDentry = d;
   const source = d.inode;
   if (!source) return -ENOENT;
   const t = lookupLocked(nd2, true);
-  if (!t) return dentryErr;
-  replacedDentry = t;
+  if (!t) return nd2.err;
+  nd2.putDentry = t;
   const target = t.inode;
   if (flags & RENAME_NOREPLACE && target) return -EEXIST;
   if (exchange && !target) return -ENOENT;
@@ -320,7 +314,7 @@ function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): 
   if (err != 0) return err;
   if (target) {
     ihold(target);
-    replacedInode = target;
+    nd2.putInode = target;
     mutexLock(target.mutex);
   }
   const r = moveLocked(nd.dentry, d, nd2.dentry, t, exchange);

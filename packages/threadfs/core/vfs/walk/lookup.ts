@@ -21,15 +21,13 @@ import { HOOK_LOOKUP } from "../mount/super";
 import { DROP_REVALIDATE, DROP_UNCACHED, dropRcu, dropRcuNext } from "./drop";
 import { LOOKUP_REVAL, Nameidata } from "./nameidata";
 
-/** Why a step that answered null has none: 0 not in the cache, else -errno. */
-export let dentryErr: i32 = 0;
-
-export function noDentry(err: i32): Dentry {
-  dentryErr = err;
+/** ERR_PTR(): a null dentry, and the reason in nd.err. */
+export function errDentry(nd: Nameidata, err: i32): Dentry {
+  nd.err = err;
   return changetype<Dentry>(0);
 }
 
-/** lookup_fast(): from the cache; null with dentryErr 0: not there, look in the file system. */
+/** lookup_fast(): from the cache; null with nd.err 0: not there, look in the file system. */
 export function lookupFast(nd: Nameidata): Dentry {
   const parent = nd.dentry;
   const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
@@ -38,21 +36,21 @@ export function lookupFast(nd: Nameidata): Dentry {
     d = dLookupRcu(parent, nd.inode, nd.last, hl);
     if (!d) {
       tracepoint(P_MISS, parent.at, dLookupRcuMissFinal ? 1 : 0);
-      if (!dLookupRcuMissFinal) return noDentry(dropRcu(nd, DROP_UNCACHED) ? 0 : -ECHILD);
-      if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
+      if (!dLookupRcuMissFinal) return errDentry(nd, dropRcu(nd, DROP_UNCACHED) ? 0 : -ECHILD);
+      if (readSeqRetry(parent.seq, nd.seq)) return errDentry(nd, -ECHILD);
       count(C_MISSES);
-      return noDentry(-ENOENT);
+      return errDentry(nd, -ENOENT);
     }
     nd.nextSeq = dLookupRcuSeq;
     tracepoint(P_FOUND, d.at, dLookupRcuSeq);
     tracepoint(P_PARENT_CHECK, parent.at, nd.seq);
     // Hand over hand: the child's sequence was opened before the parent's is checked.
-    if (readSeqRetry(parent.seq, nd.seq)) return noDentry(-ECHILD);
+    if (readSeqRetry(parent.seq, nd.seq)) return errDentry(nd, -ECHILD);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
-    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return noDentry(-ECHILD);
+    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return errDentry(nd, -ECHILD);
   } else {
     d = dLookup(parent, nd.inode, nd.last, hl);
-    if (!d) return noDentry(0);
+    if (!d) return errDentry(nd, 0);
     tracepoint(P_FOUND, d.at, 0);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
   }
@@ -60,7 +58,7 @@ export function lookupFast(nd: Nameidata): Dentry {
   if (r > 0) return d;
   if (r == 0) dInvalidate(d);
   dput(d);
-  return noDentry(r);
+  return errDentry(nd, r);
 }
 
 /** lookup_slow(): under the directory's i_mutex, where nobody else can make the name. Ref mode only. */
@@ -74,7 +72,7 @@ export function lookupSlow(nd: Nameidata): Dentry {
 
 /**
  * The dentry of nd.last, positive or negative, with a reference; the caller holds the directory's i_mutex. `create`: one
- * that is not there is made, unhashed in memory, hashed and negative for a driver. null: dentryErr.
+ * that is not there is made, unhashed in memory, hashed and negative for a driver. null: nd.err.
  */
 export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const parent = nd.dentry;
@@ -87,7 +85,7 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
     // Stale here too: it goes, and the file system is asked, whatever the cache says.
     dInvalidate(d);
     dput(d);
-    if (r < 0) return noDentry(r);
+    if (r < 0) return errDentry(nd, r);
     d = changetype<Dentry>(0);
   }
   // What is made gets the spelling it is made with: a negative entry takes it on, or goes when the lengths differ.
@@ -97,11 +95,11 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
     d = changetype<Dentry>(0);
   }
   if (d) return d;
-  if (dir.mode & I_DEAD) return noDentry(-ENOENT);
+  if (dir.mode & I_DEAD) return errDentry(nd, -ENOENT);
   if (parent.flags & D_COMPLETE) {
-    if (!create) return noDentry(-ENOENT);
+    if (!create) return errDentry(nd, -ENOENT);
     d = dAlloc(parent, nd.last, nd.lastLen, hl);
-    return d ? d : noDentry(-ENOSPC);
+    return d ? d : errDentry(nd, -ENOSPC);
   }
   return lookupDriver(nd, hl);
 }
@@ -111,11 +109,11 @@ function lookupDriver(nd: Nameidata, hl: u64): Dentry {
   const parent = nd.dentry;
   const sb = parent.sb;
   const d = dAlloc(parent, nd.last, nd.lastLen, hl);
-  if (!d) return noDentry(-ENOSPC);
+  if (!d) return errDentry(nd, -ENOSPC);
   const r = sb.hooks & HOOK_LOOKUP ? driverLookup(sb, nd.inode, nd.last, nd.lastLen) : -ENOENT;
   if (r != 0 && r != -ENOENT) {
     dput(d);
-    return noDentry(r);
+    return errDentry(nd, r);
   }
   if (r == -ENOENT) {
     dAdd(d, changetype<Inode>(0));
@@ -124,13 +122,13 @@ function lookupDriver(nd: Nameidata, hl: u64): Dentry {
   const i = igetDriver(sb, changetype<Inode>(0));
   if (!i) {
     dput(d);
-    return noDentry(-ENOSPC);
+    return errDentry(nd, -ENOSPC);
   }
-  return spliceAlias(d, i);
+  return spliceAlias(nd, d, i);
 }
 
 /** d_splice_alias(): a directory that is already known elsewhere moves here; anything else is bound. */
-function spliceAlias(d: Dentry, i: Inode): Dentry {
+function spliceAlias(nd: Nameidata, d: Dentry, i: Inode): Dentry {
   if (i.isDir) {
     dentryModeChanged(i);
     const alias = dFindAlias(i);
@@ -139,7 +137,7 @@ function spliceAlias(d: Dentry, i: Inode): Dentry {
       if (isSubdir(d, alias)) {
         dput(alias);
         dput(d);
-        return noDentry(-ELOOP);
+        return errDentry(nd, -ELOOP);
       }
       return dMaterialise(d, alias);
     }

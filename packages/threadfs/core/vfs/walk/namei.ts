@@ -44,7 +44,7 @@ import { S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
 import { MS_NOEXEC, MS_RDONLY, mntput } from "../mount/namespace";
 import { enterActive } from "../recovery/quiescence";
 import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
-import { dentryErr, lookupFast, lookupSlow } from "./lookup";
+import { lookupFast, lookupSlow } from "./lookup";
 import {
   LAST_DOT,
   LAST_DOTDOT,
@@ -170,9 +170,9 @@ function walkComponent(nd: Nameidata, more: bool, trailing: bool): i32 {
   }
   let d = lookupFast(nd);
   if (!d) {
-    if (dentryErr != 0) return dentryErr;
+    if (nd.err != 0) return nd.err;
     d = lookupSlow(nd);
-    if (!d) return dentryErr;
+    if (!d) return nd.err;
   }
   // The link whose last component this was is done with before another may be pushed.
   if (!more && nd.depth != 0) putLink(nd);
@@ -278,7 +278,7 @@ function finishRcu(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
     tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
     if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;
   }
-  walkDentry = nd.dentry_;
+  nd.endDentry = nd.dentry_;
   nd.flags &= ~LOOKUP_RCU;
   if (!rcuReadUnlock()) return -ECHILD;
   if (err != -ECHILD) count(C_ENDED_RCU);
@@ -294,7 +294,7 @@ export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): 
   const ended = nd.rcu ? C_ENDED_RCU : C_ENDED_REF;
   const mnt = nd.mnt_;
   const dentry = nd.dentry_;
-  walkDentry = dentry;
+  nd.endDentry = dentry;
   if (err == 0 && keep) {
     nd.mnt_ = 0;
     nd.dentry_ = 0;
@@ -326,13 +326,10 @@ export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32
     restart(C_ESTALE, ESTALE);
     err = lookupAttempt(nd, flags | LOOKUP_REVAL, purpose, arg);
   }
-  tracepoint(P_ANSWER, err, walkDentry);
-  if (err == 0 && hasAudit) host.audit(walkDentry, nd.inode_);
+  tracepoint(P_ANSWER, err, nd.endDentry);
+  if (err == 0 && hasAudit) host.audit(nd.endDentry, nd.inode_);
   return err;
 }
-
-/** The dentry that the last attempt came to: a number to show, not a reference. */
-let walkDentry: u32 = 0;
 
 /** Counts and reports that the walk starts again. */
 export function restart(counter: u32, errno: i32): void {

@@ -33,6 +33,8 @@ export const ND_JUMPED: u32 = 2;
 export const ND_MOUNTS: u32 = 4;
 /** The walk did not stay in rcu mode. */
 export const ND_DROPPED: u32 = 8;
+/** This open made the file (Linux: FMODE_CREATED): its maker need not be allowed to open it. */
+export const ND_CREATED: u32 = 16;
 
 /** Symbolic links in one walk, in the middle and at the end together, as in Linux. */
 export const MAXSYMLINKS: u32 = 40;
@@ -71,6 +73,13 @@ export class Nameidata {
   pending: u32;
   /** Number of the context, to see whether it is still there. */
   ctxNumber: i32;
+  /** -errno of the function that returned a null dentry or super block; 0 from lookupFast(): look in the file system. */
+  err: i32;
+  /** The dentry that the last attempt came to: a number to show, not a reference. */
+  endDentry: u32;
+  /** References that a rename leaves for its caller to put once no lock is held. */
+  putDentry_: u32;
+  putInode_: u32;
   // Here follow 12 x u32 pending references (odd: mounts) and the link stack, 40 x 16 bytes.
 
   get ctx(): Context {
@@ -117,6 +126,18 @@ export class Nameidata {
   }
   set pDentry(d: Dentry) {
     this.pDentry_ = <u32>changetype<usize>(d);
+  }
+  get putDentry(): Dentry {
+    return changetype<Dentry>(<usize>this.putDentry_);
+  }
+  set putDentry(d: Dentry) {
+    this.putDentry_ = <u32>changetype<usize>(d);
+  }
+  get putInode(): Inode {
+    return changetype<Inode>(<usize>this.putInode_);
+  }
+  set putInode(i: Inode) {
+    this.putInode_ = <u32>changetype<usize>(i);
   }
   get rcu(): bool {
     return (this.flags & LOOKUP_RCU) != 0;

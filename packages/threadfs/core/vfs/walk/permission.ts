@@ -43,39 +43,39 @@ export const ACL_MAX: u32 = (KMALLOC_MAX - 8) / 8;
 const SEQ_TRIES: i32 = 100;
 
 /** Mode, owner and group as they were at one moment, of the last loadAttr(). */
-let loadedMode: u32 = 0;
-let loadedUid: u32 = 0;
-let loadedGid: u32 = 0;
+let loadAttrMode: u32 = 0;
+let loadAttrUid: u32 = 0;
+let loadAttrGid: u32 = 0;
 
 /** Loads them. False: in rcu mode it was not to be told; with a reference a change under way is waited for, which may be undone. */
 function loadAttr(i: Inode, rcu: bool): bool {
   for (let n = 0; n < SEQ_TRIES; n++) {
     const seq = readSeqBegin(i.seq);
-    loadedMode = i.mode;
-    loadedUid = i.uid;
-    loadedGid = i.gid;
+    loadAttrMode = i.mode;
+    loadAttrUid = i.uid;
+    loadAttrGid = i.gid;
     if (!readSeqRetry(i.seq, seq)) return true;
   }
   if (rcu) return false;
   lock(i.lock);
-  loadedMode = i.mode;
-  loadedUid = i.uid;
-  loadedGid = i.gid;
+  loadAttrMode = i.mode;
+  loadAttrUid = i.uid;
+  loadAttrGid = i.gid;
   unlock(i.lock);
   return true;
 }
 
 /** acl_permission_check(): 0, -EACCES, or in rcu mode -ECHILD where an ACL would have to be read. */
 function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
-  let mode = loadedMode;
-  const gid = loadedGid;
-  if (c.uid == loadedUid) {
+  let mode = loadAttrMode;
+  const gid = loadAttrGid;
+  if (c.uid == loadAttrUid) {
     mode >>= 6;
   } else {
     // An empty group class grants nothing to anybody an ACL names: the mode bits decide, as in Linux.
     if (mode & I_ACL && mode & 0x38) {
       if (rcu) return -ECHILD;
-      const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, loadedUid, gid);
+      const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, loadAttrUid, gid);
       if (err != -EAGAIN) return err;
     }
     if (inGroup(c, gid)) mode >>= 3;
@@ -131,22 +131,22 @@ function genericPermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
 }
 
 function capableOverride(c: Context, mask: u32): bool {
-  if ((loadedMode & S_IFMT) == S_IFDIR) {
+  if ((loadAttrMode & S_IFMT) == S_IFDIR) {
     if (!(mask & MAY_WRITE) && capable(c, CAP_DAC_READ_SEARCH)) return true;
     return capable(c, CAP_DAC_OVERRIDE);
   }
   if (mask == MAY_READ && capable(c, CAP_DAC_READ_SEARCH)) return true;
   // A file that nobody may execute is not executable for anybody.
-  return (!(mask & MAY_EXEC) || (loadedMode & 0x49) != 0) && capable(c, CAP_DAC_OVERRIDE);
+  return (!(mask & MAY_EXEC) || (loadAttrMode & 0x49) != 0) && capable(c, CAP_DAC_OVERRIDE);
 }
 
 /** inode_permission(): 0 or -errno for MAY_* bits; -ECHILD in rcu mode: ask again with a reference. */
 export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   if (!loadAttr(i, rcu)) return -ECHILD;
-  const type = loadedMode & S_IFMT;
+  const type = loadAttrMode & S_IFMT;
   if (mask & MAY_WRITE && i.sb.readonly != 0 && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) return -EROFS;
   let err: i32;
-  if (loadedMode & I_OP_PERMISSION) {
+  if (loadAttrMode & I_OP_PERMISSION) {
     if (rcu) return -ECHILD;
     // The driver's answer stands, whatever the caller's capabilities.
     err = driverPermission(i, mask);
@@ -160,5 +160,5 @@ export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32
 /** Whether the caller owns the inode or may act as if it did. With a reference. */
 export function ownerOrCapable(c: Context, i: Inode, cap: u32): bool {
   loadAttr(i, false);
-  return c.uid == loadedUid || capable(c, cap);
+  return c.uid == loadAttrUid || capable(c, cap);
 }

@@ -27,7 +27,7 @@ import {
 } from "../mount/namespace";
 import { HOOK_READLINK } from "../mount/super";
 import { DROP_LINK, dropRcuLink } from "./drop";
-import { dentryErr, noDentry } from "./lookup";
+import { errDentry } from "./lookup";
 import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
 
@@ -113,7 +113,7 @@ export function handleDots(nd: Nameidata): i32 {
     if (err != 0) return err;
   }
   const up = nd.rcu ? followDotdotRcu(nd) : followDotdot(nd);
-  if (!up) return dentryErr;
+  if (!up) return nd.err;
   return stepInto(nd, up, false);
 }
 
@@ -131,12 +131,12 @@ function followDotdotRcu(nd: Nameidata): Dentry {
       tracepoint(P_MOUNT_UP, m.at, place.at);
       if (parent == nd.rootMnt && place == nd.root) {
         // The root itself is mounted over: that is where this ends.
-        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return noDentry(-ECHILD);
+        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return errDentry(nd, -ECHILD);
         return stayRcu(nd);
       }
       if (place != parent.root) {
         const inode = place.inode;
-        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return noDentry(-ECHILD);
+        if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return errDentry(nd, -ECHILD);
         nd.mnt = parent;
         nd.dentry = place;
         nd.inode = inode;
@@ -151,8 +151,8 @@ function followDotdotRcu(nd: Nameidata): Dentry {
   nd.nextSeq = readSeqBegin(parent.seq);
   tracepoint(P_DOTDOT, old.at, parent.at);
   // Hand over hand upward: the parent's sequence is open, the child's must not have moved.
-  if (readSeqRetry(old.seq, nd.seq)) return noDentry(-ECHILD);
-  if (pathConnected(nd.mnt, parent, false) <= 0) return noDentry(-ECHILD);
+  if (readSeqRetry(old.seq, nd.seq)) return errDentry(nd, -ECHILD);
+  if (pathConnected(nd.mnt, parent, false) <= 0) return errDentry(nd, -ECHILD);
   return parent;
 }
 
@@ -176,7 +176,7 @@ function followDotdot(nd: Nameidata): Dentry {
   tracepoint(P_DOTDOT, nd.dentry_, parent.at);
   if (pathConnected(nd.mnt, parent, true) == 1) return parent;
   dput(parent);
-  return noDentry(-ENOENT);
+  return errDentry(nd, -ENOENT);
 }
 
 /** Up from a mount's root to the first mount point that is not a root itself; false: there is none below the root. */
