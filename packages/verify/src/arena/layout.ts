@@ -155,7 +155,14 @@ export const SIZES = [
   64,
   ...[64, 128, 256, 512, 1024, 2048].flatMap((n) => [5, 6, 7, 8].map((k) => (n / 4) * k)),
 ];
-export const CACHES = [
+/** A slab cache: `link` is the offset of the list pointer in a free or retired object. */
+export interface Cache {
+  name: string;
+  size: number;
+  typed: boolean;
+  link: number;
+}
+export const CACHES: Cache[] = [
   { name: "none", size: 0, typed: false, link: 0 },
   { name: "dentry", size: DENTRY_SIZE, typed: true, link: DENTRY_LINK },
   { name: "inode", size: INODE_SIZE, typed: true, link: INODE_LINK },
@@ -166,6 +173,12 @@ export const CACHES = [
   ...SIZES.map((size) => ({ name: `size-${size}`, size, typed: false, link: 0 })),
 ];
 export const CACHE_SLOTS = CACHES.length;
+/** The cache of this number, which exists. */
+export function cache(id: number): Cache {
+  const found = CACHES[id];
+  if (found === undefined) throw new RangeError(`There is no cache ${id}`);
+  return found;
+}
 
 /** Reference count of a dead dentry (core/mem/lock/lockref.ts). */
 export const DEAD = -128;
@@ -315,7 +328,7 @@ export const CONTEXT = CLASSES.Context;
 export const CONTEXT_BLOCKS = 128;
 
 /** Lock words and sequences inside objects, by cache: they rest whether the object is in use or free. */
-export const WORDS_AT_REST = [
+export const WORDS_AT_REST: { cache: number; locks: Record<string, number>; seqs: Record<string, number> }[] = [
   { cache: CACHE_DENTRY, locks: { lock: DENTRY.lock, childLock: DENTRY.childLock }, seqs: { seq: 0, dirSeq: 28 } },
   { cache: CACHE_INODE, locks: { mutex: INODE.mutex, lock: INODE.lock }, seqs: { seq: INODE.seq } },
   { cache: CACHE_SUPER, locks: { renameMutex: SUPER.renameMutex }, seqs: {} },

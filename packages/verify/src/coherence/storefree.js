@@ -304,4 +304,4 @@ export async function run({ seconds, short = false, log = () => undefined }) {
   return { ok: failures.length === 0, explored: { cases: `${cases} of ${all}`, ...tally.explored() }, failures };
 }
 
-export const check = defineCheck({ title, run });
+export const check = defineCheck({ title, options: {}, run });

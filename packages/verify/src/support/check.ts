@@ -24,6 +24,9 @@ export interface RunOptions {
   log: (line: string) => void;
 }
 
+/** The same for tests: with the short form and the log left out where they do not matter. */
+export type RunInput = Pick<RunOptions, "seconds" | "seed"> & Partial<Pick<RunOptions, "short" | "log">>;
+
 export interface Check {
   /** What the check shows, as one sentence. */
   title: string;
@@ -37,13 +40,13 @@ export interface Check {
 interface Definition<O extends Options> {
   title: string;
   /** Options beside the common ones, or in place of them. */
-  options?: O;
+  options: O;
   run(given: Omit<RunOptions, keyof O> & Values<O>): Promise<Outcome>;
   replay?(schedule: string): boolean;
 }
 
 /** A check from its definition; its options determine the type of what `run` gets. */
-export function defineCheck<O extends Options = Record<never, never>>(definition: Definition<O>): Check {
+export function defineCheck<O extends Options>(definition: Definition<O>): Check {
   const { title, options, run, replay } = definition;
   return {
     title,

@@ -1,11 +1,11 @@
-/** Header, chunks, slab caches: which objects there are. Everything else relies on this: a pointer is followed only to an object. */
+/** Header, chunks, slab caches: the set of objects. All other checks follow a pointer only to an object of this set. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex } from "./arena-view.js";
 
 const { ENTRY, CACHE } = L;
 
-/** False: nothing else can be read. */
-export function checkHeader(v) {
+/** @returns false: nothing else can be read */
+export function checkHeader(v: ArenaView) {
   const chunks = v.u32(L.H_MAX_CHUNKS);
   v.equal(v.u32(L.H_MAGIC), L.MAGIC, "header", () => "the magic");
   v.equal(v.u32(L.H_VERSION), L.VERSION, "header", () => "the version");
@@ -21,7 +21,7 @@ export function checkHeader(v) {
     [L.H_BUCKETS, buckets, "address of the buckets"],
     [L.H_MAX_BUCKETS, maxBuckets, "most buckets"],
     [L.H_FIRST_CHUNK, first, "first chunk"],
-  ];
+  ] as const;
   for (const [at, value, what] of should) v.equal(v.u32(at), value, "header", () => what);
   for (let p = 0; p < L.H_MAGIC; p += 4) {
     if (v.u32(p) !== 0) v.problem("null", `the word at ${hex(p)}, where a null pointer leads, is ${hex(v.u32(p))}`);
@@ -29,17 +29,17 @@ export function checkHeader(v) {
   return should.every(([at, value]) => v.u32(at) === value);
 }
 
-/** Which chunk is whose. Answers the chunks of each cache. */
-export function checkChunks(v) {
+/** The owner of each chunk. @returns the chunks of each cache */
+export function checkChunks(v: ArenaView) {
   const max = v.u32(L.H_MAX_CHUNKS);
   const first = v.u32(L.H_FIRST_CHUNK);
   const bump = v.u32(L.G_PAGE_BUMP);
-  const chunksOf = L.CACHES.map(() => []);
+  const chunksOf: number[][] = L.CACHES.map(() => []);
   if (bump < first || bump > max || bump * L.CHUNK > v.bytes.length) {
     v.problem("chunk-bump", `the next chunk never used is ${bump}; the first is ${first}, there may be ${max}`);
     return chunksOf;
   }
-  const taken = new Map();
+  const taken: Taken = new Map();
   claimFree(v, taken, first, bump);
   const free = taken.size;
   claimScratch(v, taken, first, bump);
@@ -48,16 +48,16 @@ export function checkChunks(v) {
     const cache = v.u32(e + ENTRY.cache);
     if (chunk < first || chunk >= bump) {
       for (let w = 0; w < L.CHUNK_ENTRY; w += 4) {
-        if (v.u32(e + w) !== 0) v.problem("chunk-table", `chunk ${chunk}, which nobody may have, has an entry`);
+        if (v.u32(e + w) !== 0) v.problem("chunk-table", `chunk ${chunk}, which has no owner, has an entry`);
       }
     } else if (taken.has(chunk)) {
       v.equal(cache, 0, "chunk-owner", () => `the cache of chunk ${chunk}, which is ${taken.get(chunk)},`);
     } else if (cache === 0) {
       v.problem("chunk-lost", `chunk ${chunk} belongs to no cache, no thread, and is not free`);
-    } else if (cache >= L.CACHES.length) {
-      v.problem("chunk-owner", `chunk ${chunk} belongs to cache ${cache}`);
     } else {
-      chunksOf[cache].push(chunk);
+      const chunks = chunksOf[cache];
+      if (chunks === undefined) v.problem("chunk-owner", `chunk ${chunk} belongs to cache ${cache}`);
+      else chunks.push(chunk);
     }
   }
   v.equal(v.u32(L.G_PAGE_USED), bump - free, "chunk-used", () => "the number of chunks in use");
@@ -66,7 +66,10 @@ export function checkChunks(v) {
   return chunksOf;
 }
 
-function claimFree(v, taken, first, bump) {
+/** Chunks that have an owner -> the owner. */
+type Taken = Map<number, string>;
+
+function claimFree(v: ArenaView, taken: Taken, first: number, bump: number) {
   for (let chunk = v.u32(L.G_PAGE_FREE); chunk !== 0; chunk = v.u32(v.entry(chunk) + ENTRY.next)) {
     if (chunk < first || chunk >= bump || taken.has(chunk)) {
       v.problem(
@@ -79,8 +82,8 @@ function claimFree(v, taken, first, bump) {
   }
 }
 
-/** What belongs to each slot for good: its scratch area, and its memo where it has one. */
-function claimScratch(v, taken, first, bump) {
+/** The chunks that stay with each slot: its scratch area, and its prefix cache if it has one. */
+function claimScratch(v: ArenaView, taken: Taken, first: number, bump: number) {
   let memos = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
     const slot = L.SLOTS + n * L.SLOT_SIZE;
@@ -92,7 +95,7 @@ function claimScratch(v, taken, first, bump) {
   v.equal(v.u32(L.G_PREFIX_CACHES), memos, "scratch", () => "the number of memos");
 }
 
-function claim(v, taken, first, bump, at, chunks, what) {
+function claim(v: ArenaView, taken: Taken, first: number, bump: number, at: number, chunks: number, what: string) {
   if (at === 0) return;
   const from = at / L.CHUNK;
   for (let k = 0; k < chunks; k++) {
@@ -105,30 +108,32 @@ function claim(v, taken, first, bump, at, chunks, what) {
 }
 
 /** Objects of so many bytes in one chunk. */
-const perChunk = (size) => Math.floor(L.CHUNK / size);
+const perChunk = (size: number) => Math.floor(L.CHUNK / size);
 
 /** Objects of every cache: in use, free, never used. */
-export function checkCaches(v, chunksOf) {
+export function checkCaches(v: ArenaView, chunksOf: number[][]) {
   for (let id = 0; id < L.CACHE_SLOTS; id++) {
     const c = L.G_CACHES + id * L.CACHE_BYTES;
-    const { name, size, typed, link } = L.CACHES[id];
-    const should = id === 0 ? { size: 0, perChunk: 0, room: 0, typed: 0, link: 0 } : { size, perChunk: perChunk(size) };
-    Object.assign(should, { typed: typed ? 1 : 0, link });
-    for (const [field, value] of Object.entries(should)) {
+    const { name, size, typed, link } = L.cache(id);
+    const equal = (field: keyof typeof CACHE, value: number) =>
       v.equal(v.u32(c + CACHE[field]), value, "cache", () => `${field} of cache ${name}`);
-    }
-    if (id !== 0) checkCache(v, id, chunksOf[id]);
+    equal("size", size);
+    equal("perChunk", id === 0 ? 0 : perChunk(size));
+    if (id === 0) equal("room", 0);
+    equal("typed", typed ? 1 : 0);
+    equal("link", link);
+    if (id !== 0) checkCache(v, id, chunksOf[id] ?? []);
   }
 }
 
-function checkCache(v, id, chunks) {
-  const { name, typed } = L.CACHES[id];
+function checkCache(v: ArenaView, id: number, chunks: number[]) {
+  const { name, size, typed } = L.cache(id);
   const roomy = roomList(v, id, new Set(chunks));
   let empty = 0;
   for (const chunk of chunks) {
     const used = checkSlab(v, id, chunk);
     if (used === 0) empty++;
-    const hasRoom = used < perChunk(L.CACHES[id].size);
+    const hasRoom = used < perChunk(size);
     v.equal(
       roomy.has(chunk),
       hasRoom,
@@ -136,14 +141,14 @@ function checkCache(v, id, chunks) {
       () => `that chunk ${chunk} is in ${name}'s list of those with room`,
     );
   }
-  // A cache of sized objects gives its empty chunks back but for one.
+  // A cache of sized objects keeps at most one empty chunk.
   if (!typed && empty > 1) v.problem("slab-empty", `${empty} chunks of ${name} are empty`);
-  v.counts[name] = v.allocated[id].size;
+  v.counts[name] = v.allocated(id).size;
 }
 
-function roomList(v, id, chunks) {
-  const { name } = L.CACHES[id];
-  const seen = new Set();
+function roomList(v: ArenaView, id: number, chunks: Set<number>): Set<number> {
+  const { name } = L.cache(id);
+  const seen = new Set<number>();
   let prev = 0;
   let chunk = v.u32(L.G_CACHES + id * L.CACHE_BYTES + CACHE.room);
   for (; chunk !== 0; chunk = v.u32(v.entry(chunk) + ENTRY.next)) {
@@ -161,9 +166,9 @@ function roomList(v, id, chunks) {
   return seen;
 }
 
-/** One chunk of objects; answers how many are in use. */
-function checkSlab(v, id, chunk) {
-  const { name, size, link, typed } = L.CACHES[id];
+/** One chunk of objects. @returns how many are in use */
+function checkSlab(v: ArenaView, id: number, chunk: number) {
+  const { name, size, link, typed } = L.cache(id);
   const e = v.entry(chunk);
   const base = chunk * L.CHUNK;
   const never = v.u32(e + ENTRY.never);
@@ -172,7 +177,7 @@ function checkSlab(v, id, chunk) {
     v.problem("slab-never", `chunk ${chunk} of ${name}: ${never} bytes were used so far`);
     return used;
   }
-  const free = new Set();
+  const free = new Set<number>();
   for (let p = v.u32(e + ENTRY.free); p !== 0; p = v.u32(p + link)) {
     if (p < base || p >= base + never || (p - base) % size !== 0 || free.has(p)) {
       const why = free.has(p) ? "twice" : "where no object can be free";
@@ -188,17 +193,17 @@ function checkSlab(v, id, chunk) {
     () => `used and free objects of chunk ${chunk} of ${name}: ${used} + ${free.size},`,
   );
   for (let p = base; p < base + never; p += size) {
-    if (!free.has(p)) v.allocated[id].add(p);
-    if (typed) v.everUsed[id].push(p);
+    if (!free.has(p)) v.allocated(id).add(p);
+    if (typed) v.everUsed(id).push(p);
   }
   return used;
 }
 
 /** Sized objects in use that nothing refers to. */
-export function checkOwners(v) {
+export function checkOwners(v: ArenaView) {
   for (let id = L.CACHE_SIZED; id < L.CACHES.length; id++) {
-    for (const p of v.allocated[id]) {
-      if (!v.owners.has(p)) v.problem("leak", `${hex(p)}, ${L.CACHES[id].size} bytes in use, belongs to nothing`);
+    for (const p of v.allocated(id)) {
+      if (!v.owners.has(p)) v.problem("leak", `${hex(p)}, ${L.cache(id).size} bytes in use, belongs to nothing`);
     }
   }
 }

@@ -1,14 +1,14 @@
-/** That no call is under way: locks free, sequences even, nobody on the read side; threads' slots; objects on their way out. */
+/** No call is under way: locks are free, sequences even, no thread is in a read-side section. The slots of threads; retired objects. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex, type Text } from "./arena-view.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
 
-export function checkLocks(v) {
-  const lock = (at, what) => {
+export function checkLocks(v: ArenaView) {
+  const lock = (at: number, what: Text) => {
     if (v.u32(at) !== 0) v.problem("lock", `${what()} is held: ${hex(v.u32(at))}`);
   };
-  const even = (at, what) => {
+  const even = (at: number, what: Text) => {
     if (v.u32(at) % 2 !== 0) v.problem("sequence", `${what()} is odd: ${v.u32(at)}`);
   };
   for (const [name, at] of Object.entries(L.LOCKS)) lock(at, () => name);
@@ -18,9 +18,9 @@ export function checkLocks(v) {
     lock(L.G_CACHES + id * L.CACHE_BYTES + L.CACHE.lock, () => `the lock of cache ${id}`);
   }
   for (const { cache, locks, seqs } of L.WORDS_AT_REST) {
-    const { name } = L.CACHES[cache];
+    const { name } = L.cache(cache);
     const [lockFields, seqFields] = [Object.entries(locks), Object.entries(seqs)];
-    for (const p of v.everUsed[cache]) {
+    for (const p of v.everUsed(cache)) {
       for (const [field, at] of lockFields) lock(p + at, () => `${field} of ${name} ${hex(p)}`);
       for (const [field, at] of seqFields) even(p + at, () => `${field} of ${name} ${hex(p)}`);
     }
@@ -28,12 +28,12 @@ export function checkLocks(v) {
   if (v.u32(L.G_SLEEP) !== 0) v.problem("lock", "the word that sleepers wait on was written");
 }
 
-/** @param {{ live?: number[] }} options `live`: slots of the threads that are attached; every other one must be free */
-export function checkThreads(v, { live }) {
-  v.equal(v.u32(L.G_RECOUNT_OWNER), 0, "gate", () => "who sweeps");
-  v.equal(v.u32(L.G_LEAKS), 0, "gate", () => "dead threads whose references nobody has looked for");
+/** @param options `live`: slots of the threads that are attached; every other one must be free */
+export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
+  v.equal(v.u32(L.G_RECOUNT_OWNER), 0, "gate", () => "the owner of the recount");
+  v.equal(v.u32(L.G_LEAKS), 0, "gate", () => "the number of dead threads whose references were not recounted");
   const used = v.u32(L.G_SLOTS_USED);
-  v.counts.threads = 0;
+  let threads = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
     const s = L.SLOTS + n * L.SLOT_SIZE;
     const state = v.u32(s + L.SLOT_STATE);
@@ -45,7 +45,7 @@ export function checkThreads(v, { live }) {
     }
     if (live !== undefined) v.equal(state, live.includes(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
     if (state === 1) {
-      v.counts.threads++;
+      threads++;
       v.expect(n < used, "slot", () => `slot ${n} is in use; ${used} ever were`);
       v.expect(v.u32(s + L.SLOT_SCRATCH) !== 0, "slot", () => `slot ${n} is in use and has no scratch area`);
     } else {
@@ -55,18 +55,19 @@ export function checkThreads(v, { live }) {
       }
     }
   }
+  v.counts.threads = threads;
 }
 
-/** The list of retired objects: in the order of their epochs, each dead, and what hangs on them still theirs. */
-export function checkRetired(v) {
+/** The list of retired objects: in the order of their epochs, each dead; they still own their memory. */
+export function checkRetired(v: ArenaView) {
   const now = v.u32(L.G_EPOCH);
   v.expect(now !== 0 && now % 2 === 0, "epoch", () => `the epoch is ${now}`);
   v.expect(v.u32(L.G_RCU_SINCE) < L.POLL_EVERY, "retired", () => `${v.u32(L.G_RCU_SINCE)} retired since the last poll`);
   let last = 0;
-  let before;
+  let before: number | undefined;
   for (let p = v.u32(L.G_RCU_HEAD); p !== 0; ) {
-    const { typed, link } = L.CACHES[v.cacheOf(p)] ?? {};
-    if (!typed || !v.allocated[v.cacheOf(p)].has(p) || v.retired.has(p)) {
+    const cache = L.CACHES[v.cacheOf(p)];
+    if (!cache?.typed || !v.allocated(v.cacheOf(p)).has(p) || v.retired.has(p)) {
       v.problem(
         "retired",
         `${hex(p)} in the list of retired objects is ${v.retired.has(p) ? "there twice" : "no object in use"}`,
@@ -74,24 +75,24 @@ export function checkRetired(v) {
       break;
     }
     v.retired.add(p);
-    const epoch = v.u32(p + link + 4);
+    const epoch = v.u32(p + cache.link + 4);
     const late = ((epoch - now) | 0) > 0 || (before !== undefined && ((epoch - before) | 0) < 0);
     if (late || epoch % 2 !== 0)
       v.problem("retired-epoch", `${hex(p)} retired at ${epoch}, after ${before}; now is ${now}`);
     before = epoch;
     checkDead(v, p);
     last = p;
-    p = v.u32(p + link);
+    p = v.u32(p + cache.link);
   }
   v.equal(v.u32(L.G_RCU_TAIL), last, "retired", () => "the tail of the retired objects");
   v.equal(v.u32(L.G_RCU_COUNT), v.retired.size, "retired", () => "the number of retired objects");
   v.counts.retired = v.retired.size;
 }
 
-function checkDead(v, p) {
+function checkDead(v: ArenaView, p: number) {
   const cache = v.cacheOf(p);
-  const what = () => `the retired ${L.CACHES[cache].name} ${hex(p)}`;
-  const zero = (field, at) => v.equal(v.i32(p + at), 0, "retired-state", () => `${field} of ${what()}`);
+  const what = () => `the retired ${L.cache(cache).name} ${hex(p)}`;
+  const zero = (field: string, at: number) => v.equal(v.i32(p + at), 0, "retired-state", () => `${field} of ${what()}`);
   if (cache === L.CACHE_DENTRY) {
     v.equal(v.i32(p + DENTRY.count), L.DEAD, "retired-state", () => `count of ${what()}`);
     zero("inode", DENTRY.inode);

@@ -1,19 +1,22 @@
 /**
- * The arena is whole after random work of every kind: with room to spare, with memory that is short all the time, through
- * several attachments in turn, and by real threads at the same time. In turn the checker looks every few steps, and a failure names
- * the seed and the last steps; after threads it looks when all have detached.
+ * The arena is consistent after random work of every kind: with free memory, with memory that is short all the time, through
+ * several attachments in turn, and by real threads at the same time. In turn the checker runs every few steps, and a failure names
+ * the seed and the last steps; after threads it runs when all have detached.
  */
 import { Worker } from "node:worker_threads";
 import { randomBelow } from "../../../cli/dist/support/random.js";
+import type { FsSync } from "../../../threadfs/dist/src/index.js";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
-import { defineCheck } from "../support/check.js";
+import { defineCheck, type Failure, type Outcome, type RunInput } from "../support/check.js";
+import { codeOf, defined, stackOf } from "../support/defined.js";
 import { objectDriver } from "../workload/object-driver.js";
 import { RandomCalls } from "../workload/random-calls.js";
+import type { RandomCallsData, RandomCallsReport } from "../workload/random-calls.worker.js";
 import { check as checkArena } from "./check-arena.js";
 
 export const title = "the arena is whole after random work";
 
-/** Steps on one tree, and between two looks. */
+/** Steps on one tree, and between two runs of the checker. */
 const STEPS = 2000;
 const EVERY = 50;
 const SHORT_TREES = 6;
@@ -22,36 +25,42 @@ const TREES_MAX = 100_000;
 const TREES_A_TURN = 10;
 const THREADS = 3;
 const THREAD_STEPS = 4000;
-/** They are not waited for any longer. */
+/** Longest time that they may take. */
 const THREADS_MS = 60_000;
-/** Sizes of the arena, which the seed chooses among, and what is left free of it in pages of 4 KiB; undefined: all. */
-const SHAPES = [
+/** Sizes of the arena, of which the seed chooses one, and how many pages of 4 KiB are left free; undefined: all. */
+interface Shape {
+  maxBytes: number;
+  free?: number;
+}
+const SHAPES: Shape[] = [
   { maxBytes: 16 << 20 },
   { maxBytes: 2 << 20, free: 20 },
   { maxBytes: 4 << 20, free: 3 },
   { maxBytes: 2 << 20, free: 0 },
 ];
 
-/**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void }} options
- * @returns {Promise<import("../support/check.js").Outcome>}
- */
-export async function run({ seconds, seed, short = false, log = () => undefined }) {
+/** Counts of the run, by name. */
+type Explored = ReturnType<typeof nothingExplored>;
+
+const nothingExplored = () => ({
+  trees: 0,
+  steps: 0,
+  "steps that changed something or answered": 0,
+  looks: 0,
+  "answers ENOSPC": 0,
+  "steps of real threads": 0,
+});
+
+export async function run({ seconds, seed, short = false, log = () => undefined }: RunInput): Promise<Outcome> {
   const until = performance.now() + seconds * 1000;
-  const explored = {
-    trees: 0,
-    steps: 0,
-    "steps that changed something or answered": 0,
-    looks: 0,
-    "answers ENOSPC": 0,
-    "steps of real threads": 0,
-  };
-  const failures = [];
+  const explored = nothingExplored();
+  const failures: Failure[] = [];
   for (let n = 0; n < (short ? SHORT_TREES : TREES_MAX) && (short || n === 0 || performance.now() < until); n++) {
-    const wrong = await workOn(seed + n, SHAPES[(seed + n) % SHAPES.length], explored);
+    const shape = defined(SHAPES[(seed + n) % SHAPES.length], "shape");
+    const wrong = await workOn(seed + n, shape, explored);
     explored.trees++;
     if (n % TREES_A_TURN === 2) {
-      const beside = await threads(seed + n, SHAPES[(seed + n) % SHAPES.length], explored);
+      const beside = await threads(seed + n, shape, explored);
       if (beside !== undefined) failures.push(beside);
     }
     if (wrong !== undefined) failures.push({ ...wrong, replay: `--seed ${seed + n} --seconds 1` });
@@ -61,8 +70,8 @@ export async function run({ seconds, seed, short = false, log = () => undefined 
   return { ok: failures.length === 0, explored, failures };
 }
 
-/** One tree; answers what is wrong with it, if anything. */
-async function workOn(seed, { maxBytes, free }, explored) {
+/** Works on one tree. @returns a failure, if there is one */
+async function workOn(seed: number, { maxBytes, free }: Shape, explored: Explored): Promise<Failure | undefined> {
   const driver = objectDriver();
   const vfs = await createVfs({ maxBytes });
   const others = [await attachVfs(vfs.handle), await attachVfs(vfs.handle)];
@@ -73,11 +82,12 @@ async function workOn(seed, { maxBytes, free }, explored) {
   const next = randomBelow(seed);
   try {
     for (let step = 0; step < STEPS; step += EVERY) {
-      const trace = [];
+      const trace: string[] = [];
       for (let k = 0; k < EVERY; k++) {
-        const who = next(workloads.length);
-        workloads[who].step();
-        trace.push(`${who}: ${workloads[who].trace.at(-1)}`);
+        const n = next(workloads.length);
+        const workload = defined(workloads[n], "workload");
+        workload.step();
+        trace.push(`${n}: ${workload.trace.at(-1)}`);
       }
       note(explored, trace);
       const { problems } = checkArena(vfs.handle.memory, { live: all.map((one) => one.threadSlot) });
@@ -94,15 +104,15 @@ async function workOn(seed, { maxBytes, free }, explored) {
   }
 }
 
-/** Several threads at the same time on one tree; answers what is wrong when they have gone. */
-async function threads(seed, { maxBytes, free }, explored) {
+/** Several threads work on one tree at the same time. @returns a failure, if there is one when they have detached */
+async function threads(seed: number, { maxBytes, free }: Shape, explored: Explored): Promise<Failure | undefined> {
   const vfs = await createVfs({ maxBytes });
   // Their slots get their scratch areas while there is room.
   for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle)))) one.close();
   if (free !== undefined) ballast(vfs.fs, free);
   const go = new Int32Array(new SharedArrayBuffer(4));
   const workers = Array.from({ length: THREADS }, (_, k) => {
-    const workerData = { handle: vfs.handle, seed: seed * 31 + k, steps: THREAD_STEPS, go };
+    const workerData: RandomCallsData = { handle: vfs.handle, seed: seed * 31 + k, steps: THREAD_STEPS, go };
     return new Worker(new URL("../workload/random-calls.worker.js", import.meta.url), { workerData });
   });
   try {
@@ -111,7 +121,7 @@ async function threads(seed, { maxBytes, free }, explored) {
     Atomics.store(go, 0, 1);
     Atomics.notify(go, 0);
     const ends = await Promise.all(lives.map(({ done }) => done));
-    const errors = [...ready, ...ends].flatMap(({ error }) => (error === undefined ? [] : [error]));
+    const errors = [...ready, ...ends].filter((error) => error !== undefined);
     explored["steps of real threads"] += THREADS * THREAD_STEPS;
     const { problems } = checkArena(vfs.handle.memory, { live: [vfs.threadSlot] });
     explored.looks++;
@@ -123,51 +133,55 @@ async function threads(seed, { maxBytes, free }, explored) {
   }
 }
 
-/** What a worker says in the beginning and in the end, or why it does not. */
-function lifeOf(worker) {
-  const failure = { ready: deferred(), done: deferred() };
-  const end = (error) => {
-    failure.ready.resolve({ error });
-    failure.done.resolve({ error });
+/** Whether the worker becomes ready, and whether it is done: each time the error, if there is one. */
+function lifeOf(worker: Worker): { ready: Promise<string | undefined>; done: Promise<string | undefined> } {
+  const ready = deferred();
+  const done = deferred();
+  const end = (error?: string) => {
+    ready.resolve(error);
+    done.resolve(error);
     clearTimeout(timer);
   };
   const timer = setTimeout(() => end(`a thread went on for ${THREADS_MS} ms`), THREADS_MS);
-  worker.on("message", (said) => failure[said.ready ? "ready" : "done"].resolve(said));
-  worker.on("error", (error) => end(error.stack));
+  worker.on("message", (report: RandomCallsReport) => {
+    if ("ready" in report) ready.resolve(undefined);
+    else done.resolve("error" in report ? report.error : undefined);
+  });
+  worker.on("error", (error) => end(stackOf(error)));
   worker.on("exit", (code) => end(`a thread ended with ${code}`));
-  return { ready: failure.ready.promise, done: failure.done.promise };
+  return { ready: ready.promise, done: done.promise };
 }
 
-/** Promise.withResolvers() is younger than Node 20. */
+/** As Promise.withResolvers(), which Node 20 does not have. */
 function deferred() {
-  let resolve;
-  const promise = new Promise((use) => {
-    resolve = use;
+  let resolve: (error: string | undefined) => void = () => undefined;
+  const promise = new Promise<string | undefined>((settle) => {
+    resolve = settle;
   });
-  return { promise, resolve };
+  return { promise, resolve: (error: string | undefined) => resolve(error) };
 }
 
 /** Fills the arena but for so many pages. */
-function ballast(fs, free) {
+function ballast(fs: FsSync, free: number): void {
   const fd = fs.openSync("/ballast", "w");
   const size = () => fs.fstatSync(fd).size;
   try {
     for (let n = 0; n < 100_000; n++) fs.writeSync(fd, Buffer.alloc(65_536, "b"));
   } catch (error) {
-    if (error.code !== "ENOSPC") throw error;
+    if (codeOf(error) !== "ENOSPC") throw error;
   }
   fs.ftruncateSync(fd, Math.max(size() - free * 4096, 0));
   fs.closeSync(fd);
 }
 
-function note(explored, trace) {
+function note(explored: Explored, trace: string[]): void {
   explored.steps += trace.length;
   explored["answers ENOSPC"] += trace.filter((line) => line.endsWith(": ENOSPC")).length;
   explored["steps that changed something or answered"] += trace.filter((line) => !/: E[A-Z]+$/.test(line)).length;
 }
 
-function failure(where, problems, trace) {
+function failure(where: string, problems: string[], trace: string[]): Failure {
   return { message: `${where}: ${problems[0]}`, trace: [...problems, ...trace.slice(-EVERY)].join("\n") };
 }
 
-export const check = defineCheck({ title, run });
+export const check = defineCheck({ title, options: {}, run });

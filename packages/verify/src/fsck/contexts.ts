@@ -1,14 +1,14 @@
-/** Contexts, descriptors, open files: what they hold, and who holds them. */
+/** Contexts, descriptors, open files: their references, and the references to them. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex } from "./arena-view.js";
 
 const { CONTEXT: C, FILE: F, DENTRY: D } = L;
 
-const context = (v, c) => `context ${hex(c)} (number ${v.u32(c + C.number)})`;
-const file = (f) => `file ${hex(f)}`;
+const context = (v: ArenaView, c: number) => `context ${hex(c)} (number ${v.u32(c + C.number)})`;
+const file = (f: number) => `file ${hex(f)}`;
 
-/** Before the trees are walked: notes the references, judges nothing of a dentry. */
-export function checkContexts(v) {
+/** Runs before the trees are walked: notes the references, does not check dentries. */
+export function checkContexts(v: ArenaView) {
   const listed = checkTable(v);
   for (let n = 0; n < L.MAX_THREADS; n++) {
     const held = v.u32(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_CONTEXT);
@@ -18,7 +18,6 @@ export function checkContexts(v) {
   }
   const live = v.live(L.CACHE_CONTEXT);
   v.counts.contexts = live.length;
-  v.counts.descriptors = 0;
   for (const c of live) {
     v.equal(
       v.i32(c + C.users),
@@ -30,13 +29,16 @@ export function checkContexts(v) {
     if (v.refsOf(c).length === 0) v.problem("leak", `${context(v, c)} is in no table and held by no thread`);
     checkPlaces(v, c, listed.has(c));
   }
-  for (const c of v.allocated[L.CACHE_CONTEXT]) checkGroups(v, c);
+  for (const c of v.allocated(L.CACHE_CONTEXT)) checkGroups(v, c);
   // Blocks of descriptors stay with the memory of a context for ever.
-  for (const c of v.everUsed[L.CACHE_CONTEXT]) checkDescriptors(v, c, v.isLive(L.CACHE_CONTEXT, c) && listed.has(c));
+  let descriptors = 0;
+  for (const c of v.everUsed(L.CACHE_CONTEXT))
+    descriptors += checkDescriptors(v, c, v.isLive(L.CACHE_CONTEXT, c) && listed.has(c));
+  v.counts.descriptors = descriptors;
 }
 
-function checkTable(v) {
-  const listed = new Set();
+function checkTable(v: ArenaView) {
+  const listed = new Set<number>();
   for (let n = 0; n < L.MAX_CONTEXTS; n++) {
     const c = v.u32(L.CTX_TABLE + n * 4);
     if (c === 0) continue;
@@ -55,11 +57,11 @@ function checkTable(v) {
 }
 
 /** Root and working directory, of a context that was closed none. */
-function checkPlaces(v, c, alive) {
+function checkPlaces(v: ArenaView, c: number, alive: boolean) {
   for (const [what, mountAt, dentryAt] of [
     ["root", C.rootMnt, C.root],
     ["working directory", C.pwdMnt, C.pwd],
-  ]) {
+  ] as const) {
     const [m, d] = [v.u32(c + mountAt), v.u32(c + dentryAt)];
     if (!alive) {
       if (m !== 0 || d !== 0) v.problem("context-place", `${context(v, c)} was closed and has a ${what}`);
@@ -89,7 +91,7 @@ function checkPlaces(v, c, alive) {
 }
 
 /** Groups live as long as the context's memory is not free. */
-function checkGroups(v, c) {
+function checkGroups(v: ArenaView, c: number) {
   const [n, groups] = [v.u32(c + C.ngroups), v.u32(c + C.groups)];
   if (n > L.NGROUPS_MAX || (n > 0 && groups === 0))
     v.problem("groups", `${context(v, c)} has ${n} groups at ${hex(groups)}`);
@@ -101,8 +103,9 @@ function checkGroups(v, c) {
   v.own(groups, n === 0 ? size : n * 4, () => `the groups of ${context(v, c)}`);
 }
 
-function checkDescriptors(v, c, alive) {
+function checkDescriptors(v: ArenaView, c: number, alive: boolean): number {
   const hint = v.u32(c + C.fdHint);
+  let open = 0;
   for (let b = 0; b < L.FD_BLOCKS; b++) {
     const block = v.u32(c + L.CONTEXT_BLOCKS + b * 4);
     if (block === 0) {
@@ -111,15 +114,18 @@ function checkDescriptors(v, c, alive) {
       continue;
     }
     if (!v.own(block, L.FD_BLOCK * 4, () => `descriptors of ${context(v, c)}`)) continue;
-    for (let k = 0; k < L.FD_BLOCK; k++) checkDescriptor(v, c, alive, b * L.FD_BLOCK + k, v.u32(block + k * 4), hint);
+    for (let k = 0; k < L.FD_BLOCK; k++)
+      open += checkDescriptor(v, c, alive, b * L.FD_BLOCK + k, v.u32(block + k * 4), hint);
   }
+  return open;
 }
 
-function checkDescriptor(v, c, alive, fd, f, hint) {
+/** @returns 1 for an open descriptor, otherwise 0 */
+function checkDescriptor(v: ArenaView, c: number, alive: boolean, fd: number, f: number, hint: number): number {
   if (f === 0) {
     if (alive && fd >= L.FD_FIRST && fd < hint)
       v.problem("fd-hint", `descriptor ${fd} of ${context(v, c)} is free; those below ${hint} are taken`);
-    return;
+    return 0;
   }
   if (!alive) v.problem("fd", `descriptor ${fd} of ${context(v, c)}, which is closed, is ${hex(f)}`);
   else if (f === L.FD_RESERVED) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is taken and not open`);
@@ -127,13 +133,14 @@ function checkDescriptor(v, c, alive, fd, f, hint) {
   else if (!v.isLive(L.CACHE_FILE, f))
     v.problem("fd", `descriptor ${fd} of ${context(v, c)} is ${hex(f)}: no live file`);
   else {
-    v.counts.descriptors++;
     v.ref(f, "descriptor");
+    return 1;
   }
+  return 0;
 }
 
-/** Before the trees are walked: the references of open files. */
-export function noteFiles(v) {
+/** Runs before the trees are walked: the references of open files. */
+export function noteFiles(v: ArenaView) {
   for (const f of v.live(L.CACHE_FILE)) {
     v.ref(v.u32(f + F.dentry), "open file");
     v.ref(v.u32(f + F.mnt), "open file");
@@ -142,12 +149,13 @@ export function noteFiles(v) {
   }
 }
 
-export function checkFiles(v) {
+export function checkFiles(v: ArenaView) {
   const live = v.live(L.CACHE_FILE);
   v.counts.files = live.length;
   v.equal(v.u32(L.G_NR_FILES), live.length, "gauge", () => "the gauge of open files");
   for (const f of live) {
-    const [m, d, i, hint] = [F.mnt, F.dentry, F.inode, F.hint].map((at) => v.u32(f + at));
+    const [m, d] = [v.u32(f + F.mnt), v.u32(f + F.dentry)];
+    const [i, hint] = [v.u32(f + F.inode), v.u32(f + F.hint)];
     if (v.refsOf(f).length === 0) v.problem("leak", `${file(f)} (on ${v.dentry(d)}) has no descriptor`);
     v.equal(v.i32(f + F.count), v.refsOf(f).length, "file-count", () => `the count of ${file(f)}`);
     if (!v.isLive(L.CACHE_MOUNT, m)) v.problem("file", `${file(f)} is in ${hex(m)}: no live mount`);

@@ -1,21 +1,21 @@
-/** Super blocks, drivers, mounts: the tree of mounts, the table, the list, and what holds what. */
+/** Super blocks, drivers, mounts: the tree of mounts, the table, the list, and their references. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex } from "./arena-view.js";
 
 const { MOUNT: M, SUPER: S, DRIVER, DENTRY: D } = L;
 
 /** A super block for a message. */
-const superBlock = (sb) => `super block ${hex(sb)}`;
+const superBlock = (sb: number) => `super block ${hex(sb)}`;
 /** A mount for a message. */
-const mount = (v, m) => `mount ${hex(m)} (number ${v.u32(m + M.id)})`;
+const mount = (v: ArenaView, m: number) => `mount ${hex(m)} (number ${v.u32(m + M.id)})`;
 
-export function checkDrivers(v) {
-  const mounted = new Map();
+export function checkDrivers(v: ArenaView) {
+  const mounted = new Map<number, number>();
   for (const sb of v.live(L.CACHE_SUPER)) {
     const driver = v.u32(sb + S.driver);
     if (driver !== 0) mounted.set(driver, (mounted.get(driver) ?? 0) + 1);
   }
-  const names = new Set();
+  const names = new Set<string>();
   for (let n = 0; n < L.MAX_DRIVERS; n++) {
     const e = L.DRIVERS + n * L.DRIVER_SIZE;
     const state = v.u32(e + DRIVER.state);
@@ -35,10 +35,10 @@ export function checkDrivers(v) {
     v.problem("driver", `a file system belongs to driver ${hex(number)}, which is not there`);
 }
 
-export function checkSupers(v) {
+export function checkSupers(v: ArenaView) {
   const live = v.live(L.CACHE_SUPER);
   v.counts.supers = live.length;
-  const devices = new Set();
+  const devices = new Set<number>();
   for (const sb of live) {
     const dev = v.u32(sb + S.dev);
     if (dev === 0 || dev > v.u32(L.G_NEXT_DEV) || devices.has(dev)) {
@@ -53,8 +53,8 @@ export function checkSupers(v) {
   }
 }
 
-/** What a super block took over from its driver. */
-function checkHooks(v, sb) {
+/** The hooks that a super block copied from its driver. */
+function checkHooks(v: ArenaView, sb: number) {
   const driver = v.u32(sb + S.driver);
   let hooks = 0;
   let fsFlags = 0;
@@ -68,8 +68,9 @@ function checkHooks(v, sb) {
       [L.HOOK_COMPARE, L.D_OP_COMPARE],
       [L.HOOK_REVALIDATE, L.D_OP_REVALIDATE],
       [L.HOOK_DELETE, L.D_OP_DELETE],
-    ];
-    flags = bits.reduce((all, [hook, flag]) => all | (hooks & hook ? flag : 0), 0);
+    ] as const;
+    flags = 0;
+    for (const [hook, flag] of bits) if (hooks & hook) flags |= flag;
     if (fsFlags & L.FS_REVAL_DOT) flags |= L.D_REVAL_DOT;
   }
   v.equal(v.u32(sb + S.hooks), hooks, "super", () => `hooks of ${superBlock(sb)}`);
@@ -77,11 +78,11 @@ function checkHooks(v, sb) {
   v.equal(v.u32(sb + S.dflags), flags, "super", () => `dflags of ${superBlock(sb)}`);
 }
 
-/** References that mounts hold, and each mount by itself. Before the trees are walked: nothing of a dentry is judged here. */
-export function checkMounts(v) {
+/** Runs before the trees are walked: the references that mounts hold, and each mount by itself; does not check dentries. */
+export function checkMounts(v: ArenaView) {
   const live = v.live(L.CACHE_MOUNT);
   const root = v.u32(L.G_ROOT_MNT);
-  const ids = new Set();
+  const ids = new Set<number>();
   v.counts.mounts = live.length;
   v.equal(v.u32(L.G_NR_MOUNTS), live.length, "gauge", () => "the gauge of mounts");
   if (!v.isLive(L.CACHE_MOUNT, root)) v.problem("mount", `the root mount is ${hex(root)}: no live mount`);
@@ -105,13 +106,14 @@ export function checkMounts(v) {
   v.ref(root, "root of everything");
 }
 
-/** What needs the trees of dentries: places, counts, table and list. */
-export function checkPlaces(v) {
+/** Runs when the trees of dentries are known: mount points, counts, table and list. */
+export function checkPlaces(v: ArenaView) {
   const live = v.live(L.CACHE_MOUNT);
-  const on = new Map();
-  const kids = new Map();
+  const on = new Map<number, number>();
+  const kids = new Map<number, number>();
   for (const m of live) {
-    const [root, sb, parent, place] = [M.root, M.sb, M.parent, M.mountpoint].map((at) => v.u32(m + at));
+    const [root, sb] = [v.u32(m + M.root), v.u32(m + M.sb)];
+    const [parent, place] = [v.u32(m + M.parent), v.u32(m + M.mountpoint)];
     if (!v.isLive(L.CACHE_SUPER, sb)) v.problem("mount", `${mount(v, m)} is of ${hex(sb)}: no live super block`);
     if (!v.tree.has(root)) v.problem("mount", `the root of ${mount(v, m)} is ${hex(root)}: no live dentry`);
     else v.equal(v.u32(root + D.sb), sb, "mount", () => `the super block of the root of ${mount(v, m)}`);
@@ -139,12 +141,12 @@ export function checkPlaces(v) {
   checkMountReach(v, live);
 }
 
-function checkPlace(v, m, place, parent) {
+function checkPlace(v: ArenaView, m: number, place: number, parent: number) {
   if (!v.tree.has(place)) {
     v.problem("mount-place", `${mount(v, m)} stands on ${hex(place)}: no live dentry`);
     return;
   }
-  const isDir = (d) => (v.u32(d + D.flags) & L.D_TYPE) === L.D_DIRECTORY;
+  const isDir = (d: number) => (v.u32(d + D.flags) & L.D_TYPE) === L.D_DIRECTORY;
   v.equal(
     isDir(place),
     isDir(v.u32(m + M.root)),
@@ -159,9 +161,9 @@ function checkPlace(v, m, place, parent) {
   );
 }
 
-function checkMountTable(v, live) {
-  const seen = new Set();
-  const places = new Set();
+function checkMountTable(v: ArenaView, live: number[]) {
+  const seen = new Set<number>();
+  const places = new Set<string>();
   for (let b = 0; b < L.MOUNT_HASH; b++) {
     for (let m = v.u32(L.MOUNT_HEADS + b * 4); m !== 0; m = v.u32(m + M.hashNext)) {
       if (!v.isLive(L.CACHE_MOUNT, m) || seen.has(m)) {
@@ -183,8 +185,8 @@ function checkMountTable(v, live) {
   }
 }
 
-function checkMountList(v, live) {
-  const seen = new Set();
+function checkMountList(v: ArenaView, live: number[]) {
+  const seen = new Set<number>();
   let prev = 0;
   for (let m = v.u32(L.G_MOUNTS); m !== 0; m = v.u32(m + M.allNext)) {
     if (!v.isLive(L.CACHE_MOUNT, m) || seen.has(m)) {
@@ -204,15 +206,15 @@ function checkMountList(v, live) {
 }
 
 /** A mount that only others of its own kind hold would stay for ever: the way up leads to the root, or to one that is in use. */
-function checkMountReach(v, live) {
+function checkMountReach(v: ArenaView, live: number[]) {
   const root = v.u32(L.G_ROOT_MNT);
-  const used = (m) => v.refsOf(m).some((why) => why !== "mount on it" && why !== "tree of mounts");
+  const used = (m: number) => v.refsOf(m).some((why) => why !== "mount on it" && why !== "tree of mounts");
   const kids = new Map();
   for (const m of live) {
     const parent = v.u32(m + M.parent);
     if (parent !== m) kids.set(parent, [...(kids.get(parent) ?? []), m]);
   }
-  const reached = new Set();
+  const reached = new Set<number>();
   const todo = live.filter((m) => m === root || used(m));
   for (let m = todo.pop(); m !== undefined; m = todo.pop()) {
     if (reached.has(m)) continue;

@@ -1,19 +1,19 @@
 /** The table of dentries: every hashed one in the one chain that its hash says; and the hash itself, from the drawing of core/mem/hash.ts. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex } from "./arena-view.js";
 
 const { DENTRY: D } = L;
 const SPREAD = 0xd6e8feb86659fd93n;
 const GOLDEN = 0x9e3779b97f4a7c15n;
 const LOW = 0xffffffffn;
 
-/** The 32 bits that the table knows a name by in the directory whose dentry is at `parent`. */
-export function hashLow(v, at, len, parent) {
+/** The 32 bits by which the table knows a name in the directory whose dentry is at `parent`. */
+export function hashLow(v: ArenaView, at: number, len: number, parent: number): number {
   let sum = BigInt(len);
   for (let i = 0; i <= len; i += 8) {
     const bytes = Math.min(8, len - i);
     let word = 0n;
-    for (let b = bytes - 1; b >= 0; b--) word = (word << 8n) | BigInt(v.bytes[at + i + b]);
+    for (let b = bytes - 1; b >= 0; b--) word = (word << 8n) | BigInt(v.bytes[at + i + b] ?? 0);
     const keyed = BigInt.asUintN(64, word + v.data.getBigUint64(L.KEYS + i, true));
     sum += (keyed & LOW) * (keyed >> 32n);
   }
@@ -23,13 +23,13 @@ export function hashLow(v, at, len, parent) {
 }
 
 /** Linear hashing: the bucket of a hash when there are `n`. */
-function bucketOf(hash, n) {
+function bucketOf(hash: number, n: number) {
   const low = 2 ** (31 - Math.clz32(n));
   const b = (hash & (low * 2 - 1)) >>> 0;
   return b < n ? b : b - low;
 }
 
-export function checkTable(v) {
+export function checkTable(v: ArenaView) {
   const n = v.u32(L.G_HASH_N);
   const most = v.u32(L.H_MAX_BUCKETS);
   if (n < L.MIN_BUCKETS || n > most) {
@@ -38,8 +38,8 @@ export function checkTable(v) {
   }
   const mask = 2 ** (32 - Math.clz32(n)) - 1;
   v.equal(v.u32(L.G_HASH_MASK), mask, "hash-size", () => `the mask for ${n} buckets`);
-  const seen = new Set();
-  const names = new Map();
+  const seen = new Set<number>();
+  const names = new Map<string, number>();
   for (let b = 0; b < n; b++) checkChain(v, b, n, seen, names);
   const heads = v.u32(L.H_BUCKETS);
   for (let b = n; b < most; b++) {
@@ -54,7 +54,7 @@ export function checkTable(v) {
   }
 }
 
-function checkChain(v, b, n, seen, names) {
+function checkChain(v: ArenaView, b: number, n: number, seen: Set<number>, names: Map<string, number>) {
   const head = v.u32(v.u32(L.H_BUCKETS) + b * 4);
   if (head === 0) return;
   let p = head;

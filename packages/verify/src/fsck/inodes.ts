@@ -1,13 +1,13 @@
-/** Inodes: references, names, numbers, attributes that follow from the tree; what hangs on them. */
+/** Inodes: references, names, numbers, attributes that follow from the tree; the memory they own. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex } from "./arena-view.js";
 import { checkContents } from "./contents.js";
 
 const { INODE: I, DENTRY: D } = L;
 const TYPES = [L.S_IFSOCK, L.S_IFLNK, L.S_IFREG, L.S_IFDIR, L.S_IFIFO];
 const KNOWN_BITS = 0xffff | L.I_OP_PERMISSION | L.I_ACL | L.I_DRIVER | L.I_SPARSE | L.I_DEAD;
 
-export function checkInodes(v) {
+export function checkInodes(v: ArenaView) {
   const live = v.live(L.CACHE_INODE);
   v.counts.inodes = live.length;
   for (const i of live) {
@@ -27,9 +27,9 @@ export function checkInodes(v) {
   checkInodeTable(v);
 }
 
-function checkMode(v, i, sb) {
+function checkMode(v: ArenaView, i: number, sb: number) {
   const mode = v.u32(i + I.mode);
-  const bad = (text) => v.problem("inode-mode", `${v.inode(i)} (mode ${hex(mode)}) ${text}`);
+  const bad = (text: string) => v.problem("inode-mode", `${v.inode(i)} (mode ${hex(mode)}) ${text}`);
   if (!TYPES.includes(mode & L.S_IFMT) && v.u32(sb + L.SUPER.driver) === 0) bad("has no type");
   if ((mode & ~KNOWN_BITS) !== 0) bad("has a flag that there is not");
   const driver = v.u32(sb + L.SUPER.driver) !== 0;
@@ -40,9 +40,9 @@ function checkMode(v, i, sb) {
 }
 
 /** Directories know their dentries; nothing else does. */
-function checkAliases(v, i, names) {
+function checkAliases(v: ArenaView, i: number, names: number[]) {
   const isDir = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFDIR;
-  const seen = new Set();
+  const seen = new Set<number>();
   for (let d = v.u32(i + I.alias); d !== 0; d = v.u32(d + D.aliasNext)) {
     if (!names.includes(d) || seen.has(d)) {
       v.problem(
@@ -56,7 +56,7 @@ function checkAliases(v, i, names) {
   v.equal(seen.size, isDir ? names.length : 0, "alias", () => `the number of dentries in the list of ${v.inode(i)}`);
 }
 
-function checkInMemory(v, i, names) {
+function checkInMemory(v: ArenaView, i: number, names: number[]) {
   const mode = v.u32(i + I.mode);
   const type = mode & L.S_IFMT;
   const hashed = names.filter((d) => (v.u32(d + D.flags) & L.D_UNHASHED) === 0);
@@ -71,7 +71,7 @@ function checkInMemory(v, i, names) {
   checkContents(v, i);
 }
 
-function checkDirectory(v, i, names, hashed) {
+function checkDirectory(v: ArenaView, i: number, names: number[], hashed: number[]) {
   const dead = (v.u32(i + I.mode) & L.I_DEAD) !== 0;
   v.equal(names.length, 1, "alias", () => `the number of dentries of the directory ${v.inode(i)}`);
   const [d] = names;
@@ -93,7 +93,7 @@ function checkDirectory(v, i, names, hashed) {
   if (dead && kids > 0) v.problem("kids", `${v.inode(i)} was removed and has entries`);
 }
 
-function checkAcl(v, i, mode) {
+function checkAcl(v: ArenaView, i: number, mode: number) {
   const acl = v.u32(i + I.acl);
   v.equal((mode & L.I_ACL) !== 0, acl !== 0, "acl", () => `whether ${v.inode(i)} has an ACL`);
   if (acl === 0) return;
@@ -115,7 +115,7 @@ function checkAcl(v, i, mode) {
   }
 }
 
-function checkDriver(v, i) {
+function checkDriver(v: ArenaView, i: number) {
   for (const [field, at] of Object.entries({ data: I.data, room: I.shape, pages: I.pages, acl: I.acl })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of a driver's ${v.inode(i)}`);
   }
@@ -125,15 +125,15 @@ function checkDriver(v, i) {
 }
 
 /** The chain of a driver's number in the file system with this device number. */
-function chainOf(number, dev) {
+function chainOf(number: number, dev: number): number {
   const low = Number.isFinite(number) ? Number(BigInt.asIntN(32, BigInt(Math.trunc(number)))) : 0;
   return ((Math.imul(low, 0x9e3779b1) + dev) >>> 8) & (L.INODE_HASH - 1);
 }
 
 /** The table of drivers' inodes by their numbers. */
-function checkInodeTable(v) {
-  const seen = new Set();
-  const numbers = new Map();
+function checkInodeTable(v: ArenaView) {
+  const seen = new Set<number>();
+  const numbers = new Map<string, number>();
   for (let b = 0; b < L.INODE_HASH; b++) {
     for (let i = v.u32(L.INODE_HEADS + b * 4); i !== 0; i = v.u32(i + I.hashNext)) {
       if (!v.isLive(L.CACHE_INODE, i) || seen.has(i)) {
@@ -147,7 +147,8 @@ function checkInodeTable(v) {
       const at = i;
       v.equal(b, bucket, "inode-table", () => `the chain of ${v.inode(at)}, number ${number},`);
       const key = `${sb} ${number}`;
-      if (numbers.has(key)) v.problem("inode-table", `${v.inode(i)} and ${hex(numbers.get(key))} have one number`);
+      const other = numbers.get(key);
+      if (other !== undefined) v.problem("inode-table", `${v.inode(i)} and ${hex(other)} have one number`);
       numbers.set(key, i);
     }
   }

@@ -4,16 +4,17 @@
  * drivers are a cache and not shown.
  */
 import * as L from "../arena/layout.js";
+import type { ArenaView } from "./arena-view.js";
 
 const { DENTRY: D, INODE: I, MOUNT: M, SUPER: S, FILE: F, CONTEXT: C } = L;
 
 /**
- * @param {import("./arena-view.js").ArenaView} v from inspect()
- * @param {{ identity?: boolean }} [options] `identity`: with the addresses of inodes, for two looks at one memory
- * @returns {string[]} one line a thing
+ * @param v from inspect()
+ * @param options `identity`: with the addresses of inodes, for two looks at one memory
+ * @returns one line a thing
  */
-export function arenaDump(v, { identity = true } = {}) {
-  const lines = [];
+export function arenaDump(v: ArenaView, { identity = true }: { identity?: boolean } = {}): string[] {
+  const lines: string[] = [];
   const systems = fileSystems(v);
   for (const sb of systems) if (v.u32(sb + S.driver) === 0) lines.push(...entries(v, sb, systems, identity));
   for (const m of v.live(L.CACHE_MOUNT)) lines.push(mount(v, m, systems));
@@ -21,19 +22,21 @@ export function arenaDump(v, { identity = true } = {}) {
   return lines.sort();
 }
 
-/** File systems in the order of their device numbers: what they are called by. */
-function fileSystems(v) {
+type Systems = number[];
+
+/** Super blocks in the order of their device numbers: a line names a file system by its place among them. */
+function fileSystems(v: ArenaView): Systems {
   return v.live(L.CACHE_SUPER).sort((a, b) => v.u32(a + S.dev) - v.u32(b + S.dev));
 }
 
 const decoder = new TextDecoder();
 
-/** The paths of one look, as they are asked for. @type {WeakMap<object, Map<number, string>>} */
-const known = new WeakMap();
+/** The paths of one view, made when they are asked for. */
+const known = new WeakMap<ArenaView, Map<number, string>>();
 
-function path(v, d, systems) {
-  if (!known.has(v)) known.set(v, new Map());
-  const paths = known.get(v);
+function path(v: ArenaView, d: number, systems: Systems): string {
+  const paths = known.get(v) ?? new Map<number, string>();
+  known.set(v, paths);
   const before = paths.get(d);
   if (before !== undefined) return before;
   const up = v.u32(d + D.parent);
@@ -43,9 +46,9 @@ function path(v, d, systems) {
   return whole;
 }
 
-function entries(v, sb, systems, identity) {
-  const lines = [];
-  const firsts = new Map();
+function entries(v: ArenaView, sb: number, systems: Systems, identity: boolean): string[] {
+  const lines: string[] = [];
+  const firsts = new Map<number, string>();
   const todo = [v.u32(sb + S.root)];
   for (let d = todo.pop(); d !== undefined; d = todo.pop()) {
     let names = "";
@@ -63,14 +66,15 @@ function entries(v, sb, systems, identity) {
 }
 
 /** Names of one file show how many they are and the first of them, which is looked for once. */
-function sharing(v, i, systems, firsts) {
-  const names = v.dentriesOf.get(i);
+function sharing(v: ArenaView, i: number, systems: Systems, firsts: Map<number, string>): string {
+  const names = v.dentriesOf.get(i) ?? [];
   if (names.length === 1) return "";
-  if (!firsts.has(i)) firsts.set(i, names.map((d) => path(v, d, systems)).sort()[0]);
-  return `${names.length} with ${firsts.get(i)}`;
+  const first = firsts.get(i) ?? names.map((d) => path(v, d, systems)).sort()[0] ?? "";
+  firsts.set(i, first);
+  return `${names.length} with ${first}`;
 }
 
-function attributes(v, i) {
+function attributes(v: ArenaView, i: number): string {
   const mode = v.u32(i + I.mode).toString(8);
   const times = v.bytes.subarray(i + I.mtime, i + I.btime + 8).join();
   const acl = v.u32(i + I.acl);
@@ -80,7 +84,7 @@ function attributes(v, i) {
   return `mode ${mode} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ACL ${entriesOfAcl}`;
 }
 
-function contents(v, i) {
+function contents(v: ArenaView, i: number): string {
   const data = v.u32(i + I.data);
   const type = v.u32(i + I.mode) & L.S_IFMT;
   if (data === 0) return "";
@@ -88,18 +92,20 @@ function contents(v, i) {
   const room = v.u32(i + I.shape);
   // Holes and zeros read alike.
   let parts = "";
-  const part = (at, bytes, base) => {
+  const part = (at: number, bytes: number, base: number) => {
     let n = bytes;
     while (n > 0 && v.bytes[at + n - 1] === 0) n--;
     if (n > 0) parts += ` ${base}+${n}:${digest(v.bytes, at, n)}`;
   };
-  const node = (at, level, count, base) => {
-    if (level === 0) return part(at, L.PAGE, base * L.PAGE);
+  const node = (at: number, level: number, count: number, base: number) => {
+    if (level === 0) {
+      part(at, L.PAGE, base * L.PAGE);
+      return;
+    }
     for (let k = 0; k < count; k++) {
       const child = v.u32(at + k * 4);
       if (child !== 0) node(child, level - 1, 2 ** L.NODE_BITS, base + k * 2 ** (L.NODE_BITS * (level - 1)));
     }
-    return undefined;
   };
   if (room < L.RADIX) part(data, room, 0);
   else {
@@ -110,28 +116,27 @@ function contents(v, i) {
 }
 
 /** FNV-1a over bytes. */
-function digest(bytes, at, n) {
+function digest(bytes: Uint8Array, at: number, n: number): string {
   let h = 0x811c9dc5;
-  for (let k = 0; k < n; k++) h = Math.imul(h ^ bytes[at + k], 0x01000193);
+  for (const byte of bytes.subarray(at, at + n)) h = Math.imul(h ^ byte, 0x01000193);
   return (h >>> 0).toString(16);
 }
 
-function mount(v, m, systems) {
-  const [root, parent, place, flags] = [M.root, M.parent, M.mountpoint, M.flags].map((at) => v.u32(m + at));
-  const on = parent === m ? "nowhere" : path(v, place, systems);
-  return `mount of ${path(v, root, systems)} on ${on} flags ${flags}`;
+function mount(v: ArenaView, m: number, systems: Systems): string {
+  const [parent, flags] = [v.u32(m + M.parent), v.u32(m + M.flags)];
+  const on = parent === m ? "nowhere" : path(v, v.u32(m + M.mountpoint), systems);
+  return `mount of ${path(v, v.u32(m + M.root), systems)} on ${on} flags ${flags}`;
 }
 
-function contexts(v) {
+function contexts(v: ArenaView): number[] {
   return v.live(L.CACHE_CONTEXT).filter((c) => v.u32(c + C.alive) !== 0);
 }
 
-function context(v, c, systems) {
+function context(v: ArenaView, c: number, systems: Systems): string[] {
   const name = `context ${v.u32(c + C.number) & (L.MAX_CONTEXTS - 1)}`;
-  const [umask, uid, gid, caps, n, groups] = [C.umask, C.uid, C.gid, C.caps, C.ngroups, C.groups].map((at) =>
-    v.u32(c + at),
-  );
-  const ids = Array.from({ length: n }, (_, k) => v.u32(groups + k * 4));
+  const word = (at: number) => v.u32(c + at);
+  const [umask, uid, gid, caps] = [word(C.umask), word(C.uid), word(C.gid), word(C.caps)];
+  const ids = Array.from({ length: word(C.ngroups) }, (_, k) => v.u32(word(C.groups) + k * 4));
   const [root, cwd] = [C.root, C.pwd].map((at) => path(v, v.u32(c + at), systems));
   const lines = [`${name}: ${JSON.stringify({ umask, uid, gid, caps, ids, root, cwd })}`];
   for (let fd = 0; fd < L.FD_BLOCKS * L.FD_BLOCK; fd++) {

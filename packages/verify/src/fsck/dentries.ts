@@ -1,20 +1,23 @@
 /** The trees of dentries from their roots: lists of children, names, flags, and the references that they account for. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex, type Text } from "./arena-view.js";
 import { hashLow } from "./hash.js";
 
 const { DENTRY: D } = L;
 const KNOWN_FLAGS = L.D_CHAINED * 2 - 1;
 const OF_FILE_SYSTEM = L.D_OP_HASH | L.D_OP_COMPARE | L.D_OP_REVALIDATE | L.D_OP_DELETE | L.D_NO_CACHE | L.D_REVAL_DOT;
 
+/** Reports what is wrong with one object. */
+type Report = (text: string) => void;
+
 /** Walks every file system from its root. Fills `v.tree` and `v.dentriesOf`. */
-export function checkTrees(v) {
+export function checkTrees(v: ArenaView) {
   for (const sb of v.live(L.CACHE_SUPER)) {
     const root = v.u32(sb + L.SUPER.root);
     if (!enter(v, root, () => `the root of super block ${hex(sb)}`)) continue;
     v.equal(v.u32(root + D.parent), root, "dentry-parent", () => `the parent of the root ${hex(root)}`);
     v.equal(v.u32(root + D.sb), sb, "dentry-sb", () => `the super block of root ${hex(root)}`);
-    v.expect(v.u32(root + D.flags) & L.D_UNHASHED, "dentry-flags", () => `root ${hex(root)} is hashed`);
+    v.expect((v.u32(root + D.flags) & L.D_UNHASHED) !== 0, "dentry-flags", () => `root ${hex(root)} is hashed`);
     // The file system's own.
     v.ref(root, "root of its file system");
     walk(v, root, sb);
@@ -23,12 +26,16 @@ export function checkTrees(v) {
     if (!v.tree.has(d)) v.problem("leak", `${v.dentry(d)} is in no list of children`);
   }
   v.counts.dentries = v.tree.size;
-  v.counts.negative = 0;
-  for (const d of v.tree) checkDentry(v, d);
+  let negative = 0;
+  for (const d of v.tree) {
+    if (v.u32(d + D.inode) === 0) negative++;
+    checkDentry(v, d);
+  }
+  v.counts.negative = negative;
 }
 
-/** Notes a dentry as part of a tree; false: it is none, or has been there already. */
-function enter(v, d, what) {
+/** Notes a dentry as part of a tree. False: it is no live dentry, or is in the tree already. */
+function enter(v: ArenaView, d: number, what: Text) {
   if (!v.isLive(L.CACHE_DENTRY, d)) {
     v.problem("dentry-list", `${what()} is ${hex(d)}: no live dentry`);
     return false;
@@ -41,7 +48,7 @@ function enter(v, d, what) {
   return true;
 }
 
-function walk(v, root, sb) {
+function walk(v: ArenaView, root: number, sb: number) {
   const todo = [root];
   for (let parent = todo.pop(); parent !== undefined; parent = todo.pop()) {
     let prev = 0;
@@ -71,21 +78,21 @@ function walk(v, root, sb) {
 }
 
 /** One dentry by itself and with its inode. */
-function checkDentry(v, d) {
+function checkDentry(v: ArenaView, d: number) {
   const flags = v.u32(d + D.flags);
   const inode = v.u32(d + D.inode);
   const sb = v.u32(d + D.sb);
   const isRoot = v.u32(d + D.parent) === d;
   const inMemory = v.u32(sb + L.SUPER.driver) === 0;
   const hashed = (flags & L.D_UNHASHED) === 0;
-  const wrong = (text) => v.problem("dentry-flags", `${v.dentry(d)} (flags ${hex(flags)}) ${text}`);
+  const wrong = (text: string) => v.problem("dentry-flags", `${v.dentry(d)} (flags ${hex(flags)}) ${text}`);
   if ((flags & ~KNOWN_FLAGS) !== 0) wrong("has a flag that there is not");
   if (hashed !== ((flags & L.D_CHAINED) !== 0))
     wrong(`is ${hashed ? "hashed and in no" : "not hashed and in a"} chain`);
   if ((flags & OF_FILE_SYSTEM) !== v.u32(sb + L.SUPER.dflags)) wrong("has not the flags of its file system");
   if (((flags & L.D_ROOT) !== 0) !== isRoot) wrong(isRoot ? "is its own parent without D_ROOT" : "has D_ROOT");
   if (((flags & L.D_MOUNTED) !== 0) !== (v.u32(d + D.mounts) !== 0)) wrong("and its count of mounts disagree");
-  // Being removed is a state of a call, and what was removed has left the table.
+  // A dentry is hashed and D_CANT_MOUNT only while a call removes it.
   if (flags & L.D_CANT_MOUNT && hashed) wrong("is hashed, and nothing may be mounted there");
   if (inode === 0) checkNegative(v, d, flags, hashed, inMemory, wrong);
   else checkPositive(v, d, inode, flags, inMemory, wrong);
@@ -93,14 +100,13 @@ function checkDentry(v, d) {
   checkName(v, d, flags, isRoot, wrong);
 }
 
-function checkNegative(v, d, flags, hashed, inMemory, wrong) {
-  v.counts.negative++;
+function checkNegative(v: ArenaView, d: number, flags: number, hashed: boolean, inMemory: boolean, wrong: Report) {
   if ((flags & (L.D_TYPE | L.D_EXEC_ANY | L.D_COMPLETE)) !== 0) wrong("has no inode, but flags of one");
   if (inMemory && hashed) wrong("has no inode, and its file system keeps no such entries");
   if (v.u32(d + D.aliasNext) !== 0) wrong("has no inode, but a place among the dentries of one");
 }
 
-function checkPositive(v, d, inode, flags, inMemory, wrong) {
+function checkPositive(v: ArenaView, d: number, inode: number, flags: number, inMemory: boolean, wrong: Report) {
   if (!v.isLive(L.CACHE_INODE, inode)) {
     v.problem("dentry-inode", `${v.dentry(d)} is bound to ${hex(inode)}: no live inode`);
     return;
@@ -120,26 +126,29 @@ function checkPositive(v, d, inode, flags, inMemory, wrong) {
   v.equal(flags & L.D_TYPE, typeOf(mode), "dentry-type", () => `the type in ${v.dentry(d)}`);
   const all3 = (mode & 0x49) === 0x49 && (mode & (L.I_ACL | L.I_OP_PERMISSION)) === 0;
   if (((flags & L.D_EXEC_ANY) !== 0) !== (isDir && all3))
-    wrong(`has an inode of mode ${hex(mode)}: search for everybody?`);
+    wrong(`has an inode of mode ${hex(mode)}: search for every user?`);
   if (((flags & L.D_COMPLETE) !== 0) !== (isDir && inMemory)) wrong("is complete only if it is a directory in memory");
 }
 
 /** Type bits of the dentry of an inode with this mode. */
-function typeOf(mode) {
-  const of = { [L.S_IFDIR]: L.D_DIRECTORY, [L.S_IFREG]: L.D_REGULAR, [L.S_IFLNK]: L.D_SYMLINK };
+function typeOf(mode: number) {
+  const of: Record<number, number> = { [L.S_IFDIR]: L.D_DIRECTORY, [L.S_IFREG]: L.D_REGULAR, [L.S_IFLNK]: L.D_SYMLINK };
   return of[mode & L.S_IFMT] ?? L.D_SPECIAL;
 }
 
-function checkName(v, d, flags, isRoot, wrong) {
+function checkName(v: ArenaView, d: number, flags: number, isRoot: boolean, wrong: Report) {
   const len = v.u32(d + D.len);
   const long = len > L.INLINE_NAME;
   if (((flags & L.D_LONG_NAME) !== 0) !== long) wrong(`has a name of ${len} bytes`);
-  const bad = (text) => v.problem("name", `${v.dentry(d)}: ${text}`);
-  if (isRoot ? len !== 0 : len === 0 || len > L.NAME_MAX) return bad(`a name of ${len} bytes`);
+  const bad = (text: string) => v.problem("name", `${v.dentry(d)}: ${text}`);
+  if (isRoot ? len !== 0 : len === 0 || len > L.NAME_MAX) {
+    bad(`a name of ${len} bytes`);
+    return;
+  }
   let at = d + D.name;
   if (long) {
     at = v.u32(d + D.name);
-    if (!v.own(at, len + 8, () => `the name of ${v.dentry(d)}`)) return undefined;
+    if (!v.own(at, len + 8, () => `the name of ${v.dentry(d)}`)) return;
     for (let p = d + D.name + 4; p < d + D.name + L.INLINE_NAME; p += 4) {
       if (v.u32(p) !== 0) bad("bytes beside the address of the name");
     }
@@ -150,19 +159,21 @@ function checkName(v, d, flags, isRoot, wrong) {
   // Names are compared in words, so that whatever follows in the last one must be zero.
   const end = long ? at + Math.ceil(len / 8) * 8 : at + L.INLINE_NAME;
   for (let p = at + len; p < end; p++) {
-    if (v.bytes[p] !== 0) return bad(`a byte at ${hex(p)} behind the name is ${v.bytes[p]}`);
+    if (v.bytes[p] !== 0) {
+      bad(`a byte at ${hex(p)} behind the name is ${v.bytes[p]}`);
+      return;
+    }
   }
-  // One that a rename has replaced, while somebody had it open, keeps the name and hash that the other came with: nobody looks it up.
+  // A dentry that a rename replaced while it was open keeps the name and hash of the one that replaced it: no lookup finds it.
   if (!isRoot && !(flags & (L.D_OP_HASH | L.D_UNHASHED))) {
     const should = hashLow(v, at, len, v.u32(d + D.parent));
     v.equal(v.u32(d + D.hash), should, "name-hash", () => `the hash of ${v.dentry(d)}`);
   }
-  return undefined;
 }
 
-/** What is true of a dentry once all references are known: unused ones are in the list of unused ones, and only there. */
-export function checkLru(v) {
-  const seen = new Set();
+/** Runs when all references are known: the list of unused dentries has all unused dentries, and no other. */
+export function checkLru(v: ArenaView) {
+  const seen = new Set<number>();
   let newer = 0;
   for (let d = v.u32(L.G_LRU_HEAD); d !== 0; d = v.u32(d + D.lruNext)) {
     if (!v.tree.has(d) || seen.has(d)) {

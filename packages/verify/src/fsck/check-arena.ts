@@ -9,7 +9,7 @@
  */
 
 import * as L from "../arena/layout.js";
-import { ArenaView } from "./arena-view.js";
+import { type ArenaMemory, ArenaView } from "./arena-view.js";
 import { checkContexts, checkFiles, noteFiles } from "./contexts.js";
 import { checkLru, checkTrees } from "./dentries.js";
 import { checkTable } from "./hash.js";
@@ -18,27 +18,33 @@ import { checkDrivers, checkMounts, checkPlaces, checkSupers } from "./mounts.js
 import { checkLocks, checkRetired, checkThreads } from "./quiescence.js";
 import { checkCaches, checkChunks, checkHeader, checkOwners } from "./slabs.js";
 
+export interface CheckOptions {
+  /** Slots of the threads that are attached; every other slot must be free. Without it any slot may be in use. */
+  live?: number[];
+}
+
 /**
- * @param {WebAssembly.Memory | { buffer: ArrayBufferLike }} memory the arena's, or a copy of its bytes
- * @param {{ live?: number[] }} [options] `live`: slots of the threads that are attached; every other slot must be free.
- *   Without it any slot may be in use.
- * @returns {{ problems: string[], counts: Record<string, number> }} each problem begins with its kind ("nlink: ..."); what there
- *   is: objects in use of each cache by the cache's name (retired ones among them), and live ones of each type
+ * Checks the whole arena.
+ * @returns `problems`: each begins with its kind ("nlink: ..."). `counts`: the objects in use of each cache by the cache's name,
+ * retired ones among them, and the live ones of each type
  */
-export function check(memory, options = {}) {
+export function check(
+  memory: ArenaMemory,
+  options: CheckOptions = {},
+): { problems: string[]; counts: Record<string, number> } {
   const v = inspect(memory, options);
   return { problems: v.problems(), counts: v.counts };
 }
 
-/** The same for who wants to look at the tree through it afterwards. */
-export function inspect(memory, options = {}) {
+/** Checks the whole arena, and returns the view for further reading. */
+export function inspect(memory: ArenaMemory, options: CheckOptions = {}): ArenaView {
   const v = new ArenaView(memory);
   if (!checkHeader(v)) return v;
   checkCaches(v, checkChunks(v));
   checkLocks(v);
   checkThreads(v, options);
   checkRetired(v);
-  // First everybody's references are noted, so that in the end each count can be compared.
+  // All references are noted first, so that each count can be compared in the end.
   checkDrivers(v);
   checkSupers(v);
   checkMounts(v);
@@ -56,7 +62,7 @@ export function inspect(memory, options = {}) {
 }
 
 /** Reference counts of dentries, and the gauges of what lasts until its memory is free. */
-function checkReferences(v) {
+function checkReferences(v: ArenaView): void {
   for (const d of v.tree) {
     const refs = v.refsOf(d);
     v.equal(
@@ -66,6 +72,6 @@ function checkReferences(v) {
       () => `the count of ${v.dentry(d)} (held by: ${refs})`,
     );
   }
-  v.equal(v.u32(L.G_NR_DENTRY), v.allocated[L.CACHE_DENTRY].size, "gauge", () => "the gauge of dentries");
-  v.equal(v.u32(L.G_NR_INODE), v.allocated[L.CACHE_INODE].size, "gauge", () => "the gauge of inodes");
+  v.equal(v.u32(L.G_NR_DENTRY), v.allocated(L.CACHE_DENTRY).size, "gauge", () => "the gauge of dentries");
+  v.equal(v.u32(L.G_NR_INODE), v.allocated(L.CACHE_INODE).size, "gauge", () => "the gauge of inodes");
 }

@@ -1,10 +1,10 @@
-/** Contents of files, bodies of links: every block, node and page owned once, the number of pages right, nothing behind the end. */
+/** Contents of files, bodies of links: every block, node and page has one owner, pages are counted, bytes behind the end are zero. */
 import * as L from "../arena/layout.js";
-import { hex } from "./arena-view.js";
+import { type ArenaView, hex } from "./arena-view.js";
 
 const { INODE: I } = L;
 
-export function checkContents(v, i) {
+export function checkContents(v: ArenaView, i: number) {
   const type = v.u32(i + I.mode) & L.S_IFMT;
   if (type === L.S_IFREG) checkFile(v, i);
   else if (type === L.S_IFLNK) checkBody(v, i);
@@ -13,7 +13,7 @@ export function checkContents(v, i) {
     v.problem("inode-data", `${v.inode(i)} is no file and sparse`);
 }
 
-function empty(v, i) {
+function empty(v: ArenaView, i: number) {
   for (const [field, at] of Object.entries({ data: I.data, room: I.shape, pages: I.pages })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of ${v.inode(i)}`);
   }
@@ -21,7 +21,7 @@ function empty(v, i) {
     v.equal(v.i64(i + I.size), 0, "inode-data", () => `the size of ${v.inode(i)}`);
 }
 
-function checkBody(v, i) {
+function checkBody(v: ArenaView, i: number) {
   const size = v.i64(i + I.size);
   const data = v.u32(i + I.data);
   if (size < 1 || size > 4095) {
@@ -36,7 +36,7 @@ function checkBody(v, i) {
   }
 }
 
-function checkFile(v, i) {
+function checkFile(v: ArenaView, i: number) {
   const size = v.i64(i + I.size);
   const room = v.u32(i + I.shape);
   const data = v.u32(i + I.data);
@@ -61,7 +61,7 @@ function checkFile(v, i) {
   );
 }
 
-function checkBlock(v, i, data, room, size) {
+function checkBlock(v: ArenaView, i: number, data: number, room: number, size: number) {
   if (!L.SIZES.includes(room)) {
     v.problem("inode-data", `the block of ${v.inode(i)} has ${room} bytes`);
     return 0;
@@ -71,17 +71,25 @@ function checkBlock(v, i, data, room, size) {
 }
 
 /** Whether there is such a tree: only a single node may have less than the most pointers. */
-function isShape({ levels, bits }) {
+function isShape({ levels, bits }: { levels: number; bits: number }): boolean {
   return (
     levels >= 1 && levels <= L.MAX_LEVELS && bits <= L.NODE_BITS && bits >= (levels > 1 ? L.NODE_BITS : L.TOP_BITS_MIN)
   );
 }
 
 /**
- * A node of `count` pointers of the tree of pages whose first page is number `base`, or at level 0 that page. Answers how many pages there
- * are.
+ * Checks a node of `count` pointers of the tree of pages, whose first page is number `base`; at level 0 that page.
+ * @returns how many pages there are
  */
-function checkNode(v, i, at, level, count, base, size) {
+function checkNode(
+  v: ArenaView,
+  i: number,
+  at: number,
+  level: number,
+  count: number,
+  base: number,
+  size: number,
+): number {
   const bytes = level === 0 ? L.PAGE : count * 4;
   if (!v.own(at, bytes, () => `${level === 0 ? `page ${base}` : `a node of level ${level}`} of ${v.inode(i)}`))
     return 0;
@@ -99,7 +107,7 @@ function checkNode(v, i, at, level, count, base, size) {
   return pages;
 }
 
-function zeroBehind(v, i, at, from, to) {
+function zeroBehind(v: ArenaView, i: number, at: number, from: number, to: number) {
   for (let k = Math.max(from, 0); k < to; k++) {
     if (v.bytes[at + k] === 0) continue;
     v.problem("behind-end", `the byte at ${hex(at + k)}, behind the end of ${v.inode(i)}, is ${v.bytes[at + k]}`);
