@@ -1,8 +1,8 @@
 /** Faults in the cache of dentries: its table, births, deaths, moves and lookups. */
 import { death, fsck, meanwhile, pair, tests, torture } from "./detectors.js";
+import type { Mutant } from "./faults.js";
 
-/** @type {import("./faults.js").Mutant[]} */
-export const CACHE = [
+export const CACHE: Mutant[] = [
   {
     name: "a miss that is not looked at again",
     torture: true,

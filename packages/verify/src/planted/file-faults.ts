@@ -1,8 +1,8 @@
 /** Faults in what calls change: entries, accounts, contents, descriptors, and in the sweep that finds what the dead held. */
 import { alloc, death, fsck, pair, terminate, tests, torture } from "./detectors.js";
+import type { Mutant } from "./faults.js";
 
-/** @type {import("./faults.js").Mutant[]} */
-export const FILES = [
+export const FILES: Mutant[] = [
   {
     name: "a directory does not count its children",
     edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  parent.nrChildren += 1;\n  dAdd", to: "  dAdd" }],

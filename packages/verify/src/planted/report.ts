@@ -5,10 +5,19 @@ const LINE_MAX = 180;
 const TOOL_BROKEN =
   /^(?:Error: )?names: |ERR_MODULE_NOT_FOUND|no test file matches|ERR_PARSE_ARGS|SyntaxError|RangeError: no check /m;
 
-export const toolBroken = (output) => TOOL_BROKEN.test(output);
+export const toolBroken = (output: string): boolean => TOOL_BROKEN.test(output);
 
-/** The line that says what is wrong. @param {{ output: string, late: boolean, code: number | null }} result */
-export function firstLine({ output, late, code }) {
+/** How a check ended. */
+export interface Ended {
+  code: number | null;
+  /** Both streams, or the end of what is too long. */
+  output: string;
+  /** It was killed, as it ran far longer than it was to. */
+  late: boolean;
+}
+
+/** The line that says what is wrong. */
+export function firstLine({ output, late, code }: Ended): string {
   if (late) return "it did not come to an end";
   const line =
     fromCheck(output) ?? fromTorture(output) ?? fromTests(output) ?? fromCrash(output) ?? `ended with ${code}`;
@@ -20,7 +29,7 @@ export function firstLine({ output, late, code }) {
 }
 
 /** The message of the first failure: behind the numbers, after an empty line; its second line where the first is only a place. */
-function fromCheck(output) {
+function fromCheck(output: string): string | undefined {
   const [, rest] = /: FAILS \(seed [^\n]*\n([\s\S]*)/.exec(output) ?? [];
   if (rest === undefined) return undefined;
   const lines = rest.slice(rest.indexOf("\n\n") + 2).split("\n");
@@ -29,30 +38,47 @@ function fromCheck(output) {
   return [lines[0], third ?? more[0] ?? ""].join(": ");
 }
 
-function fromTorture(output) {
+function fromTorture(output: string): string | undefined {
   return /^FAILED (.*)$/m.exec(output)?.[1];
 }
 
-function fromTests(output) {
+function fromTests(output: string): string | undefined {
   const failed = /^ *✖ (?!failing tests)(.*?)(?: \([\d.]+ms\))?$/m.exec(output)?.[1];
   if (failed === undefined) return undefined;
   const error = /^ *((?:AssertionError|[A-Z]\w*Error)\b.*)$/m.exec(output)?.[1];
   return `${failed}${error === undefined ? "" : `: ${error}`}`;
 }
 
-function fromCrash(output) {
+function fromCrash(output: string): string | undefined {
   return /^ *(?:Uncaught )?((?:[A-Z]\w*)?Error\b.*)$/m.exec(output)?.[1];
 }
 
-/** @typedef {{ name: string, known?: number, caught: { check: string, seconds: number, said: string, command: string } | null, tried: { command: string, seconds: number, said: string }[] }} Result */
+/** A check that was put to a fault, and what it said. */
+export interface Tried {
+  command: string;
+  seconds: number;
+  said: string;
+}
 
-const cell = (text) => `${text}`.replaceAll("|", "\\|").replaceAll("\n", " ");
+/** What came of a fault: the check that caught it, and those that did not. */
+export interface Result {
+  name: string;
+  known?: number | undefined;
+  caught: (Tried & { check: string }) | null;
+  tried: Tried[];
+}
 
-/**
- * @param {Result[]} results
- * @param {{ command: string, all: string[], notPlanted: Record<number, string> }} about `all`: names of the whole list
- */
-export function document(results, { command, all, notPlanted }) {
+const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+
+interface About {
+  command: string;
+  /** The names of the whole list. */
+  all: string[];
+  notPlanted: Record<number, string>;
+}
+
+/** The text of docs/planted.md. */
+export function document(results: Result[], { command, all, notPlanted }: About): string {
   const missed = results.filter(({ caught }) => caught === null);
   const caught = results.filter(({ caught: by }) => by !== null);
   const left = all.filter((name) => !results.some((result) => result.name === name));

@@ -1,23 +1,44 @@
 /**
- * The short form of packages/verify/src/planted/planted.js: two faults are built and caught. And the tool itself: every edit of the list fits, what is
- * no fault is not said to be caught, nor what a check says of any core.
+ * The short form of packages/verify/src/planted/planted.ts: two faults are built and caught. And the tool itself: every edit of the list fits, and a
+ * change that is no fault is not reported as caught, even where a check fails on every core.
  */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { applyEdits, buildName, coreSources } from "../../dist/binary/mutant.js";
 import { ROOT } from "../../dist/binary/symbols.js";
-import { commandOf } from "../../dist/planted/detectors.js";
-import { MUTANTS, NOT_PLANTED } from "../../dist/planted/faults.js";
+import { commandOf, type Step } from "../../dist/planted/detectors.js";
+import { MUTANTS, type Mutant, NOT_PLANTED } from "../../dist/planted/faults.js";
 import { run } from "../../dist/planted/planted.js";
-import { document, firstLine } from "../../dist/planted/report.js";
+import { document, type Ended, firstLine } from "../../dist/planted/report.js";
+import { defined } from "../../dist/support/defined.js";
 import { PLANTED } from "../../dist/torture/planted-faults.js";
+
+/** Asserts that a filter of the test runner chooses files, and a pattern of titles stands in one of them. */
+function assertTests(args: string[]): void {
+  const [filter = "", option = ""] = args;
+  const packages = join(ROOT, "packages");
+  const files = readdirSync(packages).flatMap((name) => {
+    const tests = join(packages, name, "test");
+    if (!existsSync(tests)) return [];
+    const paths = readdirSync(tests, { recursive: true, encoding: "utf8" }).filter((path) =>
+      /\.test\.[jt]s$/.test(path),
+    );
+    return paths.filter((path) => `${name}/${path}`.includes(filter)).map((path) => join(tests, path));
+  });
+  assert.notEqual(files.length, 0, `no test file matches ${filter}`);
+  const pattern = new RegExp(option.replace("--test-name-pattern=", ""));
+  assert.ok(
+    files.some((file) => pattern.test(readFileSync(file, "utf8"))),
+    `no test in ${filter} matches ${pattern}`,
+  );
+}
 
 /** How many bugs the algorithm has had that are numbered. */
 const KNOWN = 25;
 
-test("every edit of the list stands in the source exactly once, and makes another core", () => {
+test("every edit of the list fits the source exactly once, and makes another core", () => {
   const sources = coreSources();
   const names = new Set();
   for (const { name, edits } of MUTANTS) {
@@ -26,57 +47,65 @@ test("every edit of the list stands in the source exactly once, and makes anothe
     names.add(buildName(edited));
   }
   assert.ok(MUTANTS.length >= 40);
-  assert.equal(names.size, MUTANTS.length, "each is another one");
+  assert.equal(names.size, MUTANTS.length, "no two edits make the same core");
   assert.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
   assert.throws(() => applyEdits(sources, [{ file: "mem/lock/lock.ts", from: "lock", to: "" }]), /once/);
   assert.throws(() => applyEdits(sources, [{ file: "mem/none.ts", from: "lock", to: "" }]), /once/);
 });
 
-test("every numbered bug is planted, or it is said why not", () => {
+test("every numbered bug is planted, or the list says why it is not", () => {
   for (let n = 1; n <= KNOWN; n++) {
     const planted = MUTANTS.some(({ known }) => known === n);
     assert.notEqual(planted, n in NOT_PLANTED, `bug ${n}`);
   }
 });
 
-test("every fault has checks, and their programs are there", () => {
+test("every fault has checks, and their programs and tests exist", () => {
   for (const { name, caughtBy } of MUTANTS) {
     assert.ok(caughtBy.length > 0, name);
-    for (const { args } of caughtBy) assert.ok(existsSync(join(ROOT, args[0])), args[0]);
+    for (const { args } of caughtBy) {
+      const program = defined(args[0], "program");
+      assert.ok(existsSync(join(ROOT, program)), program);
+      if (program.endsWith("run-tests.js")) assertTests(args.slice(1));
+    }
   }
   assert.equal(Object.keys(PLANTED).length, 8, "the torture run has faults of its own to find");
 });
 
-test("two of the list are caught", async () => {
+test("two faults of the list are caught", async () => {
   const { ok, explored, failures, results } = await run({ seconds: 60, seed: 1, short: true });
   assert.deepEqual(failures, []);
   assert.ok(ok);
   assert.equal(explored.caught, 2);
-  for (const { caught } of results) assert.ok(caught.said.length > 10 && caught.seconds > 0, caught.said);
+  for (const { name, caught } of results) {
+    const { said, seconds } = defined(caught, `check that catches ${name}`);
+    assert.ok(said.length > 10 && seconds > 0, said);
+  }
 });
 
-test("no fault is not caught: by nothing that holds, nor by what fails on the sound core too", async () => {
-  const step = (program) => ({ check: "made up", args: ["-e", program] });
-  const none = {
+test("a change that is no fault is caught neither by a check that holds nor by one that fails on the sound core too", async () => {
+  const step = (program: string): Step => ({ check: "made up", args: ["-e", program] });
+  const none: Mutant = {
     name: "none",
     edits: [{ file: "mem/lock/lock.ts", from: "Not fair.", to: "Not fair!" }],
     caughtBy: [step("console.log('ok')"), step("throw new Error('always')"), step("throw new Error('names: none')")],
   };
   const { ok, failures, results } = await run({ seconds: 60, seed: 1, mutants: [none] });
   assert.equal(ok, false);
-  assert.match(failures[0].message, /not caught: none/);
-  const [holds, fails, broken] = results[0].tried;
-  assert.equal(holds.said, "holds");
-  assert.match(fails.said, /^fails on the sound core too: .*always/);
-  assert.match(broken.said, /names: none/);
+  assert.match(defined(failures[0], "failure").message, /not caught: none/);
+  const said = defined(results[0], "result").tried.map((tried) => tried.said);
+  assert.equal(said.length, 3);
+  assert.equal(said[0], "holds");
+  assert.match(said[1] ?? "", /^fails on the sound core too: .*always/);
+  assert.match(said[2] ?? "", /names: none/);
   const table = document(results, { command: "make", all: ["none", "another"], notPlanted: { 7: "there is none" } });
   assert.match(table, /## Not caught\n\n.*\n.*\n\| none \|/);
   assert.match(table, /## Not run\n\n.*1 of the list's 2.*\n\n- another\n/);
   assert.match(table, /- 7: there is none/);
 });
 
-test("what a check said is told in one line", () => {
-  const said = (output, more = {}) => firstLine({ output, code: 1, late: false, ...more });
+test("the report has one line of what a check printed", () => {
+  const said = (output: string, more: Partial<Ended> = {}) => firstLine({ output, code: 1, late: false, ...more });
   assert.equal(
     said("title: FAILS (seed 3)\n  pairs: 3\n\nsmall: rename || stat\n  no interleaving\n  again: x\n"),
     "small: rename || stat: no interleaving",

@@ -1,5 +1,5 @@
 /**
- * The tester is tested: faults are planted in the core's source, one at a time (lib/planted/list.js), the core is built, and the
+ * The tester is tested: faults are planted in the core's source, one at a time (faults.ts), the core is built, and the
  * checks are asked in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
  * caught nothing.
  *
@@ -14,11 +14,11 @@ import { join } from "node:path";
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { keptMutant } from "../binary/mutant.js";
 import { ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
-import { defineCheck } from "../support/check.js";
-import { commandOf } from "./detectors.js";
-import { MUTANTS, NOT_PLANTED } from "./faults.js";
+import { defineCheck, type Outcome } from "../support/check.js";
+import { commandOf, type Step } from "./detectors.js";
+import { MUTANTS, type Mutant, NOT_PLANTED } from "./faults.js";
 import { ProjectCopy, toolsName } from "./project-copy.js";
-import { document, firstLine, toolBroken } from "./report.js";
+import { document, firstLine, type Result, type Tried, toolBroken } from "./report.js";
 
 export const title = "every planted fault is caught";
 
@@ -28,25 +28,32 @@ const BUILD_AHEAD = 6;
 const SHORT = 2;
 const QUICK = ["death", "fsck"];
 
+/** Where results on the sound core are kept. */
+const KEPT = join(tmpdir(), "threadfs-mutants");
+
 /** How checks do on the core as it is; each is asked once, also over several runs as long as nothing has changed. */
 class SoundCore {
-  #place;
-  #asked = new Map();
+  #place: Promise<ProjectCopy> | undefined;
+  readonly #asked = new Map<string, Promise<string | null>>();
+  readonly #file = join(KEPT, `sound-${toolsName()}.json`);
+  /** By command: null, or what is wrong. */
+  readonly #known: Record<string, string | null>;
 
   constructor() {
-    this.file = join(tmpdir(), "threadfs-mutants", `sound-${toolsName()}.json`);
-    this.known = existsSync(this.file) ? JSON.parse(readFileSync(this.file, "utf8")) : {};
+    this.#known = existsSync(this.#file) ? JSON.parse(readFileSync(this.#file, "utf8")) : {};
   }
 
-  /** What a check says of the sound core: null, or what is wrong. @returns {Promise<string | null>} */
-  ask(step) {
+  /** What a check says of the sound core: null, or what is wrong. */
+  ask(step: Step): Promise<string | null> {
     const command = commandOf(step);
-    if (!this.#asked.has(command)) this.#asked.set(command, this.#find(step, command));
-    return this.#asked.get(command);
+    const asked = this.#asked.get(command) ?? this.#find(step, command);
+    this.#asked.set(command, asked);
+    return asked;
   }
 
-  async #find(step, command) {
-    if (command in this.known) return this.known[command];
+  async #find(step: Step, command: string): Promise<string | null> {
+    const known = this.#known[command];
+    if (known !== undefined) return known;
     this.#place ??= ProjectCopy.make().then(async (place) => {
       symbolsOf(new Uint8Array(readFileSync(join(ROOT, SHIPPING))));
       await place.useSound();
@@ -54,20 +61,21 @@ class SoundCore {
     });
     const place = await this.#place;
     const result = await place.run(step);
-    this.known[command] = result.code === 0 ? null : firstLine(result);
-    mkdirSync(join(tmpdir(), "threadfs-mutants"), { recursive: true });
-    writeFileSync(this.file, JSON.stringify(this.known, null, 1));
-    return this.known[command];
+    const said = result.code === 0 ? null : firstLine(result);
+    this.#known[command] = said;
+    mkdirSync(KEPT, { recursive: true });
+    writeFileSync(this.#file, JSON.stringify(this.#known, null, 1));
+    return said;
   }
 
-  async end() {
+  async end(): Promise<void> {
     await (await this.#place)?.remove();
   }
 }
 
-/** One fault: built, and put to its checks. @returns {Promise<import("./report.js").Result>} */
-async function plant({ name, known, edits, caughtBy }, place, sound) {
-  const tried = [];
+/** Builds a core with a fault, and puts it to its checks. */
+async function plant({ name, known, edits, caughtBy }: Mutant, place: ProjectCopy, sound: SoundCore): Promise<Result> {
+  const tried: Tried[] = [];
   let kept = "";
   for (const step of caughtBy) {
     const { debug = false } = step;
@@ -91,12 +99,23 @@ async function plant({ name, known, edits, caughtBy }, place, sound) {
   return { name, known, caught: null, tried };
 }
 
-/**
- * @param {{ seconds: number, seed: number, short?: boolean, log?: (line: string) => void, only?: string, jobs?: number,
- *   mutants?: import("./faults.js").Mutant[], before?: import("./report.js").Result[], onResult?: (result: import("./report.js").Result) => void }} options
- *   `jobs`: so many at a time; `mutants`: others than the list's; `before`: results that need not be found again; `onResult`: told of each new one
- * @returns {Promise<import("../support/check.js").Outcome & { results: import("./report.js").Result[] }>}
- */
+export interface PlantedOptions {
+  seconds: number;
+  seed: number;
+  short?: boolean;
+  log?: (line: string) => void;
+  /** Faults whose name contains it. */
+  only?: string | undefined;
+  /** So many at a time. */
+  jobs?: number;
+  /** Others than the list's. */
+  mutants?: Mutant[];
+  /** Results that need not be found again. */
+  before?: Result[];
+  /** Called with each new one. */
+  onResult?: (result: Result) => void;
+}
+
 export async function run({
   seconds,
   seed,
@@ -107,20 +126,25 @@ export async function run({
   mutants = MUTANTS,
   before = [],
   onResult,
-}) {
+}: PlantedOptions): Promise<Outcome & { results: Result[] }> {
   const until = performance.now() + seconds * 1000;
   const known = new Map(before.map((result) => [result.name, result]));
   const all = mutants.filter(({ name }) => name.includes(only));
   const order = shuffled(all, randomBelow(seed));
-  const chosen = short ? order.filter(({ caughtBy }) => QUICK.includes(caughtBy[0].check)).slice(0, SHORT) : order;
+  const chosen = short
+    ? order.filter(({ caughtBy }) => QUICK.includes(caughtBy[0]?.check ?? "")).slice(0, SHORT)
+    : order;
   const left = chosen.filter(({ name }) => !known.has(name));
-  const results = new Map(chosen.flatMap(({ name }) => (known.has(name) ? [[name, known.get(name)]] : [])));
+  const results = new Map(
+    before.filter(({ name }) => chosen.some((mutant) => mutant.name === name)).map((result) => [result.name, result]),
+  );
   const sound = new SoundCore();
   const work = async () => {
     const place = await ProjectCopy.make();
     try {
-      for (let n = 0; left.length > 0 && (n === 0 || performance.now() < until); n++) {
+      for (let n = 0; n === 0 || performance.now() < until; n++) {
         const mutant = left.shift();
+        if (mutant === undefined) break;
         // Ahead, while the checks run. An error is told when it is its turn.
         for (const { edits } of left.slice(0, BUILD_AHEAD)) keptMutant(edits).catch(() => undefined);
         const result = await plant(mutant, place, sound);
@@ -141,8 +165,8 @@ export async function run({
   return { ...outcomeOf(list, all.length, seed), results: list };
 }
 
-/** @param {import("./report.js").Result[]} list @param {number} all how many there are @param {number} seed */
-function outcomeOf(list, all, seed) {
+/** `all`: how many faults there are. */
+function outcomeOf(list: Result[], all: number, seed: number): Outcome {
   const missed = list.filter(({ caught }) => caught === null);
   const failures = missed.map(({ name, tried }) => ({
     message: `not caught: ${name}`,
@@ -157,8 +181,8 @@ function outcomeOf(list, all, seed) {
   return { ok: failures.length === 0 && list.length > 0, explored, failures };
 }
 
-function tally(names) {
-  const counts = new Map();
+function tally(names: string[]): string {
+  const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return [...counts].map(([name, n]) => `${name} ${n}`).join(", ");
 }
@@ -172,8 +196,8 @@ export const check = defineCheck({
     results: { type: "string" },
   },
   run: async ({ doc, results: file, ...options }) => {
-    const before = file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
-    const onResult = (result) => {
+    const before: Result[] = file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
+    const onResult = (result: Result) => {
       before.push(result);
       if (file !== undefined) writeFileSync(file, JSON.stringify(before, null, 1));
     };

@@ -9,11 +9,13 @@ import { cp, lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KEPT_DIR, LIBRARY, ROOT, SHIPPING } from "../binary/symbols.js";
+import type { Step } from "./detectors.js";
+import type { Ended } from "./report.js";
 
 const COPIED = ["packages", "package.json", "package-lock.json", "README.md", "ARCHITECTURE.md", "docs"];
 /** What belongs to a core, and what no check reads: left out of the copy. */
 const LEFT_OUT = [join(LIBRARY, "core"), KEPT_DIR, join("packages", "bench")];
-const leftOut = (path) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
+const leftOut = (path: string) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
 /** A core's binaries in the project: the shipping one, the debug build, and the one with names for its checks. */
 const DEBUG = join(LIBRARY, "build", "core.debug.wasm");
 const NAMES = join(KEPT_DIR, "core.names.wasm");
@@ -23,22 +25,19 @@ const OUTPUT_MAX = 1 << 20;
 const BEYOND_MS = 120_000;
 
 export class ProjectCopy {
-  /** @param {string} dir */
-  constructor(dir) {
-    this.dir = dir;
-  }
+  private constructor(readonly dir: string) {}
 
   /** A copy without a core. */
-  static async make() {
+  static async make(): Promise<ProjectCopy> {
     const dir = await mkdtemp(join(tmpdir(), "threadfs-planted-"));
-    const filter = (from) => !leftOut(from.slice(ROOT.length));
+    const filter = (from: string) => !leftOut(from.slice(ROOT.length));
     for (const name of COPIED) await cp(join(ROOT, name), join(dir, name), { recursive: true, filter });
     await linkModules(join(ROOT, "node_modules"), join(dir, "node_modules"));
     return new ProjectCopy(dir);
   }
 
   /** Puts in the project's own core. */
-  async useSound() {
+  async useSound(): Promise<void> {
     await this.#use(join(ROOT, LIBRARY), ROOT, [
       [SHIPPING, SHIPPING],
       [DEBUG, DEBUG],
@@ -47,17 +46,18 @@ export class ProjectCopy {
     ]);
   }
 
-  /** Puts in a core that was built with edits (mutant.js). @param {string} kept @param {{ debug?: boolean }} options */
-  async use(kept, { debug = false } = {}) {
+  /** Puts in a core that was built with edits (mutant.ts) and is kept in this directory. */
+  async use(kept: string, { debug = false }: { debug?: boolean } = {}): Promise<void> {
     await this.#use(kept, kept, [
       ["core.wasm", SHIPPING],
-      ...(debug ? [["core.debug.wasm", DEBUG]] : []),
+      ...(debug ? ([["core.debug.wasm", DEBUG]] as const) : []),
       ["core.wasm", NAMES],
       ["core.wasm.map", `${NAMES}.map`],
     ]);
   }
 
-  async #use(source, from, files) {
+  /** `source`: the directory with core/; `files`: names in `from`, and in the copy. */
+  async #use(source: string, from: string, files: (readonly [name: string, to: string])[]): Promise<void> {
     await rm(join(this.dir, KEPT_DIR), { recursive: true, force: true });
     await mkdir(join(this.dir, KEPT_DIR), { recursive: true });
     await rm(join(this.dir, LIBRARY, "core"), { recursive: true, force: true });
@@ -65,13 +65,8 @@ export class ProjectCopy {
     for (const [name, to] of files) await cp(join(from, name), join(this.dir, to));
   }
 
-  /**
-   * Runs a check to its end.
-   * @param {import("./detectors.js").Step} step
-   * @returns {Promise<{ code: number | null, output: string, seconds: number, late: boolean }>} `late`: it was ended, as it
-   *   had gone on for two minutes longer than it was to
-   */
-  run({ args }) {
+  /** Runs a check to its end; kills it when it runs for two minutes longer than it was to. */
+  run({ args }: Step): Promise<Ended & { seconds: number }> {
     const began = performance.now();
     const budget = Number(args[args.indexOf("--seconds") + 1]) || 0;
     return new Promise((resolve) => {
@@ -94,7 +89,7 @@ export class ProjectCopy {
       );
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8");
-        stream.on("data", (text) => {
+        stream.on("data", (text: string) => {
           output = (output + text).slice(-OUTPUT_MAX);
         });
       }
@@ -105,13 +100,13 @@ export class ProjectCopy {
     });
   }
 
-  async remove() {
+  async remove(): Promise<void> {
     await rm(this.dir, { recursive: true, force: true });
   }
 }
 
 /** Links to the installed packages; to the copy's own where they are the project's. */
-async function linkModules(from, to) {
+async function linkModules(from: string, to: string): Promise<void> {
   await mkdir(to);
   for (const name of await readdir(from)) {
     const own = (await lstat(join(from, name))).isSymbolicLink();
@@ -120,7 +115,7 @@ async function linkModules(from, to) {
 }
 
 /** What the checks are made of, the planted faults left out: results on the sound core are good as long as it is the same. */
-export function toolsName() {
+export function toolsName(): string {
   const hash = createHash("sha256");
   for (const dir of [
     "threadfs/dist",

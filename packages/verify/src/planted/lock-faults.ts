@@ -1,12 +1,12 @@
 /** Faults in locks, sections, recovery, sequences and grace periods: core/mem. */
 import { death, fsck, meanwhile, pair, races, tests, torture } from "./detectors.js";
+import type { Mutant } from "./faults.js";
 
 const SHOWN =
   "  for (let p = lastSeq(); p != 0; p = lastSeq()) {\n    makeEven(p, load<u32>(p) + 1);\n    popSeq();\n  }\n  for (let p = lastLock(); p != 0; p = lastLock()) {\n    release(p);\n    popLock();\n  }\n";
 const RETIRED = "  if (!callRcu(p)) return;\n  rcuPoll();\n  reclaim(BATCH);";
 
-/** @type {import("./faults.js").Mutant[]} */
-export const LOCKS = [
+export const LOCKS: Mutant[] = [
   {
     name: "a lost wake-up: a lock given back without waking who sleeps on it",
     edits: [

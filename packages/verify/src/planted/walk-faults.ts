@@ -1,8 +1,8 @@
 /** Faults in the walk: rcu mode, its end, the way out of it, permissions, mounts, what a thread remembers. */
 import { death, fsck, meanwhile, pair, storefree, tests, torture } from "./detectors.js";
+import type { Mutant } from "./faults.js";
 
-/** @type {import("./faults.js").Mutant[]} */
-export const WALK = [
+export const WALK: Mutant[] = [
   {
     name: "no check of the parent's sequence",
     torture: true,

@@ -1,0 +1,30 @@
+/**
+ * Faults to be planted in the core, as edits of its source, and the checks that are to catch each, the fastest first. One list for
+ * packages/verify/src/planted/planted.js and for the torture run's own tests.
+ */
+import type { Edit } from "../binary/mutant.js";
+import { CACHE } from "./dcache-faults.js";
+import type { Step } from "./detectors.js";
+import { FILES } from "./file-faults.js";
+import { LOCKS } from "./lock-faults.js";
+import { WALK } from "./walk-faults.js";
+
+/** A core with a fault. */
+export interface Mutant {
+  name: string;
+  /** Its number in the list of bugs that this algorithm has had (docs/planted.md). */
+  known?: number;
+  /** One of those that measure the torture run: it finds them in seconds. */
+  torture?: boolean;
+  edits: Edit[];
+  /** The checks, in this order, until one catches it. */
+  caughtBy: Step[];
+}
+
+export const MUTANTS: Mutant[] = [...LOCKS, ...CACHE, ...WALK, ...FILES];
+
+/** The numbered bugs that cannot be planted, and why. */
+export const NOT_PLANTED: Record<number, string> = {
+  17: "there is no RESOLVE_BENEATH yet",
+  23: "there are no watchers yet",
+};
