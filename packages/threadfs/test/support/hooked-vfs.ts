@@ -1,5 +1,6 @@
 /** Attachments on the debug build whose points the test can hook: the action runs inside the walk that passes the point. */
 import { attachVfs, type HostOptions, type PointHook, type Vfs, type VfsHandle } from "../../dist/src/index.js";
+import { defined } from "./defined.js";
 
 /** What a test context offers to whatever must be closed with the test. */
 export interface TestScope {
@@ -89,6 +90,22 @@ export async function walkerOf(t: TestScope, handle: VfsHandle, host: HostOption
 /** The passings of some points among those that `points(run)` returned. */
 export function of(points: readonly PointPass[], ...ids: readonly number[]): PointPass[] {
   return points.filter(([id]) => ids.includes(id));
+}
+
+/** The first passing of a point. @throws Error when there is none */
+export function firstPass(points: readonly PointPass[], id: number): PointPass {
+  return defined(
+    points.find(([passed]) => passed === id),
+    `passing of point ${id}`,
+  );
+}
+
+/** The last passing of a point. @throws Error when there is none */
+export function lastPass(points: readonly PointPass[], id: number): PointPass {
+  return defined(
+    points.findLast(([passed]) => passed === id),
+    `passing of point ${id}`,
+  );
 }
 
 /** How often a run passes a point. */

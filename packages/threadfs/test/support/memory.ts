@@ -1,8 +1,7 @@
 /** The structures in the tree's memory, as core/vfs draws them, read word by word. */
 import { POINT, SCRATCH, THREAD_SLOTS } from "../../dist/abi/abi.js";
 import type { Vfs, VfsHandle } from "../../dist/src/index.js";
-import { defined } from "./defined.js";
-import type { HookedVfs } from "./hooked-vfs.js";
+import { type HookedVfs, lastPass } from "./hooked-vfs.js";
 
 /** Flags of a dentry, as in core/vfs/dcache/dentry.ts. */
 export const D_TYPE = 7;
@@ -83,10 +82,9 @@ export function memoryOf({ handle: { memory } }: { readonly handle: VfsHandle })
 
 /** Address of the dentry that a path leads to, links not followed. */
 export function dentryOf(vfs: HookedVfs, path: string): number {
-  const passed = vfs.points(() => vfs.fs.lstatSync(path));
-  const [, , dentry] = defined(
-    passed.findLast(([id]) => id === POINT.ANSWER),
-    `end of the walk to ${path}`,
+  const [, , dentry] = lastPass(
+    vfs.points(() => vfs.fs.lstatSync(path)),
+    POINT.ANSWER,
   );
   return dentry;
 }

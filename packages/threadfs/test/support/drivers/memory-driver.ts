@@ -23,10 +23,13 @@ export function mountDriver(vfs: Vfs, driver: Driver, at = "/m"): void {
   vfs.mount(null, at, driver.name);
 }
 
+/** A node of a flat driver. */
+export type FlatNode = readonly [ino: number, type: number];
+
 /** A driver with nothing but a root directory, whose nodes are given as { name: [ino, type] }; `hooks` are added. */
 export function flatDriver(
   name: string,
-  nodes: Readonly<Record<string, readonly [ino: number, type: number]>>,
+  nodes: Readonly<Record<string, FlatNode>>,
   hooks: Partial<Driver> = {},
 ): Driver {
   return {

@@ -1,4 +1,4 @@
-/** "." and ".." in a walk: at the root, beside renames, over mounts. */
+/** "." and ".." in a walk: at the root, beside renames, over mounts. The comment above a test names the faults that it finds. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
@@ -17,7 +17,7 @@ test("row 52: '.' and '..' are walked in rcu mode", async (t) => {
   }
 });
 
-// Taken out: ".." does not look at the sequence of the directory it leaves.
+// Taken out: ".." does not check the sequence of the directory it leaves.
 test("row 53: '..' from a directory that has just moved starts the walk again", async (t) => {
   const { vfs, attach, counted } = await treeFor(t);
   const other = await attach();
@@ -48,15 +48,15 @@ test("row 53: '..' goes on with the parent's sequence of before the check", asyn
 test("row 53: '..' at the root stays there, in both modes", async (t) => {
   const { vfs, counted } = await treeFor(t);
   vfs.fs.mkdirSync("/a/b/c", { recursive: true });
-  const agent = vfs.context({ root: "/a/b" });
+  const context = vfs.context({ root: "/a/b" });
   const inside = vfs.fs.statSync("/a/b").ino;
   for (const ref of [false, true]) {
     vfs.walkMode({ ref });
     for (const path of ["/..", "/../..", "../..", "/c/../..", "/c/../../../c/.."]) {
-      const c = counted(() => assert.equal(agent.fs.statSync(path).ino, inside, path));
+      const c = counted(() => assert.equal(context.fs.statSync(path).ino, inside, path));
       assert.equal(c.endedRcu, ref ? 0 : 1);
     }
-    assert.equal(walkCode(agent, "/../a"), "ENOENT");
+    assert.equal(walkCode(context, "/../a"), "ENOENT");
   }
 });
 
@@ -83,17 +83,17 @@ test("row 54: '..' at the root of mounts on top of each other leads below them a
 test("row 54: '..' onto a directory that is mounted over goes into the mount, in both modes", async (t) => {
   const { vfs } = await treeFor(t);
   vfs.fs.mkdirSync("/a/b", { recursive: true });
-  const agent = vfs.context({ cwd: "/a/b" });
+  const context = vfs.context({ cwd: "/a/b" });
   vfs.mount(null, "/a", "tmpfs");
   const over = vfs.fs.statSync("/a");
   for (const ref of [false, true]) {
     vfs.walkMode({ ref });
-    const { ino, dev } = agent.fs.statSync("..");
+    const { ino, dev } = context.fs.statSync("..");
     assert.deepEqual([ino, dev], [over.ino, over.dev], `ref ${ref}`);
   }
 });
 
-// Taken out: the mount sequence is looked at neither when climbing nor at the end.
+// Taken out: the mount sequence is checked neither on the way up nor at the end.
 test("row 54: a mount that is moved away under '..' starts the walk again", async (t) => {
   const { vfs, attach, counted } = await treeFor(t);
   const other = await attach();
@@ -105,8 +105,8 @@ test("row 54: a mount that is moved away under '..' starts the walk again", asyn
     other.fs.writeFileSync("/a/f", "");
   });
   // While the mount was in a there was no f in it.
-  const agent = vfs.context({ cwd: "/a/m" });
+  const context = vfs.context({ cwd: "/a/m" });
   vfs.fs.writeFileSync("/b/f", "in b");
-  const c = counted(() => assert.equal(agent.fs.statSync("../f").size, 4));
+  const c = counted(() => assert.equal(context.fs.statSync("../f").size, 4));
   assert.equal(c.echildRestarts, 1);
 });

@@ -2,25 +2,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
+import type { Driver } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { flatDriver, mountDriver, walkCode } from "../../support/drivers/memory-driver.js";
+import { flatDriver, mountDriver, S_IFDIR, walkCode } from "../../support/drivers/memory-driver.js";
 import { codeOf } from "../../support/errors.js";
-import { of } from "../../support/hooked-vfs.js";
-
-const DENTRY_COUNT = 68;
-const S_IFDIR = 0o040000;
+import { firstPass, type HookedVfs, of, type PointPass } from "../../support/hooked-vfs.js";
+import { memoryOf } from "../../support/memory.js";
 
 /** Reference counts of the dentries that some paths lead to. */
-function counts(vfs, paths) {
-  const view = new DataView(vfs.handle.memory.buffer);
+function counts(vfs: HookedVfs, paths: readonly string[]): number[] {
+  const memory = memoryOf(vfs);
   return paths.map((path) => {
     const points = vfs.points(() => walkCode(vfs, path));
-    return view.getInt32(of(points, POINT.ANSWER)[0][2] + DENTRY_COUNT, true);
+    const [, , dentry] = firstPass(points, POINT.ANSWER);
+    return memory.count(dentry);
   });
 }
 
 // Taken out: the link is followed without leaving rcu mode.
-test("row 57: a link on the way: out of rcu mode with references on link and directory, then its body", async (t) => {
+test("row 57: a link on the way takes the walk out of rcu mode with references on link and directory, then its body is walked", async (t) => {
   const { vfs, counted } = await treeFor(t);
   vfs.fs.mkdirSync("/a/b", { recursive: true });
   vfs.fs.writeFileSync("/a/b/f", "");
@@ -32,20 +32,20 @@ test("row 57: a link on the way: out of rcu mode with references on link and dir
     ["/a/l/f", 1],
     ["/top/f", 2],
     ["/a/l/../l/f", 2],
-  ]) {
-    let points;
+  ] as const) {
+    let points: PointPass[] = [];
     const c = counted(() => {
       points = vfs.points(() => assert.equal(walkCode(vfs, path), undefined));
     });
     assert.deepEqual([c.dropLink, c.endedRef, c.echildRestarts], [1, 1, 0], path);
     const steps = of(points, POINT.DROP, POINT.DROPPED, POINT.LINK).map(([id]) => id);
-    assert.deepEqual(steps, [POINT.DROP, POINT.DROPPED, ...Array(links).fill(POINT.LINK)], path);
+    assert.deepEqual(steps, [POINT.DROP, POINT.DROPPED, ...Array<number>(links).fill(POINT.LINK)], path);
   }
   assert.deepEqual(held(), before);
 });
 
-// Taken out: a link at the end is followed whatever was asked.
-test("row 58: a link at the end is followed as the call says, and only then drops", async (t) => {
+// Taken out: every link at the end is followed, O_NOFOLLOW or not.
+test("row 58: a link at the end is followed as the call says, and only then takes the walk out of rcu mode", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const { fs } = vfs;
   fs.mkdirSync("/d");
@@ -56,7 +56,7 @@ test("row 58: a link at the end is followed as the call says, and only then drop
   assert.deepEqual([stay.dropLink, stay.endedRcu], [0, 1]);
   const go = counted(() => assert.equal(fs.statSync("/l").size, 2));
   assert.deepEqual([go.dropLink, go.endedRef], [1, 1]);
-  // A slash behind it asks for what it leads to.
+  // A slash behind a link asks for its target.
   const slash = counted(() => assert.ok(fs.lstatSync("/ld/").isDirectory()));
   assert.equal(slash.dropLink, 1);
   assert.equal(
@@ -65,8 +65,8 @@ test("row 58: a link at the end is followed as the call says, and only then drop
   );
 });
 
-// Taken out: nobody asks at the end whether it is a directory; and separately: a slash at the end does not ask for one.
-test("row 59: where a directory is asked for, anything else is ENOTDIR, in rcu mode", async (t) => {
+// Taken out: the end of the walk does not check for a directory; and separately: a slash at the end does not ask for one.
+test("row 59: where the call needs a directory, any other file is ENOTDIR, in rcu mode", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const { fs } = vfs;
   fs.mkdirSync("/d");
@@ -86,7 +86,7 @@ test("row 59: where a directory is asked for, anything else is ENOTDIR, in rcu m
   assert.equal(walkCode(vfs, "/l/"), "ENOTDIR");
   assert.equal(walkCode(vfs, "/ld/"), undefined);
   const context = vfs.context();
-  for (const call of ["chdir", "chroot"]) {
+  for (const call of ["chdir", "chroot"] as const) {
     assert.equal(
       codeOf(() => context[call]("/f")),
       "ENOTDIR",
@@ -94,54 +94,50 @@ test("row 59: where a directory is asked for, anything else is ENOTDIR, in rcu m
   }
 });
 
-// Taken out: a walk that ends in a jump is never asked about; and separately: a stale answer is not ESTALE.
-test("row 60: a walk that ends in '.', '..' or '/' on a file system that wants it is revalidated in ref mode", async (t) => {
+// Taken out: a walk that ends in a jump is never revalidated; and separately: a stale entry is not ESTALE.
+test("row 60: a walk that ends in '.', '..' or '/' is revalidated in ref mode where the file system asks for it", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const asked = [];
+  const asked: [node: number | null, reval: boolean][] = [];
   let good = true;
-  const hooks = {
+  const hooks: Partial<Driver> = {
     revalidateDots: true,
-    revalidate: (dir, node, name, reval) => {
-      asked.push([dir, node, name, reval]);
+    revalidate: (_dir, node, _name, reval) => {
+      asked.push([node, reval]);
       return good;
     },
   };
   mountDriver(vfs, flatDriver("dots", { d: [2, S_IFDIR] }, hooks));
   vfs.fs.statSync("/m/d");
-  const agent = vfs.context({ cwd: "/m/d" });
+  const inside = vfs.context({ cwd: "/m/d" });
   const chrooted = vfs.context({ root: "/m" });
   const ends = [
-    [agent, ".", 2],
-    [agent, "..", 1],
+    [inside, ".", 2],
+    [inside, "..", 1],
     [vfs, "/m/.", 1],
     [chrooted, "/", 1],
-  ];
-  for (const [who, path, node] of ends) {
+  ] as const;
+  for (const [caller, path, node] of ends) {
     asked.length = 0;
-    const c = counted(() => assert.equal(walkCode(who, path), undefined));
+    const c = counted(() => assert.equal(walkCode(caller, path), undefined));
     assert.deepEqual([c.dropRevalDot, c.endedRef, c.echildRestarts], [1, 1, 0], path);
-    assert.deepEqual(
-      asked.map(([, asking, , reval]) => [asking, reval]),
-      [[node, false]],
-      path,
-    );
+    assert.deepEqual(asked, [[node, false]], path);
   }
   good = false;
   asked.length = 0;
-  const stale = counted(() => assert.equal(walkCode(agent, "."), "ESTALE"));
+  const stale = counted(() => assert.equal(walkCode(inside, "."), "ESTALE"));
   assert.equal(stale.estaleRestarts, 1);
   assert.deepEqual(
-    asked.map(([, , , reval]) => reval),
+    asked.map(([, reval]) => reval),
     [false, true],
   );
-  // A name at the end is not a jump; and a file system that does not want it is not asked.
+  // A name at the end is not a jump: it is revalidated on the way, as every name of this file system.
   good = true;
   const named = counted(() => walkCode(vfs, "/m/d"));
   assert.deepEqual([named.dropRevalDot, named.dropRevalidate], [0, 1]);
 });
 
 // Taken out: a walk that fails in rcu mode drops references that it never took.
-test("row 61: a walk that fails in rcu mode puts nothing", async (t) => {
+test("row 61: a walk that fails in rcu mode releases no reference", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const { fs } = vfs;
   fs.mkdirSync("/a/b/secret", { recursive: true });
@@ -151,7 +147,7 @@ test("row 61: a walk that fails in rcu mode puts nothing", async (t) => {
   vfs.mount(null, "/mnt", "tmpfs");
   fs.mkdirSync("/mnt/x");
   fs.writeFileSync("/mnt/x/f", "");
-  const agent = vfs.context({ uid: 3, gid: 3 });
+  const user = vfs.context({ uid: 3, gid: 3 });
   const held = () => counts(vfs, ["/", "/a", "/a/b", "/a/b/secret", "/a/f", "/mnt", "/mnt/x", "/mnt/x/f"]);
   const before = held();
   const failing = [
@@ -163,10 +159,10 @@ test("row 61: a walk that fails in rcu mode puts nothing", async (t) => {
     ["/mnt/x/none", "ENOENT"],
     ["/a/b/secret/x", "EACCES"],
     [`/mnt/x/${"n".repeat(256)}`, "ENAMETOOLONG"],
-  ];
+  ] as const;
   for (let n = 0; n < 5; n++) {
     for (const [path, code] of failing) {
-      const c = counted(() => assert.equal(walkCode(agent, path), code));
+      const c = counted(() => assert.equal(walkCode(user, path), code));
       assert.equal(c.endedRcu, 1, path);
     }
   }
@@ -175,7 +171,7 @@ test("row 61: a walk that fails in rcu mode puts nothing", async (t) => {
 });
 
 // Taken out: the count of links goes on from the attempt before.
-test("row 62: every attempt counts its links from none: 40 are followed after a restart, 41 are not", async (t) => {
+test("row 62: every attempt counts its links from 0: 40 are followed after a restart, 41 are not", async (t) => {
   const { vfs, attach, counted } = await treeFor(t);
   const other = await attach();
   vfs.fs.mkdirSync("/d");
@@ -185,12 +181,12 @@ test("row 62: every attempt counts its links from none: 40 are followed after a 
     vfs.fs.symlinkSync(n === 19 ? "f" : `end${n + 1}`, `/d/end${n}`);
   }
   vfs.fs.symlinkSync("end0", "/d/more");
-  const restarted = (path) => {
+  const restarted = (path: string): string | undefined => {
     vfs.at(POINT.UNLAZY_HALF, () => {
       other.fs.renameSync("/dir0", "/aside");
       other.fs.renameSync("/aside", "/dir0");
     });
-    let code;
+    let code: string | undefined;
     const c = counted(() => {
       code = walkCode(vfs, path);
     });
@@ -202,7 +198,7 @@ test("row 62: every attempt counts its links from none: 40 are followed after a 
   assert.equal(walkCode(vfs, "/dir0/end0"), undefined);
 });
 
-// Taken out: a walk that was given up with links on its stack leaves its count to the next.
+// Taken out: a walk that failed with links on its stack leaves its count to the next walk.
 test("row 62: a walk after one that ended in ELOOP has all its links again", async (t) => {
   const { vfs } = await treeFor(t);
   vfs.fs.writeFileSync("/f", "");

@@ -1,21 +1,22 @@
-/** Who may search and open what, in both modes: mode bits, capabilities, a driver's hooks, the security and audit hooks. */
+/** The permission to search and to open, in both modes: mode bits, capabilities, a driver's hooks, the security and audit hooks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DROP, POINT } from "../../../dist/abi/abi.js";
-import { ACL_TAG } from "../../../dist/src/index.js";
-import { treeFor } from "../../support/debug-tree.js";
-import { codeOf } from "../../support/errors.js";
+import { DROP, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import { ACL_TAG, type AclEntry, type Driver, type SecurityHook, type Vfs } from "../../../dist/src/index.js";
+import { type DebugTree, treeFor } from "../../support/debug-tree.js";
+import { codeOf, errorWithCode, refused } from "../../support/errors.js";
+import { firstPass, lastPass, of, type PointPass, type TestScope } from "../../support/hooked-vfs.js";
 
 const { USER_OBJ, USER, GROUP_OBJ, MASK, OTHER } = ACL_TAG;
-const [R, W, X] = [4, 2, 1];
+const [R, W, X] = [4, 2, 1] as const;
 const EXEC = 1;
 const ECHILD = -10;
 // Where walks are counted the tests give access() its mode: then one call is one walk, also when it fails.
 const CAP_DAC_OVERRIDE = 1 << 1;
 const CAP_DAC_READ_SEARCH = 1 << 2;
 
-/** u::rwx, user 1001 r-x, nobody else anything. */
-const LISTED = [
+/** u::rwx, user 1001 r-x, no right for any other. */
+const LISTED: readonly AclEntry[] = [
   { tag: USER_OBJ, perm: 7 },
   { tag: USER, id: 1001, perm: 5 },
   { tag: GROUP_OBJ, perm: 0 },
@@ -24,7 +25,7 @@ const LISTED = [
 ];
 
 /** /d, owned by 1000:1000, with `mode` and a file f in it. */
-function makeDir(vfs, mode) {
+function makeDir(vfs: Vfs, mode: number): void {
   vfs.fs.mkdirSync("/d");
   vfs.fs.writeFileSync("/d/f", "x");
   vfs.fs.chownSync("/d", 1000, 1000);
@@ -32,7 +33,7 @@ function makeDir(vfs, mode) {
 }
 
 /** A driver of one directory with one file, its root's mode given; `hooks` are added to it. */
-function oneFile(name, mode, hooks) {
+function oneFile(name: string, mode: number, hooks: Partial<Driver>): Driver {
   const file = { ino: 2, mode: 0o100644, size: 0 };
   return {
     name,
@@ -43,7 +44,7 @@ function oneFile(name, mode, hooks) {
 }
 
 /** Mounts a driver at /m and looks its file up once, so that it is in the cache. */
-function mountDriver(vfs, driver) {
+function mountDriver(vfs: Vfs, driver: Driver): void {
   vfs.registerDriver(driver);
   vfs.fs.mkdirSync("/m");
   vfs.mount(null, "/m", driver.name);
@@ -51,7 +52,7 @@ function mountDriver(vfs, driver) {
 }
 
 // Taken out: the ACL is read in rcu mode too, instead of -ECHILD.
-test("row 31: an ACL that would have to be read takes the walk out of rcu mode, once", async (t) => {
+test("row 31: an ACL that must be read takes the walk out of rcu mode, once", async (t) => {
   const { vfs, counted } = await treeFor(t);
   makeDir(vfs, 0o700);
   vfs.setfacl("/d", LISTED);
@@ -59,17 +60,12 @@ test("row 31: an ACL that would have to be read takes the walk out of rcu mode, 
   const c = counted(() => named.fs.accessSync("/d/f"));
   assert.equal(c.dropPermission, 1);
   assert.deepEqual([c.endedRcu, c.endedRef, c.echildRestarts], [0, 1, 0]);
-  const refused = vfs.context({ uid: 1002, gid: 1002 });
-  const d = counted(() =>
-    assert.equal(
-      codeOf(() => refused.fs.accessSync("/d/f", 0)),
-      "EACCES",
-    ),
-  );
+  const stranger = vfs.context({ uid: 1002, gid: 1002 });
+  const d = counted(() => refused("EACCES", () => stranger.fs.accessSync("/d/f", 0)));
   assert.equal(d.dropPermission, 1);
 });
 
-// Taken out: the owner is sent to the ACL as everybody else is.
+// Taken out: the ACL decides for the owner as for all others.
 test("row 31: the owner needs no ACL and stays in rcu mode", async (t) => {
   const { vfs, counted } = await treeFor(t);
   makeDir(vfs, 0o700);
@@ -79,8 +75,8 @@ test("row 31: the owner needs no ACL and stays in rcu mode", async (t) => {
   assert.deepEqual([c.dropPermission, c.endedRcu], [0, 1]);
 });
 
-// Taken out: the ACL is asked whatever its mask says (then the named user is refused, and the walk drops for it).
-test("row 31: an ACL with an empty mask is not asked: the mode bits decide", async (t) => {
+// Taken out: the ACL decides whatever its mask is (then the named user is refused, and the walk leaves rcu mode for it).
+test("row 31: where an ACL has an empty mask the mode bits decide", async (t) => {
   const { vfs, counted } = await treeFor(t);
   makeDir(vfs, 0o700);
   vfs.setfacl("/d", [...LISTED.slice(0, 3), { tag: MASK, perm: 0 }, { tag: OTHER, perm: 1 }]);
@@ -89,24 +85,24 @@ test("row 31: an ACL with an empty mask is not asked: the mode bits decide", asy
   assert.deepEqual([c.dropPermission, c.endedRcu], [0, 1]);
 });
 
-// Taken out: whatever check_acl says is the answer, EAGAIN too.
-test("row 32: a check_acl without an opinion leaves it to the mode bits", async (t) => {
+// Taken out: every result of check_acl is final, EAGAIN too.
+test("row 32: where check_acl returns undefined the mode bits decide", async (t) => {
   const { vfs } = await treeFor(t);
-  const asked = [];
-  let opinion;
-  const checkAcl = (node, mask) => {
+  const asked: [node: number, mask: number][] = [];
+  let opinion: boolean | undefined;
+  const checkAcl: Driver["checkAcl"] = (node, mask) => {
     asked.push([node, mask]);
     return opinion;
   };
   mountDriver(vfs, oneFile("acl", 0o751, { checkAcl }));
   const inGroup = vfs.context({ uid: 5, gid: 5, groups: [0] });
   const other = vfs.context({ uid: 5, gid: 5 });
-  const readRoot = (who) => codeOf(() => who.fs.accessSync("/m", R));
+  const readRoot = ({ fs }: Pick<Vfs, "fs">) => codeOf(() => fs.accessSync("/m", R));
   for (const [says, group, others] of [
     [undefined, undefined, "EACCES"],
     [true, undefined, undefined],
     [false, "EACCES", "EACCES"],
-  ]) {
+  ] as const) {
     opinion = says;
     assert.equal(readRoot(inGroup), group, `group, hook says ${says}`);
     assert.equal(readRoot(other), others, `others, hook says ${says}`);
@@ -118,27 +114,26 @@ test("row 32: a check_acl without an opinion leaves it to the mode bits", async 
 });
 
 // Taken out: the hook is called in rcu mode instead of -ECHILD (no drop is counted, and it runs inside the section).
-test("row 33: a permission hook is asked in ref mode only", async (t) => {
+test("row 33: a permission hook is called in ref mode only", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const asked = [];
-  let seen = [];
-  const permission = (node, mask) => asked.push([node, mask, seen.length]);
+  const asked: [node: number, mask: number][] = [];
+  let seen: PointPass[] = [];
+  const permission: Driver["permission"] = (node, mask) => {
+    asked.push([node, mask]);
+  };
   mountDriver(vfs, oneFile("perm", 0o777, { permission }));
   asked.length = 0;
   const c = counted(() => {
     seen = vfs.points(() => vfs.fs.accessSync("/m/f"));
   });
   assert.deepEqual([c.dropPermission, c.endedRef, c.echildRestarts], [1, 1, 0]);
-  assert.deepEqual(
-    asked.map(([node, mask]) => [node, mask]),
-    [[1, EXEC]],
-  );
-  const answers = seen.filter(([id]) => id === POINT.PERMISSION).map(([, , answer]) => answer | 0);
-  assert.deepEqual(answers.slice(-2), [ECHILD, 0]);
+  assert.deepEqual(asked, [[1, EXEC]]);
+  const results = of(seen, POINT.PERMISSION).map(([, , result]) => result | 0);
+  assert.deepEqual(results.slice(-2), [ECHILD, 0]);
 });
 
-// Taken out: a capability lifts any error, -ECHILD too (then no drop is counted and the ACL or hook is never asked).
-test("row 34: a capability does not hide that rcu mode could not tell", async (t) => {
+// Taken out: a capability lifts any error, -ECHILD too (then no drop is counted and ACL or hook are never consulted).
+test("row 34: a capability does not lift the ECHILD of rcu mode", async (t) => {
   const { vfs, counted } = await treeFor(t);
   makeDir(vfs, 0o700);
   vfs.setfacl("/d", LISTED);
@@ -146,19 +141,17 @@ test("row 34: a capability does not hide that rcu mode could not tell", async (t
   assert.deepEqual([c.dropPermission, c.endedRef], [1, 1]);
 });
 
-// Taken out: a capability lifts what the hook says (once any error, once a refusal only).
-test("row 34: what a permission hook answers stands under every capability", async (t) => {
+// Taken out: a capability lifts the hook's error (once any error, once a refusal only).
+test("row 34: no capability lifts the error of a permission hook", async (t) => {
   const { vfs } = await treeFor(t);
-  let code;
+  let code: string | undefined;
   const permission = () => {
-    if (code !== undefined) throw Object.assign(new Error(code), { code });
+    if (code !== undefined) throw errorWithCode(code);
   };
   mountDriver(vfs, oneFile("perm", 0o777, { permission }));
-  for (code of ["EIO", "EROFS", "EPERM", "ESTALE", "EACCES"]) {
-    assert.equal(
-      codeOf(() => vfs.fs.accessSync("/m/f")),
-      code,
-    );
+  for (const thrown of ["EIO", "EROFS", "EPERM", "ESTALE", "EACCES"]) {
+    code = thrown;
+    refused(thrown, () => vfs.fs.accessSync("/m/f"));
   }
 });
 
@@ -169,7 +162,7 @@ const LIFTED = [
   [CAP_DAC_READ_SEARCH, true, false, true, false, false, true, false],
   [CAP_DAC_OVERRIDE, true, true, true, true, false, true, true],
   [CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH, true, true, true, true, false, true, true],
-];
+] as const;
 
 // Taken out, one at a time: CAP_DAC_OVERRIDE; CAP_DAC_READ_SEARCH; "nobody may execute it" for the override.
 test("row 35: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH lift a refusal, in rcu mode", async (t) => {
@@ -180,14 +173,14 @@ test("row 35: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH lift a refusal, in rcu mo
     ["a", 0o600],
     ["b", 0o711],
     ["c", 0o000],
-  ]) {
+  ] as const) {
     vfs.fs.writeFileSync(`/open/${name}`, "x");
     vfs.fs.chmodSync(`/open/${name}`, mode);
   }
   for (const [caps, ...expected] of LIFTED) {
-    const who = vfs.context({ uid: 7, gid: 7, caps });
-    const may = (path, mask) => codeOf(() => who.fs.accessSync(path, mask)) === undefined;
-    let got;
+    const stranger = vfs.context({ uid: 7, gid: 7, caps });
+    const may = (path: string, mask: number) => codeOf(() => stranger.fs.accessSync(path, mask)) === undefined;
+    let got: boolean[] = [];
     const c = counted(() => {
       got = [
         may("/d/f", 0),
@@ -204,24 +197,36 @@ test("row 35: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH lift a refusal, in rcu mo
   }
 });
 
-/** A tree whose host answers security questions with `answer(ino, mask, rcu)` and notes them. */
-async function securedTree(t) {
-  const state = { asked: [], answer: () => 0 };
-  const security = (ino, mask, rcu) => {
-    state.asked.push([ino, mask, rcu]);
-    return state.answer(ino, mask, rcu);
+/** The security hook of a tree: the calls of it, and what it returns. */
+interface SecurityState {
+  readonly asked: Parameters<SecurityHook>[];
+  answer: SecurityHook;
+}
+
+interface SecuredTree extends DebugTree {
+  readonly state: SecurityState;
+  /** Inode numbers of "/", "/a" and "/a/b", in which there is a file "f". */
+  readonly inos: readonly [root: number, a: number, b: number];
+}
+
+/** A tree with a security hook that a test can replace. */
+async function securedTree(t: TestScope): Promise<SecuredTree> {
+  const state: SecurityState = { asked: [], answer: () => 0 };
+  const security: SecurityHook = (...args) => {
+    state.asked.push(args);
+    return state.answer(...args);
   };
   const tree = await treeFor(t, { security });
   tree.vfs.fs.mkdirSync("/a/b", { recursive: true });
   tree.vfs.fs.writeFileSync("/a/b/f", "x");
-  const ino = (path) => tree.vfs.fs.statSync(path).ino;
-  const inos = [ino("/"), ino("/a"), ino("/a/b")];
+  const ino = (path: string) => tree.vfs.fs.statSync(path).ino;
+  const inos = [ino("/"), ino("/a"), ino("/a/b")] as const;
   state.asked.length = 0;
   return { ...tree, state, inos };
 }
 
-// Taken out: the question to the hook; and separately: its rcu argument is always false.
-test("row 36: the security hook is asked for each directory on the way, and told the mode", async (t) => {
+// Taken out: the call of the hook; and separately: its rcu argument is always false.
+test("row 36: the security hook is called for each directory on the way, with the mode of the walk", async (t) => {
   const { vfs, state, inos, counted } = await securedTree(t);
   const c = counted(() => vfs.fs.statSync("/a/b/f"));
   assert.deepEqual(
@@ -238,8 +243,8 @@ test("row 36: the security hook is asked for each directory on the way, and told
   );
 });
 
-// Taken out: after -ECHILD the question is not asked again in ref mode.
-test("row 36: a security hook that cannot tell in rcu mode is asked again in ref mode", async (t) => {
+// Taken out: after -ECHILD the hook is not called again in ref mode.
+test("row 36: a security hook that returns -ECHILD in rcu mode is called again in ref mode", async (t) => {
   const { vfs, state, inos, counted } = await securedTree(t);
   state.answer = (ino, _mask, rcu) => (ino === inos[1] && rcu ? ECHILD : 0);
   const c = counted(() => vfs.fs.statSync("/a/b/f"));
@@ -252,34 +257,23 @@ test("row 36: a security hook that cannot tell in rcu mode is asked again in ref
   assert.deepEqual([c.dropPermission, c.echildRestarts, c.endedRef], [1, 0, 1]);
 });
 
-// Taken out: the hook's answer is dropped.
-test("row 36: a refusal of the security hook is the answer, for root too and in rcu mode", async (t) => {
+// Taken out: the hook's result is ignored.
+test("row 36: a refusal of the security hook is the call's error, for root too and in rcu mode", async (t) => {
   const { vfs, state, inos, counted } = await securedTree(t);
-  for (const [errno, code] of [
-    [-13, "EACCES"],
-    [-1, "EPERM"],
-  ]) {
-    state.answer = (ino) => (ino === inos[2] ? errno : 0);
-    const c = counted(() =>
-      assert.equal(
-        codeOf(() => vfs.fs.accessSync("/a/b/f", 0)),
-        code,
-      ),
-    );
+  for (const code of ["EACCES", "EPERM"] as const) {
+    state.answer = (ino) => (ino === inos[2] ? -ERRNO[code] : 0);
+    const c = counted(() => refused(code, () => vfs.fs.accessSync("/a/b/f", 0)));
     assert.deepEqual([c.endedRcu, c.echildRestarts], [1, 0]);
   }
 });
 
-// Taken out: the hook is asked although the mode bits refuse.
-test("row 36: what the mode bits refuse is not asked of the security hook", async (t) => {
+// Taken out: the hook is called although the mode bits refuse.
+test("row 36: the security hook is not called for an access that the mode bits refuse", async (t) => {
   const { vfs, state } = await securedTree(t);
   vfs.fs.chmodSync("/a", 0o700);
-  const agent = vfs.context({ uid: 9, gid: 9 });
+  const user = vfs.context({ uid: 9, gid: 9 });
   state.asked.length = 0;
-  assert.equal(
-    codeOf(() => agent.fs.accessSync("/a/b/f", 0)),
-    "EACCES",
-  );
+  refused("EACCES", () => user.fs.accessSync("/a/b/f", 0));
   assert.equal(state.asked.length, 1);
 });
 
@@ -296,10 +290,7 @@ test("row 36: a security hook that throws refuses with EIO, and the tree goes on
   state.answer = () => {
     throw thrown;
   };
-  assert.equal(
-    codeOf(() => vfs.fs.accessSync("/a/b/f", 0)),
-    "EIO",
-  );
+  refused("EIO", () => vfs.fs.accessSync("/a/b/f", 0));
   assert.equal(await uncaught, thrown);
   state.answer = () => 0;
   assert.equal(vfs.fs.readFileSync("/a/b/f", "utf8"), "x");
@@ -308,7 +299,7 @@ test("row 36: a security hook that throws refuses with EIO, and the tree goes on
 // Taken out: the guard by which calls of the tree from inside the hook are refused.
 test("row 36: a security hook that calls the tree is refused", async (t) => {
   const { vfs, state } = await securedTree(t);
-  let code;
+  let code: string | undefined;
   state.answer = () => {
     code = codeOf(() => vfs.fs.statSync("/"));
     return 0;
@@ -317,126 +308,121 @@ test("row 36: a security hook that calls the tree is refused", async (t) => {
   assert.equal(code, "ERR_THREADFS_REENTERED");
 });
 
-// Taken out: the question before a link is followed.
-test("row 36: the security hook is asked before a link is followed", async (t) => {
+// Taken out: the call before a link is followed.
+test("row 36: the security hook is called before a link is followed", async (t) => {
   const { vfs, state } = await securedTree(t);
   vfs.fs.symlinkSync("b/f", "/a/l");
   const link = vfs.fs.lstatSync("/a/l").ino;
   state.asked.length = 0;
   vfs.fs.statSync("/a/l");
   assert.equal(state.asked.filter(([ino]) => ino === link).length, 1);
-  state.answer = (ino) => (ino === link ? -13 : 0);
-  assert.equal(
-    codeOf(() => vfs.fs.statSync("/a/l")),
-    "EACCES",
-  );
+  state.answer = (ino) => (ino === link ? -ERRNO.EACCES : 0);
+  refused("EACCES", () => vfs.fs.statSync("/a/l"));
   vfs.fs.lstatSync("/a/l");
 });
 
-// Taken out: the mode is not handed on to the permission check, which then acts as in ref mode.
-test("row 37: both modes come to the same verdict for every combination of mode bits", async (t) => {
+// Taken out: the mode is not passed to the permission check, which then acts as in ref mode.
+test("row 37: both modes have the same result for every combination of mode bits", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const people = [
-    vfs.context({ uid: 1, gid: 1 }),
-    vfs.context({ uid: 2, gid: 1 }),
-    vfs.context({ uid: 3, gid: 3, groups: [9, 1] }),
-    vfs.context({ uid: 4, gid: 4 }),
+  /** Callers, each with the shift of the mode bits that count for it. */
+  const callers = [
+    { fs: vfs.context({ uid: 1, gid: 1 }).fs, shift: 6 },
+    { fs: vfs.context({ uid: 2, gid: 1 }).fs, shift: 3 },
+    { fs: vfs.context({ uid: 3, gid: 3, groups: [9, 1] }).fs, shift: 3 },
+    { fs: vfs.context({ uid: 4, gid: 4 }).fs, shift: 0 },
   ];
   vfs.fs.mkdirSync("/d");
   vfs.fs.writeFileSync("/d/f", "x");
   vfs.fs.chownSync("/d", 1, 1);
   for (let mode = 0; mode < 0o1000; mode += 3) {
     vfs.fs.chmodSync("/d", mode);
-    const expected = people.map((_, n) => ((mode >> [6, 3, 3, 0][n]) & EXEC ? undefined : "EACCES"));
-    const ask = () => people.map((who) => codeOf(() => who.fs.accessSync("/d/f", 0)));
-    const c = counted(() => assert.deepEqual(ask(), expected, `rcu mode, ${mode.toString(8)}`));
-    assert.equal(c.endedRcu, people.length);
+    const expected = callers.map(({ shift }) => ((mode >> shift) & EXEC ? undefined : "EACCES"));
+    const codes = () => callers.map(({ fs }) => codeOf(() => fs.accessSync("/d/f", 0)));
+    const c = counted(() => assert.deepEqual(codes(), expected, `rcu mode, ${mode.toString(8)}`));
+    assert.equal(c.endedRcu, callers.length);
     vfs.walkMode({ ref: true });
-    assert.deepEqual(ask(), expected, `ref mode, ${mode.toString(8)}`);
+    assert.deepEqual(codes(), expected, `ref mode, ${mode.toString(8)}`);
     vfs.walkMode({ ref: false });
   }
 });
 
-// Taken out: on -ECHILD the walk starts again from its beginning instead of asking the same component again.
-test("row 38: after the drop the same component is asked again, and the walk goes on from there", async (t) => {
+// Taken out: on -ECHILD the walk starts again from its beginning instead of checking the same component again.
+test("row 38: out of rcu mode the walk checks the same component again and goes on from there", async (t) => {
   const { vfs, counted } = await treeFor(t);
   makeDir(vfs, 0o700);
   vfs.setfacl("/d", LISTED);
-  const agent = vfs.context({ uid: 1001, gid: 1001 });
-  let seen;
+  const user = vfs.context({ uid: 1001, gid: 1001 });
+  let seen: PointPass[] = [];
   const c = counted(() => {
-    seen = vfs.points(() => agent.fs.accessSync("/d/f", 0));
+    seen = vfs.points(() => user.fs.accessSync("/d/f", 0));
   });
   assert.deepEqual([c.dropPermission, c.echildRestarts, c.dropFailed], [1, 0, 0]);
   assert.equal(seen.filter(([id]) => id === POINT.WALK_START).length, 1);
   const steps = seen.filter(
     ([id, a]) => id === POINT.PERMISSION || id === POINT.DROPPED || (id === POINT.DROP && a === DROP.PERMISSION),
   );
-  const [asked, drop, dropped, again] = steps.slice(-4);
-  assert.deepEqual([asked[2] | 0, drop[0], dropped.slice(0, 2)], [ECHILD, POINT.DROP, [POINT.DROPPED, 1]]);
-  assert.deepEqual(again, [POINT.PERMISSION, asked[1], 0]);
+  const last = steps.slice(-4);
+  assert.deepEqual(
+    last.map(([id]) => id),
+    [POINT.PERMISSION, POINT.DROP, POINT.DROPPED, POINT.PERMISSION],
+  );
+  const [, inode, result] = firstPass(last, POINT.PERMISSION);
+  assert.equal(result | 0, ECHILD);
+  assert.equal(firstPass(last, POINT.DROPPED)[1], 1);
+  assert.deepEqual(lastPass(last, POINT.PERMISSION), [POINT.PERMISSION, inode, 0]);
 });
 
-// Taken out: the sequence of the directory is not looked at when the drop takes its reference.
-test("row 38: a directory that changes before the drop sends the walk back to its start", async (t) => {
+// Taken out: the sequence of the directory is not checked when the walk takes its reference.
+test("row 38: a directory that changes before the walk leaves rcu mode sends the walk back to its start", async (t) => {
   const { vfs, counted, attach } = await treeFor(t);
   const other = await attach();
   makeDir(vfs, 0o700);
   vfs.setfacl("/d", LISTED);
-  const agent = vfs.context({ uid: 1001, gid: 1001 });
+  const user = vfs.context({ uid: 1001, gid: 1001 });
   vfs.at(POINT.UNLAZY_HALF, () => other.fs.renameSync("/d", "/e"));
-  const c = counted(() =>
-    assert.equal(
-      codeOf(() => agent.fs.accessSync("/d/f", 0)),
-      "ENOENT",
-    ),
-  );
+  const c = counted(() => refused("ENOENT", () => user.fs.accessSync("/d/f", 0)));
   assert.deepEqual([c.dropPermission, c.dropFailed, c.echildRestarts], [1, 1, 1]);
 });
 
 // Taken out: the call of the audit hook.
-test("the audit hook is told every success with dentry and inode, and no failure", async (t) => {
-  const told = [];
-  const { vfs } = await treeFor(t, { audit: (dentry, inode) => told.push([dentry, inode]) });
+test("the audit hook is called for every success with dentry and inode, and for no failure", async (t) => {
+  const told: [dentry: number, inode: number][] = [];
+  const { vfs } = await treeFor(t, { audit: (...args) => told.push(args) });
   vfs.fs.mkdirSync("/d");
   vfs.fs.writeFileSync("/d/f", "x");
   told.length = 0;
   const seen = vfs.points(() => vfs.fs.statSync("/d/f"));
-  const [, , inode] = [...seen]
-    .reverse()
-    .find(([id]) => id === POINT.ATTR_COPIED)
-    .map((v, n, all) => (n === 2 ? all[1] : v));
-  assert.deepEqual(told, [[seen.findLast(([id]) => id === POINT.ANSWER)[2], inode]]);
+  const [, inode] = lastPass(seen, POINT.ATTR_COPIED);
+  const [, , dentry] = lastPass(seen, POINT.ANSWER);
+  assert.deepEqual(told, [[dentry, inode]]);
   told.length = 0;
-  assert.equal(
-    codeOf(() => vfs.fs.statSync("/d/none")),
-    "ENOENT",
-  );
+  refused("ENOENT", () => vfs.fs.statSync("/d/none"));
   assert.deepEqual(told, []);
 });
 
 // Taken out, one at a time: the call for opens that may create; the call for walks to a parent directory.
-test("the audit hook is told of opens, creations and removals too", async (t) => {
-  const told = [];
+test("the audit hook is called for opens, creations and removals too", async (t) => {
+  const told: number[] = [];
   const { vfs } = await treeFor(t, { audit: (dentry) => told.push(dentry) });
-  const asked = (run) => {
+  /** How often the hook is called in a run. */
+  const audited = (run: () => unknown) => {
     told.length = 0;
     run();
     return told.length;
   };
-  const close = (flags) => () => vfs.fs.closeSync(vfs.fs.openSync("/f", flags));
-  assert.equal(asked(close("wx")), 1);
-  assert.equal(asked(close("r")), 1);
+  const openAndClose = (flags: string) => () => vfs.fs.closeSync(vfs.fs.openSync("/f", flags));
+  assert.equal(audited(openAndClose("wx")), 1);
+  assert.equal(audited(openAndClose("r")), 1);
   assert.equal(
-    asked(() => vfs.fs.mkdirSync("/d")),
+    audited(() => vfs.fs.mkdirSync("/d")),
     1,
   );
   assert.equal(
-    asked(() => vfs.fs.unlinkSync("/f")),
+    audited(() => vfs.fs.unlinkSync("/f")),
     1,
   );
   assert.equal(
-    asked(() => codeOf(close("r"))),
+    audited(() => codeOf(openAndClose("r"))),
     0,
   );
   assert.ok(told.every((dentry) => dentry > 0));

@@ -1,53 +1,43 @@
 /** The steps of a walk in rcu mode from name to name, and what each decision is checked against. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AT_FDCWD, DROP, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
-import { Attachment } from "../../../dist/src/bridge/attachment.js";
-import { treeFor } from "../../support/debug-tree.js";
-import { flatDriver, mountDriver, walkCode } from "../../support/drivers/memory-driver.js";
-import { of } from "../../support/hooked-vfs.js";
+import { DROP, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
+import type { Driver, Vfs } from "../../../dist/src/index.js";
+import { type ParkedResult, treeFor } from "../../support/debug-tree.js";
+import { defined } from "../../support/defined.js";
+import { type FlatNode, flatDriver, mountDriver, S_IFREG, walkCode } from "../../support/drivers/memory-driver.js";
+import { firstPass, of, type PointPass, type TestScope } from "../../support/hooked-vfs.js";
+import { rawCore } from "../../support/raw-core.js";
 
 /** A name that a dentry keeps outside of itself: the general walk takes it, not the fast form for plain names. */
 const LONG = "a-name-that-is-longer-than-a-dentry-has-room-for";
-const S_IFREG = 0o100000;
-
-/** The action runs the `n`th time the walk of `vfs` passes the point. */
-function nth(vfs, id, n, action) {
-  vfs.at(id, n === 1 ? action : () => nth(vfs, id, n - 1, action));
-}
 
 /** Text up to "/" or NUL. */
-function nameAt(vfs, address) {
+function nameAt(vfs: Vfs, address: number): string {
   const bytes = new Uint8Array(vfs.handle.memory.buffer, address, 4096);
   const end = bytes.findIndex((b) => b === 0 || b === 0x2f);
   return new TextDecoder().decode(bytes.slice(0, end));
 }
 
 /** The components [directory, name] of a walk; one that the fast form leaves to the general one is passed twice. */
-function componentsOf(vfs, points) {
-  const all = of(points, POINT.COMPONENT).map(([, dir, name]) => [dir, name]);
+function componentsOf(vfs: Vfs, points: readonly PointPass[]): [dir: number, name: string][] {
+  const all = of(points, POINT.COMPONENT);
   return all
-    .filter(([dir, name], n) => n === 0 || dir !== all[n - 1][0] || name !== all[n - 1][1])
-    .map(([dir, name]) => [dir, nameAt(vfs, name)]);
+    .filter(([, dir, name], n) => {
+      const before = all[n - 1];
+      return before === undefined || dir !== before[1] || name !== before[2];
+    })
+    .map(([, dir, name]) => [dir, nameAt(vfs, name)]);
 }
 
 /** Exchanges what two names stand for, in one step (no call of node:fs does). */
-function exchanger(t, vfs) {
-  const { handle } = vfs;
-  const arena = Attachment.attach(handle, { point: () => {} });
-  t.after(() => arena.close());
-  const put = (path, into) => {
-    const length = arena.writeString(path, into);
-    into[length] = 0;
-    return length;
-  };
-  return (a, b) => {
-    const [length, length2] = [put(a, arena.path), put(b, arena.path2)];
-    assert.equal(arena.core.sysRename(handle.ctx, AT_FDCWD, length, AT_FDCWD, length2, RENAME_EXCHANGE), 0);
-  };
+function exchanger(t: TestScope, vfs: Vfs): (a: string, b: string) => void {
+  const raw = rawCore(t, vfs.handle);
+  return (a, b) => assert.equal(raw.rename(a, b, RENAME_EXCHANGE), 0);
 }
 
-const PATHS = [
+/** Paths, and the code with which a walk to them fails. */
+const PATHS: readonly (readonly [path: string, code: string | undefined])[] = [
   ["/", undefined],
   ["//", undefined],
   ["/.", undefined],
@@ -76,8 +66,8 @@ const PATHS = [
   [`/a/f/${"n".repeat(256)}`, "ENOTDIR"],
 ];
 
-// Taken out: ref mode does not ask whether what it goes through is a directory.
-test("row 45: both modes go through the same components to the same answer", async (t) => {
+// Taken out: ref mode does not check that it goes through directories only.
+test("row 45: both modes go through the same components to the same result", async (t) => {
   const { vfs } = await treeFor(t);
   const { fs } = vfs;
   for (const dir of ["/a/b/c", `/a/${LONG}`, "/mnt"]) fs.mkdirSync(dir, { recursive: true });
@@ -88,24 +78,25 @@ test("row 45: both modes go through the same components to the same answer", asy
   fs.symlinkSync("b", "/a/l");
   fs.symlinkSync("none", "/a/dead");
   fs.symlinkSync("loop", "/a/loop");
-  for (const [path, expected] of PATHS) {
-    const [inRcu, inRef] = [false, true].map((ref) => {
-      vfs.walkMode({ ref });
-      let code;
-      const points = vfs.points(() => {
-        code = walkCode(vfs, path);
-      });
-      return [code, componentsOf(vfs, points)];
+  const walked = (path: string, ref: boolean) => {
+    vfs.walkMode({ ref });
+    let code: string | undefined;
+    const points = vfs.points(() => {
+      code = walkCode(vfs, path);
     });
+    return { code, components: componentsOf(vfs, points) };
+  };
+  for (const [path, expected] of PATHS) {
+    const [inRcu, inRef] = [walked(path, false), walked(path, true)];
     assert.deepEqual(inRef, inRcu, path);
-    assert.equal(inRcu[0], expected, path);
+    assert.equal(inRcu.code, expected, path);
   }
 });
 
-// Taken out: the file system's hash is not asked for.
-test("row 46: a file system's own hash is asked for each name, in rcu mode, before anything is compared", async (t) => {
+// Taken out: the file system's hash is not called.
+test("row 46: the walk calls a file system's own hash for each name, in rcu mode, before it compares names", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const calls = [];
+  const calls: unknown[][] = [];
   const driver = flatDriver(
     "folding",
     { file: [2, S_IFREG] },
@@ -131,17 +122,21 @@ test("row 46: a file system's own hash is asked for each name, in rcu mode, befo
   assert.deepEqual([c.endedRcu, c.walks], [1, 1]);
 });
 
-// Taken out, for each of the two names: the parent's sequence is not looked at once the child is known.
-test("row 47: a directory that moved before its child was found is noticed", async (t) => {
+// Taken out, for each of the two names: the parent's sequence is not checked once the child is known.
+test("row 47: a walk starts again when a directory moved before its child was found", async (t) => {
   for (const name of ["f", LONG]) {
     const { vfs, attach, counted } = await treeFor(t);
     const other = await attach();
     vfs.fs.mkdirSync("/a/b", { recursive: true });
-    // The file is made where the directory has gone to: under the path that is asked for it never was.
-    nth(vfs, POINT.COMPONENT, 3, () => {
-      other.fs.renameSync("/a/b", "/z");
-      other.fs.writeFileSync(`/z/${name}`, "");
-    });
+    // The file is made in the moved directory: it never existed under the path of the walk.
+    vfs.at(
+      POINT.COMPONENT,
+      () => {
+        other.fs.renameSync("/a/b", "/z");
+        other.fs.writeFileSync(`/z/${name}`, "");
+      },
+      3,
+    );
     const c = counted(() => assert.equal(walkCode(vfs, `/a/b/${name}`), "ENOENT"));
     assert.equal(c.echildRestarts, 1);
   }
@@ -162,15 +157,16 @@ test("row 48: the parent is checked by one load, after the child's sequence was 
       POINT.PARENT_CHECK,
     );
     for (let n = 0; n < points.length; n += 4) {
-      const [opened, compared, found, check] = points.slice(n, n + 4);
+      const step = points.slice(n, n + 4);
       assert.deepEqual(
-        [opened[0], compared[0], found[0], check[0]],
+        step.map(([id]) => id),
         [POINT.SEQ_OPENED, POINT.COMPARED, POINT.FOUND, POINT.PARENT_CHECK],
       );
-      assert.deepEqual([compared[1], compared[2]], [opened[1], opened[2]]);
+      const [[, ...opened], [, ...compared]] = step as [PointPass, PointPass];
+      assert.deepEqual(compared, opened);
     }
     assert.equal(points.length, 12);
-    nth(vfs, POINT.SEQ_OPENED, 3, () => other.fs.renameSync("/a/b", "/z"));
+    vfs.at(POINT.SEQ_OPENED, () => other.fs.renameSync("/a/b", "/z"), 3);
     const c = counted(() => assert.equal(walkCode(vfs, `/a/b/${name}`), "ENOENT"));
     assert.equal(c.echildRestarts, 1);
   }
@@ -182,22 +178,25 @@ test("row 49: the walk goes on with the sequence under which the child was found
     const { vfs, attach, counted } = await treeFor(t);
     const other = await attach();
     vfs.fs.mkdirSync(`/a/${dir}`, { recursive: true });
-    nth(vfs, POINT.COMPARED, 2, () => {
-      other.fs.renameSync(`/a/${dir}`, "/z");
-      other.fs.writeFileSync("/z/f", "");
-    });
+    vfs.at(
+      POINT.COMPARED,
+      () => {
+        other.fs.renameSync(`/a/${dir}`, "/z");
+        other.fs.writeFileSync("/z/f", "");
+      },
+      2,
+    );
     const c = counted(() => assert.equal(walkCode(vfs, `/a/${dir}/f`), "ENOENT"));
     assert.equal(c.echildRestarts, 1);
   }
 });
 
-// Taken out: a miss starts the walk again instead of dropping at the directory.
-test("row 50: a name that is not cached: the walk drops at its directory and asks the file system under its lock", async (t) => {
+// Taken out: a miss starts the walk again instead of leaving rcu mode at the directory.
+test("row 50: for a name that is not cached the walk leaves rcu mode at its directory and asks the file system under its lock", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const asked = [];
-  const nodes = { f: [2, S_IFREG] };
-  const driver = flatDriver("plain", nodes);
-  const { lookup } = driver;
+  const asked: [dir: number, name: string][] = [];
+  const driver = flatDriver("plain", { f: [2, S_IFREG] });
+  const lookup = defined(driver.lookup, "lookup hook");
   driver.lookup = (dir, name) => {
     asked.push([dir, name]);
     return lookup(dir, name);
@@ -206,26 +205,32 @@ test("row 50: a name that is not cached: the walk drops at its directory and ask
   for (const [name, expected] of [
     ["f", undefined],
     ["none", "ENOENT"],
-  ]) {
+  ] as const) {
     asked.length = 0;
-    let points;
+    let points: PointPass[] = [];
     const c = counted(() => {
       points = vfs.points(() => assert.equal(walkCode(vfs, `/m/${name}`), expected));
     });
     assert.deepEqual(asked, [[1, name]]);
     assert.deepEqual([c.dropUncached, c.endedRef, c.echildRestarts], [1, 1, 0]);
-    const [miss, drop, dropped, locked] = of(points, POINT.MISS, POINT.DROP, POINT.DROPPED, POINT.LOCKED_LOOKUP);
-    assert.deepEqual(miss.slice(0, 2), [POINT.MISS, drop[2]]);
-    assert.deepEqual(drop.slice(0, 2), [POINT.DROP, DROP.UNCACHED]);
-    assert.deepEqual(dropped.slice(0, 2), [POINT.DROPPED, 1]);
-    assert.deepEqual(locked.slice(0, 2), [POINT.LOCKED_LOOKUP, drop[2]]);
+    const steps = of(points, POINT.MISS, POINT.DROP, POINT.DROPPED, POINT.LOCKED_LOOKUP);
+    const [, , dir] = firstPass(steps, POINT.DROP);
+    assert.deepEqual(
+      steps.slice(0, 4).map(([id, a]) => [id, a]),
+      [
+        [POINT.MISS, dir],
+        [POINT.DROP, DROP.UNCACHED],
+        [POINT.DROPPED, 1],
+        [POINT.LOCKED_LOOKUP, dir],
+      ],
+    );
     const again = counted(() => assert.equal(walkCode(vfs, `/m/${name}`), expected));
     assert.deepEqual([again.dropUncached, again.endedRcu, asked.length], [0, 1, 1]);
   }
 });
 
-// Taken out, for each of the two names: a miss in a directory that is all in memory is no answer, and drops.
-test("row 50: in a directory that is all in memory a miss is an answer of rcu mode", async (t) => {
+// Taken out, for each of the two names: a miss in a directory that is all in memory takes the walk out of rcu mode.
+test("row 50: in a directory that is all in memory a miss is ENOENT in rcu mode", async (t) => {
   const { vfs, counted } = await treeFor(t);
   vfs.fs.mkdirSync("/d");
   for (const name of ["none", LONG]) {
@@ -234,41 +239,43 @@ test("row 50: in a directory that is all in memory a miss is an answer of rcu mo
   }
 });
 
-// Taken out, for each of the two names: the directory's sequence is not looked at after the miss.
-test("row 50: a miss in a directory that has moved meanwhile is no answer", async (t) => {
+// Taken out, for each of the two names: the directory's sequence is not checked after the miss.
+test("row 50: a miss in a directory that has moved meanwhile starts the walk again", async (t) => {
   for (const name of ["f", LONG]) {
     const { vfs, attach, counted } = await treeFor(t);
     const other = await attach();
     vfs.fs.mkdirSync("/a/b", { recursive: true });
     vfs.fs.mkdirSync("/new");
     vfs.fs.writeFileSync(`/new/${name}`, "");
-    // The path that is asked for exists before and after; what is missing is missed in the directory that left.
+    // The path exists before and after; the name is missing only in the directory that moved away.
     vfs.fs.writeFileSync(`/a/b/${name}`, "");
-    nth(vfs, POINT.COMPONENT, 3, () => {
-      other.fs.renameSync("/a/b", "/old");
-      other.fs.renameSync("/new", "/a/b");
-      other.fs.unlinkSync(`/old/${name}`);
-    });
+    vfs.at(
+      POINT.COMPONENT,
+      () => {
+        other.fs.renameSync("/a/b", "/old");
+        other.fs.renameSync("/new", "/a/b");
+        other.fs.unlinkSync(`/old/${name}`);
+      },
+      3,
+    );
     const c = counted(() => assert.equal(walkCode(vfs, `/a/b/${name}`), undefined));
     assert.equal(c.echildRestarts, 1);
   }
 });
 
-// Taken out: the walk stays in rcu mode while the hook is asked.
-test("row 51: revalidation drops out of rcu mode with parent and child, then asks", async (t) => {
+// Taken out: the walk stays in rcu mode while the hook runs.
+test("row 51: for revalidation the walk leaves rcu mode with references on parent and child, then calls the hook", async (t) => {
   const { vfs, counted } = await treeFor(t);
-  const asked = [];
+  const asked: unknown[][] = [];
   let good = true;
-  let seen = () => [];
-  const revalidate = (...args) => {
-    asked.push([...args, seen()]);
+  let dropped = 0;
+  const revalidate: Driver["revalidate"] = (...args) => {
+    asked.push([...args, dropped]);
     return good;
   };
   mountDriver(vfs, flatDriver("fresh", { f: [2, S_IFREG] }, { revalidate }));
   vfs.fs.statSync("/m/f");
   asked.length = 0;
-  let dropped = 0;
-  seen = () => dropped;
   vfs.at(POINT.DROPPED, (ok) => {
     dropped = ok;
   });
@@ -280,12 +287,12 @@ test("row 51: revalidation drops out of rcu mode with parent and child, then ask
   assert.deepEqual([d.dropRevalidate, d.echildRestarts], [1, 0]);
 });
 
-// Taken out: the child's sequence is not looked at when the drop takes its reference.
-test("row 51: a name that changes before the drop is not revalidated under its old place", async (t) => {
+// Taken out: the child's sequence is not checked when the walk takes its reference.
+test("row 51: a name that changes before the walk leaves rcu mode is not revalidated at its old place", async (t) => {
   const { vfs, attach, counted } = await treeFor(t);
   const other = await attach();
-  const asked = [];
-  const nodes = { f: [2, S_IFREG] };
+  const asked: [node: number | null, name: string][] = [];
+  const nodes: Record<string, FlatNode> = { f: [2, S_IFREG] };
   const driver = flatDriver("fresh", nodes, {
     revalidate: (_dir, node, name) => asked.push([node, name]) > 0,
     unlink: (_dir, _node, name) => {
@@ -307,11 +314,11 @@ test("row 51: a name that changes before the drop is not revalidated under its o
   );
 });
 
-// Taken out: a negative entry drops the walk before ENOENT.
-test("row 55: a cached name that stands for nothing is ENOENT in rcu mode", async (t) => {
+// Taken out: a negative entry takes the walk out of rcu mode before ENOENT.
+test("row 55: a negative entry is ENOENT in rcu mode", async (t) => {
   const { vfs, attach, counted } = await treeFor(t);
   const other = await attach();
-  const nodes = {};
+  const nodes: Record<string, FlatNode> = {};
   const driver = flatDriver("made", nodes, {
     create: (_dir, name, mode) => {
       nodes[name] = [7, S_IFREG];
@@ -321,49 +328,54 @@ test("row 55: a cached name that stands for nothing is ENOENT in rcu mode", asyn
   other.registerDriver(driver);
   mountDriver(vfs, driver);
   assert.equal(walkCode(vfs, "/m/none"), "ENOENT");
-  let points;
+  let points: PointPass[] = [];
   const c = counted(() => {
     points = vfs.points(() => assert.equal(walkCode(vfs, "/m/none"), "ENOENT"));
   });
   assert.deepEqual([c.endedRcu, c.echildRestarts, of(points, POINT.DROP).length], [1, 0, 0]);
   assert.equal(of(points, POINT.FOUND).length, 2);
-  // It comes into being once it was found: whatever is answered then must be one or the other, whole.
-  nth(vfs, POINT.PARENT_CHECK, 2, () => other.fs.writeFileSync("/m/none", ""));
+  // The file is created once its negative entry was found: the call returns ENOENT or the whole file.
+  vfs.at(POINT.PARENT_CHECK, () => other.fs.writeFileSync("/m/none", ""), 2);
   assert.ok(vfs.fs.statSync("/m/none").isFile());
 });
 
-/** The driver of the next test, as text: the worker registers it too. */
-const MADE = `({
-  name: "making",
-  root: () => ({ ino: 1, mode: 0o040755 }),
-  lookup: () => null,
-  readlink: () => "/target",
-  create: (_dir, _name, mode) => ({ ino: 5, mode }),
-})`;
+/** The driver of the next test. The worker makes it from its text, so that the function uses nothing from outside. */
+function makingDriver(): Driver {
+  return {
+    name: "making",
+    root: () => ({ ino: 1, mode: 0o040755 }),
+    lookup: () => null,
+    readlink: () => "/target",
+    create: (_dir, _name, mode) => ({ ino: 5, mode }),
+  };
+}
 
-// Taken out: ref mode reads the inode before the flags that say what it is, or does not ask the flags whether there is one.
-test("row 55: a name that is just coming into being is absent or whole, in ref mode too", async (t) => {
+// Taken out: ref mode reads the inode before the flags with its type, or does not check by the flags that there is one.
+test("row 55: a name that another thread is creating is absent or whole, in ref mode too", async (t) => {
   const tree = await treeFor(t);
   const { vfs } = tree;
   vfs.fs.writeFileSync("/target", "12345");
-  mountDriver(vfs, new Function(`return ${MADE}`)());
+  mountDriver(vfs, makingDriver());
   assert.equal(walkCode(vfs, "/m/l"), "ENOENT");
-  const walk = `vfs.registerDriver(${MADE}); vfs.walkMode({ ref: true }); return vfs.fs.statSync("/m/l").size;`;
-  // The walk has found the entry that stands for nothing, and goes on while its inode is there and its type is not.
+  const walk = `
+    vfs.registerDriver((${makingDriver})());
+    vfs.walkMode({ ref: true });
+    return vfs.fs.statSync("/m/l").size;`;
+  // The walk has found the negative entry, and goes on when the entry has its inode and not yet its type.
   const walker = await tree.parked(walk, POINT.FOUND, 2);
-  let answer;
+  let result: Promise<ParkedResult> | undefined;
   vfs.at(POINT.INSTANTIATE, () => {
-    answer = walker.release();
+    result = walker.release();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   });
   vfs.fs.symlinkSync("/target", "/m/l");
-  const { value, code } = await answer;
+  const { value, code } = defined(await result, "result of the worker");
   assert.ok(code === "ENOENT" || value === 5, `${code}, ${value}`);
   assert.equal(vfs.fs.statSync("/m/l").size, 5);
 });
 
-// Taken out, one at a time: ENOTDIR drops first; the entry's sequence is looked at neither at the step nor before the answer.
-test("row 56: what is no directory is ENOTDIR in rcu mode, if it still is what it was", async (t) => {
+// Taken out, one at a time: ENOTDIR leaves rcu mode first; the entry's sequence is checked neither at the step nor at the end.
+test("row 56: a file on the way is ENOTDIR in rcu mode, if its entry has not changed meanwhile", async (t) => {
   for (const name of ["f", LONG]) {
     const { vfs, counted } = await treeFor(t);
     const exchange = exchanger(t, vfs);
@@ -373,7 +385,7 @@ test("row 56: what is no directory is ENOTDIR in rcu mode, if it still is what i
     vfs.fs.writeFileSync("/dir/x", "");
     const c = counted(() => assert.equal(walkCode(vfs, `/a/${name}/x`), "ENOTDIR"));
     assert.deepEqual([c.endedRcu, c.echildRestarts, c.endedRef], [1, 0, 0]);
-    nth(vfs, POINT.FOUND, 2, () => exchange("/dir", `/a/${name}`));
+    vfs.at(POINT.FOUND, () => exchange("/dir", `/a/${name}`), 2);
     const d = counted(() => assert.equal(walkCode(vfs, `/a/${name}/x`), undefined));
     assert.equal(d.echildRestarts, 1);
   }
