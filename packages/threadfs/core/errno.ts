@@ -1,4 +1,4 @@
-/** Error numbers of Linux, as abi/abi.ts has them. Calls answer them negated. */
+/** Linux's error numbers, as in abi/abi.ts. Calls return them negated. */
 export const EPERM: i32 = 1;
 export const ENOENT: i32 = 2;
 export const EIO: i32 = 5;

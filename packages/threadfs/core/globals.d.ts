@@ -1,2 +1,2 @@
-/** Build constant set by asconfig.json: 1 in the debug build, 0 in the one that ships. */
+/** Build constant set by asconfig.json: 1 in the debug build, 0 in the shipping one. */
 declare const POINTS: i32;

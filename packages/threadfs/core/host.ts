@@ -1,34 +1,35 @@
 /**
- * What the core asks of its host. Every thread supplies these when it instantiates the core; `point` is imported by
- * the debug build alone.
+ * The functions that the host supplies. Every thread passes its own when it instantiates the core. Only the debug build
+ * imports `point`.
  */
 
-/** Milliseconds since 1970 with their fraction. */
+/** Milliseconds since 1970, with a fraction. */
 export declare function now(): f64;
 
-/**
- * Milliseconds that only go forward, the same for every thread: how long something has stood still is measured with it, whatever
- * a user's now() says.
- */
+/** A monotonic clock in milliseconds, the same for all threads. Timeouts use it, because the user may replace now(). */
 export declare function clock(): f64;
 
-/** A broken invariant or a lock that nobody gives back: the host throws. `a` says more. */
+/**
+ * Called for a broken invariant or a lock that is never released: the host throws. `a` is an address, or more about the
+ * `code`.
+ */
 export declare function panic(code: i32, a: i32): void;
 
 /**
- * Atomics.wait() on the word at `p` for at most `ms` milliseconds: 0 woken, 1 it was not `expected`, 2 timed out. The host
- * waits because V8 11.3 (Node 20) miscompiles memory.atomic.wait32 in its baseline tier: locals that live across it are lost.
+ * Atomics.wait() on the word at `p` for at most `ms` milliseconds. Returns 0: woken; 1: the word was not `expected`; 2:
+ * timed out. The host waits, because V8 11.3 (Node 20) miscompiles memory.atomic.wait32 in its baseline compiler:
+ * locals that live across it are lost.
  */
 export declare function wait(p: usize, expected: i32, ms: f64): i32;
 
-/** A driver's hook, see DRIVER_OP. Answers >= 0 or -errno. */
+/** Calls a driver's hook (DRIVER_OP). Returns a number >= 0 or -errno. */
 export declare function driverCall(op: i32, driver: i32, a: f64, b: f64, c: f64, d: f64): f64;
 
-/** The security hook: 0 or -errno; `rcu` 1 when the walk may not be kept waiting (-ECHILD: ask again in ref mode). */
+/** The security hook: 0 or -errno. `rcu` 1: the walk is in rcu mode; -ECHILD makes it ask again in ref mode. */
 export declare function security(ino: f64, mask: i32, rcu: i32): i32;
 
-/** A lookup succeeded. */
+/** Reports a lookup that succeeded. */
 export declare function audit(dentry: u32, inode: u32): void;
 
-/** The debug build passes a named place, see tracepoints.ts. */
+/** Reports a tracepoint (tracepoints.ts). */
 export declare function point(id: i32, a: u32, b: u32): void;

@@ -1,5 +1,5 @@
 /**
- * Named places in the core, reported to the host by the debug build and gone from the shipping one. The numbers are
+ * Tracepoints: named places that the debug build reports to the host; the shipping build has none. The numbers are
  * those of POINT in abi/abi.ts, where each is described.
  */
 import { point } from "./host";
@@ -39,7 +39,10 @@ export const P_KILL: i32 = 48;
 export const P_MOUNT_ATTACH: i32 = 49;
 export const P_MOUNT_DETACH: i32 = 50;
 
-/** POINTS is an integer constant of the build (asconfig.json): 1 debug, 0 shipping, where no instruction remains. */
+/**
+ * POINTS is a constant of the build (asconfig.json): 1 in the debug build, 0 in the shipping one, where no instruction
+ * remains.
+ */
 export function tracepoint(id: i32, a: usize, b: usize): void {
   if (POINTS) point(id, <u32>a, <u32>b);
 }

@@ -1,18 +1,21 @@
 /**
- * Bounds for loops over what lies in shared memory: another thread may have written anything there (docs/trust.md), and a
- * list that leads back to itself must end in a panic, not in a thread that never comes back.
+ * Bounds for loops over shared memory. Another thread may have written anything there (docs/trust.md): a list that
+ * leads back to itself must end in a panic, not in an endless loop.
  */
 import { PANIC_CORRUPT, panic } from "./thread";
 
-/** The smallest typed object. */
+/** log2 of the size of the smallest typed object. */
 const OBJECT_SHIFT: u32 = 7;
 
-/** Most objects that the memory has room for: no list of them is longer. `memory.size` is nothing that can be written. */
+/**
+ * The largest number of objects that fit into the memory, hence a bound for every list. A thread cannot forge
+ * `memory.size`.
+ */
 export function objectsMax(): u32 {
   return (<u32>memory.size()) << (16 - OBJECT_SHIFT);
 }
 
-/** What was read cannot be. Does not return. */
+/** Panics because the memory at `at` is corrupt. Does not return. */
 export function corrupt(at: usize): void {
   panic(PANIC_CORRUPT, at);
 }

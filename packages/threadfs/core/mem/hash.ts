@@ -1,9 +1,10 @@
 /**
- * Hash and length of a name in one pass, eight bytes at a time; whether there is a NUL in a path.
+ * Hashes and measures a name in one pass, eight bytes at a time, and finds NUL bytes in a path.
  *
- * Each word gets the key of its position added, and the product of the sum's halves is added up (as NH does): no step waits
- * for the one before, and none for the parent, whose address is mixed in at the end. The keys are drawn when the arena
- * is made, so that nobody can prepare names that collide.
+ * The hash is of the NH family: each word is added to the key of its position, the halves of that sum are multiplied,
+ * and the products are added up. So no step waits for the one before. The parent's address is mixed in at the end, so
+ * that hashing need not wait for the parent to be found. The keys are random for each arena: nobody can prepare names
+ * that collide.
  */
 import { H_SALT, KEYS } from "./layout";
 
@@ -11,11 +12,14 @@ export const ONES: u64 = 0x0101010101010101;
 export const HIGHS: u64 = 0x8080808080808080;
 export const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
 
-/** Length of the name that hashName() measured, in bytes; NAME_MAX + 1 or more: too long, not hashed to its end. */
+/**
+ * Second return value of hashName(): the name's length in bytes. More than NAME_MAX: the name is too long and was not
+ * hashed to its end.
+ */
 export let hashNameLen: u32 = 0;
 const NAME_MAX: u32 = 255;
 
-/** Hashes the bytes at `p` up to "/" or NUL (reads up to 7 bytes more); its length is then in `hashNameLen`. */
+/** Hashes the bytes at `p` up to "/" or NUL (reads up to 7 bytes more). Leaves the length in `hashNameLen`. */
 export function hashName(p: usize): u64 {
   let sum: u64 = 0;
   let i: u32 = 0;
@@ -39,18 +43,18 @@ export function hashName(p: usize): u64 {
   }
 }
 
-/** One word with the key of its position: the halves of their sum, multiplied. */
+/** Adds the key of its position to a word and multiplies the halves of the sum. */
 export function mix(w: u64, k: usize): u64 {
   const s = w + load<u64>(k);
   return (s & 0xffffffff) * (s >> 32);
 }
 
-/** The sum of a name's words and its length with all its bits spread: what remains to be done once the parent is known is short. */
+/** Mixes the bits of a name's sum early, so that only one addition depends on the parent. */
 export function spread(sum: u64): u64 {
   return ((sum ^ (sum >> 32)) + load<u64>(H_SALT)) * 0xd6e8feb86659fd93;
 }
 
-/** Hash of a name (the top half of the sum) in the directory whose dentry is at `parent`. */
+/** The hash of a name, the top half of the sum, in the directory whose dentry is at `parent`. */
 export function hashInParent(spreadSum: u64, parent: usize): u32 {
   return <u32>((spreadSum + <u64>parent * 0x9e3779b97f4a7c15) >> 32);
 }
@@ -60,7 +64,10 @@ export function hashLen(raw: u64, len: u32, parent: usize): u64 {
   return ((<u64>len) << 32) | <u64>hashInParent(spread(raw), parent);
 }
 
-/** Whether there is a NUL among the `len` bytes at `p` (reads up to 7 bytes more): no path has one, and a walk would end there. */
+/**
+ * Whether there is a NUL among the `len` bytes at `p` (reads up to 7 bytes more). A path may not contain one: the walk
+ * would end there.
+ */
 export function hasNul(p: usize, len: u32): bool {
   let i: u32 = 0;
   for (; i + 8 <= len; i += 8) {

@@ -1,6 +1,6 @@
 /**
- * The calling thread: its slot, its scratch area, its counters. Wasm globals belong to the instance, and an instance
- * belongs to one thread, so what is kept here is private.
+ * The calling thread: its slot, scratch area and counters. Wasm globals belong to the instance, and each instance
+ * belongs to one thread: they are private.
  */
 import * as host from "../host";
 import {
@@ -13,30 +13,30 @@ import {
   SLOTS,
 } from "./layout";
 
-/** Slot number + 1: the name under which this thread takes locks. 0 before it is attached. */
+/** Slot number + 1: the owner's number in lock words. 0 before the thread is attached. */
 export let tid: u32 = 0;
-/** Address of this thread's slot. */
+/** Address of the thread's slot. */
 export let slot: usize = 0;
-/** Address of this thread's scratch area. */
+/** Address of the thread's scratch area. */
 export let scratch: usize = 0;
-/** Whether this thread may wait (a browser's main thread may not). */
+/** Whether the thread may block (a browser's main thread may not). */
 export let canWait: bool = false;
-/** > 0 inside a driver's hook: calls into the core are refused there. */
+/** > 0 inside a driver's hook, where calls into the core are refused. */
 export let hookDepth: i32 = 0;
-/** Whether the host has a security and an audit hook. */
+/** Whether the host has a security hook and an audit hook. */
 export let hasSecurity: bool = false;
 export let hasAudit: bool = false;
-/** Modes of this thread's walks, as last set. */
+/** Walk modes of the thread, as last set. */
 export let modes: u32 = 0;
-/** Walks start in ref mode when set. */
+/** Set: walks start in ref mode. */
 export let forceRef: bool = false;
 
 /**
- * Paths shorter than this are not looked for in the memo of directories walked (fs/memo.ts). The debug build, whose walks are
- * to pass a point at each component, uses none unless it is told to.
+ * Paths shorter than this are not looked up in the prefix cache (vfs/walk/prefix-cache.ts). Off by default in the debug
+ * build, whose walks are to report each component.
  */
 export let prefixCacheMinPath: u32 = PREFIX_CACHE_OFF;
-/** Address of its entries, 0: this thread has none. */
+/** Address of the thread's prefix cache, 0: it has none. */
 export let prefixCache: usize = 0;
 
 export function setThread(number: u32, scratchAddress: usize, mayWait: bool): void {
@@ -75,13 +75,13 @@ export function setModes(m: u32): void {
   prefixCacheMinPath = off ? PREFIX_CACHE_OFF : PREFIX_CACHE_MIN_PATH;
 }
 
-/** Counts one event on this thread's own lines; no other thread writes there. */
+/** Counts an event in the thread's own cache lines, which no other thread writes. */
 export function count(which: u32): void {
   const p = slot + SLOT_COUNTERS + (which << 3);
   store<u64>(p, load<u64>(p) + 1);
 }
 
-/** Gives up the processor for about `us` microseconds where waiting is allowed. */
+/** Sleeps for about `us` microseconds where the thread may block. */
 export function sleepUs(us: i64): void {
   if (canWait) host.wait(G_SLEEP, 0, <f64>us / 1000.0);
 }
@@ -89,17 +89,20 @@ export function sleepUs(us: i64): void {
 export const PANIC_LOCK: i32 = 1;
 export const PANIC_CORRUPT: i32 = 2;
 export const PANIC_UNLOCK: i32 = 3;
-/** More locks, sequences or changes in one section than a journal has room for. */
+/** A transaction has more locks, sequences or changes than its undo log has room for. */
 export const PANIC_LOG_FULL: i32 = 4;
 
 export function panic(code: i32, a: usize): void {
   host.panic(code, <i32>a);
 }
 
-/** Looks at a lock that may not be waited for where it is met; with the naps between them ten seconds, as for any lock. */
+/**
+ * How often a thread polls a lock on which it must not block. With the sleeps in between that is ten seconds, as for
+ * other locks.
+ */
 const LOCK_POLLS_MAX: i32 = 5000;
 
-/** Sleeps behind look number `n`, from 0, at such a lock. */
+/** Sleeps before polling the lock again; `n` counts the polls from 0. */
 export function sleepAtLock(n: i32, lock: usize): void {
   if (n == LOCK_POLLS_MAX) panic(PANIC_LOCK, lock);
   sleepUs(n < 100 ? 20 : 2000);

@@ -1,18 +1,23 @@
 /**
- * Locks. A lock is one word: 0 free, otherwise the owner's thread number with WAITERS when somebody sleeps on it.
+ * Locks. A lock is one word: 0 when free, else the owner's thread number, with WAITERS set when another thread sleeps
+ * on it.
  *
- * Two kinds. *Spinning* locks (lock, tryLock, trySpinLock, unlock) make sections: those taken inside a section are held until the
- * section ends, so that it can be undone as a whole when its thread dies in it (log.ts). To a holder the same lock is
- * open again at once. *Mutexes* (mutexLock, mutexUnlock) are held across sections, for a whole operation; what lies
- * under them alone is changed in sections too, or in an order in which every step leaves it right.
+ * *Spin locks* (lock, tryLock, trySpinLock, unlock) form transactions (undo/log.ts): a lock taken inside a transaction
+ * is held until the transaction commits, so that recovery can undo the transaction as a whole when its thread dies.
+ * Spin locks are re-entrant for their owner. *Mutexes* (mutexLock, mutexUnlock) are held for a whole operation, across
+ * transactions. Data protected only by a mutex is changed inside transactions, or so that every intermediate state is
+ * valid.
  *
- * Guarantees: mutual exclusion; everything written before a release is seen after the next lock() of the same word
- * (both are sequentially consistent read-modify-writes, the pair of each other). Not fair. Waiting is bounded: after
- * TIMEOUTS_MAX sleeps of NAP_MS that ended by themselves, not by a wake-up, comes the host's panic. Where a thread may not
- * wait it spins, ROUNDS_MAX rounds. A lock is noted in its thread's slot before it is taken, and a dead thread's are released
- * by who recovers it (recover.ts).
+ * Guarantees
+ *  - Mutual exclusion. Everything written before a release is visible after the next acquisition of the same word: both
+ *    are sequentially consistent read-modify-writes, and pair with each other.
+ *  - Not fair.
+ *  - Waiting is bounded. A blocked thread panics after TIMEOUTS_MAX sleeps of SLEEP_MS that timed out without a
+ *    wake-up; a thread that may not block panics after ROUNDS_MAX rounds of spinning.
+ *  - A lock is recorded in its thread's undo log before it is taken. The thread that recovers a dead thread releases
+ *    its locks (undo/recover.ts).
  *
- * The host does the waiting, see host.ts for why.
+ * The host blocks for the core; host.ts says why.
  */
 import * as host from "../../host";
 import { canWait, countLockWait, PANIC_LOCK, PANIC_UNLOCK, panic, tid } from "../thread";
@@ -33,20 +38,20 @@ import {
 import { makeEven } from "./seqlock";
 
 export const WAITERS: u32 = 0x80000000;
-/** Looks at a taken lock before the thread goes to sleep; about 2 us. */
+/** Polls of a taken lock before the thread sleeps: about 2 us. */
 const SPINS: i32 = 200;
-/** A lock is never held for longer than a copy of a few pages; after 10 s its owner is taken for dead. */
+/** A lock is held for a copy of a few pages at most. After 10 s its owner is considered dead. */
 const SLEEP_MS: f64 = 2;
 const TIMEOUTS_MAX: i32 = 5000;
 const ROUNDS_MAX: i32 = 20000000;
 const TIMED_OUT: i32 = 2;
 
-/** Whether this thread holds the lock: wanted or waiting for the section's end. */
+/** Whether this thread owns the lock. */
 function isOwner(p: usize): bool {
   return (atomic.load<u32>(p) & ~WAITERS) == tid;
 }
 
-/** Notes a spinning lock that has just been taken. */
+/** Records a spin lock that has just been taken. */
 function recordLock(p: usize): void {
   pushLock(p);
   store<u32>(undoLog() + LOG_ACQUIRING, 0);
@@ -63,7 +68,7 @@ export function lock(p: usize): void {
   recordLock(p);
 }
 
-/** Takes the lock if it is free. One that this section holds already is not. */
+/** Takes the lock if it is free. A lock that this thread already owns is not free. */
 export function tryLock(p: usize): bool {
   if (atomic.load<u32>(p) != 0) return false;
   store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);
@@ -75,7 +80,9 @@ export function tryLock(p: usize): bool {
   return true;
 }
 
-/** Spins without sleeping, for a thread inside a read-side section. False: the bound was reached. */
+/**
+ * Takes the lock by spinning, without sleeping: for a thread inside a read-side section. False: the bound was reached.
+ */
 export function trySpinLock(p: usize): bool {
   if (txDepth != 0 && isOwner(p)) {
     setTxDepth(txDepth + 1);
@@ -93,7 +100,8 @@ function lockSlow(p: usize): void {
   }
   countLockWait();
   let timeouts = 0;
-  // From here on the lock is taken with WAITERS set: another sleeper may be there, and its release must wake it.
+  // From here on the lock is taken with WAITERS set: another thread may sleep on it, and the release must wake that
+  // one.
   for (let rounds = 0; rounds < ROUNDS_MAX && timeouts < TIMEOUTS_MAX; rounds++) {
     const v = atomic.load<u32>(p);
     if (v == 0) {
@@ -113,24 +121,26 @@ function release(p: usize): void {
   else if (old != tid) panic(PANIC_UNLOCK, p);
 }
 
-/** Wants a lock no more. With the last one of a section the section ends, and all of its locks are released. */
+/**
+ * Releases the lock. Releasing the last lock of a transaction commits it, and only then are its locks really released.
+ */
 export function unlock(p: usize): void {
   if (!isOwner(p)) panic(PANIC_UNLOCK, p);
   txEnd();
 }
 
-/** Opens a section, or goes deeper into the one that is open. */
+/** Begins a transaction, or a nested one. */
 export function txBegin(): void {
   setTxDepth(txDepth + 1);
 }
 
-/** Ends a section, or comes back from a deeper place in it. */
+/** Ends a transaction: commits it if it is the outermost one. */
 export function txEnd(): void {
   if (txDepth > 1) {
     setTxDepth(txDepth - 1);
     return;
   }
-  // The section has happened with this store: what follows only shows it, and recovery would do the same.
+  // This store commits the transaction. What follows only publishes it; recovery would do the same.
   discardEntries();
   for (let p = lastSeq(); p != 0; p = lastSeq()) {
     makeEven(p, load<u32>(p) + 1);
@@ -143,7 +153,7 @@ export function txEnd(): void {
   setTxDepth(0);
 }
 
-/** Takes a lock that is held for a whole operation. Not inside a section. */
+/** Takes a mutex. Not inside a transaction. */
 export function mutexLock(p: usize): void {
   store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);
   if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);

@@ -1,14 +1,15 @@
 /**
- * A lock and a reference count in one 8-byte word, so that a reference can be taken by one compare-and-swap as long
- * as nobody holds the lock.
+ * A lock and a reference count in one 8-byte word (Linux: lockref), so that one compare-and-swap takes a reference
+ * while the lock is free.
  *
- *   bits 0..31   the lock word of lock.ts
+ *   bits 0..31   the lock word (lock.ts)
  *   bits 32..63  the count, signed; negative: the object is dead
  *
- * Guarantees: lockrefGetNotDead() never revives a dead object and never passes a holder of the lock. The count may be
- * changed by its plain functions only by a holder of the lock; then no compare-and-swap can succeed in between, since
- * it expects a lock word of 0. A compare-and-swap is no part of a section: a thread that dies behind it leaves the count
- * too high, never too low, and the sweep finds that (recount.ts). So inside a section counts go down under the lock only.
+ * Guarantees: lockrefGetNotDead() never revives a dead object and never bypasses the owner of the lock. The functions
+ * that just store the count are for the owner of the lock: no compare-and-swap can succeed meanwhile, because it
+ * expects a lock word of 0. A compare-and-swap is not part of a transaction: if the thread dies after it, the count is
+ * too high, never too low, and the recount of references corrects it (recount.ts). So inside a transaction counts are
+ * only decreased under the lock.
  */
 import { put32 } from "../undo/log";
 import { lock, trySpinLock, unlock } from "./lock";
@@ -21,13 +22,16 @@ export function lockrefCount(p: usize): i32 {
   return <i32>atomic.load<u32>(p + 4);
 }
 
-/** Whether the object is dead for good: one whose lock is taken may come back, should the thread that ends it die of it. */
+/**
+ * Whether the object is dead for good. While the lock is held it may still come back, if the thread that kills it dies
+ * and is rolled back.
+ */
 export function lockrefIsDead(p: usize): bool {
   const v = atomic.load<u64>(p);
   return <u32>v == 0 && <i64>v < 0;
 }
 
-/** Only for a holder of the lock. */
+/** The caller owns the lock. */
 export function lockrefSet(p: usize, n: i32): void {
   put32(p + 4, <u32>n);
 }
@@ -36,7 +40,7 @@ export function lockrefMarkDead(p: usize): void {
   put32(p + 4, <u32>DEAD);
 }
 
-/** Takes a reference that somebody already holds one of. */
+/** Takes a reference on an object that the caller already has a reference on. */
 export function lockrefGet(p: usize): void {
   for (let i = 0; i < CAS_TRIES; i++) {
     const v = atomic.load<u64>(p);
@@ -48,7 +52,7 @@ export function lockrefGet(p: usize): void {
   unlock(p);
 }
 
-/** Takes a reference if the object is alive; `mayWait` false: inside a read-side section, gives up instead of sleeping. */
+/** Takes a reference if the object is alive. `mayWait` false, for read-side sections: gives up instead of sleeping. */
 export function lockrefGetNotDead(p: usize, mayWait: bool): bool {
   for (let i = 0; i < CAS_TRIES; i++) {
     const v = atomic.load<u64>(p);
@@ -64,7 +68,10 @@ export function lockrefGetNotDead(p: usize, mayWait: bool): bool {
   return n >= 0;
 }
 
-/** Drops a reference when it is not the last and the lock is free; false: the caller takes the lock and does it there. */
+/**
+ * Drops a reference if it is not the last one and the lock is free. False: the caller takes the lock and drops it
+ * there.
+ */
 export function lockrefPutNotLast(p: usize): bool {
   for (let i = 0; i < CAS_TRIES; i++) {
     const v = atomic.load<u64>(p);

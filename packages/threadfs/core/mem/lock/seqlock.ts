@@ -1,13 +1,15 @@
 /**
- * Sequence counts: even at rest, odd inside a write section. A writer holds the lock that goes with the count.
+ * Sequence counts (Linux: seqcount): even at rest, odd inside a write section. The writer owns the lock that goes with
+ * the count.
  *
- * Guarantees: what a reader loaded between readSeqBegin() and a readSeqRetry() that answers false was there at one
- * moment. Ordering: every load and store involved is atomic, hence sequentially consistent in Wasm; the reader's
- * begin pairs with the store that makes the count even, its retry with writeSeqBegin(). Readers store nothing. A count
- * that stays odd for SEQ_SPINS looks (its writer was descheduled or died) is handed back odd, and then never validates.
+ * Guarantees: everything that a reader loaded between readSeqBegin() and a readSeqRetry() that returns false was there
+ * at one moment. Ordering: every load and store involved is atomic, hence sequentially consistent in Wasm;
+ * readSeqBegin() pairs with the store that makes the count even (makeEven()), readSeqRetry() with writeSeqBegin().
+ * Readers store nothing. If a count stays odd for SEQ_SPINS polls (its writer was descheduled or died), readSeqBegin()
+ * returns it odd, and it never validates.
  *
- * Inside a section (log.ts) a count stays odd until the section's end, so that nobody reads what might still be undone.
- * Counts that a thread has made odd stand in its journal: recovery makes a dead thread's even.
+ * Inside a transaction (undo/log.ts) a count stays odd until the commit, so that no reader validates what might still
+ * be rolled back. The undo log lists the counts that a thread has made odd: recovery makes those of a dead thread even.
  */
 
 import { C_SEQ_RETRIES, G_SEQ_WRAPS } from "../layout";
@@ -15,7 +17,10 @@ import { count } from "../thread";
 import { popSeq, pushSeq, txDepth } from "../undo/log";
 
 const SEQ_SPINS: i32 = 400;
-/** Each time a count passes a multiple of this much, G_SEQ_WRAPS says so to those who keep counts for long (prefix-cache.ts). */
+/**
+ * Whenever a count passes a multiple of this, G_SEQ_WRAPS is incremented, for caches that keep counts for long
+ * (prefix-cache.ts).
+ */
 const WRAP: u32 = 1 << 24;
 
 export function readSeqBegin(p: usize): u32 {
@@ -34,12 +39,12 @@ function readSeqSlow(p: usize): u32 {
   return s;
 }
 
-/** True: something was written since `s` was taken, or a write was under way then. */
+/** True: a writer was active when `s` was taken, or has been since. */
 export function readSeqRetry(p: usize, s: u32): bool {
   return atomic.load<u32>(p) != s || (s & 1) != 0;
 }
 
-/** Makes a count odd; one that this section has made odd already stays so. */
+/** Makes a count odd. Inside a transaction it may be odd already and stays so. */
 export function writeSeqBegin(p: usize): void {
   const s = load<u32>(p);
   if (s & 1) return;
@@ -47,20 +52,23 @@ export function writeSeqBegin(p: usize): void {
   atomic.store<u32>(p, s + 1);
 }
 
-/** Makes it even again: now, or at the section's end. Outside of sections the one that was made odd last. */
+/**
+ * Makes the count even again: now, or when the transaction commits. Outside of transactions: the count that was made
+ * odd last.
+ */
 export function writeSeqEnd(p: usize): void {
   if (txDepth != 0) return;
   makeEven(p, load<u32>(p) + 1);
   popSeq();
 }
 
-/** After this every reader that began before must fail; may stand inside a write section. */
+/** Makes every reader that has begun fail. Allowed inside a write section. */
 export function writeSeqBarrier(p: usize): void {
   if (txDepth != 0) writeSeqBegin(p);
   else makeEven(p, load<u32>(p) + 2);
 }
 
-/** The end of every change: the count's next even value. */
+/** Ends every change: stores the next even count. */
 export function makeEven(p: usize, s: u32): void {
   atomic.store<u32>(p, s);
   if ((s & (WRAP - 1)) == 0) atomic.add<u32>(G_SEQ_WRAPS, 1);

@@ -1,25 +1,27 @@
 /**
- * What a thread is in the middle of, written down in its slot so that another thread can put things right when it dies.
+ * The undo log: a record in each thread's slot of what the thread is doing, from which another thread recovers it when
+ * it dies.
  *
- * A *section* lasts from the first spinning lock taken to the moment when the last one is wanted no more (lock.ts), or from
- * txBegin() to txEnd(). Whatever shared word changes inside it, except counts that may be too high for a while,
- * is written through put32(), put64() or set32(), which first note the old value here. The section's end is one store,
- * `entries = 0`; only then are its sequences made even and its locks released. So a section happened, or recovery writes
- * the old values back and it did not; and nobody but readers of sequences, whom an odd one turns away, has seen it half done.
+ * A *transaction* lasts from the first spin lock taken until the last one is released (lock/lock.ts), or from txBegin()
+ * to txEnd(). Shared words that change inside it are written through put32(), put64() or set32(), which first log the
+ * old value here; the exception are counts that may be too high for a while. The commit is one store, `entries = 0`.
+ * Only after it are the transaction's sequences made even and its locks released. So a transaction either happens, or
+ * recovery writes the old values back. Lock-free readers may see uncommitted values; they must validate a sequence,
+ * which is odd until the commit, or take the lock.
  *
- *   0   entries u32      4 lock that is being taken   8 locks u32   12 sequences u32   16 mutexes u32   20 blocks u32
- *   24  24 x lock        spinning locks of this section
- *   120 16 x sequence    counts this thread has made odd
- *   184 10 x mutex       sleeping locks it holds
- *   224 48 x block       memory that nothing leads to yet
- *   416 76 x entry       address u32, bytes u32, old value u64
- *   1632                 a write that is under way: inode ptr (0: none), address of the file position that
- *                        moves (0: none), position i64, bytes u32
+ *   0   entries u32   4 lock being acquired   8 locks u32   12 sequences u32   16 mutexes u32   20 pending blocks u32
+ *   24  24 x lock     spin locks of this transaction
+ *   120 16 x sequence counts that this thread has made odd
+ *   184 10 x mutex    mutexes that it holds
+ *   224 48 x block    pending blocks: allocated, and not linked to anything yet
+ *   416 76 x entry    address u32, bytes u32, old value u64
+ *   1632              redo record of a file write in progress: inode ptr (0: none), address of the file position that
+ *                     moves (0: none), position i64, bytes u32
  *
- * Guarantees: written by its own thread only, and by whoever recovers that thread when it is dead. Everything is noted before
- * it is done. An address in a list means "perhaps": a lock is held only if it names the thread, a sequence is open only if it
- * is odd. The lists are plain memory: a dead thread's stores have all been made, in their order, by the time that its
- * death is known.
+ * Guarantees: only the thread itself writes its log, and the thread that recovers it when it is dead. Everything is
+ * logged before it is done. List entries are hints: recovery checks the owner in the lock word, and whether the
+ * sequence is odd. The lists are plain memory: by the time a thread's death is known, all of its stores are visible in
+ * their order.
  */
 import { SLOT_UNDO_LOG } from "../layout";
 import { PANIC_LOG_FULL, panic, slot } from "../thread";
@@ -42,13 +44,16 @@ export const MUTEXES_MAX: u32 = 10;
 export const BLOCKS_MAX: u32 = 48;
 export const ENTRIES_MAX: u32 = 76;
 
-/** What a write puts into a file and cannot be undone: it lies in the scratch area of the thread, and recovery puts it there again (data.ts). */
+/**
+ * The redo record. File contents that a write overwrites cannot be undone. They are still in the thread's scratch area,
+ * and recovery writes them again (data.ts).
+ */
 export const LOG_REDO: u32 = 1632;
 export const REDO_POS_ADDRESS: u32 = 4;
 export const REDO_POS: u32 = 8;
 export const REDO_BYTES: u32 = 16;
 
-/** Spinning locks wanted, and explicit sections open: > 0 inside a section. */
+/** Nesting depth of the transaction: spin locks taken and txBegin() calls; > 0 inside a transaction. */
 export let txDepth: i32 = 0;
 
 export function setTxDepth(n: i32): void {
@@ -59,7 +64,7 @@ export function undoLog(): usize {
   return slot + SLOT_UNDO_LOG;
 }
 
-/** How many entries, locks and sequences there are: the words in the journal again, which so need not be loaded. */
+/** Copies of the log's counts, so that they need not be loaded. */
 let entries: u32 = 0;
 let locks: u32 = 0;
 let seqs: u32 = 0;
@@ -74,7 +79,7 @@ function logOldValue(p: usize, bytes: u32, old: u64): void {
   store<u32>(j, ++entries);
 }
 
-/** The section has happened: what was noted is not needed any more. */
+/** Commits: the old values are not needed any more. */
 export function discardEntries(): void {
   entries = 0;
   store<u32>(undoLog(), 0);
@@ -86,7 +91,7 @@ export function pushLock(p: usize): void {
   store<u32>(undoLog() + LOG_NR_LOCKS, ++locks);
 }
 
-/** The lock that was taken last, 0: none is left. It stays on the list until popLock(). */
+/** The lock taken last, 0: none. It stays on the list until popLock(). */
 export function lastLock(): usize {
   return locks == 0 ? 0 : <usize>load<u32>(undoLog() + LOG_LOCK + ((locks - 1) << 2));
 }
@@ -101,7 +106,7 @@ export function pushSeq(p: usize): void {
   store<u32>(undoLog() + LOG_NR_SEQS, ++seqs);
 }
 
-/** The sequence that was made odd last, 0: none is left. */
+/** The sequence made odd last, 0: none. */
 export function lastSeq(): usize {
   return seqs == 0 ? 0 : <usize>load<u32>(undoLog() + LOG_SEQ + ((seqs - 1) << 2));
 }
@@ -110,7 +115,7 @@ export function popSeq(): void {
   store<u32>(undoLog() + LOG_NR_SEQS, --seqs);
 }
 
-/** Changes a word that readers without the lock load. */
+/** Stores to a word that readers without the lock load. Logs the old value inside a transaction. */
 export function put32(p: usize, v: u32): void {
   if (txDepth != 0) logOldValue(p, 4, atomic.load<u32>(p));
   atomic.store<u32>(p, v);
@@ -121,13 +126,13 @@ export function put64(p: usize, v: u64): void {
   atomic.store<u64>(p, v);
 }
 
-/** Changes a word that only holders of its lock look at. */
+/** The same for a word that only owners of its lock access: a plain store. */
 export function set32(p: usize, v: u32): void {
   if (txDepth != 0) logOldValue(p, 4, load<u32>(p));
   store<u32>(p, v);
 }
 
-/** A mutex that is taken. */
+/** Adds a mutex that is being held. */
 export function pushMutex(p: usize): void {
   const j = undoLog();
   const n = load<u32>(j + LOG_NR_MUTEXES);
@@ -136,21 +141,21 @@ export function pushMutex(p: usize): void {
   store<u32>(j + LOG_NR_MUTEXES, n + 1);
 }
 
-/** A mutex that is released, wherever it stands on the list. */
+/** Removes a released mutex from wherever it is on the list. */
 export function removeMutex(p: usize): void {
   const j = undoLog();
   const n = load<u32>(j + LOG_NR_MUTEXES);
   for (let k = n; k > 0; k--) {
     const at = j + LOG_MUTEX + ((k - 1) << 2);
     if (load<u32>(at) != <u32>p) continue;
-    // The last one takes its place; for a moment it stands twice, which is harmless in a list that says "perhaps".
+    // Moves the last one into its place. For a moment it is listed twice, which is harmless: list entries are hints.
     store<u32>(at, load<u32>(j + LOG_MUTEX + ((n - 1) << 2)));
     store<u32>(j + LOG_NR_MUTEXES, n - 1);
     return;
   }
 }
 
-/** Memory that has been allocated and hangs on nothing yet: recovery frees it. Inside the section that allocates it. */
+/** Adds a block to the pending list: recovery frees it. In the transaction that allocates it. */
 export function addPendingBlock(p: usize): void {
   const j = undoLog();
   const n = load<u32>(j + LOG_NR_BLOCKS);
@@ -159,7 +164,7 @@ export function addPendingBlock(p: usize): void {
   set32(j + LOG_NR_BLOCKS, n + 1);
 }
 
-/** It hangs on something now, or is free again. Inside the section that makes it so. */
+/** Removes a block from the pending list, because it is linked now or free again. In the transaction that does that. */
 export function removePendingBlock(p: usize): void {
   const j = undoLog();
   const n = load<u32>(j + LOG_NR_BLOCKS);

@@ -1,9 +1,10 @@
 /**
- * After a death: what the thread was in the middle of is undone, and what it held alone is given back.
+ * Recovers a dead thread: rolls back its open transaction and releases what it owned alone.
  *
- * Guarantees: afterwards every structure is as some section left it, no sequence is odd and no lock taken because of the
- * dead thread. References that it had taken are still counted: the sweep finds them (recount.ts). Every step may be
- * repeated, so that recovery goes on where another thread died doing it. The dead thread runs no more: that is for the caller to know.
+ * Guarantees: afterwards every structure is as some committed transaction left it, and no sequence is odd and no lock
+ * held because of the dead thread. References that it held are still counted; the recount of references drops them
+ * (recount.ts). Every step can be repeated: if the recovering thread dies, another one continues. Precondition: the
+ * thread has terminated.
  */
 
 import { slabFree } from "../alloc/slab";
@@ -32,7 +33,7 @@ function countOf(j: usize, which: u32, max: u32): u32 {
   return min<u32>(load<u32>(j + which), max);
 }
 
-/** Writes the old values back, the last one first, and makes the open sequences even. */
+/** Writes the old values back, newest first, and makes the open sequences even. */
 function rollBackEntries(j: usize): void {
   for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {
     const e = j + LOG_ENTRY + ((n - 1) << 4);
@@ -49,7 +50,7 @@ function rollBackEntries(j: usize): void {
   }
 }
 
-/** Releases a lock if the dead thread has it. */
+/** Releases a lock if the dead thread owns it. */
 function release(p: usize, dead: u32): void {
   if (p == 0) return;
   const v = atomic.load<u32>(p);
@@ -58,26 +59,28 @@ function release(p: usize, dead: u32): void {
   if (v & WAITERS) atomic.notify(p, -1);
 }
 
-/** The first half: undone, and no spinning lock held any more. `dead`: the name under which the thread took locks. */
+/** First half: rolls back the transaction and releases the spin locks. `dead`: the thread's number in lock words. */
 export function rollBackThread(j: usize, dead: u32): void {
   rollBackEntries(j);
   for (let n = countOf(j, LOG_NR_LOCKS, LOCKS_MAX); n > 0; n--) {
     release(load<u32>(j + LOG_LOCK + ((n - 1) << 2)), dead);
     store<u32>(j + LOG_NR_LOCKS, n - 1);
   }
-  // Taken, and not on a list yet: nothing has been done under it.
+  // This lock may have been taken without being listed. Nothing has been changed under it.
   release(load<u32>(j + LOG_ACQUIRING), dead);
   store<u32>(j + LOG_ACQUIRING, 0);
 }
 
-/** A mutex that the dead thread holds: the n-th on its list, 0: none, or not any more. */
+/** The n-th mutex of the dead thread's list, if it owns it; else 0. */
 export function heldMutex(j: usize, n: u32, dead: u32): usize {
   if (n >= countOf(j, LOG_NR_MUTEXES, MUTEXES_MAX)) return 0;
   const p = <usize>load<u32>(j + LOG_MUTEX + (n << 2));
   return (atomic.load<u32>(p) & ~WAITERS) == dead ? p : 0;
 }
 
-/** The second half, when what lies under its mutexes has been set right: mutexes and blocks. */
+/**
+ * Second half, after the data under its mutexes has been repaired: releases the mutexes and frees the pending blocks.
+ */
 export function releaseThread(j: usize, dead: u32): void {
   for (let n = countOf(j, LOG_NR_MUTEXES, MUTEXES_MAX); n > 0; n--) {
     release(load<u32>(j + LOG_MUTEX + ((n - 1) << 2)), dead);
