@@ -2,6 +2,9 @@
 
 import { median } from "./stats.js";
 
+/** Does something `times` times. */
+export type Loop = (times: number) => void;
+
 /**
  * Parts that a measured loop is cut into. Other work on the machine, and a collection of garbage, spoils some of them;
  * what is reported is the median part.
@@ -10,12 +13,11 @@ export const SLICES = 300;
 
 /**
  * Nanoseconds a turn takes in the median part of a loop.
- * @param {(times: number) => void} run does something `times` times
- * @param {number} times turns in all
- * @param {{ multiple?: number }} [options] multiple: parts have a multiple of so many turns
+ * @param times turns in all
+ * @param multiple parts have a multiple of so many turns
  */
-export function timed(run, times, { multiple = 1 } = {}) {
-  const parts = [];
+export function timed(run: Loop, times: number, { multiple = 1 } = {}): number {
+  const parts: number[] = [];
   let done = 0;
   for (let i = 1; i <= SLICES; i++) {
     const until = Math.floor((times * i) / SLICES / multiple) * multiple;
@@ -30,7 +32,7 @@ export function timed(run, times, { multiple = 1 } = {}) {
 }
 
 /** How often to repeat so that one measurement takes about `ms`; runs warm on the way. Bounded: 40 doublings. */
-export function repetitions(run, ms, first = 1000) {
+export function repetitions(run: Loop, ms: number, first = 1000): number {
   let times = first;
   for (let turn = 0; turn < 40; turn++) {
     const before = process.hrtime.bigint();
@@ -42,21 +44,20 @@ export function repetitions(run, ms, first = 1000) {
   return times;
 }
 
+/** Rounds of a bench: how many, and how long one measurement takes in ms. */
+export interface Rounds {
+  rounds: number;
+  ms: number;
+}
+
 /**
  * Measures several loops in turn, round after round: A B C A B C.
- * @param {Map<string, (times: number) => void>} loops
- * @param {{ rounds: number, ms: number, first?: number }} options ms: length of one measurement
- * @returns {Map<string, number[]>} nanoseconds per time in each round
+ * @returns nanoseconds a turn in each round, by the loop's name
  */
-export function interleave(loops, { rounds, ms, first }) {
-  const times = new Map();
-  const series = new Map();
-  for (const [name, run] of loops) {
-    times.set(name, repetitions(run, ms, first));
-    series.set(name, []);
-  }
+export function interleave(loops: Map<string, Loop>, { rounds, ms }: Rounds): Map<string, number[]> {
+  const entries = [...loops].map(([name, run]) => ({ name, run, times: repetitions(run, ms), series: [] as number[] }));
   for (let round = 0; round < rounds; round++) {
-    for (const [name, run] of loops) series.get(name).push(timed(run, times.get(name)));
+    for (const { run, times, series } of entries) series.push(timed(run, times));
   }
-  return series;
+  return new Map(entries.map(({ name, series }) => [name, series]));
 }

@@ -1,12 +1,15 @@
 // How does the cost of a lookup and of a creation grow with the tree, from 10,000 to 4,000,000 entries? And how much of
 // that is the memory itself: the same machine's cost of one load at an unpredictable place in as much memory as the tree
-// takes, where each load's address comes from the load before (so nothing can be fetched ahead).
+// takes, where each load's address comes from the load before (so that nothing can be fetched ahead).
 
+import type { Vfs } from "threadfs";
+import { defined } from "../../cli/dist/support/defined.js";
 import { randomBelow } from "../../cli/dist/support/random.js";
+import type { BenchOptions, Question } from "./lib/question.js";
 import { randomCycle } from "./lib/random.js";
 import { Remote } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
-import { openRival } from "./lib/rivals.js";
+import { openThreadfs } from "./lib/rivals.js";
 import { timed } from "./lib/rounds.js";
 import { line, median } from "./lib/stats.js";
 import { FILES_PER_DIRECTORY, fileName, flat, makeFiles } from "./lib/tree.js";
@@ -23,89 +26,117 @@ const SAMPLE = 400000;
 const CHUNK = 65536;
 
 /** Files of a tree of `entries` entries: two directories come with each full lib directory. */
-function filesOf(entries) {
+function filesOf(entries: number): number {
   return Math.floor((entries * FILES_PER_DIRECTORY) / (FILES_PER_DIRECTORY + 2));
 }
 
-// ---- the child's part ----
+// ---- in the child process ----
 
-export async function prepare(state) {
-  const { fs, vfs } = await openRival("threadfs", { maxBytes: 2 ** 31 });
-  Object.assign(state, { fs, vfs, files: 0 });
+interface State {
+  vfs: Vfs;
+  /** Number of the files made. */
+  files: number;
+  /** The sample that is looked up. */
+  paths: string[];
 }
 
-/** Makes files until the tree has `entries` entries; answers nanoseconds a file and the bytes taken. */
-export function grow(state, { entries }) {
-  const files = filesOf(entries);
-  let at = state.files;
+/** Set by prepare() in the child process. */
+let prepared: State | undefined;
+const state = (): State => defined(prepared, "the prepared tree");
+
+async function prepare(): Promise<void> {
+  const { vfs } = await openThreadfs(2 ** 31);
+  prepared = { vfs, files: 0, paths: [] };
+}
+
+/** Makes files until the tree has `entries` entries; returns nanoseconds a file and the bytes of the arena. */
+function grow({ entries }: { entries: number }): { create: number; bytes: number } {
+  const { vfs } = state();
+  let at = state().files;
   // Whole directories in each part, so that all parts do the same work.
-  const ns = timed(
+  const create = timed(
     (times) => {
-      makeFiles(state.fs, at, at + times, "/", SIDE);
+      makeFiles(vfs.fs, at, at + times, "/", SIDE);
       at += times;
     },
-    files - at,
+    filesOf(entries) - at,
     { multiple: FILES_PER_DIRECTORY },
   );
-  state.files = at;
-  state.paths = sample(at);
-  return { create: ns, bytes: state.vfs.counters().chunksUsed * CHUNK };
+  prepared = { vfs, files: at, paths: sample(at) };
+  return { create, bytes: vfs.counters().chunksUsed * CHUNK };
 }
 
-/** Random files of the whole tree, in a random order; the strings lie in that order, so the tree is what is scattered. */
-function sample(files) {
+/** Random files of the whole tree, in a random order; the strings lie in that order, so only the tree is scattered. */
+function sample(files: number): string[] {
   const random = randomBelow(files);
   return Array.from({ length: Math.min(files, SAMPLE) }, () => flat(`/${fileName(random(files), SIDE)}`));
 }
 
-export function lookup({ fs, paths }) {
+// The loops cast what they read: their places are below the length.
+function lookup(): number {
+  const { vfs, paths } = state();
+  const { fs } = vfs;
   let at = 0;
   let found = 0;
   const ns = timed((times) => {
-    for (const end = at + times; at < end; at++) if (fs.existsSync(paths[at])) found++;
+    for (const end = at + times; at < end; at++) if (fs.existsSync(paths[at] as string)) found++;
   }, paths.length);
   if (found !== paths.length) throw new Error(`${found} of ${paths.length} found`);
   return ns;
 }
 
-/** The hand-over of the same strings to nobody: what of a lookup is the string and not the tree. */
-export function handOver({ paths }) {
+/** Copies the same strings into a buffer: the part of a lookup that is the string and not the tree. */
+function handOver(): number {
+  const { paths } = state();
   const encoder = new TextEncoder();
   const view = new Uint8Array(new SharedArrayBuffer(4097));
   let at = 0;
   let sum = 0;
   const ns = timed((times) => {
-    for (const end = at + times; at < end; at++) sum += encoder.encodeInto(paths[at], view).written;
+    for (const end = at + times; at < end; at++) sum += encoder.encodeInto(paths[at] as string, view).written;
   }, paths.length);
   if (sum === 0) throw new Error("nothing was written");
   return ns;
 }
 
-/** Dependent loads over `bytes` bytes, one in each cache line of 64; nanoseconds each. */
-export function control(_state, { bytes, loads }) {
+/** Dependent loads over `bytes` bytes, one in each cache line of 64; returns nanoseconds a load. */
+function control({ bytes, loads }: { bytes: number; loads: number }): number {
   const WORDS = 16;
   const lines = Math.floor(bytes / 64);
-  const cycle = randomCycle(lines);
   const memory = new Uint32Array(lines * WORDS);
-  for (let i = 0; i < lines; i++) memory[i * WORDS] = cycle[i] * WORDS;
+  for (const [i, next] of randomCycle(lines).entries()) memory[i * WORDS] = next * WORDS;
   let at = 0;
-  for (let i = 0; i < Math.min(lines, loads); i++) at = memory[at]; // Warm, as far as that goes.
+  for (let i = 0; i < Math.min(lines, loads); i++) at = memory[at] as number; // Warm, as far as that goes.
   const ns = timed((times) => {
     let place = at;
-    for (let i = 0; i < times; i++) place = memory[place];
+    for (let i = 0; i < times; i++) place = memory[place] as number;
     at = place;
   }, loads);
   if (at % WORDS !== 0) throw new Error("left the cycle");
   return ns;
 }
 
-// ---- the bench's part ----
+export const served = { prepare, grow, lookup, handOver, control };
 
-async function measureSize(remote, controls, entries, options) {
+// ---- in the bench's process ----
+
+type Child = Remote<typeof served>;
+
+/** The costs at one size, in ns. */
+interface Point {
+  entries: number;
+  create: number;
+  bytes: number;
+  lookup: number;
+  handOver: number;
+  load: number;
+}
+
+async function measureSize(remote: Child, controls: Child, entries: number, options: BenchOptions): Promise<Point> {
   const { create, bytes } = await remote.call("grow", { entries });
-  const lookups = [];
-  const handOvers = [];
-  const loads = [];
+  const lookups: number[] = [];
+  const handOvers: number[] = [];
+  const loads: number[] = [];
   await remote.call("lookup");
   for (let round = 0; round < options.rounds; round++) {
     lookups.push(await remote.call("lookup"));
@@ -114,23 +145,16 @@ async function measureSize(remote, controls, entries, options) {
   for (let round = 0; round < Math.min(3, options.rounds); round++) {
     loads.push(await controls.call("control", { bytes, loads: 4000000 }));
   }
-  return {
-    entries,
-    create,
-    bytes,
-    lookup: median(lookups),
-    handOver: median(handOvers),
-    load: median(loads),
-  };
+  return { entries, create, bytes, lookup: median(lookups), handOver: median(handOvers), load: median(loads) };
 }
 
-async function run(options) {
+async function run(options: BenchOptions): Promise<Result> {
   const result = new Result("growth", "What does a lookup cost as the tree grows, and why?");
   if (options.skip.includes("threadfs")) return result;
   const sizes = SIZES.filter((entries) => entries <= (options.quick ? 100000 : 4000000));
-  const remote = new Remote(import.meta.url, { nodeOptions: ["--max-old-space-size=2048"] });
-  const controls = new Remote(import.meta.url, { nodeOptions: ["--max-old-space-size=2048"] });
-  const points = [];
+  const remote: Child = new Remote(import.meta.url, { nodeOptions: ["--max-old-space-size=2048"] });
+  const controls: Child = new Remote(import.meta.url, { nodeOptions: ["--max-old-space-size=2048"] });
+  const points: Point[] = [];
   try {
     await remote.call("prepare");
     for (const entries of sizes) {
@@ -141,11 +165,12 @@ async function run(options) {
     remote.stop();
     controls.stop();
   }
-  report(result, points);
+  reportCurve(result, points);
+  reportGrowth(result, points);
   return result;
 }
 
-function report(result, points) {
+function reportCurve(result: Result, points: Point[]): void {
   result.curve(
     "existsSync of random existing files, and the making of a file",
     [
@@ -175,8 +200,11 @@ function report(result, points) {
     result.measure(what, "one dependent load", "ns", [point.load]);
     result.measure(what, "open, close", "ns", [point.create]);
   }
-  const first = points[0];
-  const last = points[points.length - 1];
+}
+
+function reportGrowth(result: Result, points: Point[]): void {
+  const first = defined(points[0], "the smallest tree");
+  const last = defined(points.at(-1), "the largest tree");
   const span = `${first.entries.toLocaleString("en-US")} to ${last.entries.toLocaleString("en-US")} entries`;
   result.figure(`lookup, ${span}`, "growth", "x", last.lookup / first.lookup);
   result.figure(`one load, ${span}`, "growth", "x", last.load / first.load);
@@ -190,4 +218,4 @@ function report(result, points) {
   result.note(`the line explains ${(fit.r2 * 100).toFixed(1)} % of the curve's variance`);
 }
 
-export default { name: "growth", run };
+export default { name: "growth", run } satisfies Question;

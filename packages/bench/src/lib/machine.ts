@@ -1,13 +1,13 @@
-// What the figures were measured on, said without naming anybody's machine.
+// The machine that the figures were measured on, without its name.
 
 import { readFileSync } from "node:fs";
 import os from "node:os";
 
-/** Bytes that can be had without swapping. os.freemem() leaves out the page cache, which the kernel gives back. */
-export function availableMemory() {
+/** Bytes available without swapping. os.freemem() leaves out the page cache, which the kernel gives back. */
+export function availableMemory(): number {
   try {
-    const match = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "utf8"));
-    if (match) return Number(match[1]) * 1024;
+    const kilobytes = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
+    if (kilobytes !== undefined) return Number(kilobytes) * 1024;
   } catch {
     // Not Linux.
   }
@@ -15,7 +15,7 @@ export function availableMemory() {
 }
 
 /** Whether the kernel backs anonymous memory with huge pages: "always", "madvise", "never" or "unknown". */
-function hugePages() {
+function hugePages(): string {
   try {
     const text = readFileSync("/sys/kernel/mm/transparent_hugepage/enabled", "utf8");
     return /\[(\w+)\]/.exec(text)?.[1] ?? "unknown";
@@ -24,7 +24,17 @@ function hugePages() {
   }
 }
 
-export function machine() {
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGiB: number;
+  platform: string;
+  node: string;
+  v8: string;
+  hugePages: string;
+}
+
+export function machine(): Machine {
   const cpus = os.cpus();
   return {
     cpu: cpus[0]?.model.trim() ?? "unknown",
