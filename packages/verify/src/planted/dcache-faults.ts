@@ -4,7 +4,7 @@ import type { Mutant } from "./faults.js";
 
 export const CACHE: Mutant[] = [
   {
-    name: "a miss that is not looked at again",
+    name: "a miss is not validated",
     torture: true,
     edits: [
       {
@@ -16,7 +16,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [pair("small@rename || looks"), torture()],
   },
   {
-    name: "a split that does not tell the table's sequence",
+    name: "a bucket is split without the table's sequence",
     edits: [
       { file: "vfs/dcache/d-hash.ts", from: "      writeSeqBegin(G_HASH_SEQ);\n", to: "" },
       { file: "vfs/dcache/d-hash.ts", from: "      writeSeqEnd(G_HASH_SEQ);\n", to: "" },
@@ -24,7 +24,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [pair("split@stat || create", { seconds: 60 }), tests("vfs/d-hash", "split")],
   },
   {
-    name: "a dentry hung into its chain before its own next is set",
+    name: "a dentry enters its chain before its own next is set",
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
@@ -35,7 +35,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [tests("vfs/d-hash"), pair("small@create || looks"), torture({ seconds: 20 })],
   },
   {
-    name: "what leaves a chain takes along where it went on",
+    name: "a dentry that leaves its chain loses its next",
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
@@ -46,7 +46,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [tests("vfs/d-hash"), torture({ seconds: 20 })],
   },
   {
-    name: "a name is taken out of its chain before its removal has happened",
+    name: "a name leaves its chain before its removal has been committed",
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
@@ -57,7 +57,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [meanwhile("small unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/d/e/../f)")],
   },
   {
-    name: "a killed dentry stays in the list of unused ones",
+    name: "a killed dentry stays in the LRU list",
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
@@ -68,7 +68,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [fsck(), torture()],
   },
   {
-    name: "a dentry invalidated without a barrier",
+    name: "a dentry is invalidated without a barrier",
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
@@ -84,12 +84,12 @@ export const CACHE: Mutant[] = [
     ],
   },
   {
-    name: "the pin of an entry is never given back",
+    name: "the pin of an entry is never put",
     edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  unpin(d);\n  const late", to: "  const late" }],
     caughtBy: [fsck()],
   },
   {
-    name: "the pin of an entry is given back twice",
+    name: "the pin of an entry is put twice",
     edits: [
       {
         file: "fs/tmpfs/tmpfs.ts",
@@ -100,7 +100,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [fsck()],
   },
   {
-    name: "a rename without the dentries' sequences",
+    name: "a rename does not change the dentries' sequences",
     torture: true,
     edits: [
       { file: "vfs/dcache/d-move.ts", from: "  writeSeqBegin(d.seq);\n  writeSeqBegin(target.seq);\n", to: "" },
@@ -115,7 +115,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [pair("small@exchange || stat"), pair("names@exchange || stat"), torture()],
   },
   {
-    name: "a rename that does not tell its directories",
+    name: "a rename does not change the directories' dirSeq",
     torture: true,
     edits: [
       {
@@ -132,7 +132,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [pair("small@rename || looks"), torture()],
   },
   {
-    name: "a rename that does not tell the rename sequence",
+    name: "a rename does not change the rename sequence",
     known: 21,
     edits: [
       { file: "vfs/dcache/d-move.ts", from: "  writeSeqBegin(G_RENAME_SEQ);\n", to: "" },
@@ -145,7 +145,7 @@ export const CACHE: Mutant[] = [
     ],
   },
   {
-    name: "getcwd does not look whether its directories have moved",
+    name: "getcwd does not check the rename sequence",
     known: 21,
     edits: [
       {
@@ -157,7 +157,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [pair("places@getcwd || rename"), tests("known-bugs-memory", "bug 21:")],
   },
   {
-    name: "what a rename replaces goes to the old directory without a place in its list",
+    name: "a replaced dentry gets the old directory as its parent without a place in its list",
     edits: [
       {
         file: "vfs/dcache/d-move.ts",
@@ -180,7 +180,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [pair("names@exchange || stat"), pair("names@rename || stat"), tests("known-bugs-memory", "bug 22:")],
   },
   {
-    name: "a compare hook that has no inode to judge by answers a match",
+    name: "a compare hook that is given no inode reports a match",
     known: 1,
     edits: [
       {
@@ -192,7 +192,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [tests("known-bugs.test", "bug 1:")],
   },
   {
-    name: "an entry that was stale is ENOENT when it is found again",
+    name: "a stale entry that is found again is ENOENT",
     known: 4,
     edits: [
       {
@@ -204,7 +204,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [tests("known-bugs.test", "bug 4:")],
   },
   {
-    name: "a dentry that was unhashed long ago dies without its sequence",
+    name: "a dentry that was unhashed before is killed without its sequence",
     known: 5,
     edits: [
       {
@@ -221,7 +221,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [tests("known-bugs.test", "bug 5:"), pair("places@rmdir || stat"), torture()],
   },
   {
-    name: "a negative entry is an answer before it is revalidated",
+    name: "a negative entry is a result before it is revalidated",
     known: 7,
     edits: [
       {
@@ -233,7 +233,7 @@ export const CACHE: Mutant[] = [
     caughtBy: [tests("known-bugs.test", "bug 7:"), pair("driver@create || stat")],
   },
   {
-    name: "a negative entry turns positive without its sequence, its type first",
+    name: "a negative entry turns positive without its sequence, type before inode",
     known: 8,
     edits: [
       {

@@ -4,22 +4,22 @@ import type { Mutant } from "./faults.js";
 
 export const FILES: Mutant[] = [
   {
-    name: "a directory does not count its children",
+    name: "a new entry does not raise its directory's number of children",
     edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  parent.nrChildren += 1;\n  dAdd", to: "  dAdd" }],
     caughtBy: [fsck()],
   },
   {
-    name: "a rename does not take its entry off the old directory's count",
+    name: "a rename does not lower the old directory's number of children",
     edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  from.nrChildren -= 1;\n", to: "" }],
     caughtBy: [fsck()],
   },
   {
-    name: "a second name is not counted",
+    name: "a second link does not raise nlink",
     edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  addLinks(i, 1, t);\n  txEnd();", to: "  txEnd();" }],
     caughtBy: [fsck()],
   },
   {
-    name: "names and accounts of a rename in two sections",
+    name: "a rename changes names and link counts in two transactions",
     edits: [
       {
         file: "vfs/ops/modify.ts",
@@ -30,7 +30,7 @@ export const FILES: Mutant[] = [
     caughtBy: [death("small rename: sysRename(path=/d/f path2=/f")],
   },
   {
-    name: "a lock not released on one error path: the directory's, where the name exists",
+    name: "the directory's lock is not released when the name exists",
     edits: [
       {
         file: "vfs/ops/modify.ts",
@@ -41,7 +41,7 @@ export const FILES: Mutant[] = [
     caughtBy: [fsck(), pair("small@sysMkdir(path=/d/x || mkdir")],
   },
   {
-    name: "a check before instead of after: rmdir looks for children before it has the lock",
+    name: "rmdir checks for children before it has the lock",
     edits: [
       {
         file: "vfs/ops/modify.ts",
@@ -57,12 +57,12 @@ export const FILES: Mutant[] = [
     caughtBy: [pair("small@sysUnlink(path=/o removedir || mkdir"), pair("small@rmdir || mkdir", { bound: 2 })],
   },
   {
-    name: "rmdir does not look for children",
+    name: "rmdir does not check for children",
     edits: [{ file: "vfs/ops/modify.ts", from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;\n", to: "" }],
     caughtBy: [fsck(), pair("small@rmdir || mkdir")],
   },
   {
-    name: "contents read without the file's lock",
+    name: "contents are read without the file's lock",
     torture: true,
     edits: [
       {
@@ -79,7 +79,7 @@ export const FILES: Mutant[] = [
     caughtBy: [pair("small@truncate || read"), pair("small@write || read"), torture()],
   },
   {
-    name: "what is cut off a file's last block is not cleared",
+    name: "the end of a file's last block is not cleared by truncate",
     edits: [
       {
         file: "fs/tmpfs/data.ts",
@@ -90,7 +90,7 @@ export const FILES: Mutant[] = [
     caughtBy: [death("pages truncate: sysTruncate(path=/g"), fsck(), torture()],
   },
   {
-    name: "a block freed before the new one hangs in its place",
+    name: "a block is freed before the new one is linked",
     edits: [
       {
         file: "fs/tmpfs/data.ts",
@@ -101,12 +101,12 @@ export const FILES: Mutant[] = [
     caughtBy: [death("small write: sysWrite(fd=4")],
   },
   {
-    name: "a larger node does not take over what the smaller one held",
+    name: "a larger node does not copy the smaller one's pointers",
     edits: [{ file: "fs/tmpfs/data.ts", from: "  memory.copy(node, old, 4 << topBits(i));\n", to: "" }],
     caughtBy: [pair("pages@write || truncate"), fsck()],
   },
   {
-    name: "a node freed before the larger one hangs in its place",
+    name: "a node is freed before the larger one is linked",
     edits: [
       {
         file: "fs/tmpfs/data.ts",
@@ -117,7 +117,7 @@ export const FILES: Mutant[] = [
     caughtBy: [death("pages write")],
   },
   {
-    name: "a cut takes a small node for a full one",
+    name: "truncate takes a small node for a full one",
     edits: [
       {
         file: "fs/tmpfs/data.ts",
@@ -128,7 +128,7 @@ export const FILES: Mutant[] = [
     caughtBy: [pair("pages@write || truncate"), fsck()],
   },
   {
-    name: "the error path of open keeps its dentry",
+    name: "open leaks its dentry on an error path",
     edits: [
       {
         file: "vfs/file/open.ts",
@@ -139,12 +139,12 @@ export const FILES: Mutant[] = [
     caughtBy: [alloc("create"), alloc("open"), fsck()],
   },
   {
-    name: "a link's text is kept when there is no room for its inode",
+    name: "a link's body leaks when its inode cannot be allocated",
     edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "    if (text != 0) slabFree(text);\n", to: "" }],
     caughtBy: [alloc("symlink"), fsck()],
   },
   {
-    name: "a descriptor is not given back on error",
+    name: "open leaks its descriptor on an error path",
     edits: [
       {
         file: "vfs/file/open.ts",
@@ -155,7 +155,7 @@ export const FILES: Mutant[] = [
     caughtBy: [fsck()],
   },
   {
-    name: "a file is not put on error",
+    name: "open leaks its file on an error path",
     edits: [
       {
         file: "vfs/file/open.ts",
@@ -166,7 +166,7 @@ export const FILES: Mutant[] = [
     caughtBy: [fsck()],
   },
   {
-    name: "a file is emptied before anybody has asked whether that is allowed",
+    name: "a file is truncated before the permission check",
     edits: [
       {
         file: "vfs/file/open.ts",
@@ -177,7 +177,7 @@ export const FILES: Mutant[] = [
     caughtBy: [tests("conformance/")],
   },
   {
-    name: "the entry shown last is remembered without a reference",
+    name: "readdir remembers its last entry without a reference",
     edits: [
       {
         file: "vfs/file/readdir.ts",
@@ -188,7 +188,7 @@ export const FILES: Mutant[] = [
     caughtBy: [fsck(), death("small readdir")],
   },
   {
-    name: "a reading goes on behind an entry that has moved to another directory",
+    name: "readdir goes on behind an entry that has moved to another directory",
     known: 24,
     edits: [
       {
@@ -200,7 +200,7 @@ export const FILES: Mutant[] = [
     caughtBy: [tests("known-bugs-memory", "bug 24:")],
   },
   {
-    name: "two children get one place in their directory",
+    name: "two children get the same cookie",
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
@@ -211,7 +211,7 @@ export const FILES: Mutant[] = [
     caughtBy: [fsck()],
   },
   {
-    name: "the sweep does not count what holds an entry in memory",
+    name: "the recount misses the pin of an entry",
     edits: [
       {
         file: "vfs/recovery/recount.ts",
@@ -222,19 +222,19 @@ export const FILES: Mutant[] = [
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "the sweep does not count a child's reference on its parent",
+    name: "the recount misses a child's reference on its parent",
     edits: [
       { file: "vfs/recovery/recount.ts", from: "    if (d.parent != d) countDentryReference(d.parent_);\n", to: "" },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "the sweep does not count what open files hold",
+    name: "the recount misses the references of open files",
     edits: [{ file: "vfs/recovery/recount.ts", from: "    countDentryReference(f.dentry_);\n", to: "" }],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "the sweep leaves inodes that nothing leads to",
+    name: "the recount does not free unreferenced inodes",
     edits: [
       {
         file: "vfs/recovery/recount.ts",
@@ -245,7 +245,7 @@ export const FILES: Mutant[] = [
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x"), death("small unlink: sysUnlink(path=/d/e/g)")],
   },
   {
-    name: "the sweep does not wait until all are out of their calls",
+    name: "the recount does not wait until no other thread is active",
     edits: [
       {
         file: "vfs/recovery/recount.ts",

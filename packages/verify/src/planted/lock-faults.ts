@@ -8,14 +8,14 @@ const RETIRED = "  if (!callRcu(p)) return;\n  rcuPoll();\n  reclaim(BATCH);";
 
 export const LOCKS: Mutant[] = [
   {
-    name: "a lost wake-up: a lock given back without waking who sleeps on it",
+    name: "a lost wake-up: a lock is released without waking the thread that sleeps on it",
     edits: [
       { file: "mem/lock/lock.ts", from: "if (old & WAITERS) atomic.notify(p, 1);", to: "if (old & WAITERS) return;" },
     ],
     caughtBy: [pair("small@sysMkdir(path=/d/x || sysOpen(path=/d/x flags=65 ", { bound: 2 })],
   },
   {
-    name: "a lock taken before it is noted",
+    name: "a lock is taken before it is logged",
     edits: [
       {
         file: "mem/lock/lock.ts",
@@ -26,7 +26,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "a mutex taken before it is noted",
+    name: "a mutex is taken before it is logged",
     edits: [
       {
         file: "mem/lock/lock.ts",
@@ -37,7 +37,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "a section's locks released before it has ended",
+    name: "a transaction's locks are released before it commits",
     edits: [
       {
         file: "mem/lock/lock.ts",
@@ -48,7 +48,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [meanwhile("small unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/d/")],
   },
   {
-    name: "a change noted after it is made",
+    name: "an old value is logged after the change",
     edits: [
       {
         file: "mem/undo/log.ts",
@@ -59,12 +59,12 @@ export const LOCKS: Mutant[] = [
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "a section's end that leaves its sequences odd",
+    name: "a commit leaves its sequences odd",
     edits: [{ file: "mem/lock/lock.ts", from: "    makeEven(p, load<u32>(p) + 1);\n", to: "" }],
     caughtBy: [fsck(), death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "what a dead thread was in the middle of is not undone",
+    name: "a dead thread's transaction is not rolled back",
     edits: [
       {
         file: "mem/undo/recover.ts",
@@ -75,7 +75,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "undone in the wrong order: the first change last",
+    name: "a rollback in the wrong order: the oldest change first",
     edits: [
       {
         file: "mem/undo/recover.ts",
@@ -108,7 +108,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "a missing sequence bump: attributes change without the inode's",
+    name: "attributes change without the inode's sequence",
     edits: [
       { file: "vfs/inode/inode.ts", from: "  lock(i.lock);\n  writeSeqBegin(i.seq);", to: "  lock(i.lock);" },
       { file: "vfs/inode/inode.ts", from: "  writeSeqEnd(i.seq);\n  unlock(i.lock);", to: "  unlock(i.lock);" },
@@ -116,7 +116,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [pair("small@sysChown(path=/d/f || sysStat(path=/d/f); sysStat(path=/f)"), pair("small@chown || stat")],
   },
   {
-    name: "an atomic made plain: the store that makes a sequence even",
+    name: "a plain store makes a sequence even",
     edits: [
       {
         file: "mem/lock/seqlock.ts",
@@ -127,7 +127,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [races("small@sysMkdir(path=/d/x || sysStat(path=/d/x)")],
   },
   {
-    name: "an atomic made plain: a dentry's inode as a walk loads it",
+    name: "a walk loads a dentry's inode with a plain load",
     edits: [
       {
         file: "vfs/dcache/dentry.ts",
@@ -138,7 +138,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [races("small@sysUnlink(path=/d/e/g) || sysStat(path=/o/../d/e/g)")],
   },
   {
-    name: "an atomic made plain: the store that hangs a dentry into the table",
+    name: "a plain store puts a dentry into its hash chain",
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
@@ -149,7 +149,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [races("small@sysMkdir(path=/d/x || sysStat(path=/d/x)"), death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
-    name: "a sequence taken while it was odd is good for a check",
+    name: "a sequence that was odd when it was read passes its check",
     edits: [
       {
         file: "mem/lock/seqlock.ts",
@@ -166,7 +166,7 @@ export const LOCKS: Mutant[] = [
     ],
   },
   {
-    name: "a skipped grace period",
+    name: "a grace period is skipped",
     torture: true,
     edits: [
       {
@@ -178,13 +178,13 @@ export const LOCKS: Mutant[] = [
     caughtBy: [torture(), tests("mem/smr", "row 24")],
   },
   {
-    name: "no grace period at all: what is retired is free at once",
+    name: "no grace periods: a retired object is freed at once",
     known: 18,
     edits: [{ file: "vfs/recovery/reclaim.ts", from: RETIRED, to: "  freeObject(p);" }],
     caughtBy: [torture(), tests("known-bugs-memory", "bug 18:")],
   },
   {
-    name: "the epoch of retirement taken too early",
+    name: "the epoch of retirement is read too early",
     edits: [
       {
         file: "mem/smr/smr.ts",
@@ -195,7 +195,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [tests("mem/smr", "row 24"), torture()],
   },
   {
-    name: "the scan for grace periods ignores the slot behind the first",
+    name: "the scan for readers skips every second slot",
     edits: [
       {
         file: "mem/smr/smr.ts",
@@ -206,7 +206,7 @@ export const LOCKS: Mutant[] = [
     caughtBy: [torture(), tests("mem/smr", "row 24")],
   },
   {
-    name: "a dead dentry brought back",
+    name: "a reference is taken on a dead dentry",
     torture: true,
     edits: [
       { file: "mem/lock/lockref.ts", from: "    if (<i64>v < 0) return false;\n", to: "" },

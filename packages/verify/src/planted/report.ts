@@ -53,14 +53,14 @@ function fromCrash(output: string): string | undefined {
   return /^ *(?:Uncaught )?((?:[A-Z]\w*)?Error\b.*)$/m.exec(output)?.[1];
 }
 
-/** A check that was put to a fault, and what it said. */
+/** A check that ran on a fault, and the first line of its failure. */
 export interface Tried {
   command: string;
   seconds: number;
   said: string;
 }
 
-/** What came of a fault: the check that caught it, and those that did not. */
+/** The result of a fault: the check that caught it, and those that did not. */
 export interface Result {
   name: string;
   known?: number | undefined;
@@ -88,17 +88,18 @@ export function document(results: Result[], { command, all, notPlanted }: About)
   const lines = [
     "# Planted faults",
     "",
-    `The checks are checked: ${results.length} faults were planted in the source of the core, one at a time; ${caught.length} were caught,`,
-    `${missed.length} were not. Caught is a fault only if the check holds on the core as it is, with the same seed and the same time, and fails`,
-    "with the fault. The checks are asked in turn, the fastest first, until one catches it; the seconds are those of the one that did,",
-    "from the start of its process, rewriting the core included, on the machine that made this table.",
+    `Can the checks fail? ${results.length} faults were planted in the source of the core, one at a time; the checks caught ${caught.length} and missed ${missed.length}.`,
     "",
-    "It may have been made in several runs, each going on where the one before was broken off (`--results FILE`).",
-    `Made by \`${command}\`; one of them again: \`npm run verify -- planted --only "words of its name"\`.`,
+    "A fault counts as caught only if a check holds on the unchanged core, with the same seed and in the same time, and fails with the fault. The checks of a",
+    "fault run in turn, the fastest first, until one catches it. The seconds are those of that check's process, which includes instrumenting the core, on the",
+    "machine that made this table.",
+    "",
+    `Made by \`${command}\`, possibly in several runs that continue each other (\`--results FILE\`).`,
+    'One fault by itself: `npm run verify -- planted --only "words of its name"`.',
     "",
   ];
   if (missed.length > 0) {
-    lines.push("## Not caught", "", "| fault | bug | tried |", "|---|---|---|");
+    lines.push("## Not caught", "", "| fault | known bug | checks that missed it |", "|---|---|---|");
     for (const { name, known, tried } of missed) {
       const what = tried.map((t) => `\`${t.command}\` (${t.seconds.toFixed(0)} s): ${t.said}`).join("<br>");
       lines.push(`| ${cell(name)} | ${known ?? ""} | ${cell(what)} |`);
@@ -109,21 +110,26 @@ export function document(results: Result[], { command, all, notPlanted }: About)
     lines.push(
       "## Not run",
       "",
-      `The time was over before these ${left.length} of the list's ${all.length} were put to their checks:`,
+      `The run ended before these ${left.length} of the ${all.length} faults in the list were planted:`,
       "",
     );
     lines.push(...left.map((name) => `- ${name}`), "");
   }
-  lines.push("## Caught", "", "| fault | bug | by | s | what it said |", "|---|---|---|---|---|");
+  lines.push(
+    "## Caught",
+    "",
+    "| fault | known bug | caught by | s | first line of the failure |",
+    "|---|---|---|---|---|",
+  );
   for (const { name, known, caught: by } of caught) {
     const { check, seconds, said } = by ?? { check: "", seconds: 0, said: "" };
     lines.push(`| ${cell(name)} | ${known ?? ""} | ${cell(check)} | ${seconds.toFixed(1)} | ${cell(said)} |`);
   }
-  lines.push("", "## Bugs that this algorithm has had", "");
+  lines.push("", "## Known bugs of this algorithm", "");
   lines.push(`Planted and caught: ${numbers.join(", ")}.`);
   if (left.length + missed.length > 0)
-    lines.push("What else is numbered in the list was not caught or not run, see above.");
-  lines.push("Cannot be planted:", "");
+    lines.push("The other numbered bugs of the list were not caught or not run, see above.");
+  lines.push("", "Cannot be planted:", "");
   for (const [n, why] of Object.entries(notPlanted)) lines.push(`- ${n}: ${why}`);
   lines.push("");
   return lines.join("\n");

@@ -4,7 +4,7 @@ import type { Mutant } from "./faults.js";
 
 export const WALK: Mutant[] = [
   {
-    name: "no check of the parent's sequence",
+    name: "the parent's sequence is not checked",
     torture: true,
     edits: [
       {
@@ -16,7 +16,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("small@rename || stat"), pair("small@exchange || stat"), torture()],
   },
   {
-    name: "a child's sequence loaded after its name",
+    name: "a child's sequence is loaded after its name",
     edits: [
       {
         file: "vfs/walk/rcu-walk.ts",
@@ -32,7 +32,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("cached@again || sysStat(path=/m/f)"), tests("walk/lookup")],
   },
   {
-    name: "a mount point is walked past like any directory",
+    name: "a walk treats a mount point like any directory",
     edits: [
       {
         file: "vfs/walk/rcu-walk.ts",
@@ -43,20 +43,20 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("mounts@sysUmount(path=/m || sysStat(path=/m/f)")],
   },
   {
-    name: "an answer without the last look at its dentry",
+    name: "a result is returned without the last check of its dentry",
     edits: [
       { file: "vfs/walk/namei.ts", from: "    if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;\n", to: "" },
     ],
     caughtBy: [pair("small@unlink || stat"), pair("small@rename || stat"), pair("small@unlink || looks")],
   },
   {
-    name: "attributes not looked at again",
+    name: "attributes are not validated",
     torture: true,
     edits: [{ file: "vfs/inode/attr.ts", from: "consistent = !readSeqRetry(i.seq, seq);", to: "consistent = true;" }],
     caughtBy: [pair("small@chown || stat"), pair("small@chown || sysFstat")],
   },
   {
-    name: "search permission is not asked for",
+    name: "search permission is not checked",
     edits: [
       {
         file: "vfs/walk/namei.ts",
@@ -67,14 +67,14 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("users@sysChmod(path=/p mode=0 || stat")],
   },
   {
-    name: "mode, owner and group of different moments",
+    name: "mode, owner and group are read at different moments",
     edits: [
       { file: "vfs/walk/permission.ts", from: "if (!readSeqRetry(i.seq, seq)) return true;", to: "return true;" },
     ],
     caughtBy: [pair("users@chown || access"), pair("users@chown || open"), pair("users@chmod || access")],
   },
   {
-    name: "a hard error of rcu mode is not looked at again",
+    name: "a hard error of rcu mode is not validated",
     known: 10,
     edits: [
       {
@@ -86,7 +86,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("walk/retry", "row 72:")],
   },
   {
-    name: "ENOTDIR of rcu mode is not looked at again",
+    name: "ENOTDIR of rcu mode is not validated",
     known: 9,
     edits: [
       {
@@ -98,7 +98,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("users@sysStat(path=/closed/x) || rmdir")],
   },
   {
-    name: "a negative entry is decided on before its sequence is checked",
+    name: "a negative entry is a result before its sequence is checked",
     known: 6,
     edits: [
       {
@@ -110,7 +110,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("known-bugs.test", "bug 6:"), pair("driver@create || stat"), torture()],
   },
   {
-    name: "a mount that is not seen is none, whatever has moved",
+    name: "a mount that is not found does not exist, whatever has moved",
     known: 11,
     edits: [
       {
@@ -127,7 +127,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("mounts@umount || stat"), pair("mounts@move || stat"), tests("known-bugs-mounts", "bug 11:")],
   },
   {
-    name: "the way up over a mount is not looked at again",
+    name: "the way up over a mount is not validated",
     known: 12,
     edits: [
       {
@@ -149,7 +149,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("mounts@move || stat"), pair("mounts@umount || stat"), tests("known-bugs-mounts", "bug 12:")],
   },
   {
-    name: "a link bound over a mount point: its mount is put twice",
+    name: "the mount of a link is put twice",
     known: 13,
     edits: [
       { file: "vfs/walk/step.ts", from: "  } else if (nd.pMnt == nd.mnt) {\n    mntget(nd.pMnt);\n  }", to: "  }" },
@@ -157,7 +157,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("known-bugs-mounts", "bug 13:"), fsck(), torture()],
   },
   {
-    name: "references dropped inside the read-side section",
+    name: "references are put inside the read-side section",
     known: 14,
     edits: [
       {
@@ -169,7 +169,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("known-bugs-mounts", "bug 14:"), pair("mounts@umount || open"), torture()],
   },
   {
-    name: "a failed drop leaves a path behind",
+    name: "a failed drop leaves its path in the walk's state",
     known: 15,
     edits: [
       {
@@ -181,13 +181,13 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("walk/drop"), pair("small@rename || open"), pair("mounts@umount || open"), torture()],
   },
   {
-    name: "'..' out of a directory that was moved out of its bind mount",
+    name: "'..' leaves a bind mount through a directory that was moved out of it",
     known: 16,
     edits: [{ file: "vfs/mount/namespace.ts", from: "    if (ok) return below ? 1 : 0;", to: "    if (ok) return 1;" }],
     caughtBy: [tests("known-bugs-mounts", "bug 16:"), torture()],
   },
   {
-    name: "the capability to override lifts a driver's refusal",
+    name: "CAP_DAC_OVERRIDE overrides a driver's refusal",
     known: 3,
     edits: [
       {
@@ -199,7 +199,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("known-bugs.test", "bug 3:")],
   },
   {
-    name: "the wrong inode's hook is told that a link is done with",
+    name: "putLink is called for the wrong inode",
     known: 2,
     edits: [
       {
@@ -211,7 +211,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("known-bugs.test", "bug 2:")],
   },
   {
-    name: "a file system's memory goes without a grace period",
+    name: "a file system is freed without a grace period",
     known: 19,
     edits: [
       {
@@ -225,7 +225,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("known-bugs-memory", "bug 19:"), pair("mounts@umount || stat"), torture()],
   },
   {
-    name: "revalidate is asked without a reference on the entry",
+    name: "revalidate is called without a reference on the entry",
     known: 20,
     edits: [
       {
@@ -242,13 +242,13 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("known-bugs-memory", "bug 20:"), pair("driver@unlink || stat"), pair("driver@shrink || stat")],
   },
   {
-    name: "the count of links goes on from one attempt to the next",
+    name: "the count of links is not reset between attempts",
     known: 25,
     edits: [{ file: "vfs/walk/path-init.ts", from: "  nd.links = 0;\n", to: "" }],
     caughtBy: [tests("known-bugs-memory", "bug 25:"), fsck()],
   },
   {
-    name: "references taken one short: the directory of a child that is revalidated",
+    name: "no reference is taken on the directory of a child that is revalidated",
     edits: [
       {
         file: "vfs/walk/drop.ts",
@@ -259,12 +259,12 @@ export const WALK: Mutant[] = [
     caughtBy: [death("driver stat: sysStat(path=/m/f)"), pair("driver@unlink || stat"), tests("fs/driver")],
   },
   {
-    name: "a mount's reference is taken without a look at the mount sequence",
+    name: "a reference on a mount is taken without a check of the mount sequence",
     edits: [{ file: "vfs/walk/drop.ts", from: "  return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);", to: "  return true;" }],
     caughtBy: [pair("mounts@umount || open"), pair("mounts@move || open"), tests("walk/drop"), torture()],
   },
   {
-    name: "a mark of a mount taken off before that has happened",
+    name: "the flag of a mount point is cleared before the umount has been committed",
     edits: [
       {
         file: "vfs/mount/namespace.ts",
@@ -278,7 +278,7 @@ export const WALK: Mutant[] = [
     ],
   },
   {
-    name: "an owner that may still be taken back is believed",
+    name: "an uncommitted owner decides",
     edits: [
       {
         file: "vfs/walk/permission.ts",
@@ -289,7 +289,7 @@ export const WALK: Mutant[] = [
     caughtBy: [meanwhile("users chown: sysChown(path=/p uid=2000", "acl: sysSetacl(path=/p ")],
   },
   {
-    name: "a descriptor whose close may be taken back counts as closed",
+    name: "a descriptor with an uncommitted close counts as closed",
     edits: [
       {
         file: "vfs/file/file.ts",
@@ -300,7 +300,7 @@ export const WALK: Mutant[] = [
     caughtBy: [meanwhile("pages unlink: sysUnlink(path=/g)", "sysWrite(fd=4 offset=5000")],
   },
   {
-    name: "a dentry that may come back to life is passed by",
+    name: "a dentry with an uncommitted end is skipped",
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
@@ -311,7 +311,7 @@ export const WALK: Mutant[] = [
     caughtBy: [meanwhile("driver shrink", "open: sysOpen(path=/m/f")],
   },
   {
-    name: "the sweep believes an entry that a driver was asked to change",
+    name: "the recount keeps an entry that a driver may have changed",
     edits: [
       {
         file: "vfs/recovery/recount.ts",
@@ -322,7 +322,7 @@ export const WALK: Mutant[] = [
     caughtBy: [meanwhile("driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)")],
   },
   {
-    name: "a lookup begins anew at a removed name that still stands in its chain",
+    name: "a lookup starts again at a removed name that is still in its chain",
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
@@ -333,7 +333,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("small@sysUnlink(path=/d/f) || sysStat(path=/l/f)")],
   },
   {
-    name: "umount does not look whether the mount is in use",
+    name: "umount does not check whether the mount is in use",
     edits: [
       {
         file: "vfs/mount/namespace.ts",
@@ -344,7 +344,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("mounts@umount || open"), fsck()],
   },
   {
-    name: "a directory that is being removed is mounted on",
+    name: "a directory that is being removed can be mounted on",
     edits: [
       {
         file: "vfs/mount/namespace.ts",
@@ -355,7 +355,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("mounts@rmdir || mount"), pair("mounts@remove || mount", { seconds: 60 })],
   },
   {
-    name: "a mount's reference put twice by umount",
+    name: "umount puts a mount's reference twice",
     edits: [
       {
         file: "vfs/mount/namespace.ts",
@@ -366,7 +366,7 @@ export const WALK: Mutant[] = [
     caughtBy: [fsck()],
   },
   {
-    name: "a remembered directory is not looked at again",
+    name: "a prefix-cache entry is not validated",
     edits: [
       {
         file: "vfs/walk/prefix-cache.ts",
@@ -377,7 +377,7 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("memo@stat || rename"), torture()],
   },
   {
-    name: "a remembered directory is taken for walks from any start",
+    name: "a prefix-cache entry is used for walks from any start",
     edits: [
       { file: "vfs/walk/prefix-cache.ts", from: "    (load<u64>(e, START) ^ start) |\n", to: "" },
       { file: "vfs/walk/prefix-cache.ts", from: "  h += start * K1;\n", to: "" },
@@ -385,7 +385,7 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("walk/prefix-cache.")],
   },
   {
-    name: "a remembered directory outlives a sequence that has come round",
+    name: "a prefix-cache entry survives a wrapped sequence",
     edits: [
       {
         file: "vfs/walk/prefix-cache.ts",
@@ -396,12 +396,12 @@ export const WALK: Mutant[] = [
     caughtBy: [tests("walk/prefix-cache-entries")],
   },
   {
-    name: "behind a special component the security hook is not asked",
+    name: "behind a special component the security hook is not called",
     edits: [{ file: "vfs/walk/namei.ts", from: " == PLAIN && !hasSecurity) {", to: " == PLAIN) {" }],
     caughtBy: [tests("walk/permission")],
   },
   {
-    name: "a walk in rcu mode counts on a line that others read",
+    name: "a walk in rcu mode counts on a line that other threads read",
     edits: [
       {
         file: "vfs/walk/rcu-walk.ts",
@@ -412,7 +412,7 @@ export const WALK: Mutant[] = [
     caughtBy: [storefree()],
   },
   {
-    name: "a NUL in what the hot path leaves of a path is not looked for",
+    name: "the part of a path that the hot path leaves is not checked for a NUL",
     edits: [{ file: "vfs/walk/namei.ts", from: "  if (hasNul(rest, ", to: "  if (rest == 0 && hasNul(rest, " }],
     caughtBy: [tests("walk/prefix-cache.", "a NUL")],
   },

@@ -100,7 +100,7 @@ test("a change that is no fault is caught neither by a check that holds nor by o
   assert.match(said[2] ?? "", /names: none/);
   const table = document(results, { command: "make", all: ["none", "another"], notPlanted: { 7: "there is none" } });
   assert.match(table, /## Not caught\n\n.*\n.*\n\| none \|/);
-  assert.match(table, /## Not run\n\n.*1 of the list's 2.*\n\n- another\n/);
+  assert.match(table, /## Not run\n\n.*1 of the 2 faults.*\n\n- another\n/);
   assert.match(table, /- 7: there is none/);
 });
 
