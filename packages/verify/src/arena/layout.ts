@@ -50,6 +50,7 @@ export const G_LRU_COUNT = 4812;
 export const G_INODE_LOCK = 4864;
 export const G_DRIVER_LOCK = 4928;
 export const G_CTX_LOCK = 4992;
+export const G_CTX_MADE = 4996;
 export const G_NEXT_DEV = 5056;
 export const G_NEXT_MNT = 5060;
 export const G_NR_DENTRY = 5120;

@@ -1,21 +1,23 @@
-/** The short form of packages/verify/src/hostile/hostile.js, and the tool itself. */
+/** The short form of packages/verify/src/hostile/hostile.ts, and the tool itself. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { randomBelow } from "../../../cli/dist/support/random.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
-import { attach, createMemory, shippingCore } from "../../dist/binary/core.js";
+import { type AttachOptions, attach, createMemory, shippingCore, type Thread } from "../../dist/binary/core.js";
 import { check as fsck } from "../../dist/fsck/check-arena.js";
 import { Corruption, KINDS } from "../../dist/hostile/corruption.js";
 import { build, driverCall, OPERATIONS } from "../../dist/hostile/fixture.js";
 import { run } from "../../dist/hostile/hostile.js";
+import { defined } from "../../dist/support/defined.js";
 
 const ARENA = 4 << 20;
 
+/** The memory with the tree, and a way to attach further threads to it. */
 function fixture() {
   const memory = createMemory({ maxBytes: ARENA });
-  let thread;
-  const hooks = { driverCall: driverCall(() => thread) };
-  const attachTo = (options) => {
+  let thread: Thread | undefined;
+  const hooks = { driverCall: driverCall(() => defined(thread, "thread")) };
+  const attachTo = (options: AttachOptions) => {
     thread = attach(memory, shippingCore({ accesses: true }).shipping, hooks, options);
     return thread;
   };
@@ -23,7 +25,7 @@ function fixture() {
   return { memory, state, attachTo };
 }
 
-test("every operation ends, whatever the memory holds, and another tree of the process is as it was", async (t) => {
+test("every operation ends, whatever the memory holds, and another tree of the process stays as it was", async (t) => {
   const vfs = await createVfs({ maxBytes: 8 << 20 });
   t.after(() => vfs.close());
   vfs.fs.mkdirSync("/d");
@@ -33,12 +35,13 @@ test("every operation ends, whatever the memory holds, and another tree of the p
   assert.deepEqual(failures, []);
   assert.ok(ok);
   assert.equal(explored.operations, 40 * Object.keys(OPERATIONS).length);
-  assert.ok(explored.trapped > 0 && explored.panicked > 0 && explored["answered an errno"] > 0, "damage was met");
+  for (const ending of ["trapped", "panicked", "returned an errno"])
+    assert.ok(Number(explored[ending]) > 0, `an operation ${ending}`);
   assert.equal(vfs.fs.readFileSync("/d/f", "utf8"), "as it was");
   assert.deepEqual(fsck(vfs.handle.memory).problems, []);
 });
 
-test("the tree that is damaged is whole before, and every operation on it answers", () => {
+test("before it is damaged the tree is whole, and every operation on it succeeds but those that must fail", () => {
   const { memory, state, attachTo } = fixture();
   assert.deepEqual(fsck(memory).problems, []);
   const bytes = new Uint8Array(memory.buffer).slice();
@@ -46,7 +49,7 @@ test("the tree that is damaged is whole before, and every operation on it answer
     new Uint8Array(memory.buffer).set(bytes);
     return call(attachTo({}), state) < 0;
   });
-  // A driver without these hooks or still in use, names that are none, a thread that is not there, a context without the right.
+  // A driver without these hooks or still in use, names that do not exist, a thread that does not, a context without the capability.
   const mayFail = [
     "unlink of a driver's file",
     "stat of nothing",
@@ -62,7 +65,7 @@ test("the tree that is damaged is whole before, and every operation on it answer
 });
 
 for (const kind of KINDS) {
-  test(`damage of the kind "${kind}" changes the memory, and the same seed the same words`, () => {
+  test(`damage of the kind "${kind}" changes the memory, and the same seed changes the same words`, () => {
     const said = [1, 1].map((seed) => {
       const { memory } = fixture();
       const before = new Uint32Array(memory.buffer).slice();
@@ -76,10 +79,11 @@ for (const kind of KINDS) {
   });
 }
 
-test("an operation with more steps than allowed is told, with the place it is in and the damage", async () => {
+test("an operation with more steps than allowed is reported, with its place in the core and the damage", async () => {
   const { ok, failures } = await run({ seed: 1, cases: 1, stepsMax: 200 });
   assert.equal(ok, false);
-  assert.match(failures[0].message, /made more than 200 steps, in \w+ \(core\/.*\.ts\)/);
-  assert.match(failures[0].replay, /--seed 1 --cases 1/);
-  assert.ok(failures[0].trace.length > 0);
+  const { message, replay = "", trace = "" } = defined(failures[0], "failure");
+  assert.match(message, /made more than 200 steps, in \w+ \(core\/.*\.ts\)/);
+  assert.match(replay, /--seed 1 --cases 1/);
+  assert.ok(trace.length > 0);
 });

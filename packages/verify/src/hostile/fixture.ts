@@ -1,6 +1,6 @@
 /**
- * The tree that is damaged: a little of everything that the core keeps, so that every list has members, every kind of object
- * is there in use, retired and free. And the operations that are then called on it, each of them once.
+ * The tree that is damaged: it has objects of every kind, in use, retired and free, and every list has members. And the
+ * operations that are then called on it, each of them once.
  */
 import {
   AT_EMPTY_PATH,
@@ -16,6 +16,7 @@ import {
   RENAME_EXCHANGE,
   SCRATCH,
 } from "../../../threadfs/dist/abi/abi.js";
+import type { CallName, DriverCall, Thread } from "../binary/core.js";
 
 const O_RDWR = 2;
 const O_CREAT = 0x40;
@@ -24,21 +25,18 @@ const LONG = `a-name-that-lies-outside-${"of-the-dentry-".repeat(4)}`;
 const S_IFDIR = 0x4000;
 const S_IFREG = 0x8000;
 
-/** What a driver answers that has a file under every name that begins with "f", and a directory under "d". */
-export function driverCall(thread) {
+/** The hooks of a driver that has a file under every name that begins with "f", and a directory under "d". */
+export function driverCall(thread: () => Thread): DriverCall {
   return (op, _driver, a, b) => {
     const view = new DataView(thread().memory.buffer, thread().scratch + SCRATCH.DRIVER, 1024);
-    const answer = (ino, mode) => {
+    const answer = (ino: number, mode: number) => {
       view.setFloat64(0, ino, true);
       view.setFloat64(8, 10, true);
       view.setFloat64(16, 1000, true);
-      for (const [at, value] of [
-        [24, mode],
-        [28, 0],
-        [32, 0],
-        [36, 1],
-      ])
-        view.setUint32(at, value, true);
+      view.setUint32(24, mode, true);
+      view.setUint32(28, 0, true);
+      view.setUint32(32, 0, true);
+      view.setUint32(36, 1, true);
       return 0;
     };
     if (op === DRIVER_OP.ROOT) return answer(1, S_IFDIR | 0o755);
@@ -50,22 +48,36 @@ export function driverCall(thread) {
   };
 }
 
-const one = (t, name, path, ...args) => t.call(name, 0, AT_FDCWD, t.path(path), ...args);
-const two = (t, name, a, b, ...args) => t.call(name, 0, AT_FDCWD, t.path(a), AT_FDCWD, t.path2(b), ...args);
+/** Calls with one path, and with two. */
+const one = (t: Thread, name: CallName, path: string, ...args: number[]) =>
+  t.call(name, 0, AT_FDCWD, t.path(path), ...args);
+const two = (t: Thread, name: CallName, a: string, b: string, ...args: number[]) =>
+  t.call(name, 0, AT_FDCWD, t.path(a), AT_FDCWD, t.path2(b), ...args);
 
-function must(value, what) {
+function must(value: number, what: string): number {
   if (value < 0) throw new Error(`fixture: ${what} answered ${value}`);
   return value;
 }
 
-function file(t, path, bytes = 0, offset = 0) {
+/** Makes a file; returns its descriptor. */
+function file(t: Thread, path: string, bytes = 0, offset = 0): number {
   const fd = must(one(t, "sysOpen", path, O_RDWR | O_CREAT, 0o644), path);
   if (bytes > 0) must(t.call("sysWrite", 0, fd, offset, t.put(new Uint8Array(bytes).fill(7))), path);
   return fd;
 }
 
-/** Builds the tree; answers what the operations need to know. */
-export function build(t) {
+/** Numbers that the operations need: a context, descriptors of a directory and of files, a driver. */
+export interface State {
+  ctx: number;
+  dir: number;
+  pages: number;
+  /** A file that is unlinked. */
+  gone: number;
+  driver: number;
+}
+
+/** Builds the tree. The thread is detached then. */
+export function build(t: Thread): State {
   for (const dir of ["/d", "/d/e", "/d/e/deep", "/m", "/b", "/v", "/acl", "/empty"])
     must(one(t, "sysMkdir", dir, 0o755), dir);
   for (let i = 0; i < 24; i++) t.call("sysClose", 0, file(t, `/d/f${i}`, i * 40));
@@ -76,7 +88,7 @@ export function build(t) {
     ["d/f1", "/l"],
     ["/d/e/..", "/up"],
     ["l", "/ll"],
-  ]) {
+  ] as const) {
     must(t.call("sysSymlink", 0, t.path(body), AT_FDCWD, t.path2(at)), at);
   }
   must(two(t, "sysLink", "/d/f2", "/d/e/two", 0), "link");
@@ -92,7 +104,7 @@ export function build(t) {
     one(t, "sysStat", `/v/n${i}`, 0);
     one(t, "sysStat", `/v/d${String.fromCharCode(97 + (i % 4))}/f${i}`, 0);
   }
-  const acl = [
+  const acl: [tag: number, perm: number, id: number][] = [
     [1, 7, 0],
     [2, 5, 1000],
     [4, 5, 0],
@@ -119,8 +131,10 @@ export function build(t) {
   return { ctx, dir, pages, gone, driver };
 }
 
-/** Every call of the table, by name: a function of a thread and of what build() answered. */
-export const OPERATIONS = {
+export type Operation = (t: Thread, s: State) => number;
+
+/** Every call of the system-call table, by name. */
+export const OPERATIONS: Record<string, Operation> = {
   stat: (t) => one(t, "sysStat", "/d/e/../f3", 0),
   "stat of a long name": (t) => one(t, "sysStat", `/b/e/${LONG}`, 0),
   "stat of nothing": (t) => one(t, "sysStat", "/d/e/deep/none", 0),
