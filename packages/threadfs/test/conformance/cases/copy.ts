@@ -1,9 +1,12 @@
-/** copyFile and cp. cp is written in JavaScript in one version of Node and in C++ in another: codes and effect count. */
-import nodeFs from "node:fs";
+/**
+ * copyFile and cp. cp is JavaScript in one version of Node and C++ in another: only the codes and the effect are compared.
+ */
+import nodeFs, { type CopySyncOptions } from "node:fs";
+import type { Case, Tools } from "../case.js";
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = nodeFs.constants;
 
-function fixture(t) {
+function fixture(t: Tools): void {
   t.tree({
     f: "hello",
     g: { data: "other contents", mode: 0o600 },
@@ -28,7 +31,7 @@ function fixture(t) {
 const FROM = "f g h exec lf dang self nope f/ d/f f/x nope/x".split(" ");
 const TO = "made g h d lf ld dang self made/ d/made d/f nope/made f/made f/ . d/".split(" ");
 
-const copies = FROM.flatMap((from) =>
+const copies: Case[] = FROM.flatMap((from) =>
   TO.map((to) => ({
     name: `copyFile ${from} -> ${to}`,
     setup: fixture,
@@ -37,9 +40,9 @@ const copies = FROM.flatMap((from) =>
   })),
 );
 
-/** libuv has truncated and removed what was there by the time it sees that the source is a directory: not followed. */
-const ofDirectories = ["d made", "ld made", "d d", "d made/", "empty d/made"].map((pair) => {
-  const [from, to] = pair.split(" ");
+/** Without existing targets: libuv truncates and removes them before it sees that the source is a directory. */
+const ofDirectories: Case[] = ["d made", "ld made", "d d", "d made/", "empty d/made"].map((pair) => {
+  const [from = "", to = ""] = pair.split(" ");
   return {
     name: `copyFile ${from} -> ${to}`,
     setup: fixture,
@@ -48,7 +51,7 @@ const ofDirectories = ["d made", "ld made", "d d", "d made/", "empty d/made"].ma
   };
 });
 
-const modes = [0, COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_EXCL | COPYFILE_FICLONE].flatMap((mode) =>
+const modes: Case[] = [0, COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_EXCL | COPYFILE_FICLONE].flatMap((mode) =>
   ["made", "g", "lf", "dang"].map((to) => ({
     name: `copyFile with mode ${mode} to ${to}`,
     setup: fixture,
@@ -56,10 +59,10 @@ const modes = [0, COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_EXCL | COPYFILE_FICL
   })),
 );
 
-const badModes = [-1, 8, 1.5, "1", null, {}, COPYFILE_FICLONE_FORCE | 8].map((mode) => ({
+const badModes: Case[] = [-1, 8, 1.5, "1", null, {}, COPYFILE_FICLONE_FORCE | 8].map((mode) => ({
   name: `copyFile with mode ${JSON.stringify(mode)}`,
   setup: fixture,
-  run: (t) => t.fs.copyFileSync(t.p("f"), t.p("made"), mode),
+  run: (t) => t.unchecked.copyFileSync(t.p("f"), t.p("made"), mode),
 }));
 
 const PAIRS = [
@@ -67,7 +70,7 @@ const PAIRS = [
   ..."d made,d e,d empty,d d,d d/sub,d d/new,d f,d nope/made,d/ made,d made/,d lf,empty made,empty e".split(","),
 ];
 
-const CP_OPTIONS = [
+const CP_OPTIONS: readonly (CopySyncOptions | undefined)[] = [
   undefined,
   { recursive: true },
   { recursive: true, force: false },
@@ -76,21 +79,21 @@ const CP_OPTIONS = [
   { recursive: true, verbatimSymlinks: true },
 ];
 
-/** Where Node's versions differ among themselves, also in the effect. */
-const UNSETTLED = {
-  plain: ["ld made", "d nope/made"],
+/** Pairs for which versions of Node differ, also in the effect, without options and by option. */
+const UNSETTLED_PLAIN = ["ld made", "d nope/made"];
+const UNSETTLED: Readonly<Record<string, readonly string[]>> = {
   errorOnExist: ["d e", "d empty", "d made/", "empty e"],
   dereference: ["lf g", "ld made", "d made", "d e", "d empty", "d nope/made", "d/ made", "d made/"],
 };
 
-function settled(pair, options) {
-  if (options === undefined) return !UNSETTLED.plain.includes(pair);
+function settled(pair: string, options: CopySyncOptions | undefined): boolean {
+  if (options === undefined) return !UNSETTLED_PLAIN.includes(pair);
   return !Object.keys(options).some((key) => UNSETTLED[key]?.includes(pair));
 }
 
-const trees = PAIRS.flatMap((pair) =>
+const trees: Case[] = PAIRS.flatMap((pair) =>
   CP_OPTIONS.filter((options) => settled(pair, options)).map((options) => {
-    const [from, to] = pair.split(" ");
+    const [from = "", to = ""] = pair.split(" ");
     return {
       name: `cp ${from} -> ${to} ${JSON.stringify(options) ?? ""}`,
       setup: fixture,
@@ -100,29 +103,29 @@ const trees = PAIRS.flatMap((pair) =>
   }),
 );
 
-const others = [
+const others: Case[] = [
   {
-    name: "copyFile of a large file",
+    name: "copyFile copies a large file",
     setup: (t) => t.fs.writeFileSync(t.p("f"), Buffer.alloc(300_000, "0123456789abcdef")),
     run: (t) => t.fs.copyFileSync(t.p("f"), t.p("made")),
   },
   {
-    name: "copyFile takes the mode through the umask",
+    name: "copyFile gives the copy the mode of the source less the umask",
     setup: fixture,
     umask: 0o077,
     run: (t) => t.fs.copyFileSync(t.p("exec"), t.p("made")),
   },
   {
-    name: "copyFile keeps the mode of what it overwrites",
+    name: "copyFile keeps the mode of an existing target",
     setup: fixture,
     run: (t) => t.fs.copyFileSync(t.p("exec"), t.p("h")),
   },
   {
-    name: "cp with a filter",
+    name: "cp copies only what its filter accepts",
     setup: fixture,
     only: ["code"],
     run: (t) => {
-      const asked = [];
+      const asked: [string, string][] = [];
       t.fs.cpSync(t.p("d"), t.p("made"), {
         recursive: true,
         filter: (from, to) => {
@@ -134,7 +137,7 @@ const others = [
     },
   },
   {
-    name: "cp with preserveTimestamps",
+    name: "cp with preserveTimestamps keeps the times",
     setup: (t) => {
       fixture(t);
       t.fs.utimesSync(t.p("d/f"), 1000, 2000);
@@ -146,7 +149,7 @@ const others = [
     },
   },
   {
-    name: "cp makes links absolute unless told not to",
+    name: "cp makes links absolute unless verbatimSymlinks is set",
     setup: fixture,
     only: ["code"],
     run: (t) => {
@@ -156,21 +159,23 @@ const others = [
     },
   },
   {
-    name: "argument errors",
+    name: "wrong arguments give the errors of node:fs",
     setup: fixture,
     run: (t) => [
-      t.out(() => t.fs.copyFileSync()),
-      t.out(() => t.fs.copyFileSync(t.p("f"))),
-      t.out(() => t.fs.copyFileSync(t.p("f\0"), t.p("made"))),
-      t.out(() => t.fs.copyFileSync(t.p("f"), 5)),
-      t.out(() => t.fs.cpSync()),
-      t.out(() => t.fs.cpSync(t.p("f"))),
-      t.out(() => t.fs.cpSync(t.p("f"), t.p("made"), { recursive: "yes" })),
-      t.out(() => t.fs.cpSync(t.p("f"), t.p("made"), { filter: 5 })),
-      t.out(() => t.fs.cpSync(t.p("f"), t.p("made"), { dereference: true, verbatimSymlinks: true })),
-      t.out(() => t.fs.cpSync(t.p("f"), t.p("made"), 5)),
+      t.out(() => t.unchecked.copyFileSync()),
+      t.out(() => t.unchecked.copyFileSync(t.p("f"))),
+      t.out(() => t.unchecked.copyFileSync(t.p("f\0"), t.p("made"))),
+      t.out(() => t.unchecked.copyFileSync(t.p("f"), 5)),
+      t.out(() => t.unchecked.cpSync()),
+      t.out(() => t.unchecked.cpSync(t.p("f"))),
+      t.out(() => t.unchecked.cpSync(t.p("f"), t.p("made"), { recursive: "yes" })),
+      t.out(() => t.unchecked.cpSync(t.p("f"), t.p("made"), { filter: 5 })),
+      t.out(() => t.unchecked.cpSync(t.p("f"), t.p("made"), { dereference: true, verbatimSymlinks: true })),
+      t.out(() => t.unchecked.cpSync(t.p("f"), t.p("made"), 5)),
     ],
   },
 ];
 
-export default [...copies, ...ofDirectories, ...modes, ...badModes, ...trees, ...others];
+const cases: readonly Case[] = [...copies, ...ofDirectories, ...modes, ...badModes, ...trees, ...others];
+
+export default cases;

@@ -1,7 +1,10 @@
-/** chmod, chown, utimes: what they set, through links or on them, by path or descriptor, and in which forms. */
+/** chmod, chown, utimes: what they set, through links or on links, by path or by descriptor, with arguments in every form. */
+import type { BigIntStats, Stats } from "node:fs";
+import type { Case, Tools } from "../case.js";
+
 const FILES = ["f", "d", "lf", "ld", "dang", "nope", "h"];
 
-function fixture(t) {
+function fixture(t: Tools): void {
   t.tree({ f: "hello", h: { link: "f" }, "d/": null, lf: ["f"], ld: ["d"], dang: ["missing"], "d/f": "x" });
 }
 
@@ -23,14 +26,14 @@ const MODES = [
   "4755",
 ];
 
-const chmods = MODES.flatMap((mode) =>
+const chmods: Case[] = MODES.flatMap((mode) =>
   FILES.map((name) => ({
     name: `chmod ${typeof mode === "number" ? `0${mode.toString(8)}` : `"${mode}"`} ${name}`,
     setup: fixture,
     run: (t) => {
       const done = t.out(() => t.fs.chmodSync(t.p(name), mode));
       const got = t.out(() => t.fs.statSync(t.p(name)));
-      // A directory that nobody may read could not be looked at afterwards.
+      // An ordinary user could not list a directory without read permission afterwards.
       t.fs.chmodSync(t.p("d"), 0o755);
       t.fs.chmodSync(t.p("f"), 0o644);
       return [done, got];
@@ -38,16 +41,16 @@ const chmods = MODES.flatMap((mode) =>
   })),
 );
 
-const fchmods = [0, 0o600, 0o4755, 0o1777, "0640", -1, 1.5, "x", undefined, 2 ** 32].flatMap((mode) =>
+const fchmods: Case[] = [0, 0o600, 0o4755, 0o1777, "0640", -1, 1.5, "x", undefined, 2 ** 32].flatMap((mode) =>
   ["f", "d"].map((name) => ({
     name: `fchmod ${JSON.stringify(mode)} ${name}`,
     setup: fixture,
     run: (t) => {
       const fd = t.fs.openSync(t.p(name), "r");
-      const told = [t.out(() => t.fs.fchmodSync(fd, mode)), t.fs.fstatSync(fd)];
+      const results = [t.out(() => t.unchecked.fchmodSync(fd, mode)), t.fs.fstatSync(fd)];
       t.fs.fchmodSync(fd, 0o755);
       t.fs.closeSync(fd);
-      return told;
+      return results;
     },
   })),
 );
@@ -61,9 +64,9 @@ const OWNERS = [
   [65534, 65535],
   [2 ** 31, 2 ** 32 - 2],
   [2 ** 32 - 1, 5],
-];
+] as const;
 
-const chowns = OWNERS.flatMap(([uid, gid]) =>
+const chowns: Case[] = OWNERS.flatMap(([uid, gid]) =>
   FILES.flatMap((name) => [
     {
       name: `chown ${uid}:${gid} ${name}`,
@@ -80,8 +83,8 @@ const chowns = OWNERS.flatMap(([uid, gid]) =>
   ]),
 );
 
-/** The directory only with modes that let an ordinary user look into it afterwards. */
-const setIds = [0o4755, 0o2755, 0o6755, 0o6711, 0o2644, 0o6644, 0o6777].flatMap((mode) =>
+/** The directory takes only modes with which an ordinary user can list it afterwards. */
+const setIds: Case[] = [0o4755, 0o2755, 0o6755, 0o6711, 0o2644, 0o6644, 0o6777].flatMap((mode) =>
   (mode & 0o100 ? ["f", "d"] : ["f"]).flatMap((name) => [
     {
       name: `chown by root of ${name} with mode 0${mode.toString(8)}`,
@@ -108,9 +111,9 @@ const setIds = [0o4755, 0o2755, 0o6755, 0o6711, 0o2644, 0o6644, 0o6777].flatMap(
   ]),
 );
 
-const setgidDirectory = [
+const setgidDirectory: Case[] = [
   {
-    name: "what is made in a setgid directory has its group",
+    name: "files and directories made in a setgid directory get its group",
     root: true,
     setup: (t) => t.tree({ "d/": { mode: 0o2775, uid: 5, gid: 77 } }),
     run: (t) => {
@@ -153,43 +156,48 @@ const TIMES = [
   new Date(-1500),
   new Date(1.7e12),
 ];
-const told = (time) => (time instanceof Date ? `Date ${time.getTime()}` : `${typeof time} ${String(time)}`);
+const shown = (time: unknown) => (time instanceof Date ? `Date ${time.getTime()}` : `${typeof time} ${String(time)}`);
 
-/** Node takes negative and endless numbers for the present. */
-const unlessNow = (time) => (Math.abs(time - Date.now()) < 60_000 ? "now" : time);
+/** Node takes negative and infinite numbers for the present. */
+const unlessNow = (time: number) => (Math.abs(time - Date.now()) < 60_000 ? "now" : time);
 
-const seen = (stat) => [stat.atimeMs, stat.mtimeMs, stat.atime.getTime(), stat.mtime.getTime()].map(unlessNow);
+const timesOf = (stat: Stats) =>
+  [stat.atimeMs, stat.mtimeMs, stat.atime.getTime(), stat.mtime.getTime()].map(unlessNow);
 
-const utimes = TIMES.flatMap((time) => [
+const utimes: Case[] = TIMES.flatMap((time) => [
   {
-    name: `utimes ${told(time)}`,
+    name: `utimes ${shown(time)}`,
     setup: fixture,
     run: (t) => {
-      t.fs.utimesSync(t.p("lf"), time, 2000);
-      t.fs.utimesSync(t.p("d"), 3000, time);
-      return [seen(t.fs.statSync(t.p("f"))), seen(t.fs.statSync(t.p("d"))), t.fs.lstatSync(t.p("lf")).mtimeMs > 1e10];
+      t.unchecked.utimesSync(t.p("lf"), time, 2000);
+      t.unchecked.utimesSync(t.p("d"), 3000, time);
+      return [
+        timesOf(t.fs.statSync(t.p("f"))),
+        timesOf(t.fs.statSync(t.p("d"))),
+        t.fs.lstatSync(t.p("lf")).mtimeMs > 1e10,
+      ];
     },
   },
   {
-    name: `lutimes ${told(time)}`,
+    name: `lutimes ${shown(time)}`,
     setup: fixture,
     run: (t) => {
-      t.fs.lutimesSync(t.p("lf"), time, 2000);
-      t.fs.lutimesSync(t.p("dang"), 3000, time);
-      t.fs.lutimesSync(t.p("f"), 4000, time);
-      return ["lf", "dang", "f"].map((name) => seen(t.fs.lstatSync(t.p(name))));
+      t.unchecked.lutimesSync(t.p("lf"), time, 2000);
+      t.unchecked.lutimesSync(t.p("dang"), 3000, time);
+      t.unchecked.lutimesSync(t.p("f"), 4000, time);
+      return ["lf", "dang", "f"].map((name) => timesOf(t.fs.lstatSync(t.p(name))));
     },
   },
 ]);
 
-/** The dates are fields of their own in Node 20 and accessors later. */
-const fieldTypes = (stat) =>
+/** Without the dates, which are fields in Node 20 and accessors later. */
+const fieldTypes = (stat: Stats | BigIntStats) =>
   Object.entries(stat)
     .filter(([, value]) => !(value instanceof Date))
     .map(([key, value]) => `${key} ${typeof value}`);
 
-const bigints = ["f", "d", "lf"].flatMap((name) =>
-  ["statSync", "lstatSync"].map((call) => ({
+const bigints: Case[] = ["f", "d", "lf"].flatMap((name) =>
+  (["statSync", "lstatSync"] as const).map((call) => ({
     name: `${call} with bigint of ${name}`,
     setup: (t) => {
       fixture(t);
@@ -213,12 +221,12 @@ const bigints = ["f", "d", "lf"].flatMap((name) =>
   })),
 );
 
-const others = [
+const others: Case[] = [
   {
     name: "stat of one file under two names and through a link gives one inode",
     setup: fixture,
     run: (t) => {
-      const inode = (name) => t.fs.statSync(t.p(name)).ino;
+      const inode = (name: string) => t.fs.statSync(t.p(name)).ino;
       return [
         inode("f") === inode("h"),
         inode("f") === inode("lf"),
@@ -228,39 +236,49 @@ const others = [
     },
   },
   {
-    name: "fstat tells what stat tells",
+    name: "fstat returns what stat returns",
     setup: fixture,
     run: (t) => {
       const fd = t.fs.openSync(t.p("lf"));
       const [one, two] = [t.fs.fstatSync(fd, { bigint: true }), t.fs.statSync(t.p("f"), { bigint: true })];
       t.fs.closeSync(fd);
-      return ["ino", "dev", "mode", "nlink", "size", "mtimeNs", "ctimeNs", "birthtimeNs"].map(
-        (key) => one[key] === two[key],
-      );
+      const keys = ["ino", "dev", "mode", "nlink", "size", "mtimeNs", "ctimeNs", "birthtimeNs"] as const;
+      return keys.map((key) => one[key] === two[key]);
     },
   },
   {
-    name: "argument errors",
+    name: "wrong arguments give the errors of node:fs",
     setup: fixture,
     run: (t) => [
-      t.out(() => t.fs.chownSync(t.p("f"))),
-      t.out(() => t.fs.chownSync(t.p("f"), "0", 0)),
-      t.out(() => t.fs.chownSync(t.p("f"), 0, 1.5)),
-      t.out(() => t.fs.chownSync(t.p("f"), -2, 0)),
-      t.out(() => t.fs.chownSync(t.p("f"), 0, 2 ** 32)),
-      t.out(() => t.fs.lchownSync(t.p("f"), null, 0)),
-      t.out(() => t.fs.chmodSync(t.p("f"))),
-      t.out(() => t.fs.utimesSync(t.p("f"))),
-      t.out(() => t.fs.utimesSync(t.p("f\0"), 1, 1)),
-      t.out(() => t.fs.accessSync(t.p("f"), 8)),
-      t.out(() => t.fs.accessSync(t.p("f"), "r")),
-      t.out(() => t.fs.accessSync(t.p("f"), -1)),
-      t.out(() => t.fs.accessSync(t.p("f"), 1.5)),
-      t.out(() => t.fs.accessSync(t.p("f"), null)),
-      t.out(() => t.fs.statSync()),
-      t.out(() => t.fs.existsSync()),
+      t.out(() => t.unchecked.chownSync(t.p("f"))),
+      t.out(() => t.unchecked.chownSync(t.p("f"), "0", 0)),
+      t.out(() => t.unchecked.chownSync(t.p("f"), 0, 1.5)),
+      t.out(() => t.unchecked.chownSync(t.p("f"), -2, 0)),
+      t.out(() => t.unchecked.chownSync(t.p("f"), 0, 2 ** 32)),
+      t.out(() => t.unchecked.lchownSync(t.p("f"), null, 0)),
+      t.out(() => t.unchecked.chmodSync(t.p("f"))),
+      t.out(() => t.unchecked.utimesSync(t.p("f"))),
+      t.out(() => t.unchecked.utimesSync(t.p("f\0"), 1, 1)),
+      t.out(() => t.unchecked.accessSync(t.p("f"), 8)),
+      t.out(() => t.unchecked.accessSync(t.p("f"), "r")),
+      t.out(() => t.unchecked.accessSync(t.p("f"), -1)),
+      t.out(() => t.unchecked.accessSync(t.p("f"), 1.5)),
+      t.out(() => t.unchecked.accessSync(t.p("f"), null)),
+      t.out(() => t.unchecked.statSync()),
+      t.out(() => t.unchecked.existsSync()),
     ],
   },
 ];
 
-export default [...chmods, ...fchmods, ...chowns, ...setIds, ...setgidDirectory, ...utimes, ...bigints, ...others];
+const cases: readonly Case[] = [
+  ...chmods,
+  ...fchmods,
+  ...chowns,
+  ...setIds,
+  ...setgidDirectory,
+  ...utimes,
+  ...bigints,
+  ...others,
+];
+
+export default cases;

@@ -1,9 +1,11 @@
 /**
- * Every call that takes a path, on every shape of path: what is found at its end, what stands in its middle, slashes,
- * dots, links, lengths and bytes.
+ * Every call that takes a path, on every shape of path: what is at its end, what is in its middle, slashes, dots, links,
+ * lengths and bytes.
  */
 import { Buffer } from "node:buffer";
-import nodeFs from "node:fs";
+import nodeFs, { type Dir, type Dirent, type PathLike, type Stats } from "node:fs";
+import type { Case, Tools } from "../case.js";
+import { SELF } from "../targets.js";
 
 const { R_OK, W_OK, X_OK, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
 
@@ -13,8 +15,8 @@ const CHAIN = 41;
 /** Longest path in bytes. */
 const PATH_MAX = 4095;
 
-/** For the calls that change something, which get one each: no more than they need. */
-function small(t) {
+/** For the calls that change something: small, since each has a tree of its own. */
+function small(t: Tools): void {
   t.tree({
     f: "hello",
     g: "other",
@@ -37,8 +39,8 @@ function small(t) {
   });
 }
 
-/** For the calls that read, which share one. */
-function fixture(t) {
+/** For the calls that read, which share one tree. */
+function fixture(t: Tools): void {
   small(t);
   t.tree({
     x: { data: "#!", mode: 0o755 },
@@ -58,8 +60,16 @@ function fixture(t) {
   });
 }
 
+/** A path in the case's directory, or how to make it from that directory. */
+type Path = string | ((t: Tools) => unknown);
+
+interface Shape {
+  readonly name: string;
+  readonly path: Path;
+}
+
 /** The links c1 -> f, c2 -> c1 ...: `cN` passes N links. */
-function chained(t) {
+function chained(t: Tools): void {
   fixture(t);
   t.fs.symlinkSync("f", t.p("c1"));
   for (let n = 2; n <= CHAIN; n++) t.fs.symlinkSync(`c${n - 1}`, t.p(`c${n}`));
@@ -69,20 +79,24 @@ function chained(t) {
 }
 
 /** An absolute path of exactly `bytes` bytes that names `name`. */
-const padded = (name, bytes) => (t) => `${t.dir}/${"/".repeat(bytes - t.dir.length - 1 - name.length)}${name}`;
+const padded = (name: string, bytes: number) => (t: Tools) =>
+  `${t.dir}/${"/".repeat(bytes - t.dir.length - 1 - name.length)}${name}`;
 /** The same with "./" as filler, where the number is even enough for it. */
-const dotted = (name, bytes) => (t) => {
+const dotted = (name: string, bytes: number) => (t: Tools) => {
   const room = bytes - t.dir.length - 1 - name.length;
   return `${t.dir}/${room % 2 ? "/" : ""}${"./".repeat(room >> 1)}${name}`;
 };
 
-const shown = (path) => JSON.stringify(path.length > 60 ? `${path.slice(0, 9)}..${path.length}` : path);
+type PathCall = (t: Tools, path: PathLike) => unknown;
+type PathCalls = Readonly<Record<string, PathCall>>;
+
+const shown = (path: string) => JSON.stringify(path.length > 60 ? `${path.slice(0, 9)}..${path.length}` : path);
 
 const N255 = "n".repeat(255);
 const N256 = "n".repeat(256);
 
 /** Below the case's directory. */
-const INSIDE = [
+const INSIDE: Shape[] = [
   ..."f x d empty nope lf llf lg ld lld lempty dang dangin dangd self loop1 lfs lds dangs lfx dots abs absd".split(" "),
   ..."f/ f// f/. f/.. f/../g f/x f/x/y x/ nope/ nope// nope/. nope/.. nope/x nope/x/y nope/../f".split(" "),
   ..."d/ d// d/. d/./ d/f d//f d/./f d/nope d/sub d/sub/ d/sub/. d/sub/.. d/sub/../f d/sub/../../f".split(" "),
@@ -139,8 +153,8 @@ INSIDE.push(
   { name: "object", path: () => ({ path: "f" }) },
 );
 
-/** They lead outside of the case's directory: only for calls that read. */
-const OUTSIDE = [
+/** Paths that lead out of the case's directory: only for calls that read. */
+const OUTSIDE: Shape[] = [
   { name: '".."', path: ".." },
   { name: '"../"', path: "../" },
   { name: '"d/out"', path: "d/out" },
@@ -153,7 +167,7 @@ const OUTSIDE = [
 ];
 
 /** Numbers of links: 40 may be followed. */
-const CHAINS = [1, 8, 9, 39, 40, 41].flatMap((n) => [
+const CHAINS: Shape[] = [1, 8, 9, 39, 40, 41].flatMap((n) => [
   { name: `${n} links one after the other`, path: `c${n}` },
   { name: `${n} links and a slash`, path: `c${n}/` },
   { name: `${n} links in the middle`, path: `e${n}/f` },
@@ -169,38 +183,38 @@ CHAINS.push(
  * Node's realpathSync is written in JavaScript: it cuts ".." out of the string, shortens a long path before it walks,
  * and counts links one by one. Ours walks as the kernel does; there realpathSync.native is the oracle, for the code.
  */
-const asKernel = (t, path) => (t.fs === nodeFs ? t.fs.realpathSync.native(path) : t.fs.realpathSync(path));
+const asKernel: PathCall = (t, path) => (t.fs === nodeFs ? t.fs.realpathSync.native(path) : t.fs.realpathSync(path));
 
 /** The C library's realpath walks by itself and never hands the kernel a path that is too long. */
-const tooLong = ({ name }) => /^(4096|8000) bytes/.test(name);
+const tooLong = ({ name }: Shape) => /^(4096|8000) bytes/.test(name);
 
-/** Shapes in which the walk and the JavaScript must come to the same: the errors then have the same form, too. */
-function asNode({ name, path }) {
+/** Shapes for which the walk and Node's JavaScript have the same result, and errors of the same form. */
+function asNode({ name, path }: Shape): boolean {
   if (typeof path !== "string") return !/\d{4} bytes|Uint8Array|number|undefined|null|object|Buffer lf/.test(name);
   return !/\/\.|\.\/|\.\.|\/$/.test(path);
 }
 
 /** Node 20 throws ENOTDIR in spite of `throwIfNoEntry: false`, later versions do not. */
-function orUndefined(fn) {
+function orUndefined<T>(fn: () => T): T | undefined {
   try {
     return fn();
   } catch (error) {
-    if (error.code === "ENOTDIR") return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
     throw error;
   }
 }
 
-function listing(dir) {
-  const names = [];
+function entriesOf(dir: Dir): Dirent[] {
+  const entries: Dirent[] = [];
   try {
-    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) names.push(entry);
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) entries.push(entry);
   } finally {
     dir.closeSync();
   }
-  return names.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function opened(t, path, flags, mode) {
+function opened(t: Tools, path: PathLike, flags: string | number, mode?: number): Stats {
   const fd = t.fs.openSync(path, flags, mode);
   try {
     return t.fs.fstatSync(fd);
@@ -209,10 +223,8 @@ function opened(t, path, flags, mode) {
   }
 }
 
-const byName = (entries) => [...entries].sort((a, b) => ((a.name ?? a) < (b.name ?? b) ? -1 : 1));
-
 /** Calls that only read. */
-const READING = {
+const READING: PathCalls = {
   "accessSync F_OK": (t, path) => t.fs.accessSync(path),
   "accessSync R_OK|W_OK": (t, path) => t.fs.accessSync(path, R_OK | W_OK),
   "accessSync X_OK": (t, path) => t.fs.accessSync(path, X_OK),
@@ -221,9 +233,10 @@ const READING = {
   "statSync throwIfNoEntry": (t, path) => orUndefined(() => t.fs.statSync(path, { throwIfNoEntry: false })),
   lstatSync: (t, path) => t.fs.lstatSync(path),
   "lstatSync throwIfNoEntry": (t, path) => orUndefined(() => t.fs.lstatSync(path, { throwIfNoEntry: false })),
-  "realpathSync.native": (t, path) => path?.length > PATH_MAX || t.fs.realpathSync.native(path),
-  readdirSync: (t, path) => byName(t.fs.readdirSync(path)),
-  opendirSync: (t, path) => listing(t.fs.opendirSync(path)),
+  "realpathSync.native": (t, path) =>
+    (typeof path === "string" && path.length > PATH_MAX) || t.fs.realpathSync.native(path),
+  readdirSync: (t, path) => t.fs.readdirSync(path).sort(),
+  opendirSync: (t, path) => entriesOf(t.fs.opendirSync(path)),
   readlinkSync: (t, path) => t.fs.readlinkSync(path),
   readFileSync: (t, path) => t.fs.readFileSync(path),
   "readFileSync utf8": (t, path) => t.fs.readFileSync(path, "utf8"),
@@ -232,7 +245,7 @@ const READING = {
   "openSync O_NOFOLLOW": (t, path) => opened(t, path, O_RDONLY | O_NOFOLLOW),
 };
 
-/** Calls that change something; each has a fixture of its own. */
+/** Calls that change something; each has a tree of its own. */
 const CHANGING = {
   "openSync r+": (t, path) => opened(t, path, "r+"),
   "openSync w": (t, path) => opened(t, path, "w", 0o640),
@@ -245,7 +258,7 @@ const CHANGING = {
   rmdirSync: (t, path) => t.fs.rmdirSync(path),
   unlinkSync: (t, path) => t.fs.unlinkSync(path),
   chmodSync: (t, path) => t.fs.chmodSync(path, 0o751),
-  lchownSync: (t, path) => t.fs.lchownSync(path, process.getuid(), process.getgid()),
+  lchownSync: (t, path) => t.fs.lchownSync(path, SELF.uid, SELF.gid),
   utimesSync: (t, path) => {
     t.fs.utimesSync(path, 1000, 2000);
     return [t.fs.statSync(path).atimeMs, t.fs.statSync(path).mtimeMs];
@@ -259,17 +272,17 @@ const CHANGING = {
   "symlinkSync at": (t, path) => t.fs.symlinkSync("g", path),
   "renameSync from": (t, path) => t.fs.renameSync(path, t.p("made")),
   "renameSync a file to": (t, path) => t.fs.renameSync(t.p("g"), path),
-};
+} satisfies PathCalls;
 
-/** Where Node's versions differ among themselves beyond the code: JavaScript in one, C++ in another. */
-const CODE_ONLY = {
+/** Calls in which versions of Node differ beyond the code: JavaScript in one, C++ in another. */
+const CODE_ONLY: PathCalls = {
   "rmSync force": (t, path) => t.fs.rmSync(path, { force: true }),
   "copyFileSync from": (t, path) => t.fs.copyFileSync(path, t.p("made")),
   "copyFileSync to": (t, path) => t.fs.copyFileSync(t.p("g"), path),
 };
 
 /** Shapes for the calls that change something, all of which stay inside the case's directory. */
-const CHANGED = [
+const CHANGED: Shape[] = [
   ..."f d empty nope lf ld lempty dang dangin dangd self lfs dangs absd f/ f/. f/x nope/ nope/. nope/.. nope/x".split(
     " ",
   ),
@@ -293,16 +306,17 @@ CHANGED.push(
   { name: "URL nope", path: (t) => new URL(`file://${t.p("nope")}`) },
 );
 
-const resolve = (t, { path }) => (typeof path === "function" ? path(t) : t.p(path));
+/** The path of a shape. Some are of a type that no path has: the calls must refuse those. */
+const resolve = (t: Tools, { path }: Shape) => (typeof path === "function" ? path(t) : t.p(path)) as PathLike;
 
-/** One subtest for a call and a shape. */
-const table = (calls, shapes, more) =>
+/** One case for a call and a shape. */
+const table = (calls: PathCalls, shapes: readonly Shape[], more: Partial<Case>): Case[] =>
   Object.entries(calls).flatMap(([call, fn]) =>
     shapes.map((shape) => ({ ...more, name: `${call} ${shape.name}`, run: (t) => fn(t, resolve(t, shape)) })),
   );
 
-/** One subtest for a shape: the answer of every call. */
-const together = (name, calls, shapes, more) =>
+/** One case for a shape: the outcome of every call. */
+const together = (name: string, calls: PathCalls, shapes: readonly Shape[], more: Partial<Case>): Case[] =>
   shapes.map((shape) => ({
     ...more,
     name: `${name} ${shape.name}`,
@@ -310,7 +324,7 @@ const together = (name, calls, shapes, more) =>
       Object.fromEntries(Object.entries(calls).map(([call, fn]) => [call, t.out(() => fn(t, resolve(t, shape)))])),
   }));
 
-const REALPATH = {
+const REALPATH: PathCalls = {
   realpathSync: (t, path) => t.fs.realpathSync(path),
   "realpathSync buffer": (t, path) => t.fs.realpathSync(path, "buffer"),
   "realpathSync.native latin1": (t, path) => t.fs.realpathSync.native(path, { encoding: "latin1" }),
@@ -318,10 +332,10 @@ const REALPATH = {
 
 const EVERYWHERE = [...INSIDE, ...OUTSIDE, ...CHAINS];
 
-/** Node's realpathSync takes "" for the working directory. */
+/** Without "", which Node's realpathSync takes for the working directory. */
 const NAMED = EVERYWHERE.filter((shape) => shape.name !== "empty path" && !tooLong(shape));
 
-export default [
+const cases: readonly Case[] = [
   ...together("reading", READING, EVERYWHERE, { shared: chained }),
   ...together("realpathSync walked", { realpathSync: asKernel }, NAMED, { shared: chained, only: ["code"] }),
   ...together("realpathSync", REALPATH, INSIDE.filter(asNode), { shared: chained }),
@@ -329,3 +343,5 @@ export default [
   ...table(CODE_ONLY, CHANGED, { setup: small, only: ["code"] }),
   ...table({ "openSync w": CHANGING["openSync w"], chmodSync: CHANGING.chmodSync }, CHAINS, { setup: chained }),
 ];
+
+export default cases;

@@ -1,5 +1,7 @@
-/** Which times a call changes: told as "did it change", for the file, the directories it concerns and its links. */
+/** Which times a call changes: of the file, of the directories it concerns and of its links. */
 import { Buffer } from "node:buffer";
+import type { Case, Step, Tools } from "../case.js";
+import { SELF } from "../targets.js";
 
 /** Longer than any tick of the kernel's coarse clock. */
 const TICK_MS = 12;
@@ -8,7 +10,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 const WATCHED = ["f", "h", "g", "d", "d/f", "e", "empty", "lf", ""];
 
-function fixture(t) {
+function fixture(t: Tools): void {
   t.tree({
     f: "hello",
     h: { link: "f" },
@@ -20,26 +22,35 @@ function fixture(t) {
     lf: ["f"],
     "d/sub/": null,
   });
-  // Access times are kept coarsely by the kernel: with atime after mtime a read leaves it for a day.
+  // The kernel updates access times rarely (relatime): with atime after mtime a read leaves atime for a day.
   for (const name of WATCHED) t.fs.lutimesSync(t.p(name), new Date(), 1000);
 }
 
-function look(t) {
+interface Times {
+  mtimeMs: number;
+  ctimeMs: number;
+  birthtimeMs: number;
+  ino: number;
+}
+
+/** The times of all watched names, undefined where a name is gone. */
+function look(t: Tools): (Times | undefined)[] {
   return WATCHED.map((name) => {
     try {
       const { mtimeMs, ctimeMs, birthtimeMs, ino } = t.fs.lstatSync(t.p(name));
       return { mtimeMs, ctimeMs, birthtimeMs, ino };
     } catch {
-      return {};
+      return undefined;
     }
   });
 }
 
-/** By inode where a name has moved: "m" and "c" for changed times, "b" would be a changed birth. */
-function changes(before, after) {
-  const now = new Map(after.filter((entry) => entry.ino).map((entry) => [entry.ino, entry]));
+/** By inode, since names move: "m" and "c" for changed times, "b" would be a changed time of birth. */
+function changes(before: readonly (Times | undefined)[], after: readonly (Times | undefined)[]): string[] {
+  const now = new Map(after.flatMap((times) => (times ? [[times.ino, times] as const] : [])));
   return WATCHED.map((name, n) => {
-    const [was, is] = [before[n], now.get(before[n].ino)];
+    const was = before[n];
+    const is = was && now.get(was.ino);
     if (!is) return `${name || "."} gone`;
     const marks = [
       was.mtimeMs === is.mtimeMs ? "" : "m",
@@ -50,7 +61,7 @@ function changes(before, after) {
   });
 }
 
-function withFd(t, path, flags, fn) {
+function withFd<T>(t: Tools, path: string, flags: string, fn: (fd: number) => T): T {
   const fd = t.fs.openSync(t.p(path), flags);
   try {
     return fn(fd);
@@ -59,7 +70,7 @@ function withFd(t, path, flags, fn) {
   }
 }
 
-const CALLS = {
+const CALLS: Readonly<Record<string, Step>> = {
   "a write": (t) => t.fs.writeFileSync(t.p("f"), "new"),
   "an append": (t) => t.fs.appendFileSync(t.p("f"), "new"),
   "an append of nothing": (t) => t.fs.appendFileSync(t.p("f"), ""),
@@ -96,9 +107,9 @@ const CALLS = {
   "a chmod": (t) => t.fs.chmodSync(t.p("f"), 0o600),
   "a chmod to the same mode": (t) => t.fs.chmodSync(t.p("f"), 0o644),
   "a chmod through a link": (t) => t.fs.chmodSync(t.p("lf"), 0o600),
-  "a chown to the same owner": (t) => t.fs.chownSync(t.p("f"), process.getuid(), process.getgid()),
+  "a chown to the same owner": (t) => t.fs.chownSync(t.p("f"), SELF.uid, SELF.gid),
   "a chown of -1:-1": (t) => t.fs.chownSync(t.p("f"), -1, -1),
-  "an lchown": (t) => t.fs.lchownSync(t.p("lf"), process.getuid(), process.getgid()),
+  "an lchown": (t) => t.fs.lchownSync(t.p("lf"), SELF.uid, SELF.gid),
   "utimes to what it was": (t) => t.fs.utimesSync(t.p("f"), 1000, 1000),
   "utimes to another time": (t) => t.fs.utimesSync(t.p("f"), 1000, 3000),
   "lutimes of a link": (t) => t.fs.lutimesSync(t.p("lf"), 1000, 3000),
@@ -114,7 +125,7 @@ const CALLS = {
   ],
 };
 
-const single = Object.entries(CALLS).map(([name, call]) => ({
+const single: Case[] = Object.entries(CALLS).map(([name, call]) => ({
   name: `times after ${name}`,
   setup: fixture,
   run: (t) => {
@@ -125,11 +136,11 @@ const single = Object.entries(CALLS).map(([name, call]) => ({
   },
 }));
 
-const others = [
+const others: Case[] = [
   {
-    name: "the times of a new file lie between before and after, and are alike",
+    name: "the times of a new file lie between those before and after its creation",
     run: (t) => {
-      // The coarse clock may be a tick behind.
+      // The kernel's coarse clock may be a tick behind.
       const before = Date.now() - TICK_MS;
       t.fs.writeFileSync(t.p("f"), "");
       t.fs.mkdirSync(t.p("d"));
@@ -142,7 +153,7 @@ const others = [
     },
   },
   {
-    name: "utimes leaves size, mode, links and contents",
+    name: "utimes leaves size, mode, links and contents unchanged",
     setup: fixture,
     run: (t) => {
       t.fs.utimesSync(t.p("f"), 5, 6);
@@ -151,4 +162,6 @@ const others = [
   },
 ];
 
-export default [...single, ...others];
+const cases: readonly Case[] = [...single, ...others];
+
+export default cases;

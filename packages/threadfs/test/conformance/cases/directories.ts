@@ -1,7 +1,10 @@
-/** Directories: make, remove, list, remove whole trees, temporary ones; working directories and those that are gone. */
+/** Directories: make, remove, list, remove whole trees, make temporary ones; working directories, also removed ones. */
 import { Buffer } from "node:buffer";
+import type { Dir, Dirent } from "node:fs";
+import { defined } from "../../support/defined.js";
+import type { Case, Tools } from "../case.js";
 
-function fixture(t) {
+function fixture(t: Tools): void {
   t.tree({
     f: "hello",
     "d/": null,
@@ -21,19 +24,23 @@ function fixture(t) {
 }
 
 /** Without links to directories: versions of Node differ in whether a recursive listing goes through them. */
-function plain(t) {
+function plain(t: Tools): void {
   fixture(t);
   t.fs.unlinkSync(t.p("d/up"));
   t.fs.unlinkSync(t.p("d/toe"));
 }
 
-const byName = (entries) =>
-  [...entries].sort((a, b) => (Buffer.compare(Buffer.from(a.name ?? a), Buffer.from(b.name ?? b)) < 0 ? -1 : 1));
+type Entry = string | Buffer | Dirent<string | Buffer>;
+
+const nameOf = (entry: Entry) => Buffer.from(typeof entry === "object" && "name" in entry ? entry.name : entry);
+
+const byName = (entries: readonly Entry[]) =>
+  [...entries].sort((a, b) => (Buffer.compare(nameOf(a), nameOf(b)) < 0 ? -1 : 1));
 
 const MKDIR =
   "a a/b a/b/c d d/ d/f d/f/x d/sub d/new/er f f/ f/x ld ld/ ld/new ld/a/b ld/../new lf lf/x dang dang/ dang/x self self/x a//b/ ./a/./b a/../b d/../new d/sub/../new . empty/.";
 
-const mkdirs = MKDIR.split(" ").flatMap((path) => [
+const mkdirs: Case[] = MKDIR.split(" ").flatMap((path) => [
   { name: `mkdir ${path}`, setup: fixture, run: (t) => t.fs.mkdirSync(t.p(path)) },
   {
     name: `mkdir -p ${path}`,
@@ -43,7 +50,7 @@ const mkdirs = MKDIR.split(" ").flatMap((path) => [
   },
 ]);
 
-const relative = ["a", "a/b", "./a", "../e/a/b", "f/../a", "", ".", "..", "/"].flatMap((path) => [
+const relative: Case[] = ["a", "a/b", "./a", "../e/a/b", "f/../a", "", ".", "..", "/"].flatMap((path) => [
   { name: `mkdir of relative ${JSON.stringify(path)}`, setup: fixture, cwd: "d", run: (t) => t.fs.mkdirSync(path) },
   {
     name: `mkdir -p of relative ${JSON.stringify(path)}`,
@@ -54,9 +61,9 @@ const relative = ["a", "a/b", "./a", "../e/a/b", "f/../a", "", ".", "..", "/"].f
   },
 ]);
 
-/** The trees that `rm` takes away stay below the case's directory: no path here leads out of it. */
+/** No path leads out of the case's directory: the trees that `rm` removes lie below it. */
 const RM = "f d d/ ld lf dang dang/ self nope nope/ nope/x empty empty/ d/sub d/up d/toe ld/sub ld/../empty";
-/** What a recursive removal does with these differs among versions of Node. */
+/** Versions of Node differ in what a recursive removal does with these. */
 const RM_SLASHED = "ld/ lf/ f/ f/x d/toe/";
 const RM_OPTIONS = [
   undefined,
@@ -66,7 +73,7 @@ const RM_OPTIONS = [
   { recursive: false, force: false },
 ];
 
-const removals = [...RM.split(" "), ...RM_SLASHED.split(" ")].flatMap((path) =>
+const removals: Case[] = [...RM.split(" "), ...RM_SLASHED.split(" ")].flatMap((path) =>
   RM_OPTIONS.filter((options) => !options?.recursive || RM.split(" ").includes(path)).map((options) => ({
     name: `rm ${path} ${JSON.stringify(options) ?? ""}`,
     setup: fixture,
@@ -75,9 +82,10 @@ const removals = [...RM.split(" "), ...RM_SLASHED.split(" ")].flatMap((path) =>
   })),
 );
 
-const rmdirs = "f d d/ ld ld/ lf dang self nope empty empty/ empty// empty/. empty/.. d/. d/.. d/sub/.. ld/sub/.. ."
-  .split(" ")
-  .map((path) => ({ name: `rmdir ${path}`, setup: fixture, run: (t) => t.fs.rmdirSync(t.p(path)) }));
+const rmdirs: Case[] =
+  "f d d/ ld ld/ lf dang self nope empty empty/ empty// empty/. empty/.. d/. d/.. d/sub/.. ld/sub/.. ."
+    .split(" ")
+    .map((path) => ({ name: `rmdir ${path}`, setup: fixture, run: (t) => t.fs.rmdirSync(t.p(path)) }));
 
 const LISTING = [
   undefined,
@@ -101,36 +109,30 @@ const LISTING = [
   { recursive: "yes" },
 ];
 
-const listings = LISTING.flatMap((options) =>
+const listings: Case[] = LISTING.flatMap((options) =>
   ["d", "ld", "empty", "f", "nope"].map((path) => ({
     name: `readdir ${path} with ${JSON.stringify(options)}`,
     setup: plain,
     run: (t) => {
-      const list = t.fs.readdirSync(t.p(path), options);
-      return options === "buffer" || options?.encoding === "buffer" ? list.sort(Buffer.compare) : byName(list);
+      return byName(t.unchecked.readdirSync(t.p(path), options) as Entry[]);
     },
   })),
 );
 
-const opendirs = [
-  undefined,
-  { encoding: "utf8" },
-  { bufferSize: 1 },
-  { bufferSize: 3 },
-  { bufferSize: 0 },
-  { bufferSize: "x" },
-  "utf8",
-].flatMap((options) =>
-  // Which comes first, a bad option or a bad path, is not worth a rule.
-  (options?.bufferSize === 0 || options?.bufferSize === "x" ? ["d"] : ["d", "empty", "f", "nope"]).map((path) => ({
+const OPENDIR_OPTIONS = [undefined, { encoding: "utf8" }, { bufferSize: 1 }, { bufferSize: 3 }, "utf8"];
+const BAD_OPENDIR_OPTIONS = [{ bufferSize: 0 }, { bufferSize: "x" }];
+
+const opendirs: Case[] = [...OPENDIR_OPTIONS, ...BAD_OPENDIR_OPTIONS].flatMap((options) =>
+  // Not on wrong paths too: whether the option or the path is checked first is left open.
+  (BAD_OPENDIR_OPTIONS.some((bad) => bad === options) ? ["d"] : ["d", "empty", "f", "nope"]).map((path) => ({
     name: `opendir ${path} with ${JSON.stringify(options)}`,
     setup: fixture,
     run: (t) => {
-      const dir = t.fs.opendirSync(t.p(path), options);
-      const entries = [];
+      const dir = t.unchecked.opendirSync(t.p(path), options) as Dir;
+      const entries: Dirent[] = [];
       for (let entry = dir.readSync(); entry; entry = dir.readSync()) entries.push(entry);
-      const told = [byName(entries), t.out(() => dir.readSync()), dir.path, dir.closeSync()];
-      return [...told, t.out(() => dir.readSync()), t.out(() => dir.closeSync())];
+      const results = [byName(entries), t.out(() => dir.readSync()), dir.path, dir.closeSync()];
+      return [...results, t.out(() => dir.readSync()), t.out(() => dir.closeSync())];
     },
   })),
 );
@@ -150,25 +152,29 @@ const MKDTEMP = [
   "n".repeat(250),
 ];
 
-/** The six random characters are taken off the answer, and the directory away. */
-function temporary(t, prefix, options) {
-  const made = t.fs.mkdtempSync(prefix, options);
-  const text = Buffer.isBuffer(made) ? made.toString() : made;
+/** What mkdtemp returned, without the six random characters; the directory is removed. */
+function temporary(t: Tools, prefix: unknown, options?: unknown) {
+  const made = t.unchecked.mkdtempSync(prefix, options) as string | Buffer;
+  const text = made.toString();
   const { mode } = t.fs.statSync(text);
   t.fs.rmdirSync(text);
   return [Buffer.isBuffer(made), text.slice(0, -6), /^[A-Za-z0-9]{6}$/.test(text.slice(-6)), mode.toString(8)];
 }
 
-const temporaries = [
-  ...MKDTEMP.map((prefix) => ({
-    name: `mkdtemp ${prefix.length > 20 ? prefix.length : JSON.stringify(prefix)}`,
-    setup: fixture,
-    run: (t) => temporary(t, t.p(prefix)),
-  })),
-  ...["utf8", "buffer", { encoding: "buffer" }, "no-such"].map((options) => ({
-    name: `mkdtemp with ${JSON.stringify(options)}`,
-    run: (t) => temporary(t, t.p("tmp-"), options),
-  })),
+const temporaries: Case[] = [
+  ...MKDTEMP.map(
+    (prefix): Case => ({
+      name: `mkdtemp ${prefix.length > 20 ? prefix.length : JSON.stringify(prefix)}`,
+      setup: fixture,
+      run: (t) => temporary(t, t.p(prefix)),
+    }),
+  ),
+  ...["utf8", "buffer", { encoding: "buffer" }, "no-such"].map(
+    (options): Case => ({
+      name: `mkdtemp with ${JSON.stringify(options)}`,
+      run: (t) => temporary(t, t.p("tmp-"), options),
+    }),
+  ),
   { name: "mkdtemp of a Buffer", run: (t) => temporary(t, Buffer.from(t.p("tmp-"))) },
   { name: "mkdtemp of a number", run: (t) => temporary(t, 5) },
   { name: "mkdtemp with the umask in its way", umask: 0o277, run: (t) => temporary(t, t.p("tmp-")) },
@@ -192,7 +198,7 @@ const RELATIVE = [
   "toe/kept",
 ];
 
-const relatives = RELATIVE.map((path) => ({
+const relatives: Case[] = RELATIVE.map((path) => ({
   name: `relative ${JSON.stringify(path)} from a working directory`,
   setup: fixture,
   cwd: "d",
@@ -207,9 +213,9 @@ const relatives = RELATIVE.map((path) => ({
   ],
 }));
 
-const others = [
+const others: Case[] = [
   {
-    name: "the working directory removed under one's feet",
+    name: "every call from a removed working directory gives the kernel's result",
     setup: (t) => t.tree({ "gone/": null, f: "x" }),
     cwd: "gone",
     run: (t) => {
@@ -231,41 +237,41 @@ const others = [
     },
   },
   {
-    name: "through a working directory that is a link",
+    name: "a working directory that is a link resolves to its target",
     setup: fixture,
     cwd: "ld",
     run: (t) => [t.fs.realpathSync.native("."), t.fs.readFileSync("../f", "latin1"), t.fs.readdirSync("..").sort()],
   },
   {
-    name: "link counts of directories",
+    name: "the link count of a directory follows its subdirectories",
     setup: fixture,
     run: (t) => {
       const counts = () => ["", "d", "e", "d/sub"].map((name) => t.fs.statSync(t.p(name)).nlink);
-      const told = [counts()];
+      const seen = [counts()];
       t.fs.mkdirSync(t.p("d/new"));
-      told.push(counts());
+      seen.push(counts());
       t.fs.renameSync(t.p("d/new"), t.p("e/new"));
-      told.push(counts());
+      seen.push(counts());
       t.fs.renameSync(t.p("e/new"), t.p("e/newer"));
       t.fs.renameSync(t.p("empty"), t.p("e/newer"));
-      told.push(counts());
+      seen.push(counts());
       t.fs.rmdirSync(t.p("e/newer"));
       t.fs.symlinkSync("d", t.p("e/link"));
-      told.push(counts());
-      return told;
+      seen.push(counts());
+      return seen;
     },
   },
   {
-    name: "a directory being listed while it is emptied and filled",
+    name: "a directory that is emptied and filled while it is listed shows each lasting entry once",
     setup: (t) => {
       t.fs.mkdirSync(t.p("d"));
       for (let n = 0; n < 400; n++) t.fs.writeFileSync(t.p(`d/${n}`), "");
     },
     run: (t) => {
-      // Entries that stay throughout are told exactly once; those that come or go may be told or not.
+      // Entries that stay throughout are listed exactly once; those that come or go may be listed or not.
       const dir = t.fs.opendirSync(t.p("d"), { bufferSize: 2 });
-      const seen = [];
-      for (let n = 0; n < 100; n++) seen.push(dir.readSync().name);
+      const seen: string[] = [];
+      for (let n = 0; n < 100; n++) seen.push(defined(dir.readSync(), `entry ${n}`).name);
       for (let n = 0; n < 400; n += 2) t.fs.unlinkSync(t.p(`d/${n}`));
       for (let n = 400; n < 500; n++) t.fs.writeFileSync(t.p(`d/${n}`), "");
       for (let entry = dir.readSync(); entry; entry = dir.readSync()) seen.push(entry.name);
@@ -275,14 +281,14 @@ const others = [
     },
   },
   {
-    name: "a thousand entries, with names of every length",
+    name: "a directory lists a thousand entries with names of every length",
     run: (t) => {
       for (let n = 0; n < 1000; n++) t.fs.writeFileSync(t.p(`${n}`.padStart((n % 255) + 1, "-").slice(0, 255)), "");
       return t.fs.readdirSync(t.dir).sort();
     },
   },
   {
-    name: "names in any bytes come back as they are",
+    name: "names of any bytes are listed unchanged",
     run: (t) => {
       const names = ["\xff\xfe", "caf\xe9", "\xc3\xa9", "\xed\xa0\x80", " ", "\t\n", "-rf", "...", "..a", "\\", "\x7f"];
       for (const name of names) t.fs.writeFileSync(Buffer.from(t.p(name), "latin1"), name);
@@ -290,7 +296,7 @@ const others = [
     },
   },
   {
-    name: "names that differ in case, in length, in the last byte",
+    name: "names that differ in case, in length or in the last byte are different names",
     run: (t) => {
       const names = ["a", "A", "aa", "ab", "a ", "á", "abcdefg", "abcdefgh", "abcdefghi", "abcdefgi", "zbcdefgh"];
       for (const name of names) t.fs.writeFileSync(t.p(name), name);
@@ -300,7 +306,7 @@ const others = [
     },
   },
   {
-    name: "a removed name may be made again as another kind",
+    name: "a removed name can be made again as another type of file",
     run: (t) => {
       t.fs.writeFileSync(t.p("n"), "file");
       t.fs.unlinkSync(t.p("n"));
@@ -313,7 +319,7 @@ const others = [
     },
   },
   {
-    name: "a deep tree and its way down and up",
+    name: "a path goes 120 levels down and up again",
     run: (t) => {
       const deep = Array.from({ length: 120 }, (_, n) => `level${n}`).join("/");
       t.fs.mkdirSync(t.p(deep), { recursive: true });
@@ -328,47 +334,47 @@ const others = [
     },
   },
   {
-    name: "a tree deeper than any path",
+    name: "a tree can be deeper than the longest path",
     cwd: "",
     only: ["code"],
     run: (t) => {
-      // 20 names of 250 bytes, made step by step from the middle: the path as a whole is longer than PATH_MAX.
+      // 20 names of 250 bytes in two halves, which a rename joins: the whole path is longer than PATH_MAX.
       const name = "x".repeat(250);
       const half = Array.from({ length: 10 }, () => name).join("/");
       t.fs.mkdirSync(half, { recursive: true });
       t.fs.mkdirSync("other");
       t.fs.mkdirSync(`other/${half}`, { recursive: true });
       t.fs.renameSync(`other/${name}`, `${half}/moved`);
-      const told = [t.out(() => t.fs.statSync(`${half}/moved/${half}`)), t.fs.readdirSync(`${half}/moved`)];
-      // Taken apart again, so that the picture can be made.
+      const results = [t.out(() => t.fs.statSync(`${half}/moved/${half}`)), t.fs.readdirSync(`${half}/moved`)];
+      // Taken apart again, so that the harness can list the directory.
       t.fs.renameSync(`${half}/moved`, `other/${name}`);
       t.fs.rmSync("other", { recursive: true });
       t.fs.rmSync(name, { recursive: true });
-      return told;
+      return results;
     },
   },
   {
-    name: "rm -r leaves what links in the tree point to",
+    name: "rm -r leaves the targets of links in the tree",
     setup: fixture,
     run: (t) => t.fs.rmSync(t.p("d"), { recursive: true }),
   },
   {
-    name: "argument errors",
+    name: "wrong arguments give the errors of node:fs",
     run: (t) => [
-      t.out(() => t.fs.mkdirSync()),
-      t.out(() => t.fs.mkdirSync(t.p("x"), { recursive: "yes" })),
-      t.out(() => t.fs.mkdirSync(t.p("x\0y"))),
-      t.out(() => t.fs.rmdirSync(5)),
-      t.out(() => t.fs.rmSync(5)),
-      t.out(() => t.fs.rmSync(t.p("x"), { force: "yes" })),
-      t.out(() => t.fs.rmSync(t.p("x"), { recursive: 1 })),
-      t.out(() => t.fs.readdirSync()),
-      t.out(() => t.fs.opendirSync(null)),
+      t.out(() => t.unchecked.mkdirSync()),
+      t.out(() => t.unchecked.mkdirSync(t.p("x"), { recursive: "yes" })),
+      t.out(() => t.unchecked.mkdirSync(t.p("x\0y"))),
+      t.out(() => t.unchecked.rmdirSync(5)),
+      t.out(() => t.unchecked.rmSync(5)),
+      t.out(() => t.unchecked.rmSync(t.p("x"), { force: "yes" })),
+      t.out(() => t.unchecked.rmSync(t.p("x"), { recursive: 1 })),
+      t.out(() => t.unchecked.readdirSync()),
+      t.out(() => t.unchecked.opendirSync(null)),
     ],
   },
 ];
 
-export default [
+const cases: readonly Case[] = [
   ...mkdirs,
   ...relative,
   ...removals,
@@ -379,3 +385,5 @@ export default [
   ...relatives,
   ...others,
 ];
+
+export default cases;

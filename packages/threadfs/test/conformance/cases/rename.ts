@@ -1,6 +1,7 @@
 /** rename(2): everything onto everything, and what it does to links, counts and open descriptors. */
+import type { Case, Tools } from "../case.js";
 
-function fixture(t) {
+function fixture(t: Tools): void {
   t.tree({
     f: "hello",
     g: "other",
@@ -27,13 +28,13 @@ const NAMES =
 
 const names = NAMES.split(" ");
 
-/** Half of the columns are enough for names that behave alike; the rows keep all. */
+/** Fewer than the rows: one name of those that behave alike. */
 const TARGETS =
   "f h d e empty void lf lg ld lempty dang nope d/f d/sub d/sub/new nope/x f/x f/ nope/ d/ void/ lf/ ld/ dang/ d/. ld/f ld/../nope .".split(
     " ",
   );
 
-const matrix = names.flatMap((from) =>
+const matrix: Case[] = names.flatMap((from) =>
   TARGETS.map((to) => ({
     name: `rename ${from} -> ${to}`,
     setup: fixture,
@@ -41,20 +42,20 @@ const matrix = names.flatMap((from) =>
   })),
 );
 
-const others = [
+const others: Case[] = [
   {
     name: "an open file keeps its contents when another takes its name",
     setup: fixture,
     run: (t) => {
       const fd = t.fs.openSync(t.p("g"), "r+");
       t.fs.renameSync(t.p("d/f"), t.p("g"));
-      const told = [t.fs.fstatSync(fd), t.fs.readFileSync(fd, "latin1"), t.fs.readFileSync(t.p("g"), "latin1")];
+      const results = [t.fs.fstatSync(fd), t.fs.readFileSync(fd, "latin1"), t.fs.readFileSync(t.p("g"), "latin1")];
       t.fs.closeSync(fd);
-      return told;
+      return results;
     },
   },
   {
-    name: "an open file is followed under its new name",
+    name: "a write to an open file appears under its new name",
     setup: fixture,
     run: (t) => {
       const fd = t.fs.openSync(t.p("d/f"), "a");
@@ -65,7 +66,7 @@ const others = [
     },
   },
   {
-    name: "the inode stays the same",
+    name: "rename keeps the inode",
     setup: fixture,
     run: (t) => {
       const before = [t.fs.statSync(t.p("f")).ino, t.fs.statSync(t.p("d")).ino, t.fs.lstatSync(t.p("lf")).ino];
@@ -91,7 +92,7 @@ const others = [
     },
   },
   {
-    name: "a relative path from inside a moved directory",
+    name: "relative paths resolve from inside a moved directory",
     setup: fixture,
     cwd: "d/sub",
     run: (t) => {
@@ -104,7 +105,7 @@ const others = [
     },
   },
   {
-    name: "a directory of 300 entries keeps them all",
+    name: "a renamed directory keeps its 300 entries",
     setup: (t) => {
       t.tree({ "many/": null, "to/": null });
       for (let n = 0; n < 300; n++) t.fs.writeFileSync(t.p(`many/entry-${n}`), "");
@@ -115,7 +116,7 @@ const others = [
     },
   },
   {
-    name: "to and fro a hundred times",
+    name: "a directory moves to and fro a hundred times",
     setup: fixture,
     run: (t) => {
       for (let n = 0; n < 100; n++) {
@@ -126,7 +127,7 @@ const others = [
     },
   },
   {
-    name: "names from short to long and back",
+    name: "a file's name can become longer and shorter",
     setup: (t) => t.tree({ a: "1" }),
     run: (t) => {
       let now = "a";
@@ -139,15 +140,17 @@ const others = [
     },
   },
   {
-    name: "argument errors",
+    name: "wrong arguments give the errors of node:fs",
     run: (t) => [
-      t.out(() => t.fs.renameSync()),
-      t.out(() => t.fs.renameSync(t.p("f"))),
-      t.out(() => t.fs.renameSync(1, t.p("f"))),
-      t.out(() => t.fs.renameSync(t.p("a\0b"), t.p("f"))),
-      t.out(() => t.fs.renameSync(t.p("a"), t.p("f\0"))),
+      t.out(() => t.unchecked.renameSync()),
+      t.out(() => t.unchecked.renameSync(t.p("f"))),
+      t.out(() => t.unchecked.renameSync(1, t.p("f"))),
+      t.out(() => t.unchecked.renameSync(t.p("a\0b"), t.p("f"))),
+      t.out(() => t.unchecked.renameSync(t.p("a"), t.p("f\0"))),
     ],
   },
 ];
 
-export default [...matrix, ...others];
+const cases: readonly Case[] = [...matrix, ...others];
+
+export default cases;

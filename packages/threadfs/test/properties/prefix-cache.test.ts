@@ -1,21 +1,28 @@
 /**
- * Random changes of a tree by one thread, and after each the same questions asked by way of the memo of directories walked and
- * without it, on the build that ships: both answer the same, whatever was remembered before.
+ * Random changes of a tree by one thread, and after each the same walks with the prefix cache and without it, on the build
+ * that ships: both end at the same inode, whatever the cache held before.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RENAME_EXCHANGE } from "../../dist/abi/abi.js";
-import { createVfs } from "../../dist/src/index.js";
+import { type Context, createVfs, type FsSync, type Vfs } from "../../dist/src/index.js";
 import { cachedWalker, WITHOUT_PREFIX_CACHE } from "../support/prefix-cache.js";
-import { rawCore } from "../support/raw-core.js";
+import { type RawCore, rawCore } from "../support/raw-core.js";
 import { check, codeOr } from "./support.js";
 
-/** Few names, so that a directory removed comes back and a name stands for one directory after another. */
-const names = ["directory-number-one", "directory-number-two", "short"];
+/** Few names, so that a removed directory is made again and one name belongs to several directories in turn. */
+const names = ["directory-number-one", "directory-number-two", "short"] as const;
 const directory = fc
   .array(fc.constantFrom(...names), { minLength: 1, maxLength: 4 })
   .map((parts) => `/${parts.join("/")}`);
+
+interface ChangedTree {
+  readonly fs: FsSync;
+  readonly raw: RawCore;
+  readonly vfs: Vfs;
+  readonly context: Context;
+}
 
 const CHANGES = {
   mkdir: ({ fs }, at) => fs.mkdirSync(at, { recursive: true }),
@@ -31,19 +38,22 @@ const CHANGES = {
   bind: ({ vfs }, at, to) => vfs.mount(to, at, "bind"),
   umount: ({ vfs }, at) => vfs.umount(at, { detach: true }),
   chdir: ({ context }, at) => context.chdir(at),
-  shrink: ({ vfs }) => {
+  shrink({ vfs }) {
     vfs.synchronizeRcu();
     vfs.shrink(1 << 20);
   },
-};
+} satisfies Record<string, (tree: ChangedTree, at: string, to: string) => unknown>;
 
-const weighted = ["mkdir", "mkdir", "mkdir", "rename", "rename", "exchange", ...Object.keys(CHANGES)];
+type ChangeName = keyof typeof CHANGES;
+
+const allChanges = Object.keys(CHANGES) as ChangeName[];
+const weighted: ChangeName[] = ["mkdir", "mkdir", "mkdir", "rename", "rename", "exchange", ...allChanges];
 const change = fc.record({ kind: fc.constantFrom(...weighted), at: directory, to: directory });
 
-/** Every path of up to four of the names, with one more name behind. */
-function questions() {
+/** Every path of up to three of the names, with one more name behind it. */
+function pathsToWalk(): string[] {
   let level = [""];
-  const all = [];
+  const all: string[] = [];
   for (let depth = 0; depth < 3; depth++) {
     level = level.flatMap((above) => names.map((name) => `${above}/${name}`));
     all.push(...level);
@@ -51,20 +61,20 @@ function questions() {
   return all.flatMap((path) => [`${path}/${names[0]}`, `${path.slice(1)}/${names[2]}`]);
 }
 
-const asked = questions();
+const paths = pathsToWalk();
 
-test("the memo answers as the walk does, whatever changes between two lookups", async (t) => {
+test("walks with and without the prefix cache end at the same inode, whatever changes between them", async (t) => {
   const vfs = await createVfs({ maxBytes: 64 << 20 });
   t.after(() => vfs.close());
   const context = vfs.context({ uid: 1000, gid: 1000 });
   t.after(() => context.close());
   const raw = rawCore(t, vfs.handle);
-  let remembered = 0;
+  let cached = 0;
   const property = fc.property(fc.array(change, { minLength: 10, maxLength: 40, size: "max" }), (list) => {
     const { fs } = vfs;
     // New ones for each run, so that a failure depends on its own list alone.
-    const memo = cachedWalker(t, context.handle, 0);
-    const plain = cachedWalker(t, context.handle, WITHOUT_PREFIX_CACHE);
+    const withCache = cachedWalker(t, context.handle, 0);
+    const without = cachedWalker(t, context.handle, WITHOUT_PREFIX_CACHE);
     let made = 0;
     for (const name of names) {
       for (const path of [`/${name}`, `/${name}/${names[0]}`, `/${name}/${names[1]}`])
@@ -72,26 +82,26 @@ test("the memo answers as the walk does, whatever changes between two lookups", 
     }
     for (const one of list) {
       codeOr(() => CHANGES[one.kind]({ fs, raw, vfs, context }, one.at, one.to));
-      // A few of them often, so that they are remembered, and all of them once in a while.
+      // A few of the paths often, so that the cache holds them, and all of them once in a while.
       made += 1;
-      const few = asked.slice(made % 11, (made % 11) + 12);
-      for (const path of made % 16 === 0 ? asked : [...few, ...few, ...few]) {
-        assert.equal(memo.ino(path), plain.ino(path), `${path} after ${JSON.stringify(one)}`);
+      const few = paths.slice(made % 11, (made % 11) + 12);
+      for (const walked of made % 16 === 0 ? paths : [...few, ...few, ...few]) {
+        assert.equal(withCache.ino(walked), without.ino(walked), `${walked} after ${JSON.stringify(one)}`);
       }
     }
-    remembered += [41, 47].flatMap((length) => memo.entries(length)).length;
-    for (const { arena } of [memo, plain]) arena.close();
+    cached += [41, 47].flatMap((length) => withCache.entries(length) ?? []).length;
+    for (const { arena } of [withCache, without]) arena.close();
     codeOr(() => context.chdir("/"));
     for (let i = 0; i < 50 && clear(vfs); i++);
   });
   check(t, property, 150);
-  assert.ok(remembered > 0, "directories were remembered");
+  assert.ok(cached > 0, "the cache held directories");
 });
 
-/** Takes everything away again; true while there was something that stood in the way. */
-function clear(vfs) {
+/** Removes everything; returns whether something stood in the way, so that another call is needed. */
+function clear(vfs: Vfs): boolean {
   let left = false;
-  const visit = (at) => {
+  const visit = (at: string): void => {
     for (const entry of vfs.fs.readdirSync(at, { withFileTypes: true })) {
       const path = `${at}/${entry.name}`;
       for (let i = 0; i < 40 && codeOr(() => vfs.umount(path, { detach: true })).code === undefined; i++) left = true;

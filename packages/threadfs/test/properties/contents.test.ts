@@ -5,12 +5,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { FsCalls } from "../support/fs-calls.js";
 import { check, codeOr, useTargets } from "./support.js";
 
 const targets = await useTargets();
 
-/** Offsets and lengths gather around the edges of pages and of what one call of the core carries. */
-const near = (edges, spread) =>
+/** Offsets and lengths are near the edges of pages and of what one system call transfers. */
+const near = (edges: readonly number[], spread: number) =>
   fc
     .tuple(fc.constantFrom(...edges), fc.integer({ min: -spread, max: spread }))
     .map(([edge, by]) => Math.max(0, edge + by));
@@ -31,44 +32,46 @@ const operation = fc.record({
     "stat",
     "whole",
   ),
-  fd: fc.integer({ min: 0, max: 2 }),
+  fd: fc.constantFrom(0, 1, 2),
   offset,
   length,
   fill: fc.integer({ min: 1, max: 255 }),
 });
+
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 
 const operations = fc.array(operation, { minLength: 1, maxLength: 40, size: "max" });
 
 /** The file as plain bytes, a position for each descriptor. Descriptor 2 was opened to append. */
 class Model {
   bytes = new Uint8Array(0);
-  positions = [0, 0, 0];
+  positions: [number, number, number] = [0, 0, 0];
 
-  resize(size) {
+  resize(size: number): void {
     const next = new Uint8Array(size);
     next.set(this.bytes.subarray(0, size));
     this.bytes = next;
   }
 
-  write(at, data) {
+  write(at: number, data: Uint8Array): void {
     if (data.length === 0) return;
     if (at + data.length > this.bytes.length) this.resize(at + data.length);
     this.bytes.set(data, at);
   }
 
-  read(at, count) {
+  read(at: number, count: number): Uint8Array {
     return this.bytes.slice(at, at + count);
   }
 }
 
-/** Different bytes all along, so that a shift by one is seen. */
-function dataOf({ length, fill }) {
+/** Each byte differs from the next, so that a shift by one shows. */
+function dataOf({ length, fill }: Operation): Buffer {
   const data = Buffer.alloc(length);
   for (let n = 0; n < length; n++) data[n] = fill + n * 3;
   return data;
 }
 
-const onModel = {
+const onModel: Record<Operation["kind"], (model: Model, op: Operation) => unknown> = {
   write: (model, op) => {
     const data = dataOf(op);
     model.write(op.fd === 2 ? model.bytes.length : op.offset, data);
@@ -96,7 +99,14 @@ const onModel = {
   whole: (model) => Buffer.from(model.bytes).toString("latin1"),
 };
 
-const onFile = {
+interface OpenFile {
+  readonly path: string;
+  readonly fds: readonly [number, number, number];
+  /** A descriptor that writeFileSync appends to. */
+  readonly appender: number;
+}
+
+const onFile: Record<Operation["kind"], (fs: FsCalls, file: OpenFile, op: Operation) => unknown> = {
   write: (fs, file, op) => fs.writeSync(file.fds[op.fd], dataOf(op), 0, op.length, op.offset),
   writeHere: (fs, file, op) => fs.writeSync(file.fds[op.fd], dataOf(op)),
   append: (fs, file, op) => fs.writeFileSync(file.appender, dataOf(op)),
@@ -120,36 +130,35 @@ const onFile = {
   },
 };
 
-function open(fs, path) {
-  const fds = ["w+", "r+", "a+"].map((flags) => fs.openSync(path, flags));
+function open(fs: FsCalls, path: string): OpenFile {
+  const fds = [fs.openSync(path, "w+"), fs.openSync(path, "r+"), fs.openSync(path, "a+")] as const;
   return { path, fds, appender: fs.openSync(path, "a") };
 }
 
-test("random contents equal plain bytes and the kernel's", (t) => {
+test("random calls leave a file with the contents that the model and the kernel have", (t) => {
   const property = fc.property(operations, (list) => {
     const dirs = targets.fresh();
-    const [kernel, ours] = targets.both();
-    const files = [open(kernel.fs, `${dirs[0]}/f`), open(ours.fs, `${dirs[1]}/f`)];
+    const { kernel, ours } = targets;
+    const files = [open(kernel.fs, `${dirs[0]}/f`), open(ours.fs, `${dirs[1]}/f`)] as const;
     const model = new Model();
     try {
       for (const [n, op] of list.entries()) {
         const expected = { value: onModel[op.kind](model, op) };
-        const told = `operation ${n}: ${JSON.stringify(op)}`;
+        const where = `operation ${n}: ${JSON.stringify(op)}`;
         assert.deepEqual(
           codeOr(() => onFile[op.kind](kernel.fs, files[0], op)),
           expected,
-          `node:fs, ${told}`,
+          `node:fs, ${where}`,
         );
         assert.deepEqual(
           codeOr(() => onFile[op.kind](ours.fs, files[1], op)),
           expected,
-          told,
+          where,
         );
       }
     } finally {
-      for (const [n, target] of targets.both().entries()) {
-        for (const fd of [...files[n].fds, files[n].appender]) target.fs.closeSync(fd);
-      }
+      for (const fd of [...files[0].fds, files[0].appender]) kernel.fs.closeSync(fd);
+      for (const fd of [...files[1].fds, files[1].appender]) ours.fs.closeSync(fd);
       targets.remove(dirs);
     }
   });

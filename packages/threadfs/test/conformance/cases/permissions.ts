@@ -1,18 +1,19 @@
 /**
- * Who may do what. The trees are made by root; the calls are made by others: on the kernel in a child that has given
- * up root, on ours in a context of those credentials.
+ * Permissions. Root makes the trees; other users make the calls: on the kernel in a child process that has given up root,
+ * on threadfs in a context with those credentials.
  */
 import nodeFs from "node:fs";
+import type { Case, Credentials } from "../case.js";
 
 const { R_OK, W_OK, X_OK, O_WRONLY, O_CREAT } = nodeFs.constants;
 
-const USER = { uid: 1000, gid: 1000, groups: [] };
-const MEMBER = { uid: 1000, gid: 1000, groups: [2000, 2001] };
-const OTHER = { uid: 1001, gid: 1001, groups: [] };
-const PEERS = { uid: 1001, gid: 1000, groups: [3000] };
-const ROOT = { uid: 0, gid: 0, groups: [] };
+const USER: Credentials = { uid: 1000, gid: 1000, groups: [] };
+const MEMBER: Credentials = { uid: 1000, gid: 1000, groups: [2000, 2001] };
+const OTHER: Credentials = { uid: 1001, gid: 1001, groups: [] };
+const PEER: Credentials = { uid: 1001, gid: 1000, groups: [3000] };
+const ROOT: Credentials = { uid: 0, gid: 0, groups: [] };
 
-const MEN = { user: USER, member: MEMBER, other: OTHER, peer: PEERS, root: ROOT };
+const USERS = { user: USER, member: MEMBER, other: OTHER, peer: PEER, root: ROOT };
 
 /** Owner, group and other may each have or lack each right. */
 const MODES = [
@@ -26,16 +27,16 @@ const OWNERS = [
   [0, 2001],
   [0, 0],
   [1001, 1000],
-];
+] as const;
 
 const ACCESS = [R_OK, W_OK, X_OK, R_OK | W_OK, R_OK | X_OK, W_OK | X_OK, R_OK | W_OK | X_OK];
 
-const modeName = (mode) => `0${mode.toString(8)}`;
+const modeName = (mode: number) => `0${mode.toString(8)}`;
 
-/** All files and directories of one owner in one case: a subtest for a man and an owner. */
-const ownership = Object.entries(MEN).flatMap(([man, as]) =>
+/** One case for a user and an owner: files and directories of that owner in every mode. */
+const ownership: Case[] = Object.entries(USERS).flatMap(([user, as]) =>
   OWNERS.map(([uid, gid]) => ({
-    name: `${man} meets the modes of ${uid}:${gid}`,
+    name: `${user} meets the modes of ${uid}:${gid}`,
     as,
     setup: (t) => {
       for (const mode of MODES) {
@@ -84,7 +85,7 @@ const ownership = Object.entries(MEN).flatMap(([man, as]) =>
 );
 
 /** A chain of directories of which one may not be searched. */
-const depths = [0, 1, 2, 3, 4].map((depth) => ({
+const depths: Case[] = [0, 1, 2, 3, 4].map((depth) => ({
   name: `search permission is missing at depth ${depth}`,
   as: USER,
   setup: (t) => {
@@ -92,8 +93,8 @@ const depths = [0, 1, 2, 3, 4].map((depth) => ({
     t.fs.writeFileSync(t.p("d0/d1/d2/d3/d4/f"), "x");
     t.fs.symlinkSync(t.p("d0/d1/d2/d3/d4/f"), t.p("l"));
     t.fs.symlinkSync("d0/d1/d2/d3/d4", t.p("ld"));
-    const levels = ["d0", "d0/d1", "d0/d1/d2", "d0/d1/d2/d3", "d0/d1/d2/d3/d4"];
-    t.fs.chmodSync(t.p(levels[depth]), 0o766);
+    const closed = "d0/d1/d2/d3/d4".split("/", depth + 1).join("/");
+    t.fs.chmodSync(t.p(closed), 0o766);
   },
   run: (t) =>
     [
@@ -116,7 +117,7 @@ const depths = [0, 1, 2, 3, 4].map((depth) => ({
       t.out(() => t.fs.statSync(t.p(path))),
       t.out(() => t.fs.lstatSync(t.p(path))),
       t.out(() => t.fs.accessSync(t.p(path), R_OK)),
-      // The C library's realpath takes "." and ".." off without asking whether the directory may be searched.
+      // The C library's realpath removes "." and ".." without a check whether the directory may be searched.
       /\/\./.test(path) || t.out(() => t.fs.realpathSync.native(t.p(path))),
       t.out(() => t.fs.readFileSync(t.p(path), "latin1")),
       t.out(() => t.fs.writeFileSync(t.p(path), "new")),
@@ -125,10 +126,10 @@ const depths = [0, 1, 2, 3, 4].map((depth) => ({
     ]),
 }));
 
-/** Rights on the two directories and the thing itself: what counts for unlink and rename. */
-const sticky = Object.entries(MEN).flatMap(([man, as]) =>
+/** What unlink and rename need: rights on both directories and, where a directory is sticky, on the entry itself. */
+const sticky: Case[] = Object.entries(USERS).flatMap(([user, as]) =>
   [0o1777, 0o777, 0o1755, 0o1775, 0o555].map((mode) => ({
-    name: `${man} in a directory of mode ${modeName(mode)}`,
+    name: `${user} in a directory of mode ${modeName(mode)}`,
     as,
     setup: (t) => {
       t.tree({
@@ -162,8 +163,8 @@ const sticky = Object.entries(MEN).flatMap(([man, as]) =>
   })),
 );
 
-/** A directory that is moved under another parent has its ".." written: that takes write permission on it. */
-const moves = [USER, OTHER, ROOT].flatMap((as) =>
+/** A move under another parent changes the ".." of a directory: that needs write permission on the directory. */
+const moves: Case[] = [USER, OTHER, ROOT].flatMap((as) =>
   [0o755, 0o555, 0o777].map((mode) => ({
     name: `uid ${as.uid} moves a directory of mode ${modeName(mode)} to another parent`,
     as,
@@ -181,16 +182,16 @@ const moves = [USER, OTHER, ROOT].flatMap((as) =>
   })),
 );
 
-/** chmod, chown and utimes of one's own, another's and root's file, and what they do to the set-id bits. */
-const changes = Object.entries(MEN).flatMap(([man, as]) =>
+/** chmod, chown and utimes of the user's own file, of another user's and of root's, and their effect on the set-id bits. */
+const changes: Case[] = Object.entries(USERS).flatMap(([user, as]) =>
   [
-    [1000, 1000],
-    [1000, 2000],
-    [1001, 1001],
-    [0, 0],
-  ].flatMap(([uid, gid]) =>
+    { uid: 1000, gid: 1000 },
+    { uid: 1000, gid: 2000 },
+    { uid: 1001, gid: 1001 },
+    { uid: 0, gid: 0 },
+  ].flatMap(({ uid, gid }) =>
     [0o644, 0o666, 0o6755, 0o2644].map((mode) => ({
-      name: `${man} changes ${uid}:${gid} of mode ${modeName(mode)}`,
+      name: `${user} changes ${uid}:${gid} of mode ${modeName(mode)}`,
       as,
       setup: (t) => {
         const file = { data: "text", mode, uid, gid };
@@ -218,10 +219,10 @@ const changes = Object.entries(MEN).flatMap(([man, as]) =>
   ),
 );
 
-/** What is made in a setgid directory, by whom, with which bits. */
-const setgid = Object.entries(MEN).flatMap(([man, as]) =>
+/** Owner, group and bits of what each user makes in a setgid directory. */
+const setgid: Case[] = Object.entries(USERS).flatMap(([user, as]) =>
   [2000, 1000, 4000].map((gid) => ({
-    name: `${man} makes things in a setgid directory of group ${gid}`,
+    name: `${user} makes things in a setgid directory of group ${gid}`,
     as,
     setup: (t) => t.tree({ "d/": { mode: 0o2777, uid: 5, gid } }),
     run: (t) => [
@@ -238,9 +239,9 @@ const setgid = Object.entries(MEN).flatMap(([man, as]) =>
   })),
 );
 
-const others = [
+const others: Case[] = [
   {
-    name: "what an ordinary user makes is the user's, through the umask",
+    name: "files of an ordinary user belong to the user, with the umask applied",
     as: MEMBER,
     umask: 0o027,
     setup: (t) => t.fs.chmodSync(t.dir, 0o777),
@@ -253,7 +254,7 @@ const others = [
     },
   },
   {
-    name: "an open descriptor keeps its rights when the mode goes",
+    name: "an open descriptor keeps its rights when the mode changes",
     as: USER,
     setup: (t) => {
       t.fs.chmodSync(t.dir, 0o777);
@@ -266,7 +267,7 @@ const others = [
       const fd = t.fs.openSync(t.p("d/f"), "r+");
       t.fs.chmodSync(t.p("d/f"), 0);
       t.fs.chmodSync(t.p("d"), 0);
-      const told = [
+      const results = [
         t.out(() => t.fs.readFileSync(fd, "latin1")),
         t.out(() => t.fs.writeSync(fd, "more")),
         t.out(() => t.fs.fstatSync(fd)),
@@ -274,18 +275,18 @@ const others = [
       ];
       t.fs.closeSync(fd);
       t.fs.chmodSync(t.p("d"), 0o755);
-      return [...told, t.out(() => t.fs.openSync(t.p("d/f"))), t.out(() => t.fs.unlinkSync(t.p("d/f")))];
+      return [...results, t.out(() => t.fs.openSync(t.p("d/f"))), t.out(() => t.fs.unlinkSync(t.p("d/f")))];
     },
   },
   {
-    name: "a new file may be written whatever its mode",
+    name: "the creator of a file can write to it whatever its mode",
     as: USER,
     setup: (t) => t.fs.chmodSync(t.dir, 0o777),
     run: (t) => {
       const fd = t.fs.openSync(t.p("f"), "wx", 0);
-      const told = [t.fs.writeSync(fd, "x"), t.fs.fstatSync(fd)];
+      const results = [t.fs.writeSync(fd, "x"), t.fs.fstatSync(fd)];
       t.fs.closeSync(fd);
-      return [...told, t.out(() => t.fs.openSync(t.p("f"), "w")), t.out(() => t.fs.accessSync(t.p("f"), R_OK))];
+      return [...results, t.out(() => t.fs.openSync(t.p("f"), "w")), t.out(() => t.fs.accessSync(t.p("f"), R_OK))];
     },
   },
   {
@@ -315,7 +316,7 @@ const others = [
       ]),
   },
   {
-    name: "which error comes first: missing, not a directory, no permission",
+    name: "of several errors the kernel's comes first: missing, not a directory, no permission",
     as: USER,
     setup: (t) =>
       t.tree({ "closed/": 0o700, "closed/f": "x", f: { data: "x", mode: 0o600 }, "list/": 0o744, "list/f": "x" }),
@@ -345,7 +346,7 @@ const others = [
       ]),
   },
   {
-    name: "existing names are told in a directory that may not be written",
+    name: "a directory that may not be written still reports existing names",
     as: USER,
     setup: (t) => t.tree({ f: { data: "x", mode: 0o644 }, "d/": 0o755, "e/": 0o755, l: ["f"] }),
     run: (t) => [
@@ -369,7 +370,7 @@ const others = [
     ],
   },
   {
-    name: "removing whole trees stops where permission ends",
+    name: "a recursive removal stops where permission ends",
     as: USER,
     only: ["code"],
     setup: (t) => {
@@ -405,4 +406,6 @@ const others = [
   },
 ];
 
-export default [...ownership, ...depths, ...sticky, ...moves, ...changes, ...setgid, ...others];
+const cases: readonly Case[] = [...ownership, ...depths, ...sticky, ...moves, ...changes, ...setgid, ...others];
+
+export default cases;

@@ -1,10 +1,11 @@
-/** open(2): flags by name and by number on everything they can meet, modes and umask, what a descriptor then allows. */
+/** open(2): flags by name and by number on every type of path, modes and umask, what a descriptor then allows. */
 import { Buffer } from "node:buffer";
 import nodeFs from "node:fs";
+import type { Case, Tools } from "../case.js";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
 
-function fixture(t) {
+function fixture(t: Tools): void {
   t.tree({
     f: "hello",
     "d/": null,
@@ -19,8 +20,10 @@ function fixture(t) {
   });
 }
 
-const FLAGS = [
-  ..."r rs sr r+ rs+ sr+ w wx xw w+ wx+ xw+ a ax xa as sa a+ ax+ xa+ as+ sa+".split(" ").map((flags) => [flags, flags]),
+const NAMED_FLAGS = "r rs sr r+ rs+ sr+ w wx xw w+ wx+ xw+ a ax xa as sa a+ ax+ xa+ as+ sa+".split(" ");
+
+const FLAGS: readonly (readonly [name: string, flags: string | number])[] = [
+  ...NAMED_FLAGS.map((flags) => [flags, flags] as const),
   ["O_RDONLY|O_CREAT", O_RDONLY | O_CREAT],
   ["O_RDONLY|O_TRUNC", O_RDONLY | O_TRUNC],
   ["O_WRONLY", O_WRONLY],
@@ -42,11 +45,11 @@ const PATHS =
     .split(" ")
     .filter((path) => path !== "..");
 
-/** Opens, tries the descriptor out, closes it: every answer. */
-function tryOut(t, path, flags, mode) {
-  const fd = t.fs.openSync(path, flags, mode);
+/** The outcomes of every kind of call on a descriptor, from open to after close. */
+function tryOut(t: Tools, path: string, flags: string | number) {
+  const fd = t.fs.openSync(path, flags);
   const buffer = Buffer.alloc(8);
-  const told = [
+  return [
     t.out(() => [t.fs.readSync(fd, buffer, 0, 3, null), buffer]),
     t.out(() => t.fs.writeSync(fd, "XY")),
     t.out(() => t.fs.writeSync(fd, "Z", 0)),
@@ -55,10 +58,9 @@ function tryOut(t, path, flags, mode) {
     t.out(() => t.fs.closeSync(fd)),
     t.out(() => t.fs.fstatSync(fd)),
   ];
-  return told;
 }
 
-const flagCases = FLAGS.flatMap(([name, flags]) =>
+const flagCases: Case[] = FLAGS.flatMap(([name, flags]) =>
   PATHS.map((path) => ({
     name: `open ${name} on ${JSON.stringify(path)}`,
     setup: fixture,
@@ -68,25 +70,29 @@ const flagCases = FLAGS.flatMap(([name, flags]) =>
 
 const BAD = ["z", "", "rw", "R", " r", "r ", null, {}, 1.5, "0", true, NaN, 2 ** 40];
 
-const badCases = BAD.map((flags) => ({
+const badCases: Case[] = BAD.map((flags) => ({
   name: `open with flags ${JSON.stringify(flags)} (${typeof flags})`,
   setup: fixture,
-  run: (t) => t.fs.fstatSync(t.fs.openSync(t.p("f"), flags)),
+  run: (t) => t.fs.fstatSync(t.unchecked.openSync(t.p("f"), flags) as number),
 }));
 
 const MODES = [0o666, 0o777, 0o600, 0o400, 0, 0o4755, 0o2755, 0o1777, 0o7777, "644", "0755", "0o700"];
 const UMASKS = [0, 0o022, 0o027, 0o077, 0o777];
 
-const MAKERS = {
+const MAKERS: Readonly<Record<string, (t: Tools, mode: string | number) => void>> = {
   openSync: (t, mode) => t.fs.closeSync(t.fs.openSync(t.p("made"), "wx", mode)),
-  mkdirSync: (t, mode) => t.fs.mkdirSync(t.p("made"), mode),
-  "mkdirSync mode": (t, mode) => t.fs.mkdirSync(t.p("made"), { mode }),
-  writeFileSync: (t, mode) => t.fs.writeFileSync(t.p("made"), "x", { mode }),
-  appendFileSync: (t, mode) => t.fs.appendFileSync(t.p("made"), "x", { mode }),
+  mkdirSync: (t, mode) => {
+    t.fs.mkdirSync(t.p("made"), mode);
+  },
+  "mkdirSync mode": (t, mode) => {
+    t.fs.mkdirSync(t.p("made"), { mode });
+  },
+  writeFileSync: (t, mode) => t.unchecked.writeFileSync(t.p("made"), "x", { mode }),
+  appendFileSync: (t, mode) => t.unchecked.appendFileSync(t.p("made"), "x", { mode }),
 };
 
-/** The directory is itself unreachable for the picture of an ordinary user otherwise, so its mode is the answer. */
-const modeCases = UMASKS.flatMap((umask) =>
+/** The mode is read and then reset: an ordinary user could not list some of the directories afterwards. */
+const modeCases: Case[] = UMASKS.flatMap((umask) =>
   Object.entries(MAKERS).flatMap(([call, make]) =>
     MODES.map((mode) => ({
       name: `${call} mode ${typeof mode === "number" ? `0${mode.toString(8)}` : `"${mode}"`} umask 0${umask.toString(8)}`,
@@ -101,16 +107,16 @@ const modeCases = UMASKS.flatMap((umask) =>
   ),
 );
 
-const badModes = [-1, 1.5, 2 ** 32, "9", "x", "", null, {}, true].flatMap((mode) => [
+const badModes: Case[] = [-1, 1.5, 2 ** 32, "9", "x", "", null, {}, true].flatMap((mode) => [
   {
     name: `open mode ${JSON.stringify(mode)} (${typeof mode})`,
-    run: (t) => t.fs.fstatSync(t.fs.openSync(t.p("made"), "wx", mode)),
+    run: (t) => t.fs.fstatSync(t.unchecked.openSync(t.p("made"), "wx", mode) as number),
   },
-  { name: `mkdir mode ${JSON.stringify(mode)} (${typeof mode})`, run: (t) => t.fs.mkdirSync(t.p("made"), mode) },
-  { name: `chmod mode ${JSON.stringify(mode)} (${typeof mode})`, run: (t) => t.fs.chmodSync(t.dir, mode) },
+  { name: `mkdir mode ${JSON.stringify(mode)} (${typeof mode})`, run: (t) => t.unchecked.mkdirSync(t.p("made"), mode) },
+  { name: `chmod mode ${JSON.stringify(mode)} (${typeof mode})`, run: (t) => t.unchecked.chmodSync(t.dir, mode) },
 ]);
 
-const others = [
+const others: Case[] = [
   {
     name: "an existing file keeps its mode when opened with O_CREAT",
     setup: fixture,
@@ -120,27 +126,28 @@ const others = [
     name: "two descriptors have two positions",
     setup: fixture,
     run: (t) => {
-      const fds = [t.fs.openSync(t.p("f")), t.fs.openSync(t.p("f"))];
+      const [one, two] = [t.fs.openSync(t.p("f")), t.fs.openSync(t.p("f"), "r")] as const;
       const buffer = Buffer.alloc(2);
-      const told = [fds[0], fds[0], fds[1], fds[0]].map((fd) => {
+      const read = [one, one, two, one].map((fd) => {
         const count = t.fs.readSync(fd, buffer);
         return buffer.toString("latin1", 0, count);
       });
-      for (const fd of fds) t.fs.closeSync(fd);
-      return told;
+      for (const fd of [one, two]) t.fs.closeSync(fd);
+      return read;
     },
   },
   {
-    name: "the lowest free descriptor is given again",
+    name: "open returns the lowest free descriptor",
     setup: fixture,
     run: (t) => {
-      const fds = Array.from({ length: 5 }, () => t.fs.openSync(t.p("f")));
+      const open = (name: string) => t.fs.openSync(t.p(name));
+      const fds = [open("f"), open("f"), open("f"), open("f"), open("f")] as const;
       t.fs.closeSync(fds[1]);
       t.fs.closeSync(fds[3]);
-      const again = [t.fs.openSync(t.p("f")), t.fs.openSync(t.p("d"))];
-      const told = [again[0] === fds[1], again[1] === fds[3], new Set(fds).size];
+      const again = [open("f"), open("d")] as const;
+      const results = [again[0] === fds[1], again[1] === fds[3], new Set(fds).size];
       for (const fd of [fds[0], fds[2], fds[4], ...again]) t.fs.closeSync(fd);
-      return told;
+      return results;
     },
   },
   {
@@ -149,9 +156,9 @@ const others = [
     run: (t) => {
       const reader = t.fs.openSync(t.p("h"));
       t.fs.closeSync(t.fs.openSync(t.p("f"), "w"));
-      const told = t.fs.readFileSync(reader, "latin1");
+      const contents = t.fs.readFileSync(reader, "latin1");
       t.fs.closeSync(reader);
-      return told;
+      return contents;
     },
   },
   {
@@ -160,11 +167,13 @@ const others = [
     run: (t) => {
       const fd = t.fs.openSync(t.p("d"));
       t.fs.rmdirSync(t.p("d"));
-      const told = t.out(() => t.fs.fstatSync(fd));
+      const outcome = t.out(() => t.fs.fstatSync(fd));
       t.fs.closeSync(fd);
-      return told;
+      return outcome;
     },
   },
 ];
 
-export default [...flagCases, ...badCases, ...modeCases, ...badModes, ...others];
+const cases: readonly Case[] = [...flagCases, ...badCases, ...modeCases, ...badModes, ...others];
+
+export default cases;

@@ -1,19 +1,20 @@
-/** What is in a file: read, write, append, truncate, positions, holes, and the forms their arguments take. */
+/** The contents of files: read, write, append, truncate, positions, holes, and the forms of their arguments. */
 import { Buffer } from "node:buffer";
+import type { Case, Tools } from "../case.js";
 
-/** Sizes around the edges of pages and of what one call of the core carries. */
+/** Sizes around the edges of pages and of what one system call transfers. */
 const EDGES = [0, 1, 4095, 4096, 4097, 8192, 65535, 65536, 65537, 131073, 300000];
 
-const pattern = (size) => Buffer.from(Array.from({ length: size }, (_, n) => (n * 7 + (n >> 8)) & 255));
+const pattern = (size: number) => Buffer.from(Array.from({ length: size }, (_, n) => (n * 7 + (n >> 8)) & 255));
 
-/** A long content as few numbers. */
-function digest(bytes) {
+/** Length and checksum, which stand for long contents. */
+function digest(bytes: Uint8Array): [length: number, sum: number] {
   let sum = 0;
   for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) | 0;
   return [bytes.length, sum];
 }
 
-function withFd(t, flags, fn, name = "f") {
+function withFd<T>(t: Tools, flags: string, fn: (fd: number) => T, name = "f"): T {
   const fd = t.fs.openSync(t.p(name), flags);
   try {
     return fn(fd);
@@ -22,9 +23,9 @@ function withFd(t, flags, fn, name = "f") {
   }
 }
 
-const text = { setup: (t) => t.tree({ f: "0123456789", "d/": null, lf: ["f"], dang: ["made"], empty: "" }) };
+const text = { setup: (t: Tools) => t.tree({ f: "0123456789", "d/": null, lf: ["f"], dang: ["made"], empty: "" }) };
 
-const sizes = EDGES.flatMap((size) => [
+const sizes: Case[] = EDGES.flatMap((size) => [
   {
     name: `write and read ${size} bytes whole`,
     run: (t) => {
@@ -85,8 +86,8 @@ const sizes = EDGES.flatMap((size) => [
   },
 ]);
 
-/** Each writes or reads through one descriptor and tells what the file then holds. */
-const STEPS = {
+/** Calls on one descriptor; the case then reads the whole file. */
+const STEPS: Readonly<Record<string, (t: Tools, fd: number, buffer: Buffer) => unknown>> = {
   "reads go on where the last ended": (t, fd, buffer) => [
     t.fs.readSync(fd, buffer, 0, 4, null),
     buffer.toString("latin1"),
@@ -121,23 +122,23 @@ const STEPS = {
     return [t.fs.readSync(fd, words), [...words], t.fs.readSync(fd, view), view.getUint32(0)];
   },
   "bad buffers and ranges": (t, fd, buffer) => [
-    t.out(() => t.fs.readSync(fd, "text")),
-    t.out(() => t.fs.readSync(fd, undefined)),
-    t.out(() => t.fs.readSync(fd, buffer, 9, 1, 0)),
-    t.out(() => t.fs.readSync(fd, buffer, -1, 1, 0)),
-    t.out(() => t.fs.readSync(fd, buffer, 0, 9, 0)),
-    t.out(() => t.fs.readSync(fd, buffer, 0, -1, 0)),
-    t.out(() => t.fs.readSync(fd, buffer, 0, 1, "0")),
-    t.out(() => t.fs.readSync(fd, buffer, 0, 1, -2)),
-    t.out(() => t.fs.readSync(fd, buffer, 0, 1, 1.5)),
-    t.out(() => t.fs.readSync(fd, buffer, 0.5, 1, 0)),
-    t.out(() => t.fs.readSync(fd, Buffer.alloc(0), 0, 0, 0)),
-    t.out(() => t.fs.writeSync(fd, 5)),
-    t.out(() => t.fs.writeSync(fd, {})),
-    t.out(() => t.fs.writeSync(fd, undefined)),
-    t.out(() => t.fs.writeSync(fd, buffer, 9)),
-    t.out(() => t.fs.writeSync(fd, buffer, 0, 9)),
-    t.out(() => t.fs.writeSync(fd, buffer, 0, -1)),
+    t.out(() => t.unchecked.readSync(fd, "text")),
+    t.out(() => t.unchecked.readSync(fd, undefined)),
+    t.out(() => t.unchecked.readSync(fd, buffer, 9, 1, 0)),
+    t.out(() => t.unchecked.readSync(fd, buffer, -1, 1, 0)),
+    t.out(() => t.unchecked.readSync(fd, buffer, 0, 9, 0)),
+    t.out(() => t.unchecked.readSync(fd, buffer, 0, -1, 0)),
+    t.out(() => t.unchecked.readSync(fd, buffer, 0, 1, "0")),
+    t.out(() => t.unchecked.readSync(fd, buffer, 0, 1, -2)),
+    t.out(() => t.unchecked.readSync(fd, buffer, 0, 1, 1.5)),
+    t.out(() => t.unchecked.readSync(fd, buffer, 0.5, 1, 0)),
+    t.out(() => t.unchecked.readSync(fd, Buffer.alloc(0), 0, 0, 0)),
+    t.out(() => t.unchecked.writeSync(fd, 5)),
+    t.out(() => t.unchecked.writeSync(fd, {})),
+    t.out(() => t.unchecked.writeSync(fd, undefined)),
+    t.out(() => t.unchecked.writeSync(fd, buffer, 9)),
+    t.out(() => t.unchecked.writeSync(fd, buffer, 0, 9)),
+    t.out(() => t.unchecked.writeSync(fd, buffer, 0, -1)),
   ],
   "writes go on where the last ended": (t, fd) => [t.fs.writeSync(fd, "ab"), t.fs.writeSync(fd, Buffer.from("cd"))],
   "a write at a place leaves the position": (t, fd) => [t.fs.writeSync(fd, "XY", 6), t.fs.writeSync(fd, "ab")],
@@ -148,14 +149,14 @@ const STEPS = {
     t.fs.writeSync(fd, "c3a9", null, "hex"),
     t.fs.writeSync(fd, "w6k=", null, "base64"),
     t.fs.writeSync(fd, "hi", null, "utf16le"),
-    t.out(() => t.fs.writeSync(fd, "hi", null, "no-such")),
+    t.out(() => t.unchecked.writeSync(fd, "hi", null, "no-such")),
     t.fs.writeSync(fd, "\ud800"),
   ],
   "writes of parts": (t, fd) => [
     t.fs.writeSync(fd, Buffer.from("abcdef"), 2),
     t.fs.writeSync(fd, Buffer.from("abcdef"), 1, 2),
     t.fs.writeSync(fd, Buffer.from("abcdef"), 0, 1, 9),
-    t.fs.writeSync(fd, Buffer.from("abcdef"), { offset: 3, length: 2, position: 0 }),
+    t.unchecked.writeSync(fd, Buffer.from("abcdef"), { offset: 3, length: 2, position: 0 }),
     t.fs.writeSync(fd, new Uint16Array([0x4142])),
     t.fs.writeSync(fd, ""),
     t.fs.writeSync(fd, Buffer.alloc(0)),
@@ -185,12 +186,12 @@ const STEPS = {
   ],
   "ftruncate with every argument": (t, fd) =>
     [undefined, null, -1, 1.5, "1", 2 ** 53, 4, 4n].map((size) => [
-      t.out(() => t.fs.ftruncateSync(fd, size)),
+      t.out(() => t.unchecked.ftruncateSync(fd, size)),
       t.fs.fstatSync(fd).size,
     ]),
 };
 
-const steps = Object.entries(STEPS).flatMap(([name, fn]) =>
+const steps: Case[] = Object.entries(STEPS).flatMap(([name, fn]) =>
   ["r+", "a+", "w+"].map((flags) => ({
     ...text,
     name: `${name} (${flags})`,
@@ -215,10 +216,13 @@ const DATA = [
   Symbol.iterator,
 ];
 
-const kinds = DATA.map((data, n) => ({
+const kinds: Case[] = DATA.map((data, n) => ({
   ...text,
   name: `writeFileSync and appendFileSync of kind ${n} (${typeof data})`,
-  run: (t) => [t.out(() => t.fs.writeFileSync(t.p("w"), data)), t.out(() => t.fs.appendFileSync(t.p("a"), data))],
+  run: (t) => [
+    t.out(() => t.unchecked.writeFileSync(t.p("w"), data)),
+    t.out(() => t.unchecked.appendFileSync(t.p("a"), data)),
+  ],
 }));
 
 const OPTIONS = [
@@ -249,20 +253,20 @@ const OPTIONS = [
   true,
 ];
 
-const options = OPTIONS.flatMap((option) => [
+const options: Case[] = OPTIONS.flatMap((option) => [
   {
     name: `readFileSync with ${JSON.stringify(option)} (${typeof option})`,
     setup: (t) => t.fs.writeFileSync(t.p("f"), Buffer.from([0x68, 0xc3, 0xa9, 0xff, 0xe2, 0x98, 0x83, 0x80])),
-    run: (t) => t.fs.readFileSync(t.p("f"), option),
+    run: (t) => t.unchecked.readFileSync(t.p("f"), option),
   },
   {
     name: `writeFileSync with ${JSON.stringify(option)} (${typeof option})`,
     setup: text.setup,
-    run: (t) => t.fs.writeFileSync(t.p("f"), "6869", option),
+    run: (t) => t.unchecked.writeFileSync(t.p("f"), "6869", option),
   },
 ]);
 
-const flags = ["w", "wx", "a", "ax", "r+", "r", "as", "w+", "a+"].flatMap((flag) =>
+const flags: Case[] = ["w", "wx", "a", "ax", "r+", "r", "as", "w+", "a+"].flatMap((flag) =>
   ["f", "made", "d", "dang", "lf"].flatMap((name) => [
     {
       ...text,
@@ -278,10 +282,10 @@ const flags = ["w", "wx", "a", "ax", "r+", "r", "as", "w+", "a+"].flatMap((flag)
   ]),
 );
 
-const others = [
+const others: Case[] = [
   {
     ...text,
-    name: "append mode writes at the end whatever place is named",
+    name: "append mode writes at the end, whatever position the caller gives",
     run: (t) => withFd(t, "a", (fd) => [t.fs.writeSync(fd, "X", 0), t.fs.writeSync(fd, "Y"), t.fs.fstatSync(fd).size]),
   },
   {
@@ -314,7 +318,7 @@ const others = [
   },
   {
     ...text,
-    name: "truncated and grown again: no old bytes come back",
+    name: "a file that is truncated and grown again holds no old bytes",
     run: (t) => {
       t.fs.writeFileSync(t.p("f"), Buffer.alloc(10000, 7));
       t.fs.truncateSync(t.p("f"), 5000);
@@ -324,7 +328,7 @@ const others = [
   },
   {
     ...text,
-    name: "truncated and written behind the end: no old bytes come back",
+    name: "a file that is truncated and written beyond its end holds no old bytes",
     run: (t) => {
       t.fs.writeFileSync(t.p("f"), Buffer.alloc(4000, 7));
       t.fs.truncateSync(t.p("f"), 100);
@@ -337,13 +341,13 @@ const others = [
     name: "truncateSync with every argument",
     run: (t) =>
       [undefined, null, 0, 5, -1, 1.5, "2", 2 ** 53, 3n].map((size) => [
-        t.out(() => t.fs.truncateSync(t.p("f"), size)),
+        t.out(() => t.unchecked.truncateSync(t.p("f"), size)),
         t.fs.statSync(t.p("f")).size,
       ]),
   },
   {
     ...text,
-    name: "a directory's descriptor is neither read nor written",
+    name: "a directory's descriptor can be neither read nor written",
     run: (t) =>
       withFd(
         t,
@@ -363,10 +367,12 @@ const others = [
     run: (t) => t.fs.writeFileSync(t.p("f"), "short"),
   },
   {
-    name: "writeFileSync of invalid flags leaves the file",
+    name: "writeFileSync with invalid flags leaves the file unchanged",
     setup: (t) => t.tree({ f: "content" }),
     run: (t) => t.fs.writeFileSync(t.p("f"), "x", { flag: "zzz" }),
   },
 ];
 
-export default [...sizes, ...steps, ...kinds, ...options, ...flags, ...others];
+const cases: readonly Case[] = [...sizes, ...steps, ...kinds, ...options, ...flags, ...others];
+
+export default cases;

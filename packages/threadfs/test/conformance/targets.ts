@@ -1,0 +1,150 @@
+/**
+ * The two sides on which every case runs: node:fs over the kernel in a fresh temporary directory (the oracle) and
+ * threadfs, in a directory of the very same absolute path, so that paths in values and messages are equal.
+ */
+import nodeFs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { Vfs } from "../../dist/src/index.js";
+import type { FsCalls } from "../support/fs-calls.js";
+import type { Credentials, Step } from "./case.js";
+
+/** How a call is made; what is left out is as in {@link Target.fs}. */
+export interface CallOptions {
+  readonly cwd?: string | undefined;
+  readonly umask?: number | undefined;
+  readonly as?: Credentials | undefined;
+}
+
+/** One side. */
+export interface Target {
+  readonly label: "kernel" | "threadfs";
+  /** The directory of this run. */
+  readonly root: string;
+  /** Acts with the credentials of the process, umask 022 and "/" as working directory. */
+  readonly fs: FsCalls;
+  /** The tree of threadfs; the kernel has none. */
+  readonly vfs?: Vfs;
+  /** Directories of the cases that share one, by their setup. */
+  readonly shared: Map<Step, string>;
+  /** Calls `fn` with an `fs` that acts by these options. The kernel ignores `as`. */
+  with<T>(options: CallOptions, fn: (fs: FsCalls) => T): T;
+  close(): void;
+}
+
+/** The process's credentials: threadfs acts with the same ones, so that the suite also runs without root. */
+export const SELF: Credentials = {
+  uid: process.getuid?.() ?? 0,
+  gid: process.getgid?.() ?? 0,
+  groups: process.getgroups?.() ?? [],
+};
+
+export const UMASK = 0o022;
+
+/** Size of the tree under test. */
+const MAX_BYTES = 1 << 28;
+
+/** A tmpfs where there is one: threadfs is modelled on it. */
+function tempBase(): string {
+  try {
+    nodeFs.accessSync("/dev/shm", nodeFs.constants.W_OK | nodeFs.constants.X_OK);
+    return "/dev/shm";
+  } catch {
+    return nodeFs.realpathSync(os.tmpdir());
+  }
+}
+
+/** A fresh directory of the kernel that other users may search too. */
+function freshRoot(): string {
+  const root = nodeFs.mkdtempSync(path.join(tempBase(), "threadfs-"));
+  nodeFs.chmodSync(root, 0o755);
+  nodeFs.chownSync(root, SELF.uid, SELF.gid);
+  return root;
+}
+
+/** node:fs over the kernel. Working directory and umask are the process's: with() restores them afterwards. */
+export function openKernel(root = freshRoot()): Target {
+  process.umask(UMASK);
+  process.chdir("/");
+  return {
+    label: "kernel",
+    root,
+    fs: nodeFs,
+    shared: new Map(),
+    with({ cwd = "/", umask = UMASK }, fn) {
+      if (cwd === "/" && umask === UMASK) return fn(nodeFs);
+      const before = process.cwd();
+      process.umask(umask);
+      try {
+        process.chdir(cwd);
+        return fn(nodeFs);
+      } finally {
+        process.chdir(before);
+        process.umask(UMASK);
+      }
+    },
+    close() {
+      // Cases remove permissions from directories, which makes an ordinary user's recursive removal fail at first.
+      nodeFs.rmSync(root, { recursive: true, force: true, maxRetries: 1 });
+    },
+  };
+}
+
+/** A fresh shared tree with a directory at `root`, owned as the oracle's is. */
+export async function openOurs(root: string): Promise<Target> {
+  const { createVfs } = await import("../../dist/src/index.js");
+  const vfs = await createVfs({ maxBytes: MAX_BYTES });
+  vfs.fs.mkdirSync(root, { recursive: true });
+  vfs.fs.chmodSync(root, 0o755);
+  vfs.fs.chownSync(root, SELF.uid, SELF.gid);
+  const base = SELF.uid === 0 ? undefined : vfs.context({ ...SELF, umask: UMASK, cwd: "/", root: "/" });
+  const fs = base?.fs ?? vfs.fs;
+  return {
+    label: "threadfs",
+    root,
+    vfs,
+    fs,
+    shared: new Map(),
+    with({ cwd = "/", umask = UMASK, as = SELF }, fn) {
+      if (cwd === "/" && umask === UMASK && as === SELF) return fn(fs);
+      const context = vfs.context({ ...as, umask, cwd, root: "/" });
+      try {
+        return fn(context.fs);
+      } finally {
+        context.close();
+      }
+    },
+    close() {
+      base?.close();
+      vfs.close();
+    },
+  };
+}
+
+export interface Targets {
+  readonly kernel: Target;
+  readonly ours: Target;
+  close(): void;
+}
+
+/**
+ * Both sides. With CONFORMANCE_SELF=1 a second directory of the kernel replaces threadfs: every difference is then a
+ * fault of the suite.
+ */
+export async function openTargets(): Promise<Targets> {
+  const kernel = openKernel();
+  try {
+    const ours = process.env.CONFORMANCE_SELF ? openKernel() : await openOurs(kernel.root);
+    return {
+      kernel,
+      ours,
+      close() {
+        kernel.close();
+        ours.close();
+      },
+    };
+  } catch (error) {
+    kernel.close();
+    throw error;
+  }
+}

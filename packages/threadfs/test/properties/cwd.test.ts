@@ -1,0 +1,121 @@
+/**
+ * Random calls with relative paths from several working directories, which other calls move, replace and remove. The
+ * process has only one working directory on the kernel: it changes to each through /proc/self/fd, which also leads into
+ * a directory that has no name any more.
+ */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Vfs } from "../../dist/src/index.js";
+import { attempt, listing, type Outcome } from "../conformance/outcome.js";
+import { SELF, type Target, UMASK } from "../conformance/targets.js";
+import { defined } from "../support/defined.js";
+import { COMMANDS, type Command, FLOOR, path, pathDown, plant, text } from "./commands.js";
+import { check, useTargets } from "./support.js";
+
+const targets = await useTargets();
+
+const PLACES = ["a", "a/a", "a/b", "b/a"];
+
+const shared = { place: fc.integer({ min: 0, max: PLACES.length - 1 }), mode: fc.constantFrom(0o755, 0o711), text };
+
+/**
+ * Paths that can move a working directory, or a link, lead down only: otherwise the directories could climb step by step
+ * out of the run's own, to real files.
+ */
+const moving = fc.record({
+  ...shared,
+  kind: fc.constantFrom("rename", "rename", "rename", "link", "symlink"),
+  from: pathDown,
+  to: pathDown,
+  body: pathDown,
+});
+
+/** Operands of the calls that take one path. */
+const none = { from: fc.constant(""), body: fc.constant("") };
+
+/** Without realpath: the C library's needs the name of the working directory, and a removed one has none. */
+const other = fc.record({
+  ...shared,
+  ...none,
+  kind: fc.constantFrom(
+    ...(["mkdir", "writeFile", "exclusive", "rmdir", "rmdir", "unlink", "chmod", "truncate"] as const),
+    ...(["stat", "lstat", "exists", "readFile", "readdir", "readlink"] as const),
+  ),
+  to: path,
+});
+
+/** Removes working directories. */
+const leaving = fc.record({
+  ...shared,
+  ...none,
+  kind: fc.constant("rmdir" as const),
+  to: fc.constantFrom("../a", "../b", "../../b/a"),
+});
+
+const commands = fc.array(
+  fc.oneof({ weight: 3, arbitrary: moving }, { weight: 6, arbitrary: other }, { weight: 1, arbitrary: leaving }),
+  { minLength: 1, maxLength: 60, size: "max" },
+);
+
+interface PlacedCommand extends Command {
+  /** Index in PLACES: the working directory of the call. */
+  readonly place: number;
+}
+
+/** The planted tree without the file that would keep its directories from being removed. */
+function prepare({ fs }: Target, dir: string): string {
+  const floor = `${dir}/${FLOOR}`;
+  fs.mkdirSync(floor, { recursive: true });
+  plant(fs, floor);
+  fs.unlinkSync(`${floor}a/a/a`);
+  return floor;
+}
+
+function playKernel(dir: string, list: readonly PlacedCommand[]): Outcome[] {
+  const { kernel } = targets;
+  const floor = prepare(kernel, dir);
+  const fds = PLACES.map((place) => kernel.fs.openSync(floor + place));
+  try {
+    return list.map((one) =>
+      kernel.with({ cwd: `/proc/self/fd/${fds[one.place]}` }, (fs) => attempt(() => COMMANDS[one.kind](fs, one), dir)),
+    );
+  } finally {
+    for (const fd of fds) kernel.fs.closeSync(fd);
+  }
+}
+
+function playOurs(dir: string, vfs: Vfs, list: readonly PlacedCommand[]): Outcome[] {
+  const floor = prepare(targets.ours, dir);
+  const contexts = PLACES.map((place) => vfs.context({ ...SELF, umask: UMASK, cwd: floor + place, root: "/" }));
+  try {
+    return list.map((one) => {
+      const { fs } = defined(contexts[one.place], "context of the place");
+      return attempt(() => COMMANDS[one.kind](fs, one), dir);
+    });
+  } finally {
+    for (const context of contexts) context.close();
+  }
+}
+
+test("random calls from moving working directories have the kernel's results", (t) => {
+  if (!existsSync("/proc/self/fd")) return t.skip("the system has no /proc/self/fd");
+  const { vfs } = targets.ours;
+  if (!vfs) return t.skip("the second target has no contexts");
+  const property = fc.property(commands, (list) => {
+    const dirs = targets.fresh();
+    try {
+      const expected = playKernel(dirs[0], list);
+      const got = playOurs(dirs[1], vfs, list);
+      for (const [n, outcome] of expected.entries()) {
+        assert.equal(outcome.thrown, undefined);
+        assert.deepEqual(got[n], outcome, `command ${n}: ${JSON.stringify(list[n])}`);
+      }
+      assert.deepEqual(listing(targets.ours.fs, dirs[1]), listing(targets.kernel.fs, dirs[0]), "the tree at the end");
+    } finally {
+      targets.remove(dirs);
+    }
+  });
+  check(t, property, 80);
+});

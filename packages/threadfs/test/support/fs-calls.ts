@@ -1,0 +1,23 @@
+/** The calls of node:fs that a tree has too: the type of everything that the tests run on both. */
+import type { constants, Mode, OpenMode, PathLike } from "node:fs";
+import type { FsSync } from "../../dist/src/index.js";
+
+type Classes = "Stats" | "Dirent" | "Dir";
+
+/** The synchronous calls and the constants, as `node:fs` and as the `fs` of a tree have them. */
+export type FsCalls = Omit<FsSync, Classes | "constants" | "openSync"> & {
+  /** Node's types ask for flags, its call does not. */
+  openSync(path: PathLike, flags?: OpenMode, mode?: Mode | null): number;
+  readonly constants: { readonly [name in keyof FsSync["constants"] & keyof typeof constants]: number };
+};
+
+/** Names of the calls: all that end in "Sync". */
+export type CallName = Exclude<keyof FsCalls, "constants">;
+
+/** The same calls without the types of their parameters. */
+export type UncheckedCalls = { readonly [name in CallName]: (...args: readonly unknown[]) => unknown };
+
+/** The calls of `fs` for tests of wrong arguments: they take arguments of any type, and any number of them. */
+export function unchecked(fs: FsCalls): UncheckedCalls {
+  return fs as unknown as UncheckedCalls;
+}
