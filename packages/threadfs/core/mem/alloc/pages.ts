@@ -1,9 +1,9 @@
 /**
- * Chunks of 64 KiB: taken from the end of the arena, which grows up to its maximum, or from those given back.
+ * Allocates chunks of 64 KiB: from the free list, or from the end of the arena, which grows up to its maximum.
  *
- * Chunk table entry (32 bytes, guarded by the lock of the cache that owns the chunk, by the page lock while free):
+ * Chunk table entry (32 bytes; guarded by the lock of the cache that owns the chunk, while free by the page lock):
  *   0 cache   4 objects in use   8 first free object   12 offset of the next object never used
- *   16 previous and 20 next chunk with room in the same cache (20: next free chunk while free)
+ *   16 previous and 20 next chunk on the cache's partial list (20: next free chunk while free)
  */
 
 import {
@@ -20,11 +20,14 @@ import {
 import { lock, unlock } from "../lock/lock";
 import { put32, set32 } from "../undo/log";
 
-/** Chunks kept for what must work in a full arena: descriptors and the like, so that unlink can make room. */
+/**
+ * Chunks reserved for operations that must work in a full arena, such as taking a descriptor: without them unlink could
+ * not make room.
+ */
 const RESERVE: u32 = 3;
 /**
- * The memory grows to a multiple of this many chunks, 2 MiB: where the system makes huge pages by itself, it does so for memory that
- * is there as a whole when it is first touched.
+ * The memory grows to a multiple of this many chunks, 2 MiB: a system with transparent huge pages uses them for memory
+ * that exists as a whole when it is first touched.
  */
 const GROW_CHUNKS: u32 = 32;
 
@@ -36,7 +39,7 @@ export function chunkAddress(chunk: u32): usize {
   return <usize>(chunk << CHUNK_SHIFT);
 }
 
-/** Takes a chunk, kzalloc; 0: the arena is full. `reserve`: may use the last few. */
+/** Takes a chunk, zeroed; 0: the arena is full. `reserve`: may use the reserved chunks. */
 export function chunkAlloc(reserve: bool): u32 {
   lock(G_PAGE_LOCK);
   const used = load<u32>(G_PAGE_USED);
@@ -59,8 +62,8 @@ export function chunkAlloc(reserve: bool): u32 {
 }
 
 /**
- * Takes two chunks side by side, for good; 0: there are none, but for the reserve. From the end of the arena, or among those given
- * back: that list is looked through for every chunk of it, but threads attach rarely.
+ * Takes two adjacent chunks that are never freed; 0: there are none outside of the reserve. Searches the free list in
+ * quadratic time, which is fine because threads attach rarely.
  */
 export function chunkAllocPair(): u32 {
   lock(G_PAGE_LOCK);
@@ -75,7 +78,7 @@ export function chunkAllocPair(): u32 {
   return chunk;
 }
 
-/** Two chunks side by side off the list of those given back, kzalloc. */
+/** Takes two adjacent chunks off the free list, zeroed. */
 function takeAdjacentFree(): u32 {
   for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + 20)) {
     for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + 20)) {
@@ -104,7 +107,7 @@ function bump(n: u32): u32 {
   return chunk;
 }
 
-/** Makes the memory at least `chunks` long; grows in steps, and by the bare need where a step is refused. */
+/** Makes the memory at least `chunks` long. Grows in steps; if a step is refused, by just what is needed. */
 export function growMemory(chunks: u32, limit: u32): bool {
   const have = <u32>memory.size();
   if (have >= chunks) return true;

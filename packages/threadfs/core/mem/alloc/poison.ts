@@ -1,23 +1,25 @@
 /**
- * Poison in freed memory, so that a use after free shows: whoever follows a pointer out of a freed object leaves the
- * memory and traps, whoever reads a number out of it gets one that nothing living has, and a store into it is found when
- * the memory is given out again.
+ * Poisons freed memory, to detect uses after free: a pointer loaded from a freed object is out of bounds and traps, a
+ * number loaded from it is one that no live object has, and a store into it is found when the memory is allocated
+ * again.
  *
- * A tester sets the word H_POISON before anything was freed; nothing else in the core knows of it. The word is looked at
- * where memory is freed and where freed memory is given out, never in a walk.
+ * A test sets the word H_POISON before anything has been freed; nothing else in the core sets it. The word is read
+ * where memory is freed or allocated again, never in a walk.
  *
- * Guarantee: what a reader may still rely on in the memory of a typed object stays: its cache names those words (`keep`:
- * sequences, generations, locks that are free, counts that are dead).
+ * Guarantee: words of a typed object that readers may rely on after it is freed are kept. Its cache lists them (`keep`:
+ * sequences, generations, free locks, dead counts).
  */
 import { H_POISON } from "../layout";
 import { PANIC_CORRUPT, panic } from "../thread";
 
-/** An address beyond any arena below 3.4 GiB, a multiple of eight, so that a chain does not take it for its end. */
+/**
+ * Out of bounds for arenas up to 3.4 GiB, and a multiple of eight, so that a hash chain does not take it for its end.
+ */
 export const POISON: u32 = 0xdeadbee8;
-/** Words at the start of a typed object that are poisoned; behind them are the blocks of descriptors of a context. */
+/** Words at the start of a typed object that are poisoned. In a context the descriptor blocks follow them. */
 const TYPED_WORDS: u32 = 32;
 
-/** Fills a freed object of `size` bytes but for the words in `keep` (bit n: word n). */
+/** Fills a freed object of `size` bytes, except for the words in `keep` (bit n: word n). */
 export function poison(p: usize, size: u32, typed: bool, keep: u32): void {
   if (load<u32>(H_POISON) == 0) return;
   const words = typed ? TYPED_WORDS : size >> 2;
@@ -26,7 +28,7 @@ export function poison(p: usize, size: u32, typed: bool, keep: u32): void {
   }
 }
 
-/** Freed memory that is given out again must be as poison() left it. */
+/** Checks that freed memory is still as poison() left it. */
 export function checkPoison(p: usize, size: u32, typed: bool, keep: u32): void {
   if (load<u32>(H_POISON) == 0) return;
   const words = typed ? TYPED_WORDS : size >> 2;

@@ -1,13 +1,16 @@
 /**
  * Slab caches: objects of one size in chunks of 64 KiB.
  *
- * Two kinds. A *typed* cache never gives a chunk back, so its memory holds objects of that type for ever: a reader
- * with an old pointer reads an object of the same type, and the sequence in it, which is never set back, tells. The
- * *sized* caches (16, 32, 48, 64 bytes, then four sizes to each doubling up to 4 KiB) give empty chunks back to the pool.
+ * A *typed* cache never gives a chunk back, so its memory always holds objects of that type (Linux:
+ * SLAB_TYPESAFE_BY_RCU). A reader with a stale pointer reads an object of the same type, and detects that it is stale
+ * by the object's sequence, which is never reset. The *sized* caches (16, 32, 48, 64 bytes, then four sizes for each
+ * power of two up to 4 KiB) return empty chunks.
  *
- * Cache (64 bytes at G_CACHES + 64 * id, guarded by its lock, the innermost but for the page lock):
- *   0 lock   4 object size   8 objects a chunk   12 first chunk with room   16 typed   20 offset of the free link
+ * Cache (64 bytes at G_CACHES + 64 * id; guarded by its lock, inside which only the page lock is taken):
+ *   0 lock   4 object size   8 objects per chunk   12 first chunk of the partial list   16 typed   20 offset of the free link
  *   24 words of a freed object that are not poisoned, a bit each (poison.ts)
+ *
+ * The partial list holds the chunks that have free objects.
  */
 
 import { CHUNK, CHUNK_SHIFT, G_CACHES } from "../layout";
@@ -22,7 +25,7 @@ export const CACHE_MOUNT: u32 = 3;
 export const CACHE_SUPER: u32 = 4;
 export const CACHE_FILE: u32 = 5;
 export const CACHE_CONTEXT: u32 = 6;
-/** First of the sized caches, and how many there are. */
+/** The first sized cache, and how many there are. */
 const CACHE_SIZED: u32 = 7;
 const SIZES: u32 = 28;
 export const KMALLOC_MAX: u32 = 4096;
@@ -31,21 +34,21 @@ export function cacheAddress(id: u32): usize {
   return G_CACHES + (id << 6);
 }
 
-/** `keep`: the words that live on in freed memory, a bit each; that of the free link is added. */
-export function cacheInit(id: u32, size: u32, typed: bool, addPartial: u32, keep: u32): void {
+/** `keep`: the words that are kept in freed memory, a bit each; the free link is added. */
+export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32): void {
   const c = cacheAddress(id);
   store<u32>(c + 4, size);
   store<u32>(c + 8, CHUNK / size);
   store<u32>(c + 16, typed ? 1 : 0);
-  store<u32>(c + 20, addPartial);
-  store<u32>(c + 24, keep | (1 << (addPartial >> 2)));
+  store<u32>(c + 20, link);
+  store<u32>(c + 24, keep | (1 << (link >> 2)));
 }
 
 export function sizedCachesInit(): void {
   for (let i: u32 = 0; i < SIZES; i++) cacheInit(CACHE_SIZED + i, classSize(i), false, 0, 0);
 }
 
-/** An object of a cache, as its last user left it (zero when it never had one); 0: the arena is full. */
+/** An object of a cache, with the contents that its last user left, or zeroed if it is new. 0: the arena is full. */
 export function slabAlloc(id: u32, reserve: bool): usize {
   const c = cacheAddress(id);
   lock(c);
@@ -77,13 +80,14 @@ export function slabAlloc(id: u32, reserve: bool): usize {
   const used = load<u32>(e + 4) + 1;
   set32(e + 4, used);
   if (used == load<u32>(c + 8)) removePartial(c, chunk);
-  // What is in a typed cache the sweep finds by itself; for the rest whoever takes it answers until it hangs on something.
+  // Typed objects are found by the recount of references. Sized blocks stay on the caller's pending list until they are
+  // linked.
   if (id >= CACHE_SIZED) addPendingBlock(p);
   unlock(c);
   return p;
 }
 
-/** Gives an object back to the cache it came from. */
+/** Returns an object to its cache. */
 export function slabFree(p: usize): void {
   const chunk = <u32>p >> CHUNK_SHIFT;
   const e = chunkEntry(chunk);
@@ -95,7 +99,7 @@ export function slabFree(p: usize): void {
   const used = load<u32>(e + 4) - 1;
   set32(e + 4, used);
   if (used + 1 == load<u32>(c + 8)) addPartial(c, chunk);
-  // One empty chunk may stay, so that a cache at its edge does not take and give a chunk at every turn.
+  // Keeps one empty chunk, so that a cache does not allocate and free the same chunk over and over.
   let empty = false;
   if (used == 0 && load<u32>(c + 16) == 0 && (load<u32>(e + 16) != 0 || load<u32>(e + 20) != 0)) {
     removePartial(c, chunk);
@@ -106,7 +110,7 @@ export function slabFree(p: usize): void {
   unlock(c);
 }
 
-/** Frees the block that the word at `p` leads to, if any, and clears the word, in one section. */
+/** Frees the block that the word at `p` points to, if any, and clears the word, in one transaction. */
 export function kfreeAt(p: usize): void {
   const block = load<u32>(p);
   if (block == 0) return;
@@ -116,7 +120,7 @@ export function kfreeAt(p: usize): void {
   txEnd();
 }
 
-/** Hangs a block that kmalloc() gave on the word at `p`. */
+/** Links a block from kmalloc(): stores its address at `p`. */
 export function linkBlock(p: usize, block: usize): void {
   txBegin();
   put32(p, <u32>block);
@@ -150,17 +154,17 @@ function sizeClass(size: u32): u32 {
   return (octave << 2) + (last >> (octave - 2)) - 24;
 }
 
-/** Bytes of an object of a sized cache. */
+/** Object size of a sized cache. */
 function classSize(n: u32): u32 {
   return n < 4 ? (n + 1) << 4 : ((n & 3) + 5) << ((n >> 2) + 3);
 }
 
-/** `size` bytes, 1 to KMALLOC_MAX, aligned to 16; not kzalloc. 0: the arena is full. */
+/** Allocates `size` bytes, 1 to KMALLOC_MAX, aligned to 16 and not zeroed. 0: the arena is full. */
 export function kmalloc(size: u32, reserve: bool): usize {
   return slabAlloc(CACHE_SIZED + sizeClass(size), reserve);
 }
 
-/** Bytes that kmalloc(size) really gives. */
+/** The number of bytes that kmalloc(size) allocates. */
 export function kmallocSizeRoundup(size: u32): u32 {
   return classSize(sizeClass(size));
 }

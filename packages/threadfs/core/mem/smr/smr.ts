@@ -1,19 +1,20 @@
 /**
- * Grace periods: safe memory reclamation by epochs.
+ * Grace periods: safe memory reclamation by epochs (epoch-based reclamation, with RCU's function names).
  *
- * Every thread has a word on a line of its own: 0 outside a read-side section, inside it the global epoch it saw on
- * entering. An object that was taken out of every structure is retired with the epoch of that moment, and its memory is
- * used again when the epoch has moved on and no thread shows that epoch or an older one.
+ * Each thread has a word in a cache line of its own: 0 outside of read-side sections, inside one the global epoch at
+ * its start. An object that has been unlinked from every structure is retired with the current epoch. Its memory is
+ * reused when the epoch has advanced and no thread shows the object's epoch or an older one.
  *
  * Guarantees
- *  - An object that a reader can have found is not reused before that reader's section ends, or the reader is expelled.
- *  - Readers store to their own line only. Idle threads show 0 and hold nothing up. A section that stands still for
- *    STALL_MS while others wait for it (a dead thread, a suspended one) is expelled: its word becomes EXPELLED, and the
- *    thread, should it go on, learns that at the end of the section (rcuReadUnlock() answers false) or when it asks for
- *    a reference (rcuValid()), and walks again. Until then it reads objects of the right type with other sequence
- *    numbers, since typed caches keep their type and sequences are never set back.
- *  - Ordering: the store in rcuReadLock() precedes the section's loads, and rcuScan()'s loads of the slots follow the
- *    stores that took the object out; all four are sequentially consistent, so at least one side sees the other.
+ *  - An object that a reader may have found is not reused before that reader's section ends or the reader is expelled.
+ *  - Readers store to their own cache line only. Idle threads show 0 and block nobody. If a section stalls for STALL_MS
+ *    while a grace period waits for it (its thread is dead or suspended), it is expelled: its word becomes EXPELLED. If
+ *    the thread continues, rcuReadUnlock() returns false at the end of the section, and rcuValid() when the thread
+ *    wants to take a reference; then the walk starts again. Until then it reads objects of the right type with other
+ *    sequence numbers, because typed caches keep their type and sequences are never reset.
+ *  - Ordering: the store in rcuReadLock() precedes the section's loads, and the loads of the slots in oldestReader()
+ *    follow the stores that unlinked the object. All four are sequentially consistent, so at least one side sees the
+ *    other.
  */
 import * as host from "../../host";
 import { chunkEntry } from "../alloc/pages";
@@ -40,13 +41,13 @@ import { canWait, count, PANIC_LOCK, panic, sleepUs, slot } from "../thread";
 import { put32, set32 } from "../undo/log";
 
 const EXPELLED: u32 = 1;
-/** A section may stand still for this long while a grace period waits for it. */
+/** How long a section may stall while a grace period waits for it. */
 const STALL_MS: i64 = 2000;
-/** Objects retired between two looks at the slots. */
+/** Objects retired between two polls. */
 const POLL_EVERY: u32 = 32;
-/** With this many objects waiting, sections that stand still are looked for by every poll. */
+/** With this many retired objects, every poll expels stalled sections. */
 const BACKLOG: u32 = 4096;
-/** Looks of synchronizeRcu(): a stalled section is expelled long before. With naps of 0.1 ms, and without. */
+/** Polls of synchronizeRcu(), with sleeps of 0.1 ms and without: enough for every stalled section to be expelled. */
 const ROUNDS_MAX: i32 = 200000;
 const SPINS_MAX: i32 = 20000000;
 const SLOT_STALL_EPOCH: u32 = 72;
@@ -54,7 +55,7 @@ const SLOT_STALL_SINCE: u32 = 80;
 
 let nesting: i32 = 0;
 let enteredEpoch: u32 = 0;
-/** Every object retired before this epoch is free: what the last scan found. */
+/** Objects retired before this epoch may be reclaimed; result of the last scan. */
 let safeEpoch: u32 = 0;
 
 export function rcuInit(): void {
@@ -68,7 +69,7 @@ export function rcuReadLock(): void {
   }
 }
 
-/** Ends a read-side section. False: the thread was expelled in it, what it read may be of two moments. */
+/** Ends a read-side section. False: the thread was expelled, so what it read need not be from one moment. */
 export function rcuReadUnlock(): bool {
   if (--nesting != 0) return true;
   const ok = atomic.load<u32>(slot + SLOT_EPOCH) == enteredEpoch;
@@ -76,7 +77,7 @@ export function rcuReadUnlock(): bool {
   return ok;
 }
 
-/** Inside a section: whether it still protects what was read in it. */
+/** Whether the read-side section still protects what was read in it. */
 export function rcuValid(): bool {
   return atomic.load<u32>(slot + SLOT_EPOCH) == enteredEpoch;
 }
@@ -90,8 +91,8 @@ function linkOf(p: usize): usize {
 }
 
 /**
- * Retires an object of a typed cache that nobody can find any more. True: it is time to reclaim (see fs/reclaim.ts,
- * which knows what hangs on each type).
+ * call_rcu(): retires an object of a typed cache that can no longer be found. True: the caller should reclaim retired
+ * objects (reclaim.ts, which knows what each type owns).
  */
 export function callRcu(p: usize): bool {
   const l = linkOf(p);
@@ -111,8 +112,8 @@ export function callRcu(p: usize): bool {
 }
 
 /**
- * Moves the epoch on; answers the former one. Zero and EXPELLED are never epochs. Never undone, and so not noted: a reader may
- * have entered at the new one.
+ * Advances the epoch; returns the previous one. Neither 0 nor EXPELLED is ever an epoch. Not logged and never rolled
+ * back: a reader may have entered at the new epoch.
  */
 function advanceEpoch(): u32 {
   lock(G_RCU_LOCK);
@@ -123,8 +124,8 @@ function advanceEpoch(): u32 {
 }
 
 /**
- * Looks at every slot; answers the oldest epoch that a section may have entered at, `goal` + 2 when all are newer than
- * `goal`. `expel`: sections that have stood still for too long are expelled.
+ * Scans all slots. Returns the oldest epoch of an open section, `goal` + 2 when all are newer than `goal`. `expel`:
+ * expels stalled sections.
  */
 function oldestReader(goal: u32, expel: bool): u32 {
   let oldest: u32 = goal + 2;
@@ -141,9 +142,9 @@ function oldestReader(goal: u32, expel: bool): u32 {
   return oldest;
 }
 
-/** Whether a slot has shown the same old epoch for STALL_MS; then its section is expelled. */
+/** Whether a slot has shown the same epoch for STALL_MS. If so, its section is expelled. */
 function isStalled(s: usize, e: u32): bool {
-  // A whole number: of a float loaded atomically the compiler makes a plain load.
+  // An integer, because the compiler turns an atomic load of a float into a plain one.
   const t = <i64>host.clock();
   if (atomic.load<u32>(s + SLOT_STALL_EPOCH) != e) {
     atomic.store<i64>(s + SLOT_STALL_SINCE, t);
@@ -156,7 +157,7 @@ function isStalled(s: usize, e: u32): bool {
   return true;
 }
 
-/** Moves the epoch on and finds out what may be reclaimed. Does not wait. */
+/** Advances the epoch and finds out what may be reclaimed. Does not wait. */
 export function rcuPoll(): void {
   const goal = advanceEpoch();
   safeEpoch = oldestReader(goal, load<u32>(G_RCU_COUNT) > BACKLOG);
@@ -183,7 +184,7 @@ export function rcuPending(): u32 {
   return atomic.load<u32>(G_RCU_COUNT);
 }
 
-/** Waits until every section that was open at the call has ended or was expelled. Not inside a section. */
+/** Waits until every section that was open at the call has ended or been expelled. Not inside a section. */
 export function synchronizeRcu(): void {
   const goal = advanceEpoch();
   for (let rounds = 0; ; rounds++) {
@@ -195,7 +196,7 @@ export function synchronizeRcu(): void {
   count(C_GRACE);
 }
 
-/** A dead thread's section ends. */
+/** Ends a dead thread's section. */
 export function rcuClear(s: usize): void {
   atomic.store<u32>(s + SLOT_EPOCH, 0);
 }
