@@ -1,23 +1,28 @@
 /**
  * The walk: from a path to a dentry.
  *
- *   filenameLookup()        one whole lookup: rcu-walk, again as ref-walk on -ECHILD, again with REVAL on -ESTALE
- *     lookupAttempt()             one attempt
- *       pathInit()          where it starts                                                     path-init.ts
- *       rcuWalk()           in rcu mode: plain directories, the hot path                         rcu-walk.ts
- *       prefixCacheWalk()          the same by way of what this thread remembers of its directories     prefix-cache.ts
- *       pathLookupat()            whatever is left, in either mode
- *         linkPathWalk()    every component but the last; mayLookup() asks for search permission; behind a component that was
- *                           special (a mount, a link, dots, a hook, permissions to look up) in rcu mode by rcuWalk() again
- *           walkComponent() one component: lookupFast() or lookupSlow()                          lookup.ts
- *                           then stepInto(): mounts, links, ".."                                 step.ts
- *         lookupLast()      the last one
- *       finishRcu()         the answer without a reference; or finishWalk(), with one where it is asked for
+ *   filenameLookup()          a whole lookup: as rcu-walk; on -ECHILD again as ref-walk, on -ESTALE again with LOOKUP_REVAL
+ *     lookupAttempt()         one attempt
+ *       pathInit()            the starting point                                                   path-init.ts
+ *       walkFast()            in rcu mode, the hot path:
+ *         rcuWalk()             plain directories                                                  rcu-walk.ts
+ *         prefixCacheWalk()     the same, starting at the directory that the prefix cache knows    prefix-cache.ts
+ *       pathLookupat()        the rest of the path, in either mode
+ *         linkPathWalk()      every component but the last
+ *           mayLookup()         search permission                                                  permission.ts
+ *           walkComponent()     one component: lookupFast() or lookupSlow(),                       lookup.ts
+ *                               then stepInto(): mounts, links, ".."                               step.ts
+ *           walkFast()          continues in rcu mode after a special component
+ *         lookupLast()        the last component
+ *       finishRcu()           the result without a reference, or
+ *       endAttempt()          the result with references where the caller wants them
  *
- * Both modes go through the same functions. In rcu mode the walk holds nothing and stores nothing outside its own
- * nameidata; leaving that mode (drop.ts) never goes back. Guarantee: what rcu mode decides by itself, an error too, was
- * true at one moment during the call: the child's sequence is opened before the parent's is checked, and no errno
- * leaves rcu mode before checkError() has looked at the last dentry's sequence once more.
+ * Both modes share these functions. In rcu mode the walk holds no references and stores nothing but its own nameidata;
+ * once it has left rcu mode (drop.ts) it never returns to it.
+ *
+ * Guarantee: whatever a walk in rcu mode decides, errors included, was true at one moment during the call. A child's
+ * sequence is read before its parent's is checked, and no error leaves rcu mode before checkRcu() has validated the
+ * last dentry's sequence again.
  */
 
 import { EACCES, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "../../errno";
@@ -68,14 +73,17 @@ const NAME_MAX: u32 = 255;
 const SLASH: u32 = 47;
 const DOT: u32 = 46;
 
-/** What a walk is for. */
+/** The purpose of a lookup. */
 export const FOR_PATH: u32 = 0;
 export const FOR_STAT: u32 = 1;
 export const FOR_ACCESS: u32 = 2;
 
 // ------------------------------------------------------------------------------------------------- components
 
-/** may_lookup(): search permission on the directory; where rcu mode cannot tell, the same component again in ref mode. */
+/**
+ * may_lookup(): search permission on the directory. Where rcu mode cannot decide, the walk drops to ref mode and asks
+ * again.
+ */
 function mayLookup(nd: Nameidata): i32 {
   if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) {
     tracepoint(P_PERMISSION, nd.inode_, 0);
@@ -90,12 +98,12 @@ function mayLookup(nd: Nameidata): i32 {
   return err;
 }
 
-/** Answer of linkPathWalk(): the last component is walked too. */
+/** linkPathWalk() returns: the last component has been walked too. */
 const WALKED: i32 = 1;
 
 /**
- * link_path_walk(): walks all but the last component, which is left in nd.last...; follows every link on the way. Where all of
- * it is asked for, the last component may be walked as well, if it is nothing special: WALKED.
+ * link_path_walk(): walks all components but the last, which it leaves in nd.last..., and follows every link on the
+ * way. With `all` it may also walk the last component if that is not special, and returns WALKED.
  */
 function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
   let name = path;
@@ -127,7 +135,7 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
     name += len;
     while (load<u8>(name) == SLASH) name++;
     if (load<u8>(name) == 0) {
-      // The end of the path, or of a link's body in the middle of it.
+      // The end of the path, or of the body of a link in the middle of it.
       if (depth == 0) return 0;
       name = <usize>load<u32>(nd.linkAt(--depth) + 12);
       r = walkComponent(nd, false, false);
@@ -141,7 +149,7 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
       continue;
     }
     if ((nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
-    // What was special lies behind.
+    // The special component has been passed.
     if (nd.rcu && (nd.dentry.flags & RESUME_MASK) == PLAIN && !hasSecurity) {
       r = walkFast(nd, name, !all || depth != 0);
       if (r != 0) return r;
@@ -150,9 +158,12 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
   }
 }
 
-/** rcuWalk() from where nd is; through the memo of directories where `name` is a rest of the walk's path that is long enough. */
+/**
+ * rcuWalk() from the walk's position; through the prefix cache if `name` points into the walk's own path and the rest
+ * is long enough.
+ */
 function walkFast(nd: Nameidata, name: usize, parents: bool): i32 {
-  // The memo knows no bodies of links, which lie elsewhere.
+  // The bodies of links, which lie elsewhere, are not cached.
   const from = <u32>(name - <usize>nd.name);
   if (from < nd.nameLen && nd.nameLen - from >= prefixCacheMinPath)
     return prefixCacheWalk(nd, name, nd.nameLen - from, parents);
@@ -160,8 +171,8 @@ function walkFast(nd: Nameidata, name: usize, parents: bool): i32 {
 }
 
 /**
- * walk_component(): steps to nd.last. `more`: path follows behind it in the same string; `trailing`: the last component of
- * the whole path. 0 done, 1 a link to follow (nd.body), -errno.
+ * walk_component(): steps to nd.last. `more`: more path follows in the same string. `trailing`: the last component of
+ * the whole path. Returns 0: done, 1: a link to follow (nd.body), -errno.
  */
 function walkComponent(nd: Nameidata, more: bool, trailing: bool): i32 {
   if (nd.lastType != LAST_NORM) {
@@ -174,12 +185,12 @@ function walkComponent(nd: Nameidata, more: bool, trailing: bool): i32 {
     d = lookupSlow(nd);
     if (!d) return nd.err;
   }
-  // The link whose last component this was is done with before another may be pushed.
+  // This was the last component of a link: pop the link before another one may be pushed.
   if (!more && nd.depth != 0) putLink(nd);
   return stepInto(nd, d, !trailing || (nd.flags & LOOKUP_FOLLOW) != 0);
 }
 
-/** lookup_last(): the last component; a slash behind it asks for a directory and follows a link to it. */
+/** lookup_last(): the last component. A trailing slash asks for a directory and follows a link to it. */
 function lookupLast(nd: Nameidata): i32 {
   if (nd.lastType == LAST_NORM && load<u8>(nd.last + nd.lastLen) != 0) nd.flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
   return walkComponent(nd, false, true);
@@ -187,7 +198,10 @@ function lookupLast(nd: Nameidata): i32 {
 
 // ------------------------------------------------------------------------------------------------- whole walks
 
-/** path_lookupat() from where nd is, along the path at `path`, to the last dentry; the caller finishes and terminates. */
+/**
+ * path_lookupat(): from the walk's position along `path` to the last dentry. The caller finishes and terminates the
+ * walk.
+ */
 function pathLookupat(nd: Nameidata, path: usize): i32 {
   let name = path;
   while (true) {
@@ -205,16 +219,16 @@ function mustBeDirectory(nd: Nameidata): i32 {
   return nd.flags & LOOKUP_DIRECTORY && (nd.dentry.flags & D_TYPE) != D_DIRECTORY ? -ENOTDIR : 0;
 }
 
-/** What rcu mode found out by itself stands only if the last dentry, and the mounts it came over, are still the same. */
+/** A result found in rcu mode is valid only if the last dentry, and the mounts that were crossed, have not changed. */
 function checkRcu(nd: Nameidata): bool {
   if (nd.dentry_ != 0 && readSeqRetry(nd.dentry.seq, nd.seq)) return false;
   if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;
   return rcuValid();
 }
 
-/** The answer of a walk for stat or access: without a reference where it is still in rcu mode. */
+/** The result for stat and access: without a reference if the walk is still in rcu mode. */
 function finishWalk(nd: Nameidata, purpose: u32, arg: u32): i32 {
-  // A path that ended in a jump on a file system that wants it revalidated cannot be answered in rcu mode.
+  // A path that ends in a jump must be revalidated on file systems that ask for it, which rcu mode cannot do.
   if (purpose == FOR_PATH || !nd.rcu || (nd.state & ND_JUMPED && nd.dentry.flags & D_REVAL_DOT)) {
     tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
     const err = completeWalk(nd);
@@ -232,7 +246,7 @@ function finishWalk(nd: Nameidata, purpose: u32, arg: u32): i32 {
   return err;
 }
 
-/** faccessat(): `mask` of MAY_*, 0: is it there. */
+/** faccessat(). `mask`: MAY_* bits, 0: does the file exist? */
 function mayAccess(nd: Nameidata, mask: u32): i32 {
   if (mask == 0) return 0;
   const type = nd.inode.type;
@@ -245,8 +259,9 @@ function mayAccess(nd: Nameidata, mask: u32): i32 {
 }
 
 /**
- * One attempt in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. -EINVAL: a NUL is in
- * the path. What the hot path came through has none, so only what is left is looked at, before anybody is asked about it.
+ * One attempt, in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. -EINVAL: the
+ * path contains a NUL. The hot path stops at a NUL, so only the part not walked yet is checked, and before any hook is
+ * called.
  */
 function lookupAttempt(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   let err = pathInit(nd, flags);
@@ -267,7 +282,7 @@ function lookupAttempt(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   return endAttempt(nd, err, purpose, arg);
 }
 
-/** The end of a walk that rcuWalk() took all the way: what endAttempt() does, less what cannot have come up. */
+/** Fast version of endAttempt() for a walk that stayed in rcuWalk(). */
 function finishRcu(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
   let err = walked;
   if (err > 0) {
@@ -285,7 +300,7 @@ function finishRcu(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
   return err;
 }
 
-/** Finishes a walk that came to its end (`walked` 0) or to an error, and lets go of all that it holds. */
+/** Finishes a walk that succeeded so far (`walked` 0) or failed, and drops everything it holds. */
 export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
   let err = walked;
   if (err == 0) err = finishWalk(nd, purpose, arg);
@@ -310,9 +325,9 @@ export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): 
 }
 
 /**
- * filename_lookup(): rcu-walk; on -ECHILD the whole of it as ref-walk, which can always finish; on -ESTALE once more with
- * LOOKUP_REVAL. `purpose` FOR_PATH: references in nd.mnt, nd.dentry, for the caller to put; FOR_STAT: attributes in scratch;
- * FOR_ACCESS: `arg` is the mask.
+ * filename_lookup(): as rcu-walk; on -ECHILD again as ref-walk, which can always finish; on -ESTALE once more with
+ * LOOKUP_REVAL. `purpose` FOR_PATH: leaves references in nd.mnt and nd.dentry for the caller to put; FOR_STAT: writes
+ * the attributes to scratch; FOR_ACCESS: `arg` is the mask.
  */
 export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   count(C_WALKS);
@@ -331,7 +346,7 @@ export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32
   return err;
 }
 
-/** Counts and reports that the walk starts again. */
+/** Counts and reports a restart of the walk. */
 export function restart(counter: u32, errno: i32): void {
   count(counter);
   tracepoint(P_RESTART, errno, 0);
@@ -344,7 +359,10 @@ function parentAttempt(nd: Nameidata, flags: u32): i32 {
   return endAttempt(nd, err, FOR_PATH, 0);
 }
 
-/** filename_parentat(): the directory of the last component with references, the component in nd.last and nd.lastType. */
+/**
+ * filename_parentat(): leaves the parent directory with references in nd, the last component in nd.last and
+ * nd.lastType.
+ */
 export function filenameParentat(nd: Nameidata, flags: u32): i32 {
   count(C_WALKS);
   const f = flags | LOOKUP_PARENT;
@@ -362,7 +380,7 @@ export function filenameParentat(nd: Nameidata, flags: u32): i32 {
   return err;
 }
 
-/** Puts the references that a lookup left in nd. */
+/** Puts the references that a lookup has left in nd. */
 export function pathPut(nd: Nameidata): void {
   dput(nd.dentry);
   mntput(nd.mnt);
@@ -370,7 +388,7 @@ export function pathPut(nd: Nameidata): void {
   nd.mnt_ = 0;
 }
 
-/** Walks the parents of an open with O_CREAT from where nd starts (open.ts); nd.last is what is left. */
+/** Walks all components but the last, for an open with O_CREAT (open.ts). The last one is left in nd.last. */
 export function walkParents(nd: Nameidata, name: usize): i32 {
   if (!nd.rcu || hasSecurity) return linkPathWalk(nd, name, false);
   const err = walkFast(nd, name, true);

@@ -1,9 +1,11 @@
 /**
- * The state of one walk, in the calling thread's scratch area; nobody else ever sees it.
+ * The state of one walk (Linux: struct nameidata), in the calling thread's scratch area. No other thread ever sees it.
  *
- * In rcu mode (LOOKUP_RCU) the pairs (mnt, dentry), (rootMnt, root) are bare pointers, good as long as the sequences
- * taken with them hold: `seq` for dentry, `rootSeq` for root, `mSeq` for all mounts. In ref mode each is a reference.
- * `inode` is always the validated copy of dentry's inode.
+ * In rcu mode (LOOKUP_RCU) the pairs (mnt, dentry) and (rootMnt, root) are pointers without references. They are valid
+ * while the sequences read with them are unchanged: `seq` for dentry, `rootSeq` for root, `mSeq` for all mounts. In ref
+ * mode each is a reference. `inode` is always a validated copy of dentry's inode.
+ *
+ * Functions that take the walk's state leave their second results in it: `err`, `endDentry`, `putDentry`, `putInode`.
  */
 import { S_ND, S_ND2 } from "../../mem/layout";
 import { scratch } from "../../mem/thread";
@@ -26,17 +28,20 @@ export const LAST_ROOT: u32 = 1;
 export const LAST_DOT: u32 = 2;
 export const LAST_DOTDOT: u32 = 3;
 
-/** state: root is a reference of its own; the path was last reached by a jump ("/", ".", ".." or a link to them). */
+/**
+ * Bits of `state`. The walk has its own reference on root; the last component was a jump ("/", ".", ".." or a link to
+ * them).
+ */
 export const ND_ROOT_GRABBED: u32 = 1;
 export const ND_JUMPED: u32 = 2;
-/** A mount point was met: the answer depends on the mount sequence. */
+/** The walk has crossed a mount point: its result depends on the mount sequence. */
 export const ND_MOUNTS: u32 = 4;
-/** The walk did not stay in rcu mode. */
+/** The walk has left rcu mode. */
 export const ND_DROPPED: u32 = 8;
-/** This open made the file (Linux: FMODE_CREATED): its maker need not be allowed to open it. */
+/** This open has created the file (Linux: FMODE_CREATED). Its creator needs no permission to open it. */
 export const ND_CREATED: u32 = 16;
 
-/** Symbolic links in one walk, in the middle and at the end together, as in Linux. */
+/** Symbolic links that one walk may follow, as in Linux. */
 export const MAXSYMLINKS: u32 = 40;
 const PENDING_MAX: u32 = 12;
 
@@ -60,27 +65,27 @@ export class Nameidata {
   lastType: u32;
   depth: u32;
   links: u32;
-  /** The path, its length in bytes, and the descriptor it starts from. */
+  /** The path, its length in bytes, and the descriptor that it is relative to. */
   name: u32;
   nameLen: u32;
   dirfd: i32;
-  /** Where a step leads: the pair before it is stepped into. */
+  /** Where the next step leads, before the walk steps into it. */
   pMnt_: u32;
   pDentry_: u32;
   /** Body of the link to follow next. */
   body: u32;
-  /** References taken by an attempt to leave rcu mode that may still fail. */
+  /** References taken by an attempt to leave rcu mode, which may still fail. */
   pending: u32;
-  /** Number of the context, to see whether it is still there. */
+  /** The context's number, to check that the context still exists. */
   ctxNumber: i32;
-  /** -errno of the function that returned a null dentry or super block; 0 from lookupFast(): look in the file system. */
+  /** -errno of a function that returned a null dentry or super block. 0 after lookupFast(): look in the file system. */
   err: i32;
-  /** The dentry that the last attempt came to: a number to show, not a reference. */
+  /** The dentry at which the last attempt ended: a number to report, not a reference. */
   endDentry: u32;
-  /** References that a rename leaves for its caller to put once no lock is held. */
+  /** References that a rename leaves for its caller to put when no lock is held. */
   putDentry_: u32;
   putInode_: u32;
-  // Here follow 12 x u32 pending references (odd: mounts) and the link stack, 40 x 16 bytes.
+  // Followed by 12 x u32 pending references (odd: mounts), and the link stack, 40 x 16 bytes.
 
   get ctx(): Context {
     return changetype<Context>(<usize>this.ctx_);
@@ -149,13 +154,13 @@ export class Nameidata {
   addPending(ref: u32): void {
     if (this.pending < PENDING_MAX) store<u32>(this.pendingAt(this.pending++), ref);
   }
-  /** Link on the stack: 0 mnt, 4 dentry, 8 body to free after use (0: none), 12 name to go on with. */
+  /** An entry of the link stack: 0 mnt, 4 dentry, 8 body to free after use (0: none), 12 where the path continues. */
   linkAt(n: u32): usize {
     return changetype<usize>(this) + 192 + (n << 4);
   }
 }
 
-/** The walk's state of this thread; `second` for calls with two paths. */
+/** The thread's walk state; `second`: that of a call's second path. */
 export function nameidata(second: bool): Nameidata {
   return changetype<Nameidata>(scratch + (second ? S_ND2 : S_ND));
 }

@@ -1,6 +1,6 @@
 /**
- * Where a walk starts: root, working directory or an open directory, in rcu mode under the context's sequence and without
- * a store, in ref mode with references.
+ * Where a walk starts: the root, the working directory or an open directory. In rcu mode under the context's sequence
+ * and without a store, in ref mode with references.
  */
 
 import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../errno";
@@ -19,10 +19,13 @@ import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRAB
 
 const SLASH: u32 = 47;
 export const AT_FDCWD: i32 = -100;
-/** Rounds at a start path that keeps changing. */
+/** Retries while the starting point keeps changing. */
 const START_TRIES: i32 = 100;
 
-/** Prepares a walk of the `len` bytes at `name` for a context, from a descriptor or AT_FDCWD where they are relative. */
+/**
+ * Prepares a walk of the `len` bytes at `name` for a context. A relative path starts at the descriptor, or at the
+ * working directory for AT_FDCWD.
+ */
 export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize, len: u32): void {
   nd.ctx_ = <u32>c.at;
   nd.ctxNumber = <i32>c.number;
@@ -31,7 +34,10 @@ export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize,
   nd.nameLen = len;
 }
 
-/** path_init(): read side, mount sequence, then root, working directory or descriptor. */
+/**
+ * path_init(): enters the read-side section, reads the mount sequence, and goes to the root, the working directory or
+ * the descriptor.
+ */
 export function pathInit(nd: Nameidata, flags: u32): i32 {
   nd.flags = flags;
   nd.state = ND_JUMPED;
@@ -47,7 +53,7 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
   let err: i32;
   if (flags & LOOKUP_RCU) {
     rcuReadLock();
-    // Closed since the call began? From here on the section keeps its memory.
+    // The context may have been closed since the call began. From here on the read-side section keeps its memory.
     if (getContext(nd.ctxNumber) != nd.ctx) return -EBADF;
     nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
     err = absolute || nd.dirfd == AT_FDCWD ? pathInitRcu(nd, absolute) : pathInitFd(nd);
@@ -59,7 +65,7 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
   return err;
 }
 
-/** path_init_rcu(): the context's root or working directory with its sequence, under the context's, without a store. */
+/** path_init_rcu(): the context's root or working directory, read under the context's sequence. */
 function pathInitRcu(nd: Nameidata, absolute: bool): i32 {
   const c = nd.ctx;
   const from = c.at + (absolute ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
@@ -88,7 +94,10 @@ function pathInitRcu(nd: Nameidata, absolute: bool): i32 {
   return -ECHILD;
 }
 
-/** set_root(), set_root_rcu(): the context's root, once a walk. In rcu mode under the context's sequence, without a store. */
+/**
+ * set_root(), set_root_rcu(): the context's root, once per walk. In rcu mode under the context's sequence and without a
+ * store.
+ */
 export function setRoot(nd: Nameidata): i32 {
   const c = nd.ctx;
   if (nd.rcu) {
@@ -115,7 +124,7 @@ export function setRoot(nd: Nameidata): i32 {
   return nd.root_ != 0 ? 0 : -EBADF;
 }
 
-/** nd_jump_root(): on at the root, from the start or from a link's body. */
+/** nd_jump_root(): continues at the root, for an absolute path or link body. */
 export function jumpRoot(nd: Nameidata): i32 {
   if (nd.root_ == 0) {
     const err = setRoot(nd);
@@ -136,14 +145,14 @@ export function jumpRoot(nd: Nameidata): i32 {
   return setStartInode(nd);
 }
 
-/** The validated copy of the start's inode. */
+/** Sets nd.inode to a validated copy of the start's inode. */
 function setStartInode(nd: Nameidata): i32 {
   nd.inode = nd.dentry.inode;
   if (nd.rcu && (readSeqRetry(nd.dentry.seq, nd.seq) || nd.inode_ == 0)) return -ECHILD;
   return nd.inode_ != 0 ? 0 : -ENOENT;
 }
 
-/** The working directory with references. */
+/** Starts at the working directory, with references. */
 function pathInitPwd(nd: Nameidata): i32 {
   const c = nd.ctx;
   lock(c.lock);
@@ -157,13 +166,13 @@ function pathInitPwd(nd: Nameidata): i32 {
   return nd.dentry_ != 0 ? setStartInode(nd) : -EBADF;
 }
 
-/** The start at an open directory. In rcu mode the descriptor is read, not referenced, and read again. */
+/** Starts at an open directory. In rcu mode the descriptor is read without a reference, and read again afterwards. */
 function pathInitFd(nd: Nameidata): i32 {
   const c = nd.ctx;
   let err = 0;
   if (nd.rcu) {
     const v = fdValue(c, nd.dirfd);
-    // Closed, or the close has not happened yet: fget() tells.
+    // Closed, or a close that is not committed yet: fget() finds out.
     if (v == 0) return -ECHILD;
     const f = changetype<File>(<usize>v);
     if (v == FD_RESERVED || !f.dentry) return -EBADF;

@@ -1,37 +1,40 @@
 /**
- * A memo of directories walked: each thread's own, so that keeping it writes to no line that another thread reads.
+ * The prefix cache: directories that this thread has walked, by the path to them. Each thread has its own, so that
+ * filling it writes to no cache line that another thread reads.
  *
- * Most lookups ask for a name in a directory that was walked before. An entry holds the bytes of a path up to its last slash,
- * or of the rest of one behind a component that was special, the dentry they start from, and the chain of dentries the walk
- * came through, each with the sequence under which it had that name and that parent. A later walk with the same bytes from the
- * same start looks at the chain instead of walking.
+ * Most lookups ask for a name in a directory that has been walked before. An entry holds the bytes of a path up to its
+ * last slash (or of the rest of a path after a special component), the dentry that this prefix starts from, and the
+ * chain of dentries along it, each with the sequence under which it had that name and parent. A later walk of the same
+ * bytes from the same start validates the chain instead of walking.
  *
  * Guarantees
- *  - What an entry says is true for ever: "under sequence s, this dentry is the child of that one, by this name". It says
- *    nothing about the present. prefixCacheFind() makes it the present: every dentry of the chain is loaded once, (sequence,
- *    flags) together, and must show the sequence of the entry and the flags of a plain directory. A sequence that has not
- *    moved was not moved at any moment in between, so at the first of these loads the whole chain was in place: the
- *    directory that prefixCacheFind() answers was at that path, below the start, at one moment behind the one at which the walk had
- *    come to the start. From there on the walk goes hand over hand, as always.
- *  - Only directories that the plain walk goes through get into an entry: no links, dots, mount points, hooks, long names, and
- *    none that needs a look at its inode to be searched. So an answer does not depend on whose call it is, nor on the mount.
- *  - Dentries keep their type and their sequence for ever, so a pointer to one that is gone is harmless: its sequence has moved.
- *  - A sequence of 32 bits comes round again after 2^31 changes. G_SEQ_WRAPS counts whenever any sequence passes a multiple of
- *    2^24 (seqlock.ts); an entry from before that is no entry. The 2^24 changes that may pass between the load of
- *    G_SEQ_WRAPS and that of a sequence are the bound of a single walk.
- *  - A thread that takes over a slot clears the memo in it: who had it before may have died in the middle of an entry.
+ *  - An entry states what stays true forever: "under sequence s, this dentry is the child of that one, by this name".
+ *    Entries may be stale; prefixCacheFind() revalidates every sequence. It loads (sequence, flags) of each dentry of
+ *    the chain once and compares them with the entry's sequence and the flags of a plain directory. A sequence that is
+ *    unchanged did not change in between, so at the first of these loads the whole chain was in place: the directory
+ *    that prefixCacheFind() returns was at that path below the start, at one moment after the walk had reached the
+ *    start. From there the walk continues hand over hand, as always.
+ *  - Only directories that rcuWalk() walks get into an entry: no links, dots, mount points, hooks, long names, and no
+ *    directory whose inode decides who may search it. So an entry is valid for every caller and every mount.
+ *  - Dentries keep their type and their sequence forever, so a pointer to a dentry that is gone is harmless: its
+ *    sequence has changed.
+ *  - A 32-bit sequence wraps after 2^31 changes. G_SEQ_WRAPS is incremented whenever any sequence passes a multiple of
+ *    2^24 (seqlock.ts), and entries from before that are ignored. Up to 2^24 changes may pass between the loads of
+ *    G_SEQ_WRAPS and of a sequence, which is the bound that applies to any single walk.
+ *  - A thread that takes over a slot clears its cache: the slot's previous thread may have died while filling an entry.
  *
- * Three entries make a set, in which a path's hash says where it may lie. Beside them are their tags, in scratch: a tag of each
- * and that of the path that missed in this set last; a path that misses twice running gets a place.
+ * The cache is set-associative: three entries (ways) make a set, which the hash of the prefix selects. The tags are
+ * apart, in scratch: one for each way, and the tag of the last miss. A prefix that misses twice in a row in its set is
+ * filled in.
  *
  * Entry (192 bytes)
  *   0   start     u64  dentry (low), sequence (high)
- *   8   turns     u32  G_SEQ_WRAPS when it was made
- *   12  len       u32  bytes of the path; 0: no entry
+ *   8   wraps     u32  G_SEQ_WRAPS when the entry was filled
+ *   12  len       u32  bytes of the prefix; 0: no entry
  *   16  chainEnd  u32  offset of the chain's end
  *   20  inode     u32  of the directory, under its sequence
  *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
- *   96  words     12 x u64  the path's bytes in the order in which prefixCacheFind() reads them
+ *   96  words     12 x u64  the bytes of the prefix in the order in which prefixCacheFind() reads them
  */
 import { hashLen, hashName, hashNameLen } from "../../mem/hash";
 import { G_SEQ_WRAPS, PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../../mem/layout";
@@ -55,13 +58,13 @@ const INODE: usize = 20;
 const LAST: usize = 24;
 const CHAIN: usize = 32;
 const WORDS: usize = 96;
-/** Room for the directories above the last. */
+/** Room for the directories above the last one. */
 const ABOVE_MAX: usize = 8 * 8;
 
-/** Bytes of a prefix: shorter ones are walked as fast, longer ones have no room. */
+/** Bytes of a prefix. Shorter ones are walked as fast, longer ones do not fit. */
 const MIN_LEN: u32 = 24;
 const MAX_LEN: u32 = 96;
-/** Of a dentry's (sequence, flags): all of the sequence, and the flags that matter. */
+/** The bits of (sequence, flags) that are compared: the whole sequence, and the flags that matter. */
 const STATE_MASK: u64 = ((<u64>CHILD_MASK) << 32) | 0xffffffff;
 const STATE: u64 = (<u64>PLAIN) << 32;
 
@@ -70,21 +73,24 @@ const K1: u64 = 0xc2b2ae3d27d4eb4f;
 const K2: u64 = 0x165667b19e3779f9;
 const K3: u64 = 0xd6e8feb86659fd93;
 
-/** Where prefixCacheFind() found no entry: where the tag of this path may go, 0: nowhere. */
+/**
+ * Second return values of prefixCacheFind() when it returns 0, for prefixCacheFill(): address of the tag to fill, 0: do
+ * not fill.
+ */
 let fillTagAddress: usize = 0;
-/** Its prefix's length, and the tag and the entry that go with the place. */
+/** Length of the prefix, and the tag and the entry to fill. */
 let fillLength: u32 = 0;
 let fillTag: u32 = 0;
 let fillEntry: usize = 0;
-/** The way of a set that is replaced next. */
+/** The way to replace next. */
 let victimWay: usize = 0;
-/** Places that are not given out: so many after a path that could not be written down, so that trying costs little. */
+/** Fills to skip. Set after a prefix that could not be filled, so that trying stays cheap. */
 let backoff: u32 = 0;
 const BACKOFF: u32 = 64;
 
 /**
- * rcuWalk() from where nd is along the `len` bytes at `path`, which are the rest of the walk's path, by way of the memo where
- * that knows the directory of the last component. For PREFIX_CACHE_MIN_PATH bytes or more.
+ * rcuWalk() along the `len` bytes at `path`, the rest of the walk's path; starts at the last component's directory if
+ * the cache has it. For PREFIX_CACHE_MIN_PATH bytes or more.
  */
 export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   if ((nd.dentry.flags & PLAIN_MASK) != PLAIN) return rcuWalk(nd, path, parents);
@@ -98,12 +104,12 @@ export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: b
     return rcuWalk(nd, path + load<u32>(e, LEN) + 1, parents);
   }
   const r = rcuWalk(nd, path, parents);
-  // Only once the walk has come to the last component is there something to write down.
+  // There is an entry to fill only if the walk has reached the last component.
   if (fillTagAddress != 0 && rcuWalkRest > path + fillLength) prefixCacheFill(start, path);
   return r;
 }
 
-/** Bytes before the last slash of a path of `len` bytes; 0: there is none where one is looked for. */
+/** Bytes before the last slash of a path of `len` bytes; 0: no slash in the part that is searched. */
 function prefixLen(path: usize, len: u32): u32 {
   let p = path + len - 8;
   const end = path + MIN_LEN - 8;
@@ -116,12 +122,15 @@ function prefixLen(path: usize, len: u32): u32 {
   return 0;
 }
 
-/** The entry for a path walked from the dentry and sequence in `start`, checked to hold now; 0: none. */
+/**
+ * The valid entry for a prefix walked from the dentry and sequence in `start`; 0: none. Then the fill... variables say
+ * what to fill.
+ */
 function prefixCacheFind(start: u64, path: usize, len: u32): usize {
   fillTagAddress = 0;
   const n = prefixLen(path, len);
   if (n - MIN_LEN > MAX_LEN - MIN_LEN || n == len - 1) return 0;
-  // Four words for each power of two of the length, those at its end overlapping those before.
+  // Hashes four words for each power of two of the length; those at the end may overlap the others.
   const end = path + n;
   let h = load<u64>(path) * K0 + load<u64>(path, 8) * K1 + load<u64>(end - 16) * K2 + load<u64>(end - 8) * K3;
   if (n > 32) {
@@ -175,7 +184,7 @@ function prefixCacheFind(start: u64, path: usize, len: u32): usize {
     const chainEnd = e + load<u32>(e, CHAIN_END);
     while (true) {
       const link = load<u64>(p);
-      // Pairs with the write sections of whoever moves, removes or changes the directory.
+      // Pairs with the write sections that move, remove or change the directory.
       if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) break;
       p += 8;
       if (p >= chainEnd) return e;
@@ -189,7 +198,10 @@ function entryOf(tags: usize, way: usize): usize {
   return prefixCache + (((tags - scratch - S_PREFIX_TAGS) >> 4) * 3 + way) * PREFIX_CACHE_ENTRY;
 }
 
-/** The second miss running of one path in a set asks for a place, `way` or, if that is 3, the one whose turn it is. */
+/**
+ * Records a miss. On the second miss in a row of one prefix, chooses an entry to fill: `way`, or the victim if `way` is
+ * 3.
+ */
 function recordMiss(tags: usize, tag: u32, n: u32, way: usize): void {
   if (load<u32>(tags, 12) != tag) {
     store<u32>(tags, tag, 12);
@@ -210,9 +222,9 @@ function recordMiss(tags: usize, tag: u32, n: u32, way: usize): void {
 }
 
 /**
- * Writes the entry that the last prefixCacheFind() had no answer for, in the read-side section in which the walk came to the
- * directory: goes the way once more and notes what it comes through. Name, place and inode are read after the sequence that is
- * noted: should they be another's, the sequence has moved, and prefixCacheFind() will not take the entry.
+ * Fills the entry that the last prefixCacheFind() has chosen, inside the read-side section in which the walk reached
+ * the directory. Walks the prefix again and collects its chain. Name, parent and inode are read after the recorded
+ * sequence: if they belong to another dentry, the sequence has changed, and prefixCacheFind() rejects the entry.
  */
 function prefixCacheFill(start: u64, path: usize): void {
   const e = fillEntry;

@@ -1,15 +1,15 @@
 /**
- * The hot path: the walk in rcu mode over plain directories, from the start of a path as far as nothing special comes up.
+ * The hot path: the walk in rcu mode over plain directories, from the beginning of a path until a component is special.
  *
- * It makes the same steps as linkPathWalk() and lookupFast(), with the state in locals and of each dentry one line, in
- * few loads: hash, (sequence, flags), (parent, inode), the words of the name. Whatever is not plain (dots, links, mount points,
- * hooks, long names, permissions that need the inode, a sequence that is odd or has moved) ends it before that
- * component; the general walk takes over from there and decides.
+ * It takes the same steps as linkPathWalk() and lookupFast(), but keeps its state in locals and reads one cache line of
+ * each dentry in a few loads: hash, (sequence, flags), (parent, inode), the words of the name. It stops before a
+ * component that is special (dots, links, mount points, hooks, long names, permissions that need the inode, an odd or
+ * changed sequence). The general walk continues there and decides.
  *
- * Guarantees: the same as those of the general walk. Hand over hand: a child's (seq, flags) is loaded before its parent
- * and name are compared, and its parent's sequence is checked after; nothing is decided on a child that a later check
- * of its own sequence does not cover. A miss is an answer under the conditions named in d-hash.ts. Nothing is stored but
- * this thread's nameidata.
+ * Guarantees: those of the general walk, hand over hand. A child's (sequence, flags) is loaded before its parent and
+ * name are compared, and the parent's sequence is checked afterwards. Nothing is decided about a child that a later
+ * check of its own sequence does not cover. A miss is final under the conditions in d-hash.ts. Nothing is stored but
+ * the thread's nameidata.
  */
 
 import { ECHILD, ENOENT } from "../../errno";
@@ -47,33 +47,36 @@ import { LAST_NORM, Nameidata, ND_JUMPED } from "./nameidata";
 const SLASH: u32 = 47;
 const DOT: u64 = 46;
 const DOTS: u64 = 0x2e2e;
-/** What a child must not have to be stepped onto here. */
+/** Flags that stop this walk at a child. */
 const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
-/** A directory that this walk can search: these flags, of those. */
+/** A directory that this walk can search: PLAIN among the flags in PLAIN_MASK. */
 export const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
 export const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;
-/** The same for a directory that the general walk has come to: where every child is revalidated there is nothing for this walk. */
+/**
+ * The same test for a directory at which the general walk hands back to this one. If every child is revalidated, this
+ * walk would stop at once.
+ */
 export const RESUME_MASK: u32 = PLAIN_MASK | D_OP_REVALIDATE;
-/** The same for a directory on the way, asked of a child before it is stepped onto. */
+/** The same test for a child that is a directory on the way. */
 export const CHILD_MASK: u32 = PLAIN_MASK | SPECIAL;
-/** Dentries looked at in one chain before the general walk takes over. */
+/** Dentries compared in one chain before the general walk takes over. */
 const CHAIN_MAX: i32 = 64;
 
-/** Where the general walk goes on. */
+/** Second return value of rcuWalk(): where in the path the general walk continues. */
 export let rcuWalkRest: usize = 0;
 
 /**
- * Walks from nd's start along the path at `path`. 1: all of it is walked, nd is at its end. 0: go on at `rcuWalkRest`, nd is
- * at the directory before it. -ENOENT, -ECHILD. `parents`: the last component is left alone.
+ * Walks from nd's start along `path`. Returns 1: the whole path is walked, nd is at its end; 0: continue at
+ * `rcuWalkRest`, nd is at the directory before it; -ENOENT; -ECHILD. `parents`: the last component is not walked.
  *
- * Conditions stand in `if`s of their own, since `||` becomes arithmetic on booleans here. The bucket, the chain and the hash
- * only lead to a candidate, so they are plain loads: whatever they say, the candidate is judged by its state, place and
- * name, and a miss is looked at again (confirmMiss()).
+ * Conditions are separate `if`s, because the compiler turns `||` into arithmetic on booleans here. The bucket, the
+ * chain and the hash only lead to a candidate, so plain loads do: the candidate is judged by its state, parent and
+ * name, and a miss is confirmed by confirmMiss().
  */
 export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
   const start = nd.dentry_;
   let d = start;
-  // Sequence (low) and flags (high), as they were loaded together.
+  // Sequence (low) and flags (high), loaded together.
   let state = ((<u64>changetype<Dentry>(<usize>d).flags) << 32) | <u64>nd.seq;
   let inode = nd.inode_;
   let name = path;
@@ -82,7 +85,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
   if ((<u32>(state >> 32) & PLAIN_MASK) == PLAIN) {
     const buckets = load<u32>(H_BUCKETS);
     while (true) {
-      // The name's words, the last one zero behind the name's end, with their hash and length.
+      // The words of the name, the last one zero-padded, with the name's hash and length.
       let w0 = load<u64>(name);
       let w1: u64 = 0;
       let w2: u64 = 0;
@@ -93,10 +96,10 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       if (end != 0) {
         w0 &= bytesMask(end);
         len = bytesBelow(end);
-        // Empty: the path was slashes only. Dots go up or nowhere.
+        // An empty name means only slashes; "." and ".." are for the general walk.
         if (len < 3) {
           if (len == 0) {
-            // Slashes only, or more of them: behind a directory on the way they are the end of the path.
+            // Trailing slashes after a directory end the path.
             while (load<u8>(name) == SLASH) name++;
             if (load<u8>(name) == 0) r = d == start ? 0 : 1;
             break;
@@ -182,7 +185,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         break;
       }
       tracepoint(P_COMPARED, <usize>p, <usize>childState);
-      // A directory on the way, its sequence even, in one comparison.
+      // Tests in one comparison: a plain directory with an even sequence.
       if ((childState & (((<u64>CHILD_MASK) << 32) | 1)) != (<u64>PLAIN) << 32) {
         if (last == 0) break;
         if (<u32>childState & 1) break;
@@ -190,7 +193,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       }
       tracepoint(P_FOUND, p, <usize>childState);
       tracepoint(P_PARENT_CHECK, d, <usize>state);
-      // Pairs with the write sections of whoever moves or removes the directory: the child's sequence is open already.
+      // Pairs with the write sections that move or remove the directory. The child's sequence has been read already.
       if (atomic.load<u32>(<usize>d) != <u32>state) {
         r = -ECHILD;
         break;
@@ -216,13 +219,15 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
   return r;
 }
 
-/** The top bit of the first byte that is "/" or NUL; 0: there is none in this word. */
+/**
+ * The lowest set bit marks the first byte that is "/" or NUL: it is that byte's top bit. 0: there is none in this word.
+ */
 function nameEnd(w: u64): u64 {
   const s = w ^ SLASHES;
   return (((w - ONES) & ~w) | ((s - ONES) & ~s)) & HIGHS;
 }
 
-/** The bytes below the first marked one. */
+/** Mask of the bytes before the first marked one. */
 function bytesMask(end: u64): u64 {
   return ((end & (0 - end)) >> 7) - 1;
 }
@@ -231,14 +236,17 @@ function bytesBelow(end: u64): u32 {
   return <u32>(ctz<u64>(end) >> 3);
 }
 
-/** Whether the last component may be this: there, no link, nothing to ask. */
+/** Whether the last component may be this dentry: positive, not a link, without hooks. */
 function canBeLast(flags: u32): bool {
   if (flags & SPECIAL) return false;
   const type = flags & D_TYPE;
   return type != D_NEGATIVE && type != D_SYMLINK;
 }
 
-/** Nothing found: looked for once more with all that a miss needs to be an answer. -ENOENT, -ECHILD, 0: not to be told. */
+/**
+ * Repeats a lookup that has found nothing, with all the checks that make a miss final. -ENOENT, -ECHILD, or 0: not
+ * final.
+ */
 function confirmMiss(d: u32, state: u64, name: usize, want: u64): i32 {
   const parent = changetype<Dentry>(<usize>d);
   if (dLookupRcu(parent, changetype<Inode>(0), name, want) || !dLookupRcuMissFinal) return 0;
