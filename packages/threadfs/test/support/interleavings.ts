@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { POINT } from "../../dist/abi/abi.js";
-import { createVfs, type Driver, type FsSync, type Vfs } from "../../dist/src/index.js";
+import { ACL_TAG, type AclEntry, createVfs, type Driver, type FsSync, type Vfs } from "../../dist/src/index.js";
 import { type DebugTree, type DebugTreeOptions, treeFor } from "./debug-tree.js";
 import { codeOf } from "./errors.js";
 import { type HookedVfs, of, type TestScope, walkerOf } from "./hooked-vfs.js";
@@ -12,6 +12,15 @@ import { memoryOf, type TreeMemory } from "./memory.js";
 
 /** How long real threads run against each other. */
 export const RACE_MS = 700;
+
+/** An ACL that gives user 1000 what the mode 0755 gives it anyway: reading it takes the walk out of rcu mode. */
+export const REDUNDANT_ACL: readonly AclEntry[] = [
+  { tag: ACL_TAG.USER_OBJ, perm: 7 },
+  { tag: ACL_TAG.USER, id: 1000, perm: 5 },
+  { tag: ACL_TAG.GROUP_OBJ, perm: 5 },
+  { tag: ACL_TAG.MASK, perm: 7 },
+  { tag: ACL_TAG.OTHER, perm: 5 },
+];
 
 /** A tree, an attachment that walks and one that makes changes meanwhile. */
 export interface Interleaved {

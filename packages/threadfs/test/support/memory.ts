@@ -28,6 +28,8 @@ export interface TreeMemory {
   length(dentry: number): number;
   parent(dentry: number): number;
   inode(dentry: number): number;
+  /** The next dentry of its hash chain; an odd number is the chain's end mark. */
+  next(dentry: number): number;
   dirSeq(dentry: number): number;
   lastChild(dentry: number): number;
   /** Owner of d_lock, 0: free. */
@@ -58,6 +60,7 @@ export function memoryOf({ handle: { memory } }: { readonly handle: VfsHandle })
     length: (dentry) => word(dentry + 12),
     parent: (dentry) => word(dentry + 16),
     inode: (dentry) => word(dentry + 20),
+    next: (dentry) => word(dentry + 24),
     dirSeq: (dentry) => word(dentry + 28),
     lastChild: (dentry) => word(dentry + 88),
     lock: (dentry) => word(dentry + 64),

@@ -142,6 +142,12 @@ export async function startLoop(
   };
 }
 
+/** A thread that renames a file to another name and back, over and over. */
+export function startRenaming(t: TestScope, vfs: Vfs, from: string, to: string): Promise<Loop> {
+  const [a, b] = [JSON.stringify(from), JSON.stringify(to)];
+  return startLoop(t, vfs, `vfs.fs.renameSync(${a}, ${b}); vfs.fs.renameSync(${b}, ${a});`);
+}
+
 /** Does something again and again for `ms` milliseconds; returns how often. */
 export function during(ms: number, run: (round: number) => void): number {
   const until = performance.now() + ms;

@@ -1,31 +1,38 @@
 /**
- * Looking a name up (rows 13 to 22), in the three forms that the core has: the quick walk over plain directories, the general
+ * The lookup of a name (rows 13 to 22), in the three forms that the core has: the quick walk over plain directories, the general
  * one in rcu mode (here: over directories of mode 0700), and the locked one of ref mode.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { createVfs } from "../../../dist/src/index.js";
+import { createVfs, type Driver, type Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
-import { debugTree } from "../../support/debug-tree.js";
+import { type DebugTree, debugTree, treeFor } from "../../support/debug-tree.js";
 import { objectDriver } from "../../support/drivers/object-driver.js";
-import { codeOf } from "../../support/errors.js";
-import { when } from "../../support/hooked-vfs.js";
-import { dentryOf, memoryOf } from "../../support/memory.js";
+import { refused } from "../../support/errors.js";
+import { type HookedVfs, type TestScope, when } from "../../support/hooked-vfs.js";
+import { dentryOf, memoryOf, type TreeMemory } from "../../support/memory.js";
 import { checkHash, hashOf, twinHashes, twinNames } from "../../support/name-hash.js";
-import { during, startLoop } from "../../support/threads.js";
+import { during, startRenaming } from "../../support/threads.js";
 
 const LONG = "l".repeat(200);
-const FORMS = ["quick", "general", "locked"];
+const FORMS = ["quick", "general", "locked"] as const;
+type Form = (typeof FORMS)[number];
 
-async function scene(t) {
-  const tree = await debugTree();
-  t.after(() => tree.close());
-  return { tree, walker: tree.vfs, writer: await tree.attach(), mem: memoryOf(tree.vfs) };
+interface Scene {
+  readonly tree: DebugTree;
+  readonly walker: HookedVfs;
+  readonly writer: HookedVfs;
+  readonly memory: TreeMemory;
+}
+
+async function scene(t: TestScope): Promise<Scene> {
+  const tree = await treeFor(t);
+  return { tree, walker: tree.vfs, writer: await tree.attach(), memory: memoryOf(tree.vfs) };
 }
 
 /** Calls `run` once for each form of lookup, with the directories set up for it. */
-function inForms(walker, directories, run) {
+function inForms(walker: Vfs, directories: readonly string[], run: (form: Form) => void): void {
   for (const form of FORMS) {
     for (const path of directories) walker.fs.chmodSync(path, form === "general" ? 0o700 : 0o755);
     walker.walkMode({ ref: form === "locked" });
@@ -38,7 +45,7 @@ function inForms(walker, directories, run) {
  * Two entries of different directories in one chain: `front`, which a lookup of `behind` meets first, has the same hash and
  * length. A chain grows at its head, so the entry made last stands in front.
  */
-async function chainScene(t) {
+async function chainScene(t: TestScope): Promise<Scene & { behind: string; front: string; carrier: number }> {
   const s = await scene(t);
   const { walker } = s;
   for (const dir of ["/a", "/b"]) walker.fs.mkdirSync(dir);
@@ -48,34 +55,34 @@ async function chainScene(t) {
   walker.fs.writeFileSync(front, "in front");
   checkHash(walker, "/a", inA);
   const carrier = dentryOf(walker, front);
-  assert.equal(s.mem.hash(carrier), s.mem.hash(dentryOf(walker, behind)));
+  assert.equal(s.memory.hash(carrier), s.memory.hash(dentryOf(walker, behind)));
   return { ...s, behind, front, carrier };
 }
 
 /** A driver with two directories, 2 and 3, whose hash hook gives the name "x" one hash in both; "x" is node 12 or 13. */
-async function sameNameScene(t) {
+async function sameNameScene(t: TestScope): Promise<Scene> {
   const s = await scene(t);
   const { walker } = s;
-  const hashes = [0, 0, 5, 5];
-  const lookup = (dir, name) => {
+  /** The hash that every name has, by the number of its directory. */
+  const hashes = new Map([[1, 1]]);
+  const lookup: Driver["lookup"] = (dir, name) => {
     if (name === "x") return { ino: 10 + dir, mode: 0o100644 };
     return { ino: name === "a" ? 2 : 3, mode: 0o40755 };
   };
   walker.registerDriver({
     name: "one-hash",
     root: () => ({ ino: 1, mode: 0o40755 }),
-    hash: (dir) => hashes[dir],
+    hash: (dir) => hashes.get(dir) ?? 0,
     lookup,
   });
-  hashes[1] = 1;
   walker.fs.mkdirSync("/m");
   walker.mount(null, "/m", "one-hash");
-  const places = ["/m/a", "/m/b"].map((path) => dentryOf(walker, path));
-  [hashes[2], hashes[3]] = twinHashes(walker, ...places);
+  const [hashInA, hashInB] = twinHashes(walker, dentryOf(walker, "/m/a"), dentryOf(walker, "/m/b"));
+  hashes.set(2, hashInA).set(3, hashInB);
   for (const path of ["/m/a/x", "/m/b/x"]) walker.fs.statSync(path);
-  const [a, b] = ["/m/a/x", "/m/b/x"].map((path) => dentryOf(walker, path));
+  const [a, b] = [dentryOf(walker, "/m/a/x"), dentryOf(walker, "/m/b/x")];
   assert.notEqual(a, b);
-  assert.equal(s.mem.hash(a), s.mem.hash(b), "one hash for both");
+  assert.equal(s.memory.hash(a), s.memory.hash(b), "one hash for both");
   return s;
 }
 
@@ -104,39 +111,29 @@ describe("lookup", () => {
           () => assert.equal(fs.statSync("/a//b/./../b/f").size, 1),
           () => assert.equal(fs.statSync("/m/below/f").size, 1),
           () => assert.equal(fs.statSync("/m/below/../../a/b/f").size, 1),
-          () =>
-            assert.equal(
-              codeOf(() => fs.statSync("/a/b/f/x")),
-              "ENOTDIR",
-            ),
+          () => refused("ENOTDIR", () => fs.statSync("/a/b/f/x")),
         ],
         inB: [() => assert.equal(inB.fs.statSync("../b/f").size, 1), () => assert.equal(inB.fs.existsSync("g"), false)],
-        user: [
-          () =>
-            assert.equal(
-              codeOf(() => user.fs.accessSync("/a/private/f")),
-              "EACCES",
-            ),
-        ],
+        user: [() => refused("EACCES", () => user.fs.accessSync("/a/private/f"))],
       };
-      for (const [who, theirs] of Object.entries(walks)) {
+      for (const [context, theirs] of Object.entries(walks)) {
         const before = vfs.counters();
         const memory = memoryOf(vfs).bytesWithout(vfs);
         for (const walk of theirs) walk();
         assert.equal(
           Buffer.compare(memory, memoryOf(vfs).bytesWithout(vfs)),
           0,
-          `${build}, ${who}: something was stored`,
+          `${build}, ${context}: a walk stored into shared memory`,
         );
         const { walks: made, endedRcu } = vfs.counters();
         assert.ok(made - before.walks >= theirs.length);
-        assert.equal(endedRcu - before.endedRcu, made - before.walks, `${build}, ${who}: not all were in rcu mode`);
+        assert.equal(endedRcu - before.endedRcu, made - before.walks, `${build}, ${context}: not all were in rcu mode`);
       }
     }
   });
 
   // Fails when the comparison of the hash before SEQ_OPENED is taken out of rcuWalk() or of dLookupRcu().
-  test("row 14: only a dentry with the hash that is looked for has its sequence opened", async (t) => {
+  test("row 14: a lookup opens the sequence of a dentry only if it has the hash of the name", async (t) => {
     const { walker } = await scene(t);
     walker.fs.mkdirSync("/d");
     const names = Array.from({ length: 180 }, (_, i) => `name-${i}`);
@@ -155,7 +152,7 @@ describe("lookup", () => {
   });
 
   // Fails when matchRcu() does not compare the parent: one of the two is found in the other's place.
-  test("row 15: an entry of another directory with the same name and hash is passed over", async (t) => {
+  test("row 15: a lookup skips an entry of another directory with the same name and hash", async (t) => {
     const { tree, walker } = await sameNameScene(t);
     const counts = grown(tree, () => {
       assert.equal(walker.fs.statSync("/m/a/x").ino, 12);
@@ -164,8 +161,8 @@ describe("lookup", () => {
     assert.deepEqual(counts, { walks: 2, endedRcu: 2 });
   });
 
-  // Fails when rcuWalk() does not compare the parent (for the general walk it is the hash that tells): a restart.
-  test("row 15: an entry that went to another directory after its sequence was opened is passed over", async (t) => {
+  // Fails when rcuWalk() does not compare the parent (in the general walk the hash differs): a restart.
+  test("row 15: a lookup skips an entry that went to another directory after its sequence was opened", async (t) => {
     const { tree, walker, writer } = await scene(t);
     for (const dir of ["/d", "/e"]) walker.fs.mkdirSync(dir);
     walker.fs.writeFileSync("/d/x", "");
@@ -187,8 +184,8 @@ describe("lookup", () => {
     });
   });
 
-  // Fails when matchRcu() does not look at D_UNHASHED: it finds the entry, and the walk has to start again.
-  test("row 15: an entry that was unhashed after its sequence was opened is passed over", async (t) => {
+  // Fails when matchRcu() does not check D_UNHASHED: it finds the entry, and the walk has to start again.
+  test("row 15: a lookup skips an entry that was unhashed after its sequence was opened", async (t) => {
     const { tree, walker, writer } = await scene(t);
     walker.fs.mkdirSync("/d", { mode: 0o700 });
     walker.fs.writeFileSync("/d/x", "");
@@ -208,9 +205,9 @@ describe("lookup", () => {
     walker.fs.closeSync(fd);
   });
 
-  // Fails when matchRcu() follows the address of a long name before it checks the sequence: a short name's bytes are taken for
+  // Fails when matchRcu() follows the address of a long name before it checks the sequence: it takes a short name's bytes for
   // an address, far behind the end of the memory.
-  test("row 16: length, name and inode are taken together, or taken again", async (t) => {
+  test("row 16: a lookup reads length, name and inode of one state, or reads them again", async (t) => {
     const { tree, walker, writer } = await scene(t);
     walker.fs.mkdirSync("/d");
     walker.fs.writeFileSync(`/d/${LONG}`, "");
@@ -229,23 +226,18 @@ describe("lookup", () => {
     assert.equal(counts.echildRestarts, undefined);
   });
 
-  // The same by chance, in all forms. Fails, if at all, with an access out of bounds.
-  test("row 16: a long name and a short one change places under lookups of both; nobody reads beyond the memory", async (t) => {
+  // The same by chance, in all forms. A fault shows, if at all, as an access out of bounds.
+  test("row 16: lookups of a long and a short name that one file has in turn never read beyond the memory", async (t) => {
     const vfs = await createVfs({ maxBytes: 64 << 20 });
     t.after(() => vfs.close());
     vfs.fs.mkdirSync("/d");
     vfs.fs.writeFileSync("/d/zzzz", "");
     const { ino } = vfs.fs.statSync("/d/zzzz");
-    const paths = ["/d/zzzz", `/d/${LONG}`];
-    const writer = await startLoop(
-      t,
-      vfs,
-      `vfs.fs.renameSync("/d/zzzz", "/d/${LONG}"); vfs.fs.renameSync("/d/${LONG}", "/d/zzzz");`,
-    );
+    const writer = await startRenaming(t, vfs, "/d/zzzz", `/d/${LONG}`);
     for (const ref of [false, true]) {
       vfs.walkMode({ ref });
       during(500, (i) => {
-        const found = vfs.fs.statSync(paths[i & 1], { throwIfNoEntry: false });
+        const found = vfs.fs.statSync(i & 1 ? `/d/${LONG}` : "/d/zzzz", { throwIfNoEntry: false });
         if (found !== undefined) assert.equal(found.ino, ino);
       });
     }
@@ -253,7 +245,7 @@ describe("lookup", () => {
   });
 
   // Fails when rcuWalk(), matchRcu() or dLookupLocked() takes equal hashes and lengths for equal names.
-  test("row 17: names of one hash and one length are told apart by their bytes", async (t) => {
+  test("row 17: a lookup tells names of one hash and one length apart by their bytes", async (t) => {
     const { walker } = await scene(t);
     walker.fs.mkdirSync("/d");
     const parent = dentryOf(walker, "/d");
@@ -269,7 +261,7 @@ describe("lookup", () => {
   });
 
   // Fails when hashMask() and matchRcu() leave the length out: one name is found as another that begins with it.
-  test("row 17: names of one hash and another length are told apart", async (t) => {
+  test("row 17: a lookup tells names of one hash and different lengths apart", async (t) => {
     const { walker } = await scene(t);
     const names = ["ab", "abc", "abcd", "abd"];
     walker.registerDriver(objectDriver("one-hash", Object.fromEntries(names.map((n) => [n, n])), { hash: () => 7 }));
@@ -283,19 +275,19 @@ describe("lookup", () => {
     }
   });
 
-  // Fails when matchRcu() lets the hook judge a dentry without an inode, or does not ask it at all.
-  test("row 17: the compare hook gets both inodes and both names; without an inode it is asked in ref mode only", async (t) => {
-    const { tree, walker, mem } = await scene(t);
+  // Fails when matchRcu() calls the hook for a dentry without an inode, or does not call it at all.
+  test("row 17: the compare hook gets both inodes and both names; for an entry without inode it is called in ref mode only", async (t) => {
+    const { tree, walker, memory } = await scene(t);
     const slot = walker.threadSlot;
-    const calls = [];
-    const asked = [];
+    const calls: [dir: number, node: number | null, cached: string, wanted: string, rcu: boolean][] = [];
+    const asked: string[] = [];
     const driver = objectDriver(
       "no-case",
       { File: "text" },
       {
         hash: (_, name) => name.length,
         compare(dir, node, cached, wanted) {
-          calls.push([dir, node, cached, wanted, mem.epoch(slot) !== 0]);
+          calls.push([dir, node, cached, wanted, memory.epoch(slot) !== 0]);
           return cached.toLowerCase() === wanted.toLowerCase();
         },
         lookup(_, name) {
@@ -321,19 +313,19 @@ describe("lookup", () => {
       calls.filter(([, node]) => node === null),
       [[1, null, "none", "NONE", false]],
     );
-    assert.deepEqual(asked, ["File", "none"], "and what it says of the negative one counts");
+    assert.deepEqual(asked, ["File", "none"], "the negative entry is a match, and the driver's lookup is not called");
   });
 
   // Fails when finishRcu() does not check the last dentry, or, in the general walk, neither stepInto() nor checkRcu() does: the
-  // walk answers for a name that is gone.
-  test("row 18: nothing is checked after the comparison of the names but by the caller", async (t) => {
+  // walk finds a name that is gone.
+  test("row 18: after the comparison of the names only the caller checks the sequence", async (t) => {
     const { walker, writer } = await scene(t);
     walker.fs.mkdirSync("/d");
     walker.fs.writeFileSync("/d/x", "");
     inForms(walker, ["/d"], (form) => {
       if (form === "locked") return;
       const dentry = dentryOf(walker, "/d/x");
-      let seq;
+      let seq = 0;
       const seen = walker.points(() => {
         when(
           walker,
@@ -347,17 +339,17 @@ describe("lookup", () => {
         assert.equal(walker.fs.existsSync("/d/x"), false);
       });
       const found = seen.findIndex(([id, d]) => id === POINT.FOUND && d === dentry);
-      assert.equal(seen[found][2], seq, "handed to the caller with the sequence under which it was compared");
+      assert.equal(seen[found]?.[2], seq, "the caller gets it with the sequence of the comparison");
       assert.ok(seen.findIndex(([id]) => id === POINT.RESTART) > found, form);
       walker.fs.renameSync("/d/y", "/d/x");
     });
   });
 
-  // Fails without the look at the chain's end mark in dLookupRcu(): the walk says ENOENT.
-  test("row 19: a reader that a rename carries into another chain does not take the end of that one for an answer", async (t) => {
-    const { tree, walker, writer, behind, front, carrier, mem } = await chainScene(t);
+  // Fails without the check of the chain's end mark in dLookupRcu(): the walk fails with ENOENT.
+  test("row 19: a reader that a rename carries into another chain does not report a miss at that chain's end", async (t) => {
+    const { tree, walker, writer, behind, front, carrier, memory } = await chainScene(t);
     walker.fs.mkdirSync("/c");
-    const next = () => mem.word(carrier + 24);
+    const next = () => memory.next(carrier);
     inForms(walker, ["/a"], (form) => {
       if (form === "locked") return;
       const chain = next();
@@ -367,7 +359,7 @@ describe("lookup", () => {
           POINT.SEQ_OPENED,
           (d) => d === carrier,
           () => {
-            // From one directory to another that the walk has nothing to do with.
+            // From one directory to another, neither of which the walk goes through.
             writer.fs.renameSync(front, "/c/elsewhere");
             assert.notEqual(next(), chain);
           },
@@ -380,15 +372,11 @@ describe("lookup", () => {
     });
   });
 
-  // Fails when dLookup() takes a miss for an answer without looking at the rename sequence.
+  // Fails when dLookup() reports a miss without checking the rename sequence.
   test("row 19: the locked lookup does not miss a name that a rename hides for a moment", async (t) => {
     const { walker, behind, front } = await chainScene(t);
     walker.fs.mkdirSync("/c");
-    const writer = await startLoop(
-      t,
-      walker,
-      `vfs.fs.renameSync("${front}", "/c/away"); vfs.fs.renameSync("/c/away", "${front}");`,
-    );
+    const writer = await startRenaming(t, walker, front, "/c/away");
     walker.walkMode({ ref: true });
     let missed = 0;
     during(800, () => {
@@ -399,11 +387,11 @@ describe("lookup", () => {
     assert.equal(missed, 0, "the name was there all the time");
   });
 
-  // Fails when rcuWalk() or lookupFast() does not check the parent's sequence after a child was found: the walk goes down from a
+  // Fails when rcuWalk() or lookupFast() does not check the parent's sequence after it found a child: the walk goes down from a
   // directory that had moved.
-  test("row 20: a result is not the parent of the next lookup unless its own sequence still holds after that", async (t) => {
+  test("row 20: the result of a lookup in a directory counts only if the directory's own sequence has not changed", async (t) => {
     for (const mode of [0o755, 0o700]) {
-      for (const place of ["COMPARED", "COMPONENT"]) {
+      for (const place of ["COMPARED", "COMPONENT"] as const) {
         const { tree, walker, writer } = await scene(t);
         for (const dir of ["/a", "/a/b"]) walker.fs.mkdirSync(dir, { mode });
         walker.fs.writeFileSync("/a/b/c", "was there");
@@ -415,7 +403,7 @@ describe("lookup", () => {
             (d) => d === b,
             () => {
               writer.fs.renameSync("/a/b", "/moved");
-              // This one never was /a/b/c.
+              // This file never was /a/b/c.
               writer.fs.unlinkSync("/moved/c");
               writer.fs.writeFileSync("/moved/c", "never");
               writer.fs.mkdirSync("/a/b");
@@ -430,17 +418,17 @@ describe("lookup", () => {
   });
 
   // Fails when legitimizeDentry() does not check the sequence once it has the reference: the removed file is opened.
-  test("row 20: a reference to a result counts only if its sequence is still the same", async (t) => {
-    const { tree, walker, writer, mem } = await scene(t);
+  test("row 20: a reference on the result counts only if its sequence has not changed", async (t) => {
+    const { tree, walker, writer, memory } = await scene(t);
     walker.fs.writeFileSync("/x", "old");
     const dentry = dentryOf(walker, "/x");
-    let references;
+    let references = 0;
     when(
       walker,
       POINT.UNLAZY_HALF,
       (d) => d === dentry,
       () => {
-        references = mem.count(dentry);
+        references = memory.count(dentry);
         writer.fs.unlinkSync("/x");
         writer.fs.writeFileSync("/x", "newer");
       },
@@ -452,30 +440,32 @@ describe("lookup", () => {
   });
 
   // Fails when one form is changed alone: another key for a word of the hash in rcuWalk(), a length at which bytesEqual() says no.
-  test("row 21: three forms of one lookup, written separately, give the same answers", async (t) => {
+  test("row 21: the three forms of a lookup have the same results", async (t) => {
     const { tree, walker } = await scene(t);
-    const names = [];
+    const names: string[] = [];
     for (let i = 1; i <= 255; i += i < 70 ? 1 : 37) names.push("n".repeat(i), `${"n".repeat(i - 1)}m`);
     walker.fs.mkdirSync("/d");
     walker.fs.mkdirSync("/d/sub");
     const present = [...new Set(names)].filter((_, i) => i % 3 !== 0);
     for (const name of present) walker.fs.writeFileSync(`/d/sub/${name}`, "");
-    const answers = [];
+    const results: { inodes: number[]; ended: number | undefined }[] = [];
     inForms(walker, ["/d", "/d/sub"], () => {
-      const inodes = [];
+      const inodes: number[] = [];
       const counts = grown(tree, () => {
-        for (const name of names)
+        for (const name of names) {
           inodes.push(walker.fs.statSync(`/d/sub/${name}`, { throwIfNoEntry: false })?.ino ?? 0);
+        }
       });
-      answers.push({ inodes, ended: counts.endedRcu ?? counts.endedRef });
+      results.push({ inodes, ended: counts.endedRcu ?? counts.endedRef });
     });
-    assert.equal(new Set(answers[0].inodes).size, present.length + 1);
-    assert.deepEqual(answers[1], answers[0]);
-    assert.deepEqual(answers[2], answers[0]);
+    const [quick, general, locked] = results;
+    assert.equal(new Set(quick?.inodes).size, present.length + 1);
+    assert.deepEqual(general, quick);
+    assert.deepEqual(locked, quick);
   });
 
   // Fails when dLookupLocked() does not compare the parent, before the lock and under it.
-  test("row 22: the locked lookup judges the parent under d_lock", async (t) => {
+  test("row 22: the locked lookup compares the parent under d_lock", async (t) => {
     const { tree, walker } = await sameNameScene(t);
     walker.walkMode({ ref: true });
     const counts = grown(tree, () => {
@@ -486,8 +476,8 @@ describe("lookup", () => {
   });
 
   // Fails when dLookupLocked() compares the hash alone, or takes no lock before it reads the name.
-  test("row 22: the locked lookup judges the name under d_lock", async (t) => {
-    const { walker, mem } = await scene(t);
+  test("row 22: the locked lookup compares the name under d_lock", async (t) => {
+    const { walker, memory } = await scene(t);
     walker.fs.mkdirSync("/d");
     const [one, two] = twinNames(walker, dentryOf(walker, "/d"));
     walker.fs.writeFileSync(`/d/${one}`, "");
@@ -496,28 +486,24 @@ describe("lookup", () => {
     const { ino } = walker.fs.statSync(`/d/${one}`);
     walker.walkMode({ ref: true });
     assert.equal(walker.fs.existsSync(`/d/${two}`), false);
-    let owner;
+    let owner = 0;
     when(
       walker,
       POINT.NAME_READ,
       (d) => d === dentry,
       () => {
-        owner = mem.lock(dentry);
+        owner = memory.lock(dentry);
       },
     );
     walker.fs.statSync(`/d/${one}`);
     assert.equal(owner, walker.threadSlot + 1);
-    // Renamed from the one name to the other, both of one hash: one of the two is there at any moment, and never both.
-    const mover = await startLoop(
-      t,
-      walker,
-      `vfs.fs.renameSync("/d/${one}", "/d/${two}"); vfs.fs.renameSync("/d/${two}", "/d/${one}");`,
-    );
+    // A thread renames the file from the one name to the other, both of one hash: at any moment one of the two exists, never both.
+    const mover = await startRenaming(t, walker, `/d/${one}`, `/d/${two}`);
     during(300, (i) => {
       const found = walker.fs.statSync(`/d/${i & 1 ? one : two}`, { throwIfNoEntry: false });
       if (found !== undefined) assert.equal(found.ino, ino);
     });
     assert.ok((await mover.stop()) > 10);
-    assert.equal(mem.lock(dentryOf(walker, `/d/${one}`)), 0);
+    assert.equal(memory.lock(dentryOf(walker, `/d/${one}`)), 0);
   });
 });

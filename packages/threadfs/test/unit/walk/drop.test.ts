@@ -1,57 +1,47 @@
 /**
- * Leaving rcu mode (core/vfs/walk/drop.ts): rows 63 to 71. References are counted in memory where they lie, so that one too many or
- * one too few shows at once and not only when something cannot be removed.
+ * Leaving rcu mode (core/vfs/walk/drop.ts): rows 63 to 71. The tests read reference counts in memory, so that one too many or
+ * one too few shows at once and not only when a file cannot be removed.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DROP, POINT } from "../../../dist/abi/abi.js";
+import { AT_FDCWD, DROP, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import type { Context, ContextOptions, FsSync, Vfs } from "../../../dist/src/index.js";
 import { gauges } from "../../support/counters.js";
-import { debugTree } from "../../support/debug-tree.js";
+
 import { objectDriver } from "../../support/drivers/object-driver.js";
-import { codeOf } from "../../support/errors.js";
-import { walkerOf } from "../../support/hooked-vfs.js";
-import { memoryOf } from "../../support/memory.js";
+import { codeOf, refused } from "../../support/errors.js";
+import { type TestScope, walkerOf } from "../../support/hooked-vfs.js";
+import { mountDriverAt, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
 
 const CAP_SYS_CHROOT = 1 << 18;
-/** An ACL that gives user 1000 what the mode gives it anyway: reading it takes the walk out of rcu mode. */
-const ACL = [
-  { tag: 1, perm: 7 },
-  { tag: 2, id: 1000, perm: 5 },
-  { tag: 4, perm: 5 },
-  { tag: 16, perm: 7 },
-  { tag: 32, perm: 5 },
-];
+const O_DIRECTORY = 0o200000;
 
 /** The count of a dentry that is gone. */
 const DEAD = -128;
 
-/** A tree, a second attachment for what others do, and the memory. */
-async function setUp(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  const peer = await walkerOf(t, tree.vfs.handle);
-  return { tree, vfs: tree.vfs, peer, memory: memoryOf(tree.vfs) };
-}
-
 /** A context of user 1000 and an attachment to it whose points can be hooked. */
-async function userWalker(t, vfs, options = {}) {
+async function userWalker(t: TestScope, vfs: Vfs, options: ContextOptions = {}) {
   const context = vfs.context({ uid: 1000, gid: 1000, caps: CAP_SYS_CHROOT, ...options });
   t.after(() => context.close());
   return { context, walker: await walkerOf(t, context.handle) };
 }
 
-describe("one reference, good if the sequence is still the same", () => {
+/** Each of these counts with one more reference. */
+function oneMore(counts: readonly number[]): number[] {
+  return counts.map((count) => count + 1);
+}
+
+describe("a reference counts only if the sequence has not changed", () => {
   // Taken out: the check of the sequence behind the reference in legitimizeDentry(). The old file is opened.
-  test("row 63: a reference is taken and counts when nothing moved, and not when something did", async (t) => {
-    const { tree, vfs, peer, memory } = await setUp(t);
+  test("row 63: a reference on an unchanged dentry counts, and one on a changed dentry does not", async (t) => {
+    const { tree, vfs, peer, walker, memory } = await setUp(t);
     vfs.fs.writeFileSync("/f", "old");
-    const walker = await walkerOf(t, vfs.handle);
     let dentry = 0;
     walker.at(POINT.COMPLETE, (d) => {
       dentry = d;
     });
-    const quiet = tree.counted(() => walker.fs.closeSync(walker.fs.openSync("/f")));
+    const quiet = tree.counted(() => walker.fs.closeSync(walker.fs.openSync("/f", "r")));
     assert.deepEqual([quiet.echildRestarts, quiet.dropFailed], [0, 0]);
     const before = memory.count(dentry);
 
@@ -59,9 +49,9 @@ describe("one reference, good if the sequence is still the same", () => {
       peer.fs.renameSync("/f", "/g");
       peer.fs.writeFileSync("/f", "new");
     });
-    let fd;
+    let fd = -1;
     const moved = tree.counted(() => {
-      fd = walker.fs.openSync("/f");
+      fd = walker.fs.openSync("/f", "r");
     });
     assert.deepEqual([moved.echildRestarts, moved.dropFailed], [1, 1]);
     assert.equal(walker.fs.readFileSync(fd, "utf8"), "new");
@@ -69,26 +59,20 @@ describe("one reference, good if the sequence is still the same", () => {
     walker.fs.closeSync(fd);
   });
 
-  // Taken out: lockrefGetNotDead() answers true for a dead object. The walk holds on to freed memory.
+  // Taken out: lockrefGetNotDead() returns true for a dead object. The walk uses freed memory.
   test("row 63: a dead dentry gives no reference", async (t) => {
-    const { tree, vfs, peer, memory } = await setUp(t);
+    const { tree, vfs, peer, walker, memory } = await setUp(t);
     vfs.fs.writeFileSync("/f", "x");
-    const walker = await walkerOf(t, vfs.handle);
     let dentry = 0;
     walker.at(POINT.COMPLETE, (d) => {
       dentry = d;
       peer.fs.unlinkSync("/f");
     });
-    const killed = [];
+    const killed: number[] = [];
     walker.each(POINT.KILL, (d) => killed.push(d));
-    const counts = [];
+    const counts: number[] = [];
     walker.at(POINT.DROPPED, (ok) => counts.push(ok, memory.count(dentry)));
-    const run = tree.counted(() =>
-      assert.equal(
-        codeOf(() => walker.fs.openSync("/f")),
-        "ENOENT",
-      ),
-    );
+    const run = tree.counted(() => refused("ENOENT", () => walker.fs.openSync("/f", "r")));
     assert.deepEqual([run.echildRestarts, run.dropFailed], [1, 1]);
     assert.deepEqual(counts, [0, DEAD], "as dead as before");
     assert.deepEqual(killed, [], "and not killed once more");
@@ -99,7 +83,7 @@ describe("one reference, good if the sequence is still the same", () => {
     const { vfs } = await setUp(t);
     const before = gauges(vfs);
     vfs.fs.writeFileSync("/f", "still here");
-    const fd = vfs.fs.openSync("/f");
+    const fd = vfs.fs.openSync("/f", "r");
     vfs.fs.unlinkSync("/f");
     assert.equal(gauges(vfs).inodes, before.inodes + 1);
     assert.equal(vfs.fs.readFileSync(fd, "utf8"), "still here");
@@ -110,9 +94,8 @@ describe("one reference, good if the sequence is still the same", () => {
 
 describe("out of rcu mode at a directory (nameidata_drop_rcu)", () => {
   /** /jail is a mount with a directory whose ACL must be read, and in it an absolute link. /away is another root. */
-  async function jailed(t) {
-    const all = await setUp(t);
-    const { vfs } = all;
+  async function jailed(t: TestScope) {
+    const { tree, vfs, memory } = await setUp(t);
     const { fs } = vfs;
     fs.mkdirSync("/jail");
     vfs.mount("none", "/jail", "tmpfs");
@@ -122,14 +105,14 @@ describe("out of rcu mode at a directory (nameidata_drop_rcu)", () => {
       fs.writeFileSync(`${root}/target`, root);
       fs.symlinkSync("/target", `${root}/acl/link`);
     }
-    vfs.setfacl("/jail/acl", ACL);
+    vfs.setfacl("/jail/acl", REDUNDANT_ACL);
     fs.mkdirSync("/out");
     const { context, walker } = await userWalker(t, vfs, { cwd: "/out" });
     context.chroot("/jail");
-    return { ...all, context, walker };
+    return { tree, vfs, memory, context, walker };
   }
-  /** Another root for the context while its walk is under way: by a descriptor-free way out, its directory of work. */
-  function toAway(context) {
+  /** Gives the context another root during its walk: its working directory is still outside of the old root. */
+  function toAway(context: Context): void {
     context.chroot("../away");
   }
 
@@ -137,28 +120,30 @@ describe("out of rcu mode at a directory (nameidata_drop_rcu)", () => {
   test("row 64: dentry, mount and root are referenced, and the root stays the walk's own", async (t) => {
     const { tree, vfs, walker, context, memory } = await jailed(t);
     let start = 0;
-    let free;
-    let held;
+    let free: number[] = [];
+    let held: number[] = [];
+    let busy: string | undefined;
     walker.at(POINT.WALK_START, (_mode, d) => {
       start = d;
     });
-    walker.at(POINT.DROP, (_why, d) => {
+    walker.at(POINT.DROP, (_reason, d) => {
       free = [memory.count(start), memory.count(d)];
     });
     walker.at(POINT.DROPPED, (ok, d) => {
       assert.equal(ok, 1);
       held = [memory.count(start), memory.count(d)];
       toAway(context);
-      held.push(codeOf(() => vfs.umount("/jail")));
+      busy = codeOf(() => vfs.umount("/jail"));
     });
     const run = tree.counted(() => assert.equal(walker.fs.readFileSync("/acl/link", "utf8"), "/jail"));
-    assert.deepEqual(held, [free[0] + 1, free[1] + 1, "EBUSY"]);
+    assert.deepEqual(held, oneMore(free));
+    assert.equal(busy, "EBUSY");
     assert.deepEqual([run.dropPermission, run.dropFailed, run.echildRestarts], [1, 0, 0]);
     vfs.umount("/jail");
   });
 
-  // Taken out: the comparison with the context's root in legitimizeRoot(). The answer is /jail's, without a restart.
-  test("row 65: another root since the walk began is -ECHILD", async (t) => {
+  // Taken out: the comparison with the context's root in legitimizeRoot(). The call reads /jail's file, without a restart.
+  test("row 65: a walk starts again when its context has another root since it began", async (t) => {
     const { tree, vfs, walker, context } = await jailed(t);
     walker.at(POINT.DROP, () => toAway(context));
     const run = tree.counted(() => assert.equal(walker.fs.readFileSync("/acl/link", "utf8"), "/away"));
@@ -167,12 +152,12 @@ describe("out of rcu mode at a directory (nameidata_drop_rcu)", () => {
   });
 
   // Taken out: root_ = 0 in completeWalk(). The walk starts again.
-  test("row 68: at the end the root is of no use any more, and its change no reason to start again", async (t) => {
+  test("row 68: a walk at its end does not start again when the root changed", async (t) => {
     const { tree, vfs, walker, context } = await jailed(t);
     walker.at(POINT.COMPLETE, () => toAway(context));
-    let fd;
+    let fd = -1;
     const run = tree.counted(() => {
-      fd = walker.fs.openSync("/target");
+      fd = walker.fs.openSync("/target", "r");
     });
     assert.deepEqual([run.dropFailed, run.echildRestarts], [0, 0]);
     assert.equal(walker.fs.readFileSync(fd, "utf8"), "/jail");
@@ -182,54 +167,42 @@ describe("out of rcu mode at a directory (nameidata_drop_rcu)", () => {
 });
 
 // Taken out: rcuReadUnlock() in leaveRcu() only on success. The slot still shows an epoch, the next grace period expels it.
-test("row 68: the last drop ends the read-side section also when it fails", async (t) => {
-  const { vfs, peer, memory } = await setUp(t);
+test("row 68: a walk at its end leaves the read-side section also when it cannot leave rcu mode", async (t) => {
+  const { vfs, peer, walker, memory } = await setUp(t);
   vfs.fs.writeFileSync("/f", "x");
-  const walker = await walkerOf(t, vfs.handle);
-  const epochs = [];
+  const epochs: unknown[] = [];
   const slot = walker.threadSlot;
   walker.at(POINT.UNLAZY_HALF, () => {
     epochs.push(memory.epoch(slot) !== 0);
     peer.fs.renameSync("/f", "/g");
   });
   walker.at(POINT.DROPPED, (ok) => epochs.push(ok, memory.epoch(slot) !== 0));
-  assert.equal(
-    codeOf(() => walker.fs.openSync("/f")),
-    "ENOENT",
-  );
+  refused("ENOENT", () => walker.fs.openSync("/f", "r"));
   assert.deepEqual(epochs, [true, 0, false]);
   assert.equal(memory.epoch(slot), 0);
 });
 
 describe("out of rcu mode at a directory and the child just found (nameidata_dentry_drop_rcu)", () => {
-  /** A driver that is asked about every entry, with /drv/dir/file. */
-  async function asked(t) {
+  /** A driver that revalidates every entry, with /drv/dir/file. */
+  async function revalidated(t: TestScope) {
     const all = await setUp(t);
-    const { vfs, peer } = all;
+    const { vfs, peer, walker } = all;
     const verdict = { good: true };
-    const driver = objectDriver(
-      "asked",
-      { dir: { file: "x" }, link: { link: "dir/file" } },
-      {
-        revalidate: () => verdict.good,
-      },
-    );
-    const walker = await walkerOf(t, vfs.handle);
-    for (const each of [vfs, peer, walker]) each.registerDriver(driver);
-    vfs.fs.mkdirSync("/drv");
-    vfs.mount("none", "/drv", "asked");
+    const content = { dir: { file: "x" }, link: { link: "dir/file" } };
+    const driver = objectDriver("revalidated", content, { revalidate: () => verdict.good });
+    mountDriverAt(driver, "/drv", vfs, peer, walker);
     vfs.fs.statSync("/drv/dir/file");
-    return { ...all, walker, verdict };
+    return { ...all, verdict };
   }
 
-  // Taken out: the reference on the parent in dropRcuNext(). Each walk takes one away from it.
+  // Taken out: the reference on the parent in dropRcuNext(). Each walk releases one too many.
   test("row 66: parent and child get a reference each", async (t) => {
-    const { tree, vfs, walker, memory } = await asked(t);
+    const { tree, vfs, walker, memory } = await revalidated(t);
     for (let round = 0; round < 3; round++) {
       let parent = 0;
       let child = 0;
-      let before;
-      let after;
+      let before: number[] = [];
+      let after: number[] = [];
       walker.at(
         POINT.FOUND,
         (d) => {
@@ -237,8 +210,8 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
         },
         2,
       );
-      walker.at(POINT.DROP, (why, d) => {
-        assert.equal(why, DROP.REVALIDATE);
+      walker.at(POINT.DROP, (reason, d) => {
+        assert.equal(reason, DROP.REVALIDATE);
         parent = d;
         before = [memory.count(parent), memory.count(child)];
       });
@@ -247,22 +220,22 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
         after = [memory.count(parent), memory.count(child)];
       });
       const run = tree.counted(() => walker.fs.statSync("/drv/dir/file"));
-      assert.deepEqual(after, [before[0] + 1, before[1] + 1]);
+      assert.deepEqual(after, oneMore(before));
       assert.deepEqual([run.dropRevalidate, run.dropFailed], [1, 0]);
       assert.equal(memory.count(parent), before[0], "given back at the end of the walk");
     }
     vfs.umount("/drv");
   });
 
-  // Taken out: the sequence's check in legitimizeDentry(). The child that has just left the table is walked on.
-  test("row 66: the child's sequence speaks for both, and a child that moved takes neither along", async (t) => {
-    const { tree, vfs, peer, walker, memory, verdict } = await asked(t);
+  // Taken out: the sequence's check in legitimizeDentry(). The walk goes on from the child that has just left the table.
+  test("row 66: when the child's sequence changed, neither parent nor child keeps a reference", async (t) => {
+    const { tree, vfs, peer, walker, memory, verdict } = await revalidated(t);
     const before = gauges(vfs);
     vfs.fs.statSync("/drv/dir/file");
     let child = 0;
     let parent = 0;
-    let free;
-    let left;
+    let free = 0;
+    let left: number[] = [];
     walker.at(
       POINT.FOUND,
       (d) => {
@@ -270,13 +243,13 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
       },
       2,
     );
-    walker.at(POINT.DROP, (_why, d) => {
+    walker.at(POINT.DROP, (_reason, d) => {
       parent = d;
-      free = [memory.count(parent), memory.count(child)];
+      free = memory.count(parent);
     });
     walker.at(POINT.UNLAZY_HALF, (d) => {
       assert.equal(d, child);
-      // Somebody else finds the child stale: it leaves the table, and another one takes its place.
+      // The other attachment finds the child stale: it leaves the table, and a new one takes its place.
       verdict.good = false;
       assert.ok(peer.fs.statSync("/drv/dir").isDirectory());
       verdict.good = true;
@@ -286,20 +259,20 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
     });
     const run = tree.counted(() => assert.equal(walker.fs.statSync("/drv/dir/file").size, 1));
     assert.deepEqual([run.dropFailed, run.echildRestarts], [1, 1]);
-    // The new child holds on to the parent as the old one did.
-    assert.deepEqual(left, [0, free[0]]);
+    // The new child has a reference on the parent as the old one had.
+    assert.deepEqual(left, [0, free]);
     assert.deepEqual(gauges(vfs), before);
     vfs.umount("/drv");
     assert.equal(vfs.fs.readdirSync("/drv").length, 0);
   });
 
-  // The core has no assertions to compile out; what the seed asserts is looked up in memory at the moment it must hold.
-  // Taken out: nd.inode in rcuWalk() set from nothing (the start's inode kept), or the parent's reference in dropRcuNext().
-  test("row 67: then the child's parent is the directory, with references, and the inode the validated one", async (t) => {
-    const { vfs, walker, memory } = await asked(t);
+  // The core has no assertions to compile out: the test checks in memory, at the right moment, what the patch asserts.
+  // Taken out: nd.inode set in rcuWalk() (the start's inode is kept), or the parent's reference in dropRcuNext().
+  test("row 67: out of rcu mode the child's parent is the directory, both have references, and the inode is the validated one", async (t) => {
+    const { vfs, walker, memory } = await revalidated(t);
     let child = 0;
     let parent = 0;
-    const seen = [];
+    const seen: boolean[] = [];
     walker.at(
       POINT.FOUND,
       (d) => {
@@ -307,7 +280,7 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
       },
       2,
     );
-    walker.at(POINT.DROP, (_why, d) => {
+    walker.at(POINT.DROP, (_reason, d) => {
       parent = d;
     });
     walker.at(POINT.DROPPED, () => {
@@ -318,9 +291,9 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
 
     vfs.fs.mkdirSync("/d");
     vfs.fs.writeFileSync("/d/f", "x");
-    const copies = [];
+    const copies: boolean[] = [];
     const auditor = await walkerOf(t, vfs.handle, { audit: (d, i) => copies.push(memory.inode(d) === i) });
-    auditor.fs.closeSync(auditor.fs.openSync("/d/f"));
+    auditor.fs.closeSync(auditor.fs.openSync("/d/f", "r"));
     auditor.fs.statSync("/d");
     assert.deepEqual(copies, [true, true]);
     vfs.umount("/drv");
@@ -328,19 +301,29 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
 });
 
 describe("all or nothing", () => {
-  /** Every kind of drop, each with what makes it fail half way. */
-  const KINDS = {
+  type Kind = "uncached" | "permission" | "revalidate" | "link" | "last" | "create";
+  /** Every reason to leave rcu mode, with a call that does. */
+  const CALLS: Readonly<Record<Kind, (fs: FsSync) => unknown>> = {
     uncached: (fs) => fs.statSync("/m/drv/new"),
     permission: (fs) => fs.statSync("/m/acl/file"),
     revalidate: (fs) => fs.statSync("/m/asked/file"),
     link: (fs) => fs.statSync("/m/link"),
-    last: (fs) => fs.closeSync(fs.openSync("/m/dir/file")),
+    last: (fs) => fs.closeSync(fs.openSync("/m/dir/file", "r")),
     create: (fs) => fs.closeSync(fs.openSync("/m/dir/made", "w")),
   };
+  const CASES = Object.entries(CALLS) as [Kind, (fs: FsSync) => unknown][];
 
-  async function world(t) {
-    const all = await setUp(t);
-    const { vfs, peer } = all;
+  /** What changes and changes back under each kind of call; the other dentries cannot be renamed. */
+  const MOVED: Readonly<Partial<Record<Kind, readonly [from: string, to: string]>>> = {
+    link: ["/m/link", "/m/other/link"],
+    last: ["/m/dir/file", "/m/other/file"],
+    permission: ["/m/acl", "/m/other/acl"],
+    create: ["/m/dir", "/m/other/dir"],
+  };
+
+  /** A file system of each kind below /m. */
+  async function allKinds(t: TestScope) {
+    const { tree, vfs, peer, memory } = await setUp(t);
     const { fs } = vfs;
     const { walker } = await userWalker(t, vfs);
     fs.mkdirSync("/m");
@@ -350,7 +333,7 @@ describe("all or nothing", () => {
     fs.chmodSync("/m/dir", 0o777);
     fs.writeFileSync("/m/acl/file", "x");
     fs.writeFileSync("/m/dir/file", "x");
-    vfs.setfacl("/m/acl", ACL);
+    vfs.setfacl("/m/acl", REDUNDANT_ACL);
     fs.symlinkSync("dir/file", "/m/link");
     const plain = objectDriver("plain", { new: "x" });
     const asked = objectDriver("asked", { file: "x" }, { revalidate: () => true });
@@ -360,53 +343,49 @@ describe("all or nothing", () => {
     }
     vfs.mount("none", "/m/drv", "plain");
     vfs.mount("none", "/m/asked", "asked");
-    return { ...all, walker };
+    return { tree, vfs, peer, memory, walker };
   }
 
-  for (const [kind, ask] of Object.entries(KINDS)) {
+  /** Changes the dentry that the walk references: its sequence is another one afterwards. */
+  function changeDentry(vfs: Vfs, peer: Vfs, kind: Kind, dentry: number): void {
+    const names = MOVED[kind];
+    if (names === undefined) {
+      // The sequence in memory moves on as after any change of the dentry.
+      Atomics.add(new Int32Array(vfs.handle.memory.buffer), dentry >>> 2, 2);
+      return;
+    }
+    const [from, to] = names;
+    peer.fs.renameSync(from, to);
+    peer.fs.renameSync(to, from);
+  }
+
+  for (const [kind, call] of CASES) {
     // Taken out: putPending() in leaveRcu() (references stay, /m is busy), or the clearing of nd.dentry_ (they are put twice).
-    test(`row 70: a drop that fails half way leaves nothing behind (${kind})`, async (t) => {
-      const { tree, vfs, peer, walker, memory } = await world(t);
+    test(`row 70: an attempt to leave rcu mode that fails half way keeps no reference (${kind})`, async (t) => {
+      const { tree, vfs, peer, walker, memory } = await allKinds(t);
       let at = 0;
-      let counts;
-      walker.at(POINT.DROP, (_why, d) => {
+      let before = 0;
+      walker.at(POINT.DROP, (_reason, d) => {
         at = d;
-        counts = [memory.count(d)];
+        before = memory.count(d);
       });
       walker.at(POINT.COMPLETE, (d) => {
         if (at !== 0) return;
         at = d;
-        counts = [memory.count(d)];
+        before = memory.count(d);
       });
-      let failed;
-      let seqOk;
+      let failed: number[] = [];
+      let changed = false;
       walker.at(POINT.UNLAZY_HALF, (d) => {
-        // Whatever is being referenced moves away and back: its sequence is another one.
-        if (kind === "link") {
-          peer.fs.renameSync("/m/link", "/m/other/link");
-          peer.fs.renameSync("/m/other/link", "/m/link");
-        } else if (kind === "last") {
-          peer.fs.renameSync("/m/dir/file", "/m/other/file");
-          peer.fs.renameSync("/m/other/file", "/m/dir/file");
-        } else if (kind === "permission") {
-          peer.fs.renameSync("/m/acl", "/m/other/acl");
-          peer.fs.renameSync("/m/other/acl", "/m/acl");
-        } else if (kind === "create") {
-          peer.fs.renameSync("/m/dir", "/m/other/dir");
-          peer.fs.renameSync("/m/other/dir", "/m/dir");
-        } else {
-          // What cannot be renamed: the sequence in memory is moved on as any change of the dentry would.
-          const words = new Int32Array(vfs.handle.memory.buffer);
-          Atomics.add(words, d >>> 2, 2);
-        }
-        seqOk = true;
+        changeDentry(vfs, peer, kind, d);
+        changed = true;
       });
+      const slot = walker.threadSlot;
       walker.at(POINT.DROPPED, (ok, d) => {
-        failed = [ok, d, memory.count(at) - counts[0], memory.epoch(walkerSlot)];
+        failed = [ok, d, memory.count(at) - before, memory.epoch(slot)];
       });
-      const walkerSlot = walker.threadSlot;
-      const run = tree.counted(() => ask(walker.fs));
-      assert.ok(seqOk);
+      const run = tree.counted(() => call(walker.fs));
+      assert.ok(changed);
       assert.deepEqual(failed, [0, 0, 0, 0], "no references, no path in the walk's state, no section");
       assert.deepEqual([run.dropFailed, run.echildRestarts], [1, 1]);
       vfs.fs.rmSync("/m/dir", { recursive: true });
@@ -416,65 +395,64 @@ describe("all or nothing", () => {
     });
   }
 
-  for (const [kind, ask] of Object.entries(KINDS)) {
-    // Taken out: the check of the mount sequence in legitimizeMnt(). The walk goes on as if nothing had been mounted.
-    test(`row 70: the same when the mounts changed (${kind})`, async (t) => {
-      const { tree, vfs, peer, walker } = await world(t);
+  for (const [kind, call] of CASES) {
+    // Taken out: the check of the mount sequence in legitimizeMnt(). The walk goes on as if there were no new mount.
+    test(`row 70: an attempt to leave rcu mode fails when the mounts changed (${kind})`, async (t) => {
+      const { tree, vfs, peer, walker } = await allKinds(t);
       walker.at(kind === "last" ? POINT.COMPLETE : POINT.DROP, () => {
         peer.fs.mkdirSync("/elsewhere");
         peer.mount("none", "/elsewhere", "tmpfs");
       });
-      const run = tree.counted(() => ask(walker.fs));
+      const run = tree.counted(() => call(walker.fs));
       assert.deepEqual([run.dropFailed, run.echildRestarts], [1, 1]);
       for (const mount of ["/m/drv", "/m/asked", "/m", "/elsewhere"]) vfs.umount(mount);
     });
   }
 
-  // Ours does not hold a start descriptor's file in rcu mode (the seed's nd->file), so nothing of it can be left over.
+  // In rcu mode a walk has no reference on the file of its start descriptor (the patch's nd->file), so that none can be left.
   // Taken out: fput(f) in pathInitFd(). The file stays open for ever.
-  test("row 70: a start at a descriptor is given back too", async (t) => {
-    const { vfs, peer, walker } = await world(t);
+  test("row 70: a walk releases its reference on the file that it started at", async (t) => {
+    const { vfs } = await allKinds(t);
     const raw = rawCore(t, vfs.handle);
     const before = gauges(vfs);
-    const fd = raw.openat(-100, "/m/dir", 0o200000);
+    const fd = raw.openat(AT_FDCWD, "/m/dir", O_DIRECTORY);
     assert.equal(raw.stat(fd, "file"), 0);
     vfs.walkMode({ ref: true });
     assert.equal(raw.stat(fd, "file"), 0);
     raw.core.walkMode(1);
     assert.equal(raw.stat(fd, "file"), 0);
-    assert.equal(raw.stat(fd, "none"), -2);
+    assert.equal(raw.stat(fd, "none"), -ERRNO.ENOENT);
     raw.core.walkMode(0);
     vfs.walkMode({ ref: false });
     assert.equal(raw.core.sysClose(0, fd), 0);
-    assert.equal(raw.stat(fd, "file"), -9);
+    assert.equal(raw.stat(fd, "file"), -ERRNO.EBADF);
     assert.deepEqual(gauges(vfs), before);
-    assert.ok(peer && walker);
   });
 
-  // Taken out: "if (nd.rcu)" before dropRcu() in completeWalk(): a section is left that nobody entered.
-  test("row 69: in ref mode there is nothing to leave", async (t) => {
-    const { tree, walker, memory } = await world(t);
+  // Taken out: "if (nd.rcu)" before dropRcu() in completeWalk(): the walk leaves a section that it did not enter.
+  test("row 69: a walk in ref mode never leaves rcu mode", async (t) => {
+    const { tree, walker, memory } = await allKinds(t);
     walker.walkMode({ ref: true });
-    for (const [kind, ask] of Object.entries(KINDS)) {
-      let passed;
+    for (const [kind, call] of CASES) {
+      let passed: number[] = [];
       const run = tree.counted(() => {
-        passed = walker.points(() => ask(walker.fs)).map(([id]) => id);
+        passed = walker.points(() => call(walker.fs)).map(([id]) => id);
       });
       assert.ok(!passed.includes(POINT.DROP) && !passed.includes(POINT.DROPPED), kind);
-      const drops = Object.keys(run).filter((name) => name.startsWith("drop") && run[name] !== 0);
+      const drops = Object.entries(run).filter(([name, n]) => name.startsWith("drop") && n !== 0);
       assert.deepEqual([drops, run.echildRestarts, run.endedRcu], [[], 0, 0], kind);
       assert.equal(memory.epoch(walker.threadSlot), 0, kind);
     }
   });
 
-  for (const [kind, ask] of Object.entries(KINDS)) {
+  for (const [kind, call] of CASES) {
     if (kind === "last") continue;
-    // Taken out: "nd.flags &= ~LOOKUP_RCU" in leaveRcu(). What follows is read without a reference again.
-    test(`row 71: after a drop the walk goes on in ref mode from where it is (${kind})`, async (t) => {
-      const { walker } = await world(t);
-      const passed = walker.points(() => ask(walker.fs));
+    // Taken out: "nd.flags &= ~LOOKUP_RCU" in leaveRcu(). The next steps read without a reference again.
+    test(`row 71: out of rcu mode the walk goes on in ref mode from where it is (${kind})`, async (t) => {
+      const { walker } = await allKinds(t);
+      const passed = walker.points(() => call(walker.fs));
       const drop = passed.findIndex(([id]) => id === POINT.DROPPED);
-      assert.equal(passed[drop][1], 1);
+      assert.equal(passed[drop]?.[1], 1);
       assert.equal(passed.filter(([id]) => id === POINT.WALK_START).length, 1, "it does not begin again");
       const rest = passed.slice(drop + 1);
       assert.deepEqual(
@@ -485,7 +463,7 @@ describe("all or nothing", () => {
       assert.ok(!rest.some(([id]) => id === POINT.DROP));
       const before = passed.slice(0, drop).filter(([id]) => id === POINT.COMPONENT).length;
       const all = passed.filter(([id]) => id === POINT.COMPONENT).length;
-      // A component is named once in either mode; those of a link's body come on top.
+      // A component is passed once in either mode; the components of a link's body come on top.
       assert.ok(before >= 1 && all <= before + 3, `${before} of ${all}`);
     });
   }
