@@ -117,15 +117,22 @@ function checkCommands(tree: SourceTree, scripts: Set<string>, line: string): st
   return problems;
 }
 
-/** Names in code spans: functions and constants are words of the source; those behind a file's path are in that file. */
+/**
+ * Names in code spans: functions and constants are words of the source; those behind a file's path are in that file, and so are rows
+ * and, behind a test's path, titles in quotes, which "..." may cut off.
+ */
 function checkNames(tree: SourceTree, from: string, line: string): string[] {
   const problems: string[] = [];
   let text: string | undefined;
-  for (const [token, span, row] of line.matchAll(/`([^`]+)`|\b(row \d+)\b|[;|]/g)) {
+  let isTest = false;
+  for (const [token, span, row, title] of line.matchAll(/`([^`]+)`|\b(row \d+)\b|"([^"]+?)(?: ?\.\.\.)?"|[;|]/g)) {
     if (token === ";" || token === "|") text = undefined;
     else if (row !== undefined) {
       if (text !== undefined && !new RegExp(`\\b${row}\\b`).test(text)) problems.push(`no test of ${row} there`);
+    } else if (title !== undefined) {
+      if (isTest && text !== undefined && !text.includes(title)) problems.push(`no test "${title}" there`);
     } else if (span !== undefined) {
+      isTest = /\.test\.[jt]s$/.test(span) || (isTest && !PATH.test(span));
       const path = PATH.test(span) ? tree.find(span, from) : undefined;
       if (PATH.test(span) && path === undefined && !GENERATED.test(span)) problems.push(`no file ${span}`);
       if (PATH.test(span)) text = path === undefined ? undefined : tree.files.get(path);

@@ -26,6 +26,11 @@ for (const [what, text, problem] of [
     "`core/vfs/walk/namei.ts` `rcuWalk()`, `copyFileSync()`",
     "copyFileSync is not in the file named before it",
   ],
+  [
+    "a title without a test",
+    '`packages/verify/test/support/results.test.ts` "the results have ...", "no such title"',
+    'no test "no such title" there',
+  ],
   ["a row without a test", "`core/vfs/walk/namei.ts` row 999", "no test of row 999 there"],
   ["a script that npm does not have", "`npm run none`", "no script none"],
   [
