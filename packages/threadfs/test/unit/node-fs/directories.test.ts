@@ -1,6 +1,8 @@
-/** Directories: reading them, making paths, removing and copying trees. */
+/** Directories: listing them, making paths, removing and copying trees. */
 import assert from "node:assert/strict";
+import type { CopySyncOptions, Dirent } from "node:fs";
 import { describe, test } from "node:test";
+import { type FsCalls, unchecked } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
 const tree = suite((fs, dir) => {
@@ -15,10 +17,10 @@ const tree = suite((fs, dir) => {
 });
 const { same, sameAsNode20 } = tree;
 
-/** Everything below a directory with kind, mode, contents and bodies of links. */
-function picture(fs, top) {
-  const found = {};
-  const walk = (dir, prefix) => {
+/** Everything below a directory with type, mode, contents and bodies of links. */
+function listing(fs: FsCalls, top: string): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  const walk = (dir: string, prefix: string): void => {
     for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {
       const path = `${dir}/${entry.name}`;
       const { mode } = fs.lstatSync(path);
@@ -37,7 +39,7 @@ function picture(fs, top) {
   return found;
 }
 
-function dirents(entries, dir) {
+function dirents(entries: readonly Dirent<string | Buffer>[], dir: string): unknown[][] {
   return entries.map((entry) => {
     const kinds = [entry.isFile(), entry.isDirectory(), entry.isSymbolicLink(), entry.isFIFO(), entry.isSocket()];
     const devices = [entry.isBlockDevice(), entry.isCharacterDevice()];
@@ -49,19 +51,19 @@ describe("readdir", () => {
   same("names", (fs, dir) => fs.readdirSync(`${dir}/tree`));
   same("names of an empty directory", (fs, dir) => fs.readdirSync(`${dir}/tree/empty`));
   for (const encoding of ["utf8", "buffer", "latin1", "hex"]) {
-    same(`names as ${encoding}`, (fs, dir) => fs.readdirSync(`${dir}/tree/a`, encoding));
-    same(`names as { encoding: ${encoding} }`, (fs, dir) => fs.readdirSync(`${dir}/tree/a`, { encoding }));
+    same(`names as ${encoding}`, (fs, dir) => unchecked(fs).readdirSync(`${dir}/tree/a`, encoding));
+    same(`names as { encoding: ${encoding} }`, (fs, dir) => unchecked(fs).readdirSync(`${dir}/tree/a`, { encoding }));
   }
   same("types", (fs, dir) => dirents(fs.readdirSync(`${dir}/tree`, { withFileTypes: true }), dir));
   same("types with Buffers", (fs, dir) =>
     dirents(fs.readdirSync(`${dir}/tree`, { withFileTypes: true, encoding: "buffer" }), dir),
   );
-  same("all below", (fs, dir) => fs.readdirSync(`${dir}/tree`, { recursive: true }).sort());
-  sameAsNode20("all below, with types", (fs, dir) =>
+  same("lists the whole tree", (fs, dir) => fs.readdirSync(`${dir}/tree`, { recursive: true }).sort());
+  sameAsNode20("lists the whole tree with types", (fs, dir) =>
     dirents(fs.readdirSync(`${dir}/tree`, { recursive: true, withFileTypes: true }), dir).sort(),
   );
-  same("through a link", (fs, dir) => fs.readdirSync(`${dir}/tree/to-a/`));
-  same("more names than one exchange carries", (fs, dir) => {
+  same("lists through a link", (fs, dir) => fs.readdirSync(`${dir}/tree/to-a/`));
+  same("lists more names than one system call transfers", (fs, dir) => {
     fs.mkdirSync(`${dir}/many`);
     const names = Array.from({ length: 2000 }, (_, i) => `${"n".repeat(60)}${i}`);
     for (const name of names) fs.writeFileSync(`${dir}/many/${name}`, "");
@@ -73,33 +75,33 @@ describe("readdir", () => {
 describe("opendir", () => {
   same("reads all entries, then null", (fs, dir) => {
     const handle = fs.opendirSync(`${dir}/tree`);
-    const names = [];
+    const names: string[] = [];
     for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) names.push(entry.name);
     const end = [handle.readSync(), handle.path.replace(dir, "")];
     handle.closeSync();
     return [names.sort(), end];
   });
-  same("a closed one", (fs, dir) => {
+  same("refuses a closed directory", (fs, dir) => {
     const handle = fs.opendirSync(`${dir}/tree`);
     handle.closeSync();
     handle.readSync();
   });
-  same("a bufferSize of 0", (fs, dir) => fs.opendirSync(dir, { bufferSize: 0 }));
-  test("iterated, and closed behind the last", async () => {
+  same("refuses a bufferSize of 0", (fs, dir) => fs.opendirSync(dir, { bufferSize: 0 }));
+  test("an iteration ends with the last entry and closes the directory", async () => {
     const { fs } = tree.vfs;
     fs.mkdirSync("/iterated/below", { recursive: true });
     fs.writeFileSync("/iterated/below/file", "");
     const handle = fs.opendirSync("/iterated", { recursive: true });
-    const names = [];
+    const names: string[] = [];
     for await (const entry of handle) names.push(`${entry.parentPath}/${entry.name}`);
     assert.deepEqual(names, ["/iterated/below", "/iterated/below/file"]);
     assert.throws(() => handle.closeSync(), { code: "ERR_DIR_CLOSED" });
   });
-  test("read and close answer by promise and by callback", async () => {
+  test("read and close work by promise and by callback", async () => {
     const { fs } = tree.vfs;
     fs.mkdirSync("/later/below", { recursive: true });
     const handle = fs.opendirSync("/later");
-    assert.equal((await handle.read()).name, "below");
+    assert.equal((await handle.read())?.name, "below");
     assert.equal(await new Promise((done) => handle.read((_, entry) => done(entry))), null);
     await handle.close();
     await assert.rejects(handle.read(), { code: "ERR_DIR_CLOSED" });
@@ -107,14 +109,14 @@ describe("opendir", () => {
 });
 
 describe("mkdir", () => {
-  same("recursive answers the first directory made", (fs, dir) =>
+  same("recursive returns the first directory made", (fs, dir) =>
     ["x/y/z", "x/y/z", "x/w", "x//v///u/", "tree/a/b/c"].map((path) =>
       fs.mkdirSync(`${dir}/${path}`, { recursive: true })?.replace(dir, ""),
     ),
   );
-  same("recursive through links and dots", (fs, dir) => {
+  same("recursive follows links and dots", (fs, dir) => {
     fs.mkdirSync(`${dir}/tree/to-a/./n/o`, { recursive: true });
-    return picture(fs, `${dir}/tree`);
+    return listing(fs, `${dir}/tree`);
   });
   same("modes", (fs, dir) => {
     fs.mkdirSync(`${dir}/m`, 0o700);
@@ -122,17 +124,17 @@ describe("mkdir", () => {
     fs.mkdirSync(`${dir}/p/q`, { recursive: true, mode: 0o750 });
     return ["m", "o", "p", "p/q"].map((name) => fs.statSync(`${dir}/${name}`).mode);
   });
-  same("answers undefined", (fs, dir) => fs.mkdirSync(`${dir}/n`));
-  same("with a slash behind", (fs, dir) => {
+  same("returns undefined", (fs, dir) => fs.mkdirSync(`${dir}/n`));
+  same("accepts a slash at the end", (fs, dir) => {
     fs.mkdirSync(`${dir}/n/`);
     return fs.readdirSync(dir);
   });
 });
 
 describe("mkdtemp", () => {
-  test("makes a directory of its own for whoever asks", () => {
+  test("makes a directory of its own for each call", () => {
     const { fs } = tree.vfs;
-    const made = new Set();
+    const made = new Set<string>();
     for (let i = 0; i < 20; i++) made.add(fs.mkdtempSync("/temp-"));
     assert.equal(made.size, 20);
     for (const path of made) {
@@ -146,12 +148,12 @@ describe("mkdtemp", () => {
 describe("rm", () => {
   same("a file", (fs, dir) => {
     fs.rmSync(`${dir}/tree/file`);
-    return picture(fs, `${dir}/tree`);
+    return listing(fs, `${dir}/tree`);
   });
-  same("a link, not what it names", (fs, dir) => {
+  same("removes a link, not its target", (fs, dir) => {
     fs.rmSync(`${dir}/tree/to-a`, { recursive: true });
     fs.rmSync(`${dir}/tree/dangling`);
-    return picture(fs, `${dir}/tree`);
+    return listing(fs, `${dir}/tree`);
   });
   same("a tree", (fs, dir) => {
     fs.rmSync(`${dir}/tree`, { recursive: true });
@@ -162,7 +164,7 @@ describe("rm", () => {
     fs.rmSync(`${dir}/tree`, { recursive: true, force: true });
     return fs.readdirSync(dir);
   });
-  test("a tree deeper than descriptors are held open, and leaves none open", () => {
+  test("removes a tree deeper than it keeps descriptors open, and leaves none open", () => {
     const { fs } = tree.vfs;
     const { openFiles } = tree.vfs.counters();
     const deep = `/deep${"/d".repeat(300)}`;
@@ -175,7 +177,7 @@ describe("rm", () => {
 });
 
 describe("cp", () => {
-  const forms = {
+  const forms: Readonly<Record<string, CopySyncOptions>> = {
     "a tree": { recursive: true },
     "a tree, links as they are": { recursive: true, verbatimSymlinks: true },
     "a tree with times": { recursive: true, preserveTimestamps: true },
@@ -186,30 +188,30 @@ describe("cp", () => {
       fs.utimesSync(`${dir}/tree/file`, 1000, 2000);
       fs.cpSync(`${dir}/tree`, `${dir}/copy/below`, options);
       const times = options.preserveTimestamps ? fs.statSync(`${dir}/copy/below/file`).mtimeMs : 0;
-      return [JSON.stringify(picture(fs, `${dir}/copy`)).replaceAll(dir, "DIR"), times];
+      return [JSON.stringify(listing(fs, `${dir}/copy`)).replaceAll(dir, "DIR"), times];
     });
   }
-  same("over what is there", (fs, dir) => {
+  same("overwrites existing files", (fs, dir) => {
     fs.mkdirSync(`${dir}/copy/a`, { recursive: true });
     fs.writeFileSync(`${dir}/copy/file`, "old and longer");
     fs.writeFileSync(`${dir}/copy/a/other`, "stays");
     fs.rmSync(`${dir}/tree/dangling`);
     fs.cpSync(`${dir}/tree`, `${dir}/copy`, { recursive: true });
-    return JSON.stringify(picture(fs, `${dir}/copy`)).replaceAll(dir, "DIR");
+    return JSON.stringify(listing(fs, `${dir}/copy`)).replaceAll(dir, "DIR");
   });
-  same("not over what is there", (fs, dir) => {
+  same("with force: false leaves existing files", (fs, dir) => {
     fs.writeFileSync(`${dir}/there`, "stays");
     fs.cpSync(`${dir}/tree/file`, `${dir}/there`, { force: false });
     return fs.readFileSync(`${dir}/there`, "utf8");
   });
-  sameAsNode20("through links", (fs, dir) => {
+  sameAsNode20("with dereference copies the targets of links", (fs, dir) => {
     fs.rmSync(`${dir}/tree/dangling`);
     fs.cpSync(`${dir}/tree`, `${dir}/copy`, { recursive: true, dereference: true });
-    return picture(fs, `${dir}/copy`);
+    return listing(fs, `${dir}/copy`);
   });
   same("of one file", (fs, dir) => {
     fs.cpSync(`${dir}/tree/file`, `${dir}/new/place`);
-    return picture(fs, `${dir}/new`);
+    return listing(fs, `${dir}/new`);
   });
 });
 
@@ -222,10 +224,12 @@ describe("links and paths", () => {
     [`${dir}/tree/to-a/link`, `${dir}/tree/to-a/..`].map((path) => fs.realpathSync.native(path)),
   );
   same("realpath as a Buffer", (fs, dir) => fs.realpathSync(`${dir}/tree`, "buffer"));
-  same("a directory's .. is where it really is", (fs, dir) => fs.readFileSync(`${dir}/tree/to-a/../file`, "utf8"));
+  same("the .. of a path through a link is the parent of the link's target", (fs, dir) =>
+    fs.readFileSync(`${dir}/tree/to-a/../file`, "utf8"),
+  );
   same("rename", (fs, dir) => {
     fs.renameSync(`${dir}/tree/a`, `${dir}/moved`);
     fs.renameSync(`${dir}/tree/file`, `${dir}/moved/ä`);
-    return [picture(fs, `${dir}/moved`), fs.existsSync(`${dir}/tree/to-a`)];
+    return [listing(fs, `${dir}/moved`), fs.existsSync(`${dir}/tree/to-a`)];
   });
 });

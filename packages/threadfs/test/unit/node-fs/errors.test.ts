@@ -1,5 +1,8 @@
-/** Errors of system calls: code, errno, syscall, path, dest and message as node:fs gives them. */
+/** Errors of system calls: code, errno, syscall, path, dest and message are those of node:fs. */
+
+import type { PathLike } from "node:fs";
 import { describe } from "node:test";
+import type { FsCalls } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
 const { same, sameCode } = suite((fs, dir) => {
@@ -32,7 +35,7 @@ describe("a missing path", () => {
     truncate: (fs, p) => fs.truncateSync(p),
     unlink: (fs, p) => fs.unlinkSync(p),
     utimes: (fs, p) => fs.utimesSync(p, 1, 1),
-  };
+  } satisfies Record<string, (fs: FsCalls, p: PathLike) => unknown>;
   for (const [name, call] of Object.entries(calls)) {
     same(`${name}: no such name`, (fs, dir) => call(fs, `${dir}/missing`));
     same(`${name}: no such directory`, (fs, dir) => call(fs, `${dir}/missing/below`));
@@ -40,7 +43,7 @@ describe("a missing path", () => {
     same(`${name}: a name too long`, (fs, dir) => call(fs, `${dir}/${LONG_NAME}`));
     same(`${name}: a Buffer`, (fs, dir) => call(fs, Buffer.from(`${dir}/missing`)));
   }
-  for (const name of ["access", "lstat", "open", "readdir", "readlink", "rmdir", "stat", "unlink"]) {
+  for (const name of ["access", "lstat", "open", "readdir", "readlink", "rmdir", "stat", "unlink"] as const) {
     same(`${name}: a path too long`, (fs) => calls[name](fs, `/${LONG_PATH}`));
     same(`${name}: the empty path`, (fs) => calls[name](fs, ""));
   }
@@ -111,7 +114,7 @@ describe("open flags", () => {
 });
 
 describe("bad descriptors", () => {
-  const calls = {
+  const calls: Readonly<Record<string, (fs: FsCalls, fd: number) => unknown>> = {
     close: (fs, fd) => fs.closeSync(fd),
     fchmod: (fs, fd) => fs.fchmodSync(fd, 0o600),
     fchown: (fs, fd) => fs.fchownSync(fd, 1, 1),

@@ -1,7 +1,8 @@
-/** Contents: reading and writing by every form, positions, sizes beyond one exchange with the core. */
+/** Contents: reading and writing in every form, positions, sizes beyond what one system call transfers. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createVfs } from "../../../dist/src/index.js";
+import { type FsCalls, unchecked } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
 const tree = suite((fs, dir) => {
@@ -10,8 +11,8 @@ const tree = suite((fs, dir) => {
 });
 const { same } = tree;
 
-/** Opens, works, closes. */
-function withFd(fs, path, flags, work) {
+/** Works on a descriptor, which is closed afterwards. */
+function withFd<T>(fs: FsCalls, path: string, flags: string, work: (fd: number) => T): T {
   const fd = fs.openSync(path, flags);
   try {
     return work(fd);
@@ -20,8 +21,8 @@ function withFd(fs, path, flags, work) {
   }
 }
 
-/** Bytes that differ at every position a mistake could shift them by. */
-function pattern(size) {
+/** Bytes that differ after every shift that a mistake could make. */
+function pattern(size: number): Buffer {
   const bytes = Buffer.alloc(size);
   for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + (i >> 16)) & 255;
   return bytes;
@@ -32,30 +33,30 @@ const LARGE = [65535, 65536, 65537, 200_001];
 describe("read", () => {
   same("moves the descriptor's position", (fs, dir) =>
     withFd(fs, `${dir}/file`, "r", (fd) => {
-      const answers = [];
+      const results: unknown[] = [];
       const buffer = Buffer.alloc(4);
-      for (let i = 0; i < 4; i++) answers.push([fs.readSync(fd, buffer), buffer.toString()]);
-      return answers;
+      for (let i = 0; i < 4; i++) results.push([fs.readSync(fd, buffer), buffer.toString()]);
+      return results;
     }),
   );
-  same("at a position leaves the descriptor's", (fs, dir) =>
+  same("at a position leaves the descriptor's position", (fs, dir) =>
     withFd(fs, `${dir}/file`, "r", (fd) => {
       const buffer = Buffer.alloc(3);
-      const answers = [];
+      const results: unknown[] = [];
       for (const position of [7, 8n, 20, 0]) {
         buffer.fill(".");
-        answers.push(fs.readSync(fd, buffer, 0, 3, position), buffer.toString());
+        results.push(fs.readSync(fd, buffer, 0, 3, position), buffer.toString());
       }
-      answers.push(fs.readSync(fd, buffer, 0, 3, null), buffer.toString(), fs.readSync(fd, buffer), buffer.toString());
-      return answers;
+      results.push(fs.readSync(fd, buffer, 0, 3, null), buffer.toString(), fs.readSync(fd, buffer), buffer.toString());
+      return results;
     }),
   );
   same("every form of its arguments", (fs, dir) =>
     withFd(fs, `${dir}/file`, "r", (fd) => {
-      const answers = [];
-      const take = (...args) => {
+      const results: unknown[] = [];
+      const take = (...args: unknown[]) => {
         const buffer = Buffer.alloc(6, ".");
-        answers.push(fs.readSync(fd, buffer, ...args), buffer.toString());
+        results.push(unchecked(fs).readSync(fd, buffer, ...args), buffer.toString());
       };
       take({ offset: 1, length: 2, position: 3 });
       take({ position: 2 });
@@ -64,10 +65,10 @@ describe("read", () => {
       take(2, 3, 4);
       take(2, 0, 4);
       take(undefined, 3, 1);
-      return answers;
+      return results;
     }),
   );
-  same("into other views", (fs, dir) =>
+  same("fills other views of memory", (fs, dir) =>
     withFd(fs, `${dir}/file`, "r", (fd) => {
       const words = new Uint16Array(2);
       const view = new DataView(new ArrayBuffer(8), 2, 3);
@@ -88,25 +89,25 @@ describe("read", () => {
 
 describe("write", () => {
   same("every form of its arguments", (fs, dir) => {
-    const answers = withFd(fs, `${dir}/file`, "r+", (fd) => [
+    const written = withFd(fs, `${dir}/file`, "r+", (fd) => [
       fs.writeSync(fd, "ab"),
       fs.writeSync(fd, Buffer.from("cdef"), 1, 2),
       fs.writeSync(fd, Buffer.from("ghij"), 1, 2, 8),
-      fs.writeSync(fd, Buffer.from("kl"), { position: 6 }),
+      unchecked(fs).writeSync(fd, Buffer.from("kl"), { position: 6 }),
       fs.writeSync(fd, "ü", 12),
       fs.writeSync(fd, "ü", 15, "latin1"),
       fs.writeSync(fd, new Uint16Array([0x4142]), null),
       fs.writeSync(fd, new Uint8Array(0)),
       fs.writeSync(fd, "mn", null, "utf8"),
     ]);
-    return [answers, fs.readFileSync(`${dir}/file`, "latin1")];
+    return [written, fs.readFileSync(`${dir}/file`, "latin1")];
   });
-  same("behind the end leaves zeros", (fs, dir) => {
+  same("beyond the end leaves zeros", (fs, dir) => {
     withFd(fs, `${dir}/file`, "r+", (fd) => fs.writeSync(fd, "x", 70_000));
     const bytes = fs.readFileSync(`${dir}/file`);
     return [bytes.length, bytes.subarray(10, 70_000).every((byte) => byte === 0), fs.statSync(`${dir}/file`).size];
   });
-  same("appends whatever the position says", (fs, dir) => {
+  same("in append mode ignores the position", (fs, dir) => {
     withFd(fs, `${dir}/file`, "a", (fd) => {
       fs.writeSync(fd, "a");
       fs.writeSync(fd, "b", 0);
@@ -124,16 +125,25 @@ describe("write", () => {
 });
 
 describe("readFile", () => {
-  for (const options of [undefined, null, "utf8", "hex", "base64", { encoding: "latin1" }, { flag: "r" }, {}]) {
+  for (const options of [
+    undefined,
+    null,
+    "utf8",
+    "hex",
+    "base64",
+    { encoding: "latin1" },
+    { flag: "r" },
+    {},
+  ] as const) {
     same(JSON.stringify(options) ?? "no options", (fs, dir) => fs.readFileSync(`${dir}/file`, options));
   }
-  same("of an empty file", (fs, dir) => [fs.readFileSync(`${dir}/empty`), fs.readFileSync(`${dir}/empty`, "utf8")]);
-  same("answers a Buffer", (fs, dir) => Buffer.isBuffer(fs.readFileSync(`${dir}/file`)));
+  same("reads an empty file", (fs, dir) => [fs.readFileSync(`${dir}/empty`), fs.readFileSync(`${dir}/empty`, "utf8")]);
+  same("returns a Buffer", (fs, dir) => Buffer.isBuffer(fs.readFileSync(`${dir}/file`)));
   same("keeps a byte order mark", (fs, dir) => {
     fs.writeFileSync(`${dir}/bom`, Buffer.from([0xef, 0xbb, 0xbf, 0x61]));
     return fs.readFileSync(`${dir}/bom`, "utf8");
   });
-  same("replaces what is no UTF-8", (fs, dir) => {
+  same("replaces bytes that are no UTF-8", (fs, dir) => {
     fs.writeFileSync(`${dir}/bytes`, Buffer.from([0x61, 0xff, 0xc3, 0x62]));
     return fs.readFileSync(`${dir}/bytes`, "utf8");
   });
@@ -143,7 +153,10 @@ describe("readFile", () => {
       return [fs.readFileSync(fd, "utf8"), fs.readFileSync(fd, "utf8")];
     }),
   );
-  same("may create with its flag", (fs, dir) => [fs.readFileSync(`${dir}/new`, { flag: "a+" }), fs.readdirSync(dir)]);
+  same("creates the file when its flag says so", (fs, dir) => [
+    fs.readFileSync(`${dir}/new`, { flag: "a+" }),
+    fs.readdirSync(dir),
+  ]);
   for (const size of LARGE) {
     same(`${size} bytes`, (fs, dir) => {
       fs.writeFileSync(`${dir}/large`, pattern(size));
@@ -153,7 +166,7 @@ describe("readFile", () => {
 });
 
 describe("writeFile and appendFile", () => {
-  const forms = [
+  const forms: readonly (readonly [data: string | NodeJS.ArrayBufferView, options: unknown])[] = [
     ["text", undefined],
     ["616263", "hex"],
     ["text", { mode: 0o600 }],
@@ -169,10 +182,10 @@ describe("writeFile and appendFile", () => {
   ];
   for (const [data, options] of forms) {
     const shown = `${typeof data === "string" ? data : data.constructor.name} ${JSON.stringify(options)}`;
-    for (const call of ["writeFileSync", "appendFileSync"]) {
+    for (const call of ["writeFileSync", "appendFileSync"] as const) {
       for (const name of ["file", "new"]) {
         same(`${call} of ${shown} to the ${name}`, (fs, dir) => {
-          fs[call](`${dir}/${name}`, data, options);
+          unchecked(fs)[call](`${dir}/${name}`, data, options);
           return [fs.readFileSync(`${dir}/${name}`, "latin1"), fs.statSync(`${dir}/${name}`).mode];
         });
       }
@@ -216,12 +229,12 @@ describe("copyFile", () => {
       return [fs.readFileSync(`${dir}/to`).equals(pattern(size)), fs.statSync(`${dir}/to`).mode];
     });
   }
-  same("onto itself leaves it as it is", (fs, dir) => {
+  same("of a file onto itself leaves the file unchanged", (fs, dir) => {
     fs.linkSync(`${dir}/file`, `${dir}/second`);
     fs.copyFileSync(`${dir}/file`, `${dir}/second`);
     return fs.readFileSync(`${dir}/file`, "utf8");
   });
-  test("COPYFILE_FICLONE_FORCE cannot be had", () => {
+  test("COPYFILE_FICLONE_FORCE is not supported", () => {
     const { fs } = tree.vfs;
     fs.writeFileSync("/cloned", "x");
     const force = fs.constants.COPYFILE_FICLONE_FORCE;
@@ -231,14 +244,14 @@ describe("copyFile", () => {
 });
 
 describe("a full tree", () => {
-  test("a write answers what it wrote, the next one ENOSPC, and removing makes room again", async () => {
+  test("a write returns the bytes it wrote, the next one fails with ENOSPC, and a removal makes room again", async () => {
     const vfs = await createVfs({ maxBytes: 8 << 20 });
     const { fs } = vfs;
     try {
       const chunk = pattern(1 << 20);
       const fd = fs.openSync("/big", "w+");
       let size = 0;
-      let wrote;
+      let wrote: number;
       do {
         wrote = fs.writeSync(fd, chunk);
         size += wrote;
