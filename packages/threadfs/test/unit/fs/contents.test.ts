@@ -1,32 +1,34 @@
-/** Contents of files where their shape changes: block to tree of pages, a larger node, one more level, and back. */
+/** Contents of files where their layout changes: from a block to a tree of pages, to a larger node, to one more level, and back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createVfs } from "threadfs";
 import { check } from "../../../../verify/dist/fsck/check-arena.js";
+import { createVfs, type Vfs } from "../../../dist/src/index.js";
+import type { TestScope } from "../../support/hooked-vfs.js";
 
 const PAGE = 4096;
 const MIB = 1 << 20;
 
-async function tree(t, maxBytes = 64 * MIB) {
+async function tree(t: TestScope, maxBytes = 64 * MIB): Promise<Vfs> {
   const vfs = await createVfs({ maxBytes });
   t.after(() => vfs.close());
   return vfs;
 }
 
-function whole(vfs, when) {
+/** The arena is consistent. */
+function whole(vfs: Vfs, when: string): void {
   assert.deepEqual(check(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, [], when);
 }
 
-const chunks = (vfs) => vfs.counters().chunksUsed;
+const chunks = (vfs: Vfs) => vfs.counters().chunksUsed;
 
-/** Different bytes all along, whose pages differ too. */
-function bytesOf(size) {
+/** Bytes that differ from their neighbours, on pages that differ too. */
+function bytesOf(size: number): Buffer {
   const data = Buffer.alloc(size);
   for (let n = 0; n < size; n++) data[n] = n * 7 + (n >>> 12) * 13;
   return data;
 }
 
-test("a file that grows page by page through every size of node, and is cut back through all of them", async (t) => {
+test("a file keeps its contents while it grows page by page through every size of node and is cut back through all of them", async (t) => {
   const vfs = await tree(t);
   const { fs } = vfs;
   const data = bytesOf(1100 * PAGE);
@@ -49,8 +51,8 @@ test("a file that grows page by page through every size of node, and is cut back
   fs.closeSync(fd);
 });
 
-// Fails when a larger node does not take over what the smaller one held, or a hole reads as something else.
-test("bytes far apart, in any order: what was written is there, and zeros between", async (t) => {
+// Fails when a larger node does not take over the pages of the smaller one, or a hole does not read as zeros.
+test("bytes written far apart, in any order, are there, with zeros between them", async (t) => {
   const vfs = await tree(t);
   const { fs } = vfs;
   const places = [
@@ -100,7 +102,7 @@ test("files of a few pages take their pages and little more", async (t) => {
   for (let n = 0; n < FILES; n++) assert.ok(fs.readFileSync(`/d/${n}`).equals(data));
 });
 
-test("no room for the larger node: ENOSPC, what was there stays, and goes on when there is room", async (t) => {
+test("a write that finds no room for the larger node fails with ENOSPC, keeps the contents, and succeeds once there is room", async (t) => {
   const vfs = await tree(t, 2 * MIB);
   const { fs } = vfs;
   const data = bytesOf(16 * PAGE);
@@ -109,7 +111,7 @@ test("no room for the larger node: ENOSPC, what was there stays, and goes on whe
   assert.throws(() => {
     for (;;) fs.writeSync(filler, Buffer.alloc(PAGE));
   }, /ENOSPC/);
-  // Small blocks too, until there is none for the node.
+  // Small blocks too, until there is no room for the node.
   assert.throws(() => {
     for (let n = 0; ; n++) fs.writeFileSync(`/small-${n}`, "x".repeat(100));
   }, /ENOSPC/);

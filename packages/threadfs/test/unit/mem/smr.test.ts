@@ -1,40 +1,57 @@
 /**
- * Grace periods (rows 23 to 26): what a walk in rcu mode holds on to without a reference, who waits for it, and what becomes
- * of readers that never leave. `now` is the clock of one attachment, by which it judges how long others have stood still.
+ * Grace periods (rows 23 to 26): the objects that a walk in rcu mode uses without a reference, the calls that wait for it, and
+ * readers that never leave. `now` is the clock of one attachment, by which it judges how long others have stood still.
  */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { AT_FDCWD, POINT } from "../../../dist/abi/abi.js";
 import { grown } from "../../support/counters.js";
-import { debugTree } from "../../support/debug-tree.js";
+import { type DebugTree, type DebugTreeOptions, debugTree, type ParkedResult } from "../../support/debug-tree.js";
+import { defined } from "../../support/defined.js";
 import { codeOf } from "../../support/errors.js";
-import { when } from "../../support/hooked-vfs.js";
-import { D_TYPE, dentryOf, memoryOf } from "../../support/memory.js";
+import { type HookedVfs, type TestScope, when } from "../../support/hooked-vfs.js";
+import { D_TYPE, dentryOf, memoryOf, type TreeMemory } from "../../support/memory.js";
 import { rawCore } from "../../support/raw-core.js";
+
+/** The result of a parked worker that the test has not released. */
+const NOT_RELEASED = Promise.resolve<ParkedResult>({ code: "not released" });
 
 const LONG = "l".repeat(100);
 /** More than the time after which a section that stands still is taken for dead. */
 const STALL_MS = 2500;
 
-async function scene(t, options) {
+interface Scene {
+  tree: DebugTree;
+  walker: HookedVfs;
+  mem: TreeMemory;
+}
+
+async function scene(t: TestScope, options?: DebugTreeOptions): Promise<Scene> {
   const tree = await debugTree(options);
   t.after(() => tree.close());
   return { tree, walker: tree.vfs, mem: memoryOf(tree.vfs) };
 }
 
-/** Lets threads of this process tell the time that passes by `look`; what a tree's own `now` says is no matter there. */
-function clock(t, look) {
+/** Replaces the clock by which the threads of this process measure passing time; a tree's own `now` does not matter there. */
+function clock(t: TestContext, look: () => number): void {
   t.mock.method(performance, "now", look);
 }
 
-/** A clock that moves on by itself at every look: who waits loses patience at once. */
-function hurry(t) {
+/** A clock that moves on at every reading: every waiting thread times out at once. */
+function hurry(t: TestContext): void {
   let time = 0;
   clock(t, () => (time += STALL_MS));
 }
 
-/** The dentries and inodes that a run makes. */
-function madeBy(vfs, mem, run) {
+/** Addresses of a file's parts. */
+interface Made {
+  dentry: number;
+  inode: number;
+  name: number;
+}
+
+/** The dentries, inodes and long names that a run makes. */
+function madeBy(vfs: HookedVfs, mem: TreeMemory, run: () => unknown): Made[] {
   return vfs
     .points(run)
     .filter(([id]) => id === POINT.INSTANTIATE)
@@ -43,19 +60,27 @@ function madeBy(vfs, mem, run) {
 
 describe("read-side sections", () => {
   // Fails when pathInit() enters the section after it has read where the walk starts, or any step leaves it.
-  test("row 23: a walk is one section, from before its start is read until its answer is checked", async (t) => {
+  test("row 23: a walk is one read-side section, from before it reads its start until it has checked its result", async (t) => {
     const { walker, mem } = await scene(t);
     walker.fs.mkdirSync("/d");
     walker.fs.writeFileSync("/d/f", "");
     const inside = walker.context({ cwd: "/d" });
     const slot = walker.threadSlot;
-    const places = ["START_READ", "WALK_START", "COMPONENT", "COMPARED", "PARENT_CHECK", "ATTR_COPIED", "COMPLETE"];
+    const places = [
+      "START_READ",
+      "WALK_START",
+      "COMPONENT",
+      "COMPARED",
+      "PARENT_CHECK",
+      "ATTR_COPIED",
+      "COMPLETE",
+    ] as const;
     for (const walk of [
       () => walker.fs.statSync("/d/f"),
       () => inside.fs.statSync("f"),
       () => inside.fs.statSync("../d/f"),
     ]) {
-      const epochs = new Map();
+      const epochs = new Map<string, number>();
       for (const place of places) walker.at(POINT[place], () => epochs.set(place, mem.epoch(slot)));
       walk();
       assert.deepEqual([...epochs.keys()].sort(), [...places].sort());
@@ -65,17 +90,18 @@ describe("read-side sections", () => {
     }
   });
 
-  // Fails when scan() passes over the slots of others, or retire() frees at once: the memory of the file comes up again.
-  test("row 24: dentry, inode and long name of a removed file are not used again under a walk that found them", async (t) => {
+  // Fails when scan() skips the slots of other threads, or retire() frees at once: the memory of the file is reused.
+  test("row 24: dentry, inode and long name of a removed file are not reused while a walk that found them goes on", async (t) => {
     const { tree, walker, mem } = await scene(t);
     const writer = await tree.attach();
-    const fill = (round) => {
+    const fill = (round: number) => {
       for (let i = 0; i < 200; i++) writer.fs.writeFileSync(`/other-${round}-${i}-${LONG}`, "foreign");
       for (let i = 0; i < 200; i++) writer.fs.unlinkSync(`/other-${round}-${i}-${LONG}`);
     };
     walker.fs.mkdirSync("/d");
-    const [file] = madeBy(walker, mem, () => walker.fs.writeFileSync(`/d/${LONG}`, ""));
-    let made;
+    const [created] = madeBy(walker, mem, () => walker.fs.writeFileSync(`/d/${LONG}`, ""));
+    const file = defined(created, "dentry of the file");
+    let made: Made[] = [];
     walker.at(POINT.COMPLETE, () => {
       writer.fs.unlinkSync(`/d/${LONG}`);
       made = madeBy(writer, mem, () => [1, 2, 3].forEach(fill));
@@ -83,7 +109,7 @@ describe("read-side sections", () => {
     });
     assert.equal(walker.fs.statSync(`/d/${LONG}`, { throwIfNoEntry: false }), undefined);
     assert.equal(made.length, 600);
-    for (const part of ["dentry", "inode", "name"]) {
+    for (const part of ["dentry", "inode", "name"] as const) {
       assert.ok(!made.some((other) => other[part] === file[part]), `the ${part} was used again`);
     }
     const later = madeBy(writer, mem, () => [4, 5].forEach(fill));
@@ -93,15 +119,15 @@ describe("read-side sections", () => {
     );
   });
 
-  // Fails when the section begins after the start was read: the working directory's dentry is used again in between.
-  test("row 24: nor is the directory that a walk starts in", async (t) => {
+  // Fails when the section begins after the start was read: the working directory's dentry is reused in between.
+  test("row 24: the dentry of the directory that a walk starts in is not reused while the walk goes on", async (t) => {
     const { tree, walker, mem } = await scene(t);
     const writer = await tree.attach();
     walker.fs.mkdirSync("/d");
     const dentry = dentryOf(walker, "/d");
     const context = walker.context({ cwd: "/d" });
     const same = rawCore(t, context.handle);
-    let made;
+    let made: Made[] = [];
     walker.at(POINT.START_READ, () => {
       assert.equal(same.core.sysChdir(same.ctx, AT_FDCWD, same.path("/")), 0);
       writer.fs.rmdirSync("/d");
@@ -116,8 +142,8 @@ describe("read-side sections", () => {
     context.close();
   });
 
-  // Fails when unregisterFilesystem(), synchronizeRcu() or deactivateSuper() does not wait: it is over before the walk is.
-  test("row 25: unregistering, unmounting and synchronizeRcu() wait for the walks that are under way", async (t) => {
+  // Fails when unregisterFilesystem(), synchronizeRcu() or deactivateSuper() does not wait: it returns before the walk has ended.
+  test("row 25: unregistering, unmounting and synchronizeRcu() wait for the walks that have begun", async (t) => {
     let looks = 0;
     let onLook = () => {};
     const { tree, walker } = await scene(t, { now: () => 1e12 });
@@ -139,7 +165,7 @@ describe("read-side sections", () => {
       if (what === "unregister") walker.registerDriver(driver);
       if (what === "umount") walker.mount(null, "/m", "tmpfs");
       const reader = await tree.parked(`return vfs.fs.statSync("/d/f").size;`, POINT.COMPARED, 2);
-      let released;
+      let released = NOT_RELEASED;
       looks = 0;
       onLook = () => {
         if (looks === 20) released = reader.release();
@@ -157,12 +183,12 @@ describe("read-side sections", () => {
     );
   });
 
-  // Fails when inodePermission() answers -ECHILD in rcu mode: a drop for every directory that not all may search.
-  test("row 26: mode, owner and group are read in rcu mode, of an inode that is gone too", async (t) => {
+  // Fails when inodePermission() returns -ECHILD in rcu mode: a drop for every directory that not every user may search.
+  test("row 26: mode, owner and group are read in rcu mode, also of an inode that was removed", async (t) => {
     const { tree, walker, mem } = await scene(t);
     const writer = await tree.attach();
     const user = walker.context({ uid: 1000, gid: 1000, groups: [50] });
-    const kinds = [
+    const kinds: [name: string, mode: number, uid: number, gid: number, allowed: boolean][] = [
       ["own", 0o700, 1000, 1000, true],
       ["group", 0o750, 0, 50, true],
       ["others", 0o705, 0, 0, true],
@@ -179,7 +205,7 @@ describe("read-side sections", () => {
     walker.fs.unlinkSync("/group/f");
     const dentry = dentryOf(walker, "/group");
     const inode = mem.inode(dentry);
-    let made;
+    let made: Made[] = [];
     when(
       walker,
       POINT.FOUND,
@@ -204,9 +230,9 @@ describe("read-side sections", () => {
 });
 
 describe("readers that stay", () => {
-  // Does not come back when stands() expels nobody. Two marks hold the answer, the section's end and the dentry's sequence, and
-  // either is enough: the next test fails without the one, row 1 without the other.
-  test("a walk that stood still for too long is expelled; it learns that and walks again", async (t) => {
+  // Does not return when stands() expels no reader. Two checks reject the walk's result, the section's end and the dentry's
+  // sequence, and either is enough: the next test fails without the one, row 1 without the other.
+  test("a walk that stands still for too long is expelled, notices it and walks again", async (t) => {
     const { tree, walker, mem } = await scene(t, { now: () => 1e12 });
     const writer = await tree.attach({ now: () => 1e12 });
     hurry(t);
@@ -215,7 +241,7 @@ describe("readers that stay", () => {
     for (const walk of walks) {
       walker.fs.writeFileSync("/d/f", "old");
       const old = dentryOf(walker, "/d/f");
-      let foreign;
+      let foreign: Made | undefined;
       walker.at(POINT.COMPLETE, () => {
         writer.fs.unlinkSync("/d/f");
         writer.shrink(0);
@@ -223,32 +249,33 @@ describe("readers that stay", () => {
         writer.fs.renameSync("/d/f", "/d/g");
         writer.fs.writeFileSync("/d/f", "the newest");
       });
-      let answer;
+      let answer: unknown;
       const counts = grown(tree, () => {
         answer = walk();
       });
-      assert.equal(foreign.dentry, old, "its dentry is another file's now");
+      const reused = defined<Made | undefined>(foreign, "other file").dentry;
+      assert.equal(reused, old, "its dentry is another file's now");
       assert.equal(counts.expelledReaders, 1);
-      assert.ok(counts.echildRestarts >= 1);
+      assert.ok((counts.echildRestarts ?? 0) >= 1);
       assert.equal(answer, "the newest".length);
-      assert.equal(mem.count(foreign.dentry), 1, "no reference was left on the other file");
+      assert.equal(mem.count(reused), 1, "no reference was left on the other file");
       walker.fs.unlinkSync("/d/f");
       walker.fs.unlinkSync("/d/g");
     }
   });
 
-  // Fails when rcuReadUnlock() and rcuValid() answer true whatever happened: a walk that was expelled without a change goes on.
+  // Fails when rcuReadUnlock() and rcuValid() always return true: a walk that was expelled without a change goes on.
   test("an expelled walk starts again even when nothing has changed", async (t) => {
     const { tree, walker } = await scene(t);
     const writer = await tree.attach();
     hurry(t);
     walker.fs.writeFileSync("/f", "text");
-    for (const [walk, expected] of [
-      [() => walker.fs.statSync("/f").size, 4],
-      [() => walker.fs.existsSync("/none"), false],
+    for (const { walk, expected } of [
+      { walk: () => walker.fs.statSync("/f").size, expected: 4 },
+      { walk: () => walker.fs.existsSync("/none"), expected: false },
     ]) {
       walker.at(POINT.COMPONENT, () => writer.synchronizeRcu());
-      let answer;
+      let answer: unknown;
       const counts = grown(tree, () => {
         answer = walk();
       });
@@ -257,8 +284,8 @@ describe("readers that stay", () => {
     }
   });
 
-  // Fails when threadRecover() does not clear the slot's epoch: nothing is reclaimed any more.
-  test("a thread killed in a section holds nothing up once its death is told, and its slot is used again", async (t) => {
+  // Fails when threadRecover() does not clear the slot's epoch: no memory is reclaimed any more.
+  test("a thread killed in a section delays no grace period once threadDied() is called, and its slot is reused", async (t) => {
     const { tree, walker, mem } = await scene(t, { now: () => 1e12 });
     walker.fs.writeFileSync("/f", "");
     const churn = () => {
@@ -284,7 +311,7 @@ describe("readers that stay", () => {
   });
 
   // Fails when scan() does not expel: a grace period never ends.
-  test("a dead thread that nobody tells of is expelled", async (t) => {
+  test("a dead thread is expelled without a call of threadDied()", async (t) => {
     const { tree, walker, mem } = await scene(t);
     hurry(t);
     walker.fs.writeFileSync("/f", "");
@@ -302,13 +329,13 @@ describe("readers that stay", () => {
   });
 
   // Fails when the slots of threads outside a section, or the caller's own, count.
-  test("idle threads and waiting threads hold nothing up", async (t) => {
+  test("idle threads and waiting threads delay no grace period", async (t) => {
     let looks = 0;
     const { tree, walker } = await scene(t, { now: () => 1e12 });
     clock(t, () => 1e6 + looks++);
     await tree.attach();
     walker.fs.mkdirSync("/d");
-    // A thread that waits for a lock, or for its turn in a driver, is not in a section: here one inside a rename.
+    // A thread that waits for a lock, or for its turn in a driver, is in no section: here a thread inside a rename.
     const mover = await tree.parked(`vfs.fs.mkdirSync("/d/new");`, POINT.INSTANTIATE);
     looks = 0;
     walker.synchronizeRcu();
@@ -319,27 +346,27 @@ describe("readers that stay", () => {
 
 describe("bounded waiting", () => {
   // Fails when readSeqSlow() spins until the sequence is even: the walk waits for the writer in rcu mode.
-  test("a sequence that stays odd sends the walk to ref mode, where it waits by a lock", async (t) => {
+  test("a sequence that stays odd sends the walk to ref mode, where it waits for a lock", async (t) => {
     const { tree, walker } = await scene(t);
     walker.fs.mkdirSync("/d");
     walker.fs.writeFileSync("/d/x", "");
     for (const path of ["y", "./y"]) {
       const mover = await tree.parked(`vfs.fs.renameSync("/d/x", "/d/y");`, POINT.MOVE_END);
-      let released;
+      let released = NOT_RELEASED;
       walker.at(POINT.DROP, () => {
         released = mover.release();
       });
       const context = walker.context({ cwd: "/d" });
       const counts = grown(tree, () => assert.equal(context.fs.existsSync(path), true));
       assert.equal(counts.dropUncached, 1);
-      assert.equal((await released)?.code, undefined);
+      assert.equal((await released).code, undefined);
       context.close();
       walker.fs.renameSync("/d/y", "/d/x");
     }
   });
 
   // Fails when a walk that crosses no mount point waits for the mount sequence.
-  test("while a mount is being made only walks over mount points wait for it", async (t) => {
+  test("while a mount is being made, only walks over mount points wait for it", async (t) => {
     const { tree, walker } = await scene(t);
     for (const path of ["/plain", "/plain/d", "/m", "/other"]) walker.fs.mkdirSync(path);
     walker.fs.chmodSync("/plain", 0o700);
@@ -353,12 +380,12 @@ describe("bounded waiting", () => {
     });
     assert.equal(plain.endedRcu, 3);
     assert.equal(plain.echildRestarts, undefined);
-    let released;
+    let released = NOT_RELEASED;
     walker.at(POINT.RESTART, () => {
       released = mounter.release();
     });
     const over = grown(tree, () => assert.equal(walker.fs.existsSync("/m/f"), true));
     assert.equal(over.echildRestarts, 1);
-    assert.equal((await released)?.code, undefined);
+    assert.equal((await released).code, undefined);
   });
 });

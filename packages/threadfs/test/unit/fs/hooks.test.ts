@@ -1,9 +1,11 @@
-/** Drivers: the hooks for contents and changes, hooks that are not there, and what a hook may do wrong. */
+/** Drivers: the hooks for contents and changes, hooks that are left out, and mistakes of hooks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { treeFor } from "../../support/debug-tree.js";
+import { defined } from "../../support/defined.js";
 import {
   argumentsOf,
+  type HookName,
   memoryDriver,
   mountDriver,
   ROOT,
@@ -14,8 +16,8 @@ import {
 } from "../../support/drivers/memory-driver.js";
 import { codeOf, errorWithCode } from "../../support/errors.js";
 
-/** The next exception that nobody catches. (A listener for "uncaughtException" would share it with the test runner.) */
-function uncaught() {
+/** The next exception that is not caught. (A listener for "uncaughtException" would share it with the test runner.) */
+function uncaught(): Promise<unknown> {
   return new Promise((resolve) => {
     process.setUncaughtExceptionCaptureCallback((thrown) => {
       process.setUncaughtExceptionCaptureCallback(null);
@@ -24,15 +26,15 @@ function uncaught() {
   });
 }
 
-// Fails when the next call goes on one entry too late.
-test("readdir: entries of any number, each once, with their types", async (t) => {
+// Fails when the next call continues one entry too late.
+test("readdir: any number of entries appears, each once, with its type", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls } = memoryDriver("listed", ["lookup", "readdir"]);
   mountDriver(vfs, driver);
   const entries = Array.from({ length: 3000 }, (_, n) => ({
     name: `${n}-${"x".repeat(n % 200)}`,
     ino: n + 10,
-    mode: [S_IFREG, S_IFDIR, S_IFLNK][n % 3],
+    mode: defined([S_IFREG, S_IFDIR, S_IFLNK][n % 3], "type"),
   }));
   driver.on.readdir = () => entries;
   assert.deepEqual(vfs.fs.readdirSync("/m").sort(), entries.map(({ name }) => name).sort());
@@ -50,8 +52,8 @@ test("readdir: entries of any number, each once, with their types", async (t) =>
   }
 });
 
-// Fails when the count that the hook answers is taken over unseen.
-test("read and write: positions and lengths come through, a wrong count is EIO", async (t) => {
+// Fails when the core takes the count that the hook returns unchecked.
+test("read and write: positions and lengths reach the hooks, a wrong count means EIO", async (t) => {
   const { vfs } = await treeFor(t);
   const { fs } = vfs;
   const { driver, nodes, calls, make } = memoryDriver("files", ["lookup", "read", "write", "setattr"]);
@@ -70,13 +72,13 @@ test("read and write: positions and lengths come through, a wrong count is EIO",
   ]);
   assert.equal(nodes.get(file).text, "hello World");
   for (const wrong of [-1, 5, 1.5, Number.NaN, "2"]) {
-    driver.on.read = () => wrong;
+    driver.on.read = () => wrong as number;
     assert.equal(
       codeOf(() => fs.readSync(fd, into, 0, 4, 0)),
       "EIO",
       `${wrong}`,
     );
-    driver.on.write = () => wrong;
+    driver.on.write = () => wrong as number;
     assert.equal(
       codeOf(() => fs.writeSync(fd, into, 0, 4, 0)),
       "EIO",
@@ -86,8 +88,8 @@ test("read and write: positions and lengths come through, a wrong count is EIO",
   fs.closeSync(fd);
 });
 
-// Fails when the answer of setattr is not taken over; and separately: when a removed name stays in the cache.
-test("create, unlink, setattr: arguments, and the answers that the tree shows", async (t) => {
+// Fails when the attributes that setattr returns are not taken; and separately: when a removed name stays in the cache.
+test("create, unlink, setattr: the arguments reach the hooks, and the tree shows the results", async (t) => {
   const { vfs } = await treeFor(t);
   const { fs } = vfs;
   const { driver, calls } = memoryDriver("full", [
@@ -100,7 +102,7 @@ test("create, unlink, setattr: arguments, and the answers that the tree shows", 
     "readlink",
   ]);
   mountDriver(vfs, driver);
-  const done = (run) => {
+  const done = (run: () => unknown) => {
     calls.length = 0;
     run();
     return calls.filter(([hook]) => hook !== "lookup");
@@ -158,7 +160,7 @@ test("create, unlink, setattr: arguments, and the answers that the tree shows", 
   assert.equal(walkCode(vfs, "/m/e"), "ENOENT");
 });
 
-// Fails when a chmod of a driver's directory leaves the flag on its dentry by which everybody may search it.
+// Fails when a chmod of a driver's directory leaves the flag on its dentry by which every user may search it.
 test("setattr: a directory that is closed to others is closed in rcu mode at once", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, make } = memoryDriver("closing", ["lookup", "setattr"]);
@@ -174,14 +176,14 @@ test("setattr: a directory that is closed to others is closed in rcu mode at onc
 });
 
 // Fails when a write or a creation goes ahead without the hook.
-test("hooks that are not there: nothing is called, and what needs one is refused", async (t) => {
+test("an operation whose hook is left out is refused, and no other hook is called", async (t) => {
   const { vfs } = await treeFor(t);
   const { fs } = vfs;
   const { driver, calls, make } = memoryDriver("bare", ["lookup"]);
   make(ROOT, "f", S_IFREG | 0o644);
   mountDriver(vfs, driver);
   const fd = fs.openSync("/m/f", "r+");
-  const refused = [
+  const refused: [run: () => unknown, code: string][] = [
     [() => fs.readdirSync("/m"), "ENOTSUP"],
     [() => fs.readSync(fd, Buffer.alloc(1)), "ENOTSUP"],
     [() => fs.writeSync(fd, "x"), "ENOTSUP"],
@@ -198,7 +200,7 @@ test("hooks that are not there: nothing is called, and what needs one is refused
 });
 
 // Fails when any property of the table of errors is taken for a code; and separately: when other exceptions vanish.
-test("errors of hooks: a known code is the call's error, anything else is EIO and comes up outside", async (t) => {
+test("an error of a hook with a known code is the call's error; any other means EIO and is thrown outside the call", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver } = memoryDriver("failing", ["lookup"]);
   mountDriver(vfs, driver);
@@ -228,15 +230,15 @@ test("errors of hooks: a known code is the call's error, anything else is EIO an
 });
 
 // Fails when an exception unwinds the core.
-test("errors of hooks: where no answer can be an error nothing breaks, and each comes up outside", async (t) => {
+test("an error of a hook that cannot fail its call leaves the call as it is and is thrown outside it", async (t) => {
   const { vfs } = await treeFor(t);
-  const names = ["lookup", "hash", "compare", "readlink", "putLink", "iput", "deleteUnused"];
+  const names: HookName[] = ["lookup", "hash", "compare", "readlink", "putLink", "iput", "deleteUnused"];
   const { driver, make } = memoryDriver("throwing", names);
   make(ROOT, "f", S_IFREG | 0o644);
   make(ROOT, "l", S_IFLNK | 0o777, { target: "/" });
   mountDriver(vfs, driver);
   vfs.walkMode({ ref: true });
-  const thrown = [];
+  const thrown: string[] = [];
   process.setUncaughtExceptionCaptureCallback((one) => thrown.push(one.message));
   t.after(() => process.setUncaughtExceptionCaptureCallback(null));
   for (const name of names.filter((hook) => hook !== "lookup" && hook !== "readlink")) {
@@ -275,7 +277,7 @@ test("a hook that calls its own tree is refused, and the walk that called it goe
     () => vfs.context(),
     () => vfs.close(),
   ];
-  let codes = [];
+  let codes: (string | undefined)[] = [];
   driver.on.revalidate = () => {
     codes = tries.map(codeOf);
     return true;

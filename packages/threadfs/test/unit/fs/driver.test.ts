@@ -1,10 +1,13 @@
-/** Drivers: when the walk calls each hook and with what, and what it costs. */
+/** Drivers: when the walk calls each hook, with which arguments, and at what cost. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
+import type { Driver } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import {
   argumentsOf,
+  type HookCall,
+  type MemoryFileSystem,
   memoryDriver,
   mountDriver,
   ROOT,
@@ -38,11 +41,12 @@ test("a driver of root and lookup alone costs nothing once its entries are cache
 });
 
 // Fails when a name that does not exist is not kept in the cache.
-test("lookup: null and undefined are ENOENT, the absence is cached, attributes come through", async (t) => {
+test("lookup: null and undefined mean ENOENT, the absence is cached, attributes reach the caller", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls } = memoryDriver("plain", ["lookup"]);
   mountDriver(vfs, driver);
-  driver.on.lookup = (_dir, name) => ({ x: undefined, y: null })[name];
+  // A JavaScript driver may return undefined, which the type does not allow.
+  driver.on.lookup = (_dir, name) => (name === "x" ? (undefined as unknown as null) : null);
   for (const name of ["x", "y"]) {
     for (let n = 0; n < 3; n++) assert.equal(walkCode(vfs, `/m/${name}`), "ENOENT");
   }
@@ -56,8 +60,8 @@ test("lookup: null and undefined are ENOENT, the absence is cached, attributes c
   assert.deepEqual({ ino, mode, uid, gid, nlink, size, mtimeMs }, given);
 });
 
-// Fails when the numbers of a node are taken over unseen.
-test("lookup: attributes that make no sense are EIO and nothing is cached", async (t) => {
+// Fails when the core takes the numbers of a node unchecked.
+test("lookup: attributes out of range mean EIO, and nothing is cached", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver } = memoryDriver("plain", ["lookup"]);
   mountDriver(vfs, driver);
@@ -78,14 +82,13 @@ test("lookup: attributes that make no sense are EIO and nothing is cached", asyn
   assert.equal(walkCode(vfs, "/m/f"), undefined);
 });
 
-// Fails when nobody asks whether the root is a directory.
-test("mount: what root answers decides", async (t) => {
+// Fails when mount() does not check that the root is a directory.
+test("mount: the result of root() decides whether the mount succeeds", async (t) => {
   const { vfs } = await treeFor(t);
   vfs.fs.mkdirSync("/m");
-  let root;
+  let root = (): ReturnType<Driver["root"]> => ({ ino: 1, mode: S_IFREG | 0o644 });
   vfs.registerDriver({ name: "rooted", root: () => root() });
   const tried = () => codeOf(() => vfs.mount(null, "/m", "rooted"));
-  root = () => ({ ino: 1, mode: S_IFREG | 0o644 });
   assert.equal(tried(), "ENOTDIR");
   root = () => {
     throw errorWithCode("EROFS");
@@ -98,7 +101,7 @@ test("mount: what root answers decides", async (t) => {
 });
 
 // Fails when a negative entry is taken for a match without an inode, or when the hook is called for it in rcu mode.
-test("compare: a negative entry is judged in ref mode only, with null for its node", async (t) => {
+test("compare: it is called for a negative entry in ref mode only, with null for its node", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("folding", ["lookup", "hash", "compare"]);
   make(ROOT, "file", S_IFREG | 0o644);
@@ -114,11 +117,11 @@ test("compare: a negative entry is judged in ref mode only, with null for its no
   assert.equal(hit.endedRcu, 1);
 });
 
-// Fails when only names of one length are held against each other.
-test("hash and compare: names of different lengths can be one", async (t) => {
+// Fails when only names of one length are compared.
+test("hash and compare: names of different lengths can be equal", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("dotted", ["lookup", "hash", "compare"]);
-  const bare = (name) => name.replace(/\.+$/, "");
+  const bare = (name: string) => name.replace(/\.+$/, "");
   driver.on = { hash: (_dir, name) => bare(name).length, compare: (_dir, _node, a, b) => bare(a) === bare(b) };
   const file = make(ROOT, "file", S_IFREG | 0o644);
   mountDriver(vfs, driver);
@@ -132,7 +135,7 @@ test("hash and compare: names of different lengths can be one", async (t) => {
 });
 
 // Fails when a name that cannot be decoded throws through the hook.
-test("hash and compare: a name that is no UTF-8 matches nothing and breaks nothing", async (t) => {
+test("hash and compare: a name that is not UTF-8 matches no entry and causes no exception", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, make } = memoryDriver("folding", ["lookup", "hash", "compare"]);
   make(ROOT, "f", S_IFREG | 0o644);
@@ -146,8 +149,8 @@ test("hash and compare: a name that is no UTF-8 matches nothing and breaks nothi
   assert.equal(walkCode(vfs, "/m/F"), undefined);
 });
 
-// Fails when a stale entry is answered with ENOENT instead of a lookup.
-test("revalidate: a driver that calls every other answer stale never makes a file vanish", async (t) => {
+// Fails when a stale entry leads to ENOENT instead of a lookup.
+test("revalidate: a driver that calls every other entry stale never makes a file vanish", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);
   make(ROOT, "f", S_IFREG | 0o644);
@@ -162,8 +165,8 @@ test("revalidate: a driver that calls every other answer stale never makes a fil
   );
 });
 
-// The entry of another thread, found under the lock, is stale as well: that is not "it does not exist".
-test("revalidate: what is found stale again under the lock is asked of the file system", async (t) => {
+// An entry that another thread has added, found under the lock, may be stale as well: that does not mean ENOENT.
+test("revalidate: an entry found stale again under the lock is looked up in the file system", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
   const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);
@@ -191,8 +194,8 @@ test("revalidate: a negative entry found stale is looked up again", async (t) =>
   assert.equal(walkCode(vfs, "/m/late"), undefined);
 });
 
-// Fails when the hook is not told that this is the second time.
-test("revalidate: ESTALE is answered by one more walk that says so", async (t) => {
+// Fails when the hook's last argument does not say that this is the second walk.
+test("revalidate: ESTALE leads to one more walk, whose calls say so", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);
   make(ROOT, "f", S_IFREG | 0o644);
@@ -211,15 +214,15 @@ test("revalidate: ESTALE is answered by one more walk that says so", async (t) =
   );
 });
 
-// Fails when the hook is asked for one access instead of the one that is wanted.
-test("permission: asked with the mask of what is wanted, for directories on the way and for the file", async (t) => {
+// Fails when the mask is always the same access instead of the one wanted.
+test("permission: it is called with the mask wanted, for directories on the path and for the file", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("guarded", ["lookup", "permission", "create", "unlink", "readdir"]);
   const dir = make(ROOT, "d", S_IFDIR | 0o755);
   const file = make(dir, "f", S_IFREG | 0o000);
   mountDriver(vfs, driver);
   const { constants } = vfs.fs;
-  const asked = (run) => {
+  const asked = (run: () => unknown) => {
     calls.length = 0;
     run();
     return argumentsOf(calls, "permission");
@@ -246,15 +249,15 @@ test("permission: asked with the mask of what is wanted, for directories on the 
   assert.equal(walkCode(vfs, "/m/d/f"), "EPERM");
 });
 
-// Fails when the hook is called in rcu mode, or asked about the owner.
-test("checkAcl: asked in ref mode, with node and mask, of everybody but the owner", async (t) => {
+// Fails when the hook is called in rcu mode, or for the owner.
+test("checkAcl: it is called in ref mode, with node and mask, for every user but the owner", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("listed", ["lookup", "checkAcl"]);
   const dir = make(ROOT, "d", S_IFDIR | 0o755, { uid: 7 });
   make(dir, "f", S_IFREG | 0o644);
   mountDriver(vfs, driver);
   vfs.fs.statSync("/m/d/f");
-  const inside = (uid) => {
+  const inside = (uid: number) => {
     const who = vfs.context({ uid, gid: uid, cwd: "/m/d" });
     calls.length = 0;
     return counted(() => assert.equal(walkCode(who, "f"), undefined));
@@ -267,8 +270,8 @@ test("checkAcl: asked in ref mode, with node and mask, of everybody but the owne
   assert.equal(walkCode(vfs.context({ uid: 8, gid: 8, cwd: "/m/d" }), "f"), "EACCES");
 });
 
-// Fails when the driver told is that of where the link leads, or when it is told never or twice.
-test("readlink and putLink: each body is given back once, to the file system of the link", async (t) => {
+// Fails when putLink goes to the driver that the link leads to, or is called never or twice.
+test("readlink and putLink: each body is released once, to the file system of the link", async (t) => {
   const { vfs, counted } = await treeFor(t);
   const here = memoryDriver("here", ["lookup", "readlink", "putLink"]);
   const there = memoryDriver("there", ["lookup", "readlink", "putLink"]);
@@ -279,8 +282,8 @@ test("readlink and putLink: each body is given back once, to the file system of 
   there.make(dir, "f", S_IFREG | 0o644, { text: "text" });
   mountDriver(vfs, here.driver, "/here");
   mountDriver(vfs, there.driver, "/there");
-  const linkCalls = ({ calls }) => calls.splice(0).filter(([hook]) => hook !== "lookup");
-  const expected = [
+  const linkCalls = ({ calls }: MemoryFileSystem) => calls.splice(0).filter(([hook]) => hook !== "lookup");
+  const expected: [path: string, code: string | undefined, hooks: HookCall[]][] = [
     [
       "/here/l",
       undefined,
@@ -344,7 +347,7 @@ test("readlink and putLink: each body is given back once, to the file system of 
 });
 
 // Fails when an empty body is followed, or a body of 4096 bytes is.
-test("readlink: errors, an empty body, one that is too long, a loop: no putLink without a body", async (t) => {
+test("readlink: after an error, an empty body, one too long, and in a loop, putLink is called only for a body", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("linked", ["lookup", "readlink", "putLink"]);
   make(ROOT, "l", S_IFLNK | 0o777, { target: "" });
@@ -371,8 +374,8 @@ test("readlink: errors, an empty body, one that is too long, a loop: no putLink 
   assert.equal(walkCode(vfs, "/bare/l"), "EINVAL");
 });
 
-// Fails when the last reference on an inode does not tell its driver.
-test("iput: told once for each node, when the tree has forgotten it", async (t) => {
+// Fails when dropping the last reference on an inode does not call its driver.
+test("iput: it is called once for each node, when the tree has dropped it", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("kept", ["lookup", "iput", "unlink"]);
   const nodes = ["a", "b", "c"].map((name) => make(ROOT, name, S_IFREG | 0o644));
@@ -398,13 +401,13 @@ test("iput: told once for each node, when the tree has forgotten it", async (t) 
   );
 });
 
-// Fails when the hook is not asked with the last reference.
-test("deleteUnused: what it gives up is looked up again, what it keeps is not", async (t) => {
+// Fails when the hook is not called for the last reference.
+test("deleteUnused: an entry that it gives up is looked up again, one that it keeps is not", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("fleeting", ["lookup", "deleteUnused"]);
   const file = make(ROOT, "f", S_IFREG | 0o644);
   mountDriver(vfs, driver);
-  const lookups = (path) => {
+  const lookups = (path: string) => {
     calls.length = 0;
     for (let n = 0; n < 3; n++) walkCode(vfs, path);
     return argumentsOf(calls, "lookup").length;
@@ -412,7 +415,7 @@ test("deleteUnused: what it gives up is looked up again, what it keeps is not", 
   assert.equal(lookups("/m/f"), 1);
   assert.deepEqual(argumentsOf(calls, "deleteUnused")[0], [file, "f"]);
   driver.on.deleteUnused = () => true;
-  // In rcu mode nobody uses an entry: it is given up when somebody has.
+  // A walk in rcu mode takes no reference: the entry is dropped once a walk in ref mode has.
   vfs.fs.closeSync(vfs.fs.openSync("/m/f", "r"));
   vfs.walkMode({ ref: true });
   assert.equal(lookups("/m/f"), 3);

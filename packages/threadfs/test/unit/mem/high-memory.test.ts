@@ -7,13 +7,13 @@ import { attachVfs, createVfs } from "../../../dist/src/index.js";
 const GIB = 1 << 30;
 const NEEDED = 3 * GIB;
 
-test("a tree goes on above 2 GiB", {
+test("a tree works above 2 GiB", {
   skip: freemem() < NEEDED + GIB ? "less than 4 GiB of memory is free" : false,
 }, async (t) => {
   const vfs = await createVfs({ maxBytes: NEEDED });
   t.after(() => vfs.close());
   const { fs } = vfs;
-  // Contents up to the 2 GiB mark; whatever is made after them lies above it.
+  // Contents up to the 2 GiB mark; later allocations lie above it.
   const block = Buffer.alloc(1 << 20, 7);
   const fd = fs.openSync("/low", "w");
   for (let i = 0; i < 2 * 1024; i++) assert.equal(fs.writeSync(fd, block), block.length);

@@ -1,7 +1,8 @@
-/** Drivers: registered, known in each thread, used by two threads at once, taken out. */
+/** Drivers: registering, the threads that know a driver, two threads on one mount, unregistering. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
+import type { Driver, Vfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { memoryDriver, mountDriver, ROOT, S_IFDIR, S_IFREG, walkCode } from "../../support/drivers/memory-driver.js";
 import { codeOf } from "../../support/errors.js";
@@ -20,8 +21,8 @@ const WORK = `
   return { inos, asked };
 `;
 
-// Fails when other hooks under the same name are let in.
-test("register: the same name with the same hooks is the same driver, with other hooks EEXIST", async (t) => {
+// Fails when a driver with other hooks may have the same name.
+test("registering the same name with the same hooks succeeds, with other hooks it fails with EEXIST", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
   const one = memoryDriver("same", ["lookup"]);
@@ -45,26 +46,26 @@ test("register: the same name with the same hooks is the same driver, with other
   assert.deepEqual([one.calls.length, two.calls.length], [0, 1]);
   for (const wrong of [null, 5, {}, { name: "x" }, { name: 5, root() {} }, { name: "x", root() {}, lookup: 1 }]) {
     assert.equal(
-      codeOf(() => vfs.registerDriver(wrong)),
+      codeOf(() => vfs.registerDriver(wrong as unknown as Driver)),
       "ERR_INVALID_ARG_TYPE",
     );
   }
   for (const name of ["", "n".repeat(101)]) {
     assert.equal(
-      codeOf(() => vfs.registerDriver({ name, root() {} })),
+      codeOf(() => vfs.registerDriver({ name, root: () => ({ ino: 1, mode: S_IFDIR }) })),
       "EINVAL",
     );
   }
 });
 
-// Fails when a driver can go while a file system of it exists.
-test("unregister: EBUSY while a file system of it exists, then its type is unknown", async (t) => {
+// Fails when a driver can be unregistered while a file system of it exists.
+test("unregistering fails with EBUSY while a file system of the driver exists; afterwards its type is unknown", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
   const { driver, make } = memoryDriver("gone", ["lookup", "iput"]);
   make(ROOT, "f", S_IFREG | 0o644);
   mountDriver(vfs, driver);
-  const leave = (who) => codeOf(() => who.unregisterDriver("gone"));
+  const leave = (who: Vfs) => codeOf(() => who.unregisterDriver("gone"));
   assert.equal(leave(vfs), "EBUSY");
   const fd = vfs.fs.openSync("/m/f", "r");
   vfs.umount("/m", { detach: true });
@@ -74,7 +75,7 @@ test("unregister: EBUSY while a file system of it exists, then its type is unkno
   other.registerDriver(driver);
   assert.equal(leave(vfs), undefined);
   assert.equal(leave(vfs), "ENODEV");
-  // Another thread may still give up its own part; then it is gone there too.
+  // Another thread may still unregister its own object; then the driver is gone there too.
   assert.equal(
     codeOf(() => other.mount(null, "/m", "gone")),
     "ENODEV",
@@ -86,7 +87,7 @@ test("unregister: EBUSY while a file system of it exists, then its type is unkno
 });
 
 // Fails when a thread without the driver calls nothing, or another driver, instead of ENXIO.
-test("a thread that has not registered the driver gets ENXIO, and the mount is as it was", async (t) => {
+test("a thread that has not registered the driver gets ENXIO, and the mount stays as it was", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
   const { driver, make } = memoryDriver("mine", ["lookup", "readdir"]);
@@ -98,17 +99,17 @@ test("a thread that has not registered the driver gets ENXIO, and the mount is a
     "ENXIO",
   );
   assert.equal(walkCode(vfs, "/m/f"), undefined);
-  // What is cached needs no driver.
+  // A cached entry needs no driver.
   assert.equal(walkCode(other, "/m/f"), undefined);
   other.registerDriver(driver);
   assert.deepEqual(other.fs.readdirSync("/m"), ["f"]);
 });
 
-// Fails when the cache is not looked at again under the directory's lock.
-test("two threads on one mount: each asks its own object, and both see the same nodes", async (t) => {
+// Fails when the cache is not searched again under the directory's lock.
+test("two threads on one mount each call their own object, and both see the same nodes", async (t) => {
   const tree = await treeFor(t);
   const { vfs } = tree;
-  const asked = [];
+  const asked: string[] = [];
   mountDriver(vfs, {
     name: "both",
     root: () => ({ ino: 1, mode: S_IFDIR | 0o755 }),
@@ -123,12 +124,13 @@ test("two threads on one mount: each asks its own object, and both see the same 
   for (const n of [20, 21, 22, 0, 1, 10]) assert.equal(vfs.fs.statSync(`/m/${n}`).ino, 100 + n);
   const { value, message } = await parked.release();
   assert.equal(message, undefined);
+  const worker = value as { inos: number[]; asked: string[] };
   assert.deepEqual(
-    value.inos,
+    worker.inos,
     Array.from({ length: 300 }, (_, n) => 100 + (n % 30)),
   );
-  // Whoever came first has asked; what the other found is not asked for again, also not under the lock.
+  // The thread that came first has called its lookup; the other finds the entry and does not call its own, also not under the lock.
   assert.deepEqual(asked, ["20", "21", "22", "10"]);
   const rest = Array.from({ length: 30 }, (_, n) => `${n}`).filter((name) => !asked.includes(name));
-  assert.deepEqual(value.asked, rest);
+  assert.deepEqual(worker.asked, rest);
 });
