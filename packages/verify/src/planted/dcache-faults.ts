@@ -197,8 +197,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (r < 0) return errDentry(nd, r);\n    d = changetype<Dentry>(0);\n  }\n  // What is made",
-        to: "    return errDentry(nd, r < 0 ? r : -ENOENT);\n  }\n  // What is made",
+        from: "    if (r < 0) return errDentry(nd, r);\n    d = changetype<Dentry>(0);\n  }\n  // A new file",
+        to: "    return errDentry(nd, r < 0 ? r : -ENOENT);\n  }\n  // A new file",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 4:")],

@@ -1,22 +1,21 @@
 /**
- * The table of dentries by parent and name: open chains, growing one bucket at a time (linear hashing).
+ * The dentry hash table, by parent and name: chains, growing one bucket at a time (linear hashing).
  *
  *   buckets[b]  0: empty   even: first dentry   (never odd)
- *   d.next      even: next dentry   odd: the chain ends, and it is chain number next >> 1
+ *   d.next      even: next dentry   odd: the end of chain number next >> 1 (a nulls marker, as in Linux's hlist_nulls)
  *
- * With N buckets and L the largest power of two <= N, a hash h belongs to bucket h mod 2L, or h mod L while that one
- * does not exist yet. Growing by one splits bucket N - L.
+ * With N buckets and L the largest power of two <= N, a hash h belongs to bucket h mod 2L, or to h mod L while that
+ * bucket does not exist yet. Growing by one bucket splits bucket N - L.
  *
  * Guarantees
- *  - Readers take no lock and store nothing. A dentry found is judged by its own sequence, so a reader may be carried
- *    from one chain into another by a rename or a split and still find only what is there.
- *  - A miss is an answer only if (1) the chain ended with the number of the bucket that was looked in, (2) the table's
- *    sequence was even and stayed the same (no split), (3) the directory's dirSeq was even and stayed the same (no
- *    rename in it): then no dentry of that name was in the chain at the moment its last link was read.
- *    Creating and unlinking need no such mark: they put in at the head, and take out leaving the `next` of what was
- *    taken out as it was until a grace period has passed.
- *  - Writers of one chain hold its lock: lock number h mod 256, the same for a bucket and the one that splits off it,
- *    since there are never fewer than 256 buckets.
+ *  - Readers take no lock and store nothing. A dentry that is found is validated by its own sequence, so a reader that
+ *    a rename or a split has moved to another chain still finds only dentries that are there.
+ *  - A miss is final only if (1) the chain ended with the marker of the bucket that was searched, (2) the table's
+ *    sequence was even and unchanged (no split), (3) the directory's dirSeq was even and unchanged (no rename in it).
+ *    Then the chain held no dentry of that name when its last link was read. Creating and unlinking need no such check:
+ *    they insert at the head, and leave the `next` of a removed dentry as it was until a grace period has passed.
+ *  - Writers of a chain hold its lock, number h mod 256. A bucket and the one that splits off it share a lock, because
+ *    there are never fewer than 256 buckets.
  *  - Lock order: inside d_lock; a split takes the split lock, then one bucket lock.
  */
 
@@ -40,17 +39,17 @@ import { P_DROPPED_HASH, P_SPLIT, tracepoint } from "../../tracepoints";
 import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
 export const MIN_BUCKETS: u32 = 256;
-/** Longest chain that is split: each of its dentries takes an entry in the journal. */
+/** The longest chain that is split: each of its dentries takes an entry in the undo log. */
 const SPLIT_MAX: u32 = 60;
 
-/** Number of the bucket that a hash belongs to when there are `n`. */
+/** The bucket of a hash in a table of `n` buckets. */
 export function bucketOf(hash: u32, n: u32): u32 {
   const low: u32 = 1 << (31 - clz<u32>(n));
   const b = hash & (low + low - 1);
   return b < n ? b : b & (low - 1);
 }
 
-/** What a hash is cut to before bucketOf() looks whether that bucket exists. */
+/** The mask that bucketOf() applies to a hash before it checks that the bucket exists. */
 export function maskOf(n: u32): u32 {
   return (2 << (31 - clz<u32>(n))) - 1;
 }
@@ -63,12 +62,12 @@ function lockOf(hash: u32): usize {
   return BUCKET_LOCKS + ((hash & (MIN_BUCKETS - 1)) << 6);
 }
 
-/** What stands behind the last dentry of a chain. */
+/** The marker at the end of a chain. */
 function nullsMarker(b: u32): u32 {
   return (b << 1) | 1;
 }
 
-/** Puts a dentry into the chain of its hash. The caller holds its d_lock or is the only one who knows it. */
+/** Inserts a dentry into the chain of its hash. The caller owns its d_lock, or no other thread knows it. */
 export function hashInsert(d: Dentry): void {
   const hash = <u32>d.hashLen;
   const l = lockOf(hash);
@@ -85,14 +84,15 @@ export function hashInsert(d: Dentry): void {
 }
 
 /**
- * Lets the table grow with its entries. Outside of the section that put one in: a split waits for another bucket's lock.
- * Two splits for an entry keep the table at two buckets an entry, so that most chains are one dentry long.
+ * Grows the table with its entries. Outside of the transaction that inserted one, because a split waits for another
+ * bucket's lock. Up to two splits per inserted entry keep the table at two buckets per entry, so that most chains hold
+ * one dentry.
  */
 export function hashGrow(): void {
   for (let i = 0; i < 2 && atomic.load<u32>(G_HASH_COUNT) > atomic.load<u32>(G_HASH_N) >> 1; i++) split();
 }
 
-/** Takes a dentry out of its chain; its `next` stays, for readers that stand on it. The caller holds its d_lock. */
+/** Removes a dentry from its chain. Its `next` stays for readers that stand on it. The caller owns its d_lock. */
 export function hashRemove(d: Dentry): void {
   const hash = <u32>d.hashLen;
   const l = lockOf(hash);
@@ -120,7 +120,7 @@ export function hashRemove(d: Dentry): void {
   tracepoint(P_DROPPED_HASH, d.at, 0);
 }
 
-/** Splits one bucket; somebody else at it already: leaves it to them. */
+/** Splits one bucket, unless another thread is already splitting one. */
 function split(): void {
   if (!tryLock(G_SPLIT_LOCK)) return;
   const n = atomic.load<u32>(G_HASH_N);
@@ -143,7 +143,10 @@ function split(): void {
   unlock(G_SPLIT_LOCK);
 }
 
-/** Whether a chain is short enough for one section. With seeded hashes all are; if one is not, the table stays as it is. */
+/**
+ * Whether a chain is short enough for one transaction. With random hash keys all are; if one is not, the table stops
+ * growing.
+ */
 function canSplit(b: u32): bool {
   let n: u32 = 0;
   for (let p = atomic.load<u32>(bucketHead(b)); p != 0 && !(p & 1); p = changetype<Dentry>(<usize>p).next) {
@@ -152,7 +155,7 @@ function canSplit(b: u32): bool {
   return true;
 }
 
-/** Deals the dentries of bucket `from` out to `from` and `to`; every link is a valid one at every moment. */
+/** Distributes the dentries of bucket `from` to `from` and `to`. Every link is valid at every moment. */
 function splitChain(from: u32, to: u32, mask: u32): void {
   const head = bucketHead(from);
   let p = atomic.load<u32>(head);

@@ -1,13 +1,15 @@
 /**
- * The dcache: dentries made, bound to inodes, found, moved, given up.
+ * The dcache: allocates dentries, binds them to inodes, drops and kills them.
  *
  * Guarantees
  *  - The tuple (name, parent, inode) of a dentry changes only under its d_lock and inside a write section of its
- *    sequence, or is followed by a barrier on it: a reader that took the sequence before fails after.
- *  - dLookupRcu() stores nothing. What it answers may be used only after the caller has checked the parent's sequence,
- *    and may be referenced only by lockrefGetNotDead() followed by a check of the child's.
- *  - A dentry with references keeps its memory; one without may be killed by anybody who holds its d_lock; killed means
- *    count < 0, unhashed, sequence moved on, memory reused after a grace period.
+ *    sequence, or the change is followed by a barrier on the sequence: a reader that read the sequence before fails
+ *    afterwards.
+ *  - dLookupRcu() stores nothing. Its result may be used only after the caller has checked the parent's sequence, and
+ *    may be referenced only by lockrefGetNotDead() followed by a check of the child's sequence.
+ *  - A dentry with references keeps its memory. A dentry without references may be killed by any thread that owns its
+ *    d_lock. Killed means: count < 0, unhashed, sequence advanced; the memory is reused after a grace period.
+ *
  * Lock order: rename lock, d_lock (two only under the rename lock), bucket lock, child lock, i_lock, LRU lock.
  */
 
@@ -54,12 +56,12 @@ import {
   setFlags,
 } from "./dentry";
 
-/** A chain is never this long unless memory is corrupt. */
+/** No chain is this long unless memory is corrupt. */
 const CHAIN_MAX: i32 = 1 << 20;
-/** Kills, moves and shrinks at one go. */
+/** Bound of loops that kill dentries. */
 const KILL_MAX: i32 = 1 << 24;
 
-/** Unused dentries for each chunk of the arena (an eighth of it), and how many go at one time beyond that. */
+/** Unused dentries per chunk of the arena (an eighth of it), and how many are killed at a time beyond that. */
 const LRU_PER_CHUNK: u32 = 64;
 const LRU_BATCH: u32 = 64;
 
@@ -69,17 +71,17 @@ function noDentry(): Dentry {
   return changetype<Dentry>(0);
 }
 
-// ---------------------------------------------------------------------------------------------------- making
+// ---------------------------------------------------------------------------------------------------- allocation
 
 /**
- * d_alloc(): a dentry with one reference, negative and unhashed, a child of `parent` (which it holds a reference on).
- * null: the arena is full. The sequence goes on from where the memory's last dentry left it.
+ * d_alloc(): a dentry with one reference, negative and unhashed, a child of `parent`, on which it holds a reference.
+ * null: the arena is full. The sequence continues from the last dentry in this memory.
  */
 export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Dentry {
   const d = dAllocCommon(parent.sb, name, len, hashLen);
   if (!d) return d;
   lockrefGet(parent.lockref);
-  // It has a parent other than itself exactly as long as it is on that one's list.
+  // A dentry has a parent other than itself exactly while it is on that parent's list.
   txBegin();
   writeSeqBarrier(d.seq);
   d.parent = parent;
@@ -89,7 +91,7 @@ export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Den
   return d;
 }
 
-/** A dentry that is its own parent: the root of a file system, or one that is not in the tree yet. */
+/** A dentry that is its own parent: the root of a file system, or a dentry that is not in the tree yet. */
 export function dAllocRoot(sb: SuperBlock): Dentry {
   const d = dAllocCommon(sb, 0, 0, 0);
   if (!d) return d;
@@ -107,7 +109,7 @@ function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dent
     store<u64>(outside + (len & ~7), 0);
     memory.copy(outside, name, len);
   }
-  // Unused dentries keep to a share of the arena: their memory never becomes anything else.
+  // Unused dentries are limited to a share of the arena, because their memory can never be used for other types.
   if (load<u32>(G_LRU_COUNT) >= load<u32>(H_MAX_CHUNKS) * LRU_PER_CHUNK) shrinkDcache(LRU_BATCH);
   let p = kalloc(CACHE_DENTRY, false);
   if (p == 0 && shrinkDcache(64) != 0 && makeSpace()) p = kalloc(CACHE_DENTRY, false);
@@ -116,7 +118,7 @@ function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dent
     return noDentry();
   }
   const d = changetype<Dentry>(p);
-  // Nobody else knows it, so its words are not noted, but for those that say what it owns.
+  // No other thread knows the dentry, so its words are not logged, except for those that say what it owns.
   txBegin();
   writeSeqBegin(d.seq);
   atomic.store<u32>(p, sb.dflags | D_UNHASHED | (outside != 0 ? D_LONG_NAME : 0), offsetof<Dentry>("flags_"));
@@ -159,7 +161,7 @@ export function removeChild(parent: Dentry, d: Dentry): void {
   unlock(parent.childLock);
 }
 
-/** Flags of a dentry that say what its inode is. */
+/** The flags of a dentry that describe its inode. */
 function inodeFlags(i: Inode): u32 {
   const mode = i.mode;
   let f = dentryType(mode);
@@ -167,7 +169,7 @@ function inodeFlags(i: Inode): u32 {
   return f;
 }
 
-/** __d_instantiate(): binds an inode, whose reference the dentry takes over; negative becomes positive. */
+/** __d_instantiate(): makes a negative dentry positive. The dentry takes over the reference on the inode. */
 function bindInode(d: Dentry, i: Inode): void {
   lock(d.lockref);
   writeSeqBegin(d.seq);
@@ -178,7 +180,10 @@ function bindInode(d: Dentry, i: Inode): void {
   unlock(d.lockref);
 }
 
-/** Puts a dentry on its inode's list. Only directories are looked for by their inode. Under d_lock, behind the chain: bucket locks come before i_lock. */
+/**
+ * Adds a dentry to its inode's list. Only directories are looked up by inode. Under d_lock, and after the dentry is
+ * hashed: bucket locks come before i_lock.
+ */
 function addAlias(d: Dentry, i: Inode): void {
   if (!i.isDir) return;
   lock(i.lock);
@@ -187,7 +192,7 @@ function addAlias(d: Dentry, i: Inode): void {
   unlock(i.lock);
 }
 
-/** d_instantiate(): for a dentry that is hashed or will be by the caller. */
+/** d_instantiate(): for a dentry that is hashed, or that the caller will hash. */
 export function dInstantiate(d: Dentry, i: Inode): void {
   lock(d.lockref);
   bindInode(d, i);
@@ -196,8 +201,8 @@ export function dInstantiate(d: Dentry, i: Inode): void {
 }
 
 /**
- * d_add(): binds an inode, if any, and puts the dentry into the table, unless it is there: a negative one that its
- * remover has not put yet. Inside a section the caller lets the table grow when that has ended.
+ * d_add(): binds an inode, if any, and hashes the dentry, unless it is hashed: a negative dentry that its remover has
+ * not put yet. Inside a transaction the caller grows the table after the commit.
  */
 export function dAdd(d: Dentry, i: Inode): void {
   lock(d.lockref);
@@ -209,8 +214,8 @@ export function dAdd(d: Dentry, i: Inode): void {
 }
 
 /**
- * Opens a section for a change of an inode's mode, in which a directory's dentry is locked before anything else; the dentry, if
- * there is one. modeChangeEnd() ends it: then the dentry's flags follow the mode.
+ * Begins a transaction that changes the mode of an inode. A directory's dentry, which is returned, must be locked
+ * before anything else. modeChangeEnd() updates the dentry's flags and commits.
  */
 export function modeChangeBegin(i: Inode): Dentry {
   txBegin();
@@ -220,7 +225,7 @@ export function modeChangeBegin(i: Inode): Dentry {
 }
 
 export function modeChangeEnd(i: Inode, d: Dentry): void {
-  // A driver's dentry may have been given up, and its memory used again, before it was locked.
+  // A driver's dentry may have been killed, and its memory reused, before it was locked.
   if (d && d.inode == i) {
     writeSeqBegin(d.seq);
     setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
@@ -229,12 +234,12 @@ export function modeChangeEnd(i: Inode, d: Dentry): void {
   txEnd();
 }
 
-/** The flags follow a change of the inode's mode that has been made. */
+/** Updates the dentry's flags after a change of the inode's mode. */
 export function dentryModeChanged(i: Inode): void {
   modeChangeEnd(i, modeChangeBegin(i));
 }
 
-/** Sets and clears flags, under d_lock. */
+/** Sets and clears flags under d_lock. */
 export function dSetFlags(d: Dentry, set: u32, clear: u32): void {
   lock(d.lockref);
   setFlags(d, set, clear);
@@ -243,12 +248,12 @@ export function dSetFlags(d: Dentry, set: u32, clear: u32): void {
 
 // ---------------------------------------------------------------------------------------------------- dropping
 
-/** dentry_rcuwalk_barrier(): under d_lock; every walk that holds the sequence fails. */
+/** dentry_rcuwalk_barrier(): every walk that has read the sequence fails. Under d_lock. */
 function rcuwalkBarrier(d: Dentry): void {
   writeSeqBarrier(d.seq);
 }
 
-/** __d_drop(): out of the table; under d_lock. May stand inside a write section. */
+/** __d_drop(): unhashes a dentry. Under d_lock; allowed inside a write section. */
 export function dDropLocked(d: Dentry): void {
   if (d.flags & D_CHAINED) hashRemove(d);
   else if (d.flags & D_UNHASHED) return;
@@ -262,7 +267,7 @@ export function dDrop(d: Dentry): void {
   unlock(d.lockref);
 }
 
-/** Only directories are looked for by their inode, and have one dentry, or two for the moment of a move. */
+/** A directory has one dentry, or two in the middle of a move. Other inodes have no list. */
 function removeAlias(d: Dentry, i: Inode): void {
   if (!i.isDir) return;
   lock(i.lock);
@@ -283,7 +288,10 @@ function removeAlias(d: Dentry, i: Inode): void {
   unlock(i.lock);
 }
 
-/** dentry_unlink_inode(): a dentry in use becomes negative. Under d_lock. Answers the inode, whose reference is the caller's to drop. */
+/**
+ * dentry_unlink_inode(): makes a dentry in use negative. Under d_lock. Returns the inode, whose reference the caller
+ * drops.
+ */
 function dentryUnlinkInode(d: Dentry): Inode {
   const i = d.inode;
   removeAlias(d, i);
@@ -296,10 +304,10 @@ function dentryUnlinkInode(d: Dentry): Inode {
 }
 
 /**
- * d_delete(): the name has been removed. Its last user but the caller: the dentry turns negative in place, and its inode is
- * answered, to be put when the section has ended; otherwise it is not to be found any more, and keeps its inode for those
- * who have it open. It then still stands in its chain, where its sequence is odd until the section has happened: out of it,
- * a reader could already miss a name that a death would bring back. dDeleteFinish() takes it out.
+ * d_delete(): the name has been removed. If only the caller holds the dentry, makes it negative and returns its inode,
+ * which the caller puts after the commit. Otherwise marks it unhashed, but keeps it in its chain, with an odd sequence,
+ * until the commit: a rollback may restore the name, and until then lookups must not miss it. It keeps its inode for
+ * open files. dDeleteFinish() removes it from the chain.
  */
 export function dDelete(d: Dentry): Inode {
   lock(d.lockref);
@@ -315,7 +323,7 @@ export function dDelete(d: Dentry): Inode {
   return late;
 }
 
-/** What is left to do behind the section in which dDelete() was. */
+/** Finishes dDelete() after the commit. */
 export function dDeleteFinish(d: Dentry, late: Inode): void {
   if (late) iput(late);
   else dDrop(d);
@@ -326,7 +334,10 @@ export function dget(d: Dentry): Dentry {
   return d;
 }
 
-/** dput(): drops a reference. The last one keeps the dentry on the list of unused ones, or kills it and goes on upward. */
+/**
+ * dput(): drops a reference. The last one puts the dentry on the list of unused dentries, or kills it and continues
+ * with the parent.
+ */
 export function dput(first: Dentry): void {
   let d = first;
   for (let n = 0; d && n < KILL_MAX; n++) {
@@ -350,14 +361,14 @@ export function dput(first: Dentry): void {
   }
 }
 
-/** The driver's d_delete() is asked while the caller still holds a reference, and with no lock held. */
+/** d_op->d_delete(): asks the driver while the caller holds a reference and no lock. */
 function driverDeleteUnused(d: Dentry): void {
   if (lockrefCount(d.lockref) == 1 && driverDelete(d)) dDrop(d);
 }
 
 /**
- * __dentry_kill(): under d_lock, which it gives up; nobody has a reference. Answers the parent, whose reference is now
- * the caller's to drop, or null.
+ * __dentry_kill(): kills a dentry without references. Takes over the caller's d_lock. Returns the parent, whose
+ * reference the caller drops, or null.
  */
 export function dentryKill(d: Dentry): Dentry {
   tracepoint(P_KILL, d.at, 0);
@@ -368,7 +379,7 @@ export function dentryKill(d: Dentry): Dentry {
   const parent = d.parent;
   if (parent != d) removeChild(parent, d);
   if (i) removeAlias(d, i);
-  // Also for a dentry that was unhashed long ago: a walk may have started in it (a removed working directory).
+  // Also for a dentry that has been unhashed for long: a walk may have started in it (a removed working directory).
   writeSeqBegin(d.seq);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);
   d.inode = changetype<Inode>(NULL_INODE);
@@ -379,7 +390,7 @@ export function dentryKill(d: Dentry): Dentry {
   return parent != d ? parent : noDentry();
 }
 
-// ---------------------------------------------------------------------------------------------------- the LRU
+// ---------------------------------------------------------------------------------------------------- the LRU list
 
 /** Under d_lock. */
 export function lruAdd(d: Dentry): void {
@@ -420,15 +431,15 @@ function lruUnlink(d: Dentry): void {
 }
 
 /**
- * Kills up to `n` unused dentries, the longest unused first; one used since it came to the list gets a second turn.
- * Answers how many.
+ * Kills up to `n` unused dentries, least recently used first; a dentry that was used since it was listed gets a second
+ * chance. Returns how many.
  */
 export function shrinkDcache(n: u32): u32 {
   if (!mutexTryLock(G_SHRINK_LOCK)) return 0;
   let killed: u32 = 0;
   let looked = min<u32>(load<u32>(G_LRU_COUNT), objectsMax()) << 1;
   while (killed < n && looked-- != 0) {
-    // The list's lock comes after d_lock, so here the dentry is only tried for.
+    // The LRU lock comes after d_lock, so the dentry's lock is only tried here.
     lock(G_LRU_LOCK);
     const d = changetype<Dentry>(<usize>load<u32>(G_LRU_TAIL));
     if (!d) {
@@ -457,13 +468,14 @@ export function shrinkDcache(n: u32): u32 {
 }
 
 /**
- * Frees every dentry of a file system that nobody can reach any more, deepest first, without recursion. A grace period
- * has passed since it could be reached; the shrinker, which finds dentries by their list, is kept out.
+ * shrink_dcache_for_umount(): frees all dentries of an unreachable file system, deepest first, without recursion. A
+ * grace period has passed since it became unreachable. The shrinker, which finds dentries on the LRU list, is locked
+ * out.
  */
 export function shrinkDcacheForUmount(root: Dentry): void {
   mutexLock(G_SHRINK_LOCK);
   let d = root;
-  // Every dentry is come to from above and gone from once.
+  // Each dentry is entered from above and left once.
   for (let left = objectsMax() << 1; ; left--) {
     if (left == 0) corrupt(d.at);
     const child = changetype<Dentry>(<usize>d.firstChild);

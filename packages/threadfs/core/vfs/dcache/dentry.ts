@@ -1,28 +1,28 @@
 /**
- * The dentry in memory: 128 bytes, two lines. What a step of the walk reads is in the first, which changes when a name
- * changes; what is written all the time is in the second.
+ * The dentry in memory: 128 bytes in two cache lines. The first holds what a step of the walk reads; it changes only
+ * when a name changes. The second is written often.
  *
  *   0   seq       u32  sequence of the tuple (name, parent, inode): odd while it changes
  *   4   flags     u32  type of the inode, state, hooks of the file system
  *   8   hashLen   u64  hash (low) and length (high) of the name
  *   16  parent    ptr  itself at the root of a file system
  *   20  inode     ptr  0: negative
- *   24  next      ptr  next in the hash chain; odd: the chain's end (d-hash.ts)
- *   28  dirSeq    u32  directories: odd while a rename into or inside this directory is under way
- *   32  name      32 bytes, zero-padded; a longer name lies outside and its address here
+ *   24  next      ptr  next in the hash chain; odd: the end of the chain (d-hash.ts)
+ *   28  dirSeq    u32  directories: odd while a rename into or within this directory is in progress
+ *   32  name      32 bytes, zero-padded; for a longer name the address of its block
  *   64  lockref   u64  d_lock and reference count
  *   72  sb        ptr
  *   76  sibNext, 80 sibPrev   ptr  the parent's list of children
  *   84  firstChild, 88 lastChild ptr, 92 childLock u32
- *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; once retired: retired list and epoch; free: free list
+ *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; when retired: retired list and epoch; when free: free list
  *   104 aliasNext ptr  next dentry of the same inode (under its i_lock)
- *   108 cookie    u32  place in the directory, never used twice in it
+ *   108 cookie    u32  position in the parent directory, never used twice there
  *   112 nextCookie u32 directories: the last cookie given out
- *   116 kids      u32  directories: positive, hashed children (under its i_mutex)
+ *   116 nrChildren u32 directories: positive, hashed children (under its i_mutex)
  *   120 mounts    u32  mounts on this dentry (under the mount lock)
- *   124 mark      u32  the sweep's (recount.ts)
+ *   124 recount   u32  references found by the recount (recount.ts)
  *
- * Everything in the first line that changes under a reader is read through an atomic load.
+ * Fields of the first line that may change under a reader are read by atomic loads.
  */
 import { put32, put64, set32 } from "../../mem/undo/log";
 import { Inode } from "../inode/inode";
@@ -30,11 +30,14 @@ import { SuperBlock } from "../mount/super";
 
 export const DENTRY_SIZE: u32 = 128;
 export const DENTRY_LINK: u32 = 96;
-/** Words that live on when the memory is freed: seq, dirSeq, lockref, childLock; and hash and length, which the sweep asks of an unfinished one. */
+/**
+ * Words that are kept when the memory is freed: seq, dirSeq, lockref, childLock; also hash and length, which the
+ * recount reads from an unfinished dentry.
+ */
 export const DENTRY_KEEP: u32 = (1 << 0) | (1 << 2) | (1 << 3) | (1 << 7) | (1 << 16) | (1 << 17) | (1 << 23);
 export const INLINE_NAME: u32 = 32;
 
-/** Bits 0-2: what the inode is, so that a walk need not look. */
+/** Bits 0-2: the type of the inode, so that a walk need not read the inode. */
 export const D_TYPE: u32 = 7;
 export const D_NEGATIVE: u32 = 0;
 export const D_DIRECTORY: u32 = 1;
@@ -42,31 +45,36 @@ export const D_REGULAR: u32 = 2;
 export const D_SYMLINK: u32 = 3;
 export const D_SPECIAL: u32 = 4;
 export const D_UNHASHED: u32 = 1 << 3;
-/** Something is mounted here. */
+/** A mount stands on this dentry. */
 export const D_MOUNTED: u32 = 1 << 4;
 /** Nothing may be mounted here: the directory is being removed. */
 export const D_CANT_MOUNT: u32 = 1 << 5;
-/** Directory that everybody may search: no look at the inode is needed. */
+/** A directory that everybody may search, so that a walk need not read the inode. */
 export const D_EXEC_ANY: u32 = 1 << 6;
-/** Directory all of whose children are dentries: a name not found does not exist. */
+/** A directory whose children all have dentries: a name that is not found does not exist. */
 export const D_COMPLETE: u32 = 1 << 7;
 export const D_OP_HASH: u32 = 1 << 8;
 export const D_OP_COMPARE: u32 = 1 << 9;
 export const D_OP_REVALIDATE: u32 = 1 << 10;
 export const D_OP_DELETE: u32 = 1 << 11;
-/** The last reference frees it: file systems that keep no unused dentries. */
+/** The last reference frees the dentry: the file system keeps no unused dentries. */
 export const D_NO_CACHE: u32 = 1 << 12;
 export const D_ON_LRU: u32 = 1 << 13;
 export const D_REFERENCED: u32 = 1 << 14;
-/** Root of a file system or a dentry without a place in the tree. */
+/** The root of a file system, or a dentry that is not in the tree. */
 export const D_ROOT: u32 = 1 << 15;
 /** FS_REVAL_DOT of the file system. */
 export const D_REVAL_DOT: u32 = 1 << 16;
-/** The name lies outside; changes with the name, in the same write section. */
+/** The name is in a block of its own. Changes with the name, in the same write section. */
 export const D_LONG_NAME: u32 = 1 << 17;
-/** In a chain of the table: also for a while behind D_UNHASHED, which says that it is not to be found there. */
+/**
+ * The dentry is in a hash chain. It may stay there for a while after D_UNHASHED is set, which hides it from lookups.
+ */
 export const D_CHAINED: u32 = 1 << 18;
-/** A driver is being asked to make or remove this name: whether it has, if the thread dies of it, only the driver knows (recount.ts). */
+/**
+ * A driver is creating or removing this name. If the thread dies meanwhile, only the driver knows the outcome
+ * (recount.ts).
+ */
 export const D_DRIVER_PENDING: u32 = 1 << 19;
 
 @unmanaged
@@ -227,12 +235,12 @@ export class Dentry {
   }
 }
 
-/** Where the bytes of a dentry's name are. Only while the name cannot change. */
+/** Address of a dentry's name. Only while the name cannot change. */
 export function dentryName(d: Dentry): usize {
   return d.nameLen > INLINE_NAME ? <usize>load<u32>(d.name) : d.name;
 }
 
-/** Sets and clears flags; only for a holder of d_lock (or of a dentry that nobody else knows). */
+/** Sets and clears flags. The caller owns d_lock, or no other thread knows the dentry. */
 export function setFlags(d: Dentry, set: u32, clear: u32): void {
   d.flags = (d.flags & ~clear) | set;
 }

@@ -1,10 +1,13 @@
 /**
- * Leaving rcu mode: the bare pointers of the walk become references, or the walk has to start again.
+ * Leaving rcu mode (Linux: try_to_unlazy()): the walk takes references on what it has pointers to, or has to start
+ * again.
  *
  * Guarantees
- *  - All or nothing: on success every pair is referenced and its sequence unchanged since the walk read it; on failure the
- *    references already taken are dropped, after the read-side section has ended, and the walk's state names no path.
- *  - A drop never goes back to rcu mode. It does not wait: a lock that stays taken counts as a failure.
+ *  - All or nothing. On success every pair is referenced, and its sequence has not changed since the walk read it. On
+ *    failure the references already taken are dropped after the read-side section has ended, and nothing is left in the
+ *    walk's state.
+ *  - A walk that has left rcu mode never returns to it. Dropping does not wait: a lock that stays taken counts as a
+ *    failure.
  */
 
 import { ECHILD, ESTALE } from "../../errno";
@@ -27,14 +30,14 @@ import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
-/** Reasons, as DROP in abi/abi.ts; the counters stand in the same order. */
+/** The reasons, as DROP in abi/abi.ts; the counters are in the same order. */
 export const DROP_UNCACHED: u32 = 0;
 export const DROP_PERMISSION: u32 = 1;
 export const DROP_REVALIDATE: u32 = 2;
 export const DROP_LINK: u32 = 3;
 export const DROP_REVAL_DOT: u32 = 4;
 export const DROP_CREATE: u32 = 5;
-/** The walk has arrived, and its caller wants a reference: not a fallback, and not counted. */
+/** The walk is complete and its caller wants references: not a fallback, and not counted. */
 export const DROP_NONE: u32 = 6;
 
 function recordDrop(nd: Nameidata, reason: u32): void {
@@ -44,14 +47,14 @@ function recordDrop(nd: Nameidata, reason: u32): void {
   tracepoint(P_DROP, reason, nd.dentry_);
 }
 
-/** A reference on a mount, good if no mount has changed since the walk began. */
+/** Takes a reference on a mount; valid if the mount sequence has not changed since the walk began. */
 function legitimizeMnt(nd: Nameidata, m: Mount): bool {
   if (!mntgetNotZero(m)) return false;
   nd.addPending(<u32>m.at | 1);
   return !readSeqRetry(G_MOUNT_SEQ, nd.mSeq);
 }
 
-/** __d_rcu_to_refcount(): a reference, good if the sequence is still the one the walk read. */
+/** __d_rcu_to_refcount(): takes a reference; valid if the sequence is still the one that the walk read. */
 function legitimizeDentry(nd: Nameidata, d: Dentry, seq: u32): bool {
   if (!lockrefGetNotDead(d.lockref, false)) return false;
   nd.addPending(<u32>d.at);
@@ -63,7 +66,7 @@ function legitimizePath(nd: Nameidata, m: Mount, d: Dentry, seq: u32): bool {
   return legitimizeMnt(nd, m) && legitimizeDentry(nd, d, seq);
 }
 
-/** The walk's root, if it has one: it must still be the context's, and the same dentry. */
+/** Takes references on the walk's root, if it has one, which must still be the context's root and unchanged. */
 function legitimizeRoot(nd: Nameidata): bool {
   if (nd.root_ == 0) return true;
   const c = nd.ctx;
@@ -77,7 +80,7 @@ function legitimizeRoot(nd: Nameidata): bool {
   return true;
 }
 
-/** Ends rcu mode; on failure nothing is left in the walk's state that anybody could take for a path. */
+/** Ends rcu mode. On failure clears the pointers in the walk's state. */
 function leaveRcu(nd: Nameidata, legitimate: bool): bool {
   const ok = legitimate && acquireContext(nd.ctxNumber) == nd.ctx;
   nd.flags &= ~LOOKUP_RCU;
@@ -106,7 +109,7 @@ function putPending(nd: Nameidata): void {
   }
 }
 
-/** try_to_unlazy(), nameidata_drop_rcu(): references at the present dentry; false: -ECHILD. */
+/** try_to_unlazy(), nameidata_drop_rcu(): takes references at the current dentry; false: -ECHILD. */
 export function dropRcu(nd: Nameidata, reason: u32): bool {
   recordDrop(nd, reason);
   const ok = tryEnterActive() && rcuValid() && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
@@ -114,8 +117,8 @@ export function dropRcu(nd: Nameidata, reason: u32): bool {
 }
 
 /**
- * try_to_unlazy_next(), nameidata_dentry_drop_rcu(): references at the present dentry and at the child just found. The child's
- * sequence vouches for both, since the parent's was checked after it was opened.
+ * try_to_unlazy_next(), nameidata_dentry_drop_rcu(): takes references on the current dentry and on the child just
+ * found. The child's sequence validates both, because the parent's was checked after the child's was read.
  */
 export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
   recordDrop(nd, reason);
@@ -128,7 +131,10 @@ export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
   return leaveRcu(nd, ok);
 }
 
-/** The same for a link at (pMnt, pDentry), which may be in another mount: references on it and on where the walk is. */
+/**
+ * The same for a link at (pMnt, pDentry), which may be in another mount: takes references on the link and on the
+ * current position.
+ */
 export function dropRcuLink(nd: Nameidata, reason: u32): bool {
   recordDrop(nd, reason);
   const ok =
@@ -141,13 +147,13 @@ export function dropRcuLink(nd: Nameidata, reason: u32): bool {
 }
 
 /**
- * complete_walk(), nameidata_drop_rcu_last(): the walk has arrived; references, and for a path that ended in a jump on
- * a file system with FS_REVAL_DOT a last question to the driver. 0, -ECHILD, -ESTALE or the driver's error.
+ * complete_walk(), nameidata_drop_rcu_last(): takes references at the end of the walk. If the path ended in a jump on a
+ * file system with FS_REVAL_DOT, revalidates the last dentry. Returns 0, -ECHILD, -ESTALE or the driver's error.
  */
 export function completeWalk(nd: Nameidata): i32 {
   const ask = (nd.state & ND_JUMPED) != 0 && (nd.dentry.flags & D_REVAL_DOT) != 0;
   if (nd.rcu) {
-    // The root is of no more use; it need not be referenced.
+    // The root is not needed any more, so it is not referenced.
     nd.root_ = 0;
     nd.rootMnt_ = 0;
     if (!dropRcu(nd, ask ? DROP_REVAL_DOT : DROP_NONE)) return -ECHILD;
@@ -160,7 +166,7 @@ export function completeWalk(nd: Nameidata): i32 {
   return r < 0 ? r : -ESTALE;
 }
 
-/** put_link(): the link on top of the stack is done with; its own file system is told, once. */
+/** put_link(): pops the top link of the stack, and tells its file system once. */
 export function putLink(nd: Nameidata): void {
   const e = nd.linkAt(--nd.depth);
   const m = changetype<Mount>(<usize>load<u32>(e));
@@ -175,7 +181,9 @@ export function putLink(nd: Nameidata): void {
   mntput(m);
 }
 
-/** terminate_walk(): whatever the walk still holds goes. False: it ended in a section it was expelled from. */
+/**
+ * terminate_walk(): drops everything the walk still holds. False: the thread was expelled from its read-side section.
+ */
 export function terminateWalk(nd: Nameidata): bool {
   let whole = true;
   if (nd.rcu) {

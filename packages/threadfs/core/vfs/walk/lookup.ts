@@ -1,6 +1,6 @@
 /**
- * One name in one directory: from the cache (lookupFast), and where it is not there from the file system, under the
- * directory's i_mutex (lookupSlow, lookupLocked).
+ * Looks one name up in one directory: in the dcache (lookupFast), else in the file system under the directory's i_mutex
+ * (lookupSlow, lookupLocked).
  */
 
 import { ECHILD, ELOOP, ENOENT, ENOSPC } from "../../errno";
@@ -21,13 +21,13 @@ import { HOOK_LOOKUP } from "../mount/super";
 import { DROP_REVALIDATE, DROP_UNCACHED, dropRcu, dropRcuNext } from "./drop";
 import { LOOKUP_REVAL, Nameidata } from "./nameidata";
 
-/** ERR_PTR(): a null dentry, and the reason in nd.err. */
+/** ERR_PTR(): returns a null dentry and leaves the reason in nd.err. */
 export function errDentry(nd: Nameidata, err: i32): Dentry {
   nd.err = err;
   return changetype<Dentry>(0);
 }
 
-/** lookup_fast(): from the cache; null with nd.err 0: not there, look in the file system. */
+/** lookup_fast(): looks in the dcache. null with nd.err 0: not there, look in the file system. */
 export function lookupFast(nd: Nameidata): Dentry {
   const parent = nd.dentry;
   const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
@@ -44,7 +44,7 @@ export function lookupFast(nd: Nameidata): Dentry {
     nd.nextSeq = dLookupRcuSeq;
     tracepoint(P_FOUND, d.at, dLookupRcuSeq);
     tracepoint(P_PARENT_CHECK, parent.at, nd.seq);
-    // Hand over hand: the child's sequence was opened before the parent's is checked.
+    // Hand over hand: the child's sequence was read before the parent's is checked.
     if (readSeqRetry(parent.seq, nd.seq)) return errDentry(nd, -ECHILD);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
     if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return errDentry(nd, -ECHILD);
@@ -61,7 +61,9 @@ export function lookupFast(nd: Nameidata): Dentry {
   return errDentry(nd, r);
 }
 
-/** lookup_slow(): under the directory's i_mutex, where nobody else can make the name. Ref mode only. */
+/**
+ * lookup_slow(): looks under the directory's i_mutex, which keeps other threads from creating the name. Ref mode only.
+ */
 export function lookupSlow(nd: Nameidata): Dentry {
   tracepoint(P_LOCKED_LOOKUP, nd.dentry_, 0);
   mutexLock(nd.inode.mutex);
@@ -71,8 +73,8 @@ export function lookupSlow(nd: Nameidata): Dentry {
 }
 
 /**
- * The dentry of nd.last, positive or negative, with a reference; the caller holds the directory's i_mutex. `create`: one
- * that is not there is made, unhashed in memory, hashed and negative for a driver. null: nd.err.
+ * The dentry of nd.last, positive or negative, with a reference; null: nd.err. The caller holds the directory's
+ * i_mutex. `create`: allocates a dentry that is not there, unhashed in memory, hashed and negative for a driver.
  */
 export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const parent = nd.dentry;
@@ -82,13 +84,13 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   if (d && d.flags & D_OP_REVALIDATE) {
     const r = driverRevalidate(d, dir, nd.flags & LOOKUP_REVAL ? 1 : 0);
     if (r > 0) return d;
-    // Stale here too: it goes, and the file system is asked, whatever the cache says.
+    // Stale: drop it and ask the file system.
     dInvalidate(d);
     dput(d);
     if (r < 0) return errDentry(nd, r);
     d = changetype<Dentry>(0);
   }
-  // What is made gets the spelling it is made with: a negative entry takes it on, or goes when the lengths differ.
+  // A new file gets the spelling of its creator: a negative dentry takes it on, or is dropped if the length differs.
   if (d && create && !d.inode && parent.flags & D_OP_COMPARE && !dUpdateNameCase(d, nd.last, nd.lastLen)) {
     dInvalidate(d);
     dput(d);
@@ -104,7 +106,7 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   return lookupDriver(nd, hl);
 }
 
-/** i_op->lookup(): asks the driver, and puts its answer, a negative one too, into the cache. */
+/** i_op->lookup(): asks the driver and caches its reply, also a negative one. */
 function lookupDriver(nd: Nameidata, hl: u64): Dentry {
   const parent = nd.dentry;
   const sb = parent.sb;
@@ -127,7 +129,7 @@ function lookupDriver(nd: Nameidata, hl: u64): Dentry {
   return spliceAlias(nd, d, i);
 }
 
-/** d_splice_alias(): a directory that is already known elsewhere moves here; anything else is bound. */
+/** d_splice_alias(): moves a directory that is known elsewhere to this place; binds anything else. */
 function spliceAlias(nd: Nameidata, d: Dentry, i: Inode): Dentry {
   if (i.isDir) {
     dentryModeChanged(i);

@@ -1,8 +1,8 @@
 /**
- * Who may do what: mode bits, groups, POSIX ACLs, capabilities, a driver's own judgement, the host's security hook.
+ * Permission checks: mode bits, groups, POSIX ACLs, capabilities, the driver's own check, the host's security hook.
  *
- * With `rcu` the caller is inside a read-side section and holds no reference: what would need one, or would call a driver,
- * answers -ECHILD, and the caller comes back in ref mode.
+ * With `rcu` the caller is inside a read-side section and holds no reference. A check that needs a reference or calls a
+ * driver returns -ECHILD, and the caller repeats it in ref mode.
  */
 
 import { EACCES, EAGAIN, ECHILD, EROFS } from "../../errno";
@@ -37,17 +37,20 @@ export const ACL_GROUP_OBJ: u32 = 4;
 export const ACL_GROUP: u32 = 8;
 export const ACL_MASK: u32 = 16;
 export const ACL_OTHER: u32 = 32;
-/** Entries of an ACL. */
+/** The largest number of ACL entries. */
 export const ACL_MAX: u32 = (KMALLOC_MAX - 8) / 8;
 
 const SEQ_TRIES: i32 = 100;
 
-/** Mode, owner and group as they were at one moment, of the last loadAttr(). */
+/** Second return values of loadAttr(): mode, owner and group at one moment. */
 let loadAttrMode: u32 = 0;
 let loadAttrUid: u32 = 0;
 let loadAttrGid: u32 = 0;
 
-/** Loads them. False: in rcu mode it was not to be told; with a reference a change under way is waited for, which may be undone. */
+/**
+ * Loads mode, owner and group consistently into loadAttr.... False: not possible in rcu mode. In ref mode waits for a
+ * change in progress, which may still be rolled back.
+ */
 function loadAttr(i: Inode, rcu: bool): bool {
   for (let n = 0; n < SEQ_TRIES; n++) {
     const seq = readSeqBegin(i.seq);
@@ -65,14 +68,14 @@ function loadAttr(i: Inode, rcu: bool): bool {
   return true;
 }
 
-/** acl_permission_check(): 0, -EACCES, or in rcu mode -ECHILD where an ACL would have to be read. */
+/** acl_permission_check(): 0 or -EACCES; -ECHILD if an ACL has to be read in rcu mode. */
 function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   let mode = loadAttrMode;
   const gid = loadAttrGid;
   if (c.uid == loadAttrUid) {
     mode >>= 6;
   } else {
-    // An empty group class grants nothing to anybody an ACL names: the mode bits decide, as in Linux.
+    // As in Linux, the mode bits decide if the group class is empty: an ACL entry then grants nothing.
     if (mode & I_ACL && mode & 0x38) {
       if (rcu) return -ECHILD;
       const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, loadAttrUid, gid);
@@ -83,7 +86,7 @@ function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   return mask & ~mode & 7 ? -EACCES : 0;
 }
 
-/** check_acl() of the in-memory file system: -EAGAIN when the ACL was removed meanwhile. */
+/** check_acl() of the in-memory file system. -EAGAIN: the ACL has just been removed. */
 function checkAcl(c: Context, i: Inode, mask: u32, owner: u32, group: u32): i32 {
   lock(i.lock);
   const acl = <usize>i.acl;
@@ -92,7 +95,7 @@ function checkAcl(c: Context, i: Inode, mask: u32, owner: u32, group: u32): i32 
   return err;
 }
 
-/** An ACL in memory: count u32, then entries of tag u16, perm u16, id u32. */
+/** posix_acl_permission(). An ACL in memory is a count (u32), then entries of tag u16, perm u16, id u32. */
 function posixAclPermission(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i32 {
   const n = load<u32>(acl);
   if (n > ACL_MAX) corrupt(acl);
@@ -123,7 +126,7 @@ function posixAclPermission(c: Context, acl: usize, mask: u32, owner: u32, group
   return -EACCES;
 }
 
-/** generic_permission(): only -EACCES may be lifted by a capability; any other error, -ECHILD too, stands. */
+/** generic_permission(): capabilities override -EACCES only; other errors, such as -ECHILD, are returned. */
 function genericPermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   const err = aclPermissionCheck(c, i, mask, rcu);
   if (err != -EACCES) return err;
@@ -136,11 +139,11 @@ function capableOverride(c: Context, mask: u32): bool {
     return capable(c, CAP_DAC_OVERRIDE);
   }
   if (mask == MAY_READ && capable(c, CAP_DAC_READ_SEARCH)) return true;
-  // A file that nobody may execute is not executable for anybody.
+  // CAP_DAC_OVERRIDE does not make a file executable that has no execute bit.
   return (!(mask & MAY_EXEC) || (loadAttrMode & 0x49) != 0) && capable(c, CAP_DAC_OVERRIDE);
 }
 
-/** inode_permission(): 0 or -errno for MAY_* bits; -ECHILD in rcu mode: ask again with a reference. */
+/** inode_permission(): 0 or -errno for MAY_* bits. -ECHILD in rcu mode: ask again with a reference. */
 export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   if (!loadAttr(i, rcu)) return -ECHILD;
   const type = loadAttrMode & S_IFMT;
@@ -148,7 +151,7 @@ export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32
   let err: i32;
   if (loadAttrMode & I_OP_PERMISSION) {
     if (rcu) return -ECHILD;
-    // The driver's answer stands, whatever the caller's capabilities.
+    // A driver's decision is final; capabilities do not override it.
     err = driverPermission(i, mask);
   } else {
     err = genericPermission(c, i, mask, rcu);
@@ -157,7 +160,7 @@ export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32
   return err;
 }
 
-/** Whether the caller owns the inode or may act as if it did. With a reference. */
+/** Whether the caller owns the inode or has the capability. The caller holds a reference on the inode. */
 export function ownerOrCapable(c: Context, i: Inode, cap: u32): bool {
   loadAttr(i, false);
   return c.uid == loadAttrUid || capable(c, cap);

@@ -1,6 +1,6 @@
 /**
- * From a directory onto what a component names: over mounts, up by "..", or into a link's body. In pairs where rcu mode and
- * ref mode really differ.
+ * Steps from a directory to what a component names: over mounts, up by "..", or to a link's body. Pairs of functions
+ * exist where the two modes really differ.
  */
 
 import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC } from "../../errno";
@@ -32,19 +32,19 @@ import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
 
 const SLASH: u32 = 47;
-/** Mounts on top of each other. */
+/** Mounts stacked on each other. */
 const MOUNTS_MAX: i32 = 10000;
 
-/** step_into(): over mounts, then onto the dentry, or to its link's body. `follow`: a link is to be followed. */
+/** step_into(): crosses mounts, then steps onto the dentry or to its link's body. `follow`: follow a link. */
 export function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
   const err = nd.rcu ? followMountRcu(nd, d) : traverseMounts(nd, d);
   if (err != 0) return err;
   const to = nd.pDentry;
-  // Flags first: the type bits are set after the inode and cleared before it.
+  // The flags first: their type bits are set after the inode and cleared before it.
   const flags = to.flags;
   const inode = to.inode;
   if (nd.rcu) {
-    // First everything is read, then the sequence is checked, then it is decided on.
+    // Decide only after the sequence is checked, and check it only after everything is read.
     if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;
     if (!inode) return -ENOENT;
     if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
@@ -70,7 +70,10 @@ function putStep(nd: Nameidata): void {
   if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
 }
 
-/** __follow_mount_rcu(): down through whatever is mounted here; the mount sequence says whether the table was stable. */
+/**
+ * __follow_mount_rcu(): goes down through all mounts at this dentry. The mount sequence validates what was read from
+ * the table.
+ */
 function followMountRcu(nd: Nameidata, d: Dentry): i32 {
   nd.pMnt = nd.mnt;
   nd.pDentry = d;
@@ -89,7 +92,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
   return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;
 }
 
-/** traverse_mounts(): the same with references. Takes over the one on `d`. */
+/** traverse_mounts(): the same with references. Takes over the reference on `d`. */
 function traverseMounts(nd: Nameidata, d: Dentry): i32 {
   nd.pMnt = nd.mnt;
   nd.pDentry = d;
@@ -105,7 +108,7 @@ function traverseMounts(nd: Nameidata, d: Dentry): i32 {
   return 0;
 }
 
-/** handle_dots(): "." stays, ".." goes up, over mounts and never above the root. */
+/** handle_dots(): "." stays, ".." goes up, across mounts and never above the root. */
 export function handleDots(nd: Nameidata): i32 {
   if (nd.lastType != LAST_DOTDOT) return 0;
   if (nd.root_ == 0) {
@@ -130,7 +133,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
       const seq = readSeqBegin(place.seq);
       tracepoint(P_MOUNT_UP, m.at, place.at);
       if (parent == nd.rootMnt && place == nd.root) {
-        // The root itself is mounted over: that is where this ends.
+        // A mount stands on the root itself: ".." stays below it.
         if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return errDentry(nd, -ECHILD);
         return stayRcu(nd);
       }
@@ -150,7 +153,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
   const parent = old.parent;
   nd.nextSeq = readSeqBegin(parent.seq);
   tracepoint(P_DOTDOT, old.at, parent.at);
-  // Hand over hand upward: the parent's sequence is open, the child's must not have moved.
+  // Hand over hand upward: the parent's sequence has been read, and the child's must not have changed.
   if (readSeqRetry(old.seq, nd.seq)) return errDentry(nd, -ECHILD);
   if (pathConnected(nd.mnt, parent, false) <= 0) return errDentry(nd, -ECHILD);
   return parent;
@@ -166,7 +169,7 @@ function stayRcu(nd: Nameidata): Dentry {
   return nd.dentry;
 }
 
-/** follow_dotdot(): the same with references; -ENOENT where a rename has taken the directory out of its bind mount. */
+/** follow_dotdot(): the same with references. -ENOENT if a rename has moved the directory out of its bind mount. */
 function followDotdot(nd: Nameidata): Dentry {
   if (atRoot(nd) || (nd.dentry == nd.mnt.root && !chooseMountpoint(nd))) {
     tracepoint(P_DOTDOT, nd.dentry_, nd.dentry_);
@@ -179,7 +182,10 @@ function followDotdot(nd: Nameidata): Dentry {
   return errDentry(nd, -ENOENT);
 }
 
-/** Up from a mount's root to the first mount point that is not a root itself; false: there is none below the root. */
+/**
+ * choose_mountpoint(): goes up from a mount's root to the first mount point that is not itself a root. False: there is
+ * none below the walk's root.
+ */
 function chooseMountpoint(nd: Nameidata): bool {
   let m = mntget(nd.mnt);
   for (let n = 0; n < MOUNTS_MAX; n++) {
@@ -208,8 +214,8 @@ function chooseMountpoint(nd: Nameidata): bool {
 }
 
 /**
- * pick_link(): pushes the link at (pMnt, pDentry) on the stack and finds its body. The walk leaves rcu mode for it. 1: go on
- * with nd.body; 0: the body was "/" and is done.
+ * pick_link(): pushes the link at (pMnt, pDentry) on the stack and finds its body. Takes the walk out of rcu mode.
+ * Returns 1: continue with nd.body; 0: the body was "/" and is walked.
  */
 function pickLink(nd: Nameidata, inode: Inode): i32 {
   if (nd.links >= MAXSYMLINKS) {
@@ -249,7 +255,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
   return 1;
 }
 
-/** i_op->follow_link(): the driver's body is copied, since the area it came in belongs to the next hook. */
+/** i_op->follow_link(): copies the driver's body, because the next hook overwrites the area that it is in. */
 function readDriverLink(inode: Inode, e: usize): i32 {
   if (!(inode.sb.hooks & HOOK_READLINK)) return -EINVAL;
   const n = driverReadlink(inode);
