@@ -90,7 +90,7 @@ test("walks with and without the prefix cache end at the same inode, whatever ch
       }
     }
     cached += [41, 47].flatMap((length) => withCache.entries(length) ?? []).length;
-    for (const { arena } of [withCache, without]) arena.close();
+    for (const { attachment } of [withCache, without]) attachment.close();
     codeOr(() => context.chdir("/"));
     for (let i = 0; i < 50 && clear(vfs); i++);
   });

@@ -16,6 +16,7 @@ export const WITH_PREFIX_CACHE = 4;
 
 /** As core/mem/layout.ts and core/vfs/walk/prefix-cache.ts have them. */
 export const G_SEQ_WRAPS = 4108;
+export const G_PREFIX_CACHES = 5448;
 const ENTRY = 192;
 const ENTRIES = 226 * 3;
 export const ENTRY_LEN = 12;
@@ -29,7 +30,7 @@ export const FILE = `${DIRECTORY}/file`;
 
 /** An attachment that walks in one mode. */
 export interface CachedWalker extends Pick<PointControls, "at" | "waits"> {
-  readonly arena: Attachment;
+  readonly attachment: Attachment;
   readonly core: CoreExports;
   readonly fs: FsSync;
   readonly context: Context;
@@ -67,13 +68,13 @@ export function cachedWalker(
   host: HostOptions = {},
 ): CachedWalker {
   const passed = new PassedPoints();
-  const arena = Attachment.attach(handle, { ...host, point: passed.point });
-  t.after(() => arena.close());
-  const { core } = arena;
+  const attachment = Attachment.attach(handle, { ...host, point: passed.point });
+  t.after(() => attachment.close());
+  const { core } = attachment;
   core.walkMode(mode);
-  const context = new Context(arena, handle.ctx, false);
+  const context = new Context(attachment, handle.ctx, false);
   const walker: CachedWalker = {
-    arena,
+    attachment,
     core,
     fs: context.fs,
     context,
@@ -81,10 +82,10 @@ export function cachedWalker(
     waits: passed.hooks.waits,
     ino(path, dirfd = AT_FDCWD) {
       passed.ids = [];
-      const result = core.sysStat(handle.ctx, dirfd, putPath(arena, path), 0);
-      return result < 0 ? result : defined(arena.stat[STAT.ino], "inode number");
+      const result = core.sysStat(handle.ctx, dirfd, putPath(attachment, path), 0);
+      return result < 0 ? result : defined(attachment.stat[STAT.ino], "inode number");
     },
-    access: (path, mask) => core.sysAccess(handle.ctx, AT_FDCWD, putPath(arena, path), mask, 0),
+    access: (path, mask) => core.sysAccess(handle.ctx, AT_FDCWD, putPath(attachment, path), mask, 0),
     get steps() {
       return passed.ids.filter((id) => id === POINT.COMPONENT).length;
     },

@@ -1,23 +1,33 @@
-/** What an entry of the memo of directories (core/vfs/walk/prefix-cache.ts) stands for, which paths have one, and whose it is. */
+/** The entries of the prefix cache (core/vfs/walk/prefix-cache.ts): which paths have one, how it is compared, and its thread. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ERRNO } from "../../../dist/abi/abi.js";
+import { ERRNO, THREAD_SLOTS } from "../../../dist/abi/abi.js";
 import { createVfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { dentryOf } from "../../support/memory.js";
+import { defined } from "../../support/defined.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
 import {
+  type CachedWalker,
   cachedWalker,
   DIRECTORY,
   ENTRY_DIRECTORY,
   ENTRY_LEN,
   ENTRY_WORDS,
   FILE,
+  G_PREFIX_CACHES,
   G_SEQ_WRAPS,
   LEVELS,
   setUp,
 } from "../../support/prefix-cache.js";
 
-test("prefixes of every length, up to as deep as there is room; none longer", async (t) => {
+/** Address of the one entry of a walker's cache whose path has this length. */
+function onlyEntry(walker: CachedWalker, length: number): number {
+  const entries = defined(walker.entries(length), "prefix cache");
+  assert.equal(entries.length, 1, `entries of ${length} bytes`);
+  return defined(entries[0], "entry");
+}
+
+test("the prefix cache holds prefixes of 24 to 96 bytes and of at most 9 directories", async (t) => {
   const { vfs } = await treeFor(t);
   const walker = cachedWalker(t, vfs.handle);
   for (let length = 20; length <= 110; length++) {
@@ -40,77 +50,77 @@ test("prefixes of every length, up to as deep as there is room; none longer", as
   }
 });
 
-test("every byte of the path is compared, and all else that an entry stands for", async (t) => {
+test("a walk compares every byte of the path and of the entry's other fields", async (t) => {
   const { vfs } = await treeFor(t);
   const bytes = new Uint8Array(vfs.handle.memory.buffer);
+  const flipBit = (address: number) => Atomics.xor(bytes, address, 1);
   for (const length of [24, 31, 32, 33, 40, 63, 64, 65, 71, 72, 80, 95, 96]) {
     const path = `/${String(length)}-directory${"/below-it-and-further".repeat(5)}`
       .slice(0, length)
       .replace(/\/$/, "x");
     vfs.fs.mkdirSync(path, { recursive: true });
     const walker = cachedWalker(t, vfs.handle).learn(`${path}/not-there`);
-    const [entry, ...others] = walker.entries(length);
-    assert.deepEqual(others, []);
+    const entry = onlyEntry(walker, length);
     const words = length <= 32 ? 4 : length <= 64 ? 8 : 8 + Math.ceil((length - 64) / 8);
     const offsets = [...Array(16).keys()].concat(Array.from({ length: words * 8 }, (_, i) => ENTRY_WORDS + i));
     for (const offset of offsets) {
-      bytes[entry + offset] ^= 1;
+      flipBit(entry + offset);
       assert.equal(walker.knows(`${path}/not-there`), false, `${length} bytes: byte ${offset} of the entry`);
-      bytes[entry + offset] ^= 1;
+      flipBit(entry + offset);
       walker.learn(`${path}/not-there`);
     }
-    walker.arena.close();
+    walker.attachment.close();
   }
 });
 
-test("a sequence that comes round to the same number does not bring an entry back", async (t) => {
+test("an entry stays stale when a sequence wraps around to the same number", async (t) => {
   const all = await setUp(t);
   const { walker, fs } = all;
   const words = new Int32Array(all.vfs.handle.memory.buffer);
-  const turns = () => Atomics.load(words, G_SEQ_WRAPS >> 2);
+  const wraps = () => Atomics.load(words, G_SEQ_WRAPS >> 2);
   const dentry = dentryOf(all.vfs, LEVELS[1]);
   const theirs = all.plain.ino(`/other${FILE}`);
   walker.learn(FILE);
   const seq = Atomics.load(words, dentry >> 2);
-  // As after many changes: one more passes a multiple of 2^24.
+  // As after many changes: the next one passes a multiple of 2^24.
   for (const [from, change] of [
     [0x00fffffe, () => fs.chmodSync(LEVELS[1], 0o755)],
     [0x01fffffe, () => fs.chmodSync(LEVELS[1], 0o755)],
     [0x7ffffffe, () => fs.chmodSync(LEVELS[1], 0o755)],
     [0xfffffffe | 0, () => fs.chmodSync(LEVELS[1], 0o755)],
-    // A rename's unhash moves it on inside the write section.
+    // A rename's unhash moves the sequence on inside the write section.
     [0x02fffffe, () => fs.renameSync(LEVELS[1], "/moved")],
-  ]) {
-    const before = turns();
+  ] as const) {
+    const before = wraps();
     Atomics.store(words, dentry >> 2, from);
     change();
-    assert.ok(turns() > before, `${from}`);
+    assert.ok(wraps() > before, `${from}`);
   }
   fs.renameSync(`/other${LEVELS[1]}`, LEVELS[1]);
   Atomics.store(words, dentry >> 2, seq);
   assert.equal(walker.ino(FILE), theirs);
-  // Without that mark it would: this is what the mark is for.
+  // With the count of wraps as before the entry would be found: the next entry has the new count.
   assert.equal(walker.learn(FILE).ino(FILE), theirs);
 });
 
-test("a thread that takes over a slot begins with an empty memo", async (t) => {
+test("a thread in the slot of a terminated thread begins with an empty prefix cache", async (t) => {
   const all = await setUp(t);
   const dying = cachedWalker(t, all.vfs.handle).learn(FILE);
   const slot = dying.core.threadSlot();
-  const [entry] = dying.entries(DIRECTORY.length);
-  // As one that was killed in the middle of an entry leaves it: this directory's path with another's dentry.
+  const entry = onlyEntry(dying, DIRECTORY.length);
+  // As a thread leaves it that was terminated in the middle of an entry: this directory's path with another's dentry.
   const words = new Int32Array(all.vfs.handle.memory.buffer);
   const other = dentryOf(all.vfs, `/other${DIRECTORY}`);
   words[(entry + ENTRY_DIRECTORY) >> 2] = other;
-  words[(entry + ENTRY_DIRECTORY + 4) >> 2] = words[other >> 2];
-  dying.arena.close();
-  const heir = cachedWalker(t, all.vfs.handle);
-  assert.equal(heir.core.threadSlot(), slot);
-  assert.equal(heir.ino(FILE), all.plain.ino(FILE));
-  assert.equal(heir.steps, 4);
+  words[(entry + ENTRY_DIRECTORY + 4) >> 2] = memoryOf(all.vfs).seq(other);
+  dying.attachment.close();
+  const next = cachedWalker(t, all.vfs.handle);
+  assert.equal(next.core.threadSlot(), slot);
+  assert.equal(next.ino(FILE), all.plain.ino(FILE));
+  assert.equal(next.steps, 4);
 });
 
-test("memos take a sixteenth of the arena at most; who comes later walks without", async (t) => {
+test("prefix caches take at most a sixteenth of the arena, and later threads walk without one", async (t) => {
   const vfs = await createVfs({ maxBytes: 2 << 20 });
   t.after(() => vfs.close());
   vfs.fs.mkdirSync(DIRECTORY, { recursive: true });
@@ -119,7 +129,7 @@ test("memos take a sixteenth of the arena at most; who comes later walks without
   for (let i = 0; i < 5; i++) assert.equal(walker.ino(FILE), -ERRNO.ENOENT);
   vfs.fs.writeFileSync(FILE, "");
   assert.ok(walker.ino(FILE) > 0);
-  const view = new DataView(vfs.handle.memory.buffer);
-  assert.equal(view.getUint32(5448, true), 1, "memos given out");
-  assert.equal(view.getUint32(65536 + ENTRY_LEN, true), 0, "the first slot shows no epoch after its calls");
+  const memory = memoryOf(vfs);
+  assert.equal(memory.word(G_PREFIX_CACHES), 1, "prefix caches given out");
+  assert.equal(memory.word(THREAD_SLOTS.FIRST + ENTRY_LEN), 0, "no entry was written over the first slot");
 });

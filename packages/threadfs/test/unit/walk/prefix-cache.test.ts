@@ -1,15 +1,21 @@
 /**
- * The memo of directories walked (core/vfs/walk/prefix-cache.ts): what it knows is asked of it only while all of it still holds. Each change
- * of a tree is made between two lookups, and at each point of a lookup.
+ * The prefix cache (core/vfs/walk/prefix-cache.ts): a walk starts from an entry only if every sequence of the entry is still the same.
+ * The tests make each change of a tree between two lookups, and at each point of a lookup.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ERRNO, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
-import { createVfs } from "../../../dist/src/index.js";
-import { memoryDriver, mountDriver } from "../../support/drivers/memory-driver.js";
-import { codeOf } from "../../support/errors.js";
+import { AT_FDCWD, COUNTERS, ERRNO, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
+import { Context } from "../../../dist/src/api/context.js";
+import { ACL_TAG, type AclEntry, type Counters, createVfs } from "../../../dist/src/index.js";
+import { counterGrowth } from "../../support/counters.js";
+import { defined } from "../../support/defined.js";
+import { memoryDriver, mountDriver, ROOT, S_IFDIR, S_IFREG } from "../../support/drivers/memory-driver.js";
+import { refused } from "../../support/errors.js";
+import type { TestScope } from "../../support/hooked-vfs.js";
 import { dentryOf } from "../../support/memory.js";
 import {
+  type CachedTree,
+  type CachedWalker,
   cachedWalker,
   DIRECTORY,
   FILE,
@@ -20,47 +26,63 @@ import {
 } from "../../support/prefix-cache.js";
 import { rawCore } from "../../support/raw-core.js";
 
-/** The change makes another answer, the one that a walk without the memo gives. */
-function changes({ walker, plain }, path, change, expected) {
+/** A name that a dentry keeps outside of itself. */
+const LONG = "/a-directory-whose-name-is-too-long-for-its-dentry";
+
+/** After the change the walker finds another inode (or error), the same as a walk without a prefix cache. */
+function changes(
+  { walker, plain }: Pick<CachedTree, "walker" | "plain">,
+  path: string,
+  change: () => unknown,
+  expected?: number,
+): void {
   const before = walker.learn(path).ino(path);
   change();
   const now = plain.ino(path);
   if (expected !== undefined) assert.equal(now, expected);
-  assert.notEqual(now, before, "the change changes the answer");
+  assert.notEqual(now, before, "the change changes the result");
   assert.equal(walker.ino(path), now);
   assert.equal(walker.ino(path), now, "and again");
   for (let i = 0; i < 4; i++) walker.ino(path);
-  assert.equal(walker.ino(path), now, "once the memo has it anew");
+  assert.equal(walker.ino(path), now, "with a new entry");
 }
 
-test("a directory walked before is not walked again, and the walk counts as one", async (t) => {
+/** What the counters of an attachment grew by during a run; only those that changed. */
+function ownGrowth({ attachment, core }: CachedWalker, run: () => unknown): Partial<Counters> {
+  const read = () => {
+    core.sumCounters(1);
+    return Object.fromEntries(COUNTERS.map((name, i) => [name, attachment.ioNumbers[i]])) as Counters;
+  };
+  return Object.fromEntries(Object.entries(counterGrowth(read, run)).filter(([, n]) => n !== 0));
+}
+
+/** How many entries an attachment has for DIRECTORY after some walks to FILE. */
+function entriesAfterWalks(walker: CachedWalker): number {
+  for (let i = 0; i < 4; i++) walker.ino(FILE);
+  return defined(walker.entries(DIRECTORY.length), "prefix cache").length;
+}
+
+test("a walk does not walk a cached directory again, and counts as one walk", async (t) => {
   const { walker, fs } = await setUp(t);
   const ino = fs.statSync(FILE).ino;
   assert.equal(walker.ino(FILE), ino);
   assert.equal(walker.steps, 4);
   walker.learn(FILE);
-  const before = walker.arena.core.sumCounters(1) && [...walker.arena.ioNumbers.subarray(0, 26)];
-  assert.equal(walker.ino(FILE), ino);
-  assert.equal(walker.ino(`${DIRECTORY}/none`), -ERRNO.ENOENT);
-  assert.equal(walker.steps, 1);
-  walker.arena.core.sumCounters(1);
-  const grown = [...walker.arena.ioNumbers.subarray(0, 26)].map((n, i) => n - before[i]);
-  const expected = new Array(26).fill(0);
-  expected[0] = 2; // walks
-  expected[1] = 2; // endedRcu
-  expected[24] = 1; // missesValidated
-  assert.deepEqual(grown, expected);
+  const growth = ownGrowth(walker, () => {
+    assert.equal(walker.ino(FILE), ino);
+    assert.equal(walker.ino(`${DIRECTORY}/none`), -ERRNO.ENOENT);
+    assert.equal(walker.steps, 1);
+  });
+  assert.deepEqual(growth, { walks: 2, endedRcu: 2, missesValidated: 1 });
 });
 
-test("the debug build has no memo unless it is told to, the shipping one has until it is told not to", async (t) => {
+test("the debug build has a prefix cache only where the test asks for it, the shipping build unless the mode forbids it", async (t) => {
   const { tree } = await setUp(t);
-  for (const [handle, mode, known] of [
-    [tree.vfs.handle, 0, 0],
-    [tree.vfs.handle, WITH_PREFIX_CACHE, 1],
-  ]) {
-    const walker = cachedWalker(t, handle, mode);
-    for (let i = 0; i < 4; i++) walker.ino(FILE);
-    assert.equal(walker.entries(DIRECTORY.length).length, known);
+  for (const [mode, known] of [
+    [0, 0],
+    [WITH_PREFIX_CACHE, 1],
+  ] as const) {
+    assert.equal(entriesAfterWalks(cachedWalker(t, tree.vfs.handle, mode)), known, `mode ${mode}`);
   }
   const vfs = await createVfs({ maxBytes: 64 << 20 });
   t.after(() => vfs.close());
@@ -69,18 +91,27 @@ test("the debug build has no memo unless it is told to, the shipping one has unt
     [0, 1],
     [WITHOUT_PREFIX_CACHE, 0],
     [1, 0],
-  ]) {
+  ] as const) {
     const walker = cachedWalker(t, vfs.handle, mode);
-    for (let i = 0; i < 4; i++) assert.equal(walker.ino(FILE), -ERRNO.ENOENT);
-    assert.equal(walker.entries(DIRECTORY.length).length, known, `mode ${mode}`);
+    assert.equal(entriesAfterWalks(walker), known, `mode ${mode}`);
+    assert.equal(walker.ino(FILE), -ERRNO.ENOENT);
   }
 });
 
+/** An ACL that refuses user 1000 alone: the mode's search bits stay. */
+const REFUSING_ACL: readonly AclEntry[] = [
+  { tag: ACL_TAG.USER_OBJ, perm: 7 },
+  { tag: ACL_TAG.USER, id: 1000, perm: 0 },
+  { tag: ACL_TAG.GROUP_OBJ, perm: 5 },
+  { tag: ACL_TAG.MASK, perm: 7 },
+  { tag: ACL_TAG.OTHER, perm: 5 },
+];
+
 for (const [n, level] of LEVELS.entries()) {
-  const what = ["the first level", "the second level", "the directory itself"][n];
+  const place = ["the first level", "the second level", "the directory itself"][n];
   const moved = `/moved${n}`;
 
-  test(`${what} is renamed, and back`, async (t) => {
+  test(`a cached walk notices that ${place} is renamed, and renamed back`, async (t) => {
     const all = await setUp(t);
     const ino = all.walker.ino(FILE);
     changes(all, FILE, () => all.fs.renameSync(level, moved), -ERRNO.ENOENT);
@@ -89,14 +120,14 @@ for (const [n, level] of LEVELS.entries()) {
     assert.equal(all.walker.learn(FILE).ino(FILE), ino);
   });
 
-  test(`${what} is exchanged with one that has the same names below it`, async (t) => {
+  test(`a cached walk notices that ${place} is exchanged with a directory with the same names in it`, async (t) => {
     const all = await setUp(t);
     const { rename } = rawCore(t, all.vfs.handle);
     const theirs = all.walker.ino(`/other${FILE}`);
     changes(all, FILE, () => assert.equal(rename(level, `/other${level}`, RENAME_EXCHANGE), 0), theirs);
   });
 
-  test(`${what} is replaced by a directory of that name`, async (t) => {
+  test(`a cached walk notices that ${place} is replaced by another directory`, async (t) => {
     const all = await setUp(t);
     const theirs = all.walker.ino(`/other${FILE}`);
     changes(
@@ -110,7 +141,7 @@ for (const [n, level] of LEVELS.entries()) {
     );
   });
 
-  test(`${what} is removed and made again`, async (t) => {
+  test(`a cached walk notices that ${place} is removed, and made again`, async (t) => {
     const all = await setUp(t);
     changes(all, FILE, () => all.fs.rmSync(level, { recursive: true }), -ERRNO.ENOENT);
     all.fs.mkdirSync(DIRECTORY, { recursive: true });
@@ -119,29 +150,21 @@ for (const [n, level] of LEVELS.entries()) {
     assert.ok(all.walker.learn(FILE).ino(FILE) > 0);
   });
 
-  test(`${what} may not be searched any more, and may again`, async (t) => {
+  test(`a cached walk notices that ${place} loses its search permission, and gets it back`, async (t) => {
     const all = await setUp(t);
     const context = all.vfs.context({ uid: 1000, gid: 1000 });
     t.after(() => context.close());
     const walker = cachedWalker(t, context.handle);
     const plain = cachedWalker(t, context.handle, WITHOUT_PREFIX_CACHE);
     const ino = walker.learn(FILE).ino(FILE);
-    changes({ walker, plain }, FILE, () => all.fs.chmodSync(level, 0o700), -ERRNO.EACCES, "by mode");
+    changes({ walker, plain }, FILE, () => all.fs.chmodSync(level, 0o700), -ERRNO.EACCES);
     assert.equal(walker.knows(FILE), false);
     all.fs.chmodSync(level, 0o755);
     assert.equal(walker.learn(FILE).ino(FILE), ino);
-    // Only for this user, by an ACL: the mode's search bits stay.
-    const acl = [
-      { tag: 1, perm: 7 },
-      { tag: 2, id: 1000, perm: 0 },
-      { tag: 4, perm: 5 },
-      { tag: 16, perm: 7 },
-      { tag: 32, perm: 5 },
-    ];
-    changes({ walker, plain }, FILE, () => all.vfs.setfacl(level, acl), -ERRNO.EACCES);
+    changes({ walker, plain }, FILE, () => all.vfs.setfacl(level, REFUSING_ACL), -ERRNO.EACCES);
   });
 
-  test(`something is mounted on ${what}, and taken off`, async (t) => {
+  test(`a cached walk notices that ${place} is mounted over, and unmounted`, async (t) => {
     const all = await setUp(t);
     const ino = all.walker.ino(FILE);
     changes(all, FILE, () => all.vfs.mount(null, level, "tmpfs"), -ERRNO.ENOENT);
@@ -149,12 +172,12 @@ for (const [n, level] of LEVELS.entries()) {
     assert.equal(all.walker.ino(FILE), ino);
     const theirs = all.walker.ino(`/other${FILE}`);
     changes(all, FILE, () => all.vfs.mount(`/other${level}`, level, "bind"), theirs);
-    assert.equal(all.walker.knows(FILE), false, "a mount point is not passed by way of the memo");
+    assert.equal(all.walker.knows(FILE), false, "the cache holds no path over a mount point");
     all.vfs.umount(level);
     assert.equal(all.walker.learn(FILE).ino(FILE), ino);
   });
 
-  test(`a link stands where ${what} was`, async (t) => {
+  test(`a cached walk notices that ${place} is replaced by a link`, async (t) => {
     const all = await setUp(t);
     const theirs = all.walker.ino(`/other${FILE}`);
     changes(
@@ -169,12 +192,12 @@ for (const [n, level] of LEVELS.entries()) {
     assert.equal(all.walker.knows(FILE), false);
   });
 
-  test(`the memory of ${what} is another directory's`, async (t) => {
+  test(`a cached walk notices that the memory of ${place} belongs to another directory`, async (t) => {
     const all = await setUp(t);
     const old = dentryOf(all.vfs, level);
     all.walker.learn(FILE);
     all.fs.rmSync(level, { recursive: true });
-    let again;
+    let again: string | undefined;
     for (let i = 0; i < 4000 && again === undefined; i++) {
       if (i % 50 === 0) all.vfs.synchronizeRcu();
       all.vfs.shrink(1 << 20);
@@ -189,7 +212,7 @@ for (const [n, level] of LEVELS.entries()) {
   });
 }
 
-test("the last component is always looked up", async (t) => {
+test("a cached walk always looks the last component up", async (t) => {
   const all = await setUp(t);
   changes(all, FILE, () => all.fs.unlinkSync(FILE), -ERRNO.ENOENT);
   changes(all, FILE, () => all.fs.writeFileSync(FILE, "again"));
@@ -199,7 +222,7 @@ test("the last component is always looked up", async (t) => {
   assert.equal(all.walker.ino(FILE), all.fs.statSync(`/other${DIRECTORY}`).ino);
 });
 
-test("the context's root changes, and the working directory", async (t) => {
+test("a cached walk notices that its context has another root or working directory", async (t) => {
   const all = await setUp(t);
   const context = all.vfs.context({ cwd: "/" });
   t.after(() => context.close());
@@ -214,17 +237,17 @@ test("the context's root changes, and the working directory", async (t) => {
   assert.equal(walker.learn(FILE).ino(FILE), mine);
   changes({ walker, plain }, FILE, () => context.chroot("/other"), theirs);
   // One thread and two contexts: each start has an entry of its own.
-  const first = new all.walker.context.constructor(walker.arena, all.vfs.handle.ctx, false);
+  const first = new Context(walker.attachment, all.vfs.handle.ctx, false);
   for (let i = 0; i < 6; i++) {
     assert.equal(first.fs.statSync(FILE).ino, mine);
     assert.equal(walker.ino(FILE), theirs);
   }
 });
 
-test("a walk from a descriptor, and one whose start was renamed", async (t) => {
+test("the prefix cache tells walks from different descriptors apart, also when a start was renamed", async (t) => {
   const all = await setUp(t);
   const { openat } = rawCore(t, all.vfs.handle);
-  const [mine, theirs] = ["/", "/other"].map((path) => openat(-100, path, 0));
+  const [mine, theirs] = [openat(AT_FDCWD, "/", 0), openat(AT_FDCWD, "/other", 0)];
   const relative = FILE.slice(1);
   const inos = [all.plain.ino(FILE), all.plain.ino(`/other${FILE}`)];
   all.walker.learn(relative, mine);
@@ -234,22 +257,21 @@ test("a walk from a descriptor, and one whose start was renamed", async (t) => {
   assert.deepEqual([all.walker.ino(relative, mine), all.walker.ino(relative, theirs)], inos);
 });
 
-test("what the plain walk leaves to the general one is never remembered", async (t) => {
+test("the prefix cache never holds a path that the plain walk leaves to the general one", async (t) => {
   const { walker, plain, fs, vfs } = await setUp(t);
-  const long = `/a-directory-whose-name-is-too-long-for-its-dentry`;
-  fs.mkdirSync(`${long}/below`, { recursive: true });
-  fs.writeFileSync(`${long}/below/file`, "");
+  fs.mkdirSync(`${LONG}/below`, { recursive: true });
+  fs.writeFileSync(`${LONG}/below/file`, "");
   fs.symlinkSync(DIRECTORY, "/a-link-to-the-directory");
   fs.mkdirSync("/closed-directory-of-root/below", { recursive: true });
   fs.writeFileSync("/closed-directory-of-root/below/file", "");
   fs.chmodSync("/closed-directory-of-root", 0o700);
-  const toy = memoryDriver("memoToy", ["lookup", "revalidate", "permission"]);
-  const sub = toy.make(1, "directory-of-the-driver", 0o040755);
-  toy.make(sub, "file", 0o100644, { text: "x" });
-  mountDriver(vfs, toy.driver, "/mount-point");
-  for (const { arena } of [walker, plain]) arena.drivers.register(toy.driver);
+  const { driver, make } = memoryDriver("uncached", ["lookup", "revalidate", "permission"]);
+  const sub = make(ROOT, "directory-of-the-driver", S_IFDIR | 0o755);
+  make(sub, "file", S_IFREG | 0o644, { text: "x" });
+  mountDriver(vfs, driver, "/mount-point");
+  for (const { attachment } of [walker, plain]) attachment.drivers.register(driver);
   const paths = [
-    `${long}/below/file`,
+    `${LONG}/below/file`,
     "/a-link-to-the-directory/file",
     "/first-level/second-level/./third-level/file",
     "/first-level/second-level/../second-level/third-level/file",
@@ -268,26 +290,25 @@ test("what the plain walk leaves to the general one is never remembered", async 
   }
 });
 
-/** Paths to FILE behind a component that the plain walk does not take. */
-async function behind(t) {
+/** Directories with FILE below them, behind a component that the plain walk leaves to the general one. */
+async function specialTops(t: TestScope): Promise<CachedTree & { tops: string[] }> {
   const all = await setUp(t);
   const { fs, vfs } = all;
-  const long = "/a-directory-whose-name-is-too-long-for-its-dentry";
-  // The rest is what lies below the first directory that is nothing special.
+  // The plain walk goes on from the first directory of mode 0755.
   const closed = "/closed/open";
-  for (const top of ["/mnt", closed, long]) fs.mkdirSync(top, { recursive: true });
+  for (const top of ["/mnt", closed, LONG]) fs.mkdirSync(top, { recursive: true });
   vfs.mount(null, "/mnt", "tmpfs");
-  for (const top of ["/mnt", closed, long]) {
+  for (const top of ["/mnt", closed, LONG]) {
     fs.mkdirSync(`${top}${DIRECTORY}`, { recursive: true });
     fs.writeFileSync(`${top}${FILE}`, "");
   }
   fs.chmodSync("/closed", 0o700);
-  return { ...all, tops: ["/mnt", closed, long, "/other/../other", "/other/."] };
+  return { ...all, tops: ["/mnt", closed, LONG, "/other/../other", "/other/."] };
 }
 
-// Taken out: walkFast() in linkPathWalk(). Every component behind the special one is walked for itself.
-test("behind a component that is special the memo knows the rest of the path", async (t) => {
-  const { walker, plain, tops } = await behind(t);
+// Taken out: walkFast() in linkPathWalk(). The walk walks every component behind the special one.
+test("behind a component of the general walk the prefix cache holds the rest of the path", async (t) => {
+  const { walker, plain, tops } = await specialTops(t);
   for (const top of tops) {
     const path = `${top}${FILE}`;
     assert.equal(walker.ino(path), plain.ino(path), path);
@@ -300,32 +321,33 @@ test("behind a component that is special the memo knows the rest of the path", a
   }
 });
 
-test("behind a component that is special a change at each point of a lookup: the answer was true before it or after", async (t) => {
-  const { walker, fs, vfs, tops } = await behind(t);
+test("behind a component of the general walk the result is that of before or after a change at any point", async (t) => {
+  const { walker, fs, vfs, tops } = await specialTops(t);
   const { rename } = rawCore(t, vfs.handle);
   const theirs = walker.ino(`/other${FILE}`);
   for (const top of tops.slice(0, 3)) {
     const path = `${top}${FILE}`;
     const mine = walker.ino(path);
     for (let i = 0; i < 4; i++) walker.ino(path);
-    // Where a file system is mounted no directory can be exchanged; the first level in it can be renamed.
-    const [make, unmake, after] =
+    const exchange = () => rename(top, "/other", RENAME_EXCHANGE);
+    // A mount point cannot be exchanged; the first level in its file system can be renamed.
+    const { change, undo, after } =
       top === "/mnt"
-        ? [
-            () => fs.renameSync(`/mnt${LEVELS[0]}`, "/mnt/moved"),
-            () => fs.renameSync("/mnt/moved", `/mnt${LEVELS[0]}`),
-            -ERRNO.ENOENT,
-          ]
-        : [() => rename(top, "/other", RENAME_EXCHANGE), () => rename(top, "/other", RENAME_EXCHANGE), theirs];
+        ? {
+            change: () => fs.renameSync(`/mnt${LEVELS[0]}`, "/mnt/moved"),
+            undo: () => fs.renameSync("/mnt/moved", `/mnt${LEVELS[0]}`),
+            after: -ERRNO.ENOENT,
+          }
+        : { change: exchange, undo: exchange, after: theirs };
     const passed = [...walker.passed];
     for (const [n, id] of passed.entries()) {
       const nth = passed.slice(0, n + 1).filter((other) => other === id).length;
-      walker.at(id, make, nth);
-      const answer = walker.ino(path);
+      walker.at(id, change, nth);
+      const result = walker.ino(path);
       if (!walker.waits(id)) {
-        assert.ok(answer === mine || answer === after, `${top}: ${answer} at point ${id}`);
+        assert.ok(result === mine || result === after, `${top}: ${result} at point ${id}`);
         assert.equal(walker.ino(path), after);
-        unmake();
+        undo();
       }
       for (let i = 0; i < 4; i++) assert.equal(walker.ino(path), mine);
       assert.deepEqual(walker.passed, passed);
@@ -333,7 +355,7 @@ test("behind a component that is special a change at each point of a lookup: the
   }
 });
 
-test("a NUL anywhere in the path is found, whether the memo knows the directory or not", async (t) => {
+test("a walk rejects a NUL anywhere in the path, whether the prefix cache holds the directory or not", async (t) => {
   const { walker, plain, vfs, tree } = await setUp(t);
   const user = cachedWalker(t, vfs.handle, WITH_PREFIX_CACHE, { security: () => 0 });
   const ref = cachedWalker(t, vfs.handle, WITH_PREFIX_CACHE | 1);
@@ -342,8 +364,9 @@ test("a NUL anywhere in the path is found, whether the memo knows the directory 
       for (let i = 0; i < path.length; i++) {
         if (i % 8 === 0) walker.learn(FILE);
         const broken = `${path.slice(0, i)}\0${path.slice(i + 1)}`;
-        for (const each of [walker, plain, user, ref])
+        for (const each of [walker, plain, user, ref]) {
           assert.equal(each.ino(broken), -ERRNO.EINVAL, JSON.stringify(broken));
+        }
       }
     }
   });
@@ -353,30 +376,32 @@ test("a NUL anywhere in the path is found, whether the memo knows the directory 
   assert.ok(walker.ino(FILE) > 0);
 });
 
-test("a change at each point of a lookup: what is answered was true before it or after", async (t) => {
-  const points = [
-    "WALK_START",
-    "COMPONENT",
-    "SEQ_OPENED",
-    "COMPARED",
-    "FOUND",
-    "PARENT_CHECK",
-    "ATTR_COPIED",
-    "COMPLETE",
-  ];
+/** Points that a cached walk passes. */
+const CACHED_POINTS = [
+  "WALK_START",
+  "COMPONENT",
+  "SEQ_OPENED",
+  "COMPARED",
+  "FOUND",
+  "PARENT_CHECK",
+  "ATTR_COPIED",
+  "COMPLETE",
+] as const;
+
+test("the result of a cached walk is that of before or after a change at any point of it", async (t) => {
   const all = await setUp(t);
   const { fs, walker } = all;
   const { rename } = rawCore(t, all.vfs.handle);
   const mine = walker.ino(FILE);
   const theirs = walker.ino(`/other${FILE}`);
   for (const level of LEVELS) {
-    for (const name of points) {
+    for (const name of CACHED_POINTS) {
       walker.learn(FILE);
       walker.at(POINT[name], () => assert.equal(rename(level, `/other${level}`, RENAME_EXCHANGE), 0));
-      const answer = walker.ino(FILE);
+      const result = walker.ino(FILE);
       assert.equal(walker.waits(POINT[name]), false, name);
-      // The chain is looked at after the start: a change made before that is seen.
-      assert.ok(answer === theirs || (answer === mine && name !== "WALK_START"), `${level} at ${name}: ${answer}`);
+      // The walk reads the entry after its start: it sees a change made before that.
+      assert.ok(result === theirs || (result === mine && name !== "WALK_START"), `${level} at ${name}: ${result}`);
       assert.equal(walker.ino(FILE), theirs);
       rename(level, `/other${level}`, RENAME_EXCHANGE);
       assert.equal(walker.ino(FILE), mine);
@@ -391,21 +416,21 @@ test("a change at each point of a lookup: what is answered was true before it or
       fs.renameSync("/moved", level);
     }
   }
-  // Nothing but the directory itself is checked after its child was found.
+  // After the walk found the child it checks the directory itself only.
   walker.learn(FILE);
   walker.at(POINT.PARENT_CHECK, () => fs.renameSync(DIRECTORY, "/moved"));
   assert.equal(walker.ino(FILE), -ERRNO.ENOENT);
 });
 
-test("a change while an entry is written", async (t) => {
+test("a change while a walk writes an entry makes the entry stale", async (t) => {
   const all = await setUp(t);
   const { walker, plain } = all;
   const { rename } = rawCore(t, all.vfs.handle);
   const walked = 4;
   for (const level of LEVELS) {
-    for (const name of ["SEQ_OPENED", "COMPARED"]) {
+    for (const name of ["SEQ_OPENED", "COMPARED"] as const) {
       for (let nth = 1; nth <= LEVELS.length; nth++) {
-        // Learned and made stale: the next miss, the second running of its set, writes the entry anew, after its walk.
+        // The cache holds a stale entry: the next miss, the second in a row in its set, writes the entry anew after its walk.
         walker.learn(FILE);
         rename(LEVELS[0], `/other${LEVELS[0]}`, RENAME_EXCHANGE);
         walker.at(POINT[name], () => assert.equal(rename(level, `/other${level}`, RENAME_EXCHANGE), 0), walked + nth);
@@ -417,17 +442,14 @@ test("a change while an entry is written", async (t) => {
   }
 });
 
-test("creating, removing and renaming go by way of the memo as well", async (t) => {
+test("calls that create, remove and rename use the prefix cache too", async (t) => {
   const { walker, plain, vfs } = await setUp(t);
   walker.learn(FILE);
   const { fs } = walker;
   const path = `${DIRECTORY}/made`;
-  const passes = (run) => {
-    walker.ino("/");
-    run();
-    return walker.steps;
-  };
-  const walked = passes(() => fs.writeFileSync(path, "x"));
+  walker.ino("/");
+  fs.writeFileSync(path, "x");
+  const walked = walker.steps;
   assert.ok(walked <= 2, `${walked} components`);
   assert.equal(walker.ino(path), plain.ino(path));
   fs.renameSync(path, `${path}-2`);
@@ -437,27 +459,21 @@ test("creating, removing and renaming go by way of the memo as well", async (t) 
   assert.ok(plain.ino(path) > 0);
   fs.rmdirSync(path);
   assert.equal(plain.ino(path), -ERRNO.ENOENT);
-  // Whether one may is the directory's to say, not the start's.
+  // The permission to create is the directory's, not the start's.
   const context = vfs.context({ uid: 1000, gid: 1000 });
   t.after(() => context.close());
   const user = cachedWalker(t, context.handle).learn(FILE);
-  assert.equal(
-    codeOf(() => user.fs.writeFileSync(path, "x")),
-    "EACCES",
-  );
+  refused("EACCES", () => user.fs.writeFileSync(path, "x"));
   fs.chmodSync(DIRECTORY, 0o777);
   user.learn(FILE).fs.writeFileSync(path, "x");
   fs.unlinkSync(path);
-  // The body of a link is another path than the one that is asked for.
+  // The body of a link is another path than the one of the call.
   fs.symlinkSync("../made-by-a-link", `${DIRECTORY}/link`);
   for (let i = 0; i < 3; i++) fs.writeFileSync(`${DIRECTORY}/link`, "x");
   assert.deepEqual(fs.readdirSync(LEVELS[1]), ["made-by-a-link", "third-level"]);
   fs.unlinkSync(`${DIRECTORY}/link`);
-  // Where the directory went meanwhile, nothing is made in it under its old name.
+  // A call with the directory's old name makes no file in the moved directory.
   fs.renameSync(DIRECTORY, "/moved");
-  assert.equal(
-    codeOf(() => fs.writeFileSync(path, "x")),
-    "ENOENT",
-  );
+  refused("ENOENT", () => fs.writeFileSync(path, "x"));
   assert.deepEqual(fs.readdirSync("/moved"), ["file"]);
 });
