@@ -1,0 +1,103 @@
+/**
+ * Runs the tests of all packages: `npm test -- [filter ...] [--node-option ...]`. A filter is a part of a file's path from its package's
+ * name on, without the folder test/ ("threadfs/conformance", "walk/drop"); arguments that begin with "--" go to node. The
+ * files are listed here and not by a glob because Node 20 has none for `--test`.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
+import { TIMEOUT_MS } from "./limits.js";
+
+/** The folder of the packages; each has its tests in test/, and compiled in build/. */
+const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Longest time from the stop signal to SIGKILL. */
+const GRACE_MS = 5_000;
+
+/** The runner's closing lines: "ℹ pass 3" or "# pass 3". */
+const SUMMARY = /^(?:ℹ|#) (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+/;
+const SUMMARY_LINES = 8;
+
+/**
+ * The compiled test files. They are found by their sources: a compiled file without a source, left over in build/, does not run.
+ */
+function testFiles(filters: string[]): string[] {
+  const wanted = (path: string) => filters.length === 0 || filters.some((part) => path.includes(part));
+  return readdirSync(PACKAGES)
+    .filter((name) => existsSync(join(PACKAGES, name, "test")))
+    .flatMap((name) =>
+      readdirSync(join(PACKAGES, name, "test"), { recursive: true, encoding: "utf8" })
+        .filter((file) => /\.test\.[jt]s$/.test(file) && wanted([name, ...file.split(sep)].join("/")))
+        .map((file) => relative(process.cwd(), join(PACKAGES, name, "build", file.replace(/\.ts$/, ".js")))),
+    )
+    .sort();
+}
+
+/** Forwards `stream` line by line; returns the list in which it collects the runner's closing lines. */
+function forward(stream: Readable, out: Writable): string[] {
+  const summary: string[] = [];
+  let rest = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (text: string) => {
+    out.write(text);
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (SUMMARY.test(stripVTControlCharacters(line))) summary.push(line);
+  });
+  return summary;
+}
+
+/** Forwards signals to the runner, and kills it when it does not end. */
+function forwardSignals(child: ChildProcess): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      child.kill(signal);
+      setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
+    });
+  }
+}
+
+function run(files: string[], nodeOptions: string[]): void {
+  const child = spawn(
+    process.execPath,
+    [
+      `--import=${new URL("./watchdog.js", import.meta.url).href}`,
+      "--test",
+      "--test-concurrency=2",
+      "--test-reporter=spec",
+      `--test-timeout=${TIMEOUT_MS}`,
+      ...nodeOptions,
+      ...files,
+    ],
+    {
+      stdio: ["inherit", "pipe", "inherit"],
+      env: { ...process.env, ...(process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: "1" } : {}) },
+    },
+  );
+  const summary = forward(child.stdout, process.stdout);
+  forwardSignals(child);
+  child.on("close", (code, signal) => {
+    // After a failure the reporter closes with the failed tests: the totals are printed once more, so that they come last.
+    if (code !== 0) process.stdout.write(`\n${summary.slice(-SUMMARY_LINES).join("\n")}\n`);
+    process.exitCode = code ?? (signal ? 1 : 0);
+  });
+}
+
+const args = process.argv.slice(2);
+// A path as the shell completes it ("packages/threadfs/test/conformance/open.test.ts") is a filter too.
+const filters = args
+  .filter((arg) => !arg.startsWith("--"))
+  .map((arg) => arg.replace(/^(?:\.\/)?packages\/(\w+)\/test\//, "$1/"));
+const files = testFiles(filters);
+if (files.length === 0) {
+  console.error(`no test file matches ${filters.join(" ") || "packages/*/test/**/*.test.ts"}`);
+  process.exitCode = 1;
+} else {
+  run(
+    files,
+    args.filter((arg) => arg.startsWith("--")),
+  );
+}
