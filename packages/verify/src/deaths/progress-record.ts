@@ -1,10 +1,10 @@
 /**
- * What a worker that will die notes for those who come after it: a shared array of its own.
+ * What a worker that will die notes for the thread that examines it afterwards: a shared array of its own.
  *
  *   0 step begun   1 step ended   2 state   3 word it waits on   byte 64: a message in UTF-16, its length first
  */
 
-/** Nothing yet; at work; standing still inside the core; has seen what cannot be; its attachment has given up. */
+/** Not started; at work; paused inside the core; got a wrong result; its attachment is poisoned. */
 export const STATES = { NEW: 0, READY: 1, PAUSED: 2, WRONG: 3, POISONED: 4 };
 
 const BEGUN = 0;
@@ -13,60 +13,62 @@ const STATE = 2;
 const PARK = 3;
 const TEXT = 64;
 const BYTES = 4096;
-/** Longest time that a worker stands still for; the parent ends it long before. */
+/** Longest pause of a worker; its parent terminates it long before. */
 const PAUSE_MS = 30_000;
 
 export class ProgressRecord {
-  #words;
-  #text;
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #text: Uint16Array;
 
-  /** @param {SharedArrayBuffer} [buffer] another thread's; without it a new one is made */
+  /** @param buffer another thread's; without it a new one is made */
   constructor(buffer = new SharedArrayBuffer(BYTES)) {
     this.buffer = buffer;
     this.#words = new Int32Array(buffer, 0, TEXT / 4);
     this.#text = new Uint16Array(buffer, TEXT);
   }
 
-  /** Step `n` is about to be made. */
-  begin(n) {
+  /** Notes that step `n` begins. */
+  begin(n: number): void {
     Atomics.store(this.#words, BEGUN, n);
   }
 
-  end(n) {
+  end(n: number): void {
     Atomics.store(this.#words, ENDED, n);
   }
 
-  get begun() {
+  get begun(): number {
     return Atomics.load(this.#words, BEGUN);
   }
 
-  get ended() {
+  get ended(): number {
     return Atomics.load(this.#words, ENDED);
   }
 
-  get state() {
+  get state(): number {
     return Atomics.load(this.#words, STATE);
   }
 
-  set state(value) {
+  set state(value: number) {
     Atomics.store(this.#words, STATE, value);
   }
 
-  /** Stands still in Atomics.wait, until the thread is ended. */
-  pauseHere() {
+  /** Blocks in Atomics.wait until the thread is terminated. */
+  pauseHere(): void {
     this.state = STATES.PAUSED;
     Atomics.wait(this.#words, PARK, 0, PAUSE_MS);
   }
 
-  /** What was seen that cannot be. */
-  wrong(message) {
+  /** Notes a wrong result. */
+  wrong(message: string): void {
     const text = message.slice(0, this.#text.length - 1);
     for (let i = 0; i < text.length; i++) this.#text[i + 1] = text.charCodeAt(i);
     this.#text[0] = text.length;
     this.state = STATES.WRONG;
   }
 
-  get message() {
-    return String.fromCharCode(...this.#text.subarray(1, 1 + this.#text[0]));
+  get message(): string {
+    const [length = 0, ...text] = this.#text;
+    return String.fromCharCode(...text.slice(0, length));
   }
 }

@@ -1,101 +1,153 @@
 /**
- * What a worker does until it is ended: steps that follow from a seed and from what the steps before have made. The worker
- * makes them; whoever looks at what it has left goes through the same script and knows what must be there.
- *
- * A step is `{ text, run(worker), apply(), between? }`: `run` makes its calls, `apply` does the same to the model; `between` answers
- * the other states that a death in it may leave, as functions that bring the model there.
+ * What a worker does until it dies: steps that follow from a seed and from what the steps before have made. The worker makes
+ * them; the thread that examines what it has left goes through the same steps and knows what must be there.
  */
-import { randomBelow } from "../../../cli/dist/support/random.js";
+import { type Random, randomBelow } from "../../../cli/dist/support/random.js";
+import type { FsSync, Stats, Vfs } from "../../../threadfs/dist/src/index.js";
+import { defined } from "../support/defined.js";
 
 const NAMES = ["x", "y", "z", "a-name-of-more-than-thirty-two-bytes.txt", `${"long".repeat(30)}`];
 const SIZES = [0, 10, 700, 5000, 20_000];
 const MODES = [0o600, 0o640, 0o644, 0o755];
 const DEPTH_MAX = 4;
 
+export interface FileInode {
+  type: "file";
+  mode: number;
+  data: Buffer;
+  /** After a death in a write: each byte is of `data` or of this. */
+  mixed?: Buffer;
+}
+export interface DirectoryInode {
+  type: "dir";
+  mode: number;
+}
+export interface LinkInode {
+  type: "link";
+  target: string;
+}
+export type Inode = FileInode | DirectoryInode | LinkInode;
+type InodeOf<Type extends Inode["type"]> = Extract<Inode, { type: Type }>;
+
+/** What a worker makes its calls on. */
+export interface VictimApi {
+  fs: FsSync;
+  vfs: Pick<Vfs, "mount" | "umount" | "shrink" | "chdir">;
+  /** renameat2(2) with RENAME_EXCHANGE. */
+  exchange(a: string, b: string): void;
+}
+
+export interface Step {
+  text: string;
+  /** Makes the calls. @throws WrongResult */
+  run(worker: VictimApi): void;
+  /** Does the same to the model. */
+  apply(): void;
+  /** The other states that a death in the step may leave: each brings the model there. */
+  between?: (() => void)[];
+}
+
+export interface VictimOptions {
+  seed: number;
+  /** Number of the worker, for its own places. */
+  life: number;
+  /** Whether it mounts the driver's file system. */
+  driver: boolean;
+}
+
 /** Contents that follow from a number. */
-export function contents(seed, size) {
+export function contents(seed: number, size: number): Buffer {
   const bytes = Buffer.alloc(size);
   for (let i = 0; i < size; i++) bytes[i] = Math.imul(seed + i + 1, 0x9e3779b1) >>> 24;
   return bytes;
 }
 
-const file = (mode, data) => ({ type: "file", mode, data });
-const parentOf = (path) => path.slice(0, path.lastIndexOf("/"));
+const file = (mode: number, data: Buffer): FileInode => ({ type: "file", mode, data });
+const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/"));
 
 export class VictimWorkload {
-  /** Path below the worker's own places -> inode; hard links are the same object. "C/" stands for the directory of all workers. */
-  entries = new Map();
+  /** Inodes by their paths below the worker's own places; hard links are the same object. "C/" stands for the directory of all workers. */
+  readonly entries = new Map<string, Inode>();
   cwd = "a";
   mounted = false;
   bound = false;
   driven = false;
   held = 0;
-  #next;
-  #life;
-  #driver;
+  readonly #next: Random;
+  readonly #life: number;
+  readonly #driver: boolean;
 
-  /** @param {{ seed: number, life: number, driver: boolean }} options `life`: number of the worker, for its own places */
-  constructor({ seed, life, driver }) {
+  constructor({ seed, life, driver }: VictimOptions) {
     this.#next = randomBelow(seed);
     this.#life = life;
     this.#driver = driver;
     for (const dir of ["a", "b"]) this.entries.set(dir, { type: "dir", mode: 0o755 });
   }
 
-  get home() {
+  get home(): string {
     return `/m/${this.#life}`;
   }
 
-  full(path) {
+  /** The path in the tree. */
+  full(path: string): string {
     return path.startsWith("C/") ? `/common/${this.#life}-${path.slice(2)}` : `${this.home}/${path}`;
   }
 
   /** Makes the next step; the model stays as it is until its apply(). */
-  next() {
+  next(): Step {
     for (;;) {
-      const step = this[STEPS[this.#next(STEPS.length)]]();
+      const step = this[this.#one(STEPS)]();
       if (step) return step;
     }
   }
 
-  links(inode) {
+  /** How many names an inode has. */
+  links(inode: Inode): number {
     return [...this.entries.values()].filter((other) => other === inode).length;
   }
 
-  #pick(list) {
+  /** A random member of a list; nothing is drawn of an empty one. */
+  #pick<T>(list: readonly T[]): T | undefined {
     return list.length > 0 ? list[this.#next(list.length)] : undefined;
   }
 
-  #dirs() {
+  /** A random member of a list that is not empty. */
+  #one<T>(list: readonly T[]): T {
+    return defined(this.#pick(list), "member of an empty list");
+  }
+
+  #dirs(): string[] {
     const own = [...this.entries].filter(([, { type }]) => type === "dir").map(([path]) => path);
     return this.mounted ? [...own, "C", "mnt"] : [...own, "C"];
   }
 
-  #path() {
-    return `${this.#pick(this.#dirs())}/${this.#pick(NAMES)}`;
+  #path(): string {
+    return `${this.#one(this.#dirs())}/${this.#one(NAMES)}`;
   }
 
-  #absent() {
+  #absent(): string | undefined {
     const path = this.#path();
     return this.entries.has(path) ? undefined : path;
   }
 
-  #present(...types) {
-    return this.#pick(
-      [...this.entries].filter(([path, { type }]) => types.includes(type) && !isFixed(path)).map(([p]) => p),
-    );
+  /** An entry of one of these types. */
+  #present<Type extends Inode["type"]>(...types: Type[]): [path: string, inode: InodeOf<Type>] | undefined {
+    const isOf = (inode: Inode): inode is InodeOf<Type> => types.some((type) => type === inode.type);
+    const entries: [string, InodeOf<Type>][] = [];
+    for (const [path, inode] of this.entries) if (isOf(inode) && !isFixed(path)) entries.push([path, inode]);
+    return this.#pick(entries);
   }
 
-  below(dir) {
+  below(dir: string): string[] {
     return [...this.entries.keys()].filter((path) => path.startsWith(`${dir}/`));
   }
 
-  write() {
+  write(): Step | undefined {
     const path = this.#path();
     const old = this.entries.get(path);
     if (old && old.type !== "file") return undefined;
-    const data = contents(this.#next(1000), this.#pick(SIZES));
-    const put = (bytes) => () => {
+    const data = contents(this.#next(1000), this.#one(SIZES));
+    const put = (bytes: Buffer) => () => {
       if (old) old.data = bytes;
       else this.entries.set(path, file(0o644, bytes));
     };
@@ -108,12 +160,12 @@ export class VictimWorkload {
   }
 
   /** Over what is there: a death in it may leave bytes of both. */
-  overwrite() {
-    const path = this.#present("file");
-    if (!path) return undefined;
-    const inode = this.entries.get(path);
+  overwrite(): Step | undefined {
+    const found = this.#present("file");
+    if (!found) return undefined;
+    const [path, inode] = found;
     const before = inode.data;
-    const data = contents(this.#next(1000), this.#pick(SIZES));
+    const data = contents(this.#next(1000), this.#one(SIZES));
     const after = Buffer.concat([data, before.subarray(data.length)]);
     return {
       text: `overwrite ${path} ${data.length} of ${before.length}`,
@@ -134,11 +186,11 @@ export class VictimWorkload {
     };
   }
 
-  truncate() {
-    const path = this.#present("file");
-    if (!path) return undefined;
-    const inode = this.entries.get(path);
-    const size = this.#pick(SIZES);
+  truncate(): Step | undefined {
+    const found = this.#present("file");
+    if (!found) return undefined;
+    const [path, inode] = found;
+    const size = this.#one(SIZES);
     return {
       text: `truncate ${path} ${size}`,
       run: ({ fs }) => fs.truncateSync(this.full(path), size),
@@ -148,10 +200,13 @@ export class VictimWorkload {
     };
   }
 
-  rename() {
-    const [from, to] = [this.#present("file", "dir", "link"), this.#path()];
-    if (!from || fsOf(from) !== fsOf(to) || from === to || to.startsWith(`${from}/`)) return undefined;
-    const [inode, over] = [this.entries.get(from), this.entries.get(to)];
+  rename(): Step | undefined {
+    const found = this.#present("file", "dir", "link");
+    const to = this.#path();
+    if (!found) return undefined;
+    const [from, inode] = found;
+    if (fsOf(from) !== fsOf(to) || from === to || to.startsWith(`${from}/`)) return undefined;
+    const over = this.entries.get(to);
     if (over && (over.type === "dir" || inode.type === "dir")) return undefined;
     if (depth(to) + this.below(from).length > DEPTH_MAX && inode.type === "dir") return undefined;
     return {
@@ -163,9 +218,12 @@ export class VictimWorkload {
     };
   }
 
-  exchange() {
-    const [a, b] = [this.#present("file", "dir", "link"), this.#present("file", "dir", "link")];
-    if (!a || a === b || fsOf(a) !== fsOf(b) || a.startsWith(`${b}/`) || b.startsWith(`${a}/`)) return undefined;
+  exchange(): Step | undefined {
+    const one = this.#present("file", "dir", "link");
+    const other = this.#present("file", "dir", "link");
+    if (!one || !other) return undefined;
+    const [[a], [b]] = [one, other];
+    if (a === b || fsOf(a) !== fsOf(b) || a.startsWith(`${b}/`) || b.startsWith(`${a}/`)) return undefined;
     return {
       text: `exchange ${a} ${b}`,
       run: ({ exchange }) => exchange(this.full(a), this.full(b)),
@@ -178,29 +236,36 @@ export class VictimWorkload {
     };
   }
 
-  /** Takes subtrees to other paths, all at once. */
-  #move(pairs) {
+  /** Moves subtrees to other paths, all at once. */
+  #move(pairs: [from: string, to: string][]): void {
     const moved = pairs.flatMap(([from, to]) =>
-      [from, ...this.below(from)].map((path) => [to + path.slice(from.length), this.entries.get(path), path]),
+      [from, ...this.below(from)].map((path) => ({
+        path,
+        to: to + path.slice(from.length),
+        inode: defined(this.entries.get(path), path),
+      })),
     );
-    for (const [, , path] of moved) this.entries.delete(path);
-    for (const [path, inode] of moved) this.entries.set(path, inode);
+    for (const { path } of moved) this.entries.delete(path);
+    for (const { to, inode } of moved) this.entries.set(to, inode);
   }
 
-  link() {
-    const [from, to] = [this.#present("file"), this.#absent()];
-    if (!from || !to || fsOf(from) !== fsOf(to)) return undefined;
+  link(): Step | undefined {
+    const found = this.#present("file");
+    const to = this.#absent();
+    if (!found || !to) return undefined;
+    const [from, inode] = found;
+    if (fsOf(from) !== fsOf(to)) return undefined;
     return {
       text: `link ${from} ${to}`,
       run: ({ fs }) => fs.linkSync(this.full(from), this.full(to)),
-      apply: () => this.entries.set(to, this.entries.get(from)),
+      apply: () => this.entries.set(to, inode),
     };
   }
 
-  symlink() {
+  symlink(): Step | undefined {
     const to = this.#absent();
     if (!to) return undefined;
-    const target = `../${this.#pick(NAMES)}`;
+    const target = `../${this.#one(NAMES)}`;
     return {
       text: `symlink ${to}`,
       run: ({ fs }) => fs.symlinkSync(target, this.full(to)),
@@ -208,9 +273,10 @@ export class VictimWorkload {
     };
   }
 
-  unlink() {
-    const path = this.#present("file", "link");
-    if (!path) return undefined;
+  unlink(): Step | undefined {
+    const found = this.#present("file", "link");
+    if (!found) return undefined;
+    const [path] = found;
     return {
       text: `unlink ${path}`,
       run: ({ fs }) => fs.unlinkSync(this.full(path)),
@@ -218,7 +284,7 @@ export class VictimWorkload {
     };
   }
 
-  mkdir() {
+  mkdir(): Step | undefined {
     const path = this.#absent();
     if (!path || depth(path) >= DEPTH_MAX) return undefined;
     return {
@@ -228,9 +294,11 @@ export class VictimWorkload {
     };
   }
 
-  rmdir() {
-    const path = this.#present("dir");
-    if (!path || this.below(path).length > 0) return undefined;
+  rmdir(): Step | undefined {
+    const found = this.#present("dir");
+    if (!found) return undefined;
+    const [path] = found;
+    if (this.below(path).length > 0) return undefined;
     return {
       text: `rmdir ${path}`,
       run: ({ fs }) => fs.rmdirSync(this.full(path)),
@@ -238,20 +306,21 @@ export class VictimWorkload {
     };
   }
 
-  chmod() {
-    const path = this.#present("file", "dir");
-    if (!path) return undefined;
-    const mode = this.#pick(MODES);
+  chmod(): Step | undefined {
+    const found = this.#present("file", "dir");
+    if (!found) return undefined;
+    const [path, inode] = found;
+    const mode = this.#one(MODES);
     return {
       text: `chmod ${path} ${mode.toString(8)}`,
       run: ({ fs }) => fs.chmodSync(this.full(path), mode),
       apply: () => {
-        this.entries.get(path).mode = mode;
+        inode.mode = mode;
       },
     };
   }
 
-  mount() {
+  mount(): Step {
     if (this.mounted) return this.#umount("mnt", () => this.#unmounted());
     return {
       text: "mount mnt",
@@ -262,12 +331,12 @@ export class VictimWorkload {
     };
   }
 
-  #unmounted() {
+  #unmounted(): void {
     this.mounted = false;
     for (const path of this.below("mnt")) this.entries.delete(path);
   }
 
-  #umount(place, apply) {
+  #umount(place: string, apply: () => void): Step {
     const detach = this.#next(2) === 0;
     return {
       text: `umount ${place}${detach ? " detach" : ""}`,
@@ -276,8 +345,8 @@ export class VictimWorkload {
     };
   }
 
-  bind() {
-    const set = (bound) => () => {
+  bind(): Step {
+    const set = (bound: boolean) => () => {
       this.bound = bound;
     };
     if (this.bound) return this.#umount("bnd", set(false));
@@ -288,16 +357,16 @@ export class VictimWorkload {
     };
   }
 
-  drive() {
+  drive(): Step | undefined {
     if (!this.#driver) return undefined;
-    const set = (driven) => () => {
+    const set = (driven: boolean) => () => {
       this.driven = driven;
     };
     if (!this.driven)
       return { text: "mount drv", run: ({ vfs }) => vfs.mount("d", this.full("drv"), "stateless"), apply: set(true) };
     if (this.#next(20) === 0) return this.#umount("drv", set(false));
     const path = this.full(`drv/d${this.#next(3)}/f${this.#next(5)}`);
-    const calls = [
+    const calls: Step["run"][] = [
       ({ fs }) => expect(fs.statSync(path).isFile(), true, path),
       ({ fs }) => expect(fs.readFileSync(path, "utf8"), "driven", path),
       ({ fs }) => expect(fs.readdirSync(parentOf(path)).length, 3, path),
@@ -307,11 +376,11 @@ export class VictimWorkload {
       ({ fs }) => fs.closeSync(fs.openSync(`${parentOf(path)}/made${this.#life}`, "a")),
       ({ fs }) => fs.chmodSync(path, 0o644),
     ];
-    return { text: `driver ${path}`, run: this.#pick(calls), apply: () => {} };
+    return { text: `driver ${path}`, run: this.#one(calls), apply: () => {} };
   }
 
-  chdir() {
-    const dir = this.#pick(["a", "b"]);
+  chdir(): Step {
+    const dir = this.#one(["a", "b"]);
     return {
       text: `chdir ${dir}`,
       run: ({ vfs }) => vfs.chdir(this.full(dir)),
@@ -322,20 +391,22 @@ export class VictimWorkload {
   }
 
   /** A descriptor that stays open until the end. */
-  hold() {
-    const path = this.#present("file");
-    if (!path || this.held >= 4 || fsOf(path) === "mnt") return undefined;
+  hold(): Step | undefined {
+    const found = this.#present("file");
+    if (!found || this.held >= 4) return undefined;
+    const [path] = found;
+    if (fsOf(path) === "mnt") return undefined;
     return {
       text: `open ${path}`,
-      run: ({ fs }) => void fs.openSync(this.full(path), "r"),
+      run: ({ fs }) => fs.openSync(this.full(path), "r"),
       apply: () => {
         this.held++;
       },
     };
   }
 
-  readdir() {
-    const dir = this.#pick(this.#dirs());
+  readdir(): Step | undefined {
+    const dir = this.#one(this.#dirs());
     if (dir === "C") return undefined;
     const names = this.below(dir)
       .map((path) => path.slice(dir.length + 1))
@@ -345,14 +416,16 @@ export class VictimWorkload {
     );
   }
 
-  relative() {
-    const path = this.#present("file");
-    if (!path || parentOf(path) !== this.cwd) return undefined;
-    const { size } = { size: this.entries.get(path).data.length };
+  relative(): Step | undefined {
+    const found = this.#present("file");
+    if (!found) return undefined;
+    const [path, inode] = found;
+    if (parentOf(path) !== this.cwd) return undefined;
+    const size = inode.data.length;
     return look(`stat ./${path}`, ({ fs }) => expect(fs.statSync(path.slice(this.cwd.length + 1)).size, size, path));
   }
 
-  stat() {
+  stat(): Step {
     const path = this.#path();
     const inode = this.entries.get(path);
     if (!inode) return look(`miss ${path}`, ({ fs }) => expect(fs.existsSync(this.full(path)), false, path));
@@ -364,42 +437,42 @@ export class VictimWorkload {
     });
   }
 
-  read() {
-    const path = this.#present("file");
-    if (!path) return undefined;
-    const { data } = this.entries.get(path);
+  read(): Step | undefined {
+    const found = this.#present("file");
+    if (!found) return undefined;
+    const [path, { data }] = found;
     return look(`read ${path}`, ({ fs }) => expect(fs.readFileSync(this.full(path)).equals(data), true, path));
   }
 
-  shrink() {
+  shrink(): Step {
     const count = this.#next(40);
     return look(`shrink ${count}`, ({ vfs }) => vfs.shrink(count));
   }
 }
 
+/** The steps, each as often as it is drawn. */
 const STEPS = [
-  ..."write write write overwrite truncate rename rename rename exchange link symlink unlink mkdir rmdir chmod mount bind".split(
-    " ",
-  ),
-  ..."chdir hold readdir relative stat stat read shrink drive drive drive".split(" "),
+  ...(["write", "write", "write", "overwrite", "truncate", "rename", "rename", "rename", "exchange"] as const),
+  ...(["link", "symlink", "unlink", "mkdir", "rmdir", "chmod", "mount", "bind", "chdir", "hold", "readdir"] as const),
+  ...(["relative", "stat", "stat", "read", "shrink", "drive", "drive", "drive"] as const),
 ];
 
-const isFixed = (path) => path === "a" || path === "b";
-const fsOf = (path) => (path.startsWith("mnt/") ? "mnt" : "root");
-const depth = (path) => path.split("/").length;
+const isFixed = (path: string) => path === "a" || path === "b";
+const fsOf = (path: string) => (path.startsWith("mnt/") ? "mnt" : "root");
+const depth = (path: string) => path.split("/").length;
 
-export function typeOf(stats) {
+export function typeOf(stats: Pick<Stats, "isSymbolicLink" | "isDirectory">): Inode["type"] {
   return stats.isSymbolicLink() ? "link" : stats.isDirectory() ? "dir" : "file";
 }
 
 /** A step that changes nothing. */
-function look(text, run) {
+function look(text: string, run: Step["run"]): Step {
   return { text, run, apply: () => {} };
 }
 
-/** What the worker saw is not what it must see. */
+/** A call of a worker returned something else than it must. */
 export class WrongResult extends Error {}
 
-function expect(seen, right, path) {
+function expect<T>(seen: T, right: T, path: string): void {
   if (seen !== right) throw new WrongResult(`${path}: ${seen} where ${right} should be`);
 }

@@ -1,0 +1,59 @@
+/** Deaths: the short form, operations with all their accesses, bystanders, and a recovery that does nothing. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { run } from "../../dist/deaths/death.js";
+
+test("a thread may die at any access: some accesses of every operation", async (t) => {
+  const { ok, explored, failures } = await run({ seconds: 60, seed: 3, short: true });
+  t.diagnostic(JSON.stringify(explored));
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+  assert.ok(Number(explored.deaths) > 300, `${explored.deaths} deaths`);
+});
+
+test("an operation is stopped at every access that it makes, one after the other", async () => {
+  const { ok, explored, failures } = await run({ seconds: 60, seed: 5, only: "sysMkdir(path=/d/x mode=493)" });
+  assert.deepEqual(failures, []);
+  assert.ok(ok && explored.complete === explored.operations && Number(explored.operations) > 0);
+});
+
+test("what a bystander sees between a death and the recovery has happened, or is not undone afterwards", async () => {
+  const { ok, explored, failures } = await run({
+    seconds: 30,
+    seed: 1,
+    short: true,
+    only: "small unlink: sysUnlink(path=/d/f)",
+    meanwhile: "stat: sysStat(path=/d/e/../f)",
+  });
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+  const done = Number(explored["operations of a bystander before the recovery"]);
+  assert.ok(done > 10 && Number(explored["of these, operations that would have waited"]) < done);
+});
+
+// Cases that were wrong once: the bystander has to wait for the dead thread, or the sweep looks a second time.
+const FOUND: [only: string, meanwhile: string, what: string][] = [
+  ["mounts umount: sysUmount(path=/m flags=0)", "stat: sysStat(path=/m/f)", "an umount that is undone"],
+  ["users chown: sysChown(path=/p uid=2000", "acl: sysSetacl(path=/p ", "a change of owner that is undone"],
+  ["pages unlink: sysUnlink(path=/g)", "write: sysWrite(fd=4 offset=5000", "a close that is undone"],
+  ["driver shrink", "open: sysOpen(path=/m/f", "a dentry that a rollback restores"],
+  ["driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)", "an entry that only the driver has"],
+];
+for (const [only, meanwhile, what] of FOUND) {
+  test(`a bystander before the recovery gets a result that stays true: ${what}`, async () => {
+    const { ok, explored, failures } = await run({ seconds: 60, seed: 1, only, meanwhile });
+    assert.deepEqual(failures, []);
+    assert.ok(ok && Number(explored["operations of a bystander before the recovery"]) > 100);
+  });
+}
+
+test("a recovery that releases nothing is reported", async () => {
+  const { ok, failures } = await run({
+    seconds: 30,
+    seed: 1,
+    only: "sysMkdir(path=/d/x mode=493)",
+    recover: () => [0],
+  });
+  assert.equal(ok, false);
+  assert.ok(failures.length > 0);
+});
