@@ -19,18 +19,18 @@ async function tree(options = {}) {
 
 /** A thread attached to a handle: `ask(call, ...args)` answers what its fs answered. */
 async function thread(handle) {
-  const worker = new Worker(new URL("../../threads/worker.js", import.meta.url), { workerData: { handle } });
+  const worker = new Worker(new URL("../../threads/calls.worker.js", import.meta.url), { workerData: { handle } });
   const waiting = new Map();
   let next = 1;
   const ready = new Promise((resolve, reject) => {
     waiting.set(0, { resolve, reject });
     worker.once("error", reject);
   });
-  worker.on("message", ({ id, answer, error }) => {
+  worker.on("message", ({ id, value, error }) => {
     const { resolve, reject } = waiting.get(id);
     waiting.delete(id);
     if (error) reject(Object.assign(new Error(error.message), error));
-    else resolve(answer);
+    else resolve(value);
   });
   await ready;
   const send = (on, call, args) =>

@@ -1,25 +1,31 @@
-/** Web Locks: a death that the host tells nobody of is noticed by whoever watches; with the host's own locks where Node has them. */
+/** Web Locks: where the host reports no deaths, a watching thread finds them; with the host's own locks where Node has them. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
-import { attachVfs, createVfs } from "../../dist/src/index.js";
+import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
+import { defined } from "../support/defined.js";
 import { codeOf } from "../support/errors.js";
+import type { TestScope } from "../support/hooked-vfs.js";
+import type { LocksWorkerData } from "./locks.worker.js";
 
 const WORKER = new URL("./locks.worker.js", import.meta.url);
 const hasLocks = typeof navigator === "object" && navigator?.locks !== undefined;
 const skip = hasLocks ? false : "this Node has no navigator.locks (24.5 and newer do)";
 
-/** A lock manager for one thread: exclusive locks in the order of their requests, as the standard has them. */
-class FakeLocks {
-  held = new Map();
-  waiting = [];
+type LockCallback = (lock: { name: string; mode: string } | null) => unknown;
 
-  async request(name, options, callback = options) {
+/** A lock manager for one thread: it grants exclusive locks in the order of their requests, as the standard says. */
+class FakeLocks {
+  readonly held = new Map<string, LockCallback>();
+  readonly #waiting: { readonly name: string; readonly granted: () => void }[] = [];
+
+  async request(name: string, ...args: [LockCallback] | [{ ifAvailable?: boolean }, LockCallback]): Promise<unknown> {
+    const [options, callback] = args.length === 1 ? [{}, args[0]] : args;
     if (this.held.has(name)) {
       if (options.ifAvailable) return callback(null);
-      await new Promise((resolve) => this.waiting.push([name, resolve]));
+      await new Promise<void>((granted) => this.#waiting.push({ name, granted }));
     }
     this.held.set(name, callback);
     try {
@@ -29,15 +35,16 @@ class FakeLocks {
     }
   }
 
-  /** What the host does at a thread's end. */
-  free(name) {
+  /** Releases a lock, as the host does when its thread ends. */
+  free(name: string): void {
     this.held.delete(name);
-    const at = this.waiting.findIndex(([wanted]) => wanted === name);
-    if (at >= 0) this.waiting.splice(at, 1)[0][1]();
+    const at = this.#waiting.findIndex((request) => request.name === name);
+    if (at >= 0) for (const { granted } of this.#waiting.splice(at, 1)) granted();
   }
 }
 
-async function withFake(t) {
+/** A tree on a host with fake locks, until the test ends. */
+async function withFakeLocks(t: TestScope) {
   const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
   const locks = new FakeLocks();
   Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
@@ -50,23 +57,24 @@ async function withFake(t) {
   return { locks, vfs };
 }
 
-async function until(done) {
+/** Waits until it is so, at most 5 s. */
+async function until(done: () => boolean): Promise<void> {
   for (let n = 0; n < 1000 && !done(); n++) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.ok(done());
 }
 
-const slots = (vfs) => check(vfs.handle.memory).counts.threads;
+const slotsInUse = (vfs: Vfs) => check(vfs.handle.memory).counts.threads;
 
-test("a lock is held from before the slot is taken until after it is given back", async (t) => {
-  const { locks, vfs } = await withFake(t);
+test("an attachment holds its lock from before it takes its slot until after it releases the slot", async (t) => {
+  const { locks, vfs } = await withFakeLocks(t);
   assert.equal(locks.held.size, 1);
   const other = await attachVfs(vfs.handle, { locks: true, thread: 2 });
   assert.equal(locks.held.size, 2);
-  assert.equal(slots(vfs), 2);
+  assert.equal(slotsInUse(vfs), 2);
   other.close();
   await until(() => locks.held.size === 1);
   const none = await attachVfs(vfs.handle);
-  assert.equal(locks.held.size, 1, "Node's threads hold none unless they are told to");
+  assert.equal(locks.held.size, 1, "a thread of Node holds a lock only when its options ask for it");
   none.close();
   assert.equal(
     codeOf(() => vfs.watchThreads({ everyMs: 5 })),
@@ -74,8 +82,8 @@ test("a lock is held from before the slot is taken until after it is given back"
   );
 });
 
-test("a handle that is refused leaves no lock", async (t) => {
-  const { locks, vfs } = await withFake(t);
+test("attachVfs with a refused handle leaves no lock", async (t) => {
+  const { locks, vfs } = await withFakeLocks(t);
   const context = vfs.context();
   const { handle } = context;
   context.close();
@@ -83,38 +91,38 @@ test("a handle that is refused leaves no lock", async (t) => {
   await until(() => locks.held.size === 1);
 });
 
-// Fails when watchThreads() does not ask, or takes a thread for dead whose lock is held or that never had one.
-test("who is gone is buried, who lives is not, whoever watches", async (t) => {
-  const { locks, vfs } = await withFake(t);
+// Fails when watchThreads() does not poll, or takes a thread for dead whose lock is held or that never had one.
+test("a watching thread recovers the threads whose locks are free, and no others", async (t) => {
+  const { locks, vfs } = await withFakeLocks(t);
   const lives = await attachVfs(vfs.handle, { locks: true, thread: 2 });
   const silent = await attachVfs(vfs.handle, { thread: 3 });
   await attachVfs(vfs.handle, { locks: true, thread: 4 });
-  const name = [...locks.held.keys()].at(-1);
+  const name = defined([...locks.held.keys()].at(-1), "lock of the last thread");
   const stop = vfs.watchThreads({ everyMs: 10 });
   await new Promise((resolve) => setTimeout(resolve, 60));
-  assert.equal(slots(vfs), 4);
+  assert.equal(slotsInUse(vfs), 4);
   locks.free(name);
-  await until(() => slots(vfs) === 3);
+  await until(() => slotsInUse(vfs) === 3);
   for (const alive of [lives, silent]) {
     assert.equal(alive.fs.existsSync("/"), true);
     alive.close();
   }
-  assert.equal(slots(vfs), 1);
+  assert.equal(slotsInUse(vfs), 1);
   stop();
   assert.deepEqual(check(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, []);
 });
 
-test("threads that have no name from their host get names of their own", async (t) => {
-  const { locks, vfs } = await withFake(t);
+test("threads without a number from their host get random numbers", async (t) => {
+  const { locks, vfs } = await withFakeLocks(t);
   const { randomHostId } = await import("../../dist/src/bridge/web-locks.js");
   const names = new Set(Array.from({ length: 1000 }, randomHostId));
   assert.ok(names.size > 995);
   assert.ok([...names].every((name) => Number.isInteger(name) && name > 0 && name < 2 ** 31));
   assert.equal(locks.held.size, 1);
-  assert.equal(slots(vfs), 1);
+  assert.equal(slotsInUse(vfs), 1);
 });
 
-test("without navigator.locks nothing is held and nobody can watch", {
+test("without navigator.locks an attachment holds no lock and watchThreads() throws", {
   skip: hasLocks && "this Node has navigator.locks",
 }, async (t) => {
   const vfs = await createVfs({ maxBytes: 8 << 20, locks: true });
@@ -125,30 +133,33 @@ test("without navigator.locks nothing is held and nobody can watch", {
   );
 });
 
-// Fails when Node wakes nobody and only a queued request were made; or when the parent alone were to notice.
-test("a second thread notices, while the one that made the workers is kept from its event loop", {
+// Fails when the watch only queues a request, which Node never grants for a dead thread, or when only the parent watches.
+test("a second thread recovers a dead worker while the worker's parent does not reach its event loop", {
   skip,
 }, async (t) => {
   const vfs = await createVfs({ maxBytes: 16 << 20, locks: true });
   t.after(() => vfs.close());
   vfs.fs.mkdirSync("/d");
   const word = new SharedArrayBuffer(8);
-  const start = (what) => new Worker(WORKER, { workerData: { handle: vfs.handle, what, word } });
+  const start = (role: LocksWorkerData["role"]) => {
+    const workerData: LocksWorkerData = { handle: vfs.handle, role, word };
+    return new Worker(WORKER, { workerData });
+  };
   const watcher = start("watch");
   await once(watcher, "message");
-  const dies = start("stand");
+  const dies = start("stop");
   await once(dies, "message");
   await until(() => Atomics.load(new Int32Array(word), 0) === 1);
   const before = performance.now();
   dies.terminate();
-  // Waits for the dead thread's mutex, in this thread, which sees no event meanwhile; alone it would give up after 10 s.
+  // This thread waits for the dead thread's mutex and sees no event meanwhile; without the watcher it would panic after 10 s.
   vfs.fs.writeFileSync("/d/file", "x");
   t.diagnostic(`${Math.round(performance.now() - before)} ms`);
   assert.deepEqual(vfs.fs.readdirSync("/d"), ["file"]);
   await watcher.terminate();
 });
 
-test("a lock that is held, and a watch, do not keep the process", { skip }, async () => {
+test("a held lock and a watch do not keep the process alive", { skip }, async () => {
   const { spawnSync } = await import("node:child_process");
   const index = new URL("../../dist/src/index.js", import.meta.url).href;
   const program = `const { createVfs } = await import(${JSON.stringify(index)});
@@ -157,6 +168,6 @@ test("a lock that is held, and a watch, do not keep the process", { skip }, asyn
   assert.equal(`${status} ${stdout}`, "0 done\n");
 });
 
-test("a thread's number leaves the upper half to names that stand for a lock", async () => {
+test("the number of a thread is below 2^31, where the names of locks begin", async () => {
   await assert.rejects(createVfs({ maxBytes: 4 << 20, thread: 2 ** 31 }), { code: "ERR_OUT_OF_RANGE" });
 });

@@ -1,15 +1,23 @@
-/** Calls made of many steps, while other threads change what they work on. */
+/** Calls of many steps, while other threads change the files that they work on. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { createVfs } from "../../dist/src/index.js";
+import { createVfs, type FsSync, type Vfs } from "../../dist/src/index.js";
+import type { BusyWorkerData } from "./busy.worker.js";
 
-/** Starts threads of busy-worker.js; they end by themselves after their rounds. */
-async function busy(vfs, kinds, rounds) {
+interface BusyThreads {
+  /** Waits until the threads have done their rounds. */
+  ended(): Promise<unknown>;
+  /** Works while the threads do, then stops them. An error of a thread comes first: it may be the cause of this thread's. */
+  during(work: () => void): Promise<void>;
+}
+
+/** Starts threads of busy.worker.ts; they end by themselves after their rounds. */
+async function busy(vfs: Vfs, kinds: readonly BusyWorkerData["kind"][], rounds: number): Promise<BusyThreads> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workers = kinds.map((kind, id) => {
-    const workerData = { handle: vfs.handle, kind, id, stop, rounds };
-    const worker = new Worker(new URL("./busy-worker.js", import.meta.url), { workerData });
+    const workerData: BusyWorkerData = { handle: vfs.handle, kind, id, stop, rounds };
+    const worker = new Worker(new URL("./busy.worker.js", import.meta.url), { workerData });
     const ready = new Promise((resolve, reject) => {
       worker.once("message", resolve);
       worker.once("error", reject);
@@ -28,9 +36,8 @@ async function busy(vfs, kinds, rounds) {
   const all = () => Promise.all(workers.map(({ ended }) => ended));
   return {
     ended: all,
-    /** Works while they do, then stops them. An error of theirs comes first: it may be the cause of ours. */
     async during(work) {
-      let failed;
+      let failed: unknown;
       try {
         work();
       } catch (error) {
@@ -43,16 +50,16 @@ async function busy(vfs, kinds, rounds) {
   };
 }
 
-function pause(milliseconds) {
+function pause(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-function count(fs, path) {
+function count(fs: FsSync, path: string): number {
   return fs.existsSync(path) ? fs.readdirSync(path).length : 0;
 }
 
 describe("while other threads change the tree", () => {
-  test("rm removes what is below and nothing else", async () => {
+  test("rm removes what is below a directory and nothing else", async () => {
     const vfs = await createVfs({ maxBytes: 1 << 28 });
     const { fs } = vfs;
     try {
@@ -61,13 +68,13 @@ describe("while other threads change the tree", () => {
       fs.mkdirSync("/busy");
       const others = await busy(vfs, ["fill", "fill", "swap"], 1_000_000);
       const removeAll = () => {
-        // So many that the last are swapped between the time their names are read and the time they are opened.
+        // So many that the last are swapped after rm has read their names and before it opens them.
         for (let wait = 0; wait < 200 && count(fs, "/busy/0") < 150; wait++) pause(1);
         try {
           fs.rmSync("/busy", { recursive: true, force: true });
         } catch (error) {
-          // Filled faster than it is emptied: rm gives up, as it does everywhere.
-          assert.equal(error.code, "ENOTEMPTY");
+          // rm gives up, as Node's does, when the directory is filled faster than rm empties it.
+          assert.equal((error as NodeJS.ErrnoException).code, "ENOTEMPTY");
         }
       };
       await others.during(() => {
@@ -82,7 +89,7 @@ describe("while other threads change the tree", () => {
     }
   });
 
-  test("a recursive mkdir that others make too is no error", async () => {
+  test("a recursive mkdir succeeds when other threads make the same directories", async () => {
     const vfs = await createVfs({ maxBytes: 1 << 28 });
     const { fs } = vfs;
     try {
@@ -97,7 +104,7 @@ describe("while other threads change the tree", () => {
     }
   });
 
-  test("readdir and cp see a directory that is being filled", async () => {
+  test("readdir and cp return every lasting entry of a directory that other threads fill", async () => {
     const vfs = await createVfs({ maxBytes: 1 << 28 });
     const { fs } = vfs;
     try {

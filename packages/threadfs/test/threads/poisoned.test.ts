@@ -1,27 +1,28 @@
-/** An exception out of the core: the attachment it came from is out of use, others are not (docs/trust.md). */
+/** An exception in the core poisons its attachment and no other (docs/trust.md). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attachVfs, createVfs } from "../../dist/src/index.js";
+import { CTX_TABLE } from "../../../verify/dist/arena/layout.js";
+import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
+import type { TestScope } from "../support/hooked-vfs.js";
 
-const CTX_TABLE = 41984;
-/** Where a context has the dentry of its root. */
+/** Offset of a context's root dentry. */
 const CONTEXT_ROOT = 12;
 
-async function damaged(t) {
+/** A tree whose root pointer the test can damage and repair. */
+async function damagedTree(t: TestScope) {
   const vfs = await createVfs({ maxBytes: 4 << 20 });
   t.after(() => vfs.close());
   vfs.fs.writeFileSync("/f", "x");
   const words = new Int32Array(vfs.handle.memory.buffer);
-  const root = (words[CTX_TABLE >>> 2] + CONTEXT_ROOT) >>> 2;
-  const before = words[root];
-  const set = (value) => {
-    words[root] = value;
-  };
-  return { vfs, break: () => set(0x7ffffff0), mend: () => set(before) };
+  const context = Atomics.load(words, CTX_TABLE >>> 2);
+  const root = (context + CONTEXT_ROOT) >>> 2;
+  const before = Atomics.load(words, root);
+  const set = (value: number) => Atomics.store(words, root, value);
+  return { vfs, damage: () => set(0x7ffffff0), repair: () => set(before) };
 }
 
-const CALLS = {
+const CALLS: Readonly<Record<string, (vfs: Vfs) => unknown>> = {
   existsSync: (vfs) => vfs.fs.existsSync("/f"),
   accessSync: (vfs) => vfs.fs.accessSync("/f"),
   "accessSync with a mode": (vfs) => vfs.fs.accessSync("/f", 4),
@@ -35,16 +36,17 @@ const CALLS = {
 };
 
 for (const [name, call] of Object.entries(CALLS)) {
-  test(`a trap in ${name} takes the attachment out of use`, async (t) => {
-    const tree = await damaged(t);
+  test(`a trap in ${name} poisons the attachment`, async (t) => {
+    const tree = await damagedTree(t);
     const other = await attachVfs(tree.vfs.handle);
     t.after(() => other.close());
-    tree.break();
+    tree.damage();
     assert.throws(
       () => call(tree.vfs),
-      (error) => error.code === "ERR_THREADFS_PANIC" && error.cause instanceof WebAssembly.RuntimeError,
+      (error: NodeJS.ErrnoException) =>
+        error.code === "ERR_THREADFS_PANIC" && error.cause instanceof WebAssembly.RuntimeError,
     );
-    tree.mend();
+    tree.repair();
     assert.equal(
       codeOf(() => tree.vfs.fs.statSync("/f")),
       "ERR_THREADFS_PANIC",
@@ -54,7 +56,7 @@ for (const [name, call] of Object.entries(CALLS)) {
       codeOf(() => tree.vfs.counters()),
       "ERR_THREADFS_PANIC",
     );
-    assert.equal(other.fs.readFileSync("/f", "utf8"), "x", "who was not in the core goes on");
+    assert.equal(other.fs.readFileSync("/f", "utf8"), "x", "the other attachment works on");
     tree.vfs.close();
     assert.equal(
       codeOf(() => tree.vfs.fs.statSync("/f")),
@@ -63,7 +65,7 @@ for (const [name, call] of Object.entries(CALLS)) {
   });
 }
 
-test("a clock that throws does too: it is asked in the middle of a change", async (t) => {
+test("a clock that throws in the middle of a change poisons the attachment", async (t) => {
   let broken = false;
   const now = () => {
     if (broken) throw new RangeError("no time");
@@ -74,7 +76,8 @@ test("a clock that throws does too: it is asked in the middle of a change", asyn
   broken = true;
   assert.throws(
     () => vfs.fs.mkdirSync("/d"),
-    (error) => error.code === "ERR_THREADFS_PANIC" && error.cause.message === "no time",
+    (error: NodeJS.ErrnoException) =>
+      error.code === "ERR_THREADFS_PANIC" && error.cause instanceof RangeError && error.cause.message === "no time",
   );
   broken = false;
   assert.equal(
@@ -83,8 +86,8 @@ test("a clock that throws does too: it is asked in the middle of a change", asyn
   );
 });
 
-test("an answer of the core that is an error is none of these", async (t) => {
-  const { vfs } = await damaged(t);
+test("a call that fails with an error code does not poison the attachment", async (t) => {
+  const { vfs } = await damagedTree(t);
   assert.equal(
     codeOf(() => vfs.fs.statSync("/none")),
     "ENOENT",
