@@ -50,8 +50,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "    writeSeqBegin(d.seq);\n    setFlags(d, D_UNHASHED, 0);\n  }\n  unlock(d.lockref);\n  return late;",
-        to: "    dDropLocked(d);\n  }\n  unlock(d.lockref);\n  return late;",
+        from: "    writeSeqBegin(d.seq);\n    setFlags(d, D_UNHASHED, 0);\n  }\n  unlock(d.lockref);\n  return inodeToPut;",
+        to: "    dDropLocked(d);\n  }\n  unlock(d.lockref);\n  return inodeToPut;",
       },
     ],
     caughtBy: [meanwhile("small unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/d/e/../f)")],
@@ -85,7 +85,7 @@ export const CACHE: Mutant[] = [
   },
   {
     name: "the pin of an entry is never put",
-    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  unpin(d);\n  const late", to: "  const late" }],
+    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  unpin(d);\n  const inodeToPut", to: "  const inodeToPut" }],
     caughtBy: [fsck()],
   },
   {
@@ -93,8 +93,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "fs/tmpfs/tmpfs.ts",
-        from: "  unpin(d);\n  const late",
-        to: "  unpin(d);\n  unpin(d);\n  const late",
+        from: "  unpin(d);\n  const inodeToPut",
+        to: "  unpin(d);\n  unpin(d);\n  const inodeToPut",
       },
     ],
     caughtBy: [fsck()],

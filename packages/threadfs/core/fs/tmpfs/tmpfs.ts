@@ -138,13 +138,13 @@ export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   txBegin();
   // The pin first: then a caller that is alone with the dentry turns it negative in place.
   unpin(d);
-  const late = dDelete(d);
+  const inodeToPut = dDelete(d);
   dropNlink(d, i, t);
   if (i.isDir) addLinks(dir, -1, t);
   parent.nrChildren -= 1;
   updateDirectory(dir, -DIRENT_SIZE, t);
   txEnd();
-  dDeleteFinish(d, late);
+  dDeleteFinish(d, inodeToPut);
 }
 
 /** Gives the pin of an entry back. Never the last reference: the caller has one. */

@@ -1,10 +1,10 @@
 /**
- * Finding dentries: by parent and name, without a lock and without a store (dLookupRcu), with a reference (dLookup), and by
- * their place in the tree.
+ * Finds dentries: by parent and name, without locks and stores (dLookupRcu) or with a reference (dLookup), and by their
+ * place in the tree.
  *
- * Guarantees: dLookupRcu() stores nothing. What it answers may be used only after the caller has checked the parent's
- * sequence, and may be referenced only by lockrefGetNotDead() followed by a check of the child's. dLookup() answers a
- * miss only if there was a moment without the name.
+ * Guarantees: dLookupRcu() stores nothing. Its result may be used only after the caller has checked the parent's
+ * sequence, and may be referenced only by lockrefGetNotDead() followed by a check of the child's sequence. dLookup()
+ * returns a miss only if there was a moment at which the name did not exist.
  */
 
 import { driverCompare, putStoredName } from "../../fs/driver/hooks";
@@ -21,34 +21,38 @@ import { bucketHead, bucketOf } from "./d-hash";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";
 
-/** Looks at a chain again after a rename or a split went through it; then the walk drops out. */
+/** Searches of a chain that a rename or a split disturbs, before the walk leaves rcu mode. */
 const LOOKUP_TRIES: i32 = 4;
-/** Rounds of a lookup against renames before it keeps them out. */
+/** Searches that renames disturb, before the lookup locks renames out. */
 const RENAME_TRIES: i32 = 8;
-/** Longest way along a chain without a lock; who has to go on looks with references. */
+/** Longest part of a chain that is searched without locks; beyond it the walk leaves rcu mode. */
 const RCU_CHAIN_MAX: i32 = 1 << 14;
-/** A chain is never this long unless memory is corrupt. */
+/** No chain is this long unless memory is corrupt. */
 const CHAIN_MAX: i32 = 1 << 20;
-/** Starts at a chain's head; each was somebody else's change. */
+/** Restarts at the head of a chain; each was caused by another thread's change. */
 const STARTS_MAX: i32 = 1 << 16;
 
 function noDentry(): Dentry {
   return changetype<Dentry>(0);
 }
 
-/** Sequence of the dentry that dLookupRcu() found. */
+/** Second return value of dLookupRcu(): the sequence of the dentry that it returned. */
 export let dLookupRcuSeq: u32 = 0;
-/** After a null answer of dLookupRcu(): the name does not exist, as far as the parent's sequence still holds. */
+/**
+ * Second return value of dLookupRcu() when it returns null: the miss is final, provided that the parent's sequence is
+ * unchanged.
+ */
 export let dLookupRcuMissFinal: bool = false;
 
 /**
- * __d_lookup_rcu(): the dentry of a name in a directory, null when there is none to be seen. Takes no lock, stores
- * nothing. `dLookupRcuSeq` is the sequence under which name and parent were compared; nothing is checked after the
- * comparison: that is for the caller, with the parent's sequence.
+ * __d_lookup_rcu(): the dentry of a name in a directory, null if none is found. Takes no locks and stores nothing. Name
+ * and parent were compared under the sequence in `dLookupRcuSeq`. Nothing is checked after the comparison: the caller
+ * checks the parent's sequence. After null, `dLookupRcuMissFinal` tells whether the miss is final.
  */
 export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
   for (let tries = 0; tries < LOOKUP_TRIES; tries++) {
-    // A miss beside a change of this directory or of the table: to wait for the change's end costs less than to drop out.
+    // After a miss during a change of the directory or the table, waiting for the change is cheaper than leaving rcu
+    // mode.
     const hashSeq = tries == 0 ? atomic.load<u32>(G_HASH_SEQ) : readSeqBegin(G_HASH_SEQ);
     const dirSeq = tries == 0 ? atomic.load<u32>(parent.dirSeq) : readSeqBegin(parent.dirSeq);
     const b = bucketOf(<u32>hashLen, atomic.load<u32>(G_HASH_N));
@@ -64,7 +68,7 @@ export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64
       }
       p = d.next;
     }
-    // The end of another chain: a rename or a split carried this reader off.
+    // The end of another chain: a rename or a split has moved this reader to it.
     if (p != 0 && p >> 1 != b) clean = false;
     if (
       clean &&
@@ -82,7 +86,7 @@ export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64
   return noDentry();
 }
 
-/** 1: this is it, under `dLookupRcuSeq`. 0: it is not. -1: it is changing, look again. */
+/** 1: a match, under `dLookupRcuSeq`. 0: no match. -1: the dentry is changing, search again. */
 function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u64): i32 {
   for (let tries = 0; tries < LOOKUP_TRIES; tries++) {
     const seq = readSeqBegin(d.seq);
@@ -96,7 +100,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
     let from = d.name;
     if (len > INLINE_NAME) {
       tracepoint(P_NAME_READ, d.at, seq);
-      // Length and address belong together only if nothing has moved: check before the address is followed.
+      // Length and address belong together only if the sequence is unchanged: check it before following the address.
       from = <usize>atomic.load<u32>(d.name);
       if (readSeqRetry(d.seq, seq)) continue;
     }
@@ -104,7 +108,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
     if (parent.flags & D_OP_COMPARE) {
       const inode = d.inode;
       if (readSeqRetry(d.seq, seq)) continue;
-      // Without an inode a hook cannot judge; the locked lookup asks again.
+      // The hook cannot compare without an inode; the locked lookup asks again.
       if (!inode) return -1;
       putStoredName(from, len);
       same = driverCompare(parent.sb, dir, inode, len, name, <u32>(hashLen >> 32));
@@ -119,7 +123,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
   return -1;
 }
 
-/** Compares a stored name (zero behind its end, up to a multiple of eight) with the bytes at `name`. */
+/** Compares a stored name, zero-padded to a multiple of eight bytes, with the bytes at `name`. */
 function bytesEqual(stored: usize, name: usize, len: u32): bool {
   let i: u32 = 0;
   for (; i + 8 <= len; i += 8) {
@@ -131,9 +135,9 @@ function bytesEqual(stored: usize, name: usize, len: u32): bool {
 }
 
 /**
- * __d_lookup(): the same with a reference. Name and parent are compared under the dentry's d_lock, under which nothing of it can be
- * taken back any more: what is removed and still in its chain is passed by, what is just being removed is waited for. A file
- * system's own comparison is asked when the read-side section has ended and a reference protects the dentry.
+ * __d_lookup(): the same with a reference. Compares name and parent under d_lock, where nothing can be rolled back any
+ * more: skips a removed dentry that is still in its chain, and waits for one that is being removed. Calls the file
+ * system's own comparison after the read-side section has ended, when a reference protects the dentry.
  */
 function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
   const mask = hashMask(parent);
@@ -150,7 +154,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       continue;
     }
     if (!trySpinLock(d.lockref)) {
-      // Somebody holds its lock for longer than any change takes.
+      // The lock is held for longer than any change takes.
       rcuReadUnlock();
       sleepAtLock(naps++, d.lockref);
       rcuReadLock();
@@ -170,7 +174,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
     rcuReadUnlock();
     if (!hook || driverSaysSame(d, parent, dir, name, hashLen)) return d;
     dput(d);
-    // Where the chain goes on from here nobody knows, unless it still is there: from its head again.
+    // If the dentry has left the chain, its `next` may lead elsewhere: start again at the head.
     rcuReadLock();
     if (stillInChain(d, parent, hashLen)) {
       p = d.next;
@@ -187,17 +191,25 @@ function chainHead(hashLen: u64): u32 {
   return atomic.load<u32>(bucketHead(bucketOf(<u32>hashLen, atomic.load<u32>(G_HASH_N))));
 }
 
-/** Which bits of hash and length must agree before a name is looked at: a compare hook may take another length. */
+/**
+ * The bits of hash and length that must be equal before a name is compared. A compare hook may accept another length.
+ */
 function hashMask(parent: Dentry): u64 {
   return parent.flags & D_OP_COMPARE ? 0xffffffff : 0xffffffffffffffff;
 }
 
-/** A dentry in the right directory with the right hash, alive and yet another name: the chain goes on behind it. */
+/**
+ * Whether a dentry with another name is still hashed in this directory with this hash, so that its `next` continues the
+ * chain.
+ */
 function stillInChain(d: Dentry, parent: Dentry, hashLen: u64): bool {
   return !(d.flags & D_UNHASHED) && d.parent == parent && <u32>d.hashLen == <u32>hashLen;
 }
 
-/** Whether a file system calls the name of a dentry that the caller holds a reference on the same, and it has that place and name. */
+/**
+ * Whether the file system considers the dentry's name equal, and the dentry still has that name and parent. The caller
+ * holds a reference.
+ */
 function driverSaysSame(d: Dentry, parent: Dentry, dir: Inode, name: usize, hashLen: u64): bool {
   const seq = atomic.load<u32>(d.seq);
   lock(d.lockref);
@@ -205,14 +217,14 @@ function driverSaysSame(d: Dentry, parent: Dentry, dir: Inode, name: usize, hash
   const here = d.parent == parent && !(d.flags & D_UNHASHED);
   if (here) putStoredName(dentryName(d), len);
   unlock(d.lockref);
-  // The hook runs without d_lock; the sequence tells whether what it judged is still so.
+  // The hook runs without d_lock. An unchanged sequence means that its result still holds.
   return (
     here && driverCompare(parent.sb, dir, d.inode, len, name, <u32>(hashLen >> 32)) && atomic.load<u32>(d.seq) == seq
   );
 }
 
 /**
- * d_lookup(): a miss counts only if no rename went on meanwhile. After RENAME_TRIES rounds renames are kept out.
+ * d_lookup(): a miss counts only if no rename happened meanwhile. After RENAME_TRIES attempts renames are locked out.
  */
 export function dLookup(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
   for (let n = 0; n < RENAME_TRIES; n++) {
@@ -250,7 +262,10 @@ export function dgetParent(d: Dentry): Dentry {
   return parent;
 }
 
-/** Whether `d` is `above` or lies below it. Under the rename lock, or inside a section with the rename sequence. */
+/**
+ * Whether `d` is `above` or below it. Under the rename lock, or in a read-side section that validates the rename
+ * sequence.
+ */
 export function isSubdir(d: Dentry, above: Dentry): bool {
   let p = d;
   for (let n = 0; n < CHAIN_MAX; n++) {
@@ -262,7 +277,7 @@ export function isSubdir(d: Dentry, above: Dentry): bool {
   return false;
 }
 
-/** d_ancestor(): the child of `above` through which `d` lies below it, null when it does not. */
+/** d_ancestor(): the child of `above` that is `d` or an ancestor of it; null if there is none. */
 export function dAncestor(above: Dentry, d: Dentry): Dentry {
   let p = d;
   for (let n = 0; n < CHAIN_MAX; n++) {

@@ -1,8 +1,8 @@
 /**
- * Moving dentries: rename, exchange, a directory found again under another name, another spelling of a name.
+ * Moves dentries: rename, exchange, a directory that is found again under another name, and another spelling of a name.
  *
  * Guarantee: name and place change in one step for every reader, inside write sections of all sequences concerned: the
- * rename sequence, dirSeq of both directories, the sequences of both dentries.
+ * rename sequence, dirSeq of both directories, and the sequences of both dentries.
  */
 
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
@@ -36,18 +36,18 @@ function swapNames(a: Dentry, b: Dentry): void {
 }
 
 /**
- * d_move(): `d` takes over the name and place of `target`, which leaves the table; `exchange`: which takes over the old ones.
- * The caller holds both parents' i_mutex and references on both. One step for every reader: both sequences are odd
- * from before the first change until after the last. True: the old place's reference on its parent is now the caller's, to be
- * dropped when the section has ended.
+ * d_move(): `d` takes over the name and place of `target`, which is unhashed; with `exchange` `target` takes over the
+ * old ones. The caller owns both parents' i_mutex and holds references on both dentries. Both sequences are odd from
+ * before the first change until the commit. True: the caller gets the old place's reference on its parent, and drops it
+ * after the commit.
  */
 export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   lock(G_RENAME_LOCK);
   writeSeqBegin(G_RENAME_SEQ);
   const from = d.parent;
   const to = target.parent;
-  // What is replaced stays below its parent: ".." leads from it to where it led before. So the new place needs a reference of
-  // its own on its parent, and the old place's is left over.
+  // A replaced dentry stays below its parent, so that ".." still leads from it to where it led before. So the new place
+  // needs its own reference on its parent, and the old place's reference is left over.
   const stays = !exchange && from != d && from != to;
   if (stays) dget(to);
   writeSeqBegin(from.dirSeq);
@@ -62,12 +62,13 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   swapNames(d, target);
   tracepoint(P_MOVE_NAMES, d.at, target.at);
   setFlags(d, 0, D_ROOT);
-  // Each dentry now carries the hash that was computed for its new place. The chains before the lists: bucket locks come first.
+  // Each dentry now has the hash of its new place. Chains before lists, because bucket locks come first in the lock
+  // order.
   hashInsert(d);
   if (exchange) hashInsert(target);
-  // Inside one directory both keep their places, so that nobody who is reading it misses one or sees it twice.
+  // Within one directory both keep their position, so that a readdir in progress neither misses nor repeats one.
   if (from != to) {
-    // A dentry that was not in the tree yet is its own parent, and had no place in a list.
+    // A dentry that was not in the tree is its own parent and on no list.
     if (from != d) removeChild(from, d);
     if (!stays) removeChild(to, target);
     d.parent = to;
@@ -88,9 +89,9 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
 }
 
 /**
- * d_materialise_unique(): a directory that is known under another dentry (`anon`, elsewhere in the tree or nowhere) is
- * found again under the new, negative `d`: the known one moves to the new one's place, both in write sections.
- * Answers the dentry that now stands there, with the caller's reference; `d` has lost its.
+ * d_materialise_unique(): a directory that is known under another dentry (`anon`, elsewhere in the tree or outside of
+ * it) is found again under the new, negative `d`. Moves the known dentry to the new one's place. Returns it with the
+ * caller's reference; `d` loses its reference.
  */
 export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
   const from = anon.parent;
@@ -99,7 +100,7 @@ export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
   return anon;
 }
 
-/** A dentry of a directory's inode, with a reference; null when there is none. */
+/** A dentry of a directory's inode, with a reference; null if there is none. */
 export function dFindAlias(i: Inode): Dentry {
   let looks = 0;
   while (true) {
@@ -110,21 +111,21 @@ export function dFindAlias(i: Inode): Dentry {
     unlock(i.lock);
     if (got) return d;
     if (none) return noDentry();
-    // Its lock is held: it may be on its way out, or not. d_lock comes before i_lock, so it is not waited for in there.
+    // Its lock is held, perhaps to kill it. d_lock comes before i_lock, so waiting happens outside.
     sleepAtLock(looks++, d.lockref);
   }
 }
 
 /**
- * dentry_update_name_case(): another spelling of the same length, in a write section. For file systems to which both
- * spellings are one name: the hash stays. Under the parent's i_mutex.
+ * dentry_update_name_case(): changes the spelling, not the length, of a name. For file systems that consider both
+ * spellings equal: the hash stays. Under the parent's i_mutex.
  */
 export function dUpdateNameCase(d: Dentry, name: usize, len: u32): bool {
   if (len != d.nameLen) return false;
   lock(d.lockref);
   writeSeqBegin(d.seq);
   const to = dentryName(d);
-  // The stored name is zero behind its end, up to a multiple of eight.
+  // Stored names are zero-padded to a multiple of eight bytes.
   for (let i: u32 = 0; i < len; i += 8) {
     const rest = len - i;
     const w = load<u64>(name + i);
@@ -135,7 +136,7 @@ export function dUpdateNameCase(d: Dentry, name: usize, len: u32): bool {
   return true;
 }
 
-/** d_invalidate(): a dentry found stale leaves the table. */
+/** d_invalidate(): unhashes a dentry that is stale. */
 export function dInvalidate(d: Dentry): void {
   dDrop(d);
 }

@@ -1,6 +1,6 @@
 /**
- * d_path(): from a dentry back to its path, for getcwd and realpath. Built from the end, in a read-side section, under the
- * rename sequence and the mount sequence; after a few rounds against writers both are kept out.
+ * d_path(): builds the path of a dentry, from its end, for getcwd and realpath. In a read-side section that validates
+ * the rename sequence and the mount sequence; after a few attempts writers are locked out.
  */
 
 import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../errno";
@@ -16,7 +16,10 @@ import { D_UNHASHED, Dentry, INLINE_NAME } from "./dentry";
 const TRIES: i32 = 16;
 const STEPS_MAX: i32 = 100000;
 
-/** Writes the path of (m, d) as seen from the context's root to SCRATCH.IO; its length, -ENOENT: removed or out of reach. */
+/**
+ * Writes the path of (m, d), as seen from the context's root, to SCRATCH.IO. Returns its length; -ENOENT: removed or
+ * unreachable.
+ */
 export function dPath(c: Context, m: Mount, d: Dentry): i32 {
   for (let n = 0; n < TRIES; n++) {
     rcuReadLock();
@@ -48,7 +51,7 @@ function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
     if (d == m.root) {
       const up = m.parent;
       if (up == m) {
-        // The top of everything, or of a mount that was taken down: only the first has a path.
+        // The top of the whole tree, or of a detached mount; only the former has a path.
         return m.id == 1 ? finish(base, end) : -ENOENT;
       }
       d = m.mountpoint;

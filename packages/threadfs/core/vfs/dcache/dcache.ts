@@ -311,21 +311,21 @@ function dentryUnlinkInode(d: Dentry): Inode {
  */
 export function dDelete(d: Dentry): Inode {
   lock(d.lockref);
-  let late = changetype<Inode>(NULL_INODE);
+  let inodeToPut = changetype<Inode>(NULL_INODE);
   if (lockrefCount(d.lockref) == 1) {
     setFlags(d, 0, D_CANT_MOUNT);
-    late = dentryUnlinkInode(d);
+    inodeToPut = dentryUnlinkInode(d);
   } else if (!(d.flags & D_UNHASHED)) {
     writeSeqBegin(d.seq);
     setFlags(d, D_UNHASHED, 0);
   }
   unlock(d.lockref);
-  return late;
+  return inodeToPut;
 }
 
 /** Finishes dDelete() after the commit. */
-export function dDeleteFinish(d: Dentry, late: Inode): void {
-  if (late) iput(late);
+export function dDeleteFinish(d: Dentry, inodeToPut: Inode): void {
+  if (inodeToPut) iput(inodeToPut);
   else dDrop(d);
 }
 

@@ -1,14 +1,17 @@
 /**
  * Open files and descriptors.
  *
- * File (128 bytes, typed cache): 0 count i32  4 flags u32  8 mnt ptr  12 dentry ptr  16 inode ptr  20 posLock u32
- * 24 pos i64  32 hint ptr (readdir: the child shown last)  36 hintCookie u32  40 rcuNext 44 rcuTag  48 mode u32  52 mark u32 (the sweep's)
+ * File (128 bytes, typed cache): 0 count i32 4 flags u32 8 mnt ptr 12 dentry ptr 16 inode ptr 20 posLock u32
+ *   24 pos i64  32 hint ptr (readdir: the last child returned)  36 hintCookie u32  40 rcuNext 44 rcuTag  48 mode u32
+ *   52 recount u32 (references found by the recount, recount.ts)
  *
- * A descriptor is a slot in its context's blocks: 0 free, 1 taken but not yet open, else the file.
+ * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file.
  *
- * Guarantees: fget() takes no lock for a descriptor that is open; it references a file that is alive and then checks that the descriptor still means
- * it, inside a read-side section, so that a file closed at the same moment is either got whole or not at all.
- * Lock order: posLock is taken before any i_mutex; fdLock is innermost.
+ * Guarantees: fget() takes no lock for an open descriptor. Inside a read-side section it takes a reference on a live
+ * file and then checks that the descriptor still means that file. So if the file is closed at the same time, fget()
+ * either gets it whole or not at all.
+ *
+ * Lock order: posLock before any i_mutex; fdLock is innermost.
  */
 
 import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../errno";
@@ -27,7 +30,7 @@ import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";
 
 export const FILE_SIZE: u32 = 128;
 export const FILE_LINK: u32 = 40;
-/** Words that live on when the memory is freed: count, posLock. */
+/** Words that are kept when the memory is freed: count, posLock. */
 export const FILE_KEEP: u32 = (1 << 0) | (1 << 5);
 /** Files that may be open in the whole arena. */
 export const MAX_FILES: u32 = 1 << 18;
@@ -35,9 +38,9 @@ export const MAX_FILES: u32 = 1 << 18;
 export const FMODE_READ: u32 = 1;
 export const FMODE_WRITE: u32 = 2;
 
-/** A descriptor that is taken and not open yet. */
+/** A descriptor that is taken but not open yet. */
 export const FD_RESERVED: u32 = 1;
-/** Rounds against those who close and open the same descriptor; each of them got on. */
+/** Retries against threads that close and open the same descriptor; each time one of them made progress. */
 const TRIES_MAX: i32 = 1000000;
 
 @unmanaged
@@ -79,10 +82,13 @@ export class File {
   }
 }
 
-/** -errno of the last getEmptyFilp() that answered null. */
+/** Second return value of getEmptyFilp() when it returns null: -errno. */
 export let getEmptyFilpErr: i32 = 0;
 
-/** get_empty_filp(): a file with one reference that is open on nothing yet. May use the arena's reserve. */
+/**
+ * get_empty_filp(): a file with one reference, not open yet; null: `getEmptyFilpErr`. May use the arena's reserved
+ * chunks.
+ */
 export function getEmptyFilp(): File {
   if (atomic.add<u32>(G_NR_FILES, 1) >= MAX_FILES) {
     atomic.sub<u32>(G_NR_FILES, 1);
@@ -107,7 +113,7 @@ export function getEmptyFilp(): File {
   return f;
 }
 
-/** Opens a file on a path, whose references it takes over. */
+/** Opens a file at a path, whose references it takes over. */
 export function fileSetPath(f: File, mnt: Mount, dentry: Dentry, inode: Inode, flags: u32, mode: u32): void {
   f.flags = flags;
   f.mode = mode;
@@ -138,13 +144,16 @@ function fdSlot(c: Context, fd: u32): usize {
   return block == 0 ? 0 : <usize>(block + ((fd % FD_BLOCK) << 2));
 }
 
-/** What stands in a descriptor's slot; RESERVED, not open, where there is none. 0 may be a close that has not happened yet. */
+/**
+ * The value of a descriptor's slot; FD_RESERVED (not open) where there is no slot. 0 may be a close that is not
+ * committed yet.
+ */
 export function fdValue(c: Context, fd: i32): u32 {
   const s = fdSlot(c, <u32>fd);
   return s == 0 ? FD_RESERVED : atomic.load<u32>(s);
 }
 
-/** The file of a descriptor without a reference: only inside a read-side section, or under fdLock. null: not open. */
+/** The file of a descriptor, without a reference: only inside a read-side section or under fdLock. null: not open. */
 export function fdFile(c: Context, fd: i32): File {
   const v = fdValue(c, fd);
   return changetype<File>(v == FD_RESERVED ? <usize>0 : <usize>v);
@@ -159,7 +168,7 @@ export function fget(c: Context, fd: i32): File {
     const f = fdFile(c, fd);
     if (!f) {
       rcuReadUnlock();
-      // Under the lock: one that is just being closed is open until that has happened.
+      // Under the lock: a descriptor that is being closed is open until the commit.
       lock(c.fdLock);
       const open = fdFile(c, fd);
       unlock(c.fdLock);
@@ -175,7 +184,10 @@ export function fget(c: Context, fd: i32): File {
   }
 }
 
-/** Takes the lowest free descriptor; -EMFILE, -ENOSPC; -EBADF: the context was closed, and nobody would close it again. */
+/**
+ * get_unused_fd(): takes the lowest free descriptor. -EMFILE, -ENOSPC; -EBADF: the context has been closed, so that no
+ * thread would close the descriptor.
+ */
 export function getUnusedFd(c: Context): i32 {
   lock(c.fdLock);
   if (c.alive == 0) {
@@ -208,12 +220,12 @@ export function getUnusedFd(c: Context): i32 {
   return -EMFILE;
 }
 
-/** fd_install(): false when the context was closed meanwhile, and the descriptor with it. */
+/** fd_install(). False: the context, and the descriptor with it, has been closed meanwhile. */
 export function fdInstall(c: Context, fd: i32, f: File): bool {
   return atomic.cmpxchg<u32>(fdSlot(c, <u32>fd), FD_RESERVED, <u32>f.at) == FD_RESERVED;
 }
 
-/** Gives a descriptor back that was taken and never opened. */
+/** put_unused_fd(): frees a descriptor that was taken but not opened. */
 export function putUnusedFd(c: Context, fd: i32): void {
   lock(c.fdLock);
   put32(fdSlot(c, <u32>fd), 0);
@@ -221,7 +233,7 @@ export function putUnusedFd(c: Context, fd: i32): void {
   unlock(c.fdLock);
 }
 
-/** Takes the file out of a descriptor, with the descriptor's reference; null: not open. */
+/** Closes a descriptor and returns its file with the descriptor's reference; null: not open. */
 export function fdClose(c: Context, fd: i32): File {
   lock(c.fdLock);
   const f = fdFile(c, fd);

@@ -1,8 +1,8 @@
 /**
- * open(2): a descriptor and a file are taken first, then the path is walked.
+ * open(2): takes a descriptor and a file, then walks the path.
  *
- * Without O_CREAT the walk is one like any other, in rcu mode to its end. With O_CREAT only the parents are walked in rcu
- * mode; the last component is looked up under its directory's i_mutex, where it can be made.
+ * Without O_CREAT the walk is an ordinary one, in rcu mode to its end. With O_CREAT only the parents are walked in rcu
+ * mode. The last component is looked up, and perhaps created, under its directory's i_mutex.
  */
 
 import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "../../errno";
@@ -60,12 +60,12 @@ export const O_NOFOLLOW: u32 = 0x20000;
 const O_PATH: u32 = 0x200000;
 const O_TMPFILE: u32 = 0x400000;
 
-/** openat(2): a descriptor or -errno. `mode` has the umask already applied. */
+/** openat(2): a descriptor or -errno. The umask has been applied to `mode`. */
 export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (flags & (O_PATH | O_TMPFILE)) return -EOPNOTSUPP;
   if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
   const c = nd.ctx;
-  // A descriptor is taken before the walk.
+  // Taking a descriptor needs an active thread, and comes before the walk.
   enterActive();
   if (acquireContext(nd.ctxNumber) != c) return -EBADF;
   const f = getEmptyFilp();
@@ -98,7 +98,7 @@ function openPlain(nd: Nameidata, flags: u32): i32 {
   return filenameLookup(nd, lookup, FOR_PATH, 0);
 }
 
-/** The three attempts of a walk that may create its last component. */
+/** The attempts of a walk that may create its last component. */
 function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
   let lookup = LOOKUP_OPEN | LOOKUP_CREATE | LOOKUP_PARENT;
   if (flags & O_EXCL) lookup |= LOOKUP_EXCL;
@@ -131,7 +131,10 @@ function createAttempt(nd: Nameidata, lookup: u32, flags: u32, mode: u32): i32 {
   return endAttempt(nd, err, FOR_PATH, 0);
 }
 
-/** do_last(): the last component of an open with O_CREAT. 0: nd is at the file; 1: a link to follow, nd.body. */
+/**
+ * do_last(): the last component of an open with O_CREAT. Returns 0: nd is at the file; 1: a link to follow, nd.body;
+ * -errno.
+ */
 function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (nd.lastType != LAST_NORM) {
     if (nd.depth != 0) putLink(nd);
@@ -156,7 +159,7 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   return stepInto(nd, d, !(flags & (O_NOFOLLOW | O_EXCL)));
 }
 
-/** may_open(): what the file is and who may open it how. */
+/** may_open(): checks type, flags and permissions. */
 function mayOpen(nd: Nameidata, flags: u32): i32 {
   const i = nd.inode;
   const type = i.type;
@@ -176,7 +179,7 @@ function mayOpen(nd: Nameidata, flags: u32): i32 {
     const err = inodePermission(nd.ctx, i, mask, false);
     if (err != 0) return err;
   }
-  // Pipes, sockets and devices have names here, and nobody at the other end.
+  // Pipes, sockets and devices exist as names only.
   return type == S_IFREG || type == S_IFDIR ? 0 : -ENXIO;
 }
 
@@ -187,7 +190,7 @@ function accessMask(flags: u32): u32 {
   return mask;
 }
 
-/** do_dentry_open() and the truncation. The file takes references of its own. */
+/** do_dentry_open(), and the truncation. The file takes references of its own. */
 function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
   if (flags & O_TRUNC && !(nd.state & ND_CREATED) && i.isReg) {

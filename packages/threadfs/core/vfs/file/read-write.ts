@@ -1,6 +1,6 @@
 /**
- * read, write, seek, truncate. Contents are read and changed under the file's i_mutex; a descriptor's position under its
- * own lock, taken before.
+ * read, write, seek, truncate. File contents are read and changed under the inode's i_mutex, a file's position under
+ * its posLock, which is taken first.
  */
 
 import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../errno";
@@ -23,7 +23,7 @@ const O_APPEND: u32 = 0x400;
 const SEEK_CUR: i32 = 1;
 const SEEK_END: i32 = 2;
 
-/** read(2), pread(2): at most IO_SIZE bytes into scratch; `offset` < 0: at the file's position, which moves. */
+/** read(2), pread(2): reads at most IO_SIZE bytes to scratch. `offset` < 0: at the file's position, which advances. */
 export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
@@ -60,7 +60,7 @@ function readAt(i: Inode, pos: i64, wanted: u32): i32 {
   return r;
 }
 
-/** relatime: the time of access follows only when it lies before the last change. */
+/** touch_atime(), as with relatime: updates atime only if it is not later than the last change. */
 function touchAtime(i: Inode): void {
   const atime = i.atime;
   if (atime > i.mtime && atime > i.ctime) return;
@@ -71,7 +71,7 @@ function touchAtime(i: Inode): void {
   endAttr(i);
 }
 
-/** write(2), pwrite(2): `n` bytes from scratch; fewer where the arena is full, -ENOSPC when it takes none. */
+/** write(2), pwrite(2): writes `n` bytes from scratch, fewer if the arena gets full; -ENOSPC if none fits. */
 export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
   if (n > IO_SIZE) return -EINVAL;
   const f = fget(c, fd);
@@ -88,7 +88,7 @@ export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
   return r;
 }
 
-/** `at` < 0: at the file's own position, which moves. */
+/** `at` < 0: at the file's position, which advances. */
 function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
   const i = f.inode;
   mutexLock(i.mutex);
@@ -103,7 +103,7 @@ function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
   } else {
     r = writeData(c, f, pos, n, at < 0);
   }
-  // A driver's answer alone moves the position here; that of a file in memory has moved with its contents.
+  // Advances the position for a driver. dataWrite() has advanced it for a file in memory.
   if (at < 0 && r > 0 && i.mode & I_DRIVER) f.pos = pos + r;
   mutexUnlock(i.mutex);
   return r;
@@ -133,7 +133,7 @@ function driverWrite(i: Inode, pos: i64, n: u32): i32 {
   return r;
 }
 
-/** lseek(2): the new position. */
+/** lseek(2): returns the new position. */
 export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   const f = fget(c, fd);
   if (!f) return -(<f64>EBADF);
@@ -161,7 +161,7 @@ export function doFtruncate(c: Context, fd: i32, size: f64): i32 {
   return r;
 }
 
-/** do_truncate(); permission has been asked. */
+/** do_truncate(). The caller has checked permission. */
 export function truncateInode(c: Context, i: Inode, size: f64): i32 {
   if (!(size >= 0)) return -EINVAL;
   if (size > <f64>MAX_FILE_SIZE) return -EFBIG;

@@ -1,9 +1,10 @@
 /**
- * getdents(2): the children of a directory in the order in which they came, from a position on.
+ * getdents(2): the children of a directory from a position on, in the order in which they were added.
  *
- * The position is the cookie of the entry shown last; cookies only grow and are never used twice in a directory, so
- * entries that come and go do not disturb it. An entry that is there under one name from the first call to the last is
- * shown once; what comes after the first call is not shown, so that a reading ends.
+ * The position is the cookie of the last entry returned. Cookies are strictly increasing and never used twice in a
+ * directory, so that entries that come and go do not disturb a reading. An entry that exists under one name from the
+ * first call to the last is returned once. An entry added after the first call is not returned, so that the reading
+ * ends.
  */
 
 import { EBADF, ENOENT, ENOTDIR, EOPNOTSUPP } from "../../errno";
@@ -20,7 +21,7 @@ import { HOOK_READDIR } from "../mount/super";
 import { Context } from "../task/cred";
 import { File, fget, fput } from "./file";
 
-/** Fills SCRATCH.IO with whole entries; answers the bytes, 0 at the end. */
+/** Fills SCRATCH.IO with whole entries. Returns the number of bytes, 0 at the end. */
 export function doGetdents(c: Context, fd: i32): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
@@ -43,7 +44,10 @@ export function doGetdents(c: Context, fd: i32): i32 {
   return r;
 }
 
-/** The entry shown last, with a reference: where the next call goes on without looking from the start. */
+/**
+ * Second return value of fillDirents(): the last entry returned, with a reference. The next call continues there
+ * without a search.
+ */
 let fillDirentsHint: Dentry = changetype<Dentry>(0);
 
 function fillDirents(f: File, parent: Dentry): i32 {
@@ -55,7 +59,7 @@ function fillDirents(f: File, parent: Dentry): i32 {
   let last = changetype<Dentry>(0);
   let d = firstAfter(f, parent);
   while (d && d.cookie <= limit) {
-    // Cookies grow along the list: so it ends, and a reading in several calls does.
+    // Cookies are strictly increasing; anything else is corruption.
     if (<i64>d.cookie <= f.pos) corrupt(d.at);
     const i = d.inode;
     if (i && !(d.flags & D_UNHASHED)) {
@@ -69,7 +73,7 @@ function fillDirents(f: File, parent: Dentry): i32 {
     f.pos = d.cookie;
     d = changetype<Dentry>(<usize>d.sibNext);
   }
-  // A child with a reference under the list's lock: pinned ones are alive, so the count is taken without waiting.
+  // Takes the reference without waiting, because the list's lock is held. A pinned child is alive.
   if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;
   unlock(parent.childLock);
   return used;
@@ -94,7 +98,7 @@ function putEntry(to: usize, i: Inode, d: Dentry, len: u32): void {
   memory.copy(to + 10, dentryName(d), len);
 }
 
-/** The driver fills the area itself, and leaves the next position at the start of its own. */
+/** The driver fills the area and leaves the next position at the start of SCRATCH.DRIVER. */
 function getdentsDriver(f: File, dir: Inode): i32 {
   if (!(dir.sb.hooks & HOOK_READDIR)) return -EOPNOTSUPP;
   mutexLock(f.posLock);

@@ -1,5 +1,6 @@
 /**
- * Attributes: stat, chmod, chown, utimes, ACLs. Changes are made under the inode's i_mutex and shown in one step by i_seq.
+ * Attributes: stat, chmod, chown, utimes, ACLs. Changes are made under the inode's i_mutex and become visible in one
+ * step through i_seq.
  */
 
 import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../errno";
@@ -48,10 +49,10 @@ import {
 const SEQ_TRIES: i32 = 50;
 const NSEC_MASK: i64 = 0x3fffffff;
 const BLOCK_SIZE: f64 = 4096;
-/** utimensat(): nanoseconds that stand for "now" and "leave it". */
+/** utimensat(): nanoseconds that mean "now" and "do not change". */
 const UTIME_NOW: f64 = 1073741823;
 const UTIME_OMIT: f64 = 1073741822;
-/** uid or gid that stands for "leave it". */
+/** uid or gid that means "do not change". */
 const UNCHANGED: u32 = 0xffffffff;
 
 function putTime(at: usize, t: i64): void {
@@ -60,8 +61,8 @@ function putTime(at: usize, t: i64): void {
 }
 
 /**
- * vfs_getattr(): writes the 18 numbers of a stat to scratch, all of one moment. In rcu mode (no reference held)
- * -ECHILD when the inode keeps changing.
+ * vfs_getattr(): writes the 18 numbers of a stat to scratch, all from one moment. In rcu mode (without a reference)
+ * -ECHILD if the inode keeps changing.
  */
 export function vfsGetattr(m: Mount, i: Inode, rcu: bool): i32 {
   const to = scratch + S_STAT;
@@ -99,7 +100,7 @@ function fillStat(to: usize, i: Inode): void {
   putTime(to + 128, i.btime);
 }
 
-/** Blocks of 512 bytes: whole pages, and only a file with holes needs a look at how many. */
+/** Blocks of 512 bytes, in whole pages. Only a file with holes needs its page count. */
 function statBlocks(i: Inode, mode: u32, size: i64): f64 {
   if ((mode & S_IFMT) != S_IFREG) return 0;
   if (mode & I_SPARSE) return <f64>((<u64>i.pages) << 3);
@@ -110,7 +111,7 @@ function checkWritable(m: Mount, i: Inode): i32 {
   return m.flags & MS_RDONLY || i.sb.readonly != 0 ? -EROFS : 0;
 }
 
-/** What a driver must agree to before its inode changes: it is told the new attributes, and answers with all of them. */
+/** Asks a driver to change attributes. It returns all attributes of the changed inode. */
 function driverSetattr(i: Inode, valid: u32, a: f64, b: f64): i32 {
   if (!(i.sb.hooks & HOOK_SETATTR)) return -EOPNOTSUPP;
   const r = <i32>callDriver(OP_SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
@@ -128,7 +129,7 @@ export const ATTR_OWNER: u32 = 2;
 export const ATTR_SIZE: u32 = 4;
 export const ATTR_TIMES: u32 = 8;
 
-/** chmod(2): by the owner; the set-group bit goes when the caller is not in the file's group. */
+/** chmod(2): for the owner. Clears the set-group-id bit if the caller is not in the file's group. */
 export function doChmod(c: Context, m: Mount, i: Inode, mode: u32): i32 {
   const err = checkWritable(m, i);
   if (err != 0) return err;
@@ -155,7 +156,9 @@ function chmodLocked(c: Context, i: Inode, wanted: u32): i32 {
   return 0;
 }
 
-/** chown(2): the owner may give a file to a group it is in; the rest is for CAP_CHOWN. Set-id bits go. */
+/**
+ * chown(2): the owner may change the group to one of its own; everything else needs CAP_CHOWN. Clears the set-id bits.
+ */
 export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32 {
   const err = checkWritable(m, i);
   if (err != 0) return err;
@@ -175,7 +178,7 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   if ((mode & S_IFMT) != S_IFDIR) {
     mode &= ~S_ISUID;
     if (shouldDropSgid(c, i)) mode &= ~S_ISGID;
-    // Even with nothing to change, taking the bits away is a change of mode.
+    // Clearing the bits is a change of mode, even if neither uid nor gid changes.
     if (mode != i.mode && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   }
   const now = currentTime();
@@ -188,7 +191,7 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   return 0;
 }
 
-/** utimensat(2): the owner may set any time; who may write the file may set both to now. */
+/** utimensat(2): the owner may set any time; a caller who may write the file may set both times to now. */
 export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: f64, mn: f64): i32 {
   let err = checkWritable(m, i);
   if (err != 0) return err;
@@ -216,14 +219,14 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
   return r;
 }
 
-/** setattr_should_drop_sgid(): with group execution always, else when the caller could not have set the bit. */
+/** setattr_should_drop_sgid(): always if the group may execute the file, else if the caller may not set the bit. */
 function shouldDropSgid(c: Context, i: Inode): bool {
   const mode = i.mode;
   if (!(mode & S_ISGID)) return false;
   return (mode & 8) != 0 || (!inGroup(c, i.gid) && !capable(c, CAP_FSETID));
 }
 
-/** A write or a truncation by somebody without CAP_FSETID takes the set-id bits away. Under i_mutex. */
+/** Clears the set-id bits on a write or truncation by a caller without CAP_FSETID. Under i_mutex. */
 export function removeSuid(c: Context, i: Inode): void {
   const mode = i.mode;
   if (!(mode & (S_ISUID | S_ISGID)) || capable(c, CAP_FSETID)) return;
@@ -235,7 +238,7 @@ export function removeSuid(c: Context, i: Inode): void {
 
 // ---------------------------------------------------------------------------------------------------- ACLs
 
-/** Checks the shape of `n` entries at `p`: one of each base entry, a mask where somebody is named, perms of 3 bits. */
+/** posix_acl_valid(): one of each base entry, a mask if there are named entries, permissions of 3 bits. */
 function validAcl(p: usize, n: u32): bool {
   let users: u32 = 0;
   let groups: u32 = 0;
@@ -245,7 +248,7 @@ function validAcl(p: usize, n: u32): bool {
   let before: u32 = 0;
   for (let k: u32 = 0; k < n; k++) {
     const tag = <u32>load<u16>(p + (k << 3));
-    // In the order in which they are judged, which is that of the tags' numbers.
+    // Entries must be in the order of their tag numbers, in which they are checked.
     if (tag < before) return false;
     before = tag;
     if (<u32>load<u16>(p + (k << 3) + 2) > 7) return false;
@@ -266,7 +269,7 @@ function permOf(p: usize, n: u32, tag: u32, otherwise: u32): u32 {
   return otherwise;
 }
 
-/** Sets the access ACL from `n` entries in SCRATCH.IO, 0: removes it. The mode's bits follow it, as in Linux. */
+/** Sets the access ACL from `n` entries in SCRATCH.IO; 0 removes it. The mode bits follow, as in Linux. */
 export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   const err = checkWritable(m, i);
   if (err != 0) return err;
@@ -276,7 +279,7 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   if (n != 0 && !validAcl(from, n)) return -EINVAL;
   if (!ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   let acl: usize = 0;
-  // The three base entries alone say what mode bits say: then there is no ACL to keep.
+  // The three base entries alone are equivalent to mode bits, and no ACL is stored.
   if (n > 3) {
     acl = kmalloc(8 + (n << 3), false);
     if (acl == 0) return -ENOSPC;
@@ -301,14 +304,14 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   i.mode = mode;
   i.ctime = now;
   endAttr(i);
-  // Readers of an ACL hold i_lock, and rcu mode does not read it: the old one can go at once.
+  // Readers of an ACL own i_lock, and rcu mode does not read it: the old one can be freed at once.
   if (old != 0) slabFree(old);
   modeChangeEnd(i, d);
   mutexUnlock(i.mutex);
   return 0;
 }
 
-/** chmod() shows in the ACL: owner, mask (or group) and others take the new bits. Under i_mutex. */
+/** posix_acl_chmod(): owner, mask (or group) and others get the new mode bits. Under i_mutex. */
 function aclChmod(i: Inode, mode: u32): void {
   lock(i.lock);
   const p = <usize>i.acl + 8;
@@ -327,7 +330,7 @@ function aclChmod(i: Inode, mode: u32): void {
   unlock(i.lock);
 }
 
-/** Writes the ACL's entries to SCRATCH.IO; answers how many, 0: none is set. */
+/** Writes the ACL's entries to SCRATCH.IO. Returns how many; 0: there is no ACL. */
 export function doGetacl(i: Inode): i32 {
   lock(i.lock);
   const acl = <usize>i.acl;

@@ -1,6 +1,4 @@
-/**
- * Inodes: made, found again by a driver's number, given up with their last reference.
- */
+/** Allocates inodes, finds a driver's inodes by number, and frees an inode with its last reference. */
 
 import { attrIno, attrMtime, attrSize, attrWord, driverIput } from "../../fs/driver/hooks";
 import { dataFree } from "../../fs/tmpfs/data";
@@ -53,14 +51,14 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   return i;
 }
 
-/** Gives back an inode that nobody else has ever seen. */
+/** Frees an inode that no other thread has ever seen. */
 export function discardInode(i: Inode): void {
   if (i.isLink) kfreeAt(i.dataAt);
   atomic.sub<u32>(G_NR_INODE, 1);
   slabFree(i.at);
 }
 
-/** iput(): drops a reference; with the last one the contents go, and after a grace period the inode. */
+/** iput(): drops a reference. The last one frees the contents at once and the inode after a grace period. */
 export function iput(i: Inode): void {
   if (i.mode & I_DRIVER) {
     lock(G_INODE_LOCK);
@@ -97,8 +95,8 @@ export function unhashInode(i: Inode): void {
 }
 
 /**
- * iget(): the inode for the attributes that a driver has just left in scratch, with a reference. Made when it is not
- * there, of `spare` if that is not null; brought up to date when it is. null: the arena is full.
+ * iget(): the inode, with a reference, for the attributes that a driver has just left in scratch. Updates an existing
+ * inode; else creates one, in `spare` if that is not null. null: the arena is full.
  */
 export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
   const ino = attrIno();
@@ -127,21 +125,21 @@ export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
       return fresh;
     }
     unlock(G_INODE_LOCK);
-    // Nothing is allocated under the lock: make one, then look again.
+    // Allocation is not allowed under the lock: allocate an inode, then search again.
     fresh = newInode(sb, 0, 0, 0);
     if (!fresh) return fresh;
     initDriverInode(fresh, ino);
   }
 }
 
-/** Makes an inode that nobody knows yet the one of the attributes in scratch. */
+/** Initializes an inode that no other thread knows from the attributes in scratch. */
 function initDriverInode(i: Inode, ino: f64): void {
   i.mode = attrWord(0) & S_IFMT;
   i.ino64 = ino;
   setDriverAttr(i);
 }
 
-/** Takes over the attributes in scratch. The type of an inode never changes. */
+/** Updates an inode from the attributes in scratch. The type of an inode never changes. */
 export function setDriverAttr(i: Inode): void {
   const sb = i.sb;
   let ops = I_DRIVER;

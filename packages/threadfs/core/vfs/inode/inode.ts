@@ -1,17 +1,18 @@
 /**
- * The inode in memory: 128 bytes. The first line is what permission checks and stat read, under the sequence i_seq.
+ * The inode in memory: 128 bytes. The first cache line is what permission checks and stat read, under the sequence
+ * i_seq.
  *
  *   0   seq u32   4 mode u32 (low 16 bits: type and permission; above: I_* flags)   8 uid u32   12 gid u32
  *   16  generation u32   20 nlink u32   24 size i64
- *   32  mtime  40 ctime  48 atime  56 btime   i64: seconds since 1970 << 30 | nanoseconds, so that no division is needed
- *                                             to take them apart and their order is that of time
+ *   32  mtime  40 ctime  48 atime  56 btime   i64: seconds since 1970 << 30 | nanoseconds, so that splitting needs no
+ *                                             division, and comparing numbers compares times
  *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (dentries of this inode)
  *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 rdev u32
- *   96  acl ptr   100 hashNext ptr (inodes of drivers)   104 ino64 f64 (their number)   112 room u32 (shape of data)
- *   116 rcuNext  120 rcuTag  124 mark u32 (the sweep's)
+ *   96  acl ptr   100 hashNext ptr (inodes of drivers)   104 ino64 f64 (their number)   112 shape u32 (shape of data)
+ *   116 rcuNext  120 rcuTag  124 recount u32 (references found by the recount, recount.ts)
  *
- * An inode of an in-memory file system has no number of its own: it is made of the address and the generation, which
- * grows each time the memory is used again, so no two files ever have had the same.
+ * The number of an inode in memory is made of its address and its generation, which grows whenever the memory is
+ * reused: no two files ever have the same number.
  */
 
 import * as host from "../../host";
@@ -24,8 +25,8 @@ import { SuperBlock } from "../mount/super";
 export const INODE_SIZE: u32 = 128;
 export const INODE_LINK: u32 = 116;
 /**
- * Words that live on when the memory is freed: seq, generation, mutex, count, lock; and what the sweep asks of an unfinished
- * one: mode, data, acl, room.
+ * Words that are kept when the memory is freed: seq, generation, mutex, count, lock; also mode, data, acl and shape,
+ * which the recount reads from an unfinished inode.
  */
 export const INODE_KEEP: u32 =
   (1 << 0) | (1 << 1) | (1 << 4) | (1 << 16) | (1 << 17) | (1 << 18) | (1 << 21) | (1 << 24) | (1 << 28);
@@ -42,13 +43,13 @@ export const S_ISVTX: u32 = 0x200;
 
 /** The file system has its own permission(). */
 export const I_OP_PERMISSION: u32 = 1 << 16;
-/** An ACL is set, or the file system has its own check_acl(). */
+/** The inode has an ACL, or the file system its own check_acl(). */
 export const I_ACL: u32 = 1 << 17;
-/** Inode of a driver. */
+/** An inode of a driver. */
 export const I_DRIVER: u32 = 1 << 18;
-/** Fewer pages than the size says. */
+/** The file has fewer pages than its size says. */
 export const I_SPARSE: u32 = 1 << 19;
-/** Directory that was removed: nothing may be made in it. */
+/** A removed directory: nothing may be created in it. */
 export const I_DEAD: u32 = 1 << 20;
 
 @unmanaged
@@ -89,7 +90,7 @@ export class Inode {
   get mutex(): usize {
     return changetype<usize>(this) + offsetof<Inode>("mutex_");
   }
-  /** Where the pointer to the contents or the link body is. */
+  /** Address of the pointer to the contents or the link body. */
   get dataAt(): usize {
     return changetype<usize>(this) + offsetof<Inode>("data_");
   }
@@ -173,7 +174,7 @@ export class Inode {
   get isLink(): bool {
     return (this.mode & S_IFMT) == S_IFLNK;
   }
-  /** Looked at without i_lock too, as a hint to what is to be locked (modeChangeBegin()). */
+  /** Also read without i_lock, as a hint to which dentry must be locked (modeChangeBegin()). */
   get alias(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("alias_"));
   }
@@ -212,13 +213,13 @@ export class Inode {
   }
 }
 
-/** A point in time as inodes keep it. Seconds beyond +-2^33 (the years 1697 to 2242) are held at that bound. */
+/** A time as inodes store it. Seconds are limited to +-2^33 (the years 1697 to 2242). */
 export function makeTime(sec: f64, nsec: f64): i64 {
   const s = sec > 8589934591.0 ? 8589934591.0 : sec < -8589934592.0 ? -8589934592.0 : sec;
   return ((<i64>s) << 30) | <i64>nsec;
 }
 
-/** The same from milliseconds with their fraction. */
+/** The same from milliseconds with a fraction. */
 export function timeOfMs(ms: f64): i64 {
   const s = floor<f64>(ms / 1000.0);
   return makeTime(s, min<f64>((ms - s * 1000.0) * 1000000.0, 999999999.0));
@@ -228,13 +229,13 @@ export function currentTime(): i64 {
   return timeOfMs(host.now());
 }
 
-/** The number that stat shows. */
+/** The number that stat returns. */
 export function inodeNumber(i: Inode): f64 {
   if (i.mode & I_DRIVER) return i.ino64;
   return <f64>(i.generation & 0x0fffffff) * 33554432.0 + <f64>(<u32>(i.at >> 7));
 }
 
-/** Type bits of the dentry of an inode with this mode. */
+/** The dentry flags for the type in this mode. */
 export function dentryType(mode: u32): u32 {
   const t = mode & S_IFMT;
   if (t == S_IFDIR) return D_DIRECTORY;
@@ -247,7 +248,7 @@ export function ihold(i: Inode): void {
   atomic.add<u32>(i.count, 1);
 }
 
-/** Opens a change of attributes: i_lock keeps writers apart, i_seq tells readers. */
+/** Begins a change of attributes: i_lock excludes other writers, i_seq notifies readers. */
 export function beginAttr(i: Inode): void {
   lock(i.lock);
   writeSeqBegin(i.seq);
@@ -258,7 +259,7 @@ export function endAttr(i: Inode): void {
   unlock(i.lock);
 }
 
-/** Stamps mtime and ctime, or ctime alone. */
+/** Sets mtime and ctime, or only ctime. */
 export function touch(i: Inode, contents: bool, t: i64): void {
   beginAttr(i);
   if (contents) i.mtime = t;
@@ -266,7 +267,7 @@ export function touch(i: Inode, contents: bool, t: i64): void {
   endAttr(i);
 }
 
-/** Changes the link count and ctime. */
+/** Changes the link count and sets ctime. */
 export function addLinks(i: Inode, n: i32, t: i64): void {
   beginAttr(i);
   i.nlink = i.nlink + n;

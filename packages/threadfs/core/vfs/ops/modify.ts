@@ -212,9 +212,9 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
   }
   lock(d.lockref);
   setFlags(d, D_CANT_MOUNT, D_DRIVER_PENDING);
-  const late = dDelete(d);
+  const inodeToPut = dDelete(d);
   unlock(d.lockref);
-  dDeleteFinish(d, late);
+  dDeleteFinish(d, inodeToPut);
   return 0;
 }
 

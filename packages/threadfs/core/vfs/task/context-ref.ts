@@ -1,7 +1,8 @@
 /**
- * Holding contexts: a context that another thread closes in the middle of a call must keep its memory until the call has
- * ended. In rcu mode the section does that. Whoever goes on with references holds the context: a count in it, and one
- * context a thread, given back when the thread holds another one. The tree's own context, number 0, never ends.
+ * References on contexts: a context that another thread closes during a call keeps its memory until the call has ended.
+ * In rcu mode the read-side section ensures that. A thread in ref mode acquires the context, that is, counts as one of
+ * its users. Each thread has at most one acquired context, and releases it when it acquires another. The tree's own
+ * context, number 0, is never freed.
  */
 import { SLOT_CONTEXT } from "../../mem/layout";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
@@ -9,15 +10,15 @@ import { slot } from "../../mem/thread";
 import { retire } from "../recovery/reclaim";
 import { Context, getContext } from "./cred";
 
-/** Rounds against others at the same count; each of them got on. */
+/** Retries while other threads change the same count; each time one of them made progress. */
 const COUNT_TRIES: i32 = 1000;
 
-/** The context with this number, held; null: there is none (any more). */
+/** Acquires the context with this number; null: it does not exist (any more). */
 export function acquireContext(n: i32): Context {
   const c = getContext(n);
   if (n == 0 || !c || c == acquired) return c;
   releaseContext();
-  // Inside the section the memory cannot go between the look and the count.
+  // Inside the section the memory cannot be reused between the look-up and the count.
   rcuReadLock();
   let again = getContext(n);
   if (again && !contextGetNotZero(again)) again = changetype<Context>(0);
@@ -27,7 +28,7 @@ export function acquireContext(n: i32): Context {
   return again;
 }
 
-/** A user more, unless the last has gone: then the context is on its way out, and must not be retired twice. */
+/** refcount_inc_not_zero(): a context without users is about to be retired, and must not be retired twice. */
 function contextGetNotZero(c: Context): bool {
   for (let tries = 0; tries < COUNT_TRIES; tries++) {
     const n = atomic.load<u32>(c.users);
@@ -39,14 +40,14 @@ function contextGetNotZero(c: Context): bool {
 
 let acquired: Context = changetype<Context>(0);
 
-/** Gives back the context this thread holds. */
+/** Releases the thread's acquired context. */
 export function releaseContext(): void {
   if (acquired) putContext(acquired);
   acquired = changetype<Context>(0);
   store<u32>(slot + SLOT_CONTEXT, 0);
 }
 
-/** Gives back what a dead thread's slot held. */
+/** Releases the context that a dead thread had acquired. */
 export function releaseContextOf(s: usize): void {
   const c = changetype<Context>(<usize>load<u32>(s + SLOT_CONTEXT));
   store<u32>(s + SLOT_CONTEXT, 0);

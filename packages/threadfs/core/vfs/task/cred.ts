@@ -1,16 +1,16 @@
 /**
- * Contexts: what Linux keeps in a task's credentials, fs_struct and files_struct. One context may be used by several
- * threads at a time; the one made with the arena is number 0.
+ * Contexts: credentials, fs_struct and files_struct of a Linux task in one. Several threads may use one context at the
+ * same time. The context that is created with the arena has number 0.
  *
  * Context (512 bytes, typed cache)
  *   0   seq u32                  root and working directory change under it and the lock (fs->seq, fs->lock)
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
  *   24  number u32   28 umask u32   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
  *   52  rcuNext 56 rcuTag   60 alive u32
- *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 mark u32 (the sweep's): what calls
- *       write, on a line that no walk in rcu mode reads
- *   128 fd blocks: 64 x ptr to 256 x file ptr; they stay with the memory when the context ends, so that a call that is still
- *       under way then writes into a block of descriptors and nothing else
+ *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 recount u32 (recount.ts):
+ *       written by calls, on a cache line that no walk in rcu mode reads
+ *   128 descriptor blocks: 64 x ptr to 256 x file ptr. They stay with the memory when the context ends, so that a call
+ *       that is still in progress then writes into a descriptor block and nothing else
  */
 
 import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../../mem/alloc/slab";
@@ -21,13 +21,16 @@ import { put32, removePendingBlock, set32 } from "../../mem/undo/log";
 
 export const CONTEXT_SIZE: u32 = 512;
 export const CONTEXT_LINK: u32 = 52;
-/** Words that live on when the memory is freed: seq, fdLock, users, lock; and what the sweep asks of an unfinished one: groups, alive. */
+/**
+ * Words that are kept when the memory is freed: seq, fdLock, users, lock; also groups and alive, which the recount
+ * reads from an unfinished context.
+ */
 export const CONTEXT_KEEP: u32 = (1 << 0) | (1 << 12) | (1 << 15) | (1 << 16) | (1 << 18) | (1 << 19);
 export const FD_BLOCKS: u32 = 64;
 export const FD_BLOCK: u32 = 256;
-/** Descriptors a context may have open. */
+/** Descriptors that a context may have open. */
 export const NR_OPEN: u32 = FD_BLOCKS * FD_BLOCK;
-/** The lowest descriptor given out, as in a process that has its three standard ones. */
+/** The lowest descriptor, as in a process whose standard streams are open. */
 export const FD_FIRST: u32 = 3;
 export const NGROUPS_MAX: u32 = KMALLOC_MAX / 4;
 
@@ -81,7 +84,7 @@ export class Context {
   get fdLock(): usize {
     return changetype<usize>(this) + offsetof<Context>("fdLock_");
   }
-  /** Address of the pointer to a block of descriptors. */
+  /** Address of the pointer to a descriptor block. */
   fdBlock(n: u32): usize {
     return changetype<usize>(this) + 128 + (n << 2);
   }
@@ -117,7 +120,7 @@ export class Context {
   }
 }
 
-/** The context with this number; null when there is none (any more). */
+/** The context with this number; null: it does not exist (any more). */
 export function getContext(n: i32): Context {
   const i = <u32>n & (MAX_CONTEXTS - 1);
   const c = changetype<Context>(<usize>atomic.load<u32>(CTX_TABLE + (i << 2)));
@@ -125,11 +128,11 @@ export function getContext(n: i32): Context {
   return c;
 }
 
-/** Takes a context and gives it a number, its fields otherwise clear; null: no memory or no number left. */
+/** Allocates a context and gives it a number, with its other fields zero; null: no memory or no free number. */
 export function newContext(): Context {
   const c = changetype<Context>(slabAlloc(CACHE_CONTEXT, false));
   if (!c) return c;
-  // The sequence goes on, and the blocks of descriptors stay with the memory, empty.
+  // The sequence continues, and the descriptor blocks, all free, stay with the memory.
   memory.fill(c.at + 8, 0, 120);
   lock(G_CTX_LOCK);
   for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
@@ -148,7 +151,7 @@ export function newContext(): Context {
   return changetype<Context>(0);
 }
 
-/** Takes a context out of the table; false: somebody else already did. */
+/** Removes a context from the table; false: another thread has done it. */
 export function removeContext(c: Context): bool {
   lock(G_CTX_LOCK);
   const was = c.alive != 0;
@@ -172,7 +175,7 @@ export function capable(c: Context, cap: u32): bool {
   return (c.caps & cap) != 0;
 }
 
-/** Copies group ids in; false: the arena is full. */
+/** Copies group ids into a context; false: the arena is full. */
 export function setGroups(c: Context, from: usize, n: u32): bool {
   if (n == 0) return true;
   const p = kmalloc(n << 2, false);
