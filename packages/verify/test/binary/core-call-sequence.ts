@@ -1,6 +1,6 @@
 /**
- * One long sequence of calls that reaches most of the core, over thread objects of packages/verify/src/binary/core.js. Each call's answer is kept with what
- * it left in the scratch area, so that two runs can be compared.
+ * A long sequence of calls that reaches most of the core, over threads of packages/verify/src/binary/core.ts. Each call's result is
+ * kept with what it left in the scratch area, so that two runs can be compared.
  */
 import {
   AT_FDCWD,
@@ -11,19 +11,26 @@ import {
   MS_MOVE,
   RENAME_EXCHANGE,
 } from "../../../threadfs/dist/abi/abi.js";
+import type { CallName, Thread } from "../../dist/binary/core.js";
 
 const O_RDWR_CREAT = 2 | 64;
 const O_DIRECTORY = 65536;
 const LONG = `long-${"n".repeat(100)}`;
 
-/** Calls in order: a label, and what to do with a thread and the function that calls it. */
-function* steps(thread, call) {
-  const one = (name, path, ...args) => call(name, 0, AT_FDCWD, thread.path(path), ...args);
-  const two = (name, from, to, ...args) => {
+/** Calls an export of the core. */
+export type Call = (name: CallName, ...args: number[]) => number;
+
+/** What a step left: its label, its result, the attributes and the text in the scratch area. */
+export type Left = [label: string, value: number, stat: string, text: string];
+
+/** The steps in order: a label, and a function that makes the call. */
+function* steps(thread: Thread, call: Call): Generator<[label: string, step: () => number], void, void> {
+  const one = (name: CallName, path: string, ...args: number[]) => call(name, 0, AT_FDCWD, thread.path(path), ...args);
+  const two = (name: CallName, from: string, to: string, ...args: number[]) => {
     const [length, length2] = [thread.path(from), thread.path2(to)];
     return call(name, 0, AT_FDCWD, length, AT_FDCWD, length2, ...args);
   };
-  const create = (path) => {
+  const create = (path: string) => {
     const fd = one("sysOpen", path, O_RDWR_CREAT, 0o644);
     return fd < 0 ? fd : call("sysClose", 0, fd);
   };
@@ -98,9 +105,9 @@ function* steps(thread, call) {
   yield ["counters", () => call("sumCounters", 0)];
 }
 
-/** Two entries beside the three that an ACL must have. */
-function acl(thread) {
-  const entries = [
+/** Puts an ACL of five entries into the scratch area; returns their number. */
+function acl(thread: Thread): number {
+  const entries: [tag: number, perm: number, id: number][] = [
     [1, 6, -1],
     [2, 4, 7],
     [4, 4, -1],
@@ -117,13 +124,16 @@ function acl(thread) {
 }
 
 /**
- * @param {import("../../dist/binary/core.js").Thread} thread
- * @param {(name: string, ...args: number[]) => number} call how to call an export; default thread.call
- * @param {(label: string) => void} after told of the end of each step
- * @returns {[string, number, string, string][]} label, answer, digest of the stat answer, of the answer area
+ * Makes all the calls.
+ * @param call how to call an export
+ * @param after called at the end of each step
  */
-export function runScript(thread, call = (name, ...args) => thread.call(name, ...args), after = () => undefined) {
-  const out = [];
+export function runScript(
+  thread: Thread,
+  call: Call = (name, ...args) => thread.call(name, ...args),
+  after: (label: string) => void = () => undefined,
+): Left[] {
+  const out: Left[] = [];
   for (const [label, step] of steps(thread, call)) {
     const value = step();
     out.push([label, value, Buffer.from(thread.stat.slice().buffer).toString("base64"), thread.text(512)]);

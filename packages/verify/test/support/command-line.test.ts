@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const COMMAND = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 /** The arguments before the options: one check each, and none, which is all of them. */
-const CHECKS = {
+const CHECKS: Record<string, string[]> = {
   run: [],
   storefree: ["storefree"],
   coherence: ["coherence"],
@@ -21,12 +21,12 @@ const CHECKS = {
   planted: ["planted"],
 };
 
-function start(check, ...args) {
-  return spawnSync(process.execPath, [COMMAND, ...CHECKS[check], ...args], { encoding: "utf8" });
+function start(check: string[], ...args: string[]) {
+  return spawnSync(process.execPath, [COMMAND, ...check, ...args], { encoding: "utf8" });
 }
 
-for (const check of Object.keys(CHECKS)) {
-  test(`${check}: --help names the options, one that there is not ends it`, () => {
+for (const [name, check] of Object.entries(CHECKS)) {
+  test(`${name}: --help lists the options, and an unknown option is an error`, () => {
     const help = start(check, "--help");
     assert.match(help.stdout, /^options: .*--seed \.\.\./m);
     assert.equal(help.status, 0, help.stderr);
@@ -37,15 +37,22 @@ for (const check of Object.keys(CHECKS)) {
   });
 }
 
-test("a number that is none, or too small, ends it", () => {
-  for (const args of [["--seconds", "x"], ["--seconds", "0"], ["--seed=-1"], ["--seed", "1.5"], ["--bound", ""]]) {
-    const { status, stderr } = start("interleave", ...args);
+test("an argument that is no number, or a number that is too small, is an error", () => {
+  for (const [option, ...value] of [
+    ["--seconds", "x"],
+    ["--seconds", "0"],
+    ["--seed=-1"],
+    ["--seed", "1.5"],
+    ["--bound", ""],
+  ] as const) {
+    const args = [option, ...value];
+    const { status, stderr } = start(["interleave"], ...args);
     assert.equal(status, 2, args.join(" "));
-    assert.match(stderr, new RegExp(`^${args[0].split("=")[0]} takes a number`));
+    assert.match(stderr, new RegExp(`^${option.split("=")[0]} takes a number`));
   }
 });
 
-test("a check that there is not ends it", () => {
+test("an unknown check is an error", () => {
   const { status, stderr } = spawnSync(process.execPath, [COMMAND, "none-such"], { encoding: "utf8" });
   assert.equal(status, 1);
   assert.match(stderr, /no check none-such; there are storefree,coherence/);
