@@ -4,8 +4,8 @@
  *   0   attributes: ino f64, size f64, mtime f64 (ms), mode u32 (24), uid u32 (28), gid u32 (32), nlink u32 (36)
  *   256 a name (at most 255 bytes)   512 a second name   1024 a link body (at most 4095 bytes)
  *
- * A hook runs with no lock held that a walk needs. While one runs, calls of the same thread into the core are refused
- * (EDEADLK), since they would write over the walk that called it.
+ * A hook runs without any lock that a walk needs. Meanwhile calls of the same thread into the core are refused
+ * (EDEADLK), because they would overwrite the state of the walk that called the hook.
  */
 import * as host from "../../host";
 import { S_DRIVER } from "../../mem/layout";
@@ -36,7 +36,7 @@ export const OP_SETATTR: i32 = 16;
 const NAME1: u32 = S_DRIVER + 256;
 const NAME2: u32 = S_DRIVER + 512;
 export const S_BODY: u32 = S_DRIVER + 1024;
-/** Stands for "no inode" where a hook takes one. */
+/** Means "no inode" as an argument of a hook. */
 const NO_INODE: f64 = -1;
 
 export function attrIno(): f64 {
@@ -52,7 +52,7 @@ export function attrWord(n: u32): u32 {
   return load<u32>(scratch + S_DRIVER + 24 + (n << 2));
 }
 
-/** Calls one hook; the caller has made sure that the driver has it. */
+/** Calls a hook. The caller has checked that the driver has it. */
 export function callDriver(op: i32, sb: SuperBlock, a: f64, b: f64, c: f64, d: f64): f64 {
   setHookDepth(hookDepth + 1);
   const r = host.driverCall(op, sb.driver, a, b, c, d);
@@ -68,7 +68,7 @@ function putName(at: u32, name: usize, len: u32): void {
   memory.copy(scratch + at, name, len);
 }
 
-/** The same with a dentry's name, which another thread may be changing: under its d_lock. Answers the length. */
+/** Copies a dentry's name, under d_lock because another thread may change it. Returns the length. */
 function putDentryName(at: u32, d: Dentry): u32 {
   lock(d.lockref);
   const len = d.nameLen;
@@ -77,30 +77,33 @@ function putDentryName(at: u32, d: Dentry): u32 {
   return len;
 }
 
-/** Looks a name up in the driver's directory; 0: attributes are in scratch. */
+/** Looks a name up in the driver's directory. 0: the attributes are in scratch. */
 export function driverLookup(sb: SuperBlock, dir: Inode, name: usize, len: u32): i32 {
   putName(NAME1, name, len);
   return <i32>callDriver(OP_LOOKUP, sb, inodeNumberOrNone(dir), <f64>len, 0, 0);
 }
 
-/** d_hash(): 32 bits for a name, to which the parent is added as for any other. */
+/** d_op->d_hash(): 32 bits for a name, which are mixed with the parent like any other hash. */
 export function driverHash(sb: SuperBlock, dir: Inode, name: usize, len: u32): u64 {
   putName(NAME1, name, len);
   return <u64>(<u32>(<i64>callDriver(OP_HASH, sb, inodeNumberOrNone(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
 }
 
-/** Hands a dentry's name over for driverCompare(), while it cannot change. */
+/** Copies a dentry's name for driverCompare(), while it cannot change. */
 export function putStoredName(mine: usize, len: u32): void {
   putName(NAME1, mine, len);
 }
 
-/** d_compare() of the name that putStoredName() took: true when a dentry's name is the one that is looked for. `inode` may be null: nothing is there yet. */
+/**
+ * d_op->d_compare(): whether the name from putStoredName() equals the one looked up. `inode` null: the dentry is
+ * negative.
+ */
 export function driverCompare(sb: SuperBlock, dir: Inode, inode: Inode, mineLen: u32, name: usize, len: u32): bool {
   putName(NAME2, name, len);
   return callDriver(OP_COMPARE, sb, inodeNumberOrNone(dir), inodeNumberOrNone(inode), <f64>mineLen, <f64>len) == 0;
 }
 
-/** d_revalidate(): > 0 still good, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. */
+/** d_op->d_revalidate(): > 0 valid, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. */
 export function driverRevalidate(d: Dentry, dir: Inode, flags: u32): i32 {
   const len = putDentryName(NAME1, d);
   return <i32>callDriver(OP_REVALIDATE, d.sb, inodeNumberOrNone(dir), inodeNumberOrNone(d.inode), <f64>len, <f64>flags);
@@ -114,7 +117,7 @@ export function driverCheckAcl(i: Inode, mask: u32): i32 {
   return <i32>callDriver(OP_CHECK_ACL, i.sb, inodeNumber(i), <f64>mask, 0, 0);
 }
 
-/** The body goes to SCRATCH.DRIVER + 1024; answers its length or -errno. */
+/** Writes the body to SCRATCH.DRIVER + 1024. Returns its length or -errno. */
 export function driverReadlink(i: Inode): i32 {
   return <i32>callDriver(OP_READLINK, i.sb, inodeNumber(i), 0, 0, 0);
 }
@@ -127,13 +130,13 @@ export function driverIput(i: Inode): void {
   callDriver(OP_IPUT, i.sb, inodeNumber(i), <f64>i.nlink, 0, 0);
 }
 
-/** d_delete(): whether an unused dentry should go at once. */
+/** d_op->d_delete(): whether an unused dentry should be dropped at once. */
 export function driverDelete(d: Dentry): bool {
   const len = putDentryName(NAME1, d);
   return callDriver(OP_DELETE, d.sb, inodeNumberOrNone(d.inode), <f64>len, 0, 0) > 0;
 }
 
-/** Makes a file, directory, link (body at `body`) or special file; 0: attributes are in scratch. */
+/** Creates a file, directory, link (body at `body`) or special file. 0: the attributes are in scratch. */
 export function driverCreate(dir: Inode, name: usize, len: u32, mode: u32, body: usize, bodyLen: u32): i32 {
   putName(NAME1, name, len);
   if (bodyLen != 0) memory.copy(scratch + S_BODY, body, bodyLen);

@@ -1,13 +1,14 @@
 /**
- * Contents of files in memory. Everything here runs under the inode's i_mutex.
+ * File contents in memory. Everything here runs under the inode's i_mutex.
  *
- *   room 0                nothing but holes
- *   room 16 ... 4096      one block of that many bytes at `data`
- *   room RADIX | shape    a tree of nodes over 4 KiB pages; shape is levels | bits << 8. The node at the top has 2^bits pointers,
- *                         each below it 1024. One level: bits 4 (64 KiB of contents) ... 10 (4 MiB). 2 levels hold 4 GiB, 3 4 TiB
+ *   shape 0               only holes
+ *   shape 16 ... 4096     one block of that many bytes at `data`
+ *   shape RADIX | levels | bits << 8
+ *                         a radix tree of 4 KiB pages. The top node has 2^bits pointers, the nodes below it have 1024.
+ *                         1 level: bits 4 (64 KiB of contents) ... 10 (4 MiB); 2 levels: 4 GiB; 3 levels: 4 TiB
  *
- * Invariant: in a block or page, whatever lies at or behind the file's size is zero. `pages` counts the pages that
- * hold contents (a single block counts as one).
+ * Invariant: bytes of a block or page at or beyond the file's size are zero. `pages` counts the pages that hold
+ * contents (a single block counts as one).
  */
 
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../../mem/alloc/slab";
@@ -30,13 +31,13 @@ const RADIX: u32 = 0x80000000;
 const PAGE: u32 = 4096;
 const PAGE_SHIFT: i64 = 12;
 const NODE_BITS: u32 = 10;
-/** Pointers of the smallest node, as a power of two. */
+/** log2 of the pointers in the smallest node. */
 const TOP_BITS_MIN: u32 = 4;
 const MAX_LEVELS: u32 = 3;
-/** Largest size of a file in bytes: 4 TiB. */
+/** The largest size of a file in bytes: 4 TiB. */
 export const MAX_FILE_SIZE: i64 = 4398046511104;
 
-/** Copies `n` bytes at `pos` out, zeros where nothing was ever written. The caller keeps within the file's size. */
+/** Copies `n` bytes at `pos` out; holes read as zeros. The caller stays within the file's size. */
 export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
   let done: u32 = 0;
   while (done < n) {
@@ -57,7 +58,7 @@ export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
   }
 }
 
-/** Makes room for `n` bytes; answers for how many of them there is some in the arena. */
+/** Allocates room for `n` bytes at `pos`. Returns for how many of them the arena had room. */
 export function dataReserve(i: Inode, pos: i64, n: u32): u32 {
   if (!growShape(i, pos + n)) return 0;
   let done: u32 = 0;
@@ -65,16 +66,16 @@ export function dataReserve(i: Inode, pos: i64, n: u32): u32 {
   return done;
 }
 
-/** How many of `n` bytes at `pos` lie in its page. */
+/** How many of `n` bytes at `pos` are in the same page. */
 function bytesInPage(pos: i64, n: u32): u32 {
   const left = PAGE - <u32>(pos & (PAGE - 1));
   return left < n ? left : n;
 }
 
 /**
- * Copies `n` bytes in, for which there is room, then sets size, times and the position word at `posAddress` if that is not 0. What is
- * overwritten cannot be undone; so the write stands in the journal from the first byte on, and is done again in full by who recovers
- * a thread that died in it (redoWrite()).
+ * Copies `n` bytes to reserved room, then sets size, times, and the file position at `posAddress` if that is not 0.
+ * Overwritten bytes cannot be undone. So the undo log holds a redo record of the write, and recovery repeats the write
+ * as a whole (redoWrite()).
  */
 export function dataWrite(i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64): void {
   const w = undoLog() + LOG_REDO;
@@ -104,7 +105,7 @@ function copyIn(i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time
   txEnd();
 }
 
-/** Finishes the write that the dead thread with this journal and scratch area had begun in `i`. Under its i_mutex. */
+/** Repeats the write that the dead thread with this undo log and scratch area had begun in `i`. Under i_mutex. */
 export function redoWrite(i: Inode, j: usize, deadScratch: usize): void {
   const w = j + LOG_REDO;
   if (load<u32>(w) != <u32>i.at) return;
@@ -121,19 +122,19 @@ function levelsOf(i: Inode): u32 {
   return levels;
 }
 
-/** Pointers of its uppermost node, as a power of two; only a single node may have less than the most. */
+/** log2 of the pointers of the top node; only a tree of one level may have fewer than 1024. */
 function topBits(i: Inode): u32 {
   const bits = (i.shape & ~RADIX) >> 8;
   if (bits > NODE_BITS || bits < (levelsOf(i) == 1 ? TOP_BITS_MIN : NODE_BITS)) corrupt(i.at);
   return bits;
 }
 
-/** Bits of the number of a page that has a place in the tree. */
+/** Bits of a page's index in a tree of this shape. */
 function indexBits(i: Inode): u32 {
   return (levelsOf(i) - 1) * NODE_BITS + topBits(i);
 }
 
-/** The block or page number `index`, 0: a hole. */
+/** The block or page with this index; 0: a hole. */
 function findPage(i: Inode, index: u32): usize {
   if (!(i.shape & RADIX)) return index == 0 && i.shape != 0 ? <usize>i.data : 0;
   if (index >> indexBits(i) != 0) return 0;
@@ -170,7 +171,7 @@ function kzalloc(size: u32): usize {
   return p;
 }
 
-/** Changes the shape of the contents so that a page can be put at every place below `end`. */
+/** Changes the shape so that every page below `end` has a place. */
 function growShape(i: Inode, end: i64): bool {
   if (!(i.shape & RADIX)) {
     if (end <= <i64>i.shape) return true;
@@ -187,13 +188,13 @@ function growShape(i: Inode, end: i64): bool {
   return true;
 }
 
-/** How large a single node has to be for a page of this number, as far as one node can. */
+/** The size of a single node for a page with this index, limited to the largest node. */
 function topBitsFor(last: i64): u32 {
   const bits = <u32>(64 - clz<i64>(last));
   return bits < TOP_BITS_MIN ? TOP_BITS_MIN : bits > NODE_BITS ? NODE_BITS : bits;
 }
 
-/** Puts a node of 2^bits pointers on top of what is there. */
+/** Adds a node of 2^bits pointers on top. */
 function addLevel(i: Inode, levels: u32, bits: u32): bool {
   const node = kzalloc(4 << bits);
   if (node == 0) return false;
@@ -206,7 +207,7 @@ function addLevel(i: Inode, levels: u32, bits: u32): bool {
   return true;
 }
 
-/** Puts a larger node in the place of the only one. */
+/** Replaces the only node by a larger one. */
 function growTop(i: Inode, bits: u32): bool {
   const node = kzalloc(4 << bits);
   if (node == 0) return false;
@@ -239,7 +240,7 @@ function growBlock(i: Inode, size: u32): bool {
   return true;
 }
 
-/** Frees what lies behind `size` and zeroes the rest of the page it ends in. Needs no memory. */
+/** Frees the pages beyond `size` and zeroes the rest of the last page. Needs no memory. */
 export function dataTruncate(i: Inode, size: i64): void {
   if (size == 0) {
     dataFree(i);
@@ -259,10 +260,13 @@ export function dataTruncate(i: Inode, size: i64): void {
   truncateNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, (size + PAGE - 1) >> PAGE_SHIFT);
 }
 
-/** Nodes and pages that a cut may still come to: more than there can be means that they lead back. */
+/** Nodes and pages that a truncation may still visit: more than fit into memory means a cycle. */
 let truncateBudget: u32 = 0;
 
-/** Frees the pages from number `from` on below a node of `count` pointers whose first page is number `base`. At most 3 deep. */
+/**
+ * Frees the pages from index `from` on below a node of `count` pointers whose first page has index `base`. Recursion is
+ * at most 3 deep.
+ */
 function truncateNode(i: Inode, node: usize, level: u32, count: u32, base: i64, from: i64): void {
   const span = (<i64>1) << ((level - 1) * NODE_BITS);
   for (let k: u32 = 0; k < count; k++) {
@@ -294,15 +298,13 @@ export function dataFree(i: Inode): void {
   txEnd();
 }
 
-/**
- * Sets a file right whose writer or truncater has died in the middle: what lies behind its size goes. Under i_mutex.
- */
+/** Repairs a file whose writer or truncating thread died: frees pages beyond the size. Under i_mutex. */
 export function dataRepair(i: Inode): void {
   dataTruncate(i, i.size);
   updateSparse(i);
 }
 
-/** Sets size, times and the mark of a file with holes, in one step for readers. */
+/** Sets size, times and the I_SPARSE flag in one step for readers. */
 export function setSize(i: Inode, size: i64, time: i64): void {
   beginAttr(i);
   i.size = size;
@@ -312,7 +314,7 @@ export function setSize(i: Inode, size: i64, time: i64): void {
   endAttr(i);
 }
 
-/** The mark follows the pages after some have gone. */
+/** Updates the I_SPARSE flag after pages were freed. */
 export function updateSparse(i: Inode): void {
   beginAttr(i);
   i.mode = sparseMode(i, i.size);

@@ -1,10 +1,10 @@
 /**
- * The in-memory file system: its inodes and directories exist as dentries only, each held in the cache by a reference of its
- * own (the pin) from the moment it is made until it is unlinked. A directory of it is complete: what is not in the
- * cache does not exist.
+ * The in-memory file system. Its inodes and directories exist only as dentries. An extra reference (the pin) keeps each
+ * dentry in the cache from its creation until it is unlinked. Its directories are complete (D_COMPLETE): a name without
+ * a dentry does not exist.
  *
- * All functions run under the i_mutex of the directories they change. What a change consists of, the names and the accounts, is
- * one section: it happens as a whole, also when its thread dies in it.
+ * All functions run under the i_mutex of the directories that they change. Each changes names and counts in one
+ * transaction: all or nothing, also if the thread dies.
  */
 
 import { ENOSPC } from "../../errno";
@@ -32,10 +32,10 @@ import { newSuper, SuperBlock } from "../../vfs/mount/super";
 import { CAP_FSETID, Context, capable, inGroup } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
 
-/** What a directory's size grows by with each entry, as in Linux's tmpfs. */
+/** Each entry adds this to a directory's size, as in Linux's tmpfs. */
 const DIRENT_SIZE: i64 = 20;
 
-/** A fresh file system with an empty root; null: the arena is full. */
+/** A new file system with an empty root; null: the arena is full. */
 export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): SuperBlock {
   const none = changetype<SuperBlock>(0);
   const sb = newSuper(0, readonly);
@@ -54,7 +54,7 @@ export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): Super
   return sb;
 }
 
-/** inode_init_owner(): owner and mode of what is made in `dir`. */
+/** inode_init_owner(): a new inode with the owner and mode of a file created in `dir`. */
 function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
   let m = mode;
   let gid = c.gid;
@@ -68,8 +68,8 @@ function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
 }
 
 /**
- * Makes a file, directory, special file or link (with `body`) under a negative, unhashed dentry. Takes what memory it
- * needs before it changes anything: -ENOSPC leaves all as it was.
+ * Creates a file, directory, special file or link (with `body`) under a negative, unhashed dentry. Allocates before it
+ * changes anything, so that -ENOSPC changes nothing.
  */
 export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
   const dir = parent.inode;
@@ -91,7 +91,7 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
     linkBlock(i.dataAt, text);
     i.size = bodyLen;
   }
-  // Complete before anybody can look a name up in it.
+  // Set before any thread can look a name up in it.
   if (isDir) dSetFlags(d, D_COMPLETE, 0);
   const t = currentTime();
   dget(d);
@@ -103,7 +103,10 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   return 0;
 }
 
-/** Binds and counts a new entry. Takes over the caller's references: on the inode, and on the dentry as the pin. */
+/**
+ * Binds and counts a new entry. Takes over the caller's references: that on the inode, and that on the dentry as the
+ * pin.
+ */
 function addEntry(parent: Dentry, d: Dentry, i: Inode, t: i64): void {
   parent.nrChildren += 1;
   dAdd(d, i);
@@ -118,7 +121,7 @@ function updateDirectory(dir: Inode, grow: i64, t: i64): void {
   endAttr(dir);
 }
 
-/** Another name for an inode. */
+/** Adds a name to an inode. */
 export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
   const t = currentTime();
   ihold(i);
@@ -130,13 +133,13 @@ export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
   hashGrow();
 }
 
-/** Takes a name away; the caller holds a reference on `d` and has its inode's i_mutex and a reference on it. Needs no memory. */
+/** Removes a name. The caller holds references on `d` and its inode, and owns the inode's i_mutex. Needs no memory. */
 export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   const dir = parent.inode;
   const i = d.inode;
   const t = currentTime();
   txBegin();
-  // The pin first: then a caller that is alone with the dentry turns it negative in place.
+  // The pin first: if only the caller holds the dentry, dDelete() makes it negative.
   unpin(d);
   const inodeToPut = dDelete(d);
   dropNlink(d, i, t);
@@ -147,14 +150,14 @@ export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   dDeleteFinish(d, inodeToPut);
 }
 
-/** Gives the pin of an entry back. Never the last reference: the caller has one. */
+/** Drops the pin of an entry, which is never the last reference: the caller holds one. */
 function unpin(d: Dentry): void {
   lock(d.lockref);
   lockrefSet(d.lockref, lockrefCount(d.lockref) - 1);
   unlock(d.lockref);
 }
 
-/** A name of the inode is going. With a directory's, nothing can be made or mounted in it any more. */
+/** drop_nlink(): the inode loses a name. A directory is dead then: nothing can be created or mounted in it. */
 function dropNlink(d: Dentry, i: Inode, t: i64): void {
   if (!i.isDir) {
     addLinks(i, -1, t);
@@ -169,8 +172,9 @@ function dropNlink(d: Dentry, i: Inode, t: i64): void {
 }
 
 /**
- * The accounts of a rename, in the section in which the names have changed: `d` went from `from` to `to`, where `target`, when it
- * is positive, goes. Both parents' i_mutex and the target's are held. i_locks are taken from entries up to directories.
+ * Changes counts and times for a rename, in the transaction that changes the names. `d` moved from `from` to `to`,
+ * where it replaced `target` if that is positive. The caller owns both parents' i_mutex and the target's. i_locks are
+ * taken from entries to directories.
  */
 export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry, t: i64): void {
   const gone = target.inode;
@@ -193,7 +197,7 @@ export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry,
   }
 }
 
-/** The accounts of an exchange. */
+/** Changes counts and times for an exchange. */
 export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry, t: i64): void {
   const a = d.inode;
   const b = other.inode;
@@ -208,8 +212,8 @@ export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry
 }
 
 /**
- * Sets the size; what is cut off is freed, what is added reads as zeros. Under i_mutex. The size first: from then on what lies
- * behind it is nobody's, and recovery cuts it off where a thread dies before it has.
+ * Sets the size: frees what is cut off; what is added reads as zeros. Under i_mutex. Shrinks the size first; recovery
+ * frees pages beyond end of file.
  */
 export function tmpfsTruncate(i: Inode, size: i64): void {
   const cut = size < i.size;

@@ -1,6 +1,4 @@
-/**
- * mount(2), umount(2), and what a context knows of places: chdir, chroot, its making and its end.
- */
+/** mount(2) and umount(2); also chdir, chroot, and the creation and end of contexts. */
 
 import { EBADF, EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "../../errno";
 import { callDriver, OP_ROOT } from "../../fs/driver/hooks";
@@ -50,11 +48,11 @@ import {
 } from "./namespace";
 import { addDriverMounts, newSuper, SuperBlock } from "./super";
 
-/** Mounts on top of each other at one place. */
+/** Bound of mounts stacked at one place. */
 const STACKED_MAX: i32 = 100000;
 const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
 
-/** A file system of a type: 0 in memory, else a driver's number; null: nd.err. */
+/** Creates a file system: type 0 in memory, else a driver's number. null: nd.err. */
 function makeSuper(nd: Nameidata, type: i32, readonly: bool): SuperBlock {
   const none = changetype<SuperBlock>(0);
   if (type == 0) {
@@ -62,7 +60,7 @@ function makeSuper(nd: Nameidata, type: i32, readonly: bool): SuperBlock {
     if (!sb) nd.err = -ENOSPC;
     return sb;
   }
-  // Counted first, so that the driver cannot be unregistered while its root is asked for.
+  // Count the mount first, so that the driver cannot be unregistered while it is asked for its root.
   nd.err = addDriverMounts(type, 1);
   if (nd.err != 0) return none;
   const sb = newSuper(type, readonly);
@@ -98,9 +96,9 @@ function driverRoot(sb: SuperBlock): i32 {
 }
 
 /**
- * Places a mount on the path in nd, whose references it does not take. `source`: what it shows is bound from there, which must
- * stand somewhere; in the middle of a move a mount seems not to, so that is asked under the namespace lock. On failure the mount
- * ends, unless it was to be moved.
+ * graft_tree(): mounts `m` at the path in nd, whose references it does not take over. `source`: the mount that a bind
+ * mount is made from, which must be attached. Checked under the namespace lock, because a mount looks detached in the
+ * middle of a move. On failure the mount is put, except with `move`.
  */
 function graftMount(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
   lockNamespace();
@@ -114,7 +112,7 @@ function graftMount(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
 }
 
 function graftMountLocked(m: Mount, nd: Nameidata, move: bool): i32 {
-  // Somebody may have mounted here since the walk: on top of that, then.
+  // Another thread may have mounted here since the walk: mount on top of that.
   let onMnt = mntget(nd.mnt);
   let on = dget(nd.dentry);
   for (let n = 0; ; n++) {
@@ -128,7 +126,7 @@ function graftMountLocked(m: Mount, nd: Nameidata, move: bool): i32 {
   }
   tracepoint(P_MOUNT_CHECK, on.at, 1);
   let err = -EINVAL;
-  // What was unmounted lazily takes no mounts any more: nobody could take them away.
+  // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
   if (!isDetached(onMnt)) {
     const mutex = on.inode.mutex;
     mutexLock(mutex);
@@ -142,12 +140,12 @@ function graftMountLocked(m: Mount, nd: Nameidata, move: bool): i32 {
   return err;
 }
 
-/** Whether a mount stands nowhere (any more). Under the namespace lock. */
+/** Whether a mount is attached nowhere (any more). Under the namespace lock. */
 function isDetached(m: Mount): bool {
   return m.parent == m && m != rootMount();
 }
 
-/** A new file system on the path in nd. */
+/** Mounts a new file system at the path in nd. */
 export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
   if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
   let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
@@ -160,7 +158,7 @@ export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
   const m = newMount(sb, dget(sb.root), flags & MOUNT_FLAGS);
   if (m) err = graftMount(m, nd, changetype<Mount>(0), false);
   else {
-    // The first mount would have owned it.
+    // The first mount would have taken these over.
     dput(sb.root);
     err = dropSuper(sb);
   }
@@ -177,7 +175,7 @@ function dropSuper(sb: SuperBlock): i32 {
   return -ENOSPC;
 }
 
-/** mount --bind: the directory or file in `from` also at the path in nd. */
+/** mount --bind: mounts the directory or file in `from` at the path in nd too. */
 export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
   if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
   let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
@@ -196,7 +194,7 @@ export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
   return err;
 }
 
-/** mount --move: the mount whose root is in `from` to the path in nd. */
+/** mount --move: moves the mount whose root is in `from` to the path in nd. */
 export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
   if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
   let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
@@ -222,7 +220,7 @@ export function doUmount(nd: Nameidata, flags: u32): i32 {
   if (nd.dentry != nd.mnt.root) err = -EINVAL;
   else if (nd.mnt == rootMount()) err = flags & MNT_DETACH ? -EINVAL : -EBUSY;
   else {
-    // umount counts one reference of its caller's on the mount; the walk's on the root stays out of the way.
+    // The walk holds one reference on the mount, which umountTree() allows for.
     err = umountTree(nd.mnt, (flags & MNT_DETACH) != 0);
   }
   pathPut(nd);
@@ -232,8 +230,8 @@ export function doUmount(nd: Nameidata, flags: u32): i32 {
 // ---------------------------------------------------------------------------------------------------- contexts
 
 /**
- * set_fs_pwd(), set_fs_root(): takes over the references, puts the old ones. False: the context was closed meanwhile, and
- * only its end may still take its places away; the references are put.
+ * set_fs_pwd(), set_fs_root(): takes over the new references and puts the old ones. False: the context has been closed
+ * meanwhile; the new references are put.
  */
 function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
   lock(c.lock);
@@ -272,7 +270,7 @@ export function doChdir(nd: Nameidata, root: bool): i32 {
   return set ? 0 : -EBADF;
 }
 
-/** The first context: everything belongs to it. */
+/** Creates the first context: uid 0 with all capabilities. */
 export function createRootContext(m: Mount, d: Dentry): bool {
   const c = newContext();
   if (!c) return false;
@@ -283,7 +281,7 @@ export function createRootContext(m: Mount, d: Dentry): bool {
   return true;
 }
 
-/** A context with root and working directory of another; its number or -ENOSPC. */
+/** Creates a context with root and working directory of another one. Returns its number or -ENOSPC. */
 export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, groups: usize, n: u32, caps: i32): i32 {
   const c = newContext();
   if (!c) return -ENOSPC;
@@ -297,7 +295,7 @@ export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, g
   }
   lock(from.lock);
   if (from.root_ == 0 || from.pwd_ == 0) {
-    // Closed since this call began.
+    // It has been closed since this call began.
     unlock(from.lock);
     doContextDestroy(c);
     return -EBADF;
@@ -312,7 +310,7 @@ export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, g
   return <i32>c.number;
 }
 
-/** Closes a context's descriptors and lets its places go. */
+/** Closes a context's descriptors and puts its root and working directory. */
 export function doContextDestroy(c: Context): i32 {
   if ((c.number & (MAX_CONTEXTS - 1)) == 0) return -EINVAL;
   if (!removeContext(c)) return -ENODEV;

@@ -1,16 +1,19 @@
 /**
- * Mounts: which file system stands on which directory.
+ * The mount table: which file system is mounted on which directory.
  *
- * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything)  4 mountpoint ptr  8 root ptr  12 sb ptr
- * 20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag  48 mark u32 (the sweep's)
- * 52 kids u32 (mounts on this one)  64 count i32, on a line that no walk in rcu mode reads
+ * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything) 4 mountpoint ptr 8 root ptr 12 sb ptr
+ *   20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
+ *   48 recount u32 (references found by the recount, recount.ts)  52 nrChildren u32 (mounts on this one)
+ *   64 count i32, in a cache line that no walk in rcu mode reads
  *
  * Guarantees
  *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
- *    sequence. A walk in rcu mode takes that sequence once, at its start (nd.mSeq), reads the table without a store, and
- *    is right as long as the sequence has not moved; a mount is referenced by mntget() followed by a check of it.
- *  - A mount's memory is used again after a grace period. With the last mount of a file system the file system goes,
- *    also after a grace period.
+ *    sequence. A walk in rcu mode reads that sequence once, at its start (nd.mSeq), and the table without a store. What
+ *    it read is valid while the sequence is unchanged. A reference is taken by mntgetNotZero() followed by a check of
+ *    the sequence.
+ *  - A mount's memory is reused after a grace period. The last mount of a file system ends the file system, also after
+ *    a grace period.
+ *
  * Lock order: namespace lock, i_mutex of the mount point, mount lock, d_lock.
  */
 
@@ -45,17 +48,17 @@ import { addDriverMounts, SuperBlock } from "./super";
 
 export const MOUNT_SIZE: u32 = 128;
 export const MOUNT_LINK: u32 = 40;
-/** Words that live on when the memory is freed: count. */
+/** Words that are kept when the memory is freed: count. */
 export const MOUNT_KEEP: u32 = 1 << 16;
 
 export const MS_RDONLY: u32 = 1;
 export const MS_NOEXEC: u32 = 8;
 export const MNT_DETACH: u32 = 2;
 
-/** Mounts are never nested this deep; rounds of a reader against writers before it takes the lock. */
+/** Bounds: mounts nested in each other, and attempts of a reader before it takes the lock. */
 const DEPTH_MAX: i32 = 100000;
 const SEQ_TRIES: i32 = 16;
-/** Rounds against others at the same count; each of them got on. */
+/** Retries while other threads change the same count; each time one of them made progress. */
 const COUNT_TRIES: i32 = 1000;
 
 @unmanaged
@@ -150,7 +153,7 @@ function headOf(m: Mount, d: Dentry): usize {
   return MOUNT_HEADS + (((h >> 16) & (MOUNT_HASH - 1)) << 2);
 }
 
-/** __lookup_mnt(): what is mounted on `d` in `m`, null: nothing to be seen. Stores nothing; the caller checks the sequence. */
+/** __lookup_mnt(): the mount on `d` in `m`, null: none found. Stores nothing; the caller checks the mount sequence. */
 export function lookupMnt(m: Mount, d: Dentry): Mount {
   let p = atomic.load<u32>(headOf(m, d));
   for (let n = 0; p != 0 && n < DEPTH_MAX; n++) {
@@ -166,7 +169,7 @@ export function mntget(m: Mount): Mount {
   return m;
 }
 
-/** mntget() for a mount that may be ending: a count never rises from 0. Only inside a read-side section. */
+/** mntget() for a mount that may be ending: the count never rises from 0. Only inside a read-side section. */
 export function mntgetNotZero(m: Mount): bool {
   for (let tries = 0; tries < COUNT_TRIES; tries++) {
     const n = atomic.load<u32>(m.count);
@@ -176,7 +179,7 @@ export function mntgetNotZero(m: Mount): bool {
   return false;
 }
 
-/** mntput(): with the last reference of a mount that is in no tree the mount ends. Not inside a read-side section. */
+/** mntput(): the last reference of a detached mount ends the mount. Not inside a read-side section. */
 export function mntput(m: Mount): void {
   if (atomic.sub<u32>(m.count, 1) != 1) return;
   const sb = m.sb;
@@ -187,7 +190,7 @@ export function mntput(m: Mount): void {
   deactivateSuper(sb);
 }
 
-/** deactivate_super(): the last mount of a file system takes it along, after a grace period. */
+/** deactivate_super(): the last mount of a file system ends the file system after a grace period. */
 export function deactivateSuper(sb: SuperBlock): void {
   if (atomic.sub<u32>(sb.active, 1) != 1) return;
   synchronizeRcu();
@@ -198,7 +201,7 @@ export function deactivateSuper(sb: SuperBlock): void {
   retire(sb.at);
 }
 
-/** What is mounted on (m, d), with a reference; null: nothing. */
+/** The mount on (m, d), with a reference; null: none. */
 export function lookupMntRef(m: Mount, d: Dentry): Mount {
   for (let n = 0; n < SEQ_TRIES; n++) {
     rcuReadLock();
@@ -218,10 +221,10 @@ export function lookupMntRef(m: Mount, d: Dentry): Mount {
   return found;
 }
 
-/** The mount point that followUp() went to, with a reference. */
+/** Second return value of followUp(): the mount point, with a reference. */
 export let followUpMountpoint: Dentry = changetype<Dentry>(0);
 
-/** follow_up(): the mount that `m` stands on, with references on it and on `followUpMountpoint`; null: on none. */
+/** follow_up(): the parent of mount `m`, with references on it and on `followUpMountpoint`; null: it has none. */
 export function followUp(m: Mount): Mount {
   for (let n = 0; n < SEQ_TRIES; n++) {
     rcuReadLock();
@@ -229,7 +232,7 @@ export function followUp(m: Mount): Mount {
     const parent = m.parent;
     const d = m.mountpoint;
     if (parent == m) {
-      // Mounted on nothing, or in the middle of a move.
+      // Mounted on nothing, or being moved.
       const alone = !readSeqRetry(G_MOUNT_SEQ, seq);
       if (rcuReadUnlock() && alone) return noMount();
       sleepUs(10);
@@ -258,8 +261,8 @@ export function followUp(m: Mount): Mount {
 }
 
 /**
- * path_connected(): whether `d` lies below the mount's root. A bind mount of a directory may be left behind by a rename;
- * then ".." must not lead out of it. -1 in rcu mode (`wait` false): a rename is under way, ask again in ref mode.
+ * path_connected(): whether `d` is below the mount's root. A rename may move a directory out of a bind mount; then ".."
+ * must not lead out of the mount. -1 in rcu mode (`wait` false): a rename is in progress, ask again in ref mode.
  */
 export function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
   const root = m.root;
@@ -280,7 +283,7 @@ export function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
   return below ? 1 : 0;
 }
 
-/** A mount of `root` (whose reference it takes over) that stands nowhere yet; null: the arena is full. */
+/** A mount of `root`, whose reference it takes over, not attached yet; null: the arena is full. */
 export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   const m = changetype<Mount>(kalloc(CACHE_MOUNT, false));
   if (!m) return m;
@@ -300,7 +303,7 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   return m;
 }
 
-/** Makes the first mount the root of everything. */
+/** Makes the first mount the root of the tree. */
 export function setRootMount(m: Mount): void {
   atomic.store<u32>(G_ROOT_MNT, <u32>m.at);
   listAdd(m);
@@ -322,7 +325,9 @@ function listRemove(m: Mount): void {
   m.allPrev = 0;
 }
 
-/** Enters a mount at (parent, d); under the mount lock, in a write section. -ENOENT when the directory is being removed. */
+/**
+ * Attaches a mount at (parent, d). Under the mount lock, in a write section. -ENOENT: the directory is being removed.
+ */
 function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   lock(d.lockref);
   if ((d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot)) {
@@ -342,7 +347,7 @@ function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   return 0;
 }
 
-/** Puts a mount onto (parent, d), of which it takes over a reference each. The caller holds the namespace lock. */
+/** Attaches a mount at (parent, d), and takes over a reference on each. The caller owns the namespace lock. */
 export function attachMount(m: Mount, parent: Mount, d: Dentry): i32 {
   lock(G_MOUNT_LOCK);
   writeSeqBegin(G_MOUNT_SEQ);
@@ -353,7 +358,10 @@ export function attachMount(m: Mount, parent: Mount, d: Dentry): i32 {
   return err;
 }
 
-/** Takes a mount off its place; under the mount lock, in a write section. The references on the place stay to be dropped. */
+/**
+ * Detaches a mount. Under the mount lock, in a write section. The caller drops the references on parent and mount
+ * point.
+ */
 function unhashMount(m: Mount): void {
   const parent = m.parent;
   const d = m.mountpoint;
@@ -374,7 +382,8 @@ function unhashMount(m: Mount): void {
   parent.nrChildren -= 1;
   d.mounts -= 1;
   if (d.mounts == 0) {
-    // The sequence stays odd until the section has happened: nobody walks past a place that might still be mounted on, or be again.
+    // The sequence stays odd until the commit: no walk passes a mount point that is still in use, or that a rollback
+    // would restore.
     lock(d.lockref);
     writeSeqBegin(d.seq);
     setFlags(d, 0, D_MOUNTED);
@@ -386,11 +395,11 @@ function unhashMount(m: Mount): void {
 }
 
 /**
- * Whether something is mounted on a dentry, for who has a reference on it. A sequence that is odd may be that of an umount, which is
- * waited for.
+ * Whether a mount stands on a dentry that the caller has a reference on. Waits if the sequence is odd, because an
+ * umount may be in progress.
  */
 export function isMounted(d: Dentry): bool {
-  // Sequence (low) and flags (high) together, as in rcu-walk.ts. Pairs with the write section of who takes the last mount off.
+  // Sequence (low) and flags (high) together, as in rcu-walk.ts. Pairs with the write section in unhashMount().
   const state = atomic.load<u64>(d.at);
   if (!(<u32>state & 1)) return (<u32>(state >> 32) & D_MOUNTED) != 0;
   lock(d.lockref);
@@ -399,15 +408,15 @@ export function isMounted(d: Dentry): bool {
   return is;
 }
 
-/** Takes one mount down; the caller has checked that nothing is mounted on it. */
+/** Detaches one mount. The caller has checked that nothing is mounted on it. */
 function detachOne(m: Mount, keepListed: bool): void {
   unhashMount(m);
   if (!keepListed) listRemove(m);
 }
 
 /**
- * do_umount(): `m` with the caller's reference on it. -EBUSY when it is in use and not `detach`; -EINVAL for the root or
- * what is not mounted. `detach`: it and all that stands on it leave the tree now, and end with their last users.
+ * do_umount(): `m` with the caller's reference on it. -EBUSY: it is in use, and not `detach`; -EINVAL: it is the root
+ * or not attached. `detach`: `m` and all mounts on it leave the tree at once, and end with their last users.
  */
 export function umountTree(m: Mount, detach: bool): i32 {
   mutexLock(G_NS_LOCK);
@@ -416,7 +425,7 @@ export function umountTree(m: Mount, detach: bool): i32 {
   if (m.parent == m) err = -EINVAL;
   else if (!detach) {
     writeSeqBegin(G_MOUNT_SEQ);
-    // Two references: the tree's and the caller's. No walk can add one that counts while the sequence is odd.
+    // Two references are the tree's and the caller's. While the sequence is odd no walk can add one and validate it.
     if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
     if (err == 0) {
       const parent = m.parent;
@@ -438,14 +447,14 @@ export function umountTree(m: Mount, detach: bool): i32 {
   return err;
 }
 
-/** Leaves first: finds a mount at the top of the tree on `m`, takes it down, again until `m` itself is down. */
+/** Detaches the mounts on `m`, leaves first, and then `m`. */
 function detachTree(m: Mount): void {
   for (let n = 0; n < DEPTH_MAX; n++) {
     lock(G_MOUNT_LOCK);
     let top = m;
     for (let k = 0; top.nrChildren != 0; k++) {
       const child = childOf(top);
-      // A mount that counts mounts on it and has none, or stands on itself.
+      // The count of children does not match the tree, or the mount is its own ancestor.
       if (child == top || k == DEPTH_MAX) corrupt(top.at);
       top = child;
     }
@@ -473,7 +482,7 @@ function childOf(m: Mount): Mount {
   return m;
 }
 
-/** Moves a mount to (parent, d), of which it takes over the references. Under the namespace lock. */
+/** Moves a mount to (parent, d), and takes over the references on them. Under the namespace lock. */
 export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
   if (m.parent == m) return -EINVAL;
   if (m.root.inode.isDir != d.inode.isDir) return -ENOTDIR;
@@ -485,12 +494,12 @@ export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
   }
   lock(G_MOUNT_LOCK);
   writeSeqBegin(G_MOUNT_SEQ);
-  // One section for both: at no moment is the mount nowhere.
+  // One transaction for both changes: at no moment is the mount detached.
   const oldParent = m.parent;
   const oldPlace = m.mountpoint;
   detachOne(m, true);
   const err = hashMount(m, parent, d);
-  // Back where it was: that place still has the mount's references, and was good for a mount.
+  // Restores the old place, which still has the mount's references and was valid for a mount.
   if (err != 0) hashMount(m, oldParent, oldPlace);
   writeSeqEnd(G_MOUNT_SEQ);
   unlock(G_MOUNT_LOCK);

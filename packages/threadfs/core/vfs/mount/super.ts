@@ -1,15 +1,15 @@
 /**
- * Super blocks and the table of drivers.
+ * Super blocks, and the table of drivers.
  *
- * A file system of type 0 is the in-memory one; any other number is a driver's: its slot in the table (low 8 bits) and
- * the slot's generation, so that a number of a driver that is gone never means another.
+ * Type 0 is the in-memory file system. Any other type is a driver's number: its slot in the table (low 8 bits) and the
+ * slot's generation, so that the number of an unregistered driver is never reused.
  *
- * SuperBlock (256 bytes, typed cache): 0 dev u32  4 driver i32  8 hooks u32  12 fsFlags u32  16 dflags u32 (flags every
- * dentry of it starts with)  20 root ptr  24 active u32 (mounts)  28 readonly u32  32 renameMutex u32 (s_vfs_rename_mutex)
- * 36 rcu link  40 rcu tag  44 mark u32 (the sweep's)
+ * SuperBlock (256 bytes, typed cache): 0 dev u32 4 driver i32 8 hooks u32 12 fsFlags u32
+ *   16 dflags u32 (initial flags of its dentries)  20 root ptr  24 active u32 (mounts)  28 readonly u32
+ *   32 renameMutex u32 (s_vfs_rename_mutex)  36 rcu link  40 rcu tag  44 recount u32 (recount.ts)
  *
- * Driver entry (128 bytes in the fixed part): 0 state u32 (0 free, 1 used)  4 generation u32  8 hooks u32  12 fsFlags u32
- * 16 mounted u32  20 name length u32  24 name bytes (at most 100)
+ * Driver entry (128 bytes in the fixed part): 0 state u32 (0 free, 1 used) 4 generation u32 8 hooks u32 12 fsFlags u32
+ *   16 mounted u32  20 name length u32  24 name bytes (at most 100)
  */
 
 import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../errno";
@@ -30,7 +30,7 @@ import {
 
 export const SUPER_SIZE: u32 = 256;
 export const SUPER_LINK: u32 = 36;
-/** Words that live on when the memory is freed: active, renameMutex. */
+/** Words that are kept when the memory is freed: active, renameMutex. */
 export const SUPER_KEEP: u32 = (1 << 6) | (1 << 8);
 
 /** Hooks of a driver, as HOOK in abi/abi.ts. */
@@ -115,7 +115,7 @@ function dentryFlags(hooks: u32, fsFlags: u32): u32 {
   return f;
 }
 
-/** The entry of a driver's number, 0 when there is none any more. */
+/** The table entry of a driver; 0: no such driver (any more). */
 export function driverEntry(driver: i32): usize {
   const i = <u32>(driver & 0xff) - 1;
   if (i >= MAX_DRIVERS) return 0;
@@ -128,7 +128,7 @@ function sameName(e: usize, name: usize, len: u32): bool {
   return load<u32>(e + 20) == len && memory.compare(e + 24, name, len) == 0;
 }
 
-/** register_filesystem(): the number under which every thread knows the driver, or -errno. */
+/** register_filesystem(): the driver's number, the same in every thread, or -errno. */
 export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u32): i32 {
   if (len == 0 || len > DRIVER_NAME_MAX) return -EINVAL;
   lock(G_DRIVER_LOCK);
@@ -166,8 +166,8 @@ function driverNumber(e: usize): i32 {
 }
 
 /**
- * unregister_filesystem(): the entry goes, then a grace period passes, so that a walk that still saw hooks of it has
- * ended before the caller takes the hooks away. -EBUSY while a file system of it exists.
+ * unregister_filesystem(): frees the entry and waits for a grace period, so that walks that have seen the driver's
+ * hooks end before the caller removes the hooks. -EBUSY: the driver has a file system.
  */
 export function unregisterFilesystem(driver: i32): i32 {
   lock(G_DRIVER_LOCK);
@@ -179,7 +179,7 @@ export function unregisterFilesystem(driver: i32): i32 {
   return err;
 }
 
-/** Counts a file system of a driver, or its end. -ENODEV: no such driver. */
+/** Changes the number of a driver's file systems by `n`. -ENODEV: no such driver. */
 export function addDriverMounts(driver: i32, n: i32): i32 {
   if (driver == 0) return 0;
   lock(G_DRIVER_LOCK);

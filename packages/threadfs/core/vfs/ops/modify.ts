@@ -1,9 +1,9 @@
 /**
- * Changes to the tree: make, link, remove, rename. Each looks its directory up (first in rcu mode), takes the directory's
- * i_mutex, looks the name up under it, asks for permission, and only then changes anything.
+ * Changes to the tree: create, link, unlink, rename. Each walks to the directory (first in rcu mode), takes the
+ * directory's i_mutex, looks the name up, checks permission, and only then changes anything.
  *
- * Lock order: s_vfs_rename_mutex, i_mutex of the directories (the upper first, else the lower address), i_mutex of
- * the file concerned.
+ * Lock order: s_vfs_rename_mutex, i_mutex of the directories (the ancestor first, else the lower address first),
+ * i_mutex of the file.
  */
 
 import {
@@ -37,7 +37,7 @@ import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "../walk/nam
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { inodePermission, MAY_EXEC, MAY_WRITE, ownerOrCapable } from "../walk/permission";
 
-/** Links to one file. */
+/** Links that a file may have. */
 const LINK_MAX: u32 = 0x7fffffff;
 export const RENAME_NOREPLACE: u32 = 1;
 export const RENAME_EXCHANGE: u32 = 2;
@@ -53,7 +53,7 @@ export function mayCreate(c: Context, dir: Inode): i32 {
   return inodePermission(c, dir, MAY_WRITE | MAY_EXEC, false);
 }
 
-/** may_delete(): whether `d` may be taken out of `dir`; `asDir`: by rmdir or a rename of a directory. */
+/** may_delete(): whether `d` may be removed from `dir`. `asDir`: by rmdir, or by a rename of a directory. */
 function mayDelete(c: Context, dir: Inode, d: Dentry, asDir: bool): i32 {
   const i = d.inode;
   if (!i) return -ENOENT;
@@ -74,8 +74,8 @@ function hasTrailingSlash(nd: Nameidata): bool {
 }
 
 /**
- * filename_create(): the directory with its i_mutex held and a negative dentry in it, for a name that does not exist;
- * null: nd.err, nothing held.
+ * filename_create(): for a name that does not exist, a negative dentry with the directory's i_mutex taken. null:
+ * nd.err, no lock taken.
  */
 function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
   let err = filenameParentat(nd, 0);
@@ -106,12 +106,15 @@ function donePathCreate(nd: Nameidata, d: Dentry): void {
   pathPut(nd);
 }
 
-/** Makes what `mode` says under a negative dentry; permission has been asked. Under the directory's i_mutex. */
+/**
+ * Creates the file that `mode` describes under a negative dentry. Permission has been checked. Under the directory's
+ * i_mutex.
+ */
 export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
   const sb = nd.dentry.sb;
   if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
   if (!(sb.hooks & HOOK_CREATE)) return -EPERM;
-  // Its memory first: what the driver has made cannot be unmade for want of it.
+  // Allocates the inode first: a file that the driver has created cannot be undone for lack of memory.
   const spare = newInode(sb, mode, 0, 0);
   if (!spare) return -ENOSPC;
   dSetFlags(d, D_DRIVER_PENDING, 0);
@@ -129,7 +132,7 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   return 0;
 }
 
-/** mkdir(2), mknod(2), symlink(2): `mode` with its type, the umask already applied. */
+/** mkdir(2), mknod(2), symlink(2). `mode` has the type, and the umask has been applied. */
 export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i32 {
   const d = filenameCreate(nd, (mode & 0xf000) == S_IFDIR);
   if (!d) return nd.err;
@@ -138,7 +141,7 @@ export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i
   return err;
 }
 
-/** linkat(2): `follow`: a link to the file of a link. */
+/** linkat(2). `follow`: links the target of a symbolic link. */
 export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
   let err = filenameLookup(from, follow ? LOOKUP_FOLLOW : 0, FOR_PATH, 0);
   if (err != 0) return err;
@@ -220,7 +223,10 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
 
 // ---------------------------------------------------------------------------------------------------- rename
 
-/** The child of the upper directory through which the lower one is reached, null: neither lies above the other. */
+/**
+ * lock_rename(): the child of one directory that is an ancestor of, or is, the other one; null: neither is an ancestor
+ * of the other.
+ */
 function lockRename(a: Dentry, b: Dentry): Dentry {
   const none = changetype<Dentry>(0);
   if (a == b) {
@@ -276,7 +282,7 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
     const trap = lockRename(a, b);
     err = renameLocked(nd, nd2, trap, flags);
     unlockRename(a, b);
-    // What was replaced lost its last name here; its references go when no lock is held.
+    // Puts what the rename replaced when no lock is held, because it may have lost its last name.
     putAfterRename(nd);
     putAfterRename(nd2);
   }
@@ -285,7 +291,7 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
   return err;
 }
 
-/** Puts the references that renameLocked() left in `nd`. */
+/** Puts the references that renameLocked() has left in nd. */
 function putAfterRename(nd: Nameidata): void {
   if (nd.putDentry_ != 0) dput(nd.putDentry);
   if (nd.putInode_ != 0) iput(nd.putInode);
@@ -329,7 +335,7 @@ function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exc
   if (!t.inode) err = mayCreate(c, to);
   else err = mayDelete(c, to, t, exchange ? t.inode.isDir : isDir);
   if (err != 0 || from == to) return err;
-  // A directory that moves gets another "..", which is a write to it.
+  // A directory that moves gets another "..", which counts as writing to it.
   if (isDir) err = inodePermission(c, d.inode, MAY_WRITE, false);
   if (err == 0 && exchange && t.inode.isDir) err = inodePermission(c, t.inode, MAY_WRITE, false);
   return err;
@@ -340,7 +346,7 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
   if (!exchange && t.inode_ != 0 && t.inode.isDir && t.nrChildren != 0) return -ENOTEMPTY;
   const now = currentTime();
   const known = !(t.flags & D_UNHASHED);
-  // Names and accounts in one section: it happens as a whole or not at all.
+  // Names and counts change in one transaction: all or nothing.
   txBegin();
   const left = dMove(d, t, exchange);
   if (exchange) {

@@ -1,25 +1,27 @@
 /**
- * The gate: keeps calls that may hold references out while a sweep counts them (recount.ts).
+ * Active and quiescent threads. A thread is *active* from before its first reference until the end of the call, and
+ * quiescent otherwise. The recount of references (recount.ts) runs only while all other threads are quiescent.
  *
- *   G_RECOUNT_OWNER  0 open   a thread's name: that thread sweeps
- *   G_LEAKS  threads that have died holding something that no sweep has looked for: one is due when all are out
- *   SLOT_ACTIVE  1 while its thread is in a call that may hold references
+ *   G_RECOUNT_OWNER  0, or the number (as in lock words) of the thread that recounts
+ *   G_LEAKS          threads that have died with references that no recount has dropped yet: a recount is due
+ *   SLOT_ACTIVE      1 while the slot's thread is active
  *
- * Guarantees: while a sweep runs no other thread holds a reference that no structure holds. A walk in rcu mode holds none and does
- * not come here; the first reference is taken behind tryEnterActive() or enterActive(). Ordering: the store of SLOT_ACTIVE precedes the
- * load of the gate, and the sweeper's store of the gate precedes its loads of the slots; at least one side sees the other.
+ * Guarantees: during a recount no other thread holds a reference that is not in a structure. A walk in rcu mode holds
+ * none, so it stays quiescent; the first reference is taken after tryEnterActive() or enterActive(). Ordering: the
+ * store to SLOT_ACTIVE precedes the load of G_RECOUNT_OWNER, and the recounting thread's store to G_RECOUNT_OWNER
+ * precedes its loads of SLOT_ACTIVE; at least one side sees the other.
  */
 import { G_LEAKS, G_RECOUNT_OWNER, SLOT_ACTIVE } from "../../mem/layout";
 import { PANIC_LOCK, panic, sleepUs, slot } from "../../mem/thread";
 import { recountReferences } from "./recount";
 
-/** Looks at a closed gate, 200 us apart: 10 s, as for a lock. */
+/** How often a thread polls G_RECOUNT_OWNER, every 200 us: 10 s, as for locks. */
 const RECOUNT_WAIT_TRIES: i32 = 50000;
 
-/** Whether this thread is in. */
+/** Whether this thread is active. */
 export let active: bool = false;
 
-/** Goes in unless a sweep is under way. */
+/** Becomes active unless a recount is running. */
 export function tryEnterActive(): bool {
   if (active) return true;
   atomic.store<u32>(slot + SLOT_ACTIVE, 1);
@@ -31,7 +33,7 @@ export function tryEnterActive(): bool {
   return false;
 }
 
-/** Goes in, after the sweep that is under way. Not inside a read-side section. */
+/** Becomes active, after waiting for a running recount. Not inside a read-side section. */
 export function enterActive(): void {
   if (active) return;
   if (atomic.load<u32>(G_LEAKS) != 0) recountReferences(0);

@@ -1,7 +1,6 @@
 /**
- * Objects on their way out, and memory when it runs short. `mem/smr.ts` says when a grace period is over; here it is
- * known what hangs on each type and goes with it: a long name on a dentry, a link body and an ACL on an inode, groups
- * and descriptor blocks on a context.
+ * Retires and reclaims objects. `mem/smr/smr.ts` tells when a grace period is over; this file knows what each type
+ * owns: a dentry its long name, an inode its link body and ACL, a context its groups.
  */
 
 import { chunkEntry } from "../../mem/alloc/pages";
@@ -14,17 +13,17 @@ import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { Context } from "../task/cred";
 
-/** Objects reclaimed at one go, so that no single operation pays for many others. */
+/** Objects reclaimed at a time, so that no single operation pays for many others. */
 const BATCH: u32 = 64;
 
-/** call_rcu() of an object of a typed cache: its memory is used again after a grace period. */
+/** call_rcu() for an object of a typed cache: its memory is reused after a grace period. */
 export function retire(p: usize): void {
   if (!callRcu(p)) return;
   rcuPoll();
   reclaim(BATCH);
 }
 
-/** Frees at most `n` objects whose grace period is over; answers how many. */
+/** Frees at most `n` objects whose grace period is over. Returns how many. */
 export function reclaim(n: u32): u32 {
   let done: u32 = 0;
   while (done < n) {
@@ -54,11 +53,11 @@ function freeObject(p: usize): void {
   slabFree(p);
 }
 
-/** Frees a dentry that nobody can know any more, with its long name. */
+/** Frees an unreachable dentry and its long name. */
 export function freeDentry(d: Dentry): void {
   if (d.nameLen > INLINE_NAME) {
     const name = load<u32>(d.name);
-    // In one section: a name that is gone must not be found again by who frees this dentry after a death.
+    // One transaction, so that recovery never sees the freed name in the dentry.
     txBegin();
     d.hashLen = 0;
     slabFree(name);
@@ -68,14 +67,14 @@ export function freeDentry(d: Dentry): void {
   slabFree(d.at);
 }
 
-/** Waits for a grace period and frees what it released; false: there was nothing. */
+/** Waits for a grace period and reclaims. False: nothing could be reclaimed. */
 export function makeSpace(): bool {
   if (rcuDepth() != 0 || rcuPending() == 0) return false;
   synchronizeRcu();
   return reclaim(objectsMax()) != 0;
 }
 
-/** slabAlloc(), which asks for a grace period when the arena is full. */
+/** slabAlloc() that waits for a grace period if the arena is full. */
 export function kalloc(cache: u32, reserve: bool): usize {
   const p = slabAlloc(cache, reserve);
   if (p != 0 || !makeSpace()) return p;

@@ -1,17 +1,18 @@
 /**
- * The sweep: finds what dead threads held. Recovery (mem/recover.ts) leaves structures whole and counts too high; here every
- * reference that a structure holds is counted anew, while no thread is in a call (quiescence.ts), and what nothing leads to goes.
+ * The recount of references, which drops the references of dead threads. Recovery (mem/undo/recover.ts) leaves
+ * structures valid but counts too high. This file counts all references that structures hold, while all other threads
+ * are quiescent (quiescence.ts), and frees what is not referenced.
  *
- * What counts as a reference, and from where:
- *   context  the table, each thread that holds it        file   each descriptor
- *   mount    the tree, mounts on it, files, contexts     super  each mount of it
- *   dentry   the file system (its root), mounts (root, place), files (dentry, hint), contexts, children, and in memory the pin
- *            of each entry that is hashed and positive
+ * Who holds references to what:
+ *   context  the context table, each thread that has acquired it   file   each descriptor
+ *   mount    the tree, mounts on it, files, contexts               super  each mount of it
+ *   dentry   the file system (its root), mounts (root, mount point), files (dentry, hint), contexts, children, and in memory
+ *            the pin of each dentry that is hashed and positive
  *   inode    each dentry
  *
- * Guarantees: afterwards each count is exactly that, and each object is either led to, retired or free. Readers in rcu mode go on
- * meanwhile: nothing that they can find changes but for counts, and what goes is retired. May be broken off at any point and
- * begun again.
+ * Guarantees: afterwards each count is exact, and each object is either referenced, retired or free. Readers in rcu
+ * mode continue meanwhile: what they can find does not change except for its counts, and unreferenced objects are
+ * retired. The recount can be aborted at any point and started again.
  */
 
 import { dataFree } from "../../fs/tmpfs/data";
@@ -66,10 +67,13 @@ import { SuperBlock } from "../mount/super";
 import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
 import { retire } from "./reclaim";
 
-/** An object's mark: on a free list or retired. Else it is the number of references found. */
+/**
+ * Value of an object's `recount` field if it is free or retired. Otherwise the field holds the number of references
+ * found.
+ */
 const FREE: u32 = 0x80000000;
 
-/** Looks for what dead threads held once all others are out of their calls, or for `waitMs` at most. False: not this time. */
+/** Recounts all references. Waits up to `waitMs` for the other threads to become quiescent. False: not done. */
 export function recountReferences(waitMs: f64): bool {
   if (atomic.cmpxchg<u32>(G_RECOUNT_OWNER, 0, tid) != 0) return false;
   if (!allQuiescent(waitMs)) {
@@ -108,14 +112,14 @@ let iterCache: u32 = 0;
 let iterChunk: u32 = 0;
 let iterObject: usize = 0;
 
-/** Begins with the first object of a cache. */
+/** Starts an iteration over the objects of a cache. */
 function firstObjectOf(id: u32): void {
   iterCache = id;
   iterChunk = load<u32>(H_FIRST_CHUNK) - 1;
   iterObject = 0;
 }
 
-/** The next object that was ever given out; 0: there are no more. */
+/** The next object, allocated or free; 0: no more. */
 function nextObject(): usize {
   const size = load<u32>(cacheAddress(iterCache) + 4);
   if (iterObject != 0) iterObject += size;
@@ -126,7 +130,7 @@ function nextObject(): usize {
   return iterObject;
 }
 
-/** Objects of a cache that are not on its free list. */
+/** Number of allocated objects of a cache, retired ones included. */
 function objectsInUse(id: u32): u32 {
   let n: u32 = 0;
   for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
@@ -144,7 +148,7 @@ function recountOf(id: u32, p: usize): usize {
   return p + offsetof<SuperBlock>("recount");
 }
 
-/** Clears all marks, then marks what is free or retired. */
+/** Clears all counts and marks the objects that are free or retired. */
 function markFreeObjects(): void {
   for (let id = CACHE_DENTRY; id <= CACHE_CONTEXT; id++) {
     firstObjectOf(id);
@@ -178,7 +182,10 @@ function countMountReference(p: u32): void {
   if (p != 0) changetype<Mount>(<usize>p).recount += 1;
 }
 
-/** Contexts by the table and by threads; what the living ones lead to. A descriptor that was being opened is free again. */
+/**
+ * Counts contexts by table entries and threads, and what live contexts reference. Frees descriptors that were being
+ * opened.
+ */
 function countContexts(): void {
   for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
     const p = load<u32>(CTX_TABLE + (i << 2));
@@ -192,7 +199,7 @@ function countContexts(): void {
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const c = changetype<Context>(p);
     if (c.recount & FREE) continue;
-    // One that was being closed: nothing is reached through it any more, whoever still holds it.
+    // A context that was being closed: it references nothing any more, whichever thread has acquired it.
     if (c.alive == 0) clearFsPaths(c);
     countMountReference(c.rootMnt_);
     countDentryReference(c.root_);
@@ -220,7 +227,7 @@ function countDescriptors(c: Context): void {
       else atomic.store<u32>(at, 0);
     }
   }
-  // The lowest free one may lie below the hint now.
+  // The lowest free descriptor may now be below the hint.
   c.fdHint = 0;
 }
 
@@ -262,7 +269,7 @@ function countSupers(): void {
   }
 }
 
-/** Of a dentry that is dead or was never finished nothing is counted. */
+/** False for a dentry that is dead or unfinished, whose references are not counted. */
 function isLiveDentry(d: Dentry): bool {
   return !(d.recount & FREE) && lockrefCount(d.lockref) >= 0 && d.sb_ != 0 && d.parent_ != 0;
 }
@@ -279,9 +286,9 @@ function countDentries(): void {
   }
 }
 
-// ------------------------------------------------------------------------------------------------- settling
+// ------------------------------------------------------------------------------------------------- storing the counts
 
-/** Writes the counts down. Nobody else holds or takes a reference meanwhile. */
+/** Stores the counts. No other thread holds or takes a reference meanwhile. */
 function storeCounts(): void {
   firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
@@ -289,14 +296,14 @@ function storeCounts(): void {
     if (!isLiveDentry(d)) continue;
     lock(d.lockref);
     lockrefSet(d.lockref, d.recount);
-    // Its remover died before it took it out of its chain.
+    // The thread that removed it died before taking it out of its chain.
     if ((d.flags & (D_UNHASHED | D_CHAINED)) == (D_UNHASHED | D_CHAINED)) dDropLocked(d);
-    // Who died while the driver made or removed the name: the next lookup asks the driver.
+    // A thread died while the driver created or removed the name: the next lookup asks the driver.
     if (d.flags & D_DRIVER_PENDING) {
       dDropLocked(d);
       setFlags(d, 0, D_DRIVER_PENDING);
     }
-    // Nothing of a file system that is gone stays in the cache.
+    // Keeps no dentry of an ended file system in the cache.
     if (d.sb.recount == 0) setFlags(d, D_NO_CACHE, 0);
     unlock(d.lockref);
   }
@@ -323,7 +330,7 @@ function storeCounts(): void {
   storeSuperCounts();
 }
 
-/** Mounts of each file system, and file systems of each driver. */
+/** Stores the number of mounts of each file system, and of file systems of each driver. */
 function storeSuperCounts(): void {
   for (let e = DRIVERS; e < DRIVERS + MAX_DRIVERS * DRIVER_SIZE; e += DRIVER_SIZE) set32(e + 16, 0);
   firstObjectOf(CACHE_SUPER);
@@ -338,14 +345,14 @@ function storeSuperCounts(): void {
   }
 }
 
-/** What nothing leads to goes: dentries first, since each is a reference to its parent and its inode. */
+/** Frees unreferenced objects: dentries first, because each references its parent and its inode. */
 function collectUnreferenced(): void {
   firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
     if (!(d.recount & FREE) && !isLiveDentry(d)) collectUnfinished(d);
   }
-  // From here on a dentry that is not whole fell with its last child, and is retired already.
+  // A dentry that is not live now was killed with its last child, and has been retired.
   firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const d = changetype<Dentry>(p);
@@ -366,13 +373,13 @@ function collectUnreferenced(): void {
   }
 }
 
-/** Once retired, an object may be reclaimed and given out again before the sweep is over: it is marked first. */
+/** Marks the object before retiring it, because it may be reclaimed and reused before the recount ends. */
 function retireUnreferenced(id: u32, p: usize): void {
   store<u32>(recountOf(id, p), FREE);
   retire(p);
 }
 
-/** One that died, or was never finished, and was not retired. */
+/** A dentry that is dead or unfinished, and was not retired. */
 function collectUnfinished(d: Dentry): void {
   lock(d.lockref);
   lockrefMarkDead(d.lockref);
@@ -382,7 +389,7 @@ function collectUnfinished(d: Dentry): void {
   retireUnreferenced(CACHE_DENTRY, d.at);
 }
 
-/** What an object on its way out no longer says, whatever its memory was before. */
+/** Clears fields that the object's previous use may have left. */
 function clearUnreferenced(id: u32, p: usize): void {
   if (id == CACHE_MOUNT) {
     changetype<Mount>(p).parent = changetype<Mount>(p);
@@ -431,7 +438,7 @@ function storeGauges(): void {
   atomic.store<u32>(G_NR_MOUNTS, objectsReferenced(CACHE_MOUNT));
 }
 
-/** Objects of a cache with references. */
+/** Number of objects of a cache with references. */
 function objectsReferenced(id: u32): u32 {
   let n: u32 = 0;
   firstObjectOf(id);
