@@ -12,7 +12,7 @@ export {
   type WorkerLike,
 } from "./api/vfs.js";
 export type { AuditHook, HostOptions, PointHook, SecurityHook, VfsHandle } from "./bridge/attachment.js";
-export type { Driver } from "./bridge/driver.js";
+export type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "./bridge/driver.js";
 export { type LoadOptions, loadCore } from "./bridge/load.js";
 export type { CoreModule, SharedMemory } from "./bridge/wasm.js";
 export type { Dir, Dirent } from "./node-fs/dirent.js";

@@ -4,8 +4,8 @@
  * passed is right.
  */
 
+import { constants } from "node:os";
 import type { FsSync } from "threadfs";
-import { ERRNO } from "../../../threadfs/dist/abi/abi.js";
 import { permissions, typeName } from "../load/load.js";
 import type { CounterValues } from "../support/counters.js";
 import { defined } from "../support/defined.js";
@@ -160,7 +160,7 @@ export class LookupChecker {
           this.#fs.accessSync(path);
       }
     } catch (error) {
-      const errno = ERRNO[codeOf(error) as keyof typeof ERRNO];
+      const errno = ERRNO.get(codeOf(error));
       if (errno === undefined) throw error;
       this.#status = -errno;
     }
@@ -278,11 +278,15 @@ const S_IFMT = 0o170000;
 const STATIC = -1;
 const LOOSE = -2;
 
+/** The host's numbers of errors by their names. */
+const ERRNO = new Map(Object.entries(constants.errno));
+
 /** The errors of which `throwIfNoEntry: false` makes undefined. */
-const ABSENCE = new Set<number>([ERRNO.ENOENT, ERRNO.ENOTDIR]);
+const ABSENCE = new Set<number>([constants.errno.ENOENT, constants.errno.ENOTDIR]);
 
 function errnoName(errno: number): string {
-  return Object.entries(ERRNO).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;
+  for (const [name, number] of ERRNO) if (number === errno) return name;
+  return `error ${errno}`;
 }
 
 /** Attributes as text; those that are not known (negative) are left out. */

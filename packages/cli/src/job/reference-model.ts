@@ -6,12 +6,18 @@
  * It is not the model of packages/verify, which runs whole system calls step by step on copies of a small tree: this one
  * only resolves paths, knows unfinished states instead of interleavings, and holds a million entries.
  */
-import { ERRNO, NAME_MAX, PATH_MAX } from "../../../threadfs/dist/abi/abi.js";
+import { constants } from "node:os";
+
+const { ENAMETOOLONG, ELOOP, ENOENT, ENOTDIR } = constants.errno;
 
 const S_IFDIR = 0o040000;
 const S_IFLNK = 0o120000;
 
-/** More links than this on one way are ELOOP (Linux: MAXSYMLINKS). */
+/** Limits as Linux has them: bytes of a name, bytes of a path without its NUL. */
+const NAME_MAX = 255;
+const PATH_MAX = 4095;
+
+/** More links than this in one lookup are ELOOP (Linux: MAXSYMLINKS). */
 const MAX_LINKS = 40;
 
 /** A file, directory or link, with its attributes as stat returns them. */
@@ -96,7 +102,7 @@ export class Model {
    * Returns the node or a negative errno.
    */
   resolve(path: string, follow: boolean, stateOf: StateOf): Node | number {
-    if (Buffer.byteLength(path) > PATH_MAX) return -ERRNO.ENAMETOOLONG;
+    if (Buffer.byteLength(path) > PATH_MAX) return -ENAMETOOLONG;
     const todo = path.split("/").reverse();
     // The nodes from the root down to `here`: ".." goes back on them, which is right across mounts and moved directories.
     let way: Node[] = [];
@@ -104,7 +110,7 @@ export class Model {
     let links = 0;
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
       if (name === "" && todo.length > 0) continue;
-      if (!here.children) return -ERRNO.ENOTDIR;
+      if (!here.children) return -ENOTDIR;
       if (name === "" || name === ".") continue;
       if (name === "..") {
         here = way.pop() ?? here;
@@ -117,7 +123,7 @@ export class Model {
         here = found;
         continue;
       }
-      if (++links > MAX_LINKS) return -ERRNO.ELOOP;
+      if (++links > MAX_LINKS) return -ELOOP;
       if (found.target.startsWith("/")) {
         way = [];
         here = this.root;
@@ -128,10 +134,10 @@ export class Model {
   }
 
   #step(directory: Node, name: string, stateOf: StateOf): Node | number {
-    if (Buffer.byteLength(name) > NAME_MAX) return -ERRNO.ENAMETOOLONG;
+    if (Buffer.byteLength(name) > NAME_MAX) return -ENAMETOOLONG;
     const place = directory.places?.get(name);
     let node = place ? place.byState[stateOf(place.thing)] : directory.children?.get(name);
-    if (!node) return -ERRNO.ENOENT;
+    if (!node) return -ENOENT;
     if (node.cover) node = node.cover.byState[stateOf(node.cover.thing)] ?? node;
     return node;
   }

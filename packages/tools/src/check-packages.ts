@@ -1,0 +1,231 @@
+/**
+ * Checks the published packages as their users get them: packs both, lints the tarballs, installs them into a fresh project, and
+ * runs there the command line, the README's first example and a strict compilation.
+ *
+ *   npm run test:packages
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+const PUBLISHED = ["threadfs", "threadfs-cli"];
+
+/** Longest time of one command. */
+const TIMEOUT_MS = 120_000;
+
+/** One of the packages in npm's report on packing. */
+interface Packed {
+  name: string;
+  filename: string;
+  files: { path: string }[];
+}
+
+/** The fields of a package.json that are checked. */
+interface Manifest {
+  version: string;
+  description?: string;
+  keywords?: string[];
+  sideEffects?: boolean;
+  repository?: unknown;
+  dependencies?: Record<string, string>;
+}
+
+/** Runs a program; returns its standard output. @throws Error with all of its output when it fails */
+function run(cwd: string, program: string, ...args: string[]): string {
+  try {
+    return execFileSync(program, args, {
+      cwd,
+      encoding: "utf8",
+      timeout: TIMEOUT_MS,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (error) {
+    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+    throw new Error(`${program} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });
+  }
+}
+
+/** The program that a dependency of this package declares under a name. */
+function binOf(dependency: string, name = dependency): string {
+  const require = createRequire(import.meta.url);
+  // Not every package exports its package.json, so the search goes by the folders of modules.
+  for (const modules of require.resolve.paths(dependency) ?? []) {
+    const manifest = join(modules, dependency, "package.json");
+    try {
+      const { bin } = JSON.parse(readFileSync(manifest, "utf8")) as { bin: string | Record<string, string> };
+      const path = typeof bin === "string" ? bin : bin[name];
+      if (path !== undefined) return join(dirname(manifest), path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+  throw new Error(`${dependency} is not installed`);
+}
+
+/** Packs the published packages; returns npm's report by their names. */
+function pack(into: string): Map<string, Packed> {
+  const workspaces = PUBLISHED.flatMap((name) => ["--workspace", name]);
+  // The scripts around packing print on standard output, in front of the report.
+  const output = run(REPOSITORY, "npm", "pack", "--json", "--pack-destination", into, ...workspaces);
+  const report = JSON.parse(output.slice(output.search(/^\[$/m))) as Packed[];
+  return new Map(report.map((packed) => [packed.name, packed]));
+}
+
+function filesOf({ files }: Packed): Set<string> {
+  const paths = new Set(files.map(({ path }) => path));
+  for (const path of paths) assert.doesNotMatch(path, /tsbuildinfo|\.names\.|\.map$|\.ts$(?<!\.d\.ts)|test/, path);
+  return paths;
+}
+
+/** The library's tarball: what it holds, and what its package.json says. */
+function checkLibrary(packed: Packed): void {
+  const files = filesOf(packed);
+  for (const file of ["README.md", "LICENSE", "CHANGELOG.md", "dist/core.wasm", "dist/src/index.d.ts"]) {
+    assert.ok(files.has(file), `threadfs: ${file} is packed`);
+  }
+  assert.deepEqual(
+    [...files].filter((file) => file.endsWith(".wasm")),
+    ["dist/core.wasm"],
+  );
+  const manifest = manifestOf("threadfs");
+  assert.deepEqual(manifest.dependencies ?? {}, {});
+  assert.equal(manifest.sideEffects, false);
+  assert.equal(manifest.repository, undefined);
+  assert.ok(manifest.description && manifest.keywords?.length);
+}
+
+function checkCommandLine(packed: Packed): void {
+  const files = filesOf(packed);
+  for (const file of ["README.md", "LICENSE", "dist/main.js", "dist/core.debug.wasm"]) {
+    assert.ok(files.has(file), `threadfs-cli: ${file} is packed`);
+  }
+}
+
+const folderOf = (name: string): string => join(REPOSITORY, "packages", name.replace(/^threadfs-/, ""));
+
+function manifestOf(name: string): Manifest {
+  return JSON.parse(readFileSync(join(folderOf(name), "package.json"), "utf8")) as Manifest;
+}
+
+/** publint on both tarballs, arethetypeswrong on the library's; core.wasm is not a module, so it has no types. */
+function lint(tarballs: Map<string, string>): void {
+  for (const tarball of tarballs.values())
+    run(REPOSITORY, process.execPath, binOf("publint"), "run", tarball, "--strict");
+  const library = tarballs.get("threadfs") ?? "";
+  const options = ["--profile", "esm-only", "--exclude-entrypoints", "./core.wasm"];
+  run(REPOSITORY, process.execPath, binOf("@arethetypeswrong/cli", "attw"), library, ...options);
+}
+
+/** A fresh project with the tarballs installed. The command line's dependencies come from npm's cache where it has them. */
+function install(project: string, tarballs: Map<string, string>): void {
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }));
+  run(project, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs.values());
+}
+
+/** `npx threadfs` as somebody who has installed threadfs-cli runs it. */
+function useCommandLine(project: string): void {
+  assert.equal(run(project, "npx", "--no-install", "threadfs", "--version").trim(), manifestOf("threadfs-cli").version);
+  writeFileSync(join(project, "file.txt"), "hello");
+  const walk = run(project, "npx", "--no-install", "threadfs", "walk", "/file.txt");
+  assert.match(walk, /found \/file\.txt: file, .* size 5/);
+  const job = run(project, "npx", "--no-install", "threadfs", "job", "node_modules/threadfs", "--seconds", "0.2");
+  assert.match(job, /answers checked: 0 wrong/);
+}
+
+/** The README's first example: two threads on one tree. */
+function useLibrary(project: string): void {
+  const readme = readFileSync(join(project, "node_modules", "threadfs", "README.md"), "utf8");
+  const example = /```js\n([\s\S]*?)```/.exec(readme)?.[1];
+  assert.ok(example !== undefined, "the packed README has an example");
+  writeFileSync(join(project, "example.js"), example);
+  assert.equal(run(project, process.execPath, "example.js"), "hello\n");
+}
+
+const TYPED_USER = `
+import { Worker } from "node:worker_threads";
+import {
+  attachVfs, createVfs, type Context, type Counters, type Driver, type DriverAttributes, type DriverChanges, type DriverEntry,
+  type FsSync, type Stats, type Vfs, type VfsHandle,
+} from "threadfs";
+
+const entries: readonly DriverEntry[] = [{ name: "file", ino: 2, mode: 0o100644 }];
+const root: DriverAttributes = { ino: 1, mode: 0o040755 };
+const driver: Driver = {
+  name: "typed",
+  root: () => root,
+  lookup: (_dir, name) => (name === "file" ? { ino: 2, mode: 0o100644, size: 3 } : null),
+  readdir: () => entries,
+  setattr: (ino: number, changes: DriverChanges): DriverAttributes => ({ ...root, ino, mode: changes.mode ?? root.mode }),
+};
+
+export async function use(handle: VfsHandle): Promise<string> {
+  const vfs: Vfs = await createVfs({ maxBytes: 1 << 24 });
+  const other: Vfs = await attachVfs(handle);
+  vfs.registerDriver(driver);
+  vfs.fs.mkdirSync("/d", { recursive: true });
+  vfs.mount(null, "/d", "typed");
+  const agent: Context = vfs.context({ uid: 1000, gid: 1000, cwd: "/d" });
+  const fs: FsSync = agent.fs;
+  const stats: Stats = fs.statSync("file");
+  const counters: Counters = vfs.counters();
+  vfs.attachWorker(new Worker(new URL("./worker.js", import.meta.url), { workerData: other.handle }));
+  const text: string = fs.readFileSync("file", "utf8");
+  return \`\${text} \${stats.size} \${counters.walks}\`;
+}
+`;
+
+/** Compiles a user's TypeScript strictly, the library's declarations with it, without the DOM's. */
+function compile(project: string): void {
+  mkdirSync(join(project, "node_modules", "@types"), { recursive: true });
+  symlinkSync(join(REPOSITORY, "node_modules", "@types", "node"), join(project, "node_modules", "@types", "node"));
+  writeFileSync(join(project, "user.ts"), TYPED_USER);
+  const compilerOptions = {
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    target: "ES2022",
+    lib: ["ES2024"],
+    module: "NodeNext",
+    types: ["node"],
+  };
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["user.ts"] }));
+  run(project, process.execPath, binOf("typescript", "tsc"), "--project", ".");
+}
+
+/** Runs a step and prints how long it took. */
+function step<T>(what: string, work: () => T): T {
+  const begin = performance.now();
+  const value = work();
+  console.log(`ok  ${what} (${((performance.now() - begin) / 1000).toFixed(1)} s)`);
+  return value;
+}
+
+export function checkPackages(): void {
+  const directory = mkdtempSync(join(tmpdir(), "threadfs-packages-"));
+  try {
+    const packed = step("npm pack", () => pack(directory));
+    const tarballs = new Map([...packed].map(([name, { filename }]) => [name, join(directory, filename)]));
+    for (const name of PUBLISHED) assert.ok(packed.has(name), `${name} is packed`);
+    step("the files of the packages", () => {
+      for (const [name, each] of packed) (name === "threadfs" ? checkLibrary : checkCommandLine)(each);
+    });
+    step("publint, arethetypeswrong", () => lint(tarballs));
+    const project = join(directory, "project");
+    step("npm install", () => install(project, tarballs));
+    step("npx threadfs", () => useCommandLine(project));
+    step("the README's example", () => useLibrary(project));
+    step("a strict TypeScript user without the DOM", () => compile(project));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) checkPackages();

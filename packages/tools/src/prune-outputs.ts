@@ -1,0 +1,39 @@
+/**
+ * Deletes compiled files whose source is gone, after every build: tsc leaves them, and they would be packed with the rest.
+ *
+ *   node packages/tools/dist/prune-outputs.js
+ */
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Folders of compiled files, and the folders that their sources are in. */
+const OUTPUTS = (path: string): { outputs: string; sources: string }[] => [
+  // The library's project compiles abi/ and src/ together; the others compile src/ alone.
+  { outputs: join(path, "dist"), sources: existsSync(join(path, "abi")) ? path : join(path, "src") },
+  { outputs: join(path, "build"), sources: join(path, "test") },
+];
+
+/** Deletes the compiled files in `outputs` that have no source in `sources`; returns their paths. */
+export function prune(outputs: string, sources: string): string[] {
+  if (!existsSync(outputs)) return [];
+  const orphans = readdirSync(outputs, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.(?:js|d\.ts)$/.test(file))
+    .filter((file) => {
+      const stem = join(sources, file.replace(/\.(?:js|d\.ts)$/, ""));
+      return ![".ts", ".js"].some((ending) => existsSync(stem + ending));
+    })
+    .map((file) => join(outputs, file));
+  for (const file of orphans) rmSync(file);
+  return orphans;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  for (const name of readdirSync(PACKAGES)) {
+    for (const { outputs, sources } of OUTPUTS(join(PACKAGES, name))) {
+      for (const file of prune(outputs, sources)) console.log(`deleted ${file}: its source is gone`);
+    }
+  }
+}
