@@ -1,9 +1,11 @@
 /**
- * The operations that are set against each other on the small trees (trees.js), as data: what one thread calls. Nearly all
- * are one call; a few are two in a row, where one thread's second answer must not contradict its first.
+ * The operations that run concurrently on the small trees (trees.ts), as data: the calls of one thread. Nearly all are one call; a
+ * few are two in a row, where the second result of a thread must not contradict its first.
  */
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall, Result, ResultReference } from "../model/call.js";
 import { resolveCall } from "../model/call-sequence.js";
+import type { TreeDump } from "../model/tree-dump.js";
 import {
   O_APPEND,
   O_CREAT,
@@ -16,9 +18,10 @@ import {
   S_IFIFO,
   S_IFREG,
 } from "../support/linux.js";
-import { begin, finish } from "./core-calls.js";
+import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import {
+  type BuiltTree,
   bind,
   buildOnCore,
   CLOCK,
@@ -44,30 +47,41 @@ import {
 
 export { judge } from "./linearizability.js";
 
-const stat = (path, more = {}) => ({ call: "sysStat", path, ...more });
-const access = (path, mode, ctx = 0) => ({ call: "sysAccess", path, mode, ctx });
-const rename = (path, path2, flags = 0, ctx = 0) => ({ call: "sysRename", path, path2, flags, ctx });
-const exchange = (path, path2) => rename(path, path2, RENAME_EXCHANGE);
-const unlink = (path, ctx = 0) => ({ call: "sysUnlink", path, ctx });
-const rmdir = (path, ctx = 0) => ({ call: "sysUnlink", path, removedir: true, ctx });
-const umount = (path, flags = 0) => ({ call: "sysUmount", path, flags });
-const truncate = (path, size, ctx = 0) => ({ call: "sysTruncate", path, size, ctx });
-const readlink = (path) => ({ call: "sysReadlink", path });
-const realpath = (path, ctx = 0) => ({ call: "sysRealpath", path, ctx });
-const getcwd = (ctx) => ({ call: "sysGetcwd", ctx });
-const chdir = (path, ctx) => ({ call: "sysChdir", path, ctx });
-const chroot = (path, ctx) => ({ call: "sysChroot", path, ctx });
-const getdents = (fd) => ({ call: "sysGetdents", fd });
-const read = (fd) => ({ call: "sysRead", fd, offset: 0, n: 100 });
-const write = (fd, data, offset = 0) => ({ call: "sysWrite", fd, offset, data });
-const fstat = (fd, ctx = 0) => ({ call: "sysFstat", fd, ctx });
-const close = (fd) => ({ call: "sysClose", fd });
-const shrink = { call: "shrink", count: 100 };
+type More = { nofollow?: boolean; empty?: boolean; ctx?: number; dirfd?: number | ResultReference };
+
+const stat = (path: string, more: More = {}): ProgramCall => ({ call: "sysStat", path, ...more });
+const access = (path: string, mode: number, ctx = 0): ProgramCall => ({ call: "sysAccess", path, mode, ctx });
+const rename = (path: string, path2: string, flags = 0, ctx = 0): ProgramCall => ({
+  call: "sysRename",
+  path,
+  path2,
+  flags,
+  ctx,
+});
+const exchange = (path: string, path2: string): ProgramCall => rename(path, path2, RENAME_EXCHANGE);
+const unlink = (path: string, ctx = 0): ProgramCall => ({ call: "sysUnlink", path, ctx });
+const rmdir = (path: string, ctx = 0): ProgramCall => ({ call: "sysUnlink", path, removedir: true, ctx });
+const umount = (path: string, flags = 0): ProgramCall => ({ call: "sysUmount", path, flags });
+const truncate = (path: string, size: number, ctx = 0): ProgramCall => ({ call: "sysTruncate", path, size, ctx });
+const readlink = (path: string): ProgramCall => ({ call: "sysReadlink", path });
+const realpath = (path: string, ctx = 0): ProgramCall => ({ call: "sysRealpath", path, ctx });
+const getcwd = (ctx: number): ProgramCall => ({ call: "sysGetcwd", ctx });
+const chdir = (path: string, ctx: number): ProgramCall => ({ call: "sysChdir", path, ctx });
+const chroot = (path: string, ctx: number): ProgramCall => ({ call: "sysChroot", path, ctx });
+const getdents = (fd: number | ResultReference): ProgramCall => ({ call: "sysGetdents", fd });
+const read = (fd: number): ProgramCall => ({ call: "sysRead", fd, offset: 0, n: 100 });
+const write = (fd: number, data: string, offset = 0): ProgramCall => ({ call: "sysWrite", fd, offset, data });
+const fstat = (fd: number | ResultReference, ctx = 0): ProgramCall => ({ call: "sysFstat", fd, ctx });
+const close = (fd: number): ProgramCall => ({ call: "sysClose", fd });
+const shrink: ProgramCall = { call: "shrink", count: 100 };
 const MTIME = { atime: { sec: 0, nsec: UTIME_OMIT }, mtime: { sec: 5, nsec: 0 } };
 const MNT_DETACH = 2;
 
-/** What is asked and changed while the table of names grows. */
-const SPLIT = {
+/** One call, or several in a row. */
+type Entry = ProgramCall | ProgramCall[];
+
+/** The operations on the tree whose table of names grows. */
+const SPLIT: Record<string, Entry[]> = {
   stat: [stat("/d/f"), stat("/d/x"), stat("/d/e")],
   create: [open("/d/x", O_CREAT | O_WRONLY), mkdir("/d/y")],
   unlink: [unlink("/d/f")],
@@ -79,7 +93,7 @@ const SPLIT = {
 };
 
 /** By tree and kind; each entry is one operation. */
-const CATALOGUE = {
+const CATALOGUE: Record<string, Record<string, Entry[]>> = {
   small: {
     stat: [
       stat("/d/e/g"),
@@ -134,7 +148,7 @@ const CATALOGUE = {
     readdir: [getdents(3), [open("/o", O_DIRECTORY), getdents({ of: 0 })]],
     close: [close(3), close(4)],
     shrink: [shrink],
-    /** Two looks of one thread. */
+    /** Two lookups of one thread. */
     looks: [
       [stat("/d/f"), stat("/f")],
       [stat("/d/x"), stat("/d/f")],
@@ -206,7 +220,7 @@ const CATALOGUE = {
       [stat(`${THIRD}/file-one`), stat("/o/bbbbbbbb/cccccccc/file-one")],
       [stat(SECOND, { ctx: 1 }), stat(`${THIRD}/file-one`, { ctx: 1 })],
       [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
-      /** Who does not know the directory does so behind the second one. */
+      /** After the second lookup the directory is in the prefix cache of every thread. */
       [stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`)],
     ],
   },
@@ -245,7 +259,7 @@ const CATALOGUE = {
     acl: [setacl("/p/q", [], 1), setacl("/p", WITHOUT_OTHER, 1), { call: "sysGetacl", path: "/p/q", ctx: 1 }],
     truncate: [truncate("/p/f", 2, 2)],
     link: [link("/p/f", "/t/x", 1)],
-    /** A new mode once seen is obeyed from then on. */
+    /** A thread that has seen the new mode is bound by it. */
     looks: [
       [stat("/p", { ctx: 1 }), stat("/p/q/f", { ctx: 1 })],
       [stat("/p/q/f", { ctx: 1 }), stat("/p", { ctx: 1 })],
@@ -298,16 +312,16 @@ const CATALOGUE = {
     unlink: [unlink("/m/f"), rmdir("/m/s"), unlink("/m/s/g")],
     again: [[unlink("/m/f"), mkdir("/m/f")]],
     shrink: [shrink],
-    /** From inside, where the plain walk goes all the way. */
+    /** From a descriptor inside, where the plain walk reaches the end. */
     looks: [[open("/m", O_DIRECTORY), stat("x", { dirfd: { of: 0 } }), stat("x", { dirfd: { of: 0 } })]],
   },
 };
 
-/** A name to read, and to ask for on the command line. */
-function nameOf(kind, calls) {
-  const short = (value) =>
+/** The name of an operation, also on the command line. */
+function nameOf(kind: string, calls: ProgramCall[]): string {
+  const short = (value: unknown) =>
     typeof value === "string" && value.length > 30 ? `${value.slice(0, 4)}*${value.length}` : value;
-  const text = ({ call, ...args }) => {
+  const text = ({ call, ...args }: ProgramCall) => {
     const words = Object.entries(args).map(
       ([key, value]) => `${key}=${short(typeof value === "object" ? JSON.stringify(value) : value)}`,
     );
@@ -316,8 +330,18 @@ function nameOf(kind, calls) {
   return `${kind}: ${calls.map(text).join("; ")}`;
 }
 
-/** The form that the machine runs: one call of the core a `yield`, the answers in the end. */
-export function operation(tree, kind, entry) {
+/** A program that one thread runs on a tree. */
+export interface TreeOperation {
+  /** The kind and the calls with their arguments. */
+  name: string;
+  kind: string;
+  tree: string;
+  calls: ProgramCall[];
+  /** Yields one call of the core at a time. @returns the results */
+  run(t: ScratchThread, built: BuiltTree): CoreCalls<Result[]>;
+}
+
+export function operation(tree: string, kind: string, entry: Entry): TreeOperation {
   const calls = Array.isArray(entry) ? entry : [entry];
   return {
     name: nameOf(kind, calls),
@@ -325,13 +349,13 @@ export function operation(tree, kind, entry) {
     tree,
     calls,
     *run(t, { contexts }) {
-      const answers = [];
+      const results: Result[] = [];
       for (const given of calls) {
-        const call = resolveCall(given, answers);
+        const call = resolveCall(given, results);
         const r = yield begin(t, call, contexts);
-        answers.push(finish(t, call, r));
+        results.push(finish(t, call, r));
       }
-      return answers;
+      return results;
     },
   };
 }
@@ -340,13 +364,23 @@ export const operations = Object.entries(CATALOGUE).flatMap(([tree, kinds]) =>
   Object.entries(kinds).flatMap(([kind, list]) => list.map((entry) => operation(tree, kind, entry))),
 );
 
-/** The trees in the machine's form. */
-export const trees = Object.fromEntries(
+/** A tree, as a runner of operations needs it. */
+export interface TreeFixture {
+  name: string;
+  build(t: ScratchThread): CoreCalls<BuiltTree>;
+  warm: string[];
+  splits: string | undefined;
+  driverCall: typeof driverCall;
+  newDriverState: typeof newDriverState;
+  clock: number;
+}
+
+export const trees: Record<string, TreeFixture> = Object.fromEntries(
   Object.entries(TREES).map(([name, tree]) => [
     name,
     {
       name,
-      build: (t) => buildOnCore(t, tree),
+      build: (t: ScratchThread) => buildOnCore(t, tree),
       warm: tree.warm ?? [],
       splits: tree.splits,
       driverCall,
@@ -356,19 +390,28 @@ export const trees = Object.fromEntries(
   ]),
 );
 
-/** The final tree, with the labels that its inode numbers had at first. Takes the tree's mounts off: the last thing done to it. */
-export function* dump(t, built) {
+/** The final tree, with the labels of the first inodes. */
+export type LabelledDump = TreeDump & { labels: [number, string][] };
+
+/** Reads the final tree, and unmounts everything in it: the last use of a tree. */
+export function* dump(t: ScratchThread, built: BuiltTree): CoreCalls<LabelledDump> {
   const final = yield* dumpOnCore(t, built);
   return { ...final, labels: [...built.labels] };
 }
 
-/** Operations that change nothing: two of them have nothing to quarrel about. */
+/** Operations that change nothing: two of them do not conflict. */
 const READ_ONLY = new Set(["stat", "lstat", "statat", "access", "readlink", "realpath", "getcwd", "looks"]);
 
-const byTree = (tree) => operations.filter((op) => op.tree === tree);
+const byTree = (tree: string): TreeOperation[] => operations.filter((op) => op.tree === tree);
 
-/** Every two operations of a tree, also twice the same one; not two that only look. */
-export function pairs() {
+export interface Pair {
+  tree: string;
+  a: TreeOperation;
+  b: TreeOperation;
+}
+
+/** Every two operations of a tree, also twice the same one; not two that change nothing. */
+export function pairs(): Pair[] {
   return Object.keys(TREES).flatMap((tree) => {
     const all = byTree(tree);
     const both = all.flatMap((a, n) => all.slice(n).map((b) => ({ tree, a, b })));
@@ -376,8 +419,14 @@ export function pairs() {
   });
 }
 
-/** Every three operations of a tree of which at least two change something: to draw from. */
-export function triples() {
+/** Operations that run concurrently on a tree. */
+export interface OperationSet {
+  tree: string;
+  ops: TreeOperation[];
+}
+
+/** Every three operations of a tree of which at least two change something. */
+export function triples(): OperationSet[] {
   return Object.keys(TREES).flatMap((tree) => {
     const all = byTree(tree);
     const three = all.flatMap((a, n) => all.slice(n).flatMap((b, m) => all.slice(n + m).map((c) => [a, b, c])));

@@ -1,15 +1,17 @@
 /**
- * Small trees to explore, as data: the contexts they have beside the superuser's (number 0) and the calls that make them.
- * Each has what a few operations can quarrel about, and no more.
+ * Small trees to explore, as data: the contexts that they have beside context 0 of the superuser, and the calls that make them. Each
+ * has what a few operations need to conflict, and no more.
  */
-import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ } from "../model/acl.js";
-import { modelRunner } from "../model/sequential.js";
-import { dumpCalls, readWith } from "../model/tree-dump.js";
+import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ, type AclEntry } from "../model/acl.js";
+import { type Call, type CallOf, isError, type Result } from "../model/call.js";
+import { type ContextOptions, modelRunner } from "../model/sequential.js";
+import type { State } from "../model/state.js";
+import { ask, dumpCalls, readWith, type TreeDump } from "../model/tree-dump.js";
 import { O_CREAT, O_DIRECTORY, O_RDWR } from "../support/linux.js";
-import { begin, beginContext, finish } from "./core-calls.js";
+import { type AnyCall, begin, beginContext, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { CACHED_HOOKS, DRIVER_HOOKS, DRIVER_NAME } from "./driver.js";
 
-/** Names that lie outside a directory entry's own memory, and one that just does not. */
+/** Names that are stored outside of a dentry, and the longest name inside of one. */
 export const LONG = "n".repeat(200);
 export const LONG2 = `${"n".repeat(199)}m`;
 export const MIDDLE = "x".repeat(40);
@@ -20,28 +22,70 @@ export const FIRST = "/aaaaaaaa";
 export const SECOND = `${FIRST}/bbbbbbbb`;
 export const THIRD = `${SECOND}/cccccccc`;
 
-export const mkdir = (path, mode = 0o755, ctx = 0) => ({ call: "sysMkdir", path, mode, ctx });
-export const symlink = (target, path2, ctx = 0) => ({ call: "sysSymlink", target, path2, ctx });
-export const link = (path, path2, ctx = 0) => ({ call: "sysLink", path, path2, ctx });
-export const chmod = (path, mode, ctx = 0) => ({ call: "sysChmod", path, mode, ctx });
-export const chown = (path, uid, gid = uid, ctx = 0) => ({ call: "sysChown", path, uid, gid, ctx });
-export const open = (path, flags, ctx = 0) => ({ call: "sysOpen", path, flags, mode: 0o644, ctx });
-export const setacl = (path, acl, ctx = 0) => ({ call: "sysSetacl", path, acl, ctx });
-export const mount = (path) => ({ call: "sysMountNew", path });
-export const bind = (path, path2) => ({ call: "sysMount", path, path2, bind: true });
-const close = (fd) => ({ call: "sysClose", fd });
+export const mkdir = (path: string, mode = 0o755, ctx = 0): CallOf<"sysMkdir"> => ({
+  call: "sysMkdir",
+  path,
+  mode,
+  ctx,
+});
+export const symlink = (target: string, path2: string, ctx = 0): CallOf<"sysSymlink"> => ({
+  call: "sysSymlink",
+  target,
+  path2,
+  ctx,
+});
+export const link = (path: string, path2: string, ctx = 0): CallOf<"sysLink"> => ({
+  call: "sysLink",
+  path,
+  path2,
+  ctx,
+});
+export const chmod = (path: string, mode: number, ctx = 0): CallOf<"sysChmod"> => ({
+  call: "sysChmod",
+  path,
+  mode,
+  ctx,
+});
+export const chown = (path: string, uid: number, gid = uid, ctx = 0): CallOf<"sysChown"> => ({
+  call: "sysChown",
+  path,
+  uid,
+  gid,
+  ctx,
+});
+export const open = (path: string, flags: number, ctx = 0): CallOf<"sysOpen"> => ({
+  call: "sysOpen",
+  path,
+  flags,
+  mode: 0o644,
+  ctx,
+});
+export const setacl = (path: string, acl: AclEntry[], ctx = 0): CallOf<"sysSetacl"> => ({
+  call: "sysSetacl",
+  path,
+  acl,
+  ctx,
+});
+export const mount = (path: string): CallOf<"sysMountNew"> => ({ call: "sysMountNew", path });
+export const bind = (path: string, path2: string): CallOf<"sysMount"> => ({
+  call: "sysMount",
+  path,
+  path2,
+  bind: true,
+});
+const close = (fd: number): CallOf<"sysClose"> => ({ call: "sysClose", fd });
 /** A file with contents; descriptor 3 must be free. */
-const file = (path, data = "") => [
+const file = (path: string, data = ""): Call[] => [
   open(path, O_CREAT | O_RDWR),
-  ...(data === "" ? [] : [{ call: "sysWrite", fd: 3, data }]),
+  ...(data === "" ? [] : [{ call: "sysWrite" as const, fd: 3, data }]),
   close(3),
 ];
 
-const USER = { uid: 1000, gid: 1000 };
-const OTHER = { uid: 2000, gid: 2000, groups: [1000] };
+const USER: ContextOptions = { uid: 1000, gid: 1000 };
+const OTHER: ContextOptions = { uid: 2000, gid: 2000, groups: [1000] };
 
-/** Everybody may search but the user OTHER. */
-export const WITHOUT_OTHER = [
+/** Every user but OTHER may search. */
+export const WITHOUT_OTHER: AclEntry[] = [
   { tag: ACL_USER_OBJ, perm: 7, id: 0 },
   { tag: ACL_USER, perm: 0, id: 2000 },
   { tag: ACL_GROUP_OBJ, perm: 5, id: 0 },
@@ -49,14 +93,25 @@ export const WITHOUT_OTHER = [
   { tag: ACL_OTHER, perm: 5, id: 0 },
 ];
 
-/** What the table of names is split under. */
-const TABLE = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];
+/** The tree under which the table of names is split. */
+const TABLE: Call[] = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];
 
-/**
- * `contexts` are numbered from 1; `setup` runs in order and every call of it must succeed; the model's driver is mounted
- * where `driver` says.
- */
-export const TREES = {
+/** A tree as data. */
+export interface Tree {
+  /** Contexts beside context 0. */
+  contexts: ContextOptions[];
+  /** Runs in order; every call must succeed. */
+  setup: Call[];
+  /** Paths that each thread has looked up so often that they are in its prefix cache. */
+  warm?: string[];
+  /** The bucket of this name is the next one to be split. */
+  splits?: string;
+  /** The path where the driver is mounted, and its hooks. */
+  driver?: string;
+  hooks?: number;
+}
+
+export const TREES: Record<string, Tree> = {
   /** Files, nested directories, links in the middle and at the end, a hard link, open descriptors. */
   small: {
     contexts: [],
@@ -181,38 +236,44 @@ export const TREES = {
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },
 };
 
-/** The clock of every exploration stands still, so that times are part of what is compared. */
+/** The clock of every exploration stands still, so that times can be compared too. */
 export const CLOCK = 1.6e12;
 
-/** Paths that get labels: whatever the setup makes. */
-const placeMade = ({ call, path, path2, flags }) => {
-  if (["sysMkdir", "sysMountNew"].includes(call)) return path;
-  if (["sysSymlink", "sysMount"].includes(call)) return path2;
-  return call === "sysOpen" && flags & O_CREAT ? path : undefined;
-};
+/** The path that a call of the setup makes: it gets a label. */
+function pathMade(call: Call): string | undefined {
+  if (call.call === "sysMkdir" || call.call === "sysMountNew") return call.path;
+  if (call.call === "sysSymlink" || call.call === "sysMount") return call.path2;
+  return call.call === "sysOpen" && call.flags & O_CREAT ? call.path : undefined;
+}
+
+/** Labels of inodes by their numbers. */
+export type Labels = Map<number, string>;
 
 /**
- * Builds a tree: yields calls as the model takes them, is sent their answers. Answers the labels of the inodes: Map of
- * inode number to name.
- * @param mountDriver the calls that put the driver's file system on a path, with these hooks
+ * Builds a tree: yields calls as the model takes them, and is sent their results.
+ * @param mountDriver the calls that mount the driver's file system on a path, with these hooks
+ * @returns the labels of the inodes
  */
-export function* buildCalls(tree, mountDriver) {
-  const labels = new Map();
-  function* name(path, ctx) {
-    const stat = yield { call: "sysStat", path, nofollow: true, ctx };
-    if (typeof stat === "string") throw new Error(`no ${path}: ${stat}`);
+export function* buildCalls<C>(
+  tree: Tree,
+  mountDriver: (path: string, hooks: number) => Generator<C, void, Result>,
+): Generator<C | Call, Labels, Result> {
+  const labels: Labels = new Map();
+  function* name(path: string, ctx = 0): Generator<Call, void, Result> {
+    const stat = yield* ask({ call: "sysStat", path, nofollow: true, ctx });
+    if (isError(stat)) throw new Error(`no ${path}: ${stat}`);
     if (!labels.has(stat.ino))
       labels.set(stat.ino, `old ${path}${[...labels.values()].includes(`old ${path}`) ? " above" : ""}`);
   }
   yield* name("/", 0);
   for (const call of tree.setup) {
-    const answer = yield call;
-    if (typeof answer === "string") throw new Error(`${JSON.stringify(call)}: ${answer}`);
-    const made = placeMade(call);
+    const result = yield call;
+    if (isError(result)) throw new Error(`${JSON.stringify(call)}: ${result}`);
+    const made = pathMade(call);
     if (made !== undefined) yield* name(made, call.ctx);
   }
   if (tree.driver !== undefined) {
-    yield* mountDriver(tree.driver, tree.hooks);
+    yield* mountDriver(tree.driver, tree.hooks ?? 0);
     for (const path of ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
   }
   return labels;
@@ -220,18 +281,27 @@ export function* buildCalls(tree, mountDriver) {
 
 // ------------------------------------------------------------------------------------- on the core, call by call
 
-/** Turns a generator of calls into one of the core's exports and numbers: `yield [export, ...numbers]` answers a number. */
-export function* onCore(t, calls, contexts) {
-  let { value, done } = calls.next();
-  while (!done) {
-    const r = yield begin(t, value, contexts);
-    ({ value, done } = calls.next(finish(t, value, r)));
+/** Turns a generator of calls into one of the core's exports with their arguments. */
+export function* onCore<T>(
+  t: ScratchThread,
+  calls: Generator<AnyCall, T, Result>,
+  contexts: readonly number[],
+): CoreCalls<T> {
+  for (let next = calls.next(); ; ) {
+    if (next.done) return next.value;
+    const r = yield begin(t, next.value, contexts);
+    next = calls.next(finish(t, next.value, r));
   }
-  return value;
 }
 
-/** Builds a tree on a fresh arena. Answers { contexts: numbers, labels }. */
-export function* buildOnCore(t, tree) {
+/** A tree on the core: the numbers of its contexts, and the labels of its inodes. */
+export interface BuiltTree {
+  contexts: number[];
+  labels: Labels;
+}
+
+/** Builds a tree on a fresh arena. */
+export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree> {
   const contexts = [0];
   for (const context of tree.contexts) {
     const number = yield beginContext(t, context);
@@ -242,27 +312,28 @@ export function* buildOnCore(t, tree) {
   return { contexts, labels };
 }
 
-function* mountDriver(path, hooks) {
+function* mountDriver(path: string, hooks: number): Generator<AnyCall, void, Result> {
   const type = yield { call: "driverRegister", name: DRIVER_NAME, hooks };
-  const answer = yield { call: "sysMountNew", path, type };
-  if (typeof answer === "string") throw new Error(`no driver at ${path}: ${answer}`);
+  if (typeof type !== "number") throw new Error(`no driver ${DRIVER_NAME}: ${type}`);
+  const result = yield { call: "sysMountNew", path, type };
+  if (isError(result)) throw new Error(`no driver at ${path}: ${result}`);
 }
 
-/** Reads the final tree. @param built as buildOnCore() answered it */
-export function dumpOnCore(t, { contexts }) {
+/** Reads the final tree. */
+export function dumpOnCore(t: ScratchThread, { contexts }: BuiltTree): CoreCalls<TreeDump> {
   return onCore(t, dumpCalls(contexts.length), contexts);
 }
 
 // ------------------------------------------------------------------------------------- on the model
 
-/** The model of a tree: { state, labels, contexts }. */
-export function modelOf(tree) {
+/** The model of a tree. */
+export function modelOf(tree: Tree): { state: State; labels: Labels } {
   const model = modelRunner({ now: CLOCK });
   for (const context of tree.contexts) model.addContext(context);
   const labels = readWith(model.run, buildCalls(tree, mountModelDriver));
   return { state: model.state, labels };
 }
 
-function* mountModelDriver(path) {
+function* mountModelDriver(path: string): Generator<Call, void, Result> {
   yield { call: "sysMountNew", path, type: 1 };
 }

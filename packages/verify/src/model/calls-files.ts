@@ -1,5 +1,5 @@
 /**
- * The system calls of the model on open files and their contents: generators of steps, as in calls.js.
+ * The system calls of the model on open files and their contents: generators of steps, as in calls.ts.
  */
 
 import {
@@ -16,11 +16,13 @@ import {
   S_ISGID,
   S_ISUID,
 } from "../support/linux.js";
+import { type Attributes, type CallArguments, type DirectoryEntry, isError } from "./call.js";
 import {
   accounts,
   attributes,
   badPath,
   CAP_FSETID,
+  callerOf,
   inode,
   isDriver,
   lookup,
@@ -29,30 +31,25 @@ import {
   mayCreate,
   newName,
   touch,
-  who,
 } from "./calls.js";
+import { capable, inGroup, MAY_READ, MAY_WRITE, permission, wantWrite } from "./permission.js";
 import {
-  capable,
-  change,
   child,
-  cross,
   FIRST_FD,
-  hold,
-  inGroup,
+  get,
+  type Inode,
   inodeOf,
   isDir,
-  isError,
   isLink,
-  MAY_READ,
-  MAY_WRITE,
-  mutexOf,
+  type Path,
   patch,
-  permission,
-  reservedBy,
+  type State,
   typeOf,
-  walk,
-  wantWrite,
-} from "./model.js";
+} from "./state.js";
+import { change, type Done, hold, type Me, mutexOf, reservedBy, type Steps, step } from "./steps.js";
+import { cross, MAXSYMLINKS, type Nameidata, type Place, walk } from "./walk.js";
+
+type A = CallArguments;
 
 const MAX_FILE_SIZE = 2 ** 42;
 const IO_SIZE = 65536;
@@ -60,50 +57,61 @@ const DT_SHIFT = 12;
 
 // ------------------------------------------------------------------------------------------------- open and close
 
-function setFd(s, me, fd, value) {
-  const { [fd]: _old, ...fds } = who(s, me).fds;
+/** Sets a descriptor to the number of an open file; undefined: closes it. */
+function setFd(s: State, me: Me, fd: number, value: number | undefined): void {
+  const { [fd]: _old, ...fds } = callerOf(s, me).fds;
   if (value !== undefined) fds[fd] = value;
   patch(s.contexts, me.ctx, { fds });
 }
 
 /** open(2): a descriptor first, then the walk. */
-function* sysOpen(me, { dirfd, path, flags, mode = 0 }) {
+function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
   const wanted = yield* masked(me, mode, 0o7777);
   if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
-  const fd = yield (s) => {
+  const fd = yield* step((s) => {
     let n = FIRST_FD;
-    while (who(s, me).fds[n] !== undefined) n++;
+    while (callerOf(s, me).fds[n] !== undefined) n++;
     setFd(s, me, n, reservedBy(me.id));
     return n;
-  };
+  });
   const file = yield* openAt(me, dirfd, path, flags, wanted);
-  yield (s) => {
+  yield* step((s) => {
     setFd(s, me, fd, isError(file) ? undefined : ++s.last);
     if (!isError(file)) s.files.set(s.last, { ...file, flags, pos: 0, limit: 0 });
     return 0;
-  };
+  });
   return isError(file) ? file : fd;
 }
 
-function* openAt(me, dirfd, path, flags, mode) {
+/** A place to be opened; `created`: by this very call. */
+type OpenPlace = Place & { created?: boolean };
+
+function* openAt(me: Me, dirfd: number | undefined, path: string, flags: number, mode: number): Steps<Path | string> {
   const follow = !(flags & O_NOFOLLOW);
   const want = { follow, directory: (flags & O_DIRECTORY) !== 0 };
-  const at = flags & O_CREAT ? yield* openCreate(me, dirfd, path, flags, mode) : yield* walk(me, dirfd, path, want);
+  const at: OpenPlace | string =
+    flags & O_CREAT ? yield* openCreate(me, dirfd, path, flags, mode) : yield* walk(me, dirfd, path, want);
   if (isError(at)) return at;
-  const refused = yield (s) => mayOpen(s, me, at, flags);
+  const refused = yield* step((s) => mayOpen(s, me, at, flags));
   if (refused) return refused;
   if (flags & O_TRUNC && !at.created) {
-    const cut = yield* truncate(me, (s) => s.dentries.get(at.d).ino, 0);
+    const cut = yield* truncate(me, (s) => get(s.dentries, at.d).ino, 0);
     if (isError(cut)) return cut;
   }
   return { mnt: at.mnt, d: at.d };
 }
 
-/** do_last() for O_CREAT: links at the end lead on to another last component. */
-function* openCreate(me, dirfd, path, flags, mode) {
-  let from;
+/** do_last() for O_CREAT: a link at the end leads to another last component. */
+function* openCreate(
+  me: Me,
+  dirfd: number | undefined,
+  path: string,
+  flags: number,
+  mode: number,
+): Steps<OpenPlace | string> {
+  let from: Nameidata | undefined;
   for (let text = path; ; ) {
     const at = yield* walk(me, dirfd, text, { parent: true, from });
     if (isError(at)) return at;
@@ -111,29 +119,29 @@ function* openCreate(me, dirfd, path, flags, mode) {
     if (last === undefined || last === ".") return { ...at, created: false };
     if (last === "..") return yield* walk(me, dirfd, "..", { from: at.nd });
     if (at.slash) return "EISDIR";
-    let created = false;
-    const make = (s) => {
-      created = false;
+    type Made = { made: number } | { d: number };
+    const make = (s: State): Made | Done<Made> | string => {
       const d = child(s, at.d, last);
-      if (d !== undefined) return { done: true, answer: { d } };
+      if (d !== undefined) return { done: true, result: { d } };
       if (inodeOf(s, at.d).dead) return "ENOENT";
       const refused = wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
       if (refused) return refused;
-      return { made: newName(s, at, makeInode(s, me, at.d, S_IFREG | mode, {})) };
+      return { made: newName(s, { ...at, last }, makeInode(s, me, at.d, S_IFREG | mode, {})) };
     };
-    const r = yield* change(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, false)]);
+    const r = yield* change<Made>(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, false)]);
     if (isError(r)) return r;
-    created = r.made !== undefined;
-    const on = yield* cross(me, { mnt: at.mnt, d: r.made ?? r.d }, 0);
+    if (typeof r === "number") throw new Error("The model's open neither made nor found its name");
+    const created = "made" in r;
+    const on = yield* cross(me, { mnt: at.mnt, d: created ? r.made : r.d }, 0);
     if (on.body === undefined || flags & (O_NOFOLLOW | O_EXCL)) return { ...on, created };
-    if (at.nd.links === 40) return "ELOOP";
+    if (at.nd.links === MAXSYMLINKS) return "ELOOP";
     from = { ...at.nd, links: at.nd.links + 1 };
     text = on.body;
   }
 }
 
 /** may_open() */
-function mayOpen(s, me, at, flags) {
+function mayOpen(s: State, me: Me, at: OpenPlace, flags: number): 0 | string {
   const i = inodeOf(s, at.d);
   const type = typeOf(i);
   if (flags & O_CREAT) {
@@ -155,45 +163,52 @@ function mayOpen(s, me, at, flags) {
   return type === S_IFREG || type === S_IFDIR ? 0 : "ENXIO";
 }
 
-function* sysClose(me, { fd }) {
-  return yield (s) => {
-    const id = who(s, me).fds[fd];
+function* sysClose(me: Me, { fd }: A["sysClose"]): Steps<number | string> {
+  return yield* step((s) => {
+    const id = callerOf(s, me).fds[fd] ?? 0;
     const file = s.files.get(id);
     if (file === undefined) return "EBADF";
     setFd(s, me, fd, undefined);
     hold(s, me, 0, file.mnt);
-    // Nobody else can have it, and whoever is in the middle of a call on it has its record.
+    // No other descriptor has it; a call that is under way on it still reads its record.
     patch(s.files, id, { closed: true });
     return 0;
-  };
+  });
 }
 
-/** fget(): the number of the file of a descriptor; an operation on it has a reference. */
-export function* fget(me, fd) {
-  return yield (s) => {
-    const id = who(s, me).fds[fd];
+/** An open file as an operation knows it. */
+export interface FileReference extends Path {
+  id: number;
+  ino: number;
+  flags: number;
+}
+
+/** fget(): the file of a descriptor; an operation on it has a reference. */
+export function* fget(me: Me, fd: number): Steps<FileReference | string> {
+  return yield* step((s): FileReference | string => {
+    const id = callerOf(s, me).fds[fd] ?? 0;
     const file = s.files.get(id);
     if (file === undefined) return "EBADF";
     hold(s, me, 0, file.mnt);
-    return { id, ino: s.dentries.get(file.d).ino, d: file.d, mnt: file.mnt, flags: file.flags };
-  };
+    return { id, ino: get(s.dentries, file.d).ino, d: file.d, mnt: file.mnt, flags: file.flags };
+  });
 }
 
-export const mutex = (ino) => `inode ${ino}`;
-const mayRead = ({ flags }) => (flags & O_ACCMODE) !== O_WRONLY;
-const mayWrite = ({ flags }) => (flags & O_ACCMODE) !== 0;
+export const mutex = (ino: number): string => `inode ${ino}`;
+const mayRead = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== O_WRONLY;
+const mayWrite = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== 0;
 
 // ------------------------------------------------------------------------------------------------- contents
 
-function* sysRead(me, { fd, offset = -1, n }) {
+function* sysRead(me: Me, { fd, offset = -1, n }: A["sysRead"]): Steps<{ data: string } | number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
   if (!mayRead(f)) return "EBADF";
-  const run = (s) => {
+  const run = (s: State) => {
     const i = inode(s, f.ino);
     if (isDir(i)) return "EISDIR";
     if (isDriver(s, i)) return "EOPNOTSUPP";
-    const at = offset >= 0 ? offset : s.files.get(f.id).pos;
+    const at = offset >= 0 ? offset : get(s.files, f.id).pos;
     const data = i.data.slice(at, at + Math.min(n, IO_SIZE));
     // relatime: only a time of access that lies before the last change follows.
     if (data !== "" && !(i.atime > i.mtime && i.atime > i.ctime)) patch(s.inodes, f.ino, { atime: s.now });
@@ -203,28 +218,29 @@ function* sysRead(me, { fd, offset = -1, n }) {
   return yield* change(me, [{ locks: () => [mutex(f.ino)], run }]);
 }
 
-/** What a change of the contents by somebody without CAP_FSETID leaves of the mode. */
-function withoutSuid(s, me, i) {
-  if (!(i.mode & (S_ISUID | S_ISGID)) || capable(who(s, me), CAP_FSETID)) return i.mode;
+/** The mode after the contents were changed by a caller without CAP_FSETID. */
+function withoutSuid(s: State, me: Me, i: Inode): number {
+  if (!(i.mode & (S_ISUID | S_ISGID)) || capable(callerOf(s, me), CAP_FSETID)) return i.mode;
   return i.mode & ~(i.mode & S_ISUID) & ~(dropsSgid(s, me, i) ? S_ISGID : 0);
 }
 
 /** setattr_should_drop_sgid() */
-export function dropsSgid(s, me, i) {
+export function dropsSgid(s: State, me: Me, i: Inode): boolean {
   if (!(i.mode & S_ISGID)) return false;
-  return (i.mode & 0o010) !== 0 || (!inGroup(who(s, me), i.gid) && !capable(who(s, me), CAP_FSETID));
+  return (i.mode & 0o010) !== 0 || (!inGroup(callerOf(s, me), i.gid) && !capable(callerOf(s, me), CAP_FSETID));
 }
 
-const strip = (s, me, ino) => void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
+const strip = (s: State, me: Me, ino: number): undefined =>
+  void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
 
-function* sysWrite(me, { fd, offset = -1, data }) {
+function* sysWrite(me: Me, { fd, offset = -1, data }: A["sysWrite"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
   if (!mayWrite(f)) return "EBADF";
   const n = data.length;
-  const run = (s) => {
+  const run = (s: State) => {
     const i = inode(s, f.ino);
-    const file = s.files.get(f.id);
+    const file = get(s.files, f.id);
     const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset : file.pos;
     if (isDriver(s, i)) return "EOPNOTSUPP";
     if (n === 0) return 0;
@@ -237,24 +253,24 @@ function* sysWrite(me, { fd, offset = -1, data }) {
   return yield* change(me, [{ locks: () => [mutex(f.ino)], run }, { run: (s) => (n === 0 ? 0 : strip(s, me, f.ino)) }]);
 }
 
-function* sysLseek(me, { fd, offset, whence }) {
+function* sysLseek(me: Me, { fd, offset, whence }: A["sysLseek"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
-  return yield (s) => {
-    const base = whence === 1 ? s.files.get(f.id).pos : whence === 2 ? inode(s, f.ino).size : 0;
+  return yield* step((s) => {
+    const base = whence === 1 ? get(s.files, f.id).pos : whence === 2 ? inode(s, f.ino).size : 0;
     const to = base + offset;
     if (whence < 0 || whence > 2 || !(to >= 0) || to > MAX_FILE_SIZE) return "EINVAL";
     patch(s.files, f.id, { pos: to });
     return to;
-  };
+  });
 }
 
 /** do_truncate(); `inoOf(s)` is the file. */
-function* truncate(me, inoOf, size) {
-  const run = (s) => {
+function* truncate(me: Me, inoOf: (s: State) => number, size: number): Steps<number | string> {
+  const run = (s: State): number | string | Done<number> => {
     const ino = inoOf(s);
     const i = inode(s, ino);
-    if (typeOf(i) !== S_IFREG) return { done: true, answer: 0 };
+    if (typeOf(i) !== S_IFREG) return { done: true, result: 0 };
     if (isDriver(s, i)) return "EOPNOTSUPP";
     touch(s, ino, { contents: true, data: i.data.slice(0, size).padEnd(size, "\0"), size });
     return 0;
@@ -262,46 +278,46 @@ function* truncate(me, inoOf, size) {
   return yield* change(me, [{ locks: (s) => [mutex(inoOf(s))], run }, { run: (s) => strip(s, me, inoOf(s)) }]);
 }
 
-function* sysTruncate(me, { size, ...args }) {
+function* sysTruncate(me: Me, { size, ...args }: A["sysTruncate"]): Steps<number | string> {
   const at = yield* lookup(me, args);
   if (isError(at)) return at;
-  const refused = yield (s) => {
+  const refused = yield* step((s) => {
     const i = inodeOf(s, at.d);
     if (isDir(i)) return "EISDIR";
     if (typeOf(i) !== S_IFREG || !(size >= 0)) return "EINVAL";
     return wantWrite(s, at.mnt) || permission(s, me, i, MAY_WRITE);
-  };
+  });
   if (refused) return refused;
   if (size > MAX_FILE_SIZE) return "EFBIG";
-  return yield* truncate(me, (s) => s.dentries.get(at.d).ino, size);
+  return yield* truncate(me, (s) => get(s.dentries, at.d).ino, size);
 }
 
-function* sysFtruncate(me, { fd, size }) {
+function* sysFtruncate(me: Me, { fd, size }: A["sysFtruncate"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
-  const regular = yield (s) => typeOf(inode(s, f.ino)) === S_IFREG;
+  const regular = yield* step((s) => typeOf(inode(s, f.ino)) === S_IFREG);
   if (!mayWrite(f) || !regular || !(size >= 0)) return "EINVAL";
   if (size > MAX_FILE_SIZE) return "EFBIG";
   return yield* truncate(me, () => f.ino, size);
 }
 
 /**
- * getdents(2), one call. Linux promises of a directory that changes no more than that an entry which is there all the time is
- * shown once. The in-memory file system fills one call's entries under the directory's lock, so here they are those of
- * one moment; a later call of the same reading goes on behind the last, and shows nothing newer than the first.
+ * getdents(2), one call. While a directory changes, Linux promises only that an entry that is always there is shown once. The
+ * in-memory file system fills the entries of one call under the directory's lock, so here they are those of one moment. A later
+ * call of the same reading continues after the last entry, and shows no entry that was made after the first call.
  */
-function* sysGetdents(me, { fd }) {
+function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: DirectoryEntry[] } | number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
-  const run = (s) => {
+  const run = (s: State) => {
     const i = inode(s, f.ino);
     if (!isDir(i)) return "ENOTDIR";
     if (i.dead) return "ENOENT";
-    const { kids, next } = s.dentries.get(f.d);
-    const { pos, limit } = s.files.get(f.id);
+    const { kids, next } = get(s.dentries, f.d);
+    const { pos, limit } = get(s.files, f.id);
     const end = pos === 0 ? next : limit;
     const shown = Object.values(kids)
-      .map((d) => ({ d, ...s.dentries.get(d) }))
+      .map((d) => ({ d, ...get(s.dentries, d) }))
       .filter(({ cookie }) => cookie > pos && cookie <= end);
     const last = Math.max(pos, ...shown.map(({ cookie }) => cookie));
     patch(s.files, f.id, { pos: last, limit: end });
@@ -311,14 +327,14 @@ function* sysGetdents(me, { fd }) {
   return yield* change(me, [{ locks: () => [mutex(f.ino)], run }]);
 }
 
-function* sysFsync(me, { fd }) {
+function* sysFsync(me: Me, { fd }: A["sysFsync"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   return isError(f) ? f : 0;
 }
 
-function* sysFstat(me, { fd }) {
+function* sysFstat(me: Me, { fd }: A["sysFstat"]): Steps<Attributes | string> {
   const f = yield* fget(me, fd);
-  return isError(f) ? f : yield (s) => attributes(s, f.ino);
+  return isError(f) ? f : yield* step((s) => attributes(s, f.ino));
 }
 
 export const FILE_CALLS = {

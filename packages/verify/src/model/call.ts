@@ -1,0 +1,125 @@
+/** The calls that the model and the core take, as data: their arguments by name, and their results. */
+import type { AclEntry } from "./acl.js";
+
+export interface At {
+  /** A descriptor; the working directory where it is left out. */
+  dirfd?: number;
+  path: string;
+}
+export interface Lookup extends At {
+  nofollow?: boolean;
+  /** The empty path stands for the descriptor. */
+  empty?: boolean;
+}
+export interface Second {
+  dirfd2?: number;
+  path2: string;
+}
+export interface Fd {
+  fd: number;
+}
+export interface Time {
+  sec: number;
+  nsec: number;
+}
+export interface Times {
+  atime: Time;
+  mtime: Time;
+}
+interface MountFlags {
+  readonly?: boolean;
+  noexec?: boolean;
+}
+
+/** Arguments of each call beside its context. */
+export interface CallArguments {
+  sysStat: Lookup;
+  sysAccess: Lookup & { mode: number };
+  sysReadlink: At;
+  sysRealpath: At;
+  sysGetcwd: object;
+  sysChdir: At;
+  sysChroot: At;
+  sysUmask: { mask: number };
+  sysMkdir: At & { mode: number };
+  sysMknod: At & { mode: number };
+  sysSymlink: Second & { target: string };
+  sysLink: Lookup & Second & { follow?: boolean };
+  sysUnlink: At & { removedir?: boolean };
+  sysRename: At & Second & { flags?: number };
+  sysOpen: At & { flags: number; mode?: number };
+  sysClose: Fd;
+  sysRead: Fd & { offset?: number; n: number };
+  sysWrite: Fd & { offset?: number; data: string };
+  sysLseek: Fd & { offset: number; whence: number };
+  sysTruncate: At & { size: number };
+  sysFtruncate: Fd & { size: number };
+  sysGetdents: Fd;
+  sysFsync: Fd;
+  sysFstat: Fd;
+  sysChmod: Lookup & { mode: number };
+  sysFchmod: Fd & { mode: number };
+  sysChown: Lookup & { uid: number; gid: number };
+  sysFchown: Fd & { uid: number; gid: number };
+  sysSetacl: At & { acl: AclEntry[] };
+  sysGetacl: At;
+  sysUtimens: Lookup & Times;
+  sysFutimens: Fd & Times;
+  sysMount: { path: string; path2: string; move?: boolean; bind?: boolean } & MountFlags;
+  /** `type` 0: in memory; else the number of a driver. */
+  sysMountNew: { path: string; type?: number } & MountFlags;
+  sysUmount: { path: string; flags?: number };
+  shrink: { count?: number };
+}
+
+/** Attributes as stat() shows them; times in milliseconds, as the clock of the model. */
+export interface Attributes {
+  ino: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  size: number;
+  atime: number;
+  mtime: number;
+  ctime: number;
+}
+export interface DirectoryEntry {
+  name: string;
+  type: number;
+  ino: number;
+}
+
+/** Results of the calls that return more than a number. */
+export interface CallResults {
+  sysStat: Attributes;
+  sysFstat: Attributes;
+  sysReadlink: { path: string };
+  sysRealpath: { path: string };
+  sysGetcwd: { path: string };
+  sysRead: { data: string };
+  sysGetdents: { entries: DirectoryEntry[] };
+  sysGetacl: { acl: AclEntry[] };
+  /** How much a shrink frees is not promised. */
+  shrink: { any: true };
+}
+
+export type CallName = keyof CallArguments;
+/** The result of a call that does not fail. */
+export type ResultOf<K extends CallName> = K extends keyof CallResults ? CallResults[K] : number;
+/** A result of any call: an error is its name. */
+export type Result = number | string | CallResults[keyof CallResults];
+
+/** One call in a context; context 0 where it is left out. */
+export type CallOf<K extends CallName> = { call: K; ctx?: number } & CallArguments[K];
+export type Call = { [K in CallName]: CallOf<K> }[CallName];
+
+/** In a program: the result of its n-th call, which is a descriptor. */
+export interface ResultReference {
+  of: number;
+}
+type OrReference<T> = { [A in keyof T]: number extends T[A] ? T[A] | ResultReference : T[A] };
+/** A call of a program: a number may be the result of an earlier call. */
+export type ProgramCall = { [K in CallName]: { call: K; ctx?: number } & OrReference<CallArguments[K]> }[CallName];
+
+export const isError = (result: unknown): result is string => typeof result === "string";

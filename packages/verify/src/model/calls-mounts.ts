@@ -1,0 +1,214 @@
+/**
+ * The system calls of the model that mount and unmount file systems: generators of steps, as in calls.ts.
+ */
+import { MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
+import { S_IFDIR, S_IFREG } from "../support/linux.js";
+import { type CallArguments, isError } from "./call.js";
+import { badPath, CAP_SYS_ADMIN, callerOf, lookup } from "./calls.js";
+import { capable } from "./permission.js";
+import {
+  addName,
+  get,
+  inodeOf,
+  isDir,
+  mountedOn,
+  newFilesystem,
+  newInode,
+  newMount,
+  patch,
+  type State,
+} from "./state.js";
+import { BLOCKED, change, choice, type Me, mutexOf, type Steps, step } from "./steps.js";
+import type { Place } from "./walk.js";
+
+type A = CallArguments;
+
+/**
+ * Puts a mount on top of the mounts that stand on the place now.
+ * @param make attaches the mount to a dentry in a mount
+ * @param rootOf the root of the mount
+ */
+function* place(
+  me: Me,
+  at: Place,
+  make: (s: State, mnt: number, d: number) => 0 | string,
+  rootOf: (s: State) => number,
+): Steps<number | string> {
+  const fits = yield* step((s) => isDir(inodeOf(s, rootOf(s))) === at.dir);
+  if (!fits) return "ENOTDIR";
+  const top = (s: State) => {
+    let { mnt, d } = at;
+    for (let on = mountedOn(s, mnt, d); on !== undefined; on = mountedOn(s, mnt, d)) {
+      mnt = on;
+      d = get(s.mounts, on).root;
+    }
+    return { mnt, d };
+  };
+  const run = (s: State) => {
+    const { mnt, d } = top(s);
+    return isDetached(s, mnt) ? "EINVAL" : make(s, mnt, d);
+  };
+  return yield* change(me, [{ locks: (s) => ["namespace", mutexOf(s, top(s).d)], run }]);
+}
+
+/** A mount that was unmounted lazily takes no mount, and is not bound. */
+const isDetached = (s: State, m: number): boolean => get(s.mounts, m).parent === 0 && m !== s.rootMount;
+
+/** A name that was removed takes no mount. */
+const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed;
+
+function attach(s: State, id: number, parent: number, point: number): 0 | string {
+  if (isGone(s, point)) return "ENOENT";
+  patch(s.mounts, id, { parent, point });
+  return 0;
+}
+
+const mayMount = (me: Me): Steps<0 | "EPERM"> => step((s) => (capable(callerOf(s, me), CAP_SYS_ADMIN) ? 0 : "EPERM"));
+
+/** A new file system: `type` 0 in memory, else the model's driver, whose root is searchable by all. */
+function* sysMountNew(
+  me: Me,
+  { path, type = 0, readonly = false, noexec = false }: A["sysMountNew"],
+): Steps<number | string> {
+  const bad = badPath(path) ?? (yield* mayMount(me));
+  if (bad) return bad;
+  const at = yield* lookup(me, { path });
+  if (isError(at)) return at;
+  const m = yield* step((s) => {
+    const fs = newFilesystem(s, { mode: type === 0 ? 0o1777 : 0o755, readonly, driver: type });
+    if (type !== 0) fillDriver(s, fs);
+    return newMount(s, fs, get(s.filesystems, fs).root, { readonly, noexec });
+  });
+  return yield* place(
+    me,
+    at,
+    (s, mnt, d) => attach(s, m, mnt, d),
+    (s) => get(s.mounts, m).root,
+  );
+}
+
+/** The initial nodes of the driver in scenario/driver.ts. */
+function fillDriver(s: State, fs: number): void {
+  const add = (parent: number, name: string, mode: number, nlink: number) =>
+    addName(s, parent, name, newInode(s, fs, mode, 0, 0, { nlink }));
+  const { root } = get(s.filesystems, fs);
+  add(root, "f", S_IFREG | 0o644, 1);
+  add(add(root, "s", S_IFDIR | 0o755, 2), "g", S_IFREG | 0o644, 1);
+}
+
+/** mount(2) with MS_BIND (`bind`) or MS_MOVE (`move`). */
+function* sysMount(
+  me: Me,
+  { path, path2, move = false, bind = false, readonly = false, noexec = false }: A["sysMount"],
+): Steps<number | string> {
+  const bad = badPath(path) ?? badPath(path2);
+  if (bad) return bad;
+  if (!move && !bind) return "EINVAL";
+  const denied = yield* mayMount(me);
+  if (denied) return denied;
+  const from = yield* lookup(me, { path });
+  if (isError(from)) return from;
+  const isRoot = yield* step((s) => get(s.mounts, from.mnt).root === from.d);
+  if (move && !isRoot) return "EINVAL";
+  const at = yield* lookup(me, { path: path2 }, { slot: 1 });
+  if (isError(at)) return at;
+  if (move)
+    return yield* place(
+      me,
+      at,
+      (s, mnt, d) => moveMount(s, from.mnt, mnt, d),
+      () => from.d,
+    );
+  const m = yield* step((s): number | string => {
+    if (isDetached(s, from.mnt)) return "EINVAL";
+    const old = get(s.mounts, from.mnt);
+    return newMount(s, old.fs, from.d, { readonly: readonly || old.readonly, noexec: noexec || old.noexec });
+  });
+  if (isError(m)) return m;
+  return yield* place(
+    me,
+    at,
+    (s, mnt, d) => attach(s, m, mnt, d),
+    () => from.d,
+  );
+}
+
+function moveMount(s: State, m: number, parent: number, point: number): 0 | string {
+  if (get(s.mounts, m).parent === 0) return "EINVAL";
+  for (let p = parent; p !== 0; p = get(s.mounts, p).parent) if (p === m) return "EINVAL";
+  return attach(s, m, parent, point);
+}
+
+/** Whether a context has a place or an open file in a mount, or another mount stands on it. */
+function isUsed(s: State, m: number): boolean {
+  for (const { root, cwd, fds } of s.contexts.values()) {
+    if (root.mnt === m || cwd.mnt === m) return true;
+    if (Object.values(fds).some((id) => s.files.get(id)?.mnt === m)) return true;
+  }
+  for (const { parent } of s.mounts.values()) if (parent === m) return true;
+  return false;
+}
+
+/** Whether another operation that is under way references the mount. */
+function isHeld(s: State, me: Me, m: number): boolean {
+  for (const [key, mnt] of s.held) if (mnt === m && !key.startsWith(`${me.id} `)) return true;
+  return false;
+}
+
+/**
+ * umount2(2). A walk of another thread references the mount at that moment, unless it is in rcu mode. So EBUSY is one of two right
+ * results while another operation is in the mount. A race gives no other error.
+ */
+function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number | string> {
+  const bad = badPath(path);
+  if (bad) return bad;
+  if (flags & ~MNT_DETACH) return "EINVAL";
+  const denied = yield* mayMount(me);
+  if (denied) return denied;
+  const at = yield* lookup(me, { path });
+  if (isError(at)) return at;
+  const detach = (flags & MNT_DETACH) !== 0;
+  const refused = yield* step((s) => {
+    if (get(s.mounts, at.mnt).root !== at.d) return "EINVAL";
+    return at.mnt === s.rootMount ? (detach ? "EINVAL" : "EBUSY") : 0;
+  });
+  if (refused) return refused;
+  if (!detach) {
+    const busy = yield* choice((s) => (isHeld(s, me, at.mnt) ? [true, false] : [false]));
+    const off = (s: State) => {
+      const m = get(s.mounts, at.mnt);
+      if (m.parent === 0) return "EINVAL";
+      if (isUsed(s, at.mnt)) return "EBUSY";
+      patch(s.mounts, at.mnt, { parent: 0, point: 0 });
+      return 0;
+    };
+    return busy ? "EBUSY" : yield* change(me, [{ locks: () => ["namespace"], run: off }]);
+  }
+  return yield* detachTree(me, at.mnt);
+}
+
+/** Detaches a mount and the mounts on it, these first, one mount a step, under the namespace lock. */
+function* detachTree(me: Me, mnt: number): Steps<number | string> {
+  const childOf = (s: State, m: number) => [...s.mounts].find(([, { parent }]) => parent === m)?.[0];
+  for (let first = true; ; first = false) {
+    const check = first;
+    const r = yield* step((s): { last: boolean } | string | typeof BLOCKED => {
+      if ((s.locks.get("namespace") ?? me.id) !== me.id) return BLOCKED;
+      if (check && get(s.mounts, mnt).parent === 0) return "EINVAL";
+      let top = mnt;
+      for (let on = childOf(s, top); on !== undefined; on = childOf(s, top)) top = on;
+      patch(s.mounts, top, { parent: 0, point: 0 });
+      if (top !== mnt) s.locks.set("namespace", me.id);
+      else s.locks.delete("namespace");
+      return { last: top === mnt };
+    });
+    if (isError(r) || r.last) return isError(r) ? r : 0;
+  }
+}
+
+/** Frees what can be freed: changes nothing that anybody can see. How much it frees is nobody's promise. */
+function* shrink(): Steps<{ any: true }> {
+  return yield* step((): { any: true } => ({ any: true }));
+}
+
+export const MOUNT_CALLS = { sysMount, sysMountNew, sysUmount, shrink };

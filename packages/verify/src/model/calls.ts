@@ -1,0 +1,500 @@
+/**
+ * The system calls of the model that look names up and change them, under the names of the core's exports: generators of steps
+ * (steps.ts). The other calls are in calls-files.ts, calls-attributes.ts and calls-mounts.ts. Each takes `me`, the operation, and
+ * its arguments by name; it returns a number, an object, or the name of an error.
+ *
+ * The checks stand in Linux's order. A change of several words that readers can see one by one (a count, a name) has several
+ * phases, as in Linux. The locks keep other changes out meanwhile; readers see each phase.
+ */
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../threadfs/dist/abi/abi.js";
+import { defined } from "../support/defined.js";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID, S_ISVTX } from "../support/linux.js";
+import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
+import { capable, inGroup, MAY_EXEC, MAY_WRITE, permission, wantWrite } from "./permission.js";
+import {
+  addName,
+  type Context,
+  child,
+  DIRENT_SIZE,
+  dropName,
+  get,
+  type Inode,
+  inodeOf,
+  isBelow,
+  isDir,
+  isMountpoint,
+  newInode,
+  type Path,
+  patch,
+  type State,
+  typeOf,
+} from "./state.js";
+import { change, type Done, hold, type Me, mutexOf, type Phase, type Steps, step } from "./steps.js";
+import { type Parent, type Place, walk } from "./walk.js";
+
+type A = CallArguments;
+
+export const CAP_CHOWN = 1 << 0;
+export const CAP_FOWNER = 1 << 3;
+export const CAP_FSETID = 1 << 4;
+const CAP_SYS_CHROOT = 1 << 18;
+export const CAP_SYS_ADMIN = 1 << 21;
+
+export const callerOf = (s: State, me: Me): Context => get(s.contexts, me.ctx);
+export const inode = (s: State, ino: number): Inode => get(s.inodes, ino);
+export const isPlainName = (name: string | undefined): name is string =>
+  name !== undefined && name !== "." && name !== "..";
+export const ownerOr = (s: State, me: Me, i: Inode, cap: number): boolean =>
+  callerOf(s, me).uid === i.uid || capable(callerOf(s, me), cap);
+export const isDriver = (s: State, i: Inode): boolean => get(s.filesystems, i.fs).driver !== 0;
+
+/** The error of a path that no walk takes; undefined: there is none. */
+export function badPath(path: string, emptyAllowed = false): string | undefined {
+  if (path === "") return emptyAllowed ? undefined : "ENOENT";
+  if (path.length > 4095) return "ENAMETOOLONG";
+  return path.includes("\0") ? "EINVAL" : undefined;
+}
+
+/** One walk to the end of a call's path. `empty`: the empty path stands for the descriptor. */
+export function* lookup(
+  me: Me,
+  { dirfd, path, empty = false, nofollow = false }: Lookup,
+  want: { directory?: boolean; slot?: number } = {},
+): Steps<Place | string> {
+  const bad = badPath(path, empty);
+  if (bad) return bad;
+  return yield* walk(me, dirfd, path, { follow: !nofollow, ...want });
+}
+
+/** Sets fields of an inode, and its ctime; with `contents` its mtime too. */
+export function touch(
+  s: State,
+  ino: number,
+  { contents = false, ...fields }: Partial<Inode> & { contents?: boolean } = {},
+): 0 {
+  const times = contents ? { mtime: s.now, ctime: s.now } : { ctime: s.now };
+  patch(s.inodes, ino, { ...times, ...fields });
+  return 0;
+}
+
+export const addLinks = (s: State, ino: number, n: number): 0 => touch(s, ino, { nlink: inode(s, ino).nlink + n });
+
+/** Changes the size of a directory by `n` entries. */
+function resize(s: State, d: number, n: number): 0 {
+  const { ino } = get(s.dentries, d);
+  return touch(s, ino, { contents: true, size: inode(s, ino).size + n * DIRENT_SIZE });
+}
+
+// ------------------------------------------------------------------------------------------------- looking
+
+export function attributes(s: State, ino: number): Attributes {
+  const { mode, nlink, uid, gid, size, atime, mtime, ctime } = inode(s, ino);
+  return { ino, mode, nlink, uid, gid, size, atime, mtime, ctime };
+}
+
+function* sysStat(me: Me, args: A["sysStat"]): Steps<Attributes | string> {
+  const at = yield* lookup(me, args);
+  if (isError(at)) return at;
+  return yield* step((s) => attributes(s, get(s.dentries, at.d).ino));
+}
+
+function* sysAccess(me: Me, { mode, ...args }: A["sysAccess"]): Steps<number | string> {
+  const at = yield* lookup(me, args);
+  if (isError(at) || mode === 0) return isError(at) ? at : 0;
+  return yield* step((s) => {
+    const i = inodeOf(s, at.d);
+    const m = get(s.mounts, at.mnt);
+    if (mode & MAY_EXEC && typeOf(i) === S_IFREG && m.noexec) return "EACCES";
+    const denied = permission(s, me, i, mode);
+    if (denied) return denied;
+    return mode & MAY_WRITE && m.readonly && [S_IFREG, S_IFDIR, S_IFLNK].includes(typeOf(i)) ? "EROFS" : 0;
+  });
+}
+
+function* sysReadlink(me: Me, args: A["sysReadlink"]): Steps<{ path: string } | string> {
+  const at = yield* lookup(me, { ...args, nofollow: true });
+  if (isError(at)) return at;
+  return at.body === undefined ? "EINVAL" : { path: at.body };
+}
+
+/** d_path() of (mnt, d) from the context's root. */
+function pathOf(s: State, me: Me, mnt: number, d: number): { path: string } | string {
+  const { root } = callerOf(s, me);
+  const names: string[] = [];
+  for (let at = { mnt, d }; ; ) {
+    if (at.mnt === root.mnt && at.d === root.d) break;
+    const m = get(s.mounts, at.mnt);
+    if (at.d === m.root) {
+      if (m.parent === 0) {
+        if (at.mnt !== s.rootMount) return "ENOENT";
+        break;
+      }
+      at = { mnt: m.parent, d: m.point };
+      continue;
+    }
+    const { name, parent, hashed } = get(s.dentries, at.d);
+    if (!hashed || parent === at.d) return "ENOENT";
+    names.unshift(name);
+    at = { mnt: at.mnt, d: parent };
+  }
+  return { path: `/${names.join("/")}` };
+}
+
+function* sysRealpath(me: Me, args: A["sysRealpath"]): Steps<{ path: string } | string> {
+  const at = yield* lookup(me, args);
+  if (isError(at)) return at;
+  return yield* step((s) => pathOf(s, me, at.mnt, at.d));
+}
+
+function* sysGetcwd(me: Me): Steps<{ path: string } | string> {
+  const cwd = yield* step((s) => ({ ...callerOf(s, me).cwd }));
+  return yield* step((s) => pathOf(s, me, cwd.mnt, cwd.d));
+}
+
+function* changePlace(me: Me, args: Lookup, place: "cwd" | "root"): Steps<number | string> {
+  const at = yield* lookup(me, args, { directory: true });
+  if (isError(at)) return at;
+  const denied = yield* step((s) => permission(s, me, inodeOf(s, at.d), MAY_EXEC));
+  if (denied) return denied;
+  return yield* step((s) => {
+    if (place === "root" && !capable(callerOf(s, me), CAP_SYS_CHROOT)) return "EPERM";
+    // The former place is referenced until the end of the call.
+    hold(s, me, 2, callerOf(s, me)[place].mnt);
+    patch(s.contexts, me.ctx, { [place]: { mnt: at.mnt, d: at.d } });
+    return 0;
+  });
+}
+
+const sysChdir = (me: Me, args: A["sysChdir"]) => changePlace(me, args, "cwd");
+const sysChroot = (me: Me, args: A["sysChroot"]) => changePlace(me, args, "root");
+
+function* sysUmask(me: Me, { mask }: A["sysUmask"]): Steps<number> {
+  return yield* step((s) => {
+    const { umask } = callerOf(s, me);
+    patch(s.contexts, me.ctx, { umask: mask & 0o777 });
+    return umask;
+  });
+}
+
+// ------------------------------------------------------------------------------------------------- making
+
+/** inode_init_owner() */
+export function makeInode(s: State, me: Me, parent: number, mode: number, more: Partial<Inode>): number {
+  const dir = inodeOf(s, parent);
+  const c = callerOf(s, me);
+  let m = mode;
+  let gid = c.gid;
+  if (dir.mode & S_ISGID) {
+    gid = dir.gid;
+    if ((m & S_IFMT) === S_IFDIR) m |= S_ISGID;
+    else if ((m & 0o2010) === 0o2010 && !inGroup(c, gid) && !capable(c, CAP_FSETID)) m &= ~S_ISGID;
+  }
+  if (isDriver(s, dir)) return newInode(s, dir.fs, mode, 0, 0, { ...more, size: 0 });
+  return newInode(s, dir.fs, m, c.uid, gid, more);
+}
+
+const isDead = (s: State, d: number): boolean => inodeOf(s, d).dead === true;
+
+export function mayCreate(s: State, me: Me, parent: number): 0 | string {
+  return isDead(s, parent) ? "ENOENT" : permission(s, me, inodeOf(s, parent), MAY_WRITE | MAY_EXEC);
+}
+
+/** The error of making a name in a directory; 0: there is none. `directory`: a slash may follow the name. */
+function refuseName(s: State, me: Me, at: NewName, directory: boolean): 0 | string {
+  if (isDead(s, at.d)) return "ENOENT";
+  if (child(s, at.d, at.last) !== undefined) return "EEXIST";
+  if (at.slash && !directory) return "ENOENT";
+  return wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
+}
+
+/** The place of a name that is to be made. */
+export type NewName = Parent & { last: string };
+
+export function newName(s: State, at: NewName, ino: number): number {
+  return addName(s, at.d, at.last, ino);
+}
+
+/** The phases that follow the one that makes a name: size and links of the directory. */
+export function accounts(at: Path, directory: boolean): Phase<never>[] {
+  const grow: Phase<never> = { run: (s) => (isDriver(s, inodeOf(s, at.d)) ? 0 : resize(s, at.d, 1)) };
+  const link: Phase<never> = {
+    run: (s) => (isDriver(s, inodeOf(s, at.d)) ? 0 : addLinks(s, get(s.dentries, at.d).ino, 1)),
+  };
+  return directory ? [grow, link] : [grow];
+}
+
+function* create(
+  me: Me,
+  { dirfd, path, slot }: Lookup & { slot?: number },
+  mode: number,
+  more: Partial<Inode> = {},
+): Steps<number | string> {
+  const bad = badPath(path);
+  if (bad) return bad;
+  const at = yield* walk(me, dirfd, path, { parent: true, slot: slot ?? 0 });
+  if (isError(at)) return at;
+  const { last } = at;
+  if (!isPlainName(last)) return "EEXIST";
+  const directory = (mode & S_IFMT) === S_IFDIR;
+  const make = (s: State): 0 | string => {
+    const refused = refuseName(s, me, { ...at, last }, directory);
+    if (refused) return refused;
+    newName(s, { ...at, last }, makeInode(s, me, at.d, mode, { nlink: directory ? 2 : 1, ...more }));
+    return 0;
+  };
+  return yield* change(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, directory)]);
+}
+
+/** The umask is read when the call begins. */
+export function* masked(me: Me, mode: number, bits: number): Steps<number> {
+  return yield* step((s) => mode & ~callerOf(s, me).umask & bits);
+}
+
+function* sysMkdir(me: Me, { mode, ...args }: A["sysMkdir"]): Steps<number | string> {
+  return yield* create(me, args, S_IFDIR | (yield* masked(me, mode, 0o1777)));
+}
+
+function* sysMknod(me: Me, { mode, ...args }: A["sysMknod"]): Steps<number | string> {
+  const bad = badPath(args.path);
+  if (bad) return bad;
+  const type = mode & S_IFMT || S_IFREG;
+  if (![S_IFREG, S_IFIFO, S_IFSOCK].includes(type)) return "EPERM";
+  return yield* create(me, args, type | (yield* masked(me, mode, 0o7777)));
+}
+
+function* sysSymlink(me: Me, { target, dirfd2, path2 }: A["sysSymlink"]): Steps<number | string> {
+  const badTarget = badPath(target);
+  if (badTarget) return badTarget;
+  const more = { body: target, size: target.length };
+  return yield* create(me, { dirfd: dirfd2, path: path2, slot: 1 }, S_IFLNK | 0o777, more);
+}
+
+function* sysLink(me: Me, { dirfd2, path2, follow = false, ...args }: A["sysLink"]): Steps<number | string> {
+  const bad = badPath(args.path, args.empty) ?? badPath(path2);
+  if (bad) return bad;
+  const from = yield* lookup(me, { ...args, nofollow: !follow });
+  if (isError(from)) return from;
+  const at = yield* walk(me, dirfd2, path2, { parent: true, slot: 1 });
+  if (isError(at)) return at;
+  const { last } = at;
+  if (!isPlainName(last)) return "EEXIST";
+  const check = (s: State): 0 | string => {
+    const refused = refuseName(s, me, { ...at, last }, false);
+    if (refused) return refused;
+    if (from.mnt !== at.mnt) return "EXDEV";
+    const i = inodeOf(s, from.d);
+    return isDir(i) || isDriver(s, i) ? "EPERM" : 0;
+  };
+  const inoOf = (s: State) => get(s.dentries, from.d).ino;
+  const count = (s: State) => (inode(s, inoOf(s)).nlink === 0 ? "ENOENT" : addLinks(s, inoOf(s), 1));
+  return yield* change(me, [
+    { locks: (s) => [mutexOf(s, at.d)], run: check },
+    { locks: (s) => [mutexOf(s, from.d)], run: count },
+    { run: (s) => void newName(s, { ...at, last }, inoOf(s)) },
+    ...accounts(at, false),
+  ]);
+}
+
+// ------------------------------------------------------------------------------------------------- removing
+
+/** may_delete() */
+function mayDelete(s: State, me: Me, parent: number, d: number, asDir: boolean): 0 | string {
+  const dir = inodeOf(s, parent);
+  const i = inodeOf(s, d);
+  const denied = permission(s, me, dir, MAY_WRITE | MAY_EXEC);
+  if (denied) return denied;
+  const c = callerOf(s, me);
+  if (dir.mode & S_ISVTX && c.uid !== i.uid && c.uid !== dir.uid && !capable(c, CAP_FOWNER)) return "EPERM";
+  if (asDir && !isDir(i)) return "ENOTDIR";
+  if (!asDir && isDir(i)) return "EISDIR";
+  return dir.dead ? "ENOENT" : 0;
+}
+
+/** Marks a directory dead, or takes a link from a file, before its name is removed. */
+function loseName(s: State, d: number): void {
+  const { ino } = get(s.dentries, d);
+  if (isDir(inode(s, ino))) touch(s, ino, { dead: true, nlink: 0 });
+  else addLinks(s, ino, -1);
+}
+
+const isEmpty = (s: State, d: number): boolean => Object.keys(get(s.dentries, d).kids).length === 0;
+
+/** unlink(2), rmdir(2) */
+function* remove(me: Me, { dirfd, path }: Lookup, asDir: boolean): Steps<number | string> {
+  const bad = badPath(path);
+  if (bad) return bad;
+  const at = yield* walk(me, dirfd, path, { parent: true });
+  if (isError(at)) return at;
+  const { last } = at;
+  if (!isPlainName(last)) {
+    if (!asDir) return "EISDIR";
+    return last === ".." ? "ENOTEMPTY" : last === "." ? "EINVAL" : "EBUSY";
+  }
+  const victim = (s: State) => child(s, at.d, last);
+  /** The victim in the phases that follow the check, whose locks keep it there. */
+  const locked = (s: State) => defined(victim(s), "name to remove");
+  const check = (s: State): 0 | string => {
+    const d = victim(s);
+    if (d === undefined) return "ENOENT";
+    if (!asDir && at.slash) return isDir(inodeOf(s, d)) ? "EISDIR" : "ENOTDIR";
+    return wantWrite(s, at.mnt) || mayDelete(s, me, at.d, d, asDir);
+  };
+  const driver = (s: State) => isDriver(s, inodeOf(s, at.d));
+  const begin = (s: State): 0 | string => {
+    const d = locked(s);
+    if (isMountpoint(s, d)) return "EBUSY";
+    if (asDir && !isEmpty(s, d)) return "ENOTEMPTY";
+    if (!driver(s)) loseName(s, d);
+    return 0;
+  };
+  const upper = (s: State) => (driver(s) || !asDir ? 0 : addLinks(s, get(s.dentries, at.d).ino, -1));
+  return yield* change(me, [
+    { locks: (s) => [mutexOf(s, at.d)], run: check },
+    { locks: (s) => [mutexOf(s, victim(s))], run: begin },
+    ...(asDir ? [{ run: upper }] : []),
+    { run: (s) => (driver(s) ? 0 : resize(s, at.d, -1)) },
+    { run: (s) => void dropName(s, locked(s)) },
+  ]);
+}
+
+const sysUnlink = (me: Me, { removedir = false, ...args }: A["sysUnlink"]) => remove(me, args, removedir);
+
+// ------------------------------------------------------------------------------------------------- rename
+
+function mayRename(
+  s: State,
+  me: Me,
+  from: number,
+  d: number,
+  to: number,
+  t: number | undefined,
+  exchange: boolean,
+): 0 | string {
+  const directory = isDir(inodeOf(s, d));
+  const denied = mayDelete(s, me, from, d, directory);
+  if (denied) return denied;
+  const other = t !== undefined && isDir(inodeOf(s, t));
+  const refused = t === undefined ? mayCreate(s, me, to) : mayDelete(s, me, to, t, exchange ? other : directory);
+  if (refused || from === to) return refused;
+  // A directory that moves gets another "..", which is a write to it.
+  const held = directory ? permission(s, me, inodeOf(s, d), MAY_WRITE) : 0;
+  return held || !exchange || t === undefined || !other ? held : permission(s, me, inodeOf(s, t), MAY_WRITE);
+}
+
+/** The error of a rename, under the locks of the directories; 0: there is none; `done`: it has nothing to do. */
+function refuseRename(s: State, me: Me, a: NewName, b: NewName, flags: number): 0 | string | Done<0> {
+  const exchange = (flags & RENAME_EXCHANGE) !== 0;
+  const d = child(s, a.d, a.last);
+  if (d === undefined) return "ENOENT";
+  if (isDead(s, b.d)) return "ENOENT";
+  const t = child(s, b.d, b.last);
+  if (flags & RENAME_NOREPLACE && t !== undefined) return "EEXIST";
+  if (exchange && t === undefined) return "ENOENT";
+  const source = inodeOf(s, d);
+  if (exchange && t !== undefined && !isDir(inodeOf(s, t)) && b.slash) return "ENOTDIR";
+  if (!isDir(source) && (a.slash || (!exchange && b.slash))) return "ENOTDIR";
+  // Neither directory may come to lie in itself.
+  if (a.d !== b.d && isBelow(s, b.d, d)) return "EINVAL";
+  if (a.d !== b.d && t !== undefined && isBelow(s, a.d, t)) return exchange ? "EINVAL" : "ENOTEMPTY";
+  if (isDriver(s, source)) return "EPERM";
+  if (t !== undefined && get(s.dentries, d).ino === get(s.dentries, t).ino) return { done: true, result: 0 };
+  return mayRename(s, me, a.d, d, b.d, t, exchange);
+}
+
+function moveName(s: State, a: NewName, d: number, b: NewName, t: number | undefined, exchange: boolean): void {
+  const source = get(s.dentries, d);
+  const target = t === undefined ? undefined : get(s.dentries, t);
+  if (a.d === b.d) {
+    // Inside one directory a name keeps its place.
+    const { [a.last]: _d, [b.last]: _t, ...kids } = get(s.dentries, a.d).kids;
+    patch(s.dentries, a.d, {
+      kids: { ...kids, [b.last]: d, ...(exchange && t !== undefined ? { [a.last]: t } : {}) },
+    });
+    patch(s.dentries, d, { name: b.last });
+    if (t !== undefined) patch(s.dentries, t, exchange ? { name: a.last } : { hashed: false });
+    return;
+  }
+  dropName(s, d);
+  if (t !== undefined) dropName(s, t);
+  addName(s, b.d, b.last, source.ino, d);
+  if (exchange && target) addName(s, a.d, a.last, target.ino, t);
+}
+
+function* sysRename(me: Me, { dirfd, path, dirfd2, path2, flags = 0 }: A["sysRename"]): Steps<number | string> {
+  const bad = badPath(path) ?? badPath(path2);
+  if (bad) return bad;
+  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags === (RENAME_NOREPLACE | RENAME_EXCHANGE)) return "EINVAL";
+  const from = yield* walk(me, dirfd, path, { parent: true });
+  if (isError(from)) return from;
+  const to = yield* walk(me, dirfd2, path2, { parent: true, slot: 1 });
+  if (isError(to)) return to;
+  if (from.mnt !== to.mnt) return "EXDEV";
+  if (!isPlainName(from.last)) return "EBUSY";
+  if (!isPlainName(to.last)) return flags & RENAME_NOREPLACE ? "EEXIST" : "EBUSY";
+  const a = { ...from, last: from.last };
+  const b = { ...to, last: to.last };
+  const exchange = (flags & RENAME_EXCHANGE) !== 0;
+  // The locks of the first phase keep the source there, and the target if there is one.
+  const d = (s: State) => defined(child(s, a.d, a.last), "source of a rename");
+  const t = (s: State) => child(s, b.d, b.last);
+  const dirIno = (s: State, at: Path) => get(s.dentries, at.d).ino;
+  const begin = (s: State): 0 | string => {
+    const target = t(s);
+    if (isMountpoint(s, d(s)) || (target !== undefined && isMountpoint(s, target))) return "EBUSY";
+    if (exchange || target === undefined) return 0;
+    if (isDir(inodeOf(s, target)) && !isEmpty(s, target)) return "ENOTEMPTY";
+    loseName(s, target);
+    return 0;
+  };
+  const sourceIsDir = (s: State) => isDir(inodeOf(s, d(s)));
+  const targetIsDir = (s: State) => {
+    const target = t(s);
+    return target !== undefined && isDir(inodeOf(s, target));
+  };
+  const links = (s: State, at: Path, n: number) => (n === 0 ? 0 : addLinks(s, dirIno(s, at), n));
+  const replacing: Phase<never>[] = [
+    { run: (s) => (targetIsDir(s) ? links(s, b, -1) : 0) },
+    { run: (s) => (t(s) !== undefined ? touch(s, dirIno(s, b), { contents: true }) : resize(s, b.d, 1)) },
+    { run: (s) => resize(s, a.d, -1) },
+    { run: (s) => (sourceIsDir(s) && a.d !== b.d ? links(s, a, -1) : 0) },
+    { run: (s) => (sourceIsDir(s) && a.d !== b.d ? links(s, b, 1) : 0) },
+  ];
+  const shift = (s: State) => (a.d === b.d ? 0 : Number(targetIsDir(s)) - Number(sourceIsDir(s)));
+  const exchanging: Phase<never>[] = [
+    { run: (s) => links(s, a, shift(s)) },
+    { run: (s) => links(s, b, -shift(s)) },
+    { run: (s) => touch(s, dirIno(s, a), { contents: true }) },
+    { run: (s) => touch(s, dirIno(s, b), { contents: true }) },
+    { run: (s) => touch(s, get(s.dentries, defined(t(s), "target of an exchange")).ino) },
+  ];
+  const readonly = yield* step((s) => wantWrite(s, a.mnt));
+  if (readonly) return readonly;
+  const upper = (s: State) => (a.d === b.d ? undefined : `rename ${inodeOf(s, a.d).fs}`);
+  return yield* change(me, [
+    {
+      locks: (s) => [upper(s), mutexOf(s, a.d), mutexOf(s, b.d)],
+      run: (s) => refuseRename(s, me, a, b, flags),
+    },
+    { locks: (s) => [mutexOf(s, t(s))], run: begin },
+    ...(exchange ? exchanging : replacing),
+    { run: (s) => touch(s, get(s.dentries, d(s)).ino) },
+    { run: (s) => void moveName(s, a, d(s), b, t(s), exchange) },
+  ]);
+}
+
+export const NAME_CALLS = {
+  sysStat,
+  sysAccess,
+  sysReadlink,
+  sysRealpath,
+  sysGetcwd,
+  sysChdir,
+  sysChroot,
+  sysUmask,
+  sysMkdir,
+  sysMknod,
+  sysSymlink,
+  sysLink,
+  sysUnlink,
+  sysRename,
+};

@@ -1,0 +1,219 @@
+/**
+ * Goes through every interleaving of the model's steps of a few short programs: depth first, each configuration once. A configuration
+ * is the state of the model, and how far each program has come: the results that its steps were sent say that.
+ */
+
+import { defined } from "../support/defined.js";
+import type { ProgramCall, Result } from "./call.js";
+import { resolveCall } from "./call-sequence.js";
+import { callSteps, choicesOf, runCall } from "./sequential.js";
+import { cloneState, patch, RECORD_TABLES, type State, stateKey } from "./state.js";
+import { BLOCKED, recoverFrom, type Step, type Steps } from "./steps.js";
+import { canonical, dumpCalls, readWith, type TreeOutcome, withNames } from "./tree-dump.js";
+
+/** Configurations of one set of operations: far above the number that two or three short programs have. */
+const CONFIGURATIONS_MAX = 2_000_000;
+
+type RecordTable = (typeof RECORD_TABLES)[number];
+/** The first value of a record that a change has overwritten; null: the record is new. */
+type Undo = [table: RecordTable, id: number, record: object | null];
+
+/** How far the program of a thread has come. */
+interface Progress {
+  /** The results of the calls that ended. */
+  results: Result[];
+  /** The results of the steps of the present call. */
+  sent: unknown[];
+  /** Of a thread that will die: the records that the change it is in has overwritten. */
+  undo?: Undo[] | undefined;
+  /** The thread is dead and was recovered. */
+  gone?: boolean;
+}
+
+/** A state of the model, and how far each thread has come. */
+interface Configuration {
+  s: State;
+  threads: Progress[];
+}
+
+const fresh = (): Progress => ({ results: [], sent: [] });
+
+const withoutNames = (result: unknown): string => JSON.stringify(withNames(result, () => ""));
+
+/** The model of a tree: its first state, the names of its inodes, and the number of its contexts. */
+export interface TreeModel {
+  state: State;
+  labels: Map<number, string>;
+  contexts: number;
+}
+
+export interface SearchOptions {
+  /** before[thread][call][other]: how many calls of the other thread had ended when this call began. */
+  before: number[][][];
+  /** A dead thread -> how many of its calls had ended. */
+  dead: Map<number, number>;
+  /** No operation sees a dead thread's change that is then rolled back: a change that is visible is completed. */
+  strict?: boolean;
+  /** An outcome of canonical(): only configurations that may lead to it are visited, and the search ends with it. */
+  wanted?: TreeOutcome;
+}
+
+export class Search {
+  readonly #first: State;
+  readonly #labels: Map<number, string>;
+  readonly #contexts: number;
+  readonly #programs: ProgramCall[][];
+  readonly #before: number[][][];
+  readonly #dead: Map<number, number>;
+  readonly #strict: boolean;
+  readonly #wanted: { text: string; results: string[][] } | undefined;
+  readonly #seen = new Set<string>();
+  readonly #outcomes = new Map<string, TreeOutcome>();
+
+  /** @param programs the calls of each thread */
+  constructor(
+    { state, labels, contexts }: TreeModel,
+    programs: ProgramCall[][],
+    { before, dead, strict = false, wanted }: SearchOptions,
+  ) {
+    this.#first = state;
+    this.#labels = labels;
+    this.#contexts = contexts;
+    this.#programs = programs;
+    this.#before = before;
+    this.#dead = dead;
+    this.#strict = strict;
+    this.#wanted = wanted && {
+      text: JSON.stringify(wanted),
+      results: wanted.results.map((list) => list.map(withoutNames)),
+    };
+  }
+
+  /** @returns outcomes by their canonical texts */
+  run(): Map<string, TreeOutcome> {
+    const stack: Configuration[] = [{ s: this.#first, threads: this.#programs.map(fresh) }];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      const key = JSON.stringify(at.threads) + stateKey(at.s);
+      if (this.#seen.has(key)) continue;
+      if (this.#seen.size === CONFIGURATIONS_MAX) throw new Error("too many interleavings to go through");
+      this.#seen.add(key);
+      const here = at;
+      const next = this.#programs.flatMap((_calls, thread) => this.#steps(here, thread));
+      const mayEnd = this.#mayEnd(at);
+      if (next.length === 0 && !mayEnd && !this.#wanted) throw new Error("the model's operations wait for each other");
+      if (mayEnd) this.#note(at);
+      if (this.#wanted !== undefined && this.#outcomes.has(this.#wanted.text)) break;
+      stack.push(...next);
+    }
+    return this.#outcomes;
+  }
+
+  /** The configurations after the next step of one thread: none when it has ended or waits, several after a choice. */
+  #steps({ s, threads }: Configuration, thread: number): Configuration[] {
+    const { results, sent, undo, gone } = progressOf(threads, thread);
+    const calls = this.#programs[thread] ?? [];
+    if (gone) return [];
+    if (results.length >= Math.min(calls.length, this.#limit(thread))) return [];
+    if (sent.length === 0 && !this.#mayBegin(threads, thread, results.length)) return [];
+    const after = cloneState(s);
+    const { steps, step } = this.#replay(s, thread, results, sent);
+    const returned = step(after);
+    const choices = returned === BLOCKED ? [] : choicesOf(returned);
+    const next = choices.flatMap((choice, n) => {
+      const call = n === 0 ? steps : this.#replay(s, thread, results, sent).steps;
+      const reached = call.next(choice);
+      if (reached.done && !this.#mayReturn(thread, results.length, reached.value)) return [];
+      const here: Progress = reached.done
+        ? { results: [...results, reached.value], sent: [] }
+        : { results, sent: [...sent, choice] };
+      if (this.#dead.has(thread)) here.undo = undoOf(s, after, thread, undo);
+      return [{ s: after, threads: threads.with(thread, here) }];
+    });
+    const known = this.#dead.get(thread) ?? Number.POSITIVE_INFINITY;
+    const shown = undo !== undefined && undo.length > 0;
+    const mayRecover = results.length >= known && !(this.#strict && shown);
+    return mayRecover ? [...next, this.#recovered({ s, threads }, thread)] : next;
+  }
+
+  /**
+   * A dead thread is recovered: the change it was in is rolled back, its locks and references are released. (Where the recovery
+   * completes the change, the thread takes its steps.)
+   */
+  #recovered({ s, threads }: Configuration, thread: number): Configuration {
+    const after = cloneState(s);
+    const progress = progressOf(threads, thread);
+    for (const [table, id, record] of progress.undo ?? []) {
+      const records: Map<number, object> = after[table];
+      // An object that it made becomes unreachable; operations that have found it keep it.
+      if (record !== null) records.set(id, record);
+      else patch(records, id, table === "dentries" ? { hashed: false } : { nlink: 0, dead: true });
+    }
+    recoverFrom(after, thread + 1);
+    return { s: after, threads: threads.with(thread, { ...progress, undo: undefined, gone: true }) };
+  }
+
+  /** Whether a call may have returned this; always, unless an outcome is wanted. */
+  #mayReturn(thread: number, call: number, result: Result): boolean {
+    const wanted = this.#wanted?.results[thread]?.[call];
+    return wanted === undefined || wanted === withoutNames(result);
+  }
+
+  /** The generator of the present call, brought to its next step. */
+  #replay(s: State, thread: number, results: Result[], sent: unknown[]): { steps: Steps<Result>; step: Step } {
+    const call = this.#programs[thread]?.[results.length];
+    if (call === undefined) throw new Error(`thread ${thread} has no call ${results.length}`);
+    const steps = callSteps(s, thread + 1, resolveCall(call, results));
+    let next = steps.next();
+    for (const result of sent) next = steps.next(result);
+    if (next.done) throw new Error(`${call.call} ends before the step that it was at`);
+    return { steps, step: next.value };
+  }
+
+  #mayBegin(threads: Progress[], thread: number, call: number): boolean {
+    const others = this.#before[thread]?.[call] ?? [];
+    return others.every((ended, n) => progressOf(threads, n).results.length >= ended);
+  }
+
+  /** How many calls a thread may have begun: a dead one no more than the one it died in. */
+  #limit(thread: number): number {
+    return (this.#dead.get(thread) ?? Number.POSITIVE_INFINITY) + 1;
+  }
+
+  /** The living threads have ended; the dead ones have ended the calls that are known to have ended, and are in no change. */
+  #mayEnd({ s, threads }: Configuration): boolean {
+    return threads.every(({ results, sent }, n) => {
+      const known = this.#dead.get(n);
+      if (known === undefined) return sent.length === 0 && results.length === this.#programs[n]?.length;
+      return results.length >= known && !isLocked(s, n);
+    });
+  }
+
+  #note({ s, threads }: Configuration): void {
+    const results = threads.map((progress, n) => progress.results.slice(0, this.#dead.get(n)));
+    const state = cloneState(s);
+    const final = readWith((call) => runCall(state, call), dumpCalls(this.#contexts));
+    const outcome = canonical({ results, final }, this.#labels);
+    this.#outcomes.set(JSON.stringify(outcome), outcome);
+  }
+}
+
+function progressOf(threads: Progress[], thread: number): Progress {
+  return defined(threads[thread], `thread ${thread}`);
+}
+
+const isLocked = (s: State, thread: number): boolean => [...s.locks.values()].includes(thread + 1);
+
+/** The records that a thread in a change has overwritten so far, each with its first value; undefined: it is in no change. */
+function undoOf(before: State, after: State, thread: number, undo: Undo[] = []): Undo[] | undefined {
+  if (!isLocked(after, thread)) return undefined;
+  const known = new Set(undo.map(([table, id]) => `${table} ${id}`));
+  const added: Undo[] = [];
+  for (const table of RECORD_TABLES) {
+    const former: Map<number, object> = before[table];
+    for (const [id, record] of after[table]) {
+      const old = former.get(id);
+      if (old !== record && !known.has(`${table} ${id}`)) added.push([table, id, old ?? null]);
+    }
+  }
+  return [...undo, ...added];
+}

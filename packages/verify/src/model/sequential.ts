@@ -1,0 +1,68 @@
+/** Calls of the model one after the other, each to its end: trees are made and read in this way, and the model is tested. */
+import type { Call, CallArguments, CallName, Result } from "./call.js";
+import { NAME_CALLS } from "./calls.js";
+import { ATTRIBUTE_CALLS } from "./calls-attributes.js";
+import { FILE_CALLS } from "./calls-files.js";
+import { MOUNT_CALLS } from "./calls-mounts.js";
+import { ALL_CAPS, get, newState, type State } from "./state.js";
+import { BLOCKED, type Choice, type Me, release, type Steps, step } from "./steps.js";
+
+/** The operation of each call. */
+type Operations = { [K in CallName]: (me: Me, args: CallArguments[K]) => Steps<Result> };
+const SYSTEM_CALLS: Operations = { ...NAME_CALLS, ...FILE_CALLS, ...ATTRIBUTE_CALLS, ...MOUNT_CALLS };
+
+const isChoice = (result: unknown): result is Choice<unknown> =>
+  typeof result === "object" && result !== null && "choose" in result;
+
+/** The results that a step may have: several where it returned a choice. */
+export const choicesOf = (result: unknown): unknown[] => (isChoice(result) ? result.choose : [result]);
+
+/**
+ * The steps of one call as operation number `id`. The last step drops its references: until then other operations may find the
+ * mounts that it references busy.
+ */
+export function* callSteps(s: State, id: number, { call, ctx = 0, ...args }: Call): Steps<Result> {
+  if (!Object.hasOwn(SYSTEM_CALLS, call)) throw new Error(`the model has no ${call}`);
+  const me = { id, ctx, searches: get(s.contexts, ctx).caps === ALL_CAPS };
+  // The arguments are those of this very call.
+  const operation = SYSTEM_CALLS[call] as (me: Me, args: object) => Steps<Result>;
+  const result = yield* operation(me, args);
+  yield* step((state) => release(state, me));
+  return result;
+}
+
+/** Runs one call on a state that no other operation works on; changes the state. */
+export function runCall(s: State, call: Call): Result {
+  const steps = callSteps(s, 0, call);
+  for (let next = steps.next(); ; ) {
+    if (next.done) return next.value;
+    const result = next.value(s);
+    if (result === BLOCKED) throw new Error(`${call.call} waits for itself`);
+    next = steps.next(choicesOf(result)[0]);
+  }
+}
+
+/** A context beside context 0. */
+export interface ContextOptions {
+  uid: number;
+  gid: number;
+  groups?: number[];
+  umask?: number;
+  caps?: number;
+}
+
+/** A model that takes calls one after the other. */
+export function modelRunner({ now = 0 } = {}) {
+  const state = newState({ now });
+  return {
+    state,
+    run: (call: Call): Result => runCall(state, call),
+    /** Adds a context with root and working directory of context 0. @returns its number */
+    addContext({ uid, gid, groups = [], umask = 0o022, caps = uid === 0 ? ALL_CAPS : 0 }: ContextOptions): number {
+      const { root, cwd } = get(state.contexts, 0);
+      const ctx = state.contexts.size;
+      state.contexts.set(ctx, { uid, gid, groups, umask, caps, root, cwd, fds: {} });
+      return ctx;
+    },
+  };
+}

@@ -1,0 +1,281 @@
+/**
+ * The state of the sequential model: file systems, inodes, dentries (a name in a directory), mounts, contexts, open files; `locks`
+ * with their owners, and `held`, the mounts that an operation under way references.
+ *
+ * All tables are Maps of frozen records, which are replaced and never edited: a copy of the state is a copy of the Maps.
+ */
+import { S_IFDIR, S_IFLNK, S_IFMT } from "../support/linux.js";
+import type { AclEntry } from "./acl.js";
+
+export const ALL_CAPS = -1;
+/** The number of bytes by which an entry makes a directory of the in-memory file system larger. */
+export const DIRENT_SIZE = 20;
+export const FIRST_FD = 3;
+
+/** A place in the tree: a dentry as seen in a mount. */
+export interface Path {
+  mnt: number;
+  d: number;
+}
+export interface Inode {
+  /** Its file system. */
+  fs: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  nlink: number;
+  size: number;
+  atime: number;
+  mtime: number;
+  ctime: number;
+  data: string;
+  /** The body of a link. */
+  body?: string;
+  acl?: AclEntry[] | undefined;
+  /** A directory that was removed. */
+  dead?: boolean;
+}
+export interface Dentry {
+  parent: number;
+  name: string;
+  ino: number;
+  hashed: boolean;
+  isRoot: boolean;
+  /** Entries of a directory, by name. */
+  kids: Record<string, number>;
+  /** Its place in the order of its directory. */
+  cookie: number;
+  /** The last cookie that it gave to an entry. */
+  next: number;
+}
+export interface Filesystem {
+  root: number;
+  readonly: boolean;
+  /** 0: in memory. */
+  driver: number;
+}
+export interface Mount {
+  fs: number;
+  root: number;
+  readonly: boolean;
+  noexec: boolean;
+  /** The mount and the dentry that it stands on; 0: none. */
+  parent: number;
+  point: number;
+}
+export interface Context {
+  uid: number;
+  gid: number;
+  groups: number[];
+  umask: number;
+  caps: number;
+  root: Path;
+  cwd: Path;
+  /** Descriptor -> number of an open file. */
+  fds: Record<number, number>;
+}
+export interface OpenFile extends Path {
+  flags: number;
+  pos: number;
+  /** Entries with larger cookies are not shown by the present reading of a directory. */
+  limit: number;
+  closed?: boolean;
+}
+
+export interface State {
+  /** The clock. */
+  now: number;
+  /** The last number given to a record. */
+  last: number;
+  rootMount: number;
+  filesystems: Map<number, Filesystem>;
+  inodes: Map<number, Inode>;
+  dentries: Map<number, Dentry>;
+  mounts: Map<number, Mount>;
+  contexts: Map<number, Context>;
+  files: Map<number, OpenFile>;
+  /** Lock -> the operation that holds it. */
+  locks: Map<string, number>;
+  /** "operation slot" -> the mount that the operation references. */
+  held: Map<string, number>;
+}
+
+export const typeOf = (inode: Inode): number => inode.mode & S_IFMT;
+export const isDir = (inode: Inode): boolean => typeOf(inode) === S_IFDIR;
+export const isLink = (inode: Inode): boolean => typeOf(inode) === S_IFLNK;
+
+/** Tables of records by number. */
+export const RECORD_TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files"] as const;
+const TABLES = [...RECORD_TABLES, "locks", "held"] as const;
+
+/** The record of this number, which exists. */
+export function get<T>(table: Map<number, T>, id: number): T {
+  const record = table.get(id);
+  if (record === undefined) throw new Error(`The model has no record ${id}`);
+  return record;
+}
+
+/** A fresh tree: an empty in-memory file system at "/", and context 0 of the superuser. */
+export function newState({ now = 0 } = {}): State {
+  const s: State = {
+    now,
+    last: 0,
+    rootMount: 0,
+    filesystems: new Map(),
+    inodes: new Map(),
+    dentries: new Map(),
+    mounts: new Map(),
+    contexts: new Map(),
+    files: new Map(),
+    locks: new Map(),
+    held: new Map(),
+  };
+  const fs = newFilesystem(s, { mode: 0o755 });
+  const root = get(s.filesystems, fs).root;
+  const mnt = newMount(s, fs, root, {});
+  s.contexts.set(0, {
+    uid: 0,
+    gid: 0,
+    groups: [],
+    umask: 0o022,
+    caps: ALL_CAPS,
+    root: { mnt, d: root },
+    cwd: { mnt, d: root },
+    fds: {},
+  });
+  s.rootMount = mnt;
+  return s;
+}
+
+export function cloneState(s: State): State {
+  return {
+    ...s,
+    filesystems: new Map(s.filesystems),
+    inodes: new Map(s.inodes),
+    dentries: new Map(s.dentries),
+    mounts: new Map(s.mounts),
+    contexts: new Map(s.contexts),
+    files: new Map(s.files),
+    locks: new Map(s.locks),
+    held: new Map(s.held),
+  };
+}
+
+/** Numbers for the texts of records, so that the key of a state is short; a record's number is kept with it. */
+const numberOf = new Map<string, number>();
+const recordNumbers = new WeakMap<object, number>();
+
+function recordNumber(record: number | object | undefined): number {
+  if (typeof record !== "object") return record ?? 0;
+  let n = recordNumbers.get(record);
+  if (n === undefined) {
+    const text = JSON.stringify(record);
+    n = numberOf.get(text) ?? numberOf.size;
+    numberOf.set(text, n);
+    recordNumbers.set(record, n);
+  }
+  return n;
+}
+
+/** Equal keys: equal states, as they are reached from one first state. */
+export function stateKey(s: State): string {
+  let key = `${s.last}`;
+  for (const name of TABLES) {
+    const table: Map<number | string, number | object> = s[name];
+    key += "|";
+    for (const id of [...table.keys()].sort()) key += `${id}:${recordNumber(table.get(id))} `;
+  }
+  return key;
+}
+
+/** Replaces fields of one record. */
+export function patch<T extends object>(table: Map<number, T>, id: number, fields: Partial<T>): void {
+  table.set(id, { ...get(table, id), ...fields });
+}
+
+const newId = (s: State) => ++s.last;
+
+export function newInode(
+  s: State,
+  fs: number,
+  mode: number,
+  uid: number,
+  gid: number,
+  more: Partial<Inode> = {},
+): number {
+  const id = newId(s);
+  const { now } = s;
+  const size = 0;
+  s.inodes.set(id, { fs, mode, uid, gid, nlink: 1, size, data: "", atime: now, mtime: now, ctime: now, ...more });
+  return id;
+}
+
+/** A file system with its root, which has this mode. */
+export function newFilesystem(
+  s: State,
+  { mode, readonly = false, driver = 0 }: { mode: number; readonly?: boolean; driver?: number },
+): number {
+  const fs = newId(s);
+  const ino = newInode(s, fs, S_IFDIR | mode, 0, 0, { nlink: 2 });
+  const root = newId(s);
+  s.dentries.set(root, { parent: root, name: "", ino, hashed: true, isRoot: true, kids: {}, cookie: 0, next: 0 });
+  s.filesystems.set(fs, { root, readonly, driver });
+  return fs;
+}
+
+export function newMount(
+  s: State,
+  fs: number,
+  root: number,
+  { readonly = false, noexec = false }: { readonly?: boolean; noexec?: boolean },
+): number {
+  const id = newId(s);
+  s.mounts.set(id, { fs, root, readonly, noexec, parent: 0, point: 0 });
+  return id;
+}
+
+export const inodeOf = (s: State, d: number): Inode => get(s.inodes, get(s.dentries, d).ino);
+
+/** The dentry of a name in a directory, undefined: there is none. */
+export function child(s: State, d: number, name: string): number | undefined {
+  const { kids } = get(s.dentries, d);
+  return Object.hasOwn(kids, name) ? kids[name] : undefined;
+}
+
+/** Puts a dentry (new: `d` undefined) for an inode into a directory; it comes last. */
+export function addName(s: State, parent: number, name: string, ino: number, d = newId(s)): number {
+  const dir = get(s.dentries, parent);
+  const cookie = dir.next + 1;
+  patch(s.dentries, parent, { kids: { ...dir.kids, [name]: d }, next: cookie });
+  const before = s.dentries.get(d) ?? { isRoot: false, kids: {}, next: 0 };
+  s.dentries.set(d, { ...before, parent, name, ino, hashed: true, cookie });
+  return d;
+}
+
+/** Removes a name. The dentry stays for the operations that have reached it, and still knows its parent. */
+export function dropName(s: State, d: number): void {
+  const { parent, name } = get(s.dentries, d);
+  const { [name]: _gone, ...kids } = get(s.dentries, parent).kids;
+  patch(s.dentries, parent, { kids });
+  patch(s.dentries, d, { hashed: false });
+}
+
+/** Whether dentry `d` is `above` or lies below it. */
+export function isBelow(s: State, d: number, above: number): boolean {
+  for (let at = d; ; at = get(s.dentries, at).parent) {
+    if (at === above) return true;
+    if (get(s.dentries, at).parent === at) return false;
+  }
+}
+
+/** The mount on a dentry as seen in one mount; undefined: there is none. */
+export function mountedOn(s: State, mnt: number, d: number): number | undefined {
+  for (const [id, m] of s.mounts) if (m.parent === mnt && m.point === d) return id;
+  return undefined;
+}
+
+/** Whether anything is mounted on the dentry anywhere. */
+export function isMountpoint(s: State, d: number): boolean {
+  for (const m of s.mounts.values()) if (m.parent !== 0 && m.point === d) return true;
+  return false;
+}

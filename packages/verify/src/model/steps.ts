@@ -1,0 +1,115 @@
+/**
+ * The steps of the model's operations, and the way in which an operation changes the state.
+ *
+ * An operation is a generator that yields *steps*. A step is a function of the state that happens at one moment. It may change the
+ * state, and its result (plain JSON) is sent back into the generator. Between two steps of one operation the other operations may
+ * do anything: Linux promises no more about a walk. A generator knows only the results that it was sent, so they say how far the
+ * operation has come, and sending them to a new generator brings it there again.
+ *
+ * A result that is a string is an error: "ENOENT".
+ */
+import { isError } from "./call.js";
+import { get, patch, type State } from "./state.js";
+
+/** The result of a step that cannot be taken yet, because another operation holds a lock that it needs. */
+export const BLOCKED = Symbol("blocked");
+
+/** A result that may be one of several: each is tried. */
+export interface Choice<T> {
+  choose: T[];
+}
+
+export type Step = (s: State) => unknown;
+/** An operation, or a part of one, with its result. */
+export type Steps<T> = Generator<Step, T, unknown>;
+
+/** An operation: its number and its context. */
+export interface Me {
+  id: number;
+  ctx: number;
+  /** Whether it may search every directory, so that the walk need not ask. */
+  searches: boolean;
+}
+
+/** Takes one step. @returns its result: the runner sends what `run` returned */
+export function* step<T>(run: (s: State) => T): Steps<Exclude<T, typeof BLOCKED>> {
+  return (yield run) as Exclude<T, typeof BLOCKED>;
+}
+
+/** Takes a step that may have any of several results. @returns one of them */
+export function* choice<T>(run: (s: State) => T[]): Steps<T> {
+  return (yield (s: State): Choice<T> => ({ choose: run(s) })) as T;
+}
+
+/** The end of a change before its last phase, with its result. */
+export interface Done<T> {
+  done: true;
+  result: T;
+}
+
+/** One step of a change: it waits until no other operation holds its locks, takes them, and runs. */
+export interface Phase<T> {
+  /** Names of locks; undefined ones are left out. */
+  locks?(s: State): (string | undefined)[];
+  run(s: State): T | Done<T | number> | number | string | undefined;
+}
+
+/**
+ * A change under locks, in phases. All locks are released at the end, or when a phase returns an error.
+ * @returns what the first phase returned, 0 if nothing; or the error
+ */
+export function change(me: Me, phases: Phase<never>[]): Steps<number | string>;
+export function change<T extends object>(me: Me, phases: Phase<T>[]): Steps<T | number | string>;
+export function* change<T extends object>(me: Me, phases: Phase<T>[]): Steps<T | number | string> {
+  let result: T | number | undefined;
+  for (const [n, { locks = () => [], run }] of phases.entries()) {
+    const r = yield* step((s) => {
+      const wanted = locks(s).filter((name) => name !== undefined);
+      if (wanted.some((name) => (s.locks.get(name) ?? me.id) !== me.id)) return BLOCKED;
+      const returned = run(s) ?? 0;
+      for (const name of wanted) s.locks.set(name, me.id);
+      if (isError(returned) || isDone(returned) || n === phases.length - 1) unlockAll(s, me);
+      return returned;
+    });
+    if (isError(r)) return r;
+    if (isDone(r)) return r.result;
+    result ??= r;
+  }
+  return result ?? 0;
+}
+
+function isDone<T>(returned: T | Done<T> | number): returned is Done<T> {
+  return typeof returned === "object" && returned !== null && "done" in returned;
+}
+
+function unlockAll(s: State, me: Pick<Me, "id">): void {
+  for (const [name, owner] of s.locks) if (owner === me.id) s.locks.delete(name);
+}
+
+export const mutexOf = (s: State, d: number | undefined): string | undefined =>
+  d === undefined ? undefined : `inode ${get(s.dentries, d).ino}`;
+
+/** Notes that the operation references a mount: through its first walk (slot 0), its second (1), or besides (2). */
+export function hold(s: State, me: Me, slot: number, mnt: number): void {
+  s.held.set(`${me.id} ${slot}`, mnt);
+}
+
+/** The value of a descriptor that an operation has reserved and not opened yet. */
+export const reservedBy = (id: number): number => -id;
+
+/** Releases the locks and references of a dead operation, and a descriptor that it had reserved. */
+export function recoverFrom(s: State, id: number): void {
+  const me = { id };
+  unlockAll(s, me);
+  release(s, me);
+  for (const [ctx, { fds }] of s.contexts) {
+    const kept = Object.entries(fds).filter(([, file]) => file !== reservedBy(id));
+    patch(s.contexts, ctx, { fds: Object.fromEntries(kept) });
+  }
+}
+
+/** Drops the references of a call at its end. */
+export function release(s: State, me: Pick<Me, "id">): 0 {
+  for (const key of s.held.keys()) if (key.startsWith(`${me.id} `)) s.held.delete(key);
+  return 0;
+}

@@ -1,0 +1,153 @@
+/**
+ * The whole tree, read through the file system's own calls, as one plain object: of the core as of the model. A generator yields
+ * calls and is sent their results.
+ *
+ *   places     of each context: its working directory, the files of its descriptors
+ *   layers     the tree as it is seen; then, as long as there are mounts, once more without the uppermost ones
+ *
+ * Reading unmounts everything for good: it is the last use of a tree.
+ */
+import { MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
+import { O_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../support/linux.js";
+import { type Attributes, type Call, type CallName, type CallOf, isError, type Result, type ResultOf } from "./call.js";
+
+const LAYERS_MAX = 8;
+const FDS = [3, 4, 5, 6, 7, 8];
+const O_DIRECTORY = 0x10000;
+
+/** Makes calls, and is sent their results. */
+export type Calls<T> = Generator<Call, T, Result>;
+
+/** One file of a layer; `error` where it cannot be read. */
+export interface DumpedFile extends Partial<Attributes> {
+  error?: string;
+  /** The body of a link, or an error. */
+  body?: { path: string } | string;
+  /** The contents of a file, or an error. */
+  data?: { data: string } | string;
+  /** Names and types of a directory, or an error. */
+  entries?: string[] | string;
+}
+/** Files by path. */
+export type Layer = Record<string, DumpedFile>;
+export interface TreeDump {
+  places: { cwd: { path: string } | string; fds: Record<number, number | string> }[];
+  layers: Layer[];
+}
+
+/** Makes one call. @returns its result, or an error */
+export function* ask<K extends CallName>(call: CallOf<K>): Calls<ResultOf<K> | string> {
+  // The runner sends the result of this very call.
+  return (yield call as unknown as Call) as ResultOf<K> | string;
+}
+
+/** @param contexts how many there are */
+export function* dumpCalls(contexts: number): Calls<TreeDump> {
+  const places: TreeDump["places"] = [];
+  for (let ctx = 0; ctx < contexts; ctx++) {
+    const fds: Record<number, number | string> = {};
+    for (const fd of FDS) {
+      const open = yield* ask({ call: "sysFstat", ctx, fd });
+      if (!isError(open)) fds[fd] = open.ino;
+      else if (open !== "EBADF") fds[fd] = open;
+    }
+    places.push({ cwd: yield* ask({ call: "sysGetcwd", ctx }), fds });
+  }
+  const layers: Layer[] = [];
+  for (let n = 0; n < LAYERS_MAX; n++) {
+    const layer: Layer = {};
+    yield* readInto(layer, "/");
+    layers.push(layer);
+    if (!(yield* unmountAll(Object.keys(layer)))) break;
+  }
+  return { places, layers };
+}
+
+/** Enters the file at a path, and all files below it, by path. */
+function* readInto(layer: Layer, path: string): Calls<void> {
+  const stat = yield* ask({ call: "sysStat", path, nofollow: true });
+  const entry: DumpedFile = isError(stat) ? { error: stat } : { ...stat };
+  layer[path] = entry;
+  const type = (entry.mode ?? 0) & S_IFMT;
+  if (type === S_IFLNK) entry.body = yield* ask({ call: "sysReadlink", path });
+  if (type === S_IFREG) {
+    entry.data = yield* throughFd(path, 0, (fd) => ask({ call: "sysRead", fd, offset: 0, n: 65536 }));
+  }
+  if (type !== S_IFDIR) return;
+  const found = yield* throughFd(path, O_DIRECTORY, (fd) => ask({ call: "sysGetdents", fd }));
+  if (isError(found)) {
+    entry.entries = found;
+    return;
+  }
+  // Each entry once, whatever its name; its own attributes have the rest.
+  entry.entries = found.entries.map(({ name, type: dt }) => `${name} ${dt}`);
+  for (const name of new Set(found.entries.map((e) => e.name))) {
+    yield* readInto(layer, path === "/" ? `/${name}` : `${path}/${name}`);
+  }
+}
+
+function* throughFd<T>(path: string, flags: number, callOn: (fd: number) => Calls<T>): Calls<T | string> {
+  const fd = yield* ask({ call: "sysOpen", path, flags: flags | O_NOFOLLOW });
+  if (isError(fd)) return fd;
+  const result = yield* callOn(fd);
+  yield* ask({ call: "sysClose", fd });
+  return result;
+}
+
+/** Unmounts the mounts on these paths, with the mounts on them. @returns whether there was one */
+function* unmountAll(paths: string[]): Calls<boolean> {
+  let any = false;
+  for (const path of paths) {
+    if (path !== "/" && (yield* ask({ call: "sysUmount", path, flags: MNT_DETACH })) === 0) any = true;
+  }
+  return any;
+}
+
+/** Runs such a generator with a function that makes calls. */
+export function readWith<T>(run: (call: Call) => Result, calls: Calls<T>): T {
+  for (let next = calls.next(); ; next = calls.next(run(next.value))) if (next.done) return next.value;
+}
+
+/** The results of each thread's calls, and the tree in the end. */
+export interface TreeOutcome {
+  results: unknown[][];
+  final: TreeDump;
+}
+
+/**
+ * The results and the final tree with names in the place of inode numbers, so that those of the core and of the model are equal
+ * when they mean the same: the label of an inode of the first tree, the path of a new one, "gone" for one without a name.
+ */
+export function canonical({ results, final }: TreeOutcome, labels: Map<number, string>): TreeOutcome {
+  const fresh = new Map<number, string>();
+  for (const layer of final.layers) {
+    for (const [path, { ino }] of Object.entries(layer).sort(byName)) {
+      if (ino !== undefined && !labels.has(ino) && !fresh.has(ino)) fresh.set(ino, `new ${path}`);
+    }
+  }
+  const name = (ino: number) => labels.get(ino) ?? fresh.get(ino) ?? "gone";
+  return { results: withNames(results, name), final: withNames(final, name) };
+}
+
+const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
+
+/** A copy with its keys in order and `name` applied to every `ino` and to the files of descriptors. */
+export function withNames<T>(value: T, name: (ino: number) => string): T {
+  // A copy has the shape of the value but for the numbers of inodes, which no reader of a copy uses as numbers.
+  return namedCopy(value, name) as T;
+}
+
+function namedCopy(value: unknown, name: (ino: number) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => namedCopy(item, name));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(byName)
+      .map(([key, item]: [string, unknown]) => {
+        if (key === "ino") return [key, name(item as number)];
+        if (key === "fds" && typeof item === "object" && item !== null)
+          return [key, Object.fromEntries(Object.entries(item).map(([fd, ino]) => [fd, name(ino as number)]))];
+        return [key, namedCopy(item, name)];
+      }),
+  );
+}

@@ -1,0 +1,179 @@
+/** The path walk of the model: one component a step, in Linux's order. */
+import { isError } from "./call.js";
+import { MAY_EXEC, permission } from "./permission.js";
+import { child, get, inodeOf, isBelow, isDir, mountedOn, type Path, type State } from "./state.js";
+import { hold, type Me, type Steps, step } from "./steps.js";
+
+const NAME_MAX = 255;
+export const MAXSYMLINKS = 40;
+
+/** A path in its components; `slash`: it ends in one. */
+function parse(path: string): { absolute: boolean; names: string[]; slash: boolean } {
+  const names = path.split("/").filter((name) => name !== "");
+  return { absolute: path.startsWith("/"), names, slash: names.length > 0 && path.endsWith("/") };
+}
+
+const isPlain = (name: string) => name !== "." && name !== "..";
+
+/** A place reached by a walk, with what never changes about it. */
+export interface Place extends Path {
+  dir: boolean;
+  /** The body of a link. */
+  body: string | undefined;
+}
+/** The directory of a path's last component. */
+export interface Parent extends Place {
+  /** The last component; undefined: the path has none. */
+  last: string | undefined;
+  /** Whether a slash follows it. */
+  slash: boolean;
+  nd: Nameidata;
+}
+/** The state of a walk that another walk may continue. */
+export interface Nameidata {
+  links: number;
+  root: Place | undefined;
+  at?: Place;
+}
+
+interface Want {
+  /** Follow a link at the end. */
+  follow?: boolean;
+  /** The path must lead to a directory. */
+  directory?: boolean;
+  /** Walk only to the directory of the last component. */
+  parent?: boolean;
+  /** 0: the first path of a call, 1: the second. */
+  slot?: number;
+  /** Continue from there: the body of a link in an open with O_CREAT. */
+  from?: Nameidata | undefined;
+}
+
+/** Walks a path, one component at a time. @returns the place, or an error */
+export function walk(
+  me: Me,
+  dirfd: number | undefined,
+  path: string,
+  want: Want & { parent: true },
+): Steps<Parent | string>;
+export function walk(me: Me, dirfd: number | undefined, path: string, want: Want): Steps<Place | string>;
+export function* walk(me: Me, dirfd: number | undefined, path: string, want: Want): Steps<Parent | Place | string> {
+  const { slot = 0, parent = false } = want;
+  const parsed = parse(path);
+  const nd: Nameidata = want.from ?? { links: 0, root: undefined };
+  let { names: todo, slash } = parsed;
+  let { follow = false, directory = false } = want;
+  const begin = want.from && !parsed.absolute ? nd.at : yield* start(me, nd, dirfd, path, slot);
+  if (begin === undefined || isError(begin)) return begin ?? "ENOENT";
+  let at: Place = begin;
+  for (let name = todo[0]; name !== undefined; name = todo[0]) {
+    if (!me.searches) {
+      const here = at;
+      const denied = yield* step((s) => permission(s, me, inodeOf(s, here.d), MAY_EXEC));
+      if (denied) return denied;
+    }
+    const rest = todo.slice(1);
+    const isLast = rest.length === 0;
+    if (name.length > NAME_MAX) return "ENAMETOOLONG";
+    if (parent && isLast) return { ...at, last: name, slash, nd: { ...nd, at } };
+    if (isLast && slash && isPlain(name)) {
+      follow = true;
+      directory = true;
+    }
+    todo = rest;
+    if (name === ".") continue;
+    const to: Path | string = name === ".." ? yield* dotdot(me, nd, at, slot) : yield* look(at, name);
+    if (isError(to)) return to;
+    const on = yield* cross(me, to, slot);
+    if (on.body !== undefined && (!isLast || follow)) {
+      if (nd.links === MAXSYMLINKS) return "ELOOP";
+      nd.links += 1;
+      const inner = parse(on.body);
+      if (inner.absolute) at = yield* rootOf(me, nd);
+      if (isLast) slash = inner.slash;
+      todo = [...inner.names, ...rest];
+    } else if (isLast || on.dir) {
+      at = on;
+    } else {
+      return "ENOTDIR";
+    }
+  }
+  if (directory && !at.dir) return "ENOTDIR";
+  return parent ? { ...at, last: undefined, slash, nd } : at;
+}
+
+/** A dentry in a mount as a place. */
+export function placeOf(s: State, mnt: number, d: number): Place {
+  const inode = inodeOf(s, d);
+  return { mnt, d, dir: isDir(inode), body: inode.body };
+}
+
+/** Root, working directory or descriptor. */
+function* start(me: Me, nd: Nameidata, dirfd: number | undefined, path: string, slot: number): Steps<Place | string> {
+  if (path.startsWith("/")) return yield* rootOf(me, nd);
+  return yield* step((s) => {
+    const { cwd, fds } = get(s.contexts, me.ctx);
+    const file = dirfd === undefined ? undefined : s.files.get(fds[dirfd] ?? 0);
+    if (dirfd !== undefined && file === undefined) return "EBADF";
+    const { mnt, d } = file ?? cwd;
+    const at = placeOf(s, mnt, d);
+    if (path !== "" && !at.dir) return "ENOTDIR";
+    hold(s, me, slot, mnt);
+    return at;
+  });
+}
+
+/** The root of the context, which a walk reads once. */
+function* rootOf(me: Me, nd: Nameidata): Steps<Place> {
+  nd.root ??= yield* step((s) => {
+    const { mnt, d } = get(s.contexts, me.ctx).root;
+    return placeOf(s, mnt, d);
+  });
+  return nd.root;
+}
+
+function* look({ mnt, d }: Path, name: string): Steps<Path | string> {
+  return yield* step((s): Path | string => {
+    const found = child(s, d, name);
+    return found === undefined ? "ENOENT" : { mnt, d: found };
+  });
+}
+
+/** "..": never above the root, up over mounts, and not out of a bind mount whose directory was moved away. */
+function* dotdot(me: Me, nd: Nameidata, at: Place, slot: number): Steps<Path | string> {
+  const root = yield* rootOf(me, nd);
+  const isRoot = ({ mnt, d }: Path) => mnt === root.mnt && d === root.d;
+  if (isRoot(at)) return at;
+  const from = yield* step((s): Path | { stay: true } => {
+    let { mnt, d } = at;
+    while (d === get(s.mounts, mnt).root) {
+      const m = get(s.mounts, mnt);
+      if (m.parent === 0) return { stay: true };
+      mnt = m.parent;
+      d = m.point;
+      if (isRoot({ mnt, d })) return { stay: true };
+    }
+    hold(s, me, slot, mnt);
+    return { mnt, d };
+  });
+  if ("stay" in from) return at;
+  const up = yield* step((s) => get(s.dentries, from.d).parent);
+  const connected = yield* step((s) => isBelow(s, up, get(s.mounts, from.mnt).root));
+  return connected ? { mnt: from.mnt, d: up } : "ENOENT";
+}
+
+/** Down onto the mounts that stand here, one mount a step. */
+export function* cross(me: Me, to: Path, slot: number): Steps<Place> {
+  let at = to;
+  for (;;) {
+    const here = at;
+    const next = yield* step((s): Path | { end: Place } => {
+      const mnt = mountedOn(s, here.mnt, here.d);
+      if (mnt === undefined) return { end: placeOf(s, here.mnt, here.d) };
+      hold(s, me, slot, mnt);
+      return { mnt, d: get(s.mounts, mnt).root };
+    });
+    if ("end" in next) return next.end;
+    at = next;
+  }
+}

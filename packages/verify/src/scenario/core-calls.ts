@@ -1,0 +1,214 @@
+/**
+ * The calls of the model made on the core: arguments by name go into a thread's scratch area and a list of numbers; the result in
+ * scratch is read into the form in which the model returns it.
+ */
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  ERRNO,
+  MS_BIND,
+  MS_MOVE,
+  MS_NOEXEC,
+  MS_RDONLY,
+  SCRATCH,
+  STAT,
+} from "../../../threadfs/dist/abi/abi.js";
+import type { AclEntry } from "../model/acl.js";
+import type {
+  Attributes,
+  Call,
+  CallArguments,
+  CallName,
+  CallResults,
+  DirectoryEntry,
+  Result,
+  Time,
+} from "../model/call.js";
+import type { ContextOptions } from "../model/sequential.js";
+import { defined } from "../support/defined.js";
+
+/** A thread as far as calls need it: a view of its whole scratch area. */
+export interface ScratchThread {
+  scratch: Uint8Array;
+}
+/** A call of an export of the core: its name and its arguments. */
+export type CoreCall = [name: string, ...numbers: number[]];
+/** The calls of one thread on the core: each yields an export and its arguments, and is sent the number that it returned. */
+export type CoreCalls<T> = Generator<CoreCall, T, number>;
+/** A call of the model, or one that only the core has: it enters the driver. */
+export type AnyCall = Call | { call: "driverRegister"; name: string; hooks: number };
+
+const NAME_OF = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]));
+const decoder = new TextDecoder("latin1");
+
+/** Writes a path with its NUL; paths of the checks are ASCII. */
+function put(t: ScratchThread, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) t.scratch[at + i] = text.charCodeAt(i);
+  t.scratch[at + text.length] = 0;
+  return text.length;
+}
+
+const text = (t: ScratchThread, at: number, n: number): string => decoder.decode(t.scratch.slice(at, at + n));
+const atFlags = ({ nofollow, empty }: { nofollow?: boolean; empty?: boolean }): number =>
+  (nofollow ? AT_SYMLINK_NOFOLLOW : 0) | (empty ? AT_EMPTY_PATH : 0);
+const mountFlags = ({ readonly, noexec }: { readonly?: boolean; noexec?: boolean }): number =>
+  (readonly ? MS_RDONLY : 0) | (noexec ? MS_NOEXEC : 0);
+const first = (t: ScratchThread, { dirfd = AT_FDCWD, path }: { dirfd?: number; path: string }): number[] => [
+  dirfd,
+  put(t, SCRATCH.PATH, path),
+];
+const second = (t: ScratchThread, { dirfd2 = AT_FDCWD, path2 }: { dirfd2?: number; path2: string }): number[] => [
+  dirfd2,
+  put(t, SCRATCH.PATH2, path2),
+];
+const times = ({ atime, mtime }: { atime: Time; mtime: Time }): number[] => [
+  atime.sec,
+  atime.nsec,
+  mtime.sec,
+  mtime.nsec,
+];
+
+const scratchView = (t: ScratchThread, at: number): DataView =>
+  new DataView(t.scratch.buffer, t.scratch.byteOffset + at);
+
+/** The arguments of each call after the context. */
+const ARGUMENTS: { [K in Exclude<CallName, "shrink">]: (t: ScratchThread, args: CallArguments[K]) => number[] } = {
+  sysStat: (t, a) => [...first(t, a), atFlags(a)],
+  sysAccess: (t, a) => [...first(t, a), a.mode, atFlags(a)],
+  sysReadlink: first,
+  sysRealpath: first,
+  sysGetcwd: () => [],
+  sysChdir: first,
+  sysChroot: first,
+  sysUmask: (_t, a) => [a.mask],
+  sysMkdir: (t, a) => [...first(t, a), a.mode],
+  sysMknod: (t, a) => [...first(t, a), a.mode],
+  sysSymlink: (t, a) => [put(t, SCRATCH.PATH, a.target), ...second(t, a)],
+  sysLink: (t, a) => [...first(t, a), ...second(t, a), (a.follow ? AT_SYMLINK_FOLLOW : 0) | atFlags(a)],
+  sysUnlink: (t, a) => [...first(t, a), a.removedir ? AT_REMOVEDIR : 0],
+  sysRename: (t, a) => [...first(t, a), ...second(t, a), a.flags ?? 0],
+  sysOpen: (t, a) => [...first(t, a), a.flags, a.mode ?? 0],
+  sysClose: (_t, a) => [a.fd],
+  sysRead: (_t, a) => [a.fd, a.offset ?? -1, a.n],
+  sysWrite: (t, a) => {
+    put(t, SCRATCH.IO, a.data);
+    return [a.fd, a.offset ?? -1, a.data.length];
+  },
+  sysLseek: (_t, a) => [a.fd, a.offset, a.whence],
+  sysTruncate: (t, a) => [...first(t, a), a.size],
+  sysFtruncate: (_t, a) => [a.fd, a.size],
+  sysGetdents: (_t, a) => [a.fd],
+  sysFsync: (_t, a) => [a.fd],
+  sysFstat: (_t, a) => [a.fd],
+  sysChmod: (t, a) => [...first(t, a), a.mode, atFlags(a)],
+  sysFchmod: (_t, a) => [a.fd, a.mode],
+  sysChown: (t, a) => [...first(t, a), a.uid, a.gid, atFlags(a)],
+  sysFchown: (_t, a) => [a.fd, a.uid, a.gid],
+  sysSetacl: (t, a) => {
+    const at = scratchView(t, SCRATCH.IO);
+    for (const [n, { tag, perm, id = 0 }] of a.acl.entries()) {
+      at.setUint16(n * 8, tag, true);
+      at.setUint16(n * 8 + 2, perm, true);
+      at.setUint32(n * 8 + 4, id, true);
+    }
+    return [...first(t, a), a.acl.length];
+  },
+  sysGetacl: first,
+  sysUtimens: (t, a) => [...first(t, a), ...times(a), atFlags(a)],
+  sysFutimens: (_t, a) => [a.fd, ...times(a)],
+  sysMount: (t, a) => {
+    const from = put(t, SCRATCH.PATH, a.path);
+    const to = put(t, SCRATCH.PATH2, a.path2);
+    return [from, to, (a.move ? MS_MOVE : 0) | (a.bind ? MS_BIND : 0) | mountFlags(a)];
+  },
+  sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a)],
+  sysUmount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.flags ?? 0],
+};
+
+/** The export of a call and its arguments; puts paths and contents into scratch. @param contexts numbers of the contexts */
+export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number[]): CoreCall {
+  if (call.call === "driverRegister") return [call.call, put(t, SCRATCH.PATH, call.name), call.hooks, 0];
+  if (call.call === "shrink") return [call.call, call.count ?? 0];
+  const { call: name, ctx = 0, ...args } = call;
+  // The arguments are those of this very call.
+  const numbersOf = ARGUMENTS[name] as (t: ScratchThread, args: object) => number[];
+  return [name, defined(contexts[ctx], `context ${ctx}`), ...numbersOf(t, args)];
+}
+
+/** A copy of the attributes: the next call overwrites them. Times are in milliseconds, as the clock is. */
+function attributes(t: ScratchThread): Attributes {
+  const f = new Float64Array(t.scratch.slice(SCRATCH.STAT, SCRATCH.STAT + 18 * 8).buffer);
+  const field = (at: number) => f[at] ?? Number.NaN;
+  const ms = (at: number) => field(at) * 1000 + field(at + 1) / 1e6;
+  return {
+    ino: field(STAT.ino),
+    mode: field(STAT.mode),
+    nlink: field(STAT.nlink),
+    uid: field(STAT.uid),
+    gid: field(STAT.gid),
+    size: field(STAT.size),
+    atime: ms(STAT.atimeSec),
+    mtime: ms(STAT.mtimeSec),
+    ctime: ms(STAT.ctimeSec),
+  };
+}
+
+/** The entries of a directory, by name: Linux promises no order. */
+function entries(t: ScratchThread, n: number): { entries: DirectoryEntry[] } {
+  const bytes = t.scratch.slice(SCRATCH.IO, SCRATCH.IO + n);
+  const view = new DataView(bytes.buffer);
+  const list: DirectoryEntry[] = [];
+  for (let at = 0; at < n; ) {
+    const length = view.getUint8(at + 9);
+    const name = decoder.decode(bytes.subarray(at + 10, at + 10 + length));
+    list.push({ name, type: view.getUint8(at + 8), ino: view.getFloat64(at, true) });
+    at += (10 + length + 7) & ~7;
+  }
+  return { entries: list.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+function aclEntries(t: ScratchThread, n: number): { acl: AclEntry[] } {
+  const at = scratchView(t, SCRATCH.IO);
+  const entry = (k: number) => ({
+    tag: at.getUint16(k * 8, true),
+    perm: at.getUint16(k * 8 + 2, true),
+    id: at.getUint32(k * 8 + 4, true),
+  });
+  return { acl: Array.from({ length: n }, (_, k) => entry(k)) };
+}
+
+const pathResult = (t: ScratchThread, r: number): { path: string } => ({ path: text(t, SCRATCH.IO, r) });
+
+/** The result in scratch after a call that did not fail; a call without an entry returns its number. */
+const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => CallResults[K] } = {
+  sysStat: attributes,
+  sysFstat: attributes,
+  sysReadlink: pathResult,
+  sysRealpath: pathResult,
+  sysGetcwd: pathResult,
+  sysRead: (t, r) => ({ data: text(t, SCRATCH.IO, r) }),
+  sysGetdents: entries,
+  sysGetacl: aclEntries,
+  shrink: () => ({ any: true }),
+};
+
+const hasResult = (call: string): call is keyof CallResults => Object.hasOwn(RESULTS, call);
+
+/** The result of a call that has returned `r`: the name of the errno, or the result as the model returns it. */
+export function finish(t: ScratchThread, { call }: { call: string }, r: number): Result {
+  if (r < 0) return NAME_OF.get(-r) ?? `errno ${-r}`;
+  return hasResult(call) ? RESULTS[call](t, r) : r;
+}
+
+/** The call that makes a context from context 0. */
+export function beginContext(
+  t: ScratchThread,
+  { uid, gid, groups = [], umask = 0o022, caps = -1 }: ContextOptions,
+): CoreCall {
+  const view = scratchView(t, SCRATCH.IO);
+  for (const [n, group] of groups.entries()) view.setUint32(n * 4, group, true);
+  return ["contextCreate", 0, uid, gid, umask, groups.length, caps];
+}

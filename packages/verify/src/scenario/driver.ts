@@ -1,0 +1,144 @@
+/**
+ * The small file system behind the driver of the explored trees: plain functions, called through the host's `driverCall`. It keeps
+ * its nodes in one plain object. It reports every other name that is revalidated as stale, so that walks leave rcu mode and look the
+ * name up again although the tree has not changed.
+ */
+import { DRIVER_OP, ERRNO, HOOK, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { defined } from "../support/defined.js";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../support/linux.js";
+import type { ScratchThread } from "./core-calls.js";
+
+export const DRIVER_NAME = "twig";
+export const DRIVER_HOOKS = HOOK.LOOKUP | HOOK.REVALIDATE | HOOK.READDIR | HOOK.CREATE | HOOK.UNLINK;
+/** The same without revalidation: walks stay in rcu mode there, also over names that do not exist. */
+export const CACHED_HOOKS = HOOK.LOOKUP | HOOK.READDIR | HOOK.CREATE | HOOK.UNLINK;
+
+export interface DriverNode {
+  mode: number;
+  /** Entries of a directory. */
+  kids?: Record<string, number>;
+}
+export interface DriverState {
+  /** Names that were revalidated. */
+  asked: number;
+  /** The last number of a node. */
+  last: number;
+  nodes: Record<number, DriverNode>;
+}
+
+/** A thread whose host has the driver: threads of one tree share `driverState`. */
+export interface DriverThread extends ScratchThread {
+  driverState: DriverState;
+  clock: number;
+}
+
+/** The initial nodes: the root, /f, /s, /s/g. */
+export function newDriverState(): DriverState {
+  return {
+    asked: 0,
+    last: 4,
+    nodes: {
+      1: { mode: S_IFDIR | 0o755, kids: { f: 2, s: 3 } },
+      2: { mode: S_IFREG | 0o644 },
+      3: { mode: S_IFDIR | 0o755, kids: { g: 4 } },
+      4: { mode: S_IFREG | 0o644 },
+    },
+  };
+}
+
+const NAME = SCRATCH.DRIVER + 256;
+const isDir = ({ mode }: DriverNode): boolean => (mode & S_IFMT) === S_IFDIR;
+
+const nodeOf = (t: DriverThread, ino: number): DriverNode => defined(t.driverState.nodes[ino], `node ${ino}`);
+const kidsOf = (node: DriverNode): Record<string, number> => defined(node.kids, "entries of a file");
+
+function view(t: ScratchThread): DataView {
+  return new DataView(t.scratch.buffer, t.scratch.byteOffset, t.scratch.byteLength);
+}
+
+/** Leaves a node's attributes for the core. */
+function attributes(t: DriverThread, ino: number): number {
+  const v = view(t);
+  const node = nodeOf(t, ino);
+  v.setFloat64(SCRATCH.DRIVER, ino, true);
+  v.setFloat64(SCRATCH.DRIVER + 8, 0, true);
+  v.setFloat64(SCRATCH.DRIVER + 16, t.clock, true);
+  v.setUint32(SCRATCH.DRIVER + 24, node.mode, true);
+  v.setUint32(SCRATCH.DRIVER + 28, 0, true);
+  v.setUint32(SCRATCH.DRIVER + 32, 0, true);
+  v.setUint32(SCRATCH.DRIVER + 36, isDir(node) ? 2 : 1, true);
+  return 0;
+}
+
+const nameOf = (t: ScratchThread, length: number): string =>
+  String.fromCharCode(...t.scratch.slice(NAME, NAME + length));
+
+function lookup(t: DriverThread, dir: number, length: number): number {
+  const kids = kidsOf(nodeOf(t, dir));
+  const name = nameOf(t, length);
+  const ino = Object.hasOwn(kids, name) ? kids[name] : undefined;
+  return ino === undefined ? -ERRNO.ENOENT : attributes(t, ino);
+}
+
+function create(t: DriverThread, dir: number, length: number, mode: number): number {
+  const s = t.driverState;
+  const type = mode & S_IFMT;
+  if (type !== S_IFREG && type !== S_IFDIR) return -ERRNO.EPERM;
+  const ino = ++s.last;
+  s.nodes[ino] = type === S_IFDIR ? { mode, kids: {} } : { mode };
+  kidsOf(nodeOf(t, dir))[nameOf(t, length)] = ino;
+  return attributes(t, ino);
+}
+
+function unlink(t: DriverThread, dir: number, length: number, ino: number): number {
+  const node = nodeOf(t, ino);
+  if (isDir(node) && Object.keys(kidsOf(node)).length > 0) return -ERRNO.ENOTEMPTY;
+  delete kidsOf(nodeOf(t, dir))[nameOf(t, length)];
+  return 0;
+}
+
+/** All entries at once; they are few. */
+function readdir(t: DriverThread, dir: number, from: number): number {
+  const v = view(t);
+  const all = Object.entries(kidsOf(nodeOf(t, dir)));
+  let used = 0;
+  for (const [name, ino] of all.slice(from)) {
+    const at = SCRATCH.IO + used;
+    v.setFloat64(at, ino, true);
+    v.setUint8(at + 8, (nodeOf(t, ino).mode & S_IFMT) >> 12);
+    v.setUint8(at + 9, name.length);
+    for (let i = 0; i < name.length; i++) v.setUint8(at + 10 + i, name.charCodeAt(i));
+    used += (10 + name.length + 7) & ~7;
+  }
+  v.setFloat64(SCRATCH.DRIVER, all.length, true);
+  return used;
+}
+
+/** The host's `driverCall` for a thread. @returns >= 0 or -errno */
+export function driverCall(
+  t: DriverThread,
+  op: number,
+  _driver: number,
+  a: number,
+  b: number,
+  c: number,
+  _d: number,
+): number {
+  switch (op) {
+    case DRIVER_OP.ROOT:
+      return attributes(t, 1);
+    case DRIVER_OP.LOOKUP:
+      return lookup(t, a, b);
+    case DRIVER_OP.REVALIDATE:
+      t.driverState.asked += 1;
+      return t.driverState.asked % 2;
+    case DRIVER_OP.READDIR:
+      return readdir(t, a, b);
+    case DRIVER_OP.CREATE:
+      return create(t, a, b, c);
+    case DRIVER_OP.UNLINK:
+      return unlink(t, a, b, c);
+    default:
+      return -ERRNO.ENOSYS;
+  }
+}
