@@ -40,6 +40,19 @@ export async function setUp(t: TestScope, options?: DebugTreeOptions): Promise<I
   return { tree, vfs, fs: vfs.fs, peer, walker, memory: memoryOf(vfs) };
 }
 
+/** A tree, whose own attachment walks, and an attachment that makes changes meanwhile. */
+export interface Scene {
+  readonly tree: DebugTree;
+  readonly walker: HookedVfs;
+  readonly writer: HookedVfs;
+  readonly memory: TreeMemory;
+}
+
+export async function scene(t: TestScope, options?: DebugTreeOptions): Promise<Scene> {
+  const tree = await treeFor(t, options);
+  return { tree, walker: tree.vfs, writer: await tree.attach(), memory: memoryOf(tree.vfs) };
+}
+
 /** A tree on the build that ships, for real threads. */
 export async function shippedTree(t: TestScope): Promise<Vfs> {
   const vfs = await createVfs({ maxBytes: 64 << 20 });

@@ -9,6 +9,11 @@ export const D_UNHASHED = 1 << 3;
 export const D_CANT_MOUNT = 1 << 5;
 export const D_ON_LRU = 1 << 13;
 
+/** Addresses of the hash table's buckets, of their number and of the number of entries, as in core/mem/layout.ts. */
+export const H_BUCKETS = 1040;
+export const G_HASH_N = 4096;
+export const G_HASH_COUNT = 4160;
+
 /** Offsets in a thread's slot. */
 const SLOT_SCRATCH = 92;
 const SLOT_PREFIX_CACHE = 100;
@@ -81,6 +86,14 @@ export function memoryOf({ handle: { memory } }: { readonly handle: VfsHandle })
       return bytes;
     },
   };
+}
+
+/** The dentries of a hash chain from one on, and the mark at its end; 0 is an empty chain. */
+export function chainOf(memory: TreeMemory, first: number): { dentries: number[]; end: number } {
+  const dentries: number[] = [];
+  let p = first;
+  for (; p !== 0 && p % 2 === 0; p = memory.next(p)) dentries.push(p);
+  return { dentries, end: p };
 }
 
 /** Address of the dentry that a path leads to, links not followed. */

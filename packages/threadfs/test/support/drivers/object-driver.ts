@@ -23,7 +23,7 @@ export interface ObjectNode extends DriverAttributes {
 /** The hooks that every object driver has are there, so that a test may call or replace them. */
 type OwnHooks = Required<Pick<Driver, "lookup" | "readlink" | "read" | "readdir" | "create" | "unlink">>;
 
-export type ObjectDriver = Driver &
+export type ObjectDriver = Omit<Driver, "root" | keyof OwnHooks> &
   OwnHooks & {
     root(): ObjectNode;
     /** Not a hook: puts something into a directory (the root when undefined) without the tree's knowledge. */

@@ -7,29 +7,18 @@ import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
 import { createVfs, type Driver, type Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
-import { type DebugTree, debugTree, treeFor } from "../../support/debug-tree.js";
+import { debugTree } from "../../support/debug-tree.js";
 import { objectDriver } from "../../support/drivers/object-driver.js";
 import { refused } from "../../support/errors.js";
-import { type HookedVfs, type TestScope, when } from "../../support/hooked-vfs.js";
-import { dentryOf, memoryOf, type TreeMemory } from "../../support/memory.js";
+import { type TestScope, when } from "../../support/hooked-vfs.js";
+import { type Scene, scene } from "../../support/interleavings.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
 import { checkHash, hashOf, twinHashes, twinNames } from "../../support/name-hash.js";
 import { during, startRenaming } from "../../support/threads.js";
 
 const LONG = "l".repeat(200);
 const FORMS = ["quick", "general", "locked"] as const;
 type Form = (typeof FORMS)[number];
-
-interface Scene {
-  readonly tree: DebugTree;
-  readonly walker: HookedVfs;
-  readonly writer: HookedVfs;
-  readonly memory: TreeMemory;
-}
-
-async function scene(t: TestScope): Promise<Scene> {
-  const tree = await treeFor(t);
-  return { tree, walker: tree.vfs, writer: await tree.attach(), memory: memoryOf(tree.vfs) };
-}
 
 /** Calls `run` once for each form of lookup, with the directories set up for it. */
 function inForms(walker: Vfs, directories: readonly string[], run: (form: Form) => void): void {

@@ -1,26 +1,27 @@
 /**
- * Mounts under a walk (rows 27 to 30): found without a store, crossed down and up, and right only as long as no mount has
- * changed. In the seed a lock keeps mounts still for the whole walk; here the mount sequence tells that they were.
+ * Mounts under a walk (rows 27 to 30): a walk finds them without a store, crosses them down and up, and starts again when a mount
+ * has changed. In the patch a lock keeps mounts unchanged for the whole walk; here the walk checks the mount sequence.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
+import type { Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
-import { debugTree } from "../../support/debug-tree.js";
-import { codeOf } from "../../support/errors.js";
-import { passes } from "../../support/hooked-vfs.js";
-import { dentryOf, memoryOf } from "../../support/memory.js";
 
-async function scene(t) {
-  const tree = await debugTree();
-  t.after(() => tree.close());
-  const { vfs } = tree;
-  for (const path of ["/m", "/other", "/keep", "/plain", "/plain/d"]) vfs.fs.mkdirSync(path);
-  return { tree, walker: vfs, writer: await tree.attach(), mem: memoryOf(vfs) };
+import { codeOf, refused } from "../../support/errors.js";
+import { lastPass, passes, type TestScope } from "../../support/hooked-vfs.js";
+import { type Scene, scene } from "../../support/interleavings.js";
+import { dentryOf } from "../../support/memory.js";
+
+/** A tree with directories to mount on. */
+async function mountScene(t: TestScope): Promise<Scene> {
+  const s = await scene(t);
+  for (const path of ["/m", "/other", "/keep", "/plain", "/plain/d"]) s.walker.fs.mkdirSync(path);
+  return s;
 }
 
 /** A tmpfs with a file at /m, bound at /keep too, so that it outlives its mount. */
-function mountKept(vfs) {
+function mountKept(vfs: Vfs): void {
   vfs.mount(null, "/m", "tmpfs");
   vfs.fs.mkdirSync("/m/d");
   vfs.fs.writeFileSync("/m/d/f", "text");
@@ -28,18 +29,18 @@ function mountKept(vfs) {
 }
 
 describe("mounts", () => {
-  // Fails when checkRcu() does not check the mount sequence: the walk answers for a path that has gone with its mount.
+  // Fails when checkRcu() does not check the mount sequence: the walk finds a path that has gone with its mount.
   test("row 27: a mount that goes away under a walk that crossed it makes the walk start again", async (t) => {
-    for (const place of ["MOUNT_CHECK", "MOUNT_DOWN", "ATTR_COPIED"]) {
+    for (const place of ["MOUNT_CHECK", "MOUNT_DOWN", "ATTR_COPIED"] as const) {
       for (const change of ["detach", "move", "cover"]) {
-        const { tree, walker, writer } = await scene(t);
+        const { tree, walker, writer } = await mountScene(t);
         mountKept(walker);
         walker.at(POINT[place], () => {
           if (change === "detach") writer.umount("/m", { detach: true });
           else if (change === "move") writer.mount("/m", "/other", "move", { move: true });
           else writer.mount(null, "/m", "tmpfs");
         });
-        let found;
+        let found: boolean | undefined;
         const counts = grown(tree, () => {
           found = walker.fs.existsSync("/m/d/f");
         });
@@ -50,9 +51,9 @@ describe("mounts", () => {
     }
   });
 
-  // Fails when checkRcu() or finishRcu() looks at the mount sequence of every walk.
-  test("row 27: a walk that met no mount point is not disturbed by mounts that come and go", async (t) => {
-    const { tree, walker, writer } = await scene(t);
+  // Fails when checkRcu() or finishRcu() checks the mount sequence in every walk.
+  test("row 27: mounts that come and go do not disturb a walk that met no mount point", async (t) => {
+    const { tree, walker, writer } = await mountScene(t);
     for (const mode of [0o755, 0o700]) {
       walker.fs.chmodSync("/plain", mode);
       for (const path of ["/plain/d", "/plain/none"]) {
@@ -68,11 +69,11 @@ describe("mounts", () => {
 
   // Fails when legitimizeMnt() does not check the mount sequence once it has the reference.
   test("row 27: a reference to a mount counts only if no mount has changed", async (t) => {
-    const { tree, walker, writer } = await scene(t);
+    const { tree, walker, writer } = await mountScene(t);
     mountKept(walker);
-    // Somebody has a file of it open: the mount lives on, but no path leads to it any more.
+    // A file of the mount is open: the mount lives on, but no path leads to it any more.
     const fd = walker.fs.openSync("/m/d/f", "r");
-    let opened;
+    let opened: string | undefined;
     walker.at(POINT.COMPLETE, () => writer.umount("/m", { detach: true }));
     const counts = grown(tree, () => {
       opened = codeOf(() => walker.fs.readFileSync("/m/d/f"));
@@ -85,14 +86,14 @@ describe("mounts", () => {
     walker.umount("/keep");
   });
 
-  // Fails when followMountRcu() steps down once only, or does not open the sequence of the root it comes to.
-  test("row 28: mounts on top of each other are stepped down through, each root with its own sequence", async (t) => {
-    const { tree, walker, writer, mem } = await scene(t);
+  // Fails when followMountRcu() steps down once only, or does not open the sequence of the root it enters.
+  test("row 28: a walk steps down through mounts on top of each other, each root with its own sequence", async (t) => {
+    const { tree, walker, writer, memory } = await mountScene(t);
     walker.mount(null, "/m", "tmpfs");
     walker.fs.writeFileSync("/m/below", "");
     walker.mount(null, "/m", "tmpfs");
     walker.fs.writeFileSync("/m/top", "");
-    // Other sequences than those of the directory that they are mounted on.
+    // The roots have other sequences than the directory that they are mounted on.
     for (const mode of [0o700, 0o755]) walker.fs.chmodSync("/m", mode);
     assert.equal(
       passes(walker, POINT.MOUNT_DOWN, () => walker.fs.statSync("/m/top")),
@@ -104,15 +105,15 @@ describe("mounts", () => {
       walker.fs.statSync("/m");
     });
     assert.deepEqual(counts, { walks: 3, endedRcu: 3, missesValidated: 1 });
-    let seq;
+    let seq = 0;
     walker.at(POINT.COMPLETE, (_, s) => {
       seq = s;
     });
     walker.fs.statSync("/m");
-    assert.equal(seq, mem.seq(dentryOf(walker, "/m")));
-    // And that sequence is what the walk is held to.
+    assert.equal(seq, memory.seq(dentryOf(walker, "/m")));
+    // The walk checks that sequence.
     walker.at(POINT.ATTR_COPIED, () => writer.fs.chmodSync("/m", 0o711));
-    let mode;
+    let mode = 0;
     const changed = grown(tree, () => {
       mode = walker.fs.statSync("/m").mode & 0o777;
     });
@@ -120,9 +121,9 @@ describe("mounts", () => {
     assert.equal(changed.echildRestarts, 1);
   });
 
-  // Fails when followMountRcu() takes a mount point in which this mount has nothing mounted for a reason to restart.
-  test("row 28: where nothing is mounted in this mount the walk stays on the directory", async (t) => {
-    const { tree, walker } = await scene(t);
+  // Fails when followMountRcu() starts the walk again at a mount point that has no mount in this mount.
+  test("row 28: a walk stays on a mount point that has no mount in the walk's own mount", async (t) => {
+    const { tree, walker } = await mountScene(t);
     walker.fs.writeFileSync("/m/under", "");
     walker.mount("/", "/other", "bind");
     walker.mount(null, "/m", "tmpfs");
@@ -138,18 +139,18 @@ describe("mounts", () => {
 
   // Fails when followDotdotRcu() does not go up over a mount's root, goes up once only, or goes above the root.
   test("row 29: '..' at a mount's root goes to where it is mounted; at the root it stays", async (t) => {
-    const { tree, walker } = await scene(t);
+    const { tree, walker } = await mountScene(t);
     walker.mount(null, "/plain/d", "tmpfs");
     walker.mount(null, "/plain/d", "tmpfs");
     walker.fs.mkdirSync("/plain/d/top");
-    const inode = (path) => walker.fs.statSync(path).ino;
+    const inode = (path: string) => walker.fs.statSync(path).ino;
     assert.equal(
       passes(walker, POINT.MOUNT_UP, () => inode("/plain/d/..")),
       2,
     );
     const jail = walker.context({ root: "/plain/d", cwd: "/" });
     for (const ref of [false, true]) {
-      const [root, plain, d] = ["/", "/plain", "/plain/d"].map(inode);
+      const [root, plain, d] = [inode("/"), inode("/plain"), inode("/plain/d")];
       walker.walkMode({ ref });
       jail.fs.existsSync("/");
       const counts = grown(tree, () => {
@@ -168,11 +169,11 @@ describe("mounts", () => {
 
   // Fails when followDotdotRcu() does not check the mount sequence after it has read the mount point: no restart.
   test("row 29: a mount that moves while '..' leaves it makes the walk start again", async (t) => {
-    const { tree, walker, writer } = await scene(t);
+    const { tree, walker, writer } = await mountScene(t);
     walker.mount(null, "/m", "tmpfs");
     const inside = walker.context({ cwd: "/m" });
     walker.at(POINT.MOUNT_UP, () => writer.mount("/m", "/plain/d", "move", { move: true }));
-    let up;
+    let up = 0;
     const counts = grown(tree, () => {
       up = inside.fs.statSync("..").ino;
     });
@@ -181,9 +182,9 @@ describe("mounts", () => {
     inside.close();
   });
 
-  // Fails when stepInto() or traverseMounts() leaves a reference behind in ref mode, or puts one in rcu mode.
-  test("row 30: a step puts the references of the last one in ref mode, and takes none in rcu mode", async (t) => {
-    const { walker, mem } = await scene(t);
+  // Fails when stepInto() or traverseMounts() keeps a reference in ref mode, or releases one in rcu mode.
+  test("row 30: a step releases the references of the last one in ref mode, and takes none in rcu mode", async (t) => {
+    const { walker, memory } = await mountScene(t);
     mountKept(walker);
     walker.mount(null, "/m", "tmpfs");
     walker.fs.mkdirSync("/m/e");
@@ -206,18 +207,21 @@ describe("mounts", () => {
     for (const ref of [true, false]) {
       walker.walkMode({ ref });
       walks();
-      const before = mem.bytesWithout(walker);
+      const before = memory.bytesWithout(walker);
       walks();
-      assert.equal(Buffer.compare(before, mem.bytesWithout(walker)), 0, `ref ${ref}: a count is not what it was`);
+      assert.equal(Buffer.compare(before, memory.bytesWithout(walker)), 0, `ref ${ref}: a count has changed`);
     }
-    // In the middle of it: one dentry and its mount are held in ref mode, and nothing on the way there.
-    const [, mount] = walker.points(() => walker.fs.statSync("/m/e")).findLast(([id]) => id === POINT.MOUNT_DOWN);
+    // In the middle of a walk in ref mode there are references on one dentry and its mount, and on no dentry on the way.
+    const [, mount] = lastPass(
+      walker.points(() => walker.fs.statSync("/m/e")),
+      POINT.MOUNT_DOWN,
+    );
     const [e, g] = [dentryOf(walker, "/m/e"), dentryOf(walker, "/m/e/g")];
-    const counts = () => [mem.count(e), mem.count(g), mem.word(mount + 64)];
+    const counts = () => [memory.count(e), memory.count(g), memory.mountCount(mount)] as const;
     const [onE, onG, onMount] = counts();
     for (const ref of [true, false]) {
       walker.walkMode({ ref });
-      let during;
+      let during: readonly number[] = [];
       walker.at(POINT.ATTR_COPIED, () => {
         during = counts();
       });
@@ -228,17 +232,14 @@ describe("mounts", () => {
     jail.close();
   });
 
-  // Fails when stepInto() does not take the mount along with the dentry: what is mounted read-only is written to.
-  test("row 30: mount and dentry go on together in both modes", async (t) => {
-    const { walker } = await scene(t);
+  // Fails when stepInto() does not set the mount together with the dentry: a call may write to a read-only mount.
+  test("row 30: a step sets mount and dentry together in both modes", async (t) => {
+    const { walker } = await mountScene(t);
     walker.fs.writeFileSync("/plain/f", "");
     walker.mount("/plain", "/other", "bind", { readonly: true });
     for (const ref of [false, true]) {
       walker.walkMode({ ref });
-      assert.equal(
-        codeOf(() => walker.fs.accessSync("/other/f", walker.fs.constants.W_OK)),
-        "EROFS",
-      );
+      refused("EROFS", () => walker.fs.accessSync("/other/f", walker.fs.constants.W_OK));
       walker.fs.accessSync("/plain/f", walker.fs.constants.W_OK);
       walker.fs.accessSync("/other/../plain/f", walker.fs.constants.W_OK);
     }

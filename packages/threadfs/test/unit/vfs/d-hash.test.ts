@@ -1,74 +1,65 @@
 /**
- * The hash table of dentries: it grows one bucket at a time under lookups that take no lock. No name that is there is ever
- * missed, none that is not is ever found, and chains do not get longer.
+ * The hash table of dentries: it grows one bucket at a time under lookups that take no lock. A lookup never misses a name that
+ * exists and never finds one that does not, and chains do not get longer.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { createVfs } from "../../../dist/src/index.js";
+import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
-import { debugTree } from "../../support/debug-tree.js";
+import { treeFor } from "../../support/debug-tree.js";
 import { when } from "../../support/hooked-vfs.js";
-import { dentryOf, memoryOf } from "../../support/memory.js";
+import { chainOf, dentryOf, G_HASH_COUNT, G_HASH_N, H_BUCKETS, memoryOf } from "../../support/memory.js";
 import { checkHash, twinNames } from "../../support/name-hash.js";
 import { during, startLoop } from "../../support/threads.js";
 
-const H_BUCKETS = 1040;
-const G_HASH_N = 4096;
-const G_HASH_COUNT = 4160;
-
 /** Number of the bucket that a hash belongs to among n. */
-function bucketOf(hash, n) {
+function bucketOf(hash: number, n: number): number {
   const low = 2 ** (31 - Math.clz32(n));
   const bucket = hash % (2 * low);
   return bucket < n ? bucket : bucket % low;
 }
 
 describe("hash table", () => {
-  // Fails when splitChain() deals an entry out by another bit, or marks a chain's end with another chain's number.
+  // Fails when splitChain() assigns an entry by another bit, or marks a chain's end with another chain's number.
   test("after many splits every entry is in its own bucket, every chain ends as its own, and chains are short", async (t) => {
     const vfs = await createVfs({ maxBytes: 64 << 20 });
     t.after(() => vfs.close());
     for (let i = 0; i < 20_000; i++) vfs.fs.mkdirSync(`/dir-${i}`);
-    const mem = memoryOf(vfs);
-    const [n, buckets] = [mem.word(G_HASH_N), mem.word(H_BUCKETS)];
-    const words = new Uint32Array(vfs.handle.memory.buffer);
+    const memory = memoryOf(vfs);
+    const [n, buckets] = [memory.word(G_HASH_N), memory.word(H_BUCKETS)];
     let [entries, longest] = [0, 0];
     for (let b = 0; b < n; b++) {
-      let length = 0;
-      let p = words[(buckets >>> 2) + b];
-      for (; p !== 0 && p % 2 === 0; p = words[(p + 24) >>> 2]) {
-        assert.equal(bucketOf(words[(p + 8) >>> 2], n), b);
-        length++;
-      }
-      if (length > 0) assert.equal(p >>> 1, b, "the mark at the chain's end");
+      const { dentries, end } = chainOf(memory, memory.word(buckets + 4 * b));
+      for (const dentry of dentries) assert.equal(bucketOf(memory.hash(dentry), n), b);
+      const { length } = dentries;
+      if (length > 0) assert.equal(end >>> 1, b, "the mark at the chain's end");
       entries += length;
       longest = Math.max(longest, length);
     }
-    assert.equal(entries, mem.word(G_HASH_COUNT));
+    assert.equal(entries, memory.word(G_HASH_COUNT));
     assert.ok(entries >= 20_000 && entries <= n, `${entries} entries in ${n} buckets`);
     assert.ok(longest <= 16, `a chain of ${longest}`);
   });
 
-  // Fails when the table's sequence is not looked at by dLookupRcu(): a split turned the chain round, and the walk says ENOENT.
-  test("a reader that a split leaves at the end of a chain looks again", async (t) => {
+  // Fails when dLookupRcu() does not check the table's sequence: a split reversed the chain, and the walk fails with ENOENT.
+  test("a reader that a split leaves at the end of a chain searches again", async (t) => {
     for (const mode of [0o755, 0o700]) {
-      const tree = await debugTree();
-      t.after(() => tree.close());
+      const tree = await treeFor(t);
       const { vfs: walker } = tree;
       const writer = await tree.attach();
-      const mem = memoryOf(walker);
+      const memory = memoryOf(walker);
       for (const dir of ["/a", "/b", "/w"]) walker.fs.mkdirSync(dir, { mode });
-      const n = mem.word(G_HASH_N);
-      // Of a hash that stays in its bucket when that is split, so that the mark at the end does not tell.
-      const stays = (hash) => bucketOf(hash, n) === bucketOf(hash, 2 * n);
+      const n = memory.word(G_HASH_N);
+      // A hash that stays in its bucket when that is split, so that the mark at the end does not tell the reader.
+      const stays = (hash: number) => bucketOf(hash, n) === bucketOf(hash, 2 * n);
       const [inA, inB] = twinNames(walker, dentryOf(walker, "/a"), dentryOf(walker, "/b"), stays);
       const [behind, front] = [`/a/${inA}`, `/b/${inB}`];
       walker.fs.writeFileSync(behind, "behind");
       walker.fs.writeFileSync(front, "");
       checkHash(walker, "/a", inA);
       const carrier = dentryOf(walker, front);
-      const next = () => mem.word(carrier + 24);
+      const next = () => memory.next(carrier);
       const before = next();
       assert.equal(before % 2, 0);
       let rounds = 0;
@@ -83,19 +74,18 @@ describe("hash table", () => {
         );
         assert.equal(walker.fs.existsSync(behind), true);
       });
-      // From the carrier on there is now the end of the right chain, and no way to the other.
+      // From the carrier on there is now the end of the right chain, and no way to the other entry.
       const missed = dentryOf(walker, behind);
-      let p = next();
-      for (; p % 2 === 0; p = mem.word(p + 24)) assert.notEqual(p, missed, `after ${rounds} rounds`);
-      assert.equal(p >>> 1, bucketOf(mem.hash(missed), n));
+      const { dentries, end } = chainOf(memory, next());
+      assert.equal(dentries.includes(missed), false, `after ${rounds} rounds`);
+      assert.equal(end >>> 1, bucketOf(memory.hash(missed), n));
       assert.equal(counts.dropUncached, undefined);
     }
   });
 
-  // Fails when split() does not make the table's sequence odd: the miss is taken for an answer in the middle of it.
-  test("in the middle of a split what is there is found, and what is not is looked for under the lock", async (t) => {
-    const tree = await debugTree();
-    t.after(() => tree.close());
+  // Fails when split() does not make the table's sequence odd: the walk reports a miss in the middle of it.
+  test("in the middle of a split a walk finds names that exist, and searches for others under the lock", async (t) => {
+    const tree = await treeFor(t);
     const { vfs: walker } = tree;
     const writer = await tree.attach();
     for (const dir of ["/r", "/w"]) walker.fs.mkdirSync(dir);
@@ -117,20 +107,18 @@ describe("hash table", () => {
     assert.ok(splits >= 10, `${splits} splits seen`);
   });
 
-  // By chance what the two tests above force. Fails when splitChain() deals an entry out to a bucket that is not its own.
-  test("lookups beside a thread that makes names by the thousand miss nothing and invent nothing", async (t) => {
+  // By chance what the two tests above force. Fails when splitChain() puts an entry into another bucket than its own.
+  test("lookups beside a thread that makes thousands of names never miss a name and never find one that does not exist", async (t) => {
     const vfs = await createVfs({ maxBytes: 128 << 20 });
     t.after(() => vfs.close());
     for (const dir of ["/r", "/w", "/p"]) vfs.fs.mkdirSync(dir);
     vfs.fs.chmodSync("/p", 0o700);
     for (const dir of ["/r", "/p"]) for (let i = 0; i < 300; i++) vfs.fs.writeFileSync(`${dir}/${i}`, "");
     const before = vfs.counters();
-    const maker = await startLoop(
-      t,
-      vfs,
-      "for (let i = 0; i < 100; i++) vfs.fs.mkdirSync('/w/' + round + '-' + i);",
-      1000,
-    );
+    const makeDirectories = ({ fs }: Vfs, round: number) => {
+      for (let i = 0; i < 100; i++) fs.mkdirSync(`/w/${round}-${i}`);
+    };
+    const maker = await startLoop(t, vfs, makeDirectories, 1000);
     const rounds = during(1200, (i) => {
       const dir = i & 1 ? "/r" : "/p";
       assert.equal(vfs.fs.existsSync(`${dir}/${i % 300}`), true);
@@ -139,17 +127,16 @@ describe("hash table", () => {
     await maker.stop();
     const { hashSplits, endedRcu } = vfs.counters();
     assert.ok(hashSplits - before.hashSplits >= 100, `${hashSplits} splits`);
-    assert.ok(endedRcu - before.endedRcu > rounds, "and most of them stayed in rcu mode");
+    assert.ok(endedRcu - before.endedRcu > rounds, "most of them stayed in rcu mode");
   });
 
   // Fails when the keys of the hash are the same in every tree.
   test("the same name has another hash in every tree", async (t) => {
-    const hashes = new Set();
+    const hashes = new Set<number>();
     for (let i = 0; i < 4; i++) {
-      const tree = await debugTree();
-      t.after(() => tree.close());
-      tree.vfs.fs.writeFileSync("/name", "");
-      hashes.add(memoryOf(tree.vfs).hash(dentryOf(tree.vfs, "/name")));
+      const { vfs } = await treeFor(t);
+      vfs.fs.writeFileSync("/name", "");
+      hashes.add(memoryOf(vfs).hash(dentryOf(vfs, "/name")));
     }
     assert.ok(hashes.size > 1);
   });

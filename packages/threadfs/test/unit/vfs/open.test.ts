@@ -1,14 +1,14 @@
 /** open(2) (core/vfs/file/open.ts): rows 77 to 84, and 85, the compare hook under an rcu-walk. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { POINT } from "../../../dist/abi/abi.js";
-import { createVfs } from "../../../dist/src/index.js";
+import { AT_FDCWD, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import { type Context, createVfs, type Driver, type FsSync } from "../../../dist/src/index.js";
 import { counted, gauges } from "../../support/counters.js";
-import { debugTree } from "../../support/debug-tree.js";
-import { objectDriver } from "../../support/drivers/object-driver.js";
-import { codeOf } from "../../support/errors.js";
-import { walkerOf } from "../../support/hooked-vfs.js";
-import { memoryOf } from "../../support/memory.js";
+import { defined } from "../../support/defined.js";
+import { type ObjectDriver, objectDriver } from "../../support/drivers/object-driver.js";
+import { codeOf, errorWithCode } from "../../support/errors.js";
+import { of, type PointPass, passes, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
+import { type Interleaved, mountDriverAt, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
 
 /** Linux's numbers, as fs.constants of a tree has them. */
@@ -21,45 +21,38 @@ const O = {
   TRUNC: 0o1000,
   DIRECTORY: 0o200000,
   NOFOLLOW: 0o400000,
-};
+} as const;
+const S_IFIFO = 0o010000;
 /** Descriptors that one context may have open, and files that all may. */
 const NR_OPEN = 16384;
 const FD_FIRST = 3;
 const MAX_FILES = 1 << 18;
 
-async function setUp(t, options) {
-  const tree = await debugTree(options);
-  t.after(() => tree.close());
-  const peer = await walkerOf(t, tree.vfs.handle);
-  const walker = await walkerOf(t, tree.vfs.handle);
-  return { tree, vfs: tree.vfs, peer, walker, memory: memoryOf(tree.vfs) };
-}
-
 /** Opens and closes: undefined, or the code of the error. */
-function tried(fs, path, flags, mode) {
-  return codeOf(() => fs.closeSync(fs.openSync(path, flags, mode)));
+function tried(fs: FsSync, path: string, flags: number | string): string | undefined {
+  return codeOf(() => fs.closeSync(fs.openSync(path, flags)));
 }
 
 describe("without O_CREAT", () => {
-  // Taken out: openPlain() in place of openCreate() for these too. The last name is looked up under its directory's lock.
-  test("row 77: an open is a walk like any other, in rcu mode to its last name", async (t) => {
+  // Taken out: openPlain(), with openCreate() in its place. The walk looks the last name up under its directory's lock.
+  test("row 77: an open without O_CREAT walks in rcu mode to its last name", async (t) => {
     const { vfs, walker } = await setUp(t);
     vfs.fs.mkdirSync("/a/b", { recursive: true });
     vfs.fs.writeFileSync("/a/b/f", "x");
-    let passed;
+    let passed: PointPass[] = [];
     const run = counted(walker, () => {
-      passed = walker.points(() => walker.fs.closeSync(walker.fs.openSync("/a/b/f")));
+      passed = walker.points(() => walker.fs.closeSync(walker.fs.openSync("/a/b/f", "r")));
     });
     const ids = passed.map(([id]) => id);
     assert.deepEqual([run.walks, run.echildRestarts, run.dropCreate, run.dropUncached], [1, 0, 0, 0]);
     assert.ok(!ids.includes(POINT.LOCKED_LOOKUP) && !ids.includes(POINT.DROP));
     const last = ids.lastIndexOf(POINT.PARENT_CHECK);
-    assert.ok(last !== -1 && ids.indexOf(POINT.DROPPED) > last, "references are taken at the end only");
-    assert.equal(ids.filter((id) => id === POINT.UNLAZY_HALF).length, 1, "one, of the file");
+    assert.ok(last !== -1 && ids.indexOf(POINT.DROPPED) > last, "the walk takes references at its end only");
+    assert.equal(of(passed, POINT.UNLAZY_HALF).length, 1, "one, on the file");
   });
 
   // Taken out: LOOKUP_FOLLOW and LOOKUP_DIRECTORY in openPlain(), one after the other.
-  test("row 77: its flags are those of the lookup", async (t) => {
+  test("row 77: the lookup of an open obeys the flags of the open", async (t) => {
     const { vfs } = await setUp(t);
     const { fs } = vfs;
     fs.mkdirSync("/d");
@@ -76,7 +69,7 @@ describe("without O_CREAT", () => {
   });
 
   // Taken out: "if (type == S_IFLNK) return -ELOOP" in mayOpen(), mustBeDirectory(), the slash in lookupLast().
-  test("row 79: O_NOFOLLOW on a link is ELOOP, O_DIRECTORY on anything else ENOTDIR", async (t) => {
+  test("row 79: O_NOFOLLOW on a link is ELOOP, O_DIRECTORY on any file but a directory ENOTDIR", async (t) => {
     const { vfs } = await setUp(t);
     const { fs } = vfs;
     fs.mkdirSync("/d");
@@ -96,7 +89,7 @@ describe("without O_CREAT", () => {
       assert.equal(tried(fs, "/d", O.DIRECTORY), undefined);
       assert.equal(tried(fs, "/d", O.DIRECTORY | O.RDWR), "EISDIR");
       assert.equal(tried(fs, "/d", O.WRONLY), "EISDIR");
-      // A slash behind the name asks for the directory, and follows the link to it whatever the flags say.
+      // A slash behind the name asks for a directory, and the walk follows the link to it whatever the flags are.
       assert.equal(tried(fs, "/to-dir/", O.NOFOLLOW), undefined);
       assert.equal(tried(fs, "/to-file/", O.RDONLY), "ENOTDIR");
       assert.equal(tried(fs, "/f/", O.RDONLY), "ENOTDIR");
@@ -106,59 +99,56 @@ describe("without O_CREAT", () => {
 });
 
 describe("the file and the descriptor come first", () => {
-  // Taken out: getEmptyFilp() and getUnusedFd() behind the walk. Then a path that is not there says ENOENT.
-  test("row 78: EMFILE before the walk, at 16384 descriptors of one context", async (t) => {
+  // Taken out: getEmptyFilp() and getUnusedFd() before the walk, made after it. An open of a missing path is ENOENT.
+  test("row 78: an open fails with EMFILE before its walk, at 16384 descriptors of one context", async (t) => {
     const { vfs, walker } = await setUp(t);
     vfs.fs.writeFileSync("/f", "x");
     const full = vfs.context();
     t.after(() => full.close());
     const before = gauges(vfs).openFiles;
-    for (let fd = FD_FIRST; fd < NR_OPEN; fd++) assert.equal(full.fs.openSync("/f"), fd);
+    for (let fd = FD_FIRST; fd < NR_OPEN; fd++) assert.equal(full.fs.openSync("/f", "r"), fd);
     const same = await walkerOf(t, full.handle);
     for (const [path, flags] of [
       ["/f", O.RDONLY],
       ["/none", O.RDONLY],
       ["/made", O.CREAT | O.WRONLY],
-    ]) {
+    ] as const) {
       const passed = same.points(() => assert.equal(tried(same.fs, path, flags), "EMFILE"));
-      assert.deepEqual(
-        passed.filter(([id]) => id === POINT.WALK_START),
-        [],
-      );
+      assert.deepEqual(of(passed, POINT.WALK_START), []);
     }
     assert.equal(vfs.fs.existsSync("/made"), false);
-    assert.equal(tried(walker.fs, "/f", O.RDONLY), undefined, "others have room");
+    assert.equal(tried(walker.fs, "/f", O.RDONLY), undefined, "another context has room");
     full.fs.closeSync(777);
-    assert.equal(full.fs.openSync("/f"), 777);
+    assert.equal(full.fs.openSync("/f", "r"), 777);
     assert.equal(gauges(vfs).openFiles, before + NR_OPEN - FD_FIRST);
     full.close();
     assert.equal(gauges(vfs).openFiles, before);
   });
 
   // Taken out: the comparison with MAX_FILES. Here with the shipping build, which opens a quarter of a million files in a second.
-  test("row 78: ENFILE before the walk, at 262144 files of all contexts", async (t) => {
+  test("row 78: an open fails with ENFILE before its walk, at 262144 files of all contexts", async (t) => {
     const vfs = await createVfs({ maxBytes: 128 << 20 });
     t.after(() => vfs.close());
     vfs.fs.writeFileSync("/f", "x");
     const raw = rawCore(t, vfs.handle);
     const length = raw.path("/f");
-    const contexts = [];
+    const contexts: Context[] = [];
     let open = 0;
-    let answer = 0;
-    while (answer >= 0 && contexts.length < 20) {
+    let result = 0;
+    while (result >= 0 && contexts.length < 20) {
       const context = vfs.context();
       contexts.push(context);
       const { ctx } = context.handle;
-      for (let fd = FD_FIRST; fd < NR_OPEN && answer >= 0; fd++) {
-        answer = raw.core.sysOpen(ctx, -100, length, O.RDONLY, 0);
-        if (answer >= 0) open++;
+      for (let fd = FD_FIRST; fd < NR_OPEN && result >= 0; fd++) {
+        result = raw.core.sysOpen(ctx, AT_FDCWD, length, O.RDONLY, 0);
+        if (result >= 0) open++;
       }
     }
-    assert.deepEqual([answer, open], [-23, MAX_FILES]);
+    assert.deepEqual([result, open], [-ERRNO.ENFILE, MAX_FILES]);
     for (const path of ["/f", "/none"]) assert.equal(tried(vfs.fs, path, O.RDONLY), "ENFILE");
     assert.equal(tried(vfs.fs, "/made", "w"), "ENFILE");
     assert.equal(vfs.fs.existsSync("/made"), false);
-    contexts[0].fs.closeSync(FD_FIRST);
+    defined(contexts[0], "context").fs.closeSync(FD_FIRST);
     assert.equal(tried(vfs.fs, "/f", O.RDONLY), undefined);
     for (const context of contexts) context.close();
     assert.equal(gauges(vfs).openFiles, 0);
@@ -167,20 +157,20 @@ describe("the file and the descriptor come first", () => {
 
 describe("with O_CREAT", () => {
   // Taken out: dropRcu(nd, DROP_CREATE) with the walk of the parents begun in ref mode; lock(dir.mutex) in doLast().
-  test("row 80: the parents are walked in rcu mode, the last name under its directory's lock", async (t) => {
+  test("row 80: an open with O_CREAT walks the parents in rcu mode, and the last name under its directory's lock", async (t) => {
     const { vfs, peer, walker, memory } = await setUp(t);
     vfs.fs.mkdirSync("/a/b", { recursive: true });
     let dir = 0;
-    let mutex;
-    walker.at(POINT.DROP, (_why, d) => {
+    let mutex = 0;
+    walker.at(POINT.DROP, (_reason, d) => {
       dir = d;
     });
     walker.at(POINT.ALLOCATED, () => {
       mutex = memory.mutex(memory.inode(dir));
-      // Not there yet for anybody else, who does not wait to be told so.
+      // Another attachment does not find the file yet, and does not wait for the lock.
       assert.equal(peer.fs.existsSync("/a/b/f"), false);
     });
-    let passed;
+    let passed: PointPass[] = [];
     const run = counted(walker, () => {
       passed = walker.points(() => walker.fs.writeFileSync("/a/b/f", "x"));
     });
@@ -189,12 +179,12 @@ describe("with O_CREAT", () => {
     assert.deepEqual([run.dropCreate, run.echildRestarts], [1, 0]);
     const ids = passed.map(([id]) => id);
     const parents = passed.filter(([id, , b]) => id === POINT.FOUND && b !== 0);
-    assert.equal(parents.length, 2, "both directories were found by sequence numbers");
+    assert.equal(parents.length, 2, "the walk found both directories by sequence numbers");
     assert.ok(ids.indexOf(POINT.DROP) < ids.indexOf(POINT.ALLOCATED));
   });
 
   // Taken out: the second attempt in openCreate().
-  test("row 80: a walk of the parents that fails is done again in ref mode, and makes one file", async (t) => {
+  test("row 80: an open whose walk of the parents fails walks again in ref mode, and makes one file", async (t) => {
     const { vfs, peer, walker } = await setUp(t);
     vfs.fs.mkdirSync("/a/b", { recursive: true });
     walker.at(
@@ -208,7 +198,7 @@ describe("with O_CREAT", () => {
     const run = counted(walker, () => walker.fs.writeFileSync("/a/b/f", "x"));
     assert.equal(run.echildRestarts, 1);
     assert.deepEqual([vfs.fs.readdirSync("/a/b"), vfs.fs.readdirSync("/a/old")], [["f"], []]);
-    // And again half way through the drop.
+    // The same half way out of rcu mode.
     walker.at(POINT.UNLAZY_HALF, () => {
       peer.fs.renameSync("/a/b", "/a/older");
       peer.fs.mkdirSync("/a/b");
@@ -217,8 +207,8 @@ describe("with O_CREAT", () => {
     assert.deepEqual([vfs.fs.readdirSync("/a/b"), vfs.fs.readdirSync("/a/older")], [["g"], ["f"]]);
   });
 
-  // Taken out: "if (flags & O_EXCL && !created) return -EEXIST", and following links in spite of O_EXCL.
-  test("row 80: O_EXCL makes the file itself or nothing, also where a link dangles", async (t) => {
+  // Taken out: "if (flags & O_EXCL && !created) return -EEXIST". Put in: the open follows links in spite of O_EXCL.
+  test("row 80: O_EXCL makes the file itself or fails, also where a link dangles", async (t) => {
     const { vfs } = await setUp(t);
     const { fs } = vfs;
     fs.symlinkSync("/made", "/dangling");
@@ -234,7 +224,7 @@ describe("with O_CREAT", () => {
   });
 
   // Taken out: the test of nd.lastType in doLast(), and that of the slash behind the name.
-  test("row 81: nothing is made where the path ends in a slash, in dots, or is the root", async (t) => {
+  test("row 81: an open makes no file where the path ends in a slash, in dots, or is the root", async (t) => {
     const { vfs } = await setUp(t);
     const { fs } = vfs;
     fs.mkdirSync("/d");
@@ -253,14 +243,14 @@ describe("with O_CREAT", () => {
     assert.equal(fs.readFileSync("/f", "utf8"), "x");
   });
 
-  /** `n` links, the first to the second and so on, the last to `end`; answers the first. */
-  function chain(fs, prefix, n, end) {
+  /** Makes `n` links, the first to the second and so on, the last to `end`. Returns the first. */
+  function chain(fs: FsSync, prefix: string, n: number, end: string): string {
     for (let i = 0; i < n; i++) fs.symlinkSync(i === n - 1 ? end : `${prefix}${i + 1}`, `${prefix}${i}`);
     return `${prefix}0`;
   }
 
-  // Taken out: "nd.links >= MAXSYMLINKS" in pickLink() (the stack of 40 overflows), or counted for each nesting anew.
-  test("row 82: 40 links are followed and 41 are ELOOP, at the end, in the middle and mixed", async (t) => {
+  // Taken out: "nd.links >= MAXSYMLINKS" in pickLink() (the stack of 40 overflows), or the count starts anew for each nesting.
+  test("row 82: an open follows 40 links, and 41 are ELOOP, at the end, in the middle and mixed", async (t) => {
     const { vfs } = await setUp(t);
     const { fs } = vfs;
     fs.mkdirSync("/d");
@@ -285,7 +275,7 @@ describe("with O_CREAT", () => {
   });
 
   // Taken out: the same, or the limit moved by one to either side.
-  test("row 82: a file is made through 40 links, not through 41, nor through a link to itself", async (t) => {
+  test("row 82: an open makes a file through 40 links, not through 41, nor through a link to itself", async (t) => {
     const { vfs } = await setUp(t);
     const { fs } = vfs;
     fs.mkdirSync("/d");
@@ -293,7 +283,7 @@ describe("with O_CREAT", () => {
     assert.equal(tried(fs, chain(fs, "/b", 41, "/d/more"), "w"), "ELOOP");
     fs.symlinkSync("self", "/self");
     assert.equal(tried(fs, "/self", "w"), "ELOOP");
-    // The link's holder is where its body starts from, not the working directory.
+    // The body of a link starts from the directory of the link, not from the working directory.
     fs.mkdirSync("/d/e");
     fs.symlinkSync("../beside", "/d/e/rel");
     fs.writeFileSync("/d/e/rel", "y");
@@ -301,23 +291,21 @@ describe("with O_CREAT", () => {
     assert.deepEqual(fs.readdirSync("/d/e"), ["rel"]);
   });
 
-  // Taken out: putLink() in doLast() or in terminateWalk(). The driver misses a call, and the link cannot be unmounted.
-  test("row 82: a driver's link is put once, however the open ends", async (t) => {
+  // Taken out: putLink() in doLast() or in terminateWalk(). The driver misses a call, and umount of the link fails.
+  test("row 82: an open calls putLink once for each readlink, however it ends", async (t) => {
     const { vfs, walker } = await setUp(t);
-    const log = [];
+    const log: string[] = [];
     const driver = objectDriver(
       "links",
       { l: { link: "/made" }, far: { link: "/none/x" }, two: { link: "l" }, d: { link: "/" } },
-      { putLink: (node) => log.push(`put ${node}`) },
+      { putLink: () => log.push("put") },
     );
     const { readlink } = driver;
     driver.readlink = (node) => {
-      log.push(`read ${node}`);
+      log.push("read");
       return readlink(node);
     };
-    for (const each of [vfs, walker]) each.registerDriver(driver);
-    vfs.fs.mkdirSync("/drv");
-    vfs.mount("none", "/drv", "links");
+    mountDriverAt(driver, "/drv", vfs, walker);
     for (const [path, flags, code] of [
       ["/drv/l", "w", undefined],
       ["/drv/l", "wx", "EEXIST"],
@@ -328,35 +316,28 @@ describe("with O_CREAT", () => {
       ["/drv/l/", "w", "EISDIR"],
       ["/drv/l", "r", undefined],
       ["/drv/far", "r", "ENOENT"],
-    ]) {
+    ] as const) {
       log.length = 0;
       assert.equal(tried(walker.fs, path, flags), code, `${path} ${flags}`);
-      // Each is put before the next is read: the stack holds what is still to be walked, and no more.
-      if (log.length > 2)
-        assert.deepEqual(
-          log.map((line) => line.split(" ")[0]),
-          ["read", "put", "read", "put"],
-          path,
-        );
-      const count = (what) => log.filter((line) => line.startsWith(what)).length;
+      // The walk puts each body before it reads the next: the stack holds only bodies that are still to be walked.
+      if (log.length > 2) assert.deepEqual(log, ["read", "put", "read", "put"], path);
+      const count = (hook: string) => log.filter((called) => called === hook).length;
       assert.equal(count("put"), count("read"), `${path} ${flags}: ${log}`);
     }
     vfs.umount("/drv");
   });
 
   // Taken out: "if (err == -ESTALE)" in openCreate(); or a loop in its place.
-  test("row 83: ESTALE is tried once more, with REVAL, and not again", async (t) => {
+  test("row 83: after ESTALE an open walks once more, with REVAL, and not again", async (t) => {
     const { vfs, walker } = await setUp(t);
     const driver = objectDriver("stale", { d: {} });
     const { lookup } = driver;
     let stale = 0;
     driver.lookup = (dir, name) => {
-      if (name === "f" && stale-- > 0) throw Object.assign(new Error("stale"), { code: "ESTALE" });
+      if (name === "f" && stale-- > 0) throw errorWithCode("ESTALE");
       return lookup(dir, name);
     };
-    for (const each of [vfs, walker]) each.registerDriver(driver);
-    vfs.fs.mkdirSync("/drv");
-    vfs.mount("none", "/drv", "stale");
+    mountDriverAt(driver, "/drv", vfs, walker);
     stale = 1;
     const once = counted(walker, () => assert.equal(tried(walker.fs, "/drv/d/f", "w"), undefined));
     assert.deepEqual([once.estaleRestarts, once.walks], [1, 1]);
@@ -370,7 +351,7 @@ describe("with O_CREAT", () => {
 });
 
 // Taken out: fput(f) or putUnusedFd(c, fd) on the way of errors in doOpen(); pathPut(nd) behind a refused mayOpen().
-test("row 84: whatever an open fails with, file, descriptor and path are given back once", async (t) => {
+test("row 84: an open that fails releases file, descriptor and path once, whatever its error", async (t) => {
   const { vfs, peer } = await setUp(t);
   const { fs } = vfs;
   fs.mkdirSync("/m");
@@ -385,7 +366,7 @@ test("row 84: whatever an open fails with, file, descriptor and path are given b
   vfs.mount("/m/d", "/m/ro", "bind", { readonly: true });
   fs.writeFileSync("/m/d/there", "x");
   const raw = rawCore(t, vfs.handle);
-  assert.equal(raw.core.sysMknod(0, -100, raw.path("/m/pipe"), 0o010644), 0);
+  assert.equal(raw.core.sysMknod(0, AT_FDCWD, raw.path("/m/pipe"), S_IFIFO | 0o644), 0);
   const user = vfs.context({ uid: 1000, gid: 1000 });
   const level = gauges(vfs);
   const cases = [
@@ -406,13 +387,13 @@ test("row 84: whatever an open fails with, file, descriptor and path are given b
     ["/m/ro/new", O.CREAT | O.WRONLY, "EROFS"],
     ["/m/pipe", O.RDONLY, "ENXIO"],
     ["/m/d", O.CREAT | O.DIRECTORY, "EINVAL"],
-  ];
+  ] as const;
   for (const ref of [false, true]) {
     vfs.walkMode({ ref });
     for (const [path, flags, code] of cases) {
       for (let i = 0; i < 3; i++) assert.equal(tried(user.fs, path, flags), code, path);
     }
-    assert.equal(user.fs.openSync("/m/f"), FD_FIRST, "no descriptor was lost");
+    assert.equal(user.fs.openSync("/m/f", "r"), FD_FIRST, "no descriptor was lost");
     user.fs.closeSync(FD_FIRST);
     assert.deepEqual(gauges(vfs), level);
   }
@@ -422,11 +403,24 @@ test("row 84: whatever an open fails with, file, descriptor and path are given b
 });
 
 describe("the compare hook", () => {
-  /** Names without regard to case; `judged` says with which node the hook was called in which mode. */
-  async function caseless(t) {
+  interface Caseless extends Interleaved {
+    readonly driver: ObjectDriver;
+    /** The calls of the hook: the node and the mode of the walk. */
+    readonly judged: { readonly node: number | null; readonly rcu: boolean }[];
+  }
+
+  /** The spellings under which a file may be: as given, capitalized, in lower case. */
+  const spellings = (name: string) => [
+    name,
+    `${name.slice(0, 1).toUpperCase()}${name.slice(1).toLowerCase()}`,
+    name.toLowerCase(),
+  ];
+
+  /** A driver whose names have no case. */
+  async function caseless(t: TestScope): Promise<Caseless> {
     const all = await setUp(t);
     const { vfs, peer, walker } = all;
-    const judged = [];
+    const judged: Caseless["judged"] = [];
     let rcu = false;
     walker.each(POINT.WALK_START, (mode) => {
       rcu = (mode & 1) !== 0;
@@ -434,61 +428,56 @@ describe("the compare hook", () => {
     walker.each(POINT.DROPPED, () => {
       rcu = false;
     });
-    const driver = objectDriver(
-      "caseless",
-      { Readme: "x", dir: { Inner: "xy" } },
-      {
-        hash: (_dir, name) => [...name.toLowerCase()].reduce((h, c) => (h * 31 + c.charCodeAt(0)) | 0, 7),
+    const hooks: Partial<Driver> = {
+      hash: (_dir, name) => [...name.toLowerCase()].reduce((h, c) => (h * 31 + c.charCodeAt(0)) | 0, 7),
+      compare(_dir, node, cached, wanted) {
+        judged.push({ node, rcu });
+        return cached.toLowerCase() === wanted.toLowerCase();
       },
-    );
+    };
+    const driver = objectDriver("caseless", { Readme: "x", dir: { Inner: "xy" } }, hooks);
     const { lookup } = driver;
     driver.lookup = (dir, name) => {
-      for (const spelling of [name, `${name[0].toUpperCase()}${name.slice(1).toLowerCase()}`, name.toLowerCase()]) {
+      for (const spelling of spellings(name)) {
         const found = lookup(dir, spelling);
         if (found) return found;
       }
       return null;
     };
-    driver.compare = (_dir, node, cached, wanted) => {
-      judged.push([node, rcu]);
-      return cached.toLowerCase() === wanted.toLowerCase();
-    };
-    for (const each of [vfs, peer, walker]) each.registerDriver(driver);
-    vfs.fs.mkdirSync("/c");
-    vfs.mount("none", "/c", "caseless");
+    mountDriverAt(driver, "/c", vfs, peer, walker);
     return { ...all, driver, judged };
   }
 
-  // Taken out: "if (!inode) return -1" before driverCompare() in matchRcu(). The hook is asked about nothing.
-  test("row 85: in rcu mode the hook is never asked about an entry that has no inode", async (t) => {
+  // Taken out: "if (!inode) return -1" before driverCompare() in matchRcu(). The walk calls the hook without a node.
+  test("row 85: in rcu mode a walk never calls the hook for an entry that has no inode", async (t) => {
     const { walker, judged } = await caseless(t);
     assert.equal(walker.fs.existsSync("/c/missing"), false);
     judged.length = 0;
     assert.equal(walker.fs.existsSync("/c/MISSING"), false, "the negative entry is found, in ref mode");
     assert.ok(judged.length > 0);
     assert.deepEqual(
-      judged.filter(([node, rcu]) => node === null && rcu),
+      judged.filter(({ node, rcu }) => node === null && rcu),
       [],
     );
-    assert.ok(judged.some(([node, rcu]) => node === null && !rcu));
+    assert.ok(judged.some(({ node, rcu }) => node === null && !rcu));
   });
 
-  // Taken out: the call of the hook in rcu mode (matchRcu() gives up instead). The walk drops out for nothing.
-  test("row 85: with an inode it decides in rcu mode, by parent, node and both names", async (t) => {
+  // Taken out: the call of the hook in rcu mode (matchRcu() gives up instead). The walk leaves rcu mode without need.
+  test("row 85: for an entry with an inode the hook decides in rcu mode, by parent, node and both names", async (t) => {
     const { walker, judged } = await caseless(t);
     walker.fs.statSync("/c/dir/Inner");
     judged.length = 0;
     const run = counted(walker, () => assert.equal(walker.fs.statSync("/c/DIR/iNNER").size, 2));
     assert.deepEqual([run.endedRcu, run.dropUncached], [1, 0]);
-    assert.ok(judged.length >= 2 && judged.every(([node, rcu]) => node !== null && rcu));
+    assert.ok(judged.length >= 2 && judged.every(({ node, rcu }) => node !== null && rcu));
   });
 
-  // Taken out: the check of the sequence between the load of the inode and the hook. The hook judges by a node and a state of
-  // the entry that do not belong together, and the walk has to start again.
-  test("row 85: what it is asked about was one entry at one moment", async (t) => {
+  // Taken out: the check of the sequence between the load of the inode and the hook. The hook gets a node and a name of
+  // different states of the entry, and the walk has to start again.
+  test("row 85: the hook gets node and name of one state of the entry", async (t) => {
     const { peer, walker, driver, judged } = await caseless(t);
     assert.equal(walker.fs.existsSync("/c/new"), false);
-    const opened = walker.points(() => walker.fs.existsSync("/c/NEW")).filter(([id]) => id === POINT.SEQ_OPENED).length;
+    const opened = passes(walker, POINT.SEQ_OPENED, () => walker.fs.existsSync("/c/NEW"));
     walker.at(
       POINT.SEQ_OPENED,
       () => {
@@ -500,8 +489,8 @@ describe("the compare hook", () => {
     const run = counted(walker, () => assert.ok(walker.fs.statSync("/c/NEW").isDirectory()));
     assert.equal(walker.waits(POINT.SEQ_OPENED), false);
     assert.equal(run.echildRestarts, 0);
-    const { ino } = driver.lookup(1, "new");
-    assert.ok(judged.some(([node, rcu]) => node === ino && rcu));
-    assert.ok(!judged.some(([node, rcu]) => node === null && rcu));
+    const { ino } = defined(driver.lookup(1, "new"), "node of /c/new");
+    assert.ok(judged.some(({ node, rcu }) => node === ino && rcu));
+    assert.ok(!judged.some(({ node, rcu }) => node === null && rcu));
   });
 });
