@@ -129,6 +129,11 @@ export class WorkerPool<R extends Request = Request> {
     return Promise.all(this.#workers.map((_, i) => this.ask<T>(i, request(i), timeout)));
   }
 
+  /** As askAll(), but waits for all replies, also when a request fails. */
+  async settleAll<T>(request: (index: number) => R, timeout: number): Promise<PromiseSettledResult<T>[]> {
+    return Promise.allSettled(this.#workers.map((_, i) => this.ask<T>(i, request(i), timeout)));
+  }
+
   /** Asks every worker to close, then terminates it. */
   async stop(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.stop(STOP_TIMEOUT)));

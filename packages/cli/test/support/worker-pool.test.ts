@@ -57,6 +57,15 @@ test("the error of a worker's task keeps its code", () =>
     ),
   ));
 
+test("settleAll waits for every reply, also when a request fails", () =>
+  withPool(async (pool) => {
+    const settled = await pool.settleAll((index) => ({ task: index === 0 ? "fail" : "ok" }), SOON);
+    assert.deepEqual(
+      settled.map((end) => (end.status === "fulfilled" ? end.value : end.status)),
+      ["rejected", "ok"],
+    );
+  }));
+
 for (const task of ["exit", "throw"]) {
   test(`a worker that ends by ${task} fails its request and all later ones`, () =>
     withPool(async (pool) => {

@@ -7,8 +7,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { Worker } from "node:worker_threads";
-import { defined, stackOf } from "../support/defined.js";
+import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
+import { codeOf, defined } from "../support/defined.js";
+import type { CompileRequest } from "./mutant.worker.js";
 import { LIBRARY, ROOT } from "./symbols.js";
 
 /** Longest time a build may take. */
@@ -103,39 +104,19 @@ async function build(sources: Map<string, string>, edits: Edit[], kept: string, 
   }
 }
 
-function compile(dir: string, name: string): Promise<void> {
+/** The thread that compiles, from the first compilation on. */
+let compiler: WorkerPool<CompileRequest> | undefined;
+
+async function compile(dir: string, name: string): Promise<void> {
   const target = name === "core.debug.wasm" ? ["debug"] : ["release", "--debug", "--sourceMap"];
   const args = ["core/sys/sys.ts", "--config", "core/asconfig.json", "--outFile", `out/${name}`, "--target", ...target];
-  return new Promise<void>((resolve, reject) => {
-    const id = asked++;
-    const timer = setTimeout(() => end("the compiler did not come to an end"), BUILD_MS);
-    const end = (error?: string) => {
-      clearTimeout(timer);
-      waiting.delete(id);
-      if (waiting.size === 0) compiler?.unref();
-      if (error === undefined) resolve();
-      else reject(new Error(error));
-    };
-    compiler ??= startCompiler();
-    compiler.ref();
-    waiting.set(id, end);
-    compiler.postMessage({ id, baseDir: dir, args });
-  });
-}
-
-/** The thread that compiles, once there is one; what is asked of it, by number. */
-let compiler: Worker | undefined;
-let asked = 0;
-const waiting = new Map<number, (error?: string) => void>();
-
-function startCompiler(): Worker {
-  const worker = new Worker(new URL("./mutant.worker.js", import.meta.url));
-  worker.on("message", ({ id, error }) => waiting.get(id)?.(error));
-  worker.on("error", (error) => {
-    for (const end of waiting.values()) end(stackOf(error));
-    compiler = undefined;
-  });
-  return worker;
+  compiler ??= new WorkerPool(new URL("./mutant.worker.js", import.meta.url), 1, "compiler");
+  try {
+    await compiler.ask(0, { task: "compile", baseDir: dir, args }, BUILD_MS);
+  } catch (error) {
+    if (codeOf(error) === "ERR_WORKER_DIED") compiler = undefined;
+    throw error;
+  }
 }
 
 /** Moves what was built to where it is kept: file by file, the program last, as others may be looking. */

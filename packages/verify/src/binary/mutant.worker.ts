@@ -1,12 +1,15 @@
-/** Compiles cores, one after the other: in a thread that lasts, where the compiler has been compiled itself, it takes half as long. */
-import { parentPort } from "node:worker_threads";
+/** Compiles cores, one after the other. A thread that has compiled before takes half as long, because its compiler is optimised. */
 import asc from "assemblyscript/asc";
+import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
 
-let last = Promise.resolve();
+/** `args` are the compiler's; paths in them are relative to `baseDir`. */
+export interface CompileRequest {
+  task: "compile";
+  baseDir: string;
+  args: string[];
+}
 
-parentPort?.on("message", ({ id, baseDir, args }) => {
-  last = last.then(async () => {
-    const { error, stderr } = await asc.main([...args, "--baseDir", baseDir]);
-    parentPort?.postMessage({ id, error: error ? `${error.message}\n${stderr.toString()}` : undefined });
-  });
+serveRequests<CompileRequest>(async ({ baseDir, args }) => {
+  const { error, stderr } = await asc.main([...args, "--baseDir", baseDir]);
+  if (error) throw new Error(`${error.message}\n${stderr.toString()}`);
 });

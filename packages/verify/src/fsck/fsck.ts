@@ -3,15 +3,15 @@
  * several attachments in turn, and by real threads at the same time. In turn the checker runs every few steps, and a failure names
  * the seed and the last steps; after threads it runs when all have detached.
  */
-import { Worker } from "node:worker_threads";
 import { randomBelow } from "../../../cli/dist/support/random.js";
+import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { FsSync } from "../../../threadfs/dist/src/index.js";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
 import { defineCheck, type Failure, type Outcome, type RunInput } from "../support/check.js";
 import { codeOf, defined, stackOf } from "../support/defined.js";
 import { objectDriver } from "../workload/object-driver.js";
 import { RandomCalls } from "../workload/random-calls.js";
-import type { RandomCallsData, RandomCallsReport } from "../workload/random-calls.worker.js";
+import type { RandomCallsData, RandomCallsRequest } from "../workload/random-calls.worker.js";
 import { check as checkArena } from "./check-arena.js";
 
 export const title = "the arena is whole after random work";
@@ -25,6 +25,7 @@ const TREES_MAX = 100_000;
 const TREES_A_TURN = 10;
 const THREADS = 3;
 const THREAD_STEPS = 4000;
+const RANDOM_CALLS = new URL("../workload/random-calls.worker.js", import.meta.url);
 /** Longest time that they may take. */
 const THREADS_MS = 60_000;
 /** Sizes of the arena, of which the seed chooses one, and how many pages of 4 KiB are left free; undefined: all. */
@@ -110,55 +111,21 @@ async function threads(seed: number, { maxBytes, free }: Shape, explored: Explor
   // Their slots get their scratch areas while there is room.
   for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle)))) one.close();
   if (free !== undefined) ballast(vfs.fs, free);
-  const go = new Int32Array(new SharedArrayBuffer(4));
-  const workers = Array.from({ length: THREADS }, (_, k) => {
-    const workerData: RandomCallsData = { handle: vfs.handle, seed: seed * 31 + k, steps: THREAD_STEPS, go };
-    return new Worker(new URL("../workload/random-calls.worker.js", import.meta.url), { workerData });
-  });
+  const workerData: RandomCallsData = { handle: vfs.handle };
+  const pool = new WorkerPool<RandomCallsRequest>(RANDOM_CALLS, THREADS, "thread", workerData);
   try {
-    const lives = workers.map(lifeOf);
-    const ready = await Promise.all(lives.map(({ ready }) => ready));
-    Atomics.store(go, 0, 1);
-    Atomics.notify(go, 0);
-    const ends = await Promise.all(lives.map(({ done }) => done));
-    const errors = [...ready, ...ends].filter((error) => error !== undefined);
+    const ready = await pool.settleAll((k) => ({ task: "prepare", seed: seed * 31 + k }), THREADS_MS);
+    const ends = await pool.settleAll(() => ({ task: "run", steps: THREAD_STEPS }), THREADS_MS);
+    const errors = [...ready, ...ends].flatMap((end) => (end.status === "rejected" ? [stackOf(end.reason)] : []));
     explored["steps of real threads"] += THREADS * THREAD_STEPS;
     const { problems } = checkArena(vfs.handle.memory, { live: [vfs.threadSlot] });
     explored.looks++;
     const wrong = [...errors, ...problems];
     return wrong.length === 0 ? undefined : { message: `threads, seed ${seed}: ${wrong[0]}`, trace: wrong.join("\n") };
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await pool.stop();
     vfs.close();
   }
-}
-
-/** Whether the worker becomes ready, and whether it is done: each time the error, if there is one. */
-function lifeOf(worker: Worker): { ready: Promise<string | undefined>; done: Promise<string | undefined> } {
-  const ready = deferred();
-  const done = deferred();
-  const end = (error?: string) => {
-    ready.resolve(error);
-    done.resolve(error);
-    clearTimeout(timer);
-  };
-  const timer = setTimeout(() => end(`a thread went on for ${THREADS_MS} ms`), THREADS_MS);
-  worker.on("message", (report: RandomCallsReport) => {
-    if ("ready" in report) ready.resolve(undefined);
-    else done.resolve("error" in report ? report.error : undefined);
-  });
-  worker.on("error", (error) => end(stackOf(error)));
-  worker.on("exit", (code) => end(`a thread ended with ${code}`));
-  return { ready: ready.promise, done: done.promise };
-}
-
-/** As Promise.withResolvers(), which Node 20 does not have. */
-function deferred() {
-  let resolve: (error: string | undefined) => void = () => undefined;
-  const promise = new Promise<string | undefined>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve: (error: string | undefined) => resolve(error) };
 }
 
 /** Fills the arena but for so many pages. */

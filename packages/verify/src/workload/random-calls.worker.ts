@@ -1,33 +1,38 @@
 /** A thread that does random work on a tree concurrently with other threads, and detaches. */
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
+import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
 import { attachVfs, type VfsHandle } from "../../../threadfs/dist/src/index.js";
-import { stackOf } from "../support/defined.js";
+import { defined, stackOf } from "../support/defined.js";
 import { immutableObjectDriver } from "./object-driver.js";
 import { RandomCalls } from "./random-calls.js";
 
-/** What the thread is started with: it begins when `go[0]` is 1. */
+/** What the thread is started with. */
 export interface RandomCallsData {
   handle: VfsHandle;
-  seed: number;
-  steps: number;
-  go: Int32Array;
 }
-/** What the thread reports: that it is ready, then that it is done or why not. */
-export type RandomCallsReport = { ready: true } | { done: number } | { error: string };
 
-const { handle, seed, steps, go } = workerData as RandomCallsData;
-const report = (message: RandomCallsReport) => parentPort?.postMessage(message);
+/** "prepare" returns when the thread can begin; "run" makes that many calls and detaches. */
+export type RandomCallsRequest = { task: "prepare"; seed: number } | { task: "run"; steps: number };
+
+const { handle } = workerData as RandomCallsData;
 const vfs = await attachVfs(handle);
 const driver = immutableObjectDriver();
 vfs.registerDriver(driver);
-const calls = new RandomCalls(vfs, seed, { driver: driver.name });
-report({ ready: true });
-Atomics.wait(go, 0, 0, 10_000);
-try {
-  calls.run(steps);
-  calls.close();
-  vfs.close();
-  report({ done: steps });
-} catch (error) {
-  report({ error: `${stackOf(error)}\n${calls.trace.slice(-20).join("\n")}` });
+let calls: RandomCalls | undefined;
+
+function run(steps: number): void {
+  const prepared = defined(calls, "prepared calls");
+  try {
+    prepared.run(steps);
+    prepared.close();
+    vfs.close();
+  } catch (error) {
+    throw new Error(`${stackOf(error)}\n${prepared.trace.slice(-20).join("\n")}`);
+  }
 }
+
+serveRequests<RandomCallsRequest>((request) => {
+  if (request.task === "run") return run(request.steps);
+  calls = new RandomCalls(vfs, request.seed, { driver: driver.name });
+  return undefined;
+});
