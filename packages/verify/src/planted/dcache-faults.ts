@@ -230,7 +230,7 @@ export const CACHE: Mutant[] = [
         to: "    if (!d.inode) return errDentry(nd, -ENOENT);\n    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
       },
     ],
-    caughtBy: [tests("known-bugs.test", "bug 7:"), pair("driver@create || stat")],
+    caughtBy: [tests("known-bugs-entries", "bug 7:"), pair("driver@create || stat")],
   },
   {
     name: "a negative entry turns positive without its sequence, type before inode",
@@ -242,6 +242,6 @@ export const CACHE: Mutant[] = [
         to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  tracepoint(P_INSTANTIATE, d.at, i.at);\n  d.inode = i;",
       },
     ],
-    caughtBy: [pair("cached@sysOpen(path=/m/x flags=65 || looks", { bound: 2 }), tests("known-bugs.test", "bug 8:")],
+    caughtBy: [pair("cached@sysOpen(path=/m/x flags=65 || looks", { bound: 2 }), tests("known-bugs-entries", "bug 8:")],
   },
 ];

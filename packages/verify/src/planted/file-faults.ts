@@ -197,7 +197,7 @@ export const FILES: Mutant[] = [
         to: "if (hint)",
       },
     ],
-    caughtBy: [tests("known-bugs-memory", "bug 24:")],
+    caughtBy: [tests("known-bugs-trees", "bug 24:")],
   },
   {
     name: "two children get the same cookie",

@@ -107,7 +107,7 @@ export const WALK: Mutant[] = [
         to: "    if (!inode) return -ENOENT;\n    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;",
       },
     ],
-    caughtBy: [tests("known-bugs.test", "bug 6:"), pair("driver@create || stat"), torture()],
+    caughtBy: [tests("known-bugs-entries", "bug 6:"), pair("driver@create || stat"), torture()],
   },
   {
     name: "a mount that is not found does not exist, whatever has moved",
@@ -245,7 +245,7 @@ export const WALK: Mutant[] = [
     name: "the count of links is not reset between attempts",
     known: 25,
     edits: [{ file: "vfs/walk/path-init.ts", from: "  nd.links = 0;\n", to: "" }],
-    caughtBy: [tests("known-bugs-memory", "bug 25:"), fsck()],
+    caughtBy: [tests("known-bugs-trees", "bug 25:"), fsck()],
   },
   {
     name: "no reference is taken on the directory of a child that is revalidated",
