@@ -1,6 +1,6 @@
 /**
- * Contexts: who asks. Credentials, root, working directory, umask and descriptors of its own, over the one tree.
- * A context lives in the shared memory until it is closed; its handle gives it to another thread.
+ * Contexts: credentials, root, working directory, umask and descriptors of their own, over the one tree. A context
+ * lives in the shared memory until it is closed; its handle passes it to another thread.
  */
 import { ABI_VERSION, AT_FDCWD, IO_SIZE } from "../../abi/abi.js";
 import type { Attachment, VfsHandle } from "../bridge/attachment.js";
@@ -12,7 +12,7 @@ import { SystemCalls } from "../node-fs/system-calls.js";
 /** A path as `node:fs` takes it. */
 export type PathLike = string | Uint8Array | URL;
 
-/** Who a context is. What is left out is as in the tree's own context: uid 0, umask 0o022, "/". */
+/** The properties of a new context. Default: those of the tree's own context: uid 0, umask 0o022, "/". */
 export interface ContextOptions {
   uid?: number;
   gid?: number;
@@ -21,7 +21,7 @@ export interface ContextOptions {
   umask?: number;
   /** Working directory, as seen from `root`. */
   cwd?: PathLike;
-  /** Root directory, as seen from the context that makes this one. */
+  /** Root directory, as seen from the context that creates this one. */
   root?: PathLike;
   /** Bit mask of Linux's CAP_* numbers (`1 << CAP_DAC_OVERRIDE` ...). Default: all for uid 0, none for others. */
   caps?: number;
@@ -40,16 +40,16 @@ export interface AclEntry {
   perm: number;
 }
 
-/** Size of an ACL entry in the exchange area: tag (2), perm (2), id (4). */
+/** Size of an ACL entry in scratch: tag (2), perm (2), id (4). */
 const ACL_ENTRY = 8;
 const MAX_ACL_ENTRIES = IO_SIZE / ACL_ENTRY;
 const MAX_GROUPS = IO_SIZE / 4;
-/** Mode of contextCreate: the capabilities that the uid gives. */
+/** Argument of contextCreate: the capabilities that belong to the uid. */
 const CAPS_OF_UID = -1;
 
 /** A context in this thread. */
 export class Context {
-  /** The calls of `node:fs`, asked by this context. */
+  /** The calls of `node:fs`, made by this context. */
   readonly fs: FsSync;
   readonly #attachment: Attachment;
   readonly #calls: SystemCalls;
@@ -63,7 +63,7 @@ export class Context {
     this.fs = makeSync(this.#calls);
   }
 
-  /** Post this to a worker and give it to `attachVfs`: its `fs` is then this context's. */
+  /** Post this to a worker and pass it to `attachVfs`: the `fs` there is then this context's. */
   get handle(): VfsHandle {
     const { module, memory } = this.#attachment;
     return { module, memory, version: ABI_VERSION, ctx: this.#calls.ctx };
@@ -81,14 +81,17 @@ export class Context {
     this.#calls.check(this.#calls.core.sysChdir(this.#calls.ctx, AT_FDCWD, length), "chdir", checked);
   }
 
-  /** Changes the root directory (chroot(2)); the working directory stays. @throws system call errors with syscall "chroot" */
+  /**
+   * Changes the root directory (chroot(2)); the working directory stays. @throws system call errors with syscall
+   * "chroot"
+   */
   chroot(path: PathLike): void {
     const checked = toPath(path);
     const length = this.#calls.putPath(checked, "chroot");
     this.#calls.check(this.#calls.core.sysChroot(this.#calls.ctx, AT_FDCWD, length), "chroot", checked);
   }
 
-  /** Sets the umask when one is given. Answers the one before, as Node's process.umask. */
+  /** Sets the umask if one is given. Returns the previous one, as Node's process.umask. */
   umask(mask?: number | string): number {
     this.#calls.checkOpen();
     const { core, ctx } = this.#calls;
@@ -135,8 +138,8 @@ export class Context {
   }
 
   /**
-   * Closes the context in this thread; the one who made it also takes it and its descriptors out of the tree.
-   * Idempotent; every later call of its `fs` fails with ERR_THREADFS_CLOSED.
+   * Closes the context in this thread. The thread that created it also removes it and its descriptors from the tree.
+   * Idempotent; later calls of its `fs` fail with ERR_THREADFS_CLOSED.
    */
   close(): void {
     if (this.#calls.closed) return;
@@ -184,8 +187,8 @@ function create(attachment: Attachment, from: number, credentials: Credentials):
 }
 
 /**
- * Makes a context. Its directories are entered with all capabilities, as a supervisor would do before it gives its
- * rights up: a context may start in a directory that it could not have entered itself.
+ * Creates a context. Changes to its root and working directory with all capabilities, as a supervisor would before it
+ * drops its privileges: a context may start in a directory that it could not have entered itself.
  */
 export function createContext(attachment: Attachment, from: number, options: ContextOptions): Context {
   attachment.check();

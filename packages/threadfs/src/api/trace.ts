@@ -1,5 +1,6 @@
 /**
- * Explains a walk: makes a list of steps of the points that the debug build of the core reports (POINT in abi.ts).
+ * Explains a walk: turns the tracepoints that the debug build of the core reports (POINT in abi.ts) into a list of
+ * steps.
  *
  *   const trace = new Trace();
  *   const vfs = await createVfs({ core: await loadCore({ url: debugCore }), point: trace.point });
@@ -8,29 +9,29 @@
  *   vfs.fs.existsSync("/a/b");
  *   for (const step of trace.stop()) console.log(step);
  *
- * Points carry addresses. Names and link bodies are read at once, while they are there; for dentries the path by which
- * the walk came to them is remembered, so that a step can say where it is.
+ * Tracepoints carry addresses. Names and link bodies are read at once, while they are valid. For each dentry the path
+ * that led to it is recorded, so that a step can say where it is.
  */
 import { DROP, ERRNO, PATH_MAX, POINT } from "../../abi/abi.js";
 import type { SharedMemory } from "../bridge/wasm.js";
 
 export type WalkMode = "rcu" | "ref";
 
-/** Why a walk left rcu mode; the names of DROP. */
+/** Why a walk left rcu mode; the names in DROP. */
 export type DropReason = keyof typeof DROP;
 
 /** Name of an error, such as "ENOENT", or "ok". */
 export type Outcome = string;
 
 /**
- * One step. `path` is where the walk is, as it came there; addresses are those of dentries, mounts and inodes in the
- * shared memory, good for telling one from another.
+ * One step. `path` is the walk's position, as it was reached. Addresses identify dentries, mounts and inodes in the
+ * shared memory.
  */
 export type TraceStep = { mode: WalkMode } & (
   | { step: "start"; path: string; dentry: number; revalidate: boolean }
   | { step: "component"; path: string; name: string }
   | { step: "found"; path: string; dentry: number; sequence: number }
-  /** `final`: the directory holds all its names, so that the miss is an answer by itself. */
+  /** `final`: the directory is complete, so that the miss proves that the name does not exist. */
   | { step: "missing"; path: string; final: boolean }
   | { step: "parent"; path: string; sequence: number }
   | { step: "mountDown"; path: string; mount: number; dentry: number }
@@ -40,17 +41,17 @@ export type TraceStep = { mode: WalkMode } & (
   | { step: "link"; path: string; body: string }
   | { step: "lockedLookup"; path: string }
   | { step: "drop"; path: string; reason: DropReason }
-  /** `continued`: references were taken and the walk goes on in ref mode; otherwise it starts again. */
+  /** `continued`: the walk took references and continues in ref mode; otherwise it starts again. */
   | { step: "dropped"; path: string; continued: boolean }
   | { step: "restart"; reason: Outcome }
   | { step: "complete"; path: string; sequence: number }
   | { step: "answer"; path: string; answer: Outcome }
-  /** What is of interest only to whoever works on the core: the point's name and its numbers. */
+  /** Of interest to those who work on the core: the name of a tracepoint and its numbers. */
   | { step: "detail"; point: string; a: number; b: number }
 );
 
 type WithoutMode<T> = T extends unknown ? Omit<T, "mode"> : never;
-/** A step before the walk's mode is added. */
+/** A step without the walk's mode. */
 type StepData = WithoutMode<TraceStep>;
 
 const POINT_NAMES = /* @__PURE__ */ new Map<number, string>(Object.entries(POINT).map(([name, id]) => [id, name]));
@@ -59,35 +60,35 @@ const DROP_NAMES = /* @__PURE__ */ new Map<number, DropReason>(
   Object.entries(DROP).map(([name, id]) => [id, name as DropReason]),
 );
 
-/** A walk has at most 4096 bytes of path and 40 links of as many; more steps than this are not kept. */
+/** A bound on recorded steps. A walk has at most 4096 bytes of path, and 40 links of the same length. */
 const MAX_STEPS = 100_000;
 
-/** Records the points of one thread between `start` and `stop`. */
+/** Records the tracepoints of one thread between `start` and `stop`. */
 export class Trace {
   #memory: SharedMemory | undefined;
   #recording = false;
   #steps: TraceStep[] = [];
   #mode: WalkMode = "rcu";
-  /** Path of each dentry that the walk came to. */
+  /** The path that led to each dentry. */
   #paths = new Map<number, string>();
   #startPath = "/";
   /** The directory and the name that are being looked up. */
   #directory = "/";
   #name = "";
-  /** Where the walk is. */
+  /** The walk's position. */
   #current = "/";
 
-  /** Goes to `createVfs` or `attachVfs` as `point`. Bound, as it is called as a plain function. */
+  /** Pass this to `createVfs` or `attachVfs` as `point`. Bound, because it is called as a plain function. */
   readonly point = (id: number, a: number, b: number): void => {
     if (this.#recording && this.#steps.length < MAX_STEPS) this.#record(id, a >>> 0, b >>> 0);
   };
 
-  /** Says which memory the addresses are in: that of the tree's handle. */
+  /** Sets the memory that addresses refer to: that of the tree's handle. */
   attach(memory: SharedMemory): void {
     this.#memory = memory;
   }
 
-  /** Forgets what was recorded and begins. `startPath`: what the working directory is called when paths are relative. */
+  /** Discards recorded steps and starts recording. `startPath`: the name of the working directory in relative paths. */
   start(startPath = "/"): void {
     if (!this.#memory) throw new TypeError("Trace.start: attach a memory first");
     this.#steps = [];
@@ -98,7 +99,7 @@ export class Trace {
     this.#recording = true;
   }
 
-  /** Ends recording and answers the steps. */
+  /** Stops recording and returns the steps. */
   stop(): TraceStep[] {
     this.#recording = false;
     return this.#steps;
@@ -112,8 +113,8 @@ export class Trace {
   }
 
   /**
-   * The loop for plain directories leaves what is not plain to the general walk, which takes the same component again.
-   * Nothing was decided the first time, so it is told once: the component and the permission asked for it are taken out.
+   * The hot path hands a special component over to the general walk, which reports it again. The first report decided
+   * nothing: its component and its permission step are removed.
    */
   #forgetFirstTry(path: string, name: string): void {
     const permission = this.#lastOther("detail", this.#steps.length);
@@ -126,14 +127,14 @@ export class Trace {
     if (asked && this.#steps[before]?.step === "permission") this.#steps.splice(before, 1);
   }
 
-  /** Index of the last step before `end` that is not of this kind, or -1. */
+  /** Index of the last step before `end` of another kind, or -1. */
   #lastOther(kind: TraceStep["step"], end: number): number {
     let i = end - 1;
     while (i >= 0 && this.#steps[i].step === kind) i--;
     return i;
   }
 
-  /** Points about where the walk is. */
+  /** Steps that move the walk. */
   #positionStep(id: number, a: number, b: number): StepData | undefined {
     switch (id) {
       case POINT.WALK_START:
@@ -164,7 +165,7 @@ export class Trace {
       case POINT.LINK: {
         const path = this.#current;
         const body = this.#text(b, false);
-        // From here on the walk is where the body begins.
+        // The walk continues where the body begins.
         this.#current = body.startsWith("/") ? "/" : this.#directory;
         return { step: "link", path, body };
       }
@@ -173,7 +174,7 @@ export class Trace {
     }
   }
 
-  /** Points about what was asked on the way, the mode and the end. */
+  /** Steps that report checks, the mode, and the end. */
   #otherStep(id: number, a: number, b: number): StepData {
     switch (id) {
       case POINT.PARENT_CHECK:
@@ -206,10 +207,10 @@ export class Trace {
     return this.#paths.get(dentry) ?? this.#current;
   }
 
-  /** Reads text that ends with a NUL, or with a slash when it is a name. */
+  /** Reads text that ends with a NUL, or with a slash if it is a name. */
   #text(address: number, name: boolean): string {
     if (!this.#memory) return "";
-    // A memory that grew has a new buffer: it is asked for each time.
+    // A memory that has grown has a new buffer, so it is read each time.
     const bytes = new Uint8Array(this.#memory.buffer, address);
     let length = 0;
     const most = Math.min(bytes.length, PATH_MAX);
@@ -224,7 +225,7 @@ function join(directory: string, name: string): string {
   return directory === "/" ? `/${name}` : `${directory}/${name}`;
 }
 
-/** 0 is "ok", -errno its name. */
+/** "ok" for 0, else the error's name. */
 function outcome(value: number): Outcome {
   const answer = value | 0;
   return answer >= 0 ? "ok" : (ERRNO_NAMES.get(-answer) ?? `errno ${-answer}`);

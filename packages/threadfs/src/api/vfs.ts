@@ -1,4 +1,4 @@
-/** A tree in one thread: making it, attaching to it, and what is done to it as a whole. */
+/** A tree in one thread: creates it, attaches to it, and does what concerns the tree as a whole. */
 import { COUNTERS, ERRNO, MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/abi.js";
 import { Attachment, checkHandle, type HostOptions, type VfsHandle } from "../bridge/attachment.js";
 import type { Driver } from "../bridge/driver.js";
@@ -12,9 +12,12 @@ import { type AclEntry, Context, type ContextOptions, createContext, type PathLi
 
 /** Options of {@link createVfs}. */
 export interface CreateOptions extends HostOptions {
-  /** Most bytes the tree may take, 2 MiB to 4 GiB - 64 KiB. Address space is taken at once, memory as it is used. */
+  /**
+   * Most bytes that the tree may use, 2 MiB to 4 GiB - 64 KiB. Address space is reserved at once, memory is used as
+   * needed.
+   */
   maxBytes: number;
-  /** Another build of the core, as `loadCore` gives it: the debug build, for tests and tracing. */
+  /** Another build of the core from `loadCore`: the debug build, for tests and tracing. */
   core?: CoreModule;
 }
 
@@ -22,13 +25,13 @@ export interface CreateOptions extends HostOptions {
 export interface MountOptions {
   readonly?: boolean;
   noexec?: boolean;
-  /** The source directory appears at the target too. */
+  /** Mounts the source directory at the target too. */
   bind?: boolean;
-  /** The mount at the source goes to the target. */
+  /** Moves the mount at the source to the target. */
   move?: boolean;
 }
 
-/** What {@link Vfs.attachWorker} needs of a `Worker` of `node:worker_threads`. */
+/** The part of a `Worker` of `node:worker_threads` that {@link Vfs.attachWorker} uses. */
 export interface WorkerLike {
   readonly threadId: number;
   once(event: "exit", listener: () => void): unknown;
@@ -38,22 +41,22 @@ export interface WorkerLike {
 export type Counters = Record<(typeof COUNTERS)[number], number>;
 
 /**
- * Makes a fresh tree with a tmpfs at "/" and attaches the calling thread to it.
+ * Creates a new tree with a tmpfs at "/" and attaches the calling thread to it.
  * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE for bad options; RangeError ERR_THREADFS_MEMORY
- * when there is no address space
+ * without address space
  */
 export async function createVfs(options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
   const { maxBytes, core, ...host } = options;
   const { thread, locks } = await chooseHostId(host);
   const attachment = Attachment.create(core ?? (await loadCore()), maxBytes, { ...host, thread });
-  // Nobody else has the memory yet, so that it is early enough.
+  // No other thread has the memory yet, so taking the lock now is early enough.
   return new Vfs(attachment, 0, locks && (await holdLock(locks, attachment.memory, thread)));
 }
 
 /**
- * Attaches the calling thread to the tree of a handle: the same tree, read and write.
- * @throws TypeError ERR_THREADFS_HANDLE: no handle, another version's, or of a context that is gone
+ * Attaches the calling thread to the tree of a handle, to read and to write.
+ * @throws TypeError ERR_THREADFS_HANDLE: not a handle, one of another version, or its context does not exist any more
  */
 export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): Promise<Vfs> {
   checkHandle(handle);
@@ -63,16 +66,16 @@ export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): P
     const attachment = Attachment.attach(handle, { ...options, thread });
     if (attachment.core.contextCheck(handle.ctx) >= 0) return new Vfs(attachment, handle.ctx, release);
     attachment.close();
-    throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${handle.ctx} of this handle is gone`);
+    throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${handle.ctx} of this handle does not exist any more`);
   } catch (error) {
     release?.();
     throw error;
   }
 }
 
-/** The name that a thread attaches under, and the lock manager if it is to hold a lock of that name. */
+/** The id to attach under, and the lock manager if the thread is to hold a Web Lock. */
 async function chooseHostId(host: HostOptions): Promise<{ thread: number; locks?: LockManager }> {
-  // The upper half marks names that stand for a lock (web-locks.ts).
+  // Ids in the upper half mean that the thread holds a Web Lock (web-locks.ts).
   if (typeof host.thread === "number" && host.thread >= LOCK_BIT) {
     const message = `The value of "options.thread" is out of range. It must be < ${LOCK_BIT}. Received ${host.thread}`;
     throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
@@ -90,24 +93,24 @@ export class Vfs {
   readonly #releaseLock: (() => void) | undefined;
   #stopWatching: (() => void)[] = [];
 
-  /** @internal `releaseLock`: gives back the lock that tells of this thread's life */
+  /** @internal `release`: releases the thread's Web Lock */
   constructor(attachment: Attachment, ctx: number, release?: () => void) {
     this.#attachment = attachment;
     this.#releaseLock = release;
     this.#context = new Context(attachment, ctx, false);
   }
 
-  /** The calls of `node:fs` on this tree, asked by the handle's context: by root in a fresh tree. */
+  /** The calls of `node:fs` on this tree, made by the handle's context. In a new tree that is root. */
   get fs(): FsSync {
     return this.#context.fs;
   }
 
-  /** Structured-cloneable: post it to a worker and give it to {@link attachVfs}. */
+  /** Can be cloned: post it to a worker and pass it to {@link attachVfs}. */
   get handle(): VfsHandle {
     return this.#context.handle;
   }
 
-  /** Makes a context: credentials, root, working directory, umask and descriptors of its own. */
+  /** Creates a context: credentials, root, working directory, umask and descriptors of its own. */
   context(options: ContextOptions = {}): Context {
     return createContext(this.#attachment, this.#context.calls.ctx, options);
   }
@@ -122,7 +125,7 @@ export class Vfs {
     this.#context.chroot(path);
   }
 
-  /** umask(2) of the handle's context: sets it when a mask is given; answers the former one. */
+  /** umask(2) of the handle's context: sets it if a mask is given. Returns the previous one. */
   umask(mask?: number): number {
     return this.#context.umask(mask);
   }
@@ -133,8 +136,8 @@ export class Vfs {
   }
 
   /**
-   * Mounts at a directory (mount(2)).
-   * @param source for "bind" and `move` a path; otherwise only a name
+   * Mounts a file system at a directory (mount(2)).
+   * @param source a path for "bind" and `move`; otherwise only a name
    * @param type "tmpfs", "bind" or the name of a registered driver
    * @throws system call errors with syscall "mount": ENODEV for an unknown type, EBUSY, ENOTDIR ...
    */
@@ -158,9 +161,9 @@ export class Vfs {
   }
 
   /**
-   * Takes the mount at a path away (umount2(2)).
-   * @param options `detach`: at once out of the tree, for good when its last user is gone
-   * @throws system call errors with syscall "umount": EBUSY while it is used, EINVAL when nothing is mounted there
+   * Unmounts the mount at a path (umount2(2)).
+   * @param options `detach`: removes it from the tree at once, and ends it with its last user
+   * @throws system call errors with syscall "umount": EBUSY while it is used, EINVAL if nothing is mounted there
    */
   umount(target: PathLike, options: { detach?: boolean } = {}): void {
     const path = toPath(target, "target");
@@ -169,19 +172,19 @@ export class Vfs {
     calls.check(calls.core.sysUmount(calls.ctx, length, options.detach ? MNT_DETACH : 0), "umount", path);
   }
 
-  /** Enters a driver's name; every thread that is to walk its mounts registers it. */
+  /** Registers a driver. Every thread that walks its mounts must register it. */
   registerDriver(driver: Driver): void {
     this.#attachment.check();
     this.#attachment.drivers.register(driver);
   }
 
-  /** Takes a driver out after a grace period. @throws EBUSY while a file system of it exists */
+  /** Unregisters a driver after a grace period. @throws EBUSY while a file system of it exists */
   unregisterDriver(name: string): void {
     this.#attachment.check();
     this.#attachment.drivers.unregister(name);
   }
 
-  /** What all threads have counted together since the tree was made; `own`: this thread alone, since it attached. */
+  /** The counters of all threads since the tree was created; `own`: of this thread alone, since it attached. */
   counters(options: { own?: boolean } = {}): Counters {
     this.#attachment.check();
     const count = this.#attachment.core.sumCounters(options.own ? 1 : 0);
@@ -199,13 +202,13 @@ export class Vfs {
     return this.#context.getfacl(path);
   }
 
-  /** How this thread walks from now on: `ref` forces ref-walk from the start. Answers how it did before. */
+  /** Sets how this thread walks from now on: `ref` starts every walk in ref mode. Returns the previous setting. */
   walkMode(mode: { ref: boolean }): { ref: boolean } {
     this.#attachment.check();
     return { ref: (this.#attachment.core.walkMode(mode.ref ? 1 : 0) & 1) !== 0 };
   }
 
-  /** Frees unused dentries, at most `count`, and what is deferred. Answers the dentries freed. */
+  /** Frees up to `count` unused dentries, and retired objects. Returns how many dentries. */
   shrink(count: number): number {
     this.#attachment.check();
     const freed = this.#attachment.core.shrink(toInteger(count, "count", 0, 2 ** 31 - 1));
@@ -213,23 +216,24 @@ export class Vfs {
     return freed;
   }
 
-  /** Returns when every walk that was under way in rcu mode has ended. */
+  /** Waits until every walk that is in rcu mode now has ended. */
   synchronizeRcu(): void {
     this.#attachment.check();
     const waited = this.#attachment.core.synchronizeRcu();
     if (waited < 0) throw systemCallError(waited, "synchronizeRcu");
   }
 
-  /** Number of this thread's slot: tell it to the thread that watches over this one. */
+  /** Number of this thread's slot. Another thread needs it to call {@link threadDied}. */
   get threadSlot(): number {
     this.#attachment.check();
     return this.#attachment.core.threadSlot();
   }
 
   /**
-   * Takes over what a dead thread held: its half-done change is undone or was complete, its locks are released, its references
-   * given back. Only for a thread that runs no more: call it in the worker's "exit" event, or use {@link attachWorker}.
-   * @throws EINVAL no such thread, or this one; EBUSY another thread is at it
+   * Recovers a dead thread: rolls its unfinished change back, unless it was complete, releases its locks and drops its
+   * references. Only for a thread that has terminated: call it in the worker's "exit" event, or use {@link
+   * attachWorker}.
+   * @throws EINVAL no such thread, or this one; EBUSY another thread is recovering it
    */
   threadDied(slot: number): void {
     this.#attachment.check();
@@ -238,28 +242,28 @@ export class Vfs {
   }
 
   /**
-   * Watches over a worker of Node that attaches to this tree, now or later: when it has ended, however it ended, what it still
-   * held is taken over as by {@link threadDied}. The thread that made the worker calls this; while that thread is kept from its
-   * event loop nobody notices, and who needs a dead worker's lock waits, at most 10 s.
+   * Recovers a worker of Node when it ends, however it ends, as {@link threadDied} does, if it attaches to this tree
+   * now or later. To be called by the thread that created the worker. While that thread does not return to its event
+   * loop, a thread that needs a lock of the dead worker waits, at most 10 s.
    */
   attachWorker(worker: WorkerLike): void {
     this.#attachment.check();
     if (typeof worker?.threadId !== "number" || typeof worker.once !== "function") {
       throw invalidArgType("worker", "an instance of Worker", worker);
     }
-    const name = worker.threadId + 1;
+    const hostId = worker.threadId + 1;
     worker.once("exit", () => {
-      this.#attachment.recover(name);
-      this.#attachment.recover(name + LOCK_BIT);
+      this.#attachment.recover(hostId);
+      this.#attachment.recover(hostId + LOCK_BIT);
     });
   }
 
   /**
-   * Watches over all threads that hold a Web Lock while they are attached ({@link HostOptions.locks}): what a dead one still held is
-   * taken over as by {@link threadDied}. For hosts that tell nobody of a thread's end, as browsers; and for a second thread that
-   * watches while the first is kept from its event loop. Any thread may watch, several may. A background page's timers are slow: watch
-   * in a worker.
-   * @param options `everyMs`: how often to ask, 10 to 10^6, default 500
+   * Recovers every thread that dies while it holds a Web Lock ({@link HostOptions.locks}), as {@link threadDied} does.
+   * For hosts that do not report the end of a thread, such as browsers, and for a second thread that watches while the
+   * first does not return to its event loop. Any number of threads may watch. Watch in a worker, because the timers of
+   * a background page are slow.
+   * @param options `everyMs`: interval of the checks, 10 to 10^6, default 500
    * @returns ends the watch, as close() does
    * @throws Error ERR_THREADFS_NO_LOCKS where the host has no `navigator.locks`
    */
@@ -273,19 +277,22 @@ export class Vfs {
       if (asking) return;
       asking = true;
       try {
-        await pollLocks(locks, this.#attachment.memory, (name) => this.#attachment.recover(name));
+        await pollLocks(locks, this.#attachment.memory, (hostId) => this.#attachment.recover(hostId));
       } finally {
         asking = false;
       }
     }, everyMs);
-    // In Node a watch alone does not keep the process.
+    // In Node the timer alone does not keep the process running.
     if (typeof timer === "object") (timer as { unref?: () => void }).unref?.();
     const stop = () => clearInterval(timer);
     this.#stopWatching.push(stop);
     return stop;
   }
 
-  /** Detaches this thread; the tree lives on while another has it. Idempotent; later calls fail with ERR_THREADFS_CLOSED. */
+  /**
+   * Detaches this thread. The tree exists as long as a thread is attached. Idempotent; later calls fail with
+   * ERR_THREADFS_CLOSED.
+   */
   close(): void {
     this.#attachment.close();
     for (const stop of this.#stopWatching) stop();

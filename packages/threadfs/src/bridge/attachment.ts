@@ -1,73 +1,77 @@
 /**
- * One thread's side of an arena: an instance of the core over the shared memory, views of the thread's scratch area,
- * and what the core asks of its host. Numbers go in, a number >= 0 or a negative errno comes out.
+ * One thread's attachment to an arena: an instance of the core over the shared memory, views of the thread's scratch
+ * area, and the functions that the core imports. Calls take numbers and return a number >= 0 or a negative errno.
  *
- * A shared memory that has grown has a new `buffer` object, but views of the old one stay valid for the range they
- * were made for, and a scratch area never moves: the views here are made once.
+ * A shared memory that has grown has a new `buffer` object. Views of the old one stay valid for their range, and a
+ * scratch area never moves: so the views are created once.
  */
 import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH, THREAD_SLOTS } from "../../abi/abi.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { DriverTable } from "./driver.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
-/** Called with a place of the debug build (`POINT` in abi.ts) and its two numbers. */
+/** Called at a tracepoint of the debug build (`POINT` in abi.ts) with its two numbers. */
 export type PointHook = (id: number, a: number, b: number) => void;
 /**
- * Asked after the mode bits allowed an access: inode number, mask of MAY_* bits, whether the walk is in rcu mode.
- * Answers 0 or -errno; -10 (ECHILD) in rcu mode: ask again in ref mode.
+ * Called after the mode bits have allowed an access, with the inode number, a mask of MAY_* bits, and whether the walk
+ * is in rcu mode. Returns 0 or -errno; -10 (ECHILD) in rcu mode makes the walk ask again in ref mode.
  */
 export type SecurityHook = (ino: number, mask: number, rcu: boolean) => number;
-/** Told which dentry and inode (addresses in the arena) a walk answered with. */
+/** Called with the dentry and the inode (addresses in the arena) of a successful walk. */
 export type AuditHook = (dentry: number, inode: number) => void;
 
-/** What the host gives the core, beside the memory. All of it belongs to the attaching thread, none is shared. */
+/** What the host provides to the core besides the memory. All of it belongs to the attaching thread. */
 export interface HostOptions {
-  /** Places reported by the debug build of the core; the shipping build reports none. */
+  /** Called at tracepoints of the debug build; the shipping build has none. */
   point?: PointHook;
   security?: SecurityHook;
   audit?: AuditHook;
   /**
-   * Number under which the host knows this thread, so that its death can be told ({@link Vfs.attachWorker}): 1 to 2^31 - 1,
-   * 0 for none. Default: in Node `threadId` of `node:worker_threads` and one, elsewhere a random one.
+   * The host's id of this thread, by which its death can be reported ({@link Vfs.attachWorker}): 1 to 2^31 - 1, or 0
+   * for none. Default: in Node `threadId` of `node:worker_threads` plus one, elsewhere a random one.
    */
   thread?: number;
   /**
-   * Whether this thread holds a Web Lock while it is attached, so that {@link Vfs.watchThreads} in another thread notices its
-   * death. Default: where `navigator.locks` is, but not in Node (from 24.5 on it may be asked for). Without `navigator.locks` nothing is held.
+   * Whether this thread holds a Web Lock while it is attached, so that {@link Vfs.watchThreads} in another thread
+   * notices its death. Default: yes where `navigator.locks` exists, except in Node (possible from 24.5 on). Without
+   * `navigator.locks` no lock is held.
    */
   locks?: boolean;
-  /** Present time in milliseconds since the epoch, with a fraction, for the times of files. Default: performance.timeOrigin + performance.now(). */
+  /**
+   * Current time in milliseconds since the epoch, with a fraction, for file times. Default: performance.timeOrigin +
+   * performance.now().
+   */
   now?: () => number;
 }
 
-/** What another thread needs to attach: survives structured cloning. */
+/** What another thread needs to attach; can be cloned. */
 export interface VfsHandle {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
-  /** `ABI_VERSION` of the side that made it. */
+  /** `ABI_VERSION` of the thread that created it. */
   readonly version: number;
-  /** Number of the context whose `fs` the attached side gets. */
+  /** Number of the context whose `fs` the attaching thread gets. */
   readonly ctx: number;
 }
 
 const WASM_PAGE = 65536;
 /** Slots of an arena. */
 const MAX_THREADS = THREAD_SLOTS.COUNT;
-/** The memory starts with this many pages; the core grows it. */
+/** Initial pages of the memory; the core grows it. */
 const INITIAL_PAGES = 4;
 const MIN_BYTES = 2 * 1024 * 1024;
 const MAX_BYTES = 65535 * WASM_PAGE;
 
-/** Why an arena refuses calls; {@link Arena.state}. */
+/** States of an attachment; all but the first refuse calls ({@link Attachment.state}). */
 const STATE_OPEN = 0;
 const STATE_CLOSED = 1;
 const STATE_IN_HOOK = 2;
 export const STATE_PANIC = 3;
 
-/** What the core hears of a wait. */
+/** The core's numbers for results of Atomics.wait. */
 const WAIT_RESULT = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
 
-/** Whether this thread may wait in Atomics.wait: a browser's main thread may not. */
+/** Whether this thread may block in Atomics.wait; a browser's main thread may not. */
 function canWait(): boolean {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
@@ -77,10 +81,10 @@ function canWait(): boolean {
   }
 }
 
-/** Calls within calls whose frames take more of the stack than taking over a dead thread's things does, several times over. */
+/** Depth of recursion that needs several times the stack that recovering a thread needs. */
 const STACK_PROBE_DEPTH = 1000;
 
-/** Whether there is room on the stack for `levels` more calls. */
+/** Whether the stack has room for `levels` more calls. */
 function hasStackRoom(levels: number): boolean {
   try {
     return levels === 0 || hasStackRoom(levels - 1);
@@ -91,7 +95,7 @@ function hasStackRoom(levels: number): boolean {
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 
-/** Writes a string's UTF-8 to the start of a view: the bytes written, or -1 when they do not fit. */
+/** Writes a string's UTF-8 to the start of a view. Returns the bytes written, -1 if they do not fit. */
 type StringWriter = (text: string, into: Uint8Array) => number;
 
 function writeShared(text: string, into: Uint8Array): number {
@@ -100,7 +104,7 @@ function writeShared(text: string, into: Uint8Array): number {
 }
 
 function writeCopied(text: string, into: Uint8Array): number {
-  // A string of n code units has at most 3n bytes; more units than bytes of room cannot fit.
+  // A string of n code units has n to 3n bytes, so more units than bytes cannot fit.
   if (text.length > into.length) return -1;
   const bytes = encoder.encode(text);
   if (bytes.length > into.length) return -1;
@@ -108,7 +112,7 @@ function writeCopied(text: string, into: Uint8Array): number {
   return bytes.length;
 }
 
-/** Browsers may refuse views of shared memory in encodeInto; tried once, on the view that will be used. */
+/** Browsers may refuse views of shared memory in encodeInto. Tried once, on the view that will be used. */
 function chooseStringWriter(into: Uint8Array): StringWriter {
   try {
     return writeShared("/", into) === 1 ? writeShared : writeCopied;
@@ -130,7 +134,7 @@ function pagesOf(maxBytes: unknown): number {
   return Math.floor(maxBytes / WASM_PAGE);
 }
 
-/** Takes the address space. @throws RangeError ERR_THREADFS_MEMORY */
+/** Reserves the address space. @throws RangeError ERR_THREADFS_MEMORY */
 function reserve(pages: number): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true });
@@ -140,7 +144,10 @@ function reserve(pages: number): WebAssembly.Memory {
   }
 }
 
-/** @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is no function; RangeError ERR_OUT_OF_RANGE for a bad thread number */
+/**
+ * @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is not a function; RangeError ERR_OUT_OF_RANGE for a bad
+ * thread id
+ */
 function checkHost(host: HostOptions): void {
   const thread: unknown = host.thread ?? 0;
   if (typeof thread !== "number") throw invalidArgType("options.thread", "of type number", thread);
@@ -176,30 +183,35 @@ export function checkHandle(handle: VfsHandle): void {
 export class Attachment {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
-  /** The core's calls; one that ends in an exception takes the attachment out of use, see {@link poison}. */
+  /** The core's calls. A call that throws poisons the attachment, see {@link poison}. */
   readonly core: CoreExports;
-  /** The same without that, for calls in the straight line, which catch for themselves. */
+  /** The same without that, for fast paths that catch exceptions themselves. */
   readonly unguarded: CoreExports;
   readonly drivers: DriverTable;
-  /** Not 0: calls are refused, {@link refuse} says why. Checked before every call, so it is one number. */
+  /**
+   * Not 0: calls are refused, and {@link refuse} says why. A single number, because it is checked before every call.
+   */
   state: number = STATE_CLOSED;
 
-  /** This thread's scratch area as a whole, and its parts (see SCRATCH in abi.ts). */
+  /** This thread's scratch area, and its parts (SCRATCH in abi.ts). */
   readonly scratch: Uint8Array<SharedArrayBuffer>;
   readonly path: Uint8Array<SharedArrayBuffer>;
   readonly path2: Uint8Array<SharedArrayBuffer>;
   readonly io: Uint8Array<SharedArrayBuffer>;
   readonly stat: Float64Array<SharedArrayBuffer>;
-  /** The same bytes as {@link io}, for answers that are numbers. */
+  /** The bytes of {@link io}, for results that are numbers. */
   readonly ioNumbers: Float64Array<SharedArrayBuffer>;
   readonly writeString: StringWriter;
 
   readonly #host: HostOptions;
-  /** Its slot, -1 once somebody else has taken over what it held. */
+  /** The thread's slot; -1 after another attachment has recovered it. */
   #slot = -1;
-  /** 1: it ended in a trap. */
+  /** 1: the core trapped. */
   #trapped = 0;
-  /** Has what it held taken over as soon as the stack is empty. Made beforehand: when it is needed there may be no room for more. */
+  /**
+   * Starts the recovery as soon as the stack is empty. Created in advance, because there may be no stack for it when it
+   * is needed.
+   */
   readonly #startRecovery: () => void;
   #recoveryStarted = false;
 
@@ -229,7 +241,7 @@ export class Attachment {
 
     this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
     const base = this.core.scratchBase() >>> 0;
-    // Another thread may have grown the memory, and this one's buffer object may not know yet: growing by nothing tells it.
+    // If another thread has grown the memory, this thread's buffer object may be outdated. Growing by 0 updates it.
     if (memory.buffer.byteLength < base + SCRATCH.SIZE) memory.grow(0);
     const buffer = memory.buffer as SharedArrayBuffer;
     this.scratch = new Uint8Array(buffer, base, SCRATCH.SIZE);
@@ -244,8 +256,8 @@ export class Attachment {
   }
 
   /**
-   * Makes a fresh arena with a tmpfs at "/".
-   * @param maxBytes most bytes the arena may grow to: 2 MiB to 4 GiB - 64 KiB
+   * Creates a new arena with a tmpfs at "/".
+   * @param maxBytes the size that the arena may grow to: 2 MiB to 4 GiB - 64 KiB
    */
   static create(module: CoreModule, maxBytes: number, host: HostOptions): Attachment {
     const pages = pagesOf(maxBytes);
@@ -253,7 +265,7 @@ export class Attachment {
       throw invalidArgType("options.core", "an instance of WebAssembly.Module", module);
     }
     const memory = reserve(pages);
-    // The hash of names is seeded, so that nobody can choose names that fall into one chain.
+    // The hash keys of names are random, so that nobody can choose names that collide.
     const seed = crypto.getRandomValues(new Int32Array(2));
     return new Attachment(module, memory, host, (core) => {
       const made = core.arenaInit(pages * WASM_PAGE, seed[0], seed[1]);
@@ -265,15 +277,15 @@ export class Attachment {
   static attach(handle: VfsHandle, host: HostOptions): Attachment {
     checkHandle(handle);
     return new Attachment(handle.module, handle.memory, host, (core) => {
-      if (core.arenaCheck() < 0) throw handleError("its memory holds no tree of this version");
+      if (core.arenaCheck() < 0) throw handleError("its memory does not contain a tree of this version");
     });
   }
 
-  /** Takes over what a thread that has ended still held, in all of its slots. Nothing when this thread is out of the tree itself. */
-  recover(name: number): void {
+  /** Recovers a thread that has ended, in all of its slots. Does nothing if this attachment is not open. */
+  recover(hostId: number): void {
     for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
-      const slot = this.core.threadFind(name);
-      // Busy: another thread, which heard of it too, is at it.
+      const slot = this.core.threadFind(hostId);
+      // Another thread, which has noticed the death too, is recovering it.
       if (slot < 0 || this.core.threadRecover(slot, 0) < 0) return;
     }
   }
@@ -282,7 +294,7 @@ export class Attachment {
     return this.state === STATE_CLOSED;
   }
 
-  /** Detaches the thread; every later call is refused. Idempotent. */
+  /** Detaches the thread. Later calls are refused. Idempotent. */
   close(): void {
     if (this.state === STATE_CLOSED) return;
     if (this.state === STATE_IN_HOOK) this.refuse();
@@ -291,7 +303,7 @@ export class Attachment {
     this.state = STATE_CLOSED;
   }
 
-  /** Throws when calls are refused. Hot paths look at {@link state} themselves. */
+  /** Throws if calls are refused. Fast paths check {@link state} themselves. */
   check(): void {
     if (this.state !== STATE_OPEN) this.refuse();
   }
@@ -304,7 +316,7 @@ export class Attachment {
     if (this.state === STATE_PANIC) {
       this.#recoverLater();
       this.#recoverSelf();
-      throw codedError(Error, "ERR_THREADFS_PANIC", "The core gave up in this thread");
+      throw codedError(Error, "ERR_THREADFS_PANIC", "The core panicked in this thread");
     }
     return this.refuseClosed();
   }
@@ -315,10 +327,10 @@ export class Attachment {
   }
 
   /**
-   * A call left the core by an exception: a trap (corrupt memory), an overflow of the stack, a clock that throws. It stopped between
-   * two instructions, holding what it held: nothing that this attachment would read or change afterwards could be trusted.
-   * What it held is taken over as a dead thread's would be; `cause` is what was caught. Who catches sets {@link state} to
-   * {@link STATE_PANIC} before, as there may be no room on the stack for this call either.
+   * Poisons the attachment after an exception in the core: a trap (corrupt memory), a stack overflow, or a clock that
+   * throws. The core stopped between two instructions and still holds its locks, so this attachment can no longer be
+   * trusted. Its slot is recovered like that of a dead thread. `cause` is the exception. The caller sets {@link state}
+   * to {@link STATE_PANIC} first, because there may be no stack left for this call.
    * @throws Error ERR_THREADFS_PANIC
    */
   poison(cause: unknown): never {
@@ -326,15 +338,16 @@ export class Attachment {
     this.#recoverLater();
     if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
     this.#recoverSelf();
-    // The core's own panic, which says what it was.
+    // A panic of the core itself has a message already.
     if ((cause as { code?: unknown } | null)?.code === "ERR_THREADFS_PANIC") throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw codedError(Error, "ERR_THREADFS_PANIC", `The core gave up in this thread: ${message}`, { cause });
+    throw codedError(Error, "ERR_THREADFS_PANIC", `The core panicked in this thread: ${message}`, { cause });
   }
 
   /**
-   * Takes over what this attachment held, through a fresh one. Not while the stack is nearly full: the fresh one would be torn too,
-   * with locks of its own. Where it fails (the memory is corrupt) a slot stays behind, which is a dead thread's.
+   * Recovers this attachment's slot through a new attachment. Not while the stack is nearly full, because the new
+   * attachment would overflow it too, with locks of its own. If it fails (corrupt memory), the slot remains, like that
+   * of a dead thread.
    */
   #recoverSelf(): void {
     if (this.#slot < 0 || !hasStackRoom(STACK_PROBE_DEPTH)) return;
@@ -345,11 +358,14 @@ export class Attachment {
       if (fresh.threadRecover(slot, this.#trapped) >= 0) this.#slot = -1;
       fresh.threadDetach();
     } catch {
-      // Nothing more can be done from here.
+      // Nothing more can be done here.
     }
   }
 
-  /** Once: Node tells its host of a promise that is resolved again, for which there may be no room. @throws RangeError without room */
+  /**
+   * At most once: Node reports a promise that is resolved twice to its host, for which there may be no stack. @throws
+   * RangeError without stack
+   */
   #recoverLater(): void {
     if (this.#recoveryStarted) return;
     this.#startRecovery();
@@ -364,7 +380,7 @@ export class Attachment {
     return Object.fromEntries(guarded) as CoreExports;
   }
 
-  /** No call takes more than eight numbers, and a call of WebAssembly ignores what it does not take. */
+  /** No call takes more than eight numbers, and WebAssembly ignores surplus arguments. */
   #guardCall(call: (...numbers: number[]) => number): (...numbers: number[]) => number {
     return (a, b, c, d, e, f, g, h) => {
       try {
@@ -376,7 +392,10 @@ export class Attachment {
     };
   }
 
-  /** Runs a hook of the host. It runs inside a call of the core, whose scratch area another call would overwrite. */
+  /**
+   * Runs a hook of the host, inside a call of the core. Meanwhile other calls are refused, because they would overwrite
+   * the scratch area.
+   */
   #runHook<T>(hook: () => T): T {
     const before = this.state;
     this.state = STATE_IN_HOOK;
@@ -388,8 +407,8 @@ export class Attachment {
   }
 
   /**
-   * Runs a hook that may throw: an exception may not unwind the core, which is in the middle of a walk. The access is
-   * refused with EIO, and the exception becomes an uncaught one, as it has no other place to go.
+   * Runs a hook that may throw. An exception must not unwind the core in the middle of a walk: the access fails with
+   * EIO, and the exception is thrown again as an uncaught one.
    */
   #guardHook(hook: () => number): number {
     try {
@@ -402,34 +421,34 @@ export class Attachment {
     }
   }
 
-  /** @param a an address: a lock's, whose word names its owner, or a structure's */
+  /** @param a the address of a lock, whose word names its owner, or of a structure */
   #panic(code: number, a: number): never {
     this.state = STATE_PANIC;
     const words = new Uint32Array(this.memory.buffer);
-    const word = a / 4 < words.length ? `, ${Atomics.load(words, a >>> 2).toString(16)} there` : "";
-    throw codedError(Error, "ERR_THREADFS_PANIC", `An invariant of the core is broken: ${code} (${a}${word})`);
+    const word = a / 4 < words.length ? `, which holds ${Atomics.load(words, a >>> 2).toString(16)}` : "";
+    throw codedError(Error, "ERR_THREADFS_PANIC", `An invariant of the core is broken: code ${code}, address ${a}${word}`);
   }
 
-  /** @throws TypeError ERR_THREADFS_HANDLE when module and memory do not belong together, or are not ours */
+  /** @throws TypeError ERR_THREADFS_HANDLE if module and memory do not belong together or are not threadfs' */
   #instantiate(host: HostOptions): CoreExports {
     let exports: WebAssembly.Exports;
     try {
       exports = new WebAssembly.Instance(this.module as WebAssembly.Module, this.#imports(host)).exports;
     } catch (cause) {
-      throw handleError("its module cannot be joined with its memory", cause);
+      throw handleError("its module cannot be instantiated with its memory", cause);
     }
     if (typeof exports.arenaCheck !== "function") throw handleError("its module is not the core");
     return exports as unknown as CoreExports;
   }
 
-  /** The word at an address; a fresh view, as the memory may have grown since the last. */
+  /** The word at an address, in a new view, because the memory may have grown. */
   #words(address: number): Int32Array<SharedArrayBuffer> {
     return new Int32Array(this.memory.buffer as SharedArrayBuffer, address >>> 0, 1);
   }
 
   #imports(host: HostOptions) {
     const { security, audit, point } = host;
-    // The global and its origin are getters in Node, and the core asks for the time at every change.
+    // Read once, because the global and its origin are getters in Node, and the core asks for the time at every change.
     const clock = performance;
     const origin = clock.timeOrigin;
     const time = () => origin + clock.now();
@@ -455,7 +474,7 @@ export class Attachment {
         ? (id: number, a: number, b: number) => this.#runHook(() => point(id, a >>> 0, b >>> 0))
         : () => undefined,
     };
-    // Only what this build of the core asks for: the shipping one has no `point`.
+    // Only what this build of the core imports: the shipping build has no `point`.
     const needed: Record<string, WebAssembly.ImportValue> = {};
     for (const { module, name } of WebAssembly.Module.imports(this.module as WebAssembly.Module)) {
       if (module === "host" && name in functions) needed[name] = functions[name];

@@ -1,26 +1,26 @@
 /**
- * Drivers: file systems written as JavaScript objects. The core calls a hook through the host's `driverCall`; names and
- * attributes lie in the calling thread's SCRATCH.DRIVER area:
+ * Drivers: file systems written as JavaScript objects. The core calls a hook through the host's `driverCall`. Names and
+ * attributes are in the calling thread's SCRATCH.DRIVER area:
  *
  *   0    attributes: ino f64, size f64, mtime f64 (ms), mode u32 (24), uid u32 (28), gid u32 (32), nlink u32 (36)
  *   256  a name   512  a second name   1024  a link body
  *
- * A driver is known to the whole tree by its name and to each thread by the object that the thread registered: a thread that
- * walks a mount without having registered its driver gets ENXIO.
+ * The tree knows a driver by its name; each thread has its own object for it, which it registers. A thread that walks a
+ * mount without having registered its driver gets ENXIO.
  */
 import { type CoreExports, DRIVER_OP, ERRNO, FS_REVAL_DOT, HOOK, IO_SIZE, PATH_MAX, SCRATCH } from "../../abi/abi.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 
-/** What a driver says about one of its nodes. */
+/** Attributes of a driver's node. */
 export interface DriverAttributes {
-  /** The node's number, an integer from 0 to 2^53 - 1; the same number is the same node. */
+  /** The node's number, an integer from 0 to 2^53 - 1. Equal numbers mean the same node. */
   ino: number;
   /** Type and permission bits, as in `Stats.mode`. The type of a node never changes. */
   mode: number;
   uid?: number;
   gid?: number;
-  /** Default 1, of a directory 2. */
+  /** Default: 1, for a directory 2. */
   nlink?: number;
   /** Bytes. */
   size?: number;
@@ -28,14 +28,14 @@ export interface DriverAttributes {
   mtimeMs?: number;
 }
 
-/** One entry of a driver's directory; `mode` as in {@link DriverAttributes}, of which only the type is used. */
+/** An entry of a driver's directory. Only the type in `mode` is used. */
 export interface DriverEntry {
   name: string;
   ino: number;
   mode: number;
 }
 
-/** Changes asked of {@link Driver.setattr}; only what is to change is there. */
+/** Changes for {@link Driver.setattr}: only the properties to change are set. */
 export interface DriverChanges {
   mode?: number;
   uid?: number;
@@ -46,54 +46,57 @@ export interface DriverChanges {
 }
 
 /**
- * A file system as an object. Every hook but `root` may be left out, and one that is not there costs nothing: no call is
- * made. Nodes are named by their numbers.
+ * A file system as an object. Every hook but `root` is optional, and a missing hook costs nothing. Nodes are identified
+ * by their numbers.
  *
- * A hook may throw an error with a `code` such as "ENOENT", which is then the call's error; any other exception makes it EIO
- * and is thrown again outside the call. Hooks may not call the tree that calls them.
+ * If a hook throws an error with a `code` such as "ENOENT", that is the error of the call. After any other exception
+ * the call fails with EIO, and the exception is thrown again outside of the call. A hook may not call the tree that
+ * called it.
  */
 export interface Driver {
   /** The file system type for `mount`, at most 100 bytes. */
   name: string;
-  /** Linux's FS_REVAL_DOT: `revalidate` is asked too where a walk ends in ".", ".." or "/". */
+  /** Linux's FS_REVAL_DOT: calls `revalidate` also if a walk ends in ".", ".." or "/". */
   revalidateDots?: boolean;
   /** The root directory of a new mount. */
   root(): DriverAttributes;
-  /** i_op->lookup: the node of a name, null: there is none. The answer is cached, also that there is none. */
+  /** i_op->lookup: the node of a name; null: it does not exist. Both results are cached. */
   lookup?(dir: number, name: string): DriverAttributes | null;
-  /** d_op->d_hash: an integer; names that `compare` equal must hash alike. Called in rcu mode. */
+  /** d_op->d_hash: an integer. Names that `compare` considers equal must have the same hash. Called in rcu mode. */
   hash?(dir: number, name: string): number;
-  /** d_op->d_compare: whether a cached name is the one looked for. `node` null: a negative entry, in ref mode only. */
+  /**
+   * d_op->d_compare: whether a cached name equals the one looked up. `node` null: a negative entry, in ref mode only.
+   */
   compare?(dir: number, node: number | null, cached: string, wanted: string): boolean;
-  /** d_op->d_revalidate: false throws the cached entry away. Takes the walk out of rcu mode. */
+  /** d_op->d_revalidate: false drops the cached entry. Takes the walk out of rcu mode. */
   revalidate?(dir: number, node: number | null, name: string, reval: boolean): boolean;
   /** i_op->permission: throws EACCES ... `mask`: 1 execute, 2 write, 4 read. Takes the walk out of rcu mode. */
   permission?(node: number, mask: number): void;
-  /** i_op->check_acl: true grants, false refuses, undefined: the mode bits decide. Takes the walk out of rcu mode. */
+  /** i_op->check_acl: true grants, false denies, undefined: the mode bits decide. Takes the walk out of rcu mode. */
   checkAcl?(node: number, mask: number): boolean | undefined;
   /** i_op->follow_link: the body of a link, at most 4095 bytes. */
   readlink?(node: number): string;
-  /** i_op->put_link: the body is no longer used; once for each `readlink`. */
+  /** i_op->put_link: the body is not used any more. Called once for each `readlink`. */
   putLink?(node: number): void;
-  /** d_op->d_iput: the tree has forgotten the node. */
+  /** d_op->d_iput: the tree has dropped the node. */
   iput?(node: number, nlink: number): void;
-  /** d_op->d_delete: true: an entry nobody uses any more is not kept. */
+  /** d_op->d_delete: true: do not cache the entry while it is unused. */
   deleteUnused?(node: number | null, name: string): boolean;
-  /** The entries of a directory, without "." and "..", in a lasting order. */
+  /** The entries of a directory, without "." and "..", in a stable order. */
   readdir?(node: number): readonly DriverEntry[];
-  /** Fills `into` from `offset` on; answers the bytes, 0 at the end. */
+  /** Reads into `into` from `offset` on. Returns the number of bytes, 0 at the end. */
   read?(node: number, offset: number, into: Uint8Array): number;
-  /** Writes `data` at `offset`; answers the bytes taken. */
+  /** Writes `data` at `offset`. Returns the number of bytes written. */
   write?(node: number, offset: number, data: Uint8Array): number;
-  /** Makes a file, directory or link (`target`); `mode` has its type. */
+  /** Creates a file, directory or link (to `target`). `mode` includes the type. */
   create?(dir: number, name: string, mode: number, target?: string): DriverAttributes;
   /** Removes a name; throws ENOTEMPTY ... */
   unlink?(dir: number, node: number, name: string): void;
-  /** Changes attributes; answers all of them. */
+  /** Changes attributes. Returns all attributes. */
   setattr?(node: number, changes: DriverChanges): DriverAttributes;
 }
 
-/** Which method makes which hook bit. */
+/** The hook bit of each method. */
 const HOOK_OF: readonly (readonly [keyof Driver, number])[] = [
   ["lookup", HOOK.LOOKUP],
   ["hash", HOOK.HASH],
@@ -125,7 +128,7 @@ const ATTR_MODE = 1;
 const ATTR_OWNER = 2;
 const ATTR_SIZE = 4;
 
-/** The drivers that one thread has registered. */
+/** The drivers that a thread has registered. */
 export class DriverTable {
   readonly #memory: SharedMemory;
   readonly #byNumber = new Map<number, Driver>();
@@ -138,7 +141,7 @@ export class DriverTable {
     this.#memory = memory;
   }
 
-  /** Called once the thread has a scratch area. */
+  /** Called when the thread has its scratch area. */
   attach(core: CoreExports): void {
     this.#core = core;
     const base = core.scratchBase() >>> 0;
@@ -146,7 +149,7 @@ export class DriverTable {
     this.#view = new DataView(this.#memory.buffer as ArrayBuffer, base, SCRATCH.SIZE);
   }
 
-  /** @throws EEXIST when another driver of this name has other hooks, ENOSPC when the table is full */
+  /** @throws EEXIST if another driver of this name has other hooks, ENOSPC if the table is full */
   register(driver: Driver): void {
     if (typeof driver !== "object" || driver === null) throw invalidArgType("driver", "of type object", driver);
     if (typeof driver.name !== "string") throw invalidArgType("driver.name", "of type string", driver.name);
@@ -171,7 +174,7 @@ export class DriverTable {
     const number = this.#byName.get(name);
     if (number === undefined) throw systemCallError(-ERRNO.ENODEV, "unregister", name);
     const answer = this.#attached().driverUnregister(number);
-    // Another thread may have taken it out of the tree already; then only this thread's part is left.
+    // Another thread may have unregistered it already. Then only this thread's registration is left.
     if (answer < 0 && answer !== -ERRNO.ENODEV) throw systemCallError(answer, "unregister", name);
     this.#byNumber.delete(number);
     this.#byName.delete(name);
@@ -181,7 +184,7 @@ export class DriverTable {
     return this.#byName.get(name);
   }
 
-  /** The host's `driverCall`: one hook of the driver with this number. Answers >= 0 or -errno, and never throws. */
+  /** The host's `driverCall`: calls a hook of the driver with this number. Returns >= 0 or -errno, and never throws. */
   call(op: number, number: number, a: number, b: number, c: number, d: number): number {
     const driver = this.#byNumber.get(number);
     if (driver === undefined) return -ERRNO.ENXIO;
@@ -207,7 +210,7 @@ export class DriverTable {
         return found == null ? -ERRNO.ENOENT : this.#putAttributes(found);
       }
       case DRIVER_OP.HASH:
-        // A name that is no text has no hash of the driver's; any will do, as nothing can be found under it.
+        // A name that is not UTF-8 cannot be found, so any hash will do.
         return (driver.hash?.(a, this.#text(NAME1, b) ?? "") ?? 0) >>> 0;
       case DRIVER_OP.COMPARE: {
         const [cached, wanted] = [this.#text(NAME1, c), this.#text(NAME2, d)];
@@ -269,7 +272,7 @@ export class DriverTable {
     return this.#core;
   }
 
-  /** Text at an offset; undefined: no UTF-8. Copied first, as browsers do not decode shared memory. */
+  /** Text at an offset; undefined: not UTF-8. Copied, because browsers do not decode shared memory. */
   #text(offset: number, length: number): string | undefined {
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
@@ -303,7 +306,7 @@ export class DriverTable {
     return 0;
   }
 
-  /** Entries from number `from` on, as many as fit; the number of the next one goes to SCRATCH.DRIVER. */
+  /** Writes as many entries as fit, from entry `from` on. The number of the next one goes to SCRATCH.DRIVER. */
   #putEntries(entries: readonly DriverEntry[], from: number): number {
     const encoder = new TextEncoder();
     let used = 0;

@@ -1,16 +1,16 @@
-/** Getting the core's WebAssembly: compiled once a thread, when it is first asked for. */
+/** Loads the core's WebAssembly, compiled once per thread when it is first needed. */
 
 import type { CoreModule } from "./wasm.js";
 
 export interface LoadOptions {
-  /** Another build of the core, such as the debug build that threadfs-cli has. Default: the one of this package. */
+  /** Another build of the core, such as the debug build of threadfs-cli. Default: the build of this package. */
   url?: URL;
 }
 
 const loaded = /* @__PURE__ */ new Map<string, Promise<CoreModule>>();
 
 /**
- * Loads and compiles the core of this package, or another build of it. In Node the file is read, elsewhere it is fetched.
+ * Loads and compiles the core of this package, or another build of it. Reads a file in Node, fetches elsewhere.
  * @throws the error of reading or fetching; a later call tries again
  */
 export function loadCore(options: LoadOptions = {}): Promise<CoreModule> {
@@ -26,7 +26,7 @@ export function loadCore(options: LoadOptions = {}): Promise<CoreModule> {
 
 const inNode = () => typeof process === "object" && process.versions?.node !== undefined;
 
-/** What the host calls this thread: in Node its threadId and one, elsewhere 0, which is no name. */
+/** The host's id of this thread: in Node its threadId plus one, elsewhere 0, which is no id. */
 export async function hostThreadId(): Promise<number> {
   if (!inNode()) return 0;
   const { threadId } = await import("./node.js");

@@ -1,4 +1,4 @@
-/** The one file of the library that needs Node itself: loaded only where Node runs. */
+/** The only file of the library that imports Node's modules; loaded only in Node. */
 import { readFile } from "node:fs/promises";
 
 export { threadId } from "node:worker_threads";

@@ -1,6 +1,6 @@
 /**
- * The texts of libuv's error numbers, by Linux's numbers: what `node:fs` puts behind the code in an error's message.
- * Numbers that libuv does not know (the last rows) keep Linux's own name instead of libuv's "UNKNOWN".
+ * libuv's texts of error numbers, by Linux's numbers: what `node:fs` writes after the code in an error's message.
+ * Numbers that libuv does not know (the last rows) have Linux's names instead of libuv's "UNKNOWN".
  */
 const ROWS: readonly (readonly [errno: number, code: string, text: string])[] = [
   [1, "EPERM", "operation not permitted"],

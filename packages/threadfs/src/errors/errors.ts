@@ -1,7 +1,7 @@
 /**
- * The one place where an error number becomes an exception, shaped as `node:fs` shapes it
- * (https://nodejs.org/api/errors.html): system errors carry `errno`, `code`, `syscall`, `path`, `dest`, argument
- * errors a `code` that begins with ERR_.
+ * Creates exceptions, shaped as those of `node:fs` (https://nodejs.org/api/errors.html): system errors have `errno`,
+ * `code`, `syscall`, `path`, `dest`; argument errors have a `code` that begins with ERR_. No other file turns an error
+ * number into an exception.
  */
 import { errnoText } from "./errno.js";
 
@@ -9,10 +9,10 @@ const decoder = /* @__PURE__ */ new TextDecoder();
 const encoder = /* @__PURE__ */ new TextEncoder();
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** A path as errors show it: as it went to the system, which knows bytes only. */
+/** A path as errors show it: the text of its bytes. */
 export function pathText(path: string | Uint8Array): string {
   if (typeof path === "string") return LONE_SURROGATE.test(path) ? decoder.decode(encoder.encode(path)) : path;
-  // A copy: TextDecoder may refuse views of shared memory.
+  // A copy, because TextDecoder may refuse views of shared memory.
   return decoder.decode(path.slice());
 }
 
@@ -27,8 +27,8 @@ export interface SystemCallError extends Error {
 
 /**
  * The exception for a failed call.
- * @param errno negative error number as the core answered it
- * @param syscall name that Node gives the call ("open", "scandir", "copyfile" ...)
+ * @param errno negative error number from the core
+ * @param syscall Node's name of the call ("open", "scandir", "copyfile" ...)
  */
 export function systemCallError(
   errno: number,
@@ -51,7 +51,7 @@ export function systemCallError(
   return error;
 }
 
-/** An error with a `code` of Node's ERR_ family, or of ours (ERR_THREADFS_...). */
+/** An error with a `code`: one of Node's ERR_ codes, or ERR_THREADFS_... */
 export function codedError<E extends Error>(
   type: new (message: string, options?: ErrorOptions) => E,
   code: string,
@@ -61,7 +61,7 @@ export function codedError<E extends Error>(
   return Object.assign(new type(message, options), { code });
 }
 
-/** What a value is called in the messages of argument errors. */
+/** Describes a value in the message of an argument error. */
 export function describeValue(value: unknown): string {
   switch (typeof value) {
     case "undefined":
@@ -89,7 +89,7 @@ export function describeValue(value: unknown): string {
 
 const ESCAPES: Readonly<Record<string, string>> = { "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r" };
 
-/** A string in quotes that it does not hold, with its control characters readable. */
+/** A string in quotes that it does not contain, with control characters escaped. */
 function quote(text: string): string {
   const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : "`";
   let shown = "";
@@ -103,7 +103,7 @@ function quote(text: string): string {
   return mark + shown + mark;
 }
 
-/** A value as it is shown behind "Received" where its text matters. */
+/** A value as shown after "Received" where its text matters. */
 function showValue(value: unknown): string {
   let text: string;
   if (typeof value === "string") {
@@ -130,7 +130,7 @@ function argumentKind(name: string): string {
   return name.includes(".") ? "property" : "argument";
 }
 
-/** ERR_INVALID_ARG_TYPE; `expected` is the part behind "must be", e.g. "of type number". */
+/** ERR_INVALID_ARG_TYPE; `expected` follows "must be", e.g. "of type number". */
 export function invalidArgType(name: string, expected: string, value: unknown): TypeError & { code: string } {
   const message = `The "${name}" ${argumentKind(name)} must be ${expected}. Received ${describeValue(value)}`;
   return codedError(TypeError, "ERR_INVALID_ARG_TYPE", message);
@@ -142,7 +142,7 @@ export function invalidArgValue(name: string, value: unknown, reason = "is inval
   return codedError(TypeError, "ERR_INVALID_ARG_VALUE", message);
 }
 
-/** Groups of three digits, as Node shows large numbers. */
+/** Digits in groups of three, as Node shows large numbers. */
 function withSeparators(digits: string): string {
   return digits.replace(/\B(?=(\d{3})+$)/g, "_");
 }
@@ -159,7 +159,7 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   return codedError(RangeError, "ERR_OUT_OF_RANGE", message);
 }
 
-/** What went wrong, in the `info` of a {@link compoundError}. */
+/** The `info` of a {@link compoundError}. */
 export interface CompoundErrorInfo {
   /** Linux's name of the error number. */
   code: string;
@@ -170,7 +170,10 @@ export interface CompoundErrorInfo {
   path: string;
 }
 
-/** An error of `rm` or `cp`, which are made of many calls: Node's SystemError with `code`, `info`, `errno`, `syscall`, `path`. */
+/**
+ * An error of `rm` or `cp`, which consist of many calls: Node's SystemError with `code`, `info`, `errno`, `syscall`,
+ * `path`.
+ */
 export function compoundError(code: string, prefix: string, info: CompoundErrorInfo): Error & { code: string } {
   const message = `${prefix}: ${info.syscall} returned ${info.code} (${info.message}) ${info.path}`;
   const error = codedError(Error, code, message);
