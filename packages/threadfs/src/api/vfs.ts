@@ -66,7 +66,11 @@ export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): P
     const attachment = Attachment.attach(handle, { ...options, thread });
     if (attachment.core.contextCheck(handle.ctx) >= 0) return new Vfs(attachment, handle.ctx, release);
     attachment.close();
-    throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${handle.ctx} of this handle does not exist any more`);
+    throw codedError(
+      TypeError,
+      "ERR_THREADFS_HANDLE",
+      `The context ${handle.ctx} of this handle does not exist any more`,
+    );
   } catch (error) {
     release?.();
     throw error;

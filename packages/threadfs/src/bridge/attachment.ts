@@ -426,7 +426,11 @@ export class Attachment {
     this.state = STATE_PANIC;
     const words = new Uint32Array(this.memory.buffer);
     const word = a / 4 < words.length ? `, which holds ${Atomics.load(words, a >>> 2).toString(16)}` : "";
-    throw codedError(Error, "ERR_THREADFS_PANIC", `An invariant of the core is broken: code ${code}, address ${a}${word}`);
+    throw codedError(
+      Error,
+      "ERR_THREADFS_PANIC",
+      `An invariant of the core is broken: code ${code}, address ${a}${word}`,
+    );
   }
 
   /** @throws TypeError ERR_THREADFS_HANDLE if module and memory do not belong together or are not threadfs' */

@@ -1,12 +1,12 @@
 /**
- * The arguments of `node:fs` calls: checked with Node's errors, brought to one form. Nothing here touches the core,
- * so what is thrown here is thrown at once in every form (sync, callback, promise) of a call.
+ * Checks and normalizes the arguments of `node:fs` calls, with Node's errors. Nothing here calls the core, so that
+ * these errors are thrown at once in every form (sync, callback, promise) of a call.
  */
 import { codedError, invalidArgType, invalidArgValue, outOfRange } from "../errors/errors.js";
 import { checkEncoding, type NameEncoding } from "./bytes.js";
 import { constants } from "./constants.js";
 
-/** A path that has been checked: no NUL inside, URLs decoded. */
+/** A checked path: without NUL, and with URLs decoded. */
 export type Path = string | Uint8Array;
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -17,7 +17,7 @@ function looksLikeUrl(value: unknown): value is URL {
   return Boolean(url?.href && url.protocol && url.auth === undefined && url.path === undefined);
 }
 
-/** The path of a file: URL, as Node's `fileURLToPath` on POSIX. */
+/** The path in a file: URL, as Node's `fileURLToPath` on POSIX. */
 function pathOfUrl(url: URL): string {
   if (url.protocol !== "file:") {
     throw codedError(TypeError, "ERR_INVALID_URL_SCHEME", "The URL must be of scheme file");
@@ -51,7 +51,7 @@ function nulInPath(name: string, value: unknown): Error {
   return invalidArgValue(name, value, "must be a string, Uint8Array, or URL without null bytes");
 }
 
-/** A number that is an integer of a range. */
+/** An integer in a range. */
 export function toInteger(
   value: unknown,
   name: string,
@@ -79,7 +79,7 @@ export function isFd(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= INT32_MAX;
 }
 
-/** A user or group id; -1 leaves the id as it is. */
+/** A user or group id; -1: do not change. */
 export function toId(value: unknown, name: string): number {
   return toInteger(value, name, -1, UINT32_MAX);
 }
@@ -101,7 +101,7 @@ export function toMode(value: unknown, name: string, fallback?: number): number 
   return toUint32(mode, name);
 }
 
-/** The mode of `access` and of `copyFile`: three bits each. Node's texts here are not those of its other arguments. */
+/** The mode of `access` and of `copyFile`: three bits each. Node words these errors differently. */
 export function toCallMode(value: unknown): number {
   if (value === undefined || value === null) return 0;
   if (typeof value !== "number") {
@@ -117,7 +117,7 @@ export function toCallMode(value: unknown): number {
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_SYNC } = constants;
 
-/** https://nodejs.org/api/fs.html#file-system-flags; letters behind the first may stand in any of Node's orders. */
+/** https://nodejs.org/api/fs.html#file-system-flags; the letters after the first may have any of Node's orders. */
 const OPEN_FLAGS: ReadonlyMap<string, number> = new Map([
   ["r", O_RDONLY],
   ["rs", O_RDONLY | O_SYNC],
@@ -152,7 +152,7 @@ export function toOpenFlags(value: unknown): number {
   return flags;
 }
 
-/** An options argument: an encoding's name, an object, or nothing. */
+/** An options argument: the name of an encoding, an object, or nothing. */
 export function toOptions<T extends { encoding?: unknown }>(value: unknown, defaults: T): T {
   if (value === undefined || value === null || typeof value === "function") return defaults;
   let options: T;
@@ -163,7 +163,7 @@ export function toOptions<T extends { encoding?: unknown }>(value: unknown, defa
   return options;
 }
 
-/** How a call that answers with names or paths gives them. */
+/** The encoding of the names or paths that a call returns. */
 export function toNameEncoding(options: { encoding?: unknown }): NameEncoding {
   return (options.encoding || "utf8") as NameEncoding;
 }
@@ -182,7 +182,7 @@ export interface TimeSpec {
   nsec: number;
 }
 
-/** A time given as Date, seconds or numeric string. Negative numbers mean the present time, as in Node. */
+/** A time given as Date, seconds or numeric string. Negative numbers mean now, as in Node. */
 export function toTime(value: unknown): TimeSpec {
   let seconds: number;
   // biome-ignore lint/suspicious/noDoubleEquals: Node takes any string that is equal to its number
@@ -193,7 +193,7 @@ export function toTime(value: unknown): TimeSpec {
   return splitSeconds(seconds);
 }
 
-/** As libuv: nanoseconds to the microsecond, never negative. */
+/** As libuv: rounds nanoseconds to microseconds, and keeps them non-negative. */
 function splitSeconds(seconds: number): TimeSpec {
   let sec = Math.trunc(seconds);
   let micro = Math.trunc((seconds - sec) * 1e6);

@@ -1,7 +1,7 @@
-/** Bytes to strings and back: Node's Buffer where there is one, plain Uint8Arrays and UTF-8 elsewhere. */
+/** Converts bytes to strings and back: with Node's Buffer where it exists, with Uint8Arrays and UTF-8 elsewhere. */
 import { codedError, invalidArgValue } from "../errors/errors.js";
 
-/** Undefined in a browser. Looked up at each use: nothing happens on import. */
+/** Undefined in a browser. Looked up at each use, so that importing has no side effects. */
 function bufferClass(): typeof Buffer | undefined {
   return (globalThis as { Buffer?: typeof Buffer }).Buffer;
 }
@@ -25,14 +25,14 @@ const ENCODINGS = new Set([
   "hex",
 ]);
 
-/** Whether Node takes this as the name of an encoding. */
+/** Whether Node accepts this as the name of an encoding. */
 export function isEncoding(encoding: unknown): encoding is BufferEncoding {
   return typeof encoding === "string" && ENCODINGS.has(encoding.toLowerCase());
 }
 
-/** A fresh buffer, not cleared where that is possible. */
+/** A new buffer, uninitialized where possible. */
 export function allocate(size: number): Buffer<ArrayBuffer> {
-  // In a browser the answer is a plain Uint8Array: the type tells of Node, where callers expect a Buffer.
+  // In a browser this is a plain Uint8Array. The type is Node's, where callers expect a Buffer.
   return bufferClass()?.allocUnsafeSlow(size) ?? (new Uint8Array(size) as Buffer<ArrayBuffer>);
 }
 
@@ -58,7 +58,7 @@ export function encodeText(text: string, encoding: BufferEncoding): Uint8Array {
   }
 }
 
-/** The string that bytes (of private memory) stand for in an encoding. @throws TypeError ERR_UNKNOWN_ENCODING */
+/** Decodes bytes of private memory. @throws TypeError ERR_UNKNOWN_ENCODING */
 export function decodeText(bytes: Uint8Array, encoding: NameEncoding): string {
   if (encoding === "buffer") throw unknownEncoding(encoding);
   const buffers = bufferClass();
@@ -82,11 +82,11 @@ function unknownEncoding(encoding: string): Error {
   return codedError(TypeError, "ERR_UNKNOWN_ENCODING", `Unknown encoding: ${encoding}`);
 }
 
-/** A name or path out of shared memory: the copied bytes, or a string. */
+/** A name or path from shared memory: copied bytes, or a string. */
 export function nameOf(shared: Uint8Array, encoding: NameEncoding): string | Buffer {
   const length = shared.length;
   if (encoding === "utf8" && length < 32) {
-    // Short names are mostly ASCII, and for those a loop is cheaper than a copy and a decoder.
+    // Short names are mostly ASCII, for which a loop is cheaper than a copy and a decoder.
     let text = "";
     let i = 0;
     for (; i < length && shared[i] < 0x80; i++) text += String.fromCharCode(shared[i]);
@@ -97,12 +97,12 @@ export function nameOf(shared: Uint8Array, encoding: NameEncoding): string | Buf
   return encoding === "buffer" ? bytes : decodeText(bytes, encoding);
 }
 
-/** From this version of Node on a Buffer's own write is faster than encodeInto (packages/bench/src/walk.js has both). */
+/** From this version of Node on Buffer.write is faster than encodeInto (packages/bench/src/walk.js measures both). */
 const FAST_WRITE = 24;
 
 /**
- * Writes a string's UTF-8, lone surrogates as U+FFFD, to the start of a view of shared memory as far as it fits: the bytes written.
- * Undefined where encodeInto is faster.
+ * Writes a string's UTF-8, lone surrogates as U+FFFD, to the start of a view of shared memory as far as it fits.
+ * Returns the bytes written. Undefined where encodeInto is faster.
  */
 export function bufferWriter(into: Uint8Array<SharedArrayBuffer>): ((text: string) => number) | undefined {
   const { process } = globalThis as { process?: { versions?: { node?: string } } };
@@ -111,7 +111,7 @@ export function bufferWriter(into: Uint8Array<SharedArrayBuffer>): ((text: strin
   return buffer && ((text) => buffer.write(text));
 }
 
-/** How names are handed out: an encoding, or the bytes themselves. */
+/** How names are returned: in an encoding, or as bytes. */
 export type NameEncoding = BufferEncoding | "buffer";
 
 /** Checks an `encoding` option as Node's `assertEncoding`. @throws TypeError ERR_INVALID_ARG_VALUE */

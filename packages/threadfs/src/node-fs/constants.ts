@@ -1,6 +1,6 @@
 /**
- * `fs.constants`: the numbers of Linux on x86-64 on every machine, because the core speaks Linux's numbers whatever
- * the host is (https://nodejs.org/api/fs.html#fs-constants).
+ * `fs.constants`: the numbers of Linux on x86-64, on every machine, because the core uses Linux's numbers on every host
+ * (https://nodejs.org/api/fs.html#fs-constants).
  */
 export const constants = Object.freeze({
   F_OK: 0,

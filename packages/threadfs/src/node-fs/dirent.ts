@@ -1,4 +1,4 @@
-/** `fs.Dirent` and `fs.Dir` (https://nodejs.org/api/fs.html#class-fsdirent), and reading a directory's entries. */
+/** `fs.Dirent` and `fs.Dir` (https://nodejs.org/api/fs.html#class-fsdirent), and reading the entries of a directory. */
 import { ERRNO } from "../../abi/abi.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import { type NameEncoding, nameOf } from "./bytes.js";
@@ -14,7 +14,7 @@ const DT_REG = 8;
 export const DT_LNK = 10;
 const DT_SOCK = 12;
 
-/** Size of an entry's head in the core's answer: ino (8), type (1), length of the name (1). */
+/** Size of the head of an entry from the core: ino (8), type (1), length of the name (1). */
 const ENTRY_HEAD = 10;
 
 /** One entry of a directory. */
@@ -22,7 +22,7 @@ export class Dirent<Name extends string | Buffer = string> {
   name: Name;
   /** Path of the directory, as it was given. */
   parentPath: string;
-  /** The same as `parentPath`, under its older name. */
+  /** The older name of `parentPath`. */
   path: string;
   readonly #type: number;
 
@@ -57,18 +57,20 @@ export class Dirent<Name extends string | Buffer = string> {
   }
 }
 
-/** An entry as it comes out of the core. */
+/** An entry from the core. */
 export interface Entry<Name extends string | Buffer = string | Buffer> {
   name: Name;
-  /** DT_*; 0 when the file system does not tell. */
+  /** DT_*; 0 if the file system does not provide it. */
   type: number;
 }
 
-/** Appends the next entries of a descriptor to `into`: 1 when there may be more, 0 at the end, or a negative errno. */
+/**
+ * Appends the next entries of a descriptor to `into`. Returns 1: there may be more; 0: the end; or a negative errno.
+ */
 export function readEntries(calls: SystemCalls, fd: number, encoding: NameEncoding, into: Entry[]): number {
   calls.checkOpen();
   const filled = calls.core.sysGetdents(calls.ctx, fd);
-  // A directory that was removed under the descriptor has no entries: readdir(3) hides Linux's ENOENT.
+  // A directory that was removed while it is open has no entries: readdir(3) hides Linux's ENOENT.
   if (filled === -ERRNO.ENOENT) return 0;
   if (filled <= 0) return filled;
   const { io } = calls.attachment;
@@ -81,7 +83,7 @@ export function readEntries(calls: SystemCalls, fd: number, encoding: NameEncodi
   return 1;
 }
 
-/** `parent/name`, without a second slash behind a root. */
+/** `parent/name`, with one slash after a root. */
 export function joinPath(parent: string, name: string): string {
   return parent.endsWith("/") ? parent + name : `${parent}/${name}`;
 }
@@ -101,7 +103,7 @@ export class Dir {
   readonly #calls: SystemCalls;
   readonly #encoding: NameEncoding;
   readonly #recursive: boolean;
-  /** Directories found and not read yet, when all below is asked for. */
+  /** Directories still to be read, for a recursive reading. */
   readonly #pending: string[] = [];
   #fd: number;
   #current: string;
@@ -119,7 +121,7 @@ export class Dir {
     this.#recursive = recursive;
   }
 
-  /** The next entry, null behind the last. @throws Error ERR_DIR_CLOSED */
+  /** The next entry, null at the end. @throws Error ERR_DIR_CLOSED */
   readSync(): Dirent | null {
     this.#checkOpen();
     while (this.#next === this.#entries.length) {
@@ -127,11 +129,11 @@ export class Dir {
     }
     const { name, type } = this.#entries[this.#next++];
     if (this.#recursive && type === DT_DIR) this.#pending.push(joinPath(this.#current, String(name)));
-    // With the encoding "buffer" names are Buffers; Node's types do not say so either.
+    // With the encoding "buffer" names are Buffers, which Node's types do not express either.
     return new Dirent(name as string, type, this.#current);
   }
 
-  /** Gets more entries: false at the end. */
+  /** Reads more entries; false at the end. */
   #fill(): boolean {
     this.#entries = [];
     this.#next = 0;
@@ -174,7 +176,7 @@ export class Dir {
     return later(() => this.closeSync(), callback as Callback<void> | undefined);
   }
 
-  /** Entries until the end; the directory is closed behind the last, or when the loop is left. */
+  /** All entries. The directory is closed at the end, or when the loop is left. */
   async *[Symbol.asyncIterator](): NodeJS.AsyncIterator<Dirent, undefined> {
     try {
       for (;;) {
@@ -187,17 +189,17 @@ export class Dir {
     }
   }
 
-  /** Closes it if it is open. */
+  /** Closes the directory if it is open. */
   [Symbol.dispose](): void {
     if (!this.#closed) this.closeSync();
   }
 }
 
-/** Answers through a promise or, in a later turn, a callback. */
+/** Returns the result in a promise, or passes it to a callback in a later turn of the event loop. */
 function later<T>(work: () => T, callback: Callback<T> | undefined): Promise<T> | undefined {
   const done = Promise.resolve().then(work);
   if (callback === undefined) return done;
-  // The callback's own exceptions are not ours to swallow.
+  // Exceptions of the callback are not swallowed.
   done.then(
     (value) => queueMicrotask(() => callback(null, value)),
     (error) => queueMicrotask(() => callback(error, undefined as T)),

@@ -1,19 +1,19 @@
 /**
- * What an operation of the fs surface is: its arguments checked, then its work done. The two are apart because Node's
- * callback and promise forms throw (or reject) what is wrong with the arguments at once and deliver the rest later;
- * with them apart, every form of a call is made from the same entry of the table.
+ * An operation of the fs surface has two parts: it checks its arguments, then does its work. Node's callback and
+ * promise forms throw (or reject) argument errors at once and deliver the rest later. With separate parts every form of
+ * a call is made from the same table entry.
  */
 import type { SystemCalls } from "./system-calls.js";
 
-/** One operation: `A` its arguments as a caller gives them, `P` checked, `R` the answer. */
+/** An operation. `A`: arguments as the caller passes them, `P`: checked arguments, `R`: result. */
 export interface Operation<A extends unknown[], P, R> {
-  /** Checks the arguments and brings them to one form. @throws Node's ERR_ errors */
+  /** Checks and normalizes the arguments. @throws Node's ERR_ errors */
   readonly parse: (...args: A) => P;
   /** Does the work. @throws errors of system calls */
   readonly run: (calls: SystemCalls, parsed: P) => R;
 }
 
-/** An entry of the table; only there to infer the types. */
+/** A table entry; only infers the types. */
 export function operation<A extends unknown[], P, R>(
   parse: (...args: A) => P,
   run: (calls: SystemCalls, parsed: P) => R,

@@ -1,6 +1,6 @@
 /**
- * `cp`: copies a file or a tree, with the checks and errors of Node's (https://nodejs.org/api/fs.html#fscpsyncsrc-dest-options).
- * In a loop of its own, so that depth costs no JavaScript stack.
+ * `cp`: copies a file or a tree, with Node's checks and errors
+ * (https://nodejs.org/api/fs.html#fscpsyncsrc-dest-options). Iterative, so that depth costs no JavaScript stack.
  */
 import type * as NodeFs from "node:fs";
 import { ERRNO } from "../../abi/abi.js";
@@ -61,7 +61,7 @@ interface Level {
   dest: string;
   names: string[];
   next: number;
-  /** Mode to set when all is copied; undefined when the directory was there before. */
+  /** The mode to set when the directory is complete; undefined if the directory existed before. */
   mode: number | undefined;
 }
 
@@ -112,7 +112,7 @@ class Copy {
     return op.run(this.#calls, { path, bigint: true, throwIfNoEntry }) as BigIntStats | undefined;
   }
 
-  /** Asks the filter and looks at both sides; undefined when the filter says no. */
+  /** Asks the filter and reads the attributes of both sides; undefined if the filter rejects. */
   #check(src: string, dest: string): { source: BigIntStats; target: BigIntStats | undefined } | undefined {
     const { filter, dereference } = this.#args;
     if (filter !== undefined) {
@@ -148,7 +148,7 @@ class Copy {
     return { source, target };
   }
 
-  /** A tree may not be copied into itself, by whatever names its parts are reached. */
+  /** A tree must not be copied into itself, whatever paths lead to its parts. */
   #checkParents(src: string, source: BigIntStats, dest: string): void {
     const stop = this.#resolve(dirname(src));
     let parent = this.#resolve(dirname(dest));
@@ -160,7 +160,7 @@ class Copy {
     }
   }
 
-  /** Copies one thing; of a directory only itself, its entries follow. */
+  /** Copies one file, or a directory without its entries, which follow. */
   #copy(src: string, dest: string, there: boolean): void {
     const { dereference, recursive } = this.#args;
     const op = dereference ? stat : lstat;
@@ -213,7 +213,7 @@ class Copy {
       this.#args.verbatimSymlinks || body.startsWith("/") ? body : this.#resolve(joinPath(dirname(src), body));
     if (there) {
       const old = lstat.run(this.#calls, { path: dest, bigint: false, throwIfNoEntry: false });
-      // A file in the link's place is not overwritten: symlink answers EEXIST.
+      // A file in the link's place is not overwritten: symlink fails with EEXIST.
       if (old?.isSymbolicLink()) {
         this.#checkLinks(target, dest);
         unlink.run(this.#calls, dest);
@@ -222,7 +222,7 @@ class Copy {
     symlink.run(this.#calls, { path: target, dest });
   }
 
-  /** A link that is replaced may not point above or below what its new body names. */
+  /** A replaced link must not point above or below the new target. */
   #checkLinks(target: string, dest: string): void {
     const oldBody = String(readlink.run(this.#calls, { path: dest, encoding: "utf8" }));
     const old = this.#resolve(oldBody.startsWith("/") ? oldBody : joinPath(dirname(dest), oldBody));
@@ -238,7 +238,7 @@ class Copy {
     }
   }
 
-  /** An absolute path without "." and "..", by its text alone, as Node's path.resolve. */
+  /** An absolute path without "." and "..", from its text alone, as Node's path.resolve. */
   #resolve(path: string): string {
     const parts: string[] = [];
     const absolute = path.startsWith("/") ? path : `${this.#calls.cwd()}/${path}`;

@@ -48,11 +48,11 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
 
 const AROUND_SURROGATES = /[\ud800-\uffff]/;
 
-/** In the order of their bytes, as libuv's scandir gives them. */
+/** Sorts by bytes, as libuv's scandir does. */
 function sortEntries(entries: Entry[]): Entry[] {
   if (entries.length < 2) return entries;
   const plain = entries.every(({ name }) => typeof name === "string" && !AROUND_SURROGATES.test(name));
-  // Code units order as UTF-8 does, up to the surrogates.
+  // Below the surrogates, code units sort like UTF-8.
   if (plain) return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const bytes = new Map(entries.map(({ name }) => [name, typeof name === "string" ? utf8Bytes(name) : name]));
   return entries.sort((a, b) => compareBytes(bytes.get(a.name) as Uint8Array, bytes.get(b.name) as Uint8Array));
@@ -85,8 +85,8 @@ export const readdir = operation(
 );
 
 /**
- * Everything below a directory, level by level. As in Node a plain listing goes through links to directories
- * and one with types does not.
+ * Everything below a directory, level by level. As in Node, a plain listing follows links to directories, and one with
+ * types does not.
  */
 function readTree(calls: SystemCalls, base: string, encoding: NameEncoding, withFileTypes: boolean) {
   const found: (string | Buffer | Dirent<string | Buffer>)[] = [];
@@ -106,7 +106,7 @@ function readTree(calls: SystemCalls, base: string, encoding: NameEncoding, with
   return found;
 }
 
-/** A directory that vanished since its name was read has nothing in it; only the first must be there. */
+/** A directory that has vanished since its name was read counts as empty; only the first must exist. */
 function listBelow(calls: SystemCalls, path: string, first: boolean): Entry<string>[] {
   try {
     return listDirectory(calls, path, "utf8") as Entry<string>[];
@@ -132,14 +132,14 @@ export const opendir = operation(
   (path: PathLike, options?: NodeFs.OpenDirOptions | BufferEncoding | null) => {
     const checked = toPath(path);
     const given = toOptions<NodeFs.OpenDirOptions>(options, { encoding: "utf8" });
-    // How many entries are read at once is the core's affair; the option is only checked.
+    // How many entries are read at a time is up to the core; the option is only checked.
     if (given.bufferSize !== undefined) toInteger(given.bufferSize, "options.bufferSize", 1, 2 ** 32 - 1);
     return { path: checked, encoding: toNameEncoding(given), recursive: Boolean(given.recursive) };
   },
   (calls, { path, encoding, recursive }): Dir => {
     const length = calls.tryPutPath(path);
     const fd = length < 0 ? length : calls.core.sysOpen(calls.ctx, AT_FDCWD, length, OPEN_DIRECTORY, 0);
-    // Node's synchronous form does not name the path in its errors.
+    // The errors of Node's synchronous form do not contain the path.
     calls.check(fd, "opendir");
     return new Dir(calls, pathString(path), fd, encoding, recursive);
   },

@@ -1,4 +1,4 @@
-/** Operations on descriptors and on contents. */
+/** Operations on descriptors and on file contents. */
 import type * as NodeFs from "node:fs";
 import { AT_FDCWD, ERRNO, IO_SIZE } from "../../abi/abi.js";
 import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
@@ -27,7 +27,7 @@ type PathLike = NodeFs.PathLike;
 type PathOrFd = NodeFs.PathOrFileDescriptor;
 
 const { S_IFMT, S_IFREG, S_IFDIR, O_RDONLY, O_RDWR, O_WRONLY, O_CREAT, O_EXCL } = constants;
-/** Longest file that `readFile` reads, as in Node. */
+/** The longest file that `readFile` reads, as in Node. */
 const MAX_READ_FILE = 2 ** 31 - 1;
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -40,7 +40,7 @@ export const open = operation(
   (calls, { path, flags, mode }): number => calls.open(path, flags, mode),
 );
 
-/** An operation on a descriptor alone. */
+/** An operation whose only argument is a descriptor. */
 function onFd(syscall: string, call: (calls: SystemCalls, fd: number) => number) {
   return operation(
     (fd: number) => toFd(fd),
@@ -100,7 +100,7 @@ export const ftruncate = operation(
   },
 );
 
-/** A path, or for old callers a descriptor. */
+/** A path, or in old programs a descriptor. */
 export const truncate = operation(
   (path: PathLike, len: number | null = 0) => {
     const target: Target = typeof path === "number" ? { fd: toFd(path) } : { path: toPath(path) };
@@ -131,7 +131,7 @@ function checkReadPosition(position: unknown): number {
 export interface Transfer {
   fd: number;
   bytes: Uint8Array;
-  /** -1: the descriptor's own position. */
+  /** -1: the descriptor's position. */
   position: number;
 }
 
@@ -165,7 +165,7 @@ function readArguments(
 }
 
 export const read = operation(readArguments, (calls, { fd, bytes, position }): number =>
-  // Node answers a read of nothing without asking the system.
+  // Node does not call the system for an empty read.
   bytes.length === 0 ? 0 : calls.read(fd, bytes, position),
 );
 
@@ -220,14 +220,14 @@ export const write = operation(writeArguments, (calls, { fd, bytes, position }):
   calls.write(fd, bytes, position),
 );
 
-/** A path to open or a descriptor to use. */
+/** A path to open, or a descriptor. */
 export type Target = { path: Path; fd?: undefined } | { fd: number; path?: undefined };
 
 function toTarget(value: PathOrFd): Target {
   return isFd(value) ? { fd: value } : { path: toPath(value) };
 }
 
-/** Runs `work` on a target's descriptor, which is opened and closed here when the target is a path. */
+/** Runs `work` on a target's descriptor; opens and closes a path. */
 function withTarget<R>(calls: SystemCalls, target: Target, flags: number, mode: number, work: (fd: number) => R): R {
   if (target.path === undefined) {
     calls.checkOpen();
@@ -253,7 +253,7 @@ export const readFile = operation(
   },
   (calls, { target, encoding, flags }): string | Buffer =>
     withTarget(calls, target, flags, 0o666, (fd) => {
-      // Node reads UTF-8 without a look at the file before.
+      // Node reads UTF-8 without an fstat before.
       calls.check(calls.core.sysFstat(calls.ctx, fd), encoding === "utf8" || encoding === "utf-8" ? "read" : "fstat");
       const { stat } = calls.attachment;
       const size = (stat[1] & S_IFMT) === S_IFREG ? stat[8] : 0;
@@ -271,7 +271,7 @@ function readKnown(calls: SystemCalls, fd: number, size: number): Buffer<ArrayBu
   return got < size ? bytes.subarray(0, got) : bytes;
 }
 
-/** A file whose size is not known beforehand (0 may mean that): read until it ends. */
+/** Reads a file of unknown size (size 0 may mean that) until it ends. */
 function readUnknown(calls: SystemCalls, fd: number): Buffer<ArrayBuffer> {
   let bytes = allocate(0);
   let done = 0;
@@ -322,7 +322,7 @@ function runWriteFile(calls: SystemCalls, args: ReturnType<typeof writeFileArgum
   withTarget(calls, args.target, args.flags, args.mode, (fd) => {
     for (let done = 0; done < args.bytes.length; ) {
       const wrote = calls.write(fd, done === 0 ? args.bytes : args.bytes.subarray(done), -1);
-      // A file system that takes nothing and gives no error would be asked for ever.
+      // Would loop forever if a file system writes nothing and reports no error.
       if (wrote === 0) throw systemCallError(-ERRNO.EIO, "write");
       done += wrote;
     }
@@ -351,14 +351,16 @@ export const copyFile = operation(
     mode: toCallMode(mode),
   }),
   (calls, { path, dest, mode }): void => {
-    // Blocks are never shared between files here: a copy that must share them cannot be made.
+    // Files never share blocks here, so a copy that must share them fails.
     if (mode & COPYFILE_FICLONE_FORCE) throw systemCallError(-ERRNO.ENOSYS, "copyfile", path, dest);
     const failed = copyContents(calls, path, dest, (mode & COPYFILE_EXCL) !== 0);
     if (failed < 0) throw systemCallError(failed, "copyfile", path, dest);
   },
 );
 
-/** Copies contents and mode as libuv's copyfile: 0 or a negative errno. A file copied onto itself stays as it is. */
+/**
+ * Copies contents and mode like libuv's copyfile. Returns 0 or a negative errno. A file copied to itself is unchanged.
+ */
 function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boolean): number {
   const { core, ctx, attachment } = calls;
   const length = calls.tryPutPath(path);
@@ -380,7 +382,7 @@ function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boo
       const cleared = core.sysFtruncate(ctx, target, 0);
       if (cleared < 0) return cleared;
       const changed = core.sysFchmod(ctx, target, mode & 0o7777);
-      // Somebody else's file may be overwritten by who may write it; only its mode stays.
+      // The caller may write another user's file but not change its mode.
       if (changed < 0 && changed !== -ERRNO.EPERM) return changed;
       return pump(calls, source, target);
     } finally {
@@ -391,7 +393,7 @@ function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boo
   }
 }
 
-/** Moves everything from one descriptor to another; the bytes never leave the scratch area. */
+/** Copies everything from one descriptor to another; the bytes stay in the scratch area. */
 function pump(calls: SystemCalls, source: number, target: number): number {
   const { core, ctx, attachment } = calls;
   for (;;) {

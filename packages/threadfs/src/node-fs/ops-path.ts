@@ -1,4 +1,4 @@
-/** Operations that name a file by its path and do one call of the core each, or few. */
+/** Operations on a path that need one call of the core, or a few. */
 import type * as NodeFs from "node:fs";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ERRNO } from "../../abi/abi.js";
 import { codedError, systemCallError } from "../errors/errors.js";
@@ -88,7 +88,7 @@ const SYMLINK_TYPES = new Set(["dir", "file", "junction"]);
 export const symlink = operation(
   (target: PathLike, path: PathLike, type?: NodeFs.symlink.Type | null) => {
     const checked = { path: toPath(target, "target"), dest: toPath(path) };
-    // Only Windows makes a difference between the types; a wrong one is an error everywhere.
+    // The types differ only on Windows; a wrong one is an error everywhere.
     if (typeof type === "string" && !SYMLINK_TYPES.has(type)) {
       const message = `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`;
       throw codedError(Error, "ERR_FS_INVALID_SYMLINK_TYPE", message);
@@ -109,7 +109,7 @@ function nameArguments(path: PathLike, options?: NameOptions) {
 export const readlink = operation(
   (path: PathLike, options?: NameOptions) => {
     const encoding = toNameEncoding(toOptions(options, {}));
-    // Node calls it so.
+    // The name in Node's errors.
     return { path: toPath(path, "oldPath"), encoding };
   },
   (calls, { path, encoding }): string | Buffer => {
@@ -126,7 +126,7 @@ export const realpathNative = operation(nameArguments, (calls, { path, encoding 
 });
 
 export const realpath = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
-  // Node's own realpath resolves "" to the working directory.
+  // Node's realpath resolves "" to the working directory.
   const asked = path.length === 0 ? "." : path;
   const length = calls.putPath(asked, "lstat");
   const got = calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
@@ -135,9 +135,9 @@ export const realpath = operation(nameArguments, (calls, { path, encoding }): st
 });
 
 /**
- * Node's realpath walks the path itself and fails in the lstat of a component, or in the stat of a link: finds that
- * component, with the links before it resolved. Only run for an error; one that a concurrent change has
- * removed meanwhile is reported for the whole path.
+ * Node's realpath walks the path itself and fails in the lstat of a component, or in the stat of a link. Finds that
+ * component, with the links before it resolved. Called only after an error; an error that has disappeared meanwhile is
+ * reported for the whole path.
  */
 function realpathError(calls: SystemCalls, path: Path, errno: number): Error {
   const text = typeof path === "string" ? path : new TextDecoder().decode(path);
@@ -197,17 +197,17 @@ function tryMkdir(calls: SystemCalls, path: Path, mode: number): number {
   return length < 0 ? length : calls.core.sysMkdir(calls.ctx, AT_FDCWD, length, mode);
 }
 
-/** Errors of mkdir that end a recursive one; after others the directory may be there already. */
+/** Errors that end a recursive mkdir; after other errors the directory may already exist. */
 const MKDIR_ENDS = new Set<number>([-ERRNO.EACCES, -ERRNO.ENOSPC, -ERRNO.ENOTDIR, -ERRNO.EPERM, -ERRNO.ENAMETOOLONG]);
 
 /**
- * `mkdir -p`: makes what is missing of a path and answers the first directory made, as Node's recursive mkdir: works
- * on bytes, from the whole path up to what exists and down again. Another thread may make or remove parts meanwhile:
- * what was made by somebody else is fine, what was removed is made again, a bounded number of times.
+ * `mkdir -p`: creates the missing directories of a path and returns the first one that it created. Works on bytes like
+ * Node, from the whole path up to an existing directory and down again. Another thread may create or remove directories
+ * meanwhile: one that it created is fine, one that it removed is created again, a bounded number of times.
  */
 function makePath(calls: SystemCalls, path: Path, mode: number): string | undefined {
   const bytes = typeof path === "string" ? new TextEncoder().encode(path) : path;
-  /** Where the parts to make end, the shortest last. */
+  /** Ends of the paths to create, the shortest last. */
   const ends = [bytes.length];
   let first: Uint8Array | undefined;
   for (let attempts = 4 * bytes.length + 16; attempts > 0; attempts--) {

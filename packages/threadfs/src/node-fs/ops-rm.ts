@@ -1,7 +1,7 @@
 /**
- * `rm` and the recursive `rmdir`. A tree is removed through descriptors of its directories, name by name, so that
- * a directory which another thread replaces by a link meanwhile cannot lead the removal out of the tree; and
- * in a loop of its own, so that depth costs no JavaScript stack.
+ * `rm` and the recursive `rmdir`. Removes a tree through descriptors of its directories, name by name, so that another
+ * thread cannot lead the removal out of the tree by replacing a directory with a link. Iterative, so that depth costs
+ * no JavaScript stack.
  */
 import type * as NodeFs from "node:fs";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ERRNO } from "../../abi/abi.js";
@@ -18,13 +18,13 @@ import type { SystemCalls } from "./system-calls.js";
 const { S_IFMT, S_IFDIR, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 const OPEN_BELOW = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
-/** Directories that are held open at once; those above are opened again by "..". */
+/** Directories that are open at the same time; those above are reopened through "..". */
 const MAX_OPEN = 32;
-/** How often a directory is emptied again that another thread filled or replaced, before that is an error. */
+/** How often a directory is emptied again after another thread has filled or replaced it. */
 const MAX_PASSES = 8;
 const DOT_DOT = /* @__PURE__ */ utf8Bytes("..");
 
-/** Errors after which Node tries again when `maxRetries` is given. */
+/** Errors after which Node retries if `maxRetries` is given. */
 const RETRIED = new Set<number>([-ERRNO.EBUSY, -ERRNO.EMFILE, -ERRNO.ENFILE, -ERRNO.ENOTEMPTY, -ERRNO.EPERM]);
 
 export interface RmArguments {
@@ -32,7 +32,7 @@ export interface RmArguments {
   recursive: boolean;
   force: boolean;
   maxRetries: number;
-  /** Milliseconds; the wait grows by as much with each try. */
+  /** Milliseconds. The wait grows by this with each retry. */
   retryDelay: number;
 }
 
@@ -48,16 +48,16 @@ function rmArguments(path: PathLike, options?: NodeFs.RmOptions & NodeFs.RmDirOp
 
 type PathLike = NodeFs.PathLike;
 
-/** Waits where that is allowed; elsewhere the next try comes at once. */
+/** Sleeps where the thread may block; elsewhere returns at once. */
 function sleep(milliseconds: number): void {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
   } catch {
-    // A browser's main thread may not wait.
+    // A browser's main thread may not block.
   }
 }
 
-/** Makes a call, again as often as the options say while it fails for a reason that may pass. */
+/** Makes a call, and retries it as the options say. */
 function retry(args: RmArguments, call: () => number): number {
   let answer = call();
   for (let i = 1; i <= args.maxRetries && RETRIED.has(answer); i++) {
@@ -114,7 +114,7 @@ export const rmdir = operation(
 
 /** A directory that is being emptied. */
 interface Level {
-  /** Its name in the level above; the whole path for the first. */
+  /** Its name in the level above; for the first level the whole path. */
   name: Path;
   /** -1: closed for now. */
   fd: number;
@@ -125,7 +125,7 @@ interface Level {
   passes: number;
 }
 
-/** The tree's levels from its top to where the removal is. */
+/** The directories from the top of the tree to the current one. */
 class Removal {
   readonly #calls: SystemCalls;
   readonly #args: RmArguments;
@@ -150,12 +150,12 @@ class Removal {
     }
   }
 
-  /** Where names of the next level are looked up. */
+  /** The descriptor in which the next level's name is looked up. */
   get #above(): number {
     return this.#levels.at(-1)?.fd ?? AT_FDCWD;
   }
 
-  /** Removes what is not a directory, opens what is one. */
+  /** Removes a file, or opens a directory. */
   #remove(level: Level, { name, type }: Entry<Buffer>): void {
     if (type !== DT_DIR) {
       const gone = this.#unlink(level.fd, name, 0);
@@ -194,7 +194,10 @@ class Removal {
     }
   }
 
-  /** What cannot be opened as a directory: another kind by now, or a directory that may not be read but may be empty. */
+  /**
+   * Removes what cannot be opened as a directory: it is another type by now, or a directory without read permission,
+   * which may be empty.
+   */
   #removeUnopened(above: number, name: Path, errno: number, passes: number): void {
     const changed = errno === -ERRNO.ENOTDIR || errno === -ERRNO.ELOOP;
     const gone = this.#unlink(above, name, changed ? 0 : AT_REMOVEDIR);
@@ -211,14 +214,14 @@ class Removal {
     return got > 0;
   }
 
-  /** Leaves an emptied directory and removes it. */
+  /** Leaves an empty directory and removes it. */
   #ascend(level: Level): void {
     this.#levels.pop();
     const parent = this.#levels.at(-1);
     if (parent !== undefined && parent.fd < 0) this.#reopen(parent, level);
     this.#calls.closeQuietly(level.fd);
     let gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
-    // Another kind of thing took the directory's place: that one is removed as it would have been when it was read.
+    // Another type of file has taken the directory's place: remove that.
     if (gone === -ERRNO.ENOTDIR) gone = this.#unlink(this.#above, level.name, 0);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
     const filled = gone === -ERRNO.ENOTEMPTY || gone === -ERRNO.EISDIR;
@@ -226,7 +229,7 @@ class Removal {
     else this.#fail(gone, "rmdir", level.name);
   }
 
-  /** Opens a level again from the one below it. When that has been moved away, its ".." is another directory. */
+  /** Reopens a level through ".." of the level below. If that one has been moved, ".." is another directory. */
   #reopen(parent: Level, below: Level): void {
     const { core, ctx, attachment } = this.#calls;
     const length = this.#calls.tryPutPath(DOT_DOT);

@@ -1,4 +1,4 @@
-/** `fs.Stats` and `fs.BigIntStats` (https://nodejs.org/api/fs.html#class-fsstats), made from the core's stat answer. */
+/** `fs.Stats` and `fs.BigIntStats` (https://nodejs.org/api/fs.html#class-fsstats), from the core's stat numbers. */
 import type * as NodeFs from "node:fs";
 import { STAT } from "../../abi/abi.js";
 import { constants } from "./constants.js";
@@ -9,9 +9,9 @@ const NS_PER_MS = 1_000_000n;
 
 type Moment = "atime" | "mtime" | "ctime" | "birthtime";
 
-/** The Date of a moment is made when it is first asked for and kept, as Node does: most callers never ask. */
+/** Creates the Date when it is first read, and keeps it, as Node does: most callers never read it. */
 function keepDate(stats: object, name: Moment, ms: number | bigint): Date {
-  // Rounded: a time with a fraction of a millisecond may lie just below the one it was set to.
+  // Rounded, because a time with a fraction of a millisecond may be just below the one that was set.
   const date = new Date(Math.round(Number(ms)));
   setDate(stats, name, date);
   return date;
@@ -21,7 +21,7 @@ function setDate(stats: object, name: Moment, value: unknown): void {
   Object.defineProperty(stats, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
-/** What both forms share: the kinds of file, and the dates. */
+/** The part that both classes share: file types and dates. */
 abstract class AnyStats<N extends number | bigint> {
   declare mode: N;
   declare atimeMs: N;
@@ -89,7 +89,7 @@ export class Stats extends AnyStats<number> implements NodeFs.Stats {
   declare size: number;
   declare blocks: number;
 
-  /** @param raw the 18 numbers of the core's stat answer, see `STAT` in abi.ts */
+  /** @param raw the core's 18 stat numbers, see `STAT` in abi.ts */
   constructor(raw: Float64Array) {
     super();
     this.dev = raw[STAT.dev];
@@ -129,7 +129,7 @@ export class BigIntStats extends AnyStats<bigint> implements NodeFs.BigIntStats 
   declare ctimeNs: bigint;
   declare birthtimeNs: bigint;
 
-  /** @param raw the 18 numbers of the core's stat answer, see `STAT` in abi.ts */
+  /** @param raw the core's 18 stat numbers, see `STAT` in abi.ts */
   constructor(raw: Float64Array) {
     super();
     this.dev = BigInt(raw[STAT.dev]);

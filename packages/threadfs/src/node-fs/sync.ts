@@ -1,7 +1,7 @@
 /**
- * The synchronous fs surface of one context: the table's operations under Node's names, and straight-line forms of the
- * four calls that module resolution asks most. Those four hand a string over and make one call; whatever is out
- * of the ordinary (another kind of argument, an error) takes the table's way, which answers the same.
+ * The synchronous fs surface of one context: the table's operations under Node's names, and fast versions of the four
+ * calls that module resolution makes most. A fast version passes a string and makes one call. In every other case
+ * (another type of argument, an error) it falls back to the table's operation.
  */
 import type * as NodeFs from "node:fs";
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, ERRNO, PATH_MAX } from "../../abi/abi.js";
@@ -17,7 +17,7 @@ import { operations as ops, realpathNative } from "./table.js";
 
 type SyncNames = `${keyof typeof ops}Sync`;
 
-/** The calls of `node:fs` that a tree has, typed as Node's own. */
+/** The calls of `node:fs` that a tree has, with Node's types. */
 export type FsSync = Pick<typeof NodeFs, Extract<SyncNames, keyof typeof NodeFs>> & {
   /** Numbers of Linux on x86-64, on every machine. */
   readonly constants: typeof constants;
@@ -26,7 +26,7 @@ export type FsSync = Pick<typeof NodeFs, Extract<SyncNames, keyof typeof NodeFs>
   readonly Dir: typeof Dir;
 };
 
-/** Makes the surface. Its functions need no `this` and may be taken out of the object. */
+/** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeSync(calls: SystemCalls): FsSync {
   return {
     ...hotSync(calls),
@@ -73,9 +73,11 @@ export function makeSync(calls: SystemCalls): FsSync {
   };
 }
 
-/** Answer of the straight-line forms: this is no plain case. Outside the range of errno. */
+/** Result of the fast versions: not a plain case. Outside the range of errno. */
 const NOT_PLAIN = -0x10000;
-/** The core's answer to a path with a NUL inside, which no walk gives: the table's way throws as Node does. */
+/**
+ * The core's error for a path that contains a NUL, which no walk returns: the table's operation throws as Node does.
+ */
 const HAS_NUL = -ERRNO.EINVAL;
 
 function hotSync(calls: SystemCalls) {
@@ -83,9 +85,9 @@ function hotSync(calls: SystemCalls) {
   const { unguarded, path: pathBytes, stat: statNumbers } = attachment;
   const write = bufferWriter(pathBytes) ?? ((path: string) => attachment.writeString(path, pathBytes));
 
-  /** Hands a plain string over: its length, or NOT_PLAIN. */
+  /** Passes a plain string to the core: its length, or NOT_PLAIN. */
   function put(path: unknown): number {
-    // A NUL inside is the core's to find (EINVAL), faster than here; the table's way then throws for it.
+    // The core finds a NUL faster (EINVAL); then the table's operation throws.
     if (typeof path !== "string") return NOT_PLAIN;
     calls.checkOpen();
     const length = write(path);
@@ -94,7 +96,7 @@ function hotSync(calls: SystemCalls) {
     return length;
   }
 
-  /** Asks whether the path handed over is there: 0 or a negative errno. */
+  /** Whether the path in scratch exists: 0 or a negative errno. */
   function access(length: number): number {
     try {
       return unguarded.sysAccess(ctx, AT_FDCWD, length, 0, 0);
@@ -104,7 +106,7 @@ function hotSync(calls: SystemCalls) {
     }
   }
 
-  /** Attributes of the path handed over: 0 or a negative errno. */
+  /** The attributes of the path in scratch: 0 or a negative errno. */
   function stat(length: number, flags: number): number {
     try {
       return unguarded.sysStat(ctx, AT_FDCWD, length, flags);

@@ -1,6 +1,6 @@
 /**
- * One context's way into the core: hands paths over, makes calls, turns a negative errno into an exception.
- * Below this class there are numbers only, above it Node's arguments and answers.
+ * The system-call client of one context: passes paths to the core, makes calls, and turns a negative errno into an
+ * exception. The core's side of this class uses only numbers, the other side Node's arguments and results.
  */
 import { AT_FDCWD, type CoreExports, ERRNO, IO_SIZE, PATH_MAX } from "../../abi/abi.js";
 import type { Attachment } from "../bridge/attachment.js";
@@ -8,7 +8,7 @@ import { systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
 import { BigIntStats, Stats } from "./stats.js";
 
-/** Calls of one context in one thread. */
+/** The system calls of one context in one thread. */
 export class SystemCalls {
   readonly attachment: Attachment;
   readonly core: CoreExports;
@@ -31,7 +31,7 @@ export class SystemCalls {
     return this.#closed;
   }
 
-  /** Throws when the tree or the context is closed. Every call begins with it. */
+  /** Throws if the tree or the context is closed. Every call begins with this. */
   checkOpen(): void {
     if (this.attachment.state !== 0 || this.#closed) this.#refuse();
   }
@@ -41,7 +41,7 @@ export class SystemCalls {
     return this.attachment.refuseClosed();
   }
 
-  /** Writes a path and its NUL to a part of the scratch area: its length, or -ENAMETOOLONG. */
+  /** Writes a path and its NUL to a part of the scratch area. Returns its length or -ENAMETOOLONG. */
   #write(path: Path, into: Uint8Array): number {
     let length: number;
     if (typeof path === "string") {
@@ -55,20 +55,20 @@ export class SystemCalls {
     return length;
   }
 
-  /** Hands a path over without throwing for its length: bytes, or -ENAMETOOLONG. */
+  /** Passes a path to the core. Returns its length in bytes or -ENAMETOOLONG. */
   tryPutPath(path: Path): number {
     this.checkOpen();
     return this.#write(path, this.attachment.path);
   }
 
-  /** Hands a path over: its length in bytes. @throws ENAMETOOLONG */
+  /** Passes a path to the core. Returns its length in bytes. @throws ENAMETOOLONG */
   putPath(path: Path, syscall: string): number {
     const length = this.tryPutPath(path);
     if (length < 0) throw systemCallError(length, syscall, path);
     return length;
   }
 
-  /** Hands the two paths of a call over: their lengths. @throws ENAMETOOLONG */
+  /** Passes the two paths of a call to the core. Returns their lengths. @throws ENAMETOOLONG */
   putPaths(path: Path, dest: Path, syscall: string): [number, number] {
     this.checkOpen();
     const length = this.#write(path, this.attachment.path);
@@ -77,38 +77,38 @@ export class SystemCalls {
     return [length, length2];
   }
 
-  /** The answer of a call, or its exception. */
+  /** The result of a call, or its exception. */
   check(answer: number, syscall: string, path?: Path, dest?: Path): number {
     if (answer < 0) throw systemCallError(answer, syscall, path, dest);
     return answer;
   }
 
-  /** Opens a path. `syscall` is the name errors carry: opening is part of other calls too. */
+  /** Opens a path. `syscall` is the name in errors, because other calls open files too. */
   open(path: Path, flags: number, mode: number, syscall = "open"): number {
     const length = this.putPath(path, syscall);
     return this.check(this.core.sysOpen(this.ctx, AT_FDCWD, length, flags, mode), syscall, path);
   }
 
-  /** Closes a descriptor of ours, whatever it answers: used where an answer or an error is already known. */
+  /** Closes a descriptor of the library's own and ignores errors: a result or an error is already known. */
   closeQuietly(fd: number): void {
     if (this.attachment.state === 0) this.core.sysClose(this.ctx, fd);
   }
 
-  /** Attributes: 0 or a negative errno; the answer is in `arena.stat`. */
+  /** Reads attributes into `attachment.stat`. Returns 0 or a negative errno. */
   statRaw(path: Path, flags: number): number {
     const length = this.tryPutPath(path);
     return length < 0 ? length : this.core.sysStat(this.ctx, AT_FDCWD, length, flags);
   }
 
-  /** The last stat answer as an object. */
+  /** The attributes read last, as an object. */
   stats(bigint: boolean | undefined): Stats | BigIntStats {
     return bigint ? new BigIntStats(this.attachment.stat) : new Stats(this.attachment.stat);
   }
 
   /**
-   * Reads into a buffer until it is full, the file ends or an error comes: the bytes read. As in POSIX an error
-   * counts only when nothing was read before it.
-   * @param position offset in the file, -1: the descriptor's own position, which moves
+   * Reads into a buffer until it is full, the file ends or an error occurs. Returns the bytes read. As in POSIX, an
+   * error counts only if nothing was read before it.
+   * @param position offset in the file, -1: the descriptor's position, which advances
    */
   read(fd: number, into: Uint8Array, position: number): number {
     this.checkOpen();
@@ -127,13 +127,16 @@ export class SystemCalls {
     return done;
   }
 
-  /** Writes a buffer: the bytes written, fewer only when an error came after the first ones. Positions as in {@link read}. */
+  /**
+   * Writes a buffer. Returns the bytes written, fewer only after an error behind the first ones. Positions as in {@link
+   * read}.
+   */
   write(fd: number, from: Uint8Array, position: number): number {
     this.checkOpen();
     let done = 0;
     do {
       const length = Math.min(IO_SIZE, from.length - done);
-      // Most writes are whole at once, and a view of all costs more than the copy.
+      // Most writes are one piece, and a view of the whole costs more than the copy.
       this.attachment.io.set(length === from.length ? from : from.subarray(done, done + length));
       const put = this.core.sysWrite(this.ctx, fd, position < 0 ? -1 : position + done, length);
       if (put < 0) {
@@ -146,7 +149,7 @@ export class SystemCalls {
     return done;
   }
 
-  /** The working directory. @throws ENOENT when it was removed */
+  /** The working directory. @throws ENOENT if it was removed */
   cwd(): string {
     this.checkOpen();
     const length = this.check(this.core.sysGetcwd(this.ctx), "getcwd");

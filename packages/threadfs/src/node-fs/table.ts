@@ -1,6 +1,6 @@
 /**
- * The table of operations: every call of the fs surface once, by the name that Node's promise form has. The
- * synchronous forms are made from it in sync.ts; other forms can be made from the same entries.
+ * The table of operations: every call of the fs surface once, under the name of Node's promise form. sync.ts makes the
+ * synchronous forms from it; other forms can be made from the same entries.
  */
 
 import { cp } from "./ops-cp.js";
@@ -50,5 +50,5 @@ export const operations = {
   writeFile: file.writeFile,
 } as const;
 
-/** Node's `realpath.native`: no entry of its own in Node either. */
+/** Node's `realpath.native`, which is not a call of its own in Node either. */
 export const realpathNative = path.realpathNative;
