@@ -175,7 +175,7 @@ export function plantStore(
     const origin = before[i < planted ? i : Math.max(planted, i - (add ? 1 : 2))];
     lines.set(offset, names.line(defined(origin, "access")));
   }
-  return { bytes: out, names: { functions: names.functions, line: (offset: number) => lines.get(offset) ?? "" } };
+  return { bytes: out, names: { ...names, line: (offset: number) => lines.get(offset) ?? "" } };
 }
 
 /** Offsets of all accesses, in order. */

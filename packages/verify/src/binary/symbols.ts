@@ -4,6 +4,7 @@
  * with wrong names is worse than one without.
  */
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -23,6 +24,8 @@ export interface Symbols {
   functions: Map<number, string>;
   /** "core/mem/lock/lock.ts:30" for a byte offset in the shipping file, or "" */
   line(offset: number): string;
+  /** A hash of all this: it changes with the comments of the source too, which move lines. */
+  version: string;
 }
 
 /** The sections that decide what the module does, as one range: everything but custom sections. */
@@ -43,19 +46,40 @@ function sameCode(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Names of the core's functions and lines of its instructions. The names build is made when it is missing or older code.
+ * Names of the core's functions and lines of its instructions. The names build is made when it is missing or was made from another source.
  * @param core the shipping core
  * @param root the repository whose source it was built from
  * @throws Error when the source does not give this core
  */
 export function symbolsOf(core: Uint8Array, root: string = ROOT): Symbols {
   const file = join(root, KEPT_DIR, "core.names.wasm");
-  if (!existsSync(file) || !sameCode(core, readFileSync(file))) build(root);
+  if (!existsSync(file) || !sameCode(core, readFileSync(file)) || !sameSource(mapOf(file), root)) build(root);
   const named = readFileSync(file);
   if (!sameCode(core, named)) {
     throw new Error("names: core.wasm is not what the source in core/ gives; run `npm run build` first");
   }
-  return { functions: functionNames(named), line: lines(JSON.parse(readFileSync(`${file}.map`, "utf8"))) };
+  const map = mapOf(file);
+  const version = createHash("sha256").update(named).update(JSON.stringify(map)).digest("hex");
+  return { functions: functionNames(named), line: lines(map), version };
+}
+
+interface SourceMap {
+  sources: string[];
+  sourcesContent: string[];
+  mappings: string;
+}
+
+function mapOf(file: string): SourceMap {
+  return JSON.parse(readFileSync(`${file}.map`, "utf8"));
+}
+
+/** Whether a source map was made from the source as it is; the compiler's own library does not count. */
+function sameSource({ sources, sourcesContent }: SourceMap, root: string): boolean {
+  return sources.every((source, i) => {
+    if (source.startsWith("~lib/")) return true;
+    const path = join(root, LIBRARY, source);
+    return existsSync(path) && readFileSync(path, "utf8") === sourcesContent[i];
+  });
 }
 
 /** The release build with names. Made aside and moved into place, as several processes may want it at once. */
@@ -117,7 +141,7 @@ function* vlq(segment: string): Generator<number, void> {
 }
 
 /** In a source map of WebAssembly the generated "column" is the byte offset. */
-function lines({ mappings, sources }: { mappings: string; sources: string[] }): (at: number) => string {
+function lines({ mappings, sources }: SourceMap): (at: number) => string {
   const offsets: number[] = [];
   const places: string[] = [];
   let [offset, source, line] = [0, 0, 0];

@@ -38,7 +38,7 @@ const KINDS = {
  * @returns {import("./machine.js").Program & { sites: (import("../binary/instrument.js").Site & { kindName: string })[] }}
  */
 export function programOf(bytes, names) {
-  const made = cached(bytes, () => instrument(bytes, { accesses: true, asyncify: true, names }));
+  const made = cached(bytes, names?.version ?? "", () => instrument(bytes, { accesses: true, asyncify: true, names }));
   const sites = made.sites.map((site) => ({
     ...site,
     kindName: site.kind,
@@ -52,13 +52,13 @@ export function programOf(bytes, names) {
 /** Kept rewritten modules: binaryen takes seconds for each. */
 const KEPT = new URL("../../build/kept/", import.meta.url);
 /** What the result depends on beside the module itself. */
-const TOOLS = ["instrument.js", "asyncify.js", "wasm.js", "names.js", "../../package-lock.json"]
-  .map((name) => new URL(name, import.meta.url))
-  .filter((tool) => existsSync(tool));
+const TOOLS = ["instrument.js", "asyncify.js", "wasm.js"]
+  .map((name) => new URL(`../binary/${name}`, import.meta.url))
+  .concat(new URL("../../../../package-lock.json", import.meta.url));
 
 /** A rewritten module from an earlier time, if the module and the tools are the same; else it is made and kept. */
-function cached(bytes, make) {
-  const hash = createHash("sha256").update(bytes);
+function cached(bytes, version, make) {
+  const hash = createHash("sha256").update(bytes).update(version);
   for (const tool of TOOLS) hash.update(readFileSync(tool));
   const name = hash.digest("hex").slice(0, 32);
   const [code, list] = [new URL(`program-${name}.wasm`, KEPT), new URL(`program-${name}.json`, KEPT)];
