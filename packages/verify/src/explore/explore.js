@@ -413,7 +413,11 @@ export class Replay {
 
 const canRun = ({ state }) => state === READY || state === SPINNING || state === BLOCKED;
 
-/** Runs one schedule again, every access being a point. @returns {Outcome} */
+/**
+ * Runs one schedule again, every access being a point.
+ * @param {Machine} machine @param {import("../machine/machine.js").Operation[]} operations @param {string} schedule @param {any} [built]
+ * @returns {Outcome}
+ */
 export function replay(machine, operations, schedule, built) {
   const before = machine.everyAccess;
   machine.everyAccess = true;

@@ -59,8 +59,12 @@ export class Machine extends SchedulingPoints {
   /**
    * @param {Program} program
    * @param {object} options those of Points, and
+   * @param {number} options.threads
+   * @param {number} options.bytes
+   * @param {number} [options.clock]
+   * @param {(machine: any, thread: LogicalThread) => WebAssembly.ModuleImports} [options.host]
    * @param {number} [options.maxTimeouts]
-   * @param {number[]} [options.naps] addresses on which waiting is sleeping: nobody ever writes or notifies there
+   * @param {number[]} [options.sleepAddresses] addresses on which waiting is sleeping: nobody ever writes or notifies there
    */
   constructor(program, { maxTimeouts = 60, sleepAddresses = [], ...options }) {
     super(program, options);
