@@ -161,7 +161,7 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-move.ts",
-        from: "    if (!stays) target.parent = from != d ? from : target;",
+        from: "    if (!targetStays) target.parent = from != d ? from : target;",
         to: "    target.parent = from != d ? from : target;",
       },
     ],

@@ -304,7 +304,7 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "      rcuReadUnlock();\n      sleepAtLock(naps++, d.lockref);\n      rcuReadLock();\n      p = chainHead(hashLen);\n      continue;",
+        from: "      rcuReadUnlock();\n      sleepAtLock(polls++, d.lockref);\n      rcuReadLock();\n      p = chainHead(hashLen);\n      continue;",
         to: "      p = d.next;\n      continue;",
       },
     ],
@@ -326,8 +326,8 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "    if (!fits) {\n      p = d.next;",
-        to: "    if (!fits) {\n      p = chainHead(hashLen);",
+        from: "    if (!matches) {\n      p = d.next;",
+        to: "    if (!matches) {\n      p = chainHead(hashLen);",
       },
     ],
     caughtBy: [pair("small@sysUnlink(path=/d/f) || sysStat(path=/l/f)")],

@@ -177,20 +177,20 @@ function dropNlink(d: Dentry, i: Inode, t: i64): void {
  * taken from entries to directories.
  */
 export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry, t: i64): void {
-  const gone = target.inode;
+  const replaced = target.inode;
   const isDir = d.inode.isDir;
   touch(d.inode, false, t);
-  if (gone) {
+  if (replaced) {
     unpin(target);
-    dropNlink(target, gone, t);
-    if (gone.isDir) addLinks(to.inode, -1, t);
+    dropNlink(target, replaced, t);
+    if (replaced.isDir) addLinks(to.inode, -1, t);
   } else {
     to.nrChildren += 1;
     updateDirectory(to.inode, DIRENT_SIZE, t);
   }
   from.nrChildren -= 1;
   updateDirectory(from.inode, -DIRENT_SIZE, t);
-  if (gone) touch(to.inode, true, t);
+  if (replaced) touch(to.inode, true, t);
   if (isDir && from != to) {
     addLinks(from.inode, -1, t);
     addLinks(to.inode, 1, t);

@@ -30,7 +30,7 @@ const RCU_CHAIN_MAX: i32 = 1 << 14;
 /** No chain is this long unless memory is corrupt. */
 const CHAIN_MAX: i32 = 1 << 20;
 /** Restarts at the head of a chain; each was caused by another thread's change. */
-const STARTS_MAX: i32 = 1 << 16;
+const RESTARTS_MAX: i32 = 1 << 16;
 
 function noDentry(): Dentry {
   return changetype<Dentry>(0);
@@ -58,20 +58,20 @@ export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64
     const b = bucketOf(<u32>hashLen, atomic.load<u32>(G_HASH_N));
     let p = atomic.load<u32>(bucketHead(b));
     const mask = hashMask(parent);
-    let clean = true;
+    let undisturbed = true;
     for (let n = 0; p != 0 && !(p & 1) && n < RCU_CHAIN_MAX; n++) {
       const d = changetype<Dentry>(<usize>p);
       if (((d.hashLen ^ hashLen) & mask) == 0) {
         const r = matchRcu(parent, dir, d, name, hashLen);
         if (r > 0) return d;
-        if (r < 0) clean = false;
+        if (r < 0) undisturbed = false;
       }
       p = d.next;
     }
     // The end of another chain: a rename or a split has moved this reader to it.
-    if (p != 0 && p >> 1 != b) clean = false;
+    if (p != 0 && p >> 1 != b) undisturbed = false;
     if (
-      clean &&
+      undisturbed &&
       (parent.flags & D_COMPLETE) != 0 &&
       ((hashSeq | dirSeq) & 1) == 0 &&
       atomic.load<u32>(G_HASH_SEQ) == hashSeq &&
@@ -80,7 +80,7 @@ export function dLookupRcu(parent: Dentry, dir: Inode, name: usize, hashLen: u64
       dLookupRcuMissFinal = true;
       return noDentry();
     }
-    if (clean && (parent.flags & D_COMPLETE) == 0) break;
+    if (undisturbed && (parent.flags & D_COMPLETE) == 0) break;
   }
   dLookupRcuMissFinal = false;
   return noDentry();
@@ -144,8 +144,8 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
   const hook = (parent.flags & D_OP_COMPARE) != 0;
   rcuReadLock();
   let p = chainHead(hashLen);
-  let naps = 0;
-  let starts = 0;
+  let polls = 0;
+  let restarts = 0;
   for (let n = 0; p != 0 && !(p & 1); n++) {
     if (n == CHAIN_MAX) corrupt(p);
     const d = changetype<Dentry>(<usize>p);
@@ -156,18 +156,18 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
     if (!trySpinLock(d.lockref)) {
       // The lock is held for longer than any change takes.
       rcuReadUnlock();
-      sleepAtLock(naps++, d.lockref);
+      sleepAtLock(polls++, d.lockref);
       rcuReadLock();
       p = chainHead(hashLen);
       continue;
     }
     tracepoint(P_NAME_READ, d.at, 0);
     const references = lockrefCount(d.lockref);
-    let fits = references >= 0 && d.parent == parent && !(d.flags & D_UNHASHED);
-    if (fits) fits = hook || (d.hashLen == hashLen && bytesEqual(dentryName(d), name, <u32>(hashLen >> 32)));
-    if (fits) lockrefSet(d.lockref, references + 1);
+    let matches = references >= 0 && d.parent == parent && !(d.flags & D_UNHASHED);
+    if (matches) matches = hook || (d.hashLen == hashLen && bytesEqual(dentryName(d), name, <u32>(hashLen >> 32)));
+    if (matches) lockrefSet(d.lockref, references + 1);
     unlock(d.lockref);
-    if (!fits) {
+    if (!matches) {
       p = d.next;
       continue;
     }
@@ -179,7 +179,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
     if (stillInChain(d, parent, hashLen)) {
       p = d.next;
     } else {
-      if (starts++ == STARTS_MAX) corrupt(d.at);
+      if (restarts++ == RESTARTS_MAX) corrupt(d.at);
       p = chainHead(hashLen);
     }
   }

@@ -48,8 +48,8 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   const to = target.parent;
   // A replaced dentry stays below its parent, so that ".." still leads from it to where it led before. So the new place
   // needs its own reference on its parent, and the old place's reference is left over.
-  const stays = !exchange && from != d && from != to;
-  if (stays) dget(to);
+  const targetStays = !exchange && from != d && from != to;
+  if (targetStays) dget(to);
   writeSeqBegin(from.dirSeq);
   if (to != from) writeSeqBegin(to.dirSeq);
   lock(d.lockref);
@@ -70,10 +70,10 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   if (from != to) {
     // A dentry that was not in the tree is its own parent and on no list.
     if (from != d) removeChild(from, d);
-    if (!stays) removeChild(to, target);
+    if (!targetStays) removeChild(to, target);
     d.parent = to;
     addChild(to, d);
-    if (!stays) target.parent = from != d ? from : target;
+    if (!targetStays) target.parent = from != d ? from : target;
     if (exchange) addChild(from, target);
   }
   tracepoint(P_MOVE_END, d.at, target.at);
@@ -85,7 +85,7 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   writeSeqEnd(from.dirSeq);
   writeSeqEnd(G_RENAME_SEQ);
   unlock(G_RENAME_LOCK);
-  return stays;
+  return targetStays;
 }
 
 /**
@@ -102,7 +102,7 @@ export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
 
 /** A dentry of a directory's inode, with a reference; null if there is none. */
 export function dFindAlias(i: Inode): Dentry {
-  let looks = 0;
+  let polls = 0;
   while (true) {
     lock(i.lock);
     const d = changetype<Dentry>(<usize>i.alias);
@@ -112,7 +112,7 @@ export function dFindAlias(i: Inode): Dentry {
     if (got) return d;
     if (none) return noDentry();
     // Its lock is held, perhaps to kill it. d_lock comes before i_lock, so waiting happens outside.
-    sleepAtLock(looks++, d.lockref);
+    sleepAtLock(polls++, d.lockref);
   }
 }
 

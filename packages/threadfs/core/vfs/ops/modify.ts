@@ -345,14 +345,14 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
   if (isMounted(d) || isMounted(t)) return -EBUSY;
   if (!exchange && t.inode_ != 0 && t.inode.isDir && t.nrChildren != 0) return -ENOTEMPTY;
   const now = currentTime();
-  const known = !(t.flags & D_UNHASHED);
+  const wasHashed = !(t.flags & D_UNHASHED);
   // Names and counts change in one transaction: all or nothing.
   txBegin();
   const left = dMove(d, t, exchange);
   if (exchange) {
     tmpfsExchange(from, d, to, t, now);
   } else {
-    if (known) dSetFlags(t, D_CANT_MOUNT, 0);
+    if (wasHashed) dSetFlags(t, D_CANT_MOUNT, 0);
     tmpfsRename(from, d, to, t, now);
   }
   txEnd();

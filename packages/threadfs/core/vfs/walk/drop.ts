@@ -185,10 +185,10 @@ export function putLink(nd: Nameidata): void {
  * terminate_walk(): drops everything the walk still holds. False: the thread was expelled from its read-side section.
  */
 export function terminateWalk(nd: Nameidata): bool {
-  let whole = true;
+  let valid = true;
   if (nd.rcu) {
     nd.flags &= ~LOOKUP_RCU;
-    whole = rcuReadUnlock();
+    valid = rcuReadUnlock();
   } else {
     if (nd.dentry_ != 0) dput(nd.dentry);
     if (nd.mnt_ != 0) mntput(nd.mnt);
@@ -201,5 +201,5 @@ export function terminateWalk(nd: Nameidata): bool {
   nd.dentry_ = 0;
   nd.state &= ~ND_ROOT_GRABBED;
   while (nd.depth != 0) putLink(nd);
-  return whole;
+  return valid;
 }

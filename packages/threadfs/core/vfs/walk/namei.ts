@@ -314,12 +314,12 @@ export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): 
     nd.mnt_ = 0;
     nd.dentry_ = 0;
   }
-  const whole = terminateWalk(nd);
+  const valid = terminateWalk(nd);
   if (err == 0 && keep) {
     nd.mnt_ = mnt;
     nd.dentry_ = dentry;
   }
-  if (!whole) return -ECHILD;
+  if (!valid) return -ECHILD;
   if (err != -ECHILD && err != -ESTALE) count(ended);
   return err;
 }
