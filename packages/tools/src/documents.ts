@@ -76,10 +76,10 @@ export class SourceTree {
   }
 }
 
-/** The sources that a path of the build may come from: src/ makes dist/, test/ makes build/. */
+/** The path itself, or the sources that a path of the build may come from: src/ makes dist/, test/ makes build/. */
 function fromOutput(path: string): string[] {
   const source = path.replace(/(^|\/)dist\/(?:src\/)?/, "$1src/").replace(/(^|\/)build\//, "$1test/");
-  return [path, source, source.replace(/\.js$/, ".ts")];
+  return source === path ? [path] : [path, source, source.replace(/\.js$/, ".ts")];
 }
 
 /** The anchor that a heading gets. */

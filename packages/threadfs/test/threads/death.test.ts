@@ -25,8 +25,10 @@ async function dyingWorker(t: TestScope, how: DyingWorkerData["how"], options: P
   const worker = new Worker(WORKER, { workerData, stderr: true });
   vfs.attachWorker(worker);
   worker.on("error", () => {});
+  // Listened for from here on: a worker that ends itself may have ended before its message is read.
+  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   await once(worker, "message");
-  return { vfs, worker };
+  return { vfs, worker, exited };
 }
 
 function slotsInUse(memory: SharedMemory): number {
@@ -52,9 +54,9 @@ async function overflowed(worker: Worker): Promise<Overflowed> {
 
 for (const how of ["terminate", "throw", "exit", "end"] as const) {
   test(`the tree recovers a worker that its parent watches: ${how}`, async (t) => {
-    const { vfs, worker } = await dyingWorker(t, how);
+    const { vfs, worker, exited } = await dyingWorker(t, how);
     if (how === "terminate") await worker.terminate();
-    else await new Promise((resolve) => worker.once("exit", resolve));
+    await exited;
     // The tree's listener was there before this one, so that it has run already.
     checkWhole(vfs);
     vfs.fs.rmSync("/d", { recursive: true });
