@@ -61,7 +61,11 @@ function jobCommand(): Command {
     .option("--max-memory <MiB>", "largest size of the shared memory", between(16, 4095), 2048)
     .option("--seed <n>", "which directories move, and the order of lookups", between(0, 2 ** 31 - 1), 1)
     .option("--json <FILE>", "write the result as JSON too")
-    .option("--self-test", "plant a wrong answer, to see that it is noticed (exit status 1; 3 when it is not)", false)
+    .option(
+      "--self-test",
+      "plant a wrong answer, to see that the check finds it (exit status 1; 3 when it does not)",
+      false,
+    )
     .action(async (directory: string | undefined, flags: JobFlags) => {
       const { seconds, threads, maxEntries, seed, json, selfTest } = flags;
       process.exitCode = await runJob({
@@ -133,7 +137,7 @@ const program = new Command("threadfs")
   .addCommand(jobCommand())
   .addCommand(walkCommand());
 for (const command of [program, ...program.commands]) {
-  // Commander ends with 1 for bad arguments, which is what a wrong answer ends with.
+  // Commander exits with 1 for bad arguments; here 1 means a wrong answer.
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 }
 await program.parseAsync().catch(complain);

@@ -204,7 +204,7 @@ function sequence({ mode, sequence: number }: { mode: string; sequence: number }
 
 const REASONS: Record<Extract<TraceStep, { step: "drop" }>["reason"], string> = {
   UNCACHED: "the name is not cached, and looking it up may wait",
-  PERMISSION: "permission cannot be told without waiting",
+  PERMISSION: "permission cannot be checked without waiting",
   REVALIDATE: "the driver has to revalidate the dentry",
   LINK: "a link's body is read with references held",
   REVAL_DOT: "the driver has to revalidate the end of the walk",

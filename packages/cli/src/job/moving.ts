@@ -1,11 +1,12 @@
 /**
- * The moving things: what the mutator changes while others look up, each with a version counter in shared memory.
+ * Moving things: the parts of the tree that the mutator changes while other threads look up. Each has a version counter in
+ * shared memory.
  *
- *   version even: the thing is in state (version / 2) % states, and nothing happens to it
- *   version odd:  it is on its way from that state to the next
+ *   version even: the thing is in state (version / 2) % states, and the mutator is not changing it
+ *   version odd:  the mutator is changing it from that state to the next
  *
- * A reader that finds the same even version before and after a lookup must have been given the answer of that state;
- * otherwise any answer of the states from the first version to the last was right at some moment of the lookup.
+ * If a reader finds the same even version before and after a lookup, only the answer of that state is right. Otherwise the
+ * answer of every state from the first version to the last was right at some moment of the lookup.
  */
 import type { FsSync } from "threadfs";
 import { randomBelow, shuffled } from "../support/random.js";
@@ -15,7 +16,7 @@ import { DEVICE, directoryNode, type Model, type Node, nodeOf, someDirectory } f
 
 export type MovingKind = "rename" | "file" | "replace" | "link" | "tmpfs" | "bind";
 
-/** How a thing moves; what `path`, `other` and `values` are depends on its kind, see mutator.ts. */
+/** How a thing moves; the meaning of `path`, `other` and `values` depends on its kind, see mutator.ts. */
 export interface MovingEntry {
   number: number;
   kind: MovingKind;
@@ -26,7 +27,7 @@ export interface MovingEntry {
   values: (number | string)[];
 }
 
-/** What a thing does, for people. */
+/** The description of a thing that the report prints. */
 export function describeMovingEntry(thing: MovingEntry): string {
   switch (thing.kind) {
     case "rename":
@@ -45,8 +46,8 @@ export function describeMovingEntry(thing: MovingEntry): string {
 }
 
 /**
- * Words in shared memory: which thing the mutator is at, then three for each thing: its version, and the halves of an
- * inode number.
+ * Words in shared memory: the number of the thing that the mutator is changing, then three for each thing: its version, and
+ * the halves of an inode number.
  */
 export class MovingState {
   readonly #words: Int32Array;
@@ -63,19 +64,19 @@ export class MovingState {
     return Atomics.load(this.#words, 1 + thing * 3);
   }
 
-  /** The number of the inode that the thing stands for; of use when the version was even before and is the same after. */
+  /** The inode number of the thing; valid when the version was even before and is the same after. */
   ino(thing: number): number {
     const low = Atomics.load(this.#words, 2 + thing * 3) >>> 0;
     return Atomics.load(this.#words, 3 + thing * 3) * 2 ** 32 + low;
   }
 
-  /** To the next version: odd before a change, even after it. Only the mutator does this. */
+  /** Sets the next version: odd before a change, even after it. Only the mutator calls this. */
   step(thing: number): void {
     Atomics.store(this.#words, 0, thing + 1);
     Atomics.add(this.#words, 1 + thing * 3, 1);
   }
 
-  /** The thing that the mutator moves or moved last; -1 before it began. A hint: it may be at the next one already. */
+  /** The thing that the mutator changes or changed last; -1 before the first. A hint: it may be at the next one already. */
   current(): number {
     return Atomics.load(this.#words, 0) - 1;
   }
@@ -93,9 +94,9 @@ const LINKS = 4;
 /** Share of the entries that may lie below directories that move, in all and below one. */
 const MOVING_SHARE = 0.3;
 const ONE_SHARE = 0.04;
-/** Names asked below one bound directory, at most. */
+/** Largest number of names that are looked up below one bound directory. */
 const BOUND_NAMES = 200;
-/** How often a question about a moving file stands among the others, which are far more. */
+/** How often a query about a moving file is among the others, which are far more. */
 const WEIGHT = 8;
 
 interface Candidate {
@@ -105,11 +106,11 @@ interface Candidate {
   below: number;
 }
 
-/** Chooses what moves, enters it into the model and says what is to be asked about it. */
+/** Chooses the things that move, adds them to the model, and lists the queries about them. */
 export class Plan {
   readonly things: MovingEntry[] = [];
   readonly questions: Query[] = [];
-  /** A directory of our own beside the loaded ones. */
+  /** A directory that the job makes beside the loaded ones. */
   readonly directory: string;
   readonly #model: Model;
   readonly #fs: FsSync;
@@ -129,7 +130,7 @@ export class Plan {
     this.#moveLinks();
   }
 
-  /** Small directories of our own, so that each kind of movement happens in the smallest tree too. */
+  /** Makes small directories, so that each kind of movement happens in the smallest tree too. */
   #plantTrees(): Candidate[] {
     return ["renamed", "moved", "covered", "bound", "source"].map((name) => {
       const path = `${this.directory}/${name}`;

@@ -1,5 +1,5 @@
 /**
- * The mutator: takes each moving thing from state to state while others look up, and says so before and after.
+ * The mutator: changes each moving thing from state to state while other threads look up, and counts its version before and after.
  */
 
 import type { FsSync, Vfs } from "threadfs";
@@ -8,16 +8,16 @@ import { defined } from "../support/defined.js";
 import { codeOf } from "../support/errors.js";
 import { type MovingEntry, type MovingKind, MovingState } from "./moving.js";
 
-/** What the mutator did: movements by kind, and unmounts that found the mount in use and were tried again. */
+/** The mutator's movements by kind, and its unmounts that found the mount in use and were tried again. */
 export interface MutatorReport {
   moves: Record<MovingKind, number>;
   busy: number;
   seconds: number;
-  /** What the core counted in the mutator's thread meanwhile. */
+  /** The events that the core counted in the mutator's thread. */
   counters: CounterValues;
 }
 
-/** Unmounting that is refused this often is done lazily instead. */
+/** After so many refusals the mutator detaches the mount instead. */
 const BUSY_TRIES = 50;
 
 export class Mutator {
@@ -36,12 +36,12 @@ export class Mutator {
     this.#state = new MovingState(state);
   }
 
-  /** Brings things into their first state, before anybody looks up. */
+  /** Brings the things into their first state, before other threads look up. */
   prepare(): void {
     for (const thing of this.#things) if (thing.kind === "replace" || thing.kind === "link") this.#renew(thing, 0);
   }
 
-  /** Moves until `stop` is not 0 or `deadline` (ms of performance.now) has come; then all go back to state 0. */
+  /** Moves the things until `stop` is not 0 or `deadline` (ms of performance.now) is over; then moves all back to state 0. */
   run(stop: Int32Array, deadline: number): MutatorReport {
     const begin = performance.now();
     while (Atomics.load(stop, 0) === 0 && performance.now() < deadline) {
@@ -110,7 +110,7 @@ export class Mutator {
     this.#state.publish(thing.number, ino);
   }
 
-  /** A walk in ref mode may hold the mount for a moment; every second time it is detached without asking. */
+  /** A walk in ref mode may hold the mount for a moment. Every second time the mount is detached at once. */
   #unmount(thing: MovingEntry): void {
     const lazy = (this.#state.version(thing.number) >> 2) % 2 === 1;
     for (let tries = 0; !lazy && tries < BUSY_TRIES; tries++) {

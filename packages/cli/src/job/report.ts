@@ -1,5 +1,5 @@
 /**
- * The job's result: its shape as JSON, and as text that one can understand.
+ * The job's result: its shape as JSON, and the text that the command prints.
  */
 import Table from "cli-table3";
 import type { LoadReport } from "../load/load.js";
@@ -15,11 +15,11 @@ export interface Row {
   lookups?: number;
   perThread?: number[];
   all?: number;
-  /** How often as many lookups a second as through node:fs. */
+  /** Lookups a second, as a multiple of those through node:fs. */
   timesNode?: number;
   /** Share of walks that ended in rcu mode. */
   rcuShare?: number;
-  /** Share of lookups that another file system answered otherwise. */
+  /** Share of lookups for which another file system had a different answer. */
   differing?: number;
 }
 
@@ -46,19 +46,19 @@ export interface JobResult {
     nameBytes: number;
     /** All memory less the bytes of contents, by entries. */
     perEntry: number;
-    /** What came with the names, by entries. */
+    /** The memory that the names added, by entries. */
     perName: number;
   };
   questions: { existing: number; all: number; tangled: number };
   churn: MutatorReport & { things: number };
   rows: Row[];
-  /** What the core counted in the threads that looked up beside the mutator. The mutator's own are in `churn`. */
+  /** The events counted in the threads that looked up beside the mutator. Those of the mutator are in `churn`. */
   counters: CounterValues;
   check: {
     checked: number;
-    /** Lookups on whose path something may move, but stood still: one right answer. */
+    /** Lookups on whose path things may move, but stood still: one right answer. */
     still: number;
-    /** Lookups during which something moved on their path: any state passed was right. */
+    /** Lookups during which a thing on their path moved: the answer of each state passed was right. */
     loose: number;
     wrong: number;
     planted?: string;
@@ -88,7 +88,7 @@ function loadText({ directory, load, memory, settings }: JobResult): string {
   const limits = `${binaryBytes(contentLimit)} a file, ${binaryBytes(contentTotal)} in all`;
   if (load.sparse > 0) lines.push(`  ${number(load.sparse)} files by their size only (contents: ${limits})`);
   if (load.special > 0) lines.push(`  ${number(load.special)} FIFOs, sockets and devices skipped`);
-  if (load.vanished > 0) lines.push(`  ${number(load.vanished)} names went away while they were loaded`);
+  if (load.vanished > 0) lines.push(`  ${number(load.vanished)} names were removed while they were loaded`);
   if (load.left > 0) lines.push(`  ${number(load.left)} entries left out: the limit is ${number(maxEntries)}`);
   if (load.unreadable > 0) lines.push(`  ${number(load.unreadable)} could not be read:`);
   for (const example of load.unreadableExamples) lines.push(`    ${example}`);
@@ -124,7 +124,7 @@ function rowsText({ rows, questions, settings }: JobResult): string {
     .filter((row) => row.differing)
     .map(
       (row) =>
-        `\n${row.name}: ${percent(row.differing as number)} of the answers are not ours (links that lead out, special files)`,
+        `\n${row.name}: ${percent(row.differing as number)} of the answers differ from those of threadfs (links that lead out, special files)`,
     );
   return (
     `${number(questions.existing)} paths that exist and as many that do not, ${settings.threads} threads, ` +
@@ -184,10 +184,10 @@ function countersText({ counters, churn }: JobResult): string {
 function checkText({ check }: JobResult): string {
   const lines = [
     `${number(check.checked)} answers checked: ${number(check.wrong)} wrong. On the path of ${number(check.still)} ` +
-      `something moves that stood still, of ${number(check.loose)} something moved meanwhile.`,
+      `things move but stood still, on the path of ${number(check.loose)} a thing moved during the lookup.`,
   ];
   if (check.planted !== undefined) lines.push(`self-test: a wrong answer was planted at ${check.planted}`);
-  if (check.planted !== undefined && check.wrong === 0) lines.push("self-test FAILED: nobody noticed it");
+  if (check.planted !== undefined && check.wrong === 0) lines.push("self-test FAILED: the check did not find it");
   for (const wrong of check.examples) {
     lines.push(`WRONG: ${wrong.call}("${wrong.path}")`, `  answered: ${wrong.answered}`);
     lines.push(`  allowed:  ${wrong.allowed.join(" | ")}`);

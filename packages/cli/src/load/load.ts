@@ -1,17 +1,17 @@
 /**
  * Loads a real directory into a tree: names, modes, owners, links, sizes, and contents up to a limit. Several loaders
- * may work at one directory; each takes directories from the shared work list and makes what they hold. Contents come
- * second (`fill`), so that it can be measured what the names alone take.
+ * may work on one directory; each takes subdirectories from the shared stack and makes their entries. Contents come
+ * second (`fill`), so that the memory of the names alone can be measured.
  *
- * A directory is made by whoever loads its parent, so it is there before anybody loads it. Files with several names
- * are left to `linkTogether`, as their names may be found by different loaders.
+ * The loader of a parent makes the directory, so it exists before a loader takes it. `linkTogether` makes files with
+ * several names, because different loaders may find these names.
  */
 import * as host from "node:fs";
 import type { FsSync } from "threadfs";
 import { CliError, codeOf } from "../support/errors.js";
 import type { WorkStack } from "./work-stack.js";
 
-/** One thing that was loaded. `mode`, `size` are the real directory's, `ino` is the number it got in the tree. */
+/** A loaded entry. `mode` and `size` are those of the real file, `ino` is its number in the tree. */
 export interface Loaded {
   path: string;
   mode: number;
@@ -21,14 +21,14 @@ export interface Loaded {
   target?: string;
 }
 
-/** A name of a file that has more than one: `file` is what tells the real file from others. */
+/** A name of a file that has several: `file` identifies the real file. */
 export interface SharedName {
   source: string;
   path: string;
   file: string;
 }
 
-/** What a loader did and what it could not do. */
+/** What a loader has loaded, skipped and failed to load. */
 export interface LoadReport {
   loaded: Loaded[];
   shared: SharedName[];
@@ -37,14 +37,14 @@ export interface LoadReport {
   links: number;
   /** FIFOs, sockets and devices: skipped. */
   special: number;
-  /** Things that could not be read: their contents are missing, of a directory all that is in it. */
+  /** Entries that could not be read: their contents are missing, those of a directory with all that is in it. */
   unreadable: number;
   unreadableExamples: string[];
-  /** Names that went away while they were being loaded. */
+  /** Names that were removed while they were being loaded. */
   vanished: number;
-  /** Things left out because the limit of entries was reached. */
+  /** Entries left out because the limit of entries was reached. */
   left: number;
-  /** Files whose contents are over a limit: they have their size, and zeros. */
+  /** Files whose contents are over a limit: they have their size, but zeros for contents. */
   sparse: number;
   contentBytes: number;
 }
@@ -68,7 +68,7 @@ export function emptyReport(): LoadReport {
 
 const EXAMPLES = 5;
 
-/** Adds up what several loaders did. */
+/** Adds up the reports of several loaders. */
 export function joinReports(reports: LoadReport[]): LoadReport {
   const sum = emptyReport();
   for (const report of reports) {
@@ -101,15 +101,15 @@ export interface LoadLimits {
   maxEntries: number;
 }
 
-/** Words of the tally that loaders share. */
+/** Words of the counts that loaders share. */
 export const TALLY = { ENTRIES: 0, BLOCKS: 1, DIRECTORIES: 2 } as const;
 export const TALLY_BYTES = 16;
-/** The sum of contents is counted in blocks, as it may be more than a word can hold in bytes. */
+/** The sum of contents is counted in blocks: in bytes it may not fit into a word. */
 const BLOCK = 256;
 
 const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = host.constants;
 
-/** What a mode's type is called. */
+/** The name of a mode's type. */
 export function typeName(mode: number): string {
   switch (mode & S_IFMT) {
     case S_IFDIR:
@@ -147,7 +147,7 @@ export class Loader {
     this.#options = options;
   }
 
-  /** Makes the directory that everything goes into, and the directories above it. */
+  /** Makes the directory that receives all entries, and the directories above it. */
   root(): void {
     const { fs, source, target } = this.#options;
     const stats = host.lstatSync(source);
@@ -159,7 +159,7 @@ export class Loader {
     this.report.directories++;
   }
 
-  /** Takes directories, named from the source on and beginning with "/", until there are none left. */
+  /** Takes directories until none is left. Their names are relative to the source and begin with "/". */
   run(list: WorkStack): void {
     for (let below = list.take(); below !== undefined; below = list.take()) {
       this.#directory(below, list);
@@ -203,7 +203,7 @@ export class Loader {
     }
   }
 
-  /** Makes the files that have several names; `shared` are those of all loaders. */
+  /** Makes the files with several names; `shared` are the names that all loaders found. */
   linkTogether(shared: SharedName[]): void {
     const first = new Map<string, Loaded>();
     for (const { source, path, file } of shared) {
@@ -254,7 +254,7 @@ export class Loader {
       if (contents) {
         this.#options.fs.writeFileSync(loaded.path, contents, { flag: "r+" });
         this.report.contentBytes += contents.length;
-        // It may have changed since its size was asked for.
+        // The file may have changed since lstat.
         loaded.size = contents.length;
       } else this.#setSize(loaded.path, loaded.size);
     }
@@ -276,7 +276,7 @@ export class Loader {
     return false;
   }
 
-  /** Owner, and the mode bits that creating does not set or changing the owner takes away. */
+  /** Sets the owner, and the mode bits that creation does not set or that a change of owner clears. */
   #own(path: string, stats: host.Stats): void {
     const { fs } = this.#options;
     if (stats.uid !== 0 || stats.gid !== 0) fs.lchownSync(path, stats.uid, stats.gid);
@@ -291,7 +291,7 @@ export class Loader {
     return loaded;
   }
 
-  /** Asks the real file system. What went away meanwhile or may not be read is counted and undefined. */
+  /** Reads from the real file system. Counts files that are gone or must not be read, and returns undefined for them. */
   #reading<T>(source: string, read: () => T): T | undefined {
     try {
       return read();

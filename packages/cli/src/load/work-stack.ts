@@ -1,11 +1,11 @@
 /**
- * The directories that are still to be loaded: a stack of strings in shared memory, from which every loader takes
- * and to which every loader adds. A stack, because depth first keeps it small.
+ * The directories that are still to be loaded: a stack of strings in shared memory. Every loader takes from it and adds
+ * to it. It is a stack, because going depth first keeps it small.
  *
- *   words 0..3: lock | bytes used | directories not finished | bell, counted up whenever a sleeper should look again
+ *   words 0..3: lock | bytes used | directories not finished | wake count, which grows when a sleeping loader should look again
  *   then, one after another: UTF-8 bytes, padding to 4, their length as a word
  *
- * Locking: one lock, held for a few copies of bytes. Whoever waits for it or for work waits a bounded time.
+ * Locking: one lock, held for a few copies of bytes. A loader waits a bounded time for the lock and for work.
  */
 import { CliError } from "../support/errors.js";
 
@@ -24,10 +24,10 @@ export class WorkStack {
   readonly #bytes: Uint8Array;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
-  /** What found no room in shared memory: this thread does it itself. */
+  /** Directories for which the shared memory had no room: this thread takes them itself. */
   readonly #own: string[] = [];
 
-  /** Shared memory for a list, zero: empty and unlocked. */
+  /** Shared memory for a stack, all zeros: empty and unlocked. */
   static memory(bytes: number): SharedArrayBuffer {
     return new SharedArrayBuffer(HEADER_BYTES + (bytes & ~3));
   }
@@ -66,16 +66,20 @@ export class WorkStack {
     for (;;) {
       const own = this.#own.pop();
       if (own !== undefined) return own;
-      const heard = Atomics.load(this.#words, WAKE_COUNT);
+      const wakeCount = Atomics.load(this.#words, WAKE_COUNT);
       const found = this.#pop();
       if (found !== undefined) return found;
       if (this.unfinished === 0) return undefined;
-      if (Date.now() > end) throw new CliError("ETIMEDOUT", `no work and no end of it in ${LOCK_TIMEOUT_MS / 1000} s`);
-      Atomics.wait(this.#words, WAKE_COUNT, heard, SLEEP_MS);
+      if (Date.now() > end)
+        throw new CliError(
+          "ETIMEDOUT",
+          `no directory to load in ${LOCK_TIMEOUT_MS / 1000} s, but not all are finished`,
+        );
+      Atomics.wait(this.#words, WAKE_COUNT, wakeCount, SLEEP_MS);
     }
   }
 
-  /** The directory last taken is finished: all it holds was loaded or added. */
+  /** Call this when all entries of the directory last taken are loaded or added. */
   finish(): void {
     if (Atomics.sub(this.#words, UNFINISHED, 1) === 1) this.#wakeAll();
   }
@@ -102,7 +106,8 @@ export class WorkStack {
   #acquire(): void {
     const end = Date.now() + LOCK_TIMEOUT_MS;
     while (Atomics.compareExchange(this.#words, LOCK, 0, 1) !== 0) {
-      if (Date.now() > end) throw new CliError("EDEADLK", "the work list is locked by a thread that does not answer");
+      if (Date.now() > end)
+        throw new CliError("EDEADLK", "the stack of directories is locked by a thread that does not release it");
       Atomics.wait(this.#words, LOCK, 1, SLEEP_MS);
     }
   }

@@ -1,12 +1,12 @@
 /**
- * Errors of the commands: what a user did wrong or what went wrong under way, each with a code and an exit status.
+ * Errors of the commands, the user's mistakes and failures at run time, each with a code and an exit status.
  */
 
 /** Exit status when an answer was wrong, a worker died or the job could not be finished. */
 export const EXIT_FAILED = 1;
 /** Exit status when an argument cannot be used. */
 export const EXIT_USAGE = 2;
-/** Exit status when `--self-test` planted a wrong answer and nobody noticed. */
+/** Exit status when `--self-test` planted a wrong answer and the check did not find it. */
 export const EXIT_UNNOTICED = 3;
 
 /** An error that the command prints as one line, `code: message`, before it ends with `exitStatus`. */
@@ -31,7 +31,7 @@ export function codeOf(error: unknown): string {
   return String(error);
 }
 
-/** What one thread tells another about an error; class instances lose their fields on the way. */
+/** An error as it goes from one thread to another; class instances would lose their fields on the way. */
 export interface ErrorNote {
   code: string;
   message: string;
