@@ -4,7 +4,7 @@ import { fork } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { defined } from "../support/defined.js";
 import type { Case, Credentials } from "./case.js";
-import type { Order, Outcomes } from "./other-user.js";
+import type { Outcomes, Request } from "./other-user.js";
 import { listing } from "./outcome.js";
 import { prepare, type Result, runCase } from "./run-case.js";
 import { openTargets, SELF, type Target, type Targets } from "./targets.js";
@@ -12,8 +12,8 @@ import { openTargets, SELF, type Target, type Targets } from "./targets.js";
 /** Longest time that a child process may take. */
 const CHILD_MS = 60_000;
 
-/** Runs the cases of an order, which are prepared already, in a child process; returns their outcomes. */
-function runOrder(order: Order): Promise<Outcomes> {
+/** Runs the cases of a request, which are prepared already, in a child process; returns their outcomes. */
+function runInChild(request: Request): Promise<Outcomes> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL("./other-user.js", import.meta.url), {
       timeout: CHILD_MS,
@@ -28,9 +28,9 @@ function runOrder(order: Order): Promise<Outcomes> {
     child.once("error", reject);
     child.once("exit", (code, signal) => {
       if (outcomes) resolve(outcomes);
-      else reject(new Error(`the child of uid ${order.as.uid} ended without outcomes: ${signal ?? code}`));
+      else reject(new Error(`the child of uid ${request.as.uid} ended without outcomes: ${signal ?? code}`));
     });
-    child.send(order);
+    child.send(request);
   });
 }
 
@@ -48,7 +48,7 @@ async function runAsOthers(kernel: Target, cases: readonly Case[], module: URL):
   }
   const results = new Map<number, Result>();
   for (const { as, ids } of groups.values()) {
-    const outcomes = await runOrder({ module: module.href, root: kernel.root, as, ids });
+    const outcomes = await runInChild({ module: module.href, root: kernel.root, as, ids });
     for (const id of ids) {
       const outcome = defined(outcomes[id], `outcome of case ${id}`);
       results.set(id, { outcome, tree: listing(kernel.fs, `${kernel.root}/c${id}`) });

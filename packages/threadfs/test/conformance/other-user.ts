@@ -1,6 +1,6 @@
 /**
- * The oracle for other credentials: a child process that gives up root for good, runs the cases of its order on node:fs
- * and sends their outcomes. It imports everything before, while it may still read the checkout.
+ * The oracle for other credentials: a child process that gives up root for good, runs the cases of a request on
+ * node:fs and sends their outcomes. It imports everything before, while it may still read the checkout.
  */
 import { defined } from "../support/defined.js";
 import type { Case, Credentials } from "./case.js";
@@ -8,8 +8,8 @@ import type { Outcome } from "./outcome.js";
 import { perform } from "./run-case.js";
 import { openKernel } from "./targets.js";
 
-/** Which cases of a table the child runs, and as whom. */
-export interface Order {
+/** Which cases of a table the child runs, and with which credentials. */
+export interface Request {
   readonly module: string;
   readonly root: string;
   readonly as: Credentials;
@@ -19,7 +19,7 @@ export interface Order {
 /** Outcomes by the numbers of their cases. */
 export type Outcomes = Record<number, Outcome>;
 
-process.once("message", async ({ module, root, as, ids }: Order) => {
+process.once("message", async ({ module, root, as, ids }: Request) => {
   const { default: cases }: { default: readonly Case[] } = await import(module);
   process.setgroups?.(as.groups);
   process.setgid?.(as.gid);

@@ -74,10 +74,10 @@ describe("bugs 6 to 8: negative entries", () => {
 
   // Put in: lookupFast() returns ENOENT for a negative entry before it calls the driver.
   test("bug 7: a stale negative entry is revalidated before it gives ENOENT", async (t) => {
-    const asked: [node: number | null, name: string][] = [];
+    const revalidated: [node: number | null, name: string][] = [];
     const { driver, walker, fs } = await negative(t, {
       revalidate(_dir, node, name) {
-        asked.push([node, name]);
+        revalidated.push([node, name]);
         return node !== null;
       },
     });
@@ -87,7 +87,7 @@ describe("bugs 6 to 8: negative entries", () => {
       walker.walkMode({ ref });
       assert.equal(walker.fs.statSync("/drv/n").size, 4);
     }
-    assert.ok(asked.some(([node, name]) => node === null && name === "n"));
+    assert.ok(revalidated.some(([node, name]) => node === null && name === "n"));
   });
 
   test("bug 8: no step of a walk sees an entry half negative and half positive", async (t) => {

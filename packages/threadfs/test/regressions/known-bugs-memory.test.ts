@@ -93,14 +93,14 @@ test("bug 19: no walk calls a driver's hook once the driver is unregistered", as
     readonly gone: Int32Array;
   }
   interface Seen {
-    readonly asked: number;
+    readonly walks: number;
     /** Hooks called while the driver was unregistered. */
     readonly late: number;
     readonly codes: Record<string, number>;
   }
   const gone = new Int32Array(new SharedArrayBuffer(8));
   const reader: ThreadBody<Shared> = (vfs, _raw, running, { gone }, tools): Seen => {
-    let asked = 0;
+    let walks = 0;
     let late = 0;
     // Without permission() and revalidate(), so that a walk calls the hooks while it holds no reference.
     const content = { d: { f: "x" } };
@@ -125,7 +125,7 @@ test("bug 19: no walk calls a driver's hook once the driver is unregistered", as
         // The owner has not registered it yet.
       }
       for (let i = 0; i < 50; i++) {
-        asked++;
+        walks++;
         let code = "ok";
         try {
           vfs.fs.statSync("/drv/d/f");
@@ -135,7 +135,7 @@ test("bug 19: no walk calls a driver's hook once the driver is unregistered", as
         codes[code] = (codes[code] ?? 0) + 1;
       }
     }
-    return { asked, late, codes };
+    return { walks, late, codes };
   };
   const owner: ThreadBody<Shared> = (vfs, _raw, running, { gone }, tools): number => {
     let rounds = 0;
@@ -166,7 +166,7 @@ test("bug 19: no walk calls a driver's hook once the driver is unregistered", as
   };
   vfs.fs.mkdirSync("/drv");
   const [rounds, seen] = await threads<[number, Seen], Shared>(vfs.handle, RACE_MS, [owner, reader], { gone });
-  assert.ok(rounds > 3 && seen.asked > 10, `${rounds} ${JSON.stringify(seen)}`);
+  assert.ok(rounds > 3 && seen.walks > 10, `${rounds} ${JSON.stringify(seen)}`);
   for (const code of Object.keys(seen.codes)) assert.ok(["ok", "ENOENT", "ENXIO"].includes(code), JSON.stringify(seen));
   assert.ok((seen.codes.ENOENT ?? 0) > 0);
   assert.equal(seen.late, 0);

@@ -128,8 +128,8 @@ test("bug 4: an entry that is found stale and then valid under the lock gives no
   for (const ref of [false, true]) {
     walker.walkMode({ ref });
     for (let pattern = 0; pattern < 256; pattern++) {
-      let asked = 0;
-      driver.revalidate = () => ((pattern >> (asked++ & 7)) & 1) === 1;
+      let calls = 0;
+      driver.revalidate = () => ((pattern >> (calls++ & 7)) & 1) === 1;
       assert.equal(
         codeOf(() => walker.fs.chmodSync("/drv/d/f/x", 0)),
         "ENOTDIR",
@@ -149,17 +149,17 @@ test("bug 4: an entry that another thread has looked up again in between gives n
   for (const call of calls) {
     vfs.fs.statSync("/drv/d/f");
     // First stale, then valid for the other walk, then stale again, under the lock.
-    const answers = [false, true, false];
-    let asked = 0;
+    const results = [false, true, false];
+    let calls = 0;
     driver.revalidate = (_dir, _node, name) => {
       if (name !== "f") return true;
-      asked++;
-      return answers.shift() ?? true;
+      calls++;
+      return results.shift() ?? true;
     };
     walker.at(POINT.LOCKED_LOOKUP, () => peer.fs.statSync("/drv/d"), 1);
     const code = codeOf(() => call(walker.fs));
     assert.ok(code === "EINVAL" || code === "EEXIST", `${code}`);
-    assert.ok(asked > 0);
+    assert.ok(calls > 0);
     walker.never();
     driver.revalidate = () => true;
   }

@@ -1,4 +1,4 @@
-/** A thread that attaches to a tree and makes the calls that its parent orders: calls of the tree's fs or of the tree itself. */
+/** A thread that attaches to a tree and makes the calls that its parent requests: calls of the tree's fs or of the tree itself. */
 import { parentPort, workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
 import { defined } from "../support/defined.js";
@@ -7,7 +7,7 @@ export interface CallsWorkerData {
   readonly handle: VfsHandle;
 }
 
-/** An order of the parent. */
+/** A request of the parent. */
 export interface Call {
   readonly id: number;
   readonly on: "fs" | "vfs";

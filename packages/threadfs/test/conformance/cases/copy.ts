@@ -125,15 +125,15 @@ const others: Case[] = [
     setup: fixture,
     only: ["code"],
     run: (t) => {
-      const asked: [string, string][] = [];
+      const filtered: [string, string][] = [];
       t.fs.cpSync(t.p("d"), t.p("made"), {
         recursive: true,
         filter: (from, to) => {
-          asked.push([from, to]);
+          filtered.push([from, to]);
           return !from.endsWith("sub");
         },
       });
-      return asked.sort();
+      return filtered.sort();
     },
   },
   {

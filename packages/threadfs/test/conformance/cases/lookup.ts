@@ -181,7 +181,7 @@ CHAINS.push(
 
 /**
  * Node's realpathSync is written in JavaScript: it cuts ".." out of the string, shortens a long path before it walks,
- * and counts links one by one. Ours walks as the kernel does; there realpathSync.native is the oracle, for the code.
+ * and counts links one by one. That of threadfs walks as the kernel does: here realpathSync.native is the oracle, for the code.
  */
 const asKernel: PathCall = (t, path) => (t.fs === nodeFs ? t.fs.realpathSync.native(path) : t.fs.realpathSync(path));
 

@@ -45,11 +45,11 @@ export async function callingThread(handle: VfsHandle): Promise<CallingThread> {
     else resolve(value);
   });
   await ready;
-  const send = (order: Omit<Call, "id">) =>
+  const send = (request: Omit<Call, "id">) =>
     new Promise<unknown>((resolve, reject) => {
       const id = next++;
       waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, ...order } satisfies Call);
+      worker.postMessage({ id, ...request } satisfies Call);
     });
   return {
     call: (name, ...args) => send({ on: "fs", call: name, args }),
