@@ -9,7 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
@@ -76,9 +76,18 @@ function pack(into: string): Map<string, Packed> {
   return new Map(report.map((packed) => [packed.name, packed]));
 }
 
-function filesOf({ files }: Packed): Set<string> {
+/** The packed files; each is one that belongs into a package, and imports only packed ones. */
+function filesOf({ name, files }: Packed): Set<string> {
   const paths = new Set(files.map(({ path }) => path));
-  for (const path of paths) assert.doesNotMatch(path, /tsbuildinfo|\.names\.|\.map$|\.ts$(?<!\.d\.ts)|test/, path);
+  for (const path of paths) {
+    assert.doesNotMatch(path, /tsbuildinfo|\.names\.|\.map$|(?<!\.d)\.ts$|test/, path);
+    if (!/\.(?:js|d\.ts)$/.test(path)) continue;
+    const text = readFileSync(join(folderOf(name), path), "utf8");
+    for (const [, specifier = ""] of text.matchAll(/(?:\bfrom |\bimport\(|^import )"(\.[^"]*)"/gm)) {
+      const imported = posix.join(posix.dirname(path), specifier);
+      assert.ok(paths.has(imported), `${name}: ${path} imports ${specifier}, which is not packed`);
+    }
+  }
   return paths;
 }
 
