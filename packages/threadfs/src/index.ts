@@ -1,5 +1,6 @@
 /** threadfs: one file tree in shared memory that every JavaScript thread opens directly. */
-export { ABI_VERSION, COUNTERS } from "../abi/abi.js";
+export { COUNTERS } from "../abi/abi.js";
+export { ABI_VERSION } from "../abi/memory.js";
 export { ACL_TAG, type AclEntry, type Context, type ContextOptions, type PathLike } from "./api/context.js";
 export { Trace, type TraceStep } from "./api/trace.js";
 export {

@@ -2,7 +2,8 @@
  * Bounds for loops over shared memory. Another thread may have written anything there (docs/trust.md): a list that
  * leads back to itself must end in a panic, not in an endless loop.
  */
-import { PANIC_CORRUPT, panic } from "./thread";
+import { PANIC_CORRUPT } from "../../abi/host";
+import { panic } from "./thread";
 
 /** log2 of the size of the smallest typed object. */
 const OBJECT_SHIFT: u32 = 7;

@@ -6,6 +6,7 @@
  * that hashing need not wait for the parent to be found. The keys are random for each arena: nobody can prepare names
  * that collide.
  */
+import { NAME_MAX } from "../../abi/limits";
 import { H_SALT, KEYS } from "./layout";
 
 export const ONES: u64 = 0x0101010101010101;
@@ -17,7 +18,6 @@ export const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
  * hashed to its end.
  */
 export let hashNameLen: u32 = 0;
-const NAME_MAX: u32 = 255;
 
 /** Hashes the bytes at `p` up to "/" or NUL (reads up to 7 bytes more). Leaves the length in `hashNameLen`. */
 export function hashName(p: usize): u64 {
@@ -36,7 +36,7 @@ export function hashName(p: usize): u64 {
     }
     sum += mix(w, k);
     i += 8;
-    if (i > NAME_MAX) {
+    if (i > <u32>NAME_MAX) {
       hashNameLen = i;
       return sum;
     }

@@ -14,12 +14,14 @@
  *   ...    chunk table, hash buckets, then chunks of 64 KiB
  */
 
+import * as COUNTER from "../../abi/counters";
+import * as limits from "../../abi/limits";
+import * as shared from "../../abi/memory";
+
 export const MAGIC: u32 = 0x53_46_48_54; // "THFS"
-/** Same number as ABI_VERSION in abi/abi.ts. */
-export const VERSION: u32 = 2;
 
 export const CHUNK_SHIFT: u32 = 16;
-export const CHUNK: u32 = 1 << CHUNK_SHIFT;
+export const CHUNK: u32 = limits.CHUNK;
 
 export const H_MAGIC: usize = 1024;
 export const H_VERSION: usize = 1028;
@@ -33,7 +35,7 @@ export const H_MAX_BUCKETS: usize = 1044;
 /** First chunk behind the fixed part. */
 export const H_FIRST_CHUNK: usize = 1048;
 /** Salt of the name hash (u64). */
-export const H_SALT: usize = 1056;
+export const H_SALT: usize = shared.H_SALT;
 /** Not 0: freed memory is filled with a word that nothing living holds (poison.ts). Set from outside, before anything was freed. */
 export const H_POISON: usize = 1064;
 
@@ -98,7 +100,7 @@ export const G_SLEEP: usize = 5520;
 /** Who sweeps (a thread's name as in a lock), and how many dead threads may have held something that no sweep has looked for. */
 export const G_RECOUNT_OWNER: usize = 6144;
 export const G_LEAKS: usize = 6148;
-/** Totals of what threads that left had counted, COUNTERS x u64. */
+/** Totals of what threads that left had counted, NR_COUNTERS x u64. */
 export const G_OLD_COUNTERS: usize = 5568;
 
 export const G_CACHES: usize = 8192;
@@ -116,30 +118,22 @@ export const DRIVERS: usize = 46080;
 export const MAX_DRIVERS: u32 = 32;
 export const DRIVER_SIZE: u32 = 128;
 
-export const SLOTS: usize = 65536;
-export const SLOT_SIZE: u32 = 2048;
-export const MAX_THREADS: u32 = 256;
+export const SLOTS: usize = shared.SLOTS;
+export const SLOT_SIZE: u32 = shared.SLOT_SIZE;
+export const MAX_THREADS: u32 = shared.MAX_THREADS;
 
 /** First address behind the slots. */
-export const FIXED_END: usize = 65536 + 256 * 2048;
+export const FIXED_END: usize = SLOTS + MAX_THREADS * SLOT_SIZE;
 
 /** Bytes of the chunk table for one chunk. */
 export const CHUNK_ENTRY: u32 = 32;
 
-/** Scratch area of a thread: offsets as SCRATCH in abi/abi.ts. */
-export const S_PATH: u32 = 0;
-export const S_PATH2: u32 = 8192;
-export const S_STAT: u32 = 16384;
 export const S_ND: u32 = 16640;
 /** What an entry of the memo is gathered in. */
 export const S_PREFIX_CHAIN: u32 = 20480;
 export const S_ND2: u32 = 24576;
 /** Tags of the memo's entries, 16 bytes a set. */
 export const S_PREFIX_TAGS: u32 = 28672;
-export const S_IO: u32 = 32768;
-export const S_DRIVER: u32 = 98304;
-export const SCRATCH_SIZE: u32 = 131072;
-export const IO_SIZE: u32 = 65536;
 
 /**
  * The memo of directories walked (fs/memo.ts), beside the scratch area: sets of three entries of so many bytes, in so many chunks.
@@ -155,9 +149,9 @@ export const PREFIX_CACHE_OFF: u32 = 0xffffffff;
 
 /** Thread slot: the epoch its read side entered at (0 outside), and what the slot is. */
 export const SLOT_EPOCH: u32 = 0;
-/** Line 1: state and the host's name for the thread (0: none), scratch address. Line 2 on: counters. */
-export const SLOT_STATE: u32 = 64;
-export const SLOT_HOST_ID: u32 = 68;
+/** Line 1: state and the host's id of the thread (0: none), scratch address. Line 2 on: counters. */
+export const SLOT_STATE: u32 = shared.SLOT_STATE;
+export const SLOT_HOST_ID: u32 = shared.SLOT_HOST_ID;
 /** The context this thread holds (context-ref.ts), so that a dead thread's can be given back. */
 export const SLOT_CONTEXT: u32 = 88;
 export const SLOT_SCRATCH: u32 = 92;
@@ -170,21 +164,5 @@ export const SLOT_COUNTERS: u32 = 128;
 /** What the thread is in the middle of: log.ts. */
 export const SLOT_UNDO_LOG: u32 = 384;
 
-/** Counters in a slot, u64 each, in the order of COUNTERS in abi/abi.ts. */
-export const C_WALKS: u32 = 0;
-export const C_ENDED_RCU: u32 = 1;
-export const C_ENDED_REF: u32 = 2;
-export const C_ECHILD: u32 = 3;
-export const C_ESTALE: u32 = 4;
-export const C_DROP: u32 = 5; // 5..10: uncached permission revalidate link revalDot create
-export const C_DROP_FAILED: u32 = 11;
-export const C_GRACE: u32 = 12;
-export const C_EXPELLED: u32 = 13;
-export const C_DEFERRED: u32 = 14;
-export const C_LOCK_WAITS: u32 = 15;
-export const C_SPLITS: u32 = 16;
-export const C_SHRUNK: u32 = 17;
-export const C_GAUGES: u32 = 18; // 18..23: dentries inodes mounts chunksUsed chunksMax openFiles
-export const C_MISSES: u32 = 24;
-export const C_SEQ_RETRIES: u32 = 25;
-export const C_COUNT: u32 = 26;
+/** Counters in a slot and in the totals, u64 each (abi/counters.ts). */
+export const NR_COUNTERS: u32 = COUNTER.seqRetries + 1;

@@ -2,16 +2,10 @@
  * The calling thread: its slot, scratch area and counters. Wasm globals belong to the instance, and each instance
  * belongs to one thread: they are private.
  */
+import * as COUNTER from "../../abi/counters";
+import { MODE_NO_PREFIX_CACHE, MODE_PREFIX_CACHE, MODE_REF, PANIC_LOCK } from "../../abi/host";
 import * as host from "../host";
-import {
-  C_LOCK_WAITS,
-  G_SLEEP,
-  PREFIX_CACHE_MIN_PATH,
-  PREFIX_CACHE_OFF,
-  SLOT_COUNTERS,
-  SLOT_SIZE,
-  SLOTS,
-} from "./layout";
+import { G_SLEEP, PREFIX_CACHE_MIN_PATH, PREFIX_CACHE_OFF, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "./layout";
 
 /** Slot number + 1: the owner's number in lock words. 0 before the thread is attached. */
 export let tid: u32 = 0;
@@ -64,10 +58,6 @@ export function setHostHooks(security: bool, audit: bool): void {
   hasAudit = audit;
 }
 
-export const MODE_REF: u32 = 1;
-export const MODE_NO_PREFIX_CACHE: u32 = 2;
-export const MODE_PREFIX_CACHE: u32 = 4;
-
 export function setModes(m: u32): void {
   modes = m & (MODE_REF | MODE_NO_PREFIX_CACHE | MODE_PREFIX_CACHE);
   forceRef = (m & MODE_REF) != 0;
@@ -86,12 +76,6 @@ export function sleepUs(us: i64): void {
   if (canWait) host.wait(G_SLEEP, 0, <f64>us / 1000.0);
 }
 
-export const PANIC_LOCK: i32 = 1;
-export const PANIC_CORRUPT: i32 = 2;
-export const PANIC_UNLOCK: i32 = 3;
-/** A transaction has more locks, sequences or changes than its undo log has room for. */
-export const PANIC_LOG_FULL: i32 = 4;
-
 export function panic(code: i32, a: usize): void {
   host.panic(code, <i32>a);
 }
@@ -109,5 +93,5 @@ export function sleepAtLock(n: i32, lock: usize): void {
 }
 
 export function countLockWait(): void {
-  count(C_LOCK_WAITS);
+  count(COUNTER.lockWaits);
 }

@@ -3,7 +3,24 @@
  * -errno comes out; paths, structures and contents travel through the calling thread's scratch area.
  */
 
-import { EBADF, EBUSY, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "../errno";
+import * as COUNTER from "../../abi/counters";
+import { EBADF, EBUSY, EDEADLK, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, EPERM, EUSERS } from "../../abi/errno";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  MS_BIND,
+  MS_MOVE,
+} from "../../abi/flags";
+import * as HOOK from "../../abi/hooks";
+import { HOST_AUDIT, HOST_SECURITY } from "../../abi/host";
+import { MIN_CHUNKS, PATH_MAX } from "../../abi/limits";
+import { ABI_VERSION } from "../../abi/memory";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/mode";
+import { MAY_WRITE } from "../../abi/permissions";
+import * as SCRATCH from "../../abi/scratch";
 import { driverPutLink, driverReadlink, S_BODY } from "../fs/driver/hooks";
 import { dataRepair, redoWrite } from "../fs/tmpfs/data";
 import { tmpfsSuper } from "../fs/tmpfs/tmpfs";
@@ -35,19 +52,7 @@ import { doOpen } from "../vfs/file/open";
 import { doFtruncate, doLseek, doRead, doWrite, truncateInode } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
 import { doChmod, doChown, doGetacl, doSetacl, doUtimens, vfsGetattr } from "../vfs/inode/attr";
-import {
-  I_DRIVER,
-  INODE_KEEP,
-  INODE_LINK,
-  INODE_SIZE,
-  Inode,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-  S_IFSOCK,
-} from "../vfs/inode/inode";
+import { I_DRIVER, INODE_KEEP, INODE_LINK, INODE_SIZE, Inode } from "../vfs/inode/inode";
 import {
   createRootContext,
   doBind,
@@ -68,15 +73,7 @@ import {
   newMount,
   setRootMount,
 } from "../vfs/mount/namespace";
-import {
-  HOOK_PUT_LINK,
-  HOOK_READLINK,
-  registerFilesystem,
-  SUPER_KEEP,
-  SUPER_LINK,
-  SUPER_SIZE,
-  unregisterFilesystem,
-} from "../vfs/mount/super";
+import { registerFilesystem, SUPER_KEEP, SUPER_LINK, SUPER_SIZE, unregisterFilesystem } from "../vfs/mount/super";
 import { doCreate, doLink, doRename, doUnlink, mntWantWrite } from "../vfs/ops/modify";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { makeSpace } from "../vfs/recovery/reclaim";
@@ -86,17 +83,7 @@ import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE, Context, getContext, NGROUPS_
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "../vfs/walk/nameidata";
 import { setNameidata } from "../vfs/walk/path-init";
-import { inodePermission, MAY_WRITE } from "../vfs/walk/permission";
-
-const PATH_MAX: i32 = 4095;
-const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
-const AT_REMOVEDIR: u32 = 0x200;
-const AT_SYMLINK_FOLLOW: u32 = 0x400;
-const AT_EMPTY_PATH: u32 = 0x1000;
-const MS_BIND: u32 = 4096;
-const MS_MOVE: u32 = 8192;
-/** Smallest arena: the fixed part, a thread, and a few chunks to work with. */
-const MIN_CHUNKS: u32 = 32;
+import { inodePermission } from "../vfs/walk/permission";
 
 // ------------------------------------------------------------------------------------------------- the arena
 
@@ -111,8 +98,8 @@ function splitmix64(): u64 {
 }
 
 export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
-  const chunks = <u32>(maxBytes / 65536.0);
-  if (chunks < MIN_CHUNKS || chunks > 65536) return -EINVAL;
+  const chunks = <u32>(maxBytes / <f64>L.CHUNK);
+  if (chunks < <u32>MIN_CHUNKS || chunks > 65536) return -EINVAL;
   if (load<u32>(L.H_MAGIC) != 0) return -EINVAL;
   const table = L.FIXED_END;
   const buckets = <usize>((table + chunks * L.CHUNK_ENTRY + 63) & ~63);
@@ -147,13 +134,13 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   if (ok) setRootMount(m);
   T.clearThread();
   if (!ok) return -ENOSPC;
-  store<u32>(L.H_VERSION, L.VERSION);
+  store<u32>(L.H_VERSION, ABI_VERSION);
   atomic.store<u32>(L.H_MAGIC, L.MAGIC);
   return 0;
 }
 
 export function arenaCheck(): i32 {
-  return atomic.load<u32>(L.H_MAGIC) == L.MAGIC && load<u32>(L.H_VERSION) == L.VERSION ? 0 : -EINVAL;
+  return atomic.load<u32>(L.H_MAGIC) == L.MAGIC && load<u32>(L.H_VERSION) == ABI_VERSION ? 0 : -EINVAL;
 }
 
 /**
@@ -223,7 +210,7 @@ export function threadDetach(): i32 {
 /** The end of a slot: its counts go to the totals, and it is free. */
 function freeSlot(s: usize): void {
   lock(L.G_SLOT_LOCK);
-  for (let i: u32 = 0; i < L.C_COUNT; i++) {
+  for (let i: u32 = 0; i < L.NR_COUNTERS; i++) {
     const total = L.G_OLD_COUNTERS + (i << 3);
     const own = s + L.SLOT_COUNTERS + (i << 3);
     put64(total, load<u64>(total) + load<u64>(own));
@@ -302,19 +289,19 @@ export function scratchBase(): u32 {
 }
 
 export function hostHooks(bits: u32): i32 {
-  T.setHostHooks((bits & 1) != 0, (bits & 2) != 0);
+  T.setHostHooks((bits & HOST_SECURITY) != 0, (bits & HOST_AUDIT) != 0);
   return 0;
 }
 
 export function sumCounters(own: i32): i32 {
-  const out = T.scratch + L.S_IO;
+  const out = T.scratch + SCRATCH.IO;
   const used = min<u32>(atomic.load<u32>(L.G_SLOTS_USED), L.MAX_THREADS);
-  for (let i: u32 = 0; i < L.C_COUNT; i++) {
+  for (let i: u32 = 0; i < L.NR_COUNTERS; i++) {
     let sum = own != 0 ? load<u64>(T.slot + L.SLOT_COUNTERS + (i << 3)) : load<u64>(L.G_OLD_COUNTERS + (i << 3));
     for (let n: u32 = 0; n < used && own == 0; n++) sum += load<u64>(slotAt(n) + L.SLOT_COUNTERS + (i << 3));
     store<f64>(out + (i << 3), <f64>sum);
   }
-  const g = out + (L.C_GAUGES << 3);
+  const g = out + (COUNTER.dentries << 3);
   store<f64>(g, <f64>load<u32>(L.G_NR_DENTRY));
   store<f64>(g + 8, <f64>load<u32>(L.G_NR_INODE));
   store<f64>(g + 16, <f64>load<u32>(L.G_NR_MOUNTS));
@@ -324,7 +311,7 @@ export function sumCounters(own: i32): i32 {
   store<f64>(g + 24, <f64>(load<u32>(L.G_PAGE_USED) - kept + grown));
   store<f64>(g + 32, <f64>load<u32>(L.H_MAX_CHUNKS));
   store<f64>(g + 40, <f64>load<u32>(L.G_NR_FILES));
-  return <i32>L.C_COUNT;
+  return <i32>L.NR_COUNTERS;
 }
 
 export function walkMode(modes: u32): i32 {
@@ -399,7 +386,7 @@ function pathArgumentUnchecked(n: i32, dirfd: i32, len: i32, second: bool): Name
   const c = syscallEnter(n);
   if (!c || badPathLength(len)) return changetype<Nameidata>(0);
   const nd = nameidata(second);
-  setNameidata(nd, c, dirfd, T.scratch + (second ? L.S_PATH2 : L.S_PATH), len);
+  setNameidata(nd, c, dirfd, T.scratch + (second ? SCRATCH.PATH2 : SCRATCH.PATH), len);
   return nd;
 }
 
@@ -430,7 +417,7 @@ export function contextCreate(from: i32, uid: u32, gid: u32, umask: u32, ngroups
   const c = syscallEnterActive(from);
   if (!c) return syscallExit(syscallEnterErr);
   if (ngroups > NGROUPS_MAX) return syscallExit(-EINVAL);
-  return syscallExit(doContextCreate(c, uid, gid, umask, T.scratch + L.S_IO, ngroups, caps));
+  return syscallExit(doContextCreate(c, uid, gid, umask, T.scratch + SCRATCH.IO, ngroups, caps));
 }
 
 export function contextDestroy(n: i32): i32 {
@@ -529,17 +516,17 @@ export function sysReadlink(n: i32, dirfd: i32, len: i32): i32 {
 
 function readLink(i: Inode): i32 {
   if (!i.isLink) return -EINVAL;
-  const to = T.scratch + L.S_IO;
+  const to = T.scratch + SCRATCH.IO;
   if (!(i.mode & I_DRIVER)) {
     if (<u64>i.size > <u64>PATH_MAX) corrupt(i.at);
     memory.copy(to, i.data, <usize>i.size);
     return <i32>i.size;
   }
-  if (!(i.sb.hooks & HOOK_READLINK)) return -EINVAL;
+  if (!(i.sb.hooks & HOOK.READLINK)) return -EINVAL;
   const r = driverReadlink(i);
   if (r < 0) return r;
   memory.copy(to, T.scratch + S_BODY, r);
-  if (i.sb.hooks & HOOK_PUT_LINK) driverPutLink(i);
+  if (i.sb.hooks & HOOK.PUT_LINK) driverPutLink(i);
   return r;
 }
 
@@ -624,9 +611,9 @@ export function sysMknod(n: i32, dirfd: i32, len: i32, mode: u32): i32 {
 
 export function sysSymlink(n: i32, len: i32, dirfd2: i32, len2: i32): i32 {
   if (badPathLength(len)) return syscallExit(syscallEnterErr);
-  if (hasNul(T.scratch + L.S_PATH, len)) return syscallExit(-EINVAL);
+  if (hasNul(T.scratch + SCRATCH.PATH, len)) return syscallExit(-EINVAL);
   const nd = pathArgument(n, dirfd2, len2, true);
-  return syscallExit(nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + L.S_PATH, len) : syscallEnterErr);
+  return syscallExit(nd ? doCreate(nd, S_IFLNK | 0x1ff, T.scratch + SCRATCH.PATH, len) : syscallEnterErr);
 }
 
 export function sysLink(n: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
@@ -733,27 +720,27 @@ export function sysFutimens(n: i32, fd: i32, asec: f64, ansec: f64, msec: f64, m
 // ------------------------------------------------------------------------------------------------- mounts, drivers
 
 export function sysMount(n: i32, len: i32, len2: i32, flags: u32): i32 {
-  const from = pathArgument(n, -100, len, false);
+  const from = pathArgument(n, AT_FDCWD, len, false);
   if (!from) return syscallExit(syscallEnterErr);
-  const nd = pathArgument(n, -100, len2, true);
+  const nd = pathArgument(n, AT_FDCWD, len2, true);
   if (!nd) return syscallExit(syscallEnterErr);
   if (flags & MS_MOVE) return syscallExit(doMoveMount(from, nd));
   return syscallExit(flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL);
 }
 
 export function sysMountNew(n: i32, len: i32, type: i32, flags: u32): i32 {
-  const nd = pathArgument(n, -100, len, false);
+  const nd = pathArgument(n, AT_FDCWD, len, false);
   return syscallExit(nd ? doNewMount(nd, type, flags) : syscallEnterErr);
 }
 
 export function sysUmount(n: i32, len: i32, flags: u32): i32 {
-  const nd = pathArgument(n, -100, len, false);
+  const nd = pathArgument(n, AT_FDCWD, len, false);
   return syscallExit(nd ? doUmount(nd, flags) : syscallEnterErr);
 }
 
 export function driverRegister(len: i32, hooks: u32, fsFlags: u32): i32 {
   if (T.tid == 0) return -EBADF;
-  return registerFilesystem(T.scratch + L.S_PATH, len, hooks, fsFlags);
+  return registerFilesystem(T.scratch + SCRATCH.PATH, len, hooks, fsFlags);
 }
 
 export function driverUnregister(driver: i32): i32 {

@@ -2,7 +2,19 @@
  * Contexts: credentials, root, working directory, umask and descriptors of their own, over the one tree. A context
  * lives in the shared memory until it is closed; its handle passes it to another thread.
  */
-import { ABI_VERSION, AT_FDCWD, IO_SIZE } from "../../abi/abi.js";
+
+import { AT_FDCWD } from "../../abi/flags.js";
+import { IO_SIZE } from "../../abi/limits.js";
+import { ABI_VERSION, ACL_ENTRY_ID, ACL_ENTRY_PERM, ACL_ENTRY_SIZE } from "../../abi/memory.js";
+import {
+  ACL_GROUP,
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_OTHER,
+  ACL_USER,
+  ACL_USER_OBJ,
+  CAPS_OF_UID,
+} from "../../abi/permissions.js";
 import type { Attachment, VfsHandle } from "../bridge/attachment.js";
 import { invalidArgType, outOfRange, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
@@ -28,7 +40,14 @@ export interface ContextOptions {
 }
 
 /** Tags of ACL entries, as in Linux's `posix_acl.h`. */
-export const ACL_TAG = Object.freeze({ USER_OBJ: 1, USER: 2, GROUP_OBJ: 4, GROUP: 8, MASK: 16, OTHER: 32 });
+export const ACL_TAG = Object.freeze({
+  USER_OBJ: ACL_USER_OBJ,
+  USER: ACL_USER,
+  GROUP_OBJ: ACL_GROUP_OBJ,
+  GROUP: ACL_GROUP,
+  MASK: ACL_MASK,
+  OTHER: ACL_OTHER,
+});
 
 /** One entry of a POSIX access ACL (acl(5)). */
 export interface AclEntry {
@@ -40,12 +59,8 @@ export interface AclEntry {
   perm: number;
 }
 
-/** Size of an ACL entry in scratch: tag (2), perm (2), id (4). */
-const ACL_ENTRY = 8;
-const MAX_ACL_ENTRIES = IO_SIZE / ACL_ENTRY;
+const MAX_ACL_ENTRIES = IO_SIZE / ACL_ENTRY_SIZE;
 const MAX_GROUPS = IO_SIZE / 4;
-/** Argument of contextCreate: the capabilities that belong to the uid. */
-const CAPS_OF_UID = -1;
 
 /** A context in this thread. */
 export class Context {
@@ -111,11 +126,11 @@ export class Context {
     const checked = toPath(path);
     if (!Array.isArray(entries)) throw invalidArgType("entries", "an instance of Array", entries);
     if (entries.length > MAX_ACL_ENTRIES) throw outOfRange("entries.length", `<= ${MAX_ACL_ENTRIES}`, entries.length);
-    const raw = new DataView(new ArrayBuffer(entries.length * ACL_ENTRY));
+    const raw = new DataView(new ArrayBuffer(entries.length * ACL_ENTRY_SIZE));
     entries.forEach(({ tag, id, perm }, i) => {
-      raw.setUint16(i * ACL_ENTRY, toInteger(tag, "tag", 1, 32), true);
-      raw.setUint16(i * ACL_ENTRY + 2, toInteger(perm, "perm", 0, 7), true);
-      raw.setUint32(i * ACL_ENTRY + 4, toUint32(id ?? 0xffffffff, "id"), true);
+      raw.setUint16(i * ACL_ENTRY_SIZE, toInteger(tag, "tag", 1, 32), true);
+      raw.setUint16(i * ACL_ENTRY_SIZE + ACL_ENTRY_PERM, toInteger(perm, "perm", 0, 7), true);
+      raw.setUint32(i * ACL_ENTRY_SIZE + ACL_ENTRY_ID, toUint32(id ?? 0xffffffff, "id"), true);
     });
     const length = this.#calls.putPath(checked, "setfacl");
     this.#attachment.io.set(new Uint8Array(raw.buffer));
@@ -129,11 +144,11 @@ export class Context {
     const length = this.#calls.putPath(checked, "getfacl");
     const { core, ctx } = this.#calls;
     const count = this.#calls.check(core.sysGetacl(ctx, AT_FDCWD, length), "getfacl", checked);
-    const raw = new DataView(this.#attachment.io.slice(0, count * ACL_ENTRY).buffer);
+    const raw = new DataView(this.#attachment.io.slice(0, count * ACL_ENTRY_SIZE).buffer);
     return Array.from({ length: count }, (_, i) => ({
-      tag: raw.getUint16(i * ACL_ENTRY, true),
-      id: raw.getUint32(i * ACL_ENTRY + 4, true),
-      perm: raw.getUint16(i * ACL_ENTRY + 2, true),
+      tag: raw.getUint16(i * ACL_ENTRY_SIZE, true),
+      id: raw.getUint32(i * ACL_ENTRY_SIZE + ACL_ENTRY_ID, true),
+      perm: raw.getUint16(i * ACL_ENTRY_SIZE + ACL_ENTRY_PERM, true),
     }));
   }
 

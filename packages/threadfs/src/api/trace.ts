@@ -12,7 +12,10 @@
  * Tracepoints carry addresses. Names and link bodies are read at once, while they are valid. For each dentry the path
  * that led to it is recorded, so that a step can say where it is.
  */
-import { DROP, ERRNO, PATH_MAX, POINT } from "../../abi/abi.js";
+import * as DROP from "../../abi/drop.js";
+import * as ERRNO from "../../abi/errno.js";
+import { PATH_MAX } from "../../abi/limits.js";
+import * as POINT from "../../abi/points.js";
 import type { SharedMemory } from "../bridge/wasm.js";
 
 export type WalkMode = "rcu" | "ref";

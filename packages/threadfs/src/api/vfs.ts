@@ -1,5 +1,8 @@
 /** A tree in one thread: creates it, attaches to it, and does what concerns the tree as a whole. */
-import { COUNTERS, ERRNO, MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/abi.js";
+
+import { COUNTERS } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/flags.js";
 import { Attachment, checkHandle, type HostOptions, type VfsHandle } from "../bridge/attachment.js";
 import type { Driver } from "../bridge/driver.js";
 import { hostThreadId, loadCore } from "../bridge/load.js";

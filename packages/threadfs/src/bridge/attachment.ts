@@ -5,7 +5,13 @@
  * A shared memory that has grown has a new `buffer` object. Views of the old one stay valid for their range, and a
  * scratch area never moves: so the views are created once.
  */
-import { ABI_VERSION, type CoreExports, ERRNO, IO_SIZE, PATH_MAX, SCRATCH, THREAD_SLOTS } from "../../abi/abi.js";
+
+import type { CoreExports } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { HOST_AUDIT, HOST_SECURITY, WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT } from "../../abi/host.js";
+import { CHUNK, IO_SIZE, MIN_CHUNKS, PATH_MAX } from "../../abi/limits.js";
+import { ABI_VERSION, MAX_THREADS } from "../../abi/memory.js";
+import * as SCRATCH from "../../abi/scratch.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { DriverTable } from "./driver.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
@@ -54,13 +60,10 @@ export interface VfsHandle {
   readonly ctx: number;
 }
 
-const WASM_PAGE = 65536;
-/** Slots of an arena. */
-const MAX_THREADS = THREAD_SLOTS.COUNT;
 /** Initial pages of the memory; the core grows it. */
 const INITIAL_PAGES = 4;
-const MIN_BYTES = 2 * 1024 * 1024;
-const MAX_BYTES = 65535 * WASM_PAGE;
+const MIN_BYTES = MIN_CHUNKS * CHUNK;
+const MAX_BYTES = 65535 * CHUNK;
 
 /** States of an attachment; all but the first refuse calls ({@link Attachment.state}). */
 const STATE_OPEN = 0;
@@ -69,7 +72,7 @@ const STATE_IN_HOOK = 2;
 export const STATE_PANIC = 3;
 
 /** The core's numbers for results of Atomics.wait. */
-const WAIT_RESULT = { ok: 0, "not-equal": 1, "timed-out": 2 } as const;
+const WAIT_RESULT = { ok: WAIT_OK, "not-equal": WAIT_NOT_EQUAL, "timed-out": WAIT_TIMED_OUT } as const;
 
 /** Whether this thread may block in Atomics.wait; a browser's main thread may not. */
 function canWait(): boolean {
@@ -131,7 +134,7 @@ function pagesOf(maxBytes: unknown): number {
     const message = `The value of "maxBytes" is out of range. It must be ${range}. Received ${maxBytes}`;
     throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
   }
-  return Math.floor(maxBytes / WASM_PAGE);
+  return Math.floor(maxBytes / CHUNK);
 }
 
 /** Reserves the address space. @throws RangeError ERR_THREADFS_MEMORY */
@@ -139,7 +142,7 @@ function reserve(pages: number): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true });
   } catch (cause) {
-    const message = `No address space for a tree of ${pages * WASM_PAGE} bytes`;
+    const message = `No address space for a tree of ${pages * CHUNK} bytes`;
     throw codedError(RangeError, "ERR_THREADFS_MEMORY", message, { cause });
   }
 }
@@ -239,7 +242,7 @@ export class Attachment {
     if (attached < 0) throw systemCallError(attached, "attach");
     this.#slot = this.core.threadSlot();
 
-    this.core.hostHooks((host.security ? 1 : 0) | (host.audit ? 2 : 0));
+    this.core.hostHooks((host.security ? HOST_SECURITY : 0) | (host.audit ? HOST_AUDIT : 0));
     const base = this.core.scratchBase() >>> 0;
     // If another thread has grown the memory, this thread's buffer object may be outdated. Growing by 0 updates it.
     if (memory.buffer.byteLength < base + SCRATCH.SIZE) memory.grow(0);
@@ -268,7 +271,7 @@ export class Attachment {
     // The hash keys of names are random, so that nobody can choose names that collide.
     const seed = crypto.getRandomValues(new Int32Array(2));
     return new Attachment(module, memory, host, (core) => {
-      const made = core.arenaInit(pages * WASM_PAGE, seed[0], seed[1]);
+      const made = core.arenaInit(pages * CHUNK, seed[0], seed[1]);
       if (made < 0) throw systemCallError(made, "arena");
     });
   }

@@ -8,7 +8,35 @@
  * The tree knows a driver by its name; each thread has its own object for it, which it registers. A thread that walks a
  * mount without having registered its driver gets ENXIO.
  */
-import { type CoreExports, DRIVER_OP, ERRNO, FS_REVAL_DOT, HOOK, IO_SIZE, PATH_MAX, SCRATCH } from "../../abi/abi.js";
+
+import type { CoreExports } from "../../abi/abi.js";
+import * as DRIVER_OP from "../../abi/driver-ops.js";
+import * as ERRNO from "../../abi/errno.js";
+import { FS_REVAL_DOT } from "../../abi/flags.js";
+import * as HOOK from "../../abi/hooks.js";
+import { IO_SIZE, NAME_MAX, PATH_MAX } from "../../abi/limits.js";
+import {
+  ATTR_MODE,
+  ATTR_OWNER,
+  ATTR_SIZE,
+  DIRENT_ALIGN,
+  DIRENT_NAME,
+  DIRENT_NAME_LENGTH,
+  DIRENT_TYPE,
+  DRIVER_BODY,
+  DRIVER_NAME1,
+  DRIVER_NAME2,
+  NODE_GID,
+  NODE_INO,
+  NODE_MODE,
+  NODE_MTIME,
+  NODE_NLINK,
+  NODE_SIZE,
+  NODE_UID,
+  READDIR_NEXT,
+} from "../../abi/memory.js";
+import { DT_SHIFT, S_IFDIR, S_IFMT } from "../../abi/mode.js";
+import * as SCRATCH from "../../abi/scratch.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 
@@ -116,17 +144,12 @@ const HOOK_OF: readonly (readonly [keyof Driver, number])[] = [
   ["setattr", HOOK.SETATTR],
 ];
 
-const S_IFDIR = 0o040000;
-const S_IFMT = 0o170000;
-const DT_SHIFT = 12;
+/** Numbers of the errors that a driver may throw, by their codes. */
+const ERRNO_OF: ReadonlyMap<string, number> = /* @__PURE__ */ new Map(Object.entries(ERRNO));
 /** Offsets in SCRATCH.DRIVER. */
-const NAME1 = SCRATCH.DRIVER + 256;
-const NAME2 = SCRATCH.DRIVER + 512;
-const BODY = SCRATCH.DRIVER + 1024;
-/** Bits of DRIVER_OP.SETATTR. */
-const ATTR_MODE = 1;
-const ATTR_OWNER = 2;
-const ATTR_SIZE = 4;
+const NAME1 = SCRATCH.DRIVER + DRIVER_NAME1;
+const NAME2 = SCRATCH.DRIVER + DRIVER_NAME2;
+const BODY = SCRATCH.DRIVER + DRIVER_BODY;
 
 /** The drivers that a thread has registered. */
 export class DriverTable {
@@ -162,7 +185,7 @@ export class DriverTable {
       hooks |= bit;
     }
     const core = this.#attached();
-    const length = this.#putBytes(SCRATCH.PATH, new TextEncoder().encode(driver.name), 4095);
+    const length = this.#putBytes(SCRATCH.PATH, new TextEncoder().encode(driver.name), PATH_MAX);
     const number = core.driverRegister(length, hooks, driver.revalidateDots ? FS_REVAL_DOT : 0);
     if (number < 0) throw systemCallError(number, "register", driver.name);
     this.#byNumber.set(number, driver);
@@ -192,7 +215,8 @@ export class DriverTable {
       return this.#dispatch(driver, op, a, b, c, d);
     } catch (error) {
       const code = (error as { code?: unknown } | null)?.code;
-      if (typeof code === "string" && Object.hasOwn(ERRNO, code)) return -ERRNO[code as keyof typeof ERRNO];
+      const errno = typeof code === "string" ? ERRNO_OF.get(code) : undefined;
+      if (errno !== undefined) return -errno;
       queueMicrotask(() => {
         throw error;
       });
@@ -296,13 +320,13 @@ export class DriverTable {
     if (!Number.isSafeInteger(ino) || ino < 0 || !Number.isInteger(mode) || type === 0) return -ERRNO.EIO;
     if (!Number.isSafeInteger(size) || size < 0 || !Number.isFinite(mtimeMs)) return -ERRNO.EIO;
     const view = this.#view;
-    view.setFloat64(SCRATCH.DRIVER, ino, true);
-    view.setFloat64(SCRATCH.DRIVER + 8, size, true);
-    view.setFloat64(SCRATCH.DRIVER + 16, mtimeMs, true);
-    view.setUint32(SCRATCH.DRIVER + 24, mode, true);
-    view.setUint32(SCRATCH.DRIVER + 28, uid, true);
-    view.setUint32(SCRATCH.DRIVER + 32, gid, true);
-    view.setUint32(SCRATCH.DRIVER + 36, nlink, true);
+    view.setFloat64(SCRATCH.DRIVER + NODE_INO, ino, true);
+    view.setFloat64(SCRATCH.DRIVER + NODE_SIZE, size, true);
+    view.setFloat64(SCRATCH.DRIVER + NODE_MTIME, mtimeMs, true);
+    view.setUint32(SCRATCH.DRIVER + NODE_MODE, mode, true);
+    view.setUint32(SCRATCH.DRIVER + NODE_UID, uid, true);
+    view.setUint32(SCRATCH.DRIVER + NODE_GID, gid, true);
+    view.setUint32(SCRATCH.DRIVER + NODE_NLINK, nlink, true);
     return 0;
   }
 
@@ -314,17 +338,17 @@ export class DriverTable {
     for (; next < entries.length; next++) {
       const { name, ino, mode } = entries[next];
       const bytes = encoder.encode(name);
-      const need = (10 + bytes.length + 7) & ~7;
-      if (bytes.length === 0 || bytes.length > 255) return -ERRNO.EIO;
+      const need = (DIRENT_NAME + bytes.length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
+      if (bytes.length === 0 || bytes.length > NAME_MAX) return -ERRNO.EIO;
       if (used + need > IO_SIZE) break;
       const at = SCRATCH.IO + used;
       this.#view.setFloat64(at, ino, true);
-      this.#view.setUint8(at + 8, (mode & S_IFMT) >> DT_SHIFT);
-      this.#view.setUint8(at + 9, bytes.length);
-      this.#bytes.set(bytes, at + 10);
+      this.#view.setUint8(at + DIRENT_TYPE, (mode & S_IFMT) >> DT_SHIFT);
+      this.#view.setUint8(at + DIRENT_NAME_LENGTH, bytes.length);
+      this.#bytes.set(bytes, at + DIRENT_NAME);
       used += need;
     }
-    this.#view.setFloat64(SCRATCH.DRIVER, next, true);
+    this.#view.setFloat64(SCRATCH.DRIVER + READDIR_NEXT, next, true);
     return used;
   }
 }

@@ -7,7 +7,7 @@
  * It polls instead of queueing for the locks, because Node (24 and 26) does not wake a request that waits for a dead
  * worker's lock.
  */
-import { THREAD_SLOTS } from "../../abi/abi.js";
+import { H_SALT, MAX_THREADS, SLOT_HOST_ID, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../abi/memory.js";
 import type { SharedMemory } from "./wasm.js";
 
 /** Bit of a thread's id: the thread holds its lock as long as it has a slot, so it is dead if the lock is free. */
@@ -26,7 +26,7 @@ export function randomHostId(): number {
 
 /** The lock's name for a thread's id. Trees are distinguished by their salt, of which the name discloses only half. */
 function lockOf(memory: SharedMemory, hostId: number): string {
-  const [low, high] = new Uint32Array(memory.buffer, THREAD_SLOTS.SALT, 2);
+  const [low, high] = new Uint32Array(memory.buffer, H_SALT, 2);
   return `threadfs:${(low ^ high) >>> 0}:${hostId}`;
 }
 
@@ -40,12 +40,11 @@ export function holdLock(locks: LockManager, memory: SharedMemory, hostId: numbe
 
 /** Ids of the threads in a memory's slots that hold locks. */
 function lockedHostIds(memory: SharedMemory): Set<number> {
-  const { FIRST, SIZE, COUNT, STATE, HOST_ID } = THREAD_SLOTS;
-  const words = new Uint32Array(memory.buffer, FIRST, (SIZE * COUNT) / 4);
+  const words = new Uint32Array(memory.buffer, SLOTS, (SLOT_SIZE * MAX_THREADS) / 4);
   const hostIds = new Set<number>();
-  for (let at = 0; at < words.length; at += SIZE / 4) {
-    const hostId = words[at + HOST_ID / 4];
-    if (words[at + STATE / 4] !== 0 && hostId >= LOCK_BIT) hostIds.add(hostId);
+  for (let at = 0; at < words.length; at += SLOT_SIZE / 4) {
+    const hostId = words[at + SLOT_HOST_ID / 4];
+    if (words[at + SLOT_STATE / 4] !== 0 && hostId >= LOCK_BIT) hostIds.add(hostId);
   }
   return hostIds;
 }

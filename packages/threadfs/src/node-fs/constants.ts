@@ -1,37 +1,51 @@
+import {
+  O_APPEND,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+} from "../../abi/flags.js";
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/mode.js";
+import { MAY_EXEC, MAY_READ, MAY_WRITE } from "../../abi/permissions.js";
+
 /**
  * `fs.constants`: the numbers of Linux on x86-64, on every machine, because the core uses Linux's numbers on every host
  * (https://nodejs.org/api/fs.html#fs-constants).
  */
 export const constants = Object.freeze({
   F_OK: 0,
-  X_OK: 1,
-  W_OK: 2,
-  R_OK: 4,
+  X_OK: MAY_EXEC,
+  W_OK: MAY_WRITE,
+  R_OK: MAY_READ,
 
-  O_RDONLY: 0,
-  O_WRONLY: 1,
-  O_RDWR: 2,
-  O_CREAT: 0o100,
-  O_EXCL: 0o200,
+  O_RDONLY,
+  O_WRONLY,
+  O_RDWR,
+  O_CREAT,
+  O_EXCL,
   O_NOCTTY: 0o400,
-  O_TRUNC: 0o1000,
-  O_APPEND: 0o2000,
+  O_TRUNC,
+  O_APPEND,
   O_NONBLOCK: 0o4000,
   O_DSYNC: 0o10000,
   O_DIRECT: 0o40000,
-  O_DIRECTORY: 0o200000,
-  O_NOFOLLOW: 0o400000,
+  O_DIRECTORY,
+  O_NOFOLLOW,
   O_NOATIME: 0o1000000,
   O_SYNC: 0o4010000,
 
-  S_IFMT: 0o170000,
-  S_IFIFO: 0o010000,
-  S_IFCHR: 0o020000,
-  S_IFDIR: 0o040000,
-  S_IFBLK: 0o060000,
-  S_IFREG: 0o100000,
-  S_IFLNK: 0o120000,
-  S_IFSOCK: 0o140000,
+  S_IFMT,
+  S_IFIFO,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFBLK,
+  S_IFREG,
+  S_IFLNK,
+  S_IFSOCK,
 
   S_IRWXU: 0o700,
   S_IRUSR: 0o400,

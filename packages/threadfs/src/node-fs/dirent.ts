@@ -1,21 +1,12 @@
 /** `fs.Dirent` and `fs.Dir` (https://nodejs.org/api/fs.html#class-fsdirent), and reading the entries of a directory. */
-import { ERRNO } from "../../abi/abi.js";
+
+import * as ERRNO from "../../abi/errno.js";
+import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH, DIRENT_TYPE } from "../../abi/memory.js";
+import { DT_BLK, DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK } from "../../abi/mode.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import { type NameEncoding, nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
 import type { SystemCalls } from "./system-calls.js";
-
-/** DT_* of Linux's getdents. */
-const DT_FIFO = 1;
-const DT_CHR = 2;
-export const DT_DIR = 4;
-const DT_BLK = 6;
-const DT_REG = 8;
-export const DT_LNK = 10;
-const DT_SOCK = 12;
-
-/** Size of the head of an entry from the core: ino (8), type (1), length of the name (1). */
-const ENTRY_HEAD = 10;
 
 /** One entry of a directory. */
 export class Dirent<Name extends string | Buffer = string> {
@@ -75,10 +66,10 @@ export function readEntries(calls: SystemCalls, fd: number, encoding: NameEncodi
   if (filled <= 0) return filled;
   const { io } = calls.attachment;
   for (let at = 0; at < filled; ) {
-    const length = io[at + 9];
-    const start = at + ENTRY_HEAD;
-    into.push({ name: nameOf(io.subarray(start, start + length), encoding), type: io[at + 8] });
-    at = (start + length + 7) & ~7;
+    const length = io[at + DIRENT_NAME_LENGTH];
+    const start = at + DIRENT_NAME;
+    into.push({ name: nameOf(io.subarray(start, start + length), encoding), type: io[at + DIRENT_TYPE] });
+    at = (start + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
   }
   return 1;
 }

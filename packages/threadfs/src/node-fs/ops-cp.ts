@@ -3,7 +3,7 @@
  * (https://nodejs.org/api/fs.html#fscpsyncsrc-dest-options). Iterative, so that depth costs no JavaScript stack.
  */
 import type * as NodeFs from "node:fs";
-import { ERRNO } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
 import { codedError, compoundError, describeValue, invalidArgType } from "../errors/errors.js";
 import { toBoolean, toCallMode, toObject, toPath } from "./args.js";
 import { joinPath } from "./dirent.js";

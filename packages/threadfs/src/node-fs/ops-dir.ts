@@ -1,21 +1,14 @@
 /** Reading directories: `readdir` and `opendir`. */
+
 import type * as NodeFs from "node:fs";
-import { AT_FDCWD, ERRNO } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { AT_FDCWD } from "../../abi/flags.js";
+import { DT_DIR, DT_LNK } from "../../abi/mode.js";
 import { type SystemCallError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toInteger, toNameEncoding, toOptions, toPath } from "./args.js";
 import { allocate, type NameEncoding, utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
-import {
-  Dir,
-  Dirent,
-  DT_DIR,
-  DT_LNK,
-  type Entry,
-  joinPath,
-  OPEN_DIRECTORY,
-  openDirectory,
-  readEntries,
-} from "./dirent.js";
+import { Dir, Dirent, type Entry, joinPath, OPEN_DIRECTORY, openDirectory, readEntries } from "./dirent.js";
 import { operation } from "./operation.js";
 import type { SystemCalls } from "./system-calls.js";
 

@@ -1,6 +1,8 @@
 /** Operations on descriptors and on file contents. */
 import type * as NodeFs from "node:fs";
-import { AT_FDCWD, ERRNO, IO_SIZE } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { AT_FDCWD } from "../../abi/flags.js";
+import { IO_SIZE } from "../../abi/limits.js";
 import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
 import {
   isFd,

@@ -1,6 +1,7 @@
 /** Operations on a path that need one call of the core, or a few. */
 import type * as NodeFs from "node:fs";
-import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ERRNO } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toCallMode, toId, toMode, toNameEncoding, toOptions, toPath, toTime } from "./args.js";
 import { nameOf } from "./bytes.js";

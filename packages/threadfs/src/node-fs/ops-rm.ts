@@ -3,13 +3,16 @@
  * thread cannot lead the removal out of the tree by replacing a directory with a link. Iterative, so that depth costs
  * no JavaScript stack.
  */
+
 import type * as NodeFs from "node:fs";
-import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ERRNO } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
+import { DT_DIR } from "../../abi/mode.js";
 import { compoundError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toInteger, toObject, toPath, toUint32 } from "./args.js";
 import { utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
-import { DT_DIR, type Entry, readEntries } from "./dirent.js";
+import { type Entry, readEntries } from "./dirent.js";
 import { operation } from "./operation.js";
 import { pathString } from "./ops-dir.js";
 import { rmdirPath } from "./ops-path.js";

@@ -1,6 +1,6 @@
 /** `fs.Stats` and `fs.BigIntStats` (https://nodejs.org/api/fs.html#class-fsstats), from the core's stat numbers. */
 import type * as NodeFs from "node:fs";
-import { STAT } from "../../abi/abi.js";
+import * as STAT from "../../abi/stat.js";
 import { constants } from "./constants.js";
 
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } = constants;

@@ -4,7 +4,9 @@
  * (another type of argument, an error) it falls back to the table's operation.
  */
 import type * as NodeFs from "node:fs";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, ERRNO, PATH_MAX } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
+import { PATH_MAX } from "../../abi/limits.js";
 import { STATE_PANIC } from "../bridge/attachment.js";
 import { systemCallError } from "../errors/errors.js";
 import { bufferWriter } from "./bytes.js";

@@ -2,7 +2,11 @@
  * The system-call client of one context: passes paths to the core, makes calls, and turns a negative errno into an
  * exception. The core's side of this class uses only numbers, the other side Node's arguments and results.
  */
-import { AT_FDCWD, type CoreExports, ERRNO, IO_SIZE, PATH_MAX } from "../../abi/abi.js";
+
+import type { CoreExports } from "../../abi/abi.js";
+import * as ERRNO from "../../abi/errno.js";
+import { AT_FDCWD } from "../../abi/flags.js";
+import { IO_SIZE, PATH_MAX } from "../../abi/limits.js";
 import type { Attachment } from "../bridge/attachment.js";
 import { systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";

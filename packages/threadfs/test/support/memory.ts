@@ -1,5 +1,5 @@
 /** The structures in the tree's memory, as core/vfs draws them, read word by word. */
-import { POINT, SCRATCH, THREAD_SLOTS } from "../../dist/abi/abi.js";
+import { POINT, SCRATCH, SLOT_SIZE, SLOTS } from "../../dist/abi/abi.js";
 import type { Vfs, VfsHandle } from "../../dist/src/index.js";
 import { type HookedVfs, lastPass } from "./hooked-vfs.js";
 
@@ -21,7 +21,7 @@ const PREFIX_CACHE_SIZE = 131072;
 
 /** Address of a thread's slot. */
 function slotAddress(slot: number): number {
-  return THREAD_SLOTS.FIRST + slot * THREAD_SLOTS.SIZE;
+  return SLOTS + slot * SLOT_SIZE;
 }
 
 /** Reads words of the tree's memory by what they mean. An argument is the address of a dentry unless its name says otherwise. */
@@ -79,7 +79,7 @@ export function memoryOf({ handle: { memory } }: { readonly handle: VfsHandle })
       const bytes = new Uint8Array(memory.buffer).slice();
       const slot = slotAddress(thread.threadSlot);
       const scratch = word(slot + SLOT_SCRATCH);
-      bytes.fill(0, slot, slot + THREAD_SLOTS.SIZE);
+      bytes.fill(0, slot, slot + SLOT_SIZE);
       bytes.fill(0, scratch, scratch + SCRATCH.SIZE);
       const cache = word(slot + SLOT_PREFIX_CACHE);
       if (cache !== 0) bytes.fill(0, cache, cache + PREFIX_CACHE_SIZE);

@@ -1,6 +1,6 @@
 /** Names that fall on one hash. The hash is that of core/mem/hash.ts; checkHash() notices when that one changes. */
 import assert from "node:assert/strict";
-import { THREAD_SLOTS } from "../../dist/abi/abi.js";
+import { H_SALT } from "../../dist/abi/abi.js";
 import type { Vfs } from "../../dist/src/index.js";
 import type { HookedVfs } from "./hooked-vfs.js";
 import { dentryOf, memoryOf } from "./memory.js";
@@ -44,7 +44,7 @@ interface Hashing {
 function hashing(vfs: Vfs): Hashing {
   const { word } = memoryOf(vfs);
   const wide = (address: number): Wide => [word(address + 4), word(address)];
-  const [key, salt] = [wide(KEYS), wide(THREAD_SLOTS.SALT)] as const;
+  const [key, salt] = [wide(KEYS), wide(H_SALT)] as const;
   const spread = ([high, low]: Wide) => product(sum([high, (low ^ high) >>> 0], salt), SPREAD);
   return {
     name(text) {

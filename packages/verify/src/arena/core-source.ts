@@ -1,23 +1,26 @@
 /** Addresses, sizes and fields of the core's memory, read from its source: a copy of them here would go stale. */
 import { readFileSync } from "node:fs";
+import * as abi from "../../../threadfs/dist/abi/abi.js";
 import { defined } from "../support/defined.js";
 
 const source = (path: string): string =>
   readFileSync(new URL(`../../../threadfs/core/${path}`, import.meta.url), "utf8");
 
+/** Numbers that the core shares with TypeScript, by name. */
+const SHARED: Record<string, unknown> = abi;
+
 /** Numbers of a source file by name: `const NAME: type = number;`. */
 function numbersIn(path: string, types: string): Map<string, number> {
-  const pattern = new RegExp(`^(?:export )?const (\\w+): (?:${types}) = (0x[0-9a-f]+|\\d+);`, "gm");
+  const pattern = new RegExp(
+    `^(?:export )?const (\\w+): (?:${types}) = (?:(0x[0-9a-f]+|\\d+)|(?:shared|limits)\\.(\\w+));`,
+    "gm",
+  );
   const found = [...source(path).matchAll(pattern)];
-  return new Map(found.map(([, name = "", value]) => [name, Number(value)]));
+  return new Map(found.map(([, name = "", value, shared = ""]) => [name, Number(value ?? SHARED[shared])]));
 }
 
 const ADDRESSES = numbersIn("mem/layout.ts", "usize");
-const NUMBERS = new Map([
-  ...numbersIn("mem/layout.ts", "u32"),
-  ...numbersIn("mem/smr/smr.ts", "u32"),
-  ...numbersIn("mem/thread.ts", "i32"),
-]);
+const NUMBERS = new Map([...numbersIn("mem/layout.ts", "u32"), ...numbersIn("mem/smr/smr.ts", "u32")]);
 
 function get(map: Map<string, number>, name: string): number {
   const value = map.get(name);

@@ -5,11 +5,34 @@
  *
  * Numbers are constants of the same name in the core; objects in {@link CLASSES} are classes, field by field.
  */
+import { COUNTERS } from "../../../threadfs/dist/abi/abi.js";
+
+export {
+  ABI_VERSION as VERSION,
+  ACL_GROUP,
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_OTHER,
+  ACL_USER,
+  ACL_USER_OBJ,
+  DRIVER_NAME_MAX,
+  FS_REVAL_DOT,
+  HOOK,
+  MS_NOEXEC,
+  MS_RDONLY,
+  NAME_MAX,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  SCRATCH,
+} from "../../../threadfs/dist/abi/abi.js";
 
 // ------------------------------------------------------------------------------------------------- core/mem/layout.ts
 
 export const MAGIC = 0x53464854;
-export const VERSION = 2;
 export const CHUNK_SHIFT = 16;
 export const CHUNK = 65536;
 
@@ -83,7 +106,6 @@ export const SLOT_SIZE = 2048;
 export const MAX_THREADS = 256;
 export const FIXED_END = 589824;
 export const CHUNK_ENTRY = 32;
-export const SCRATCH_SIZE = 131072;
 export const PREFIX_CACHE_CHUNKS = 2;
 export const PREFIX_CACHE_SHARE = 16;
 
@@ -98,7 +120,7 @@ export const SLOT_UNDO_LOG = 384;
 /** What a thread's journal counts (core/mem/undo/log.ts): nothing at rest. */
 export const UNDO_LOG_COUNTS = { entries: 0, pending: 4, locks: 8, sequences: 12, mutexes: 16, blocks: 20 };
 export const SLOT_COUNTERS = 128;
-export const C_COUNT = 26;
+export const NR_COUNTERS = COUNTERS.length;
 
 /** Every lock of the fixed part that stands alone; bucket locks and caches' locks are arrays. */
 export const LOCKS = {
@@ -338,7 +360,6 @@ export const WORDS_AT_REST: { cache: number; locks: Record<string, number>; seqs
 ];
 
 export const INLINE_NAME = 32;
-export const NAME_MAX = 255;
 export const D_TYPE = 7;
 export const D_NEGATIVE = 0;
 export const D_DIRECTORY = 1;
@@ -362,12 +383,6 @@ export const D_REVAL_DOT = 1 << 16;
 export const D_LONG_NAME = 1 << 17;
 export const D_CHAINED = 1 << 18;
 
-export const S_IFMT = 0xf000;
-export const S_IFSOCK = 0xc000;
-export const S_IFLNK = 0xa000;
-export const S_IFREG = 0x8000;
-export const S_IFDIR = 0x4000;
-export const S_IFIFO = 0x1000;
 export const I_OP_PERMISSION = 1 << 16;
 export const I_ACL = 1 << 17;
 export const I_DRIVER = 1 << 18;
@@ -386,21 +401,10 @@ export const MAX_FILE_SIZE = 4398046511104;
 /** What each entry adds to a directory's size (core/fs/tmpfs/tmpfs.ts). */
 export const DIRENT_SIZE = 20;
 
-export const MS_RDONLY = 1;
-export const MS_NOEXEC = 8;
-
 export const MIN_BUCKETS = 256;
 
 /** Entry of a driver (core/vfs/mount/super.ts). */
 export const DRIVER = { state: 0, generation: 4, hooks: 8, fsFlags: 12, mounted: 16, nameLength: 20, name: 24 };
-export const DRIVER_NAME_MAX = 100;
-export const HOOK_HASH = 2;
-export const HOOK_COMPARE = 4;
-export const HOOK_REVALIDATE = 8;
-export const HOOK_PERMISSION = 16;
-export const HOOK_CHECK_ACL = 32;
-export const HOOK_DELETE = 16384;
-export const FS_REVAL_DOT = 1;
 
 export const FD_BLOCKS = 64;
 export const FD_BLOCK = 256;
@@ -412,9 +416,3 @@ export const FMODE_READ = 1;
 export const FMODE_WRITE = 2;
 
 /** Tags of an ACL's entries, in the order in which they stand (core/vfs/walk/permission.ts). */
-export const ACL_USER_OBJ = 1;
-export const ACL_USER = 2;
-export const ACL_GROUP_OBJ = 4;
-export const ACL_GROUP = 8;
-export const ACL_MASK = 16;
-export const ACL_OTHER = 32;

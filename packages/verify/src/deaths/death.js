@@ -14,8 +14,8 @@
  */
 
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
-import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { addressOf, numberOf } from "../arena/core-source.js";
+import { PANIC_LOCK, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { addressOf } from "../arena/core-source.js";
 import { attach, createMemory, shippingCore } from "../binary/core.js";
 import { check as checkArena } from "../fsck/check-arena.js";
 import { resolveCall } from "../model/call-sequence.js";
@@ -33,7 +33,6 @@ const BYSTANDER_ODDS = 8;
 const REPORTED_MAX = 5;
 
 /** A lock stayed taken for as long as anybody waits. */
-const PANIC_LOCK = numberOf("PANIC_LOCK");
 /** Where threads nap: no waiting for anybody. */
 const SLEEP = addressOf("G_SLEEP");
 

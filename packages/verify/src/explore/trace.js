@@ -5,6 +5,7 @@
  * Shown are the accesses to words that the threads share (conflicting in this run), and of each thread's stretch the first and last.
  */
 
+import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { addressOf, fieldsOf, LAYOUT, numberOf } from "../arena/core-source.js";
 import { CACHE_SLOTS } from "../arena/layout.js";
 import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "../machine/constants.js";
@@ -28,7 +29,6 @@ const SLOT_SIZE = numberOf("SLOT_SIZE");
 const SLOTS_END = SLOTS + SLOT_SIZE * numberOf("MAX_THREADS");
 const SLOTS_USED = addressOf("G_SLOTS_USED");
 const SLOT_SCRATCH = numberOf("SLOT_SCRATCH");
-const SCRATCH_SIZE = numberOf("SCRATCH_SIZE");
 const CHUNK_ENTRY = numberOf("CHUNK_ENTRY");
 const INLINE_NAME = 32;
 const DENTRY = Object.fromEntries(TYPES[1].fields.map(([offset, name]) => [name, offset]));
@@ -91,7 +91,7 @@ export class Namer {
   #scratch(address) {
     for (let n = 0; n < this.#word(SLOTS_USED); n++) {
       const at = this.#word(SLOTS + n * SLOT_SIZE + SLOT_SCRATCH);
-      if (address >= at && address < at + SCRATCH_SIZE) return `scratch ${n} +${address - at}`;
+      if (address >= at && address < at + SCRATCH.SIZE) return `scratch ${n} +${address - at}`;
     }
     return undefined;
   }

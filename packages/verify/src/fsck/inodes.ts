@@ -35,8 +35,8 @@ function checkMode(v: ArenaView, i: number, sb: number) {
   const driver = v.u32(sb + L.SUPER.driver) !== 0;
   if (((mode & L.I_DRIVER) !== 0) !== driver) bad(driver ? "is a driver's" : "is no driver's");
   const hooks = v.u32(sb + L.SUPER.hooks);
-  if (((mode & L.I_OP_PERMISSION) !== 0) !== ((hooks & L.HOOK_PERMISSION) !== 0)) bad("and the hook for permission");
-  if (driver && ((mode & L.I_ACL) !== 0) !== ((hooks & L.HOOK_CHECK_ACL) !== 0)) bad("and the hook for ACLs");
+  if (((mode & L.I_OP_PERMISSION) !== 0) !== ((hooks & L.HOOK.PERMISSION) !== 0)) bad("and the hook for permission");
+  if (driver && ((mode & L.I_ACL) !== 0) !== ((hooks & L.HOOK.CHECK_ACL) !== 0)) bad("and the hook for ACLs");
 }
 
 /** Directories know their dentries; nothing else does. */

@@ -64,10 +64,10 @@ function checkHooks(v: ArenaView, sb: number) {
     hooks = v.u32(e + DRIVER.hooks);
     fsFlags = v.u32(e + DRIVER.fsFlags);
     const bits = [
-      [L.HOOK_HASH, L.D_OP_HASH],
-      [L.HOOK_COMPARE, L.D_OP_COMPARE],
-      [L.HOOK_REVALIDATE, L.D_OP_REVALIDATE],
-      [L.HOOK_DELETE, L.D_OP_DELETE],
+      [L.HOOK.HASH, L.D_OP_HASH],
+      [L.HOOK.COMPARE, L.D_OP_COMPARE],
+      [L.HOOK.REVALIDATE, L.D_OP_REVALIDATE],
+      [L.HOOK.DELETE, L.D_OP_DELETE],
     ] as const;
     flags = 0;
     for (const [hook, flag] of bits) if (hooks & hook) flags |= flag;

@@ -50,7 +50,7 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
       v.expect(v.u32(s + L.SLOT_SCRATCH) !== 0, "slot", () => `slot ${n} is in use and has no scratch area`);
     } else {
       v.equal(v.u32(s + L.SLOT_CONTEXT), 0, "slot", () => `the context that free slot ${n} holds`);
-      for (let c = 0; c < L.C_COUNT * 8; c += 4) {
+      for (let c = 0; c < L.NR_COUNTERS * 8; c += 4) {
         if (v.u32(s + L.SLOT_COUNTERS + c) !== 0) v.problem("slot", `free slot ${n} has counted`);
       }
     }

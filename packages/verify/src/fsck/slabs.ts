@@ -87,7 +87,7 @@ function claimScratch(v: ArenaView, taken: Taken, first: number, bump: number) {
   let memos = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
     const slot = L.SLOTS + n * L.SLOT_SIZE;
-    claim(v, taken, first, bump, v.u32(slot + L.SLOT_SCRATCH), L.SCRATCH_SIZE / L.CHUNK, `scratch of slot ${n}`);
+    claim(v, taken, first, bump, v.u32(slot + L.SLOT_SCRATCH), L.SCRATCH.SIZE / L.CHUNK, `scratch of slot ${n}`);
     const memo = v.u32(slot + L.SLOT_PREFIX_CACHE);
     if (memo !== 0) memos++;
     claim(v, taken, first, bump, memo, L.PREFIX_CACHE_CHUNKS, `memo of slot ${n}`);

@@ -1,5 +1,5 @@
 /** POSIX access ACLs of the model: entries in the order in which they are checked, which is the order of their tags. */
-import { S_ISGID } from "../support/linux.js";
+import { S_ISGID } from "../../../threadfs/dist/abi/abi.js";
 
 export const ACL_USER_OBJ = 1;
 export const ACL_USER = 2;

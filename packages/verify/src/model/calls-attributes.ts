@@ -1,8 +1,7 @@
 /**
  * The system calls of the model that change attributes, by path and by descriptor: generators of steps, as in calls.ts.
  */
-import { UTIME_NOW, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
-import { S_IFMT, S_ISGID, S_ISUID } from "../support/linux.js";
+import { S_IFMT, S_ISGID, S_ISUID, UTIME_NOW, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
 import { type AclEntry, chmodAcl, isValid, withAcl } from "./acl.js";
 import { type CallArguments, isError, type Lookup, type Time } from "./call.js";
 import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, callerOf, inode, isDriver, lookup, ownerOr, touch } from "./calls.js";

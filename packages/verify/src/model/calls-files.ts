@@ -15,7 +15,7 @@ import {
   S_IFREG,
   S_ISGID,
   S_ISUID,
-} from "../support/linux.js";
+} from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type CallArguments, type DirectoryEntry, isError } from "./call.js";
 import {
   accounts,

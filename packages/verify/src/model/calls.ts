@@ -6,9 +6,19 @@
  * The checks stand in Linux's order. A change of several words that readers can see one by one (a count, a name) has several
  * phases, as in Linux. The locks keep other changes out meanwhile; readers see each phase.
  */
-import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../threadfs/dist/abi/abi.js";
+import {
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  S_ISGID,
+  S_ISVTX,
+} from "../../../threadfs/dist/abi/abi.js";
 import { defined } from "../support/defined.js";
-import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID, S_ISVTX } from "../support/linux.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
 import { capable, inGroup, MAY_EXEC, MAY_WRITE, permission, wantWrite } from "./permission.js";
 import {

@@ -1,5 +1,5 @@
 /** Permissions of the model, in the order of Linux's checks. */
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../support/linux.js";
+import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
 import { grants } from "./acl.js";
 import { type Context, get, type Inode, isDir, type State, typeOf } from "./state.js";
 import type { Me } from "./steps.js";

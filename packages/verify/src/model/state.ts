@@ -4,7 +4,7 @@
  *
  * All tables are Maps of frozen records, which are replaced and never edited: a copy of the state is a copy of the Maps.
  */
-import { S_IFDIR, S_IFLNK, S_IFMT } from "../support/linux.js";
+import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "./acl.js";
 
 export const ALL_CAPS = -1;

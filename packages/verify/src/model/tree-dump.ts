@@ -7,8 +7,7 @@
  *
  * Reading unmounts everything for good: it is the last use of a tree.
  */
-import { MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
-import { O_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../support/linux.js";
+import { MNT_DETACH, O_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type Call, type CallName, type CallOf, isError, type Result, type ResultOf } from "./call.js";
 
 const LAYERS_MAX = 8;

@@ -238,8 +238,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  writeSeqBegin(d.seq);\n  d.inode = i;\n  tracepoint(P_INSTANTIATE, d.at, i.at);\n  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  writeSeqEnd(d.seq);",
-        to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  tracepoint(P_INSTANTIATE, d.at, i.at);\n  d.inode = i;",
+        from: "  writeSeqBegin(d.seq);\n  d.inode = i;\n  tracepoint(POINT.INSTANTIATE, d.at, i.at);\n  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  writeSeqEnd(d.seq);",
+        to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  tracepoint(POINT.INSTANTIATE, d.at, i.at);\n  d.inode = i;",
       },
     ],
     caughtBy: [pair("cached@sysOpen(path=/m/x flags=65 || looks", { bound: 2 }), tests("known-bugs-entries", "bug 8:")],

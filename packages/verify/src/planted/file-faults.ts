@@ -67,8 +67,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/read-write.ts",
-        from: "  mutexLock(i.mutex);\n  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r = i.sb.hooks & HOOK_READ",
-        to: "  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r = i.sb.hooks & HOOK_READ",
+        from: "  mutexLock(i.mutex);\n  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r =\n      i.sb.hooks & HOOK.READ",
+        to: "  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r =\n      i.sb.hooks & HOOK.READ",
       },
       {
         file: "vfs/file/read-write.ts",

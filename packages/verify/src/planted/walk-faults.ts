@@ -20,7 +20,7 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/rcu-walk.ts",
-        from: "          childState = atomic.load<u64>(<usize>p);\n          tracepoint(P_SEQ_OPENED, <usize>p, <usize>childState);\n          place =",
+        from: "          childState = atomic.load<u64>(<usize>p);\n          tracepoint(POINT.SEQ_OPENED, <usize>p, <usize>childState);\n          place =",
         to: "          place =",
       },
       {
@@ -204,8 +204,8 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/drop.ts",
-        from: "    const i = d.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK)",
-        to: "    const i = nd.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK)",
+        from: "    const i = d.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK.PUT_LINK)",
+        to: "    const i = nd.inode;\n    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK.PUT_LINK)",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 2:")],
@@ -230,8 +230,8 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return errDentry(nd, -ECHILD);\n",
-        to: "    if (!dropRcu(nd, DROP_REVALIDATE)) return errDentry(nd, -ECHILD);\n    lockrefGet(d.lockref);\n",
+        from: "    if (!dropRcuNext(nd, d, DROP.REVALIDATE)) return errDentry(nd, -ECHILD);\n",
+        to: "    if (!dropRcu(nd, DROP.REVALIDATE)) return errDentry(nd, -ECHILD);\n    lockrefGet(d.lockref);\n",
       },
       {
         file: "vfs/walk/lookup.ts",

@@ -3,9 +3,8 @@
  * its nodes in one plain object. It reports every other name that is revalidated as stale, so that walks leave rcu mode and look the
  * name up again although the tree has not changed.
  */
-import { DRIVER_OP, ERRNO, HOOK, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { DRIVER_OP, ERRNO, HOOK, S_IFDIR, S_IFMT, S_IFREG, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { defined } from "../support/defined.js";
-import { S_IFDIR, S_IFMT, S_IFREG } from "../support/linux.js";
 import type { ScratchThread } from "./core-calls.js";
 
 export const DRIVER_NAME = "twig";

@@ -2,10 +2,6 @@
  * The operations that run concurrently on the small trees (trees.ts), as data: the calls of one thread. Nearly all are one call; a
  * few are two in a row, where the second result of a thread must not contradict its first.
  */
-import { RENAME_EXCHANGE, RENAME_NOREPLACE, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
-import type { ProgramCall, Result, ResultReference } from "../model/call.js";
-import { resolveCall } from "../model/call-sequence.js";
-import type { TreeDump } from "../model/tree-dump.js";
 import {
   O_APPEND,
   O_CREAT,
@@ -15,9 +11,15 @@ import {
   O_RDWR,
   O_TRUNC,
   O_WRONLY,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
   S_IFIFO,
   S_IFREG,
-} from "../support/linux.js";
+  UTIME_OMIT,
+} from "../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall, Result, ResultReference } from "../model/call.js";
+import { resolveCall } from "../model/call-sequence.js";
+import type { TreeDump } from "../model/tree-dump.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import {

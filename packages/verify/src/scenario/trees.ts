@@ -2,12 +2,13 @@
  * Small trees to explore, as data: the contexts that they have beside context 0 of the superuser, and the calls that make them. Each
  * has what a few operations need to conflict, and no more.
  */
+
+import { O_CREAT, O_DIRECTORY, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
 import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ, type AclEntry } from "../model/acl.js";
 import { type Call, type CallOf, isError, type Result } from "../model/call.js";
 import { type ContextOptions, modelRunner } from "../model/sequential.js";
 import type { State } from "../model/state.js";
 import { ask, dumpCalls, readWith, type TreeDump } from "../model/tree-dump.js";
-import { O_CREAT, O_DIRECTORY, O_RDWR } from "../support/linux.js";
 import { type AnyCall, begin, beginContext, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { CACHED_HOOKS, DRIVER_HOOKS, DRIVER_NAME } from "./driver.js";
 

@@ -30,7 +30,6 @@ export const MTIME_NSEC = 13;
 export const ATIME = 10;
 
 /** Index of a slot's counter of walks that ended in ref mode (core/mem/layout.ts). */
-const C_ENDED_REF = 2;
 
 /** The word that poison is made of, as the attributes would show it. */
 const POISON = 0xdeadbee8;
@@ -63,7 +62,7 @@ export class Thread {
 
   /** Walks of this thread that ended in ref mode, as its slot counts them. */
   refWalks() {
-    return this.slotWords[(SLOT_COUNTERS + C_ENDED_REF * 8) >>> 2];
+    return this.slotWords[(SLOT_COUNTERS + COUNTER.endedRef * 8) >>> 2];
   }
 
   /** @throws Impossible */

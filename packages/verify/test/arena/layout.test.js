@@ -9,21 +9,26 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as L from "../../dist/arena/layout.js";
 
-const CORE = fileURLToPath(new URL("../../../threadfs/core/", import.meta.url));
+const FOLDERS = ["abi", "core"].map((name) => fileURLToPath(new URL(`../../../threadfs/${name}/`, import.meta.url)));
 /** Numbers that the core has in its drawings only. */
-const DRAWN = new Set(["CACHE_BYTES", "CACHE_SLOTS", "CONTEXT_BLOCKS"]);
+const DRAWN = new Set(["CACHE_BYTES", "CACHE_SLOTS", "CONTEXT_BLOCKS", "NR_COUNTERS", "VERSION"]);
 const BYTES = { u32: 4, i32: 4, u64: 8, i64: 8, f64: 8 };
 
-const sources = readdirSync(CORE, { recursive: true })
-  .filter((name) => name.endsWith(".ts"))
-  .map((name) => readFileSync(join(CORE, name), "utf8"));
+const sources = FOLDERS.flatMap((folder) =>
+  readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(join(folder, name), "utf8")),
+);
 
 /** Constants by name: the expressions they are given in the sources. */
 function constants() {
   const found = new Map();
   for (const source of sources) {
     for (const [, name, value] of source.matchAll(/^(?:export )?const (\w+)(?:: \w+)? = ([^;]+);/gm)) {
-      found.set(name, [...(found.get(name) ?? []), value.replace(/<\w+>/g, "").replace(/_(?=[0-9a-f])/gi, "")]);
+      found.set(name, [
+        ...(found.get(name) ?? []),
+        value.replace(/<\w+>|\b(?:shared|limits|SCRATCH)\./g, "").replace(/_(?=[0-9a-f])/gi, ""),
+      ]);
     }
   }
   return found;
@@ -31,7 +36,7 @@ function constants() {
 
 /** Value of an expression of numbers, names, brackets, + - * / << and |. */
 function evaluate(text, all) {
-  const tokens = text.match(/0x[0-9a-f]+|\d+|[A-Za-z_]\w*|<<|[-+*/|()]/gi);
+  const tokens = text.match(/0x[0-9a-f]+|0o[0-7]+|\d+|[A-Za-z_]\w*|<<|[-+*/|()]/gi);
   const LEVELS = [["|"], ["<<"], ["+", "-"], ["*", "/"]];
   const apply = {
     "|": (a, b) => a | b,

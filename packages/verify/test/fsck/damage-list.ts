@@ -307,7 +307,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a super block's root", "dentry-list", (w) => w.add(w.super + SUPER.root, 4)],
   ["the file systems of a driver", "driver", (w) => w.add(L.DRIVERS + L.DRIVER.mounted, 1)],
   ["a driver that is gone", "driver", (w) => w.set(L.DRIVERS, 0)],
-  ["a driver's hooks", "super", (w) => w.flip(L.DRIVERS + L.DRIVER.hooks, L.HOOK_HASH)],
+  ["a driver's hooks", "super", (w) => w.flip(L.DRIVERS + L.DRIVER.hooks, L.HOOK.HASH)],
   // Contexts, files.
   ["a context's lock held", "lock", (w) => w.set(w.context + CONTEXT.lock, 1)],
   ["fdLock held", "lock", (w) => w.set(w.context + CONTEXT.fdLock, 1)],

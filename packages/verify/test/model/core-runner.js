@@ -1,11 +1,11 @@
 /** What the tests of the model and of the judge share: the shipping core with its threads, without any instrumentation. */
 import { readFileSync } from "node:fs";
+import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { driverCall, newDriverState } from "../../dist/scenario/driver.js";
 import { dump, trees } from "../../dist/scenario/operations.js";
 import { CLOCK } from "../../dist/scenario/trees.js";
 
 const module = new WebAssembly.Module(readFileSync(new URL("../../../threadfs/dist/core.wasm", import.meta.url)));
-const SCRATCH_SIZE = 131072;
 const PAGE = 65536;
 
 /** A fresh arena with `count` threads attached: [{ core, scratch, memory }]. `now` is asked at every change. */
@@ -31,7 +31,7 @@ export function freshThreads(count, { now = () => CLOCK, pages = 64 } = {}) {
     return t;
   });
   memory.grow(0);
-  for (const t of threads) t.scratch = new Uint8Array(memory.buffer, t.core.scratchBase() >>> 0, SCRATCH_SIZE);
+  for (const t of threads) t.scratch = new Uint8Array(memory.buffer, t.core.scratchBase() >>> 0, SCRATCH.SIZE);
   return threads;
 }
 

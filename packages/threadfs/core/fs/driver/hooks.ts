@@ -1,55 +1,33 @@
 /**
  * Calls to drivers. Names and attributes travel through the calling thread's SCRATCH.DRIVER area:
- *
- *   0   attributes: ino f64, size f64, mtime f64 (ms), mode u32 (24), uid u32 (28), gid u32 (32), nlink u32 (36)
- *   256 a name (at most 255 bytes)   512 a second name   1024 a link body (at most 4095 bytes)
+ * attributes (NODE_*), two names and the body of a link (DRIVER_*, abi/memory.ts).
  *
  * A hook runs without any lock that a walk needs. Meanwhile calls of the same thread into the core are refused
  * (EDEADLK), because they would overwrite the state of the walk that called the hook.
  */
+
+import * as DRIVER_OP from "../../../abi/driver-ops";
+import { DRIVER_BODY, DRIVER_NAME1, DRIVER_NAME2 } from "../../../abi/memory";
+import * as SCRATCH from "../../../abi/scratch";
 import * as host from "../../host";
-import { S_DRIVER } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { hookDepth, scratch, setHookDepth } from "../../mem/thread";
 import { Dentry, dentryName } from "../../vfs/dcache/dentry";
 import { Inode, inodeNumber } from "../../vfs/inode/inode";
 import { SuperBlock } from "../../vfs/mount/super";
 
-export const OP_ROOT: i32 = 0;
-export const OP_LOOKUP: i32 = 1;
-export const OP_HASH: i32 = 2;
-export const OP_COMPARE: i32 = 3;
-export const OP_REVALIDATE: i32 = 4;
-export const OP_PERMISSION: i32 = 5;
-export const OP_CHECK_ACL: i32 = 6;
-export const OP_READLINK: i32 = 7;
-export const OP_PUT_LINK: i32 = 8;
-export const OP_IPUT: i32 = 9;
-export const OP_READDIR: i32 = 10;
-export const OP_READ: i32 = 11;
-export const OP_WRITE: i32 = 12;
-export const OP_CREATE: i32 = 13;
-export const OP_UNLINK: i32 = 14;
-export const OP_DELETE: i32 = 15;
-export const OP_SETATTR: i32 = 16;
-
-const NAME1: u32 = S_DRIVER + 256;
-const NAME2: u32 = S_DRIVER + 512;
-export const S_BODY: u32 = S_DRIVER + 1024;
+const NAME1: u32 = SCRATCH.DRIVER + DRIVER_NAME1;
+const NAME2: u32 = SCRATCH.DRIVER + DRIVER_NAME2;
+export const S_BODY: u32 = SCRATCH.DRIVER + DRIVER_BODY;
 /** Means "no inode" as an argument of a hook. */
 const NO_INODE: f64 = -1;
 
-export function attrIno(): f64 {
-  return load<f64>(scratch + S_DRIVER);
+/** An attribute that a driver has left in scratch: NODE_INO, NODE_SIZE or NODE_MTIME; NODE_MODE and those behind it. */
+export function driverAttrF64(offset: usize): f64 {
+  return load<f64>(scratch + SCRATCH.DRIVER + offset);
 }
-export function attrSize(): f64 {
-  return load<f64>(scratch + S_DRIVER + 8);
-}
-export function attrMtime(): f64 {
-  return load<f64>(scratch + S_DRIVER + 16);
-}
-export function attrWord(n: u32): u32 {
-  return load<u32>(scratch + S_DRIVER + 24 + (n << 2));
+export function driverAttrU32(offset: usize): u32 {
+  return load<u32>(scratch + SCRATCH.DRIVER + offset);
 }
 
 /** Calls a hook. The caller has checked that the driver has it. */
@@ -80,13 +58,13 @@ function putDentryName(at: u32, d: Dentry): u32 {
 /** Looks a name up in the driver's directory. 0: the attributes are in scratch. */
 export function driverLookup(sb: SuperBlock, dir: Inode, name: usize, len: u32): i32 {
   putName(NAME1, name, len);
-  return <i32>callDriver(OP_LOOKUP, sb, inodeNumberOrNone(dir), <f64>len, 0, 0);
+  return <i32>callDriver(DRIVER_OP.LOOKUP, sb, inodeNumberOrNone(dir), <f64>len, 0, 0);
 }
 
 /** d_op->d_hash(): 32 bits for a name, which are mixed with the parent like any other hash. */
 export function driverHash(sb: SuperBlock, dir: Inode, name: usize, len: u32): u64 {
   putName(NAME1, name, len);
-  return <u64>(<u32>(<i64>callDriver(OP_HASH, sb, inodeNumberOrNone(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
+  return <u64>(<u32>(<i64>callDriver(DRIVER_OP.HASH, sb, inodeNumberOrNone(dir), <f64>len, 0, 0))) * 0x9e3779b97f4a7c15;
 }
 
 /** Copies a dentry's name for driverCompare(), while it cannot change. */
@@ -100,50 +78,54 @@ export function putStoredName(mine: usize, len: u32): void {
  */
 export function driverCompare(sb: SuperBlock, dir: Inode, inode: Inode, mineLen: u32, name: usize, len: u32): bool {
   putName(NAME2, name, len);
-  return callDriver(OP_COMPARE, sb, inodeNumberOrNone(dir), inodeNumberOrNone(inode), <f64>mineLen, <f64>len) == 0;
+  return (
+    callDriver(DRIVER_OP.COMPARE, sb, inodeNumberOrNone(dir), inodeNumberOrNone(inode), <f64>mineLen, <f64>len) == 0
+  );
 }
 
 /** d_op->d_revalidate(): > 0 valid, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. */
 export function driverRevalidate(d: Dentry, dir: Inode, flags: u32): i32 {
   const len = putDentryName(NAME1, d);
-  return <i32>callDriver(OP_REVALIDATE, d.sb, inodeNumberOrNone(dir), inodeNumberOrNone(d.inode), <f64>len, <f64>flags);
+  return <i32>(
+    callDriver(DRIVER_OP.REVALIDATE, d.sb, inodeNumberOrNone(dir), inodeNumberOrNone(d.inode), <f64>len, <f64>flags)
+  );
 }
 
 export function driverPermission(i: Inode, mask: u32): i32 {
-  return <i32>callDriver(OP_PERMISSION, i.sb, inodeNumber(i), <f64>mask, 0, 0);
+  return <i32>callDriver(DRIVER_OP.PERMISSION, i.sb, inodeNumber(i), <f64>mask, 0, 0);
 }
 
 export function driverCheckAcl(i: Inode, mask: u32): i32 {
-  return <i32>callDriver(OP_CHECK_ACL, i.sb, inodeNumber(i), <f64>mask, 0, 0);
+  return <i32>callDriver(DRIVER_OP.CHECK_ACL, i.sb, inodeNumber(i), <f64>mask, 0, 0);
 }
 
-/** Writes the body to SCRATCH.DRIVER + 1024. Returns its length or -errno. */
+/** Leaves the body at S_BODY of the scratch area. Returns its length or -errno. */
 export function driverReadlink(i: Inode): i32 {
-  return <i32>callDriver(OP_READLINK, i.sb, inodeNumber(i), 0, 0, 0);
+  return <i32>callDriver(DRIVER_OP.READLINK, i.sb, inodeNumber(i), 0, 0, 0);
 }
 
 export function driverPutLink(i: Inode): void {
-  callDriver(OP_PUT_LINK, i.sb, inodeNumber(i), 0, 0, 0);
+  callDriver(DRIVER_OP.PUT_LINK, i.sb, inodeNumber(i), 0, 0, 0);
 }
 
 export function driverIput(i: Inode): void {
-  callDriver(OP_IPUT, i.sb, inodeNumber(i), <f64>i.nlink, 0, 0);
+  callDriver(DRIVER_OP.IPUT, i.sb, inodeNumber(i), <f64>i.nlink, 0, 0);
 }
 
 /** d_op->d_delete(): whether an unused dentry should be dropped at once. */
 export function driverDelete(d: Dentry): bool {
   const len = putDentryName(NAME1, d);
-  return callDriver(OP_DELETE, d.sb, inodeNumberOrNone(d.inode), <f64>len, 0, 0) > 0;
+  return callDriver(DRIVER_OP.DELETE, d.sb, inodeNumberOrNone(d.inode), <f64>len, 0, 0) > 0;
 }
 
 /** Creates a file, directory, link (body at `body`) or special file. 0: the attributes are in scratch. */
 export function driverCreate(dir: Inode, name: usize, len: u32, mode: u32, body: usize, bodyLen: u32): i32 {
   putName(NAME1, name, len);
   if (bodyLen != 0) memory.copy(scratch + S_BODY, body, bodyLen);
-  return <i32>callDriver(OP_CREATE, dir.sb, inodeNumber(dir), <f64>len, <f64>mode, <f64>bodyLen);
+  return <i32>callDriver(DRIVER_OP.CREATE, dir.sb, inodeNumber(dir), <f64>len, <f64>mode, <f64>bodyLen);
 }
 
 export function driverUnlink(dir: Inode, d: Dentry): i32 {
   const len = putDentryName(NAME1, d);
-  return <i32>callDriver(OP_UNLINK, dir.sb, inodeNumber(dir), <f64>len, inodeNumber(d.inode), 0);
+  return <i32>callDriver(DRIVER_OP.UNLINK, dir.sb, inodeNumber(dir), <f64>len, inodeNumber(d.inode), 0);
 }

@@ -11,9 +11,10 @@
  * contents (a single block counts as one).
  */
 
+import { IO_SIZE } from "../../../abi/limits";
+import * as SCRATCH from "../../../abi/scratch";
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import { IO_SIZE, S_IO } from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import {
   LOG_REDO,
@@ -111,8 +112,8 @@ export function redoWrite(i: Inode, j: usize, deadScratch: usize): void {
   if (load<u32>(w) != <u32>i.at) return;
   const posAddress = <usize>load<u32>(w + REDO_POS_ADDRESS);
   const n = load<u32>(w + REDO_BYTES);
-  if (n > IO_SIZE) corrupt(w);
-  copyIn(i, posAddress, load<i64>(w + REDO_POS), deadScratch + S_IO, n, currentTime(), w);
+  if (n > <u32>IO_SIZE) corrupt(w);
+  copyIn(i, posAddress, load<i64>(w + REDO_POS), deadScratch + SCRATCH.IO, n, currentTime(), w);
 }
 
 /** Levels of a file's tree. */

@@ -7,7 +7,9 @@
  * transaction: all or nothing, also if the thread dies.
  */
 
-import { ENOSPC } from "../../errno";
+import { ENOSPC } from "../../../abi/errno";
+import { S_IFDIR, S_IFMT, S_ISGID } from "../../../abi/mode";
+import { CAP_FSETID } from "../../../abi/permissions";
 import { kmalloc, linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
@@ -15,21 +17,9 @@ import { hashGrow } from "../../vfs/dcache/d-hash";
 import { dAdd, dAllocRoot, dDelete, dDeleteFinish, dget, dInstantiate, dSetFlags } from "../../vfs/dcache/dcache";
 import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
 import { discardInode, newInode } from "../../vfs/inode/icache";
-import {
-  addLinks,
-  beginAttr,
-  currentTime,
-  endAttr,
-  I_DEAD,
-  Inode,
-  ihold,
-  S_IFDIR,
-  S_IFMT,
-  S_ISGID,
-  touch,
-} from "../../vfs/inode/inode";
+import { addLinks, beginAttr, currentTime, endAttr, I_DEAD, Inode, ihold, touch } from "../../vfs/inode/inode";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
-import { CAP_FSETID, Context, capable, inGroup } from "../../vfs/task/cred";
+import { Context, capable, inGroup } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
 
 /** Each entry adds this to a directory's size, as in Linux's tmpfs. */

@@ -9,8 +9,9 @@
  * Guarantee: words of a typed object that readers may rely on after it is freed are kept. Its cache lists them (`keep`:
  * sequences, generations, free locks, dead counts).
  */
+import { PANIC_CORRUPT } from "../../../abi/host";
 import { H_POISON } from "../layout";
-import { PANIC_CORRUPT, panic } from "../thread";
+import { panic } from "../thread";
 
 /**
  * Out of bounds for arenas up to 3.4 GiB, and a multiple of eight, so that a hash chain does not take it for its end.

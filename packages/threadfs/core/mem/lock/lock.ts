@@ -19,8 +19,9 @@
  *
  * The host blocks for the core; host.ts says why.
  */
+import { PANIC_LOCK, PANIC_UNLOCK, WAIT_TIMED_OUT } from "../../../abi/host";
 import * as host from "../../host";
-import { canWait, countLockWait, PANIC_LOCK, PANIC_UNLOCK, panic, tid } from "../thread";
+import { canWait, countLockWait, panic, tid } from "../thread";
 import {
   discardEntries,
   LOG_ACQUIRING,
@@ -44,7 +45,6 @@ const SPINS: i32 = 200;
 const SLEEP_MS: f64 = 2;
 const TIMEOUTS_MAX: i32 = 5000;
 const ROUNDS_MAX: i32 = 20000000;
-const TIMED_OUT: i32 = 2;
 
 /** Whether this thread owns the lock. */
 function isOwner(p: usize): bool {
@@ -109,7 +109,7 @@ function lockSlow(p: usize): void {
     } else if (!canWait) {
       for (let i = 0; i < SPINS && atomic.load<u32>(p) == v; i++) {}
     } else if (v & WAITERS || atomic.cmpxchg<u32>(p, v, v | WAITERS) == v) {
-      if (host.wait(p, <i32>(v | WAITERS), SLEEP_MS) == TIMED_OUT) timeouts++;
+      if (host.wait(p, <i32>(v | WAITERS), SLEEP_MS) == WAIT_TIMED_OUT) timeouts++;
     }
   }
   panic(PANIC_LOCK, p);

@@ -12,7 +12,8 @@
  * be rolled back. The undo log lists the counts that a thread has made odd: recovery makes those of a dead thread even.
  */
 
-import { C_SEQ_RETRIES, G_SEQ_WRAPS } from "../layout";
+import * as COUNTER from "../../../abi/counters";
+import { G_SEQ_WRAPS } from "../layout";
 import { count } from "../thread";
 import { popSeq, pushSeq, txDepth } from "../undo/log";
 
@@ -30,7 +31,7 @@ export function readSeqBegin(p: usize): u32 {
 }
 
 function readSeqSlow(p: usize): u32 {
-  count(C_SEQ_RETRIES);
+  count(COUNTER.seqRetries);
   let s: u32 = 1;
   for (let i = 0; i < SEQ_SPINS; i++) {
     s = atomic.load<u32>(p);

@@ -16,13 +16,12 @@
  *    follow the stores that unlinked the object. All four are sequentially consistent, so at least one side sees the
  *    other.
  */
+import * as COUNTER from "../../../abi/counters";
+import { PANIC_LOCK } from "../../../abi/host";
 import * as host from "../../host";
 import { chunkEntry } from "../alloc/pages";
 import { cacheAddress } from "../alloc/slab";
 import {
-  C_DEFERRED,
-  C_EXPELLED,
-  C_GRACE,
   CHUNK_SHIFT,
   G_EPOCH,
   G_RCU_COUNT,
@@ -37,7 +36,7 @@ import {
   SLOTS,
 } from "../layout";
 import { lock, unlock } from "../lock/lock";
-import { canWait, count, PANIC_LOCK, panic, sleepUs, slot } from "../thread";
+import { canWait, count, panic, sleepUs, slot } from "../thread";
 import { put32, set32 } from "../undo/log";
 
 const EXPELLED: u32 = 1;
@@ -107,7 +106,7 @@ export function callRcu(p: usize): bool {
   const since = load<u32>(G_RCU_SINCE) + 1;
   set32(G_RCU_SINCE, since == POLL_EVERY ? 0 : since);
   unlock(G_RCU_LOCK);
-  count(C_DEFERRED);
+  count(COUNTER.deferredFrees);
   return since == POLL_EVERY;
 }
 
@@ -153,7 +152,7 @@ function isStalled(s: usize, e: u32): bool {
   }
   if (t - atomic.load<i64>(s + SLOT_STALL_SINCE) < STALL_MS) return false;
   if (atomic.cmpxchg<u32>(s + SLOT_EPOCH, e, EXPELLED) != e) return true;
-  count(C_EXPELLED);
+  count(COUNTER.expelledReaders);
   return true;
 }
 
@@ -193,7 +192,7 @@ export function synchronizeRcu(): void {
     if (rounds == (canWait ? ROUNDS_MAX : SPINS_MAX)) panic(PANIC_LOCK, G_EPOCH);
     if (canWait) sleepUs(100);
   }
-  count(C_GRACE);
+  count(COUNTER.gracePeriods);
 }
 
 /** Ends a dead thread's section. */

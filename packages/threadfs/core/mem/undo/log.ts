@@ -23,8 +23,9 @@
  * sequence is odd. The lists are plain memory: by the time a thread's death is known, all of its stores are visible in
  * their order.
  */
+import { PANIC_LOG_FULL } from "../../../abi/host";
 import { SLOT_UNDO_LOG } from "../layout";
-import { PANIC_LOG_FULL, panic, slot } from "../thread";
+import { panic, slot } from "../thread";
 
 export const LOG_NR_ENTRIES: u32 = 0;
 export const LOG_ACQUIRING: u32 = 4;

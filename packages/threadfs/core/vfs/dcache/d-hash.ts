@@ -19,10 +19,11 @@
  *  - Lock order: inside d_lock; a split takes the split lock, then one bucket lock.
  */
 
+import * as COUNTER from "../../../abi/counters";
+import * as POINT from "../../../abi/points";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import {
   BUCKET_LOCKS,
-  C_SPLITS,
   G_HASH_COUNT,
   G_HASH_MASK,
   G_HASH_N,
@@ -35,7 +36,7 @@ import { lock, tryLock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { count } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
-import { P_DROPPED_HASH, P_SPLIT, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
 export const MIN_BUCKETS: u32 = 256;
@@ -117,7 +118,7 @@ export function hashRemove(d: Dentry): void {
   setFlags(d, D_UNHASHED, D_CHAINED);
   unlock(l);
   atomic.sub<u32>(G_HASH_COUNT, 1);
-  tracepoint(P_DROPPED_HASH, d.at, 0);
+  tracepoint(POINT.DROPPED_HASH, d.at, 0);
 }
 
 /** Splits one bucket, unless another thread is already splitting one. */
@@ -134,9 +135,9 @@ function split(): void {
       splitChain(from, n, low + low - 1);
       put32(G_HASH_N, n + 1);
       put32(G_HASH_MASK, maskOf(n + 1));
-      tracepoint(P_SPLIT, from, n);
+      tracepoint(POINT.SPLIT, from, n);
       writeSeqEnd(G_HASH_SEQ);
-      count(C_SPLITS);
+      count(COUNTER.hashSplits);
     }
     unlock(l);
   }

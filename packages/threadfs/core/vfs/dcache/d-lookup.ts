@@ -7,6 +7,7 @@
  * returns a miss only if there was a moment at which the name did not exist.
  */
 
+import * as POINT from "../../../abi/points";
 import { driverCompare, putStoredName } from "../../fs/driver/hooks";
 import { corrupt } from "../../mem/bounds";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
@@ -15,7 +16,7 @@ import { lockrefCount, lockrefGetNotDead, lockrefSet } from "../../mem/lock/lock
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { sleepAtLock, sleepUs } from "../../mem/thread";
-import { P_COMPARED, P_NAME_READ, P_SEQ_OPENED, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { bucketHead, bucketOf } from "./d-hash";
 import { dget, dput } from "./dcache";
@@ -91,7 +92,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
   for (let tries = 0; tries < LOOKUP_TRIES; tries++) {
     const seq = readSeqBegin(d.seq);
     if (seq & 1) return -1;
-    tracepoint(P_SEQ_OPENED, d.at, seq);
+    tracepoint(POINT.SEQ_OPENED, d.at, seq);
     if (d.parent != parent) return 0;
     if (d.flags & D_UNHASHED) return 0;
     const mine = d.hashLen;
@@ -99,7 +100,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
     const len = <u32>(mine >> 32);
     let from = d.name;
     if (len > INLINE_NAME) {
-      tracepoint(P_NAME_READ, d.at, seq);
+      tracepoint(POINT.NAME_READ, d.at, seq);
       // Length and address belong together only if the sequence is unchanged: check it before following the address.
       from = <usize>atomic.load<u32>(d.name);
       if (readSeqRetry(d.seq, seq)) continue;
@@ -115,7 +116,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
     } else {
       same = bytesEqual(from, name, len);
     }
-    tracepoint(P_COMPARED, d.at, seq);
+    tracepoint(POINT.COMPARED, d.at, seq);
     if (!same) return 0;
     dLookupRcuSeq = seq;
     return 1;
@@ -161,7 +162,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
       p = chainHead(hashLen);
       continue;
     }
-    tracepoint(P_NAME_READ, d.at, 0);
+    tracepoint(POINT.NAME_READ, d.at, 0);
     const references = lockrefCount(d.lockref);
     let matches = references >= 0 && d.parent == parent && !(d.flags & D_UNHASHED);
     if (matches) matches = hook || (d.hashLen == hashLen && bytesEqual(dentryName(d), name, <u32>(hashLen >> 32)));

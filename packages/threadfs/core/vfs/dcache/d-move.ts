@@ -5,13 +5,14 @@
  * rename sequence, dirSeq of both directories, and the sequences of both dentries.
  */
 
+import * as POINT from "../../../abi/points";
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { sleepAtLock } from "../../mem/thread";
 import { put64 } from "../../mem/undo/log";
-import { P_MOVE_BEGIN, P_MOVE_END, P_MOVE_NAMES, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { hashInsert } from "./d-hash";
 import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";
@@ -56,11 +57,11 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   lock(target.lockref);
   writeSeqBegin(d.seq);
   writeSeqBegin(target.seq);
-  tracepoint(P_MOVE_BEGIN, d.at, target.at);
+  tracepoint(POINT.MOVE_BEGIN, d.at, target.at);
   dDropLocked(d);
   dDropLocked(target);
   swapNames(d, target);
-  tracepoint(P_MOVE_NAMES, d.at, target.at);
+  tracepoint(POINT.MOVE_NAMES, d.at, target.at);
   setFlags(d, 0, D_ROOT);
   // Each dentry now has the hash of its new place. Chains before lists, because bucket locks come first in the lock
   // order.
@@ -76,7 +77,7 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
     if (!targetStays) target.parent = from != d ? from : target;
     if (exchange) addChild(from, target);
   }
-  tracepoint(P_MOVE_END, d.at, target.at);
+  tracepoint(POINT.MOVE_END, d.at, target.at);
   writeSeqEnd(target.seq);
   writeSeqEnd(d.seq);
   unlock(target.lockref);

@@ -3,8 +3,10 @@
  * the rename sequence and the mount sequence; after a few attempts writers are locked out.
  */
 
-import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../errno";
-import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ, IO_SIZE, S_IO } from "../../mem/layout";
+import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../../abi/errno";
+import { IO_SIZE } from "../../../abi/limits";
+import * as SCRATCH from "../../../abi/scratch";
+import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
@@ -40,7 +42,7 @@ export function dPath(c: Context, m: Mount, d: Dentry): i32 {
 }
 
 function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
-  const base = scratch + S_IO;
+  const base = scratch + SCRATCH.IO;
   let end = base + IO_SIZE;
   const rootMnt = atomic.load<u32>(c.at + offsetof<Context>("rootMnt_"));
   const root = atomic.load<u32>(c.at + offsetof<Context>("root_"));

@@ -13,11 +13,13 @@
  * Lock order: rename lock, d_lock (two only under the rename lock), bucket lock, child lock, i_lock, LRU lock.
  */
 
+import * as COUNTER from "../../../abi/counters";
+import { PANIC_CORRUPT } from "../../../abi/host";
+import * as POINT from "../../../abi/points";
 import { driverDelete } from "../../fs/driver/hooks";
 import { CACHE_DENTRY, kmalloc, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import {
-  C_SHRUNK,
   G_LRU_COUNT,
   G_LRU_HEAD,
   G_LRU_LOCK,
@@ -29,9 +31,9 @@ import {
 import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
 import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { count, PANIC_CORRUPT, panic } from "../../mem/thread";
+import { count, panic } from "../../mem/thread";
 import { put32, put64, removePendingBlock, set32, txDepth } from "../../mem/undo/log";
-import { P_ALLOCATED, P_INSTANTIATE, P_KILL, P_UNLINK_INODE, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { SuperBlock } from "../mount/super";
@@ -87,7 +89,7 @@ export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Den
   d.parent = parent;
   addChild(parent, d);
   txEnd();
-  tracepoint(P_ALLOCATED, d.at, parent.at);
+  tracepoint(POINT.ALLOCATED, d.at, parent.at);
   return d;
 }
 
@@ -174,7 +176,7 @@ function bindInode(d: Dentry, i: Inode): void {
   lock(d.lockref);
   writeSeqBegin(d.seq);
   d.inode = i;
-  tracepoint(P_INSTANTIATE, d.at, i.at);
+  tracepoint(POINT.INSTANTIATE, d.at, i.at);
   setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);
   writeSeqEnd(d.seq);
   unlock(d.lockref);
@@ -298,7 +300,7 @@ function dentryUnlinkInode(d: Dentry): Inode {
   writeSeqBegin(d.seq);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY);
   d.inode = changetype<Inode>(NULL_INODE);
-  tracepoint(P_UNLINK_INODE, d.at, i.at);
+  tracepoint(POINT.UNLINK_INODE, d.at, i.at);
   writeSeqEnd(d.seq);
   return i;
 }
@@ -371,7 +373,7 @@ function driverDeleteUnused(d: Dentry): void {
  * reference the caller drops, or null.
  */
 export function dentryKill(d: Dentry): Dentry {
-  tracepoint(P_KILL, d.at, 0);
+  tracepoint(POINT.KILL, d.at, 0);
   lockrefMarkDead(d.lockref);
   lruRemove(d);
   dDropLocked(d);
@@ -460,7 +462,7 @@ export function shrinkDcache(n: u32): u32 {
     }
     const parent = dentryKill(d);
     killed++;
-    count(C_SHRUNK);
+    count(COUNTER.shrunkDentries);
     if (parent) dput(parent);
   }
   mutexUnlock(G_SHRINK_LOCK);

@@ -14,7 +14,7 @@
  * Lock order: posLock before any i_mutex; fdLock is innermost.
  */
 
-import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../errno";
+import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
 import { CACHE_FILE, kmalloc } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
 import { G_NR_FILES } from "../../mem/layout";

@@ -5,19 +5,35 @@
  * mode. The last component is looked up, and perhaps created, under its directory's i_mutex.
  */
 
-import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "../../errno";
+import * as COUNTER from "../../../abi/counters";
+import * as DROP from "../../../abi/drop";
+import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "../../../abi/errno";
+import {
+  O_ACCMODE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_TMPFILE_BIT,
+  O_TRUNC,
+  O_WRONLY,
+} from "../../../abi/flags";
+import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../abi/mode";
+import { MAY_READ, MAY_WRITE } from "../../../abi/permissions";
+import * as POINT from "../../../abi/points";
 import * as host from "../../host";
-import { C_ECHILD, C_ESTALE, C_WALKS } from "../../mem/layout";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { count, forceRef, hasAudit } from "../../mem/thread";
-import { P_ANSWER, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
-import { I_DRIVER, S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
+import { I_DRIVER } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { mayCreate, mntWantWrite, vfsMknod } from "../ops/modify";
 import { enterActive } from "../recovery/quiescence";
 import { acquireContext } from "../task/context-ref";
-import { DROP_CREATE, dropRcu, putLink } from "../walk/drop";
+import { dropRcu, putLink } from "../walk/drop";
 import { lookupLocked } from "../walk/lookup";
 import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "../walk/namei";
 import {
@@ -34,7 +50,7 @@ import {
   ND_CREATED,
 } from "../walk/nameidata";
 import { pathInit } from "../walk/path-init";
-import { inodePermission, MAY_READ, MAY_WRITE } from "../walk/permission";
+import { inodePermission } from "../walk/permission";
 import { handleDots, stepInto } from "../walk/step";
 import {
   File,
@@ -50,19 +66,9 @@ import {
 } from "./file";
 import { driverTruncate, truncateLocked } from "./read-write";
 
-export const O_WRONLY: u32 = 1;
-export const O_CREAT: u32 = 0x40;
-export const O_EXCL: u32 = 0x80;
-export const O_TRUNC: u32 = 0x200;
-export const O_APPEND: u32 = 0x400;
-export const O_DIRECTORY: u32 = 0x10000;
-export const O_NOFOLLOW: u32 = 0x20000;
-const O_PATH: u32 = 0x200000;
-const O_TMPFILE: u32 = 0x400000;
-
 /** openat(2): a descriptor or -errno. The umask has been applied to `mode`. */
 export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
-  if (flags & (O_PATH | O_TMPFILE)) return -EOPNOTSUPP;
+  if (flags & (O_PATH | O_TMPFILE_BIT)) return -EOPNOTSUPP;
   if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
   const c = nd.ctx;
   // Taking a descriptor needs an active thread, and comes before the walk.
@@ -102,17 +108,17 @@ function openPlain(nd: Nameidata, flags: u32): i32 {
 function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
   let lookup = LOOKUP_OPEN | LOOKUP_CREATE | LOOKUP_PARENT;
   if (flags & O_EXCL) lookup |= LOOKUP_EXCL;
-  count(C_WALKS);
+  count(COUNTER.walks);
   let err = forceRef ? -ECHILD : createAttempt(nd, lookup | LOOKUP_RCU, flags, mode);
   if (err == -ECHILD) {
-    if (!forceRef) restart(C_ECHILD, ECHILD);
+    if (!forceRef) restart(COUNTER.echildRestarts, ECHILD);
     err = createAttempt(nd, lookup, flags, mode);
   }
   if (err == -ESTALE) {
-    restart(C_ESTALE, ESTALE);
+    restart(COUNTER.estaleRestarts, ESTALE);
     err = createAttempt(nd, lookup | LOOKUP_REVAL, flags, mode);
   }
-  tracepoint(P_ANSWER, err, nd.dentry_);
+  tracepoint(POINT.ANSWER, err, nd.dentry_);
   if (err == 0 && hasAudit) host.audit(nd.dentry_, nd.inode_);
   return err;
 }
@@ -140,7 +146,7 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
     if (nd.depth != 0) putLink(nd);
     return handleDots(nd);
   }
-  if (nd.rcu && !dropRcu(nd, DROP_CREATE)) return -ECHILD;
+  if (nd.rcu && !dropRcu(nd, DROP.CREATE)) return -ECHILD;
   if (load<u8>(nd.last + nd.lastLen) != 0) return -EISDIR;
   const dir = nd.inode;
   mutexLock(dir.mutex);
@@ -184,8 +190,8 @@ function mayOpen(nd: Nameidata, flags: u32): i32 {
 }
 
 function accessMask(flags: u32): u32 {
-  const acc = flags & 3;
-  let mask: u32 = acc == 0 ? MAY_READ : acc == O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
+  const acc = flags & O_ACCMODE;
+  let mask: u32 = acc == O_RDONLY ? MAY_READ : acc == O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
   if (flags & O_TRUNC) mask |= MAY_WRITE;
   return mask;
 }
@@ -199,8 +205,8 @@ function openFile(nd: Nameidata, f: File, flags: u32): i32 {
     mutexUnlock(i.mutex);
     if (err != 0) return err;
   }
-  const acc = flags & 3;
-  const mode = acc == 0 ? FMODE_READ : acc == O_WRONLY ? FMODE_WRITE : FMODE_READ | FMODE_WRITE;
+  const acc = flags & O_ACCMODE;
+  const mode = acc == O_RDONLY ? FMODE_READ : acc == O_WRONLY ? FMODE_WRITE : FMODE_READ | FMODE_WRITE;
   mntget(nd.mnt);
   dget(nd.dentry);
   fileSetPath(f, nd.mnt, nd.dentry, i, flags, mode);

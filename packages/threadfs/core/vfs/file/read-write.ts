@@ -3,25 +3,25 @@
  * its posLock, which is taken first.
  */
 
-import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../errno";
-import { attrWord, callDriver, OP_READ, OP_SETATTR, OP_WRITE } from "../../fs/driver/hooks";
+import * as DRIVER_OP from "../../../abi/driver-ops";
+import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../../abi/errno";
+import { O_APPEND, SEEK_CUR, SEEK_END } from "../../../abi/flags";
+import * as HOOK from "../../../abi/hooks";
+import { IO_SIZE } from "../../../abi/limits";
+import { ATTR_SIZE, NODE_MODE } from "../../../abi/memory";
+import { S_IFMT } from "../../../abi/mode";
+import * as SCRATCH from "../../../abi/scratch";
+import { callDriver, driverAttrU32 } from "../../fs/driver/hooks";
 import { dataRead, dataReserve, dataWrite, MAX_FILE_SIZE } from "../../fs/tmpfs/data";
 import { tmpfsTruncate } from "../../fs/tmpfs/tmpfs";
-import { IO_SIZE, S_IO } from "../../mem/layout";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
-import { ATTR_SIZE, removeSuid } from "../inode/attr";
+import { removeSuid } from "../inode/attr";
 import { setDriverAttr } from "../inode/icache";
-import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber, S_IFMT } from "../inode/inode";
-import { HOOK_READ, HOOK_SETATTR, HOOK_WRITE } from "../mount/super";
+import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
 import { File, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
-
-const O_APPEND: u32 = 0x400;
-/** lseek(2) */
-const SEEK_CUR: i32 = 1;
-const SEEK_END: i32 = 2;
 
 /** read(2), pread(2): reads at most IO_SIZE bytes to scratch. `offset` < 0: at the file's position, which advances. */
 export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
@@ -42,16 +42,17 @@ export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
 }
 
 function readAt(i: Inode, pos: i64, wanted: u32): i32 {
-  let n = wanted > IO_SIZE ? IO_SIZE : wanted;
+  let n: u32 = wanted > <u32>IO_SIZE ? IO_SIZE : wanted;
   mutexLock(i.mutex);
   let r = 0;
   if (i.mode & I_DRIVER) {
-    r = i.sb.hooks & HOOK_READ ? <i32>callDriver(OP_READ, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0) : -EOPNOTSUPP;
+    r =
+      i.sb.hooks & HOOK.READ ? <i32>callDriver(DRIVER_OP.READ, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0) : -EOPNOTSUPP;
   } else {
     const left = i.size - pos;
     if (left > 0) {
       if (left < <i64>n) n = <u32>left;
-      dataRead(i, pos, scratch + S_IO, n);
+      dataRead(i, pos, scratch + SCRATCH.IO, n);
       if (n != 0) touchAtime(i);
       r = n;
     }
@@ -73,7 +74,7 @@ function touchAtime(i: Inode): void {
 
 /** write(2), pwrite(2): writes `n` bytes from scratch, fewer if the arena gets full; -ENOSPC if none fits. */
 export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
-  if (n > IO_SIZE) return -EINVAL;
+  if (n > <u32>IO_SIZE) return -EINVAL;
   const f = fget(c, fd);
   if (!f) return -EBADF;
   let r: i32;
@@ -115,13 +116,13 @@ function writeData(c: Context, f: File, pos: i64, n: u32, moves: bool): i32 {
   if (room < n && makeSpace()) room += dataReserve(i, pos + room, n - room);
   if (room == 0) return -ENOSPC;
   removeSuid(c, i);
-  dataWrite(i, moves ? f.posAt : 0, pos, scratch + S_IO, room, currentTime());
+  dataWrite(i, moves ? f.posAt : 0, pos, scratch + SCRATCH.IO, room, currentTime());
   return room;
 }
 
 function driverWrite(i: Inode, pos: i64, n: u32): i32 {
-  if (!(i.sb.hooks & HOOK_WRITE)) return -EOPNOTSUPP;
-  const r = <i32>callDriver(OP_WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0);
+  if (!(i.sb.hooks & HOOK.WRITE)) return -EOPNOTSUPP;
+  const r = <i32>callDriver(DRIVER_OP.WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0);
   if (r > 0) {
     const t = currentTime();
     beginAttr(i);
@@ -180,8 +181,8 @@ export function truncateLocked(c: Context, i: Inode, size: i64): i32 {
 
 /** Under i_mutex. */
 export function driverTruncate(i: Inode, size: f64): i32 {
-  if (!(i.sb.hooks & HOOK_SETATTR)) return -EOPNOTSUPP;
-  const r = <i32>callDriver(OP_SETATTR, i.sb, inodeNumber(i), <f64>ATTR_SIZE, size, 0);
-  if (r == 0 && (attrWord(0) & S_IFMT) == i.type) setDriverAttr(i);
+  if (!(i.sb.hooks & HOOK.SETATTR)) return -EOPNOTSUPP;
+  const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>ATTR_SIZE, size, 0);
+  if (r == 0 && (driverAttrU32(NODE_MODE) & S_IFMT) == i.type) setDriverAttr(i);
   return r;
 }

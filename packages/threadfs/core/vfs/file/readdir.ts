@@ -7,17 +7,21 @@
  * ends.
  */
 
-import { EBADF, ENOENT, ENOTDIR, EOPNOTSUPP } from "../../errno";
-import { callDriver, OP_READDIR } from "../../fs/driver/hooks";
+import * as DRIVER_OP from "../../../abi/driver-ops";
+import { EBADF, ENOENT, ENOTDIR, EOPNOTSUPP } from "../../../abi/errno";
+import * as HOOK from "../../../abi/hooks";
+import { IO_SIZE } from "../../../abi/limits";
+import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH, DIRENT_TYPE, READDIR_NEXT } from "../../../abi/memory";
+import { DT_SHIFT } from "../../../abi/mode";
+import * as SCRATCH from "../../../abi/scratch";
+import { callDriver, driverAttrF64 } from "../../fs/driver/hooks";
 import { corrupt } from "../../mem/bounds";
-import { IO_SIZE, S_DRIVER, S_IO } from "../../mem/layout";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { scratch } from "../../mem/thread";
 import { dput } from "../dcache/dcache";
 import { D_UNHASHED, Dentry, dentryName } from "../dcache/dentry";
 import { I_DEAD, Inode, inodeNumber } from "../inode/inode";
-import { HOOK_READDIR } from "../mount/super";
 import { Context } from "../task/cred";
 import { File, fget, fput } from "./file";
 
@@ -51,7 +55,7 @@ export function doGetdents(c: Context, fd: i32): i32 {
 let fillDirentsHint: Dentry = changetype<Dentry>(0);
 
 function fillDirents(f: File, parent: Dentry): i32 {
-  const to = scratch + S_IO;
+  const to = scratch + SCRATCH.IO;
   let used: u32 = 0;
   lock(parent.childLock);
   if (f.pos == 0) f.hintCookie = parent.nextCookie;
@@ -64,8 +68,8 @@ function fillDirents(f: File, parent: Dentry): i32 {
     const i = d.inode;
     if (i && !(d.flags & D_UNHASHED)) {
       const len = d.nameLen;
-      const need = (10 + len + 7) & ~7;
-      if (used + need > IO_SIZE) break;
+      const need = (DIRENT_NAME + len + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
+      if (used + need > <u32>IO_SIZE) break;
       putEntry(to + used, i, d, len);
       used += need;
       last = d;
@@ -93,17 +97,17 @@ function firstAfter(f: File, parent: Dentry): Dentry {
 
 function putEntry(to: usize, i: Inode, d: Dentry, len: u32): void {
   store<f64>(to, inodeNumber(i));
-  store<u8>(to + 8, <u8>(i.type >> 12));
-  store<u8>(to + 9, <u8>len);
-  memory.copy(to + 10, dentryName(d), len);
+  store<u8>(to + DIRENT_TYPE, <u8>(i.type >> DT_SHIFT));
+  store<u8>(to + DIRENT_NAME_LENGTH, <u8>len);
+  memory.copy(to + DIRENT_NAME, dentryName(d), len);
 }
 
 /** The driver fills the area and leaves the next position at the start of SCRATCH.DRIVER. */
 function getdentsDriver(f: File, dir: Inode): i32 {
-  if (!(dir.sb.hooks & HOOK_READDIR)) return -EOPNOTSUPP;
+  if (!(dir.sb.hooks & HOOK.READDIR)) return -EOPNOTSUPP;
   mutexLock(f.posLock);
-  const r = <i32>callDriver(OP_READDIR, dir.sb, inodeNumber(dir), <f64>f.pos, 0, 0);
-  if (r > 0) f.pos = <i64>load<f64>(scratch + S_DRIVER);
+  const r = <i32>callDriver(DRIVER_OP.READDIR, dir.sb, inodeNumber(dir), <f64>f.pos, 0, 0);
+  if (r > 0) f.pos = <i64>driverAttrF64(READDIR_NEXT);
   mutexUnlock(f.posLock);
   return r;
 }

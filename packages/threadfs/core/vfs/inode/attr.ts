@@ -3,61 +3,52 @@
  * step through i_seq.
  */
 
-import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../errno";
-import { attrWord, callDriver, OP_SETATTR } from "../../fs/driver/hooks";
+import * as DRIVER_OP from "../../../abi/driver-ops";
+import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../../abi/errno";
+import { ID_UNCHANGED, MS_RDONLY, UTIME_NOW, UTIME_OMIT } from "../../../abi/flags";
+import * as HOOK from "../../../abi/hooks";
+import { ACL_ENTRY_PERM, ACL_ENTRY_SIZE, ATTR_MODE, ATTR_OWNER, ATTR_TIMES, NODE_MODE } from "../../../abi/memory";
+import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID } from "../../../abi/mode";
+import {
+  ACL_GROUP,
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_OTHER,
+  ACL_USER,
+  ACL_USER_OBJ,
+  CAP_CHOWN,
+  CAP_FOWNER,
+  CAP_FSETID,
+  MAY_WRITE,
+} from "../../../abi/permissions";
+import * as SCRATCH from "../../../abi/scratch";
+import * as STAT from "../../../abi/stat";
+import { callDriver, driverAttrU32 } from "../../fs/driver/hooks";
 import { kmalloc, slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
-import { S_IO, S_STAT } from "../../mem/layout";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { scratch } from "../../mem/thread";
 import { removePendingBlock, set32 } from "../../mem/undo/log";
 import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
-import { Mount, MS_RDONLY } from "../mount/namespace";
-import { HOOK_SETATTR } from "../mount/super";
-import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, Context, capable, inGroup } from "../task/cred";
-import {
-  ACL_GROUP,
-  ACL_GROUP_OBJ,
-  ACL_MASK,
-  ACL_MAX,
-  ACL_OTHER,
-  ACL_USER,
-  ACL_USER_OBJ,
-  inodePermission,
-  MAY_WRITE,
-  ownerOrCapable,
-} from "../walk/permission";
+import { Mount } from "../mount/namespace";
+import { Context, capable, inGroup } from "../task/cred";
+import { ACL_HEAD, ACL_MAX, inodePermission, ownerOrCapable } from "../walk/permission";
 import { setDriverAttr } from "./icache";
-import {
-  beginAttr,
-  currentTime,
-  endAttr,
-  I_ACL,
-  I_DRIVER,
-  I_SPARSE,
-  Inode,
-  inodeNumber,
-  makeTime,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
-  S_ISGID,
-  S_ISUID,
-} from "./inode";
+import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_SPARSE, Inode, inodeNumber, makeTime } from "./inode";
 
 const SEQ_TRIES: i32 = 50;
 const NSEC_MASK: i64 = 0x3fffffff;
 const BLOCK_SIZE: f64 = 4096;
-/** utimensat(): nanoseconds that mean "now" and "do not change". */
-const UTIME_NOW: f64 = 1073741823;
-const UTIME_OMIT: f64 = 1073741822;
-/** uid or gid that means "do not change". */
-const UNCHANGED: u32 = 0xffffffff;
 
-function putTime(at: usize, t: i64): void {
-  store<f64>(at, <f64>(t >> 30));
-  store<f64>(at + 8, <f64>(t & NSEC_MASK));
+function putNumber(to: usize, index: usize, value: f64): void {
+  store<f64>(to + (index << 3), value);
+}
+
+/** Seconds at an index, nanoseconds at the next. */
+function putTime(to: usize, index: usize, t: i64): void {
+  putNumber(to, index, <f64>(t >> 30));
+  putNumber(to, index + 1, <f64>(t & NSEC_MASK));
 }
 
 /**
@@ -65,7 +56,7 @@ function putTime(at: usize, t: i64): void {
  * -ECHILD if the inode keeps changing.
  */
 export function vfsGetattr(m: Mount, i: Inode, rcu: bool): i32 {
-  const to = scratch + S_STAT;
+  const to = scratch + SCRATCH.STAT;
   let consistent = false;
   for (let n = 0; !consistent && n < SEQ_TRIES; n++) {
     const seq = readSeqBegin(i.seq);
@@ -78,26 +69,26 @@ export function vfsGetattr(m: Mount, i: Inode, rcu: bool): i32 {
     fillStat(to, i);
     unlock(i.lock);
   }
-  store<f64>(to, <f64>m.sb.dev);
-  store<f64>(to + 48, BLOCK_SIZE);
+  putNumber(to, STAT.dev, <f64>m.sb.dev);
+  putNumber(to, STAT.blksize, BLOCK_SIZE);
   return 0;
 }
 
 function fillStat(to: usize, i: Inode): void {
   const mode = i.mode;
   const size = i.size;
-  store<f64>(to + 8, <f64>(mode & 0xffff));
-  store<f64>(to + 16, <f64>i.nlink);
-  store<f64>(to + 24, <f64>i.uid);
-  store<f64>(to + 32, <f64>i.gid);
-  store<f64>(to + 40, 0);
-  store<f64>(to + 56, inodeNumber(i));
-  store<f64>(to + 64, <f64>size);
-  store<f64>(to + 72, statBlocks(i, mode, size));
-  putTime(to + 80, i.atime);
-  putTime(to + 96, i.mtime);
-  putTime(to + 112, i.ctime);
-  putTime(to + 128, i.btime);
+  putNumber(to, STAT.mode, <f64>(mode & 0xffff));
+  putNumber(to, STAT.nlink, <f64>i.nlink);
+  putNumber(to, STAT.uid, <f64>i.uid);
+  putNumber(to, STAT.gid, <f64>i.gid);
+  putNumber(to, STAT.rdev, 0);
+  putNumber(to, STAT.ino, inodeNumber(i));
+  putNumber(to, STAT.size, <f64>size);
+  putNumber(to, STAT.blocks, statBlocks(i, mode, size));
+  putTime(to, STAT.atimeSec, i.atime);
+  putTime(to, STAT.mtimeSec, i.mtime);
+  putTime(to, STAT.ctimeSec, i.ctime);
+  putTime(to, STAT.birthtimeSec, i.btime);
 }
 
 /** Blocks of 512 bytes, in whole pages. Only a file with holes needs its page count. */
@@ -113,21 +104,16 @@ function checkWritable(m: Mount, i: Inode): i32 {
 
 /** Asks a driver to change attributes. It returns all attributes of the changed inode. */
 function driverSetattr(i: Inode, valid: u32, a: f64, b: f64): i32 {
-  if (!(i.sb.hooks & HOOK_SETATTR)) return -EOPNOTSUPP;
-  const r = <i32>callDriver(OP_SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
+  if (!(i.sb.hooks & HOOK.SETATTR)) return -EOPNOTSUPP;
+  const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
   if (r == 0) {
-    if ((attrWord(0) & S_IFMT) != i.type) return -EINVAL;
+    if ((driverAttrU32(NODE_MODE) & S_IFMT) != i.type) return -EINVAL;
     const d = modeChangeBegin(i);
     setDriverAttr(i);
     modeChangeEnd(i, d);
   }
   return r;
 }
-
-export const ATTR_MODE: u32 = 1;
-export const ATTR_OWNER: u32 = 2;
-export const ATTR_SIZE: u32 = 4;
-export const ATTR_TIMES: u32 = 8;
 
 /** chmod(2): for the owner. Clears the set-group-id bit if the caller is not in the file's group. */
 export function doChmod(c: Context, m: Mount, i: Inode, mode: u32): i32 {
@@ -170,10 +156,15 @@ export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32
 
 function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   const owner = c.uid == i.uid;
-  if (uid != UNCHANGED && !(owner && uid == i.uid) && !capable(c, CAP_CHOWN)) return -EPERM;
-  if (gid != UNCHANGED && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
+  if (uid != ID_UNCHANGED && !(owner && uid == i.uid) && !capable(c, CAP_CHOWN)) return -EPERM;
+  if (gid != ID_UNCHANGED && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
   if (i.mode & I_DRIVER)
-    return driverSetattr(i, ATTR_OWNER, <f64>(uid == UNCHANGED ? i.uid : uid), <f64>(gid == UNCHANGED ? i.gid : gid));
+    return driverSetattr(
+      i,
+      ATTR_OWNER,
+      <f64>(uid == ID_UNCHANGED ? i.uid : uid),
+      <f64>(gid == ID_UNCHANGED ? i.gid : gid),
+    );
   let mode = i.mode;
   if ((mode & S_IFMT) != S_IFDIR) {
     mode &= ~S_ISUID;
@@ -183,8 +174,8 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   }
   const now = currentTime();
   beginAttr(i);
-  if (uid != UNCHANGED) i.uid = uid;
-  if (gid != UNCHANGED) i.gid = gid;
+  if (uid != ID_UNCHANGED) i.uid = uid;
+  if (gid != ID_UNCHANGED) i.gid = gid;
   i.mode = mode;
   i.ctime = now;
   endAttr(i);
@@ -247,11 +238,11 @@ function validAcl(p: usize, n: u32): bool {
   let named = false;
   let before: u32 = 0;
   for (let k: u32 = 0; k < n; k++) {
-    const tag = <u32>load<u16>(p + (k << 3));
+    const tag = <u32>load<u16>(p + k * ACL_ENTRY_SIZE);
     // Entries must be in the order of their tag numbers, in which they are checked.
     if (tag < before) return false;
     before = tag;
-    if (<u32>load<u16>(p + (k << 3) + 2) > 7) return false;
+    if (<u32>load<u16>(p + k * ACL_ENTRY_SIZE + ACL_ENTRY_PERM) > 7) return false;
     if (tag == ACL_USER_OBJ) users++;
     else if (tag == ACL_GROUP_OBJ) groups++;
     else if (tag == ACL_OTHER) others++;
@@ -264,7 +255,9 @@ function validAcl(p: usize, n: u32): bool {
 
 function permOf(p: usize, n: u32, tag: u32, otherwise: u32): u32 {
   for (let k: u32 = 0; k < n; k++) {
-    if (<u32>load<u16>(p + (k << 3)) == tag) return <u32>load<u16>(p + (k << 3) + 2);
+    if (<u32>load<u16>(p + k * ACL_ENTRY_SIZE) == tag) {
+      return <u32>load<u16>(p + k * ACL_ENTRY_SIZE + ACL_ENTRY_PERM);
+    }
   }
   return otherwise;
 }
@@ -275,16 +268,16 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   if (err != 0) return err;
   if (i.mode & I_DRIVER || i.isLink) return -EOPNOTSUPP;
   if (n > ACL_MAX) return -ERANGE;
-  const from = scratch + S_IO;
+  const from = scratch + SCRATCH.IO;
   if (n != 0 && !validAcl(from, n)) return -EINVAL;
   if (!ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   let acl: usize = 0;
   // The three base entries alone are equivalent to mode bits, and no ACL is stored.
   if (n > 3) {
-    acl = kmalloc(8 + (n << 3), false);
+    acl = kmalloc(ACL_HEAD + n * ACL_ENTRY_SIZE, false);
     if (acl == 0) return -ENOSPC;
     store<u32>(acl, n);
-    memory.copy(acl + 8, from, n << 3);
+    memory.copy(acl + ACL_HEAD, from, n * ACL_ENTRY_SIZE);
   }
   const now = currentTime();
   mutexLock(i.mutex);
@@ -314,12 +307,12 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
 /** posix_acl_chmod(): owner, mask (or group) and others get the new mode bits. Under i_mutex. */
 function aclChmod(i: Inode, mode: u32): void {
   lock(i.lock);
-  const p = <usize>i.acl + 8;
+  const p = <usize>i.acl + ACL_HEAD;
   const n = load<u32>(i.acl);
   if (n > ACL_MAX) corrupt(i.acl);
   const hasMask = permOf(p, n, ACL_MASK, 8) != 8;
   for (let k: u32 = 0; k < n; k++) {
-    const e = p + (k << 3);
+    const e = p + k * ACL_ENTRY_SIZE;
     const tag = <u32>load<u16>(e);
     let perm: u32 = 8;
     if (tag == ACL_USER_OBJ) perm = (mode >> 6) & 7;
@@ -336,7 +329,7 @@ export function doGetacl(i: Inode): i32 {
   const acl = <usize>i.acl;
   const n: u32 = acl == 0 ? 0 : load<u32>(acl);
   if (n > ACL_MAX) corrupt(acl);
-  if (n != 0) memory.copy(scratch + S_IO, acl + 8, n << 3);
+  if (n != 0) memory.copy(scratch + SCRATCH.IO, acl + ACL_HEAD, n * ACL_ENTRY_SIZE);
   unlock(i.lock);
   return <i32>n;
 }

@@ -1,6 +1,9 @@
 /** Allocates inodes, finds a driver's inodes by number, and frees an inode with its last reference. */
 
-import { attrIno, attrMtime, attrSize, attrWord, driverIput } from "../../fs/driver/hooks";
+import * as HOOK from "../../../abi/hooks";
+import { NODE_GID, NODE_INO, NODE_MODE, NODE_MTIME, NODE_NLINK, NODE_SIZE, NODE_UID } from "../../../abi/memory";
+import { S_IFMT } from "../../../abi/mode";
+import { driverAttrF64, driverAttrU32, driverIput } from "../../fs/driver/hooks";
 import { dataFree } from "../../fs/tmpfs/data";
 import { CACHE_INODE, kfreeAt, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
@@ -8,20 +11,9 @@ import { G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../../mem/lay
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { set32 } from "../../mem/undo/log";
-import { HOOK_CHECK_ACL, HOOK_IPUT, HOOK_PERMISSION, SuperBlock } from "../mount/super";
+import { SuperBlock } from "../mount/super";
 import { kalloc, retire } from "../recovery/reclaim";
-import {
-  beginAttr,
-  currentTime,
-  endAttr,
-  I_ACL,
-  I_DRIVER,
-  I_OP_PERMISSION,
-  Inode,
-  ihold,
-  S_IFMT,
-  timeOfMs,
-} from "./inode";
+import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, ihold, timeOfMs } from "./inode";
 
 /** An inode with one reference and no links; null: the arena is full. */
 export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
@@ -66,7 +58,7 @@ export function iput(i: Inode): void {
     if (last) unhashInode(i);
     unlock(G_INODE_LOCK);
     if (!last) return;
-    if (i.sb.hooks & HOOK_IPUT) driverIput(i);
+    if (i.sb.hooks & HOOK.IPUT) driverIput(i);
   } else {
     if (atomic.sub<u32>(i.count, 1) != 1) return;
     if (i.isReg) dataFree(i);
@@ -99,7 +91,7 @@ export function unhashInode(i: Inode): void {
  * inode; else creates one, in `spare` if that is not null. null: the arena is full.
  */
 export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
-  const ino = attrIno();
+  const ino = driverAttrF64(NODE_INO);
   let fresh = spare;
   if (fresh) initDriverInode(fresh, ino);
   while (true) {
@@ -134,7 +126,7 @@ export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
 
 /** Initializes an inode that no other thread knows from the attributes in scratch. */
 function initDriverInode(i: Inode, ino: f64): void {
-  i.mode = attrWord(0) & S_IFMT;
+  i.mode = driverAttrU32(NODE_MODE) & S_IFMT;
   i.ino64 = ino;
   setDriverAttr(i);
 }
@@ -143,15 +135,15 @@ function initDriverInode(i: Inode, ino: f64): void {
 export function setDriverAttr(i: Inode): void {
   const sb = i.sb;
   let ops = I_DRIVER;
-  if (sb.hooks & HOOK_PERMISSION) ops |= I_OP_PERMISSION;
-  if (sb.hooks & HOOK_CHECK_ACL) ops |= I_ACL;
+  if (sb.hooks & HOOK.PERMISSION) ops |= I_OP_PERMISSION;
+  if (sb.hooks & HOOK.CHECK_ACL) ops |= I_ACL;
   beginAttr(i);
-  i.mode = (i.mode & S_IFMT) | (attrWord(0) & 0xfff) | ops;
-  i.uid = attrWord(1);
-  i.gid = attrWord(2);
-  i.nlink = attrWord(3);
-  i.size = <i64>attrSize();
-  const t = timeOfMs(attrMtime());
+  i.mode = (i.mode & S_IFMT) | (driverAttrU32(NODE_MODE) & 0xfff) | ops;
+  i.uid = driverAttrU32(NODE_UID);
+  i.gid = driverAttrU32(NODE_GID);
+  i.nlink = driverAttrU32(NODE_NLINK);
+  i.size = <i64>driverAttrF64(NODE_SIZE);
+  const t = timeOfMs(driverAttrF64(NODE_MTIME));
   i.mtime = t;
   i.ctime = t;
   i.atime = t;

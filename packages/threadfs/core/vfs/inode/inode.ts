@@ -15,6 +15,7 @@
  * reused: no two files ever have the same number.
  */
 
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";
 import * as host from "../../host";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -30,16 +31,6 @@ export const INODE_LINK: u32 = 116;
  */
 export const INODE_KEEP: u32 =
   (1 << 0) | (1 << 1) | (1 << 4) | (1 << 16) | (1 << 17) | (1 << 18) | (1 << 21) | (1 << 24) | (1 << 28);
-
-export const S_IFMT: u32 = 0xf000;
-export const S_IFSOCK: u32 = 0xc000;
-export const S_IFLNK: u32 = 0xa000;
-export const S_IFREG: u32 = 0x8000;
-export const S_IFDIR: u32 = 0x4000;
-export const S_IFIFO: u32 = 0x1000;
-export const S_ISUID: u32 = 0x800;
-export const S_ISGID: u32 = 0x400;
-export const S_ISVTX: u32 = 0x200;
 
 /** The file system has its own permission(). */
 export const I_OP_PERMISSION: u32 = 1 << 16;

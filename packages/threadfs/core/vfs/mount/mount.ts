@@ -1,7 +1,11 @@
 /** mount(2) and umount(2); also chdir, chroot, and the creation and end of contexts. */
 
-import { EBADF, EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "../../errno";
-import { callDriver, OP_ROOT } from "../../fs/driver/hooks";
+import * as DRIVER_OP from "../../../abi/driver-ops";
+import { EBADF, EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "../../../abi/errno";
+import { MNT_DETACH, MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
+import { CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAPS_OF_UID, MAY_EXEC } from "../../../abi/permissions";
+import * as POINT from "../../../abi/points";
+import { callDriver } from "../../fs/driver/hooks";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
@@ -9,7 +13,7 @@ import { MAX_CONTEXTS } from "../../mem/layout";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { put32 } from "../../mem/undo/log";
-import { P_MOUNT_CHECK, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dAllocRoot, dget, dInstantiate, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { fdClose, fput, putUnusedFd } from "../file/file";
@@ -17,27 +21,15 @@ import { igetDriver, iput } from "../inode/icache";
 import { Inode } from "../inode/inode";
 import { retire } from "../recovery/reclaim";
 import { putContext } from "../task/context-ref";
-import {
-  CAP_SYS_ADMIN,
-  CAP_SYS_CHROOT,
-  Context,
-  capable,
-  NR_OPEN,
-  newContext,
-  removeContext,
-  setGroups,
-} from "../task/cred";
+import { Context, capable, NR_OPEN, newContext, removeContext, setGroups } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
-import { inodePermission, MAY_EXEC } from "../walk/permission";
+import { inodePermission } from "../walk/permission";
 import {
   attachMount,
   lockNamespace,
   lookupMntRef,
-  MNT_DETACH,
   Mount,
-  MS_NOEXEC,
-  MS_RDONLY,
   mntget,
   mntput,
   moveMount,
@@ -77,7 +69,7 @@ function makeSuper(nd: Nameidata, type: i32, readonly: bool): SuperBlock {
 }
 
 function driverRoot(sb: SuperBlock): i32 {
-  const err = <i32>callDriver(OP_ROOT, sb, 0, 0, 0, 0);
+  const err = <i32>callDriver(DRIVER_OP.ROOT, sb, 0, 0, 0, 0);
   if (err != 0) return err;
   const i = igetDriver(sb, changetype<Inode>(0));
   if (!i) return -ENOSPC;
@@ -124,7 +116,7 @@ function graftMountLocked(m: Mount, nd: Nameidata, move: bool): i32 {
     onMnt = above;
     on = dget(above.root);
   }
-  tracepoint(P_MOUNT_CHECK, on.at, 1);
+  tracepoint(POINT.MOUNT_CHECK, on.at, 1);
   let err = -EINVAL;
   // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
   if (!isDetached(onMnt)) {
@@ -288,7 +280,7 @@ export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, g
   c.uid = uid;
   c.gid = gid;
   c.umask = umask & 0x1ff;
-  c.caps = caps == -1 ? (uid == 0 ? 0xffffffff : 0) : <u32>caps;
+  c.caps = caps == CAPS_OF_UID ? (uid == 0 ? 0xffffffff : 0) : <u32>caps;
   if (!setGroups(c, groups, n)) {
     doContextDestroy(c);
     return -ENOSPC;

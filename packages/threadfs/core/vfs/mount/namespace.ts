@@ -17,7 +17,8 @@
  * Lock order: namespace lock, i_mutex of the mount point, mount lock, d_lock.
  */
 
-import { EBUSY, EINVAL, ENOENT, ENOTDIR } from "../../errno";
+import { EBUSY, EINVAL, ENOENT, ENOTDIR } from "../../../abi/errno";
+import * as POINT from "../../../abi/points";
 import { CACHE_MOUNT } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import {
@@ -39,7 +40,7 @@ import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../me
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
 import { sleepUs } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
-import { P_MOUNT_ATTACH, P_MOUNT_DETACH, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { isSubdir } from "../dcache/d-lookup";
 import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
@@ -50,10 +51,6 @@ export const MOUNT_SIZE: u32 = 128;
 export const MOUNT_LINK: u32 = 40;
 /** Words that are kept when the memory is freed: count. */
 export const MOUNT_KEEP: u32 = 1 << 16;
-
-export const MS_RDONLY: u32 = 1;
-export const MS_NOEXEC: u32 = 8;
-export const MNT_DETACH: u32 = 2;
 
 /** Bounds: mounts nested in each other, and attempts of a reader before it takes the lock. */
 const DEPTH_MAX: i32 = 100000;
@@ -341,7 +338,7 @@ function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   const head = headOf(parent, d);
   m.hashNext = atomic.load<u32>(head);
   put32(head, <u32>m.at);
-  tracepoint(P_MOUNT_ATTACH, m.at, d.at);
+  tracepoint(POINT.MOUNT_ATTACH, m.at, d.at);
   setFlags(d, D_MOUNTED, 0);
   unlock(d.lockref);
   return 0;
@@ -391,7 +388,7 @@ function unhashMount(m: Mount): void {
   }
   m.parent = m;
   m.mountpoint = m.root;
-  tracepoint(P_MOUNT_DETACH, m.at, d.at);
+  tracepoint(POINT.MOUNT_DETACH, m.at, d.at);
 }
 
 /**

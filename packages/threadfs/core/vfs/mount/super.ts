@@ -12,7 +12,10 @@
  *   16 mounted u32  20 name length u32  24 name bytes (at most 100)
  */
 
-import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../errno";
+import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../../abi/errno";
+import { FS_REVAL_DOT } from "../../../abi/flags";
+import * as HOOK from "../../../abi/hooks";
+import { DRIVER_NAME_MAX } from "../../../abi/limits";
 import { CACHE_SUPER, slabAlloc } from "../../mem/alloc/slab";
 import { DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
@@ -32,28 +35,6 @@ export const SUPER_SIZE: u32 = 256;
 export const SUPER_LINK: u32 = 36;
 /** Words that are kept when the memory is freed: active, renameMutex. */
 export const SUPER_KEEP: u32 = (1 << 6) | (1 << 8);
-
-/** Hooks of a driver, as HOOK in abi/abi.ts. */
-export const HOOK_LOOKUP: u32 = 1;
-export const HOOK_HASH: u32 = 2;
-export const HOOK_COMPARE: u32 = 4;
-export const HOOK_REVALIDATE: u32 = 8;
-export const HOOK_PERMISSION: u32 = 16;
-export const HOOK_CHECK_ACL: u32 = 32;
-export const HOOK_READLINK: u32 = 64;
-export const HOOK_PUT_LINK: u32 = 128;
-export const HOOK_IPUT: u32 = 256;
-export const HOOK_READDIR: u32 = 512;
-export const HOOK_READ: u32 = 1024;
-export const HOOK_WRITE: u32 = 2048;
-export const HOOK_CREATE: u32 = 4096;
-export const HOOK_UNLINK: u32 = 8192;
-export const HOOK_DELETE: u32 = 16384;
-export const HOOK_SETATTR: u32 = 32768;
-
-export const FS_REVAL_DOT: u32 = 1;
-
-const DRIVER_NAME_MAX: u32 = 100;
 
 @unmanaged
 export class SuperBlock {
@@ -107,10 +88,10 @@ export function newSuper(driver: i32, readonly: bool): SuperBlock {
 
 function dentryFlags(hooks: u32, fsFlags: u32): u32 {
   let f: u32 = 0;
-  if (hooks & HOOK_HASH) f |= D_OP_HASH;
-  if (hooks & HOOK_COMPARE) f |= D_OP_COMPARE;
-  if (hooks & HOOK_REVALIDATE) f |= D_OP_REVALIDATE;
-  if (hooks & HOOK_DELETE) f |= D_OP_DELETE;
+  if (hooks & HOOK.HASH) f |= D_OP_HASH;
+  if (hooks & HOOK.COMPARE) f |= D_OP_COMPARE;
+  if (hooks & HOOK.REVALIDATE) f |= D_OP_REVALIDATE;
+  if (hooks & HOOK.DELETE) f |= D_OP_DELETE;
   if (fsFlags & FS_REVAL_DOT) f |= D_REVAL_DOT;
   return f;
 }
@@ -130,7 +111,7 @@ function sameName(e: usize, name: usize, len: u32): bool {
 
 /** register_filesystem(): the driver's number, the same in every thread, or -errno. */
 export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u32): i32 {
-  if (len == 0 || len > DRIVER_NAME_MAX) return -EINVAL;
+  if (len == 0 || len > <u32>DRIVER_NAME_MAX) return -EINVAL;
   lock(G_DRIVER_LOCK);
   let free: usize = 0;
   let answer: i32 = 0;

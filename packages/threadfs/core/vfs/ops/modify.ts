@@ -19,7 +19,11 @@ import {
   EPERM,
   EROFS,
   EXDEV,
-} from "../../errno";
+} from "../../../abi/errno";
+import { MS_RDONLY, RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../abi/flags";
+import * as HOOK from "../../../abi/hooks";
+import { S_IFDIR, S_ISVTX } from "../../../abi/mode";
+import { CAP_FOWNER, MAY_EXEC, MAY_WRITE } from "../../../abi/permissions";
 import { driverCreate, driverUnlink } from "../../fs/driver/hooks";
 import { tmpfsCreate, tmpfsExchange, tmpfsLink, tmpfsRename, tmpfsUnlink } from "../../fs/tmpfs/tmpfs";
 import { lock, mutexLock, mutexUnlock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
@@ -28,19 +32,16 @@ import { dMove } from "../dcache/d-move";
 import { dDelete, dDeleteFinish, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_DRIVER_PENDING, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import { discardInode, igetDriver, iput, newInode } from "../inode/icache";
-import { currentTime, I_DEAD, Inode, ihold, S_IFDIR, S_ISVTX } from "../inode/inode";
-import { isMounted, Mount, MS_RDONLY } from "../mount/namespace";
-import { HOOK_CREATE, HOOK_UNLINK } from "../mount/super";
-import { CAP_FOWNER, Context } from "../task/cred";
+import { currentTime, I_DEAD, Inode, ihold } from "../inode/inode";
+import { isMounted, Mount } from "../mount/namespace";
+import { Context } from "../task/cred";
 import { errDentry, lookupLocked } from "../walk/lookup";
 import { FOR_PATH, filenameLookup, filenameParentat, pathPut } from "../walk/namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
-import { inodePermission, MAY_EXEC, MAY_WRITE, ownerOrCapable } from "../walk/permission";
+import { inodePermission, ownerOrCapable } from "../walk/permission";
 
 /** Links that a file may have. */
 const LINK_MAX: u32 = 0x7fffffff;
-export const RENAME_NOREPLACE: u32 = 1;
-export const RENAME_EXCHANGE: u32 = 2;
 
 /** mnt_want_write() */
 export function mntWantWrite(m: Mount): i32 {
@@ -113,7 +114,7 @@ function donePathCreate(nd: Nameidata, d: Dentry): void {
 export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
   const sb = nd.dentry.sb;
   if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
-  if (!(sb.hooks & HOOK_CREATE)) return -EPERM;
+  if (!(sb.hooks & HOOK.CREATE)) return -EPERM;
   // Allocates the inode first: a file that the driver has created cannot be undone for lack of memory.
   const spare = newInode(sb, mode, 0, 0);
   if (!spare) return -ENOSPC;
@@ -206,7 +207,7 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
 }
 
 function unlinkDriver(dir: Inode, d: Dentry): i32 {
-  if (!(d.sb.hooks & HOOK_UNLINK)) return -EPERM;
+  if (!(d.sb.hooks & HOOK.UNLINK)) return -EPERM;
   dSetFlags(d, D_DRIVER_PENDING, 0);
   const err = driverUnlink(dir, d);
   if (err != 0) {

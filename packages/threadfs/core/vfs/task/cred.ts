@@ -34,14 +34,6 @@ export const NR_OPEN: u32 = FD_BLOCKS * FD_BLOCK;
 export const FD_FIRST: u32 = 3;
 export const NGROUPS_MAX: u32 = KMALLOC_MAX / 4;
 
-export const CAP_CHOWN: u32 = 1 << 0;
-export const CAP_DAC_OVERRIDE: u32 = 1 << 1;
-export const CAP_DAC_READ_SEARCH: u32 = 1 << 2;
-export const CAP_FOWNER: u32 = 1 << 3;
-export const CAP_FSETID: u32 = 1 << 4;
-export const CAP_SYS_CHROOT: u32 = 1 << 18;
-export const CAP_SYS_ADMIN: u32 = 1 << 21;
-
 @unmanaged
 export class Context {
   seq_: u32;

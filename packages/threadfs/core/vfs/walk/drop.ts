@@ -10,41 +10,47 @@
  *    failure.
  */
 
-import { ECHILD, ESTALE } from "../../errno";
+import * as COUNTER from "../../../abi/counters";
+import * as DROP from "../../../abi/drop";
+import { ECHILD, ESTALE } from "../../../abi/errno";
+import * as HOOK from "../../../abi/hooks";
+import * as POINT from "../../../abi/points";
 import { driverPutLink, driverRevalidate } from "../../fs/driver/hooks";
 import { slabFree } from "../../mem/alloc/slab";
-import { C_DROP, C_DROP_FAILED, G_MOUNT_SEQ } from "../../mem/layout";
+import { G_MOUNT_SEQ } from "../../mem/layout";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count } from "../../mem/thread";
-import { P_DROP, P_DROPPED, P_UNLAZY_HALF, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dput } from "../dcache/dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "../dcache/dentry";
 import { I_DRIVER } from "../inode/inode";
 import { Mount, mntgetNotZero, mntput } from "../mount/namespace";
-import { HOOK_PUT_LINK } from "../mount/super";
 import { tryEnterActive } from "../recovery/quiescence";
 import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
-/** The reasons, as DROP in abi/abi.ts; the counters are in the same order. */
-export const DROP_UNCACHED: u32 = 0;
-export const DROP_PERMISSION: u32 = 1;
-export const DROP_REVALIDATE: u32 = 2;
-export const DROP_LINK: u32 = 3;
-export const DROP_REVAL_DOT: u32 = 4;
-export const DROP_CREATE: u32 = 5;
 /** The walk is complete and its caller wants references: not a fallback, and not counted. */
 export const DROP_NONE: u32 = 6;
 
+/** Compile-time check: each reason has the counter of its name. */
+function checkReasons(): void {
+  if (COUNTER.dropUncached + DROP.PERMISSION != COUNTER.dropPermission) ERROR("dropPermission");
+  if (COUNTER.dropUncached + DROP.REVALIDATE != COUNTER.dropRevalidate) ERROR("dropRevalidate");
+  if (COUNTER.dropUncached + DROP.LINK != COUNTER.dropLink) ERROR("dropLink");
+  if (COUNTER.dropUncached + DROP.REVAL_DOT != COUNTER.dropRevalDot) ERROR("dropRevalDot");
+  if (COUNTER.dropUncached + DROP.CREATE != COUNTER.dropCreate) ERROR("dropCreate");
+}
+
 function recordDrop(nd: Nameidata, reason: u32): void {
+  checkReasons();
   nd.state |= ND_DROPPED;
   if (reason == DROP_NONE) return;
-  count(C_DROP + reason);
-  tracepoint(P_DROP, reason, nd.dentry_);
+  count(COUNTER.dropUncached + reason);
+  tracepoint(POINT.DROP, reason, nd.dentry_);
 }
 
 /** Takes a reference on a mount; valid if the mount sequence has not changed since the walk began. */
@@ -58,7 +64,7 @@ function legitimizeMnt(nd: Nameidata, m: Mount): bool {
 function legitimizeDentry(nd: Nameidata, d: Dentry, seq: u32): bool {
   if (!lockrefGetNotDead(d.lockref, false)) return false;
   nd.addPending(<u32>d.at);
-  tracepoint(P_UNLAZY_HALF, d.at, seq);
+  tracepoint(POINT.UNLAZY_HALF, d.at, seq);
   return !readSeqRetry(d.seq, seq);
 }
 
@@ -95,9 +101,9 @@ function leaveRcu(nd: Nameidata, legitimate: bool): bool {
     nd.root_ = 0;
     nd.rootMnt_ = 0;
     nd.state &= ~ND_ROOT_GRABBED;
-    count(C_DROP_FAILED);
+    count(COUNTER.dropFailed);
   }
-  tracepoint(P_DROPPED, ok ? 1 : 0, nd.dentry_);
+  tracepoint(POINT.DROPPED, ok ? 1 : 0, nd.dentry_);
   return ok;
 }
 
@@ -156,7 +162,7 @@ export function completeWalk(nd: Nameidata): i32 {
     // The root is not needed any more, so it is not referenced.
     nd.root_ = 0;
     nd.rootMnt_ = 0;
-    if (!dropRcu(nd, ask ? DROP_REVAL_DOT : DROP_NONE)) return -ECHILD;
+    if (!dropRcu(nd, ask ? DROP.REVAL_DOT : DROP_NONE)) return -ECHILD;
   }
   if (!ask || !(nd.dentry.flags & D_OP_REVALIDATE)) return 0;
   const parent = dgetParent(nd.dentry);
@@ -174,7 +180,7 @@ export function putLink(nd: Nameidata): void {
   const body = <usize>load<u32>(e + 8);
   if (body != 0) {
     const i = d.inode;
-    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK_PUT_LINK) driverPutLink(i);
+    if (i && i.mode & I_DRIVER && i.sb.hooks & HOOK.PUT_LINK) driverPutLink(i);
     slabFree(body);
   }
   dput(d);

@@ -3,22 +3,24 @@
  * (lookupSlow, lookupLocked).
  */
 
-import { ECHILD, ELOOP, ENOENT, ENOSPC } from "../../errno";
+import * as COUNTER from "../../../abi/counters";
+import * as DROP from "../../../abi/drop";
+import { ECHILD, ELOOP, ENOENT, ENOSPC } from "../../../abi/errno";
+import * as HOOK from "../../../abi/hooks";
+import * as POINT from "../../../abi/points";
 import { driverLookup, driverRevalidate } from "../../fs/driver/hooks";
 import { hashLen } from "../../mem/hash";
-import { C_MISSES } from "../../mem/layout";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { count } from "../../mem/thread";
-import { P_FOUND, P_LOCKED_LOOKUP, P_MISS, P_PARENT_CHECK, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq, isSubdir } from "../dcache/d-lookup";
 import { dFindAlias, dInvalidate, dMaterialise, dUpdateNameCase } from "../dcache/d-move";
 import { dAdd, dAlloc, dentryModeChanged, dput } from "../dcache/dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_OP_REVALIDATE, Dentry } from "../dcache/dentry";
 import { igetDriver, iput } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
-import { HOOK_LOOKUP } from "../mount/super";
-import { DROP_REVALIDATE, DROP_UNCACHED, dropRcu, dropRcuNext } from "./drop";
+import { dropRcu, dropRcuNext } from "./drop";
 import { LOOKUP_REVAL, Nameidata } from "./nameidata";
 
 /** ERR_PTR(): returns a null dentry and leaves the reason in nd.err. */
@@ -35,23 +37,23 @@ export function lookupFast(nd: Nameidata): Dentry {
   if (nd.rcu) {
     d = dLookupRcu(parent, nd.inode, nd.last, hl);
     if (!d) {
-      tracepoint(P_MISS, parent.at, dLookupRcuMissFinal ? 1 : 0);
-      if (!dLookupRcuMissFinal) return errDentry(nd, dropRcu(nd, DROP_UNCACHED) ? 0 : -ECHILD);
+      tracepoint(POINT.MISS, parent.at, dLookupRcuMissFinal ? 1 : 0);
+      if (!dLookupRcuMissFinal) return errDentry(nd, dropRcu(nd, DROP.UNCACHED) ? 0 : -ECHILD);
       if (readSeqRetry(parent.seq, nd.seq)) return errDentry(nd, -ECHILD);
-      count(C_MISSES);
+      count(COUNTER.missesValidated);
       return errDentry(nd, -ENOENT);
     }
     nd.nextSeq = dLookupRcuSeq;
-    tracepoint(P_FOUND, d.at, dLookupRcuSeq);
-    tracepoint(P_PARENT_CHECK, parent.at, nd.seq);
+    tracepoint(POINT.FOUND, d.at, dLookupRcuSeq);
+    tracepoint(POINT.PARENT_CHECK, parent.at, nd.seq);
     // Hand over hand: the child's sequence was read before the parent's is checked.
     if (readSeqRetry(parent.seq, nd.seq)) return errDentry(nd, -ECHILD);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
-    if (!dropRcuNext(nd, d, DROP_REVALIDATE)) return errDentry(nd, -ECHILD);
+    if (!dropRcuNext(nd, d, DROP.REVALIDATE)) return errDentry(nd, -ECHILD);
   } else {
     d = dLookup(parent, nd.inode, nd.last, hl);
     if (!d) return errDentry(nd, 0);
-    tracepoint(P_FOUND, d.at, 0);
+    tracepoint(POINT.FOUND, d.at, 0);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
   }
   const r = driverRevalidate(d, nd.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
@@ -65,7 +67,7 @@ export function lookupFast(nd: Nameidata): Dentry {
  * lookup_slow(): looks under the directory's i_mutex, which keeps other threads from creating the name. Ref mode only.
  */
 export function lookupSlow(nd: Nameidata): Dentry {
-  tracepoint(P_LOCKED_LOOKUP, nd.dentry_, 0);
+  tracepoint(POINT.LOCKED_LOOKUP, nd.dentry_, 0);
   mutexLock(nd.inode.mutex);
   const d = lookupLocked(nd, false);
   mutexUnlock(nd.inode.mutex);
@@ -112,7 +114,7 @@ function lookupDriver(nd: Nameidata, hl: u64): Dentry {
   const sb = parent.sb;
   const d = dAlloc(parent, nd.last, nd.lastLen, hl);
   if (!d) return errDentry(nd, -ENOSPC);
-  const r = sb.hooks & HOOK_LOOKUP ? driverLookup(sb, nd.inode, nd.last, nd.lastLen) : -ENOENT;
+  const r = sb.hooks & HOOK.LOOKUP ? driverLookup(sb, nd.inode, nd.last, nd.lastLen) : -ENOENT;
   if (r != 0 && r != -ENOENT) {
     dput(d);
     return errDentry(nd, r);

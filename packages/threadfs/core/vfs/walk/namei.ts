@@ -25,30 +25,28 @@
  * last dentry's sequence again.
  */
 
-import { EACCES, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "../../errno";
+import * as COUNTER from "../../../abi/counters";
+import * as DROP from "../../../abi/drop";
+import { EACCES, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "../../../abi/errno";
+import { MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
+import { NAME_MAX } from "../../../abi/limits";
+import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../abi/mode";
+import { MAY_EXEC, MAY_WRITE } from "../../../abi/permissions";
+import * as POINT from "../../../abi/points";
 import { driverHash } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { hashName, hashNameLen, hasNul } from "../../mem/hash";
-import { C_ECHILD, C_ENDED_RCU, C_ENDED_REF, C_ESTALE, C_WALKS, G_MOUNT_SEQ } from "../../mem/layout";
+import { G_MOUNT_SEQ } from "../../mem/layout";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count, forceRef, hasAudit, hasSecurity, prefixCacheMinPath } from "../../mem/thread";
-import {
-  P_ANSWER,
-  P_ATTR_COPIED,
-  P_COMPLETE,
-  P_COMPONENT,
-  P_PERMISSION,
-  P_RESTART,
-  tracepoint,
-} from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "../dcache/dentry";
 import { vfsGetattr } from "../inode/attr";
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../inode/inode";
-import { MS_NOEXEC, MS_RDONLY, mntput } from "../mount/namespace";
+import { mntput } from "../mount/namespace";
 import { enterActive } from "../recovery/quiescence";
-import { completeWalk, DROP_PERMISSION, dropRcu, putLink, terminateWalk } from "./drop";
+import { completeWalk, dropRcu, putLink, terminateWalk } from "./drop";
 import { lookupFast, lookupSlow } from "./lookup";
 import {
   LAST_DOT,
@@ -64,12 +62,11 @@ import {
   ND_MOUNTS,
 } from "./nameidata";
 import { pathInit } from "./path-init";
-import { inodePermission, MAY_EXEC, MAY_WRITE } from "./permission";
+import { inodePermission } from "./permission";
 import { prefixCacheWalk } from "./prefix-cache";
 import { PLAIN, RESUME_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
 import { handleDots, stepInto } from "./step";
 
-const NAME_MAX: u32 = 255;
 const SLASH: u32 = 47;
 const DOT: u32 = 46;
 
@@ -86,15 +83,15 @@ export const FOR_ACCESS: u32 = 2;
  */
 function mayLookup(nd: Nameidata): i32 {
   if (nd.dentry.flags & D_EXEC_ANY && !hasSecurity) {
-    tracepoint(P_PERMISSION, nd.inode_, 0);
+    tracepoint(POINT.PERMISSION, nd.inode_, 0);
     return 0;
   }
   let err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, nd.rcu);
-  tracepoint(P_PERMISSION, nd.inode_, err);
+  tracepoint(POINT.PERMISSION, nd.inode_, err);
   if (err != -ECHILD || !nd.rcu) return err;
-  if (!dropRcu(nd, DROP_PERMISSION)) return -ECHILD;
+  if (!dropRcu(nd, DROP.PERMISSION)) return -ECHILD;
   err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, false);
-  tracepoint(P_PERMISSION, nd.inode_, err);
+  tracepoint(POINT.PERMISSION, nd.inode_, err);
   return err;
 }
 
@@ -113,7 +110,7 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
   while (true) {
     let r = mayLookup(nd);
     if (r != 0) return r;
-    tracepoint(P_COMPONENT, nd.dentry_, name);
+    tracepoint(POINT.COMPONENT, nd.dentry_, name);
     let raw = hashName(name);
     const len = hashNameLen;
     let type = LAST_NORM;
@@ -122,7 +119,7 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
       else if (len == 2 && load<u8>(name + 1) == DOT) type = LAST_DOTDOT;
     }
     if (type == LAST_NORM) {
-      if (len > NAME_MAX) return -ENAMETOOLONG;
+      if (len > <u32>NAME_MAX) return -ENAMETOOLONG;
       nd.state &= ~ND_JUMPED;
       if (nd.dentry.flags & D_OP_HASH) raw = driverHash(nd.dentry.sb, nd.inode, name, len);
     } else {
@@ -230,18 +227,18 @@ function checkRcu(nd: Nameidata): bool {
 function finishWalk(nd: Nameidata, purpose: u32, arg: u32): i32 {
   // A path that ends in a jump must be revalidated on file systems that ask for it, which rcu mode cannot do.
   if (purpose == FOR_PATH || !nd.rcu || (nd.state & ND_JUMPED && nd.dentry.flags & D_REVAL_DOT)) {
-    tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
+    tracepoint(POINT.COMPLETE, nd.dentry_, nd.seq);
     const err = completeWalk(nd);
     if (err != 0 || purpose == FOR_PATH) return err;
   }
   let err = purpose == FOR_STAT ? vfsGetattr(nd.mnt, nd.inode, nd.rcu) : mayAccess(nd, arg);
-  tracepoint(P_ATTR_COPIED, nd.inode_, nd.dentry_);
+  tracepoint(POINT.ATTR_COPIED, nd.inode_, nd.dentry_);
   if (!nd.rcu) return err;
   if (err == -ECHILD) {
-    if (!dropRcu(nd, DROP_PERMISSION)) return -ECHILD;
+    if (!dropRcu(nd, DROP.PERMISSION)) return -ECHILD;
     return purpose == FOR_STAT ? vfsGetattr(nd.mnt, nd.inode, false) : mayAccess(nd, arg);
   }
-  tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
+  tracepoint(POINT.COMPLETE, nd.dentry_, nd.seq);
   if (!checkRcu(nd)) err = -ECHILD;
   return err;
 }
@@ -289,14 +286,14 @@ function finishRcu(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
     err = mustBeDirectory(nd);
     if (err == 0) err = purpose == FOR_STAT ? vfsGetattr(nd.mnt, nd.inode, true) : mayAccess(nd, arg);
     if (err == -ECHILD) return endAttempt(nd, 0, purpose, arg);
-    tracepoint(P_ATTR_COPIED, nd.inode_, nd.dentry_);
-    tracepoint(P_COMPLETE, nd.dentry_, nd.seq);
+    tracepoint(POINT.ATTR_COPIED, nd.inode_, nd.dentry_);
+    tracepoint(POINT.COMPLETE, nd.dentry_, nd.seq);
     if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;
   }
   nd.endDentry = nd.dentry_;
   nd.flags &= ~LOOKUP_RCU;
   if (!rcuReadUnlock()) return -ECHILD;
-  if (err != -ECHILD) count(C_ENDED_RCU);
+  if (err != -ECHILD) count(COUNTER.endedRcu);
   return err;
 }
 
@@ -306,7 +303,7 @@ export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): 
   if (err == 0) err = finishWalk(nd, purpose, arg);
   else if (nd.rcu && err != -ECHILD && !checkRcu(nd)) err = -ECHILD;
   const keep = purpose == FOR_PATH;
-  const ended = nd.rcu ? C_ENDED_RCU : C_ENDED_REF;
+  const ended = nd.rcu ? COUNTER.endedRcu : COUNTER.endedRef;
   const mnt = nd.mnt_;
   const dentry = nd.dentry_;
   nd.endDentry = dentry;
@@ -330,18 +327,18 @@ export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): 
  * the attributes to scratch; FOR_ACCESS: `arg` is the mask.
  */
 export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
-  count(C_WALKS);
+  count(COUNTER.walks);
   let err = forceRef ? -ECHILD : lookupAttempt(nd, flags | LOOKUP_RCU, purpose, arg);
   if (err == -ECHILD) {
-    if (!forceRef) restart(C_ECHILD, ECHILD);
+    if (!forceRef) restart(COUNTER.echildRestarts, ECHILD);
     enterActive();
     err = lookupAttempt(nd, flags, purpose, arg);
   }
   if (err == -ESTALE) {
-    restart(C_ESTALE, ESTALE);
+    restart(COUNTER.estaleRestarts, ESTALE);
     err = lookupAttempt(nd, flags | LOOKUP_REVAL, purpose, arg);
   }
-  tracepoint(P_ANSWER, err, nd.endDentry);
+  tracepoint(POINT.ANSWER, err, nd.endDentry);
   if (err == 0 && hasAudit) host.audit(nd.endDentry, nd.inode_);
   return err;
 }
@@ -349,7 +346,7 @@ export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32
 /** Counts and reports a restart of the walk. */
 export function restart(counter: u32, errno: i32): void {
   count(counter);
-  tracepoint(P_RESTART, errno, 0);
+  tracepoint(POINT.RESTART, errno, 0);
 }
 
 /** path_parentat() */
@@ -364,16 +361,16 @@ function parentAttempt(nd: Nameidata, flags: u32): i32 {
  * nd.lastType.
  */
 export function filenameParentat(nd: Nameidata, flags: u32): i32 {
-  count(C_WALKS);
+  count(COUNTER.walks);
   const f = flags | LOOKUP_PARENT;
   let err = forceRef ? -ECHILD : parentAttempt(nd, f | LOOKUP_RCU);
   if (err == -ECHILD) {
-    if (!forceRef) restart(C_ECHILD, ECHILD);
+    if (!forceRef) restart(COUNTER.echildRestarts, ECHILD);
     enterActive();
     err = parentAttempt(nd, f);
   }
   if (err == -ESTALE) {
-    restart(C_ESTALE, ESTALE);
+    restart(COUNTER.estaleRestarts, ESTALE);
     err = parentAttempt(nd, f | LOOKUP_REVAL);
   }
   if (err == 0 && hasAudit) host.audit(nd.dentry_, nd.inode_);

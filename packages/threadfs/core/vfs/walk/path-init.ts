@@ -3,12 +3,14 @@
  * and without a store, in ref mode with references.
  */
 
-import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../errno";
+import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../../abi/errno";
+import { AT_FDCWD } from "../../../abi/flags";
+import * as POINT from "../../../abi/points";
 import { G_MOUNT_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock } from "../../mem/smr/smr";
-import { P_START_READ, P_WALK_START, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
 import { FD_RESERVED, File, fdFile, fdValue, fget, fput } from "../file/file";
@@ -18,7 +20,6 @@ import { Context, getContext } from "../task/cred";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
 const SLASH: u32 = 47;
-export const AT_FDCWD: i32 = -100;
 /** Retries while the starting point keeps changing. */
 const START_TRIES: i32 = 100;
 
@@ -61,7 +62,7 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
     if (acquireContext(nd.ctxNumber) != nd.ctx) return -EBADF;
     err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
   }
-  if (err == 0) tracepoint(P_WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+  if (err == 0) tracepoint(POINT.WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
   return err;
 }
 
@@ -76,7 +77,7 @@ function pathInitRcu(nd: Nameidata, absolute: bool): i32 {
     const d = changetype<Dentry>(<usize>(pair >> 32));
     if (!d) return -EBADF;
     const seq = readSeqBegin(d.seq);
-    tracepoint(P_START_READ, d.at, seq);
+    tracepoint(POINT.START_READ, d.at, seq);
     const inode = d.inode;
     if (readSeqRetry(c.seq, fs)) continue;
     if (!inode || readSeqRetry(d.seq, seq)) return -ECHILD;
@@ -107,7 +108,7 @@ export function setRoot(nd: Nameidata): i32 {
       nd.root_ = atomic.load<u32>(c.at + offsetof<Context>("root_"));
       if (nd.root_ == 0) return -EBADF;
       nd.rootSeq = readSeqBegin(nd.root.seq);
-      tracepoint(P_START_READ, nd.root_, nd.rootSeq);
+      tracepoint(POINT.START_READ, nd.root_, nd.rootSeq);
       if (!readSeqRetry(c.seq, seq)) return 0;
     }
     return -ECHILD;
@@ -179,7 +180,7 @@ function pathInitFd(nd: Nameidata): i32 {
     nd.mnt = f.mnt;
     nd.dentry = f.dentry;
     nd.seq = readSeqBegin(nd.dentry.seq);
-    tracepoint(P_START_READ, nd.dentry_, nd.seq);
+    tracepoint(POINT.START_READ, nd.dentry_, nd.seq);
     err = setStartInode(nd);
     if (fdFile(c, nd.dirfd) != f) return -ECHILD;
   } else {

@@ -5,7 +5,22 @@
  * driver returns -ECHILD, and the caller repeats it in ref mode.
  */
 
-import { EACCES, EAGAIN, ECHILD, EROFS } from "../../errno";
+import { EACCES, EAGAIN, ECHILD, EROFS } from "../../../abi/errno";
+import { ACL_ENTRY_ID, ACL_ENTRY_PERM, ACL_ENTRY_SIZE } from "../../../abi/memory";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";
+import {
+  ACL_GROUP,
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_OTHER,
+  ACL_USER,
+  ACL_USER_OBJ,
+  CAP_DAC_OVERRIDE,
+  CAP_DAC_READ_SEARCH,
+  MAY_EXEC,
+  MAY_READ,
+  MAY_WRITE,
+} from "../../../abi/permissions";
 import { driverCheckAcl, driverPermission } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { KMALLOC_MAX } from "../../mem/alloc/slab";
@@ -13,32 +28,13 @@ import { corrupt } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { hasSecurity } from "../../mem/thread";
-import {
-  I_ACL,
-  I_DRIVER,
-  I_OP_PERMISSION,
-  Inode,
-  inodeNumber,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-} from "../inode/inode";
-import { CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, Context, capable, inGroup } from "../task/cred";
+import { I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, inodeNumber } from "../inode/inode";
+import { Context, capable, inGroup } from "../task/cred";
 
-export const MAY_EXEC: u32 = 1;
-export const MAY_WRITE: u32 = 2;
-export const MAY_READ: u32 = 4;
-
-/** Tags of ACL entries, as in a POSIX ACL. */
-export const ACL_USER_OBJ: u32 = 1;
-export const ACL_USER: u32 = 2;
-export const ACL_GROUP_OBJ: u32 = 4;
-export const ACL_GROUP: u32 = 8;
-export const ACL_MASK: u32 = 16;
-export const ACL_OTHER: u32 = 32;
+/** Bytes before the entries of an ACL in memory. */
+export const ACL_HEAD: u32 = 8;
 /** The largest number of ACL entries. */
-export const ACL_MAX: u32 = (KMALLOC_MAX - 8) / 8;
+export const ACL_MAX: u32 = (KMALLOC_MAX - ACL_HEAD) / ACL_ENTRY_SIZE;
 
 const SEQ_TRIES: i32 = 100;
 
@@ -95,20 +91,22 @@ function checkAcl(c: Context, i: Inode, mask: u32, owner: u32, group: u32): i32 
   return err;
 }
 
-/** posix_acl_permission(). An ACL in memory is a count (u32), then entries of tag u16, perm u16, id u32. */
+/** posix_acl_permission(). An ACL in memory is a count (u32) and, ACL_HEAD bytes from its start, the entries (abi/memory.ts). */
 function posixAclPermission(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i32 {
   const n = load<u32>(acl);
   if (n > ACL_MAX) corrupt(acl);
   let maskPerm: u32 = 7;
   for (let k: u32 = 0; k < n; k++) {
-    if (<u32>load<u16>(acl + 8 + (k << 3)) == ACL_MASK) maskPerm = <u32>load<u16>(acl + 10 + (k << 3));
+    if (<u32>load<u16>(acl + ACL_HEAD + k * ACL_ENTRY_SIZE) == ACL_MASK) {
+      maskPerm = <u32>load<u16>(acl + (ACL_HEAD + ACL_ENTRY_PERM) + k * ACL_ENTRY_SIZE);
+    }
   }
   let groupFound = false;
   for (let k: u32 = 0; k < n; k++) {
-    const e = acl + 8 + (k << 3);
+    const e = acl + ACL_HEAD + k * ACL_ENTRY_SIZE;
     const tag = <u32>load<u16>(e);
-    const perm = <u32>load<u16>(e + 2);
-    const id = load<u32>(e + 4);
+    const perm = <u32>load<u16>(e + ACL_ENTRY_PERM);
+    const id = load<u32>(e + ACL_ENTRY_ID);
     if (tag == ACL_USER_OBJ) {
       if (c.uid == owner) return mask & ~perm ? -EACCES : 0;
     } else if (tag == ACL_USER) {

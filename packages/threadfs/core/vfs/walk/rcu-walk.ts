@@ -12,20 +12,13 @@
  * the thread's nameidata.
  */
 
-import { ECHILD, ENOENT } from "../../errno";
+import * as COUNTER from "../../../abi/counters";
+import { ECHILD, ENOENT } from "../../../abi/errno";
+import * as POINT from "../../../abi/points";
 import { HIGHS, hashInParent, mix, ONES, SLASHES, spread } from "../../mem/hash";
-import { C_MISSES, G_HASH_MASK, G_HASH_N, H_BUCKETS, KEYS } from "../../mem/layout";
+import { G_HASH_MASK, G_HASH_N, H_BUCKETS, KEYS } from "../../mem/layout";
 import { count } from "../../mem/thread";
-import {
-  P_COMPARED,
-  P_COMPONENT,
-  P_FOUND,
-  P_MISS,
-  P_PARENT_CHECK,
-  P_PERMISSION,
-  P_SEQ_OPENED,
-  tracepoint,
-} from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuMissFinal } from "../dcache/d-lookup";
 import {
   D_DIRECTORY,
@@ -149,8 +142,8 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       } else if (parents) {
         break;
       }
-      tracepoint(P_PERMISSION, inode, 0);
-      tracepoint(P_COMPONENT, d, name);
+      tracepoint(POINT.PERMISSION, inode, 0);
+      tracepoint(POINT.COMPONENT, d, name);
 
       const hash = hashInParent(sum, <usize>d);
       const mask = load<u32>(G_HASH_MASK);
@@ -165,7 +158,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         if (p == 0) break;
         if (load<u32>(<usize>p, offsetof<Dentry>("hashLen_")) == hash) {
           childState = atomic.load<u64>(<usize>p);
-          tracepoint(P_SEQ_OPENED, <usize>p, <usize>childState);
+          tracepoint(POINT.SEQ_OPENED, <usize>p, <usize>childState);
           place = atomic.load<u64>(<usize>p, offsetof<Dentry>("parent_"));
           let differs = atomic.load<u64>(<usize>p, offsetof<Dentry>("name0")) ^ w0;
           if (len >= 8) {
@@ -184,15 +177,15 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
         r = confirmMiss(d, state, name, ((<u64>len) << 32) | <u64>hash);
         break;
       }
-      tracepoint(P_COMPARED, <usize>p, <usize>childState);
+      tracepoint(POINT.COMPARED, <usize>p, <usize>childState);
       // Tests in one comparison: a plain directory with an even sequence.
       if ((childState & (((<u64>CHILD_MASK) << 32) | 1)) != (<u64>PLAIN) << 32) {
         if (last == 0) break;
         if (<u32>childState & 1) break;
         if (!canBeLast(<u32>(childState >> 32))) break;
       }
-      tracepoint(P_FOUND, p, <usize>childState);
-      tracepoint(P_PARENT_CHECK, d, <usize>state);
+      tracepoint(POINT.FOUND, p, <usize>childState);
+      tracepoint(POINT.PARENT_CHECK, d, <usize>state);
       // Pairs with the write sections that move or remove the directory. The child's sequence has been read already.
       if (atomic.load<u32>(<usize>d) != <u32>state) {
         r = -ECHILD;
@@ -250,8 +243,8 @@ function canBeLast(flags: u32): bool {
 function confirmMiss(d: u32, state: u64, name: usize, want: u64): i32 {
   const parent = changetype<Dentry>(<usize>d);
   if (dLookupRcu(parent, changetype<Inode>(0), name, want) || !dLookupRcuMissFinal) return 0;
-  tracepoint(P_MISS, d, 1);
+  tracepoint(POINT.MISS, d, 1);
   if (atomic.load<u32>(<usize>d) != <u32>state) return -ECHILD;
-  count(C_MISSES);
+  count(COUNTER.missesValidated);
   return -ENOENT;
 }

@@ -3,14 +3,17 @@
  * exist where the two modes really differ.
  */
 
-import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC } from "../../errno";
+import * as DROP from "../../../abi/drop";
+import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC } from "../../../abi/errno";
+import * as HOOK from "../../../abi/hooks";
+import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { kmalloc } from "../../mem/alloc/slab";
 import { G_MOUNT_SEQ } from "../../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { hasSecurity, scratch } from "../../mem/thread";
-import { P_DOTDOT, P_LINK, P_MOUNT_CHECK, P_MOUNT_DOWN, P_MOUNT_UP, tracepoint } from "../../tracepoints";
+import { tracepoint } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
@@ -25,8 +28,7 @@ import {
   mntput,
   pathConnected,
 } from "../mount/namespace";
-import { HOOK_READLINK } from "../mount/super";
-import { DROP_LINK, dropRcuLink } from "./drop";
+import { dropRcuLink } from "./drop";
 import { errDentry } from "./lookup";
 import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
@@ -79,7 +81,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
   nd.pDentry = d;
   if (!(d.flags & D_MOUNTED)) return 0;
   nd.state |= ND_MOUNTS;
-  tracepoint(P_MOUNT_CHECK, d.at, 0);
+  tracepoint(POINT.MOUNT_CHECK, d.at, 0);
   if (readSeqRetry(d.seq, nd.nextSeq)) return -ECHILD;
   for (let n = 0; n < MOUNTS_MAX && nd.pDentry.flags & D_MOUNTED; n++) {
     const m = lookupMnt(nd.pMnt, nd.pDentry);
@@ -87,7 +89,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
     nd.pMnt = m;
     nd.pDentry = m.root;
     nd.nextSeq = readSeqBegin(nd.pDentry.seq);
-    tracepoint(P_MOUNT_DOWN, m.at, nd.pDentry_);
+    tracepoint(POINT.MOUNT_DOWN, m.at, nd.pDentry_);
   }
   return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : 0;
 }
@@ -103,7 +105,7 @@ function traverseMounts(nd: Nameidata, d: Dentry): i32 {
     if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
     nd.pMnt = m;
     nd.pDentry = dget(m.root);
-    tracepoint(P_MOUNT_DOWN, m.at, nd.pDentry_);
+    tracepoint(POINT.MOUNT_DOWN, m.at, nd.pDentry_);
   }
   return 0;
 }
@@ -131,7 +133,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
       if (parent == m || n == MOUNTS_MAX) return stayRcu(nd);
       const place = m.mountpoint;
       const seq = readSeqBegin(place.seq);
-      tracepoint(P_MOUNT_UP, m.at, place.at);
+      tracepoint(POINT.MOUNT_UP, m.at, place.at);
       if (parent == nd.rootMnt && place == nd.root) {
         // A mount stands on the root itself: ".." stays below it.
         if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return errDentry(nd, -ECHILD);
@@ -152,7 +154,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
   const old = nd.dentry;
   const parent = old.parent;
   nd.nextSeq = readSeqBegin(parent.seq);
-  tracepoint(P_DOTDOT, old.at, parent.at);
+  tracepoint(POINT.DOTDOT, old.at, parent.at);
   // Hand over hand upward: the parent's sequence has been read, and the child's must not have changed.
   if (readSeqRetry(old.seq, nd.seq)) return errDentry(nd, -ECHILD);
   if (pathConnected(nd.mnt, parent, false) <= 0) return errDentry(nd, -ECHILD);
@@ -164,7 +166,7 @@ function atRoot(nd: Nameidata): bool {
 }
 
 function stayRcu(nd: Nameidata): Dentry {
-  tracepoint(P_DOTDOT, nd.dentry_, nd.dentry_);
+  tracepoint(POINT.DOTDOT, nd.dentry_, nd.dentry_);
   nd.nextSeq = nd.seq;
   return nd.dentry;
 }
@@ -172,11 +174,11 @@ function stayRcu(nd: Nameidata): Dentry {
 /** follow_dotdot(): the same with references. -ENOENT if a rename has moved the directory out of its bind mount. */
 function followDotdot(nd: Nameidata): Dentry {
   if (atRoot(nd) || (nd.dentry == nd.mnt.root && !chooseMountpoint(nd))) {
-    tracepoint(P_DOTDOT, nd.dentry_, nd.dentry_);
+    tracepoint(POINT.DOTDOT, nd.dentry_, nd.dentry_);
     return dget(nd.dentry);
   }
   const parent = dgetParent(nd.dentry);
-  tracepoint(P_DOTDOT, nd.dentry_, parent.at);
+  tracepoint(POINT.DOTDOT, nd.dentry_, parent.at);
   if (pathConnected(nd.mnt, parent, true) == 1) return parent;
   dput(parent);
   return errDentry(nd, -ENOENT);
@@ -192,7 +194,7 @@ function chooseMountpoint(nd: Nameidata): bool {
     const parent = followUp(m);
     if (!parent) break;
     const place = followUpMountpoint;
-    tracepoint(P_MOUNT_UP, m.at, place.at);
+    tracepoint(POINT.MOUNT_UP, m.at, place.at);
     mntput(m);
     m = parent;
     if (parent == nd.rootMnt && place == nd.root) {
@@ -224,7 +226,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
   }
   nd.links += 1;
   if (nd.rcu) {
-    if (!dropRcuLink(nd, DROP_LINK)) return -ECHILD;
+    if (!dropRcuLink(nd, DROP.LINK)) return -ECHILD;
   } else if (nd.pMnt == nd.mnt) {
     mntget(nd.pMnt);
   }
@@ -244,7 +246,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
     body = <usize>load<u32>(e + 8);
   }
   if (body == 0 || load<u8>(body) == 0) return -ENOENT;
-  tracepoint(P_LINK, inode.at, body);
+  tracepoint(POINT.LINK, inode.at, body);
   if (load<u8>(body) == SLASH) {
     const err = jumpRoot(nd);
     if (err != 0) return err;
@@ -257,7 +259,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
 
 /** i_op->follow_link(): copies the driver's body, because the next hook overwrites the area that it is in. */
 function readDriverLink(inode: Inode, e: usize): i32 {
-  if (!(inode.sb.hooks & HOOK_READLINK)) return -EINVAL;
+  if (!(inode.sb.hooks & HOOK.READLINK)) return -EINVAL;
   const n = driverReadlink(inode);
   if (n < 0) return n;
   if (n > 4095) return -ENAMETOOLONG;

@@ -1,7 +1,7 @@
 /** The entries of the prefix cache (core/vfs/walk/prefix-cache.ts): which paths have one, how it is compared, and its thread. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ERRNO, THREAD_SLOTS } from "../../../dist/abi/abi.js";
+import { ERRNO, SLOTS } from "../../../dist/abi/abi.js";
 import { createVfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { defined } from "../../support/defined.js";
@@ -131,5 +131,5 @@ test("prefix caches take at most a sixteenth of the arena, and later threads wal
   assert.ok(walker.ino(FILE) > 0);
   const memory = memoryOf(vfs);
   assert.equal(memory.word(G_PREFIX_CACHES), 1, "prefix caches given out");
-  assert.equal(memory.word(THREAD_SLOTS.FIRST + ENTRY_LEN), 0, "no entry was written over the first slot");
+  assert.equal(memory.word(SLOTS + ENTRY_LEN), 0, "no entry was written over the first slot");
 });

@@ -1,0 +1,27 @@
+/** Index of each counter in the answer of `sumCounters`, under the name that users see. */
+export const walks = 0;
+export const endedRcu = 1;
+export const endedRef = 2;
+export const echildRestarts = 3;
+export const estaleRestarts = 4;
+export const dropUncached = 5;
+export const dropPermission = 6;
+export const dropRevalidate = 7;
+export const dropLink = 8;
+export const dropRevalDot = 9;
+export const dropCreate = 10;
+export const dropFailed = 11;
+export const gracePeriods = 12;
+export const expelledReaders = 13;
+export const deferredFrees = 14;
+export const lockWaits = 15;
+export const hashSplits = 16;
+export const shrunkDentries = 17;
+export const dentries = 18;
+export const inodes = 19;
+export const mounts = 20;
+export const chunksUsed = 21;
+export const chunksMax = 22;
+export const openFiles = 23;
+export const missesValidated = 24;
+export const seqRetries = 25;

@@ -1,0 +1,18 @@
+/** Which hook the core calls: the first argument of the host's `driverCall`. `src/bridge/driver.ts` describes the others. */
+export const ROOT = 0;
+export const LOOKUP = 1;
+export const HASH = 2;
+export const COMPARE = 3;
+export const REVALIDATE = 4;
+export const PERMISSION = 5;
+export const CHECK_ACL = 6;
+export const READLINK = 7;
+export const PUT_LINK = 8;
+export const IPUT = 9;
+export const READDIR = 10;
+export const READ = 11;
+export const WRITE = 12;
+export const CREATE = 13;
+export const UNLINK = 14;
+export const DELETE = 15;
+export const SETATTR = 16;

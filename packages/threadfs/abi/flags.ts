@@ -1,0 +1,45 @@
+/** Flags and special values of system calls, by Linux's numbers on x86-64. */
+
+/** Directory descriptor that stands for the working directory. */
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
+export const AT_SYMLINK_FOLLOW = 0x400;
+export const AT_EMPTY_PATH = 0x1000;
+
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_ACCMODE = 3;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_TRUNC = 0o1000;
+export const O_APPEND = 0o2000;
+export const O_DIRECTORY = 0o200000;
+export const O_NOFOLLOW = 0o400000;
+export const O_PATH = 0o10000000;
+/** The bit that O_TMPFILE has beside O_DIRECTORY. */
+export const O_TMPFILE_BIT = 0o20000000;
+
+export const RENAME_NOREPLACE = 1;
+export const RENAME_EXCHANGE = 2;
+
+export const MS_RDONLY = 1;
+export const MS_NOEXEC = 8;
+export const MS_BIND = 4096;
+export const MS_MOVE = 8192;
+export const MNT_DETACH = 2;
+
+/** nsec values of utimensat: the present time; leave as it is. */
+export const UTIME_NOW = 0x3fffffff;
+export const UTIME_OMIT = 0x3ffffffe;
+
+/** Flag of a file system: "." and ".." and "/" at the end of a walk are revalidated too. */
+export const FS_REVAL_DOT = 1;
+
+/** uid or gid of chown: leave as it is. */
+export const ID_UNCHANGED = -1;
+
+export const SEEK_SET = 0;
+export const SEEK_CUR = 1;
+export const SEEK_END = 2;

@@ -1,0 +1,17 @@
+/** Hooks that a driver has, a bit each; the core calls only those. */
+export const LOOKUP = 1;
+export const HASH = 2;
+export const COMPARE = 4;
+export const REVALIDATE = 8;
+export const PERMISSION = 16;
+export const CHECK_ACL = 32;
+export const READLINK = 64;
+export const PUT_LINK = 128;
+export const IPUT = 256;
+export const READDIR = 512;
+export const READ = 1024;
+export const WRITE = 2048;
+export const CREATE = 4096;
+export const UNLINK = 8192;
+export const DELETE = 16384;
+export const SETATTR = 32768;

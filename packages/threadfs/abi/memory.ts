@@ -1,0 +1,52 @@
+/**
+ * Words of the shared memory that both sides read or write, beside the numbers in SCRATCH.STAT: byte offsets. All other parts of
+ * the memory are the core's own (core/mem/layout.ts, core/vfs/layout.ts).
+ */
+
+/** Version of the memory's layout and of the system calls. A handle of another version is refused. */
+export const ABI_VERSION = 2;
+
+/** Salt of the name hash, u64: it tells trees apart. */
+export const H_SALT = 1056;
+
+/** Slots of threads: the first, the size of one, how many there are; in a slot its state and the host's id of its thread (0: none). */
+export const SLOTS = 65536;
+export const SLOT_SIZE = 2048;
+export const MAX_THREADS = 256;
+export const SLOT_STATE = 64;
+export const SLOT_HOST_ID = 68;
+
+/**
+ * A directory entry in SCRATCH.IO: ino f64, type u8 (DT_*), length of the name u8, the name. The next one begins at the next
+ * multiple of DIRENT_ALIGN.
+ */
+export const DIRENT_TYPE = 8;
+export const DIRENT_NAME_LENGTH = 9;
+export const DIRENT_NAME = 10;
+export const DIRENT_ALIGN = 8;
+
+/** An ACL entry in SCRATCH.IO: tag u16, permission u16, id u32. */
+export const ACL_ENTRY_PERM = 2;
+export const ACL_ENTRY_ID = 4;
+export const ACL_ENTRY_SIZE = 8;
+
+/** In SCRATCH.DRIVER the attributes of a driver's node: ino, size, mtime (milliseconds) f64, then u32 each. */
+export const NODE_INO = 0;
+export const NODE_SIZE = 8;
+export const NODE_MTIME = 16;
+export const NODE_MODE = 24;
+export const NODE_UID = 28;
+export const NODE_GID = 32;
+export const NODE_NLINK = 36;
+/** After DRIVER_OP.READDIR, in place of the attributes: the number of the entry to go on with, f64. */
+export const READDIR_NEXT = 0;
+/** In SCRATCH.DRIVER the names that go with an operation, and the body of a link. */
+export const DRIVER_NAME1 = 256;
+export const DRIVER_NAME2 = 512;
+export const DRIVER_BODY = 1024;
+
+/** Which attributes DRIVER_OP.SETATTR changes. */
+export const ATTR_MODE = 1;
+export const ATTR_OWNER = 2;
+export const ATTR_SIZE = 4;
+export const ATTR_TIMES = 8;

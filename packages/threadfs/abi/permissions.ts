@@ -1,0 +1,22 @@
+/** Numbers of permission checks: access masks, capabilities, tags of ACL entries, all as Linux has them. */
+
+export const MAY_EXEC = 1;
+export const MAY_WRITE = 2;
+export const MAY_READ = 4;
+
+export const CAP_CHOWN = 1 << 0;
+export const CAP_DAC_OVERRIDE = 1 << 1;
+export const CAP_DAC_READ_SEARCH = 1 << 2;
+export const CAP_FOWNER = 1 << 3;
+export const CAP_FSETID = 1 << 4;
+export const CAP_SYS_CHROOT = 1 << 18;
+export const CAP_SYS_ADMIN = 1 << 21;
+/** Stands for a mask of capabilities: all for uid 0, none for others. */
+export const CAPS_OF_UID = -1;
+
+export const ACL_USER_OBJ = 1;
+export const ACL_USER = 2;
+export const ACL_GROUP_OBJ = 4;
+export const ACL_GROUP = 8;
+export const ACL_MASK = 16;
+export const ACL_OTHER = 32;

@@ -1,0 +1,19 @@
+/** Index of each of the 18 float64 that the stat calls write to SCRATCH.STAT. The order is that of Node's own stat array. */
+export const dev = 0;
+export const mode = 1;
+export const nlink = 2;
+export const uid = 3;
+export const gid = 4;
+export const rdev = 5;
+export const blksize = 6;
+export const ino = 7;
+export const size = 8;
+export const blocks = 9;
+export const atimeSec = 10;
+export const atimeNsec = 11;
+export const mtimeSec = 12;
+export const mtimeNsec = 13;
+export const ctimeSec = 14;
+export const ctimeNsec = 15;
+export const birthtimeSec = 16;
+export const birthtimeNsec = 17;
