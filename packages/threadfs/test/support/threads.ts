@@ -1,7 +1,8 @@
 /** Real threads on one tree: bodies that run against each other for some time, and a loop beside the test's own thread. */
-import { Worker } from "node:worker_threads";
+import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { Context } from "../../dist/src/api/context.js";
 import type { Vfs, VfsHandle } from "../../dist/src/index.js";
+import { defined } from "./defined.js";
 import type { objectDriver } from "./drivers/object-driver.js";
 import type { TestScope, walkerOf } from "./hooked-vfs.js";
 import type { RawCore } from "./raw-core.js";
@@ -22,41 +23,16 @@ export type ThreadBody<Data> = WorkerBody<
 /** What a thread of threads() is started with. */
 export interface ThreadWorkerData {
   readonly handle: VfsHandle;
-  readonly source: string;
   readonly data: unknown;
-  /** Word 0: 0 wait, 1 run, 2 stop. */
-  readonly flags: Int32Array;
+  /** Word 0: other than 0 when the time is over. */
+  readonly stop: Int32Array;
 }
 
-/** Its first message says that the thread is ready, its second what the body returned. */
-export interface ThreadMessage {
-  readonly value?: unknown;
-  readonly error?: string;
-}
+/** "prepare" returns when the thread can run a body with this text; "run" returns what the body returns. */
+export type ThreadRequest = { task: "prepare"; source: string } | { task: "run" };
 
-/** A worker and its messages, one by one. */
-function startThread(workerData: ThreadWorkerData) {
-  const worker = new Worker(new URL("./workers/thread.worker.js", import.meta.url), { workerData });
-  const messages: ThreadMessage[] = [];
-  const waiting: ((message: ThreadMessage) => void)[] = [];
-  const settle = (message: ThreadMessage) => {
-    const resolve = waiting.shift();
-    if (resolve) resolve(message);
-    else messages.push(message);
-  };
-  worker.on("message", settle);
-  worker.on("error", (error: Error) => settle({ error: `${error.stack}` }));
-  worker.on("exit", () => settle({ error: "the thread ended" }));
-  return {
-    worker,
-    /** The value of its next message. @throws Error when it says that the body failed */
-    async next(): Promise<unknown> {
-      const message = messages.shift() ?? (await new Promise<ThreadMessage>((resolve) => waiting.push(resolve)));
-      if (message.error) throw new Error(message.error);
-      return message.value;
-    },
-  };
-}
+/** Longest time that a thread may take beyond the test's time, in milliseconds. */
+const GRACE_MS = 60_000;
 
 /**
  * Each body runs in a worker of its own on the tree of `handle`, all at a time, for `ms` milliseconds. Returns what the
@@ -68,38 +44,40 @@ export async function threads<Results extends unknown[] = unknown[], Data = unkn
   bodies: readonly ThreadBody<Data>[],
   data?: Data,
 ): Promise<Results> {
-  const flags = new Int32Array(new SharedArrayBuffer(4));
-  const workers = bodies.map((body) => startThread({ handle, source: sourceOf(body), data: data ?? {}, flags }));
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const workerData: ThreadWorkerData = { handle, data: data ?? {}, stop };
+  const sources = bodies.map((body) => sourceOf(body));
+  const script = new URL("./workers/thread.worker.js", import.meta.url);
+  const pool = new WorkerPool<ThreadRequest>(script, bodies.length, "thread", workerData);
   try {
-    for (const { next } of workers) await next();
-    Atomics.store(flags, 0, 1);
-    Atomics.notify(flags, 0);
+    await pool.askAll((i) => ({ task: "prepare", source: defined(sources[i], `body ${i}`) }), GRACE_MS);
+    const runs = pool.settleAll(() => ({ task: "run" }), ms + GRACE_MS);
     await new Promise((resolve) => setTimeout(resolve, ms));
-    Atomics.store(flags, 0, 2);
+    Atomics.store(stop, 0, 1);
     const values: unknown[] = [];
-    for (const { next } of workers) values.push(await next());
+    for (const run of await runs) {
+      if (run.status === "rejected") throw run.reason;
+      values.push(run.value);
+    }
     return values as Results;
   } finally {
-    Atomics.store(flags, 0, 2);
-    Atomics.notify(flags, 0);
-    for (const { worker } of workers) await worker.terminate();
+    Atomics.store(stop, 0, 1);
+    await pool.stop();
   }
 }
 
 /** What a loop's thread is started with. */
 export interface LoopWorkerData {
   readonly handle: VfsHandle;
-  readonly source: string;
   /** Words: 0 stop, 1 the first round is done. */
   readonly shared: Int32Array;
-  readonly maxRounds: number;
 }
 
-/** How a loop ended. */
-export interface LoopResult {
-  readonly rounds: number;
-  /** Stack of the error that ended it. */
-  readonly message: string | undefined;
+/** Does the rounds; returns how many there were. */
+export interface LoopRequest {
+  readonly task: "loop";
+  readonly source: string;
+  readonly maxRounds: number;
 }
 
 export interface Loop {
@@ -117,28 +95,22 @@ export async function startLoop(
   maxRounds = 1e9,
 ): Promise<Loop> {
   const shared = new Int32Array(new SharedArrayBuffer(8));
-  const workerData: LoopWorkerData = { handle: vfs.handle, source: sourceOf(work), shared, maxRounds };
-  const worker = new Worker(new URL("./workers/loop.worker.js", import.meta.url), { workerData });
-  t.after(() => worker.terminate());
-  const ended = new Promise<LoopResult>((resolve, reject) => {
-    worker.on("message", resolve);
-    worker.on("error", reject);
-    worker.on("exit", () => reject(new Error("the worker ended without a result")));
+  const workerData: LoopWorkerData = { handle: vfs.handle, shared };
+  const pool = new WorkerPool<LoopRequest>(new URL("./workers/loop.worker.js", import.meta.url), 1, "loop", workerData);
+  t.after(() => {
+    Atomics.store(shared, 0, 1);
+    return pool.stop();
   });
+  const ended = pool.ask<number>(0, { task: "loop", source: sourceOf(work), maxRounds }, 2 * GRACE_MS);
   ended.catch(() => {});
   const begun = Atomics.waitAsync(shared, 1, 0, 5000);
   if ((begun.async ? await begun.value : begun.value) === "timed-out") throw new Error("the worker never began");
-  const done = async () => {
-    const { rounds, message } = await ended;
-    if (message !== undefined) throw new Error(message);
-    return rounds;
-  };
   return {
     stop() {
       Atomics.store(shared, 0, 1);
-      return done();
+      return ended;
     },
-    done,
+    done: () => ended,
   };
 }
 

@@ -1,22 +1,23 @@
-/** A thread that changes one tree until it is told to stop. Its last message counts the errors that it met, by code. */
-import { parentPort, workerData } from "node:worker_threads";
+/** A thread that changes one tree until it is told to stop. */
+import { workerData } from "node:worker_threads";
+import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
-import { defined } from "../support/defined.js";
 
 export interface BusyWorkerData {
   readonly handle: VfsHandle;
-  /** What the thread does. */
-  readonly kind: keyof typeof KINDS;
-  readonly id: number;
   /** Word 0: other than 0 ends the work. */
   readonly stop: Int32Array;
-  readonly rounds: number;
 }
 
-const { handle, kind, id, stop, rounds } = workerData as BusyWorkerData;
+/** What the thread does. */
+export type BusyKind = keyof typeof KINDS;
+
+/** "hello" returns when the thread is attached; "work" does the rounds as thread number `id` and detaches. */
+export type BusyRequest = { task: "hello" } | { task: "work"; kind: BusyKind; id: number; rounds: number };
+
+const { handle, stop } = workerData as BusyWorkerData;
 const vfs = await attachVfs(handle);
 const { fs } = vfs;
-const errors: Record<string, number> = {};
 
 /** Errors that a concurrent change explains; any other ends the test. */
 const EXPECTED = new Set(["ENOENT", "EEXIST", "ENOTDIR", "ENOTEMPTY", "EINVAL", "EISDIR"]);
@@ -27,13 +28,12 @@ function attempt(work: () => unknown): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined || !EXPECTED.has(code)) throw error;
-    errors[code] = (errors[code] ?? 0) + 1;
   }
 }
 
 const KINDS = {
   /** Makes directories and files below /busy/0. */
-  fill(i: number): void {
+  fill(i: number, id: number): void {
     const path = `/busy/0/${(i * 7 + id) % 200}`;
     attempt(() => fs.mkdirSync(path, { recursive: true }));
     attempt(() => fs.writeFileSync(`${path}/file`, "x"));
@@ -54,8 +54,9 @@ const KINDS = {
   },
 };
 
-const port = defined(parentPort, "port to the parent");
-port.postMessage("ready");
-for (let i = 0; i < rounds && Atomics.load(stop, 0) === 0; i++) KINDS[kind](i);
-vfs.close();
-port.postMessage(errors);
+serveRequests<BusyRequest>((request) => {
+  if (request.task === "hello") return;
+  const { kind, id, rounds } = request;
+  for (let i = 0; i < rounds && Atomics.load(stop, 0) === 0; i++) KINDS[kind](i, id);
+  vfs.close();
+});

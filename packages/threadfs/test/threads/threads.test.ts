@@ -1,9 +1,11 @@
 /** Calls of many steps, while other threads change the files that they work on. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Worker } from "node:worker_threads";
+import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import { createVfs, type FsSync, type Vfs } from "../../dist/src/index.js";
-import type { BusyWorkerData } from "./busy.worker.js";
+import { defined } from "../support/defined.js";
+import type { TestScope } from "../support/hooked-vfs.js";
+import type { BusyKind, BusyRequest, BusyWorkerData } from "./busy.worker.js";
 
 interface BusyThreads {
   /** Waits until the threads have done their rounds. */
@@ -12,30 +14,27 @@ interface BusyThreads {
   during(work: () => void): Promise<void>;
 }
 
+/** Longest time that the threads may take. */
+const LIMIT_MS = 100_000;
+
 /** Starts threads of busy.worker.ts; they end by themselves after their rounds. */
-async function busy(vfs: Vfs, kinds: readonly BusyWorkerData["kind"][], rounds: number): Promise<BusyThreads> {
+async function busy(t: TestScope, vfs: Vfs, kinds: readonly BusyKind[], rounds: number): Promise<BusyThreads> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const workers = kinds.map((kind, id) => {
-    const workerData: BusyWorkerData = { handle: vfs.handle, kind, id, stop, rounds };
-    const worker = new Worker(new URL("./busy.worker.js", import.meta.url), { workerData });
-    const ready = new Promise((resolve, reject) => {
-      worker.once("message", resolve);
-      worker.once("error", reject);
-    });
-    const ended = ready.then(
-      () =>
-        new Promise((resolve, reject) => {
-          worker.once("message", resolve);
-          worker.once("error", reject);
-        }),
-    );
-    ended.catch(() => undefined);
-    return { ready, ended };
+  const workerData: BusyWorkerData = { handle: vfs.handle, stop };
+  const script = new URL("./busy.worker.js", import.meta.url);
+  const pool = new WorkerPool<BusyRequest>(script, kinds.length, "busy thread", workerData);
+  t.after(() => {
+    Atomics.store(stop, 0, 1);
+    return pool.stop();
   });
-  await Promise.all(workers.map(({ ready }) => ready));
-  const all = () => Promise.all(workers.map(({ ended }) => ended));
+  await pool.askAll(() => ({ task: "hello" }), LIMIT_MS);
+  const ended = pool.askAll(
+    (id) => ({ task: "work", kind: defined(kinds[id], `kind of thread ${id}`), id, rounds }),
+    LIMIT_MS,
+  );
+  ended.catch(() => undefined);
   return {
-    ended: all,
+    ended: () => ended,
     async during(work) {
       let failed: unknown;
       try {
@@ -44,7 +43,7 @@ async function busy(vfs: Vfs, kinds: readonly BusyWorkerData["kind"][], rounds: 
         failed = error;
       }
       Atomics.store(stop, 0, 1);
-      await all();
+      await ended;
       if (failed) throw failed;
     },
   };
@@ -59,14 +58,14 @@ function count(fs: FsSync, path: string): number {
 }
 
 describe("while other threads change the tree", () => {
-  test("rm removes what is below a directory and nothing else", async () => {
+  test("rm removes what is below a directory and nothing else", async (t) => {
     const vfs = await createVfs({ maxBytes: 1 << 28 });
     const { fs } = vfs;
     try {
       fs.mkdirSync("/outside/kept", { recursive: true });
       fs.writeFileSync("/outside/kept/file", "kept");
       fs.mkdirSync("/busy");
-      const others = await busy(vfs, ["fill", "fill", "swap"], 1_000_000);
+      const others = await busy(t, vfs, ["fill", "fill", "swap"], 1_000_000);
       const removeAll = () => {
         // So many that the last are swapped after rm has read their names and before it opens them.
         for (let wait = 0; wait < 200 && count(fs, "/busy/0") < 150; wait++) pause(1);
@@ -89,12 +88,12 @@ describe("while other threads change the tree", () => {
     }
   });
 
-  test("a recursive mkdir succeeds when other threads make the same directories", async () => {
+  test("a recursive mkdir succeeds when other threads make the same directories", async (t) => {
     const vfs = await createVfs({ maxBytes: 1 << 28 });
     const { fs } = vfs;
     try {
       const rounds = 2000;
-      const others = await busy(vfs, ["path", "path"], rounds);
+      const others = await busy(t, vfs, ["path", "path"], rounds);
       for (let i = 0; i < rounds; i++) fs.mkdirSync(`/made/${i}/a/b/c/d`, { recursive: true });
       await others.ended();
       assert.equal(fs.readdirSync("/made").length, rounds);
@@ -104,14 +103,14 @@ describe("while other threads change the tree", () => {
     }
   });
 
-  test("readdir and cp return every lasting entry of a directory that other threads fill", async () => {
+  test("readdir and cp return every lasting entry of a directory that other threads fill", async (t) => {
     const vfs = await createVfs({ maxBytes: 1 << 28 });
     const { fs } = vfs;
     try {
       fs.mkdirSync("/busy/0/0", { recursive: true });
       const always = Array.from({ length: 60 }, (_, i) => `always-${i}`);
       for (const name of always) fs.writeFileSync(`/busy/0/${name}`, name);
-      const others = await busy(vfs, ["fill", "fill"], 200_000);
+      const others = await busy(t, vfs, ["fill", "fill"], 200_000);
       await others.during(() => {
         for (let i = 0; i < 100; i++) {
           const names = fs.readdirSync("/busy/0");
