@@ -1,4 +1,4 @@
-/** Index of each counter in the answer of `sumCounters`, under the name that users see. */
+/** Index of each counter among the results of `sumCounters`, under its public name. */
 export const walks = 0;
 export const endedRcu = 1;
 export const endedRef = 2;

@@ -1,4 +1,6 @@
-/** Which hook the core calls: the first argument of the host's `driverCall`. `src/bridge/driver.ts` describes the others. */
+/**
+ * The hook that the core calls: first argument of the host's `driverCall`. `src/bridge/driver.ts` describes the others.
+ */
 export const ROOT = 0;
 export const LOOKUP = 1;
 export const HASH = 2;

@@ -1,4 +1,4 @@
-/** Why a walk left rcu mode. The counters dropUncached to dropCreate (counters.ts) stand in the same order. */
+/** Why a walk left rcu mode. The counters dropUncached to dropCreate (counters.ts) are in the same order. */
 export const UNCACHED = 0;
 export const PERMISSION = 1;
 export const REVALIDATE = 2;

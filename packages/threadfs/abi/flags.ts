@@ -1,6 +1,6 @@
 /** Flags and special values of system calls, by Linux's numbers on x86-64. */
 
-/** Directory descriptor that stands for the working directory. */
+/** The directory descriptor that means the working directory. */
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
@@ -30,14 +30,14 @@ export const MS_BIND = 4096;
 export const MS_MOVE = 8192;
 export const MNT_DETACH = 2;
 
-/** nsec values of utimensat: the present time; leave as it is. */
+/** Nanoseconds of utimensat that mean: now; do not change. */
 export const UTIME_NOW = 0x3fffffff;
 export const UTIME_OMIT = 0x3ffffffe;
 
-/** Flag of a file system: "." and ".." and "/" at the end of a walk are revalidated too. */
+/** Flag of a file system: a walk that ends in ".", ".." or "/" is revalidated too. */
 export const FS_REVAL_DOT = 1;
 
-/** uid or gid of chown: leave as it is. */
+/** uid or gid of chown that means: do not change. */
 export const ID_UNCHANGED = -1;
 
 export const SEEK_SET = 0;

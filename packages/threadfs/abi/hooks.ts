@@ -1,4 +1,4 @@
-/** Hooks that a driver has, a bit each; the core calls only those. */
+/** The hooks of a driver, a bit each. The core calls only hooks that exist. */
 export const LOOKUP = 1;
 export const HASH = 2;
 export const COMPARE = 4;

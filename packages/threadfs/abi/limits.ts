@@ -1,14 +1,14 @@
-/** Sizes that callers of the core must keep to. */
+/** Limits that callers of the core must respect. */
 
 /** Longest path in bytes without its NUL: one less than Linux's PATH_MAX, which counts it. */
 export const PATH_MAX = 4095;
 /** Longest name in bytes. */
 export const NAME_MAX = 255;
-/** Most bytes that one call carries through SCRATCH.IO. */
+/** The most bytes that one call transfers through SCRATCH.IO. */
 export const IO_SIZE = 65536;
 /** Longest name of a driver in bytes. */
 export const DRIVER_NAME_MAX = 100;
 /** A chunk of the arena: a page of WebAssembly. */
 export const CHUNK = 65536;
-/** Smallest arena in chunks: the fixed part, a thread, and a few to work with. */
+/** The smallest arena in chunks: the fixed part, a thread, and a few chunks to work with. */
 export const MIN_CHUNKS = 32;

@@ -17,8 +17,8 @@ export const SLOT_STATE = 64;
 export const SLOT_HOST_ID = 68;
 
 /**
- * A directory entry in SCRATCH.IO: ino f64, type u8 (DT_*), length of the name u8, the name. The next one begins at the next
- * multiple of DIRENT_ALIGN.
+ * A directory entry in SCRATCH.IO: ino f64, type u8 (DT_*), length of the name u8, the name. The next entry begins at
+ * the next multiple of DIRENT_ALIGN.
  */
 export const DIRENT_TYPE = 8;
 export const DIRENT_NAME_LENGTH = 9;
@@ -30,7 +30,7 @@ export const ACL_ENTRY_PERM = 2;
 export const ACL_ENTRY_ID = 4;
 export const ACL_ENTRY_SIZE = 8;
 
-/** In SCRATCH.DRIVER the attributes of a driver's node: ino, size, mtime (milliseconds) f64, then u32 each. */
+/** The attributes of a driver's node in SCRATCH.DRIVER: ino, size, mtime (milliseconds) f64, then u32 each. */
 export const NODE_INO = 0;
 export const NODE_SIZE = 8;
 export const NODE_MTIME = 16;
@@ -38,14 +38,14 @@ export const NODE_MODE = 24;
 export const NODE_UID = 28;
 export const NODE_GID = 32;
 export const NODE_NLINK = 36;
-/** After DRIVER_OP.READDIR, in place of the attributes: the number of the entry to go on with, f64. */
+/** After DRIVER_OP.READDIR, instead of the attributes: the number of the next entry, f64. */
 export const READDIR_NEXT = 0;
-/** In SCRATCH.DRIVER the names that go with an operation, and the body of a link. */
+/** In SCRATCH.DRIVER: the names that belong to an operation, and the body of a link. */
 export const DRIVER_NAME1 = 256;
 export const DRIVER_NAME2 = 512;
 export const DRIVER_BODY = 1024;
 
-/** Which attributes DRIVER_OP.SETATTR changes. */
+/** The attributes that DRIVER_OP.SETATTR changes. */
 export const ATTR_MODE = 1;
 export const ATTR_OWNER = 2;
 export const ATTR_SIZE = 4;

@@ -11,7 +11,7 @@ export const CAP_FOWNER = 1 << 3;
 export const CAP_FSETID = 1 << 4;
 export const CAP_SYS_CHROOT = 1 << 18;
 export const CAP_SYS_ADMIN = 1 << 21;
-/** Stands for a mask of capabilities: all for uid 0, none for others. */
+/** Means, instead of a mask of capabilities: all for uid 0, none for others. */
 export const CAPS_OF_UID = -1;
 
 export const ACL_USER_OBJ = 1;

@@ -1,21 +1,21 @@
 /**
- * Named places in the core. The debug build reports each that a thread passes through the host's `point(id, a, b)`; the
- * shipping build has none. Dentries, inodes and mounts are addresses in the shared memory.
+ * Tracepoints: named places in the core. The debug build reports each one that a thread passes to the host's `point(id,
+ * a, b)`; the shipping build has none. Dentries, inodes and mounts are addresses in the shared memory.
  */
 
-/** A walk begins. a: 1 rcu | 2 reval; b: the dentry it starts at. */
+/** A walk begins. a: 1 rcu | 2 reval; b: the dentry that it starts at. */
 export const WALK_START = 1;
 /** A component is next. a: the directory's dentry; b: address of the name, which ends at "/" or NUL. */
 export const COMPONENT = 2;
 /** A dentry was found. a: dentry; b: its sequence number (0 in ref mode). */
 export const FOUND = 3;
-/** None was found. a: the directory's dentry; b: 1 when the miss itself is a valid answer (ENOENT without dropping). */
+/** No dentry was found. a: the directory's dentry; b: 1 if the miss is final (ENOENT without leaving rcu mode). */
 export const MISS = 4;
-/** A candidate's sequence was opened, its name not yet compared. a: dentry; b: sequence. */
+/** A candidate's sequence was read, its name not compared yet. a: dentry; b: sequence. */
 export const SEQ_OPENED = 5;
-/** The names were equal, the sequence not yet checked. a: dentry; b: sequence. */
+/** The names are equal, the sequence is not checked yet. a: dentry; b: sequence. */
 export const COMPARED = 6;
-/** The child is known, the parent's sequence not yet checked. a: parent; b: sequence. */
+/** The child is known, the parent's sequence is not checked yet. a: parent; b: sequence. */
 export const PARENT_CHECK = 7;
 /** Down into a mount. a: mount; b: its root dentry. */
 export const MOUNT_DOWN = 8;
@@ -23,54 +23,57 @@ export const MOUNT_DOWN = 8;
 export const MOUNT_UP = 9;
 /** "..". a: the dentry; b: its parent. */
 export const DOTDOT = 10;
-/** Search permission was asked. a: inode; b: the answer, 0 or -errno. */
+/** Search permission was checked. a: inode; b: the result, 0 or -errno. */
 export const PERMISSION = 11;
 /** A link's body follows. a: inode; b: address of the body, which ends in NUL. */
 export const LINK = 12;
 /** The walk leaves rcu mode. a: the reason, see drop.ts; b: dentry. */
 export const DROP = 13;
-/** It has tried. a: 1 when references were taken, 0 when the walk starts again; b: dentry. */
+/** It has tried to. a: 1: references were taken, 0: the walk starts again; b: dentry. */
 export const DROPPED = 14;
 /** The walk starts again. a: 10 (ECHILD) or 116 (ESTALE). */
 export const RESTART = 15;
-/** The walk's answer. a: 0 or -errno; b: dentry; the mode it ended in is that of the last DROPPED or WALK_START. */
+/**
+ * The walk's result. a: 0 or -errno; b: dentry. The mode in which it ended is that of the last DROPPED or WALK_START.
+ */
 export const ANSWER = 16;
-/** Attributes were copied out, the sequences not yet checked. a: inode; b: dentry. */
+/** Attributes were copied, the sequences are not checked yet. a: inode; b: dentry. */
 export const ATTR_COPIED = 17;
 /** The last dentry's sequence is about to be checked. a: dentry; b: sequence. */
 export const COMPLETE = 18;
 /** A lookup under the directory's lock is about to begin. a: the directory's dentry. */
 export const LOCKED_LOOKUP = 19;
-/** In tryToUnlazy, between two references. a: dentry. */
+/** Leaving rcu mode (drop.ts), between two references. a: dentry. */
 export const UNLAZY_HALF = 20;
-/** A mount point was seen, the mount table not yet read. a: dentry. */
+/** A mount point was found, the mount table is not read yet. a: dentry. */
 export const MOUNT_CHECK = 21;
-/** A start path was read, its sequence not yet checked. */
+/** The walk's start was read, its sequence is not checked yet. */
 export const START_READ = 22;
 /**
- * The length of a candidate's long name was read, its address not yet. a: dentry; b: sequence. In ref mode d_lock is held.
+ * The length of a candidate's long name was read, its address not yet. a: dentry; b: sequence. In ref mode d_lock is
+ * held.
  */
 export const NAME_READ = 23;
 
-/** Writers. A dentry's sequence is odd and the move has begun. a: dentry; b: target. */
+/** Writers: a dentry's sequence is odd, and the move begins. a: dentry; b: target. */
 export const MOVE_BEGIN = 40;
-/** Names are exchanged, parents not yet. */
+/** The names are exchanged, the parents not yet. */
 export const MOVE_NAMES = 41;
-/** All is exchanged, the sequences still odd. */
+/** Everything is exchanged, the sequences are still odd. */
 export const MOVE_END = 42;
-/** A dentry left its chain. a: dentry. */
+/** A dentry has left its chain. a: dentry. */
 export const DROPPED_HASH = 43;
-/** The inode is set, the barrier not yet. a: dentry; b: inode. */
+/** The inode is set, the sequence is still odd. a: dentry; b: inode. */
 export const INSTANTIATE = 44;
-/** The inode is gone, the barrier not yet. a: dentry. */
+/** The inode is removed, the sequence is still odd. a: dentry. */
 export const UNLINK_INODE = 45;
 /** A bucket is being split. a: bucket. */
 export const SPLIT = 46;
-/** A new dentry was made and is not hashed yet. a: dentry. */
+/** A new dentry was allocated, and is not hashed yet. a: dentry. */
 export const ALLOCATED = 47;
-/** The last reference is about to be dropped. a: dentry. */
+/** A dentry is about to be killed. a: dentry. */
 export const KILL = 48;
-/** A mount is in the table, the mount point not yet marked. a: mount. */
+/** A mount is in the table, the mount point is not marked yet. a: mount. */
 export const MOUNT_ATTACH = 49;
 /** A mount is out of the table. a: mount. */
 export const MOUNT_DETACH = 50;
