@@ -5,6 +5,7 @@
 import type { Vfs } from "threadfs";
 import { defined } from "../../cli/dist/support/defined.js";
 import { randomBelow } from "../../cli/dist/support/random.js";
+import { CHUNK } from "../../threadfs/dist/abi/limits.js";
 import type { BenchOptions, Question } from "./lib/question.js";
 import { randomCycle } from "./lib/random.js";
 import { Remote } from "./lib/remote.js";
@@ -21,9 +22,6 @@ const SIZES = [10000, 30000, 100000, 300000, 1000000, 2000000, 4000000];
 
 /** Paths that are looked up at each size: more than any cache holds the entries of. */
 const SAMPLE = 400000;
-
-/** Unit of the counter chunksUsed. */
-const CHUNK = 65536;
 
 /** Files of a tree of `entries` entries: two directories come with each full lib directory. */
 function filesOf(entries: number): number {

@@ -1,6 +1,7 @@
 // What does a file cost in memory? The chunks that the arena has taken before and after many files were made, less the
 // bytes of their names and contents; beside it the growth of memfs's heap, which every thread would pay again.
 
+import { CHUNK } from "../../threadfs/dist/abi/limits.js";
 import { availableMemory } from "./lib/machine.js";
 import type { BenchOptions, Question } from "./lib/question.js";
 import { Remote } from "./lib/remote.js";
@@ -10,9 +11,6 @@ import { directoryCount, FILES_PER_DIRECTORY, makeFiles, sideOf } from "./lib/tr
 
 /** Bytes that a file may take besides its name and contents. */
 const TARGET = 256;
-
-/** Unit of the counter chunksUsed, which counts everything: objects, names, contents, the hash table as far as it has grown. */
-const CHUNK = 65536;
 
 /** Bytes that memfs needs at most for a file while it builds. */
 const MEMFS_BYTES_A_FILE = 4500;
@@ -77,7 +75,7 @@ function treeNameBytes(count: number): number {
   return bytes;
 }
 
-/** Bytes in use: of an arena by its counter, of a heap after two collections. */
+/** Bytes in use: of an arena by its counter of chunks, which have everything in them, of a heap after two collections. */
 function inUse({ vfs }: Rival): number {
   if (vfs) return vfs.counters().chunksUsed * CHUNK;
   globalThis.gc?.();

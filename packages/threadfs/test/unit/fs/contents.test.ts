@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { check } from "../../../../verify/dist/fsck/check-arena.js";
+import { CHUNK } from "../../../dist/abi/limits.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
 
@@ -97,7 +98,7 @@ test("files of a few pages take their pages and little more", async (t) => {
   fs.mkdirSync("/d");
   const before = chunks(vfs);
   for (let n = 0; n < FILES; n++) fs.writeFileSync(`/d/${n}`, data);
-  const each = ((chunks(vfs) - before) * 65536) / FILES;
+  const each = ((chunks(vfs) - before) * CHUNK) / FILES;
   assert.ok(each < 3 * PAGE + 512, `${each} bytes a file`);
   for (let n = 0; n < FILES; n++) assert.ok(fs.readFileSync(`/d/${n}`).equals(data));
 });

@@ -1,6 +1,7 @@
 /** Memory that runs out, the arena full in every way: ENOSPC, nothing is lost, removing works, the room comes back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CHUNK } from "../../../dist/abi/limits.js";
 import type { Context } from "../../../dist/src/api/context.js";
 import { createVfs, type FsSync, type Vfs } from "../../../dist/src/index.js";
 import { gauges } from "../../support/counters.js";
@@ -137,7 +138,6 @@ for (const [kind, { prepare, check, remove, after, most, bytes }] of Object.entr
 }
 
 test("the memory grows by whole huge pages, up to the last chunk of its limit", async (t) => {
-  const CHUNK = 65536;
   const HUGE = 2 << 20;
   for (const maxBytes of [SMALL, 3 * HUGE + 5 * CHUNK, 3 * HUGE + 5 * CHUNK + 1]) {
     const { fs, handle } = await small(t, maxBytes);
