@@ -1,6 +1,8 @@
-/** Random calls for the tests of the model: few names, so that they meet; every argument that the call has. */
+/** Random calls for the tests of the model: few names, so that calls meet the same files; every argument of each call. */
 import fc from "fast-check";
 import { MNT_DETACH, UTIME_NOW, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
+import type { AclEntry } from "../../dist/model/acl.js";
+import type { Call, CallArguments, CallName } from "../../dist/model/call.js";
 
 /** Too long for a directory entry's own memory; its neighbour differs in the last byte. */
 const LONG = "n".repeat(90);
@@ -16,7 +18,7 @@ const O = {
   NOFOLLOW: 0x20000,
 };
 
-const oneOf = (...values) => fc.constantFrom(...values);
+const oneOf = <T>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 const name = fc.constantFrom("a", "b", "c", "d", "a", "b", "c", "d", "a", "b", LONG, `${LONG}x`, "..", ".");
 const components = fc.oneof(
   { weight: 4, arbitrary: fc.array(name, { minLength: 1, maxLength: 1 }) },
@@ -27,17 +29,17 @@ const common = fc
   .tuple(components, fc.constantFrom("/", "/", "/", "//"), fc.constantFrom("", "", "", "", "", "", "/", "//"))
   .map(([names, slash, end]) => names.join(slash) + end);
 
-/** What PLANT makes, and places beside it. */
+/** The files that plant() makes, and paths beside them. */
 const planted = fc.constantFrom("a", "b", "c", "a/a", "a/b", "a/c", "b/a", "b/b", "b/c", "a/a/a", "d", "a/d", "b/d");
-/** Relative paths: most of what is there, or nearly. */
+/** Relative paths: most of them of files that exist. */
 const relative = fc.oneof({ weight: 3, arbitrary: planted }, { weight: 2, arbitrary: common });
-/** Absolute and relative ones, and those that are none. */
+/** Absolute and relative paths, and strings that are no valid path. */
 const anyPath = fc.oneof(
   { weight: 14, arbitrary: relative },
   { weight: 14, arbitrary: relative.map((path) => `/${path}`) },
   { weight: 1, arbitrary: fc.constantFrom("", "/", "//", "a\0b", TOO_LONG, `${TOO_LONG}/a`, "a/".repeat(2100)) },
 );
-/** The same few places, so that what is mounted is found again. */
+/** Few mount points, so that calls meet the mounts. */
 const mountPath = fc.oneof(
   { weight: 5, arbitrary: oneOf("/a", "/b", "/a/b", "/a/a") },
   { weight: 1, arbitrary: anyPath },
@@ -59,7 +61,7 @@ const modes = fc.oneof(
 );
 const stickyModes = fc.oneof(modes, fc.constant(0o1777));
 const owner = fc.constantFrom(-1, 0, 1000, 2000);
-const flag = (value) => fc.constantFrom(0, 0, value);
+const flag = (value: number) => fc.constantFrom(0, 0, value);
 const openFlags = fc
   .tuple(
     fc.constantFrom(0, O.WRONLY, O.RDWR),
@@ -68,18 +70,18 @@ const openFlags = fc
   .map((bits) => bits.reduce((all, bit) => all | bit, 0));
 const fd = fc.constantFrom(3, 3, 4, 4, 5, 6);
 /** Descriptor 3 of every context is a directory at first. */
-const anyDirfd = fc.constantFrom(...Array(9).fill(undefined), 3, 3, 4);
-/** The superuser gets further. */
-const anyContext = (contexts) => fc.oneof(fc.constant(0), fc.nat(contexts - 1));
+const anyDirfd: fc.Arbitrary<number | undefined> = fc.constantFrom(...Array<undefined>(9).fill(undefined), 3, 3, 4);
+/** The superuser more often: its calls succeed more often. */
+const anyContext = (contexts: number) => fc.oneof(fc.constant(0), fc.nat(contexts - 1));
 const size = fc.constantFrom(0, 1, 3, 7, 5000);
 const text = fc.constantFrom("", "x", "hello", "y".repeat(4200));
 const offset = fc.constantFrom(-1, -1, 0, 2, 4097);
 const time = fc.record({ sec: fc.nat(9), nsec: fc.constantFrom(0, 5_000_000, UTIME_NOW, UTIME_OMIT) });
 const perm = fc.nat(7);
-const entryOf = (tag, id = 0) => perm.map((bits) => ({ tag, perm: bits, id }));
-/** ACLs that are good, none, and some that are not. */
-const acl = fc.oneof(
-  { weight: 1, arbitrary: fc.constant([]) },
+const entryOf = (tag: number, id = 0) => perm.map((bits) => ({ tag, perm: bits, id }));
+/** Valid ACLs, the empty one, and some that are not valid. */
+const acl: fc.Arbitrary<AclEntry[]> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant<AclEntry[]>([]) },
   { weight: 1, arbitrary: fc.tuple(entryOf(1), entryOf(4), entryOf(32)) },
   {
     weight: 4,
@@ -90,12 +92,33 @@ const acl = fc.oneof(
 );
 const bool = oneOf(false, false, true);
 
-/**
- * Arbitraries of calls by name.
- * @param path, body of links; `dirfds`: whether calls may be relative to a descriptor; `modes` for what may be set
- */
-function calls({ path, body, dirfds, sticky }) {
-  const dirfd = dirfds ? anyDirfd : fc.constant(undefined);
+/** The calls that stand under names of their own: the same call with other arguments. */
+interface Variants {
+  umount: "sysUmount";
+  rmdir: "sysUnlink";
+  exchange: "sysRename";
+  bind: "sysMount";
+  move: "sysMount";
+}
+type Name = CallName | keyof Variants;
+/** An arbitrary for each argument of a call. */
+type Arguments<K extends CallName> = { [A in keyof CallArguments[K]]: fc.Arbitrary<CallArguments[K][A]> };
+/** The arguments of calls, by name. */
+type Table = { [N in Name]?: Arguments<N extends keyof Variants ? Variants[N] : N> };
+
+interface Ranges {
+  path: fc.Arbitrary<string>;
+  /** Bodies of links. */
+  body: fc.Arbitrary<string>;
+  /** Whether calls may be relative to a descriptor. */
+  dirfds: boolean;
+  /** Whether modes may have the sticky bit. */
+  sticky: boolean;
+}
+
+/** The calls that node:fs can make too. */
+function calls({ path, body, dirfds, sticky }: Ranges): Table {
+  const dirfd: fc.Arbitrary<number | undefined> = dirfds ? anyDirfd : fc.constant(undefined);
   const setModes = sticky ? stickyModes : modes;
   const at = { dirfd, path };
   const both = { ...at, dirfd2: dirfd, path2: path };
@@ -126,24 +149,24 @@ function calls({ path, body, dirfds, sticky }) {
   };
 }
 
-/** What node:fs has no way to say, or says in more than one call. */
-const ours = ({ path, dirfd }) => ({
-  exchange: { dirfd, path, dirfd2: dirfd, path2: path, flags: oneOf(1, 2, 2, 3) },
+/** The calls that node:fs cannot make, or not as one call. */
+const ours = (path: fc.Arbitrary<string>): Table => ({
+  exchange: { dirfd: anyDirfd, path, dirfd2: anyDirfd, path2: path, flags: oneOf(1, 2, 2, 3) },
   sysMknod: {
-    dirfd,
+    dirfd: anyDirfd,
     path,
     mode: fc.tuple(oneOf(0, 0o100000, 0o010000, 0o140000, 0o040000, 0o020000), modes).map(([a, b]) => a | b),
   },
-  sysLink: { dirfd, path, dirfd2: dirfd, path2: path, follow: bool },
-  sysStat: { dirfd, path: fc.constant(""), empty: fc.constant(true) },
-  sysChroot: { dirfd, path },
-  sysTruncate: { dirfd, path, size: oneOf(-1, 0, 1, 7, 5000) },
+  sysLink: { dirfd: anyDirfd, path, dirfd2: anyDirfd, path2: path, follow: bool },
+  sysStat: { dirfd: anyDirfd, path: fc.constant(""), empty: fc.constant(true) },
+  sysChroot: { dirfd: anyDirfd, path },
+  sysTruncate: { dirfd: anyDirfd, path, size: oneOf(-1, 0, 1, 7, 5000) },
   sysLseek: { fd, offset: oneOf(-2, 0, 3), whence: fc.nat(3) },
   sysGetdents: { fd },
   sysFsync: { fd },
-  sysSetacl: { dirfd, path, acl },
-  sysGetacl: { dirfd, path },
-  sysUtimens: { dirfd, path, atime: time, mtime: time, nofollow: bool },
+  sysSetacl: { dirfd: anyDirfd, path, acl },
+  sysGetacl: { dirfd: anyDirfd, path },
+  sysUtimens: { dirfd: anyDirfd, path, atime: time, mtime: time, nofollow: bool },
   sysFutimens: { fd, atime: time, mtime: time },
   sysMountNew: { path: mountPath, readonly: bool, noexec: bool },
   bind: { path, path2: mountPath, readonly: bool },
@@ -152,7 +175,8 @@ const ours = ({ path, dirfd }) => ({
   umount: { path: mountPath, flags: oneOf(0, MNT_DETACH) },
 });
 
-const REAL = {
+/** What the variants are. */
+const VARIANTS: { [V in keyof Variants]: { call: Variants[V] } & Partial<CallArguments[Variants[V]]> } = {
   umount: { call: "sysUmount" },
   rmdir: { call: "sysUnlink", removedir: true },
   exchange: { call: "sysRename" },
@@ -160,38 +184,44 @@ const REAL = {
   move: { call: "sysMount", move: true },
 };
 
-const arbitraries = (table) =>
-  Object.entries(table).map(([call, fields]) =>
-    fc.record(fields).map((args) => ({ ...(REAL[call] ?? { call }), ...args })),
+const isVariant = (name: string): name is keyof Variants => Object.hasOwn(VARIANTS, name);
+
+/** The calls of a table, each with random arguments. */
+const arbitraries = (table: Table): fc.Arbitrary<Call>[] =>
+  Object.entries(table).map(([name, fields]) =>
+    // By the type of the table the arguments are those of this very call.
+    fc.record(fields as Record<string, fc.Arbitrary<unknown>>).map((args) => {
+      const call = isVariant(name) ? VARIANTS[name] : { call: name };
+      return { ...call, ...args } as Call;
+    }),
   );
 
-/** Calls of every kind, by contexts 0 ... `contexts` - 1. chroot is for the last one. */
-export function everyCall(contexts) {
-  const dirfd = anyDirfd;
+/** Calls of every kind, by contexts 0 ... `contexts` - 1. Only the last one calls chroot. */
+export function everyCall(contexts: number): fc.Arbitrary<Call> {
   const all = [
     ...arbitraries(calls({ path: anyPath, body: anyBody, dirfds: true, sticky: true })),
-    ...arbitraries(ours({ path: anyPath, dirfd })),
+    ...arbitraries(ours(anyPath)),
   ];
   return fc
     .tuple(fc.oneof(...all), anyContext(contexts))
     .map(([call, ctx]) => ({ ...call, ctx: call.call === "sysChroot" ? contexts - 1 : ctx }));
 }
 
-/** Calls that node:fs has one for, with paths that never leave the directory of the run (see FLOOR). */
-export function kernelCall(contexts) {
+/** Calls that node:fs can make, with paths that never leave the directory of the run (see FLOOR). */
+export function kernelCall(contexts: number): fc.Arbitrary<Call> {
   const all = arbitraries(calls({ path: relative, body: relativeBody, dirfds: false, sticky: false }));
   return fc.tuple(fc.oneof(...all), anyContext(contexts)).map(([call, ctx]) => ({ ...call, ctx }));
 }
 
-/** So deep inside the run's directory that nothing leads out: 4 ".." of a path, and one of each of 40 links twice. */
+/** So deep inside the directory of the run that no path leads out: a path has 4 "..", and each of 40 links one, twice. */
 export const FLOOR = "i/".repeat(4 + 40 * 2 + 1);
 
-/** Something to begin with: the first calls would else meet nothing. Everybody has descriptors of some of it. */
-export function plant(contexts) {
-  return [
+/** Calls that make the first files, and open some of them in every context. */
+export function plant(contexts: number): Call[] {
+  const planted: Call[] = [
     { call: "sysUmask", mask: 0 },
-    ...["a", "a/a", "a/b", "b", "b/a"].map((path) => ({ call: "sysMkdir", path, mode: 0o777 })),
-    ...["a/c", "b/b", "a/a/a"].flatMap((path) => [
+    ...["a", "a/a", "a/b", "b", "b/a"].map((path): Call => ({ call: "sysMkdir", path, mode: 0o777 })),
+    ...["a/c", "b/b", "a/a/a"].flatMap((path): Call[] => [
       { call: "sysOpen", path, flags: O.CREAT | O.RDWR, mode: 0o666 },
       { call: "sysWrite", fd: 3, data: path },
       { call: "sysClose", fd: 3 },
@@ -199,10 +229,11 @@ export function plant(contexts) {
     { call: "sysSymlink", target: "a", path2: "c" },
     { call: "sysSymlink", target: "../a", path2: "b/c" },
     { call: "sysLink", path: "a/c", path2: "b/d" },
-    ...Array.from({ length: contexts }, (_, ctx) => [
+    ...Array.from({ length: contexts }, (_, ctx): Call[] => [
       { call: "sysOpen", path: "a", flags: O.DIRECTORY, ctx },
       { call: "sysOpen", path: "a/c", flags: O.RDWR, ctx },
       { call: "sysOpen", path: "b/b", flags: ctx % 2 === 0 ? 0 : O.WRONLY | O.APPEND, ctx },
     ]).flat(),
-  ].map((call) => ({ ctx: 0, ...call }));
+  ];
+  return planted.map((call) => ({ ctx: 0, ...call }));
 }

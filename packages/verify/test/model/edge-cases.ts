@@ -1,27 +1,33 @@
 /**
- * Corners of the model that random calls hardly meet: what is called, one after the other. Contexts as in model.test.js: 0 the
- * superuser, 1 and 2 ordinary users (2 is in 1's group), 3 another superuser with places of its own.
+ * Edge cases of the model that random calls hardly meet: calls, one after the other. Contexts as in model.test.ts: 0 the
+ * superuser, 1 and 2 ordinary users (2 is in 1's group), 3 another superuser with a root and a working directory of its own.
  */
 import { MNT_DETACH, RENAME_EXCHANGE } from "../../../threadfs/dist/abi/abi.js";
+import type { Call, CallOf, Result } from "../../dist/model/call.js";
 import { bind, chmod, chown, link, mkdir, mount, open, symlink } from "../../dist/scenario/trees.js";
 
 const CREAT = 0x40;
 const DIRECTORY = 0x10000;
-const at = (ctx, call) => ({ ...call, ctx });
-const stat = (path, more = {}) => ({ call: "sysStat", path, ...more });
-const rename = (path, path2, flags = 0) => ({ call: "sysRename", path, path2, flags });
-const unlink = (path) => ({ call: "sysUnlink", path });
-const rmdir = (path) => ({ ...unlink(path), removedir: true });
-const chdir = (path) => ({ call: "sysChdir", path });
-const access = (path, mode) => ({ call: "sysAccess", path, mode });
-const umount = (path, flags = 0) => ({ call: "sysUmount", path, flags });
-const getcwd = { call: "sysGetcwd" };
-const realpath = (path) => ({ call: "sysRealpath", path });
-const touch = (path, mode = 0o644) => ({ ...open(path, CREAT), mode });
+const at = (ctx: number, call: Call): Call => ({ ...call, ctx });
+const stat = (path: string, more: { nofollow?: boolean } = {}): Call => ({ call: "sysStat", path, ...more });
+const rename = (path: string, path2: string, flags = 0): Call => ({ call: "sysRename", path, path2, flags });
+const unlink = (path: string): CallOf<"sysUnlink"> => ({ call: "sysUnlink", path });
+const rmdir = (path: string): Call => ({ ...unlink(path), removedir: true });
+const chdir = (path: string): Call => ({ call: "sysChdir", path });
+const access = (path: string, mode: number): Call => ({ call: "sysAccess", path, mode });
+const umount = (path: string, flags = 0): Call => ({ call: "sysUmount", path, flags });
+const getcwd: Call = { call: "sysGetcwd" };
+const realpath = (path: string): Call => ({ call: "sysRealpath", path });
+const touch = (path: string, mode = 0o644): Call => ({ ...open(path, CREAT), mode });
 
-/** Each with the answers by which one knows that the corner was met: [index of the call, answer]. */
-export const EDGE_CASES = {
-  "in a directory that is gone nothing can be made": {
+export interface EdgeCase {
+  calls: Call[];
+  /** Results that show that the case is reached: index of the call, its result. */
+  met: [call: number, result: Result][];
+}
+
+export const EDGE_CASES: Record<string, EdgeCase> = {
+  "nothing can be made in a directory that is removed": {
     calls: [
       mkdir("/a"),
       mkdir("/a/gone"),
@@ -50,7 +56,7 @@ export const EDGE_CASES = {
       [14, "ENOENT"],
     ],
   },
-  "a directory that one may not write does not move to another": {
+  "a directory without write permission does not move to another": {
     calls: [
       chmod("/", 0o777),
       at(1, mkdir("/a")),
@@ -69,7 +75,7 @@ export const EDGE_CASES = {
       [8, 0],
     ],
   },
-  "out of a bind mount that was left behind nothing leads up": {
+  "no path leads up out of the part of a bind mount that was moved away": {
     calls: [
       ...["/a", "/a/b", "/a/b/x", "/a/b/x/y", "/n"].map((path) => mkdir(path)),
       bind("/a/b", "/n"),
@@ -91,7 +97,7 @@ export const EDGE_CASES = {
       [14, 0],
     ],
   },
-  "a slash at the end of a link's body counts": {
+  "a slash at the end of a link's body demands a directory": {
     calls: [
       touch("/f"),
       mkdir("/d"),
@@ -113,7 +119,7 @@ export const EDGE_CASES = {
       [8, "EISDIR"],
     ],
   },
-  "a bind mount is as noexec and as read-only as what it shows": {
+  "a bind mount takes noexec from its source, and is read-only by itself": {
     calls: [
       mkdir("/m"),
       mkdir("/n"),
@@ -139,7 +145,7 @@ export const EDGE_CASES = {
       [14, "EXDEV"],
     ],
   },
-  "in a sticky directory one removes what is one's own, or anything in one's own directory": {
+  "in a sticky directory a user removes only files of his own, and the owner of the directory removes any": {
     calls: [
       mkdir("/t"),
       chmod("/t", 0o1777),
@@ -158,7 +164,7 @@ export const EDGE_CASES = {
       [8, 0],
     ],
   },
-  "what is mounted on is neither removed nor replaced, anywhere it shows": {
+  "a mount point is neither removed nor replaced, in any mount that shows it": {
     calls: [
       ...["/a", "/a/b", "/n", "/z"].map((path) => mkdir(path)),
       bind("/a", "/n"),
@@ -181,9 +187,9 @@ export const EDGE_CASES = {
   },
 };
 
-/** The same for the kernel, by paths that do not leave the directory. */
-export const KERNEL_EDGE_CASES = {
-  "a directory that a rename replaced still leads up to where it was": {
+/** The same for the kernel, with paths that do not leave the directory of the run. */
+export const KERNEL_EDGE_CASES: Record<string, EdgeCase> = {
+  "'..' of a directory that a rename replaced still leads to its old parent": {
     calls: [
       mkdir("p"),
       mkdir("q"),
@@ -198,7 +204,7 @@ export const KERNEL_EDGE_CASES = {
     ],
     met: [[9, "ENOENT"]],
   },
-  "in a directory that is gone nothing can be made": {
+  "nothing can be made in a directory that is removed": {
     calls: [
       mkdir("a"),
       touch("f"),
@@ -219,7 +225,7 @@ export const KERNEL_EDGE_CASES = {
       [8, "ENOENT"],
     ],
   },
-  "a slash at the end of a link's body counts": {
+  "a slash at the end of a link's body demands a directory": {
     calls: [
       touch("f"),
       mkdir("d"),

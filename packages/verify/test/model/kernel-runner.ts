@@ -1,0 +1,255 @@
+/**
+ * The kernel as a runner of the model's calls: node:fs in a temporary directory, with the credentials, working directory and
+ * umask of the context that calls. Only the superuser can take others' credentials.
+ */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { Attributes, Call, CallArguments, CallName, Result } from "../../dist/model/call.js";
+import { codeOf, defined } from "../../dist/support/defined.js";
+
+export const SELF: Credentials = {
+  uid: process.getuid?.() ?? 0,
+  gid: process.getgid?.() ?? 0,
+  groups: process.getgroups?.() ?? [],
+};
+
+/** A directory in a tmpfs where there is one. */
+function tempBase(): string {
+  try {
+    fs.accessSync("/dev/shm", fs.constants.W_OK | fs.constants.X_OK);
+    return "/dev/shm";
+  } catch {
+    return fs.realpathSync(os.tmpdir());
+  }
+}
+
+/** Credentials of a context. */
+export interface Credentials {
+  uid: number;
+  gid: number;
+  groups: number[];
+}
+
+/** The attributes that the kernel and the model both know: no times, and no size of a directory. */
+type KnownAttributes = Pick<Attributes, "ino" | "mode" | "nlink" | "uid" | "gid"> & { size?: number };
+export type KernelResult = Result | KnownAttributes;
+const attributes = ({ ino, mode, nlink, uid, gid, size }: KnownAttributes): KnownAttributes => ({
+  ino,
+  mode,
+  nlink,
+  uid,
+  gid,
+  ...(size === undefined ? {} : { size }),
+});
+
+/** The calls that node:fs makes by itself; run() makes the others. */
+type KernelCall = Exclude<
+  CallName,
+  | ("sysChdir" | "sysUmask" | "sysOpen" | "sysClose")
+  | ("sysChroot" | "sysMknod" | "sysLseek" | "sysTruncate" | "sysGetdents" | "sysFsync" | "sysSetacl" | "sysGetacl")
+  | ("sysUtimens" | "sysFutimens" | "sysMount" | "sysMountNew" | "sysUmount" | "shrink")
+>;
+
+/** A position for node:fs: null is the present one. */
+const positionOf = (offset = -1): number | null => (offset < 0 ? null : offset);
+
+/** The result of a call that returns nothing. */
+const zero = (_nothing: unknown): number => 0;
+
+/** Each call by node:fs; `fd` is the real descriptor. */
+const CALLS: { [K in KernelCall]: (a: CallArguments[K], fd: number) => KernelResult } = {
+  sysStat: (a) => attributes(a.nofollow ? fs.lstatSync(a.path) : fs.statSync(a.path)),
+  sysAccess: (a) => zero(fs.accessSync(a.path, a.mode)),
+  sysReadlink: (a) => ({ path: fs.readlinkSync(a.path) }),
+  sysRealpath: (a) => ({ path: fs.realpathSync.native(a.path) }),
+  sysGetcwd: () => ({ path: process.cwd() }),
+  sysMkdir: (a) => zero(fs.mkdirSync(a.path, a.mode)),
+  sysSymlink: (a) => zero(fs.symlinkSync(a.target, a.path2)),
+  sysLink: (a) => zero(fs.linkSync(a.path, a.path2)),
+  sysUnlink: (a) => zero(a.removedir ? fs.rmdirSync(a.path) : fs.unlinkSync(a.path)),
+  sysRename: (a) => zero(fs.renameSync(a.path, a.path2)),
+  sysFstat: (_a, fd) => attributes(fs.fstatSync(fd)),
+  sysRead: (a, fd) => {
+    const into = Buffer.alloc(a.n);
+    return { data: into.toString("latin1", 0, fs.readSync(fd, into, 0, a.n, positionOf(a.offset))) };
+  },
+  sysWrite: (a, fd) => fs.writeSync(fd, Buffer.from(a.data, "latin1"), 0, a.data.length, positionOf(a.offset)),
+  sysFtruncate: (a, fd) => zero(fs.ftruncateSync(fd, a.size)),
+  sysChmod: (a) => zero(fs.chmodSync(a.path, a.mode)),
+  sysFchmod: (a, fd) => zero(fs.fchmodSync(fd, a.mode)),
+  sysChown: (a) => zero((a.nofollow ? fs.lchownSync : fs.chownSync)(a.path, a.uid, a.gid)),
+  sysFchown: (a, fd) => zero(fs.fchownSync(fd, a.uid, a.gid)),
+};
+
+/** The errno's name of an error of node:fs, as the model has it. @throws the error if it has none */
+function errorName(error: unknown): string {
+  const code = codeOf(error);
+  if (code === undefined) throw error;
+  return code === "ENOTSUP" ? "EOPNOTSUPP" : code;
+}
+
+/** The state of a context: its working directory is held by a descriptor. */
+interface ContextState {
+  handle: number;
+  umask: number;
+  /** The real descriptors, by the model's numbers. */
+  fds: Map<number, number>;
+}
+
+/** The kernel as a runner of calls, in a temporary directory. */
+export interface KernelRunner {
+  run(call: Call): KernelResult;
+  cwd: string;
+  /** All directories down to `cwd`, which the model needs too. */
+  directories: string[];
+  can(call: Call): boolean;
+  comparable(result: KernelResult): KernelResult;
+  tree(runOn: (call: Call) => KernelResult): Record<string, unknown>;
+  close(): void;
+}
+
+/** @param contexts the first is this process's own @param floor directories to start below */
+export function openKernelRunner(contexts: Credentials[], floor: string): KernelRunner {
+  const top = fs.mkdtempSync(path.join(tempBase(), "model-"));
+  const before = { umask: process.umask(0), cwd: process.cwd() };
+  const cwd = path.join(top, floor).replace(/\/$/, "");
+  fs.mkdirSync(cwd, { recursive: true, mode: 0o777 });
+  const directories = cwd
+    .split("/")
+    .map((_name, n, names) => names.slice(0, n + 1).join("/") || "/")
+    .slice(1);
+  for (const dir of directories) if (dir.startsWith(top)) fs.chmodSync(dir, 0o777);
+  const states = contexts.map(
+    (): ContextState => ({ handle: fs.openSync(cwd, fs.constants.O_DIRECTORY), umask: 0o022, fds: new Map() }),
+  );
+  const stateOf = (n: number) => defined(states[n], `context ${n}`);
+
+  /** Acts with the credentials of a context. */
+  function as<T>(n: number, act: () => T): T {
+    const { uid, gid, groups } = defined(contexts[n], `context ${n}`);
+    process.umask(stateOf(n).umask);
+    if (n !== 0) {
+      process.setgroups?.(groups);
+      process.setegid?.(gid);
+      process.seteuid?.(uid);
+    }
+    try {
+      return act();
+    } finally {
+      if (n !== 0) {
+        process.seteuid?.(SELF.uid);
+        process.setegid?.(SELF.gid);
+        process.setgroups?.(SELF.groups);
+      }
+    }
+  }
+
+  /** Enters the working directory by its descriptor, as it may have been moved, removed or made inaccessible. */
+  function enter(state: ContextState): void {
+    process.chdir(`/proc/self/fd/${state.handle}`);
+  }
+
+  function chdir(state: ContextState, n: number, to: string): number {
+    as(n, () => process.chdir(to));
+    const handle = fs.openSync(".", fs.constants.O_DIRECTORY);
+    fs.closeSync(state.handle);
+    state.handle = handle;
+    return 0;
+  }
+
+  /** Opens with the model's descriptor number: the lowest free one from 3. */
+  function open(state: ContextState, n: number, { path: name, flags, mode }: CallArguments["sysOpen"]): number {
+    const real = as(n, () => fs.openSync(name, flags, mode));
+    let fd = 3;
+    while (state.fds.has(fd)) fd++;
+    state.fds.set(fd, real);
+    return fd;
+  }
+
+  function close(state: ContextState, fd: number): number | string {
+    const real = state.fds.get(fd);
+    if (real === undefined) return "EBADF";
+    fs.closeSync(real);
+    state.fds.delete(fd);
+    return 0;
+  }
+
+  function run(call: Call): KernelResult {
+    const ctx = call.ctx ?? 0;
+    const state = stateOf(ctx);
+    try {
+      enter(state);
+      if (call.call === "sysChdir") return chdir(state, ctx, call.path);
+      if (call.call === "sysUmask") {
+        const old = state.umask;
+        state.umask = call.mask;
+        return old;
+      }
+      if (call.call === "sysOpen") return open(state, ctx, call);
+      if (call.call === "sysClose") return close(state, call.fd);
+      const fd = "fd" in call ? state.fds.get(call.fd) : -1;
+      if (fd === undefined) return "EBADF";
+      if (!isKernelCall(call.call)) throw new Error(`node:fs cannot make ${call.call}`);
+      // The arguments are those of this very call.
+      const make = CALLS[call.call] as (args: Call, fd: number) => KernelResult;
+      return as(ctx, () => make(call, fd));
+    } catch (error) {
+      return errorName(error);
+    }
+  }
+
+  function namesIn(at: string): string[] {
+    try {
+      return fs.lstatSync(at).isDirectory() ? fs.readdirSync(at).sort() : [];
+    } catch {
+      return [];
+    }
+  }
+
+  return {
+    run,
+    cwd,
+    directories,
+    /**
+     * Whether the call can be compared. Only with the process's own user: access(2) checks the real user, a link to a file of
+     * another user may be refused by a setting of the machine, and realpath(3) is the C library's, which walks from "/". Never: a
+     * read of nothing, which node:fs returns by itself.
+     */
+    can(call) {
+      if (call.call === "sysRead" && call.n === 0) return false;
+      return call.ctx === 0 || !["sysAccess", "sysLink", "sysRealpath"].includes(call.call);
+    },
+    comparable,
+    /** Every entry below the initial working directory: its attributes, and the bodies of links. */
+    tree(runOn) {
+      const found: Record<string, unknown> = {};
+      const visit = (at: string) => {
+        const stat = comparable(runOn({ call: "sysStat", path: at, nofollow: true, ctx: 0 }));
+        const isLink = isAttributes(stat) && (stat.mode & 0o170000) === 0o120000;
+        found[at] = isLink ? { ...stat, body: runOn({ call: "sysReadlink", path: at, ctx: 0 }) } : stat;
+        for (const name of namesIn(at)) visit(`${at}/${name}`);
+      };
+      visit(cwd);
+      return found;
+    },
+    close() {
+      process.chdir(before.cwd);
+      for (const { fds, handle } of states) for (const fd of [handle, ...fds.values()]) fs.closeSync(fd);
+      process.umask(before.umask);
+      fs.rmSync(top, { recursive: true, force: true });
+    },
+  };
+}
+
+const isKernelCall = (name: CallName): name is KernelCall => Object.hasOwn(CALLS, name);
+
+const isAttributes = (result: KernelResult): result is KnownAttributes =>
+  typeof result === "object" && "mode" in result;
+
+/** The result without what only one of the two knows. */
+function comparable(result: KernelResult): KernelResult {
+  if (!isAttributes(result)) return result;
+  const { size, ...rest } = attributes(result);
+  return (rest.mode & 0o170000) === 0o040000 ? rest : { ...rest, size };
+}

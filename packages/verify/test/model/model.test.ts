@@ -1,0 +1,202 @@
+/**
+ * The model, the core and the kernel return the same results for random calls, one after the other, and have the same tree in
+ * the end. So the model that judges the core's interleavings agrees with Linux.
+ */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import fc from "fast-check";
+import type { Call, Result } from "../../dist/model/call.js";
+import { modelRunner } from "../../dist/model/sequential.js";
+import { dumpCalls, readWith, withNames } from "../../dist/model/tree-dump.js";
+import { begin, beginContext, finish } from "../../dist/scenario/core-calls.js";
+import { only } from "../support/members.js";
+import { callCore, freshThreads } from "./core-runner.js";
+import { EDGE_CASES, type EdgeCase, KERNEL_EDGE_CASES } from "./edge-cases.js";
+import { type Credentials, type KernelResult, openKernelRunner, SELF } from "./kernel-runner.js";
+import { everyCall, FLOOR, kernelCall, plant } from "./random-commands.js";
+
+const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() & 0x7fffffff);
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 30);
+const LIMIT_MS = 60_000;
+const START = 1.6e12;
+
+const USERS: Credentials[] = [
+  { uid: 1000, gid: 1000, groups: [] },
+  { uid: 2000, gid: 2000, groups: [1000] },
+];
+
+function check<T>(t: TestContext, property: fc.IProperty<T>, numRuns: number): void {
+  t.diagnostic(`seed ${SEED}`);
+  fc.assert(property, {
+    seed: SEED,
+    numRuns,
+    interruptAfterTimeLimit: LIMIT_MS,
+    markInterruptAsFailure: true,
+    includeErrorInReport: true,
+    endOnFailure: process.env.PROPERTY_SHRINK === "0",
+  });
+}
+
+/** Runs calls; inode numbers are replaced by the order in which they were seen. */
+function renumbered<R>(run: (call: Call) => R): (call: Call) => R {
+  const seen = new Map<number, string>();
+  const name = (ino: number) => {
+    const known = seen.get(ino) ?? `#${seen.size}`;
+    seen.set(ino, known);
+    return known;
+  };
+  return (call) => withNames(run(call), name);
+}
+
+/** What calls are made on. */
+interface Side {
+  run: (call: Call) => Result;
+  /** Advances the clock. */
+  tick: () => void;
+}
+
+function coreSide(contexts: Credentials[]): Side {
+  let now = START;
+  const t = only(freshThreads(1, { now: () => now, pages: 128 }), "thread");
+  const numbers = [0, ...contexts.map((context) => callCore(t, beginContext(t, context)))];
+  const run = (call: Call) => finish(t, call, callCore(t, begin(t, call, numbers)));
+  const tick = () => {
+    now++;
+  };
+  return { run: renumbered(run), tick };
+}
+
+function modelSide(contexts: Credentials[]): Side {
+  const model = modelRunner({ now: START });
+  for (const context of contexts) model.addContext(context);
+  const tick = () => {
+    model.state.now++;
+  };
+  return { run: renumbered(model.run), tick };
+}
+
+/** The model and the core, and the number of their contexts. */
+class ModelAndCore {
+  readonly #model: Side;
+  readonly #core: Side;
+
+  constructor(readonly contexts: Credentials[]) {
+    this.#model = modelSide(contexts);
+    this.#core = coreSide(contexts);
+  }
+
+  /** Makes a call on both. @returns the model's result, which the core's equals */
+  both(call: Call): Result {
+    for (const side of [this.#model, this.#core]) side.tick();
+    const result = this.#model.run(call);
+    assert.deepEqual(this.#core.run(call), result, JSON.stringify(call));
+    return result;
+  }
+
+  compareTrees(): void {
+    const [model, core] = [this.#model, this.#core].map(({ run }) =>
+      readWith(run, dumpCalls(this.contexts.length + 1)),
+    );
+    assert.deepEqual(core, model);
+  }
+}
+
+/** Asserts that the results of an edge case are those that show that it is reached. */
+function assertMet({ calls, met }: EdgeCase, results: unknown[]): void {
+  for (const [n, result] of met) assert.deepEqual(results[n], result, JSON.stringify(calls[n]));
+}
+
+const LAST: Credentials = { uid: 0, gid: 0, groups: [] };
+
+test("the model and the core return the same result for every call", (t) => {
+  const contexts = [...USERS, LAST];
+  let calls = 0;
+  const property = fc.property(
+    fc.array(everyCall(contexts.length + 1), { minLength: 60, maxLength: 60 }),
+    (commands) => {
+      const pair = new ModelAndCore(contexts);
+      for (const call of [...plant(contexts.length + 1), ...commands]) {
+        calls += 1;
+        pair.both(call);
+      }
+      pair.compareTrees();
+    },
+  );
+  check(t, property, RUNS);
+  t.diagnostic(`${calls} calls`);
+});
+
+for (const [name, edgeCase] of Object.entries(EDGE_CASES)) {
+  test(`the model and the core agree: ${name}`, () => {
+    const pair = new ModelAndCore([...USERS, LAST]);
+    assertMet(
+      edgeCase,
+      edgeCase.calls.map((call) => pair.both(call)),
+    );
+    pair.compareTrees();
+  });
+}
+
+/** The kernel and the model in the same directory. */
+function kernelAndModel(contexts: Credentials[]) {
+  const kernel = openKernelRunner(contexts, FLOOR);
+  const model = modelRunner({ now: START });
+  for (const context of contexts) model.addContext(context);
+  // Context 0 of the model is the superuser, the kernel's first is this process.
+  const run = (call: Call): KernelResult => model.run({ ...call, ctx: (call.ctx ?? 0) + 1 });
+  model.run({ call: "sysUmask", mask: 0 });
+  for (const path of kernel.directories) {
+    model.run({ call: "sysMkdir", path, mode: 0o777 });
+    model.run({ call: "sysChown", path, uid: SELF.uid, gid: SELF.gid });
+  }
+  for (const ctx of contexts.keys()) run({ call: "sysChdir", path: kernel.cwd, ctx });
+  const [ours, theirs] = [renumbered(run), renumbered(kernel.run)];
+  return {
+    /** Makes a call on both. @returns the model's result, which the kernel's equals */
+    both(call: Call): KernelResult {
+      const result = kernel.comparable(ours(call));
+      assert.deepEqual(result, kernel.comparable(theirs(call)), JSON.stringify(call));
+      return result;
+    },
+    compareTrees: () => assert.deepEqual(kernel.tree(ours), kernel.tree(theirs)),
+    can: kernel.can,
+    close: kernel.close,
+  };
+}
+
+const KERNEL_CONTEXTS = SELF.uid === 0 ? [SELF, ...USERS] : [SELF];
+
+test("the model and the kernel return the same result for every call that node:fs can make", (t) => {
+  const contexts = KERNEL_CONTEXTS;
+  let calls = 0;
+  const property = fc.property(fc.array(kernelCall(contexts.length), { minLength: 60, maxLength: 60 }), (commands) => {
+    const pair = kernelAndModel(contexts);
+    try {
+      for (const call of [...plant(contexts.length), ...commands]) {
+        if (!pair.can(call)) continue;
+        calls += 1;
+        pair.both(call);
+      }
+      pair.compareTrees();
+    } finally {
+      pair.close();
+    }
+  });
+  check(t, property, Math.ceil(RUNS / 3));
+  t.diagnostic(`${calls} calls`);
+});
+
+for (const [name, edgeCase] of Object.entries(KERNEL_EDGE_CASES)) {
+  test(`the model and the kernel agree: ${name}`, () => {
+    const pair = kernelAndModel(KERNEL_CONTEXTS.slice(0, 1));
+    try {
+      assertMet(
+        edgeCase,
+        edgeCase.calls.map((call) => pair.both(call)),
+      );
+      pair.compareTrees();
+    } finally {
+      pair.close();
+    }
+  });
+}
