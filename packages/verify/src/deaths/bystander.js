@@ -3,8 +3,8 @@ import { parentPort } from "node:worker_threads";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../threadfs/dist/src/index.js";
-import { ruleDriver } from "../torture/mount-workloads.js";
 import { makeMixer, makeReader } from "../torture/roles.js";
+import { ruleDriver } from "../torture/rule-driver.js";
 import { COUNT } from "../torture/shared-state.js";
 import { Thread } from "../torture/thread.js";
 import { makeWorkloads } from "../torture/workloads.js";
@@ -53,7 +53,7 @@ export async function runBystander({ control, kind, ...options }) {
       }
       turn();
       // Those who are born and die need the processors too.
-      if (thread.counts[COUNT.turns]++ % REST_EVERY === 0) Atomics.wait(words, CONTROL.STATE, STATE.WORK, 1);
+      if (thread.counts.add(COUNT.turns) % REST_EVERY === 0) Atomics.wait(words, CONTROL.STATE, STATE.WORK, 1);
     }
     for (const workload of Object.values(workloads)) workload.end?.(thread);
     close();

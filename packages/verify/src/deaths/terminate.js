@@ -12,9 +12,9 @@ import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { createVfs } from "../../../threadfs/dist/src/index.js";
 import { check as checkArena } from "../fsck/check-arena.js";
 import { defineCheck } from "../support/check.js";
-import { ruleDriver } from "../torture/mount-workloads.js";
 import { makeReader } from "../torture/roles.js";
-import { COUNT, controlOf, countersOf, makeSharedState } from "../torture/shared-state.js";
+import { ruleDriver } from "../torture/rule-driver.js";
+import { COUNT, Counts, controlOf, makeSharedState } from "../torture/shared-state.js";
 import { bystanderThread, CONTROL, STATE } from "./bystander.js";
 import { ProgressRecord, STATES } from "./progress-record.js";
 import { statelessDriver } from "./stateless-driver.js";
@@ -263,7 +263,7 @@ class Run {
     for (const { worker } of this.#bystanders) await worker.terminate();
     this.count(
       "turns of the others",
-      this.#bystanders.reduce((n, _, i) => n + countersOf(this.sharedState, i)[COUNT.turns], 0),
+      this.#bystanders.reduce((n, _, i) => n + new Counts(this.sharedState, i).get(COUNT.turns), 0),
     );
     if (this.failures.length === 0) {
       const { expelledReaders, lockWaits } = this.vfs.counters();

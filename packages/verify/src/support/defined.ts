@@ -6,6 +6,12 @@ export function defined<T>(value: T | null | undefined, what: string): T {
   return value;
 }
 
+/** An element of a list. @throws RangeError when the list has none there */
+export function elementAt<T>(list: readonly T[], index: number): T {
+  if (index < 0 || index >= list.length) throw new RangeError(`There is no element ${index} of ${list.length}`);
+  return list[index] as T;
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,0 +1,113 @@
+/** One thread of a torture run (torture.ts): makes its role's turns until the run stops or an invariant does not hold. */
+import { parentPort, workerData } from "node:worker_threads";
+import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
+import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
+import { attachVfs, type SecurityHook } from "../../../threadfs/dist/src/index.js";
+import { codeOf, messageOf, stackOf } from "../support/defined.js";
+import { makeFsReader, makeMixer, makeReader, makeRenamer, makeSleeper, makeTracker, type Turn } from "./roles.js";
+import { ruleDriver } from "./rule-driver.js";
+import {
+  COUNT,
+  type CountIndex,
+  Counts,
+  controlOf,
+  RESTING,
+  RUNNING,
+  STATE,
+  STOPPED,
+  WAITING,
+} from "./shared-state.js";
+import { InvariantViolation, Thread } from "./thread.js";
+import type { MemberData, MemberMessage } from "./worker-pool.js";
+import type { Workload } from "./workload.js";
+import { makeWorkloads, type Workloads } from "./workloads.js";
+
+const { handle, sharedState, index, role, member, among, seed, lookups, renames } = workerData as MemberData;
+const control = controlOf(sharedState);
+const post = (message: MemberMessage) => parentPort?.postMessage(message);
+
+/** Keeps renames to their share of the lookups where both are to reach a count. */
+function renameShare(): () => boolean {
+  if (!(lookups > 0 && renames > 0)) return () => true;
+  const counters = Array.from({ length: sharedState.threads }, (_, i) => new Counts(sharedState, i));
+  const sum = (which: CountIndex) => counters.reduce((total, counts) => total + counts.get(which), 0);
+  let turn = 0;
+  let may = true;
+  return () => {
+    if (turn++ % 16 === 0) may = sum(COUNT.renames) * lookups <= (sum(COUNT.lookups) + lookups / 100) * renames;
+    if (!may) Atomics.wait(control, STATE, RUNNING, 1);
+    return may;
+  };
+}
+
+/** A security hook that allows every access and now and then sleeps for up to a millisecond, at whichever step the walk is. */
+function sleepyHook(): SecurityHook {
+  const next = randomBelow(seedOf(seed, index) ^ 0x5eed);
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  let left = 10;
+  return () => {
+    if (left-- === 0) {
+      left = next(20);
+      Atomics.wait(word, 0, 0, next(100) / 100);
+    }
+    return 0;
+  };
+}
+
+/** Waits until every thread has made its last turn, at most as long as the parent waits for the end. */
+function rest(): void {
+  Atomics.add(control, RESTING, 1);
+  Atomics.notify(control, RESTING);
+  for (let n = 0; n < 1000; n++) {
+    const resting = Atomics.load(control, RESTING);
+    if (resting >= sharedState.threads - 1) return;
+    Atomics.wait(control, RESTING, resting, 10);
+  }
+}
+
+function makeTurn(thread: Thread, workloads: Workloads): Turn {
+  switch (role) {
+    case "reader":
+      return makeReader(thread, workloads);
+    case "tracker":
+      return makeTracker(thread, workloads, handle);
+    case "sleeper":
+      return makeSleeper(thread, workloads);
+    case "fs":
+      return makeFsReader(thread, workloads);
+    case "mixer":
+      return makeMixer(thread, workloads, member, among);
+    case "renamer":
+      return makeRenamer(thread, workloads, member, among, renameShare());
+  }
+}
+
+const clock = { ms: 1000 };
+const now = () => clock.ms;
+const vfs = await attachVfs(handle, { now });
+const arena = Attachment.attach(handle, role === "sleeper" ? { now, security: sleepyHook() } : { now });
+vfs.registerDriver(ruleDriver());
+arena.drivers.register(ruleDriver());
+const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
+const workloads = makeWorkloads(thread);
+const turn = makeTurn(thread, workloads);
+post({ kind: "ready" });
+Atomics.wait(control, STATE, WAITING);
+try {
+  while (Atomics.load(control, STATE) !== STOPPED) {
+    turn();
+    thread.counts.add(COUNT.turns);
+  }
+  // Threads that still read would miss the files that end() takes down.
+  rest();
+  for (const workload of Object.values<Workload>(workloads)) workload.end?.(thread);
+  post({ kind: "done" });
+} catch (error) {
+  Atomics.add(control, RESTING, 1);
+  // The message of a violation says it all; other errors need their stack.
+  const violation = error instanceof InvariantViolation;
+  const code = codeOf(error) ?? (error instanceof Error ? error.name : typeof error);
+  post({ kind: "failed", message: violation ? error.message : `${code}: ${messageOf(error)}\n${stackOf(error)}` });
+}
+arena.close();
+vfs.close();

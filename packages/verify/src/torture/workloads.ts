@@ -1,0 +1,65 @@
+/** The workloads of a torture run, in one order for all threads, and the division of their items among threads. */
+import { Bodies, Guarded, Linked, Rewritten, Torn } from "./content-workloads.js";
+import { Churned, Strayed } from "./fast-workloads.js";
+import { Bound, Mounted, Ruled, Shared } from "./mount-workloads.js";
+import { Moved, Permuted, Swung } from "./move-workloads.js";
+import { Coming, Exchanged, Fixed, Replaced } from "./name-workloads.js";
+import type { Thread } from "./thread.js";
+import type { TakeWords, Workload } from "./workload.js";
+
+/** The workloads as one thread sees them. Each takes its part of the shared words, in this order in every thread. */
+export function makeWorkloads(thread: Thread) {
+  let used = 0;
+  const take: TakeWords = (count) => {
+    used += count;
+    return used - count;
+  };
+  return {
+    fixed: new Fixed(),
+    replaced: new Replaced(thread, take),
+    coming: new Coming(thread, take),
+    exchanged: new Exchanged(),
+    moved: new Moved(thread, take),
+    swung: new Swung(),
+    permuted: new Permuted(),
+    torn: new Torn(),
+    rewritten: new Rewritten(),
+    linked: new Linked(thread, take),
+    bodies: new Bodies(thread, take),
+    guarded: new Guarded(),
+    mounted: new Mounted(),
+    bound: new Bound(),
+    shared: new Shared(thread, take),
+    ruled: new Ruled(),
+    strayed: new Strayed(),
+    churned: new Churned(),
+  } as const satisfies Record<string, Workload>;
+}
+
+export type Workloads = ReturnType<typeof makeWorkloads>;
+export type WorkloadName = keyof Workloads;
+
+export function workloadNames(workloads: Workloads): WorkloadName[] {
+  return Object.keys(workloads) as WorkloadName[];
+}
+
+/** The workloads that the renamers change, as fast as they can; the mixers change the rest. */
+export const QUICK: readonly WorkloadName[] = ["moved", "strayed", "churned", "torn"];
+
+/** An item of a workload. */
+export type OwnedItem = readonly [workload: Workload, i: number];
+
+/** The items that member `index` of `among` threads changes. */
+export function itemsOf(
+  workloads: Workloads,
+  index: number,
+  among: number,
+  only: readonly WorkloadName[] = workloadNames(workloads),
+): OwnedItem[] {
+  const owned: OwnedItem[] = [];
+  for (const name of only) {
+    const workload: Workload = workloads[name];
+    for (let i = index; i < workload.items; i += among) owned.push([workload, i]);
+  }
+  return owned;
+}
