@@ -1,0 +1,226 @@
+/**
+ * A tree to die in: threads that stop for ever at one of their accesses, threads that survive, and the verdict on what the
+ * dead ones leave.
+ */
+import { PANIC_LOCK, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { addressOf } from "../arena/core-source.js";
+import {
+  type AttachOptions,
+  attach,
+  type CallName,
+  type Core,
+  createMemory,
+  type Hooks,
+  shippingCore,
+  type Thread,
+} from "../binary/core.js";
+import { check as checkArena } from "../fsck/check-arena.js";
+import type { Result } from "../model/call.js";
+import { resolveCall } from "../model/call-sequence.js";
+import { begin, type CoreCall, type CoreCalls, finish } from "../scenario/core-calls.js";
+import type { DriverState, DriverThread } from "../scenario/driver.js";
+import { judgeBystander } from "../scenario/linearizability.js";
+import { dump, judge, type TreeFixture, type TreeOperation, trees } from "../scenario/operations.js";
+import type { BuiltTree } from "../scenario/trees.js";
+import { defined } from "../support/defined.js";
+
+const ARENA = 3 << 20;
+/** The address on which threads sleep for a while: no thread waits for another there. */
+const SLEEP = addressOf("G_SLEEP");
+const PROBLEMS_SHOWN = 6;
+
+/** Thrown at the access before which a thread dies. */
+export class ThreadDeath extends Error {}
+
+/** Thrown where a thread would have to wait for the dead one. */
+export class WouldWait extends Error {}
+
+/** A thread of the core, with the part of it that the calls and the driver need. */
+export interface TreeThread {
+  thread: Thread;
+  t: DriverThread;
+}
+
+/** Where a thread stands that is to die: how many accesses it has made since it began, and the one it died before. */
+export interface CrashPoint {
+  accesses: number;
+  site: number;
+  address: number;
+}
+
+export interface VictimThread extends TreeThread {
+  crash: CrashPoint;
+  /** From here on accesses count. */
+  start(): void;
+}
+
+/** Makes a call, whose name the scenarios have as a string. */
+function call({ thread }: TreeThread, [name, ...args]: CoreCall): number {
+  return thread.call(name as CallName, ...args);
+}
+
+/** Runs calls to their end. */
+function runAll<T>(thread: TreeThread, calls: CoreCalls<T>): T {
+  for (let next = calls.next(); ; next = calls.next(call(thread, next.value))) if (next.done) return next.value;
+}
+
+/** A tree: built once, restored before every death. */
+export class DeathFixture {
+  readonly tree: TreeFixture;
+  readonly built: BuiltTree;
+  readonly #watched = shippingCore({ accesses: true });
+  readonly #plain = new WebAssembly.Module(this.#watched.shipping);
+  readonly #memory = createMemory({ maxBytes: ARENA, threads: 1 });
+  readonly #image: Uint8Array;
+  readonly #driverImage: DriverState;
+  #driverState: DriverState;
+  #clock = 1;
+
+  constructor(treeName: string) {
+    this.tree = defined(trees[treeName], `tree ${treeName}`);
+    this.#driverState = this.tree.newDriverState();
+    const builder = this.#attach(this.#plain, {}, { init: { seed: 1 } });
+    this.built = runAll(builder, this.tree.build(builder.t));
+    builder.thread.call("threadDetach");
+    this.#image = new Uint8Array(this.#memory.buffer).slice();
+    this.#driverImage = structuredClone(this.#driverState);
+  }
+
+  /** A logical thread with an instance and a slot of its own. */
+  #attach(core: Core | WebAssembly.Module, hooks: Hooks, options: AttachOptions = {}): TreeThread {
+    let t: DriverThread | undefined;
+    const thread = attach(
+      this.#memory,
+      core,
+      {
+        now: () => this.tree.clock,
+        clock: () => this.#clock++,
+        wait: () => 2,
+        driverCall: (...args) => this.tree.driverCall(defined(t, "attached thread"), ...args),
+        ...hooks,
+      },
+      options,
+    );
+    t = {
+      scratch: new Uint8Array(this.#memory.buffer, thread.scratch, SCRATCH.SIZE),
+      clock: this.tree.clock,
+      driverState: this.#driverState,
+    };
+    return { thread, t };
+  }
+
+  restore(): void {
+    new Uint8Array(this.#memory.buffer).set(this.#image);
+    this.#driverState = structuredClone(this.#driverImage);
+    this.#clock = 1;
+  }
+
+  /** A thread that dies before its n-th access from its start on; Infinity: it only counts. */
+  victim(n: number): VictimThread {
+    const crash: CrashPoint = { accesses: 0, site: -1, address: 0 };
+    let scratch = 0;
+    let started = false;
+    const own = (address: number) => address >= scratch && address < scratch + SCRATCH.SIZE;
+    const hit = (site: number, address: number): undefined => {
+      if (!started || own(address)) return;
+      if (crash.accesses++ !== n) return;
+      crash.site = site;
+      crash.address = address;
+      throw new ThreadDeath();
+    };
+    const victim = this.#attach(this.#watched, { access: hit, store: hit, range: hit });
+    scratch = victim.thread.scratch;
+    const start = () => {
+      started = true;
+    };
+    return { ...victim, crash, start };
+  }
+
+  survivor(): TreeThread {
+    return this.#attach(this.#plain, {});
+  }
+
+  /** A thread that does not wait for locks: it neither sleeps on one, nor reads it again and again until its time is over. */
+  nonBlockingSurvivor(): TreeThread {
+    const wait = (address: number) => {
+      if (address !== SLEEP) throw new WouldWait();
+      return 2;
+    };
+    const panic = (code: number) => {
+      if (code === PANIC_LOCK) throw new WouldWait();
+    };
+    return this.#attach(this.#plain, { wait, panic });
+  }
+
+  /** Runs the calls of an operation; their results go into `results` as they return. */
+  calls(thread: TreeThread, operation: TreeOperation, results: Result[] = []): Result[] {
+    for (const given of operation.calls) {
+      const resolved = resolveCall(given, results);
+      const returned = call(thread, begin(thread.t, resolved, this.built.contexts));
+      results.push(finish(thread.t, resolved, returned));
+    }
+    return results;
+  }
+
+  /** Runs an operation on a victim. @returns the results of the calls that ended, and whether the thread died */
+  runVictim(victim: VictimThread, operation: TreeOperation): { results: Result[]; died: boolean } {
+    const results: Result[] = [];
+    victim.start();
+    try {
+      this.calls(victim, operation, results);
+    } catch (error) {
+      if (!(error instanceof ThreadDeath)) throw error;
+      return { results, died: true };
+    }
+    return { results, died: false };
+  }
+
+  /** What is wrong after the recovery, or null. @param results of the dead thread's calls that ended */
+  verdict(survivor: TreeThread, operation: TreeOperation, results: Result[]): string | null {
+    const before = this.#problems(survivor);
+    if (before !== null) return `the arena is not whole:${before}`;
+    const final = runAll(survivor, dump(survivor.t, this.built));
+    const wrong = judge(this.tree, [operation], [results], final, { dead: [0] });
+    if (wrong !== null) return wrong;
+    const after = this.#problems(survivor);
+    return after === null ? null : `the arena is not whole after more calls:${after}`;
+  }
+
+  /** The same where a bystander did `other` before the recovery. */
+  verdictWithBystander(
+    survivor: TreeThread,
+    operation: TreeOperation,
+    ended: Result[],
+    other: TreeOperation,
+    results: Result[],
+  ): string | null {
+    const problems = this.#problems(survivor);
+    if (problems !== null) return `the arena is not whole:${problems}`;
+    const final = runAll(survivor, dump(survivor.t, this.built));
+    return judgeBystander(this.tree, operation, ended, other, results, final);
+  }
+
+  /** What the checker of the arena finds, or null. */
+  #problems({ thread }: TreeThread): string | null {
+    const { problems } = checkArena(this.#memory, { live: [thread.slot] });
+    if (problems.length === 0) return null;
+    return problems
+      .slice(0, PROBLEMS_SHOWN)
+      .map((problem) => `\n    ${problem}`)
+      .join("");
+  }
+
+  /** Function, instruction, line and address of a crash point. */
+  crashPointName({ site, address }: CrashPoint): string {
+    const { func, op, line } = defined(this.#watched.sites[site], `site ${site}`);
+    return `${func} ${op}${line ? ` (${line})` : ""} at 0x${address.toString(16)}`;
+  }
+}
+
+const fixtures = new Map<string, DeathFixture>();
+
+export function fixtureOf(tree: string): DeathFixture {
+  const fixture = fixtures.get(tree) ?? new DeathFixture(tree);
+  fixtures.set(tree, fixture);
+  return fixture;
+}
