@@ -109,7 +109,7 @@ let compiler: WorkerPool<CompileRequest> | undefined;
 
 async function compile(dir: string, name: string): Promise<void> {
   const target = name === "core.debug.wasm" ? ["debug"] : ["release", "--debug", "--sourceMap"];
-  const args = ["core/sys/sys.ts", "--config", "core/asconfig.json", "--outFile", `out/${name}`, "--target", ...target];
+  const args = ["--config", "core/asconfig.json", "--outFile", `out/${name}`, "--target", ...target];
   compiler ??= new WorkerPool(new URL("./mutant.worker.js", import.meta.url), 1, "compiler");
   try {
     await compiler.ask(0, { task: "compile", baseDir: dir, args }, BUILD_MS);

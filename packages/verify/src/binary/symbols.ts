@@ -90,7 +90,7 @@ function build(root: string): void {
   try {
     const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
     const options = ["--config", "core/asconfig.json", "--target", "release", "--debug", "--sourceMap"];
-    const args = [asc, "core/sys/sys.ts", ...options, "--outFile", join(aside, "core.names.wasm")];
+    const args = [asc, ...options, "--outFile", join(aside, "core.names.wasm")];
     const { status, stderr } = spawnSync(process.execPath, args, {
       cwd: join(root, LIBRARY),
       timeout: BUILD_MS,

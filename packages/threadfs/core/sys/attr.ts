@@ -1,0 +1,99 @@
+/** Changes of attributes, by path and by descriptor. */
+
+import { fput } from "../vfs/file/file";
+import { doChmod, doChown, doGetacl, doSetacl, doUtimens } from "../vfs/inode/attr";
+import { Inode } from "../vfs/inode/inode";
+import { Mount } from "../vfs/mount/namespace";
+import { Context, getContext } from "../vfs/task/cred";
+import { FOR_PATH, filenameLookup, pathPut } from "../vfs/walk/namei";
+import { fileArgument, lookupFlags, pathOrFdArgument, syscallEnterErr, syscallExit } from "./syscall";
+
+/** Operations of attrOperation(). */
+const SET_MODE: i32 = 0;
+const SET_OWNER: i32 = 1;
+const SET_ACL: i32 = 2;
+const GET_ACL: i32 = 3;
+
+function attrByPath(ctx: i32, dirfd: i32, len: i32, flags: u32, operation: i32, a: u32, b: u32): i32 {
+  const nd = pathOrFdArgument(ctx, dirfd, len, flags);
+  if (!nd) return syscallEnterErr;
+  let r = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
+  if (r != 0) return r;
+  r = attrOperation(nd.ctx, nd.mnt, nd.inode, operation, a, b);
+  pathPut(nd);
+  return r;
+}
+
+function attrByFd(ctx: i32, fd: i32, operation: i32, a: u32, b: u32): i32 {
+  const f = fileArgument(ctx, fd);
+  if (!f) return syscallEnterErr;
+  const r = attrOperation(getContext(ctx), f.mnt, f.inode, operation, a, b);
+  fput(f);
+  return r;
+}
+
+function attrOperation(c: Context, m: Mount, i: Inode, operation: i32, a: u32, b: u32): i32 {
+  if (operation == SET_MODE) return doChmod(c, m, i, a);
+  if (operation == SET_OWNER) return doChown(c, m, i, a, b);
+  if (operation == SET_ACL) return doSetacl(c, m, i, a);
+  return doGetacl(i);
+}
+
+/** fchmodat2(2) */
+export function sysChmod(ctx: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
+  return syscallExit(attrByPath(ctx, dirfd, len, flags, SET_MODE, mode, 0));
+}
+
+/** fchmod(2) */
+export function sysFchmod(ctx: i32, fd: i32, mode: u32): i32 {
+  return syscallExit(attrByFd(ctx, fd, SET_MODE, mode, 0));
+}
+
+/** fchownat(2): ID_UNCHANGED leaves an id as it is. */
+export function sysChown(ctx: i32, dirfd: i32, len: i32, uid: u32, gid: u32, flags: u32): i32 {
+  return syscallExit(attrByPath(ctx, dirfd, len, flags, SET_OWNER, uid, gid));
+}
+
+/** fchown(2): ID_UNCHANGED leaves an id as it is. */
+export function sysFchown(ctx: i32, fd: i32, uid: u32, gid: u32): i32 {
+  return syscallExit(attrByFd(ctx, fd, SET_OWNER, uid, gid));
+}
+
+/** Sets the POSIX access ACL from `count` entries (ACL_ENTRY_*, abi/memory.ts) in SCRATCH.IO; 0 removes it. */
+export function sysSetacl(ctx: i32, dirfd: i32, len: i32, count: u32): i32 {
+  return syscallExit(attrByPath(ctx, dirfd, len, 0, SET_ACL, count, 0));
+}
+
+/** Writes the entries of the POSIX access ACL to SCRATCH.IO, returns how many; 0: none is set. */
+export function sysGetacl(ctx: i32, dirfd: i32, len: i32): i32 {
+  return syscallExit(attrByPath(ctx, dirfd, len, 0, GET_ACL, 0, 0));
+}
+
+/** utimensat(2): seconds and nanoseconds; UTIME_NOW and UTIME_OMIT in place of nanoseconds. */
+export function sysUtimens(
+  ctx: i32,
+  dirfd: i32,
+  len: i32,
+  atimeSec: f64,
+  atimeNsec: f64,
+  mtimeSec: f64,
+  mtimeNsec: f64,
+  flags: u32,
+): i32 {
+  const nd = pathOrFdArgument(ctx, dirfd, len, flags);
+  if (!nd) return syscallExit(syscallEnterErr);
+  let r = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
+  if (r != 0) return syscallExit(r);
+  r = doUtimens(nd.ctx, nd.mnt, nd.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  pathPut(nd);
+  return syscallExit(r);
+}
+
+/** futimens(3) */
+export function sysFutimens(ctx: i32, fd: i32, atimeSec: f64, atimeNsec: f64, mtimeSec: f64, mtimeNsec: f64): i32 {
+  const f = fileArgument(ctx, fd);
+  if (!f) return syscallExit(syscallEnterErr);
+  const r = doUtimens(getContext(ctx), f.mnt, f.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  fput(f);
+  return syscallExit(r);
+}

@@ -1,0 +1,57 @@
+/**
+ * The system-call table: every function that the core exports. A call takes numbers and returns a number >= 0 or a negative errno.
+ * Paths, structures and contents travel through the calling thread's scratch area (abi/scratch.ts).
+ *
+ * Parameters of the same name mean the same everywhere: `ctx` is the number of a context (credentials, root, working directory,
+ * umask, descriptors), 0 the tree's own; `dirfd` a descriptor or AT_FDCWD; `len` and `len2` are the byte lengths of the paths in
+ * SCRATCH.PATH and SCRATCH.PATH2. A path with a NUL inside is -EINVAL.
+ */
+export { arenaCheck, arenaInit } from "./arena";
+export {
+  sysChmod,
+  sysChown,
+  sysFchmod,
+  sysFchown,
+  sysFutimens,
+  sysGetacl,
+  sysSetacl,
+  sysUtimens,
+} from "./attr";
+export {
+  contextCheck,
+  contextCreate,
+  contextDestroy,
+  sysChdir,
+  sysChroot,
+  sysGetcwd,
+  sysUmask,
+} from "./context";
+export { sumCounters } from "./counters";
+export {
+  sysClose,
+  sysFstat,
+  sysFsync,
+  sysFtruncate,
+  sysGetdents,
+  sysLseek,
+  sysRead,
+  sysWrite,
+} from "./descriptor";
+export { driverRegister, driverUnregister, sysMount, sysMountNew, sysUmount } from "./mount";
+export {
+  sysAccess,
+  sysLink,
+  sysMkdir,
+  sysMknod,
+  sysOpen,
+  sysReadlink,
+  sysRealpath,
+  sysRename,
+  sysStat,
+  sysSymlink,
+  sysTruncate,
+  sysUnlink,
+} from "./path";
+export { shrink, synchronizeRcu } from "./reclaim";
+export { threadRecover } from "./recovery";
+export { hostHooks, scratchBase, threadAttach, threadDetach, threadFind, threadSlot, walkMode } from "./thread";

@@ -1,0 +1,141 @@
+/** Calls that take a path: lookups, open, and changes of names. */
+
+import { EINVAL, EISDIR, EPERM } from "../../abi/errno";
+import { AT_REMOVEDIR, AT_SYMLINK_FOLLOW } from "../../abi/flags";
+import * as HOOK from "../../abi/hooks";
+import { PATH_MAX } from "../../abi/limits";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/mode";
+import { MAY_WRITE } from "../../abi/permissions";
+import * as SCRATCH from "../../abi/scratch";
+import { driverPutLink, driverReadlink, S_BODY } from "../fs/driver/hooks";
+import { corrupt } from "../mem/bounds";
+import { hasNul } from "../mem/hash";
+import { scratch } from "../mem/thread";
+import { dPath } from "../vfs/dcache/d-path";
+import { doOpen } from "../vfs/file/open";
+import { truncateInode } from "../vfs/file/read-write";
+import { I_DRIVER, Inode } from "../vfs/inode/inode";
+import { doCreate, doLink, doRename, doUnlink, mntWantWrite } from "../vfs/ops/modify";
+import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "../vfs/walk/namei";
+import { LOOKUP_FOLLOW } from "../vfs/walk/nameidata";
+import { inodePermission } from "../vfs/walk/permission";
+import { badPathLength, lookupFlags, pathArgument, pathOrFdArgument, syscallEnterErr, syscallExit } from "./syscall";
+
+/** faccessat2(2) */
+export function sysAccess(ctx: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
+  if (mode > 7) return syscallExit(-EINVAL);
+  const nd = pathOrFdArgument(ctx, dirfd, len, flags);
+  return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_ACCESS, mode) : syscallEnterErr);
+}
+
+/** newfstatat(2): fills SCRATCH.STAT. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
+export function sysStat(ctx: i32, dirfd: i32, len: i32, flags: u32): i32 {
+  const nd = pathOrFdArgument(ctx, dirfd, len, flags);
+  return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_STAT, 0) : syscallEnterErr);
+}
+
+/** realpath(3): follows all links, writes the canonical path to SCRATCH.IO, returns its length. */
+export function sysRealpath(ctx: i32, dirfd: i32, len: i32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return syscallExit(err);
+  const r = dPath(nd.ctx, nd.mnt, nd.dentry);
+  pathPut(nd);
+  return syscallExit(r);
+}
+
+/** readlinkat(2): writes the body to SCRATCH.IO, returns its length. */
+export function sysReadlink(ctx: i32, dirfd: i32, len: i32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const err = filenameLookup(nd, 0, FOR_PATH, 0);
+  if (err != 0) return syscallExit(err);
+  const r = readLink(nd.inode);
+  pathPut(nd);
+  return syscallExit(r);
+}
+
+function readLink(i: Inode): i32 {
+  if (!i.isLink) return -EINVAL;
+  const to = scratch + SCRATCH.IO;
+  if (!(i.mode & I_DRIVER)) {
+    if (<u64>i.size > <u64>PATH_MAX) corrupt(i.at);
+    memory.copy(to, i.data, <usize>i.size);
+    return <i32>i.size;
+  }
+  if (!(i.sb.hooks & HOOK.READLINK)) return -EINVAL;
+  const r = driverReadlink(i);
+  if (r < 0) return r;
+  memory.copy(to, scratch + S_BODY, r);
+  if (i.sb.hooks & HOOK.PUT_LINK) driverPutLink(i);
+  return r;
+}
+
+/** openat(2): returns a descriptor. */
+export function sysOpen(ctx: i32, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  return syscallExit(nd ? doOpen(nd, flags, mode & ~nd.ctx.umask & 0xfff) : syscallEnterErr);
+}
+
+/** truncate(2) */
+export function sysTruncate(ctx: i32, dirfd: i32, len: i32, size: f64): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return syscallExit(err);
+  const i = nd.inode;
+  if (i.isDir) err = -EISDIR;
+  else if (!i.isReg || !(size >= 0)) err = -EINVAL;
+  else err = mntWantWrite(nd.mnt);
+  if (err == 0) err = inodePermission(nd.ctx, i, MAY_WRITE, false);
+  if (err == 0) err = truncateInode(nd.ctx, i, size);
+  pathPut(nd);
+  return syscallExit(err);
+}
+
+/** mkdirat(2) */
+export function sysMkdir(ctx: i32, dirfd: i32, len: i32, mode: u32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  return syscallExit(nd ? doCreate(nd, S_IFDIR | (mode & ~nd.ctx.umask & 0x3ff), 0, 0) : syscallEnterErr);
+}
+
+/** mknodat(2): the type in `mode` is S_IFIFO, S_IFSOCK, S_IFREG or 0, which is S_IFREG. */
+export function sysMknod(ctx: i32, dirfd: i32, len: i32, mode: u32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const type = mode & S_IFMT;
+  if (type == S_IFDIR) return syscallExit(-EPERM);
+  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return syscallExit(-EPERM);
+  return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0));
+}
+
+/** symlinkat(2): the body in SCRATCH.PATH, the place of the link in SCRATCH.PATH2. */
+export function sysSymlink(ctx: i32, len: i32, dirfd2: i32, len2: i32): i32 {
+  if (badPathLength(len)) return syscallExit(syscallEnterErr);
+  if (hasNul(scratch + SCRATCH.PATH, len)) return syscallExit(-EINVAL);
+  const nd = pathArgument(ctx, dirfd2, len2, true);
+  return syscallExit(nd ? doCreate(nd, S_IFLNK | 0x1ff, scratch + SCRATCH.PATH, len) : syscallEnterErr);
+}
+
+/** linkat(2) */
+export function sysLink(ctx: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
+  const from = pathOrFdArgument(ctx, dirfd, len, flags);
+  if (!from) return syscallExit(syscallEnterErr);
+  const nd = pathArgument(ctx, dirfd2, len2, true);
+  return syscallExit(nd ? doLink(from, nd, (flags & AT_SYMLINK_FOLLOW) != 0) : syscallEnterErr);
+}
+
+/** unlinkat(2): AT_REMOVEDIR for rmdir. */
+export function sysUnlink(ctx: i32, dirfd: i32, len: i32, flags: u32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  return syscallExit(nd ? doUnlink(nd, (flags & AT_REMOVEDIR) != 0) : syscallEnterErr);
+}
+
+/** renameat2(2) */
+export function sysRename(ctx: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const nd2 = pathArgument(ctx, dirfd2, len2, true);
+  return syscallExit(nd2 ? doRename(nd, nd2, flags) : syscallEnterErr);
+}

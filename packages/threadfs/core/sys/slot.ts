@@ -1,0 +1,32 @@
+/** Slots of threads: their states, and how one becomes free again. */
+
+import * as L from "../mem/layout";
+import { lock, unlock } from "../mem/lock/lock";
+import { tid } from "../mem/thread";
+import { put64 } from "../mem/undo/log";
+
+/** State of a slot: in use; its thread has terminated, and the bits above hold the slot number plus one of the recoverer. */
+export const SLOT_USED: u32 = 1;
+export const SLOT_DEAD: u32 = 2;
+
+export function slotAt(n: u32): usize {
+  return L.SLOTS + n * L.SLOT_SIZE;
+}
+
+/** Whether slot `n` is in use by another thread that has not been reported dead. */
+export function isLiveThread(n: u32): bool {
+  return n < L.MAX_THREADS && n != tid - 1 && (atomic.load<u32>(slotAt(n) + L.SLOT_STATE) & 3) == SLOT_USED;
+}
+
+/** Adds the counters of a slot to the totals and frees the slot. */
+export function freeSlot(s: usize): void {
+  lock(L.G_SLOT_LOCK);
+  for (let i: u32 = 0; i < L.NR_COUNTERS; i++) {
+    const total = L.G_OLD_COUNTERS + (i << 3);
+    const own = s + L.SLOT_COUNTERS + (i << 3);
+    put64(total, load<u64>(total) + load<u64>(own));
+    put64(own, 0);
+  }
+  unlock(L.G_SLOT_LOCK);
+  atomic.store<u64>(s + L.SLOT_STATE, 0);
+}

@@ -1,0 +1,101 @@
+/** Entry and exit of a system call: its context, its paths, its descriptor. */
+
+import { EBADF, EDEADLK, EINVAL, ENAMETOOLONG, ENOENT } from "../../abi/errno";
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW } from "../../abi/flags";
+import { PATH_MAX } from "../../abi/limits";
+import * as SCRATCH from "../../abi/scratch";
+import { hasNul } from "../mem/hash";
+import * as T from "../mem/thread";
+import { File, fget } from "../vfs/file/file";
+import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
+import { acquireContext } from "../vfs/task/context-ref";
+import { Context, getContext } from "../vfs/task/cred";
+import { LOOKUP_FOLLOW, Nameidata, nameidata } from "../vfs/walk/nameidata";
+import { setNameidata } from "../vfs/walk/path-init";
+
+/** Why the last function of this file that returned null did so. */
+export let syscallEnterErr: i32 = 0;
+
+/** The context of a call; null: refused. A call from inside a driver's hook would overwrite the walk that called the hook. */
+export function syscallEnter(ctx: i32): Context {
+  const none = changetype<Context>(0);
+  if (T.hookDepth != 0) {
+    syscallEnterErr = -EDEADLK;
+    return none;
+  }
+  syscallEnterErr = -EBADF;
+  return T.tid != 0 ? getContext(ctx) : none;
+}
+
+/** The same for a call that does not walk: it holds references from its start. */
+export function syscallEnterActive(ctx: i32): Context {
+  const c = syscallEnter(ctx);
+  if (!c) return c;
+  enterActive();
+  return acquireContext(ctx);
+}
+
+/** The end of a call, with its result: the thread holds no reference any more. A call refused in a hook ends nothing. */
+export function syscallExit(r: i32): i32 {
+  if (T.hookDepth == 0) leaveActive();
+  return r;
+}
+
+export function syscallExitF(r: f64): f64 {
+  if (T.hookDepth == 0) leaveActive();
+  return r;
+}
+
+export function badPathLength(len: i32): bool {
+  if (len > PATH_MAX) {
+    syscallEnterErr = -ENAMETOOLONG;
+    return true;
+  }
+  syscallEnterErr = -ENOENT;
+  return len <= 0;
+}
+
+/** The walk of a call's first or second path, which may have a NUL inside; null: refused. */
+function pathArgumentUnchecked(ctx: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+  const c = syscallEnter(ctx);
+  if (!c || badPathLength(len)) return changetype<Nameidata>(0);
+  const nd = nameidata(second);
+  setNameidata(nd, c, dirfd, T.scratch + (second ? SCRATCH.PATH2 : SCRATCH.PATH), len);
+  return nd;
+}
+
+/** The walk of a call's first or second path; null: refused. */
+export function pathArgument(ctx: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+  const nd = pathArgumentUnchecked(ctx, dirfd, len, second);
+  if (!nd || !hasNul(nd.name, len)) return nd;
+  syscallEnterErr = -EINVAL;
+  return changetype<Nameidata>(0);
+}
+
+/**
+ * The same for calls that take AT_EMPTY_PATH, where an empty path stands for the descriptor. Their first walk looks for the NUL
+ * itself.
+ */
+export function pathOrFdArgument(ctx: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
+  if (len != 0 || !(flags & AT_EMPTY_PATH)) return pathArgumentUnchecked(ctx, dirfd, len, false);
+  const c = syscallEnter(ctx);
+  if (!c) return changetype<Nameidata>(0);
+  store<u8>(T.scratch, 0);
+  const nd = nameidata(false);
+  setNameidata(nd, c, dirfd, T.scratch, 0);
+  return nd;
+}
+
+/** The flags of the walk for a call's AT_ flags. */
+export function lookupFlags(flags: u32): u32 {
+  return flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+}
+
+/** The file of a descriptor, with a reference; null: refused. */
+export function fileArgument(ctx: i32, fd: i32): File {
+  const c = syscallEnterActive(ctx);
+  if (!c) return changetype<File>(0);
+  const f = fget(c, fd);
+  syscallEnterErr = -EBADF;
+  return f;
+}

@@ -1,0 +1,103 @@
+/** Threads attach to the arena and detach from it. */
+
+import { EDEADLK, EINVAL, ENOENT, ENOSPC, EUSERS } from "../../abi/errno";
+import { HOST_AUDIT, HOST_SECURITY } from "../../abi/host";
+import { chunkAddress, chunkAllocPair } from "../mem/alloc/pages";
+import * as L from "../mem/layout";
+import { lock, unlock } from "../mem/lock/lock";
+import * as T from "../mem/thread";
+import { put32, set32 } from "../mem/undo/log";
+import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
+import { releaseContext } from "../vfs/task/context-ref";
+import { arenaCheck } from "./arena";
+import { freeSlot, SLOT_USED, slotAt } from "./slot";
+
+/**
+ * Takes a slot for the calling thread. `mayWait` 0: Atomics.wait is not allowed here. `hostId`: the number under which the host
+ * knows the thread, 0 for none. State and number are set in one step, so that a thread that dies while it attaches can be
+ * found. 0, -EINVAL, -EUSERS or -ENOSPC.
+ */
+export function threadAttach(mayWait: i32, hostId: u32): i32 {
+  if (arenaCheck() != 0) return -EINVAL;
+  if (T.tid != 0) return -EINVAL;
+  let n: u32 = 0;
+  while (n < L.MAX_THREADS && atomic.cmpxchg<u64>(slotAt(n) + L.SLOT_STATE, 0, ((<u64>hostId) << 32) | SLOT_USED) != 0)
+    n++;
+  if (n == L.MAX_THREADS) return -EUSERS;
+  const s = slotAt(n);
+  T.setThread(n, 0, mayWait != 0);
+  lock(L.G_SLOT_LOCK);
+  if (load<u32>(L.G_SLOTS_USED) <= n) put32(L.G_SLOTS_USED, n + 1);
+  if (load<u32>(s + L.SLOT_SCRATCH) == 0) {
+    const run = chunkAllocPair();
+    if (run != 0) set32(s + L.SLOT_SCRATCH, <u32>chunkAddress(run));
+  }
+  if (load<u32>(s + L.SLOT_SCRATCH) != 0 && load<u32>(s + L.SLOT_PREFIX_CACHE) == 0)
+    set32(s + L.SLOT_PREFIX_CACHE, allocPrefixCache());
+  unlock(L.G_SLOT_LOCK);
+  const scratch = load<u32>(s + L.SLOT_SCRATCH);
+  if (scratch == 0) {
+    atomic.store<u64>(s + L.SLOT_STATE, 0);
+    T.clearThread();
+    return -ENOSPC;
+  }
+  T.setThread(n, scratch, mayWait != 0);
+  T.setPrefixCache(load<u32>(s + L.SLOT_PREFIX_CACHE));
+  // The slot's previous thread may have died while it filled an entry.
+  memory.fill(T.scratch + L.S_PREFIX_TAGS, 0, L.PREFIX_CACHE_SETS << 4);
+  return 0;
+}
+
+/** Memory for a prefix cache; 0: the arena has no room for another one. Under the slot lock. */
+function allocPrefixCache(): u32 {
+  const n = load<u32>(L.G_PREFIX_CACHES) + 1;
+  if (n * L.PREFIX_CACHE_CHUNKS * L.PREFIX_CACHE_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
+  const run = chunkAllocPair();
+  if (run == 0) return 0;
+  set32(L.G_PREFIX_CACHES, n);
+  return <u32>chunkAddress(run);
+}
+
+/** Gives the calling thread's slot back. 0, -EINVAL or, inside a hook, -EDEADLK. */
+export function threadDetach(): i32 {
+  if (T.tid == 0) return -EINVAL;
+  if (T.hookDepth != 0) return -EDEADLK;
+  enterActive();
+  releaseContext();
+  leaveActive();
+  freeSlot(T.slot);
+  T.clearThread();
+  return 0;
+}
+
+/** The number of the calling thread's slot, as `threadRecover` takes it; -1: none. */
+export function threadSlot(): i32 {
+  return <i32>T.tid - 1;
+}
+
+/** The slot of the thread that attached under a host's number, or -ENOENT. */
+export function threadFind(hostId: u32): i32 {
+  for (let n: u32 = 0; n < L.MAX_THREADS && hostId != 0; n++) {
+    const state = atomic.load<u64>(slotAt(n) + L.SLOT_STATE);
+    if (<u32>state != 0 && <u32>(state >> 32) == hostId) return <i32>n;
+  }
+  return -ENOENT;
+}
+
+/** The address of the calling thread's scratch area, unsigned: the host applies `>>> 0`. */
+export function scratchBase(): u32 {
+  return <u32>T.scratch;
+}
+
+/** Announces the hooks that this thread's host has: HOST_SECURITY, HOST_AUDIT. Returns 0. */
+export function hostHooks(bits: u32): i32 {
+  T.setHostHooks((bits & HOST_SECURITY) != 0, (bits & HOST_AUDIT) != 0);
+  return 0;
+}
+
+/** Sets the modes of this thread's walks (MODE_*). Returns the former ones. */
+export function walkMode(modes: u32): i32 {
+  const former = <i32>T.modes;
+  T.setModes(modes);
+  return former;
+}
