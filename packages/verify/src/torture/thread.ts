@@ -26,6 +26,10 @@ import { SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "../arena/layout.js";
 import { codeOf } from "../support/defined.js";
 import { COUNT, Counts, makePath, nameWords, OP, type Path, Ring, type SharedState } from "./shared-state.js";
 
+/** Indices of the stat result, as constants of this module: the hot reader reads them at every lookup. */
+const { uid: UID, gid: GID, ino: INO, size: SIZE, nlink: NLINK } = STAT;
+const { atimeSec: ATIME, mtimeSec: MTIME, mtimeNsec: MTIME_NSEC } = STAT;
+
 /** Address of a slot's counter of walks that ended in ref mode, from the slot's start. */
 const ENDED_REF = SLOT_COUNTERS + COUNTER.endedRef * 8;
 
@@ -106,35 +110,35 @@ export class Thread {
 
   /** The owner that the last stat showed; the getters below show its other fields. */
   get uid(): number {
-    return this.#stats[STAT.uid] as number;
+    return this.#stats[UID] as number;
   }
 
   get gid(): number {
-    return this.#stats[STAT.gid] as number;
+    return this.#stats[GID] as number;
   }
 
   get ino(): number {
-    return this.#stats[STAT.ino] as number;
+    return this.#stats[INO] as number;
   }
 
   get size(): number {
-    return this.#stats[STAT.size] as number;
+    return this.#stats[SIZE] as number;
   }
 
   get links(): number {
-    return this.#stats[STAT.nlink] as number;
+    return this.#stats[NLINK] as number;
   }
 
   get atime(): number {
-    return this.#stats[STAT.atimeSec] as number;
+    return this.#stats[ATIME] as number;
   }
 
   get mtime(): number {
-    return this.#stats[STAT.mtimeSec] as number;
+    return this.#stats[MTIME] as number;
   }
 
   get mtimeNsec(): number {
-    return this.#stats[STAT.mtimeNsec] as number;
+    return this.#stats[MTIME_NSEC] as number;
   }
 
   /** Walks of this thread that ended in ref mode, as its slot counts them. */
