@@ -1,23 +1,16 @@
-/** The structures in the tree's memory, as core/vfs draws them, read word by word. */
-import { POINT, SCRATCH, SLOT_SIZE, SLOTS } from "../../dist/abi/abi.js";
+/** The structures in the tree's memory, read word by word. Their offsets are those of the checkers, which a test compares with the core's. */
+import {
+  DENTRY,
+  INODE,
+  MOUNT,
+  PREFIX_CACHE_CHUNKS,
+  SLOT_EPOCH,
+  SLOT_PREFIX_CACHE,
+  SLOT_SCRATCH,
+} from "../../../verify/dist/arena/layout.js";
+import { CHUNK, POINT, SCRATCH, SLOT_SIZE, SLOTS } from "../../dist/abi/abi.js";
 import type { Vfs, VfsHandle } from "../../dist/src/index.js";
 import { type HookedVfs, lastPass } from "./hooked-vfs.js";
-
-/** Flags of a dentry, as in core/vfs/dcache/dentry.ts. */
-export const D_TYPE = 7;
-export const D_UNHASHED = 1 << 3;
-export const D_CANT_MOUNT = 1 << 5;
-export const D_ON_LRU = 1 << 13;
-
-/** Addresses of the hash table's buckets, of their number and of the number of entries, as in core/mem/layout.ts. */
-export const H_BUCKETS = 1040;
-export const G_HASH_N = 4096;
-export const G_HASH_COUNT = 4160;
-
-/** Offsets in a thread's slot. */
-const SLOT_SCRATCH = 92;
-const SLOT_PREFIX_CACHE = 100;
-const PREFIX_CACHE_SIZE = 131072;
 
 /** Address of a thread's slot. */
 function slotAddress(slot: number): number {
@@ -59,21 +52,21 @@ export function memoryOf({ handle: { memory } }: { readonly handle: VfsHandle })
   const word = (address: number) => Atomics.load(new Int32Array(memory.buffer), address >>> 2) >>> 0;
   return {
     word,
-    seq: (dentry) => word(dentry),
-    flags: (dentry) => word(dentry + 4),
-    hash: (dentry) => word(dentry + 8),
-    length: (dentry) => word(dentry + 12),
-    parent: (dentry) => word(dentry + 16),
-    inode: (dentry) => word(dentry + 20),
-    next: (dentry) => word(dentry + 24),
-    dirSeq: (dentry) => word(dentry + 28),
-    lastChild: (dentry) => word(dentry + 88),
-    lock: (dentry) => word(dentry + 64),
-    count: (dentry) => word(dentry + 68) | 0,
-    mountCount: (mount) => word(mount + 64) | 0,
-    alias: (inode) => word(inode + 80),
-    mutex: (inode) => word(inode + 64),
-    epoch: (slot) => word(slotAddress(slot)),
+    seq: (dentry) => word(dentry + DENTRY.seq),
+    flags: (dentry) => word(dentry + DENTRY.flags),
+    hash: (dentry) => word(dentry + DENTRY.hash),
+    length: (dentry) => word(dentry + DENTRY.len),
+    parent: (dentry) => word(dentry + DENTRY.parent),
+    inode: (dentry) => word(dentry + DENTRY.inode),
+    next: (dentry) => word(dentry + DENTRY.next),
+    dirSeq: (dentry) => word(dentry + DENTRY.dirSeq),
+    lastChild: (dentry) => word(dentry + DENTRY.lastChild),
+    lock: (dentry) => word(dentry + DENTRY.lock),
+    count: (dentry) => word(dentry + DENTRY.count) | 0,
+    mountCount: (mount) => word(mount + MOUNT.count) | 0,
+    alias: (inode) => word(inode + INODE.alias),
+    mutex: (inode) => word(inode + INODE.mutex),
+    epoch: (slot) => word(slotAddress(slot) + SLOT_EPOCH),
     prefixCache: (slot) => word(slotAddress(slot) + SLOT_PREFIX_CACHE),
     bytesWithout(thread) {
       const bytes = new Uint8Array(memory.buffer).slice();
@@ -82,7 +75,7 @@ export function memoryOf({ handle: { memory } }: { readonly handle: VfsHandle })
       bytes.fill(0, slot, slot + SLOT_SIZE);
       bytes.fill(0, scratch, scratch + SCRATCH.SIZE);
       const cache = word(slot + SLOT_PREFIX_CACHE);
-      if (cache !== 0) bytes.fill(0, cache, cache + PREFIX_CACHE_SIZE);
+      if (cache !== 0) bytes.fill(0, cache, cache + PREFIX_CACHE_CHUNKS * CHUNK);
       return bytes;
     },
   };

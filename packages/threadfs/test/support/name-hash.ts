@@ -1,12 +1,11 @@
 /** Names that fall on one hash. The hash is that of core/mem/hash.ts; checkHash() notices when that one changes. */
+
 import assert from "node:assert/strict";
+import { KEYS } from "../../../verify/dist/arena/layout.js";
 import { H_SALT } from "../../dist/abi/abi.js";
 import type { Vfs } from "../../dist/src/index.js";
 import type { HookedVfs } from "./hooked-vfs.js";
 import { dentryOf, memoryOf } from "./memory.js";
-
-/** Address of the keys of the hash. */
-const KEYS = 2048;
 
 /** A 64-bit number in two halves. */
 type Wide = readonly [high: number, low: number];

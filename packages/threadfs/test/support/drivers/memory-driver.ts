@@ -1,14 +1,11 @@
 /** Drivers over a Map, for the tests of the hooks: the calls of their hooks are recorded. */
+import { S_IFDIR, S_IFMT } from "../../../dist/abi/abi.js";
 import type { Driver, Vfs } from "../../../dist/src/index.js";
 import { defined } from "../defined.js";
 import { codeOf } from "../errors.js";
 
 type DriverAttributes = ReturnType<Driver["root"]>;
 
-export const S_IFMT = 0o170000;
-export const S_IFDIR = 0o040000;
-export const S_IFREG = 0o100000;
-export const S_IFLNK = 0o120000;
 export const ROOT = 1;
 
 /** The code of one walk to a path; undefined when it succeeds. */

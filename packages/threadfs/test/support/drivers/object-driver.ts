@@ -1,13 +1,9 @@
 /** A driver over nested plain objects. */
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../dist/abi/abi.js";
 import type { Driver } from "../../../dist/src/index.js";
 import { defined } from "../defined.js";
 
 type DriverAttributes = ReturnType<Driver["root"]>;
-
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
-const S_IFLNK = 0o120000;
 
 /** A directory by the names in it, a file by its text, a link by its body. */
 export type Content = string | { readonly link: string } | { readonly [name: string]: Content };

@@ -1,7 +1,7 @@
 /** Drivers: when the walk calls each hook, with which arguments, and at what cost. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { POINT } from "../../../dist/abi/abi.js";
+import { POINT, S_IFDIR, S_IFLNK, S_IFREG } from "../../../dist/abi/abi.js";
 import type { Driver } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import {
@@ -11,9 +11,6 @@ import {
   memoryDriver,
   mountDriver,
   ROOT,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFREG,
   walkCode,
 } from "../../support/drivers/memory-driver.js";
 import { codeOf, errorWithCode } from "../../support/errors.js";

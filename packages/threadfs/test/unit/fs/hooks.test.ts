@@ -1,6 +1,8 @@
 /** Drivers: the hooks for contents and changes, hooks that are left out, and mistakes of hooks. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../dist/abi/abi.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { defined } from "../../support/defined.js";
 import {
@@ -9,9 +11,6 @@ import {
   memoryDriver,
   mountDriver,
   ROOT,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFREG,
   walkCode,
 } from "../../support/drivers/memory-driver.js";
 import { codeOf, errorWithCode } from "../../support/errors.js";

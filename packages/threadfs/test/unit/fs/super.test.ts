@@ -1,10 +1,10 @@
 /** Drivers: registering, the threads that know a driver, two threads on one mount, unregistering. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { POINT } from "../../../dist/abi/abi.js";
+import { POINT, S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
 import type { Driver, Vfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { memoryDriver, mountDriver, ROOT, S_IFDIR, S_IFREG, walkCode } from "../../support/drivers/memory-driver.js";
+import { memoryDriver, mountDriver, ROOT, walkCode } from "../../support/drivers/memory-driver.js";
 import { codeOf } from "../../support/errors.js";
 
 /** Runs in a worker: the same driver with a node of its own for every name, and 300 lookups of 30 names. */

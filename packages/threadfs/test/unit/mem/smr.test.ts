@@ -2,15 +2,17 @@
  * Grace periods (rows 23 to 26): the objects that a walk in rcu mode uses without a reference, the calls that wait for it, and
  * readers that never leave. `now` is the clock of one attachment, by which it judges how long others have stood still.
  */
+
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { D_TYPE } from "../../../../verify/dist/arena/layout.js";
 import { AT_FDCWD, POINT } from "../../../dist/abi/abi.js";
 import { grown } from "../../support/counters.js";
 import { type DebugTree, type DebugTreeOptions, debugTree, type ParkedResult } from "../../support/debug-tree.js";
 import { defined } from "../../support/defined.js";
 import { codeOf } from "../../support/errors.js";
 import { type HookedVfs, type TestScope, when } from "../../support/hooked-vfs.js";
-import { D_TYPE, dentryOf, memoryOf, type TreeMemory } from "../../support/memory.js";
+import { dentryOf, memoryOf, type TreeMemory } from "../../support/memory.js";
 import { rawCore } from "../../support/raw-core.js";
 
 /** The result of a parked worker that the test has not released. */

@@ -2,14 +2,16 @@
  * The hash table of dentries: it grows one bucket at a time under lookups that take no lock. A lookup never misses a name that
  * exists and never finds one that does not, and chains do not get longer.
  */
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { G_HASH_COUNT, G_HASH_N, H_BUCKETS } from "../../../../verify/dist/arena/layout.js";
 import { POINT } from "../../../dist/abi/abi.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { when } from "../../support/hooked-vfs.js";
-import { chainOf, dentryOf, G_HASH_COUNT, G_HASH_N, H_BUCKETS, memoryOf } from "../../support/memory.js";
+import { chainOf, dentryOf, memoryOf } from "../../support/memory.js";
 import { checkHash, twinNames } from "../../support/name-hash.js";
 import { during, startLoop } from "../../support/threads.js";
 

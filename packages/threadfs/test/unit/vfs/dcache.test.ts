@@ -3,8 +3,10 @@
  * point and `writer`, another attachment, makes the change; or a worker stops inside the change and `walker` walks meanwhile.
  * The quick walk goes through directories of mode 0755, the general one through those of mode 0700.
  */
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { D_CANT_MOUNT, D_ON_LRU, D_TYPE, D_UNHASHED } from "../../../../verify/dist/arena/layout.js";
 import { POINT } from "../../../dist/abi/abi.js";
 import type { Counters, Driver, FsSync, Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
@@ -14,7 +16,7 @@ import { type Content, type ObjectDriver, objectDriver } from "../../support/dri
 import { codeOf, refused } from "../../support/errors.js";
 import { passes, type TestScope, when } from "../../support/hooked-vfs.js";
 import { mountDriverAt, type Scene, scene } from "../../support/interleavings.js";
-import { D_CANT_MOUNT, D_ON_LRU, D_TYPE, D_UNHASHED, dentryOf } from "../../support/memory.js";
+import { dentryOf } from "../../support/memory.js";
 import { startLoop } from "../../support/threads.js";
 
 const MODES = [0o755, 0o700] as const;

@@ -1,7 +1,20 @@
 /** open(2) (core/vfs/file/open.ts): rows 77 to 84, and 85, the compare hook under an rcu-walk. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { AT_FDCWD, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import {
+  AT_FDCWD,
+  ERRNO,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+  POINT,
+  S_IFIFO,
+} from "../../../dist/abi/abi.js";
 import { type Context, createVfs, type Driver, type FsSync } from "../../../dist/src/index.js";
 import { counted, gauges } from "../../support/counters.js";
 import { defined } from "../../support/defined.js";
@@ -11,18 +24,6 @@ import { of, type PointPass, passes, type TestScope, walkerOf } from "../../supp
 import { type Interleaved, mountDriverAt, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
 
-/** Linux's numbers, as fs.constants of a tree has them. */
-const O = {
-  RDONLY: 0,
-  WRONLY: 1,
-  RDWR: 2,
-  CREAT: 0o100,
-  EXCL: 0o200,
-  TRUNC: 0o1000,
-  DIRECTORY: 0o200000,
-  NOFOLLOW: 0o400000,
-} as const;
-const S_IFIFO = 0o010000;
 /** Descriptors that one context may have open, and files that all may. */
 const NR_OPEN = 16384;
 const FD_FIRST = 3;
@@ -60,12 +61,12 @@ describe("without O_CREAT", () => {
     fs.symlinkSync("/f", "/to-file");
     fs.symlinkSync("/d", "/to-dir");
     fs.symlinkSync("/none", "/to-none");
-    assert.equal(tried(fs, "/to-file", O.RDONLY), undefined);
-    assert.equal(tried(fs, "/to-dir", O.DIRECTORY), undefined);
-    assert.equal(tried(fs, "/to-none", O.RDONLY), "ENOENT");
-    assert.equal(tried(fs, "/to-file", O.DIRECTORY), "ENOTDIR");
-    assert.equal(tried(fs, "/none", O.EXCL), "ENOENT");
-    assert.equal(tried(fs, "/f", O.EXCL), undefined, "O_EXCL alone means nothing");
+    assert.equal(tried(fs, "/to-file", O_RDONLY), undefined);
+    assert.equal(tried(fs, "/to-dir", O_DIRECTORY), undefined);
+    assert.equal(tried(fs, "/to-none", O_RDONLY), "ENOENT");
+    assert.equal(tried(fs, "/to-file", O_DIRECTORY), "ENOTDIR");
+    assert.equal(tried(fs, "/none", O_EXCL), "ENOENT");
+    assert.equal(tried(fs, "/f", O_EXCL), undefined, "O_EXCL alone means nothing");
   });
 
   // Taken out: "if (type == S_IFLNK) return -ELOOP" in mayOpen(), mustBeDirectory(), the slash in lookupLast().
@@ -80,20 +81,20 @@ describe("without O_CREAT", () => {
     for (const ref of [false, true]) {
       vfs.walkMode({ ref });
       for (const link of ["/to-file", "/to-dir", "/to-none"]) {
-        assert.equal(tried(fs, link, O.NOFOLLOW), "ELOOP", link);
-        assert.equal(tried(fs, link, O.NOFOLLOW | O.DIRECTORY), "ENOTDIR", link);
-        assert.equal(tried(fs, link, O.NOFOLLOW | O.CREAT), "ELOOP", link);
+        assert.equal(tried(fs, link, O_NOFOLLOW), "ELOOP", link);
+        assert.equal(tried(fs, link, O_NOFOLLOW | O_DIRECTORY), "ENOTDIR", link);
+        assert.equal(tried(fs, link, O_NOFOLLOW | O_CREAT), "ELOOP", link);
       }
-      assert.equal(tried(fs, "/f", O.NOFOLLOW), undefined);
-      assert.equal(tried(fs, "/f", O.DIRECTORY), "ENOTDIR");
-      assert.equal(tried(fs, "/d", O.DIRECTORY), undefined);
-      assert.equal(tried(fs, "/d", O.DIRECTORY | O.RDWR), "EISDIR");
-      assert.equal(tried(fs, "/d", O.WRONLY), "EISDIR");
+      assert.equal(tried(fs, "/f", O_NOFOLLOW), undefined);
+      assert.equal(tried(fs, "/f", O_DIRECTORY), "ENOTDIR");
+      assert.equal(tried(fs, "/d", O_DIRECTORY), undefined);
+      assert.equal(tried(fs, "/d", O_DIRECTORY | O_RDWR), "EISDIR");
+      assert.equal(tried(fs, "/d", O_WRONLY), "EISDIR");
       // A slash behind the name asks for a directory, and the walk follows the link to it whatever the flags are.
-      assert.equal(tried(fs, "/to-dir/", O.NOFOLLOW), undefined);
-      assert.equal(tried(fs, "/to-file/", O.RDONLY), "ENOTDIR");
-      assert.equal(tried(fs, "/f/", O.RDONLY), "ENOTDIR");
-      assert.equal(tried(fs, "/f/.", O.RDONLY), "ENOTDIR");
+      assert.equal(tried(fs, "/to-dir/", O_NOFOLLOW), undefined);
+      assert.equal(tried(fs, "/to-file/", O_RDONLY), "ENOTDIR");
+      assert.equal(tried(fs, "/f/", O_RDONLY), "ENOTDIR");
+      assert.equal(tried(fs, "/f/.", O_RDONLY), "ENOTDIR");
     }
   });
 });
@@ -109,15 +110,15 @@ describe("the file and the descriptor come first", () => {
     for (let fd = FD_FIRST; fd < NR_OPEN; fd++) assert.equal(full.fs.openSync("/f", "r"), fd);
     const same = await walkerOf(t, full.handle);
     for (const [path, flags] of [
-      ["/f", O.RDONLY],
-      ["/none", O.RDONLY],
-      ["/made", O.CREAT | O.WRONLY],
+      ["/f", O_RDONLY],
+      ["/none", O_RDONLY],
+      ["/made", O_CREAT | O_WRONLY],
     ] as const) {
       const passed = same.points(() => assert.equal(tried(same.fs, path, flags), "EMFILE"));
       assert.deepEqual(of(passed, POINT.WALK_START), []);
     }
     assert.equal(vfs.fs.existsSync("/made"), false);
-    assert.equal(tried(walker.fs, "/f", O.RDONLY), undefined, "another context has room");
+    assert.equal(tried(walker.fs, "/f", O_RDONLY), undefined, "another context has room");
     full.fs.closeSync(777);
     assert.equal(full.fs.openSync("/f", "r"), 777);
     assert.equal(gauges(vfs).openFiles, before + NR_OPEN - FD_FIRST);
@@ -140,16 +141,16 @@ describe("the file and the descriptor come first", () => {
       contexts.push(context);
       const { ctx } = context.handle;
       for (let fd = FD_FIRST; fd < NR_OPEN && result >= 0; fd++) {
-        result = raw.core.sysOpen(ctx, AT_FDCWD, length, O.RDONLY, 0);
+        result = raw.core.sysOpen(ctx, AT_FDCWD, length, O_RDONLY, 0);
         if (result >= 0) open++;
       }
     }
     assert.deepEqual([result, open], [-ERRNO.ENFILE, MAX_FILES]);
-    for (const path of ["/f", "/none"]) assert.equal(tried(vfs.fs, path, O.RDONLY), "ENFILE");
+    for (const path of ["/f", "/none"]) assert.equal(tried(vfs.fs, path, O_RDONLY), "ENFILE");
     assert.equal(tried(vfs.fs, "/made", "w"), "ENFILE");
     assert.equal(vfs.fs.existsSync("/made"), false);
     defined(contexts[0], "context").fs.closeSync(FD_FIRST);
-    assert.equal(tried(vfs.fs, "/f", O.RDONLY), undefined);
+    assert.equal(tried(vfs.fs, "/f", O_RDONLY), undefined);
     for (const context of contexts) context.close();
     assert.equal(gauges(vfs).openFiles, 0);
   });
@@ -215,11 +216,11 @@ describe("with O_CREAT", () => {
     fs.symlinkSync("/f", "/to-file");
     fs.writeFileSync("/f", "x");
     for (const path of ["/f", "/to-file", "/dangling", "/"]) {
-      assert.equal(tried(fs, path, O.CREAT | O.EXCL | O.WRONLY), "EEXIST", path);
+      assert.equal(tried(fs, path, O_CREAT | O_EXCL | O_WRONLY), "EEXIST", path);
     }
     assert.equal(fs.existsSync("/made"), false);
-    assert.equal(tried(fs, "/new", O.CREAT | O.EXCL | O.WRONLY), undefined);
-    assert.equal(tried(fs, "/dangling", O.CREAT | O.WRONLY), undefined, "without O_EXCL the link is followed");
+    assert.equal(tried(fs, "/new", O_CREAT | O_EXCL | O_WRONLY), undefined);
+    assert.equal(tried(fs, "/dangling", O_CREAT | O_WRONLY), undefined, "without O_EXCL the link is followed");
     assert.equal(fs.existsSync("/made"), true);
   });
 
@@ -231,13 +232,13 @@ describe("with O_CREAT", () => {
     fs.writeFileSync("/f", "x");
     fs.symlinkSync("/d/new", "/dangling");
     for (const path of ["/new/", "/d/new//", "/", "//", "/d", "/d/", "/d/.", "/d/..", "/d/../..", "/dangling/"]) {
-      for (const flags of [O.CREAT, O.CREAT | O.WRONLY, O.CREAT | O.RDWR | O.TRUNC]) {
+      for (const flags of [O_CREAT, O_CREAT | O_WRONLY, O_CREAT | O_RDWR | O_TRUNC]) {
         assert.equal(tried(fs, path, flags), "EISDIR", path);
       }
     }
-    assert.equal(tried(fs, "/f/", O.CREAT | O.WRONLY), "EISDIR");
-    assert.equal(tried(fs, "/none/f", O.CREAT | O.WRONLY), "ENOENT");
-    assert.equal(tried(fs, "/f/x", O.CREAT | O.WRONLY), "ENOTDIR");
+    assert.equal(tried(fs, "/f/", O_CREAT | O_WRONLY), "EISDIR");
+    assert.equal(tried(fs, "/none/f", O_CREAT | O_WRONLY), "ENOENT");
+    assert.equal(tried(fs, "/f/x", O_CREAT | O_WRONLY), "ENOTDIR");
     assert.deepEqual(fs.readdirSync("/d"), []);
     assert.deepEqual(fs.readdirSync("/"), ["d", "dangling", "f"]);
     assert.equal(fs.readFileSync("/f", "utf8"), "x");
@@ -263,7 +264,7 @@ describe("with O_CREAT", () => {
       const mid20 = chain(fs, `/${p}m20-`, 20, "/d");
       fs.symlinkSync(`${chain(fs, `/${p}t19-`, 19, "/d/f")}`, `/d/${p}twenty`);
       fs.symlinkSync(`${chain(fs, `/${p}t20-`, 20, "/d/f")}`, `/d/${p}twenty-one`);
-      for (const flags of [O.RDONLY, O.CREAT | O.RDWR]) {
+      for (const flags of [O_RDONLY, O_CREAT | O_RDWR]) {
         assert.equal(tried(fs, end40, flags), undefined);
         assert.equal(tried(fs, end41, flags), "ELOOP");
         assert.equal(tried(fs, `${mid40}/f`, flags), undefined);
@@ -370,23 +371,23 @@ test("row 84: an open that fails releases file, descriptor and path once, whatev
   const user = vfs.context({ uid: 1000, gid: 1000 });
   const level = gauges(vfs);
   const cases = [
-    ["/m/none", O.RDONLY, "ENOENT"],
-    ["/m/none/x", O.CREAT, "ENOENT"],
-    ["/m/f/x", O.RDONLY, "ENOTDIR"],
-    ["/m/f", O.DIRECTORY, "ENOTDIR"],
-    ["/m/secret", O.RDONLY, "EACCES"],
-    ["/m/new", O.CREAT | O.WRONLY, "EACCES"],
-    ["/m/f", O.CREAT | O.EXCL, "EEXIST"],
-    ["/m/d", O.WRONLY, "EISDIR"],
-    ["/m/d/", O.CREAT, "EISDIR"],
-    ["/m/loop", O.RDONLY, "ELOOP"],
-    ["/m/loop", O.CREAT, "ELOOP"],
-    ["/m/link", O.NOFOLLOW, "ELOOP"],
-    [`/m/${"n".repeat(256)}`, O.CREAT, "ENAMETOOLONG"],
-    ["/m/ro/there", O.WRONLY, "EROFS"],
-    ["/m/ro/new", O.CREAT | O.WRONLY, "EROFS"],
-    ["/m/pipe", O.RDONLY, "ENXIO"],
-    ["/m/d", O.CREAT | O.DIRECTORY, "EINVAL"],
+    ["/m/none", O_RDONLY, "ENOENT"],
+    ["/m/none/x", O_CREAT, "ENOENT"],
+    ["/m/f/x", O_RDONLY, "ENOTDIR"],
+    ["/m/f", O_DIRECTORY, "ENOTDIR"],
+    ["/m/secret", O_RDONLY, "EACCES"],
+    ["/m/new", O_CREAT | O_WRONLY, "EACCES"],
+    ["/m/f", O_CREAT | O_EXCL, "EEXIST"],
+    ["/m/d", O_WRONLY, "EISDIR"],
+    ["/m/d/", O_CREAT, "EISDIR"],
+    ["/m/loop", O_RDONLY, "ELOOP"],
+    ["/m/loop", O_CREAT, "ELOOP"],
+    ["/m/link", O_NOFOLLOW, "ELOOP"],
+    [`/m/${"n".repeat(256)}`, O_CREAT, "ENAMETOOLONG"],
+    ["/m/ro/there", O_WRONLY, "EROFS"],
+    ["/m/ro/new", O_CREAT | O_WRONLY, "EROFS"],
+    ["/m/pipe", O_RDONLY, "ENXIO"],
+    ["/m/d", O_CREAT | O_DIRECTORY, "EINVAL"],
   ] as const;
   for (const ref of [false, true]) {
     vfs.walkMode({ ref });

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { AT_FDCWD, DROP, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import { AT_FDCWD, CAP_SYS_CHROOT, DROP, ERRNO, O_DIRECTORY, POINT } from "../../../dist/abi/abi.js";
 import type { Context, ContextOptions, FsSync, Vfs } from "../../../dist/src/index.js";
 import { gauges } from "../../support/counters.js";
 
@@ -13,9 +13,6 @@ import { codeOf, refused } from "../../support/errors.js";
 import { type TestScope, walkerOf } from "../../support/hooked-vfs.js";
 import { mountDriverAt, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
-
-const CAP_SYS_CHROOT = 1 << 18;
-const O_DIRECTORY = 0o200000;
 
 /** The count of a dentry that is gone. */
 const DEAD = -128;

@@ -1,10 +1,10 @@
 /** Links in a walk and its end: what the last component may be, how the walk is ended, what is left of it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { POINT } from "../../../dist/abi/abi.js";
+import { POINT, S_IFDIR } from "../../../dist/abi/abi.js";
 import type { Driver } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { flatDriver, mountDriver, S_IFDIR, walkCode } from "../../support/drivers/memory-driver.js";
+import { flatDriver, mountDriver, walkCode } from "../../support/drivers/memory-driver.js";
 import { codeOf } from "../../support/errors.js";
 import { firstPass, type HookedVfs, of, type PointPass } from "../../support/hooked-vfs.js";
 import { memoryOf } from "../../support/memory.js";

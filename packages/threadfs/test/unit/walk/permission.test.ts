@@ -1,19 +1,27 @@
 /** The permission to search and to open, in both modes: mode bits, capabilities, a driver's hooks, the security and audit hooks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DROP, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import {
+  CAP_DAC_OVERRIDE,
+  CAP_DAC_READ_SEARCH,
+  DROP,
+  ERRNO,
+  MAY_EXEC,
+  MAY_READ,
+  MAY_WRITE,
+  POINT,
+  S_IFDIR,
+  S_IFREG,
+} from "../../../dist/abi/abi.js";
 import { ACL_TAG, type AclEntry, type Driver, type SecurityHook, type Vfs } from "../../../dist/src/index.js";
 import { type DebugTree, treeFor } from "../../support/debug-tree.js";
 import { codeOf, errorWithCode, refused } from "../../support/errors.js";
 import { firstPass, lastPass, of, type PointPass, type TestScope } from "../../support/hooked-vfs.js";
 
 const { USER_OBJ, USER, GROUP_OBJ, MASK, OTHER } = ACL_TAG;
-const [R, W, X] = [4, 2, 1] as const;
-const EXEC = 1;
-const ECHILD = -10;
+const [R, W, X] = [MAY_READ, MAY_WRITE, MAY_EXEC] as const;
+const ECHILD = -ERRNO.ECHILD;
 // Where walks are counted the tests give access() its mode: then one call is one walk, also when it fails.
-const CAP_DAC_OVERRIDE = 1 << 1;
-const CAP_DAC_READ_SEARCH = 1 << 2;
 
 /** u::rwx, user 1001 r-x, no right for any other. */
 const LISTED: readonly AclEntry[] = [
@@ -34,10 +42,10 @@ function makeDir(vfs: Vfs, mode: number): void {
 
 /** A driver of one directory with one file, its root's mode given; `hooks` are added to it. */
 function oneFile(name: string, mode: number, hooks: Partial<Driver>): Driver {
-  const file = { ino: 2, mode: 0o100644, size: 0 };
+  const file = { ino: 2, mode: S_IFREG | 0o644, size: 0 };
   return {
     name,
-    root: () => ({ ino: 1, mode: 0o040000 | mode }),
+    root: () => ({ ino: 1, mode: S_IFDIR | mode }),
     lookup: (_dir, wanted) => (wanted === "f" ? file : null),
     ...hooks,
   };
@@ -110,7 +118,7 @@ test("row 32: where check_acl returns undefined the mode bits decide", async (t)
   opinion = undefined;
   asked.length = 0;
   other.fs.accessSync("/m/f");
-  assert.deepEqual(asked, [[1, EXEC]]);
+  assert.deepEqual(asked, [[1, X]]);
 });
 
 // Taken out: the hook is called in rcu mode instead of -ECHILD (no drop is counted, and it runs inside the section).
@@ -127,7 +135,7 @@ test("row 33: a permission hook is called in ref mode only", async (t) => {
     seen = vfs.points(() => vfs.fs.accessSync("/m/f"));
   });
   assert.deepEqual([c.dropPermission, c.endedRef, c.echildRestarts], [1, 1, 0]);
-  assert.deepEqual(asked, [[1, EXEC]]);
+  assert.deepEqual(asked, [[1, X]]);
   const results = of(seen, POINT.PERMISSION).map(([, , result]) => result | 0);
   assert.deepEqual(results.slice(-2), [ECHILD, 0]);
 });
@@ -231,7 +239,7 @@ test("row 36: the security hook is called for each directory on the way, with th
   const c = counted(() => vfs.fs.statSync("/a/b/f"));
   assert.deepEqual(
     state.asked,
-    inos.map((ino) => [ino, EXEC, true]),
+    inos.map((ino) => [ino, X, true]),
   );
   assert.equal(c.endedRcu, 1);
   state.asked.length = 0;
@@ -239,7 +247,7 @@ test("row 36: the security hook is called for each directory on the way, with th
   vfs.fs.statSync("/a/b/f");
   assert.deepEqual(
     state.asked,
-    inos.map((ino) => [ino, EXEC, false]),
+    inos.map((ino) => [ino, X, false]),
   );
 });
 
@@ -249,10 +257,10 @@ test("row 36: a security hook that returns -ECHILD in rcu mode is called again i
   state.answer = (ino, _mask, rcu) => (ino === inos[1] && rcu ? ECHILD : 0);
   const c = counted(() => vfs.fs.statSync("/a/b/f"));
   assert.deepEqual(state.asked, [
-    [inos[0], EXEC, true],
-    [inos[1], EXEC, true],
-    [inos[1], EXEC, false],
-    [inos[2], EXEC, false],
+    [inos[0], X, true],
+    [inos[1], X, true],
+    [inos[1], X, false],
+    [inos[2], X, false],
   ]);
   assert.deepEqual([c.dropPermission, c.echildRestarts, c.endedRef], [1, 0, 1]);
 });
@@ -336,7 +344,7 @@ test("row 37: both modes have the same result for every combination of mode bits
   vfs.fs.chownSync("/d", 1, 1);
   for (let mode = 0; mode < 0o1000; mode += 3) {
     vfs.fs.chmodSync("/d", mode);
-    const expected = callers.map(({ shift }) => ((mode >> shift) & EXEC ? undefined : "EACCES"));
+    const expected = callers.map(({ shift }) => ((mode >> shift) & X ? undefined : "EACCES"));
     const codes = () => callers.map(({ fs }) => codeOf(() => fs.accessSync("/d/f", 0)));
     const c = counted(() => assert.deepEqual(codes(), expected, `rcu mode, ${mode.toString(8)}`));
     assert.equal(c.endedRcu, callers.length);

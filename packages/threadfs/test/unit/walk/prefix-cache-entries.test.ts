@@ -1,6 +1,9 @@
 /** The entries of the prefix cache (core/vfs/walk/prefix-cache.ts): which paths have one, how it is compared, and its thread. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { addressOf } from "../../../../verify/dist/arena/core-source.js";
+import { G_PREFIX_CACHES } from "../../../../verify/dist/arena/layout.js";
 import { ERRNO, SLOTS } from "../../../dist/abi/abi.js";
 import { createVfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
@@ -14,11 +17,11 @@ import {
   ENTRY_LEN,
   ENTRY_WORDS,
   FILE,
-  G_PREFIX_CACHES,
-  G_SEQ_WRAPS,
   LEVELS,
   setUp,
 } from "../../support/prefix-cache.js";
+
+const G_SEQ_WRAPS = addressOf("G_SEQ_WRAPS");
 
 /** Address of the one entry of a walker's cache whose path has this length. */
 function onlyEntry(walker: CachedWalker, length: number): number {

@@ -1,7 +1,7 @@
 /** Walks that start again (core/vfs/walk/namei.ts, filenameLookup): rows 72 to 76, 86 to 88. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DROP, ERRNO, POINT } from "../../../dist/abi/abi.js";
+import { CAP_SYS_CHROOT, DROP, ERRNO, POINT } from "../../../dist/abi/abi.js";
 import type { AuditHook, Counters, Driver, FsSync, SecurityHook } from "../../../dist/src/index.js";
 import { counted, gauges } from "../../support/counters.js";
 import { objectDriver } from "../../support/drivers/object-driver.js";
@@ -10,7 +10,6 @@ import { of, type PointPass, type TestScope, walkerOf } from "../../support/hook
 import { mountDriverAt, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
 
 const { ECHILD, ESTALE } = ERRNO;
-const CAP_SYS_CHROOT = 1 << 18;
 
 /** The mode of each attempt: 0 ref, 1 rcu, 2 ref with revalidation. */
 function starts(passed: readonly PointPass[]): number[] {
