@@ -1,5 +1,5 @@
 /** What a dead worker has left: in its slots of the shared memory, and in the tree. */
-import type { Context, FsSync, Vfs } from "../../../threadfs/dist/src/index.js";
+import type { Context, FsSync, SharedMemory, Vfs } from "../../../threadfs/dist/src/index.js";
 import {
   MAX_THREADS,
   SLOT_ACTIVE,
@@ -26,7 +26,7 @@ const LOG_LOCK = 24;
 const LOG_MUTEX = 184;
 const WAITERS = 0x80000000;
 
-type Memory = Pick<WebAssembly.Memory, "buffer">;
+type Memory = Pick<SharedMemory, "buffer">;
 
 /** The slots of the thread that the host knows under this number. */
 export function slotsOf(memory: Memory, name: number): number[] {

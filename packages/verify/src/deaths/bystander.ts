@@ -1,13 +1,15 @@
-/** Those who work on while others die: the torture's readers and writers, on its stamped files; they stand still when they are told to. */
+/** Threads that work while others die: the readers and writers of the torture run, on its stamped files. They pause on command. */
 import { parentPort } from "node:worker_threads";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
-import { attachVfs } from "../../../threadfs/dist/src/index.js";
+import { attachVfs, type Vfs, type VfsHandle } from "../../../threadfs/dist/src/index.js";
+import { defined, stackOf } from "../support/defined.js";
 import { makeMixer, makeReader } from "../torture/roles.js";
 import { ruleDriver } from "../torture/rule-driver.js";
-import { COUNT } from "../torture/shared-state.js";
+import { COUNT, type SharedState } from "../torture/shared-state.js";
 import { Thread } from "../torture/thread.js";
-import { makeWorkloads } from "../torture/workloads.js";
+import type { Workload } from "../torture/workload.js";
+import { makeWorkloads, type Workloads } from "../torture/workloads.js";
 import { statelessDriver } from "./stateless-driver.js";
 
 /** Words of the control array. */
@@ -17,8 +19,37 @@ const PAUSE_MS = 60_000;
 /** Turns between short rests. */
 const REST_EVERY = 20;
 
-/** A thread of the torture on a tree. The clock is the torture's own. */
-export async function bystanderThread({ handle, sharedState, index, seed }) {
+interface ThreadOptions {
+  handle: VfsHandle;
+  sharedState: SharedState;
+  index: number;
+  seed: number;
+}
+
+export interface BystanderData extends ThreadOptions {
+  kind: "reader" | "mixer";
+  /** The control array. */
+  control: SharedArrayBuffer;
+}
+
+/** What a worker posts: its slots when it starts, and what went wrong. */
+export interface BystanderMessage {
+  slots?: number[];
+  failure?: string;
+}
+
+/** A thread of the torture run on a tree, with all that it works on. */
+export interface Bystander {
+  thread: Thread;
+  /** The slots that it takes in the memory. */
+  slots: number[];
+  workloads: Workloads;
+  vfs: Vfs;
+  close(): void;
+}
+
+/** Attaches a thread of the torture run to a tree. */
+export async function bystanderThread({ handle, sharedState, index, seed }: ThreadOptions): Promise<Bystander> {
   const clock = { ms: 1000 };
   const now = () => clock.ms;
   const vfs = await attachVfs(handle, { now });
@@ -35,12 +66,13 @@ export async function bystanderThread({ handle, sharedState, index, seed }) {
   return { thread, slots: [vfs.threadSlot, arena.core.threadSlot()], workloads: makeWorkloads(thread), vfs, close };
 }
 
-/** A worker's whole life. */
-export async function runBystander({ control, kind, ...options }) {
+/** Runs a worker until it is stopped. */
+export async function runBystander({ control, kind, ...options }: BystanderData): Promise<void> {
   const words = new Int32Array(control);
   const { thread, slots, workloads, close } = await bystanderThread(options);
   const turn = kind === "reader" ? makeReader(thread, workloads) : makeMixer(thread, workloads, 0, 1);
-  parentPort.postMessage({ slots });
+  const post = (message: BystanderMessage) => defined(parentPort, "parent thread").postMessage(message);
+  post({ slots });
   try {
     for (;;) {
       const state = Atomics.load(words, CONTROL.STATE);
@@ -52,13 +84,13 @@ export async function runBystander({ control, kind, ...options }) {
         continue;
       }
       turn();
-      // Those who are born and die need the processors too.
+      // The threads that start and die need the processors too.
       if (thread.counts.add(COUNT.turns) % REST_EVERY === 0) Atomics.wait(words, CONTROL.STATE, STATE.WORK, 1);
     }
-    for (const workload of Object.values(workloads)) workload.end?.(thread);
+    for (const workload of Object.values<Workload>(workloads)) workload.end?.(thread);
     close();
   } catch (error) {
     Atomics.store(words, CONTROL.FAILED, 1);
-    parentPort.postMessage({ failure: `the ${kind} that works on: ${error.stack}` });
+    post({ failure: `the bystander (${kind}): ${stackOf(error)}` });
   }
 }
