@@ -1,17 +1,25 @@
-/** The short form of packages/verify/src/torture/torture.js, and the tool itself: every lie that a tree can tell is seen by a reader. */
+/** The short form of packages/verify/src/torture/torture.ts, and the tool itself: its readers report each kind of wrong tree. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { randomBelow } from "../../../cli/dist/support/random.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
-import { createVfs } from "../../../threadfs/dist/src/index.js";
+import { createVfs, type FsSync } from "../../../threadfs/dist/src/index.js";
+import { elementAt } from "../../dist/support/defined.js";
 import { makeReader } from "../../dist/torture/roles.js";
 import { ruleDriver } from "../../dist/torture/rule-driver.js";
 import { makePath, makeSharedState, OP, Ring } from "../../dist/torture/shared-state.js";
 import { InvariantViolation, Thread } from "../../dist/torture/thread.js";
 import { run } from "../../dist/torture/torture.js";
-import { itemsOf, makeWorkloads } from "../../dist/torture/workloads.js";
+import type { Workload } from "../../dist/torture/workload.js";
+import {
+  itemsOf,
+  makeWorkloads,
+  type WorkloadName,
+  type Workloads,
+  workloadNames,
+} from "../../dist/torture/workloads.js";
 
-test("real threads see nothing that cannot be", async (t) => {
+test("the readers of real threads report nothing", async (t) => {
   const { ok, explored, failures } = await run({ seconds: 3, seed: 1, short: true });
   t.diagnostic(JSON.stringify(explored));
   assert.deepEqual(
@@ -19,12 +27,19 @@ test("real threads see nothing that cannot be", async (t) => {
     [],
   );
   assert.ok(ok);
-  assert.ok(explored.lookups > 1000 && explored.renames > 100 && explored.changes > 100);
+  const { lookups, renames, changes } = explored;
+  assert.ok(Number(lookups) > 1000 && Number(renames) > 100 && Number(changes) > 100);
   assert.equal(explored.expelledReaders, 0);
 });
 
-/** A tree with all stations, and one thread to look at it. */
-async function built(t) {
+/** A tree with the files of all workloads, and a thread on it. */
+interface Tree {
+  thread: Thread;
+  workloads: Workloads;
+  fs: FsSync;
+}
+
+async function built(t: TestContext): Promise<Tree> {
   const clock = { ms: 1000 };
   const now = () => clock.ms;
   const vfs = await createVfs({ maxBytes: 64 << 20, now });
@@ -38,47 +53,56 @@ async function built(t) {
   vfs.fs.mkdirSync("/t/tmp", { recursive: true });
   const thread = new Thread({ arena, vfs, clock, sharedState: makeSharedState(1), index: 0, next: randomBelow(7) });
   const workloads = makeWorkloads(thread);
-  for (const workload of Object.values(workloads)) workload.build(thread);
-  return { thread, workloads, fs: vfs.fs, vfs };
+  for (const workload of Object.values<Workload>(workloads)) workload.build(thread);
+  return { thread, workloads, fs: vfs.fs };
 }
 
-/** Reads a station many times, as the threads do. */
-function readAll({ thread, workloads }, name, rounds = 40) {
-  const workload = workloads[name];
+/** Reads the files of a workload many times, as the threads do. */
+function readAll({ thread, workloads }: Omit<Tree, "fs">, name: WorkloadName, rounds = 40): void {
+  const workload: Workload = workloads[name];
   for (let n = 0; n < rounds; n++) for (let i = 0; i < Math.min(workload.items, 64); i++) workload.read(thread, i);
 }
 
-test("one thread alone sees nothing wrong while it changes everything", async (t) => {
+test("a thread alone that changes everything reads nothing wrong", async (t) => {
   const tree = await built(t);
   const owned = itemsOf(tree.workloads, 0, 1);
   for (let n = 0; n < 6000; n++) {
-    const [workload, i] = owned[tree.thread.next(owned.length)];
+    const [workload, i] = elementAt(owned, tree.thread.next(owned.length));
     workload.write(tree.thread, i);
     if (n % 10 === 0) workload.read(tree.thread, tree.thread.next(workload.items));
   }
-  for (const name of Object.keys(tree.workloads)) readAll(tree, name, 3);
+  for (const name of workloadNames(tree.workloads)) readAll(tree, name, 3);
 });
 
-/** What is done behind the stations' back, and what a reader must say to it. */
-const LIES = {
-  "fixed: a file gone": [
+/** A change behind the back of a workload, and what its reader must report. */
+type WrongTree = [workload: WorkloadName, change: (tree: Tree) => void, expected: RegExp];
+const WRONG_TREES: Record<string, WrongTree> = {
+  "fixed: a file is missing": [
     "fixed",
     ({ fs }) => fs.unlinkSync("/t/fix/alpha/beta-with-a-name/gamma/delta/f0"),
     /always there/,
   ],
-  "fixed: another owner": [
+  "fixed: a file has another owner": [
     "fixed",
     ({ fs }) => fs.chownSync("/t/fix/alpha/beta-with-a-name/gamma/delta/f0", 5, 1),
     /not file 0/,
   ],
-  "fixed: a name that never was": [
+  "fixed: a name exists that never did": [
     "fixed",
     ({ fs }) => fs.mkdirSync("/t/fix/alpha/beta-with-a-name/gamma/delta/no0"),
     /never was/,
   ],
-  "replaced: a generation too new": ["replaced", ({ fs }) => fs.chownSync("/t/rep/r0", 1000, 9), /could be there/],
-  "replaced: a size of another": ["replaced", ({ fs }) => fs.truncateSync("/t/rep/r0", 3), /two files at once/],
-  "replaced: contents of another": [
+  "replaced: a file is of a generation too new": [
+    "replaced",
+    ({ fs }) => fs.chownSync("/t/rep/r0", 1000, 9),
+    /could be there/,
+  ],
+  "replaced: a file has the size of another": [
+    "replaced",
+    ({ fs }) => fs.truncateSync("/t/rep/r0", 3),
+    /two files at once/,
+  ],
+  "replaced: a file has other contents": [
     "replaced",
     ({ fs, thread }) => {
       const fd = fs.openSync("/t/rep/r0", "r+");
@@ -88,8 +112,12 @@ const LIES = {
     },
     /word 1 is/,
   ],
-  "exchanged: a third file": ["exchanged", ({ fs }) => fs.chownSync("/t/ex/0/a0", 77, 1), /not one of/],
-  "exchanged: one twice": [
+  "exchanged: a third file has one of the names": [
+    "exchanged",
+    ({ fs }) => fs.chownSync("/t/ex/0/a0", 77, 1),
+    /not one of/,
+  ],
+  "exchanged: one file has both names": [
     "exchanged",
     ({ fs }) => {
       fs.unlinkSync("/t/ex/0/b0");
@@ -97,15 +125,27 @@ const LIES = {
     },
     /not the pair|at most 1/,
   ],
-  "moved: not where it was": [
+  "moved: a file is in the wrong directory": [
     "moved",
     ({ fs }) => fs.renameSync("/t/mv/A/s0", "/t/mv/B/s0"),
     /all the time|never in that place/,
   ],
-  "swung: something else below": ["swung", ({ fs }) => fs.chownSync("/t/sw/0/L/in/deep/id", 1, 1), /is file 1/],
-  "permuted: one too many": ["permuted", ({ fs }) => fs.writeFileSync("/t/pe/0/more", ""), /shows 13 entries/],
-  "torn: owner without group": ["torn", ({ fs }) => fs.chownSync("/t/torn/f0", 1, 1), /two moments/],
-  "torn: size without time": [
+  "swung: another file is below the directory": [
+    "swung",
+    ({ fs }) => fs.chownSync("/t/sw/0/L/in/deep/id", 1, 1),
+    /is file 1/,
+  ],
+  "permuted: a directory has an entry too many": [
+    "permuted",
+    ({ fs }) => fs.writeFileSync("/t/pe/0/more", ""),
+    /shows 13 entries/,
+  ],
+  "torn: a file has a new owner and the old group": [
+    "torn",
+    ({ fs }) => fs.chownSync("/t/torn/f0", 1, 1),
+    /two moments/,
+  ],
+  "torn: a file has a new size and the old time": [
     "torn",
     ({ fs, thread }) => {
       thread.clock.ms = 1900;
@@ -113,19 +153,19 @@ const LIES = {
     },
     /two moments/,
   ],
-  "rewritten: bytes of another": [
+  "rewritten: a file has bytes of two versions": [
     "rewritten",
     ({ fs }) => fs.writeFileSync("/t/co/f0", new Uint8Array(512).fill(7).fill(9, 200)),
     /behind \d+ words/,
   ],
-  "linked: too many links": [
+  "linked: a file has too many links": [
     "linked",
     ({ fs }) => {
       for (let n = 0; n < 7; n++) fs.linkSync("/t/hl/f0", `/t/hl/extra${n}`);
     },
     /has 8 links/,
   ],
-  "bodies: half a body": [
+  "bodies: a link has half of a body": [
     "bodies",
     ({ fs }) => {
       fs.unlinkSync("/t/ln/l0");
@@ -133,39 +173,43 @@ const LIES = {
     },
     /the body is/,
   ],
-  "mounted: a file from elsewhere": ["mounted", ({ fs }) => fs.chownSync("/t/mnt/0/here/in", 5, 5), /is file 5/],
-  "bound: a file from elsewhere": ["bound", ({ fs }) => fs.chownSync("/t/bd/0/target/sub/id", 5, 5), /is file 5/],
-  "strayed: a name that never was": [
+  "mounted: a file is of another mount": ["mounted", ({ fs }) => fs.chownSync("/t/mnt/0/here/in", 5, 5), /is file 5/],
+  "bound: a file is of another bind mount": [
+    "bound",
+    ({ fs }) => fs.chownSync("/t/bd/0/target/sub/id", 5, 5),
+    /is file 5/,
+  ],
+  "strayed: a name exists that never did": [
     "strayed",
-    ({ fs, workloads }) => fs.mkdirSync(workloads.strayed.never[0].text),
+    ({ fs, workloads }) => fs.mkdirSync(elementAt(workloads.strayed.never, 0).text),
     /found in rcu mode/,
   ],
 };
 
-for (const [name, [workload, lie, expected]] of Object.entries(LIES)) {
-  test(`a lie is seen: ${name}`, async (t) => {
+for (const [name, [workload, change, expected]] of Object.entries(WRONG_TREES)) {
+  test(`a wrong tree is reported: ${name}`, async (t) => {
     const tree = await built(t);
     readAll(tree, workload);
-    lie(tree);
+    change(tree);
     assert.throws(
       () => readAll(tree, workload),
-      (error) => error instanceof InvariantViolation && expected.test(error.message),
+      (error: unknown) => error instanceof InvariantViolation && expected.test(error.message),
     );
   });
 }
 
-test("an inode number that comes back with another file is seen", async (t) => {
+test("an inode number that another file takes is reported", async (t) => {
   const { thread, workloads } = await built(t);
   readAll({ thread, workloads }, "replaced");
   thread.fs.chownSync("/t/rep/r0", 1000, 1);
   thread.fs.chownSync("/t/rep/r1", 1001, 1);
   // The same inode with another stamp that would be right at this name.
-  workloads.replaced.names[0].set(0, 7920);
+  elementAt(workloads.replaced.names, 0).set(0, 7920);
   thread.fs.chownSync("/t/rep/r0", 1000, 7920);
   assert.throws(() => readAll({ thread, workloads }, "replaced"), /two files at once|was file 1000\.1 and is/);
 });
 
-test("the hot reader sees a lie as well", async (t) => {
+test("the fast reader reports a wrong tree too", async (t) => {
   const { thread, workloads, fs } = await built(t);
   const turn = makeReader(thread, workloads);
   for (let n = 0; n < 50; n++) turn();
@@ -175,7 +219,7 @@ test("the hot reader sees a lie as well", async (t) => {
   }, InvariantViolation);
 });
 
-test("a ring keeps a thread's last calls, the one that has not come back among them", () => {
+test("a ring keeps the last calls of a thread, and the one that has not returned", () => {
   const sharedState = makeSharedState(1);
   const ring = new Ring(sharedState, 0);
   for (let n = 0; n < 100; n++) {
