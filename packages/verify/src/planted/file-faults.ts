@@ -22,7 +22,7 @@ export const FILES: Mutant[] = [
     name: "a rename changes names and link counts in two transactions",
     edits: [
       {
-        file: "vfs/ops/modify.ts",
+        file: "vfs/ops/rename.ts",
         from: "  const left = dMove(d, t, exchange);\n",
         to: "  const left = dMove(d, t, exchange);\n  txEnd();\n  txBegin();\n",
       },
@@ -33,7 +33,7 @@ export const FILES: Mutant[] = [
     name: "the directory's lock is not released when the name exists",
     edits: [
       {
-        file: "vfs/ops/modify.ts",
+        file: "vfs/ops/create.ts",
         from: "  if (err == 0) return d;\n  donePathCreate(nd, d);",
         to: "  if (err == 0) return d;\n  dput(d);\n  pathPut(nd);",
       },
@@ -44,12 +44,12 @@ export const FILES: Mutant[] = [
     name: "rmdir checks for children before it has the lock",
     edits: [
       {
-        file: "vfs/ops/modify.ts",
+        file: "vfs/ops/unlink.ts",
         from: "  if (err == 0) {\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
         to: "  if (err == 0) {\n    const full = d.nrChildren != 0;\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
       },
       {
-        file: "vfs/ops/modify.ts",
+        file: "vfs/ops/unlink.ts",
         from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;",
         to: "    else if (dirs && full) err = -ENOTEMPTY;",
       },
@@ -58,7 +58,7 @@ export const FILES: Mutant[] = [
   },
   {
     name: "rmdir does not check for children",
-    edits: [{ file: "vfs/ops/modify.ts", from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;\n", to: "" }],
+    edits: [{ file: "vfs/ops/unlink.ts", from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;\n", to: "" }],
     caughtBy: [fsck(), pair("small@rmdir || mkdir")],
   },
   {

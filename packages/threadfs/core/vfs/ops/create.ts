@@ -1,0 +1,90 @@
+/**
+ * Files, directories and links are created. Each change to the tree walks to the directory (first in rcu mode), takes the
+ * directory's i_mutex, looks the name up, checks permission, and only then changes anything.
+ *
+ * Lock order of all of them: s_vfs_rename_mutex, i_mutex of the directories (the ancestor first, else the lower address first),
+ * i_mutex of the file.
+ */
+
+import { EEXIST, ENOENT, ENOSPC, EPERM } from "../../../abi/errno";
+import * as HOOK from "../../../abi/hooks";
+import { S_IFDIR, S_IFMT } from "../../../abi/mode";
+import { driverCreate } from "../../fs/driver/hooks";
+import { tmpfsCreate } from "../../fs/tmpfs/tmpfs";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
+import { dInstantiate, dput, dSetFlags } from "../dcache/dcache";
+import { D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
+import { discardInode, igetDriver, newInode } from "../inode/icache";
+import { Context } from "../task/cred";
+import { errDentry, lookupLocked } from "../walk/lookup";
+import { filenameParentat, pathPut } from "../walk/namei";
+import { LAST_NORM, Nameidata } from "../walk/nameidata";
+import { hasTrailingSlash, mayCreate, mntWantWrite } from "./may";
+
+/**
+ * filename_create(): for a name that does not exist, a negative dentry with the directory's i_mutex taken. null:
+ * nd.err, no lock taken.
+ */
+export function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return errDentry(nd, err);
+  if (nd.lastType != LAST_NORM) {
+    pathPut(nd);
+    return errDentry(nd, -EEXIST);
+  }
+  mutexLock(nd.inode.mutex);
+  const d = lookupLocked(nd, true);
+  if (!d) {
+    mutexUnlock(nd.inode.mutex);
+    pathPut(nd);
+    return d;
+  }
+  if (d.inode) err = -EEXIST;
+  else if (!isDir && hasTrailingSlash(nd)) err = -ENOENT;
+  else err = mntWantWrite(nd.mnt);
+  if (err == 0) err = mayCreate(nd.ctx, nd.inode);
+  if (err == 0) return d;
+  donePathCreate(nd, d);
+  return errDentry(nd, err);
+}
+
+export function donePathCreate(nd: Nameidata, d: Dentry): void {
+  mutexUnlock(nd.inode.mutex);
+  dput(d);
+  pathPut(nd);
+}
+
+/**
+ * Creates the file that `mode` describes under a negative dentry. Permission has been checked. Under the directory's
+ * i_mutex.
+ */
+export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
+  const sb = nd.dentry.sb;
+  if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
+  if (!(sb.hooks & HOOK.CREATE)) return -EPERM;
+  // Allocates the inode first: a file that the driver has created cannot be undone for lack of memory.
+  const spare = newInode(sb, mode, 0, 0);
+  if (!spare) return -ENOSPC;
+  dSetFlags(d, D_DRIVER_PENDING, 0);
+  const err = driverCreate(nd.inode, nd.last, nd.lastLen, mode, body, bodyLen);
+  if (err != 0) {
+    dSetFlags(d, 0, D_DRIVER_PENDING);
+    discardInode(spare);
+    return err;
+  }
+  const i = igetDriver(sb, spare);
+  lock(d.lockref);
+  setFlags(d, 0, D_DRIVER_PENDING);
+  dInstantiate(d, i);
+  unlock(d.lockref);
+  return 0;
+}
+
+/** mkdir(2), mknod(2), symlink(2). `mode` has the type, and the umask has been applied. */
+export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i32 {
+  const d = filenameCreate(nd, (mode & S_IFMT) == S_IFDIR);
+  if (!d) return nd.err;
+  const err = vfsMknod(nd.ctx, nd, d, mode, body, bodyLen);
+  donePathCreate(nd, d);
+  return err;
+}

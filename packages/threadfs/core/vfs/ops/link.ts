@@ -1,0 +1,36 @@
+/** A file gets another name. */
+
+import { EMLINK, ENOENT, EPERM, EXDEV } from "../../../abi/errno";
+import { tmpfsLink } from "../../fs/tmpfs/tmpfs";
+import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
+import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
+import { LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
+import { donePathCreate, filenameCreate } from "./create";
+
+/** Links that a file may have. */
+const LINK_MAX: u32 = 0x7fffffff;
+
+/** linkat(2). `follow`: links the target of a symbolic link. */
+export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
+  let err = filenameLookup(from, follow ? LOOKUP_FOLLOW : 0, FOR_PATH, 0);
+  if (err != 0) return err;
+  const d = filenameCreate(nd, false);
+  if (!d) {
+    pathPut(from);
+    return nd.err;
+  }
+  const i = from.dentry.inode;
+  if (from.mnt != nd.mnt) err = -EXDEV;
+  else if (!i) err = -ENOENT;
+  else if (i.isDir || i.sb.driver != 0) err = -EPERM;
+  else {
+    mutexLock(i.mutex);
+    if (i.nlink == 0) err = -ENOENT;
+    else if (i.nlink >= LINK_MAX) err = -EMLINK;
+    else tmpfsLink(nd.dentry, d, i);
+    mutexUnlock(i.mutex);
+  }
+  donePathCreate(nd, d);
+  pathPut(from);
+  return err;
+}

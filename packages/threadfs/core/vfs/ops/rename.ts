@@ -1,0 +1,157 @@
+/** Names are moved and exchanged. create.ts has the lock order. */
+
+import { EBUSY, EEXIST, EINVAL, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from "../../../abi/errno";
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../abi/flags";
+import { MAY_WRITE } from "../../../abi/permissions";
+import { tmpfsExchange, tmpfsRename } from "../../fs/tmpfs/tmpfs";
+import { mutexLock, mutexUnlock, txBegin, txEnd } from "../../mem/lock/lock";
+import { dAncestor } from "../dcache/d-lookup";
+import { dMove } from "../dcache/d-move";
+import { dput, dSetFlags } from "../dcache/dcache";
+import { D_CANT_MOUNT, D_UNHASHED, Dentry } from "../dcache/dentry";
+import { iput } from "../inode/icache";
+import { currentTime, Inode, ihold } from "../inode/inode";
+import { isMounted } from "../mount/namespace";
+import { Context } from "../task/cred";
+import { lookupLocked } from "../walk/lookup";
+import { filenameParentat, pathPut } from "../walk/namei";
+import { LAST_NORM, Nameidata } from "../walk/nameidata";
+import { inodePermission } from "../walk/permission";
+import { hasTrailingSlash, mayCreate, mayDelete, mntWantWrite } from "./may";
+
+/**
+ * lock_rename(): the child of one directory that is an ancestor of, or is, the other one; null: neither is an ancestor
+ * of the other.
+ */
+function lockRename(a: Dentry, b: Dentry): Dentry {
+  const none = changetype<Dentry>(0);
+  if (a == b) {
+    mutexLock(a.inode.mutex);
+    return none;
+  }
+  mutexLock(a.sb.renameMutex);
+  let trap = dAncestor(b, a);
+  if (trap) {
+    mutexLock(b.inode.mutex);
+    mutexLock(a.inode.mutex);
+    return trap;
+  }
+  trap = dAncestor(a, b);
+  if (trap || a.at < b.at) {
+    mutexLock(a.inode.mutex);
+    mutexLock(b.inode.mutex);
+  } else {
+    mutexLock(b.inode.mutex);
+    mutexLock(a.inode.mutex);
+  }
+  return trap;
+}
+
+function unlockRename(a: Dentry, b: Dentry): void {
+  mutexUnlock(a.inode.mutex);
+  if (a == b) return;
+  mutexUnlock(b.inode.mutex);
+  mutexUnlock(a.sb.renameMutex);
+}
+
+/** renameat2(2) with RENAME_NOREPLACE and RENAME_EXCHANGE. */
+export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
+  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -EINVAL;
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return err;
+  err = filenameParentat(nd2, 0);
+  if (err != 0) {
+    pathPut(nd);
+    return err;
+  }
+  if (nd.mnt != nd2.mnt) err = -EXDEV;
+  else if (nd.lastType != LAST_NORM) err = -EBUSY;
+  else if (nd2.lastType != LAST_NORM) err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+  else err = mntWantWrite(nd.mnt);
+  if (err == 0) {
+    const a = nd.dentry;
+    const b = nd2.dentry;
+    nd.putDentry_ = 0;
+    nd.putInode_ = 0;
+    nd2.putDentry_ = 0;
+    nd2.putInode_ = 0;
+    const trap = lockRename(a, b);
+    err = renameLocked(nd, nd2, trap, flags);
+    unlockRename(a, b);
+    // Puts what the rename replaced when no lock is held, because it may have lost its last name.
+    putAfterRename(nd);
+    putAfterRename(nd2);
+  }
+  pathPut(nd2);
+  pathPut(nd);
+  return err;
+}
+
+/** Puts the references that renameLocked() has left in nd. */
+function putAfterRename(nd: Nameidata): void {
+  if (nd.putDentry_ != 0) dput(nd.putDentry);
+  if (nd.putInode_ != 0) iput(nd.putInode);
+}
+
+function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): i32 {
+  const exchange = (flags & RENAME_EXCHANGE) != 0;
+  const d = lookupLocked(nd, false);
+  if (!d) return nd.err;
+  nd.putDentry = d;
+  const source = d.inode;
+  if (!source) return -ENOENT;
+  const t = lookupLocked(nd2, true);
+  if (!t) return nd2.err;
+  nd2.putDentry = t;
+  const target = t.inode;
+  if (flags & RENAME_NOREPLACE && target) return -EEXIST;
+  if (exchange && !target) return -ENOENT;
+  if (exchange && !target.isDir && hasTrailingSlash(nd2)) return -ENOTDIR;
+  if (!source.isDir && (hasTrailingSlash(nd) || (!exchange && hasTrailingSlash(nd2)))) return -ENOTDIR;
+  if (d == trap) return -EINVAL;
+  if (t == trap) return exchange ? -EINVAL : -ENOTEMPTY;
+  if (d.sb.driver != 0) return -EPERM;
+  if (source == target) return 0;
+  const err = mayRename(nd.ctx, nd.inode, d, nd2.inode, t, exchange);
+  if (err != 0) return err;
+  if (target) {
+    ihold(target);
+    nd2.putInode = target;
+    mutexLock(target.mutex);
+  }
+  const r = moveLocked(nd.dentry, d, nd2.dentry, t, exchange);
+  if (target) mutexUnlock(target.mutex);
+  return r;
+}
+
+function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exchange: bool): i32 {
+  const isDir = d.inode.isDir;
+  let err = mayDelete(c, from, d, isDir);
+  if (err != 0) return err;
+  if (!t.inode) err = mayCreate(c, to);
+  else err = mayDelete(c, to, t, exchange ? t.inode.isDir : isDir);
+  if (err != 0 || from == to) return err;
+  // A directory that moves gets another "..", which counts as writing to it.
+  if (isDir) err = inodePermission(c, d.inode, MAY_WRITE, false);
+  if (err == 0 && exchange && t.inode.isDir) err = inodePermission(c, t.inode, MAY_WRITE, false);
+  return err;
+}
+
+function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bool): i32 {
+  if (isMounted(d) || isMounted(t)) return -EBUSY;
+  if (!exchange && t.inode_ != 0 && t.inode.isDir && t.nrChildren != 0) return -ENOTEMPTY;
+  const now = currentTime();
+  const wasHashed = !(t.flags & D_UNHASHED);
+  // Names and counts change in one transaction: all or nothing.
+  txBegin();
+  const left = dMove(d, t, exchange);
+  if (exchange) {
+    tmpfsExchange(from, d, to, t, now);
+  } else {
+    if (wasHashed) dSetFlags(t, D_CANT_MOUNT, 0);
+    tmpfsRename(from, d, to, t, now);
+  }
+  txEnd();
+  if (left) dput(from);
+  return 0;
+}

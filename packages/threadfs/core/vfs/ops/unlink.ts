@@ -1,0 +1,71 @@
+/** Names of files and directories are removed. */
+
+import { EBUSY, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM } from "../../../abi/errno";
+import * as HOOK from "../../../abi/hooks";
+import { driverUnlink } from "../../fs/driver/hooks";
+import { tmpfsUnlink } from "../../fs/tmpfs/tmpfs";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
+import { dDelete, dDeleteFinish, dput, dSetFlags } from "../dcache/dcache";
+import { D_CANT_MOUNT, D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
+import { iput } from "../inode/icache";
+import { Inode, ihold } from "../inode/inode";
+import { isMounted } from "../mount/namespace";
+import { lookupLocked } from "../walk/lookup";
+import { filenameParentat, pathPut } from "../walk/namei";
+import { LAST_DOT, LAST_DOTDOT, LAST_NORM, Nameidata } from "../walk/nameidata";
+import { hasTrailingSlash, mayDelete, mntWantWrite } from "./may";
+
+/** unlink(2) and rmdir(2). */
+export function doUnlink(nd: Nameidata, dirs: bool): i32 {
+  let err = filenameParentat(nd, 0);
+  if (err != 0) return err;
+  if (nd.lastType != LAST_NORM) {
+    if (!dirs) err = -EISDIR;
+    else err = nd.lastType == LAST_DOTDOT ? -ENOTEMPTY : nd.lastType == LAST_DOT ? -EINVAL : -EBUSY;
+    pathPut(nd);
+    return err;
+  }
+  err = mntWantWrite(nd.mnt);
+  const dir = nd.inode;
+  mutexLock(dir.mutex);
+  const d = lookupLocked(nd, false);
+  if (!d) {
+    mutexUnlock(dir.mutex);
+    pathPut(nd);
+    return nd.err;
+  }
+  const i = d.inode;
+  if (i) ihold(i);
+  if (!i) err = -ENOENT;
+  else if (!dirs && hasTrailingSlash(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
+  else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);
+  if (err == 0) {
+    mutexLock(i.mutex);
+    if (isMounted(d)) err = -EBUSY;
+    else if (d.sb.driver != 0) err = unlinkDriver(dir, d);
+    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;
+    else tmpfsUnlink(nd.dentry, d);
+    mutexUnlock(i.mutex);
+  }
+  mutexUnlock(dir.mutex);
+  dput(d);
+  if (i) iput(i);
+  pathPut(nd);
+  return err;
+}
+
+function unlinkDriver(dir: Inode, d: Dentry): i32 {
+  if (!(d.sb.hooks & HOOK.UNLINK)) return -EPERM;
+  dSetFlags(d, D_DRIVER_PENDING, 0);
+  const err = driverUnlink(dir, d);
+  if (err != 0) {
+    dSetFlags(d, 0, D_DRIVER_PENDING);
+    return err;
+  }
+  lock(d.lockref);
+  setFlags(d, D_CANT_MOUNT, D_DRIVER_PENDING);
+  const inodeToPut = dDelete(d);
+  unlock(d.lockref);
+  dDeleteFinish(d, inodeToPut);
+  return 0;
+}
