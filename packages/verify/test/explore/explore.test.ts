@@ -1,7 +1,10 @@
 /** The explorer on programs whose schedules can be counted by hand. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Explored, explore, formatSchedule, parseSchedule, replay, sample } from "../../dist/explore/explore.js";
+import { explore } from "../../dist/explore/explore.js";
+import type { Explored } from "../../dist/explore/run.js";
+import { sample } from "../../dist/explore/sample.js";
+import { formatSchedule, parseSchedule, replay } from "../../dist/explore/schedule.js";
 import type { Machine, Operation, Outcome } from "../../dist/machine/machine.js";
 import { defined } from "../../dist/support/defined.js";
 import { COUNTERS, calls, machineOf, WAITERS } from "../machine/small-programs.js";

@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { addressOf, numberOf } from "../../dist/arena/core-source.js";
 import * as L from "../../dist/arena/layout.js";
 import { dropCalls, dropNotify } from "../../dist/binary/binary-faults.js";
+import { matchesPair, replayCase } from "../../dist/explore/cases.js";
 import { Harness } from "../../dist/explore/harness.js";
-import { inPart, matchesPair, replayCase, run } from "../../dist/explore/interleave.js";
+import { inPart, run } from "../../dist/explore/interleave.js";
 import { coreProgram } from "../../dist/machine/program.js";
 import { operations } from "../../dist/scenario/operations.js";
 

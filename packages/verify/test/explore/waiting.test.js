@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COUNTERS, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { Harness } from "../../dist/explore/harness.js";
+import { Harness, hostOf } from "../../dist/explore/harness.js";
 import { AT_SPIN, DONE, READY } from "../../dist/machine/constants.js";
 import { coreProgram } from "../../dist/machine/program.js";
 import { operation } from "../../dist/scenario/operations.js";
@@ -25,14 +25,14 @@ const READER_FIRST = {
 
 /** What the reader answered and counted, with the writer stopped before its n-th access; undefined: it has fewer. */
 function beside(writer, reader, n) {
-  const { machine, built } = harness;
+  const { machine } = harness;
   machine.everyAccess = true;
   const ops = [writer, reader];
-  let failed = machine.begin(ops, built);
+  let failed = machine.begin(harness.operations(ops));
   const [first, second] = machine.threads;
   const counters = () => {
     machine.call(second, "sumCounters", 1);
-    const values = new Float64Array(second.scratch.slice(SCRATCH.IO, SCRATCH.IO + 8 * COUNTERS.length).buffer);
+    const values = new Float64Array(hostOf(second).scratch.slice(SCRATCH.IO, SCRATCH.IO + 8 * COUNTERS.length).buffer);
     return Object.fromEntries(COUNTERS.map((name, i) => [name, values[i]]));
   };
   while (failed === null && first.state === READY && first.steps < n) failed = machine.step(0);

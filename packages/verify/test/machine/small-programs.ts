@@ -1,6 +1,6 @@
 /** Hand-written programs for the tests of the machine and the explorer. */
 import binaryen from "binaryen";
-import { type Calls, Machine, type Operation } from "../../dist/machine/machine.js";
+import { type CoreCall, Machine, type Operation } from "../../dist/machine/machine.js";
 import { programOf } from "../../dist/machine/program.js";
 
 /** A machine with its program from text; the memory is one page. */
@@ -21,7 +21,7 @@ export function machineOf(body: string, { threads = 2 }: { threads?: number } = 
 export function calls(...list: [name: string, ...args: number[]][]): Operation {
   return {
     name: list.map(([name]) => name).join(", "),
-    *run(): Calls {
+    *run(): Generator<CoreCall, unknown, number> {
       let result: number | undefined;
       for (const call of list) result = yield call;
       return result;

@@ -1,13 +1,13 @@
 /**
- * Is the rcu-walk free of stores to what others read? The whole conformance suite runs on the instrumented shipping core, and every store and
- * read-modify-write is looked at by its address.
+ * Is the rcu-walk free of stores to memory that other threads read? The whole conformance suite runs on the instrumented shipping core,
+ * and the address of every store and read-modify-write is checked.
  *
- *   a call of sysAccess or sysStat that rcu mode answered   may write to the calling thread's slot and scratch, nothing else
+ *   a call of sysAccess or sysStat that ended in rcu mode   may write to the calling thread's slot and scratch, nothing else
  *   the rcu part of a walk in any call                      the same: from the store that opens the walk's read-side section to the
  *                                                           one that ends it, or to where the walk announces that it leaves rcu mode
  *
- * That rcu mode answered is told by the core's own counters: endedRcu has grown by one, and none of the drops and restarts. That a walk leaves rcu
- * mode it announces by ND_DROPPED in its nameidata (note() in core/vfs/walk/drop.ts), before it takes the first reference.
+ * The core's own counters say that a call ended in rcu mode: endedRcu has grown by one, and none of the drops and restarts. A walk
+ * announces that it leaves rcu mode by ND_DROPPED in its nameidata (note() in core/vfs/walk/drop.ts), before it takes the first reference.
  */
 import { readdirSync } from "node:fs";
 import { COUNTERS, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
@@ -20,58 +20,73 @@ import {
   SLOT_SIZE,
   SLOTS,
 } from "../arena/layout.js";
-import { shippingCore } from "../binary/core.js";
-import { interpose } from "../binary/interpose.js";
-import { defineCheck } from "../support/check.js";
+import { type Core, shippingCore } from "../binary/core.js";
+import type { Site } from "../binary/instrument.js";
+import { type Functions, interpose, type Observer } from "../binary/interpose.js";
+import { defineCheck, type Failure, type Outcome } from "../support/check.js";
+import { defined } from "../support/defined.js";
 
-export const title = "an rcu-walk stores to its own thread's slot, scratch and memo only";
+const title = "an rcu-walk stores to its own thread's slot, scratch and memo only";
 
 const ND_DROPPED = 8;
-/** Failures that are told; more are counted. */
+/** Failures that are listed; the rest are counted. */
 const REPORTED_MAX = 5;
 
+const NAMES: readonly string[] = COUNTERS;
 const WALKS = COUNTERS.indexOf("walks");
 const ENDED_RCU = COUNTERS.indexOf("endedRcu");
-/** Grow when a walk did not stay in rcu mode. */
+/** The counters that grow when a walk does not stay in rcu mode. */
 const LEFT = [
   "endedRef",
   "echildRestarts",
   "estaleRestarts",
   ...COUNTERS.filter((name) => name.startsWith("drop")),
-].map((name) => COUNTERS.indexOf(name));
+].map((name) => NAMES.indexOf(name));
 
-/** The files of cases that the conformance suite has. */
+/** The files with the cases of the conformance suite. */
 export const TABLES = readdirSync(new URL("../../../threadfs/build/conformance/cases/", import.meta.url))
   .filter((file) => file.endsWith(".js"))
   .sort();
 
-/** What is counted over all instances. */
+/** Where an access lies: in memory of the calling thread, or elsewhere. */
+type Region = "slot" | "scratch" | "memo" | "elsewhere";
+type Stores = Record<Region, number>;
+const REGIONS: Region[] = ["slot", "scratch", "memo", "elsewhere"];
+/** A store to memory that is not the thread's own. */
+interface Foreign {
+  site: Site;
+  address: number;
+}
+const noStores = (): Stores => ({ slot: 0, scratch: 0, memo: 0, elsewhere: 0 });
+
+/** Counts over all instances. */
 export class Tally {
   calls = 0;
-  /** sysAccess and sysStat: all, answered in rcu mode with success, with an errno. */
+  /** Calls of sysAccess and sysStat: all, ended in rcu mode with success, with an errno. */
   lookups = 0;
   inRcu = 0;
   errnoInRcu = 0;
-  /** Over the lookups that rcu mode answered. */
-  stores = { slot: 0, scratch: 0, memo: 0, elsewhere: 0 };
+  /** Of the lookups that ended in rcu mode. */
+  stores = noStores();
   loads = { own: 0, shared: 0 };
-  /** Loads of shared memory of each of them. @type {number[]} */
-  eachLoads = [];
+  /** Loads of shared memory of each of them. */
+  readonly eachLoads: number[] = [];
   /** Rcu parts of walks in all calls, and how they ended. */
   parts = { all: 0, ended: 0, left: 0 };
   partStores = { own: 0, elsewhere: 0 };
-  failures = [];
+  readonly failures: Failure[] = [];
   failed = 0;
-  sitesReached = new Set();
+  readonly sitesReached = new Set<number>();
 
-  middleOfLoads() {
-    return this.eachLoads.toSorted((a, b) => a - b)[this.eachLoads.length >> 1];
+  /** The median. */
+  middleOfLoads(): number {
+    return this.eachLoads.toSorted((a, b) => a - b)[this.eachLoads.length >> 1] ?? 0;
   }
 
   /** The counts by name, for people. */
-  explored() {
+  explored(): Outcome["explored"] {
     const answered = this.inRcu + this.errnoInRcu;
-    const each = (n) => (n / answered).toFixed(1);
+    const each = (n: number) => (n / answered).toFixed(1);
     return {
       calls: this.calls,
       "lookups seen (sysAccess, sysStat)": this.lookups,
@@ -89,58 +104,64 @@ export class Tally {
     };
   }
 
-  fail(message) {
+  fail(message: string): void {
     this.failed++;
     if (this.failures.length < REPORTED_MAX) this.failures.push({ message });
   }
 }
 
-/** Watches one instance of the core. */
+/** Observes one instance of the core. */
 class Watch {
-  #tally;
-  #sites;
-  #memory;
-  #exports;
+  readonly #tally: Tally;
+  readonly #sites: Site[];
+  readonly #memory: WebAssembly.Memory;
+  readonly #exports: () => Functions;
   #slot = 0;
   #scratch = 0;
   #memo = 0;
-  #words;
+  #words = new Uint32Array(0);
   /** Of the present call. */
   #name = "";
-  #stores = { slot: 0, scratch: 0, memo: 0, elsewhere: 0 };
+  #stores = noStores();
   #loads = { own: 0, shared: 0 };
-  #foreign = [];
+  #foreign: Foreign[] = [];
   /** Whether the call is in the rcu part of a walk. */
   #inPart = false;
 
-  constructor(tally, sites, memory, exports) {
+  constructor(tally: Tally, sites: Site[], memory: WebAssembly.Memory, exports: () => Functions) {
     this.#tally = tally;
     this.#sites = sites;
     this.#memory = memory;
     this.#exports = exports;
   }
 
-  get observer() {
+  get observer(): Observer {
+    const siteOf = (site: number): Site => defined(this.#sites[site], `site ${site}`);
     return {
-      access: (site, address) => this.#access(this.#sites[site], address >>> 0),
-      store: (site, address, low) => this.#write(this.#sites[site], address >>> 0, this.#sites[site].size, low),
-      range: (site, to, from, length) => this.#range(this.#sites[site], to >>> 0, from >>> 0, length >>> 0),
+      access: (site, address) => this.#access(siteOf(site), address >>> 0),
+      store: (site, address, low) => this.#write(siteOf(site), address >>> 0, siteOf(site).size, low),
+      range: (site, to, from, length) => this.#range(siteOf(site), to >>> 0, from >>> 0, length >>> 0),
       call: (name, run) => this.#call(name, run),
     };
   }
 
-  /** Where the thread's own memory lies; unknown until it has attached, and then nothing is watched yet. */
-  #find() {
-    if (this.#exports().scratchBase() === 0) return false;
-    this.#scratch = this.#exports().scratchBase() >>> 0;
-    this.#slot = SLOTS + this.#exports().threadSlot() * SLOT_SIZE;
+  /** Calls an export of the instance that is not observed. */
+  #ask(name: string): number {
+    return defined(this.#exports()[name], name)();
+  }
+
+  /** Finds the thread's own memory. False: the thread has not attached yet, and is not observed. */
+  #find(): boolean {
+    if (this.#ask("scratchBase") === 0) return false;
+    this.#scratch = this.#ask("scratchBase") >>> 0;
+    this.#slot = SLOTS + this.#ask("threadSlot") * SLOT_SIZE;
     this.#words = new Uint32Array(this.#memory.buffer, this.#slot, SLOT_SIZE / 4);
-    this.#memo = this.#words[SLOT_PREFIX_CACHE / 4];
+    this.#memo = this.#words[SLOT_PREFIX_CACHE / 4] ?? 0;
     return true;
   }
 
-  /** "slot", "scratch", "memo" or "elsewhere" for all of a range. */
-  #region(address, size) {
+  /** The region that has all of a range. */
+  #region(address: number, size: number): Region {
     if (address >= this.#slot && address + size <= this.#slot + SLOT_SIZE) return "slot";
     if (address >= this.#scratch && address + size <= this.#scratch + SCRATCH.SIZE) return "scratch";
     if (this.#memo !== 0 && address >= this.#memo && address + size <= this.#memo + PREFIX_CACHE_CHUNKS * CHUNK)
@@ -148,26 +169,26 @@ class Watch {
     return "elsewhere";
   }
 
-  #access(site, address) {
+  #access(site: Site, address: number): void {
     if (this.#slot === 0) return;
     if (site.kind === "load") this.#load(site, address, site.size);
     else if (site.kind !== "size") this.#write(site, address, site.size, 0);
   }
 
-  #load(site, address, size) {
+  #load(site: Site, address: number, size: number): void {
     this.#tally.sitesReached.add(site.id);
     if (this.#region(address, size) === "elsewhere") this.#loads.shared++;
     else this.#loads.own++;
   }
 
-  #range(site, to, from, length) {
+  #range(site: Site, to: number, from: number, length: number): void {
     if (this.#slot === 0 || length === 0) return;
     if (site.kind === "copy") this.#load(site, from, length);
     this.#write(site, to, length, 0);
   }
 
-  /** A store, a range, and whatever else is no load: read-modify-write, wake-up, growth. */
-  #write(site, address, size, low) {
+  /** An access that is no load: a store, a range, a read-modify-write, a wake-up, a growth. */
+  #write(site: Site, address: number, size: number, low: number): void {
     if (this.#slot === 0) return;
     const tally = this.#tally;
     tally.sitesReached.add(site.id);
@@ -195,11 +216,11 @@ class Watch {
     }
   }
 
-  #counter(index) {
-    return this.#words[SLOT_COUNTERS / 4 + 2 * index];
+  #counter(index: number): number {
+    return this.#words[SLOT_COUNTERS / 4 + 2 * index] ?? 0;
   }
 
-  #call(name, run) {
+  #call(name: string, run: () => number): number {
     if (
       this.#slot === 0 &&
       (name === "threadAttach" || name === "arenaInit" || name === "arenaCheck" || !this.#find())
@@ -209,7 +230,7 @@ class Watch {
     const tally = this.#tally;
     tally.calls++;
     this.#name = name;
-    this.#stores = { slot: 0, scratch: 0, memo: 0, elsewhere: 0 };
+    this.#stores = noStores();
     this.#loads = { own: 0, shared: 0 };
     this.#foreign = [];
     this.#inPart = false;
@@ -220,62 +241,92 @@ class Watch {
       this.#slot = 0;
       return value;
     }
-    const grown = COUNTERS.map((_, i) => this.#counter(i) - before[i]);
-    if ((name === "sysAccess" || name === "sysStat") && grown[WALKS] > 0) this.#judge(name, value, grown);
+    const grown = before.map((count, i) => this.#counter(i) - count);
+    if ((name === "sysAccess" || name === "sysStat") && (grown[WALKS] ?? 0) > 0) this.#judge(name, value, grown);
     return value;
   }
 
-  #judge(name, value, grown) {
+  #judge(name: string, value: number, grown: number[]): void {
     const tally = this.#tally;
     tally.lookups++;
     if (grown[ENDED_RCU] !== 1 || LEFT.some((i) => grown[i] !== 0)) return;
     if (value >= 0) tally.inRcu++;
     else tally.errnoInRcu++;
-    for (const region of Object.keys(tally.stores)) tally.stores[region] += this.#stores[region];
-    for (const region of Object.keys(tally.loads)) tally.loads[region] += this.#loads[region];
+    for (const region of REGIONS) tally.stores[region] += this.#stores[region];
+    tally.loads.own += this.#loads.own;
+    tally.loads.shared += this.#loads.shared;
     tally.eachLoads.push(this.#loads.shared);
     if (this.#foreign.length === 0) return;
-    tally.fail(`${name} answered ${value} in rcu mode and wrote elsewhere: ${this.#foreign.map(describe).join(", ")}`);
+    tally.fail(`${name} returned ${value} in rcu mode and wrote elsewhere: ${this.#foreign.map(describe).join(", ")}`);
   }
 }
 
-function describe({ site, address }) {
+function describe({ site, address }: Foreign): string {
   return `${site.op} at ${address} in ${site.func} (${site.line})`;
 }
 
-/**
- * Runs the cases of the conformance suite on the interposed core and, to compare, on the plain one.
- * @param {import("../binary/core.js").Core} core
- * @param {{ tables?: string[], tally?: Tally, compare?: boolean, expired?: () => boolean }} options `tables`: the files of cases, default all;
- *   `tally`: counts to add to; `compare`: default true
- * @returns {Promise<{ tally: Tally, cases: number, all: number, differing: string[] }>} `cases` of `all` were run; `differing`: those
- *   that the plain core answered otherwise
- */
+export interface MeasureOptions {
+  /** The files with cases, default all. */
+  tables?: string[];
+  /** Counts to add to. */
+  tally?: Tally;
+  /** Whether the cases run on the plain core too, default true. */
+  compare?: boolean;
+  expired?: () => boolean;
+}
+
+export interface Measured {
+  tally: Tally;
+  /** How many of all cases were run. */
+  cases: number;
+  all: number;
+  /** The cases with another outcome on the plain core. */
+  differing: string[];
+}
+
+/** Runs the cases of the conformance suite on the interposed core and, to compare, on the plain one. */
 export async function measure(
-  core,
-  { tables = TABLES, tally = new Tally(), compare = true, expired = () => false } = {},
-) {
+  core: Core,
+  { tables = TABLES, tally = new Tally(), compare = true, expired = () => false }: MeasureOptions = {},
+): Promise<Measured> {
   const restore = interpose(core, (exports, memory) => new Watch(tally, core.sites, memory, exports).observer);
-  let watched;
+  let watched: Outcomes;
   try {
     watched = await runTables(tables, expired);
   } finally {
     restore();
   }
-  const plain = compare ? await runTables(tables, expired) : { outcomes: new Map() };
+  const plain = compare ? await runTables(tables, expired) : { outcomes: new Map<string, string>() };
   const differing = [...plain.outcomes].filter(([name, is]) => (watched.outcomes.get(name) ?? is) !== is);
   return { tally, cases: watched.outcomes.size, all: watched.all, differing: differing.map(([name]) => name) };
 }
 
-/** Every case of every table on a tree of its own table; answers the outcomes as text. */
-async function runTables(tables, expired) {
-  const at = new URL("../../../threadfs/build/conformance/", import.meta.url);
-  const { openOurs } = await import(new URL("targets.js", at).href);
-  const { runCase } = await import(new URL("run-case.js", at).href);
-  const outcomes = new Map();
+/** The outcomes of cases as text, and how many cases there are. */
+interface Outcomes {
+  outcomes: Map<string, string>;
+  all: number;
+}
+
+/**
+ * The modules of the conformance suite, as far as they are used here. The suite builds after this package, so that its types cannot be
+ * imported.
+ */
+interface Suite {
+  openOurs(root: string): Promise<{ close(): void }>;
+  runCase(target: { close(): void }, testCase: { name: string }, id: number): unknown;
+  default: { name: string }[];
+}
+
+/** Runs every case of each table on a tree of the table. */
+async function runTables(tables: string[], expired: () => boolean): Promise<Outcomes> {
+  const suite = async (file: string): Promise<Suite> =>
+    import(new URL(`../../../threadfs/build/conformance/${file}`, import.meta.url).href);
+  const { openOurs } = await suite("targets.js");
+  const { runCase } = await suite("run-case.js");
+  const outcomes = new Map<string, string>();
   let all = 0;
   for (const file of tables) {
-    const { default: cases } = await import(new URL(`cases/${file}`, at).href);
+    const { default: cases } = await suite(`cases/${file}`);
     all += cases.length;
     const target = await openOurs("/tmp/threadfs-verify");
     try {
@@ -290,15 +341,22 @@ async function runTables(tables, expired) {
   return { outcomes, all };
 }
 
-/** @type {import("../support/check.js").Run} */
-export async function run({ seconds, short = false, log = () => undefined }) {
+export async function run({
+  seconds,
+  short = false,
+  log = () => undefined,
+}: {
+  seconds: number;
+  short?: boolean;
+  log?: (line: string) => void;
+}): Promise<Outcome> {
   const core = shippingCore({ accesses: true });
   const end = performance.now() + 1000 * seconds;
   const tables = short ? ["link.js", "permissions.js"] : TABLES;
   const { tally, cases, all, differing } = await measure(core, { tables, expired: () => performance.now() > end });
   const failures = [...tally.failures];
   for (const name of differing.slice(0, REPORTED_MAX))
-    failures.push({ message: `the plain core answers otherwise: ${name}` });
+    failures.push({ message: `the plain core has another outcome: ${name}` });
   if (tally.inRcu === 0 || tally.parts.left === 0) failures.push({ message: "nothing was seen, the check is broken" });
   log(`${cases} of ${all} cases of the conformance suite on the instrumented core`);
   return { ok: failures.length === 0, explored: { cases: `${cases} of ${all}`, ...tally.explored() }, failures };

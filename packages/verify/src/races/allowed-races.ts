@@ -1,21 +1,23 @@
 /**
- * Plain accesses to shared memory that may race, each with its reason. Nothing else may. An entry names a function of the source
- * (where the plain access is written, not into what it was inlined), the field that it touches, and a pair of operations in whose
- * schedules it does: an entry that is never met is an error.
- *
- * @typedef {object} Allowed
- * @property {string} func "core/vfs/walk/rcu-walk.ts rcuWalk"
- * @property {string} field as Namer.field() of trace.js has it
- * @property {string} why
- * @property {[string, string, string]} witness tree, with "+polls" where the next look at the slots is near, and the names of two operations
+ * A plain access to shared memory that may race, with the reason. No other one may. An entry names the function of the source in which
+ * the plain access is written, wherever it was inlined, the field, and a pair of operations in whose schedules it races: an entry that
+ * is never met is an error.
  */
+export interface Allowed {
+  /** "core/vfs/walk/rcu-walk.ts rcuWalk" */
+  func: string;
+  /** As Namer.field() of trace.ts returns it. */
+  field: string;
+  why: string;
+  /** The tree, with "+polls" where the next poll of the slots is near, and the names of two operations. */
+  witness: [tree: string, one: string, other: string];
+}
 
 const CANDIDATE =
-  "only leads to a candidate, whose sequence, parent and name are loaded atomically and checked; a miss is looked for again by dLookupRcu()";
-const ESTIMATE = "an estimate of how many there are: it decides whether to tidy up now or later, and nothing else";
+  "only leads to a candidate, whose sequence, parent and name are loaded atomically and checked; after a miss dLookupRcu() looks the name up again";
+const ESTIMATE = "an estimate of a number, which only decides whether to free memory now or later";
 
-/** @type {Allowed[]} */
-export const ALLOWED = [
+export const ALLOWED: Allowed[] = [
   {
     func: "core/vfs/walk/rcu-walk.ts rcuWalk",
     field: "bucket",
@@ -34,16 +36,14 @@ export const ALLOWED = [
     why: CANDIDATE,
     witness: ["small", "stat: sysStat(path=/d)", "rename: sysRename(path=/d path2=/o/d flags=0)"],
   },
-  ...["G_HASH_MASK", "G_HASH_N"].map((field) => ({
-    func: "core/vfs/walk/rcu-walk.ts rcuWalk",
-    field,
-    why: CANDIDATE,
-    witness: /** @type {[string, string, string]} */ ([
-      "split",
-      "stat: sysStat(path=/d/e)",
-      "create: sysOpen(path=/d/x flags=65 mode=420)",
-    ]),
-  })),
+  ...["G_HASH_MASK", "G_HASH_N"].map(
+    (field): Allowed => ({
+      func: "core/vfs/walk/rcu-walk.ts rcuWalk",
+      field,
+      why: CANDIDATE,
+      witness: ["split", "stat: sysStat(path=/d/e)", "create: sysOpen(path=/d/x flags=65 mode=420)"],
+    }),
+  ),
   {
     func: "core/mem/smr/smr.ts rcuPoll",
     field: "G_RCU_COUNT",

@@ -1,28 +1,33 @@
-/** A state of a memory to go back to: a copy, and which grains of it have been written since. */
+/** A state of a memory that can be restored: a copy, and the list of grains that were written since. */
 
 /** Bytes restored as one. */
 const GRAIN_SHIFT = 10;
 const GRAIN = 1 << GRAIN_SHIFT;
 
 export class MemorySnapshot {
-  /** @param {Uint8Array} memory @param {number} bytes how much of it is kept */
-  constructor(memory, bytes) {
+  readonly memory: Uint8Array;
+  readonly bytes: number;
+  image: Uint8Array = new Uint8Array(0);
+  /** By grain: whether it was written. */
+  readonly dirty: Uint8Array;
+  /** The dirty grains. */
+  readonly list: number[] = [];
+
+  /** @param bytes how much of it is kept */
+  constructor(memory: Uint8Array, bytes: number) {
     this.memory = memory;
     this.bytes = bytes;
-    this.image = new Uint8Array(0);
     this.dirty = new Uint8Array((memory.length >>> GRAIN_SHIFT) + 2);
-    /** @type {number[]} */
-    this.list = [];
   }
 
-  /** The present state is the one to go back to. */
-  take() {
+  /** The present state is the one that restore() restores. */
+  take(): void {
     this.image = this.memory.slice(0, this.bytes);
     this.dirty.fill(0);
     this.list.length = 0;
   }
 
-  restore() {
+  restore(): void {
     const { memory, image, dirty, list } = this;
     for (const n of list) {
       const from = n << GRAIN_SHIFT;
@@ -32,8 +37,8 @@ export class MemorySnapshot {
     list.length = 0;
   }
 
-  /** To be told before a store to `address`. */
-  willWrite(address, length) {
+  /** Must be called before a store to `address`. */
+  willWrite(address: number, length: number): void {
     for (let n = address >>> GRAIN_SHIFT; n <= (address + length - 1) >>> GRAIN_SHIFT; n++) {
       if (this.dirty[n] !== 0) continue;
       this.dirty[n] = 1;

@@ -1,17 +1,21 @@
 /**
- * A schedule as people read it: who, in which function and line, does what to which field of what, with which value. Addresses get the
+ * A schedule as text for people: the thread, the function and line, the access, the field and its object, the value. Addresses get the
  * names of core/mem/layout.ts, objects of the typed caches their fields, dentries their path.
  *
- * Shown are the accesses to words that the threads share (conflicting in this run), and of each thread's stretch the first and last.
+ * The trace shows the accesses to words that the threads share (conflicting in this run), and the first and last access of each
+ * stretch of a thread.
  */
 
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { addressOf, fieldsOf, LAYOUT, numberOf } from "../arena/core-source.js";
-import { CACHE_SLOTS } from "../arena/layout.js";
+import { addressOf, type Field, fieldsOf, LAYOUT, numberOf } from "../arena/core-source.js";
+import { CACHE_SLOTS, DENTRY, INLINE_NAME } from "../arena/layout.js";
 import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "../machine/constants.js";
+import type { Machine, Outcome, ProgramSite } from "../machine/machine.js";
+import type { LogEntry } from "../machine/scheduling-points.js";
+import { defined } from "../support/defined.js";
 
 /** Typed caches by their number in core/mem/alloc/slab.ts. */
-const TYPES = {
+const TYPES: Record<number, { name: string; fields: Field[] }> = {
   1: { name: "dentry", fields: fieldsOf("vfs/dcache/dentry.ts", "Dentry") },
   2: { name: "inode", fields: fieldsOf("vfs/inode/inode.ts", "Inode") },
   3: { name: "mount", fields: fieldsOf("vfs/mount/namespace.ts", "Mount") },
@@ -30,23 +34,25 @@ const SLOTS_END = SLOTS + SLOT_SIZE * numberOf("MAX_THREADS");
 const SLOTS_USED = addressOf("G_SLOTS_USED");
 const SLOT_SCRATCH = numberOf("SLOT_SCRATCH");
 const CHUNK_ENTRY = numberOf("CHUNK_ENTRY");
-const INLINE_NAME = 32;
-const DENTRY = Object.fromEntries(TYPES[1].fields.map(([offset, name]) => [name, offset]));
+const CACHE_DENTRY = 1;
 
 /** Names for addresses of one memory. */
 export class Namer {
-  constructor(memory) {
-    this.words = new Uint32Array(memory.buffer);
-    this.bytes = new Uint8Array(memory.buffer);
-    /** Paths as they were when first asked for: names change, addresses do not. @type {Map<number, string>} */
-    this.paths = new Map();
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+  /** Paths as they were at first: names change, addresses do not. */
+  readonly #paths = new Map<number, string>();
+
+  constructor(memory: { buffer: ArrayBufferLike }) {
+    this.#words = new Uint32Array(memory.buffer);
+    this.#bytes = new Uint8Array(memory.buffer);
   }
 
-  #word(address) {
-    return this.words[address >>> 2] ?? 0;
+  #word(address: number): number {
+    return this.#words[address >>> 2] ?? 0;
   }
 
-  of(address) {
+  of(address: number): string {
     const fixed = FIXED.get(address & ~3);
     if (fixed !== undefined) return fixed + odd(address);
     if (address >= CACHES && address < CACHES_END) return `cache ${(address - CACHES) >> 6} +${address & 63}`;
@@ -77,8 +83,8 @@ export class Namer {
     return `${type.name} ${this.#object(cache, object)} .${fieldAt(type.fields, offset)}`;
   }
 
-  /** The field alone, without which object it is: "dentry .next", "bucket", "cache .used". */
-  field(address) {
+  /** The field without its object: "dentry .next", "bucket", "cache .used". */
+  field(address: number): string {
     return this.of(address)
       .replace(/^(\w+) 0x.* \./, "$1 .")
       .replace(/^(bucket lock|bucket|slot|chunk|scratch) \d+/, "$1")
@@ -88,7 +94,7 @@ export class Namer {
   }
 
   /** A thread's scratch area. */
-  #scratch(address) {
+  #scratch(address: number): string | undefined {
     for (let n = 0; n < this.#word(SLOTS_USED); n++) {
       const at = this.#word(SLOTS + n * SLOT_SIZE + SLOT_SCRATCH);
       if (address >= at && address < at + SCRATCH.SIZE) return `scratch ${n} +${address - at}`;
@@ -96,15 +102,15 @@ export class Namer {
     return undefined;
   }
 
-  #object(cache, object) {
-    if (cache !== 1) return hex(object);
-    const known = this.paths.get(object) ?? this.#path(object);
-    if (!known.startsWith("(")) this.paths.set(object, known);
+  #object(cache: number, object: number): string {
+    if (cache !== CACHE_DENTRY) return hex(object);
+    const known = this.#paths.get(object) ?? this.#path(object);
+    if (!known.startsWith("(")) this.#paths.set(object, known);
     return `${hex(object)} ${known}`;
   }
 
-  #path(dentry) {
-    const names = [];
+  #path(dentry: number): string {
+    const names: string[] = [];
     let d = dentry;
     for (let n = 0; n < 64; n++) {
       const up = this.#word(d + DENTRY.parent);
@@ -114,10 +120,10 @@ export class Namer {
           .reverse()
           .map((name) => `/${name}`)
           .join("")}`;
-      const length = this.#word(d + (DENTRY.hashLen + 4));
-      const at = length > INLINE_NAME ? this.#word(d + DENTRY.name0) : d + DENTRY.name0;
+      const length = this.#word(d + DENTRY.len);
+      const at = length > INLINE_NAME ? this.#word(d + DENTRY.name) : d + DENTRY.name;
       names.push(
-        length > INLINE_NAME ? `(${length} bytes)` : Buffer.from(this.bytes.slice(at, at + length)).toString("latin1"),
+        length > INLINE_NAME ? `(${length} bytes)` : Buffer.from(this.#bytes.slice(at, at + length)).toString("latin1"),
       );
       d = up;
     }
@@ -125,35 +131,41 @@ export class Namer {
   }
 }
 
-const hex = (n) => `0x${(n >>> 0).toString(16)}`;
-const odd = (address) => (address & 3 ? ` +${address & 3}` : "");
+const hex = (n: number): string => `0x${(n >>> 0).toString(16)}`;
+const odd = (address: number): string => (address & 3 ? ` +${address & 3}` : "");
 
-function fieldAt(fields, offset) {
-  let best = fields[0];
-  for (const field of fields) if (field[0] <= offset) best = field;
+function fieldAt(fields: Field[], offset: number): string {
+  const best = defined(fields.findLast(([at]) => at <= offset) ?? fields[0], "field");
   return offset === best[0] ? best[1] : `${best[1]}+${offset - best[0]}`;
 }
 
-/** @param {import("../machine/machine.js").Machine} machine */
-export function traceOf(machine) {
+/** An access with the name of its address, and the value of the word. */
+type Line = LogEntry & { name: string; value: number; times?: number };
+
+/** Collects the accesses of a run. */
+export interface Tracer {
+  add(entry: LogEntry): void;
+  text(operations: readonly { name: string }[], outcome: Outcome): string;
+}
+
+export function traceOf(machine: Machine): Tracer {
   const namer = new Namer(machine.memory);
   const words = new Int32Array(machine.memory.buffer);
   const { sites } = machine.program;
-  const lines = [];
-  /** Words by who touched them, to leave out what only one thread knows. @type {Map<number, number>} */
-  const touched = new Map();
+  const lines: Line[] = [];
+  /** Word -> the threads that have read it (bits from 0) and written it (bits from 8). */
+  const touched = new Map<number, number>();
   return {
-    /** @param {import("../machine/scheduling-points.js").LogEntry} entry */
     add(entry) {
       const { thread, kind, address, size, lo } = entry;
       const bit = (kind & WRITE ? 256 : 1) << thread;
       for (let w = address >>> 2; w <= (address + Math.min(size, 64) - 1) >>> 2; w++)
         touched.set(w, (touched.get(w) ?? 0) | bit);
-      const now = words[address >>> 2] >>> 0;
+      const now = (words[address >>> 2] ?? 0) >>> 0;
       lines.push({ ...entry, name: namer.of(address), value: kind & WRITE && !(kind & READ) ? lo >>> 0 : now });
     },
     text(operations, outcome) {
-      const shared = ({ address, size }) => {
+      const shared = ({ address, size }: Line) => {
         const bits = [touched.get(address >>> 2) ?? 0, touched.get((address + size - 1) >>> 2) ?? 0];
         return bits.some((b) => b >> 8 !== 0 && several((b | (b >> 8)) & 255));
       };
@@ -169,29 +181,33 @@ export function traceOf(machine) {
   };
 }
 
-const letter = (n) => String.fromCharCode(97 + n);
-const several = (bits) => (bits & (bits - 1)) !== 0;
+const letter = (n: number): string => String.fromCharCode(97 + n);
+const several = (bits: number): boolean => (bits & (bits - 1)) !== 0;
 
-/** The same access again and again, as one line. */
-function fold(lines) {
-  const out = [];
+/** Repetitions of one access as one line. */
+function fold(lines: Line[]): Line[] {
+  const out: Line[] = [];
   for (const line of lines) {
-    const last = out[out.length - 1];
-    const same = last && ["thread", "site", "address", "value"].every((key) => last[key] === line[key]);
+    const last = out.at(-1);
+    const same =
+      last?.thread === line.thread &&
+      last.site === line.site &&
+      last.address === line.address &&
+      last.value === line.value;
     if (same) last.times = (last.times ?? 1) + 1;
     else out.push({ ...line });
   }
   return out;
 }
 
-function format({ thread, step, site, kind, name, value, times, lo }, where) {
+function format({ thread, step, site, kind, name, value, times, lo }: Line, where: ProgramSite | undefined): string {
   const indent = "                                        ".slice(0, 2 + thread * 4);
-  const place = site === WAIT_SITE ? "host.wait" : `${where.func} ${where.line ?? ""}`;
-  const what = site === WAIT_SITE ? `waits for a change of ${hex(lo)}` : verb(kind, where);
+  const place = site === WAIT_SITE ? "host.wait" : `${where?.func} ${where?.line ?? ""}`;
+  const what = site === WAIT_SITE ? `waits for a change of ${hex(lo)}` : verb(kind, where?.op);
   return `${indent}${letter(thread)}${step} ${place}  ${what} ${name}  ${kind & WRITE && !(kind & READ) ? ":=" : "="} ${hex(value)}${times ? `  (${times} times)` : ""}`;
 }
 
-function verb(kind, { op }) {
+function verb(kind: number, op: string | undefined): string {
   if (kind & NOTIFY) return "notify";
   return `${op}${kind & ATOMIC ? "" : " (plain)"}`;
 }

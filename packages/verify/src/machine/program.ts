@@ -1,14 +1,15 @@
 /**
- * A program for machine.js: an instrumented, asyncified module whose mutable globals are exported, and what each of
- * its accesses does. Globals belong to the instance and outlive a call, so a run that starts from a snapshot of the memory has
- * to find them as they were, too.
+ * A program for a machine: an instrumented, asyncified module whose mutable globals are exported, with its accesses. Globals belong to
+ * the instance and outlive a call, so a run that starts from a snapshot of the memory must restore them too.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { instrument } from "../binary/instrument.js";
-import { symbolsOf } from "../binary/symbols.js";
-import { Reader, SECTION, sections, u32, utf8, Writer } from "../binary/wasm.js";
+import { type FunctionName, instrument, type Site } from "../binary/instrument.js";
+import { type Symbols, symbolsOf } from "../binary/symbols.js";
+import { type AccessKind, Reader, SECTION, sections, u32, utf8, Writer } from "../binary/wasm.js";
+
 import { ATOMIC, NOTIFY, READ, WRITE } from "./constants.js";
+import type { Program, ProgramSite } from "./machine.js";
 
 /** The core that ships. */
 export const CORE = new URL("../../../threadfs/dist/core.wasm", import.meta.url);
@@ -16,10 +17,10 @@ export const CORE = new URL("../../../threadfs/dist/core.wasm", import.meta.url)
 const EXPORT_GLOBAL = 3;
 /** Instructions that end a constant expression and the constants in it: the values of globals. */
 const END = 0x0b;
-const CONST_BYTES = { 67: 4, 68: 8 };
+const CONST_BYTES: Record<number, number> = { 67: 4, 68: 8 };
 
-/** What an access does, by the rewriter's word for it. */
-const KINDS = {
+/** The effects of each kind of access. */
+const KINDS: Record<AccessKind, number> = {
   load: READ,
   store: WRITE,
   rmw: READ | WRITE,
@@ -32,13 +33,16 @@ const KINDS = {
   size: 0,
 };
 
-/**
- * @param {Uint8Array} bytes a module as it was built
- * @param {import("../binary/symbols.js").Symbols} [names]
- * @returns {import("./machine.js").Program & { sites: (import("../binary/instrument.js").Site & { kindName: string })[] }}
- */
-export function programOf(bytes, names) {
-  const made = cached(bytes, names?.version ?? "", () => instrument(bytes, { accesses: true, asyncify: true, names }));
+/** A program of a module, with all that is known of its accesses. */
+export interface InstrumentedProgram extends Program {
+  sites: (ProgramSite & Omit<Site, "kind"> & { kindName: AccessKind })[];
+}
+
+/** @param bytes a module as it was built */
+export function programOf(bytes: Uint8Array, names?: Symbols): InstrumentedProgram {
+  const made = cached(bytes, names?.version ?? "", () =>
+    instrument(bytes, { accesses: true, asyncify: true, ...(names ? { names } : {}) }),
+  );
   const sites = made.sites.map((site) => ({
     ...site,
     kindName: site.kind,
@@ -46,18 +50,23 @@ export function programOf(bytes, names) {
     size: site.kind === "notify" ? 4 : site.size,
   }));
   const out = exportGlobals(made.bytes);
-  return { module: new WebAssembly.Module(/** @type {BufferSource} */ (out)), sites };
+  return { module: new WebAssembly.Module(out), sites };
 }
 
 /** Kept rewritten modules: binaryen takes seconds for each. */
 const KEPT = new URL("../../build/kept/", import.meta.url);
 /** What the result depends on beside the module itself. */
-const TOOLS = ["instrument.js", "asyncify.js", "wasm.js"]
-  .map((name) => new URL(`../binary/${name}`, import.meta.url))
-  .concat(new URL("../../../../package-lock.json", import.meta.url));
+const TOOLS = [
+  "../binary/instrument.js",
+  "../binary/asyncify.js",
+  "../binary/wasm.js",
+  "../../../../package-lock.json",
+].map((name) => new URL(name, import.meta.url));
 
-/** A rewritten module from an earlier time, if the module and the tools are the same; else it is made and kept. */
-function cached(bytes, version, make) {
+type Rewritten = Pick<ReturnType<typeof instrument>, "bytes" | "sites">;
+
+/** A rewritten module that was kept, if the module and the tools are the same; otherwise it is made and kept. */
+function cached(bytes: Uint8Array, version: string, make: () => Rewritten): Rewritten {
   const hash = createHash("sha256").update(bytes).update(version);
   for (const tool of TOOLS) hash.update(readFileSync(tool));
   const name = hash.digest("hex").slice(0, 32);
@@ -66,24 +75,26 @@ function cached(bytes, version, make) {
     return { bytes: new Uint8Array(readFileSync(code)), sites: JSON.parse(readFileSync(list, "utf8")) };
   const made = make();
   mkdirSync(KEPT, { recursive: true });
-  // Made aside and moved, the list last: several processes may want it at once.
+  // Written under another name and renamed, the list last: several processes may make it at the same time.
   const aside = new URL(`program-${name}.${process.pid}`, KEPT);
-  for (const [to, data] of [
-    [code, made.bytes],
-    [list, JSON.stringify(made.sites)],
-  ]) {
+  const keep = (to: URL, data: string | Uint8Array) => {
     writeFileSync(aside, data);
     renameSync(aside, to);
-  }
+  };
+  keep(code, made.bytes);
+  keep(list, JSON.stringify(made.sites));
   return made;
 }
 
 /** The shipping core with its names, and as a program: read and compiled once. */
-let shipping;
-let shippingProgram;
+let shipping: { bytes: Uint8Array<ArrayBuffer>; names: Symbols } | undefined;
+let shippingProgram: InstrumentedProgram | undefined;
 
-/** The shipping core as a program. `patch` plants a fault: it gets a copy of the bytes, and the sites and functions in it. */
-export function coreProgram(patch) {
+/** Plants a fault in a copy of the shipping core. */
+export type Patch = (bytes: Uint8Array, sites: Site[], functions: FunctionName[]) => void;
+
+/** The shipping core as a program, with a fault if there is a patch. */
+export function coreProgram(patch?: Patch): InstrumentedProgram {
   if (shipping === undefined) {
     const bytes = new Uint8Array(readFileSync(CORE));
     shipping = { bytes, names: symbolsOf(bytes) };
@@ -100,7 +111,7 @@ export function coreProgram(patch) {
 }
 
 /** Adds an export `verify.global.N` for every mutable global. */
-function exportGlobals(bytes) {
+function exportGlobals(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const list = sections(bytes);
   const globals = mutableGlobals(
     bytes,
@@ -127,16 +138,17 @@ function exportGlobals(bytes) {
 }
 
 /** Numbers of the mutable globals. The core imports none, so they are numbered as they stand. */
-function mutableGlobals(bytes, section) {
+function mutableGlobals(bytes: Uint8Array, section: { start: number; end: number } | undefined): number[] {
   if (section === undefined) return [];
   const reader = new Reader(bytes, section.start, section.end);
   const count = reader.u32();
-  const out = [];
+  const out: number[] = [];
   for (let n = 0; n < count; n++) {
     reader.byte();
     if (reader.byte() === 1) out.push(n);
     for (let op = reader.byte(); op !== END; op = reader.byte()) {
-      if (op in CONST_BYTES) reader.skip(CONST_BYTES[op]);
+      const size = CONST_BYTES[op];
+      if (size !== undefined) reader.skip(size);
       else if (op === 0x41 || op === 0x42) reader.skipSigned(op === 0x41 ? 35 : 70);
       else throw new Error(`program: a global that begins with ${op}`);
     }

@@ -1,6 +1,9 @@
 /**
- * What happens when a logical thread comes to an access: whether it is a point, whether the thread gives way there, and what the access
- * then does to the signature, to those who look at the word and to those who wait on it. Who goes on is for machine.js, which extends this.
+ * The events at an access of a logical thread: whether it is a scheduling point, whether the thread gives way there, and the effect of
+ * the access on the signature, on the threads that spin on the word, and on those that wait on it. machine.ts extends this with the
+ * choice of the thread that runs next.
+ *
+ * Reads of typed arrays are cast `as number`: their indices are in bounds by construction, and this code runs at each access.
  */
 import { Conflicts } from "./conflicts.js";
 import {
@@ -18,46 +21,69 @@ import {
   WRITE,
 } from "./constants.js";
 import { MachineFailure } from "./errors.js";
-import { Instances } from "./instances.js";
+import { Instances, type InstancesOptions } from "./instances.js";
+import type { LogicalThread } from "./logical-thread.js";
+import type { Program } from "./machine.js";
+import type { VectorClocks } from "./vector-clocks.js";
 
-/** @typedef {import("./logical-thread.js").LogicalThread} LogicalThread */
-/** @typedef {{ thread: number, step: number, site: number, kind: number, size: number, address: number, lo: number, hi: number, point: boolean }} LogEntry */
+/** An access as a trace shows it. */
+export interface LogEntry {
+  thread: number;
+  step: number;
+  site: number;
+  kind: number;
+  size: number;
+  address: number;
+  lo: number;
+  hi: number;
+  /** Whether it is at a scheduling point. */
+  point: boolean;
+}
 
-export class SchedulingPoints extends Instances {
-  /**
-   * @param {import("./machine.js").Program} program
-   * @param {object} options those of Instances, and
-   * @param {number} options.threads
-   * @param {number} options.bytes
-   * @param {number} [options.maxSteps] accesses of one run
-   * @param {number} [options.idleMs]
-   */
-  constructor(program, { maxSteps = 4_000_000, idleMs = 0, ...options }) {
+export interface SchedulingOptions extends InstancesOptions {
+  /** Accesses of one run. */
+  maxSteps?: number;
+  /** Time that a wait takes which times out while no other thread can run. */
+  idleMs?: number;
+}
+
+export abstract class SchedulingPoints extends Instances {
+  readonly maxSteps: number;
+  idleMs: number;
+  readonly kinds: Uint8Array;
+  readonly sizes: Uint8Array;
+  readonly conflicts: Conflicts;
+  /** Number of each word that is a scheduling point, 0: none. */
+  readonly index: Uint16Array;
+  everyAccess = false;
+  steps = 0;
+  spinners = 0;
+  /** The thread that runs next when the running one is suspended. */
+  next = ABANDON;
+  /** The threads that wait, the longest first. */
+  readonly waiters: LogicalThread[] = [];
+  /** Called for every access, for traces. */
+  log: ((entry: LogEntry) => void) | null = null;
+  /** Finds data races when set. */
+  races: VectorClocks | null = null;
+  /** Begins and ends of calls: the thread, the number of its call, "begin" or "end". */
+  readonly order: [thread: number, call: number, event: string][] = [];
+
+  constructor(program: Program, { maxSteps = 4_000_000, idleMs = 0, ...options }: SchedulingOptions) {
     super(program, options);
     this.maxSteps = maxSteps;
     this.idleMs = idleMs;
     this.kinds = Uint8Array.from(program.sites, (s) => s.kind);
     this.sizes = Uint8Array.from(program.sites, (s) => s.size);
     this.conflicts = new Conflicts(options.threads, Math.ceil(options.bytes / 4) + 4);
-    /** Number of each word that is a point, 0: none. */
     this.index = this.conflicts.index;
-    this.everyAccess = false;
-    this.steps = 0;
-    this.spinners = 0;
-    /** Who goes on when the one who runs is suspended. */
-    this.next = ABANDON;
-    /** @type {LogicalThread[]} those who wait, longest first */
-    this.waiters = [];
-    /** @type {((entry: LogEntry) => void) | null} told of every access, for traces */
-    this.log = null;
-    /** @type {import("./vector-clocks.js").VectorClocks | null} judges plain accesses when set */
-    this.races = null;
-    /** What begins and ends: [thread, number of its call, "begin" or "end"]. @type {[number, number, string][]} */
-    this.order = [];
   }
 
-  /** Back to the sealed state, with nothing seen yet of a run. */
-  restoreSealed() {
+  /** Asks for the thread that runs next. */
+  abstract ask(t: LogicalThread | null, reason: number): number;
+
+  /** Back to the sealed state, before a run. */
+  override restoreSealed(): void {
     super.restoreSealed();
     this.conflicts.begin();
     this.steps = 0;
@@ -67,26 +93,26 @@ export class SchedulingPoints extends Instances {
     this.races?.reset();
   }
 
-  /** A call counts as begun with its first access at a point: what comes before could as well have come just then. */
-  beginCall(t) {
+  /** A call begins with its first access at a scheduling point: its accesses before could as well have come just then. */
+  beginCall(t: LogicalThread): void {
     if (t.begun) return;
     t.begun = true;
     this.conflicts.callBegins(t);
     this.order.push([t.id, t.callNumber, "begin"]);
   }
 
-  /** Notes that a thread reads and changes a state of the host's that all threads share: part of the signature. */
-  external(t) {
+  /** Notes that a thread reads and changes a state that the hosts of all threads share: part of the signature. */
+  external(t: LogicalThread): void {
     if (this.uncontrolled) return;
     this.#perform(t, -3, READ | WRITE, 0, 0, 0);
   }
 
   // ------------------------------------------------------------------------------------------------ accesses
 
-  access(t, site, address, lo, hi) {
-    const kind = this.kinds[site];
-    const size = this.sizes[site];
-    // memory.size and memory.grow touch nothing.
+  access(t: LogicalThread, site: number, address: number, lo: number, hi: number): void {
+    const kind = this.kinds[site] as number;
+    const size = this.sizes[site] as number;
+    // memory.size and memory.grow access no memory.
     if (size === 0) return;
     if (kind & WRITE) this.snapshot.willWrite(address, size);
     if (this.uncontrolled) return;
@@ -119,11 +145,11 @@ export class SchedulingPoints extends Instances {
   }
 
   /** A copy or a fill: one access to every word of both ranges. A fill has no source, `from` is its byte. */
-  range(t, site, to, from, length) {
+  range(t: LogicalThread, site: number, to: number, from: number, length: number): void {
     if (length === 0) return;
     this.snapshot.willWrite(to, length);
     if (this.uncontrolled) return;
-    const read = this.kinds[site] & READ ? length : 0;
+    const read = (this.kinds[site] as number) & READ ? length : 0;
     if (t.rewinding) {
       this.arrive(t);
     } else {
@@ -143,7 +169,7 @@ export class SchedulingPoints extends Instances {
       if (!point) return;
       t.site = site;
       t.address = to;
-      if (this.#yieldsTo(t, AT_ACCESS)) return;
+      if (this.#givesWay(t, AT_ACCESS)) return;
     }
     t.keepsSpinning = false;
     if (this.races) this.races.range(t.id, site, to, read > 0 ? from : -1, length);
@@ -152,7 +178,7 @@ export class SchedulingPoints extends Instances {
   }
 
   /** Whether the thread gives way before this access. */
-  #yieldsBefore(t, site, address, word, last) {
+  #yieldsBefore(t: LogicalThread, site: number, address: number, word: number, last: number): boolean {
     if (
       t.lastStep === t.steps - 1 &&
       site === t.lastSite &&
@@ -163,17 +189,17 @@ export class SchedulingPoints extends Instances {
       t.lastStep = t.steps;
       if (t.keepsSpinning) return false;
       t.spinWord = word;
-      if (this.#yieldsTo(t, AT_SPIN)) return true;
+      if (this.#givesWay(t, AT_SPIN)) return true;
       t.keepsSpinning = true;
       this.conflicts.event(t, 2);
       return false;
     }
     t.keepsSpinning = false;
-    return this.#yieldsTo(t, AT_ACCESS);
+    return this.#givesWay(t, AT_ACCESS);
   }
 
-  /** Asks who goes on; true: somebody else, and this thread is on its way to being suspended. */
-  #yieldsTo(t, reason) {
+  /** Asks for the thread that runs next; true: it is another one, and this thread will be suspended. */
+  #givesWay(t: LogicalThread, reason: number): boolean {
     const next = this.ask(t, reason);
     if (next === t.id) return false;
     if (reason === AT_SPIN && next !== ABANDON) {
@@ -185,8 +211,8 @@ export class SchedulingPoints extends Instances {
     return true;
   }
 
-  /** The access happens: it is part of the signature, and those who look at a word hear that it was written. */
-  #perform(t, site, kind, address, word, last) {
+  /** The access happens: it is part of the signature, and a write wakes the threads that spin on the word. */
+  #perform(t: LogicalThread, site: number, kind: number, address: number, word: number, last: number): void {
     this.beginCall(t);
     this.conflicts.access(t, kind, address, word, last);
     if (kind & (WRITE | NOTIFY)) {
@@ -200,7 +226,7 @@ export class SchedulingPoints extends Instances {
     }
   }
 
-  #written(word) {
+  #written(word: number): void {
     for (const t of this.threads) {
       if (t.state !== SPINNING || word < t.spinWord || word > t.spinWord + 1) continue;
       t.state = READY;
@@ -210,9 +236,9 @@ export class SchedulingPoints extends Instances {
 
   // ------------------------------------------------------------------------------------------------ waiting
 
-  wait(t, p, expected, ms) {
+  wait(t: LogicalThread, p: number, expected: number, ms: number): number {
     if (this.uncontrolled) {
-      // Alone, nobody will answer: the time is over at once.
+      // No other thread runs that could notify: the wait times out at once.
       if (this.idleMs > 0) this.clock += Math.max(ms, this.idleMs);
       return this.words[p >>> 2] === expected ? TIMED_OUT : NOT_EQUAL;
     }
@@ -228,7 +254,7 @@ export class SchedulingPoints extends Instances {
       this.conflicts.touch(t.id, p >>> 2, READ);
       t.site = -1;
       t.address = p;
-      if ((this.index[p >>> 2] !== 0 || this.everyAccess) && this.#yieldsTo(t, AT_ACCESS)) {
+      if ((this.index[p >>> 2] !== 0 || this.everyAccess) && this.#givesWay(t, AT_ACCESS)) {
         t.waitPhase = BEFORE_WAIT;
         return 0;
       }
@@ -264,11 +290,12 @@ export class SchedulingPoints extends Instances {
     return 0;
   }
 
-  /** memory.atomic.notify: the one that waits longest on this word goes on. */
-  #notify(by, address) {
+  /** memory.atomic.notify: the thread that waits longest on this word can run. */
+  #notify(by: LogicalThread, address: number): void {
     const at = this.waiters.findIndex((t) => t.waitAddress === address);
     if (at < 0) return;
     const [t] = this.waiters.splice(at, 1);
+    if (t === undefined) return;
     t.state = READY;
     t.notified = true;
     this.conflicts.event(t, 3, address >>> 2);

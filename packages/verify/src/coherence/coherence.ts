@@ -1,0 +1,339 @@
+/**
+ * How many cache lines move between processors for one lookup? Real lookups of the instrumented shipping core are recorded access by
+ * access, each thread with its own slot and scratch area, and simulated by cache-model.ts, for 2 to 128 threads, in rcu mode and with
+ * ref mode forced.
+ *
+ *   npm run verify -- coherence [--seed N] [--plot docs/coherence.svg] [--doc docs/coherence.md]
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { AT_FDCWD, COUNTERS } from "../../../threadfs/dist/abi/abi.js";
+import {
+  attach,
+  type CallName,
+  type Core,
+  createMemory,
+  type Hooks,
+  shippingCore,
+  type Thread,
+} from "../binary/core.js";
+import type { Site } from "../binary/instrument.js";
+import { defineCheck, type Failure, type Outcome } from "../support/check.js";
+import { defined } from "../support/defined.js";
+import { LineTable, simulate, type Trace } from "./cache-model.js";
+import { lineChart, type Series } from "./line-chart.js";
+
+const title = "cache lines that move for a lookup";
+
+const THREADS = [2, 4, 8, 16, 32, 64, 128];
+/** Lookups counted for each figure. */
+const LOOKUPS = 8000;
+/** 128 scratch areas are 16 MiB. */
+const MAX_BYTES = 64 << 20;
+const O_CREAT = 64;
+
+/** A load: all threads look up a file again and again. */
+interface Shape {
+  /** The file of each thread. */
+  file(thread: number): string;
+  /** The last thread does this instead. */
+  writer?(work: Workload, n: number): Trace[];
+  /** The writer writes to lines that no walk reads. */
+  apart?: boolean;
+}
+const SHAPES: Record<string, Shape> = {
+  "same file": { file: () => pathOf(0) },
+  "separate files": { file: pathOf },
+  "same file, one thread changes its mode": {
+    file: () => pathOf(0),
+    writer: (work, n) => work.changes(n, pathOf(0)),
+  },
+  "same file, one thread opens its own": {
+    file: () => pathOf(0),
+    writer: (work, n) => work.opens(n, pathOf(n)),
+    apart: true,
+  },
+};
+
+/** A path of 8 components, of which the upper three are the same for all. */
+function pathOf(n: number): string {
+  return `/workspace/project/packages/package-${n}/node_modules/dep-${n}/lib/file-${n}.js`;
+}
+
+function makeFile(thread: Thread, path: string): void {
+  const call = (name: CallName, length: number, ...args: number[]) => thread.call(name, 0, AT_FDCWD, length, ...args);
+  const parts = path.split("/").slice(1);
+  for (let i = 1; i < parts.length; i++) {
+    const made = call("sysMkdir", thread.path(`/${parts.slice(0, i).join("/")}`), 0o755);
+    if (made < 0 && made !== -17) throw new Error(`coherence: mkdir returned ${made}`);
+  }
+  const fd = call("sysOpen", thread.path(path), O_CREAT | 2, 0o644);
+  if (fd < 0 || thread.call("sysClose", 0, fd) < 0) throw new Error(`coherence: open returned ${fd}`);
+}
+
+/** A recorded call: its accesses, its result, and by how much each counter has grown. */
+interface Recorded {
+  trace: Trace;
+  value: number;
+  grown: Record<string, number>;
+}
+
+/** A tree with a file for each thread, and as many threads. */
+export class Workload {
+  readonly lines = new LineTable();
+  readonly #core: Core;
+  readonly #threads: Thread[] = [];
+  /** The accesses of the call that is recorded. */
+  #recording: number[] | undefined;
+
+  constructor(core: Core, threads: number) {
+    this.#core = core;
+    const memory = createMemory({ maxBytes: MAX_BYTES, threads: 0 });
+    for (let n = 0; n < threads; n++) {
+      const thread = attach(memory, core, this.#hooks(), n === 0 ? { init: { seed: 1 } } : {});
+      this.#threads.push(thread);
+    }
+    for (let n = 0; n < threads; n++) makeFile(this.#thread(0), pathOf(n));
+    // The memory has grown since the first ones attached.
+    for (const thread of this.#threads) thread.refresh();
+  }
+
+  #thread(n: number): Thread {
+    return defined(this.#threads[n], `thread ${n}`);
+  }
+
+  #hooks(): Hooks {
+    const siteOf = (site: number): Site => defined(this.#core.sites[site], `site ${site}`);
+    const see = (address: number, size: number, write: boolean): undefined => {
+      if (this.#recording !== undefined) this.lines.push(this.#recording, address, size, write);
+    };
+    return {
+      access: (site, address) => {
+        const { kind, size } = siteOf(site);
+        if (kind !== "size" && kind !== "grow") see(address, size, kind !== "load");
+        return undefined;
+      },
+      store: (site, address) => see(address, siteOf(site).size, true),
+      range: (site, to, from, length) => {
+        if (length === 0) return undefined;
+        if (siteOf(site).kind === "copy") see(from, length, false);
+        return see(to, length, true);
+      },
+    };
+  }
+
+  /** One call of a thread, recorded. */
+  #record(n: number, name: CallName, path: string, ...args: number[]): Recorded {
+    const thread = this.#thread(n);
+    return this.#recordCall(thread, name, 0, AT_FDCWD, thread.path(path), ...args);
+  }
+
+  #recordCall(thread: Thread, name: CallName, ...args: number[]): Recorded {
+    const before = this.#counters(thread);
+    const recording: number[] = [];
+    this.#recording = recording;
+    const value = thread.call(name, ...args);
+    const trace = Uint32Array.from(recording);
+    this.#recording = undefined;
+    const after = this.#counters(thread);
+    const grown = Object.fromEntries(COUNTERS.map((counter, i) => [counter, (after[i] ?? 0) - (before[i] ?? 0)]));
+    return { trace, value, grown };
+  }
+
+  #counters(thread: Thread): number[] {
+    const at = thread.slotAddress / 4 + 32;
+    return COUNTERS.map((_, i) => thread.words[at + 2 * i] ?? 0);
+  }
+
+  /**
+   * Records one stat of each thread.
+   * @param ref ref mode forced
+   * @returns a trace for each thread
+   * @throws Error when a lookup did not end in this mode
+   */
+  lookups(pathFor: (thread: number) => string, ref: boolean): Uint32Array[] {
+    return this.#threads.map((thread, n) => {
+      thread.call("walkMode", ref ? 1 : 0);
+      // Once before, as the first lookup of a thread does more than the later ones.
+      this.#record(n, "sysStat", pathFor(n), 0);
+      const { trace, value, grown } = this.#record(n, "sysStat", pathFor(n), 0);
+      thread.call("walkMode", 0);
+      const ended = ref ? grown.endedRef === 1 && grown.endedRcu === 0 : grown.endedRcu === 1 && grown.endedRef === 0;
+      if (value !== 0 || !ended) throw new Error(`coherence: the lookup returned ${value}: ${JSON.stringify(grown)}`);
+      return trace;
+    });
+  }
+
+  /** Two changes of mode of a path by one thread, which leave it as it was. */
+  changes(n: number, path: string): Trace[] {
+    return [0o600, 0o644].map((mode) => {
+      const { trace, value } = this.#record(n, "sysChmod", path, mode, 0);
+      if (value !== 0) throw new Error(`coherence: chmod returned ${value}`);
+      return trace;
+    });
+  }
+
+  /** An open and a close of a path by one thread. */
+  opens(n: number, path: string): Trace[] {
+    const open = () => this.#record(n, "sysOpen", path, 0, 0);
+    const close = (fd: number) => this.#recordCall(this.#thread(n), "sysClose", 0, fd);
+    close(open().value);
+    const opened = open();
+    const closed = close(opened.value);
+    if (opened.value < 0 || closed.value !== 0) throw new Error(`coherence: open returned ${opened.value}`);
+    return [opened.trace, closed.trace];
+  }
+}
+
+type Mode = "rcu" | "ref";
+const MODES: Mode[] = ["rcu", "ref"];
+
+/** One figure. */
+export interface Figure {
+  shape: string;
+  mode: Mode;
+  threads: number;
+  accesses: number;
+  writes: number;
+  /** Per lookup, and the standard error of that mean. */
+  transfers: number;
+  error: number;
+  /** Address of the line that moves most, and its transfers. */
+  busiest: number;
+  hottest: number;
+}
+
+/** All figures. */
+export function figures(
+  core: Core,
+  { seed, threads = THREADS, lookups = LOOKUPS }: { seed: number; threads?: number[]; lookups?: number },
+): Figure[] {
+  const workload = new Workload(core, Math.max(...threads));
+  const out: Figure[] = [];
+  for (const [shape, { file, writer }] of Object.entries(SHAPES)) {
+    for (const mode of MODES) {
+      const traces = workload.lookups(file, mode === "ref").map((trace) => [trace]);
+      for (const n of threads) {
+        const playing = traces.slice(0, n);
+        // The last of them is the writer.
+        if (writer) playing[n - 1] = writer(workload, n - 1);
+        const counted = writer ? n - 1 : n;
+        const options = { seed, operations: lookups, counted };
+        const { transfers, error, hottest, busiest } = simulate(playing, workload.lines.addresses.length, options);
+        const lookup = defined(playing[0]?.[0], "trace of a lookup");
+        const writes = lookup.filter((access) => access & 1).length;
+        const address = workload.lines.addresses[busiest] ?? 0;
+        out.push({
+          shape,
+          mode,
+          threads: n,
+          accesses: lookup.length,
+          writes,
+          transfers,
+          error,
+          hottest,
+          busiest: address,
+        });
+      }
+    }
+  }
+  return out;
+}
+
+const round = (n: number): string => (n === 0 ? "0" : n.toFixed(1));
+
+/** The figures as a table of markdown. */
+function table(rows: Figure[]): string {
+  const columns = [...new Set(rows.map(({ threads }) => threads))];
+  const figure = (shape: string, mode: Mode, threads: number): Figure =>
+    defined(
+      rows.find((r) => r.shape === shape && r.mode === mode && r.threads === threads),
+      "figure",
+    );
+  const cell = (shape: string, mode: Mode, field: "transfers" | "hottest") =>
+    columns.map((n) => round(figure(shape, mode, n)[field]));
+  const lines = [
+    `| cache lines moved per lookup | ${columns.join(" | ")} threads |`,
+    `| --- |${" ---: |".repeat(columns.length)}`,
+  ];
+  for (const shape of Object.keys(SHAPES)) {
+    for (const mode of MODES) lines.push(`| ${shape}, ${mode} mode | ${cell(shape, mode, "transfers").join(" | ")} |`);
+    lines.push(`| of them the busiest line | ${cell(shape, "ref", "hottest").join(" | ")} |`);
+  }
+  return lines.join("\n");
+}
+
+/** Puts the table between the two marks of a document. */
+function putTable(file: string, text: string): void {
+  const before = readFileSync(file, "utf8");
+  const after = before.replace(/(<!-- figures -->)[\s\S]*?(<!-- end of figures -->)/, `$1\n\n${text}\n\n$2`);
+  if (!before.includes("<!-- figures -->")) throw new Error(`coherence: ${file} has no place for the figures`);
+  writeFileSync(file, after);
+}
+
+function plot(rows: Figure[]): string {
+  const series: Series[] = [];
+  for (const mode of MODES.toReversed()) {
+    for (const [shape, { writer }] of Object.entries(SHAPES)) {
+      // In ref mode the readers disturb each other far more than the writer does: its lines would lie on the others.
+      if (mode === "ref" && writer) continue;
+      const points = rows
+        .filter((r) => r.mode === mode && r.shape === shape)
+        .map((r): [number, number] => [r.threads, r.transfers]);
+      series.push({
+        name: `${mode} mode, ${shape}: ${round(points.at(-1)?.[1] ?? 0)}`,
+        points,
+        dashed: shape !== "same file",
+      });
+    }
+  }
+  return lineChart({
+    title: "Cache lines moved between processors per stat() of a path of 8 components",
+    x: "threads, each on a processor of its own",
+    y: "lines moved per lookup",
+    series,
+  });
+}
+
+export interface CoherenceOptions {
+  seed: number;
+  short?: boolean;
+  log?: (line: string) => void;
+  /** The file to write the plot to, and the document to write the table into. */
+  plot?: string | undefined;
+  doc?: string | undefined;
+}
+
+export async function run({
+  seed,
+  short = false,
+  log = () => undefined,
+  plot: plotFile,
+  doc,
+}: CoherenceOptions): Promise<Outcome> {
+  const rows = figures(shippingCore({ accesses: true }), {
+    seed,
+    ...(short ? { threads: [2, 8, 32], lookups: 1000 } : {}),
+  });
+  const failures: Failure[] = [];
+  const explored: Record<string, string> = {};
+  for (const { shape, mode, threads, accesses, writes, transfers, error, busiest } of rows) {
+    explored[`${shape}, ${mode} mode, ${threads} threads`] =
+      `${round(transfers)} ± ${round(error)} lines moved (${accesses} accesses, ${writes} of them writes)`;
+    const { writer, apart = false } = defined(SHAPES[shape], shape);
+    const disturbed = writer !== undefined && !apart;
+    if (mode === "rcu" && transfers !== 0 && !disturbed) {
+      failures.push({
+        message: `${shape}, ${threads} threads: rcu mode moves lines, most that at ${busiest}`,
+        replay: `--seed ${seed}`,
+      });
+    }
+    if ((mode === "ref" || disturbed) && transfers === 0)
+      failures.push({ message: `${shape}, ${mode} mode: no line moves, the check is broken` });
+  }
+  if (plotFile !== undefined) writeFileSync(plotFile, plot(rows));
+  if (doc !== undefined) putTable(doc, table(rows));
+  log(table(rows));
+  return { ok: failures.length === 0, explored, failures };
+}
+
+export const check = defineCheck({ title, options: { plot: { type: "string" }, doc: { type: "string" } }, run });

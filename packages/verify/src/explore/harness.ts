@@ -1,0 +1,309 @@
+/**
+ * The core on a machine: a small tree, operations on it, and the judge. One harness serves one tree and any number of sets of
+ * operations on it.
+ */
+import { AT_FDCWD, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { addressOf, numberOf } from "../arena/core-source.js";
+import * as L from "../arena/layout.js";
+import { DONE, READY } from "../machine/constants.js";
+import type { LogicalThread } from "../machine/logical-thread.js";
+import { Machine, type Operation, type Outcome, type Program } from "../machine/machine.js";
+import type { VectorClocks } from "../machine/vector-clocks.js";
+import type { Result } from "../model/call.js";
+import type { CoreCalls } from "../scenario/core-calls.js";
+import type { DriverState, DriverThread } from "../scenario/driver.js";
+import { dump, judge, type LabelledDump, type TreeFixture, type TreeOperation, trees } from "../scenario/operations.js";
+import type { BuiltTree } from "../scenario/trees.js";
+import { defined, messageOf } from "../support/defined.js";
+import { type ExploreOptions, explore } from "./explore.js";
+import type { Explored, Judge } from "./run.js";
+import { type SampleOptions, sample } from "./sample.js";
+import { Replay, replay } from "./schedule.js";
+import { traceOf } from "./trace.js";
+
+/** Large enough for five threads and one chunk of every cache. */
+const ARENA = 4 << 20;
+const SEED = [1, 2];
+/** Lookups after which a path is in the prefix cache: it gets its place at the second miss in a row. */
+const LOOKUPS_TO_CACHE = 3;
+/** The address on which threads wait only to sleep. */
+const SLEEP = addressOf("G_SLEEP");
+const SINCE = addressOf("G_RCU_SINCE");
+const POLL_EVERY = numberOf("POLL_EVERY");
+/** Parts of a scratch area that the host writes: paths, results that it leaves there, a driver's exchange. */
+const WRITTEN_BY_HOST: [offset: number, length: number][] = [
+  [SCRATCH.PATH, 1024],
+  [SCRATCH.PATH2, 1024],
+  [SCRATCH.STAT, 144],
+  [SCRATCH.IO, 2048],
+  [SCRATCH.DRIVER, 2048],
+];
+
+/** What the harness keeps with a logical thread: its scratch area, its clock, the driver of its host. */
+export function hostOf(t: LogicalThread): DriverThread {
+  // The harness has set it for each thread of its machine.
+  return t.host as DriverThread;
+}
+
+/** Writes a path with its NUL. @returns its length */
+function put(t: LogicalThread, at: number, text: string): number {
+  hostOf(t).scratch.set(Buffer.from(`${text}\0`, "latin1"), at);
+  return text.length;
+}
+
+/** The hash of the only entry that has a short name, read from the memory. */
+function hashOfName(words: Int32Array, name: string): number {
+  const padded = Buffer.alloc(L.INLINE_NAME);
+  padded.write(name, "latin1");
+  const wanted = new Int32Array(padded.buffer, padded.byteOffset, L.INLINE_NAME / 4);
+  for (let at = 0; at < ARENA; at += L.DENTRY_SIZE) {
+    if (words[(at + L.DENTRY.len) >>> 2] !== name.length) continue;
+    const first = (at + L.DENTRY.name) >>> 2;
+    if (wanted.every((word, n) => words[first + n] === word))
+      return (words[(at + L.DENTRY.hash) >>> 2] as number) >>> 0;
+  }
+  throw new Error(`harness: no entry ${name}`);
+}
+
+export interface HarnessOptions {
+  threads?: number;
+  /** So many objects have been retired that the next retirement but one polls the slots and frees. */
+  polls?: boolean;
+  /** Vector clocks of the machine, to find data races. */
+  clocks?: (machine: Machine) => VectorClocks;
+}
+
+/** An exploration with its number of distinct results; each failure has a trace. */
+export type HarnessExplored = Explored & { outcomes: number };
+/** Without the judge, which the harness provides. `races`: nothing is judged, the runs are for the machine's clocks. */
+type Unjudged<T> = Omit<T, "judge"> & { races?: boolean };
+
+export class Harness {
+  readonly tree: TreeFixture;
+  readonly machine: Machine;
+  /** Reads the tree when all operations have ended. */
+  readonly inspector: LogicalThread;
+  readonly built: BuiltTree;
+  /** The bucket that is split next, of a tree that says so. */
+  bucket = 0;
+  /** Verdicts by results, final tree, and order of calls. */
+  readonly verdicts = new Map<string, string | null>();
+  /** Whether the driver's state may have changed since the last copy of it. */
+  #driverCalled = true;
+  /** The driver's state in the sealed state. */
+  readonly #driverState: DriverState;
+
+  constructor(program: Program, treeName: string, { threads = 2, polls = false, clocks }: HarnessOptions = {}) {
+    const tree = defined(trees[treeName], `tree ${treeName}`);
+    this.tree = tree;
+    const machine: Machine = new Machine(program, {
+      threads,
+      bytes: ARENA,
+      sleepAddresses: [SLEEP],
+      clock: tree.clock,
+      host: (thread) => ({
+        driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) => {
+          this.#driverCalled = true;
+          machine.external(thread());
+          return tree.driverCall(hostOf(thread()), op, driver, a, b, c, d);
+        },
+      }),
+    });
+    this.machine = machine;
+    this.inspector = defined(machine.all[threads], "helper thread");
+    const state = tree.newDriverState();
+    this.#attach(state);
+    this.built = machine.callAll(this.inspector, tree.build(hostOf(this.inspector)));
+    for (const t of machine.threads) machine.callAll(t, this.#warm(t));
+    if (tree.splits !== undefined) machine.callAll(this.inspector, this.#grow(tree.splits));
+    // The files made for the next poll would make a growing table grow further.
+    else if (polls) machine.callAll(this.inspector, this.#retireSome());
+    machine.seal();
+    this.#driverState = structuredClone(state);
+    machine.onRestore = () => {
+      if (this.#driverCalled) this.#share(structuredClone(this.#driverState));
+      this.#driverCalled = false;
+    };
+    if (clocks) machine.races = clocks(machine);
+  }
+
+  /** Makes the arena, and attaches all threads. */
+  #attach(driverState: DriverState): void {
+    const { machine, tree } = this;
+    const made = machine.call(this.inspector, "arenaInit", ARENA, ...SEED);
+    if (made < 0) throw new Error(`harness: arenaInit returned ${made}`);
+    for (const t of machine.all) {
+      const r = machine.call(t, "threadAttach", 1);
+      if (r < 0) throw new Error(`harness: threadAttach returned ${r}`);
+      const base = machine.call(t, "scratchBase") >>> 0;
+      const scratch = new Uint8Array(machine.memory.buffer, base, SCRATCH.SIZE);
+      t.host = { scratch, clock: tree.clock, driverState } satisfies DriverThread;
+      for (const [at, length] of WRITTEN_BY_HOST) machine.hostWrittenRanges.push([base + at, length]);
+    }
+  }
+
+  /** The operations in the form that the machine runs. */
+  operations(operations: readonly TreeOperation[]): Operation[] {
+    return operations.map(({ name, run }) => ({ name, run: (t) => run(hostOf(t), this.built) }));
+  }
+
+  /** Looks paths up until the directories before their last components are in the thread's prefix cache. */
+  *#warm(t: LogicalThread): CoreCalls<void> {
+    for (const path of this.tree.warm) {
+      for (let n = 0; n < LOOKUPS_TO_CACHE; n++) {
+        const r = yield ["sysStat", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0];
+        if (r < 0) throw new Error(`harness: ${path} returned ${r}`);
+      }
+    }
+  }
+
+  /** Makes and removes a file. */
+  *#make(path = "/.made", remove = true): CoreCalls<void> {
+    const { inspector } = this;
+    const r = yield ["sysMknod", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0o100644];
+    if (r < 0) throw new Error(`harness: mknod returned ${r}`);
+    if (remove) yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0];
+  }
+
+  /**
+   * Lets the table grow until the bucket of a name, or the one before it, is split next, and sets the count of entries so that the
+   * table is full: the next call that makes an entry splits two buckets.
+   */
+  *#grow(path: string): CoreCalls<void> {
+    const { machine, inspector } = this;
+    const { words } = machine;
+    const there = (yield ["sysStat", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0]) === 0;
+    if (!there) yield* this.#make(path, false);
+    this.bucket = hashOfName(words, path.slice(path.lastIndexOf("/") + 1)) % L.MIN_BUCKETS;
+    if (!there) yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0];
+    const buckets = () => words[L.G_HASH_N >>> 2] as number;
+    for (let n = 0; n < L.MIN_BUCKETS && buckets() - L.MIN_BUCKETS + 1 < this.bucket; n++) {
+      words[L.G_HASH_COUNT >>> 2] = buckets();
+      yield* this.#make();
+    }
+    words[L.G_HASH_COUNT >>> 2] = buckets();
+  }
+
+  /** Makes and removes a file until the next poll is near. */
+  *#retireSome(): CoreCalls<void> {
+    const { machine } = this;
+    const since = () => machine.words[SINCE >>> 2] as number;
+    for (let n = 0; n < 64 && since() < POLL_EVERY - 3; n++) yield* this.#make();
+    if (since() < POLL_EVERY - 3) throw new Error(`harness: ${since()} objects retired since the last poll`);
+  }
+
+  #share(state: DriverState): void {
+    for (const t of this.machine.all) hostOf(t).driverState = state;
+  }
+
+  /** Judges a run that has ended. @returns null, or what is wrong */
+  #judge(operations: readonly TreeOperation[], { results }: Outcome, dead?: number[]): string | null {
+    const { machine, built, inspector } = this;
+    const order = machine.order.map(([t, call, event]) => [t, call, event] as const);
+    let final: LabelledDump;
+    try {
+      final = machine.callAll(inspector, dump(hostOf(inspector), built));
+    } catch (error) {
+      return `the tree that is left cannot be read: ${messageOf(error)}`;
+    }
+    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order, dead]);
+    let verdict = this.verdicts.get(key);
+    if (verdict === undefined) {
+      // The operations of a tree return the results of their calls.
+      const lists = results as (Result[] | undefined)[];
+      verdict = this.#verdict(operations, lists, final, { order, ...(dead ? { dead } : {}) });
+      this.verdicts.set(key, verdict);
+    }
+    return verdict;
+  }
+
+  /** An outcome that cannot be judged is a failure. */
+  #verdict(
+    operations: readonly TreeOperation[],
+    results: (Result[] | undefined)[],
+    final: LabelledDump,
+    times: Parameters<typeof judge>[4],
+  ): string | null {
+    try {
+      return judge(this.tree, operations, results, final, times);
+    } catch (error) {
+      return `the judge could not tell: ${messageOf(error)}`;
+    }
+  }
+
+  /** All schedules of these operations within a bound, see explore.ts. */
+  explore(operations: TreeOperation[], options: Unjudged<ExploreOptions> = {}): HarnessExplored {
+    return this.#with(operations, options.races === true, (judgeRun) =>
+      explore(this.machine, this.operations(operations), { ...options, judge: judgeRun }),
+    );
+  }
+
+  /** Random schedules. */
+  sample(operations: TreeOperation[], options: Unjudged<SampleOptions>): HarnessExplored {
+    return this.#with(operations, options.races === true, (judgeRun) =>
+      sample(this.machine, this.operations(operations), { ...options, judge: judgeRun }),
+    );
+  }
+
+  #with(operations: TreeOperation[], races: boolean, run: (judgeRun: Judge) => Explored): HarnessExplored {
+    this.machine.forgetConflicts();
+    this.verdicts.clear();
+    const outcomes = new Set<string>();
+    const found = run((outcome) => {
+      if (races) return null;
+      const verdict = this.#judge(operations, outcome);
+      outcomes.add(JSON.stringify(outcome.results));
+      return verdict;
+    });
+    for (const failure of found.failures) failure.trace = this.trace(operations, failure.replay).text;
+    return { ...found, outcomes: outcomes.size };
+  }
+
+  /**
+   * Stops the thread of the first operation for ever before its n-th access; then the others run, one after the other.
+   * @param n 1 for the first access
+   * @param options `idleMs`: the time that passes when no thread can run, so that the other threads recover the dead one in time
+   * @returns null: the operation has fewer accesses; `verdict` reads the tree, and must be called before the next run
+   */
+  death(
+    operations: TreeOperation[],
+    n: number,
+    { idleMs = 0 } = {},
+  ): { outcome: Outcome; verdict: () => string | null } | null {
+    const { machine } = this;
+    const { idleMs: before } = machine;
+    machine.everyAccess = true;
+    machine.idleMs = idleMs;
+    try {
+      let failed = machine.begin(this.operations(operations));
+      const victim = machine.thread(0);
+      while (failed === null && victim.state === READY && victim.steps < n) failed = machine.step(0);
+      if (failed === null && victim.state === DONE) return null;
+      machine.kill(0);
+      const outcome = failed ?? machine.finish(new Replay([]));
+      const wrong = outcome.status === "done" ? null : `${outcome.status}: ${outcome.message ?? ""}`;
+      // The results of a dead thread are those of its calls that have ended: none, as its generator has not returned.
+      return { outcome, verdict: () => wrong ?? this.#judge(operations, outcome, [0]) };
+    } finally {
+      machine.everyAccess = false;
+      machine.idleMs = before;
+    }
+  }
+
+  /** Repeats one schedule. */
+  trace(operations: TreeOperation[], schedule: string): { outcome: Outcome; verdict: string | null; text: string } {
+    const { machine } = this;
+    const tracer = traceOf(machine);
+    machine.log = (entry) => tracer.add(entry);
+    try {
+      const outcome = replay(machine, this.operations(operations), schedule);
+      machine.log = null;
+      const ended = outcome.status === "done";
+      const text = tracer.text(operations, outcome);
+      const verdict = ended ? this.#judge(operations, outcome) : `${outcome.status}: ${outcome.message ?? ""}`;
+      return { outcome, verdict, text };
+    } finally {
+      machine.log = null;
+    }
+  }
+}

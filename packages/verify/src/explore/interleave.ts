@@ -1,0 +1,173 @@
+/**
+ * Every interleaving: all schedules of every pair of operations on small trees, up to a number of preemptions, and random schedules
+ * of triples. The subject is the shipping core, instrumented; each result is judged by the sequential model.
+ *
+ *   npm run verify -- interleave --seconds 600 --seed 3                    pairs in the seed's order, then deeper, then triples
+ *   npm run verify -- interleave --only "rename" --bound 3                 pairs with an operation of that kind or name
+ *   npm run verify -- interleave --only "sysRename || stat"                pairs of one of the first and one of the second
+ *   npm run verify -- interleave --part 1/2                                every other set: the rest in another process
+ *   npm run verify -- interleave --replay "small|3|17:a120-b35-a-b"        one schedule again, with its trace
+ *
+ * The time is divided among pairs at bound 1, 2 and 3 and triples, in this order; the time that one of them leaves goes to the next.
+ */
+import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
+import { coreProgram } from "../machine/program.js";
+import { type OperationSet, type Pair, pairs, triples } from "../scenario/operations.js";
+import { defineCheck, type Failure, type Outcome, type RunOptions } from "../support/check.js";
+import { caseId, Harnesses, matchesPair, pairSet, replayCase } from "./cases.js";
+import type { HarnessExplored } from "./harness.js";
+
+const title = "every interleaving of two operations is one that the model allows";
+
+/** A part of the run: its share of the time, and the longest time in seconds that one set may take in it. */
+interface Part {
+  name: string;
+  /** Preemptions; 0: random schedules of triples. */
+  bound: number;
+  share: number;
+  each: number;
+}
+const PAIRS_1: Part = { name: "pairs, 1 preemption", bound: 1, share: 0.3, each: 30 };
+const PARTS: Part[] = [
+  PAIRS_1,
+  { name: "pairs, 2 preemptions", bound: 2, share: 0.4, each: 60 },
+  { name: "pairs, 3 preemptions", bound: 3, share: 0.15, each: 120 },
+  { name: "triples by chance", bound: 0, share: 0.15, each: 20 },
+];
+/** Random schedules of one triple. */
+const TRIPLE_RUNS = 300;
+const REPORTED_MAX = 10;
+/** Sets between two lines of the log. */
+const REPORT_EVERY = 200;
+/** The short form: pairs that conflict in one thing each, all their schedules with one preemption. */
+const SHORT: [kind: string, other: string][] = [
+  ["rename", "stat"],
+  ["create", "unlink"],
+  ["mkdir", "rmdir"],
+  ["umount", "stat"],
+];
+
+class Tally {
+  sets = 0;
+  complete = 0;
+  schedules = 0;
+  states = 0;
+  outcomes = 0;
+  most = { schedules: 0, name: "" };
+
+  add(found: HarnessExplored, name: string): void {
+    this.sets++;
+    if (found.complete) this.complete++;
+    this.schedules += found.schedules;
+    this.states += found.states;
+    this.outcomes += found.outcomes;
+    if (found.schedules > this.most.schedules) this.most = { schedules: found.schedules, name };
+  }
+
+  toString(): string {
+    const { sets, complete, schedules, states, outcomes, most } = this;
+    if (sets === 0) return "none";
+    return `${sets} sets, ${complete} completely; ${schedules} schedules run to their end, ${states} states, ${outcomes} different answers; most: ${most.schedules} (${most.name})`;
+  }
+}
+
+export interface InterleaveOptions extends Omit<RunOptions, "short"> {
+  short?: boolean;
+  /** Pairs that match, see matchesPair(). */
+  only?: string | undefined;
+  /** Only the part with this bound. */
+  bound?: number | undefined;
+  /** "K/N": every n-th set from the k-th. */
+  part?: string | undefined;
+}
+
+/** One run of the check. */
+class Run {
+  readonly explored: Record<string, string> = {};
+  readonly failures: Failure[] = [];
+  readonly #options: InterleaveOptions;
+  readonly #harnesses = new Harnesses(coreProgram());
+
+  constructor(options: InterleaveOptions) {
+    this.#options = options;
+  }
+
+  /** Explores the sets of a part, until its time is over. */
+  part(part: Part, sets: OperationSet[], till: number): void {
+    const { log } = this.#options;
+    const tally = new Tally();
+    for (const set of sets) {
+      if (Date.now() > till || this.failures.length >= REPORTED_MAX) break;
+      this.#set(part, set, till, tally);
+      if (tally.sets % REPORT_EVERY === 0)
+        log(`${part.name}: ${tally.sets} of ${sets.length}, ${tally.schedules} schedules`);
+    }
+    this.explored[part.name] = `${tally} of ${sets.length}`;
+    log(`${part.name}: ${this.explored[part.name]}`);
+  }
+
+  #set(part: Part, { tree, ops }: OperationSet, till: number, tally: Tally): void {
+    const { seed, log } = this.#options;
+    // In every other set the next poll of the slots is near: memory is freed and used again while the operations run.
+    const polls = tally.sets % 2 === 1;
+    const harness = this.#harnesses.of(tree, ops.length, polls);
+    const deadline = Math.min(till, Date.now() + part.each * 1000);
+    const found =
+      part.bound > 0
+        ? harness.explore(ops, { bound: part.bound, deadline })
+        : harness.sample(ops, { seed: seed + tally.sets, maxRuns: TRIPLE_RUNS, deadline });
+    const name = `${tree}: ${ops.map((op) => op.name).join(" || ")}`;
+    tally.add(found, name);
+    if (part.bound > 0 && !found.complete && found.failures.length === 0) log(`not to its end: ${name}`);
+    for (const { message, replay, trace = "" } of found.failures) {
+      const failure = { message: `${name}\n${message}`, replay: `${caseId(tree, ops, polls)}:${replay}`, trace };
+      this.failures.push(failure);
+      log(`FAILS ${name}: ${failure.replay}`);
+    }
+  }
+}
+
+export async function run(options: InterleaveOptions): Promise<Outcome> {
+  const { seconds, seed, short = false, only, bound, part: slice } = options;
+  const end = Date.now() + seconds * 1000;
+  const inSlice = inPart(slice);
+  const list = short ? shortPairs() : shuffled(pairs().filter(matchesPair(only)), randomBelow(seed)).filter(inSlice);
+  const parts = short ? [PAIRS_1] : PARTS.filter((part) => bound === undefined || part.bound === bound);
+  const whole = parts.reduce((sum, { share }) => sum + share, 0);
+  const current = new Run(options);
+  let from = Date.now();
+  for (const part of parts) {
+    const till = from + ((end - from) * part.share) / whole;
+    const sets = part.bound > 0 ? list.map(pairSet) : shuffled(triples(), randomBelow(seed)).filter(inSlice);
+    current.part(part, sets, till);
+    from = Math.min(till, Date.now());
+  }
+  const { explored, failures } = current;
+  return { ok: failures.length === 0, explored, failures };
+}
+
+/** Whether the set in this place is of part "K/N", K from 1; without one each is. */
+export function inPart(part: string | undefined): (set: unknown, place: number) => boolean {
+  if (part === undefined) return () => true;
+  const [, which, of] = /^(\d+)\/(\d+)$/.exec(part) ?? [];
+  const [k, n] = [Number(which), Number(of)];
+  if (!(k >= 1 && k <= n)) throw new RangeError(`--part takes K/N, not ${part}`);
+  return (_set, place) => place % n === k - 1;
+}
+
+function shortPairs(): Pair[] {
+  const all = pairs();
+  return SHORT.map(([x, y]) => {
+    const fits = ({ a, b }: Pair) => (a.kind === x && b.kind === y) || (a.kind === y && b.kind === x);
+    const found = all.find(fits);
+    if (found === undefined) throw new Error(`No pair of ${x} and ${y}`);
+    return found;
+  });
+}
+
+export const check = defineCheck({
+  title,
+  options: { only: { type: "string" }, bound: { type: "number", least: 0 }, part: { type: "string" } },
+  run,
+  replay: (schedule) => replayCase(schedule) === null,
+});

@@ -1,0 +1,27 @@
+/** The ways in which a run of a machine may end early. */
+import type { Outcome } from "./machine.js";
+
+/** The messages of the core's panics by their codes. */
+const PANICS = ["", "a lock that is never released", "corrupt", "unlock of a lock not held"];
+
+/** The core's own panic. */
+export class Panic extends Error {
+  readonly code: number;
+  readonly address: number;
+
+  constructor(code: number, address: number) {
+    super(`the core panics: ${PANICS[code] ?? code} at ${address}`);
+    this.code = code;
+    this.address = address;
+  }
+}
+
+/** A failure that the machine itself finds. */
+export class MachineFailure extends Error {
+  readonly status: Outcome["status"];
+
+  constructor(status: Outcome["status"], message: string) {
+    super(message);
+    this.status = status;
+  }
+}

@@ -1,0 +1,96 @@
+/** A logical thread of a machine: an instance of the program, and how far it has come. */
+import { IDLE } from "./constants.js";
+import type { CoreCall } from "./machine.js";
+
+/** What an instance of a program exports: functions of numbers, the functions of asyncify, and its mutable globals. */
+export interface ProgramExports {
+  [name: string]: ProgramFunction;
+  asyncify_start_unwind: ProgramFunction;
+  asyncify_stop_unwind: ProgramFunction;
+  asyncify_start_rewind: ProgramFunction;
+  asyncify_stop_rewind: ProgramFunction;
+  asyncify_get_state: ProgramFunction;
+}
+export type ProgramFunction = (...args: number[]) => number;
+
+export class LogicalThread {
+  readonly id: number;
+  readonly core: ProgramExports;
+  /** The mutable globals of the instance, and their values in the sealed state. */
+  readonly globals: WebAssembly.Global[];
+  sealedGlobals: unknown[] = [];
+  /** Address of the area in which its stack is kept while it is suspended. */
+  readonly stack: number;
+  /** Whatever the user of the machine keeps with the thread. */
+  host: unknown = null;
+
+  state = IDLE;
+  calls: Generator<CoreCall, unknown, number> | null = null;
+  call: CoreCall | null = null;
+  suspended = false;
+  rewinding = false;
+  /** The result of its operation. */
+  result: unknown = undefined;
+  /** The result of its last call. */
+  returned = 0;
+  /** All its accesses, not only those at scheduling points. */
+  steps = 0;
+  /** Its events at scheduling points. */
+  events = 0;
+  /** The access before which it stands. */
+  site = -1;
+  address = 0;
+  lastSite = -1;
+  lastAddress = -1;
+  lastVersion = -1;
+  lastStep = -1;
+  /** It has decided to read a word again and again that does not change. */
+  keepsSpinning = false;
+  spinWord = 0;
+  waitAddress = 0;
+  waitExpected = 0;
+  waitMs = 0;
+  waitPhase = 0;
+  notified = false;
+  /** Calls begun, and whether the present one has made an access at a scheduling point. */
+  callNumber = -1;
+  begun = false;
+  /** It stands before a call, and has made no access of it. */
+  atCall = false;
+
+  constructor(id: number, core: ProgramExports, globals: WebAssembly.Global[], stack: number) {
+    this.id = id;
+    this.core = core;
+    this.globals = globals;
+    this.stack = stack;
+  }
+
+  /** Back to the state before a run. */
+  reset(): void {
+    this.state = IDLE;
+    this.calls = null;
+    this.call = null;
+    this.suspended = false;
+    this.rewinding = false;
+    this.result = undefined;
+    this.returned = 0;
+    this.steps = 0;
+    this.events = 0;
+    this.site = -1;
+    this.address = 0;
+    this.lastSite = -1;
+    this.lastAddress = -1;
+    this.lastVersion = -1;
+    this.lastStep = -1;
+    this.keepsSpinning = false;
+    this.spinWord = 0;
+    this.waitAddress = 0;
+    this.waitExpected = 0;
+    this.waitMs = 0;
+    this.waitPhase = 0;
+    this.notified = false;
+    this.callNumber = -1;
+    this.begun = false;
+    this.atCall = false;
+  }
+}
