@@ -43,7 +43,7 @@ class PoolWorker {
     this.#name = name;
     this.worker = new Worker(script, { workerData, name });
     this.worker.on("message", (reply: Reply) => this.#settle(reply));
-    this.worker.on("error", (error) => this.#die(`ended with an error: ${error.message}`));
+    this.worker.on("error", (error) => this.#die(`ended with an error: ${error.message}`, error));
     this.worker.on("exit", (status) => this.#die(`ended with status ${status}`));
     // The timers of pending requests keep the process alive.
     this.worker.unref();
@@ -80,9 +80,10 @@ class PoolWorker {
     } else pending.resolve(reply.value);
   }
 
-  #die(how: string): void {
+  #die(how: string, cause?: Error): void {
     if (this.#death) return;
     this.#death = new CliError("ERR_WORKER_DIED", `${this.#name} ${how}`);
+    if (cause) this.#death.cause = cause;
     for (const pending of this.#pending.values()) {
       clearTimeout(pending.timer);
       if (this.#stopping) pending.resolve(undefined);

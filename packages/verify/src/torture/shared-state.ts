@@ -15,8 +15,7 @@
 export const STATE = 0;
 /** Threads that have made their last turn. */
 export const RESTING = 1;
-/** Values of the state word. */
-export const WAITING = 0;
+/** Values of the state word; 0 before the run. */
 export const RUNNING = 1;
 export const STOPPED = 2;
 

@@ -19,8 +19,8 @@ import { elementAt, stackOf } from "../support/defined.js";
 import { PLANTED } from "./planted-faults.js";
 import { ruleDriver } from "./rule-driver.js";
 import { COUNT, type CountIndex, makeSharedState } from "./shared-state.js";
+import { type Finding, POLL_MS, pause, type Role, Supervisor } from "./supervisor.js";
 import { Thread } from "./thread.js";
-import { type Finding, POLL_MS, pause, type Role, WorkerPool } from "./worker-pool.js";
 import type { Workload } from "./workload.js";
 import { makeWorkloads, type Workloads } from "./workloads.js";
 
@@ -122,7 +122,7 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
   const before = objectCounts(vfs);
   const next = randomBelow(seedOf(seed, roles.length));
   const thread = new Thread({ arena, vfs, clock, sharedState, index: roles.length, next });
-  const pool = new WorkerPool(sharedState);
+  const supervisor = new Supervisor(vfs.handle, sharedState, roles, plan);
   let began = performance.now();
   try {
     vfs.registerDriver(ruleDriver());
@@ -130,19 +130,19 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
     vfs.fs.mkdirSync("/t/tmp", { recursive: true });
     const workloads = makeWorkloads(thread);
     for (const workload of Object.values<Workload>(workloads)) workload.build(thread);
-    await pool.start(vfs.handle, roles, plan);
+    await supervisor.start();
     began = performance.now();
-    await supervise(pool, plan, began, log);
-    pool.stop();
+    await supervise(supervisor, plan, began, log);
+    supervisor.stop();
     const spent = (performance.now() - began) / 1000;
-    await pool.end();
-    const failures = pool.failures.length > 0 ? pool.failures : checkEnd(vfs, workloads, thread, before);
-    return outcome(pool, vfs, failures, spent, plan);
+    await supervisor.end();
+    const failures = supervisor.failures.length > 0 ? supervisor.failures : checkEnd(vfs, workloads, thread, before);
+    return outcome(supervisor, vfs, failures, spent, plan);
   } catch (error) {
-    pool.stop();
-    await pool.end();
-    const failures = [...pool.failures, { index: roles.length, role: "the parent", message: stackOf(error) }];
-    return outcome(pool, vfs, failures, (performance.now() - began) / 1000, plan);
+    supervisor.stop();
+    await supervisor.end();
+    const failures = [...supervisor.failures, { index: roles.length, role: "the parent", message: stackOf(error) }];
+    return outcome(supervisor, vfs, failures, (performance.now() - began) / 1000, plan);
   } finally {
     arena.close();
     vfs.close();
@@ -151,16 +151,16 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
 
 /** Returns when the time is over, both counts are reached, or a thread has failed. */
 async function supervise(
-  pool: WorkerPool,
+  supervisor: Supervisor,
   { limit, lookups, renames }: Plan,
   began: number,
   log: (line: string) => void,
 ): Promise<void> {
   let lastLog = performance.now();
-  while (!pool.stopped && performance.now() - began < limit * 1000) {
+  while (!supervisor.stopped && performance.now() - began < limit * 1000) {
     await pause(POLL_MS);
-    pool.watch();
-    const [lookupsDone, renamesDone] = [pool.total(COUNT.lookups), pool.total(COUNT.renames)];
+    supervisor.watch();
+    const [lookupsDone, renamesDone] = [supervisor.total(COUNT.lookups), supervisor.total(COUNT.renames)];
     if (lookups + renames > 0 && lookupsDone >= lookups && renamesDone >= renames) return;
     if (performance.now() - lastLog > 5000) {
       lastLog = performance.now();
@@ -190,12 +190,12 @@ function treeCounters(vfs: Vfs): Record<string, number> {
   }
 }
 
-function outcome(pool: WorkerPool, vfs: Vfs, failures: readonly Finding[], spent: number, plan: Plan): Outcome {
-  const sum = (which: CountIndex) => pool.total(which);
+function outcome(supervisor: Supervisor, vfs: Vfs, failures: readonly Finding[], spent: number, plan: Plan): Outcome {
+  const sum = (which: CountIndex) => supervisor.total(which);
   const counters = treeCounters(vfs);
   const explored = {
     seed: plan.seed,
-    threads: pool.members.length,
+    threads: supervisor.members.length,
     seconds: Math.round(spent * 100) / 100,
     lookups: sum(COUNT.lookups),
     found: sum(COUNT.found),
@@ -218,7 +218,7 @@ function outcome(pool: WorkerPool, vfs: Vfs, failures: readonly Finding[], spent
     failures: failures.map(({ index, role, message }) => ({
       message: index === undefined ? message : `thread ${index} (${role}): ${message}`,
       replay: plan.replay,
-      trace: [...expelled, ...pool.trace()].join("\n"),
+      trace: [...expelled, ...supervisor.trace()].join("\n"),
     })),
   };
 }

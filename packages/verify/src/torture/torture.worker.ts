@@ -1,30 +1,20 @@
 /** One thread of a torture run (torture.ts): makes its role's turns until the run stops or an invariant does not hold. */
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
+import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs, type SecurityHook } from "../../../threadfs/dist/src/index.js";
-import { codeOf, messageOf, stackOf } from "../support/defined.js";
+import { codeOf, defined, messageOf, stackOf } from "../support/defined.js";
 import { makeFsReader, makeMixer, makeReader, makeRenamer, makeSleeper, makeTracker, type Turn } from "./roles.js";
 import { ruleDriver } from "./rule-driver.js";
-import {
-  COUNT,
-  type CountIndex,
-  Counts,
-  controlOf,
-  RESTING,
-  RUNNING,
-  STATE,
-  STOPPED,
-  WAITING,
-} from "./shared-state.js";
+import { COUNT, type CountIndex, Counts, controlOf, RESTING, RUNNING, STATE, STOPPED } from "./shared-state.js";
+import type { Part, TortureRequest, TortureWorkerData } from "./supervisor.js";
 import { InvariantViolation, Thread } from "./thread.js";
-import type { MemberData, MemberMessage } from "./worker-pool.js";
 import type { Workload } from "./workload.js";
 import { makeWorkloads, type Workloads } from "./workloads.js";
 
-const { handle, sharedState, index, role, member, among, seed, lookups, renames } = workerData as MemberData;
+const { handle, sharedState, seed, lookups, renames } = workerData as TortureWorkerData;
 const control = controlOf(sharedState);
-const post = (message: MemberMessage) => parentPort?.postMessage(message);
 
 /** Keeps renames to their share of the lookups where both are to reach a count. */
 function renameShare(): () => boolean {
@@ -41,7 +31,7 @@ function renameShare(): () => boolean {
 }
 
 /** A security hook that allows every access and now and then sleeps for up to a millisecond, at whichever step the walk is. */
-function sleepyHook(): SecurityHook {
+function sleepyHook(index: number): SecurityHook {
   const next = randomBelow(seedOf(seed, index) ^ 0x5eed);
   const word = new Int32Array(new SharedArrayBuffer(4));
   let left = 10;
@@ -65,7 +55,7 @@ function rest(): void {
   }
 }
 
-function makeTurn(thread: Thread, workloads: Workloads): Turn {
+function makeTurn({ role, member, among }: Part, thread: Thread, workloads: Workloads): Turn {
   switch (role) {
     case "reader":
       return makeReader(thread, workloads);
@@ -82,32 +72,60 @@ function makeTurn(thread: Thread, workloads: Workloads): Turn {
   }
 }
 
-const clock = { ms: 1000 };
-const now = () => clock.ms;
-const vfs = await attachVfs(handle, { now });
-const arena = Attachment.attach(handle, role === "sleeper" ? { now, security: sleepyHook() } : { now });
-vfs.registerDriver(ruleDriver());
-arena.drivers.register(ruleDriver());
-const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
-const workloads = makeWorkloads(thread);
-const turn = makeTurn(thread, workloads);
-post({ kind: "ready" });
-Atomics.wait(control, STATE, WAITING);
-try {
-  while (Atomics.load(control, STATE) !== STOPPED) {
-    turn();
-    thread.counts.add(COUNT.turns);
-  }
-  // Threads that still read would miss the files that end() takes down.
-  rest();
-  for (const workload of Object.values<Workload>(workloads)) workload.end?.(thread);
-  post({ kind: "done" });
-} catch (error) {
-  Atomics.add(control, RESTING, 1);
-  // The message of a violation says it all; other errors need their stack.
-  const violation = error instanceof InvariantViolation;
-  const code = codeOf(error) ?? (error instanceof Error ? error.name : typeof error);
-  post({ kind: "failed", message: violation ? error.message : `${code}: ${messageOf(error)}\n${stackOf(error)}` });
+/** An attached thread that is ready to make turns. */
+interface Prepared {
+  readonly thread: Thread;
+  readonly workloads: Workloads;
+  readonly turn: Turn;
+  close(): void;
 }
-arena.close();
-vfs.close();
+
+async function prepare(part: Part): Promise<Prepared> {
+  const { index, role } = part;
+  const clock = { ms: 1000 };
+  const now = () => clock.ms;
+  const vfs = await attachVfs(handle, { now });
+  const arena = Attachment.attach(handle, role === "sleeper" ? { now, security: sleepyHook(index) } : { now });
+  vfs.registerDriver(ruleDriver());
+  arena.drivers.register(ruleDriver());
+  const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
+  const workloads = makeWorkloads(thread);
+  return {
+    thread,
+    workloads,
+    turn: makeTurn(part, thread, workloads),
+    close() {
+      arena.close();
+      vfs.close();
+    },
+  };
+}
+
+/** Makes turns until the run stops. Returns the failure, if there is one. */
+function run({ thread, workloads, turn, close }: Prepared): string | undefined {
+  try {
+    while (Atomics.load(control, STATE) !== STOPPED) {
+      turn();
+      thread.counts.add(COUNT.turns);
+    }
+    // Threads that still read would miss the files that end() takes down.
+    rest();
+    for (const workload of Object.values<Workload>(workloads)) workload.end?.(thread);
+    return undefined;
+  } catch (error) {
+    Atomics.add(control, RESTING, 1);
+    // The message of a violation says it all; other errors need their stack.
+    if (error instanceof InvariantViolation) return error.message;
+    const code = codeOf(error) ?? (error instanceof Error ? error.name : typeof error);
+    return `${code}: ${messageOf(error)}\n${stackOf(error)}`;
+  } finally {
+    close();
+  }
+}
+
+let prepared: Prepared | undefined;
+serveRequests<TortureRequest>(async (request) => {
+  if (request.task === "run") return run(defined(prepared, "prepared thread"));
+  prepared = await prepare(request.part);
+  return undefined;
+});

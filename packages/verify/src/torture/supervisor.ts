@@ -1,7 +1,7 @@
 /** The threads of a torture run: started, watched and stopped. */
-import { Worker } from "node:worker_threads";
+import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { VfsHandle } from "../../../threadfs/dist/src/index.js";
-import { stackOf } from "../support/defined.js";
+import { elementAt, stackOf } from "../support/defined.js";
 import {
   COUNT,
   type CountIndex,
@@ -17,17 +17,21 @@ import {
 export type Role = "reader" | "mixer" | "renamer" | "tracker" | "sleeper" | "fs";
 
 /** What all threads of a run are started with. */
-export interface PoolOptions {
+export interface RunData {
   readonly seed: number;
   /** Counts at which the run ends; 0: none. */
   readonly lookups: number;
   readonly renames: number;
 }
 
-/** What one thread is started with. */
-export interface MemberData extends PoolOptions {
+/** What every worker is started with. */
+export interface TortureWorkerData extends RunData {
   readonly handle: VfsHandle;
   readonly sharedState: SharedState;
+}
+
+/** One thread's part in a run. */
+export interface Part {
   readonly index: number;
   readonly role: Role;
   /** Its number among the threads of its role, and how many these are. */
@@ -35,7 +39,8 @@ export interface MemberData extends PoolOptions {
   readonly among: number;
 }
 
-export type MemberMessage = { kind: "ready" | "done" } | { kind: "failed"; message: string };
+/** "prepare" attaches; "run" makes turns until the run stops, detaches, and returns the failure that it found. */
+export type TortureRequest = { task: "prepare"; part: Part } | { task: "run" };
 
 /** What a run found: `index` and `role` are those of a thread. */
 export interface Finding {
@@ -44,12 +49,9 @@ export interface Finding {
   readonly role?: string;
 }
 
-interface Member {
-  readonly index: number;
-  readonly role: Role;
-  readonly worker: Worker;
+interface Member extends Part {
   readonly counts: Counts;
-  ready: Promise<void>;
+  /** Also before its run. */
   ended: boolean;
   /** Turns at the last look, and since when there have been no more. */
   turns: number;
@@ -60,65 +62,76 @@ interface Member {
 const STUCK_MS = 15_000;
 /** How often a run looks after its threads. */
 export const POLL_MS = 50;
+/** The longest time limit of a request: watch() finds the threads that are stuck. */
+const NO_LIMIT_MS = 2 ** 31 - 1;
+
+const SCRIPT = new URL("./torture.worker.js", import.meta.url);
 
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-export class WorkerPool {
-  readonly members: Member[] = [];
+export class Supervisor {
+  readonly members: readonly Member[];
   readonly failures: Finding[] = [];
+  readonly #pool: WorkerPool<TortureRequest>;
   readonly #sharedState: SharedState;
   readonly #control: Int32Array;
 
-  constructor(sharedState: SharedState) {
+  /** Starts a thread for each role. */
+  constructor(
+    handle: VfsHandle,
+    sharedState: SharedState,
+    roles: readonly Role[],
+    { seed, lookups, renames }: RunData,
+  ) {
     this.#sharedState = sharedState;
     this.#control = controlOf(sharedState);
-  }
-
-  /** Starts a thread for each role, and lets them run when all are ready. */
-  async start(handle: VfsHandle, roles: readonly Role[], options: PoolOptions): Promise<void> {
-    for (const [index, role] of roles.entries()) {
-      const member = roles.slice(0, index).filter((other) => other === role).length;
-      const among = roles.filter((other) => other === role).length;
-      const data = { handle, sharedState: this.#sharedState, index, role, member, among, ...options };
-      this.members.push(this.#startWorker(data));
-    }
-    await Promise.all(this.members.map(({ ready }) => ready));
-    Atomics.store(this.#control, STATE, RUNNING);
-    Atomics.notify(this.#control, STATE);
-  }
-
-  #startWorker(workerData: MemberData): Member {
-    const { index, role } = workerData;
-    const worker = new Worker(new URL("./torture.worker.js", import.meta.url), { workerData });
-    const fail = (message: string) => {
-      this.failures.push({ index, role, message });
-      this.stop();
-    };
-    const counts = new Counts(this.#sharedState, index);
-    const member: Member = {
+    this.members = roles.map((role, index) => ({
       index,
       role,
-      worker,
-      counts,
-      ready: Promise.resolve(),
-      ended: false,
+      member: roles.slice(0, index).filter((other) => other === role).length,
+      among: roles.filter((other) => other === role).length,
+      counts: new Counts(sharedState, index),
+      ended: true,
       turns: -1,
       since: Date.now(),
-    };
-    member.ready = new Promise((resolve) => {
-      worker.on("message", (message: MemberMessage) => {
-        if (message.kind === "failed") fail(message.message);
-        resolve();
-      });
-      worker.on("error", (error) => fail(`the thread ended with ${stackOf(error)}`));
-      worker.on("exit", () => {
-        member.ended = true;
-        resolve();
-      });
-    });
-    return member;
+    }));
+    const workerData: TortureWorkerData = { handle, sharedState, seed, lookups, renames };
+    this.#pool = new WorkerPool(SCRIPT, roles.length, "thread", workerData);
+  }
+
+  /** Lets the threads run when all are ready. */
+  async start(): Promise<void> {
+    const ready = await this.#pool.settleAll(
+      (i) => ({ task: "prepare", part: partOf(elementAt(this.members, i)) }),
+      NO_LIMIT_MS,
+    );
+    for (const [i, end] of ready.entries()) {
+      if (end.status === "rejected") this.#fail(elementAt(this.members, i), end.reason);
+    }
+    if (this.failures.length > 0) return;
+    Atomics.store(this.#control, STATE, RUNNING);
+    for (const member of this.members) void this.#run(member);
+  }
+
+  /** Returns when the thread has ended. */
+  async #run(member: Member): Promise<void> {
+    member.ended = false;
+    member.since = Date.now();
+    try {
+      const failure = await this.#pool.ask<string | undefined>(member.index, { task: "run" }, NO_LIMIT_MS);
+      if (failure !== undefined) this.#fail(member, failure);
+    } catch (error) {
+      this.#fail(member, error);
+    }
+    member.ended = true;
+  }
+
+  #fail({ index, role }: Part, reason: unknown): void {
+    const cause = reason instanceof Error && reason.cause ? `\n${stackOf(reason.cause)}` : "";
+    this.failures.push({ index, role, message: typeof reason === "string" ? reason : stackOf(reason) + cause });
+    this.stop();
   }
 
   stop(): void {
@@ -148,11 +161,11 @@ export class WorkerPool {
     }
   }
 
-  /** Waits until all threads have ended; it terminates those that do not end. */
+  /** Waits until all threads have ended; terminates them, also those that do not end. */
   async end(): Promise<void> {
     const until = Date.now() + STUCK_MS;
     while (this.members.some(({ ended }) => !ended) && Date.now() < until) await pause(POLL_MS);
-    for (const { worker } of this.members) await worker.terminate();
+    await this.#pool.stop();
   }
 
   total(which: CountIndex): number {
@@ -166,4 +179,9 @@ export class WorkerPool {
       return `thread ${index}, ${role}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
     });
   }
+}
+
+/** What a thread must know of itself. */
+function partOf({ index, role, member, among }: Part): Part {
+  return { index, role, member, among };
 }
