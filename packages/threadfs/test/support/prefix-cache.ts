@@ -1,5 +1,4 @@
 /** For the tests of the prefix cache: attachments with and without it, and a look at its entries. */
-
 import assert from "node:assert/strict";
 import { numberOf } from "../../../verify/dist/arena/core-source.js";
 import { AT_FDCWD, type CoreExports, POINT, STAT } from "../../dist/abi/abi.js";

@@ -1,5 +1,4 @@
 /** POSIX ACLs: the rights that a list gives, its connection with the mode, and the lists that are refused. */
-
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Random, randomBelow } from "../../../../cli/dist/support/random.js";

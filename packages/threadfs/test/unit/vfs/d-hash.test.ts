@@ -2,7 +2,6 @@
  * The hash table of dentries: it grows one bucket at a time under lookups that take no lock. A lookup never misses a name that
  * exists and never finds one that does not, and chains do not get longer.
  */
-
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { G_HASH_COUNT, G_HASH_N, H_BUCKETS } from "../../../../verify/dist/arena/layout.js";

@@ -3,7 +3,6 @@
  * point and `writer`, another attachment, makes the change; or a worker stops inside the change and `walker` walks meanwhile.
  * The quick walk goes through directories of mode 0755, the general one through those of mode 0700.
  */
-
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { D_CANT_MOUNT, D_ON_LRU, D_TYPE, D_UNHASHED } from "../../../../verify/dist/arena/layout.js";
