@@ -1,51 +1,61 @@
-/** The short form of "every interleaving", and what it must catch: faults planted in the binary. */
+/** The short form of the check of all interleavings, and faults planted in the binary that it must catch. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressOf, numberOf } from "../../dist/arena/core-source.js";
 import * as L from "../../dist/arena/layout.js";
 import { dropCalls, dropNotify } from "../../dist/binary/binary-faults.js";
+import type { FunctionName, Site } from "../../dist/binary/instrument.js";
 import { matchesPair, replayCase } from "../../dist/explore/cases.js";
 import { Harness } from "../../dist/explore/harness.js";
 import { inPart, run } from "../../dist/explore/interleave.js";
 import { coreProgram } from "../../dist/machine/program.js";
 import { operations } from "../../dist/scenario/operations.js";
+import type { Outcome } from "../../dist/support/check.js";
+import { defined } from "../../dist/support/defined.js";
+import { only } from "../support/members.js";
 
 const TREE = "small";
 
-function operation(beginning) {
-  const found = operations.find((op) => op.tree === TREE && op.name.startsWith(beginning));
-  assert.ok(found, `no operation ${beginning}`);
-  return found;
+/** The operation of a tree whose name begins so. */
+function operationOf(tree: string, beginning: string) {
+  const found = operations.find((op) => op.tree === tree && op.name.startsWith(beginning));
+  return defined(found, `operation ${beginning}`);
 }
 
-function only(list) {
-  assert.equal(list.length, 1);
-  return list[0];
+const operation = (beginning: string) => operationOf(TREE, beginning);
+
+/** A fault in the binary, a pair of operations and the bound within which their schedules show it. */
+interface Fault {
+  patch: (bytes: Uint8Array, sites: Site[], functions: FunctionName[]) => void;
+  names: string[];
+  bound: number;
 }
 
-/** The binary as it is, and with one fault: the same pair is explored on both. */
-function caught({ patch, names, bound }) {
+/** Explores the same pair on the binary as it is, and with the fault; returns the failure. */
+function caught({ patch, names, bound }: Fault): { message: string } {
   const ops = names.map(operation);
   const sound = new Harness(coreProgram(), TREE).explore(ops, { bound });
   assert.deepEqual(sound.failures, [], "the shipping core");
   const program = coreProgram(patch);
-  const { failures } = new Harness(program, TREE).explore(ops, { bound });
-  assert.equal(failures.length, 1, "the fault is caught");
-  const { verdict } = new Harness(program, TREE).trace(ops, failures[0].replay);
-  assert.notEqual(verdict, null, "and its schedule shows it again");
-  assert.equal(new Harness(coreProgram(), TREE).trace(ops, failures[0].replay).verdict, null);
-  return failures[0];
+  const failure = only(new Harness(program, TREE).explore(ops, { bound }).failures, "failure");
+  const { verdict } = new Harness(program, TREE).trace(ops, failure.replay);
+  assert.notEqual(verdict, null, "its schedule shows it again");
+  assert.equal(new Harness(coreProgram(), TREE).trace(ops, failure.replay).verdict, null);
+  return failure;
 }
 
-test("on the trees of the growing table an entry made splits the bucket of the name that is looked for", () => {
+test("on the trees of the growing table a new entry splits the bucket of the name that is looked up", () => {
   for (const tree of ["split", "splitEmpty"]) {
     const harness = new Harness(coreProgram(), tree);
-    const buckets = () => harness.machine.words[L.G_HASH_N >>> 2];
+    const buckets = () => defined(harness.machine.words[L.G_HASH_N >>> 2], "number of buckets");
     const before = buckets();
-    const place = harness.bucket + L.MIN_BUCKETS;
+    const place = defined(harness.bucket, "bucket of the name") + L.MIN_BUCKETS;
     assert.ok(before <= place && place < before + 2, `${before} buckets, number ${place} is the next`);
     const ops = ["sysMkdir(path=/d/y", "sysStat(path=/d/e"].map((call) =>
-      operations.find((op) => op.tree === tree && op.name.includes(call)),
+      defined(
+        operations.find((op) => op.tree === tree && op.name.includes(call)),
+        call,
+      ),
     );
     const { failures } = harness.explore(ops, { bound: 0 });
     assert.deepEqual(failures, []);
@@ -53,25 +63,23 @@ test("on the trees of the growing table an entry made splits the bucket of the n
   }
 });
 
-test("on the tree of the memo each thread knows the directories before it begins", () => {
+test("on the tree of the prefix cache each thread has the directories in its cache before it begins", () => {
   const { machine, tree } = new Harness(coreProgram(), "memo");
-  const { words } = machine;
+  const word = (address: number) => defined(machine.words[address >>> 2], "word");
+  const { warm } = defined(tree, "tree");
   for (const { id } of machine.threads) {
-    const memo = words[(addressOf("SLOTS") + id * numberOf("SLOT_SIZE") + numberOf("SLOT_PREFIX_CACHE")) >>> 2];
+    const cache = word(addressOf("SLOTS") + id * numberOf("SLOT_SIZE") + numberOf("SLOT_PREFIX_CACHE"));
     const room = numberOf("PREFIX_CACHE_SETS") * 3;
-    const lengths = Array.from(
-      { length: room },
-      (_, n) => words[(memo + n * numberOf("PREFIX_CACHE_ENTRY") + 12) >>> 2],
-    );
-    assert.equal(lengths.filter((length) => length !== 0).length, tree.warm.length, `thread ${id}`);
+    const lengths = Array.from({ length: room }, (_, n) => word(cache + n * numberOf("PREFIX_CACHE_ENTRY") + 12));
+    assert.equal(lengths.filter((length) => length !== 0).length, warm.length, `thread ${id}`);
   }
 });
 
-// Found by chance among three operations: EINVAL, as if what is bound stood nowhere.
-test("a bind from a mount that is in the middle of its move", () => {
+// A random run of three operations found it: EINVAL, as if the source of the bind were in no mount.
+test("a bind from a mount that is being moved succeeds", () => {
   const harness = new Harness(coreProgram(), "mounts");
   const ops = ["bind: sysMount(path=/m/f", "move: sysMount(path=/m path2=/n"].map((start) =>
-    operations.find((op) => op.tree === "mounts" && op.name.startsWith(start)),
+    operationOf("mounts", start),
   );
   for (let n = 300; n < 480; n++) {
     for (const m of [465, 470, 475, 480]) {
@@ -81,7 +89,7 @@ test("a bind from a mount that is in the middle of its move", () => {
   }
 });
 
-test("the parts of a run are all of it, none of it twice", () => {
+test("the parts of a run are disjoint and together all of it", () => {
   const sets = Array.from({ length: 11 }, (_, n) => n);
   const parts = ["1/3", "2/3", "3/3"].map((part) => sets.filter(inPart(part)));
   assert.deepEqual(
@@ -99,64 +107,66 @@ test("the parts of a run are all of it, none of it twice", () => {
 test("pairs are chosen by one operation, by both in either order, and by the tree", () => {
   const [a, b] = [operation("rename"), operation("stat")];
   const pair = { tree: TREE, a, b };
-  for (const only of [undefined, a.kind, b.name, `${b.kind} || ${a.kind}`, `${TREE}@${a.kind}`])
-    assert.equal(matchesPair(only)(pair), true, only);
-  for (const only of ["shrink", `${a.kind} || shrink`, `mounts@${a.kind}`])
-    assert.equal(matchesPair(only)(pair), false, only);
+  for (const choice of [undefined, a.kind, b.name, `${b.kind} || ${a.kind}`, `${TREE}@${a.kind}`])
+    assert.equal(matchesPair(choice)(pair), true, choice);
+  for (const choice of ["shrink", `${a.kind} || shrink`, `mounts@${a.kind}`])
+    assert.equal(matchesPair(choice)(pair), false, choice);
 });
 
-test("the short form holds, and explores each of its pairs to the end", async () => {
-  const { ok, explored, failures } = await run({ seconds: 120, seed: 1, short: true, log: () => {} });
+test("the short form holds, and explores each of its pairs completely", async () => {
+  const { ok, explored, failures }: Outcome = await run({ seconds: 120, seed: 1, short: true, log: () => {} });
   assert.deepEqual(failures, []);
   assert.ok(ok);
   assert.match(String(explored["pairs, 1 preemption"]), /^4 sets, 4 completely/);
 });
 
-test("what was explored of a pair is the same every time", () => {
+test("the exploration of a pair is the same every time", () => {
   const ops = [operation("rename: sysRename(path=/d/f path2=/d/x"), operation("unlink: sysUnlink(path=/d/f)")];
   const program = coreProgram();
-  const [first, second] = [1, 2].map(() => new Harness(program, TREE).explore(ops, { bound: 1 }));
-  assert.deepEqual(second, first);
+  const first = new Harness(program, TREE).explore(ops, { bound: 1 });
+  assert.deepEqual(new Harness(program, TREE).explore(ops, { bound: 1 }), first);
   assert.ok(first.complete && first.outcomes > 1, "both orders were seen");
 });
 
-test("with every access a point and nothing left out, the answers and the trees are the same", () => {
+test("with a decision at every access and without reduction, the results and the trees are the same", () => {
   const program = coreProgram();
   for (const names of [
     ["rename: sysRename(path=/d/f path2=/d/x", "looks: sysStat(path=/d/x)"],
     ["mkdir: sysMkdir(path=/d/x", "unlink: sysUnlink(path=/d/f)"],
   ]) {
     const ops = names.map(operation);
-    const [few, all] = [false, true].map((everything) => {
+    const explored = (everything: boolean) => {
       const harness = new Harness(program, TREE);
       harness.machine.everyAccess = everything;
       const found = harness.explore(ops, { bound: 1, reduce: !everything });
       assert.deepEqual([found.complete, found.failures], [true, []]);
       const ends = [...harness.verdicts.keys()].map((key) => JSON.stringify(JSON.parse(key).slice(1, 3)));
       return { schedules: found.schedules, ends: [...new Set(ends)].sort() };
-    });
+    };
+    const [few, all] = [explored(false), explored(true)];
     assert.deepEqual(few.ends, all.ends);
     assert.ok(few.schedules < all.schedules / 2, `${few.schedules} of ${all.schedules} schedules`);
   }
 });
 
-// Fails when dMove() takes the lists of children before the chains of the new names: each then waits for the other for ever.
-test("a rename and a dentry that is killed take a chain's lock and a list's in one order", () => {
+// Fails when dMove() takes the lists of children before the chains of the new names: each thread then waits for the other for ever.
+test("a rename and the end of a dentry take the locks of a chain and of a list in one order", () => {
   const ops = [operation("unlink: sysUnlink(path=/l)"), operation("rename: sysRename(path=/h path2=/d/x flags=1)")];
   const { complete, failures } = new Harness(coreProgram(), TREE).explore(ops, { bound: 1 });
   assert.deepEqual([complete, failures], [true, []]);
 });
 
-for (const [tree, change, look, what] of [
-  // Fails when an umount takes the mark off its place without the place's sequence: the mount is told to be nowhere.
+const STOPPED_CHANGES: [tree: string, change: string, look: string, what: string][] = [
+  // Fails when an umount clears D_MOUNTED without the sequence of the mount point: the mount is then found nowhere.
   ["mounts", "move: sysMount(path=/m path2=/n", "looks: sysStat(path=/m/f)", "a mount that moves is somewhere"],
   ["mounts", "umount: sysUmount(path=/m flags=0)", "looks: sysStat(path=/m/f)", "a mount is there or not"],
-  // Fails when a lookup that finds a removed name still in its chain begins anew: it did so until it called the memory corrupt.
+  // Fails when a lookup that finds a removed name still in its chain begins anew: it did so until it reported corrupt memory.
   ["small", "unlink: sysUnlink(path=/d/f)", "stat: sysStat(path=/l/f)", "a name is there or not"],
-]) {
-  test(`for one who looks while a change is stopped for long: ${what}`, () => {
+];
+for (const [tree, change, look, what] of STOPPED_CHANGES) {
+  test(`for a reader while a change is stopped in the middle ${what}`, () => {
     const harness = new Harness(coreProgram(), tree);
-    const ops = [change, look].map((name) => operations.find((op) => op.tree === tree && op.name.startsWith(name)));
+    const ops = [operationOf(tree, change), operationOf(tree, look)];
     for (let n = 2; ; n++) {
       const { verdict, text } = harness.trace(ops, `a${n}-b-a`);
       assert.equal(verdict, null, text);
@@ -167,7 +177,7 @@ for (const [tree, change, look, what] of [
   });
 }
 
-test("planted: a lock that wakes nobody", () => {
+test("a lock that wakes no waiter is caught (planted)", () => {
   const { message } = caught({
     patch: (bytes, sites) => {
       for (const site of sites.filter((s) => s.kind === "notify")) dropNotify(bytes, site);
@@ -178,11 +188,11 @@ test("planted: a lock that wakes nobody", () => {
   assert.match(message, /lost wake-up/);
 });
 
-test("planted: a directory's lock that is not waited for", () => {
+test("a lock of a directory that a thread does not wait for is caught (planted)", () => {
   const { message } = caught({
     patch: (bytes, _sites, functions) => {
-      const index = (name) => only(functions.filter((f) => f.name === name)).index;
-      const imported = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(
+      const index = (name: string) => only(functions.filter((f) => f.name === name)).index;
+      const imported = WebAssembly.Module.imports(new WebAssembly.Module(Uint8Array.from(bytes))).filter(
         ({ kind }) => kind === "function",
       );
       dropCalls(bytes, index("mutexLock"), index("lockSlow"), imported.length);
@@ -193,19 +203,19 @@ test("planted: a directory's lock that is not waited for", () => {
   assert.match(message, /panic|no interleaving|trap/);
 });
 
-test("a schedule is run again from its text alone", () => {
+test("a schedule is repeated from its text alone", () => {
   const a = operations.indexOf(operation("rename: sysRename(path=/d/f path2=/d/x"));
   const b = operations.indexOf(operation("looks: sysStat(path=/d/f)"));
-  const lines = [];
+  const lines: string[] = [];
   assert.equal(
-    replayCase(`small|${a}|${b}:a200-b-a`, (line) => lines.push(line)),
+    replayCase(`small|${a}|${b}:a200-b-a`, (line: string) => lines.push(line)),
     null,
   );
   assert.match(lines.join("\n"), /a200 \w+ core\/\S+:\d+/);
   assert.throws(() => replayCase("small|9999|1:a-b", () => {}), /No operations/);
 });
 
-test("a reader that dies at any of its accesses is in nobody's way", () => {
+test("a reader that dies at any of its accesses blocks no other thread", () => {
   const harness = new Harness(coreProgram(), TREE);
   const ops = [operation("looks: sysStat(path=/d/x)"), operation("mkdir: sysMkdir(path=/d/x")];
   let deaths = 0;
