@@ -12,21 +12,21 @@ import { atEveryPoint, mountDriverAt, RACE_MS, setUp, shippedTree } from "../sup
 import { rawCore } from "../support/raw-core.js";
 import { type ThreadBody, threads } from "../support/threads.js";
 
-describe("bugs 6 to 8: negative entries", () => {
-  /** A driver with a cached negative entry "n" in its root. */
-  async function negative(t: TestScope, hooks: Partial<Driver> = {}) {
-    const all = await setUp(t);
-    const { vfs, walker, peer, fs } = all;
-    const driver = objectDriver("neg", {}, hooks);
-    mountDriverAt(driver, "/drv", vfs, walker, peer);
-    const prepare = () => {
-      codeOf(() => fs.unlinkSync("/drv/n/f"));
-      for (const remove of [fs.unlinkSync, fs.rmdirSync]) codeOf(() => remove("/drv/n"));
-      assert.equal(fs.existsSync("/drv/n"), false);
-    };
-    return { ...all, driver, prepare };
-  }
+/** A driver with a cached negative entry "n" in its root. */
+async function negative(t: TestScope, hooks: Partial<Driver> = {}) {
+  const all = await setUp(t);
+  const { vfs, walker, peer, fs } = all;
+  const driver = objectDriver("neg", {}, hooks);
+  mountDriverAt(driver, "/drv", vfs, walker, peer);
+  const prepare = () => {
+    codeOf(() => fs.unlinkSync("/drv/n/f"));
+    for (const remove of [fs.unlinkSync, fs.rmdirSync]) codeOf(() => remove("/drv/n"));
+    assert.equal(fs.existsSync("/drv/n"), false);
+  };
+  return { ...all, driver, prepare };
+}
 
+describe("bugs 6 and 7: negative entries that are late or stale", () => {
   test("bug 6: a name made between lookup and check gives no ENOENT without a restart", async (t) => {
     const { walker, peer, prepare } = await negative(t);
     for (const point of ["SEQ_OPENED", "COMPARED", "FOUND", "PARENT_CHECK"] as const) {
@@ -89,7 +89,9 @@ describe("bugs 6 to 8: negative entries", () => {
     }
     assert.ok(revalidated.some(([node, name]) => node === null && name === "n"));
   });
+});
 
+describe("bug 8: entries and inodes that are half made", () => {
   test("bug 8: no step of a walk sees an entry half negative and half positive", async (t) => {
     const { walker, peer, prepare } = await negative(t);
     atEveryPoint(walker, {
@@ -149,40 +151,40 @@ describe("bugs 6 to 8: negative entries", () => {
     assert.equal((await writer.release()).code, undefined);
     assert.ok(walker.fs.statSync("/drv/n").isDirectory());
   });
+});
 
-  test("bug 8: with threads, a walk sees a new name whole or not at all", async (t) => {
-    const vfs = await shippedTree(t);
-    const writer: ThreadBody<unknown> = ({ fs }, _raw, running): number => {
-      let rounds = 0;
-      for (; running(); rounds++) {
-        fs.mkdirSync("/n");
-        fs.writeFileSync("/n/f", "");
-        fs.unlinkSync("/n/f");
-        fs.rmdirSync("/n");
+test("bug 8: with threads, a walk sees a new name whole or not at all", async (t) => {
+  const vfs = await shippedTree(t);
+  const writer: ThreadBody<unknown> = ({ fs }, _raw, running): number => {
+    let rounds = 0;
+    for (; running(); rounds++) {
+      fs.mkdirSync("/n");
+      fs.writeFileSync("/n/f", "");
+      fs.unlinkSync("/n/f");
+      fs.rmdirSync("/n");
+    }
+    return rounds;
+  };
+  /** How often each code came. */
+  type Codes = Partial<Record<string, number>>;
+  const reader: ThreadBody<unknown> = ({ fs }, _raw, running): Codes => {
+    const codes: Codes = {};
+    while (running()) {
+      let code = "ok";
+      try {
+        fs.lstatSync("/n/f");
+      } catch (error) {
+        code = (error as { code: string }).code;
       }
-      return rounds;
-    };
-    /** How often each code came. */
-    type Codes = Partial<Record<string, number>>;
-    const reader: ThreadBody<unknown> = ({ fs }, _raw, running): Codes => {
-      const codes: Codes = {};
-      while (running()) {
-        let code = "ok";
-        try {
-          fs.lstatSync("/n/f");
-        } catch (error) {
-          code = (error as { code: string }).code;
-        }
-        codes[code] = (codes[code] ?? 0) + 1;
-      }
-      return codes;
-    };
-    const [rounds, codes] = await threads<[number, Codes]>(vfs.handle, RACE_MS, [writer, reader]);
-    assert.ok(rounds > 10);
-    const { ok = 0, ENOENT = 0, ...others } = codes;
-    assert.deepEqual(others, {});
-    assert.ok(ENOENT > 0 && ok > 0, JSON.stringify(codes));
-  });
+      codes[code] = (codes[code] ?? 0) + 1;
+    }
+    return codes;
+  };
+  const [rounds, codes] = await threads<[number, Codes]>(vfs.handle, RACE_MS, [writer, reader]);
+  assert.ok(rounds > 10);
+  const { ok = 0, ENOENT = 0, ...others } = codes;
+  assert.deepEqual(others, {});
+  assert.ok(ENOENT > 0 && ok > 0, JSON.stringify(codes));
 });
 
 describe("bug 9: entries evicted under a walk", () => {

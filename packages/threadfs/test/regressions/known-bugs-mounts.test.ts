@@ -10,20 +10,42 @@ import { RACE_MS, setUp, shippedTree } from "../support/interleavings.js";
 import { memoryOf } from "../support/memory.js";
 import { type ThreadBody, threads } from "../support/threads.js";
 
-describe("bugs 11 and 12: mounts that move elsewhere", () => {
-  /** /m is a mount with a file that the directory below it does not have; /x/a and /x/b are places for another mount. */
-  function makeMounts(vfs: Vfs): void {
-    const { fs } = vfs;
-    for (const dir of ["/m", "/x/a", "/x/b"]) fs.mkdirSync(dir, { recursive: true });
-    fs.writeFileSync("/beside", "x");
-    vfs.mount("none", "/m", "tmpfs");
-    fs.mkdirSync("/m/in");
-    fs.writeFileSync("/m/in/f", "x");
-    vfs.mount("none", "/x/a", "tmpfs");
-    fs.writeFileSync("/x/a/f", "x");
-  }
-  const PATHS = { 11: "/m/in/f", 12: "/m/in/../../beside" };
+/** /m is a mount with a file that the directory below it does not have; /x/a and /x/b are places for another mount. */
+function makeMounts(vfs: Vfs): void {
+  const { fs } = vfs;
+  for (const dir of ["/m", "/x/a", "/x/b"]) fs.mkdirSync(dir, { recursive: true });
+  fs.writeFileSync("/beside", "x");
+  vfs.mount("none", "/m", "tmpfs");
+  fs.mkdirSync("/m/in");
+  fs.writeFileSync("/m/in/f", "x");
+  vfs.mount("none", "/x/a", "tmpfs");
+  fs.writeFileSync("/x/a/f", "x");
+}
+const PATHS = { 11: "/m/in/f", 12: "/m/in/../../beside" };
 
+/** The mount made last: its address and its chain in the table (core/vfs/mount/namespace.ts, headOf). */
+function newest(vfs: Vfs): { readonly mount: number; readonly chain: number } {
+  const { word } = memoryOf(vfs);
+  const mount = word(NEWEST_MOUNT);
+  const [parent, place] = [word(mount), word(mount + 4)];
+  const h = (Math.imul(parent >>> 7, 0x9e3779b1) + Math.imul(place >>> 7, 0x85ebca6b)) >>> 0;
+  return { mount, chain: (h >>> 16) & 255 };
+}
+
+// The move of another mount can lead a reader into another chain of the table, where the reader does not find its mount. That
+// takes a pause between two loads: the tests write to the memory what such a reader sees, until it starts again.
+const MOUNT_HEADS = 32768;
+const G_MOUNT_SEQ = 4416;
+const NEWEST_MOUNT = 5380;
+
+/** Writes a word of the arena. */
+const setWord = (vfs: Vfs, address: number, value: number) => {
+  Atomics.store(new Uint32Array(vfs.handle.memory.buffer), address >>> 2, value);
+};
+/** What a move of any mount does to the mount sequence. */
+const countMove = (vfs: Vfs) => setWord(vfs, G_MOUNT_SEQ, memoryOf(vfs).word(G_MOUNT_SEQ) + 2);
+
+describe("bugs 11 and 12: mounts that move elsewhere", () => {
   for (const [bug, path] of Object.entries(PATHS)) {
     test(`bug ${bug}: another mount that moves at any step of the walk changes no result`, async (t) => {
       const { vfs, walker, peer } = await setUp(t);
@@ -44,28 +66,6 @@ describe("bugs 11 and 12: mounts that move elsewhere", () => {
       for (const mount of ["/m", at]) vfs.umount(mount);
     });
   }
-
-  /** The mount made last: its address and its chain in the table (core/vfs/mount/namespace.ts, headOf). */
-  function newest(vfs: Vfs): { readonly mount: number; readonly chain: number } {
-    const { word } = memoryOf(vfs);
-    const mount = word(NEWEST_MOUNT);
-    const [parent, place] = [word(mount), word(mount + 4)];
-    const h = (Math.imul(parent >>> 7, 0x9e3779b1) + Math.imul(place >>> 7, 0x85ebca6b)) >>> 0;
-    return { mount, chain: (h >>> 16) & 255 };
-  }
-
-  // The move of another mount can lead a reader into another chain of the table, where the reader does not find its mount. That
-  // takes a pause between two loads: the tests write to the memory what such a reader sees, until it starts again.
-  const MOUNT_HEADS = 32768;
-  const G_MOUNT_SEQ = 4416;
-  const NEWEST_MOUNT = 5380;
-
-  /** Writes a word of the arena. */
-  const setWord = (vfs: Vfs, address: number, value: number) => {
-    Atomics.store(new Uint32Array(vfs.handle.memory.buffer), address >>> 2, value);
-  };
-  /** What a move of any mount does to the mount sequence. */
-  const countMove = (vfs: Vfs) => setWord(vfs, G_MOUNT_SEQ, memoryOf(vfs).word(G_MOUNT_SEQ) + 2);
 
   // Taken out: the checks of the mount sequence in followMountRcu() and checkRcu().
   test("bug 11: a reader that misses a mount because another mount moved starts again", async (t) => {
@@ -125,90 +125,90 @@ describe("bugs 11 and 12: mounts that move elsewhere", () => {
     restore();
     assert.equal(run.echildRestarts, 1);
   });
+});
 
-  test("bug 11: with threads, a mount is found while another one in its hash chain moves to and fro", async (t) => {
-    const vfs = await shippedTree(t);
-    const { fs } = vfs;
-    for (const dir of ["/m", "/other"]) fs.mkdirSync(dir);
-    vfs.mount("none", "/m", "tmpfs");
-    fs.writeFileSync("/m/f", "x");
-    const { chain } = newest(vfs);
-    let place: string | undefined;
-    for (let i = 0; i < 5000 && place === undefined; i++) {
-      fs.mkdirSync(`/s${i}`);
-      vfs.mount("none", `/s${i}`, "tmpfs");
-      if (newest(vfs).chain === chain) place = `/s${i}`;
-      else {
-        vfs.umount(`/s${i}`);
-      }
+test("bug 11: with threads, a mount is found while another one in its hash chain moves to and fro", async (t) => {
+  const vfs = await shippedTree(t);
+  const { fs } = vfs;
+  for (const dir of ["/m", "/other"]) fs.mkdirSync(dir);
+  vfs.mount("none", "/m", "tmpfs");
+  fs.writeFileSync("/m/f", "x");
+  const { chain } = newest(vfs);
+  let place: string | undefined;
+  for (let i = 0; i < 5000 && place === undefined; i++) {
+    fs.mkdirSync(`/s${i}`);
+    vfs.mount("none", `/s${i}`, "tmpfs");
+    if (newest(vfs).chain === chain) place = `/s${i}`;
+    else {
+      vfs.umount(`/s${i}`);
     }
-    assert.ok(place !== undefined);
-    const mover: ThreadBody<string> = (movingVfs, _raw, running, from): number => {
-      let n = 0;
-      for (; running(); n++) {
-        movingVfs.mount(from, "/other", "none", { move: true });
-        movingVfs.mount("/other", from, "none", { move: true });
-      }
-      return n;
-    };
-    const reader: ThreadBody<string> = (readVfs, _raw, running): number => {
-      let n = 0;
-      for (; running(); n++) if (readVfs.fs.statSync("/m/f").size !== 1) throw new Error("wrong");
-      return n;
-    };
-    const [moved, read] = await threads<[number, number], string>(vfs.handle, RACE_MS, [mover, reader], place);
-    assert.ok(moved > 10 && read > 10, `${moved} ${read}`);
-  });
+  }
+  assert.ok(place !== undefined);
+  const mover: ThreadBody<string> = (movingVfs, _raw, running, from): number => {
+    let n = 0;
+    for (; running(); n++) {
+      movingVfs.mount(from, "/other", "none", { move: true });
+      movingVfs.mount("/other", from, "none", { move: true });
+    }
+    return n;
+  };
+  const reader: ThreadBody<string> = (readVfs, _raw, running): number => {
+    let n = 0;
+    for (; running(); n++) if (readVfs.fs.statSync("/m/f").size !== 1) throw new Error("wrong");
+    return n;
+  };
+  const [moved, read] = await threads<[number, number], string>(vfs.handle, RACE_MS, [mover, reader], place);
+  assert.ok(moved > 10 && read > 10, `${moved} ${read}`);
+});
 
-  test("bug 12: with threads, '..' out of a moving mount leads to its present or its former place", async (t) => {
-    const vfs = await shippedTree(t);
-    const { fs } = vfs;
-    const places = ["/a/x", "/b/y"] as const;
-    const right: string[] = [];
-    for (const [i, place] of places.entries()) {
-      const top = place.slice(0, 2);
-      fs.mkdirSync(top);
-      vfs.mount("none", top, "tmpfs");
-      fs.mkdirSync(place);
-      fs.writeFileSync(`${top}/beside`, "x".repeat(i + 1));
-      const { dev, ino, size } = fs.statSync(`${top}/beside`);
-      right.push(`${dev} ${ino} ${size}`);
+test("bug 12: with threads, '..' out of a moving mount leads to its present or its former place", async (t) => {
+  const vfs = await shippedTree(t);
+  const { fs } = vfs;
+  const places = ["/a/x", "/b/y"] as const;
+  const right: string[] = [];
+  for (const [i, place] of places.entries()) {
+    const top = place.slice(0, 2);
+    fs.mkdirSync(top);
+    vfs.mount("none", top, "tmpfs");
+    fs.mkdirSync(place);
+    fs.writeFileSync(`${top}/beside`, "x".repeat(i + 1));
+    const { dev, ino, size } = fs.statSync(`${top}/beside`);
+    right.push(`${dev} ${ino} ${size}`);
+  }
+  vfs.mount("none", places[0], "tmpfs");
+  fs.mkdirSync(`${places[0]}/in`);
+  const context = vfs.context({ cwd: `${places[0]}/in` });
+  const mover: ThreadBody<VfsHandle> = async (_vfs, _raw, running, handle, tools): Promise<number> => {
+    const root = await tools.walkerOf({ after() {} }, handle);
+    let n = 0;
+    for (; running(); n++) {
+      root.mount("/a/x", "/b/y", "none", { move: true });
+      root.mount("/b/y", "/a/x", "none", { move: true });
     }
-    vfs.mount("none", places[0], "tmpfs");
-    fs.mkdirSync(`${places[0]}/in`);
-    const context = vfs.context({ cwd: `${places[0]}/in` });
-    const mover: ThreadBody<VfsHandle> = async (_vfs, _raw, running, handle, tools): Promise<number> => {
-      const root = await tools.walkerOf({ after() {} }, handle);
-      let n = 0;
-      for (; running(); n++) {
-        root.mount("/a/x", "/b/y", "none", { move: true });
-        root.mount("/b/y", "/a/x", "none", { move: true });
+    root.close();
+    return n;
+  };
+  /** How often each file, or each error, was found. */
+  type Found = Record<string, number>;
+  const reader: ThreadBody<VfsHandle> = (readVfs, _raw, running): Found => {
+    const found: Found = {};
+    while (running()) {
+      let what: string;
+      try {
+        const { dev, ino, size } = readVfs.fs.lstatSync("../../beside");
+        what = `${dev} ${ino} ${size}`;
+      } catch (error) {
+        what = (error as { code: string }).code;
       }
-      root.close();
-      return n;
-    };
-    /** How often each file, or each error, was found. */
-    type Found = Record<string, number>;
-    const reader: ThreadBody<VfsHandle> = (readVfs, _raw, running): Found => {
-      const found: Found = {};
-      while (running()) {
-        let what: string;
-        try {
-          const { dev, ino, size } = readVfs.fs.lstatSync("../../beside");
-          what = `${dev} ${ino} ${size}`;
-        } catch (error) {
-          what = (error as { code: string }).code;
-        }
-        found[what] = (found[what] ?? 0) + 1;
-      }
-      return found;
-    };
-    const bodies = [mover, reader];
-    const [moved, found] = await threads<[number, Found], VfsHandle>(context.handle, RACE_MS, bodies, vfs.handle);
-    assert.ok(moved > 10, `${moved}`);
-    for (const what of Object.keys(found)) assert.ok(right.includes(what), JSON.stringify({ right, found }));
-    context.close();
-  });
+      found[what] = (found[what] ?? 0) + 1;
+    }
+    return found;
+  };
+  const bodies = [mover, reader];
+  const [moved, found] = await threads<[number, Found], VfsHandle>(context.handle, RACE_MS, bodies, vfs.handle);
+  assert.ok(moved > 10, `${moved}`);
+  for (const what of Object.keys(found)) assert.ok(right.includes(what), JSON.stringify({ right, found }));
+  context.close();
 });
 
 // Put in: every step releases the mount, not only a step that leaves it.

@@ -11,15 +11,15 @@ import { mountDriverAt, RACE_MS, setUp, shippedTree } from "../support/interleav
 import { rawCore } from "../support/raw-core.js";
 import { type ThreadBody, threads } from "../support/threads.js";
 
-describe("bug 24: operations on a whole tree while other threads move parts of it", () => {
-  const build = (fs: FsSync): void => {
-    for (const top of ["/left", "/right"])
-      for (let i = 0; i < 5; i++) fs.mkdirSync(`${top}/d${i}/e`, { recursive: true });
-    for (let i = 0; i < 5; i++) fs.writeFileSync(`/left/d${i}/e/f`, "x");
-    fs.mkdirSync("/keep/d0", { recursive: true });
-    fs.writeFileSync("/keep/d0/f", "x");
-  };
+const build = (fs: FsSync): void => {
+  for (const top of ["/left", "/right"])
+    for (let i = 0; i < 5; i++) fs.mkdirSync(`${top}/d${i}/e`, { recursive: true });
+  for (let i = 0; i < 5; i++) fs.writeFileSync(`/left/d${i}/e/f`, "x");
+  fs.mkdirSync("/keep/d0", { recursive: true });
+  fs.writeFileSync("/keep/d0/f", "x");
+};
 
+describe("bug 24: readdir while other threads move entries", () => {
   // Taken out: the comparison of the hint's parent in firstAfter(). Names of the other directory are returned.
   test("bug 24: readdir continues where it was when the entry that it returned last has moved to another directory", async (t) => {
     const { vfs, fs } = await setUp(t);
@@ -90,57 +90,57 @@ describe("bug 24: operations on a whole tree while other threads move parts of i
     const [moved, read] = await threads<[number, number]>(vfs.handle, RACE_MS, [mover, reader]);
     assert.ok(moved > 20 && read > 20, `${moved} ${read}`);
   });
+});
 
-  test("bug 24: a recursive rm leaves the directory into which another thread moves parts of its tree", async (t) => {
-    const vfs = await shippedTree(t);
-    vfs.fs.mkdirSync("/keep");
-    vfs.fs.mkdirSync("/work");
-    const remover: ThreadBody<unknown> = ({ fs }, _raw, running): number => {
-      let n = 0;
-      while (running()) {
-        try {
-          fs.rmSync("/work/tree", { recursive: true, force: true });
-          n++;
-        } catch (error) {
-          if (!["ENOENT", "ENOTEMPTY", "ENOTDIR"].includes((error as { code: string }).code)) throw error;
-        }
-      }
-      return n;
-    };
-    interface Built {
-      readonly n: number;
-      /** Names that rm removed after the move: it had their directory open already, as every rm may. */
-      readonly lost: string[];
-    }
-    const builder: ThreadBody<unknown> = ({ fs }, _raw, running): Built => {
-      const succeeds = (run: () => unknown) => {
-        try {
-          run();
-          return true;
-        } catch (error) {
-          if ((error as { code?: string }).code === undefined) throw error;
-          return false;
-        }
-      };
-      let n = 0;
-      const lost: string[] = [];
-      while (running()) {
-        succeeds(() => fs.mkdirSync("/work/tree/sub", { recursive: true }));
-        succeeds(() => fs.writeFileSync("/work/tree/sub/f", "x"));
-        if (!succeeds(() => fs.renameSync("/work/tree/sub", "/keep/saved"))) continue;
-        for (const name of fs.readdirSync("/keep/saved")) if (!fs.existsSync(`/keep/saved/${name}`)) lost.push(name);
-        succeeds(() => fs.writeFileSync("/keep/saved/late", "x"));
-        for (let i = 0; i < 20; i++) if (!fs.existsSync("/keep/saved/late")) lost.push("late");
-        fs.rmSync("/keep/saved", { recursive: true });
+test("bug 24: a recursive rm leaves the directory into which another thread moves parts of its tree", async (t) => {
+  const vfs = await shippedTree(t);
+  vfs.fs.mkdirSync("/keep");
+  vfs.fs.mkdirSync("/work");
+  const remover: ThreadBody<unknown> = ({ fs }, _raw, running): number => {
+    let n = 0;
+    while (running()) {
+      try {
+        fs.rmSync("/work/tree", { recursive: true, force: true });
         n++;
+      } catch (error) {
+        if (!["ENOENT", "ENOTEMPTY", "ENOTDIR"].includes((error as { code: string }).code)) throw error;
       }
-      return { n, lost };
+    }
+    return n;
+  };
+  interface Built {
+    readonly n: number;
+    /** Names that rm removed after the move: it had their directory open already, as every rm may. */
+    readonly lost: string[];
+  }
+  const builder: ThreadBody<unknown> = ({ fs }, _raw, running): Built => {
+    const succeeds = (run: () => unknown) => {
+      try {
+        run();
+        return true;
+      } catch (error) {
+        if ((error as { code?: string }).code === undefined) throw error;
+        return false;
+      }
     };
-    const [removed, { n, lost }] = await threads<[number, Built]>(vfs.handle, RACE_MS, [remover, builder]);
-    assert.ok(removed > 10 && n > 10, `${removed} ${n}`);
-    t.diagnostic(`${removed} removals, ${n} moves, ${lost.length} names lost: ${lost.slice(0, 5)}`);
-    assert.ok(vfs.fs.existsSync("/keep"));
-  });
+    let n = 0;
+    const lost: string[] = [];
+    while (running()) {
+      succeeds(() => fs.mkdirSync("/work/tree/sub", { recursive: true }));
+      succeeds(() => fs.writeFileSync("/work/tree/sub/f", "x"));
+      if (!succeeds(() => fs.renameSync("/work/tree/sub", "/keep/saved"))) continue;
+      for (const name of fs.readdirSync("/keep/saved")) if (!fs.existsSync(`/keep/saved/${name}`)) lost.push(name);
+      succeeds(() => fs.writeFileSync("/keep/saved/late", "x"));
+      for (let i = 0; i < 20; i++) if (!fs.existsSync("/keep/saved/late")) lost.push("late");
+      fs.rmSync("/keep/saved", { recursive: true });
+      n++;
+    }
+    return { n, lost };
+  };
+  const [removed, { n, lost }] = await threads<[number, Built]>(vfs.handle, RACE_MS, [remover, builder]);
+  assert.ok(removed > 10 && n > 10, `${removed} ${n}`);
+  t.diagnostic(`${removed} removals, ${n} moves, ${lost.length} names lost: ${lost.slice(0, 5)}`);
+  assert.ok(vfs.fs.existsSync("/keep"));
 });
 
 describe("bug 25: the count of links", () => {

@@ -27,7 +27,7 @@ const MAX_FILE_SIZE = 4 * 2 ** 40;
 const MAX_THREADS = 256;
 const MAX_CONTEXTS = 1024;
 
-describe("trees, handles and contexts", () => {
+describe("trees and handles", () => {
   test("maxBytes out of range is refused", async () => {
     for (const maxBytes of [0, -1, 2 * 1024 * 1024 - 1, 2 ** 32, 2 ** 53, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       await assert.rejects(createVfs({ maxBytes }), { code: "ERR_OUT_OF_RANGE" });
@@ -108,7 +108,9 @@ describe("trees, handles and contexts", () => {
     }
     context.close();
   });
+});
 
+describe("closed contexts", () => {
   test("a closed context refuses everything in every thread, and its number is not used again", async () => {
     const vfs = await treeWithFile();
     const context = vfs.context({ uid: 1000 });
@@ -169,7 +171,9 @@ describe("trees, handles and contexts", () => {
       }
     }
   });
+});
 
+describe("attachments, contexts, mounts and drivers", () => {
   test("a tree has at most 256 attachments", async () => {
     const vfs = await tree();
     const attached: Vfs[] = [];
@@ -227,63 +231,63 @@ describe("trees, handles and contexts", () => {
   });
 });
 
-describe("the core itself", () => {
-  const ODD = [
-    0,
-    1,
-    -1,
-    2,
-    3,
-    4,
-    5,
-    7,
-    8,
-    16,
-    100,
-    -100,
-    255,
-    256,
-    4095,
-    4096,
-    65536,
-    65537,
-    2 ** 31 - 1,
-    -(2 ** 31),
-    2 ** 32 - 1,
-  ];
-  const FLOATS = [
-    Number.NaN,
-    Number.POSITIVE_INFINITY,
-    Number.NEGATIVE_INFINITY,
-    0.5,
-    -0.5,
-    1e18,
-    1e300,
-    -1e300,
-    2 ** 53,
-    2 ** 63,
-    -(2 ** 63),
-  ];
-  /** Not called at random: they detach this thread or another one from the arena, or end the test. */
-  const APART = new Set(["arenaInit", "threadAttach", "threadDetach", "threadRecover", "contextDestroy", "memory"]);
-  const PATHS = [
-    "/",
-    "/f",
-    "/d",
-    "/d/x",
-    ".",
-    "..",
-    "/d/..",
-    "/none",
-    "/l",
-    "/loop",
-    "//f/",
-    "/f/x",
-    "n".repeat(255),
-    "n".repeat(300),
-    "",
-  ];
+const ODD = [
+  0,
+  1,
+  -1,
+  2,
+  3,
+  4,
+  5,
+  7,
+  8,
+  16,
+  100,
+  -100,
+  255,
+  256,
+  4095,
+  4096,
+  65536,
+  65537,
+  2 ** 31 - 1,
+  -(2 ** 31),
+  2 ** 32 - 1,
+];
+const FLOATS = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  0.5,
+  -0.5,
+  1e18,
+  1e300,
+  -1e300,
+  2 ** 53,
+  2 ** 63,
+  -(2 ** 63),
+];
+/** Not called at random: they detach this thread or another one from the arena, or end the test. */
+const APART = new Set(["arenaInit", "threadAttach", "threadDetach", "threadRecover", "contextDestroy", "memory"]);
+const PATHS = [
+  "/",
+  "/f",
+  "/d",
+  "/d/x",
+  ".",
+  "..",
+  "/d/..",
+  "/none",
+  "/l",
+  "/loop",
+  "//f/",
+  "/f/x",
+  "n".repeat(255),
+  "n".repeat(300),
+  "",
+];
 
+describe("the core's calls: any numbers", () => {
   test("every system call returns for any numbers, without a trap, and the tree stays intact", async (t) => {
     const vfs = await tree({ maxBytes: 16 << 20 });
     const { fs } = vfs;
@@ -352,7 +356,9 @@ describe("the core itself", () => {
     assert.equal(core.sysClose(ctx, fd), 0);
     untouched(vfs);
   });
+});
 
+describe("the core's calls: flags and lengths", () => {
   test("unknown flags and wrong lengths are refused", async (t) => {
     const vfs = await treeWithFile();
     const { core, ctx, path, path2 } = rawCore(t, vfs.handle);

@@ -18,7 +18,7 @@ function refusedBy(code: RegExp, run: () => unknown, message?: string): void {
   assert.match(codeOf(run) ?? "no error", code, message);
 }
 
-describe("paths", () => {
+describe("paths: empty, with a NUL, and too long", () => {
   test("a path with a NUL is refused as a string, a Buffer and a URL", async () => {
     const vfs = await treeWithFile();
     for (const path of ["/f\0", "\0", "/f\0/..", Buffer.from("/f\0x"), new URL("file:///f%00x")]) {
@@ -100,7 +100,9 @@ describe("paths", () => {
     }
     fs.rmSync("/a", { recursive: true, force: true });
   });
+});
 
+describe("paths: bytes, text and values of other types", () => {
   test("lone surrogates become U+FFFD, as in Node", async () => {
     const { fs } = await tree();
     fs.writeFileSync("/a\ud800b", "x");

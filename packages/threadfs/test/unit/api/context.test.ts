@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { ACL_TAG, type AclEntry, type ContextOptions } from "../../../dist/src/index.js";
 import { tree } from "./trees.js";
 
-describe("contexts", () => {
+describe("contexts: credentials, working directory and root", () => {
   test("contexts have credentials of their own", async () => {
     const vfs = await tree();
     const { fs } = vfs;
@@ -73,7 +73,9 @@ describe("contexts", () => {
     root.chroot("/jail");
     assert.equal(root.fs.readFileSync("/secret", "utf8"), "inside");
   });
+});
 
+describe("contexts: umask, descriptors and options", () => {
   test("contexts have a umask of their own", async () => {
     const vfs = await tree();
     const one = vfs.context({ umask: 0o027 });

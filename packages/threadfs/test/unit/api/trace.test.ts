@@ -24,7 +24,7 @@ const fieldsOf = (step: TraceStep | undefined): Readonly<Record<string, unknown>
 
 const [ROOT, DIR, FILE, LINK, MOUNTED, MOUNT] = [16, 32, 48, 64, 80, 96] as const;
 
-describe("Trace", () => {
+describe("Trace: steps, drops and restarts", () => {
   test("a trace follows components, with the path of each", () => {
     const { trace, text } = make();
     const path = text("/dir/ﬁle");
@@ -101,7 +101,9 @@ describe("Trace", () => {
     assert.equal(fieldsOf(steps[11]).body, "../target/x");
     assert.equal(fieldsOf(steps[12]).answer, "ENOENT");
   });
+});
 
+describe("Trace: mounts, components and memory", () => {
   test("a trace crosses mounts and goes up", () => {
     const { trace, text } = make();
     const path = text("dir/../x");

@@ -143,95 +143,95 @@ describe("read-side sections", () => {
     assert.ok(!made.some((other) => other.dentry === dentry));
     context.close();
   });
-
-  // Fails when unregisterFilesystem(), synchronizeRcu() or deactivateSuper() does not wait: it returns before the walk has ended.
-  test("row 25: unregistering, unmounting and synchronizeRcu() wait for the walks that have begun", async (t) => {
-    let looks = 0;
-    let onLook = () => {};
-    const { tree, walker } = await scene(t, { now: () => 1e12 });
-    clock(t, () => {
-      looks++;
-      onLook();
-      return 1e6;
-    });
-    walker.fs.mkdirSync("/m");
-    walker.fs.mkdirSync("/d");
-    walker.fs.writeFileSync("/d/f", "");
-    const driver = { name: "idle", root: () => ({ ino: 1, mode: 0o40755 }), lookup: () => null };
-    const waits = {
-      synchronizeRcu: () => walker.synchronizeRcu(),
-      unregister: () => walker.unregisterDriver("idle"),
-      umount: () => walker.umount("/m"),
-    };
-    for (const [what, wait] of Object.entries(waits)) {
-      if (what === "unregister") walker.registerDriver(driver);
-      if (what === "umount") walker.mount(null, "/m", "tmpfs");
-      const reader = await tree.parked(`return vfs.fs.statSync("/d/f").size;`, POINT.COMPARED, 2);
-      let released = NOT_RELEASED;
-      looks = 0;
-      onLook = () => {
-        if (looks === 20) released = reader.release();
-      };
-      const counts = grown(tree, wait);
-      onLook = () => {};
-      assert.ok(looks >= 20, `${what} returned after ${looks} looks, with a walk under way`);
-      assert.equal(counts.gracePeriods, 1, what);
-      assert.equal(counts.expelledReaders, undefined, what);
-      assert.deepEqual(await released, { value: 0 });
-    }
-    assert.equal(
-      codeOf(() => walker.mount(null, "/m", "idle")),
-      "ENODEV",
-    );
-  });
-
-  // Fails when inodePermission() returns -ECHILD in rcu mode: a drop for every directory that not every user may search.
-  test("row 26: mode, owner and group are read in rcu mode, also of an inode that was removed", async (t) => {
-    const { tree, walker, mem } = await scene(t);
-    const writer = await tree.attach();
-    const user = walker.context({ uid: 1000, gid: 1000, groups: [50] });
-    const kinds: [name: string, mode: number, uid: number, gid: number, allowed: boolean][] = [
-      ["own", 0o700, 1000, 1000, true],
-      ["group", 0o750, 0, 50, true],
-      ["others", 0o705, 0, 0, true],
-      ["closed", 0o750, 0, 0, false],
-    ];
-    for (const [name, mode, uid, gid, allowed] of kinds) {
-      walker.fs.mkdirSync(`/${name}`);
-      walker.fs.writeFileSync(`/${name}/f`, "");
-      walker.fs.chmodSync(`/${name}`, mode);
-      walker.fs.chownSync(`/${name}`, uid, gid);
-      const counts = grown(tree, () => assert.equal(user.fs.existsSync(`/${name}/f`), allowed, name));
-      assert.deepEqual(counts, { walks: 1, endedRcu: 1 });
-    }
-    walker.fs.unlinkSync("/group/f");
-    const dentry = dentryOf(walker, "/group");
-    const inode = mem.inode(dentry);
-    let made: Made[] = [];
-    when(
-      walker,
-      POINT.FOUND,
-      (d) => d === dentry,
-      () => {
-        writer.fs.rmdirSync("/group");
-        made = madeBy(writer, mem, () => {
-          for (let i = 0; i < 300; i++) writer.fs.writeFileSync(`/file-${i}`, "", { mode: 0 });
-        });
-      },
-    );
-    const counts = grown(tree, () =>
-      assert.equal(
-        codeOf(() => user.fs.accessSync("/group/f")),
-        "ENOENT",
-      ),
-    );
-    assert.ok(!made.some((other) => other.inode === inode), "nobody else's mode was read");
-    assert.equal(counts.dropPermission, undefined);
-    assert.equal(counts.echildRestarts, 1);
-  });
 });
 
-describe("readers that stay", () => {
+// Fails when unregisterFilesystem(), synchronizeRcu() or deactivateSuper() does not wait: it returns before the walk has ended.
+test("row 25: unregistering, unmounting and synchronizeRcu() wait for the walks that have begun", async (t) => {
+  let looks = 0;
+  let onLook = () => {};
+  const { tree, walker } = await scene(t, { now: () => 1e12 });
+  clock(t, () => {
+    looks++;
+    onLook();
+    return 1e6;
+  });
+  walker.fs.mkdirSync("/m");
+  walker.fs.mkdirSync("/d");
+  walker.fs.writeFileSync("/d/f", "");
+  const driver = { name: "idle", root: () => ({ ino: 1, mode: 0o40755 }), lookup: () => null };
+  const waits = {
+    synchronizeRcu: () => walker.synchronizeRcu(),
+    unregister: () => walker.unregisterDriver("idle"),
+    umount: () => walker.umount("/m"),
+  };
+  for (const [what, wait] of Object.entries(waits)) {
+    if (what === "unregister") walker.registerDriver(driver);
+    if (what === "umount") walker.mount(null, "/m", "tmpfs");
+    const reader = await tree.parked(`return vfs.fs.statSync("/d/f").size;`, POINT.COMPARED, 2);
+    let released = NOT_RELEASED;
+    looks = 0;
+    onLook = () => {
+      if (looks === 20) released = reader.release();
+    };
+    const counts = grown(tree, wait);
+    onLook = () => {};
+    assert.ok(looks >= 20, `${what} returned after ${looks} looks, with a walk under way`);
+    assert.equal(counts.gracePeriods, 1, what);
+    assert.equal(counts.expelledReaders, undefined, what);
+    assert.deepEqual(await released, { value: 0 });
+  }
+  assert.equal(
+    codeOf(() => walker.mount(null, "/m", "idle")),
+    "ENODEV",
+  );
+});
+
+// Fails when inodePermission() returns -ECHILD in rcu mode: a drop for every directory that not every user may search.
+test("row 26: mode, owner and group are read in rcu mode, also of an inode that was removed", async (t) => {
+  const { tree, walker, mem } = await scene(t);
+  const writer = await tree.attach();
+  const user = walker.context({ uid: 1000, gid: 1000, groups: [50] });
+  const kinds: [name: string, mode: number, uid: number, gid: number, allowed: boolean][] = [
+    ["own", 0o700, 1000, 1000, true],
+    ["group", 0o750, 0, 50, true],
+    ["others", 0o705, 0, 0, true],
+    ["closed", 0o750, 0, 0, false],
+  ];
+  for (const [name, mode, uid, gid, allowed] of kinds) {
+    walker.fs.mkdirSync(`/${name}`);
+    walker.fs.writeFileSync(`/${name}/f`, "");
+    walker.fs.chmodSync(`/${name}`, mode);
+    walker.fs.chownSync(`/${name}`, uid, gid);
+    const counts = grown(tree, () => assert.equal(user.fs.existsSync(`/${name}/f`), allowed, name));
+    assert.deepEqual(counts, { walks: 1, endedRcu: 1 });
+  }
+  walker.fs.unlinkSync("/group/f");
+  const dentry = dentryOf(walker, "/group");
+  const inode = mem.inode(dentry);
+  let made: Made[] = [];
+  when(
+    walker,
+    POINT.FOUND,
+    (d) => d === dentry,
+    () => {
+      writer.fs.rmdirSync("/group");
+      made = madeBy(writer, mem, () => {
+        for (let i = 0; i < 300; i++) writer.fs.writeFileSync(`/file-${i}`, "", { mode: 0 });
+      });
+    },
+  );
+  const counts = grown(tree, () =>
+    assert.equal(
+      codeOf(() => user.fs.accessSync("/group/f")),
+      "ENOENT",
+    ),
+  );
+  assert.ok(!made.some((other) => other.inode === inode), "nobody else's mode was read");
+  assert.equal(counts.dropPermission, undefined);
+  assert.equal(counts.echildRestarts, 1);
+});
+
+describe("readers that stand still for too long", () => {
   // Does not return when stands() expels no reader. Two checks reject the walk's result, the section's end and the dentry's
   // sequence, and either is enough: the next test fails without the one, row 1 without the other.
   test("a walk that stands still for too long is expelled, notices it and walks again", async (t) => {
@@ -285,7 +285,9 @@ describe("readers that stay", () => {
       assert.deepEqual([counts.expelledReaders, counts.echildRestarts], [1, 1]);
     }
   });
+});
 
+describe("threads that are dead, idle or waiting", () => {
   // Fails when threadRecover() does not clear the slot's epoch: no memory is reclaimed any more.
   test("a thread killed in a section delays no grace period once threadDied() is called, and its slot is reused", async (t) => {
     const { tree, walker, mem } = await scene(t, { now: () => 1e12 });

@@ -21,7 +21,7 @@ function bucketOf(hash: number, n: number): number {
   return bucket < n ? bucket : bucket % low;
 }
 
-describe("hash table", () => {
+describe("the hash table while it splits", () => {
   // Fails when splitChain() assigns an entry by another bit, or marks a chain's end with another chain's number.
   test("after many splits every entry is in its own bucket, every chain ends as its own, and chains are short", async (t) => {
     const vfs = await createVfs({ maxBytes: 64 << 20 });
@@ -107,7 +107,9 @@ describe("hash table", () => {
     }
     assert.ok(splits >= 10, `${splits} splits seen`);
   });
+});
 
+describe("the hash table beside writers, and in other trees", () => {
   // By chance what the two tests above force. Fails when splitChain() puts an entry into another bucket than its own.
   test("lookups beside a thread that makes thousands of names never miss a name and never find one that does not exist", async (t) => {
     const vfs = await createVfs({ maxBytes: 128 << 20 });

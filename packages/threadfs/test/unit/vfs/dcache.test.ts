@@ -50,7 +50,7 @@ const CHANGES: readonly { title: string; change: (fs: FsSync) => void; now?: str
   { title: "another entry in its place", change: (fs) => fs.renameSync("/e/other", "/d/x") },
 ];
 
-describe("dcache", () => {
+describe("the sequence of a dentry (rows 1 to 4)", () => {
   // Fails when dAllocCommon() sets the sequence to 0, or leaves it as it finds it.
   test("row 1: a dentry in reused memory continues the sequence of the dentry before", async (t) => {
     const { walker, memory } = await scene(t);
@@ -133,7 +133,9 @@ describe("dcache", () => {
       walker.fs.closeSync(fd);
     }
   });
+});
 
+describe("negative dentries that turn positive (row 5)", () => {
   // Fails without the write section in bindInode(): no restart.
   test("row 5: a walk starts again when a negative dentry in the table turns positive under it", async (t) => {
     const { tree, walker, writer } = await driverScene(t, {});
@@ -167,7 +169,9 @@ describe("dcache", () => {
     assert.equal(counts.dropUncached, 1);
     assert.ok((counts.seqRetries ?? 0) > 0, "the sequence was odd");
   });
+});
 
+describe("dentries without their inode (rows 6 to 8)", () => {
   // Fails without the write section in dentryUnlinkInode(): no restart.
   test("row 6: a dentry in use turns negative in place, and its inode is released when no lock is held", async (t) => {
     let onIput: Driver["iput"];
@@ -253,35 +257,37 @@ describe("dcache", () => {
     assert.deepEqual(state, { unhashed: true, dead: true });
     assert.ok(memory.seq(dentry) > seq, "other than in the patch, the sequence moves here too");
   });
+});
 
-  // Fails when dUpdateNameCase() has no write section, or when lookupLocked() does not call it: the old spelling stays.
-  test("row 9: a negative entry gets the spelling of the file that is made, in a write section", async (t) => {
-    const plain = (name: string) => name.toLowerCase().replaceAll("-", "");
-    const { tree, walker, writer, memory } = await driverScene(
-      t,
-      {},
-      {
-        hash: (_, name) => plain(name).length,
-        compare: (_dir, _node, cached, wanted) => plain(cached) === plain(wanted),
-      },
-    );
-    assert.equal(walker.fs.existsSync("/m/README"), false);
-    const negative = memory.lastChild(dentryOf(walker, "/m"));
-    const seq = memory.seq(negative);
-    let inside: number[] = [];
-    writer.at(POINT.INSTANTIATE, (d) => {
-      inside = [d, memory.seq(d)];
-    });
-    writer.fs.writeFileSync("/m/ReadMe", "");
-    assert.deepEqual(inside, [negative, seq + 3], "a section for the name, and one under way for the inode");
-    assert.equal(walker.fs.realpathSync("/m/readme"), "/m/ReadMe");
-    // A spelling of another length has no room in the old entry: the core makes a new one.
-    assert.equal(walker.fs.existsSync("/m/to-do"), false);
-    writer.fs.writeFileSync("/m/TODO", "");
-    assert.equal(walker.fs.realpathSync("/m/to-do"), "/m/TODO");
-    assert.equal(grown(tree, () => walker.fs.statSync("/m/todo")).dropUncached, undefined);
+// Fails when dUpdateNameCase() has no write section, or when lookupLocked() does not call it: the old spelling stays.
+test("row 9: a negative entry gets the spelling of the file that is made, in a write section", async (t) => {
+  const plain = (name: string) => name.toLowerCase().replaceAll("-", "");
+  const { tree, walker, writer, memory } = await driverScene(
+    t,
+    {},
+    {
+      hash: (_, name) => plain(name).length,
+      compare: (_dir, _node, cached, wanted) => plain(cached) === plain(wanted),
+    },
+  );
+  assert.equal(walker.fs.existsSync("/m/README"), false);
+  const negative = memory.lastChild(dentryOf(walker, "/m"));
+  const seq = memory.seq(negative);
+  let inside: number[] = [];
+  writer.at(POINT.INSTANTIATE, (d) => {
+    inside = [d, memory.seq(d)];
   });
+  writer.fs.writeFileSync("/m/ReadMe", "");
+  assert.deepEqual(inside, [negative, seq + 3], "a section for the name, and one under way for the inode");
+  assert.equal(walker.fs.realpathSync("/m/readme"), "/m/ReadMe");
+  // A spelling of another length has no room in the old entry: the core makes a new one.
+  assert.equal(walker.fs.existsSync("/m/to-do"), false);
+  writer.fs.writeFileSync("/m/TODO", "");
+  assert.equal(walker.fs.realpathSync("/m/to-do"), "/m/TODO");
+  assert.equal(grown(tree, () => walker.fs.statSync("/m/todo")).dropUncached, undefined);
+});
 
+describe("moves of dentries (rows 10 to 12)", () => {
   // Fails when dMove() opens a write section on one of the two only: the walk from it decides in the middle of the move.
   test("row 10: in the middle of a move both dentries' sequences are odd and no walk in rcu mode uses either", async (t) => {
     for (const which of ["/a/x", "/b/y"] as const) {

@@ -28,7 +28,7 @@ function mountKept(vfs: Vfs): void {
   vfs.mount("/m", "/keep", "bind");
 }
 
-describe("mounts", () => {
+describe("mounts that change under a walk (row 27)", () => {
   // Fails when checkRcu() does not check the mount sequence: the walk finds a path that has gone with its mount.
   test("row 27: a mount that goes away under a walk that crossed it makes the walk start again", async (t) => {
     for (const place of ["MOUNT_CHECK", "MOUNT_DOWN", "ATTR_COPIED"] as const) {
@@ -85,7 +85,9 @@ describe("mounts", () => {
     walker.fs.closeSync(fd);
     walker.umount("/keep");
   });
+});
 
+describe("steps down into mounts (row 28)", () => {
   // Fails when followMountRcu() steps down once only, or does not open the sequence of the root it enters.
   test("row 28: a walk steps down through mounts on top of each other, each root with its own sequence", async (t) => {
     const { tree, walker, writer, memory } = await mountScene(t);
@@ -136,7 +138,9 @@ describe("mounts", () => {
     });
     assert.deepEqual(counts, { walks: 4, endedRcu: 4, missesValidated: 2 });
   });
+});
 
+describe("steps up out of mounts (row 29)", () => {
   // Fails when followDotdotRcu() does not go up over a mount's root, goes up once only, or goes above the root.
   test("row 29: '..' at a mount's root goes to where it is mounted; at the root it stays", async (t) => {
     const { tree, walker } = await mountScene(t);
@@ -181,7 +185,9 @@ describe("mounts", () => {
     assert.equal(up, walker.fs.statSync("/plain").ino);
     inside.close();
   });
+});
 
+describe("mount, dentry and references of a step (row 30)", () => {
   // Fails when stepInto() or traverseMounts() keeps a reference in ref mode, or releases one in rcu mode.
   test("row 30: a step releases the references of the last one in ref mode, and takes none in rcu mode", async (t) => {
     const { walker, memory } = await mountScene(t);

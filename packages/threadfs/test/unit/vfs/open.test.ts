@@ -156,7 +156,13 @@ describe("the file and the descriptor come first", () => {
   });
 });
 
-describe("with O_CREAT", () => {
+/** Makes `n` links, the first to the second and so on, the last to `end`. Returns the first. */
+function chain(fs: FsSync, prefix: string, n: number, end: string): string {
+  for (let i = 0; i < n; i++) fs.symlinkSync(i === n - 1 ? end : `${prefix}${i + 1}`, `${prefix}${i}`);
+  return `${prefix}0`;
+}
+
+describe("with O_CREAT, in a directory (rows 80 and 81)", () => {
   // Taken out: dropRcu(nd, DROP_CREATE) with the walk of the parents begun in ref mode; lock(dir.mutex) in doLast().
   test("row 80: an open with O_CREAT walks the parents in rcu mode, and the last name under its directory's lock", async (t) => {
     const { vfs, peer, walker, memory } = await setUp(t);
@@ -243,13 +249,9 @@ describe("with O_CREAT", () => {
     assert.deepEqual(fs.readdirSync("/"), ["d", "dangling", "f"]);
     assert.equal(fs.readFileSync("/f", "utf8"), "x");
   });
+});
 
-  /** Makes `n` links, the first to the second and so on, the last to `end`. Returns the first. */
-  function chain(fs: FsSync, prefix: string, n: number, end: string): string {
-    for (let i = 0; i < n; i++) fs.symlinkSync(i === n - 1 ? end : `${prefix}${i + 1}`, `${prefix}${i}`);
-    return `${prefix}0`;
-  }
-
+describe("through links (row 82)", () => {
   // Taken out: "nd.links >= MAXSYMLINKS" in pickLink() (the stack of 40 overflows), or the count starts anew for each nesting.
   test("row 82: an open follows 40 links, and 41 are ELOOP, at the end, in the middle and mixed", async (t) => {
     const { vfs } = await setUp(t);
@@ -327,28 +329,28 @@ describe("with O_CREAT", () => {
     }
     vfs.umount("/drv");
   });
+});
 
-  // Taken out: "if (err == -ESTALE)" in openCreate(); or a loop in its place.
-  test("row 83: after ESTALE an open walks once more, with REVAL, and not again", async (t) => {
-    const { vfs, walker } = await setUp(t);
-    const driver = objectDriver("stale", { d: {} });
-    const { lookup } = driver;
-    let stale = 0;
-    driver.lookup = (dir, name) => {
-      if (name === "f" && stale-- > 0) throw errorWithCode("ESTALE");
-      return lookup(dir, name);
-    };
-    mountDriverAt(driver, "/drv", vfs, walker);
-    stale = 1;
-    const once = counted(walker, () => assert.equal(tried(walker.fs, "/drv/d/f", "w"), undefined));
-    assert.deepEqual([once.estaleRestarts, once.walks], [1, 1]);
-    vfs.fs.unlinkSync("/drv/d/f");
-    vfs.shrink(1000);
-    stale = 2;
-    const twice = counted(walker, () => assert.equal(tried(walker.fs, "/drv/d/f", "w"), "ESTALE"));
-    assert.equal(twice.estaleRestarts, 1);
-    assert.equal(stale, 0);
-  });
+// Taken out: "if (err == -ESTALE)" in openCreate(); or a loop in its place.
+test("row 83: after ESTALE an open walks once more, with REVAL, and not again", async (t) => {
+  const { vfs, walker } = await setUp(t);
+  const driver = objectDriver("stale", { d: {} });
+  const { lookup } = driver;
+  let stale = 0;
+  driver.lookup = (dir, name) => {
+    if (name === "f" && stale-- > 0) throw errorWithCode("ESTALE");
+    return lookup(dir, name);
+  };
+  mountDriverAt(driver, "/drv", vfs, walker);
+  stale = 1;
+  const once = counted(walker, () => assert.equal(tried(walker.fs, "/drv/d/f", "w"), undefined));
+  assert.deepEqual([once.estaleRestarts, once.walks], [1, 1]);
+  vfs.fs.unlinkSync("/drv/d/f");
+  vfs.shrink(1000);
+  stale = 2;
+  const twice = counted(walker, () => assert.equal(tried(walker.fs, "/drv/d/f", "w"), "ESTALE"));
+  assert.equal(twice.estaleRestarts, 1);
+  assert.equal(stale, 0);
 });
 
 // Taken out: fput(f) or putUnusedFd(c, fd) on the way of errors in doOpen(); pathPut(nd) behind a refused mayOpen().

@@ -7,10 +7,9 @@ import { describe, test } from "node:test";
 import { AT_FDCWD, CAP_SYS_CHROOT, DROP, ERRNO, O_DIRECTORY, POINT } from "../../../dist/abi/abi.js";
 import type { Context, ContextOptions, FsSync, Vfs } from "../../../dist/src/index.js";
 import { gauges } from "../../support/counters.js";
-
 import { objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, refused } from "../../support/errors.js";
-import { type TestScope, walkerOf } from "../../support/hooked-vfs.js";
+import { type HookedVfs, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
 import { mountDriverAt, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
 
@@ -179,47 +178,61 @@ test("row 68: a walk at its end leaves the read-side section also when it cannot
   assert.equal(memory.epoch(slot), 0);
 });
 
-describe("out of rcu mode at a directory and the child just found (nameidata_dentry_drop_rcu)", () => {
-  /** A driver that revalidates every entry, with /drv/dir/file. */
-  async function revalidated(t: TestScope) {
-    const all = await setUp(t);
-    const { vfs, peer, walker } = all;
-    const verdict = { good: true };
-    const content = { dir: { file: "x" }, link: { link: "dir/file" } };
-    const driver = objectDriver("revalidated", content, { revalidate: () => verdict.good });
-    mountDriverAt(driver, "/drv", vfs, peer, walker);
-    vfs.fs.statSync("/drv/dir/file");
-    return { ...all, verdict };
-  }
+/** A driver that revalidates every entry, with /drv/dir/file. */
+async function revalidated(t: TestScope) {
+  const all = await setUp(t);
+  const { vfs, peer, walker } = all;
+  const verdict = { good: true };
+  const content = { dir: { file: "x" }, link: { link: "dir/file" } };
+  const driver = objectDriver("revalidated", content, { revalidate: () => verdict.good });
+  mountDriverAt(driver, "/drv", vfs, peer, walker);
+  vfs.fs.statSync("/drv/dir/file");
+  return { ...all, verdict };
+}
 
+/** Addresses of two dentries. */
+interface Dropped {
+  parent: number;
+  child: number;
+}
+
+/** The directory at which the walker's next walk leaves rcu mode, and the second dentry that this walk finds. */
+function droppedAt(walker: HookedVfs, atDrop: (at: Dropped, reason: number) => void = () => {}): Readonly<Dropped> {
+  const at = { parent: 0, child: 0 };
+  walker.at(
+    POINT.FOUND,
+    (d) => {
+      at.child = d;
+    },
+    2,
+  );
+  walker.at(POINT.DROP, (reason, d) => {
+    at.parent = d;
+    atDrop(at, reason);
+  });
+  return at;
+}
+
+describe("out of rcu mode at a directory and the child just found (nameidata_dentry_drop_rcu)", () => {
   // Taken out: the reference on the parent in dropRcuNext(). Each walk releases one too many.
   test("row 66: parent and child get a reference each", async (t) => {
     const { tree, vfs, walker, memory } = await revalidated(t);
     for (let round = 0; round < 3; round++) {
-      let parent = 0;
-      let child = 0;
       let before: number[] = [];
       let after: number[] = [];
-      walker.at(
-        POINT.FOUND,
-        (d) => {
-          child = d;
-        },
-        2,
-      );
-      walker.at(POINT.DROP, (reason, d) => {
+      const counts = ({ parent, child }: Dropped) => [memory.count(parent), memory.count(child)];
+      const at = droppedAt(walker, (now, reason) => {
         assert.equal(reason, DROP.REVALIDATE);
-        parent = d;
-        before = [memory.count(parent), memory.count(child)];
+        before = counts(now);
       });
       walker.at(POINT.DROPPED, (ok, d) => {
-        assert.deepEqual([ok, d], [1, parent]);
-        after = [memory.count(parent), memory.count(child)];
+        assert.deepEqual([ok, d], [1, at.parent]);
+        after = counts(at);
       });
       const run = tree.counted(() => walker.fs.statSync("/drv/dir/file"));
       assert.deepEqual(after, oneMore(before));
       assert.deepEqual([run.dropRevalidate, run.dropFailed], [1, 0]);
-      assert.equal(memory.count(parent), before[0], "given back at the end of the walk");
+      assert.equal(memory.count(at.parent), before[0], "given back at the end of the walk");
     }
     vfs.umount("/drv");
   });
@@ -229,30 +242,20 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
     const { tree, vfs, peer, walker, memory, verdict } = await revalidated(t);
     const before = gauges(vfs);
     vfs.fs.statSync("/drv/dir/file");
-    let child = 0;
-    let parent = 0;
     let free = 0;
     let left: number[] = [];
-    walker.at(
-      POINT.FOUND,
-      (d) => {
-        child = d;
-      },
-      2,
-    );
-    walker.at(POINT.DROP, (_reason, d) => {
-      parent = d;
+    const at = droppedAt(walker, ({ parent }) => {
       free = memory.count(parent);
     });
     walker.at(POINT.UNLAZY_HALF, (d) => {
-      assert.equal(d, child);
+      assert.equal(d, at.child);
       // The other attachment finds the child stale: it leaves the table, and a new one takes its place.
       verdict.good = false;
       assert.ok(peer.fs.statSync("/drv/dir").isDirectory());
       verdict.good = true;
     });
     walker.at(POINT.DROPPED, (ok) => {
-      left = [ok, memory.count(parent)];
+      left = [ok, memory.count(at.parent)];
     });
     const run = tree.counted(() => assert.equal(walker.fs.statSync("/drv/dir/file").size, 1));
     assert.deepEqual([run.dropFailed, run.echildRestarts], [1, 1]);
@@ -267,20 +270,10 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
   // Taken out: nd.inode set in rcuWalk() (the start's inode is kept), or the parent's reference in dropRcuNext().
   test("row 67: out of rcu mode the child's parent is the directory, both have references, and the inode is the validated one", async (t) => {
     const { vfs, walker, memory } = await revalidated(t);
-    let child = 0;
-    let parent = 0;
     const seen: boolean[] = [];
-    walker.at(
-      POINT.FOUND,
-      (d) => {
-        child = d;
-      },
-      2,
-    );
-    walker.at(POINT.DROP, (_reason, d) => {
-      parent = d;
-    });
+    const at = droppedAt(walker);
     walker.at(POINT.DROPPED, () => {
+      const { parent, child } = at;
       seen.push(memory.parent(child) === parent, memory.count(parent) > 0, memory.count(child) > 0);
     });
     walker.fs.statSync("/drv/dir");
@@ -297,65 +290,65 @@ describe("out of rcu mode at a directory and the child just found (nameidata_den
   });
 });
 
-describe("all or nothing", () => {
-  type Kind = "uncached" | "permission" | "revalidate" | "link" | "last" | "create";
-  /** Every reason to leave rcu mode, with a call that does. */
-  const CALLS: Readonly<Record<Kind, (fs: FsSync) => unknown>> = {
-    uncached: (fs) => fs.statSync("/m/drv/new"),
-    permission: (fs) => fs.statSync("/m/acl/file"),
-    revalidate: (fs) => fs.statSync("/m/asked/file"),
-    link: (fs) => fs.statSync("/m/link"),
-    last: (fs) => fs.closeSync(fs.openSync("/m/dir/file", "r")),
-    create: (fs) => fs.closeSync(fs.openSync("/m/dir/made", "w")),
-  };
-  const CASES = Object.entries(CALLS) as [Kind, (fs: FsSync) => unknown][];
+type Kind = "uncached" | "permission" | "revalidate" | "link" | "last" | "create";
+/** Every reason to leave rcu mode, with a call that does. */
+const CALLS: Readonly<Record<Kind, (fs: FsSync) => unknown>> = {
+  uncached: (fs) => fs.statSync("/m/drv/new"),
+  permission: (fs) => fs.statSync("/m/acl/file"),
+  revalidate: (fs) => fs.statSync("/m/asked/file"),
+  link: (fs) => fs.statSync("/m/link"),
+  last: (fs) => fs.closeSync(fs.openSync("/m/dir/file", "r")),
+  create: (fs) => fs.closeSync(fs.openSync("/m/dir/made", "w")),
+};
+const CASES = Object.entries(CALLS) as [Kind, (fs: FsSync) => unknown][];
 
-  /** What changes and changes back under each kind of call; the other dentries cannot be renamed. */
-  const MOVED: Readonly<Partial<Record<Kind, readonly [from: string, to: string]>>> = {
-    link: ["/m/link", "/m/other/link"],
-    last: ["/m/dir/file", "/m/other/file"],
-    permission: ["/m/acl", "/m/other/acl"],
-    create: ["/m/dir", "/m/other/dir"],
-  };
+/** What changes and changes back under each kind of call; the other dentries cannot be renamed. */
+const MOVED: Readonly<Partial<Record<Kind, readonly [from: string, to: string]>>> = {
+  link: ["/m/link", "/m/other/link"],
+  last: ["/m/dir/file", "/m/other/file"],
+  permission: ["/m/acl", "/m/other/acl"],
+  create: ["/m/dir", "/m/other/dir"],
+};
 
-  /** A file system of each kind below /m. */
-  async function allKinds(t: TestScope) {
-    const { tree, vfs, peer, memory } = await setUp(t);
-    const { fs } = vfs;
-    const { walker } = await userWalker(t, vfs);
-    fs.mkdirSync("/m");
-    vfs.mount("none", "/m", "tmpfs");
-    fs.chmodSync("/m", 0o777);
-    for (const dir of ["acl", "dir", "drv", "asked", "other"]) fs.mkdirSync(`/m/${dir}`);
-    fs.chmodSync("/m/dir", 0o777);
-    fs.writeFileSync("/m/acl/file", "x");
-    fs.writeFileSync("/m/dir/file", "x");
-    vfs.setfacl("/m/acl", REDUNDANT_ACL);
-    fs.symlinkSync("dir/file", "/m/link");
-    const plain = objectDriver("plain", { new: "x" });
-    const asked = objectDriver("asked", { file: "x" }, { revalidate: () => true });
-    for (const each of [vfs, peer, walker]) {
-      each.registerDriver(plain);
-      each.registerDriver(asked);
-    }
-    vfs.mount("none", "/m/drv", "plain");
-    vfs.mount("none", "/m/asked", "asked");
-    return { tree, vfs, peer, memory, walker };
+/** A file system of each kind below /m. */
+async function allKinds(t: TestScope) {
+  const { tree, vfs, peer, memory } = await setUp(t);
+  const { fs } = vfs;
+  const { walker } = await userWalker(t, vfs);
+  fs.mkdirSync("/m");
+  vfs.mount("none", "/m", "tmpfs");
+  fs.chmodSync("/m", 0o777);
+  for (const dir of ["acl", "dir", "drv", "asked", "other"]) fs.mkdirSync(`/m/${dir}`);
+  fs.chmodSync("/m/dir", 0o777);
+  fs.writeFileSync("/m/acl/file", "x");
+  fs.writeFileSync("/m/dir/file", "x");
+  vfs.setfacl("/m/acl", REDUNDANT_ACL);
+  fs.symlinkSync("dir/file", "/m/link");
+  const plain = objectDriver("plain", { new: "x" });
+  const asked = objectDriver("asked", { file: "x" }, { revalidate: () => true });
+  for (const each of [vfs, peer, walker]) {
+    each.registerDriver(plain);
+    each.registerDriver(asked);
   }
+  vfs.mount("none", "/m/drv", "plain");
+  vfs.mount("none", "/m/asked", "asked");
+  return { tree, vfs, peer, memory, walker };
+}
 
-  /** Changes the dentry that the walk references: its sequence is another one afterwards. */
-  function changeDentry(vfs: Vfs, peer: Vfs, kind: Kind, dentry: number): void {
-    const names = MOVED[kind];
-    if (names === undefined) {
-      // The sequence in memory moves on as after any change of the dentry.
-      Atomics.add(new Int32Array(vfs.handle.memory.buffer), dentry >>> 2, 2);
-      return;
-    }
-    const [from, to] = names;
-    peer.fs.renameSync(from, to);
-    peer.fs.renameSync(to, from);
+/** Changes the dentry that the walk references: its sequence is another one afterwards. */
+function changeDentry(vfs: Vfs, peer: Vfs, kind: Kind, dentry: number): void {
+  const names = MOVED[kind];
+  if (names === undefined) {
+    // The sequence in memory moves on as after any change of the dentry.
+    Atomics.add(new Int32Array(vfs.handle.memory.buffer), dentry >>> 2, 2);
+    return;
   }
+  const [from, to] = names;
+  peer.fs.renameSync(from, to);
+  peer.fs.renameSync(to, from);
+}
 
+describe("all or nothing (row 70)", () => {
   for (const [kind, call] of CASES) {
     // Taken out: putPending() in leaveRcu() (references stay, /m is busy), or the clearing of nd.dentry_ (they are put twice).
     test(`row 70: an attempt to leave rcu mode that fails half way keeps no reference (${kind})`, async (t) => {
@@ -425,7 +418,9 @@ describe("all or nothing", () => {
     assert.equal(raw.stat(fd, "file"), -ERRNO.EBADF);
     assert.deepEqual(gauges(vfs), before);
   });
+});
 
+describe("walks in ref mode, from their start or after a drop (rows 69 and 71)", () => {
   // Taken out: "if (nd.rcu)" before dropRcu() in completeWalk(): the walk leaves a section that it did not enter.
   test("row 69: a walk in ref mode never leaves rcu mode", async (t) => {
     const { tree, walker, memory } = await allKinds(t);

@@ -75,7 +75,7 @@ async function sameNameScene(t: TestScope): Promise<Scene> {
   return s;
 }
 
-describe("lookup", () => {
+describe("a lookup stores nothing, and opens few sequences (rows 13 and 14)", () => {
   // Fails when a lookup takes a reference, sets a flag of what it found or counts outside the thread's own slot.
   test("row 13: a walk in rcu mode stores nothing outside its own slot and scratch area", async (t) => {
     for (const build of ["debug", "shipping"]) {
@@ -139,7 +139,9 @@ describe("lookup", () => {
       assert.equal(opened.length, names.length, form);
     });
   });
+});
 
+describe("entries that a lookup skips (row 15)", () => {
   // Fails when matchRcu() does not compare the parent: one of the two is found in the other's place.
   test("row 15: a lookup skips an entry of another directory with the same name and hash", async (t) => {
     const { tree, walker } = await sameNameScene(t);
@@ -193,7 +195,9 @@ describe("lookup", () => {
     assert.equal(counts.echildRestarts, undefined);
     walker.fs.closeSync(fd);
   });
+});
 
+describe("names that change during a lookup (row 16)", () => {
   // Fails when matchRcu() follows the address of a long name before it checks the sequence: it takes a short name's bytes for
   // an address, far behind the end of the memory.
   test("row 16: a lookup reads length, name and inode of one state, or reads them again", async (t) => {
@@ -232,7 +236,9 @@ describe("lookup", () => {
     }
     assert.ok((await writer.stop()) > 10);
   });
+});
 
+describe("the comparison of names (row 17)", () => {
   // Fails when rcuWalk(), matchRcu() or dLookupLocked() takes equal hashes and lengths for equal names.
   test("row 17: a lookup tells names of one hash and one length apart by their bytes", async (t) => {
     const { walker } = await scene(t);
@@ -304,7 +310,9 @@ describe("lookup", () => {
     );
     assert.deepEqual(asked, ["File", "none"], "the negative entry is a match, and the driver's lookup is not called");
   });
+});
 
+describe("lookups beside a rename (rows 18 and 19)", () => {
   // Fails when finishRcu() does not check the last dentry, or, in the general walk, neither stepInto() nor checkRcu() does: the
   // walk finds a name that is gone.
   test("row 18: after the comparison of the names only the caller checks the sequence", async (t) => {
@@ -375,7 +383,9 @@ describe("lookup", () => {
     assert.ok((await writer.stop()) > 10);
     assert.equal(missed, 0, "the name was there all the time");
   });
+});
 
+describe("when the result of a lookup counts (rows 20 and 21)", () => {
   // Fails when rcuWalk() or lookupFast() does not check the parent's sequence after it found a child: the walk goes down from a
   // directory that had moved.
   test("row 20: the result of a lookup in a directory counts only if the directory's own sequence has not changed", async (t) => {
@@ -452,7 +462,9 @@ describe("lookup", () => {
     assert.deepEqual(general, quick);
     assert.deepEqual(locked, quick);
   });
+});
 
+describe("the locked lookup (row 22)", () => {
   // Fails when dLookupLocked() does not compare the parent, before the lock and under it.
   test("row 22: the locked lookup compares the parent under d_lock", async (t) => {
     const { tree, walker } = await sameNameScene(t);

@@ -111,17 +111,17 @@ describe("ECHILD", () => {
   });
 });
 
+/** A driver that revalidates "." and ".." too. */
+function doubtingDriver(): Driver {
+  return { ...objectDriver("doubting", { dir: { file: "x" } }, { revalidate: () => true }), revalidateDots: true };
+}
+
+/** A revalidate hook that returns these results, one after the other, then true. */
+function resultsOf(...results: boolean[]): Driver["revalidate"] {
+  return () => results.shift() ?? true;
+}
+
 describe("ESTALE", () => {
-  /** A driver that revalidates "." and ".." too. */
-  function doubtingDriver(): Driver {
-    return { ...objectDriver("doubting", { dir: { file: "x" } }, { revalidate: () => true }), revalidateDots: true };
-  }
-
-  /** A revalidate hook that returns these results, one after the other, then true. */
-  function resultsOf(...results: boolean[]): Driver["revalidate"] {
-    return () => results.shift() ?? true;
-  }
-
   // Taken out: LOOKUP_REVAL in the third attempt. The driver is called with the same arguments again.
   test("row 73: after ESTALE the lookup is done again and tells the driver to revalidate", async (t) => {
     const { vfs, walker } = await setUp(t);
@@ -198,32 +198,32 @@ describe("ESTALE", () => {
     vfs.shrink(1000);
     refused("ESTALE", () => walker.fs.chmodSync("/drv/file", 0));
   });
+});
 
-  // Taken out: the puts under ND_ROOT_GRABBED in terminateWalk(). The root's count grows with every attempt.
-  test("row 75: the root's reference is released between attempts and at the end", async (t) => {
-    const { vfs, walker, memory } = await setUp(t);
-    const driver = doubtingDriver();
-    mountDriverAt(driver, "/drv", vfs, walker);
-    let root = 0;
-    walker.at(POINT.WALK_START, (_mode, d) => {
-      root = d;
-    });
-    walker.fs.statSync("/drv/dir");
-    const before = memory.count(root);
-    const between: number[] = [];
-    for (const ref of [false, true]) {
-      walker.walkMode({ ref });
-      for (let i = 0; i < 20; i++) {
-        driver.revalidate = resultsOf(true, false);
-        walker.at(POINT.RESTART, () => between.push(memory.count(root)));
-        walker.fs.statSync("/drv/dir/.");
-        refused("ENOENT", () => walker.fs.statSync("/drv/dir/../none/x"));
-      }
-    }
-    assert.equal(between.length, 40);
-    assert.deepEqual(new Set(between), new Set([before]));
-    assert.equal(memory.count(root), before);
+// Taken out: the puts under ND_ROOT_GRABBED in terminateWalk(). The root's count grows with every attempt.
+test("row 75: the root's reference is released between attempts and at the end", async (t) => {
+  const { vfs, walker, memory } = await setUp(t);
+  const driver = doubtingDriver();
+  mountDriverAt(driver, "/drv", vfs, walker);
+  let root = 0;
+  walker.at(POINT.WALK_START, (_mode, d) => {
+    root = d;
   });
+  walker.fs.statSync("/drv/dir");
+  const before = memory.count(root);
+  const between: number[] = [];
+  for (const ref of [false, true]) {
+    walker.walkMode({ ref });
+    for (let i = 0; i < 20; i++) {
+      driver.revalidate = resultsOf(true, false);
+      walker.at(POINT.RESTART, () => between.push(memory.count(root)));
+      walker.fs.statSync("/drv/dir/.");
+      refused("ENOENT", () => walker.fs.statSync("/drv/dir/../none/x"));
+    }
+  }
+  assert.equal(between.length, 40);
+  assert.deepEqual(new Set(between), new Set([before]));
+  assert.equal(memory.count(root), before);
 });
 
 // Taken out: "err == 0 &&" before host.audit(), and in another build the call itself.
