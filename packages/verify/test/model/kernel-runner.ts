@@ -97,38 +97,34 @@ interface ContextState {
   fds: Map<number, number>;
 }
 
-/** The kernel as a runner of calls, in a temporary directory. */
-export interface KernelRunner {
-  run(call: Call): KernelResult;
-  cwd: string;
-  /** All directories down to `cwd`, which the model needs too. */
-  directories: string[];
-  can(call: Call): boolean;
-  comparable(result: KernelResult): KernelResult;
-  tree(runOn: (call: Call) => KernelResult): Record<string, unknown>;
-  close(): void;
-}
+const isKernelCall = (name: CallName): name is KernelCall => Object.hasOwn(CALLS, name);
 
-/** @param contexts the first is this process's own @param floor directories to start below */
-export function openKernelRunner(contexts: Credentials[], floor: string): KernelRunner {
-  const top = fs.mkdtempSync(path.join(tempBase(), "model-"));
-  const before = { umask: process.umask(0), cwd: process.cwd() };
-  const cwd = path.join(top, floor).replace(/\/$/, "");
-  fs.mkdirSync(cwd, { recursive: true, mode: 0o777 });
-  const directories = cwd
-    .split("/")
-    .map((_name, n, names) => names.slice(0, n + 1).join("/") || "/")
-    .slice(1);
-  for (const dir of directories) if (dir.startsWith(top)) fs.chmodSync(dir, 0o777);
-  const states = contexts.map(
-    (): ContextState => ({ handle: fs.openSync(cwd, fs.constants.O_DIRECTORY), umask: 0o022, fds: new Map() }),
-  );
-  const stateOf = (n: number) => defined(states[n], `context ${n}`);
+const isAttributes = (result: KernelResult): result is KnownAttributes =>
+  typeof result === "object" && "mode" in result;
+
+/** The contexts of the calls, played by this process: it takes the credentials, the working directory and the umask of each. */
+class KernelContexts {
+  readonly #contexts: readonly Credentials[];
+  readonly #states: readonly ContextState[];
+
+  /** @param contexts the first is this process's own @param cwd the working directory in which all start */
+  constructor(contexts: readonly Credentials[], cwd: string) {
+    this.#contexts = contexts;
+    this.#states = contexts.map(() => ({
+      handle: fs.openSync(cwd, fs.constants.O_DIRECTORY),
+      umask: 0o022,
+      fds: new Map(),
+    }));
+  }
+
+  #stateOf(n: number): ContextState {
+    return defined(this.#states[n], `context ${n}`);
+  }
 
   /** Acts with the credentials of a context. */
-  function as<T>(n: number, act: () => T): T {
-    const { uid, gid, groups } = defined(contexts[n], `context ${n}`);
-    process.umask(stateOf(n).umask);
+  #as<T>(n: number, act: () => T): T {
+    const { uid, gid, groups } = defined(this.#contexts[n], `context ${n}`);
+    process.umask(this.#stateOf(n).umask);
     if (n !== 0) {
       process.setgroups?.(groups);
       process.setegid?.(gid);
@@ -146,12 +142,12 @@ export function openKernelRunner(contexts: Credentials[], floor: string): Kernel
   }
 
   /** Enters the working directory by its descriptor, as it may have been moved, removed or made inaccessible. */
-  function enter(state: ContextState): void {
+  #enter(state: ContextState): void {
     process.chdir(`/proc/self/fd/${state.handle}`);
   }
 
-  function chdir(state: ContextState, n: number, to: string): number {
-    as(n, () => process.chdir(to));
+  #chdir(state: ContextState, n: number, to: string): number {
+    this.#as(n, () => process.chdir(to));
     const handle = fs.openSync(".", fs.constants.O_DIRECTORY);
     fs.closeSync(state.handle);
     state.handle = handle;
@@ -159,15 +155,15 @@ export function openKernelRunner(contexts: Credentials[], floor: string): Kernel
   }
 
   /** Opens with the model's descriptor number: the lowest free one from 3. */
-  function open(state: ContextState, n: number, { path: name, flags, mode }: CallArguments["sysOpen"]): number {
-    const real = as(n, () => fs.openSync(name, flags, mode));
+  #open(state: ContextState, n: number, { path: name, flags, mode }: CallArguments["sysOpen"]): number {
+    const real = this.#as(n, () => fs.openSync(name, flags, mode));
     let fd = 3;
     while (state.fds.has(fd)) fd++;
     state.fds.set(fd, real);
     return fd;
   }
 
-  function close(state: ContextState, fd: number): number | string {
+  #close(state: ContextState, fd: number): number | string {
     const real = state.fds.get(fd);
     if (real === undefined) return "EBADF";
     fs.closeSync(real);
@@ -175,40 +171,77 @@ export function openKernelRunner(contexts: Credentials[], floor: string): Kernel
     return 0;
   }
 
-  function run(call: Call): KernelResult {
+  run(call: Call): KernelResult {
     const ctx = call.ctx ?? 0;
-    const state = stateOf(ctx);
+    const state = this.#stateOf(ctx);
     try {
-      enter(state);
-      if (call.call === "sysChdir") return chdir(state, ctx, call.path);
+      this.#enter(state);
+      if (call.call === "sysChdir") return this.#chdir(state, ctx, call.path);
       if (call.call === "sysUmask") {
         const old = state.umask;
         state.umask = call.mask;
         return old;
       }
-      if (call.call === "sysOpen") return open(state, ctx, call);
-      if (call.call === "sysClose") return close(state, call.fd);
+      if (call.call === "sysOpen") return this.#open(state, ctx, call);
+      if (call.call === "sysClose") return this.#close(state, call.fd);
       const fd = "fd" in call ? state.fds.get(call.fd) : -1;
       if (fd === undefined) return "EBADF";
       if (!isKernelCall(call.call)) throw new Error(`node:fs cannot make ${call.call}`);
       // The arguments are those of this very call.
       const make = CALLS[call.call] as (args: Call, fd: number) => KernelResult;
-      return as(ctx, () => make(call, fd));
+      return this.#as(ctx, () => make(call, fd));
     } catch (error) {
       return errorName(error);
     }
   }
 
-  function namesIn(at: string): string[] {
-    try {
-      return fs.lstatSync(at).isDirectory() ? fs.readdirSync(at).sort() : [];
-    } catch {
-      return [];
-    }
+  close(): void {
+    for (const { fds, handle } of this.#states) for (const fd of [handle, ...fds.values()]) fs.closeSync(fd);
   }
+}
 
+/** The result without what only one of the two knows. */
+function comparable(result: KernelResult): KernelResult {
+  if (!isAttributes(result)) return result;
+  const { size, ...rest } = attributes(result);
+  return (rest.mode & 0o170000) === 0o040000 ? rest : { ...rest, size };
+}
+
+/** The kernel as a runner of calls, in a temporary directory. */
+export interface KernelRunner {
+  run(call: Call): KernelResult;
+  cwd: string;
+  /** All directories down to `cwd`, which the model needs too. */
+  directories: string[];
+  can(call: Call): boolean;
+  comparable(result: KernelResult): KernelResult;
+  tree(runOn: (call: Call) => KernelResult): Record<string, unknown>;
+  close(): void;
+}
+
+/** The names in a directory, sorted: none if `at` is no directory, or cannot be read. */
+function namesIn(at: string): string[] {
+  try {
+    return fs.lstatSync(at).isDirectory() ? fs.readdirSync(at).sort() : [];
+  } catch {
+    return [];
+  }
+}
+
+/** @param contexts the first is this process's own @param floor directories to start below */
+export function openKernelRunner(contexts: Credentials[], floor: string): KernelRunner {
+  const top = fs.mkdtempSync(path.join(tempBase(), "model-"));
+  const before = { umask: process.umask(0), cwd: process.cwd() };
+  const cwd = path.join(top, floor).replace(/\/$/, "");
+  fs.mkdirSync(cwd, { recursive: true, mode: 0o777 });
+  const directories = cwd
+    .split("/")
+    .map((_name, n, names) => names.slice(0, n + 1).join("/") || "/")
+    .slice(1);
+  for (const dir of directories) if (dir.startsWith(top)) fs.chmodSync(dir, 0o777);
+  const played = new KernelContexts(contexts, cwd);
   return {
-    run,
+    run: (call) => played.run(call),
     cwd,
     directories,
     /**
@@ -235,21 +268,9 @@ export function openKernelRunner(contexts: Credentials[], floor: string): Kernel
     },
     close() {
       process.chdir(before.cwd);
-      for (const { fds, handle } of states) for (const fd of [handle, ...fds.values()]) fs.closeSync(fd);
+      played.close();
       process.umask(before.umask);
       fs.rmSync(top, { recursive: true, force: true });
     },
   };
-}
-
-const isKernelCall = (name: CallName): name is KernelCall => Object.hasOwn(CALLS, name);
-
-const isAttributes = (result: KernelResult): result is KnownAttributes =>
-  typeof result === "object" && "mode" in result;
-
-/** The result without what only one of the two knows. */
-function comparable(result: KernelResult): KernelResult {
-  if (!isAttributes(result)) return result;
-  const { size, ...rest } = attributes(result);
-  return (rest.mode & 0o170000) === 0o040000 ? rest : { ...rest, size };
 }
