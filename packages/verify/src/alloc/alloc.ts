@@ -14,7 +14,7 @@ import { fillUp } from "./full-memory.js";
 import { LIMITS, reach } from "./limits.js";
 import { OPERATIONS } from "./operations.js";
 
-export const title = "failed allocations and full memory";
+export const title = "failed allocations and full memory lose nothing";
 
 /** What the short form fills an arena with; the others take a few seconds each. */
 const SHORT_FILLS = ["files of 100,000 bytes", "pages of one file"];
@@ -72,7 +72,7 @@ function refused(outcome: Outcome, ways: Way[], only = ""): void {
   }
   outcome.explored.operations = Object.keys(OPERATIONS).length;
   outcome.explored["allocations refused"] = cases;
-  outcome.explored["of which the call answered ENOSPC"] = errors;
+  outcome.explored["of which the call returned ENOSPC"] = errors;
   if (known.length > 0) outcome.explored["known to fail"] = [...new Set(known)].join(", ");
 }
 
@@ -115,7 +115,7 @@ function filled(outcome: Outcome, { seed, short, until, log }: FilledOptions): v
     operations += found.operations;
     log(`full of ${name}: ${found.count}`);
   };
-  // The ways each take seconds: a small budget ends between them, a large one goes on with mixtures.
+  // Each fill takes seconds: a small budget ends between them, a large one continues with mixtures.
   for (const [name, fill] of Object.entries(FILLS)) {
     if (short ? SHORT_FILLS.includes(name) : fills === 0 || performance.now() < until) one(name, fill);
   }

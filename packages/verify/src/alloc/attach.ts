@@ -23,7 +23,7 @@ export function refuseInit(): { cases: number; failures: Failure[] } {
     if (asked < n) break;
     const state = core.arenaCheck();
     if (answer !== ENOSPC || state !== EINVAL || core.threadAttach(1, 0) !== EINVAL) {
-      failures.push({ message: `arenaInit, allocation ${n} refused: ${answer}, then arenaCheck answers ${state}` });
+      failures.push({ message: `arenaInit, allocation ${n} refused: ${answer}, then arenaCheck returns ${state}` });
     }
   }
   return { cases: n - 1, failures };
@@ -79,7 +79,7 @@ export function attachWhenFull(): { failures: Failure[]; later: boolean } {
   while (count < 1000 && fill.make(session, count, []) >= 0) count++;
   const wrong: string[] = [];
   const first = attachAll(session.memory);
-  if (!first.refused?.includes(`answered ${ENOSPC}`)) wrong.push(`after ${first.count} more threads: ${first.refused}`);
+  if (!first.refused?.includes(`returned ${ENOSPC}`)) wrong.push(`after ${first.count} more threads: ${first.refused}`);
   const before = session.arenaDump(session.inspect());
   const again = attachAll(session.memory);
   // Slots that had a scratch area keep it.
@@ -104,7 +104,7 @@ export function attachWhenFull(): { failures: Failure[]; later: boolean } {
 export function growthRefused(): { count: number; failures: Failure[] } {
   const memory = createMemory({ maxBytes: 4 << 20, threads: 0 });
   const made = instance(memory, () => 0).arenaInit(64 << 20, 1, 0);
-  const wrong = made === 0 ? [] : [`arenaInit answered ${made}`];
+  const wrong = made === 0 ? [] : [`arenaInit returned ${made}`];
   const session = new AllocSession(memory);
   const fill: Fill = FILLS["files of 100 bytes"];
   must(session.mkdir("/f"));
@@ -114,7 +114,7 @@ export function growthRefused(): { count: number; failures: Failure[] } {
     let answer = 0;
     for (; n < 100_000 && answer >= 0; n++) answer = fill.make(session, n, []);
     counts.push(--n);
-    if (answer !== ENOSPC) wrong.push(`round ${round}: number ${n} answered ${answer}`);
+    if (answer !== ENOSPC) wrong.push(`round ${round}: number ${n} returned ${answer}`);
     wrong.push(...check(memory).problems);
     for (let i = 0; i < n; i++)
       if (session.unlink(`/f/${i}`) < 0) wrong.push(`round ${round}: ${i} could not be removed`);

@@ -145,7 +145,7 @@ function attempt(
   wrong.push(...v.problems());
   if (value < 0) {
     found.refused++;
-    if (value !== ENOSPC) wrong.push(`it answered ${value}`);
+    if (value !== ENOSPC) wrong.push(`it returned ${value}`);
     wrong.push(...lineDifference(session.arenaDump(v), before));
     // Half of the time the call comes again at once, with whatever the first left in caches.
     if (!all) {
@@ -154,9 +154,9 @@ function attempt(
       wrong.push(...countDifference(now, quiet));
     }
     const again = operation.run(session, state);
-    if (again < 0) wrong.push(`the same call answered ${again} afterwards`);
+    if (again < 0) wrong.push(`the same call returned ${again} afterwards`);
     else if (again !== after.value && !operation.fresh)
-      wrong.push(`the same call answered ${again} afterwards, not ${after.value}`);
+      wrong.push(`the same call returned ${again} afterwards, not ${after.value}`);
   } else if (operation.short && value < after.value) {
     // What it says it wrote is there; the rest of it can be written now.
     wrong.push(...finishShort(session, operation, state, value));
@@ -171,7 +171,7 @@ function attempt(
 
 /** A write that took fewer bytes: it is asked for the rest by doing all of it once more. */
 function finishShort(session: AllocSession, operation: Operation, state: number, value: number): string[] {
-  if (value === 0) return ["it wrote nothing and answered 0"];
+  if (value === 0) return ["it wrote nothing and returned 0"];
   const again = operation.run(session, state);
-  return again < 0 ? [`the same call answered ${again} after ${value} bytes`] : [];
+  return again < 0 ? [`the same call returned ${again} after ${value} bytes`] : [];
 }

@@ -1,7 +1,7 @@
 /**
  * Full memory. An arena is filled in one way until there is no room; then
  *  - the checker finds it whole, and the call that found no room has changed nothing;
- *  - every operation of the table works, or answers ENOSPC and changes nothing; those that need no memory work;
+ *  - every operation of the table works, or fails with ENOSPC and changes nothing; those that need no memory work;
  *  - what was made is removed: as many objects live as at first; it is filled again, to the same count;
  *  - the tree is emptied wholly while the arena is full.
  */
@@ -76,7 +76,7 @@ export function fillUp(
     const all = Array.from({ length: count }, (_, i) => i);
     for (const i of fill.backwards ? all.reverse() : shuffle(all)) {
       const answer = fill.remove(session, i, made);
-      if (answer < 0) fail(`removing number ${i}`, [`it answered ${answer}`]);
+      if (answer < 0) fail(`removing number ${i}`, [`it returned ${answer}`]);
     }
     session.letGo();
     session.settle();
@@ -112,7 +112,7 @@ function fillRound(session: AllocSession, fill: Fill, made: number[], fail: Fail
   for (; count < (fill.most ?? MANY); count++) {
     const answer = fill.make(session, count, made);
     if (answer >= 0) continue;
-    if (answer !== ENOSPC) fail(`number ${count}`, [`it answered ${answer}`]);
+    if (answer !== ENOSPC) fail(`number ${count}`, [`it returned ${answer}`]);
     break;
   }
   if (count === (fill.most ?? MANY)) fail("filling", [`${count} fitted in, and there was still room`]);
@@ -163,7 +163,7 @@ function tryWhenFull(
   const wrong = after.problems();
   if (value < 0) {
     found.refused++;
-    if (value !== ENOSPC) wrong.push(`it answered ${value}`);
+    if (value !== ENOSPC) wrong.push(`it returned ${value}`);
     if (operation.allocations === 0) wrong.push("it needs no memory");
     if (operation.allocations === 1 && title.startsWith("open") && !fill.reserve)
       wrong.push("there is a reserve for it");
@@ -184,7 +184,7 @@ type Good = (answer: number, what: string) => void;
 function emptyAll(session: AllocSession, made: number[], fill: Fill, count: number): string[] {
   const wrong: string[] = [];
   const good: Good = (answer, what) => {
-    if (answer < 0) wrong.push(`${what} answered ${answer}`);
+    if (answer < 0) wrong.push(`${what} returned ${answer}`);
   };
   if (fill.reserve || made.length > 0)
     for (let i = 0; i < count; i++) good(fill.remove(session, i, made), `removing ${i}`);

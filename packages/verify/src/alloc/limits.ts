@@ -84,7 +84,7 @@ export const LIMITS = {
             threads.set(i, attach(session.memory, allocCore()));
             return 0;
           } catch (error) {
-            return Number(/answered (-\d+)/.exec(messageOf(error))?.[1]);
+            return Number(/returned (-\d+)/.exec(messageOf(error))?.[1]);
           }
         },
         remove: (i) => defined(threads.get(i), `thread ${i}`).exports.threadDetach(),
@@ -124,11 +124,11 @@ export function reach(name: string, { most, errno, bytes, start }: Limit): { cou
     answers.push(made);
     if (made < 0) break;
   }
-  if (count !== most) wrong.push(`${count} were possible, then it answered ${answers[count]}`);
+  if (count !== most) wrong.push(`${count} were possible, then it returned ${answers[count]}`);
   const v = inspect(session.memory);
   const before = arenaDump(v);
   const answer = make(count);
-  if (answer !== errno) wrong.push(`beyond the limit it answered ${answer}, not ${errno}`);
+  if (answer !== errno) wrong.push(`beyond the limit it returned ${answer}, not ${errno}`);
   const after = inspect(session.memory);
   wrong.push(...v.problems(), ...after.problems());
   if (before.join("\n") !== arenaDump(after).join("\n")) wrong.push("the refused call changed something");
@@ -144,5 +144,5 @@ export function reach(name: string, { most, errno, bytes, start }: Limit): { cou
 }
 
 function expectGood(answer: number, what: string): string[] {
-  return answer < 0 ? [`${what} answered ${answer}`] : [];
+  return answer < 0 ? [`${what} returned ${answer}`] : [];
 }

@@ -367,7 +367,7 @@ export class Thread {
   /** The same, where an error is not expected. @throws Error with the errno */
   check(name: CallName, ...args: number[]): number {
     const value = this.call(name, ...args);
-    if (value < 0) throw new Error(`core: ${name} answered ${value}`);
+    if (value < 0) throw new Error(`core: ${name} returned ${value}`);
     return value;
   }
 
@@ -389,7 +389,7 @@ export class Thread {
     return bytes.length;
   }
 
-  /** Puts a path where a call expects its first; answers its length. */
+  /** Puts a path where a call expects its first; returns its length. */
   path(text: string): number {
     return this.#put(this.scratch + SCRATCH.PATH, text);
   }
@@ -399,7 +399,7 @@ export class Thread {
     return this.#put(this.scratch + SCRATCH.PATH2, text);
   }
 
-  /** Puts bytes or a string to where sysWrite takes them; answers their number. */
+  /** Puts bytes or a string to where sysWrite takes them; returns their number. */
   put(data: string | Uint8Array): number {
     const bytes = typeof data === "string" ? encoder.encode(data) : data;
     this.io.set(bytes);

@@ -28,7 +28,7 @@ import {
   WouldWait,
 } from "./death-fixture.js";
 
-export const title = "a thread may die at any access, holding anything: the tree is whole and the others go on";
+export const title = "a thread may die at any access, holding anything: the tree is whole and the others continue";
 
 /** One death in so many is one of the recovering thread too; at one crash point in so many there is a bystander. */
 const RECOVERER_DEATH_ODDS = 8;
@@ -92,7 +92,7 @@ function runDeath(
   try {
     const taken = recover(survivor, victim, second);
     const last = taken.at(-1);
-    if (last !== 0 && last !== ALREADY_FREED) return { died, where, wrong: `threadRecover() answered ${taken}` };
+    if (last !== 0 && last !== ALREADY_FREED) return { died, where, wrong: `threadRecover() returned ${taken}` };
     return { died, twice: taken.length > 1, where, wrong: fixture.verdict(survivor, operation, results) };
   } catch (error) {
     return { died, where, wrong: `the survivor failed: ${stackOf(error)}` };
@@ -114,7 +114,7 @@ function runDeathWithBystander(
   try {
     const results = fixture.calls(survivor, other);
     const [taken] = recoverAll(survivor, victim);
-    if (taken !== 0) return { died, where, wrong: `threadRecover() answered ${taken}` };
+    if (taken !== 0) return { died, where, wrong: `threadRecover() returned ${taken}` };
     return { died, where, wrong: fixture.verdictWithBystander(survivor, operation, ended, other, results) };
   } catch (error) {
     if (error instanceof WouldWait) return { died, waited: true, where, wrong: null };

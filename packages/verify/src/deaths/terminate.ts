@@ -32,7 +32,7 @@ import type { TerminateData } from "./terminate.worker.js";
 import type { DeathKind } from "./victim.js";
 import { heldBy, judgeVictim, removeVictim, slotsOf, type Victim } from "./victim-state.js";
 
-export const title = "workers that die in every way: what they held is taken over, and the others work on";
+export const title = "workers that die in every way are recovered, and the others continue to work";
 
 const MAX_BYTES = 256 << 20;
 const CONCURRENT_VICTIMS = 8;

@@ -57,7 +57,7 @@ export function heldBy(memory: Memory, slot: number): Record<string, boolean> {
   };
 }
 
-/** What stands in the tree: of a file its contents, of a link its target. */
+/** An entry of the tree: of a file its contents, of a link its target. */
 interface Found {
   type: Inode["type"];
   mode: number;

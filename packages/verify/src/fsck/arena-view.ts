@@ -12,13 +12,13 @@ const UP_MAX = 64;
 
 /** The kinds of problems that there are. */
 export const KINDS = new Set(
-  `acl alias behind-end cache chunk-bump chunk-free chunk-lost chunk-owner chunk-table chunk-used context-held
+  `acl alias behind-end cache children chunk-bump chunk-free chunk-lost chunk-owner chunk-table chunk-used context-held
    context-place context-table context-users dentry-cookie dentry-count dentry-flags dentry-inode dentry-list
    dentry-mounts dentry-parent dentry-sb dentry-type dir-size driver epoch fd fd-hint file file-count file-size
-   gate gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
-   inode-mode inode-sb inode-table journal kids leak link-body lock lru mount mount-count mount-kids mount-list mount-parent
-   mount-place mount-table name name-hash nlink null owner pages retired retired-epoch retired-state
-   scratch sequence slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active`.split(
+   gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
+   inode-mode inode-sb inode-table leak link-body lock lru mount mount-children mount-count mount-list mount-parent
+   mount-place mount-table name name-hash nlink null owner pages recount retired retired-epoch retired-state
+   scratch sequence slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active undo-log`.split(
     /\s+/,
   ),
 );

@@ -64,7 +64,8 @@ function checkInMemory(v: ArenaView, i: number, names: number[]) {
   else {
     v.equal(v.u32(i + I.nlink), hashed.length, "nlink", () => `the link count of ${v.inode(i)}`);
     if (mode & L.I_DEAD) v.problem("inode-mode", `${v.inode(i)} is no directory and has I_DEAD`);
-    for (const d of names) v.equal(v.u32(d + D.nrChildren), 0, "kids", () => `the number of entries of ${v.dentry(d)}`);
+    for (const d of names)
+      v.equal(v.u32(d + D.nrChildren), 0, "children", () => `the number of entries of ${v.dentry(d)}`);
   }
   v.equal(v.u32(i + I.rdev), 0, "inode-data", () => `rdev of ${v.inode(i)}`);
   checkAcl(v, i, mode);
@@ -88,9 +89,9 @@ function checkDirectory(v: ArenaView, i: number, names: number[], hashed: number
   const isRoot = v.u32(d + D.parent) === d;
   v.equal(dead, hashed.length === 0 && !isRoot, "inode-mode", () => `whether ${v.inode(i)} was removed`);
   v.equal(v.u32(i + I.nlink), dead ? 0 : 2 + subdirectories, "nlink", () => `the link count of ${v.inode(i)}`);
-  v.equal(v.u32(d + D.nrChildren), kids, "kids", () => `the number of entries of ${v.dentry(d)}`);
+  v.equal(v.u32(d + D.nrChildren), kids, "children", () => `the number of entries of ${v.dentry(d)}`);
   v.equal(v.i64(i + I.size), kids * L.DIRENT_SIZE, "dir-size", () => `the size of ${v.inode(i)}`);
-  if (dead && kids > 0) v.problem("kids", `${v.inode(i)} was removed and has entries`);
+  if (dead && kids > 0) v.problem("children", `${v.inode(i)} was removed and has entries`);
 }
 
 function checkAcl(v: ArenaView, i: number, mode: number) {
@@ -120,7 +121,7 @@ function checkDriver(v: ArenaView, i: number) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of a driver's ${v.inode(i)}`);
   }
   for (const d of v.dentriesOf.get(i) ?? []) {
-    v.equal(v.u32(d + D.nrChildren), 0, "kids", () => `the number of entries of a driver's ${v.dentry(d)}`);
+    v.equal(v.u32(d + D.nrChildren), 0, "children", () => `the number of entries of a driver's ${v.dentry(d)}`);
   }
 }
 

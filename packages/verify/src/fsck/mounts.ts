@@ -126,7 +126,12 @@ export function checkPlaces(v: ArenaView) {
     checkPlace(v, m, place, parent);
   }
   for (const m of live) {
-    v.equal(v.u32(m + M.nrChildren), kids.get(m) ?? 0, "mount-kids", () => `the number of mounts on ${mount(v, m)}`);
+    v.equal(
+      v.u32(m + M.nrChildren),
+      kids.get(m) ?? 0,
+      "mount-children",
+      () => `the number of mounts on ${mount(v, m)}`,
+    );
     v.equal(
       v.i32(m + M.count),
       v.refsOf(m).length,

@@ -30,8 +30,8 @@ export function checkLocks(v: ArenaView) {
 
 /** @param options `live`: slots of the threads that are attached; every other one must be free */
 export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
-  v.equal(v.u32(L.G_RECOUNT_OWNER), 0, "gate", () => "the owner of the recount");
-  v.equal(v.u32(L.G_LEAKS), 0, "gate", () => "the number of dead threads whose references were not recounted");
+  v.equal(v.u32(L.G_RECOUNT_OWNER), 0, "recount", () => "the owner of the recount");
+  v.equal(v.u32(L.G_LEAKS), 0, "recount", () => "the number of dead threads whose references were not recounted");
   const used = v.u32(L.G_SLOTS_USED);
   let threads = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
@@ -41,7 +41,7 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
     v.expect(state <= 1, "slot", () => `the state of slot ${n} is ${state}`);
     v.equal(v.u32(s + L.SLOT_ACTIVE), 0, "slot", () => `whether the thread of slot ${n} is in a call`);
     for (const [list, at] of Object.entries(L.UNDO_LOG_COUNTS)) {
-      v.equal(v.u32(s + L.SLOT_UNDO_LOG + at), 0, "journal", () => `${list} in the journal of slot ${n}`);
+      v.equal(v.u32(s + L.SLOT_UNDO_LOG + at), 0, "undo-log", () => `${list} in the undo log of slot ${n}`);
     }
     if (live !== undefined) v.equal(state, live.includes(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
     if (state === 1) {
@@ -115,7 +115,7 @@ function checkDead(v: ArenaView, p: number) {
     if (acl !== 0) v.own(acl, 8 + v.u32(acl) * 8, () => `the ACL of ${what()}`);
   } else if (cache === L.CACHE_MOUNT) {
     zero("count", MOUNT.count);
-    zero("kids", MOUNT.nrChildren);
+    zero("children", MOUNT.nrChildren);
     v.equal(v.u32(p + MOUNT.parent), p, "retired-state", () => `parent of ${what()}`);
   } else if (cache === L.CACHE_SUPER) {
     zero("active", SUPER.active);

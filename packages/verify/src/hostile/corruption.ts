@@ -246,7 +246,7 @@ export class Corruption {
     if (other !== object) this.#set(other + (address - object), object, "and back");
   }
 
-  /** A free list in a ring: of a chunk's objects, of a cache's chunks, of the chunks given back. */
+  /** A free list in a ring: of a chunk's objects, of a cache's chunks, of the free chunks. */
   freeRing(): void {
     const [cache, object] = this.#object(this.#objects.keys());
     const table = this.#word(L.H_CHUNK_TABLE);
@@ -258,7 +258,7 @@ export class Corruption {
       this.#set(entry + L.ENTRY.free, object, "as the first of its chunk");
     } else if (what === 1) this.#set(entry + L.ENTRY.next, chunk, "a chunk with room led to itself");
     else {
-      this.#set(L.G_PAGE_FREE, chunk, "a chunk in use given back");
+      this.#set(L.G_PAGE_FREE, chunk, "a chunk in use freed");
       this.#set(entry + L.ENTRY.next, chunk, "and led to itself");
     }
   }

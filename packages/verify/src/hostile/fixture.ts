@@ -55,7 +55,7 @@ const two = (t: Thread, name: CallName, a: string, b: string, ...args: number[])
   t.call(name, 0, AT_FDCWD, t.path(a), AT_FDCWD, t.path2(b), ...args);
 
 function must(value: number, what: string): number {
-  if (value < 0) throw new Error(`fixture: ${what} answered ${value}`);
+  if (value < 0) throw new Error(`fixture: ${what} returned ${value}`);
   return value;
 }
 

@@ -24,7 +24,7 @@ import { defined, messageOf } from "../support/defined.js";
 import { Corruption } from "./corruption.js";
 import { build, driverCall, OPERATIONS, type Operation, type State } from "./fixture.js";
 
-export const title = "Hostile memory: every operation ends";
+export const title = "whatever the shared memory holds, every operation ends";
 
 const ARENA = 4 << 20;
 /**
@@ -153,7 +153,7 @@ class Case {
 
   #operate(name: string, operation: Operation, damage: Corruption): void {
     this.#counter.start(this.stepsMax);
-    // Some of the damage is done while the core is at work: between its look at a word and what it makes of it.
+    // Some of the damage is done while the core runs: between its read of a word and its use of the value.
     this.#counter.corruptAt = this.#next(16) === 0 ? 1 + this.#next(500) : -1;
     this.#counter.corrupt = () => {
       damage.said.push(`in step ${this.#counter.steps} of ${name}:`);

@@ -1,11 +1,11 @@
 /**
  * The tester is tested: faults are planted in the core's source, one at a time (faults.ts), the core is built, and the
- * checks are asked in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
+ * checks run in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
  * caught nothing.
  *
  *   npm run verify -- planted --seconds 3600 --jobs 2 --doc docs/planted.md     all of them, and the table
  *   npm run verify -- planted --only "sequence"                                 those whose name contains it
- *   npm run verify -- planted --results FILE ...                                goes on where FILE says a run was broken off;
+ *   npm run verify -- planted --results FILE ...                                continues the run whose results FILE has;
  *                                                                            with --jobs 0 only the table is made
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -22,16 +22,16 @@ import { document, firstLine, type Result, type Tried, toolBroken } from "./repo
 
 export const title = "every planted fault is caught";
 
-/** Cores that are built while the checks are at others. */
+/** Cores that are built ahead, while checks run. */
 const BUILD_AHEAD = 6;
-/** The short form takes so many, of those that these checks catch. */
+/** The short form plants so many faults, of those that these checks catch. */
 const SHORT = 2;
 const QUICK = ["death", "fsck"];
 
 /** Where results on the sound core are kept. */
 const KEPT = join(tmpdir(), "threadfs-mutants");
 
-/** How checks do on the core as it is; each is asked once, also over several runs as long as nothing has changed. */
+/** What the checks report on the core without a fault; each runs once, also over several runs as long as nothing has changed. */
 class SoundCore {
   #place: Promise<ProjectCopy> | undefined;
   readonly #asked = new Map<string, Promise<string | null>>();
@@ -43,7 +43,7 @@ class SoundCore {
     this.#known = existsSync(this.#file) ? JSON.parse(readFileSync(this.#file, "utf8")) : {};
   }
 
-  /** What a check says of the sound core: null, or what is wrong. */
+  /** What a check reports on the sound core: null, or what is wrong. */
   ask(step: Step): Promise<string | null> {
     const command = commandOf(step);
     const asked = this.#asked.get(command) ?? this.#find(step, command);
@@ -145,7 +145,7 @@ export async function run({
       for (let n = 0; n === 0 || performance.now() < until; n++) {
         const mutant = left.shift();
         if (mutant === undefined) break;
-        // Ahead, while the checks run. An error is told when it is its turn.
+        // Built ahead while the checks run; an error shows when it is the turn of this fault.
         for (const { edits } of left.slice(0, BUILD_AHEAD)) keptMutant(edits).catch(() => undefined);
         const result = await plant(mutant, place, sound);
         results.set(result.name, result);

@@ -16,14 +16,14 @@ import type { Failure } from "../../dist/support/check.js";
 import { defined } from "../../dist/support/defined.js";
 
 /** What was reported, as text. */
-const told = ({ failures }: { failures: Failure[] }) =>
+const messagesOf = ({ failures }: { failures: Failure[] }) =>
   failures.map(({ message, trace }) => `${message}\n${trace ?? ""}`).join("\n\n");
 
 test("the core survives each allocation that is refused, and full memory: the short form", async () => {
   const outcome = await run({ seconds: 10, seed: 1, short: true });
-  assert.ok(outcome.ok, told(outcome));
+  assert.ok(outcome.ok, messagesOf(outcome));
   assert.ok(Number(outcome.explored["allocations refused"]) > 200);
-  assert.ok(Number(outcome.explored["of which the call answered ENOSPC"]) > 200);
+  assert.ok(Number(outcome.explored["of which the call returned ENOSPC"]) > 200);
 });
 
 test("every call of the core that may allocate is in the table of operations", () => {
@@ -73,7 +73,7 @@ describe("an operation that does wrong when it is refused is reported", () => {
   };
   const mkdir = defined(OPERATIONS.mkdir, "mkdir");
   const CASES: Record<string, [operation: Operation, expected: RegExp]> = {
-    "another errno": [wrong(() => -5), /it answered -5/],
+    "another errno": [wrong(() => -5), /it returned -5/],
     "an attribute changed": [wrongChange((session) => session.chmod("/w/sub", 0o700)), /\+ fs 0 \/w\/sub: mode 40700/],
     "a time changed": [
       wrongChange((session) => session.chmod("/w/sub", 0o755)),
@@ -100,7 +100,7 @@ describe("an operation that does wrong when it is refused is reported", () => {
         allocations: 2,
         run: (session) => (refusedOnce.has(session) ? -28 : misdo(session, 0, mark)),
       },
-      /the same call answered -28 afterwards/,
+      /the same call returned -28 afterwards/,
     ],
     "it does something else afterwards": [
       {
@@ -122,13 +122,13 @@ describe("an operation that does wrong when it is refused is reported", () => {
   for (const [name, [operation, expected]] of Object.entries(CASES)) {
     test(`reported: ${name}`, () => {
       const title = name.startsWith("the write") ? "write five pages wrongly" : name;
-      assert.match(told(refuseEach(place, title, operation)), expected);
+      assert.match(messagesOf(refuseEach(place, title, operation)), expected);
     });
   }
 
   test("an operation that does right is not reported", () => {
-    assert.equal(told(refuseEach(place, "mkdir", mkdir)), "");
-    assert.equal(told(refuseEach(place, "mkdir", mkdir, { retired: 7 })), "");
+    assert.equal(messagesOf(refuseEach(place, "mkdir", mkdir)), "");
+    assert.equal(messagesOf(refuseEach(place, "mkdir", mkdir, { retired: 7 })), "");
   });
 });
 
@@ -152,7 +152,7 @@ describe("a way of filling that does wrong is reported", () => {
     ],
     "another errno": [
       { ...big, make: (session, i, made) => (big.make(session, i, made) < 0 ? -5 : 0) },
-      /number \d+\nit answered -5/,
+      /number \d+\nit returned -5/,
     ],
     "what had no room is half there": [
       { ...big, make: (session, i) => session.file(`/f/${i}`, "x".repeat(100_000)) },
@@ -161,17 +161,17 @@ describe("a way of filling that does wrong is reported", () => {
     "it never is full": [{ ...big, most: 3 }, /3 fitted in, and there was still room/],
   };
   for (const [name, [fill, expected]] of Object.entries(CASES)) {
-    test(`reported: ${name}`, () => assert.match(told(fillUp(name, fill, { operations: false })), expected));
+    test(`reported: ${name}`, () => assert.match(messagesOf(fillUp(name, fill, { operations: false })), expected));
   }
 });
 
 test("a limit with another number or another errno than documented is reported", () => {
   const limit: Limit = LIMITS["contexts: ENOSPC"];
-  assert.match(told(reach("fewer", { ...limit, most: 1000 })), /1001 were possible/);
-  assert.match(told(reach("more", { ...limit, most: 2000 })), /1023 were possible, then it answered -28/);
-  assert.match(told(reach("errno", { ...limit, errno: -24 })), /it answered -28, not -24/);
+  assert.match(messagesOf(reach("fewer", { ...limit, most: 1000 })), /1001 were possible/);
+  assert.match(messagesOf(reach("more", { ...limit, most: 2000 })), /1023 were possible, then it returned -28/);
+  assert.match(messagesOf(reach("errno", { ...limit, errno: -24 })), /it returned -28, not -24/);
   assert.match(
-    told(
+    messagesOf(
       reach("changes", {
         ...LIMITS["drivers: ENOSPC"],
         start: (session) => ({

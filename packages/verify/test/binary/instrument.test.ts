@@ -12,7 +12,7 @@ const SHIPPING = readFileSync(new URL("../../../threadfs/dist/core.wasm", import
 
 interface Run {
   thread: Thread;
-  answers: Left[];
+  results: Left[];
   /** The bytes of the arena in the end. */
   arena: Buffer;
 }
@@ -21,12 +21,12 @@ interface Run {
 function run(core: Core | Uint8Array, hooks: Hooks = {}): Run {
   const memory = createMemory({ maxBytes: ARENA });
   const thread = attach(memory, core, hooks, { init: { seed: 42 } });
-  const answers = runScript(thread);
-  return { thread, answers, arena: Buffer.from(new Uint8Array(memory.buffer, 0, ARENA)).subarray(0, ARENA) };
+  const results = runScript(thread);
+  return { thread, results, arena: Buffer.from(new Uint8Array(memory.buffer, 0, ARENA)).subarray(0, ARENA) };
 }
 
 function same(got: Run, want: Run): void {
-  assert.deepEqual(got.answers, want.answers);
+  assert.deepEqual(got.results, want.results);
   const at = got.arena.findIndex((byte, i) => byte !== want.arena[i]);
   assert.equal(at, -1, `the arenas differ at ${at}`);
 }
@@ -39,7 +39,7 @@ function plain(): Run {
 }
 
 test("the sequence has successes and errors in the plain core", () => {
-  const answers = new Map(plain().answers.map(([label, value]) => [label, value]));
+  const results = new Map(plain().results.map(([label, value]) => [label, value]));
   for (const label of [
     "mkdir",
     "stat",
@@ -51,13 +51,13 @@ test("the sequence has successes and errors in the plain core", () => {
     "bind",
     "umount moved",
   ]) {
-    const answer = defined(answers.get(label), label);
-    assert.ok(answer >= 0, `${label} returned ${answer}`);
+    const result = defined(results.get(label), label);
+    assert.ok(result >= 0, `${label} returned ${result}`);
   }
-  assert.equal(answers.get("mkdir again"), -17);
-  assert.equal(answers.get("access of none"), -2);
-  assert.equal(answers.get("access as a user"), -13);
-  assert.equal(answers.get("rmdir of a full one"), -39);
+  assert.equal(results.get("mkdir again"), -17);
+  assert.equal(results.get("access of none"), -2);
+  assert.equal(results.get("access as a user"), -13);
+  assert.equal(results.get("rmdir of a full one"), -39);
 });
 
 test("the instrumented core returns the same results and leaves the same bytes", (t) => {
@@ -170,7 +170,7 @@ test("the memory can be rebuilt from the reports: each store is reported, with i
   const thread = attach(createMemory({ maxBytes: ARENA }), core, shadow.hooks, { init: { seed: 42 } });
   shadow.take(thread);
   let calls = 0;
-  const answers = runScript(thread, (name, ...args) => {
+  const results = runScript(thread, (name, ...args) => {
     shadow.adopt(thread.scratch, 131072);
     const value = thread.call(name, ...args);
     const at = shadow.firstDifference();
@@ -178,7 +178,7 @@ test("the memory can be rebuilt from the reports: each store is reported, with i
     calls++;
     return value;
   });
-  assert.deepEqual(answers, plain().answers);
+  assert.deepEqual(results, plain().results);
   t.diagnostic(`${calls} calls, reports: ${JSON.stringify(shadow.reports)}`);
   for (const kind of ["load", "store", "rmw", "cmpxchg", "fill", "copy"] as const)
     assert.ok(shadow.reports[kind] > 0, kind);

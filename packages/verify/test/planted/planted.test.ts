@@ -15,7 +15,7 @@ import { document, type Ended, firstLine } from "../../dist/planted/report.js";
 import { defined } from "../../dist/support/defined.js";
 import { PLANTED } from "../../dist/torture/planted-faults.js";
 
-/** Asserts that a filter of the test runner chooses files, and a pattern of titles stands in one of them. */
+/** Asserts that a filter of the test runner chooses files, and that one of them has a title of the pattern. */
 function assertTests(args: string[]): void {
   const [filter = "", option = ""] = args;
   const packages = join(ROOT, "packages");
