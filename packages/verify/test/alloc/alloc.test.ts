@@ -34,92 +34,91 @@ test("every call of the core that may allocate is in the table of operations", (
   }
 });
 
-describe("an operation that does wrong when it is refused is reported", () => {
-  /** What an operation does beyond mkdir when there is no room; its result replaces mkdir's if it is a number. */
-  type Then = (session: AllocSession, state: number) => number | undefined;
-  const misdo = (session: AllocSession, state: number, then: Then) => {
-    const answer = session.mkdir("/w/new");
-    return answer < 0 ? (then(session, state) ?? answer) : answer;
-  };
-  const wrong = (then: Then, more: Partial<Operation> = {}): Operation => ({
-    allocations: 2,
-    run: (session, state) => misdo(session, state, then),
-    ...more,
-  });
-  /** The same where only the tree changes. */
-  const wrongChange = (change: (session: AllocSession, state: number) => unknown, more?: Partial<Operation>) =>
-    wrong((session, state) => {
-      change(session, state);
-      return undefined;
-    }, more);
-  /** The sessions in which the operation was refused once: afterwards it does something else. */
-  const refusedOnce = new WeakSet<AllocSession>();
-  const mark: Then = (session) => {
-    refusedOnce.add(session);
+/** What an operation does beyond mkdir when there is no room; its result replaces mkdir's if it is a number. */
+type Then = (session: AllocSession, state: number) => number | undefined;
+const misdo = (session: AllocSession, state: number, then: Then) => {
+  const answer = session.mkdir("/w/new");
+  return answer < 0 ? (then(session, state) ?? answer) : answer;
+};
+const wrong = (then: Then, more: Partial<Operation> = {}): Operation => ({
+  allocations: 2,
+  run: (session, state) => misdo(session, state, then),
+  ...more,
+});
+/** The same where only the tree changes. */
+const wrongChange = (change: (session: AllocSession, state: number) => unknown, more?: Partial<Operation>) =>
+  wrong((session, state) => {
+    change(session, state);
     return undefined;
-  };
-  const subOf = (session: AllocSession): number => {
-    const v = session.inspect();
-    return defined(
-      [...v.tree].find((d) => v.name(d) === "sub"),
-      "directory sub",
-    );
-  };
-  /** Changes a field of that directory. */
-  const changeSub = (session: AllocSession, field: number, change: (word: number) => number) => {
-    const { words } = session.thread;
-    const at = (subOf(session) + field) >>> 2;
-    words[at] = change(defined(words[at], "field"));
-  };
-  const mkdir = defined(OPERATIONS.mkdir, "mkdir");
-  const CASES: Record<string, [operation: Operation, expected: RegExp]> = {
-    "another errno": [wrong(() => -5), /it returned -5/],
-    "an attribute changed": [wrongChange((session) => session.chmod("/w/sub", 0o700)), /\+ fs 0 \/w\/sub: mode 40700/],
-    "a time changed": [
-      wrongChange((session) => session.chmod("/w/sub", 0o755)),
-      /\+ fs 0 \/w\/sub: mode 40755.* times/,
-    ],
-    "contents changed": [
-      wrongChange((session, fd) => session.write(fd, 0, "9"), {
-        prepare: (session) => session.open("/w/file", O_RDWR),
-      }),
-      /contents/,
-    ],
-    "a name removed": [wrongChange((session) => session.unlink("/w/link")), /- fs 0 \/w\/link/],
-    "a descriptor left open": [
-      wrongChange((session) => session.refusing(1e9, false, () => session.open("/w/file"))),
-      /\+ context 0 descriptor 3/,
-    ],
-    "a reference lost": [
-      wrongChange((session) => changeSub(session, DENTRY.count, (count) => count + 1)),
-      /dentry-count: .*\/w\/sub/,
-    ],
-    "a lock kept": [wrongChange((session) => changeSub(session, DENTRY.childLock, () => 1)), /lock: childLock/],
-    "it never works again": [
-      {
-        allocations: 2,
-        run: (session) => (refusedOnce.has(session) ? -28 : misdo(session, 0, mark)),
-      },
-      /the same call returned -28 afterwards/,
-    ],
-    "it does something else afterwards": [
-      {
-        allocations: 2,
-        run: (session) => (refusedOnce.has(session) ? session.mkdir("/w/another") : misdo(session, 0, mark)),
-      },
-      /\+ fs 0 \/w\/another/,
-    ],
-    "more allocations than the table says": [{ ...mkdir, allocations: 1 }, /2 allocations, and the table says 1/],
-    "the write of fewer bytes than it says": [
-      {
-        ...defined(OPERATIONS["write five pages"], "write of five pages"),
-        run: (session, fd) => Math.min(session.write(fd, 0, "5".repeat(5 * 4096)) + 4096, 5 * 4096),
-      },
-      /write five pages wrongly/,
-    ],
-  };
+  }, more);
+/** The sessions in which the operation was refused once: afterwards it does something else. */
+const refusedOnce = new WeakSet<AllocSession>();
+const mark: Then = (session) => {
+  refusedOnce.add(session);
+  return undefined;
+};
+const subOf = (session: AllocSession): number => {
+  const v = session.inspect();
+  return defined(
+    [...v.tree].find((d) => v.name(d) === "sub"),
+    "directory sub",
+  );
+};
+/** Changes a field of that directory. */
+const changeSub = (session: AllocSession, field: number, change: (word: number) => number) => {
+  const { words } = session.thread;
+  const at = (subOf(session) + field) >>> 2;
+  words[at] = change(defined(words[at], "field"));
+};
+const mkdir = defined(OPERATIONS.mkdir, "mkdir");
+/** Operations that do wrong, and what must be reported of each. */
+const WRONG_OPERATIONS: Record<string, [operation: Operation, expected: RegExp]> = {
+  "another errno": [wrong(() => -5), /it returned -5/],
+  "an attribute changed": [wrongChange((session) => session.chmod("/w/sub", 0o700)), /\+ fs 0 \/w\/sub: mode 40700/],
+  "a time changed": [wrongChange((session) => session.chmod("/w/sub", 0o755)), /\+ fs 0 \/w\/sub: mode 40755.* times/],
+  "contents changed": [
+    wrongChange((session, fd) => session.write(fd, 0, "9"), {
+      prepare: (session) => session.open("/w/file", O_RDWR),
+    }),
+    /contents/,
+  ],
+  "a name removed": [wrongChange((session) => session.unlink("/w/link")), /- fs 0 \/w\/link/],
+  "a descriptor left open": [
+    wrongChange((session) => session.refusing(1e9, false, () => session.open("/w/file"))),
+    /\+ context 0 descriptor 3/,
+  ],
+  "a reference lost": [
+    wrongChange((session) => changeSub(session, DENTRY.count, (count) => count + 1)),
+    /dentry-count: .*\/w\/sub/,
+  ],
+  "a lock kept": [wrongChange((session) => changeSub(session, DENTRY.childLock, () => 1)), /lock: childLock/],
+  "it never works again": [
+    {
+      allocations: 2,
+      run: (session) => (refusedOnce.has(session) ? -28 : misdo(session, 0, mark)),
+    },
+    /the same call returned -28 afterwards/,
+  ],
+  "it does something else afterwards": [
+    {
+      allocations: 2,
+      run: (session) => (refusedOnce.has(session) ? session.mkdir("/w/another") : misdo(session, 0, mark)),
+    },
+    /\+ fs 0 \/w\/another/,
+  ],
+  "more allocations than the table says": [{ ...mkdir, allocations: 1 }, /2 allocations, and the table says 1/],
+  "the write of fewer bytes than it says": [
+    {
+      ...defined(OPERATIONS["write five pages"], "write of five pages"),
+      run: (session, fd) => Math.min(session.write(fd, 0, "5".repeat(5 * 4096)) + 4096, 5 * 4096),
+    },
+    /write five pages wrongly/,
+  ],
+};
+
+describe("an operation that does wrong when it is refused is reported", () => {
   const place = new AllocFixture();
-  for (const [name, [operation, expected]] of Object.entries(CASES)) {
+  for (const [name, [operation, expected]] of Object.entries(WRONG_OPERATIONS)) {
     test(`reported: ${name}`, () => {
       const title = name.startsWith("the write") ? "write five pages wrongly" : name;
       assert.match(messagesOf(refuseEach(place, title, operation)), expected);
