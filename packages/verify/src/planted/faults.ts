@@ -1,6 +1,6 @@
 /**
  * Faults to be planted in the core, as edits of its source, and the checks that are to catch each, the fastest first. One list for
- * packages/verify/src/planted/planted.js and for the torture run's own tests.
+ * packages/verify/src/planted/planted.ts and for the torture run's own tests.
  */
 import type { Edit } from "../binary/mutant.js";
 import { CACHE } from "./dcache-faults.js";

@@ -1,5 +1,5 @@
 /**
- * Failed allocations and full memory: the short form of packages/verify/src/alloc/alloc.js, and what the check itself is worth: operations and
+ * Failed allocations and full memory: the short form of packages/verify/src/alloc/alloc.ts, and what the check itself is worth: operations and
  * fills that do wrong on purpose are reported.
  */
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-/** A tree with objects of every kind, and access to its memory by the names of packages/verify/src/arena/layout.js. */
+/** A tree with objects of every kind, and access to its memory by the names of packages/verify/src/arena/layout.ts. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
