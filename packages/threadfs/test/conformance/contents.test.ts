@@ -1,4 +1,4 @@
 import cases from "./cases/contents.js";
-import { conform } from "./harness.js";
+import { conform } from "./support/harness.js";
 
 conform("contents of files", cases);

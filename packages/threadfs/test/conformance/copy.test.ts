@@ -1,4 +1,4 @@
 import cases from "./cases/copy.js";
-import { conform } from "./harness.js";
+import { conform } from "./support/harness.js";
 
 conform("copies", cases);

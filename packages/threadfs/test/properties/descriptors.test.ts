@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { attempt, listing, type Outcome } from "../conformance/outcome.js";
-import type { Target } from "../conformance/targets.js";
+import { attempt, listing, type Outcome } from "../conformance/support/outcome.js";
+import type { Target } from "../conformance/support/targets.js";
 import type { FsCalls } from "../support/fs-calls.js";
 import { check, useTargets } from "./support.js";
 

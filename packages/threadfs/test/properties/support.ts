@@ -4,7 +4,7 @@
  */
 import { after } from "node:test";
 import fc from "fast-check";
-import { openTargets, type Target } from "../conformance/targets.js";
+import { openTargets, type Target } from "../conformance/support/targets.js";
 
 const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() & 0x7fffffff);
 

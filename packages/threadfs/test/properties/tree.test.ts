@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { attempt, listing, type Outcome } from "../conformance/outcome.js";
-import type { Target } from "../conformance/targets.js";
+import { attempt, listing, type Outcome } from "../conformance/support/outcome.js";
+import type { Target } from "../conformance/support/targets.js";
 import { body, COMMANDS, type Command, FLOOR, path, plant, text } from "./commands.js";
 import { check, useTargets } from "./support.js";
 

@@ -321,8 +321,8 @@ interface Suite {
 async function runTables(tables: string[], expired: () => boolean): Promise<Outcomes> {
   const suite = async (file: string): Promise<Suite> =>
     import(new URL(`../../../threadfs/build/conformance/${file}`, import.meta.url).href);
-  const { openOurs } = await suite("targets.js");
-  const { runCase } = await suite("run-case.js");
+  const { openOurs } = await suite("support/targets.js");
+  const { runCase } = await suite("support/run-case.js");
   const outcomes = new Map<string, string>();
   let all = 0;
   for (const file of tables) {

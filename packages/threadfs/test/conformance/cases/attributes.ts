@@ -1,6 +1,6 @@
 /** chmod, chown, utimes: what they set, through links or on links, by path or by descriptor, with arguments in every form. */
 import type { BigIntStats, Stats } from "node:fs";
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 const FILES = ["f", "d", "lf", "ld", "dang", "nope", "h"];
 

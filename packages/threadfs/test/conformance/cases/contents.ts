@@ -1,6 +1,6 @@
 /** The contents of files: read, write, append, truncate, positions, holes, and the forms of their arguments. */
 import { Buffer } from "node:buffer";
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 /** Sizes around the edges of pages and of what one system call transfers. */
 const EDGES = [0, 1, 4095, 4096, 4097, 8192, 65535, 65536, 65537, 131073, 300000];

@@ -2,7 +2,7 @@
  * copyFile and cp. cp is JavaScript in one version of Node and C++ in another: only the codes and the effect are compared.
  */
 import nodeFs, { type CopySyncOptions } from "node:fs";
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = nodeFs.constants;
 

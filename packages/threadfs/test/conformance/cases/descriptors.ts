@@ -1,6 +1,6 @@
 /** Calls that take a descriptor: closed ones, numbers that never were one, values that are no number. */
 import { Buffer } from "node:buffer";
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 const CALLS: Readonly<Record<string, (t: Tools, fd: unknown) => unknown>> = {
   closeSync: (t, fd) => t.unchecked.closeSync(fd),

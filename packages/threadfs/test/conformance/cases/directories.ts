@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import type { Dir, Dirent } from "node:fs";
 import { defined } from "../../support/defined.js";
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 function fixture(t: Tools): void {
   t.tree({

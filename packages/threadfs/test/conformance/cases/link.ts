@@ -1,6 +1,6 @@
 /** link, symlink, readlink, unlink: what they link, count and follow. */
 import { Buffer } from "node:buffer";
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 function fixture(t: Tools): void {
   t.tree({

@@ -4,8 +4,8 @@
  */
 import { Buffer } from "node:buffer";
 import nodeFs, { type Dir, type Dirent, type PathLike, type Stats } from "node:fs";
-import type { Case, Tools } from "../case.js";
-import { SELF } from "../targets.js";
+import type { Case, Tools } from "../support/case.js";
+import { SELF } from "../support/targets.js";
 
 const { R_OK, W_OK, X_OK, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
 

@@ -1,7 +1,7 @@
 /** open(2): flags by name and by number on every type of path, modes and umask, what a descriptor then allows. */
 import { Buffer } from "node:buffer";
 import nodeFs from "node:fs";
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
 

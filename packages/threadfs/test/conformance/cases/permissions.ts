@@ -3,7 +3,7 @@
  * on threadfs in a context with those credentials.
  */
 import nodeFs from "node:fs";
-import type { Case, Credentials } from "../case.js";
+import type { Case, Credentials } from "../support/case.js";
 
 const { R_OK, W_OK, X_OK, O_WRONLY, O_CREAT } = nodeFs.constants;
 

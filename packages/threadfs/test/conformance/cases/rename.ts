@@ -1,5 +1,5 @@
 /** rename(2): everything onto everything, and what it does to links, counts and open descriptors. */
-import type { Case, Tools } from "../case.js";
+import type { Case, Tools } from "../support/case.js";
 
 function fixture(t: Tools): void {
   t.tree({

@@ -1,7 +1,7 @@
 /** Which times a call changes: of the file, of the directories it concerns and of its links. */
 import { Buffer } from "node:buffer";
-import type { Case, Step, Tools } from "../case.js";
-import { SELF } from "../targets.js";
+import type { Case, Step, Tools } from "../support/case.js";
+import { SELF } from "../support/targets.js";
 
 /** Longer than any tick of the kernel's coarse clock. */
 const TICK_MS = 12;

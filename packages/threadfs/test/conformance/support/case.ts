@@ -2,7 +2,7 @@
  * What a case of the conformance suite is. Each table in cases/ is an array of them; harness.ts runs every case on both
  * sides and compares.
  */
-import type { FsCalls, UncheckedCalls } from "../support/fs-calls.js";
+import type { FsCalls, UncheckedCalls } from "../../support/fs-calls.js";
 import type { ErrorField, Outcome } from "./outcome.js";
 
 /** Effective credentials. */

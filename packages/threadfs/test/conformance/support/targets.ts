@@ -5,8 +5,8 @@
 import nodeFs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import type { Vfs } from "../../dist/src/index.js";
-import type { FsCalls } from "../support/fs-calls.js";
+import type { Vfs } from "../../../dist/src/index.js";
+import type { FsCalls } from "../../support/fs-calls.js";
 import type { Credentials, Step } from "./case.js";
 
 /** How a call is made; what is left out is as in {@link Target.fs}. */
@@ -92,7 +92,7 @@ export function openKernel(root = freshRoot()): Target {
 
 /** A fresh shared tree with a directory at `root`, owned as the oracle's is. */
 export async function openOurs(root: string): Promise<Target> {
-  const { createVfs } = await import("../../dist/src/index.js");
+  const { createVfs } = await import("../../../dist/src/index.js");
   const vfs = await createVfs({ maxBytes: MAX_BYTES });
   vfs.fs.mkdirSync(root, { recursive: true });
   vfs.fs.chmodSync(root, 0o755);

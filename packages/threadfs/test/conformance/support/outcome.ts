@@ -3,7 +3,7 @@
  * times, blocks), and a listing of everything below a directory.
  */
 import type * as NodeFs from "node:fs";
-import type { FsCalls } from "../support/fs-calls.js";
+import type { FsCalls } from "../../support/fs-calls.js";
 
 const TYPES = [
   ["isFile", "file"],

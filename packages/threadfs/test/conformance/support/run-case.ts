@@ -1,5 +1,5 @@
 /** Runs one case (case.ts) on one target. */
-import { type FsCalls, unchecked } from "../support/fs-calls.js";
+import { type FsCalls, unchecked } from "../../support/fs-calls.js";
 import type { Case, EntrySpec, Tools, TreeSpec } from "./case.js";
 import { attempt, type ErrorField, type Listing, listing, type Outcome } from "./outcome.js";
 import type { Target } from "./targets.js";
