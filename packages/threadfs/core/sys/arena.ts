@@ -5,28 +5,21 @@ import { MIN_CHUNKS } from "../../abi/limits";
 import { ABI_VERSION } from "../../abi/memory";
 import { tmpfsSuper } from "../fs/tmpfs/tmpfs";
 import { growMemory } from "../mem/alloc/pages";
-import {
-  CACHE_CONTEXT,
-  CACHE_DENTRY,
-  CACHE_FILE,
-  CACHE_INODE,
-  CACHE_MOUNT,
-  CACHE_SUPER,
-  cacheInit,
-  sizedCachesInit,
-} from "../mem/alloc/slab";
+import { cacheInit, sizedCachesInit } from "../mem/alloc/slab";
 import * as L from "../mem/layout";
 import { rcuInit } from "../mem/smr/smr";
 import { clearThread, setThread } from "../mem/thread";
-import { MIN_BUCKETS, maskOf } from "../vfs/dcache/d-hash";
+import { maskOf } from "../vfs/dcache/d-hash";
 import { dget } from "../vfs/dcache/dcache";
 import { DENTRY_KEEP, DENTRY_LINK, DENTRY_SIZE } from "../vfs/dcache/dentry";
 import { FILE_KEEP, FILE_LINK, FILE_SIZE } from "../vfs/file/file";
 import { INODE_KEEP, INODE_LINK, INODE_SIZE } from "../vfs/inode/inode";
+import * as V from "../vfs/layout";
 import { createRootContext } from "../vfs/mount/mount";
 import { MOUNT_KEEP, MOUNT_LINK, MOUNT_SIZE, Mount, newMount, setRootMount } from "../vfs/mount/namespace";
 import { SUPER_KEEP, SUPER_LINK, SUPER_SIZE } from "../vfs/mount/super";
 import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE } from "../vfs/task/cred";
+import { checkLayout } from "./check-layout";
 
 /** State of the generator of hash keys (splitmix64). */
 let splitmixState: u64 = 0;
@@ -40,32 +33,33 @@ function splitmix64(): u64 {
 
 /** Formats a fresh arena with a tmpfs at "/" and a root context, whose number is 0. 0, -EINVAL or -ENOSPC. */
 export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
+  checkLayout();
   const chunks = <u32>(maxBytes / <f64>L.CHUNK);
   if (chunks < <u32>MIN_CHUNKS || chunks > 65536) return -EINVAL;
   if (load<u32>(L.H_MAGIC) != 0) return -EINVAL;
   const table = L.FIXED_END;
   const buckets = <usize>((table + chunks * L.CHUNK_ENTRY + 63) & ~63);
-  const maxBuckets = max<u32>(MIN_BUCKETS, chunks << 9);
+  const maxBuckets = max<u32>(V.MIN_BUCKETS, chunks << 9);
   const first = <u32>((buckets + (maxBuckets << 2) + L.CHUNK - 1) >> L.CHUNK_SHIFT);
   if (!growMemory(first, chunks)) return -ENOSPC;
   store<u32>(L.H_MAX_CHUNKS, chunks);
   store<u32>(L.H_CHUNK_TABLE, <u32>table);
-  store<u32>(L.H_BUCKETS, <u32>buckets);
-  store<u32>(L.H_MAX_BUCKETS, maxBuckets);
+  store<u32>(V.H_BUCKETS, <u32>buckets);
+  store<u32>(V.H_MAX_BUCKETS, maxBuckets);
   store<u32>(L.H_FIRST_CHUNK, first);
   splitmixState = ((<u64>seedHi) << 32) | seedLo;
-  for (let i: usize = 0; i < 256; i += 8) store<u64>(L.KEYS + i, splitmix64());
+  for (let i: usize = 0; i < L.KEYS_SIZE; i += 8) store<u64>(L.KEYS + i, splitmix64());
   store<u64>(L.H_SALT, splitmix64());
-  store<u32>(L.G_HASH_N, MIN_BUCKETS);
-  store<u32>(L.G_HASH_MASK, maskOf(MIN_BUCKETS));
+  store<u32>(V.G_HASH_N, V.MIN_BUCKETS);
+  store<u32>(V.G_HASH_MASK, maskOf(V.MIN_BUCKETS));
   store<u32>(L.G_PAGE_BUMP, first);
   store<u32>(L.G_PAGE_USED, first);
-  cacheInit(CACHE_DENTRY, DENTRY_SIZE, true, DENTRY_LINK, DENTRY_KEEP);
-  cacheInit(CACHE_INODE, INODE_SIZE, true, INODE_LINK, INODE_KEEP);
-  cacheInit(CACHE_MOUNT, MOUNT_SIZE, true, MOUNT_LINK, MOUNT_KEEP);
-  cacheInit(CACHE_SUPER, SUPER_SIZE, true, SUPER_LINK, SUPER_KEEP);
-  cacheInit(CACHE_FILE, FILE_SIZE, true, FILE_LINK, FILE_KEEP);
-  cacheInit(CACHE_CONTEXT, CONTEXT_SIZE, true, CONTEXT_LINK, CONTEXT_KEEP);
+  cacheInit(V.CACHE_DENTRY, DENTRY_SIZE, true, DENTRY_LINK, DENTRY_KEEP);
+  cacheInit(V.CACHE_INODE, INODE_SIZE, true, INODE_LINK, INODE_KEEP);
+  cacheInit(V.CACHE_MOUNT, MOUNT_SIZE, true, MOUNT_LINK, MOUNT_KEEP);
+  cacheInit(V.CACHE_SUPER, SUPER_SIZE, true, SUPER_LINK, SUPER_KEEP);
+  cacheInit(V.CACHE_FILE, FILE_SIZE, true, FILE_LINK, FILE_KEEP);
+  cacheInit(V.CACHE_CONTEXT, CONTEXT_SIZE, true, CONTEXT_LINK, CONTEXT_KEEP);
   sizedCachesInit();
   rcuInit();
   // A lock needs an owner: the caller has slot 0 until the end of the call.

@@ -4,9 +4,10 @@ import { EBADF, EDEADLK, EINVAL } from "../../abi/errno";
 import { AT_FDCWD, MS_BIND, MS_MOVE } from "../../abi/flags";
 import * as SCRATCH from "../../abi/scratch";
 import { rcuDepth } from "../mem/smr/smr";
-import { hookDepth, scratch, tid } from "../mem/thread";
+import { scratch, tid } from "../mem/thread";
 import { doBind, doMoveMount, doNewMount, doUmount } from "../vfs/mount/mount";
 import { registerFilesystem, unregisterFilesystem } from "../vfs/mount/super";
+import { hookDepth } from "../vfs/task/thread";
 import { pathArgument, syscallEnterErr, syscallExit } from "./syscall";
 
 /** mount(2) with MS_BIND or MS_MOVE: the source in SCRATCH.PATH, the target in SCRATCH.PATH2. */

@@ -1,18 +1,20 @@
 /** Recovery of a thread that has terminated in the middle of a call. */
 
 import { EBUSY, EDEADLK, EINVAL } from "../../abi/errno";
-import { dataRepair, redoWrite } from "../fs/tmpfs/data";
+import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
 import { chunkEntry } from "../mem/alloc/pages";
-import { CACHE_INODE } from "../mem/alloc/slab";
 import * as L from "../mem/layout";
 import { rcuClear, rcuDepth } from "../mem/smr/smr";
-import { hookDepth, tid } from "../mem/thread";
-import { LOG_REDO, MUTEXES_MAX } from "../mem/undo/log";
+import { tid } from "../mem/thread";
+import { MUTEXES_MAX } from "../mem/undo/log";
 import { heldMutex, releaseThread, rollBackThread } from "../mem/undo/recover";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
+import * as V from "../vfs/layout";
+import { CACHE_INODE } from "../vfs/layout";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { recountReferences } from "../vfs/recovery/recount";
 import { releaseContextOf } from "../vfs/task/context-ref";
+import { hookDepth } from "../vfs/task/thread";
 import { freeSlot, isLiveThread, SLOT_DEAD, slotAt } from "./slot";
 
 /** A call takes less than this, unless a driver's hook stands still in it. */
@@ -42,18 +44,18 @@ export function threadRecover(slot: i32, trapped: i32): i32 {
   releaseThread(j, dead);
   rcuClear(s);
   // A recount that the dead thread had begun is left to another thread.
-  atomic.cmpxchg<u32>(L.G_RECOUNT_OWNER, dead, 0);
-  if (atomic.load<u32>(s + L.SLOT_ACTIVE) != 0) {
-    if (trapped == 0) atomic.add<u32>(L.G_LEAKS, 1);
-    store<u32>(s + L.SLOT_CONTEXT, 0);
-    atomic.store<u32>(s + L.SLOT_ACTIVE, 0);
+  atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, dead, 0);
+  if (atomic.load<u32>(s + V.SLOT_ACTIVE) != 0) {
+    if (trapped == 0) atomic.add<u32>(V.G_LEAKS, 1);
+    store<u32>(s + V.SLOT_CONTEXT, 0);
+    atomic.store<u32>(s + V.SLOT_ACTIVE, 0);
   } else if (trapped == 0) {
     enterActive();
     releaseContextOf(s);
     leaveActive();
   }
   freeSlot(s);
-  return atomic.load<u32>(L.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
+  return atomic.load<u32>(V.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
 }
 
 /** Repairs what a mutex protects that the dead thread of a slot holds: the contents of a file. */

@@ -10,6 +10,7 @@ import { File, fget } from "../vfs/file/file";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { acquireContext } from "../vfs/task/context-ref";
 import { Context, getContext } from "../vfs/task/cred";
+import { hookDepth } from "../vfs/task/thread";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "../vfs/walk/nameidata";
 import { setNameidata } from "../vfs/walk/path-init";
 
@@ -19,7 +20,7 @@ export let syscallEnterErr: i32 = 0;
 /** The context of a call; null: refused. A call from inside a driver's hook would overwrite the walk that called the hook. */
 export function syscallEnter(ctx: i32): Context {
   const none = changetype<Context>(0);
-  if (T.hookDepth != 0) {
+  if (hookDepth != 0) {
     syscallEnterErr = -EDEADLK;
     return none;
   }
@@ -37,12 +38,12 @@ export function syscallEnterActive(ctx: i32): Context {
 
 /** The end of a call, with its result: the thread holds no reference any more. A call refused in a hook ends nothing. */
 export function syscallExit(r: i32): i32 {
-  if (T.hookDepth == 0) leaveActive();
+  if (hookDepth == 0) leaveActive();
   return r;
 }
 
 export function syscallExitF(r: f64): f64 {
-  if (T.hookDepth == 0) leaveActive();
+  if (hookDepth == 0) leaveActive();
   return r;
 }
 

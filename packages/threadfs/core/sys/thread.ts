@@ -7,8 +7,10 @@ import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
 import * as T from "../mem/thread";
 import { put32, set32 } from "../mem/undo/log";
+import * as V from "../vfs/layout";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { releaseContext } from "../vfs/task/context-ref";
+import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
 import { arenaCheck } from "./arena";
 import { freeSlot, SLOT_USED, slotAt } from "./slot";
 
@@ -32,8 +34,8 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
     const run = chunkAllocPair();
     if (run != 0) set32(s + L.SLOT_SCRATCH, <u32>chunkAddress(run));
   }
-  if (load<u32>(s + L.SLOT_SCRATCH) != 0 && load<u32>(s + L.SLOT_PREFIX_CACHE) == 0)
-    set32(s + L.SLOT_PREFIX_CACHE, allocPrefixCache());
+  if (load<u32>(s + L.SLOT_SCRATCH) != 0 && load<u32>(s + V.SLOT_PREFIX_CACHE) == 0)
+    set32(s + V.SLOT_PREFIX_CACHE, allocPrefixCache());
   unlock(L.G_SLOT_LOCK);
   const scratch = load<u32>(s + L.SLOT_SCRATCH);
   if (scratch == 0) {
@@ -42,26 +44,26 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
     return -ENOSPC;
   }
   T.setThread(n, scratch, mayWait != 0);
-  T.setPrefixCache(load<u32>(s + L.SLOT_PREFIX_CACHE));
+  setPrefixCache(load<u32>(s + V.SLOT_PREFIX_CACHE));
   // The slot's previous thread may have died while it filled an entry.
-  memory.fill(T.scratch + L.S_PREFIX_TAGS, 0, L.PREFIX_CACHE_SETS << 4);
+  memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
   return 0;
 }
 
 /** Memory for a prefix cache; 0: the arena has no room for another one. Under the slot lock. */
 function allocPrefixCache(): u32 {
-  const n = load<u32>(L.G_PREFIX_CACHES) + 1;
-  if (n * L.PREFIX_CACHE_CHUNKS * L.PREFIX_CACHE_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
+  const n = load<u32>(V.G_PREFIX_CACHES) + 1;
+  if (n * V.PREFIX_CACHE_CHUNKS * V.PREFIX_CACHE_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
   const run = chunkAllocPair();
   if (run == 0) return 0;
-  set32(L.G_PREFIX_CACHES, n);
+  set32(V.G_PREFIX_CACHES, n);
   return <u32>chunkAddress(run);
 }
 
 /** Gives the calling thread's slot back. 0, -EINVAL or, inside a hook, -EDEADLK. */
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
-  if (T.hookDepth != 0) return -EDEADLK;
+  if (hookDepth != 0) return -EDEADLK;
   enterActive();
   releaseContext();
   leaveActive();
@@ -91,13 +93,13 @@ export function scratchBase(): u32 {
 
 /** Announces the hooks that this thread's host has: HOST_SECURITY, HOST_AUDIT. Returns 0. */
 export function hostHooks(bits: u32): i32 {
-  T.setHostHooks((bits & HOST_SECURITY) != 0, (bits & HOST_AUDIT) != 0);
+  setHostHooks((bits & HOST_SECURITY) != 0, (bits & HOST_AUDIT) != 0);
   return 0;
 }
 
 /** Sets the modes of this thread's walks (MODE_*). Returns the former ones. */
 export function walkMode(modes: u32): i32 {
-  const former = <i32>T.modes;
-  T.setModes(modes);
+  const former = <i32>walkModes;
+  setWalkModes(modes);
   return former;
 }

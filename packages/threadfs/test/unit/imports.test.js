@@ -7,7 +7,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, posix, relative } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import * as abi from "../../dist/abi/abi.js";
 import { DEBUG_CORE } from "../support/debug-core.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -204,11 +203,6 @@ describe("src", () => {
 });
 
 describe("the table of calls", () => {
-  test("parts of the scratch area do not overlap", () => {
-    const { PATH, PATH2, STAT, IO, DRIVER, SIZE } = abi.SCRATCH;
-    assert.ok(IO + abi.IO_SIZE <= DRIVER && DRIVER < SIZE);
-    assert.ok(PATH + abi.PATH_MAX < PATH2 && PATH2 + abi.PATH_MAX < STAT);
-  });
   test("exports: CoreExports names every call of the core's own, and no other", async () => {
     const declared = new Set(
       [

@@ -19,8 +19,12 @@ function numbersIn(path: string, types: string): Map<string, number> {
   return new Map(found.map(([, name = "", value, shared = ""]) => [name, Number(value ?? SHARED[shared])]));
 }
 
-const ADDRESSES = numbersIn("mem/layout.ts", "usize");
-const NUMBERS = new Map([...numbersIn("mem/layout.ts", "u32"), ...numbersIn("mem/smr/smr.ts", "u32")]);
+const ADDRESSES = new Map([...numbersIn("mem/layout.ts", "usize"), ...numbersIn("vfs/layout.ts", "usize")]);
+const NUMBERS = new Map([
+  ...numbersIn("mem/layout.ts", "u32"),
+  ...numbersIn("vfs/layout.ts", "u32"),
+  ...numbersIn("mem/smr/smr.ts", "u32"),
+]);
 
 function get(map: Map<string, number>, name: string): number {
   const value = map.get(name);

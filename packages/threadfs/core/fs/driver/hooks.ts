@@ -11,10 +11,11 @@ import { DRIVER_BODY, DRIVER_NAME1, DRIVER_NAME2 } from "../../../abi/memory";
 import * as SCRATCH from "../../../abi/scratch";
 import * as host from "../../host";
 import { lock, unlock } from "../../mem/lock/lock";
-import { hookDepth, scratch, setHookDepth } from "../../mem/thread";
+import { scratch } from "../../mem/thread";
 import { Dentry, dentryName } from "../../vfs/dcache/dentry";
 import { Inode, inodeNumber } from "../../vfs/inode/inode";
 import { SuperBlock } from "../../vfs/mount/super";
+import { hookDepth, setHookDepth } from "../../vfs/task/thread";
 
 const NAME1: u32 = SCRATCH.DRIVER + DRIVER_NAME1;
 const NAME2: u32 = SCRATCH.DRIVER + DRIVER_NAME2;

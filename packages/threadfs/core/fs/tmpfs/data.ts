@@ -16,16 +16,7 @@ import * as SCRATCH from "../../../abi/scratch";
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
-import {
-  LOG_REDO,
-  put64,
-  REDO_BYTES,
-  REDO_POS,
-  REDO_POS_ADDRESS,
-  removePendingBlock,
-  set32,
-  undoLog,
-} from "../../mem/undo/log";
+import { LOG_END, put64, removePendingBlock, set32, undoLog } from "../../mem/undo/log";
 import { beginAttr, currentTime, endAttr, I_SPARSE, Inode } from "../../vfs/inode/inode";
 
 const RADIX: u32 = 0x80000000;
@@ -35,6 +26,17 @@ const NODE_BITS: u32 = 10;
 /** log2 of the pointers in the smallest node. */
 const TOP_BITS_MIN: u32 = 4;
 const MAX_LEVELS: u32 = 3;
+/**
+ * The redo record of a write in progress, behind the thread's undo log. Contents that a write overwrites cannot be undone: they are
+ * still in the thread's scratch area, and recovery writes them again. Inode ptr (0: none), address of the file position that
+ * moves (0: none) u32, position i64, bytes u32.
+ */
+export const LOG_REDO: u32 = LOG_END;
+const REDO_POS_ADDRESS: u32 = 4;
+const REDO_POS: u32 = 8;
+const REDO_BYTES: u32 = 16;
+export const REDO_SIZE: u32 = 20;
+
 /** The largest size of a file in bytes: 4 TiB. */
 export const MAX_FILE_SIZE: i64 = 4398046511104;
 

@@ -19,19 +19,15 @@ import { addPendingBlock, put32, removePendingBlock, set32 } from "../undo/log";
 import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
 import { checkPoison, poison } from "./poison";
 
-export const CACHE_DENTRY: u32 = 1;
-export const CACHE_INODE: u32 = 2;
-export const CACHE_MOUNT: u32 = 3;
-export const CACHE_SUPER: u32 = 4;
-export const CACHE_FILE: u32 = 5;
-export const CACHE_CONTEXT: u32 = 6;
-/** The first sized cache, and how many there are. */
-const CACHE_SIZED: u32 = 7;
-const SIZES: u32 = 28;
+/** Bytes of a cache's description. */
+export const CACHE_SIZE: u32 = 64;
+/** The first sized cache, and how many there are. The numbers below are those of typed caches. */
+export const CACHE_SIZED: u32 = 7;
+export const NR_SIZED_CACHES: u32 = 28;
 export const KMALLOC_MAX: u32 = 4096;
 
 export function cacheAddress(id: u32): usize {
-  return G_CACHES + (id << 6);
+  return G_CACHES + id * CACHE_SIZE;
 }
 
 /** `keep`: the words that are kept in freed memory, a bit each; the free link is added. */
@@ -45,7 +41,7 @@ export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32)
 }
 
 export function sizedCachesInit(): void {
-  for (let i: u32 = 0; i < SIZES; i++) cacheInit(CACHE_SIZED + i, classSize(i), false, 0, 0);
+  for (let i: u32 = 0; i < NR_SIZED_CACHES; i++) cacheInit(CACHE_SIZED + i, classSize(i), false, 0, 0);
 }
 
 /** An object of a cache, with the contents that its last user left, or zeroed if it is new. 0: the arena is full. */

@@ -33,6 +33,8 @@ import {
   MAX_THREADS,
   SLOT_EPOCH,
   SLOT_SIZE,
+  SLOT_STALL_EPOCH,
+  SLOT_STALL_SINCE,
   SLOTS,
 } from "../layout";
 import { lock, unlock } from "../lock/lock";
@@ -49,8 +51,6 @@ const BACKLOG: u32 = 4096;
 /** Polls of synchronizeRcu(), with sleeps of 0.1 ms and without: enough for every stalled section to be expelled. */
 const ROUNDS_MAX: i32 = 200000;
 const SPINS_MAX: i32 = 20000000;
-const SLOT_STALL_EPOCH: u32 = 72;
-const SLOT_STALL_SINCE: u32 = 80;
 
 let nesting: i32 = 0;
 let enteredEpoch: u32 = 0;

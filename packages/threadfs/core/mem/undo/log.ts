@@ -15,8 +15,7 @@
  *   184 10 x mutex    mutexes that it holds
  *   224 48 x block    pending blocks: allocated, and not linked to anything yet
  *   416 76 x entry    address u32, bytes u32, old value u64
- *   1632              redo record of a file write in progress: inode ptr (0: none), address of the file position that
- *                     moves (0: none), position i64, bytes u32
+ *   1632              what the owner of a mutex keeps here: the redo record of a file write (fs/tmpfs/data.ts)
  *
  * Guarantees: only the thread itself writes its log, and the thread that recovers it when it is dead. Everything is
  * logged before it is done. List entries are hints: recovery checks the owner in the lock word, and whether the
@@ -33,11 +32,6 @@ export const LOG_NR_LOCKS: u32 = 8;
 export const LOG_NR_SEQS: u32 = 12;
 export const LOG_NR_MUTEXES: u32 = 16;
 export const LOG_NR_BLOCKS: u32 = 20;
-export const LOG_LOCK: u32 = 24;
-export const LOG_SEQ: u32 = 120;
-export const LOG_MUTEX: u32 = 184;
-export const LOG_BLOCK: u32 = 224;
-export const LOG_ENTRY: u32 = 416;
 
 export const LOCKS_MAX: u32 = 24;
 export const SEQS_MAX: u32 = 16;
@@ -45,14 +39,12 @@ export const MUTEXES_MAX: u32 = 10;
 export const BLOCKS_MAX: u32 = 48;
 export const ENTRIES_MAX: u32 = 76;
 
-/**
- * The redo record. File contents that a write overwrites cannot be undone. They are still in the thread's scratch area,
- * and recovery writes them again (data.ts).
- */
-export const LOG_REDO: u32 = 1632;
-export const REDO_POS_ADDRESS: u32 = 4;
-export const REDO_POS: u32 = 8;
-export const REDO_BYTES: u32 = 16;
+export const LOG_LOCK: u32 = 24;
+export const LOG_SEQ: u32 = LOG_LOCK + (LOCKS_MAX << 2);
+export const LOG_MUTEX: u32 = LOG_SEQ + (SEQS_MAX << 2);
+export const LOG_BLOCK: u32 = LOG_MUTEX + (MUTEXES_MAX << 2);
+export const LOG_ENTRY: u32 = LOG_BLOCK + (BLOCKS_MAX << 2);
+export const LOG_END: u32 = LOG_ENTRY + (ENTRIES_MAX << 4);
 
 /** Nesting depth of the transaction: spin locks taken and txBegin() calls; > 0 inside a transaction. */
 export let txDepth: i32 = 0;

@@ -22,6 +22,11 @@
 import * as COUNTER from "../../../abi/counters";
 import * as POINT from "../../../abi/points";
 import { corrupt, objectsMax } from "../../mem/bounds";
+import { lock, tryLock, unlock } from "../../mem/lock/lock";
+import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { count } from "../../mem/thread";
+import { put32 } from "../../mem/undo/log";
+import { tracepoint } from "../../tracepoints";
 import {
   BUCKET_LOCKS,
   G_HASH_COUNT,
@@ -31,15 +36,10 @@ import {
   G_SPLIT_LOCK,
   H_BUCKETS,
   H_MAX_BUCKETS,
-} from "../../mem/layout";
-import { lock, tryLock, unlock } from "../../mem/lock/lock";
-import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { count } from "../../mem/thread";
-import { put32 } from "../../mem/undo/log";
-import { tracepoint } from "../../tracepoints";
+  MIN_BUCKETS,
+} from "../layout";
 import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
-export const MIN_BUCKETS: u32 = 256;
 /** The longest chain that is split: each of its dentries takes an entry in the undo log. */
 const SPLIT_MAX: u32 = 60;
 

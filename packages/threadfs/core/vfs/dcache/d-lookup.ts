@@ -10,7 +10,6 @@
 import * as POINT from "../../../abi/points";
 import { driverCompare, putStoredName } from "../../fs/driver/hooks";
 import { corrupt } from "../../mem/bounds";
-import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
 import { lock, trySpinLock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGetNotDead, lockrefSet } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
@@ -18,6 +17,7 @@ import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { sleepAtLock, sleepUs } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
+import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { bucketHead, bucketOf } from "./d-hash";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";

@@ -6,7 +6,6 @@
  */
 
 import * as POINT from "../../../abi/points";
-import { G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -14,6 +13,7 @@ import { sleepAtLock } from "../../mem/thread";
 import { put64 } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
+import { G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { hashInsert } from "./d-hash";
 import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";
 import { D_LONG_NAME, D_ROOT, Dentry, dentryName, setFlags } from "./dentry";

@@ -6,11 +6,11 @@
 import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../../abi/errno";
 import { IO_SIZE } from "../../../abi/limits";
 import * as SCRATCH from "../../../abi/scratch";
-import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { scratch, sleepUs } from "../../mem/thread";
+import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { Mount } from "../mount/namespace";
 import { Context } from "../task/cred";
 import { D_UNHASHED, Dentry, INLINE_NAME } from "./dentry";

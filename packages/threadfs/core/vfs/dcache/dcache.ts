@@ -17,17 +17,9 @@ import * as COUNTER from "../../../abi/counters";
 import { PANIC_CORRUPT } from "../../../abi/host";
 import * as POINT from "../../../abi/points";
 import { driverDelete } from "../../fs/driver/hooks";
-import { CACHE_DENTRY, kmalloc, slabFree } from "../../mem/alloc/slab";
+import { kmalloc, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import {
-  G_LRU_COUNT,
-  G_LRU_HEAD,
-  G_LRU_LOCK,
-  G_LRU_TAIL,
-  G_NR_DENTRY,
-  G_SHRINK_LOCK,
-  H_MAX_CHUNKS,
-} from "../../mem/layout";
+import { H_MAX_CHUNKS } from "../../mem/layout";
 import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
 import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -36,6 +28,7 @@ import { put32, put64, removePendingBlock, set32, txDepth } from "../../mem/undo
 import { tracepoint } from "../../tracepoints";
 import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
+import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_HEAD, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, makeSpace, retire } from "../recovery/reclaim";
 import { hashGrow, hashInsert, hashRemove } from "./d-hash";

@@ -15,15 +15,15 @@
  */
 
 import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
-import { CACHE_FILE, kmalloc } from "../../mem/alloc/slab";
+import { kmalloc } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
-import { G_NR_FILES } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { put32, removePendingBlock } from "../../mem/undo/log";
 import { dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
+import { CACHE_FILE, G_NR_FILES } from "../layout";
 import { Mount, mntput } from "../mount/namespace";
 import { kalloc, retire } from "../recovery/reclaim";
 import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";

@@ -5,12 +5,12 @@ import { NODE_GID, NODE_INO, NODE_MODE, NODE_MTIME, NODE_NLINK, NODE_SIZE, NODE_
 import { S_IFMT } from "../../../abi/mode";
 import { driverAttrF64, driverAttrU32, driverIput } from "../../fs/driver/hooks";
 import { dataFree } from "../../fs/tmpfs/data";
-import { CACHE_INODE, kfreeAt, slabFree } from "../../mem/alloc/slab";
+import { kfreeAt, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import { G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { set32 } from "../../mem/undo/log";
+import { CACHE_INODE, G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, retire } from "../recovery/reclaim";
 import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, ihold, timeOfMs } from "./inode";

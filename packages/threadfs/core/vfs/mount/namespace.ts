@@ -19,9 +19,19 @@
 
 import { EBUSY, EINVAL, ENOENT, ENOTDIR } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
-import { CACHE_MOUNT } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
+import { lockrefGetNotDead } from "../../mem/lock/lockref";
+import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
+import { sleepUs } from "../../mem/thread";
+import { put32, set32 } from "../../mem/undo/log";
+import { tracepoint } from "../../tracepoints";
+import { isSubdir } from "../dcache/d-lookup";
+import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
+import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import {
+  CACHE_MOUNT,
   G_MOUNT_LOCK,
   G_MOUNT_SEQ,
   G_MOUNTS,
@@ -33,17 +43,7 @@ import {
   G_ROOT_MNT,
   MOUNT_HASH,
   MOUNT_HEADS,
-} from "../../mem/layout";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
-import { lockrefGetNotDead } from "../../mem/lock/lockref";
-import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
-import { sleepUs } from "../../mem/thread";
-import { put32, set32 } from "../../mem/undo/log";
-import { tracepoint } from "../../tracepoints";
-import { isSubdir } from "../dcache/d-lookup";
-import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
-import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+} from "../layout";
 import { kalloc, retire } from "../recovery/reclaim";
 import { addDriverMounts, SuperBlock } from "./super";
 

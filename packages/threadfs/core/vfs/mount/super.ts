@@ -16,8 +16,7 @@ import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../../abi/errno";
 import { FS_REVAL_DOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import { DRIVER_NAME_MAX } from "../../../abi/limits";
-import { CACHE_SUPER, slabAlloc } from "../../mem/alloc/slab";
-import { DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../../mem/layout";
+import { slabAlloc } from "../../mem/alloc/slab";
 import { lock, unlock } from "../../mem/lock/lock";
 import { synchronizeRcu } from "../../mem/smr/smr";
 import { put32, set32 } from "../../mem/undo/log";
@@ -30,6 +29,7 @@ import {
   D_REVAL_DOT,
   Dentry,
 } from "../dcache/dentry";
+import { CACHE_SUPER, DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../layout";
 
 export const SUPER_SIZE: u32 = 256;
 export const SUPER_LINK: u32 = 36;

@@ -11,9 +11,10 @@
  * store to SLOT_ACTIVE precedes the load of G_RECOUNT_OWNER, and the recounting thread's store to G_RECOUNT_OWNER
  * precedes its loads of SLOT_ACTIVE; at least one side sees the other.
  */
+
 import { PANIC_LOCK } from "../../../abi/host";
-import { G_LEAKS, G_RECOUNT_OWNER, SLOT_ACTIVE } from "../../mem/layout";
 import { panic, sleepUs, slot } from "../../mem/thread";
+import { G_LEAKS, G_RECOUNT_OWNER, SLOT_ACTIVE } from "../layout";
 import { recountReferences } from "./recount";
 
 /** How often a thread polls G_RECOUNT_OWNER, every 200 us: 10 s, as for locks. */

@@ -4,13 +4,14 @@
  */
 
 import { chunkEntry } from "../../mem/alloc/pages";
-import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, kfreeAt, slabAlloc, slabFree } from "../../mem/alloc/slab";
+import { kfreeAt, slabAlloc, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
-import { CHUNK_SHIFT, G_NR_DENTRY, G_NR_INODE } from "../../mem/layout";
+import { CHUNK_SHIFT } from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../../mem/smr/smr";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
+import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, G_NR_DENTRY, G_NR_INODE } from "../layout";
 import { Context } from "../task/cred";
 
 /** Objects reclaimed at a time, so that no single operation pays for many others. */

@@ -18,6 +18,18 @@
 import { dataFree } from "../../fs/tmpfs/data";
 import * as host from "../../host";
 import { chunkAddress, chunkEntry } from "../../mem/alloc/pages";
+import { cacheAddress } from "../../mem/alloc/slab";
+import { corrupt, objectsMax } from "../../mem/bounds";
+import { G_PAGE_BUMP, G_RCU_HEAD, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
+import { lock, unlock } from "../../mem/lock/lock";
+import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
+import { sleepUs, slot, tid } from "../../mem/thread";
+import { put32, set32 } from "../../mem/undo/log";
+import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";
+import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import { FD_RESERVED, File } from "../file/file";
+import { unhashInode } from "../inode/icache";
+import { I_DRIVER, Inode } from "../inode/inode";
 import {
   CACHE_CONTEXT,
   CACHE_DENTRY,
@@ -25,10 +37,6 @@ import {
   CACHE_INODE,
   CACHE_MOUNT,
   CACHE_SUPER,
-  cacheAddress,
-} from "../../mem/alloc/slab";
-import { corrupt, objectsMax } from "../../mem/bounds";
-import {
   CTX_TABLE,
   DRIVER_SIZE,
   DRIVERS,
@@ -40,28 +48,12 @@ import {
   G_NR_FILES,
   G_NR_INODE,
   G_NR_MOUNTS,
-  G_PAGE_BUMP,
-  G_RCU_HEAD,
   G_RECOUNT_OWNER,
-  G_SLOTS_USED,
-  H_FIRST_CHUNK,
   MAX_CONTEXTS,
   MAX_DRIVERS,
-  MAX_THREADS,
   SLOT_ACTIVE,
   SLOT_CONTEXT,
-  SLOT_SIZE,
-  SLOTS,
-} from "../../mem/layout";
-import { lock, unlock } from "../../mem/lock/lock";
-import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
-import { sleepUs, slot, tid } from "../../mem/thread";
-import { put32, set32 } from "../../mem/undo/log";
-import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";
-import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
-import { FD_RESERVED, File } from "../file/file";
-import { unhashInode } from "../inode/icache";
-import { I_DRIVER, Inode } from "../inode/inode";
+} from "../layout";
 import { Mount } from "../mount/namespace";
 import { SuperBlock } from "../mount/super";
 import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";

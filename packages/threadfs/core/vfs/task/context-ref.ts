@@ -4,9 +4,10 @@
  * its users. Each thread has at most one acquired context, and releases it when it acquires another. The tree's own
  * context, number 0, is never freed.
  */
-import { SLOT_CONTEXT } from "../../mem/layout";
+
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { slot } from "../../mem/thread";
+import { SLOT_CONTEXT } from "../layout";
 import { retire } from "../recovery/reclaim";
 import { Context, getContext } from "./cred";
 

@@ -13,11 +13,11 @@
  *       that is still in progress then writes into a descriptor block and nothing else
  */
 
-import { CACHE_CONTEXT, KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../../mem/alloc/slab";
+import { KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
-import { CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../../mem/layout";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { put32, removePendingBlock, set32 } from "../../mem/undo/log";
+import { CACHE_CONTEXT, CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../layout";
 
 export const CONTEXT_SIZE: u32 = 512;
 export const CONTEXT_LINK: u32 = 52;

@@ -7,10 +7,11 @@
  *
  * Functions that take the walk's state leave their second results in it: `err`, `endDentry`, `putDentry`, `putInode`.
  */
-import { S_ND, S_ND2 } from "../../mem/layout";
+
 import { scratch } from "../../mem/thread";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
+import { S_ND, S_ND2 } from "../layout";
 import { Mount } from "../mount/namespace";
 import { Context } from "../task/cred";
 
@@ -44,6 +45,10 @@ export const ND_CREATED: u32 = 16;
 /** Symbolic links that one walk may follow, as in Linux. */
 export const MAXSYMLINKS: u32 = 40;
 const PENDING_MAX: u32 = 12;
+/** Where the pending references and the link stack are, behind the fields, and the size of the whole. */
+const ND_PENDING: u32 = 128;
+const ND_LINKS: u32 = 192;
+export const NAMEIDATA_SIZE: u32 = ND_LINKS + (MAXSYMLINKS << 4);
 
 @unmanaged
 export class Nameidata {
@@ -149,14 +154,14 @@ export class Nameidata {
   }
 
   pendingAt(n: u32): usize {
-    return changetype<usize>(this) + 128 + (n << 2);
+    return changetype<usize>(this) + ND_PENDING + (n << 2);
   }
   addPending(ref: u32): void {
     if (this.pending < PENDING_MAX) store<u32>(this.pendingAt(this.pending++), ref);
   }
   /** An entry of the link stack: 0 mnt, 4 dentry, 8 body to free after use (0: none), 12 where the path continues. */
   linkAt(n: u32): usize {
-    return changetype<usize>(this) + 192 + (n << 4);
+    return changetype<usize>(this) + ND_LINKS + (n << 4);
   }
 }
 

@@ -6,7 +6,6 @@
 import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../../abi/errno";
 import { AT_FDCWD } from "../../../abi/flags";
 import * as POINT from "../../../abi/points";
-import { G_MOUNT_SEQ } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock } from "../../mem/smr/smr";
@@ -14,6 +13,7 @@ import { tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
 import { FD_RESERVED, File, fdFile, fdValue, fget, fput } from "../file/file";
+import { G_MOUNT_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
 import { acquireContext } from "../task/context-ref";
 import { Context, getContext } from "../task/cred";

@@ -27,9 +27,9 @@ import { KMALLOC_MAX } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { hasSecurity } from "../../mem/thread";
 import { I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, inodeNumber } from "../inode/inode";
 import { Context, capable, inGroup } from "../task/cred";
+import { hasSecurity } from "../task/thread";
 
 /** Bytes before the entries of an ACL in memory. */
 export const ACL_HEAD: u32 = 8;

@@ -36,12 +36,15 @@
  *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
  *   96  words     12 x u64  the bytes of the prefix in the order in which prefixCacheFind() reads them
  */
+
 import { hashLen, hashName, hashNameLen } from "../../mem/hash";
-import { G_SEQ_WRAPS, PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../../mem/layout";
-import { prefixCache, scratch } from "../../mem/thread";
+import { G_SEQ_WRAPS } from "../../mem/layout";
+import { scratch } from "../../mem/thread";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
+import { PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../layout";
+import { prefixCache } from "../task/thread";
 import { Nameidata } from "./nameidata";
 import { CHILD_MASK, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
 
@@ -59,7 +62,8 @@ const LAST: usize = 24;
 const CHAIN: usize = 32;
 const WORDS: usize = 96;
 /** Room for the directories above the last one. */
-const ABOVE_MAX: usize = 8 * 8;
+export const PREFIX_CHAIN_SIZE: u32 = 8 * 8;
+const ABOVE_MAX: usize = PREFIX_CHAIN_SIZE;
 
 /** Bytes of a prefix. Shorter ones are walked as fast, longer ones do not fit. */
 const MIN_LEN: u32 = 24;

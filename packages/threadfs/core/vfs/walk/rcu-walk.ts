@@ -16,7 +16,7 @@ import * as COUNTER from "../../../abi/counters";
 import { ECHILD, ENOENT } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
 import { HIGHS, hashInParent, mix, ONES, SLASHES, spread } from "../../mem/hash";
-import { G_HASH_MASK, G_HASH_N, H_BUCKETS, KEYS } from "../../mem/layout";
+import { KEYS } from "../../mem/layout";
 import { count } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuMissFinal } from "../dcache/d-lookup";
@@ -35,6 +35,7 @@ import {
   Dentry,
 } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
+import { G_HASH_MASK, G_HASH_N, H_BUCKETS } from "../layout";
 import { LAST_NORM, Nameidata, ND_JUMPED } from "./nameidata";
 
 const SLASH: u32 = 47;

@@ -10,14 +10,14 @@ import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { kmalloc } from "../../mem/alloc/slab";
-import { G_MOUNT_SEQ } from "../../mem/layout";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { hasSecurity, scratch } from "../../mem/thread";
+import { scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
+import { G_MOUNT_SEQ } from "../layout";
 import {
   followUp,
   followUpMountpoint,
@@ -28,6 +28,7 @@ import {
   mntput,
   pathConnected,
 } from "../mount/namespace";
+import { hasSecurity } from "../task/thread";
 import { dropRcuLink } from "./drop";
 import { errDentry } from "./lookup";
 import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";

@@ -1,0 +1,42 @@
+/** Checks of the memory's layout when the core is compiled. ERROR() is an error of the compiler where its condition holds. */
+
+import { IO_SIZE, PATH_MAX } from "../../abi/limits";
+import { DRIVER_BODY } from "../../abi/memory";
+import * as SCRATCH from "../../abi/scratch";
+import * as STAT from "../../abi/stat";
+import { LOG_REDO, REDO_SIZE } from "../fs/tmpfs/data";
+import { CACHE_SIZE, CACHE_SIZED, NR_SIZED_CACHES } from "../mem/alloc/slab";
+import * as L from "../mem/layout";
+import * as V from "../vfs/layout";
+import { NAMEIDATA_SIZE } from "../vfs/walk/nameidata";
+import { PREFIX_CHAIN_SIZE } from "../vfs/walk/prefix-cache";
+
+/** No table, no part of a slot and no part of a scratch area overlaps the next one. */
+export function checkLayout(): void {
+  if (L.KEYS + L.KEYS_SIZE > V.G_HASH_N) ERROR("keys of the name hash");
+  if (L.G_OLD_COUNTERS + (L.NR_COUNTERS << 3) > V.G_RECOUNT_OWNER) ERROR("totals of counters");
+  if (V.G_LEAKS >= L.G_CACHES) ERROR("words");
+  if (V.CACHE_CONTEXT >= CACHE_SIZED) ERROR("numbers of caches");
+  if (L.G_CACHES + (CACHE_SIZED + NR_SIZED_CACHES) * CACHE_SIZE > V.BUCKET_LOCKS) ERROR("caches");
+  if (V.BUCKET_LOCKS + (V.MIN_BUCKETS << 6) > V.MOUNT_HEADS) ERROR("bucket locks");
+  if (V.MOUNT_HEADS + (V.MOUNT_HASH << 2) > V.INODE_HEADS) ERROR("mount heads");
+  if (V.INODE_HEADS + (V.INODE_HASH << 2) > V.CTX_TABLE) ERROR("inode heads");
+  if (V.CTX_TABLE + (V.MAX_CONTEXTS << 2) > V.DRIVERS) ERROR("contexts");
+  if (V.DRIVERS + V.MAX_DRIVERS * V.DRIVER_SIZE > L.SLOTS) ERROR("drivers");
+
+  if (V.SLOT_PREFIX_CACHE + 4 > L.SLOT_COUNTERS) ERROR("words of a slot");
+  if (L.SLOT_COUNTERS + (L.NR_COUNTERS << 3) > L.SLOT_UNDO_LOG) ERROR("counters of a slot");
+  if (L.SLOT_UNDO_LOG + LOG_REDO + REDO_SIZE > L.SLOT_SIZE) ERROR("undo log of a slot");
+
+  if (SCRATCH.PATH + PATH_MAX >= SCRATCH.PATH2) ERROR("first path");
+  if (SCRATCH.PATH2 + PATH_MAX >= SCRATCH.STAT) ERROR("second path");
+  if (<u32>SCRATCH.STAT + ((STAT.birthtimeNsec + 1) << 3) > V.S_ND) ERROR("stat");
+  if (V.S_ND + NAMEIDATA_SIZE > V.S_PREFIX_CHAIN) ERROR("first walk");
+  if (V.S_PREFIX_CHAIN + PREFIX_CHAIN_SIZE > V.S_ND2) ERROR("chain of the prefix cache");
+  if (V.S_ND2 + NAMEIDATA_SIZE > V.S_PREFIX_TAGS) ERROR("second walk");
+  if (V.S_PREFIX_TAGS + (V.PREFIX_CACHE_SETS << 4) > <u32>SCRATCH.IO) ERROR("tags of the prefix cache");
+  if (SCRATCH.IO + IO_SIZE > SCRATCH.DRIVER) ERROR("contents");
+  if (SCRATCH.DRIVER + DRIVER_BODY + PATH_MAX > SCRATCH.SIZE) ERROR("driver");
+  if (<u32>SCRATCH.SIZE > L.CHUNK << 1) ERROR("scratch area");
+  if (V.PREFIX_CACHE_SETS * 3 * V.PREFIX_CACHE_ENTRY > V.PREFIX_CACHE_CHUNKS << L.CHUNK_SHIFT) ERROR("prefix cache");
+}

@@ -1,0 +1,43 @@
+/** The calling thread as the vfs sees it: how it walks, and which hooks its host has. Private to the thread, as mem/thread.ts. */
+
+import { MODE_NO_PREFIX_CACHE, MODE_PREFIX_CACHE, MODE_REF } from "../../../abi/host";
+import { PREFIX_CACHE_MIN_PATH, PREFIX_CACHE_OFF } from "../layout";
+
+/** > 0 inside a driver's hook, where calls into the core are refused. */
+export let hookDepth: i32 = 0;
+/** Whether the host has a security hook and an audit hook. */
+export let hasSecurity: bool = false;
+export let hasAudit: bool = false;
+/** Walk modes of the thread, as last set. */
+export let walkModes: u32 = 0;
+/** Set: walks start in ref mode. */
+export let forceRef: bool = false;
+
+/**
+ * Paths shorter than this are not looked up in the prefix cache (walk/prefix-cache.ts). Off by default in the debug
+ * build, whose walks are to report each component.
+ */
+export let prefixCacheMinPath: u32 = PREFIX_CACHE_OFF;
+/** Address of the thread's prefix cache, 0: it has none. */
+export let prefixCache: usize = 0;
+
+export function setHookDepth(depth: i32): void {
+  hookDepth = depth;
+}
+
+export function setHostHooks(security: bool, audit: bool): void {
+  hasSecurity = security;
+  hasAudit = audit;
+}
+
+export function setPrefixCache(address: usize): void {
+  prefixCache = address;
+  setWalkModes(walkModes);
+}
+
+export function setWalkModes(m: u32): void {
+  walkModes = m & (MODE_REF | MODE_NO_PREFIX_CACHE | MODE_PREFIX_CACHE);
+  forceRef = (m & MODE_REF) != 0;
+  const off = prefixCache == 0 || (POINTS ? !(m & MODE_PREFIX_CACHE) : (m & MODE_NO_PREFIX_CACHE) != 0);
+  prefixCacheMinPath = off ? PREFIX_CACHE_OFF : PREFIX_CACHE_MIN_PATH;
+}
