@@ -8,8 +8,8 @@ import { makeMixer, makeReader } from "../torture/roles.js";
 import { ruleDriver } from "../torture/rule-driver.js";
 import { COUNT, type SharedState } from "../torture/shared-state.js";
 import { Thread } from "../torture/thread.js";
-import type { Workload } from "../torture/workload.js";
-import { makeWorkloads, type Workloads } from "../torture/workloads.js";
+import type { Workload } from "../torture/workloads/workload.js";
+import { makeWorkloads, type Workloads } from "../torture/workloads/workloads.js";
 import { statelessDriver } from "./stateless-driver.js";
 
 /** Words of the control array. */

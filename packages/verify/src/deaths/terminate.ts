@@ -17,7 +17,7 @@ import { makeReader, type Turn } from "../torture/roles.js";
 import { ruleDriver } from "../torture/rule-driver.js";
 import { COUNT, Counts, controlOf, makeSharedState, STATE as RUN_STATE, RUNNING } from "../torture/shared-state.js";
 import { pause } from "../torture/supervisor.js";
-import type { Workload } from "../torture/workload.js";
+import type { Workload } from "../torture/workloads/workload.js";
 import {
   type Bystander,
   type BystanderData,

@@ -4,12 +4,19 @@ import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import type { VfsHandle } from "../../../threadfs/dist/src/index.js";
 import { defined, elementAt } from "../support/defined.js";
 import { checkStat, nsecOf, sizeOf } from "./file-stamp.js";
-import { GEN } from "./name-workloads.js";
 import { ruleDriver } from "./rule-driver.js";
 import { COUNT, OP, type Path } from "./shared-state.js";
 import type { Thread } from "./thread.js";
-import type { Workload } from "./workload.js";
-import { itemsOf, type OwnedItem, QUICK, type WorkloadName, type Workloads, workloadNames } from "./workloads.js";
+import { GEN } from "./workloads/name.js";
+import type { Workload } from "./workloads/workload.js";
+import {
+  itemsOf,
+  type OwnedItem,
+  QUICK,
+  type WorkloadName,
+  type Workloads,
+  workloadNames,
+} from "./workloads/workloads.js";
 
 /** One turn of a thread. */
 export type Turn = () => void;

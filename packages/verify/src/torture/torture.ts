@@ -21,8 +21,8 @@ import { ruleDriver } from "./rule-driver.js";
 import { COUNT, type CountIndex, makeSharedState } from "./shared-state.js";
 import { type Finding, POLL_MS, pause, type Role, Supervisor } from "./supervisor.js";
 import { Thread } from "./thread.js";
-import type { Workload } from "./workload.js";
-import { makeWorkloads, type Workloads } from "./workloads.js";
+import type { Workload } from "./workloads/workload.js";
+import { makeWorkloads, type Workloads } from "./workloads/workloads.js";
 
 export const title = "Torture: poison, stamps and all operations on real threads";
 

@@ -10,8 +10,8 @@ import { ruleDriver } from "./rule-driver.js";
 import { COUNT, type CountIndex, Counts, controlOf, RESTING, RUNNING, STATE, STOPPED } from "./shared-state.js";
 import type { Part, TortureRequest, TortureWorkerData } from "./supervisor.js";
 import { InvariantViolation, Thread } from "./thread.js";
-import type { Workload } from "./workload.js";
-import { makeWorkloads, type Workloads } from "./workloads.js";
+import type { Workload } from "./workloads/workload.js";
+import { makeWorkloads, type Workloads } from "./workloads/workloads.js";
 
 const { handle, sharedState, seed, lookups, renames } = workerData as TortureWorkerData;
 const control = controlOf(sharedState);

@@ -10,14 +10,14 @@ import { ruleDriver } from "../../dist/torture/rule-driver.js";
 import { makePath, makeSharedState, OP, Ring } from "../../dist/torture/shared-state.js";
 import { InvariantViolation, Thread } from "../../dist/torture/thread.js";
 import { run } from "../../dist/torture/torture.js";
-import type { Workload } from "../../dist/torture/workload.js";
+import type { Workload } from "../../dist/torture/workloads/workload.js";
 import {
   itemsOf,
   makeWorkloads,
   type WorkloadName,
   type Workloads,
   workloadNames,
-} from "../../dist/torture/workloads.js";
+} from "../../dist/torture/workloads/workloads.js";
 
 test("the readers of real threads report nothing", async (t) => {
   const { ok, explored, failures } = await run({ seconds: 3, seed: 1, short: true });

@@ -1,8 +1,8 @@
 /**
  * Workloads of the torture on names: names that are always there, that never were, that are replaced, come and go, are exchanged.
  */
-import { ERRNO, O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from "../../../threadfs/dist/abi/abi.js";
-import { elementAt } from "../support/defined.js";
+import { ERRNO, O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from "../../../../threadfs/dist/abi/abi.js";
+import { elementAt } from "../../support/defined.js";
 import {
   checkContents,
   checkDirStat,
@@ -14,9 +14,9 @@ import {
   putStamped,
   TRACKED_WORDS,
   Tracked,
-} from "./file-stamp.js";
-import { makePath, type Path } from "./shared-state.js";
-import type { Entry, Thread } from "./thread.js";
+} from "../file-stamp.js";
+import { makePath, type Path } from "../shared-state.js";
+import type { Entry, Thread } from "../thread.js";
 import { listOf, type TakeWords, type Workload } from "./workload.js";
 
 /** Generation of files that are never replaced. */

@@ -4,12 +4,12 @@
  *
  * Reads of typed arrays are cast to numbers: their indices are below the length that the call returned.
  */
-import { AT_SYMLINK_NOFOLLOW, ERRNO, MAY_READ, O_CREAT, O_RDONLY, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
-import { ACL_TAG } from "../../../threadfs/dist/src/index.js";
-import { elementAt } from "../support/defined.js";
-import { clockOf, nameOf, nsecOf, pathIn, putStamped, TRACKED_WORDS, Tracked, wordOf } from "./file-stamp.js";
-import { makePath, type Path } from "./shared-state.js";
-import type { RawAclEntry, Thread } from "./thread.js";
+import { AT_SYMLINK_NOFOLLOW, ERRNO, MAY_READ, O_CREAT, O_RDONLY, O_RDWR } from "../../../../threadfs/dist/abi/abi.js";
+import { ACL_TAG } from "../../../../threadfs/dist/src/index.js";
+import { elementAt } from "../../support/defined.js";
+import { clockOf, nameOf, nsecOf, pathIn, putStamped, TRACKED_WORDS, Tracked, wordOf } from "../file-stamp.js";
+import { makePath, type Path } from "../shared-state.js";
+import type { RawAclEntry, Thread } from "../thread.js";
 import { listOf, type TakeWords, type Workload } from "./workload.js";
 
 const MASK = 0x5a5a5a5a;

@@ -1,10 +1,11 @@
 /** The workloads of a torture run, in one order for all threads, and the division of their items among threads. */
-import { Bodies, Guarded, Linked, Rewritten, Torn } from "./content-workloads.js";
-import { Churned, Strayed } from "./fast-workloads.js";
-import { Bound, Mounted, Ruled, Shared } from "./mount-workloads.js";
-import { Moved, Permuted, Swung } from "./move-workloads.js";
-import { Coming, Exchanged, Fixed, Replaced } from "./name-workloads.js";
-import type { Thread } from "./thread.js";
+
+import type { Thread } from "../thread.js";
+import { Bodies, Guarded, Linked, Rewritten, Torn } from "./content.js";
+import { Churned, Strayed } from "./fast.js";
+import { Bound, Mounted, Ruled, Shared } from "./mount.js";
+import { Moved, Permuted, Swung } from "./move.js";
+import { Coming, Exchanged, Fixed, Replaced } from "./name.js";
 import type { TakeWords, Workload } from "./workload.js";
 
 /** The workloads as one thread sees them. Each takes its part of the shared words, in this order in every thread. */

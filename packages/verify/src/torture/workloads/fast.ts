@@ -2,11 +2,11 @@
  * Workloads that change as fast as the core can, and whose paths the hot reader looks up again and again: a fault that needs a
  * thread to stand still between two instructions of a walk shows here.
  */
-import { ERRNO } from "../../../threadfs/dist/abi/abi.js";
-import { elementAt } from "../support/defined.js";
-import { nameOf, pathIn } from "./file-stamp.js";
-import { makePath, type Path } from "./shared-state.js";
-import type { Thread } from "./thread.js";
+import { ERRNO } from "../../../../threadfs/dist/abi/abi.js";
+import { elementAt } from "../../support/defined.js";
+import { nameOf, pathIn } from "../file-stamp.js";
+import { makePath, type Path } from "../shared-state.js";
+import type { Thread } from "../thread.js";
 import { listOf, type Workload } from "./workload.js";
 
 interface StrayedItem {

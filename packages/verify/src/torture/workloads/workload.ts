@@ -1,5 +1,5 @@
 /** What the workloads of a torture run have in common. */
-import type { Thread } from "./thread.js";
+import type { Thread } from "../thread.js";
 
 /** One kind of files or directories, which the threads of a run change and check. */
 export interface Workload {

@@ -1,9 +1,9 @@
 /** Workloads of the torture on mounts and contexts: mounts, contexts that several threads share, a driver's unused dentries. */
-import { ERRNO, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
-import { elementAt } from "../support/defined.js";
-import { checkContents, putStamped, sizeOf } from "./file-stamp.js";
-import { makePath, type Path } from "./shared-state.js";
-import type { Thread } from "./thread.js";
+import { ERRNO, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR } from "../../../../threadfs/dist/abi/abi.js";
+import { elementAt } from "../../support/defined.js";
+import { checkContents, putStamped, sizeOf } from "../file-stamp.js";
+import { makePath, type Path } from "../shared-state.js";
+import type { Thread } from "../thread.js";
 import { listOf, type TakeWords, type Workload } from "./workload.js";
 
 /**

@@ -1,10 +1,10 @@
 /** Workloads of the torture on directories that move, are exchanged, or whose files change names inside them. */
-import { ERRNO, RENAME_NOREPLACE } from "../../../threadfs/dist/abi/abi.js";
-import { elementAt } from "../support/defined.js";
-import { checkDirStat, checkStat, makeStampedDir, nameOf, pathIn, putStamped } from "./file-stamp.js";
-import { GEN, readDirectory } from "./name-workloads.js";
-import { makePath, type Path } from "./shared-state.js";
-import type { Thread } from "./thread.js";
+import { ERRNO, RENAME_NOREPLACE } from "../../../../threadfs/dist/abi/abi.js";
+import { elementAt } from "../../support/defined.js";
+import { checkDirStat, checkStat, makeStampedDir, nameOf, pathIn, putStamped } from "../file-stamp.js";
+import { makePath, type Path } from "../shared-state.js";
+import type { Thread } from "../thread.js";
+import { GEN, readDirectory } from "./name.js";
 import { listOf, type TakeWords, type Workload } from "./workload.js";
 
 /** Moves of a directory that its history keeps; a power of two. */
