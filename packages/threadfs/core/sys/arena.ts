@@ -1,4 +1,4 @@
-/** The format of an arena: what a fresh one holds before the first thread attaches. */
+/** Formats a new arena: its contents before the first thread attaches. */
 
 import { EINVAL, ENOSPC } from "../../abi/errno";
 import { MIN_CHUNKS } from "../../abi/limits";
@@ -31,7 +31,7 @@ function splitmix64(): u64 {
   return z ^ (z >> 31);
 }
 
-/** Formats a fresh arena with a tmpfs at "/" and a root context, whose number is 0. 0, -EINVAL or -ENOSPC. */
+/** Formats a new arena with a tmpfs at "/" and the root context, whose number is 0. Returns 0, -EINVAL or -ENOSPC. */
 export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   checkLayout();
   const chunks = <u32>(maxBytes / <f64>L.CHUNK);
@@ -75,7 +75,7 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   return 0;
 }
 
-/** Whether this memory holds an arena of this version: 0 or -EINVAL. */
+/** Whether this memory contains an arena of this version: 0 or -EINVAL. */
 export function arenaCheck(): i32 {
   return atomic.load<u32>(L.H_MAGIC) == L.MAGIC && load<u32>(L.H_VERSION) == ABI_VERSION ? 0 : -EINVAL;
 }

@@ -13,8 +13,8 @@ import { NGROUPS_MAX } from "../vfs/task/cred";
 import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
 
 /**
- * Makes a context with root and working directory of `from`, and `ngroups` group ids, uint32 each, from SCRATCH.IO. `caps` is a
- * mask of CAP_*, or CAPS_OF_UID. Returns its number or -errno.
+ * Creates a context with root and working directory of `from`, and with `ngroups` group ids, uint32 each, from
+ * SCRATCH.IO. `caps` is a mask of CAP_* bits, or CAPS_OF_UID. Returns the context's number or -errno.
  */
 export function contextCreate(from: i32, uid: u32, gid: u32, umask: u32, ngroups: u32, caps: i32): i32 {
   const c = syscallEnterActive(from);
@@ -28,12 +28,12 @@ export function contextDestroy(ctx: i32): i32 {
   return syscallExit(c ? doContextDestroy(c) : syscallEnterErr);
 }
 
-/** Whether there is such a context: 0 or -EBADF. */
+/** Whether the context exists: 0 or -EBADF. */
 export function contextCheck(ctx: i32): i32 {
   return syscallEnter(ctx) ? 0 : syscallEnterErr;
 }
 
-/** umask(2): returns the former mask. */
+/** umask(2): returns the previous mask. */
 export function sysUmask(ctx: i32, mask: u32): i32 {
   const c = syscallEnterActive(ctx);
   if (!c) return syscallExit(syscallEnterErr);

@@ -1,4 +1,4 @@
-/** What the threads have counted, and gauges of the whole tree. */
+/** The counters of the threads, and gauges of the whole tree. */
 
 import * as COUNTER from "../../abi/counters";
 import * as SCRATCH from "../../abi/scratch";
@@ -12,8 +12,9 @@ function putCounter(to: usize, index: usize, value: u32): void {
 }
 
 /**
- * Writes the sums of all threads' counters to SCRATCH.IO, a float64 each (abi/counters.ts); `own` not 0: those of the calling
- * thread since it attached. Gauges are always those of the whole tree. Returns how many numbers it wrote.
+ * Writes the sums of all threads' counters to SCRATCH.IO, a float64 each (abi/counters.ts). `own` not 0: the counters
+ * of the calling thread since it attached. Gauges are always those of the whole tree. Returns how many numbers it
+ * wrote.
  */
 export function sumCounters(own: i32): i32 {
   const out = scratch + SCRATCH.IO;
@@ -26,7 +27,7 @@ export function sumCounters(own: i32): i32 {
   putCounter(out, COUNTER.dentries, load<u32>(V.G_NR_DENTRY));
   putCounter(out, COUNTER.inodes, load<u32>(V.G_NR_INODE));
   putCounter(out, COUNTER.mounts, load<u32>(V.G_NR_MOUNTS));
-  // Of the chunks reserved for hash buckets, count only those that the table has grown into.
+  // Of the chunks reserved for hash buckets, only those that the table has grown into are in use.
   const kept = (load<u32>(V.H_MAX_BUCKETS) << 2) >> L.CHUNK_SHIFT;
   const grown = (load<u32>(V.G_HASH_N) << 2) >> L.CHUNK_SHIFT;
   putCounter(out, COUNTER.chunksUsed, load<u32>(L.G_PAGE_USED) - kept + grown);

@@ -26,13 +26,16 @@ export function sysClose(ctx: i32, fd: i32): i32 {
   return syscallExit(0);
 }
 
-/** read(2), pread(2): at most min(n, IO_SIZE) bytes to SCRATCH.IO. Offset -1 reads at the file's position and moves it. */
+/**
+ * read(2), pread(2): reads at most min(n, IO_SIZE) bytes to SCRATCH.IO. Offset -1: at the file's position, which
+ * advances.
+ */
 export function sysRead(ctx: i32, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);
   return syscallExit(c ? doRead(c, fd, offset, n) : syscallEnterErr);
 }
 
-/** write(2), pwrite(2): n <= IO_SIZE bytes from SCRATCH.IO. Offset -1 as for `sysRead`. */
+/** write(2), pwrite(2): writes n <= IO_SIZE bytes from SCRATCH.IO. Offset -1: as for `sysRead`. */
 export function sysWrite(ctx: i32, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);
   return syscallExit(c ? doWrite(c, fd, offset, n) : syscallEnterErr);

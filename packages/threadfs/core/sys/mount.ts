@@ -20,7 +20,7 @@ export function sysMount(ctx: i32, len: i32, len2: i32, flags: u32): i32 {
   return syscallExit(flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL);
 }
 
-/** mount(2) of a fresh file system: `type` 0 is tmpfs, any other number a driver's. */
+/** mount(2) of a new file system at the path in SCRATCH.PATH: `type` 0 is tmpfs, any other number a driver's. */
 export function sysMountNew(ctx: i32, len: i32, type: i32, flags: u32): i32 {
   const nd = pathArgument(ctx, AT_FDCWD, len, false);
   return syscallExit(nd ? doNewMount(nd, type, flags) : syscallEnterErr);

@@ -1,4 +1,4 @@
-/** Calls that take a path: lookups, open, and changes of names. */
+/** Calls that take a path: lookups, open, and changes to the tree. */
 
 import { EINVAL, EISDIR, EPERM } from "../../abi/errno";
 import { AT_REMOVEDIR, AT_SYMLINK_FOLLOW } from "../../abi/flags";
@@ -114,7 +114,7 @@ export function sysMknod(ctx: i32, dirfd: i32, len: i32, mode: u32): i32 {
   return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0));
 }
 
-/** symlinkat(2): the body in SCRATCH.PATH, the place of the link in SCRATCH.PATH2. */
+/** symlinkat(2): the body is in SCRATCH.PATH, the path of the link in SCRATCH.PATH2. */
 export function sysSymlink(ctx: i32, len: i32, dirfd2: i32, len2: i32): i32 {
   if (badPathLength(len)) return syscallExit(syscallEnterErr);
   if (hasNul(scratch + SCRATCH.PATH, len)) return syscallExit(-EINVAL);

@@ -1,4 +1,4 @@
-/** Recovery of a thread that has terminated in the middle of a call. */
+/** Recovers a thread that has terminated in the middle of a call. */
 
 import { EBUSY, EDEADLK, EINVAL } from "../../abi/errno";
 import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
@@ -17,16 +17,17 @@ import { releaseContextOf } from "../vfs/task/context-ref";
 import { hookDepth } from "../vfs/task/thread";
 import { freeSlot, isLiveThread, SLOT_DEAD, slotAt } from "./slot";
 
-/** A call takes less than this, unless a driver's hook stands still in it. */
+/** Calls are shorter than this, unless a driver's hook blocks. */
 const RECOUNT_WAIT_MS: f64 = 1000;
 
 /**
- * Recovers the thread of a slot. Precondition: the thread has terminated. Rolls its open transaction back, releases its locks and
- * drops its references. The first caller does it. `trapped` not 0: the thread trapped, so the memory that it references may be
- * corrupt, and its references are kept.
+ * Recovers the thread of a slot; the first caller does it. Precondition: the thread has terminated. Rolls its open
+ * transaction back, releases its locks and drops its references. `trapped` not 0: the thread trapped, so the memory
+ * that it references may be corrupt. Its references are kept then, because the recount could trap too.
  *
- * Returns 0; 1: all but the references, which are dropped when the other threads are quiescent; -EBUSY: another thread is
- * recovering it; -EINVAL: there is no such thread, or it is the caller; -EDEADLK: the caller is inside a hook or a read-side section.
+ * Returns 0; 1: all but the references, which are dropped when the other threads are quiescent; -EBUSY: another thread
+ * is recovering it; -EINVAL: there is no such thread, or it is the caller; -EDEADLK: the caller is inside a hook or a
+ * read-side section.
  */
 export function threadRecover(slot: i32, trapped: i32): i32 {
   if (tid == 0 || <u32>slot >= L.MAX_THREADS || <u32>slot == tid - 1) return -EINVAL;
@@ -43,7 +44,7 @@ export function threadRecover(slot: i32, trapped: i32): i32 {
   store<u32>(j + LOG_REDO, 0);
   releaseThread(j, dead);
   rcuClear(s);
-  // A recount that the dead thread had begun is left to another thread.
+  // If the dead thread was recounting, another thread must be able to.
   atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, dead, 0);
   if (atomic.load<u32>(s + V.SLOT_ACTIVE) != 0) {
     if (trapped == 0) atomic.add<u32>(V.G_LEAKS, 1);
@@ -58,7 +59,7 @@ export function threadRecover(slot: i32, trapped: i32): i32 {
   return atomic.load<u32>(V.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
 }
 
-/** Repairs what a mutex protects that the dead thread of a slot holds: the contents of a file. */
+/** Repairs the data under a mutex that the dead thread of this slot owns: the contents of a file. */
 function repairContents(mutex: usize, s: usize): void {
   if (mutex == 0 || load<u32>(chunkEntry(<u32>mutex >> L.CHUNK_SHIFT)) != CACHE_INODE) return;
   const i = changetype<Inode>(mutex - offsetof<Inode>("mutex_"));

@@ -1,4 +1,4 @@
-/** Slots of threads: their states, and how one becomes free again. */
+/** The slots of threads: their states, and how they are freed. */
 
 import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";

@@ -14,10 +14,13 @@ import { hookDepth } from "../vfs/task/thread";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "../vfs/walk/nameidata";
 import { setNameidata } from "../vfs/walk/path-init";
 
-/** Why the last function of this file that returned null did so. */
+/** Second return value of every function in this file that returns null, and of badPathLength(): -errno. */
 export let syscallEnterErr: i32 = 0;
 
-/** The context of a call; null: refused. A call from inside a driver's hook would overwrite the walk that called the hook. */
+/**
+ * Begins a call: returns its context; null: refused. Calls from inside a driver's hook are refused, because they would
+ * overwrite the walk that called the hook.
+ */
 export function syscallEnter(ctx: i32): Context {
   const none = changetype<Context>(0);
   if (hookDepth != 0) {
@@ -28,7 +31,7 @@ export function syscallEnter(ctx: i32): Context {
   return T.tid != 0 ? getContext(ctx) : none;
 }
 
-/** The same for a call that does not walk: it holds references from its start. */
+/** The same for a call that does not walk, and so holds references from its start. */
 export function syscallEnterActive(ctx: i32): Context {
   const c = syscallEnter(ctx);
   if (!c) return c;
@@ -36,7 +39,7 @@ export function syscallEnterActive(ctx: i32): Context {
   return acquireContext(ctx);
 }
 
-/** The end of a call, with its result: the thread holds no reference any more. A call refused in a hook ends nothing. */
+/** Ends a call with its result: the thread becomes quiescent. A call that was refused inside a hook ends nothing. */
 export function syscallExit(r: i32): i32 {
   if (hookDepth == 0) leaveActive();
   return r;
@@ -56,7 +59,7 @@ export function badPathLength(len: i32): bool {
   return len <= 0;
 }
 
-/** The walk of a call's first or second path, which may have a NUL inside; null: refused. */
+/** Prepares the walk of a call's first or second path, which may contain a NUL; null: refused. */
 function pathArgumentUnchecked(ctx: i32, dirfd: i32, len: i32, second: bool): Nameidata {
   const c = syscallEnter(ctx);
   if (!c || badPathLength(len)) return changetype<Nameidata>(0);
@@ -65,7 +68,7 @@ function pathArgumentUnchecked(ctx: i32, dirfd: i32, len: i32, second: bool): Na
   return nd;
 }
 
-/** The walk of a call's first or second path; null: refused. */
+/** Prepares the walk of a call's first or second path; null: refused. */
 export function pathArgument(ctx: i32, dirfd: i32, len: i32, second: bool): Nameidata {
   const nd = pathArgumentUnchecked(ctx, dirfd, len, second);
   if (!nd || !hasNul(nd.name, len)) return nd;
@@ -74,8 +77,8 @@ export function pathArgument(ctx: i32, dirfd: i32, len: i32, second: bool): Name
 }
 
 /**
- * The same for calls that take AT_EMPTY_PATH, where an empty path stands for the descriptor. Their first walk looks for the NUL
- * itself.
+ * The same for calls that take AT_EMPTY_PATH, where an empty path means the descriptor. Their first walk checks for a
+ * NUL itself.
  */
 export function pathOrFdArgument(ctx: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
   if (len != 0 || !(flags & AT_EMPTY_PATH)) return pathArgumentUnchecked(ctx, dirfd, len, false);

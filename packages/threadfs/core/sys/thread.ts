@@ -15,9 +15,9 @@ import { arenaCheck } from "./arena";
 import { freeSlot, SLOT_USED, slotAt } from "./slot";
 
 /**
- * Takes a slot for the calling thread. `mayWait` 0: Atomics.wait is not allowed here. `hostId`: the number under which the host
- * knows the thread, 0 for none. State and number are set in one step, so that a thread that dies while it attaches can be
- * found. 0, -EINVAL, -EUSERS or -ENOSPC.
+ * Takes a slot for the calling thread. `mayWait` 0: Atomics.wait is not allowed. `hostId`: the host's id of the thread,
+ * 0: none. State and id are stored together, so that a thread that dies while it attaches can be found. Returns 0,
+ * -EINVAL, -EUSERS or -ENOSPC.
  */
 export function threadAttach(mayWait: i32, hostId: u32): i32 {
   if (arenaCheck() != 0) return -EINVAL;
@@ -45,12 +45,12 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
   }
   T.setThread(n, scratch, mayWait != 0);
   setPrefixCache(load<u32>(s + V.SLOT_PREFIX_CACHE));
-  // The slot's previous thread may have died while it filled an entry.
+  // The slot's previous thread may have died while filling an entry.
   memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
   return 0;
 }
 
-/** Memory for a prefix cache; 0: the arena has no room for another one. Under the slot lock. */
+/** Allocates a prefix cache; 0: the arena has no room for another one. Under the slot lock. */
 function allocPrefixCache(): u32 {
   const n = load<u32>(V.G_PREFIX_CACHES) + 1;
   if (n * V.PREFIX_CACHE_CHUNKS * V.PREFIX_CACHE_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
@@ -60,7 +60,7 @@ function allocPrefixCache(): u32 {
   return <u32>chunkAddress(run);
 }
 
-/** Gives the calling thread's slot back. 0, -EINVAL or, inside a hook, -EDEADLK. */
+/** Frees the calling thread's slot. Returns 0, -EINVAL or, inside a hook, -EDEADLK. */
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
   if (hookDepth != 0) return -EDEADLK;
@@ -77,7 +77,7 @@ export function threadSlot(): i32 {
   return <i32>T.tid - 1;
 }
 
-/** The slot of the thread that attached under a host's number, or -ENOENT. */
+/** The slot of the thread with this host's id, or -ENOENT. */
 export function threadFind(hostId: u32): i32 {
   for (let n: u32 = 0; n < L.MAX_THREADS && hostId != 0; n++) {
     const state = atomic.load<u64>(slotAt(n) + L.SLOT_STATE);
@@ -91,13 +91,13 @@ export function scratchBase(): u32 {
   return <u32>T.scratch;
 }
 
-/** Announces the hooks that this thread's host has: HOST_SECURITY, HOST_AUDIT. Returns 0. */
+/** Sets which hooks this thread's host has: HOST_SECURITY, HOST_AUDIT. Returns 0. */
 export function hostHooks(bits: u32): i32 {
   setHostHooks((bits & HOST_SECURITY) != 0, (bits & HOST_AUDIT) != 0);
   return 0;
 }
 
-/** Sets the modes of this thread's walks (MODE_*). Returns the former ones. */
+/** Sets the walk modes of this thread (MODE_*). Returns the previous ones. */
 export function walkMode(modes: u32): i32 {
   const former = <i32>walkModes;
   setWalkModes(modes);

@@ -1,9 +1,9 @@
 /**
- * Files, directories and links are created. Each change to the tree walks to the directory (first in rcu mode), takes the
+ * Creates files, directories and links. Each change to the tree walks to the directory (first in rcu mode), takes the
  * directory's i_mutex, looks the name up, checks permission, and only then changes anything.
  *
- * Lock order of all of them: s_vfs_rename_mutex, i_mutex of the directories (the ancestor first, else the lower address first),
- * i_mutex of the file.
+ * Lock order of all changes: s_vfs_rename_mutex, i_mutex of the directories (the ancestor first, else the lower address
+ * first), i_mutex of the file.
  */
 
 import { EEXIST, ENOENT, ENOSPC, EPERM } from "../../../abi/errno";

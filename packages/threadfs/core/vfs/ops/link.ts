@@ -1,4 +1,4 @@
-/** A file gets another name. */
+/** Adds a name to a file. */
 
 import { EMLINK, ENOENT, EPERM, EXDEV } from "../../../abi/errno";
 import { tmpfsLink } from "../../fs/tmpfs/tmpfs";

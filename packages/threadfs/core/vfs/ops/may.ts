@@ -1,4 +1,4 @@
-/** Checks before a change to the tree. */
+/** Permission checks before a change to the tree. */
 
 import { EBUSY, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS } from "../../../abi/errno";
 import { MS_RDONLY } from "../../../abi/flags";

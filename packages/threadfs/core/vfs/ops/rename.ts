@@ -1,4 +1,4 @@
-/** Names are moved and exchanged. create.ts has the lock order. */
+/** Moves and exchanges names. create.ts has the lock order. */
 
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from "../../../abi/errno";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../abi/flags";
@@ -20,8 +20,8 @@ import { inodePermission } from "../walk/permission";
 import { hasTrailingSlash, mayCreate, mayDelete, mntWantWrite } from "./may";
 
 /**
- * lock_rename(): the child of one directory that is an ancestor of, or is, the other one; null: neither is an ancestor
- * of the other.
+ * lock_rename(): locks both directories. If one is an ancestor of the other, returns the ancestor's child that leads to
+ * the other; else null.
  */
 function lockRename(a: Dentry, b: Dentry): Dentry {
   const none = changetype<Dentry>(0);

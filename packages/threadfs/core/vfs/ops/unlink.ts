@@ -1,4 +1,4 @@
-/** Names of files and directories are removed. */
+/** Removes names of files and directories. */
 
 import { EBUSY, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
