@@ -1,6 +1,7 @@
 /**
- * Where things lie in the shared memory, from its first byte to the first slab chunk. docs/memory.md draws it. Each word that is
- * written often has a 64-byte line of its own, so that writing it does not disturb readers of its neighbours.
+ * Where things are in the shared memory, from its first byte to the first slab chunk (drawn in docs/memory.md). Each
+ * word that is written often has a cache line of 64 bytes of its own, so that writing it does not disturb readers of
+ * its neighbours.
  *
  *   0      64   unused: a null pointer must hit nothing
  *   1024   header: magic, version, sizes
@@ -11,7 +12,8 @@
  *   65536  thread slots, 256 x 2048
  *   ...    chunk table, hash buckets, then chunks of 64 KiB
  *
- * Here are the parts that the memory manager, the locks, the undo log and the grace periods use. vfs/layout.ts has the others.
+ * This file has the parts that the memory manager, the locks, the undo log and the grace periods use. vfs/layout.ts has
+ * the others.
  */
 
 import * as COUNTER from "../../abi/counters";
@@ -25,7 +27,7 @@ export const CHUNK: u32 = limits.CHUNK;
 
 export const H_MAGIC: usize = 1024;
 export const H_VERSION: usize = 1028;
-/** Chunks that the arena may ever have. */
+/** The most chunks that the arena may have. */
 export const H_MAX_CHUNKS: usize = 1032;
 /** Address of the chunk table. */
 export const H_CHUNK_TABLE: usize = 1036;
@@ -33,32 +35,35 @@ export const H_CHUNK_TABLE: usize = 1036;
 export const H_FIRST_CHUNK: usize = 1048;
 /** Salt of the name hash (u64). */
 export const H_SALT: usize = shared.H_SALT;
-/** Not 0: freed memory is filled with a word that no live object contains (poison.ts). A tester sets it before anything is freed. */
+/** Not 0: freed memory is poisoned (poison.ts). A test sets it before anything has been freed. */
 export const H_POISON: usize = 1064;
 
 export const KEYS: usize = 2048;
 export const KEYS_SIZE: u32 = 256;
 
-/** How often any sequence has passed a multiple of 2^24 (seqlock.ts). On the line of the hash table's words: walks read those. */
+/**
+ * How often any sequence has passed a multiple of 2^24 (seqlock.ts). In the cache line of the hash table's words, which
+ * walks read.
+ */
 export const G_SEQ_WRAPS: usize = 4108;
 export const G_EPOCH: usize = 4608;
-/** Retired objects: lock, head, tail, count, how many since the last poll. */
+/** Retired objects: lock, head, tail, count, and how many since the last poll. */
 export const G_RCU_LOCK: usize = 4672;
 export const G_RCU_HEAD: usize = 4676;
 export const G_RCU_TAIL: usize = 4680;
 export const G_RCU_COUNT: usize = 4684;
 export const G_RCU_SINCE: usize = 4688;
-/** Chunks: lock, the next one never used, the list of free ones, how many are in use. */
+/** Chunks: lock, the next unused one, the free list, how many are in use. */
 export const G_PAGE_LOCK: usize = 4736;
 export const G_PAGE_BUMP: usize = 4740;
 export const G_PAGE_FREE: usize = 4744;
 export const G_PAGE_USED: usize = 4748;
-/** Slots ever used, and the lock under which a thread takes one. */
+/** Slots used so far, and the lock for taking one. */
 export const G_SLOTS_USED: usize = 5440;
 export const G_SLOT_LOCK: usize = 5444;
-/** A word that no thread writes: a thread sleeps by waiting on it. */
+/** A word that is never written: sleeping threads wait on it. */
 export const G_SLEEP: usize = 5520;
-/** Totals of the threads that have left, NR_COUNTERS x u64. */
+/** Counter totals of threads that have detached, NR_COUNTERS x u64. */
 export const G_OLD_COUNTERS: usize = 5568;
 
 export const G_CACHES: usize = 8192;
@@ -67,18 +72,18 @@ export const SLOTS: usize = shared.SLOTS;
 export const SLOT_SIZE: u32 = shared.SLOT_SIZE;
 export const MAX_THREADS: u32 = shared.MAX_THREADS;
 
-/** First address after the slots. */
+/** The first address after the slots. */
 export const FIXED_END: usize = SLOTS + MAX_THREADS * SLOT_SIZE;
 
 /** Bytes of an entry of the chunk table. */
 export const CHUNK_ENTRY: u32 = 32;
 
-/** Slot, line 0: the epoch at which the thread's read-side section began, 0 outside of one. */
+/** Slot, line 0: the epoch at the start of the thread's read-side section, 0 outside of one. */
 export const SLOT_EPOCH: u32 = 0;
 /** Line 1: state, and the host's id of the thread (0: none). */
 export const SLOT_STATE: u32 = shared.SLOT_STATE;
 export const SLOT_HOST_ID: u32 = shared.SLOT_HOST_ID;
-/** An epoch that a waiting thread has seen here before, and since when (smr.ts). */
+/** The epoch that a grace period found here, and since when (smr.ts). */
 export const SLOT_STALL_EPOCH: u32 = 72;
 export const SLOT_STALL_SINCE: u32 = 80;
 /** Address of the thread's scratch area. */

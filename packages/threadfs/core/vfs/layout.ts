@@ -1,13 +1,16 @@
 /**
- * Where the words and tables of the vfs lie in the shared memory and in a thread's scratch area, between the parts that
- * mem/layout.ts has, and the numbers of the slab caches of its objects. sys/check-layout.ts checks that no part overlaps another.
+ * Where the words and tables of the vfs are in the shared memory and in a thread's scratch area, between the parts in
+ * mem/layout.ts, and the numbers of the slab caches of its objects. sys/check-layout.ts checks that no parts overlap.
  */
 
-/** Address of the hash buckets, and how many there is room for. */
+/** Address of the hash buckets, and the largest number of buckets. */
 export const H_BUCKETS: usize = 1040;
 export const H_MAX_BUCKETS: usize = 1044;
 
-/** Hash table: its number of buckets; its sequence, odd while a bucket is being split; buckets of the next power of two, less one. */
+/**
+ * Hash table: number of buckets; its sequence, odd while a bucket is being split; the next power of two of buckets,
+ * minus one.
+ */
 export const G_HASH_N: usize = 4096;
 export const G_HASH_SEQ: usize = 4100;
 export const G_HASH_MASK: usize = 4104;
@@ -26,12 +29,12 @@ export const G_LRU_COUNT: usize = 4812;
 export const G_INODE_LOCK: usize = 4864;
 export const G_DRIVER_LOCK: usize = 4928;
 export const G_CTX_LOCK: usize = 4992;
-/** Contexts ever made: the generation in their numbers. */
+/** Contexts created so far: the generation in their numbers. */
 export const G_CTX_MADE: usize = 4996;
 /** The last device number of a file system, the last id of a mount. */
 export const G_NEXT_DEV: usize = 5056;
 export const G_NEXT_MNT: usize = 5060;
-/** How many objects of each type are alive. */
+/** Number of live objects of each type. */
 export const G_NR_DENTRY: usize = 5120;
 export const G_NR_INODE: usize = 5184;
 export const G_NR_FILES: usize = 5248;
@@ -39,16 +42,19 @@ export const G_NR_MOUNTS: usize = 5312;
 /** The root mount, and the head of the list of all mounts (under the mount lock). */
 export const G_ROOT_MNT: usize = 5376;
 export const G_MOUNTS: usize = 5380;
-/** Prefix caches that threads have (under the slot lock). */
+/** Prefix caches allocated (under the slot lock). */
 export const G_PREFIX_CACHES: usize = 5448;
-/** Excludes the shrinker while a file system ends. */
+/** Excludes the shrinker from the end of a file system. */
 export const G_SHRINK_LOCK: usize = 5508;
-/** The thread that recounts references (its number as in a lock), and how many dead threads may have left references behind. */
+/**
+ * The thread that recounts references (its number, as in lock words), and how many dead threads may have left
+ * references that no recount has dropped (recovery/quiescence.ts).
+ */
 export const G_RECOUNT_OWNER: usize = 6144;
 export const G_LEAKS: usize = 6148;
 
 export const BUCKET_LOCKS: usize = 16384;
-/** The smallest number of hash buckets, and the number of bucket locks, each on a line of its own. */
+/** The smallest number of hash buckets, which is also the number of bucket locks, each in a cache line of its own. */
 export const MIN_BUCKETS: u32 = 256;
 export const MOUNT_HEADS: usize = 32768;
 export const MOUNT_HASH: u32 = 256;
@@ -61,23 +67,23 @@ export const DRIVERS: usize = 46080;
 export const MAX_DRIVERS: u32 = 32;
 export const DRIVER_SIZE: u32 = 128;
 
-/** In a slot, on line 1: the context that the thread has acquired (context-ref.ts), so that a recoverer can release it. */
+/** In a slot, on line 1: the context that the thread has acquired (context-ref.ts), so that recovery can release it. */
 export const SLOT_CONTEXT: u32 = 88;
-/** 1 while the thread is in a call that may hold references. */
+/** 1 while the thread is active, that is, may hold references (recovery/quiescence.ts). */
 export const SLOT_ACTIVE: u32 = 96;
-/** Address of the prefix cache, 0: none. It stays with the slot, as the scratch area does. */
+/** Address of the prefix cache, 0: none. It stays with the slot, like the scratch area. */
 export const SLOT_PREFIX_CACHE: u32 = 100;
 
-/** In the scratch area: the states of the two walks of a call, and the chain of which an entry of the prefix cache is made. */
+/** In the scratch area: the states of a call's two walks, and the chain of a new entry of the prefix cache. */
 export const S_ND: u32 = 16640;
 export const S_PREFIX_CHAIN: u32 = 20480;
 export const S_ND2: u32 = 24576;
-/** Tags of the prefix cache's entries, 16 bytes a set. */
+/** Tags of the prefix cache, 16 bytes per set. */
 export const S_PREFIX_TAGS: u32 = 28672;
 
 /**
- * A prefix cache (walk/prefix-cache.ts) lies outside the scratch area: sets of three entries of so many bytes, in so many chunks. All
- * of them take at most this share of the arena; a thread that attaches later has none.
+ * A prefix cache (walk/prefix-cache.ts) is not in the scratch area: sets of three entries of this many bytes, in this
+ * many chunks. All prefix caches take at most one of this many parts of the arena; threads that attach later have none.
  */
 export const PREFIX_CACHE_SETS: u32 = 226;
 export const PREFIX_CACHE_ENTRY: u32 = 192;
