@@ -113,15 +113,10 @@ export function passes(vfs: PointControls, id: number, run: () => unknown): numb
   return of(vfs.points(run), id).length;
 }
 
-/** The action runs once, the next time that `vfs` passes the point with numbers that match. */
-export function when(
-  vfs: PointControls,
-  id: number,
-  match: (a: number, b: number) => boolean,
-  action: PointAction,
-): void {
+/** The action runs once, the next time that `vfs` passes the point with this first number, such as the address of a dentry. */
+export function when(vfs: PointControls, id: number, first: number, action: PointAction): void {
   vfs.at(id, function look(a, b) {
-    if (match(a, b)) action(a, b);
+    if (a === first) action(a, b);
     else vfs.at(id, look);
   });
 }

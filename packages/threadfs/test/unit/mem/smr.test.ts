@@ -209,17 +209,12 @@ test("row 26: mode, owner and group are read in rcu mode, also of an inode that 
   const dentry = dentryOf(walker, "/group");
   const inode = mem.inode(dentry);
   let made: Made[] = [];
-  when(
-    walker,
-    POINT.FOUND,
-    (d) => d === dentry,
-    () => {
-      writer.fs.rmdirSync("/group");
-      made = madeBy(writer, mem, () => {
-        for (let i = 0; i < 300; i++) writer.fs.writeFileSync(`/file-${i}`, "", { mode: 0 });
-      });
-    },
-  );
+  when(walker, POINT.FOUND, dentry, () => {
+    writer.fs.rmdirSync("/group");
+    made = madeBy(writer, mem, () => {
+      for (let i = 0; i < 300; i++) writer.fs.writeFileSync(`/file-${i}`, "", { mode: 0 });
+    });
+  });
   const counts = grown(tree, () =>
     assert.equal(
       codeOf(() => user.fs.accessSync("/group/f")),

@@ -65,14 +65,9 @@ describe("the hash table while it splits", () => {
       assert.equal(before % 2, 0);
       let rounds = 0;
       const counts = grown(tree, () => {
-        when(
-          walker,
-          POINT.SEQ_OPENED,
-          (d) => d === carrier,
-          () => {
-            while (next() === before && rounds < 2000) writer.fs.mkdirSync(`/w/${rounds++}`);
-          },
-        );
+        when(walker, POINT.SEQ_OPENED, carrier, () => {
+          while (next() === before && rounds < 2000) writer.fs.mkdirSync(`/w/${rounds++}`);
+        });
         assert.equal(walker.fs.existsSync(behind), true);
       });
       // From the carrier on there is now the end of the right chain, and no way to the other entry.

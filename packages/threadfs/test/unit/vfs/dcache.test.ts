@@ -142,12 +142,7 @@ describe("negative dentries that turn positive (row 5)", () => {
     assert.equal(walker.fs.existsSync("/m/new"), false);
     const root = dentryOf(walker, "/m");
     const counts = grown(tree, () => {
-      when(
-        walker,
-        POINT.PARENT_CHECK,
-        (parent) => parent === root,
-        () => writer.fs.writeFileSync("/m/new", ""),
-      );
+      when(walker, POINT.PARENT_CHECK, root, () => writer.fs.writeFileSync("/m/new", ""));
       assert.equal(walker.fs.existsSync("/m/new"), true);
     });
     assert.equal(counts.echildRestarts, 1);
@@ -338,19 +333,14 @@ describe("moves of dentries (rows 10 to 12)", () => {
     const file = walker.fs.statSync("/m/old/f").ino;
     const dentry = dentryOf(walker, "/m/old");
     let odd: number[] = [];
-    when(
-      walker,
-      POINT.COMPONENT,
-      (directory) => directory === dentry,
-      () => {
-        children.set("new", defined(children.get("old"), "directory /m/old"));
-        children.delete("old");
-        writer.at(POINT.MOVE_BEGIN, (a, b) => {
-          odd = [a, memory.seq(a) % 2, memory.seq(b) % 2];
-        });
-        writer.fs.statSync("/m/new");
-      },
-    );
+    when(walker, POINT.COMPONENT, dentry, () => {
+      children.set("new", defined(children.get("old"), "directory /m/old"));
+      children.delete("old");
+      writer.at(POINT.MOVE_BEGIN, (a, b) => {
+        odd = [a, memory.seq(a) % 2, memory.seq(b) % 2];
+      });
+      writer.fs.statSync("/m/new");
+    });
     let code: string | undefined;
     const counts = grown(tree, () => {
       code = codeOf(() => walker.fs.statSync("/m/old/f"));

@@ -161,12 +161,7 @@ describe("entries that a lookup skips (row 15)", () => {
       if (form === "locked") return;
       const dentry = dentryOf(walker, "/d/x");
       const counts = grown(tree, () => {
-        when(
-          walker,
-          POINT.SEQ_OPENED,
-          (d) => d === dentry,
-          () => writer.fs.renameSync("/d/x", "/e/x"),
-        );
+        when(walker, POINT.SEQ_OPENED, dentry, () => writer.fs.renameSync("/d/x", "/e/x"));
         assert.equal(walker.fs.existsSync("/d/x"), false);
       });
       assert.equal(counts.missesValidated, 1, form);
@@ -183,12 +178,7 @@ describe("entries that a lookup skips (row 15)", () => {
     const dentry = dentryOf(walker, "/d/x");
     const fd = walker.fs.openSync("/d/x", "r");
     const counts = grown(tree, () => {
-      when(
-        walker,
-        POINT.SEQ_OPENED,
-        (d) => d === dentry,
-        () => writer.fs.unlinkSync("/d/x"),
-      );
+      when(walker, POINT.SEQ_OPENED, dentry, () => writer.fs.unlinkSync("/d/x"));
       assert.equal(walker.fs.existsSync("/d/x"), false);
     });
     assert.equal(counts.missesValidated, 1);
@@ -206,12 +196,7 @@ describe("names that change during a lookup (row 16)", () => {
     walker.fs.writeFileSync(`/d/${LONG}`, "");
     const dentry = dentryOf(walker, `/d/${LONG}`);
     const counts = grown(tree, () => {
-      when(
-        walker,
-        POINT.NAME_READ,
-        (d) => d === dentry,
-        () => writer.fs.renameSync(`/d/${LONG}`, "/d/zzzz"),
-      );
+      when(walker, POINT.NAME_READ, dentry, () => writer.fs.renameSync(`/d/${LONG}`, "/d/zzzz"));
       assert.equal(walker.fs.existsSync(`/d/${LONG}`), false);
     });
     assert.equal(walker.waits(POINT.NAME_READ), false);
@@ -324,15 +309,10 @@ describe("lookups beside a rename (rows 18 and 19)", () => {
       const dentry = dentryOf(walker, "/d/x");
       let seq = 0;
       const seen = walker.points(() => {
-        when(
-          walker,
-          POINT.COMPARED,
-          (d) => d === dentry,
-          (_, s) => {
-            seq = s;
-            writer.fs.renameSync("/d/x", "/d/y");
-          },
-        );
+        when(walker, POINT.COMPARED, dentry, (_, s) => {
+          seq = s;
+          writer.fs.renameSync("/d/x", "/d/y");
+        });
         assert.equal(walker.fs.existsSync("/d/x"), false);
       });
       const found = seen.findIndex(([id, d]) => id === POINT.FOUND && d === dentry);
@@ -351,16 +331,11 @@ describe("lookups beside a rename (rows 18 and 19)", () => {
       if (form === "locked") return;
       const chain = next();
       const counts = grown(tree, () => {
-        when(
-          walker,
-          POINT.SEQ_OPENED,
-          (d) => d === carrier,
-          () => {
-            // From one directory to another, neither of which the walk goes through.
-            writer.fs.renameSync(front, "/c/elsewhere");
-            assert.notEqual(next(), chain);
-          },
-        );
+        when(walker, POINT.SEQ_OPENED, carrier, () => {
+          // From one directory to another, neither of which the walk goes through.
+          writer.fs.renameSync(front, "/c/elsewhere");
+          assert.notEqual(next(), chain);
+        });
         assert.equal(walker.fs.existsSync(behind), true);
       });
       assert.equal(counts.dropUncached ?? counts.echildRestarts, undefined, `${form}: looked again, in rcu mode`);
@@ -396,19 +371,14 @@ describe("when the result of a lookup counts (rows 20 and 21)", () => {
         walker.fs.writeFileSync("/a/b/c", "was there");
         const b = dentryOf(walker, "/a/b");
         const counts = grown(tree, () => {
-          when(
-            walker,
-            POINT[place],
-            (d) => d === b,
-            () => {
-              writer.fs.renameSync("/a/b", "/moved");
-              // This file never was /a/b/c.
-              writer.fs.unlinkSync("/moved/c");
-              writer.fs.writeFileSync("/moved/c", "never");
-              writer.fs.mkdirSync("/a/b");
-              writer.fs.writeFileSync("/a/b/c", "new");
-            },
-          );
+          when(walker, POINT[place], b, () => {
+            writer.fs.renameSync("/a/b", "/moved");
+            // This file never was /a/b/c.
+            writer.fs.unlinkSync("/moved/c");
+            writer.fs.writeFileSync("/moved/c", "never");
+            writer.fs.mkdirSync("/a/b");
+            writer.fs.writeFileSync("/a/b/c", "new");
+          });
           assert.equal(walker.fs.statSync("/a/b/c").size, "new".length, `${place}, mode ${mode.toString(8)}`);
         });
         assert.equal(counts.echildRestarts, 1);
@@ -422,16 +392,11 @@ describe("when the result of a lookup counts (rows 20 and 21)", () => {
     walker.fs.writeFileSync("/x", "old");
     const dentry = dentryOf(walker, "/x");
     let references = 0;
-    when(
-      walker,
-      POINT.UNLAZY_HALF,
-      (d) => d === dentry,
-      () => {
-        references = memory.count(dentry);
-        writer.fs.unlinkSync("/x");
-        writer.fs.writeFileSync("/x", "newer");
-      },
-    );
+    when(walker, POINT.UNLAZY_HALF, dentry, () => {
+      references = memory.count(dentry);
+      writer.fs.unlinkSync("/x");
+      writer.fs.writeFileSync("/x", "newer");
+    });
     const counts = grown(tree, () => assert.equal(walker.fs.readFileSync("/x", "utf8"), "newer"));
     assert.equal(references, 2, "the tree's and the walk's");
     assert.equal(counts.dropFailed, 1);
@@ -488,14 +453,9 @@ describe("the locked lookup (row 22)", () => {
     walker.walkMode({ ref: true });
     assert.equal(walker.fs.existsSync(`/d/${two}`), false);
     let owner = 0;
-    when(
-      walker,
-      POINT.NAME_READ,
-      (d) => d === dentry,
-      () => {
-        owner = memory.lock(dentry);
-      },
-    );
+    when(walker, POINT.NAME_READ, dentry, () => {
+      owner = memory.lock(dentry);
+    });
     walker.fs.statSync(`/d/${one}`);
     assert.equal(owner, walker.threadSlot + 1);
     // A thread renames the file from the one name to the other, both of one hash: at any moment one of the two exists, never both.
