@@ -19,7 +19,6 @@ import {
 import { type Attributes, type CallArguments, type DirectoryEntry, isError } from "./call.js";
 import {
   accounts,
-  attributes,
   badPath,
   CAP_FSETID,
   callerOf,
@@ -32,6 +31,7 @@ import {
   newName,
   touch,
 } from "./calls.js";
+import { attributes } from "./calls-lookup.js";
 import { capable, inGroup, MAY_READ, MAY_WRITE, permission, wantWrite } from "./permission.js";
 import {
   child,

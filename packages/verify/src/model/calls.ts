@@ -1,6 +1,6 @@
 /**
- * The system calls of the model that look names up and change them, under the names of the core's exports: generators of steps
- * (steps.ts). The other calls are in calls-files.ts, calls-attributes.ts and calls-mounts.ts. Each takes `me`, the operation, and
+ * The system calls of the model that change names, under the names of the core's exports: generators of steps (steps.ts). The
+ * other calls are in calls-lookup.ts, calls-files.ts, calls-attributes.ts and calls-mounts.ts. Each takes `me`, the operation, and
  * its arguments by name; it returns a number, an object, or the name of an error.
  *
  * The checks stand in Linux's order. A change of several words that readers can see one by one (a count, a name) has several
@@ -19,7 +19,7 @@ import {
   S_ISVTX,
 } from "../../../threadfs/dist/abi/abi.js";
 import { defined } from "../support/defined.js";
-import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
+import { type CallArguments, isError, type Lookup } from "./call.js";
 import { capable, inGroup, MAY_EXEC, MAY_WRITE, permission, wantWrite } from "./permission.js";
 import {
   addName,
@@ -37,9 +37,8 @@ import {
   type Path,
   patch,
   type State,
-  typeOf,
 } from "./state.js";
-import { change, type Done, hold, type Me, mutexOf, type Phase, type Steps, step } from "./steps.js";
+import { change, type Done, type Me, mutexOf, type Phase, type Steps, step } from "./steps.js";
 import { type Parent, type Place, walk } from "./walk.js";
 
 type A = CallArguments;
@@ -47,7 +46,6 @@ type A = CallArguments;
 export const CAP_CHOWN = 1 << 0;
 export const CAP_FOWNER = 1 << 3;
 export const CAP_FSETID = 1 << 4;
-const CAP_SYS_CHROOT = 1 << 18;
 export const CAP_SYS_ADMIN = 1 << 21;
 
 export const callerOf = (s: State, me: Me): Context => get(s.contexts, me.ctx);
@@ -93,97 +91,6 @@ export const addLinks = (s: State, ino: number, n: number): 0 => touch(s, ino, {
 function resize(s: State, d: number, n: number): 0 {
   const { ino } = get(s.dentries, d);
   return touch(s, ino, { contents: true, size: inode(s, ino).size + n * DIRENT_SIZE });
-}
-
-// ------------------------------------------------------------------------------------------------- looking
-
-export function attributes(s: State, ino: number): Attributes {
-  const { mode, nlink, uid, gid, size, atime, mtime, ctime } = inode(s, ino);
-  return { ino, mode, nlink, uid, gid, size, atime, mtime, ctime };
-}
-
-function* sysStat(me: Me, args: A["sysStat"]): Steps<Attributes | string> {
-  const at = yield* lookup(me, args);
-  if (isError(at)) return at;
-  return yield* step((s) => attributes(s, get(s.dentries, at.d).ino));
-}
-
-function* sysAccess(me: Me, { mode, ...args }: A["sysAccess"]): Steps<number | string> {
-  const at = yield* lookup(me, args);
-  if (isError(at) || mode === 0) return isError(at) ? at : 0;
-  return yield* step((s) => {
-    const i = inodeOf(s, at.d);
-    const m = get(s.mounts, at.mnt);
-    if (mode & MAY_EXEC && typeOf(i) === S_IFREG && m.noexec) return "EACCES";
-    const denied = permission(s, me, i, mode);
-    if (denied) return denied;
-    return mode & MAY_WRITE && m.readonly && [S_IFREG, S_IFDIR, S_IFLNK].includes(typeOf(i)) ? "EROFS" : 0;
-  });
-}
-
-function* sysReadlink(me: Me, args: A["sysReadlink"]): Steps<{ path: string } | string> {
-  const at = yield* lookup(me, { ...args, nofollow: true });
-  if (isError(at)) return at;
-  return at.body === undefined ? "EINVAL" : { path: at.body };
-}
-
-/** d_path() of (mnt, d) from the context's root. */
-function pathOf(s: State, me: Me, mnt: number, d: number): { path: string } | string {
-  const { root } = callerOf(s, me);
-  const names: string[] = [];
-  for (let at = { mnt, d }; ; ) {
-    if (at.mnt === root.mnt && at.d === root.d) break;
-    const m = get(s.mounts, at.mnt);
-    if (at.d === m.root) {
-      if (m.parent === 0) {
-        if (at.mnt !== s.rootMount) return "ENOENT";
-        break;
-      }
-      at = { mnt: m.parent, d: m.point };
-      continue;
-    }
-    const { name, parent, hashed } = get(s.dentries, at.d);
-    if (!hashed || parent === at.d) return "ENOENT";
-    names.unshift(name);
-    at = { mnt: at.mnt, d: parent };
-  }
-  return { path: `/${names.join("/")}` };
-}
-
-function* sysRealpath(me: Me, args: A["sysRealpath"]): Steps<{ path: string } | string> {
-  const at = yield* lookup(me, args);
-  if (isError(at)) return at;
-  return yield* step((s) => pathOf(s, me, at.mnt, at.d));
-}
-
-function* sysGetcwd(me: Me): Steps<{ path: string } | string> {
-  const cwd = yield* step((s) => ({ ...callerOf(s, me).cwd }));
-  return yield* step((s) => pathOf(s, me, cwd.mnt, cwd.d));
-}
-
-function* changePlace(me: Me, args: Lookup, place: "cwd" | "root"): Steps<number | string> {
-  const at = yield* lookup(me, args, { directory: true });
-  if (isError(at)) return at;
-  const denied = yield* step((s) => permission(s, me, inodeOf(s, at.d), MAY_EXEC));
-  if (denied) return denied;
-  return yield* step((s) => {
-    if (place === "root" && !capable(callerOf(s, me), CAP_SYS_CHROOT)) return "EPERM";
-    // The former place is referenced until the end of the call.
-    hold(s, me, 2, callerOf(s, me)[place].mnt);
-    patch(s.contexts, me.ctx, { [place]: { mnt: at.mnt, d: at.d } });
-    return 0;
-  });
-}
-
-const sysChdir = (me: Me, args: A["sysChdir"]) => changePlace(me, args, "cwd");
-const sysChroot = (me: Me, args: A["sysChroot"]) => changePlace(me, args, "root");
-
-function* sysUmask(me: Me, { mask }: A["sysUmask"]): Steps<number> {
-  return yield* step((s) => {
-    const { umask } = callerOf(s, me);
-    patch(s.contexts, me.ctx, { umask: mask & 0o777 });
-    return umask;
-  });
 }
 
 // ------------------------------------------------------------------------------------------------- making
@@ -493,14 +400,6 @@ function* sysRename(me: Me, { dirfd, path, dirfd2, path2, flags = 0 }: A["sysRen
 }
 
 export const NAME_CALLS = {
-  sysStat,
-  sysAccess,
-  sysReadlink,
-  sysRealpath,
-  sysGetcwd,
-  sysChdir,
-  sysChroot,
-  sysUmask,
   sysMkdir,
   sysMknod,
   sysSymlink,

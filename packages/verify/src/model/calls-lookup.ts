@@ -1,0 +1,114 @@
+/**
+ * The system calls of the model that look names up and change none, and those that change the place of a context: generators of
+ * steps, as in calls.ts.
+ */
+import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
+import { callerOf, inode, lookup } from "./calls.js";
+import { capable, MAY_EXEC, MAY_WRITE, permission } from "./permission.js";
+import { get, inodeOf, patch, type State, typeOf } from "./state.js";
+import { hold, type Me, type Steps, step } from "./steps.js";
+
+type A = CallArguments;
+
+const CAP_SYS_CHROOT = 1 << 18;
+
+export function attributes(s: State, ino: number): Attributes {
+  const { mode, nlink, uid, gid, size, atime, mtime, ctime } = inode(s, ino);
+  return { ino, mode, nlink, uid, gid, size, atime, mtime, ctime };
+}
+
+function* sysStat(me: Me, args: A["sysStat"]): Steps<Attributes | string> {
+  const at = yield* lookup(me, args);
+  if (isError(at)) return at;
+  return yield* step((s) => attributes(s, get(s.dentries, at.d).ino));
+}
+
+function* sysAccess(me: Me, { mode, ...args }: A["sysAccess"]): Steps<number | string> {
+  const at = yield* lookup(me, args);
+  if (isError(at) || mode === 0) return isError(at) ? at : 0;
+  return yield* step((s) => {
+    const i = inodeOf(s, at.d);
+    const m = get(s.mounts, at.mnt);
+    if (mode & MAY_EXEC && typeOf(i) === S_IFREG && m.noexec) return "EACCES";
+    const denied = permission(s, me, i, mode);
+    if (denied) return denied;
+    return mode & MAY_WRITE && m.readonly && [S_IFREG, S_IFDIR, S_IFLNK].includes(typeOf(i)) ? "EROFS" : 0;
+  });
+}
+
+function* sysReadlink(me: Me, args: A["sysReadlink"]): Steps<{ path: string } | string> {
+  const at = yield* lookup(me, { ...args, nofollow: true });
+  if (isError(at)) return at;
+  return at.body === undefined ? "EINVAL" : { path: at.body };
+}
+
+/** d_path() of (mnt, d) from the context's root. */
+function pathOf(s: State, me: Me, mnt: number, d: number): { path: string } | string {
+  const { root } = callerOf(s, me);
+  const names: string[] = [];
+  for (let at = { mnt, d }; ; ) {
+    if (at.mnt === root.mnt && at.d === root.d) break;
+    const m = get(s.mounts, at.mnt);
+    if (at.d === m.root) {
+      if (m.parent === 0) {
+        if (at.mnt !== s.rootMount) return "ENOENT";
+        break;
+      }
+      at = { mnt: m.parent, d: m.point };
+      continue;
+    }
+    const { name, parent, hashed } = get(s.dentries, at.d);
+    if (!hashed || parent === at.d) return "ENOENT";
+    names.unshift(name);
+    at = { mnt: at.mnt, d: parent };
+  }
+  return { path: `/${names.join("/")}` };
+}
+
+function* sysRealpath(me: Me, args: A["sysRealpath"]): Steps<{ path: string } | string> {
+  const at = yield* lookup(me, args);
+  if (isError(at)) return at;
+  return yield* step((s) => pathOf(s, me, at.mnt, at.d));
+}
+
+function* sysGetcwd(me: Me): Steps<{ path: string } | string> {
+  const cwd = yield* step((s) => ({ ...callerOf(s, me).cwd }));
+  return yield* step((s) => pathOf(s, me, cwd.mnt, cwd.d));
+}
+
+function* changePlace(me: Me, args: Lookup, place: "cwd" | "root"): Steps<number | string> {
+  const at = yield* lookup(me, args, { directory: true });
+  if (isError(at)) return at;
+  const denied = yield* step((s) => permission(s, me, inodeOf(s, at.d), MAY_EXEC));
+  if (denied) return denied;
+  return yield* step((s) => {
+    if (place === "root" && !capable(callerOf(s, me), CAP_SYS_CHROOT)) return "EPERM";
+    // The former place is referenced until the end of the call.
+    hold(s, me, 2, callerOf(s, me)[place].mnt);
+    patch(s.contexts, me.ctx, { [place]: { mnt: at.mnt, d: at.d } });
+    return 0;
+  });
+}
+
+const sysChdir = (me: Me, args: A["sysChdir"]) => changePlace(me, args, "cwd");
+const sysChroot = (me: Me, args: A["sysChroot"]) => changePlace(me, args, "root");
+
+function* sysUmask(me: Me, { mask }: A["sysUmask"]): Steps<number> {
+  return yield* step((s) => {
+    const { umask } = callerOf(s, me);
+    patch(s.contexts, me.ctx, { umask: mask & 0o777 });
+    return umask;
+  });
+}
+
+export const LOOKUP_CALLS = {
+  sysStat,
+  sysAccess,
+  sysReadlink,
+  sysRealpath,
+  sysGetcwd,
+  sysChdir,
+  sysChroot,
+  sysUmask,
+};
