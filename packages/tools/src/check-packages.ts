@@ -137,7 +137,7 @@ function install(project: string, tarballs: Map<string, string>): void {
   run(project, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs.values());
 }
 
-/** `npx threadfs` as somebody who has installed threadfs-cli runs it. */
+/** Runs `npx threadfs` in a project that has threadfs-cli installed. */
 function useCommandLine(project: string): void {
   assert.equal(run(project, "npx", "--no-install", "threadfs", "--version").trim(), manifestOf("threadfs-cli").version);
   writeFileSync(join(project, "file.txt"), "hello");

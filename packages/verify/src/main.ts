@@ -1,5 +1,5 @@
 /**
- * The command of the proof.
+ * The command that runs the checks.
  *
  *   npm run verify                                             all checks, one after the other, in 20 minutes
  *   npm run verify -- [CHECK ...] [--seconds N] [--seed N] [--short] [--only A,B] [--json FILE] [--doc FILE]

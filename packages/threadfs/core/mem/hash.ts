@@ -3,8 +3,8 @@
  *
  * The hash is of the NH family: each word is added to the key of its position, the halves of that sum are multiplied,
  * and the products are added up. So no step waits for the one before. The parent's address is mixed in at the end, so
- * that hashing need not wait for the parent to be found. The keys are random for each arena: nobody can prepare names
- * that collide.
+ * that hashing need not wait for the parent to be found. The keys are random for each arena, so
+ * that names that collide cannot be prepared in advance.
  */
 import { NAME_MAX } from "../../abi/limits";
 import { H_SALT, KEYS } from "./layout";

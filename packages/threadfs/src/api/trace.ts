@@ -49,7 +49,7 @@ export type TraceStep = { mode: WalkMode } & (
   | { step: "restart"; reason: Outcome }
   | { step: "complete"; path: string; sequence: number }
   | { step: "answer"; path: string; answer: Outcome }
-  /** Of interest to those who work on the core: the name of a tracepoint and its numbers. */
+  /** For work on the core itself: the name of a tracepoint and its numbers. */
   | { step: "detail"; point: string; a: number; b: number }
 );
 

@@ -268,7 +268,7 @@ export class Attachment {
       throw invalidArgType("options.core", "an instance of WebAssembly.Module", module);
     }
     const memory = reserve(pages);
-    // The hash keys of names are random, so that nobody can choose names that collide.
+    // The hash keys of names are random, so that names that collide cannot be chosen in advance.
     const seed = crypto.getRandomValues(new Int32Array(2));
     return new Attachment(module, memory, host, (core) => {
       const made = core.arenaInit(pages * CHUNK, seed[0], seed[1]);

@@ -54,10 +54,10 @@ function runStat(
   flags: number,
   syscall: string,
 ): Stats | BigIntStats | undefined {
-  const answer = calls.statRaw(args.path, flags);
-  if (answer < 0) {
-    if (!args.throwIfNoEntry && answer === -ERRNO.ENOENT) return undefined;
-    throw systemCallError(answer, syscall, args.path);
+  const result = calls.statRaw(args.path, flags);
+  if (result < 0) {
+    if (!args.throwIfNoEntry && result === -ERRNO.ENOENT) return undefined;
+    throw systemCallError(result, syscall, args.path);
   }
   return calls.stats(args.bigint);
 }
@@ -262,7 +262,7 @@ function timeArguments(path: PathLike, atime: NodeFs.TimeLike, mtime: NodeFs.Tim
 function runUtimes(calls: SystemCalls, args: ReturnType<typeof timeArguments>, flags: number, syscall: string): void {
   const { path, atime, mtime } = args;
   const length = calls.putPath(path, syscall);
-  const answer = calls.core.sysUtimens(
+  const result = calls.core.sysUtimens(
     calls.ctx,
     AT_FDCWD,
     length,
@@ -272,7 +272,7 @@ function runUtimes(calls: SystemCalls, args: ReturnType<typeof timeArguments>, f
     mtime.nsec,
     flags,
   );
-  calls.check(answer, syscall, path);
+  calls.check(result, syscall, path);
 }
 
 export const utimes = operation(timeArguments, (calls, args) => runUtimes(calls, args, 0, "utime"));

@@ -62,12 +62,12 @@ function sleep(milliseconds: number): void {
 
 /** Makes a call, and retries it as the options say. */
 function retry(args: RmArguments, call: () => number): number {
-  let answer = call();
-  for (let i = 1; i <= args.maxRetries && RETRIED.has(answer); i++) {
+  let result = call();
+  for (let i = 1; i <= args.maxRetries && RETRIED.has(result); i++) {
     if (args.retryDelay > 0) sleep(i * args.retryDelay);
-    answer = call();
+    result = call();
   }
-  return answer;
+  return result;
 }
 
 export const rm = operation(rmArguments, (calls, args): void => {

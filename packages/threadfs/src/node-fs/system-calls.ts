@@ -82,9 +82,9 @@ export class SystemCalls {
   }
 
   /** The result of a call, or its exception. */
-  check(answer: number, syscall: string, path?: Path, dest?: Path): number {
-    if (answer < 0) throw systemCallError(answer, syscall, path, dest);
-    return answer;
+  check(result: number, syscall: string, path?: Path, dest?: Path): number {
+    if (result < 0) throw systemCallError(result, syscall, path, dest);
+    return result;
   }
 
   /** Opens a path. `syscall` is the name in errors, because other calls open files too. */

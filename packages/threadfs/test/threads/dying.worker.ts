@@ -1,4 +1,4 @@
-/** Works on a tree until it is terminated, or until it ends itself in the way that it is told. Its first message says that it has begun. */
+/** Works on a tree until it is terminated, or until it ends itself in the way that the test names. Its first message says that it has begun. */
 import { parentPort, workerData } from "node:worker_threads";
 import { POINT } from "../../dist/abi/abi.js";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";

@@ -19,11 +19,11 @@ export function refuseInit(): { cases: number; failures: Failure[] } {
     const memory = createMemory({ maxBytes: 2 << 20, threads: 0 });
     let asked = 0;
     const core = instance(memory, () => (++asked === n ? 1 : 0));
-    const answer = core.arenaInit(2 << 20, 1, 0);
+    const result = core.arenaInit(2 << 20, 1, 0);
     if (asked < n) break;
     const state = core.arenaCheck();
-    if (answer !== ENOSPC || state !== EINVAL || core.threadAttach(1, 0) !== EINVAL) {
-      failures.push({ message: `arenaInit, allocation ${n} refused: ${answer}, then arenaCheck returns ${state}` });
+    if (result !== ENOSPC || state !== EINVAL || core.threadAttach(1, 0) !== EINVAL) {
+      failures.push({ message: `arenaInit, allocation ${n} refused: ${result}, then arenaCheck returns ${state}` });
     }
   }
   return { cases: n - 1, failures };
@@ -111,10 +111,10 @@ export function growthRefused(): { count: number; failures: Failure[] } {
   const counts: number[] = [];
   for (let round = 0; round < 3; round++) {
     let n = 0;
-    let answer = 0;
-    for (; n < 100_000 && answer >= 0; n++) answer = fill.make(session, n, []);
+    let result = 0;
+    for (; n < 100_000 && result >= 0; n++) result = fill.make(session, n, []);
     counts.push(--n);
-    if (answer !== ENOSPC) wrong.push(`round ${round}: number ${n} returned ${answer}`);
+    if (result !== ENOSPC) wrong.push(`round ${round}: number ${n} returned ${result}`);
     wrong.push(...check(memory).problems);
     for (let i = 0; i < n; i++)
       if (session.unlink(`/f/${i}`) < 0) wrong.push(`round ${round}: ${i} could not be removed`);

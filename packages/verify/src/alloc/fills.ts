@@ -30,9 +30,9 @@ const unlink = (session: AllocSession, i: number) => session.unlink(`/f/${i}`);
 
 /** Makes a file in two steps; removes what the first made when there is no room for the second. */
 function contents(session: AllocSession, path: string, data: string): number {
-  const answer = session.file(path, data);
-  if (answer < 0) session.unlink(path);
-  return answer;
+  const result = session.file(path, data);
+  if (result < 0) session.unlink(path);
+  return result;
 }
 
 /** The i-th entry of what was made. */
@@ -51,9 +51,9 @@ export const FILLS = {
     make(session, i) {
       const fd = session.open("/f/one", O_RDWR);
       if (fd < 0) return fd;
-      const answer = session.write(fd, i * 40_960, "p");
+      const result = session.write(fd, i * 40_960, "p");
       session.close(fd);
-      return answer;
+      return result;
     },
     remove: (session, i) => session.truncate("/f/one", i * 40_960),
   },
@@ -104,9 +104,9 @@ export const FILLS = {
   },
 } satisfies Record<string, Fill>;
 
-function keep(made: number[], i: number, answer: number): number {
-  made[i] = answer;
-  return answer;
+function keep(made: number[], i: number, result: number): number {
+  made[i] = result;
+  return result;
 }
 
 /** A fill that makes objects of random kinds, by a seed. */

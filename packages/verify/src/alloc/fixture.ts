@@ -144,13 +144,13 @@ export class AllocSession {
   file(path: string, data = ""): number {
     const fd = this.open(path, O_RDWR | O_CREAT);
     if (fd < 0) return fd;
-    let answer = 0;
-    for (let done = 0; done < data.length && answer >= 0; done += answer) {
-      answer = this.write(fd, done, data.slice(done, done + 65536));
-      if (answer === 0) answer = -5;
+    let result = 0;
+    for (let done = 0; done < data.length && result >= 0; done += result) {
+      result = this.write(fd, done, data.slice(done, done + 65536));
+      if (result === 0) result = -5;
     }
     this.close(fd);
-    return Math.min(answer, 0);
+    return Math.min(result, 0);
   }
   truncate(path: string, size: number): number {
     return this.core.sysTruncate(0, AT_FDCWD, this.path(path), size);
@@ -249,9 +249,9 @@ export class AllocFixture {
 }
 
 /** What a step of the preparation returned. @throws Error where that is an errno */
-export function must(answer: number): number {
-  if (answer < 0) throw new Error(`alloc: the preparation failed: ${answer}`);
-  return answer;
+export function must(result: number): number {
+  if (result < 0) throw new Error(`alloc: the preparation failed: ${result}`);
+  return result;
 }
 
 /** Makes an object of each kind that the operations work on; returns the number of a second context. */

@@ -75,8 +75,8 @@ export function fillUp(
     }
     const all = Array.from({ length: count }, (_, i) => i);
     for (const i of fill.backwards ? all.reverse() : shuffle(all)) {
-      const answer = fill.remove(session, i, made);
-      if (answer < 0) fail(`removing number ${i}`, [`it returned ${answer}`]);
+      const result = fill.remove(session, i, made);
+      if (result < 0) fail(`removing number ${i}`, [`it returned ${result}`]);
     }
     session.letGo();
     session.settle();
@@ -110,9 +110,9 @@ function workWhenFull(
 function fillRound(session: AllocSession, fill: Fill, made: number[], fail: Fail): number {
   let count = 0;
   for (; count < (fill.most ?? MANY); count++) {
-    const answer = fill.make(session, count, made);
-    if (answer >= 0) continue;
-    if (answer !== ENOSPC) fail(`number ${count}`, [`it returned ${answer}`]);
+    const result = fill.make(session, count, made);
+    if (result >= 0) continue;
+    if (result !== ENOSPC) fail(`number ${count}`, [`it returned ${result}`]);
     break;
   }
   if (count === (fill.most ?? MANY)) fail("filling", [`${count} fitted in, and there was still room`]);
@@ -120,8 +120,8 @@ function fillRound(session: AllocSession, fill: Fill, made: number[], fail: Fail
   session.settle();
   const v = session.inspect();
   const before = session.arenaDump(v);
-  const answer = fill.make(session, count, made);
-  if (answer >= 0) {
+  const result = fill.make(session, count, made);
+  if (result >= 0) {
     // What waited for its grace period made room for a few more.
     return count + 1 + fillRest(session, fill, made, count + 1);
   }
@@ -178,13 +178,13 @@ function tryWhenFull(
 }
 
 /** Notes an errno. */
-type Good = (answer: number, what: string) => void;
+type Good = (result: number, what: string) => void;
 
 /** Removes everything through calls while there is no room: contexts, descriptors, mounts, names. Returns what is wrong afterwards. */
 function emptyAll(session: AllocSession, made: number[], fill: Fill, count: number): string[] {
   const wrong: string[] = [];
-  const good: Good = (answer, what) => {
-    if (answer < 0) wrong.push(`${what} returned ${answer}`);
+  const good: Good = (result, what) => {
+    if (result < 0) wrong.push(`${what} returned ${result}`);
   };
   if (fill.reserve || made.length > 0)
     for (let i = 0; i < count; i++) good(fill.remove(session, i, made), `removing ${i}`);
@@ -209,9 +209,9 @@ function removeBelow(session: AllocSession, dir: string, good: Good): void {
       const path = `${dir === "/" ? "" : dir}/${name}`;
       while (session.umount(path, MNT_DETACH) >= 0);
       if (type === 4) removeBelow(session, path, good);
-      const answer = type === 4 ? session.rmdir(path) : session.unlink(path);
-      good(answer, `removing ${path}`);
-      if (answer >= 0) removed++;
+      const result = type === 4 ? session.rmdir(path) : session.unlink(path);
+      good(result, `removing ${path}`);
+      if (result >= 0) removed++;
     }
     if (removed === 0) return;
   }

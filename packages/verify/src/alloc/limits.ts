@@ -24,8 +24,8 @@ export interface Limit {
 interface Counted {
   /** Makes the i-th: >= 0, or -errno. */
   make(i: number): number;
-  /** Removes the i-th, for which make() returned `answer`. */
-  remove(i: number, answer: number): number;
+  /** Removes the i-th, for which make() returned `result`. */
+  remove(i: number, result: number): number;
 }
 
 export const LIMITS = {
@@ -101,9 +101,9 @@ export const LIMITS = {
         // One link more each time, and the walk over all of them.
         make(i) {
           must(session.symlink(i === 0 ? "/end" : `/link-${i - 1}`, `/link-${i}`));
-          const answer = session.stat(`/link-${i}`);
-          if (answer < 0) must(session.unlink(`/link-${i}`));
-          return answer;
+          const result = session.stat(`/link-${i}`);
+          if (result < 0) must(session.unlink(`/link-${i}`));
+          return result;
         },
         remove: (i) => session.unlink(`/link-${i}`),
       };
@@ -116,33 +116,33 @@ export function reach(name: string, { most, errno, bytes, start }: Limit): { cou
   const wrong: string[] = [];
   const session = new AllocSession(createMemory({ maxBytes: bytes, threads: 0 }), { init: { seed: 1 } });
   const { make, remove } = start(session);
-  const answers: number[] = [];
-  const answerOf = (i: number) => defined(answers[i], `answer of number ${i}`);
+  const results: number[] = [];
+  const resultOf = (i: number) => defined(results[i], `result of number ${i}`);
   let count = 0;
   for (; count <= most; count++) {
     const made = make(count);
-    answers.push(made);
+    results.push(made);
     if (made < 0) break;
   }
-  if (count !== most) wrong.push(`${count} were possible, then it returned ${answers[count]}`);
+  if (count !== most) wrong.push(`${count} were possible, then it returned ${results[count]}`);
   const v = inspect(session.memory);
   const before = arenaDump(v);
-  const answer = make(count);
-  if (answer !== errno) wrong.push(`beyond the limit it returned ${answer}, not ${errno}`);
+  const result = make(count);
+  if (result !== errno) wrong.push(`beyond the limit it returned ${result}, not ${errno}`);
   const after = inspect(session.memory);
   wrong.push(...v.problems(), ...after.problems());
   if (before.join("\n") !== arenaDump(after).join("\n")) wrong.push("the refused call changed something");
   // One goes, one can come.
   const free = count >> 1;
-  wrong.push(...expectGood(remove(free, answerOf(free)), "removing one"));
+  wrong.push(...expectGood(remove(free, resultOf(free)), "removing one"));
   const again = make(free);
-  answers[free] = again;
+  results[free] = again;
   wrong.push(...expectGood(again, "one more after one was removed"));
-  for (let i = count - 1; i >= 0; i--) wrong.push(...expectGood(remove(i, answerOf(i)), `removing number ${i}`));
+  for (let i = count - 1; i >= 0; i--) wrong.push(...expectGood(remove(i, resultOf(i)), `removing number ${i}`));
   wrong.push(...check(session.memory).problems);
   return { count, failures: wrong.length === 0 ? [] : [{ message: name, trace: wrong.slice(0, 20).join("\n") }] };
 }
 
-function expectGood(answer: number, what: string): string[] {
-  return answer < 0 ? [`${what} returned ${answer}`] : [];
+function expectGood(result: number, what: string): string[] {
+  return result < 0 ? [`${what} returned ${result}`] : [];
 }

@@ -1,6 +1,6 @@
 /**
  * Where things lie in the shared memory, for the checkers. Written down by hand from the drawings in core/mem/*.ts and core/fs/*.ts,
- * under the core's own names, so that the checkers share no code with what they check. packages/verify/test/arena/layout.test.js parses
+ * under the core's own names, so that the checkers share no code with what they check. packages/verify/test/arena/layout.test.ts parses
  * the core's sources and compares every number: a change of the layout is noticed there, and made here and nowhere else.
  *
  * Numbers are constants of the same name in the core; objects in {@link CLASSES} are classes, field by field.
@@ -117,7 +117,7 @@ export const SLOT_CONTEXT = 88;
 export const SLOT_ACTIVE = 96;
 export const SLOT_PREFIX_CACHE = 100;
 export const SLOT_UNDO_LOG = 384;
-/** What a thread's journal counts (core/mem/undo/log.ts): nothing at rest. */
+/** The counts in a thread's undo log (core/mem/undo/log.ts): all 0 at rest. */
 export const UNDO_LOG_COUNTS = { entries: 0, pending: 4, locks: 8, sequences: 12, mutexes: 16, blocks: 20 };
 export const SLOT_COUNTERS = 128;
 export const NR_COUNTERS = COUNTERS.length;

@@ -85,12 +85,12 @@ export class Tally {
 
   /** The counts by name, for people. */
   explored(): Outcome["explored"] {
-    const answered = this.inRcu + this.errnoInRcu;
-    const each = (n: number) => (n / answered).toFixed(1);
+    const ended = this.inRcu + this.errnoInRcu;
+    const each = (n: number) => (n / ended).toFixed(1);
     return {
       calls: this.calls,
       "lookups seen (sysAccess, sysStat)": this.lookups,
-      "answered in rcu mode": `${answered}, ${this.inRcu} with success`,
+      "ended in rcu mode": `${ended}, ${this.inRcu} with success`,
       "stores to the own slot": this.stores.slot,
       "stores to the own scratch": this.stores.scratch,
       "stores to the own memo": this.stores.memo,

@@ -98,8 +98,8 @@ function exchangeOf(attachment: Attachment, ctx: number): (from: string, to: str
     const b = encoder.encode(`${to}\0`);
     attachment.path.set(a);
     attachment.path2.set(b);
-    const answer = attachment.core.sysRename(ctx, AT_FDCWD, a.length - 1, AT_FDCWD, b.length - 1, RENAME_EXCHANGE);
-    if (answer !== 0) throw new WrongResult(`exchange returns ${answer}`);
+    const result = attachment.core.sysRename(ctx, AT_FDCWD, a.length - 1, AT_FDCWD, b.length - 1, RENAME_EXCHANGE);
+    if (result !== 0) throw new WrongResult(`exchange returns ${result}`);
   };
 }
 

@@ -67,7 +67,7 @@ class Tally {
   toString(): string {
     const { sets, complete, schedules, states, outcomes, most } = this;
     if (sets === 0) return "none";
-    return `${sets} sets, ${complete} completely; ${schedules} schedules run to their end, ${states} states, ${outcomes} different answers; most: ${most.schedules} (${most.name})`;
+    return `${sets} sets, ${complete} completely; ${schedules} schedules run to their end, ${states} states, ${outcomes} different results; most: ${most.schedules} (${most.name})`;
   }
 }
 

@@ -51,6 +51,6 @@ export function runCallByCall(machine: Machine, operations: Operation[], control
 export function verdict(outcome: Outcome, judge: Judge): string | null {
   if (outcome.status === "done") return judge(outcome);
   return outcome.status === "abandoned"
-    ? "nobody can go on, and not all have ended"
+    ? "no thread can continue, and not all have ended"
     : `${outcome.status}: ${outcome.message}`;
 }

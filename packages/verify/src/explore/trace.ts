@@ -1,5 +1,5 @@
 /**
- * A schedule as text for people: the thread, the function and line, the access, the field and its object, the value. Addresses get the
+ * A schedule as readable text: the thread, the function and line, the access, the field and its object, the value. Addresses get the
  * names of core/mem/layout.ts, objects of the typed caches their fields, dentries their path.
  *
  * The trace shows the accesses to words that the threads share (conflicting in this run), and the first and last access of each

@@ -1,11 +1,11 @@
 /**
  * A checker of the whole arena, as fsck is one of a disk: every chunk, object, reference, list, chain, name and page. It is written
  * from the drawings in core/** and docs/memory.md alone and shares no code with the core; where things lie it knows from
- * layout.js. The arena must be at rest: no call under way in any thread, though threads may be attached, files open,
+ * arena/layout.ts. The arena must be at rest: no call under way in any thread, though threads may be attached, files open,
  * descriptors, mounts and contexts there, and objects retired whose grace period is not over.
  *
- * It believes nothing: a pointer is followed only when it is the address of an object in use, and every list is followed
- * at most once around. So it ends, and names what is wrong, also when the memory holds rubbish.
+ * No word is trusted: a pointer is followed only when it is the address of an object in use, and every list is followed
+ * at most once around. So it ends, and names what is wrong, also when the memory is damaged.
  */
 
 import * as L from "../arena/layout.js";

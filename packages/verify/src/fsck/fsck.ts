@@ -46,9 +46,9 @@ type Explored = ReturnType<typeof nothingExplored>;
 const nothingExplored = () => ({
   trees: 0,
   steps: 0,
-  "steps that changed something or answered": 0,
+  "steps that succeeded": 0,
   looks: 0,
-  "answers ENOSPC": 0,
+  "steps that returned ENOSPC": 0,
   "steps of real threads": 0,
 });
 
@@ -143,8 +143,8 @@ function ballast(fs: FsSync, free: number): void {
 
 function note(explored: Explored, trace: string[]): void {
   explored.steps += trace.length;
-  explored["answers ENOSPC"] += trace.filter((line) => line.endsWith(": ENOSPC")).length;
-  explored["steps that changed something or answered"] += trace.filter((line) => !/: E[A-Z]+$/.test(line)).length;
+  explored["steps that returned ENOSPC"] += trace.filter((line) => line.endsWith(": ENOSPC")).length;
+  explored["steps that succeeded"] += trace.filter((line) => !/: E[A-Z]+$/.test(line)).length;
 }
 
 function failure(where: string, problems: string[], trace: string[]): Failure {

@@ -225,8 +225,8 @@ function checkMountReach(v: ArenaView, live: number[]) {
     if (reached.has(m)) continue;
     reached.add(m);
     todo.push(...(kids.get(m) ?? []));
-    // Whoever is in a mount can leave it upward.
+    // A walk in a mount can leave it upward.
     if (v.isLive(L.CACHE_MOUNT, v.u32(m + M.parent))) todo.push(v.u32(m + M.parent));
   }
-  for (const m of live) if (!reached.has(m)) v.problem("leak", `${mount(v, m)} is out of everybody's reach`);
+  for (const m of live) if (!reached.has(m)) v.problem("leak", `${mount(v, m)} is not reachable`);
 }

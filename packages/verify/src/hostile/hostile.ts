@@ -162,8 +162,8 @@ class Case {
     let how: Ending;
     try {
       this.#thread ??= this.#attach();
-      const answer = operation(this.#thread, this.fixture.state);
-      how = answer < 0 ? "returned an errno" : "returned";
+      const result = operation(this.#thread, this.fixture.state);
+      how = result < 0 ? "returned an errno" : "returned";
       if (name === "threadDetach") this.#thread = undefined;
     } catch (error) {
       how = outcomeOf(error);

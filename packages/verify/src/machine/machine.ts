@@ -283,7 +283,7 @@ export class Machine extends SchedulingPoints {
 
   #countTimeout(): void {
     if (++this.timeouts > this.maxTimeouts)
-      throw new MachineFailure("stuck", "nobody goes on: every thread waits for another");
+      throw new MachineFailure("stuck", "no thread can continue: every thread waits for another");
   }
 
   /** Lets a thread run until it is suspended or its operation has ended. */

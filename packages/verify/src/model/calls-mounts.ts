@@ -205,7 +205,7 @@ function* detachTree(me: Me, mnt: number): Steps<number | string> {
   }
 }
 
-/** Frees what can be freed: changes nothing that anybody can see. How much it frees is nobody's promise. */
+/** Frees unused memory: no call sees a difference. The number of objects freed is not specified. */
 function* shrink(): Steps<{ any: true }> {
   return yield* step((): { any: true } => ({ any: true }));
 }

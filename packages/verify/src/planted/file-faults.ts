@@ -1,4 +1,4 @@
-/** Faults in what calls change: entries, accounts, contents, descriptors, and in the sweep that finds what the dead held. */
+/** Faults in what calls change: entries, accounts, contents, descriptors, and in the recount of a dead thread's references. */
 import { alloc, death, fsck, pair, terminate, tests, torture } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 

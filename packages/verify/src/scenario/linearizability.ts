@@ -149,21 +149,21 @@ const treeOf = (name: string): Tree => defined(TREES[name], `tree ${name}`);
 
 /** The outcome, the possible outcomes, and their difference. */
 function explain(tree: string, operations: readonly Program[], seen: TreeOutcome, outcomes: TreeOutcome[]): string {
-  const lines = [`on the tree "${tree}" no interleaving of the model's steps gives these answers and this tree:`];
+  const lines = [`on the tree "${tree}" no interleaving of the model's steps gives these results and this tree:`];
   for (const [n, { name, calls }] of operations.entries()) {
     lines.push(`  thread ${n}: ${name}`);
     for (const [k, call] of calls.entries())
-      lines.push(`    ${say(call)} -> ${say(seen.results[n]?.[k] ?? "(no answer)")}`);
+      lines.push(`    ${say(call)} -> ${say(seen.results[n]?.[k] ?? "(no result)")}`);
   }
   const same = JSON.stringify(seen.results);
   const alike = outcomes.filter(({ results }) => JSON.stringify(results) === same);
   if (alike.length === 0) {
-    const answers = new Set(outcomes.map(({ results }) => say(results)));
-    lines.push("  the answers could have been:", ...[...answers].slice(0, SHOWN).map((text) => `    ${text}`));
+    const possible = new Set(outcomes.map(({ results }) => say(results)));
+    lines.push("  the results could have been:", ...[...possible].slice(0, SHOWN).map((text) => `    ${text}`));
     return lines.join("\n");
   }
   const [nearest = []] = alike.map(({ final }) => differences(final, seen.final)).sort((a, b) => a.length - b.length);
-  lines.push("  with these answers the tree is wrong at:", ...nearest.slice(0, SHOWN).map((text) => `    ${text}`));
+  lines.push("  with these results the tree is wrong at:", ...nearest.slice(0, SHOWN).map((text) => `    ${text}`));
   return lines.join("\n");
 }
 

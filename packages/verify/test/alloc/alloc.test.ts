@@ -37,8 +37,8 @@ test("every call of the core that may allocate is in the table of operations", (
 /** What an operation does beyond mkdir when there is no room; its result replaces mkdir's if it is a number. */
 type Then = (session: AllocSession, state: number) => number | undefined;
 const misdo = (session: AllocSession, state: number, then: Then) => {
-  const answer = session.mkdir("/w/new");
-  return answer < 0 ? (then(session, state) ?? answer) : answer;
+  const result = session.mkdir("/w/new");
+  return result < 0 ? (then(session, state) ?? result) : result;
 };
 const wrong = (then: Then, more: Partial<Operation> = {}): Operation => ({
   allocations: 2,
@@ -142,9 +142,9 @@ describe("a way of filling that does wrong is reported", () => {
       {
         ...big,
         remove(session, i, made) {
-          const answer = big.remove(session, i, made);
+          const result = big.remove(session, i, made);
           if (i === 0) session.file(`/w/kept-${session.time++}`, "k".repeat(100_000));
-          return answer;
+          return result;
         },
       },
       /round 1\n\d+ fit in, and \d+ the first time/,

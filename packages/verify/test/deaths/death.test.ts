@@ -31,7 +31,7 @@ test("what a bystander sees between a death and the recovery has happened, or is
   assert.ok(done > 10 && Number(explored["of these, operations that would have waited"]) < done);
 });
 
-// Cases that were wrong once: the bystander has to wait for the dead thread, or the sweep looks a second time.
+// Cases that were wrong once: the bystander has to wait for the dead thread, or the recount runs a second time.
 const FOUND: [only: string, meanwhile: string, what: string][] = [
   ["mounts umount: sysUmount(path=/m flags=0)", "stat: sysStat(path=/m/f)", "an umount that is undone"],
   ["users chown: sysChown(path=/p uid=2000", "acl: sysSetacl(path=/p ", "a change of owner that is undone"],

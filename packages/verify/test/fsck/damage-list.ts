@@ -34,7 +34,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a slot in use beyond those ever used", "slot", (w) => w.set(L.G_SLOTS_USED, 1)],
   ["a free slot that holds a context", "slot", (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_CONTEXT, w.context)],
   ["a free slot that has counted", "slot", (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_COUNTERS, 1)],
-  ["a slot that holds rubbish", "context-held", (w) => w.set(L.SLOTS + L.SLOT_CONTEXT, w.context + 64)],
+  ["a slot that holds an invalid context", "context-held", (w) => w.set(L.SLOTS + L.SLOT_CONTEXT, w.context + 64)],
   [
     "a slot that holds a context uncounted",
     "context-users",
@@ -324,7 +324,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["groups outside of any block", "owner", (w) => w.add(w.context + CONTEXT.groups, 4)],
   ["the lowest free descriptor", "fd-hint", (w) => w.set(w.get(L.CTX_TABLE) + CONTEXT.fdHint, 200)],
   ["a descriptor taken and not open", "fd", (w) => w.set(w.block + 50 * 4, L.FD_RESERVED)],
-  ["a descriptor that is rubbish", "fd", (w) => w.set(w.block + 50 * 4, 4096)],
+  ["a descriptor that points to no open file", "fd", (w) => w.set(w.block + 50 * 4, 4096)],
   ["a standard descriptor", "fd", (w) => w.set(w.block, w.file(3))],
   ["a file without its descriptor", "leak", (w) => w.set(w.block + w.numbers.fd * 4, 0)],
   ["a file's count", "file-count", (w) => w.add(w.file(w.numbers.fd) + FILE.count, 1)],

@@ -7,7 +7,7 @@
  *
  * Guarantees
  *  - An object that a reader may have found is not reused before that reader's section ends or the reader is expelled.
- *  - Readers store to their own cache line only. Idle threads show 0 and block nobody. If a section stalls for STALL_MS
+ *  - Readers store to their own cache line only. Idle threads show 0 and block no thread. If a section stalls for STALL_MS
  *    while a grace period waits for it (its thread is dead or suspended), it is expelled: its word becomes EXPELLED. If
  *    the thread continues, rcuReadUnlock() returns false at the end of the section, and rcuValid() when the thread
  *    wants to take a reference; then the walk starts again. Until then it reads objects of the right type with other

@@ -49,7 +49,7 @@ export const D_UNHASHED: u32 = 1 << 3;
 export const D_MOUNTED: u32 = 1 << 4;
 /** Nothing may be mounted here: the directory is being removed. */
 export const D_CANT_MOUNT: u32 = 1 << 5;
-/** A directory that everybody may search, so that a walk need not read the inode. */
+/** A directory that every user may search, so that a walk need not read the inode. */
 export const D_EXEC_ANY: u32 = 1 << 6;
 /** A directory whose children all have dentries: a name that is not found does not exist. */
 export const D_COMPLETE: u32 = 1 << 7;

@@ -8,7 +8,7 @@ type DriverAttributes = ReturnType<Driver["root"]>;
 /** A directory by the names in it, a file by its text, a link by its body. */
 export type Content = string | { readonly link: string } | { readonly [name: string]: Content };
 
-/** A node of an object driver: what the driver tells of it, and what is in it. */
+/** A node of an object driver: its attributes and its contents. */
 export interface ObjectNode extends DriverAttributes {
   readonly ino: number;
   readonly text?: string;

@@ -178,7 +178,7 @@ test("revalidate: an entry found stale again under the lock is looked up in the 
   assert.deepEqual([argumentsOf(calls, "lookup").length, argumentsOf(calls, "revalidate").length], [2, 2]);
 });
 
-// Fails when rcu mode answers ENOENT for an entry without an inode before it is revalidated.
+// Fails when rcu mode returns ENOENT for an entry without an inode before it is revalidated.
 test("revalidate: a negative entry found stale is looked up again", async (t) => {
   const { vfs } = await treeFor(t);
   const { driver, calls, make } = memoryDriver("moody", ["lookup", "revalidate"]);

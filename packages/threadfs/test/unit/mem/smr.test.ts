@@ -221,7 +221,7 @@ test("row 26: mode, owner and group are read in rcu mode, also of an inode that 
       "ENOENT",
     ),
   );
-  assert.ok(!made.some((other) => other.inode === inode), "nobody else's mode was read");
+  assert.ok(!made.some((other) => other.inode === inode), "the mode of no other file was read");
   assert.equal(counts.dropPermission, undefined);
   assert.equal(counts.echildRestarts, 1);
 });

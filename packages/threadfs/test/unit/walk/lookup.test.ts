@@ -225,7 +225,7 @@ describe("names that change during a lookup (row 16)", () => {
 
 describe("the comparison of names (row 17)", () => {
   // Fails when rcuWalk(), matchRcu() or dLookupLocked() takes equal hashes and lengths for equal names.
-  test("row 17: a lookup tells names of one hash and one length apart by their bytes", async (t) => {
+  test("row 17: a lookup distinguishes names of one hash and one length by their bytes", async (t) => {
     const { walker } = await scene(t);
     walker.fs.mkdirSync("/d");
     const parent = dentryOf(walker, "/d");
@@ -241,7 +241,7 @@ describe("the comparison of names (row 17)", () => {
   });
 
   // Fails when hashMask() and matchRcu() leave the length out: one name is found as another that begins with it.
-  test("row 17: a lookup tells names of one hash and different lengths apart", async (t) => {
+  test("row 17: a lookup distinguishes names of one hash and different lengths", async (t) => {
     const { walker } = await scene(t);
     const names = ["ab", "abc", "abcd", "abd"];
     walker.registerDriver(objectDriver("one-hash", Object.fromEntries(names.map((n) => [n, n])), { hash: () => 7 }));

@@ -172,7 +172,7 @@ const LIFTED = [
   [CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH, true, true, true, true, false, true, true],
 ] as const;
 
-// Taken out, one at a time: CAP_DAC_OVERRIDE; CAP_DAC_READ_SEARCH; "nobody may execute it" for the override.
+// Taken out, one at a time: CAP_DAC_OVERRIDE; CAP_DAC_READ_SEARCH; the exception for files without any execute bit.
 test("row 35: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH lift a refusal, in rcu mode", async (t) => {
   const { vfs, counted } = await treeFor(t);
   makeDir(vfs, 0o700);
@@ -394,29 +394,29 @@ test("row 38: a directory that changes before the walk leaves rcu mode sends the
 
 // Taken out: the call of the audit hook.
 test("the audit hook is called for every success with dentry and inode, and for no failure", async (t) => {
-  const told: [dentry: number, inode: number][] = [];
-  const { vfs } = await treeFor(t, { audit: (...args) => told.push(args) });
+  const auditCalls: [dentry: number, inode: number][] = [];
+  const { vfs } = await treeFor(t, { audit: (...args) => auditCalls.push(args) });
   vfs.fs.mkdirSync("/d");
   vfs.fs.writeFileSync("/d/f", "x");
-  told.length = 0;
+  auditCalls.length = 0;
   const seen = vfs.points(() => vfs.fs.statSync("/d/f"));
   const [, inode] = lastPass(seen, POINT.ATTR_COPIED);
   const [, , dentry] = lastPass(seen, POINT.ANSWER);
-  assert.deepEqual(told, [[dentry, inode]]);
-  told.length = 0;
+  assert.deepEqual(auditCalls, [[dentry, inode]]);
+  auditCalls.length = 0;
   refused("ENOENT", () => vfs.fs.statSync("/d/none"));
-  assert.deepEqual(told, []);
+  assert.deepEqual(auditCalls, []);
 });
 
 // Taken out, one at a time: the call for opens that may create; the call for walks to a parent directory.
 test("the audit hook is called for opens, creations and removals too", async (t) => {
-  const told: number[] = [];
-  const { vfs } = await treeFor(t, { audit: (dentry) => told.push(dentry) });
+  const auditCalls: number[] = [];
+  const { vfs } = await treeFor(t, { audit: (dentry) => auditCalls.push(dentry) });
   /** How often the hook is called in a run. */
   const audited = (run: () => unknown) => {
-    told.length = 0;
+    auditCalls.length = 0;
     run();
-    return told.length;
+    return auditCalls.length;
   };
   const openAndClose = (flags: string) => () => vfs.fs.closeSync(vfs.fs.openSync("/f", flags));
   assert.equal(audited(openAndClose("wx")), 1);
@@ -433,5 +433,5 @@ test("the audit hook is called for opens, creations and removals too", async (t)
     audited(() => codeOf(openAndClose("r"))),
     0,
   );
-  assert.ok(told.every((dentry) => dentry > 0));
+  assert.ok(auditCalls.every((dentry) => dentry > 0));
 });

@@ -244,7 +244,7 @@ test("a cached walk notices that its context has another root or working directo
   }
 });
 
-test("the prefix cache tells walks from different descriptors apart, also when a start was renamed", async (t) => {
+test("the prefix cache distinguishes walks from different descriptors, also when a start was renamed", async (t) => {
   const all = await setUp(t);
   const { openat } = rawCore(t, all.vfs.handle);
   const [mine, theirs] = [openat(AT_FDCWD, "/", 0), openat(AT_FDCWD, "/other", 0)];

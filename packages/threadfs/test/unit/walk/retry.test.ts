@@ -229,15 +229,15 @@ test("row 75: the root's reference is released between attempts and at the end",
 // Taken out: "err == 0 &&" before host.audit(), and in another build the call itself.
 test("row 76: the audit hook is called once for each walk that succeeds, and for none that fails", async (t) => {
   const { vfs, peer, memory } = await setUp(t);
-  const told: Parameters<AuditHook>[] = [];
-  const walker = await walkerOf(t, vfs.handle, { audit: (...args) => told.push(args) });
+  const auditCalls: Parameters<AuditHook>[] = [];
+  const walker = await walkerOf(t, vfs.handle, { audit: (...args) => auditCalls.push(args) });
   vfs.fs.mkdirSync("/a");
   vfs.fs.writeFileSync("/a/f", "x");
   /** How often the hook is called in a run. */
   const audited = (run: () => unknown) => {
-    told.length = 0;
+    auditCalls.length = 0;
     run();
-    return told.length;
+    return auditCalls.length;
   };
   let last = 0;
   walker.at(POINT.ANSWER, (_err, d) => {
@@ -247,7 +247,7 @@ test("row 76: the audit hook is called once for each walk that succeeds, and for
     audited(() => walker.fs.statSync("/a/f")),
     1,
   );
-  assert.deepEqual(told[0], [last, memory.inode(last)]);
+  assert.deepEqual(auditCalls[0], [last, memory.inode(last)]);
   assert.equal(
     audited(() => walker.fs.closeSync(walker.fs.openSync("/a/f", "r"))),
     1,
@@ -317,9 +317,9 @@ describe("the inode that goes with the walk's dentry", () => {
     fs.symlinkSync("/a/b/f", "/a/abs");
     vfs.mount("none", "/a/b/c", "tmpfs");
     fs.mkdirSync("/a/b/c/in");
-    const told: boolean[] = [];
+    const auditCalls: boolean[] = [];
     const auditor = await walkerOf(t, vfs.handle, {
-      audit: (dentry, inode) => told.push(memory.inode(dentry) === inode),
+      audit: (dentry, inode) => auditCalls.push(memory.inode(dentry) === inode),
     });
     const paths = [
       "/",
@@ -336,9 +336,9 @@ describe("the inode that goes with the walk's dentry", () => {
     for (const ref of [false, true]) {
       auditor.walkMode({ ref });
       for (const path of paths) {
-        told.length = 0;
+        auditCalls.length = 0;
         auditor.fs.statSync(path);
-        assert.deepEqual(told, [true], path);
+        assert.deepEqual(auditCalls, [true], path);
       }
     }
   });
