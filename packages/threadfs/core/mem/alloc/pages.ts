@@ -1,7 +1,9 @@
 /**
  * Allocates chunks of 64 KiB: from the free list, or from the end of the arena, which grows up to its maximum.
  *
- * An entry of the chunk table is guarded by the lock of the cache that owns the chunk, and by the page lock while the chunk is free.
+ * Chunk table entry (32 bytes; guarded by the lock of the cache that owns the chunk, while free by the page lock):
+ *   0 cache   4 objects in use   8 first free object   12 offset of the next object never used
+ *   16 previous and 20 next chunk on the cache's partial list (20: next free chunk while free)
  */
 
 import {
@@ -29,15 +31,6 @@ const RESERVE: u32 = 3;
  */
 const GROW_CHUNKS: u32 = 32;
 
-/** Entry of the chunk table: the cache of the chunk, its objects in use, its first free object, the offset of its next new object. */
-export const CHUNK_CACHE: u32 = 0;
-export const CHUNK_IN_USE: u32 = 4;
-export const CHUNK_FREE_LIST: u32 = 8;
-export const CHUNK_NEW: u32 = 12;
-/** The neighbours on the partial list of the cache; the next free chunk while the chunk is free. */
-export const CHUNK_PREV: u32 = 16;
-export const CHUNK_NEXT: u32 = 20;
-
 export function chunkEntry(chunk: u32): usize {
   return <usize>(load<u32>(H_CHUNK_TABLE) + chunk * CHUNK_ENTRY);
 }
@@ -56,7 +49,7 @@ export function chunkAlloc(reserve: bool): u32 {
   if (reserve || used + RESERVE < max) {
     chunk = load<u32>(G_PAGE_FREE);
     if (chunk != 0) {
-      set32(G_PAGE_FREE, load<u32>(chunkEntry(chunk) + CHUNK_NEXT));
+      set32(G_PAGE_FREE, load<u32>(chunkEntry(chunk) + 20));
       recycled = true;
     } else {
       chunk = bump(1);
@@ -87,8 +80,8 @@ export function chunkAllocPair(): u32 {
 
 /** Takes two adjacent chunks off the free list, zeroed. */
 function takeAdjacentFree(): u32 {
-  for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + CHUNK_NEXT)) {
-    for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + CHUNK_NEXT)) {
+  for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + 20)) {
+    for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + 20)) {
       if (b != a + 1) continue;
       removeFromFreeList(a);
       removeFromFreeList(b);
@@ -101,8 +94,8 @@ function takeAdjacentFree(): u32 {
 
 function removeFromFreeList(chunk: u32): void {
   let at = G_PAGE_FREE;
-  while (load<u32>(at) != chunk) at = chunkEntry(load<u32>(at)) + CHUNK_NEXT;
-  set32(at, load<u32>(chunkEntry(chunk) + CHUNK_NEXT));
+  while (load<u32>(at) != chunk) at = chunkEntry(load<u32>(at)) + 20;
+  set32(at, load<u32>(chunkEntry(chunk) + 20));
 }
 
 function bump(n: u32): u32 {
@@ -126,8 +119,8 @@ export function growMemory(chunks: u32, limit: u32): bool {
 export function chunkFree(chunk: u32): void {
   lock(G_PAGE_LOCK);
   const e = chunkEntry(chunk);
-  set32(e + CHUNK_CACHE, 0);
-  set32(e + CHUNK_NEXT, load<u32>(G_PAGE_FREE));
+  set32(e, 0);
+  set32(e + 20, load<u32>(G_PAGE_FREE));
   set32(G_PAGE_FREE, chunk);
   put32(G_PAGE_USED, load<u32>(G_PAGE_USED) - 1);
   unlock(G_PAGE_LOCK);

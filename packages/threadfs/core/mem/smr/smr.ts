@@ -19,8 +19,8 @@
 import * as COUNTER from "../../../abi/counters";
 import { PANIC_LOCK } from "../../../abi/host";
 import * as host from "../../host";
-import { CHUNK_CACHE, chunkEntry } from "../alloc/pages";
-import { cacheAddress, KMEM_LINK } from "../alloc/slab";
+import { chunkEntry } from "../alloc/pages";
+import { cacheAddress } from "../alloc/slab";
 import {
   CHUNK_SHIFT,
   G_EPOCH,
@@ -45,7 +45,7 @@ const EXPELLED: u32 = 1;
 /** How long a section may stall while a grace period waits for it. */
 const STALL_MS: i64 = 2000;
 /** Objects retired between two polls. */
-export const POLL_EVERY: u32 = 32;
+const POLL_EVERY: u32 = 32;
 /** With this many retired objects, every poll expels stalled sections. */
 const BACKLOG: u32 = 4096;
 /** Polls of synchronizeRcu(), with sleeps of 0.1 ms and without: enough for every stalled section to be expelled. */
@@ -86,7 +86,7 @@ export function rcuDepth(): i32 {
 }
 
 function linkOf(p: usize): usize {
-  return p + load<u32>(cacheAddress(load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT) + CHUNK_CACHE)) + KMEM_LINK);
+  return p + load<u32>(cacheAddress(load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT))) + 20);
 }
 
 /**

@@ -3,7 +3,7 @@
  * owns: a dentry its long name, an inode its link body and ACL, a context its groups.
  */
 
-import { CHUNK_CACHE, chunkEntry } from "../../mem/alloc/pages";
+import { chunkEntry } from "../../mem/alloc/pages";
 import { kfreeAt, slabAlloc, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
 import { CHUNK_SHIFT } from "../../mem/layout";
@@ -37,7 +37,7 @@ export function reclaim(n: u32): u32 {
 }
 
 function freeObject(p: usize): void {
-  const cache = load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT) + CHUNK_CACHE);
+  const cache = load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT));
   if (cache == CACHE_DENTRY) {
     freeDentry(changetype<Dentry>(p));
     return;

@@ -17,8 +17,8 @@
 
 import { dataFree } from "../../fs/tmpfs/data";
 import * as host from "../../host";
-import { CHUNK_CACHE, CHUNK_FREE_LIST, CHUNK_IN_USE, CHUNK_NEW, chunkAddress, chunkEntry } from "../../mem/alloc/pages";
-import { cacheAddress, KMEM_LINK, KMEM_OBJECT_SIZE } from "../../mem/alloc/slab";
+import { chunkAddress, chunkEntry } from "../../mem/alloc/pages";
+import { cacheAddress } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { G_PAGE_BUMP, G_RCU_HEAD, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
@@ -113,11 +113,11 @@ function firstObjectOf(id: u32): void {
 
 /** The next object, allocated or free; 0: no more. */
 function nextObject(): usize {
-  const size = load<u32>(cacheAddress(iterCache) + KMEM_OBJECT_SIZE);
+  const size = load<u32>(cacheAddress(iterCache) + 4);
   if (iterObject != 0) iterObject += size;
-  while (iterObject == 0 || iterObject >= chunkAddress(iterChunk) + load<u32>(chunkEntry(iterChunk) + CHUNK_NEW)) {
+  while (iterObject == 0 || iterObject >= chunkAddress(iterChunk) + load<u32>(chunkEntry(iterChunk) + 12)) {
     if (++iterChunk >= load<u32>(G_PAGE_BUMP)) return 0;
-    iterObject = load<u32>(chunkEntry(iterChunk) + CHUNK_CACHE) == iterCache ? chunkAddress(iterChunk) : 0;
+    iterObject = load<u32>(chunkEntry(iterChunk)) == iterCache ? chunkAddress(iterChunk) : 0;
   }
   return iterObject;
 }
@@ -126,7 +126,7 @@ function nextObject(): usize {
 function objectsInUse(id: u32): u32 {
   let n: u32 = 0;
   for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
-    if (load<u32>(chunkEntry(c) + CHUNK_CACHE) == id) n += load<u32>(chunkEntry(c) + CHUNK_IN_USE);
+    if (load<u32>(chunkEntry(c)) == id) n += load<u32>(chunkEntry(c) + 4);
   }
   return n;
 }
@@ -145,11 +145,11 @@ function markFreeObjects(): void {
   for (let id = CACHE_DENTRY; id <= CACHE_CONTEXT; id++) {
     firstObjectOf(id);
     for (let p = nextObject(); p != 0; p = nextObject()) store<u32>(recountOf(id, p), 0);
-    const next = load<u32>(cacheAddress(id) + KMEM_LINK);
+    const next = load<u32>(cacheAddress(id) + 20);
     for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
-      if (load<u32>(chunkEntry(c) + CHUNK_CACHE) != id) continue;
+      if (load<u32>(chunkEntry(c)) != id) continue;
       let n = objectsMax();
-      for (let p = load<u32>(chunkEntry(c) + CHUNK_FREE_LIST); p != 0; p = load<u32>(p + next)) {
+      for (let p = load<u32>(chunkEntry(c) + 8); p != 0; p = load<u32>(p + next)) {
         if (n-- == 0) corrupt(p);
         store<u32>(recountOf(id, p), FREE);
       }
@@ -158,9 +158,9 @@ function markFreeObjects(): void {
   let n = objectsMax();
   for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
     if (n-- == 0) corrupt(p);
-    const id = load<u32>(chunkEntry(p >> 16) + CHUNK_CACHE);
+    const id = load<u32>(chunkEntry(p >> 16));
     store<u32>(recountOf(id, p), FREE);
-    p = load<u32>(p + load<u32>(cacheAddress(id) + KMEM_LINK));
+    p = load<u32>(p + load<u32>(cacheAddress(id) + 20));
   }
 }
 
