@@ -7,7 +7,7 @@
  *
  * `--json` writes the results of several checks, `--doc` writes them into a document, docs/results.md as a rule.
  * For several checks `--seconds` is the time of all of them together, shared out by weight. `--short` takes the forms that
- * `npm test` holds.
+ * `npm test` runs.
  */
 import { writeFile } from "node:fs/promises";
 import { type Check, printOutcome } from "./support/check.js";
@@ -63,7 +63,7 @@ interface Options {
   short: boolean;
 }
 
-/** Runs a check with its share of the time, and prints what it came to. */
+/** Runs a check with its share of the time, and prints its outcome. */
 async function runShare({ name, load }: Entry, { seconds, seed, short }: Options): Promise<Result> {
   const { check } = await load();
   console.log(`\n${name}: ${check.title}`);
@@ -111,5 +111,9 @@ const end = args.findIndex((arg) => arg.startsWith("-"));
 const names = end < 0 ? args : args.slice(0, end);
 const options = args.slice(names.length);
 const [only] = names.length === 1 ? chosen(names) : [];
+if (only === undefined && options.includes("--help")) {
+  console.log("usage: npm run verify -- [CHECK ...] [options]; with one CHECK, --help lists the options of that check");
+  console.log(`checks: ${CHECKS.map(({ name }) => name).join(" ")}`);
+}
 const ok = only === undefined ? await runSeveral(names, options) : await runOne(only, options);
 process.exitCode = ok ? 0 : 1;

@@ -1,4 +1,4 @@
-/** Addresses, sizes and fields of the core's memory, read from its source: a copy of them here would go stale. */
+/** Addresses, sizes and fields of the core's memory, read from the core's source, so that no copy can become outdated. */
 import { readFileSync } from "node:fs";
 import * as abi from "../../../threadfs/dist/abi/abi.js";
 import { defined } from "../support/defined.js";

@@ -35,7 +35,7 @@ const O_CREAT = 64;
 interface Shape {
   /** The file of each thread. */
   file(thread: number): string;
-  /** The last thread does this instead. */
+  /** The last thread does this instead of lookups. */
   writer?(work: Workload, n: number): Trace[];
   /** The writer writes to lines that no walk reads. */
   apart?: boolean;
@@ -121,7 +121,7 @@ export class Workload {
     };
   }
 
-  /** One call of a thread, recorded. */
+  /** Makes one call of a thread and records it. */
   #record(n: number, name: CallName, path: string, ...args: number[]): Recorded {
     const thread = this.#thread(n);
     return this.#recordCall(thread, name, 0, AT_FDCWD, thread.path(path), ...args);

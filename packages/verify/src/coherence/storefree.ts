@@ -83,7 +83,7 @@ export class Tally {
     return this.eachLoads.toSorted((a, b) => a - b)[this.eachLoads.length >> 1] ?? 0;
   }
 
-  /** The counts by name, for people. */
+  /** The counts by name, for the report. */
   explored(): Outcome["explored"] {
     const ended = this.inRcu + this.errnoInRcu;
     const each = (n: number) => (n / ended).toFixed(1);

@@ -84,7 +84,7 @@ export async function runBystander({ control, kind, ...options }: BystanderData)
         continue;
       }
       turn();
-      // The threads that start and die need the processors too.
+      // Leave processor time to the threads that start and die.
       if (thread.counts.add(COUNT.turns) % REST_EVERY === 0) Atomics.wait(words, CONTROL.STATE, STATE.WORK, 1);
     }
     for (const workload of Object.values<Workload>(workloads)) workload.end?.(thread);

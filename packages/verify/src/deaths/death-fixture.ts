@@ -1,5 +1,5 @@
 /**
- * A tree to die in: threads that stop for ever at one of their accesses, threads that survive, and the verdict on what the
+ * The tree of the death check: threads that stop for ever at one of their accesses, threads that survive, and the verdict on what the
  * dead ones leave.
  */
 import { PANIC_LOCK, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
@@ -41,7 +41,7 @@ export interface TreeThread {
   t: DriverThread;
 }
 
-/** Where a thread stands that is to die: how many accesses it has made since it began, and the one it died before. */
+/** The progress of a thread that will die: the accesses it has made since it began, and the one before which it died. */
 export interface CrashPoint {
   accesses: number;
   site: number;
@@ -115,7 +115,7 @@ export class DeathFixture {
     this.#clock = 1;
   }
 
-  /** A thread that dies before its n-th access from its start on; Infinity: it only counts. */
+  /** A thread that dies before its n-th access; Infinity: it never dies, and its accesses are counted. */
   victim(n: number): VictimThread {
     const crash: CrashPoint = { accesses: 0, site: -1, address: 0 };
     let scratch = 0;

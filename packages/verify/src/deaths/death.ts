@@ -30,12 +30,12 @@ import {
 
 export const title = "a thread may die at any access, holding anything: the tree is whole and the others continue";
 
-/** One death in so many is one of the recovering thread too; at one crash point in so many there is a bystander. */
+/** In one death out of this many the recovering thread dies too; at one crash point out of this many there is a bystander. */
 const RECOVERER_DEATH_ODDS = 8;
 const BYSTANDER_ODDS = 8;
 /** The recovering thread dies before one of its first accesses. */
 const RECOVERER_ACCESSES = 400;
-/** The short form stops each operation at about so many accesses. */
+/** The short form stops each operation at about this many accesses. */
 const SHORT_DEATHS = 12;
 const REPORTED_MAX = 5;
 /** -EINVAL: that slot is free already. */
@@ -49,7 +49,7 @@ const WOULD_WAIT = "of these, operations that would have waited";
 /** Recovers a dead thread. @returns the results of threadRecover(), the last one for the thread that died first */
 type Recover = (survivor: TreeThread, dead: VictimThread, second?: VictimThread) => number[];
 
-/** `second`, if there is one, recovers the thread and dies at it. */
+/** `second`, if there is one, starts the recovery and dies in it. */
 const recoverAll: Recover = (survivor, dead, second) => {
   const recover = ({ thread }: TreeThread, { thread: { slot } }: TreeThread) => thread.call("threadRecover", slot, 0);
   if (second === undefined) return [recover(survivor, dead)];
@@ -130,7 +130,7 @@ export interface DeathOptions {
   log?: (line: string) => void;
   /** Operations whose name contains it. */
   only?: string | undefined;
-  /** What the survivor does before it recovers the thread, at every crash point (else at some, a random operation). */
+  /** The operation that the survivor does before it recovers the thread, at every crash point. Without it: a random one, at some crash points. */
   meanwhile?: string | undefined;
   /** For tests of this check: another recovery. */
   recover?: Recover;
@@ -166,7 +166,7 @@ class Run {
     this.#recover = recover;
   }
 
-  /** Whether the time is over, or enough is wrong. */
+  /** Whether the time is over, or enough failures were found. */
   get ended(): boolean {
     return performance.now() > this.#until || this.failures.length >= REPORTED_MAX;
   }

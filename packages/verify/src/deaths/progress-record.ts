@@ -1,5 +1,5 @@
 /**
- * What a worker that will die notes for the thread that examines it afterwards: a shared array of its own.
+ * The progress record of a worker that will die: a shared array, which another thread reads after the death.
  *
  *   0 step begun   1 step ended   2 state   3 word it waits on   byte 64: a message in UTF-16, its length first
  */

@@ -5,7 +5,7 @@
  *
  *   npm run verify -- terminate [--seconds N] [--seed N] [--deaths N]
  *
- * The moment of a terminate() is the machine's; everything else follows from the seed.
+ * The moment of a terminate() depends on the machine; everything else follows from the seed.
  */
 import { Worker } from "node:worker_threads";
 import { type Random, randomBelow, seedOf } from "../../../cli/dist/support/random.js";
@@ -43,7 +43,7 @@ const TIMEOUT_MS = 25_000;
 const FILE = new URL("./terminate.worker.js", import.meta.url);
 const BYSTANDERS: readonly BystanderData["kind"][] = ["reader", "mixer"];
 
-/** How often each way to die is drawn, and the bound of the step or call at which it happens. */
+/** The weight of each way to die, and the bound of the step or call at which it happens. */
 const DEATH_KINDS: Record<DeathKind, { weight: number; within: number }> = {
   terminate: { weight: 9, within: 1 },
   "terminate in a wait": { weight: 3, within: 60 },
@@ -85,7 +85,7 @@ async function until(done: () => boolean, what: string): Promise<void> {
 const GAUGES = ["dentries", "inodes", "mounts", "openFiles"] as const;
 type ObjectCounts = Record<(typeof GAUGES)[number], number>;
 
-/** Objects alive once everything that can go has gone. */
+/** Objects in use after all files are removed and all unused memory is freed. */
 function objectCounts(vfs: Vfs): ObjectCounts {
   for (let n = 0; n < 3; n++) {
     vfs.synchronizeRcu();
@@ -204,7 +204,7 @@ class Run {
     Atomics.notify(this.#control, CONTROL.STATE);
   }
 
-  /** This thread's own work: it reads what the others change, and writes at a place of its own. Events come between the turns. */
+  /** This thread's own work: it reads the files that the others change, and writes files of its own. Events are handled between the turns. */
   async #ownWork(read: Turn): Promise<void> {
     const { fs } = this.#vfs;
     for (let n = 0; !this.#stopped; n++) {
@@ -217,7 +217,7 @@ class Run {
         if (found !== text) throw new Error(`/p/file is "${found}" where "${text}" was written`);
         this.count("turns of this thread");
       }
-      // The threads that start and die need the processors too.
+      // Leave processor time to the threads that start and die.
       await pause(1);
     }
   }
@@ -342,7 +342,7 @@ class Run {
     this.#tree.vfs.close();
   }
 
-  /** Nothing is lost: without its files the tree has as many objects as before. */
+  /** No object leaks: without its files the tree has as many objects as before. */
   #countAtEnd({ vfs, own, before }: Tree): void {
     const { expelledReaders, lockWaits } = vfs.counters();
     this.count("expelledReaders", expelledReaders);
@@ -365,7 +365,7 @@ export interface TerminateOptions {
   /** At most seven rounds. */
   short?: boolean;
   log?: (line: string) => void;
-  /** Ends with so many, if that is before the time is over. */
+  /** The run ends after this many deaths, if the time is not over before. */
   deaths?: number | undefined;
 }
 

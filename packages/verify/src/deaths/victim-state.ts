@@ -95,7 +95,7 @@ function sameContents(bytes: Buffer, { data, mixed }: FileInode): boolean {
   return mixed ? isMixed(bytes, data, mixed) : bytes.equals(data);
 }
 
-/** Where what was found differs from an inode of the model, or null. */
+/** A difference between an entry found and an inode of the model, or null. */
 function sameInode(own: Found, inode: Inode, workload: VictimWorkload): string | null {
   if (own.type !== inode.type) return `is a ${own.type}, not a ${inode.type}`;
   if (inode.type === "link") return own.target === inode.target ? null : "leads elsewhere";
@@ -107,7 +107,7 @@ function sameInode(own: Found, inode: Inode, workload: VictimWorkload): string |
   return `has other contents (${bytes.length} bytes, ${inode.data.length} expected)`;
 }
 
-/** What is on a worker's places, and its working directory. */
+/** The entries in a worker's directories, and its working directory. */
 type Places = Pick<VictimWorkload, "mounted" | "bound" | "driven" | "cwd">;
 const PLACES = ["mounted", "bound", "driven", "cwd"] as const;
 
@@ -147,9 +147,9 @@ export interface Victim {
 }
 
 export interface Verdict {
-  /** What could not have been, or null. */
+  /** A state of the tree that the record excludes, or null. */
   wrong: string | null;
-  /** What became of the step in which the worker died; null: it died between two steps. */
+  /** Whether the step in which the worker died has happened; null: it died between two steps. */
   inHand: "not happened" | "happened" | "between" | null;
   /** That step. */
   text?: string | undefined;

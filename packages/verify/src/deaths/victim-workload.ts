@@ -1,6 +1,6 @@
 /**
- * What a worker does until it dies: steps that follow from a seed and from what the steps before have made. The worker makes
- * them; the thread that examines what it has left goes through the same steps and knows what must be there.
+ * The work of a worker until it dies: steps that follow from a seed and from the results of the steps before. The worker makes
+ * them; the thread that examines the tree afterwards goes through the same steps and knows which files must exist.
  */
 import { type Random, randomBelow } from "../../../cli/dist/support/random.js";
 import type { FsSync, Stats, Vfs } from "../../../threadfs/dist/src/index.js";

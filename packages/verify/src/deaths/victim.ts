@@ -13,7 +13,7 @@ const AT_FDCWD = -100;
 const RENAME_EXCHANGE = 2;
 /** First mutex of an undo log (core/mem/undo/log.ts). */
 const LOG_MUTEX = 184;
-/** A plan that has not come about after so many steps ends with them. */
+/** A plan that could not be carried out within this many steps ends with them. */
 const STEPS_MAX = 20_000;
 const OVERFLOWS = 30;
 
@@ -54,7 +54,7 @@ export async function runVictim({ handle, record: buffer, seed, life, driver, pl
   const tick = (where: keyof Inside) => {
     const act = armed ? INSIDE[plan.how]?.[where] : undefined;
     if (act === undefined || attachment === undefined || step === undefined || left-- > 0) return;
-    // An end that does not fit here is tried again the next time.
+    // An end that is not possible here is tried again at the next step.
     if (left === -1 && act({ record, attachment, step }) === false) left = 0;
   };
   const now = () => {
@@ -103,7 +103,7 @@ function exchangeOf(attachment: Attachment, ctx: number): (from: string, to: str
   };
 }
 
-/** What an end inside a call may use: the step is the one under way. */
+/** The values that an end inside a call may use: `step` is the one in progress. */
 interface InCall {
   record: ProgressRecord;
   attachment: Attachment;
@@ -140,7 +140,7 @@ const POISONS: DeathKind[] = ["throw out of the core", "panic"];
 /** Steps of which the last mutex taken is that of a file or directory that no other thread uses. */
 const ALONE = /^(write|truncate|rename|link|symlink|unlink|mkdir|rmdir) (?!.*\bC\/)/;
 
-/** Frees the mutex that this thread took last behind its back: the core panics where it releases it. */
+/** Clears the word of the mutex that this thread took last: the core panics when it releases the mutex. */
 function freeMutex({ attachment, step }: InCall): boolean {
   if (!ALONE.test(step.text)) return false;
   const log = SLOTS + attachment.core.threadSlot() * SLOT_SIZE + SLOT_UNDO_LOG;

@@ -1,7 +1,7 @@
 /** Runs of an exploration: their results, and the verdict on each. */
 import type { Controller, Machine, Operation, Outcome } from "../machine/machine.js";
 
-/** A Date.now() that never comes. */
+/** A deadline that is never reached. */
 export const NO_DEADLINE = 1e15;
 
 /** Judges a run that has ended. @returns null, or what is wrong with it */
@@ -37,7 +37,7 @@ export const nothingExplored = (): Explored => ({
   failures: [],
 });
 
-/** A run in which the controller is asked before each call as well. */
+/** A run in which the controller also decides before each call. */
 export function runCallByCall(machine: Machine, operations: Operation[], controller: Controller): Outcome {
   machine.callByCall = true;
   try {

@@ -31,7 +31,7 @@ function fileSystems(v: ArenaView): Systems {
 
 const decoder = new TextDecoder();
 
-/** The paths of one view, made when they are asked for. */
+/** The paths of one view, computed when they are needed. */
 const known = new WeakMap<ArenaView, Map<number, string>>();
 
 function path(v: ArenaView, d: number, systems: Systems): string {
@@ -65,7 +65,7 @@ function entries(v: ArenaView, sb: number, systems: Systems, identity: boolean):
   return lines;
 }
 
-/** Names of one file show how many they are and the first of them, which is looked for once. */
+/** A file with several names is shown with their number and the first of them, which is searched for once. */
 function sharing(v: ArenaView, i: number, systems: Systems, firsts: Map<number, string>): string {
   const names = v.dentriesOf.get(i) ?? [];
   if (names.length === 1) return "";

@@ -21,7 +21,7 @@ const STEPS = 2000;
 const EVERY = 50;
 const SHORT_TREES = 6;
 const TREES_MAX = 100_000;
-/** Real threads have a turn after so many trees. */
+/** Real threads work after this many trees. */
 const TREES_A_TURN = 10;
 const THREADS = 3;
 const THREAD_STEPS = 4000;
@@ -128,7 +128,7 @@ async function threads(seed: number, { maxBytes, free }: Shape, explored: Explor
   }
 }
 
-/** Fills the arena but for so many pages. */
+/** Fills the arena except for this many pages. */
 function ballast(fs: FsSync, free: number): void {
   const fd = fs.openSync("/ballast", "w");
   const size = () => fs.fstatSync(fd).size;

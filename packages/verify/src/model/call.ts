@@ -100,7 +100,7 @@ export interface CallResults {
   sysRead: { data: string };
   sysGetdents: { entries: DirectoryEntry[] };
   sysGetacl: { acl: AclEntry[] };
-  /** How much a shrink frees is not promised. */
+  /** The number of dentries that a shrink frees is not specified. */
   shrink: { any: true };
 }
 

@@ -1,4 +1,4 @@
-/** Calls of the model one after the other, each to its end: trees are made and read in this way, and the model is tested. */
+/** Runs calls of the model one after the other, each to its end: to make and read trees, and to test the model. */
 import type { Call, CallArguments, CallName, Result } from "./call.js";
 import { NAME_CALLS } from "./calls.js";
 import { ATTRIBUTE_CALLS } from "./calls-attributes.js";

@@ -1,5 +1,5 @@
 /**
- * The tester is tested: faults are planted in the core's source, one at a time (faults.ts), the core is built, and the
+ * Tests the checks: faults are planted in the core's source, one at a time (faults.ts), the core is built, and the
  * checks run in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
  * caught nothing.
  *
@@ -24,7 +24,7 @@ export const title = "every planted fault is caught";
 
 /** Cores that are built ahead, while checks run. */
 const BUILD_AHEAD = 6;
-/** The short form plants so many faults, of those that these checks catch. */
+/** The short form plants this many faults, out of those that these checks catch. */
 const SHORT = 2;
 const QUICK = ["death", "fsck"];
 
@@ -73,7 +73,7 @@ class SoundCore {
   }
 }
 
-/** Builds a core with a fault, and puts it to its checks. */
+/** Builds a core with a fault, and runs its checks on it. */
 async function plant({ name, known, edits, caughtBy }: Mutant, place: ProjectCopy, sound: SoundCore): Promise<Result> {
   const tried: Tried[] = [];
   let kept = "";
@@ -145,7 +145,7 @@ export async function run({
       for (let n = 0; n === 0 || performance.now() < until; n++) {
         const mutant = left.shift();
         if (mutant === undefined) break;
-        // Built ahead while the checks run; an error shows when it is the turn of this fault.
+        // Built ahead while the checks run; an error is reported when this fault's checks would run.
         for (const { edits } of left.slice(0, BUILD_AHEAD)) keptMutant(edits).catch(() => undefined);
         const result = await plant(mutant, place, sound);
         results.set(result.name, result);

@@ -1,6 +1,6 @@
 /**
- * A copy of the project in which checks run on another core: the checks find everything by where they stand, so that they are the
- * same to the byte, and what they say of the fault is what they would say of the project.
+ * A copy of the project in which checks run on another core: the checks find all files relative to their own, so that they are the
+ * same to the byte, and report the same as in the project itself.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,13 +13,13 @@ import type { Step } from "./detectors.js";
 import type { Ended } from "./report.js";
 
 const COPIED = ["packages", "package.json", "package-lock.json", "README.md", "ARCHITECTURE.md", "docs"];
-/** What belongs to a core, and what no check reads: left out of the copy. */
+/** Left out of the copy: the files of a core, and files that no check reads. */
 const LEFT_OUT = [join(LIBRARY, "core"), KEPT_DIR, join("packages", "bench")];
 const leftOut = (path: string) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
 /** A core's binaries in the project: the shipping one, the debug build, and the one with names for its checks. */
 const DEBUG = join(LIBRARY, "build", "core.debug.wasm");
 const NAMES = join(KEPT_DIR, "core.names.wasm");
-/** Longest output that is kept of a check; the end of what is longer. */
+/** Longest output that is kept of a check; of longer output the end is kept. */
 const OUTPUT_MAX = 1 << 20;
 /** Time a check may take beyond its own budget: for rewriting the core, and for tests. */
 const BEYOND_MS = 120_000;
@@ -82,7 +82,7 @@ export class ProjectCopy {
       const timer = setTimeout(
         () => {
           late = true;
-          // It and whatever it has started.
+          // The check and all processes that it has started.
           process.kill(-(child.pid ?? 0), "SIGKILL");
         },
         budget * 1000 + BEYOND_MS,

@@ -1,7 +1,7 @@
 /** What a check said, as one line, and the table of docs/planted.md. */
 
 const LINE_MAX = 180;
-/** The copy of the project is broken, and not the core: nothing is caught by that. */
+/** Errors that come from a broken copy of the project and not from the core: they do not count as caught. */
 const TOOL_BROKEN =
   /^(?:Error: )?names: |ERR_MODULE_NOT_FOUND|no test file matches|ERR_PARSE_ARGS|SyntaxError|RangeError: no check /m;
 
@@ -10,9 +10,9 @@ export const toolBroken = (output: string): boolean => TOOL_BROKEN.test(output);
 /** How a check ended. */
 export interface Ended {
   code: number | null;
-  /** Both streams, or the end of what is too long. */
+  /** Both streams, cut to their end if they are too long. */
   output: string;
-  /** It was killed, as it ran far longer than it was to. */
+  /** It was killed, because it ran far beyond its time. */
   late: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Faults in the walk: rcu mode, its end, the way out of it, permissions, mounts, what a thread remembers. */
+/** Faults in the walk: rcu mode, its end, drops out of it, permissions, mounts, the prefix cache. */
 import { death, fsck, meanwhile, pair, storefree, tests, torture } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 

@@ -1,4 +1,4 @@
-/** A check of the proof: what it takes, how it runs, and what it found. */
+/** A check: its options, its run, and its outcome. */
 import { COMMON, type Options, type Values } from "./command-line.js";
 
 export interface Failure {
@@ -19,7 +19,7 @@ export interface Outcome {
 export interface RunOptions {
   seconds: number;
   seed: number;
-  /** The form that `npm test` holds. */
+  /** The short form, which `npm test` runs. */
   short: boolean;
   log: (line: string) => void;
 }

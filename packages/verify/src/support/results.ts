@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import type { Outcome } from "./check.js";
 
-/** What one check of a run came to. */
+/** The outcome of one check of a run. */
 export interface Result extends Outcome {
   name: string;
   title: string;

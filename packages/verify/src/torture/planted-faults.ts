@@ -1,4 +1,4 @@
-/** Faults that a torture run must find, each by its name as edits of the core: those of the list that are marked so. */
+/** Faults that a torture run must find: those of the list that are marked for it, each with its name and its edits of the core. */
 import type { Edit } from "../binary/mutant.js";
 import { MUTANTS } from "../planted/faults.js";
 

@@ -24,7 +24,7 @@ export type Turn = () => void;
 /** Lookups of one path in a batch: the thread writes the path once for all of them. */
 const BATCH = 64;
 
-/** Looks one path up many times; `check` runs after each that was found. Returns how many were. */
+/** Looks one path up many times; `check` runs after each lookup that found a file. Returns the number of these. */
 function batch(t: Thread, path: Path, check: () => void): number {
   const { core, counts } = t;
   t.ring.begin(OP.stat, BATCH, 0, path);
@@ -44,7 +44,7 @@ function batch(t: Thread, path: Path, check: () => void): number {
   return found;
 }
 
-/** The same for a path that is always there. */
+/** The same for a path that always exists. */
 function batchOfAll(t: Thread, path: Path, check: () => void): void {
   const found = batch(t, path, check);
   if (found !== BATCH) t.fail(`${path.text} is always there and was missed ${BATCH - found} times`);
@@ -124,7 +124,7 @@ function readAny(t: Thread, workload: Workload): void {
   workload.read(t, t.next(workload.items));
 }
 
-/** The tracker: every workload's own read, which knows exactly the states that may be seen. */
+/** The tracker: makes every workload's own read, which knows exactly the states that a reader may see. */
 export function makeTracker(t: Thread, workloads: Workloads, handle: VfsHandle): Turn {
   const list: readonly Workload[] = Object.values(workloads);
   return () => {
@@ -133,7 +133,7 @@ export function makeTracker(t: Thread, workloads: Workloads, handle: VfsHandle):
   };
 }
 
-/** The workloads that a sleeper reads: their files are freed, moved or made anew while it sleeps. */
+/** The workloads that a sleeper reads: their files are freed, moved or replaced while it sleeps. */
 const SLEEPER_WORKLOADS: readonly WorkloadName[] = [
   "churned",
   "strayed",

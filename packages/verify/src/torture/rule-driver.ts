@@ -1,4 +1,4 @@
-/** A driver's file system that exists as a rule and holds no state: every thread makes its own. */
+/** A driver without state: its nodes follow from their names by a rule, so every thread may register a driver of its own. */
 import { S_IFDIR, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
 import type { Driver } from "../../../threadfs/dist/src/index.js";
 

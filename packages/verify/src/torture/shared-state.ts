@@ -71,7 +71,7 @@ export function controlOf(sharedState: SharedState): Int32Array {
   return new Int32Array(sharedState.buffer, 0, 16);
 }
 
-/** The counters of one thread, which alone changes them. */
+/** The counters of one thread; no other thread changes them. */
 export class Counts {
   readonly #values: Float64Array;
 
@@ -91,7 +91,7 @@ export class Counts {
   }
 }
 
-/** Words for the names, of which each workload takes its part in the same order in every thread. */
+/** Words for the names; in every thread the workloads take their parts of them in the same order. */
 export function nameWords(sharedState: SharedState): Int32Array {
   return new Int32Array(sharedState.buffer, CONTROL + sharedState.threads * THREAD, NAME_WORDS);
 }

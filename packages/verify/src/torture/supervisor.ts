@@ -53,14 +53,14 @@ interface Member extends Part {
   readonly counts: Counts;
   /** Also before its run. */
   ended: boolean;
-  /** Turns at the last look, and since when there have been no more. */
+  /** The number of turns at the last check, and the time since when it has not grown. */
   turns: number;
   since: number;
 }
 
-/** A thread that makes no turn for so long is stuck: longer than the time after which a lock's owner is taken for dead. */
+/** A thread that makes no turn for this time is stuck: longer than the time after which a lock's owner is taken for dead. */
 const STUCK_MS = 15_000;
-/** How often a run looks after its threads. */
+/** The interval between two checks of the threads. */
 export const POLL_MS = 50;
 /** The longest time limit of a request: watch() finds the threads that are stuck. */
 const NO_LIMIT_MS = 2 ** 31 - 1;
@@ -181,7 +181,7 @@ export class Supervisor {
   }
 }
 
-/** What a thread must know of itself. */
+/** The parameters of one thread. */
 function partOf({ index, role, member, among }: Part): Part {
   return { index, role, member, among };
 }

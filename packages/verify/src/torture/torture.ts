@@ -1,12 +1,12 @@
 /**
  * Torture on real threads, in the manner of rcutorture: the shipping core with poison in freed memory, files stamped with
- * their identity and generation, readers that know which file may be where, and every operation mixed in other threads.
+ * their identity and generation, readers that know which file may be at which name, and threads that make every kind of change.
  *
  *   npm run verify -- torture [--seconds N] [--seed N] [--threads N] [--lookups N] [--renames N] [--core FILE]
  *   npm run verify -- torture --planted all|NAME [--seconds N]
  *
- * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The threads' schedules are
- * the machine's: a seed repeats what each thread does, not how they meet.
+ * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The schedules of the threads
+ * depend on the machine: a seed repeats the calls of each thread, not their interleaving.
  */
 import { readFile } from "node:fs/promises";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
@@ -43,7 +43,7 @@ const COUNT_SECONDS = 7200;
 const GAUGES = ["dentries", "inodes", "mounts", "openFiles"] as const;
 type ObjectCounts = Record<(typeof GAUGES)[number], number>;
 
-/** Objects alive once everything that can go has gone. */
+/** Objects in use after all files are removed and all unused memory is freed. */
 function objectCounts(vfs: Vfs): ObjectCounts {
   for (let i = 0; i < 3; i++) {
     vfs.synchronizeRcu();
@@ -185,7 +185,7 @@ function treeCounters(vfs: Vfs): Record<string, number> {
     const counters = vfs.counters();
     return Object.fromEntries(REPORTED.map((name) => [name, counters[name]]));
   } catch {
-    // The parent's own attachment gave up: that is among the failures.
+    // The parent's own attachment is poisoned, which is among the failures.
     return {};
   }
 }
@@ -223,7 +223,7 @@ function outcome(supervisor: Supervisor, vfs: Vfs, failures: readonly Finding[],
   };
 }
 
-/** How often runs caught a planted fault, and after how many seconds. */
+/** The number of runs that caught a planted fault, and the seconds that each took. */
 export interface PlantedRow {
   readonly name: string;
   readonly caught: number;

@@ -114,7 +114,7 @@ function run({ thread, workloads, turn, close }: Prepared): string | undefined {
     return undefined;
   } catch (error) {
     Atomics.add(control, RESTING, 1);
-    // The message of a violation says it all; other errors need their stack.
+    // The message of a violation is enough; other errors need their stack.
     if (error instanceof InvariantViolation) return error.message;
     const code = codeOf(error) ?? (error instanceof Error ? error.name : typeof error);
     return `${code}: ${messageOf(error)}\n${stackOf(error)}`;
