@@ -160,7 +160,7 @@ export class Thread {
   /** Address of the scratch area. */
   readonly scratch: number;
   /** Address of the prefix cache, or 0. */
-  readonly memo: number;
+  readonly prefixCache: number;
   asyncify: boolean;
   /** Views of the whole memory, made anew by {@link refresh}. */
   bytes: Uint8Array;
@@ -210,7 +210,7 @@ export class Thread {
     this.io = new Uint8Array(buffer, this.scratch + SCRATCH.IO, 65536);
     this.stat = new Float64Array(buffer, this.scratch + SCRATCH.STAT, 18);
     this.numbers = new Float64Array(buffer, this.scratch + SCRATCH.IO, 8192);
-    this.memo = this.words[(this.slotAddress + SLOT_PREFIX_CACHE) >>> 2] as number;
+    this.prefixCache = this.words[(this.slotAddress + SLOT_PREFIX_CACHE) >>> 2] as number;
     this.asyncify = "asyncify_start_unwind" in this.exports;
     if (this.asyncify) this.#placeStack(space);
     this.watching = true;
@@ -411,10 +411,12 @@ export class Thread {
     return decoder.decode(this.io.slice(0, length));
   }
 
-  /** Whether an address is the thread's own: its slot, its scratch area or its memo. */
+  /** Whether an address is the thread's own: its slot, its scratch area or its prefix cache. */
   owns(address: number): boolean {
     return (
-      (this.memo !== 0 && address >= this.memo && address < this.memo + PREFIX_CACHE_CHUNKS * CHUNK) ||
+      (this.prefixCache !== 0 &&
+        address >= this.prefixCache &&
+        address < this.prefixCache + PREFIX_CACHE_CHUNKS * CHUNK) ||
       (address >= this.slotAddress && address < this.slotAddress + SLOT_SIZE) ||
       (address >= this.scratch && address < this.scratch + SCRATCH.SIZE)
     );

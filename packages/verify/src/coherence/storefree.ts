@@ -26,7 +26,7 @@ import { type Functions, interpose, type Observer } from "../binary/interpose.js
 import { defineCheck, type Failure, type Outcome } from "../support/check.js";
 import { defined } from "../support/defined.js";
 
-const title = "an rcu-walk stores to its own thread's slot, scratch and memo only";
+const title = "an rcu-walk stores to its own thread's slot, scratch area and prefix cache only";
 
 const ND_DROPPED = 8;
 /** Failures that are listed; the rest are counted. */
@@ -49,15 +49,15 @@ export const TABLES = readdirSync(new URL("../../../threadfs/build/conformance/c
   .sort();
 
 /** Where an access lies: in memory of the calling thread, or elsewhere. */
-type Region = "slot" | "scratch" | "memo" | "elsewhere";
+type Region = "slot" | "scratch" | "prefixCache" | "elsewhere";
 type Stores = Record<Region, number>;
-const REGIONS: Region[] = ["slot", "scratch", "memo", "elsewhere"];
+const REGIONS: Region[] = ["slot", "scratch", "prefixCache", "elsewhere"];
 /** A store to memory that is not the thread's own. */
 interface Foreign {
   site: Site;
   address: number;
 }
-const noStores = (): Stores => ({ slot: 0, scratch: 0, memo: 0, elsewhere: 0 });
+const noStores = (): Stores => ({ slot: 0, scratch: 0, prefixCache: 0, elsewhere: 0 });
 
 /** Counts over all instances. */
 export class Tally {
@@ -93,7 +93,7 @@ export class Tally {
       "ended in rcu mode": `${ended}, ${this.inRcu} with success`,
       "stores to the own slot": this.stores.slot,
       "stores to the own scratch": this.stores.scratch,
-      "stores to the own memo": this.stores.memo,
+      "stores to the own prefix cache": this.stores.prefixCache,
       "stores elsewhere": this.stores.elsewhere,
       "loads of shared memory per such lookup": `${this.middleOfLoads()} in the middle, ${each(this.loads.shared)} on average`,
       "loads of own memory per such lookup": each(this.loads.own),
@@ -118,7 +118,7 @@ class Watch {
   readonly #exports: () => Functions;
   #slot = 0;
   #scratch = 0;
-  #memo = 0;
+  #prefixCache = 0;
   #words = new Uint32Array(0);
   /** Of the present call. */
   #name = "";
@@ -156,7 +156,7 @@ class Watch {
     this.#scratch = this.#ask("scratchBase") >>> 0;
     this.#slot = SLOTS + this.#ask("threadSlot") * SLOT_SIZE;
     this.#words = new Uint32Array(this.#memory.buffer, this.#slot, SLOT_SIZE / 4);
-    this.#memo = this.#words[SLOT_PREFIX_CACHE / 4] ?? 0;
+    this.#prefixCache = this.#words[SLOT_PREFIX_CACHE / 4] ?? 0;
     return true;
   }
 
@@ -164,8 +164,12 @@ class Watch {
   #region(address: number, size: number): Region {
     if (address >= this.#slot && address + size <= this.#slot + SLOT_SIZE) return "slot";
     if (address >= this.#scratch && address + size <= this.#scratch + SCRATCH.SIZE) return "scratch";
-    if (this.#memo !== 0 && address >= this.#memo && address + size <= this.#memo + PREFIX_CACHE_CHUNKS * CHUNK)
-      return "memo";
+    if (
+      this.#prefixCache !== 0 &&
+      address >= this.#prefixCache &&
+      address + size <= this.#prefixCache + PREFIX_CACHE_CHUNKS * CHUNK
+    )
+      return "prefixCache";
     return "elsewhere";
   }
 

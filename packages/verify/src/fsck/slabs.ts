@@ -84,15 +84,15 @@ function claimFree(v: ArenaView, taken: Taken, first: number, bump: number) {
 
 /** The chunks that stay with each slot: its scratch area, and its prefix cache if it has one. */
 function claimScratch(v: ArenaView, taken: Taken, first: number, bump: number) {
-  let memos = 0;
+  let prefixCaches = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
     const slot = L.SLOTS + n * L.SLOT_SIZE;
     claim(v, taken, first, bump, v.u32(slot + L.SLOT_SCRATCH), L.SCRATCH.SIZE / L.CHUNK, `scratch of slot ${n}`);
-    const memo = v.u32(slot + L.SLOT_PREFIX_CACHE);
-    if (memo !== 0) memos++;
-    claim(v, taken, first, bump, memo, L.PREFIX_CACHE_CHUNKS, `memo of slot ${n}`);
+    const prefixCache = v.u32(slot + L.SLOT_PREFIX_CACHE);
+    if (prefixCache !== 0) prefixCaches++;
+    claim(v, taken, first, bump, prefixCache, L.PREFIX_CACHE_CHUNKS, `prefix cache of slot ${n}`);
   }
-  v.equal(v.u32(L.G_PREFIX_CACHES), memos, "scratch", () => "the number of memos");
+  v.equal(v.u32(L.G_PREFIX_CACHES), prefixCaches, "scratch", () => "the number of prefix caches");
 }
 
 function claim(v: ArenaView, taken: Taken, first: number, bump: number, at: number, chunks: number, what: string) {

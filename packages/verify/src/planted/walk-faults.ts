@@ -374,7 +374,7 @@ export const WALK: Mutant[] = [
         to: "",
       },
     ],
-    caughtBy: [pair("memo@stat || rename"), torture()],
+    caughtBy: [pair("prefixes@stat || rename"), torture()],
   },
   {
     name: "a prefix-cache entry is used for walks from any start",

@@ -190,7 +190,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
   },
   split: SPLIT,
   splitEmpty: SPLIT,
-  memo: {
+  prefixes: {
     stat: [
       stat(`${THIRD}/file-one`),
       stat(`${THIRD}/none`),

@@ -149,10 +149,10 @@ export const TREES: Record<string, Tree> = {
     ],
   },
   /**
-   * Paths long enough for the memo of directories walked, also behind a mount, and directories of the same names elsewhere.
-   * Each thread knows those of `warm` when it begins: it has asked for them so often that they are in its memo.
+   * Paths long enough for the prefix cache, also behind a mount, and directories of the same names elsewhere.
+   * Each thread knows those of `warm` when it begins: it has asked for them so often that they are in its prefix cache.
    */
-  memo: {
+  prefixes: {
     contexts: [USER],
     setup: [
       ...[FIRST, SECOND, THIRD].map((path) => mkdir(path)),

@@ -64,7 +64,7 @@ test("on the trees of the growing table a new entry splits the bucket of the nam
 });
 
 test("on the tree of the prefix cache each thread has the directories in its cache before it begins", () => {
-  const { machine, tree } = new Harness(coreProgram(), "memo");
+  const { machine, tree } = new Harness(coreProgram(), "prefixes");
   const word = (address: number) => defined(machine.words[address >>> 2], "word");
   const { warm } = defined(tree, "tree");
   for (const { id } of machine.threads) {

@@ -64,7 +64,7 @@ export let rcuWalkRest: usize = 0;
  * `rcuWalkRest`, nd is at the directory before it; -ENOENT; -ECHILD. `parents`: the last component is not walked.
  *
  * Conditions are separate `if`s, because the compiler turns `||` into arithmetic on booleans here. The bucket, the
- * chain and the hash only lead to a candidate, so plain loads do: the candidate is judged by its state, parent and
+ * chain and the hash only lead to a candidate, so plain loads do: the candidate is accepted or rejected by its state, parent and
  * name, and a miss is confirmed by confirmMiss().
  */
 export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
