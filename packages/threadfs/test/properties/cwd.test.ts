@@ -1,18 +1,12 @@
-/**
- * Random calls with relative paths from several working directories, which other calls move, replace and remove. The
- * process has only one working directory on the kernel: it changes to each through /proc/self/fd, which also leads into
- * a directory that has no name any more.
- */
-import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Vfs } from "../../dist/src/index.js";
-import { attempt, listing, type Outcome } from "../conformance/support/outcome.js";
+import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import { SELF, type Target, UMASK } from "../conformance/support/targets.js";
 import { defined } from "../support/defined.js";
 import { COMMANDS, type Command, FLOOR, path, pathDown, plant, text } from "./commands.js";
-import { check, useTargets } from "./support.js";
+import { assertSame, check, useTargets } from "./support.js";
 
 const targets = await useTargets();
 
@@ -104,18 +98,11 @@ test("random calls from moving working directories have the kernel's results", (
   const { vfs } = targets.ours;
   if (!vfs) return t.skip("the second target has no contexts");
   const property = fc.property(commands, (list) => {
-    const dirs = targets.fresh();
-    try {
-      const expected = playKernel(dirs[0], list);
-      const got = playOurs(dirs[1], vfs, list);
-      for (const [n, outcome] of expected.entries()) {
-        assert.equal(outcome.thrown, undefined);
-        assert.deepEqual(got[n], outcome, `command ${n}: ${JSON.stringify(list[n])}`);
-      }
-      assert.deepEqual(listing(targets.ours.fs, dirs[1]), listing(targets.kernel.fs, dirs[0]), "the tree at the end");
-    } finally {
-      targets.remove(dirs);
-    }
+    targets.inFresh(([kernel, ours]) => {
+      const expected = playKernel(kernel, list);
+      const got = playOurs(ours, vfs, list);
+      assertSame(expected, got, (n) => `command ${n}: ${JSON.stringify(list[n])}`);
+    });
   });
   check(t, property, 80);
 });

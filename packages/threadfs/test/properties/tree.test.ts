@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { attempt, listing, type Outcome } from "../conformance/support/outcome.js";
+import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import type { Target } from "../conformance/support/targets.js";
 import { body, COMMANDS, type Command, FLOOR, path, plant, text } from "./commands.js";
-import { check, useTargets } from "./support.js";
+import { assertSame, check, useTargets } from "./support.js";
 
 const targets = await useTargets();
 
@@ -41,18 +41,11 @@ function play(target: Target, dir: string, list: readonly Command[]): Outcome[] 
 }
 
 function compare(list: readonly Command[]): void {
-  const dirs = targets.fresh();
-  try {
-    const expected = play(targets.kernel, dirs[0], list);
-    const got = play(targets.ours, dirs[1], list);
-    for (const [n, outcome] of expected.entries()) {
-      assert.equal(outcome.thrown, undefined);
-      assert.deepEqual(got[n], outcome, `command ${n}: ${JSON.stringify(list[n])}`);
-    }
-    assert.deepEqual(listing(targets.ours.fs, dirs[1]), listing(targets.kernel.fs, dirs[0]), "the tree at the end");
-  } finally {
-    targets.remove(dirs);
-  }
+  targets.inFresh(([kernel, ours]) => {
+    const expected = play(targets.kernel, kernel, list);
+    const got = play(targets.ours, ours, list);
+    assertSame(expected, got, (n) => `command ${n}: ${JSON.stringify(list[n])}`);
+  });
 }
 
 test("random calls have the kernel's results", (t) => {

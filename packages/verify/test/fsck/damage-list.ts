@@ -13,6 +13,13 @@ const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
 const linkOf = (w: MemoryEditor, object: number) =>
   object + defined(L.CACHES[w.get(w.entry(object >>> 16))], "cache of the object").link;
 
+/** Counts one more object of a cache as in use, in its first chunk with room; nothing refers to it. */
+function leak(w: MemoryEditor, cache: number, size: number): void {
+  const e = w.entry(w.room(cache));
+  w.add(e + ENTRY.never, size);
+  w.add(e + ENTRY.used, 1);
+}
+
 /** What is damaged, the kind that must be reported, the damage. */
 export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w: MemoryEditor) => void])[] = [
   // The fixed part.
@@ -121,24 +128,8 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
       w.set(p, p);
     },
   ],
-  [
-    "memory that nothing refers to",
-    "leak",
-    (w) => {
-      const e = w.entry(w.room(L.CACHE_SIZED));
-      w.add(e + ENTRY.never, 16);
-      w.add(e + ENTRY.used, 1);
-    },
-  ],
-  [
-    "a dentry that nothing refers to",
-    "leak",
-    (w) => {
-      const e = w.entry(w.room(L.CACHE_DENTRY));
-      w.add(e + ENTRY.never, 128);
-      w.add(e + ENTRY.used, 1);
-    },
-  ],
+  ["memory that nothing refers to", "leak", (w) => leak(w, L.CACHE_SIZED, 16)],
+  ["a dentry that nothing refers to", "leak", (w) => leak(w, L.CACHE_DENTRY, 128)],
   // Dentries.
   ["a dentry's d_lock held", "lock", (w) => w.set(w.d("/dir") + DENTRY.lock, 1)],
   ["a directory's childLock held", "lock", (w) => w.set(w.d("/dir") + DENTRY.childLock, 1)],

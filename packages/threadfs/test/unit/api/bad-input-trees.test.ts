@@ -19,8 +19,9 @@ import { debugTree } from "../../support/debug-tree.js";
 import { defined } from "../../support/defined.js";
 import { codeOf, refused } from "../../support/errors.js";
 import { walkerOf } from "../../support/hooked-vfs.js";
-import { open, PATH_CALLS, TREE_CALLS, tree, treeWithFile, untouched } from "../../support/path-calls.js";
 import { rawCore } from "../../support/raw-core.js";
+import { PATH_CALLS, TREE_CALLS, treeWithFile, untouched } from "./path-calls.js";
+import { open, tree } from "./trees.js";
 
 const PATH_MAX = 4095;
 const MAX_FILE_SIZE = 4 * 2 ** 40;

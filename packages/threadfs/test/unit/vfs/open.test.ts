@@ -20,7 +20,7 @@ import { counted, gauges } from "../../support/counters.js";
 import { defined } from "../../support/defined.js";
 import { type ObjectDriver, objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, errorWithCode } from "../../support/errors.js";
-import { of, type PointPass, passes, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
+import { type HookedVfs, of, type PointPass, passes, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
 import { type Interleaved, mountDriverAt, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
 
@@ -32,6 +32,18 @@ const MAX_FILES = 1 << 18;
 /** Opens and closes: undefined, or the code of the error. */
 function tried(fs: FsSync, path: string, flags: number | string): string | undefined {
   return codeOf(() => fs.closeSync(fs.openSync(path, flags)));
+}
+
+/** A tree with the directory /d, the file /f, and links to both and to nothing. */
+async function linkedTree(t: TestScope): Promise<HookedVfs> {
+  const { vfs } = await setUp(t);
+  const { fs } = vfs;
+  fs.mkdirSync("/d");
+  fs.writeFileSync("/f", "x");
+  fs.symlinkSync("/f", "/to-file");
+  fs.symlinkSync("/d", "/to-dir");
+  fs.symlinkSync("/none", "/to-none");
+  return vfs;
 }
 
 describe("without O_CREAT", () => {
@@ -54,13 +66,7 @@ describe("without O_CREAT", () => {
 
   // Taken out: LOOKUP_FOLLOW and LOOKUP_DIRECTORY in openPlain(), one after the other.
   test("row 77: the lookup of an open obeys the flags of the open", async (t) => {
-    const { vfs } = await setUp(t);
-    const { fs } = vfs;
-    fs.mkdirSync("/d");
-    fs.writeFileSync("/f", "x");
-    fs.symlinkSync("/f", "/to-file");
-    fs.symlinkSync("/d", "/to-dir");
-    fs.symlinkSync("/none", "/to-none");
+    const { fs } = await linkedTree(t);
     assert.equal(tried(fs, "/to-file", O_RDONLY), undefined);
     assert.equal(tried(fs, "/to-dir", O_DIRECTORY), undefined);
     assert.equal(tried(fs, "/to-none", O_RDONLY), "ENOENT");
@@ -71,13 +77,8 @@ describe("without O_CREAT", () => {
 
   // Taken out: "if (type == S_IFLNK) return -ELOOP" in mayOpen(), mustBeDirectory(), the slash in lookupLast().
   test("row 79: O_NOFOLLOW on a link is ELOOP, O_DIRECTORY on any file but a directory ENOTDIR", async (t) => {
-    const { vfs } = await setUp(t);
+    const vfs = await linkedTree(t);
     const { fs } = vfs;
-    fs.mkdirSync("/d");
-    fs.writeFileSync("/f", "x");
-    fs.symlinkSync("/f", "/to-file");
-    fs.symlinkSync("/d", "/to-dir");
-    fs.symlinkSync("/none", "/to-none");
     for (const ref of [false, true]) {
       vfs.walkMode({ ref });
       for (const link of ["/to-file", "/to-dir", "/to-none"]) {

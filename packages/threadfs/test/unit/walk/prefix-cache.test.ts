@@ -110,6 +110,15 @@ const REFUSING_ACL: readonly AclEntry[] = [
 for (const [n, level] of LEVELS.entries()) {
   const place = ["the first level", "the second level", "the directory itself"][n];
   const moved = `/moved${n}`;
+  /** The directory moves away and another file takes its path: the walk must notice that. */
+  const replaced = (all: CachedTree, put: () => void) => {
+    const theirs = all.walker.ino(`/other${FILE}`);
+    const change = () => {
+      all.fs.renameSync(level, moved);
+      put();
+    };
+    changes(all, FILE, change, theirs);
+  };
 
   test(`a cached walk notices that ${place} is renamed, and renamed back`, async (t) => {
     const all = await setUp(t);
@@ -129,16 +138,7 @@ for (const [n, level] of LEVELS.entries()) {
 
   test(`a cached walk notices that ${place} is replaced by another directory`, async (t) => {
     const all = await setUp(t);
-    const theirs = all.walker.ino(`/other${FILE}`);
-    changes(
-      all,
-      FILE,
-      () => {
-        all.fs.renameSync(level, moved);
-        all.fs.renameSync(`/other${level}`, level);
-      },
-      theirs,
-    );
+    replaced(all, () => all.fs.renameSync(`/other${level}`, level));
   });
 
   test(`a cached walk notices that ${place} is removed, and made again`, async (t) => {
@@ -179,16 +179,7 @@ for (const [n, level] of LEVELS.entries()) {
 
   test(`a cached walk notices that ${place} is replaced by a link`, async (t) => {
     const all = await setUp(t);
-    const theirs = all.walker.ino(`/other${FILE}`);
-    changes(
-      all,
-      FILE,
-      () => {
-        all.fs.renameSync(level, moved);
-        all.fs.symlinkSync(`/other${level}`, level);
-      },
-      theirs,
-    );
+    replaced(all, () => all.fs.symlinkSync(`/other${level}`, level));
     assert.equal(all.walker.knows(FILE), false);
   });
 

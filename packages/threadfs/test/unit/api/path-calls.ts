@@ -1,21 +1,10 @@
-/** What the tests of bad input share: trees that are closed in the end, and every call that takes a path. */
+/** What the tests of bad input share: every call that takes a path, and a tree that no refused call changes. */
 import assert from "node:assert/strict";
 import type { PathLike } from "node:fs";
-import { after } from "node:test";
-import { type CreateOptions, createVfs, type Vfs } from "../../dist/src/index.js";
-import type { FsCalls } from "./fs-calls.js";
-
-/** Attachments to close when the file's tests are done. */
-export const open: Vfs[] = [];
-after(() => {
-  for (const vfs of open) vfs.close();
-});
-
-export async function tree(options: Partial<CreateOptions> = {}): Promise<Vfs> {
-  const vfs = await createVfs({ maxBytes: 64 << 20, ...options });
-  open.push(vfs);
-  return vfs;
-}
+import type { Vfs } from "../../../dist/src/index.js";
+import { refused } from "../../support/errors.js";
+import type { FsCalls } from "../../support/fs-calls.js";
+import { tree } from "./trees.js";
 
 /** Every call that takes a path, with the path (and another, good one) as its argument. */
 export const PATH_CALLS = {
@@ -62,6 +51,13 @@ export const TREE_CALLS = {
   setfacl: (vfs: Vfs, path: PathLike) => vfs.setfacl(path, []),
   getfacl: (vfs: Vfs, path: PathLike) => vfs.getfacl(path),
 } as const satisfies Record<string, (vfs: Vfs, path: PathLike) => unknown>;
+
+/** Asserts that every call that takes a path, except `others`, fails with this code. */
+export function refusedByAll(code: string, vfs: Vfs, path: PathLike, others: readonly string[] = []): void {
+  for (const [name, call] of Object.entries(PATH_CALLS))
+    if (!others.includes(name)) refused(code, () => call(vfs.fs, path), name);
+  for (const [name, call] of Object.entries(TREE_CALLS)) refused(code, () => call(vfs, path), name);
+}
 
 /** A tree with a file /f, which holds "x", and an empty directory /d. */
 export async function treeWithFile(): Promise<Vfs> {
