@@ -1,3 +1,8 @@
+/**
+ * Random calls with relative paths from several working directories, which other calls move, replace and remove. The
+ * process has only one working directory on the kernel: it changes to each through /proc/self/fd, which also leads into
+ * a directory that has no name any more.
+ */
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";

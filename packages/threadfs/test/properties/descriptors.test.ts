@@ -1,3 +1,7 @@
+/**
+ * Random calls on descriptors and on the names of the open files: files are unlinked, replaced, renamed, linked and
+ * truncated under open descriptors, descriptors are closed and opened again.
+ */
 import { test } from "node:test";
 import fc from "fast-check";
 import { attempt, type Outcome } from "../conformance/support/outcome.js";

@@ -1,3 +1,7 @@
+/**
+ * Random sequences of calls by several users on one tree, with modes and owners that change all the time; the kernel says
+ * what each user may do. The oracle takes effective credentials for each call, which needs root.
+ */
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Vfs } from "../../dist/src/index.js";
