@@ -13,7 +13,7 @@ import { runWalk } from "./walk.js";
 const KIB = 1024;
 const MIB = 1 << 20;
 
-/** Makes a reader of a number option between two limits. */
+/** Returns a parser for a number option with these limits. */
 function between(least: number, most: number, integer = true): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** Where a document's paths may start: the repository, the library and its core, and the folder of the document. */
 const BASES = ["", "packages/threadfs", "packages/threadfs/core"];
-/** What npm and the builds make, and what is fetched: not part of the tree. */
+/** Files that npm and the builds make, and files that are fetched: not part of the tree. */
 const IGNORED = new Set(["node_modules", "dist", "build", "results", ".git"]);
 const SOURCE = /\.(?:ts|js|c|json|md|svg)$/;
 /** A path in a code span: it ends like a source file or a folder, or begins in a folder of the repository. */

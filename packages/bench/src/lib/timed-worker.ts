@@ -1,5 +1,5 @@
 // One of the timed workers. It turns a task into a function that does a batch of turns and returns how many of them found
-// something; it runs batches until the control word says stop.
+// something; it runs batches until the STOP word is set.
 
 import { workerData } from "node:worker_threads";
 import { attachVfs } from "threadfs";

@@ -59,7 +59,7 @@ const GRACE = 60_000;
 /** The time of each comparison, as a share of that beside the mutator, and the rounds it comes in. */
 const COMPARISON_SHARE = 0.4;
 const ROUNDS = 4;
-/** One of so many paths that do not exist is looked up for its error too; not all, as an exception costs 20 lookups. */
+/** One in this many missing paths is also looked up for its error; not all, because an exception costs 20 lookups. */
 const ASK_WHY = 64;
 /** Wrong answers that are printed. */
 const EXAMPLES = 20;

@@ -35,7 +35,7 @@ export interface LookupReport {
   wrong: number;
   /** The first wrong answers, one a path. */
   examples: WrongAnswer[];
-  /** What the core counted in this thread meanwhile. */
+  /** The events that the core counted in this thread meanwhile. */
   counters: CounterValues;
 }
 
@@ -47,9 +47,9 @@ const EXAMPLES = 10;
 /** A query depends on at most this many things: each has at least two states, and there are at most 64 combinations. */
 const MAX_THINGS = 6;
 
-/** `statSync` found nothing and did not say whether it is ENOENT or ENOTDIR. */
+/** `statSync` returned undefined, which does not distinguish ENOENT and ENOTDIR. */
 const ABSENT = -1_000_000;
-/** `existsSync` said no, which any error may be. */
+/** `existsSync` returned false, which any error may cause. */
 const REFUSED = -1_000_001;
 
 interface Attributes {

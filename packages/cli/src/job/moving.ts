@@ -255,7 +255,7 @@ export class Plan {
   }
 }
 
-/** A name that begins like this and that nothing has. */
+/** A name with this beginning that does not exist. */
 function freeName(model: Model, path: string): string {
   let name = path;
   for (let i = 1; model.get(name); i++) name = `${path}-${i}`;

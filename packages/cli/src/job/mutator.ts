@@ -17,7 +17,7 @@ export interface MutatorReport {
   counters: CounterValues;
 }
 
-/** After so many refusals the mutator detaches the mount instead. */
+/** After this many refusals the mutator detaches the mount instead. */
 const BUSY_TRIES = 50;
 
 export class Mutator {

@@ -1,7 +1,7 @@
 /** The counters of a tree, and its gauges, which must be level again when all is undone. */
 import type { Counters, Vfs } from "../../dist/src/index.js";
 
-/** Counters that tell a present number, not one that only grows. */
+/** Gauges among the counters: present numbers, not sums that only grow. */
 const GAUGES = ["dentries", "inodes", "mounts", "chunksUsed", "chunksMax", "openFiles"] as const;
 
 /** What counters grew by during a run. */

@@ -32,7 +32,7 @@ export type DebugTreeOptions = Partial<Omit<CreateOptions, "core" | "point">>;
 /** What a parked worker does: a function that uses nothing but its arguments, or a function's body. */
 export type ParkedWork = WorkerBody<[vfs: Vfs, points: typeof POINT]>;
 
-/** What a parked worker came to: the value of its work, or the error that the work threw. */
+/** The outcome of a parked worker: the value of its work, or the error that the work threw. */
 export interface ParkedResult {
   value?: unknown;
   code?: string;

@@ -43,7 +43,7 @@ function work(n: number): void {
   fs.unlinkSync(`/d/r${n}`);
 }
 
-/** Calls at the depth where the stack is nearly full, and one level higher as long as there is too little stack for the call. */
+/** Makes the call at the depth where the stack is nearly full, and one frame higher each time as long as there is too little stack for it. */
 function deep(call: () => void): void {
   try {
     deep(call);

@@ -16,7 +16,7 @@ import { OPERATIONS } from "./operations.js";
 
 export const title = "failed allocations and full memory lose nothing";
 
-/** What the short form fills an arena with; the others take a few seconds each. */
+/** The fills of the short form; the others take a few seconds each. */
 const SHORT_FILLS = ["files of 100,000 bytes", "pages of one file"];
 /** Too long for the short form. */
 const LONG_LIMITS = ["open files: ENFILE"];

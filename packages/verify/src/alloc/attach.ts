@@ -1,4 +1,4 @@
-/** What allocates beside the slabs: the arena's own making, the scratch area of a thread that attaches, the memory's growth. */
+/** Allocations outside of the slabs: making the arena, the scratch area of a thread that attaches, growing the memory. */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
 import { attach, createMemory, type Thread } from "../binary/core.js";
 import { check } from "../fsck/check-arena.js";

@@ -10,11 +10,11 @@ import { type AllocFixture, type AllocSession, must } from "./fixture.js";
 import { type Operation, prepared } from "./operations.js";
 
 const ENOSPC = -28;
-/** No operation of the table has so many allocations. */
+/** More allocations than any operation of the table makes. */
 const ALLOCATIONS_MAX = 100;
 /** The time at which an operation runs that is compared with another. */
 const LATER = 1_700_000_100_000;
-/** What must be as before, beside the sized caches. */
+/** Counts that must be as before, beside the sized caches. */
 const LIVE = ["dentries", "inodes", "mounts", "supers", "files", "contexts", "descriptors"];
 const SIZED = CACHES.filter((cache) => cache.size > 0 && !cache.typed).map((cache) => cache.name);
 
@@ -26,7 +26,7 @@ export function liveObjects({ counts }: { counts: Counts }): Counts {
   return Object.fromEntries([...LIVE, ...SIZED].map((name) => [name, defined(counts[name], `count of ${name}`)]));
 }
 
-/** What differs between two sets of numbers, in words. */
+/** The differences between two sets of numbers, as text. */
 export function countDifference(is: Counts, should: Counts): string[] {
   const names = Object.keys(should).filter((name) => is[name] !== should[name]);
   return names.map((name) => `${name}: ${is[name]}, not ${should[name]}`);
@@ -52,7 +52,7 @@ export interface Way {
   ref?: boolean;
 }
 
-/** What came of the refused allocations of one operation. */
+/** The outcome of the refused allocations of one operation. */
 export interface RefusedAllocations {
   cases: number;
   /** Cases in which the call failed. */
@@ -93,7 +93,7 @@ export function refuseEach(
   return found;
 }
 
-/** What an operation comes to when nothing fails. */
+/** The outcome of an operation when no allocation fails. */
 interface Success {
   allocations: number;
   value: number;
@@ -128,7 +128,7 @@ interface Attempt {
   after: Success;
 }
 
-/** One attempt. Returns whether the n-th allocation was asked for; what is wrong is added to `wrong`. */
+/** One attempt. Returns whether the n-th allocation was requested; what is wrong is added to `wrong`. */
 function attempt(
   session: AllocSession,
   operation: Operation,
@@ -147,7 +147,7 @@ function attempt(
     found.refused++;
     if (value !== ENOSPC) wrong.push(`it returned ${value}`);
     wrong.push(...lineDifference(session.arenaDump(v), before));
-    // Half of the time the call comes again at once, with whatever the first left in caches.
+    // In half of the attempts the call is repeated at once, with the caches as the first call left them.
     if (!all) {
       session.settle();
       const now = excused(liveObjects(session.inspect()), quiet, operation.keeps);
@@ -158,7 +158,7 @@ function attempt(
     else if (again !== after.value && !operation.fresh)
       wrong.push(`the same call returned ${again} afterwards, not ${after.value}`);
   } else if (operation.short && value < after.value) {
-    // What it says it wrote is there; the rest of it can be written now.
+    // The bytes that it reported as written are there; the rest can be written now.
     wrong.push(...finishShort(session, operation, state, value));
   }
   session.settle();

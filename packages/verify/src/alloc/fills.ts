@@ -19,7 +19,7 @@ export interface Fill {
   bytes?: number;
   /** The last has to be removed first. */
   backwards?: boolean;
-  /** It takes what is kept for open files too, so that none can be opened afterwards. */
+  /** It also takes the chunks reserved for open files, so that no file can be opened afterwards. */
   reserve?: boolean;
 }
 

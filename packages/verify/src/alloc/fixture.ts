@@ -28,7 +28,7 @@ export const O_CREAT = 0x40;
 export const O_EXCL = 0x80;
 export const O_TRUNC = 0x200;
 export const O_APPEND = 0x400;
-/** An ACL that names so many users: tag, permissions, id of each entry. */
+/** An ACL that names this many users: tag, permissions, id of each entry. */
 const aclOf = (users: number): [tag: number, perm: number, id: number][] => [
   [1, 6, 0],
   ...Array.from({ length: users }, (_, k): [number, number, number] => [2, 6, k]),
@@ -40,7 +40,7 @@ const aclOf = (users: number): [tag: number, perm: number, id: number][] => [
 /** The core with its allocations intercepted. */
 export const allocCore = (): ShippingCore => shippingCore({ intercept: ["slabAlloc"] });
 
-/** What a call returned of which an allocation was to be refused. */
+/** The outcome of a call in which an allocation was to be refused. */
 export interface Refused {
   value: number;
   /** Whether the call came to that allocation. */
@@ -248,7 +248,7 @@ export class AllocFixture {
   }
 }
 
-/** What a step of the preparation returned. @throws Error where that is an errno */
+/** The result of a step of the preparation. @throws Error when it is an errno */
 export function must(result: number): number {
   if (result < 0) throw new Error(`alloc: the preparation failed: ${result}`);
   return result;

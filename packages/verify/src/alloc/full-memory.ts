@@ -19,7 +19,7 @@ const BYTES = 2304 << 10;
 const MANY = 100_000;
 const O_DIRECTORY = 0x10000;
 
-/** What came of filling an arena. */
+/** The outcome of filling an arena. */
 export interface Filled {
   /** How many objects there was room for. */
   count: number;
@@ -29,10 +29,10 @@ export interface Filled {
   failures: Failure[];
 }
 
-/** Notes what is wrong at some place, if anything is. */
+/** Notes the problems found at some place, if there are any. */
 type Fail = (what: string, wrong: string[]) => void;
 
-/** What an arena looks like, and how much lives in it. */
+/** The dump of an arena, and the number of objects in use. */
 interface State {
   arenaDump: string[];
   liveObjects: Counts;
@@ -58,7 +58,7 @@ export function fillUp(
   let session = place.open();
   must(session.mkdir("/f"));
   fill.prepare?.(session);
-  // The first open file takes its memory, whatever else comes.
+  // The first open file takes its memory, whatever the fill makes.
   must(session.close(must(session.open("/w/file"))));
   session.letGo();
   session.settle();
@@ -87,7 +87,7 @@ export function fillUp(
   return found;
 }
 
-/** A full arena: how it was filled, and where to note what comes of the operations in it. */
+/** A full arena: how it was filled, and where to note the outcomes of the operations in it. */
 interface Full {
   fill: Fill;
   found: Filled;
@@ -122,7 +122,7 @@ function fillRound(session: AllocSession, fill: Fill, made: number[], fail: Fail
   const before = session.arenaDump(v);
   const result = fill.make(session, count, made);
   if (result >= 0) {
-    // What waited for its grace period made room for a few more.
+    // Objects whose grace period ended meanwhile made room for a few more.
     return count + 1 + fillRest(session, fill, made, count + 1);
   }
   const after = session.inspect();
@@ -153,7 +153,7 @@ function tryWhenFull(
   try {
     state = prepared(operation, session);
   } catch {
-    // What has to be there before it has no room either.
+    // The preparation of the operation found no room either.
     return;
   }
   const before = operation.prepare === undefined ? full : stateOf(session);
@@ -192,7 +192,7 @@ function emptyAll(session: AllocSession, made: number[], fill: Fill, count: numb
   removeBelow(session, "/", good);
   session.settle();
   const v = session.inspect();
-  // The root, the mount of it, the context with its two places; of what the driver has nothing.
+  // The root, the mount of it, the context with its two places; of the driver no object.
   const left = session.arenaDump(v).filter((line) => !line.startsWith("box "));
   if (left.length !== 3) wrong.push(...left.map((line) => `left: ${line}`));
   wrong.push(...v.problems(), ...countDifference(v.counts, { dentries: 1, inodes: 1, mounts: 1, supers: 1, files: 0 }));
@@ -200,7 +200,7 @@ function emptyAll(session: AllocSession, made: number[], fill: Fill, count: numb
 }
 
 function removeBelow(session: AllocSession, dir: string, good: Good): void {
-  // A few entries at a time, from the start each time: what was read is gone by then.
+  // A few entries at a time, from the start each time: the entries read before are removed by then.
   for (let rounds = 0; rounds < MANY; rounds++) {
     const names = list(session, dir, good);
     if (names.length === 0) return;

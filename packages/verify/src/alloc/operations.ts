@@ -24,7 +24,7 @@ export interface Operation {
   keeps?: string[];
 }
 
-/** Runs what comes before an operation. */
+/** Runs the preparation of an operation. */
 export function prepared(operation: Operation, session: AllocSession): number {
   return operation.prepare?.(session) ?? 0;
 }

@@ -110,7 +110,7 @@ const HEADS = {
   G_ROOT_MNT: L.G_ROOT_MNT,
   G_MOUNTS: L.G_MOUNTS,
 };
-/** Values that break what is compared, counted and multiplied. */
+/** Values at the limits of comparisons, counters and multiplications. */
 const VALUES = [
   0, 1, 2, 3, 0x7f, 0xff, 0x1000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0x80000003, 0xfffffffe, 0xffffffff,
 ];
@@ -304,7 +304,7 @@ export class Corruption {
     this.#set(address, owner, `${name} taken`);
   }
 
-  /** A sequence that says that a change is under way, which is not. */
+  /** A sequence that is odd although no change is in progress. */
   sequence(): void {
     if (this.#next(4) === 0) {
       const [name, address] = this.#pick(Object.entries(L.SEQUENCES));

@@ -43,7 +43,7 @@ class StepCounter {
   steps = 0;
   limit = STEPS_MAX;
   time = 1_700_000_000_000;
-  /** Step at which the memory is damaged in the middle of the operation, and what does it. */
+  /** The step of the operation before which the memory is damaged, and the function that damages it. */
   corruptAt = -1;
   corrupt: () => void = () => {};
   readonly hooks: Hooks;
@@ -90,7 +90,7 @@ class StepCounter {
   }
 }
 
-/** The memory as it is before the damage, and what the operations need to know of it. */
+/** The memory before the damage, and the values that the operations need from it. */
 interface Fixture {
   state: State;
   bytes: Uint8Array;
@@ -167,7 +167,7 @@ class Case {
       if (name === "threadDetach") this.#thread = undefined;
     } catch (error) {
       how = outcomeOf(error);
-      // As in src/bridge/attachment.ts: a thread that was in the core when it gave up makes no call any more.
+      // As in src/bridge/attachment.ts: after an exception out of the core the thread makes no further call.
       this.#thread = undefined;
     }
     this.most = Math.max(this.most, this.#counter.steps);

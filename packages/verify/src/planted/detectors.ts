@@ -29,7 +29,7 @@ export const meanwhile = (only: string, other: string, { seconds = 60 } = {}): S
   check: "death, with an operation before it is known",
 });
 
-/** All schedules of the pairs named, with so many preemptions: "TREE@ONE || OTHER". */
+/** All schedules of the pairs named, with this many preemptions: "TREE@ONE || OTHER". */
 export const pair = (only: string, { bound = 1, seconds = 40 } = {}): Step => ({
   check: "interleave",
   args: [COMMAND, "interleave", ...SEED, "--seconds", `${seconds}`, "--bound", `${bound}`, "--only", only],

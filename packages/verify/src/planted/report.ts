@@ -16,7 +16,7 @@ export interface Ended {
   late: boolean;
 }
 
-/** The line that says what is wrong. */
+/** The line with the error. */
 export function firstLine({ output, late, code }: Ended): string {
   if (late) return "it did not come to an end";
   const line =

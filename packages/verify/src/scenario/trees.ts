@@ -231,7 +231,7 @@ export const TREES: Record<string, Tree> = {
       open("/g", O_RDWR),
     ],
   },
-  /** A driver's file system, which is asked about its names again and again. */
+  /** A driver's file system, whose names are revalidated at each lookup. */
   driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: DRIVER_HOOKS },
   /** One whose entries are believed for as long as they are in the cache. */
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },

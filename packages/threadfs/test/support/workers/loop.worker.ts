@@ -1,4 +1,4 @@
-/** Does a piece of work on a tree again and again until it is told to stop (see startLoop() in threads.ts). */
+/** Does a piece of work on a tree again and again until a message tells it to stop (see startLoop() in threads.ts). */
 import { workerData } from "node:worker_threads";
 import { serveRequests } from "../../../../cli/dist/support/worker-pool.js";
 import { attachVfs } from "../../../dist/src/index.js";

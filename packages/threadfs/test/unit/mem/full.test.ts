@@ -12,7 +12,7 @@ import type { TestScope } from "../../support/hooked-vfs.js";
 const SMALL = 4 << 20;
 /** How often an arena is filled, emptied and filled again. */
 const ROUNDS = 3;
-/** No arena that small holds more of anything: a loop that gets here would never end. */
+/** More objects than an arena of that size can hold: a loop that gets here would never end. */
 const MANY = 100_000;
 
 async function small(t: TestScope, maxBytes = SMALL): Promise<Vfs> {

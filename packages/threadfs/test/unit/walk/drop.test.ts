@@ -302,7 +302,7 @@ const CALLS: Readonly<Record<Kind, (fs: FsSync) => unknown>> = {
 };
 const CASES = Object.entries(CALLS) as [Kind, (fs: FsSync) => unknown][];
 
-/** What changes and changes back under each kind of call; the other dentries cannot be renamed. */
+/** The changes, and their reverse, that are made during each kind of call; the other dentries cannot be renamed. */
 const MOVED: Readonly<Partial<Record<Kind, readonly [from: string, to: string]>>> = {
   link: ["/m/link", "/m/other/link"],
   last: ["/m/dir/file", "/m/other/file"],

@@ -111,7 +111,7 @@ test("a thread in the slot of a terminated thread begins with an empty prefix ca
   const dying = cachedWalker(t, all.vfs.handle).learn(FILE);
   const slot = dying.core.threadSlot();
   const entry = onlyEntry(dying, DIRECTORY.length);
-  // As a thread leaves it that was terminated in the middle of an entry: this directory's path with another's dentry.
+  // The state that a thread leaves when it is terminated while it writes an entry: this directory's path with another's dentry.
   const words = new Int32Array(all.vfs.handle.memory.buffer);
   const other = dentryOf(all.vfs, `/other${DIRECTORY}`);
   words[(entry + ENTRY_DIRECTORY) >> 2] = other;

@@ -56,7 +56,7 @@ function ownGrowth({ attachment, core }: CachedWalker, run: () => unknown): Part
   return Object.fromEntries(Object.entries(counterGrowth(read, run)).filter(([, n]) => n !== 0));
 }
 
-/** How many entries an attachment has for DIRECTORY after some walks to FILE. */
+/** The number of entries that an attachment has for DIRECTORY after some walks to FILE. */
 function entriesAfterWalks(walker: CachedWalker): number {
   for (let i = 0; i < 4; i++) walker.ino(FILE);
   return defined(walker.entries(DIRECTORY.length), "prefix cache").length;

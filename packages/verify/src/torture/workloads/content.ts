@@ -135,7 +135,7 @@ interface LinkedItem {
   /** The name that is always there. */
   readonly first: Path;
   readonly others: readonly { readonly path: Path; readonly name: Tracked }[];
-  /** For the writer: the last generation of any name, and the names that are there. */
+  /** For the writer: the last generation of any name, and the names that exist. */
   gen: number;
   readonly there: Set<number>;
 }

@@ -1,5 +1,5 @@
 /**
- * Workloads of the torture on names: names that are always there, that never were, that are replaced, come and go, are exchanged.
+ * Workloads of the torture on names: names that always exist, never exist, are replaced, are made and removed, or are exchanged.
  */
 import { ERRNO, O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from "../../../../threadfs/dist/abi/abi.js";
 import { elementAt } from "../../support/defined.js";
@@ -128,7 +128,7 @@ interface ComingItem {
   there: boolean;
 }
 
-/** Names that come and go: a file by rename or by link, or a directory. */
+/** Names that are made and removed: a file by rename or by link, or a directory. */
 export class Coming implements Workload {
   readonly items = 48;
   readonly #items: readonly ComingItem[];

@@ -1,4 +1,4 @@
-/** What the workloads of a torture run have in common. */
+/** The interface of the workloads of a torture run. */
 import type { Thread } from "../thread.js";
 
 /** One kind of files or directories, which the threads of a run change and check. */
@@ -17,7 +17,7 @@ export interface Workload {
   last?(t: Thread): void;
 }
 
-/** Takes so many of the words that all threads share, in the same order in every thread. Returns the index of the first. */
+/** Takes this many of the words that all threads share, in the same order in every thread. Returns the index of the first. */
 export type TakeWords = (count: number) => number;
 
 /** One item for each number below `count`. */
