@@ -29,7 +29,7 @@ export const PERMISSION = 11;
 export const LINK = 12;
 /** The walk leaves rcu mode. a: the reason, see drop.ts; b: dentry. */
 export const DROP = 13;
-/** It has tried to. a: 1: references were taken, 0: the walk starts again; b: dentry. */
+/** The attempt to leave rcu mode has ended. a: 1: references were taken, 0: the walk starts again; b: dentry. */
 export const DROPPED = 14;
 /** The walk starts again. a: 10 (ECHILD) or 116 (ESTALE). */
 export const RESTART = 15;

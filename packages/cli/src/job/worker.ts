@@ -70,7 +70,7 @@ class JobWorker {
   }
 
   #fill(): LoadReport {
-    if (!this.#loader) throw new CliError("EINVAL", "asked to load contents before the names");
+    if (!this.#loader) throw new CliError("EINVAL", "the contents were requested before the names were loaded");
     this.#loader.fill();
     return this.#loader.report;
   }
@@ -81,7 +81,7 @@ class JobWorker {
   }
 
   #look({ stop, seconds, all, seed, ref }: LookUpRequest): LookupReport {
-    if (!this.#checker) throw new CliError("EINVAL", "asked to look up before it has the queries");
+    if (!this.#checker) throw new CliError("EINVAL", "a lookup was requested before the queries were sent");
     const checker = this.#checker;
     // Set for each request and not reset afterwards: in a core that has failed, resetting would throw and hide the first error.
     this.#vfs.walkMode({ ref });
@@ -110,12 +110,12 @@ class JobWorker {
   #rival({ rival, seconds, seed }: RivalRequest): RivalReport {
     if (rival === "node" && !this.#rivals.has(rival)) this.#rivals.set(rival, new Rival(nodeFs, this.#known()));
     const other = this.#rivals.get(rival);
-    if (!other) throw new CliError("EINVAL", `asked to look up in ${rival} before it is loaded`);
+    if (!other) throw new CliError("EINVAL", `a lookup in ${rival} was requested before it was loaded`);
     return other.run(seconds, seed);
   }
 
   #known(): PackedQueries {
-    if (!this.#questions) throw new CliError("EINVAL", "asked to look up before it has the queries");
+    if (!this.#questions) throw new CliError("EINVAL", "a lookup was requested before the queries were sent");
     return this.#questions;
   }
 }

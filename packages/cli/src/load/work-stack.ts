@@ -73,7 +73,7 @@ export class WorkStack {
       if (Date.now() > end)
         throw new CliError(
           "ETIMEDOUT",
-          `no directory to load in ${LOCK_TIMEOUT_MS / 1000} s, but not all are finished`,
+          `no directory became available within ${LOCK_TIMEOUT_MS / 1000} s, although loading is not finished`,
         );
       Atomics.wait(this.#words, WAKE_COUNT, wakeCount, SLEEP_MS);
     }

@@ -1,5 +1,5 @@
 /**
- * Worker threads that do what they are asked to. Every request has a time limit, and the end of a worker that was not
+ * Worker threads that handle requests. Every request has a time limit, and the end of a worker that was not
  * asked to end is an error: the caller never waits for a thread that is no longer there.
  *
  * The main thread has a WorkerPool; each worker calls serveRequests(). A pool that waits for no reply does not keep the

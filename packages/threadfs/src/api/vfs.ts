@@ -169,8 +169,8 @@ export class Vfs {
 
   /**
    * Unmounts the mount at a path (umount2(2)).
-   * @param options `detach`: removes it from the tree at once, and ends it with its last user
-   * @throws system call errors with syscall "umount": EBUSY while it is used, EINVAL if nothing is mounted there
+   * @param options `detach`: removes it from the tree at once, and frees it after its last use
+   * @throws system call errors with syscall "umount": EBUSY while it is in use, EINVAL if nothing is mounted there
    */
   umount(target: PathLike, options: { detach?: boolean } = {}): void {
     const path = toPath(target, "target");
@@ -250,7 +250,7 @@ export class Vfs {
 
   /**
    * Recovers a worker of Node when it ends, however it ends, as {@link threadDied} does, if it attaches to this tree
-   * now or later. To be called by the thread that created the worker. While that thread does not return to its event
+   * now or later. Call it in the thread that created the worker. While that thread does not return to its event
    * loop, a thread that needs a lock of the dead worker waits, at most 10 s.
    */
   attachWorker(worker: WorkerLike): void {

@@ -20,13 +20,13 @@ import type { CoreModule, SharedMemory } from "./wasm.js";
 export type PointHook = (id: number, a: number, b: number) => void;
 /**
  * Called after the mode bits have allowed an access, with the inode number, a mask of MAY_* bits, and whether the walk
- * is in rcu mode. Returns 0 or -errno; -10 (ECHILD) in rcu mode makes the walk ask again in ref mode.
+ * is in rcu mode. Returns 0 or -errno; after -10 (ECHILD) in rcu mode the walk calls the hook again in ref mode.
  */
 export type SecurityHook = (ino: number, mask: number, rcu: boolean) => number;
 /** Called with the dentry and the inode (addresses in the arena) of a successful walk. */
 export type AuditHook = (dentry: number, inode: number) => void;
 
-/** What the host provides to the core besides the memory. All of it belongs to the attaching thread. */
+/** The host's side of an attachment, besides the memory. All of it belongs to the attaching thread. */
 export interface HostOptions {
   /** Called at tracepoints of the debug build; the shipping build has none. */
   point?: PointHook;
@@ -50,7 +50,7 @@ export interface HostOptions {
   now?: () => number;
 }
 
-/** What another thread needs to attach; can be cloned. */
+/** The data that another thread needs to attach; can be cloned. */
 export interface VfsHandle {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
@@ -188,11 +188,11 @@ export class Attachment {
   readonly memory: SharedMemory;
   /** The core's calls. A call that throws poisons the attachment, see {@link poison}. */
   readonly core: CoreExports;
-  /** The same without that, for fast paths that catch exceptions themselves. */
+  /** The same calls without poisoning, for fast paths that catch exceptions themselves. */
   readonly unguarded: CoreExports;
   readonly drivers: DriverTable;
   /**
-   * Not 0: calls are refused, and {@link refuse} says why. A single number, because it is checked before every call.
+   * Not 0: calls are refused, and {@link refuse} throws the reason. A single number, because it is checked before every call.
    */
   state: number = STATE_CLOSED;
 

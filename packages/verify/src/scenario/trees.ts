@@ -150,7 +150,7 @@ export const TREES: Record<string, Tree> = {
   },
   /**
    * Paths long enough for the prefix cache, also behind a mount, and directories of the same names elsewhere.
-   * Each thread knows those of `warm` when it begins: it has asked for them so often that they are in its prefix cache.
+   * Each thread knows those of `warm` when it begins: it has looked them up until they were in its prefix cache.
    */
   prefixes: {
     contexts: [USER],

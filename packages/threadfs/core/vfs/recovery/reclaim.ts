@@ -1,5 +1,5 @@
 /**
- * Retires and reclaims objects. `mem/smr/smr.ts` tells when a grace period is over; this file knows what each type
+ * Retires and reclaims objects. `mem/smr/smr.ts` decides when a grace period is over; this file knows what each type
  * owns: a dentry its long name, an inode its link body and ACL, a context its groups.
  */
 

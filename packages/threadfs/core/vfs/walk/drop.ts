@@ -172,7 +172,7 @@ export function completeWalk(nd: Nameidata): i32 {
   return r < 0 ? r : -ESTALE;
 }
 
-/** put_link(): pops the top link of the stack, and tells its file system once. */
+/** put_link(): pops the top link of the stack, and calls its file system's put_link once. */
 export function putLink(nd: Nameidata): void {
   const e = nd.linkAt(--nd.depth);
   const m = changetype<Mount>(<usize>load<u32>(e));
