@@ -98,7 +98,7 @@ export function attachWhenFull(): { failures: Failure[]; later: boolean } {
 }
 
 /**
- * A memory that cannot grow to the size that the arena was promised, as where the system has no more: ENOSPC there, nothing lost,
+ * A memory that cannot grow to the arena's maximum, because the system has none left: ENOSPC there, nothing lost,
  * and what is removed makes room for as much again.
  */
 export function growthRefused(): { count: number; failures: Failure[] } {

@@ -101,7 +101,7 @@ interface Success {
   liveObjects: Counts;
 }
 
-/** The operation when nothing fails, and the live objects before it, both settled. */
+/** The operation when no allocation fails, and the objects in use before it, both after unused memory was freed. */
 function undisturbed(open: () => AllocSession, operation: Operation): { quiet: Counts; after: Success } {
   const before = open();
   prepared(operation, before);
@@ -120,7 +120,7 @@ function undisturbed(open: () => AllocSession, operation: Operation): { quiet: C
   };
 }
 
-/** Which allocation is refused, `all`: and all later ones; the operation when nothing fails. */
+/** The allocation that is refused (`all`: with all later ones), and the operation when no allocation fails. */
 interface Attempt {
   n: number;
   all: boolean;

@@ -101,7 +101,7 @@ export class AllocSession {
     }
   }
 
-  /** Everything that can go has gone: unused entries of drivers, retired objects. */
+  /** Frees all unused memory: unused entries of drivers, retired objects. */
   settle(): void {
     for (let n = 0; n < 3; n++) {
       this.core.synchronizeRcu();
@@ -233,7 +233,7 @@ export class AllocFixture {
 
   /**
    * A session at the tree as it was made.
-   * @param retired so many files are made and removed first, so that memory waits for its grace period
+   * @param retired number of files that are made and removed first, so that memory waits for its grace period
    */
   open(retired = 0): AllocSession {
     const all = new Uint8Array(this.#memory.buffer);

@@ -15,7 +15,7 @@ import { OPERATIONS, type Operation, prepared } from "./operations.js";
 const ENOSPC = -28;
 const ROUNDS = 3;
 const BYTES = 2304 << 10;
-/** More of anything fits into no arena that small. */
+/** More objects than any arena of that size can hold. */
 const MANY = 100_000;
 const O_DIRECTORY = 0x10000;
 

@@ -1,4 +1,4 @@
-/** Every system call that takes memory, in each of its shapes, and the important ones that must need none. */
+/** Every system call that allocates memory, in each of its forms, and the important ones that must not allocate. */
 import { type AllocSession, LONG, must, O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "./fixture.js";
 
 const FAR = 3 * 2 ** 30;
@@ -15,7 +15,7 @@ export interface Operation {
   short?: boolean;
   /** Each call returns another number. */
   fresh?: boolean;
-  /** Why it fails today; then it has to fail, so that this mark is not forgotten. */
+  /** The reason of a known failure; such an operation must fail, so that a mark that is no longer needed is noticed. */
   known?: string;
   /**
    * Caches whose objects a failed call may keep, since what they belong to owns them: a context its block of descriptors, a

@@ -28,7 +28,7 @@ export const title = "whatever the shared memory holds, every operation ends";
 
 const ARENA = 4 << 20;
 /**
- * Most accesses of one operation. The longest that the core means to make: 5000 naps of 2 ms for a lock's owner, of which an
+ * Most accesses of one operation. The longest bounded wait of the core: 5000 sleeps of 2 ms for a lock's owner, of which an
  * operation takes some ten; rounds through a list of 2^20.
  */
 const STEPS_MAX = 1 << 24;

@@ -16,7 +16,7 @@ export class Panic extends Error {
   }
 }
 
-/** A failure that the machine itself finds. */
+/** A failure that the machine itself detects. */
 export class MachineFailure extends Error {
   readonly status: Outcome["status"];
 

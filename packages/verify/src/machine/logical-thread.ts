@@ -21,7 +21,7 @@ export class LogicalThread {
   sealedGlobals: unknown[] = [];
   /** Address of the area in which its stack is kept while it is suspended. */
   readonly stack: number;
-  /** Whatever the user of the machine keeps with the thread. */
+  /** Data that the user of the machine keeps with the thread. */
   host: unknown = null;
 
   state = IDLE;
@@ -33,7 +33,7 @@ export class LogicalThread {
   result: unknown = undefined;
   /** The result of its last call. */
   returned = 0;
-  /** All its accesses, not only those at scheduling points. */
+  /** The number of its accesses, not only of those at scheduling points. */
   steps = 0;
   /** Its events at scheduling points. */
   events = 0;
@@ -44,7 +44,7 @@ export class LogicalThread {
   lastAddress = -1;
   lastVersion = -1;
   lastStep = -1;
-  /** It has decided to read a word again and again that does not change. */
+  /** It continues to poll a word that does not change. */
   keepsSpinning = false;
   spinWord = 0;
   waitAddress = 0;

@@ -11,7 +11,7 @@
  * again. The access before which a thread stands has not happened yet.
  *
  * Scheduling points. A word is conflicting if several logical threads access it and one of them writes. Only an access to such a word
- * is a scheduling point, where the controller is asked for the thread that runs next. The conflicting words are learnt from the runs
+ * is a scheduling point, where the controller is asked for the thread that runs next. The conflicting words are collected from the runs
  * (`adoptConflicts`); explore.ts argues why that is enough. `everyAccess` makes every access a scheduling point.
  *
  * Threads that can run. A thread in host.wait() is blocked until it is notified. A thread that has read the same word twice with the

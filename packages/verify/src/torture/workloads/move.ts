@@ -90,7 +90,7 @@ export class Moved implements Workload {
     this.#everywhere = new Set(this.#items.flatMap(({ places }) => places.map(({ path }) => path.text)));
   }
 
-  /** Whether any of the directories may be there. */
+  /** Whether any of the directories may exist. */
   isPlace(text: string): boolean {
     return this.#everywhere.has(text);
   }

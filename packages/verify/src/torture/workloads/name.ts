@@ -124,7 +124,7 @@ interface ComingItem {
   readonly name: Tracked;
   readonly uid: number;
   readonly isDir: boolean;
-  /** Whether the name is there; only the writer knows. */
+  /** Whether the name exists; only the writer's copy is valid. */
   there: boolean;
 }
 
