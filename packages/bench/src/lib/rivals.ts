@@ -48,7 +48,7 @@ export async function openCore(handle: VfsHandle) {
 
 export interface Rival {
   fs: BenchFs;
-  /** In front of the names of lib/tree.js. node:fs works in its process's working directory, for equally many components. */
+  /** The prefix of the names of lib/tree.ts. node:fs works in its process's working directory, for equally many components. */
   prefix: string;
   /** Of threadfs alone. */
   vfs?: Vfs;
