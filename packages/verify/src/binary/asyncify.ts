@@ -1,6 +1,6 @@
 /**
- * Binaryen's asyncify over a module: afterwards an import can suspend it. The pass takes seconds, and every check needs the same few
- * modules, so what it made is kept beside the names build, under the hash of what it was made from.
+ * Runs binaryen's asyncify over a module: afterwards an import can suspend it. The pass takes seconds, and every check needs
+ * the same few modules, so its results are kept beside the build with names, each under the hash of its input.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -25,7 +25,7 @@ const KEPT = 16;
 /** Imports that may suspend the core; binaryen need not save the state around any other. */
 const SUSPENDING = ["verify.access", "verify.store", "verify.range", "host.wait"];
 
-/** What the core is built of; binaryen refuses what is not named. */
+/** The features that the core uses; binaryen refuses all others. */
 const FEATURES = [
   "threads",
   "bulk-memory",
@@ -47,7 +47,7 @@ const OPTIONS = [
 
 /**
  * @param directory where results are kept
- * @throws Error with what binaryen says
+ * @throws Error with the message of binaryen
  */
 export function asyncify(bytes: Uint8Array<ArrayBuffer>, directory = join(ROOT, KEPT_DIR)): Uint8Array<ArrayBuffer> {
   const key = createHash("sha256").update(bytes).update(OPTIONS.join(" ")).digest("hex").slice(0, 32);
@@ -63,7 +63,7 @@ export function asyncify(bytes: Uint8Array<ArrayBuffer>, directory = join(ROOT, 
     const { status, stderr, error } = spawnSync(process.execPath, args, { timeout: PASS_MS, encoding: "utf8" });
     if (status !== 0) throw new Error(`asyncify: ${error?.message ?? stderr}`);
     const out = readFileSync(to);
-    // Another process may have made the same meanwhile: whichever comes last stays, they are equal.
+    // Another process may have made the same file meanwhile; the two are equal, and the later one stays.
     renameSync(to, kept);
     tidy(directory);
     return out;
@@ -72,7 +72,7 @@ export function asyncify(bytes: Uint8Array<ArrayBuffer>, directory = join(ROOT, 
   }
 }
 
-/** Removes the oldest results. A process that has read one holds its bytes, not the file. */
+/** Removes the oldest results. A process that uses one has read it into its own memory. */
 function tidy(directory: string): void {
   const files = readdirSync(directory)
     .filter((name) => name.startsWith("asyncify-"))

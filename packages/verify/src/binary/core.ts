@@ -1,6 +1,6 @@
 /**
- * Attaches the core, instrumented or not, to a memory without src/bridge/attachment.ts: several logical threads on one memory in one JavaScript
- * thread, each with an instance of its own, its own imports, and (built with asyncify) a place to be suspended at.
+ * Attaches the core, instrumented or not, to a memory without the library's bridge: several logical threads on one memory in one
+ * JavaScript thread. Each has its own instance and imports and, if the core was built with asyncify, can be suspended.
  *
  *   const core = shippingCore({ accesses: true, asyncify: true });
  *   const memory = createMemory();
@@ -19,15 +19,15 @@ import { type FunctionName, type InstrumentOptions, instrument, type Site } from
 import { ROOT, SHIPPING, symbolsOf } from "./symbols.js";
 
 export const PAGE = 65536;
-/** Where each suspended core's stack of frames lies: behind the arena, where nothing of the tree is. */
+/** Size of the area for the stack of a suspended core. These areas lie behind the arena. */
 const STACK_BYTES = 16384;
 
 export type DriverCall = (op: number, driver: number, a: number, b: number, c: number, d: number) => number;
 
 /**
- * What the core reports and asks. Each hook may be left out, and may be exchanged between calls. Addresses are >= 0. A core built
- * with asyncify is suspended when access, store or range returns `true`, and when wait returns undefined; without asyncify these
- * results count as false and 2.
+ * The host's side of the imports. Each hook is optional and may be replaced between calls. Addresses are >= 0. A core built with
+ * asyncify is suspended when access, store or range returns `true`, and when wait returns undefined; without asyncify these results
+ * count as false and 2.
  */
 export interface Hooks {
   access?(site: number, address: number): boolean | undefined;
@@ -37,9 +37,9 @@ export interface Hooks {
   range?(site: number, to: number, from: number, length: number): boolean | undefined;
   /** Not 0: the intercepted function returns 0. */
   enter?: (index: number) => number;
-  /** ms since 1970; constant unless given, so that runs repeat. */
+  /** ms since 1970; constant by default, so that runs repeat. */
   now?: () => number;
-  /** Monotonic ms; the real ones unless given. */
+  /** Monotonic ms; by default those of the host. */
   clock?: () => number;
   /** 0 woken, 1 not equal, 2 timed out. */
   wait?: (address: number, expected: number, ms: number) => number | undefined;
@@ -50,7 +50,7 @@ export interface Hooks {
   driverCall?: DriverCall;
 }
 
-/** An instrumented core; `module` once it is compiled. */
+/** An instrumented core; `module` is set when it is compiled. */
 export interface Core {
   bytes: Uint8Array<ArrayBuffer>;
   sites: Site[];
@@ -61,7 +61,7 @@ export interface Core {
 /** The instrumented core, and the shipping one that it was made from. */
 export type ShippingCore = Core & { shipping: Uint8Array<ArrayBuffer> };
 
-/** What an instance exports: the core's calls, and what asyncify adds. */
+/** The exports of an instance: the core's calls, and the functions of asyncify. */
 export interface InstanceExports extends CoreExports {
   asyncify_start_unwind(stack: number): void;
   asyncify_stop_unwind(): void;
@@ -72,13 +72,13 @@ export interface InstanceExports extends CoreExports {
 export type CallName = keyof CoreExports;
 type Call = (...args: number[]) => number;
 
-/** The time that the core sees unless the hooks tell another: ms since 1970. */
+/** The default time of the core: ms since 1970. */
 export const TIME = 1_700_000_000_000;
 
 const made = new Map<string, ShippingCore>();
 
 /**
- * The shipping core, instrumented; made once a process for the same options.
+ * The shipping core, instrumented; made once in a process for the same options.
  * @param options `root`: the repository to take the core from
  */
 export function shippingCore(options: InstrumentOptions & { root?: string } = {}): ShippingCore {
@@ -93,7 +93,7 @@ export function shippingCore(options: InstrumentOptions & { root?: string } = {}
   return core;
 }
 
-/** The space behind the arena of a memory made here: where the next stack goes, and the stacks that were released. */
+/** The space behind the arena of a memory made here: the address of the next stack, and the stacks that were released. */
 interface StackSpace {
   maxBytes: number;
   next: number;
@@ -108,7 +108,7 @@ export function createMemory({
 }: {
   /** Size of the arena, default 4 MiB; arenas below 2 MiB are allowed as far as the core allows them. */
   maxBytes?: number;
-  /** Cores that can be suspended; 0: the memory begins small, and the core has to grow it. */
+  /** How many cores can be suspended; 0: the memory is small at first, and the core has to grow it. */
   threads?: number;
 } = {}): WebAssembly.Memory {
   const arena = Math.floor(maxBytes / PAGE);
@@ -121,11 +121,11 @@ export function createMemory({
 type AnyCore = Core | WebAssembly.Module | Uint8Array<ArrayBuffer>;
 
 export interface AttachOptions {
-  /** Makes the arena first: the first attachment of a memory. */
+  /** Formats the arena first: for the first thread of a memory. */
   init?: { seed?: number };
   /** Whether the thread may sleep, default true. */
   canWait?: boolean;
-  /** Whether attaching is reported too, default false; from then on everything is. */
+  /** Whether the accesses of attaching are reported too, default false; all later ones are. */
   watching?: boolean;
 }
 
@@ -139,7 +139,7 @@ export function attach(
   return new Thread(memory, core, hooks, options);
 }
 
-const WAIT_ANSWER = { ok: 0, "not-equal": 1, "timed-out": 2 };
+const WAIT_RESULT = { ok: 0, "not-equal": 1, "timed-out": 2 };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -162,14 +162,14 @@ export class Thread {
   /** Address of the prefix cache, or 0. */
   readonly prefixCache: number;
   asyncify: boolean;
-  /** Views of the whole memory, made anew by {@link refresh}. */
+  /** Views of the whole memory; {@link refresh} makes new ones. */
   bytes: Uint8Array;
   words: Uint32Array;
   /** Parts of the scratch area. */
   io: Uint8Array;
   stat: Float64Array;
   numbers: Float64Array;
-  /** Whether hooks are told of accesses. Own work of the host between calls (a look at the tree) may turn it off. */
+  /** Whether accesses are reported to the hooks. The host turns it off to read the tree between calls. */
   watching = false;
   /** Result of the last call that ended. */
   value = 0;
@@ -179,7 +179,7 @@ export class Thread {
   reason: "access" | "wait" | "" = "";
   #rewinding = false;
   #unwinding = false;
-  #answer = 2;
+  #waitResult = 2;
   #entry: Call | undefined;
   #args: number[] = [];
   #stack = 0;
@@ -194,7 +194,7 @@ export class Thread {
     this.hooks = hooks;
     this.watching = watching;
     const module = moduleOf(core);
-    // The type of an instance's exports cannot be known: this is what the core exports.
+    // The compiler cannot know the exports of an instance; these are the core's.
     this.exports = new WebAssembly.Instance(module, this.#imports(module)).exports as unknown as InstanceExports;
     const space = stackSpaces.get(memory);
     if (space === undefined) throw new Error("core: this memory was not made by createMemory()");
@@ -279,13 +279,13 @@ export class Thread {
   #wait(address: number, expected: number, ms: number): number {
     if (this.#rewinding) {
       this.#rewound();
-      return this.#answer;
+      return this.#waitResult;
     }
     if (this.hooks.wait === undefined) {
-      return WAIT_ANSWER[Atomics.wait(new Int32Array(this.memory.buffer), address >>> 2, expected, ms)];
+      return WAIT_RESULT[Atomics.wait(new Int32Array(this.memory.buffer), address >>> 2, expected, ms)];
     }
-    const answer = this.hooks.wait(address, expected, ms);
-    if (answer !== undefined) return answer;
+    const result = this.hooks.wait(address, expected, ms);
+    if (result !== undefined) return result;
     this.#suspend("wait");
     return 2;
   }
@@ -300,7 +300,7 @@ export class Thread {
     this.exports.asyncify_start_unwind(this.#stack);
   }
 
-  /** The instruction before which the call was suspended has been reached again. */
+  /** The call has reached the instruction again before which it was suspended. */
   #rewound(): void {
     this.#rewinding = false;
     this.exports.asyncify_stop_rewind();
@@ -332,7 +332,7 @@ export class Thread {
   }
 
   /**
-   * Starts a call; afterwards either `done` is set and `value` is the answer, or the call is suspended.
+   * Starts a call; afterwards either `done` is set and `value` is its result, or the call is suspended.
    * @param name export of the core
    * @returns done
    */
@@ -344,13 +344,13 @@ export class Thread {
   }
 
   /**
-   * Goes on with a suspended call: the access it stands before happens now.
-   * @param answer of the wait, if it was suspended there
+   * Continues a suspended call: the access before which it was suspended happens now.
+   * @param waitResult result of the wait, if the call was suspended in one
    * @returns done
    */
-  resume(answer = 2): boolean {
+  resume(waitResult = 2): boolean {
     if (this.done) throw new Error("core: nothing is suspended");
-    this.#answer = answer;
+    this.#waitResult = waitResult;
     this.#rewinding = true;
     this.exports.asyncify_start_rewind(this.#stack);
     return this.#run();
@@ -364,14 +364,14 @@ export class Thread {
     return this.value;
   }
 
-  /** The same, where an error is not expected. @throws Error with the errno */
+  /** Calls an export that must succeed. @throws Error with the errno */
   check(name: CallName, ...args: number[]): number {
     const value = this.call(name, ...args);
     if (value < 0) throw new Error(`core: ${name} returned ${value}`);
     return value;
   }
 
-  /** Makes the views anew; the old ones stay valid for what they cover. */
+  /** Makes new views after the memory has grown; the old ones remain valid for the part that they cover. */
   refresh(): void {
     const { buffer } = this.memory;
     this.bytes = new Uint8Array(buffer);
@@ -389,24 +389,24 @@ export class Thread {
     return bytes.length;
   }
 
-  /** Puts a path where a call expects its first; returns its length. */
+  /** Writes the first path of a call; returns its length. */
   path(text: string): number {
     return this.#put(this.scratch + SCRATCH.PATH, text);
   }
 
-  /** The second path of rename, link, symlink, mount. */
+  /** Writes the second path of rename, link, symlink, mount; returns its length. */
   path2(text: string): number {
     return this.#put(this.scratch + SCRATCH.PATH2, text);
   }
 
-  /** Puts bytes or a string to where sysWrite takes them; returns their number. */
+  /** Writes the data of a sysWrite; returns the number of bytes. */
   put(data: string | Uint8Array): number {
     const bytes = typeof data === "string" ? encoder.encode(data) : data;
     this.io.set(bytes);
     return bytes.length;
   }
 
-  /** The first `length` bytes of the answer area as text. */
+  /** The first `length` bytes of SCRATCH.IO as text. */
   text(length: number): string {
     return decoder.decode(this.io.slice(0, length));
   }

@@ -1,6 +1,6 @@
 /**
  * Rewrites the core that ships, so that the host is told of every access to linear memory before it happens. Nothing else changes: all
- * instructions stay, in their order, with calls of imports between them.
+ * instructions remain, in their order, with calls of imports between them.
  *
  *   verify.access(site, address)                  loads, read-modify-writes, notify, wait; memory.size (0), memory.grow (pages)
  *   verify.store(site, address, low, high)        stores; the value's bits, cut to the width of the store
@@ -14,7 +14,7 @@
  * Addresses hold the static offset and are signed as all i32 are in JavaScript. An address that passes 4 GiB by its offset is reported
  * modulo 2^32; the access itself then traps.
  *
- * A typical use: `instrument(bytes, { accesses: true, asyncify: true, names: symbolsOf(bytes) })`, then attach() of core.js.
+ * A typical use: `instrument(bytes, { accesses: true, asyncify: true, names: symbolsOf(bytes) })`, then attach() of core.ts.
  */
 import { defined } from "../support/defined.js";
 import { asyncify } from "./asyncify.js";
@@ -36,27 +36,27 @@ import {
   Writer,
 } from "./wasm.js";
 
-/** an instruction of the shipping core that touches linear memory */
+/** An instruction of the shipping core that accesses linear memory. */
 export interface Site {
-  /** number that the imports are called with; index in `sites` */
+  /** The number that is passed to the imports; index in `sites`. */
   id: number;
-  /** name of its function, without the file */
+  /** Name of its function, without the file. */
   func: string;
-  /** index of its function in the shipping file */
+  /** Index of its function in the shipping file. */
   index: number;
-  /** byte offset of the instruction in the shipping file */
+  /** Byte offset of the instruction in the shipping file. */
   offset: number;
-  /** "core/mem/lock/lock.ts:30", "~lib/..." in what the compiler's library does, "" without names */
+  /** "core/mem/lock/lock.ts:30", "~lib/..." in the compiler's library, "" without names. */
   line: string;
-  /** mnemonic */
+  /** Mnemonic. */
   op: string;
   kind: AccessKind;
   atomic: boolean;
-  /** bytes touched; 0 for fill, copy, grow, size */
+  /** Bytes accessed; 0 for fill, copy, grow, size. */
   size: number;
 }
 
-/** A function by its index; `path`: with its file, "core/mem/spin/lock". */
+/** A function by its index; `path`: with its file, "core/mem/lock/lock/lock". */
 export interface FunctionName {
   index: number;
   name: string;
@@ -80,7 +80,7 @@ interface FunctionType {
 }
 
 type ImportName = "access" | "store" | "range" | "enter";
-/** What the rewritten module imports beside the core's own imports. */
+/** The imports that are added to those of the core. */
 const IMPORTS: Record<ImportName, FunctionType> = {
   access: { params: [I32, I32], results: [] },
   store: { params: [I32, I32, I32, I32], results: [] },
@@ -171,7 +171,7 @@ export function plantStore(
   const before = accessOffsets(bytes);
   const lines = new Map<number, string>();
   for (const [i, offset] of accessOffsets(out).entries()) {
-    // The planted instructions come first and pass for a part of the access.
+    // The planted instructions stand before the access and get its line.
     const origin = before[i < planted ? i : Math.max(planted, i - (add ? 1 : 2))];
     lines.set(offset, names.line(defined(origin, "access")));
   }
@@ -191,7 +191,7 @@ function accessOffsets(bytes: Uint8Array): number[] {
 
 type Section = ReturnType<typeof sections>[number];
 
-/** A module, read but for its code. */
+/** A module without its code. */
 interface Module {
   bytes: Uint8Array;
   list: Section[];
@@ -202,7 +202,7 @@ interface Module {
   functionTypes: number[];
 }
 
-/** Reads all but the code. */
+/** Reads everything but the code. */
 function parse(bytes: Uint8Array): Module {
   const list = sections(bytes);
   const known = new Set(Object.values(SECTION));
@@ -235,7 +235,7 @@ function parse(bytes: Uint8Array): Module {
   each(bytes, of(SECTION.FUNCTION), (reader) => module.functionTypes.push(reader.u32()));
   each(bytes, of(SECTION.GLOBAL), (reader) => {
     reader.skip(2);
-    // instruction() refuses ref.func, so no function's index hides here.
+    // instruction() refuses ref.func, so no constant expression holds the index of a function.
     while (instruction(reader).code !== OP.end);
   });
   return module;
@@ -275,13 +275,13 @@ class Rewriter {
     this.#names = names;
   }
 
-  /** Index in the rewritten module of a function of the old one: the new imports stand behind the old ones. */
+  /** Index in the rewritten module of a function of the old one: the new imports follow the old ones. */
   #moved(index: number) {
     return index < this.#module.imported ? index : index + this.#added.length;
   }
 
   /**
-   * @param wanted functions that ask first
+   * @param wanted functions that call `enter` first
    * @returns the new module
    */
   write(wanted: Set<number>, before?: Before): Uint8Array<ArrayBuffer> {
@@ -290,7 +290,7 @@ class Rewriter {
     const out = new Writer();
     out.push(bytes.subarray(0, 8));
     for (const section of list) {
-      // The name section's indices would be wrong, and nothing reads another.
+      // The indices in the name section would be wrong, and no custom section is read.
       if (section.id === SECTION.CUSTOM) continue;
       const payload = this.#section(section, wanted);
       out.push([section.id, ...u32(payload.length)]);
@@ -403,7 +403,7 @@ class Rewriter {
     return [OP.const, ...s32(index), ...this.#call("enter"), OP.if, VOID, ...answer, OP.return, OP.end];
   }
 
-  /** The call that goes before an access. The operands are on the stack and are there again afterwards. */
+  /** The call before an access. The operands are on the stack, and are there again afterwards. */
   report: Before = (at, index, locals) => {
     const { kind, type, size, op, atomic } = defined(at.access, "access");
     const id = this.sites.length;
@@ -419,7 +419,7 @@ class Rewriter {
       const all = [to, from, length].flatMap(get);
       return [...take, ...site, ...all, ...this.#call("range"), ...all];
     }
-    // What lies on the stack above the address, from the bottom up.
+    // The operands above the address on the stack, from the bottom up.
     const operands: Partial<Record<AccessKind, number[]>> = {
       store: [type],
       rmw: [type],
@@ -454,7 +454,7 @@ function bitsOf(type: number, size: number, get: number[]): number[] {
 
 type Group = [count: number, type: number];
 
-/** A function's locals and those that are added to them. */
+/** The locals of a function, with those that are added. */
 class Locals {
   #groups: Group[] = [];
   #count;

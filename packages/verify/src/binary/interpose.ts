@@ -1,7 +1,7 @@
 /**
  * Puts an instrumented core in the place of the shipping one, under code that does not know of it: while interposed, the constructor
  * WebAssembly.Instance returns an instance of the instrumented core, with the imports of `verify`, for each module that imports the
- * core's host. So the library, its `fs` and the whole conformance suite run on it, unchanged.
+ * core's host. So the library, its `fs` and the whole conformance suite run on it without a change.
  */
 import type { Core } from "./core.js";
 
@@ -14,7 +14,7 @@ export interface Observer {
   call(name: string, run: () => number): number;
 }
 
-/** The exports of an instance that are called here. */
+/** The exports of an instance that an observer calls. */
 export type Functions = Record<string, (...args: number[]) => number>;
 
 /**
@@ -43,7 +43,7 @@ export function interpose(
     ]);
     return { exports: Object.fromEntries(exports) };
   };
-  // `construct` returns what has an instance's exports: that is all that is used of an instance.
+  // `construct` returns an object with the exports of the instance: nothing else of an instance is used.
   WebAssembly.Instance = new Proxy(Original, { construct }) as typeof Original;
   return () => {
     WebAssembly.Instance = Original;

@@ -1,6 +1,6 @@
 /**
  * Builds of the core with a fault planted, for the tests of the checks: a copy of core/ in a temporary directory, edited, and built
- * like the shipping build, with names in it. What was built is kept by what went into it.
+ * like the shipping build, with names in it. Each build is kept under a hash of its input.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { LIBRARY, ROOT } from "./symbols.js";
 
 /** Longest time a build may take. */
 const BUILD_MS = 300_000;
-/** Beside the sources: what decides on the compiler. */
+/** Beside the sources: the files that determine the compiler. */
 const TOOLS = ["package-lock.json"];
 
 /** `file` below core/; `from` must stand in it exactly once */
@@ -53,7 +53,7 @@ function abiSources() {
     .map((name) => [join("abi", name), readFileSync(join(base, name), "utf8")]);
 }
 
-/** What a build of these sources is kept under. */
+/** The name under which a build of these sources is kept. */
 export function buildName(sources: Map<string, string>): string {
   const hash = createHash("sha256");
   for (const tool of TOOLS) hash.update(readFileSync(join(ROOT, tool)));
@@ -63,7 +63,7 @@ export function buildName(sources: Map<string, string>): string {
 
 const CONFIG = "asconfig.json";
 
-/** The options of the build, but that the optimiser goes over the program once and not until nothing changes: half the time. */
+/** The options of the build, but with one pass of the optimiser instead of passes until nothing changes: half the time. */
 function quicker(config: string): string {
   return JSON.stringify({ ...JSON.parse(config), options: { ...JSON.parse(config).options, converge: false } });
 }
@@ -83,7 +83,7 @@ export async function keptMutant(edits: Edit[], { debug = false }: { debug?: boo
   return await here;
 }
 
-/** The last build under each name: nothing is made twice at a time. */
+/** The last build under each name: no build runs twice at the same time. */
 const building = new Map<string, Promise<string>>();
 
 async function build(sources: Map<string, string>, edits: Edit[], kept: string, debug: boolean): Promise<string> {
@@ -119,7 +119,7 @@ async function compile(dir: string, name: string): Promise<void> {
   }
 }
 
-/** Moves what was built to where it is kept: file by file, the program last, as others may be looking. */
+/** Moves a build to the place where it is kept: file by file, the program last, as another process may look for it. */
 async function keep(dir: string, kept: string): Promise<void> {
   await mkdir(kept, { recursive: true });
   await cp(join(dir, "core"), join(kept, "core"), { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * Names and source lines for the shipping core, which holds none: the same source is built once more with names and a
- * source map, and that build's code is held against the shipping one byte by byte. One byte that differs is an error: a trace
+ * Names and source lines for the shipping core, which has none: the same source is built once more with names and a
+ * source map, and the code of that build is compared with the shipping one byte by byte. One byte that differs is an error: a trace
  * with wrong names is worse than one without.
  */
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { defined } from "../support/defined.js";
 import { Reader, SECTION, sections } from "./wasm.js";
 
-/** The repository, and where the library and what the checks keep lie below it. */
+/** The repository, and paths below it: the library, the shipping core, and the files that the checks keep. */
 export const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 export const LIBRARY = join("packages", "threadfs");
 export const SHIPPING = join(LIBRARY, "dist", "core.wasm");
@@ -20,15 +20,15 @@ const BUILD_MS = 300_000;
 
 /** Names and lines of a module. */
 export interface Symbols {
-  /** Path of each function by its index, "core/mem/spin/lock" */
+  /** Path of each function by its index, "core/mem/lock/lock/lock". */
   functions: Map<number, string>;
-  /** "core/mem/lock/lock.ts:30" for a byte offset in the shipping file, or "" */
+  /** "core/mem/lock/lock.ts:30" for a byte offset in the shipping file, or "". */
   line(offset: number): string;
-  /** A hash of all this: it changes with the comments of the source too, which move lines. */
+  /** A hash of names and lines: it changes with the comments of the source too, which move lines. */
   version: string;
 }
 
-/** The sections that decide what the module does, as one range: everything but custom sections. */
+/** The sections that determine the behaviour of the module: all but custom sections. */
 function meaning(bytes: Uint8Array) {
   const parts = sections(bytes).filter(({ id }) => id !== SECTION.CUSTOM);
   return parts.map(({ id, start, end }) => ({ id, bytes: Buffer.from(bytes.subarray(start, end)), start }));
@@ -82,7 +82,7 @@ function sameSource({ sources, sourcesContent }: SourceMap, root: string): boole
   });
 }
 
-/** The release build with names. Made aside and moved into place, as several processes may want it at once. */
+/** The release build with names. It is made in a directory of its own and moved, as several processes may build it at once. */
 function build(root: string): void {
   const target = join(root, KEPT_DIR);
   mkdirSync(target, { recursive: true });

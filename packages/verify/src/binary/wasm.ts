@@ -1,7 +1,7 @@
 /**
- * The WebAssembly binary format, as much of it as rewriting the core needs: sections in and out, LEB128 numbers, and the
- * immediates of every instruction of the MVP, sign extension, saturating conversions, bulk memory and threads. Whatever is not known here is
- * an error: a rewriter that skips what it does not understand would report less than happens.
+ * The WebAssembly binary format, as much of it as rewriting the core needs: sections, LEB128 numbers, and the immediates of
+ * every instruction of the MVP, sign extension, saturating conversions, bulk memory and threads. All else is an error: a rewriter that
+ * skips instructions that it does not know would not report their accesses.
  */
 
 export const I32 = 0x7f;
@@ -30,7 +30,7 @@ export class Reader {
   }
 
   byte() {
-    if (this.pos >= this.end) throw new Error(`wasm: the bytes end at ${this.end} inside of something`);
+    if (this.pos >= this.end) throw new Error(`wasm: the bytes end at ${this.end} in the middle of an entry`);
     return this.bytes[this.pos++] as number;
   }
 
@@ -44,7 +44,7 @@ export class Reader {
     throw new Error(`wasm: a number at ${this.pos} has more than 32 bits`);
   }
 
-  /** Passes a signed number of up to `bits` bits; its bytes are copied, its value is not needed. */
+  /** Skips a signed number of up to `bits` bits. */
   skipSigned(bits: number) {
     for (let shift = 0; shift < bits; shift += 7) if (this.byte() < 0x80) return;
     throw new Error(`wasm: a number at ${this.pos} has more than ${bits} bits`);
@@ -52,7 +52,7 @@ export class Reader {
 
   skip(n: number) {
     this.pos += n;
-    if (this.pos > this.end) throw new Error(`wasm: the bytes end at ${this.end} inside of something`);
+    if (this.pos > this.end) throw new Error(`wasm: the bytes end at ${this.end} in the middle of an entry`);
   }
 
   name() {
@@ -136,14 +136,14 @@ export function sections(bytes: Uint8Array): { id: number; name: string; start: 
 
 export type AccessKind = "load" | "store" | "rmw" | "cmpxchg" | "notify" | "wait" | "fill" | "copy" | "grow" | "size";
 
-/** What an instruction does to linear memory. */
+/** The access of an instruction to linear memory. */
 export interface Access {
   /** Mnemonic. */
   op: string;
   kind: AccessKind;
   /** Type of its value. */
   type: number;
-  /** Bytes touched; 0 for fill, copy, grow, size. */
+  /** Bytes accessed; 0 for fill, copy, grow, size. */
   size: number;
   atomic: boolean;
 }
@@ -217,7 +217,7 @@ for (const [i, [type, size, prefix, narrow]] of WIDTHS.entries()) {
   }
 }
 
-/** Passes a memarg. @returns the static offset */
+/** Reads a memarg. @returns the static offset */
 function memarg(reader: Reader): number {
   if (reader.u32() & 0x40) throw new Error(`wasm: an access at ${reader.pos} names a memory, only one is known here`);
   return reader.u32();
@@ -232,7 +232,7 @@ export interface Instruction {
   /** The opcode; a prefixed one: prefix * 256 + number. */
   code: number;
   start: number;
-  /** What it does to linear memory, if anything. */
+  /** Its access to linear memory, if it has one. */
   access: Access | undefined;
   /** Static offset of an access. */
   offset: number;

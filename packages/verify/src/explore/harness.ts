@@ -24,7 +24,7 @@ import { traceOf } from "./trace.js";
 /** Large enough for five threads and one chunk of every cache. */
 const ARENA = 4 << 20;
 const SEED = [1, 2];
-/** Lookups after which a path is in the prefix cache: it gets its place at the second miss in a row. */
+/** Lookups after which a path is in the prefix cache: the second miss in a row enters it. */
 const LOOKUPS_TO_CACHE = 3;
 /** The address on which threads wait only to sleep. */
 const SLEEP = addressOf("G_SLEEP");

@@ -12,7 +12,7 @@ const MAX_CONFLICTS = 1 << 16;
 const HOSTS = 1;
 
 export class Conflicts {
-  /** Which words each thread has read (1) and written (2) in any run. */
+  /** By thread and word: whether the thread has read it (1) and written it (2) in any run. */
   readonly touched: Uint8Array[];
   /** Number of a conflicting word; 0: it is not known to be one. */
   readonly index: Uint16Array;

@@ -161,7 +161,7 @@ export abstract class Instances {
     this.snapshot.willWrite(address, length);
   }
 
-  /** Enters the present call, or resumes it. False: it is suspended (again); otherwise its result is in `t.returned`. */
+  /** Enters or resumes the present call. False: it is suspended (again); otherwise its result is in `t.returned`. */
   enter(t: LogicalThread, [name, ...args]: CoreCall): boolean {
     if (t.suspended) {
       t.suspended = false;

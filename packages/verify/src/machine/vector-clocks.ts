@@ -9,7 +9,7 @@
  * words, and orders with 4-byte accesses to either: the core relies on that for its locks with counts, and V8's engines
  * compile both to sequentially consistent instructions.
  *
- * Only words that are known to conflict (machine.js) are looked at: on others there can be no race.
+ * Only words that are known to conflict (machine.ts) are looked at: on others there can be no race.
  */
 
 import { ATOMIC, READ, WRITE } from "./constants.js";

@@ -79,7 +79,7 @@ export class Races {
     this.#allowed = allowed;
   }
 
-  /** Takes the races that the clocks of a machine have found out of them. */
+  /** Takes over the races that the clocks of a machine have found. */
   take(clocks: VectorClocks, where: string, id: string): void {
     for (const { field, earlier, later, count, schedule } of clocks.races.values()) {
       const sides = [earlier, later].map((side) => this.#side(side)).sort();
