@@ -183,7 +183,7 @@ export const WALK: Mutant[] = [
   {
     name: "'..' leaves a bind mount through a directory that was moved out of it",
     known: 16,
-    edits: [{ file: "vfs/mount/namespace.ts", from: "    if (ok) return below ? 1 : 0;", to: "    if (ok) return 1;" }],
+    edits: [{ file: "vfs/walk/step.ts", from: "    if (ok) return below ? 1 : 0;", to: "    if (ok) return 1;" }],
     caughtBy: [tests("known-bugs-mounts", "bug 16:"), torture()],
   },
   {

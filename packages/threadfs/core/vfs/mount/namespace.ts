@@ -27,7 +27,6 @@ import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
 import { sleepUs } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
-import { isSubdir } from "../dcache/d-lookup";
 import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import {
@@ -38,8 +37,6 @@ import {
   G_NEXT_MNT,
   G_NR_MOUNTS,
   G_NS_LOCK,
-  G_RENAME_LOCK,
-  G_RENAME_SEQ,
   G_ROOT_MNT,
   MOUNT_HASH,
   MOUNT_HEADS,
@@ -54,7 +51,7 @@ export const MOUNT_KEEP: u32 = 1 << 16;
 
 /** Bounds: mounts nested in each other, and attempts of a reader before it takes the lock. */
 const DEPTH_MAX: i32 = 100000;
-const SEQ_TRIES: i32 = 16;
+export const SEQ_TRIES: i32 = 16;
 /** Retries while other threads change the same count; each time one of them made progress. */
 const COUNT_TRIES: i32 = 1000;
 
@@ -255,29 +252,6 @@ export function followUp(m: Mount): Mount {
   }
   unlock(G_MOUNT_LOCK);
   return parent != m ? parent : noMount();
-}
-
-/**
- * path_connected(): whether `d` is below the mount's root. A rename may move a directory out of a bind mount; then ".."
- * must not lead out of the mount. -1 in rcu mode (`wait` false): a rename is in progress, ask again in ref mode.
- */
-export function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
-  const root = m.root;
-  if (root.parent == root) return 1;
-  for (let n = 0; n < SEQ_TRIES; n++) {
-    if (wait) rcuReadLock();
-    const seq = readSeqBegin(G_RENAME_SEQ);
-    const below = isSubdir(d, root);
-    const ok = !readSeqRetry(G_RENAME_SEQ, seq);
-    if (wait) rcuReadUnlock();
-    if (ok) return below ? 1 : 0;
-    if (!wait) return -1;
-    sleepUs(10);
-  }
-  lock(G_RENAME_LOCK);
-  const below = isSubdir(d, root);
-  unlock(G_RENAME_LOCK);
-  return below ? 1 : 0;
 }
 
 /** A mount of `root`, whose reference it takes over, not attached yet; null: the arena is full. */

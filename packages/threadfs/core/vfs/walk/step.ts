@@ -10,23 +10,26 @@ import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { kmalloc } from "../../mem/alloc/slab";
+import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
-import { scratch } from "../../mem/thread";
+import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
+import { scratch, sleepUs } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
-import { dgetParent } from "../dcache/d-lookup";
+import { dgetParent, isSubdir } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
-import { G_MOUNT_SEQ } from "../layout";
+import { G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import {
   followUp,
   followUpMountpoint,
   isMounted,
   lookupMnt,
   lookupMntRef,
+  Mount,
   mntget,
   mntput,
-  pathConnected,
+  SEQ_TRIES,
 } from "../mount/namespace";
 import { hasSecurity } from "../task/thread";
 import { dropRcuLink } from "./drop";
@@ -160,6 +163,29 @@ function followDotdotRcu(nd: Nameidata): Dentry {
   if (readSeqRetry(old.seq, nd.seq)) return errDentry(nd, -ECHILD);
   if (pathConnected(nd.mnt, parent, false) <= 0) return errDentry(nd, -ECHILD);
   return parent;
+}
+
+/**
+ * path_connected(): whether `d` is below the mount's root. A rename may move a directory out of a bind mount; then ".."
+ * must not lead out of the mount. -1 in rcu mode (`wait` false): a rename is in progress, ask again in ref mode.
+ */
+function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
+  const root = m.root;
+  if (root.parent == root) return 1;
+  for (let n = 0; n < SEQ_TRIES; n++) {
+    if (wait) rcuReadLock();
+    const seq = readSeqBegin(G_RENAME_SEQ);
+    const below = isSubdir(d, root);
+    const ok = !readSeqRetry(G_RENAME_SEQ, seq);
+    if (wait) rcuReadUnlock();
+    if (ok) return below ? 1 : 0;
+    if (!wait) return -1;
+    sleepUs(10);
+  }
+  lock(G_RENAME_LOCK);
+  const below = isSubdir(d, root);
+  unlock(G_RENAME_LOCK);
+  return below ? 1 : 0;
 }
 
 function atRoot(nd: Nameidata): bool {
