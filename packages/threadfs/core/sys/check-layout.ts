@@ -5,7 +5,7 @@ import { DRIVER_BODY } from "../../abi/memory";
 import * as SCRATCH from "../../abi/scratch";
 import * as STAT from "../../abi/stat";
 import { LOG_REDO, REDO_SIZE } from "../fs/tmpfs/data";
-import { CACHE_SIZE, CACHE_SIZED, NR_SIZED_CACHES } from "../mem/alloc/slab";
+import { CACHE_SIZED, KMEM_CACHE_SIZE, NR_SIZED_CACHES } from "../mem/alloc/slab";
 import * as L from "../mem/layout";
 import * as V from "../vfs/layout";
 import { NAMEIDATA_SIZE } from "../vfs/walk/nameidata";
@@ -17,7 +17,7 @@ export function checkLayout(): void {
   if (L.G_OLD_COUNTERS + (L.NR_COUNTERS << 3) > V.G_RECOUNT_OWNER) ERROR("totals of counters");
   if (V.G_LEAKS >= L.G_CACHES) ERROR("words");
   if (V.CACHE_CONTEXT >= CACHE_SIZED) ERROR("numbers of caches");
-  if (L.G_CACHES + (CACHE_SIZED + NR_SIZED_CACHES) * CACHE_SIZE > V.BUCKET_LOCKS) ERROR("caches");
+  if (L.G_CACHES + (CACHE_SIZED + NR_SIZED_CACHES) * KMEM_CACHE_SIZE > V.BUCKET_LOCKS) ERROR("caches");
   if (V.BUCKET_LOCKS + (V.MIN_BUCKETS << 6) > V.MOUNT_HEADS) ERROR("bucket locks");
   if (V.MOUNT_HEADS + (V.MOUNT_HASH << 2) > V.INODE_HEADS) ERROR("mount heads");
   if (V.INODE_HEADS + (V.INODE_HASH << 2) > V.CTX_TABLE) ERROR("inode heads");

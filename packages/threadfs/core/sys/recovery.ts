@@ -2,7 +2,7 @@
 
 import { EBUSY, EDEADLK, EINVAL } from "../../abi/errno";
 import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
-import { chunkEntry } from "../mem/alloc/pages";
+import { chunkEntry, ENTRY_CACHE } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
 import { rcuClear, rcuDepth } from "../mem/smr/smr";
 import { tid } from "../mem/thread";
@@ -61,7 +61,7 @@ export function threadRecover(slot: i32, trapped: i32): i32 {
 
 /** Repairs the data under a mutex that the dead thread of this slot owns: the contents of a file. */
 function repairContents(mutex: usize, s: usize): void {
-  if (mutex == 0 || load<u32>(chunkEntry(<u32>mutex >> L.CHUNK_SHIFT)) != CACHE_INODE) return;
+  if (mutex == 0 || load<u32>(chunkEntry(<u32>mutex >> L.CHUNK_SHIFT) + ENTRY_CACHE) != CACHE_INODE) return;
   const i = changetype<Inode>(mutex - offsetof<Inode>("mutex_"));
   if (!i.isReg || i.mode & I_DRIVER) return;
   redoWrite(i, s + L.SLOT_UNDO_LOG, load<u32>(s + L.SLOT_SCRATCH));

@@ -6,12 +6,12 @@
  * scratch area never moves: so the views are created once.
  */
 
-import type { CoreExports } from "../../abi/abi.js";
 import * as ERRNO from "../../abi/errno.js";
 import { HOST_AUDIT, HOST_SECURITY, WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT } from "../../abi/host.js";
 import { CHUNK, IO_SIZE, MIN_CHUNKS, PATH_MAX } from "../../abi/limits.js";
 import { ABI_VERSION, MAX_THREADS } from "../../abi/memory.js";
 import * as SCRATCH from "../../abi/scratch.js";
+import type { CoreExports } from "../../generated/core-exports.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { DriverTable } from "./driver.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";

@@ -9,7 +9,6 @@
  * mount without having registered its driver gets ENXIO.
  */
 
-import type { CoreExports } from "../../abi/abi.js";
 import * as DRIVER_OP from "../../abi/driver-ops.js";
 import * as ERRNO from "../../abi/errno.js";
 import { FS_REVAL_DOT } from "../../abi/flags.js";
@@ -37,6 +36,7 @@ import {
 } from "../../abi/memory.js";
 import { DT_SHIFT, S_IFDIR, S_IFMT } from "../../abi/mode.js";
 import * as SCRATCH from "../../abi/scratch.js";
+import type { CoreExports } from "../../generated/core-exports.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 

@@ -3,10 +3,10 @@
  * exception. The core's side of this class uses only numbers, the other side Node's arguments and results.
  */
 
-import type { CoreExports } from "../../abi/abi.js";
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD } from "../../abi/flags.js";
 import { IO_SIZE, PATH_MAX } from "../../abi/limits.js";
+import type { CoreExports } from "../../generated/core-exports.js";
 import type { Attachment } from "../bridge/attachment.js";
 import { systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";

@@ -1,13 +1,11 @@
 /**
- * The house stands as it is drawn: imports run downward only, no Node API outside the layers that are Node's, and the core exports
- * what abi/abi.ts declares.
+ * The house stands as it is drawn: imports run downward only, no Node API outside the layers that are Node's.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix, relative } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { DEBUG_CORE } from "../support/debug-core.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -23,7 +21,7 @@ function sources(dir) {
 }
 
 const core = sources("core");
-const src = { ...sources("src"), ...sources("abi") };
+const src = { ...sources("src"), ...sources("abi"), ...sources("generated") };
 
 /** Comments out of the way: a file may talk of another without importing it. */
 function code(text) {
@@ -147,7 +145,7 @@ describe("core", () => {
 describe("src", () => {
   /** Layers from the bottom; a file may import what stands in its own layer or below. */
   const LAYERS = [
-    /^abi\/|^src\/(errors\/errno|bridge\/wasm)\.ts$/,
+    /^(?:abi|generated)\/|^src\/(errors\/errno|bridge\/wasm)\.ts$/,
     /^src\/errors\/errors\.ts$/,
     /^src\/(bridge\/(driver|load|web-locks|node)|node-fs\/(args|bytes|constants))\.ts$/,
     /^src\/bridge\/attachment\.ts$/,
@@ -199,26 +197,5 @@ describe("src", () => {
       await import(new URL(`../../dist/${path.replace(/\.ts$/, ".js")}`, import.meta.url));
     }
     assert.deepEqual(state(), before);
-  });
-});
-
-describe("the table of calls", () => {
-  test("exports: CoreExports names every call of the core's own, and no other", async () => {
-    const declared = new Set(
-      [
-        ...code(src["abi/abi.ts"])
-          .split("interface CoreExports")[1]
-          .split("\n}")[0]
-          .matchAll(/^ {2}(\w+)\(/gm),
-      ].map(([, name]) => name),
-    );
-    const { loadCore } = await import("../../dist/src/bridge/load.js");
-    for (const url of [undefined, DEBUG_CORE]) {
-      const module = await loadCore({ url });
-      const exported = WebAssembly.Module.exports(module).filter(({ kind }) => kind === "function");
-      assert.deepEqual(new Set(exported.map(({ name }) => name)), declared);
-    }
-    const shipped = WebAssembly.Module.imports(await loadCore()).map(({ name }) => name);
-    assert.ok(!shipped.includes("point"), "the build that ships reports no places");
   });
 });

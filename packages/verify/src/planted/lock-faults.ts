@@ -171,7 +171,7 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/smr/smr.ts",
-        from: "if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safeEpoch) >= 0) {",
+        from: "if (p == 0 || <i32>(load<u32>(linkOf(p) + RETIRED_EPOCH) - safeEpoch) >= 0) {",
         to: "if (p == 0) {",
       },
     ],
@@ -188,8 +188,8 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/smr/smr.ts",
-        from: "put32(l + 4, atomic.load<u32>(G_EPOCH));",
-        to: "put32(l + 4, atomic.load<u32>(G_EPOCH) - 2);",
+        from: "put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH));",
+        to: "put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH) - 2);",
       },
     ],
     caughtBy: [tests("mem/smr", "row 24"), torture()],

@@ -19,13 +19,13 @@ import { txBegin, txEnd } from "../../mem/lock/lock";
 import { LOG_END, put64, removePendingBlock, set32, undoLog } from "../../mem/undo/log";
 import { beginAttr, currentTime, endAttr, I_SPARSE, Inode } from "../../vfs/inode/inode";
 
-const RADIX: u32 = 0x80000000;
-const PAGE: u32 = 4096;
+export const RADIX: u32 = 0x80000000;
+export const PAGE: u32 = 4096;
 const PAGE_SHIFT: i64 = 12;
-const NODE_BITS: u32 = 10;
+export const NODE_BITS: u32 = 10;
 /** log2 of the pointers in the smallest node. */
-const TOP_BITS_MIN: u32 = 4;
-const MAX_LEVELS: u32 = 3;
+export const TOP_BITS_MIN: u32 = 4;
+export const MAX_LEVELS: u32 = 3;
 /**
  * The redo record of a write in progress, behind the thread's undo log. Contents that a write overwrites cannot be undone: they are
  * still in the thread's scratch area, and recovery writes them again. Inode ptr (0: none), address of the file position that

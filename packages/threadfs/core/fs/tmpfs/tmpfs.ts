@@ -23,7 +23,7 @@ import { Context, capable, inGroup } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
 
 /** Each entry adds this to a directory's size, as in Linux's tmpfs. */
-const DIRENT_SIZE: i64 = 20;
+export const DIRENT_SIZE: i64 = 20;
 
 /** A new file system with an empty root; null: the arena is full. */
 export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): SuperBlock {

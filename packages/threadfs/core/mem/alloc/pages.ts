@@ -1,9 +1,7 @@
 /**
  * Allocates chunks of 64 KiB: from the free list, or from the end of the arena, which grows up to its maximum.
  *
- * Chunk table entry (32 bytes; guarded by the lock of the cache that owns the chunk, while free by the page lock):
- *   0 cache   4 objects in use   8 first free object   12 offset of the next object never used
- *   16 previous and 20 next chunk on the cache's partial list (20: next free chunk while free)
+ * An entry of the chunk table is guarded by the lock of the cache that owns the chunk, while the chunk is free by the page lock.
  */
 
 import {
@@ -39,6 +37,15 @@ export function chunkAddress(chunk: u32): usize {
   return <usize>(chunk << CHUNK_SHIFT);
 }
 
+/** Entry of the chunk table: the cache, how many objects are in use, the first free object, the offset of the next object never used. */
+export const ENTRY_CACHE: u32 = 0;
+export const ENTRY_USED: u32 = 4;
+export const ENTRY_FREE: u32 = 8;
+export const ENTRY_NEVER_USED: u32 = 12;
+/** The neighbours on the cache's partial list; of a free chunk the next free chunk. */
+export const ENTRY_PREV: u32 = 16;
+export const ENTRY_NEXT: u32 = 20;
+
 /** Takes a chunk, zeroed; 0: the arena is full. `reserve`: may use the reserved chunks. */
 export function chunkAlloc(reserve: bool): u32 {
   lock(G_PAGE_LOCK);
@@ -49,7 +56,7 @@ export function chunkAlloc(reserve: bool): u32 {
   if (reserve || used + RESERVE < max) {
     chunk = load<u32>(G_PAGE_FREE);
     if (chunk != 0) {
-      set32(G_PAGE_FREE, load<u32>(chunkEntry(chunk) + 20));
+      set32(G_PAGE_FREE, load<u32>(chunkEntry(chunk) + ENTRY_NEXT));
       recycled = true;
     } else {
       chunk = bump(1);
@@ -80,8 +87,8 @@ export function chunkAllocPair(): u32 {
 
 /** Takes two adjacent chunks off the free list, zeroed. */
 function takeAdjacentFree(): u32 {
-  for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + 20)) {
-    for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + 20)) {
+  for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + ENTRY_NEXT)) {
+    for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + ENTRY_NEXT)) {
       if (b != a + 1) continue;
       removeFromFreeList(a);
       removeFromFreeList(b);
@@ -94,8 +101,8 @@ function takeAdjacentFree(): u32 {
 
 function removeFromFreeList(chunk: u32): void {
   let at = G_PAGE_FREE;
-  while (load<u32>(at) != chunk) at = chunkEntry(load<u32>(at)) + 20;
-  set32(at, load<u32>(chunkEntry(chunk) + 20));
+  while (load<u32>(at) != chunk) at = chunkEntry(load<u32>(at)) + ENTRY_NEXT;
+  set32(at, load<u32>(chunkEntry(chunk) + ENTRY_NEXT));
 }
 
 function bump(n: u32): u32 {
@@ -119,8 +126,8 @@ export function growMemory(chunks: u32, limit: u32): bool {
 export function chunkFree(chunk: u32): void {
   lock(G_PAGE_LOCK);
   const e = chunkEntry(chunk);
-  set32(e, 0);
-  set32(e + 20, load<u32>(G_PAGE_FREE));
+  set32(e + ENTRY_CACHE, 0);
+  set32(e + ENTRY_NEXT, load<u32>(G_PAGE_FREE));
   set32(G_PAGE_FREE, chunk);
   put32(G_PAGE_USED, load<u32>(G_PAGE_USED) - 1);
   unlock(G_PAGE_LOCK);

@@ -6,9 +6,7 @@
  * by the object's sequence, which is never reset. The *sized* caches (16, 32, 48, 64 bytes, then four sizes for each
  * power of two up to 4 KiB) return empty chunks.
  *
- * Cache (64 bytes at G_CACHES + 64 * id; guarded by its lock, inside which only the page lock is taken):
- *   0 lock   4 object size   8 objects per chunk   12 first chunk of the partial list   16 typed   20 offset of the free link
- *   24 words of a freed object that are not poisoned, a bit each (poison.ts)
+ * A cache is described by KMEM_CACHE_SIZE bytes (KMEM_*), guarded by its lock, inside which only the page lock is taken.
  *
  * The partial list holds the chunks that have free objects.
  */
@@ -16,28 +14,47 @@
 import { CHUNK, CHUNK_SHIFT, G_CACHES } from "../layout";
 import { lock, txBegin, txEnd, unlock } from "../lock/lock";
 import { addPendingBlock, put32, removePendingBlock, set32 } from "../undo/log";
-import { chunkAddress, chunkAlloc, chunkEntry, chunkFree } from "./pages";
+import {
+  chunkAddress,
+  chunkAlloc,
+  chunkEntry,
+  chunkFree,
+  ENTRY_CACHE,
+  ENTRY_FREE,
+  ENTRY_NEVER_USED,
+  ENTRY_NEXT,
+  ENTRY_PREV,
+  ENTRY_USED,
+} from "./pages";
 import { checkPoison, poison } from "./poison";
 
-/** Bytes of a cache's description. */
-export const CACHE_SIZE: u32 = 64;
+/** Description of a cache: lock, object size, objects per chunk, first chunk of the partial list. */
+export const KMEM_LOCK: u32 = 0;
+export const KMEM_SIZE: u32 = 4;
+export const KMEM_PER_CHUNK: u32 = 8;
+export const KMEM_PARTIAL: u32 = 12;
+/** 1: typed; the offset of the free link in an object; the words of a freed object that are not poisoned, a bit each (poison.ts). */
+export const KMEM_TYPED: u32 = 16;
+export const KMEM_LINK: u32 = 20;
+export const KMEM_KEEP: u32 = 24;
+export const KMEM_CACHE_SIZE: u32 = 64;
 /** The first sized cache, and how many there are. The numbers below are those of typed caches. */
 export const CACHE_SIZED: u32 = 7;
 export const NR_SIZED_CACHES: u32 = 28;
 export const KMALLOC_MAX: u32 = 4096;
 
 export function cacheAddress(id: u32): usize {
-  return G_CACHES + id * CACHE_SIZE;
+  return G_CACHES + id * KMEM_CACHE_SIZE;
 }
 
 /** `keep`: the words that are kept in freed memory, a bit each; the free link is added. */
 export function cacheInit(id: u32, size: u32, typed: bool, link: u32, keep: u32): void {
   const c = cacheAddress(id);
-  store<u32>(c + 4, size);
-  store<u32>(c + 8, CHUNK / size);
-  store<u32>(c + 16, typed ? 1 : 0);
-  store<u32>(c + 20, link);
-  store<u32>(c + 24, keep | (1 << (link >> 2)));
+  store<u32>(c + KMEM_SIZE, size);
+  store<u32>(c + KMEM_PER_CHUNK, CHUNK / size);
+  store<u32>(c + KMEM_TYPED, typed ? 1 : 0);
+  store<u32>(c + KMEM_LINK, link);
+  store<u32>(c + KMEM_KEEP, keep | (1 << (link >> 2)));
 }
 
 export function sizedCachesInit(): void {
@@ -48,7 +65,7 @@ export function sizedCachesInit(): void {
 export function slabAlloc(id: u32, reserve: bool): usize {
   const c = cacheAddress(id);
   lock(c);
-  let chunk = load<u32>(c + 12);
+  let chunk = load<u32>(c + KMEM_PARTIAL);
   if (chunk == 0) {
     chunk = chunkAlloc(reserve);
     if (chunk == 0) {
@@ -56,26 +73,26 @@ export function slabAlloc(id: u32, reserve: bool): usize {
       return 0;
     }
     const e = chunkEntry(chunk);
-    set32(e, id);
-    set32(e + 4, 0);
-    set32(e + 8, 0);
-    set32(e + 12, 0);
+    set32(e + ENTRY_CACHE, id);
+    set32(e + ENTRY_USED, 0);
+    set32(e + ENTRY_FREE, 0);
+    set32(e + ENTRY_NEVER_USED, 0);
     addPartial(c, chunk);
   }
   const e = chunkEntry(chunk);
-  const size = load<u32>(c + 4);
-  let p = <usize>load<u32>(e + 8);
+  const size = load<u32>(c + KMEM_SIZE);
+  let p = <usize>load<u32>(e + ENTRY_FREE);
   if (p != 0) {
-    set32(e + 8, load<u32>(p + load<u32>(c + 20)));
-    checkPoison(p, size, load<u32>(c + 16) != 0, load<u32>(c + 24));
+    set32(e + ENTRY_FREE, load<u32>(p + load<u32>(c + KMEM_LINK)));
+    checkPoison(p, size, load<u32>(c + KMEM_TYPED) != 0, load<u32>(c + KMEM_KEEP));
   } else {
-    const offset = load<u32>(e + 12);
+    const offset = load<u32>(e + ENTRY_NEVER_USED);
     p = chunkAddress(chunk) + offset;
-    set32(e + 12, offset + size);
+    set32(e + ENTRY_NEVER_USED, offset + size);
   }
-  const used = load<u32>(e + 4) + 1;
-  set32(e + 4, used);
-  if (used == load<u32>(c + 8)) removePartial(c, chunk);
+  const used = load<u32>(e + ENTRY_USED) + 1;
+  set32(e + ENTRY_USED, used);
+  if (used == load<u32>(c + KMEM_PER_CHUNK)) removePartial(c, chunk);
   // Typed objects are found by the recount of references. Sized blocks stay on the caller's pending list until they are
   // linked.
   if (id >= CACHE_SIZED) addPendingBlock(p);
@@ -87,17 +104,21 @@ export function slabAlloc(id: u32, reserve: bool): usize {
 export function slabFree(p: usize): void {
   const chunk = <u32>p >> CHUNK_SHIFT;
   const e = chunkEntry(chunk);
-  const c = cacheAddress(load<u32>(e));
-  poison(p, load<u32>(c + 4), load<u32>(c + 16) != 0, load<u32>(c + 24));
+  const c = cacheAddress(load<u32>(e + ENTRY_CACHE));
+  poison(p, load<u32>(c + KMEM_SIZE), load<u32>(c + KMEM_TYPED) != 0, load<u32>(c + KMEM_KEEP));
   lock(c);
-  put32(p + load<u32>(c + 20), load<u32>(e + 8));
-  set32(e + 8, <u32>p);
-  const used = load<u32>(e + 4) - 1;
-  set32(e + 4, used);
-  if (used + 1 == load<u32>(c + 8)) addPartial(c, chunk);
+  put32(p + load<u32>(c + KMEM_LINK), load<u32>(e + ENTRY_FREE));
+  set32(e + ENTRY_FREE, <u32>p);
+  const used = load<u32>(e + ENTRY_USED) - 1;
+  set32(e + ENTRY_USED, used);
+  if (used + 1 == load<u32>(c + KMEM_PER_CHUNK)) addPartial(c, chunk);
   // Keeps one empty chunk, so that a cache does not allocate and free the same chunk over and over.
   let empty = false;
-  if (used == 0 && load<u32>(c + 16) == 0 && (load<u32>(e + 16) != 0 || load<u32>(e + 20) != 0)) {
+  if (
+    used == 0 &&
+    load<u32>(c + KMEM_TYPED) == 0 &&
+    (load<u32>(e + ENTRY_PREV) != 0 || load<u32>(e + ENTRY_NEXT) != 0)
+  ) {
     removePartial(c, chunk);
     empty = true;
   }
@@ -126,20 +147,20 @@ export function linkBlock(p: usize, block: usize): void {
 
 function addPartial(c: usize, chunk: u32): void {
   const e = chunkEntry(chunk);
-  const first = load<u32>(c + 12);
-  set32(e + 16, 0);
-  set32(e + 20, first);
-  if (first != 0) set32(chunkEntry(first) + 16, chunk);
-  set32(c + 12, chunk);
+  const first = load<u32>(c + KMEM_PARTIAL);
+  set32(e + ENTRY_PREV, 0);
+  set32(e + ENTRY_NEXT, first);
+  if (first != 0) set32(chunkEntry(first) + ENTRY_PREV, chunk);
+  set32(c + KMEM_PARTIAL, chunk);
 }
 
 function removePartial(c: usize, chunk: u32): void {
   const e = chunkEntry(chunk);
-  const prev = load<u32>(e + 16);
-  const next = load<u32>(e + 20);
-  if (prev != 0) set32(chunkEntry(prev) + 20, next);
-  else set32(c + 12, next);
-  if (next != 0) set32(chunkEntry(next) + 16, prev);
+  const prev = load<u32>(e + ENTRY_PREV);
+  const next = load<u32>(e + ENTRY_NEXT);
+  if (prev != 0) set32(chunkEntry(prev) + ENTRY_NEXT, next);
+  else set32(c + KMEM_PARTIAL, next);
+  if (next != 0) set32(chunkEntry(next) + ENTRY_PREV, prev);
 }
 
 /** Number of the sized cache for `size` bytes, 1 to KMALLOC_MAX. */

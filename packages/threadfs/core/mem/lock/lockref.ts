@@ -14,7 +14,7 @@
 import { put32 } from "../undo/log";
 import { lock, trySpinLock, unlock } from "./lock";
 
-const DEAD: i32 = -128;
+export const DEAD: i32 = -128;
 const ONE: u64 = 0x100000000;
 const CAS_TRIES: i32 = 100;
 

@@ -19,8 +19,8 @@
 import * as COUNTER from "../../../abi/counters";
 import { PANIC_LOCK } from "../../../abi/host";
 import * as host from "../../host";
-import { chunkEntry } from "../alloc/pages";
-import { cacheAddress } from "../alloc/slab";
+import { chunkEntry, ENTRY_CACHE } from "../alloc/pages";
+import { cacheAddress, KMEM_LINK } from "../alloc/slab";
 import {
   CHUNK_SHIFT,
   G_EPOCH,
@@ -42,10 +42,12 @@ import { canWait, count, panic, sleepUs, slot } from "../thread";
 import { put32, set32 } from "../undo/log";
 
 const EXPELLED: u32 = 1;
+/** A retired object keeps the link of the retired list where it keeps its free link, and behind it the epoch. */
+const RETIRED_EPOCH: u32 = 4;
 /** How long a section may stall while a grace period waits for it. */
 const STALL_MS: i64 = 2000;
 /** Objects retired between two polls. */
-const POLL_EVERY: u32 = 32;
+export const POLL_EVERY: u32 = 32;
 /** With this many retired objects, every poll expels stalled sections. */
 const BACKLOG: u32 = 4096;
 /** Polls of synchronizeRcu(), with sleeps of 0.1 ms and without: enough for every stalled section to be expelled. */
@@ -86,7 +88,7 @@ export function rcuDepth(): i32 {
 }
 
 function linkOf(p: usize): usize {
-  return p + load<u32>(cacheAddress(load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT))) + 20);
+  return p + load<u32>(cacheAddress(load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT) + ENTRY_CACHE)) + KMEM_LINK);
 }
 
 /**
@@ -97,7 +99,7 @@ export function callRcu(p: usize): bool {
   const l = linkOf(p);
   lock(G_RCU_LOCK);
   put32(l, 0);
-  put32(l + 4, atomic.load<u32>(G_EPOCH));
+  put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH));
   const tail = load<u32>(G_RCU_TAIL);
   if (tail != 0) put32(linkOf(tail), <u32>p);
   else put32(G_RCU_HEAD, <u32>p);
@@ -167,7 +169,7 @@ export function rcuTake(): usize {
   if (atomic.load<u32>(G_RCU_HEAD) == 0) return 0;
   lock(G_RCU_LOCK);
   const p = <usize>load<u32>(G_RCU_HEAD);
-  if (p == 0 || <i32>(load<u32>(linkOf(p) + 4) - safeEpoch) >= 0) {
+  if (p == 0 || <i32>(load<u32>(linkOf(p) + RETIRED_EPOCH) - safeEpoch) >= 0) {
     unlock(G_RCU_LOCK);
     return 0;
   }

@@ -7,9 +7,6 @@
  * SuperBlock (256 bytes, typed cache): 0 dev u32 4 driver i32 8 hooks u32 12 fsFlags u32
  *   16 dflags u32 (initial flags of its dentries)  20 root ptr  24 active u32 (mounts)  28 readonly u32
  *   32 renameMutex u32 (s_vfs_rename_mutex)  36 rcu link  40 rcu tag  44 recount u32 (recount.ts)
- *
- * Driver entry (128 bytes in the fixed part): 0 state u32 (0 free, 1 used) 4 generation u32 8 hooks u32 12 fsFlags u32
- *   16 mounted u32  20 name length u32  24 name bytes (at most 100)
  */
 
 import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../../abi/errno";
@@ -35,6 +32,16 @@ export const SUPER_SIZE: u32 = 256;
 export const SUPER_LINK: u32 = 36;
 /** Words that are kept when the memory is freed: active, renameMutex. */
 export const SUPER_KEEP: u32 = (1 << 6) | (1 << 8);
+
+/** Entry of a driver in the table: state (0 free, 1 used), generation, hooks, flags, how many of its file systems are mounted. */
+export const DRIVER_STATE: u32 = 0;
+export const DRIVER_GENERATION: u32 = 4;
+export const DRIVER_HOOKS: u32 = 8;
+export const DRIVER_FS_FLAGS: u32 = 12;
+export const DRIVER_MOUNTED: u32 = 16;
+/** Bytes of the name, and the name itself. */
+export const DRIVER_NAME_LEN: u32 = 20;
+export const DRIVER_NAME: u32 = 24;
 
 @unmanaged
 export class SuperBlock {
@@ -76,8 +83,8 @@ export function newSuper(driver: i32, readonly: bool): SuperBlock {
   sb.dflags = D_NO_CACHE;
   if (driver != 0) {
     const e = driverEntry(driver);
-    sb.hooks = load<u32>(e + 8);
-    sb.fsFlags = load<u32>(e + 12);
+    sb.hooks = load<u32>(e + DRIVER_HOOKS);
+    sb.fsFlags = load<u32>(e + DRIVER_FS_FLAGS);
     sb.dflags = dentryFlags(sb.hooks, sb.fsFlags);
   }
   sb.root_ = 0;
@@ -101,12 +108,12 @@ export function driverEntry(driver: i32): usize {
   const i = <u32>(driver & 0xff) - 1;
   if (i >= MAX_DRIVERS) return 0;
   const e = DRIVERS + i * DRIVER_SIZE;
-  if (load<u32>(e) == 0 || load<u32>(e + 4) != <u32>driver >> 8) return 0;
+  if (load<u32>(e + DRIVER_STATE) == 0 || load<u32>(e + DRIVER_GENERATION) != <u32>driver >> 8) return 0;
   return e;
 }
 
 function sameName(e: usize, name: usize, len: u32): bool {
-  return load<u32>(e + 20) == len && memory.compare(e + 24, name, len) == 0;
+  return load<u32>(e + DRIVER_NAME_LEN) == len && memory.compare(e + DRIVER_NAME, name, len) == 0;
 }
 
 /** register_filesystem(): the driver's number, the same in every thread, or -errno. */
@@ -117,10 +124,10 @@ export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u
   let answer: i32 = 0;
   for (let i: u32 = 0; i < MAX_DRIVERS; i++) {
     const e = DRIVERS + i * DRIVER_SIZE;
-    if (load<u32>(e) == 0) {
+    if (load<u32>(e + DRIVER_STATE) == 0) {
       if (free == 0) free = e;
     } else if (sameName(e, name, len)) {
-      const same = load<u32>(e + 8) == hooks && load<u32>(e + 12) == fsFlags;
+      const same = load<u32>(e + DRIVER_HOOKS) == hooks && load<u32>(e + DRIVER_FS_FLAGS) == fsFlags;
       answer = same ? driverNumber(e) : -EEXIST;
       break;
     }
@@ -128,13 +135,13 @@ export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u
   if (answer == 0) {
     if (free == 0) answer = -ENOSPC;
     else {
-      set32(free + 4, (load<u32>(free + 4) + 1) & 0x3fffff);
-      set32(free + 8, hooks);
-      set32(free + 12, fsFlags);
-      set32(free + 16, 0);
-      set32(free + 20, len);
-      memory.copy(free + 24, name, len);
-      put32(free, 1);
+      set32(free + DRIVER_GENERATION, (load<u32>(free + DRIVER_GENERATION) + 1) & 0x3fffff);
+      set32(free + DRIVER_HOOKS, hooks);
+      set32(free + DRIVER_FS_FLAGS, fsFlags);
+      set32(free + DRIVER_MOUNTED, 0);
+      set32(free + DRIVER_NAME_LEN, len);
+      memory.copy(free + DRIVER_NAME, name, len);
+      put32(free + DRIVER_STATE, 1);
       answer = driverNumber(free);
     }
   }
@@ -143,7 +150,7 @@ export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u
 }
 
 function driverNumber(e: usize): i32 {
-  return <i32>(load<u32>(e + 4) << 8) | (<i32>((e - DRIVERS) / DRIVER_SIZE) + 1);
+  return <i32>(load<u32>(e + DRIVER_GENERATION) << 8) | (<i32>((e - DRIVERS) / DRIVER_SIZE) + 1);
 }
 
 /**
@@ -153,8 +160,8 @@ function driverNumber(e: usize): i32 {
 export function unregisterFilesystem(driver: i32): i32 {
   lock(G_DRIVER_LOCK);
   const e = driverEntry(driver);
-  const err = e == 0 ? -ENODEV : load<u32>(e + 16) != 0 ? -EBUSY : 0;
-  if (err == 0) put32(e, 0);
+  const err = e == 0 ? -ENODEV : load<u32>(e + DRIVER_MOUNTED) != 0 ? -EBUSY : 0;
+  if (err == 0) put32(e + DRIVER_STATE, 0);
   unlock(G_DRIVER_LOCK);
   if (err == 0) synchronizeRcu();
   return err;
@@ -165,7 +172,7 @@ export function addDriverMounts(driver: i32, n: i32): i32 {
   if (driver == 0) return 0;
   lock(G_DRIVER_LOCK);
   const e = driverEntry(driver);
-  if (e != 0) set32(e + 16, load<u32>(e + 16) + n);
+  if (e != 0) set32(e + DRIVER_MOUNTED, load<u32>(e + DRIVER_MOUNTED) + n);
   unlock(G_DRIVER_LOCK);
   return e == 0 ? -ENODEV : 0;
 }

@@ -17,8 +17,8 @@
 
 import { dataFree } from "../../fs/tmpfs/data";
 import * as host from "../../host";
-import { chunkAddress, chunkEntry } from "../../mem/alloc/pages";
-import { cacheAddress } from "../../mem/alloc/slab";
+import { chunkAddress, chunkEntry, ENTRY_CACHE, ENTRY_FREE, ENTRY_NEVER_USED, ENTRY_USED } from "../../mem/alloc/pages";
+import { cacheAddress, KMEM_LINK, KMEM_SIZE } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { G_PAGE_BUMP, G_RCU_HEAD, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
@@ -55,7 +55,7 @@ import {
   SLOT_CONTEXT,
 } from "../layout";
 import { Mount } from "../mount/namespace";
-import { SuperBlock } from "../mount/super";
+import { DRIVER_MOUNTED, SuperBlock } from "../mount/super";
 import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
 import { retire } from "./reclaim";
 
@@ -113,11 +113,14 @@ function firstObjectOf(id: u32): void {
 
 /** The next object, allocated or free; 0: no more. */
 function nextObject(): usize {
-  const size = load<u32>(cacheAddress(iterCache) + 4);
+  const size = load<u32>(cacheAddress(iterCache) + KMEM_SIZE);
   if (iterObject != 0) iterObject += size;
-  while (iterObject == 0 || iterObject >= chunkAddress(iterChunk) + load<u32>(chunkEntry(iterChunk) + 12)) {
+  while (
+    iterObject == 0 ||
+    iterObject >= chunkAddress(iterChunk) + load<u32>(chunkEntry(iterChunk) + ENTRY_NEVER_USED)
+  ) {
     if (++iterChunk >= load<u32>(G_PAGE_BUMP)) return 0;
-    iterObject = load<u32>(chunkEntry(iterChunk)) == iterCache ? chunkAddress(iterChunk) : 0;
+    iterObject = load<u32>(chunkEntry(iterChunk) + ENTRY_CACHE) == iterCache ? chunkAddress(iterChunk) : 0;
   }
   return iterObject;
 }
@@ -126,7 +129,7 @@ function nextObject(): usize {
 function objectsInUse(id: u32): u32 {
   let n: u32 = 0;
   for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
-    if (load<u32>(chunkEntry(c)) == id) n += load<u32>(chunkEntry(c) + 4);
+    if (load<u32>(chunkEntry(c) + ENTRY_CACHE) == id) n += load<u32>(chunkEntry(c) + ENTRY_USED);
   }
   return n;
 }
@@ -145,11 +148,11 @@ function markFreeObjects(): void {
   for (let id = CACHE_DENTRY; id <= CACHE_CONTEXT; id++) {
     firstObjectOf(id);
     for (let p = nextObject(); p != 0; p = nextObject()) store<u32>(recountOf(id, p), 0);
-    const next = load<u32>(cacheAddress(id) + 20);
+    const next = load<u32>(cacheAddress(id) + KMEM_LINK);
     for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
-      if (load<u32>(chunkEntry(c)) != id) continue;
+      if (load<u32>(chunkEntry(c) + ENTRY_CACHE) != id) continue;
       let n = objectsMax();
-      for (let p = load<u32>(chunkEntry(c) + 8); p != 0; p = load<u32>(p + next)) {
+      for (let p = load<u32>(chunkEntry(c) + ENTRY_FREE); p != 0; p = load<u32>(p + next)) {
         if (n-- == 0) corrupt(p);
         store<u32>(recountOf(id, p), FREE);
       }
@@ -158,9 +161,9 @@ function markFreeObjects(): void {
   let n = objectsMax();
   for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
     if (n-- == 0) corrupt(p);
-    const id = load<u32>(chunkEntry(p >> 16));
+    const id = load<u32>(chunkEntry(p >> 16) + ENTRY_CACHE);
     store<u32>(recountOf(id, p), FREE);
-    p = load<u32>(p + load<u32>(cacheAddress(id) + 20));
+    p = load<u32>(p + load<u32>(cacheAddress(id) + KMEM_LINK));
   }
 }
 
@@ -324,7 +327,7 @@ function storeCounts(): void {
 
 /** Stores the number of mounts of each file system, and of file systems of each driver. */
 function storeSuperCounts(): void {
-  for (let e = DRIVERS; e < DRIVERS + MAX_DRIVERS * DRIVER_SIZE; e += DRIVER_SIZE) set32(e + 16, 0);
+  for (let e = DRIVERS; e < DRIVERS + MAX_DRIVERS * DRIVER_SIZE; e += DRIVER_SIZE) set32(e + DRIVER_MOUNTED, 0);
   firstObjectOf(CACHE_SUPER);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const sb = changetype<SuperBlock>(p);
@@ -332,7 +335,7 @@ function storeSuperCounts(): void {
     atomic.store<u32>(sb.active, sb.recount);
     const n = <u32>(sb.driver & 0xff);
     if (n == 0) continue;
-    const mounted = DRIVERS + (n - 1) * DRIVER_SIZE + 16;
+    const mounted = DRIVERS + (n - 1) * DRIVER_SIZE + DRIVER_MOUNTED;
     set32(mounted, load<u32>(mounted) + 1);
   }
 }

@@ -26,6 +26,8 @@ export const CONTEXT_LINK: u32 = 52;
  * reads from an unfinished context.
  */
 export const CONTEXT_KEEP: u32 = (1 << 0) | (1 << 12) | (1 << 15) | (1 << 16) | (1 << 18) | (1 << 19);
+/** Where the pointers to blocks of descriptors are in a context, how many there are, and the descriptors in a block. */
+export const CONTEXT_FD_BLOCKS: u32 = 128;
 export const FD_BLOCKS: u32 = 64;
 export const FD_BLOCK: u32 = 256;
 /** Descriptors that a context may have open. */
@@ -78,7 +80,7 @@ export class Context {
   }
   /** Address of the pointer to a descriptor block. */
   fdBlock(n: u32): usize {
-    return changetype<usize>(this) + 128 + (n << 2);
+    return changetype<usize>(this) + CONTEXT_FD_BLOCKS + (n << 2);
   }
   get fdHint(): u32 {
     return this.fdHint_;
