@@ -3,7 +3,7 @@
  * dead ones leave.
  */
 import { PANIC_LOCK, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { addressOf } from "../arena/core-source.js";
+import { G_SLEEP } from "../arena/layout.js";
 import {
   type AttachOptions,
   attach,
@@ -25,8 +25,6 @@ import type { BuiltTree } from "../scenario/trees.js";
 import { defined } from "../support/defined.js";
 
 const ARENA = 3 << 20;
-/** The address on which threads sleep for a while: no thread waits for another there. */
-const SLEEP = addressOf("G_SLEEP");
 const PROBLEMS_SHOWN = 6;
 
 /** Thrown at the access before which a thread dies. */
@@ -143,7 +141,8 @@ export class DeathFixture {
   /** A thread that does not wait for locks: it neither sleeps on one, nor reads it again and again until its time is over. */
   nonBlockingSurvivor(): TreeThread {
     const wait = (address: number) => {
-      if (address !== SLEEP) throw new WouldWait();
+      // G_SLEEP is where threads sleep for a while: no thread waits for another there.
+      if (address !== G_SLEEP) throw new WouldWait();
       return 2;
     };
     const panic = (code: number) => {

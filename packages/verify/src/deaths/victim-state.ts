@@ -1,6 +1,8 @@
 /** What a dead worker has left: in its slots of the shared memory, and in the tree. */
 import type { Context, FsSync, SharedMemory, Vfs } from "../../../threadfs/dist/src/index.js";
 import {
+  LOG_LOCK,
+  LOG_MUTEX,
   MAX_THREADS,
   SLOT_ACTIVE,
   SLOT_HOST_ID,
@@ -9,6 +11,7 @@ import {
   SLOT_UNDO_LOG,
   SLOTS,
   UNDO_LOG_COUNTS,
+  WAITERS,
 } from "../arena/layout.js";
 import { defined } from "../support/defined.js";
 import type { ProgressRecord } from "./progress-record.js";
@@ -20,11 +23,6 @@ import {
   type VictimOptions,
   VictimWorkload,
 } from "./victim-workload.js";
-
-/** The first entry of two lists of an undo log (core/mem/undo/log.ts). */
-const LOG_LOCK = 24;
-const LOG_MUTEX = 184;
-const WAITERS = 0x80000000;
 
 type Memory = Pick<SharedMemory, "buffer">;
 

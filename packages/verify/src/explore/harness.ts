@@ -3,7 +3,6 @@
  * operations on it.
  */
 import { AT_FDCWD, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { addressOf, numberOf } from "../arena/core-source.js";
 import * as L from "../arena/layout.js";
 import { DONE, READY } from "../machine/constants.js";
 import type { LogicalThread } from "../machine/logical-thread.js";
@@ -26,10 +25,6 @@ const ARENA = 4 << 20;
 const SEED = [1, 2];
 /** Lookups after which a path is in the prefix cache: the second miss in a row enters it. */
 const LOOKUPS_TO_CACHE = 3;
-/** The address on which threads wait only to sleep. */
-const SLEEP = addressOf("G_SLEEP");
-const SINCE = addressOf("G_RCU_SINCE");
-const POLL_EVERY = numberOf("POLL_EVERY");
 /** Parts of a scratch area that the host writes: paths, results that it leaves there, a driver's exchange. */
 const WRITTEN_BY_HOST: [offset: number, length: number][] = [
   [SCRATCH.PATH, 1024],
@@ -99,7 +94,7 @@ export class Harness {
     const machine: Machine = new Machine(program, {
       threads,
       bytes: ARENA,
-      sleepAddresses: [SLEEP],
+      sleepAddresses: [L.G_SLEEP],
       clock: tree.clock,
       host: (thread) => ({
         driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) => {
@@ -187,9 +182,9 @@ export class Harness {
   /** Makes and removes a file until the next poll is near. */
   *#retireSome(): CoreCalls<void> {
     const { machine } = this;
-    const since = () => machine.words[SINCE >>> 2] as number;
-    for (let n = 0; n < 64 && since() < POLL_EVERY - 3; n++) yield* this.#make();
-    if (since() < POLL_EVERY - 3) throw new Error(`harness: ${since()} objects retired since the last poll`);
+    const since = () => machine.words[L.G_RCU_SINCE >>> 2] as number;
+    for (let n = 0; n < 64 && since() < L.POLL_EVERY - 3; n++) yield* this.#make();
+    if (since() < L.POLL_EVERY - 3) throw new Error(`harness: ${since()} objects retired since the last poll`);
   }
 
   #share(state: DriverState): void {

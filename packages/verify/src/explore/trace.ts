@@ -1,40 +1,21 @@
 /**
  * A schedule as readable text: the thread, the function and line, the access, the field and its object, the value. Addresses get the
- * names of core/mem/layout.ts, objects of the typed caches their fields, dentries their path.
+ * names of the core's layout, objects of the typed caches their fields, dentries their path.
  *
  * The trace shows the accesses to words that the threads share (conflicting in this run), and the first and last access of each
  * stretch of a thread.
  */
 
-import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { addressOf, type Field, fieldsOf, LAYOUT, numberOf } from "../arena/core-source.js";
-import { CACHE_SLOTS, DENTRY, INLINE_NAME } from "../arena/layout.js";
+import * as L from "../arena/layout.js";
 import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "../machine/constants.js";
 import type { Machine, Outcome, ProgramSite } from "../machine/machine.js";
 import type { LogEntry } from "../machine/scheduling-points.js";
 import { defined } from "../support/defined.js";
 
-/** Typed caches by their number in core/mem/alloc/slab.ts. */
-const TYPES: Record<number, { name: string; fields: Field[] }> = {
-  1: { name: "dentry", fields: fieldsOf("vfs/dcache/dentry.ts", "Dentry") },
-  2: { name: "inode", fields: fieldsOf("vfs/inode/inode.ts", "Inode") },
-  3: { name: "mount", fields: fieldsOf("vfs/mount/namespace.ts", "Mount") },
-  4: { name: "super", fields: fieldsOf("vfs/mount/super.ts", "SuperBlock") },
-  5: { name: "file", fields: fieldsOf("vfs/file/file.ts", "File") },
-  6: { name: "context", fields: fieldsOf("vfs/task/cred.ts", "Context") },
-};
-const FIXED = new Map(LAYOUT.map(({ name, address }) => [address, name]));
-const CACHES = addressOf("G_CACHES");
-const CACHES_END = CACHES + CACHE_SLOTS * 64;
-const BUCKET_LOCKS = addressOf("BUCKET_LOCKS");
-const BUCKET_LOCKS_END = BUCKET_LOCKS + 256 * 64;
-const SLOTS = addressOf("SLOTS");
-const SLOT_SIZE = numberOf("SLOT_SIZE");
-const SLOTS_END = SLOTS + SLOT_SIZE * numberOf("MAX_THREADS");
-const SLOTS_USED = addressOf("G_SLOTS_USED");
-const SLOT_SCRATCH = numberOf("SLOT_SCRATCH");
-const CHUNK_ENTRY = numberOf("CHUNK_ENTRY");
-const CACHE_DENTRY = 1;
+const FIXED = new Map(L.ADDRESSES.map(({ name, address }) => [address, name]));
+const CACHES_END = L.G_CACHES + L.CACHE_SLOTS * L.KMEM_CACHE_SIZE;
+const BUCKET_LOCKS_END = L.BUCKET_LOCKS + L.MIN_BUCKETS * 64;
+const SLOTS_END = L.SLOTS + L.SLOT_SIZE * L.MAX_THREADS;
 
 /** Names for addresses of one memory. */
 export class Namer {
@@ -55,32 +36,36 @@ export class Namer {
   of(address: number): string {
     const fixed = FIXED.get(address & ~3);
     if (fixed !== undefined) return fixed + odd(address);
-    if (address >= CACHES && address < CACHES_END) return `cache ${(address - CACHES) >> 6} +${address & 63}`;
-    if (address >= BUCKET_LOCKS && address < BUCKET_LOCKS_END) return `bucket lock ${(address - BUCKET_LOCKS) >> 6}`;
-    if (address >= SLOTS && address < SLOTS_END) {
-      const at = (address - SLOTS) % SLOT_SIZE;
-      return `slot ${Math.floor((address - SLOTS) / SLOT_SIZE)} ${at === 0 ? "epoch" : `+${at}`}`;
+    if (address >= L.G_CACHES && address < CACHES_END)
+      return `cache ${Math.floor((address - L.G_CACHES) / L.KMEM_CACHE_SIZE)} +${(address - L.G_CACHES) % L.KMEM_CACHE_SIZE}`;
+    if (address >= L.BUCKET_LOCKS && address < BUCKET_LOCKS_END)
+      return `bucket lock ${(address - L.BUCKET_LOCKS) >> 6}`;
+    if (address >= L.SLOTS && address < SLOTS_END) {
+      const at = (address - L.SLOTS) % L.SLOT_SIZE;
+      return `slot ${Math.floor((address - L.SLOTS) / L.SLOT_SIZE)} ${at === 0 ? "epoch" : `+${at}`}`;
     }
-    if (address < SLOTS) {
-      const below = LAYOUT.findLast((entry) => entry.address <= address);
+    if (address < L.SLOTS) {
+      const below = L.ADDRESSES.findLast((entry) => entry.address <= address);
       return below === undefined ? hex(address) : `${below.name} +${address - below.address}`;
     }
-    const own = this.#scratch(address);
-    if (own !== undefined) return own;
-    const table = this.#word(addressOf("H_CHUNK_TABLE"));
-    const buckets = this.#word(addressOf("H_BUCKETS"));
-    const first = this.#word(addressOf("H_FIRST_CHUNK"));
+    return this.#scratch(address) ?? this.#dynamic(address);
+  }
+
+  /** An address behind the fixed part: in the chunk table, in the hash buckets, or in a chunk. */
+  #dynamic(address: number): string {
+    const table = this.#word(L.H_CHUNK_TABLE);
+    const buckets = this.#word(L.H_BUCKETS);
+    const first = this.#word(L.H_FIRST_CHUNK);
     if (address >= table && address < buckets)
-      return `chunk ${Math.floor((address - table) / CHUNK_ENTRY)} entry +${(address - table) % CHUNK_ENTRY}`;
-    if (address >= buckets && address < first << 16) return `bucket ${(address - buckets) >> 2}`;
-    const chunk = address >>> 16;
-    const cache = this.#word(table + chunk * CHUNK_ENTRY);
-    const type = TYPES[cache];
-    if (type === undefined) return `${cache > 6 ? `${8 << (cache - 6)}-byte block` : "memory"} ${hex(address)}`;
-    const size = this.#word(CACHES + cache * 64 + 4);
-    const offset = (address & 0xffff) % size;
-    const object = address - offset;
-    return `${type.name} ${this.#object(cache, object)} .${fieldAt(type.fields, offset)}`;
+      return `chunk ${Math.floor((address - table) / L.CHUNK_ENTRY)} entry +${(address - table) % L.CHUNK_ENTRY}`;
+    if (address >= buckets && address < first << L.CHUNK_SHIFT) return `bucket ${(address - buckets) >> 2}`;
+    const chunk = address >>> L.CHUNK_SHIFT;
+    const id = this.#word(table + chunk * L.CHUNK_ENTRY + L.ENTRY_CACHE);
+    if (id === 0 || id >= L.CACHE_SLOTS) return `memory ${hex(address)}`;
+    const { name, size, fields } = L.cache(id);
+    if (fields === undefined) return `${size}-byte block ${hex(address)}`;
+    const offset = (address & (L.CHUNK - 1)) % size;
+    return `${name} ${this.#object(id, address - offset)} .${fieldAt(fields, offset)}`;
   }
 
   /** The field without its object: "dentry .next", "bucket", "cache .used". */
@@ -95,15 +80,15 @@ export class Namer {
 
   /** A thread's scratch area. */
   #scratch(address: number): string | undefined {
-    for (let n = 0; n < this.#word(SLOTS_USED); n++) {
-      const at = this.#word(SLOTS + n * SLOT_SIZE + SLOT_SCRATCH);
-      if (address >= at && address < at + SCRATCH.SIZE) return `scratch ${n} +${address - at}`;
+    for (let n = 0; n < this.#word(L.G_SLOTS_USED); n++) {
+      const at = this.#word(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_SCRATCH);
+      if (address >= at && address < at + L.SCRATCH.SIZE) return `scratch ${n} +${address - at}`;
     }
     return undefined;
   }
 
   #object(cache: number, object: number): string {
-    if (cache !== CACHE_DENTRY) return hex(object);
+    if (cache !== L.CACHE_DENTRY) return hex(object);
     const known = this.#paths.get(object) ?? this.#path(object);
     if (!known.startsWith("(")) this.#paths.set(object, known);
     return `${hex(object)} ${known}`;
@@ -113,17 +98,19 @@ export class Namer {
     const names: string[] = [];
     let d = dentry;
     for (let n = 0; n < 64; n++) {
-      const up = this.#word(d + DENTRY.parent);
+      const up = this.#word(d + L.DENTRY.parent);
       if (up === 0) return "(new)";
       if (up === d)
         return `${names.length === 0 ? "/" : ""}${names
           .reverse()
           .map((name) => `/${name}`)
           .join("")}`;
-      const length = this.#word(d + DENTRY.len);
-      const at = length > INLINE_NAME ? this.#word(d + DENTRY.name) : d + DENTRY.name;
+      const length = this.#word(d + L.DENTRY.len);
+      const at = length > L.INLINE_NAME ? this.#word(d + L.DENTRY.name) : d + L.DENTRY.name;
       names.push(
-        length > INLINE_NAME ? `(${length} bytes)` : Buffer.from(this.#bytes.slice(at, at + length)).toString("latin1"),
+        length > L.INLINE_NAME
+          ? `(${length} bytes)`
+          : Buffer.from(this.#bytes.slice(at, at + length)).toString("latin1"),
       );
       d = up;
     }
@@ -134,9 +121,12 @@ export class Namer {
 const hex = (n: number): string => `0x${(n >>> 0).toString(16)}`;
 const odd = (address: number): string => (address & 3 ? ` +${address & 3}` : "");
 
-function fieldAt(fields: Field[], offset: number): string {
-  const best = defined(fields.findLast(([at]) => at <= offset) ?? fields[0], "field");
-  return offset === best[0] ? best[1] : `${best[1]}+${offset - best[0]}`;
+function fieldAt(fields: Readonly<Record<string, number>>, offset: number): string {
+  const [name, at] = defined(
+    Object.entries(fields).findLast(([, at]) => at <= offset),
+    "field",
+  );
+  return offset === at ? name : `${name}+${offset - at}`;
 }
 
 /** An access with the name of its address, and the value of the word. */

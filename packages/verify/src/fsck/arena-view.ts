@@ -109,7 +109,7 @@ export class ArenaView {
 
   /** Number of the cache whose chunk an address lies in. */
   cacheOf(p: number): number {
-    return this.u32(this.entry(p >>> L.CHUNK_SHIFT) + L.ENTRY.cache);
+    return this.u32(this.entry(p >>> L.CHUNK_SHIFT) + L.ENTRY_CACHE);
   }
   entry(chunk: number): number {
     return this.u32(L.H_CHUNK_TABLE) + chunk * L.CHUNK_ENTRY;

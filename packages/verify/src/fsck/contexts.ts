@@ -107,7 +107,7 @@ function checkDescriptors(v: ArenaView, c: number, alive: boolean): number {
   const hint = v.u32(c + C.fdHint);
   let open = 0;
   for (let b = 0; b < L.FD_BLOCKS; b++) {
-    const block = v.u32(c + L.CONTEXT_BLOCKS + b * 4);
+    const block = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4);
     if (block === 0) {
       if (alive && hint > Math.max(b * L.FD_BLOCK, L.FD_FIRST))
         v.problem("fd-hint", `${context(v, c)} has no block ${b}; descriptors below ${hint} are taken`);

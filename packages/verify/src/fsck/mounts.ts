@@ -2,7 +2,7 @@
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
 
-const { MOUNT: M, SUPER: S, DRIVER, DENTRY: D } = L;
+const { MOUNT: M, SUPER: S, DENTRY: D } = L;
 
 /** A super block for a message. */
 const superBlock = (sb: number) => `super block ${hex(sb)}`;
@@ -18,16 +18,16 @@ export function checkDrivers(v: ArenaView) {
   const names = new Set<string>();
   for (let n = 0; n < L.MAX_DRIVERS; n++) {
     const e = L.DRIVERS + n * L.DRIVER_SIZE;
-    const state = v.u32(e + DRIVER.state);
+    const state = v.u32(e + L.DRIVER_STATE);
     v.expect(state <= 1, "driver", () => `the state of driver ${n} is ${state}`);
     if (state === 0) continue;
-    const number = ((v.u32(e + DRIVER.generation) << 8) | (n + 1)) >>> 0;
+    const number = ((v.u32(e + L.DRIVER_GENERATION) << 8) | (n + 1)) >>> 0;
     const count = mounted.get(number) ?? 0;
     mounted.delete(number);
-    v.equal(v.u32(e + DRIVER.mounted), count, "driver", () => `the number of file systems of driver ${n}`);
-    const length = v.u32(e + DRIVER.nameLength);
+    v.equal(v.u32(e + L.DRIVER_MOUNTED), count, "driver", () => `the number of file systems of driver ${n}`);
+    const length = v.u32(e + L.DRIVER_NAME_LEN);
     if (length === 0 || length > L.DRIVER_NAME_MAX) v.problem("driver", `the name of driver ${n} has ${length} bytes`);
-    const name = v.bytes.slice(e + DRIVER.name, e + DRIVER.name + Math.min(length, L.DRIVER_NAME_MAX)).join();
+    const name = v.bytes.slice(e + L.DRIVER_NAME, e + L.DRIVER_NAME + Math.min(length, L.DRIVER_NAME_MAX)).join();
     if (names.has(name)) v.problem("driver", `driver ${n} has the name of another`);
     names.add(name);
   }
@@ -61,8 +61,8 @@ function checkHooks(v: ArenaView, sb: number) {
   let flags = L.D_NO_CACHE;
   if (driver !== 0) {
     const e = L.DRIVERS + ((driver & 0xff) - 1) * L.DRIVER_SIZE;
-    hooks = v.u32(e + DRIVER.hooks);
-    fsFlags = v.u32(e + DRIVER.fsFlags);
+    hooks = v.u32(e + L.DRIVER_HOOKS);
+    fsFlags = v.u32(e + L.DRIVER_FS_FLAGS);
     const bits = [
       [L.HOOK.HASH, L.D_OP_HASH],
       [L.HOOK.COMPARE, L.D_OP_COMPARE],

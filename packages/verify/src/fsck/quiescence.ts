@@ -15,7 +15,7 @@ export function checkLocks(v: ArenaView) {
   for (const [name, at] of Object.entries(L.SEQUENCES)) even(at, () => name);
   for (let b = 0; b < L.MIN_BUCKETS; b++) lock(L.BUCKET_LOCKS + b * 64, () => `bucket lock ${b}`);
   for (let id = 0; id < L.CACHE_SLOTS; id++) {
-    lock(L.G_CACHES + id * L.CACHE_BYTES + L.CACHE.lock, () => `the lock of cache ${id}`);
+    lock(L.G_CACHES + id * L.KMEM_CACHE_SIZE + L.KMEM_LOCK, () => `the lock of cache ${id}`);
   }
   for (const { cache, locks, seqs } of L.WORDS_AT_REST) {
     const { name } = L.cache(cache);

@@ -2,8 +2,6 @@
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
 
-const { ENTRY, CACHE } = L;
-
 /** @returns false: nothing else can be read */
 export function checkHeader(v: ArenaView) {
   const chunks = v.u32(L.H_MAX_CHUNKS);
@@ -45,7 +43,7 @@ export function checkChunks(v: ArenaView) {
   claimScratch(v, taken, first, bump);
   for (let chunk = 0; chunk < max; chunk++) {
     const e = v.entry(chunk);
-    const cache = v.u32(e + ENTRY.cache);
+    const cache = v.u32(e + L.ENTRY_CACHE);
     if (chunk < first || chunk >= bump) {
       for (let w = 0; w < L.CHUNK_ENTRY; w += 4) {
         if (v.u32(e + w) !== 0) v.problem("chunk-table", `chunk ${chunk}, which has no owner, has an entry`);
@@ -70,7 +68,7 @@ export function checkChunks(v: ArenaView) {
 type Taken = Map<number, string>;
 
 function claimFree(v: ArenaView, taken: Taken, first: number, bump: number) {
-  for (let chunk = v.u32(L.G_PAGE_FREE); chunk !== 0; chunk = v.u32(v.entry(chunk) + ENTRY.next)) {
+  for (let chunk = v.u32(L.G_PAGE_FREE); chunk !== 0; chunk = v.u32(v.entry(chunk) + L.ENTRY_NEXT)) {
     if (chunk < first || chunk >= bump || taken.has(chunk)) {
       v.problem(
         "chunk-free",
@@ -113,15 +111,15 @@ const perChunk = (size: number) => Math.floor(L.CHUNK / size);
 /** Objects of every cache: in use, free, never used. */
 export function checkCaches(v: ArenaView, chunksOf: number[][]) {
   for (let id = 0; id < L.CACHE_SLOTS; id++) {
-    const c = L.G_CACHES + id * L.CACHE_BYTES;
+    const c = L.G_CACHES + id * L.KMEM_CACHE_SIZE;
     const { name, size, typed, link } = L.cache(id);
-    const equal = (field: keyof typeof CACHE, value: number) =>
-      v.equal(v.u32(c + CACHE[field]), value, "cache", () => `${field} of cache ${name}`);
-    equal("size", size);
-    equal("perChunk", id === 0 ? 0 : perChunk(size));
-    if (id === 0) equal("room", 0);
-    equal("typed", typed ? 1 : 0);
-    equal("link", link);
+    const equal = (field: string, offset: number, value: number) =>
+      v.equal(v.u32(c + offset), value, "cache", () => `${field} of cache ${name}`);
+    equal("object size", L.KMEM_SIZE, size);
+    equal("objects per chunk", L.KMEM_PER_CHUNK, id === 0 ? 0 : perChunk(size));
+    if (id === 0) equal("partial list", L.KMEM_PARTIAL, 0);
+    equal("typed", L.KMEM_TYPED, typed ? 1 : 0);
+    equal("link", L.KMEM_LINK, link);
     if (id !== 0) checkCache(v, id, chunksOf[id] ?? []);
   }
 }
@@ -150,8 +148,8 @@ function roomList(v: ArenaView, id: number, chunks: Set<number>): Set<number> {
   const { name } = L.cache(id);
   const seen = new Set<number>();
   let prev = 0;
-  let chunk = v.u32(L.G_CACHES + id * L.CACHE_BYTES + CACHE.room);
-  for (; chunk !== 0; chunk = v.u32(v.entry(chunk) + ENTRY.next)) {
+  let chunk = v.u32(L.G_CACHES + id * L.KMEM_CACHE_SIZE + L.KMEM_PARTIAL);
+  for (; chunk !== 0; chunk = v.u32(v.entry(chunk) + L.ENTRY_NEXT)) {
     if (!chunks.has(chunk) || seen.has(chunk)) {
       v.problem(
         "slab-list",
@@ -159,7 +157,7 @@ function roomList(v: ArenaView, id: number, chunks: Set<number>): Set<number> {
       );
       break;
     }
-    v.equal(v.u32(v.entry(chunk) + ENTRY.prev), prev, "slab-list", () => `what is before chunk ${chunk} of ${name}`);
+    v.equal(v.u32(v.entry(chunk) + L.ENTRY_PREV), prev, "slab-list", () => `what is before chunk ${chunk} of ${name}`);
     seen.add(chunk);
     prev = chunk;
   }
@@ -171,14 +169,14 @@ function checkSlab(v: ArenaView, id: number, chunk: number) {
   const { name, size, link, typed } = L.cache(id);
   const e = v.entry(chunk);
   const base = chunk * L.CHUNK;
-  const never = v.u32(e + ENTRY.never);
-  const used = v.u32(e + ENTRY.used);
+  const never = v.u32(e + L.ENTRY_NEVER_USED);
+  const used = v.u32(e + L.ENTRY_USED);
   if (never > L.CHUNK || never % size !== 0) {
     v.problem("slab-never", `chunk ${chunk} of ${name}: ${never} bytes were used so far`);
     return used;
   }
   const free = new Set<number>();
-  for (let p = v.u32(e + ENTRY.free); p !== 0; p = v.u32(p + link)) {
+  for (let p = v.u32(e + L.ENTRY_FREE); p !== 0; p = v.u32(p + link)) {
     if (p < base || p >= base + never || (p - base) % size !== 0 || free.has(p)) {
       const why = free.has(p) ? "twice" : "where no object can be free";
       v.problem("slab-free", `${hex(p)} in the free list of chunk ${chunk} of ${name}: ${why}`);

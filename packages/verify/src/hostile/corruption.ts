@@ -163,7 +163,7 @@ export class Corruption {
       if (cache === 0) continue;
       const list = objects.get(cache) ?? [];
       const { size } = cacheOf(cache);
-      for (let at = 0; at < this.#word(entry + L.ENTRY.never); at += size) list.push(chunk * L.CHUNK + at);
+      for (let at = 0; at < this.#word(entry + L.ENTRY_NEVER_USED); at += size) list.push(chunk * L.CHUNK + at);
       objects.set(cache, list);
     }
     return objects;
@@ -207,7 +207,7 @@ export class Corruption {
   #anyWord(): number {
     const where = this.#next(8);
     if (where === 0) return L.H_MAX_CHUNKS + this.#next(2048) * 4;
-    if (where === 1) return L.G_CACHES + this.#next((L.CACHE_SLOTS * L.CACHE_BYTES) / 4) * 4;
+    if (where === 1) return L.G_CACHES + this.#next((L.CACHE_SLOTS * L.KMEM_CACHE_SIZE) / 4) * 4;
     if (where === 2) return this.#word(L.H_CHUNK_TABLE) + this.#next(256) * 4;
     if (where === 3) return L.MOUNT_HEADS + this.#next(4096) * 4;
     const [cache, object] = this.#object(this.#objects.keys());
@@ -255,11 +255,11 @@ export class Corruption {
     const what = this.#next(3);
     if (what === 0) {
       this.#set(object + cacheOf(cache).link, object, "a free object led to itself");
-      this.#set(entry + L.ENTRY.free, object, "as the first of its chunk");
-    } else if (what === 1) this.#set(entry + L.ENTRY.next, chunk, "a chunk with room led to itself");
+      this.#set(entry + L.ENTRY_FREE, object, "as the first of its chunk");
+    } else if (what === 1) this.#set(entry + L.ENTRY_NEXT, chunk, "a chunk with room led to itself");
     else {
       this.#set(L.G_PAGE_FREE, chunk, "a chunk in use freed");
-      this.#set(entry + L.ENTRY.next, chunk, "and led to itself");
+      this.#set(entry + L.ENTRY_NEXT, chunk, "and led to itself");
     }
   }
 

@@ -1,7 +1,6 @@
 /** The short form of the check of all interleavings, and faults planted in the binary that it must catch. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOf, numberOf } from "../../dist/arena/core-source.js";
 import * as L from "../../dist/arena/layout.js";
 import { dropCalls, dropNotify } from "../../dist/binary/binary-faults.js";
 import type { FunctionName, Site } from "../../dist/binary/instrument.js";
@@ -68,9 +67,9 @@ test("on the tree of the prefix cache each thread has the directories in its cac
   const word = (address: number) => defined(machine.words[address >>> 2], "word");
   const { warm } = defined(tree, "tree");
   for (const { id } of machine.threads) {
-    const cache = word(addressOf("SLOTS") + id * numberOf("SLOT_SIZE") + numberOf("SLOT_PREFIX_CACHE"));
-    const room = numberOf("PREFIX_CACHE_SETS") * 3;
-    const lengths = Array.from({ length: room }, (_, n) => word(cache + n * numberOf("PREFIX_CACHE_ENTRY") + 12));
+    const cache = word(L.SLOTS + id * L.SLOT_SIZE + L.SLOT_PREFIX_CACHE);
+    const room = L.PREFIX_CACHE_SETS * 3;
+    const lengths = Array.from({ length: room }, (_, n) => word(cache + n * L.PREFIX_CACHE_ENTRY + 12));
     assert.equal(lengths.filter((length) => length !== 0).length, warm.length, `thread ${id}`);
   }
 });

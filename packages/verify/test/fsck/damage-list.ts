@@ -4,7 +4,7 @@ import { defined } from "../../dist/support/defined.js";
 import type { MemoryEditor } from "./damaged-tree.js";
 import { LONG } from "./tree.js";
 
-const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT, ENTRY, CACHE } = L;
+const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
 
 /** The cache of blocks of 4 KiB. */
 const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
@@ -16,8 +16,8 @@ const linkOf = (w: MemoryEditor, object: number) =>
 /** Counts one more object of a cache as in use, in its first chunk with room; nothing refers to it. */
 function leak(w: MemoryEditor, cache: number, size: number): void {
   const e = w.entry(w.room(cache));
-  w.add(e + ENTRY.never, size);
-  w.add(e + ENTRY.used, 1);
+  w.add(e + L.ENTRY_NEVER_USED, size);
+  w.add(e + L.ENTRY_USED, 1);
 }
 
 /** What is damaged, the kind that must be reported, the damage. */
@@ -30,7 +30,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a word under a null pointer", "null", (w) => w.set(64, 1)],
   ...Object.entries(L.LOCKS).map(([name, at]) => [`${name} held`, "lock", (w: MemoryEditor) => w.set(at, 1)] as const),
   ["a bucket lock held", "lock", (w) => w.set(L.BUCKET_LOCKS + 5 * 64, 2)],
-  ["a cache's lock held", "lock", (w) => w.set(L.G_CACHES + 3 * L.CACHE_BYTES, 2)],
+  ["a cache's lock held", "lock", (w) => w.set(L.G_CACHES + 3 * L.KMEM_CACHE_SIZE, 2)],
   ["the word of sleepers written", "lock", (w) => w.set(L.G_SLEEP, 2)],
   ...Object.entries(L.SEQUENCES).map(
     ([name, at]) => [`${name} odd`, "sequence", (w: MemoryEditor) => w.add(at, 1)] as const,
@@ -82,37 +82,45 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a chunk of an unknown cache", "chunk-owner", (w) => w.set(w.entry(w.room(L.CACHE_SUPER)), 77)],
   ["a list of free chunks that leads outside", "chunk-free", (w) => w.set(L.G_PAGE_FREE, 60_000)],
   ["an entry for a chunk not in use", "chunk-table", (w) => w.set(w.entry(w.get(L.H_MAX_CHUNKS) - 1), 1)],
-  ["the size of a cache's objects", "cache", (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.size, 64)],
-  ["a typed cache that is not", "cache", (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.typed, 0)],
-  ["a chunk with room that is in no list", "slab-room", (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.room, 0)],
+  ["the size of a cache's objects", "cache", (w) => w.set(L.G_CACHES + L.KMEM_CACHE_SIZE + L.KMEM_SIZE, 64)],
+  ["a typed cache that is not", "cache", (w) => w.set(L.G_CACHES + L.KMEM_CACHE_SIZE + L.KMEM_TYPED, 0)],
+  [
+    "a chunk with room that is in no list",
+    "slab-room",
+    (w) => w.set(L.G_CACHES + L.KMEM_CACHE_SIZE + L.KMEM_PARTIAL, 0),
+  ],
   [
     "a chunk of another cache in a list",
     "slab-list",
-    (w) => w.set(L.G_CACHES + L.CACHE_BYTES + CACHE.room, w.room(L.CACHE_INODE)),
+    (w) => w.set(L.G_CACHES + L.KMEM_CACHE_SIZE + L.KMEM_PARTIAL, w.room(L.CACHE_INODE)),
   ],
-  ["a list of chunks that goes round", "slab-list", (w) => w.set(w.entry(w.room(1)) + ENTRY.next, w.room(1))],
+  ["a list of chunks that goes round", "slab-list", (w) => w.set(w.entry(w.room(1)) + L.ENTRY_NEXT, w.room(1))],
   [
     "two empty chunks of a cache that keeps one",
     "slab-empty",
     (w) => {
       for (let n = 0; n < 2; n++) {
-        w.set(w.entry(w.get(L.G_PAGE_BUMP)) + ENTRY.cache, L.CACHE_SIZED);
+        w.set(w.entry(w.get(L.G_PAGE_BUMP)) + L.ENTRY_CACHE, L.CACHE_SIZED);
         w.add(L.G_PAGE_BUMP, 1);
       }
     },
   ],
-  ["the chunk before a chunk", "slab-list", (w) => w.set(w.entry(w.room(1)) + ENTRY.prev, w.room(1))],
-  ["the number of objects in use", "slab-count", (w) => w.add(w.entry(w.room(1)) + ENTRY.used, 1)],
-  ["how far a chunk was used", "slab-never", (w) => w.add(w.entry(w.room(1)) + ENTRY.never, 4)],
-  ["a free list into the middle of an object", "slab-free", (w) => w.set(w.entry(w.room(1)) + ENTRY.free, w.root + 16)],
+  ["the chunk before a chunk", "slab-list", (w) => w.set(w.entry(w.room(1)) + L.ENTRY_PREV, w.room(1))],
+  ["the number of objects in use", "slab-count", (w) => w.add(w.entry(w.room(1)) + L.ENTRY_USED, 1)],
+  ["how far a chunk was used", "slab-never", (w) => w.add(w.entry(w.room(1)) + L.ENTRY_NEVER_USED, 4)],
+  [
+    "a free list into the middle of an object",
+    "slab-free",
+    (w) => w.set(w.entry(w.room(1)) + L.ENTRY_FREE, w.root + 16),
+  ],
   [
     "a free object in use",
     "dentry-list",
     (w) => {
       const e = w.entry(w.d("/mnt") >>> 16);
-      w.set(w.d("/mnt") + L.DENTRY_LINK, w.get(e + ENTRY.free));
-      w.set(e + ENTRY.free, w.d("/mnt"));
-      w.add(e + ENTRY.used, -1);
+      w.set(w.d("/mnt") + L.DENTRY_LINK, w.get(e + L.ENTRY_FREE));
+      w.set(e + L.ENTRY_FREE, w.d("/mnt"));
+      w.add(e + L.ENTRY_USED, -1);
     },
   ],
   [
@@ -120,11 +128,11 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
     "slab-free",
     (w) => {
       const e = w.entry(w.room(PAGES));
-      const [never, used] = [w.get(e + ENTRY.never), w.get(e + ENTRY.used)];
-      w.set(e + ENTRY.never, never + 4096);
+      const [never, used] = [w.get(e + L.ENTRY_NEVER_USED), w.get(e + L.ENTRY_USED)];
+      w.set(e + L.ENTRY_NEVER_USED, never + 4096);
       const p = w.room(PAGES) * L.CHUNK + never;
-      w.set(e + ENTRY.used, used);
-      w.set(e + ENTRY.free, p);
+      w.set(e + L.ENTRY_USED, used);
+      w.set(e + L.ENTRY_FREE, p);
       w.set(p, p);
     },
   ],
@@ -296,9 +304,9 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a super block's device", "super", (w) => w.set(w.super + SUPER.dev, 1000)],
   ["a super block's flags", "super", (w) => w.set(w.super + SUPER.dflags, 0)],
   ["a super block's root", "dentry-list", (w) => w.add(w.super + SUPER.root, 4)],
-  ["the file systems of a driver", "driver", (w) => w.add(L.DRIVERS + L.DRIVER.mounted, 1)],
+  ["the file systems of a driver", "driver", (w) => w.add(L.DRIVERS + L.DRIVER_MOUNTED, 1)],
   ["a driver that is gone", "driver", (w) => w.set(L.DRIVERS, 0)],
-  ["a driver's hooks", "super", (w) => w.flip(L.DRIVERS + L.DRIVER.hooks, L.HOOK.HASH)],
+  ["a driver's hooks", "super", (w) => w.flip(L.DRIVERS + L.DRIVER_HOOKS, L.HOOK.HASH)],
   // Contexts, files.
   ["a context's lock held", "lock", (w) => w.set(w.context + CONTEXT.lock, 1)],
   ["fdLock held", "lock", (w) => w.set(w.context + CONTEXT.fdLock, 1)],

@@ -6,7 +6,7 @@ import * as L from "../../dist/arena/layout.js";
 import { defined } from "../../dist/support/defined.js";
 import { assertClean, emptyTree, LONG } from "./tree.js";
 
-const { DENTRY, MOUNT, CACHE } = L;
+const { DENTRY, MOUNT } = L;
 
 /** A tree with objects of every kind, and an editor of its memory. */
 export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
@@ -146,7 +146,7 @@ export class MemoryEditor {
 
   /** The block of descriptors of context 0. */
   get block(): number {
-    return this.get(this.get(L.CTX_TABLE) + L.CONTEXT_BLOCKS);
+    return this.get(this.get(L.CTX_TABLE) + L.CONTEXT_FD_BLOCKS);
   }
 
   file(fd: number): number {
@@ -160,7 +160,7 @@ export class MemoryEditor {
 
   /** The first chunk with room of a cache. */
   room(cache: number): number {
-    return this.get(L.G_CACHES + cache * L.CACHE_BYTES + CACHE.room);
+    return this.get(L.G_CACHES + cache * L.KMEM_CACHE_SIZE + L.KMEM_PARTIAL);
   }
 
   /** The address of the bucket of a hash. */
