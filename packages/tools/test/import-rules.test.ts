@@ -38,6 +38,9 @@ const IMPORTS: Import[] = [
   ["packages/cli/src/a.ts", "../../threadfs/dist/src/index.js", false],
   ["packages/cli/src/b.ts", "threadfs", true],
   ["packages/verify/src/a.ts", "../../bench/dist/run.js", false],
+  ["packages/verify/src/machine/a.ts", "../explore/explore.js", false],
+  ["packages/verify/src/model/a.ts", "../fsck/fsck.js", false],
+  ["packages/verify/src/races/a.ts", "../explore/explore.js", true],
   ["packages/bench/src/a.ts", "../../verify/dist/main.js", false],
 ];
 

@@ -1,7 +1,7 @@
 /** For the tests of the prefix cache: attachments with and without it, and a look at its entries. */
 import assert from "node:assert/strict";
-import { numberOf } from "../../../verify/dist/arena/core-source.js";
 import { AT_FDCWD, type CoreExports, POINT, STAT } from "../../dist/abi/abi.js";
+import { PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS } from "../../dist/generated/core-layout.js";
 import { Context } from "../../dist/src/api/context.js";
 import { Attachment } from "../../dist/src/bridge/attachment.js";
 import type { FsSync, HostOptions, VfsHandle } from "../../dist/src/index.js";
@@ -15,9 +15,9 @@ import { putPath } from "./raw-core.js";
 export const WITHOUT_PREFIX_CACHE = 2;
 export const WITH_PREFIX_CACHE = 4;
 
-const ENTRY = numberOf("PREFIX_CACHE_ENTRY");
+const ENTRY = PREFIX_CACHE_ENTRY;
 /** Every set has three entries. */
-const ENTRIES = numberOf("PREFIX_CACHE_SETS") * 3;
+const ENTRIES = PREFIX_CACHE_SETS * 3;
 /** Fields of an entry, as core/vfs/walk/prefix-cache.ts has them. */
 export const ENTRY_LEN = 12;
 export const ENTRY_DIRECTORY = 24;

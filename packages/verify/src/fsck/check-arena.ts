@@ -1,11 +1,10 @@
 /**
- * A checker of the whole arena, as fsck is one of a disk: every chunk, object, reference, list, chain, name and page. It is written
- * from the drawings in core/** and docs/memory.md alone and shares no code with the core; where things lie it knows from
- * arena/layout.ts. The arena must be at rest: no call under way in any thread, though threads may be attached, files open,
- * descriptors, mounts and contexts there, and objects retired whose grace period is not over.
+ * Checks a whole arena, as fsck checks a disk: every chunk, object, reference, list, chain, name and page. The checker shares no code
+ * with the core, only the addresses and offsets (arena/layout.ts). The arena must be at rest: no call is under way in any thread.
+ * Threads may be attached, files, mounts and contexts may exist, and retired objects whose grace period is not over.
  *
- * No word is trusted: a pointer is followed only when it is the address of an object in use, and every list is followed
- * at most once around. So it ends, and names what is wrong, also when the memory is damaged.
+ * No word is trusted: a pointer is followed only if it is the address of an object in use, and a list only up to its first repetition.
+ * So the checker ends on damaged memory too, and names the damage.
  */
 
 import * as L from "../arena/layout.js";

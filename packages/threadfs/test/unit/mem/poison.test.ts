@@ -1,12 +1,11 @@
 /** Poison in freed memory (core/mem/alloc/poison.ts), which one word of the header switches on. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOf } from "../../../../verify/dist/arena/core-source.js";
+import { H_POISON } from "../../../dist/generated/core-layout.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import { codeOf } from "../../support/errors.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
 
-const H_POISON = addressOf("H_POISON");
 const POISON = 0xdeadbee8 | 0;
 
 interface Poisoned {

@@ -2,9 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOf } from "../../../../verify/dist/arena/core-source.js";
-import { G_PREFIX_CACHES } from "../../../../verify/dist/arena/layout.js";
 import { ERRNO, SLOTS } from "../../../dist/abi/abi.js";
+import { G_PREFIX_CACHES, G_SEQ_WRAPS } from "../../../dist/generated/core-layout.js";
 import { createVfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { defined } from "../../support/defined.js";
@@ -20,8 +19,6 @@ import {
   LEVELS,
   setUp,
 } from "../../support/prefix-cache.js";
-
-const G_SEQ_WRAPS = addressOf("G_SEQ_WRAPS");
 
 /** Address of the one entry of a walker's cache whose path has this length. */
 function onlyEntry(walker: CachedWalker, length: number): number {
