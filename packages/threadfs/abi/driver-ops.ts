@@ -1,5 +1,5 @@
 /**
- * The hook that the core calls: first argument of the host's `driverCall`. `src/bridge/driver.ts` describes the others.
+ * The hook that the core calls: first argument of the host's `driverCall`. `src/bridge/driver-table.ts` describes the others.
  */
 export const ROOT = 0;
 export const LOOKUP = 1;

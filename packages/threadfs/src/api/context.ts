@@ -15,7 +15,8 @@ import {
   ACL_USER_OBJ,
   CAPS_OF_UID,
 } from "../../abi/permissions.js";
-import type { Attachment, VfsHandle } from "../bridge/attachment.js";
+import type { Attachment } from "../bridge/attachment.js";
+import type { VfsHandle } from "../bridge/handle.js";
 import { invalidArgType, outOfRange, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
 import { type FsSync, makeSync } from "../node-fs/sync.js";

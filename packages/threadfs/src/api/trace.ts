@@ -133,7 +133,7 @@ export class Trace {
   /** Index of the last step before `end` of another kind, or -1. */
   #lastOther(kind: TraceStep["step"], end: number): number {
     let i = end - 1;
-    while (i >= 0 && this.#steps[i].step === kind) i--;
+    while (i >= 0 && this.#steps[i]?.step === kind) i--;
     return i;
   }
 

@@ -3,8 +3,9 @@
 import { COUNTERS } from "../../abi/abi.js";
 import * as ERRNO from "../../abi/errno.js";
 import { MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/flags.js";
-import { Attachment, checkHandle, type HostOptions, type VfsHandle } from "../bridge/attachment.js";
-import type { Driver } from "../bridge/driver.js";
+import { Attachment } from "../bridge/attachment.js";
+import { checkHandle, type VfsHandle } from "../bridge/handle.js";
+import type { HostOptions } from "../bridge/host-imports.js";
 import { hostThreadId, loadCore } from "../bridge/load.js";
 import type { CoreModule } from "../bridge/wasm.js";
 import { holdLock, hostLocks, LOCK_BIT, pollLocks, randomHostId } from "../bridge/web-locks.js";
@@ -12,6 +13,7 @@ import { codedError, invalidArgType, systemCallError } from "../errors/errors.js
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { FsSync } from "../node-fs/sync.js";
 import { type AclEntry, Context, type ContextOptions, createContext, type PathLike } from "./context.js";
+import type { Driver } from "./driver.js";
 
 /** Options of {@link createVfs}. */
 export interface CreateOptions extends HostOptions {
@@ -196,7 +198,7 @@ export class Vfs {
     this.#attachment.check();
     const count = this.#attachment.core.sumCounters(options.own ? 1 : 0);
     const values = this.#attachment.ioNumbers;
-    return Object.fromEntries(COUNTERS.map((name, i) => [name, i < count ? values[i] : 0])) as Counters;
+    return Object.fromEntries(COUNTERS.map((name, i) => [name, i < count ? (values[i] ?? 0) : 0])) as Counters;
   }
 
   /** Sets the access ACL of a file (acl(5)); no entries remove it. */

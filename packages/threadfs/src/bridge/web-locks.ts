@@ -20,13 +20,13 @@ export function hostLocks(): LockManager | undefined {
 
 /** An id for a thread that has none from its host: 31 random bits, not 0. */
 export function randomHostId(): number {
-  const [bits] = crypto.getRandomValues(new Uint32Array(1));
+  const [bits = 0] = crypto.getRandomValues(new Uint32Array(1));
   return bits & ~LOCK_BIT || 1;
 }
 
 /** The lock's name for a thread's id. Trees are distinguished by their salt, of which the name discloses only half. */
 function lockOf(memory: SharedMemory, hostId: number): string {
-  const [low, high] = new Uint32Array(memory.buffer, H_SALT, 2);
+  const [low = 0, high = 0] = new Uint32Array(memory.buffer, H_SALT, 2);
   return `threadfs:${(low ^ high) >>> 0}:${hostId}`;
 }
 
@@ -43,7 +43,7 @@ function lockedHostIds(memory: SharedMemory): Set<number> {
   const words = new Uint32Array(memory.buffer, SLOTS, (SLOT_SIZE * MAX_THREADS) / 4);
   const hostIds = new Set<number>();
   for (let at = 0; at < words.length; at += SLOT_SIZE / 4) {
-    const hostId = words[at + SLOT_HOST_ID / 4];
+    const hostId = words[at + SLOT_HOST_ID / 4] ?? 0;
     if (words[at + SLOT_STATE / 4] !== 0 && hostId >= LOCK_BIT) hostIds.add(hostId);
   }
   return hostIds;

@@ -89,7 +89,8 @@ export function nameOf(shared: Uint8Array, encoding: NameEncoding): string | Buf
     // Short names are mostly ASCII, for which a loop is cheaper than a copy and a decoder.
     let text = "";
     let i = 0;
-    for (; i < length && shared[i] < 0x80; i++) text += String.fromCharCode(shared[i]);
+    // Casts, because a check of each byte costs more than the loop saves.
+    for (; i < length && (shared[i] as number) < 0x80; i++) text += String.fromCharCode(shared[i] as number);
     if (i === length) return text;
   }
   const bytes = allocate(length);

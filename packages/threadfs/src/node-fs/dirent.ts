@@ -66,9 +66,10 @@ export function readEntries(calls: SystemCalls, fd: number, encoding: NameEncodi
   if (filled <= 0) return filled;
   const { io } = calls.attachment;
   for (let at = 0; at < filled; ) {
-    const length = io[at + DIRENT_NAME_LENGTH];
+    // The core writes whole entries.
+    const [type, length] = [io[at + DIRENT_TYPE] as number, io[at + DIRENT_NAME_LENGTH] as number];
     const start = at + DIRENT_NAME;
-    into.push({ name: nameOf(io.subarray(start, start + length), encoding), type: io[at + DIRENT_TYPE] });
+    into.push({ name: nameOf(io.subarray(start, start + length), encoding), type });
     at = (start + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
   }
   return 1;
@@ -115,10 +116,13 @@ export class Dir {
   /** The next entry, null at the end. @throws Error ERR_DIR_CLOSED */
   readSync(): Dirent | null {
     this.#checkOpen();
-    while (this.#next === this.#entries.length) {
+    let entry = this.#entries[this.#next];
+    while (entry === undefined) {
       if (!this.#fill()) return null;
+      entry = this.#entries[this.#next];
     }
-    const { name, type } = this.#entries[this.#next++];
+    this.#next++;
+    const { name, type } = entry;
     if (this.#recursive && type === DT_DIR) this.#pending.push(joinPath(this.#current, String(name)));
     // With the encoding "buffer" names are Buffers, which Node's types do not express either.
     return new Dirent(name as string, type, this.#current);

@@ -95,12 +95,13 @@ class Copy {
   }
 
   #step(level: Level): void {
-    if (level.next === level.names.length) {
+    const name = level.names[level.next];
+    if (name === undefined) {
       if (level.mode !== undefined) chmod.run(this.#calls, { path: level.dest, mode: level.mode });
       this.#levels.pop();
       return;
     }
-    const name = level.names[level.next++];
+    level.next++;
     const src = joinPath(level.src, name);
     const dest = joinPath(level.dest, name);
     const checked = this.#check(src, dest);

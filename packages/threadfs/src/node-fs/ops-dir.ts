@@ -4,6 +4,7 @@ import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD } from "../../abi/flags.js";
 import { DT_DIR, DT_LNK } from "../../abi/mode.js";
+import * as STAT from "../../abi/stat.js";
 import { type SystemCallError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toInteger, toNameEncoding, toOptions, toPath } from "./args.js";
 import { allocate, type NameEncoding, utf8Bytes } from "./bytes.js";
@@ -34,7 +35,9 @@ export function listDirectory(calls: SystemCalls, path: Path, encoding: NameEnco
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
-    if (a[i] !== b[i]) return a[i] - b[i];
+    // Within both lengths.
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
   }
   return a.length - b.length;
 }
@@ -84,9 +87,9 @@ export const readdir = operation(
 function readTree(calls: SystemCalls, base: string, encoding: NameEncoding, withFileTypes: boolean) {
   const found: (string | Buffer | Dirent<string | Buffer>)[] = [];
   const queue = [{ path: base, prefix: "" }];
-  for (let i = 0; i < queue.length; i++) {
-    const { path, prefix } = queue[i];
-    for (const { name, type } of listBelow(calls, path, i === 0)) {
+  // Directories that are found on the way are appended, and the loop comes to them.
+  for (const { path, prefix } of queue) {
+    for (const { name, type } of listBelow(calls, path, prefix === "")) {
       const below = joinPath(path, name);
       const relative = prefix + name;
       const shown = withFileTypes ? name : relative;
@@ -111,7 +114,7 @@ function listBelow(calls: SystemCalls, path: string, first: boolean): Entry<stri
 }
 
 function isDirectory(calls: SystemCalls, path: string): boolean {
-  return calls.statRaw(path, 0) === 0 && (calls.attachment.stat[1] & S_IFMT) === S_IFDIR;
+  return calls.statRaw(path, 0) === 0 && (calls.attachment.stat[STAT.mode] & S_IFMT) === S_IFDIR;
 }
 
 function toBuffer(text: string): Buffer {

@@ -1,8 +1,10 @@
 /** Operations on descriptors and on file contents. */
+
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD } from "../../abi/flags.js";
 import { IO_SIZE } from "../../abi/limits.js";
+import * as STAT from "../../abi/stat.js";
 import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
 import {
   isFd,
@@ -258,7 +260,7 @@ export const readFile = operation(
       // Node reads UTF-8 without an fstat before.
       calls.check(calls.core.sysFstat(calls.ctx, fd), encoding === "utf8" || encoding === "utf-8" ? "read" : "fstat");
       const { stat } = calls.attachment;
-      const size = (stat[1] & S_IFMT) === S_IFREG ? stat[8] : 0;
+      const size = (stat[STAT.mode] & S_IFMT) === S_IFREG ? stat[STAT.size] : 0;
       if (size > MAX_READ_FILE) {
         throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
       }
@@ -371,7 +373,7 @@ function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boo
   try {
     const found = core.sysFstat(ctx, source);
     if (found < 0) return found;
-    const [dev, mode, ino] = [attachment.stat[0], attachment.stat[1], attachment.stat[7]];
+    const [dev, mode, ino] = [attachment.stat[STAT.dev], attachment.stat[STAT.mode], attachment.stat[STAT.ino]];
     if ((mode & S_IFMT) === S_IFDIR) return -ERRNO.EISDIR;
     const destLength = calls.tryPutPath(dest);
     const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0);
@@ -380,7 +382,7 @@ function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boo
     try {
       const there = core.sysFstat(ctx, target);
       if (there < 0) return there;
-      if (attachment.stat[0] === dev && attachment.stat[7] === ino) return 0;
+      if (attachment.stat[STAT.dev] === dev && attachment.stat[STAT.ino] === ino) return 0;
       const cleared = core.sysFtruncate(ctx, target, 0);
       if (cleared < 0) return cleared;
       const changed = core.sysFchmod(ctx, target, mode & 0o7777);

@@ -1,7 +1,9 @@
 /** Operations on a path that need one call of the core, or a few. */
+
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
+import * as STAT from "../../abi/stat.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toCallMode, toId, toMode, toNameEncoding, toOptions, toPath, toTime } from "./args.js";
 import { nameOf } from "./bytes.js";
@@ -148,7 +150,7 @@ function realpathError(calls: SystemCalls, path: Path, errno: number): Error {
     const next = `${prefix}/${name}`;
     const found = calls.statRaw(next, AT_SYMLINK_NOFOLLOW);
     if (found < 0) return systemCallError(found, "lstat", next);
-    const mode = calls.attachment.stat[1];
+    const mode = calls.attachment.stat[STAT.mode];
     prefix = next;
     if ((mode & S_IFMT) !== S_IFLNK && name !== "..") continue;
     const followed = calls.statRaw(next, 0);
@@ -228,7 +230,7 @@ function makePath(calls: SystemCalls, path: Path, mode: number): string | undefi
     }
     const found = calls.statRaw(part, 0);
     if (found < 0) throw systemCallError(found, "mkdir", path);
-    if ((calls.attachment.stat[1] & S_IFMT) !== S_IFDIR) {
+    if ((calls.attachment.stat[STAT.mode] & S_IFMT) !== S_IFDIR) {
       throw systemCallError(ends.length > 0 ? -ERRNO.ENOTDIR : -ERRNO.EEXIST, "mkdir", path);
     }
   }
@@ -293,7 +295,9 @@ export const mkdtemp = operation(
     let made: number = -ERRNO.EEXIST;
     for (let attempt = 0; attempt < MKDTEMP_ATTEMPTS && made === -ERRNO.EEXIST; attempt++) {
       const random = crypto.getRandomValues(new Uint32Array(6));
-      for (let i = 0; i < 6; i++) name[bytes.length + i] = RANDOM_CHARS.charCodeAt(random[i] % RANDOM_CHARS.length);
+      for (const [i, value] of random.entries()) {
+        name[bytes.length + i] = RANDOM_CHARS.charCodeAt(value % RANDOM_CHARS.length);
+      }
       made = tryMkdir(calls, name, 0o700);
     }
     if (made < 0) {

@@ -8,6 +8,7 @@ import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { DT_DIR } from "../../abi/mode.js";
+import * as STAT from "../../abi/stat.js";
 import { compoundError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toInteger, toObject, toPath, toUint32 } from "./args.js";
 import { utf8Bytes } from "./bytes.js";
@@ -77,7 +78,7 @@ export const rm = operation(rmArguments, (calls, args): void => {
     if (args.force && found === -ERRNO.ENOENT) return;
     throw systemCallError(found, "lstat", path);
   }
-  if ((calls.attachment.stat[1] & S_IFMT) === S_IFDIR) {
+  if ((calls.attachment.stat[STAT.mode] & S_IFMT) === S_IFDIR) {
     if (!args.recursive) {
       throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
         code: "EISDIR",
@@ -110,7 +111,7 @@ export const rmdir = operation(
     }
     const found = calls.statRaw(args.path, AT_SYMLINK_NOFOLLOW);
     if (found < 0) throw systemCallError(found, "lstat", args.path);
-    if ((calls.attachment.stat[1] & S_IFMT) === S_IFDIR) removeTree(calls, args);
+    if ((calls.attachment.stat[STAT.mode] & S_IFMT) === S_IFDIR) removeTree(calls, args);
     else rmdirPath(calls, args.path);
   },
 );
@@ -144,8 +145,11 @@ class Removal {
       this.#descend(this.#args.path, 0);
       let level = this.#levels.at(-1);
       while (level !== undefined) {
-        if (level.next < level.entries.length) this.#remove(level, level.entries[level.next++]);
-        else if (!this.#readMore(level)) this.#ascend(level);
+        const entry = level.entries[level.next];
+        if (entry !== undefined) {
+          level.next++;
+          this.#remove(level, entry);
+        } else if (!this.#readMore(level)) this.#ascend(level);
         level = this.#levels.at(-1);
       }
     } finally {
@@ -189,7 +193,15 @@ class Removal {
       return;
     }
     core.sysFstat(ctx, fd);
-    this.#levels.push({ name, fd, dev: attachment.stat[0], ino: attachment.stat[7], entries: [], next: 0, passes });
+    this.#levels.push({
+      name,
+      fd,
+      dev: attachment.stat[STAT.dev],
+      ino: attachment.stat[STAT.ino],
+      entries: [],
+      next: 0,
+      passes,
+    });
     const high = this.#levels.at(-1 - MAX_OPEN);
     if (high !== undefined && high.fd >= 0) {
       this.#calls.closeQuietly(high.fd);
@@ -238,7 +250,7 @@ class Removal {
     const length = this.#calls.tryPutPath(DOT_DOT);
     const fd = core.sysOpen(ctx, below.fd, length, OPEN_BELOW, 0);
     const found = fd < 0 ? fd : core.sysFstat(ctx, fd);
-    if (found >= 0 && attachment.stat[0] === parent.dev && attachment.stat[7] === parent.ino) {
+    if (found >= 0 && attachment.stat[STAT.dev] === parent.dev && attachment.stat[STAT.ino] === parent.ino) {
       parent.fd = fd;
       return;
     }

@@ -1,6 +1,7 @@
 /** `fs.Stats` and `fs.BigIntStats` (https://nodejs.org/api/fs.html#class-fsstats), from the core's stat numbers. */
 import type * as NodeFs from "node:fs";
 import * as STAT from "../../abi/stat.js";
+import type { StatNumbers } from "../bridge/attachment.js";
 import { constants } from "./constants.js";
 
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } = constants;
@@ -90,7 +91,7 @@ export class Stats extends AnyStats<number> implements NodeFs.Stats {
   declare blocks: number;
 
   /** @param raw the core's 18 stat numbers, see `STAT` in abi.ts */
-  constructor(raw: Float64Array) {
+  constructor(raw: StatNumbers) {
     super();
     this.dev = raw[STAT.dev];
     this.mode = raw[STAT.mode];
@@ -109,8 +110,8 @@ export class Stats extends AnyStats<number> implements NodeFs.Stats {
   }
 }
 
-function nanoseconds(raw: Float64Array, seconds: number): bigint {
-  return BigInt(raw[seconds]) * NS_PER_SEC + BigInt(raw[seconds + 1]);
+function nanoseconds(sec: number, nsec: number): bigint {
+  return BigInt(sec) * NS_PER_SEC + BigInt(nsec);
 }
 
 /** Attributes of a file as bigints, with times in nanoseconds as well. */
@@ -130,7 +131,7 @@ export class BigIntStats extends AnyStats<bigint> implements NodeFs.BigIntStats 
   declare birthtimeNs: bigint;
 
   /** @param raw the core's 18 stat numbers, see `STAT` in abi.ts */
-  constructor(raw: Float64Array) {
+  constructor(raw: StatNumbers) {
     super();
     this.dev = BigInt(raw[STAT.dev]);
     this.mode = BigInt(raw[STAT.mode]);
@@ -142,10 +143,10 @@ export class BigIntStats extends AnyStats<bigint> implements NodeFs.BigIntStats 
     this.ino = BigInt(raw[STAT.ino]);
     this.size = BigInt(raw[STAT.size]);
     this.blocks = BigInt(raw[STAT.blocks]);
-    const atimeNs = nanoseconds(raw, STAT.atimeSec);
-    const mtimeNs = nanoseconds(raw, STAT.mtimeSec);
-    const ctimeNs = nanoseconds(raw, STAT.ctimeSec);
-    const birthtimeNs = nanoseconds(raw, STAT.birthtimeSec);
+    const atimeNs = nanoseconds(raw[STAT.atimeSec], raw[STAT.atimeNsec]);
+    const mtimeNs = nanoseconds(raw[STAT.mtimeSec], raw[STAT.mtimeNsec]);
+    const ctimeNs = nanoseconds(raw[STAT.ctimeSec], raw[STAT.ctimeNsec]);
+    const birthtimeNs = nanoseconds(raw[STAT.birthtimeSec], raw[STAT.birthtimeNsec]);
     this.atimeMs = atimeNs / NS_PER_MS;
     this.mtimeMs = mtimeNs / NS_PER_MS;
     this.ctimeMs = ctimeNs / NS_PER_MS;

@@ -5,7 +5,7 @@
  */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
 import { AT_FDCWD } from "../../../threadfs/dist/abi/abi.js";
-import { DriverTable } from "../../../threadfs/dist/src/bridge/driver.js";
+import { DriverTable } from "../../../threadfs/dist/src/bridge/driver-table.js";
 import {
   type AttachOptions,
   attach,

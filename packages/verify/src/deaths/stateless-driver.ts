@@ -2,7 +2,7 @@
  * A driver without state: each thread computes the same nodes from their names, whichever threads have died. Directories d*,
  * files f*, links l.
  */
-import type { Driver, DriverAttributes } from "../../../threadfs/dist/src/bridge/driver.js";
+import type { Driver, DriverAttributes } from "../../../threadfs/dist/src/api/driver.js";
 
 const BODY = new TextEncoder().encode("driven");
 const DIR = 0o040755;

@@ -1,0 +1,85 @@
+/** Drivers: file systems written as JavaScript objects. */
+
+/** Attributes of a driver's node. */
+export interface DriverAttributes {
+  /** The node's number, an integer from 0 to 2^53 - 1. Equal numbers mean the same node. */
+  ino: number;
+  /** Type and permission bits, as in `Stats.mode`. The type of a node never changes. */
+  mode: number;
+  uid?: number;
+  gid?: number;
+  /** Default: 1, for a directory 2. */
+  nlink?: number;
+  /** Bytes. */
+  size?: number;
+  /** Milliseconds since 1970. Default 0. */
+  mtimeMs?: number;
+}
+
+/** An entry of a driver's directory. Only the type in `mode` is used. */
+export interface DriverEntry {
+  name: string;
+  ino: number;
+  mode: number;
+}
+
+/** Changes for {@link Driver.setattr}: only the properties to change are set. */
+export interface DriverChanges {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  atimeMs?: number;
+  mtimeMs?: number;
+}
+
+/**
+ * A file system as an object. Every hook but `root` is optional, and a missing hook costs nothing. Nodes are identified
+ * by their numbers.
+ *
+ * If a hook throws an error with a `code` such as "ENOENT", that is the error of the call. After any other exception
+ * the call fails with EIO, and the exception is thrown again outside of the call. A hook may not call the tree that
+ * called it.
+ */
+export interface Driver {
+  /** The file system type for `mount`, at most 100 bytes. */
+  name: string;
+  /** Linux's FS_REVAL_DOT: calls `revalidate` also if a walk ends in ".", ".." or "/". */
+  revalidateDots?: boolean;
+  /** The root directory of a new mount. */
+  root(): DriverAttributes;
+  /** i_op->lookup: the node of a name; null: it does not exist. Both results are cached. */
+  lookup?(dir: number, name: string): DriverAttributes | null;
+  /** d_op->d_hash: an integer. Names that `compare` considers equal must have the same hash. Called in rcu mode. */
+  hash?(dir: number, name: string): number;
+  /**
+   * d_op->d_compare: whether a cached name equals the one looked up. `node` null: a negative entry, in ref mode only.
+   */
+  compare?(dir: number, node: number | null, cached: string, wanted: string): boolean;
+  /** d_op->d_revalidate: false drops the cached entry. Takes the walk out of rcu mode. */
+  revalidate?(dir: number, node: number | null, name: string, reval: boolean): boolean;
+  /** i_op->permission: throws EACCES ... `mask`: 1 execute, 2 write, 4 read. Takes the walk out of rcu mode. */
+  permission?(node: number, mask: number): void;
+  /** i_op->check_acl: true grants, false denies, undefined: the mode bits decide. Takes the walk out of rcu mode. */
+  checkAcl?(node: number, mask: number): boolean | undefined;
+  /** i_op->follow_link: the body of a link, at most 4095 bytes. */
+  readlink?(node: number): string;
+  /** i_op->put_link: the body is not used any more. Called once for each `readlink`. */
+  putLink?(node: number): void;
+  /** d_op->d_iput: the tree has dropped the node. */
+  iput?(node: number, nlink: number): void;
+  /** d_op->d_delete: true: do not cache the entry while it is unused. */
+  deleteUnused?(node: number | null, name: string): boolean;
+  /** The entries of a directory, without "." and "..", in a stable order. */
+  readdir?(node: number): readonly DriverEntry[];
+  /** Reads into `into` from `offset` on. Returns the number of bytes, 0 at the end. */
+  read?(node: number, offset: number, into: Uint8Array): number;
+  /** Writes `data` at `offset`. Returns the number of bytes written. */
+  write?(node: number, offset: number, data: Uint8Array): number;
+  /** Creates a file, directory or link (to `target`). `mode` includes the type. */
+  create?(dir: number, name: string, mode: number, target?: string): DriverAttributes;
+  /** Removes a name; throws ENOTEMPTY ... */
+  unlink?(dir: number, node: number, name: string): void;
+  /** Changes attributes. Returns all attributes. */
+  setattr?(node: number, changes: DriverChanges): DriverAttributes;
+}
