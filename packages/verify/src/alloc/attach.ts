@@ -1,5 +1,6 @@
 /** Allocations outside of the slabs: making the arena, the scratch area of a thread that attaches, growing the memory. */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
+import { ERRNO } from "../../../threadfs/dist/abi/abi.js";
 import { attach, createMemory, type Thread } from "../binary/core.js";
 import { check } from "../fsck/check-arena.js";
 import type { Failure } from "../support/check.js";
@@ -7,8 +8,8 @@ import { defined, messageOf } from "../support/defined.js";
 import { FILLS, type Fill } from "./fills.js";
 import { AllocFixture, AllocSession, allocCore, must } from "./fixture.js";
 
-const ENOSPC = -28;
-const EINVAL = -22;
+const ENOSPC = -ERRNO.ENOSPC;
+const EINVAL = -ERRNO.EINVAL;
 const THREADS_MAX = 256;
 
 /** Making an arena with each allocation refused fails with ENOSPC, and no thread can attach to what is left. */

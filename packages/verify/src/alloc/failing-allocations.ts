@@ -3,13 +3,14 @@
  * without getting that far. Each time: the errno is ENOSPC; the checker of the arena finds it whole; the tree is what it was, to the
  * times; as many objects live as before; the same call succeeds afterwards and does the same as if nothing had failed.
  */
+import { ERRNO } from "../../../threadfs/dist/abi/abi.js";
 import { CACHES } from "../arena/layout.js";
 import type { Failure } from "../support/check.js";
 import { defined } from "../support/defined.js";
 import { type AllocFixture, type AllocSession, must } from "./fixture.js";
 import { type Operation, prepared } from "./operations.js";
 
-const ENOSPC = -28;
+const ENOSPC = -ERRNO.ENOSPC;
 /** More allocations than any operation of the table makes. */
 const ALLOCATIONS_MAX = 100;
 /** The time at which an operation runs that is compared with another. */

@@ -1,7 +1,8 @@
 /** Ways to fill an arena. */
 import { randomBelow } from "../../../cli/dist/support/random.js";
+import { O_CREAT, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
 import { defined } from "../support/defined.js";
-import { type AllocSession, must, O_CREAT, O_RDWR } from "./fixture.js";
+import { type AllocSession, must } from "./fixture.js";
 
 const PAD = "n".repeat(200);
 

@@ -4,7 +4,7 @@
  * objects are allocated, first asks the session whether to fail.
  */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
-import { AT_FDCWD } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, O_CREAT, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver-table.js";
 import {
   type AttachOptions,
@@ -23,11 +23,6 @@ import { defined } from "../support/defined.js";
 import { objectDriver } from "../workload/object-driver.js";
 
 export const LONG = "l".repeat(150);
-export const O_RDWR = 2;
-export const O_CREAT = 0x40;
-export const O_EXCL = 0x80;
-export const O_TRUNC = 0x200;
-export const O_APPEND = 0x400;
 /** An ACL that names this many users: tag, permissions, id of each entry. */
 const aclOf = (users: number): [tag: number, perm: number, id: number][] => [
   [1, 6, 0],

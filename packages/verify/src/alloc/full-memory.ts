@@ -5,19 +5,18 @@
  *  - what was made is removed: as many objects live as at first; it is filled again, to the same count;
  *  - the tree is emptied wholly while the arena is full.
  */
-import { MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
+import { ERRNO, MNT_DETACH, O_DIRECTORY } from "../../../threadfs/dist/abi/abi.js";
 import type { Failure } from "../support/check.js";
 import { type Counts, countDifference, excused, lineDifference, liveObjects } from "./failing-allocations.js";
 import type { Fill } from "./fills.js";
 import { AllocFixture, type AllocSession, must } from "./fixture.js";
 import { OPERATIONS, type Operation, prepared } from "./operations.js";
 
-const ENOSPC = -28;
+const ENOSPC = -ERRNO.ENOSPC;
 const ROUNDS = 3;
 const BYTES = 2304 << 10;
 /** More objects than any arena of that size can hold. */
 const MANY = 100_000;
-const O_DIRECTORY = 0x10000;
 
 /** The outcome of filling an arena. */
 export interface Filled {

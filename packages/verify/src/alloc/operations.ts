@@ -1,5 +1,6 @@
 /** Every system call that allocates memory, in each of its forms, and the important ones that must not allocate. */
-import { type AllocSession, LONG, must, O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "./fixture.js";
+import { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "../../../threadfs/dist/abi/abi.js";
+import { type AllocSession, LONG, must } from "./fixture.js";
 
 const FAR = 3 * 2 ** 30;
 const FIVE_PAGES = "5".repeat(5 * 4096);

@@ -6,7 +6,7 @@
  *   npm run verify -- coherence [--seed N] [--plot docs/coherence.svg] [--doc docs/coherence.md]
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { AT_FDCWD, COUNTERS } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, COUNTERS, O_CREAT } from "../../../threadfs/dist/abi/abi.js";
 import {
   attach,
   type CallName,
@@ -29,7 +29,6 @@ const THREADS = [2, 4, 8, 16, 32, 64, 128];
 const LOOKUPS = 8000;
 /** 128 scratch areas are 16 MiB. */
 const MAX_BYTES = 64 << 20;
-const O_CREAT = 64;
 
 /** A load: all threads look up a file again and again. */
 interface Shape {

@@ -13,6 +13,7 @@ import { readdirSync } from "node:fs";
 import { COUNTERS, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import {
   CHUNK,
+  ND_DROPPED,
   PREFIX_CACHE_CHUNKS,
   SLOT_COUNTERS,
   SLOT_EPOCH,
@@ -28,7 +29,6 @@ import { defined } from "../support/defined.js";
 
 const title = "an rcu-walk stores to its own thread's slot, scratch area and prefix cache only";
 
-const ND_DROPPED = 8;
 /** Failures that are listed; the rest are counted. */
 const REPORTED_MAX = 5;
 
@@ -96,10 +96,10 @@ export class Tally {
       "stores to the own prefix cache": this.stores.prefixCache,
       "stores elsewhere": this.stores.elsewhere,
       "loads of shared memory per such lookup": `${this.middleOfLoads()} in the middle, ${each(this.loads.shared)} on average`,
-      "loads of own prefix cachery per such lookup": each(this.loads.own),
+      "loads of own memory per such lookup": each(this.loads.own),
       "rcu parts of walks, all calls": this.parts.all,
       "of them ended in rcu mode, left for references": `${this.parts.ended}, ${this.parts.left}`,
-      "stores in them to own prefix cachery, elsewhere": `${this.partStores.own}, ${this.partStores.elsewhere}`,
+      "stores in them to own memory, elsewhere": `${this.partStores.own}, ${this.partStores.elsewhere}`,
       "instructions reached": this.sitesReached.size,
     };
   }
@@ -150,7 +150,7 @@ class Watch {
     return defined(this.#exports()[name], name)();
   }
 
-  /** Finds the thread's own prefix cachery. False: the thread has not attached yet, and is not observed. */
+  /** Finds the thread's own memory. False: the thread has not attached yet, and is not observed. */
   #find(): boolean {
     if (this.#ask("scratchBase") === 0) return false;
     this.#scratch = this.#ask("scratchBase") >>> 0;

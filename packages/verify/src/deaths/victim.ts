@@ -1,18 +1,15 @@
 /** A worker that will die: it makes the steps of its workload and ends as its plan says, or is terminated. */
 import { threadId } from "node:worker_threads";
+import { AT_FDCWD, RENAME_EXCHANGE } from "../../../threadfs/dist/abi/abi.js";
 import { Vfs } from "../../../threadfs/dist/src/api/vfs.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs, type FsSync, type VfsHandle } from "../../../threadfs/dist/src/index.js";
-import { SLOT_SIZE, SLOT_UNDO_LOG, SLOTS, UNDO_LOG_COUNTS } from "../arena/layout.js";
+import { LOG_MUTEX, SLOT_SIZE, SLOT_UNDO_LOG, SLOTS, UNDO_LOG_COUNTS } from "../arena/layout.js";
 import { codeOf, stackOf } from "../support/defined.js";
 import { ProgressRecord, STATES } from "./progress-record.js";
 import { statelessDriver } from "./stateless-driver.js";
 import { type Step, type VictimOptions, VictimWorkload, WrongResult } from "./victim-workload.js";
 
-const AT_FDCWD = -100;
-const RENAME_EXCHANGE = 2;
-/** First mutex of an undo log (core/mem/undo/log.ts). */
-const LOG_MUTEX = 184;
 /** A plan that could not be carried out within this many steps ends with them. */
 const STEPS_MAX = 20_000;
 const OVERFLOWS = 30;

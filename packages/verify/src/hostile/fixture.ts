@@ -13,17 +13,17 @@ import {
   MNT_DETACH,
   MS_BIND,
   MS_MOVE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_RDWR,
   RENAME_EXCHANGE,
+  S_IFDIR,
+  S_IFREG,
   SCRATCH,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { CallName, DriverCall, Thread } from "../binary/core.js";
 
-const O_RDWR = 2;
-const O_CREAT = 0x40;
-const O_DIRECTORY = 0x10000;
 const LONG = `a-name-that-lies-outside-${"of-the-dentry-".repeat(4)}`;
-const S_IFDIR = 0x4000;
-const S_IFREG = 0x8000;
 
 /** The hooks of a driver that has a file under every name that begins with "f", and a directory under "d". */
 export function driverCall(thread: () => Thread): DriverCall {

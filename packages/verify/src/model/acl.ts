@@ -1,12 +1,13 @@
 /** POSIX access ACLs of the model: entries in the order in which they are checked, which is the order of their tags. */
-import { S_ISGID } from "../../../threadfs/dist/abi/abi.js";
-
-export const ACL_USER_OBJ = 1;
-export const ACL_USER = 2;
-export const ACL_GROUP_OBJ = 4;
-export const ACL_GROUP = 8;
-export const ACL_MASK = 16;
-export const ACL_OTHER = 32;
+import {
+  ACL_GROUP,
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_OTHER,
+  ACL_USER,
+  ACL_USER_OBJ,
+  S_ISGID,
+} from "../../../threadfs/dist/abi/abi.js";
 
 /** An entry: `id` is a user or a group; entries without one have 0 there, or nothing. */
 export interface AclEntry {

@@ -1,12 +1,22 @@
 /**
  * The system calls of the model that change attributes, by path and by descriptor: generators of steps, as in calls.ts.
  */
-import { S_IFMT, S_ISGID, S_ISUID, UTIME_NOW, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
+import {
+  CAP_CHOWN,
+  CAP_FOWNER,
+  CAP_FSETID,
+  MAY_WRITE,
+  S_IFMT,
+  S_ISGID,
+  S_ISUID,
+  UTIME_NOW,
+  UTIME_OMIT,
+} from "../../../threadfs/dist/abi/abi.js";
 import { type AclEntry, chmodAcl, isValid, withAcl } from "./acl.js";
 import { type CallArguments, isError, type Lookup, type Time } from "./call.js";
-import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, callerOf, inode, isDriver, lookup, ownerOr, touch } from "./calls.js";
+import { callerOf, inode, isDriver, lookup, ownerOr, touch } from "./calls.js";
 import { dropsSgid, fget, mutex } from "./calls-files.js";
-import { capable, inGroup, MAY_WRITE, permission, wantWrite } from "./permission.js";
+import { capable, inGroup, permission, wantWrite } from "./permission.js";
 import { get, isDir, isLink, patch, type State } from "./state.js";
 import { change, type Me, type Steps, step } from "./steps.js";
 

@@ -1,8 +1,12 @@
 /**
  * The system calls of the model on open files and their contents: generators of steps, as in calls.ts.
  */
-
 import {
+  CAP_FSETID,
+  DT_SHIFT,
+  IO_SIZE,
+  MAY_READ,
+  MAY_WRITE,
   O_ACCMODE,
   O_APPEND,
   O_CREAT,
@@ -16,11 +20,11 @@ import {
   S_ISGID,
   S_ISUID,
 } from "../../../threadfs/dist/abi/abi.js";
+import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
 import { type Attributes, type CallArguments, type DirectoryEntry, isError } from "./call.js";
 import {
   accounts,
   badPath,
-  CAP_FSETID,
   callerOf,
   inode,
   isDriver,
@@ -32,7 +36,7 @@ import {
   touch,
 } from "./calls.js";
 import { attributes } from "./calls-lookup.js";
-import { capable, inGroup, MAY_READ, MAY_WRITE, permission, wantWrite } from "./permission.js";
+import { capable, inGroup, permission, wantWrite } from "./permission.js";
 import {
   child,
   FIRST_FD,
@@ -47,13 +51,9 @@ import {
   typeOf,
 } from "./state.js";
 import { change, type Done, hold, type Me, mutexOf, reservedBy, type Steps, step } from "./steps.js";
-import { cross, MAXSYMLINKS, type Nameidata, type Place, walk } from "./walk.js";
+import { cross, type Nameidata, type Place, walk } from "./walk.js";
 
 type A = CallArguments;
-
-const MAX_FILE_SIZE = 2 ** 42;
-const IO_SIZE = 65536;
-const DT_SHIFT = 12;
 
 // ------------------------------------------------------------------------------------------------- open and close
 

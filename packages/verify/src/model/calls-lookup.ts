@@ -2,16 +2,14 @@
  * The system calls of the model that look names up and change none, and those that change the place of a context: generators of
  * steps, as in calls.ts.
  */
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import { CAP_SYS_CHROOT, MAY_EXEC, MAY_WRITE, S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
 import { callerOf, inode, lookup } from "./calls.js";
-import { capable, MAY_EXEC, MAY_WRITE, permission } from "./permission.js";
+import { capable, permission } from "./permission.js";
 import { get, inodeOf, patch, type State, typeOf } from "./state.js";
 import { hold, type Me, type Steps, step } from "./steps.js";
 
 type A = CallArguments;
-
-const CAP_SYS_CHROOT = 1 << 18;
 
 export function attributes(s: State, ino: number): Attributes {
   const { mode, nlink, uid, gid, size, atime, mtime, ctime } = inode(s, ino);

@@ -1,9 +1,9 @@
 /**
  * The system calls of the model that mount and unmount file systems: generators of steps, as in calls.ts.
  */
-import { MNT_DETACH, S_IFDIR, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import { CAP_SYS_ADMIN, MNT_DETACH, S_IFDIR, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
 import { type CallArguments, isError } from "./call.js";
-import { badPath, CAP_SYS_ADMIN, callerOf, lookup } from "./calls.js";
+import { badPath, callerOf, lookup } from "./calls.js";
 import { capable } from "./permission.js";
 import {
   addName,

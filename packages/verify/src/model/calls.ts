@@ -7,6 +7,10 @@
  * phases, as in Linux. The locks keep other changes out meanwhile; readers see each phase.
  */
 import {
+  CAP_FOWNER,
+  CAP_FSETID,
+  MAY_EXEC,
+  MAY_WRITE,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   S_IFDIR,
@@ -18,14 +22,14 @@ import {
   S_ISGID,
   S_ISVTX,
 } from "../../../threadfs/dist/abi/abi.js";
+import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
 import { defined } from "../support/defined.js";
 import { type CallArguments, isError, type Lookup } from "./call.js";
-import { capable, inGroup, MAY_EXEC, MAY_WRITE, permission, wantWrite } from "./permission.js";
+import { capable, inGroup, permission, wantWrite } from "./permission.js";
 import {
   addName,
   type Context,
   child,
-  DIRENT_SIZE,
   dropName,
   get,
   type Inode,
@@ -42,11 +46,6 @@ import { change, type Done, type Me, mutexOf, type Phase, type Steps, step } fro
 import { type Parent, type Place, walk } from "./walk.js";
 
 type A = CallArguments;
-
-export const CAP_CHOWN = 1 << 0;
-export const CAP_FOWNER = 1 << 3;
-export const CAP_FSETID = 1 << 4;
-export const CAP_SYS_ADMIN = 1 << 21;
 
 export const callerOf = (s: State, me: Me): Context => get(s.contexts, me.ctx);
 export const inode = (s: State, ino: number): Inode => get(s.inodes, ino);

@@ -1,15 +1,17 @@
 /** Permissions of the model, in the order of Linux's checks. */
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import {
+  CAP_DAC_OVERRIDE,
+  CAP_DAC_READ_SEARCH,
+  MAY_EXEC,
+  MAY_READ,
+  MAY_WRITE,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+} from "../../../threadfs/dist/abi/abi.js";
 import { grants } from "./acl.js";
 import { type Context, get, type Inode, isDir, type State, typeOf } from "./state.js";
 import type { Me } from "./steps.js";
-
-export const MAY_EXEC = 1;
-export const MAY_WRITE = 2;
-export const MAY_READ = 4;
-
-const CAP_DAC_OVERRIDE = 1 << 1;
-const CAP_DAC_READ_SEARCH = 1 << 2;
 
 export function capable(caller: Context, cap: number): boolean {
   return (caller.caps & cap) !== 0;

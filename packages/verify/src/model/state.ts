@@ -8,8 +8,6 @@ import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "./acl.js";
 
 export const ALL_CAPS = -1;
-/** The number of bytes by which an entry makes a directory of the in-memory file system larger. */
-export const DIRENT_SIZE = 20;
 export const FIRST_FD = 3;
 
 /** A place in the tree: a dentry as seen in a mount. */

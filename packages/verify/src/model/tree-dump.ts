@@ -7,12 +7,19 @@
  *
  * Reading unmounts everything for good: it is the last use of a tree.
  */
-import { MNT_DETACH, O_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import {
+  MNT_DETACH,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type Call, type CallName, type CallOf, isError, type Result, type ResultOf } from "./call.js";
 
 const LAYERS_MAX = 8;
 const FDS = [3, 4, 5, 6, 7, 8];
-const O_DIRECTORY = 0x10000;
 
 /** Makes calls, and is sent their results. */
 export type Calls<T> = Generator<Call, T, Result>;

@@ -1,11 +1,11 @@
 /** The path walk of the model: one component a step, in Linux's order. */
+import { MAY_EXEC, NAME_MAX } from "../../../threadfs/dist/abi/abi.js";
+import { MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
+
 import { isError } from "./call.js";
-import { MAY_EXEC, permission } from "./permission.js";
+import { permission } from "./permission.js";
 import { child, get, inodeOf, isBelow, isDir, mountedOn, type Path, type State } from "./state.js";
 import { hold, type Me, type Steps, step } from "./steps.js";
-
-const NAME_MAX = 255;
-export const MAXSYMLINKS = 40;
 
 /** A path in its components; `slash`: it ends in one. */
 function parse(path: string): { absolute: boolean; names: string[]; slash: boolean } {

@@ -3,6 +3,7 @@
  * few are two in a row, where the second result of a thread must not contradict its first.
  */
 import {
+  MNT_DETACH,
   O_APPEND,
   O_CREAT,
   O_DIRECTORY,
@@ -77,7 +78,6 @@ const fstat = (fd: number | ResultReference, ctx = 0): ProgramCall => ({ call: "
 const close = (fd: number): ProgramCall => ({ call: "sysClose", fd });
 const shrink: ProgramCall = { call: "shrink", count: 100 };
 const MTIME = { atime: { sec: 0, nsec: UTIME_OMIT }, mtime: { sec: 5, nsec: 0 } };
-const MNT_DETACH = 2;
 
 /** One call, or several in a row. */
 type Entry = ProgramCall | ProgramCall[];

@@ -2,9 +2,17 @@
  * Small trees to explore, as data: the contexts that they have beside context 0 of the superuser, and the calls that make them. Each
  * has what a few operations need to conflict, and no more.
  */
-
-import { O_CREAT, O_DIRECTORY, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
-import { ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ, type AclEntry } from "../model/acl.js";
+import {
+  ACL_GROUP_OBJ,
+  ACL_MASK,
+  ACL_OTHER,
+  ACL_USER,
+  ACL_USER_OBJ,
+  O_CREAT,
+  O_DIRECTORY,
+  O_RDWR,
+} from "../../../threadfs/dist/abi/abi.js";
+import type { AclEntry } from "../model/acl.js";
 import { type Call, type CallOf, isError, type Result } from "../model/call.js";
 import { type ContextOptions, modelRunner } from "../model/sequential.js";
 import type { State } from "../model/state.js";

@@ -22,7 +22,7 @@ import {
 } from "../../../threadfs/dist/abi/abi.js";
 import type { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import type { FsSync, Vfs } from "../../../threadfs/dist/src/index.js";
-import { SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "../arena/layout.js";
+import { POISON, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "../arena/layout.js";
 import { codeOf } from "../support/defined.js";
 import { COUNT, Counts, makePath, nameWords, OP, type Path, Ring, type SharedState } from "./shared-state.js";
 
@@ -32,9 +32,6 @@ const { atimeSec: ATIME, mtimeSec: MTIME, mtimeNsec: MTIME_NSEC } = STAT;
 
 /** Address of a slot's counter of walks that ended in ref mode, from the slot's start. */
 const ENDED_REF = SLOT_COUNTERS + COUNTER.endedRef * 8;
-
-/** The word that freed memory is filled with, as the attributes would show it. */
-const POISON = 0xdeadbee8;
 
 /** A thread saw a result that no correct tree gives. */
 export class InvariantViolation extends Error {}

@@ -8,10 +8,12 @@
  * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The schedules of the threads
  * depend on the machine: a seed repeats the calls of each thread, not their interleaving.
  */
+
 import { readFile } from "node:fs/promises";
 import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs, type Vfs } from "../../../threadfs/dist/src/index.js";
+import { H_POISON } from "../arena/layout.js";
 import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
 import { defineCheck, type Outcome, type RunOptions } from "../support/check.js";
@@ -26,8 +28,6 @@ import { makeWorkloads, type Workloads } from "./workloads/workloads.js";
 
 export const title = "Torture: poison, stamps and all operations on real threads";
 
-/** Address of the header's word that turns poison on (core/mem/layout.ts). */
-const H_POISON = 1064;
 const MAX_BYTES = 256 << 20;
 
 /** The roles of the threads, in the order in which threads are added. */

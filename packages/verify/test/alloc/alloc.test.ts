@@ -4,10 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { O_CREAT, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
 import { run } from "../../dist/alloc/alloc.js";
 import { refuseEach } from "../../dist/alloc/failing-allocations.js";
 import { FILLS, type Fill } from "../../dist/alloc/fills.js";
-import { AllocFixture, type AllocSession, O_CREAT, O_RDWR } from "../../dist/alloc/fixture.js";
+import { AllocFixture, type AllocSession } from "../../dist/alloc/fixture.js";
 import { fillUp } from "../../dist/alloc/full-memory.js";
 import { LIMITS, type Limit, reach } from "../../dist/alloc/limits.js";
 import { OPERATIONS, type Operation } from "../../dist/alloc/operations.js";

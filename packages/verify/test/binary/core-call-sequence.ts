@@ -9,12 +9,12 @@ import {
   MNT_DETACH,
   MS_BIND,
   MS_MOVE,
+  O_DIRECTORY,
   RENAME_EXCHANGE,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { CallName, Thread } from "../../dist/binary/core.js";
 
 const O_RDWR_CREAT = 2 | 64;
-const O_DIRECTORY = 65536;
 const LONG = `long-${"n".repeat(100)}`;
 
 /** Calls an export of the core. */
