@@ -11,6 +11,8 @@ import { H_SALT, KEYS } from "./layout";
 
 export const ONES: u64 = 0x0101010101010101;
 export const HIGHS: u64 = 0x8080808080808080;
+export const SLASH: u32 = 47;
+export const DOT: u32 = 46;
 export const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
 
 /**

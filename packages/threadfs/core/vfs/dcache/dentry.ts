@@ -23,18 +23,29 @@
  *   124 recount   u32  references found by the recount (recount.ts)
  *
  * Fields of the first line that may change under a reader are read by atomic loads.
+ *
+ * Accessors, here and in the other classes of the core: a field whose name ends in "_" is read and written through them. Fields
+ * that readers load without a lock have an atomic load and put32() or put64(); fields that only the owner of a lock reads
+ * have a plain load and set32(). They are written out for each field, because which of the two a field has is what a reader
+ * of these files needs to see. AssemblyScript has no macros. A transform of its compiler could write them, but its code would be
+ * in no file: neither the editor nor the source map, by which races and traces name an access, would show it.
  */
 import { put32, put64, set32 } from "../../mem/undo/log";
 import { Inode } from "../inode/inode";
 import { SuperBlock } from "../mount/super";
 
 export const DENTRY_SIZE: u32 = 128;
-export const DENTRY_LINK: u32 = 96;
+export const DENTRY_LINK: u32 = offsetof<Dentry>("lruNext_");
 /**
  * Words that are kept when the memory is freed: seq, dirSeq, lockref, childLock; also hash and length, which the
  * recount reads from an unfinished dentry.
  */
-export const DENTRY_KEEP: u32 = (1 << 0) | (1 << 2) | (1 << 3) | (1 << 7) | (1 << 16) | (1 << 17) | (1 << 23);
+export const DENTRY_KEEP: u32 =
+  (1 << (offsetof<Dentry>("seq_") >> 2)) |
+  (3 << (offsetof<Dentry>("hashLen_") >> 2)) |
+  (1 << (offsetof<Dentry>("dirSeq_") >> 2)) |
+  (3 << (offsetof<Dentry>("lockref_") >> 2)) |
+  (1 << (offsetof<Dentry>("childLock_") >> 2));
 export const INLINE_NAME: u32 = 32;
 
 /** Bits 0-2: the type of the inode, so that a walk need not read the inode. */

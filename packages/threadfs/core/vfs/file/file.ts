@@ -29,9 +29,9 @@ import { kalloc, retire } from "../recovery/reclaim";
 import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";
 
 export const FILE_SIZE: u32 = 128;
-export const FILE_LINK: u32 = 40;
+export const FILE_LINK: u32 = offsetof<File>("rcuNext");
 /** Words that are kept when the memory is freed: count, posLock. */
-export const FILE_KEEP: u32 = (1 << 0) | (1 << 5);
+export const FILE_KEEP: u32 = (1 << (offsetof<File>("count_") >> 2)) | (1 << (offsetof<File>("posLock_") >> 2));
 /** Files that may be open in the whole arena. */
 export const MAX_FILES: u32 = 1 << 18;
 

@@ -24,13 +24,21 @@ import { D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "../dcache/dentry";
 import { SuperBlock } from "../mount/super";
 
 export const INODE_SIZE: u32 = 128;
-export const INODE_LINK: u32 = 116;
+export const INODE_LINK: u32 = offsetof<Inode>("rcuNext");
 /**
  * Words that are kept when the memory is freed: seq, generation, mutex, count, lock; also mode, data, acl and shape,
  * which the recount reads from an unfinished inode.
  */
 export const INODE_KEEP: u32 =
-  (1 << 0) | (1 << 1) | (1 << 4) | (1 << 16) | (1 << 17) | (1 << 18) | (1 << 21) | (1 << 24) | (1 << 28);
+  (1 << (offsetof<Inode>("seq_") >> 2)) |
+  (1 << (offsetof<Inode>("mode_") >> 2)) |
+  (1 << (offsetof<Inode>("generation") >> 2)) |
+  (1 << (offsetof<Inode>("mutex_") >> 2)) |
+  (1 << (offsetof<Inode>("count_") >> 2)) |
+  (1 << (offsetof<Inode>("lock_") >> 2)) |
+  (1 << (offsetof<Inode>("data_") >> 2)) |
+  (1 << (offsetof<Inode>("acl_") >> 2)) |
+  (1 << (offsetof<Inode>("shape_") >> 2));
 
 /** The file system has its own permission(). */
 export const I_OP_PERMISSION: u32 = 1 << 16;

@@ -45,9 +45,9 @@ import { kalloc, retire } from "../recovery/reclaim";
 import { addDriverMounts, SuperBlock } from "./super";
 
 export const MOUNT_SIZE: u32 = 128;
-export const MOUNT_LINK: u32 = 40;
+export const MOUNT_LINK: u32 = offsetof<Mount>("rcuNext");
 /** Words that are kept when the memory is freed: count. */
-export const MOUNT_KEEP: u32 = 1 << 16;
+export const MOUNT_KEEP: u32 = 1 << (offsetof<Mount>("count_") >> 2);
 
 /** Bounds: mounts nested in each other, and attempts of a reader before it takes the lock. */
 const DEPTH_MAX: i32 = 100000;

@@ -29,9 +29,10 @@ import {
 import { CACHE_SUPER, DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../layout";
 
 export const SUPER_SIZE: u32 = 256;
-export const SUPER_LINK: u32 = 36;
+export const SUPER_LINK: u32 = offsetof<SuperBlock>("rcuNext");
 /** Words that are kept when the memory is freed: active, renameMutex. */
-export const SUPER_KEEP: u32 = (1 << 6) | (1 << 8);
+export const SUPER_KEEP: u32 =
+  (1 << (offsetof<SuperBlock>("active_") >> 2)) | (1 << (offsetof<SuperBlock>("renameMutex_") >> 2));
 
 /** Entry of a driver in the table: state (0 free, 1 used), generation, hooks, flags, how many of its file systems are mounted. */
 export const DRIVER_STATE: u32 = 0;

@@ -20,7 +20,16 @@ import * as host from "../../host";
 import { chunkAddress, chunkEntry, ENTRY_CACHE, ENTRY_FREE, ENTRY_NEVER_USED, ENTRY_USED } from "../../mem/alloc/pages";
 import { cacheAddress, KMEM_LINK, KMEM_SIZE } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import { G_PAGE_BUMP, G_RCU_HEAD, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
+import {
+  CHUNK_SHIFT,
+  G_PAGE_BUMP,
+  G_RCU_HEAD,
+  G_SLOTS_USED,
+  H_FIRST_CHUNK,
+  MAX_THREADS,
+  SLOT_SIZE,
+  SLOTS,
+} from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
 import { sleepUs, slot, tid } from "../../mem/thread";
@@ -161,7 +170,7 @@ function markFreeObjects(): void {
   let n = objectsMax();
   for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
     if (n-- == 0) corrupt(p);
-    const id = load<u32>(chunkEntry(p >> 16) + ENTRY_CACHE);
+    const id = load<u32>(chunkEntry(p >> CHUNK_SHIFT) + ENTRY_CACHE);
     store<u32>(recountOf(id, p), FREE);
     p = load<u32>(p + load<u32>(cacheAddress(id) + KMEM_LINK));
   }

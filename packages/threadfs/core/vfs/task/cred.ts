@@ -20,12 +20,18 @@ import { put32, removePendingBlock, set32 } from "../../mem/undo/log";
 import { CACHE_CONTEXT, CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../layout";
 
 export const CONTEXT_SIZE: u32 = 512;
-export const CONTEXT_LINK: u32 = 52;
+export const CONTEXT_LINK: u32 = offsetof<Context>("rcuNext");
 /**
  * Words that are kept when the memory is freed: seq, fdLock, users, lock; also groups and alive, which the recount
  * reads from an unfinished context.
  */
-export const CONTEXT_KEEP: u32 = (1 << 0) | (1 << 12) | (1 << 15) | (1 << 16) | (1 << 18) | (1 << 19);
+export const CONTEXT_KEEP: u32 =
+  (1 << (offsetof<Context>("seq_") >> 2)) |
+  (1 << (offsetof<Context>("groups_") >> 2)) |
+  (1 << (offsetof<Context>("alive_") >> 2)) |
+  (1 << (offsetof<Context>("fdLock_") >> 2)) |
+  (1 << (offsetof<Context>("users_") >> 2)) |
+  (1 << (offsetof<Context>("lock_") >> 2));
 /** Where the pointers to blocks of descriptors are in a context, how many there are, and the descriptors in a block. */
 export const CONTEXT_FD_BLOCKS: u32 = 128;
 export const FD_BLOCKS: u32 = 64;

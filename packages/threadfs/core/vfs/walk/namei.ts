@@ -35,7 +35,7 @@ import { MAY_EXEC, MAY_WRITE } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
 import { driverHash } from "../../fs/driver/hooks";
 import * as host from "../../host";
-import { hashName, hashNameLen, hasNul } from "../../mem/hash";
+import { DOT, hashName, hashNameLen, hasNul, SLASH } from "../../mem/hash";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count } from "../../mem/thread";
@@ -67,9 +67,6 @@ import { inodePermission } from "./permission";
 import { prefixCacheWalk } from "./prefix-cache";
 import { PLAIN, RESUME_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
 import { handleDots, stepInto } from "./step";
-
-const SLASH: u32 = 47;
-const DOT: u32 = 46;
 
 /** The purpose of a lookup. */
 export const FOR_PATH: u32 = 0;

@@ -6,6 +6,7 @@
 import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../../abi/errno";
 import { AT_FDCWD } from "../../../abi/flags";
 import * as POINT from "../../../abi/points";
+import { SLASH } from "../../mem/hash";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock } from "../../mem/smr/smr";
@@ -19,7 +20,6 @@ import { acquireContext } from "../task/context-ref";
 import { Context, getContext } from "../task/cred";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
-const SLASH: u32 = 47;
 /** Retries while the starting point keeps changing. */
 const START_TRIES: i32 = 100;
 

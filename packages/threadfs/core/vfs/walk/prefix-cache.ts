@@ -37,7 +37,7 @@
  *   96  words     12 x u64  the bytes of the prefix in the order in which prefixCacheFind() reads them
  */
 
-import { hashLen, hashName, hashNameLen } from "../../mem/hash";
+import { DOT, hashLen, hashName, hashNameLen, SLASH, SLASHES } from "../../mem/hash";
 import { G_SEQ_WRAPS } from "../../mem/layout";
 import { scratch } from "../../mem/thread";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
@@ -48,9 +48,6 @@ import { prefixCache } from "../task/thread";
 import { Nameidata } from "./nameidata";
 import { CHILD_MASK, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
 
-const SLASH: u32 = 47;
-const DOT: u32 = 46;
-const SLASHES: u64 = 0x2f2f2f2f2f2f2f2f;
 const LOWS: u64 = 0x7f7f7f7f7f7f7f7f;
 
 const START: usize = 0;

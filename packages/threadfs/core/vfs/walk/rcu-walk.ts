@@ -15,7 +15,7 @@
 import * as COUNTER from "../../../abi/counters";
 import { ECHILD, ENOENT } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
-import { HIGHS, hashInParent, mix, ONES, SLASHES, spread } from "../../mem/hash";
+import { DOT, HIGHS, hashInParent, mix, ONES, SLASH, SLASHES, spread } from "../../mem/hash";
 import { KEYS } from "../../mem/layout";
 import { count } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
@@ -38,8 +38,6 @@ import { Inode } from "../inode/inode";
 import { G_HASH_MASK, G_HASH_N, H_BUCKETS } from "../layout";
 import { LAST_NORM, Nameidata, ND_JUMPED } from "./nameidata";
 
-const SLASH: u32 = 47;
-const DOT: u64 = 46;
 const DOTS: u64 = 0x2e2e;
 /** Flags that stop this walk at a child. */
 const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
@@ -98,7 +96,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
             if (load<u8>(name) == 0) r = d == start ? 0 : 1;
             break;
           }
-          if (w0 == DOT) break;
+          if (w0 == <u64>DOT) break;
           if (w0 == DOTS) break;
         }
         sum = mix(w0, KEYS);

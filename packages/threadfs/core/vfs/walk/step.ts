@@ -10,6 +10,7 @@ import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { kmalloc } from "../../mem/alloc/slab";
+import { SLASH } from "../../mem/hash";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
@@ -37,7 +38,6 @@ import { errDentry } from "./lookup";
 import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
 
-const SLASH: u32 = 47;
 /** Mounts stacked on each other. */
 const MOUNTS_MAX: i32 = 10000;
 
