@@ -39,7 +39,7 @@ function checkMode(v: ArenaView, i: number, sb: number) {
   if (driver && ((mode & L.I_ACL) !== 0) !== ((hooks & L.HOOK.CHECK_ACL) !== 0)) bad("and the hook for ACLs");
 }
 
-/** Directories know their dentries; nothing else does. */
+/** The list of dentries that an inode has: those of a directory; no other inode has one. */
 function checkAliases(v: ArenaView, i: number, names: number[]) {
   const isDir = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFDIR;
   const seen = new Set<number>();

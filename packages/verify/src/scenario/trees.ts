@@ -174,7 +174,7 @@ export const TREES: Record<string, Tree> = {
     ],
     warm: [`${THIRD}/file-one`, `/m${THIRD}/file-one`],
   },
-  /** The next two entries made split the bucket of a name that is there, and of one that is not. */
+  /** The next two entries that are made split the bucket of an existing name, and that of a missing one. */
   split: { contexts: [], setup: TABLE, splits: "/d/f" },
   splitEmpty: { contexts: [], setup: TABLE, splits: "/d/x" },
   /** Short and long names, which lie in different places. */
@@ -241,11 +241,11 @@ export const TREES: Record<string, Tree> = {
   },
   /** A driver's file system, whose names are revalidated at each lookup. */
   driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: DRIVER_HOOKS },
-  /** One whose entries are believed for as long as they are in the cache. */
+  /** A driver's file system without revalidation: an entry is valid as long as it is in the cache. */
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },
 };
 
-/** The clock of every exploration stands still, so that times can be compared too. */
+/** The clock of every exploration stands still, so that times are comparable. */
 export const CLOCK = 1.6e12;
 
 /** The path that a call of the setup makes: it gets a label. */

@@ -23,7 +23,7 @@ const ACL = [
   { tag: 32, perm: 4 },
 ];
 
-/** Errors that an operation on a wrong path may have; any other one is thrown on. */
+/** Errors that an operation on a wrong path may have; any other error ends the run. */
 const EXPECTED = /^E[A-Z0-9]+$|^ERR_THREADFS_CLOSED$|^ERR_FS_|^ERR_DIR_CLOSED$/;
 
 type Dir = ReturnType<FsSync["opendirSync"]>;
@@ -70,7 +70,7 @@ export class RandomCalls {
     }
   }
 
-  /** Closes what it holds open. */
+  /** Closes its files and directories. */
   close(): void {
     for (const [fs, fd] of this.#files.splice(0)) ignore(() => fs.closeSync(fd));
     for (const dir of this.#dirs.splice(0)) ignore(() => dir.closeSync());
@@ -143,7 +143,7 @@ function ignore(run: () => void): void {
   try {
     run();
   } catch {
-    // It went with its context.
+    // The close of its context has closed it.
   }
 }
 
