@@ -104,6 +104,29 @@ describe("the hash table while it splits", () => {
   });
 });
 
+describe("the chains of the hash table", () => {
+  // Fails when a dentry that leaves its chain loses its next: the walk takes that for the chain's end and fails with ENOENT.
+  test("a walk at an entry that is removed goes on along the entry's chain", async (t) => {
+    for (const mode of [0o755, 0o700]) {
+      const tree = await treeFor(t);
+      const { vfs: walker } = tree;
+      const writer = await tree.attach();
+      for (const dir of ["/a", "/b"]) walker.fs.mkdirSync(dir, { mode });
+      const [inA, inB] = twinNames(walker, dentryOf(walker, "/a"), dentryOf(walker, "/b"));
+      const [behind, front] = [`/a/${inA}`, `/b/${inB}`];
+      // The later entry is the first of the chain.
+      for (const path of [behind, front]) walker.fs.writeFileSync(path, "");
+      let removed = 0;
+      when(walker, POINT.SEQ_OPENED, dentryOf(walker, front), () => {
+        writer.fs.unlinkSync(front);
+        removed++;
+      });
+      assert.equal(walker.fs.existsSync(behind), true);
+      assert.equal(removed, 1);
+    }
+  });
+});
+
 describe("the hash table beside writers, and in other trees", () => {
   // By chance what the two tests above force. Fails when splitChain() puts an entry into another bucket than its own.
   test("lookups beside a thread that makes thousands of names never miss a name and never find one that does not exist", async (t) => {
