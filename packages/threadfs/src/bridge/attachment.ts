@@ -295,7 +295,8 @@ export class Attachment implements HookOwner {
   #instantiate(host: HostOptions): CoreExports {
     let exports: WebAssembly.Exports;
     try {
-      exports = new WebAssembly.Instance(this.module as WebAssembly.Module, hostImports(this, host)).exports;
+      const imports = hostImports(this, host) as WebAssembly.Imports;
+      exports = new WebAssembly.Instance(this.module as WebAssembly.Module, imports).exports;
     } catch (cause) {
       throw handleError("its module cannot be instantiated with its memory", cause);
     }

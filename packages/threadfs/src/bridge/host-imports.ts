@@ -93,8 +93,8 @@ function wordAt(memory: SharedMemory, address: number): Int32Array<SharedArrayBu
   return new Int32Array(memory.buffer as SharedArrayBuffer, address >>> 0, 1);
 }
 
-/** The imports of an instance of the core. */
-export function hostImports(owner: HookOwner, host: HostOptions): WebAssembly.Imports {
+/** The imports of an instance of the core: `WebAssembly.Imports`, which the published types do not name (wasm.ts). */
+export function hostImports(owner: HookOwner, host: HostOptions): Record<string, Record<string, unknown>> {
   const { security, audit, point } = host;
   // Read once, because the global and its origin are getters in Node, and the core asks for the time at every change.
   const clock = performance;

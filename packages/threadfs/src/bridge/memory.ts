@@ -2,6 +2,7 @@
 
 import { CHUNK, MIN_CHUNKS } from "../../abi/limits.js";
 import { codedError } from "../errors/errors.js";
+import type { SharedMemory } from "./wasm.js";
 
 /** Initial pages of the memory; the core grows it. */
 const INITIAL_PAGES = 4;
@@ -22,7 +23,7 @@ export function pagesOf(maxBytes: unknown): number {
 }
 
 /** Reserves the address space. @throws RangeError ERR_THREADFS_MEMORY */
-export function reserve(pages: number): WebAssembly.Memory {
+export function reserve(pages: number): SharedMemory {
   try {
     return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages, shared: true });
   } catch (cause) {
