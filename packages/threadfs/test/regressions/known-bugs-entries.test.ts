@@ -180,11 +180,13 @@ test("bug 8: with threads, a walk sees a new name whole or not at all", async (t
     }
     return codes;
   };
-  const [rounds, codes] = await threads<[number, Codes]>(vfs.handle, RACE_MS, [writer, reader]);
-  assert.ok(rounds > 10);
-  const { ok = 0, ENOENT = 0, ...others } = codes;
-  assert.deepEqual(others, {});
-  assert.ok(ENOENT > 0 && ok > 0, JSON.stringify(codes));
+  // On a busy machine the two may take turns: they race until the reader has seen both.
+  const seen = new Set<string>();
+  for (let races = 0; races < 40 && seen.size < 2; races++) {
+    const [, codes] = await threads<[number, Codes]>(vfs.handle, RACE_MS, [writer, reader]);
+    for (const code of Object.keys(codes)) seen.add(code);
+  }
+  assert.deepEqual([...seen].sort(), ["ENOENT", "ok"]);
 });
 
 describe("bug 9: entries evicted under a walk", () => {
