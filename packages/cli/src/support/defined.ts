@@ -1,5 +1,5 @@
-/** Returns a value that the code around it knows to be there. @throws Error that names what is missing */
-export function defined<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new Error(`${what} is missing`);
+/** Returns a value that the code around it knows to be there. @throws Error that names it, when it is undefined or null */
+export function defined<T>(value: T | null | undefined, what: string): T {
+  if (value === undefined || value === null) throw new Error(`There is no ${what}`);
   return value;
 }

@@ -6,10 +6,10 @@
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import { defined } from "../../../cli/dist/support/defined.js";
 import type { Vfs } from "../../dist/src/index.js";
 import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import { SELF, type Target, UMASK } from "../conformance/support/targets.js";
-import { defined } from "../support/defined.js";
 import { COMMANDS, type Command, FLOOR, path, pathDown, plant, text } from "./commands.js";
 import { assertSame, check, useTargets } from "./support.js";
 

@@ -4,11 +4,11 @@
  */
 import { test } from "node:test";
 import fc from "fast-check";
+import { defined } from "../../../cli/dist/support/defined.js";
 import type { Vfs } from "../../dist/src/index.js";
 import type { Credentials } from "../conformance/support/case.js";
 import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import { SELF, type Target, UMASK } from "../conformance/support/targets.js";
-import { defined } from "../support/defined.js";
 import type { FsCalls } from "../support/fs-calls.js";
 import { body, COMMANDS, FLOOR, type Operands, path, plant, text } from "./commands.js";
 import { assertSame, check, useTargets } from "./support.js";

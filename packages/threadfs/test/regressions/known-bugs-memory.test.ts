@@ -1,9 +1,9 @@
 /** Bugs that this algorithm has had, 18 to 22: memory and names. 23 (watchers) belongs to a feature that threadfs does not have yet. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../cli/dist/support/defined.js";
 import { POINT, RENAME_EXCHANGE } from "../../dist/abi/abi.js";
 import type { VfsHandle } from "../../dist/src/index.js";
-import { defined } from "../support/defined.js";
 import { objectDriver } from "../support/drivers/object-driver.js";
 import { codeOf } from "../support/errors.js";
 import { atEveryPoint, mountDriverAt, RACE_MS, setUp, shippedTree } from "../support/interleavings.js";

@@ -1,10 +1,10 @@
 /** Bugs that this algorithm has had, 24 and 25: operations on whole trees, and links. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../cli/dist/support/defined.js";
 import { POINT } from "../../dist/abi/abi.js";
 import type { FsSync } from "../../dist/src/index.js";
 import { counted } from "../support/counters.js";
-import { defined } from "../support/defined.js";
 import { objectDriver } from "../support/drivers/object-driver.js";
 import { codeOf } from "../support/errors.js";
 import { mountDriverAt, RACE_MS, setUp, shippedTree } from "../support/interleavings.js";

@@ -1,6 +1,7 @@
 /** Attachments on the debug build whose points the test can hook: the action runs inside the walk that passes the point. */
+
+import { defined } from "../../../cli/dist/support/defined.js";
 import { attachVfs, type HostOptions, type PointHook, type Vfs, type VfsHandle } from "../../dist/src/index.js";
-import { defined } from "./defined.js";
 
 /** What a test context offers to whatever must be closed with the test. */
 export interface TestScope {

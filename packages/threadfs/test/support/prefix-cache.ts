@@ -1,12 +1,12 @@
 /** For the tests of the prefix cache: attachments with and without it, and a look at its entries. */
 import assert from "node:assert/strict";
+import { defined } from "../../../cli/dist/support/defined.js";
 import { AT_FDCWD, type CoreExports, POINT, STAT } from "../../dist/abi/abi.js";
 import { PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS } from "../../dist/generated/core-layout.js";
 import { Context } from "../../dist/src/api/context.js";
 import { Attachment } from "../../dist/src/bridge/attachment.js";
 import type { FsSync, HostOptions, VfsHandle } from "../../dist/src/index.js";
 import { type DebugTree, type DebugTreeOptions, treeFor } from "./debug-tree.js";
-import { defined } from "./defined.js";
 import { type HookedVfs, type PointControls, PointHooks, type TestScope } from "./hooked-vfs.js";
 import { memoryOf } from "./memory.js";
 import { putPath } from "./raw-core.js";

@@ -1,8 +1,9 @@
 /** Real threads on one tree: bodies that run against each other for some time, and a loop beside the test's own thread. */
+
+import { defined } from "../../../cli/dist/support/defined.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { Context } from "../../dist/src/api/context.js";
 import type { Vfs, VfsHandle } from "../../dist/src/index.js";
-import { defined } from "./defined.js";
 import type { objectDriver } from "./drivers/object-driver.js";
 import type { TestScope, walkerOf } from "./hooked-vfs.js";
 import type { RawCore } from "./raw-core.js";

@@ -1,7 +1,7 @@
 /** A thread that attaches to a tree and makes the calls that its parent requests: calls of the tree's fs or of the tree itself. */
 import { parentPort, workerData } from "node:worker_threads";
+import { defined } from "../../../cli/dist/support/defined.js";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
-import { defined } from "../support/defined.js";
 
 export interface CallsWorkerData {
   readonly handle: VfsHandle;

@@ -1,8 +1,8 @@
 /** Works on a tree until it is terminated, or until it ends itself in the way that the test names. Its first message says that it has begun. */
 import { parentPort, workerData } from "node:worker_threads";
+import { defined } from "../../../cli/dist/support/defined.js";
 import { POINT } from "../../dist/abi/abi.js";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
-import { defined } from "../support/defined.js";
 
 export interface DyingWorkerData {
   readonly handle: VfsHandle;

@@ -1,7 +1,7 @@
 /** A thread that dies inside a call, with a directory's mutex held, and a helper that learns of it by the port between them. */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { defined } from "../../../cli/dist/support/defined.js";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
-import { defined } from "../support/defined.js";
 
 export interface PortWorkerData {
   readonly role: "helper" | "dies";

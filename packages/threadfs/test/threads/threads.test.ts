@@ -1,9 +1,9 @@
 /** Calls of many steps, while other threads change the files that they work on. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../cli/dist/support/defined.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import { createVfs, type FsSync, type Vfs } from "../../dist/src/index.js";
-import { defined } from "../support/defined.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import type { BusyKind, BusyRequest, BusyWorkerData } from "./busy.worker.js";
 

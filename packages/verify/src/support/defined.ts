@@ -1,10 +1,6 @@
 /** Values that must be there: a missing one is an error of the check itself, not a finding. */
 
-/** The value, which is neither undefined nor null. @throws Error that says what is missing */
-export function defined<T>(value: T | null | undefined, what: string): T {
-  if (value === undefined || value === null) throw new Error(`There is no ${what}`);
-  return value;
-}
+export { defined } from "../../../cli/dist/support/defined.js";
 
 /** An element of a list. @throws RangeError when the list has none there */
 export function elementAt<T>(list: readonly T[], index: number): T {

@@ -1,7 +1,7 @@
 /** Directories: make, remove, list, remove whole trees, make temporary ones; working directories, also removed ones. */
 import { Buffer } from "node:buffer";
 import type { Dir, Dirent } from "node:fs";
-import { defined } from "../../support/defined.js";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import type { Case, Tools } from "../support/case.js";
 
 function fixture(t: Tools): void {

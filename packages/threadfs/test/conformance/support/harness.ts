@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { after, before, describe, it } from "node:test";
-import { defined } from "../../support/defined.js";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import type { Case, Credentials } from "./case.js";
 import type { Outcomes, Request } from "./other-user.js";
 import { listing } from "./outcome.js";

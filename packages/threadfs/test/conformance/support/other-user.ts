@@ -2,7 +2,7 @@
  * The oracle for other credentials: a child process that gives up root for good, runs the cases of a request on
  * node:fs and sends their outcomes. It imports everything before, while it may still read the checkout.
  */
-import { defined } from "../../support/defined.js";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import type { Case, Credentials } from "./case.js";
 import type { Outcome } from "./outcome.js";
 import { perform } from "./run-case.js";

@@ -1,7 +1,8 @@
 /** Drivers over a Map, for the tests of the hooks: the calls of their hooks are recorded. */
+
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { S_IFDIR, S_IFMT } from "../../../dist/abi/abi.js";
 import type { Driver, Vfs } from "../../../dist/src/index.js";
-import { defined } from "../defined.js";
 import { codeOf } from "../errors.js";
 
 type DriverAttributes = ReturnType<Driver["root"]>;

@@ -1,7 +1,8 @@
 /** A driver over nested plain objects. */
+
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../dist/abi/abi.js";
 import type { Driver } from "../../../dist/src/index.js";
-import { defined } from "../defined.js";
 
 type DriverAttributes = ReturnType<Driver["root"]>;
 

@@ -1,6 +1,7 @@
 /** Wrong arguments for trees, handles, threads and contexts, and for the system calls of the core. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { randomBelow } from "../../../../cli/dist/support/random.js";
 import { H_VERSION } from "../../../../verify/dist/arena/layout.js";
 import { ERRNO, IO_SIZE, POINT, SCRATCH } from "../../../dist/abi/abi.js";
@@ -16,7 +17,6 @@ import {
 } from "../../../dist/src/index.js";
 import { gauges } from "../../support/counters.js";
 import { debugTree } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import { codeOf, refused } from "../../support/errors.js";
 import { walkerOf } from "../../support/hooked-vfs.js";
 import { rawCore } from "../../support/raw-core.js";

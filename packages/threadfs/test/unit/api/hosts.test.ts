@@ -1,8 +1,8 @@
 /** Hosts that have less than Node. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { attachVfs } from "../../../dist/src/index.js";
-import { defined } from "../../support/defined.js";
 import { callingThread, open, tree } from "./trees.js";
 
 describe("hosts that have less than Node", () => {

@@ -1,8 +1,8 @@
 /** What the tests of trees share: trees that are closed in the end, and threads that make calls on them. */
 import { after } from "node:test";
 import { Worker } from "node:worker_threads";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { type CreateOptions, createVfs, type Vfs, type VfsHandle } from "../../../dist/src/index.js";
-import { defined } from "../../support/defined.js";
 import type { CallName } from "../../support/fs-calls.js";
 import type { Call, CallResult, CallsWorkerData } from "../../threads/calls.worker.js";
 

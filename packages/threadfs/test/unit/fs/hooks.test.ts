@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../dist/abi/abi.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import {
   argumentsOf,
   type HookName,

@@ -1,11 +1,11 @@
 /** Memory that runs out, the arena full in every way: ENOSPC, nothing is lost, removing works, the room comes back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { CHUNK } from "../../../dist/abi/limits.js";
 import type { Context } from "../../../dist/src/api/context.js";
 import { createVfs, type FsSync, type Vfs } from "../../../dist/src/index.js";
 import { gauges } from "../../support/counters.js";
-import { defined } from "../../support/defined.js";
 import { codeOf } from "../../support/errors.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
 

@@ -5,11 +5,11 @@
 
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { D_TYPE } from "../../../../verify/dist/arena/layout.js";
 import { AT_FDCWD, POINT } from "../../../dist/abi/abi.js";
 import { grown } from "../../support/counters.js";
 import { type DebugTree, type DebugTreeOptions, debugTree, type ParkedResult } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import { codeOf } from "../../support/errors.js";
 import { type HookedVfs, type TestScope, when } from "../../support/hooked-vfs.js";
 import { dentryOf, memoryOf, type TreeMemory } from "../../support/memory.js";
@@ -250,7 +250,7 @@ describe("readers that stand still for too long", () => {
       const counts = grown(tree, () => {
         answer = walk();
       });
-      const reused = defined<Made | undefined>(foreign, "other file").dentry;
+      const reused = defined<Made>(foreign, "other file").dentry;
       assert.equal(reused, old, "its dentry is another file's now");
       assert.equal(counts.expelledReaders, 1);
       assert.ok((counts.echildRestarts ?? 0) >= 1);

@@ -1,11 +1,11 @@
 /** POSIX ACLs: the rights that a list gives, its connection with the mode, and the lists that are refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { type Random, randomBelow } from "../../../../cli/dist/support/random.js";
 import { MAY_EXEC, MAY_WRITE, S_IFREG } from "../../../dist/abi/abi.js";
 import { ACL_TAG, type AclEntry } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import { memoryDriver, mountDriver, ROOT } from "../../support/drivers/memory-driver.js";
 import { codeOf, refused } from "../../support/errors.js";
 

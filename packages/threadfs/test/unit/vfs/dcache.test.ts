@@ -5,12 +5,12 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { D_CANT_MOUNT, D_ON_LRU, D_TYPE, D_UNHASHED } from "../../../../verify/dist/arena/layout.js";
 import { POINT } from "../../../dist/abi/abi.js";
 import type { Counters, Driver, FsSync, Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
 import { type ParkedResult, treeFor } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import { type Content, type ObjectDriver, objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, refused } from "../../support/errors.js";
 import { passes, type TestScope, when } from "../../support/hooked-vfs.js";

@@ -1,6 +1,7 @@
 /** open(2) (core/vfs/file/open.ts): rows 77 to 84, and 85, the compare hook under an rcu-walk. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import {
   AT_FDCWD,
   ERRNO,
@@ -17,7 +18,6 @@ import {
 } from "../../../dist/abi/abi.js";
 import { type Context, createVfs, type Driver, type FsSync } from "../../../dist/src/index.js";
 import { counted, gauges } from "../../support/counters.js";
-import { defined } from "../../support/defined.js";
 import { type ObjectDriver, objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, errorWithCode } from "../../support/errors.js";
 import { type HookedVfs, of, type PointPass, passes, type TestScope, walkerOf } from "../../support/hooked-vfs.js";

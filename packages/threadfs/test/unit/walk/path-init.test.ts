@@ -1,12 +1,12 @@
 /** Where a walk begins: root, working directory, descriptor, and what its state holds from the first step on. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { AT_FDCWD, ERRNO, POINT, STAT } from "../../../dist/abi/abi.js";
 import { Context } from "../../../dist/src/api/context.js";
 import { Attachment } from "../../../dist/src/bridge/attachment.js";
 import type { FsSync, VfsHandle } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import { codeOf, errorWithCode, refused } from "../../support/errors.js";
 import {
   firstPass,

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { ERRNO, SLOTS } from "../../../dist/abi/abi.js";
 import { G_PREFIX_CACHES, G_SEQ_WRAPS } from "../../../dist/generated/core-layout.js";
 import { createVfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import { dentryOf, memoryOf } from "../../support/memory.js";
 import {
   type CachedWalker,

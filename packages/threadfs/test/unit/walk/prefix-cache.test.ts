@@ -4,11 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { AT_FDCWD, COUNTERS, ERRNO, POINT, RENAME_EXCHANGE, S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
 import { Context } from "../../../dist/src/api/context.js";
 import { ACL_TAG, type AclEntry, type Counters, createVfs } from "../../../dist/src/index.js";
 import { counterGrowth } from "../../support/counters.js";
-import { defined } from "../../support/defined.js";
 import { memoryDriver, mountDriver, ROOT } from "../../support/drivers/memory-driver.js";
 import { refused } from "../../support/errors.js";
 import type { TestScope } from "../../support/hooked-vfs.js";

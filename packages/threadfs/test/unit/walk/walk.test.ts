@@ -1,10 +1,10 @@
 /** The steps of a walk in rcu mode from name to name, and what each decision is checked against. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { DROP, POINT, RENAME_EXCHANGE, S_IFREG } from "../../../dist/abi/abi.js";
 import type { Driver, Vfs } from "../../../dist/src/index.js";
 import { type ParkedResult, treeFor } from "../../support/debug-tree.js";
-import { defined } from "../../support/defined.js";
 import { type FlatNode, flatDriver, mountDriver, walkCode } from "../../support/drivers/memory-driver.js";
 import { firstPass, of, type PointPass, type TestScope } from "../../support/hooked-vfs.js";
 import { rawCore } from "../../support/raw-core.js";
