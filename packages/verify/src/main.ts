@@ -13,6 +13,7 @@ import { writeFile } from "node:fs/promises";
 import { type Check, printOutcome } from "./support/check.js";
 import { COMMON, commandLine } from "./support/command-line.js";
 import { type Result, writeResults } from "./support/results.js";
+import { UsageError } from "./support/usage-error.js";
 
 interface Entry {
   name: string;
@@ -37,11 +38,14 @@ const CHECKS: Entry[] = [
 ];
 const SECONDS = 1200;
 
-/** The checks of these names, in their order; all of them where no name is given. @throws RangeError for an unknown name */
+/** The checks of these names, in their order; all of them where no name is given. @throws UsageError for an unknown name */
 function chosen(names: string[]): Entry[] {
   if (names.length === 0) return CHECKS;
   const unknown = names.filter((name) => !CHECKS.some((check) => check.name === name));
-  if (unknown.length > 0) throw new RangeError(`no check ${unknown}; there are ${CHECKS.map(({ name }) => name)}`);
+  if (unknown.length > 0) {
+    const all = CHECKS.map(({ name }) => name);
+    throw new UsageError("ERR_VERIFY_NO_MATCH", `no check ${unknown}; there are ${all}`);
+  }
   return CHECKS.filter(({ name }) => names.includes(name));
 }
 
@@ -106,14 +110,24 @@ async function runSeveral(names: string[], args: string[]): Promise<boolean> {
   return results.every(({ ok }) => ok);
 }
 
-const args = process.argv.slice(2);
-const end = args.findIndex((arg) => arg.startsWith("-"));
-const names = end < 0 ? args : args.slice(0, end);
-const options = args.slice(names.length);
-const [only] = names.length === 1 ? chosen(names) : [];
-if (only === undefined && options.includes("--help")) {
-  console.log("usage: npm run verify -- [CHECK ...] [options]; with one CHECK, --help lists the options of that check");
-  console.log(`checks: ${CHECKS.map(({ name }) => name).join(" ")}`);
+async function main(args: string[]): Promise<boolean> {
+  const end = args.findIndex((arg) => arg.startsWith("-"));
+  const names = end < 0 ? args : args.slice(0, end);
+  const options = args.slice(names.length);
+  const [only] = names.length === 1 ? chosen(names) : [];
+  if (only === undefined && options.includes("--help")) {
+    console.log(
+      "usage: npm run verify -- [CHECK ...] [options]; with one CHECK, --help lists the options of that check",
+    );
+    console.log(`checks: ${CHECKS.map(({ name }) => name).join(" ")}`);
+  }
+  return only === undefined ? await runSeveral(names, options) : await runOne(only, options);
 }
-const ok = only === undefined ? await runSeveral(names, options) : await runOne(only, options);
-process.exitCode = ok ? 0 : 1;
+
+try {
+  process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error}`);
+  process.exitCode = 1;
+}

@@ -6,6 +6,7 @@
 
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { defineCheck, type Outcome } from "../support/check.js";
+import { notEmpty } from "../support/usage-error.js";
 import { attachWhenFull, growthRefused, refuseInit } from "./attach.js";
 import { refuseEach, type Way } from "./failing-allocations.js";
 import { FILLS, type Fill, mixed } from "./fills.js";
@@ -53,6 +54,12 @@ export async function run({
 
 /** `ways`: how each operation is tried. */
 function refused(outcome: Outcome, ways: Way[], only = ""): void {
+  const names = Object.keys(OPERATIONS);
+  notEmpty(
+    names.filter((name) => name.includes(only)),
+    `--only ${only}`,
+    names,
+  );
   const place = new AllocFixture();
   const init = refuseInit();
   outcome.failures.push(...init.failures);

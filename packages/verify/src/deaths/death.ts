@@ -18,6 +18,7 @@ import { type Random, randomBelow, shuffled } from "../../../cli/dist/support/ra
 import { operations, type TreeOperation } from "../scenario/operations.js";
 import { defineCheck, type Failure, type Outcome } from "../support/check.js";
 import { defined, stackOf } from "../support/defined.js";
+import { notEmpty } from "../support/usage-error.js";
 import {
   type CrashPoint,
   type DeathFixture,
@@ -239,9 +240,12 @@ class Run {
 
 export async function run(options: DeathOptions): Promise<Outcome> {
   const { only = "", meanwhile, log = () => undefined } = options;
-  if (meanwhile !== undefined && !operations.some(({ name }) => name.includes(meanwhile)))
-    throw new RangeError(`death: no operation ${meanwhile}`);
-  const chosen = operations.filter(({ name, tree }) => `${tree} ${name}`.includes(only));
+  const all = operations.map(({ name, tree }) => `${tree} ${name}`);
+  const named = operations.filter(({ name, tree }) => `${tree} ${name}`.includes(only));
+  const chosen = notEmpty(named, `--only ${only}`, all).filter(({ tree }) =>
+    operations.some((other) => other.tree === tree && other.name.includes(meanwhile ?? "")),
+  );
+  notEmpty(chosen, `--meanwhile ${meanwhile} on the same tree`, all);
   const run = new Run(options, randomBelow(options.seed));
   for (const operation of shuffled(chosen, run.random)) {
     if (run.ended) break;

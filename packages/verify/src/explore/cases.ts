@@ -3,6 +3,7 @@
 import type { Program } from "../machine/machine.js";
 import { coreProgram } from "../machine/program.js";
 import { type OperationSet, operations, type Pair, type TreeOperation } from "../scenario/operations.js";
+import { UsageError } from "../support/usage-error.js";
 import { Harness, type HarnessOptions } from "./harness.js";
 
 /** Harnesses by tree and number of threads: to prepare one costs as much as some hundred runs. */
@@ -32,6 +33,9 @@ export function caseId(tree: string, ops: readonly TreeOperation[], polls: boole
 /** The operations of two threads. */
 export const pairSet = ({ tree, a, b }: Pair): OperationSet => ({ tree, ops: [a, b] });
 
+/** A pair as `--only` takes it. */
+export const pairName = ({ tree, a, b }: Pair): string => `${tree}@${a.name} || ${b.name}`;
+
 /** Whether a pair matches "KIND or NAME" or "ONE || OTHER"; "TREE@" may stand in front. */
 export function matchesPair(only: string | undefined): (pair: Pair) => boolean {
   if (only === undefined) return () => true;
@@ -45,13 +49,20 @@ export function matchesPair(only: string | undefined): (pair: Pair) => boolean {
   };
 }
 
+/** Whether two operations of a set match, see matchesPair(). */
+export function matchesSet(only: string | undefined): (set: OperationSet) => boolean {
+  const matches = matchesPair(only);
+  return ({ tree, ops }) => ops.some((a, n) => ops.slice(n + 1).some((b) => matches({ tree, a, b })));
+}
+
 /** Repeats one schedule: "tree|n|n:schedule" with the numbers of the operations in the catalogue. @returns null, or what is wrong */
 export function replayCase(text: string, log: (line: string) => void = console.log): string | null {
   const [set = "", schedule = ""] = text.split(":");
   const [place = "", ...numbers] = set.split("|");
   const [tree = "", more] = place.split("+");
   const ops = numbers.flatMap((n) => operations[Number(n)] ?? []);
-  if (ops.length < 2 || ops.length < numbers.length) throw new Error(`No operations: ${set}`);
+  if (ops.length < 2 || ops.length < numbers.length)
+    throw new UsageError("ERR_VERIFY_NO_MATCH", `No operations: ${set}`);
   const harness = new Harness(coreProgram(), tree, { threads: ops.length, polls: more === "polls" });
   const { verdict, text: trace } = harness.trace(ops, schedule);
   log(trace);

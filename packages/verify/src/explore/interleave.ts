@@ -14,7 +14,8 @@ import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { coreProgram } from "../machine/program.js";
 import { type OperationSet, type Pair, pairs, triples } from "../scenario/operations.js";
 import { defineCheck, type Failure, type Outcome, type RunOptions } from "../support/check.js";
-import { caseId, Harnesses, matchesPair, pairSet, replayCase } from "./cases.js";
+import { notEmpty, UsageError } from "../support/usage-error.js";
+import { caseId, Harnesses, matchesPair, matchesSet, pairName, pairSet, replayCase } from "./cases.js";
 import type { HarnessExplored } from "./harness.js";
 
 const title = "every interleaving of two operations is one that the model allows";
@@ -85,6 +86,8 @@ export interface InterleaveOptions extends Omit<RunOptions, "short"> {
 class Run {
   readonly explored: Record<string, string> = {};
   readonly failures: Failure[] = [];
+  /** Sets that were explored. */
+  sets = 0;
   readonly #options: InterleaveOptions;
   readonly #harnesses = new Harnesses(coreProgram());
 
@@ -97,7 +100,8 @@ class Run {
     const { log } = this.#options;
     const tally = new Tally();
     for (const set of sets) {
-      if (Date.now() > till || this.failures.length >= REPORTED_MAX) break;
+      // The first set is explored whatever the time: a run that explores nothing shows nothing.
+      if ((Date.now() > till && this.sets > 0) || this.failures.length >= REPORTED_MAX) break;
       this.#set(part, set, till, tally);
       if (tally.sets % REPORT_EVERY === 0)
         log(`${part.name}: ${tally.sets} of ${sets.length}, ${tally.schedules} schedules`);
@@ -118,6 +122,7 @@ class Run {
         : harness.sample(ops, { seed: seed + tally.sets, maxRuns: TRIPLE_RUNS, deadline });
     const name = `${tree}: ${ops.map((op) => op.name).join(" || ")}`;
     tally.add(found, name);
+    this.sets++;
     if (part.bound > 0 && !found.complete && found.failures.length === 0) log(`not to its end: ${name}`);
     for (const { message, replay, trace = "" } of found.failures) {
       const failure = { message: `${name}\n${message}`, replay: `${caseId(tree, ops, polls)}:${replay}`, trace };
@@ -131,14 +136,23 @@ export async function run(options: InterleaveOptions): Promise<Outcome> {
   const { seconds, seed, short = false, only, bound, part: slice } = options;
   const end = Date.now() + seconds * 1000;
   const inSlice = inPart(slice);
-  const list = short ? shortPairs() : shuffled(pairs().filter(matchesPair(only)), randomBelow(seed)).filter(inSlice);
-  const parts = short ? [PAIRS_1] : PARTS.filter((part) => bound === undefined || part.bound === bound);
+  const all = short ? shortPairs() : shuffled(pairs(), randomBelow(seed));
+  const matching = notEmpty(all.filter(matchesPair(only)), `--only ${only}`, all.map(pairName));
+  const list = notEmpty(matching.filter(inSlice), `--part ${slice}`);
+  const parts = notEmpty(
+    short ? [PAIRS_1] : PARTS.filter((part) => bound === undefined || part.bound === bound),
+    `--bound ${bound}`,
+    PARTS.map((part) => `${part.bound}: ${part.name}`),
+  );
   const whole = parts.reduce((sum, { share }) => sum + share, 0);
   const current = new Run(options);
   let from = Date.now();
   for (const part of parts) {
     const till = from + ((end - from) * part.share) / whole;
-    const sets = part.bound > 0 ? list.map(pairSet) : shuffled(triples(), randomBelow(seed)).filter(inSlice);
+    const sets =
+      part.bound > 0
+        ? list.map(pairSet)
+        : shuffled(triples().filter(matchesSet(only)), randomBelow(seed)).filter(inSlice);
     current.part(part, sets, till);
     from = Math.min(till, Date.now());
   }
@@ -151,7 +165,7 @@ export function inPart(part: string | undefined): (set: unknown, place: number) 
   if (part === undefined) return () => true;
   const [, which, of] = /^(\d+)\/(\d+)$/.exec(part) ?? [];
   const [k, n] = [Number(which), Number(of)];
-  if (!(k >= 1 && k <= n)) throw new RangeError(`--part takes K/N, not ${part}`);
+  if (!(k >= 1 && k <= n)) throw new UsageError("ERR_VERIFY_OPTION", `--part takes K/N, not ${part}`);
   return (_set, place) => place % n === k - 1;
 }
 

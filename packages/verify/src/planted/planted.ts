@@ -15,6 +15,7 @@ import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { keptMutant } from "../binary/mutant.js";
 import { ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
 import { defineCheck, type Outcome } from "../support/check.js";
+import { notEmpty } from "../support/usage-error.js";
 import { commandOf, type Step } from "./detectors.js";
 import { MUTANTS, type Mutant, NOT_PLANTED } from "./faults.js";
 import { ProjectCopy, toolsName } from "./project-copy.js";
@@ -129,7 +130,12 @@ export async function run({
 }: PlantedOptions): Promise<Outcome & { results: Result[] }> {
   const until = performance.now() + seconds * 1000;
   const known = new Map(before.map((result) => [result.name, result]));
-  const all = mutants.filter(({ name }) => name.includes(only));
+  const names = mutants.map(({ name }) => name);
+  const all = notEmpty(
+    mutants.filter(({ name }) => name.includes(only)),
+    `--only ${only}`,
+    names,
+  );
   const order = shuffled(all, randomBelow(seed));
   const chosen = short
     ? order.filter(({ caughtBy }) => QUICK.includes(caughtBy[0]?.check ?? "")).slice(0, SHORT)

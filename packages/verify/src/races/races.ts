@@ -9,7 +9,7 @@
  */
 import { readFileSync } from "node:fs";
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
-import { caseId, Harnesses, matchesPair, pairSet, replayCase } from "../explore/cases.js";
+import { caseId, Harnesses, matchesPair, pairName, pairSet, replayCase } from "../explore/cases.js";
 import type { Harness } from "../explore/harness.js";
 import type { Explored } from "../explore/run.js";
 import { formatSchedule } from "../explore/schedule.js";
@@ -19,6 +19,7 @@ import { coreProgram } from "../machine/program.js";
 import { type Side, VectorClocks } from "../machine/vector-clocks.js";
 import { type OperationSet, operations, pairs, type TreeOperation, triples } from "../scenario/operations.js";
 import { defineCheck, type Outcome, type RunOptions } from "../support/check.js";
+import { notEmpty } from "../support/usage-error.js";
 import { ALLOWED, type Allowed } from "./allowed-races.js";
 
 const title = "no plain access races that is not named";
@@ -220,10 +221,12 @@ export async function run(
   allowed: readonly Allowed[] = ALLOWED,
 ): Promise<Outcome> {
   const begin = Date.now();
+  const all = pairs();
+  const chosen = notEmpty(all.filter(matchesPair(only)), `--only ${only}`, all.map(pairName));
   const current = new Run(program, allowed);
   if (only === undefined) current.witnesses();
-  if (!short) {
-    for (const pair of shuffled(pairs().filter(matchesPair(only)), randomBelow(seed))) {
+  if (!short || only !== undefined) {
+    for (const pair of shuffled(chosen, randomBelow(seed))) {
       if (Date.now() > begin + seconds * 1000 * PAIRS_SHARE) break;
       current.pair(pairSet(pair));
     }

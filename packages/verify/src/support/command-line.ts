@@ -1,6 +1,7 @@
 /** The command line of the checks: options that are declared as data, parsed and held to their limits. */
 import { parseArgs } from "node:util";
 import { messageOf } from "./defined.js";
+import { UsageError } from "./usage-error.js";
 
 /** An option. `least` is the smallest number that it takes; `parts` allows numbers that are not whole. */
 export type Option =
@@ -29,7 +30,7 @@ export const COMMON = {
 function numberOf(name: string, text: string, { least, parts = false }: Extract<Option, { type: "number" }>): number {
   const number = text.trim() === "" ? Number.NaN : Number(text);
   if (number >= least && (parts || Number.isInteger(number))) return number;
-  throw new RangeError(`--${name} takes a number of ${least} or more, not ${text}`);
+  throw new UsageError("ERR_VERIFY_OPTION", `--${name} takes a number of ${least} or more, not ${text}`);
 }
 
 function parsedValue(name: string, option: Option, given: string | boolean | undefined): unknown {
@@ -39,8 +40,8 @@ function parsedValue(name: string, option: Option, given: string | boolean | und
 }
 
 /**
- * Parses the arguments. With --help, and where an argument is wrong, the process ends with exit code 0 or 2 after a line that
- * lists the options.
+ * Parses the arguments. With --help the process ends after a line that lists the options.
+ * @throws UsageError ERR_VERIFY_OPTION for an unknown option or a wrong value, after the same line
  */
 export function commandLine<O extends Options>(options: O, args: string[]): Values<O> {
   const help = { type: "boolean" } as const;
@@ -58,8 +59,8 @@ export function commandLine<O extends Options>(options: O, args: string[]): Valu
   } catch (error) {
     wrong = messageOf(error);
   }
-  if (wrong !== undefined) console.error(wrong);
   const all = Object.entries(options).map(([name, { type }]) => `--${name}${type === "boolean" ? "" : " ..."}`);
   console.log(`options: ${all.join(" ")}`);
-  process.exit(wrong === undefined ? 0 : 2);
+  if (wrong !== undefined) throw new UsageError("ERR_VERIFY_OPTION", wrong);
+  process.exit(0);
 }

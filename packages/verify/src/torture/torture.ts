@@ -18,6 +18,7 @@ import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
 import { defineCheck, type Outcome, type RunOptions } from "../support/check.js";
 import { elementAt, stackOf } from "../support/defined.js";
+import { notEmpty } from "../support/usage-error.js";
 import { PLANTED } from "./planted-faults.js";
 import { ruleDriver } from "./rule-driver.js";
 import { COUNT, type CountIndex, makeSharedState } from "./shared-state.js";
@@ -247,8 +248,9 @@ export async function runPlanted({
   log,
 }: PlantedOptions): Promise<PlantedRow[]> {
   const table: PlantedRow[] = [];
-  for (const [name, edits] of Object.entries(PLANTED)) {
-    if (only !== undefined && name !== only) continue;
+  const names = Object.keys(PLANTED);
+  const chosen = Object.entries(PLANTED).filter(([name]) => only === undefined || name === only);
+  for (const [name, edits] of notEmpty(chosen, `--planted ${only}`, names)) {
     const core = await WebAssembly.compile((await buildMutant(edits)) as Uint8Array<ArrayBuffer>);
     let caught = 0;
     const times: number[] = [];

@@ -31,8 +31,8 @@ for (const [name, check] of Object.entries(CHECKS)) {
     assert.match(help.stdout, /^options: .*--seed \.\.\./m);
     assert.equal(help.status, 0, help.stderr);
     const wrong = start(check, "--no-such-option");
-    assert.equal(wrong.status, 2);
-    assert.match(wrong.stderr, /^Unknown option '--no-such-option'/);
+    assert.equal(wrong.status, 1);
+    assert.match(wrong.stderr, /^ERR_VERIFY_OPTION: Unknown option '--no-such-option'/);
     assert.doesNotMatch(wrong.stderr, /\n\s+at /);
   });
 }
@@ -47,10 +47,40 @@ test("an argument that is no number, or a number that is too small, is an error"
   ] as const) {
     const args = [option, ...value];
     const { status, stderr } = start(["interleave"], ...args);
-    assert.equal(status, 2, args.join(" "));
-    assert.match(stderr, new RegExp(`^${option.split("=")[0]} takes a number`));
+    assert.equal(status, 1, args.join(" "));
+    assert.match(stderr, new RegExp(`^ERR_VERIFY_OPTION: ${option.split("=")[0]} takes a number`));
   }
 });
+
+/** Arguments that leave a check nothing to do. */
+const NOTHING: string[][] = [
+  ["--only", "none-such"],
+  ["interleave", "--only", "none-such"],
+  ["interleave", "--only", "none-such || stat"],
+  ["interleave", "--only", "none-such@stat"],
+  ["interleave", "--short", "--only", "none-such"],
+  ["interleave", "--bound", "9"],
+  ["interleave", "--part", "9/9", "--only", "names@sysRename(path=/d/n || sysUnlink"],
+  ["interleave", "--replay", "small|9999|1:a-b"],
+  ["races", "--only", "none-such"],
+  ["races", "--short", "--only", "none-such"],
+  ["death", "--only", "none-such"],
+  ["death", "--meanwhile", "none-such"],
+  ["death", "--only", "pages write", "--meanwhile", "umount"],
+  ["alloc", "--only", "none-such"],
+  ["planted", "--only", "none-such"],
+  ["torture", "--planted", "none-such"],
+];
+// Fails where an empty list of things to check reports that all of them hold.
+for (const args of NOTHING) {
+  test(`${args.join(" ")}: a check that is left nothing to check fails`, () => {
+    const { status, stdout, stderr } = start([], ...args);
+    assert.equal(status, 1, stdout);
+    assert.match(stderr, /^ERR_VERIFY_NO_MATCH: /);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+    assert.doesNotMatch(stdout, /holds/);
+  });
+}
 
 test("an unknown check is an error", () => {
   const { status, stderr } = spawnSync(process.execPath, [COMMAND, "none-such"], { encoding: "utf8" });
