@@ -10,6 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { TIMEOUT_MS } from "./limits.js";
+import { installOracle } from "./oracle.js";
 
 /** The folder of the packages; each has its tests in test/, and compiled in build/. */
 const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
@@ -96,6 +97,7 @@ if (files.length === 0) {
   console.error(`no test file matches ${filters.join(" ") || "packages/*/test/**/*.test.ts"}`);
   process.exitCode = 1;
 } else {
+  installOracle();
   run(
     files,
     args.filter((arg) => arg.startsWith("--")),

@@ -2,7 +2,7 @@
  * Checks and normalizes the arguments of `node:fs` calls, with Node's errors. Nothing here calls the core, so that
  * these errors are thrown at once in every form (sync, callback, promise) of a call.
  */
-import { codedError, invalidArgType, invalidArgValue, outOfRange } from "../errors/errors.js";
+import { codedError, describeValue, invalidArgType, invalidArgValue, outOfRange } from "../errors/errors.js";
 import { checkEncoding, type NameEncoding } from "./bytes.js";
 import { constants } from "./constants.js";
 
@@ -68,10 +68,21 @@ export function toUint32(value: unknown, name: string): number {
   return toInteger(value, name, 0, UINT32_MAX);
 }
 
-/** A descriptor. */
+/** A descriptor. The texts are those of Node's C++, which looks at descriptors in other ways than its JavaScript at numbers. */
 export function toFd(value: unknown): number {
-  if (Object.is(value, -0)) return 0;
-  return toInteger(value, "fd", 0, INT32_MAX);
+  if (typeof value !== "number") {
+    const received = typeof value === "bigint" ? `type bigint (${value})` : describeValue(value);
+    const message = `The "fd" argument must be of type number. Received ${received}`;
+    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", message);
+  }
+  if (value < 0 || value > INT32_MAX || !Number.isInteger(value)) {
+    const outside = Number.isFinite(value) && (value < 0 || value > INT32_MAX);
+    const range = outside ? `>= 0 && <= ${INT32_MAX}` : "an integer";
+    const message = `The value of "fd" is out of range. It must be ${range}. Received ${value}`;
+    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+  }
+  // -0 is descriptor 0.
+  return value + 0;
 }
 
 /** Whether an argument that may be a path or a descriptor is a descriptor. */

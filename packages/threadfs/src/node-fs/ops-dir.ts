@@ -81,8 +81,7 @@ export const readdir = operation(
 );
 
 /**
- * Everything below a directory, level by level. As in Node, a plain listing follows links to directories, and one with
- * types does not.
+ * Everything below a directory, level by level, also through links to directories.
  */
 function readTree(calls: SystemCalls, base: string, encoding: NameEncoding, withFileTypes: boolean) {
   const found: (string | Buffer | Dirent<string | Buffer>)[] = [];
@@ -95,7 +94,7 @@ function readTree(calls: SystemCalls, base: string, encoding: NameEncoding, with
       const shown = withFileTypes ? name : relative;
       const encoded = encoding === "buffer" ? toBuffer(shown) : shown;
       found.push(withFileTypes ? new Dirent(encoded, type, path) : encoded);
-      const follow = type === DT_DIR || (type === DT_LNK && !withFileTypes && isDirectory(calls, below));
+      const follow = type === DT_DIR || (type === DT_LNK && isDirectory(calls, below));
       if (follow) queue.push({ path: below, prefix: `${relative}/` });
     }
   }

@@ -120,15 +120,15 @@ function bytesOf(view: NodeJS.ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-function checkReadPosition(position: unknown): number {
+/** As Node's validatePosition. Returns -1 for the descriptor's own position. */
+function checkReadPosition(position: unknown, length: number): number {
   if (position === undefined || position === null) return -1;
   if (typeof position === "bigint") {
-    if (position < -MAX_INT64 - 1n || position > MAX_INT64) {
-      throw outOfRange("position", `>= ${-MAX_INT64 - 1n} && <= ${MAX_INT64}`, position);
-    }
+    const max = MAX_INT64 - BigInt(length);
+    if (position < -1n || position > max) throw outOfRange("position", `>= -1 && <= ${max}`, position);
     return Number(position);
   }
-  if (typeof position !== "number") throw invalidArgType("position", "of type bigint or an integer", position);
+  if (typeof position !== "number") throw invalidArgType("position", "of type bigint or integer", position);
   return toInteger(position, "position", -1);
 }
 
@@ -145,27 +145,25 @@ function readArguments(
   buffer: NodeJS.ArrayBufferView,
   ...rest: [offset?: unknown, length?: unknown, position?: unknown]
 ): Transfer {
-  const checkedFd = toFd(fd);
   if (!ArrayBuffer.isView(buffer)) {
     throw invalidArgType("buffer", "an instance of Buffer, TypedArray, or DataView", buffer);
   }
   let [offset, length, position] = rest;
   if (rest.length <= 1 || typeof offset === "object") {
     const given = offset === undefined || offset === null ? {} : toObject(offset, "options");
-    offset = given.offset ?? 0;
-    length = given.length ?? buffer.byteLength - (offset as number);
-    position = given.position;
+    ({ offset = 0, length = buffer.byteLength - (offset as number), position } = given);
   }
   const start = offset === undefined ? 0 : toInteger(offset, "offset", 0);
   const count = (length as number) | 0;
-  if (count === 0) return { fd: checkedFd, bytes: new Uint8Array(0), position: -1 };
+  const checkedPosition = checkReadPosition(position, count);
+  if (count === 0) return { fd, bytes: new Uint8Array(0), position: -1 };
   if (buffer.byteLength === 0) {
     throw invalidArgValue("buffer", buffer, "is empty and cannot be written");
   }
   if (count < 0) throw outOfRange("length", ">= 0", count);
   if (start + count > buffer.byteLength) throw outOfRange("length", `<= ${buffer.byteLength - start}`, count);
   const bytes = bytesOf(buffer).subarray(start, start + count);
-  return { fd: checkedFd, bytes, position: checkReadPosition(position) };
+  return { fd: toFd(fd), bytes, position: checkedPosition };
 }
 
 export const read = operation(readArguments, (calls, { fd, bytes, position }): number =>

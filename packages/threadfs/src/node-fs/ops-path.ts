@@ -4,7 +4,7 @@ import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import * as STAT from "../../abi/stat.js";
-import { codedError, systemCallError } from "../errors/errors.js";
+import { invalidArgValue, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toCallMode, toId, toMode, toNameEncoding, toOptions, toPath, toTime } from "./args.js";
 import { nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
@@ -58,7 +58,7 @@ function runStat(
 ): Stats | BigIntStats | undefined {
   const result = calls.statRaw(args.path, flags);
   if (result < 0) {
-    if (!args.throwIfNoEntry && result === -ERRNO.ENOENT) return undefined;
+    if (!args.throwIfNoEntry && (result === -ERRNO.ENOENT || result === -ERRNO.ENOTDIR)) return undefined;
     throw systemCallError(result, syscall, args.path);
   }
   return calls.stats(args.bigint);
@@ -90,13 +90,11 @@ const SYMLINK_TYPES = new Set(["dir", "file", "junction"]);
 
 export const symlink = operation(
   (target: PathLike, path: PathLike, type?: NodeFs.symlink.Type | null) => {
-    const checked = { path: toPath(target, "target"), dest: toPath(path) };
     // The types differ only on Windows; a wrong one is an error everywhere.
-    if (typeof type === "string" && !SYMLINK_TYPES.has(type)) {
-      const message = `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`;
-      throw codedError(Error, "ERR_FS_INVALID_SYMLINK_TYPE", message);
+    if (type !== undefined && type !== null && !SYMLINK_TYPES.has(type)) {
+      throw invalidArgValue("type", type, "must be one of: 'dir', 'file', 'junction', null, undefined");
     }
-    return checked;
+    return { path: toPath(target, "target"), dest: toPath(path) };
   },
   (calls, { path, dest }): void => {
     const [length, length2] = calls.putPaths(path, dest, "symlink");
@@ -109,18 +107,11 @@ function nameArguments(path: PathLike, options?: NameOptions) {
   return { path: toPath(path), encoding };
 }
 
-export const readlink = operation(
-  (path: PathLike, options?: NameOptions) => {
-    const encoding = toNameEncoding(toOptions(options, {}));
-    // The name in Node's errors.
-    return { path: toPath(path, "oldPath"), encoding };
-  },
-  (calls, { path, encoding }): string | Buffer => {
-    const length = calls.putPath(path, "readlink");
-    const got = calls.check(calls.core.sysReadlink(calls.ctx, AT_FDCWD, length), "readlink", path);
-    return nameOf(calls.attachment.io.subarray(0, got), encoding);
-  },
-);
+export const readlink = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
+  const length = calls.putPath(path, "readlink");
+  const got = calls.check(calls.core.sysReadlink(calls.ctx, AT_FDCWD, length), "readlink", path);
+  return nameOf(calls.attachment.io.subarray(0, got), encoding);
+});
 
 export const realpathNative = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
   const length = calls.putPath(path, "realpath");
@@ -128,7 +119,13 @@ export const realpathNative = operation(nameArguments, (calls, { path, encoding 
   return nameOf(calls.attachment.io.subarray(0, got), encoding);
 });
 
-export const realpath = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
+/** Node's walk in JavaScript makes a string of the path, Buffers included, before it looks at it. */
+function realpathArguments(path: PathLike, options?: NameOptions) {
+  const encoding = toNameEncoding(toOptions(options, {}));
+  return { path: toPath(path instanceof Uint8Array ? new TextDecoder().decode(path) : path), encoding };
+}
+
+export const realpath = operation(realpathArguments, (calls, { path, encoding }): string | Buffer => {
   // Node's realpath resolves "" to the working directory.
   const asked = path.length === 0 ? "." : path;
   const length = calls.putPath(asked, "lstat");
@@ -177,15 +174,14 @@ export function rmdirPath(calls: SystemCalls, path: Path): void {
 
 export const mkdir = operation(
   (path: PathLike, options?: NodeFs.Mode | NodeFs.MakeDirectoryOptions | null) => {
-    let mode: unknown = 0o777;
-    let recursive: unknown = false;
-    if (typeof options === "number" || typeof options === "string") mode = options;
+    let mode = 0o777;
+    let recursive = false;
+    if (typeof options === "number" || typeof options === "string") mode = toMode(options, "mode");
     else if (options) {
-      if (options.recursive !== undefined) recursive = options.recursive;
-      if (options.mode !== undefined) mode = options.mode;
+      if (options.recursive !== undefined) recursive = toBoolean(options.recursive, "options.recursive");
+      if (options.mode !== undefined) mode = toMode(options.mode, "options.mode");
     }
-    const checked = toPath(path);
-    return { path: checked, recursive: toBoolean(recursive, "options.recursive"), mode: toMode(mode, "mode") };
+    return { path: toPath(path), recursive, mode };
   },
   (calls, { path, mode, recursive }): string | undefined => {
     if (recursive) return makePath(calls, path, mode);

@@ -145,7 +145,8 @@ function hotSync(calls: SystemCalls) {
     if (length !== NOT_PLAIN) {
       const failed = stat(length, flags);
       if (failed === 0) return options?.bigint ? calls.stats(true) : new Stats(statNumbers);
-      if (failed === -ERRNO.ENOENT && options?.throwIfNoEntry === false) return undefined;
+      if (options?.throwIfNoEntry === false && (failed === -ERRNO.ENOENT || failed === -ERRNO.ENOTDIR))
+        return undefined;
       if (failed !== HAS_NUL) throw systemCallError(failed, syscall, path as string);
     }
     return op.run(calls, op.parse(path, options));

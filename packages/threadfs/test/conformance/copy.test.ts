@@ -1,4 +1,4 @@
 import cases from "./cases/copy.js";
 import { conform } from "./support/harness.js";
 
-conform("copies", cases);
+conform("copies", cases, new URL("./cases/copy.js", import.meta.url));

@@ -1,4 +1,4 @@
 import cases from "./cases/lookup.js";
 import { conform } from "./support/harness.js";
 
-conform("paths of every shape", cases);
+conform("paths of every shape", cases, new URL("./cases/lookup.js", import.meta.url));

@@ -1,4 +1,4 @@
 import cases from "./cases/rename.js";
 import { conform } from "./support/harness.js";
 
-conform("rename", cases);
+conform("rename", cases, new URL("./cases/rename.js", import.meta.url));

@@ -1,4 +1,4 @@
 import cases from "./cases/times.js";
 import { conform } from "./support/harness.js";
 
-conform("times", cases);
+conform("times", cases, new URL("./cases/times.js", import.meta.url));

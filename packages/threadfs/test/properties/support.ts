@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 import fc from "fast-check";
 import { listing, type Outcome } from "../conformance/support/outcome.js";
-import { openTargets, type Target } from "../conformance/support/targets.js";
+import { freshRoot, openKernel, openOurs, removeRoot, type Target } from "../conformance/support/targets.js";
 
 const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() & 0x7fffffff);
 
@@ -56,8 +56,14 @@ export function assertSame(
 
 /** Opens both targets until the tests of the file have ended. */
 export async function useTargets(): Promise<PropertyTargets> {
-  const { kernel, ours, close } = await openTargets();
-  after(close);
+  const root = freshRoot();
+  // Calls whose answers are the kernel's in every version of Node, so that the process itself can make them.
+  const kernel = openKernel(root);
+  const ours = await openOurs(root);
+  after(() => {
+    ours.close();
+    removeRoot(root);
+  });
   let count = 0;
   const fresh = (): Both<string> => {
     count += 1;

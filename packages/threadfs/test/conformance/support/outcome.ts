@@ -23,9 +23,6 @@ const ERROR_FIELDS = ["name", "code", "errno", "syscall", "path", "dest", "messa
 
 export type ErrorField = (typeof ERROR_FIELDS)[number];
 
-/** Versions of Node word argument errors differently: class and code are what callers test. */
-const ARGUMENT_FIELDS: readonly ErrorField[] = ["name", "code"];
-
 /** What a call did: it returned, it threw an error with a code, or it failed in a way that no call may fail in. */
 export interface Outcome {
   value?: unknown;
@@ -65,6 +62,9 @@ function isStatsOrDirent(value: object): value is AnyStats | NodeFs.Dirent {
 export function normalise(value: unknown, root: string): unknown {
   if (typeof value === "string") return value.replaceAll(root, "<root>");
   if (typeof value === "bigint") return { bigint: String(value) };
+  // JSON has no words for these, and the oracle's outcomes come through it.
+  if (typeof value === "number" && !Number.isFinite(value)) return { number: String(value) };
+  if (Object.is(value, -0)) return { number: "-0" };
   if (value === undefined) return { undefined: true };
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Uint8Array) {
@@ -83,8 +83,7 @@ export function normalise(value: unknown, root: string): unknown {
 
 function failure(error: Error, root: string, only?: readonly ErrorField[]): Record<string, unknown> {
   const given: { [field in ErrorField]?: unknown } = error;
-  const isArgumentError = typeof given.code === "string" && given.code.startsWith("ERR_");
-  const fields = only ?? (isArgumentError ? ARGUMENT_FIELDS : ERROR_FIELDS);
+  const fields = only ?? ERROR_FIELDS;
   const shown: Record<string, unknown> = {};
   for (const field of fields) if (given[field] !== undefined) shown[field] = normalise(given[field], root);
   return shown;

@@ -1,6 +1,6 @@
 /**
- * The two sides on which every case runs: node:fs over the kernel in a fresh temporary directory (the oracle) and
- * threadfs, in a directory of the very same absolute path, so that paths in values and messages are equal.
+ * The two sides on which every case runs: node:fs over the kernel in a fresh temporary directory, in the oracle's process,
+ * and threadfs, in a directory of the very same absolute path, so that paths in values and messages are equal.
  */
 import nodeFs from "node:fs";
 import os from "node:os";
@@ -55,15 +55,21 @@ function tempBase(): string {
 }
 
 /** A fresh directory of the kernel that other users may search too. */
-function freshRoot(): string {
+export function freshRoot(): string {
   const root = nodeFs.mkdtempSync(path.join(tempBase(), "threadfs-"));
   nodeFs.chmodSync(root, 0o755);
   nodeFs.chownSync(root, SELF.uid, SELF.gid);
   return root;
 }
 
+/** Removes a directory of the kernel with everything in it. */
+export function removeRoot(root: string): void {
+  // Cases remove permissions from directories, which makes an ordinary user's recursive removal fail at first.
+  nodeFs.rmSync(root, { recursive: true, force: true, maxRetries: 1 });
+}
+
 /** node:fs over the kernel. Working directory and umask are the process's: with() restores them afterwards. */
-export function openKernel(root = freshRoot()): Target {
+export function openKernel(root: string): Target {
   process.umask(UMASK);
   process.chdir("/");
   return {
@@ -83,10 +89,7 @@ export function openKernel(root = freshRoot()): Target {
         process.umask(UMASK);
       }
     },
-    close() {
-      // Cases remove permissions from directories, which makes an ordinary user's recursive removal fail at first.
-      nodeFs.rmSync(root, { recursive: true, force: true, maxRetries: 1 });
-    },
+    close() {},
   };
 }
 
@@ -119,32 +122,4 @@ export async function openOurs(root: string): Promise<Target> {
       vfs.close();
     },
   };
-}
-
-export interface Targets {
-  readonly kernel: Target;
-  readonly ours: Target;
-  close(): void;
-}
-
-/**
- * Both sides. With CONFORMANCE_SELF=1 a second directory of the kernel replaces threadfs: every difference is then a
- * fault of the suite.
- */
-export async function openTargets(): Promise<Targets> {
-  const kernel = openKernel();
-  try {
-    const ours = process.env.CONFORMANCE_SELF ? openKernel() : await openOurs(kernel.root);
-    return {
-      kernel,
-      ours,
-      close() {
-        kernel.close();
-        ours.close();
-      },
-    };
-  } catch (error) {
-    kernel.close();
-    throw error;
-  }
 }

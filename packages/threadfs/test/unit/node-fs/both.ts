@@ -1,104 +1,68 @@
 /**
- * Runs the same calls on `node:fs` and on a tree of threadfs and compares the values that they return or the errors that
- * they throw. Both work in a directory of the same absolute path, so that messages with paths in them are equal too.
+ * Runs the same work on threadfs, and in the oracle's process on `node:fs`, and compares the values that they return or the
+ * errors that they throw. Both sides work in a directory of the same absolute path, so that messages with paths in them are
+ * equal too. The oracle imports the test file itself (support/oracle/): work may use what it is given, and no test's state.
  */
 import assert from "node:assert/strict";
 import nodeFs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
-import type { FsCalls } from "../../support/fs-calls.js";
+import { askOracle } from "../../support/oracle/oracle.js";
+import { type Outcome, registered, runWork, type Work, type Works } from "../../support/oracle/works.js";
 
-const ERROR_KEYS = ["name", "code", "errno", "syscall", "path", "dest", "message"] as const;
-
-/** Argument errors are worded as in Node 20; later versions word some differently, and then only the rest is compared. */
-const WORDED_AS_OURS = process.versions.node.startsWith("20.");
-
-/** The parts of an error that both sides must have in common. */
-type ErrorShape = { [key in (typeof ERROR_KEYS)[number]]?: unknown };
-
-/** What a call did: the value that it returned, or the parts of its error. */
-export interface Outcome {
-  value?: unknown;
-  error?: ErrorShape;
-}
-
-/** What both sides do, in a directory of their own. */
-export type Work = (fs: FsCalls, dir: string) => unknown;
-
-/** The outcome of a piece of work. @throws errors without a code: no file system may throw those */
-export function outcome(work: () => unknown): Outcome {
-  try {
-    return { value: work() };
-  } catch (error) {
-    if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") throw error;
-    const given: ErrorShape = error;
-    const shape: ErrorShape = {};
-    for (const key of ERROR_KEYS) if (given[key] !== undefined) shape[key] = given[key];
-    if (!WORDED_AS_OURS && error.code.startsWith("ERR_")) delete shape.message;
-    return { error: shape };
-  }
-}
+export type { Work } from "../../support/oracle/works.js";
 
 export interface Suite {
   readonly vfs: Vfs;
-  /** Outcomes of a piece of work on both sides. */
-  run(work: Work): readonly [theirs: Outcome, ours: Outcome];
   /** A test: the work returns or throws the same on both sides. */
   same(name: string, work: Work): void;
-  /** The same where versions of Node differ: threadfs does as Node 20. */
-  sameAsNode20(name: string, work: Work): void;
-  /** A test for errors that versions of Node word differently: node:fs throws, and threadfs with the same code. */
+  /** A test: node:fs throws, and threadfs an error with the same code. */
   sameCode(name: string, work: Work): void;
 }
 
-/** Makes a tree and the functions that compare. `setUp` runs on both sides in a fresh directory before each comparison. */
-export function suite(setUp: Work): Suite {
+/**
+ * Makes a tree and the functions that compare. `file`: the address of the test file. `setUp` runs on both sides in a fresh
+ * directory before each comparison.
+ */
+export function suite(file: string, setUp: Work): Suite {
+  const works: Works = { setUp, works: [] };
+  const number = registered.push(works) - 1;
   let vfs: Vfs;
-  let top: string;
-  let count = 0;
+  let root: string;
+  let expected: Outcome[];
   before(async () => {
     vfs = await createVfs({ maxBytes: 1 << 28 });
-    top = nodeFs.mkdtempSync(path.join(os.tmpdir(), "threadfs-test-"));
+    root = nodeFs.mkdtempSync(path.join(os.tmpdir(), "threadfs-test-"));
+    const outcomes = await askOracle<Outcome[][]>({ kind: "works", module: file, root });
+    expected = defined(outcomes[number], `suite ${number} of ${file}`);
   });
   after(() => {
     vfs.close();
-    nodeFs.rmSync(top, { recursive: true, force: true });
+    nodeFs.rmSync(root, { recursive: true, force: true });
   });
-
-  function run(work: Work): readonly [Outcome, Outcome] {
-    const dir = path.join(top, `case${count++}`);
-    const on = (fs: FsCalls): Outcome => {
-      fs.mkdirSync(dir, { recursive: true });
-      setUp(fs, dir);
-      return outcome(() => work(fs, dir));
-    };
-    return [on(nodeFs), on(vfs.fs)];
-  }
-
-  function compare(work: Work): void {
-    const [theirs, ours] = run(work);
-    assert.deepEqual(ours, theirs);
+  function compare(name: string, work: Work, check: (ours: Outcome, right: Outcome) => void): void {
+    const at = works.works.push(work) - 1;
+    test(name, () => {
+      const right = defined(expected[at], `outcome of ${name}`);
+      assert.equal(right.thrown, undefined, "the work itself fails on the kernel");
+      check(runWork(vfs.fs, `${root}/suite${number}`, works, at), right);
+    });
   }
 
   return {
     get vfs() {
       return vfs;
     },
-    run,
     same(name, work) {
-      test(name, () => compare(work));
-    },
-    sameAsNode20(name, work) {
-      const skip = WORDED_AS_OURS ? false : "versions of Node differ here; threadfs does as Node 20";
-      test(name, { skip }, () => compare(work));
+      compare(name, work, (ours, right) => assert.deepEqual(ours, right));
     },
     sameCode(name, work) {
-      test(name, () => {
-        const [theirs, ours] = run(work);
-        assert.ok(theirs.error, "node:fs throws here");
-        assert.equal(ours.error?.code, theirs.error.code);
+      compare(name, work, (ours, right) => {
+        assert.ok(right.error, "node:fs throws here");
+        assert.equal(ours.error?.code, right.error.code);
       });
     },
   };

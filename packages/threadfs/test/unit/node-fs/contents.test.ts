@@ -5,7 +5,7 @@ import { createVfs } from "../../../dist/src/index.js";
 import { type FsCalls, unchecked } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
-const tree = suite((fs, dir) => {
+const tree = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/file`, "0123456789");
   fs.writeFileSync(`${dir}/empty`, "");
 });

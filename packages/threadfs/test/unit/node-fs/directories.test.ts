@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { type FsCalls, unchecked } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
-const tree = suite((fs, dir) => {
+const tree = suite(import.meta.url, (fs, dir) => {
   fs.mkdirSync(`${dir}/tree/a/b`, { recursive: true });
   fs.mkdirSync(`${dir}/tree/empty`);
   fs.writeFileSync(`${dir}/tree/file`, "file", { mode: 0o640 });
@@ -15,7 +15,7 @@ const tree = suite((fs, dir) => {
   fs.symlinkSync("a", `${dir}/tree/to-a`);
   fs.symlinkSync("nowhere", `${dir}/tree/dangling`);
 });
-const { same, sameAsNode20 } = tree;
+const { same } = tree;
 
 /** Everything below a directory with type, mode, contents and bodies of links. */
 function listing(fs: FsCalls, top: string): Record<string, unknown> {
@@ -59,7 +59,7 @@ describe("readdir", () => {
     dirents(fs.readdirSync(`${dir}/tree`, { withFileTypes: true, encoding: "buffer" }), dir),
   );
   same("lists the whole tree", (fs, dir) => fs.readdirSync(`${dir}/tree`, { recursive: true }).sort());
-  sameAsNode20("lists the whole tree with types", (fs, dir) =>
+  same("lists the whole tree with types", (fs, dir) =>
     dirents(fs.readdirSync(`${dir}/tree`, { recursive: true, withFileTypes: true }), dir).sort(),
   );
   same("lists through a link", (fs, dir) => fs.readdirSync(`${dir}/tree/to-a/`));
@@ -204,7 +204,7 @@ describe("cp", () => {
     fs.cpSync(`${dir}/tree/file`, `${dir}/there`, { force: false });
     return fs.readFileSync(`${dir}/there`, "utf8");
   });
-  sameAsNode20("with dereference copies the targets of links", (fs, dir) => {
+  same("with dereference copies the targets of links", (fs, dir) => {
     fs.rmSync(`${dir}/tree/dangling`);
     fs.cpSync(`${dir}/tree`, `${dir}/copy`, { recursive: true, dereference: true });
     return listing(fs, `${dir}/copy`);

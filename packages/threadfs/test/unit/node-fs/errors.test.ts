@@ -5,7 +5,7 @@ import { describe } from "node:test";
 import type { FsCalls } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
-const { same, sameCode } = suite((fs, dir) => {
+const { same, sameCode } = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/file`, "x");
   fs.mkdirSync(`${dir}/dir/sub`, { recursive: true });
   fs.symlinkSync("nowhere", `${dir}/dangling`);
@@ -95,8 +95,8 @@ describe("directories", () => {
   same("mkdir -p of the empty path", (fs) => fs.mkdirSync("", { recursive: true }));
   same("mkdtemp to nowhere", (fs, dir) => fs.mkdtempSync(`${dir}/missing/x-`));
   same("readdir of a file", (fs, dir) => fs.readdirSync(`${dir}/file`));
-  sameCode("opendir of a file", (fs, dir) => fs.opendirSync(`${dir}/file`));
-  sameCode("opendir of nothing", (fs, dir) => fs.opendirSync(`${dir}/missing`));
+  same("opendir of a file", (fs, dir) => fs.opendirSync(`${dir}/file`));
+  same("opendir of nothing", (fs, dir) => fs.opendirSync(`${dir}/missing`));
   same("readFile of a directory", (fs, dir) => fs.readFileSync(`${dir}/dir`));
   same("writeFile over a directory", (fs, dir) => fs.writeFileSync(`${dir}/dir`, "x"));
   same("rmdir of a file", (fs, dir) => fs.rmdirSync(`${dir}/file`));
@@ -163,16 +163,16 @@ describe("bad descriptors", () => {
 });
 
 describe("rm and cp", () => {
-  sameCode("rm of nothing", (fs, dir) => fs.rmSync(`${dir}/missing`));
+  same("rm of nothing", (fs, dir) => fs.rmSync(`${dir}/missing`));
   same("rm --force of nothing", (fs, dir) => fs.rmSync(`${dir}/missing`, { force: true }));
-  sameCode("rm of a directory", (fs, dir) => fs.rmSync(`${dir}/dir`));
-  sameCode("cp of nothing", (fs, dir) => fs.cpSync(`${dir}/missing`, `${dir}/y`));
+  same("rm of a directory", (fs, dir) => fs.rmSync(`${dir}/dir`));
+  same("cp of nothing", (fs, dir) => fs.cpSync(`${dir}/missing`, `${dir}/y`));
   sameCode("cp of a directory that is not recursive", (fs, dir) => fs.cpSync(`${dir}/dir`, `${dir}/y`));
   sameCode("cp onto itself", (fs, dir) => fs.cpSync(`${dir}/file`, `${dir}/file`));
   sameCode("cp into itself", (fs, dir) => fs.cpSync(`${dir}/dir`, `${dir}/dir/sub/y`, { recursive: true }));
   sameCode("cp of a directory over a file", (fs, dir) => fs.cpSync(`${dir}/dir`, `${dir}/file`, { recursive: true }));
   sameCode("cp of a file over a directory", (fs, dir) => fs.cpSync(`${dir}/file`, `${dir}/dir`, { recursive: true }));
-  sameCode("cp with errorOnExist", (fs, dir) => {
+  same("cp with errorOnExist", (fs, dir) => {
     fs.writeFileSync(`${dir}/y`, "");
     fs.cpSync(`${dir}/file`, `${dir}/y`, { errorOnExist: true, force: false });
   });

@@ -1,0 +1,87 @@
+/** Work that runs on both sides, and its outcome as plain data that JSON carries and that can be compared. */
+import nodeFs from "node:fs";
+import type { FsCalls } from "../fs-calls.js";
+import type { OracleRequest, Plain } from "./oracle.js";
+
+/** What both sides do, in a directory of their own. */
+export type Work = (fs: FsCalls, dir: string) => unknown;
+
+/** The works of one suite of a test file. */
+export interface Works {
+  readonly setUp: Work;
+  readonly works: Work[];
+}
+
+/** The suites of the imported test file in their order. */
+export const registered: Works[] = [];
+
+const ERROR_KEYS = ["name", "code", "errno", "syscall", "path", "dest", "message"] as const;
+
+/** What a call did: the value that it returned, or the parts of its error. */
+export interface Outcome {
+  readonly value?: Plain;
+  readonly error?: { readonly [key: string]: Plain };
+  /** An error without a code, which no file system may throw: a fault of the work itself. */
+  readonly thrown?: string;
+}
+
+/** A value as plain data: what JSON does not carry is an object with the name of its type. */
+export function plain(value: unknown): Plain {
+  switch (typeof value) {
+    case "boolean":
+    case "string":
+      return value;
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : { number: Object.is(value, -0) ? "-0" : `${value}` };
+    case "object":
+      break;
+    default:
+      return { [typeof value]: String(value) };
+  }
+  if (value === null) return null;
+  if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof Date) return { date: plain(value.getTime()) };
+  if (value instanceof Error) return { thrown: errorShape(value) };
+  if (ArrayBuffer.isView(value)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return { [value.constructor.name]: bytes.toString("latin1") };
+  }
+  const fields = Object.entries(value).map(([key, field]) => [key, plain(field)]);
+  return Object.fromEntries(fields);
+}
+
+/** The parts of an error that both sides must have in common. */
+export function errorShape(error: Error): { readonly [key: string]: Plain } {
+  const given: { [key in (typeof ERROR_KEYS)[number]]?: unknown } = error;
+  const shown = ERROR_KEYS.filter((key) => given[key] !== undefined);
+  return Object.fromEntries(shown.map((key) => [key, plain(given[key])]));
+}
+
+/** The outcome of a piece of work. */
+export function outcome(work: () => unknown): Outcome {
+  try {
+    return { value: plain(work()) };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && typeof error.code === "string")
+      return { error: errorShape(error) };
+    return { thrown: error instanceof Error ? `${error.stack}` : String(error) };
+  }
+}
+
+/** Runs work number `at` of a suite on one side. */
+export function runWork(fs: FsCalls, root: string, { setUp, works }: Works, at: number): Outcome {
+  const dir = `${root}/case${at}`;
+  return outcome(() => {
+    fs.mkdirSync(dir, { recursive: true });
+    setUp(fs, dir);
+    return works[at]?.(fs, dir);
+  });
+}
+
+/** In the oracle's process: the outcomes of all works of a test file, by suite and number. */
+export async function runWorks({ module, root }: OracleRequest): Promise<Outcome[][]> {
+  await import(module);
+  return registered.map((suite, i) => suite.works.map((_, at) => runWork(nodeFs, `${root}/suite${i}`, suite, at)));
+}
