@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The commands: `threadfs job [DIR]` and `threadfs walk PATH`.
  */

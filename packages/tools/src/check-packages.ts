@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
@@ -70,21 +70,34 @@ function binOf(dependency: string, name = dependency): string {
 /** Packs the published packages; returns npm's report by their names. */
 function pack(into: string): Map<string, Packed> {
   const workspaces = PUBLISHED.flatMap((name) => ["--workspace", name]);
-  // The scripts around packing print on standard output, in front of the report.
+  // Without this the packages would build once more before they are packed. The scripts around packing print on standard output, in front of the report.
+  process.env.THREADFS_BUILT = "1";
   const output = run(REPOSITORY, "npm", "pack", "--json", "--pack-destination", into, ...workspaces);
   const report = JSON.parse(output.slice(output.search(/^\[$/m))) as Packed[];
   return new Map(report.map((packed) => [packed.name, packed]));
 }
 
-/** The packed files; each is one that belongs into a package, and imports only packed ones. */
+/** The packed files; each is one that belongs into a package, imports only packed ones, and has its source in its map. */
 function filesOf({ name, files }: Packed): Set<string> {
   const paths = new Set(files.map(({ path }) => path));
   for (const path of paths) {
-    assert.doesNotMatch(path, /tsbuildinfo|\.names\.|\.map$|(?<!\.d)\.ts$|test/, path);
-    if (!/\.(?:js|d\.ts)$/.test(path)) continue;
+    assert.doesNotMatch(path, /tsbuildinfo|\.names\.|\.d\.ts\.map$|(?<!\.d)\.ts$|test/, path);
+    if (!/\.(?:js|d\.ts|map)$/.test(path)) continue;
     const text = readFileSync(join(folderOf(name), path), "utf8");
+    if (path.endsWith(".map")) {
+      const { sourcesContent } = JSON.parse(text) as { sourcesContent?: string[] };
+      assert.ok(
+        sourcesContent?.every((source) => source.length > 0),
+        `${name}: ${path} has the source in it`,
+      );
+      continue;
+    }
+    if (path.endsWith(".d.ts")) assert.doesNotMatch(text, /@internal/, `${name}: ${path} is without internal members`);
+    const [, map] = /^\/\/# sourceMappingURL=(.+)$/m.exec(text) ?? [];
+    if (map !== undefined) assert.ok(paths.has(posix.join(posix.dirname(path), map)), `${name}: ${map} is packed`);
     for (const [, specifier = ""] of text.matchAll(/(?:\bfrom |\bimport\(|^import )"(\.[^"]*)"/gm)) {
-      const imported = posix.join(posix.dirname(path), specifier);
+      const file = path.endsWith(".d.ts") ? specifier.replace(/\.js$/, ".d.ts") : specifier;
+      const imported = posix.join(posix.dirname(path), file);
       assert.ok(paths.has(imported), `${name}: ${path} imports ${specifier}, which is not packed`);
     }
   }
@@ -94,7 +107,14 @@ function filesOf({ name, files }: Packed): Set<string> {
 /** The library's tarball: what it holds, and what its package.json says. */
 function checkLibrary(packed: Packed): void {
   const files = filesOf(packed);
-  for (const file of ["README.md", "LICENSE", "CHANGELOG.md", "dist/core.wasm", "dist/src/index.d.ts"]) {
+  for (const file of [
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "dist/core.wasm",
+    "dist/types/src/index.d.ts",
+    "dist/src/index.js.map",
+  ]) {
     assert.ok(files.has(file), `threadfs: ${file} is packed`);
   }
   assert.deepEqual(
@@ -110,7 +130,7 @@ function checkLibrary(packed: Packed): void {
 
 function checkCommandLine(packed: Packed): void {
   const files = filesOf(packed);
-  for (const file of ["README.md", "LICENSE", "dist/main.js", "dist/core.debug.wasm"]) {
+  for (const file of ["README.md", "LICENSE", "bin/threadfs.js", "dist/main.js", "dist/core.debug.wasm"]) {
     assert.ok(files.has(file), `threadfs-cli: ${file} is packed`);
   }
 }
@@ -135,6 +155,15 @@ function install(project: string, tarballs: Map<string, string>): void {
   mkdirSync(project);
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }));
   run(project, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs.values());
+}
+
+/** The library brings no other package along. */
+function installAlone(project: string, tarball: string): void {
+  install(project, new Map([["threadfs", tarball]]));
+  assert.deepEqual(
+    readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith(".")),
+    ["threadfs"],
+  );
 }
 
 /** Runs `npx threadfs` in a project that has threadfs-cli installed. */
@@ -227,6 +256,8 @@ export function checkPackages(): void {
       for (const [name, each] of packed) (name === "threadfs" ? checkLibrary : checkCommandLine)(each);
     });
     step("publint, arethetypeswrong", () => lint(tarballs));
+    const library = tarballs.get("threadfs") ?? "";
+    step("npm install of the library alone", () => installAlone(join(directory, "alone"), library));
     const project = join(directory, "project");
     step("npm install", () => install(project, tarballs));
     step("npx threadfs", () => useCommandLine(project));

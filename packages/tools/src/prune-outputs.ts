@@ -4,25 +4,31 @@
  *   node packages/tools/dist/prune-outputs.js
  */
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The library's declarations as they are published, in a folder of its dist/. */
+const PUBLISHED_TYPES = "types";
 
 /** Folders of compiled files, and the folders that their sources are in. */
 const OUTPUTS = (path: string): { outputs: string; sources: string }[] => [
   // The library's project compiles abi/ and src/ together; the others compile src/ alone.
   { outputs: join(path, "dist"), sources: existsSync(join(path, "abi")) ? path : join(path, "src") },
+  { outputs: join(path, "dist", PUBLISHED_TYPES), sources: path },
   { outputs: join(path, "build"), sources: join(path, "test") },
 ];
+
+const COMPILED = /\.(?:js|js\.map|d\.ts)$/;
 
 /** Deletes the compiled files in `outputs` that have no source in `sources`; returns their paths. */
 export function prune(outputs: string, sources: string): string[] {
   if (!existsSync(outputs)) return [];
   const orphans = readdirSync(outputs, { recursive: true, encoding: "utf8" })
-    .filter((file) => /\.(?:js|d\.ts)$/.test(file))
+    .filter((file) => COMPILED.test(file) && !file.startsWith(join(PUBLISHED_TYPES, sep)))
     .filter((file) => {
-      const stem = join(sources, file.replace(/\.(?:js|d\.ts)$/, ""));
+      const stem = join(sources, file.replace(COMPILED, ""));
       return ![".ts", ".js"].some((ending) => existsSync(stem + ending));
     })
     .map((file) => join(outputs, file));

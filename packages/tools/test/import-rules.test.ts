@@ -30,7 +30,7 @@ const IMPORTS: Import[] = [
   [`${LIBRARY}/src/bridge/b.ts`, "../api/vfs.js", false],
   [`${LIBRARY}/src/bridge/c.ts`, "node:fs", false],
   [`${LIBRARY}/src/bridge/d.ts`, "../errors/errors.js", true],
-  [`${LIBRARY}/src/bridge/node.ts`, "node:fs/promises", true],
+  [`${LIBRARY}/src/bridge/node.ts`, "node:fs/promises", false],
   [`${LIBRARY}/src/node-fs/a.ts`, "../api/context.js", false],
   [`${LIBRARY}/src/node-fs/b.ts`, "lodash", false],
   [`${LIBRARY}/src/node-fs/c.ts`, "node:fs/promises", true],

@@ -13,10 +13,12 @@ test("a compiled file is deleted when its source is gone, and no other file", (t
   for (const folder of [join(outputs, "in"), join(sources, "in")]) mkdirSync(folder, { recursive: true });
   for (const file of ["kept.ts", "in/kept.worker.ts"]) writeFileSync(join(sources, file), "");
   const compiled = ["kept", "in/kept.worker", "gone", "in/gone"].flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
-  for (const file of [...compiled, "core.wasm"]) writeFileSync(join(outputs, file), "");
+  mkdirSync(join(outputs, "types"));
+  for (const file of [...compiled, "gone.js.map", "types/of-another-source.d.ts", "core.wasm"])
+    writeFileSync(join(outputs, file), "");
   assert.deepEqual(
     prune(outputs, sources).sort(),
-    ["gone.d.ts", "gone.js", "in/gone.d.ts", "in/gone.js"].map((file) => join(outputs, file)),
+    ["gone.d.ts", "gone.js", "gone.js.map", "in/gone.d.ts", "in/gone.js"].map((file) => join(outputs, file)),
   );
-  assert.deepEqual(readdirSync(outputs).sort(), ["core.wasm", "in", "kept.d.ts", "kept.js"]);
+  assert.deepEqual(readdirSync(outputs).sort(), ["core.wasm", "in", "kept.d.ts", "kept.js", "types"]);
 });

@@ -19,25 +19,23 @@ import type { Attachment } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import { invalidArgType, outOfRange, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
-import { type FsSync, makeSync } from "../node-fs/sync.js";
+import { makeSync } from "../node-fs/sync.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
-
-/** A path as `node:fs` takes it. */
-export type PathLike = string | Uint8Array | URL;
+import type { FsSync, PathLike } from "../node-fs/types.js";
 
 /** The properties of a new context. Default: those of the tree's own context: uid 0, umask 0o022, "/". */
 export interface ContextOptions {
-  uid?: number;
-  gid?: number;
+  uid?: number | undefined;
+  gid?: number | undefined;
   /** Supplementary groups. */
-  groups?: readonly number[];
-  umask?: number;
+  groups?: readonly number[] | undefined;
+  umask?: number | undefined;
   /** Working directory, as seen from `root`. */
-  cwd?: PathLike;
+  cwd?: PathLike | undefined;
   /** Root directory, as seen from the context that creates this one. */
-  root?: PathLike;
+  root?: PathLike | undefined;
   /** Bit mask of Linux's CAP_* numbers (`1 << CAP_DAC_OVERRIDE` ...). Default: all for uid 0, none for others. */
-  caps?: number;
+  caps?: number | undefined;
 }
 
 /** Tags of ACL entries, as in Linux's `posix_acl.h`. */
@@ -55,7 +53,7 @@ export interface AclEntry {
   /** One of {@link ACL_TAG}. */
   tag: number;
   /** User or group, for the tags that name one. */
-  id?: number;
+  id?: number | undefined;
   /** Bits 4 read, 2 write, 1 execute. */
   perm: number;
 }
@@ -205,6 +203,7 @@ function create(attachment: Attachment, from: number, credentials: Credentials):
 /**
  * Creates a context. Changes to its root and working directory with all capabilities, as a supervisor would before it
  * drops its privileges: a context may start in a directory that it could not have entered itself.
+ * @internal
  */
 export function createContext(attachment: Attachment, from: number, options: ContextOptions): Context {
   attachment.check();

@@ -6,14 +6,14 @@ export interface DriverAttributes {
   ino: number;
   /** Type and permission bits, as in `Stats.mode`. The type of a node never changes. */
   mode: number;
-  uid?: number;
-  gid?: number;
+  uid?: number | undefined;
+  gid?: number | undefined;
   /** Default: 1, for a directory 2. */
-  nlink?: number;
+  nlink?: number | undefined;
   /** Bytes. */
-  size?: number;
+  size?: number | undefined;
   /** Milliseconds since 1970. Default 0. */
-  mtimeMs?: number;
+  mtimeMs?: number | undefined;
 }
 
 /** An entry of a driver's directory. Only the type in `mode` is used. */
@@ -25,12 +25,12 @@ export interface DriverEntry {
 
 /** Changes for {@link Driver.setattr}: only the properties to change are set. */
 export interface DriverChanges {
-  mode?: number;
-  uid?: number;
-  gid?: number;
-  size?: number;
-  atimeMs?: number;
-  mtimeMs?: number;
+  mode?: number | undefined;
+  uid?: number | undefined;
+  gid?: number | undefined;
+  size?: number | undefined;
+  atimeMs?: number | undefined;
+  mtimeMs?: number | undefined;
 }
 
 /**
@@ -45,7 +45,7 @@ export interface Driver {
   /** The file system type for `mount`, at most 100 bytes. */
   name: string;
   /** Linux's FS_REVAL_DOT: calls `revalidate` also if a walk ends in ".", ".." or "/". */
-  revalidateDots?: boolean;
+  revalidateDots?: boolean | undefined;
   /** The root directory of a new mount. */
   root(): DriverAttributes;
   /** i_op->lookup: the node of a name; null: it does not exist. Both results are cached. */

@@ -6,16 +6,16 @@ import { MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/fl
 import { Attachment } from "../bridge/attachment.js";
 import { checkHandle, type VfsHandle } from "../bridge/handle.js";
 import type { HostOptions } from "../bridge/host-imports.js";
-import { hostThreadId, loadCore } from "../bridge/load.js";
+import { hostThreadId } from "../bridge/load.js";
 import type { CoreModule } from "../bridge/wasm.js";
 import { holdLock, hostLocks, LOCK_BIT, pollLocks, randomHostId } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { toInteger, toPath } from "../node-fs/args.js";
-import type { FsSync } from "../node-fs/sync.js";
-import { type AclEntry, Context, type ContextOptions, createContext, type PathLike } from "./context.js";
+import type { FsSync, PathLike } from "../node-fs/types.js";
+import { type AclEntry, Context, type ContextOptions, createContext } from "./context.js";
 import type { Driver } from "./driver.js";
 
-/** Options of {@link createVfs}. */
+/** Options of `createVfs`. */
 export interface CreateOptions extends HostOptions {
   /**
    * Most bytes that the tree may use, 2 MiB to 4 GiB - 64 KiB. Address space is reserved at once, memory is used as
@@ -23,17 +23,17 @@ export interface CreateOptions extends HostOptions {
    */
   maxBytes: number;
   /** Another build of the core from `loadCore`: the debug build, for tests and tracing. */
-  core?: CoreModule;
+  core?: CoreModule | undefined;
 }
 
 /** Options of {@link Vfs.mount}. */
 export interface MountOptions {
-  readonly?: boolean;
-  noexec?: boolean;
+  readonly?: boolean | undefined;
+  noexec?: boolean | undefined;
   /** Mounts the source directory at the target too. */
-  bind?: boolean;
+  bind?: boolean | undefined;
   /** Moves the mount at the source to the target. */
-  move?: boolean;
+  move?: boolean | undefined;
 }
 
 /** The part of a `Worker` of `node:worker_threads` that {@link Vfs.attachWorker} uses. */
@@ -45,16 +45,12 @@ export interface WorkerLike {
 /** Counters of all threads together, by the names in `COUNTERS` (abi.ts). */
 export type Counters = Record<(typeof COUNTERS)[number], number>;
 
-/**
- * Creates a new tree with a tmpfs at "/" and attaches the calling thread to it.
- * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE for bad options; RangeError ERR_THREADFS_MEMORY
- * without address space
- */
-export async function createVfs(options: CreateOptions): Promise<Vfs> {
+/** Creates a tree. `load`: loads the core, if the options have none. @throws as createVfs. @internal */
+export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
   const { maxBytes, core, ...host } = options;
   const { thread, locks } = await chooseHostId(host);
-  const attachment = Attachment.create(core ?? (await loadCore()), maxBytes, { ...host, thread });
+  const attachment = Attachment.create(core ?? (await load()), maxBytes, { ...host, thread });
   // No other thread has the memory yet, so taking the lock now is early enough.
   return new Vfs(attachment, 0, locks && (await holdLock(locks, attachment.memory, thread)));
 }
@@ -89,7 +85,7 @@ async function chooseHostId(host: HostOptions): Promise<{ thread: number; locks?
     const message = `The value of "options.thread" is out of range. It must be < ${LOCK_BIT}. Received ${host.thread}`;
     throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
   }
-  const own = host.thread === undefined ? await hostThreadId() : undefined;
+  const own = host.thread === undefined ? hostThreadId() : undefined;
   const thread = host.thread ?? (own || randomHostId());
   const locks = (host.locks ?? own === 0) ? hostLocks() : undefined;
   return locks !== undefined && thread > 0 && thread < LOCK_BIT ? { thread: thread + LOCK_BIT, locks } : { thread };
@@ -174,7 +170,7 @@ export class Vfs {
    * @param options `detach`: removes it from the tree at once, and frees it after its last use
    * @throws system call errors with syscall "umount": EBUSY while it is in use, EINVAL if nothing is mounted there
    */
-  umount(target: PathLike, options: { detach?: boolean } = {}): void {
+  umount(target: PathLike, options: { detach?: boolean | undefined } = {}): void {
     const path = toPath(target, "target");
     const { calls } = this.#context;
     const length = calls.putPath(path, "umount");
@@ -194,7 +190,7 @@ export class Vfs {
   }
 
   /** The counters of all threads since the tree was created; `own`: of this thread alone, since it attached. */
-  counters(options: { own?: boolean } = {}): Counters {
+  counters(options: { own?: boolean | undefined } = {}): Counters {
     this.#attachment.check();
     const count = this.#attachment.core.sumCounters(options.own ? 1 : 0);
     const values = this.#attachment.ioNumbers;
@@ -276,7 +272,7 @@ export class Vfs {
    * @returns ends the watch, as close() does
    * @throws Error ERR_THREADFS_NO_LOCKS where the host has no `navigator.locks`
    */
-  watchThreads(options: { everyMs?: number } = {}): () => void {
+  watchThreads(options: { everyMs?: number | undefined } = {}): () => void {
     this.#attachment.check();
     const everyMs = toInteger(options.everyMs ?? 500, "options.everyMs", 10, 1e6);
     const locks = hostLocks();

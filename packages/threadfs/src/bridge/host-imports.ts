@@ -19,25 +19,25 @@ export type AuditHook = (dentry: number, inode: number) => void;
 /** The host's side of an attachment, besides the memory. All of it belongs to the attaching thread. */
 export interface HostOptions {
   /** Called at tracepoints of the debug build; the shipping build has none. */
-  point?: PointHook;
-  security?: SecurityHook;
-  audit?: AuditHook;
+  point?: PointHook | undefined;
+  security?: SecurityHook | undefined;
+  audit?: AuditHook | undefined;
   /**
    * The host's id of this thread, by which its death can be reported ({@link Vfs.attachWorker}): 1 to 2^31 - 1, or 0
    * for none. Default: in Node `threadId` of `node:worker_threads` plus one, elsewhere a random one.
    */
-  thread?: number;
+  thread?: number | undefined;
   /**
    * Whether this thread holds a Web Lock while it is attached, so that {@link Vfs.watchThreads} in another thread
    * notices its death. Default: yes where `navigator.locks` exists, except in Node (possible from 24.5 on). Without
    * `navigator.locks` no lock is held.
    */
-  locks?: boolean;
+  locks?: boolean | undefined;
   /**
    * Current time in milliseconds since the epoch, with a fraction, for file times. Default: performance.timeOrigin +
    * performance.now().
    */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 /** The core's numbers for results of Atomics.wait. */
@@ -46,6 +46,7 @@ const WAIT_RESULT = { ok: WAIT_OK, "not-equal": WAIT_NOT_EQUAL, "timed-out": WAI
 /**
  * @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is not a function; RangeError ERR_OUT_OF_RANGE for a bad
  * thread id
+ * @internal
  */
 export function checkHost(host: HostOptions): void {
   const thread: unknown = host.thread ?? 0;
@@ -62,7 +63,7 @@ export function checkHost(host: HostOptions): void {
   }
 }
 
-/** The attachment whose core calls the functions. */
+/** The attachment whose core calls the functions. @internal */
 export interface HookOwner {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
@@ -93,7 +94,7 @@ function wordAt(memory: SharedMemory, address: number): Int32Array<SharedArrayBu
   return new Int32Array(memory.buffer as SharedArrayBuffer, address >>> 0, 1);
 }
 
-/** The imports of an instance of the core: `WebAssembly.Imports`, which the published types do not name (wasm.ts). */
+/** The imports of an instance of the core: `WebAssembly.Imports`, which the published types do not name (wasm.ts). @internal */
 export function hostImports(owner: HookOwner, host: HostOptions): Record<string, Record<string, unknown>> {
   const { security, audit, point } = host;
   // Read once, because the global and its origin are getters in Node, and the core asks for the time at every change.

@@ -1,9 +1,35 @@
-/** The only file of the library that imports Node's modules; loaded only in Node. */
-import { readFile } from "node:fs/promises";
+/**
+ * The modules of Node that the library uses, without an import: bundlers for browsers would have to resolve it. Node (20.16 and newer),
+ * Bun and Deno have `process.getBuiltinModule`; browsers, and the stand-ins for `process` in bundles, do not.
+ */
+import { codedError } from "../errors/errors.js";
 
-export { threadId } from "node:worker_threads";
+interface Modules {
+  "node:fs": { readFileSync(url: URL): Uint8Array };
+  "node:worker_threads": { readonly threadId: number };
+}
 
-/** The bytes of a file. */
-export async function readCore(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  return readFile(url);
+interface NodeProcess {
+  readonly versions?: { readonly node?: string };
+  getBuiltinModule?<Name extends keyof Modules>(name: Name): Modules[Name] | undefined;
+}
+
+/** Node's `process`; undefined in other hosts. */
+function nodeProcess(): NodeProcess | undefined {
+  const { process } = globalThis as { process?: NodeProcess };
+  return typeof process?.versions?.node === "string" ? process : undefined;
+}
+
+/**
+ * A module of Node; undefined in a host that has none.
+ * @throws Error ERR_THREADFS_HOST in Node before 20.16
+ */
+export function nodeModule<Name extends keyof Modules>(name: Name): Modules[Name] | undefined {
+  const process = nodeProcess();
+  const module = process?.getBuiltinModule?.(name);
+  if (process !== undefined && module === undefined) {
+    const message = `threadfs needs process.getBuiltinModule("${name}"): Node 20.16 or newer. This is ${process.versions?.node}`;
+    throw codedError(Error, "ERR_THREADFS_HOST", message);
+  }
+  return module;
 }

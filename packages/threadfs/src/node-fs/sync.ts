@@ -16,17 +16,7 @@ import { syncForm } from "./operation.js";
 import { Stats } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 import { operations as ops, realpathNative } from "./table.js";
-
-type SyncNames = `${keyof typeof ops}Sync`;
-
-/** The calls of `node:fs` that a tree has, with Node's types. */
-export type FsSync = Pick<typeof NodeFs, Extract<SyncNames, keyof typeof NodeFs>> & {
-  /** Numbers of Linux on x86-64, on every machine. */
-  readonly constants: typeof constants;
-  readonly Stats: typeof Stats;
-  readonly Dirent: typeof Dirent;
-  readonly Dir: typeof Dir;
-};
+import type { FsSync } from "./types.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeSync(calls: SystemCalls): FsSync {

@@ -10,13 +10,13 @@
  */
 import { Worker } from "node:worker_threads";
 import type { POINT } from "../../dist/abi/abi.js";
-import { loadCore } from "../../dist/src/bridge/load.js";
 import {
   attachVfs,
   type Counters,
   type CreateOptions,
   createVfs,
   type HostOptions,
+  loadCore,
   type Vfs,
 } from "../../dist/src/index.js";
 import { counterGrowth } from "./counters.js";

@@ -1,14 +1,20 @@
 /** The calls of node:fs that a tree has too: the type of everything that the tests run on both. */
-import type { constants, Mode, OpenMode, PathLike } from "node:fs";
+import type * as NodeFs from "node:fs";
 import type { FsSync } from "../../dist/src/index.js";
 
 type Classes = "Stats" | "Dirent" | "Dir";
 
-/** The synchronous calls and the constants, as `node:fs` and as the `fs` of a tree have them. */
-export type FsCalls = Omit<FsSync, Classes | "constants" | "openSync"> & {
+/**
+ * The synchronous calls and the constants, as `node:fs` and as the `fs` of a tree have them, with Node's types: the suites compile only
+ * if those of the library are assignable to them.
+ */
+export type FsCalls = Omit<
+  Pick<typeof NodeFs, keyof FsSync & keyof typeof NodeFs>,
+  Classes | "constants" | "openSync"
+> & {
   /** Node's types ask for flags, its call does not. */
-  openSync(path: PathLike, flags?: OpenMode, mode?: Mode | null): number;
-  readonly constants: { readonly [name in keyof FsSync["constants"] & keyof typeof constants]: number };
+  openSync(path: NodeFs.PathLike, flags?: NodeFs.OpenMode, mode?: NodeFs.Mode | null): number;
+  readonly constants: { readonly [name in keyof FsSync["constants"] & keyof typeof NodeFs.constants]: number };
 };
 
 /** Names of the calls: all that end in "Sync". */

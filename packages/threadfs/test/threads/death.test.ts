@@ -6,8 +6,14 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { MAX_THREADS, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../../verify/dist/arena/layout.js";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { Attachment } from "../../dist/src/bridge/attachment.js";
-import { loadCore } from "../../dist/src/bridge/load.js";
-import { type CreateOptions, createVfs, type SharedMemory, type Vfs, type WorkerLike } from "../../dist/src/index.js";
+import {
+  type CreateOptions,
+  createVfs,
+  loadCore,
+  type SharedMemory,
+  type Vfs,
+  type WorkerLike,
+} from "../../dist/src/index.js";
 import { DEBUG_CORE } from "../support/debug-core.js";
 import { codeOf } from "../support/errors.js";
 import type { TestScope } from "../support/hooked-vfs.js";

@@ -1,7 +1,7 @@
 /** The two builds of the core: the one that ships and the one for tests. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadCore } from "../../dist/src/bridge/load.js";
+import { loadCore } from "../../dist/src/index.js";
 import { DEBUG_CORE } from "../support/debug-core.js";
 
 const shipped = (await loadCore()) as WebAssembly.Module;

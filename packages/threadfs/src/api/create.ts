@@ -1,0 +1,29 @@
+/** The entry "threadfs": the core is a file, core.wasm, that is loaded when the first tree is created. */
+import { coreUrl } from "../../core-url.js";
+import { type LoadOptions, loadFrom, notLoaded } from "../bridge/load.js";
+import type { CoreModule } from "../bridge/wasm.js";
+import { type CreateOptions, createWith, type Vfs } from "./vfs.js";
+
+/**
+ * Creates a new tree with a tmpfs at "/" and attaches the calling thread to it.
+ * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE for bad options; RangeError ERR_THREADFS_MEMORY
+ * without address space; Error ERR_THREADFS_CORE when core.wasm is not found
+ */
+export function createVfs(options: CreateOptions): Promise<Vfs> {
+  return createWith(loadCore, options);
+}
+
+/**
+ * Loads and compiles the core of this package, or another build of it. Reads a file in Node, fetches elsewhere.
+ * @throws Error ERR_THREADFS_CORE, whose cause is the error of reading, fetching or compiling; a later call tries again
+ */
+export function loadCore(options: LoadOptions = {}): Promise<CoreModule> {
+  if (options.url !== undefined) return loadFrom(options.url);
+  let url: URL;
+  try {
+    url = coreUrl();
+  } catch (cause) {
+    return Promise.reject(notLoaded("./core.wasm beside a bundle without import.meta.url", cause));
+  }
+  return loadFrom(url);
+}
