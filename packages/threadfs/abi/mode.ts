@@ -14,6 +14,8 @@ export const S_ISVTX = 0o1000;
 
 /** A DT_ number is the type bits of a mode, shifted by this. */
 export const DT_SHIFT = 12;
+/** The file system does not tell. */
+export const DT_UNKNOWN = 0;
 export const DT_FIFO = S_IFIFO >> DT_SHIFT;
 export const DT_CHR = S_IFCHR >> DT_SHIFT;
 export const DT_DIR = S_IFDIR >> DT_SHIFT;

@@ -4,13 +4,13 @@
  */
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
-import { codedError, compoundError, describeValue, invalidArgType } from "../errors/errors.js";
+import { codedError, compoundError, describeValue, invalidArgType, pathText } from "../errors/errors.js";
 import { toBoolean, toCallMode, toObject, toPath } from "./args.js";
-import { joinPath } from "./dirent.js";
+import { listDirectory } from "./directory/entries.js";
 import { operation } from "./operation.js";
-import { listDirectory, pathString } from "./ops-dir.js";
 import { copyFile } from "./ops-file.js";
 import { chmod, exists, lstat, mkdir, readlink, stat, symlink, unlink, utimes } from "./ops-path.js";
+import { joinPaths } from "./paths/join.js";
 import type { BigIntStats, Stats } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 
@@ -48,8 +48,8 @@ export const cp = operation(
     if (filter !== undefined && typeof filter !== "function") {
       throw invalidArgType("options.filter", "of type function", filter);
     }
-    const src = pathString(toPath(source, "src"));
-    const dest = pathString(toPath(destination, "dest"));
+    const src = pathText(toPath(source, "src"));
+    const dest = pathText(toPath(destination, "dest"));
     return { ...flags, src, dest, filter: filter as CpArguments["filter"] };
   },
   (calls, args): void => new Copy(calls, args).run(),
@@ -102,8 +102,8 @@ class Copy {
       return;
     }
     level.next++;
-    const src = joinPath(level.src, name);
-    const dest = joinPath(level.dest, name);
+    const src = String(joinPaths(level.src, name));
+    const dest = String(joinPaths(level.dest, name));
     const checked = this.#check(src, dest);
     if (checked !== undefined) this.#copy(src, dest, checked.target !== undefined);
   }
@@ -177,7 +177,7 @@ class Copy {
         });
       }
       if (!there) mkdir.run(this.#calls, { path: dest, mode: 0o777, recursive: false });
-      const names = listDirectory(this.#calls, src, "utf8").map(({ name }) => String(name));
+      const names = listDirectory(this.#calls, src).map(({ name }) => String(name));
       this.#levels.push({ src, dest, names, next: 0, mode: there ? undefined : source.mode & 0o7777 });
     } else if (source.isFile() || source.isCharacterDevice() || source.isBlockDevice()) {
       this.#copyFile(src, dest, source, there);
@@ -211,7 +211,7 @@ class Copy {
   #copyLink(src: string, dest: string, there: boolean): void {
     const body = String(readlink.run(this.#calls, { path: src, encoding: "utf8" }));
     const target =
-      this.#args.verbatimSymlinks || body.startsWith("/") ? body : this.#resolve(joinPath(dirname(src), body));
+      this.#args.verbatimSymlinks || body.startsWith("/") ? body : this.#resolve(String(joinPaths(dirname(src), body)));
     if (there) {
       const old = lstat.run(this.#calls, { path: dest, bigint: false, throwIfNoEntry: false });
       // A file in the link's place is not overwritten: symlink fails with EEXIST.
@@ -226,7 +226,7 @@ class Copy {
   /** A replaced link must not point above or below the new target. */
   #checkLinks(target: string, dest: string): void {
     const oldBody = String(readlink.run(this.#calls, { path: dest, encoding: "utf8" }));
-    const old = this.#resolve(oldBody.startsWith("/") ? oldBody : joinPath(dirname(dest), oldBody));
+    const old = this.#resolve(oldBody.startsWith("/") ? oldBody : String(joinPaths(dirname(dest), oldBody)));
     if (this.#isBelow(target, old)) throw intoItself(target, old, dest);
     const found = this.#stat(dest, true, false);
     if (found?.isDirectory() && this.#isBelow(old, target)) {

@@ -9,13 +9,12 @@ import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { DT_DIR } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
-import { compoundError, systemCallError } from "../errors/errors.js";
+import { compoundError, pathText, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toInteger, toObject, toPath, toUint32 } from "./args.js";
 import { utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
-import { type Entry, readEntries } from "./dirent.js";
+import { type Entry, readEntries } from "./directory/entries.js";
 import { operation } from "./operation.js";
-import { pathString } from "./ops-dir.js";
 import { rmdirPath } from "./ops-path.js";
 import type { SystemCalls } from "./system-calls.js";
 
@@ -83,7 +82,7 @@ export const rm = operation(rmArguments, (calls, args): void => {
       throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
         code: "EISDIR",
         message: "is a directory",
-        path: pathString(path),
+        path: pathText(path),
         syscall: "rm",
         errno: ERRNO.EISDIR,
       });
@@ -124,7 +123,7 @@ interface Level {
   fd: number;
   dev: number;
   ino: number;
-  entries: Entry<Buffer>[];
+  entries: Entry[];
   next: number;
   passes: number;
 }
@@ -163,7 +162,7 @@ class Removal {
   }
 
   /** Removes a file, or opens a directory. */
-  #remove(level: Level, { name, type }: Entry<Buffer>): void {
+  #remove(level: Level, { name, type }: Entry): void {
     if (type !== DT_DIR) {
       const gone = this.#unlink(level.fd, name, 0);
       if (gone >= 0 || gone === -ERRNO.ENOENT) return;
@@ -224,7 +223,7 @@ class Removal {
   #readMore(level: Level): boolean {
     level.entries = [];
     level.next = 0;
-    const got = readEntries(this.#calls, level.fd, "buffer", level.entries);
+    const got = readEntries(this.#calls, level.fd, level.entries);
     if (got < 0) this.#fail(got, "scandir", "");
     return got > 0;
   }
@@ -260,7 +259,7 @@ class Removal {
   }
 
   #fail(errno: number, syscall: string, name: Path): never {
-    const names = [...this.#levels.map((level) => pathString(level.name)), pathString(name)];
+    const names = [...this.#levels.map((level) => pathText(level.name)), pathText(name)];
     throw systemCallError(errno, syscall, names.filter((part) => part !== "").join("/"));
   }
 }

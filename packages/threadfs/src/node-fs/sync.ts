@@ -11,9 +11,10 @@ import { STATE_PANIC } from "../bridge/attachment.js";
 import { systemCallError } from "../errors/errors.js";
 import { bufferWriter } from "./bytes.js";
 import { constants } from "./constants.js";
-import { Dir, Dirent } from "./dirent.js";
+import { Dir } from "./directory/dir.js";
+import { Dirent } from "./directory/dirent.js";
 import { syncForm } from "./operation.js";
-import { Stats } from "./stats.js";
+import { Stats, statsOf } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 import { operations as ops, realpathNative } from "./table.js";
 import type { FsSync } from "./types.js";
@@ -134,7 +135,7 @@ function hotSync(calls: SystemCalls) {
     const length = put(path);
     if (length !== NOT_PLAIN) {
       const failed = stat(length, flags);
-      if (failed === 0) return options?.bigint ? calls.stats(true) : new Stats(statNumbers);
+      if (failed === 0) return options?.bigint ? calls.stats(true) : statsOf(statNumbers);
       if (options?.throwIfNoEntry === false && (failed === -ERRNO.ENOENT || failed === -ERRNO.ENOTDIR))
         return undefined;
       if (failed !== HAS_NUL) throw systemCallError(failed, syscall, path as string);

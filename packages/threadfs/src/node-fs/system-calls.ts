@@ -10,7 +10,7 @@ import type { CoreExports } from "../../generated/core-exports.js";
 import type { Attachment } from "../bridge/attachment.js";
 import { systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
-import { BigIntStats, Stats } from "./stats.js";
+import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
 
 /** The system calls of one context in one thread. */
 export class SystemCalls {
@@ -106,7 +106,7 @@ export class SystemCalls {
 
   /** The attributes read last, as an object. */
   stats(bigint: boolean | undefined): Stats | BigIntStats {
-    return bigint ? new BigIntStats(this.attachment.stat) : new Stats(this.attachment.stat);
+    return bigint ? bigIntStatsOf(this.attachment.stat) : statsOf(this.attachment.stat);
   }
 
   /**
