@@ -33,4 +33,5 @@ export const ELOOP = 40;
 export const EOVERFLOW = 75;
 export const EUSERS = 87;
 export const EOPNOTSUPP = 95;
+export const ETIMEDOUT = 110;
 export const ESTALE = 116;

@@ -10,7 +10,6 @@ export const HOST_SECURITY = 1;
 export const HOST_AUDIT = 2;
 
 /** Codes of the host's `panic`. `a` is the address of the lock or of the corrupt memory. */
-export const PANIC_LOCK = 1;
 export const PANIC_CORRUPT = 2;
 export const PANIC_UNLOCK = 3;
 /** A transaction takes more locks or sequences, or changes more words, than its undo log has room for. */

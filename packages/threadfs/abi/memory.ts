@@ -9,6 +9,11 @@ export const ABI_VERSION = 2;
 /** Salt of the name hash, u64: it tells trees apart. */
 export const H_SALT = 1056;
 
+/** The epoch of grace periods. */
+export const G_EPOCH = 4608;
+/** The bits of a lock's word that hold the number of its owner: the owner's slot plus one, 0: the lock is free. */
+export const LOCK_OWNER = 0x7fffffff;
+
 /** Slots of threads: the first, the size of one, how many there are; in a slot its state and the host's id of its thread (0: none). */
 export const SLOTS = 65536;
 export const SLOT_SIZE = 2048;

@@ -9,11 +9,14 @@ export declare function now(): f64;
 /** A monotonic clock in milliseconds, the same for all threads. Timeouts use it, because the user may replace now(). */
 export declare function clock(): f64;
 
-/**
- * Called for a broken invariant or a lock that is never released: the host throws. `a` is an address, or more about the
- * `code`.
- */
+/** Called for a broken invariant: the host throws. `a` is an address, or more about the `code`. */
 export declare function panic(code: i32, a: i32): void;
+
+/**
+ * Called when the owner of the word at `word` has kept this thread waiting for longer than its limit (mem/wait.ts): the
+ * host throws, and calls threadAbandon().
+ */
+export declare function timedOut(word: u32): void;
 
 /**
  * Atomics.wait() on the word at `p` for at most `ms` milliseconds. Returns 0: woken; 1: the word was not `expected`; 2:

@@ -46,7 +46,7 @@ export const KEYS_SIZE: u32 = 256;
  * walks read.
  */
 export const G_SEQ_WRAPS: usize = 4108;
-export const G_EPOCH: usize = 4608;
+export const G_EPOCH: usize = shared.G_EPOCH;
 /** Retired objects: lock, head, tail, count, and how many since the last poll. */
 export const G_RCU_LOCK: usize = 4672;
 export const G_RCU_HEAD: usize = 4676;

@@ -53,5 +53,14 @@ export {
   sysUnlink,
 } from "./path";
 export { shrink, synchronizeRcu } from "./reclaim";
-export { threadRecover } from "./recovery";
-export { hostHooks, scratchBase, threadAttach, threadDetach, threadFind, threadSlot, walkMode } from "./thread";
+export { threadAbandon, threadRecover } from "./recovery";
+export {
+  hostHooks,
+  scratchBase,
+  threadAttach,
+  threadDetach,
+  threadFind,
+  threadSlot,
+  waitLimit,
+  walkMode,
+} from "./thread";

@@ -1,20 +1,20 @@
-/** Recovers a thread that has terminated in the middle of a call. */
+/** Recovers a thread that has terminated in the middle of a call, and one that has left its call. */
 
 import { EBUSY, EDEADLK, EINVAL } from "../../abi/errno";
 import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
 import { chunkEntry, ENTRY_CACHE } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
-import { rcuClear, rcuDepth } from "../mem/smr/smr";
-import { tid } from "../mem/thread";
-import { MUTEXES_MAX } from "../mem/undo/log";
+import { rcuAbandon, rcuClear, rcuDepth } from "../mem/smr/smr";
+import * as T from "../mem/thread";
+import { forgetTransaction, MUTEXES_MAX } from "../mem/undo/log";
 import { heldMutex, releaseThread, rollBackThread } from "../mem/undo/recover";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
 import { CACHE_INODE } from "../vfs/layout";
-import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
+import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescence";
 import { recountReferences } from "../vfs/recovery/recount";
-import { releaseContextOf } from "../vfs/task/context-ref";
-import { hookDepth } from "../vfs/task/thread";
+import { forgetContext, releaseContextOf } from "../vfs/task/context-ref";
+import { hookDepth, setHookDepth } from "../vfs/task/thread";
 import { freeSlot, isLiveThread, SLOT_DEAD, slotAt } from "./slot";
 
 /** Calls are shorter than this, unless a driver's hook blocks. */
@@ -30,19 +30,16 @@ const RECOUNT_WAIT_MS: f64 = 1000;
  * read-side section.
  */
 export function threadRecover(slot: i32, trapped: i32): i32 {
-  if (tid == 0 || <u32>slot >= L.MAX_THREADS || <u32>slot == tid - 1) return -EINVAL;
+  if (T.tid == 0 || <u32>slot >= L.MAX_THREADS || <u32>slot == T.tid - 1) return -EINVAL;
   if (hookDepth != 0 || rcuDepth() != 0) return -EDEADLK;
   const s = slotAt(slot);
   const state = atomic.load<u32>(s + L.SLOT_STATE);
   if (state == 0) return -EINVAL;
   if ((state & 3) == SLOT_DEAD && isLiveThread((state >> 2) - 1)) return -EBUSY;
-  if (atomic.cmpxchg<u32>(s + L.SLOT_STATE, state, SLOT_DEAD | (tid << 2)) != state) return -EBUSY;
+  if (atomic.cmpxchg<u32>(s + L.SLOT_STATE, state, SLOT_DEAD | (T.tid << 2)) != state) return -EBUSY;
   const dead = <u32>slot + 1;
-  const j = s + L.SLOT_UNDO_LOG;
-  rollBackThread(j, dead);
-  for (let k: u32 = 0; k < MUTEXES_MAX; k++) repairContents(heldMutex(j, k, dead), s);
-  store<u32>(j + LOG_REDO, 0);
-  releaseThread(j, dead);
+  rollBackThread(s + L.SLOT_UNDO_LOG, dead);
+  releaseHeld(s, dead);
   rcuClear(s);
   // If the dead thread was recounting, another thread must be able to.
   atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, dead, 0);
@@ -57,6 +54,52 @@ export function threadRecover(slot: i32, trapped: i32): i32 {
   }
   freeSlot(s);
   return atomic.load<u32>(V.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
+}
+
+/** Completes or drops the change under each mutex of this slot's thread, releases the mutexes, frees pending blocks. */
+function releaseHeld(s: usize, dead: u32): void {
+  const j = s + L.SLOT_UNDO_LOG;
+  for (let k: u32 = 0; k < MUTEXES_MAX; k++) repairContents(heldMutex(j, k, dead), s);
+  store<u32>(j + LOG_REDO, 0);
+  releaseThread(j, dead);
+}
+
+/**
+ * Takes back what this thread's last call has begun, after the host has left that call by an exception because it waited
+ * for too long (host.timedOut()): the same as recovery does for a dead thread, in the thread's own slot, which it keeps.
+ * `leave` not 0: gives the slot up too, because the call was threadAttach().
+ *
+ * This may wait and time out as well; the host then calls it again later, and refuses other calls until it has returned
+ * 0. References of the call are dropped by a recount, as after a death.
+ */
+export function threadAbandon(leave: i32): i32 {
+  if (T.tid == 0) return -EINVAL;
+  const s = T.slot;
+  // First the lists in the slot, then this instance's copies: what follows takes locks itself.
+  rollBackThread(s + L.SLOT_UNDO_LOG, T.tid);
+  forgetTransaction();
+  setHookDepth(0);
+  rcuAbandon();
+  releaseHeld(s, T.tid);
+  atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, T.tid, 0);
+  // The recovery of another thread may be what was left: any thread may go on with it.
+  for (let n: u32 = 0; n < L.MAX_THREADS; n++) {
+    atomic.cmpxchg<u32>(slotAt(n) + L.SLOT_STATE, SLOT_DEAD | (T.tid << 2), SLOT_DEAD);
+  }
+  if (atomic.load<u32>(s + V.SLOT_ACTIVE) != 0) {
+    atomic.add<u32>(V.G_LEAKS, 1);
+    forgetContext();
+    store<u32>(s + V.SLOT_CONTEXT, 0);
+    atomic.store<u32>(s + V.SLOT_ACTIVE, 0);
+  }
+  forgetActive();
+  // An entry of the prefix cache may have been filled in part.
+  if (T.scratch != 0) memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
+  if (leave != 0) {
+    atomic.store<u64>(s + L.SLOT_STATE, 0);
+    T.clearThread();
+  }
+  return 0;
 }
 
 /** Repairs the data under a mutex that the dead thread of this slot owns: the contents of a file. */

@@ -7,6 +7,7 @@ import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
 import * as T from "../mem/thread";
 import { put32, set32 } from "../mem/undo/log";
+import { setWaitLimit } from "../mem/wait";
 import * as V from "../vfs/layout";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { releaseContext } from "../vfs/task/context-ref";
@@ -94,6 +95,12 @@ export function scratchBase(): u32 {
 /** Sets which hooks this thread's host has: HOST_SECURITY, HOST_AUDIT. Returns 0. */
 export function hostHooks(bits: u32): i32 {
   setHostHooks((bits & HOST_SECURITY) != 0, (bits & HOST_AUDIT) != 0);
+  return 0;
+}
+
+/** Sets how long this thread waits for others, in milliseconds, before it leaves a call (`timedOut`). Returns 0. */
+export function waitLimit(ms: f64): i32 {
+  setWaitLimit(ms);
   return 0;
 }
 

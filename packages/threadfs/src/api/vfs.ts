@@ -249,7 +249,7 @@ export class Vfs {
   /**
    * Recovers a worker of Node when it ends, however it ends, as {@link threadDied} does, if it attaches to this tree
    * now or later. Call it in the thread that created the worker. While that thread does not return to its event
-   * loop, a thread that needs a lock of the dead worker waits, at most 10 s.
+   * loop, a thread that needs a lock of the dead worker waits, at most {@link HostOptions.lockTimeoutMs}.
    */
   attachWorker(worker: WorkerLike): void {
     this.#attachment.check();

@@ -15,9 +15,10 @@ import type { CoreExports } from "../../generated/core-exports.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { DriverTable } from "./driver-table.js";
 import { checkHandle, handleError, type VfsHandle } from "./handle.js";
-import { checkHost, type HookOwner, type HostOptions, hostImports } from "./host-imports.js";
+import { checkHost, type HookOwner, type HostOptions, hostImports, waitLimitOf } from "./host-imports.js";
 import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
+import { slotOfOwner, timeoutError, unref } from "./waiting.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
 /** The numbers of a stat. The core writes all of them, so that each index of STAT has one. */
@@ -29,6 +30,12 @@ const STATE_OPEN = 0;
 const STATE_CLOSED = 1;
 const STATE_IN_HOOK = 2;
 export const STATE_PANIC = 3;
+/** A call was left because it waited too long, and what it has begun is not taken back yet. */
+const STATE_ABANDONED = 4;
+
+/** How long taking back may itself wait, and the interval in which it is tried again. */
+const ABANDON_WAIT_MS = 100;
+const ABANDON_AGAIN_MS = 250;
 
 /** Whether this thread may block in Atomics.wait; a browser's main thread may not. */
 function canWait(): boolean {
@@ -87,6 +94,9 @@ export class Attachment implements HookOwner {
    */
   readonly #startRecovery: () => void;
   #recoveryStarted = false;
+  /** The exception by which {@link timedOut} has left the last such call. */
+  #timeout: Error | undefined;
+  #abandonTimer: unknown;
 
   private constructor(
     module: CoreModule,
@@ -107,6 +117,7 @@ export class Attachment implements HookOwner {
     this.drivers = new DriverTable(memory);
     this.unguarded = this.#instantiate(host);
     this.core = this.#guardCalls(this.unguarded);
+    this.core.waitLimit(waitLimitOf(host));
     prepare(this.core);
     const attached = this.core.threadAttach(canWait() ? 1 : 0, host.thread ?? 0);
     if (attached < 0) throw systemCallError(attached, "attach");
@@ -167,10 +178,11 @@ export class Attachment implements HookOwner {
     return this.state === STATE_CLOSED;
   }
 
-  /** Detaches the thread. Later calls are refused. Idempotent. */
+  /** Detaches the thread. Later calls are refused. Idempotent. @throws Error ERR_THREADFS_TIMEOUT: still attached */
   close(): void {
     if (this.state === STATE_CLOSED) return;
     if (this.state === STATE_IN_HOOK) this.refuse();
+    if (this.state === STATE_ABANDONED) this.refuse();
     if (this.state === STATE_OPEN) this.core.threadDetach();
     else this.#recoverSelf();
     this.state = STATE_CLOSED;
@@ -181,8 +193,15 @@ export class Attachment implements HookOwner {
     if (this.state !== STATE_OPEN) this.refuse();
   }
 
-  /** @throws Error ERR_THREADFS_CLOSED, ERR_THREADFS_REENTERED or ERR_THREADFS_PANIC */
-  refuse(): never {
+  /**
+   * Returns if calls are possible again.
+   * @throws Error ERR_THREADFS_CLOSED, ERR_THREADFS_REENTERED, ERR_THREADFS_TIMEOUT or ERR_THREADFS_PANIC
+   */
+  refuse(): void {
+    if (this.state === STATE_ABANDONED) {
+      if (this.#abandon()) return;
+      throw this.#timeout;
+    }
     if (this.state === STATE_IN_HOOK) {
       throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
     }
@@ -191,7 +210,7 @@ export class Attachment implements HookOwner {
       this.#recoverSelf();
       throw codedError(Error, "ERR_THREADFS_PANIC", "The core panicked in this thread");
     }
-    return this.refuseClosed();
+    this.refuseClosed();
   }
 
   /** @throws Error ERR_THREADFS_CLOSED */
@@ -204,9 +223,15 @@ export class Attachment implements HookOwner {
    * throws. The core stopped between two instructions and still holds its locks, so this attachment can no longer be
    * trusted. Its slot is recovered like that of a dead thread. `cause` is the exception. The caller sets {@link state}
    * to {@link STATE_PANIC} first, because there may be no stack left for this call.
-   * @throws Error ERR_THREADFS_PANIC
+   *
+   * A call that was left because it waited too long poisons nothing: what it has begun is taken back at once.
+   * @throws Error ERR_THREADFS_PANIC, ERR_THREADFS_TIMEOUT
    */
   poison(cause: unknown): never {
+    if (cause === this.#timeout && cause !== undefined) {
+      this.#abandon();
+      throw cause;
+    }
     this.state = STATE_PANIC;
     this.#recoverLater();
     if (cause instanceof WebAssembly.RuntimeError) this.#trapped = 1;
@@ -215,6 +240,50 @@ export class Attachment implements HookOwner {
     if ((cause as { code?: unknown } | null)?.code === "ERR_THREADFS_PANIC") throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core panicked in this thread: ${message}`, { cause });
+  }
+
+  /**
+   * Takes back what a call has begun that waited too long. That takes locks too: false if one of them was not to be had.
+   * Then calls are refused until a later attempt has succeeded, at the next call or by a timer.
+   * @throws Error ERR_THREADFS_PANIC
+   */
+  #abandon(): boolean {
+    this.state = STATE_ABANDONED;
+    try {
+      this.unguarded.waitLimit(Math.min(waitLimitOf(this.#host), ABANDON_WAIT_MS));
+      this.unguarded.threadAbandon(this.#slot < 0 ? 1 : 0);
+      this.unguarded.waitLimit(waitLimitOf(this.#host));
+    } catch (error) {
+      if (error !== this.#timeout) {
+        this.state = STATE_PANIC;
+        return this.poison(error);
+      }
+      this.#abandonLater();
+      return false;
+    }
+    // A call that was to take a slot leaves none.
+    this.state = this.#slot < 0 ? STATE_CLOSED : STATE_OPEN;
+    return true;
+  }
+
+  #abandonLater(): void {
+    if (this.#abandonTimer !== undefined) return;
+    this.#abandonTimer = unref(
+      setTimeout(() => {
+        this.#abandonTimer = undefined;
+        if (this.state === STATE_ABANDONED) this.#abandon();
+      }, ABANDON_AGAIN_MS),
+    );
+  }
+
+  /**
+   * The host's `timedOut`.
+   * @param word the address of the word whose owner has kept this thread waiting
+   */
+  timedOut(word: number): never {
+    const slot = slotOfOwner(this.memory, word);
+    this.#timeout = timeoutError(waitLimitOf(this.#host), slot);
+    throw this.#timeout;
   }
 
   /**

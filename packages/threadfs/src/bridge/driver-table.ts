@@ -59,7 +59,11 @@ const HOOK_OF: readonly (readonly [keyof Driver, number])[] = [
 ];
 
 /** Numbers of the errors that a driver may throw, by their codes. */
-const ERRNO_OF: ReadonlyMap<string, number> = /* @__PURE__ */ new Map(Object.entries(ERRNO));
+const ERRNO_OF: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
+  ...Object.entries(ERRNO),
+  // From another tree that the driver uses.
+  ["ERR_THREADFS_TIMEOUT", ERRNO.ETIMEDOUT],
+]);
 /** Offsets in SCRATCH.DRIVER. */
 const NAME1 = SCRATCH.DRIVER + DRIVER_NAME1;
 const NAME2 = SCRATCH.DRIVER + DRIVER_NAME2;

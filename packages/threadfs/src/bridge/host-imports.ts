@@ -2,7 +2,7 @@
 
 import * as ERRNO from "../../abi/errno.js";
 import { WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT } from "../../abi/host.js";
-import { codedError, invalidArgType } from "../errors/errors.js";
+import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import type { DriverTable } from "./driver-table.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
@@ -34,6 +34,12 @@ export interface HostOptions {
    */
   locks?: boolean | undefined;
   /**
+   * How long a call waits for another thread, for a lock, a grace period or a recovery, in milliseconds: 1 to 2^31 - 1,
+   * default 10,000. Then the call throws ERR_THREADFS_TIMEOUT, and may be made again. A thread that may not block, such
+   * as a browser's main thread, spins meanwhile, within the same limit.
+   */
+  lockTimeoutMs?: number | undefined;
+  /**
    * Current time in milliseconds since the epoch, with a fraction, for file times. Default: performance.timeOrigin +
    * performance.now().
    */
@@ -43,9 +49,17 @@ export interface HostOptions {
 /** The core's numbers for results of Atomics.wait. */
 const WAIT_RESULT = { ok: WAIT_OK, "not-equal": WAIT_NOT_EQUAL, "timed-out": WAIT_TIMED_OUT } as const;
 
+/** Default of {@link HostOptions.lockTimeoutMs}. */
+const WAIT_LIMIT_MS = 10_000;
+
+/** How long calls wait for other threads, in milliseconds. @internal */
+export function waitLimitOf(host: HostOptions): number {
+  return host.lockTimeoutMs ?? WAIT_LIMIT_MS;
+}
+
 /**
  * @throws TypeError ERR_INVALID_ARG_TYPE for a hook that is not a function; RangeError ERR_OUT_OF_RANGE for a bad
- * thread id
+ * thread id or limit
  * @internal
  */
 export function checkHost(host: HostOptions): void {
@@ -54,6 +68,11 @@ export function checkHost(host: HostOptions): void {
   if (!Number.isInteger(thread) || thread < 0 || thread > 0xffffffff) {
     const message = `The value of "options.thread" is out of range. It must be an integer >= 0 && <= 4294967295. Received ${thread}`;
     throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+  }
+  const limit: unknown = waitLimitOf(host);
+  if (typeof limit !== "number") throw invalidArgType("options.lockTimeoutMs", "of type number", limit);
+  if (!(Number.isInteger(limit) && limit >= 1 && limit < 2 ** 31)) {
+    throw outOfRange("options.lockTimeoutMs", `an integer >= 1 && < ${2 ** 31}`, limit);
   }
   for (const name of ["now", "point", "security", "audit"] as const) {
     const hook: unknown = host[name];
@@ -72,6 +91,8 @@ export interface HookOwner {
   runHook<T>(hook: () => T): T;
   /** @param a the address of a lock, whose word names its owner, or of a structure */
   panic(code: number, a: number): never;
+  /** @param word the address of a lock or of a word of that kind, whose owner has kept this thread waiting too long */
+  timedOut(word: number): never;
 }
 
 /**
@@ -107,6 +128,7 @@ export function hostImports(owner: HookOwner, host: HostOptions): Record<string,
     wait: (p: number, expected: number, ms: number) =>
       WAIT_RESULT[Atomics.wait(wordAt(owner.memory, p), 0, expected, ms)],
     panic: (code: number, a: number) => owner.panic(code, a >>> 0),
+    timedOut: (word: number) => owner.timedOut(word >>> 0),
     driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
       owner.runHook(() => owner.drivers.call(op, driver, a, b, c, d)),
     security: security

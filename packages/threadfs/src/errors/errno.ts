@@ -64,7 +64,7 @@ const ROWS: readonly (readonly [errno: number, code: string, text: string])[] = 
   [106, "EISCONN", "socket is already connected"],
   [107, "ENOTCONN", "socket is not connected"],
   [108, "ESHUTDOWN", "cannot send after transport endpoint shutdown"],
-  [110, "ETIMEDOUT", "connection timed out"],
+  [ERRNO.ETIMEDOUT, "ETIMEDOUT", "connection timed out"],
   [111, "ECONNREFUSED", "connection refused"],
   [112, "EHOSTDOWN", "host is down"],
   [113, "EHOSTUNREACH", "host is unreachable"],

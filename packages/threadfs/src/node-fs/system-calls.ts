@@ -40,9 +40,9 @@ export class SystemCalls {
     if (this.attachment.state !== 0 || this.#closed) this.#refuse();
   }
 
-  #refuse(): never {
+  #refuse(): void {
     this.attachment.check();
-    return this.attachment.refuseClosed();
+    if (this.#closed) this.attachment.refuseClosed();
   }
 
   /** Writes a path and its NUL to a part of the scratch area. Returns its length or -ENAMETOOLONG. */

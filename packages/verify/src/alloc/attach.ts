@@ -42,6 +42,9 @@ function instance(memory: WebAssembly.Memory, enter: () => number): CoreExports 
       panic: (code: number) => {
         throw new Error(`panic ${code}`);
       },
+      timedOut: (word: number) => {
+        throw new Error(`the call waited too long (${word})`);
+      },
       driverCall: () => -5,
       security: () => 0,
       audit: () => undefined,

@@ -45,6 +45,8 @@ export interface Hooks {
   wait?: (address: number, expected: number, ms: number) => number | undefined;
   /** May throw; the core ends with an error in any case. */
   panic?: (code: number, address: number) => void;
+  /** The owner of the word at an address has kept the call waiting for too long. */
+  timedOut?: (word: number) => void;
   security?: (ino: number, mask: number, rcu: number) => number;
   audit?: (dentry: number, inode: number) => void;
   driverCall?: DriverCall;
@@ -260,6 +262,10 @@ export class Thread {
       panic: (code: number, a: number) => {
         hooks.panic?.(code, a >>> 0);
         throw new Error(`core: panic ${code} (${a >>> 0})`);
+      },
+      timedOut: (word: number) => {
+        hooks.timedOut?.(word >>> 0);
+        throw new Error(`core: the call waited too long (${word >>> 0})`);
       },
       driverCall: (...args: Parameters<DriverCall>) => hooks.driverCall?.(...args) ?? -38,
       security: (ino: number, mask: number, rcu: number) => hooks.security?.(ino, mask, rcu) ?? 0,

@@ -2,7 +2,7 @@
  * The tree of the death check: threads that stop for ever at one of their accesses, threads that survive, and the verdict on what the
  * dead ones leave.
  */
-import { PANIC_LOCK, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { G_SLEEP } from "../arena/layout.js";
 import {
   type AttachOptions,
@@ -145,10 +145,10 @@ export class DeathFixture {
       if (address !== G_SLEEP) throw new WouldWait();
       return 2;
     };
-    const panic = (code: number) => {
-      if (code === PANIC_LOCK) throw new WouldWait();
+    const timedOut = () => {
+      throw new WouldWait();
     };
-    return this.#attach(this.#plain, { wait, panic });
+    return this.#attach(this.#plain, { wait, timedOut });
   }
 
   /** Runs the calls of an operation; their results go into `results` as they return. */

@@ -2,7 +2,7 @@
 import type { Outcome } from "./machine.js";
 
 /** The messages of the core's panics by their codes. */
-const PANICS = ["", "a lock that is never released", "corrupt", "unlock of a lock not held"];
+const PANICS = ["", "", "corrupt", "unlock of a lock not held"];
 
 /** The core's own panic. */
 export class Panic extends Error {
@@ -13,6 +13,16 @@ export class Panic extends Error {
     super(`the core panics: ${PANICS[code] ?? code} at ${address}`);
     this.code = code;
     this.address = address;
+  }
+}
+
+/** A call that leaves the core, because another thread has kept it waiting for too long. */
+export class TimedOut extends Error {
+  readonly word: number;
+
+  constructor(word: number) {
+    super(`the core waits too long for the owner of the word at ${word}`);
+    this.word = word;
   }
 }
 

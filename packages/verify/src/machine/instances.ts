@@ -5,7 +5,7 @@
  * Reads of typed arrays in these files are cast `as number`: their indices are in bounds by construction, and a check in the loop
  * that runs billions of times would cost.
  */
-import { Panic } from "./errors.js";
+import { Panic, TimedOut } from "./errors.js";
 import { LogicalThread, type ProgramExports, type ProgramFunction } from "./logical-thread.js";
 import type { CoreCall, Program } from "./machine.js";
 import { MemorySnapshot } from "./memory-snapshot.js";
@@ -36,6 +36,8 @@ export abstract class Instances {
   readonly bytes: number;
   readonly startClock: number;
   clock: number;
+  /** What the clock of timeouts is ahead of it: time spent waiting in calls outside of a schedule. */
+  waitedMs = 0;
   readonly memory: WebAssembly.Memory;
   readonly bytesView: Uint8Array;
   readonly words: Int32Array;
@@ -83,10 +85,13 @@ export abstract class Instances {
       },
       host: {
         now: () => this.clock,
-        clock: () => this.clock,
+        clock: () => this.clock + this.waitedMs,
         wait: (p: number, expected: number, ms: number) => this.wait(t, p >>> 0, expected, ms),
         panic: (code: number, address: number) => {
           throw new Panic(code, address >>> 0);
+        },
+        timedOut: (word: number) => {
+          throw new TimedOut(word >>> 0);
         },
         audit: () => undefined,
         security: () => 0,
@@ -153,6 +158,7 @@ export abstract class Instances {
       t.reset();
     }
     this.clock = this.startClock;
+    this.waitedMs = 0;
     this.onRestore?.();
   }
 

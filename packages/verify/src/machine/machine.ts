@@ -27,7 +27,7 @@
  */
 
 import { ABANDON, AT_CALL, AT_NO_THREAD, BLOCKED, DEAD, DONE, READY, SPINNING } from "./constants.js";
-import { MachineFailure, Panic } from "./errors.js";
+import { MachineFailure, Panic, TimedOut } from "./errors.js";
 import type { LogicalThread } from "./logical-thread.js";
 import { type SchedulingOptions, SchedulingPoints } from "./scheduling-points.js";
 
@@ -213,6 +213,7 @@ export class Machine extends SchedulingPoints {
   #broken(error: unknown, n: number): Outcome {
     if (this.current >= 0) this.schedule.push([this.current, 0, false]);
     if (error instanceof Panic) return this.#outcome("panic", n, error.message);
+    if (error instanceof TimedOut) return this.#outcome("stuck", n, error.message);
     if (error instanceof MachineFailure) return this.#outcome(error.status, n, error.message);
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
       return this.#outcome("trap", n, `thread ${this.current}: ${error.message}`);

@@ -240,6 +240,7 @@ export abstract class SchedulingPoints extends Instances {
     if (this.uncontrolled) {
       // No other thread runs that could notify: the wait times out at once.
       if (this.idleMs > 0) this.clock += Math.max(ms, this.idleMs);
+      else this.waitedMs += ms;
       return this.words[p >>> 2] === expected ? TIMED_OUT : NOT_EQUAL;
     }
     if (t.rewinding) {

@@ -42,6 +42,9 @@ export function freshThreads(count: number, { now = () => CLOCK, pages = 64 }: T
       panic: (code: number, at: number) => {
         throw new Error(`panic ${code} at ${at}`);
       },
+      timedOut: (word: number) => {
+        throw new Error(`the call waited too long (${word})`);
+      },
       driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
         driverCall(t, op, driver, a, b, c, d),
       security: () => 0,

@@ -12,14 +12,14 @@
  *  - Mutual exclusion. Everything written before a release is visible after the next acquisition of the same word: both
  *    are sequentially consistent read-modify-writes, and pair with each other.
  *  - Not fair.
- *  - Waiting is bounded. A blocked thread panics after TIMEOUTS_MAX sleeps of SLEEP_MS that timed out without a
- *    wake-up; a thread that may not block panics after ROUNDS_MAX rounds of spinning.
+ *  - Waiting is bounded by time (wait.ts), for a thread that sleeps and for one that may not block and spins.
  *  - A lock is recorded in its thread's undo log before it is taken. The thread that recovers a dead thread releases
  *    its locks (undo/recover.ts).
  *
  * The host blocks for the core; host.ts says why.
  */
-import { PANIC_LOCK, PANIC_UNLOCK, WAIT_TIMED_OUT } from "../../../abi/host";
+import { PANIC_UNLOCK } from "../../../abi/host";
+import { LOCK_OWNER } from "../../../abi/memory";
 import * as host from "../../host";
 import { canWait, countLockWait, panic, tid } from "../thread";
 import {
@@ -36,15 +36,14 @@ import {
   txDepth,
   undoLog,
 } from "../undo/log";
+import { isPast, timedOut, waitDeadline } from "../wait";
 import { makeEven } from "./seqlock";
 
-export const WAITERS: u32 = 0x80000000;
+export const WAITERS: u32 = ~LOCK_OWNER;
 /** Polls of a taken lock before the thread sleeps: about 2 us. */
 const SPINS: i32 = 200;
-/** A lock is held for a copy of a few pages at most. After 10 s its owner is considered dead. */
+/** A thread that sleeps looks again after this time, because the release may have been missed. */
 const SLEEP_MS: f64 = 2;
-const TIMEOUTS_MAX: i32 = 5000;
-const ROUNDS_MAX: i32 = 20000000;
 
 /** Whether this thread owns the lock. */
 function isOwner(p: usize): bool {
@@ -99,20 +98,21 @@ function lockSlow(p: usize): void {
     if (atomic.load<u32>(p) == 0 && atomic.cmpxchg<u32>(p, 0, tid) == 0) return;
   }
   countLockWait();
-  let timeouts = 0;
+  const deadline = waitDeadline();
   // From here on the lock is taken with WAITERS set: another thread may sleep on it, and the release must wake that
   // one.
-  for (let rounds = 0; rounds < ROUNDS_MAX && timeouts < TIMEOUTS_MAX; rounds++) {
+  for (let late = false; ; late = isPast(deadline)) {
     const v = atomic.load<u32>(p);
     if (v == 0) {
       if (atomic.cmpxchg<u32>(p, 0, tid | WAITERS) == 0) return;
+    } else if (late) {
+      timedOut(p);
     } else if (!canWait) {
       for (let i = 0; i < SPINS && atomic.load<u32>(p) == v; i++) {}
     } else if (v & WAITERS || atomic.cmpxchg<u32>(p, v, v | WAITERS) == v) {
-      if (host.wait(p, <i32>(v | WAITERS), SLEEP_MS) == WAIT_TIMED_OUT) timeouts++;
+      host.wait(p, <i32>(v | WAITERS), SLEEP_MS);
     }
   }
-  panic(PANIC_LOCK, p);
 }
 
 function release(p: usize): void {

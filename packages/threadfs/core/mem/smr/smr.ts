@@ -17,7 +17,6 @@
  *    other.
  */
 import * as COUNTER from "../../../abi/counters";
-import { PANIC_LOCK } from "../../../abi/host";
 import * as host from "../../host";
 import { chunkEntry, ENTRY_CACHE } from "../alloc/pages";
 import { cacheAddress, KMEM_LINK } from "../alloc/slab";
@@ -38,8 +37,9 @@ import {
   SLOTS,
 } from "../layout";
 import { lock, unlock } from "../lock/lock";
-import { canWait, count, panic, sleepUs, slot } from "../thread";
+import { count, slot } from "../thread";
 import { put32, set32 } from "../undo/log";
+import { isPast, sleepUs, timedOut, waitDeadline } from "../wait";
 
 const EXPELLED: u32 = 1;
 /** A retired object keeps the link of the retired list where it keeps its free link, and behind it the epoch. */
@@ -50,9 +50,8 @@ const STALL_MS: i64 = 2000;
 export const POLL_EVERY: u32 = 32;
 /** With this many retired objects, every poll expels stalled sections. */
 const BACKLOG: u32 = 4096;
-/** Polls of synchronizeRcu(), with sleeps of 0.1 ms and without: enough for every stalled section to be expelled. */
-const ROUNDS_MAX: i32 = 200000;
-const SPINS_MAX: i32 = 20000000;
+/** How long synchronizeRcu() sleeps between two polls. */
+const POLL_US: i64 = 100;
 
 let nesting: i32 = 0;
 let enteredEpoch: u32 = 0;
@@ -188,13 +187,21 @@ export function rcuPending(): u32 {
 /** Waits until every section that was open at the call has ended or been expelled. Not inside a section. */
 export function synchronizeRcu(): void {
   const goal = advanceEpoch();
-  for (let rounds = 0; ; rounds++) {
+  let deadline: f64 = 0;
+  for (let late = false; ; late = isPast(deadline)) {
     safeEpoch = oldestReader(goal, true);
     if (<i32>(safeEpoch - goal) > 0) break;
-    if (rounds == (canWait ? ROUNDS_MAX : SPINS_MAX)) panic(PANIC_LOCK, G_EPOCH);
-    if (canWait) sleepUs(100);
+    if (late) timedOut(G_EPOCH);
+    if (deadline == 0) deadline = waitDeadline();
+    sleepUs(POLL_US);
   }
   count(COUNTER.gracePeriods);
+}
+
+/** Ends this thread's section, however it is nested, without a result: its call has been abandoned. */
+export function rcuAbandon(): void {
+  nesting = 0;
+  atomic.store<u32>(slot + SLOT_EPOCH, 0);
 }
 
 /** Ends a dead thread's section. */

@@ -72,6 +72,14 @@ function logOldValue(p: usize, bytes: u32, old: u64): void {
   store<u32>(j, ++entries);
 }
 
+/** The transaction of this thread has been rolled back, with its lists in the slot: forgets it. */
+export function forgetTransaction(): void {
+  txDepth = 0;
+  entries = 0;
+  locks = 0;
+  seqs = 0;
+}
+
 /** Commits: the old values are not needed any more. */
 export function discardEntries(): void {
   entries = 0;

@@ -14,7 +14,7 @@ import { lock, trySpinLock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGetNotDead, lockrefSet } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
-import { sleepAtLock, sleepUs } from "../../mem/thread";
+import { sleepUs, spinFor, waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
@@ -30,8 +30,6 @@ const RENAME_TRIES: i32 = 8;
 const RCU_CHAIN_MAX: i32 = 1 << 14;
 /** No chain is this long unless memory is corrupt. */
 const CHAIN_MAX: i32 = 1 << 20;
-/** Restarts at the head of a chain; each was caused by another thread's change. */
-const RESTARTS_MAX: i32 = 1 << 16;
 
 function noDentry(): Dentry {
   return changetype<Dentry>(0);
@@ -145,8 +143,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
   const hook = (parent.flags & D_OP_COMPARE) != 0;
   rcuReadLock();
   let p = chainHead(hashLen);
-  let polls = 0;
-  let restarts = 0;
+  let deadline: f64 = 0;
   for (let n = 0; p != 0 && !(p & 1); n++) {
     if (n == CHAIN_MAX) corrupt(p);
     const d = changetype<Dentry>(<usize>p);
@@ -157,9 +154,10 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
     if (!trySpinLock(d.lockref)) {
       // The lock is held for longer than any change takes.
       rcuReadUnlock();
-      sleepAtLock(polls++, d.lockref);
+      deadline = waitFor(deadline, d.lockref);
       rcuReadLock();
       p = chainHead(hashLen);
+      n = 0;
       continue;
     }
     tracepoint(POINT.NAME_READ, d.at, 0);
@@ -180,8 +178,9 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
     if (stillInChain(d, parent, hashLen)) {
       p = d.next;
     } else {
-      if (restarts++ == RESTARTS_MAX) corrupt(d.at);
+      deadline = spinFor(deadline, d.lockref);
       p = chainHead(hashLen);
+      n = 0;
     }
   }
   if (!rcuReadUnlock()) return dLookupLocked(parent, dir, name, hashLen);

@@ -9,8 +9,8 @@ import * as POINT from "../../../abi/points";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { sleepAtLock } from "../../mem/thread";
 import { put64 } from "../../mem/undo/log";
+import { waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
@@ -103,7 +103,7 @@ export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
 
 /** A dentry of a directory's inode, with a reference; null if there is none. */
 export function dFindAlias(i: Inode): Dentry {
-  let polls = 0;
+  let deadline: f64 = 0;
   while (true) {
     lock(i.lock);
     const d = changetype<Dentry>(<usize>i.alias);
@@ -113,7 +113,7 @@ export function dFindAlias(i: Inode): Dentry {
     if (got) return d;
     if (none) return noDentry();
     // Its lock is held, perhaps to kill it. d_lock comes before i_lock, so waiting happens outside.
-    sleepAtLock(polls++, d.lockref);
+    deadline = waitFor(deadline, d.lockref);
   }
 }
 

@@ -16,10 +16,10 @@
 
 import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
 import { kmalloc } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { put32, removePendingBlock } from "../../mem/undo/log";
+import { waitFor } from "../../mem/wait";
 import { dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
@@ -40,8 +40,8 @@ export const FMODE_WRITE: u32 = 2;
 
 /** A descriptor that is taken but not open yet. */
 export const FD_RESERVED: u32 = 1;
-/** Retries against threads that close and open the same descriptor; each time one of them made progress. */
-const TRIES_MAX: i32 = 1000000;
+/** Attempts against threads that use, close and open the same descriptor, before this thread sleeps in between. */
+const EAGER_TRIES: i32 = 1000;
 
 @unmanaged
 export class File {
@@ -161,9 +161,10 @@ export function fdFile(c: Context, fd: i32): File {
 
 /** fget(): the file of a descriptor with a reference, null: not open. */
 export function fget(c: Context, fd: i32): File {
+  let deadline: f64 = 0;
   let tries = 0;
   while (true) {
-    if (tries++ == TRIES_MAX) corrupt(c.at);
+    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, c.fdLock);
     rcuReadLock();
     const f = fdFile(c, fd);
     if (!f) {

@@ -24,8 +24,8 @@ import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
-import { sleepUs } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
+import { sleepUs, spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
@@ -52,8 +52,6 @@ export const MOUNT_KEEP: u32 = 1 << (offsetof<Mount>("count_") >> 2);
 /** Bounds: mounts nested in each other, and attempts of a reader before it takes the lock. */
 const DEPTH_MAX: i32 = 100000;
 export const SEQ_TRIES: i32 = 16;
-/** Retries while other threads change the same count; each time one of them made progress. */
-const COUNT_TRIES: i32 = 1000;
 
 @unmanaged
 export class Mount {
@@ -165,12 +163,13 @@ export function mntget(m: Mount): Mount {
 
 /** mntget() for a mount that may be ending: the count never rises from 0. Only inside a read-side section. */
 export function mntgetNotZero(m: Mount): bool {
-  for (let tries = 0; tries < COUNT_TRIES; tries++) {
+  let deadline: f64 = 0;
+  while (true) {
     const n = atomic.load<u32>(m.count);
     if (n == 0) return false;
     if (atomic.cmpxchg<u32>(m.count, n, n + 1) == n) return true;
+    deadline = spinFor(deadline, m.count);
   }
-  return false;
 }
 
 /** mntput(): the last reference of a detached mount ends the mount. Not inside a read-side section. */

@@ -12,13 +12,10 @@
  * precedes its loads of SLOT_ACTIVE; at least one side sees the other.
  */
 
-import { PANIC_LOCK } from "../../../abi/host";
-import { panic, sleepUs, slot } from "../../mem/thread";
+import { slot } from "../../mem/thread";
+import { waitFor } from "../../mem/wait";
 import { G_LEAKS, G_RECOUNT_OWNER, SLOT_ACTIVE } from "../layout";
 import { recountReferences } from "./recount";
-
-/** How often a thread polls G_RECOUNT_OWNER, every 200 us: 10 s, as for locks. */
-const RECOUNT_WAIT_TRIES: i32 = 50000;
 
 /** Whether this thread is active. */
 export let active: bool = false;
@@ -39,11 +36,13 @@ export function tryEnterActive(): bool {
 export function enterActive(): void {
   if (active) return;
   if (atomic.load<u32>(G_LEAKS) != 0) recountReferences(0);
-  for (let n = 0; n < RECOUNT_WAIT_TRIES; n++) {
-    if (tryEnterActive()) return;
-    sleepUs(200);
-  }
-  panic(PANIC_LOCK, G_RECOUNT_OWNER);
+  let deadline: f64 = 0;
+  while (!tryEnterActive()) deadline = waitFor(deadline, G_RECOUNT_OWNER);
+}
+
+/** The thread's call has been abandoned, and its slot says so already. */
+export function forgetActive(): void {
+  active = false;
 }
 
 export function leaveActive(): void {

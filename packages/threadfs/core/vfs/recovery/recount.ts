@@ -32,8 +32,9 @@ import {
 } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
-import { sleepUs, slot, tid } from "../../mem/thread";
+import { slot, tid } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
+import { sleepUs } from "../../mem/wait";
 import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";
 import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import { FD_RESERVED, File } from "../file/file";
@@ -65,7 +66,7 @@ import {
 } from "../layout";
 import { Mount } from "../mount/namespace";
 import { DRIVER_MOUNTED, SuperBlock } from "../mount/super";
-import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
+import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
 import { retire } from "./reclaim";
 
 /**
@@ -192,8 +193,11 @@ function countMountReference(p: u32): void {
  */
 function countContexts(): void {
   for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
-    const p = load<u32>(CTX_TABLE + (i << 2));
-    if (p != 0) changetype<Context>(<usize>p).recount += 1;
+    const c = changetype<Context>(<usize>load<u32>(CTX_TABLE + (i << 2)));
+    if (!c) continue;
+    // The thread that made it has died before the context had a place. No thread has its number.
+    if (c.root_ == 0 || c.pwd_ == 0) removeContext(c);
+    else c.recount += 1;
   }
   for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
     const p = load<u32>(s + SLOT_CONTEXT);

@@ -7,12 +7,10 @@
 
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { slot } from "../../mem/thread";
+import { spinFor } from "../../mem/wait";
 import { SLOT_CONTEXT } from "../layout";
 import { retire } from "../recovery/reclaim";
 import { Context, getContext } from "./cred";
-
-/** Retries while other threads change the same count; each time one of them made progress. */
-const COUNT_TRIES: i32 = 1000;
 
 /** Acquires the context with this number; null: it does not exist (any more). */
 export function acquireContext(n: i32): Context {
@@ -31,12 +29,13 @@ export function acquireContext(n: i32): Context {
 
 /** refcount_inc_not_zero(): a context without users is about to be retired, and must not be retired twice. */
 function contextGetNotZero(c: Context): bool {
-  for (let tries = 0; tries < COUNT_TRIES; tries++) {
+  let deadline: f64 = 0;
+  while (true) {
     const n = atomic.load<u32>(c.users);
     if (n == 0) return false;
     if (atomic.cmpxchg<u32>(c.users, n, n + 1) == n) return true;
+    deadline = spinFor(deadline, c.users);
   }
-  return false;
 }
 
 let acquired: Context = changetype<Context>(0);
@@ -46,6 +45,11 @@ export function releaseContext(): void {
   if (acquired) putContext(acquired);
   acquired = changetype<Context>(0);
   store<u32>(slot + SLOT_CONTEXT, 0);
+}
+
+/** The thread's call has been abandoned: a recount releases its context. */
+export function forgetContext(): void {
+  acquired = changetype<Context>(0);
 }
 
 /** Releases the context that a dead thread had acquired. */

@@ -1,0 +1,285 @@
+/**
+ * Waiting for another thread that lives: bounded by time, ended by an error after which the same call works. The other thread is a number
+ * in the word of a lock: its owner, as the core sees it.
+ */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BUCKET_LOCKS,
+  CACHES,
+  CONTEXT,
+  CTX_TABLE,
+  DENTRY,
+  G_CACHES,
+  G_RECOUNT_OWNER,
+  INODE,
+  LOCKS,
+  MIN_BUCKETS,
+} from "../../../../verify/dist/arena/layout.js";
+import { check as checkArena } from "../../../../verify/dist/fsck/check-arena.js";
+import { MAX_THREADS, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../../dist/abi/abi.js";
+import { attachVfs, createVfs, type Driver, type Vfs } from "../../../dist/src/index.js";
+import { codeOf } from "../../support/errors.js";
+
+/** How long the calls of these tests wait, in milliseconds. */
+const LIMIT_MS = 15;
+/** A slot whose thread these tests pretend to be there. */
+const OWNER = 199;
+const LOCK_LINE = 64;
+
+const driver: Driver = {
+  name: "driver",
+  root: () => ({ ino: 1, mode: 0o40755 }),
+  lookup: (_dir, name) => (name === "none" ? null : { ino: 1000 + name.length, mode: 0o100644 }),
+};
+
+/** A tree, and the addresses of locks by their names. */
+interface Scene {
+  vfs: Vfs;
+  words: Int32Array;
+  locks: Record<string, number>;
+}
+
+/** A tree with something of every kind in it, and all locks of it that other threads may hold. */
+async function scene(t: TestContext, mayWait: boolean): Promise<Scene> {
+  if (!mayWait) {
+    t.mock.method(Atomics, "wait", () => {
+      throw new TypeError("Atomics.wait cannot be called in this context");
+    });
+  }
+  const vfs = await createVfs({ maxBytes: 8 << 20, lockTimeoutMs: LIMIT_MS });
+  const { fs } = vfs;
+  for (const path of ["/d", "/d/e", "/m", "/n"]) fs.mkdirSync(path);
+  fs.writeFileSync("/d/f", "contents");
+  fs.closeSync(fs.openSync("/d/f", "r+"));
+  vfs.registerDriver(driver);
+  vfs.mount(null, "/m", driver.name);
+  const words = new Int32Array(vfs.handle.memory.buffer);
+  const word = (address: number) => Atomics.load(words, address >>> 2) >>> 0;
+  const context = word(CTX_TABLE);
+  const root = word(context + CONTEXT.root);
+  // The child made last is "/n", the first one "/d".
+  const dir = word(root + DENTRY.firstChild);
+  const inode = word(dir + DENTRY.inode);
+  const file = word(dir + DENTRY.lastChild);
+  const locks: Record<string, number> = {
+    ...LOCKS,
+    "the gate of a recount": G_RECOUNT_OWNER,
+    "d_lock of a directory": dir + DENTRY.lock,
+    "d_lock of a file": file + DENTRY.lock,
+    "childLock of a directory": dir + DENTRY.childLock,
+    "i_mutex of a directory": inode + INODE.mutex,
+    "i_lock of a directory": inode + INODE.lock,
+    "i_mutex of a file": word(file + DENTRY.inode) + INODE.mutex,
+    "i_lock of a file": word(file + DENTRY.inode) + INODE.lock,
+    "lock of a context": context + CONTEXT.lock,
+    "fdLock of a context": context + CONTEXT.fdLock,
+  };
+  return { vfs, words, locks };
+}
+
+let made = 0;
+/** Calls that take between them every lock of the tree above. Each leaves the tree as it was, or adds a name. */
+const CALLS: Record<string, (vfs: Vfs) => unknown> = {
+  mkdir: ({ fs }) => fs.mkdirSync(`/d/${made++}`),
+  rename: ({ fs }) => fs.renameSync("/d/e", "/d/e2") ?? fs.renameSync("/d/e2", "/d/e"),
+  symlink: ({ fs }) => fs.symlinkSync("x".repeat(60), `/d/${made++}`),
+  write: ({ fs }) => fs.writeFileSync("/d/f", "other contents"),
+  append: ({ fs }) => fs.appendFileSync("/d/f", "x".repeat(5000)),
+  chmod: ({ fs }) => fs.chmodSync("/d/f", 0o644),
+  chdir: (vfs) => vfs.chdir("/d") ?? vfs.chdir("/"),
+  "look up by a driver": ({ fs }) => fs.existsSync(`/m/${made++}`),
+  mount: (vfs) => vfs.mount(null, "/n", "tmpfs") ?? vfs.umount("/n"),
+  context: (vfs) => vfs.context({ groups: [1, 2, 3] }).close(),
+  unlink: ({ fs }) => fs.writeFileSync(`/d/${made}`, "") ?? fs.unlinkSync(`/d/${made++}`),
+  "write much": ({ fs }) => fs.writeFileSync("/d/f", "x".repeat(400_000)) ?? fs.writeFileSync("/d/f", "contents"),
+  "register a driver": (vfs) => {
+    vfs.registerDriver({ name: "other", root: driver.root });
+    vfs.unregisterDriver("other");
+  },
+  shrink: (vfs) => vfs.shrink(1),
+  "walk in ref mode": (vfs) => {
+    vfs.walkMode({ ref: true });
+    try {
+      vfs.fs.statSync("/d/f");
+    } finally {
+      vfs.walkMode({ ref: false });
+    }
+  },
+};
+
+/** Makes a call while another thread owns a lock. @returns the code of its error */
+function callAt({ vfs, words }: Scene, address: number, call: (vfs: Vfs) => unknown): string | undefined {
+  Atomics.store(words, address >>> 2, OWNER + 1);
+  try {
+    return codeOf(() => call(vfs));
+  } finally {
+    Atomics.store(words, address >>> 2, 0);
+  }
+}
+
+for (const mayWait of [true, false]) {
+  describe(mayWait ? "a thread that may block" : "a thread that may not block", () => {
+    test("leaves a call that waits too long for a lock of any kind, and makes it again when the lock is free", async (t) => {
+      const here = await scene(t, mayWait);
+      const { vfs, locks } = here;
+      // Taken by threads that attach and detach only: below. A thread that finds the split lock taken leaves the split to its owner.
+      const others = new Set(["G_SLOT_LOCK", "G_SPLIT_LOCK"]);
+      for (const [name, address] of Object.entries(locks)) {
+        let waited = 0;
+        for (const [what, call] of Object.entries(CALLS)) {
+          const code = callAt(here, address, call);
+          if (code === "ERR_THREADFS_TIMEOUT") waited++;
+          else assert.equal(code, undefined, `${what} at ${name}`);
+          vfs.walkMode({ ref: false });
+          if (vfs.fs.existsSync("/d/e2")) vfs.fs.renameSync("/d/e2", "/d/e");
+          if (code !== undefined) codeOf(() => vfs.umount("/n"));
+          vfs.chdir("/");
+          assert.equal(
+            codeOf(() => call(vfs)),
+            undefined,
+            `${what} after ${name} is free`,
+          );
+        }
+        assert.ok(waited > 0 || others.has(name), `no call takes ${name}`);
+      }
+      assert.deepEqual(checkArena(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, []);
+      vfs.close();
+    });
+
+    test("leaves a call at a table of locks: all buckets of names, all caches of memory", async (t) => {
+      const here = await scene(t, mayWait);
+      const { vfs, words } = here;
+      const tables = {
+        buckets: Array.from({ length: MIN_BUCKETS }, (_, i) => BUCKET_LOCKS + i * LOCK_LINE),
+        caches: Array.from(CACHES, (_, i) => G_CACHES + i * LOCK_LINE),
+      };
+      for (const [name, addresses] of Object.entries(tables)) {
+        for (const address of addresses) Atomics.store(words, address >>> 2, OWNER + 1);
+        assert.equal(
+          codeOf(() => vfs.fs.mkdirSync("/d/x")),
+          "ERR_THREADFS_TIMEOUT",
+          name,
+        );
+        for (const address of addresses) Atomics.store(words, address >>> 2, 0);
+        vfs.fs.mkdirSync("/d/x");
+        vfs.fs.rmdirSync("/d/x");
+      }
+      vfs.close();
+    });
+
+    test("waits as long as its limit says, and the error names the owner of the lock", async (t) => {
+      const { vfs, words, locks } = await scene(t, mayWait);
+      const address = locks["i_mutex of a directory"] ?? 0;
+      Atomics.store(words, address >>> 2, OWNER + 1);
+      const before = performance.now();
+      assert.throws(
+        () => vfs.fs.mkdirSync("/d/x"),
+        (error: NodeJS.ErrnoException & { slot?: number }) =>
+          error.code === "ERR_THREADFS_TIMEOUT" &&
+          error.slot === OWNER &&
+          error.message.includes(`threadDied(${OWNER})`),
+      );
+      assert.ok(performance.now() - before >= LIMIT_MS - 1);
+      Atomics.store(words, address >>> 2, 0);
+      vfs.close();
+    });
+
+    test("waits at the gate of a recount that ends in time", async (t) => {
+      const { vfs, words } = await scene(t, mayWait);
+      // The gate opens at a look at the clock: after the wait has begun, whatever the machine does meanwhile.
+      let looks = 0;
+      t.mock.method(performance, "now", () => {
+        if (looks++ === 50) Atomics.store(words, G_RECOUNT_OWNER >>> 2, 0);
+        return 1000 + looks / 1000;
+      });
+      Atomics.store(words, G_RECOUNT_OWNER >>> 2, OWNER + 1);
+      vfs.fs.mkdirSync("/late");
+      t.mock.restoreAll();
+      assert.ok(looks > 50 && vfs.fs.existsSync("/late"));
+      vfs.close();
+    });
+  });
+}
+
+test("a call that was left while more locks are held is taken back later, by the next call or by itself", async (t) => {
+  for (const bySelf of [false, true]) {
+    const here = await scene(t, true);
+    const { vfs, words } = here;
+    const before = checkArena(vfs.handle.memory, { live: [vfs.threadSlot] }).problems;
+    // Appending allocates a block; then the lock of the inode is missing, and the block cannot be freed either.
+    const file = here.locks["i_lock of a file"] ?? 0;
+    const caches = Array.from(CACHES, (_, i) => G_CACHES + i * LOCK_LINE);
+    let looks = 0;
+    Atomics.store(words, file >>> 2, OWNER + 1);
+    const clock = performance.now.bind(performance);
+    t.mock.method(performance, "now", () => {
+      if (looks++ === 2) for (const address of caches) Atomics.store(words, address >>> 2, OWNER + 1);
+      return clock();
+    });
+    const code = codeOf(() => vfs.fs.truncateSync("/d/f", 100_000));
+    t.mock.restoreAll();
+    assert.equal(code, "ERR_THREADFS_TIMEOUT");
+    for (const address of [file, ...caches]) Atomics.store(words, address >>> 2, 0);
+    if (bySelf) await sleep(400);
+    assert.equal(vfs.fs.readFileSync("/d/f", "utf8").slice(0, 8), "contents");
+    vfs.fs.mkdirSync("/d/after");
+    vfs.fs.rmdirSync("/d/after");
+    assert.deepEqual(checkArena(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, before);
+    vfs.close();
+  }
+});
+
+test("a thread that waits too long while it attaches or detaches leaves no slot, or keeps its own", async (t) => {
+  const { vfs, words, locks } = await scene(t, true);
+  const address = locks.G_SLOT_LOCK ?? 0;
+  const states = () => Array.from({ length: MAX_THREADS }, (_, i) => words[(SLOTS + i * SLOT_SIZE + SLOT_STATE) >>> 2]);
+  Atomics.store(words, address >>> 2, OWNER + 1);
+  const before = states();
+  await assert.rejects(attachVfs(vfs.handle, { now: Date.now, lockTimeoutMs: LIMIT_MS }), {
+    code: "ERR_THREADFS_TIMEOUT",
+  });
+  assert.deepEqual(states(), before);
+  assert.equal(
+    codeOf(() => vfs.close()),
+    "ERR_THREADFS_TIMEOUT",
+  );
+  assert.equal(vfs.fs.existsSync("/d/f"), true, "still attached");
+  Atomics.store(words, address >>> 2, 0);
+  vfs.close();
+  assert.ok(states().every((state) => state === 0));
+});
+
+test("a driver that waits too long for another tree fails the call with ETIMEDOUT, and nothing else", async (t) => {
+  const inner = await scene(t, true);
+  const outer = await createVfs({ maxBytes: 4 << 20 });
+  t.after(() => outer.close());
+  outer.registerDriver({
+    ...driver,
+    lookup: (_dir, name) => {
+      inner.vfs.fs.mkdirSync(`/d/${name}`);
+      return { ino: 2, mode: 0o100644 };
+    },
+  });
+  outer.fs.mkdirSync("/m");
+  outer.mount(null, "/m", driver.name);
+  const address = inner.locks["i_mutex of a directory"] ?? 0;
+  Atomics.store(inner.words, address >>> 2, OWNER + 1);
+  assert.equal(
+    codeOf(() => outer.fs.statSync("/m/x")),
+    "ETIMEDOUT",
+  );
+  Atomics.store(inner.words, address >>> 2, 0);
+  assert.equal(outer.fs.statSync("/m/x").isFile(), true);
+  inner.vfs.close();
+});
+
+test("the limit is a number of milliseconds", async () => {
+  for (const lockTimeoutMs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+    await assert.rejects(createVfs({ maxBytes: 4 << 20, lockTimeoutMs }), { code: "ERR_OUT_OF_RANGE" });
+  }
+  await assert.rejects(createVfs({ maxBytes: 4 << 20, lockTimeoutMs: "1" as unknown as number }), {
+    code: "ERR_INVALID_ARG_TYPE",
+  });
+});
