@@ -10,8 +10,12 @@
  * With `--meanwhile NAME` the survivor first does the operations whose name contains it, before it recovers the thread, wherever
  * that does not make it wait: what it sees must agree with whether the dead thread's operation happened.
  *
- * At one death in RECOVERER_DEATH_ODDS the recovering thread dies as well, at some access of its own, and a third one recovers
- * both.
+ * At one death in RECOVERER_DEATH_ODDS the recovering thread dies as well, and a third one recovers both: half of these deaths are
+ * among its first accesses, which release what the dead thread held, half anywhere up to its end, in the recount too. The long form
+ * also takes one crash point of each tree, and there lets the recovering thread die at each of its accesses.
+ *
+ * At one crash point in ABANDON_ODDS the thread does not die but leaves its call, as it does when it has waited for too long, and
+ * takes back itself what it has begun (threadAbandon()). A thread leaves a call only where it waits; here it does so anywhere.
  */
 
 import { type Random, randomBelow, shuffled } from "../../../cli/dist/support/random.js";
@@ -34,8 +38,9 @@ export const title = "a thread may die at any access, holding anything: the tree
 /** In one death out of this many the recovering thread dies too; at one crash point out of this many there is a bystander. */
 const RECOVERER_DEATH_ODDS = 8;
 const BYSTANDER_ODDS = 8;
-/** The recovering thread dies before one of its first accesses. */
-const RECOVERER_ACCESSES = 400;
+const ABANDON_ODDS = 4;
+/** Accesses of a recovery that count as its first ones. */
+const FIRST_ACCESSES = 400;
 /** The short form stops each operation at about this many accesses. */
 const SHORT_DEATHS = 12;
 const REPORTED_MAX = 5;
@@ -44,6 +49,7 @@ const ALREADY_FREED = -22;
 
 /** What is counted. */
 const RECOVERER_DEATHS = "deaths of the recovering thread";
+const ABANDONED_CALLS = "abandoned calls";
 const BYSTANDER_OPERATIONS = "operations of a bystander before the recovery";
 const WOULD_WAIT = "of these, operations that would have waited";
 
@@ -64,6 +70,20 @@ const recoverAll: Recover = (survivor, dead, second) => {
     return [recover(survivor, second), recover(survivor, dead)];
   }
 };
+
+/** The thread leaves its call instead, and takes back what it has begun. Its end drops the references of the call. */
+const abandon: Recover = (_survivor, { thread }) => [thread.call("threadAbandon", 0), thread.call("threadDetach")];
+
+/** The accesses of the thread that recovers another, which died before its n-th access. */
+function recoveryAccesses(fixture: DeathFixture, operation: TreeOperation, n: number): number {
+  fixture.restore();
+  const victim = fixture.victim(n);
+  const second = fixture.victim(Number.POSITIVE_INFINITY);
+  const survivor = fixture.survivor();
+  fixture.runVictim(victim, operation);
+  recoverAll(survivor, victim, second);
+  return second.crash.accesses;
+}
 
 /** A death, and what is wrong after the recovery, or null. */
 interface Death {
@@ -94,7 +114,8 @@ function runDeath(
     const taken = recover(survivor, victim, second);
     const last = taken.at(-1);
     if (last !== 0 && last !== ALREADY_FREED) return { died, where, wrong: `threadRecover() returned ${taken}` };
-    return { died, twice: taken.length > 1, where, wrong: fixture.verdict(survivor, operation, results) };
+    const twice = second !== undefined && taken.length > 1;
+    return { died, twice, where, wrong: fixture.verdict(survivor, operation, results) };
   } catch (error) {
     return { died, where, wrong: `the survivor failed: ${stackOf(error)}` };
   }
@@ -133,6 +154,8 @@ export interface DeathOptions {
   only?: string | undefined;
   /** The operation that the survivor does before it recovers the thread, at every crash point. Without it: a random one, at some crash points. */
   meanwhile?: string | undefined;
+  /** Whether the recovering thread dies at each access of one recovery in each tree. Default: in the long form. */
+  everySecondDeath?: boolean;
   /** For tests of this check: another recovery. */
   recover?: Recover;
 }
@@ -143,6 +166,7 @@ class Run {
     operations: 0,
     deaths: 0,
     [RECOVERER_DEATHS]: 0,
+    [ABANDONED_CALLS]: 0,
     [BYSTANDER_OPERATIONS]: 0,
     [WOULD_WAIT]: 0,
     complete: 0,
@@ -150,16 +174,20 @@ class Run {
   };
   readonly failures: Failure[] = [];
   readonly #crashPoints = new Set<number>();
+  /** Trees in which the recovering thread has died at each of its accesses. */
+  readonly #recovered = new Set<string>();
   readonly #until: number;
   readonly #seed: number;
   readonly #short: boolean;
   readonly #meanwhile: string | undefined;
+  readonly #everySecondDeath: boolean;
   readonly #recover: Recover;
 
   constructor(
-    { seconds, seed, short = false, meanwhile, recover = recoverAll }: DeathOptions,
+    { seconds, seed, short = false, everySecondDeath = !short, meanwhile, recover = recoverAll }: DeathOptions,
     readonly random: Random,
   ) {
+    this.#everySecondDeath = everySecondDeath;
     this.#until = performance.now() + seconds * 1000;
     this.#seed = seed;
     this.#short = short;
@@ -192,7 +220,25 @@ class Run {
     }
     for (; n < all && !this.ended; n += step) this.#death(fixture, operation, { n, all }, others);
     if (n >= all) this.counts.complete++;
+    if (this.#everySecondDeath && !this.#recovered.has(operation.tree)) {
+      this.#recovered.add(operation.tree);
+      this.#secondDeaths(fixture, operation, { n: this.random(all), all });
+    }
     return all;
+  }
+
+  /** The thread that recovers dies before each of its accesses, one after the other. */
+  #secondDeaths(fixture: DeathFixture, operation: TreeOperation, { n, all }: { n: number; all: number }): void {
+    const accesses = recoveryAccesses(fixture, operation, n);
+    for (let second = 0; second < accesses && !this.ended; second++) {
+      this.#judge(fixture, operation, { n, all, second }, this.#recover);
+    }
+  }
+
+  /** An access of the thread that recovers the one that died at `n`. */
+  #secondDeath(fixture: DeathFixture, operation: TreeOperation, n: number): number {
+    const accesses = recoveryAccesses(fixture, operation, n);
+    return this.random(this.random(2) === 0 ? Math.min(accesses, FIRST_ACCESSES) : accesses);
   }
 
   /** One death before access `n` of `all`, at times with a second death, and once more with a bystander. */
@@ -202,20 +248,34 @@ class Run {
     { n, all }: { n: number; all: number },
     others: TreeOperation[],
   ): void {
-    const second = this.random(RECOVERER_DEATH_ODDS) === 0 ? this.random(RECOVERER_ACCESSES) : undefined;
-    const { died, twice, where, wrong } = runDeath(fixture, operation, n, second, this.#recover);
+    const second = this.random(RECOVERER_DEATH_ODDS) === 0 ? this.#secondDeath(fixture, operation, n) : undefined;
+    this.#judge(fixture, operation, { n, all, second }, this.#recover);
+    if (this.random(ABANDON_ODDS) === 0) {
+      this.counts[ABANDONED_CALLS]++;
+      this.#judge(fixture, operation, { n, all, how: "leaves its call" }, abandon);
+    }
+    if (this.random(BYSTANDER_ODDS) === 0) {
+      this.#withBystander(fixture, operation, { n, all }, defined(others[this.random(others.length)], "operation"));
+    }
+  }
+
+  /** One death, or one call that is left, and the verdict on it. */
+  #judge(
+    fixture: DeathFixture,
+    operation: TreeOperation,
+    { n, all, second, how = "dead" }: { n: number; all: number; second?: number | undefined; how?: string },
+    recover: Recover,
+  ): void {
+    const { died, twice, where, wrong } = runDeath(fixture, operation, n, second, recover);
     if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
     this.counts.deaths++;
     if (twice) this.counts[RECOVERER_DEATHS]++;
     this.#crashPoints.add(where.site);
     this.counts.crashPoints = this.#crashPoints.size;
-    if (this.random(BYSTANDER_ODDS) === 0) {
-      this.#withBystander(fixture, operation, { n, all }, defined(others[this.random(others.length)], "operation"));
-    }
     if (wrong === null) return;
     const also = second === undefined ? "" : `, then at ${second}`;
     this.failures.push({
-      message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${fixture.crashPointName(where)}${also}\n  ${wrong}`,
+      message: `${operation.tree}, ${operation.name}: ${how} before access ${n} of ${all}, ${fixture.crashPointName(where)}${also}\n  ${wrong}`,
       replay: `--only ${JSON.stringify(operation.name)} --seed ${this.#seed}`,
     });
   }

@@ -64,6 +64,59 @@ export const LOCKS: Mutant[] = [
     caughtBy: [fsck(), death("small mkdir: sysMkdir(path=/d/x")],
   },
   {
+    name: "a thread that may not block counts its looks at a taken lock",
+    edits: [
+      {
+        file: "mem/lock/lock.ts",
+        from: "  for (let late = false; ; late = isPast(deadline)) {\n    const v",
+        to: "  let looks = 1000;\n  for (let late = false; ; late = --looks == 0 || isPast(deadline)) {\n    const v",
+      },
+    ],
+    caughtBy: [tests("mem/waiting", "waits as long as its limit says")],
+  },
+  {
+    name: "a thread counts its looks at the gate of a recount",
+    edits: [
+      {
+        file: "vfs/recovery/quiescence.ts",
+        from: "  while (!tryEnterActive()) deadline = waitFor(deadline, G_RECOUNT_OWNER);",
+        to: "  for (let n = 0; !tryEnterActive(); n++) {\n    if (n == 10) panic(PANIC_CORRUPT, G_RECOUNT_OWNER);\n    deadline = waitFor(deadline, G_RECOUNT_OWNER);\n  }",
+      },
+      {
+        file: "vfs/recovery/quiescence.ts",
+        from: 'import { slot } from "../../mem/thread";',
+        to: 'import { PANIC_CORRUPT } from "../../../abi/host";\nimport { panic, slot } from "../../mem/thread";',
+      },
+    ],
+    caughtBy: [tests("mem/waiting", "waits at the gate")],
+  },
+  {
+    name: "a thread that leaves its call still believes itself in its transaction",
+    edits: [{ file: "sys/recovery.ts", from: "  forgetTransaction();\n", to: "" }],
+    caughtBy: [tests("mem/waiting", "leaves a call"), death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "a thread that leaves its call keeps its mutexes",
+    edits: [{ file: "sys/recovery.ts", from: "  releaseHeld(s, T.tid);\n", to: "" }],
+    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
+  },
+  {
+    name: "the gate of a recount is not opened again when the recovering thread dies",
+    edits: [{ file: "sys/recovery.ts", from: "  atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, dead, 0);\n", to: "" }],
+    caughtBy: [tests("deaths/death.test", "the thread that recovers another may die")],
+  },
+  {
+    name: "a context whose maker died stays, without a root",
+    edits: [
+      {
+        file: "vfs/recovery/recount.ts",
+        from: "    if (c.root_ == 0 || c.pwd_ == 0) removeContext(c);\n    else c.recount += 1;",
+        to: "    c.recount += 1;",
+      },
+    ],
+    caughtBy: [tests("mem/waiting", "leaves a call that waits")],
+  },
+  {
     name: "a dead thread's transaction is not rolled back",
     edits: [
       {

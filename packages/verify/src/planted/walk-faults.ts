@@ -304,7 +304,7 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "      rcuReadUnlock();\n      sleepAtLock(polls++, d.lockref);\n      rcuReadLock();\n      p = chainHead(hashLen);\n      continue;",
+        from: "      rcuReadUnlock();\n      deadline = waitFor(deadline, d.lockref);\n      rcuReadLock();\n      p = chainHead(hashLen);\n      n = 0;\n      continue;",
         to: "      p = d.next;\n      continue;",
       },
     ],

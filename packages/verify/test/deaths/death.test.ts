@@ -9,12 +9,37 @@ test("a thread may die at any access: some accesses of every operation", async (
   assert.deepEqual(failures, []);
   assert.ok(ok);
   assert.ok(Number(explored.deaths) > 300, `${explored.deaths} deaths`);
+  assert.ok(Number(explored["abandoned calls"]) > 30, `${explored["abandoned calls"]} abandoned calls`);
 });
 
 test("an operation is stopped at every access that it makes, one after the other", async () => {
   const { ok, explored, failures } = await run({ seconds: 60, seed: 5, only: "sysMkdir(path=/d/x mode=493)" });
   assert.deepEqual(failures, []);
   assert.ok(ok && explored.complete === explored.operations && Number(explored.operations) > 0);
+});
+
+test("the thread that recovers another may die at any access, in the recount of references too", async () => {
+  const { ok, explored, failures } = await run({
+    seconds: 600,
+    seed: 5,
+    short: true,
+    everySecondDeath: true,
+    only: "small unlink: sysUnlink(path=/d/f)",
+  });
+  assert.deepEqual(failures, []);
+  assert.ok(ok);
+  assert.ok(Number(explored["deaths of the recovering thread"]) > 500, JSON.stringify(explored));
+});
+
+test("a thread that leaves its call, at any access, takes back what it has begun and goes on", async () => {
+  const { ok, explored, failures } = await run({
+    seconds: 600,
+    seed: 7,
+    short: true,
+    only: "rename: sysRename(path=/d/",
+  });
+  assert.deepEqual(failures, []);
+  assert.ok(ok && Number(explored["abandoned calls"]) > 10, JSON.stringify(explored));
 });
 
 test("what a bystander sees between a death and the recovery has happened, or is not undone afterwards", async () => {
