@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
-const TIMEOUT = 100_000;
+/** Ends a command that hangs, in milliseconds. */
+const TIMEOUT = 600_000;
 
 export interface Ended {
   status: number | null;

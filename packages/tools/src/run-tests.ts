@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { TIMEOUT_MS } from "./limits.js";
 import { installOracle } from "./oracle.js";
+import { FILE_COUNT } from "./progress-reporter.js";
 
 /** The folder of the packages; each has its tests in test/, and compiled in build/. */
 const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
@@ -51,6 +52,12 @@ function forward(stream: Readable, out: Writable): string[] {
   return summary;
 }
 
+/** Prints a line a file, unless the caller asks for another reporter. */
+function reporter(nodeOptions: string[]): string[] {
+  const own = nodeOptions.some((option) => option.startsWith("--test-reporter"));
+  return own ? [] : [`--test-reporter=${new URL("./progress-reporter.js", import.meta.url).href}`];
+}
+
 /** Forwards signals to the runner, and kills it when it does not end. */
 function forwardSignals(child: ChildProcess): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -68,14 +75,18 @@ function run(files: string[], nodeOptions: string[]): void {
       `--import=${new URL("./watchdog.js", import.meta.url).href}`,
       "--test",
       "--test-concurrency=2",
-      "--test-reporter=spec",
+      ...reporter(nodeOptions),
       `--test-timeout=${TIMEOUT_MS}`,
       ...nodeOptions,
       ...files,
     ],
     {
       stdio: ["inherit", "pipe", "inherit"],
-      env: { ...process.env, ...(process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: "1" } : {}) },
+      env: {
+        ...process.env,
+        [FILE_COUNT]: String(files.length),
+        ...(process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: "1" } : {}),
+      },
     },
   );
   const summary = forward(child.stdout, process.stdout);

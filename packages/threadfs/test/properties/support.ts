@@ -7,11 +7,9 @@ import { after } from "node:test";
 import fc from "fast-check";
 import { listing, type Outcome } from "../conformance/support/outcome.js";
 import { freshRoot, openKernel, openOurs, removeRoot, type Target } from "../conformance/support/targets.js";
+import { HANG_MS } from "../support/hang.js";
 
 const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() & 0x7fffffff);
-
-/** A property stops looking for a smaller counterexample, or for one at all, after this long. */
-const LIMIT_MS = 60_000;
 
 /** Checks the property and reports the seed. */
 export function check<T>(
@@ -23,7 +21,7 @@ export function check<T>(
   fc.assert(property, {
     seed: SEED,
     numRuns: Number(process.env.PROPERTY_RUNS ?? numRuns),
-    interruptAfterTimeLimit: LIMIT_MS,
+    interruptAfterTimeLimit: HANG_MS,
     markInterruptAsFailure: true,
   });
 }

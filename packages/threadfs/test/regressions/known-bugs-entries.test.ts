@@ -141,8 +141,8 @@ describe("bug 8: entries and inodes that are half made", () => {
     vfs.mount("none", "/drv", "half");
     assert.equal(vfs.fs.existsSync("/drv/n"), false);
     const work = `vfs.registerDriver((${makeDriver})()); vfs.fs.mkdirSync("/drv/n");`;
-    // The reader waits for the writer, at most as long as a worker stays parked.
-    const writer = await tree.parked(work, POINT.INSTANTIATE);
+    // The reader waits for the writer, so that this thread cannot release it.
+    const writer = await tree.parked(work, POINT.INSTANTIATE, 1, 1000);
     assert.equal(
       codeOf(() => walker.fs.readlinkSync("/drv/n/f")),
       "ENOENT",

@@ -165,11 +165,19 @@ test("bug 19: no walk calls a driver's hook once the driver is unregistered", as
     return rounds;
   };
   vfs.fs.mkdirSync("/drv");
-  const [rounds, seen] = await threads<[number, Seen], Shared>(vfs.handle, RACE_MS, [owner, reader], { gone });
-  assert.ok(rounds > 3 && seen.walks > 10, `${rounds} ${JSON.stringify(seen)}`);
-  for (const code of Object.keys(seen.codes)) assert.ok(["ok", "ENOENT", "ENXIO"].includes(code), JSON.stringify(seen));
-  assert.ok((seen.codes.ENOENT ?? 0) > 0);
-  assert.equal(seen.late, 0);
+  const race = async (): Promise<Seen> => {
+    const bodies = [owner, reader];
+    const [rounds, seen] = await threads<[number, Seen], Shared>(vfs.handle, RACE_MS, bodies, { gone });
+    assert.ok(rounds > 3 && seen.walks > 10, `${rounds} ${JSON.stringify(seen)}`);
+    for (const code of Object.keys(seen.codes))
+      assert.ok(["ok", "ENOENT", "ENXIO"].includes(code), JSON.stringify(seen));
+    assert.equal(seen.late, 0);
+    return seen;
+  };
+  // On a busy machine the two may take turns: they race until the reader has met a missing file.
+  let missing = false;
+  for (let races = 0; races < 40 && !missing; races++) missing = (await race()).codes.ENOENT !== undefined;
+  assert.ok(missing);
 });
 
 // Taken out: synchronizeRcu() in deactivateSuper() and unregisterFilesystem().

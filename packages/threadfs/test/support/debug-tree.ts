@@ -21,11 +21,9 @@ import {
 } from "../../dist/src/index.js";
 import { counterGrowth } from "./counters.js";
 import { DEBUG_CORE } from "./debug-core.js";
+import { HANG_MS } from "./hang.js";
 import { type HookedVfs, PointHooks, type TestScope } from "./hooked-vfs.js";
 import { sourceOf, type WorkerBody } from "./worker-body.js";
-
-/** Longest time a parked worker stays where it is, in milliseconds: nothing hangs. */
-const PARK_MS = 2000;
 
 export type DebugTreeOptions = Partial<Omit<CreateOptions, "core" | "point">>;
 
@@ -66,15 +64,24 @@ export interface DebugTree {
   attach(host?: HostOptions): Promise<HookedVfs>;
   /** What the counters grew by during a run. */
   counted(run: () => unknown, of?: Vfs): Counters;
-  /** A worker that does the work and stops at point `id` the `nth` time it passes it. */
-  parked(work: ParkedWork, id: number, nth?: number): Promise<ParkedWorker>;
+  /**
+   * A worker that does the work and stops at point `id` the `nth` time it passes it. It goes on when it is released, and after `parkMs`
+   * milliseconds where the test's own thread waits for the worker.
+   */
+  parked(work: ParkedWork, id: number, nth?: number, parkMs?: number): Promise<ParkedWorker>;
   close(): void;
 }
 
-async function parkedWorker(vfs: Vfs, work: ParkedWork, id: number, nth: number): Promise<ParkedWorker> {
+async function parkedWorker(
+  vfs: Vfs,
+  work: ParkedWork,
+  id: number,
+  nth: number,
+  parkMs: number,
+): Promise<ParkedWorker> {
   const shared = new Int32Array(new SharedArrayBuffer(12));
   const source = sourceOf(work);
-  const workerData: ParkedWorkerData = { handle: vfs.handle, source, id, nth, shared, parkMs: PARK_MS };
+  const workerData: ParkedWorkerData = { handle: vfs.handle, source, id, nth, shared, parkMs };
   const worker = new Worker(new URL("./workers/parked.worker.js", import.meta.url), { workerData });
   const ended = new Promise<ParkedResult>((resolve, reject) => {
     worker.on("message", resolve);
@@ -82,7 +89,7 @@ async function parkedWorker(vfs: Vfs, work: ParkedWork, id: number, nth: number)
     worker.on("exit", () => reject(new Error("the worker ended without a result")));
   });
   ended.catch(() => {});
-  const there = Atomics.waitAsync(shared, 0, 0, 5000);
+  const there = Atomics.waitAsync(shared, 0, 0, HANG_MS);
   const how = there.async ? await there.value : there.value;
   if (how === "timed-out") throw new Error("the worker never came to the point");
   return {
@@ -119,7 +126,7 @@ export async function debugTree(options: DebugTreeOptions = {}): Promise<DebugTr
       return withHooks(await attachVfs(vfs.handle, { ...host, point: hooks.point }), hooks);
     },
     counted: (run, of = vfs) => counterGrowth(() => of.counters(), run),
-    parked: (work, id, nth = 1) => parkedWorker(vfs, work, id, nth),
+    parked: (work, id, nth = 1, parkMs = HANG_MS) => parkedWorker(vfs, work, id, nth, parkMs),
     close() {
       for (const v of open) v.close();
     },

@@ -1,10 +1,14 @@
-/** Real threads on one tree: bodies that run against each other for some time, and a loop beside the test's own thread. */
+/**
+ * Real threads on one tree: bodies that run against each other, and a loop beside the test's own thread. Threads that share a busy
+ * machine run in turns of unknown length, so that a race lasts a time and at least some rounds of each thread.
+ */
 
 import { defined } from "../../../cli/dist/support/defined.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { Context } from "../../dist/src/api/context.js";
 import type { Vfs, VfsHandle } from "../../dist/src/index.js";
 import type { objectDriver } from "./drivers/object-driver.js";
+import { HANG_MS } from "./hang.js";
 import type { TestScope, walkerOf } from "./hooked-vfs.js";
 import type { RawCore } from "./raw-core.js";
 import { sourceOf, type WorkerBody } from "./worker-body.js";
@@ -16,7 +20,7 @@ export interface ThreadTools {
   readonly walkerOf: typeof walkerOf;
 }
 
-/** A body of threads(). `running` is true until the test's time is over; `data` is a copy of what the test gave. */
+/** A body of threads(). It asks `running` once a round, and ends when that is false; `data` is a copy of what the test gave. */
 export type ThreadBody<Data> = WorkerBody<
   [vfs: Vfs, raw: RawCore, running: () => boolean, data: Data, tools: ThreadTools]
 >;
@@ -25,19 +29,24 @@ export type ThreadBody<Data> = WorkerBody<
 export interface ThreadWorkerData {
   readonly handle: VfsHandle;
   readonly data: unknown;
-  /** Word 0: other than 0 when the time is over. */
-  readonly stop: Int32Array;
+  /** Words: 0 the race is over, 1 + i how often body i has asked whether it is. */
+  readonly shared: Int32Array;
 }
 
 /** "prepare" returns when the thread can run a body with this text; "run" returns what the body returns. */
-export type ThreadRequest = { task: "prepare"; source: string } | { task: "run" };
+export type ThreadRequest = { task: "prepare"; source: string; index: number } | { task: "run" };
 
-/** Longest time that a thread may take beyond the test's time, in milliseconds. */
-const GRACE_MS = 60_000;
+/** A race lasts until each of its threads has begun this many rounds. */
+const MIN_ROUNDS = 25;
+
+/** How often a race looks whether it is over, in milliseconds. */
+const POLL_MS = 10;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Each body runs in a worker of its own on the tree of `handle`, all at a time, for `ms` milliseconds. Returns what the
- * bodies returned, in their order; the caller names the types.
+ * Each body runs in a worker of its own on the tree of `handle`, all at a time, for `ms` milliseconds and at least {@link MIN_ROUNDS}
+ * rounds. Returns what the bodies returned, in their order; the caller names the types.
  */
 export async function threads<Results extends unknown[] = unknown[], Data = unknown>(
   handle: VfsHandle,
@@ -45,16 +54,23 @@ export async function threads<Results extends unknown[] = unknown[], Data = unkn
   bodies: readonly ThreadBody<Data>[],
   data?: Data,
 ): Promise<Results> {
-  const stop = new Int32Array(new SharedArrayBuffer(4));
-  const workerData: ThreadWorkerData = { handle, data: data ?? {}, stop };
+  const shared = new Int32Array(new SharedArrayBuffer(4 * (1 + bodies.length)));
+  const workerData: ThreadWorkerData = { handle, data: data ?? {}, shared };
   const sources = bodies.map((body) => sourceOf(body));
   const script = new URL("./workers/thread.worker.js", import.meta.url);
   const pool = new WorkerPool<ThreadRequest>(script, bodies.length, "thread", workerData);
   try {
-    await pool.askAll((i) => ({ task: "prepare", source: defined(sources[i], `body ${i}`) }), GRACE_MS);
-    const runs = pool.settleAll(() => ({ task: "run" }), ms + GRACE_MS);
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    Atomics.store(stop, 0, 1);
+    await pool.askAll((i) => ({ task: "prepare", source: defined(sources[i], `body ${i}`), index: i }), HANG_MS);
+    let ended = false;
+    const runs = pool
+      .settleAll(() => ({ task: "run" }), HANG_MS)
+      .finally(() => {
+        ended = true;
+      });
+    await sleep(ms);
+    // A body that asks seldom ends by itself.
+    while (!ended && shared.subarray(1).some((_, i) => Atomics.load(shared, 1 + i) < MIN_ROUNDS)) await sleep(POLL_MS);
+    Atomics.store(shared, 0, 1);
     const values: unknown[] = [];
     for (const run of await runs) {
       if (run.status === "rejected") throw run.reason;
@@ -62,7 +78,7 @@ export async function threads<Results extends unknown[] = unknown[], Data = unkn
     }
     return values as Results;
   } finally {
-    Atomics.store(stop, 0, 1);
+    Atomics.store(shared, 0, 1);
     await pool.stop();
   }
 }
@@ -70,7 +86,7 @@ export async function threads<Results extends unknown[] = unknown[], Data = unkn
 /** What a loop's thread is started with. */
 export interface LoopWorkerData {
   readonly handle: VfsHandle;
-  /** Words: 0 stop, 1 the first round is done. */
+  /** Words: 0 stop, 1 the first round is done, 2 how many rounds are done. */
   readonly shared: Int32Array;
 }
 
@@ -86,6 +102,9 @@ export interface Loop {
   stop(): Promise<number>;
   /** Waits until it has done its rounds. */
   done(): Promise<number>;
+  /** How many rounds it has done so far. */
+  readonly rounds: number;
+  readonly maxRounds: number;
 }
 
 /** A thread that does its work over and over. Returns once it has begun. */
@@ -95,16 +114,16 @@ export async function startLoop(
   work: WorkerBody<[vfs: Vfs, round: number]>,
   maxRounds = 1e9,
 ): Promise<Loop> {
-  const shared = new Int32Array(new SharedArrayBuffer(8));
+  const shared = new Int32Array(new SharedArrayBuffer(12));
   const workerData: LoopWorkerData = { handle: vfs.handle, shared };
   const pool = new WorkerPool<LoopRequest>(new URL("./workers/loop.worker.js", import.meta.url), 1, "loop", workerData);
   t.after(() => {
     Atomics.store(shared, 0, 1);
     return pool.stop();
   });
-  const ended = pool.ask<number>(0, { task: "loop", source: sourceOf(work), maxRounds }, 2 * GRACE_MS);
+  const ended = pool.ask<number>(0, { task: "loop", source: sourceOf(work), maxRounds }, HANG_MS);
   ended.catch(() => {});
-  const begun = Atomics.waitAsync(shared, 1, 0, 5000);
+  const begun = Atomics.waitAsync(shared, 1, 0, HANG_MS);
   if ((begun.async ? await begun.value : begun.value) === "timed-out") throw new Error("the worker never began");
   return {
     stop() {
@@ -112,6 +131,10 @@ export async function startLoop(
       return ended;
     },
     done: () => ended,
+    get rounds() {
+      return Atomics.load(shared, 2);
+    },
+    maxRounds,
   };
 }
 
@@ -121,12 +144,16 @@ export function startRenaming(t: TestScope, vfs: Vfs, from: string, to: string):
   return startLoop(t, vfs, `vfs.fs.renameSync(${a}, ${b}); vfs.fs.renameSync(${b}, ${a});`);
 }
 
-/** Does something again and again for `ms` milliseconds; returns how often. */
-export function during(ms: number, run: (round: number) => void): number {
+/**
+ * Does something again and again for `ms` milliseconds, and until the loop beside it has done {@link MIN_ROUNDS} more rounds; returns
+ * how often.
+ */
+export function during(ms: number, beside: Loop, run: (round: number) => void): number {
   const until = performance.now() + ms;
+  const enough = Math.min(beside.rounds + MIN_ROUNDS, beside.maxRounds);
   let rounds = 0;
   do {
     for (let i = 0; i < 100; i++) run(rounds++);
-  } while (performance.now() < until);
+  } while (performance.now() < until || beside.rounds < enough);
   return rounds;
 }

@@ -95,7 +95,7 @@ test("a call that runs out of stack poisons its own attachment alone", async (t)
 
 // Fails when a poisoned attachment is recovered only where it is closed, or by a fresh one that overflows as well.
 for (let round = 1; round <= 2; round++) {
-  test(`poisoned attachments that no thread closes hold nothing, round ${round}`, { timeout: 60_000 }, async (t) => {
+  test(`poisoned attachments that no thread closes hold nothing, round ${round}`, async (t) => {
     const { vfs, worker } = await dyingWorker(t, "overflow unclosed");
     const { poisoned, tries } = await overflowed(worker);
     const before = performance.now();

@@ -28,7 +28,7 @@ let armed = false;
 const point = (id: number) => {
   if (!armed || id !== POINT.MOVE_NAMES) return;
   port.postMessage({});
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 };
 
 const vfs = await attachVfs(handle, how === "stop in a rename" ? { point } : {});

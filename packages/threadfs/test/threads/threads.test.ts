@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import { createVfs, type FsSync, type Vfs } from "../../dist/src/index.js";
+import { HANG_MS } from "../support/hang.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import type { BusyKind, BusyRequest, BusyWorkerData } from "./busy.worker.js";
 
@@ -13,9 +14,6 @@ interface BusyThreads {
   /** Works while the threads do, then stops them. An error of a thread comes first: it may be the cause of this thread's. */
   during(work: () => void): Promise<void>;
 }
-
-/** Longest time that the threads may take. */
-const LIMIT_MS = 100_000;
 
 /** Starts threads of busy.worker.ts; they end by themselves after their rounds. */
 async function busy(t: TestScope, vfs: Vfs, kinds: readonly BusyKind[], rounds: number): Promise<BusyThreads> {
@@ -27,10 +25,10 @@ async function busy(t: TestScope, vfs: Vfs, kinds: readonly BusyKind[], rounds: 
     Atomics.store(stop, 0, 1);
     return pool.stop();
   });
-  await pool.askAll(() => ({ task: "hello" }), LIMIT_MS);
+  await pool.askAll(() => ({ task: "hello" }), HANG_MS);
   const ended = pool.askAll(
     (id) => ({ task: "work", kind: defined(kinds[id], `kind of thread ${id}`), id, rounds }),
-    LIMIT_MS,
+    HANG_MS,
   );
   ended.catch(() => undefined);
   return {

@@ -17,7 +17,8 @@ import { everyCall, FLOOR, kernelCall, plant } from "./random-commands.js";
 
 const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() & 0x7fffffff);
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 30);
-const LIMIT_MS = 60_000;
+/** Ends a property that hangs. */
+const LIMIT_MS = 600_000;
 const START = 1.6e12;
 
 const USERS: Credentials[] = [

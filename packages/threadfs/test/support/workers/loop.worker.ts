@@ -17,6 +17,7 @@ serveRequests<LoopRequest>(({ source, maxRounds }) => {
   try {
     while (Atomics.load(shared, 0) === 0 && rounds < maxRounds) {
       work(vfs, rounds++);
+      Atomics.store(shared, 2, rounds);
       begun();
     }
   } finally {

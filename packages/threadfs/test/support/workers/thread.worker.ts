@@ -8,16 +8,21 @@ import { walkerOf } from "../hooked-vfs.js";
 import { rawCore } from "../raw-core.js";
 import type { ThreadRequest, ThreadTools, ThreadWorkerData } from "../threads.js";
 
-const { handle, data, stop } = workerData as ThreadWorkerData;
+const { handle, data, shared } = workerData as ThreadWorkerData;
 const vfs = await attachVfs(handle);
 const raw = rawCore({ after: () => {} }, handle);
 const tools: ThreadTools = { Context, objectDriver, walkerOf };
-/** True until the test's time is over. */
-const running = () => Atomics.load(stop, 0) === 0;
+let index = 0;
+/** Counts a round; false when the race is over. */
+const running = () => {
+  Atomics.add(shared, 1 + index, 1);
+  return Atomics.load(shared, 0) === 0;
+};
 let body = new Function();
 
 serveRequests<ThreadRequest>(async (request) => {
   if (request.task === "prepare") {
+    index = request.index;
     body = new Function("vfs", "raw", "running", "data", "tools", request.source);
     return undefined;
   }

@@ -140,7 +140,7 @@ describe("the hash table beside writers, and in other trees", () => {
       for (let i = 0; i < 100; i++) fs.mkdirSync(`/w/${round}-${i}`);
     };
     const maker = await startLoop(t, vfs, makeDirectories, 1000);
-    const rounds = during(1200, (i) => {
+    const rounds = during(1200, maker, (i) => {
       const dir = i & 1 ? "/r" : "/p";
       assert.equal(vfs.fs.existsSync(`${dir}/${i % 300}`), true);
       assert.equal(vfs.fs.existsSync(`${dir}/none-${i % 300}`), false);

@@ -13,6 +13,7 @@ import { grown } from "../../support/counters.js";
 import { type ParkedResult, treeFor } from "../../support/debug-tree.js";
 import { type Content, type ObjectDriver, objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, refused } from "../../support/errors.js";
+import { HANG_MS } from "../../support/hang.js";
 import { passes, type TestScope, when } from "../../support/hooked-vfs.js";
 import { mountDriverAt, type Scene, scene } from "../../support/interleavings.js";
 import { dentryOf } from "../../support/memory.js";
@@ -414,7 +415,8 @@ describe("unused dentries", () => {
       let dead = false;
       walker.at(POINT.ATTR_COPIED, () => {
         writer.fs.writeFileSync("/go", "");
-        for (let i = 0; i < 1000 && memory.count(dentry) >= 0; i++) Atomics.wait(nap, 0, 0, 1);
+        const end = performance.now() + HANG_MS;
+        while (memory.count(dentry) >= 0 && performance.now() < end) Atomics.wait(nap, 0, 0, 1);
         writer.fs.unlinkSync("/go");
         dead = memory.count(dentry) < 0;
       });

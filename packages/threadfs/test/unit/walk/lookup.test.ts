@@ -214,7 +214,7 @@ describe("names that change during a lookup (row 16)", () => {
     const writer = await startRenaming(t, vfs, "/d/zzzz", `/d/${LONG}`);
     for (const ref of [false, true]) {
       vfs.walkMode({ ref });
-      during(500, (i) => {
+      during(500, writer, (i) => {
         const found = vfs.fs.statSync(i & 1 ? `/d/${LONG}` : "/d/zzzz", { throwIfNoEntry: false });
         if (found !== undefined) assert.equal(found.ino, ino);
       });
@@ -351,7 +351,7 @@ describe("lookups beside a rename (rows 18 and 19)", () => {
     const writer = await startRenaming(t, walker, front, "/c/away");
     walker.walkMode({ ref: true });
     let missed = 0;
-    during(800, () => {
+    during(800, writer, () => {
       walker.at(POINT.LOCKED_LOOKUP, () => missed++);
       assert.equal(walker.fs.statSync(behind).size, "behind".length);
     });
@@ -460,7 +460,7 @@ describe("the locked lookup (row 22)", () => {
     assert.equal(owner, walker.threadSlot + 1);
     // A thread renames the file from the one name to the other, both of one hash: at any moment one of the two exists, never both.
     const mover = await startRenaming(t, walker, `/d/${one}`, `/d/${two}`);
-    during(300, (i) => {
+    during(300, mover, (i) => {
       const found = walker.fs.statSync(`/d/${i & 1 ? one : two}`, { throwIfNoEntry: false });
       if (found !== undefined) assert.equal(found.ino, ino);
     });
