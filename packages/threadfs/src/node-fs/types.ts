@@ -11,10 +11,13 @@ export type Bytes = typeof globalThis extends { Buffer: { alloc(size: number): i
   : // In TypeScript 5.7 and newer this is Uint8Array<ArrayBuffer>, which older ones cannot write.
     ReturnType<Uint8Array["slice"]>;
 type Url = typeof globalThis extends { URL: { prototype: infer U } } ? U : never;
-/** Has `[Symbol.dispose]()` where the program's library has the symbol. */
-type DisposableBySymbol = SymbolConstructor extends { readonly dispose: infer S extends symbol }
+/** Has `[Symbol.dispose]()` and `[Symbol.asyncDispose]()` where the program's library has the symbols. */
+type DisposableBySymbol = (SymbolConstructor extends { readonly dispose: infer S extends symbol }
   ? { [K in S]: () => void }
-  : unknown;
+  : unknown) &
+  (SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
+    ? { [K in S]: () => Promise<void> }
+    : unknown);
 
 /** A path as `node:fs` takes it. */
 export type PathLike = string | Uint8Array | Url;
@@ -80,6 +83,11 @@ interface StatsOf<N extends number | bigint> extends FileType {
   mtime: Date;
   ctime: Date;
   birthtime: Date;
+  // Each is a `Temporal.Instant`, which not every TypeScript knows. Reading one throws ERR_NO_TEMPORAL where the host has no Temporal.
+  readonly atimeInstant: object;
+  readonly mtimeInstant: object;
+  readonly ctimeInstant: object;
+  readonly birthtimeInstant: object;
 }
 
 /** Attributes of a file as numbers (https://nodejs.org/api/fs.html#class-fsstats). */
@@ -96,10 +104,10 @@ export interface BigIntStats extends StatsOf<bigint> {
 /** One entry of a directory (https://nodejs.org/api/fs.html#class-fsdirent). */
 export interface Dirent<Name extends string | Uint8Array = string> extends FileType {
   name: Name;
-  /** Path of the directory. */
+  /** Path of the directory: bytes where it was given as bytes, which Node's types do not express either. */
   parentPath: string;
-  /** The older name of `parentPath`. */
-  path: string;
+  /** Node 26 has no `path` any more. The type never keeps this one assignable to the types of older versions. */
+  readonly path: never;
 }
 
 /** An open directory (https://nodejs.org/api/fs.html#class-fsdir). */
@@ -112,6 +120,7 @@ interface DirMethods {
   read(callback: (error: Error | null, entry: Dirent | null) => void): void;
   close(): Promise<void>;
   close(callback: (error?: Error | null) => void): void;
+  entries(): AsyncIterableIterator<Dirent>;
   [Symbol.asyncIterator](): AsyncIterableIterator<Dirent>;
 }
 

@@ -50,7 +50,7 @@ export class DirHandle {
   }
 }
 
-type Callback<T> = (error?: Error | null, value?: T) => void;
+type Callback<T> = (error: Error | null, value: T) => void;
 
 /** A directory below the one that was opened, for a recursive reading. */
 interface Below {
@@ -191,7 +191,7 @@ export class Dir {
   /** Reads an entry in a later turn. Calls that come meanwhile wait for it. */
   #read(callback: Callback<Dirent | null>): void {
     if (this.#closed) {
-      later(() => callback(closedError()));
+      later(() => callback(closedError(), null));
       return;
     }
     if (this.#waiting !== undefined) {
@@ -217,7 +217,7 @@ export class Dir {
     try {
       entry = this.#take();
     } catch (error) {
-      how(() => callback(error as Error));
+      how(() => callback(error as Error, null));
       return;
     }
     how(() => callback(null, entry));
@@ -234,7 +234,7 @@ export class Dir {
   close(callback?: (error?: Error | null) => void): Promise<void> | undefined {
     if (callback === undefined) {
       if (this.#closed) return Promise.reject(closedError());
-      return this.#promise<void>((done) => this.#closeLater(done));
+      return this.#promise<void>((done) => this.#closeLater((error) => done(error ?? null)));
     }
     checkCallback(callback);
     this.#closeLater(callback);
@@ -267,7 +267,7 @@ export class Dir {
   }
 
   /** All entries. The directory is closed at the end, or when the loop is left. */
-  async *entries(): NodeJS.AsyncIterator<Dirent, undefined> {
+  async *entries(): AsyncIterableIterator<Dirent> {
     try {
       for (;;) {
         const entry = await this.#promise<Dirent | null>((done) => this.#read(done));
@@ -289,7 +289,7 @@ export class Dir {
     if (!this.#closed) await this.close();
   }
 
-  declare [Symbol.asyncIterator]: () => NodeJS.AsyncIterator<Dirent, undefined>;
+  declare [Symbol.asyncIterator]: () => AsyncIterableIterator<Dirent>;
 
   static {
     const value = Dir.prototype.entries;

@@ -37,6 +37,8 @@ export class Dirent<Name extends string | Buffer = string> {
   name: Name;
   /** Path of the directory: as it was given, below it joined as `path.join` does; bytes if it was given as bytes. */
   parentPath: string;
+  /** Not there in Node 26; see types.ts. */
+  declare readonly path: never;
   [TYPE]: number;
 
   /** @param type UV_DIRENT_* of `fs.constants` */
