@@ -77,3 +77,5 @@ export const KILL = 48;
 export const MOUNT_ATTACH = 49;
 /** A mount is out of the table. a: mount. */
 export const MOUNT_DETACH = 50;
+/** A directory's dentry is about to move to another name, with the mutexes that takes. a: dentry of that name; b: the directory's. */
+export const UNALIAS = 51;

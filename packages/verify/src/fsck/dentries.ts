@@ -94,16 +94,15 @@ function checkDentry(v: ArenaView, d: number) {
   if (((flags & L.D_MOUNTED) !== 0) !== (v.u32(d + D.mounts) !== 0)) wrong("and its count of mounts disagree");
   // A dentry is hashed and D_CANT_MOUNT only while a call removes it.
   if (flags & L.D_CANT_MOUNT && hashed) wrong("is hashed, and nothing may be mounted there");
-  if (inode === 0) checkNegative(v, d, flags, hashed, inMemory, wrong);
+  if (inode === 0) checkNegative(flags, hashed, inMemory, wrong);
   else checkPositive(v, d, inode, flags, inMemory, wrong);
   if (inMemory && hashed && inode !== 0) v.ref(d, "pin");
   checkName(v, d, flags, isRoot, wrong);
 }
 
-function checkNegative(v: ArenaView, d: number, flags: number, hashed: boolean, inMemory: boolean, wrong: Report) {
+function checkNegative(flags: number, hashed: boolean, inMemory: boolean, wrong: Report) {
   if ((flags & (L.D_TYPE | L.D_EXEC_ANY | L.D_COMPLETE)) !== 0) wrong("has no inode, but flags of one");
   if (inMemory && hashed) wrong("has no inode, and its file system keeps no such entries");
-  if (v.u32(d + D.aliasNext) !== 0) wrong("has no inode, but a place among the dentries of one");
 }
 
 function checkPositive(v: ArenaView, d: number, inode: number, flags: number, inMemory: boolean, wrong: Report) {

@@ -164,6 +164,19 @@ function checkPlace(v: ArenaView, m: number, place: number, parent: number) {
     "mount-place",
     () => `the file system that ${mount(v, m)} stands in`,
   );
+  checkPathTo(v, m, place);
+}
+
+/** A mount below a removed directory could not be unmounted: no path leads there. */
+function checkPathTo(v: ArenaView, m: number, place: number) {
+  let d = place;
+  for (let left = v.tree.size; left > 0 && v.tree.has(d) && v.u32(d + D.parent) !== d; left--) {
+    if (v.u32(d + D.flags) & L.D_UNHASHED) {
+      v.problem("mount-place", `${mount(v, m)} stands on ${v.dentry(place)}, and ${v.dentry(d)} is not hashed`);
+      return;
+    }
+    d = v.u32(d + D.parent);
+  }
 }
 
 function checkMountTable(v: ArenaView, live: number[]) {

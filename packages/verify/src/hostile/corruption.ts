@@ -37,7 +37,6 @@ const POINTERS: Table = new Map([
       "lastChild",
       "lruNext",
       "lruPrev",
-      "aliasNext",
     ),
   ],
   [L.CACHE_INODE, fieldsOf(Inode, "sb", "alias", "data", "acl", "hashNext", "rcuNext")],
@@ -48,10 +47,7 @@ const POINTERS: Table = new Map([
 ]);
 /** Lists, by the field that leads on: a ring is made of each. */
 const LINKS: Table = new Map([
-  [
-    L.CACHE_DENTRY,
-    fieldsOf(Dentry, "next", "sibNext", "sibPrev", "firstChild", "lruNext", "lruPrev", "aliasNext", "parent"),
-  ],
+  [L.CACHE_DENTRY, fieldsOf(Dentry, "next", "sibNext", "sibPrev", "firstChild", "lruNext", "lruPrev", "parent")],
   [L.CACHE_INODE, fieldsOf(Inode, "hashNext", "rcuNext")],
   [L.CACHE_MOUNT, fieldsOf(Mount, "hashNext", "allNext", "parent", "rcuNext")],
   [L.CACHE_SUPER, fieldsOf(SuperBlock, "rcuNext")],

@@ -84,11 +84,27 @@ export function driverCompare(sb: SuperBlock, dir: Inode, inode: Inode, mineLen:
   );
 }
 
-/** d_op->d_revalidate(): > 0 valid, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. */
-export function driverRevalidate(d: Dentry, dir: Inode, flags: u32): i32 {
-  const len = putDentryName(NAME1, d);
+/**
+ * Second return value of driverRevalidate(): the sequence of the dentry with the name, parent and inode that the driver
+ * was asked about. 1, which no dentry at rest has: it was not asked.
+ */
+export let revalidatedSeq: u32 = 1;
+
+/**
+ * d_op->d_revalidate(): > 0 valid, 0 stale, < 0 -errno. `flags` 1: LOOKUP_REVAL. Name, parent and inode are read in one
+ * moment; a dentry that is not an entry of `parent` any more is not valid there, and the driver is not asked.
+ */
+export function driverRevalidate(d: Dentry, parent: Dentry, flags: u32): i32 {
+  lock(d.lockref);
+  const here = d.parent == parent;
+  const inode = d.inode;
+  const len = d.nameLen;
+  if (here) putName(NAME1, dentryName(d), len);
+  revalidatedSeq = here ? atomic.load<u32>(d.seq) : 1;
+  unlock(d.lockref);
+  if (!here) return 0;
   return <i32>(
-    callDriver(DRIVER_OP.REVALIDATE, d.sb, inodeNumberOrNone(dir), inodeNumberOrNone(d.inode), <f64>len, <f64>flags)
+    callDriver(DRIVER_OP.REVALIDATE, d.sb, inodeNumber(parent.inode), inodeNumberOrNone(inode), <f64>len, <f64>flags)
   );
 }
 

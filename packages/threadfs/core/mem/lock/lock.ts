@@ -46,7 +46,7 @@ const SPINS: i32 = 200;
 const SLEEP_MS: f64 = 2;
 
 /** Whether this thread owns the lock. */
-function isOwner(p: usize): bool {
+export function isOwner(p: usize): bool {
   return (atomic.load<u32>(p) & ~WAITERS) == tid;
 }
 

@@ -288,3 +288,24 @@ export function dAncestor(above: Dentry, d: Dentry): Dentry {
   }
   return noDentry();
 }
+
+/**
+ * Whether a directory above `d` is unhashed, so that no path leads to `d`. Under the rename
+ * lock. d_lock is taken where
+ * the flag is set, because a change that is not committed may be rolled back.
+ */
+export function isBelowRemoved(d: Dentry): bool {
+  let p = d.parent;
+  for (let n = 0; n < CHAIN_MAX; n++) {
+    const up = p.parent;
+    if (up == p) return false;
+    if (p.flags & D_UNHASHED) {
+      lock(p.lockref);
+      const removed = (p.flags & D_UNHASHED) != 0;
+      unlock(p.lockref);
+      if (removed) return true;
+    }
+    p = up;
+  }
+  return true;
+}

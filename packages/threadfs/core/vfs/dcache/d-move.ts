@@ -7,20 +7,13 @@
 
 import * as POINT from "../../../abi/points";
 import { lock, unlock } from "../../mem/lock/lock";
-import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { put64 } from "../../mem/undo/log";
-import { waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
-import { Inode } from "../inode/inode";
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { hashInsert } from "./d-hash";
-import { addChild, dDrop, dDropLocked, dget, dput, removeChild } from "./dcache";
+import { addChild, dDropLocked, dget, removeChild } from "./dcache";
 import { D_LONG_NAME, D_ROOT, Dentry, dentryName, setFlags } from "./dentry";
-
-function noDentry(): Dentry {
-  return changetype<Dentry>(0);
-}
 
 function swapNames(a: Dentry, b: Dentry): void {
   for (let i: usize = 0; i < 32; i += 8) {
@@ -90,34 +83,6 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
 }
 
 /**
- * d_materialise_unique(): a directory that is known under another dentry (`anon`, elsewhere in the tree or outside of
- * it) is found again under the new, negative `d`. Moves the known dentry to the new one's place. Returns it with the
- * caller's reference; `d` loses its reference.
- */
-export function dMaterialise(d: Dentry, anon: Dentry): Dentry {
-  const from = anon.parent;
-  if (dMove(anon, d, false)) dput(from);
-  dput(d);
-  return anon;
-}
-
-/** A dentry of a directory's inode, with a reference; null if there is none. */
-export function dFindAlias(i: Inode): Dentry {
-  let deadline: f64 = 0;
-  while (true) {
-    lock(i.lock);
-    const d = changetype<Dentry>(<usize>i.alias);
-    const got = d ? lockrefGetNotDead(d.lockref, false) : false;
-    const none = !d || (!got && lockrefIsDead(d.lockref));
-    unlock(i.lock);
-    if (got) return d;
-    if (none) return noDentry();
-    // Its lock is held, perhaps to kill it. d_lock comes before i_lock, so waiting happens outside.
-    deadline = waitFor(deadline, d.lockref);
-  }
-}
-
-/**
  * dentry_update_name_case(): changes the spelling, not the length, of a name. For file systems that consider both
  * spellings equal: the hash stays. Under the parent's i_mutex.
  */
@@ -135,9 +100,4 @@ export function dUpdateNameCase(d: Dentry, name: usize, len: u32): bool {
   writeSeqEnd(d.seq);
   unlock(d.lockref);
   return true;
-}
-
-/** d_invalidate(): unhashes a dentry that is stale. */
-export function dInvalidate(d: Dentry): void {
-  dDrop(d);
 }

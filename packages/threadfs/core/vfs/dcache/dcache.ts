@@ -22,7 +22,7 @@ import { corrupt, objectsMax } from "../../mem/bounds";
 import { H_MAX_CHUNKS } from "../../mem/layout";
 import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
-import { writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { readSeqBegin, readSeqRetry, writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { count, panic } from "../../mem/thread";
 import { put32, put64, removePendingBlock, set32, txDepth } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
@@ -31,7 +31,7 @@ import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_HEAD, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, makeSpace, retire } from "../recovery/reclaim";
-import { hashGrow, hashInsert, hashRemove } from "./d-hash";
+import { hashGrow, hashInsert, hashRemove, lockChain, unlockChain } from "./d-hash";
 import {
   D_CANT_MOUNT,
   D_CHAINED,
@@ -51,8 +51,6 @@ import {
   setFlags,
 } from "./dentry";
 
-/** No chain is this long unless memory is corrupt. */
-const CHAIN_MAX: i32 = 1 << 20;
 /** Bound of loops that kill dentries. */
 const KILL_MAX: i32 = 1 << 24;
 
@@ -164,48 +162,58 @@ function inodeFlags(i: Inode): u32 {
   return f;
 }
 
-/** __d_instantiate(): makes a negative dentry positive. The dentry takes over the reference on the inode. */
+/** __d_instantiate(): makes a negative dentry positive. The dentry takes over the reference on the inode. Under d_lock. */
 function bindInode(d: Dentry, i: Inode): void {
-  lock(d.lockref);
   writeSeqBegin(d.seq);
   d.inode = i;
   tracepoint(POINT.INSTANTIATE, d.at, i.at);
   setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);
   writeSeqEnd(d.seq);
-  unlock(d.lockref);
 }
 
 /**
- * Adds a dentry to its inode's list. Only directories are looked up by inode. Under d_lock, and after the dentry is
- * hashed: bucket locks come before i_lock.
+ * bindInode() for a directory, which has one dentry at most. False: it has one. Decided under i_lock, which holds until
+ * the commit, so that of two threads that find a directory under two names one adds a dentry, and the other moves it.
+ * Mode and flags agree too, because modeChangeEnd() looks for the dentry after it has changed the mode under i_lock.
  */
-function addAlias(d: Dentry, i: Inode): void {
-  if (!i.isDir) return;
+function bindDirectory(d: Dentry, i: Inode): bool {
+  // The caller hashes the dentry in the same transaction, and chain locks come before i_lock.
+  lockChain(d);
   lock(i.lock);
-  d.aliasNext = i.alias;
-  i.alias = <u32>d.at;
+  const isFirst = i.alias == 0;
+  if (isFirst) {
+    bindInode(d, i);
+    i.alias = <u32>d.at;
+  }
   unlock(i.lock);
+  unlockChain(d);
+  return isFirst;
 }
 
-/** d_instantiate(): for a dentry that is hashed, or that the caller will hash. */
-export function dInstantiate(d: Dentry, i: Inode): void {
+/**
+ * d_instantiate(): for a dentry that is hashed, or that the caller will hash. False: the inode is a directory that has a
+ * dentry, and nothing has changed.
+ */
+export function dInstantiate(d: Dentry, i: Inode): bool {
   lock(d.lockref);
-  bindInode(d, i);
-  addAlias(d, i);
+  let bound = true;
+  if (i.isDir) bound = bindDirectory(d, i);
+  else bindInode(d, i);
   unlock(d.lockref);
+  return bound;
 }
 
 /**
  * d_add(): binds an inode, if any, and hashes the dentry, unless it is hashed: a negative dentry that its remover has
- * not put yet. Inside a transaction the caller grows the table after the commit.
+ * not put yet. False as in dInstantiate(). Inside a transaction the caller grows the table after the commit.
  */
-export function dAdd(d: Dentry, i: Inode): void {
+export function dAdd(d: Dentry, i: Inode): bool {
   lock(d.lockref);
-  if (i) bindInode(d, i);
-  if (d.flags & D_UNHASHED) hashInsert(d);
-  if (i) addAlias(d, i);
+  const bound = !i || dInstantiate(d, i);
+  if (bound && d.flags & D_UNHASHED) hashInsert(d);
   unlock(d.lockref);
   if (txDepth == 0) hashGrow();
+  return bound;
 }
 
 /**
@@ -222,8 +230,11 @@ export function modeChangeBegin(i: Inode): Dentry {
 export function modeChangeEnd(i: Inode, d: Dentry): void {
   // A driver's dentry may have been killed, and its memory reused, before it was locked.
   if (d && d.inode == i) {
+    // Under i_lock, because a change of another thread that is not committed may be rolled back.
+    lock(i.lock);
     writeSeqBegin(d.seq);
     setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
+    unlock(i.lock);
   }
   if (d) unlock(d.lockref);
   txEnd();
@@ -262,24 +273,11 @@ export function dDrop(d: Dentry): void {
   unlock(d.lockref);
 }
 
-/** A directory has one dentry, or two in the middle of a move. Other inodes have no list. */
-function removeAlias(d: Dentry, i: Inode): void {
+/** A directory knows its dentry, other inodes do not. Under d_lock. */
+function removeAlias(i: Inode): void {
   if (!i.isDir) return;
   lock(i.lock);
-  let p = i.alias;
-  if (p == <u32>d.at) {
-    i.alias = d.aliasNext;
-  } else {
-    for (let n = 0; p != 0 && n < CHAIN_MAX; n++) {
-      const e = changetype<Dentry>(<usize>p);
-      p = e.aliasNext;
-      if (p == <u32>d.at) {
-        e.aliasNext = d.aliasNext;
-        break;
-      }
-    }
-  }
-  d.aliasNext = 0;
+  i.alias = 0;
   unlock(i.lock);
 }
 
@@ -289,7 +287,7 @@ function removeAlias(d: Dentry, i: Inode): void {
  */
 function dentryUnlinkInode(d: Dentry): Inode {
   const i = d.inode;
-  removeAlias(d, i);
+  removeAlias(i);
   writeSeqBegin(d.seq);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY);
   d.inode = changetype<Inode>(NULL_INODE);
@@ -356,9 +354,16 @@ export function dput(first: Dentry): void {
   }
 }
 
-/** d_op->d_delete(): asks the driver while the caller holds a reference and no lock. */
+/**
+ * d_op->d_delete(): asks the driver while the caller holds a reference and no lock. The driver's answer counts if the
+ * dentry is still unused and has not changed since: it may have become another name meanwhile, or a mount point.
+ */
 function driverDeleteUnused(d: Dentry): void {
-  if (lockrefCount(d.lockref) == 1 && driverDelete(d)) dDrop(d);
+  const seq = readSeqBegin(d.seq);
+  if (lockrefCount(d.lockref) != 1 || !driverDelete(d)) return;
+  lock(d.lockref);
+  if (lockrefCount(d.lockref) == 1 && !readSeqRetry(d.seq, seq)) dDropLocked(d);
+  unlock(d.lockref);
 }
 
 /**
@@ -373,7 +378,7 @@ export function dentryKill(d: Dentry): Dentry {
   const i = d.inode;
   const parent = d.parent;
   if (parent != d) removeChild(parent, d);
-  if (i) removeAlias(d, i);
+  if (i) removeAlias(i);
   // Also for a dentry that has been unhashed for long: a walk may have started in it (a removed working directory).
   writeSeqBegin(d.seq);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);

@@ -15,7 +15,7 @@
  *   76  sibNext, 80 sibPrev   ptr  the parent's list of children
  *   84  firstChild, 88 lastChild ptr, 92 childLock u32
  *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; when retired: retired list and epoch; when free: free list
- *   104 aliasNext ptr  next dentry of the same inode (under its i_lock)
+ *   104 unused
  *   108 cookie    u32  position in the parent directory, never used twice there
  *   112 nextCookie u32 directories: the last cookie given out
  *   116 nrChildren u32 directories: positive, hashed children (under its i_mutex)
@@ -110,7 +110,7 @@ export class Dentry {
   childLock_: u32;
   lruNext_: u32;
   lruPrev_: u32;
-  aliasNext_: u32;
+  spare0: u32;
   cookie_: u32;
   nextCookie_: u32;
   nrChildren_: u32;
@@ -213,12 +213,6 @@ export class Dentry {
   }
   set lruPrev(v: u32) {
     set32(changetype<usize>(this) + offsetof<Dentry>("lruPrev_"), v);
-  }
-  get aliasNext(): u32 {
-    return this.aliasNext_;
-  }
-  set aliasNext(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Dentry>("aliasNext_"), v);
   }
   get cookie(): u32 {
     return this.cookie_;

@@ -36,7 +36,7 @@ import { enterActive } from "../recovery/quiescence";
 import { acquireContext } from "../task/context-ref";
 import { forceRef, hasAudit } from "../task/thread";
 import { dropRcu, putLink } from "../walk/drop";
-import { lookupLocked } from "../walk/lookup";
+import { lockAndLookup } from "../walk/lookup";
 import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "../walk/namei";
 import {
   LAST_NORM,
@@ -151,10 +151,10 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (nd.rcu && !dropRcu(nd, DROP.CREATE)) return -ECHILD;
   if (load<u8>(nd.last + nd.lastLen) != 0) return -EISDIR;
   const dir = nd.inode;
-  mutexLock(dir.mutex);
-  const d = lookupLocked(nd, true);
-  let err = d ? 0 : nd.err;
-  if (d && !d.inode) {
+  const d = lockAndLookup(nd, true);
+  if (!d) return nd.err;
+  let err = 0;
+  if (!d.inode) {
     err = mntWantWrite(nd.mnt);
     if (err == 0) err = mayCreate(nd.ctx, dir);
     if (err == 0) err = vfsMknod(nd.ctx, nd, d, S_IFREG | (mode & 0xfff), 0, 0);

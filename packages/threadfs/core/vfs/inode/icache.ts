@@ -92,6 +92,7 @@ export function unhashInode(i: Inode): void {
  */
 export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
   const ino = driverAttrF64(NODE_INO);
+  const type = driverAttrU32(NODE_MODE) & S_IFMT;
   let fresh = spare;
   if (fresh) initDriverInode(fresh, ino);
   while (true) {
@@ -99,7 +100,8 @@ export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
     const head = headOf(sb, ino);
     let i = changetype<Inode>(<usize>load<u32>(head));
     let left = objectsMax();
-    while (i && !(i.ino64 == ino && i.sb == sb)) {
+    // A number with another type is another node: the type of an inode never changes.
+    while (i && !(i.ino64 == ino && i.sb == sb && i.type == type)) {
       if (left-- == 0) corrupt(head);
       i = changetype<Inode>(<usize>i.hashNext);
     }

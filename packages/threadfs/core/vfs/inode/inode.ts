@@ -6,7 +6,7 @@
  *   16  generation u32   20 nlink u32   24 size i64
  *   32  mtime  40 ctime  48 atime  56 btime   i64: seconds since 1970 << 30 | nanoseconds, so that splitting needs no
  *                                             division, and comparing numbers compares times
- *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (dentries of this inode)
+ *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (the dentry of a directory)
  *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 rdev u32
  *   96  acl ptr   100 hashNext ptr (inodes of drivers)   104 ino64 f64 (their number)   112 shape u32 (shape of data)
  *   116 rcuNext  120 rcuTag  124 recount u32 (references found by the recount, recount.ts)

@@ -32,13 +32,15 @@ import {
   Mount,
   mntget,
   mntput,
+  movedFrom,
+  movedFromPoint,
   moveMount,
   newMount,
   rootMount,
-  umountTree,
   unlockNamespace,
 } from "./namespace";
 import { addDriverMounts, newSuper, SuperBlock } from "./super";
+import { umountTree } from "./umount";
 
 /** Bound of mounts stacked at one place. */
 const STACKED_MAX: i32 = 100000;
@@ -88,48 +90,49 @@ function driverRoot(sb: SuperBlock): i32 {
 }
 
 /**
- * graft_tree(): mounts `m` at the path in nd, whose references it does not take over. `source`: the mount that a bind
- * mount is made from, which must be attached. Checked under the namespace lock, because a mount looks detached in the
- * middle of a move. On failure the mount is put, except with `move`.
+ * lock_mount() and graft_tree(): mounts `m` at the path in nd, whose references it does not take over, on top of what
+ * another thread may have mounted there since the walk. `source`: the mount that a bind mount is made from, which must be
+ * attached. On failure the mount is put, except with `move`.
  */
 function graftMount(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
-  lockNamespace();
   let err = 0;
-  if (source && isDetached(source)) err = -EINVAL;
-  else if (nd.dentry.inode.isDir != m.root.inode.isDir) err = -ENOTDIR;
-  else err = graftMountLocked(m, nd, move);
-  unlockNamespace();
+  if (nd.dentry.inode.isDir != m.root.inode.isDir) err = -ENOTDIR;
+  else {
+    let onMnt = mntget(nd.mnt);
+    let on = dget(nd.dentry);
+    for (let n = 0; ; n++) {
+      const mutex = on.inode.mutex;
+      mutexLock(mutex);
+      lockNamespace();
+      const above = lookupMntRef(onMnt, on);
+      if (!above) err = graftMountLocked(m, onMnt, on, source, move);
+      unlockNamespace();
+      mutexUnlock(mutex);
+      if (!above) break;
+      if (n == STACKED_MAX) corrupt(onMnt.at);
+      dput(on);
+      mntput(onMnt);
+      onMnt = above;
+      on = dget(above.root);
+    }
+    if (err != 0) {
+      dput(on);
+      mntput(onMnt);
+    } else if (move) {
+      dput(movedFromPoint);
+      mntput(movedFrom);
+    }
+  }
   if (err != 0 && !move) mntput(m);
   return err;
 }
 
-function graftMountLocked(m: Mount, nd: Nameidata, move: bool): i32 {
-  // Another thread may have mounted here since the walk: mount on top of that.
-  let onMnt = mntget(nd.mnt);
-  let on = dget(nd.dentry);
-  for (let n = 0; ; n++) {
-    const above = lookupMntRef(onMnt, on);
-    if (!above) break;
-    if (n == STACKED_MAX) corrupt(onMnt.at);
-    dput(on);
-    mntput(onMnt);
-    onMnt = above;
-    on = dget(above.root);
-  }
+/** Whether a mount is detached is known only under the namespace lock: it looks so in the middle of a move. */
+function graftMountLocked(m: Mount, onMnt: Mount, on: Dentry, source: Mount, move: bool): i32 {
   tracepoint(POINT.MOUNT_CHECK, on.at, 1);
-  let err = -EINVAL;
   // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
-  if (!isDetached(onMnt)) {
-    const mutex = on.inode.mutex;
-    mutexLock(mutex);
-    err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
-    mutexUnlock(mutex);
-  }
-  if (err != 0) {
-    dput(on);
-    mntput(onMnt);
-  }
-  return err;
+  if ((source && isDetached(source)) || isDetached(onMnt)) return -EINVAL;
+  return move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
 }
 
 /** Whether a mount is attached nowhere (any more). Under the namespace lock. */

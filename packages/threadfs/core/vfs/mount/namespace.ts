@@ -2,8 +2,9 @@
  * The mount table: which file system is mounted on which directory.
  *
  * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything) 4 mountpoint ptr 8 root ptr 12 sb ptr
- *   20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
+ *   16 detachedNext ptr  20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
  *   48 recount u32 (references found by the recount, recount.ts)  52 nrChildren u32 (mounts on this one)
+ *   56 oldParent ptr  60 oldPoint ptr (of a detached mount, with detachedNext, for its detacher alone: umount.ts)
  *   64 count i32, in a cache line that no walk in rcu mode reads
  *
  * Guarantees
@@ -14,10 +15,10 @@
  *  - A mount's memory is reused after a grace period. The last mount of a file system ends the file system, also after
  *    a grace period.
  *
- * Lock order: namespace lock, i_mutex of the mount point, mount lock, d_lock.
+ * Lock order: i_mutex of the mount point, namespace lock, mount lock, rename lock, d_lock.
  */
 
-import { EBUSY, EINVAL, ENOENT, ENOTDIR } from "../../../abi/errno";
+import { EINVAL, ENOENT, ENOTDIR } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
@@ -27,6 +28,7 @@ import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
 import { put32, set32 } from "../../mem/undo/log";
 import { sleepUs, spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
+import { isBelowRemoved } from "../dcache/d-lookup";
 import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import {
@@ -37,6 +39,7 @@ import {
   G_NEXT_MNT,
   G_NR_MOUNTS,
   G_NS_LOCK,
+  G_RENAME_LOCK,
   G_ROOT_MNT,
   MOUNT_HASH,
   MOUNT_HEADS,
@@ -59,7 +62,7 @@ export class Mount {
   mountpoint_: u32;
   root_: u32;
   sb_: u32;
-  spare0: u32;
+  detachedNext: u32;
   flags_: u32;
   id: u32;
   hashNext_: u32;
@@ -69,8 +72,8 @@ export class Mount {
   rcuTag: u32;
   recount: u32;
   nrChildren_: u32;
-  spare1: u32;
-  spare2: u32;
+  oldParent: u32;
+  oldPoint: u32;
   count_: u32;
 
   get at(): usize {
@@ -287,7 +290,7 @@ function listAdd(m: Mount): void {
   set32(G_MOUNTS, <u32>m.at);
 }
 
-function listRemove(m: Mount): void {
+export function listRemove(m: Mount): void {
   if (m.allPrev != 0) changetype<Mount>(<usize>m.allPrev).allNext = m.allNext;
   else set32(G_MOUNTS, m.allNext);
   if (m.allNext != 0) changetype<Mount>(<usize>m.allNext).allPrev = m.allPrev;
@@ -296,12 +299,17 @@ function listRemove(m: Mount): void {
 }
 
 /**
- * Attaches a mount at (parent, d). Under the mount lock, in a write section. -ENOENT: the directory is being removed.
+ * d_set_mounted(), and the entry in the table: attaches a mount at (parent, d). Under the mount lock, in a write
+ * section. -ENOENT: the directory or one above it has been removed, so that no path would lead to the mount. dInvalidate()
+ * looks for mounts below a directory and unhashes it under the same locks.
  */
 function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
+  lock(G_RENAME_LOCK);
   lock(d.lockref);
-  if ((d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot)) {
+  const removed = (d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot) || isBelowRemoved(d);
+  if (removed) {
     unlock(d.lockref);
+    unlock(G_RENAME_LOCK);
     return -ENOENT;
   }
   m.parent = parent;
@@ -314,6 +322,7 @@ function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   tracepoint(POINT.MOUNT_ATTACH, m.at, d.at);
   setFlags(d, D_MOUNTED, 0);
   unlock(d.lockref);
+  unlock(G_RENAME_LOCK);
   return 0;
 }
 
@@ -332,7 +341,7 @@ export function attachMount(m: Mount, parent: Mount, d: Dentry): i32 {
  * Detaches a mount. Under the mount lock, in a write section. The caller drops the references on parent and mount
  * point.
  */
-function unhashMount(m: Mount): void {
+export function unhashMount(m: Mount): void {
   const parent = m.parent;
   const d = m.mountpoint;
   const head = headOf(parent, d);
@@ -378,79 +387,12 @@ export function isMounted(d: Dentry): bool {
   return is;
 }
 
-/** Detaches one mount. The caller has checked that nothing is mounted on it. */
-function detachOne(m: Mount, keepListed: bool): void {
-  unhashMount(m);
-  if (!keepListed) listRemove(m);
-}
-
 /**
- * do_umount(): `m` with the caller's reference on it. -EBUSY: it is in use, and not `detach`; -EINVAL: it is the root
- * or not attached. `detach`: `m` and all mounts on it leave the tree at once, and end with their last users.
+ * Second return values of moveMount(): where the mount stood. The caller puts the references outside of the namespace
+ * lock, because the last one may call a driver.
  */
-export function umountTree(m: Mount, detach: bool): i32 {
-  mutexLock(G_NS_LOCK);
-  lock(G_MOUNT_LOCK);
-  let err = 0;
-  if (m.parent == m) err = -EINVAL;
-  else if (!detach) {
-    writeSeqBegin(G_MOUNT_SEQ);
-    // Two references are the tree's and the caller's. While the sequence is odd no walk can add one and validate it.
-    if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
-    if (err == 0) {
-      const parent = m.parent;
-      const d = m.mountpoint;
-      detachOne(m, false);
-      writeSeqEnd(G_MOUNT_SEQ);
-      unlock(G_MOUNT_LOCK);
-      mutexUnlock(G_NS_LOCK);
-      dput(d);
-      mntput(parent);
-      mntput(m);
-      return 0;
-    }
-    writeSeqEnd(G_MOUNT_SEQ);
-  }
-  unlock(G_MOUNT_LOCK);
-  if (err == 0) detachTree(m);
-  mutexUnlock(G_NS_LOCK);
-  return err;
-}
-
-/** Detaches the mounts on `m`, leaves first, and then `m`. */
-function detachTree(m: Mount): void {
-  for (let n = 0; n < DEPTH_MAX; n++) {
-    lock(G_MOUNT_LOCK);
-    let top = m;
-    for (let k = 0; top.nrChildren != 0; k++) {
-      const child = childOf(top);
-      // The count of children does not match the tree, or the mount is its own ancestor.
-      if (child == top || k == DEPTH_MAX) corrupt(top.at);
-      top = child;
-    }
-    writeSeqBegin(G_MOUNT_SEQ);
-    const parent = top.parent;
-    const d = top.mountpoint;
-    detachOne(top, false);
-    writeSeqEnd(G_MOUNT_SEQ);
-    unlock(G_MOUNT_LOCK);
-    dput(d);
-    mntput(parent);
-    mntput(top);
-    if (top == m) return;
-  }
-}
-
-function childOf(m: Mount): Mount {
-  let p = load<u32>(G_MOUNTS);
-  for (let left = objectsMax(); p != 0; left--) {
-    if (left == 0) corrupt(m.at);
-    const e = changetype<Mount>(<usize>p);
-    if (e.parent == m && e != m) return e;
-    p = e.allNext;
-  }
-  return m;
-}
+export let movedFrom: Mount = changetype<Mount>(0);
+export let movedFromPoint: Dentry = changetype<Dentry>(0);
 
 /** Moves a mount to (parent, d), and takes over the references on them. Under the namespace lock. */
 export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
@@ -467,16 +409,14 @@ export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
   // One transaction for both changes: at no moment is the mount detached.
   const oldParent = m.parent;
   const oldPlace = m.mountpoint;
-  detachOne(m, true);
+  unhashMount(m);
   const err = hashMount(m, parent, d);
   // Restores the old place, which still has the mount's references and was valid for a mount.
   if (err != 0) hashMount(m, oldParent, oldPlace);
   writeSeqEnd(G_MOUNT_SEQ);
   unlock(G_MOUNT_LOCK);
-  if (err == 0) {
-    dput(oldPlace);
-    mntput(oldParent);
-  }
+  movedFrom = oldParent;
+  movedFromPoint = oldPlace;
   return err;
 }
 

@@ -11,12 +11,12 @@ import * as HOOK from "../../../abi/hooks";
 import { S_IFDIR, S_IFMT } from "../../../abi/mode";
 import { driverCreate } from "../../fs/driver/hooks";
 import { tmpfsCreate } from "../../fs/tmpfs/tmpfs";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
-import { dInstantiate, dput, dSetFlags } from "../dcache/dcache";
+import { lock, mutexUnlock, unlock } from "../../mem/lock/lock";
+import { dDropLocked, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
 import { D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
-import { discardInode, igetDriver, newInode } from "../inode/icache";
+import { discardInode, igetDriver, iput, newInode } from "../inode/icache";
 import { Context } from "../task/cred";
-import { errDentry, lookupLocked } from "../walk/lookup";
+import { errDentry, lockAndLookup } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
 import { LAST_NORM, Nameidata } from "../walk/nameidata";
 import { hasTrailingSlash, mayCreate, mntWantWrite } from "./may";
@@ -32,10 +32,8 @@ export function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
     pathPut(nd);
     return errDentry(nd, -EEXIST);
   }
-  mutexLock(nd.inode.mutex);
-  const d = lookupLocked(nd, true);
+  const d = lockAndLookup(nd, true);
   if (!d) {
-    mutexUnlock(nd.inode.mutex);
     pathPut(nd);
     return d;
   }
@@ -75,8 +73,11 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   const i = igetDriver(sb, spare);
   lock(d.lockref);
   setFlags(d, 0, D_DRIVER_PENDING);
-  dInstantiate(d, i);
+  const bound = dInstantiate(d, i);
+  // Another thread has found the new directory under another name already: the next lookup of this one asks the driver.
+  if (!bound) dDropLocked(d);
   unlock(d.lockref);
+  if (!bound) iput(i);
   return 0;
 }
 

@@ -5,6 +5,8 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../abi/flags";
 import { MAY_WRITE } from "../../../abi/permissions";
 import { tmpfsExchange, tmpfsRename } from "../../fs/tmpfs/tmpfs";
 import { mutexLock, mutexUnlock, txBegin, txEnd } from "../../mem/lock/lock";
+import { waitFor } from "../../mem/wait";
+import { ERESTARTNOINTR, spliceBusy } from "../dcache/d-alias";
 import { dAncestor } from "../dcache/d-lookup";
 import { dMove } from "../dcache/d-move";
 import { dput, dSetFlags } from "../dcache/dcache";
@@ -69,21 +71,32 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
   else if (nd2.lastType != LAST_NORM) err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
   else err = mntWantWrite(nd.mnt);
   if (err == 0) {
-    const a = nd.dentry;
-    const b = nd2.dentry;
-    nd.putDentry_ = 0;
-    nd.putInode_ = 0;
-    nd2.putDentry_ = 0;
-    nd2.putInode_ = 0;
-    const trap = lockRename(a, b);
-    err = renameLocked(nd, nd2, trap, flags);
-    unlockRename(a, b);
-    // Puts what the rename replaced when no lock is held, because it may have lost its last name.
-    putAfterRename(nd);
-    putAfterRename(nd2);
+    err = renameTry(nd, nd2, flags);
+    // A directory that has to move here is in use elsewhere (d-alias.ts).
+    let deadline: f64 = 0;
+    while (err == -ERESTARTNOINTR) {
+      deadline = waitFor(deadline, spliceBusy);
+      err = renameTry(nd, nd2, flags);
+    }
   }
   pathPut(nd2);
   pathPut(nd);
+  return err;
+}
+
+function renameTry(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
+  const a = nd.dentry;
+  const b = nd2.dentry;
+  nd.putDentry_ = 0;
+  nd.putInode_ = 0;
+  nd2.putDentry_ = 0;
+  nd2.putInode_ = 0;
+  const trap = lockRename(a, b);
+  const err = renameLocked(nd, nd2, trap, flags);
+  unlockRename(a, b);
+  // Puts what the rename replaced when no lock is held, because it may have lost its last name.
+  putAfterRename(nd);
+  putAfterRename(nd2);
   return err;
 }
 

@@ -9,8 +9,10 @@ import { dDelete, dDeleteFinish, dput, dSetFlags } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
 import { iput } from "../inode/icache";
 import { Inode, ihold } from "../inode/inode";
+import { G_MOUNT_LOCK, G_RENAME_LOCK } from "../layout";
 import { isMounted } from "../mount/namespace";
-import { lookupLocked } from "../walk/lookup";
+import { dInvalidate, hasMountBelow } from "../mount/umount";
+import { lockAndLookup } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, Nameidata } from "../walk/nameidata";
 import { hasTrailingSlash, mayDelete, mntWantWrite } from "./may";
@@ -27,10 +29,8 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   }
   err = mntWantWrite(nd.mnt);
   const dir = nd.inode;
-  mutexLock(dir.mutex);
-  const d = lookupLocked(nd, false);
+  const d = lockAndLookup(nd, false);
   if (!d) {
-    mutexUnlock(dir.mutex);
     pathPut(nd);
     return nd.err;
   }
@@ -62,10 +62,23 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
     dSetFlags(d, 0, D_DRIVER_PENDING);
     return err;
   }
+  // Nothing is mounted on it, but perhaps below it: the driver may remove a directory that is not empty.
+  lock(G_MOUNT_LOCK);
+  lock(G_RENAME_LOCK);
+  const below = d.inode.isDir && hasMountBelow(d);
+  if (below) {
+    unlock(G_RENAME_LOCK);
+    unlock(G_MOUNT_LOCK);
+    dInvalidate(d, atomic.load<u32>(d.seq));
+    lock(G_MOUNT_LOCK);
+    lock(G_RENAME_LOCK);
+  }
   lock(d.lockref);
   setFlags(d, D_CANT_MOUNT, D_DRIVER_PENDING);
   const inodeToPut = dDelete(d);
   unlock(d.lockref);
+  unlock(G_RENAME_LOCK);
+  unlock(G_MOUNT_LOCK);
   dDeleteFinish(d, inodeToPut);
   return 0;
 }

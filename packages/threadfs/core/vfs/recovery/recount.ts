@@ -66,6 +66,7 @@ import {
 } from "../layout";
 import { Mount } from "../mount/namespace";
 import { DRIVER_MOUNTED, SuperBlock } from "../mount/super";
+import { detachTree } from "../mount/umount";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
 import { retire } from "./reclaim";
 
@@ -83,6 +84,7 @@ export function recountReferences(waitMs: f64): bool {
     return false;
   }
   const leaks = atomic.load<u32>(G_LEAKS);
+  detachPending();
   markFreeObjects();
   countContexts();
   countFiles();
@@ -106,6 +108,34 @@ function allQuiescent(waitMs: f64): bool {
     }
   }
   return true;
+}
+
+/**
+ * Detaches the mounts below directories that a driver was removing when the thread died: storeCounts() unhashes these
+ * directories. The references that the mounts held are not put, because all are counted afterwards.
+ */
+function detachPending(): void {
+  let n = objectsMax();
+  for (let m = pendingMount(); m; m = pendingMount()) {
+    if (n-- == 0) corrupt(m.at);
+    detachTree(m, changetype<Mount>(0));
+  }
+}
+
+function pendingMount(): Mount {
+  let n = objectsMax();
+  for (let p = load<u32>(G_MOUNTS); p != 0; p = changetype<Mount>(<usize>p).allNext) {
+    if (n-- == 0) corrupt(p);
+    const m = changetype<Mount>(<usize>p);
+    if (m.parent == m) continue;
+    let d = m.mountpoint;
+    for (let depth = objectsMax(); d.parent != d && !(d.flags & D_DRIVER_PENDING); depth--) {
+      if (depth == 0) corrupt(d.at);
+      d = d.parent;
+    }
+    if (d.flags & D_DRIVER_PENDING) return m;
+  }
+  return changetype<Mount>(0);
 }
 
 // ------------------------------------------------------------------------------------------------- objects of a cache

@@ -166,7 +166,7 @@ export function completeWalk(nd: Nameidata): i32 {
   }
   if (!ask || !(nd.dentry.flags & D_OP_REVALIDATE)) return 0;
   const parent = dgetParent(nd.dentry);
-  const r = driverRevalidate(nd.dentry, parent.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  const r = driverRevalidate(nd.dentry, parent, nd.flags & LOOKUP_REVAL ? 1 : 0);
   dput(parent);
   if (r > 0) return 0;
   return r < 0 ? r : -ESTALE;

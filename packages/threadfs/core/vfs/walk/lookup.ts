@@ -5,21 +5,24 @@
 
 import * as COUNTER from "../../../abi/counters";
 import * as DROP from "../../../abi/drop";
-import { ECHILD, ELOOP, ENOENT, ENOSPC } from "../../../abi/errno";
+import { ECHILD, ENOENT, ENOSPC } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
 import * as POINT from "../../../abi/points";
-import { driverLookup, driverRevalidate } from "../../fs/driver/hooks";
+import { driverLookup, driverRevalidate, revalidatedSeq } from "../../fs/driver/hooks";
 import { hashLen } from "../../mem/hash";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { count } from "../../mem/thread";
+import { waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
-import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq, isSubdir } from "../dcache/d-lookup";
-import { dFindAlias, dInvalidate, dMaterialise, dUpdateNameCase } from "../dcache/d-move";
-import { dAdd, dAlloc, dentryModeChanged, dput } from "../dcache/dcache";
+import { dSpliceAlias, ERESTARTNOINTR, spliceBusy, spliceError } from "../dcache/d-alias";
+import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq } from "../dcache/d-lookup";
+import { dUpdateNameCase } from "../dcache/d-move";
+import { dAdd, dAlloc, dDrop, dentryModeChanged, dput } from "../dcache/dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_OP_REVALIDATE, Dentry } from "../dcache/dentry";
-import { igetDriver, iput } from "../inode/icache";
+import { igetDriver } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
+import { dInvalidate } from "../mount/umount";
 import { dropRcu, dropRcuNext } from "./drop";
 import { LOOKUP_REVAL, Nameidata } from "./nameidata";
 
@@ -56,11 +59,17 @@ export function lookupFast(nd: Nameidata): Dentry {
     tracepoint(POINT.FOUND, d.at, 0);
     if (!(d.flags & D_OP_REVALIDATE)) return d;
   }
-  const r = driverRevalidate(d, nd.inode, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  const r = revalidate(nd, d);
   if (r > 0) return d;
-  if (r == 0) dInvalidate(d);
   dput(d);
   return errDentry(nd, r);
+}
+
+/** Asks the driver whether a dentry is valid. > 0: it is; 0: it was not, and is not hashed under this name any more; -errno. */
+function revalidate(nd: Nameidata, d: Dentry): i32 {
+  const r = driverRevalidate(d, nd.dentry, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  if (r == 0) dInvalidate(d, revalidatedSeq);
+  return r;
 }
 
 /**
@@ -68,15 +77,31 @@ export function lookupFast(nd: Nameidata): Dentry {
  */
 export function lookupSlow(nd: Nameidata): Dentry {
   tracepoint(POINT.LOCKED_LOOKUP, nd.dentry_, 0);
-  mutexLock(nd.inode.mutex);
-  const d = lookupLocked(nd, false);
-  mutexUnlock(nd.inode.mutex);
+  const d = lockAndLookup(nd, false);
+  if (d) mutexUnlock(nd.inode.mutex);
   return d;
+}
+
+/**
+ * Takes the directory's i_mutex and calls lookupLocked(). null: nd.err, and the mutex is released. While a directory that
+ * has to move here is in use elsewhere, releases the mutex, waits and looks again.
+ */
+export function lockAndLookup(nd: Nameidata, create: bool): Dentry {
+  let deadline: f64 = 0;
+  while (true) {
+    mutexLock(nd.inode.mutex);
+    const d = lookupLocked(nd, create);
+    if (d) return d;
+    mutexUnlock(nd.inode.mutex);
+    if (nd.err != -ERESTARTNOINTR) return d;
+    deadline = waitFor(deadline, spliceBusy);
+  }
 }
 
 /**
  * The dentry of nd.last, positive or negative, with a reference; null: nd.err. The caller holds the directory's
  * i_mutex. `create`: allocates a dentry that is not there, unhashed in memory, hashed and negative for a driver.
+ * -ERESTARTNOINTR: the caller releases its mutexes and looks again.
  */
 export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const parent = nd.dentry;
@@ -84,17 +109,16 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
   let d = dLookup(parent, dir, nd.last, hl);
   if (d && d.flags & D_OP_REVALIDATE) {
-    const r = driverRevalidate(d, dir, nd.flags & LOOKUP_REVAL ? 1 : 0);
+    const r = revalidate(nd, d);
     if (r > 0) return d;
-    // Stale: drop it and ask the file system.
-    dInvalidate(d);
+    // Stale: ask the file system.
     dput(d);
     if (r < 0) return errDentry(nd, r);
     d = changetype<Dentry>(0);
   }
   // A new file gets the spelling of its creator: a negative dentry takes it on, or is dropped if the length differs.
   if (d && create && !d.inode && parent.flags & D_OP_COMPARE && !dUpdateNameCase(d, nd.last, nd.lastLen)) {
-    dInvalidate(d);
+    dDrop(d);
     dput(d);
     d = changetype<Dentry>(0);
   }
@@ -128,24 +152,8 @@ function lookupDriver(nd: Nameidata, hl: u64): Dentry {
     dput(d);
     return errDentry(nd, -ENOSPC);
   }
-  return spliceAlias(nd, d, i);
-}
-
-/** d_splice_alias(): moves a directory that is known elsewhere to this place; binds anything else. */
-function spliceAlias(nd: Nameidata, d: Dentry, i: Inode): Dentry {
-  if (i.isDir) {
-    dentryModeChanged(i);
-    const alias = dFindAlias(i);
-    if (alias) {
-      iput(i);
-      if (isSubdir(d, alias)) {
-        dput(alias);
-        dput(d);
-        return errDentry(nd, -ELOOP);
-      }
-      return dMaterialise(d, alias);
-    }
-  }
-  dAdd(d, i);
-  return d;
+  // The mode may have changed. A dentry that the directory gets from now on has flags of its mode.
+  if (i.isDir) dentryModeChanged(i);
+  const found = dSpliceAlias(d, i);
+  return found ? found : errDentry(nd, spliceError);
 }
