@@ -51,6 +51,18 @@ export function systemCallError(
   return error;
 }
 
+/**
+ * The exception of `rm`, which consists of many calls: Node's names the path that was given, and its `errno` is positive.
+ * For errors other than EACCES, ENOTDIR, ENOTEMPTY and EPERM Node's `code` is empty; here it is the error's name.
+ * @param errno negative error number from the core
+ */
+export function removalError(errno: number, path: string | Uint8Array): SystemCallError {
+  const [code, text] = errnoText(errno);
+  const shown = pathText(path);
+  const error = new Error(`${code}, ${text.charAt(0).toUpperCase()}${text.slice(1)}: '${shown}'`);
+  return Object.assign(error, { errno: -errno, code, syscall: "rm", path: shown });
+}
+
 /** An error with a `code`: one of Node's ERR_ codes, or ERR_THREADFS_... */
 export function codedError<E extends Error>(
   type: new (message: string, options?: ErrorOptions) => E,

@@ -1,7 +1,10 @@
 /**
- * `rm` and the recursive `rmdir`. Removes a tree through descriptors of its directories, name by name, so that another
- * thread cannot lead the removal out of the tree by replacing a directory with a link. Iterative, so that depth costs
- * no JavaScript stack.
+ * `rm` and `rmdir`. Removes a tree through descriptors of its directories, name by name, so that another thread cannot
+ * lead the removal out of the tree by replacing a directory with a link. Iterative, so that depth costs no JavaScript
+ * stack.
+ *
+ * Where Node 26 empties a directory that it then cannot remove, nothing inside is removed here: rmdir(2) is tried on
+ * every directory before its contents, and ENOTEMPTY alone means that the contents are in the way.
  */
 
 import type * as NodeFs from "node:fs";
@@ -9,7 +12,7 @@ import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { DT_DIR } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
-import { compoundError, pathText, systemCallError } from "../errors/errors.js";
+import { compoundError, invalidArgValue, pathText, removalError, systemCallError } from "../errors/errors.js";
 import { type Path, toBoolean, toInteger, toObject, toPath, toUint32 } from "./args.js";
 import { utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
@@ -29,6 +32,13 @@ const DOT_DOT = /* @__PURE__ */ utf8Bytes("..");
 
 /** Errors after which Node retries if `maxRetries` is given. */
 const RETRIED = new Set<number>([-ERRNO.EBUSY, -ERRNO.EMFILE, -ERRNO.ENFILE, -ERRNO.ENOTEMPTY, -ERRNO.EPERM]);
+/** The same before the contents are removed. */
+const RETRIED_FULL = new Set<number>([...RETRIED].filter((errno) => errno !== -ERRNO.ENOTEMPTY));
+
+/** Whether the last name of a path is "..", which no directory can be removed by. */
+function endsInDotDot(path: Path): boolean {
+  return /(^|\/)\.\.\/*$/.test(pathText(path));
+}
 
 export interface RmArguments {
   path: Path;
@@ -39,17 +49,18 @@ export interface RmArguments {
   retryDelay: number;
 }
 
-function rmArguments(path: PathLike, options?: NodeFs.RmOptions & NodeFs.RmDirOptions): RmArguments {
-  const checked = toPath(path);
-  const given = options === undefined ? {} : toObject(options, "options");
-  const recursive = toBoolean(given.recursive ?? false, "options.recursive");
-  const retryDelay = toInteger(given.retryDelay ?? 100, "options.retryDelay", 0, 2 ** 31 - 1);
-  const maxRetries = toUint32(given.maxRetries ?? 0, "options.maxRetries");
-  const force = toBoolean(given.force ?? false, "options.force");
-  return { path: checked, recursive, force, maxRetries, retryDelay };
-}
-
 type PathLike = NodeFs.PathLike;
+
+const RM_DEFAULTS = { recursive: false, force: false, retryDelay: 100, maxRetries: 0 };
+
+function rmArguments(path: PathLike, options?: NodeFs.RmOptions): RmArguments {
+  const given = options === undefined ? RM_DEFAULTS : { ...RM_DEFAULTS, ...toObject(options, "options") };
+  const force = toBoolean(given.force, "options.force");
+  const recursive = toBoolean(given.recursive, "options.recursive");
+  const retryDelay = toInteger(given.retryDelay, "options.retryDelay", 0, 2 ** 31 - 1);
+  const maxRetries = toUint32(given.maxRetries, "options.maxRetries");
+  return { path: toPath(path), recursive, force, maxRetries, retryDelay };
+}
 
 /** Sleeps where the thread may block; elsewhere returns at once. */
 function sleep(milliseconds: number): void {
@@ -61,58 +72,63 @@ function sleep(milliseconds: number): void {
 }
 
 /** Makes a call, and retries it as the options say. */
-function retry(args: RmArguments, call: () => number): number {
+function retry(args: RmArguments, call: () => number, retried: ReadonlySet<number> = RETRIED): number {
   let result = call();
-  for (let i = 1; i <= args.maxRetries && RETRIED.has(result); i++) {
+  for (let i = 1; i <= args.maxRetries && retried.has(result); i++) {
     if (args.retryDelay > 0) sleep(i * args.retryDelay);
     result = call();
   }
   return result;
 }
 
+function unlinkPath(calls: SystemCalls, args: RmArguments): void {
+  const gone = retry(args, () => {
+    const length = calls.tryPutPath(args.path);
+    return length < 0 ? length : calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, 0);
+  });
+  if (gone < 0 && gone !== -ERRNO.ENOENT) throw removalError(gone, args.path);
+}
+
 export const rm = operation(rmArguments, (calls, args): void => {
-  const { path } = args;
+  const { path, force, recursive } = args;
   const found = calls.statRaw(path, AT_SYMLINK_NOFOLLOW);
   if (found < 0) {
-    if (args.force && found === -ERRNO.ENOENT) return;
-    throw systemCallError(found, "lstat", path);
-  }
-  if ((calls.attachment.stat[STAT.mode] & S_IFMT) === S_IFDIR) {
-    if (!args.recursive) {
-      throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
-        code: "EISDIR",
-        message: "is a directory",
-        path: pathText(path),
-        syscall: "rm",
-        errno: ERRNO.EISDIR,
-      });
-    }
-    removeTree(calls, args);
+    if (force && found === -ERRNO.ENOENT) return;
+    // With both options Node makes no lstat: nothing is there (ENOTDIR), or the removal itself fails.
+    if (!force || !recursive) throw systemCallError(found, "lstat", path);
+    if (found !== -ERRNO.ENOTDIR) unlinkPath(calls, args);
     return;
   }
-  const length = calls.putPath(path, "unlink");
-  const gone = retry(args, () => {
-    calls.tryPutPath(path);
-    return calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, 0);
-  });
-  if (gone < 0 && gone !== -ERRNO.ENOENT) throw systemCallError(gone, "unlink", path);
+  if ((calls.attachment.stat[STAT.mode] & S_IFMT) !== S_IFDIR) {
+    unlinkPath(calls, args);
+    return;
+  }
+  if (!recursive) {
+    throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
+      code: "EISDIR",
+      message: "is a directory",
+      path: pathText(path),
+      syscall: "rm",
+      errno: ERRNO.EISDIR,
+    });
+  }
+  removeTree(calls, args);
 });
 
+/** Removes a directory and everything below it, as `rm` with `recursive`. */
+export function removeTree(calls: SystemCalls, args: RmArguments): void {
+  new Removal(calls, args).run();
+}
+
 export const rmdir = operation(
-  (path: PathLike, options?: NodeFs.RmDirOptions): RmArguments => {
-    const { force: _, ...own } = (options ?? {}) as NodeFs.RmOptions;
-    return rmArguments(path, own);
+  (path: PathLike, options?: NodeFs.RmDirOptions): Path => {
+    const checked = toPath(path);
+    const recursive: unknown = options?.recursive;
+    if (recursive !== undefined) throw invalidArgValue("options.recursive", recursive, "is no longer supported");
+    if (options !== undefined) toObject(options, "options");
+    return checked;
   },
-  (calls, args): void => {
-    if (!args.recursive) {
-      rmdirPath(calls, args.path);
-      return;
-    }
-    const found = calls.statRaw(args.path, AT_SYMLINK_NOFOLLOW);
-    if (found < 0) throw systemCallError(found, "lstat", args.path);
-    if ((calls.attachment.stat[STAT.mode] & S_IFMT) === S_IFDIR) removeTree(calls, args);
-    else rmdirPath(calls, args.path);
-  },
+  (calls, path): void => rmdirPath(calls, path),
 );
 
 /** A directory that is being emptied. */
@@ -141,7 +157,9 @@ class Removal {
 
   run(): void {
     try {
-      this.#descend(this.#args.path, 0);
+      const { path } = this.#args;
+      if (endsInDotDot(path)) this.#fail(-ERRNO.ENOTEMPTY);
+      this.#descend(path, 0);
       let level = this.#levels.at(-1);
       while (level !== undefined) {
         const entry = level.entries[level.next];
@@ -161,36 +179,50 @@ class Removal {
     return this.#levels.at(-1)?.fd ?? AT_FDCWD;
   }
 
-  /** Removes a file, or opens a directory. */
+  /** Removes a file or an empty directory, or opens a directory. */
   #remove(level: Level, { name, type }: Entry): void {
     if (type !== DT_DIR) {
       const gone = this.#unlink(level.fd, name, 0);
       if (gone >= 0 || gone === -ERRNO.ENOENT) return;
-      if (gone !== -ERRNO.EISDIR) this.#fail(gone, "unlink", name);
+      if (gone !== -ERRNO.EISDIR) this.#fail(gone);
     }
     this.#descend(name, 0);
   }
 
-  #unlink(dirfd: number, name: Path, flags: number): number {
+  #unlink(dirfd: number, name: Path, flags: number, retried?: ReadonlySet<number>): number {
     const { core, ctx } = this.#calls;
-    return retry(this.#args, () => {
-      const length = this.#calls.tryPutPath(name);
-      return length < 0 ? length : core.sysUnlink(ctx, dirfd, length, flags);
-    });
+    return retry(
+      this.#args,
+      () => {
+        const length = this.#calls.tryPutPath(name);
+        return length < 0 ? length : core.sysUnlink(ctx, dirfd, length, flags);
+      },
+      retried,
+    );
   }
 
+  /** Removes an empty directory, or opens one. One that cannot be removed keeps its contents. */
   #descend(name: Path, passes: number): void {
     const { core, ctx, attachment } = this.#calls;
     const above = this.#above;
+    const gone = this.#unlink(above, name, AT_REMOVEDIR, RETRIED_FULL);
+    if (gone >= 0 || gone === -ERRNO.ENOENT) return;
+    if (gone === -ERRNO.ENOTDIR && this.#levels.length > 0) {
+      // Another type of file has taken the directory's place: remove that.
+      this.#replaced(name, passes);
+      return;
+    }
+    if (gone !== -ERRNO.ENOTEMPTY) this.#fail(gone);
     const fd = retry(this.#args, () => {
       const length = this.#calls.tryPutPath(name);
       return length < 0 ? length : core.sysOpen(ctx, above, length, OPEN_BELOW, 0);
     });
     if (fd === -ERRNO.ENOENT) return;
-    if (fd < 0) {
-      this.#removeUnopened(above, name, fd, passes);
+    if (fd === -ERRNO.ENOTDIR || fd === -ERRNO.ELOOP) {
+      this.#replaced(name, passes);
       return;
     }
+    if (fd < 0) this.#fail(fd);
     core.sysFstat(ctx, fd);
     this.#levels.push({
       name,
@@ -208,23 +240,19 @@ class Removal {
     }
   }
 
-  /**
-   * Removes what cannot be opened as a directory: it is another type by now, or a directory without read permission,
-   * which may be empty.
-   */
-  #removeUnopened(above: number, name: Path, errno: number, passes: number): void {
-    const changed = errno === -ERRNO.ENOTDIR || errno === -ERRNO.ELOOP;
-    const gone = this.#unlink(above, name, changed ? 0 : AT_REMOVEDIR);
+  /** Removes what was a directory and is another type by now; if it is one again, begins again. */
+  #replaced(name: Path, passes: number): void {
+    const gone = this.#unlink(this.#above, name, 0);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
     if (gone === -ERRNO.EISDIR && passes < MAX_PASSES) this.#descend(name, passes + 1);
-    else this.#fail(changed ? gone : errno, changed ? "unlink" : "scandir", name);
+    else this.#fail(gone);
   }
 
   #readMore(level: Level): boolean {
     level.entries = [];
     level.next = 0;
     const got = readEntries(this.#calls, level.fd, level.entries);
-    if (got < 0) this.#fail(got, "scandir", "");
+    if (got < 0) this.#fail(got);
     return got > 0;
   }
 
@@ -234,13 +262,11 @@ class Removal {
     const parent = this.#levels.at(-1);
     if (parent !== undefined && parent.fd < 0) this.#reopen(parent, level);
     this.#calls.closeQuietly(level.fd);
-    let gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
-    // Another type of file has taken the directory's place: remove that.
-    if (gone === -ERRNO.ENOTDIR) gone = this.#unlink(this.#above, level.name, 0);
+    const gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
-    const filled = gone === -ERRNO.ENOTEMPTY || gone === -ERRNO.EISDIR;
-    if (filled && level.passes < MAX_PASSES) this.#descend(level.name, level.passes + 1);
-    else this.#fail(gone, "rmdir", level.name);
+    if (gone === -ERRNO.ENOTDIR) this.#replaced(level.name, level.passes);
+    else if (gone === -ERRNO.ENOTEMPTY && level.passes < MAX_PASSES) this.#descend(level.name, level.passes + 1);
+    else this.#fail(gone);
   }
 
   /** Reopens a level through ".." of the level below. If that one has been moved, ".." is another directory. */
@@ -255,15 +281,10 @@ class Removal {
     }
     if (fd >= 0) this.#calls.closeQuietly(fd);
     this.#calls.closeQuietly(below.fd);
-    this.#fail(found < 0 ? found : -ERRNO.ENOENT, "scandir", "");
+    this.#fail(found < 0 ? found : -ERRNO.ENOENT);
   }
 
-  #fail(errno: number, syscall: string, name: Path): never {
-    const names = [...this.#levels.map((level) => pathText(level.name)), pathText(name)];
-    throw systemCallError(errno, syscall, names.filter((part) => part !== "").join("/"));
+  #fail(errno: number): never {
+    throw removalError(errno, this.#args.path);
   }
-}
-
-function removeTree(calls: SystemCalls, args: RmArguments): void {
-  new Removal(calls, args).run();
 }

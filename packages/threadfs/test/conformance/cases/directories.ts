@@ -63,8 +63,9 @@ const relative: Case[] = ["a", "a/b", "./a", "../e/a/b", "f/../a", "", ".", ".."
 
 /** No path leads out of the case's directory: the trees that `rm` removes lie below it. */
 const RM = "f d d/ ld lf dang dang/ self nope nope/ nope/x empty empty/ d/sub d/up d/toe ld/sub ld/../empty";
-/** Versions of Node differ in what a recursive removal does with these. */
-const RM_SLASHED = "ld/ lf/ f/ f/x d/toe/";
+/** Node empties the target of such a link, or the directory, and then fails: see unit/node-fs/removal.test.ts. */
+const RM_EMPTIED = "ld/ d/toe/ d/. d/sub/..";
+const RM_SLASHED = "lf/ f/ f/. f/x self/";
 const RM_OPTIONS = [
   undefined,
   { force: true },
@@ -73,14 +74,72 @@ const RM_OPTIONS = [
   { recursive: false, force: false },
 ];
 
-const removals: Case[] = [...RM.split(" "), ...RM_SLASHED.split(" ")].flatMap((path) =>
-  RM_OPTIONS.filter((options) => !options?.recursive || RM.split(" ").includes(path)).map((options) => ({
+const removals: Case[] = `${RM} ${RM_SLASHED} ${RM_EMPTIED}`.split(" ").flatMap((path) =>
+  RM_OPTIONS.filter((options) => !options?.recursive || !RM_EMPTIED.split(" ").includes(path)).map((options) => ({
     name: `rm ${path} ${JSON.stringify(options) ?? ""}`,
     setup: fixture,
-    only: ["code"],
     run: (t) => t.fs.rmSync(t.p(path), options),
   })),
 );
+
+const USER = { uid: 1001, gid: 1001, groups: [] };
+const owned = { uid: 1001, gid: 1001 };
+
+const refusedRemovals: Case[] = [{ recursive: true }, { recursive: true, force: true }].flatMap((options) => [
+  {
+    name: `rm ${JSON.stringify(options)} of a directory that may not be read`,
+    as: USER,
+    setup: (t) => t.tree({ "d/": { ...owned, mode: 0o300 }, "d/f": "" }),
+    run: (t) => t.fs.rmSync(t.p("d"), options),
+  },
+  {
+    name: `rm ${JSON.stringify(options)} of a tree with a directory that may not be written`,
+    as: USER,
+    setup: (t) => t.tree({ "p/": 0o777, "p/d/": owned, "p/d/locked/": 0o755, "p/d/locked/f": "" }),
+    run: (t) => t.fs.rmSync(t.p("p/d"), options),
+  },
+  {
+    name: `rm ${JSON.stringify(options)} below a directory that may not be searched`,
+    as: USER,
+    setup: (t) => t.tree({ "p/": 0o700, "p/f": "" }),
+    run: (t) => t.fs.rmSync(t.p("p/f"), options),
+  },
+  {
+    name: `rm ${JSON.stringify(options)} of a file in a directory that may not be written`,
+    as: USER,
+    setup: (t) => t.tree({ "p/": 0o755, "p/f": "" }),
+    run: (t) => [t.out(() => t.fs.rmSync(t.p("p/f"), options)), t.out(() => t.fs.rmSync(Buffer.from(t.p("p/f"))))],
+  },
+]);
+
+const RM_BAD_OPTIONS = [
+  null,
+  "x",
+  5,
+  [],
+  { recursive: null },
+  { recursive: 1 },
+  { force: null },
+  { force: undefined },
+  { maxRetries: -1 },
+  { maxRetries: undefined },
+  { maxRetries: 1.5 },
+  { maxRetries: 2 ** 32 },
+  { retryDelay: -1 },
+  { retryDelay: 2 ** 31 },
+  { retryDelay: "x" },
+];
+
+const badRemovals: Case[] = RM_BAD_OPTIONS.map((options, i) => ({
+  name: `rm and rmdir with wrong options ${i}: ${JSON.stringify(options)}`,
+  setup: fixture,
+  run: (t) => [
+    t.out(() => t.unchecked.rmSync(t.p("empty"), options)),
+    t.out(() => t.unchecked.rmSync(5, options)),
+    t.out(() => t.unchecked.rmdirSync(t.p("empty"), options)),
+    t.out(() => t.unchecked.rmdirSync(5, options)),
+  ],
+}));
 
 const rmdirs: Case[] =
   "f d d/ ld ld/ lf dang self nope empty empty/ empty// empty/. empty/.. d/. d/.. d/sub/.. ld/sub/.. ."
@@ -378,6 +437,8 @@ const cases: readonly Case[] = [
   ...mkdirs,
   ...relative,
   ...removals,
+  ...refusedRemovals,
+  ...badRemovals,
   ...rmdirs,
   ...listings,
   ...opendirs,
