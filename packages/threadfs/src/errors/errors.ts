@@ -4,6 +4,7 @@
  * number into an exception.
  */
 import { errnoText } from "./errno.js";
+import { inspect } from "./inspect.js";
 
 const decoder = /* @__PURE__ */ new TextDecoder();
 const encoder = /* @__PURE__ */ new TextEncoder();
@@ -93,49 +94,20 @@ export function describeValue(value: unknown): string {
     }
     default: {
       if (value === null) return "null";
-      const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
-      return typeof name === "string" ? `an instance of ${name}` : "[Object: null prototype] {}";
+      // Read once: each of them may be an accessor of the caller's.
+      const name = (value as { constructor?: { name?: unknown } | null }).constructor?.name;
+      return typeof name === "string" && name !== "" ? `an instance of ${name}` : inspect(value, -1);
     }
   }
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r" };
-
-/** A string in quotes that it does not contain, with control characters escaped. */
-function quote(text: string): string {
-  const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : "`";
-  let shown = "";
-  for (const char of text) {
-    const code = char.charCodeAt(0);
-    if (char === "\\" || char === mark) shown += `\\${char}`;
-    else if (code < 0x20 || code === 0x7f) {
-      shown += ESCAPES[char] ?? `\\x${code.toString(16).padStart(2, "0").toUpperCase()}`;
-    } else shown += char;
-  }
-  return mark + shown + mark;
-}
+/** Longest text of a value in a message. */
+const SHOWN_MAX = 128;
 
 /** A value as shown after "Received" where its text matters. */
 function showValue(value: unknown): string {
-  let text: string;
-  if (typeof value === "string") {
-    text = quote(value);
-  } else if (value instanceof Uint8Array) {
-    const bytes = Array.from(value.subarray(0, 50), (byte) => byte.toString(16).padStart(2, "0"));
-    const more = value.length > 50 ? ` ... ${value.length - 50} more byte${value.length > 51 ? "s" : ""}` : "";
-    text = `<Buffer ${bytes.join(" ")}${more}>`;
-  } else if (typeof value === "bigint") {
-    text = `${value}n`;
-  } else if (Object.is(value, -0)) {
-    text = "-0";
-  } else if (typeof value === "object" && value !== null) {
-    text = Object.keys(value).length === 0 ? "{}" : "[object]";
-  } else if (typeof value === "function") {
-    text = `[Function: ${value.name || "(anonymous)"}]`;
-  } else {
-    text = String(value);
-  }
-  return text.length > 128 ? `${text.slice(0, 128)}...` : text;
+  const text = inspect(value);
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text;
 }
 
 function argumentKind(name: string): string {
@@ -154,18 +126,24 @@ export function invalidArgValue(name: string, value: unknown, reason = "is inval
   return codedError(TypeError, "ERR_INVALID_ARG_VALUE", message);
 }
 
-/** Digits in groups of three, as Node shows large numbers. */
-function withSeparators(digits: string): string {
-  return digits.replace(/\B(?=(\d{3})+$)/g, "_");
+/** As Node shows large numbers: underscores before every third character from the end. */
+function withSeparators(text: string): string {
+  const first = text.startsWith("-") ? 1 : 0;
+  let end = text.length;
+  let shown = "";
+  for (; end >= first + 4; end -= 3) shown = `_${text.slice(end - 3, end)}${shown}`;
+  return text.slice(0, end) + shown;
 }
 
 /** ERR_OUT_OF_RANGE. */
 export function outOfRange(name: string, range: string, value: unknown): RangeError & { code: string } {
-  let received = showValue(value);
+  let received: string;
   if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) > 2 ** 32) {
     received = withSeparators(String(value));
-  } else if (typeof value === "bigint" && (value > 2n ** 32n || value < -(2n ** 32n))) {
-    received = `${withSeparators(String(value))}n`;
+  } else if (typeof value === "bigint") {
+    received = `${value > 2n ** 32n || value < -(2n ** 32n) ? withSeparators(String(value)) : value}n`;
+  } else {
+    received = inspect(value);
   }
   const message = `The value of "${name}" is out of range. It must be ${range}. Received ${received}`;
   return codedError(RangeError, "ERR_OUT_OF_RANGE", message);

@@ -3,7 +3,8 @@
  * these errors are thrown at once in every form (sync, callback, promise) of a call.
  */
 import { codedError, describeValue, invalidArgType, invalidArgValue, outOfRange } from "../errors/errors.js";
-import { checkEncoding, type NameEncoding } from "./bytes.js";
+import { copyOf, includes, isUint8Array } from "./arguments/views.js";
+import { asBuffer, checkEncoding, isBuffer, type NameEncoding } from "./bytes.js";
 import { constants } from "./constants.js";
 
 /** A checked path: without NUL, and with URLs decoded. */
@@ -33,18 +34,30 @@ function pathOfUrl(url: URL): string {
   return decodeURIComponent(url.pathname);
 }
 
-/** @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (a NUL), ERR_INVALID_URL_SCHEME, ERR_INVALID_FILE_URL_... */
+/** As Node's `toPathIfFileURL`: the path of a URL, anything else as it is. @throws TypeError ERR_INVALID_URL_SCHEME, ERR_INVALID_FILE_URL_... */
+export function fromUrl(value: unknown): unknown {
+  return looksLikeUrl(value) ? pathOfUrl(value) : value;
+}
+
+/**
+ * A path. Bytes are copied: what is checked is what is used.
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE (a NUL), ERR_INVALID_URL_SCHEME, ERR_INVALID_FILE_URL_...
+ */
 export function toPath(value: unknown, name = "path"): Path {
   if (typeof value === "string") {
     if (value.indexOf("\0") !== -1) throw nulInPath(name, value);
     return value;
   }
-  if (value instanceof Uint8Array) {
-    if (value.includes(0)) throw nulInPath(name, value);
-    return value;
-  }
+  // As in Node, a view that also looks like a URL is a URL.
   if (looksLikeUrl(value)) return toPath(pathOfUrl(value), name);
-  throw invalidArgType(name, "of type string or an instance of Buffer or URL", value);
+  if (!isUint8Array(value)) throw invalidArgType(name, "of type string or an instance of Buffer or URL", value);
+  // Looked for in the argument first, because that throws if its buffer is detached, as in Node.
+  if (includes(value, 0)) throw nulInPath(name, value);
+  const bytes = copyOf(value);
+  // Another thread may have written into shared memory meanwhile.
+  if (includes(bytes, 0)) throw nulInPath(name, value);
+  // Its class shows in what calls return: the parentPath of a Dirent.
+  return isBuffer(value) ? asBuffer(bytes) : bytes;
 }
 
 function nulInPath(name: string, value: unknown): Error {
@@ -68,12 +81,23 @@ export function toUint32(value: unknown, name: string): number {
   return toInteger(value, name, 0, UINT32_MAX);
 }
 
-/** A descriptor. The texts are those of Node's C++, which looks at descriptors in other ways than its JavaScript at numbers. */
+/** A value as Node's C++ describes it: not quite as its JavaScript, and no further than a NUL. */
+function describeNatively(value: unknown): string {
+  if (typeof value === "bigint") return `type bigint (${value})`;
+  if (typeof value === "symbol") return String(value);
+  if (typeof value === "function") return "function";
+  if (typeof value === "object" && value !== null) {
+    const name = (value as { constructor?: { name?: unknown } | null }).constructor?.name;
+    return `an instance of ${typeof name === "string" && name !== "" ? name : "Object"}`;
+  }
+  return describeValue(value);
+}
+
+/** A descriptor. Node's C++ checks it, with texts of its own. */
 export function toFd(value: unknown): number {
   if (typeof value !== "number") {
-    const received = typeof value === "bigint" ? `type bigint (${value})` : describeValue(value);
-    const message = `The "fd" argument must be of type number. Received ${received}`;
-    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", message);
+    const message = `The "fd" argument must be of type number. Received ${describeNatively(value)}`;
+    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", message.replace(/\0.*$/s, ""));
   }
   if (value < 0 || value > INT32_MAX || !Number.isInteger(value)) {
     const outside = Number.isFinite(value) && (value < 0 || value > INT32_MAX);
@@ -85,9 +109,12 @@ export function toFd(value: unknown): number {
   return value + 0;
 }
 
-/** Whether an argument that may be a path or a descriptor is a descriptor. */
+/**
+ * Whether an argument that may be a path or a descriptor is a descriptor: Node's test, also for negative numbers.
+ * @throws TypeError for what cannot be made a number (a Symbol, a bigint, an object without prototype)
+ */
 export function isFd(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= INT32_MAX;
+  return value === ((value as number) | 0);
 }
 
 /** A user or group id; -1: do not change. */
@@ -109,17 +136,25 @@ export function toMode(value: unknown, name: string, fallback?: number): number 
     }
     return toUint32(Number.parseInt(mode, 8), name);
   }
-  return toUint32(mode, name);
+  // -0 is 0.
+  return toUint32(mode, name) + 0;
 }
 
-/** The mode of `access` and of `copyFile`: three bits each. Node words these errors differently. */
+const CALL_MODE_MAX = 7;
+
+/** The `mode` option of `cp`: that of `copyFile`, checked in JavaScript. */
+export function toCopyMode(value: unknown): number {
+  return value === undefined || value === null ? 0 : toInteger(value, "mode", 0, CALL_MODE_MAX);
+}
+
+/** The mode of `access` and of `copyFile`: three bits each. Node's C++ checks it, with texts of its own. */
 export function toCallMode(value: unknown): number {
   if (value === undefined || value === null) return 0;
   if (typeof value !== "number") {
     throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", "mode must be int32 or null/undefined");
   }
-  const mode = value | 0;
-  if (!Number.isFinite(value) || mode < 0 || mode > 7) {
+  const mode = Math.trunc(value) + 0;
+  if (!Number.isFinite(value) || mode < 0 || mode > CALL_MODE_MAX) {
     const range = Number.isFinite(value) ? ": >= 0 && <= 7" : "";
     throw codedError(RangeError, "ERR_OUT_OF_RANGE", `mode is out of range${range}`);
   }
@@ -163,7 +198,15 @@ export function toOpenFlags(value: unknown): number {
   return flags;
 }
 
-/** An options argument: the name of an encoding, an object, or nothing. */
+/** The options of a call that was given none; without a prototype, so that no property is inherited. */
+export const NO_OPTIONS: Readonly<Record<string, never>> = /* @__PURE__ */ Object.freeze(
+  /* @__PURE__ */ Object.create(null),
+);
+
+/**
+ * An options argument: the name of an encoding, an object, or nothing. As in Node's `getOptions`, the object itself is the
+ * result: members that it inherits count.
+ */
 export function toOptions<T extends { encoding?: unknown }>(value: unknown, defaults: T): T {
   if (value === undefined || value === null || typeof value === "function") return defaults;
   let options: T;
@@ -171,7 +214,16 @@ export function toOptions<T extends { encoding?: unknown }>(value: unknown, defa
   else if (typeof value === "object") options = value as T;
   else throw invalidArgType("options", "one of type string or object", value);
   if (options.encoding !== "buffer") checkEncoding(options.encoding);
+  const { signal } = options as { signal?: unknown };
+  if (signal !== undefined) checkSignal(signal, "options.signal");
   return options;
+}
+
+/** An AbortSignal, as Node's `validateAbortSignal`. */
+function checkSignal(value: unknown, name: string): void {
+  if (value === null || typeof value !== "object" || !("aborted" in value)) {
+    throw invalidArgType(name, "an instance of AbortSignal", value);
+  }
 }
 
 /** The encoding of the names or paths that a call returns. */
@@ -194,13 +246,13 @@ export interface TimeSpec {
 }
 
 /** A time given as Date, seconds or numeric string. Negative numbers mean now, as in Node. */
-export function toTime(value: unknown): TimeSpec {
+export function toTime(value: unknown, name = "time"): TimeSpec {
   let seconds: number;
   // biome-ignore lint/suspicious/noDoubleEquals: Node takes any string that is equal to its number
   if (typeof value === "string" && +value == (value as unknown)) seconds = +value;
   else if (typeof value === "number" && Number.isFinite(value)) seconds = value < 0 ? Date.now() / 1000 : value;
   else if (value instanceof Date) seconds = value.getTime() / 1000;
-  else throw invalidArgType("time", "an instance of Date or an Time in seconds", value);
+  else throw invalidArgType(name, "an instance of Date or an Time in seconds", value);
   return splitSeconds(seconds);
 }
 

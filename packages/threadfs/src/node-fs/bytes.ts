@@ -36,6 +36,16 @@ export function allocate(size: number): Buffer<ArrayBuffer> {
   return bufferClass()?.allocUnsafeSlow(size) ?? (new Uint8Array(size) as Buffer<ArrayBuffer>);
 }
 
+/** Whether bytes are a Buffer of the host. */
+export function isBuffer(bytes: Uint8Array): bytes is Buffer {
+  return bufferClass()?.isBuffer(bytes) === true;
+}
+
+/** A Buffer over the same memory, where the host has Buffers. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return bufferClass()?.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) ?? (bytes as Buffer);
+}
+
 /** The UTF-8 of a string, lone surrogates as U+FFFD. */
 export function utf8Bytes(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);

@@ -5,7 +5,7 @@
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { codedError, compoundError, describeValue, invalidArgType, pathText } from "../errors/errors.js";
-import { toBoolean, toCallMode, toObject, toPath } from "./args.js";
+import { toBoolean, toCopyMode, toObject, toPath } from "./args.js";
 import { listDirectory } from "./directory/entries.js";
 import { operation } from "./operation.js";
 import { copyFile } from "./ops-file.js";
@@ -29,16 +29,26 @@ export interface CpArguments {
 
 export const cp = operation(
   (source: string | URL, destination: string | URL, options?: NodeFs.CopySyncOptions): CpArguments => {
-    const given = options === undefined ? {} : toObject(options, "options");
-    const flag = (name: string, fallback: boolean) => toBoolean(given[name] ?? fallback, `options.${name}`);
+    const defaults = {
+      dereference: false,
+      errorOnExist: false,
+      filter: undefined,
+      force: true,
+      preserveTimestamps: false,
+      recursive: false,
+      verbatimSymlinks: false,
+    };
+    const given: Record<string, unknown> =
+      options === undefined ? { ...defaults } : { ...defaults, ...toObject(options, "options") };
+    const flag = (name: string) => toBoolean(given[name], `options.${name}`);
     const flags = {
-      dereference: flag("dereference", false),
-      errorOnExist: flag("errorOnExist", false),
-      force: flag("force", true),
-      preserveTimestamps: flag("preserveTimestamps", false),
-      recursive: flag("recursive", false),
-      verbatimSymlinks: flag("verbatimSymlinks", false),
-      mode: toCallMode(given.mode),
+      dereference: flag("dereference"),
+      errorOnExist: flag("errorOnExist"),
+      force: flag("force"),
+      preserveTimestamps: flag("preserveTimestamps"),
+      recursive: flag("recursive"),
+      verbatimSymlinks: flag("verbatimSymlinks"),
+      mode: toCopyMode(given.mode),
     };
     if (flags.dereference && flags.verbatimSymlinks) {
       const message = 'Option "dereference" cannot be used in combination with option "verbatimSymlinks"';

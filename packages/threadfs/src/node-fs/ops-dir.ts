@@ -2,7 +2,7 @@
 
 import type * as NodeFs from "node:fs";
 import { AT_FDCWD } from "../../abi/flags.js";
-import { toBoolean, toNameEncoding, toOptions, toPath } from "./args.js";
+import { NO_OPTIONS, toBoolean, toNameEncoding, toOptions, toPath } from "./args.js";
 import { Dir, DirHandle, type DirOptions } from "./directory/dir.js";
 import type { Dirent } from "./directory/dirent.js";
 import { direntOf, encodeName, listDirectory, OPEN_DIRECTORY } from "./directory/entries.js";
@@ -19,7 +19,7 @@ export interface ReaddirOptions {
 
 export const readdir = operation(
   (path: PathLike, options?: ReaddirOptions | BufferEncoding | "buffer" | null) => {
-    const given = toOptions<ReaddirOptions>(options, {});
+    const given = toOptions<ReaddirOptions>(options, NO_OPTIONS);
     const checked = toPath(path);
     const recursive = toBoolean(given.recursive ?? false, "options.recursive");
     return { path: checked, encoding: toNameEncoding(given), withFileTypes: Boolean(given.withFileTypes), recursive };

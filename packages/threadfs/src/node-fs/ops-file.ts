@@ -8,6 +8,7 @@ import * as STAT from "../../abi/stat.js";
 import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
 import {
   isFd,
+  NO_OPTIONS,
   type Path,
   toBoolean,
   toCallMode,
@@ -21,7 +22,8 @@ import {
   toPath,
   toTime,
 } from "./args.js";
-import { allocate, decodeText, encodeText, isEncoding } from "./bytes.js";
+import { byteLengthOf, bytesOf, isArrayBufferView } from "./arguments/views.js";
+import { allocate, asBuffer, decodeText, encodeText, isEncoding, utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
 import { operation } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
@@ -37,9 +39,9 @@ const MAX_INT64 = 2n ** 63n - 1n;
 
 export const open = operation(
   (path: PathLike, flags?: NodeFs.OpenMode, mode?: NodeFs.Mode | null) => ({
-    path: toPath(path),
     flags: toOpenFlags(flags),
     mode: toMode(mode, "mode", 0o666),
+    path: toPath(path),
   }),
   (calls, { path, flags, mode }): number => calls.open(path, flags, mode),
 );
@@ -60,7 +62,10 @@ export const fsync = onFd("fsync", (calls, fd) => calls.core.sysFsync(calls.ctx,
 export const fdatasync = onFd("fdatasync", (calls, fd) => calls.core.sysFsync(calls.ctx, fd));
 
 export const fstat = operation(
-  (fd: number, options?: NodeFs.StatOptions) => ({ fd: toFd(fd), bigint: options?.bigint }),
+  (fd: number, options: NodeFs.StatOptions = NO_OPTIONS) => {
+    const bigint = options.bigint === true;
+    return { fd: toFd(fd), bigint };
+  },
   (calls, { fd, bigint }): Stats | BigIntStats => {
     calls.checkOpen();
     calls.check(calls.core.sysFstat(calls.ctx, fd), "fstat");
@@ -69,7 +74,7 @@ export const fstat = operation(
 );
 
 export const fchmod = operation(
-  (fd: number, mode: NodeFs.Mode) => ({ fd: toFd(fd), mode: toMode(mode, "mode") }),
+  (fd: number, mode: NodeFs.Mode) => ({ mode: toMode(mode, "mode"), fd: toFd(fd) }),
   (calls, { fd, mode }): void => {
     calls.checkOpen();
     calls.check(calls.core.sysFchmod(calls.ctx, fd, mode), "fchmod");
@@ -77,7 +82,7 @@ export const fchmod = operation(
 );
 
 export const fchown = operation(
-  (fd: number, uid: number, gid: number) => ({ fd: toFd(fd), uid: toId(uid, "uid"), gid: toId(gid, "gid") }),
+  (fd: number, uid: number, gid: number) => ({ uid: toId(uid, "uid"), gid: toId(gid, "gid"), fd: toFd(fd) }),
   (calls, { fd, uid, gid }): void => {
     calls.checkOpen();
     calls.check(calls.core.sysFchown(calls.ctx, fd, uid, gid), "fchown");
@@ -86,9 +91,9 @@ export const fchown = operation(
 
 export const futimes = operation(
   (fd: number, atime: NodeFs.TimeLike, mtime: NodeFs.TimeLike) => ({
+    atime: toTime(atime, "atime"),
+    mtime: toTime(mtime, "mtime"),
     fd: toFd(fd),
-    atime: toTime(atime),
-    mtime: toTime(mtime),
   }),
   (calls, { fd, atime, mtime }): void => {
     calls.checkOpen();
@@ -97,28 +102,22 @@ export const futimes = operation(
 );
 
 export const ftruncate = operation(
-  (fd: number, len: number | null = 0) => ({ fd: toFd(fd), size: Math.max(0, toInteger(len, "len")) }),
+  (fd: number, len: number | null = 0) => ({ size: Math.max(0, toInteger(len, "len")), fd: toFd(fd) }),
   (calls, { fd, size }): void => {
     calls.checkOpen();
     calls.check(calls.core.sysFtruncate(calls.ctx, fd, size), "ftruncate");
   },
 );
 
-/** A path, or in old programs a descriptor. */
 export const truncate = operation(
-  (path: PathLike, len: number | null = 0) => {
-    const target: Target = typeof path === "number" ? { fd: toFd(path) } : { path: toPath(path) };
-    return { target, size: Math.max(0, toInteger(len, "len")) };
-  },
-  (calls, { target, size }): void =>
-    withTarget(calls, target, O_RDWR, 0o666, (fd) => {
+  (path: PathLike, len: number | null = 0) => ({ path: toPath(path), len }),
+  (calls, { path, len }): void =>
+    withTarget(calls, { path, flags: O_RDWR, mode: 0o666 }, (fd) => {
+      // As in Node, the length is looked at when the file is open.
+      const size = Math.max(0, toInteger(len, "len"));
       calls.check(calls.core.sysFtruncate(calls.ctx, fd, size), "ftruncate");
     }),
 );
-
-function bytesOf(view: NodeJS.ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
 
 /** As Node's validatePosition. Returns -1 for the descriptor's own position. */
 function checkReadPosition(position: unknown, length: number): number {
@@ -145,23 +144,23 @@ function readArguments(
   buffer: NodeJS.ArrayBufferView,
   ...rest: [offset?: unknown, length?: unknown, position?: unknown]
 ): Transfer {
-  if (!ArrayBuffer.isView(buffer)) {
+  if (!isArrayBufferView(buffer)) {
     throw invalidArgType("buffer", "an instance of Buffer, TypedArray, or DataView", buffer);
   }
   let [offset, length, position] = rest;
   if (rest.length <= 1 || typeof offset === "object") {
-    const given = offset === undefined || offset === null ? {} : toObject(offset, "options");
-    ({ offset = 0, length = buffer.byteLength - (offset as number), position } = given);
+    const given = offset === undefined || offset === null ? NO_OPTIONS : toObject(offset, "options");
+    ({ offset = 0, length = byteLengthOf(buffer) - (offset as number), position } = given);
   }
   const start = offset === undefined ? 0 : toInteger(offset, "offset", 0);
   const count = (length as number) | 0;
   const checkedPosition = checkReadPosition(position, count);
   if (count === 0) return { fd, bytes: new Uint8Array(0), position: -1 };
-  if (buffer.byteLength === 0) {
+  if (byteLengthOf(buffer) === 0) {
     throw invalidArgValue("buffer", buffer, "is empty and cannot be written");
   }
   if (count < 0) throw outOfRange("length", ">= 0", count);
-  if (start + count > buffer.byteLength) throw outOfRange("length", `<= ${buffer.byteLength - start}`, count);
+  if (start + count > byteLengthOf(buffer)) throw outOfRange("length", `<= ${byteLengthOf(buffer) - start}`, count);
   const bytes = bytesOf(buffer).subarray(start, start + count);
   return { fd: toFd(fd), bytes, position: checkedPosition };
 }
@@ -171,8 +170,8 @@ export const read = operation(readArguments, (calls, { fd, bytes, position }): n
   bytes.length === 0 ? 0 : calls.read(fd, bytes, position),
 );
 
+/** Node's C++ takes whole numbers for positions of writes, and everything else for the descriptor's own. */
 function writePosition(position: unknown): number {
-  if (typeof position === "bigint") return Number(position);
   return typeof position === "number" && Number.isSafeInteger(position) ? position : -1;
 }
 
@@ -182,33 +181,27 @@ function writeArguments(
   data: NodeJS.ArrayBufferView | string,
   ...rest: [offset?: unknown, length?: unknown, position?: unknown]
 ): Transfer {
-  const checkedFd = toFd(fd);
   let [offset, length, position] = rest;
-  if (!ArrayBuffer.isView(data)) {
+  if (!isArrayBufferView(data)) {
     const text = checkText(data, "buffer");
     const encoding = isEncoding(length) ? length : "utf8";
     if (encoding.toLowerCase() === "hex" && text.length % 2 !== 0) {
       throw invalidArgValue("encoding", length, `is invalid for data of length ${text.length}`);
     }
-    return { fd: checkedFd, bytes: encodeText(text, encoding), position: writePosition(offset) };
+    return { fd: toFd(fd), bytes: encodeText(text, encoding), position: writePosition(offset) };
   }
-  if (typeof offset === "object" && offset !== null) {
-    const given = offset as { offset?: unknown; length?: unknown; position?: unknown };
-    length = given.length;
-    position = given.position;
-    offset = given.offset;
+  if (typeof offset === "object") {
+    const given = (offset ?? NO_OPTIONS) as { offset?: unknown; length?: unknown; position?: unknown };
+    ({ offset = 0, length = byteLengthOf(data) - (offset as unknown as number), position = null } = given);
   }
   const start = offset === undefined || offset === null ? 0 : toInteger(offset, "offset", 0);
-  const count = typeof length === "number" ? length : data.byteLength - start;
-  if (start > data.byteLength) throw outOfRange("offset", `<= ${data.byteLength}`, start);
-  if (count > data.byteLength - start) throw outOfRange("length", `<= ${data.byteLength - start}`, count);
+  const size = byteLengthOf(data);
+  const count = typeof length === "number" ? length : size - start;
+  if (start > size) throw outOfRange("offset", `<= ${size}`, start);
+  if (count > size - start) throw outOfRange("length", `<= ${size - start}`, count);
   if (count < 0) throw outOfRange("length", ">= 0", count);
   toInteger(count, "length", 0, 2 ** 31 - 1);
-  return {
-    fd: checkedFd,
-    bytes: bytesOf(data).subarray(start, start + count),
-    position: writePosition(position),
-  };
+  return { fd: toFd(fd), bytes: bytesOf(data).subarray(start, start + count), position: writePosition(position) };
 }
 
 function checkText(data: unknown, name: string): string {
@@ -223,19 +216,33 @@ export const write = operation(writeArguments, (calls, { fd, bytes, position }):
 );
 
 /** A path to open, or a descriptor. */
-export type Target = { path: Path; fd?: undefined } | { fd: number; path?: undefined };
+export type Target = { fd: number; path?: undefined } | { fd?: undefined; path: Path; flags: number; mode: number };
 
-function toTarget(value: PathOrFd): Target {
-  return isFd(value) ? { fd: value } : { path: toPath(value) };
+/** The target of a path, checked as Node's openSync does. */
+function toOpened(value: unknown, flag: NodeFs.OpenMode | undefined, mode: NodeFs.Mode | undefined): Target {
+  const flags = toOpenFlags(flag);
+  const checkedMode = toMode(mode, "mode", 0o666);
+  return { path: toPath(value), flags, mode: checkedMode };
+}
+
+/** Node's calls for UTF-8 look at the path before the flags, look at the flags of descriptors too, and take any descriptor. */
+function toUtf8Target(value: PathOrFd, flag: NodeFs.OpenMode | undefined, mode: number): Target {
+  const target = isFd(value) ? { fd: value } : { path: toPath(value) };
+  const flags = toOpenFlags(flag);
+  return target.path === undefined ? target : { ...target, flags, mode };
+}
+
+function isUtf8(encoding: unknown): boolean {
+  return encoding === "utf8" || encoding === "utf-8";
 }
 
 /** Runs `work` on a target's descriptor; opens and closes a path. */
-function withTarget<R>(calls: SystemCalls, target: Target, flags: number, mode: number, work: (fd: number) => R): R {
+function withTarget<R>(calls: SystemCalls, target: Target, work: (fd: number) => R): R {
   if (target.path === undefined) {
     calls.checkOpen();
     return work(target.fd);
   }
-  const fd = calls.open(target.path, flags, mode);
+  const fd = calls.open(target.path, target.flags, target.mode);
   try {
     return work(fd);
   } finally {
@@ -243,29 +250,71 @@ function withTarget<R>(calls: SystemCalls, target: Target, flags: number, mode: 
   }
 }
 
+type View = NodeJS.ArrayBufferView;
+
 export interface ReadFileOptions {
   encoding?: BufferEncoding | "buffer" | null | undefined;
   flag?: NodeFs.OpenMode | undefined;
+  /** Where the contents go, or a function that returns it for the file's size (Node 26). */
+  buffer?: View | ((size: number) => View) | undefined;
 }
+
+const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
 
 export const readFile = operation(
   (path: PathOrFd, options?: ReadFileOptions | BufferEncoding | null) => {
     const given = toOptions<ReadFileOptions>(options, { flag: "r" });
-    return { target: toTarget(path), encoding: given.encoding, flags: toOpenFlags(given.flag) };
+    const { buffer, encoding } = given;
+    if (buffer !== undefined && typeof buffer !== "function" && !isArrayBufferView(buffer)) {
+      throw invalidArgType("options.buffer", `of type function or ${VIEW_TYPES}`, buffer);
+    }
+    if (isUtf8(encoding) && buffer === undefined) {
+      return { target: toUtf8Target(path, given.flag, 0o666), encoding, buffer };
+    }
+    const target = isFd(path) ? { fd: toFd(path) } : toOpened(path, given.flag, 0o666);
+    return { target, encoding, buffer };
   },
-  (calls, { target, encoding, flags }): string | Buffer =>
-    withTarget(calls, target, flags, 0o666, (fd) => {
+  (calls, { target, encoding, buffer }): string | Buffer =>
+    withTarget(calls, target, (fd) => {
       // Node reads UTF-8 without an fstat before.
-      calls.check(calls.core.sysFstat(calls.ctx, fd), encoding === "utf8" || encoding === "utf-8" ? "read" : "fstat");
+      calls.check(calls.core.sysFstat(calls.ctx, fd), isUtf8(encoding) && buffer === undefined ? "read" : "fstat");
       const { stat } = calls.attachment;
       const size = (stat[STAT.mode] & S_IFMT) === S_IFREG ? stat[STAT.size] : 0;
       if (size > MAX_READ_FILE) {
         throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
       }
-      const bytes = size > 0 ? readKnown(calls, fd, size) : readUnknown(calls, fd);
+      const bytes =
+        buffer !== undefined
+          ? readInto(calls, fd, size, buffer)
+          : size > 0
+            ? readKnown(calls, fd, size)
+            : readUnknown(calls, fd);
       return encoding ? decodeText(bytes, encoding) : bytes;
     }),
 );
+
+/** Reads a file into the caller's memory. Returns the part of it that has the contents. */
+function readInto(
+  calls: SystemCalls,
+  fd: number,
+  size: number,
+  buffer: NonNullable<ReadFileOptions["buffer"]>,
+): Buffer {
+  const view = typeof buffer === "function" ? buffer(size) : buffer;
+  if (!isArrayBufferView(view)) throw invalidArgType("options.buffer()", VIEW_TYPES, view);
+  const name = `options.buffer${typeof buffer === "function" ? "()" : ""}.byteLength`;
+  const bytes = bytesOf(view);
+  if (size > bytes.length) {
+    throw invalidArgValue(name, bytes.length, `is smaller than the file size of ${size} bytes`);
+  }
+  const wanted = size > 0 ? bytes.subarray(0, size) : bytes;
+  const got = wanted.length === 0 ? 0 : calls.read(fd, wanted, -1);
+  // A file of unknown size may have more than the buffer takes.
+  if (size === 0 && got === bytes.length && calls.read(fd, new Uint8Array(1), -1) > 0) {
+    throw invalidArgValue(name, bytes.length, "is too small to contain the entire file");
+  }
+  return asBuffer(bytes.subarray(0, got));
+}
 
 function readKnown(calls: SystemCalls, fd: number, size: number): Buffer<ArrayBuffer> {
   const bytes = allocate(size);
@@ -300,28 +349,23 @@ export interface WriteFileOptions {
   flush?: boolean | undefined;
 }
 
-function writeFileArguments(
-  path: PathOrFd,
-  data: string | NodeJS.ArrayBufferView,
-  options: WriteFileOptions | BufferEncoding | null | undefined,
-  defaultFlag: string,
-) {
-  const given = toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: defaultFlag });
+function writeFileArguments(path: PathOrFd, data: string | NodeJS.ArrayBufferView, given: WriteFileOptions) {
   const flush = toBoolean(given.flush ?? false, "options.flush");
-  const bytes = ArrayBuffer.isView(data)
-    ? bytesOf(data)
-    : encodeText(checkText(data, "data"), given.encoding || "utf8");
-  return {
-    target: toTarget(path),
-    bytes,
-    flush,
-    flags: toOpenFlags(given.flag || defaultFlag),
-    mode: toMode(given.mode, "mode", 0o666),
-  };
+  const mode = toMode(given.mode, "mode", 0o666);
+  const flag = given.flag || "w";
+  if (typeof data === "string" && isUtf8(given.encoding)) {
+    const target = toUtf8Target(path, flag, mode);
+    return { target, bytes: utf8Bytes(data) as Uint8Array, flush };
+  }
+  const bytes = isArrayBufferView(data) ? bytesOf(data) : encodeText(checkText(data, "data"), given.encoding || "utf8");
+  if (!isFd(path)) return { target: toOpened(path, flag, mode), bytes, flush };
+  // Node does not look at a descriptor that it does not use.
+  const target: Target = { fd: bytes.length > 0 || flush ? toFd(path) : path };
+  return { target, bytes, flush };
 }
 
 function runWriteFile(calls: SystemCalls, args: ReturnType<typeof writeFileArguments>): void {
-  withTarget(calls, args.target, args.flags, args.mode, (fd) => {
+  withTarget(calls, args.target, (fd) => {
     for (let done = 0; done < args.bytes.length; ) {
       const wrote = calls.write(fd, done === 0 ? args.bytes : args.bytes.subarray(done), -1);
       // Would loop forever if a file system writes nothing and reports no error.
@@ -334,13 +378,24 @@ function runWriteFile(calls: SystemCalls, args: ReturnType<typeof writeFileArgum
 
 export const writeFile = operation(
   (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) =>
-    writeFileArguments(path, data, options, "w"),
+    writeFileArguments(
+      path,
+      data,
+      toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: "w", flush: false }),
+    ),
   runWriteFile,
 );
 
 export const appendFile = operation(
-  (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) =>
-    writeFileArguments(path, data, options, "a"),
+  (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) => {
+    const given = toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: "a" });
+    toMode(given.mode, "mode", 0o666);
+    const copy: WriteFileOptions & Record<string, unknown> = {};
+    // As in Node with what the options inherit.
+    for (const key in given) copy[key] = (given as Record<string, unknown>)[key];
+    if (!copy.flag || isFd(path)) copy.flag = "a";
+    return writeFileArguments(path, data, copy);
+  },
   runWriteFile,
 );
 

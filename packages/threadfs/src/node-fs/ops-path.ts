@@ -5,7 +5,19 @@ import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import * as STAT from "../../abi/stat.js";
 import { invalidArgValue, systemCallError } from "../errors/errors.js";
-import { type Path, toBoolean, toCallMode, toId, toMode, toNameEncoding, toOptions, toPath, toTime } from "./args.js";
+import {
+  fromUrl,
+  NO_OPTIONS,
+  type Path,
+  toBoolean,
+  toCallMode,
+  toId,
+  toMode,
+  toNameEncoding,
+  toOptions,
+  toPath,
+  toTime,
+} from "./args.js";
 import { nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
 import { operation } from "./operation.js";
@@ -46,8 +58,9 @@ export interface StatArguments {
   throwIfNoEntry: boolean;
 }
 
-function statArguments(path: PathLike, options?: NodeFs.StatSyncOptions): StatArguments {
-  return { path: toPath(path), bigint: options?.bigint, throwIfNoEntry: options?.throwIfNoEntry !== false };
+function statArguments(path: PathLike, options: NodeFs.StatSyncOptions = NO_OPTIONS): StatArguments {
+  const checked = toPath(path);
+  return { path: checked, bigint: options.bigint === true, throwIfNoEntry: options.throwIfNoEntry !== false };
 }
 
 function runStat(
@@ -103,7 +116,7 @@ export const symlink = operation(
 );
 
 function nameArguments(path: PathLike, options?: NameOptions) {
-  const encoding = toNameEncoding(toOptions(options, {}));
+  const encoding = toNameEncoding(toOptions(options, NO_OPTIONS));
   return { path: toPath(path), encoding };
 }
 
@@ -119,10 +132,11 @@ export const realpathNative = operation(nameArguments, (calls, { path, encoding 
   return nameOf(calls.attachment.io.subarray(0, got), encoding);
 });
 
-/** Node's walk in JavaScript makes a string of the path, Buffers included, before it looks at it. */
+/** Node's walk in JavaScript makes a string of whatever it is given, and then looks at that. */
 function realpathArguments(path: PathLike, options?: NameOptions) {
-  const encoding = toNameEncoding(toOptions(options, {}));
-  return { path: toPath(path instanceof Uint8Array ? new TextDecoder().decode(path) : path), encoding };
+  const encoding = toNameEncoding(toOptions(options, NO_OPTIONS));
+  const given: unknown = fromUrl(path);
+  return { path: toPath(typeof given === "string" ? given : `${given as string}`), encoding };
 }
 
 export const realpath = operation(realpathArguments, (calls, { path, encoding }): string | Buffer => {
@@ -281,7 +295,7 @@ const MKDTEMP_ATTEMPTS = 238;
 
 export const mkdtemp = operation(
   (prefix: PathLike | string, options?: NameOptions) => {
-    const encoding = toNameEncoding(toOptions(options, {}));
+    const encoding = toNameEncoding(toOptions(options, NO_OPTIONS));
     return { prefix: toPath(prefix, "prefix"), encoding };
   },
   (calls, { prefix, encoding }): string | Buffer => {

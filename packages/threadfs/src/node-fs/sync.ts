@@ -133,9 +133,10 @@ function hotSync(calls: SystemCalls) {
     options: NodeFs.StatSyncOptions | undefined,
   ) {
     const length = put(path);
-    if (length !== NOT_PLAIN) {
+    // Options of null are an error, but only after those of the path.
+    if (length !== NOT_PLAIN && options !== null) {
       const failed = stat(length, flags);
-      if (failed === 0) return options?.bigint ? calls.stats(true) : statsOf(statNumbers);
+      if (failed === 0) return options?.bigint === true ? calls.stats(true) : statsOf(statNumbers);
       if (options?.throwIfNoEntry === false && (failed === -ERRNO.ENOENT || failed === -ERRNO.ENOTDIR))
         return undefined;
       if (failed !== HAS_NUL) throw systemCallError(failed, syscall, path as string);

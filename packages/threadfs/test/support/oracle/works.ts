@@ -83,5 +83,7 @@ export function runWork(fs: FsCalls, root: string, { setUp, works }: Works, at: 
 /** In the oracle's process: the outcomes of all works of a test file, by suite and number. */
 export async function runWorks({ module, root }: OracleRequest): Promise<Outcome[][]> {
   await import(module);
+  // Names that are no absolute paths belong to the directory of the run.
+  process.chdir(root);
   return registered.map((suite, i) => suite.works.map((_, at) => runWork(nodeFs, `${root}/suite${i}`, suite, at)));
 }

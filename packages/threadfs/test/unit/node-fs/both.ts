@@ -8,9 +8,11 @@ import nodeFs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { defined } from "../../../../cli/dist/support/defined.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
-import { askOracle } from "../../support/oracle/oracle.js";
+import type { FsCalls } from "../../support/fs-calls.js";
+import { askOracle, type Plain } from "../../support/oracle/oracle.js";
 import { type Outcome, registered, runWork, type Work, type Works } from "../../support/oracle/works.js";
 
 export type { Work } from "../../support/oracle/works.js";
@@ -19,8 +21,15 @@ export interface Suite {
   readonly vfs: Vfs;
   /** A test: the work returns or throws the same on both sides. */
   same(name: string, work: Work): void;
+  /** A test for work that returns many outcomes in an object: a failure shows those that differ. */
+  sameEach(name: string, work: Work): void;
   /** A test: node:fs throws, and threadfs an error with the same code. */
   sameCode(name: string, work: Work): void;
+}
+
+function entriesOf({ value }: Outcome): { readonly [key: string]: Plain } {
+  assert.ok(typeof value === "object" && value !== null && !Array.isArray(value), "the work returns an object");
+  return value as { readonly [key: string]: Plain };
 }
 
 /**
@@ -31,11 +40,15 @@ export function suite(file: string, setUp: Work): Suite {
   const works: Works = { setUp, works: [] };
   const number = registered.push(works) - 1;
   let vfs: Vfs;
+  /** The calls with the oracle's working directory. */
+  let fs: FsCalls;
   let root: string;
   let expected: Outcome[];
   before(async () => {
     vfs = await createVfs({ maxBytes: 1 << 28 });
     root = nodeFs.mkdtempSync(path.join(os.tmpdir(), "threadfs-test-"));
+    vfs.fs.mkdirSync(root, { recursive: true });
+    fs = vfs.context({ cwd: root }).fs;
     const outcomes = await askOracle<Outcome[][]>({ kind: "works", module: file, root });
     expected = defined(outcomes[number], `suite ${number} of ${file}`);
   });
@@ -48,7 +61,7 @@ export function suite(file: string, setUp: Work): Suite {
     test(name, () => {
       const right = defined(expected[at], `outcome of ${name}`);
       assert.equal(right.thrown, undefined, "the work itself fails on the kernel");
-      check(runWork(vfs.fs, `${root}/suite${number}`, works, at), right);
+      check(runWork(fs, `${root}/suite${number}`, works, at), right);
     });
   }
 
@@ -58,6 +71,15 @@ export function suite(file: string, setUp: Work): Suite {
     },
     same(name, work) {
       compare(name, work, (ours, right) => assert.deepEqual(ours, right));
+    },
+    sameEach(name, work) {
+      compare(name, work, (ours, right) => {
+        const [got, wanted] = [entriesOf(ours), entriesOf(right)];
+        assert.deepEqual(Object.keys(got), Object.keys(wanted));
+        const wrong = Object.keys(wanted).filter((key) => !isDeepStrictEqual(got[key], wanted[key]));
+        const only = (all: typeof got) => Object.fromEntries(wrong.map((key) => [key, all[key]]));
+        assert.deepEqual(only(got), only(wanted));
+      });
     },
     sameCode(name, work) {
       compare(name, work, (ours, right) => {

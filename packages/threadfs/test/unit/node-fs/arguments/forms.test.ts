@@ -1,8 +1,8 @@
 /** Arguments: the forms that node:fs takes, and its errors for others. */
 import { describe } from "node:test";
 import { pathToFileURL } from "node:url";
-import { type CallName, type UncheckedCalls, unchecked } from "../../support/fs-calls.js";
-import { suite, type Work } from "./both.js";
+import { type CallName, type UncheckedCalls, unchecked } from "../../../support/fs-calls.js";
+import { suite, type Work } from "../both.js";
 
 const tree = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/file`, "contents");
