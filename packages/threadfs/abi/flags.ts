@@ -37,6 +37,12 @@ export const UTIME_OMIT = 0x3ffffffe;
 /** Flag of a file system: a walk that ends in ".", ".." or "/" is revalidated too. */
 export const FS_REVAL_DOT = 1;
 
+/** umask that means: do not change. */
+export const UMASK_UNCHANGED = -1;
+
+/** How a context resolves "..": RESOLVE_IN_ROOT stays where it is in a directory that the context's root is no ancestor of. */
+export const RESOLVE_IN_ROOT = 1;
+
 /** uid or gid of chown that means: do not change. */
 export const ID_UNCHANGED = -1;
 

@@ -6,6 +6,8 @@ export const PATH_MAX = 4095;
 export const NAME_MAX = 255;
 /** The most bytes that one call transfers through SCRATCH.IO. */
 export const IO_SIZE = 65536;
+/** Contexts of a tree, its own included. */
+export const MAX_CONTEXTS = 1024;
 /** Longest name of a driver in bytes. */
 export const DRIVER_NAME_MAX = 100;
 /** A chunk of the arena: a page of WebAssembly. */

@@ -9,10 +9,16 @@ export const CAP_DAC_OVERRIDE = 1 << 1;
 export const CAP_DAC_READ_SEARCH = 1 << 2;
 export const CAP_FOWNER = 1 << 3;
 export const CAP_FSETID = 1 << 4;
+export const CAP_SETGID = 1 << 6;
+export const CAP_SETUID = 1 << 7;
+export const CAP_SYS_MODULE = 1 << 16;
 export const CAP_SYS_CHROOT = 1 << 18;
 export const CAP_SYS_ADMIN = 1 << 21;
-/** Means, instead of a mask of capabilities: all for uid 0, none for others. */
+/** Mean, instead of a mask of capabilities: for uid 0 all that the maker has, for others none; those of the maker. */
 export const CAPS_OF_UID = -1;
+export const CAPS_OF_MAKER = -2;
+/** Means, instead of a new context's umask or its number of groups: those of the maker. For ids it is ID_UNCHANGED. */
+export const OF_MAKER = -1;
 
 export const ACL_USER_OBJ = 1;
 export const ACL_USER = 2;

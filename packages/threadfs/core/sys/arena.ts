@@ -15,9 +15,9 @@ import { DENTRY_KEEP, DENTRY_LINK, DENTRY_SIZE } from "../vfs/dcache/dentry";
 import { FILE_KEEP, FILE_LINK, FILE_SIZE } from "../vfs/file/file";
 import { INODE_KEEP, INODE_LINK, INODE_SIZE } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
-import { createRootContext } from "../vfs/mount/mount";
 import { MOUNT_KEEP, MOUNT_LINK, MOUNT_SIZE, Mount, newMount, setRootMount } from "../vfs/mount/namespace";
 import { SUPER_KEEP, SUPER_LINK, SUPER_SIZE } from "../vfs/mount/super";
+import { createRootContext } from "../vfs/task/context";
 import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE } from "../vfs/task/cred";
 import { checkLayout } from "./check-layout";
 

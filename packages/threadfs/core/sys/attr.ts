@@ -4,9 +4,9 @@ import { fput } from "../vfs/file/file";
 import { doChmod, doChown, doGetacl, doSetacl, doUtimens } from "../vfs/inode/attr";
 import { Inode } from "../vfs/inode/inode";
 import { Mount } from "../vfs/mount/namespace";
-import { Context, getContext } from "../vfs/task/cred";
+import { Context } from "../vfs/task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../vfs/walk/namei";
-import { fileArgument, lookupFlags, pathOrFdArgument, syscallEnterErr, syscallExit } from "./syscall";
+import { fileOf, lookupFlags, pathOrFdArgument, syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
 
 /** Operations of attrOperation(). */
 const SET_MODE: i32 = 0;
@@ -14,7 +14,7 @@ const SET_OWNER: i32 = 1;
 const SET_ACL: i32 = 2;
 const GET_ACL: i32 = 3;
 
-function attrByPath(ctx: i32, dirfd: i32, len: i32, flags: u32, operation: i32, a: u32, b: u32): i32 {
+function attrByPath(ctx: f64, dirfd: i32, len: i32, flags: u32, operation: i32, a: u32, b: u32): i32 {
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   if (!nd) return syscallEnterErr;
   let r = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
@@ -24,10 +24,11 @@ function attrByPath(ctx: i32, dirfd: i32, len: i32, flags: u32, operation: i32, 
   return r;
 }
 
-function attrByFd(ctx: i32, fd: i32, operation: i32, a: u32, b: u32): i32 {
-  const f = fileArgument(ctx, fd);
-  if (!f) return syscallEnterErr;
-  const r = attrOperation(getContext(ctx), f.mnt, f.inode, operation, a, b);
+function attrByFd(ctx: f64, fd: i32, operation: i32, a: u32, b: u32): i32 {
+  const c = syscallEnterActive(ctx);
+  const f = fileOf(c, fd);
+  if (c == null || !f) return syscallEnterErr;
+  const r = attrOperation(c, f.mnt, f.inode, operation, a, b);
   fput(f);
   return r;
 }
@@ -40,38 +41,38 @@ function attrOperation(c: Context, m: Mount, i: Inode, operation: i32, a: u32, b
 }
 
 /** fchmodat2(2) */
-export function sysChmod(ctx: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
+export function sysChmod(ctx: f64, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
   return syscallExit(attrByPath(ctx, dirfd, len, flags, SET_MODE, mode, 0));
 }
 
 /** fchmod(2) */
-export function sysFchmod(ctx: i32, fd: i32, mode: u32): i32 {
+export function sysFchmod(ctx: f64, fd: i32, mode: u32): i32 {
   return syscallExit(attrByFd(ctx, fd, SET_MODE, mode, 0));
 }
 
 /** fchownat(2): ID_UNCHANGED leaves an id as it is. */
-export function sysChown(ctx: i32, dirfd: i32, len: i32, uid: u32, gid: u32, flags: u32): i32 {
+export function sysChown(ctx: f64, dirfd: i32, len: i32, uid: u32, gid: u32, flags: u32): i32 {
   return syscallExit(attrByPath(ctx, dirfd, len, flags, SET_OWNER, uid, gid));
 }
 
 /** fchown(2): ID_UNCHANGED leaves an id as it is. */
-export function sysFchown(ctx: i32, fd: i32, uid: u32, gid: u32): i32 {
+export function sysFchown(ctx: f64, fd: i32, uid: u32, gid: u32): i32 {
   return syscallExit(attrByFd(ctx, fd, SET_OWNER, uid, gid));
 }
 
 /** Sets the POSIX access ACL from `count` entries (ACL_ENTRY_*, abi/memory.ts) in SCRATCH.IO; 0 removes it. */
-export function sysSetacl(ctx: i32, dirfd: i32, len: i32, count: u32): i32 {
+export function sysSetacl(ctx: f64, dirfd: i32, len: i32, count: u32): i32 {
   return syscallExit(attrByPath(ctx, dirfd, len, 0, SET_ACL, count, 0));
 }
 
 /** Writes the entries of the POSIX access ACL to SCRATCH.IO, returns how many; 0: none is set. */
-export function sysGetacl(ctx: i32, dirfd: i32, len: i32): i32 {
+export function sysGetacl(ctx: f64, dirfd: i32, len: i32): i32 {
   return syscallExit(attrByPath(ctx, dirfd, len, 0, GET_ACL, 0, 0));
 }
 
 /** utimensat(2): seconds and nanoseconds; UTIME_NOW and UTIME_OMIT in place of nanoseconds. */
 export function sysUtimens(
-  ctx: i32,
+  ctx: f64,
   dirfd: i32,
   len: i32,
   atimeSec: f64,
@@ -90,10 +91,11 @@ export function sysUtimens(
 }
 
 /** futimens(3) */
-export function sysFutimens(ctx: i32, fd: i32, atimeSec: f64, atimeNsec: f64, mtimeSec: f64, mtimeNsec: f64): i32 {
-  const f = fileArgument(ctx, fd);
-  if (!f) return syscallExit(syscallEnterErr);
-  const r = doUtimens(getContext(ctx), f.mnt, f.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+export function sysFutimens(ctx: f64, fd: i32, atimeSec: f64, atimeNsec: f64, mtimeSec: f64, mtimeNsec: f64): i32 {
+  const c = syscallEnterActive(ctx);
+  const f = fileOf(c, fd);
+  if (c == null || !f) return syscallExit(syscallEnterErr);
+  const r = doUtimens(c, f.mnt, f.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
   fput(f);
   return syscallExit(r);
 }

@@ -24,7 +24,8 @@ export function checkLayout(): void {
   if (V.CTX_TABLE + (V.MAX_CONTEXTS << 2) > V.DRIVERS) ERROR("contexts");
   if (V.DRIVERS + V.MAX_DRIVERS * V.DRIVER_SIZE > L.SLOTS) ERROR("drivers");
 
-  if (V.SLOT_PREFIX_CACHE + 4 > L.SLOT_COUNTERS) ERROR("words of a slot");
+  if (V.SLOT_HOME + 8 > L.SLOT_GENERATION) ERROR("words of a slot");
+  if (L.SLOT_GENERATION + 8 > L.SLOT_COUNTERS) ERROR("words of a slot");
   if (L.SLOT_COUNTERS + (L.NR_COUNTERS << 3) > L.SLOT_UNDO_LOG) ERROR("counters of a slot");
   if (L.SLOT_UNDO_LOG + LOG_REDO + REDO_SIZE > L.SLOT_SIZE) ERROR("undo log of a slot");
 

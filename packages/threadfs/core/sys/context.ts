@@ -1,63 +1,137 @@
 /** Contexts: credentials, root, working directory, umask and descriptors. */
 
-import { EBADF, EINVAL } from "../../abi/errno";
+import { EBADF, EINVAL, ENOENT, EPERM } from "../../abi/errno";
+import { ID_UNCHANGED, RESOLVE_IN_ROOT, UMASK_UNCHANGED } from "../../abi/flags";
+import { CAP_SYS_ADMIN, OF_MAKER } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
+import { G_SLOTS_USED, MAX_THREADS, SLOT_STATE } from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
-import { scratch } from "../mem/thread";
+import { scratch, slot } from "../mem/thread";
 import { dPath } from "../vfs/dcache/d-path";
 import { dget, dput } from "../vfs/dcache/dcache";
 import { Dentry } from "../vfs/dcache/dentry";
-import { doChdir, doContextCreate, doContextDestroy } from "../vfs/mount/mount";
+import { MAX_CONTEXTS, SLOT_HOME } from "../vfs/layout";
 import { Mount, mntget, mntput } from "../vfs/mount/namespace";
-import { NGROUPS_MAX } from "../vfs/task/cred";
-import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
+import { doChdir, doContextCreate, doContextDestroy } from "../vfs/task/context";
+import { acquireContext, contextExists, contextNumberAt } from "../vfs/task/context-ref";
+import { capable, NGROUPS_MAX } from "../vfs/task/cred";
+import { SLOT_USED, slotAt } from "./slot";
+import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
 /**
- * Creates a context with root and working directory of `from`, and with `ngroups` group ids, uint32 each, from
- * SCRATCH.IO. `caps` is a mask of CAP_* bits, or CAPS_OF_UID. Returns the context's number or -errno.
+ * Creates a context with root and working directory of `from`. `ngroups` group ids, uint32 each, are in SCRATCH.IO. uid and
+ * gid ID_UNCHANGED, umask and ngroups OF_MAKER: those of `from`. `caps` is a mask of CAP_* bits or CAPS_*; `resolve` RESOLVE_*
+ * bits. The context ends with the calling thread, see contextKeep. Returns its number or -errno: EPERM where setresuid(2),
+ * setgroups(2) or capset(2) would, EAGAIN if there are as many contexts as there can be.
  */
-export function contextCreate(from: i32, uid: u32, gid: u32, umask: u32, ngroups: u32, caps: i32): i32 {
+export function contextCreate(from: f64, uid: u32, gid: u32, umask: i32, ngroups: i32, caps: i32, resolve: u32): f64 {
   const c = syscallEnterActive(from);
-  if (!c) return syscallExit(syscallEnterErr);
-  if (ngroups > NGROUPS_MAX) return syscallExit(-EINVAL);
-  return syscallExit(doContextCreate(c, uid, gid, umask, scratch + SCRATCH.IO, ngroups, caps));
+  if (c == null) return syscallExitF(<f64>syscallEnterErr);
+  if (ngroups > <i32>NGROUPS_MAX || resolve & ~RESOLVE_IN_ROOT) return syscallExitF(-EINVAL);
+  return syscallExitF(
+    doContextCreate(
+      c,
+      uid == <u32>ID_UNCHANGED ? c.uid : uid,
+      gid == <u32>ID_UNCHANGED ? c.gid : gid,
+      umask == OF_MAKER ? c.umask : <u32>umask,
+      scratch + SCRATCH.IO,
+      ngroups,
+      caps,
+      resolve,
+    ),
+  );
 }
 
-export function contextDestroy(ctx: i32): i32 {
+export function contextDestroy(ctx: f64): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c ? doContextDestroy(c) : syscallEnterErr);
+  return syscallExit(c != null ? doContextDestroy(c) : syscallEnterErr);
 }
 
-/** Whether the context exists: 0 or -EBADF. */
-export function contextCheck(ctx: i32): i32 {
-  return syscallEnter(ctx) ? 0 : syscallEnterErr;
-}
-
-/** umask(2): returns the previous mask. */
-export function sysUmask(ctx: i32, mask: u32): i32 {
+/** The context does not end with the thread that created it: its handle may be on the way to another one. */
+export function contextKeep(ctx: f64): i32 {
   const c = syscallEnterActive(ctx);
-  if (!c) return syscallExit(syscallEnterErr);
-  const old = c.umask;
-  c.umask = mask & 0x1ff;
+  if (c == null) return syscallExit(syscallEnterErr);
+  c.maker = 0;
+  return syscallExit(0);
+}
+
+/** Notes which context the calling thread has attached to the tree with: 0 or, if it does not exist, -EBADF. */
+export function contextAttach(ctx: f64): i32 {
+  if (!syscallEnter()) return syscallEnterErr;
+  if (!contextExists(ctx)) return -EBADF;
+  atomic.store<u64>(slot + SLOT_HOME, reinterpret<u64>(ctx));
+  return 0;
+}
+
+/**
+ * Lists the contexts: writes the next one at place `from` of the table or behind it to SCRATCH.IO, a float64 each: its
+ * number, uid, gid, and how many threads have attached with it. Returns its place, -ENOENT: there are no more, or -EPERM
+ * without CAP_SYS_ADMIN.
+ */
+export function contextList(ctx: f64, from: u32): i32 {
+  const c = syscallEnterActive(ctx);
+  if (c == null) return syscallExit(syscallEnterErr);
+  if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
+  for (let i = from; i < MAX_CONTEXTS; i++) {
+    const number = contextNumberAt(i, 0);
+    if (number == 0 && i != 0) continue;
+    const next = acquireContext(number);
+    if (next == null) continue;
+    const to = scratch + SCRATCH.IO;
+    store<f64>(to, number);
+    store<f64>(to + 8, <f64>next.uid);
+    store<f64>(to + 16, <f64>next.gid);
+    store<f64>(to + 24, <f64>threadsOf(number));
+    return syscallExit(<i32>i);
+  }
+  return syscallExit(-ENOENT);
+}
+
+/** How many threads have attached with a context's handle. */
+function threadsOf(number: f64): u32 {
+  let n: u32 = 0;
+  const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
+  for (let i: u32 = 0; i < used; i++) {
+    const s = slotAt(i);
+    const home = atomic.load<u64>(s + SLOT_HOME);
+    if ((atomic.load<u32>(s + SLOT_STATE) & 3) == SLOT_USED && home == reinterpret<u64>(number)) n++;
+  }
+  return n;
+}
+
+/** Closes another context: -EPERM without CAP_SYS_ADMIN, -EINVAL for the tree's own, -EBADF for one that does not exist. */
+export function contextClose(ctx: f64, other: f64): i32 {
+  const c = syscallEnterActive(ctx);
+  if (c == null) return syscallExit(syscallEnterErr);
+  if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
+  const victim = acquireContext(other);
+  return syscallExit(victim != null ? doContextDestroy(victim) : -EBADF);
+}
+
+/** umask(2): returns the previous mask. UMASK_UNCHANGED: only returns it. */
+export function sysUmask(ctx: f64, mask: i32): i32 {
+  const c = syscallEnterActive(ctx);
+  if (c == null) return syscallExit(syscallEnterErr);
+  const old = mask == UMASK_UNCHANGED ? c.umask : atomic.xchg<u32>(c.umaskAt, <u32>mask & 0x1ff);
   return syscallExit(<i32>old);
 }
 
 /** chdir(2) */
-export function sysChdir(ctx: i32, dirfd: i32, len: i32): i32 {
+export function sysChdir(ctx: f64, dirfd: i32, len: i32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   return syscallExit(nd ? doChdir(nd, false) : syscallEnterErr);
 }
 
 /** chroot(2) */
-export function sysChroot(ctx: i32, dirfd: i32, len: i32): i32 {
+export function sysChroot(ctx: f64, dirfd: i32, len: i32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   return syscallExit(nd ? doChdir(nd, true) : syscallEnterErr);
 }
 
 /** getcwd(2): writes the path to SCRATCH.IO, returns its length. */
-export function sysGetcwd(ctx: i32): i32 {
+export function sysGetcwd(ctx: f64): i32 {
   const c = syscallEnterActive(ctx);
-  if (!c) return syscallExit(syscallEnterErr);
+  if (c == null) return syscallExit(syscallEnterErr);
   lock(c.lock);
   if (c.pwd_ == 0) {
     // The context was closed since this call began.

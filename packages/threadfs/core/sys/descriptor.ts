@@ -8,7 +8,7 @@ import { vfsGetattr } from "../vfs/inode/attr";
 import { fileArgument, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
 /** fstat(2): fills SCRATCH.STAT. */
-export function sysFstat(ctx: i32, fd: i32): i32 {
+export function sysFstat(ctx: f64, fd: i32): i32 {
   const f = fileArgument(ctx, fd);
   if (!f) return syscallExit(syscallEnterErr);
   const r = vfsGetattr(f.mnt, f.inode, false);
@@ -17,9 +17,9 @@ export function sysFstat(ctx: i32, fd: i32): i32 {
 }
 
 /** close(2) */
-export function sysClose(ctx: i32, fd: i32): i32 {
+export function sysClose(ctx: f64, fd: i32): i32 {
   const c = syscallEnterActive(ctx);
-  if (!c) return syscallExit(syscallEnterErr);
+  if (c == null) return syscallExit(syscallEnterErr);
   const f = fdClose(c, fd);
   if (!f) return syscallExit(-EBADF);
   fput(f);
@@ -30,40 +30,40 @@ export function sysClose(ctx: i32, fd: i32): i32 {
  * read(2), pread(2): reads at most min(n, IO_SIZE) bytes to SCRATCH.IO. Offset -1: at the file's position, which
  * advances.
  */
-export function sysRead(ctx: i32, fd: i32, offset: f64, n: u32): i32 {
+export function sysRead(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c ? doRead(c, fd, offset, n) : syscallEnterErr);
+  return syscallExit(c != null ? doRead(c, fd, offset, n) : syscallEnterErr);
 }
 
 /** write(2), pwrite(2): writes n <= IO_SIZE bytes from SCRATCH.IO. Offset -1: as for `sysRead`. */
-export function sysWrite(ctx: i32, fd: i32, offset: f64, n: u32): i32 {
+export function sysWrite(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c ? doWrite(c, fd, offset, n) : syscallEnterErr);
+  return syscallExit(c != null ? doWrite(c, fd, offset, n) : syscallEnterErr);
 }
 
 /** lseek(2): returns the new position, a float64. whence: SEEK_*. */
-export function sysLseek(ctx: i32, fd: i32, offset: f64, whence: i32): f64 {
+export function sysLseek(ctx: f64, fd: i32, offset: f64, whence: i32): f64 {
   const c = syscallEnterActive(ctx);
-  return syscallExitF(c ? doLseek(c, fd, offset, whence) : <f64>syscallEnterErr);
+  return syscallExitF(c != null ? doLseek(c, fd, offset, whence) : <f64>syscallEnterErr);
 }
 
 /** ftruncate(2) */
-export function sysFtruncate(ctx: i32, fd: i32, size: f64): i32 {
+export function sysFtruncate(ctx: f64, fd: i32, size: f64): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c ? doFtruncate(c, fd, size) : syscallEnterErr);
+  return syscallExit(c != null ? doFtruncate(c, fd, size) : syscallEnterErr);
 }
 
 /**
  * getdents(2): fills SCRATCH.IO with entries (DIRENT_*, abi/memory.ts) from the descriptor's position on, without "." and "..".
  * Returns the bytes filled, 0 at the end.
  */
-export function sysGetdents(ctx: i32, fd: i32): i32 {
+export function sysGetdents(ctx: f64, fd: i32): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c ? doGetdents(c, fd) : syscallEnterErr);
+  return syscallExit(c != null ? doGetdents(c, fd) : syscallEnterErr);
 }
 
 /** fsync(2): there is nothing to write back. */
-export function sysFsync(ctx: i32, fd: i32): i32 {
+export function sysFsync(ctx: f64, fd: i32): i32 {
   const f = fileArgument(ctx, fd);
   if (!f) return syscallExit(syscallEnterErr);
   fput(f);

@@ -3,7 +3,7 @@
  * Paths, structures and contents travel through the calling thread's scratch area (abi/scratch.ts).
  *
  * Parameters of the same name mean the same everywhere: `ctx` is the number of a context (credentials, root, working directory,
- * umask, descriptors), 0 the tree's own; `dirfd` a descriptor or AT_FDCWD; `len` and `len2` are the byte lengths of the paths in
+ * umask, descriptors), a float64, 0 the tree's own; `dirfd` a descriptor or AT_FDCWD; `len` and `len2` are the byte lengths of the paths in
  * SCRATCH.PATH and SCRATCH.PATH2. A path with a NUL inside is -EINVAL.
  */
 export { arenaCheck, arenaInit } from "./arena";
@@ -18,9 +18,12 @@ export {
   sysUtimens,
 } from "./attr";
 export {
-  contextCheck,
+  contextAttach,
+  contextClose,
   contextCreate,
   contextDestroy,
+  contextKeep,
+  contextList,
   sysChdir,
   sysChroot,
   sysGetcwd,
@@ -53,13 +56,14 @@ export {
   sysUnlink,
 } from "./path";
 export { shrink, synchronizeRcu } from "./reclaim";
-export { threadAbandon, threadRecover } from "./recovery";
+export { threadAbandon, threadDied, threadRecover } from "./recovery";
 export {
   hostHooks,
   scratchBase,
   threadAttach,
   threadDetach,
   threadFind,
+  threadNumber,
   threadSlot,
   waitLimit,
   walkMode,

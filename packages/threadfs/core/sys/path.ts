@@ -26,20 +26,20 @@ import { inodePermission } from "../vfs/walk/permission";
 import { badPathLength, lookupFlags, pathArgument, pathOrFdArgument, syscallEnterErr, syscallExit } from "./syscall";
 
 /** faccessat2(2) */
-export function sysAccess(ctx: i32, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
+export function sysAccess(ctx: f64, dirfd: i32, len: i32, mode: u32, flags: u32): i32 {
   if (mode > 7) return syscallExit(-EINVAL);
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_ACCESS, mode) : syscallEnterErr);
 }
 
 /** newfstatat(2): fills SCRATCH.STAT. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
-export function sysStat(ctx: i32, dirfd: i32, len: i32, flags: u32): i32 {
+export function sysStat(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_STAT, 0) : syscallEnterErr);
 }
 
 /** realpath(3): follows all links, writes the canonical path to SCRATCH.IO, returns its length. */
-export function sysRealpath(ctx: i32, dirfd: i32, len: i32): i32 {
+export function sysRealpath(ctx: f64, dirfd: i32, len: i32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
@@ -50,7 +50,7 @@ export function sysRealpath(ctx: i32, dirfd: i32, len: i32): i32 {
 }
 
 /** readlinkat(2): writes the body to SCRATCH.IO, returns its length. */
-export function sysReadlink(ctx: i32, dirfd: i32, len: i32): i32 {
+export function sysReadlink(ctx: f64, dirfd: i32, len: i32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   const err = filenameLookup(nd, 0, FOR_PATH, 0);
@@ -77,13 +77,13 @@ function readLink(i: Inode): i32 {
 }
 
 /** openat(2): returns a descriptor. */
-export function sysOpen(ctx: i32, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
+export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
-  return syscallExit(nd ? doOpen(nd, flags, mode & ~nd.ctx.umask & 0xfff) : syscallEnterErr);
+  return syscallExit(nd ? doOpen(nd, flags, mode & 0xfff) : syscallEnterErr);
 }
 
 /** truncate(2) */
-export function sysTruncate(ctx: i32, dirfd: i32, len: i32, size: f64): i32 {
+export function sysTruncate(ctx: f64, dirfd: i32, len: i32, size: f64): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
@@ -91,31 +91,31 @@ export function sysTruncate(ctx: i32, dirfd: i32, len: i32, size: f64): i32 {
   const i = nd.inode;
   if (i.isDir) err = -EISDIR;
   else if (!i.isReg || !(size >= 0)) err = -EINVAL;
-  else err = mntWantWrite(nd.mnt);
-  if (err == 0) err = inodePermission(nd.ctx, i, MAY_WRITE, false);
+  else err = inodePermission(nd.ctx, i, MAY_WRITE, false);
+  if (err == 0) err = mntWantWrite(nd.mnt);
   if (err == 0) err = truncateInode(nd.ctx, i, size);
   pathPut(nd);
   return syscallExit(err);
 }
 
 /** mkdirat(2) */
-export function sysMkdir(ctx: i32, dirfd: i32, len: i32, mode: u32): i32 {
+export function sysMkdir(ctx: f64, dirfd: i32, len: i32, mode: u32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
-  return syscallExit(nd ? doCreate(nd, S_IFDIR | (mode & ~nd.ctx.umask & 0x3ff), 0, 0) : syscallEnterErr);
+  return syscallExit(nd ? doCreate(nd, S_IFDIR | (mode & 0x3ff), 0, 0) : syscallEnterErr);
 }
 
 /** mknodat(2): the type in `mode` is S_IFIFO, S_IFSOCK, S_IFREG or 0, which is S_IFREG. */
-export function sysMknod(ctx: i32, dirfd: i32, len: i32, mode: u32): i32 {
+export function sysMknod(ctx: f64, dirfd: i32, len: i32, mode: u32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   const type = mode & S_IFMT;
   if (type == S_IFDIR) return syscallExit(-EPERM);
   if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return syscallExit(-EPERM);
-  return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & ~nd.ctx.umask & 0xfff), 0, 0));
+  return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & 0xfff), 0, 0));
 }
 
 /** symlinkat(2): the body is in SCRATCH.PATH, the path of the link in SCRATCH.PATH2. */
-export function sysSymlink(ctx: i32, len: i32, dirfd2: i32, len2: i32): i32 {
+export function sysSymlink(ctx: f64, len: i32, dirfd2: i32, len2: i32): i32 {
   if (badPathLength(len)) return syscallExit(syscallEnterErr);
   if (hasNul(scratch + SCRATCH.PATH, len)) return syscallExit(-EINVAL);
   const nd = pathArgument(ctx, dirfd2, len2, true);
@@ -123,7 +123,7 @@ export function sysSymlink(ctx: i32, len: i32, dirfd2: i32, len2: i32): i32 {
 }
 
 /** linkat(2) */
-export function sysLink(ctx: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
+export function sysLink(ctx: f64, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
   const from = pathOrFdArgument(ctx, dirfd, len, flags);
   if (!from) return syscallExit(syscallEnterErr);
   const nd = pathArgument(ctx, dirfd2, len2, true);
@@ -131,13 +131,13 @@ export function sysLink(ctx: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, 
 }
 
 /** unlinkat(2): AT_REMOVEDIR for rmdir. */
-export function sysUnlink(ctx: i32, dirfd: i32, len: i32, flags: u32): i32 {
+export function sysUnlink(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   return syscallExit(nd ? doUnlink(nd, (flags & AT_REMOVEDIR) != 0) : syscallEnterErr);
 }
 
 /** renameat2(2) */
-export function sysRename(ctx: i32, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
+export function sysRename(ctx: f64, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   const nd2 = pathArgument(ctx, dirfd2, len2, true);

@@ -1,6 +1,7 @@
 /** Recovers a thread that has terminated in the middle of a call, and one that has left its call. */
 
-import { EBUSY, EDEADLK, EINVAL } from "../../abi/errno";
+import { EBUSY, EDEADLK, EINVAL, EPERM } from "../../abi/errno";
+import { CAP_SYS_ADMIN } from "../../abi/permissions";
 import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
 import { chunkEntry, ENTRY_CACHE } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
@@ -13,12 +14,30 @@ import * as V from "../vfs/layout";
 import { CACHE_INODE } from "../vfs/layout";
 import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescence";
 import { recountReferences } from "../vfs/recovery/recount";
-import { forgetContext, releaseContextOf } from "../vfs/task/context-ref";
+import { closeContextsOf } from "../vfs/task/context";
+import { forgetContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
+import { capable } from "../vfs/task/cred";
 import { hookDepth, setHookDepth } from "../vfs/task/thread";
-import { freeSlot, isLiveThread, SLOT_DEAD, slotAt } from "./slot";
+import { freeSlot, isLiveThread, SLOT_DEAD, slotAt, threadNumberAt } from "./slot";
+import { syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
 
 /** Calls are shorter than this, unless a driver's hook blocks. */
 const RECOUNT_WAIT_MS: f64 = 1000;
+const ANY_THREAD: f64 = -1;
+
+/**
+ * Recovers a thread that the caller says has terminated: its number from threadSlot(). -EPERM: without CAP_SYS_ADMIN, because
+ * a false report takes the locks of a thread that runs. -EINVAL: the thread has left its slot, which may be another's now.
+ * Otherwise as threadRecover(), which is for what the host itself reports.
+ */
+export function threadDied(ctx: f64, thread: f64): i32 {
+  const c = syscallEnterActive(ctx);
+  if (c == null) return syscallExit(syscallEnterErr);
+  if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
+  syscallExit(0);
+  const n = <u32>(<i64>thread) & (L.MAX_THREADS - 1);
+  return threadNumberAt(n) == thread ? recover(n, 0, thread) : -EINVAL;
+}
 
 /**
  * Recovers the thread of a slot; the first caller does it. Precondition: the thread has terminated. Rolls its open
@@ -30,6 +49,11 @@ const RECOUNT_WAIT_MS: f64 = 1000;
  * read-side section.
  */
 export function threadRecover(slot: i32, trapped: i32): i32 {
+  return recover(slot, trapped, ANY_THREAD);
+}
+
+/** `thread`: the number that the slot's thread must have, or ANY_THREAD. */
+function recover(slot: i32, trapped: i32, thread: f64): i32 {
   if (T.tid == 0 || <u32>slot >= L.MAX_THREADS || <u32>slot == T.tid - 1) return -EINVAL;
   if (hookDepth != 0 || rcuDepth() != 0) return -EDEADLK;
   const s = slotAt(slot);
@@ -37,6 +61,11 @@ export function threadRecover(slot: i32, trapped: i32): i32 {
   if (state == 0) return -EINVAL;
   if ((state & 3) == SLOT_DEAD && isLiveThread((state >> 2) - 1)) return -EBUSY;
   if (atomic.cmpxchg<u32>(s + L.SLOT_STATE, state, SLOT_DEAD | (T.tid << 2)) != state) return -EBUSY;
+  if (thread != ANY_THREAD && threadNumberAt(slot) != thread) {
+    // The slot has been left and taken since the number was checked.
+    atomic.cmpxchg<u32>(s + L.SLOT_STATE, SLOT_DEAD | (T.tid << 2), state);
+    return -EINVAL;
+  }
   const dead = <u32>slot + 1;
   rollBackThread(s + L.SLOT_UNDO_LOG, dead);
   releaseHeld(s, dead);
@@ -50,6 +79,13 @@ export function threadRecover(slot: i32, trapped: i32): i32 {
   } else if (trapped == 0) {
     enterActive();
     releaseContextOf(s);
+    leaveActive();
+  }
+  if (trapped == 0) {
+    // Before the slot can be taken: its next thread has the same number.
+    enterActive();
+    closeContextsOf(dead);
+    releaseContext();
     leaveActive();
   }
   freeSlot(s);

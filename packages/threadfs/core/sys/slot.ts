@@ -18,6 +18,14 @@ export function isLiveThread(n: u32): bool {
   return n < L.MAX_THREADS && n != tid - 1 && (atomic.load<u32>(slotAt(n) + L.SLOT_STATE) & 3) == SLOT_USED;
 }
 
+/**
+ * The number of the thread that has, or will take, slot `n`: the slot plus MAX_THREADS times how many threads have left it. No
+ * other thread ever has the same number.
+ */
+export function threadNumberAt(n: u32): f64 {
+  return <f64>(atomic.load<u64>(slotAt(n) + L.SLOT_GENERATION) * L.MAX_THREADS + n);
+}
+
 /** Adds the counters of a slot to the totals and frees the slot. */
 export function freeSlot(s: usize): void {
   lock(L.G_SLOT_LOCK);
@@ -27,6 +35,7 @@ export function freeSlot(s: usize): void {
     put64(total, load<u64>(total) + load<u64>(own));
     put64(own, 0);
   }
+  put64(s + L.SLOT_GENERATION, load<u64>(s + L.SLOT_GENERATION) + 1);
   unlock(L.G_SLOT_LOCK);
   atomic.store<u64>(s + L.SLOT_STATE, 0);
 }

@@ -9,7 +9,7 @@ import * as T from "../mem/thread";
 import { File, fget } from "../vfs/file/file";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { acquireContext } from "../vfs/task/context-ref";
-import { Context, getContext } from "../vfs/task/cred";
+import { Context } from "../vfs/task/cred";
 import { hookDepth } from "../vfs/task/thread";
 import { LOOKUP_FOLLOW, Nameidata, nameidata } from "../vfs/walk/nameidata";
 import { setNameidata } from "../vfs/walk/path-init";
@@ -18,23 +18,20 @@ import { setNameidata } from "../vfs/walk/path-init";
 export let syscallEnterErr: i32 = 0;
 
 /**
- * Begins a call: returns its context; null: refused. Calls from inside a driver's hook are refused, because they would
- * overwrite the walk that called the hook.
+ * Begins a call. False: refused. Calls from inside a driver's hook are refused, because they would overwrite the walk that
+ * called the hook. A call that walks finds its context at the start of the walk (pathInit()).
  */
-export function syscallEnter(ctx: i32): Context {
-  const none = changetype<Context>(0);
-  if (hookDepth != 0) {
-    syscallEnterErr = -EDEADLK;
-    return none;
-  }
-  syscallEnterErr = -EBADF;
-  return T.tid != 0 ? getContext(ctx) : none;
+export function syscallEnter(): bool {
+  syscallEnterErr = hookDepth != 0 ? -EDEADLK : -EBADF;
+  return hookDepth == 0 && T.tid != 0;
 }
 
-/** The same for a call that does not walk, and so holds references from its start. */
-export function syscallEnterActive(ctx: i32): Context {
-  const c = syscallEnter(ctx);
-  if (!c) return c;
+/**
+ * The same for a call that does not walk, and so holds references from its start: also acquires the context, which the call
+ * then uses until its end. null: refused.
+ */
+export function syscallEnterActive(ctx: f64): Context | null {
+  if (!syscallEnter()) return null;
   enterActive();
   return acquireContext(ctx);
 }
@@ -60,16 +57,15 @@ export function badPathLength(len: i32): bool {
 }
 
 /** Prepares the walk of a call's first or second path, which may contain a NUL; null: refused. */
-function pathArgumentUnchecked(ctx: i32, dirfd: i32, len: i32, second: bool): Nameidata {
-  const c = syscallEnter(ctx);
-  if (!c || badPathLength(len)) return changetype<Nameidata>(0);
+function pathArgumentUnchecked(ctx: f64, dirfd: i32, len: i32, second: bool): Nameidata {
+  if (!syscallEnter() || badPathLength(len)) return changetype<Nameidata>(0);
   const nd = nameidata(second);
-  setNameidata(nd, c, dirfd, T.scratch + (second ? SCRATCH.PATH2 : SCRATCH.PATH), len);
+  setNameidata(nd, ctx, dirfd, T.scratch + (second ? SCRATCH.PATH2 : SCRATCH.PATH), len);
   return nd;
 }
 
 /** Prepares the walk of a call's first or second path; null: refused. */
-export function pathArgument(ctx: i32, dirfd: i32, len: i32, second: bool): Nameidata {
+export function pathArgument(ctx: f64, dirfd: i32, len: i32, second: bool): Nameidata {
   const nd = pathArgumentUnchecked(ctx, dirfd, len, second);
   if (!nd || !hasNul(nd.name, len)) return nd;
   syscallEnterErr = -EINVAL;
@@ -80,13 +76,12 @@ export function pathArgument(ctx: i32, dirfd: i32, len: i32, second: bool): Name
  * The same for calls that take AT_EMPTY_PATH, where an empty path means the descriptor. Their first walk checks for a
  * NUL itself.
  */
-export function pathOrFdArgument(ctx: i32, dirfd: i32, len: i32, flags: u32): Nameidata {
+export function pathOrFdArgument(ctx: f64, dirfd: i32, len: i32, flags: u32): Nameidata {
   if (len != 0 || !(flags & AT_EMPTY_PATH)) return pathArgumentUnchecked(ctx, dirfd, len, false);
-  const c = syscallEnter(ctx);
-  if (!c) return changetype<Nameidata>(0);
+  if (!syscallEnter()) return changetype<Nameidata>(0);
   store<u8>(T.scratch, 0);
   const nd = nameidata(false);
-  setNameidata(nd, c, dirfd, T.scratch, 0);
+  setNameidata(nd, ctx, dirfd, T.scratch, 0);
   return nd;
 }
 
@@ -95,11 +90,14 @@ export function lookupFlags(flags: u32): u32 {
   return flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 }
 
-/** The file of a descriptor, with a reference; null: refused. */
-export function fileArgument(ctx: i32, fd: i32): File {
-  const c = syscallEnterActive(ctx);
-  if (!c) return changetype<File>(0);
-  const f = fget(c, fd);
+/** The file of a descriptor of a context, with a reference; null: refused. */
+export function fileOf(c: Context | null, fd: i32): File {
+  if (c == null) return changetype<File>(0);
   syscallEnterErr = -EBADF;
-  return f;
+  return fget(c, fd);
+}
+
+/** The same for a call that needs its context for nothing else. */
+export function fileArgument(ctx: f64, fd: i32): File {
+  return fileOf(syscallEnterActive(ctx), fd);
 }

@@ -10,10 +10,11 @@ import { put32, set32 } from "../mem/undo/log";
 import { setWaitLimit } from "../mem/wait";
 import * as V from "../vfs/layout";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
+import { closeContextsOf } from "../vfs/task/context";
 import { releaseContext } from "../vfs/task/context-ref";
 import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
 import { arenaCheck } from "./arena";
-import { freeSlot, SLOT_USED, slotAt } from "./slot";
+import { freeSlot, SLOT_USED, slotAt, threadNumberAt } from "./slot";
 
 /**
  * Takes a slot for the calling thread. `mayWait` 0: Atomics.wait is not allowed. `hostId`: the host's id of the thread,
@@ -46,6 +47,7 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
   }
   T.setThread(n, scratch, mayWait != 0);
   setPrefixCache(load<u32>(s + V.SLOT_PREFIX_CACHE));
+  atomic.store<u64>(s + V.SLOT_HOME, 0);
   // The slot's previous thread may have died while filling an entry.
   memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
   return 0;
@@ -61,11 +63,12 @@ function allocPrefixCache(): u32 {
   return <u32>chunkAddress(run);
 }
 
-/** Frees the calling thread's slot. Returns 0, -EINVAL or, inside a hook, -EDEADLK. */
+/** Closes the contexts that end with the calling thread, and frees its slot. Returns 0, -EINVAL or, inside a hook, -EDEADLK. */
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
   if (hookDepth != 0) return -EDEADLK;
   enterActive();
+  closeContextsOf(T.tid);
   releaseContext();
   leaveActive();
   freeSlot(T.slot);
@@ -76,6 +79,11 @@ export function threadDetach(): i32 {
 /** The number of the calling thread's slot, as `threadRecover` takes it; -1: none. */
 export function threadSlot(): i32 {
   return <i32>T.tid - 1;
+}
+
+/** The calling thread's number, as `threadDied` takes it; -1: it is not attached. */
+export function threadNumber(): f64 {
+  return T.tid == 0 ? -1 : threadNumberAt(T.tid - 1);
 }
 
 /** The slot of the thread with this host's id, or -ENOENT. */

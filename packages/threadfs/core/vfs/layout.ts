@@ -3,6 +3,8 @@
  * mem/layout.ts, and the numbers of the slab caches of its objects. sys/check-layout.ts checks that no parts overlap.
  */
 
+import * as limits from "../../abi/limits";
+
 /** Address of the hash buckets, and the largest number of buckets. */
 export const H_BUCKETS: usize = 1040;
 export const H_MAX_BUCKETS: usize = 1044;
@@ -29,8 +31,8 @@ export const G_LRU_COUNT: usize = 4812;
 export const G_INODE_LOCK: usize = 4864;
 export const G_DRIVER_LOCK: usize = 4928;
 export const G_CTX_LOCK: usize = 4992;
-/** Contexts created so far: the generation in their numbers. */
-export const G_CTX_MADE: usize = 4996;
+/** Contexts created so far, u64: the generation in their numbers. */
+export const G_CTX_MADE: usize = 5000;
 /** The last device number of a file system, the last id of a mount. */
 export const G_NEXT_DEV: usize = 5056;
 export const G_NEXT_MNT: usize = 5060;
@@ -61,7 +63,7 @@ export const MOUNT_HASH: u32 = 256;
 export const INODE_HEADS: usize = 33792;
 export const INODE_HASH: u32 = 2048;
 export const CTX_TABLE: usize = 41984;
-export const MAX_CONTEXTS: u32 = 1024;
+export const MAX_CONTEXTS: u32 = limits.MAX_CONTEXTS;
 /** Drivers: super.ts. */
 export const DRIVERS: usize = 46080;
 export const MAX_DRIVERS: u32 = 32;
@@ -73,6 +75,8 @@ export const SLOT_CONTEXT: u32 = 88;
 export const SLOT_ACTIVE: u32 = 96;
 /** Address of the prefix cache, 0: none. It stays with the slot, like the scratch area. */
 export const SLOT_PREFIX_CACHE: u32 = 100;
+/** Number of the context whose handle the thread attached with, f64, 0: the tree's own. */
+export const SLOT_HOME: u32 = 104;
 
 /** In the scratch area: the states of a call's two walks, and the chain of a new entry of the prefix cache. */
 export const S_ND: u32 = 16640;

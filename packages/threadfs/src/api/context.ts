@@ -3,8 +3,9 @@
  * lives in the shared memory until it is closed; its handle passes it to another thread.
  */
 
-import { AT_FDCWD } from "../../abi/flags.js";
-import { IO_SIZE } from "../../abi/limits.js";
+import * as ERRNO from "../../abi/errno.js";
+import { AT_FDCWD, ID_UNCHANGED, RESOLVE_IN_ROOT, UMASK_UNCHANGED } from "../../abi/flags.js";
+import { IO_SIZE, MAX_CONTEXTS } from "../../abi/limits.js";
 import { ABI_VERSION, ACL_ENTRY_ID, ACL_ENTRY_PERM, ACL_ENTRY_SIZE } from "../../abi/memory.js";
 import {
   ACL_GROUP,
@@ -13,30 +14,58 @@ import {
   ACL_OTHER,
   ACL_USER,
   ACL_USER_OBJ,
+  CAPS_OF_MAKER,
   CAPS_OF_UID,
+  OF_MAKER,
 } from "../../abi/permissions.js";
 import type { Attachment } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
-import { invalidArgType, outOfRange, systemCallError } from "../errors/errors.js";
+import { type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
+import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
 import { makeSync } from "../node-fs/sync.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
 import type { FsSync, PathLike } from "../node-fs/types.js";
 
-/** The properties of a new context. Default: those of the tree's own context: uid 0, umask 0o022, "/". */
+/**
+ * The properties of a new context. Default: those of the context that creates it, its maker; in a new tree that is uid 0,
+ * umask 0o022, "/". A context never has more than its maker.
+ */
 export interface ContextOptions {
+  /** User. Another one than the maker's needs CAP_SETUID. */
   uid?: number | undefined;
+  /** Group. Another one than the maker's needs CAP_SETGID. */
   gid?: number | undefined;
-  /** Supplementary groups. */
+  /** Supplementary groups. Other ones than the maker's need CAP_SETGID. */
   groups?: readonly number[] | undefined;
   umask?: number | undefined;
-  /** Working directory, as seen from `root`. */
+  /** Working directory, as seen from `root`. The maker must be allowed to enter it. Default with `root`: that root. */
   cwd?: PathLike | undefined;
-  /** Root directory, as seen from the context that creates this one. */
+  /** Root directory, as seen from the maker. Needs CAP_SYS_CHROOT. */
   root?: PathLike | undefined;
-  /** Bit mask of Linux's CAP_* numbers (`1 << CAP_DAC_OVERRIDE` ...). Default: all for uid 0, none for others. */
+  /**
+   * Bit mask of Linux's capabilities, `1 << 7` for CAP_SETUID ..., all of which the maker must have. Default, as after
+   * execve(2): all that the maker has for uid 0, none for others.
+   */
   caps?: number | undefined;
+  /**
+   * "in-root": ".." stays where it is in a directory that the context's root is no ancestor of. Without it such a directory,
+   * which the context has as its working directory or open, leads up to the tree's root, as in Linux: a supervisor or another
+   * context may have moved it out of the context's root. Contexts that the context creates have it too.
+   */
+  resolve?: "in-root" | undefined;
 }
+
+const CONTEXT_OPTIONS: KeysOf<ContextOptions> = {
+  uid: true,
+  gid: true,
+  groups: true,
+  umask: true,
+  cwd: true,
+  root: true,
+  caps: true,
+  resolve: true,
+};
 
 /** Tags of ACL entries, as in Linux's `posix_acl.h`. */
 export const ACL_TAG = Object.freeze({
@@ -68,18 +97,32 @@ export class Context {
   readonly #attachment: Attachment;
   readonly #calls: SystemCalls;
   readonly #owned: boolean;
+  /** Whether the context ends with this thread, because no other one can have its handle. */
+  #endsWithThread: boolean;
 
   /** @internal */
   constructor(attachment: Attachment, ctx: number, owned: boolean) {
     this.#attachment = attachment;
     this.#calls = new SystemCalls(attachment, ctx);
     this.#owned = owned;
+    this.#endsWithThread = owned;
     this.fs = makeSync(this.#calls);
+    refuseCloning(
+      this,
+      "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
+    );
   }
 
-  /** Post this to a worker and pass it to `attachVfs`: the `fs` there is then this context's. */
+  /**
+   * Post this to a worker and pass it to `attachVfs`: the `fs` there is then this context's. A context whose handle was read
+   * no longer ends with the thread that created it: only {@link close} and {@link Vfs.contexts} end it.
+   */
   get handle(): VfsHandle {
     const { module, memory } = this.#attachment;
+    if (this.#endsWithThread && this.#attachment.state === 0) {
+      this.#attachment.core.contextKeep(this.#calls.ctx);
+      this.#endsWithThread = false;
+    }
     return { module, memory, version: ABI_VERSION, ctx: this.#calls.ctx };
   }
 
@@ -108,11 +151,8 @@ export class Context {
   /** Sets the umask if one is given. Returns the previous one, as Node's process.umask. */
   umask(mask?: number | string): number {
     this.#calls.checkOpen();
-    const { core, ctx } = this.#calls;
-    if (mask !== undefined) return this.#calls.check(core.sysUmask(ctx, toMode(mask, "mask") & 0o777), "umask");
-    const before = this.#calls.check(core.sysUmask(ctx, 0), "umask");
-    core.sysUmask(ctx, before);
-    return before;
+    const set = mask === undefined ? UMASK_UNCHANGED : toMode(mask, "mask") & 0o777;
+    return this.#calls.check(this.#calls.core.sysUmask(this.#calls.ctx, set), "umask");
   }
 
   /** The working directory's path (getcwd(2)). @throws ENOENT when it was removed */
@@ -126,7 +166,8 @@ export class Context {
     if (!Array.isArray(entries)) throw invalidArgType("entries", "an instance of Array", entries);
     if (entries.length > MAX_ACL_ENTRIES) throw outOfRange("entries.length", `<= ${MAX_ACL_ENTRIES}`, entries.length);
     const raw = new DataView(new ArrayBuffer(entries.length * ACL_ENTRY_SIZE));
-    entries.forEach(({ tag, id, perm }, i) => {
+    entries.forEach((entry: AclEntry, i) => {
+      const { tag, id, perm } = readOptions<AclEntry>(entry, { tag: true, id: true, perm: true }, `entries[${i}]`);
       raw.setUint16(i * ACL_ENTRY_SIZE, toInteger(tag, "tag", 1, 32), true);
       raw.setUint16(i * ACL_ENTRY_SIZE + ACL_ENTRY_PERM, toInteger(perm, "perm", 0, 7), true);
       raw.setUint32(i * ACL_ENTRY_SIZE + ACL_ENTRY_ID, toUint32(id ?? 0xffffffff, "id"), true);
@@ -152,7 +193,8 @@ export class Context {
   }
 
   /**
-   * Closes the context in this thread. The thread that created it also removes it and its descriptors from the tree.
+   * Closes the context in this thread. The thread that created it also removes it and its descriptors from the tree. A context
+   * whose handle was never read ends with that thread at the latest.
    * Idempotent; later calls of its `fs` fail with ERR_THREADFS_CLOSED.
    */
   close(): void {
@@ -165,59 +207,104 @@ export class Context {
 interface Credentials {
   uid: number;
   gid: number;
-  groups: readonly number[];
+  /** undefined: the maker's. */
+  groups?: readonly number[] | undefined;
   umask: number;
   caps: number;
+  resolve: number;
 }
 
+/** All of the maker's. */
+const SAME: Credentials = { uid: ID_UNCHANGED, gid: ID_UNCHANGED, umask: OF_MAKER, caps: CAPS_OF_MAKER, resolve: 0 };
 const MAX_ID = 2 ** 32 - 2;
 
-function credentialsOf(options: ContextOptions): Credentials {
-  const groups = options.groups ?? [];
-  if (!Array.isArray(groups)) throw invalidArgType("options.groups", "an instance of Array", groups);
-  if (groups.length > MAX_GROUPS) throw outOfRange("options.groups.length", `<= ${MAX_GROUPS}`, groups.length);
-  for (const group of groups) toInteger(group, "options.groups", 0, MAX_ID);
+function credentialsOf(options: Partial<ContextOptions>): Credentials {
+  const { uid, gid, groups, umask, caps, resolve } = options;
+  if (groups !== undefined) {
+    if (!Array.isArray(groups)) throw invalidArgType("options.groups", "an instance of Array", groups);
+    if (groups.length > MAX_GROUPS) throw outOfRange("options.groups.length", `<= ${MAX_GROUPS}`, groups.length);
+    for (const group of groups) toInteger(group, "options.groups", 0, MAX_ID);
+  }
+  if (resolve !== undefined && resolve !== "in-root") {
+    throw invalidArgValue("options.resolve", resolve, 'must be "in-root"');
+  }
   return {
-    uid: toInteger(options.uid ?? 0, "options.uid", 0, MAX_ID),
-    gid: toInteger(options.gid ?? 0, "options.gid", 0, MAX_ID),
+    uid: uid === undefined ? ID_UNCHANGED : toInteger(uid, "options.uid", 0, MAX_ID),
+    gid: gid === undefined ? ID_UNCHANGED : toInteger(gid, "options.gid", 0, MAX_ID),
     groups,
-    umask: toMode(options.umask ?? 0o022, "options.umask") & 0o777,
-    caps: options.caps === undefined ? CAPS_OF_UID : toInteger(options.caps, "options.caps", 0, 2 ** 31 - 1),
+    umask: umask === undefined ? OF_MAKER : toMode(umask, "options.umask") & 0o777,
+    caps: caps === undefined ? CAPS_OF_UID : toInteger(caps, "options.caps", 0, 2 ** 31 - 1),
+    resolve: resolve === undefined ? 0 : RESOLVE_IN_ROOT,
   };
 }
 
 function create(attachment: Attachment, from: number, credentials: Credentials): number {
-  new Uint32Array(attachment.io.buffer, attachment.io.byteOffset, credentials.groups.length).set(credentials.groups);
-  const made = attachment.core.contextCreate(
-    from,
-    credentials.uid,
-    credentials.gid,
-    credentials.umask,
-    credentials.groups.length,
-    credentials.caps,
-  );
-  if (made < 0) throw systemCallError(made, "context");
-  return made;
+  const { uid, gid, groups, umask, caps, resolve } = credentials;
+  if (groups !== undefined) {
+    new Uint32Array(attachment.io.buffer, attachment.io.byteOffset, groups.length).set(groups);
+  }
+  const count = groups === undefined ? OF_MAKER : groups.length;
+  const made = attachment.core.contextCreate(from, uid, gid, umask, count, caps, resolve);
+  if (made >= 0) return made;
+  const cause = systemCallError(made, "context");
+  if (made !== -ERRNO.EAGAIN) throw cause;
+  const message =
+    `The tree has ${MAX_CONTEXTS} contexts, and no room for more. Call close() of those that are done; ` +
+    "vfs.contexts() lists all of them, with the number of their threads";
+  throw codedError(Error, "ERR_THREADFS_CONTEXTS", message, { cause });
 }
 
 /**
- * Creates a context. Changes to its root and working directory with all capabilities, as a supervisor would before it
- * drops its privileges: a context may start in a directory that it could not have entered itself.
+ * Creates a context. A copy of the maker changes root and working directory with the maker's credentials; then the context
+ * is created from that copy. So it may start in a directory that it could not enter itself.
+ * @throws system call errors: EPERM for what the maker may not give, and those of chroot(2) and chdir(2); Error
+ * ERR_THREADFS_CONTEXTS if there are too many
  * @internal
  */
-export function createContext(attachment: Attachment, from: number, options: ContextOptions): Context {
+export function createContext(attachment: Attachment, from: number, given: unknown): Context {
   attachment.check();
+  const options = readOptions<ContextOptions>(given, CONTEXT_OPTIONS);
   const credentials = credentialsOf(options);
   if (options.root === undefined && options.cwd === undefined) {
     return new Context(attachment, create(attachment, from, credentials), true);
   }
-  const supervisor = create(attachment, from, { uid: 0, gid: 0, groups: [], umask: 0, caps: CAPS_OF_UID });
-  const prepared = new Context(attachment, supervisor, true);
+  const copy = create(attachment, from, SAME);
+  const prepared = new Context(attachment, copy, true);
   try {
     if (options.root !== undefined) prepared.chroot(options.root);
     prepared.chdir(options.cwd ?? "/");
-    return new Context(attachment, create(attachment, supervisor, credentials), true);
+    return new Context(attachment, create(attachment, copy, credentials), true);
   } finally {
     prepared.close();
   }
+}
+
+/** What {@link Vfs.contexts} says of a context. */
+export interface ContextInfo {
+  /** The number in its handle (`handle.ctx`). */
+  readonly ctx: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** How many threads have attached with its handle and have not ended. */
+  readonly threads: number;
+  /** Closes the context, whichever thread created it. @throws EPERM, EINVAL for the tree's own; EBADF: it does not exist */
+  close(): void;
+}
+
+/** All contexts of the tree. @throws EPERM without CAP_SYS_ADMIN. @internal */
+export function listContexts(attachment: Attachment, calls: SystemCalls): ContextInfo[] {
+  calls.checkOpen();
+  const list: ContextInfo[] = [];
+  for (let place = 0; place < MAX_CONTEXTS; place++) {
+    place = calls.core.contextList(calls.ctx, place);
+    if (place === -ERRNO.ENOENT) break;
+    calls.check(place, "contexts");
+    const [ctx = 0, uid = 0, gid = 0, threads = 0] = attachment.ioNumbers;
+    const close = () => {
+      calls.checkOpen();
+      calls.check(calls.core.contextClose(calls.ctx, ctx), "close");
+    };
+    list.push({ ctx, uid, gid, threads, close });
+  }
+  return list;
 }

@@ -1,6 +1,7 @@
 /** The entry "threadfs": the core is a file, core.wasm, that is loaded when the first tree is created. */
 import { coreUrl } from "../../core-url.js";
 import { type LoadOptions, loadFrom, notLoaded } from "../bridge/load.js";
+import { readOptions } from "../bridge/options.js";
 import type { CoreModule } from "../bridge/wasm.js";
 import { type CreateOptions, createWith, type Vfs } from "./vfs.js";
 
@@ -17,13 +18,19 @@ export function createVfs(options: CreateOptions): Promise<Vfs> {
  * Loads and compiles the core of this package, or another build of it. Reads a file in Node, fetches elsewhere.
  * @throws Error ERR_THREADFS_CORE, whose cause is the error of reading, fetching or compiling; a later call tries again
  */
-export function loadCore(options: LoadOptions = {}): Promise<CoreModule> {
-  if (options.url !== undefined) return loadFrom(options.url);
-  let url: URL;
+export function loadCore(options?: LoadOptions): Promise<CoreModule> {
   try {
-    url = coreUrl();
-  } catch (cause) {
-    return Promise.reject(notLoaded("./core.wasm beside a bundle without import.meta.url", cause));
+    return loadFrom(readOptions<LoadOptions>(options, { url: true }).url ?? ownUrl());
+  } catch (error) {
+    return Promise.reject(error);
   }
-  return loadFrom(url);
+}
+
+/** @throws Error ERR_THREADFS_CORE */
+function ownUrl(): URL {
+  try {
+    return coreUrl();
+  } catch (cause) {
+    throw notLoaded("./core.wasm beside a bundle without import.meta.url", cause);
+  }
 }

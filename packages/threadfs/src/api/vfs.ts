@@ -5,14 +5,22 @@ import * as ERRNO from "../../abi/errno.js";
 import { MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/flags.js";
 import { Attachment } from "../bridge/attachment.js";
 import { checkHandle, type VfsHandle } from "../bridge/handle.js";
-import type { HostOptions } from "../bridge/host-imports.js";
+import { HOST_OPTIONS, type HostOptions } from "../bridge/host-imports.js";
 import { hostThreadId } from "../bridge/load.js";
+import { flagOption, readOptions, refuseCloning } from "../bridge/options.js";
 import type { CoreModule } from "../bridge/wasm.js";
 import { holdLock, hostLocks, LOCK_BIT, pollLocks, randomHostId } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { FsSync, PathLike } from "../node-fs/types.js";
-import { type AclEntry, Context, type ContextOptions, createContext } from "./context.js";
+import {
+  type AclEntry,
+  Context,
+  type ContextInfo,
+  type ContextOptions,
+  createContext,
+  listContexts,
+} from "./context.js";
 import type { Driver } from "./driver.js";
 
 /** Options of `createVfs`. */
@@ -48,9 +56,13 @@ export type Counters = Record<(typeof COUNTERS)[number], number>;
 /** Creates a tree. `load`: loads the core, if the options have none. @throws as createVfs. @internal */
 export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
-  const { maxBytes, core, ...host } = options;
+  const { maxBytes, core, ...host } = readOptions<CreateOptions>(options, {
+    maxBytes: true,
+    core: true,
+    ...HOST_OPTIONS,
+  });
   const { thread, locks } = await chooseHostId(host);
-  const attachment = Attachment.create(core ?? (await load()), maxBytes, { ...host, thread });
+  const attachment = Attachment.create(core ?? (await load()), maxBytes as number, { ...host, thread });
   // No other thread has the memory yet, so taking the lock now is early enough.
   return new Vfs(attachment, 0, locks && (await holdLock(locks, attachment.memory, thread)));
 }
@@ -59,13 +71,14 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
  * Attaches the calling thread to the tree of a handle, to read and to write.
  * @throws TypeError ERR_THREADFS_HANDLE: not a handle, one of another version, or its context does not exist any more
  */
-export async function attachVfs(handle: VfsHandle, options: HostOptions = {}): Promise<Vfs> {
+export async function attachVfs(handle: VfsHandle, options?: HostOptions): Promise<Vfs> {
   checkHandle(handle);
-  const { thread, locks } = await chooseHostId(options);
+  const host = readOptions<HostOptions>(options, HOST_OPTIONS);
+  const { thread, locks } = await chooseHostId(host);
   const release = locks && (await holdLock(locks, handle.memory, thread));
   try {
-    const attachment = Attachment.attach(handle, { ...options, thread });
-    if (attachment.core.contextCheck(handle.ctx) >= 0) return new Vfs(attachment, handle.ctx, release);
+    const attachment = Attachment.attach(handle, { ...host, thread });
+    if (attachment.core.contextAttach(handle.ctx) >= 0) return new Vfs(attachment, handle.ctx, release);
     attachment.close();
     throw codedError(
       TypeError,
@@ -103,6 +116,7 @@ export class Vfs {
     this.#attachment = attachment;
     this.#releaseLock = release;
     this.#context = new Context(attachment, ctx, false);
+    refuseCloning(this, "A Vfs cannot be cloned: post `vfs.handle` and pass that to attachVfs() in the other thread");
   }
 
   /** The calls of `node:fs` on this tree, made by the handle's context. In a new tree that is root. */
@@ -115,9 +129,19 @@ export class Vfs {
     return this.#context.handle;
   }
 
-  /** Creates a context: credentials, root, working directory, umask and descriptors of its own. */
-  context(options: ContextOptions = {}): Context {
+  /**
+   * Creates a context: credentials, root, working directory, umask and descriptors of its own. It ends when it is closed, and
+   * with this thread if its handle was never read.
+   * @throws system call errors with syscall "context": EPERM for more than this context has, ENOSPC; those of "chroot" and
+   * "chdir"; Error ERR_THREADFS_CONTEXTS if there are 1,024
+   */
+  context(options?: ContextOptions): Context {
     return createContext(this.#attachment, this.#context.calls.ctx, options);
+  }
+
+  /** Lists all contexts of the tree, and closes those that no thread needs any more. @throws EPERM without CAP_SYS_ADMIN */
+  contexts(): ContextInfo[] {
+    return listContexts(this.#attachment, this.#context.calls);
   }
 
   /** chdir(2) of the handle's context, which other threads may share. */
@@ -131,7 +155,7 @@ export class Vfs {
   }
 
   /** umask(2) of the handle's context: sets it if a mask is given. Returns the previous one. */
-  umask(mask?: number): number {
+  umask(mask?: number | string): number {
     return this.#context.umask(mask);
   }
 
@@ -146,14 +170,24 @@ export class Vfs {
    * @param type "tmpfs", "bind" or the name of a registered driver
    * @throws system call errors with syscall "mount": ENODEV for an unknown type, EBUSY, ENOTDIR ...
    */
-  mount(source: PathLike | null, target: PathLike, type: string, options: MountOptions = {}): void {
+  mount(source: PathLike | null, target: PathLike, type: string, options?: MountOptions): void {
     const dest = toPath(target, "target");
-    const flags = (options.readonly ? MS_RDONLY : 0) | (options.noexec ? MS_NOEXEC : 0);
+    const given = readOptions<MountOptions>(options, {
+      readonly: true,
+      noexec: true,
+      bind: true,
+      move: true,
+    });
+    const readonly = flagOption(given.readonly, "options.readonly");
+    const noexec = flagOption(given.noexec, "options.noexec");
+    const bind = flagOption(given.bind, "options.bind");
+    const move = flagOption(given.move, "options.move");
+    const flags = (readonly ? MS_RDONLY : 0) | (noexec ? MS_NOEXEC : 0);
     const { calls } = this.#context;
-    if (type === "bind" || options.bind || options.move) {
+    if (type === "bind" || bind || move) {
       const path = toPath(source, "source");
       const [length, length2] = calls.putPaths(path, dest, "mount");
-      const how = options.move ? MS_MOVE : MS_BIND;
+      const how = move ? MS_MOVE : MS_BIND;
       calls.check(calls.core.sysMount(calls.ctx, length, length2, flags | how), "mount", path, dest);
       return;
     }
@@ -170,29 +204,34 @@ export class Vfs {
    * @param options `detach`: removes it from the tree at once, and frees it after its last use
    * @throws system call errors with syscall "umount": EBUSY while it is in use, EINVAL if nothing is mounted there
    */
-  umount(target: PathLike, options: { detach?: boolean | undefined } = {}): void {
+  umount(target: PathLike, options?: { detach?: boolean | undefined }): void {
     const path = toPath(target, "target");
+    const detach = flagOption(readOptions<{ detach?: boolean }>(options, { detach: true }).detach, "options.detach");
     const { calls } = this.#context;
     const length = calls.putPath(path, "umount");
-    calls.check(calls.core.sysUmount(calls.ctx, length, options.detach ? MNT_DETACH : 0), "umount", path);
+    calls.check(calls.core.sysUmount(calls.ctx, length, detach ? MNT_DETACH : 0), "umount", path);
   }
 
-  /** Registers a driver. Every thread that walks its mounts must register it. */
+  /**
+   * Registers a driver. Every thread that walks its mounts must register it. @throws EPERM for a name that is not registered
+   * yet, without CAP_SYS_MODULE
+   */
   registerDriver(driver: Driver): void {
     this.#attachment.check();
-    this.#attachment.drivers.register(driver);
+    this.#attachment.drivers.register(driver, this.#context.calls.ctx);
   }
 
-  /** Unregisters a driver after a grace period. @throws EBUSY while a file system of it exists */
+  /** Unregisters a driver after a grace period. @throws EBUSY while a file system of it exists; EPERM without CAP_SYS_MODULE */
   unregisterDriver(name: string): void {
     this.#attachment.check();
-    this.#attachment.drivers.unregister(name);
+    this.#attachment.drivers.unregister(name, this.#context.calls.ctx);
   }
 
   /** The counters of all threads since the tree was created; `own`: of this thread alone, since it attached. */
-  counters(options: { own?: boolean | undefined } = {}): Counters {
+  counters(options?: { own?: boolean | undefined }): Counters {
     this.#attachment.check();
-    const count = this.#attachment.core.sumCounters(options.own ? 1 : 0);
+    const own = flagOption(readOptions<{ own?: boolean }>(options, { own: true }).own, "options.own");
+    const count = this.#attachment.core.sumCounters(own ? 1 : 0);
     const values = this.#attachment.ioNumbers;
     return Object.fromEntries(COUNTERS.map((name, i) => [name, i < count ? (values[i] ?? 0) : 0])) as Counters;
   }
@@ -210,13 +249,19 @@ export class Vfs {
   /** Sets how this thread walks from now on: `ref` starts every walk in ref mode. Returns the previous setting. */
   walkMode(mode: { ref: boolean }): { ref: boolean } {
     this.#attachment.check();
-    return { ref: (this.#attachment.core.walkMode(mode.ref ? 1 : 0) & 1) !== 0 };
+    if (mode === undefined) throw invalidArgType("mode", "of type object", mode);
+    const { ref } = readOptions<{ ref: boolean }>(mode, { ref: true }, "mode");
+    if (typeof ref !== "boolean") throw invalidArgType("mode.ref", "of type boolean", ref);
+    return { ref: (this.#attachment.core.walkMode(ref ? 1 : 0) & 1) !== 0 };
   }
 
-  /** Frees up to `count` unused dentries, and retired objects. Returns how many dentries. */
+  /**
+   * Frees up to `count` unused dentries, and retired objects. Returns how many dentries. @throws EPERM without
+   * CAP_SYS_ADMIN: every thread of the tree pays for it
+   */
   shrink(count: number): number {
     this.#attachment.check();
-    const freed = this.#attachment.core.shrink(toInteger(count, "count", 0, 2 ** 31 - 1));
+    const freed = this.#attachment.core.shrink(this.#context.calls.ctx, toInteger(count, "count", 0, 2 ** 31 - 1));
     if (freed < 0) throw systemCallError(freed, "shrink");
     return freed;
   }
@@ -228,21 +273,26 @@ export class Vfs {
     if (waited < 0) throw systemCallError(waited, "synchronizeRcu");
   }
 
-  /** Number of this thread's slot. Another thread needs it to call {@link threadDied}. */
+  /**
+   * Number of this thread in the tree, its slot and how many threads have had the slot before. Another thread needs it to call
+   * {@link threadDied}. No other thread ever has the same number.
+   */
   get threadSlot(): number {
     this.#attachment.check();
-    return this.#attachment.core.threadSlot();
+    return this.#attachment.core.threadNumber();
   }
 
   /**
    * Recovers a dead thread: rolls its unfinished change back, unless it was complete, releases its locks and drops its
    * references. Only for a thread that has terminated: call it in the worker's "exit" event, or use {@link
-   * attachWorker}.
-   * @throws EINVAL no such thread, or this one; EBUSY another thread is recovering it
+   * attachWorker}, which needs no privilege, because there the host reports the end.
+   * @throws EPERM without CAP_SYS_ADMIN: this call takes the caller's word, and would break into a thread that runs; EINVAL no
+   * such thread (any more), or this one; EBUSY another thread is recovering it
    */
   threadDied(slot: number): void {
     this.#attachment.check();
-    const done = this.#attachment.core.threadRecover(toInteger(slot, "slot", 0, 2 ** 31 - 1), 0);
+    const { core } = this.#attachment;
+    const done = core.threadDied(this.#context.calls.ctx, toInteger(slot, "slot", 0));
     if (done < 0) throw systemCallError(done, "threadDied");
   }
 
@@ -272,9 +322,10 @@ export class Vfs {
    * @returns ends the watch, as close() does
    * @throws Error ERR_THREADFS_NO_LOCKS where the host has no `navigator.locks`
    */
-  watchThreads(options: { everyMs?: number | undefined } = {}): () => void {
+  watchThreads(options?: { everyMs?: number | undefined }): () => void {
     this.#attachment.check();
-    const everyMs = toInteger(options.everyMs ?? 500, "options.everyMs", 10, 1e6);
+    const given = readOptions<{ everyMs?: number }>(options, { everyMs: true });
+    const everyMs = toInteger(given.everyMs ?? 500, "options.everyMs", 10, 1e6);
     const locks = hostLocks();
     if (locks === undefined) throw codedError(Error, "ERR_THREADFS_NO_LOCKS", "This host has no navigator.locks");
     let asking = false;

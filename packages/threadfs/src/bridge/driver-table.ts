@@ -35,7 +35,8 @@ import { DT_SHIFT, S_IFDIR, S_IFMT } from "../../abi/mode.js";
 import * as SCRATCH from "../../abi/scratch.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "../api/driver.js";
-import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
+import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
+import { isObjectPrototype, keysOf, nearest, unknownKey } from "./options.js";
 import type { SharedMemory } from "./wasm.js";
 
 /** The hook bit of each method. */
@@ -57,6 +58,28 @@ const HOOK_OF: readonly (readonly [keyof Driver, number])[] = [
   ["deleteUnused", HOOK.DELETE],
   ["setattr", HOOK.SETATTR],
 ];
+
+/** The properties of {@link Driver}. */
+const DRIVER_KEYS: readonly string[] = ["name", "root", "revalidateDots", ...HOOK_OF.map(([method]) => method)];
+/** Types that `mount` knows itself. */
+const BUILT_IN_TYPES: readonly string[] = ["tmpfs", "bind"];
+/** An edit for so many letters makes a name a misspelt hook, and not a property of the user's own. */
+const LETTERS_PER_EDIT = 4;
+
+/**
+ * A hook that is misspelt would never be called. A plain object has only what a driver can have; the object of a class may
+ * have properties of its own, but none that looks like a hook.
+ * @throws TypeError ERR_INVALID_ARG_VALUE
+ */
+function checkDriverKeys(driver: object): void {
+  const prototype = Object.getPrototypeOf(driver);
+  const plain = prototype === null || isObjectPrototype(prototype);
+  for (const key of keysOf(driver)) {
+    if (DRIVER_KEYS.includes(key)) continue;
+    if (plain || nearest(key, DRIVER_KEYS).distance * LETTERS_PER_EDIT <= key.length)
+      throw unknownKey("driver", key, DRIVER_KEYS);
+  }
+}
 
 /** Numbers of the errors that a driver may throw, by their codes. */
 const ERRNO_OF: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
@@ -91,10 +114,14 @@ export class DriverTable {
   }
 
   /** @throws EEXIST if another driver of this name has other hooks, ENOSPC if the table is full */
-  register(driver: Driver): void {
+  register(driver: Driver, ctx: number): void {
     if (typeof driver !== "object" || driver === null) throw invalidArgType("driver", "of type object", driver);
+    checkDriverKeys(driver);
     if (typeof driver.name !== "string") throw invalidArgType("driver.name", "of type string", driver.name);
     if (typeof driver.root !== "function") throw invalidArgType("driver.root", "of type function", driver.root);
+    if (BUILT_IN_TYPES.includes(driver.name)) {
+      throw invalidArgValue("driver.name", driver.name, "is the name of a built-in file system type");
+    }
     let hooks = 0;
     for (const [method, bit] of HOOK_OF) {
       const given = driver[method];
@@ -104,17 +131,17 @@ export class DriverTable {
     }
     const core = this.#attached();
     const length = this.#putBytes(SCRATCH.PATH, new TextEncoder().encode(driver.name), PATH_MAX);
-    const number = core.driverRegister(length, hooks, driver.revalidateDots ? FS_REVAL_DOT : 0);
+    const number = core.driverRegister(ctx, length, hooks, driver.revalidateDots ? FS_REVAL_DOT : 0);
     if (number < 0) throw systemCallError(number, "register", driver.name);
     this.#byNumber.set(number, driver);
     this.#byName.set(driver.name, number);
   }
 
   /** Waits for a grace period. @throws EBUSY while a file system of it exists, ENODEV for an unknown one */
-  unregister(name: string): void {
+  unregister(name: string, ctx: number): void {
     const number = this.#byName.get(name);
     if (number === undefined) throw systemCallError(-ERRNO.ENODEV, "unregister", name);
-    const answer = this.#attached().driverUnregister(number);
+    const answer = this.#attached().driverUnregister(ctx, number);
     // Another thread may have unregistered it already. Then only this thread's registration is left.
     if (answer < 0 && answer !== -ERRNO.ENODEV) throw systemCallError(answer, "unregister", name);
     this.#byNumber.delete(number);

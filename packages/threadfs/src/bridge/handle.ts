@@ -28,5 +28,5 @@ export function checkHandle(handle: VfsHandle): void {
   if (!(given.module instanceof WebAssembly.Module)) throw handleError("it has no module");
   if (!(given.memory instanceof WebAssembly.Memory)) throw handleError("it has no memory");
   if (!(given.memory.buffer instanceof SharedArrayBuffer)) throw handleError("its memory is not shared");
-  if (!Number.isInteger(given.ctx) || (given.ctx as number) < 0) throw handleError("it has no context number");
+  if (!Number.isSafeInteger(given.ctx) || (given.ctx as number) < 0) throw handleError("it has no context number");
 }

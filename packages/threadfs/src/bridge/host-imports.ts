@@ -4,6 +4,7 @@ import * as ERRNO from "../../abi/errno.js";
 import { WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT } from "../../abi/host.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import type { DriverTable } from "./driver-table.js";
+import type { KeysOf } from "./options.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
 /** Called at a tracepoint of the debug build (`POINT` in abi.ts) with its two numbers. */
@@ -45,6 +46,17 @@ export interface HostOptions {
    */
   now?: (() => number) | undefined;
 }
+
+/** The names of the options in {@link HostOptions}. */
+export const HOST_OPTIONS: KeysOf<HostOptions> = {
+  point: true,
+  security: true,
+  audit: true,
+  thread: true,
+  locks: true,
+  lockTimeoutMs: true,
+  now: true,
+};
 
 /** The core's numbers for results of Atomics.wait. */
 const WAIT_RESULT = { ok: WAIT_OK, "not-equal": WAIT_NOT_EQUAL, "timed-out": WAIT_TIMED_OUT } as const;

@@ -73,7 +73,7 @@ export class AllocSession {
     this.thread = attach(memory, allocCore(), hooks, options);
     this.core = this.thread.exports;
     drivers.attach(this.core);
-    drivers.register(this.driver);
+    drivers.register(this.driver, 0);
     this.box = defined(drivers.find("box"), "number of the driver");
   }
 
@@ -100,7 +100,7 @@ export class AllocSession {
   settle(): void {
     for (let n = 0; n < 3; n++) {
       this.core.synchronizeRcu();
-      this.core.shrink(1 << 20);
+      this.core.shrink(0, 1 << 20);
     }
   }
 
@@ -198,7 +198,7 @@ export class AllocSession {
   }
   context(groups = 0): number {
     for (let k = 0; k < groups; k++) this.thread.words[(this.thread.io.byteOffset >>> 2) + k] = k;
-    return this.core.contextCreate(0, 1000, 1000, 0o22, groups, -1);
+    return this.core.contextCreate(0, 1000, 1000, 0o22, groups, -1, 0);
   }
 }
 
@@ -267,5 +267,8 @@ function populate(session: AllocSession): number {
   must(session.mount("/w/mnt"));
   must(session.file("/w/mnt/inside", "i"));
   must(session.bind("/w/sub", "/w/bound"));
-  return must(session.context(3));
+  const other = must(session.context(3));
+  // This thread detaches, and others use the context.
+  must(session.core.contextKeep(other));
+  return other;
 }

@@ -44,7 +44,7 @@ export const LIMITS = {
     bytes: 64 * MIB,
     start(session) {
       must(session.file("/f"));
-      const contexts = Array.from({ length: 17 }, () => must(session.core.contextCreate(0, 0, 0, 0, 0, -1)));
+      const contexts = Array.from({ length: 17 }, () => must(session.core.contextCreate(0, 0, 0, 0, 0, -1, 0)));
       const contextOf = (i: number) => defined(contexts[Math.floor(i / 16_000)], "context");
       return {
         make: (i) => session.open("/f", 0, contextOf(i)),
@@ -52,9 +52,9 @@ export const LIMITS = {
       };
     },
   },
-  "contexts: ENOSPC": {
+  "contexts: EAGAIN": {
     most: 1023,
-    errno: -28,
+    errno: -11,
     bytes: 8 * MIB,
     start: (session) => ({
       make: () => session.context(),
@@ -67,8 +67,8 @@ export const LIMITS = {
     errno: -28,
     bytes: 4 * MIB,
     start: (session) => ({
-      make: (i) => session.core.driverRegister(session.path(`driver-${i}`), 1, 0),
-      remove: (_i, number) => session.core.driverUnregister(number),
+      make: (i) => session.core.driverRegister(0, session.path(`driver-${i}`), 1, 0),
+      remove: (_i, number) => session.core.driverUnregister(0, number),
     }),
   },
   // The session is one.

@@ -56,7 +56,7 @@ export async function bystanderThread({ handle, sharedState, index, seed }: Thre
   const arena = Attachment.attach(handle, { now });
   for (const driver of [ruleDriver(), statelessDriver()]) {
     vfs.registerDriver(driver);
-    arena.drivers.register(driver);
+    arena.drivers.register(driver, 0);
   }
   const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
   const close = () => {

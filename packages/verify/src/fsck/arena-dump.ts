@@ -133,7 +133,7 @@ function contexts(v: ArenaView): number[] {
 }
 
 function context(v: ArenaView, c: number, systems: Systems): string[] {
-  const name = `context ${v.u32(c + C.number) & (L.MAX_CONTEXTS - 1)}`;
+  const name = `context ${v.f64(c + C.number) % L.MAX_CONTEXTS}`;
   const word = (at: number) => v.u32(c + at);
   const [umask, uid, gid, caps] = [word(C.umask), word(C.uid), word(C.gid), word(C.caps)];
   const ids = Array.from({ length: word(C.ngroups) }, (_, k) => v.u32(word(C.groups) + k * 4));

@@ -87,6 +87,10 @@ export class ArenaView {
     return Number(this.data.getBigInt64(p, true));
   }
 
+  f64(p: number): number {
+    return this.data.getFloat64(p, true);
+  }
+
   problem(kind: string, text: string): void {
     if (!KINDS.has(kind)) throw new Error(`no kind of problem: ${kind}`);
     const texts = this.found.get(kind);

@@ -4,7 +4,7 @@ import { type ArenaView, hex } from "./arena-view.js";
 
 const { CONTEXT: C, FILE: F, DENTRY: D } = L;
 
-const context = (v: ArenaView, c: number) => `context ${hex(c)} (number ${v.u32(c + C.number)})`;
+const context = (v: ArenaView, c: number) => `context ${hex(c)} (number ${v.f64(c + C.number)})`;
 const file = (f: number) => `file ${hex(f)}`;
 
 /** Runs before the trees are walked: notes the references, does not check dentries. */
@@ -48,8 +48,9 @@ function checkTable(v: ArenaView) {
     }
     listed.add(c);
     v.ref(c, "table");
-    const number = v.u32(c + C.number);
-    const right = n === 0 ? number === 0 : (number & (L.MAX_CONTEXTS - 1)) === n && number !== n;
+    const number = v.f64(c + C.number);
+    const made = Math.floor(number / L.MAX_CONTEXTS);
+    const right = number % L.MAX_CONTEXTS === n && (n === 0) === (made === 0) && made < v.i64(L.G_CTX_MADE);
     if (!right) v.problem("context-table", `${context(v, c)} stands at place ${n}`);
   }
   if (v.u32(L.CTX_TABLE) === 0) v.problem("context-table", "there is no context 0");
@@ -69,11 +70,11 @@ function checkPlaces(v: ArenaView, c: number, alive: boolean) {
     }
     if (!v.isLive(L.CACHE_MOUNT, m))
       v.problem("context-place", `the ${what} of ${context(v, c)} is in ${hex(m)}: no live mount`);
-    else v.ref(m, `${what} of context ${v.u32(c + C.number)}`);
+    else v.ref(m, `${what} of context ${v.f64(c + C.number)}`);
     if (!v.isLive(L.CACHE_DENTRY, d))
       v.problem("context-place", `the ${what} of ${context(v, c)} is ${hex(d)}: no live dentry`);
     else {
-      v.ref(d, `${what} of context ${v.u32(c + C.number)}`);
+      v.ref(d, `${what} of context ${v.f64(c + C.number)}`);
       v.equal(
         v.u32(d + D.sb),
         v.u32(m + L.MOUNT.sb),

@@ -28,7 +28,7 @@ export function checkLocks(v: ArenaView) {
   if (v.u32(L.G_SLEEP) !== 0) v.problem("lock", "the word that sleepers wait on was written");
 }
 
-/** @param options `live`: slots of the threads that are attached; every other one must be free */
+/** @param options `live`: slots or numbers of the threads that are attached; every other slot must be free */
 export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
   v.equal(v.u32(L.G_RECOUNT_OWNER), 0, "recount", () => "the owner of the recount");
   v.equal(v.u32(L.G_LEAKS), 0, "recount", () => "the number of dead threads whose references were not recounted");
@@ -43,7 +43,13 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
     for (const [list, at] of Object.entries(L.UNDO_LOG_COUNTS)) {
       v.equal(v.u32(s + L.SLOT_UNDO_LOG + at), 0, "undo-log", () => `${list} in the undo log of slot ${n}`);
     }
-    if (live !== undefined) v.equal(state, live.includes(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
+    if (live !== undefined)
+      v.equal(
+        state,
+        live.some((thread) => thread % L.MAX_THREADS === n) ? 1 : 0,
+        "slot",
+        () => `the state of slot ${n}`,
+      );
     if (state === 1) {
       threads++;
       v.expect(n < used, "slot", () => `slot ${n} is in use; ${used} ever were`);

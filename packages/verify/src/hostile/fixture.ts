@@ -97,7 +97,7 @@ export function build(t: Thread): State {
   must(t.call("sysMountNew", 0, t.path("/m/n"), 0, 0), "mount");
   t.call("sysClose", 0, file(t, "/m/n/in", 10));
   must(t.call("sysMount", 0, t.path("/d"), t.path2("/b"), MS_BIND), "bind");
-  const driver = must(t.call("driverRegister", t.path("made-up"), HOOK.LOOKUP, 0), "driver");
+  const driver = must(t.call("driverRegister", 0, t.path("made-up"), HOOK.LOOKUP, 0), "driver");
   must(t.call("sysMountNew", 0, t.path("/v"), driver, 0), "mount of a driver");
   for (let i = 0; i < 20; i++) {
     one(t, "sysStat", `/v/f${String.fromCharCode(97 + i)}`, 0);
@@ -119,7 +119,8 @@ export function build(t: Thread): State {
   });
   must(one(t, "sysSetacl", "/acl", acl.length), "setacl");
   new Uint32Array(t.io.buffer, t.io.byteOffset, 3).set([5, 6, 7]);
-  const ctx = must(t.call("contextCreate", 0, 1000, 1000, 0, 3, -1), "context");
+  const ctx = must(t.call("contextCreate", 0, 1000, 1000, 0, 3, -1, 0), "context");
+  must(t.call("contextKeep", ctx), "context");
   must(t.call("sysChdir", ctx, AT_FDCWD, t.path("/d")), "chdir");
   const dir = must(one(t, "sysOpen", "/d", O_DIRECTORY, 0), "open");
   must(t.call("sysGetdents", 0, dir), "getdents");
@@ -193,8 +194,11 @@ export const OPERATIONS: Record<string, Operation> = {
   umask: (t, s) => t.call("sysUmask", s.ctx, 0o77),
   chdir: (t, s) => t.call("sysChdir", s.ctx, AT_FDCWD, t.path("/d/e")),
   chroot: (t, s) => t.call("sysChroot", s.ctx, AT_FDCWD, t.path("/d")),
-  contextCreate: (t, s) => t.call("contextCreate", s.ctx, 1, 1, 0, 3, -1),
-  contextCheck: (t, s) => t.call("contextCheck", s.ctx),
+  contextCreate: (t, s) => t.call("contextCreate", s.ctx, 1000, 1000, 0, -1, -1, 0),
+  contextAttach: (t, s) => t.call("contextAttach", s.ctx),
+  contextKeep: (t, s) => t.call("contextKeep", s.ctx),
+  contextList: (t) => t.call("contextList", 0, 0),
+  contextClose: (t, s) => t.call("contextClose", 0, s.ctx),
   contextDestroy: (t, s) => t.call("contextDestroy", s.ctx),
   mount: (t) => t.call("sysMountNew", 0, t.path("/empty"), 0, 0),
   bind: (t) => t.call("sysMount", 0, t.path("/b/e"), t.path2("/m/n"), MS_BIND),
@@ -202,11 +206,11 @@ export const OPERATIONS: Record<string, Operation> = {
   umount: (t) => t.call("sysUmount", 0, t.path("/b"), 0),
   "umount lazily": (t) => t.call("sysUmount", 0, t.path("/m"), MNT_DETACH),
   "umount of a driver": (t) => t.call("sysUmount", 0, t.path("/v"), MNT_DETACH),
-  driverRegister: (t) => t.call("driverRegister", t.path("another"), HOOK.LOOKUP, 0),
-  driverUnregister: (t, s) => t.call("driverUnregister", s.driver),
+  driverRegister: (t) => t.call("driverRegister", 0, t.path("another"), HOOK.LOOKUP, 0),
+  driverUnregister: (t, s) => t.call("driverUnregister", 0, s.driver),
   sumCounters: (t) => t.call("sumCounters", 0),
   synchronizeRcu: (t) => t.call("synchronizeRcu"),
-  shrink: (t) => t.call("shrink", 1000),
+  shrink: (t) => t.call("shrink", 0, 1000),
   threadRecover: (t) => t.call("threadRecover", 5),
   arenaCheck: (t) => t.call("arenaCheck"),
   threadDetach: (t) => t.call("threadDetach"),

@@ -30,9 +30,9 @@ import {
   isDriver,
   lookup,
   makeInode,
-  masked,
   mayCreate,
   newName,
+  prepareMode,
   touch,
 } from "./calls.js";
 import { attributes } from "./calls-lookup.js";
@@ -68,7 +68,6 @@ function setFd(s: State, me: Me, fd: number, value: number | undefined): void {
 function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
-  const wanted = yield* masked(me, mode, 0o7777);
   if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
   const fd = yield* step((s) => {
     let n = FIRST_FD;
@@ -76,7 +75,7 @@ function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps
     setFd(s, me, n, reservedBy(me.id));
     return n;
   });
-  const file = yield* openAt(me, dirfd, path, flags, wanted);
+  const file = yield* openAt(me, dirfd, path, flags, mode & 0o7777);
   yield* step((s) => {
     setFd(s, me, fd, isError(file) ? undefined : ++s.last);
     if (!isError(file)) s.files.set(s.last, { ...file, flags, pos: 0, limit: 0 });
@@ -119,6 +118,7 @@ function* openCreate(
     if (last === undefined || last === ".") return { ...at, created: false };
     if (last === "..") return yield* walk(me, dirfd, "..", { from: at.nd });
     if (at.slash) return "EISDIR";
+    const prepared = yield* prepareMode(me, at, mode);
     type Made = { made: number } | { d: number };
     const make = (s: State): Made | Done<Made> | string => {
       const d = child(s, at.d, last);
@@ -126,7 +126,7 @@ function* openCreate(
       if (inodeOf(s, at.d).dead) return "ENOENT";
       const refused = wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
       if (refused) return refused;
-      return { made: newName(s, { ...at, last }, makeInode(s, me, at.d, S_IFREG | mode, {})) };
+      return { made: newName(s, { ...at, last }, makeInode(s, me, at.d, S_IFREG | prepared, {})) };
     };
     const r = yield* change<Made>(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, false)]);
     if (isError(r)) return r;
@@ -154,12 +154,12 @@ function mayOpen(s: State, me: Me, at: OpenPlace, flags: number): 0 | string {
   let mask = access === 0 ? MAY_READ : access === O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
   if (flags & O_TRUNC) mask |= MAY_WRITE;
   if (type === S_IFDIR && mask & MAY_WRITE) return "EISDIR";
-  if (mask & MAY_WRITE && type === S_IFREG) {
-    const readonly = wantWrite(s, at.mnt);
-    if (readonly) return readonly;
-  }
-  const denied = at.created ? 0 : permission(s, me, i, mask);
-  if (denied) return denied;
+  const writes = (mask & MAY_WRITE) !== 0 && type === S_IFREG;
+  const refused =
+    (writes && flags & O_TRUNC && wantWrite(s, at.mnt)) ||
+    (!at.created && permission(s, me, i, mask)) ||
+    (writes && wantWrite(s, at.mnt));
+  if (refused) return refused;
   return type === S_IFREG || type === S_IFDIR ? 0 : "ENXIO";
 }
 
@@ -285,7 +285,7 @@ function* sysTruncate(me: Me, { size, ...args }: A["sysTruncate"]): Steps<number
     const i = inodeOf(s, at.d);
     if (isDir(i)) return "EISDIR";
     if (typeOf(i) !== S_IFREG || !(size >= 0)) return "EINVAL";
-    return wantWrite(s, at.mnt) || permission(s, me, i, MAY_WRITE);
+    return permission(s, me, i, MAY_WRITE) || wantWrite(s, at.mnt);
   });
   if (refused) return refused;
   if (size > MAX_FILE_SIZE) return "EFBIG";

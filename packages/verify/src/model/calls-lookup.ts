@@ -49,10 +49,8 @@ function pathOf(s: State, me: Me, mnt: number, d: number): { path: string } | st
     if (at.mnt === root.mnt && at.d === root.d) break;
     const m = get(s.mounts, at.mnt);
     if (at.d === m.root) {
-      if (m.parent === 0) {
-        if (at.mnt !== s.rootMount) return "ENOENT";
-        break;
-      }
+      // The top, or a detached mount: the place is not below the root, and has no path.
+      if (m.parent === 0) return "ENOENT";
       at = { mnt: m.parent, d: m.point };
       continue;
     }

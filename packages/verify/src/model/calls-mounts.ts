@@ -69,10 +69,12 @@ function* sysMountNew(
   me: Me,
   { path, type = 0, readonly = false, noexec = false }: A["sysMountNew"],
 ): Steps<number | string> {
-  const bad = badPath(path) ?? (yield* mayMount(me));
+  const bad = badPath(path);
   if (bad) return bad;
   const at = yield* lookup(me, { path });
   if (isError(at)) return at;
+  const denied = yield* mayMount(me);
+  if (denied) return denied;
   const m = yield* step((s) => {
     const fs = newFilesystem(s, { mode: type === 0 ? 0o1777 : 0o755, readonly, driver: type });
     if (type !== 0) fillDriver(s, fs);
@@ -103,14 +105,14 @@ function* sysMount(
   const bad = badPath(path) ?? badPath(path2);
   if (bad) return bad;
   if (!move && !bind) return "EINVAL";
+  const at = yield* lookup(me, { path: path2 }, { slot: 1 });
+  if (isError(at)) return at;
   const denied = yield* mayMount(me);
   if (denied) return denied;
   const from = yield* lookup(me, { path });
   if (isError(from)) return from;
   const isRoot = yield* step((s) => get(s.mounts, from.mnt).root === from.d);
   if (move && !isRoot) return "EINVAL";
-  const at = yield* lookup(me, { path: path2 }, { slot: 1 });
-  if (isError(at)) return at;
   if (move)
     return yield* place(
       me,
@@ -162,10 +164,10 @@ function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number |
   const bad = badPath(path);
   if (bad) return bad;
   if (flags & ~MNT_DETACH) return "EINVAL";
-  const denied = yield* mayMount(me);
-  if (denied) return denied;
   const at = yield* lookup(me, { path });
   if (isError(at)) return at;
+  const denied = yield* mayMount(me);
+  if (denied) return denied;
   const detach = (flags & MNT_DETACH) !== 0;
   const refused = yield* step((s) => {
     if (get(s.mounts, at.mnt).root !== at.d) return "EINVAL";

@@ -103,7 +103,6 @@ export function makeInode(s: State, me: Me, parent: number, mode: number, more: 
   if (dir.mode & S_ISGID) {
     gid = dir.gid;
     if ((m & S_IFMT) === S_IFDIR) m |= S_ISGID;
-    else if ((m & 0o2010) === 0o2010 && !inGroup(c, gid) && !capable(c, CAP_FSETID)) m &= ~S_ISGID;
   }
   if (isDriver(s, dir)) return newInode(s, dir.fs, mode, 0, 0, { ...more, size: 0 });
   return newInode(s, dir.fs, m, c.uid, gid, more);
@@ -142,7 +141,7 @@ export function accounts(at: Path, directory: boolean): Phase<never>[] {
 function* create(
   me: Me,
   { dirfd, path, slot }: Lookup & { slot?: number },
-  mode: number,
+  asked: number,
   more: Partial<Inode> = {},
 ): Steps<number | string> {
   const bad = badPath(path);
@@ -151,7 +150,9 @@ function* create(
   if (isError(at)) return at;
   const { last } = at;
   if (!isPlainName(last)) return "EEXIST";
-  const directory = (mode & S_IFMT) === S_IFDIR;
+  const type = asked & S_IFMT;
+  const directory = type === S_IFDIR;
+  const mode = type === S_IFLNK ? asked : type | (yield* prepareMode(me, at, asked & 0o7777));
   const make = (s: State): 0 | string => {
     const refused = refuseName(s, me, { ...at, last }, directory);
     if (refused) return refused;
@@ -161,13 +162,19 @@ function* create(
   return yield* change(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, directory)]);
 }
 
-/** The umask is read when the call begins. */
-export function* masked(me: Me, mode: number, bits: number): Steps<number> {
-  return yield* step((s) => mode & ~callerOf(s, me).umask & bits);
+/** vfs_prepare_mode(): the mode asked for decides whether set-group-id stays; the umask is read when the walk has ended. */
+export function* prepareMode(me: Me, at: Path, asked: number): Steps<number> {
+  return yield* step((s) => {
+    const dir = inodeOf(s, at.d);
+    const c = callerOf(s, me);
+    const strip = (asked & 0o2010) === 0o2010 && (dir.mode & S_ISGID) !== 0;
+    const mode = strip && !inGroup(c, dir.gid) && !capable(c, CAP_FSETID) ? asked & ~S_ISGID : asked;
+    return mode & ~c.umask;
+  });
 }
 
 function* sysMkdir(me: Me, { mode, ...args }: A["sysMkdir"]): Steps<number | string> {
-  return yield* create(me, args, S_IFDIR | (yield* masked(me, mode, 0o1777)));
+  return yield* create(me, args, S_IFDIR | (mode & 0o1777));
 }
 
 function* sysMknod(me: Me, { mode, ...args }: A["sysMknod"]): Steps<number | string> {
@@ -175,7 +182,7 @@ function* sysMknod(me: Me, { mode, ...args }: A["sysMknod"]): Steps<number | str
   if (bad) return bad;
   const type = mode & S_IFMT || S_IFREG;
   if (![S_IFREG, S_IFIFO, S_IFSOCK].includes(type)) return "EPERM";
-  return yield* create(me, args, type | (yield* masked(me, mode, 0o7777)));
+  return yield* create(me, args, type | (mode & 0o7777));
 }
 
 function* sysSymlink(me: Me, { target, dirfd2, path2 }: A["sysSymlink"]): Steps<number | string> {

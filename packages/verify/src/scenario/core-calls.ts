@@ -130,8 +130,8 @@ const ARGUMENTS: { [K in Exclude<CallName, "shrink">]: (t: ScratchThread, args: 
 
 /** The export of a call and its arguments; puts paths and contents into scratch. @param contexts numbers of the contexts */
 export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number[]): CoreCall {
-  if (call.call === "driverRegister") return [call.call, put(t, SCRATCH.PATH, call.name), call.hooks, 0];
-  if (call.call === "shrink") return [call.call, call.count ?? 0];
+  if (call.call === "driverRegister") return [call.call, 0, put(t, SCRATCH.PATH, call.name), call.hooks, 0];
+  if (call.call === "shrink") return [call.call, 0, call.count ?? 0];
   const { call: name, ctx = 0, ...args } = call;
   // The arguments are those of this very call.
   const numbersOf = ARGUMENTS[name] as (t: ScratchThread, args: object) => number[];
@@ -210,5 +210,5 @@ export function beginContext(
 ): CoreCall {
   const view = scratchView(t, SCRATCH.IO);
   for (const [n, group] of groups.entries()) view.setUint32(n * 4, group, true);
-  return ["contextCreate", 0, uid, gid, umask, groups.length, caps];
+  return ["contextCreate", 0, uid, gid, umask, groups.length, caps, 0];
 }

@@ -315,6 +315,8 @@ export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree>
   for (const context of tree.contexts) {
     const number = yield beginContext(t, context);
     if (number < 0) throw new Error(`no context: ${number}`);
+    // It does not end with the thread that builds the tree.
+    yield ["contextKeep", number];
     contexts.push(number);
   }
   const labels = yield* onCore(t, buildCalls(tree, mountDriver), contexts);

@@ -159,7 +159,7 @@ function visit(t: Thread, { fixed }: Workloads, handle: VfsHandle): void {
   t.ring.begin(OP.attach, 0, 0);
   const arena = Attachment.attach(handle, { now: () => t.clock.ms });
   try {
-    arena.drivers.register(ruleDriver());
+    arena.drivers.register(ruleDriver(), 0);
     const path = elementAt(fixed.there, t.next(fixed.items));
     for (let n = 0; n < 4; n++) {
       arena.path.set(path.bytes);

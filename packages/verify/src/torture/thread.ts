@@ -317,7 +317,7 @@ export class Thread {
 
   contextCreate(uid: number): number {
     this.ring.begin(OP.contextCreate, uid, 0);
-    return this.ring.end(this.core.contextCreate(this.ctx, uid, uid, 0o022, 0, -1));
+    return this.ring.end(this.core.contextCreate(this.ctx, uid, uid, 0o022, 0, -1, 0));
   }
 
   contextDestroy(ctx: number): number {
@@ -327,7 +327,7 @@ export class Thread {
 
   shrink(n: number): number {
     this.ring.begin(OP.shrink, n, 0);
-    return this.ring.end(this.core.shrink(n));
+    return this.ring.end(this.core.shrink(0, n));
   }
 
   synchronizeRcu(): number {

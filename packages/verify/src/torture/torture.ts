@@ -127,7 +127,7 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
   let began = performance.now();
   try {
     vfs.registerDriver(ruleDriver());
-    arena.drivers.register(ruleDriver());
+    arena.drivers.register(ruleDriver(), 0);
     vfs.fs.mkdirSync("/t/tmp", { recursive: true });
     const workloads = makeWorkloads(thread);
     for (const workload of Object.values<Workload>(workloads)) workload.build(thread);

@@ -87,7 +87,7 @@ async function prepare(part: Part): Promise<Prepared> {
   const vfs = await attachVfs(handle, { now });
   const arena = Attachment.attach(handle, role === "sleeper" ? { now, security: sleepyHook(index) } : { now });
   vfs.registerDriver(ruleDriver());
-  arena.drivers.register(ruleDriver());
+  arena.drivers.register(ruleDriver(), 0);
   const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
   const workloads = makeWorkloads(thread);
   return {

@@ -16,13 +16,16 @@ interface Node {
   children?: Map<string, Node>;
 }
 
+/** A plain object must have nothing but hooks; the object of a class may have other properties. */
+class ExtendedDriver {}
+
 /** The driver, and all that is in it, by path: one line a node. */
 export type ObjectDriver = Driver & { content(): string[] };
 
 /** The same driver without the hooks that change it: several threads, each with a copy of its own, agree on it. */
 export function immutableObjectDriver(): ObjectDriver {
   const { write: _write, create: _create, unlink: _unlink, setattr: _setattr, ...driver } = objectDriver();
-  return driver;
+  return Object.assign(new ExtendedDriver(), driver);
 }
 
 /** A driver named "box" with a directory, a file in it, and a link to a file of the tree. */
@@ -46,7 +49,7 @@ export function objectDriver(): ObjectDriver {
     `${path}/ ${from.mode.toString(8)} ${from.size ?? ""} ${from.link ?? ""}`,
     ...[...(from.children ?? [])].flatMap(([name, child]) => content(child, `${path}/${name}`)),
   ];
-  return {
+  return Object.assign(new ExtendedDriver(), {
     name: "box",
     root: () => root,
     lookup: (at, name) => children(at).get(name) ?? null,
@@ -74,5 +77,5 @@ export function objectDriver(): ObjectDriver {
     },
     setattr: (at, changes) => Object.assign(node(at), changes),
     content: () => content(root, ""),
-  };
+  } satisfies ObjectDriver);
 }

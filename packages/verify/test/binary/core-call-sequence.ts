@@ -76,7 +76,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["close directory", () => call("sysClose", 0, dir)];
   yield ["setacl", () => one("sysSetacl", "/d/file-10", acl(thread))];
   yield ["getacl", () => one("sysGetacl", "/d/file-10")];
-  const user = call("contextCreate", 0, 1000, 1000, 0o22, 0, 0);
+  const user = call("contextCreate", 0, 1000, 1000, 0o22, 0, 0, 0);
   yield ["contextCreate", () => user];
   yield ["access as a user", () => call("sysAccess", user, AT_FDCWD, thread.path("/d/file-8"), 4, 0)];
   yield ["mkdir as a user", () => call("sysMkdir", user, AT_FDCWD, thread.path("/d/u"), 0o755)];
@@ -100,7 +100,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   for (let i = 0; i < 40; i++) yield [`unlink ${i}`, () => one("sysUnlink", `/d/file-${i}`, 0)];
   yield ["rmdir of a full one", () => one("sysUnlink", "/d", AT_REMOVEDIR)];
   yield ["contextDestroy", () => call("contextDestroy", user)];
-  yield ["shrink", () => call("shrink", 1000)];
+  yield ["shrink", () => call("shrink", 0, 1000)];
   yield ["synchronize", () => call("synchronizeRcu")];
   yield ["counters", () => call("sumCounters", 0)];
 }

@@ -49,7 +49,7 @@ async function built(t: TestContext): Promise<Tree> {
     vfs.close();
   });
   vfs.registerDriver(ruleDriver());
-  arena.drivers.register(ruleDriver());
+  arena.drivers.register(ruleDriver(), 0);
   vfs.fs.mkdirSync("/t/tmp", { recursive: true });
   const thread = new Thread({ arena, vfs, clock, sharedState: makeSharedState(1), index: 0, next: randomBelow(7) });
   const workloads = makeWorkloads(thread);

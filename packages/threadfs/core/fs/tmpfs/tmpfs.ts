@@ -9,7 +9,6 @@
 
 import { ENOSPC } from "../../../abi/errno";
 import { S_IFDIR, S_IFMT, S_ISGID } from "../../../abi/mode";
-import { CAP_FSETID } from "../../../abi/permissions";
 import { kmalloc, linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
@@ -19,7 +18,7 @@ import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
 import { discardInode, newInode } from "../../vfs/inode/icache";
 import { addLinks, beginAttr, currentTime, endAttr, I_DEAD, Inode, ihold, touch } from "../../vfs/inode/inode";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
-import { Context, capable, inGroup } from "../../vfs/task/cred";
+import { Context } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
 
 /** Each entry adds this to a directory's size, as in Linux's tmpfs. */
@@ -44,7 +43,7 @@ export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): Super
   return sb;
 }
 
-/** inode_init_owner(): a new inode with the owner and mode of a file created in `dir`. */
+/** inode_init_owner(): vfsPrepareMode() has judged the set-group-id bit. A new inode with the owner and mode of a file created in `dir`. */
 function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
   let m = mode;
   let gid = c.gid;
@@ -52,7 +51,6 @@ function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
   if (dirMode & S_ISGID) {
     gid = dir.gid;
     if ((m & S_IFMT) == S_IFDIR) m |= S_ISGID;
-    else if ((m & (S_ISGID | 8)) == (S_ISGID | 8) && !inGroup(c, gid) && !capable(c, CAP_FSETID)) m &= ~S_ISGID;
   }
   return newInode(dir.sb, m, c.uid, gid);
 }

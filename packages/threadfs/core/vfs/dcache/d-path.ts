@@ -53,10 +53,8 @@ function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
     if (<u32>d.at == root && <u32>changetype<usize>(m) == rootMnt) return finish(base, end);
     if (d == m.root) {
       const up = m.parent;
-      if (up == m) {
-        // The top of the whole tree, or of a detached mount; only the former has a path.
-        return m.id == 1 ? finish(base, end) : -ENOENT;
-      }
+      // The top, and the context's root has not been met: glibc's getcwd() fails where the kernel says "(unreachable)".
+      if (up == m) return -ENOENT;
       d = m.mountpoint;
       m = up;
       continue;

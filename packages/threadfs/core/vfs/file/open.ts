@@ -31,7 +31,7 @@ import { dget, dput } from "../dcache/dcache";
 import { I_DRIVER } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { vfsMknod } from "../ops/create";
-import { mayCreate, mntWantWrite } from "../ops/may";
+import { mayCreate, mntWantWrite, vfsPrepareMode } from "../ops/may";
 import { enterActive } from "../recovery/quiescence";
 import { acquireContext } from "../task/context-ref";
 import { forceRef, hasAudit } from "../task/thread";
@@ -68,14 +68,14 @@ import {
 } from "./file";
 import { driverTruncate, truncateLocked } from "./read-write";
 
-/** openat(2): a descriptor or -errno. The umask has been applied to `mode`. */
+/** openat(2): a descriptor or -errno. */
 export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (flags & (O_PATH | O_TMPFILE_BIT)) return -EOPNOTSUPP;
   if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
-  const c = nd.ctx;
   // Taking a descriptor needs an active thread, and comes before the walk.
   enterActive();
-  if (acquireContext(nd.ctxNumber) != c) return -EBADF;
+  const c = acquireContext(nd.ctxNumber);
+  if (c == null) return -EBADF;
   const f = getEmptyFilp();
   if (!f) return getEmptyFilpErr;
   const fd = getUnusedFd(c);
@@ -157,7 +157,7 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (!d.inode) {
     err = mntWantWrite(nd.mnt);
     if (err == 0) err = mayCreate(nd.ctx, dir);
-    if (err == 0) err = vfsMknod(nd.ctx, nd, d, S_IFREG | (mode & 0xfff), 0, 0);
+    if (err == 0) err = vfsMknod(nd.ctx, nd, d, S_IFREG | vfsPrepareMode(nd.ctx, dir, mode & 0xfff), 0, 0);
     if (err == 0) nd.state |= ND_CREATED;
     else dput(d);
   }
@@ -179,14 +179,12 @@ function mayOpen(nd: Nameidata, flags: u32): i32 {
   if (flags & O_DIRECTORY && type != S_IFDIR) return -ENOTDIR;
   const mask = accessMask(flags);
   if (type == S_IFDIR && mask & MAY_WRITE) return -EISDIR;
-  if (mask & MAY_WRITE && type == S_IFREG) {
-    const err = mntWantWrite(nd.mnt);
-    if (err != 0) return err;
-  }
-  if (!(nd.state & ND_CREATED)) {
-    const err = inodePermission(nd.ctx, i, mask, false);
-    if (err != 0) return err;
-  }
+  // A truncation asks the mount first, any other write after the permission (do_open(), do_dentry_open()).
+  const writes = (mask & MAY_WRITE) != 0 && type == S_IFREG;
+  let err = writes && flags & O_TRUNC ? mntWantWrite(nd.mnt) : 0;
+  if (err == 0 && !(nd.state & ND_CREATED)) err = inodePermission(nd.ctx, i, mask, false);
+  if (err == 0 && writes) err = mntWantWrite(nd.mnt);
+  if (err != 0) return err;
   // Pipes, sockets and devices exist as names only.
   return type == S_IFREG || type == S_IFDIR ? 0 : -ENXIO;
 }

@@ -8,7 +8,7 @@ import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from
 import { ID_UNCHANGED, MS_RDONLY, UTIME_NOW, UTIME_OMIT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import { ACL_ENTRY_PERM, ACL_ENTRY_SIZE, ATTR_MODE, ATTR_OWNER, ATTR_TIMES, NODE_MODE } from "../../../abi/memory";
-import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID } from "../../../abi/mode";
+import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from "../../../abi/mode";
 import {
   ACL_GROUP,
   ACL_GROUP_OBJ,
@@ -214,7 +214,7 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
 function shouldDropSgid(c: Context, i: Inode): bool {
   const mode = i.mode;
   if (!(mode & S_ISGID)) return false;
-  return (mode & 8) != 0 || (!inGroup(c, i.gid) && !capable(c, CAP_FSETID));
+  return (mode & S_IXGRP) != 0 || (!inGroup(c, i.gid) && !capable(c, CAP_FSETID));
 }
 
 /** Clears the set-id bits on a write or truncation by a caller without CAP_FSETID. Under i_mutex. */

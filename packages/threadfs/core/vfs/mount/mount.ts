@@ -1,30 +1,24 @@
-/** mount(2) and umount(2); also chdir, chroot, and the creation and end of contexts. */
+/** mount(2) and umount(2). */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
-import { EBADF, EBUSY, EINVAL, ENODEV, ENOSPC, ENOTDIR, EPERM } from "../../../abi/errno";
+import { EBUSY, EINVAL, ENOSPC, ENOTDIR, EPERM } from "../../../abi/errno";
 import { MNT_DETACH, MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
-import { CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAPS_OF_UID, MAY_EXEC } from "../../../abi/permissions";
+import { CAP_SYS_ADMIN } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
 import { callDriver } from "../../fs/driver/hooks";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
-import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { put32 } from "../../mem/undo/log";
+import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { tracepoint } from "../../tracepoints";
 import { dAllocRoot, dget, dInstantiate, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
-import { fdClose, fput, putUnusedFd } from "../file/file";
 import { igetDriver, iput } from "../inode/icache";
 import { Inode } from "../inode/inode";
-import { MAX_CONTEXTS } from "../layout";
 import { retire } from "../recovery/reclaim";
-import { putContext } from "../task/context-ref";
-import { Context, capable, NR_OPEN, newContext, removeContext, setGroups } from "../task/cred";
+import { capable } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
-import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
-import { inodePermission } from "../walk/permission";
+import { LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import {
   attachMount,
   lockNamespace,
@@ -140,10 +134,20 @@ function isDetached(m: Mount): bool {
   return m.parent == m && m != rootMount();
 }
 
+/**
+ * Walks to the place of a mount, then asks for the privilege (may_mount()). On success nd has references; the privilege is
+ * asked for after the walk because only the walk finds the context, and as in Linux a missing path is ENOENT for everyone.
+ */
+function mayMount(nd: Nameidata): i32 {
+  const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0 || capable(nd.ctx, CAP_SYS_ADMIN)) return err;
+  pathPut(nd);
+  return -EPERM;
+}
+
 /** Mounts a new file system at the path in nd. */
 export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
-  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
-  let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  let err = mayMount(nd);
   if (err != 0) return err;
   const sb = makeSuper(nd, type, (flags & MS_RDONLY) != 0);
   if (!sb) {
@@ -172,10 +176,9 @@ function dropSuper(sb: SuperBlock): i32 {
 
 /** mount --bind: mounts the directory or file in `from` at the path in nd too. */
 export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
-  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
-  let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
+  let err = mayMount(nd);
   if (err != 0) return err;
-  err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err == 0) {
     const m = newMount(from.mnt.sb, dget(from.dentry), (from.mnt.flags | flags) & MOUNT_FLAGS);
     if (m) err = graftMount(m, nd, from.mnt, false);
@@ -183,34 +186,29 @@ export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
       dput(from.dentry);
       err = -ENOSPC;
     }
-    pathPut(nd);
+    pathPut(from);
   }
-  pathPut(from);
+  pathPut(nd);
   return err;
 }
 
 /** mount --move: moves the mount whose root is in `from` to the path in nd. */
 export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
-  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
-  let err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
+  let err = mayMount(nd);
   if (err != 0) return err;
-  if (from.dentry != from.mnt.root) err = -EINVAL;
-  else {
-    err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
-    if (err == 0) {
-      err = graftMount(from.mnt, nd, changetype<Mount>(0), true);
-      pathPut(nd);
-    }
+  err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err == 0) {
+    err = from.dentry == from.mnt.root ? graftMount(from.mnt, nd, changetype<Mount>(0), true) : -EINVAL;
+    pathPut(from);
   }
-  pathPut(from);
+  pathPut(nd);
   return err;
 }
 
 /** umount2(2) */
 export function doUmount(nd: Nameidata, flags: u32): i32 {
   if (flags & ~MNT_DETACH) return -EINVAL;
-  if (!capable(nd.ctx, CAP_SYS_ADMIN)) return -EPERM;
-  let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  let err = mayMount(nd);
   if (err != 0) return err;
   if (nd.dentry != nd.mnt.root) err = -EINVAL;
   else if (nd.mnt == rootMount()) err = flags & MNT_DETACH ? -EINVAL : -EBUSY;
@@ -220,108 +218,4 @@ export function doUmount(nd: Nameidata, flags: u32): i32 {
   }
   pathPut(nd);
   return err;
-}
-
-// ---------------------------------------------------------------------------------------------------- contexts
-
-/**
- * set_fs_pwd(), set_fs_root(): takes over the new references and puts the old ones. False: the context has been closed
- * meanwhile; the new references are put.
- */
-function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
-  lock(c.lock);
-  if (d && c.alive == 0) {
-    unlock(c.lock);
-    dput(d);
-    mntput(mnt);
-    return false;
-  }
-  const oldMnt = isRoot ? c.rootMnt_ : c.pwdMnt_;
-  const old = isRoot ? c.root_ : c.pwd_;
-  writeSeqBegin(c.seq);
-  const base = c.at + (isRoot ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
-  put32(base, <u32>changetype<usize>(mnt));
-  put32(base + 4, <u32>changetype<usize>(d));
-  writeSeqEnd(c.seq);
-  unlock(c.lock);
-  if (old != 0) dput(changetype<Dentry>(<usize>old));
-  if (oldMnt != 0) mntput(changetype<Mount>(<usize>oldMnt));
-  return true;
-}
-
-/** chdir(2), chroot(2) */
-export function doChdir(nd: Nameidata, root: bool): i32 {
-  let err = filenameLookup(nd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, FOR_PATH, 0);
-  if (err != 0) return err;
-  err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, false);
-  if (err == 0 && root && !capable(nd.ctx, CAP_SYS_CHROOT)) err = -EPERM;
-  if (err != 0) {
-    pathPut(nd);
-    return err;
-  }
-  const set = setFsPath(nd.ctx, nd.mnt, nd.dentry, root);
-  nd.mnt_ = 0;
-  nd.dentry_ = 0;
-  return set ? 0 : -EBADF;
-}
-
-/** Creates the first context: uid 0 with all capabilities. */
-export function createRootContext(m: Mount, d: Dentry): bool {
-  const c = newContext();
-  if (!c) return false;
-  c.caps = 0xffffffff;
-  c.umask = 0x12;
-  setFsPath(c, mntget(m), dget(d), true);
-  setFsPath(c, mntget(m), dget(d), false);
-  return true;
-}
-
-/** Creates a context with root and working directory of another one. Returns its number or -ENOSPC. */
-export function doContextCreate(from: Context, uid: u32, gid: u32, umask: u32, groups: usize, n: u32, caps: i32): i32 {
-  const c = newContext();
-  if (!c) return -ENOSPC;
-  c.uid = uid;
-  c.gid = gid;
-  c.umask = umask & 0x1ff;
-  c.caps = caps == CAPS_OF_UID ? (uid == 0 ? 0xffffffff : 0) : <u32>caps;
-  if (!setGroups(c, groups, n)) {
-    doContextDestroy(c);
-    return -ENOSPC;
-  }
-  lock(from.lock);
-  if (from.root_ == 0 || from.pwd_ == 0) {
-    // It has been closed since this call began.
-    unlock(from.lock);
-    doContextDestroy(c);
-    return -EBADF;
-  }
-  const rootMnt = mntget(changetype<Mount>(<usize>from.rootMnt_));
-  const root = dget(changetype<Dentry>(<usize>from.root_));
-  const pwdMnt = mntget(changetype<Mount>(<usize>from.pwdMnt_));
-  const pwd = dget(changetype<Dentry>(<usize>from.pwd_));
-  unlock(from.lock);
-  setFsPath(c, rootMnt, root, true);
-  setFsPath(c, pwdMnt, pwd, false);
-  return <i32>c.number;
-}
-
-/** Closes a context's descriptors and puts its root and working directory. */
-export function doContextDestroy(c: Context): i32 {
-  if ((c.number & (MAX_CONTEXTS - 1)) == 0) return -EINVAL;
-  if (!removeContext(c)) return -ENODEV;
-  for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
-    if (fd % 256 == 0 && load<u32>(c.fdBlock(fd / 256)) == 0) {
-      fd += 255;
-      continue;
-    }
-    const f = fdClose(c, fd);
-    if (f) fput(f);
-    else putUnusedFd(c, fd);
-  }
-  c.ngroups = 0;
-  c.caps = 0;
-  setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), true);
-  setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), false);
-  putContext(c);
-  return 0;
 }

@@ -9,7 +9,7 @@
  *   32 renameMutex u32 (s_vfs_rename_mutex)  36 rcu link  40 rcu tag  44 recount u32 (recount.ts)
  */
 
-import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC } from "../../../abi/errno";
+import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC, EPERM } from "../../../abi/errno";
 import { FS_REVAL_DOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import { DRIVER_NAME_MAX } from "../../../abi/limits";
@@ -117,8 +117,8 @@ function sameName(e: usize, name: usize, len: u32): bool {
   return load<u32>(e + DRIVER_NAME_LEN) == len && memory.compare(e + DRIVER_NAME, name, len) == 0;
 }
 
-/** register_filesystem(): the driver's number, the same in every thread, or -errno. */
-export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u32): i32 {
+/** register_filesystem(): the driver's number, the same in every thread, or -errno. `mayAdd`: false refuses a new name. */
+export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u32, mayAdd: bool): i32 {
   if (len == 0 || len > <u32>DRIVER_NAME_MAX) return -EINVAL;
   lock(G_DRIVER_LOCK);
   let free: usize = 0;
@@ -134,7 +134,8 @@ export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u
     }
   }
   if (answer == 0) {
-    if (free == 0) answer = -ENOSPC;
+    if (!mayAdd) answer = -EPERM;
+    else if (free == 0) answer = -ENOSPC;
     else {
       set32(free + DRIVER_GENERATION, (load<u32>(free + DRIVER_GENERATION) + 1) & 0x3fffff);
       set32(free + DRIVER_HOOKS, hooks);

@@ -8,7 +8,7 @@
 
 import { EEXIST, ENOENT, ENOSPC, EPERM } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
-import { S_IFDIR, S_IFMT } from "../../../abi/mode";
+import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../abi/mode";
 import { driverCreate } from "../../fs/driver/hooks";
 import { tmpfsCreate } from "../../fs/tmpfs/tmpfs";
 import { lock, mutexUnlock, unlock } from "../../mem/lock/lock";
@@ -19,7 +19,7 @@ import { Context } from "../task/cred";
 import { errDentry, lockAndLookup } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
 import { LAST_NORM, Nameidata } from "../walk/nameidata";
-import { hasTrailingSlash, mayCreate, mntWantWrite } from "./may";
+import { hasTrailingSlash, mayCreate, mntWantWrite, vfsPrepareMode } from "./may";
 
 /**
  * filename_create(): for a name that does not exist, a negative dentry with the directory's i_mutex taken. null:
@@ -81,11 +81,15 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   return 0;
 }
 
-/** mkdir(2), mknod(2), symlink(2). `mode` has the type, and the umask has been applied. */
+/** mkdir(2), mknod(2), symlink(2). `mode` has the type. */
 export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i32 {
-  const d = filenameCreate(nd, (mode & S_IFMT) == S_IFDIR);
+  const type = mode & S_IFMT;
+  const d = filenameCreate(nd, type == S_IFDIR);
   if (!d) return nd.err;
-  const err = vfsMknod(nd.ctx, nd, d, mode, body, bodyLen);
+  const bits = mode & 0xfff;
+  // The bits of a link mean nothing and are the same for all.
+  const m = type | (type == S_IFLNK ? bits : vfsPrepareMode(nd.ctx, nd.inode, bits));
+  const err = vfsMknod(nd.ctx, nd, d, m, body, bodyLen);
   donePathCreate(nd, d);
   return err;
 }

@@ -4,19 +4,28 @@
  *
  * Context (512 bytes, typed cache)
  *   0   seq u32                  root and working directory change under it and the lock (fs->seq, fs->lock)
+ *   4   resolve u32              RESOLVE_* bits, never change
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
- *   24  number u32   28 umask u32   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
+ *   24  number f64   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
  *   52  rcuNext 56 rcuTag   60 alive u32
- *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 recount u32 (recount.ts):
+ *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 recount u32 (recount.ts)
+ *   84  umask u32   88 maker u32 (the thread that the context ends with, as in lock words; 0: none)
  *       written by calls, on a cache line that no walk in rcu mode reads
  *   128 descriptor blocks: 64 x ptr to 256 x file ptr. They stay with the memory when the context ends, so that a call
  *       that is still in progress then writes into a descriptor block and nothing else
+ *
+ * A number is the index in the table plus MAX_CONTEXTS times how many contexts had been created: 53 bits, so a double
+ * holds it exactly. It never comes round. Credentials never change: a closed context keeps them until its memory is freed,
+ * because calls that began before the end still check them.
+ *
+ * context-ref.ts alone finds contexts by their numbers. Every function here takes a context that the caller holds.
  */
 
+import { EAGAIN, ENOSPC } from "../../../abi/errno";
 import { KMALLOC_MAX, kmalloc, slabAlloc, slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
-import { put32, removePendingBlock, set32 } from "../../mem/undo/log";
+import { put32, put64, removePendingBlock, set32 } from "../../mem/undo/log";
 import { CACHE_CONTEXT, CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "../layout";
 
 export const CONTEXT_SIZE: u32 = 512;
@@ -45,13 +54,12 @@ export const NGROUPS_MAX: u32 = KMALLOC_MAX / 4;
 @unmanaged
 export class Context {
   seq_: u32;
-  spare: u32;
+  resolve: u32;
   rootMnt_: u32;
   root_: u32;
   pwdMnt_: u32;
   pwd_: u32;
-  number_: u32;
-  umask: u32;
+  number: f64;
   uid: u32;
   gid: u32;
   caps: u32;
@@ -65,6 +73,8 @@ export class Context {
   users_: u32;
   lock_: u32;
   recount: u32;
+  umask_: u32;
+  maker_: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -112,34 +122,52 @@ export class Context {
   set ngroups(v: u32) {
     set32(changetype<usize>(this) + offsetof<Context>("ngroups_"), v);
   }
-  get number(): u32 {
-    return this.number_;
+  /** Address of the umask, which other threads of the context read and exchange. */
+  get umaskAt(): usize {
+    return changetype<usize>(this) + offsetof<Context>("umask_");
   }
-  set number(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Context>("number_"), v);
+  get umask(): u32 {
+    return atomic.load<u32>(this.umaskAt);
+  }
+  get maker(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Context>("maker_"));
+  }
+  set maker(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<Context>("maker_"));
   }
 }
 
-/** The context with this number; null: it does not exist (any more). */
-export function getContext(n: i32): Context {
-  const i = <u32>n & (MAX_CONTEXTS - 1);
-  const c = changetype<Context>(<usize>atomic.load<u32>(CTX_TABLE + (i << 2)));
-  if (c && c.number != <u32>n) return changetype<Context>(0);
-  return c;
+/** Contexts that a tree can have created: their numbers have 53 bits. */
+const CONTEXTS_MAX: u64 = ((<u64>1) << 53) / MAX_CONTEXTS - 1;
+
+/** Second return value of newContext() when it returns null: -errno. */
+export let newContextErr: i32 = 0;
+
+/** The place of a number in the context table. */
+export function contextIndex(n: f64): u32 {
+  return <u32>(<i64>n) & (MAX_CONTEXTS - 1);
 }
 
-/** Allocates a context and gives it a number, with its other fields zero; null: no memory or no free number. */
-export function newContext(): Context {
-  const c = changetype<Context>(slabAlloc(CACHE_CONTEXT, false));
-  if (!c) return c;
+/**
+ * Allocates a context and gives it a number, with its other fields zero. `maker`: the thread that it ends with, 0: none.
+ * null: `newContextErr`, -ENOSPC or -EAGAIN.
+ */
+export function newContext(maker: u32): Context | null {
+  const p = slabAlloc(CACHE_CONTEXT, false);
+  newContextErr = -ENOSPC;
+  if (p == 0) return null;
+  const c = changetype<Context>(p);
   // The sequence continues, and the descriptor blocks, all free, stay with the memory.
-  memory.fill(c.at + 8, 0, 120);
+  c.resolve = 0;
+  memory.fill(p + 8, 0, 120);
+  // Before any thread can find it: if this thread dies now, its recovery closes the unfinished context.
+  c.maker = maker;
   lock(G_CTX_LOCK);
-  for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
+  const made = load<u64>(G_CTX_MADE);
+  for (let i: u32 = 0; i < MAX_CONTEXTS && made < CONTEXTS_MAX; i++) {
     if (load<u32>(CTX_TABLE + (i << 2)) != 0) continue;
-    const made = load<u32>(G_CTX_MADE) + 1;
-    set32(G_CTX_MADE, made);
-    c.number = i == 0 ? 0 : (((made % 0xfffff) + 1) << 10) | i;
+    put64(G_CTX_MADE, made + 1);
+    c.number = <f64>(made * MAX_CONTEXTS + i);
     c.alive = 1;
     put32(c.users, 1);
     put32(CTX_TABLE + (i << 2), <u32>c.at);
@@ -147,8 +175,9 @@ export function newContext(): Context {
     return c;
   }
   unlock(G_CTX_LOCK);
-  slabFree(c.at);
-  return changetype<Context>(0);
+  slabFree(p);
+  newContextErr = -EAGAIN;
+  return null;
 }
 
 /** Removes a context from the table; false: another thread has done it. */
@@ -156,7 +185,7 @@ export function removeContext(c: Context): bool {
   lock(G_CTX_LOCK);
   const was = c.alive != 0;
   c.alive = 0;
-  if (was) put32(CTX_TABLE + ((c.number & (MAX_CONTEXTS - 1)) << 2), 0);
+  if (was) put32(CTX_TABLE + (contextIndex(c.number) << 2), 0);
   unlock(G_CTX_LOCK);
   return was;
 }

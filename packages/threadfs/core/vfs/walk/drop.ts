@@ -29,7 +29,7 @@ import { I_DRIVER } from "../inode/inode";
 import { G_MOUNT_SEQ } from "../layout";
 import { Mount, mntgetNotZero, mntput } from "../mount/namespace";
 import { tryEnterActive } from "../recovery/quiescence";
-import { acquireContext } from "../task/context-ref";
+import { holdContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
@@ -88,7 +88,7 @@ function legitimizeRoot(nd: Nameidata): bool {
 
 /** Ends rcu mode. On failure clears the pointers in the walk's state. */
 function leaveRcu(nd: Nameidata, legitimate: bool): bool {
-  const ok = legitimate && acquireContext(nd.ctxNumber) == nd.ctx;
+  const ok = legitimate && holdContext(nd.ctx, nd.ctxNumber);
   nd.flags &= ~LOOKUP_RCU;
   rcuReadUnlock();
   if (ok) {

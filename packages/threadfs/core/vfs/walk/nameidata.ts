@@ -8,6 +8,7 @@
  * Functions that take the walk's state leave their second results in it: `err`, `endDentry`, `putDentry`, `putInode`.
  */
 
+import { corrupt } from "../../mem/bounds";
 import { scratch } from "../../mem/thread";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
@@ -81,8 +82,8 @@ export class Nameidata {
   body: u32;
   /** References taken by an attempt to leave rcu mode, which may still fail. */
   pending: u32;
-  /** The context's number, to check that the context still exists. */
-  ctxNumber: i32;
+  /** The number of the context, which each attempt finds again: pathInit(). */
+  ctxNumber: f64;
   /** -errno of a function that returned a null dentry or super block. 0 after lookupFast(): look in the file system. */
   err: i32;
   /** The dentry at which the last attempt ended: a number to report, not a reference. */
@@ -92,7 +93,9 @@ export class Nameidata {
   putInode_: u32;
   // Followed by 12 x u32 pending references (odd: mounts), and the link stack, 40 x 16 bytes.
 
+  /** The context that pathInit() has found. Precondition: it has. */
   get ctx(): Context {
+    if (this.ctx_ == 0) corrupt(changetype<usize>(this));
     return changetype<Context>(<usize>this.ctx_);
   }
   get mnt(): Mount {

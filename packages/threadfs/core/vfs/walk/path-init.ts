@@ -16,28 +16,28 @@ import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
 import { FD_RESERVED, File, fdFile, fdValue, fget, fput } from "../file/file";
 import { G_MOUNT_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
-import { acquireContext } from "../task/context-ref";
-import { Context, getContext } from "../task/cred";
+import { acquireContext, contextRcu } from "../task/context-ref";
+import { Context } from "../task/cred";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
 /** Retries while the starting point keeps changing. */
 const START_TRIES: i32 = 100;
 
 /**
- * Prepares a walk of the `len` bytes at `name` for a context. A relative path starts at the descriptor, or at the
- * working directory for AT_FDCWD.
+ * Prepares a walk of the `len` bytes at `name` for the context with this number. A relative path starts at the descriptor,
+ * or at the working directory for AT_FDCWD.
  */
-export function setNameidata(nd: Nameidata, c: Context, dirfd: i32, name: usize, len: u32): void {
-  nd.ctx_ = <u32>c.at;
-  nd.ctxNumber = <i32>c.number;
+export function setNameidata(nd: Nameidata, ctx: f64, dirfd: i32, name: usize, len: u32): void {
+  nd.ctx_ = 0;
+  nd.ctxNumber = ctx;
   nd.dirfd = dirfd;
   nd.name = <u32>name;
   nd.nameLen = len;
 }
 
 /**
- * path_init(): enters the read-side section, reads the mount sequence, and goes to the root, the working directory or
- * the descriptor.
+ * path_init(): enters the read-side section, finds the context, reads the mount sequence, and goes to the root, the working
+ * directory or the descriptor. In ref mode acquires the context instead. -EBADF: it does not exist (any more).
  */
 export function pathInit(nd: Nameidata, flags: u32): i32 {
   nd.flags = flags;
@@ -54,12 +54,16 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
   let err: i32;
   if (flags & LOOKUP_RCU) {
     rcuReadLock();
-    // The context may have been closed since the call began. From here on the read-side section keeps its memory.
-    if (getContext(nd.ctxNumber) != nd.ctx) return -EBADF;
+    // Inside the section, which keeps the context's memory until the walk ends or acquires it (leaveRcu()).
+    const c = contextRcu(nd.ctxNumber);
+    if (c == null) return -EBADF;
+    nd.ctx_ = <u32>c.at;
     nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
     err = absolute || nd.dirfd == AT_FDCWD ? pathInitRcu(nd, absolute) : pathInitFd(nd);
   } else {
-    if (acquireContext(nd.ctxNumber) != nd.ctx) return -EBADF;
+    const c = acquireContext(nd.ctxNumber);
+    if (c == null) return -EBADF;
+    nd.ctx_ = <u32>c.at;
     err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
   }
   if (err == 0) tracepoint(POINT.WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);

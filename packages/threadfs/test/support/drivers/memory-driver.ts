@@ -64,6 +64,15 @@ export interface MemoryDriver extends Driver {
   on: Partial<Hooks>;
 }
 
+/** A plain object must have nothing but hooks; the object of a class may have other properties, here `on`. */
+class RecordingDriver implements MemoryDriver {
+  readonly on: Partial<Hooks> = {};
+  constructor(
+    readonly name: string,
+    readonly root: () => DriverAttributes,
+  ) {}
+}
+
 export interface MemoryFileSystem {
   readonly driver: MemoryDriver;
   readonly nodes: MemoryNodes;
@@ -156,7 +165,7 @@ export function memoryDriver(name: string, hookNames: readonly HookName[]): Memo
   const nodes = new MemoryNodes();
   const calls: HookCall[] = [];
   const hooks = hooksOver(nodes);
-  const driver: MemoryDriver = { name, root: () => nodes.attributes(ROOT), on: {} };
+  const driver: MemoryDriver = new RecordingDriver(name, () => nodes.attributes(ROOT));
   for (const hook of hookNames) {
     const recorded = (...args: unknown[]): unknown => {
       calls.push([hook, ...args.map((arg) => (arg instanceof Uint8Array ? arg.length : arg))]);

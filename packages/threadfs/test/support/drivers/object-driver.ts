@@ -31,6 +31,9 @@ function isLink(content: Content): content is { readonly link: string } {
   return typeof content !== "string" && typeof content.link === "string";
 }
 
+/** A plain object must have nothing but hooks; the object of a class may have other properties. */
+class ExtendedDriver {}
+
 /** The nodes of one driver. */
 class ObjectNodes {
   readonly #nodes = new Map<number, ObjectNode>();
@@ -70,7 +73,7 @@ class ObjectNodes {
 export function objectDriver(name: string, content: Content, hooks: Partial<Driver> = {}): ObjectDriver {
   const nodes = new ObjectNodes();
   const root = nodes.add(content);
-  return {
+  const driver = {
     name,
     root: () => root,
     lookup: (dir, child) => nodes.childrenOf(dir).get(child) ?? null,
@@ -97,4 +100,5 @@ export function objectDriver(name: string, content: Content, hooks: Partial<Driv
       return node;
     },
   } as ObjectDriver;
+  return Object.assign(new ExtendedDriver(), driver);
 }

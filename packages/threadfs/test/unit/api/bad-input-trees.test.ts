@@ -192,7 +192,7 @@ describe("attachments, contexts, mounts and drivers", () => {
     const vfs = await tree();
     const contexts: Context[] = [];
     for (let i = 1; i < MAX_CONTEXTS; i++) contexts.push(vfs.context({ uid: i }));
-    refused("ENOSPC", () => vfs.context());
+    refused("ERR_THREADFS_CONTEXTS", () => vfs.context());
     defined(contexts.pop(), "context").close();
     contexts.push(vfs.context());
     for (const context of contexts) assert.deepEqual(context.fs.readdirSync("/"), []);
@@ -225,8 +225,10 @@ describe("attachments, contexts, mounts and drivers", () => {
     refused("ENODEV", () => vfs.unregisterDriver("nosuchfs"));
     for (const n of [-1, 1.5, Number.NaN, 2 ** 31]) {
       refused("ERR_OUT_OF_RANGE", () => vfs.shrink(n));
-      refused("ERR_OUT_OF_RANGE", () => vfs.threadDied(n));
+      if (n !== 2 ** 31) refused("ERR_OUT_OF_RANGE", () => vfs.threadDied(n));
     }
+    refused("ERR_OUT_OF_RANGE", () => vfs.threadDied(2 ** 53));
+    refused("EINVAL", () => vfs.threadDied(2 ** 31));
     refused("EINVAL", () => vfs.threadDied(vfs.threadSlot));
     untouched(vfs);
   });
@@ -269,7 +271,16 @@ const FLOATS = [
   -(2 ** 63),
 ];
 /** Not called at random: they detach this thread or another one from the arena, or end the test. */
-const APART = new Set(["arenaInit", "threadAttach", "threadDetach", "threadRecover", "contextDestroy", "memory"]);
+const APART = new Set([
+  "arenaInit",
+  "threadAttach",
+  "threadDetach",
+  "threadDied",
+  "threadRecover",
+  "contextClose",
+  "contextDestroy",
+  "memory",
+]);
 const PATHS = [
   "/",
   "/f",
@@ -372,7 +383,7 @@ describe("the core's calls: flags and lengths", () => {
     assert.equal(core.sysMountNew(ctx, path("/d"), 99, 0), -ERRNO.ENODEV);
     assert.equal(core.sysMknod(ctx, -100, path("/p"), 0o060644), -ERRNO.EPERM);
     assert.equal(core.sysOpen(ctx, -100, path("/f"), 0o20000000, 0), -ERRNO.EOPNOTSUPP);
-    assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1), -ERRNO.EINVAL);
+    assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1, 0), -ERRNO.EINVAL);
     assert.equal(core.sysSetacl(ctx, -100, path("/f"), 100_000), -ERRNO.ERANGE);
     assert.equal(core.sysSetacl(ctx, -100, path("/f"), 1), -ERRNO.EINVAL);
     for (const length of [-1, -(2 ** 31)]) assert.equal(core.sysStat(ctx, -100, length, 0), -ERRNO.ENOENT);

@@ -209,7 +209,7 @@ test("an arena full of contexts: each of them works, and closing one makes room"
     while (contexts.length < 2000 && code === undefined) {
       code = codeOf(() => contexts.push(vfs.context({ uid: contexts.length, groups: [1, 2, 3] })));
     }
-    assert.equal(code, "ENOSPC");
+    assert.ok(code === "ENOSPC" || code === "ERR_THREADFS_CONTEXTS", code);
     return {
       count: contexts.length,
       check() {

@@ -369,6 +369,8 @@ test("row 84: an open that fails releases file, descriptor and path once, whatev
   fs.mkdirSync("/m/ro");
   vfs.mount("/m/d", "/m/ro", "bind", { readonly: true });
   fs.writeFileSync("/m/d/there", "x");
+  fs.writeFileSync("/m/d/own", "x");
+  fs.chownSync("/m/d/own", 1000, 1000);
   const raw = rawCore(t, vfs.handle);
   assert.equal(raw.core.sysMknod(0, AT_FDCWD, raw.path("/m/pipe"), S_IFIFO | 0o644), 0);
   const user = vfs.context({ uid: 1000, gid: 1000 });
@@ -387,7 +389,9 @@ test("row 84: an open that fails releases file, descriptor and path once, whatev
     ["/m/loop", O_CREAT, "ELOOP"],
     ["/m/link", O_NOFOLLOW, "ELOOP"],
     [`/m/${"n".repeat(256)}`, O_CREAT, "ENAMETOOLONG"],
-    ["/m/ro/there", O_WRONLY, "EROFS"],
+    ["/m/ro/there", O_WRONLY, "EACCES"],
+    ["/m/ro/there", O_WRONLY | O_TRUNC, "EROFS"],
+    ["/m/ro/own", O_WRONLY, "EROFS"],
     ["/m/ro/new", O_CREAT | O_WRONLY, "EROFS"],
     ["/m/pipe", O_RDONLY, "ENXIO"],
     ["/m/d", O_CREAT | O_DIRECTORY, "EINVAL"],

@@ -260,7 +260,7 @@ test("the prefix cache never holds a path that the plain walk leaves to the gene
   const sub = make(ROOT, "directory-of-the-driver", S_IFDIR | 0o755);
   make(sub, "file", S_IFREG | 0o644, { text: "x" });
   mountDriver(vfs, driver, "/mount-point");
-  for (const { attachment } of [walker, plain]) attachment.drivers.register(driver);
+  for (const { attachment } of [walker, plain]) attachment.drivers.register(driver, 0);
   const paths = [
     `${LONG}/below/file`,
     "/a-link-to-the-directory/file",

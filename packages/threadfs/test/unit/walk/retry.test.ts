@@ -113,7 +113,7 @@ describe("ECHILD", () => {
 
 /** A driver that revalidates "." and ".." too. */
 function doubtingDriver(): Driver {
-  return { ...objectDriver("doubting", { dir: { file: "x" } }, { revalidate: () => true }), revalidateDots: true };
+  return objectDriver("doubting", { dir: { file: "x" } }, { revalidate: () => true, revalidateDots: true });
 }
 
 /** A revalidate hook that returns these results, one after the other, then true. */

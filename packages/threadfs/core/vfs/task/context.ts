@@ -1,0 +1,177 @@
+/** Contexts: their creation and end, and changes of root and working directory. */
+
+import { EBADF, EINVAL, ENODEV, ENOSPC, EPERM } from "../../../abi/errno";
+import { CAP_SETGID, CAP_SETUID, CAP_SYS_CHROOT, CAPS_OF_MAKER, CAPS_OF_UID, MAY_EXEC } from "../../../abi/permissions";
+import { corrupt } from "../../mem/bounds";
+import { lock, unlock } from "../../mem/lock/lock";
+import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { tid } from "../../mem/thread";
+import { put32 } from "../../mem/undo/log";
+import { dget, dput } from "../dcache/dcache";
+import { Dentry } from "../dcache/dentry";
+import { fdClose, fput, putUnusedFd } from "../file/file";
+import { MAX_CONTEXTS } from "../layout";
+import { Mount, mntget, mntput } from "../mount/namespace";
+import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
+import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
+import { inodePermission } from "../walk/permission";
+import { acquireContext, contextNumberAt, putContext } from "./context-ref";
+import {
+  Context,
+  capable,
+  contextIndex,
+  FD_BLOCK,
+  NGROUPS_MAX,
+  NR_OPEN,
+  newContext,
+  newContextErr,
+  removeContext,
+  setGroups,
+} from "./cred";
+
+/**
+ * set_fs_pwd(), set_fs_root(): takes over the new references and puts the old ones. False: the context has been closed
+ * meanwhile; the new references are put.
+ */
+function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
+  lock(c.lock);
+  if (d && c.alive == 0) {
+    unlock(c.lock);
+    dput(d);
+    mntput(mnt);
+    return false;
+  }
+  const oldMnt = isRoot ? c.rootMnt_ : c.pwdMnt_;
+  const old = isRoot ? c.root_ : c.pwd_;
+  writeSeqBegin(c.seq);
+  const base = c.at + (isRoot ? offsetof<Context>("rootMnt_") : offsetof<Context>("pwdMnt_"));
+  put32(base, <u32>changetype<usize>(mnt));
+  put32(base + 4, <u32>changetype<usize>(d));
+  writeSeqEnd(c.seq);
+  unlock(c.lock);
+  if (old != 0) dput(changetype<Dentry>(<usize>old));
+  if (oldMnt != 0) mntput(changetype<Mount>(<usize>oldMnt));
+  return true;
+}
+
+/** chdir(2), chroot(2) */
+export function doChdir(nd: Nameidata, root: bool): i32 {
+  let err = filenameLookup(nd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, FOR_PATH, 0);
+  if (err != 0) return err;
+  err = inodePermission(nd.ctx, nd.inode, MAY_EXEC, false);
+  if (err == 0 && root && !capable(nd.ctx, CAP_SYS_CHROOT)) err = -EPERM;
+  if (err != 0) {
+    pathPut(nd);
+    return err;
+  }
+  const set = setFsPath(nd.ctx, nd.mnt, nd.dentry, root);
+  nd.mnt_ = 0;
+  nd.dentry_ = 0;
+  return set ? 0 : -EBADF;
+}
+
+/** Creates the first context: uid 0 with all capabilities. No thread's end closes it. */
+export function createRootContext(m: Mount, d: Dentry): bool {
+  const c = newContext(0);
+  if (c == null) return false;
+  c.caps = 0xffffffff;
+  store<u32>(c.umaskAt, 0x12);
+  setFsPath(c, mntget(m), dget(d), true);
+  setFsPath(c, mntget(m), dget(d), false);
+  return true;
+}
+
+/**
+ * Whether `from` may create a context with these credentials, as setresuid(2), setgroups(2) and capset(2) decide. A context
+ * never has a capability that its maker does not have.
+ */
+function mayTake(from: Context, uid: u32, gid: u32, otherGroups: bool, caps: u32): bool {
+  if (uid != from.uid && !capable(from, CAP_SETUID)) return false;
+  if ((gid != from.gid || otherGroups) && !capable(from, CAP_SETGID)) return false;
+  return (caps & ~from.caps) == 0;
+}
+
+/** The mask for `caps`, a mask or CAPS_*: as after execve(2), a user other than 0 has none unless they are asked for. */
+function capsOf(from: Context, uid: u32, caps: i32): u32 {
+  if (caps == CAPS_OF_MAKER || (caps == CAPS_OF_UID && uid == 0)) return from.caps;
+  return caps == CAPS_OF_UID ? 0 : <u32>caps;
+}
+
+/**
+ * Creates a context with root and working directory of another one, which ends with the calling thread. `n` < 0: the groups
+ * of `from`. Returns its number, -EPERM, -ENOSPC, -EAGAIN (MAX_CONTEXTS) or -EBADF.
+ */
+export function doContextCreate(
+  from: Context,
+  uid: u32,
+  gid: u32,
+  umask: u32,
+  groups: usize,
+  n: i32,
+  caps: i32,
+  resolve: u32,
+): f64 {
+  const mask = capsOf(from, uid, caps);
+  const otherGroups = n > 0 || (n == 0 && from.ngroups != 0);
+  if (!mayTake(from, uid, gid, otherGroups, mask)) return -EPERM;
+  const c = newContext(tid);
+  if (c == null) return <f64>newContextErr;
+  c.uid = uid;
+  c.gid = gid;
+  store<u32>(c.umaskAt, umask & 0x1ff);
+  c.caps = mask;
+  c.resolve = from.resolve | resolve;
+  const ngroups = n < 0 ? from.ngroups : <u32>n;
+  if (ngroups > NGROUPS_MAX) corrupt(from.at);
+  if (!setGroups(c, n < 0 ? <usize>from.groups : groups, ngroups)) {
+    doContextDestroy(c);
+    return -ENOSPC;
+  }
+  lock(from.lock);
+  if (from.root_ == 0 || from.pwd_ == 0) {
+    // It has been closed since this call began.
+    unlock(from.lock);
+    doContextDestroy(c);
+    return -EBADF;
+  }
+  const rootMnt = mntget(changetype<Mount>(<usize>from.rootMnt_));
+  const root = dget(changetype<Dentry>(<usize>from.root_));
+  const pwdMnt = mntget(changetype<Mount>(<usize>from.pwdMnt_));
+  const pwd = dget(changetype<Dentry>(<usize>from.pwd_));
+  unlock(from.lock);
+  setFsPath(c, rootMnt, root, true);
+  setFsPath(c, pwdMnt, pwd, false);
+  return c.number;
+}
+
+/**
+ * Closes a context's descriptors and puts its root and working directory. Its credentials stay until its memory is freed:
+ * calls that are still in progress check them.
+ */
+export function doContextDestroy(c: Context): i32 {
+  if (contextIndex(c.number) == 0) return -EINVAL;
+  if (!removeContext(c)) return -ENODEV;
+  for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
+    if (fd % FD_BLOCK == 0 && load<u32>(c.fdBlock(fd / FD_BLOCK)) == 0) {
+      fd += FD_BLOCK - 1;
+      continue;
+    }
+    const f = fdClose(c, fd);
+    if (f) fput(f);
+    else putUnusedFd(c, fd);
+  }
+  setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), true);
+  setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), false);
+  putContext(c);
+  return 0;
+}
+
+/** Closes the contexts that end with a thread: its number as in lock words. The caller is active. */
+export function closeContextsOf(maker: u32): void {
+  for (let i: u32 = 1; i < MAX_CONTEXTS; i++) {
+    const number = contextNumberAt(i, maker);
+    if (number == 0) continue;
+    const c = acquireContext(number);
+    if (c != null) doContextDestroy(c);
+  }
+}
