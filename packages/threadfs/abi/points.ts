@@ -54,6 +54,8 @@ export const START_READ = 22;
  * held.
  */
 export const NAME_READ = 23;
+/** In ref mode: a dentry of the chain is another one, and its `next` is not read yet. a: dentry. */
+export const CHAIN_NEXT = 24;
 
 /** Writers: a dentry's sequence is odd, and the move begins. a: dentry; b: target. */
 export const MOVE_BEGIN = 40;
@@ -79,3 +81,5 @@ export const MOUNT_ATTACH = 49;
 export const MOUNT_DETACH = 50;
 /** A directory's dentry is about to move to another name, with the mutexes that takes. a: dentry of that name; b: the directory's. */
 export const UNALIAS = 51;
+/** A dentry is the first one of its chain. a: dentry. */
+export const HASHED = 52;

@@ -4,6 +4,7 @@
  */
 import { AT_FDCWD, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
+import { check as checkArena } from "../fsck/check-arena.js";
 import { DONE, READY } from "../machine/constants.js";
 import type { LogicalThread } from "../machine/logical-thread.js";
 import { Machine, type Operation, type Outcome, type Program } from "../machine/machine.js";
@@ -25,6 +26,8 @@ const ARENA = 4 << 20;
 const SEED = [1, 2];
 /** Lookups after which a path is in the prefix cache: the second miss in a row enters it. */
 const LOOKUPS_TO_CACHE = 3;
+/** Problems of an arena that a verdict shows. */
+const PROBLEMS_SHOWN = 6;
 /** Parts of a scratch area that the host writes: paths, results that it leaves there, a driver's exchange. */
 const WRITTEN_BY_HOST: [offset: number, length: number][] = [
   [SCRATCH.PATH, 1024],
@@ -81,6 +84,8 @@ export class Harness {
   readonly built: BuiltTree;
   /** The bucket that is split next, of a tree that says so. */
   bucket = 0;
+  /** By how much the count of the table's entries is too high, on a tree whose table is made to seem full. */
+  #entriesTooMany = 0;
   /** Verdicts by results, final tree, and order of calls. */
   readonly verdicts = new Map<string, string | null>();
   /** Whether the driver's state may have changed since the last copy of it. */
@@ -173,9 +178,12 @@ export class Harness {
     if (!there) yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0];
     const buckets = () => words[L.G_HASH_N >>> 2] as number;
     for (let n = 0; n < L.MIN_BUCKETS && buckets() - L.MIN_BUCKETS + 1 < this.bucket; n++) {
+      const count = words[L.G_HASH_COUNT >>> 2] as number;
       words[L.G_HASH_COUNT >>> 2] = buckets();
       yield* this.#make();
+      words[L.G_HASH_COUNT >>> 2] = count;
     }
+    this.#entriesTooMany = buckets() - (words[L.G_HASH_COUNT >>> 2] as number);
     words[L.G_HASH_COUNT >>> 2] = buckets();
   }
 
@@ -194,6 +202,9 @@ export class Harness {
   /** Judges a run that has ended. @returns null, or what is wrong */
   #judge(operations: readonly TreeOperation[], { results }: Outcome, dead?: number[]): string | null {
     const { machine, built, inspector } = this;
+    // What a dead thread leaves is whole only after its recovery.
+    const damage = dead === undefined ? this.#damage() : null;
+    if (damage !== null) return damage;
     const order = machine.order.map(([t, call, event]) => [t, call, event] as const);
     let final: LabelledDump;
     try {
@@ -210,6 +221,19 @@ export class Harness {
       this.verdicts.set(key, verdict);
     }
     return verdict;
+  }
+
+  /** What the checker of the arena finds, or null. All threads are at rest. */
+  #damage(): string | null {
+    const { machine } = this;
+    const count = L.G_HASH_COUNT >>> 2;
+    const all = machine.words[count] as number;
+    machine.words[count] = all - this.#entriesTooMany;
+    const { problems } = checkArena(machine.memory, { live: machine.all.map((_thread, slot) => slot) });
+    machine.words[count] = all;
+    if (problems.length === 0) return null;
+    const shown = problems.slice(0, PROBLEMS_SHOWN).map((problem) => `\n    ${problem}`);
+    return `the arena is not whole:${shown.join("")}`;
   }
 
   /** An outcome that cannot be judged is a failure. */

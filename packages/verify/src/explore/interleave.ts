@@ -14,6 +14,8 @@ import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { coreProgram } from "../machine/program.js";
 import { type OperationSet, type Pair, pairs, triples } from "../scenario/operations.js";
 import { defineCheck, type Failure, type Outcome, type RunOptions } from "../support/check.js";
+import { UNLIMITED } from "../support/command-line.js";
+import { defined } from "../support/defined.js";
 import { notEmpty, UsageError } from "../support/usage-error.js";
 import { caseId, Harnesses, matchesPair, matchesSet, pairName, pairSet, replayCase } from "./cases.js";
 import type { HarnessExplored } from "./harness.js";
@@ -29,6 +31,8 @@ interface Part {
   each: number;
 }
 const PAIRS_1: Part = { name: "pairs, 1 preemption", bound: 1, share: 0.3, each: 30 };
+/** The short form is bounded by its work alone. */
+const SHORT_PART: Part = { ...PAIRS_1, share: 1, each: UNLIMITED };
 const PARTS: Part[] = [
   PAIRS_1,
   { name: "pairs, 2 preemptions", bound: 2, share: 0.4, each: 60 },
@@ -40,12 +44,23 @@ const TRIPLE_RUNS = 300;
 const REPORTED_MAX = 10;
 /** Sets between two lines of the log. */
 const REPORT_EVERY = 200;
-/** The short form: pairs that conflict in one thing each, all their schedules with one preemption. */
-const SHORT: [kind: string, other: string][] = [
-  ["rename", "stat"],
-  ["create", "unlink"],
-  ["mkdir", "rmdir"],
-  ["umount", "stat"],
+/**
+ * The short form: pairs that conflict in one thing each, as `--only` takes them, with all their schedules with one preemption. Each
+ * stands for a kind of conflict that no other one has.
+ */
+export const SHORT: string[] = [
+  "small@sysStat(path=/d/e/g) || sysRename(path=/d/f path2=/d/x",
+  "small@sysOpen(path=/d/x flags=65 || sysUnlink(path=/d/f)",
+  "small@sysMkdir(path=/d/x || sysUnlink(path=/o removedir",
+  "mounts@sysStat(path=/m/f) || sysUmount(path=/m flags=0)",
+  // A split moves a name to another chain beside a creation in another directory.
+  "split@sysMkdir(path=/o/z || sysOpen(path=/d/f flags=192",
+  // A long name is there before and after a rename replaces its file.
+  "names@sysStat(path=/d/n*203) || sysRename(path=/d/y*35 path2=/d/n*203",
+  // Both ends of the file are taken from where the other write has left it.
+  "small@sysOpen(path=/h flags=1025 || sysOpen(path=/h flags=1025",
+  // A walk that leaves rcu mode takes a reference on a mount that ends.
+  "mounts@sysOpen(path=/m/f || sysUmount(path=/m flags=0)",
 ];
 
 class Tally {
@@ -140,7 +155,7 @@ export async function run(options: InterleaveOptions): Promise<Outcome> {
   const matching = notEmpty(all.filter(matchesPair(only)), `--only ${only}`, all.map(pairName));
   const list = notEmpty(matching.filter(inSlice), `--part ${slice}`);
   const parts = notEmpty(
-    short ? [PAIRS_1] : PARTS.filter((part) => bound === undefined || part.bound === bound),
+    short ? [SHORT_PART] : PARTS.filter((part) => bound === undefined || part.bound === bound),
     `--bound ${bound}`,
     PARTS.map((part) => `${part.bound}: ${part.name}`),
   );
@@ -169,13 +184,12 @@ export function inPart(part: string | undefined): (set: unknown, place: number) 
   return (_set, place) => place % n === k - 1;
 }
 
+/** The first pair that matches each entry of SHORT. */
 function shortPairs(): Pair[] {
   const all = pairs();
-  return SHORT.map(([x, y]) => {
-    const fits = ({ a, b }: Pair) => (a.kind === x && b.kind === y) || (a.kind === y && b.kind === x);
-    const found = all.find(fits);
-    if (found === undefined) throw new Error(`No pair of ${x} and ${y}`);
-    return found;
+  return SHORT.map((only) => {
+    const [found] = notEmpty(all.filter(matchesPair(only)), only);
+    return defined(found, only);
   });
 }
 

@@ -16,6 +16,39 @@ export const CACHE: Mutant[] = [
     caughtBy: [pair("small@rename || looks"), torture()],
   },
   {
+    name: "a lookup with references takes a miss during a split for an answer",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "    if (!readSeqRetry(G_RENAME_SEQ, rename) && !readSeqRetry(G_HASH_SEQ, split)) return d;",
+        to: "    if (!readSeqRetry(G_RENAME_SEQ, rename)) return d;",
+      },
+    ],
+    caughtBy: [pair("split@sysMkdir(path=/o/z || sysOpen(path=/d/f flags=192"), tests("vfs/d-hash", "split")],
+  },
+  {
+    name: "a lookup that renames have disturbed does not lock splits out",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "  lock(G_SPLIT_LOCK);\n  const d = dLookupLocked(parent, dir, name, hashLen);\n  unlock(G_SPLIT_LOCK);\n",
+        to: "  const d = dLookupLocked(parent, dir, name, hashLen);\n",
+      },
+    ],
+    caughtBy: [tests("vfs/d-hash", "locks out renames|sure of a miss")],
+  },
+  {
+    name: "a miss in rcu mode does not look at the directory's sequence again",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "      atomic.load<u32>(G_HASH_SEQ) == hashSeq &&\n      atomic.load<u32>(parent.dirSeq) == dirSeq\n",
+        to: "      atomic.load<u32>(G_HASH_SEQ) == hashSeq\n",
+      },
+    ],
+    caughtBy: [pair("names@sysStat(path=/d/n*203) || sysRename(path=/d/y*35 path2=/d/n*203")],
+  },
+  {
     name: "a bucket is split without the table's sequence",
     edits: [
       { file: "vfs/dcache/d-hash.ts", from: "      writeSeqBegin(G_HASH_SEQ);\n", to: "" },
@@ -28,11 +61,11 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
-        from: "  d.next = first == 0 ? nullsMarker(b) : first;\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n",
-        to: "  put32(head, <u32>d.at);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? nullsMarker(b) : first;\n",
+        from: "  d.next = first == 0 ? nullsMarker(b) : first;\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n",
+        to: "  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? nullsMarker(b) : first;\n",
       },
     ],
-    caughtBy: [tests("vfs/d-hash"), pair("small@create || looks"), torture({ seconds: 20 })],
+    caughtBy: [tests("vfs/d-hash", "enters its chain")],
   },
   {
     name: "a dentry that leaves its chain loses its next",

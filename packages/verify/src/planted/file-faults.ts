@@ -4,6 +4,22 @@ import type { Mutant } from "./faults.js";
 
 export const FILES: Mutant[] = [
   {
+    name: "the end of the file is read before the lock of an append",
+    edits: [
+      {
+        file: "vfs/file/read-write.ts",
+        from: "  mutexLock(i.mutex);\n  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;\n",
+        to: "  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;\n  mutexLock(i.mutex);\n",
+      },
+    ],
+    caughtBy: [pair("small@sysOpen(path=/h flags=1025 || sysOpen(path=/h flags=1025")],
+  },
+  {
+    name: "the recount does not count the entry at which a reading of a directory continues",
+    edits: [{ file: "vfs/recovery/recount.ts", from: "    countDentryReference(f.hint);\n", to: "" }],
+    caughtBy: [death("small readdir", { more: ["--short"] })],
+  },
+  {
     name: "a new entry does not raise its directory's number of children",
     edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  parent.nrChildren += 1;\n  dAdd", to: "  dAdd" }],
     caughtBy: [fsck()],

@@ -333,6 +333,17 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("small@sysUnlink(path=/d/f) || sysStat(path=/l/f)")],
   },
   {
+    name: "a reference is taken on a mount that has none left",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "    const n = atomic.load<u32>(m.count);\n    if (n == 0) return false;\n",
+        to: "    const n = atomic.load<u32>(m.count);\n",
+      },
+    ],
+    caughtBy: [pair("mounts@sysOpen(path=/m/f || sysUmount(path=/m flags=0)"), pair("mounts@umount || open")],
+  },
+  {
     name: "umount does not check whether the mount is in use",
     edits: [
       {

@@ -85,7 +85,14 @@ type Entry = ProgramCall | ProgramCall[];
 /** The operations on the tree whose table of names grows. */
 const SPLIT: Record<string, Entry[]> = {
   stat: [stat("/d/f"), stat("/d/x"), stat("/d/e")],
-  create: [open("/d/x", O_CREAT | O_WRONLY), mkdir("/d/y")],
+  /** Also in another directory, whose lock does not keep creations in this one apart from the split; and of a name that exists. */
+  create: [
+    open("/d/x", O_CREAT | O_WRONLY),
+    mkdir("/d/y"),
+    mkdir("/o/z"),
+    open("/d/f", O_CREAT | O_EXCL),
+    open("/d/e", O_CREAT | O_WRONLY),
+  ],
   unlink: [unlink("/d/f")],
   rename: [rename("/d/f", "/d/x"), rename("/d", "/o/d"), rename("/d/e", "/o/e")],
   exchange: [exchange("/d/f", "/f")],

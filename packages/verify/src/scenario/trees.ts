@@ -136,6 +136,9 @@ export const TREES: Record<string, Tree> = {
       symlink("../f", "/d/up"),
       open("/d", O_DIRECTORY),
       open("/d/f", O_RDWR),
+      // A reading of a directory that continues at an entry, on which it has a reference.
+      open("/d", O_DIRECTORY),
+      { call: "sysGetdents", fd: 5 },
     ],
   },
   /** A file system on a directory that is not empty, a bind mount, a mount on a mount's directory. */

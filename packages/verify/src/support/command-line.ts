@@ -20,6 +20,9 @@ type ValueOf<O extends Option> = O extends { type: "number"; default: number }
 /** The values of options: undefined where one is not given and has no default, false for a flag that is not given. */
 export type Values<O extends Options> = { [K in keyof O]: ValueOf<O[K]> };
 
+/** A number of seconds for runs that end with their work: nothing but a watchdog stops them. */
+export const UNLIMITED = Number.POSITIVE_INFINITY;
+
 /** Options that all checks have. */
 export const COMMON = {
   seconds: { type: "number", least: 0.001, parts: true, default: 60 },

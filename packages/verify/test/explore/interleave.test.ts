@@ -1,4 +1,4 @@
-/** The short form of the check of all interleavings, and faults planted in the binary that it must catch. */
+/** The check of all interleavings: its parts, its order, and faults planted in the binary that it must catch. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as L from "../../dist/arena/layout.js";
@@ -6,10 +6,9 @@ import { dropCalls, dropNotify } from "../../dist/binary/binary-faults.js";
 import type { FunctionName, Site } from "../../dist/binary/instrument.js";
 import { matchesPair, replayCase } from "../../dist/explore/cases.js";
 import { Harness } from "../../dist/explore/harness.js";
-import { inPart, run } from "../../dist/explore/interleave.js";
+import { inPart } from "../../dist/explore/interleave.js";
 import { coreProgram } from "../../dist/machine/program.js";
 import { operations } from "../../dist/scenario/operations.js";
-import type { Outcome } from "../../dist/support/check.js";
 import { defined } from "../../dist/support/defined.js";
 import { only } from "../support/members.js";
 
@@ -110,13 +109,6 @@ test("pairs are chosen by one operation, by both in either order, and by the tre
     assert.equal(matchesPair(choice)(pair), true, choice);
   for (const choice of ["shrink", `${a.kind} || shrink`, `mounts@${a.kind}`])
     assert.equal(matchesPair(choice)(pair), false, choice);
-});
-
-test("the short form holds, and explores each of its pairs completely", async () => {
-  const { ok, explored, failures }: Outcome = await run({ seconds: 120, seed: 1, short: true, log: () => {} });
-  assert.deepEqual(failures, []);
-  assert.ok(ok);
-  assert.match(String(explored["pairs, 1 preemption"]), /^4 sets, 4 completely/);
 });
 
 test("the exploration of a pair is the same every time", () => {

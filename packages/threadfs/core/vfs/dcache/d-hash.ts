@@ -16,7 +16,8 @@
  *    they insert at the head, and leave the `next` of a removed dentry as it was until a grace period has passed.
  *  - Writers of a chain hold its lock, number h mod 256. A bucket and the one that splits off it share a lock, because
  *    there are never fewer than 256 buckets.
- *  - Lock order: inside d_lock; a split takes the split lock, then one bucket lock.
+ *  - Lock order: bucket locks inside d_lock. A split takes the split lock, for which it does not wait, then one bucket
+ *    lock. dLookup() waits for the split lock, before any d_lock.
  */
 
 import * as COUNTER from "../../../abi/counters";
@@ -89,6 +90,7 @@ export function hashInsert(d: Dentry): void {
   setFlags(d, D_CHAINED, D_UNHASHED);
   // Publishes the dentry: pairs with the load of the head in a lookup.
   put32(head, <u32>d.at);
+  tracepoint(POINT.HASHED, d.at, 0);
   unlock(l);
   atomic.add<u32>(G_HASH_COUNT, 1);
 }

@@ -17,14 +17,14 @@ import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { sleepUs, spinFor, waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
-import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
+import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ, G_SPLIT_LOCK } from "../layout";
 import { bucketHead, bucketOf } from "./d-hash";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";
 
 /** Searches of a chain that a rename or a split disturbs, before the walk leaves rcu mode. */
 const LOOKUP_TRIES: i32 = 4;
-/** Searches that renames disturb, before the lookup locks renames out. */
+/** Searches that renames or splits disturb, before the lookup locks them out. */
 const RENAME_TRIES: i32 = 8;
 /** Longest part of a chain that is searched without locks; beyond it the walk leaves rcu mode. */
 const RCU_CHAIN_MAX: i32 = 1 << 14;
@@ -148,6 +148,7 @@ function dLookupLocked(parent: Dentry, dir: Inode, name: usize, hashLen: u64): D
     if (n == CHAIN_MAX) corrupt(p);
     const d = changetype<Dentry>(<usize>p);
     if (((d.hashLen ^ hashLen) & mask) != 0 || d.parent != parent) {
+      tracepoint(POINT.CHAIN_NEXT, d.at, 0);
       p = d.next;
       continue;
     }
@@ -224,7 +225,8 @@ function driverSaysSame(d: Dentry, parent: Dentry, dir: Inode, name: usize, hash
 }
 
 /**
- * d_lookup(): a miss counts only if no rename happened meanwhile. After RENAME_TRIES attempts renames are locked out.
+ * d_lookup(): a miss counts only if no rename and no split happened meanwhile. After RENAME_TRIES attempts both are
+ * locked out.
  */
 export function dLookup(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
   for (let n = 0; n < RENAME_TRIES; n++) {
@@ -236,8 +238,9 @@ export function dLookup(parent: Dentry, dir: Inode, name: usize, hashLen: u64): 
     sleepUs(10);
   }
   lock(G_RENAME_LOCK);
-  let d = dLookupLocked(parent, dir, name, hashLen);
-  for (let n = 0; !d && n < RENAME_TRIES; n++) d = dLookupLocked(parent, dir, name, hashLen);
+  lock(G_SPLIT_LOCK);
+  const d = dLookupLocked(parent, dir, name, hashLen);
+  unlock(G_SPLIT_LOCK);
   unlock(G_RENAME_LOCK);
   return d;
 }
