@@ -1,5 +1,6 @@
 /** The calls that the model and the core take, as data: their arguments by name, and their results. */
 import type { AclEntry } from "./acl.js";
+import type { DriverContents } from "./state.js";
 
 export interface At {
   /** A descriptor; the working directory where it is left out. */
@@ -66,8 +67,8 @@ export interface CallArguments {
   sysUtimens: Lookup & Times;
   sysFutimens: Fd & Times;
   sysMount: { path: string; path2: string; move?: boolean; bind?: boolean } & MountFlags;
-  /** `type` 0: in memory; else the number of a driver. */
-  sysMountNew: { path: string; type?: number } & MountFlags;
+  /** `type` 0: in memory; else the number of a driver, which shows `contents` (of the model alone). */
+  sysMountNew: { path: string; type?: number; contents?: DriverContents } & MountFlags;
   sysUmount: { path: string; flags?: number };
   shrink: { count?: number };
 }

@@ -306,6 +306,13 @@ function* sysFtruncate(me: Me, { fd, size }: A["sysFtruncate"]): Steps<number | 
  * in-memory file system fills the entries of one call under the directory's lock, so here they are those of one moment. A later
  * call of the same reading continues after the last entry, and shows no entry that was made after the first call.
  */
+/** All entries that a driver shows, in the first reading. */
+function entriesOf(s: State, names: Record<string, number>, file: number): { entries: DirectoryEntry[] } {
+  patch(s.files, file, { pos: 1 });
+  const entries = Object.entries(names).map(([name, ino]) => ({ name, type: typeOf(inode(s, ino)) >> DT_SHIFT, ino }));
+  return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
 function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: DirectoryEntry[] } | number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
@@ -315,6 +322,8 @@ function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: Direct
     if (i.dead) return "ENOENT";
     const { kids, next } = get(s.dentries, f.d);
     const { pos, limit } = get(s.files, f.id);
+    const names = get(s.filesystems, i.fs).names?.[f.ino];
+    if (names !== undefined) return entriesOf(s, pos === 0 ? names : {}, f.id);
     const end = pos === 0 ? next : limit;
     const shown = Object.values(kids)
       .map((d) => ({ d, ...get(s.dentries, d) }))

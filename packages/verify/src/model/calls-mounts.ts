@@ -1,14 +1,17 @@
 /**
  * The system calls of the model that mount and unmount file systems: generators of steps, as in calls.ts.
  */
-import { CAP_SYS_ADMIN, MNT_DETACH, S_IFDIR, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import { CAP_SYS_ADMIN, MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
+import { defined } from "../support/defined.js";
 import { type CallArguments, isError } from "./call.js";
 import { badPath, callerOf, lookup } from "./calls.js";
 import { capable } from "./permission.js";
 import {
   addName,
+  type DriverContents,
   get,
   inodeOf,
+  isBelowRemoved,
   isDir,
   mountedOn,
   newFilesystem,
@@ -53,8 +56,8 @@ function* place(
 /** A mount that was unmounted lazily takes no mount, and is not bound. */
 const isDetached = (s: State, m: number): boolean => get(s.mounts, m).parent === 0 && m !== s.rootMount;
 
-/** A name that was removed takes no mount. */
-const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed;
+/** A name that was removed takes no mount, and nothing below it does. */
+const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed || isBelowRemoved(s, d);
 
 function attach(s: State, id: number, parent: number, point: number): 0 | string {
   if (isGone(s, point)) return "ENOENT";
@@ -67,7 +70,7 @@ const mayMount = (me: Me): Steps<0 | "EPERM"> => step((s) => (capable(callerOf(s
 /** A new file system: `type` 0 in memory, else the model's driver, whose root is searchable by all. */
 function* sysMountNew(
   me: Me,
-  { path, type = 0, readonly = false, noexec = false }: A["sysMountNew"],
+  { path, type = 0, contents, readonly = false, noexec = false }: A["sysMountNew"],
 ): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
@@ -77,7 +80,7 @@ function* sysMountNew(
   if (denied) return denied;
   const m = yield* step((s) => {
     const fs = newFilesystem(s, { mode: type === 0 ? 0o1777 : 0o755, readonly, driver: type });
-    if (type !== 0) fillDriver(s, fs);
+    if (contents !== undefined) fillDriver(s, fs, contents);
     return newMount(s, fs, get(s.filesystems, fs).root, { readonly, noexec });
   });
   return yield* place(
@@ -88,13 +91,24 @@ function* sysMountNew(
   );
 }
 
-/** The initial nodes of the driver in scenario/driver.ts. */
-function fillDriver(s: State, fs: number): void {
-  const add = (parent: number, name: string, mode: number, nlink: number) =>
-    addName(s, parent, name, newInode(s, fs, mode, 0, 0, { nlink }));
+/** The initial nodes of a driver's file system. */
+function fillDriver(s: State, fs: number, { nodes, byNumber = false, remade }: DriverContents): void {
   const { root } = get(s.filesystems, fs);
-  add(root, "f", S_IFREG | 0o644, 1);
-  add(add(root, "s", S_IFDIR | 0o755, 2), "g", S_IFREG | 0o644, 1);
+  const inodes = new Map([["1", get(s.dentries, root).ino]]);
+  for (const [n, { mode, kids }] of Object.entries(nodes))
+    if (n !== "1") inodes.set(n, newInode(s, fs, mode, 0, 0, { nlink: kids === undefined ? 1 : 2 }));
+  const inoOf = (n: number | string) => defined(inodes.get(String(n)), `node ${n}`);
+  const entries = (kids: Record<string, number> = {}) =>
+    Object.fromEntries(Object.entries(kids).map(([name, n]) => [name, inoOf(n)]));
+  if (byNumber) {
+    const names = Object.fromEntries(Object.entries(nodes).map(([n, { kids }]) => [inoOf(n), entries(kids)]));
+    patch(s.filesystems, fs, { names, ...(remade && { remade: { ...remade, entries: entries(remade.entries) } }) });
+    return;
+  }
+  const fill = (d: number, kids: Record<string, number> = {}) => {
+    for (const [name, n] of Object.entries(kids)) fill(addName(s, d, name, inoOf(n)), nodes[n]?.kids);
+  };
+  fill(root, nodes[1]?.kids);
 }
 
 /** mount(2) with MS_BIND (`bind`) or MS_MOVE (`move`). */

@@ -32,6 +32,7 @@ import {
   child,
   dropName,
   get,
+  hasName,
   type Inode,
   inodeOf,
   isBelow,
@@ -117,7 +118,7 @@ export function mayCreate(s: State, me: Me, parent: number): 0 | string {
 /** The error of making a name in a directory; 0: there is none. `directory`: a slash may follow the name. */
 function refuseName(s: State, me: Me, at: NewName, directory: boolean): 0 | string {
   if (isDead(s, at.d)) return "ENOENT";
-  if (child(s, at.d, at.last) !== undefined) return "EEXIST";
+  if (hasName(s, at.d, at.last)) return "EEXIST";
   if (at.slash && !directory) return "ENOENT";
   return wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
 }
@@ -126,6 +127,13 @@ function refuseName(s: State, me: Me, at: NewName, directory: boolean): 0 | stri
 export type NewName = Parent & { last: string };
 
 export function newName(s: State, at: NewName, ino: number): number {
+  const dir = inodeOf(s, at.d);
+  const { names, remade } = get(s.filesystems, dir.fs);
+  if (names !== undefined) {
+    const { ino: parent } = get(s.dentries, at.d);
+    const more = remade?.by === at.last ? remade.entries : {};
+    patch(s.filesystems, dir.fs, { names: { ...names, [parent]: { ...names[parent], [at.last]: ino, ...more } } });
+  }
   return addName(s, at.d, at.last, ino);
 }
 

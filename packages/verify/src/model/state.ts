@@ -51,6 +51,23 @@ export interface Filesystem {
   readonly: boolean;
   /** 0: in memory. */
   driver: number;
+  /**
+   * The entries of a driver's directories, by the directory's inode, where a directory may have several names or lose one behind the
+   * tree's back. A dentry then is only what the tree has in its cache: a directory has one, under the name that was looked up last.
+   */
+  names?: Record<number, Record<string, number>>;
+  /** What the entries of its root become when a file of this name is made in it. */
+  remade?: { by: string; entries: Record<string, number> };
+}
+/** The nodes of a driver by their numbers; 1 is the root. */
+export type DriverNodes = Record<number, { mode: number; kids?: Record<string, number> }>;
+/** What the driver of a scenario shows. */
+export interface DriverContents {
+  nodes: DriverNodes;
+  /** Directories have several names, or lose them. */
+  byNumber?: boolean;
+  /** Entries that the root gets when a file of that name is made in it. */
+  remade?: { by: string; entries: Record<string, number> };
 }
 export interface Mount {
   fs: number;
@@ -264,6 +281,25 @@ export function isBelow(s: State, d: number, above: number): boolean {
     if (at === above) return true;
     if (get(s.dentries, at).parent === at) return false;
   }
+}
+
+/** What a driver shows under a name in a directory; undefined: nothing, or its dentries say it all. */
+export function shown(s: State, d: number, name: string): number | undefined {
+  const { fs } = inodeOf(s, d);
+  const entries = get(s.filesystems, fs).names?.[get(s.dentries, d).ino];
+  return entries !== undefined && Object.hasOwn(entries, name) ? entries[name] : undefined;
+}
+
+/** Whether a name exists in a directory. */
+export const hasName = (s: State, d: number, name: string): boolean =>
+  child(s, d, name) !== undefined || shown(s, d, name) !== undefined;
+
+/** Whether a directory above a dentry has lost its name. */
+export function isBelowRemoved(s: State, d: number): boolean {
+  for (let at = get(s.dentries, d).parent; get(s.dentries, at).parent !== at; at = get(s.dentries, at).parent) {
+    if (!get(s.dentries, at).hashed) return true;
+  }
+  return false;
 }
 
 /** The mount on a dentry as seen in one mount; undefined: there is none. */

@@ -4,8 +4,21 @@ import { MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
 
 import { isError } from "./call.js";
 import { permission } from "./permission.js";
-import { child, get, inodeOf, isBelow, isDir, mountedOn, type Path, type State } from "./state.js";
-import { hold, type Me, type Steps, step } from "./steps.js";
+import {
+  addName,
+  child,
+  dropName,
+  get,
+  inodeOf,
+  isBelow,
+  isDir,
+  mountedOn,
+  type Path,
+  patch,
+  type State,
+  shown,
+} from "./state.js";
+import { BLOCKED, hold, type Me, type Steps, step } from "./steps.js";
 
 /** A path in its components; `slash`: it ends in one. */
 function parse(path: string): { absolute: boolean; names: string[]; slash: boolean } {
@@ -82,7 +95,7 @@ export function* walk(me: Me, dirfd: number | undefined, path: string, want: Wan
     }
     todo = rest;
     if (name === ".") continue;
-    const to: Path | string = name === ".." ? yield* dotdot(me, nd, at, slot) : yield* look(at, name);
+    const to: Path | string = name === ".." ? yield* dotdot(me, nd, at, slot) : yield* look(me, at, name);
     if (isError(to)) return to;
     const on = yield* cross(me, to, slot);
     if (on.body !== undefined && (!isLast || follow)) {
@@ -132,11 +145,66 @@ function* rootOf(me: Me, nd: Nameidata): Steps<Place> {
   return nd.root;
 }
 
-function* look({ mnt, d }: Path, name: string): Steps<Path | string> {
-  return yield* step((s): Path | string => {
-    const found = child(s, d, name);
-    return found === undefined ? "ENOENT" : { mnt, d: found };
-  });
+function* look(me: Me, { mnt, d }: Path, name: string): Steps<Path | string> {
+  for (;;) {
+    const found = yield* step((s): Path | string | { stale: number } => {
+      if (get(s.filesystems, inodeOf(s, d).fs).names !== undefined) return lookByNumber(s, mnt, d, name);
+      const known = child(s, d, name);
+      return known === undefined ? "ENOENT" : { mnt, d: known };
+    });
+    if (isError(found) || !("stale" in found)) return found;
+    yield* invalidate(me, d, name, found.stale);
+  }
+}
+
+/**
+ * A lookup where a directory may have several names: its only dentry moves to this one, and not below itself. `stale`: the cache
+ * has another node under the name.
+ */
+function lookByNumber(s: State, mnt: number, d: number, name: string): Path | string | { stale: number } {
+  const ino = shown(s, d, name);
+  const known = child(s, d, name);
+  if (known !== undefined && get(s.dentries, known).ino !== ino) return { stale: known };
+  if (ino === undefined) return "ENOENT";
+  if (known !== undefined) return { mnt, d: known };
+  const other = isDir(get(s.inodes, ino)) ? dentryOfDirectory(s, ino) : undefined;
+  if (other === undefined) return { mnt, d: addName(s, d, name, ino) };
+  if (isBelow(s, d, other)) return "ELOOP";
+  if (get(s.dentries, other).hashed) dropName(s, other);
+  addName(s, d, name, ino, other);
+  return { mnt, d: other };
+}
+
+function dentryOfDirectory(s: State, ino: number): number | undefined {
+  for (const [id, dentry] of s.dentries) if (dentry.ino === ino) return id;
+  return undefined;
+}
+
+/** d_invalidate(): detaches the mounts on a stale dentry and below it, one a step, under the namespace lock; then it loses its name. */
+function* invalidate(me: Me, d: number, name: string, stale: number): Steps<void> {
+  for (let more = true; more; ) {
+    more = yield* step((s): boolean | typeof BLOCKED => {
+      const there = child(s, d, name) === stale;
+      const top = there ? uppermostBelow(s, stale) : undefined;
+      if (top !== undefined) {
+        if ((s.locks.get("namespace") ?? me.id) !== me.id) return BLOCKED;
+        s.locks.set("namespace", me.id);
+        patch(s.mounts, top, { parent: 0, point: 0 });
+        return true;
+      }
+      if (there) dropName(s, stale);
+      if (s.locks.get("namespace") === me.id) s.locks.delete("namespace");
+      return false;
+    });
+  }
+}
+
+/** The mount to detach next: on the newest mount on the dentry or below it, the one on which nothing is mounted. */
+function uppermostBelow(s: State, d: number): number | undefined {
+  const newest = [...s.mounts].reverse();
+  let top = newest.find(([, { parent, point }]) => parent !== 0 && isBelow(s, point, d))?.[0];
+  for (let on = top; on !== undefined; on = newest.find(([, { parent }]) => parent === top)?.[0]) top = on;
+  return top;
 }
 
 /** "..": never above the root, up over mounts, and not out of a bind mount whose directory was moved away. */

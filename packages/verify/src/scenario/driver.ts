@@ -1,9 +1,10 @@
 /**
- * The small file system behind the driver of the explored trees: plain functions, called through the host's `driverCall`. It keeps
- * its nodes in one plain object. It reports every other name that is revalidated as stale, so that walks leave rcu mode and look the
- * name up again although the tree has not changed.
+ * The small file systems behind the drivers of the explored trees: plain functions, called through the host's `driverCall`. Each
+ * keeps its nodes in one plain object. Where it is not "exact" it reports every other name that is revalidated as stale, so that walks
+ * leave rcu mode and look the name up again although the tree has not changed.
  */
 import { DRIVER_OP, ERRNO, HOOK, S_IFDIR, S_IFMT, S_IFREG, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import type { DriverContents, DriverNodes } from "../model/state.js";
 import { defined } from "../support/defined.js";
 import type { ScratchThread } from "./core-calls.js";
 
@@ -12,17 +13,21 @@ export const DRIVER_HOOKS = HOOK.LOOKUP | HOOK.REVALIDATE | HOOK.READDIR | HOOK.
 /** The same without revalidation: walks stay in rcu mode there, also over names that do not exist. */
 export const CACHED_HOOKS = HOOK.LOOKUP | HOOK.READDIR | HOOK.CREATE | HOOK.UNLINK;
 
-export interface DriverNode {
-  mode: number;
-  /** Entries of a directory. */
-  kids?: Record<string, number>;
-}
+/** Directories under several names, and no hook that every walk needs. */
+export const ALIAS_HOOKS = HOOK.LOOKUP | HOOK.READDIR;
+/** Names whose nodes are compared with what they were, as a network file system does. */
+export const EXACT_HOOKS = HOOK.LOOKUP | HOOK.REVALIDATE | HOOK.READDIR | HOOK.CREATE;
+
+type DriverNode = DriverNodes[number];
 export interface DriverState {
   /** Names that were revalidated. */
   asked: number;
   /** The last number of a node. */
   last: number;
-  nodes: Record<number, DriverNode>;
+  nodes: DriverNodes;
+  /** A name is stale when it has another node than in the cache, and only then. */
+  exact: boolean;
+  remade: DriverContents["remade"];
 }
 
 /** A thread whose host has the driver: threads of one tree share `driverState`. */
@@ -31,18 +36,47 @@ export interface DriverThread extends ScratchThread {
   clock: number;
 }
 
-/** The initial nodes: the root, /f, /s, /s/g. */
-export function newDriverState(): DriverState {
-  return {
-    asked: 0,
-    last: 4,
-    nodes: {
-      1: { mode: S_IFDIR | 0o755, kids: { f: 2, s: 3 } },
-      2: { mode: S_IFREG | 0o644 },
-      3: { mode: S_IFDIR | 0o755, kids: { g: 4 } },
-      4: { mode: S_IFREG | 0o644 },
-    },
-  };
+const DIR = S_IFDIR | 0o755;
+const FILE = S_IFREG | 0o644;
+
+/** The root, /f, /s, /s/g. */
+export const TWIG: DriverContents = {
+  nodes: {
+    1: { mode: DIR, kids: { f: 2, s: 3 } },
+    2: { mode: FILE },
+    3: { mode: DIR, kids: { g: 4 } },
+    4: { mode: FILE },
+  },
+};
+/** One directory under /p/x and /q/x; /a and /b, each also in the other. */
+export const ALIASES: DriverContents = {
+  byNumber: true,
+  nodes: {
+    1: { mode: DIR, kids: { a: 10, b: 11, p: 12, q: 13 } },
+    10: { mode: DIR, kids: { toB: 11 } },
+    11: { mode: DIR, kids: { toA: 10 } },
+    12: { mode: DIR, kids: { x: 14 } },
+    13: { mode: DIR, kids: { x: 14 } },
+    14: { mode: DIR, kids: { g: 15 } },
+    15: { mode: FILE },
+  },
+};
+/** The directories /s and /s/d, which are other ones once a file "again" has been made. */
+export const REMADE: DriverContents = {
+  byNumber: true,
+  remade: { by: "again", entries: { s: 20 } },
+  nodes: {
+    1: { mode: DIR, kids: { s: 3 } },
+    3: { mode: DIR, kids: { d: 5 } },
+    5: { mode: DIR, kids: {} },
+    20: { mode: DIR, kids: { d: 21 } },
+    21: { mode: DIR, kids: {} },
+  },
+};
+
+/** A driver as it is first. */
+export function newDriverState({ nodes, byNumber = false, remade }: DriverContents = TWIG): DriverState {
+  return { asked: 0, last: 100, nodes: structuredClone(nodes), exact: byNumber, remade };
 }
 
 const NAME = SCRATCH.DRIVER + 256;
@@ -85,8 +119,21 @@ function create(t: DriverThread, dir: number, length: number, mode: number): num
   if (type !== S_IFREG && type !== S_IFDIR) return -ERRNO.EPERM;
   const ino = ++s.last;
   s.nodes[ino] = type === S_IFDIR ? { mode, kids: {} } : { mode };
-  kidsOf(nodeOf(t, dir))[nameOf(t, length)] = ino;
+  const name = nameOf(t, length);
+  const kids = kidsOf(nodeOf(t, dir));
+  kids[name] = ino;
+  if (s.remade?.by === name) Object.assign(kids, s.remade.entries);
   return attributes(t, ino);
+}
+
+function revalidate(t: DriverThread, dir: number, node: number, length: number): number {
+  if (!t.driverState.exact) {
+    t.driverState.asked += 1;
+    return t.driverState.asked % 2;
+  }
+  const kids = kidsOf(nodeOf(t, dir));
+  const name = nameOf(t, length);
+  return (Object.hasOwn(kids, name) ? kids[name] : -1) === node ? 1 : 0;
 }
 
 function unlink(t: DriverThread, dir: number, length: number, ino: number): number {
@@ -129,8 +176,7 @@ export function driverCall(
     case DRIVER_OP.LOOKUP:
       return lookup(t, a, b);
     case DRIVER_OP.REVALIDATE:
-      t.driverState.asked += 1;
-      return t.driverState.asked % 2;
+      return revalidate(t, a, b, c);
     case DRIVER_OP.READDIR:
       return readdir(t, a, b);
     case DRIVER_OP.CREATE:

@@ -30,6 +30,7 @@ import {
   CLOCK,
   chmod,
   chown,
+  contentsOf,
   dumpOnCore,
   FIRST,
   INLINE,
@@ -324,6 +325,33 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     /** From a descriptor inside, where the plain walk reaches the end. */
     looks: [[open("/m", O_DIRECTORY), stat("x", { dirfd: { of: 0 } }), stat("x", { dirfd: { of: 0 } })]],
   },
+  aliases: {
+    alias: [
+      stat("/m/p/x"),
+      stat("/m/q/x"),
+      stat("/m/a/toB"),
+      stat("/m/b/toA"),
+      stat("/m/q/x/g"),
+      stat("/m/q/x/.."),
+      stat("/m/a/toB/toA"),
+    ],
+    getcwd: [getcwd(1), realpath("/m/q/x/g")],
+    here: [stat("..", { ctx: 1 }), stat("g", { ctx: 1 })],
+    mount: [mount("/m/q/x"), [mount("/m/p/x"), stat("/m/q/x")]],
+    umount: [umount("/m", MNT_DETACH)],
+    readdir: [[open("/m/q/x", O_DIRECTORY), getdents({ of: 0 })]],
+    shrink: [shrink],
+    looks: [[stat("/m/q/x"), stat("/m/p/x/..")]],
+  },
+  remade: {
+    stale: [stat("/m/s"), stat("/m/s/d/in"), stat("/b/d/in"), [stat("/m/s"), umount("/m")]],
+    here: [stat("..", { ctx: 1 }), stat(".", { ctx: 1 }), mkdir("new", 0o755, 1)],
+    getcwd: [getcwd(1)],
+    mount: [mount("/b/d"), mount("/m/s/d"), bind("/m/s/d", "/b")],
+    umount: [umount("/b/d", MNT_DETACH), umount("/m"), umount("/b"), umount("/m", MNT_DETACH)],
+    chdir: [chdir("/", 1)],
+    shrink: [shrink],
+  },
 };
 
 /** The name of an operation, also on the command line. */
@@ -380,7 +408,7 @@ export interface TreeFixture {
   warm: string[];
   splits: string | undefined;
   driverCall: typeof driverCall;
-  newDriverState: typeof newDriverState;
+  newDriverState(): ReturnType<typeof newDriverState>;
   clock: number;
 }
 
@@ -393,7 +421,7 @@ export const trees: Record<string, TreeFixture> = Object.fromEntries(
       warm: tree.warm ?? [],
       splits: tree.splits,
       driverCall,
-      newDriverState,
+      newDriverState: () => newDriverState(contentsOf(tree)),
       clock: CLOCK,
     },
   ]),

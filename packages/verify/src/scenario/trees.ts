@@ -11,14 +11,15 @@ import {
   O_CREAT,
   O_DIRECTORY,
   O_RDWR,
+  S_IFREG,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "../model/acl.js";
 import { type Call, type CallOf, isError, type Result } from "../model/call.js";
 import { type ContextOptions, modelRunner } from "../model/sequential.js";
-import type { State } from "../model/state.js";
+import type { DriverContents, State } from "../model/state.js";
 import { ask, dumpCalls, readWith, type TreeDump } from "../model/tree-dump.js";
 import { type AnyCall, begin, beginContext, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
-import { CACHED_HOOKS, DRIVER_HOOKS, DRIVER_NAME } from "./driver.js";
+import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, DRIVER_NAME, EXACT_HOOKS, REMADE, TWIG } from "./driver.js";
 
 /** Names that are stored outside of a dentry, and the longest name inside of one. */
 export const LONG = "n".repeat(200);
@@ -118,6 +119,11 @@ export interface Tree {
   /** The path where the driver is mounted, and its hooks. */
   driver?: string;
   hooks?: number;
+  /** What the driver shows, and paths in it that are looked up at first, in this order. */
+  contents?: DriverContents;
+  paths?: string[];
+  /** Runs after the driver is mounted; every call must succeed. */
+  after?: Call[];
 }
 
 export const TREES: Record<string, Tree> = {
@@ -246,6 +252,33 @@ export const TREES: Record<string, Tree> = {
   driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: DRIVER_HOOKS },
   /** A driver's file system without revalidation: an entry is valid as long as it is in the cache. */
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },
+  /** Directories that a driver shows under several names, also below each other; one thread's context is in one of them. */
+  aliases: {
+    contexts: [{ uid: 0, gid: 0 }],
+    setup: [mkdir("/m")],
+    driver: "/m",
+    hooks: ALIAS_HOOKS,
+    contents: ALIASES,
+    paths: ["", "/a", "/b", "/p", "/q", "/p/x", "/p/x/g"],
+    after: [{ call: "sysChdir", path: "/m/p/x", ctx: 1 }],
+  },
+  /** Directories of a driver that were removed and made again, with a file system on one; a context is in that. */
+  remade: {
+    contexts: [{ uid: 0, gid: 0 }],
+    setup: [mkdir("/m"), mkdir("/b")],
+    driver: "/m",
+    hooks: EXACT_HOOKS,
+    contents: REMADE,
+    paths: ["", "/s", "/s/d"],
+    after: [
+      mount("/m/s/d"),
+      mkdir("/m/s/d/in"),
+      mount("/m/s/d/in"),
+      { call: "sysChdir", path: "/m/s/d/in", ctx: 1 },
+      bind("/m/s", "/b"),
+      { call: "sysMknod", path: "/m/again", mode: S_IFREG | 0o644 },
+    ],
+  },
 };
 
 /** The clock of every exploration stands still, so that times are comparable. */
@@ -268,7 +301,7 @@ export type Labels = Map<number, string>;
  */
 export function* buildCalls<C>(
   tree: Tree,
-  mountDriver: (path: string, hooks: number) => Generator<C, void, Result>,
+  mountDriver: (path: string, hooks: number, contents: DriverContents) => Generator<C, void, Result>,
 ): Generator<C | Call, Labels, Result> {
   const labels: Labels = new Map();
   function* name(path: string, ctx = 0): Generator<Call, void, Result> {
@@ -277,17 +310,21 @@ export function* buildCalls<C>(
     if (!labels.has(stat.ino))
       labels.set(stat.ino, `old ${path}${[...labels.values()].includes(`old ${path}`) ? " above" : ""}`);
   }
+  function* setUp(calls: Call[]): Generator<C | Call, void, Result> {
+    for (const call of calls) {
+      const result = yield call;
+      if (isError(result)) throw new Error(`${JSON.stringify(call)}: ${result}`);
+      const made = pathMade(call);
+      if (made !== undefined) yield* name(made, call.ctx);
+    }
+  }
   yield* name("/", 0);
-  for (const call of tree.setup) {
-    const result = yield call;
-    if (isError(result)) throw new Error(`${JSON.stringify(call)}: ${result}`);
-    const made = pathMade(call);
-    if (made !== undefined) yield* name(made, call.ctx);
-  }
+  yield* setUp(tree.setup);
   if (tree.driver !== undefined) {
-    yield* mountDriver(tree.driver, tree.hooks ?? 0);
-    for (const path of ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
+    yield* mountDriver(tree.driver, tree.hooks ?? 0, contentsOf(tree));
+    for (const path of tree.paths ?? ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
   }
+  yield* setUp(tree.after ?? []);
   return labels;
 }
 
@@ -348,6 +385,9 @@ export function modelOf(tree: Tree): { state: State; labels: Labels } {
   return { state: model.state, labels };
 }
 
-function* mountModelDriver(path: string): Generator<Call, void, Result> {
-  yield { call: "sysMountNew", path, type: 1 };
+function* mountModelDriver(path: string, _hooks: number, contents: DriverContents): Generator<Call, void, Result> {
+  yield { call: "sysMountNew", path, type: 1, contents };
 }
+
+/** What a tree's driver shows. */
+export const contentsOf = (tree: Tree): DriverContents => tree.contents ?? TWIG;
