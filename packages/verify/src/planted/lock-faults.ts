@@ -195,8 +195,8 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
-        from: "  put32(head, <u32>d.at);\n  unlock(l);",
-        to: "  store<u32>(head, <u32>d.at);\n  unlock(l);",
+        from: "  put32(head, <u32>d.at);\n  tracepoint(",
+        to: "  store<u32>(head, <u32>d.at);\n  tracepoint(",
       },
     ],
     caughtBy: [races("small@sysMkdir(path=/d/x || sysStat(path=/d/x)"), death("small mkdir: sysMkdir(path=/d/x")],

@@ -347,7 +347,7 @@ export const WALK: Mutant[] = [
     name: "umount does not check whether the mount is in use",
     edits: [
       {
-        file: "vfs/mount/namespace.ts",
+        file: "vfs/mount/umount.ts",
         from: "if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;",
         to: "if (m.nrChildren != 0) err = -EBUSY;",
       },
@@ -359,8 +359,8 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/mount/namespace.ts",
-        from: "if ((d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot)) {",
-        to: "if (false) {",
+        from: "  if (removed) {\n",
+        to: "  if (false) {\n",
       },
     ],
     caughtBy: [pair("mounts@rmdir || mount"), pair("mounts@remove || mount", { seconds: 60 })],
@@ -369,9 +369,9 @@ export const WALK: Mutant[] = [
     name: "umount puts a mount's reference twice",
     edits: [
       {
-        file: "vfs/mount/namespace.ts",
-        from: "      mntput(parent);\n      mntput(m);\n      return 0;",
-        to: "      mntput(parent);\n      mntput(parent);\n      mntput(m);\n      return 0;",
+        file: "vfs/mount/umount.ts",
+        from: "    mntput(changetype<Mount>(<usize>m.oldParent));\n",
+        to: "    mntput(changetype<Mount>(<usize>m.oldParent));\n    mntput(changetype<Mount>(<usize>m.oldParent));\n",
       },
     ],
     caughtBy: [fsck()],
