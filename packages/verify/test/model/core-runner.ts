@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import type { Result } from "../../dist/model/call.js";
 import type { CoreCall, CoreCalls } from "../../dist/scenario/core-calls.js";
-import { type DriverThread, driverCall, newDriverState } from "../../dist/scenario/driver.js";
+import { type DriverState, type DriverThread, driverCall, newDriverState } from "../../dist/scenario/driver.js";
 import type { CallEvent } from "../../dist/scenario/linearizability.js";
 import { dump, type LabelledDump, type TreeOperation, trees } from "../../dist/scenario/operations.js";
 import { CLOCK } from "../../dist/scenario/trees.js";
@@ -27,12 +27,16 @@ interface ThreadOptions {
   now?: () => number;
   /** Size of the arena in WebAssembly pages. */
   pages?: number;
+  /** What the driver of the threads keeps. */
+  driverState?: DriverState;
 }
 
 /** A fresh arena with `count` threads attached. */
-export function freshThreads(count: number, { now = () => CLOCK, pages = 64 }: ThreadOptions = {}): CoreThread[] {
+export function freshThreads(
+  count: number,
+  { now = () => CLOCK, pages = 64, driverState = newDriverState() }: ThreadOptions = {},
+): CoreThread[] {
   const memory = new WebAssembly.Memory({ initial: 4, maximum: pages, shared: true });
-  const driverState = newDriverState();
   const threads = Array.from({ length: count }, (_, n) => {
     const t: CoreThread = { driverState, clock: CLOCK, core: {}, scratch: new Uint8Array() };
     const host = {
@@ -76,9 +80,10 @@ export interface TreeRun {
 
 /** Runs operations one after the other, each in a thread of its own; `turns` are their numbers in this order. */
 export function runInTurn(tree: string, operations: readonly TreeOperation[], turns: readonly number[]): TreeRun {
-  const threads = freshThreads(operations.length + 1);
+  const fixture = defined(trees[tree], `tree ${tree}`);
+  const threads = freshThreads(operations.length + 1, { driverState: fixture.newDriverState() });
   const inspector = defined(threads.at(-1), "thread");
-  const built = drive(inspector, defined(trees[tree], `tree ${tree}`).build(inspector));
+  const built = drive(inspector, fixture.build(inspector));
   const results: (Result[] | undefined)[] = [];
   const order: CallEvent[] = [];
   for (const n of turns) {
