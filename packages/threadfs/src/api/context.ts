@@ -21,7 +21,7 @@ import {
 import type { Attachment } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import { type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
-import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
+import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
 import { makeSync } from "../node-fs/sync.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
@@ -164,18 +164,20 @@ export class Context {
   setfacl(path: PathLike, entries: readonly AclEntry[]): void {
     const checked = toPath(path);
     if (!Array.isArray(entries)) throw invalidArgType("entries", "an instance of Array", entries);
-    if (entries.length > MAX_ACL_ENTRIES) throw outOfRange("entries.length", `<= ${MAX_ACL_ENTRIES}`, entries.length);
-    const raw = new DataView(new ArrayBuffer(entries.length * ACL_ENTRY_SIZE));
-    entries.forEach((entry: AclEntry, i) => {
+    // Read once: an array's length may be a getter of the caller's.
+    const count = toInteger(entries.length, "entries.length", 0, MAX_ACL_ENTRIES);
+    const raw = new DataView(new ArrayBuffer(count * ACL_ENTRY_SIZE));
+    for (let i = 0; i < count; i++) {
+      const entry: unknown = entries[i];
       const { tag, id, perm } = readOptions<AclEntry>(entry, { tag: true, id: true, perm: true }, `entries[${i}]`);
       raw.setUint16(i * ACL_ENTRY_SIZE, toInteger(tag, "tag", 1, 32), true);
       raw.setUint16(i * ACL_ENTRY_SIZE + ACL_ENTRY_PERM, toInteger(perm, "perm", 0, 7), true);
       raw.setUint32(i * ACL_ENTRY_SIZE + ACL_ENTRY_ID, toUint32(id ?? 0xffffffff, "id"), true);
-    });
+    }
     const length = this.#calls.putPath(checked, "setfacl");
     this.#attachment.io.set(new Uint8Array(raw.buffer));
     const { core, ctx } = this.#calls;
-    this.#calls.check(core.sysSetacl(ctx, AT_FDCWD, length, entries.length), "setfacl", checked);
+    this.#calls.check(core.sysSetacl(ctx, AT_FDCWD, length, count), "setfacl", checked);
   }
 
   /** The access ACL of a file; empty when it has none. */
@@ -208,7 +210,7 @@ interface Credentials {
   uid: number;
   gid: number;
   /** undefined: the maker's. */
-  groups?: readonly number[] | undefined;
+  groups?: Uint32Array | undefined;
   umask: number;
   caps: number;
   resolve: number;
@@ -218,20 +220,23 @@ interface Credentials {
 const SAME: Credentials = { uid: ID_UNCHANGED, gid: ID_UNCHANGED, umask: OF_MAKER, caps: CAPS_OF_MAKER, resolve: 0 };
 const MAX_ID = 2 ** 32 - 2;
 
+/** A copy: an array's length and elements may be getters of the caller's. */
+function groupsOf(groups: unknown): Uint32Array {
+  if (!Array.isArray(groups)) throw invalidArgType("options.groups", "an instance of Array", groups);
+  const checked = new Uint32Array(toInteger(groups.length, "options.groups.length", 0, MAX_GROUPS));
+  for (let i = 0; i < checked.length; i++) checked[i] = toInteger(groups[i], "options.groups", 0, MAX_ID);
+  return checked;
+}
+
 function credentialsOf(options: Partial<ContextOptions>): Credentials {
   const { uid, gid, groups, umask, caps, resolve } = options;
-  if (groups !== undefined) {
-    if (!Array.isArray(groups)) throw invalidArgType("options.groups", "an instance of Array", groups);
-    if (groups.length > MAX_GROUPS) throw outOfRange("options.groups.length", `<= ${MAX_GROUPS}`, groups.length);
-    for (const group of groups) toInteger(group, "options.groups", 0, MAX_ID);
-  }
   if (resolve !== undefined && resolve !== "in-root") {
     throw invalidArgValue("options.resolve", resolve, 'must be "in-root"');
   }
   return {
     uid: uid === undefined ? ID_UNCHANGED : toInteger(uid, "options.uid", 0, MAX_ID),
     gid: gid === undefined ? ID_UNCHANGED : toInteger(gid, "options.gid", 0, MAX_ID),
-    groups,
+    groups: groups === undefined ? undefined : groupsOf(groups),
     umask: umask === undefined ? OF_MAKER : toMode(umask, "options.umask") & 0o777,
     caps: caps === undefined ? CAPS_OF_UID : toInteger(caps, "options.caps", 0, 2 ** 31 - 1),
     resolve: resolve === undefined ? 0 : RESOLVE_IN_ROOT,

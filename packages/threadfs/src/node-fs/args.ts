@@ -27,11 +27,13 @@ function pathOfUrl(url: URL): string {
     const message = 'File URL host must be "localhost" or empty on linux';
     throw codedError(TypeError, "ERR_INVALID_FILE_URL_HOST", message);
   }
-  if (/%2f/i.test(url.pathname)) {
+  // Read once: a subclass may return another one the next time.
+  const { pathname } = url;
+  if (/%2f/i.test(pathname)) {
     const message = "File URL path must not include encoded / characters";
     throw codedError(TypeError, "ERR_INVALID_FILE_URL_PATH", message);
   }
-  return decodeURIComponent(url.pathname);
+  return decodeURIComponent(pathname);
 }
 
 /** As Node's `toPathIfFileURL`: the path of a URL, anything else as it is. @throws TypeError ERR_INVALID_URL_SCHEME, ERR_INVALID_FILE_URL_... */

@@ -5,7 +5,7 @@
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { codedError, compoundError, describeValue, invalidArgType, pathText } from "../errors/errors.js";
-import { toBoolean, toCopyMode, toObject, toPath } from "./args.js";
+import { toBoolean, toCallMode, toCopyMode, toObject, toPath } from "./args.js";
 import { listDirectory } from "./directory/entries.js";
 import { operation } from "./operation.js";
 import { copyFile } from "./ops-file.js";
@@ -48,7 +48,8 @@ export const cp = operation(
       preserveTimestamps: flag("preserveTimestamps"),
       recursive: flag("recursive"),
       verbatimSymlinks: flag("verbatimSymlinks"),
-      mode: toCopyMode(given.mode),
+      // As in Node, the mode of no options is one that Object.prototype may have.
+      mode: options === undefined ? toCallMode(given.mode) : toCopyMode(given.mode),
     };
     if (flags.dereference && flags.verbatimSymlinks) {
       const message = 'Option "dereference" cannot be used in combination with option "verbatimSymlinks"';

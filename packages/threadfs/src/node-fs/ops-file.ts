@@ -394,7 +394,7 @@ export const appendFile = operation(
     // As in Node with what the options inherit.
     for (const key in given) copy[key] = (given as Record<string, unknown>)[key];
     if (!copy.flag || isFd(path)) copy.flag = "a";
-    return writeFileArguments(path, data, copy);
+    return writeFileArguments(path, data, toOptions<WriteFileOptions>(copy, copy));
   },
   runWriteFile,
 );

@@ -66,6 +66,12 @@ export function makeSync(calls: SystemCalls): FsSync {
   };
 }
 
+/**
+ * A path of at most this many bytes was written as a whole. Buffer.write() ends before a character that does not fit, which has
+ * four bytes at most, and does not tell.
+ */
+const PATH_SURE = PATH_MAX - 3;
+
 /** Result of the fast versions: not a plain case. Outside the range of errno. */
 const NOT_PLAIN = -0x10000;
 /**
@@ -84,7 +90,7 @@ function hotSync(calls: SystemCalls) {
     if (typeof path !== "string") return NOT_PLAIN;
     calls.checkOpen();
     const length = write(path);
-    if (length < 0 || length > PATH_MAX) return NOT_PLAIN;
+    if (length < 0 || length > PATH_SURE) return NOT_PLAIN;
     pathBytes[length] = 0;
     return length;
   }

@@ -124,6 +124,8 @@ export class SystemCalls {
         if (done === 0) throw systemCallError(got, "read");
         break;
       }
+      // A driver's hook may have transferred the buffer away.
+      if (into.length < done + got) throw systemCallError(-ERRNO.EFAULT, "read");
       into.set(this.attachment.io.subarray(0, got), done);
       done += got;
       if (got < want) break;
