@@ -1,0 +1,223 @@
+/** The bundlers: each bundles the programs, for Node and for a page, with each entry of the library; the result runs there. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ISOLATION, openFolder, openPage, servePage } from "./browser.js";
+import type { Case } from "./cases.js";
+import { moduleFile, versionOf } from "./install.js";
+import { ENTRIES, type Entry, type Project } from "./project.js";
+import { run, runProgram, TIMEOUT_MS } from "./run.js";
+
+type Target = "node" | "page";
+
+/** What is bundled: the program's folder, and where the bundle goes. */
+interface Bundle {
+  folder: string;
+  out: string;
+  target: Target;
+  /** The file that is run or loaded, and the one of its worker. */
+  files: readonly [main: string, worker: string];
+}
+
+interface Bundler {
+  name: string;
+  package: string;
+  targets: readonly Target[];
+  /** Whether core.wasm has to be copied beside the bundle: this bundler does not look for `new URL(..., import.meta.url)`. */
+  copiesCore: boolean;
+  bundle(bundle: Bundle): Promise<unknown>;
+}
+
+const FILES = { node: ["threads", "threads-worker"], page: ["page", "page-worker"] } as const;
+
+/** Runs a script of a bundler with Node. */
+const node = (cwd: string, script: string, ...args: string[]) => run(process.execPath, [script, ...args], { cwd });
+
+/** Writes a configuration file; `text` is its default export. */
+function configure(folder: string, name: string, text: string, imports = ""): string {
+  const path = join(folder, name);
+  writeFileSync(path, `${imports}export default ${text};\n`);
+  return path;
+}
+
+const esbuild: Bundler = {
+  name: "esbuild",
+  package: "esbuild",
+  targets: ["node", "page"],
+  copiesCore: true,
+  bundle({ folder, out, target, files }) {
+    const platform = target === "node" ? "node" : "browser";
+    const args = [...files, "--bundle", "--format=esm", `--outdir=${out}`, `--platform=${platform}`];
+    return node(folder, moduleFile("esbuild", "bin", "esbuild"), ...args);
+  },
+};
+
+const rollup: Bundler = {
+  name: "Rollup",
+  package: "rollup",
+  targets: ["node", "page"],
+  copiesCore: true,
+  bundle({ folder, out, target, files }) {
+    const plugin = JSON.stringify(moduleFile("@rollup", "plugin-node-resolve", "dist", "es", "index.js"));
+    const options = target === "node" ? '{ exportConditions: ["node"] }' : "{ browser: true }";
+    const text = `{ input: ${JSON.stringify(files)}, external: /^node:/, plugins: [resolve(${options})],
+      output: { dir: ${JSON.stringify(out)}, format: "es" } }`;
+    const config = configure(folder, "rollup.config.mjs", text, `import resolve from ${plugin};\n`);
+    return node(folder, moduleFile("rollup", "dist", "bin", "rollup"), "--config", config, "--silent");
+  },
+};
+
+const rolldown: Bundler = {
+  name: "Rolldown",
+  package: "rolldown",
+  targets: ["node", "page"],
+  copiesCore: true,
+  bundle({ folder, out, target, files }) {
+    const platform = target === "node" ? "node" : "browser";
+    const text = `{ input: ${JSON.stringify(files)}, platform: "${platform}", output: { dir: ${JSON.stringify(out)} } }`;
+    const config = configure(folder, "rolldown.config.mjs", text);
+    return node(folder, moduleFile("rolldown", "bin", "cli.mjs"), "--config", config);
+  },
+};
+
+const bun: Bundler = {
+  name: "bun build",
+  package: "@oven/bun-linux-x64",
+  targets: ["node", "page"],
+  copiesCore: true,
+  bundle({ folder, out, target, files }) {
+    const args = ["build", ...files, "--outdir", out, "--target", target === "node" ? "node" : "browser"];
+    return run(moduleFile("@oven", "bun-linux-x64", "bin", "bun"), args, { cwd: folder });
+  },
+};
+
+const webpack: Bundler = {
+  name: "webpack",
+  package: "webpack",
+  targets: ["node", "page"],
+  copiesCore: false,
+  async bundle({ folder, out, target, files }) {
+    // A page's worker is found in the page's script; that of Node is an entry of its own.
+    const names = target === "node" ? FILES.node : [FILES.page[0]];
+    const entry = Object.fromEntries(names.map((name, i) => [name, `./${files[i]}`]));
+    const modules = 'target: "node20", experiments: { outputModule: true }';
+    const output = `path: ${JSON.stringify(out)}, filename: "[name].js", ${target === "node" ? "module: true" : ""}`;
+    const text = `{ mode: "production", context: ${JSON.stringify(folder)}, entry: ${JSON.stringify(entry)},
+      ${target === "node" ? modules : 'target: "web"'}, output: { ${output} } }`;
+    const config = configure(folder, "webpack.config.mjs", text);
+    const script = join(folder, "webpack-run.mjs");
+    const api = JSON.stringify(moduleFile("webpack", "lib", "index.js"));
+    writeFileSync(
+      script,
+      `import webpack from ${api};\nimport config from ${JSON.stringify(config)};
+webpack(config, (error, stats) => {
+  if (error || stats.hasErrors()) throw error ?? new Error(stats.toString({ colors: false }));
+});\n`,
+    );
+    await node(folder, script);
+  },
+};
+
+/** The configuration of Vite: pages need the headers, and the result goes to the test's server. */
+function configureVite(folder: string, out: string, resultPort: number, exclude: boolean): string {
+  const server = {
+    host: "127.0.0.1",
+    port: 0,
+    headers: ISOLATION,
+    proxy: { "/result": `http://127.0.0.1:${resultPort}` },
+  };
+  const config = {
+    base: "./",
+    build: { outDir: out, target: "esnext", modulePreload: false },
+    worker: { format: "es" },
+    server,
+    ...(exclude ? { optimizeDeps: { exclude: ["threadfs"] } } : {}),
+  };
+  return configure(folder, "vite.config.mjs", JSON.stringify(config));
+}
+
+const VITE = () => moduleFile("vite", "bin", "vite.js");
+
+const vite: Bundler = {
+  name: "Vite build",
+  package: "vite",
+  targets: ["page"],
+  copiesCore: false,
+  bundle({ folder, out }) {
+    const config = configureVite(folder, out, 0, false);
+    return node(folder, VITE(), "build", "--config", config, "--logLevel", "warn");
+  },
+};
+
+const BUNDLERS: readonly Bundler[] = [vite, webpack, esbuild, rollup, rolldown, bun];
+
+/** Bundles the programs and runs the result in its target. */
+async function bundleAndRun(bundler: Bundler, project: Project, entry: Entry, target: Target, browser: string) {
+  const name = `${bundler.package.replace(/\W+/g, "-")}-${target}-${entry.replace("/", "-")}`;
+  const folder = project.programs(name, entry);
+  const out = join(folder, "out");
+  mkdirSync(out);
+  const [main, worker] = FILES[target];
+  const files = [`${main}.js`, `${worker}.js`] as const;
+  await bundler.bundle({ folder, out, target, files });
+  if (bundler.copiesCore && entry === "threadfs") {
+    copyFileSync(join(project.dir, "node_modules", "threadfs", "dist", "core.wasm"), join(out, "core.wasm"));
+  }
+  if (target === "node") return runProgram(process.execPath, [join(out, files[0])], { cwd: out });
+  // Vite writes a page of its own, the others bundle the script of this one.
+  if (bundler !== vite) copyFileSync(join(folder, "index.html"), join(out, "index.html"));
+  return openFolder(browser, out);
+}
+
+/** Waits until Vite's server prints its address. */
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    const timer = setTimeout(() => reject(new Error(`Vite's server does not start:\n${said}`)), TIMEOUT_MS);
+    const look = (text: string) => {
+      said += text;
+      const [url] = /http:\/\/127\.0\.0\.1:\d+\//.exec(said) ?? [];
+      if (url === undefined) return;
+      clearTimeout(timer);
+      resolve(url);
+    };
+    child.stdout?.setEncoding("utf8").on("data", look);
+    child.stderr?.setEncoding("utf8").on("data", look);
+    child.once("exit", () => reject(new Error(`Vite's server ended:\n${said}`)));
+  });
+}
+
+/** Opens the page on Vite's development server, which bundles nothing but the dependencies. */
+async function openOnDevServer(project: Project, entry: Entry, browser: string): Promise<void> {
+  const folder = project.programs(`vite-dev-${entry.replace("/", "-")}`, entry);
+  const results = await servePage(folder);
+  const config = configureVite(folder, join(folder, "out"), results.port, entry === "threadfs");
+  const env = { ...process.env, NO_COLOR: "1" };
+  const child = spawn(process.execPath, [VITE(), "--config", config], { cwd: folder, env });
+  try {
+    await openPage(browser, await addressOf(child), results.result);
+  } finally {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    await results.close();
+  }
+}
+
+/** The cases of all bundlers. */
+export function bundlerCases(project: Project, browser: string): Case[] {
+  const version = (name: string) => versionOf(name);
+  const dev = ENTRIES.map((entry) => ({
+    name: `Vite dev ${version("vite")}, page, ${entry}`,
+    run: () => openOnDevServer(project, entry, browser),
+  }));
+  const bundled = BUNDLERS.flatMap((bundler) =>
+    bundler.targets.flatMap((target) =>
+      ENTRIES.map((entry) => ({
+        name: `${bundler.name} ${version(bundler.package)}, ${target}, ${entry}`,
+        run: () => bundleAndRun(bundler, project, entry, target, browser),
+      })),
+    ),
+  );
+  return [...dev, ...bundled];
+}

@@ -1,0 +1,58 @@
+/**
+ * `npm run test:hosts -- [FILTER ...]`: packs the built library, installs the tarball into a fresh project and uses it from two threads in
+ * every host, with every bundler and every TypeScript version. Prints one line for each; a filter is a part of such a line.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundlerCases } from "./bundlers.js";
+import type { Case } from "./cases.js";
+import { installBrowser, installPackages } from "./install.js";
+import { Project } from "./project.js";
+import { run } from "./run.js";
+import { pageCases, runtimeCases } from "./runtimes.js";
+import { typeCases } from "./typescript.js";
+
+const seconds = (begin: number): string => `${((performance.now() - begin) / 1000).toFixed(1)} s`;
+
+/** Runs the cases one after the other. Returns how many failed. */
+async function runAll(cases: readonly Case[]): Promise<number> {
+  let failed = 0;
+  for (const { name, run } of cases) {
+    const begin = performance.now();
+    try {
+      await run();
+      console.log(`ok    ${name} (${seconds(begin)})`);
+    } catch (error) {
+      failed++;
+      console.log(`FAIL  ${name} (${seconds(begin)})\n${error instanceof Error ? error.stack : error}`);
+    }
+  }
+  return failed;
+}
+
+async function main(filters: readonly string[]): Promise<void> {
+  const begin = performance.now();
+  await installPackages();
+  const browser = await installBrowser();
+  const [version = browser] = /[\w ]+[\d.]+/.exec(await run(browser, ["--version"], { cwd: tmpdir() })) ?? [];
+  console.log(`ok    the hosts are installed (${seconds(begin)})`);
+  const directory = mkdtempSync(join(tmpdir(), "threadfs-hosts-"));
+  try {
+    const project = await Project.make(join(directory, "project"));
+    const cases = [
+      ...runtimeCases(project),
+      ...pageCases(project, browser, version),
+      ...bundlerCases(project, browser),
+      ...typeCases(project),
+    ].filter(({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter)));
+    if (cases.length === 0) throw new Error(`no host matches ${filters.join(" ")}`);
+    const failed = await runAll(cases);
+    console.log(`${cases.length - failed} passed, ${failed} failed (${seconds(begin)})`);
+    if (failed > 0) process.exitCode = 1;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+await main(process.argv.slice(2));

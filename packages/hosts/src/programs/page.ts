@@ -1,0 +1,37 @@
+/** Two threads on one tree in a page. Reports the result to the server of the page. */
+import { createVfs, type Vfs } from "threadfs";
+import { changeAfterDeath, checkReply, prepare } from "./scenario.js";
+
+function report(result: string): void {
+  void fetch("/result", { method: "POST", body: result });
+}
+
+/** Starts a worker; returns it when it has done its part. */
+function started(vfs: Vfs, name: string): Promise<Worker> {
+  const worker = new Worker(new URL("./page-worker.js", import.meta.url), { type: "module" });
+  worker.postMessage({ handle: vfs.handle, name });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => (data === "done" ? resolve(worker) : reject(new Error(String(data))));
+    worker.onerror = ({ message, filename }) => reject(new Error(`the worker: ${message} ${filename}`));
+  });
+}
+
+async function main(): Promise<void> {
+  const vfs = await createVfs({ maxBytes: 1 << 26 });
+  // Browsers do not report the end of a worker.
+  vfs.watchThreads({ everyMs: 20 });
+  prepare(vfs.fs);
+  const first = await started(vfs, "first");
+  checkReply(vfs.fs, "first");
+  first.terminate();
+  await changeAfterDeath(vfs.fs);
+  const second = await started(vfs, "second");
+  checkReply(vfs.fs, "second");
+  second.terminate();
+  vfs.close();
+}
+
+main().then(
+  () => report("ok"),
+  (error: Error) => report(`${error.stack} ${error.cause ?? ""}`),
+);

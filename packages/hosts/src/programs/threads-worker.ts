@@ -1,0 +1,11 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { attachVfs, type VfsHandle } from "threadfs";
+import { changeForever, reply } from "./scenario.js";
+
+const { handle, name } = workerData as { handle: VfsHandle; name: string };
+const vfs = await attachVfs(handle);
+reply(vfs.fs, name);
+parentPort?.postMessage("done");
+// The first worker is terminated while it changes the tree; the second one ends by itself.
+if (name === "first") setTimeout(() => changeForever(vfs.fs), 0);
+else vfs.close();

@@ -1,0 +1,33 @@
+/** Two threads on one tree in Node, Bun and Deno, and in what a bundler makes for Node. Prints "ok". */
+import { Worker } from "node:worker_threads";
+import { createVfs, type Vfs } from "threadfs";
+import { changeAfterDeath, checkReply, PATIENCE_MS, prepare } from "./scenario.js";
+
+/** Starts a worker; returns it when it has done its part. */
+function started(vfs: Vfs, name: string): Promise<Worker> {
+  // webpack 5.113 writes wrong code for an imported Worker: it leaves this one alone, and bundles the worker as an entry.
+  const file = new URL(/* webpackIgnore: true */ "./threads-worker.js", import.meta.url);
+  const worker = new Worker(file, { workerData: { handle: vfs.handle, name } });
+  vfs.attachWorker(worker);
+  return new Promise((resolve, reject) => {
+    worker.once("message", () => resolve(worker));
+    worker.once("error", reject);
+  });
+}
+
+const late = setTimeout(() => {
+  console.error("late");
+  process.exit(1);
+}, PATIENCE_MS);
+const vfs = await createVfs({ maxBytes: 1 << 26 });
+prepare(vfs.fs);
+const first = await started(vfs, "first");
+checkReply(vfs.fs, "first");
+await first.terminate();
+await changeAfterDeath(vfs.fs);
+const second = await started(vfs, "second");
+checkReply(vfs.fs, "second");
+await second.terminate();
+vfs.close();
+clearTimeout(late);
+console.log("ok");

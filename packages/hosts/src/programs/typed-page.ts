@@ -1,0 +1,23 @@
+/** A TypeScript program without @types/node: each TypeScript version compiles this source, with the library's declarations. */
+import { type Context, createVfs, type Dir, type Dirent, type PathLike, type Vfs } from "threadfs";
+import core from "threadfs/core.wasm";
+import { attachVfs, createVfs as createInline, loadCore } from "threadfs/inline";
+
+export async function use(path: PathLike, uid: number | undefined): Promise<number> {
+  const vfs: Vfs = await createVfs({ maxBytes: 1 << 24, core: await loadCore({ url: core }) });
+  const other: Vfs = await createInline({ maxBytes: 1 << 24 });
+  const same: Vfs = await attachVfs(vfs.handle);
+  const agent: Context = same.context({ uid, cwd: path });
+  const bytes: Uint8Array = agent.fs.readFileSync(path);
+  const text: string = agent.fs.readFileSync(path, { encoding: "utf8" });
+  const names: string[] = agent.fs.readdirSync("/", { recursive: true });
+  const typed: Dirent[] = agent.fs.readdirSync("/", { withFileTypes: true });
+  const directory: Dir = agent.fs.opendirSync("/");
+  const next: Dirent | null = directory.readSync();
+  for await (const entry of directory) if (entry.isSymbolicLink()) agent.fs.unlinkSync(entry.name);
+  agent.fs.writeFileSync(path, bytes.subarray(1));
+  const stop: () => void = vfs.watchThreads({ everyMs: undefined });
+  stop();
+  other.close();
+  return text.length + names.length + typed.length + (next?.name.length ?? 0);
+}
