@@ -1,5 +1,5 @@
 /** A fresh project with the packed library installed: what a user has. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HERE, moduleFile } from "./install.js";
 import { run } from "./run.js";
@@ -58,10 +58,10 @@ export class Project {
     writeFileSync(path, change(readFileSync(path, "utf8")));
   }
 
-  /** Makes a package of this folder one of the project's. */
-  link(name: string): void {
-    const path = join(this.dir, "node_modules", name);
+  /** Makes a package of the hosts one that the programs in a folder find. */
+  link(name: string, folder: string): void {
+    const path = join(this.dir, folder, "node_modules", name);
     mkdirSync(dirname(path), { recursive: true });
-    if (!existsSync(path)) symlinkSync(moduleFile(name), path);
+    symlinkSync(moduleFile(name), path);
   }
 }

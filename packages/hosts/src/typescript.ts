@@ -1,5 +1,5 @@
 /** The TypeScript versions: each compiles the typed programs strictly, the library's declarations with them. */
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Case } from "./cases.js";
 import { moduleFile, versionOf } from "./install.js";
@@ -13,6 +13,8 @@ interface Setting {
   name: string;
   programs: readonly string[];
   options: Record<string, unknown>;
+  /** Whether it has @types/node. */
+  node?: boolean;
   /** The oldest TypeScript that the declarations of @types/node of this year need. */
   since?: number;
 }
@@ -25,7 +27,7 @@ const STRICT = {
   noEmit: true,
   target: "ES2022",
 };
-const BUNDLER = { module: "ESNext", moduleResolution: "bundler", types: [] };
+const BUNDLER = { module: "ESNext", moduleResolution: "bundler" };
 
 const SETTINGS: readonly Setting[] = [
   {
@@ -41,7 +43,8 @@ const SETTINGS: readonly Setting[] = [
   {
     name: "Node, moduleResolution node16",
     programs: ["typed-node.ts", "typed-errors.ts"],
-    options: { ...STRICT, module: "Node16", moduleResolution: "node16", lib: ["ES2022"], types: ["node"] },
+    options: { ...STRICT, module: "Node16", moduleResolution: "node16", lib: ["ES2022"] },
+    node: true,
     since: 5.6,
   },
 ];
@@ -56,13 +59,14 @@ export function typeCases(project: Project): Case[] {
 }
 
 /** Compiles the programs of a setting. @throws Error with what the compiler says */
-async function compile(project: Project, version: string, { programs, options }: Setting): Promise<void> {
-  for (const program of programs) project.source(program, "typed");
+async function compile(project: Project, version: string, { name, programs, options, node }: Setting): Promise<void> {
+  const folder = `typed-${version}-${name.replace(/\W+/g, "-")}`;
+  for (const program of programs) project.source(program, folder);
   // Only a program for Node has @types/node: a compiler that finds it would take it for the others too.
-  if (options.types instanceof Array && options.types.length > 0) project.link("@types/node");
-  else rmSync(join(project.dir, "node_modules", "@types"), { recursive: true, force: true });
-  const config = join(project.dir, "typed", "tsconfig.json");
-  writeFileSync(config, JSON.stringify({ compilerOptions: options, files: programs }));
+  if (node) project.link("@types/node", folder);
+  const config = join(project.dir, folder, "tsconfig.json");
+  const compilerOptions = { ...options, types: node ? ["node"] : [] };
+  writeFileSync(config, JSON.stringify({ compilerOptions, files: programs }));
   const compiler = moduleFile(`typescript-${version}`, "bin", "tsc");
   await run(process.execPath, [compiler, "--project", config], { cwd: project.dir });
 }

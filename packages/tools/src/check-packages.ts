@@ -6,7 +6,16 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
@@ -185,44 +194,14 @@ function useLibrary(project: string): void {
   assert.equal(run(project, process.execPath, "example.js"), "hello\n");
 }
 
-const TYPED_USER = `
-import { Worker } from "node:worker_threads";
-import {
-  attachVfs, createVfs, type Context, type Counters, type Driver, type DriverAttributes, type DriverChanges, type DriverEntry,
-  type FsSync, type Stats, type Vfs, type VfsHandle,
-} from "threadfs";
-
-const entries: readonly DriverEntry[] = [{ name: "file", ino: 2, mode: 0o100644 }];
-const root: DriverAttributes = { ino: 1, mode: 0o040755 };
-const driver: Driver = {
-  name: "typed",
-  root: () => root,
-  lookup: (_dir, name) => (name === "file" ? { ino: 2, mode: 0o100644, size: 3 } : null),
-  readdir: () => entries,
-  setattr: (ino: number, changes: DriverChanges): DriverAttributes => ({ ...root, ino, mode: changes.mode ?? root.mode }),
-};
-
-export async function use(handle: VfsHandle): Promise<string> {
-  const vfs: Vfs = await createVfs({ maxBytes: 1 << 24 });
-  const other: Vfs = await attachVfs(handle);
-  vfs.registerDriver(driver);
-  vfs.fs.mkdirSync("/d", { recursive: true });
-  vfs.mount(null, "/d", "typed");
-  const agent: Context = vfs.context({ uid: 1000, gid: 1000, cwd: "/d" });
-  const fs: FsSync = agent.fs;
-  const stats: Stats = fs.statSync("file");
-  const counters: Counters = vfs.counters();
-  vfs.attachWorker(new Worker(new URL("./worker.js", import.meta.url), { workerData: other.handle }));
-  const text: string = fs.readFileSync("file", "utf8");
-  return \`\${text} \${stats.size} \${counters.walks}\`;
-}
-`;
+/** A program that uses most of the library's types. */
+const TYPED_USER = join(REPOSITORY, "packages", "hosts", "src", "programs", "typed-node.ts");
 
 /** Compiles a user's TypeScript strictly, the library's declarations with it, without the DOM's. */
 function compile(project: string): void {
   mkdirSync(join(project, "node_modules", "@types"), { recursive: true });
   symlinkSync(join(REPOSITORY, "node_modules", "@types", "node"), join(project, "node_modules", "@types", "node"));
-  writeFileSync(join(project, "user.ts"), TYPED_USER);
+  copyFileSync(TYPED_USER, join(project, "user.ts"));
   const compilerOptions = {
     strict: true,
     noUncheckedIndexedAccess: true,

@@ -2,16 +2,16 @@
 
 import { codedError } from "../errors/errors.js";
 import { nodeModule } from "./node.js";
-import type { CoreModule } from "./wasm.js";
+import type { CoreModule, Url } from "./wasm.js";
 
 export interface LoadOptions {
   /** Another build of the core, such as the debug build of threadfs-cli, or the place to which core.wasm was copied. */
-  url?: string | URL | undefined;
+  url?: string | Url | undefined;
 }
 
 const loaded = /* @__PURE__ */ new Map<string, Promise<CoreModule>>();
 
-/** Loads and compiles a build of the core. @throws Error ERR_THREADFS_CORE; a later call tries again */
+/** Loads and compiles a build of the core. @throws Error ERR_THREADFS_CORE; a later call tries again. @internal */
 export function loadFrom(url: string | URL): Promise<CoreModule> {
   return once(String(url), () => bytesOf(url));
 }

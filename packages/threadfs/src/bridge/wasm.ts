@@ -1,7 +1,10 @@
 /**
- * The two WebAssembly objects in a handle, described without the namespace `WebAssembly`. TypeScript declares that one
- * only with the DOM, and a program for Node should compile without it.
+ * Objects of hosts, described without the names that not every program's libraries declare. TypeScript declares the namespace
+ * `WebAssembly` only with the DOM, and a program for Node should compile without it.
  */
+
+/** A `URL`; no type where neither the DOM's nor Node's library is there. */
+export type Url = typeof globalThis extends { URL: { prototype: infer U } } ? U : never;
 
 /** A compiled build of the core: a `WebAssembly.Module`. */
 export type CoreModule = object;

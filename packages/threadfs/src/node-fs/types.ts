@@ -3,6 +3,7 @@
  * it is there, these types are assignable to its own (`FsCalls` in test/support/fs-calls.ts). Everything here needs TypeScript 5.0 and the library
  * ES2020, no DOM. No other file that the entries' declarations reach names what only one host has.
  */
+import type { Url } from "../bridge/wasm.js";
 import type { constants } from "./constants.js";
 
 /** Node's Buffer where the program has @types/node, elsewhere a Uint8Array: what calls return, too. */
@@ -10,7 +11,8 @@ export type Bytes = typeof globalThis extends { Buffer: { alloc(size: number): i
   ? B
   : // In TypeScript 5.7 and newer this is Uint8Array<ArrayBuffer>, which older ones cannot write.
     ReturnType<Uint8Array["slice"]>;
-type Url = typeof globalThis extends { URL: { prototype: infer U } } ? U : never;
+/** A `Temporal.Instant`, where the program's library has it. */
+type Instant = typeof globalThis extends { Temporal: { Instant: new (...args: never[]) => infer T } } ? T : object;
 /** Has `[Symbol.dispose]()` and `[Symbol.asyncDispose]()` where the program's library has the symbols. */
 type DisposableBySymbol = (SymbolConstructor extends { readonly dispose: infer S extends symbol }
   ? { [K in S]: () => void }
@@ -83,11 +85,11 @@ interface StatsOf<N extends number | bigint> extends FileType {
   mtime: Date;
   ctime: Date;
   birthtime: Date;
-  // Each is a `Temporal.Instant`, which not every TypeScript knows. Reading one throws ERR_NO_TEMPORAL where the host has no Temporal.
-  readonly atimeInstant: object;
-  readonly mtimeInstant: object;
-  readonly ctimeInstant: object;
-  readonly birthtimeInstant: object;
+  // Reading one throws ERR_NO_TEMPORAL where the host has no Temporal.
+  readonly atimeInstant: Instant;
+  readonly mtimeInstant: Instant;
+  readonly ctimeInstant: Instant;
+  readonly birthtimeInstant: Instant;
 }
 
 /** Attributes of a file as numbers (https://nodejs.org/api/fs.html#class-fsstats). */
@@ -143,6 +145,7 @@ interface StatSync {
     path: PathLike,
     options: StatSyncOptions & { bigint: boolean; throwIfNoEntry?: false | undefined },
   ): Stats | BigIntStats;
+  (path: PathLike, options: StatSyncOptions & { throwIfNoEntry?: true | undefined }): Stats | BigIntStats;
   (path: PathLike, options?: StatSyncOptions): Stats | BigIntStats | undefined;
 }
 interface NameSync {
