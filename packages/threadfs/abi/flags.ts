@@ -17,6 +17,7 @@ export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_DIRECTORY = 0o200000;
 export const O_NOFOLLOW = 0o400000;
+export const O_NOATIME = 0o1000000;
 export const O_PATH = 0o10000000;
 /** The bit that O_TMPFILE has beside O_DIRECTORY. */
 export const O_TMPFILE_BIT = 0o20000000;

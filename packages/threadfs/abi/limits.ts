@@ -4,10 +4,12 @@
 export const PATH_MAX = 4095;
 /** Longest name in bytes. */
 export const NAME_MAX = 255;
-/** The most bytes that one call transfers through SCRATCH.IO. */
+/** The most bytes that are in SCRATCH.IO at a time. A longer read or write passes them on in pieces of this size. */
 export const IO_SIZE = 65536;
 /** Contexts of a tree, its own included. */
 export const MAX_CONTEXTS = 1024;
+/** The most bytes that one read or write transfers, as in Linux (MAX_RW_COUNT). */
+export const MAX_RW_COUNT = 0x7ffff000;
 /** Longest name of a driver in bytes. */
 export const DRIVER_NAME_MAX = 100;
 /** A chunk of the arena: a page of WebAssembly. */

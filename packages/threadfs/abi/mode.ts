@@ -12,6 +12,7 @@ export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
 export const S_ISVTX = 0o1000;
 export const S_IXGRP = 0o010;
+export const S_IWOTH = 0o002;
 
 /** A DT_ number is the type bits of a mode, shifted by this. */
 export const DT_SHIFT = 12;

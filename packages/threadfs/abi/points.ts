@@ -83,3 +83,9 @@ export const MOUNT_DETACH = 50;
 export const UNALIAS = 51;
 /** A dentry is the first one of its chain. a: dentry. */
 export const HASHED = 52;
+/** A write has its file's lock and knows its position. a: inode; b: bytes to write. */
+export const WRITE_BEGIN = 60;
+/** A write of more than IO_SIZE bytes has written a part, and more follow. a: inode; b: bytes written. */
+export const WRITE_PART = 61;
+/** The same for a read. */
+export const READ_PART = 62;

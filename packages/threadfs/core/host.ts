@@ -28,6 +28,15 @@ export declare function wait(p: usize, expected: i32, ms: f64): i32;
 /** Calls a driver's hook (DRIVER_OP). Returns a number >= 0 or -errno. */
 export declare function driverCall(op: i32, driver: i32, a: f64, b: f64, c: f64, d: f64): f64;
 
+/**
+ * copy_from_user(): puts `n` bytes of the caller's data, from byte `done` on, in SCRATCH.IO. Returns 0 or -errno. Only a
+ * write of more than IO_SIZE bytes calls it, once for each IO_SIZE bytes, with the file's locks held.
+ */
+export declare function copyFromUser(done: u32, n: u32): i32;
+
+/** copy_to_user(): the same for a read: takes `n` bytes from SCRATCH.IO. */
+export declare function copyToUser(done: u32, n: u32): i32;
+
 /** The security hook: 0 or -errno. `rcu` 1: the walk is in rcu mode; -ECHILD makes it ask again in ref mode. */
 export declare function security(ino: f64, mask: i32, rcu: i32): i32;
 

@@ -5,11 +5,18 @@ import { fdClose, fput } from "../vfs/file/file";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
 import { vfsGetattr } from "../vfs/inode/attr";
-import { fileArgument, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
+import {
+  fileArgument,
+  rawFileArgument,
+  syscallEnterActive,
+  syscallEnterErr,
+  syscallExit,
+  syscallExitF,
+} from "./syscall";
 
 /** fstat(2): fills SCRATCH.STAT. */
 export function sysFstat(ctx: f64, fd: i32): i32 {
-  const f = fileArgument(ctx, fd);
+  const f = rawFileArgument(ctx, fd);
   if (!f) return syscallExit(syscallEnterErr);
   const r = vfsGetattr(f.mnt, f.inode, false);
   fput(f);
@@ -27,15 +34,18 @@ export function sysClose(ctx: f64, fd: i32): i32 {
 }
 
 /**
- * read(2), pread(2): reads at most min(n, IO_SIZE) bytes to SCRATCH.IO. Offset -1: at the file's position, which
- * advances.
+ * read(2), pread(2): reads at most n bytes to SCRATCH.IO. Offset -1: at the file's position, which advances. With n >
+ * IO_SIZE the host's copyToUser() takes each IO_SIZE bytes of them.
  */
 export function sysRead(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);
   return syscallExit(c != null ? doRead(c, fd, offset, n) : syscallEnterErr);
 }
 
-/** write(2), pwrite(2): writes n <= IO_SIZE bytes from SCRATCH.IO. Offset -1: as for `sysRead`. */
+/**
+ * write(2), pwrite(2): writes n bytes from SCRATCH.IO. Offset -1: as for `sysRead`. With n > IO_SIZE the host's
+ * copyFromUser() puts each IO_SIZE bytes of them there.
+ */
 export function sysWrite(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);
   return syscallExit(c != null ? doWrite(c, fd, offset, n) : syscallEnterErr);
@@ -54,12 +64,12 @@ export function sysFtruncate(ctx: f64, fd: i32, size: f64): i32 {
 }
 
 /**
- * getdents(2): fills SCRATCH.IO with entries (DIRENT_*, abi/memory.ts) from the descriptor's position on, without "." and "..".
- * Returns the bytes filled, 0 at the end.
+ * getdents(2): fills SCRATCH.IO with at most `entries` entries (DIRENT_*, abi/memory.ts) from the descriptor's position on,
+ * without "." and "..". 0: as many as fit. A driver's directory may return more. Returns the bytes filled, 0 at the end.
  */
-export function sysGetdents(ctx: f64, fd: i32): i32 {
+export function sysGetdents(ctx: f64, fd: i32, entries: u32): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c != null ? doGetdents(c, fd) : syscallEnterErr);
+  return syscallExit(c != null ? doGetdents(c, fd, entries == 0 ? u32.MAX_VALUE : entries) : syscallEnterErr);
 }
 
 /** fsync(2): there is nothing to write back. */

@@ -12,15 +12,16 @@ import { corrupt } from "../mem/bounds";
 import { hasNul } from "../mem/hash";
 import { scratch } from "../mem/thread";
 import { dPath } from "../vfs/dcache/d-path";
-import { doOpen } from "../vfs/file/open";
+import { checkOpenFlags, doOpen } from "../vfs/file/open";
 import { truncateInode } from "../vfs/file/read-write";
+import { touchAtime } from "../vfs/inode/atime";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
 import { mntWantWrite } from "../vfs/ops/may";
 import { doRename } from "../vfs/ops/rename";
 import { doUnlink } from "../vfs/ops/unlink";
-import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, pathPut } from "../vfs/walk/namei";
+import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, filenameParentat, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW } from "../vfs/walk/nameidata";
 import { inodePermission } from "../vfs/walk/permission";
 import { badPathLength, lookupFlags, pathArgument, pathOrFdArgument, syscallEnterErr, syscallExit } from "./syscall";
@@ -56,6 +57,7 @@ export function sysReadlink(ctx: f64, dirfd: i32, len: i32): i32 {
   const err = filenameLookup(nd, 0, FOR_PATH, 0);
   if (err != 0) return syscallExit(err);
   const r = readLink(nd.inode);
+  if (r >= 0) touchAtime(nd.mnt, nd.inode);
   pathPut(nd);
   return syscallExit(r);
 }
@@ -78,20 +80,23 @@ function readLink(i: Inode): i32 {
 
 /** openat(2): returns a descriptor. */
 export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
+  const err = checkOpenFlags(flags);
+  if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
   return syscallExit(nd ? doOpen(nd, flags, mode & 0xfff) : syscallEnterErr);
 }
 
 /** truncate(2) */
 export function sysTruncate(ctx: f64, dirfd: i32, len: i32, size: f64): i32 {
+  if (!(size >= 0)) return syscallExit(-EINVAL);
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   let err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err != 0) return syscallExit(err);
   const i = nd.inode;
   if (i.isDir) err = -EISDIR;
-  else if (!i.isReg || !(size >= 0)) err = -EINVAL;
-  else err = inodePermission(nd.ctx, i, MAY_WRITE, false);
+  else if (!i.isReg) err = -EINVAL;
+  if (err == 0) err = inodePermission(nd.ctx, i, MAY_WRITE, false);
   if (err == 0) err = mntWantWrite(nd.mnt);
   if (err == 0) err = truncateInode(nd.ctx, i, size);
   pathPut(nd);
@@ -126,8 +131,14 @@ export function sysSymlink(ctx: f64, len: i32, dirfd2: i32, len2: i32): i32 {
 export function sysLink(ctx: f64, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
   const from = pathOrFdArgument(ctx, dirfd, len, flags);
   if (!from) return syscallExit(syscallEnterErr);
+  const follow = flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0;
   const nd = pathArgument(ctx, dirfd2, len2, true);
-  return syscallExit(nd ? doLink(from, nd, (flags & AT_SYMLINK_FOLLOW) != 0) : syscallEnterErr);
+  if (nd) return syscallExit(doLink(from, nd, follow));
+  // As in Linux, an error of the first path's walk comes before one in the second path.
+  const bad = syscallEnterErr;
+  const err = filenameLookup(from, follow, FOR_PATH, 0);
+  if (err == 0) pathPut(from);
+  return syscallExit(err != 0 ? err : bad);
 }
 
 /** unlinkat(2): AT_REMOVEDIR for rmdir. */
@@ -141,5 +152,9 @@ export function sysRename(ctx: f64, dirfd: i32, len: i32, dirfd2: i32, len2: i32
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   const nd2 = pathArgument(ctx, dirfd2, len2, true);
-  return syscallExit(nd2 ? doRename(nd, nd2, flags) : syscallEnterErr);
+  if (nd2) return syscallExit(doRename(nd, nd2, flags));
+  const bad = syscallEnterErr;
+  const err = filenameParentat(nd, 0);
+  if (err == 0) pathPut(nd);
+  return syscallExit(err != 0 ? err : bad);
 }

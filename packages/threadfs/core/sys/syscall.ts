@@ -6,7 +6,7 @@ import { PATH_MAX } from "../../abi/limits";
 import * as SCRATCH from "../../abi/scratch";
 import { hasNul } from "../mem/hash";
 import * as T from "../mem/thread";
-import { File, fget } from "../vfs/file/file";
+import { File, fget, fgetRaw } from "../vfs/file/file";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { acquireContext } from "../vfs/task/context-ref";
 import { Context } from "../vfs/task/cred";
@@ -100,4 +100,13 @@ export function fileOf(c: Context | null, fd: i32): File {
 /** The same for a call that needs its context for nothing else. */
 export function fileArgument(ctx: f64, fd: i32): File {
   return fileOf(syscallEnterActive(ctx), fd);
+}
+
+/** The same for a call that takes descriptors opened with O_PATH too. */
+export function rawFileArgument(ctx: f64, fd: i32): File {
+  const c = syscallEnterActive(ctx);
+  if (c == null) return changetype<File>(0);
+  const f = fgetRaw(c, fd);
+  syscallEnterErr = -EBADF;
+  return f;
 }

@@ -18,6 +18,7 @@ import { checkHandle, handleError, type VfsHandle } from "./handle.js";
 import { checkHost, type HookOwner, type HostOptions, hostImports, waitLimitOf } from "./host-imports.js";
 import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
+import { Transfer } from "./transfer.js";
 import { slotOfOwner, timeoutError, unref } from "./waiting.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
@@ -78,6 +79,8 @@ export class Attachment implements HookOwner {
   readonly path: Uint8Array<SharedArrayBuffer>;
   readonly path2: Uint8Array<SharedArrayBuffer>;
   readonly io: Uint8Array<SharedArrayBuffer>;
+  /** What goes through {@link io} in pieces. */
+  readonly transfer: Transfer;
   readonly stat: StatNumbers;
   /** The bytes of {@link io}, for results that are numbers. */
   readonly ioNumbers: Float64Array<SharedArrayBuffer>;
@@ -132,6 +135,7 @@ export class Attachment implements HookOwner {
     this.path = new Uint8Array(buffer, base + SCRATCH.PATH, PATH_MAX + 1);
     this.path2 = new Uint8Array(buffer, base + SCRATCH.PATH2, PATH_MAX + 1);
     this.io = new Uint8Array(buffer, base + SCRATCH.IO, IO_SIZE);
+    this.transfer = new Transfer(this.io);
     this.stat = new Float64Array(buffer, base + SCRATCH.STAT, NR_STAT) as StatNumbers;
     this.ioNumbers = new Float64Array(buffer, base + SCRATCH.IO, IO_SIZE / 8);
     this.writeString = chooseStringWriter(this.path);

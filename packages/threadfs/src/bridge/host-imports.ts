@@ -5,6 +5,7 @@ import { WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT } from "../../abi/host.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import type { DriverTable } from "./driver-table.js";
 import type { KeysOf } from "./options.js";
+import type { Transfer } from "./transfer.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
 /** Called at a tracepoint of the debug build (`POINT` in abi.ts) with its two numbers. */
@@ -99,6 +100,7 @@ export interface HookOwner {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
   readonly drivers: DriverTable;
+  readonly transfer: Transfer;
   /** Runs a hook inside a call of the core. Meanwhile it refuses other calls. */
   runHook<T>(hook: () => T): T;
   /** @param a the address of a lock, whose word names its owner, or of a structure */
@@ -143,6 +145,8 @@ export function hostImports(owner: HookOwner, host: HostOptions): Record<string,
     timedOut: (word: number) => owner.timedOut(word >>> 0),
     driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
       owner.runHook(() => owner.drivers.call(op, driver, a, b, c, d)),
+    copyFromUser: (_done: number, bytes: number) => owner.transfer.copyFromUser(bytes),
+    copyToUser: (_done: number, bytes: number) => owner.transfer.copyToUser(bytes),
     security: security
       ? (ino: number, mask: number, rcu: number) => guardHook(owner, () => security(ino, mask, rcu !== 0))
       : () => 0,

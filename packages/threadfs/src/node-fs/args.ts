@@ -2,6 +2,7 @@
  * Checks and normalizes the arguments of `node:fs` calls, with Node's errors. Nothing here calls the core, so that
  * these errors are thrown at once in every form (sync, callback, promise) of a call.
  */
+import { UTIME_NOW, UTIME_OMIT } from "../../abi/flags.js";
 import { codedError, describeValue, invalidArgType, invalidArgValue, outOfRange } from "../errors/errors.js";
 import { copyOf, includes, isUint8Array } from "./arguments/views.js";
 import { asBuffer, checkEncoding, isBuffer, type NameEncoding } from "./bytes.js";
@@ -241,7 +242,7 @@ export function toObject(value: unknown, name: string): Record<string, unknown> 
   return value as Record<string, unknown>;
 }
 
-/** A time as whole seconds and nanoseconds. */
+/** A time as whole seconds and nanoseconds, or UTIME_NOW or UTIME_OMIT in place of nanoseconds. */
 export interface TimeSpec {
   sec: number;
   nsec: number;
@@ -258,13 +259,17 @@ export function toTime(value: unknown, name = "time"): TimeSpec {
   return splitSeconds(seconds);
 }
 
-/** As libuv: rounds nanoseconds to microseconds, and keeps them non-negative. */
+/** Nanoseconds that utimensat(2) refuses with EINVAL. */
+const NSEC_INVALID = -1;
+/** Seconds are 64 bits, signed. */
+const SECONDS_END = 2 ** 63;
+
+/** As libuv's uv__fs_to_timespec(): NaN, as of an invalid Date, leaves the time as it is; an infinite one means now. */
 function splitSeconds(seconds: number): TimeSpec {
-  let sec = Math.trunc(seconds);
-  let micro = Math.trunc((seconds - sec) * 1e6);
-  if (micro < 0) {
-    micro += 1e6;
-    sec -= 1;
-  }
-  return { sec, nsec: micro * 1000 };
+  if (Number.isNaN(seconds)) return { sec: 0, nsec: UTIME_OMIT };
+  if (!Number.isFinite(seconds)) return { sec: 0, nsec: UTIME_NOW };
+  if (seconds < -SECONDS_END || seconds >= SECONDS_END) return { sec: 0, nsec: NSEC_INVALID };
+  const sec = Math.trunc(seconds);
+  const nsec = Math.trunc((seconds - sec) * 1e9);
+  return nsec < 0 ? { sec: sec - 1, nsec: nsec + 1e9 } : { sec, nsec };
 }

@@ -3,6 +3,7 @@ import {
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
+  O_NOATIME,
   O_NOFOLLOW,
   O_RDONLY,
   O_RDWR,
@@ -35,7 +36,7 @@ export const constants = Object.freeze({
   O_DIRECT: 0o40000,
   O_DIRECTORY,
   O_NOFOLLOW,
-  O_NOATIME: 0o1000000,
+  O_NOATIME,
   O_SYNC: 0o4010000,
 
   S_IFMT,

@@ -5,12 +5,19 @@
 
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD } from "../../abi/flags.js";
-import { IO_SIZE, PATH_MAX } from "../../abi/limits.js";
+import { IO_SIZE, MAX_RW_COUNT, PATH_MAX } from "../../abi/limits.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import type { Attachment } from "../bridge/attachment.js";
 import { systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
 import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
+
+/** The bytes that one call transfers to or from these buffers. */
+function lengthOf(buffers: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const buffer of buffers) length += buffer.length;
+  return Math.min(length, MAX_RW_COUNT);
+}
 
 /** The system calls of one context in one thread. */
 export class SystemCalls {
@@ -72,13 +79,14 @@ export class SystemCalls {
     return length;
   }
 
-  /** Passes the two paths of a call to the core. Returns their lengths. @throws ENAMETOOLONG */
+  /** Passes the two paths of a call to the core. Returns their lengths. @throws ENAMETOOLONG for the first */
   putPaths(path: Path, dest: Path, syscall: string): [number, number] {
     this.checkOpen();
     const length = this.#write(path, this.attachment.path);
     const length2 = this.#write(dest, this.attachment.path2);
-    if (length < 0 || length2 < 0) throw systemCallError(-ERRNO.ENAMETOOLONG, syscall, path, dest);
-    return [length, length2];
+    if (length < 0) throw systemCallError(length, syscall, path, dest);
+    // The core refuses the second path if it is too long, but only after it has walked the first one, as Linux does.
+    return [length, length2 < 0 ? PATH_MAX + 1 : length2];
   }
 
   /** The result of a call, or its exception. */
@@ -110,49 +118,66 @@ export class SystemCalls {
   }
 
   /**
-   * Reads into a buffer until it is full, the file ends or an error occurs. Returns the bytes read. As in POSIX, an
-   * error counts only if nothing was read before it.
+   * Reads into a buffer, as one read(2). Returns the bytes read, fewer at the end of the file.
    * @param position offset in the file, -1: the descriptor's position, which advances
    */
   read(fd: number, into: Uint8Array, position: number): number {
+    if (into.length > IO_SIZE) return this.readv(fd, [into], position);
     this.checkOpen();
-    let done = 0;
-    while (done < into.length) {
-      const want = Math.min(IO_SIZE, into.length - done);
-      const got = this.core.sysRead(this.ctx, fd, position < 0 ? -1 : position + done, want);
-      if (got < 0) {
-        if (done === 0) throw systemCallError(got, "read");
-        break;
-      }
-      // A driver's hook may have transferred the buffer away.
-      if (into.length < done + got) throw systemCallError(-ERRNO.EFAULT, "read");
-      into.set(this.attachment.io.subarray(0, got), done);
-      done += got;
-      if (got < want) break;
+    const got = this.check(this.core.sysRead(this.ctx, fd, position, into.length), "read");
+    // A driver's hook may have transferred the buffer away.
+    if (into.length < got) throw systemCallError(-ERRNO.EFAULT, "read");
+    into.set(this.attachment.io.subarray(0, got));
+    return got;
+  }
+
+  /** The same into several buffers, as one readv(2) or preadv(2). */
+  readv(fd: number, into: readonly Uint8Array[], position: number): number {
+    this.checkOpen();
+    const { core, ctx, attachment } = this;
+    const length = lengthOf(into);
+    if (length > IO_SIZE) {
+      const call = () => core.sysRead(ctx, fd, position, length);
+      return this.check(attachment.transfer.run(into, call), "read");
     }
-    return done;
+    const got = this.check(core.sysRead(ctx, fd, position, length), "read");
+    // As in read().
+    if (lengthOf(into) < got) throw systemCallError(-ERRNO.EFAULT, "read");
+    let done = 0;
+    for (const buffer of into) {
+      const end = Math.min(done + buffer.length, got);
+      buffer.set(attachment.io.subarray(done, end));
+      done = end;
+    }
+    return got;
   }
 
   /**
-   * Writes a buffer. Returns the bytes written, fewer only after an error behind the first ones. Positions as in {@link
-   * read}.
+   * Writes a buffer, as one write(2): no other write comes between its bytes. Returns the bytes written, fewer if the
+   * memory got full. Positions as in {@link read}.
    */
   write(fd: number, from: Uint8Array, position: number): number {
+    if (from.length > IO_SIZE) return this.writev(fd, [from], position);
     this.checkOpen();
+    this.attachment.io.set(from);
+    return this.check(this.core.sysWrite(this.ctx, fd, position, from.length), "write");
+  }
+
+  /** The same from several buffers, as one writev(2) or pwritev(2). */
+  writev(fd: number, from: readonly Uint8Array[], position: number): number {
+    this.checkOpen();
+    const { core, ctx, attachment } = this;
+    const length = lengthOf(from);
+    if (length > IO_SIZE) {
+      const call = () => core.sysWrite(ctx, fd, position, length);
+      return this.check(attachment.transfer.run(from, call), "write");
+    }
     let done = 0;
-    do {
-      const length = Math.min(IO_SIZE, from.length - done);
-      // Most writes are one piece, and a view of the whole costs more than the copy.
-      this.attachment.io.set(length === from.length ? from : from.subarray(done, done + length));
-      const put = this.core.sysWrite(this.ctx, fd, position < 0 ? -1 : position + done, length);
-      if (put < 0) {
-        if (done === 0) throw systemCallError(put, "write");
-        break;
-      }
-      done += put;
-      if (put < length) break;
-    } while (done < from.length);
-    return done;
+    for (const buffer of from) {
+      attachment.io.set(buffer, done);
+      done += buffer.length;
+    }
+    return this.check(core.sysWrite(ctx, fd, position, length), "write");
   }
 
   /** The working directory. @throws ENOENT if it was removed */

@@ -268,6 +268,8 @@ export class Thread {
         throw new Error(`core: the call waited too long (${word >>> 0})`);
       },
       driverCall: (...args: Parameters<DriverCall>) => hooks.driverCall?.(...args) ?? -38,
+      copyFromUser: () => 0,
+      copyToUser: () => 0,
       security: (ino: number, mask: number, rcu: number) => hooks.security?.(ino, mask, rcu) ?? 0,
       audit: (dentry: number, inode: number) => hooks.audit?.(dentry >>> 0, inode >>> 0),
       point: () => undefined,

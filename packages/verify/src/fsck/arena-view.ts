@@ -75,6 +75,10 @@ export class ArenaView {
     return defined(this.#everUsed[cache], `cache ${cache}`);
   }
 
+  /** The 64 bits at an address, a multiple of 8; 0 behind the end of the memory. */
+  u64(p: number): bigint {
+    return (BigInt(this.u32(p + 4)) << 32n) | BigInt(this.u32(p));
+  }
   /** The word at an address; 0 behind the end of the memory. */
   u32(p: number): number {
     return this.words[p >>> 2] ?? 0;

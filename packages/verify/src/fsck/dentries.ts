@@ -52,15 +52,18 @@ function walk(v: ArenaView, root: number, sb: number) {
   const todo = [root];
   for (let parent = todo.pop(); parent !== undefined; parent = todo.pop()) {
     let prev = 0;
-    let cookie = 0;
+    let cookie = 0n;
+    const inMemory = v.u32(sb + L.SUPER.driver) === 0;
     for (let d = v.u32(parent + D.firstChild); d !== 0; d = v.u32(d + D.sibNext)) {
       const after = prev;
       if (!enter(v, d, () => `the child after ${hex(after)} of ${v.dentry(parent)}`)) break;
       v.equal(v.u32(d + D.parent), parent, "dentry-parent", () => `the parent of ${v.dentry(d)}`);
       v.equal(v.u32(d + D.sibPrev), prev, "dentry-list", () => `sibPrev of ${v.dentry(d)}`);
       v.equal(v.u32(d + D.sb), sb, "dentry-sb", () => `the super block of ${v.dentry(d)}`);
-      const mine = v.u32(d + D.cookie);
-      v.expect(mine > cookie, "dentry-cookie", () => `${v.dentry(d)} has cookie ${mine} behind ${cookie}`);
+      const mine = v.u64(d + D.cookie);
+      const before = cookie;
+      if (inMemory)
+        v.expect(mine > before, "dentry-cookie", () => `${v.dentry(d)} has cookie ${mine} behind ${before}`);
       cookie = mine;
       prev = d;
       v.ref(parent, "child");
@@ -68,7 +71,8 @@ function walk(v: ArenaView, root: number, sb: number) {
     }
     const last = prev;
     v.equal(v.u32(parent + D.lastChild), last, "dentry-list", () => `lastChild of ${v.dentry(parent)}`);
-    const given = v.u32(parent + D.nextCookie);
+    if (!inMemory || prev === 0) continue;
+    const given = v.u64(v.u32(parent + D.inode) + L.INODE.ino64);
     v.expect(
       cookie <= given,
       "dentry-cookie",

@@ -5,7 +5,7 @@ import { checkContents } from "./contents.js";
 
 const { INODE: I, DENTRY: D } = L;
 const TYPES = [L.S_IFSOCK, L.S_IFLNK, L.S_IFREG, L.S_IFDIR, L.S_IFIFO];
-const KNOWN_BITS = 0xffff | L.I_OP_PERMISSION | L.I_ACL | L.I_DRIVER | L.I_SPARSE | L.I_DEAD;
+const KNOWN_BITS = 0xffff | L.I_OP_PERMISSION | L.I_ACL | L.I_DRIVER | L.I_SPARSE | L.I_DEAD | L.I_WIDE_TIME;
 
 export function checkInodes(v: ArenaView) {
   const live = v.live(L.CACHE_INODE);
@@ -57,7 +57,8 @@ function checkInMemory(v: ArenaView, i: number, names: number[]) {
     for (const d of names)
       v.equal(v.u32(d + D.nrChildren), 0, "children", () => `the number of entries of ${v.dentry(d)}`);
   }
-  v.equal(v.u32(i + I.rdev), 0, "inode-data", () => `rdev of ${v.inode(i)}`);
+  const wide = v.u32(i + I.mtimeHigh) !== 0 || v.u32(i + I.hashNext) !== 0;
+  v.equal((mode & L.I_WIDE_TIME) !== 0, wide, "inode-mode", () => `whether a time of ${v.inode(i)} has more bits`);
   checkAcl(v, i, mode);
   checkContents(v, i);
 }
@@ -80,7 +81,7 @@ function checkDirectory(v: ArenaView, i: number, names: number[], hashed: number
   v.equal(dead, hashed.length === 0 && !isRoot, "inode-mode", () => `whether ${v.inode(i)} was removed`);
   v.equal(v.u32(i + I.nlink), dead ? 0 : 2 + subdirectories, "nlink", () => `the link count of ${v.inode(i)}`);
   v.equal(v.u32(d + D.nrChildren), kids, "children", () => `the number of entries of ${v.dentry(d)}`);
-  v.equal(v.i64(i + I.size), kids * L.DIRENT_SIZE, "dir-size", () => `the size of ${v.inode(i)}`);
+  v.equal(v.i64(i + I.size), (kids + 2) * L.DIRENT_SIZE, "dir-size", () => `the size of ${v.inode(i)}`);
   if (dead && kids > 0) v.problem("children", `${v.inode(i)} was removed and has entries`);
 }
 

@@ -56,11 +56,11 @@ const LINKS: Table = new Map([
 ]);
 /** Counts, sizes and other numbers that loops run to. */
 const NUMBERS: Table = new Map([
-  [L.CACHE_DENTRY, fieldsOf(Dentry, "lockref", "hashLen", "flags", "cookie", "nextCookie", "nrChildren", "mounts")],
-  [L.CACHE_INODE, fieldsOf(Inode, "mode", "nlink", "size", "pages", "shape", "count", "generation")],
+  [L.CACHE_DENTRY, fieldsOf(Dentry, "lockref", "hashLen", "flags", "cookie", "nrChildren", "mounts")],
+  [L.CACHE_INODE, fieldsOf(Inode, "mode", "nlink", "size", "pages", "shape", "count", "generation", "ino64")],
   [L.CACHE_MOUNT, fieldsOf(Mount, "count", "flags", "id", "nrChildren")],
   [L.CACHE_SUPER, fieldsOf(SuperBlock, "driver", "hooks", "dflags", "active", "readonly")],
-  [L.CACHE_FILE, fieldsOf(File, "count", "flags", "pos", "mode", "hintCookie")],
+  [L.CACHE_FILE, fieldsOf(File, "count", "flags", "pos", "mode", "lastCookie")],
   [L.CACHE_CONTEXT, fieldsOf(Context, "number", "ngroups", "fdHint", "alive", "users", "caps")],
 ]);
 const LOCKS: Table = new Map([

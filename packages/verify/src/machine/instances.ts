@@ -96,6 +96,8 @@ export abstract class Instances {
         audit: () => undefined,
         security: () => 0,
         driverCall: () => -38,
+        copyFromUser: () => 0,
+        copyToUser: () => 0,
         ...(host ? host(thread) : {}),
       },
     };

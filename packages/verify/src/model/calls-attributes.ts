@@ -94,9 +94,9 @@ function* setOwner(me: Me, mnt: number, ino: number, uid: number, gid: number): 
 /** Times are { sec, nsec }; the clock of the model is in milliseconds. */
 function* setTimes(me: Me, mnt: number, ino: number, atime: Time, mtime: Time): Steps<number | string> {
   const refused = yield* step((s): 0 | string | { nothing: true } => {
+    if (atime.nsec === UTIME_OMIT && mtime.nsec === UTIME_OMIT) return { nothing: true };
     const readonly = wantWrite(s, mnt);
     if (readonly) return readonly;
-    if (atime.nsec === UTIME_OMIT && mtime.nsec === UTIME_OMIT) return { nothing: true };
     const i = inode(s, ino);
     if (ownerOr(s, me, i, CAP_FOWNER)) return 0;
     if (atime.nsec !== UTIME_NOW || mtime.nsec !== UTIME_NOW) return "EPERM";

@@ -13,6 +13,7 @@ import {
   O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
+  O_RDWR,
   O_TRUNC,
   O_WRONLY,
   S_IFDIR,
@@ -21,6 +22,7 @@ import {
   S_ISUID,
 } from "../../../threadfs/dist/abi/abi.js";
 import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
+import { accessed } from "./atime.js";
 import { type Attributes, type CallArguments, type DirectoryEntry, isError } from "./call.js";
 import {
   accounts,
@@ -28,6 +30,7 @@ import {
   callerOf,
   inode,
   isDriver,
+  isTooLong,
   lookup,
   makeInode,
   mayCreate,
@@ -66,9 +69,9 @@ function setFd(s: State, me: Me, fd: number, value: number | undefined): void {
 
 /** open(2): a descriptor first, then the walk. */
 function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps<number | string> {
+  if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
   const bad = badPath(path);
   if (bad) return bad;
-  if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
   const fd = yield* step((s) => {
     let n = FIRST_FD;
     while (callerOf(s, me).fds[n] !== undefined) n++;
@@ -124,6 +127,7 @@ function* openCreate(
       const d = child(s, at.d, last);
       if (d !== undefined) return { done: true, result: { d } };
       if (inodeOf(s, at.d).dead) return "ENOENT";
+      if (isTooLong(last)) return "ENAMETOOLONG";
       const refused = wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
       if (refused) return refused;
       return { made: newName(s, { ...at, last }, makeInode(s, me, at.d, S_IFREG | prepared, {})) };
@@ -135,6 +139,7 @@ function* openCreate(
     const on = yield* cross(me, { mnt: at.mnt, d: created ? r.made : r.d }, 0);
     if (on.body === undefined || flags & (O_NOFOLLOW | O_EXCL)) return { ...on, created };
     if (at.nd.links === MAXSYMLINKS) return "ELOOP";
+    yield* step((s) => void accessed(s, on.mnt, get(s.dentries, on.d).ino));
     from = { ...at.nd, links: at.nd.links + 1 };
     text = on.body;
   }
@@ -148,19 +153,20 @@ function mayOpen(s: State, me: Me, at: OpenPlace, flags: number): 0 | string {
     if (flags & O_EXCL && !at.created) return "EEXIST";
     if (type === S_IFDIR) return "EISDIR";
   }
-  if (isLink(i)) return "ELOOP";
   if (flags & O_DIRECTORY && type !== S_IFDIR) return "ENOTDIR";
   const access = flags & O_ACCMODE;
-  let mask = access === 0 ? MAY_READ : access === O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
-  if (flags & O_TRUNC) mask |= MAY_WRITE;
-  if (type === S_IFDIR && mask & MAY_WRITE) return "EISDIR";
-  const writes = (mask & MAY_WRITE) !== 0 && type === S_IFREG;
-  const refused =
-    (writes && flags & O_TRUNC && wantWrite(s, at.mnt)) ||
-    (!at.created && permission(s, me, i, mask)) ||
-    (writes && wantWrite(s, at.mnt));
-  if (refused) return refused;
-  return type === S_IFREG || type === S_IFDIR ? 0 : "ENXIO";
+  if (!at.created) {
+    const readonly = flags & O_TRUNC && type === S_IFREG ? wantWrite(s, at.mnt) : 0;
+    if (readonly) return readonly;
+    if (isLink(i)) return "ELOOP";
+    let mask = access === 0 ? MAY_READ : access === O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
+    if (flags & O_TRUNC) mask |= MAY_WRITE;
+    if (type === S_IFDIR && mask & MAY_WRITE) return "EISDIR";
+    const denied = permission(s, me, i, mask);
+    if (denied) return denied;
+  }
+  if (type !== S_IFREG && type !== S_IFDIR) return "ENXIO";
+  return access === O_WRONLY || access === O_RDWR ? wantWrite(s, at.mnt) : 0;
 }
 
 function* sysClose(me: Me, { fd }: A["sysClose"]): Steps<number | string> {
@@ -210,8 +216,7 @@ function* sysRead(me: Me, { fd, offset = -1, n }: A["sysRead"]): Steps<{ data: s
     if (isDriver(s, i)) return "EOPNOTSUPP";
     const at = offset >= 0 ? offset : get(s.files, f.id).pos;
     const data = i.data.slice(at, at + Math.min(n, IO_SIZE));
-    // relatime: only a time of access that lies before the last change follows.
-    if (data !== "" && !(i.atime > i.mtime && i.atime > i.ctime)) patch(s.inodes, f.ino, { atime: s.now });
+    accessed(s, f.mnt, f.ino);
     if (offset < 0) patch(s.files, f.id, { pos: at + data.length });
     return { data };
   };
@@ -244,7 +249,7 @@ function* sysWrite(me: Me, { fd, offset = -1, data }: A["sysWrite"]): Steps<numb
     const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset : file.pos;
     if (isDriver(s, i)) return "EOPNOTSUPP";
     if (n === 0) return 0;
-    if (at > MAX_FILE_SIZE - n) return "EFBIG";
+    if (at >= MAX_FILE_SIZE) return "EFBIG";
     const text = i.data.padEnd(at, "\0").slice(0, at) + data + i.data.slice(at + n);
     touch(s, f.ino, { contents: true, data: text, size: text.length });
     if (offset < 0) patch(s.files, f.id, { pos: at + n });
@@ -279,12 +284,13 @@ function* truncate(me: Me, inoOf: (s: State) => number, size: number): Steps<num
 }
 
 function* sysTruncate(me: Me, { size, ...args }: A["sysTruncate"]): Steps<number | string> {
+  if (!(size >= 0)) return "EINVAL";
   const at = yield* lookup(me, args);
   if (isError(at)) return at;
   const refused = yield* step((s) => {
     const i = inodeOf(s, at.d);
     if (isDir(i)) return "EISDIR";
-    if (typeOf(i) !== S_IFREG || !(size >= 0)) return "EINVAL";
+    if (typeOf(i) !== S_IFREG) return "EINVAL";
     return permission(s, me, i, MAY_WRITE) || wantWrite(s, at.mnt);
   });
   if (refused) return refused;
@@ -330,6 +336,7 @@ function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: Direct
       .filter(({ cookie }) => cookie > pos && cookie <= end);
     const last = Math.max(pos, ...shown.map(({ cookie }) => cookie));
     patch(s.files, f.id, { pos: last, limit: end });
+    accessed(s, f.mnt, f.ino);
     const entries = shown.map(({ name, ino }) => ({ name, type: typeOf(inode(s, ino)) >> DT_SHIFT, ino }));
     return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
   };

@@ -3,6 +3,7 @@
  * steps, as in calls.ts.
  */
 import { CAP_SYS_CHROOT, MAY_EXEC, MAY_WRITE, S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import { accessed } from "./atime.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
 import { callerOf, inode, lookup } from "./calls.js";
 import { capable, permission } from "./permission.js";
@@ -38,7 +39,9 @@ function* sysAccess(me: Me, { mode, ...args }: A["sysAccess"]): Steps<number | s
 function* sysReadlink(me: Me, args: A["sysReadlink"]): Steps<{ path: string } | string> {
   const at = yield* lookup(me, { ...args, nofollow: true });
   if (isError(at)) return at;
-  return at.body === undefined ? "EINVAL" : { path: at.body };
+  if (at.body === undefined) return "EINVAL";
+  yield* step((s) => void accessed(s, at.mnt, get(s.dentries, at.d).ino));
+  return { path: at.body };
 }
 
 /** d_path() of (mnt, d) from the context's root. */

@@ -11,6 +11,7 @@ import {
   CAP_FSETID,
   MAY_EXEC,
   MAY_WRITE,
+  NAME_MAX,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   S_IFDIR,
@@ -115,9 +116,13 @@ export function mayCreate(s: State, me: Me, parent: number): 0 | string {
   return isDead(s, parent) ? "ENOENT" : permission(s, me, inodeOf(s, parent), MAY_WRITE | MAY_EXEC);
 }
 
+/** A last component is looked up only when its directory is locked. */
+export const isTooLong = (name: string): boolean => name.length > NAME_MAX;
+
 /** The error of making a name in a directory; 0: there is none. `directory`: a slash may follow the name. */
 function refuseName(s: State, me: Me, at: NewName, directory: boolean): 0 | string {
   if (isDead(s, at.d)) return "ENOENT";
+  if (isTooLong(at.last)) return "ENAMETOOLONG";
   if (hasName(s, at.d, at.last)) return "EEXIST";
   if (at.slash && !directory) return "ENOENT";
   return wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
@@ -201,10 +206,12 @@ function* sysSymlink(me: Me, { target, dirfd2, path2 }: A["sysSymlink"]): Steps<
 }
 
 function* sysLink(me: Me, { dirfd2, path2, follow = false, ...args }: A["sysLink"]): Steps<number | string> {
-  const bad = badPath(args.path, args.empty) ?? badPath(path2);
+  const bad = badPath(args.path, args.empty);
   if (bad) return bad;
   const from = yield* lookup(me, { ...args, nofollow: !follow });
   if (isError(from)) return from;
+  const bad2 = badPath(path2);
+  if (bad2) return bad2;
   const at = yield* walk(me, dirfd2, path2, { parent: true, slot: 1 });
   if (isError(at)) return at;
   const { last } = at;
@@ -264,11 +271,14 @@ function* remove(me: Me, { dirfd, path }: Lookup, asDir: boolean): Steps<number 
   const victim = (s: State) => child(s, at.d, last);
   /** The victim in the phases that follow the check, whose locks keep it there. */
   const locked = (s: State) => defined(victim(s), "name to remove");
+  const readonly = yield* step((s) => wantWrite(s, at.mnt));
+  if (readonly) return readonly;
   const check = (s: State): 0 | string => {
+    if (isTooLong(last)) return isDead(s, at.d) ? "ENOENT" : "ENAMETOOLONG";
     const d = victim(s);
     if (d === undefined) return "ENOENT";
     if (!asDir && at.slash) return isDir(inodeOf(s, d)) ? "EISDIR" : "ENOTDIR";
-    return wantWrite(s, at.mnt) || mayDelete(s, me, at.d, d, asDir);
+    return mayDelete(s, me, at.d, d, asDir);
   };
   const driver = (s: State) => isDriver(s, inodeOf(s, at.d));
   const begin = (s: State): 0 | string => {
@@ -315,9 +325,11 @@ function mayRename(
 /** The error of a rename, under the locks of the directories; 0: there is none; `done`: it has nothing to do. */
 function refuseRename(s: State, me: Me, a: NewName, b: NewName, flags: number): 0 | string | Done<0> {
   const exchange = (flags & RENAME_EXCHANGE) !== 0;
+  if (isTooLong(a.last)) return isDead(s, a.d) ? "ENOENT" : "ENAMETOOLONG";
   const d = child(s, a.d, a.last);
   if (d === undefined) return "ENOENT";
   if (isDead(s, b.d)) return "ENOENT";
+  if (isTooLong(b.last)) return "ENAMETOOLONG";
   const t = child(s, b.d, b.last);
   if (flags & RENAME_NOREPLACE && t !== undefined) return "EEXIST";
   if (exchange && t === undefined) return "ENOENT";
@@ -352,11 +364,13 @@ function moveName(s: State, a: NewName, d: number, b: NewName, t: number | undef
 }
 
 function* sysRename(me: Me, { dirfd, path, dirfd2, path2, flags = 0 }: A["sysRename"]): Steps<number | string> {
-  const bad = badPath(path) ?? badPath(path2);
+  const bad = badPath(path);
   if (bad) return bad;
   if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags === (RENAME_NOREPLACE | RENAME_EXCHANGE)) return "EINVAL";
   const from = yield* walk(me, dirfd, path, { parent: true });
   if (isError(from)) return from;
+  const bad2 = badPath(path2);
+  if (bad2) return bad2;
   const to = yield* walk(me, dirfd2, path2, { parent: true, slot: 1 });
   if (isError(to)) return to;
   if (from.mnt !== to.mnt) return "EXDEV";

@@ -5,6 +5,7 @@
  * All tables are Maps of frozen records, which are replaced and never edited: a copy of the state is a copy of the Maps.
  */
 import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../threadfs/dist/abi/abi.js";
+import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
 import type { AclEntry } from "./acl.js";
 
 export const ALL_CAPS = -1;
@@ -220,7 +221,8 @@ export function newInode(
 ): number {
   const id = newId(s);
   const { now } = s;
-  const size = 0;
+  // "." and ".." count as entries of a directory in memory.
+  const size = (mode & S_IFMT) === S_IFDIR && get(s.filesystems, fs).driver === 0 ? 2 * DIRENT_SIZE : 0;
   s.inodes.set(id, { fs, mode, uid, gid, nlink: 1, size, data: "", atime: now, mtime: now, ctime: now, ...more });
   return id;
 }
@@ -231,10 +233,11 @@ export function newFilesystem(
   { mode, readonly = false, driver = 0 }: { mode: number; readonly?: boolean; driver?: number },
 ): number {
   const fs = newId(s);
+  s.filesystems.set(fs, { root: 0, readonly, driver });
   const ino = newInode(s, fs, S_IFDIR | mode, 0, 0, { nlink: 2 });
   const root = newId(s);
   s.dentries.set(root, { parent: root, name: "", ino, hashed: true, isRoot: true, kids: {}, cookie: 0, next: 0 });
-  s.filesystems.set(fs, { root, readonly, driver });
+  patch(s.filesystems, fs, { root });
   return fs;
 }
 

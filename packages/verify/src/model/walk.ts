@@ -2,6 +2,7 @@
 import { MAY_EXEC, NAME_MAX } from "../../../threadfs/dist/abi/abi.js";
 import { MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
 
+import { accessed } from "./atime.js";
 import { isError } from "./call.js";
 import { permission } from "./permission.js";
 import {
@@ -87,7 +88,10 @@ export function* walk(me: Me, dirfd: number | undefined, path: string, want: Wan
     }
     const rest = todo.slice(1);
     const isLast = rest.length === 0;
-    if (name.length > NAME_MAX) return "ENAMETOOLONG";
+    if (name.length > NAME_MAX && !(parent && isLast)) {
+      const here = at;
+      return yield* step((s) => (inodeOf(s, here.d).dead ? "ENOENT" : "ENAMETOOLONG"));
+    }
     if (parent && isLast) return { ...at, last: name, slash, nd: { ...nd, at } };
     if (isLast && slash && isPlain(name)) {
       follow = true;
@@ -101,6 +105,7 @@ export function* walk(me: Me, dirfd: number | undefined, path: string, want: Wan
     if (on.body !== undefined && (!isLast || follow)) {
       if (nd.links === MAXSYMLINKS) return "ELOOP";
       nd.links += 1;
+      yield* step((s) => void accessed(s, on.mnt, get(s.dentries, on.d).ino));
       const inner = parse(on.body);
       if (inner.absolute) at = yield* rootOf(me, nd);
       if (isLast) slash = inner.slash;

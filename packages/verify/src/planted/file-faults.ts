@@ -8,11 +8,14 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/read-write.ts",
-        from: "  mutexLock(i.mutex);\n  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;\n",
-        to: "  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;\n  mutexLock(i.mutex);\n",
+        from: "  mutexLock(i.mutex);\n  // The end of the file is read under the lock: whatever another thread appends comes before or after the whole write.\n  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;",
+        to: "  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;\n  mutexLock(i.mutex);",
       },
     ],
-    caughtBy: [pair("small@sysOpen(path=/h flags=1025 || sysOpen(path=/h flags=1025")],
+    caughtBy: [
+      tests("unit/vfs/write", "an append"),
+      pair("small@sysOpen(path=/h flags=1025 || sysOpen(path=/h flags=1025"),
+    ],
   },
   {
     name: "the recount does not count the entry at which a reading of a directory continues",
@@ -83,13 +86,13 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/read-write.ts",
-        from: "  mutexLock(i.mutex);\n  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r =\n      i.sb.hooks & HOOK.READ",
-        to: "  let r = 0;\n  if (i.mode & I_DRIVER) {\n    r =\n      i.sb.hooks & HOOK.READ",
+        from: "  mutexLock(i.mutex);\n  do {\n    const part = min<u32>(n - done, IO_SIZE);\n    r = i.mode & I_DRIVER ? driverRead",
+        to: "  do {\n    const part = min<u32>(n - done, IO_SIZE);\n    r = i.mode & I_DRIVER ? driverRead",
       },
       {
         file: "vfs/file/read-write.ts",
-        from: "      r = n;\n    }\n  }\n  mutexUnlock(i.mutex);",
-        to: "      r = n;\n    }\n  }",
+        from: "  fileAccessed(f);\n  mutexUnlock(i.mutex);",
+        to: "  fileAccessed(f);",
       },
     ],
     caughtBy: [pair("small@truncate || read"), pair("small@write || read"), torture()],
@@ -186,8 +189,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    err = mayOpen(nd, flags);\n    if (err == 0) err = openFile(nd, f, flags);",
-        to: "    err = openFile(nd, f, flags);\n    if (err == 0) err = mayOpen(nd, flags);",
+        from: "    if (!(flags & O_PATH)) err = mayOpen(nd, flags);\n    if (err == 0) err = openFile(nd, f, flags);",
+        to: "    err = openFile(nd, f, flags);\n    if (err == 0 && !(flags & O_PATH)) err = mayOpen(nd, flags);",
       },
     ],
     caughtBy: [tests("conformance/")],
@@ -197,8 +200,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/readdir.ts",
-        from: "if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;",
-        to: "if (last && last.cookie == <u32>f.pos) fillDirentsHint = last;",
+        from: "if (last && last.cookie == <u64>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;",
+        to: "if (last && last.cookie == <u64>f.pos) fillDirentsHint = last;",
       },
     ],
     caughtBy: [fsck(), death("small readdir")],
@@ -209,7 +212,7 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/readdir.ts",
-        from: "if (hint && hint.parent == parent && <i64>hint.cookie == f.pos)",
+        from: "if (hint && hint.parent == parent && hint.cookie == <u64>f.pos)",
         to: "if (hint)",
       },
     ],
@@ -220,11 +223,100 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  d.cookie = ++parent.nextCookie;",
-        to: "  d.cookie = parent.nextCookie;",
+        from: "  const cookie = dir.lastCookie + 1;",
+        to: "  const cookie = dir.lastCookie;",
       },
     ],
     caughtBy: [fsck()],
+  },
+  {
+    name: "a cookie of 32 bits comes round",
+    edits: [
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "  const cookie = dir.lastCookie + 1;",
+        to: "  const cookie = <u64>(<u32>dir.lastCookie + 1);",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/readdir", "cookies")],
+  },
+  {
+    name: "a long write releases the file between two parts",
+    edits: [
+      {
+        file: "vfs/file/read-write.ts",
+        from: "    if (done < n) tracepoint(POINT.WRITE_PART, i.at, done);",
+        to: "    if (done < n) {\n      mutexUnlock(i.mutex);\n      tracepoint(POINT.WRITE_PART, i.at, done);\n      mutexLock(i.mutex);\n    }",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/write", "no append comes between")],
+  },
+  {
+    name: "a long read releases the file between two parts",
+    edits: [
+      {
+        file: "vfs/file/read-write.ts",
+        from: "    if (done < n) tracepoint(POINT.READ_PART, i.at, done);",
+        to: "    if (done < n) {\n      mutexUnlock(i.mutex);\n      tracepoint(POINT.READ_PART, i.at, done);\n      mutexLock(i.mutex);\n    }",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/write", "a read sees no write")],
+  },
+  {
+    name: "any user opens with O_NOATIME",
+    edits: [
+      {
+        file: "vfs/file/open.ts",
+        from: "  if (flags & O_NOATIME && !ownerOrCapable(nd.ctx, i, CAP_FOWNER)) return -EPERM;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("conformance/permissions", "O_NOATIME")],
+  },
+  {
+    name: "a read with O_NOATIME changes the time of access",
+    edits: [
+      {
+        file: "vfs/file/read-write.ts",
+        from: "  if (!(f.flags & O_NOATIME)) touchAtime(f.mnt, f.inode);",
+        to: "  touchAtime(f.mnt, f.inode);",
+      },
+    ],
+    caughtBy: [tests("conformance/times", "O_NOATIME")],
+  },
+  {
+    name: "a read through a read-only mount changes the time of access",
+    edits: [
+      {
+        file: "vfs/inode/atime.ts",
+        from: "  if (i.mode & I_DRIVER || m.flags & MS_RDONLY || i.sb.readonly != 0) return;",
+        to: "  if (i.mode & I_DRIVER) return;",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/readonly", "times of access")],
+  },
+  {
+    name: "a descriptor of O_PATH can be used like another",
+    edits: [
+      { file: "vfs/file/file.ts", from: "  if (!f || !(f.mode & FMODE_PATH)) return f;", to: "  if (f) return f;" },
+    ],
+    caughtBy: [tests("conformance/open", "O_PATH")],
+  },
+  {
+    name: "unlink looks the name up before it asks whether the mount is read-only",
+    edits: [
+      {
+        file: "vfs/ops/unlink.ts",
+        from: "  if (err != 0) {\n    pathPut(nd);\n    return err;\n  }\n  const dir = nd.inode;",
+        to: "  const dir = nd.inode;",
+      },
+      {
+        file: "vfs/ops/unlink.ts",
+        from: "  else err = mayDelete(nd.ctx, dir, d, dirs);",
+        to: "  else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/readonly", "read-only mount")],
   },
   {
     name: "the recount misses the pin of an entry",

@@ -158,7 +158,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
     "dentry-cookie",
     (w) => w.set(w.d("/dir/file") + DENTRY.cookie, w.get(w.d("/dir/other") + DENTRY.cookie)),
   ],
-  ["the last cookie given", "dentry-cookie", (w) => w.set(w.d("/dir") + DENTRY.nextCookie, 1)],
+  ["the last cookie given", "dentry-cookie", (w) => w.set(w.get(w.d("/dir") + DENTRY.inode) + INODE.ino64, 1)],
   ["one reference too many", "dentry-count", (w) => w.add(w.d("/dir/file") + DENTRY.count, 1)],
   ["one reference too few", "dentry-count", (w) => w.add(w.d("/dir/plain") + DENTRY.count, -1)],
   ["a reference too few on a working directory", "dentry-count", (w) => w.add(w.d("/dir/sub") + DENTRY.count, -1)],

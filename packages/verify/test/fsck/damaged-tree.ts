@@ -44,7 +44,7 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   fs.openSync("/gone", "r");
   fs.unlinkSync("/gone");
   const dir = fs.openSync("/dir", "r");
-  attachment.core.sysGetdents(0, dir);
+  attachment.core.sysGetdents(0, dir, 0);
   // A list of retired objects.
   for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
   for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);

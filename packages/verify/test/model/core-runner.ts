@@ -51,6 +51,8 @@ export function freshThreads(
       },
       driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
         driverCall(t, op, driver, a, b, c, d),
+      copyFromUser: () => 0,
+      copyToUser: () => 0,
       security: () => 0,
       audit: () => undefined,
     };

@@ -17,7 +17,7 @@ import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { LOG_END, put64, removePendingBlock, set32, undoLog } from "../../mem/undo/log";
-import { beginAttr, currentTime, endAttr, I_SPARSE, Inode } from "../../vfs/inode/inode";
+import { beginAttr, currentTime, endAttr, I_SPARSE, Inode, setMtime } from "../../vfs/inode/inode";
 
 export const RADIX: u32 = 0x80000000;
 export const PAGE: u32 = 4096;
@@ -311,7 +311,7 @@ export function dataRepair(i: Inode): void {
 export function setSize(i: Inode, size: i64, time: i64): void {
   beginAttr(i);
   i.size = size;
-  i.mtime = time;
+  setMtime(i, time, 0);
   i.ctime = time;
   i.mode = sparseMode(i, size);
   endAttr(i);

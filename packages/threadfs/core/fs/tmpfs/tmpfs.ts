@@ -16,12 +16,22 @@ import { hashGrow } from "../../vfs/dcache/d-hash";
 import { dAdd, dAllocRoot, dDelete, dDeleteFinish, dget, dInstantiate, dSetFlags } from "../../vfs/dcache/dcache";
 import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
 import { discardInode, newInode } from "../../vfs/inode/icache";
-import { addLinks, beginAttr, currentTime, endAttr, I_DEAD, Inode, ihold, touch } from "../../vfs/inode/inode";
+import {
+  addLinks,
+  beginAttr,
+  currentTime,
+  endAttr,
+  I_DEAD,
+  Inode,
+  ihold,
+  setMtime,
+  touch,
+} from "../../vfs/inode/inode";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
 import { Context } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
 
-/** Each entry adds this to a directory's size, as in Linux's tmpfs. */
+/** Each entry adds this to a directory's size, "." and ".." too, as in Linux's tmpfs (BOGO_DIRENT_SIZE). */
 export const DIRENT_SIZE: i64 = 20;
 
 /** A new file system with an empty root; null: the arena is full. */
@@ -37,6 +47,7 @@ export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): Super
     return none;
   }
   i.nlink = 2;
+  i.size = 2 * DIRENT_SIZE;
   dInstantiate(d, i);
   dSetFlags(d, D_COMPLETE, 0);
   sb.root_ = <u32>d.at;
@@ -75,6 +86,7 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   }
   const isDir = i.isDir;
   i.nlink = isDir ? 2 : 1;
+  if (isDir) i.size = 2 * DIRENT_SIZE;
   if (text != 0) {
     linkBlock(i.dataAt, text);
     i.size = bodyLen;
@@ -91,6 +103,14 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   return 0;
 }
 
+/** shmem_tmpfile(): a file without a name, under an unhashed dentry that ends with the file's last reference. */
+export function tmpfsTmpfile(c: Context, parent: Dentry, d: Dentry, mode: u32): i32 {
+  const i = newOwnedInode(c, parent.inode, mode);
+  if (!i) return -ENOSPC;
+  dInstantiate(d, i);
+  return 0;
+}
+
 /**
  * Binds and counts a new entry. Takes over the caller's references: that on the inode, and that on the dentry as the
  * pin.
@@ -104,7 +124,7 @@ function addEntry(parent: Dentry, d: Dentry, i: Inode, t: i64): void {
 function updateDirectory(dir: Inode, grow: i64, t: i64): void {
   beginAttr(dir);
   dir.size = dir.size + grow;
-  dir.mtime = t;
+  setMtime(dir, t, 0);
   dir.ctime = t;
   endAttr(dir);
 }

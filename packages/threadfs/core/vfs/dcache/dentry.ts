@@ -16,9 +16,8 @@
  *   84  firstChild, 88 lastChild ptr, 92 childLock u32
  *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; when retired: retired list and epoch; when free: free list
  *   104 unused
- *   108 cookie    u32  position in the parent directory, never used twice there
- *   112 nextCookie u32 directories: the last cookie given out
- *   116 nrChildren u32 directories: positive, hashed children (under its i_mutex)
+ *   108 nrChildren u32 directories: positive, hashed children (under its i_mutex)
+ *   112 cookie    u64  in memory: position in the parent directory, never used twice there (under its childLock)
  *   120 mounts    u32  mounts on this dentry (under the mount lock)
  *   124 recount   u32  references found by the recount (recount.ts)
  *
@@ -111,9 +110,8 @@ export class Dentry {
   lruNext_: u32;
   lruPrev_: u32;
   spare0: u32;
-  cookie_: u32;
-  nextCookie_: u32;
   nrChildren_: u32;
+  cookie_: u64;
   mounts_: u32;
   recount: u32;
 
@@ -214,17 +212,11 @@ export class Dentry {
   set lruPrev(v: u32) {
     set32(changetype<usize>(this) + offsetof<Dentry>("lruPrev_"), v);
   }
-  get cookie(): u32 {
+  get cookie(): u64 {
     return this.cookie_;
   }
-  set cookie(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Dentry>("cookie_"), v);
-  }
-  get nextCookie(): u32 {
-    return this.nextCookie_;
-  }
-  set nextCookie(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Dentry>("nextCookie_"), v);
+  set cookie(v: u64) {
+    put64(changetype<usize>(this) + offsetof<Dentry>("cookie_"), v);
   }
   get nrChildren(): u32 {
     return this.nrChildren_;

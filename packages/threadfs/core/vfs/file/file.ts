@@ -2,8 +2,8 @@
  * Open files and descriptors.
  *
  * File (128 bytes, typed cache): 0 count i32 4 flags u32 8 mnt ptr 12 dentry ptr 16 inode ptr 20 posLock u32
- *   24 pos i64  32 hint ptr (readdir: the last child returned)  36 hintCookie u32  40 rcuNext 44 rcuTag  48 mode u32
- *   52 recount u32 (references found by the recount, recount.ts)
+ *   24 pos i64  32 hint ptr (readdir: the last child returned)  36 mode u32  40 rcuNext 44 rcuTag
+ *   48 lastCookie u64 (readdir: the last entry to return)  56 recount u32 (references found by the recount, recount.ts)
  *
  * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file.
  *
@@ -37,6 +37,8 @@ export const MAX_FILES: u32 = 1 << 18;
 
 export const FMODE_READ: u32 = 1;
 export const FMODE_WRITE: u32 = 2;
+/** Opened with O_PATH: names a file, but can neither read nor change it. */
+export const FMODE_PATH: u32 = 4;
 
 /** A descriptor that is taken but not open yet. */
 export const FD_RESERVED: u32 = 1;
@@ -53,10 +55,10 @@ export class File {
   posLock_: u32;
   pos: i64;
   hint: u32;
-  hintCookie: u32;
+  mode: u32;
   rcuNext: u32;
   rcuTag: u32;
-  mode: u32;
+  lastCookie: u64;
   recount: u32;
 
   get at(): usize {
@@ -108,7 +110,7 @@ export function getEmptyFilp(): File {
   atomic.store<u32>(f.at + offsetof<File>("inode_"), 0);
   f.pos = 0;
   f.hint = 0;
-  f.hintCookie = 0;
+  f.lastCookie = 0;
   atomic.store<u32>(f.count, 1);
   return f;
 }
@@ -159,8 +161,16 @@ export function fdFile(c: Context, fd: i32): File {
   return changetype<File>(v == FD_RESERVED ? <usize>0 : <usize>v);
 }
 
-/** fget(): the file of a descriptor with a reference, null: not open. */
+/** fget(): the file of a descriptor with a reference; null: not open, or opened with O_PATH. */
 export function fget(c: Context, fd: i32): File {
+  const f = fgetRaw(c, fd);
+  if (!f || !(f.mode & FMODE_PATH)) return f;
+  fput(f);
+  return changetype<File>(0);
+}
+
+/** fget_raw(): the file of a descriptor with a reference, null: not open. */
+export function fgetRaw(c: Context, fd: i32): File {
   let deadline: f64 = 0;
   let tries = 0;
   while (true) {

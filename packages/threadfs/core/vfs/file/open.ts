@@ -7,33 +7,52 @@
 
 import * as COUNTER from "../../../abi/counters";
 import * as DROP from "../../../abi/drop";
-import { EBADF, ECHILD, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, ESTALE } from "../../../abi/errno";
+import {
+  EACCES,
+  EBADF,
+  ECHILD,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ELOOP,
+  ENOSPC,
+  ENOTDIR,
+  ENXIO,
+  EOPNOTSUPP,
+  EPERM,
+  ESTALE,
+} from "../../../abi/errno";
 import {
   O_ACCMODE,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
+  O_NOATIME,
   O_NOFOLLOW,
   O_PATH,
   O_RDONLY,
+  O_RDWR,
   O_TMPFILE_BIT,
   O_TRUNC,
   O_WRONLY,
 } from "../../../abi/flags";
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../abi/mode";
-import { MAY_READ, MAY_WRITE } from "../../../abi/permissions";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_ISVTX, S_IWOTH } from "../../../abi/mode";
+import { CAP_FOWNER, MAY_EXEC, MAY_READ, MAY_WRITE } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
+import * as SCRATCH from "../../../abi/scratch";
+import { tmpfsTmpfile } from "../../fs/tmpfs/tmpfs";
 import * as host from "../../host";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
-import { count } from "../../mem/thread";
+import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
-import { dget, dput } from "../dcache/dcache";
-import { I_DRIVER } from "../inode/inode";
+import { dAlloc, dget, dput } from "../dcache/dcache";
+import { I_DRIVER, Inode } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { vfsMknod } from "../ops/create";
 import { mayCreate, mntWantWrite, vfsPrepareMode } from "../ops/may";
 import { enterActive } from "../recovery/quiescence";
 import { acquireContext } from "../task/context-ref";
+import { Context } from "../task/cred";
 import { forceRef, hasAudit } from "../task/thread";
 import { dropRcu, putLink } from "../walk/drop";
 import { lockAndLookup } from "../walk/lookup";
@@ -52,10 +71,11 @@ import {
   ND_CREATED,
 } from "../walk/nameidata";
 import { pathInit } from "../walk/path-init";
-import { inodePermission } from "../walk/permission";
+import { inodePermission, ownerOrCapable } from "../walk/permission";
 import { handleDots, stepInto } from "../walk/step";
 import {
   File,
+  FMODE_PATH,
   FMODE_READ,
   FMODE_WRITE,
   fdInstall,
@@ -68,10 +88,19 @@ import {
 } from "./file";
 import { driverTruncate, truncateLocked } from "./read-write";
 
-/** openat(2): a descriptor or -errno. */
-export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
-  if (flags & (O_PATH | O_TMPFILE_BIT)) return -EOPNOTSUPP;
+/** build_open_flags(): what openat(2) checks before it looks at the path. 0 or -errno. */
+export function checkOpenFlags(flags: u32): i32 {
+  if (flags & O_PATH) return 0;
   if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) return -EINVAL;
+  // A program that asks an old kernel for O_TMPFILE opens a directory for writing, which fails.
+  if (flags & O_TMPFILE_BIT && (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY)) return -EINVAL;
+  return 0;
+}
+
+/** openat(2): a descriptor or -errno. The flags have been checked. */
+export function doOpen(nd: Nameidata, asked: u32, mode: u32): i32 {
+  // With O_PATH all flags are ignored but those that concern the walk.
+  const flags = asked & O_PATH ? asked & (O_PATH | O_DIRECTORY | O_NOFOLLOW) : asked;
   // Taking a descriptor needs an active thread, and comes before the walk.
   enterActive();
   const c = acquireContext(nd.ctxNumber);
@@ -83,9 +112,11 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
     fput(f);
     return fd;
   }
-  let err = flags & O_CREAT ? openCreate(nd, flags, mode) : openPlain(nd, flags);
+  let err: i32;
+  if (flags & O_TMPFILE_BIT) err = openTmpfile(nd, flags, mode);
+  else err = flags & O_CREAT ? openCreate(nd, flags, mode) : openPlain(nd, flags);
   if (err == 0) {
-    err = mayOpen(nd, flags);
+    if (!(flags & O_PATH)) err = mayOpen(nd, flags);
     if (err == 0) err = openFile(nd, f, flags);
     pathPut(nd);
   }
@@ -99,8 +130,43 @@ export function doOpen(nd: Nameidata, flags: u32, mode: u32): i32 {
   return -EBADF;
 }
 
+/** do_tmpfile(): a new file without a name in the directory that the path leads to. */
+function openTmpfile(nd: Nameidata, flags: u32, mode: u32): i32 {
+  let err = openPlain(nd, flags);
+  if (err != 0) return err;
+  err = mntWantWrite(nd.mnt);
+  if (err == 0) err = inodePermission(nd.ctx, nd.inode, MAY_WRITE | MAY_EXEC, false);
+  if (err == 0 && nd.inode.mode & I_DRIVER) err = -EOPNOTSUPP;
+  if (err == 0) err = createTmpfile(nd, S_IFREG | vfsPrepareMode(nd.ctx, nd.inode, mode));
+  if (err != 0) pathPut(nd);
+  return err;
+}
+
+/** "#": the name of a file without a name. */
+const NUMBER_SIGN: u8 = 35;
+
+/** Creates the file and makes it the end of the walk, instead of the directory. */
+function createTmpfile(nd: Nameidata, mode: u32): i32 {
+  const parent = nd.dentry;
+  // As in Linux, the name cannot be looked up.
+  const name = scratch + SCRATCH.PATH2;
+  store<u8>(name, NUMBER_SIGN);
+  const d = dAlloc(parent, name, 1, (<u64>1) << 32);
+  if (!d) return -ENOSPC;
+  const err = tmpfsTmpfile(nd.ctx, parent, d, mode);
+  if (err != 0) {
+    dput(d);
+    return err;
+  }
+  nd.dentry = d;
+  nd.inode = d.inode;
+  nd.state |= ND_CREATED;
+  dput(parent);
+  return 0;
+}
+
 function openPlain(nd: Nameidata, flags: u32): i32 {
-  let lookup = LOOKUP_OPEN;
+  let lookup = flags & O_PATH ? 0 : LOOKUP_OPEN;
   if (!(flags & O_NOFOLLOW)) lookup |= LOOKUP_FOLLOW;
   if (flags & O_DIRECTORY) lookup |= LOOKUP_DIRECTORY;
   return filenameLookup(nd, lookup, FOR_PATH, 0);
@@ -139,11 +205,16 @@ function createAttempt(nd: Nameidata, lookup: u32, flags: u32, mode: u32): i32 {
   return endAttempt(nd, err, FOR_PATH, 0);
 }
 
+/** Second return values of doLast(): mode and owner of the directory of the last component. */
+let doLastDirMode: u32 = 0;
+let doLastDirUid: u32 = 0;
+
 /**
  * do_last(): the last component of an open with O_CREAT. Returns 0: nd is at the file; 1: a link to follow, nd.body;
  * -errno.
  */
 function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
+  doLastDirMode = 0;
   if (nd.lastType != LAST_NORM) {
     if (nd.depth != 0) putLink(nd);
     return handleDots(nd);
@@ -151,6 +222,8 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (nd.rcu && !dropRcu(nd, DROP.CREATE)) return -ECHILD;
   if (load<u8>(nd.last + nd.lastLen) != 0) return -EISDIR;
   const dir = nd.inode;
+  doLastDirMode = dir.mode;
+  doLastDirUid = dir.uid;
   const d = lockAndLookup(nd, true);
   if (!d) return nd.err;
   let err = 0;
@@ -167,28 +240,56 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   return stepInto(nd, d, !(flags & (O_NOFOLLOW | O_EXCL)));
 }
 
-/** may_open(): checks type, flags and permissions. */
+/**
+ * may_create_in_sticky(): O_CREAT does not open what another user has put into a sticky directory that every user may
+ * write. Regular files and pipes are exempt, as where fs.protected_regular and fs.protected_fifos are 0.
+ */
+function mayCreateInSticky(c: Context, i: Inode): i32 {
+  if (!(doLastDirMode & S_ISVTX) || !(doLastDirMode & S_IWOTH)) return 0;
+  const type = i.type;
+  if (type == S_IFREG || type == S_IFIFO) return 0;
+  const uid = i.uid;
+  return uid == doLastDirUid || uid == c.uid ? 0 : -EACCES;
+}
+
+/** do_open() and may_open(): checks type, flags and permissions. */
 function mayOpen(nd: Nameidata, flags: u32): i32 {
   const i = nd.inode;
   const type = i.type;
+  let err = 0;
   if (flags & O_CREAT) {
     if (flags & O_EXCL && !(nd.state & ND_CREATED)) return -EEXIST;
     if (type == S_IFDIR) return -EISDIR;
+    err = mayCreateInSticky(nd.ctx, i);
+    if (err != 0) return err;
   }
-  if (type == S_IFLNK) return -ELOOP;
-  if (flags & O_DIRECTORY && type != S_IFDIR) return -ENOTDIR;
-  const mask = accessMask(flags);
-  if (type == S_IFDIR && mask & MAY_WRITE) return -EISDIR;
-  // A truncation asks the mount first, any other write after the permission (do_open(), do_dentry_open()).
-  const writes = (mask & MAY_WRITE) != 0 && type == S_IFREG;
-  let err = writes && flags & O_TRUNC ? mntWantWrite(nd.mnt) : 0;
-  if (err == 0 && !(nd.state & ND_CREATED)) err = inodePermission(nd.ctx, i, mask, false);
-  if (err == 0 && writes) err = mntWantWrite(nd.mnt);
-  if (err != 0) return err;
+  // The directory of O_TMPFILE has been checked by the walk.
+  if (flags & O_DIRECTORY && !(flags & O_TMPFILE_BIT) && type != S_IFDIR) return -ENOTDIR;
+  if (!(nd.state & ND_CREATED)) {
+    if (flags & O_TRUNC && type == S_IFREG) err = mntWantWrite(nd.mnt);
+    if (err != 0) return err;
+    if (type == S_IFLNK) return -ELOOP;
+    const mask = accessMask(flags);
+    if (type == S_IFDIR && mask & MAY_WRITE) return -EISDIR;
+    err = inodePermission(nd.ctx, i, mask, false);
+    if (err != 0) return err;
+  }
+  if (flags & O_NOATIME && !ownerOrCapable(nd.ctx, i, CAP_FOWNER)) return -EPERM;
   // Pipes, sockets and devices exist as names only.
-  return type == S_IFREG || type == S_IFDIR ? 0 : -ENXIO;
+  if (type != S_IFREG && type != S_IFDIR) return -ENXIO;
+  return openMode(flags) & FMODE_WRITE ? mntWantWrite(nd.mnt) : 0;
 }
 
+/** OPEN_FMODE(): what a descriptor with these flags may do; access mode 3 may neither read nor write. */
+function openMode(flags: u32): u32 {
+  if (flags & O_PATH) return FMODE_PATH;
+  const acc = flags & O_ACCMODE;
+  if (acc == O_RDONLY) return FMODE_READ;
+  if (acc == O_WRONLY) return FMODE_WRITE;
+  return acc == O_RDWR ? FMODE_READ | FMODE_WRITE : 0;
+}
+
+/** ACC_MODE(): the permissions that these flags ask for; access mode 3 asks for both. */
 function accessMask(flags: u32): u32 {
   const acc = flags & O_ACCMODE;
   let mask: u32 = acc == O_RDONLY ? MAY_READ : acc == O_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
@@ -205,10 +306,8 @@ function openFile(nd: Nameidata, f: File, flags: u32): i32 {
     mutexUnlock(i.mutex);
     if (err != 0) return err;
   }
-  const acc = flags & O_ACCMODE;
-  const mode = acc == O_RDONLY ? FMODE_READ : acc == O_WRONLY ? FMODE_WRITE : FMODE_READ | FMODE_WRITE;
   mntget(nd.mnt);
   dget(nd.dentry);
-  fileSetPath(f, nd.mnt, nd.dentry, i, flags, mode);
+  fileSetPath(f, nd.mnt, nd.dentry, i, flags, openMode(flags));
   return 0;
 }

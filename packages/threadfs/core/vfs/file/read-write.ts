@@ -5,35 +5,45 @@
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
 import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../../abi/errno";
-import { O_APPEND, SEEK_CUR, SEEK_END } from "../../../abi/flags";
+import { O_APPEND, O_NOATIME, SEEK_CUR, SEEK_END } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
-import { IO_SIZE } from "../../../abi/limits";
+import { IO_SIZE, MAX_RW_COUNT } from "../../../abi/limits";
 import { ATTR_SIZE, NODE_MODE } from "../../../abi/memory";
 import { S_IFMT } from "../../../abi/mode";
+import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
 import { callDriver, driverAttrU32 } from "../../fs/driver/hooks";
 import { dataRead, dataReserve, dataWrite, MAX_FILE_SIZE } from "../../fs/tmpfs/data";
 import { tmpfsTruncate } from "../../fs/tmpfs/tmpfs";
+import * as host from "../../host";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
+import { tracepoint } from "../../tracepoints";
+import { touchAtime } from "../inode/atime";
 import { removeSuid } from "../inode/attr";
 import { setDriverAttr } from "../inode/icache";
-import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber } from "../inode/inode";
+import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber, setMtime } from "../inode/inode";
 import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
 import { File, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
 
-/** read(2), pread(2): reads at most IO_SIZE bytes to scratch. `offset` < 0: at the file's position, which advances. */
+/** The largest cookie that a float64 holds exactly. */
+const MAX_COOKIE_EXACT: f64 = 9007199254740991.0;
+
+/**
+ * read(2), pread(2): one read, however long: its locks are held until its last byte. `offset` < 0: at the file's
+ * position, which advances.
+ */
 export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
   let r: i32;
   if (!(f.mode & FMODE_READ)) r = -EBADF;
   else if (f.inode.isDir) r = -EISDIR;
-  else if (offset >= 0) r = readAt(f.inode, <i64>offset, n);
+  else if (offset >= 0) r = readAt(f, <i64>offset, n);
   else {
     mutexLock(f.posLock);
-    r = readAt(f.inode, f.pos, n);
+    r = readAt(f, f.pos, n);
     if (r > 0) f.pos += r;
     mutexUnlock(f.posLock);
   }
@@ -41,40 +51,55 @@ export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
   return r;
 }
 
-function readAt(i: Inode, pos: i64, wanted: u32): i32 {
-  let n: u32 = wanted > <u32>IO_SIZE ? IO_SIZE : wanted;
+function readAt(f: File, pos: i64, wanted: u32): i32 {
+  const i = f.inode;
+  const n = min<u32>(wanted, MAX_RW_COUNT);
+  let done: u32 = 0;
+  let r: i32;
   mutexLock(i.mutex);
-  let r = 0;
-  if (i.mode & I_DRIVER) {
-    r =
-      i.sb.hooks & HOOK.READ ? <i32>callDriver(DRIVER_OP.READ, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0) : -EOPNOTSUPP;
-  } else {
-    const left = i.size - pos;
-    if (left > 0) {
-      if (left < <i64>n) n = <u32>left;
-      dataRead(i, pos, scratch + SCRATCH.IO, n);
-      if (n != 0) touchAtime(i);
-      r = n;
+  do {
+    const part = min<u32>(n - done, IO_SIZE);
+    r = i.mode & I_DRIVER ? driverRead(i, pos + done, part) : readPart(i, pos + done, part);
+    if (r > 0 && n > <u32>IO_SIZE) {
+      const err = host.copyToUser(done, r);
+      if (err < 0) r = err;
     }
-  }
+    if (r <= 0) break;
+    done += r;
+    if (<u32>r < part) break;
+    if (done < n) tracepoint(POINT.READ_PART, i.at, done);
+  } while (done < n);
+  fileAccessed(f);
   mutexUnlock(i.mutex);
-  return r;
+  return done != 0 ? <i32>done : r;
 }
 
-/** touch_atime(), as with relatime: updates atime only if it is not later than the last change. */
-function touchAtime(i: Inode): void {
-  const atime = i.atime;
-  if (atime > i.mtime && atime > i.ctime) return;
-  const t = currentTime();
-  if (t == atime) return;
-  beginAttr(i);
-  i.atime = t;
-  endAttr(i);
+/** file_accessed(): a read has updated the file's time of access, one at the end of the file too. */
+export function fileAccessed(f: File): void {
+  if (!(f.flags & O_NOATIME)) touchAtime(f.mnt, f.inode);
 }
 
-/** write(2), pwrite(2): writes `n` bytes from scratch, fewer if the arena gets full; -ENOSPC if none fits. */
+/** Reads at most IO_SIZE bytes to scratch. */
+function readPart(i: Inode, pos: i64, wanted: u32): i32 {
+  const left = i.size - pos;
+  if (left <= 0) return 0;
+  const n = left < <i64>wanted ? <u32>left : wanted;
+  dataRead(i, pos, scratch + SCRATCH.IO, n);
+  return n;
+}
+
+function driverRead(i: Inode, pos: i64, n: u32): i32 {
+  if (!(i.sb.hooks & HOOK.READ)) return -EOPNOTSUPP;
+  const r = <i32>callDriver(DRIVER_OP.READ, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0);
+  return r > <i32>n ? n : r;
+}
+
+/**
+ * write(2), pwrite(2): one write, however long: its locks are held until its last byte, so that no other write comes in
+ * between. Writes fewer bytes if the arena gets full; -ENOSPC if none fits. If the thread dies in it, a part of IO_SIZE
+ * bytes is written as a whole or not at all: what is left is a prefix, as of a write that a signal ends.
+ */
 export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
-  if (n > <u32>IO_SIZE) return -EINVAL;
   const f = fget(c, fd);
   if (!f) return -EBADF;
   let r: i32;
@@ -90,44 +115,53 @@ export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
 }
 
 /** `at` < 0: at the file's position, which advances. */
-function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
+function writeAt(c: Context, f: File, at: i64, wanted: u32): i32 {
   const i = f.inode;
+  const n = min<u32>(wanted, MAX_RW_COUNT);
+  let done: u32 = 0;
+  let r = 0;
   mutexLock(i.mutex);
+  // The end of the file is read under the lock: whatever another thread appends comes before or after the whole write.
   const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;
-  let r: i32;
-  if (i.mode & I_DRIVER) {
-    r = driverWrite(i, pos, n);
-  } else if (n == 0) {
-    r = 0;
-  } else if (pos > MAX_FILE_SIZE - <i64>n) {
-    r = -EFBIG;
-  } else {
-    r = writeData(c, f, pos, n, at < 0);
-  }
-  // Advances the position for a driver. dataWrite() has advanced it for a file in memory.
-  if (at < 0 && r > 0 && i.mode & I_DRIVER) f.pos = pos + r;
+  tracepoint(POINT.WRITE_BEGIN, i.at, n);
+  do {
+    const part = min<u32>(n - done, IO_SIZE);
+    r = n > <u32>IO_SIZE ? host.copyFromUser(done, part) : 0;
+    if (r == 0)
+      r = i.mode & I_DRIVER ? driverWrite(f, pos + done, part, at < 0) : writePart(c, f, pos + done, part, at < 0);
+    if (r <= 0) break;
+    done += r;
+    if (<u32>r < part) break;
+    if (done < n) tracepoint(POINT.WRITE_PART, i.at, done);
+  } while (done < n);
   mutexUnlock(i.mutex);
-  return r;
+  return done != 0 ? <i32>done : r;
 }
 
-function writeData(c: Context, f: File, pos: i64, n: u32, moves: bool): i32 {
+/** Writes `n` bytes from scratch, fewer if the arena gets full or the file as large as a file may be. */
+function writePart(c: Context, f: File, pos: i64, n: u32, moves: bool): i32 {
   const i = f.inode;
-  let room = dataReserve(i, pos, n);
-  if (room < n && makeSpace()) room += dataReserve(i, pos + room, n - room);
+  if (n == 0) return 0;
+  if (pos >= MAX_FILE_SIZE) return -EFBIG;
+  const fits = MAX_FILE_SIZE - pos < <i64>n ? <u32>(MAX_FILE_SIZE - pos) : n;
+  let room = dataReserve(i, pos, fits);
+  if (room < fits && makeSpace()) room += dataReserve(i, pos + room, fits - room);
   if (room == 0) return -ENOSPC;
   removeSuid(c, i);
   dataWrite(i, moves ? f.posAt : 0, pos, scratch + SCRATCH.IO, room, currentTime());
   return room;
 }
 
-function driverWrite(i: Inode, pos: i64, n: u32): i32 {
+function driverWrite(f: File, pos: i64, n: u32, moves: bool): i32 {
+  const i = f.inode;
   if (!(i.sb.hooks & HOOK.WRITE)) return -EOPNOTSUPP;
-  const r = <i32>callDriver(DRIVER_OP.WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0);
+  const r = min<i32>(<i32>callDriver(DRIVER_OP.WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0), n);
   if (r > 0) {
+    if (moves) f.pos = pos + r;
     const t = currentTime();
     beginAttr(i);
     if (pos + r > i.size) i.size = pos + r;
-    i.mtime = t;
+    setMtime(i, t, 0);
     i.ctime = t;
     endAttr(i);
   }
@@ -143,7 +177,9 @@ export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   if (whence == SEEK_CUR) base = <f64>f.pos;
   else if (whence == SEEK_END) base = <f64>f.inode.size;
   let to = base + offset;
-  if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > <f64>MAX_FILE_SIZE) to = -(<f64>EINVAL);
+  // The position of a directory is the cookie of an entry.
+  const max = f.inode.isDir ? MAX_COOKIE_EXACT : <f64>MAX_FILE_SIZE;
+  if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > max) to = -(<f64>EINVAL);
   else f.pos = <i64>to;
   mutexUnlock(f.posLock);
   fput(f);

@@ -24,9 +24,10 @@ import { D_UNHASHED, Dentry, dentryName } from "../dcache/dentry";
 import { I_DEAD, Inode, inodeNumber } from "../inode/inode";
 import { Context } from "../task/cred";
 import { File, fget, fput } from "./file";
+import { fileAccessed } from "./read-write";
 
-/** Fills SCRATCH.IO with whole entries. Returns the number of bytes, 0 at the end. */
-export function doGetdents(c: Context, fd: i32): i32 {
+/** Fills SCRATCH.IO with whole entries, at most `entries`. Returns the number of bytes, 0 at the end. */
+export function doGetdents(c: Context, fd: i32, entries: u32): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
   const dir = f.inode;
@@ -37,7 +38,8 @@ export function doGetdents(c: Context, fd: i32): i32 {
     mutexLock(f.posLock);
     mutexLock(dir.mutex);
     fillDirentsHint = changetype<Dentry>(0);
-    r = dir.mode & I_DEAD ? -ENOENT : fillDirents(f, f.dentry);
+    r = dir.mode & I_DEAD ? -ENOENT : fillDirents(f, f.dentry, entries);
+    if (r >= 0) fileAccessed(f);
     mutexUnlock(dir.mutex);
     const old = f.hint;
     f.hint = <u32>changetype<usize>(fillDirentsHint);
@@ -54,22 +56,23 @@ export function doGetdents(c: Context, fd: i32): i32 {
  */
 let fillDirentsHint: Dentry = changetype<Dentry>(0);
 
-function fillDirents(f: File, parent: Dentry): i32 {
+function fillDirents(f: File, parent: Dentry, entries: u32): i32 {
+  let left = entries;
   const to = scratch + SCRATCH.IO;
   let used: u32 = 0;
   lock(parent.childLock);
-  if (f.pos == 0) f.hintCookie = parent.nextCookie;
-  const limit = f.hintCookie;
+  if (f.pos == 0) f.lastCookie = f.inode.lastCookie;
+  const limit = f.lastCookie;
   let last = changetype<Dentry>(0);
   let d = firstAfter(f, parent);
   while (d && d.cookie <= limit) {
     // Cookies are strictly increasing; anything else is corruption.
-    if (<i64>d.cookie <= f.pos) corrupt(d.at);
+    if (d.cookie <= <u64>f.pos) corrupt(d.at);
     const i = d.inode;
     if (i && !(d.flags & D_UNHASHED)) {
       const len = d.nameLen;
       const need = (DIRENT_NAME + len + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
-      if (used + need > <u32>IO_SIZE) break;
+      if (left-- == 0 || used + need > <u32>IO_SIZE) break;
       putEntry(to + used, i, d, len);
       used += need;
       last = d;
@@ -78,16 +81,16 @@ function fillDirents(f: File, parent: Dentry): i32 {
     d = changetype<Dentry>(<usize>d.sibNext);
   }
   // Takes the reference without waiting, because the list's lock is held. A pinned child is alive.
-  if (last && last.cookie == <u32>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;
+  if (last && last.cookie == <u64>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;
   unlock(parent.childLock);
   return used;
 }
 
 function firstAfter(f: File, parent: Dentry): Dentry {
   const hint = changetype<Dentry>(<usize>f.hint);
-  if (hint && hint.parent == parent && <i64>hint.cookie == f.pos) return changetype<Dentry>(<usize>hint.sibNext);
+  if (hint && hint.parent == parent && hint.cookie == <u64>f.pos) return changetype<Dentry>(<usize>hint.sibNext);
   let d = changetype<Dentry>(<usize>parent.firstChild);
-  for (let before: u32 = 0; d && <i64>d.cookie <= f.pos; ) {
+  for (let before: u64 = 0; d && d.cookie <= <u64>f.pos; ) {
     if (d.cookie <= before) corrupt(d.at);
     before = d.cookie;
     d = changetype<Dentry>(<usize>d.sibNext);

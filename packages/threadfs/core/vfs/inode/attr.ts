@@ -35,7 +35,22 @@ import { Mount } from "../mount/namespace";
 import { Context, capable, inGroup } from "../task/cred";
 import { ACL_HEAD, ACL_MAX, inodePermission, ownerOrCapable } from "../walk/permission";
 import { setDriverAttr } from "./icache";
-import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_SPARSE, Inode, inodeNumber, makeTime } from "./inode";
+import {
+  beginAttr,
+  currentTime,
+  endAttr,
+  highSeconds,
+  I_ACL,
+  I_DRIVER,
+  I_SPARSE,
+  I_WIDE_TIME,
+  Inode,
+  inodeNumber,
+  makeTime,
+  setAtime,
+  setMtime,
+  timeSeconds,
+} from "./inode";
 
 const SEQ_TRIES: i32 = 50;
 const NSEC_MASK: i64 = 0x3fffffff;
@@ -89,6 +104,9 @@ function fillStat(to: usize, i: Inode): void {
   putTime(to, STAT.mtimeSec, i.mtime);
   putTime(to, STAT.ctimeSec, i.ctime);
   putTime(to, STAT.birthtimeSec, i.btime);
+  if (!(mode & I_WIDE_TIME)) return;
+  putNumber(to, STAT.atimeSec, <f64>timeSeconds(i.atime, i.atimeHigh));
+  putNumber(to, STAT.mtimeSec, <f64>timeSeconds(i.mtime, i.mtimeHigh));
 }
 
 /** Blocks of 512 bytes, in whole pages. Only a file with holes needs its page count. */
@@ -182,27 +200,41 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
   return 0;
 }
 
+/** One of the times of utimensat(): UTIME_NOW or UTIME_OMIT in place of nanoseconds, or less than a second of them. */
+function isTime(sec: f64, nsec: f64): bool {
+  if (nsec == UTIME_NOW || nsec == UTIME_OMIT) return true;
+  return nsec >= 0 && nsec < 1000000000.0 && sec >= -9223372036854775808.0 && sec < 9223372036854775808.0;
+}
+
+/** Milliseconds for a driver; UTIME_OMIT: the present ones. */
+function driverTime(sec: f64, nsec: f64, present: i64, now: i64): f64 {
+  if (nsec != UTIME_NOW && nsec != UTIME_OMIT) return sec * 1000 + nsec / 1000000;
+  const time = nsec == UTIME_NOW ? now : present;
+  return <f64>(time >> 30) * 1000 + <f64>(time & NSEC_MASK) / 1000000;
+}
+
 /** utimensat(2): the owner may set any time; a caller who may write the file may set both times to now. */
 export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: f64, mn: f64): i32 {
+  if (an == UTIME_OMIT && mn == UTIME_OMIT) return 0;
+  if (!isTime(as, an) || !isTime(ms, mn)) return -EINVAL;
   let err = checkWritable(m, i);
   if (err != 0) return err;
-  if (an == UTIME_OMIT && mn == UTIME_OMIT) return 0;
   if (!ownerOrCapable(c, i, CAP_FOWNER)) {
     if (an != UTIME_NOW || mn != UTIME_NOW) return -EPERM;
     err = inodePermission(c, i, MAY_WRITE, false);
     if (err != 0) return -EACCES;
   }
   const now = currentTime();
-  const atime = an == UTIME_NOW ? now : makeTime(as, an);
-  const mtime = mn == UTIME_NOW ? now : makeTime(ms, mn);
   mutexLock(i.mutex);
   let r = 0;
   if (i.mode & I_DRIVER) {
-    r = driverSetattr(i, ATTR_TIMES, as * 1000 + an / 1000000, ms * 1000 + mn / 1000000);
+    r = driverSetattr(i, ATTR_TIMES, driverTime(as, an, i.atime, now), driverTime(ms, mn, i.mtime, now));
   } else {
     beginAttr(i);
-    if (an != UTIME_OMIT) i.atime = atime;
-    if (mn != UTIME_OMIT) i.mtime = mtime;
+    if (an == UTIME_NOW) setAtime(i, now, 0);
+    else if (an != UTIME_OMIT) setAtime(i, makeTime(<i64>as, <i64>an), highSeconds(<i64>as));
+    if (mn == UTIME_NOW) setMtime(i, now, 0);
+    else if (mn != UTIME_OMIT) setMtime(i, makeTime(<i64>ms, <i64>mn), highSeconds(<i64>ms));
     i.ctime = now;
     endAttr(i);
   }

@@ -34,8 +34,10 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   i.sb_ = <u32>changetype<usize>(sb);
   i.alias = 0;
   i.pages = 0;
-  i.rdev = 0;
+  i.mtimeHigh = 0;
+  // Also atimeHigh.
   i.hashNext = 0;
+  i.lastCookie = 0;
   i.shape = 0;
   writeSeqEnd(i.seq);
   atomic.store<u32>(i.count, 1);

@@ -5,10 +5,13 @@
  *   0   seq u32   4 mode u32 (low 16 bits: type and permission; above: I_* flags)   8 uid u32   12 gid u32
  *   16  generation u32   20 nlink u32   24 size i64
  *   32  mtime  40 ctime  48 atime  56 btime   i64: seconds since 1970 << 30 | nanoseconds, so that splitting needs no
- *                                             division, and comparing numbers compares times
+ *                                             division, and comparing numbers compares times. Seconds beyond +-2^33 (the
+ *                                             years 1697 to 2242) have more bits: mtimeHigh, atimeHigh, with I_WIDE_TIME
  *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (the dentry of a directory)
- *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 rdev u32
- *   96  acl ptr   100 hashNext ptr (inodes of drivers)   104 ino64 f64 (their number)   112 shape u32 (shape of data)
+ *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 mtimeHigh i32
+ *   96  acl ptr   100 hashNext ptr (inodes of drivers), or atimeHigh i32 (inodes in memory)
+ *   104 ino64 f64 (inodes of drivers: their number), or lastCookie u64 (directories in memory: the last cookie given out)
+ *   112 shape u32 (shape of data)
  *   116 rcuNext  120 rcuTag  124 recount u32 (references found by the recount, recount.ts)
  *
  * The number of an inode in memory is made of its address and its generation, which grows whenever the memory is
@@ -50,6 +53,8 @@ export const I_DRIVER: u32 = 1 << 18;
 export const I_SPARSE: u32 = 1 << 19;
 /** A removed directory: nothing may be created in it. */
 export const I_DEAD: u32 = 1 << 20;
+/** mtime or atime is beyond the years 1697 to 2242: mtimeHigh or atimeHigh is not 0. Only inodes in memory. */
+export const I_WIDE_TIME: u32 = 1 << 21;
 
 @unmanaged
 export class Inode {
@@ -71,7 +76,7 @@ export class Inode {
   alias_: u32;
   data_: u32;
   pages_: u32;
-  rdev: u32;
+  mtimeHigh_: i32;
   acl_: u32;
   hashNext_: u32;
   ino64: f64;
@@ -186,6 +191,27 @@ export class Inode {
   set data(v: u32) {
     set32(changetype<usize>(this) + offsetof<Inode>("data_"), v);
   }
+  /** The bits of mtime's seconds beyond the 34 in mtime. */
+  get mtimeHigh(): i32 {
+    return atomic.load<i32>(changetype<usize>(this), offsetof<Inode>("mtimeHigh_"));
+  }
+  set mtimeHigh(v: i32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("mtimeHigh_"), <u32>v);
+  }
+  /** The same of atime; not in an inode of a driver, which is in a table. */
+  get atimeHigh(): i32 {
+    return atomic.load<i32>(changetype<usize>(this), offsetof<Inode>("hashNext_"));
+  }
+  set atimeHigh(v: i32) {
+    put32(changetype<usize>(this) + offsetof<Inode>("hashNext_"), <u32>v);
+  }
+  /** Directories in memory: the last cookie given to an entry, under childLock. It counts from 0 and never comes round. */
+  get lastCookie(): u64 {
+    return load<u64>(changetype<usize>(this), offsetof<Inode>("ino64"));
+  }
+  set lastCookie(v: u64) {
+    put64(changetype<usize>(this) + offsetof<Inode>("ino64"), v);
+  }
   get pages(): u32 {
     return atomic.load<u32>(changetype<usize>(this) + offsetof<Inode>("pages_"));
   }
@@ -212,16 +238,46 @@ export class Inode {
   }
 }
 
-/** A time as inodes store it. Seconds are limited to +-2^33 (the years 1697 to 2242). */
-export function makeTime(sec: f64, nsec: f64): i64 {
-  const s = sec > 8589934591.0 ? 8589934591.0 : sec < -8589934592.0 ? -8589934592.0 : sec;
-  return ((<i64>s) << 30) | <i64>nsec;
+/** A time as inodes store it, with the low 34 bits of the seconds; highSeconds() has the others. */
+export function makeTime(sec: i64, nsec: i64): i64 {
+  return (sec << 30) | nsec;
 }
 
-/** The same from milliseconds with a fraction. */
+/** The bits of seconds that makeTime() leaves out: 0 from 1697 to 2242. */
+export function highSeconds(sec: i64): i32 {
+  return <i32>((sec - ((sec << 30) >> 30)) >> 34);
+}
+
+/** The seconds of a time and its high bits. */
+export function timeSeconds(time: i64, high: i32): i64 {
+  return (time >> 30) + ((<i64>high) << 34);
+}
+
+/** Sets mtime, inside a change of attributes. */
+export function setMtime(i: Inode, time: i64, high: i32): void {
+  i.mtime = time;
+  if (high == 0 && !(i.mode & I_WIDE_TIME)) return;
+  i.mtimeHigh = high;
+  updateWideTime(i);
+}
+
+/** Sets atime, inside a change of attributes. */
+export function setAtime(i: Inode, time: i64, high: i32): void {
+  i.atime = time;
+  if (high == 0 && !(i.mode & I_WIDE_TIME)) return;
+  i.atimeHigh = high;
+  updateWideTime(i);
+}
+
+function updateWideTime(i: Inode): void {
+  i.mode = i.mtimeHigh != 0 || i.atimeHigh != 0 ? i.mode | I_WIDE_TIME : i.mode & ~I_WIDE_TIME;
+}
+
+/** A time from milliseconds with a fraction. Seconds are limited to +-2^33. */
 export function timeOfMs(ms: f64): i64 {
   const s = floor<f64>(ms / 1000.0);
-  return makeTime(s, min<f64>((ms - s * 1000.0) * 1000000.0, 999999999.0));
+  const limited = min<f64>(max<f64>(s, -8589934592.0), 8589934591.0);
+  return makeTime(<i64>limited, <i64>min<f64>((ms - s * 1000.0) * 1000000.0, 999999999.0));
 }
 
 export function currentTime(): i64 {
@@ -261,7 +317,7 @@ export function endAttr(i: Inode): void {
 /** Sets mtime and ctime, or only ctime. */
 export function touch(i: Inode, contents: bool, t: i64): void {
   beginAttr(i);
-  if (contents) i.mtime = t;
+  if (contents) setMtime(i, t, 0);
   i.ctime = t;
   endAttr(i);
 }

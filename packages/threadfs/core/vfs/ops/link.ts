@@ -4,15 +4,15 @@ import { EMLINK, ENOENT, EPERM, EXDEV } from "../../../abi/errno";
 import { tmpfsLink } from "../../fs/tmpfs/tmpfs";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
-import { LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
+import { Nameidata } from "../walk/nameidata";
 import { donePathCreate, filenameCreate } from "./create";
 
 /** Links that a file may have. */
 const LINK_MAX: u32 = 0x7fffffff;
 
-/** linkat(2). `follow`: links the target of a symbolic link. */
-export function doLink(from: Nameidata, nd: Nameidata, follow: bool): i32 {
-  let err = filenameLookup(from, follow ? LOOKUP_FOLLOW : 0, FOR_PATH, 0);
+/** linkat(2). `follow` LOOKUP_FOLLOW: links the target of a symbolic link; else 0. */
+export function doLink(from: Nameidata, nd: Nameidata, follow: u32): i32 {
+  let err = filenameLookup(from, follow, FOR_PATH, 0);
   if (err != 0) return err;
   const d = filenameCreate(nd, false);
   if (!d) {

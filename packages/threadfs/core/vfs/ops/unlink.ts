@@ -28,6 +28,10 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
     return err;
   }
   err = mntWantWrite(nd.mnt);
+  if (err != 0) {
+    pathPut(nd);
+    return err;
+  }
   const dir = nd.inode;
   const d = lockAndLookup(nd, false);
   if (!d) {
@@ -38,7 +42,7 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   if (i) ihold(i);
   if (!i) err = -ENOENT;
   else if (!dirs && hasTrailingSlash(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
-  else if (err == 0) err = mayDelete(nd.ctx, dir, d, dirs);
+  else err = mayDelete(nd.ctx, dir, d, dirs);
   if (err == 0) {
     mutexLock(i.mutex);
     if (isMounted(d)) err = -EBUSY;

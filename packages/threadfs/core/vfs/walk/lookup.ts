@@ -5,8 +5,9 @@
 
 import * as COUNTER from "../../../abi/counters";
 import * as DROP from "../../../abi/drop";
-import { ECHILD, ENOENT, ENOSPC } from "../../../abi/errno";
+import { ECHILD, ENAMETOOLONG, ENOENT, ENOSPC } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
+import { NAME_MAX } from "../../../abi/limits";
 import * as POINT from "../../../abi/points";
 import { driverLookup, driverRevalidate, revalidatedSeq } from "../../fs/driver/hooks";
 import { hashLen } from "../../mem/hash";
@@ -124,6 +125,7 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   }
   if (d) return d;
   if (dir.mode & I_DEAD) return errDentry(nd, -ENOENT);
+  if (nd.lastLen > <u32>NAME_MAX) return errDentry(nd, -ENAMETOOLONG);
   if (parent.flags & D_COMPLETE) {
     if (!create) return errDentry(nd, -ENOENT);
     d = dAlloc(parent, nd.last, nd.lastLen, hl);

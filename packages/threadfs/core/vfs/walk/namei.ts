@@ -43,6 +43,7 @@ import { tracepoint } from "../../tracepoints";
 import { dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "../dcache/dentry";
 import { vfsGetattr } from "../inode/attr";
+import { I_DEAD } from "../inode/inode";
 import { G_MOUNT_SEQ } from "../layout";
 import { mntput } from "../mount/namespace";
 import { enterActive } from "../recovery/quiescence";
@@ -110,16 +111,19 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
     if (r != 0) return r;
     tracepoint(POINT.COMPONENT, nd.dentry_, name);
     let raw = hashName(name);
-    const len = hashNameLen;
+    let len = hashNameLen;
     let type = LAST_NORM;
     if (load<u8>(name) == DOT) {
       if (len == 1) type = LAST_DOT;
       else if (len == 2 && load<u8>(name + 1) == DOT) type = LAST_DOTDOT;
     }
     if (type == LAST_NORM) {
-      if (len > <u32>NAME_MAX) return -ENAMETOOLONG;
+      if (len > <u32>NAME_MAX) {
+        len = nameLength(name);
+        if (!isLastName(nd, name + len, depth)) return nd.inode.mode & I_DEAD ? -ENOENT : -ENAMETOOLONG;
+      }
       nd.state &= ~ND_JUMPED;
-      if (nd.dentry.flags & D_OP_HASH) raw = driverHash(nd.dentry.sb, nd.inode, name, len);
+      if (nd.dentry.flags & D_OP_HASH && len <= <u32>NAME_MAX) raw = driverHash(nd.dentry.sb, nd.inode, name, len);
     } else {
       nd.state |= ND_JUMPED;
     }
@@ -151,6 +155,23 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
       name = rcuWalkRest;
     }
   }
+}
+
+/** The length of a name that is too long for hashName(). */
+function nameLength(name: usize): u32 {
+  let end = name + NAME_MAX;
+  while (load<u8>(end) != SLASH && load<u8>(end) != 0) end++;
+  return <u32>(end - name);
+}
+
+/**
+ * Whether a name that ends at `end` is left to the caller of the walk, which looks it up under the directory's lock: it
+ * finds out there that the name is too long, after its other checks.
+ */
+function isLastName(nd: Nameidata, end: usize, depth: u32): bool {
+  let rest = end;
+  while (load<u8>(rest) == SLASH) rest++;
+  return nd.flags & LOOKUP_PARENT && depth == 0 ? load<u8>(rest) == 0 : false;
 }
 
 /**

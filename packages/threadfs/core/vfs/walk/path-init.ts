@@ -13,7 +13,7 @@ import { rcuReadLock } from "../../mem/smr/smr";
 import { tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
-import { FD_RESERVED, File, fdFile, fdValue, fget, fput } from "../file/file";
+import { FD_RESERVED, File, fdFile, fdValue, fgetRaw, fput } from "../file/file";
 import { G_MOUNT_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
 import { acquireContext, contextRcu } from "../task/context-ref";
@@ -177,7 +177,7 @@ function pathInitFd(nd: Nameidata): i32 {
   let err = 0;
   if (nd.rcu) {
     const v = fdValue(c, nd.dirfd);
-    // Closed, or a close that is not committed yet: fget() finds out.
+    // Closed, or a close that is not committed yet: fgetRaw() finds out.
     if (v == 0) return -ECHILD;
     const f = changetype<File>(<usize>v);
     if (v == FD_RESERVED || !f.dentry) return -EBADF;
@@ -188,7 +188,7 @@ function pathInitFd(nd: Nameidata): i32 {
     err = setStartInode(nd);
     if (fdFile(c, nd.dirfd) != f) return -ECHILD;
   } else {
-    const f = fget(c, nd.dirfd);
+    const f = fgetRaw(c, nd.dirfd);
     if (!f) return -EBADF;
     nd.mnt = mntget(f.mnt);
     nd.dentry = dget(f.dentry);

@@ -20,6 +20,7 @@ import { tracepoint } from "../../tracepoints";
 import { dgetParent, isSubdir } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
+import { touchAtime } from "../inode/atime";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import { G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import {
@@ -267,6 +268,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
     const err = host.security(inodeNumber(inode), 0, 0);
     if (err != 0) return err;
   }
+  touchAtime(nd.pMnt, inode);
   let body = <usize>inode.data;
   if (inode.mode & I_DRIVER) {
     const err = readDriverLink(inode, e);

@@ -34,7 +34,7 @@ function rawName(shared: Uint8Array): string | Buffer {
  */
 export function readEntries(calls: SystemCalls, fd: number, into: Entry[], _count?: number): number {
   calls.checkOpen();
-  const filled = calls.core.sysGetdents(calls.ctx, fd);
+  const filled = calls.core.sysGetdents(calls.ctx, fd, 0);
   // A directory that was removed while it is open has no entries: readdir(3) hides Linux's ENOENT.
   if (filled === -ERRNO.ENOENT) return 0;
   if (filled <= 0) return filled;

@@ -2,8 +2,14 @@
 import { Buffer } from "node:buffer";
 import nodeFs from "node:fs";
 import type { Case, Tools } from "../support/case.js";
+import { SELF } from "../support/targets.js";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
+const { O_NOATIME } = nodeFs.constants;
+/** Linux's numbers of what Node has no name for. The access mode 3 asks for both permissions and grants neither. */
+const O_PATH = 0o10000000;
+const O_TMPFILE = 0o20000000 | O_DIRECTORY;
+const ACCESS_3 = 3;
 
 function fixture(t: Tools): void {
   t.tree({
@@ -38,12 +44,30 @@ const FLAGS: readonly (readonly [name: string, flags: string | number])[] = [
   ["O_WRONLY|O_CREAT|O_NOFOLLOW", O_WRONLY | O_CREAT | O_NOFOLLOW],
   ["O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW],
   ["O_RDONLY|O_EXCL", O_RDONLY | O_EXCL],
+  ["O_RDONLY|O_NOATIME", O_RDONLY | O_NOATIME],
+  ["the access mode 3", ACCESS_3],
+  ["the access mode 3|O_TRUNC", ACCESS_3 | O_TRUNC],
+  ["the access mode 3|O_CREAT", ACCESS_3 | O_CREAT],
+  ["O_PATH", O_PATH],
+  ["O_PATH|O_NOFOLLOW", O_PATH | O_NOFOLLOW],
+  ["O_PATH|O_DIRECTORY", O_PATH | O_DIRECTORY],
+  ["O_PATH|O_RDWR|O_CREAT|O_TRUNC, all of which O_PATH overrides", O_PATH | O_RDWR | O_CREAT | O_TRUNC],
+  ["O_TMPFILE|O_RDWR", O_TMPFILE | O_RDWR],
+  ["O_TMPFILE|O_WRONLY|O_EXCL", O_TMPFILE | O_WRONLY | O_EXCL],
+  ["O_TMPFILE|O_RDONLY", O_TMPFILE | O_RDONLY],
+  ["O_TMPFILE|O_RDWR|O_CREAT", O_TMPFILE | O_RDWR | O_CREAT],
+  ["O_TMPFILE without O_DIRECTORY", (O_TMPFILE & ~O_DIRECTORY) | O_RDWR],
+  ["O_CREAT|O_DIRECTORY", O_CREAT | O_DIRECTORY],
 ];
+
+/** One byte more than a name may have. */
+const LONG = "x".repeat(256);
 
 const PATHS =
   "f d lf ld dang dangin dangdir dangdang self made made/ f/ lf/ ld/ d/ d/. d/.. d/made d/f/ d/f/x nope/x dang/ . ./ .."
     .split(" ")
-    .filter((path) => path !== "..");
+    .filter((path) => path !== "..")
+    .concat(LONG, `${LONG}/`, `${LONG}/x`, `d/${LONG}`);
 
 /** The outcomes of every kind of call on a descriptor, from open to after close. */
 function tryOut(t: Tools, path: string, flags: string | number) {
@@ -174,6 +198,40 @@ const others: Case[] = [
   },
 ];
 
-const cases: readonly Case[] = [...flagCases, ...badCases, ...modeCases, ...badModes, ...others];
+/** Calls on a descriptor that names a file and can neither read nor change it. */
+const byPath: Case[] = ["f", "d", "lf"].map((name) => ({
+  name: `O_PATH on ${name}: what a descriptor is good for`,
+  setup: fixture,
+  run: (t) => {
+    const fd = t.fs.openSync(t.p(name), O_PATH | O_NOFOLLOW);
+    return [
+      t.out(() => t.fs.fstatSync(fd)),
+      t.out(() => t.fs.fchmodSync(fd, 0o600)),
+      t.out(() => t.fs.fchownSync(fd, SELF.uid, SELF.gid)),
+      t.out(() => t.fs.futimesSync(fd, 1, 2)),
+      t.out(() => t.fs.fsyncSync(fd)),
+      t.out(() => t.fs.fdatasyncSync(fd)),
+      t.out(() => t.fs.ftruncateSync(fd, 1)),
+      t.out(() => t.fs.readFileSync(fd)),
+      t.out(() => t.fs.writeFileSync(fd, "x")),
+      t.out(() => t.fs.closeSync(fd)),
+    ];
+  },
+}));
+
+const tmpfile: Case = {
+  name: "O_TMPFILE makes a file without a name, which ends with its descriptor",
+  setup: fixture,
+  run: (t) => {
+    const fd = t.fs.openSync(t.p("d"), O_TMPFILE | O_RDWR, 0o640);
+    t.fs.writeSync(fd, "text");
+    const seen = [t.fs.readdirSync(t.p("d")).sort(), t.fs.fstatSync(fd), t.fs.readFileSync(fd, "utf8")];
+    const read = t.fs.readSync(fd, Buffer.alloc(9), 0, 9, 0);
+    t.fs.closeSync(fd);
+    return [seen, read];
+  },
+};
+
+const cases: readonly Case[] = [...byPath, tmpfile, ...flagCases, ...badCases, ...modeCases, ...badModes, ...others];
 
 export default cases;

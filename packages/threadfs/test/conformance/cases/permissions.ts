@@ -3,9 +3,12 @@
  * on threadfs in a context with those credentials.
  */
 import nodeFs from "node:fs";
-import type { Case, Credentials } from "../support/case.js";
+import type { Case, Credentials, Tools } from "../support/case.js";
 
-const { R_OK, W_OK, X_OK, O_WRONLY, O_CREAT } = nodeFs.constants;
+const { R_OK, W_OK, X_OK, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NOATIME } = nodeFs.constants;
+/** Linux's numbers of what Node has no name for. */
+const O_PATH = 0o10000000;
+const O_TMPFILE = 0o20200000;
 
 const USER: Credentials = { uid: 1000, gid: 1000, groups: [] };
 const MEMBER: Credentials = { uid: 1000, gid: 1000, groups: [2000, 2001] };
@@ -406,6 +409,67 @@ const others: Case[] = [
   },
 ];
 
-const cases: readonly Case[] = [...ownership, ...depths, ...sticky, ...moves, ...changes, ...setgid, ...others];
+/** What lies in a sticky directory of OTHER that every user may write, and how USER opens it. */
+const stickyOpens: Case[] = ["file", "link", "dangling", "own", "ownlink", "none"].flatMap((name) =>
+  [O_CREAT | O_WRONLY, O_CREAT | O_WRONLY | O_NOFOLLOW, O_CREAT | O_EXCL | O_WRONLY, O_WRONLY | O_NOFOLLOW].flatMap(
+    (flags) =>
+      [0o1777, 0o1775, 0o777].map((mode) => ({
+        name: `open flags 0${flags.toString(8)} of ${name} in a directory of mode 0${mode.toString(8)}`,
+        as: USER,
+        root: true,
+        setup: (t: Tools) => {
+          t.tree({
+            target: { data: "t", mode: 0o666 },
+            "s/": null,
+            "s/file": { data: "", mode: 0o666, uid: 1002, gid: 1002 },
+          });
+          t.tree({ "s/own": { data: "", uid: 1000, gid: 1000 }, "s/link": ["../target"], "s/dangling": ["none"] });
+          t.tree({ "s/ownlink": ["../target"] });
+          for (const link of ["link", "dangling"]) t.fs.lchownSync(t.p(`s/${link}`), 1002, 1002);
+          t.fs.lchownSync(t.p("s/ownlink"), 1000, 1000);
+          t.fs.chownSync(t.p("s"), 1001, 1001);
+          t.fs.chmodSync(t.p("s"), mode);
+        },
+        run: (t: Tools) => t.fs.closeSync(t.fs.openSync(t.p(`s/${name}`), flags)),
+      })),
+  ),
+);
+
+/** O_NOATIME is for the owner of a file and for those who may act as the owner. */
+const noAtime: Case[] = Object.entries(USERS).map(([user, as]) => ({
+  name: `O_NOATIME by ${user} on a file of uid 1000 and on one of uid 1001`,
+  as,
+  root: true,
+  setup: (t) => t.tree({ a: { data: "", mode: 0o666, uid: 1000 }, b: { data: "", mode: 0o666, uid: 1001 } }),
+  run: (t) => ["a", "b"].map((name) => t.out(() => t.fs.closeSync(t.fs.openSync(t.p(name), O_NOATIME)))),
+}));
+
+/** The access mode 3 asks for the permissions to read and to write, O_PATH for none. */
+const unusual: Case[] = [0o600, 0o644, 0o622, 0o666, 0o600].map((mode, n) => ({
+  name: `access mode 3, O_PATH and O_TMPFILE with mode 0${mode.toString(8)} (${n})`,
+  as: USER,
+  root: true,
+  setup: (t) => {
+    t.tree({ f: { data: "", mode }, "d/": null });
+    t.fs.chmodSync(t.p("d"), mode | 0o111);
+  },
+  run: (t) =>
+    [3, O_PATH]
+      .map((flags) => t.out(() => t.fs.closeSync(t.fs.openSync(t.p("f"), flags))))
+      .concat(t.out(() => t.fs.closeSync(t.fs.openSync(t.p("d"), O_TMPFILE | O_WRONLY)))),
+}));
+
+const cases: readonly Case[] = [
+  ...ownership,
+  ...depths,
+  ...sticky,
+  ...moves,
+  ...changes,
+  ...setgid,
+  ...others,
+  ...stickyOpens,
+  ...noAtime,
+  ...unusual,
+];
 
 export default cases;

@@ -1,10 +1,13 @@
 /** Which times a call changes: of the file, of the directories it concerns and of its links. */
 import { Buffer } from "node:buffer";
+import nodeFs from "node:fs";
 import type { Case, Step, Tools } from "../support/case.js";
 import { SELF } from "../support/targets.js";
 
 /** Longer than any tick of the kernel's coarse clock. */
 const TICK_MS = 12;
+
+const { O_NOATIME } = nodeFs.constants;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -162,6 +165,122 @@ const others: Case[] = [
   },
 ];
 
-const cases: readonly Case[] = [...single, ...others];
+/** Calls that use files, and what they might be taken to use. */
+const USES: Readonly<Record<string, Step>> = {
+  "a read": (t) => t.fs.readFileSync(t.p("f")),
+  "a read at the end of the file": (t) => withFd(t, "f", "r", (fd) => t.fs.readSync(fd, Buffer.alloc(1), 0, 1, 5)),
+  "a read with O_NOATIME": (t) => {
+    const fd = t.fs.openSync(t.p("f"), O_NOATIME);
+    t.fs.readFileSync(fd);
+    t.fs.closeSync(fd);
+  },
+  "an open": (t) => withFd(t, "f", "r", () => undefined),
+  "a write": (t) => withFd(t, "f", "r+", (fd) => t.fs.writeSync(fd, "x")),
+  "a truncation": (t) => t.fs.truncateSync(t.p("f"), 2),
+  "a copy": (t) => t.fs.copyFileSync(t.p("f"), t.p("d/copy")),
+  "a listing": (t) => t.fs.readdirSync(t.p("d")).length,
+  "a listing by Dir": (t) => {
+    const dir = t.fs.opendirSync(t.p("d"));
+    dir.readSync();
+    dir.closeSync();
+  },
+  "a listing of an empty directory": (t) => t.fs.readdirSync(t.p("empty")),
+  "an opened Dir that is not read": (t) => t.fs.opendirSync(t.p("d")).closeSync(),
+  "a readlink": (t) => t.fs.readlinkSync(t.p("lf")),
+  "a stat through a link": (t) => t.fs.statSync(t.p("lf")),
+  "an lstat of a link": (t) => t.fs.lstatSync(t.p("lf")),
+  "an access through a link": (t) => t.fs.accessSync(t.p("lf")),
+  "a read through a link": (t) => t.fs.readFileSync(t.p("lf")),
+  "a walk through a directory": (t) => t.fs.statSync(t.p("d/f")),
+  "a realpath": (t) => t.fs.realpathSync.native(t.p("lf")),
+  "a rename": (t) => t.fs.renameSync(t.p("d/f"), t.p("e/f")),
+  "a new name": (t) => t.fs.linkSync(t.p("f"), t.p("d/new")),
+  "a failed read of a directory": (t) => withFd(t, "d", "r", (fd) => t.out(() => t.fs.readSync(fd, Buffer.alloc(1)))),
+};
+
+/** Times of access that are older than the last change, so that relatime updates them. */
+const uses: Case[] = Object.entries(USES).map(([name, use]) => ({
+  name: `times of access that move with ${name}`,
+  setup: (t) => {
+    fixture(t);
+    for (const path of WATCHED) t.fs.lutimesSync(t.p(path), 1000, 2000);
+  },
+  run: (t) => {
+    use(t);
+    return WATCHED.map((path) => {
+      const there = t.fs.lstatSync(t.p(path), { throwIfNoEntry: false });
+      return [path, there === undefined ? "gone" : there.atimeMs === 1_000_000];
+    });
+  },
+}));
+
+const TIMES: readonly [name: string, time: unknown][] = [
+  ...[0, 1, 1.5, 0.1, 1.000000001, 123456789.98765, 1795890885.001, 2 ** 31, 2 ** 33, 2 ** 34, 2 ** 44 + 0.5, 1e12],
+  ...[
+    8.64e12,
+    2 ** 53,
+    2 ** 62,
+    2 ** 63 - 1024,
+    2 ** 63,
+    1e20,
+    1e300,
+    -1,
+    -1e20,
+    "1e12",
+    "1e20",
+    "-1.5",
+    "-0.1",
+    "-1e12",
+  ],
+  ...["-9223372036854775808", "-1e20", "Infinity", "-Infinity", "0.1", "7"],
+].map((time) => [`${typeof time} ${time}`, time] as [string, unknown]);
+const DATES = [0, 1, -1, 999, 1795890885001, 8.64e15, -8.64e15, Number.NaN];
+const ALL_TIMES = [...TIMES, ...DATES.map((ms) => [`Date ${ms}`, new Date(ms)] as [string, unknown])];
+
+/** The time in nanoseconds; "now" near the present, which no case sets. */
+function written(nanoseconds: bigint): string {
+  const apart = Number(nanoseconds / 1_000_000n) - Date.now();
+  return Math.abs(apart) < 3_600_000 ? "now" : String(nanoseconds);
+}
+
+const CALLS_THAT_SET: Readonly<Record<string, (t: Tools, atime: unknown, mtime: unknown) => void>> = {
+  utimes: (t, atime, mtime) => t.unchecked.utimesSync(t.p("f"), atime, mtime),
+  lutimes: (t, atime, mtime) => t.unchecked.lutimesSync(t.p("lf"), atime, mtime),
+  futimes: (t, atime, mtime) => withFd(t, "d", "r", (fd) => t.unchecked.futimesSync(fd, atime, mtime)),
+  "utimes, then a change to now,": (t, atime, mtime) => {
+    t.unchecked.utimesSync(t.p("g"), atime, mtime);
+    t.fs.writeFileSync(t.p("g"), "now");
+  },
+};
+
+const values: Case[] = Object.entries(CALLS_THAT_SET).flatMap(([call, set]) =>
+  ALL_TIMES.flatMap(([name, time]) =>
+    (["both", "atime", "mtime"] as const).map((which) => ({
+      name: `${call} with ${which} ${name}`,
+      setup: fixture,
+      run: (t: Tools) => {
+        const outcome = t.out(() => set(t, which === "mtime" ? 5 : time, which === "atime" ? 5 : time));
+        const stats = ["f", "lf", "d", "g"].map((path) => t.fs.lstatSync(t.p(path), { bigint: true }));
+        return [outcome, stats.map(({ atimeNs, mtimeNs }) => [written(atimeNs), written(mtimeNs)])];
+      },
+    })),
+  ),
+);
+
+const precision: Case = {
+  name: "times of a Date read back to the millisecond",
+  setup: fixture,
+  run: (t) => {
+    const wrong: number[] = [];
+    for (let ms = 1795890885000; ms < 1795890886000; ms++) {
+      t.fs.utimesSync(t.p("f"), new Date(ms), new Date(ms));
+      const { mtime, mtimeMs, atimeMs } = t.fs.statSync(t.p("f"));
+      if (mtime.getTime() !== ms || Math.floor(mtimeMs) !== ms || atimeMs !== mtimeMs) wrong.push(mtimeMs);
+    }
+    return wrong;
+  },
+};
+
+const cases: readonly Case[] = [...single, ...others, ...uses, ...values, precision];
 
 export default cases;
