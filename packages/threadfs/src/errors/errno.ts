@@ -85,3 +85,24 @@ const BY_NUMBER: ReadonlyMap<number, readonly [string, string]> = new Map(
 export function errnoText(errno: number): readonly [code: string, text: string] {
   return BY_NUMBER.get(Math.abs(errno)) ?? ["UNKNOWN", "unknown error"];
 }
+
+/** Texts of the C library where they are not those of libuv with a capital letter. */
+const C_TEXTS: Readonly<Record<string, string>> = {
+  EBUSY: "Device or resource busy",
+  EEXIST: "File exists",
+  EIO: "Input/output error",
+  EISDIR: "Is a directory",
+  ELOOP: "Too many levels of symbolic links",
+  EMFILE: "Too many open files",
+  ENAMETOOLONG: "File name too long",
+  ENFILE: "Too many open files in system",
+  ENOMEM: "Cannot allocate memory",
+  ENOTSUP: "Operation not supported",
+  EROFS: "Read-only file system",
+};
+
+/** Name and text of an error number as strerror(3) gives it, which Node's C++ parts use. */
+export function strerror(errno: number): readonly [code: string, text: string] {
+  const [code, text] = errnoText(errno);
+  return [code, C_TEXTS[code] ?? text.charAt(0).toUpperCase() + text.slice(1)];
+}

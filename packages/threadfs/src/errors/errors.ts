@@ -3,7 +3,7 @@
  * `code`, `syscall`, `path`, `dest`; argument errors have a `code` that begins with ERR_. No other file turns an error
  * number into an exception.
  */
-import { errnoText } from "./errno.js";
+import { errnoText, strerror } from "./errno.js";
 import { inspect } from "./inspect.js";
 
 const decoder = /* @__PURE__ */ new TextDecoder();
@@ -53,15 +53,23 @@ export function systemCallError(
 }
 
 /**
- * The exception of `rm`, which consists of many calls: Node's names the path that was given, and its `errno` is positive.
- * For errors other than EACCES, ENOTDIR, ENOTEMPTY and EPERM Node's `code` is empty; here it is the error's name.
+ * The exception of Node's C++ parts of `rm` and `cp`, with the C library's text and a positive `errno`.
+ * @param errno negative error number from the core
+ */
+export function standardError(errno: number, syscall: string, path: string | Uint8Array, mark = ""): SystemCallError {
+  const [code, text] = strerror(errno);
+  const shown = pathText(path);
+  const error = new Error(`${code}, ${text}${mark} '${shown}'`);
+  return Object.assign(error, { errno: -errno, code, syscall, path: shown });
+}
+
+/**
+ * The exception of `rm`, which consists of many calls: Node's names the path that was given. For errors other than
+ * EACCES, ENOTDIR, ENOTEMPTY and EPERM Node's `code` is empty; here it is the error's name.
  * @param errno negative error number from the core
  */
 export function removalError(errno: number, path: string | Uint8Array): SystemCallError {
-  const [code, text] = errnoText(errno);
-  const shown = pathText(path);
-  const error = new Error(`${code}, ${text.charAt(0).toUpperCase()}${text.slice(1)}: '${shown}'`);
-  return Object.assign(error, { errno: -errno, code, syscall: "rm", path: shown });
+  return standardError(errno, "rm", path, ":");
 }
 
 /** An error with a `code`: one of Node's ERR_ codes, or ERR_THREADFS_... */

@@ -2,7 +2,7 @@
 
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD } from "../../abi/flags.js";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { IO_SIZE } from "../../abi/limits.js";
 import * as STAT from "../../abi/stat.js";
 import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
@@ -408,17 +408,17 @@ export const copyFile = operation(
     mode: toCallMode(mode),
   }),
   (calls, { path, dest, mode }): void => {
-    // Files never share blocks here, so a copy that must share them fails.
-    if (mode & COPYFILE_FICLONE_FORCE) throw systemCallError(-ERRNO.ENOSYS, "copyfile", path, dest);
-    const failed = copyContents(calls, path, dest, (mode & COPYFILE_EXCL) !== 0);
+    const failed = copyContents(calls, path, dest, mode, true);
     if (failed < 0) throw systemCallError(failed, "copyfile", path, dest);
   },
 );
 
 /**
- * Copies contents and mode like libuv's copyfile. Returns 0 or a negative errno. A file copied to itself is unchanged.
+ * Copies contents and mode, and the owner if `keepOwner` and the caller may set it, like libuv's copyfile. Returns 0 or a
+ * negative errno. A file copied to itself is unchanged. Everything that can fail is tried before the destination loses its
+ * contents; Node removes the destination when the copy fails.
  */
-function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boolean): number {
+export function copyContents(calls: SystemCalls, path: Path, dest: Path, mode: number, keepOwner: boolean): number {
   const { core, ctx, attachment } = calls;
   const length = calls.tryPutPath(path);
   const source = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, O_RDONLY, 0);
@@ -426,28 +426,55 @@ function copyContents(calls: SystemCalls, path: Path, dest: Path, exclusive: boo
   try {
     const found = core.sysFstat(ctx, source);
     if (found < 0) return found;
-    const [dev, mode, ino] = [attachment.stat[STAT.dev], attachment.stat[STAT.mode], attachment.stat[STAT.ino]];
-    if ((mode & S_IFMT) === S_IFDIR) return -ERRNO.EISDIR;
+    const from = [...attachment.stat];
+    const type = (from[STAT.mode] ?? 0) & S_IFMT;
+    // Files never share blocks here, so a copy that must share them fails; and a directory has no contents.
+    if (mode & COPYFILE_FICLONE_FORCE || type === S_IFDIR) return refuseCopy(calls, dest, from, mode, type === S_IFDIR);
     const destLength = calls.tryPutPath(dest);
-    const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0);
-    const target = destLength < 0 ? destLength : core.sysOpen(ctx, AT_FDCWD, destLength, flags, mode & 0o7777);
+    const flags = O_WRONLY | O_CREAT | (mode & COPYFILE_EXCL ? O_EXCL : 0);
+    const permissions = (from[STAT.mode] ?? 0) & 0o7777;
+    const target = destLength < 0 ? destLength : core.sysOpen(ctx, AT_FDCWD, destLength, flags, permissions);
     if (target < 0) return target;
     try {
       const there = core.sysFstat(ctx, target);
       if (there < 0) return there;
-      if (attachment.stat[STAT.dev] === dev && attachment.stat[STAT.ino] === ino) return 0;
+      if (isSameFile(attachment.stat, from)) return 0;
+      // Fails for all but root and owners, who may give a file to a group of theirs.
+      if (keepOwner) core.sysFchown(ctx, target, from[STAT.uid] ?? 0, from[STAT.gid] ?? 0);
+      const changed = core.sysFchmod(ctx, target, permissions);
+      if (changed < 0) return changed;
       const cleared = core.sysFtruncate(ctx, target, 0);
-      if (cleared < 0) return cleared;
-      const changed = core.sysFchmod(ctx, target, mode & 0o7777);
-      // The caller may write another user's file but not change its mode.
-      if (changed < 0 && changed !== -ERRNO.EPERM) return changed;
-      return pump(calls, source, target);
+      return cleared < 0 ? cleared : pump(calls, source, target);
     } finally {
       core.sysClose(ctx, target);
     }
   } finally {
     core.sysClose(ctx, source);
   }
+}
+
+function isSameFile(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  return a[STAT.dev] === b[STAT.dev] && a[STAT.ino] === b[STAT.ino];
+}
+
+/** What a copy that cannot be made returns: the errors of the destination come first, which is not touched. */
+function refuseCopy(
+  calls: SystemCalls,
+  dest: Path,
+  from: ArrayLike<number>,
+  mode: number,
+  isDirectory: boolean,
+): number {
+  const { core, ctx, attachment } = calls;
+  const refused = isDirectory ? -ERRNO.EISDIR : -ERRNO.EOPNOTSUPP;
+  if (mode & COPYFILE_EXCL && calls.statRaw(dest, AT_SYMLINK_NOFOLLOW) === 0) return -ERRNO.EEXIST;
+  const length = calls.tryPutPath(dest);
+  const target = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, O_WRONLY, 0);
+  if (target < 0) return target === -ERRNO.ENOENT ? refused : target;
+  core.sysFstat(ctx, target);
+  const same = isSameFile(attachment.stat, from);
+  core.sysClose(ctx, target);
+  return same ? 0 : refused;
 }
 
 /** Copies everything from one descriptor to another; the bytes stay in the scratch area. */

@@ -182,8 +182,13 @@ export class SystemCalls {
 
   /** The working directory. @throws ENOENT if it was removed */
   cwd(): string {
+    return new TextDecoder().decode(this.cwdBytes());
+  }
+
+  /** The working directory as bytes. @throws ENOENT if it was removed */
+  cwdBytes(): Uint8Array {
     this.checkOpen();
     const length = this.check(this.core.sysGetcwd(this.ctx), "getcwd");
-    return new TextDecoder().decode(this.attachment.io.slice(0, length));
+    return this.attachment.io.slice(0, length);
   }
 }

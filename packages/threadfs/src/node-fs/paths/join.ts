@@ -3,7 +3,7 @@
  * several parts uses these functions, and no path that holds bytes becomes a string on its way back to the core.
  */
 import type { Path } from "../args.js";
-import { allocate, utf8Bytes } from "../bytes.js";
+import { allocate, decodeText, encodeText, utf8Bytes } from "../bytes.js";
 
 const SLASH = 0x2f;
 
@@ -12,7 +12,7 @@ export function pathBytes(path: Path): Uint8Array {
   return typeof path === "string" ? utf8Bytes(path) : path;
 }
 
-function endsWithSlash(path: Path): boolean {
+export function endsWithSlash(path: Path): boolean {
   return typeof path === "string" ? path.endsWith("/") : path.length > 0 && path[path.length - 1] === SLASH;
 }
 
@@ -60,10 +60,37 @@ export function resolvePath(base: string, path: string): string {
   return `/${partsOf(path.startsWith("/") ? path : `${base}/${path}`, true).join("/")}`;
 }
 
-/** As `path.dirname`. */
-export function dirname(path: string): string {
-  const end = path.replace(/\/+$/, "");
-  const slash = end.lastIndexOf("/");
-  if (slash === -1) return path.startsWith("/") ? "/" : ".";
-  return end.slice(0, slash).replace(/\/+$/, "") || "/";
+function lastSlash(path: Path): number {
+  return typeof path === "string" ? path.lastIndexOf("/") : path.lastIndexOf(SLASH);
+}
+
+/** What is before the last slash: "/" for a name in the root, "" for a bare name. `a/b/` is in `a/b`. */
+export function parentPath(path: Path): Path {
+  let parent = path.slice(0, Math.max(lastSlash(path), 0));
+  while (parent.length > 0 && endsWithSlash(parent)) parent = parent.slice(0, -1);
+  return parent.length === 0 && lastSlash(path) >= 0 ? "/" : parent;
+}
+
+/** Whether two paths are the same bytes. */
+export function samePath(a: Path, b: Path): boolean {
+  return a.length === b.length && startsWithPath(a, b);
+}
+
+/** Whether the bytes of a path begin with those of another. */
+export function startsWithPath(path: Path, start: Path): boolean {
+  if (typeof path === "string" && typeof start === "string") return path.startsWith(start);
+  const [bytes, first] = [pathBytes(path), pathBytes(start)];
+  return first.length <= bytes.length && first.every((byte, i) => byte === bytes[i]);
+}
+
+export function isAbsolute(path: Path): boolean {
+  return typeof path === "string" ? path.startsWith("/") : path[0] === SLASH;
+}
+
+/** {@link resolvePath} for paths of which one may be bytes. */
+export function resolveBytes(base: Path, path: Path): Path {
+  if (typeof base === "string" && typeof path === "string") return resolvePath(base, path);
+  // Slashes and dots are single bytes in every encoding that a name may have.
+  const text = (part: Path) => decodeText(pathBytes(part), "latin1");
+  return encodeText(resolvePath(text(base), text(path)), "latin1");
 }

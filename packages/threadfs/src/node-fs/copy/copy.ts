@@ -1,0 +1,289 @@
+/**
+ * Copies a file or a tree. Node 26 has two walks, and so are there two here: with a filter, or for the file that is given, in
+ * JavaScript over the calls of fs (`copyOne`); without a filter, for everything below a directory, in C++ (`copyEntry`). They
+ * differ in errors, in what happens to links, and in that the second one writes into existing files. Iterative, so that
+ * depth costs no JavaScript stack. Paths that hold bytes stay bytes.
+ */
+
+import * as ERRNO from "../../../abi/errno.js";
+import { AT_FDCWD, AT_REMOVEDIR } from "../../../abi/flags.js";
+import { codedError, describeValue, pathText, standardError } from "../../errors/errors.js";
+import type { Path } from "../args.js";
+import { constants } from "../constants.js";
+import { listDirectory } from "../directory/entries.js";
+import { copyContents, copyFile } from "../ops-file.js";
+import { chmod, mkdir, utimes } from "../ops-path.js";
+import { appendName, endsWithSlash, joinPaths } from "../paths/join.js";
+import type { Stats } from "../stats.js";
+import type { SystemCalls } from "../system-calls.js";
+import {
+  type Attributes,
+  attributes,
+  checkPaths,
+  isCopied,
+  isDirectory,
+  isLink,
+  isSame,
+  mayStat,
+  mustStat,
+  refuseExisting,
+  refuseInto,
+} from "./check.js";
+import { copyLink, copyLinkInTree } from "./links.js";
+
+export interface CopyArguments {
+  src: Path;
+  dest: Path;
+  dereference: boolean;
+  errorOnExist: boolean;
+  force: boolean;
+  preserveTimestamps: boolean;
+  recursive: boolean;
+  verbatimSymlinks: boolean;
+  mode: number;
+  filter: ((source: string, destination: string) => unknown) | undefined;
+}
+
+/** A directory whose entries are being copied. */
+interface Level {
+  src: Path;
+  dest: Path;
+  source: Attributes;
+  target: Attributes | number;
+  names: Path[];
+  next: number;
+  /** Whether the copy made the directory: it gets the mode of its source when it is complete. */
+  made: boolean;
+}
+
+const { O_RDONLY, COPYFILE_EXCL } = constants;
+const PERMISSIONS = 0o7777;
+
+export class Copy {
+  readonly #calls: SystemCalls;
+  readonly #args: CopyArguments;
+  readonly #levels: Level[] = [];
+
+  /** The checks have made a directory of the destination's name. */
+  #made = false;
+
+  constructor(calls: SystemCalls, args: CopyArguments) {
+    this.#calls = calls;
+    this.#args = args;
+  }
+
+  run(): void {
+    const { src, dest, dereference, recursive } = this.#args;
+    if (!this.#wanted(src, dest)) return;
+    this.#made = checkPaths(this.#calls, src, dest, dereference, recursive);
+    this.#copyOne(src, dest);
+    try {
+      this.#copyEntries();
+    } catch (error) {
+      // Node's walk with a filter sets modes and times also when it fails.
+      throw this.#args.filter === undefined ? error : this.#abandon(error);
+    }
+  }
+
+  /** Returns the last error. */
+  #abandon(error: unknown): unknown {
+    let last = error;
+    while (this.#levels.length > 0) {
+      try {
+        this.#finish();
+      } catch (next) {
+        last = next;
+      }
+    }
+    return last;
+  }
+
+  #copyEntries(): void {
+    for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
+      const name = level.names[level.next++];
+      if (name === undefined) {
+        this.#finish();
+      } else if (this.#args.filter === undefined) {
+        this.#copyEntry(appendName(level.src, name), appendName(level.dest, name), level);
+      } else {
+        const [from, to] = [joinPaths(level.src, name), joinPaths(level.dest, name)];
+        if (this.#wanted(from, to)) this.#copyOne(from, to);
+      }
+    }
+  }
+
+  /** Asks the filter. @throws TypeError ERR_INVALID_RETURN_VALUE */
+  #wanted(src: Path, dest: Path): boolean {
+    const { filter } = this.#args;
+    // Bytes where a path is bytes, which Node's types do not express.
+    const wanted = filter === undefined || filter(src as string, dest as string);
+    if (wanted instanceof Promise) {
+      const message = `Expected boolean to be returned from the "filter" function but got ${describeValue(wanted)}.`;
+      throw codedError(TypeError, "ERR_INVALID_RETURN_VALUE", message);
+    }
+    return Boolean(wanted);
+  }
+
+  /** The file that was given, or one in a tree with a filter. */
+  #copyOne(src: Path, dest: Path): void {
+    const { dereference, recursive, errorOnExist, force, verbatimSymlinks } = this.#args;
+    const source = mustStat(this.#calls, src, dereference);
+    const target = mayStat(this.#calls, dest, dereference);
+    if (isDirectory(source) && recursive) {
+      if (target !== undefined && errorOnExist && !force) refuseExisting(dest);
+      this.#refuseLoop(src, dest, source);
+      if (target === undefined) {
+        if (this.#args.filter === undefined) this.#makeDirectory(dest);
+        else mkdir.run(this.#calls, { path: dest, mode: 0o777, recursive: false });
+      }
+      this.#enter(src, dest, source, target === undefined);
+    } else if (isCopied(source)) {
+      this.#copyFile(src, dest, source, target);
+    } else if (isLink(source)) {
+      copyLink(this.#calls, src, dest, target, verbatimSymlinks);
+    }
+  }
+
+  /** Through links a tree may contain itself, or the copy that is being made: Node never ends there, or at PATH_MAX. */
+  #refuseLoop(src: Path, dest: Path, source: Attributes): void {
+    const loops = this.#levels.some((level) => isSame(level.source, source) || isSame(level.target, source));
+    if (loops) refuseInto(src, dest);
+  }
+
+  #enter(src: Path, dest: Path, source: Attributes, made: boolean): void {
+    const target = attributes(this.#calls, dest, true);
+    const names = listDirectory(this.#calls, src).map(({ name }) => name);
+    this.#levels.push({ src, dest, source, target, names, next: 0, made });
+  }
+
+  /** Leaves the directory that is complete. */
+  #finish(): void {
+    const level = this.#levels.pop();
+    if (level === undefined) return;
+    const { src, dest, source, made } = level;
+    const { filter, preserveTimestamps } = this.#args;
+    if (preserveTimestamps && filter !== undefined) this.#copyTimes(src, dest);
+    if (made) chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS });
+    if (preserveTimestamps && filter === undefined) this.#copyTimes(src, dest);
+  }
+
+  #makeDirectory(dest: Path): void {
+    const length = this.#calls.tryPutPath(dest);
+    const failed = length < 0 ? length : this.#calls.core.sysMkdir(this.#calls.ctx, AT_FDCWD, length, 0o777);
+    if (failed < 0) throw standardError(failed, "cp", dest);
+  }
+
+  /** The times with their nanoseconds. */
+  #copyTimes(src: Path, dest: Path): void {
+    const calls = this.#calls;
+    calls.check(calls.statRaw(src, 0), "stat", src);
+    const { atimeMs, mtimeMs } = calls.stats(false) as Stats;
+    utimes.run(calls, utimes.parse(dest as string, atimeMs / 1000, mtimeMs / 1000));
+  }
+
+  #copyFile(src: Path, dest: Path, source: Attributes, target: Attributes | undefined): void {
+    const { force, errorOnExist, mode, preserveTimestamps } = this.#args;
+    if (target === undefined) {
+      copyFile.run(this.#calls, { path: src, dest, mode });
+    } else {
+      if (!force) {
+        if (errorOnExist) refuseExisting(dest);
+        return;
+      }
+      this.#replace(src, dest);
+    }
+    if (preserveTimestamps) this.#copyTimes(src, dest);
+    chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS });
+  }
+
+  /** Replaces a file by a copy. As in Node it is removed first; here only when the source can be read. */
+  #replace(src: Path, dest: Path): void {
+    if (endsWithSlash(dest)) {
+      // Node makes a missing directory of that name, removes it again and fails.
+      if (this.#made) this.#remove(dest);
+      throw standardError(-ERRNO.EISDIR, "cp", dest);
+    }
+    this.#checkReadable(src, dest);
+    this.#remove(dest);
+    const failed = copyContents(this.#calls, src, dest, this.#args.mode, false);
+    if (failed < 0) throw standardError(failed, "cp", dest);
+  }
+
+  #checkReadable(src: Path, dest: Path): void {
+    const length = this.#calls.tryPutPath(src);
+    const fd = length < 0 ? length : this.#calls.core.sysOpen(this.#calls.ctx, AT_FDCWD, length, O_RDONLY, 0);
+    if (fd < 0) throw standardError(fd, "cp", dest);
+    this.#calls.closeQuietly(fd);
+  }
+
+  /** Removes a file, a link or an empty directory. */
+  #remove(path: Path): void {
+    const { core, ctx } = this.#calls;
+    const directory = isDirectory(attributes(this.#calls, path, false));
+    const length = this.#calls.tryPutPath(path);
+    const gone = length < 0 ? length : core.sysUnlink(ctx, AT_FDCWD, length, directory ? AT_REMOVEDIR : 0);
+    if (gone < 0 && gone !== -ERRNO.ENOENT) throw standardError(gone, "unlink", path);
+  }
+
+  /** An entry of a tree without a filter. */
+  #copyEntry(src: Path, dest: Path, { dest: directory }: Level): void {
+    const { dereference, verbatimSymlinks } = this.#args;
+    const own = attributes(this.#calls, src, false);
+    if (typeof own === "number") {
+      // It has vanished since its name was read.
+      if (own === -ERRNO.ENOENT) return;
+      throw standardError(own, "cp", directory);
+    }
+    if (isLink(own) && !dereference) {
+      copyLinkInTree(this.#calls, src, dest, directory, verbatimSymlinks);
+      return;
+    }
+    const source = isLink(own) ? mustStat(this.#calls, src, true) : own;
+    if (isDirectory(source)) {
+      this.#refuseLoop(src, dest, source);
+      const target = attributes(this.#calls, dest, true);
+      if (typeof target === "object" && !isDirectory(target)) throw standardError(-ERRNO.EEXIST, "cp", dest);
+      if (typeof target === "number") this.#makeDirectory(dest);
+      this.#enter(src, dest, source, typeof target === "number");
+    } else if (isCopied(source)) {
+      // In the place of a dereferenced link Node makes a new file, elsewhere it writes into the one that is there.
+      if (isLink(own) && this.#takesPlace(src, dest)) return;
+      this.#copyFileInTree(src, dest, source, directory);
+    }
+  }
+
+  /** Removes what a file is to replace. Returns whether it stays instead. */
+  #takesPlace(src: Path, dest: Path): boolean {
+    const { force, errorOnExist } = this.#args;
+    if (typeof attributes(this.#calls, dest, true) === "number") return false;
+    if (!force) {
+      if (errorOnExist) refuseExistingInTree(dest);
+      return true;
+    }
+    this.#checkReadable(src, dest);
+    this.#remove(dest);
+    return false;
+  }
+
+  /** Node writes into a file that is there, through its other names and links too. */
+  #copyFileInTree(src: Path, dest: Path, source: Attributes, directory: Path): void {
+    const { force, errorOnExist, preserveTimestamps } = this.#args;
+    const target = attributes(this.#calls, dest, true);
+    if (typeof target === "object" && isSame(source, target)) refuseExistingInTree(dest);
+    if (typeof target === "object" && !isCopied(target)) throw standardError(-ERRNO.EINVAL, "cp", directory);
+    const failed = copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, false);
+    if (failed === -ERRNO.EEXIST && !force) {
+      if (errorOnExist) refuseExistingInTree(dest);
+      if (preserveTimestamps) this.#copyTimes(src, dest);
+      return;
+    }
+    if (failed < 0) throw standardError(failed, "cp", directory);
+    if (preserveTimestamps) this.#copyTimes(src, dest);
+    chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS });
+  }
+}
+
+function refuseExistingInTree(dest: Path): never {
+  const message = `[ERR_FS_CP_EEXIST]: Target already exists: cp returned EEXIST (${pathText(dest)} already exists)`;
+  throw codedError(Error, "ERR_FS_CP_EEXIST", message);
+}

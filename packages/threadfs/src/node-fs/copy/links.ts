@@ -1,0 +1,156 @@
+/** Links that `cp` copies: what a copy points at, and when it may take another link's place. */
+
+import * as ERRNO from "../../../abi/errno.js";
+import { AT_FDCWD } from "../../../abi/flags.js";
+import { codedError, compoundError, pathText, standardError } from "../../errors/errors.js";
+import type { Path } from "../args.js";
+import { decodeText } from "../bytes.js";
+import { readlink, symlink, unlink } from "../ops-path.js";
+import {
+  appendName,
+  isAbsolute,
+  parentPath,
+  pathBytes,
+  resolveBytes,
+  samePath,
+  startsWithPath,
+} from "../paths/join.js";
+import type { SystemCalls } from "../system-calls.js";
+import { type Attributes, attributes, isDirectory, isLink, mustStat, refuseInto } from "./check.js";
+
+/** The body of a link, as bytes. */
+function bodyOf(calls: SystemCalls, path: Path): Path {
+  return readlink.run(calls, { path, encoding: "buffer" });
+}
+
+/** As `path.resolve(directory of at, path)`: by the text alone. */
+function resolveAt(calls: SystemCalls, at: Path, path: Path): Path {
+  return resolveBytes(resolveBytes(calls.cwdBytes(), parentPath(at)), path);
+}
+
+/** Whether a path is another or below it, by their text. */
+function isInside(calls: SystemCalls, above: Path, path: Path): boolean {
+  const [top, below] = [resolveBytes(calls.cwdBytes(), above), resolveBytes(calls.cwdBytes(), path)];
+  return samePath(pathBytes(top), pathBytes(below)) || startsWithPath(pathBytes(below), pathBytes(appendName(top, "")));
+}
+
+/** The names of an absolute path, dots too, as std::filesystem::absolute leaves them. */
+function namesOf(calls: SystemCalls, path: Path): string[] {
+  const whole = isAbsolute(path) ? path : appendName(calls.cwdBytes(), path);
+  return decodeText(pathBytes(whole), "latin1").split("/").filter(Boolean);
+}
+
+/** {@link isInside} as Node's C++ has it: nothing is resolved, so that the bodies of relative links rarely match. */
+function isInsideInTree(calls: SystemCalls, above: Path, path: Path): boolean {
+  const below = namesOf(calls, path);
+  return namesOf(calls, above).every((name, i) => name === below[i]);
+}
+
+function make(calls: SystemCalls, body: Path, dest: Path): void {
+  symlink.run(calls, { path: body, dest });
+}
+
+/** A link that is copied by itself, or in a tree with a filter. `target`: what is there. */
+export function copyLink(
+  calls: SystemCalls,
+  src: Path,
+  dest: Path,
+  target: Attributes | undefined,
+  verbatim: boolean,
+): void {
+  const body = bodyOf(calls, src);
+  const resolved = verbatim || isAbsolute(body) ? body : resolveAt(calls, src, body);
+  if (target === undefined || !isLink(target)) {
+    // A file in the link's place is not overwritten: symlink fails with EEXIST.
+    make(calls, resolved, dest);
+    return;
+  }
+  const old = resolveAt(calls, dest, bodyOf(calls, dest));
+  if (isDirectory(attributes(calls, src, true)) && isInside(calls, resolved, old)) {
+    const message = `cannot copy ${pathText(resolved)} to a subdirectory of self ${pathText(old)}`;
+    throw linkError("ERR_FS_CP_EINVAL", "Invalid src or dest", message, dest);
+  }
+  if (isDirectory(mustStat(calls, dest, true)) && isInside(calls, old, resolved)) {
+    const message = `cannot overwrite ${pathText(old)} with ${pathText(resolved)}`;
+    throw linkError(
+      "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY",
+      "Cannot overwrite symlink in subdirectory of self",
+      message,
+      dest,
+    );
+  }
+  unlink.run(calls, dest);
+  make(calls, resolved, dest);
+}
+
+function linkError(code: string, prefix: string, message: string, dest: Path): Error {
+  return compoundError(code, prefix, {
+    message,
+    path: pathText(dest),
+    syscall: "cp",
+    errno: ERRNO.EINVAL,
+    code: "EINVAL",
+  });
+}
+
+/** A link in a tree. `directory`: the one that the copy is made in, which errors name. */
+export function copyLinkInTree(calls: SystemCalls, src: Path, dest: Path, directory: Path, verbatim: boolean): void {
+  const body = bodyOf(calls, src);
+  if (verbatim) {
+    place(calls, body, dest, directory);
+    return;
+  }
+  if (typeof attributes(calls, dest, true) === "object") replace(calls, body, dest);
+  place(calls, canonical(calls, appendName(parentPath(src), body), body), dest, directory);
+}
+
+/** Takes away what is in the way of a link, as far as Node does: another link. @throws EEXIST, ERR_FS_CP_... */
+function replace(calls: SystemCalls, body: Path, dest: Path): void {
+  const target = attributes(calls, dest, false);
+  if (!isLink(target)) {
+    if (!isDirectory(target)) throw standardError(-ERRNO.EEXIST, "cp", dest);
+    return;
+  }
+  const old = bodyOf(calls, dest);
+  if (isDirectory(attributes(calls, body, true)) && isInsideInTree(calls, body, old)) refuseInto(body, old);
+  if (isDirectory(attributes(calls, dest, true)) && isInsideInTree(calls, old, body)) {
+    const message = `cannot overwrite ${pathText(old)} with ${pathText(body)}`;
+    throw codedError(Error, "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", message);
+  }
+  unlink.run(calls, dest);
+}
+
+function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): void {
+  const [length, length2] = calls.putPaths(body, dest, "symlink");
+  const failed = calls.core.sysSymlink(calls.ctx, length, AT_FDCWD, length2);
+  if (failed < 0) throw standardError(failed, "cp", directory);
+}
+
+/**
+ * An absolute path without links as far as it exists, the rest by its text (C++: std::filesystem::weakly_canonical).
+ * A loop of links stays as it is; Node gives up the copy there.
+ */
+function canonical(calls: SystemCalls, path: Path, body: Path): Path {
+  const whole = isAbsolute(body) ? body : resolveFrom(calls, path);
+  const missing: Path[] = [];
+  let found: Path = whole;
+  for (;;) {
+    const length = calls.tryPutPath(found);
+    const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
+    if (got >= 0) {
+      const real: Path = calls.attachment.io.slice(0, got);
+      return resolveBytes(
+        missing.reduceRight((above, name) => appendName(above, name), real),
+        "",
+      );
+    }
+    const above = parentPath(found);
+    if (above.length <= 1) return resolveBytes(calls.cwdBytes(), whole);
+    missing.push(found.slice(above.length + 1));
+    found = above;
+  }
+}
+
+function resolveFrom(calls: SystemCalls, path: Path): Path {
+  return isAbsolute(path) ? path : appendName(calls.cwdBytes(), path);
+}
