@@ -444,7 +444,10 @@ export function copyContents(calls: SystemCalls, path: Path, dest: Path, mode: n
       const changed = core.sysFchmod(ctx, target, permissions);
       if (changed < 0) return changed;
       const cleared = core.sysFtruncate(ctx, target, 0);
-      return cleared < 0 ? cleared : pump(calls, source, target);
+      if (cleared < 0) return cleared;
+      // Without privilege truncate(2) takes the set-id bits away.
+      if (permissions & SET_ID) core.sysFchmod(ctx, target, permissions);
+      return pump(calls, source, target);
     } finally {
       core.sysClose(ctx, target);
     }
@@ -452,6 +455,8 @@ export function copyContents(calls: SystemCalls, path: Path, dest: Path, mode: n
     core.sysClose(ctx, source);
   }
 }
+
+const SET_ID = 0o6000;
 
 function isSameFile(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   return a[STAT.dev] === b[STAT.dev] && a[STAT.ino] === b[STAT.ino];
