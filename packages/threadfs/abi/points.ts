@@ -56,6 +56,10 @@ export const START_READ = 22;
 export const NAME_READ = 23;
 /** In ref mode: a dentry of the chain is another one, and its `next` is not read yet. a: dentry. */
 export const CHAIN_NEXT = 24;
+/** A call that does not walk has acquired its context. a: context. */
+export const CALL_CONTEXT = 25;
+/** A call by descriptor has a reference on its file. a: file. */
+export const CALL_FILE = 26;
 
 /** Writers: a dentry's sequence is odd, and the move begins. a: dentry; b: target. */
 export const MOVE_BEGIN = 40;

@@ -3,9 +3,11 @@
 import { EBADF, EDEADLK, EINVAL, ENAMETOOLONG, ENOENT } from "../../abi/errno";
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW } from "../../abi/flags";
 import { PATH_MAX } from "../../abi/limits";
+import * as POINT from "../../abi/points";
 import * as SCRATCH from "../../abi/scratch";
 import { hasNul } from "../mem/hash";
 import * as T from "../mem/thread";
+import { tracepoint } from "../tracepoints";
 import { File, fget, fgetRaw } from "../vfs/file/file";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { acquireContext } from "../vfs/task/context-ref";
@@ -33,7 +35,9 @@ export function syscallEnter(): bool {
 export function syscallEnterActive(ctx: f64): Context | null {
   if (!syscallEnter()) return null;
   enterActive();
-  return acquireContext(ctx);
+  const c = acquireContext(ctx);
+  tracepoint(POINT.CALL_CONTEXT, changetype<usize>(c), 0);
+  return c;
 }
 
 /** Ends a call with its result: the thread becomes quiescent. A call that was refused inside a hook ends nothing. */
@@ -94,7 +98,9 @@ export function lookupFlags(flags: u32): u32 {
 export function fileOf(c: Context | null, fd: i32): File {
   if (c == null) return changetype<File>(0);
   syscallEnterErr = -EBADF;
-  return fget(c, fd);
+  const f = fget(c, fd);
+  tracepoint(POINT.CALL_FILE, changetype<usize>(f), 0);
+  return f;
 }
 
 /** The same for a call that needs its context for nothing else. */

@@ -92,11 +92,10 @@ const MAX_GROUPS = IO_SIZE / 4;
 
 /** A context in this thread. */
 export class Context {
-  /** The calls of `node:fs`, made by this context. */
-  readonly fs: FsSync;
   readonly #attachment: Attachment;
   readonly #calls: SystemCalls;
   readonly #owned: boolean;
+  readonly #fs: FsSync;
   /** Whether the context ends with this thread, because no other one can have its handle. */
   #endsWithThread: boolean;
 
@@ -106,11 +105,16 @@ export class Context {
     this.#calls = new SystemCalls(attachment, ctx);
     this.#owned = owned;
     this.#endsWithThread = owned;
-    this.fs = makeSync(this.#calls);
+    this.#fs = makeSync(this.#calls);
     refuseCloning(
       this,
       "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
     );
+  }
+
+  /** The calls of `node:fs`, made by this context. */
+  get fs(): FsSync {
+    return this.#fs;
   }
 
   /**

@@ -3,7 +3,7 @@
  * the rename sequence and the mount sequence; after a few attempts writers are locked out.
  */
 
-import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../../abi/errno";
+import { EAGAIN, EBADF, ENAMETOOLONG, ENOENT } from "../../../abi/errno";
 import { IO_SIZE } from "../../../abi/limits";
 import * as SCRATCH from "../../../abi/scratch";
 import { lock, unlock } from "../../mem/lock/lock";
@@ -20,8 +20,8 @@ const TRIES: i32 = 16;
 const STEPS_MAX: i32 = 100000;
 
 /**
- * Writes the path of (m, d), as seen from the context's root, to SCRATCH.IO. Returns its length; -ENOENT: removed or
- * unreachable.
+ * Writes the path of (m, d), as seen from the context's root, to SCRATCH.IO. Returns its length; -ENOENT: removed, or the
+ * root is not above it, so that a path would name what is outside of the root.
  */
 export function dPath(c: Context, m: Mount, d: Dentry): i32 {
   for (let n = 0; n < TRIES; n++) {
@@ -47,6 +47,8 @@ function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
   let end = base + IO_SIZE;
   const rootMnt = atomic.load<u32>(c.at + offsetof<Context>("rootMnt_"));
   const root = atomic.load<u32>(c.at + offsetof<Context>("root_"));
+  // The context was closed since this call began.
+  if (root == 0) return -EBADF;
   let m = startMnt;
   let d = start;
   for (let n = 0; n < STEPS_MAX; n++) {

@@ -5,6 +5,7 @@
 
 import * as DROP from "../../../abi/drop";
 import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC } from "../../../abi/errno";
+import { RESOLVE_IN_ROOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
@@ -22,7 +23,7 @@ import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
 import { touchAtime } from "../inode/atime";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
-import { G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
+import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import {
   followUp,
   followUpMountpoint,
@@ -163,6 +164,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
   tracepoint(POINT.DOTDOT, old.at, parent.at);
   // Hand over hand upward: the parent's sequence has been read, and the child's must not have changed.
   if (readSeqRetry(old.seq, nd.seq)) return errDentry(nd, -ECHILD);
+  if (inRoot(nd) && isUnderRoot(nd, nd.mnt, parent, false) != 1) return errDentry(nd, -ECHILD);
   if (pathConnected(nd.mnt, parent, false) <= 0) return errDentry(nd, -ECHILD);
   return parent;
 }
@@ -190,6 +192,48 @@ function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
   return below ? 1 : 0;
 }
 
+/** Whether the walk's context resolves ".." inside its root (RESOLVE_IN_ROOT). */
+function inRoot(nd: Nameidata): bool {
+  return (nd.ctx.resolve & RESOLVE_IN_ROOT) != 0;
+}
+
+/**
+ * path_is_under(): whether (m, d) is the walk's root or below it, at a moment at which no rename and no change of mounts was
+ * in progress. -1 in rcu mode (`wait` false): one is, ask again in ref mode.
+ */
+function isUnderRoot(nd: Nameidata, m: Mount, d: Dentry, wait: bool): i32 {
+  for (let n = 0; n < SEQ_TRIES; n++) {
+    if (wait) rcuReadLock();
+    const rename = readSeqBegin(G_RENAME_SEQ);
+    const mounts = readSeqBegin(G_MOUNT_SEQ);
+    const under = climbsToRoot(nd, m, d);
+    let ok = !readSeqRetry(G_RENAME_SEQ, rename) && !readSeqRetry(G_MOUNT_SEQ, mounts);
+    if (wait && !rcuReadUnlock()) ok = false;
+    if (ok) return under ? 1 : 0;
+    if (!wait) return -1;
+    sleepUs(10);
+  }
+  lock(G_MOUNT_LOCK);
+  lock(G_RENAME_LOCK);
+  const under = climbsToRoot(nd, m, d);
+  unlock(G_RENAME_LOCK);
+  unlock(G_MOUNT_LOCK);
+  return under ? 1 : 0;
+}
+
+function climbsToRoot(nd: Nameidata, startMnt: Mount, start: Dentry): bool {
+  let m = startMnt;
+  let d = start;
+  for (let n = 0; n < MOUNTS_MAX; n++) {
+    if (m == nd.rootMnt) return isSubdir(d, nd.root);
+    const parent = m.parent;
+    if (parent == m) return false;
+    d = m.mountpoint;
+    m = parent;
+  }
+  return false;
+}
+
 function atRoot(nd: Nameidata): bool {
   return nd.dentry == nd.root && nd.mnt == nd.rootMnt;
 }
@@ -200,14 +244,30 @@ function stayRcu(nd: Nameidata): Dentry {
   return nd.dentry;
 }
 
-/** follow_dotdot(): the same with references. -ENOENT if a rename has moved the directory out of its bind mount. */
+function stayRef(nd: Nameidata): Dentry {
+  tracepoint(POINT.DOTDOT, nd.dentry_, nd.dentry_);
+  return dget(nd.dentry);
+}
+
+/**
+ * follow_dotdot(): the same with references. -ENOENT if a rename has moved the directory out of its bind mount. With
+ * RESOLVE_IN_ROOT the parent is checked, not the directory: so whatever is renamed meanwhile, the walk goes up only to a
+ * place that was below its root after the step had been decided.
+ */
 function followDotdot(nd: Nameidata): Dentry {
-  if (atRoot(nd) || (nd.dentry == nd.mnt.root && !chooseMountpoint(nd))) {
-    tracepoint(POINT.DOTDOT, nd.dentry_, nd.dentry_);
-    return dget(nd.dentry);
+  if (atRoot(nd)) return stayRef(nd);
+  const from = nd.dentry;
+  if (from == nd.mnt.root) {
+    if (inRoot(nd) && isUnderRoot(nd, nd.mnt, from, true) != 1) return stayRef(nd);
+    if (!chooseMountpoint(nd)) return stayRef(nd);
   }
   const parent = dgetParent(nd.dentry);
   tracepoint(POINT.DOTDOT, nd.dentry_, parent.at);
+  if (inRoot(nd) && isUnderRoot(nd, nd.mnt, parent, true) != 1) {
+    dput(parent);
+    // Behind a mount point the walk no longer has the directory that it came from.
+    return nd.dentry == from ? stayRef(nd) : errDentry(nd, -ENOENT);
+  }
   if (pathConnected(nd.mnt, parent, true) == 1) return parent;
   dput(parent);
   return errDentry(nd, -ENOENT);

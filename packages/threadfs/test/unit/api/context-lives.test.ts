@@ -1,0 +1,165 @@
+/** Numbers and lives of contexts: a number is never another context's, and contexts that no thread needs can be closed. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { MAX_CONTEXTS } from "../../../dist/abi/abi.js";
+import { G_CTX_MADE } from "../../../dist/generated/core-layout.js";
+import { attachVfs, type Vfs, type VfsHandle } from "../../../dist/src/index.js";
+import { refused } from "../../support/errors.js";
+import { callingThread, open, tree } from "./trees.js";
+
+/** Sets how many contexts the tree has created. */
+function setMade(vfs: Vfs, made: bigint): void {
+  new BigUint64Array(vfs.handle.memory.buffer, G_CTX_MADE, 1)[0] = made;
+}
+
+describe("numbers of contexts", () => {
+  for (const bits of [20, 21, 22, 31, 32, 42]) {
+    test(`a handle of a closed context is refused after 2^${bits} more contexts`, async () => {
+      const vfs = await tree();
+      const stranger = vfs.context({ uid: 1000, gid: 1000 });
+      const stale = stranger.handle;
+      const made = BigInt(Math.floor(stale.ctx / MAX_CONTEXTS));
+      stranger.close();
+      for (let n = 0; n < 3; n++) {
+        setMade(vfs, made + (1n << BigInt(bits)) - 2n + BigInt(n));
+        const next = vfs.context({ uid: 0 });
+        assert.notEqual(next.handle.ctx, stale.ctx);
+        assert.ok(Number.isSafeInteger(next.handle.ctx));
+        next.fs.writeFileSync("/f", "");
+        await assert.rejects(attachVfs(stale), { code: "ERR_THREADFS_HANDLE" });
+        next.close();
+      }
+    });
+  }
+
+  test("when all numbers are used up there is an error, and no number comes again", async () => {
+    const vfs = await tree();
+    setMade(vfs, 2n ** 43n - 2n);
+    const last = vfs.context();
+    assert.equal(Math.floor(last.handle.ctx / MAX_CONTEXTS), 2 ** 43 - 2);
+    last.close();
+    refused("ERR_THREADFS_CONTEXTS", () => vfs.context());
+  });
+
+  test("a handle with a number of no context is refused", async () => {
+    const vfs = await tree();
+    const numbers = [
+      1,
+      1024,
+      2 ** 20,
+      2 ** 31,
+      2 ** 32,
+      2 ** 40,
+      2 ** 53,
+      2 ** 60,
+      -1,
+      0.5,
+      Number.NaN,
+      "0",
+      null,
+      undefined,
+    ];
+    for (const ctx of numbers) {
+      const handle = { ...vfs.handle, ctx } as unknown as VfsHandle;
+      await assert.rejects(attachVfs(handle), { code: "ERR_THREADFS_HANDLE" }, `${ctx}`);
+    }
+  });
+
+  test("an object of a context that another thread has closed never becomes another context", async () => {
+    const vfs = await tree();
+    vfs.fs.writeFileSync("/secret", "x", { mode: 0o600 });
+    const agent = vfs.context({ uid: 1000, gid: 1000 });
+    const other = await attachVfs(agent.handle);
+    open.push(other);
+    agent.close();
+    for (let n = 0; n < 5; n++) {
+      const next = vfs.context({ uid: 0 });
+      refused("EBADF", () => other.fs.readFileSync("/secret"));
+      refused("EBADF", () => other.getcwd());
+      next.close();
+    }
+  });
+});
+
+describe("the end of contexts", () => {
+  test("contexts whose handle was never read end with the thread that created them", async () => {
+    const vfs = await tree();
+    for (let round = 0; round < 3; round++) {
+      const maker = await attachVfs(vfs.handle);
+      for (let n = 0; n < 1000; n++) maker.context({ uid: n });
+      maker.close();
+    }
+    assert.equal(vfs.contexts().length, 1);
+  });
+
+  test("they end with a worker that is terminated", async () => {
+    const vfs = await tree();
+    const source = `
+      import { workerData, parentPort } from "node:worker_threads";
+      const { attachVfs } = await import(workerData.library);
+      const vfs = await attachVfs(workerData.handle);
+      for (let n = 0; n < 600; n++) vfs.context({ uid: n }).fs.openSync("/f", "r");
+      parentPort.postMessage("made");
+      setInterval(() => {}, 1000);
+    `;
+    vfs.fs.writeFileSync("/f", "");
+    const library = new URL("../../../dist/src/index.js", import.meta.url).href;
+    for (let round = 0; round < 2; round++) {
+      const workerData = { handle: vfs.handle, library };
+      const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { workerData });
+      vfs.attachWorker(worker);
+      await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+      assert.equal(vfs.contexts().length, 601);
+      await worker.terminate();
+      assert.equal(vfs.contexts().length, 1);
+      assert.equal(vfs.counters().openFiles, 0);
+    }
+  });
+
+  test("a context whose handle was read stays until it is closed, with the number of its threads shown", async () => {
+    const vfs = await tree();
+    const maker = await attachVfs(vfs.handle);
+    const { handle } = maker.context({ uid: 1000, gid: 7 });
+    maker.context({ uid: 1001 });
+    maker.close();
+    const listed = vfs.contexts();
+    assert.deepEqual(
+      listed.map(({ ctx, uid, gid, threads }) => [ctx, uid, gid, threads]),
+      [
+        [0, 0, 0, 1],
+        [handle.ctx, 1000, 7, 0],
+      ],
+    );
+    const thread = await callingThread(handle);
+    assert.equal(vfs.contexts()[1]?.threads, 1);
+    await thread.stop();
+    vfs.contexts()[1]?.close();
+    assert.equal(vfs.contexts().length, 1);
+    refused("EBADF", () => listed[1]?.close());
+    refused("EINVAL", () => listed[0]?.close());
+    await assert.rejects(attachVfs(handle), { code: "ERR_THREADFS_HANDLE" });
+  });
+
+  test("one context too many gives an error that says what to do", async () => {
+    const vfs = await tree();
+    for (let n = 1; n < MAX_CONTEXTS; n++) vfs.context();
+    assert.throws(() => vfs.context(), { code: "ERR_THREADFS_CONTEXTS", message: /close\(\).*vfs\.contexts\(\)/ });
+    for (const context of vfs.contexts().slice(1)) context.close();
+    vfs.context().close();
+  });
+});
+
+describe("trees and contexts are not cloned", () => {
+  test("structuredClone() and postMessage() of a tree or a context say what to post", async () => {
+    const vfs = await tree();
+    const { port1, port2 } = new MessageChannel();
+    for (const object of [vfs, vfs.context()]) {
+      assert.throws(() => structuredClone(object), { code: "ERR_THREADFS_NOT_CLONEABLE", message: /handle/ });
+      assert.throws(() => port1.postMessage({ object }), { code: "ERR_THREADFS_NOT_CLONEABLE" });
+      assert.equal(structuredClone(object.handle).ctx, object.handle.ctx);
+    }
+    port1.close();
+    port2.close();
+  });
+});
