@@ -405,6 +405,13 @@ test("row 84: an open that fails releases file, descriptor and path once, whatev
     user.fs.closeSync(FD_FIRST);
     assert.deepEqual(gauges(vfs), level);
   }
+  for (const [path, code] of [
+    ["/m/ro/there", "EACCES"],
+    ["/m/ro/own", "EROFS"],
+  ] as const) {
+    refused(code, () => user.fs.truncateSync(path), path);
+    refused(code, () => user.fs.openSync(path, "r+"), path);
+  }
   user.close();
   for (const mount of ["/m/ro", "/m"]) peer.umount(mount);
   assert.deepEqual(fs.readdirSync("/m"), []);
