@@ -16,7 +16,7 @@ import { putPath } from "../../support/raw-core.js";
 const USER = { uid: 1000, gid: 1000, groups: [50] };
 
 /** Points at which a thread may hold a spin lock, which closing the context would wait for. */
-const UNDER_LOCKS: readonly number[] = [POINT.SEQ_OPENED, POINT.COMPARED, POINT.NAME_READ];
+const UNDER_LOCKS: readonly number[] = [POINT.SEQ_OPENED, POINT.CHAIN_NEXT, POINT.COMPARED, POINT.NAME_READ];
 const FIRST_OF_WRITERS = POINT.MOVE_BEGIN;
 
 /** An attachment whose core's calls the test makes itself, with the context of its own choice. */

@@ -19,7 +19,7 @@ import {
 import { type Context, createVfs, type Driver, type FsSync } from "../../../dist/src/index.js";
 import { counted, gauges } from "../../support/counters.js";
 import { type ObjectDriver, objectDriver } from "../../support/drivers/object-driver.js";
-import { codeOf, errorWithCode } from "../../support/errors.js";
+import { codeOf, errorWithCode, refused } from "../../support/errors.js";
 import { type HookedVfs, of, type PointPass, passes, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
 import { type Interleaved, mountDriverAt, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
