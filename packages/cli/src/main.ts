@@ -5,11 +5,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { MAX_THREADS } from "threadfs";
 import { runJob } from "./job/job.js";
+import { memoryLimits } from "./job/memory-limits.js";
 import { CliError, codeOf, EXIT_FAILED, EXIT_USAGE } from "./support/errors.js";
 import { runWalk } from "./walk.js";
 
 const KIB = 1024;
+/** Threads of the job that look nothing up: the main thread and the mutator. */
+const OTHER_THREADS = 2;
 const MIB = 1 << 20;
 
 /** Returns a parser for a number option with these limits. */
@@ -21,6 +25,12 @@ function between(least: number, most: number, integer = true): (text: string) =>
       throw new InvalidArgumentError(`It must be a${integer ? "n integer" : " number"} from ${least} to ${most}.`);
     return value;
   };
+}
+
+/** A path that is not empty: an empty one would be taken for the working directory. */
+function somePath(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  return text;
 }
 
 /** The nearest directory upwards that has a package.json; the directory itself when there is none. */
@@ -40,8 +50,8 @@ interface JobFlags {
   seconds: number;
   threads: number;
   contentLimit: number;
-  contentTotal: number;
-  maxEntries: number;
+  contentTotal?: number;
+  maxEntries?: number;
   maxMemory: number;
   seed: number;
   json?: string;
@@ -51,32 +61,43 @@ interface JobFlags {
 function jobCommand(): Command {
   return new Command("job")
     .description("load a directory into one shared tree and look everything up while it changes")
-    .argument("[DIR]", "the directory; default: the project that the working directory is in")
+    .argument("[DIR]", "the directory; default: the project that the working directory is in", somePath)
     .option("--seconds <n>", "time of looking up beside the mutator", between(0.1, 3600, false), 5)
-    .option("--threads <n>", "threads that look up", between(1, 256), availableParallelism())
+    .option("--threads <n>", "threads that look up", between(1, MAX_THREADS - OTHER_THREADS), availableParallelism())
     .option("--content-limit <KiB>", "contents of larger files are not loaded", between(0, 1 << 20), 64)
-    .option("--content-total <MiB>", "contents loaded in all", between(0, 3072), 256)
-    .option("--max-entries <n>", "entries loaded in all", between(1, 1 << 22), 1_000_000)
+    .option("--content-total <MiB>", "contents loaded in all; default: 256, less with little memory", between(0, 3072))
+    .option(
+      "--max-entries <n>",
+      "entries loaded in all; default: 1000000, less with little memory",
+      between(1, 1 << 22),
+    )
     .option("--max-memory <MiB>", "largest size of the shared memory", between(16, 4095), 2048)
     .option("--seed <n>", "which directories move, and the order of lookups", between(0, 2 ** 31 - 1), 1)
-    .option("--json <FILE>", "write the result as JSON too")
+    .option("--json <FILE>", "write the result as JSON too", somePath)
     .option(
       "--self-test",
       "plant a wrong answer, to see that the check finds it (exit status 1; 3 when it does not)",
       false,
     )
     .action(async (directory: string | undefined, flags: JobFlags) => {
-      const { seconds, threads, maxEntries, seed, json, selfTest } = flags;
+      const { seconds, threads, seed, json, selfTest } = flags;
+      const maxBytes = flags.maxMemory * MIB;
+      const contentTotal = flags.contentTotal === undefined ? undefined : flags.contentTotal * MIB;
+      const limits = memoryLimits({
+        maxBytes,
+        threads: threads + OTHER_THREADS,
+        contentTotal,
+        maxEntries: flags.maxEntries,
+      });
       process.exitCode = await runJob({
         directory: resolve(directory ?? projectDirectory(process.cwd())),
         seconds,
         threads,
-        maxEntries,
+        ...limits,
+        maxBytes,
         seed,
         selfTest,
         contentLimit: flags.contentLimit * KIB,
-        contentTotal: flags.contentTotal * MIB,
-        maxBytes: flags.maxMemory * MIB,
         ...(json === undefined ? {} : { json }),
       });
     });
@@ -97,13 +118,13 @@ function walkCommand(): Command {
   return new Command("walk")
     .description("explain one lookup step by step")
     .argument("<PATH>", "a path from the directory on, which is the root of the tree: /src/index.ts or src/index.ts")
-    .option("--dir <DIR>", "the directory whose names, modes, owners and links are loaded", ".")
+    .option("--dir <DIR>", "the directory whose names, modes, owners and links are loaded", somePath, ".")
     .option("--uid <n>", "look up as this user", id, 0)
     .option("--gid <n>", "look up with this group; default: the same number as the user", id)
     .option(
       "--mount <PATH>",
       "mount an empty tmpfs there first; may be given again",
-      (path, all: string[]) => [...all, path],
+      (path, all: string[]) => [...all, somePath(path)],
       [],
     )
     .option("--ref", "force ref-walk", false)

@@ -4,10 +4,10 @@
  */
 import type { Stats } from "node:fs";
 import { createVfs, type FsSync, loadCore, Trace, type TraceStep } from "threadfs";
-import { Loader, permissions, realDirectory, TALLY_BYTES, typeName } from "./load/load.js";
+import { ANY_NAME, Loader, permissions, realDirectory, TALLY_BYTES, typeName } from "./load/load.js";
 import { WorkStack } from "./load/work-stack.js";
 import { PRIVILEGED } from "./support/credentials.js";
-import { CliError, codeOf, EXIT_USAGE } from "./support/errors.js";
+import { CliError, codeOf, EXIT_FAILED, EXIT_USAGE } from "./support/errors.js";
 
 export interface WalkOptions {
   path: string;
@@ -33,7 +33,11 @@ export interface FileAttributes {
 }
 
 /** A step with the file it is at; not of a mount point, whose own inode the mount hides. */
-export type ExplainedStep = TraceStep & { is?: FileAttributes };
+export type ExplainedStep = TraceStep & {
+  is?: FileAttributes;
+  /** Of a name that is missing in the tree, why it may be in the directory all the same. */
+  unknown?: string;
+};
 
 /** The output of `threadfs walk --json`. */
 export interface Explanation {
@@ -43,10 +47,16 @@ export interface Explanation {
   entries: number;
   credentials: { uid: number; gid: number };
   steps: ExplainedStep[];
-  answer: { found: FileAttributes } | { error: { code: string; message: string } };
+  answer: { found: FileAttributes } | { error: { code: string; message: string } } | { unknown: string };
 }
 
-/** Explains a walk on standard output. Returns the exit status: 0, also when the walk ends in an error. */
+/** Why a path that is not in the tree may be in the directory; undefined for one that is not there. */
+type Omitted = (path: string) => string | undefined;
+
+/**
+ * Explains a walk on standard output. Returns the exit status: 0, also when the walk ends in an error; 1 when it met a name of which
+ * is not known whether it exists.
+ */
 export async function runWalk(options: WalkOptions): Promise<number> {
   const source = realDirectory(options.directory, EXIT_USAGE);
   const trace = new Trace();
@@ -55,7 +65,7 @@ export async function runWalk(options: WalkOptions): Promise<number> {
   try {
     trace.attach(vfs.handle.memory);
     const { fs } = vfs.context(PRIVILEGED);
-    const entries = loadNames(fs, source);
+    const { entries, omitted } = loadNames(fs, source);
     for (const path of options.mounts) mountAt(path, () => vfs.mount("none", fromRoot(path), "tmpfs", {}));
     const { uid, gid } = options;
     const user = vfs.context({ ...PRIVILEGED, uid, gid });
@@ -64,21 +74,32 @@ export async function runWalk(options: WalkOptions): Promise<number> {
     const answer = lookUp(user.fs, options);
     const steps = firstWalk(trace.stop());
     vfs.walkMode({ ref: false });
+    const explained = explain(fs, steps, omitted);
+    const unknown = explained.at(-1)?.step === "answer" ? lastMissing(explained)?.unknown : undefined;
+    const known = "error" in answer && unknown !== undefined ? { unknown } : answer;
     print(
-      { path: options.path, directory: source, entries, credentials: { uid, gid }, steps: explain(fs, steps), answer },
+      { path: options.path, directory: source, entries, credentials: { uid, gid }, steps: explained, answer: known },
       options,
     );
+    return "unknown" in known ? EXIT_FAILED : 0;
   } finally {
     vfs.close();
   }
-  return 0;
 }
 
-/** Loads names, modes, owners, sizes and links, no contents. Returns how many. */
-function loadNames(fs: FsSync, source: string): number {
+/** Loads names, modes, owners, sizes and links, no contents. Returns how many, and what was left out. */
+function loadNames(fs: FsSync, source: string): { entries: number; omitted: Omitted } {
   const tally = new Int32Array(new SharedArrayBuffer(TALLY_BYTES));
   const limits = { contentLimit: -1, contentTotal: 0, maxEntries: MAX_ENTRIES };
-  const loader = new Loader({ fs, source, target: "", tally, ...limits });
+  const reasons = new Map<string, string>();
+  const loader = new Loader({
+    fs,
+    source,
+    target: "",
+    tally,
+    ...limits,
+    omitted: (path, why) => reasons.set(path, why),
+  });
   const list = new WorkStack(WorkStack.memory(LIST_BYTES));
   loader.root();
   list.push("/");
@@ -88,7 +109,8 @@ function loadNames(fs: FsSync, source: string): number {
   const warn = (text: string): boolean => process.stderr.write(`threadfs: ${text}\n`);
   if (left > 0) warn(`${left} entries were left out: only ${MAX_ENTRIES} are loaded`);
   if (unreadable > 0) warn(`${unreadable} entries could not be read: ${unreadableExamples.join("; ")}`);
-  return loader.report.loaded.length;
+  const omitted = (path: string) => reasons.get(path) ?? reasons.get(path.slice(0, path.lastIndexOf("/")) + ANY_NAME);
+  return { entries: loader.report.loaded.length, omitted };
 }
 
 function mountAt(path: string, mount: () => void): void {
@@ -120,13 +142,22 @@ function firstWalk(steps: TraceStep[]): TraceStep[] {
 }
 
 /** Adds to each step the file at its path, which is looked up after the walk with all rights. */
-function explain(fs: FsSync, steps: TraceStep[]): ExplainedStep[] {
+function explain(fs: FsSync, steps: TraceStep[], omitted: Omitted): ExplainedStep[] {
   return steps.map((step, i) => {
+    if (step.step === "missing") {
+      const unknown = omitted(step.path);
+      return unknown === undefined ? step : { ...step, unknown };
+    }
     const covered = steps[i + 1]?.step === "mountDown" || followedByMount(steps, i);
     if (!DESCRIBED.has(step.step) || covered || !("path" in step)) return step;
     const stats = fs.lstatSync(step.path, { throwIfNoEntry: false });
     return stats ? { ...step, is: attributesOf(stats) } : step;
   });
+}
+
+/** The last step that did not find a name. */
+function lastMissing(steps: ExplainedStep[]): ExplainedStep | undefined {
+  return steps.filter(({ step }) => step === "missing").at(-1);
 }
 
 const DESCRIBED = new Set<TraceStep["step"]>(["start", "found", "mountDown", "dotdot"]);
@@ -149,8 +180,13 @@ function textOf({ path, directory, entries, credentials, steps, answer }: Explan
   const lines = [`stat "${path}" as uid ${uid}, gid ${gid}; the root is ${directory}, ${entries} entries`, ""];
   const shown = steps.filter(({ step }) => step !== "detail");
   for (const [i, step] of shown.entries()) lines.push(`${String(i + 1).padStart(3)}  ${step.mode}  ${sentence(step)}`);
-  const told = "found" in answer ? `found: ${describe(answer.found)}` : answer.error.message;
+  const told = answerText(answer);
   return `${[...lines, "", `answer: ${told}`].join("\n")}\n`;
+}
+
+function answerText(answer: Explanation["answer"]): string {
+  if ("found" in answer) return `found: ${describe(answer.found)}`;
+  return "error" in answer ? answer.error.message : `unknown: ${answer.unknown}`;
 }
 
 const describe = ({ type, ino, mode, size }: FileAttributes): string =>
@@ -166,6 +202,7 @@ function sentence(step: ExplainedStep): string {
     case "found":
       return `  found ${step.path}${is}${sequence(step)}; dentry ${hex(step.dentry)}`;
     case "missing":
+      if (step.unknown !== undefined) return `  ${step.path} is not loaded, so it may exist: ${step.unknown}`;
       return `  ${step.path} is not there${step.final ? ", and that is certain" : ""}`;
     case "parent":
       return `  check ${step.path}${sequence(step)}`;

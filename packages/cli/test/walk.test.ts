@@ -1,11 +1,12 @@
 /** `threadfs walk` explains what a walk did, as text and as JSON. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { ExplainedStep, Explanation, FileAttributes } from "../dist/walk.js";
-import { run } from "./run-command.js";
+import { run, runRefused } from "./run-command.js";
 
 let tree: string;
 
@@ -25,7 +26,7 @@ interface Explained extends Omit<Explanation, "answer"> {
   /** The output without --json. */
   text: string;
   kinds: string[];
-  answer: { found?: FileAttributes; error?: { code: string; message: string } };
+  answer: { found?: FileAttributes; error?: { code: string; message: string }; unknown?: string };
 }
 
 /** Explains a walk as text and as JSON. */
@@ -183,5 +184,51 @@ test("a bad argument is named and makes the command exit 2", async () => {
     const { status, err } = await run(...args);
     assert.equal(status, 2, `${args.join(" ")}: ${err}`);
     assert.match(err, message);
+  }
+});
+
+test("what is below a directory that cannot be read is unknown, not missing; exit status 1", async () => {
+  const closed = join(fs.realpathSync(tree), "closed");
+  for (const path of ["/closed/secret", "/closed/none/below"]) {
+    const { status, out, err } = await runRefused(closed, "walk", path, "--dir", tree);
+    assert.equal(status, 1, err);
+    assert.match(err, /1 entries could not be read: .*closed: EACCES/);
+    assert.match(out, /\/closed\/\w+ is not loaded, so it may exist: .*closed could not be read: EACCES/);
+    assert.match(out, /^answer: unknown: .*closed could not be read: EACCES$/m);
+    assert.doesNotMatch(out, /certain/);
+    const json = await runRefused(closed, "walk", path, "--dir", tree, "--json");
+    assert.match(JSON.parse(json.out).answer.unknown, /EACCES/);
+  }
+  const other = await runRefused(closed, "walk", "/none", "--dir", tree);
+  assert.equal(other.status, 0, other.err);
+  assert.match(other.out, /\/none is not there, and that is certain/);
+});
+
+test("a FIFO, which is not loaded, is unknown, not missing", async () => {
+  const fifo = join(tree, "fifo");
+  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+  try {
+    const { status, out } = await run("walk", "/fifo", "--dir", tree);
+    assert.equal(status, 1);
+    assert.match(out, /^answer: unknown: a FIFO, a socket or a device is not loaded$/m);
+  } finally {
+    fs.rmSync(fifo);
+  }
+});
+
+test("a directory that cannot be read, and empty arguments, are refused before anything is loaded", async () => {
+  const refused = await runRefused(fs.realpathSync(tree), "walk", "/x", "--dir", tree);
+  assert.equal(refused.status, 2);
+  assert.match(refused.err, /^threadfs: EACCES: cannot load /);
+  assert.equal(refused.out, "");
+  for (const args of [
+    ["walk", "/x", "--dir", ""],
+    ["walk", "/x", "--mount", ""],
+    ["job", ""],
+    ["job", tree, "--json", ""],
+  ]) {
+    const { status, out, err } = await run(...args);
+    assert.deepEqual({ status, out }, { status: 2, out: "" }, args.join(" "));
+    assert.match(err, /must not be empty/);
   }
 });

@@ -1,6 +1,6 @@
 /** What both entries export besides `createVfs` and `loadCore`, which differ in where the core comes from. */
 export { COUNTERS } from "../abi/abi.js";
-export { ABI_VERSION } from "../abi/memory.js";
+export { ABI_VERSION, MAX_THREADS } from "../abi/memory.js";
 export { ACL_TAG, type AclEntry, type Context, type ContextInfo, type ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "./api/driver.js";
 export { Trace, type TraceStep } from "./api/trace.js";

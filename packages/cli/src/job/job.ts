@@ -4,7 +4,7 @@
  *
  *   load -> plan what moves -> write the queries -> look up beside the mutator -> without it -> in ref mode -> rivals
  */
-import { writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { createVfs, type Vfs } from "threadfs";
 import {
@@ -21,7 +21,7 @@ import { WorkStack } from "../load/work-stack.js";
 import { counterSum } from "../support/counters.js";
 import { PRIVILEGED } from "../support/credentials.js";
 import { defined } from "../support/defined.js";
-import { CliError, EXIT_FAILED, EXIT_UNNOTICED, EXIT_USAGE } from "../support/errors.js";
+import { CliError, codeOf, EXIT_FAILED, EXIT_UNNOTICED, EXIT_USAGE } from "../support/errors.js";
 import { WorkerPool } from "../support/worker-pool.js";
 import type { LookupReport, WrongAnswer } from "./lookup.js";
 import { joinRounds, type Measured, rowOf } from "./measure.js";
@@ -83,6 +83,7 @@ function say(text: string): void {
 /** Runs the job and prints its result. Returns the exit status. */
 export async function runJob(options: JobOptions): Promise<number> {
   const source = realDirectory(options.directory, EXIT_USAGE);
+  if (options.json !== undefined) checkWritable(options.json);
   const vfs = await createVfs({ maxBytes: options.maxBytes });
   const job = new Job(vfs, source, options);
   try {
@@ -94,6 +95,17 @@ export async function runJob(options: JobOptions): Promise<number> {
   printJob(job.result);
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(job.result, null, 2)}\n`);
   return job.exitStatus;
+}
+
+/** Finds out before the run whether a file can be written after it. @throws CliError ENOENT, EISDIR, EACCES ... */
+function checkWritable(path: string): void {
+  const existed = existsSync(path);
+  try {
+    closeSync(openSync(path, "a"));
+  } catch (error) {
+    throw new CliError(codeOf(error), `--json ${path}: ${(error as Error).message}`, EXIT_USAGE);
+  }
+  if (!existed) unlinkSync(path);
 }
 
 class Job {

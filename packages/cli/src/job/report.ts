@@ -1,9 +1,9 @@
 /**
  * The job's result: its shape as JSON, and the text that the command prints.
  */
-import Table from "cli-table3";
 import type { LoadReport } from "../load/load.js";
 import type { CounterValues } from "../support/counters.js";
+import { outputWidth, tableText } from "../support/text-table.js";
 import type { WrongAnswer } from "./lookup.js";
 import type { MutatorReport } from "./mutator.js";
 
@@ -101,25 +101,19 @@ function loadText({ directory, load, memory, settings }: JobResult): string {
 }
 
 function rowsText({ rows, questions, settings }: JobResult): string {
-  const table = new Table({
-    head: ["looked up by", "a second, all", "a second, each thread", "times node:fs", "ended in rcu mode"],
-    colAligns: ["left", "right", "right", "right", "right"],
-    style: { head: [], border: [] },
+  const cells = rows.map(({ name, absent = "", all, perThread, timesNode, rcuShare }) => {
+    if (all === undefined || perThread === undefined) return [name, absent];
+    const each = perThread.map(number).join(" ");
+    return [name, number(all), each, timesNode?.toFixed(1) ?? "", rcuShare === undefined ? "" : percent(rcuShare)];
   });
-  for (const row of rows) {
-    if (row.all === undefined || row.perThread === undefined) {
-      table.push([row.name, { colSpan: 4, content: row.absent ?? "" }]);
-      continue;
-    }
-    const share = row.rcuShare === undefined ? "" : percent(row.rcuShare);
-    table.push([
-      row.name,
-      number(row.all),
-      row.perThread.map(number).join("  "),
-      row.timesNode?.toFixed(1) ?? "",
-      share,
-    ]);
-  }
+  const table = tableText(
+    {
+      head: ["looked up by", "a second, all", "a second, each thread", "times node:fs", "ended in rcu mode"],
+      align: ["left", "right", "right", "right", "right"],
+      rows: cells,
+    },
+    outputWidth(process.stdout),
+  );
   const differing = rows
     .filter((row) => row.differing)
     .map(
@@ -128,7 +122,7 @@ function rowsText({ rows, questions, settings }: JobResult): string {
     );
   return (
     `${number(questions.existing)} paths that exist and as many that do not, ${settings.threads} threads, ` +
-    `Node ${settings.node}; statSync, existsSync\n${table.toString()}${differing.join("")}`
+    `Node ${settings.node}; statSync, existsSync\n\n${table}${differing.join("")}`
   );
 }
 
@@ -163,22 +157,19 @@ const EVENTS: [counter: string, what: string][] = [
 ];
 
 function countersText({ counters, churn }: JobResult): string {
-  const table = new Table({
-    head: ["beside the mutator", "lookups", "of their walks", "the mutator itself"],
-    colAligns: ["left", "right", "right", "right"],
-    style: { head: [], border: [], compact: true },
-  });
+  const rows: string[][] = [];
   const walks = Math.max(1, counters.walks ?? 0);
   const line = (what: string, name: string): void => {
     const times = counters[name] ?? 0;
-    table.push([what, number(times), percent(times / walks), number(churn.counters[name] ?? 0)]);
+    rows.push([what, number(times), percent(times / walks), number(churn.counters[name] ?? 0)]);
   };
   line("walks", "walks");
   line("ended in rcu mode", "endedRcu");
   line("ended in ref mode", "endedRef");
   for (const [name, what] of DROPS) line(what, name);
   for (const [name, what] of EVENTS) line(what, name);
-  return table.toString();
+  const head = ["beside the mutator", "lookups", "of their walks", "the mutator itself"];
+  return tableText({ head, align: ["left", "right", "right", "right"], rows }, outputWidth(process.stdout));
 }
 
 function checkText({ check }: JobResult): string {

@@ -26,7 +26,7 @@ export interface PlainRequest {
 }
 
 /** Loads everything but contents; returns the names of files that have several. */
-export interface LoadRequest extends Omit<LoaderOptions, "fs"> {
+export interface LoadRequest extends Omit<LoaderOptions, "fs" | "omitted"> {
   task: "load";
   list: SharedArrayBuffer;
 }

@@ -135,7 +135,15 @@ export interface LoaderOptions extends LoadLimits {
   /** Where it goes in the tree: an absolute path, or "" for the tree's root. */
   target: string;
   tally: Int32Array;
+  /**
+   * Called for what is not in the tree although it is, or may be, in the directory: an entry's path, or that of a directory and
+   * {@link ANY_NAME} when its other entries are not known.
+   */
+  omitted?: (path: string, why: string) => void;
 }
+
+/** Stands for every name of a directory. */
+export const ANY_NAME = "/*";
 
 export class Loader {
   readonly report = emptyReport();
@@ -170,13 +178,16 @@ export class Loader {
 
   #directory(below: string, list: WorkStack): void {
     const source = this.#options.source + below;
-    const names = this.#reading(source, () => host.readdirSync(source, { encoding: "buffer" }));
+    const path = this.#options.target + below;
+    const unknown = (path === "/" ? "" : path) + ANY_NAME;
+    const names = this.#reading(source, () => host.readdirSync(source, { encoding: "buffer" }), unknown);
     for (const bytes of names ?? []) {
       const name = bytes.toString("utf8");
       if (!Buffer.from(name, "utf8").equals(bytes)) {
         this.#unreadable(`${source}/${name}`, "the name is not UTF-8");
       } else if (Atomics.add(this.#options.tally, TALLY.ENTRIES, 1) >= this.#options.maxEntries) {
         this.report.left++;
+        this.#options.omitted?.(unknown, `only ${this.#options.maxEntries} entries are loaded`);
       } else {
         this.#entry(`${below === "/" ? "" : below}/${name}`, list);
       }
@@ -186,7 +197,7 @@ export class Loader {
   #entry(below: string, list: WorkStack): void {
     const source = this.#options.source + below;
     const path = this.#options.target + below;
-    const stats = this.#reading(source, () => host.lstatSync(source));
+    const stats = this.#reading(source, () => host.lstatSync(source), path);
     if (!stats) return;
     const type = stats.mode & S_IFMT;
     if (type === S_IFDIR) {
@@ -196,6 +207,7 @@ export class Loader {
       this.#makeLink(source, path, stats);
     } else if (type !== S_IFREG) {
       this.report.special++;
+      this.#options.omitted?.(path, "a FIFO, a socket or a device is not loaded");
     } else if (stats.nlink > 1) {
       this.report.shared.push({ source, path, file: `${stats.dev}:${stats.ino}` });
     } else {
@@ -214,7 +226,7 @@ export class Loader {
         this.report.files++;
         continue;
       }
-      const stats = this.#reading(source, () => host.lstatSync(source));
+      const stats = this.#reading(source, () => host.lstatSync(source), path);
       if (stats) first.set(file, this.#makeFile(source, path, stats));
     }
   }
@@ -227,7 +239,7 @@ export class Loader {
   }
 
   #makeLink(source: string, path: string, stats: host.Stats): void {
-    const target = this.#reading(source, () => host.readlinkSync(source));
+    const target = this.#reading(source, () => host.readlinkSync(source), path);
     if (target === undefined) return;
     this.#options.fs.symlinkSync(target, path);
     if (stats.uid !== 0 || stats.gid !== 0) this.#options.fs.lchownSync(path, stats.uid, stats.gid);
@@ -291,14 +303,20 @@ export class Loader {
     return loaded;
   }
 
-  /** Reads from the real file system. Counts files that are gone or must not be read, and returns undefined for them. */
-  #reading<T>(source: string, read: () => T): T | undefined {
+  /**
+   * Reads from the real file system. Counts files that are gone or must not be read, and returns undefined for them.
+   * @param path what is then not in the tree
+   */
+  #reading<T>(source: string, read: () => T, path?: string): T | undefined {
     try {
       return read();
     } catch (error) {
       const code = codeOf(error);
       if (code === "ENOENT") this.report.vanished++;
-      else this.#unreadable(source, code);
+      else {
+        this.#unreadable(source, code);
+        if (path !== undefined) this.#options.omitted?.(path, `${source} could not be read: ${code}`);
+      }
       return undefined;
     }
   }
@@ -319,6 +337,11 @@ export function realDirectory(directory: string, exitStatus: number): string {
   }
   if (!host.statSync(path).isDirectory()) {
     throw new CliError("ENOTDIR", `cannot load ${directory}: it is not a directory`, exitStatus);
+  }
+  try {
+    host.accessSync(path, host.constants.R_OK | host.constants.X_OK);
+  } catch (error) {
+    throw new CliError(codeOf(error), `cannot load ${directory}: ${(error as Error).message}`, exitStatus);
   }
   return path;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { JobResult } from "../../dist/job/report.js";
-import { run } from "../run-command.js";
+import { run, runRefused, runWith } from "../run-command.js";
 
 const PACKAGES = 24;
 const FILES = 10;
@@ -70,7 +70,7 @@ test("the job loads a directory, looks it up beside the mutator, checks every an
   const { status, out, err } = await run("job", tree, "--seconds", "1", "--json", json);
   assert.equal(status, 0, `${out}${err}`);
   assert.equal(err, "");
-  for (const text of ["a second, each thread", "ended in rcu mode", "node:fs", "memfs", "ref-walk", "an entry takes"]) {
+  for (const text of ["a second,", "looked up by", "rcu mode", "node:fs", "memfs", "ref-walk", "an entry takes"]) {
     assert.ok(out.includes(text), `${text} in:\n${out}`);
   }
 
@@ -129,13 +129,15 @@ test("the limits of entries and contents are kept and printed", async () => {
   assert.match(out, /entries left out: the limit is 100/);
 });
 
-test("a full memory makes the job fail with ENOSPC", async () => {
+test("a directory that does not fit into the memory is loaded as far as it fits", async () => {
   const big = join(root, "big");
   fs.mkdirSync(big);
   for (let i = 0; i < 40; i++) fs.writeFileSync(join(big, `file-${i}`), new Uint8Array(1 << 20));
-  const { status, err } = await run("job", big, "--max-memory", "16", "--content-limit", "2048", "--seconds", "0.3");
-  assert.equal(status, 1);
-  assert.match(err, /ENOSPC/);
+  const { status, out, err } = await run(
+    ...["job", big, "--max-memory", "16", "--content-limit", "2048", "--seconds", "0.3", "--threads", "2"],
+  );
+  assert.equal(status, 0, err);
+  assert.match(out, /files by their size only/);
 });
 
 test("a bad argument is named and makes the command exit 2", async () => {
@@ -144,12 +146,50 @@ test("a bad argument is named and makes the command exit 2", async () => {
     [["job", join(tree, "large.bin")], /ENOTDIR/],
     [["job", tree, "--seconds", "never"], /--seconds/],
     [["job", tree, "--threads", "0"], /--threads/],
+    [["job", tree, "--threads", "255"], /--threads.*from 1 to 254/],
+    [
+      ["job", tree, "--max-memory", "16", "--threads", "254"],
+      /ENOSPC: --max-memory 16: 256 threads .* may need \d+ MiB/,
+    ],
+    [["job", tree, "--max-memory", "16", "--content-total", "16"], /ENOSPC: --max-memory 16: .*16 MiB of contents/],
+    [["job", tree, "--max-memory", "16", "--max-entries", "1000000"], /ENOSPC: --max-memory 16: .*1000000 entries/],
+    [["job", tree, "--json", join(root, "none", "result.json")], /ENOENT: --json .*none/],
+    [["job", tree, "--json", root], /EISDIR: --json /],
     [["job", tree, "--unknown"], /--unknown/],
     [["nothing"], /nothing/],
   ];
   for (const [args, message] of cases) {
-    const { status, err } = await run(...args);
-    assert.equal(status, 2, args.join(" "));
+    const { status, out, err } = await run(...args);
+    // Nothing was printed, so nothing was done before the error was found.
+    assert.deepEqual({ status, out }, { status: 2, out: "" }, args.join(" "));
     assert.match(err, message);
   }
 });
+
+test("a directory that cannot be read is refused before the run", async () => {
+  const { status, out, err } = await runRefused(fs.realpathSync(tree), "job", tree);
+  assert.deepEqual({ status, out }, { status: 2, out: "" }, err);
+  assert.match(err, /^threadfs: EACCES: cannot load /);
+});
+
+test("a check of --json leaves no file behind, and an existing one as it is", async () => {
+  const file = join(root, "kept.json");
+  const none = join(root, "none");
+  await run("job", none, "--json", file);
+  assert.equal(fs.existsSync(file), false);
+  fs.writeFileSync(file, "kept");
+  await run("job", tree, "--json", file, "--threads", "2", "--max-memory", "16", "--content-total", "3072");
+  assert.equal(fs.readFileSync(file, "utf8"), "kept");
+});
+
+for (const columns of ["80", "60"]) {
+  test(`the tables fit ${columns} columns`, async () => {
+    const args = ["job", tree, "--seconds", "0.2", "--threads", "3"];
+    const { status, out, err } = await runWith({ COLUMNS: columns }, ...args);
+    assert.equal(status, 0, err);
+    const lines = out.split("\n");
+    const ruled = lines.filter((line) => /^-[- ]+$/.test(line));
+    assert.equal(ruled.length, 2);
+    for (const line of ruled) assert.ok(line.length <= Number(columns), `${line.length}: ${line}`);
+  });
+}
