@@ -23,6 +23,7 @@ import { constants } from "./constants.js";
 import { operation } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
+import { warnOnce } from "./warnings.js";
 
 const { S_IFMT, S_IFLNK, S_IFDIR } = constants;
 
@@ -41,7 +42,11 @@ export const exists = operation(
   (path: PathLike): Path | undefined => {
     try {
       return toPath(path);
-    } catch {
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "ERR_INVALID_ARG_TYPE") {
+        const message = "Passing invalid argument types to fs.existsSync is deprecated";
+        warnOnce(message, "DeprecationWarning", "DEP0187");
+      }
       return undefined;
     }
   },
@@ -71,7 +76,9 @@ function runStat(
 ): Stats | BigIntStats | undefined {
   const result = calls.statRaw(args.path, flags);
   if (result < 0) {
-    if (!args.throwIfNoEntry && (result === -ERRNO.ENOENT || result === -ERRNO.ENOTDIR)) return undefined;
+    // Of stat and lstat, Node's stat alone counts a file in the middle of a path as no entry.
+    const isNoEntry = result === -ERRNO.ENOENT || (result === -ERRNO.ENOTDIR && flags === 0);
+    if (!args.throwIfNoEntry && isNoEntry) return undefined;
     throw systemCallError(result, syscall, args.path);
   }
   return calls.stats(args.bigint);
@@ -296,7 +303,12 @@ const MKDTEMP_ATTEMPTS = 238;
 export const mkdtemp = operation(
   (prefix: PathLike | string, options?: NameOptions) => {
     const encoding = toNameEncoding(toOptions(options, NO_OPTIONS));
-    return { prefix: toPath(prefix, "prefix"), encoding };
+    const checked = toPath(prefix, "prefix");
+    if (typeof checked === "string" ? checked.endsWith("X") : checked[checked.length - 1] === 0x58) {
+      const details = "For details see: https://nodejs.org/api/fs.html";
+      warnOnce(`mkdtemp() templates ending with X are not portable. ${details}`);
+    }
+    return { prefix: checked, encoding };
   },
   (calls, { prefix, encoding }): string | Buffer => {
     const bytes = typeof prefix === "string" ? new TextEncoder().encode(prefix) : prefix;

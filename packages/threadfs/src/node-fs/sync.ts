@@ -15,13 +15,16 @@ import { Dir } from "./directory/dir.js";
 import { Dirent } from "./directory/dirent.js";
 import { syncForm } from "./operation.js";
 import { Stats, statsOf } from "./stats.js";
+import { named } from "./surface/names.js";
+import { missingExports } from "./surface/not-implemented.js";
 import type { SystemCalls } from "./system-calls.js";
 import { operations as ops, realpathNative } from "./table.js";
 import type { FsSync } from "./types.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeSync(calls: SystemCalls): FsSync {
-  return {
+  return named({
+    ...missingExports(),
     ...hotSync(calls),
     appendFileSync: syncForm(calls, ops.appendFile) as FsSync["appendFileSync"],
     chmodSync: syncForm(calls, ops.chmod),
@@ -63,7 +66,7 @@ export function makeSync(calls: SystemCalls): FsSync {
     Stats,
     Dirent,
     Dir,
-  };
+  });
 }
 
 /**
@@ -143,9 +146,8 @@ function hotSync(calls: SystemCalls) {
     if (length !== NOT_PLAIN && options !== null) {
       const failed = stat(length, flags);
       if (failed === 0) return options?.bigint === true ? calls.stats(true) : statsOf(statNumbers);
-      if (options?.throwIfNoEntry === false && (failed === -ERRNO.ENOENT || failed === -ERRNO.ENOTDIR))
-        return undefined;
-      if (failed !== HAS_NUL) throw systemCallError(failed, syscall, path as string);
+      if (failed === -ERRNO.ENOENT && options?.throwIfNoEntry === false) return undefined;
+      if (failed !== HAS_NUL && failed !== -ERRNO.ENOTDIR) throw systemCallError(failed, syscall, path as string);
     }
     return op.run(calls, op.parse(path, options));
   }

@@ -1,7 +1,7 @@
 /** Node's warnings (https://nodejs.org/api/process.html#event-warning), where the host has a `process` that emits them. */
 
 interface Emitter {
-  emitWarning?: (message: string, type: string, code?: string) => void;
+  emitWarning?: (message: string, type?: string, code?: string) => void;
 }
 
 /** What was warned of in this thread: Node warns once too. */
@@ -9,12 +9,13 @@ const given = /* @__PURE__ */ new Set<string>();
 
 /**
  * Emits a warning the first time. Elsewhere than in Node nothing is emitted.
- * @param type "DeprecationWarning", "Warning"
+ * @param type "DeprecationWarning"; undefined: a plain warning
  * @param code DEP0180 and so on
  */
-export function warnOnce(message: string, type: string, code?: string): void {
+export function warnOnce(message: string, type?: string, code?: string): void {
   if (given.has(message)) return;
   given.add(message);
   const { process } = globalThis as { process?: Emitter };
-  process?.emitWarning?.(message, type, code);
+  if (type === undefined) process?.emitWarning?.(message);
+  else process?.emitWarning?.(message, type, code);
 }

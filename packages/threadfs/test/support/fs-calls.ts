@@ -1,6 +1,7 @@
 /** The calls of node:fs that a tree has too: the type of everything that the tests run on both. */
 import type * as NodeFs from "node:fs";
 import type { FsSync } from "../../dist/src/index.js";
+import type { MissingName } from "../../dist/src/node-fs/surface/not-implemented.js";
 
 type Classes = "Stats" | "Dirent" | "Dir";
 
@@ -10,7 +11,7 @@ type Classes = "Stats" | "Dirent" | "Dir";
  */
 export type FsCalls = Omit<
   Pick<typeof NodeFs, keyof FsSync & keyof typeof NodeFs>,
-  Classes | "constants" | "openSync"
+  Classes | "constants" | "openSync" | MissingName
 > & {
   /** Node's types ask for flags, its call does not. */
   openSync(path: NodeFs.PathLike, flags?: NodeFs.OpenMode, mode?: NodeFs.Mode | null): number;

@@ -67,6 +67,9 @@ describe("stats as node:fs gives them", () => {
     fs.statSync(Buffer.from(`${dir}/missing`), { throwIfNoEntry: false, bigint: true }),
   ]);
   same("throwIfNoEntry below a file", (fs, dir) => fs.statSync(`${dir}/file/below`, { throwIfNoEntry: false }));
+  same("throwIfNoEntry below a file, of lstat", (fs, dir) =>
+    fs.lstatSync(`${dir}/file/below`, { throwIfNoEntry: false }),
+  );
   same("throwIfNoEntry hides no other error", (fs) => fs.statSync(`/${"n".repeat(300)}`, { throwIfNoEntry: false }));
   same("dates are whole milliseconds of times that are not", (fs, dir) => {
     fs.utimesSync(`${dir}/file`, 1700000000.123, new Date(1700000000567));
