@@ -3,6 +3,7 @@
  * packages/verify/src/planted/planted.ts and for the torture run's own tests.
  */
 import type { Edit } from "../binary/mutant.js";
+import { CONTEXTS } from "./context-faults.js";
 import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
 import { FILES } from "./file-faults.js";
@@ -21,7 +22,7 @@ export interface Mutant {
   caughtBy: Step[];
 }
 
-export const MUTANTS: Mutant[] = [...LOCKS, ...CACHE, ...WALK, ...FILES];
+export const MUTANTS: Mutant[] = [...LOCKS, ...CACHE, ...WALK, ...FILES, ...CONTEXTS];
 
 /** The numbered bugs that cannot be planted, and why. */
 export const NOT_PLANTED: Record<number, string> = {

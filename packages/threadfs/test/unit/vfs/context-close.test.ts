@@ -185,7 +185,7 @@ test("a member of a group that is denied stays a member until the call ends", as
       thread.core.walkMode(ref);
       const user = root.context(USER);
       thread.hooks.at(id, () => user.close());
-      const result = thread.core.sysOpen(user.handle.ctx, AT_FDCWD, thread.path("/denied"), 0, 0);
+      const result = thread.core.sysAccess(user.handle.ctx, AT_FDCWD, thread.path("/denied"), 4, 0);
       thread.hooks.never();
       user.close();
       assert.ok(result === -ERRNO.EACCES || result === -ERRNO.EBADF, `${result} at point ${id}`);

@@ -1,0 +1,212 @@
+/** Faults in contexts: who they are, what they may do, their numbers, their roots, and their ends. */
+import { tests } from "./detectors.js";
+import type { Mutant } from "./faults.js";
+
+export const CONTEXTS: Mutant[] = [
+  {
+    name: "a call by descriptor looks its context up a second time",
+    edits: [
+      {
+        file: "sys/attr.ts",
+        from: "  const r = attrOperation(c, f.mnt, f.inode, operation, a, b);\n  fput(f);",
+        to: "  const again = acquireContext(ctx);\n  const r = attrOperation(again != null ? again : changetype<Context>(0), f.mnt, f.inode, operation, a, b);\n  fput(f);",
+      },
+      {
+        file: "sys/attr.ts",
+        from: 'import { Context } from "../vfs/task/cred";',
+        to: 'import { acquireContext } from "../vfs/task/context-ref";\nimport { Context } from "../vfs/task/cred";',
+      },
+    ],
+    caughtBy: [tests("vfs/context-close", "a context closed inside the call")],
+  },
+  {
+    name: "the end of a context takes its groups away while calls still check them",
+    edits: [
+      {
+        file: "vfs/task/context.ts",
+        from: "  if (!removeContext(c)) return -ENODEV;\n",
+        to: "  if (!removeContext(c)) return -ENODEV;\n  c.ngroups = 0;\n",
+      },
+    ],
+    caughtBy: [tests("vfs/context-close", "a member of a group that is denied")],
+  },
+  {
+    name: "the umask is 0 while it is read",
+    edits: [
+      {
+        file: "sys/context.ts",
+        from: "  const old = mask == UMASK_UNCHANGED ? c.umask : atomic.xchg<u32>(c.umaskAt, <u32>mask & 0x1ff);\n",
+        to: "  const old = atomic.xchg<u32>(c.umaskAt, 0);\n  atomic.store<u32>(c.umaskAt, mask == UMASK_UNCHANGED ? old : <u32>mask & 0x1ff);\n",
+      },
+    ],
+    caughtBy: [tests("api/options", "without an argument reads")],
+  },
+  {
+    name: "a context takes another user without CAP_SETUID",
+    edits: [
+      {
+        file: "vfs/task/context.ts",
+        from: "  if (uid != from.uid && !capable(from, CAP_SETUID)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("api/privilege")],
+  },
+  {
+    name: "a context takes other groups without CAP_SETGID",
+    edits: [
+      {
+        file: "vfs/task/context.ts",
+        from: "  if ((gid != from.gid || otherGroups) && !capable(from, CAP_SETGID)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("api/privilege")],
+  },
+  {
+    name: "a context has capabilities that its maker lacks",
+    edits: [{ file: "vfs/task/context.ts", from: "  return (caps & ~from.caps) == 0;\n", to: "  return true;\n" }],
+    caughtBy: [tests("api/privilege")],
+  },
+  {
+    name: "uid 0 has all capabilities, whatever its maker has",
+    edits: [
+      {
+        file: "vfs/task/context.ts",
+        from: "if (caps == CAPS_OF_MAKER || (caps == CAPS_OF_UID && uid == 0)) return from.caps;",
+        to: "if (caps == CAPS_OF_UID && uid == 0) return 0xffffffff;\n  if (caps == CAPS_OF_MAKER) return from.caps;",
+      },
+      {
+        file: "vfs/task/context.ts",
+        from: "  return (caps & ~from.caps) == 0;\n",
+        to: "  return uid == 0 || (caps & ~from.caps) == 0;\n",
+      },
+    ],
+    caughtBy: [tests("api/privilege")],
+  },
+  {
+    name: "every context may declare a thread dead",
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "  if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("api/privilege")],
+  },
+  {
+    name: "the number of a thread is that of its slot",
+    edits: [
+      {
+        file: "sys/slot.ts",
+        from: "return <f64>(atomic.load<u64>(slotAt(n) + L.SLOT_GENERATION) * L.MAX_THREADS + n);",
+        to: "return <f64>n;",
+      },
+    ],
+    caughtBy: [tests("api/privilege", "a thread's number is never another's")],
+  },
+  {
+    name: "numbers of contexts come round",
+    edits: [
+      {
+        file: "vfs/task/cred.ts",
+        from: "c.number = <f64>(made * MAX_CONTEXTS + i);",
+        to: "c.number = <f64>((made & 0xfffff) * MAX_CONTEXTS + i);",
+      },
+    ],
+    caughtBy: [tests("api/context-lives", "a handle of a closed context")],
+  },
+  {
+    name: "a number with a fraction means the context before it",
+    edits: [
+      {
+        file: "vfs/task/context-ref.ts",
+        from: "  return c.number == n ? c : null;\n",
+        to: "  return <i64>c.number == <i64>n ? c : null;\n",
+      },
+    ],
+    caughtBy: [tests("vfs/context-close", "a number of no context is refused")],
+  },
+  {
+    name: "'..' in a directory outside of the context's root leads up, though the context asks for it to stay",
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "  if (inRoot(nd) && isUnderRoot(nd, nd.mnt, parent, true) != 1) {\n",
+        to: "  if (false) {\n",
+      },
+    ],
+    caughtBy: [tests("walk/in-root")],
+  },
+  {
+    name: "in rcu mode '..' does not ask whether the context's root is above",
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "  if (inRoot(nd) && isUnderRoot(nd, nd.mnt, parent, false) != 1) return errDentry(nd, -ECHILD);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("walk/in-root")],
+  },
+  {
+    name: "'..' leaves a mount that was moved out of the context's root",
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "    if (inRoot(nd) && isUnderRoot(nd, nd.mnt, from, true) != 1) return stayRef(nd);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("walk/in-root", "mounts:")],
+  },
+  {
+    name: "getcwd names what is outside of the context's root",
+    edits: [
+      {
+        file: "vfs/dcache/d-path.ts",
+        from: "      if (up == m) return -ENOENT;\n",
+        to: "      if (up == m) return finish(base, end);\n",
+      },
+    ],
+    caughtBy: [tests("walk/in-root")],
+  },
+  {
+    name: "a context that a confined one creates is not confined",
+    edits: [
+      {
+        file: "vfs/task/context.ts",
+        from: "  c.resolve = from.resolve | resolve;\n",
+        to: "  c.resolve = resolve;\n",
+      },
+    ],
+    caughtBy: [tests("walk/in-root", "have the option too")],
+  },
+  {
+    name: "what the umask leaves of a mode decides about set-group-id",
+    edits: [{ file: "vfs/ops/may.ts", from: "  let mode = asked;\n", to: "  let mode = asked & ~c.umask;\n" }],
+    caughtBy: [tests("conformance/set-id")],
+  },
+  {
+    name: "a read-only mount refuses before the permission does",
+    edits: [
+      {
+        file: "vfs/file/open.ts",
+        from: "    if (flags & O_TRUNC && type == S_IFREG) err = mntWantWrite(nd.mnt);\n",
+        to: "    if (accessMask(flags) & MAY_WRITE && type == S_IFREG) err = mntWantWrite(nd.mnt);\n",
+      },
+    ],
+    caughtBy: [tests("vfs/open")],
+  },
+  {
+    name: "the contexts of a thread stay when it detaches",
+    edits: [{ file: "sys/thread.ts", from: "  closeContextsOf(T.tid);\n", to: "" }],
+    caughtBy: [tests("api/context-lives")],
+  },
+  {
+    name: "the contexts of a dead thread stay",
+    edits: [{ file: "sys/recovery.ts", from: "    closeContextsOf(dead);\n", to: "" }],
+    caughtBy: [tests("api/context-lives", "terminated")],
+  },
+];
