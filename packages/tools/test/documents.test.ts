@@ -45,16 +45,23 @@ for (const [what, text, problem] of [
   });
 }
 
-test("the README's first example prints what it says", (t) => {
-  const [, example] = /```js\n([\s\S]*?)```/.exec(tree.files.get("README.md") ?? "") ?? [];
-  assert.ok(example !== undefined, "the README has no example");
+/** What the first example behind a heading of the README prints. */
+function outputOfExample(t: { after(close: () => void): void }, heading: string): string {
+  const [, section = ""] = (tree.files.get("README.md") ?? "").split(`\n## ${heading}\n`);
+  const [, example] = /```js\n([\s\S]*?)```/.exec(section) ?? [];
+  assert.ok(example !== undefined, `the README has no example of "${heading}"`);
   const directory = mkdtempSync(join(tmpdir(), "threadfs-readme-"));
   t.after(() => rmSync(directory, { recursive: true }));
   symlinkSync(join(REPOSITORY, "node_modules"), join(directory, "node_modules"));
   writeFileSync(join(directory, "example.mjs"), example);
-  const output = execFileSync(process.execPath, [join(directory, "example.mjs")], {
-    encoding: "utf8",
-    timeout: 60_000,
-  });
-  assert.equal(output, "hello\n");
+  return execFileSync(process.execPath, [join(directory, "example.mjs")], { encoding: "utf8", timeout: 60_000 });
+}
+
+test("the README's first example prints what it says", (t) => {
+  assert.equal(outputOfExample(t, "Two threads, one tree"), "hello\n");
+});
+
+test("the README's example of a sandbox prints what it says, and the agent stays in its root", (t) => {
+  const lines = ["done", "mine", "EACCES: permission denied, open '/new.txt'", ""];
+  assert.equal(outputOfExample(t, "Sandboxes"), lines.join("\n"));
 });
