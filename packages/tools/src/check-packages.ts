@@ -175,6 +175,18 @@ function installAlone(project: string, tarball: string): void {
   );
 }
 
+/** The documents of an installed package link to files that it has, and name no others. */
+function checkDocuments(folder: string): void {
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  for (const path of paths.filter((each) => each.endsWith(".md"))) {
+    const text = readFileSync(join(folder, path), "utf8");
+    for (const [, target = ""] of text.matchAll(/\]\((?!\w+:)([^)#\s]+)/g)) {
+      assert.ok(paths.includes(join(dirname(path), target)), `${path} links to ${target}, which is not packed`);
+    }
+    assert.doesNotMatch(text, /`(?:packages|core|src|abi)\//, `${path} names files that are not packed`);
+  }
+}
+
 /** Runs `npx threadfs` in a project that has threadfs-cli installed. */
 function useCommandLine(project: string): void {
   assert.equal(run(project, "npx", "--no-install", "threadfs", "--version").trim(), manifestOf("threadfs-cli").version);
@@ -239,6 +251,9 @@ export function checkPackages(): void {
     step("npm install of the library alone", () => installAlone(join(directory, "alone"), library));
     const project = join(directory, "project");
     step("npm install", () => install(project, tarballs));
+    step("the packed documents", () => {
+      for (const name of PUBLISHED) checkDocuments(join(project, "node_modules", name));
+    });
     step("npx threadfs", () => useCommandLine(project));
     step("the README's example", () => useLibrary(project));
     step("a strict TypeScript user without the DOM", () => compile(project));

@@ -3,17 +3,34 @@
  *
  *   "prepack": "node ../tools/dist/pack-files.js README.md LICENSE"      "postpack": "node ../tools/dist/pack-files.js --remove README.md LICENSE"
  *
- * A package whose code is not built is refused. A link to a file of the repository leads nowhere from npm's page, so only its text stays.
+ * A package whose code is not built is refused. Of a link to a file that is not packed only the text stays.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, posix, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 
-/** Markdown without its relative links: their texts stay. */
-export function withoutRelativeLinks(markdown: string): string {
-  return markdown.replaceAll(/\[([^\]]+)\]\((?!\w+:)[^)\s]+\)/g, "$1");
+/** The section of the README that is about the repository, not about the package. */
+const OF_THE_REPOSITORY = /^## The repository\n[\s\S]*?(?=^## |^MIT\.$)/m;
+
+/** A path in a code span that begins in a folder of the repository. */
+const REPOSITORY_PATH = /`((?:packages|core|src|abi|test|docs)\/[\w./-]+)`/g;
+
+/**
+ * Markdown as it is packed: without the section about the repository; of links to files that are not packed the text alone; and of
+ * paths of such files the last part.
+ * @param name the file's path in the package
+ * @param packed the paths of all files that are packed with it
+ */
+export function packedMarkdown(markdown: string, name: string, packed: readonly string[]): string {
+  const isPacked = (target: string) => packed.includes(posix.join(posix.dirname(name), target.replace(/#.*/, "")));
+  return markdown
+    .replace(OF_THE_REPOSITORY, "")
+    .replaceAll(/\[([^\]]+)\]\((?!\w+:)([^)\s]+)\)/g, (link, text, target) => (isPacked(target) ? link : text))
+    .replaceAll(REPOSITORY_PATH, (span, path) =>
+      packed.includes(path) ? span : `\`${posix.basename(path)}\` of the repository`,
+    );
 }
 
 /** The files that a package.json names as its code. */
@@ -33,9 +50,10 @@ export function checkBuilt(folder: string): void {
   if (missing.length > 0) throw new Error(`not built: ${missing.join(", ")}; run \`npm ci && npm run build\` first`);
 }
 
-function packFile(name: string): void {
+function packFile(name: string, packed: readonly string[]): void {
   const text = readFileSync(join(REPOSITORY, name), "utf8");
-  writeFileSync(name, name.endsWith(".md") ? withoutRelativeLinks(text) : text);
+  mkdirSync(dirname(name), { recursive: true });
+  writeFileSync(name, name.endsWith(".md") ? packedMarkdown(text, name, packed) : text);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
@@ -44,6 +62,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   if (!process.argv.includes("--remove")) checkBuilt(".");
   for (const name of names) {
     if (process.argv.includes("--remove")) rmSync(name, { force: true });
-    else packFile(name);
+    else packFile(name, names);
   }
 }

@@ -5,11 +5,31 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { REPOSITORY } from "../dist/documents.js";
-import { checkBuilt, filesNamed, withoutRelativeLinks } from "../dist/pack-files.js";
+import { checkBuilt, filesNamed, packedMarkdown } from "../dist/pack-files.js";
 
-test("of a relative link the text stays, and a link to a host stays whole", () => {
-  const markdown = "see [docs/memory.md](docs/memory.md#limits) and [npm](https://www.npmjs.com)";
-  assert.equal(withoutRelativeLinks(markdown), "see docs/memory.md and [npm](https://www.npmjs.com)");
+test("of a link to a file that is not packed the text stays; other links stay whole", () => {
+  const packed = ["README.md", "docs/api.md", "docs/trust.md"];
+  const markdown =
+    "see [the limits](docs/memory.md#limits), [the API](docs/api.md#errors) and [npm](https://www.npmjs.com)";
+  const expected = "see the limits, [the API](docs/api.md#errors) and [npm](https://www.npmjs.com)";
+  assert.equal(packedMarkdown(markdown, "README.md", packed), expected);
+  assert.equal(
+    packedMarkdown("[t](trust.md) [r](../README.md) [m](memory.md)", "docs/api.md", packed),
+    "[t](trust.md) [r](../README.md) m",
+  );
+});
+
+test("a path of the repository is called one", () => {
+  assert.equal(
+    packedMarkdown("see `packages/verify/src/main.ts`, `docs/api.md` and `a/b`", "README.md", ["docs/api.md"]),
+    "see `main.ts` of the repository, `docs/api.md` and `a/b`",
+  );
+});
+
+test("the section about the repository is not packed", () => {
+  const markdown = "## Figures\n\n1\n\n## The repository\n\nnpm test\n\n| a | b |\n\n";
+  assert.equal(packedMarkdown(`${markdown}MIT.\n`, "README.md", []), "## Figures\n\n1\n\nMIT.\n");
+  assert.equal(packedMarkdown(`${markdown}## More\n`, "README.md", []), "## Figures\n\n1\n\n## More\n");
 });
 
 test("a package whose code is not built is not packed, and the error names what is missing and what to run", (t) => {
@@ -37,4 +57,34 @@ test("the published packages are built before npm packs or publishes them", () =
       name,
     );
   }
+});
+
+/** A dependency of packages/hosts, and how the README calls it. */
+const NAMES: [dependency: RegExp, name: string][] = [
+  [/^node\d+$/, "Node"],
+  [/bun-linux/, "Bun"],
+  [/deno/, "Deno"],
+  [/^typescript/, "TypeScript"],
+  [/^vite$/, "Vite"],
+  [/^webpack$/, "webpack"],
+  [/^esbuild$/, "esbuild"],
+  [/^rollup$/, "Rollup"],
+  [/^rolldown$/, "Rolldown"],
+];
+
+test("the README names the hosts, bundlers and TypeScript versions that are tested", () => {
+  const manifest = readFileSync(join(REPOSITORY, "packages", "hosts", "package.json"), "utf8");
+  const { dependencies } = JSON.parse(manifest) as { dependencies: Record<string, string> };
+  const readme = readFileSync(join(REPOSITORY, "README.md"), "utf8");
+  const [, table = ""] = /\| tested version \|\n([\s\S]*?)\n\n/.exec(readme) ?? [];
+  let named = 0;
+  for (const [dependency, specifier] of Object.entries(dependencies)) {
+    const name = NAMES.find(([pattern]) => pattern.test(dependency))?.[1];
+    if (name === undefined) continue;
+    const [, version = ""] = /(\d+\.\d+)\.\d+$/.exec(specifier) ?? [];
+    const row = table.split("\n").find((line) => line.split("|")[1]?.includes(name)) ?? "";
+    assert.ok(row.split("|")[2]?.split(/[ ,]+/).includes(version), `${name} ${version} in: ${row}`);
+    named++;
+  }
+  assert.equal(named, 17);
 });
