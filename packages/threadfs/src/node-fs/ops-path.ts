@@ -20,12 +20,15 @@ import {
 } from "./args.js";
 import { nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
+import { encodeName } from "./directory/entries.js";
 import { operation } from "./operation.js";
+import { withoutDots } from "./paths/join.js";
+import { realpathByText } from "./paths/realpath.js";
 import type { BigIntStats, Stats } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 import { warnOnce } from "./warnings.js";
 
-const { S_IFMT, S_IFLNK, S_IFDIR } = constants;
+const { S_IFMT, S_IFDIR } = constants;
 
 type PathLike = NodeFs.PathLike;
 type NameOptions = NodeFs.EncodingOption | NodeFs.BufferEncodingOption;
@@ -134,7 +137,9 @@ export const readlink = operation(nameArguments, (calls, { path, encoding }): st
 });
 
 export const realpathNative = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
-  const length = calls.putPath(path, "realpath");
+  // realpath(3) does not look a dot up: the directory before it need not be searchable.
+  const length = calls.tryPutPath(withoutDots(path));
+  if (length < 0) throw systemCallError(length, "realpath", path);
   const got = calls.check(calls.core.sysRealpath(calls.ctx, AT_FDCWD, length), "realpath", path);
   return nameOf(calls.attachment.io.subarray(0, got), encoding);
 });
@@ -143,41 +148,12 @@ export const realpathNative = operation(nameArguments, (calls, { path, encoding 
 function realpathArguments(path: PathLike, options?: NameOptions) {
   const encoding = toNameEncoding(toOptions(options, NO_OPTIONS));
   const given: unknown = fromUrl(path);
-  return { path: toPath(typeof given === "string" ? given : `${given as string}`), encoding };
+  return { path: toPath(typeof given === "string" ? given : `${given as string}`) as string, encoding };
 }
 
-export const realpath = operation(realpathArguments, (calls, { path, encoding }): string | Buffer => {
-  // Node's realpath resolves "" to the working directory.
-  const asked = path.length === 0 ? "." : path;
-  const length = calls.putPath(asked, "lstat");
-  const got = calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
-  if (got < 0) throw realpathError(calls, asked, got);
-  return nameOf(calls.attachment.io.subarray(0, got), encoding);
-});
-
-/**
- * Node's realpath walks the path itself and fails in the lstat of a component, or in the stat of a link. Finds that
- * component, with the links before it resolved. Called only after an error; an error that has disappeared meanwhile is
- * reported for the whole path.
- */
-function realpathError(calls: SystemCalls, path: Path, errno: number): Error {
-  const text = typeof path === "string" ? path : new TextDecoder().decode(path);
-  let prefix = text.startsWith("/") ? "" : calls.cwd().replace(/\/$/, "");
-  for (const name of text.split("/")) {
-    if (name === "" || name === ".") continue;
-    const next = `${prefix}/${name}`;
-    const found = calls.statRaw(next, AT_SYMLINK_NOFOLLOW);
-    if (found < 0) return systemCallError(found, "lstat", next);
-    const mode = calls.attachment.stat[STAT.mode];
-    prefix = next;
-    if ((mode & S_IFMT) !== S_IFLNK && name !== "..") continue;
-    const followed = calls.statRaw(next, 0);
-    if (followed < 0) return systemCallError(followed, "stat", next);
-    const got = calls.core.sysRealpath(calls.ctx, AT_FDCWD, calls.putPath(next, "lstat"));
-    if (got >= 0) prefix = nameOf(calls.attachment.io.subarray(0, got), "utf8").toString().replace(/\/$/, "");
-  }
-  return systemCallError(errno, "lstat", text);
-}
+export const realpath = operation(realpathArguments, (calls, { path, encoding }): string | Buffer =>
+  encodeName(realpathByText(calls, path), encoding),
+);
 
 export const unlink = operation(
   (path: PathLike) => toPath(path),

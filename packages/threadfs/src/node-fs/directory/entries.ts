@@ -31,10 +31,11 @@ function rawName(shared: Uint8Array): string | Buffer {
 
 /**
  * Appends the next entries of a descriptor to `into`. Returns 1: there may be more; 0: the end; or a negative errno.
+ * @param count read about this many; 0: as many as one call transfers
  */
-export function readEntries(calls: SystemCalls, fd: number, into: Entry[], _count?: number): number {
+export function readEntries(calls: SystemCalls, fd: number, into: Entry[], count = 0): number {
   calls.checkOpen();
-  const filled = calls.core.sysGetdents(calls.ctx, fd, 0);
+  const filled = calls.core.sysGetdents(calls.ctx, fd, count);
   // A directory that was removed while it is open has no entries: readdir(3) hides Linux's ENOENT.
   if (filled === -ERRNO.ENOENT) return 0;
   if (filled <= 0) return filled;

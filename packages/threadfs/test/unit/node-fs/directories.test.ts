@@ -233,3 +233,49 @@ describe("links and paths", () => {
     return [listing(fs, `${dir}/moved`), fs.existsSync(`${dir}/tree/to-a`)];
   });
 });
+
+describe("where Node gives up", () => {
+  test("opendir recursive reads a tree in every encoding, and of every form of path", () => {
+    const { fs } = tree.vfs;
+    const below = Buffer.from("/any/n\xff", "latin1");
+    fs.mkdirSync(below, { recursive: true });
+    fs.writeFileSync(Buffer.concat([below, Buffer.from("/f")]), "");
+    for (const path of ["/any", Buffer.from("/any")]) {
+      for (const [encoding, name] of [
+        ["utf8", "n\ufffd"],
+        ["hex", "6eff"],
+        ["latin1", "n\xff"],
+        ["buffer", "n\ufffd"],
+      ]) {
+        const dir = fs.opendirSync(path, { encoding: encoding as BufferEncoding, recursive: true });
+        const read = [dir.readSync(), dir.readSync(), dir.readSync()];
+        assert.equal(String(read[0]?.name), name);
+        assert.equal(read[2], null);
+        assert.equal(String(read[1]?.parentPath), `/any/${name}`);
+        assert.equal(Buffer.isBuffer(read[0]?.parentPath), path instanceof Uint8Array);
+        dir.closeSync();
+      }
+    }
+  });
+  test("opendir reads as many entries as bufferSize says", () => {
+    const { fs } = tree.vfs;
+    fs.mkdirSync("/wide");
+    for (let i = 0; i < 100; i++) fs.writeFileSync(`/wide/${i}`, "");
+    const dir = fs.opendirSync("/wide", { bufferSize: 2 });
+    dir.readSync();
+    for (const name of fs.readdirSync("/wide")) fs.unlinkSync(`/wide/${name}`);
+    // The second entry was read with the first; no other was.
+    assert.notEqual(dir.readSync(), null);
+    assert.equal(dir.readSync(), null);
+    dir.closeSync();
+  });
+  test("realpath of links that lead in a circle by their text ends with ELOOP", () => {
+    const { fs } = tree.vfs;
+    fs.mkdirSync("/round/a/b", { recursive: true });
+    fs.symlinkSync("/round/a/b", "/round/lb");
+    fs.symlinkSync("lb/../circle", "/round/circle");
+    fs.writeFileSync("/round/a/circle", "");
+    assert.throws(() => fs.realpathSync("/round/circle"), { code: "ELOOP", syscall: "stat" });
+    assert.equal(fs.realpathSync.native("/round/circle"), "/round/a/circle");
+  });
+});
