@@ -179,21 +179,6 @@ CHAINS.push(
   { name: "40 links in the middle and one at the end", path: `${"dot/".repeat(40)}lf` },
 );
 
-/**
- * Node's realpathSync is written in JavaScript: it cuts ".." out of the string, shortens a long path before it walks,
- * and counts links one by one. That of threadfs walks as the kernel does: here realpathSync.native is the oracle, for the code.
- */
-const asKernel: PathCall = (t, path) => (t.fs === nodeFs ? t.fs.realpathSync.native(path) : t.fs.realpathSync(path));
-
-/** The C library's realpath walks by itself and never hands the kernel a path that is too long. */
-const tooLong = ({ name }: Shape) => /^(4096|8000) bytes/.test(name);
-
-/** Shapes for which the walk and Node's JavaScript have the same result, and errors of the same form. */
-function asNode({ name, path }: Shape): boolean {
-  if (typeof path !== "string") return !/\d{4} bytes|Uint8Array|number|undefined|null|object|Buffer lf/.test(name);
-  return !/\/\.|\.\/|\.\.|\/$/.test(path);
-}
-
 /** Node 20 throws ENOTDIR in spite of `throwIfNoEntry: false`, later versions do not. */
 function orUndefined<T>(fn: () => T): T | undefined {
   try {
@@ -327,21 +312,13 @@ const together = (name: string, calls: PathCalls, shapes: readonly Shape[], more
 const REALPATH: PathCalls = {
   realpathSync: (t, path) => t.fs.realpathSync(path),
   "realpathSync buffer": (t, path) => t.fs.realpathSync(path, "buffer"),
-  "realpathSync.native latin1": (t, path) => t.fs.realpathSync.native(path, { encoding: "latin1" }),
 };
 
 const EVERYWHERE = [...INSIDE, ...OUTSIDE, ...CHAINS];
 
-/** Without "", which Node's realpathSync takes for the working directory. */
-const NAMED = EVERYWHERE.filter(
-  (shape) =>
-    shape.name !== "empty path" && !tooLong(shape) && !/^(?:Uint8Array|number|undefined|null|object)/.test(shape.name),
-);
-
 const cases: readonly Case[] = [
   ...together("reading", READING, EVERYWHERE, { shared: chained }),
-  ...together("realpathSync walked", { realpathSync: asKernel }, NAMED, { shared: chained, only: ["code"] }),
-  ...together("realpathSync", REALPATH, INSIDE.filter(asNode), { shared: chained }),
+  ...together("realpathSync", REALPATH, EVERYWHERE, { shared: chained }),
   ...table(CHANGING, CHANGED, { setup: small }),
   ...table(CODE_ONLY, CHANGED, { setup: small, only: ["code"] }),
   ...table({ "openSync w": CHANGING["openSync w"], chmodSync: CHANGING.chmodSync }, CHAINS, { setup: chained }),
