@@ -6,6 +6,7 @@ import type { Edit } from "../binary/mutant.js";
 import { CONTEXTS } from "./context-faults.js";
 import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
+import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
 import { LOCKS } from "./lock-faults.js";
 import { WALK } from "./walk-faults.js";
@@ -22,7 +23,7 @@ export interface Mutant {
   caughtBy: Step[];
 }
 
-export const MUTANTS: Mutant[] = [...LOCKS, ...CACHE, ...WALK, ...FILES, ...CONTEXTS];
+export const MUTANTS: Mutant[] = [...LOCKS, ...CACHE, ...WALK, ...FILES, ...CONTEXTS, ...DRIVERS];
 
 /** The numbered bugs that cannot be planted, and why. */
 export const NOT_PLANTED: Record<number, string> = {

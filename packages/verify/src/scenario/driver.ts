@@ -48,17 +48,18 @@ export const TWIG: DriverContents = {
     4: { mode: FILE },
   },
 };
-/** One directory under /p/x and /q/x; /a and /b, each also in the other. */
+/** Directories under /p/x and /q/x, and under /p/y and /q/y; /a and /b, each also in the other. */
 export const ALIASES: DriverContents = {
   byNumber: true,
   nodes: {
     1: { mode: DIR, kids: { a: 10, b: 11, p: 12, q: 13 } },
     10: { mode: DIR, kids: { toB: 11 } },
     11: { mode: DIR, kids: { toA: 10 } },
-    12: { mode: DIR, kids: { x: 14 } },
-    13: { mode: DIR, kids: { x: 14 } },
+    12: { mode: DIR, kids: { x: 14, y: 16 } },
+    13: { mode: DIR, kids: { x: 14, y: 16 } },
     14: { mode: DIR, kids: { g: 15 } },
     15: { mode: FILE },
+    16: { mode: DIR, kids: {} },
   },
 };
 /** The directories /s and /s/d, which are other ones once a file "again" has been made. */

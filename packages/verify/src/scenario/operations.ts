@@ -329,6 +329,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     alias: [
       stat("/m/p/x"),
       stat("/m/q/x"),
+      stat("/m/p/y"),
       stat("/m/a/toB"),
       stat("/m/b/toA"),
       stat("/m/q/x/g"),

@@ -259,7 +259,7 @@ export const TREES: Record<string, Tree> = {
     driver: "/m",
     hooks: ALIAS_HOOKS,
     contents: ALIASES,
-    paths: ["", "/a", "/b", "/p", "/q", "/p/x", "/p/x/g"],
+    paths: ["", "/a", "/b", "/p", "/q", "/p/x", "/p/x/g", "/q/y"],
     after: [{ call: "sysChdir", path: "/m/p/x", ctx: 1 }],
   },
   /** Directories of a driver that were removed and made again, with a file system on one; a context is in that. */
