@@ -36,6 +36,8 @@ export const G_CTX_MADE: usize = 5000;
 /** The last device number of a file system, the last id of a mount. */
 export const G_NEXT_DEV: usize = 5056;
 export const G_NEXT_MNT: usize = 5060;
+/** Generations of inodes in memory that serves inodes for the first time, or again, are greater than this. */
+export const G_INODE_GENERATION: usize = 5064;
 /** Number of live objects of each type. */
 export const G_NR_DENTRY: usize = 5120;
 export const G_NR_INODE: usize = 5184;

@@ -319,6 +319,23 @@ export const FILES: Mutant[] = [
     caughtBy: [tests("unit/vfs/readonly", "read-only mount")],
   },
   {
+    name: "the memory of names serves contents while a thread may look into it",
+    edits: [
+      { file: "vfs/recovery/reclaim.ts", from: "  if (allReadersLeft(EXCLUSION_MS)) {", to: "  if (chunk != 0) {" },
+    ],
+    caughtBy: [tests("unit/mem/memory-of-names", "in a walk")],
+  },
+  {
+    name: "prefix caches outlive the memory of their directories",
+    edits: [{ file: "vfs/recovery/reclaim.ts", from: "  forgetCounts();\n", to: "" }],
+    caughtBy: [tests("unit/mem/memory-of-names", "knows the directories")],
+  },
+  {
+    name: "inodes in memory that comes back begin with generation 0",
+    edits: [{ file: "vfs/recovery/reclaim.ts", from: "      keepGenerations(chunk);\n", to: "" }],
+    caughtBy: [tests("unit/mem/memory-of-names", "inode number")],
+  },
+  {
     name: "the recount misses the pin of an entry",
     edits: [
       {

@@ -9,7 +9,7 @@
 
 import { ENOSPC } from "../../../abi/errno";
 import { S_IFDIR, S_IFMT, S_ISGID } from "../../../abi/mode";
-import { kmalloc, linkBlock, slabFree } from "../../mem/alloc/slab";
+import { linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
 import { hashGrow } from "../../vfs/dcache/d-hash";
@@ -28,6 +28,7 @@ import {
   touch,
 } from "../../vfs/inode/inode";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
+import { kmallocSpace } from "../../vfs/recovery/reclaim";
 import { Context } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
 
@@ -74,7 +75,7 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   const dir = parent.inode;
   let text: usize = 0;
   if (body != 0) {
-    text = kmalloc(min<u32>(bodyLen + 9, 4096), false);
+    text = kmallocSpace(min<u32>(bodyLen + 9, 4096));
     if (text == 0) return -ENOSPC;
     memory.copy(text, body, bodyLen);
     store<u8>(text + bodyLen, 0);

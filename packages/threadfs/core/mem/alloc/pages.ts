@@ -68,6 +68,11 @@ export function chunkAlloc(reserve: bool): u32 {
   return chunk;
 }
 
+/** Whether all chunks but the reserved ones are in use. */
+export function chunksExhausted(): bool {
+  return load<u32>(G_PAGE_USED) + RESERVE >= load<u32>(H_MAX_CHUNKS);
+}
+
 /**
  * Takes two adjacent chunks that are never freed; 0: there are none outside of the reserve. Searches the free list in
  * quadratic time, which is fine because threads attach rarely.

@@ -1,10 +1,11 @@
 /**
  * Slab caches: objects of one size in chunks of 64 KiB.
  *
- * A *typed* cache never gives a chunk back, so its memory always holds objects of that type (Linux:
- * SLAB_TYPESAFE_BY_RCU). A reader with a stale pointer reads an object of the same type, and detects that it is stale
- * by the object's sequence, which is never reset. The *sized* caches (16, 32, 48, 64 bytes, then four sizes for each
- * power of two up to 4 KiB) return empty chunks.
+ * A *typed* cache keeps its chunks, so its memory holds objects of that type (Linux: SLAB_TYPESAFE_BY_RCU). A reader with
+ * a stale pointer reads an object of the same type, and detects that it is stale by the object's sequence, which is not
+ * reset. Only when memory is short and no thread can have such a pointer are empty chunks given back
+ * (vfs/recovery/reclaim.ts). The *sized* caches (16, 32, 48, 64 bytes, then four sizes for each power of two up to 4 KiB)
+ * return empty chunks at once.
  *
  * A cache is described by KMEM_CACHE_SIZE bytes (KMEM_*), guarded by its lock, inside which only the page lock is taken.
  *
@@ -125,6 +126,25 @@ export function slabFree(p: usize): void {
   if (empty) chunkFree(chunk);
   removePendingBlock(p);
   unlock(c);
+}
+
+/** Whether a chunk belongs to this cache and holds no object. */
+export function isEmptyChunkOf(id: u32, chunk: u32): bool {
+  const e = chunkEntry(chunk);
+  return load<u32>(e + ENTRY_CACHE) == id && load<u32>(e + ENTRY_USED) == 0;
+}
+
+/** Gives a typed cache's chunk back, if it is empty. The caller knows that no thread has a pointer into it. */
+export function returnEmptyChunk(id: u32, chunk: u32): bool {
+  const c = cacheAddress(id);
+  lock(c);
+  const empty = isEmptyChunkOf(id, chunk);
+  if (empty) {
+    removePartial(c, chunk);
+    chunkFree(chunk);
+  }
+  unlock(c);
+  return empty;
 }
 
 /** Frees the block that the word at `p` points to, if any, and clears the word, in one transaction. */

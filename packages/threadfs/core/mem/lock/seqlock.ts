@@ -69,6 +69,11 @@ export function writeSeqBarrier(p: usize): void {
   else makeEven(p, load<u32>(p) + 2);
 }
 
+/** Invalidates what caches keep of counts (prefix-cache.ts): the memory of some counts is about to serve otherwise. */
+export function forgetCounts(): void {
+  atomic.add<u32>(G_SEQ_WRAPS, 1);
+}
+
 /** Ends every change: stores the next even count. */
 export function makeEven(p: usize, s: u32): void {
   atomic.store<u32>(p, s);

@@ -11,7 +11,8 @@
  *    while a grace period waits for it (its thread is dead or suspended), it is expelled: its word becomes EXPELLED. If
  *    the thread continues, rcuReadUnlock() returns false at the end of the section, and rcuValid() when the thread
  *    wants to take a reference; then the walk starts again. Until then it reads objects of the right type with other
- *    sequence numbers, because typed caches keep their type and sequences are never reset.
+ *    sequence numbers, because typed caches keep their type while any section is open that began before, expelled or not
+ *    (allReadersLeft()).
  *  - Ordering: the store in rcuReadLock() precedes the section's loads, and the loads of the slots in oldestReader()
  *    follow the stores that unlinked the object. All four are sequentially consistent, so at least one side sees the
  *    other.
@@ -196,6 +197,26 @@ export function synchronizeRcu(): void {
     sleepUs(POLL_US);
   }
   count(COUNTER.gracePeriods);
+}
+
+/**
+ * Whether all sections of other threads that were open at the call end within `waitMs`. Unlike synchronizeRcu() it does
+ * not expel them, and waits for expelled ones too: afterwards no thread uses a pointer that it found before.
+ */
+export function allReadersLeft(waitMs: f64): bool {
+  const goal = advanceEpoch();
+  const until = host.clock() + waitMs;
+  const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
+  for (let i: u32 = 0; i < used; i++) {
+    const s = SLOTS + i * SLOT_SIZE;
+    while (s != slot) {
+      const e = atomic.load<u32>(s + SLOT_EPOCH);
+      if (e == 0 || (e != EXPELLED && <i32>(e - goal) > 0)) break;
+      if (host.clock() >= until) return false;
+      sleepUs(POLL_US);
+    }
+  }
+  return true;
 }
 
 /** Ends this thread's section, however it is nested, without a result: its call has been abandoned. */

@@ -17,7 +17,7 @@ import * as COUNTER from "../../../abi/counters";
 import { PANIC_CORRUPT } from "../../../abi/host";
 import * as POINT from "../../../abi/points";
 import { driverDelete } from "../../fs/driver/hooks";
-import { kmalloc, slabFree } from "../../mem/alloc/slab";
+import { slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { H_MAX_CHUNKS } from "../../mem/layout";
 import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
@@ -30,7 +30,7 @@ import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_HEAD, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
 import { SuperBlock } from "../mount/super";
-import { kalloc, makeSpace, retire } from "../recovery/reclaim";
+import { kalloc, kmallocSpace, makeSpace, retire } from "../recovery/reclaim";
 import { hashGrow, hashInsert, hashRemove, lockChain, unlockChain } from "./d-hash";
 import {
   D_CANT_MOUNT,
@@ -96,8 +96,7 @@ export function dAllocRoot(sb: SuperBlock): Dentry {
 function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentry {
   let outside: usize = 0;
   if (len > INLINE_NAME) {
-    outside = kmalloc(len + 8, false);
-    if (outside == 0 && makeSpace()) outside = kmalloc(len + 8, false);
+    outside = kmallocSpace(len + 8);
     if (outside == 0) return noDentry();
     store<u64>(outside + (len & ~7), 0);
     memory.copy(outside, name, len);

@@ -24,7 +24,7 @@ import {
 import * as SCRATCH from "../../../abi/scratch";
 import * as STAT from "../../../abi/stat";
 import { callDriver, driverAttrU32 } from "../../fs/driver/hooks";
-import { kmalloc, slabFree } from "../../mem/alloc/slab";
+import { slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
@@ -32,6 +32,7 @@ import { scratch } from "../../mem/thread";
 import { removePendingBlock, set32 } from "../../mem/undo/log";
 import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
 import { Mount } from "../mount/namespace";
+import { kmallocSpace } from "../recovery/reclaim";
 import { Context, capable, inGroup } from "../task/cred";
 import { ACL_HEAD, ACL_MAX, inodePermission, ownerOrCapable } from "../walk/permission";
 import { setDriverAttr } from "./icache";
@@ -306,7 +307,7 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   let acl: usize = 0;
   // The three base entries alone are equivalent to mode bits, and no ACL is stored.
   if (n > 3) {
-    acl = kmalloc(ACL_HEAD + n * ACL_ENTRY_SIZE, false);
+    acl = kmallocSpace(ACL_HEAD + n * ACL_ENTRY_SIZE);
     if (acl == 0) return -ENOSPC;
     store<u32>(acl, n);
     memory.copy(acl + ACL_HEAD, from, n * ACL_ENTRY_SIZE);

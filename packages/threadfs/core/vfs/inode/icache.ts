@@ -10,7 +10,7 @@ import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { set32 } from "../../mem/undo/log";
-import { CACHE_INODE, G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../layout";
+import { CACHE_INODE, G_INODE_GENERATION, G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, retire } from "../recovery/reclaim";
 import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, ihold, timeOfMs } from "./inode";
@@ -20,6 +20,7 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   const i = changetype<Inode>(kalloc(CACHE_INODE, false));
   if (!i) return i;
   writeSeqBegin(i.seq);
+  if (i.generation == 0) i.generation = load<u32>(G_INODE_GENERATION);
   i.generation += 1;
   i.mode = mode;
   i.uid = uid;

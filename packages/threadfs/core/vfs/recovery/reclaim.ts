@@ -3,16 +3,27 @@
  * owns: a dentry its long name, an inode its link body and ACL, a context its groups.
  */
 
-import { chunkEntry } from "../../mem/alloc/pages";
-import { kfreeAt, slabAlloc, slabFree } from "../../mem/alloc/slab";
+import { chunkAddress, chunkEntry, chunksExhausted, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
+import { isEmptyChunkOf, kfreeAt, kmalloc, returnEmptyChunk, slabAlloc, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
-import { CHUNK_SHIFT } from "../../mem/layout";
+import { CHUNK_SHIFT, G_PAGE_BUMP, H_FIRST_CHUNK } from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
-import { callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../../mem/smr/smr";
+import { forgetCounts } from "../../mem/lock/seqlock";
+import { allReadersLeft, callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../../mem/smr/smr";
+import { put32 } from "../../mem/undo/log";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
-import { Inode } from "../inode/inode";
-import { CACHE_CONTEXT, CACHE_DENTRY, CACHE_INODE, G_NR_DENTRY, G_NR_INODE } from "../layout";
+import { INODE_SIZE, Inode } from "../inode/inode";
+import {
+  CACHE_CONTEXT,
+  CACHE_DENTRY,
+  CACHE_FILE,
+  CACHE_INODE,
+  G_INODE_GENERATION,
+  G_NR_DENTRY,
+  G_NR_INODE,
+} from "../layout";
 import { Context } from "../task/cred";
+import { admitOthers, excludeOthers } from "./exclusion";
 
 /** Objects reclaimed at a time, so that no single operation pays for many others. */
 const BATCH: u32 = 64;
@@ -68,11 +79,78 @@ export function freeDentry(d: Dentry): void {
   slabFree(d.at);
 }
 
-/** Waits for a grace period and reclaims. False: nothing could be reclaimed. */
+/**
+ * Waits for a grace period and reclaims; if the memory is still full, gives empty chunks of names and inodes back. False:
+ * nothing could be done.
+ */
 export function makeSpace(): bool {
-  if (rcuDepth() != 0 || rcuPending() == 0) return false;
-  synchronizeRcu();
-  return reclaim(objectsMax()) != 0;
+  if (rcuDepth() != 0) return false;
+  let made = false;
+  if (rcuPending() != 0) {
+    synchronizeRcu();
+    made = reclaim(objectsMax()) != 0;
+  }
+  return (chunksExhausted() && returnEmptyChunks()) || made;
+}
+
+/** How long a thread waits for the others before it gives chunks back. */
+const EXCLUSION_MS: f64 = 100;
+
+function isReturnable(chunk: u32): bool {
+  return isEmptyChunkOf(CACHE_DENTRY, chunk) || isEmptyChunkOf(CACHE_INODE, chunk) || isEmptyChunkOf(CACHE_FILE, chunk);
+}
+
+/** The first chunk from `chunk` on that can be given back; 0: none. */
+function nextReturnable(chunk: u32): u32 {
+  const end = load<u32>(G_PAGE_BUMP);
+  for (let c = chunk; c < end; c++) if (isReturnable(c)) return c;
+  return 0;
+}
+
+/**
+ * Gives the empty chunks of dentries, inodes and files back, so that their memory can serve contents. A thread may have a
+ * pointer to an object that has been freed: in a read-side section, even after it was expelled; in a call, where the
+ * memory's type protects what has no reference yet; in its prefix cache. So this runs while all other threads are
+ * quiescent, after their sections have ended, and invalidates the prefix caches first. False: there is no such chunk, or
+ * another thread is in the middle of a call that does not end.
+ */
+function returnEmptyChunks(): bool {
+  let chunk = nextReturnable(load<u32>(H_FIRST_CHUNK));
+  if (chunk == 0 || !excludeOthers(EXCLUSION_MS)) return false;
+  // Pairs with the load in prefixCacheFind(): a section that begins after this finds the entries outdated.
+  forgetCounts();
+  let returned = false;
+  if (allReadersLeft(EXCLUSION_MS)) {
+    for (; chunk != 0; chunk = nextReturnable(chunk + 1)) {
+      keepGenerations(chunk);
+      if (
+        returnEmptyChunk(CACHE_DENTRY, chunk) ||
+        returnEmptyChunk(CACHE_INODE, chunk) ||
+        returnEmptyChunk(CACHE_FILE, chunk)
+      ) {
+        returned = true;
+      }
+    }
+  }
+  admitOthers();
+  return returned;
+}
+
+/** Raises G_INODE_GENERATION above all generations in a chunk of inodes, whose numbers then do not come again. */
+function keepGenerations(chunk: u32): void {
+  if (!isEmptyChunkOf(CACHE_INODE, chunk)) return;
+  const start = chunkAddress(chunk);
+  const end = start + load<u32>(chunkEntry(chunk) + ENTRY_NEVER_USED);
+  let highest = load<u32>(G_INODE_GENERATION);
+  for (let p = start; p < end; p += INODE_SIZE) highest = max<u32>(highest, changetype<Inode>(p).generation);
+  put32(G_INODE_GENERATION, highest);
+}
+
+/** kmalloc() that makes space if the arena is full. Not inside a transaction. */
+export function kmallocSpace(size: u32): usize {
+  const p = kmalloc(size, false);
+  if (p != 0 || !makeSpace()) return p;
+  return kmalloc(size, false);
 }
 
 /** slabAlloc() that waits for a grace period if the arena is full. */

@@ -16,7 +16,6 @@
  */
 
 import { dataFree } from "../../fs/tmpfs/data";
-import * as host from "../../host";
 import { chunkAddress, chunkEntry, ENTRY_CACHE, ENTRY_FREE, ENTRY_NEVER_USED, ENTRY_USED } from "../../mem/alloc/pages";
 import { cacheAddress, KMEM_LINK, KMEM_SIZE } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
@@ -32,9 +31,7 @@ import {
 } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
-import { slot, tid } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
-import { sleepUs } from "../../mem/wait";
 import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";
 import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import { FD_RESERVED, File } from "../file/file";
@@ -58,16 +55,15 @@ import {
   G_NR_FILES,
   G_NR_INODE,
   G_NR_MOUNTS,
-  G_RECOUNT_OWNER,
   MAX_CONTEXTS,
   MAX_DRIVERS,
-  SLOT_ACTIVE,
   SLOT_CONTEXT,
 } from "../layout";
 import { Mount } from "../mount/namespace";
 import { DRIVER_MOUNTED, SuperBlock } from "../mount/super";
 import { detachTree } from "../mount/umount";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
+import { admitOthers, excludeOthers } from "./exclusion";
 import { retire } from "./reclaim";
 
 /**
@@ -78,11 +74,7 @@ const FREE: u32 = 0x80000000;
 
 /** Recounts all references. Waits up to `waitMs` for the other threads to become quiescent. False: not done. */
 export function recountReferences(waitMs: f64): bool {
-  if (atomic.cmpxchg<u32>(G_RECOUNT_OWNER, 0, tid) != 0) return false;
-  if (!allQuiescent(waitMs)) {
-    atomic.store<u32>(G_RECOUNT_OWNER, 0);
-    return false;
-  }
+  if (!excludeOthers(waitMs)) return false;
   const leaks = atomic.load<u32>(G_LEAKS);
   detachPending();
   markFreeObjects();
@@ -95,18 +87,7 @@ export function recountReferences(waitMs: f64): bool {
   collectUnreferenced();
   storeGauges();
   atomic.sub<u32>(G_LEAKS, leaks);
-  atomic.store<u32>(G_RECOUNT_OWNER, 0);
-  return true;
-}
-
-function allQuiescent(waitMs: f64): bool {
-  const until = host.clock() + waitMs;
-  for (let s = SLOTS; s < SLOTS + min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS) * SLOT_SIZE; s += SLOT_SIZE) {
-    while (s != slot && atomic.load<u32>(s + SLOT_ACTIVE) != 0) {
-      if (host.clock() >= until) return false;
-      sleepUs(100);
-    }
-  }
+  admitOthers();
   return true;
 }
 

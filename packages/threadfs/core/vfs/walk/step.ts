@@ -10,7 +10,6 @@ import * as HOOK from "../../../abi/hooks";
 import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
 import * as host from "../../host";
-import { kmalloc } from "../../mem/alloc/slab";
 import { SLASH } from "../../mem/hash";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
@@ -35,6 +34,7 @@ import {
   mntput,
   SEQ_TRIES,
 } from "../mount/namespace";
+import { kmallocSpace } from "../recovery/reclaim";
 import { hasSecurity } from "../task/thread";
 import { dropRcuLink } from "./drop";
 import { errDentry } from "./lookup";
@@ -353,7 +353,7 @@ function readDriverLink(inode: Inode, e: usize): i32 {
   const n = driverReadlink(inode);
   if (n < 0) return n;
   if (n > 4095) return -ENAMETOOLONG;
-  const body = kmalloc(min<u32>(<u32>n + 9, 4096), false);
+  const body = kmallocSpace(min<u32>(<u32>n + 9, 4096));
   if (body == 0) return -ENOSPC;
   memory.copy(body, scratch + S_BODY, n);
   store<u8>(body + n, 0);

@@ -194,6 +194,8 @@ async function workplace(t: TestScope): Promise<Workplace> {
   fs.symlinkSync("file", "/w/link");
   fs.mkdirSync("/w/drv");
   vfs.mount("none", "/w/drv", "drv");
+  // An empty chunk of files would be given back, and serve files again.
+  fs.openSync("/w/file");
   const other = vfs.context();
   t.after(() => other.close());
   const fd = <T>(path: string, run: (fs: FsSync, fd: number) => T): T => {
