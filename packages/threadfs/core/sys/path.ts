@@ -19,7 +19,7 @@ import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
 import { mntWantWrite } from "../vfs/ops/may";
-import { doRename } from "../vfs/ops/rename";
+import { checkRenameFlags, doRename } from "../vfs/ops/rename";
 import { doUnlink } from "../vfs/ops/unlink";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, filenameParentat, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW } from "../vfs/walk/nameidata";
@@ -149,6 +149,8 @@ export function sysUnlink(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
 
 /** renameat2(2) */
 export function sysRename(ctx: f64, dirfd: i32, len: i32, dirfd2: i32, len2: i32, flags: u32): i32 {
+  const refused = checkRenameFlags(flags);
+  if (refused != 0) return syscallExit(refused);
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   const nd2 = pathArgument(ctx, dirfd2, len2, true);

@@ -22,7 +22,6 @@ import {
   S_ISUID,
 } from "../../../threadfs/dist/abi/abi.js";
 import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
-import { accessed } from "./atime.js";
 import { type Attributes, type CallArguments, type DirectoryEntry, isError } from "./call.js";
 import {
   accounts,
@@ -39,7 +38,7 @@ import {
   touch,
 } from "./calls.js";
 import { attributes } from "./calls-lookup.js";
-import { capable, inGroup, permission, wantWrite } from "./permission.js";
+import { accessed, capable, inGroup, permission, wantWrite } from "./permission.js";
 import {
   child,
   FIRST_FD,

@@ -3,10 +3,9 @@
  * steps, as in calls.ts.
  */
 import { CAP_SYS_CHROOT, MAY_EXEC, MAY_WRITE, S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
-import { accessed } from "./atime.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
 import { callerOf, inode, lookup } from "./calls.js";
-import { capable, permission } from "./permission.js";
+import { accessed, capable, permission } from "./permission.js";
 import { get, inodeOf, patch, type State, typeOf } from "./state.js";
 import { hold, type Me, type Steps, step } from "./steps.js";
 

@@ -364,9 +364,9 @@ function moveName(s: State, a: NewName, d: number, b: NewName, t: number | undef
 }
 
 function* sysRename(me: Me, { dirfd, path, dirfd2, path2, flags = 0 }: A["sysRename"]): Steps<number | string> {
+  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags === (RENAME_NOREPLACE | RENAME_EXCHANGE)) return "EINVAL";
   const bad = badPath(path);
   if (bad) return bad;
-  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags === (RENAME_NOREPLACE | RENAME_EXCHANGE)) return "EINVAL";
   const from = yield* walk(me, dirfd, path, { parent: true });
   if (isError(from)) return from;
   const bad2 = badPath(path2);

@@ -1,4 +1,4 @@
-/** Permissions of the model, in the order of Linux's checks. */
+/** Permissions of the model, in the order of Linux's checks, and times of access. */
 import {
   CAP_DAC_OVERRIDE,
   CAP_DAC_READ_SEARCH,
@@ -10,7 +10,7 @@ import {
   S_IFREG,
 } from "../../../threadfs/dist/abi/abi.js";
 import { grants } from "./acl.js";
-import { type Context, get, type Inode, isDir, type State, typeOf } from "./state.js";
+import { type Context, get, type Inode, isDir, patch, type State, typeOf } from "./state.js";
 import type { Me } from "./steps.js";
 
 export function capable(caller: Context, cap: number): boolean {
@@ -52,4 +52,16 @@ function overridden(caller: Context, inode: Inode, mask: number): boolean {
 export function wantWrite(s: State, mnt: number): 0 | "EROFS" {
   const m = get(s.mounts, mnt);
   return m.readonly || get(s.filesystems, m.fs).readonly ? "EROFS" : 0;
+}
+
+const DAY_SECONDS = 86400;
+
+const seconds = (ms: number) => Math.floor(ms / 1000);
+
+/** touch_atime() with relatime: a read, a listing or a followed link has used this inode through a mount. */
+export function accessed(s: State, mnt: number, ino: number): void {
+  const i = get(s.inodes, ino);
+  if (get(s.filesystems, i.fs).driver !== 0 || wantWrite(s, mnt)) return;
+  const fresh = i.atime > i.mtime && i.atime > i.ctime && seconds(s.now) - seconds(i.atime) < DAY_SECONDS;
+  if (!fresh) patch(s.inodes, ino, { atime: s.now });
 }

@@ -2,9 +2,8 @@
 import { MAY_EXEC, NAME_MAX } from "../../../threadfs/dist/abi/abi.js";
 import { MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
 
-import { accessed } from "./atime.js";
 import { isError } from "./call.js";
-import { permission } from "./permission.js";
+import { accessed, permission } from "./permission.js";
 import {
   addName,
   child,

@@ -222,7 +222,7 @@ export const FILES: Mutant[] = [
     name: "two children get the same cookie",
     edits: [
       {
-        file: "vfs/dcache/dcache.ts",
+        file: "vfs/dcache/dentry.ts",
         from: "  const cookie = dir.lastCookie + 1;",
         to: "  const cookie = dir.lastCookie;",
       },
@@ -233,7 +233,7 @@ export const FILES: Mutant[] = [
     name: "a cookie of 32 bits comes round",
     edits: [
       {
-        file: "vfs/dcache/dcache.ts",
+        file: "vfs/dcache/dentry.ts",
         from: "  const cookie = dir.lastCookie + 1;",
         to: "  const cookie = <u64>(<u32>dir.lastCookie + 1);",
       },
@@ -373,7 +373,7 @@ export const FILES: Mutant[] = [
     name: "the recount does not wait until no other thread is active",
     edits: [
       {
-        file: "vfs/recovery/recount.ts",
+        file: "vfs/recovery/exclusion.ts",
         from: "  const until = host.clock() + waitMs;\n",
         to: "  if (waitMs >= 0) return true;\n  const until = host.clock() + waitMs;\n",
       },

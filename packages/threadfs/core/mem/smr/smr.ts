@@ -207,8 +207,7 @@ export function allReadersLeft(waitMs: f64): bool {
   const goal = advanceEpoch();
   const until = host.clock() + waitMs;
   const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
-  for (let i: u32 = 0; i < used; i++) {
-    const s = SLOTS + i * SLOT_SIZE;
+  for (let s = SLOTS; s < SLOTS + used * SLOT_SIZE; s += SLOT_SIZE) {
     while (s != slot) {
       const e = atomic.load<u32>(s + SLOT_EPOCH);
       if (e == 0 || (e != EXPELLED && <i32>(e - goal) > 0)) break;

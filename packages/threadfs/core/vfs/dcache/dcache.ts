@@ -48,6 +48,7 @@ import {
   DENTRY_SIZE,
   Dentry,
   INLINE_NAME,
+  nextCookie,
   setFlags,
 } from "./dentry";
 
@@ -132,7 +133,7 @@ function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dent
 
 export function addChild(parent: Dentry, d: Dentry): void {
   lock(parent.childLock);
-  d.cookie = nextCookie(parent);
+  if (parent.sb.driver == 0) d.cookie = nextCookie(parent);
   const last = parent.lastChild;
   d.sibPrev = last;
   d.sibNext = 0;
@@ -140,15 +141,6 @@ export function addChild(parent: Dentry, d: Dentry): void {
   else parent.firstChild = <u32>d.at;
   parent.lastChild = <u32>d.at;
   unlock(parent.childLock);
-}
-
-/** A new entry's position in a directory in memory. A driver numbers the entries of its directories itself. */
-function nextCookie(parent: Dentry): u64 {
-  if (parent.sb.driver != 0) return 0;
-  const dir = parent.inode;
-  const cookie = dir.lastCookie + 1;
-  dir.lastCookie = cookie;
-  return cookie;
 }
 
 export function removeChild(parent: Dentry, d: Dentry): void {

@@ -241,3 +241,11 @@ export function dentryName(d: Dentry): usize {
 export function setFlags(d: Dentry, set: u32, clear: u32): void {
   d.flags = (d.flags & ~clear) | set;
 }
+
+/** A new entry's position in a directory in memory. */
+export function nextCookie(parent: Dentry): u64 {
+  const dir = parent.inode;
+  const cookie = dir.lastCookie + 1;
+  dir.lastCookie = cookie;
+  return cookie;
+}

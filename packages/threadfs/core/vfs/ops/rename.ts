@@ -56,9 +56,14 @@ function unlockRename(a: Dentry, b: Dentry): void {
   mutexUnlock(a.sb.renameMutex);
 }
 
-/** renameat2(2) with RENAME_NOREPLACE and RENAME_EXCHANGE. */
+/** What renameat2(2) checks before it looks at the paths. 0 or -errno. */
+export function checkRenameFlags(flags: u32): i32 {
+  const bad = flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE);
+  return bad ? -EINVAL : 0;
+}
+
+/** renameat2(2) with RENAME_NOREPLACE and RENAME_EXCHANGE. The flags have been checked. */
 export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
-  if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -EINVAL;
   let err = filenameParentat(nd, 0);
   if (err != 0) return err;
   err = filenameParentat(nd2, 0);
