@@ -20,6 +20,18 @@ export const SLOT_SIZE = 2048;
 export const MAX_THREADS = 256;
 export const SLOT_STATE = 64;
 export const SLOT_HOST_ID = 68;
+/** Bit of the host's id: the thread holds its Web Lock as long as it has a slot, so it has ended if the lock is free. */
+export const HOLDS_LOCK = 0x80000000;
+/** Flags of a slot's thread (THREAD_*), and the host's ids of the threads that it ends with: the one that made it, and those above. */
+export const SLOT_FLAGS = 352;
+export const SLOT_ANCESTORS = 356;
+export const NR_ANCESTORS = 5;
+/** A word that JavaScript writes in its own slot, to tell whether two memory objects are one memory. */
+export const SLOT_NONCE = 376;
+/** The id is the one that the host gave the thread, and not one that a program has chosen. */
+export const THREAD_OF_HOST = 1;
+/** The descriptors that the thread opens are closed when it ends. */
+export const THREAD_CLOSES = 2;
 
 /**
  * A directory entry in SCRATCH.IO: ino f64, type u8 (DT_*), length of the name u8, the name. The next entry begins at

@@ -83,6 +83,9 @@ export const SLOT_EPOCH: u32 = 0;
 /** Line 1: state, and the host's id of the thread (0: none). */
 export const SLOT_STATE: u32 = shared.SLOT_STATE;
 export const SLOT_HOST_ID: u32 = shared.SLOT_HOST_ID;
+export const SLOT_FLAGS: u32 = shared.SLOT_FLAGS;
+export const SLOT_ANCESTORS: u32 = shared.SLOT_ANCESTORS;
+export const NR_ANCESTORS: u32 = shared.NR_ANCESTORS;
 /** The epoch that a grace period found here, and since when (smr.ts). */
 export const SLOT_STALL_EPOCH: u32 = 72;
 export const SLOT_STALL_SINCE: u32 = 80;

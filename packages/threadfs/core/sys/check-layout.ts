@@ -1,7 +1,7 @@
 /** Checks of the memory's layout when the core is compiled. ERROR() is an error of the compiler where its condition holds. */
 
 import { IO_SIZE, PATH_MAX } from "../../abi/limits";
-import { DRIVER_BODY } from "../../abi/memory";
+import { DRIVER_BODY, SLOT_NONCE } from "../../abi/memory";
 import * as SCRATCH from "../../abi/scratch";
 import * as STAT from "../../abi/stat";
 import { LOG_REDO, REDO_SIZE } from "../fs/tmpfs/data";
@@ -26,7 +26,10 @@ export function checkLayout(): void {
 
   if (V.SLOT_HOME + 8 > L.SLOT_GENERATION) ERROR("words of a slot");
   if (L.SLOT_GENERATION + 8 > L.SLOT_COUNTERS) ERROR("words of a slot");
-  if (L.SLOT_COUNTERS + (L.NR_COUNTERS << 3) > L.SLOT_UNDO_LOG) ERROR("counters of a slot");
+  if (L.SLOT_COUNTERS + (L.NR_COUNTERS << 3) > L.SLOT_FLAGS) ERROR("counters of a slot");
+  if (L.SLOT_FLAGS + 4 > L.SLOT_ANCESTORS) ERROR("flags of a slot");
+  if (L.SLOT_ANCESTORS + (L.NR_ANCESTORS << 2) > <u32>SLOT_NONCE) ERROR("ancestors of a slot");
+  if (<u32>SLOT_NONCE + 4 > L.SLOT_UNDO_LOG) ERROR("nonce of a slot");
   if (L.SLOT_UNDO_LOG + LOG_REDO + REDO_SIZE > L.SLOT_SIZE) ERROR("undo log of a slot");
 
   if (SCRATCH.PATH + PATH_MAX >= SCRATCH.PATH2) ERROR("first path");

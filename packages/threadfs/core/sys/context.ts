@@ -15,7 +15,7 @@ import { Mount, mntget, mntput } from "../vfs/mount/namespace";
 import { doChdir, doContextCreate, doContextDestroy } from "../vfs/task/context";
 import { acquireContext, contextExists, contextNumberAt } from "../vfs/task/context-ref";
 import { capable, NGROUPS_MAX } from "../vfs/task/cred";
-import { SLOT_USED, slotAt } from "./slot";
+import { SLOT_STATES, SLOT_USED, slotAt } from "./slot";
 import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
 /**
@@ -55,11 +55,16 @@ export function contextKeep(ctx: f64): i32 {
   return syscallExit(0);
 }
 
-/** Notes which context the calling thread has attached to the tree with: 0 or, if it does not exist, -EBADF. */
-export function contextAttach(ctx: f64): i32 {
+/**
+ * Notes which context the calling thread has attached to the tree with: 0 or, if it does not exist, -EBADF. `again` not 0:
+ * it has attached before; if that was with another context, it counts as a thread of every one from now on.
+ */
+export function contextAttach(ctx: f64, again: i32): i32 {
   if (!syscallEnter()) return syscallEnterErr;
   if (!contextExists(ctx)) return -EBADF;
-  atomic.store<u64>(slot + SLOT_HOME, reinterpret<u64>(ctx));
+  const home = reinterpret<u64>(ctx);
+  const many = again != 0 && atomic.load<u64>(slot + SLOT_HOME) != home;
+  atomic.store<u64>(slot + SLOT_HOME, many ? HOME_MANY : home);
   return 0;
 }
 
@@ -87,6 +92,9 @@ export function contextList(ctx: f64, from: u32): i32 {
   return syscallExit(-ENOENT);
 }
 
+/** In SLOT_HOME: the thread has attached with several contexts. */
+const HOME_MANY: u64 = 0xffffffffffffffff;
+
 /** How many threads have attached with a context's handle. */
 function threadsOf(number: f64): u32 {
   let n: u32 = 0;
@@ -94,7 +102,8 @@ function threadsOf(number: f64): u32 {
   for (let i: u32 = 0; i < used; i++) {
     const s = slotAt(i);
     const home = atomic.load<u64>(s + SLOT_HOME);
-    if ((atomic.load<u32>(s + SLOT_STATE) & 3) == SLOT_USED && home == reinterpret<u64>(number)) n++;
+    if ((atomic.load<u32>(s + SLOT_STATE) & SLOT_STATES) != SLOT_USED) continue;
+    if (home == reinterpret<u64>(number) || home == HOME_MANY) n++;
   }
   return n;
 }

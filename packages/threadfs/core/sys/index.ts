@@ -62,9 +62,11 @@ export {
   scratchBase,
   threadAttach,
   threadDetach,
+  threadFamily,
   threadFind,
   threadNumber,
   threadSlot,
+  threadTakeOver,
   waitLimit,
   walkMode,
 } from "./thread";

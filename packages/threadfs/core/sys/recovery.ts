@@ -1,6 +1,7 @@
 /** Recovers a thread that has terminated in the middle of a call, and one that has left its call. */
 
 import { EBUSY, EDEADLK, EINVAL, EPERM } from "../../abi/errno";
+import { THREAD_CLOSES } from "../../abi/memory";
 import { CAP_SYS_ADMIN } from "../../abi/permissions";
 import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
 import { chunkEntry, ENTRY_CACHE } from "../mem/alloc/pages";
@@ -9,6 +10,7 @@ import { rcuAbandon, rcuClear, rcuDepth } from "../mem/smr/smr";
 import * as T from "../mem/thread";
 import { forgetTransaction, MUTEXES_MAX } from "../mem/undo/log";
 import { heldMutex, releaseThread, rollBackThread } from "../mem/undo/recover";
+import { fdCloseOwned } from "../vfs/file/owner";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
 import { CACHE_INODE } from "../vfs/layout";
@@ -18,7 +20,7 @@ import { closeContextsOf } from "../vfs/task/context";
 import { forgetContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
 import { capable } from "../vfs/task/cred";
 import { hookDepth, setHookDepth } from "../vfs/task/thread";
-import { freeSlot, isLiveThread, SLOT_DEAD, slotAt, threadNumberAt } from "./slot";
+import { freeSlot, isLiveThread, SLOT_DEAD, SLOT_STATES, slotAt, threadNumberAt } from "./slot";
 import { syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
 
 /** Calls are shorter than this, unless a driver's hook blocks. */
@@ -27,7 +29,8 @@ const ANY_THREAD: f64 = -1;
 
 /**
  * Recovers a thread that the caller says has terminated: its number from threadSlot(). -EPERM: without CAP_SYS_ADMIN, because
- * a false report takes the locks of a thread that runs. -EINVAL: the thread has left its slot, which may be another's now.
+ * a false report takes the locks of a thread that runs. 0 if the thread has left its slot already, which may be another's
+ * now; -EINVAL: there was no such thread.
  * Otherwise as threadRecover(), which is for what the host itself reports.
  */
 export function threadDied(ctx: f64, thread: f64): i32 {
@@ -36,7 +39,11 @@ export function threadDied(ctx: f64, thread: f64): i32 {
   if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
   syscallExit(0);
   const n = <u32>(<i64>thread) & (L.MAX_THREADS - 1);
-  return threadNumberAt(n) == thread ? recover(n, 0, thread) : -EINVAL;
+  if (threadNumberAt(n) == thread) {
+    const r = recover(n, 0, thread);
+    if (r != -EINVAL) return r;
+  }
+  return threadNumberAt(n) > thread ? 0 : -EINVAL;
 }
 
 /**
@@ -59,7 +66,7 @@ function recover(slot: i32, trapped: i32, thread: f64): i32 {
   const s = slotAt(slot);
   const state = atomic.load<u32>(s + L.SLOT_STATE);
   if (state == 0) return -EINVAL;
-  if ((state & 3) == SLOT_DEAD && isLiveThread((state >> 2) - 1)) return -EBUSY;
+  if ((state & SLOT_STATES) == SLOT_DEAD && isLiveThread((state >> 2) - 1)) return -EBUSY;
   if (atomic.cmpxchg<u32>(s + L.SLOT_STATE, state, SLOT_DEAD | (T.tid << 2)) != state) return -EBUSY;
   if (thread != ANY_THREAD && threadNumberAt(slot) != thread) {
     // The slot has been left and taken since the number was checked.
@@ -81,15 +88,22 @@ function recover(slot: i32, trapped: i32, thread: f64): i32 {
     releaseContextOf(s);
     leaveActive();
   }
-  if (trapped == 0) {
-    // Before the slot can be taken: its next thread has the same number.
-    enterActive();
-    closeContextsOf(dead);
-    releaseContext();
-    leaveActive();
-  }
+  if (trapped == 0) closeOwned(s);
   freeSlot(s);
   return atomic.load<u32>(V.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
+}
+
+/**
+ * Closes the contexts and descriptors that end with the thread of a slot, before the slot can be taken: its next thread has
+ * the same number in lock words. The thread is this one, or has ended.
+ */
+export function closeOwned(s: usize): void {
+  const owner = <u32>((s - L.SLOTS) / L.SLOT_SIZE) + 1;
+  enterActive();
+  closeContextsOf(owner);
+  if (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);
+  releaseContext();
+  leaveActive();
 }
 
 /** Completes or drops the change under each mutex of this slot's thread, releases the mutexes, frees pending blocks. */

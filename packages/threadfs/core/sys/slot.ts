@@ -8,6 +8,8 @@ import { put64 } from "../mem/undo/log";
 /** State of a slot: in use; its thread has terminated, and the bits above hold the slot number plus one of the recoverer. */
 export const SLOT_USED: u32 = 1;
 export const SLOT_DEAD: u32 = 2;
+/** The bits of a state that hold one of these. */
+export const SLOT_STATES: u32 = 3;
 
 export function slotAt(n: u32): usize {
   return L.SLOTS + n * L.SLOT_SIZE;
@@ -15,7 +17,7 @@ export function slotAt(n: u32): usize {
 
 /** Whether slot `n` is in use by another thread that has not been reported dead. */
 export function isLiveThread(n: u32): bool {
-  return n < L.MAX_THREADS && n != tid - 1 && (atomic.load<u32>(slotAt(n) + L.SLOT_STATE) & 3) == SLOT_USED;
+  return n < L.MAX_THREADS && n != tid - 1 && (atomic.load<u32>(slotAt(n) + L.SLOT_STATE) & SLOT_STATES) == SLOT_USED;
 }
 
 /**
@@ -28,6 +30,12 @@ export function threadNumberAt(n: u32): f64 {
 
 /** Adds the counters of a slot to the totals and frees the slot. */
 export function freeSlot(s: usize): void {
+  clearSlot(s);
+  atomic.store<u64>(s + L.SLOT_STATE, 0);
+}
+
+/** Removes what a slot says of its thread but for its state: the slot is about to be free, or to get another thread. */
+export function clearSlot(s: usize): void {
   lock(L.G_SLOT_LOCK);
   for (let i: u32 = 0; i < L.NR_COUNTERS; i++) {
     const total = L.G_OLD_COUNTERS + (i << 3);
@@ -37,5 +45,6 @@ export function freeSlot(s: usize): void {
   }
   put64(s + L.SLOT_GENERATION, load<u64>(s + L.SLOT_GENERATION) + 1);
   unlock(L.G_SLOT_LOCK);
-  atomic.store<u64>(s + L.SLOT_STATE, 0);
+  atomic.store<u32>(s + L.SLOT_FLAGS, 0);
+  for (let i: u32 = 0; i < L.NR_ANCESTORS; i++) atomic.store<u32>(s + L.SLOT_ANCESTORS + (i << 2), 0);
 }

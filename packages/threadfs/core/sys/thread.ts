@@ -1,20 +1,22 @@
 /** Threads attach to the arena and detach from it. */
 
-import { EDEADLK, EINVAL, ENOENT, ENOSPC, EUSERS } from "../../abi/errno";
+import { EBUSY, EDEADLK, EINVAL, ENOENT, ENOSPC, EUSERS } from "../../abi/errno";
 import { HOST_AUDIT, HOST_SECURITY } from "../../abi/host";
+import { HOLDS_LOCK, THREAD_CLOSES, THREAD_OF_HOST } from "../../abi/memory";
 import { chunkAddress, chunkAllocPair } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
 import * as T from "../mem/thread";
 import { put32, set32 } from "../mem/undo/log";
 import { setWaitLimit } from "../mem/wait";
+import { setFileOwner } from "../vfs/file/file";
 import * as V from "../vfs/layout";
 import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
-import { closeContextsOf } from "../vfs/task/context";
-import { releaseContext } from "../vfs/task/context-ref";
+import { releaseContextOf } from "../vfs/task/context-ref";
 import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
 import { arenaCheck } from "./arena";
-import { freeSlot, SLOT_USED, slotAt, threadNumberAt } from "./slot";
+import { closeOwned, threadAbandon } from "./recovery";
+import { clearSlot, freeSlot, SLOT_STATES, SLOT_USED, slotAt, threadNumberAt } from "./slot";
 
 /**
  * Takes a slot for the calling thread. `mayWait` 0: Atomics.wait is not allowed. `hostId`: the host's id of the thread,
@@ -28,8 +30,34 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
   while (n < L.MAX_THREADS && atomic.cmpxchg<u64>(slotAt(n) + L.SLOT_STATE, 0, ((<u64>hostId) << 32) | SLOT_USED) != 0)
     n++;
   if (n == L.MAX_THREADS) return -EUSERS;
-  const s = slotAt(n);
   T.setThread(n, 0, mayWait != 0);
+  return startThread(n, mayWait);
+}
+
+/**
+ * Takes the slot of a thread that has ended, for a host that knows of the end when no slot is free: recovers that thread
+ * in place, and goes on as its successor. Precondition: the thread has terminated. Returns as threadAttach(); -EBUSY:
+ * another thread recovers it.
+ */
+export function threadTakeOver(n: u32, mayWait: i32, hostId: u32): i32 {
+  if (arenaCheck() != 0 || T.tid != 0 || n >= L.MAX_THREADS) return -EINVAL;
+  const s = slotAt(n);
+  const state = atomic.load<u64>(s + L.SLOT_STATE);
+  if ((<u32>state & SLOT_STATES) != SLOT_USED) return -EBUSY;
+  if (atomic.cmpxchg<u64>(s + L.SLOT_STATE, state, ((<u64>hostId) << 32) | SLOT_USED) != state) return -EBUSY;
+  T.setThread(n, load<u32>(s + L.SLOT_SCRATCH), mayWait != 0);
+  threadAbandon(0);
+  enterActive();
+  releaseContextOf(s);
+  leaveActive();
+  closeOwned(s);
+  clearSlot(s);
+  return startThread(n, mayWait);
+}
+
+/** Gives the slot, which is the calling thread's, what a thread needs. */
+function startThread(n: u32, mayWait: i32): i32 {
+  const s = slotAt(n);
   lock(L.G_SLOT_LOCK);
   if (load<u32>(L.G_SLOTS_USED) <= n) put32(L.G_SLOTS_USED, n + 1);
   if (load<u32>(s + L.SLOT_SCRATCH) == 0) {
@@ -67,10 +95,7 @@ function allocPrefixCache(): u32 {
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
   if (hookDepth != 0) return -EDEADLK;
-  enterActive();
-  closeContextsOf(T.tid);
-  releaseContext();
-  leaveActive();
+  closeOwned(T.slot);
   freeSlot(T.slot);
   T.clearThread();
   return 0;
@@ -86,13 +111,45 @@ export function threadNumber(): f64 {
   return T.tid == 0 ? -1 : threadNumberAt(T.tid - 1);
 }
 
-/** The slot of the thread with this host's id, or -ENOENT. */
-export function threadFind(hostId: u32): i32 {
+/**
+ * The slot of another thread with this host's id, or -ENOENT. `family` not 0: of a thread to which the host gave the id,
+ * or that was made by that thread or by one that it made.
+ */
+export function threadFind(hostId: u32, family: i32): i32 {
   for (let n: u32 = 0; n < L.MAX_THREADS && hostId != 0; n++) {
-    const state = atomic.load<u64>(slotAt(n) + L.SLOT_STATE);
-    if (<u32>state != 0 && <u32>(state >> 32) == hostId) return <i32>n;
+    const s = slotAt(n);
+    const state = atomic.load<u64>(s + L.SLOT_STATE);
+    if (<u32>state == 0 || n == T.tid - 1) continue;
+    const id = <u32>(state >> 32);
+    if (family == 0 ? id == hostId : belongsTo(s, id, hostId)) return <i32>n;
   }
   return -ENOENT;
+}
+
+function belongsTo(s: usize, id: u32, hostId: u32): bool {
+  if (!(atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_OF_HOST)) return false;
+  if ((id & ~HOLDS_LOCK) == hostId) return true;
+  for (let i: u32 = 0; i < L.NR_ANCESTORS; i++) {
+    if (atomic.load<u32>(s + L.SLOT_ANCESTORS + (i << 2)) == hostId) return true;
+  }
+  return false;
+}
+
+/**
+ * What this thread is (THREAD_*), and the host's ids of the threads that it ends with, 0: no more. Returns 0, or -EINVAL
+ * without a slot.
+ */
+export function threadFamily(flags: u32, a: u32, b: u32, c: u32, d: u32, e: u32): i32 {
+  if (T.tid == 0) return -EINVAL;
+  const at = T.slot + L.SLOT_ANCESTORS;
+  atomic.store<u32>(at, a);
+  atomic.store<u32>(at, b, 4);
+  atomic.store<u32>(at, c, 8);
+  atomic.store<u32>(at, d, 12);
+  atomic.store<u32>(at, e, 16);
+  atomic.store<u32>(T.slot + L.SLOT_FLAGS, flags);
+  setFileOwner(flags & THREAD_CLOSES ? T.tid : 0);
+  return 0;
 }
 
 /** The address of the calling thread's scratch area, unsigned: the host applies `>>> 0`. */

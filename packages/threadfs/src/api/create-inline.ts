@@ -3,7 +3,8 @@ import { CORE_BASE64 } from "../../generated/core-inline.js";
 import { type LoadOptions, loadFrom, once } from "../bridge/load.js";
 import { readOptions } from "../bridge/options.js";
 import type { CoreModule } from "../bridge/wasm.js";
-import { type CreateOptions, createWith, type Vfs } from "./vfs.js";
+import { createWith } from "./attach.js";
+import type { CreateOptions, Vfs } from "./vfs.js";
 
 /**
  * Creates a new tree with a tmpfs at "/" and attaches the calling thread to it.

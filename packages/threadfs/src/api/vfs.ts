@@ -3,13 +3,14 @@
 import { COUNTERS } from "../../abi/abi.js";
 import * as ERRNO from "../../abi/errno.js";
 import { MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/flags.js";
-import { Attachment } from "../bridge/attachment.js";
-import { checkHandle, type VfsHandle } from "../bridge/handle.js";
-import { HOST_OPTIONS, type HostOptions } from "../bridge/host-imports.js";
-import { hostThreadId } from "../bridge/load.js";
+import type { Attachment } from "../bridge/attachment.js";
+import type { VfsHandle } from "../bridge/handle.js";
+import type { HostOptions } from "../bridge/host-imports.js";
 import { flagOption, readOptions, refuseCloning } from "../bridge/options.js";
+import { exitIsProof, type WorkerLike } from "../bridge/threads.js";
+import { unref } from "../bridge/waiting.js";
 import type { CoreModule } from "../bridge/wasm.js";
-import { holdLock, hostLocks, LOCK_BIT, pollLocks, randomHostId } from "../bridge/web-locks.js";
+import { hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { FsSync, PathLike } from "../node-fs/types.js";
@@ -44,77 +45,22 @@ export interface MountOptions {
   move?: boolean | undefined;
 }
 
-/** The part of a `Worker` of `node:worker_threads` that {@link Vfs.attachWorker} uses. */
-export interface WorkerLike {
-  readonly threadId: number;
-  once(event: "exit", listener: () => void): unknown;
-}
-
 /** Counters of all threads together, by the names in `COUNTERS` (abi.ts). */
 export type Counters = Record<(typeof COUNTERS)[number], number>;
-
-/** Creates a tree. `load`: loads the core, if the options have none. @throws as createVfs. @internal */
-export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
-  if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
-  const { maxBytes, core, ...host } = readOptions<CreateOptions>(options, {
-    maxBytes: true,
-    core: true,
-    ...HOST_OPTIONS,
-  });
-  const { thread, locks } = await chooseHostId(host);
-  const attachment = Attachment.create(core ?? (await load()), maxBytes as number, { ...host, thread });
-  // No other thread has the memory yet, so taking the lock now is early enough.
-  return new Vfs(attachment, 0, locks && (await holdLock(locks, attachment.memory, thread)));
-}
-
-/**
- * Attaches the calling thread to the tree of a handle, to read and to write.
- * @throws TypeError ERR_THREADFS_HANDLE: not a handle, one of another version, or its context does not exist any more
- */
-export async function attachVfs(handle: VfsHandle, options?: HostOptions): Promise<Vfs> {
-  checkHandle(handle);
-  const host = readOptions<HostOptions>(options, HOST_OPTIONS);
-  const { thread, locks } = await chooseHostId(host);
-  const release = locks && (await holdLock(locks, handle.memory, thread));
-  try {
-    const attachment = Attachment.attach(handle, { ...host, thread });
-    if (attachment.core.contextAttach(handle.ctx) >= 0) return new Vfs(attachment, handle.ctx, release);
-    attachment.close();
-    throw codedError(
-      TypeError,
-      "ERR_THREADFS_HANDLE",
-      `The context ${handle.ctx} of this handle does not exist any more`,
-    );
-  } catch (error) {
-    release?.();
-    throw error;
-  }
-}
-
-/** The id to attach under, and the lock manager if the thread is to hold a Web Lock. */
-async function chooseHostId(host: HostOptions): Promise<{ thread: number; locks?: LockManager }> {
-  // Ids in the upper half mean that the thread holds a Web Lock (web-locks.ts).
-  if (typeof host.thread === "number" && host.thread >= LOCK_BIT) {
-    const message = `The value of "options.thread" is out of range. It must be < ${LOCK_BIT}. Received ${host.thread}`;
-    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
-  }
-  const own = host.thread === undefined ? hostThreadId() : undefined;
-  const thread = host.thread ?? (own || randomHostId());
-  const locks = (host.locks ?? own === 0) ? hostLocks() : undefined;
-  return locks !== undefined && thread > 0 && thread < LOCK_BIT ? { thread: thread + LOCK_BIT, locks } : { thread };
-}
 
 /** One thread's attachment to a tree. */
 export class Vfs {
   readonly #attachment: Attachment;
   readonly #context: Context;
-  readonly #releaseLock: (() => void) | undefined;
+  readonly #leave: () => void;
+  /** The contexts made here, which are closed in this thread with this object. */
+  readonly #made = new Set<Context>();
   #stopWatching: (() => void)[] = [];
 
-  /** @internal `release`: releases the thread's Web Lock */
-  constructor(attachment: Attachment, ctx: number, release?: () => void) {
+  /** @internal `leave`: leaves the thread's attachment, which others may share */
+  constructor(attachment: Attachment, ctx: number, leave: () => void = () => attachment.close()) {
     this.#attachment = attachment;
-    this.#releaseLock = release;
+    this.#leave = leave;
     this.#context = new Context(attachment, ctx, false);
     refuseCloning(this, "A Vfs cannot be cloned: post `vfs.handle` and pass that to attachVfs() in the other thread");
   }
@@ -136,7 +82,11 @@ export class Vfs {
    * "chdir"; Error ERR_THREADFS_CONTEXTS if there are 1,024
    */
   context(options?: ContextOptions): Context {
-    return createContext(this.#attachment, this.#context.calls.ctx, options);
+    this.#context.calls.checkOpen();
+    for (const context of this.#made) if (context.calls.closed) this.#made.delete(context);
+    const context = createContext(this.#attachment, this.#context.calls.ctx, options);
+    this.#made.add(context);
+    return context;
   }
 
   /** Lists all contexts of the tree, and closes those that no thread needs any more. @throws EPERM without CAP_SYS_ADMIN */
@@ -217,19 +167,19 @@ export class Vfs {
    * yet, without CAP_SYS_MODULE
    */
   registerDriver(driver: Driver): void {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     this.#attachment.drivers.register(driver, this.#context.calls.ctx);
   }
 
   /** Unregisters a driver after a grace period. @throws EBUSY while a file system of it exists; EPERM without CAP_SYS_MODULE */
   unregisterDriver(name: string): void {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     this.#attachment.drivers.unregister(name, this.#context.calls.ctx);
   }
 
   /** The counters of all threads since the tree was created; `own`: of this thread alone, since it attached. */
   counters(options?: { own?: boolean | undefined }): Counters {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     const own = flagOption(readOptions<{ own?: boolean }>(options, { own: true }).own, "options.own");
     const count = this.#attachment.core.sumCounters(own ? 1 : 0);
     const values = this.#attachment.ioNumbers;
@@ -248,7 +198,7 @@ export class Vfs {
 
   /** Sets how this thread walks from now on: `ref` starts every walk in ref mode. Returns the previous setting. */
   walkMode(mode: { ref: boolean }): { ref: boolean } {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     if (mode === undefined) throw invalidArgType("mode", "of type object", mode);
     const { ref } = readOptions<{ ref: boolean }>(mode, { ref: true }, "mode");
     if (typeof ref !== "boolean") throw invalidArgType("mode.ref", "of type boolean", ref);
@@ -260,7 +210,7 @@ export class Vfs {
    * CAP_SYS_ADMIN: every thread of the tree pays for it
    */
   shrink(count: number): number {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     const freed = this.#attachment.core.shrink(this.#context.calls.ctx, toInteger(count, "count", 0, 2 ** 31 - 1));
     if (freed < 0) throw systemCallError(freed, "shrink");
     return freed;
@@ -268,7 +218,7 @@ export class Vfs {
 
   /** Waits until every walk that is in rcu mode now has ended. */
   synchronizeRcu(): void {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     const waited = this.#attachment.core.synchronizeRcu();
     if (waited < 0) throw systemCallError(waited, "synchronizeRcu");
   }
@@ -278,7 +228,7 @@ export class Vfs {
    * {@link threadDied}. No other thread ever has the same number.
    */
   get threadSlot(): number {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     return this.#attachment.core.threadNumber();
   }
 
@@ -286,11 +236,11 @@ export class Vfs {
    * Recovers a dead thread: rolls its unfinished change back, unless it was complete, releases its locks and drops its
    * references. Only for a thread that has terminated: call it in the worker's "exit" event, or use {@link
    * attachWorker}, which needs no privilege, because there the host reports the end.
-   * @throws EPERM without CAP_SYS_ADMIN: this call takes the caller's word, and would break into a thread that runs; EINVAL no
-   * such thread (any more), or this one; EBUSY another thread is recovering it
+   * @throws EPERM without CAP_SYS_ADMIN: this call takes the caller's word, and would break into a thread that runs; EINVAL
+   * there was no such thread, or it is this one; EBUSY another thread is recovering it
    */
   threadDied(slot: number): void {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     const { core } = this.#attachment;
     const done = core.threadDied(this.#context.calls.ctx, toInteger(slot, "slot", 0));
     if (done < 0) throw systemCallError(done, "threadDied");
@@ -298,19 +248,22 @@ export class Vfs {
 
   /**
    * Recovers a worker of Node when it ends, however it ends, as {@link threadDied} does, if it attaches to this tree
-   * now or later. Call it in the thread that created the worker. While that thread does not return to its event
-   * loop, a thread that needs a lock of the dead worker waits, at most {@link HostOptions.lockTimeoutMs}.
+   * now or later. Call it in the thread that created the worker. Needed only for a worker that was created before this
+   * thread first attached to a tree, or that attaches with a `thread` of its own: all others are recovered without it.
+   * While the thread does not return to its event loop, a thread that needs a lock of the dead worker waits, at most
+   * {@link HostOptions.lockTimeoutMs}.
+   *
+   * In Deno, where "exit" comes before a thread has ended, the recovery waits until the thread's Web Lock is free; so the
+   * worker has to attach with `{ locks: true }`.
+   * @throws Error ERR_THREADFS_NO_LOCKS where "exit" is no proof and the host has no `navigator.locks`
    */
   attachWorker(worker: WorkerLike): void {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     if (typeof worker?.threadId !== "number" || typeof worker.once !== "function") {
       throw invalidArgType("worker", "an instance of Worker", worker);
     }
-    const hostId = worker.threadId + 1;
-    worker.once("exit", () => {
-      this.#attachment.recover(hostId);
-      this.#attachment.recover(hostId + LOCK_BIT);
-    });
+    if (!exitIsProof() && hostLocks() === undefined) throw noLocks();
+    this.#attachment.expectEnd(worker);
   }
 
   /**
@@ -323,11 +276,11 @@ export class Vfs {
    * @throws Error ERR_THREADFS_NO_LOCKS where the host has no `navigator.locks`
    */
   watchThreads(options?: { everyMs?: number | undefined }): () => void {
-    this.#attachment.check();
+    this.#context.calls.checkOpen();
     const given = readOptions<{ everyMs?: number }>(options, { everyMs: true });
     const everyMs = toInteger(given.everyMs ?? 500, "options.everyMs", 10, 1e6);
     const locks = hostLocks();
-    if (locks === undefined) throw codedError(Error, "ERR_THREADFS_NO_LOCKS", "This host has no navigator.locks");
+    if (locks === undefined) throw noLocks();
     let asking = false;
     const timer = setInterval(async () => {
       if (asking) return;
@@ -338,20 +291,26 @@ export class Vfs {
         asking = false;
       }
     }, everyMs);
-    // In Node the timer alone does not keep the process running.
-    if (typeof timer === "object") (timer as { unref?: () => void }).unref?.();
+    unref(timer);
     const stop = () => clearInterval(timer);
     this.#stopWatching.push(stop);
     return stop;
   }
 
   /**
-   * Detaches this thread. The tree exists as long as a thread is attached. Idempotent; later calls fail with
-   * ERR_THREADFS_CLOSED.
+   * Ends this object's use of the tree. The last one of a thread detaches the thread. The tree exists as long as a thread
+   * is attached. Idempotent; later calls fail with ERR_THREADFS_CLOSED.
+   * @throws Error ERR_THREADFS_TIMEOUT: it is still open
    */
   close(): void {
-    this.#attachment.close();
+    if (this.#context.calls.closed) return;
+    this.#leave();
     for (const stop of this.#stopWatching) stop();
-    this.#releaseLock?.();
+    for (const context of this.#made) context.calls.close();
+    this.#context.calls.close();
   }
+}
+
+function noLocks(): Error {
+  return codedError(Error, "ERR_THREADFS_NO_LOCKS", "This host has no navigator.locks");
 }

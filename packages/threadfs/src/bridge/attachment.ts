@@ -8,7 +8,15 @@
 
 import { HOST_AUDIT, HOST_SECURITY } from "../../abi/host.js";
 import { CHUNK, IO_SIZE, PATH_MAX } from "../../abi/limits.js";
-import { MAX_THREADS } from "../../abi/memory.js";
+import {
+  HOLDS_LOCK,
+  MAX_THREADS,
+  SLOT_NONCE,
+  SLOT_SIZE,
+  SLOTS,
+  THREAD_CLOSES,
+  THREAD_OF_HOST,
+} from "../../abi/memory.js";
 import * as SCRATCH from "../../abi/scratch.js";
 import * as STAT from "../../abi/stat.js";
 import type { CoreExports } from "../../generated/core-exports.js";
@@ -18,9 +26,11 @@ import { checkHandle, handleError, type VfsHandle } from "./handle.js";
 import { checkHost, type HookOwner, type HostOptions, hostImports, waitLimitOf } from "./host-imports.js";
 import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
+import { exitIsProof, unwatchThreads, type Watcher, type WorkerLike, watchThreads, watchWorker } from "./threads.js";
 import { Transfer } from "./transfer.js";
-import { slotOfOwner, timeoutError, unref } from "./waiting.js";
+import { attachError, slotOfOwner, timeoutError, unref } from "./waiting.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
+import { hostLocks, pollLocks } from "./web-locks.js";
 
 /** The numbers of a stat. The core writes all of them, so that each index of STAT has one. */
 export type StatNumbers = Float64Array<SharedArrayBuffer> & Record<(typeof STAT)[keyof typeof STAT], number>;
@@ -37,6 +47,18 @@ const STATE_ABANDONED = 4;
 /** How long taking back may itself wait, and the interval in which it is tried again. */
 const ABANDON_WAIT_MS = 100;
 const ABANDON_AGAIN_MS = 250;
+/** The interval in which a recovery that was not possible is tried again, and how often locks are asked after an "exit". */
+const RECOVER_AGAIN_MS = 200;
+const UNLOCK_POLLS = 300;
+
+/** What an attachment needs to know, besides the options of the program. */
+export interface AttachmentOptions extends HostOptions {
+  /** The id in `thread` is the host's ({@link HostThread}). */
+  ofHost?: boolean;
+  ancestors?: readonly number[];
+  /** The slot of a thread that has ended, to be taken over. */
+  takeOver?: number;
+}
 
 /** Whether this thread may block in Atomics.wait; a browser's main thread may not. */
 function canWait(): boolean {
@@ -61,7 +83,7 @@ function hasStackRoom(levels: number): boolean {
 }
 
 /** One thread's attachment to a tree. */
-export class Attachment implements HookOwner {
+export class Attachment implements HookOwner, Watcher {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
   /** The core's calls. A call that throws poisons the attachment, see {@link poison}. */
@@ -100,12 +122,16 @@ export class Attachment implements HookOwner {
   /** The exception by which {@link timedOut} has left the last such call. */
   #timeout: Error | undefined;
   #abandonTimer: unknown;
+  /** Ids of workers whose end the program has asked to notice. */
+  readonly #expected = new Set<number>();
+  #asking = false;
 
   private constructor(
     module: CoreModule,
     memory: SharedMemory,
-    host: HostOptions,
+    host: AttachmentOptions,
     prepare: (core: CoreExports) => void,
+    weakly: boolean,
   ) {
     checkHost(host);
     this.#host = host;
@@ -122,9 +148,17 @@ export class Attachment implements HookOwner {
     this.core = this.#guardCalls(this.unguarded);
     this.core.waitLimit(waitLimitOf(host));
     prepare(this.core);
-    const attached = this.core.threadAttach(canWait() ? 1 : 0, host.thread ?? 0);
-    if (attached < 0) throw systemCallError(attached, "attach");
+    const { thread = 0, takeOver } = host;
+    const mayWait = canWait() ? 1 : 0;
+    const attached =
+      takeOver === undefined
+        ? this.core.threadAttach(mayWait, thread)
+        : this.core.threadTakeOver(takeOver, mayWait, thread);
+    if (attached < 0) throw attachError(attached);
     this.#slot = this.core.threadSlot();
+    const flags = (host.ofHost ? THREAD_OF_HOST : 0) | (host.closeOnExit ? THREAD_CLOSES : 0);
+    const [a = 0, b = 0, c = 0, d = 0, e = 0] = host.ancestors ?? [];
+    this.core.threadFamily(flags, a, b, c, d, e);
 
     this.core.hostHooks((host.security ? HOST_SECURITY : 0) | (host.audit ? HOST_AUDIT : 0));
     const base = this.core.scratchBase() >>> 0;
@@ -141,13 +175,14 @@ export class Attachment implements HookOwner {
     this.writeString = chooseStringWriter(this.path);
     this.drivers.attach(this.core);
     this.state = STATE_OPEN;
+    watchThreads(this, { weakly });
   }
 
   /**
    * Creates a new arena with a tmpfs at "/".
    * @param maxBytes the size that the arena may grow to: 2 MiB to 4 GiB - 64 KiB
    */
-  static create(module: CoreModule, maxBytes: number, host: HostOptions): Attachment {
+  static create(module: CoreModule, maxBytes: number, host: AttachmentOptions): Attachment {
     const pages = pagesOf(maxBytes);
     if (!(module instanceof WebAssembly.Module)) {
       throw invalidArgType("options.core", "an instance of WebAssembly.Module", module);
@@ -155,31 +190,102 @@ export class Attachment implements HookOwner {
     const memory = reserve(pages);
     // The hash keys of names are random, so that names that collide cannot be chosen in advance.
     const [seedLow = 0, seedHigh = 0] = crypto.getRandomValues(new Int32Array(2));
-    return new Attachment(module, memory, host, (core) => {
+    const prepare = (core: CoreExports) => {
       const made = core.arenaInit(pages * CHUNK, seedLow, seedHigh);
       if (made < 0) throw systemCallError(made, "arena");
-    });
+    };
+    return new Attachment(module, memory, host, prepare, true);
   }
 
   /** Attaches to another thread's arena. @throws TypeError ERR_THREADFS_HANDLE */
-  static attach(handle: VfsHandle, host: HostOptions): Attachment {
+  static attach(handle: VfsHandle, host: AttachmentOptions): Attachment {
     checkHandle(handle);
-    return new Attachment(handle.module, handle.memory, host, (core) => {
+    const prepare = (core: CoreExports) => {
       if (core.arenaCheck() < 0) throw handleError("its memory does not contain a tree of this version");
-    });
+    };
+    return new Attachment(handle.module, handle.memory, host, prepare, false);
   }
 
-  /** Recovers a thread that has ended, in all of its slots. Does nothing if this attachment is not open. */
-  recover(hostId: number): void {
-    for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
-      const slot = this.core.threadFind(hostId);
-      // Another thread, which has noticed the death too, is recovering it.
-      if (slot < 0 || this.core.threadRecover(slot, 0) < 0) return;
+  /**
+   * Recovers a thread that has ended, in all of its slots. `family`: the id is the one that the host gave it, and threads
+   * that it has made have ended too. If this thread cannot do it now, because it has to wait too long, it does it later.
+   */
+  recover(hostId: number, family = false): void {
+    try {
+      for (let tries = 0; tries < MAX_THREADS && this.state === STATE_OPEN; tries++) {
+        const slot = this.core.threadFind(hostId, family ? 1 : 0);
+        // Another thread, which has noticed the death too, is recovering it.
+        if (slot < 0 || this.core.threadRecover(slot, 0) < 0) return;
+      }
+    } catch (error) {
+      if (error !== this.#timeout) throw error;
     }
+    if (this.state === STATE_CLOSED || this.state === STATE_PANIC) return;
+    unref(setTimeout(() => this.recover(hostId, family), RECOVER_AGAIN_MS));
+  }
+
+  /** {@link Vfs.attachWorker}: the worker's end is that of the threads with its id too, whichever way they got it. */
+  expectEnd(worker: WorkerLike): void {
+    this.#expected.add(worker.threadId + 1);
+    watchWorker(worker);
+  }
+
+  /** A worker of this thread has ended, or does so soon where "exit" is no proof. */
+  workerEnded(hostId: number): void {
+    if (!exitIsProof()) {
+      this.#recoverUnlocked();
+      return;
+    }
+    this.recover(hostId, true);
+    if (!this.#expected.delete(hostId)) return;
+    this.recover(hostId);
+    this.recover(hostId + HOLDS_LOCK);
+  }
+
+  /** This thread ends: gives its slot back, if it is not in the middle of a call. */
+  threadEnds(): void {
+    if (this.state !== STATE_OPEN) return;
+    try {
+      this.unguarded.waitLimit(ABANDON_WAIT_MS);
+      this.unguarded.threadDetach();
+      this.state = STATE_CLOSED;
+    } catch {
+      // The thread that made this one recovers the slot.
+    }
+  }
+
+  /** Recovers the threads whose Web Locks are free, now and, where a worker is about to end, until all of its kind are gone. */
+  async #recoverUnlocked(again = UNLOCK_POLLS): Promise<void> {
+    const locks = hostLocks();
+    if (locks === undefined || this.#asking) return;
+    this.#asking = true;
+    try {
+      await pollLocks(locks, this.memory, (hostId) => this.recover(hostId));
+    } finally {
+      this.#asking = false;
+    }
+    if (again <= 1 || this.state === STATE_CLOSED) return;
+    unref(setTimeout(() => this.#recoverUnlocked(again - 1), RECOVER_AGAIN_MS));
   }
 
   get closed(): boolean {
     return this.state === STATE_CLOSED;
+  }
+
+  /** Whether a memory object is this attachment's memory: a clone of its own object is, a copy of its contents is not. */
+  isIn(memory: SharedMemory): boolean {
+    const at = (SLOTS + this.#slot * SLOT_SIZE + SLOT_NONCE) / 4;
+    const [mine, theirs] = [this.memory, memory].map(({ buffer }) => new Uint32Array(buffer as SharedArrayBuffer));
+    for (const nonce of crypto.getRandomValues(new Uint32Array(2))) {
+      if (mine !== undefined) Atomics.store(mine, at, nonce);
+      if (theirs === undefined || Atomics.load(theirs, at) !== nonce) return false;
+    }
+    return true;
+  }
+
+  /** Whether another user in this thread can share it: not after a panic. */
+  get sharable(): boolean {
+    return this.state !== STATE_CLOSED && this.state !== STATE_PANIC;
   }
 
   /** Detaches the thread. Later calls are refused. Idempotent. @throws Error ERR_THREADFS_TIMEOUT: still attached */
@@ -190,6 +296,7 @@ export class Attachment implements HookOwner {
     if (this.state === STATE_OPEN) this.core.threadDetach();
     else this.#recoverSelf();
     this.state = STATE_CLOSED;
+    unwatchThreads(this);
   }
 
   /** Throws if calls are refused. Fast paths check {@link state} themselves. */
@@ -287,6 +394,8 @@ export class Attachment implements HookOwner {
   timedOut(word: number): never {
     const slot = slotOfOwner(this.memory, word);
     this.#timeout = timeoutError(waitLimitOf(this.#host), slot);
+    // The owner may have ended without a word.
+    this.#recoverUnlocked(1).catch(() => {});
     throw this.#timeout;
   }
 

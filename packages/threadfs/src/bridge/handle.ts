@@ -30,3 +30,9 @@ export function checkHandle(handle: VfsHandle): void {
   if (!(given.memory.buffer instanceof SharedArrayBuffer)) throw handleError("its memory is not shared");
   if (!Number.isSafeInteger(given.ctx) || (given.ctx as number) < 0) throw handleError("it has no context number");
 }
+
+/** @throws TypeError ERR_THREADFS_HANDLE if the handle's module is not the core, where it is not going to be instantiated */
+export function checkModule({ module }: VfsHandle): void {
+  const exported = WebAssembly.Module.exports(module as WebAssembly.Module);
+  if (!exported.some(({ name }) => name === "arenaCheck")) throw handleError("its module is not the core");
+}

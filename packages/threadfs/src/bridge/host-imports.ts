@@ -30,11 +30,16 @@ export interface HostOptions {
    */
   thread?: number | undefined;
   /**
-   * Whether this thread holds a Web Lock while it is attached, so that {@link Vfs.watchThreads} in another thread
-   * notices its death. Default: yes where `navigator.locks` exists, except in Node (possible from 24.5 on). Without
-   * `navigator.locks` no lock is held.
+   * Whether this thread holds a Web Lock while it is attached, so that other threads can tell that it has ended, however
+   * it ended. Default: yes where `navigator.locks` exists (browsers, Node from 24.5 on), except in Deno, where a lock
+   * that is held keeps the process running. Without `navigator.locks` no lock is held.
    */
   locks?: boolean | undefined;
+  /**
+   * Whether the descriptors that this thread opens are closed when it ends or detaches. Default: no; a descriptor
+   * belongs to its context, and any thread of the context may go on with it.
+   */
+  closeOnExit?: boolean | undefined;
   /**
    * How long a call waits for another thread, for a lock, a grace period or a recovery, in milliseconds: 1 to 2^31 - 1,
    * default 10,000. Then the call throws ERR_THREADFS_TIMEOUT, and may be made again. A thread that may not block, such
@@ -55,6 +60,7 @@ export const HOST_OPTIONS: KeysOf<HostOptions> = {
   audit: true,
   thread: true,
   locks: true,
+  closeOnExit: true,
   lockTimeoutMs: true,
   now: true,
 };

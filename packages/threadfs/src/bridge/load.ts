@@ -1,6 +1,7 @@
 /** Loads the core's WebAssembly, compiled once per thread when it is first needed. */
 
 import { codedError } from "../errors/errors.js";
+import { checkWasm } from "./abilities.js";
 import { nodeModule } from "./node.js";
 import type { CoreModule, Url } from "./wasm.js";
 
@@ -28,17 +29,12 @@ export function once(name: string, bytes: () => BufferSource | Promise<BufferSou
 }
 
 async function compile(name: string, bytes: () => BufferSource | Promise<BufferSource>): Promise<CoreModule> {
+  checkWasm();
   try {
     return await WebAssembly.compile(await bytes());
   } catch (cause) {
     throw notLoaded(name, cause);
   }
-}
-
-/** The host's id of this thread: in Node its threadId plus one, elsewhere 0, which is no id. */
-export function hostThreadId(): number {
-  const threads = nodeModule("node:worker_threads");
-  return threads === undefined ? 0 : threads.threadId + 1;
 }
 
 /** Reads a file in Node, fetches elsewhere. */

@@ -6,16 +6,23 @@ import { codedError } from "../errors/errors.js";
 
 interface Modules {
   "node:fs": { readFileSync(url: URL): Uint8Array };
-  "node:worker_threads": { readonly threadId: number };
+  "node:worker_threads": {
+    readonly threadId: number;
+    readonly isMainThread: boolean;
+    getEnvironmentData?(key: string): unknown;
+    setEnvironmentData?(key: string, value: string): void;
+  };
 }
 
 interface NodeProcess {
-  readonly versions?: { readonly node?: string };
+  readonly versions?: { readonly node?: string; readonly deno?: string };
+  on?(event: "worker" | "exit", listener: (value: unknown) => void): unknown;
+  emitWarning?(message: string): void;
   getBuiltinModule?<Name extends keyof Modules>(name: Name): Modules[Name] | undefined;
 }
 
-/** Node's `process`; undefined in other hosts. */
-function nodeProcess(): NodeProcess | undefined {
+/** Node's `process`, which Bun and Deno have too; undefined in other hosts. @internal */
+export function nodeProcess(): NodeProcess | undefined {
   const { process } = globalThis as { process?: NodeProcess };
   return typeof process?.versions?.node === "string" ? process : undefined;
 }

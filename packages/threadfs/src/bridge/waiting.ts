@@ -1,7 +1,8 @@
 /** Waiting for other threads, as the host sees it: the error of a call that waited too long, and timers. */
 
+import { EUSERS } from "../../abi/errno.js";
 import { G_EPOCH, LOCK_OWNER, MAX_THREADS } from "../../abi/memory.js";
-import { codedError } from "../errors/errors.js";
+import { codedError, systemCallError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 
 /** The slot of the thread whose number a word of a lock holds; -1: none, or a word of another kind. */
@@ -19,8 +20,17 @@ export function timeoutError(limitMs: number, slot: number): Error & { code: str
   return Object.assign(codedError(Error, "ERR_THREADFS_TIMEOUT", message), { slot });
 }
 
+/** The error of a thread that gets no slot. @param errno negative error number from the core */
+export function attachError(errno: number): Error {
+  const error = systemCallError(errno, "attach");
+  if (errno !== -EUSERS) return error;
+  error.message += `: all ${MAX_THREADS} slots of the tree are in use. A slot comes back when its thread calls close() or ends. Attach to a tree before you create the workers that use it, or report their ends with attachWorker(); attach with { locks: true } where the host has Web Locks`;
+  return error;
+}
+
 /** Lets the process end although a timer runs, where the host's timers keep it alive. */
 export function unref<T>(timer: T): T {
   if (typeof timer === "object") (timer as { unref?: () => void } | null)?.unref?.();
+  else (globalThis as { Deno?: { unrefTimer?(timer: unknown): void } }).Deno?.unrefTimer?.(timer);
   return timer;
 }

@@ -7,11 +7,8 @@
  * It polls instead of queueing for the locks, because Node (24 and 26) does not wake a request that waits for a dead
  * worker's lock.
  */
-import { H_SALT, MAX_THREADS, SLOT_HOST_ID, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../abi/memory.js";
+import { H_SALT, HOLDS_LOCK, MAX_THREADS, SLOT_HOST_ID, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../abi/memory.js";
 import type { SharedMemory } from "./wasm.js";
-
-/** Bit of a thread's id: the thread holds its lock as long as it has a slot, so it is dead if the lock is free. */
-export const LOCK_BIT = 0x80000000;
 
 /** The host's lock manager, if it has one. */
 export function hostLocks(): LockManager | undefined {
@@ -21,7 +18,7 @@ export function hostLocks(): LockManager | undefined {
 /** An id for a thread that has none from its host: 31 random bits, not 0. */
 export function randomHostId(): number {
   const [bits = 0] = crypto.getRandomValues(new Uint32Array(1));
-  return bits & ~LOCK_BIT || 1;
+  return bits & ~HOLDS_LOCK || 1;
 }
 
 /** The lock's name for a thread's id. Trees are distinguished by their salt, of which the name discloses only half. */
@@ -44,7 +41,7 @@ function lockedHostIds(memory: SharedMemory): Set<number> {
   const hostIds = new Set<number>();
   for (let at = 0; at < words.length; at += SLOT_SIZE / 4) {
     const hostId = words[at + SLOT_HOST_ID / 4] ?? 0;
-    if (words[at + SLOT_STATE / 4] !== 0 && hostId >= LOCK_BIT) hostIds.add(hostId);
+    if (words[at + SLOT_STATE / 4] !== 0 && hostId >= HOLDS_LOCK) hostIds.add(hostId);
   }
   return hostIds;
 }

@@ -123,7 +123,7 @@ export async function debugTree(options: DebugTreeOptions = {}): Promise<DebugTr
     vfs,
     async attach(host = {}) {
       const hooks = new PointHooks();
-      return withHooks(await attachVfs(vfs.handle, { ...host, point: hooks.point }), hooks);
+      return withHooks(await attachVfs(vfs.handle, { ...host, share: false, point: hooks.point }), hooks);
     },
     counted: (run, of = vfs) => counterGrowth(() => of.counters(), run),
     parked: (work, id, nth = 1, parkMs = HANG_MS) => parkedWorker(vfs, work, id, nth, parkMs),

@@ -83,7 +83,7 @@ export class PointHooks implements PointControls {
 /** An attachment to the context of a handle, whose points the test can hook. It closes with the test. */
 export async function walkerOf(t: TestScope, handle: VfsHandle, host: HostOptions = {}): Promise<HookedVfs> {
   const hooks = new PointHooks();
-  const vfs = await attachVfs(handle, { ...host, point: hooks.point });
+  const vfs = await attachVfs(handle, { ...host, share: false, point: hooks.point });
   t.after(() => vfs.close());
   return hooks.on(vfs);
 }

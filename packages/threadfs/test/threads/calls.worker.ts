@@ -1,5 +1,5 @@
 /** A thread that attaches to a tree and makes the calls that its parent requests: calls of the tree's fs or of the tree itself. */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, threadId, workerData } from "node:worker_threads";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
 
@@ -24,7 +24,7 @@ export interface CallResult {
 }
 
 const port = defined(parentPort, "port to the parent");
-const vfs = await attachVfs((workerData as CallsWorkerData).handle);
+const vfs = await attachVfs((workerData as CallsWorkerData).handle, { thread: 1000 + threadId });
 const post = (result: CallResult) => port.postMessage(result);
 
 port.on("message", ({ id, on, call, args }: Call) => {

@@ -70,13 +70,13 @@ const slotsInUse = (vfs: Vfs) => check(vfs.handle.memory).counts.threads;
 test("an attachment holds its lock from before it takes its slot until after it releases the slot", async (t) => {
   const { locks, vfs } = await withFakeLocks(t);
   assert.equal(locks.held.size, 1);
-  const other = await attachVfs(vfs.handle, { locks: true, thread: 2 });
+  const other = await attachVfs(vfs.handle, { locks: true, thread: 2, share: false });
   assert.equal(locks.held.size, 2);
   assert.equal(slotsInUse(vfs), 2);
   other.close();
   await until(() => locks.held.size === 1);
-  const none = await attachVfs(vfs.handle);
-  assert.equal(locks.held.size, 1, "a thread of Node holds a lock only when its options ask for it");
+  const none = await attachVfs(vfs.handle, { locks: false, share: false });
+  assert.equal(locks.held.size, 1, "a thread whose options say so holds none");
   none.close();
   assert.equal(
     codeOf(() => vfs.watchThreads({ everyMs: 5 })),
@@ -89,16 +89,16 @@ test("attachVfs with a refused handle leaves no lock", async (t) => {
   const context = vfs.context();
   const { handle } = context;
   context.close();
-  await assert.rejects(attachVfs(handle, { locks: true, thread: 5 }), { code: "ERR_THREADFS_HANDLE" });
+  await assert.rejects(attachVfs(handle, { locks: true, thread: 5, share: false }), { code: "ERR_THREADFS_HANDLE" });
   await until(() => locks.held.size === 1);
 });
 
 // Fails when watchThreads() does not poll, or takes a thread for dead whose lock is held or that never had one.
 test("a watching thread recovers the threads whose locks are free, and no others", async (t) => {
   const { locks, vfs } = await withFakeLocks(t);
-  const lives = await attachVfs(vfs.handle, { locks: true, thread: 2 });
-  const silent = await attachVfs(vfs.handle, { thread: 3 });
-  await attachVfs(vfs.handle, { locks: true, thread: 4 });
+  const lives = await attachVfs(vfs.handle, { locks: true, thread: 2, share: false });
+  const silent = await attachVfs(vfs.handle, { thread: 3, share: false });
+  await attachVfs(vfs.handle, { locks: true, thread: 4, share: false });
   const name = defined([...locks.held.keys()].at(-1), "lock of the last thread");
   const stop = vfs.watchThreads({ everyMs: 10 });
   await new Promise((resolve) => setTimeout(resolve, 60));

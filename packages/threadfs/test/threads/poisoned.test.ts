@@ -38,7 +38,7 @@ const CALLS: Readonly<Record<string, (vfs: Vfs) => unknown>> = {
 for (const [name, call] of Object.entries(CALLS)) {
   test(`a trap in ${name} poisons the attachment`, async (t) => {
     const tree = await damagedTree(t);
-    const other = await attachVfs(tree.vfs.handle);
+    const other = await attachVfs(tree.vfs.handle, { share: false });
     t.after(() => other.close());
     tree.damage();
     assert.throws(

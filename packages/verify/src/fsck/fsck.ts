@@ -75,7 +75,7 @@ export async function run({ seconds, seed, short = false, log = () => undefined 
 async function workOn(seed: number, { maxBytes, free }: Shape, explored: Explored): Promise<Failure | undefined> {
   const driver = objectDriver();
   const vfs = await createVfs({ maxBytes });
-  const others = [await attachVfs(vfs.handle), await attachVfs(vfs.handle)];
+  const others = [await attachVfs(vfs.handle, { share: false }), await attachVfs(vfs.handle, { share: false })];
   const all = [vfs, ...others];
   for (const one of all) one.registerDriver(driver);
   if (free !== undefined) ballast(vfs.fs, free);
@@ -109,7 +109,8 @@ async function workOn(seed: number, { maxBytes, free }: Shape, explored: Explore
 async function threads(seed: number, { maxBytes, free }: Shape, explored: Explored): Promise<Failure | undefined> {
   const vfs = await createVfs({ maxBytes });
   // Their slots get their scratch areas while there is room.
-  for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle)))) one.close();
+  for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle, { share: false }))))
+    one.close();
   if (free !== undefined) ballast(vfs.fs, free);
   const workerData: RandomCallsData = { handle: vfs.handle };
   const pool = new WorkerPool<RandomCallsRequest>(RANDOM_CALLS, THREADS, "thread", workerData);

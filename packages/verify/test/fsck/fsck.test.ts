@@ -59,7 +59,7 @@ test("the arena is clean while a file is open that a rename from another directo
 
 test("the slots of several threads are in use as long as they are attached", async (t) => {
   const vfs = await emptyTree(t);
-  const other = await attachVfs(vfs.handle);
+  const other = await attachVfs(vfs.handle, { share: false });
   new RandomCalls(other, 7).run(500);
   const slots = [vfs.threadSlot, other.threadSlot];
   assertClean(vfs, "two", { live: slots });

@@ -4,6 +4,7 @@
  * File (128 bytes, typed cache): 0 count i32 4 flags u32 8 mnt ptr 12 dentry ptr 16 inode ptr 20 posLock u32
  *   24 pos i64  32 hint ptr (readdir: the last child returned)  36 mode u32  40 rcuNext 44 rcuTag
  *   48 lastCookie u64 (readdir: the last entry to return)  56 recount u32 (references found by the recount, recount.ts)
+ *   60 owner u32 (the thread whose end closes it, owner.ts)
  *
  * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file.
  *
@@ -60,6 +61,7 @@ export class File {
   rcuTag: u32;
   lastCookie: u64;
   recount: u32;
+  owner_: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -76,12 +78,26 @@ export class File {
   get inode(): Inode {
     return changetype<Inode>(<usize>atomic.load<u32>(changetype<usize>(this), offsetof<File>("inode_")));
   }
+  /** The number, as in lock words, of the thread with which the descriptor ends; 0: it belongs to its context alone. */
+  get owner(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<File>("owner_"));
+  }
+  set owner(v: u32) {
+    atomic.store<u32>(changetype<usize>(this), v, offsetof<File>("owner_"));
+  }
   get posAt(): usize {
     return changetype<usize>(this) + offsetof<File>("pos");
   }
   get posLock(): usize {
     return changetype<usize>(this) + offsetof<File>("posLock_");
   }
+}
+
+/** The owner of files that this thread opens from now on. */
+let fileOwner: u32 = 0;
+
+export function setFileOwner(owner: u32): void {
+  fileOwner = owner;
 }
 
 /** Second return value of getEmptyFilp() when it returns null: -errno. */
@@ -105,6 +121,7 @@ export function getEmptyFilp(): File {
   }
   f.flags = 0;
   f.mode = 0;
+  f.owner = fileOwner;
   atomic.store<u32>(f.at + offsetof<File>("mnt_"), 0);
   atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0);
   atomic.store<u32>(f.at + offsetof<File>("inode_"), 0);

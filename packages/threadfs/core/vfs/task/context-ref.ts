@@ -84,7 +84,7 @@ export function holdContext(c: Context, n: f64): bool {
 }
 
 /** refcount_inc_not_zero(): a context without users is about to be retired, and must not be retired twice. */
-function contextGetNotZero(c: Context): bool {
+export function contextGetNotZero(c: Context): bool {
   let deadline: f64 = 0;
   while (true) {
     const n = atomic.load<u32>(c.users);

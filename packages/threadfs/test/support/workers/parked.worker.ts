@@ -1,5 +1,5 @@
 /** Does a piece of work on a tree and stops at a point of the core until the test releases it (see debug-tree.ts). */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, threadId, workerData } from "node:worker_threads";
 import { POINT } from "../../../dist/abi/abi.js";
 import { attachVfs } from "../../../dist/src/index.js";
 import type { ParkedResult, ParkedWorkerData } from "../debug-tree.js";
@@ -7,6 +7,8 @@ import type { ParkedResult, ParkedWorkerData } from "../debug-tree.js";
 const { handle, source, id, nth, shared, parkMs } = workerData as ParkedWorkerData;
 let passed = 0;
 const vfs = await attachVfs(handle, {
+  // Not the host's number: a test decides when the end of this thread becomes known.
+  thread: 1000 + threadId,
   point(at) {
     if (at !== id || ++passed !== nth) return;
     Atomics.store(shared, 0, 1);

@@ -1,5 +1,5 @@
 /** One thread of a test with real threads (see threads() in threads.ts): does its work until it is told to stop. */
-import { workerData } from "node:worker_threads";
+import { threadId, workerData } from "node:worker_threads";
 import { serveRequests } from "../../../../cli/dist/support/worker-pool.js";
 import { Context } from "../../../dist/src/api/context.js";
 import { attachVfs } from "../../../dist/src/index.js";
@@ -9,7 +9,7 @@ import { rawCore } from "../raw-core.js";
 import type { ThreadRequest, ThreadTools, ThreadWorkerData } from "../threads.js";
 
 const { handle, data, shared } = workerData as ThreadWorkerData;
-const vfs = await attachVfs(handle);
+const vfs = await attachVfs(handle, { thread: 1000 + threadId });
 const raw = rawCore({ after: () => {} }, handle);
 const tools: ThreadTools = { Context, objectDriver, walkerOf };
 let index = 0;

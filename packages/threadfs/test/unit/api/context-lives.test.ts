@@ -70,7 +70,7 @@ describe("numbers of contexts", () => {
     const vfs = await tree();
     vfs.fs.writeFileSync("/secret", "x", { mode: 0o600 });
     const agent = vfs.context({ uid: 1000, gid: 1000 });
-    const other = await attachVfs(agent.handle);
+    const other = await attachVfs(agent.handle, { share: false });
     open.push(other);
     agent.close();
     for (let n = 0; n < 5; n++) {
@@ -86,7 +86,7 @@ describe("the end of contexts", () => {
   test("contexts whose handle was never read end with the thread that created them", async () => {
     const vfs = await tree();
     for (let round = 0; round < 3; round++) {
-      const maker = await attachVfs(vfs.handle);
+      const maker = await attachVfs(vfs.handle, { share: false });
       for (let n = 0; n < 1000; n++) maker.context({ uid: n });
       maker.close();
     }
@@ -119,7 +119,7 @@ describe("the end of contexts", () => {
 
   test("a context whose handle was read stays until it is closed, with the number of its threads shown", async () => {
     const vfs = await tree();
-    const maker = await attachVfs(vfs.handle);
+    const maker = await attachVfs(vfs.handle, { share: false });
     const { handle } = maker.context({ uid: 1000, gid: 7 });
     maker.context({ uid: 1001 });
     maker.close();

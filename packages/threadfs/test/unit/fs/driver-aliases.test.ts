@@ -101,7 +101,7 @@ test("of two directories that would end up below each other one moves, and the o
 test("two threads that find a directory for the first time under two names give it one dentry", async (t) => {
   const vfs = await sharedTree(t);
   for (const path of ["/m/p1", "/m/p2"]) vfs.fs.statSync(path);
-  const other = await attachVfs(vfs.handle);
+  const other = await attachVfs(vfs.handle, { share: false });
   t.after(() => other.close());
   const shared = new Function(`${SHARED} return shared;`)() as Driver & { lookup: NonNullable<Driver["lookup"]> };
   let inside = 0;
@@ -121,7 +121,7 @@ test("two threads that find a directory for the first time under two names give 
 // Fails when vfsMknod() binds a second dentry to a directory that has one.
 test("a new directory that another thread finds under another name before mkdir returns has one dentry", async (t) => {
   const vfs = await createVfs({ maxBytes: 16 << 20 });
-  const other = await attachVfs(vfs.handle);
+  const other = await attachVfs(vfs.handle, { share: false });
   t.after(() => vfs.close());
   t.after(() => other.close());
   const made = new Set<string>();
@@ -175,7 +175,7 @@ test("a directory under eight names that two threads move all the time is found 
 // Fails when dInvalidate() does not compare the sequence with that of the dentry that the driver was asked about.
 test("revalidate: a verdict about a name that the dentry has lost meanwhile drops nothing", async (t) => {
   const vfs = await createVfs({ maxBytes: 16 << 20 });
-  const other = await attachVfs(vfs.handle);
+  const other = await attachVfs(vfs.handle, { share: false });
   t.after(() => vfs.close());
   t.after(() => other.close());
   let meanwhile = () => {};

@@ -237,7 +237,7 @@ test("a thread that waits too long while it attaches or detaches leaves no slot,
   const states = () => Array.from({ length: MAX_THREADS }, (_, i) => words[(SLOTS + i * SLOT_SIZE + SLOT_STATE) >>> 2]);
   Atomics.store(words, address >>> 2, OWNER + 1);
   const before = states();
-  await assert.rejects(attachVfs(vfs.handle, { now: Date.now, lockTimeoutMs: LIMIT_MS }), {
+  await assert.rejects(attachVfs(vfs.handle, { lockTimeoutMs: LIMIT_MS, share: false }), {
     code: "ERR_THREADFS_TIMEOUT",
   });
   assert.deepEqual(states(), before);

@@ -1,0 +1,60 @@
+/**
+ * Descriptors that end with a thread. A descriptor belongs to its context; it may also have an owner, the thread that has
+ * opened it. When that thread detaches, or is recovered after its death, its descriptors are closed, in every context.
+ *
+ * The owner is a word of the file, written before the descriptor is installed and never after: so a thread that dies in
+ * open(2) or close(2) leaves a descriptor with the right owner or none. The slot of a thread is free only after its
+ * descriptors are closed, so an owner is always the thread that it says.
+ *
+ * Precondition of fdCloseOwned(): the owner is the caller or has terminated. If the caller dies, another thread goes on.
+ */
+
+import { lock, unlock } from "../../mem/lock/lock";
+import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
+import { put32 } from "../../mem/undo/log";
+import { CTX_TABLE, MAX_CONTEXTS } from "../layout";
+import { contextGetNotZero, putContext } from "../task/context-ref";
+import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
+import { FD_RESERVED, File, fput } from "./file";
+
+/** Closes the descriptors of an owner in all contexts. The caller is active. */
+export function fdCloseOwned(owner: u32): void {
+  for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
+    const c = contextAt(i);
+    if (c == null) continue;
+    for (let b: u32 = 0; b < FD_BLOCKS; b++) {
+      const block = atomic.load<u32>(c.fdBlock(b));
+      if (block == 0) continue;
+      for (let k: u32 = 0; k < FD_BLOCK; k++) closeIfOwned(c, b * FD_BLOCK + k, <usize>(block + (k << 2)), owner);
+    }
+    putContext(c);
+  }
+}
+
+/** The context of an entry of the table, with a reference; null: none. */
+function contextAt(i: u32): Context | null {
+  rcuReadLock();
+  const p = <usize>atomic.load<u32>(CTX_TABLE + (i << 2));
+  const got = p != 0 && contextGetNotZero(changetype<Context>(p));
+  rcuReadUnlock();
+  return got ? changetype<Context>(p) : null;
+}
+
+function isOwned(at: usize, owner: u32): File {
+  const f = atomic.load<u32>(at);
+  if (f == 0 || f == FD_RESERVED) return changetype<File>(0);
+  return changetype<File>(<usize>f).owner == owner ? changetype<File>(<usize>f) : changetype<File>(0);
+}
+
+/** Closes the descriptor in the slot at `at`, which the other threads of the context may close at the same time. */
+function closeIfOwned(c: Context, fd: u32, at: usize, owner: u32): void {
+  if (!isOwned(at, owner)) return;
+  lock(c.fdLock);
+  const f = isOwned(at, owner);
+  if (f) {
+    put32(at, 0);
+    if (fd < c.fdHint) c.fdHint = fd;
+  }
+  unlock(c.fdLock);
+  if (f) fput(f);
+}

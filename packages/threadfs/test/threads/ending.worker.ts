@@ -1,0 +1,42 @@
+/** Attaches to a tree, opens an unlinked file, and ends in the way that its parent asks for. */
+import { parentPort, threadId, Worker, workerData } from "node:worker_threads";
+import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
+
+/** How a worker ends; "child": makes a worker of its own, which spins, and waits to be terminated. */
+export type Ending = "return" | "exit" | "throw" | "spin" | "child" | "out of memory" | "exit in a hook";
+
+export interface EndingWorkerData {
+  readonly handle: VfsHandle;
+  readonly ending: Ending;
+}
+
+const { handle, ending } = workerData as EndingWorkerData;
+const vfs = await attachVfs(handle, { closeOnExit: true });
+const path = `/open-${threadId}`;
+vfs.fs.openSync(path, "w+");
+vfs.fs.writeFileSync(path, "x".repeat(100_000));
+vfs.fs.unlinkSync(path);
+
+function spin(): never {
+  for (let n = 0; ; n++) vfs.fs.existsSync(`/${n % 10}`);
+}
+
+if (ending === "child") {
+  const child = new Worker(new URL(import.meta.url), { workerData: { handle, ending: "spin" } });
+  child.on("message", (message) => parentPort?.postMessage(message));
+} else {
+  parentPort?.postMessage("attached");
+  if (ending === "exit") process.exit(3);
+  if (ending === "throw") throw new Error("the worker's own error");
+  if (ending === "spin") setTimeout(spin, 1);
+  if (ending === "exit in a hook") {
+    vfs.registerDriver({ name: "end", root: () => ({ ino: 1, mode: 0o40755 }), lookup: () => process.exit(4) });
+    vfs.fs.mkdirSync(`/m${threadId}`);
+    vfs.mount(null, `/m${threadId}`, "end");
+    vfs.fs.existsSync(`/m${threadId}/x`);
+  }
+  if (ending === "out of memory") {
+    const kept: unknown[] = [];
+    for (;;) kept.push(Array.from({ length: 1000 }, (_, i) => ({ i })));
+  }
+}
