@@ -61,6 +61,10 @@ export const SHORT: string[] = [
   "small@sysOpen(path=/h flags=1025 || sysOpen(path=/h flags=1025",
   // A walk that leaves rcu mode takes a reference on a mount that ends.
   "mounts@sysOpen(path=/m/f || sysUmount(path=/m flags=0)",
+  // Another thread closes the context of a call: on a file that its user may not change, and where it needs the root.
+  "closing@sysFchmod(fd=3 || contextDestroy(ctx=1)",
+  "closing@sysFutimens(fd=3 || contextDestroy(ctx=1)",
+  "closing@sysGetcwd(ctx=1) || contextDestroy(ctx=1)",
 ];
 
 class Tally {

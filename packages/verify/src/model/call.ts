@@ -42,6 +42,8 @@ export interface CallArguments {
   sysChdir: At;
   sysChroot: At;
   sysUmask: { mask: number };
+  /** Closes the context that makes the call. */
+  contextDestroy: object;
   sysMkdir: At & { mode: number };
   sysMknod: At & { mode: number };
   sysSymlink: Second & { target: string };

@@ -52,7 +52,7 @@ import {
   type State,
   typeOf,
 } from "./state.js";
-import { change, type Done, hold, type Me, mutexOf, reservedBy, type Steps, step } from "./steps.js";
+import { change, choice, type Done, hold, type Me, mutexOf, reservedBy, type Steps, step } from "./steps.js";
 import { cross, type Nameidata, type Place, walk } from "./walk.js";
 
 type A = CallArguments;
@@ -78,12 +78,13 @@ function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps
     return n;
   });
   const file = yield* openAt(me, dirfd, path, flags, mode & 0o7777);
-  yield* step((s) => {
+  // The context may be closed before the descriptor is there: the file that the call has made stays.
+  const end = yield* choice((s): (number | string)[] => {
     setFd(s, me, fd, isError(file) ? undefined : ++s.last);
     if (!isError(file)) s.files.set(s.last, { ...file, flags, pos: 0, limit: 0 });
-    return 0;
+    return callerOf(s, me).closed ? [fd, "EBADF"] : [fd];
   });
-  return isError(file) ? file : fd;
+  return isError(file) ? file : end;
 }
 
 /** A place to be opened; `created`: by this very call. */

@@ -100,7 +100,17 @@ function* sysUmask(me: Me, { mask }: A["sysUmask"]): Steps<number> {
   });
 }
 
+function* contextDestroy(me: Me): Steps<number | string> {
+  return yield* step((s) => {
+    if (me.ctx === 0) return "EINVAL";
+    if (callerOf(s, me).closed) return "EBADF";
+    patch(s.contexts, me.ctx, { closed: true, fds: {} });
+    return 0;
+  });
+}
+
 export const LOOKUP_CALLS = {
+  contextDestroy,
   sysStat,
   sysAccess,
   sysReadlink,

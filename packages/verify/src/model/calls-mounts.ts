@@ -156,7 +156,8 @@ function moveMount(s: State, m: number, parent: number, point: number): 0 | stri
 
 /** Whether a context has a place or an open file in a mount, or another mount stands on it. */
 function isUsed(s: State, m: number): boolean {
-  for (const { root, cwd, fds } of s.contexts.values()) {
+  for (const { root, cwd, fds, closed } of s.contexts.values()) {
+    if (closed) continue;
     if (root.mnt === m || cwd.mnt === m) return true;
     if (Object.values(fds).some((id) => s.files.get(id)?.mnt === m)) return true;
   }

@@ -76,7 +76,8 @@ export class Search {
     programs: ProgramCall[][],
     { before, dead, strict = false, wanted }: SearchOptions,
   ) {
-    this.#first = state;
+    const closes = programs.flat().filter(({ call }) => call === "contextDestroy");
+    this.#first = { ...state, closable: closes.map(({ ctx = 0 }) => ctx) };
     this.#labels = labels;
     this.#contexts = contexts;
     this.#programs = programs;

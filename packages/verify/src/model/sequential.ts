@@ -6,7 +6,7 @@ import { FILE_CALLS } from "./calls-files.js";
 import { LOOKUP_CALLS } from "./calls-lookup.js";
 import { MOUNT_CALLS } from "./calls-mounts.js";
 import { ALL_CAPS, get, newState, type State } from "./state.js";
-import { BLOCKED, type Choice, type Me, release, type Steps, step } from "./steps.js";
+import { BLOCKED, type Choice, type Me, ofClosable, release, type Steps, step } from "./steps.js";
 
 /** The operation of each call. */
 type Operations = { [K in CallName]: (me: Me, args: CallArguments[K]) => Steps<Result> };
@@ -24,10 +24,11 @@ export const choicesOf = (result: unknown): unknown[] => (isChoice(result) ? res
  */
 export function* callSteps(s: State, id: number, { call, ctx = 0, ...args }: Call): Steps<Result> {
   if (!Object.hasOwn(SYSTEM_CALLS, call)) throw new Error(`the model has no ${call}`);
-  const me = { id, ctx, searches: get(s.contexts, ctx).caps === ALL_CAPS };
+  const me: Me = { id, ctx, searches: get(s.contexts, ctx).caps === ALL_CAPS };
   // The arguments are those of this very call.
   const operation = SYSTEM_CALLS[call] as (me: Me, args: object) => Steps<Result>;
-  const result = yield* operation(me, args);
+  const steps = operation(me, args);
+  const result = yield* s.closable.includes(ctx) ? ofClosable(me, steps) : steps;
   yield* step((state) => release(state, me));
   return result;
 }

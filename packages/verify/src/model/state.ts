@@ -89,6 +89,8 @@ export interface Context {
   cwd: Path;
   /** Descriptor -> number of an open file. */
   fds: Record<number, number>;
+  /** It takes no calls any more; those that had begun may go on as its own. */
+  closed?: boolean;
 }
 export interface OpenFile extends Path {
   flags: number;
@@ -114,6 +116,8 @@ export interface State {
   locks: Map<string, number>;
   /** "operation slot" -> the mount that the operation references. */
   held: Map<string, number>;
+  /** Contexts that a call may close: only for those it is asked at each step whether they are closed. */
+  closable: readonly number[];
 }
 
 export const typeOf = (inode: Inode): number => inode.mode & S_IFMT;
@@ -145,6 +149,7 @@ export function newState({ now = 0 } = {}): State {
     files: new Map(),
     locks: new Map(),
     held: new Map(),
+    closable: [],
   };
   const fs = newFilesystem(s, { mode: 0o755 });
   const root = get(s.filesystems, fs).root;

@@ -29,6 +29,8 @@ export interface Me {
   ctx: number;
   /** Whether it may search every directory, so that the walk need not ask. */
   searches: boolean;
+  /** It has begun a change: it ends as if its context were still open. */
+  changes?: boolean;
 }
 
 /** Takes one step. @returns its result: the runner sends what `run` returned */
@@ -39,6 +41,24 @@ export function* step<T>(run: (s: State) => T): Steps<Exclude<T, typeof BLOCKED>
 /** Takes a step that may have any of several results. @returns one of them */
 export function* choice<T>(run: (s: State) => T[]): Steps<T> {
   return (yield (s: State): Choice<T> => ({ choose: run(s) })) as T;
+}
+
+/**
+ * An operation whose context another thread may close. A call on a closed context is EBADF; one that had begun either goes on with what
+ * it had found, as the same user, or is EBADF, but not once it has begun to change something.
+ */
+export function* ofClosable<T>(me: Me, operation: Steps<T>): Steps<T | string> {
+  let begun = false;
+  for (let next = operation.next(); ; ) {
+    if (next.done) return next.value;
+    const ended =
+      me.changes === true
+        ? false
+        : yield* choice((s) => (get(s.contexts, me.ctx).closed ? (begun ? [true, false] : [true]) : [false]));
+    if (ended) return "EBADF";
+    begun = true;
+    next = operation.next(yield next.value);
+  }
 }
 
 /** The end of a change before its last phase, with its result. */
@@ -62,6 +82,7 @@ export function change(me: Me, phases: Phase<never>[]): Steps<number | string>;
 export function change<T extends object>(me: Me, phases: Phase<T>[]): Steps<T | number | string>;
 export function* change<T extends object>(me: Me, phases: Phase<T>[]): Steps<T | number | string> {
   let result: T | number | undefined;
+  me.changes = true;
   for (const [n, { locks = () => [], run }] of phases.entries()) {
     const r = yield* step((s) => {
       const wanted = locks(s).filter((name) => name !== undefined);

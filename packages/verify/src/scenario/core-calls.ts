@@ -84,6 +84,7 @@ const ARGUMENTS: { [K in Exclude<CallName, "shrink">]: (t: ScratchThread, args: 
   sysChdir: first,
   sysChroot: first,
   sysUmask: (_t, a) => [a.mask],
+  contextDestroy: () => [],
   sysMkdir: (t, a) => [...first(t, a), a.mode],
   sysMknod: (t, a) => [...first(t, a), a.mode],
   sysSymlink: (t, a) => [put(t, SCRATCH.PATH, a.target), ...second(t, a)],

@@ -21,6 +21,7 @@ import {
 import type { ProgramCall, Result, ResultReference } from "../model/call.js";
 import { resolveCall } from "../model/call-sequence.js";
 import type { TreeDump } from "../model/tree-dump.js";
+import { CLOSING } from "./closing.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import {
@@ -196,6 +197,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     shrink: [shrink],
     looks: [[stat("/m/f"), stat("/n/f")]],
   },
+  closing: CLOSING,
   split: SPLIT,
   splitEmpty: SPLIT,
   prefixes: {
@@ -442,6 +444,14 @@ const READ_ONLY = new Set(["stat", "lstat", "statat", "access", "readlink", "rea
 
 const byTree = (tree: string): TreeOperation[] => operations.filter((op) => op.tree === tree);
 
+/** Whether a tree has these operations at the same time. */
+function fitBeside(tree: string, ops: readonly TreeOperation[]): boolean {
+  const beside = TREES[tree]?.beside;
+  if (beside === undefined) return true;
+  const contexts = new Set(ops.flatMap(({ calls }) => calls.map(({ ctx }) => ctx)));
+  return ops.some(({ kind }) => kind === beside) && contexts.size === 1;
+}
+
 export interface Pair {
   tree: string;
   a: TreeOperation;
@@ -453,7 +463,7 @@ export function pairs(): Pair[] {
   return Object.keys(TREES).flatMap((tree) => {
     const all = byTree(tree);
     const both = all.flatMap((a, n) => all.slice(n).map((b) => ({ tree, a, b })));
-    return both.filter(({ a, b }) => !(READ_ONLY.has(a.kind) && READ_ONLY.has(b.kind)));
+    return both.filter(({ a, b }) => !(READ_ONLY.has(a.kind) && READ_ONLY.has(b.kind)) && fitBeside(tree, [a, b]));
   });
 }
 
@@ -469,7 +479,7 @@ export function triples(): OperationSet[] {
     const all = byTree(tree);
     const three = all.flatMap((a, n) => all.slice(n).flatMap((b, m) => all.slice(n + m).map((c) => [a, b, c])));
     return three
-      .filter((ops) => ops.filter(({ kind }) => !READ_ONLY.has(kind)).length >= 2)
+      .filter((ops) => ops.filter(({ kind }) => !READ_ONLY.has(kind)).length >= 2 && fitBeside(tree, ops))
       .map((ops) => ({ tree, ops }));
   });
 }

@@ -10,6 +10,7 @@ import {
   ACL_USER_OBJ,
   O_CREAT,
   O_DIRECTORY,
+  O_RDONLY,
   O_RDWR,
   S_IFREG,
 } from "../../../threadfs/dist/abi/abi.js";
@@ -116,6 +117,8 @@ export interface Tree {
   warm?: string[];
   /** The bucket of this name is the next one to be split. */
   splits?: string;
+  /** One of two operations is of this kind, and both are of one context. */
+  beside?: string;
   /** The path where the driver is mounted, and its hooks. */
   driver?: string;
   hooks?: number;
@@ -127,6 +130,30 @@ export interface Tree {
 }
 
 export const TREES: Record<string, Tree> = {
+  /**
+   * An ordinary user's context and one of the superuser, which other threads close: with descriptors of a file that is the user's and of
+   * one that is not, and a working directory.
+   */
+  closing: {
+    contexts: [USER, { uid: 0, gid: 0 }],
+    setup: [
+      ...file("/root", "root's"),
+      mkdir("/d"),
+      chown("/d", 1000),
+      ...file("/d/mine", "mine"),
+      chown("/d/mine", 1000),
+      mkdir("/d/e"),
+      chown("/d/e", 1000),
+      symlink("mine", "/d/l", 1),
+      mkdir("/n"),
+      open("/root", O_RDONLY, 1),
+      open("/d/mine", O_RDWR, 1),
+      open("/d", O_DIRECTORY, 1),
+      { call: "sysChdir", path: "/d", ctx: 1 },
+      open("/d/mine", O_RDWR, 2),
+    ],
+    beside: "destroy",
+  },
   /** Files, nested directories, links in the middle and at the end, a hard link, open descriptors. */
   small: {
     contexts: [],

@@ -48,7 +48,7 @@ type KernelCall = Exclude<
   CallName,
   | ("sysChdir" | "sysUmask" | "sysOpen" | "sysClose")
   | ("sysChroot" | "sysMknod" | "sysLseek" | "sysTruncate" | "sysGetdents" | "sysFsync" | "sysSetacl" | "sysGetacl")
-  | ("sysUtimens" | "sysFutimens" | "sysMount" | "sysMountNew" | "sysUmount" | "shrink")
+  | ("sysUtimens" | "sysFutimens" | "sysMount" | "sysMountNew" | "sysUmount" | "shrink" | "contextDestroy")
 >;
 
 /** A position for node:fs: null is the present one. */

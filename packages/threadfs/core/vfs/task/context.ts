@@ -1,6 +1,6 @@
 /** Contexts: their creation and end, and changes of root and working directory. */
 
-import { EBADF, EINVAL, ENODEV, ENOSPC, EPERM } from "../../../abi/errno";
+import { EBADF, EINVAL, ENOSPC, EPERM } from "../../../abi/errno";
 import { CAP_SETGID, CAP_SETUID, CAP_SYS_CHROOT, CAPS_OF_MAKER, CAPS_OF_UID, MAY_EXEC } from "../../../abi/permissions";
 import { corrupt } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
@@ -150,7 +150,7 @@ export function doContextCreate(
  */
 export function doContextDestroy(c: Context): i32 {
   if (contextIndex(c.number) == 0) return -EINVAL;
-  if (!removeContext(c)) return -ENODEV;
+  if (!removeContext(c)) return -EBADF;
   for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
     if (fd % FD_BLOCK == 0 && load<u32>(c.fdBlock(fd / FD_BLOCK)) == 0) {
       fd += FD_BLOCK - 1;
