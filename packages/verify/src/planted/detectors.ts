@@ -11,6 +11,8 @@ export interface Step {
   args: string[];
   /** The debug build is needed too. */
   debug?: boolean;
+  /** Longest time in place of the program's own budget and two minutes; a run that is killed then counts as one that hangs. */
+  limitSeconds?: number;
 }
 
 /** The command of the proof, from the project's directory. */

@@ -66,7 +66,7 @@ export class ProjectCopy {
   }
 
   /** Runs a check to its end; kills it when it runs for two minutes longer than it was to. */
-  run({ args }: Step): Promise<Ended & { seconds: number }> {
+  run({ args, limitSeconds }: Step): Promise<Ended & { seconds: number }> {
     const began = performance.now();
     const budget = Number(args[args.indexOf("--seconds") + 1]) || 0;
     return new Promise((resolve) => {
@@ -85,7 +85,7 @@ export class ProjectCopy {
           // The check and all processes that it has started.
           process.kill(-(child.pid ?? 0), "SIGKILL");
         },
-        budget * 1000 + BEYOND_MS,
+        limitSeconds === undefined ? budget * 1000 + BEYOND_MS : limitSeconds * 1000,
       );
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8");
