@@ -18,3 +18,8 @@ export const CREATE = 13;
 export const UNLINK = 14;
 export const DELETE = 15;
 export const SETATTR = 16;
+
+/** Results of REVALIDATE: the entry is stale, it is valid, it is valid and the node's attributes are in the scratch area. */
+export const STALE = 0;
+export const REVALIDATED = 1;
+export const REFRESHED = 2;

@@ -14,6 +14,12 @@ export const G_EPOCH = 4608;
 /** The bits of a lock's word that hold the number of its owner: the owner's slot plus one, 0: the lock is free. */
 export const LOCK_OWNER = 0x7fffffff;
 
+/** The table of drivers: its address, bytes of an entry; in an entry the bytes of the name, and the name. */
+export const DRIVERS = 46080;
+export const DRIVER_SIZE = 128;
+export const DRIVER_NAME_LEN = 20;
+export const DRIVER_NAME = 24;
+
 /** Slots of threads: the first, the size of one, how many there are; in a slot its state and the host's id of its thread (0: none). */
 export const SLOTS = 65536;
 export const SLOT_SIZE = 2048;

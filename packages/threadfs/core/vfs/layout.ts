@@ -4,6 +4,7 @@
  */
 
 import * as limits from "../../abi/limits";
+import * as shared from "../../abi/memory";
 
 /** Address of the hash buckets, and the largest number of buckets. */
 export const H_BUCKETS: usize = 1040;
@@ -67,9 +68,9 @@ export const INODE_HASH: u32 = 2048;
 export const CTX_TABLE: usize = 41984;
 export const MAX_CONTEXTS: u32 = limits.MAX_CONTEXTS;
 /** Drivers: super.ts. */
-export const DRIVERS: usize = 46080;
+export const DRIVERS: usize = shared.DRIVERS;
 export const MAX_DRIVERS: u32 = 32;
-export const DRIVER_SIZE: u32 = 128;
+export const DRIVER_SIZE: u32 = shared.DRIVER_SIZE;
 
 /** In a slot, on line 1: the context that the thread has acquired (context-ref.ts), so that recovery can release it. */
 export const SLOT_CONTEXT: u32 = 88;

@@ -1,4 +1,5 @@
 /** Drivers: file systems written as JavaScript objects. */
+import type { PathLike } from "../node-fs/types.js";
 
 /** Attributes of a driver's node. */
 export interface DriverAttributes {
@@ -38,16 +39,17 @@ export interface DriverChanges {
  * by their numbers.
  *
  * If a hook throws an error with a `code` such as "ENOENT", that is the error of the call. After any other exception
- * the call fails with EIO, and the exception is thrown again outside of the call. A hook may not call the tree that
- * called it.
+ * the call fails with an EIO that names the hook and has the exception as its `cause`. Where the call cannot fail, or its
+ * caller ignores the error, the exception is thrown again outside of the call. A hook may not call the tree that called
+ * it. docs/drivers.md is the guide.
  */
 export interface Driver {
   /** The file system type for `mount`, at most 100 bytes. */
   name: string;
   /** Linux's FS_REVAL_DOT: calls `revalidate` also if a walk ends in ".", ".." or "/". */
   revalidateDots?: boolean | undefined;
-  /** The root directory of a new mount. */
-  root(): DriverAttributes;
+  /** The root directory of a new mount. @param source the first argument of `mount` */
+  root(source: PathLike | null): DriverAttributes;
   /** i_op->lookup: the node of a name; null: it does not exist. Both results are cached. */
   lookup?(dir: number, name: string): DriverAttributes | null;
   /** d_op->d_hash: an integer. Names that `compare` considers equal must have the same hash. Called in rcu mode. */
@@ -56,8 +58,11 @@ export interface Driver {
    * d_op->d_compare: whether a cached name equals the one looked up. `node` null: a negative entry, in ref mode only.
    */
   compare?(dir: number, node: number | null, cached: string, wanted: string): boolean;
-  /** d_op->d_revalidate: false drops the cached entry. Takes the walk out of rcu mode. */
-  revalidate?(dir: number, node: number | null, name: string, reval: boolean): boolean;
+  /**
+   * d_op->d_revalidate, at every lookup of a cached entry: false drops it. Attributes keep it and are the node's from now on; those of
+   * another node, or of another type, drop it. `node` null: the entry says that there is no such name. Takes the walk out of rcu mode.
+   */
+  revalidate?(dir: number, node: number | null, name: string, reval: boolean): boolean | DriverAttributes;
   /** i_op->permission: throws EACCES ... `mask`: 1 execute, 2 write, 4 read. Takes the walk out of rcu mode. */
   permission?(node: number, mask: number): void;
   /** i_op->check_acl: true grants, false denies, undefined: the mode bits decide. Takes the walk out of rcu mode. */

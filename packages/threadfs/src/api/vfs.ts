@@ -116,7 +116,7 @@ export class Vfs {
 
   /**
    * Mounts a file system at a directory (mount(2)).
-   * @param source a path for "bind" and `move`; otherwise only a name
+   * @param source a path for "bind" and `move`; otherwise only a name, which a driver's root() gets
    * @param type "tmpfs", "bind" or the name of a registered driver
    * @throws system call errors with syscall "mount": ENODEV for an unknown type, EBUSY, ENOTDIR ...
    */
@@ -146,7 +146,10 @@ export class Vfs {
     const driver = type === "tmpfs" ? 0 : this.#attachment.drivers.find(type);
     if (driver === undefined) throw systemCallError(-ERRNO.ENODEV, "mount", type, dest);
     const length = calls.putPath(dest, "mount");
-    calls.check(calls.core.sysMountNew(calls.ctx, length, driver, flags), "mount", dest);
+    const mounted = this.#attachment.drivers.withSource(source, () =>
+      calls.core.sysMountNew(calls.ctx, length, driver, flags),
+    );
+    calls.check(mounted, "mount", dest);
   }
 
   /**

@@ -6,6 +6,7 @@
  * scratch area never moves: so the views are created once.
  */
 
+import * as ERRNO from "../../abi/errno.js";
 import { HOST_AUDIT, HOST_SECURITY } from "../../abi/host.js";
 import { CHUNK, IO_SIZE, PATH_MAX } from "../../abi/limits.js";
 import {
@@ -438,12 +439,15 @@ export class Attachment implements HookOwner, Watcher {
   /** No call takes more than eight numbers, and WebAssembly ignores surplus arguments. */
   #guardCall(call: (...numbers: number[]) => number): (...numbers: number[]) => number {
     return (a, b, c, d, e, f, g, h) => {
+      let result: number;
       try {
-        return call(a, b, c, d, e, f, g, h);
+        result = call(a, b, c, d, e, f, g, h);
       } catch (error) {
         this.state = STATE_PANIC;
         return this.poison(error);
       }
+      if (result === -ERRNO.ENXIO) this.drivers.checkRegistered();
+      return result;
     };
   }
 

@@ -2,8 +2,8 @@
  * The drivers that a thread has registered. The core calls a hook through the host's `driverCall`. Names and attributes are in
  * the calling thread's SCRATCH.DRIVER area (NODE_* and DRIVER_*, abi/memory.ts).
  *
- * The tree knows a driver by its name; each thread has its own object for it, which it registers. A thread that walks a
- * mount without having registered its driver gets ENXIO.
+ * The tree knows a driver by its name; each thread has its own object for it, which it registers. The numbers of nodes are
+ * the driver's in all threads. A call of a thread that has not registered it fails with ERR_THREADFS_NO_DRIVER.
  */
 
 import * as DRIVER_OP from "../../abi/driver-ops.js";
@@ -20,8 +20,12 @@ import {
   DIRENT_NAME_LENGTH,
   DIRENT_TYPE,
   DRIVER_BODY,
+  DRIVER_NAME,
+  DRIVER_NAME_LEN,
   DRIVER_NAME1,
   DRIVER_NAME2,
+  DRIVER_SIZE,
+  DRIVERS,
   NODE_GID,
   NODE_INO,
   NODE_MODE,
@@ -35,7 +39,7 @@ import { DT_SHIFT, S_IFDIR, S_IFMT } from "../../abi/mode.js";
 import * as SCRATCH from "../../abi/scratch.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "../api/driver.js";
-import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
+import { codedError, invalidArgType, invalidArgValue, noteHookFailure, systemCallError } from "../errors/errors.js";
 import { isObjectPrototype, keysOf, nearest, unknownKey } from "./options.js";
 import type { SharedMemory } from "./wasm.js";
 
@@ -81,6 +85,34 @@ function checkDriverKeys(driver: object): void {
   }
 }
 
+/** The method of each hook of the core. */
+const HOOK_NAME: Readonly<Record<number, keyof Driver>> = {
+  [DRIVER_OP.ROOT]: "root",
+  [DRIVER_OP.LOOKUP]: "lookup",
+  [DRIVER_OP.HASH]: "hash",
+  [DRIVER_OP.COMPARE]: "compare",
+  [DRIVER_OP.REVALIDATE]: "revalidate",
+  [DRIVER_OP.PERMISSION]: "permission",
+  [DRIVER_OP.CHECK_ACL]: "checkAcl",
+  [DRIVER_OP.READLINK]: "readlink",
+  [DRIVER_OP.PUT_LINK]: "putLink",
+  [DRIVER_OP.IPUT]: "iput",
+  [DRIVER_OP.READDIR]: "readdir",
+  [DRIVER_OP.READ]: "read",
+  [DRIVER_OP.WRITE]: "write",
+  [DRIVER_OP.CREATE]: "create",
+  [DRIVER_OP.UNLINK]: "unlink",
+  [DRIVER_OP.DELETE]: "deleteUnused",
+  [DRIVER_OP.SETATTR]: "setattr",
+};
+/** Hooks whose result no call returns. */
+const CANNOT_FAIL: ReadonlySet<number> = /* @__PURE__ */ new Set([
+  DRIVER_OP.HASH,
+  DRIVER_OP.COMPARE,
+  DRIVER_OP.PUT_LINK,
+  DRIVER_OP.IPUT,
+  DRIVER_OP.DELETE,
+]);
 /** Numbers of the errors that a driver may throw, by their codes. */
 const ERRNO_OF: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
   ...Object.entries(ERRNO),
@@ -98,6 +130,10 @@ export class DriverTable {
   readonly #byNumber = new Map<number, Driver>();
   readonly #byName = new Map<string, number>();
   #core: CoreExports | undefined;
+  /** The source of the mount that is being made. */
+  #source: unknown = null;
+  /** The number of the driver that this thread lacks, of the last hook of it that the core wanted to call; 0: none. */
+  #missing = 0;
   #bytes = new Uint8Array(0);
   #view = new DataView(new ArrayBuffer(0));
 
@@ -152,19 +188,51 @@ export class DriverTable {
     return this.#byName.get(name);
   }
 
+  /** Makes a call that mounts a file system of a driver, whose root() gets `source`. */
+  withSource<T>(source: unknown, call: () => T): T {
+    this.#source = source;
+    try {
+      return call();
+    } finally {
+      this.#source = null;
+    }
+  }
+
+  /**
+   * Called after a call of the core has returned ENXIO. @throws Error ERR_THREADFS_NO_DRIVER if it needed a driver that this
+   * thread has not registered
+   */
+  checkRegistered(): void {
+    const missing = this.#missing;
+    if (missing === 0) return;
+    this.#missing = 0;
+    const name = this.#nameOf(missing);
+    const message = `The driver "${name}" of this file system is not registered in this thread. Call registerDriver() in this thread`;
+    throw codedError(Error, "ERR_THREADFS_NO_DRIVER", message);
+  }
+
+  /** The name in the tree's table (DRIVERS, abi/memory.ts). */
+  #nameOf(number: number): string {
+    const entry = DRIVERS + ((number & 0xff) - 1) * DRIVER_SIZE;
+    const bytes = new Uint8Array(this.#memory.buffer as ArrayBuffer, entry, DRIVER_SIZE).slice();
+    const length = new DataView(bytes.buffer).getUint32(DRIVER_NAME_LEN, true);
+    return new TextDecoder().decode(bytes.subarray(DRIVER_NAME, DRIVER_NAME + length));
+  }
+
   /** The host's `driverCall`: calls a hook of the driver with this number. Returns >= 0 or -errno, and never throws. */
   call(op: number, number: number, a: number, b: number, c: number, d: number): number {
     const driver = this.#byNumber.get(number);
-    if (driver === undefined) return -ERRNO.ENXIO;
+    if (driver === undefined) {
+      if (!CANNOT_FAIL.has(op)) this.#missing = number;
+      return -ERRNO.ENXIO;
+    }
     try {
       return this.#dispatch(driver, op, a, b, c, d);
-    } catch (error) {
-      const code = (error as { code?: unknown } | null)?.code;
+    } catch (cause) {
+      const code = (cause as { code?: unknown } | null)?.code;
       const errno = typeof code === "string" ? ERRNO_OF.get(code) : undefined;
       if (errno !== undefined) return -errno;
-      queueMicrotask(() => {
-        throw error;
-      });
+      noteHookFailure({ driver: driver.name, hook: HOOK_NAME[op] ?? "a hook", cause });
       return -ERRNO.EIO;
     }
   }
@@ -172,7 +240,7 @@ export class DriverTable {
   #dispatch(driver: Driver, op: number, a: number, b: number, c: number, d: number): number {
     switch (op) {
       case DRIVER_OP.ROOT:
-        return this.#putAttributes(driver.root());
+        return this.#putAttributes(driver.root(this.#source as Parameters<Driver["root"]>[0]));
       case DRIVER_OP.LOOKUP: {
         const name = this.#text(NAME1, b);
         const found = name === undefined ? null : driver.lookup?.(a, name);
@@ -187,7 +255,7 @@ export class DriverTable {
         return driver.compare?.(a, b < 0 ? null : b, cached, wanted) ? 0 : 1;
       }
       case DRIVER_OP.REVALIDATE:
-        return driver.revalidate?.(a, b < 0 ? null : b, this.#text(NAME1, c) ?? "", d !== 0) ? 1 : 0;
+        return this.#revalidated(driver.revalidate?.(a, b < 0 ? null : b, this.#text(NAME1, c) ?? "", d !== 0));
       case DRIVER_OP.PERMISSION:
         driver.permission?.(a, b);
         return 0;
@@ -222,7 +290,9 @@ export class DriverTable {
         const [name, target] = [this.#text(NAME1, b), d > 0 ? this.#text(BODY, d) : undefined];
         if (name === undefined || (d > 0 && target === undefined)) return -ERRNO.EINVAL;
         const made = driver.create?.(a, name, c, target);
-        return made === undefined ? -ERRNO.EPERM : this.#putAttributes(made);
+        if (made === undefined) return -ERRNO.EPERM;
+        if ((made.mode & S_IFMT) !== (c & S_IFMT)) throw new TypeError("it returned a node of another type");
+        return this.#putAttributes(made);
       }
       case DRIVER_OP.UNLINK:
         driver.unlink?.(a, c, this.#text(NAME1, b) ?? "");
@@ -234,6 +304,13 @@ export class DriverTable {
       default:
         throw codedError(Error, "ERR_THREADFS_PANIC", `The core called an unknown hook ${op}`);
     }
+  }
+
+  /** What revalidate() returned: whether the entry is valid, or the node's present attributes. */
+  #revalidated(reply: boolean | DriverAttributes | undefined): number {
+    if (typeof reply !== "object" || reply === null) return reply ? DRIVER_OP.REVALIDATED : DRIVER_OP.STALE;
+    const failed = this.#putAttributes(reply);
+    return failed < 0 ? failed : DRIVER_OP.REFRESHED;
   }
 
   #attached(): CoreExports {
@@ -262,8 +339,11 @@ export class DriverTable {
     const { ino, mode, uid = 0, gid = 0, size = 0, mtimeMs = 0 } = attributes;
     const type = mode & S_IFMT;
     const nlink = attributes.nlink ?? (type === S_IFDIR ? 2 : 1);
-    if (!Number.isSafeInteger(ino) || ino < 0 || !Number.isInteger(mode) || type === 0) return -ERRNO.EIO;
-    if (!Number.isSafeInteger(size) || size < 0 || !Number.isFinite(mtimeMs)) return -ERRNO.EIO;
+    const wrong = (key: string, value: unknown) => new TypeError(`it returned the ${key} ${String(value)}`);
+    if (!Number.isSafeInteger(ino) || ino < 0) throw wrong("ino", ino);
+    if (!Number.isInteger(mode) || type === 0) throw wrong("mode", mode);
+    if (!Number.isSafeInteger(size) || size < 0) throw wrong("size", size);
+    if (!Number.isFinite(mtimeMs)) throw wrong("mtimeMs", mtimeMs);
     const view = this.#view;
     view.setFloat64(SCRATCH.DRIVER + NODE_INO, ino, true);
     view.setFloat64(SCRATCH.DRIVER + NODE_SIZE, size, true);

@@ -26,6 +26,28 @@ export interface SystemCallError extends Error {
   dest?: string;
 }
 
+/** A hook that threw something other than an error with a known code, in the present call: the reason of its EIO. */
+export interface HookFailure {
+  driver: string;
+  hook: string;
+  cause: unknown;
+}
+
+let hookFailure: HookFailure | undefined;
+
+/**
+ * Notes why a driver's hook failed. The next EIO is about it, and takes it as its cause. If none is made before this thread's
+ * present task ends, because the call could not fail or its caller ignored the error, the exception is thrown outside of the call.
+ */
+export function noteHookFailure(failure: HookFailure): void {
+  hookFailure = failure;
+  queueMicrotask(() => {
+    if (hookFailure !== failure) return;
+    hookFailure = undefined;
+    throw failure.cause;
+  });
+}
+
 /**
  * The exception for a failed call.
  * @param errno negative error number from the core
@@ -43,7 +65,12 @@ export function systemCallError(
   const shownDest = dest === undefined ? undefined : pathText(dest);
   if (shownPath !== undefined) message += ` '${shownPath}'`;
   if (shownDest !== undefined) message += ` -> '${shownDest}'`;
-  const error = new Error(message) as SystemCallError;
+  const why = code === "EIO" ? hookFailure : undefined;
+  if (why !== undefined) {
+    hookFailure = undefined;
+    message += `: ${why.hook}() of the driver "${why.driver}" threw ${describeThrown(why.cause)}`;
+  }
+  const error = (why === undefined ? new Error(message) : new Error(message, { cause: why.cause })) as SystemCallError;
   error.errno = errno;
   error.code = code;
   error.syscall = syscall;
@@ -70,6 +97,10 @@ export function standardError(errno: number, syscall: string, path: string | Uin
  */
 export function removalError(errno: number, path: string | Uint8Array): SystemCallError {
   return standardError(errno, "rm", path, ":");
+}
+
+function describeThrown(thrown: unknown): string {
+  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
 }
 
 /** An error with a `code`: one of Node's ERR_ codes, or ERR_THREADFS_... */

@@ -100,22 +100,28 @@ function hotSync(calls: SystemCalls) {
 
   /** Whether the path in scratch exists: 0 or a negative errno. */
   function access(length: number): number {
+    let result: number;
     try {
-      return unguarded.sysAccess(ctx, AT_FDCWD, length, 0, 0);
+      result = unguarded.sysAccess(ctx, AT_FDCWD, length, 0, 0);
     } catch (error) {
       attachment.state = STATE_PANIC;
       return attachment.poison(error);
     }
+    if (result === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
+    return result;
   }
 
   /** The attributes of the path in scratch: 0 or a negative errno. */
   function stat(length: number, flags: number): number {
+    let result: number;
     try {
-      return unguarded.sysStat(ctx, AT_FDCWD, length, flags);
+      result = unguarded.sysStat(ctx, AT_FDCWD, length, flags);
     } catch (error) {
       attachment.state = STATE_PANIC;
       return attachment.poison(error);
     }
+    if (result === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
+    return result;
   }
 
   function existsSync(path: NodeFs.PathLike): boolean {

@@ -129,6 +129,16 @@ export function igetDriver(sb: SuperBlock, spare: Inode): Inode {
   }
 }
 
+/**
+ * Updates an inode from the attributes that revalidate() has left in scratch. False: they are of another node. The caller
+ * has a reference.
+ */
+export function refreshDriver(i: Inode): bool {
+  if (driverAttrF64(NODE_INO) != i.ino64 || (driverAttrU32(NODE_MODE) & S_IFMT) != i.type) return false;
+  setDriverAttr(i);
+  return true;
+}
+
 /** Initializes an inode that no other thread knows from the attributes in scratch. */
 function initDriverInode(i: Inode, ino: f64): void {
   i.mode = driverAttrU32(NODE_MODE) & S_IFMT;

@@ -13,6 +13,7 @@ import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC, EPERM } from "../../../abi/errno
 import { FS_REVAL_DOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import { DRIVER_NAME_MAX } from "../../../abi/limits";
+import * as shared from "../../../abi/memory";
 import { slabAlloc } from "../../mem/alloc/slab";
 import { lock, unlock } from "../../mem/lock/lock";
 import { synchronizeRcu } from "../../mem/smr/smr";
@@ -41,8 +42,8 @@ export const DRIVER_HOOKS: u32 = 8;
 export const DRIVER_FS_FLAGS: u32 = 12;
 export const DRIVER_MOUNTED: u32 = 16;
 /** Bytes of the name, and the name itself. */
-export const DRIVER_NAME_LEN: u32 = 20;
-export const DRIVER_NAME: u32 = 24;
+export const DRIVER_NAME_LEN: u32 = shared.DRIVER_NAME_LEN;
+export const DRIVER_NAME: u32 = shared.DRIVER_NAME;
 
 @unmanaged
 export class SuperBlock {

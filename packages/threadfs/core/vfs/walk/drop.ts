@@ -11,6 +11,7 @@
  */
 
 import * as COUNTER from "../../../abi/counters";
+import * as DRIVER_OP from "../../../abi/driver-ops";
 import * as DROP from "../../../abi/drop";
 import { ECHILD, ESTALE } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
@@ -23,8 +24,9 @@ import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
-import { dput } from "../dcache/dcache";
+import { dentryModeChanged, dput } from "../dcache/dcache";
 import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "../dcache/dentry";
+import { refreshDriver } from "../inode/icache";
 import { I_DRIVER } from "../inode/inode";
 import { G_MOUNT_SEQ } from "../layout";
 import { Mount, mntgetNotZero, mntput } from "../mount/namespace";
@@ -166,10 +168,23 @@ export function completeWalk(nd: Nameidata): i32 {
   }
   if (!ask || !(nd.dentry.flags & D_OP_REVALIDATE)) return 0;
   const parent = dgetParent(nd.dentry);
-  const r = driverRevalidate(nd.dentry, parent, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  const r = dRevalidate(nd.dentry, parent, nd.flags & LOOKUP_REVAL ? 1 : 0);
   dput(parent);
   if (r > 0) return 0;
   return r < 0 ? r : -ESTALE;
+}
+
+/**
+ * driverRevalidate(), which may also leave the node's present attributes: takes them over. Those of another node, or for a
+ * name that did not exist, mean that the dentry is stale.
+ */
+export function dRevalidate(d: Dentry, parent: Dentry, flags: u32): i32 {
+  const r = driverRevalidate(d, parent, flags);
+  if (r != DRIVER_OP.REFRESHED) return r;
+  const i = d.inode;
+  if (!i || !refreshDriver(i)) return DRIVER_OP.STALE;
+  if (i.isDir) dentryModeChanged(i);
+  return r;
 }
 
 /** put_link(): pops the top link of the stack, and calls its file system's put_link once. */

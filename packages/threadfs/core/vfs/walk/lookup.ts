@@ -9,7 +9,7 @@ import { ECHILD, ENAMETOOLONG, ENOENT, ENOSPC } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
 import { NAME_MAX } from "../../../abi/limits";
 import * as POINT from "../../../abi/points";
-import { driverLookup, driverRevalidate, revalidatedSeq } from "../../fs/driver/hooks";
+import { driverLookup, revalidatedSeq } from "../../fs/driver/hooks";
 import { hashLen } from "../../mem/hash";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { readSeqRetry } from "../../mem/lock/seqlock";
@@ -24,7 +24,7 @@ import { D_COMPLETE, D_OP_COMPARE, D_OP_REVALIDATE, Dentry } from "../dcache/den
 import { igetDriver } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
 import { dInvalidate } from "../mount/umount";
-import { dropRcu, dropRcuNext } from "./drop";
+import { dRevalidate, dropRcu, dropRcuNext } from "./drop";
 import { LOOKUP_REVAL, Nameidata } from "./nameidata";
 
 /** ERR_PTR(): returns a null dentry and leaves the reason in nd.err. */
@@ -68,7 +68,7 @@ export function lookupFast(nd: Nameidata): Dentry {
 
 /** Asks the driver whether a dentry is valid. > 0: it is; 0: it was not, and is not hashed under this name any more; -errno. */
 function revalidate(nd: Nameidata, d: Dentry): i32 {
-  const r = driverRevalidate(d, nd.dentry, nd.flags & LOOKUP_REVAL ? 1 : 0);
+  const r = dRevalidate(d, nd.dentry, nd.flags & LOOKUP_REVAL ? 1 : 0);
   if (r == 0) dInvalidate(d, revalidatedSeq);
   return r;
 }

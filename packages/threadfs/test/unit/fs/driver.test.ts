@@ -211,6 +211,56 @@ test("revalidate: ESTALE leads to one more walk, whose calls say so", async (t) 
   );
 });
 
+// Fails when the attributes that revalidate() returns are not taken, or when those of another node are.
+test("revalidate: attributes that it returns are the node's; those of another node or type drop the entry", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { driver, calls, make } = memoryDriver("sized", ["lookup", "revalidate"]);
+  const file = make(ROOT, "f", S_IFREG | 0o644, { text: "abc" });
+  const dir = make(ROOT, "d", S_IFDIR | 0o755);
+  make(dir, "g", S_IFREG | 0o644);
+  mountDriver(vfs, driver);
+  const agent = vfs.context({ uid: 5, gid: 5 });
+  assert.deepEqual([vfs.fs.statSync("/m/f").size, walkCode(agent, "/m/d/g")], [3, undefined]);
+  let node = { ino: file, mode: S_IFREG | 0o600, uid: 7, gid: 8, nlink: 2, size: 99, mtimeMs: 1500 };
+  driver.on.revalidate = (_dir, ino) => (ino === file ? node : true);
+  calls.length = 0;
+  const { ino, mode, uid, gid, nlink, size, mtimeMs } = vfs.fs.statSync("/m/f");
+  assert.deepEqual({ ino, mode, uid, gid, nlink, size, mtimeMs }, node);
+  assert.deepEqual(argumentsOf(calls, "lookup"), []);
+  for (const other of [{ ino: file + 1000 }, { mode: S_IFDIR | 0o755 }]) {
+    node = { ...node, ...other };
+    calls.length = 0;
+    vfs.fs.statSync("/m/f");
+    assert.ok(argumentsOf(calls, "lookup").length > 0, JSON.stringify(other));
+  }
+  // A mode that closes a directory holds for the walk that learns of it.
+  driver.on.revalidate = (_dir, ino) => (ino === dir ? { ino: dir, mode: S_IFDIR | 0o700 } : true);
+  assert.equal(walkCode(agent, "/m/d/g"), "EACCES");
+  // A name that did not exist, and does now.
+  assert.equal(walkCode(vfs, "/m/late"), "ENOENT");
+  const late = make(ROOT, "late", S_IFREG | 0o644);
+  driver.on.revalidate = () => ({ ino: late, mode: S_IFREG | 0o644 });
+  assert.equal(vfs.fs.statSync("/m/late").ino, late);
+});
+
+test("root: it gets the source of the mount", async (t) => {
+  const { vfs } = await treeFor(t);
+  const sources: unknown[] = [];
+  vfs.registerDriver({
+    name: "sourced",
+    root(source) {
+      sources.push(source);
+      return { ino: 1 + sources.length, mode: S_IFDIR | 0o755 };
+    },
+  });
+  const bytes = Buffer.from("bytes");
+  for (const [n, source] of ["one", null, bytes].entries()) {
+    vfs.fs.mkdirSync(`/m${n}`);
+    vfs.mount(source, `/m${n}`, "sourced");
+  }
+  assert.deepEqual(sources, ["one", null, bytes]);
+});
+
 // Fails when the mask is always the same access instead of the one wanted.
 test("permission: it is called with the mask wanted, for directories on the path and for the file", async (t) => {
   const { vfs } = await treeFor(t);

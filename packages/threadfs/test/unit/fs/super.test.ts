@@ -88,18 +88,36 @@ test("unregistering fails with EBUSY while a file system of the driver exists; a
   assert.equal(walkCode(vfs, "/m/f"), undefined);
 });
 
-// Fails when a thread without the driver calls nothing, or another driver, instead of ENXIO.
-test("a thread that has not registered the driver gets ENXIO, and the mount stays as it was", async (t) => {
+// Fails when the core's ENXIO is taken for one of a file.
+test("a thread that has not registered the driver gets an error that names it, from every call, and the mount stays as it was", async (t) => {
   const { vfs, attach } = await treeFor(t);
   const other = await attach();
   const { driver, make } = memoryDriver("mine", ["lookup", "readdir"]);
   make(ROOT, "f", S_IFREG | 0o644);
   mountDriver(vfs, driver);
-  assert.equal(walkCode(other, "/m/f"), "ENXIO");
-  assert.equal(
-    codeOf(() => other.fs.readdirSync("/m")),
-    "ENXIO",
-  );
+  const refused = {
+    code: "ERR_THREADFS_NO_DRIVER",
+    message:
+      'The driver "mine" of this file system is not registered in this thread. Call registerDriver() in this thread',
+  };
+  const { fs } = other;
+  for (const call of [
+    () => fs.existsSync("/m/f"),
+    () => fs.existsSync(Buffer.from("/m/f")),
+    () => fs.statSync("/m/f", { throwIfNoEntry: false }),
+    () => fs.lstatSync("/m/f"),
+    () => fs.accessSync("/m/f"),
+    () => fs.readFileSync("/m/f"),
+    () => fs.readdirSync("/m"),
+    () => fs.realpathSync("/m/f"),
+    () => fs.rmSync("/m/f", { force: true }),
+    () => fs.cpSync("/m/f", "/copy"),
+    () => other.context({ cwd: "/m/f" }),
+  ]) {
+    assert.throws(call, refused, `${call}`);
+  }
+  // Only what needs the driver is refused.
+  assert.equal(fs.existsSync("/none"), false);
   assert.equal(walkCode(vfs, "/m/f"), undefined);
   // A cached entry needs no driver.
   assert.equal(walkCode(other, "/m/f"), undefined);
