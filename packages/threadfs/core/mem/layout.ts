@@ -93,7 +93,7 @@ export const SLOT_STALL_SINCE: u32 = 80;
 export const SLOT_SCRATCH: u32 = 92;
 /** How many threads have left the slot, u64: with the slot it is a thread's number, which never comes round. */
 export const SLOT_GENERATION: u32 = 112;
-/** From line 2 on: counters. */
+/** From line 2 on: counters, then SLOT_FLAGS, SLOT_ANCESTORS and SLOT_NONCE. */
 export const SLOT_COUNTERS: u32 = 128;
 /** The undo log: log.ts. */
 export const SLOT_UNDO_LOG: u32 = 384;

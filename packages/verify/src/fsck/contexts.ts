@@ -157,6 +157,9 @@ export function checkFiles(v: ArenaView) {
   for (const f of live) {
     const [m, d] = [v.u32(f + F.mnt), v.u32(f + F.dentry)];
     const [i, hint] = [v.u32(f + F.inode), v.u32(f + F.hint)];
+    const owner = v.u32(f + F.owner);
+    if (owner > L.MAX_THREADS || (owner !== 0 && v.u32(L.SLOTS + (owner - 1) * L.SLOT_SIZE + L.SLOT_STATE) === 0))
+      v.problem("owner", `${file(f)} ends with the thread in slot ${owner - 1}, which there is not`);
     if (v.refsOf(f).length === 0) v.problem("leak", `${file(f)} (on ${v.dentry(d)}) has no descriptor`);
     v.equal(v.i32(f + F.count), v.refsOf(f).length, "file-count", () => `the count of ${file(f)}`);
     if (!v.isLive(L.CACHE_MOUNT, m)) v.problem("file", `${file(f)} is in ${hex(m)}: no live mount`);

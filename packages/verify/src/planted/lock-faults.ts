@@ -117,6 +117,22 @@ export const LOCKS: Mutant[] = [
     caughtBy: [tests("mem/waiting", "leaves a call that waits")],
   },
   {
+    name: "the descriptors of a dead thread stay open, though it was to close them",
+    edits: [{ file: "sys/recovery.ts", from: "  if (trapped == 0) closeOwned(s);\n", to: "" }],
+    caughtBy: [tests("threads/ends", "gives back its slot and its descriptors")],
+  },
+  {
+    name: "a thread that ends takes the threads that it has made with it, and their slots stay",
+    edits: [
+      {
+        file: "sys/thread.ts",
+        from: "    if (atomic.load<u32>(s + L.SLOT_ANCESTORS + (i << 2)) == hostId) return true;",
+        to: "    if (atomic.load<u32>(s + L.SLOT_ANCESTORS + (i << 2)) == hostId) return false;",
+      },
+    ],
+    caughtBy: [tests("threads/ends", "workers it has made: child")],
+  },
+  {
     name: "a dead thread's transaction is not rolled back",
     edits: [
       {
