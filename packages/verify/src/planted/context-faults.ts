@@ -24,8 +24,8 @@ export const CONTEXTS: Mutant[] = [
     edits: [
       {
         file: "vfs/task/context.ts",
-        from: "  if (!removeContext(c)) return -ENODEV;\n",
-        to: "  if (!removeContext(c)) return -ENODEV;\n  c.ngroups = 0;\n",
+        from: "  if (!removeContext(c)) return -EBADF;\n",
+        to: "  if (!removeContext(c)) return -EBADF;\n  c.ngroups = 0;\n",
       },
     ],
     caughtBy: [tests("vfs/context-close", "a member of a group that is denied")],
@@ -201,12 +201,12 @@ export const CONTEXTS: Mutant[] = [
   },
   {
     name: "the contexts of a thread stay when it detaches",
-    edits: [{ file: "sys/thread.ts", from: "  closeContextsOf(T.tid);\n", to: "" }],
+    edits: [{ file: "sys/thread.ts", from: "  closeOwned(T.slot);\n  freeSlot", to: "  freeSlot" }],
     caughtBy: [tests("api/context-lives")],
   },
   {
     name: "the contexts of a dead thread stay",
-    edits: [{ file: "sys/recovery.ts", from: "    closeContextsOf(dead);\n", to: "" }],
+    edits: [{ file: "sys/recovery.ts", from: "  if (trapped == 0) closeOwned(s);\n", to: "" }],
     caughtBy: [tests("api/context-lives", "terminated")],
   },
 ];
