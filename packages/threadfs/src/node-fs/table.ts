@@ -8,6 +8,9 @@ import * as dir from "./ops-dir.js";
 import * as file from "./ops-file.js";
 import * as path from "./ops-path.js";
 import { rm, rmdir } from "./ops-rm.js";
+import { mkdtempDisposable } from "./paths/disposable.js";
+import { statfs } from "./paths/statfs.js";
+import { readv, writev } from "./vectors/ops-vector.js";
 
 export const operations = {
   access: path.access,
@@ -31,23 +34,27 @@ export const operations = {
   lutimes: path.lutimes,
   mkdir: path.mkdir,
   mkdtemp: path.mkdtemp,
+  mkdtempDisposable,
   open: file.open,
   opendir: dir.opendir,
   read: file.read,
   readdir: dir.readdir,
   readFile: file.readFile,
   readlink: path.readlink,
+  readv,
   realpath: path.realpath,
   rename: path.rename,
   rm,
   rmdir,
   stat: path.stat,
+  statfs,
   symlink: path.symlink,
   truncate: file.truncate,
   unlink: path.unlink,
   utimes: path.utimes,
   write: file.write,
   writeFile: file.writeFile,
+  writev,
 } as const;
 
 /** Node's `realpath.native`, which is not a call of its own in Node either. */

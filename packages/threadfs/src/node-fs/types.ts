@@ -130,6 +130,26 @@ interface DirMethods {
   [Symbol.asyncIterator](): AsyncIterableIterator<Dirent>;
 }
 
+/** The room of a file system (https://nodejs.org/api/fs.html#class-fsstatfs). */
+export interface StatFs<N extends number | bigint> {
+  type: N;
+  bsize: N;
+  /** Bytes of a block. */
+  frsize: N;
+  blocks: N;
+  bfree: N;
+  bavail: N;
+  files: N;
+  ffree: N;
+}
+
+/** A directory that `remove()`, or the end of its block, removes with everything in it. */
+export type TemporaryDirectory = { path: string; remove(): void } & (SymbolConstructor extends {
+  readonly dispose: infer S extends symbol;
+}
+  ? { [K in S]: () => void }
+  : unknown);
+
 interface Bigint {
   bigint?: boolean | undefined;
 }
@@ -218,6 +238,7 @@ export interface FsSync extends MissingExports {
   mkdtempSync(prefix: string, options?: EncodingOption): string;
   mkdtempSync(prefix: string, options: BufferOption): Bytes;
   mkdtempSync(prefix: string, options?: EncodingOption | BufferOption): string | Bytes;
+  mkdtempDisposableSync(prefix: string, options?: EncodingOption): TemporaryDirectory;
   openSync(path: PathLike, flags?: number | string, mode?: Mode | null): number;
   opendirSync(
     path: PathLike,
@@ -240,11 +261,15 @@ export interface FsSync extends MissingExports {
   readFileSync(path: PathLike | number, options: ({ encoding: Encoding } & Flag) | Encoding): string;
   readFileSync(path: PathLike | number, options?: (WithEncoding & Flag) | Encoding | null): string | Bytes;
   readonly readlinkSync: NameSync;
+  readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: number | null): number;
   readonly realpathSync: NameSync & { readonly native: NameSync };
   renameSync(oldPath: PathLike, newPath: PathLike): void;
   rmSync(path: PathLike, options?: RemoveOptions & { force?: boolean | undefined }): void;
   rmdirSync(path: PathLike, options?: RemoveOptions): void;
   readonly statSync: StatSync;
+  statfsSync(path: PathLike, options?: Bigint & { bigint?: false | undefined }): StatFs<number>;
+  statfsSync(path: PathLike, options: Bigint & { bigint: true }): StatFs<bigint>;
+  statfsSync(path: PathLike, options?: Bigint): StatFs<number> | StatFs<bigint>;
   symlinkSync(target: PathLike, path: PathLike, type?: "dir" | "file" | "junction" | null): void;
   truncateSync(path: PathLike, length?: number): void;
   unlinkSync(path: PathLike): void;
@@ -259,6 +284,7 @@ export interface FsSync extends MissingExports {
   writeSync(fd: number, buffer: ArrayBufferView, options: WriteOptions): number;
   writeSync(fd: number, text: string, position?: number | null, encoding?: Encoding | null): number;
   writeFileSync(file: PathLike | number, data: string | ArrayBufferView, options?: WriteFileOptions): void;
+  writevSync(fd: number, buffers: readonly ArrayBufferView[], position?: number | null): number;
   /** Numbers of Linux on x86-64, on every machine. */
   readonly constants: typeof constants;
   readonly Stats: abstract new (...values: never[]) => Stats;

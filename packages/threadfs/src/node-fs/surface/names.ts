@@ -15,6 +15,7 @@ const LENGTHS: Readonly<Record<string, number>> = {
   linkSync: 2,
   lutimesSync: 3,
   mkdirSync: 2,
+  mkdtempDisposableSync: 2,
   mkdtempSync: 2,
   openSync: 3,
   opendirSync: 2,

@@ -55,21 +55,17 @@ const OTHERS = [
   "FileWriteStream",
   "glob",
   "globSync",
-  "mkdtempDisposableSync",
   "openAsBlob",
   "openAsBlobSync",
   "ReadStream",
   "readv",
-  "readvSync",
   "statfs",
-  "statfsSync",
   "unwatchFile",
   "Utf8Stream",
   "watch",
   "watchFile",
   "WriteStream",
   "writev",
-  "writevSync",
 ] as const;
 
 /** Promise forms of `fs.promises`; all others have the names of callback forms. */

@@ -16,7 +16,7 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
   vfs.close();
   vfs.close();
   const closed = { code: "ERR_THREADFS_CLOSED" };
-  const calls: Readonly<Record<CallName, readonly unknown[]>> = {
+  const calls: Readonly<Record<CallName | "mkdtempDisposableSync", readonly unknown[]>> = {
     accessSync: ["/"],
     appendFileSync: ["/file", "x"],
     chmodSync: ["/file", 0o600],
@@ -38,17 +38,21 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
     lutimesSync: ["/file", 1, 1],
     mkdirSync: ["/dir"],
     mkdtempSync: ["/dir"],
+    mkdtempDisposableSync: ["/t"],
     openSync: ["/file"],
     opendirSync: ["/"],
     readSync: [fd, Buffer.alloc(1)],
     readdirSync: ["/"],
     readFileSync: ["/file"],
     readlinkSync: ["/file"],
+    readvSync: [3, [new Uint8Array(1)]],
+    writevSync: [3, [new Uint8Array(1)]],
     realpathSync: ["/file"],
     renameSync: ["/file", "/x"],
     rmSync: ["/file"],
     rmdirSync: ["/dir"],
     statSync: ["/"],
+    statfsSync: ["/"],
     symlinkSync: ["/file", "/link"],
     truncateSync: ["/file"],
     unlinkSync: ["/file"],

@@ -145,3 +145,22 @@ describe("stats of threadfs", () => {
     assert.ok(fs.statSync("/") instanceof fs.Stats);
   });
 });
+
+describe("statfs", () => {
+  same("gives the fields of node:fs, as numbers or bigints", (fs, dir) =>
+    [undefined, { bigint: true }].map((options) => {
+      const found = fs.statfsSync(dir, options as { bigint: true });
+      return [Object.keys(found), found.constructor.name, typeof found.bavail];
+    }),
+  );
+  same("fails with the errors of a lookup", (fs, dir) => fs.statfsSync(`${dir}/file/below`));
+  test("counts the tree's own memory", () => {
+    const { fs } = tree.vfs;
+    const before = fs.statfsSync("/");
+    fs.writeFileSync("/large", Buffer.alloc(1 << 22));
+    const after = fs.statfsSync("/");
+    assert.equal(after.blocks, before.blocks);
+    assert.ok((before.bfree - after.bfree) * after.frsize >= 1 << 21);
+    fs.unlinkSync("/large");
+  });
+});
