@@ -138,8 +138,9 @@ export const readlink = operation(nameArguments, (calls, { path, encoding }): st
 
 export const realpathNative = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
   // realpath(3) does not look a dot up: the directory before it need not be searchable.
-  const length = calls.tryPutPath(withoutDots(path));
-  if (length < 0) throw systemCallError(length, "realpath", path);
+  const plain = withoutDots(path);
+  let length = calls.putPath(path, "realpath");
+  if (plain !== path) length = calls.tryPutPath(plain);
   const got = calls.check(calls.core.sysRealpath(calls.ctx, AT_FDCWD, length), "realpath", path);
   return nameOf(calls.attachment.io.subarray(0, got), encoding);
 });

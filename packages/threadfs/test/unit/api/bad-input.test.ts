@@ -54,7 +54,8 @@ describe("paths: empty, with a NUL, and too long", () => {
       "x".repeat(1e6),
     ];
     for (const path of more) {
-      refusedByAll("ENAMETOOLONG", vfs, path);
+      // realpathSync() takes the dots and double slashes out before it looks at the length.
+      refusedByAll("ENAMETOOLONG", vfs, path, ["realpathSync"]);
       assert.equal(fs.existsSync(path), false);
     }
     untouched(vfs);
