@@ -24,14 +24,15 @@ import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, un
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { count, panic } from "../../mem/thread";
-import { put32, put64, removePendingBlock, set32, txDepth } from "../../mem/undo/log";
+import { put64, removePendingBlock, txDepth } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
 import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
-import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_HEAD, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
+import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, kmallocSpace, makeSpace, retire } from "../recovery/reclaim";
 import { hashGrow, hashInsert, hashRemove, lockChain, unlockChain } from "./d-hash";
+import { lruAdd, lruRemove, lruUnlink } from "./d-lru";
 import {
   D_CANT_MOUNT,
   D_CHAINED,
@@ -39,7 +40,6 @@ import {
   D_EXEC_ANY,
   D_LONG_NAME,
   D_NO_CACHE,
-  D_ON_LRU,
   D_OP_DELETE,
   D_REFERENCED,
   D_ROOT,
@@ -391,44 +391,6 @@ export function dentryKill(d: Dentry): Dentry {
 }
 
 // ---------------------------------------------------------------------------------------------------- the LRU list
-
-/** Under d_lock. */
-export function lruAdd(d: Dentry): void {
-  if (d.flags & D_ON_LRU) {
-    setFlags(d, D_REFERENCED, 0);
-    return;
-  }
-  lock(G_LRU_LOCK);
-  const first = load<u32>(G_LRU_HEAD);
-  d.lruNext = first;
-  d.lruPrev = 0;
-  if (first != 0) changetype<Dentry>(<usize>first).lruPrev = <u32>d.at;
-  else set32(G_LRU_TAIL, <u32>d.at);
-  set32(G_LRU_HEAD, <u32>d.at);
-  put32(G_LRU_COUNT, load<u32>(G_LRU_COUNT) + 1);
-  setFlags(d, D_ON_LRU, 0);
-  unlock(G_LRU_LOCK);
-}
-
-/** Under d_lock. */
-function lruRemove(d: Dentry): void {
-  if (!(d.flags & D_ON_LRU)) return;
-  lock(G_LRU_LOCK);
-  lruUnlink(d);
-  unlock(G_LRU_LOCK);
-}
-
-/** Under d_lock and the LRU lock. */
-function lruUnlink(d: Dentry): void {
-  if (d.lruPrev != 0) changetype<Dentry>(<usize>d.lruPrev).lruNext = d.lruNext;
-  else set32(G_LRU_HEAD, d.lruNext);
-  if (d.lruNext != 0) changetype<Dentry>(<usize>d.lruNext).lruPrev = d.lruPrev;
-  else set32(G_LRU_TAIL, d.lruPrev);
-  d.lruNext = 0;
-  d.lruPrev = 0;
-  put32(G_LRU_COUNT, load<u32>(G_LRU_COUNT) - 1);
-  setFlags(d, 0, D_ON_LRU | D_REFERENCED);
-}
 
 /**
  * Kills up to `n` unused dentries, least recently used first; a dentry that was used since it was listed gets a second

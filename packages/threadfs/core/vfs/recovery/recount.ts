@@ -32,7 +32,8 @@ import {
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
 import { put32, set32 } from "../../mem/undo/log";
-import { dDropLocked, dentryKill, dput, lruAdd } from "../dcache/dcache";
+import { lruAdd } from "../dcache/d-lru";
+import { dDropLocked, dentryKill, dput } from "../dcache/dcache";
 import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import { FD_RESERVED, File } from "../file/file";
 import { unhashInode } from "../inode/icache";
