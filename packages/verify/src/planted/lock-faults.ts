@@ -130,7 +130,7 @@ export const LOCKS: Mutant[] = [
         to: "    if (atomic.load<u32>(s + L.SLOT_ANCESTORS + (i << 2)) == hostId) return false;",
       },
     ],
-    caughtBy: [tests("threads/ends", "workers it has made: child")],
+    caughtBy: [tests("threads/ends", "gives back its slot and its descriptors")],
   },
   {
     name: "a dead thread's transaction is not rolled back",
