@@ -227,9 +227,12 @@ function toOpened(value: unknown, flag: NodeFs.OpenMode | undefined, mode: NodeF
 
 /** Node's calls for UTF-8 look at the path before the flags, look at the flags of descriptors too, and take any descriptor. */
 function toUtf8Target(value: PathOrFd, flag: NodeFs.OpenMode | undefined, mode: number): Target {
-  const target = isFd(value) ? { fd: value } : { path: toPath(value) };
-  const flags = toOpenFlags(flag);
-  return target.path === undefined ? target : { ...target, flags, mode };
+  if (isFd(value)) {
+    toOpenFlags(flag);
+    return { fd: value };
+  }
+  // Literals with the same keys each time: a spread costs more than the call.
+  return { path: toPath(value), flags: toOpenFlags(flag), mode };
 }
 
 function isUtf8(encoding: unknown): boolean {
