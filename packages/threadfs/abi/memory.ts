@@ -38,6 +38,8 @@ export const SLOT_NONCE = 376;
 export const THREAD_OF_HOST = 1;
 /** The descriptors that the thread opens are closed when it ends. */
 export const THREAD_CLOSES = 2;
+/** In a slot, u64: how many threads have left it. A thread's number is its slot plus MAX_THREADS times that. */
+export const SLOT_GENERATION = 112;
 
 /**
  * A directory entry in SCRATCH.IO: ino f64, type u8 (DT_*), length of the name u8, the name. The next entry begins at

@@ -92,7 +92,7 @@ export const SLOT_STALL_SINCE: u32 = 80;
 /** Address of the thread's scratch area. */
 export const SLOT_SCRATCH: u32 = 92;
 /** How many threads have left the slot, u64: with the slot it is a thread's number, which never comes round. */
-export const SLOT_GENERATION: u32 = 112;
+export const SLOT_GENERATION: u32 = shared.SLOT_GENERATION;
 /** From line 2 on: counters, then SLOT_FLAGS, SLOT_ANCESTORS and SLOT_NONCE. */
 export const SLOT_COUNTERS: u32 = 128;
 /** The undo log: log.ts. */

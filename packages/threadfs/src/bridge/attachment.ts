@@ -29,7 +29,7 @@ import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
 import { exitIsProof, unwatchThreads, type Watcher, type WorkerLike, watchThreads, watchWorker } from "./threads.js";
 import { Transfer } from "./transfer.js";
-import { attachError, slotOfOwner, timeoutError, unref } from "./waiting.js";
+import { attachError, slotOfOwner, threadNumberAt, timeoutError, unref } from "./waiting.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 import { hostLocks, pollLocks } from "./web-locks.js";
 
@@ -394,7 +394,7 @@ export class Attachment implements HookOwner, Watcher {
    */
   timedOut(word: number): never {
     const slot = slotOfOwner(this.memory, word);
-    this.#timeout = timeoutError(waitLimitOf(this.#host), slot);
+    this.#timeout = timeoutError(waitLimitOf(this.#host), slot < 0 ? slot : threadNumberAt(this.memory, slot));
     // The owner may have ended without a word.
     this.#recoverUnlocked(1).catch(() => {});
     throw this.#timeout;

@@ -1,7 +1,7 @@
 /** Waiting for other threads, as the host sees it: the error of a call that waited too long, and timers. */
 
 import { EUSERS } from "../../abi/errno.js";
-import { G_EPOCH, LOCK_OWNER, MAX_THREADS } from "../../abi/memory.js";
+import { G_EPOCH, LOCK_OWNER, MAX_THREADS, SLOT_GENERATION, SLOT_SIZE, SLOTS } from "../../abi/memory.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 
@@ -12,12 +12,20 @@ export function slotOfOwner(memory: SharedMemory, word: number): number {
   return number >= 1 && number <= MAX_THREADS ? number - 1 : -1;
 }
 
-/** The error of a call that has waited `limitMs` for the thread of a slot, -1 if that is not known. */
-export function timeoutError(limitMs: number, slot: number): Error & { code: string; slot: number } {
-  const owner = slot < 0 ? "another thread" : `the thread in slot ${slot}`;
-  const died = slot < 0 ? "with attachWorker() or threadDied()" : `with attachWorker() or threadDied(${slot})`;
+/** The number of the thread in a slot, as `Vfs.threadSlot` has it and `Vfs.threadDied` takes it. */
+export function threadNumberAt(memory: SharedMemory, slot: number): number {
+  const at = SLOTS + slot * SLOT_SIZE + SLOT_GENERATION;
+  return Number(new BigUint64Array(memory.buffer, at, 1)[0]) * MAX_THREADS + slot;
+}
+
+/**
+ * The error of a call that has waited `limitMs` for the thread with this number, -1 if that is not known.
+ */
+export function timeoutError(limitMs: number, thread: number): Error & { code: string; slot: number } {
+  const owner = thread < 0 ? "another thread" : `the thread in slot ${thread % MAX_THREADS}`;
+  const died = thread < 0 ? "with attachWorker() or threadDied()" : `with attachWorker() or threadDied(${thread})`;
   const message = `The call waited ${limitMs} ms for ${owner}. Try again; if that thread has ended, report it ${died}`;
-  return Object.assign(codedError(Error, "ERR_THREADFS_TIMEOUT", message), { slot });
+  return Object.assign(codedError(Error, "ERR_THREADFS_TIMEOUT", message), { slot: thread });
 }
 
 /** The error of a thread that gets no slot. @param errno negative error number from the core */

@@ -9,6 +9,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { type Random, randomBelow, seedOf } from "../../../cli/dist/support/random.js";
+import { threadNumberAt } from "../../../threadfs/dist/src/bridge/waiting.js";
 import { createVfs, type Vfs } from "../../../threadfs/dist/src/index.js";
 import { check as checkArena } from "../fsck/check-arena.js";
 import { defineCheck, type Failure, type Outcome } from "../support/check.js";
@@ -259,7 +260,7 @@ class Run {
     const { memory } = this.#vfs.handle;
     for (const slot of slotsOf(memory, name)) {
       dead.held.push(heldBy(memory, slot));
-      this.#vfs.threadDied(slot);
+      this.#vfs.threadDied(threadNumberAt(memory, slot));
     }
     this.count("deaths looked at");
     for (const what of Object.keys(dead.held[0] ?? {}))

@@ -82,18 +82,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["mkdir as a user", () => call("sysMkdir", user, AT_FDCWD, thread.path("/d/u"), 0o755)];
   yield ["chdir", () => call("sysChdir", user, AT_FDCWD, thread.path("/d/e"))];
   yield ["getcwd", () => call("sysGetcwd", user)];
-  yield ["umask", () => call("sysUmask", user, -1)];
-  yield ["a context of a context", () => call("contextCreate", user, 0, 0, 0, 0, -1, 1)];
-  yield ["chroot refused", () => call("sysChroot", user, AT_FDCWD, thread.path("/d"))];
-  const confined = call("contextCreate", 0, 1000, 1000, 0o22, -1, 0, 1);
-  yield ["a confined context", () => call("sysChdir", confined, AT_FDCWD, thread.path("/d/e"))];
-  yield ["out of it", () => call("sysStat", confined, AT_FDCWD, thread.path("../../.."), 0)];
-  yield ["kept", () => call("contextKeep", confined)];
-  yield ["attached", () => call("contextAttach", confined)];
-  yield ["listed", () => call("contextList", 0, 1)];
-  yield ["closed by another", () => call("contextClose", 0, confined)];
-  yield ["no such thread", () => call("threadDied", 0, 200)];
-  yield ["threadNumber", () => call("threadNumber")];
+  yield* contexts(thread, call, user);
   yield ["relative", () => call("sysStat", user, AT_FDCWD, thread.path("../file-11"), 0)];
   yield ["mount", () => call("sysMountNew", 0, thread.path("/d/e"), 0, 0)];
   yield ["create in mount", () => create("/d/e/in")];
@@ -115,6 +104,26 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["shrink", () => call("shrink", 0, 1000)];
   yield ["synchronize", () => call("synchronizeRcu")];
   yield ["counters", () => call("sumCounters", 0)];
+}
+
+/** What a context may do, and what ends it. */
+function* contexts(
+  thread: Thread,
+  call: Call,
+  user: number,
+): Generator<[label: string, step: () => number], void, void> {
+  yield ["umask", () => call("sysUmask", user, -1)];
+  yield ["a context of a context", () => call("contextCreate", user, 0, 0, 0, 0, -1, 1)];
+  yield ["chroot refused", () => call("sysChroot", user, AT_FDCWD, thread.path("/d"))];
+  const confined = call("contextCreate", 0, 1000, 1000, 0o22, -1, 0, 1);
+  yield ["a confined context", () => call("sysChdir", confined, AT_FDCWD, thread.path("/d/e"))];
+  yield ["out of it", () => call("sysStat", confined, AT_FDCWD, thread.path("../../.."), 0)];
+  yield ["kept", () => call("contextKeep", confined)];
+  yield ["attached", () => call("contextAttach", confined)];
+  yield ["listed", () => call("contextList", 0, 1)];
+  yield ["closed by another", () => call("contextClose", 0, confined)];
+  yield ["no such thread", () => call("threadDied", 0, 200)];
+  yield ["threadNumber", () => call("threadNumber")];
 }
 
 /** Puts an ACL of five entries into the scratch area; returns their number. */
