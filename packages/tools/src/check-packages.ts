@@ -118,6 +118,9 @@ function checkLibrary(packed: Packed): void {
   const files = filesOf(packed);
   for (const file of [
     "README.md",
+    "docs/api.md",
+    "docs/trust.md",
+    "docs/drivers.md",
     "LICENSE",
     "CHANGELOG.md",
     "dist/core.wasm",

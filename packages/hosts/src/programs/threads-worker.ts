@@ -3,7 +3,8 @@ import { attachVfs, type VfsHandle } from "threadfs";
 import { changeForever, reply } from "./scenario.js";
 
 const { handle, name } = workerData as { handle: VfsHandle; name: string };
-const vfs = await attachVfs(handle);
+// In Deno the end of a worker is noticed by its Web Lock alone.
+const vfs = await attachVfs(handle, { closeOnExit: true, locks: "Deno" in globalThis ? true : undefined });
 reply(vfs.fs, name);
 parentPort?.postMessage("done");
 // The first worker is terminated while it changes the tree; the second one ends by itself.
