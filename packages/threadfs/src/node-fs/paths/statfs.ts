@@ -3,7 +3,7 @@
 import type * as NodeFs from "node:fs";
 import * as COUNTER from "../../../abi/counters.js";
 import { CHUNK } from "../../../abi/limits.js";
-import { type Path, toPath } from "../args.js";
+import { NO_OPTIONS, type Path, toPath } from "../args.js";
 import { operation } from "../operation.js";
 
 /** What Linux's tmpfs says of itself (TMPFS_MAGIC); a tree does not say which mount a path is on. */
@@ -41,8 +41,8 @@ export type { StatFs };
  */
 export const statfs = operation(
   (path: NodeFs.PathLike, options?: NodeFs.StatFsOptions): { path: Path; bigint: boolean } => ({
-    bigint: Boolean((options === undefined ? { bigint: false } : options).bigint),
     path: toPath(path),
+    bigint: (options === undefined ? NO_OPTIONS : options).bigint === true,
   }),
   (calls, { path, bigint }): StatFs => {
     calls.check(calls.statRaw(path, 0), "statfs", path);

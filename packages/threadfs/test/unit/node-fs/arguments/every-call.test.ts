@@ -27,6 +27,10 @@ const NUMBER: Place = { right: () => 1 };
 const MODE: Place = { right: () => 0o600, values: { ...ANY, '"7"': () => "7", '"9"': () => "9" } };
 const VIEW: Place = { right: () => Buffer.alloc(8, ".") };
 const DATA: Place = { right: () => "data" };
+const VIEWS: Place = {
+  right: () => [Buffer.alloc(2, "."), new Uint16Array(1)],
+  values: { ...ANY, "[5]": () => [5], "[a view, null]": () => [Buffer.alloc(1), null] },
+};
 const optional = (...options: string[]): Place => ({ right: () => undefined, values: OPTIONS, options });
 
 /** The arguments of every call. */
@@ -58,15 +62,18 @@ const CALLS: Readonly<Partial<Record<CallName, readonly Place[]>>> = {
   readFileSync: [FILE, optional("encoding", "flag", "signal")],
   readlinkSync: [LINK, optional("encoding", "signal")],
   realpathSync: [FILE, optional("encoding", "signal")],
+  readvSync: [FD, VIEWS, { right: () => 0 }],
   renameSync: [FILE, NEW],
   rmSync: [FILE, optional("recursive", "force", "maxRetries", "retryDelay")],
   rmdirSync: [{ right: (dir) => `${dir}/e` }, optional("recursive", "maxRetries", "retryDelay")],
   statSync: [FILE, optional("bigint", "throwIfNoEntry")],
+  statfsSync: [FILE, optional("bigint")],
   symlinkSync: [{ right: () => "target" }, NEW, { right: () => "dir", values: OPTIONS }],
   truncateSync: [FILE, NUMBER],
   unlinkSync: [FILE],
   utimesSync: [FILE, NUMBER, NUMBER],
   writeFileSync: [FILE, DATA, optional("encoding", "mode", "flag", "flush", "signal")],
+  writevSync: [FD, VIEWS, { right: () => 0 }],
   cpSync: [
     FILE,
     NEW,
@@ -107,6 +114,8 @@ function shown(fs: FsCalls, call: CallName, value: unknown): unknown {
   if (call === "statSync" || call === "lstatSync" || call === "fstatSync") {
     return value === undefined ? value : { size: (value as Stats).size, mode: (value as Stats).mode };
   }
+  // Sizes of file systems differ.
+  if (call === "statfsSync") return typeof (value as { bsize: unknown }).bsize;
   if (call === "readdirSync") return JSON.stringify(value, ["name", "parentPath"]);
   return value;
 }
