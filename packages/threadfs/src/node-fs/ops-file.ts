@@ -227,12 +227,9 @@ function toOpened(value: unknown, flag: NodeFs.OpenMode | undefined, mode: NodeF
 
 /** Node's calls for UTF-8 look at the path before the flags, look at the flags of descriptors too, and take any descriptor. */
 function toUtf8Target(value: PathOrFd, flag: NodeFs.OpenMode | undefined, mode: number): Target {
-  if (isFd(value)) {
-    toOpenFlags(flag);
-    return { fd: value };
-  }
-  // Literals with the same keys each time: a spread costs more than the call.
-  return { path: toPath(value), flags: toOpenFlags(flag), mode };
+  const path = isFd(value) ? undefined : toPath(value);
+  const flags = toOpenFlags(flag);
+  return path === undefined ? { fd: value as number } : { path, flags, mode };
 }
 
 function isUtf8(encoding: unknown): boolean {
