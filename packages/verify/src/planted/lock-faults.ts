@@ -118,7 +118,13 @@ export const LOCKS: Mutant[] = [
   },
   {
     name: "the descriptors of a dead thread stay open, though it was to close them",
-    edits: [{ file: "sys/recovery.ts", from: "  if (trapped == 0) closeOwned(s);\n", to: "" }],
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "  if (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);\n",
+        to: "",
+      },
+    ],
     caughtBy: [tests("threads/ends", "gives back its slot and its descriptors")],
   },
   {
