@@ -12,6 +12,7 @@ import { commandOf, type Step } from "../../dist/planted/detectors.js";
 import { MUTANTS, type Mutant, NOT_PLANTED } from "../../dist/planted/faults.js";
 import { run } from "../../dist/planted/planted.js";
 import { document, type Ended, firstLine } from "../../dist/planted/report.js";
+import { UNLIMITED } from "../../dist/support/command-line.js";
 import { defined } from "../../dist/support/defined.js";
 import { PLANTED } from "../../dist/torture/planted-faults.js";
 
@@ -73,7 +74,7 @@ test("every fault has checks, and their programs and tests exist", () => {
 });
 
 test("two faults of the list are caught", async () => {
-  const { ok, explored, failures, results } = await run({ seconds: 60, seed: 1, short: true });
+  const { ok, explored, failures, results } = await run({ seconds: UNLIMITED, seed: 1, short: true });
   assert.deepEqual(failures, []);
   assert.ok(ok);
   assert.equal(explored.caught, 2);
@@ -90,7 +91,7 @@ test("a change that is no fault is caught neither by a check that holds nor by o
     edits: [{ file: "mem/lock/lock.ts", from: "Not fair.", to: "Not fair!" }],
     caughtBy: [step("console.log('ok')"), step("throw new Error('always')"), step("throw new Error('names: none')")],
   };
-  const { ok, failures, results } = await run({ seconds: 60, seed: 1, mutants: [none] });
+  const { ok, failures, results } = await run({ seconds: UNLIMITED, seed: 1, mutants: [none] });
   assert.equal(ok, false);
   assert.match(defined(failures[0], "failure").message, /not caught: none/);
   const said = defined(results[0], "result").tried.map((tried) => tried.said);
