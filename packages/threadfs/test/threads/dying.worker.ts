@@ -57,7 +57,7 @@ async function overflow({ close }: { readonly close: boolean }): Promise<Overflo
   let tries = 0;
   let poisoned = 0;
   for (; tries < 200 && poisoned < 5; tries++) {
-    const attachment = await attachVfs(handle);
+    const attachment = await attachVfs(handle, { share: false });
     deep(() => {
       // Frames of another size, so that the stack ends in another place.
       if (tries % 3 > 0) [0].map(() => [0].map(() => call()));
