@@ -52,7 +52,7 @@ export interface Bystander {
 export async function bystanderThread({ handle, sharedState, index, seed }: ThreadOptions): Promise<Bystander> {
   const clock = { ms: 1000 };
   const now = () => clock.ms;
-  const vfs = await attachVfs(handle, { now });
+  const vfs = await attachVfs(handle, { now, share: false });
   const arena = Attachment.attach(handle, { now });
   for (const driver of [ruleDriver(), statelessDriver()]) {
     vfs.registerDriver(driver);

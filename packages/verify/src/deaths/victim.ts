@@ -176,7 +176,7 @@ function deep(call: () => void): void {
 /** Makes calls with less and less stack, each time on a fresh attachment, until one overflows inside the core; then dies of it. */
 async function overflow(handle: VfsHandle, workload: VictimWorkload): Promise<void> {
   for (let n = 0; n < OVERFLOWS; n++) {
-    const { fs } = await attachVfs(handle);
+    const { fs } = await attachVfs(handle, { share: false });
     // Frames of another size, so that the stack ends in another place.
     const frames = n % 3;
     deep(() => {

@@ -28,12 +28,15 @@ export const title = "whatever the shared memory holds, every operation ends";
 
 const ARENA = 4 << 20;
 /**
- * Most accesses of one operation. The longest bounded wait of the core: 5000 sleeps of 2 ms for a lock's owner, of which an
- * operation takes some ten; rounds through a list of 2^20.
+ * Most accesses of one operation. The longest bounded wait of the core: sleeps of 2 ms for a lock's owner until its limit of 10 s,
+ * of which an operation takes some ten; rounds through a list of 2^20.
  */
 const STEPS_MAX = 1 << 24;
 /** Sites remembered to name an endless loop. */
 const TAIL = 4096;
+
+/** What a look at the clock takes. */
+const CLOCK_TICK_MS = 2 ** -10;
 
 /** Thrown out of the core when an operation makes too many steps. */
 class StepLimitExceeded extends Error {}
@@ -63,6 +66,11 @@ class StepCounter {
         return at(site);
       },
       now: () => this.time,
+      // Time passes for a thread that spins, too.
+      clock: () => {
+        this.time += CLOCK_TICK_MS;
+        return this.time;
+      },
       wait: (_p, _expected, ms) => {
         this.time += ms;
         return 2;
@@ -104,7 +112,14 @@ function prepare(core: ShippingCore): Fixture {
   return { state, bytes: new Uint8Array(memory.buffer).slice() };
 }
 
-type Ending = "returned" | "returned an errno" | "endless" | "trapped" | "overflowed its stack" | "panicked";
+type Ending =
+  | "returned"
+  | "returned an errno"
+  | "endless"
+  | "trapped"
+  | "overflowed its stack"
+  | "panicked"
+  | "timed out";
 
 /** How a call ended that threw. */
 function outcomeOf(error: unknown): Ending {
@@ -112,6 +127,7 @@ function outcomeOf(error: unknown): Ending {
   if (error instanceof WebAssembly.RuntimeError) return "trapped";
   if (error instanceof RangeError) return "overflowed its stack";
   if (/^core: (panic|threadAttach)/.test(messageOf(error))) return "panicked";
+  if (/^core: the call waited too long/.test(messageOf(error))) return "timed out";
   throw error;
 }
 

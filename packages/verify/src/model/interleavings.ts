@@ -204,9 +204,16 @@ function progressOf(threads: Progress[], thread: number): Progress {
 
 const isLocked = (s: State, thread: number): boolean => [...s.locks.values()].includes(thread + 1);
 
+/** Mutexes under which an operation makes several changes, each of them committed by itself: a death keeps those that were made. */
+const COMMITTED_UNDER = new Set(["namespace"]);
+
+/** Whether a thread is in the middle of a change, which its death takes back. */
+const isChanging = (s: State, thread: number): boolean =>
+  [...s.locks].some(([name, owner]) => owner === thread + 1 && !COMMITTED_UNDER.has(name));
+
 /** The records that a thread in a change has overwritten so far, each with its first value; undefined: it is in no change. */
 function undoOf(before: State, after: State, thread: number, undo: Undo[] = []): Undo[] | undefined {
-  if (!isLocked(after, thread)) return undefined;
+  if (!isChanging(after, thread)) return undefined;
   const known = new Set(undo.map(([table, id]) => `${table} ${id}`));
   const added: Undo[] = [];
   for (const table of RECORD_TABLES) {

@@ -84,7 +84,7 @@ async function prepare(part: Part): Promise<Prepared> {
   const { index, role } = part;
   const clock = { ms: 1000 };
   const now = () => clock.ms;
-  const vfs = await attachVfs(handle, { now });
+  const vfs = await attachVfs(handle, { now, share: false });
   const arena = Attachment.attach(handle, role === "sleeper" ? { now, security: sleepyHook(index) } : { now });
   vfs.registerDriver(ruleDriver());
   arena.drivers.register(ruleDriver(), 0);
