@@ -6,12 +6,13 @@ import { HOLDS_LOCK, THREAD_CLOSES, THREAD_OF_HOST } from "../../abi/memory";
 import { chunkAddress, chunkAllocPair } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
+import { rcuDepth } from "../mem/smr/smr";
 import * as T from "../mem/thread";
-import { put32, set32 } from "../mem/undo/log";
+import { put32, set32, txDepth } from "../mem/undo/log";
 import { setWaitLimit } from "../mem/wait";
 import { setFileOwner } from "../vfs/file/file";
 import * as V from "../vfs/layout";
-import { enterActive, leaveActive } from "../vfs/recovery/quiescence";
+import { active, enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { releaseContextOf } from "../vfs/task/context-ref";
 import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
 import { arenaCheck } from "./arena";
@@ -91,10 +92,13 @@ function allocPrefixCache(): u32 {
   return <u32>chunkAddress(run);
 }
 
-/** Closes the contexts that end with the calling thread, and frees its slot. Returns 0, -EINVAL or, inside a hook, -EDEADLK. */
+/**
+ * Closes the contexts that end with the calling thread, and frees its slot. Returns 0, -EINVAL or, inside a call, -EDEADLK: a
+ * hook or the clock may close the attachment or end the thread, and then the call's locks and references need a recovery.
+ */
 export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
-  if (hookDepth != 0) return -EDEADLK;
+  if (hookDepth != 0 || active || rcuDepth() != 0 || txDepth != 0) return -EDEADLK;
   closeOwned(T.slot);
   freeSlot(T.slot);
   T.clearThread();

@@ -83,6 +83,9 @@ function hasStackRoom(levels: number): boolean {
   }
 }
 
+const reentered = (): Error =>
+  codedError(Error, "ERR_THREADFS_REENTERED", "A hook or clock may not call the tree that called it");
+
 /** One thread's attachment to a tree. */
 export class Attachment implements HookOwner, Watcher {
   readonly module: CoreModule;
@@ -248,8 +251,8 @@ export class Attachment implements HookOwner, Watcher {
     if (this.state !== STATE_OPEN) return;
     try {
       this.unguarded.waitLimit(ABANDON_WAIT_MS);
-      this.unguarded.threadDetach();
-      this.state = STATE_CLOSED;
+      // Refused in the middle of a call: the clock may end the thread.
+      if (this.unguarded.threadDetach() >= 0) this.state = STATE_CLOSED;
     } catch {
       // The thread that made this one recovers the slot.
     }
@@ -294,8 +297,8 @@ export class Attachment implements HookOwner, Watcher {
     if (this.state === STATE_CLOSED) return;
     if (this.state === STATE_IN_HOOK) this.refuse();
     if (this.state === STATE_ABANDONED) this.refuse();
-    if (this.state === STATE_OPEN) this.core.threadDetach();
-    else this.#recoverSelf();
+    if (this.state !== STATE_OPEN) this.#recoverSelf();
+    else if (this.core.threadDetach() < 0) throw reentered();
     this.state = STATE_CLOSED;
     unwatchThreads(this);
   }
@@ -314,9 +317,7 @@ export class Attachment implements HookOwner, Watcher {
       if (this.#abandon()) return;
       throw this.#timeout;
     }
-    if (this.state === STATE_IN_HOOK) {
-      throw codedError(Error, "ERR_THREADFS_REENTERED", "A hook may not call the tree that called it");
-    }
+    if (this.state === STATE_IN_HOOK) throw reentered();
     if (this.state === STATE_PANIC) {
       this.#recoverLater();
       this.#recoverSelf();

@@ -3,7 +3,15 @@ import { parentPort, threadId, Worker, workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
 
 /** How a worker ends; "child": makes a worker of its own, which spins, and waits to be terminated. */
-export type Ending = "return" | "exit" | "throw" | "spin" | "child" | "out of memory" | "exit in a hook";
+export type Ending =
+  | "return"
+  | "exit"
+  | "throw"
+  | "spin"
+  | "child"
+  | "out of memory"
+  | "exit in a hook"
+  | "exit in the clock";
 
 export interface EndingWorkerData {
   readonly handle: VfsHandle;
@@ -11,7 +19,10 @@ export interface EndingWorkerData {
 }
 
 const { handle, ending } = workerData as EndingWorkerData;
-const vfs = await attachVfs(handle, { closeOnExit: true });
+let exitNow = false;
+/** The clock of the tree; it is read while a call holds locks. */
+const now = () => (exitNow ? process.exit(5) : Date.now());
+const vfs = await attachVfs(handle, { closeOnExit: true, now });
 const path = `/open-${threadId}`;
 vfs.fs.openSync(path, "w+");
 vfs.fs.writeFileSync(path, "x".repeat(100_000));
@@ -29,6 +40,10 @@ if (ending === "child") {
   if (ending === "exit") process.exit(3);
   if (ending === "throw") throw new Error("the worker's own error");
   if (ending === "spin") setTimeout(spin, 1);
+  if (ending === "exit in the clock") {
+    exitNow = true;
+    vfs.fs.mkdirSync(`/d${threadId}`);
+  }
   if (ending === "exit in a hook") {
     vfs.registerDriver({ name: "end", root: () => ({ ino: 1, mode: 0o40755 }), lookup: () => process.exit(4) });
     vfs.fs.mkdirSync(`/m${threadId}`);

@@ -8,6 +8,7 @@ import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { MAX_THREADS } from "../../dist/abi/abi.js";
 import { attachVfs, createVfs, type Vfs, type WorkerLike } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
+import { HANG_MS } from "../support/hang.js";
 import type { Ending, EndingWorkerData } from "./ending.worker.js";
 
 const WORKER = new URL("./ending.worker.js", import.meta.url);
@@ -29,14 +30,24 @@ async function runToEnd(vfs: Vfs, ending: Ending): Promise<void> {
   await exit;
 }
 
-/** Waits until it is so, at most some seconds. */
+/** Waits until it is so. */
 async function until(done: () => boolean): Promise<void> {
-  for (let n = 0; n < 2000 && !done(); n++) await sleep(5);
+  const end = performance.now() + HANG_MS;
+  while (!done() && performance.now() < end) await sleep(5);
   assert.ok(done());
 }
 
 describe("a worker that ends", () => {
-  const ENDINGS: Ending[] = ["return", "exit", "throw", "spin", "child", "out of memory", "exit in a hook"];
+  const ENDINGS: Ending[] = [
+    "return",
+    "exit",
+    "throw",
+    "spin",
+    "child",
+    "out of memory",
+    "exit in a hook",
+    "exit in the clock",
+  ];
   for (const ending of ENDINGS) {
     // Fails when the process is not watched for workers, or a slot does not name the threads above its own.
     test(`gives back its slot and its descriptors, and those of the workers it has made: ${ending}`, async () => {

@@ -259,6 +259,17 @@ export const LOCKS: Mutant[] = [
     caughtBy: [torture(), tests("known-bugs-memory", "bug 18:")],
   },
   {
+    name: "a thread detaches in the middle of a call",
+    edits: [
+      {
+        file: "sys/thread.ts",
+        from: "  if (hookDepth != 0 || active || rcuDepth() != 0 || txDepth != 0) return -EDEADLK;\n",
+        to: "  if (hookDepth != 0) return -EDEADLK;\n",
+      },
+    ],
+    caughtBy: [tests("threads/ends", "exit in the clock")],
+  },
+  {
     name: "the epoch of retirement is read too early",
     edits: [
       {
