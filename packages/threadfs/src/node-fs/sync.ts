@@ -104,33 +104,31 @@ function hotSync(calls: SystemCalls) {
 
   /** Whether the path in scratch exists: 0 or a negative errno. */
   function access(length: number): number {
-    let result: number;
     try {
-      result = unguarded.sysAccess(ctx, AT_FDCWD, length, 0, 0);
+      return unguarded.sysAccess(ctx, AT_FDCWD, length, 0, 0);
     } catch (error) {
       attachment.state = STATE_PANIC;
       return attachment.poison(error);
     }
-    if (result === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
-    return result;
   }
 
   /** The attributes of the path in scratch: 0 or a negative errno. */
   function stat(length: number, flags: number): number {
-    let result: number;
     try {
-      result = unguarded.sysStat(ctx, AT_FDCWD, length, flags);
+      return unguarded.sysStat(ctx, AT_FDCWD, length, flags);
     } catch (error) {
       attachment.state = STATE_PANIC;
       return attachment.poison(error);
     }
-    if (result === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
-    return result;
   }
 
   function existsSync(path: NodeFs.PathLike): boolean {
     const length = put(path);
-    if (length !== NOT_PLAIN) return access(length) === 0;
+    if (length !== NOT_PLAIN) {
+      const failed = access(length);
+      if (failed === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
+      return failed === 0;
+    }
     return ops.exists.run(calls, ops.exists.parse(path));
   }
 
@@ -139,6 +137,7 @@ function hotSync(calls: SystemCalls) {
       const length = put(path);
       const failed = length === NOT_PLAIN ? HAS_NUL : access(length);
       if (failed === 0) return;
+      if (failed === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
       if (failed !== HAS_NUL) throw systemCallError(failed, "access", path as string);
     }
     ops.access.run(calls, ops.access.parse(path, mode));
@@ -157,6 +156,7 @@ function hotSync(calls: SystemCalls) {
       const failed = stat(length, flags);
       if (failed === 0) return options?.bigint === true ? calls.stats(true) : statsOf(statNumbers);
       if (failed === -ERRNO.ENOENT && options?.throwIfNoEntry === false) return undefined;
+      if (failed === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
       if (failed !== HAS_NUL && failed !== -ERRNO.ENOTDIR) throw systemCallError(failed, syscall, path as string);
     }
     return op.run(calls, op.parse(path, options));
