@@ -11,7 +11,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { type Check, printOutcome } from "./support/check.js";
-import { COMMON, commandLine } from "./support/command-line.js";
+import { COMMON, commandLine, runCommand } from "./support/command-line.js";
 import { type Result, writeResults } from "./support/results.js";
 import { UsageError } from "./support/usage-error.js";
 
@@ -124,10 +124,4 @@ async function main(args: string[]): Promise<boolean> {
   return only === undefined ? await runSeveral(names, options) : await runOne(only, options);
 }
 
-try {
-  process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(`${error}`);
-  process.exitCode = 1;
-}
+await runCommand(main);

@@ -3,6 +3,7 @@
  * machine run in turns of unknown length, so that a race lasts a time and at least some rounds of each thread.
  */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { Context } from "../../dist/src/api/context.js";
@@ -41,8 +42,6 @@ const MIN_ROUNDS = 25;
 
 /** How often a race looks whether it is over, in milliseconds. */
 const POLL_MS = 10;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Each body runs in a worker of its own on the tree of `handle`, all at a time, for `ms` milliseconds and at least {@link MIN_ROUNDS}

@@ -8,7 +8,7 @@ import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { MAX_THREADS } from "../../dist/abi/abi.js";
 import { attachVfs, createVfs, type Vfs, type WorkerLike } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
-import { HANG_MS } from "../support/hang.js";
+import { until } from "../support/hang.js";
 import type { Ending, EndingWorkerData } from "./ending.worker.js";
 
 const WORKER = new URL("./ending.worker.js", import.meta.url);
@@ -28,13 +28,6 @@ async function runToEnd(vfs: Vfs, ending: Ending): Promise<void> {
   await once(worker, "message");
   if (ending === "spin" || ending === "child") await worker.terminate();
   await exit;
-}
-
-/** Waits until it is so. */
-async function until(done: () => boolean): Promise<void> {
-  const end = performance.now() + HANG_MS;
-  while (!done() && performance.now() < end) await sleep(5);
-  assert.ok(done());
 }
 
 describe("a worker that ends", () => {

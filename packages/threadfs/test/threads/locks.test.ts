@@ -7,7 +7,7 @@ import { defined } from "../../../cli/dist/support/defined.js";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
-import { HANG_MS } from "../support/hang.js";
+import { until } from "../support/hang.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import type { LocksWorkerData } from "./locks.worker.js";
 
@@ -56,13 +56,6 @@ async function withFakeLocks(t: TestScope) {
   const vfs = await createVfs({ maxBytes: 8 << 20, locks: true, thread: 1 });
   t.after(() => vfs.close());
   return { locks, vfs };
-}
-
-/** Waits until it is so. */
-async function until(done: () => boolean): Promise<void> {
-  const end = performance.now() + HANG_MS;
-  while (!done() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(done());
 }
 
 const slotsInUse = (vfs: Vfs) => check(vfs.handle.memory).counts.threads;

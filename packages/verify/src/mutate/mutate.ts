@@ -14,9 +14,9 @@ import { applyEdits, buildName, coreSources, keptMutant } from "../binary/mutant
 import { MUTANTS, type Mutant } from "../planted/faults.js";
 import { run } from "../planted/planted.js";
 import type { Result } from "../planted/report.js";
-import { COMMON, commandLine } from "../support/command-line.js";
+import { COMMON, commandLine, runCommand } from "../support/command-line.js";
 import { messageOf } from "../support/defined.js";
-import { notEmpty, UsageError } from "../support/usage-error.js";
+import { notEmpty } from "../support/usage-error.js";
 import { editOf, inTurn, type Mutation, mutationsOf } from "./operators.js";
 import { mutationTable } from "./report.js";
 import { STAGES } from "./stages.js";
@@ -103,11 +103,5 @@ if (
   import.meta.url.endsWith("/mutate/mutate.js") &&
   process.argv[1].endsWith("mutate.js")
 ) {
-  try {
-    process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error}`);
-    process.exitCode = 1;
-  }
+  await runCommand(main);
 }

@@ -42,6 +42,17 @@ function parsedValue(name: string, option: Option, given: string | boolean | und
   return typeof given === "string" ? numberOf(name, given, option) : option.default;
 }
 
+/** Runs a command: exit code 1 if it returns false, or if its arguments are wrong, which it says in one line. */
+export async function runCommand(main: (args: string[]) => Promise<boolean>): Promise<void> {
+  try {
+    process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error}`);
+    process.exitCode = 1;
+  }
+}
+
 /**
  * Parses the arguments. With --help the process ends after a line that lists the options.
  * @throws UsageError ERR_VERIFY_OPTION for an unknown option or a wrong value, after the same line
