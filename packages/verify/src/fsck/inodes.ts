@@ -138,9 +138,10 @@ function checkInodeTable(v: ArenaView) {
       const bucket = chainOf(number, v.u32(sb + L.SUPER.dev));
       const at = i;
       v.equal(b, bucket, "inode-table", () => `the chain of ${v.inode(at)}, number ${number},`);
-      const key = `${sb} ${number}`;
+      // A number with another type is another node (igetDriver()).
+      const key = `${sb} ${number} ${v.u32(i + I.mode) & L.S_IFMT}`;
       const other = numbers.get(key);
-      if (other !== undefined) v.problem("inode-table", `${v.inode(i)} and ${hex(other)} have one number`);
+      if (other !== undefined) v.problem("inode-table", `${v.inode(i)} and ${hex(other)} have one number and type`);
       numbers.set(key, i);
     }
   }

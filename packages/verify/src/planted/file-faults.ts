@@ -328,7 +328,7 @@ export const FILES: Mutant[] = [
   {
     name: "prefix caches outlive the memory of their directories",
     edits: [{ file: "vfs/recovery/reclaim.ts", from: "  forgetCounts();\n", to: "" }],
-    caughtBy: [tests("unit/mem/memory-of-names", "knows the directories")],
+    caughtBy: [tests("unit/mem/memory-of-names", "that knows the directories")],
   },
   {
     name: "inodes in memory that comes back begin with generation 0",

@@ -235,12 +235,16 @@ test("a number that comes back with another type is another node, and its mounts
     revalidate: () => valid,
   });
   const { vfs } = s;
+  // Keeps the directory, so that its number is known when it comes back.
+  const below = vfs.context({ cwd: "/m/a" });
   mountAt(vfs, "/m/a");
   const inside = vfs.context({ cwd: "/m/a" });
   [mode, valid] = [S_IFREG | 0o644, false];
   assert.equal(vfs.fs.statSync("/m/a").isFile(), true);
+  assert.equal(below.fs.statSync(".").isDirectory(), true);
   assert.equal(inside.fs.readFileSync("in", "utf8"), "/m/a");
   assert.deepEqual(problemsOf(s), []);
   inside.close();
+  below.close();
   assertNothingLeft(s);
 });

@@ -98,7 +98,6 @@ test("no two files have had the same inode number, although memory came back as 
   }
 });
 
-// Fails if the prefix caches keep their entries.
 test("a thread that knows the directories that are gone finds what stands in their place", async (t) => {
   const vfs = await small(t);
   const other = await attachVfs(vfs.handle);
@@ -136,6 +135,45 @@ test("a thread that knows the directories that are gone finds what stands in the
   fs.unlinkSync("/contents");
   make(numbers.toReversed());
   assert.deepEqual(found(), [numbers.join(), numbers.join()]);
+});
+
+/** Makes directories, each with one in it, until the memory is full or there are so many. */
+function fillWithDirectories(fs: FsSync, most: number): void {
+  try {
+    for (let n = 0; n < most; n++) fs.mkdirSync(`/e/${n}/in`, { recursive: true });
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "ENOSPC");
+  }
+}
+
+// Fails if the prefix caches keep their entries: other directories have the addresses and the sequences of those that are gone.
+test("a thread that knows the directories that are gone does not find what stands in their memory", async (t) => {
+  const vfs = await small(t);
+  const other = await attachVfs(vfs.handle);
+  t.after(() => other.close());
+  const { fs } = vfs;
+  fs.mkdirSync("/d");
+  fs.mkdirSync("/e");
+  const room = write(fs, "/first");
+  fs.unlinkSync("/first");
+  // The chunk of the tree's own names stays with names: the directories are to stand in others.
+  for (let n = 0; n < 1000; n++) fs.closeSync(fs.openSync(`/d/${n}`, "wx"));
+  const paths = Array.from({ length: 40 }, (_, n) => `/a-directory-with-a-long-name-${n}`);
+  for (const path of paths) fs.mkdirSync(path);
+  for (const each of [vfs, other]) {
+    // Looked up often enough to be in the prefix caches.
+    for (let again = 0; again < 3; again++)
+      for (const path of paths) assert.equal(each.fs.existsSync(`${path}/in`), false);
+  }
+  for (const path of paths) fs.rmdirSync(path);
+  empty(fs, 1000);
+  const size = write(fs, "/contents");
+  assert.ok(size > room * 0.9, `${size} of ${room} bytes`);
+  fs.unlinkSync("/contents");
+  fillWithDirectories(fs, 10_000);
+  for (const each of [vfs, other]) {
+    for (const path of paths) assert.equal(each.fs.existsSync(`${path}/in`), false, path);
+  }
 });
 
 // Fails if the memory is given back without waiting for sections that are open.

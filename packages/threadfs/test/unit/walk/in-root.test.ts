@@ -119,6 +119,23 @@ describe("a working directory that was moved out of the root", () => {
   });
 });
 
+test("mounts: '..' stays in the root of one that was moved out of the sandbox's root", async (t) => {
+  const { vfs, sandbox } = await sandboxed(t, "in-root");
+  vfs.mount(null, "/sand/home/c", "tmpfs");
+  vfs.fs.writeFileSync("/sand/home/c/here", "mounted");
+  const agent = await attachVfs(sandbox.handle);
+  t.after(() => agent.close());
+  for (const ref of [false, true]) {
+    agent.walkMode({ ref });
+    agent.chdir("/c");
+    assert.equal(read(agent, "../here"), "/sand/home");
+    vfs.mount("/sand/home/c", "/outside", "", { move: true });
+    // The directory that it is mounted on now is not below the sandbox's root.
+    for (const path of ["here", "../here", "../../here"]) assert.equal(read(agent, path), "mounted", path);
+    vfs.mount("/outside", "/sand/home/c", "", { move: true });
+  }
+});
+
 /** The two directories change places again and again: one is below the root of the sandbox, the other is not. */
 function exchanged(tree: HookedVfs): () => void {
   let out = false;
