@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Target } from "../conformance/support/targets.js";
 import type { FsCalls } from "../support/fs-calls.js";
-import { check, codeOr, useTargets } from "./support.js";
-
-const targets = await useTargets();
+import { asReply } from "../support/oracle/oracle.js";
+import { check, codeOr, useSides } from "./support.js";
 
 /** Offsets and lengths are near the edges of pages and of what one system call transfers. */
 const near = (edges: readonly number[], spread: number) =>
@@ -135,32 +135,28 @@ function open(fs: FsCalls, path: string): OpenFile {
   return { path, fds, appender: fs.openSync(path, "a") };
 }
 
-test("random calls leave a file with the contents that the model and the kernel have", (t) => {
-  const property = fc.property(operations, (list) => {
-    const dirs = targets.fresh();
-    const { kernel, ours } = targets;
-    const files = [open(kernel.fs, `${dirs[0]}/f`), open(ours.fs, `${dirs[1]}/f`)] as const;
+/** What each operation returns, or the code of its error. */
+function play({ fs }: Target, dir: string, list: readonly Operation[]) {
+  const file = open(fs, `${dir}/f`);
+  try {
+    return list.map((op) => codeOr(() => onFile[op.kind](fs, file, op)));
+  } finally {
+    for (const fd of [...file.fds, file.appender]) fs.closeSync(fd);
+  }
+}
+
+const sides = useSides(import.meta.url, { play });
+
+test("random calls leave a file with the contents that the model and the kernel have", async (t) => {
+  const property = fc.asyncProperty(operations, async (list) => {
+    const { kernel, ours } = await sides.inFresh("play", list);
     const model = new Model();
-    try {
-      for (const [n, op] of list.entries()) {
-        const expected = { value: onModel[op.kind](model, op) };
-        const where = `operation ${n}: ${JSON.stringify(op)}`;
-        assert.deepEqual(
-          codeOr(() => onFile[op.kind](kernel.fs, files[0], op)),
-          expected,
-          `node:fs, ${where}`,
-        );
-        assert.deepEqual(
-          codeOr(() => onFile[op.kind](ours.fs, files[1], op)),
-          expected,
-          where,
-        );
-      }
-    } finally {
-      for (const fd of [...files[0].fds, files[0].appender]) kernel.fs.closeSync(fd);
-      for (const fd of [...files[1].fds, files[1].appender]) ours.fs.closeSync(fd);
-      targets.remove(dirs);
+    for (const [n, op] of list.entries()) {
+      const expected = asReply({ value: onModel[op.kind](model, op) });
+      const where = `operation ${n}: ${JSON.stringify(op)}`;
+      assert.deepEqual(kernel[n], expected, `node:fs, ${where}`);
+      assert.deepEqual(ours[n], expected, where);
     }
   });
-  check(t, property, 120);
+  await check(t, property, 120);
 });

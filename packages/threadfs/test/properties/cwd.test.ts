@@ -11,9 +11,7 @@ import type { Vfs } from "../../dist/src/index.js";
 import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import { SELF, type Target, UMASK } from "../conformance/support/targets.js";
 import { COMMANDS, type Command, FLOOR, path, pathDown, plant, text } from "./commands.js";
-import { assertSame, check, useTargets } from "./support.js";
-
-const targets = await useTargets();
+import { assertSame, check, useSides } from "./support.js";
 
 const PLACES = ["a", "a/a", "a/b", "b/a"];
 
@@ -72,8 +70,7 @@ function prepare({ fs }: Target, dir: string): string {
   return floor;
 }
 
-function playKernel(dir: string, list: readonly PlacedCommand[]): Outcome[] {
-  const { kernel } = targets;
+function playKernel(kernel: Target, dir: string, list: readonly PlacedCommand[]): Outcome[] {
   const floor = prepare(kernel, dir);
   const fds = PLACES.map((place) => kernel.fs.openSync(floor + place));
   try {
@@ -85,8 +82,8 @@ function playKernel(dir: string, list: readonly PlacedCommand[]): Outcome[] {
   }
 }
 
-function playOurs(dir: string, vfs: Vfs, list: readonly PlacedCommand[]): Outcome[] {
-  const floor = prepare(targets.ours, dir);
+function playOurs(ours: Target, vfs: Vfs, dir: string, list: readonly PlacedCommand[]): Outcome[] {
+  const floor = prepare(ours, dir);
   const contexts = PLACES.map((place) => vfs.context({ ...SELF, umask: UMASK, cwd: floor + place, root: "/" }));
   try {
     return list.map((one) => {
@@ -98,16 +95,15 @@ function playOurs(dir: string, vfs: Vfs, list: readonly PlacedCommand[]): Outcom
   }
 }
 
-test("random calls from moving working directories have the kernel's results", (t) => {
+const play = (target: Target, dir: string, list: readonly PlacedCommand[]): Outcome[] =>
+  target.vfs ? playOurs(target, target.vfs, dir, list) : playKernel(target, dir, list);
+
+const sides = useSides(import.meta.url, { play });
+
+test("random calls from moving working directories have the kernel's results", async (t) => {
   if (!existsSync("/proc/self/fd")) return t.skip("the system has no /proc/self/fd");
-  const { vfs } = targets.ours;
-  if (!vfs) return t.skip("the second target has no contexts");
-  const property = fc.property(commands, (list) => {
-    targets.inFresh(([kernel, ours]) => {
-      const expected = playKernel(kernel, list);
-      const got = playOurs(ours, vfs, list);
-      assertSame(expected, got, (n) => `command ${n}: ${JSON.stringify(list[n])}`);
-    });
+  const property = fc.asyncProperty(commands, async (list) => {
+    assertSame(await sides.inFresh("play", list), (n) => `command ${n}: ${JSON.stringify(list[n])}`);
   });
-  check(t, property, 80);
+  await check(t, property, 80);
 });

@@ -7,9 +7,7 @@ import fc from "fast-check";
 import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import type { Target } from "../conformance/support/targets.js";
 import type { FsCalls } from "../support/fs-calls.js";
-import { assertSame, check, useTargets } from "./support.js";
-
-const targets = await useTargets();
+import { assertSame, check, useSides } from "./support.js";
 
 /** Few descriptors, so that most calls meet an open one. */
 type Descriptors = [number, number, number, number];
@@ -89,13 +87,11 @@ function play({ fs }: Target, dir: string, list: readonly Command[]): Outcome[] 
   }
 }
 
-test("random calls on descriptors have the kernel's results", (t) => {
-  const property = fc.property(commands, (list) => {
-    targets.inFresh(([kernel, ours]) => {
-      const expected = play(targets.kernel, kernel, list);
-      const got = play(targets.ours, ours, list);
-      assertSame(expected, got, (n) => `command ${n}: ${JSON.stringify(list[n])}`);
-    });
+const sides = useSides(import.meta.url, { play });
+
+test("random calls on descriptors have the kernel's results", async (t) => {
+  const property = fc.asyncProperty(commands, async (list) => {
+    assertSame(await sides.inFresh("play", list), (n) => `command ${n}: ${JSON.stringify(list[n])}`);
   });
-  check(t, property, 150);
+  await check(t, property, 150);
 });

@@ -7,9 +7,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { attempt } from "../conformance/support/outcome.js";
 import type { Target } from "../conformance/support/targets.js";
-import { check, useTargets } from "./support.js";
-
-const targets = await useTargets();
+import { check, useSides } from "./support.js";
 
 /** The tree is as many levels below the root as the longest path has "..", and more. */
 const BASE = "x/".repeat(14);
@@ -40,8 +38,6 @@ function build({ fs, root }: Target): void {
   for (const [where, body] of Object.entries(LINKS)) fs.symlinkSync(body, at(where));
   fs.symlinkSync(at("d"), at("g/absolute"));
 }
-
-for (const target of targets.both()) build(target);
 
 const names = [
   "d",
@@ -92,8 +88,23 @@ function namer({ fs, root }: Target): InodeName {
   return (ino) => known.get(ino) ?? "outside";
 }
 
+const namers = new WeakMap<Target, InodeName>();
+
+/** The names of the inodes of a side, whose tree is built by the first call. */
+function inodesOf(target: Target): InodeName {
+  let inode = namers.get(target);
+  if (!inode) {
+    build(target);
+    inode = namer(target);
+    namers.set(target, inode);
+  }
+  return inode;
+}
+
 /** The outcome of every kind of lookup of a path. */
-function lookups({ fs, root }: Target, inode: InodeName, where: string): unknown[] {
+function lookups(target: Target, where: string): unknown[] {
+  const { fs, root } = target;
+  const inode = inodesOf(target);
   const full = `${root}/${BASE}${where}`;
   return [
     fs.existsSync(full),
@@ -106,47 +117,50 @@ function lookups({ fs, root }: Target, inode: InodeName, where: string): unknown
   ];
 }
 
-test("random paths lead to the kernel's inodes", (t) => {
-  const [kernelInode, oursInode] = [namer(targets.kernel), namer(targets.ours)];
-  const property = fc.property(path, (where) => {
-    const expected = lookups(targets.kernel, kernelInode, where);
-    assert.deepEqual(lookups(targets.ours, oursInode, where), expected);
-    assert.deepEqual(lookups(targets.ours, oursInode, where), expected, "walked again, with every dentry cached");
+/** The outcome of lookups of a relative path from a directory. */
+function relative(target: Target, from: string, where: string): unknown[] {
+  const inode = inodesOf(target);
+  return target.with({ cwd: `${target.root}/${BASE}${from}` }, (fs) => [
+    fs.existsSync(where),
+    attempt(() => inode(fs.statSync(where).ino), target.root),
+    attempt(() => fs.realpathSync.native(where), target.root),
+  ]);
+}
+
+const sides = useSides(import.meta.url, { lookups, relative });
+
+test("random paths lead to the kernel's inodes", async (t) => {
+  const property = fc.asyncProperty(path, async (where) => {
+    const { kernel, ours } = await sides.both("lookups", where);
+    assert.deepEqual(ours, kernel);
+    assert.deepEqual(sides.ours("lookups", where), kernel, "walked again, with every dentry cached");
   });
-  check(t, property, 1500);
+  await check(t, property, 1500);
 });
 
-test("rcu mode and ref mode give the same results", (t) => {
-  const { vfs } = targets.ours;
-  if (!vfs) return t.skip("there is no walk to force");
-  const inode = namer(targets.ours);
+test("rcu mode and ref mode give the same results", async (t) => {
+  const { vfs } = sides;
   const property = fc.property(path, (where) => {
-    const rcu = lookups(targets.ours, inode, where);
+    const rcu = sides.ours("lookups", where);
     vfs.walkMode({ ref: true });
     try {
-      assert.deepEqual(lookups(targets.ours, inode, where), rcu);
+      assert.deepEqual(sides.ours("lookups", where), rcu);
     } finally {
       vfs.walkMode({ ref: false });
     }
   });
-  check(t, property, 1500);
+  await check(t, property, 1500);
 });
 
-test("relative paths from every directory lead to the kernel's inodes", (t) => {
-  const [kernelInode, oursInode] = [namer(targets.kernel), namer(targets.ours)];
+test("relative paths from every directory lead to the kernel's inodes", async (t) => {
   const start = fc.constantFrom("", "d", "d/e", "g/h", "down", "g/absolute");
-  const property = fc.property(
+  const property = fc.asyncProperty(
     start,
     path.filter((where) => !where.startsWith("/")),
-    (from, where) => {
-      const relative = (target: Target, inode: InodeName) =>
-        target.with({ cwd: `${target.root}/${BASE}${from}` }, (fs) => [
-          fs.existsSync(where),
-          attempt(() => inode(fs.statSync(where).ino), target.root),
-          attempt(() => fs.realpathSync.native(where), target.root),
-        ]);
-      assert.deepEqual(relative(targets.ours, oursInode), relative(targets.kernel, kernelInode));
+    async (from, where) => {
+      const { kernel, ours } = await sides.both("relative", from, where);
+      assert.deepEqual(ours, kernel);
     },
   );
-  check(t, property, 400);
+  await check(t, property, 400);
 });

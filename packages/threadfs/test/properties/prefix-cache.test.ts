@@ -94,7 +94,7 @@ test("walks with and without the prefix cache end at the same inode, whatever ch
     codeOr(() => context.chdir("/"));
     for (let i = 0; i < 50 && clear(vfs); i++);
   });
-  check(t, property, 150);
+  await check(t, property, 150);
   assert.ok(cached > 0, "the cache held directories");
 });
 

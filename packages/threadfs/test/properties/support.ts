@@ -1,24 +1,29 @@
 /**
- * What the property tests share: both targets, a fresh directory for each run, and the bounds of a run. The message of a
- * failure has the seed: PROPERTY_SEED=n runs it again, PROPERTY_RUNS=n makes more runs.
+ * What the property tests share: both sides, a fresh directory for each run, and the bounds of a run. Random calls run on the kernel
+ * in the oracle's process only, which has a root directory of its own. The message of a failure has the seed: PROPERTY_SEED=n
+ * runs it again, PROPERTY_RUNS=n makes more runs.
  */
 import assert from "node:assert/strict";
-import { after } from "node:test";
+import { after, before } from "node:test";
 import fc from "fast-check";
-import { listing, type Outcome } from "../conformance/support/outcome.js";
-import { freshRoot, openKernel, openOurs, removeRoot, type Target } from "../conformance/support/targets.js";
+import { defined } from "../../../cli/dist/support/defined.js";
+import type { Vfs } from "../../dist/src/index.js";
+import { type Listing, listing, type Outcome } from "../conformance/support/outcome.js";
+import { openOurs, type Target } from "../conformance/support/targets.js";
 import { HANG_MS } from "../support/hang.js";
+import { asReply, type Oracle, openOracle } from "../support/oracle/oracle.js";
+import { type Player, players } from "../support/oracle/players.js";
 
 const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() & 0x7fffffff);
 
 /** Checks the property and reports the seed. */
-export function check<T>(
+export async function check<T>(
   t: { diagnostic(message: string): void },
-  property: fc.IPropertyWithHooks<T>,
+  property: fc.IProperty<T> | fc.IAsyncProperty<T>,
   numRuns: number,
-): void {
+): Promise<void> {
   t.diagnostic(`seed ${SEED}`);
-  fc.assert(property, {
+  await fc.assert(property as fc.IAsyncProperty<T>, {
     seed: SEED,
     numRuns: Number(process.env.PROPERTY_RUNS ?? numRuns),
     interruptAfterTimeLimit: HANG_MS,
@@ -27,68 +32,95 @@ export function check<T>(
 }
 
 /** One of each side: the kernel's and threadfs's. */
-export type Both<T> = readonly [kernel: T, ours: T];
-
-export interface PropertyTargets {
-  readonly kernel: Target;
-  readonly ours: Target;
-  both(): Both<Target>;
-  /** Makes a directory of the same name on both sides. */
-  fresh(): Both<string>;
-  remove(dirs: Both<string>): void;
-  /** Runs in a fresh directory of each side; afterwards both have the same tree in it. The directories are removed at the end. */
-  inFresh(run: (dirs: Both<string>) => void): void;
+export interface Both<T> {
+  readonly kernel: T;
+  readonly ours: T;
 }
 
-/** Asserts that each of our outcomes is the kernel's, and that each call returned or failed with an error of the file system. */
-export function assertSame(
-  kernel: readonly Outcome[],
-  ours: readonly Outcome[],
-  describe: (n: number) => string,
-): void {
+/** What a player came to in a directory of its own, and the tree that it left there. */
+interface FreshResult<R> {
+  readonly result: R;
+  readonly tree: Listing;
+}
+
+/** The arguments of a player behind the target. */
+type ArgumentsOf<P extends Player> = P extends (target: Target, ...args: infer A) => unknown ? A : never;
+/** The same behind the directory. */
+type Behind<P extends Player> = P extends (target: Target, dir: string, ...args: infer A) => unknown ? A : never;
+
+export interface Sides<P extends { readonly [name: string]: Player }> {
+  readonly vfs: Vfs;
+  /** Runs a player on both sides. Returns what it returned there. */
+  both<K extends keyof P & string>(name: K, ...args: ArgumentsOf<P[K]>): Promise<Both<ReturnType<P[K]>>>;
+  /** Runs a player on threadfs only. */
+  ours<K extends keyof P & string>(name: K, ...args: ArgumentsOf<P[K]>): ReturnType<P[K]>;
+  /** Runs a player in a fresh directory of each side, its second argument, and asserts that it leaves the same tree there. */
+  inFresh<K extends keyof P & string>(name: K, ...args: Behind<P[K]>): Promise<Both<ReturnType<P[K]>>>;
+}
+
+/** The outcomes of many calls, and the right ones: each call returned, or failed with an error of the file system. */
+export function assertSame({ kernel, ours }: Both<readonly Outcome[]>, describe: (n: number) => string): void {
   for (const [n, outcome] of kernel.entries()) {
     assert.equal(outcome.thrown, undefined);
     assert.deepEqual(ours[n], outcome, describe(n));
   }
+  assert.equal(ours.length, kernel.length);
 }
 
-/** Opens both targets until the tests of the file have ended. */
-export async function useTargets(): Promise<PropertyTargets> {
-  const root = freshRoot();
-  // Calls whose answers are the kernel's in every version of Node, so that the process itself can make them.
-  const kernel = openKernel(root);
-  const ours = await openOurs(root);
-  after(() => {
-    ours.close();
-    removeRoot(root);
+let fresh = 0;
+
+/** Runs a player in a fresh directory, which it removes afterwards. */
+function inFresh(target: Target, player: Player, args: readonly unknown[]): FreshResult<unknown> {
+  const { fs, root } = target;
+  fresh += 1;
+  const dir = `${root}/run${fresh}`;
+  fs.mkdirSync(dir);
+  try {
+    return { result: (player as (...all: unknown[]) => unknown)(target, dir, ...args), tree: listing(fs, dir) };
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Registers players and opens both sides for the tests of the file. `file`: the address of the test file, from which the oracle
+ * imports the players too.
+ */
+export function useSides<P extends { readonly [name: string]: Player }>(file: string, own: P): Sides<P> {
+  for (const [name, player] of Object.entries(own)) {
+    players.set(name, player);
+    players.set(`${name} in a fresh directory`, ((target, ...args: unknown[]) =>
+      inFresh(target, player, args)) as Player);
+  }
+  let oracle: Oracle | undefined;
+  let ours: Target | undefined;
+  before(async () => {
+    oracle = openOracle();
+    ours = await openOurs(oracle.root);
   });
-  let count = 0;
-  const fresh = (): Both<string> => {
-    count += 1;
-    const make = ({ fs, root }: Target) => {
-      fs.mkdirSync(`${root}/run${count}`);
-      return `${root}/run${count}`;
-    };
-    return [make(kernel), make(ours)];
+  after(async () => {
+    ours?.close();
+    await oracle?.close();
+  });
+  const onOurs = (name: string, args: readonly unknown[]): unknown => {
+    const player = defined(players.get(name), `player ${name}`) as (...all: unknown[]) => unknown;
+    return asReply(player(defined(ours, "threadfs's side"), ...args));
   };
-  const remove = ([kernelDir, oursDir]: Both<string>) => {
-    kernel.fs.rmSync(kernelDir, { recursive: true, force: true });
-    ours.fs.rmSync(oursDir, { recursive: true, force: true });
-  };
+  const onBoth = async (name: string, args: readonly unknown[]) => ({
+    kernel: await defined(oracle, "the oracle").ask<unknown>({ kind: "play", module: file, name, args }),
+    ours: onOurs(name, args),
+  });
   return {
-    kernel,
-    ours,
-    both: () => [kernel, ours],
-    fresh,
-    remove,
-    inFresh(run) {
-      const dirs = fresh();
-      try {
-        run(dirs);
-        assert.deepEqual(listing(ours.fs, dirs[1]), listing(kernel.fs, dirs[0]), "the tree at the end");
-      } finally {
-        remove(dirs);
-      }
+    get vfs() {
+      return defined(ours?.vfs, "tree of threadfs");
+    },
+    // What a player returns has its type on both sides: it is plain data.
+    both: (name, ...args) => onBoth(name, args) as Promise<Both<never>>,
+    ours: (name, ...args) => onOurs(name, args) as never,
+    async inFresh(name, ...args) {
+      const { kernel, ours } = (await onBoth(`${name} in a fresh directory`, args)) as Both<FreshResult<never>>;
+      assert.deepEqual(ours.tree, kernel.tree, "the tree at the end");
+      return { kernel: kernel.result, ours: ours.result };
     },
   };
 }

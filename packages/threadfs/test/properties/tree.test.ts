@@ -8,9 +8,7 @@ import fc from "fast-check";
 import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import type { Target } from "../conformance/support/targets.js";
 import { body, COMMANDS, type Command, FLOOR, path, plant, text } from "./commands.js";
-import { assertSame, check, useTargets } from "./support.js";
-
-const targets = await useTargets();
+import { assertSame, check, useSides } from "./support.js";
 
 /** Calls that make files are more frequent than those that read: otherwise most trees stay empty. */
 const kind = fc.oneof(
@@ -40,24 +38,21 @@ function play(target: Target, dir: string, list: readonly Command[]): Outcome[] 
   );
 }
 
-function compare(list: readonly Command[]): void {
-  targets.inFresh(([kernel, ours]) => {
-    const expected = play(targets.kernel, kernel, list);
-    const got = play(targets.ours, ours, list);
-    assertSame(expected, got, (n) => `command ${n}: ${JSON.stringify(list[n])}`);
-  });
+const sides = useSides(import.meta.url, { play });
+
+async function compare(list: readonly Command[]): Promise<void> {
+  assertSame(await sides.inFresh("play", list), (n) => `command ${n}: ${JSON.stringify(list[n])}`);
 }
 
-test("random calls have the kernel's results", (t) => {
-  check(t, fc.property(commands, compare), 120);
+test("random calls have the kernel's results", async (t) => {
+  await check(t, fc.asyncProperty(commands, compare), 120);
 });
 
-test("random calls have the kernel's results when every walk is forced through ref mode", (t) => {
-  const { vfs } = targets.ours;
-  if (!vfs) return t.skip("there is no walk to force");
+test("random calls have the kernel's results when every walk is forced through ref mode", async (t) => {
+  const { vfs } = sides;
   vfs.walkMode({ ref: true });
   try {
-    check(t, fc.property(commands, compare), 60);
+    await check(t, fc.asyncProperty(commands, compare), 60);
     assert.equal(vfs.counters().endedRef > 0, true, "walks did end in ref mode");
   } finally {
     vfs.walkMode({ ref: false });

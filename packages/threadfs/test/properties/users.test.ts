@@ -11,9 +11,7 @@ import { attempt, type Outcome } from "../conformance/support/outcome.js";
 import { SELF, type Target, UMASK } from "../conformance/support/targets.js";
 import type { FsCalls } from "../support/fs-calls.js";
 import { body, COMMANDS, FLOOR, type Operands, path, plant, text } from "./commands.js";
-import { assertSame, check, useTargets } from "./support.js";
-
-const targets = await useTargets();
+import { assertSame, check, useSides } from "./support.js";
 
 const USERS: readonly Credentials[] = [
   { uid: 0, gid: 0, groups: [] },
@@ -103,43 +101,42 @@ function prepare({ fs }: Target, dir: string): string {
 }
 
 /** The outcomes of one session's calls on `fs`. */
-const play = (fs: FsCalls, { commands }: Session, dir: string): Outcome[] =>
+const playOne = (fs: FsCalls, { commands }: Session, dir: string): Outcome[] =>
   commands.map((one) => attempt(() => CALLS[one.kind](fs, one), dir));
 
 const userOf = ({ user }: Session) => defined(USERS[user], `user ${user}`);
 
-function playKernel(dir: string, list: readonly Session[]): Outcome[][] {
-  const floor = prepare(targets.kernel, dir);
-  return targets.kernel.with({ cwd: floor }, (fs) =>
-    list.map((one) => asKernelUser(userOf(one), () => play(fs, one, dir))),
-  );
+function playKernel(kernel: Target, dir: string, list: readonly Session[]): Outcome[][] {
+  const floor = prepare(kernel, dir);
+  return kernel.with({ cwd: floor }, (fs) => list.map((one) => asKernelUser(userOf(one), () => playOne(fs, one, dir))));
 }
 
-function playOurs(dir: string, vfs: Vfs, list: readonly Session[]): Outcome[][] {
-  const floor = prepare(targets.ours, dir);
+function playOurs(ours: Target, vfs: Vfs, dir: string, list: readonly Session[]): Outcome[][] {
+  const floor = prepare(ours, dir);
   const contexts = new Map(
     USERS.map((user) => [user, vfs.context({ ...user, umask: UMASK, cwd: floor, root: "/" })] as const),
   );
   try {
-    return list.map((one) => play(defined(contexts.get(userOf(one)), "context").fs, one, dir));
+    return list.map((one) => playOne(defined(contexts.get(userOf(one)), "context").fs, one, dir));
   } finally {
     for (const context of contexts.values()) context.close();
   }
 }
 
-test("random calls of several users have the kernel's results", (t) => {
+const play = (target: Target, dir: string, list: readonly Session[]): Outcome[][] =>
+  target.vfs ? playOurs(target, target.vfs, dir, list) : playKernel(target, dir, list);
+
+const sides = useSides(import.meta.url, { play });
+
+test("random calls of several users have the kernel's results", async (t) => {
   if (SELF.uid !== 0) return t.skip("needs root to take other credentials");
-  const { vfs } = targets.ours;
-  if (!vfs) return t.skip("the second target has no contexts");
-  const property = fc.property(sessions, (list) => {
-    targets.inFresh(([kernel, ours]) => {
-      const expected = playKernel(kernel, list);
-      const got = playOurs(ours, vfs, list);
-      for (const [n, outcomes] of expected.entries()) {
-        const call = (m: number) => JSON.stringify(list[n]?.commands[m]);
-        assertSame(outcomes, defined(got[n], `outcomes of session ${n}`), (m) => `session ${n}, call ${m}: ${call(m)}`);
-      }
-    });
+  const property = fc.asyncProperty(sessions, async (list) => {
+    const { kernel, ours } = await sides.inFresh("play", list);
+    for (const [n, outcomes] of kernel.entries()) {
+      const call = (m: number) => JSON.stringify(list[n]?.commands[m]);
+      const pair = { kernel: outcomes, ours: defined(ours[n], `outcomes of session ${n}`) };
+      assertSame(pair, (m) => `session ${n}, call ${m}: ${call(m)}`);
+    }
   });
-  check(t, property, 80);
+  await check(t, property, 80);
 });

@@ -1,9 +1,8 @@
 /**
- * The kernel as a runner of the model's calls: node:fs in a temporary directory, with the credentials, working directory and
- * umask of the context that calls. Only the superuser can take others' credentials.
+ * The kernel as a runner of the model's calls: node:fs in a directory of a process of its own (kernel.process.ts), with the
+ * credentials, working directory and umask of the context that calls. Only the superuser can take others' credentials.
  */
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import type { Attributes, Call, CallArguments, CallName, Result } from "../../dist/model/call.js";
 import { codeOf, defined } from "../../dist/support/defined.js";
@@ -13,16 +12,6 @@ export const SELF: Credentials = {
   gid: process.getgid?.() ?? 0,
   groups: process.getgroups?.() ?? [],
 };
-
-/** A directory in a tmpfs where there is one. */
-function tempBase(): string {
-  try {
-    fs.accessSync("/dev/shm", fs.constants.W_OK | fs.constants.X_OK);
-    return "/dev/shm";
-  } catch {
-    return fs.realpathSync(os.tmpdir());
-  }
-}
 
 /** Credentials of a context. */
 export interface Credentials {
@@ -201,22 +190,49 @@ class KernelContexts {
 }
 
 /** The result without what only one of the two knows. */
-function comparable(result: KernelResult): KernelResult {
+export function comparable(result: KernelResult): KernelResult {
   if (!isAttributes(result)) return result;
   const { size, ...rest } = attributes(result);
   return (rest.mode & 0o170000) === 0o040000 ? rest : { ...rest, size };
 }
 
-/** The kernel as a runner of calls, in a temporary directory. */
-export interface KernelRunner {
-  run(call: Call): KernelResult;
-  cwd: string;
+/**
+ * Whether the results of a call can be compared. Only with the process's own user: access(2) checks the real user, a link to a file of
+ * another user may be refused by a setting of the machine, and realpath(3) is the C library's, which walks from "/". Never: a
+ * read of nothing, which node:fs returns by itself.
+ */
+export function canCompare(call: Call): boolean {
+  if (call.call === "sysRead" && call.n === 0) return false;
+  return call.ctx === 0 || !["sysAccess", "sysLink", "sysRealpath"].includes(call.call);
+}
+
+/** The calls that read an entry of the tree: its attributes, and of a link the body. */
+export function entryOf(run: (call: Call) => KernelResult, at: string): unknown {
+  const stat = comparable(run({ call: "sysStat", path: at, nofollow: true, ctx: 0 }));
+  const isLink = isAttributes(stat) && (stat.mode & 0o170000) === 0o120000;
+  return isLink ? { ...stat, body: run({ call: "sysReadlink", path: at, ctx: 0 }) } : stat;
+}
+
+/** What the kernel's process is asked for. */
+export interface KernelRequest {
+  /** The directory in which it works. */
+  readonly root: string;
+  /** The first is the process's own. */
+  readonly contexts: readonly Credentials[];
+  /** Directories to start below. */
+  readonly floor: string;
+  readonly calls: readonly Call[];
+}
+
+/** What the calls came to. */
+export interface KernelReply {
+  /** The working directory at first. */
+  readonly cwd: string;
   /** All directories down to `cwd`, which the model needs too. */
-  directories: string[];
-  can(call: Call): boolean;
-  comparable(result: KernelResult): KernelResult;
-  tree(runOn: (call: Call) => KernelResult): Record<string, unknown>;
-  close(): void;
+  readonly directories: readonly string[];
+  readonly results: readonly KernelResult[];
+  /** Every entry below `cwd` in the end, with the results of {@link entryOf} in their order. */
+  readonly tree: readonly (readonly [at: string, results: readonly KernelResult[]])[];
 }
 
 /** The names in a directory, sorted: none if `at` is no directory, or cannot be read. */
@@ -228,10 +244,26 @@ function namesIn(at: string): string[] {
   }
 }
 
-/** @param contexts the first is this process's own @param floor directories to start below */
-export function openKernelRunner(contexts: Credentials[], floor: string): KernelRunner {
-  const top = fs.mkdtempSync(path.join(tempBase(), "model-"));
-  const before = { umask: process.umask(0), cwd: process.cwd() };
+function treeBelow(played: KernelContexts, cwd: string): KernelReply["tree"] {
+  const found: [string, KernelResult[]][] = [];
+  const visit = (at: string) => {
+    const results: KernelResult[] = [];
+    entryOf((call) => {
+      const result = played.run(call);
+      results.push(result);
+      return result;
+    }, at);
+    found.push([at, results]);
+    for (const name of namesIn(at)) visit(`${at}/${name}`);
+  };
+  visit(cwd);
+  return found;
+}
+
+/** In the kernel's process: runs calls in a fresh directory. */
+export function runOnKernel({ root, contexts, floor, calls }: KernelRequest): KernelReply {
+  const top = fs.mkdtempSync(path.join(root, "model-"));
+  process.umask(0);
   const cwd = path.join(top, floor).replace(/\/$/, "");
   fs.mkdirSync(cwd, { recursive: true, mode: 0o777 });
   const directories = cwd
@@ -240,37 +272,13 @@ export function openKernelRunner(contexts: Credentials[], floor: string): Kernel
     .slice(1);
   for (const dir of directories) if (dir.startsWith(top)) fs.chmodSync(dir, 0o777);
   const played = new KernelContexts(contexts, cwd);
-  return {
-    run: (call) => played.run(call),
-    cwd,
-    directories,
-    /**
-     * Whether the call can be compared. Only with the process's own user: access(2) checks the real user, a link to a file of
-     * another user may be refused by a setting of the machine, and realpath(3) is the C library's, which walks from "/". Never: a
-     * read of nothing, which node:fs returns by itself.
-     */
-    can(call) {
-      if (call.call === "sysRead" && call.n === 0) return false;
-      return call.ctx === 0 || !["sysAccess", "sysLink", "sysRealpath"].includes(call.call);
-    },
-    comparable,
-    /** Every entry below the initial working directory: its attributes, and the bodies of links. */
-    tree(runOn) {
-      const found: Record<string, unknown> = {};
-      const visit = (at: string) => {
-        const stat = comparable(runOn({ call: "sysStat", path: at, nofollow: true, ctx: 0 }));
-        const isLink = isAttributes(stat) && (stat.mode & 0o170000) === 0o120000;
-        found[at] = isLink ? { ...stat, body: runOn({ call: "sysReadlink", path: at, ctx: 0 }) } : stat;
-        for (const name of namesIn(at)) visit(`${at}/${name}`);
-      };
-      visit(cwd);
-      return found;
-    },
-    close() {
-      process.chdir(before.cwd);
-      played.close();
-      process.umask(before.umask);
-      fs.rmSync(top, { recursive: true, force: true });
-    },
-  };
+  try {
+    const results = calls.map((call) => played.run(call));
+    return { cwd, directories, results, tree: treeBelow(played, cwd) };
+  } finally {
+    process.chdir("/");
+    played.close();
+    process.umask(0);
+    fs.rmSync(top, { recursive: true, force: true });
+  }
 }

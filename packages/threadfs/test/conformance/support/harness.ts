@@ -2,33 +2,28 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { defined } from "../../../../cli/dist/support/defined.js";
-import { askOracle } from "../../support/oracle/oracle.js";
+import { asReply, openOracle } from "../../support/oracle/oracle.js";
 import type { Case } from "./case.js";
 import { listing } from "./outcome.js";
-import { type Result, runCase } from "./run-case.js";
+import { runCase } from "./run-case.js";
 import { skipReason, type TableResults } from "./run-table.js";
-import { freshRoot, openOurs, removeRoot, type Target } from "./targets.js";
-
-/** What a run came to, as it comes through JSON: properties that are undefined are left out. */
-function asReply(result: Result): unknown {
-  return JSON.parse(JSON.stringify(result));
-}
+import { openOurs, type Target } from "./targets.js";
 
 /** Registers the table as a suite. `module`: the address of the table, from which the oracle imports it. */
 export function conform(title: string, cases: readonly Case[], module: URL): void {
   describe(title, () => {
-    let root: string;
     let ours: Target;
     let expected: TableResults;
     before(async () => {
-      root = freshRoot();
-      expected = await askOracle<TableResults>({ kind: "cases", module: module.href, root });
-      ours = await openOurs(root);
+      const oracle = openOracle();
+      try {
+        expected = await oracle.ask<TableResults>({ kind: "cases", module: module.href });
+      } finally {
+        await oracle.close();
+      }
+      ours = await openOurs(oracle.root);
     });
-    after(() => {
-      ours?.close();
-      removeRoot(root);
-    });
+    after(() => ours?.close());
 
     const names = new Set<string>();
     for (const [id, testCase] of cases.entries()) {

@@ -1,15 +1,13 @@
 /** In the oracle's process: runs all cases of a table on the kernel. */
 import { fork } from "node:child_process";
 import { defined } from "../../../../cli/dist/support/defined.js";
-import type { OracleRequest } from "../../support/oracle/oracle.js";
+import { HANG_MS } from "../../support/hang.js";
+import type { PlacedRequest } from "../../support/oracle/oracle.js";
 import type { Case, Credentials } from "./case.js";
 import type { Outcomes, Request } from "./other-user.js";
 import { type Listing, listing } from "./outcome.js";
 import { prepare, type Result, runCase } from "./run-case.js";
 import { openKernel, SELF, type Target } from "./targets.js";
-
-/** Longest time that a child process may take. */
-const CHILD_MS = 60_000;
 
 /** What the cases of a table came to. */
 export interface TableResults {
@@ -29,7 +27,7 @@ export function skipReason(testCase: Case): string | false {
 function runInChild(request: Request): Promise<Outcomes> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL("./other-user.js", import.meta.url), {
-      timeout: CHILD_MS,
+      timeout: HANG_MS,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     let outcomes: Outcomes | undefined;
@@ -69,7 +67,7 @@ async function runAsOthers(kernel: Target, cases: readonly Case[], module: strin
 }
 
 /** The results of all cases of a table. */
-export async function runTable({ module, root }: OracleRequest): Promise<TableResults> {
+export async function runTable({ module, root }: PlacedRequest): Promise<TableResults> {
   const { default: cases }: { default: readonly Case[] } = await import(module);
   const kernel = openKernel(root);
   const others = await runAsOthers(kernel, cases, module);

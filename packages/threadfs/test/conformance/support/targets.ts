@@ -1,10 +1,8 @@
 /**
- * The two sides on which every case runs: node:fs over the kernel in a fresh temporary directory, in the oracle's process,
+ * The two sides on which every case runs: node:fs over the kernel in a fresh directory, in the oracle's process,
  * and threadfs, in a directory of the very same absolute path, so that paths in values and messages are equal.
  */
 import nodeFs from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import type { Vfs } from "../../../dist/src/index.js";
 import type { FsCalls } from "../../support/fs-calls.js";
 import type { Credentials, Step } from "./case.js";
@@ -43,30 +41,6 @@ export const UMASK = 0o022;
 
 /** Size of the tree under test. */
 const MAX_BYTES = 1 << 28;
-
-/** A tmpfs where there is one: threadfs is modelled on it. */
-function tempBase(): string {
-  try {
-    nodeFs.accessSync("/dev/shm", nodeFs.constants.W_OK | nodeFs.constants.X_OK);
-    return "/dev/shm";
-  } catch {
-    return nodeFs.realpathSync(os.tmpdir());
-  }
-}
-
-/** A fresh directory of the kernel that other users may search too. */
-export function freshRoot(): string {
-  const root = nodeFs.mkdtempSync(path.join(tempBase(), "threadfs-"));
-  nodeFs.chmodSync(root, 0o755);
-  nodeFs.chownSync(root, SELF.uid, SELF.gid);
-  return root;
-}
-
-/** Removes a directory of the kernel with everything in it. */
-export function removeRoot(root: string): void {
-  // Cases remove permissions from directories, which makes an ordinary user's recursive removal fail at first.
-  nodeFs.rmSync(root, { recursive: true, force: true, maxRetries: 1 });
-}
 
 /** node:fs over the kernel. Working directory and umask are the process's: with() restores them afterwards. */
 export function openKernel(root: string): Target {

@@ -1,7 +1,7 @@
 /** Work that runs on both sides, and its outcome as plain data that JSON carries and that can be compared. */
 import nodeFs from "node:fs";
 import type { FsCalls } from "../fs-calls.js";
-import type { OracleRequest, Plain } from "./oracle.js";
+import type { PlacedRequest, Plain } from "./oracle.js";
 
 /** What both sides do, in a directory of their own. */
 export type Work = (fs: FsCalls, dir: string) => unknown;
@@ -81,7 +81,7 @@ export function runWork(fs: FsCalls, root: string, { setUp, works }: Works, at: 
 }
 
 /** In the oracle's process: the outcomes of all works of a test file, by suite and number. */
-export async function runWorks({ module, root }: OracleRequest): Promise<Outcome[][]> {
+export async function runWorks({ module, root }: PlacedRequest): Promise<Outcome[][]> {
   await import(module);
   // Names that are no absolute paths belong to the directory of the run.
   process.chdir(root);

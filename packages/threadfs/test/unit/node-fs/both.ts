@@ -4,15 +4,12 @@
  * equal too. The oracle imports the test file itself (support/oracle/): work may use what it is given, and no test's state.
  */
 import assert from "node:assert/strict";
-import nodeFs from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { defined } from "../../../../cli/dist/support/defined.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import type { FsCalls } from "../../support/fs-calls.js";
-import { askOracle, type Plain } from "../../support/oracle/oracle.js";
+import { openOracle, type Plain } from "../../support/oracle/oracle.js";
 import { type Outcome, registered, runWork, type Work, type Works } from "../../support/oracle/works.js";
 
 export type { Work } from "../../support/oracle/works.js";
@@ -46,16 +43,18 @@ export function suite(file: string, setUp: Work): Suite {
   let expected: Outcome[];
   before(async () => {
     vfs = await createVfs({ maxBytes: 1 << 28 });
-    root = nodeFs.mkdtempSync(path.join(os.tmpdir(), "threadfs-test-"));
+    const oracle = openOracle();
+    try {
+      const outcomes = await oracle.ask<Outcome[][]>({ kind: "works", module: file });
+      expected = defined(outcomes[number], `suite ${number} of ${file}`);
+    } finally {
+      await oracle.close();
+    }
+    root = oracle.root;
     vfs.fs.mkdirSync(root, { recursive: true });
     fs = vfs.context({ cwd: root }).fs;
-    const outcomes = await askOracle<Outcome[][]>({ kind: "works", module: file, root });
-    expected = defined(outcomes[number], `suite ${number} of ${file}`);
   });
-  after(() => {
-    vfs.close();
-    nodeFs.rmSync(root, { recursive: true, force: true });
-  });
+  after(() => vfs.close());
   function compare(name: string, work: Work, check: (ours: Outcome, right: Outcome) => void): void {
     const at = works.works.push(work) - 1;
     test(name, () => {
