@@ -17,8 +17,8 @@ export const LOCK_OWNER = 0x7fffffff;
 /** The table of drivers: its address, bytes of an entry; in an entry the bytes of the name, and the name. */
 export const DRIVERS = 46080;
 export const DRIVER_SIZE = 128;
-export const DRIVER_NAME_LEN = 20;
-export const DRIVER_NAME = 24;
+export const DRIVER_NAME_LEN = 24;
+export const DRIVER_NAME = 28;
 
 /** Slots of threads: the first, the size of one, how many there are; in a slot its state and the host's id of its thread (0: none). */
 export const SLOTS = 65536;

@@ -26,7 +26,7 @@ export declare function timedOut(word: u32): void;
 export declare function wait(p: usize, expected: i32, ms: f64): i32;
 
 /** Calls a driver's hook (DRIVER_OP). Returns a number >= 0 or -errno. */
-export declare function driverCall(op: i32, driver: i32, a: f64, b: f64, c: f64, d: f64): f64;
+export declare function driverCall(op: i32, driver: f64, a: f64, b: f64, c: f64, d: f64): f64;
 
 /**
  * copy_from_user(): puts `n` bytes of the caller's data, from byte `done` on, in SCRATCH.IO. Returns 0 or -errno. Only a

@@ -9,7 +9,7 @@ import { scratch } from "../mem/thread";
 import { doBind, doMoveMount, doNewMount, doUmount } from "../vfs/mount/mount";
 import { registerFilesystem, unregisterFilesystem } from "../vfs/mount/super";
 import { capable } from "../vfs/task/cred";
-import { pathArgument, syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
+import { pathArgument, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
 /** mount(2) with MS_BIND or MS_MOVE: the source in SCRATCH.PATH, the target in SCRATCH.PATH2. */
 export function sysMount(ctx: f64, len: i32, len2: i32, flags: u32): i32 {
@@ -22,7 +22,7 @@ export function sysMount(ctx: f64, len: i32, len2: i32, flags: u32): i32 {
 }
 
 /** mount(2) of a new file system at the path in SCRATCH.PATH: `type` 0 is tmpfs, any other number a driver's. */
-export function sysMountNew(ctx: f64, len: i32, type: i32, flags: u32): i32 {
+export function sysMountNew(ctx: f64, len: i32, type: f64, flags: u32): i32 {
   const nd = pathArgument(ctx, AT_FDCWD, len, false);
   return syscallExit(nd ? doNewMount(nd, type, flags) : syscallEnterErr);
 }
@@ -38,14 +38,14 @@ export function sysUmount(ctx: f64, len: i32, flags: u32): i32 {
  * same in every thread for the same name and bits. -EEXIST: the name is registered with other bits. -EPERM: the name is new,
  * and the caller lacks CAP_SYS_MODULE (init_module(2)); what is registered may be served by every thread.
  */
-export function driverRegister(ctx: f64, len: i32, hooks: u32, fsFlags: u32): i32 {
+export function driverRegister(ctx: f64, len: i32, hooks: u32, fsFlags: u32): f64 {
   const c = syscallEnterActive(ctx);
-  if (c == null) return syscallExit(syscallEnterErr);
-  return syscallExit(registerFilesystem(scratch + SCRATCH.PATH, len, hooks, fsFlags, capable(c, CAP_SYS_MODULE)));
+  if (c == null) return syscallExitF(<f64>syscallEnterErr);
+  return syscallExitF(registerFilesystem(scratch + SCRATCH.PATH, len, hooks, fsFlags, capable(c, CAP_SYS_MODULE)));
 }
 
 /** Returns after a grace period. -EBUSY: a file system of the driver is mounted. -EPERM: without CAP_SYS_MODULE. */
-export function driverUnregister(ctx: f64, driver: i32): i32 {
+export function driverUnregister(ctx: f64, driver: f64): i32 {
   const c = syscallEnterActive(ctx);
   if (c == null) return syscallExit(syscallEnterErr);
   const err = !capable(c, CAP_SYS_MODULE) ? -EPERM : rcuDepth() != 0 ? -EDEADLK : 0;

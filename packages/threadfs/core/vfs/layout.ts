@@ -34,9 +34,8 @@ export const G_DRIVER_LOCK: usize = 4928;
 export const G_CTX_LOCK: usize = 4992;
 /** Contexts created so far, u64: the generation in their numbers. */
 export const G_CTX_MADE: usize = 5000;
-/** The last device number of a file system, the last id of a mount. */
+/** The last device number of a file system, u64: 53 bits are shown, and they never come round. */
 export const G_NEXT_DEV: usize = 5056;
-export const G_NEXT_MNT: usize = 5060;
 /** Generations of inodes in memory that serves inodes for the first time, or again, are greater than this. */
 export const G_INODE_GENERATION: usize = 5064;
 /** Number of live objects of each type. */

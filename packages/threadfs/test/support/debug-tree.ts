@@ -7,8 +7,11 @@
  *    walk holds no lock.
  *  - `tree.parked(work, point)`: a worker thread that stops at a point, with the locks that it holds there, until the test
  *    releases it. Right for points inside a writer.
+ *
+ * With THREADFS_COUNTERS=near-end in the environment all counters of these trees begin close to their end.
  */
 import { Worker } from "node:worker_threads";
+import { isNearEnd, setCountersNearEnd } from "../../../verify/dist/fsck/near-end.js";
 import type { POINT } from "../../dist/abi/abi.js";
 import {
   attachVfs,
@@ -43,7 +46,7 @@ export interface ParkedWorker {
   release(): Promise<ParkedResult>;
   /** Terminates the worker where it is. */
   kill(): Promise<void>;
-  /** Its thread slot. */
+  /** Its thread's number. */
   readonly slot: number;
 }
 
@@ -53,7 +56,7 @@ export interface ParkedWorkerData {
   readonly source: string;
   readonly id: number;
   readonly nth: number;
-  /** Words: 0 the worker is at the point, 1 it may go on, 2 its thread slot. */
+  /** Words: 0 the worker is at the point, 1 it may go on. Behind them its thread's number, a double. */
   readonly shared: Int32Array;
   readonly parkMs: number;
 }
@@ -72,6 +75,9 @@ export interface DebugTree {
   close(): void;
 }
 
+/** The thread's number, which the worker has written before it came to the point. */
+const numberIn = (shared: Int32Array): Float64Array => new Float64Array(shared.buffer, 8, 1);
+
 async function parkedWorker(
   vfs: Vfs,
   work: ParkedWork,
@@ -79,7 +85,7 @@ async function parkedWorker(
   nth: number,
   parkMs: number,
 ): Promise<ParkedWorker> {
-  const shared = new Int32Array(new SharedArrayBuffer(12));
+  const shared = new Int32Array(new SharedArrayBuffer(16));
   const source = sourceOf(work);
   const workerData: ParkedWorkerData = { handle: vfs.handle, source, id, nth, shared, parkMs };
   const worker = new Worker(new URL("./workers/parked.worker.js", import.meta.url), { workerData });
@@ -104,7 +110,7 @@ async function parkedWorker(
       await worker.terminate();
     },
     get slot() {
-      return Atomics.load(shared, 2);
+      return numberIn(shared)[0] as number;
     },
   };
 }
@@ -119,6 +125,7 @@ export async function debugTree(options: DebugTreeOptions = {}): Promise<DebugTr
   };
   const first = new PointHooks();
   const vfs = withHooks(await createVfs({ maxBytes: 64 << 20, ...options, core, point: first.point }), first);
+  if (isNearEnd(process.env.THREADFS_COUNTERS)) setCountersNearEnd(vfs.handle.memory);
   return {
     vfs,
     async attach(host = {}) {

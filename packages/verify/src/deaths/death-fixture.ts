@@ -15,6 +15,7 @@ import {
   type Thread,
 } from "../binary/core.js";
 import { check as checkArena } from "../fsck/check-arena.js";
+import { setCountersNearEnd } from "../fsck/near-end.js";
 import type { Result } from "../model/call.js";
 import { resolveCall } from "../model/call-sequence.js";
 import { begin, type CoreCall, type CoreCalls, finish } from "../scenario/core-calls.js";
@@ -74,12 +75,13 @@ export class DeathFixture {
   #driverState: DriverState;
   #clock = 1;
 
-  constructor(treeName: string) {
+  constructor(treeName: string, nearEnd: boolean) {
     this.tree = defined(trees[treeName], `tree ${treeName}`);
     this.#driverState = this.tree.newDriverState();
     const builder = this.#attach(this.#plain, {}, { init: { seed: 1 } });
     this.built = runAll(builder, this.tree.build(builder.t));
     builder.thread.call("threadDetach");
+    if (nearEnd) setCountersNearEnd(this.#memory);
     this.#image = new Uint8Array(this.#memory.buffer).slice();
     this.#driverImage = structuredClone(this.#driverState);
   }
@@ -218,8 +220,10 @@ export class DeathFixture {
 
 const fixtures = new Map<string, DeathFixture>();
 
-export function fixtureOf(tree: string): DeathFixture {
-  const fixture = fixtures.get(tree) ?? new DeathFixture(tree);
-  fixtures.set(tree, fixture);
+/** The fixture of a tree; `nearEnd`: with all counters close to their end. */
+export function fixtureOf(tree: string, nearEnd = false): DeathFixture {
+  const key = `${tree} ${nearEnd}`;
+  const fixture = fixtures.get(key) ?? new DeathFixture(tree, nearEnd);
+  fixtures.set(key, fixture);
   return fixture;
 }

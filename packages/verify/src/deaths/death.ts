@@ -7,6 +7,8 @@
  * again. No other thread reads its scratch area, so that accesses there are no crash points; those to its slot, with the undo
  * log, are.
  *
+ * With `--counters near-end` all counters of the arena are close to their end.
+ *
  * With `--meanwhile NAME` the survivor first does the operations whose name contains it, before it recovers the thread, wherever
  * that does not make it wait: what it sees must agree with whether the dead thread's operation happened.
  *
@@ -19,6 +21,7 @@
  */
 
 import { type Random, randomBelow, shuffled } from "../../../cli/dist/support/random.js";
+import { COUNTERS, isNearEnd } from "../fsck/near-end.js";
 import { operations, type TreeOperation } from "../scenario/operations.js";
 import { defineCheck, type Failure, type Outcome } from "../support/check.js";
 import { defined, stackOf } from "../support/defined.js";
@@ -154,6 +157,8 @@ export interface DeathOptions {
   only?: string | undefined;
   /** The operation that the survivor does before it recovers the thread, at every crash point. Without it: a random one, at some crash points. */
   meanwhile?: string | undefined;
+  /** "near-end": all counters are close to their end. */
+  counters?: string | undefined;
   /** Whether the recovering thread dies at each access of one recovery in each tree. Default: in the long form. */
   everySecondDeath?: boolean;
   /** For tests of this check: another recovery. */
@@ -182,9 +187,18 @@ class Run {
   readonly #meanwhile: string | undefined;
   readonly #everySecondDeath: boolean;
   readonly #recover: Recover;
+  readonly #nearEnd: boolean;
 
   constructor(
-    { seconds, seed, short = false, everySecondDeath = !short, meanwhile, recover = recoverAll }: DeathOptions,
+    {
+      seconds,
+      seed,
+      short = false,
+      everySecondDeath = !short,
+      meanwhile,
+      counters,
+      recover = recoverAll,
+    }: DeathOptions,
     readonly random: Random,
   ) {
     this.#everySecondDeath = everySecondDeath;
@@ -193,6 +207,12 @@ class Run {
     this.#short = short;
     this.#meanwhile = meanwhile;
     this.#recover = recover;
+    this.#nearEnd = isNearEnd(counters);
+  }
+
+  /** The options that a replay needs beside those of its operation. */
+  get #also(): string {
+    return this.#nearEnd ? " --counters near-end" : "";
   }
 
   /** Whether the time is over, or enough failures were found. */
@@ -202,7 +222,7 @@ class Run {
 
   /** Stops an operation at its accesses. @returns how many it has */
   operation(operation: TreeOperation): number {
-    const fixture = fixtureOf(operation.tree);
+    const fixture = fixtureOf(operation.tree, this.#nearEnd);
     fixture.restore();
     const whole = fixture.victim(Number.POSITIVE_INFINITY);
     fixture.runVictim(whole, operation);
@@ -276,7 +296,7 @@ class Run {
     const also = second === undefined ? "" : `, then at ${second}`;
     this.failures.push({
       message: `${operation.tree}, ${operation.name}: ${how} before access ${n} of ${all}, ${fixture.crashPointName(where)}${also}\n  ${wrong}`,
-      replay: `--only ${JSON.stringify(operation.name)} --seed ${this.#seed}`,
+      replay: `--only ${JSON.stringify(operation.name)}${this.#also} --seed ${this.#seed}`,
     });
   }
 
@@ -293,7 +313,7 @@ class Run {
     if (wrong === null) return;
     this.failures.push({
       message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${fixture.crashPointName(where)}, then ${other.name}\n  ${wrong}`,
-      replay: `--only ${JSON.stringify(operation.name)} --meanwhile ${JSON.stringify(other.name)} --seed ${this.#seed}`,
+      replay: `--only ${JSON.stringify(operation.name)} --meanwhile ${JSON.stringify(other.name)}${this.#also} --seed ${this.#seed}`,
     });
   }
 }
@@ -315,4 +335,8 @@ export async function run(options: DeathOptions): Promise<Outcome> {
   return { ok: run.failures.length === 0, explored: run.counts, failures: run.failures };
 }
 
-export const check = defineCheck({ title, options: { only: { type: "string" }, meanwhile: { type: "string" } }, run });
+export const check = defineCheck({
+  title,
+  options: { only: { type: "string" }, meanwhile: { type: "string" }, ...COUNTERS },
+  run,
+});

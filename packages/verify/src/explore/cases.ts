@@ -9,10 +9,10 @@ import { Harness, type HarnessOptions } from "./harness.js";
 /** Harnesses by tree and number of threads: to prepare one costs as much as some hundred runs. */
 export class Harnesses {
   readonly #program: Program;
-  readonly #options: Pick<HarnessOptions, "clocks">;
+  readonly #options: Pick<HarnessOptions, "clocks" | "nearEnd">;
   readonly #harnesses = new Map<string, Harness>();
 
-  constructor(program: Program, options: Pick<HarnessOptions, "clocks"> = {}) {
+  constructor(program: Program, options: Pick<HarnessOptions, "clocks" | "nearEnd"> = {}) {
     this.#program = program;
     this.#options = options;
   }
@@ -26,8 +26,15 @@ export class Harnesses {
 }
 
 /** The name of a set of operations in a replay. */
-export function caseId(tree: string, ops: readonly TreeOperation[], polls: boolean): string {
-  return [polls ? `${tree}+polls` : tree, ...ops.map((op) => operations.indexOf(op))].join("|");
+export function caseId(
+  tree: string,
+  ops: readonly TreeOperation[],
+  { polls = false, nearEnd = false }: Pick<HarnessOptions, "polls" | "nearEnd"> = {},
+): string {
+  return [
+    `${tree}${polls ? "+polls" : ""}${nearEnd ? "+near-end" : ""}`,
+    ...ops.map((op) => operations.indexOf(op)),
+  ].join("|");
 }
 
 /** The operations of two threads. */
@@ -59,11 +66,15 @@ export function matchesSet(only: string | undefined): (set: OperationSet) => boo
 export function replayCase(text: string, log: (line: string) => void = console.log): string | null {
   const [set = "", schedule = ""] = text.split(":");
   const [place = "", ...numbers] = set.split("|");
-  const [tree = "", more] = place.split("+");
+  const [tree = "", ...more] = place.split("+");
   const ops = numbers.flatMap((n) => operations[Number(n)] ?? []);
   if (ops.length < 2 || ops.length < numbers.length)
     throw new UsageError("ERR_VERIFY_NO_MATCH", `No operations: ${set}`);
-  const harness = new Harness(coreProgram(), tree, { threads: ops.length, polls: more === "polls" });
+  const harness = new Harness(coreProgram(), tree, {
+    threads: ops.length,
+    polls: more.includes("polls"),
+    nearEnd: more.includes("near-end"),
+  });
   const { verdict, text: trace } = harness.trace(ops, schedule);
   log(trace);
   log(verdict ?? "allowed");

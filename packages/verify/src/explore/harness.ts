@@ -5,6 +5,7 @@
 import { AT_FDCWD, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
 import { check as checkArena } from "../fsck/check-arena.js";
+import { setCountersNearEnd } from "../fsck/near-end.js";
 import { DONE, READY } from "../machine/constants.js";
 import type { LogicalThread } from "../machine/logical-thread.js";
 import { Machine, type Operation, type Outcome, type Program } from "../machine/machine.js";
@@ -67,6 +68,8 @@ export interface HarnessOptions {
   threads?: number;
   /** So many objects have been retired that the next retirement but one polls the slots and frees. */
   polls?: boolean;
+  /** All counters are close to their end. */
+  nearEnd?: boolean;
   /** Vector clocks of the machine, to find data races. */
   clocks?: (machine: Machine) => VectorClocks;
 }
@@ -93,7 +96,8 @@ export class Harness {
   /** The driver's state in the sealed state. */
   readonly #driverState: DriverState;
 
-  constructor(program: Program, treeName: string, { threads = 2, polls = false, clocks }: HarnessOptions = {}) {
+  constructor(program: Program, treeName: string, options: HarnessOptions = {}) {
+    const { threads = 2, polls = false, nearEnd = false, clocks } = options;
     const tree = defined(trees[treeName], `tree ${treeName}`);
     this.tree = tree;
     const machine: Machine = new Machine(program, {
@@ -114,6 +118,7 @@ export class Harness {
     const state = tree.newDriverState();
     this.#attach(state);
     this.built = machine.callAll(this.inspector, tree.build(hostOf(this.inspector)));
+    if (nearEnd) setCountersNearEnd(machine.memory);
     for (const t of machine.threads) machine.callAll(t, this.#warm(t));
     if (tree.splits !== undefined) machine.callAll(this.inspector, this.#grow(tree.splits));
     // The files made for the next poll would make a growing table grow further.

@@ -6,11 +6,13 @@
  *   npm run verify -- interleave --only "rename" --bound 3                 pairs with an operation of that kind or name
  *   npm run verify -- interleave --only "sysRename || stat"                pairs of one of the first and one of the second
  *   npm run verify -- interleave --part 1/2                                every other set: the rest in another process
+ *   npm run verify -- interleave --counters near-end                       with all counters close to their end
  *   npm run verify -- interleave --replay "small|3|17:a120-b35-a-b"        one schedule again, with its trace
  *
  * The time is divided among pairs at bound 1, 2 and 3 and triples, in this order; the time that one of them leaves goes to the next.
  */
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
+import { COUNTERS, isNearEnd } from "../fsck/near-end.js";
 import { coreProgram } from "../machine/program.js";
 import { type OperationSet, type Pair, pairs, triples } from "../scenario/operations.js";
 import { defineCheck, type Failure, type Outcome, type RunOptions } from "../support/check.js";
@@ -99,6 +101,8 @@ export interface InterleaveOptions extends Omit<RunOptions, "short"> {
   bound?: number | undefined;
   /** "K/N": every n-th set from the k-th. */
   part?: string | undefined;
+  /** "near-end": all counters are close to their end. */
+  counters?: string | undefined;
 }
 
 /** One run of the check. */
@@ -108,10 +112,13 @@ class Run {
   /** Sets that were explored. */
   sets = 0;
   readonly #options: InterleaveOptions;
-  readonly #harnesses = new Harnesses(coreProgram());
+  readonly #nearEnd: boolean;
+  readonly #harnesses: Harnesses;
 
   constructor(options: InterleaveOptions) {
     this.#options = options;
+    this.#nearEnd = isNearEnd(options.counters);
+    this.#harnesses = new Harnesses(coreProgram(), { nearEnd: this.#nearEnd });
   }
 
   /** Explores the sets of a part, until its time is over. */
@@ -144,7 +151,11 @@ class Run {
     this.sets++;
     if (part.bound > 0 && !found.complete && found.failures.length === 0) log(`not to its end: ${name}`);
     for (const { message, replay, trace = "" } of found.failures) {
-      const failure = { message: `${name}\n${message}`, replay: `${caseId(tree, ops, polls)}:${replay}`, trace };
+      const failure = {
+        message: `${name}\n${message}`,
+        replay: `${caseId(tree, ops, { polls, nearEnd: this.#nearEnd })}:${replay}`,
+        trace,
+      };
       this.failures.push(failure);
       log(`FAILS ${name}: ${failure.replay}`);
     }
@@ -199,7 +210,7 @@ function shortPairs(): Pair[] {
 
 export const check = defineCheck({
   title,
-  options: { only: { type: "string" }, bound: { type: "number", least: 0 }, part: { type: "string" } },
+  options: { only: { type: "string" }, bound: { type: "number", least: 0 }, part: { type: "string" }, ...COUNTERS },
   run,
   replay: (schedule) => replayCase(schedule) === null,
 });

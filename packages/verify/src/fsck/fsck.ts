@@ -1,7 +1,8 @@
 /**
  * The arena is consistent after random work of every kind: with free memory, with memory that is short all the time, through
  * several attachments in turn, and by real threads at the same time. In turn the checker runs every few steps, and a failure names
- * the seed and the last steps; after threads it runs when all have detached.
+ * the seed and the last steps; after threads it runs when all have detached. With `--counters near-end` all counters of the arena
+ * are close to their end at first.
  */
 import { randomBelow } from "../../../cli/dist/support/random.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
@@ -13,6 +14,7 @@ import { objectDriver } from "../workload/object-driver.js";
 import { RandomCalls } from "../workload/random-calls.js";
 import type { RandomCallsData, RandomCallsRequest } from "../workload/random-calls.worker.js";
 import { check as checkArena } from "./check-arena.js";
+import { COUNTERS, isNearEnd, setCountersNearEnd } from "./near-end.js";
 
 export const title = "the arena is whole after random work";
 
@@ -32,6 +34,7 @@ const THREADS_MS = 60_000;
 interface Shape {
   maxBytes: number;
   free?: number;
+  nearEnd?: boolean;
 }
 const SHAPES: Shape[] = [
   { maxBytes: 16 << 20 },
@@ -52,19 +55,27 @@ const nothingExplored = () => ({
   "steps of real threads": 0,
 });
 
-export async function run({ seconds, seed, short = false, log = () => undefined }: RunInput): Promise<Outcome> {
+export interface FsckOptions extends RunInput {
+  /** "near-end": all counters are close to their end at first. */
+  counters?: string | undefined;
+}
+
+export async function run(options: FsckOptions): Promise<Outcome> {
+  const { seconds, seed, short = false, log = () => undefined, counters } = options;
+  const nearEnd = isNearEnd(counters);
   const until = performance.now() + seconds * 1000;
   const explored = nothingExplored();
   const failures: Failure[] = [];
   for (let n = 0; n < (short ? SHORT_TREES : TREES_MAX) && (short || n === 0 || performance.now() < until); n++) {
     const shape = defined(SHAPES[(seed + n) % SHAPES.length], "shape");
-    const wrong = await workOn(seed + n, shape, explored);
+    const wrong = await workOn(seed + n, { ...shape, nearEnd }, explored);
     explored.trees++;
     if (n % TREES_A_TURN === 2) {
-      const beside = await threads(seed + n, shape, explored);
+      const beside = await threads(seed + n, { ...shape, nearEnd }, explored);
       if (beside !== undefined) failures.push(beside);
     }
-    if (wrong !== undefined) failures.push({ ...wrong, replay: `--seed ${seed + n} --seconds 1` });
+    if (wrong !== undefined)
+      failures.push({ ...wrong, replay: `--seed ${seed + n} --seconds 1${nearEnd ? " --counters near-end" : ""}` });
     if (explored.trees % 20 === 0) log(`${explored.trees} trees`);
     if (failures.length >= 5) break;
   }
@@ -72,13 +83,18 @@ export async function run({ seconds, seed, short = false, log = () => undefined 
 }
 
 /** Works on one tree. @returns a failure, if there is one */
-async function workOn(seed: number, { maxBytes, free }: Shape, explored: Explored): Promise<Failure | undefined> {
+async function workOn(
+  seed: number,
+  { maxBytes, free, nearEnd }: Shape,
+  explored: Explored,
+): Promise<Failure | undefined> {
   const driver = objectDriver();
   const vfs = await createVfs({ maxBytes });
   const others = [await attachVfs(vfs.handle, { share: false }), await attachVfs(vfs.handle, { share: false })];
   const all = [vfs, ...others];
   for (const one of all) one.registerDriver(driver);
   if (free !== undefined) ballast(vfs.fs, free);
+  if (nearEnd) setCountersNearEnd(vfs.handle.memory);
   const workloads = all.map((one, k) => new RandomCalls(one, seed * 3 + k, { driver: driver.name }));
   const next = randomBelow(seed);
   try {
@@ -106,12 +122,17 @@ async function workOn(seed: number, { maxBytes, free }: Shape, explored: Explore
 }
 
 /** Several threads work on one tree at the same time. @returns a failure, if there is one when they have detached */
-async function threads(seed: number, { maxBytes, free }: Shape, explored: Explored): Promise<Failure | undefined> {
+async function threads(
+  seed: number,
+  { maxBytes, free, nearEnd }: Shape,
+  explored: Explored,
+): Promise<Failure | undefined> {
   const vfs = await createVfs({ maxBytes });
   // Their slots get their scratch areas while there is room.
   for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle, { share: false }))))
     one.close();
   if (free !== undefined) ballast(vfs.fs, free);
+  if (nearEnd) setCountersNearEnd(vfs.handle.memory);
   const workerData: RandomCallsData = { handle: vfs.handle };
   const pool = new WorkerPool<RandomCallsRequest>(RANDOM_CALLS, THREADS, "thread", workerData);
   try {
@@ -152,4 +173,4 @@ function failure(where: string, problems: string[], trace: string[]): Failure {
   return { message: `${where}: ${problems[0]}`, trace: [...problems, ...trace.slice(-EVERY)].join("\n") };
 }
 
-export const check = defineCheck({ title, options: {}, run });
+export const check = defineCheck({ title, options: COUNTERS, run });

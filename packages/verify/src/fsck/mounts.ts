@@ -7,7 +7,7 @@ const { MOUNT: M, SUPER: S, DENTRY: D } = L;
 /** A super block for a message. */
 const superBlock = (sb: number) => `super block ${hex(sb)}`;
 /** A mount for a message. */
-const mount = (v: ArenaView, m: number) => `mount ${hex(m)} (number ${v.u32(m + M.id)})`;
+const mount = (m: number) => `mount ${hex(m)}`;
 
 export function checkDrivers(v: ArenaView) {
   const mounted = new Map<number, number>();
@@ -21,9 +21,9 @@ export function checkDrivers(v: ArenaView) {
     const state = v.u32(e + L.DRIVER_STATE);
     v.expect(state <= 1, "driver", () => `the state of driver ${n} is ${state}`);
     if (state === 0) continue;
-    const number = ((v.u32(e + L.DRIVER_GENERATION) << 8) | (n + 1)) >>> 0;
-    const count = mounted.get(number) ?? 0;
-    mounted.delete(number);
+    const slot = n + 1;
+    const count = mounted.get(slot) ?? 0;
+    mounted.delete(slot);
     v.equal(v.u32(e + L.DRIVER_MOUNTED), count, "driver", () => `the number of file systems of driver ${n}`);
     const length = v.u32(e + L.DRIVER_NAME_LEN);
     if (length === 0 || length > L.DRIVER_NAME_MAX) v.problem("driver", `the name of driver ${n} has ${length} bytes`);
@@ -38,10 +38,10 @@ export function checkDrivers(v: ArenaView) {
 export function checkSupers(v: ArenaView) {
   const live = v.live(L.CACHE_SUPER);
   v.counts.supers = live.length;
-  const devices = new Set<number>();
+  const devices = new Set<bigint>();
   for (const sb of live) {
-    const dev = v.u32(sb + S.dev);
-    if (dev === 0 || dev > v.u32(L.G_NEXT_DEV) || devices.has(dev)) {
+    const dev = v.u64(sb + S.dev);
+    if (dev === 0n || dev > v.u64(L.G_NEXT_DEV) || devices.has(dev)) {
       v.problem("super", `${superBlock(sb)} has the device number ${dev}`);
     }
     devices.add(dev);
@@ -60,7 +60,7 @@ function checkHooks(v: ArenaView, sb: number) {
   let fsFlags = 0;
   let flags = L.D_NO_CACHE;
   if (driver !== 0) {
-    const e = L.DRIVERS + ((driver & 0xff) - 1) * L.DRIVER_SIZE;
+    const e = L.DRIVERS + (driver - 1) * L.DRIVER_SIZE;
     hooks = v.u32(e + L.DRIVER_HOOKS);
     fsFlags = v.u32(e + L.DRIVER_FS_FLAGS);
     const bits = [
@@ -82,21 +82,17 @@ function checkHooks(v: ArenaView, sb: number) {
 export function checkMounts(v: ArenaView) {
   const live = v.live(L.CACHE_MOUNT);
   const root = v.u32(L.G_ROOT_MNT);
-  const ids = new Set<number>();
   v.counts.mounts = live.length;
   v.equal(v.u32(L.G_NR_MOUNTS), live.length, "gauge", () => "the gauge of mounts");
   if (!v.isLive(L.CACHE_MOUNT, root)) v.problem("mount", `the root mount is ${hex(root)}: no live mount`);
   for (const m of live) {
-    const id = v.u32(m + M.id);
-    if (id === 0 || id > v.u32(L.G_NEXT_MNT) || ids.has(id)) v.problem("mount", `${mount(v, m)}: this number`);
-    ids.add(id);
     if (v.u32(m + M.flags) & ~(L.MS_RDONLY | L.MS_NOEXEC))
-      v.problem("mount", `${mount(v, m)} has flags ${v.u32(m + M.flags)}`);
+      v.problem("mount", `${mount(m)} has flags ${v.u32(m + M.flags)}`);
     v.ref(v.u32(m + M.root), "root of a mount");
     const parent = v.u32(m + M.parent);
     if (parent === m) continue;
     if (!v.isLive(L.CACHE_MOUNT, parent)) {
-      v.problem("mount-parent", `${mount(v, m)} stands on ${hex(parent)}: no live mount`);
+      v.problem("mount-parent", `${mount(m)} stands on ${hex(parent)}: no live mount`);
       continue;
     }
     v.ref(v.u32(m + M.mountpoint), "mount point");
@@ -114,11 +110,11 @@ export function checkPlaces(v: ArenaView) {
   for (const m of live) {
     const [root, sb] = [v.u32(m + M.root), v.u32(m + M.sb)];
     const [parent, place] = [v.u32(m + M.parent), v.u32(m + M.mountpoint)];
-    if (!v.isLive(L.CACHE_SUPER, sb)) v.problem("mount", `${mount(v, m)} is of ${hex(sb)}: no live super block`);
-    if (!v.tree.has(root)) v.problem("mount", `the root of ${mount(v, m)} is ${hex(root)}: no live dentry`);
-    else v.equal(v.u32(root + D.sb), sb, "mount", () => `the super block of the root of ${mount(v, m)}`);
+    if (!v.isLive(L.CACHE_SUPER, sb)) v.problem("mount", `${mount(m)} is of ${hex(sb)}: no live super block`);
+    if (!v.tree.has(root)) v.problem("mount", `the root of ${mount(m)} is ${hex(root)}: no live dentry`);
+    else v.equal(v.u32(root + D.sb), sb, "mount", () => `the super block of the root of ${mount(m)}`);
     if (parent === m) {
-      v.equal(place, root, "mount-parent", () => `the place of ${mount(v, m)}, which stands nowhere,`);
+      v.equal(place, root, "mount-parent", () => `the place of ${mount(m)}, which stands nowhere,`);
       continue;
     }
     kids.set(parent, (kids.get(parent) ?? 0) + 1);
@@ -126,18 +122,8 @@ export function checkPlaces(v: ArenaView) {
     checkPlace(v, m, place, parent);
   }
   for (const m of live) {
-    v.equal(
-      v.u32(m + M.nrChildren),
-      kids.get(m) ?? 0,
-      "mount-children",
-      () => `the number of mounts on ${mount(v, m)}`,
-    );
-    v.equal(
-      v.i32(m + M.count),
-      v.refsOf(m).length,
-      "mount-count",
-      () => `the count of ${mount(v, m)} (${v.refsOf(m)})`,
-    );
+    v.equal(v.u32(m + M.nrChildren), kids.get(m) ?? 0, "mount-children", () => `the number of mounts on ${mount(m)}`);
+    v.equal(v.i32(m + M.count), v.refsOf(m).length, "mount-count", () => `the count of ${mount(m)} (${v.refsOf(m)})`);
   }
   for (const d of v.tree)
     v.equal(v.u32(d + D.mounts), on.get(d) ?? 0, "dentry-mounts", () => `the number of mounts on ${v.dentry(d)}`);
@@ -148,7 +134,7 @@ export function checkPlaces(v: ArenaView) {
 
 function checkPlace(v: ArenaView, m: number, place: number, parent: number) {
   if (!v.tree.has(place)) {
-    v.problem("mount-place", `${mount(v, m)} stands on ${hex(place)}: no live dentry`);
+    v.problem("mount-place", `${mount(m)} stands on ${hex(place)}: no live dentry`);
     return;
   }
   const isDir = (d: number) => (v.u32(d + D.flags) & L.D_TYPE) === L.D_DIRECTORY;
@@ -156,14 +142,9 @@ function checkPlace(v: ArenaView, m: number, place: number, parent: number) {
     isDir(place),
     isDir(v.u32(m + M.root)),
     "mount-place",
-    () => `whether the place of ${mount(v, m)} is a directory`,
+    () => `whether the place of ${mount(m)} is a directory`,
   );
-  v.equal(
-    v.u32(place + D.sb),
-    v.u32(parent + M.sb),
-    "mount-place",
-    () => `the file system that ${mount(v, m)} stands in`,
-  );
+  v.equal(v.u32(place + D.sb), v.u32(parent + M.sb), "mount-place", () => `the file system that ${mount(m)} stands in`);
   checkPathTo(v, m, place);
 }
 
@@ -172,7 +153,7 @@ function checkPathTo(v: ArenaView, m: number, place: number) {
   let d = place;
   for (let left = v.tree.size; left > 0 && v.tree.has(d) && v.u32(d + D.parent) !== d; left--) {
     if (v.u32(d + D.flags) & L.D_UNHASHED) {
-      v.problem("mount-place", `${mount(v, m)} stands on ${v.dentry(place)}, and ${v.dentry(d)} is not hashed`);
+      v.problem("mount-place", `${mount(m)} stands on ${v.dentry(place)}, and ${v.dentry(d)} is not hashed`);
       return;
     }
     d = v.u32(d + D.parent);
@@ -192,14 +173,14 @@ function checkMountTable(v: ArenaView, live: number[]) {
       const [parent, place] = [v.u32(m + M.parent), v.u32(m + M.mountpoint)];
       const hash = (Math.imul(parent >>> 7, 0x9e3779b1) + Math.imul(place >>> 7, 0x85ebca6b)) >>> 16;
       const at = m;
-      v.equal(b, hash & (L.MOUNT_HASH - 1), "mount-table", () => `the chain of ${mount(v, at)}`);
+      v.equal(b, hash & (L.MOUNT_HASH - 1), "mount-table", () => `the chain of ${mount(at)}`);
       const key = `${parent} ${place}`;
-      if (places.has(key)) v.problem("mount-table", `${mount(v, m)} stands where another does`);
+      if (places.has(key)) v.problem("mount-table", `${mount(m)} stands where another does`);
       places.add(key);
     }
   }
   for (const m of live) {
-    v.equal(seen.has(m), v.u32(m + M.parent) !== m, "mount-table", () => `whether ${mount(v, m)} is in the table`);
+    v.equal(seen.has(m), v.u32(m + M.parent) !== m, "mount-table", () => `whether ${mount(m)} is in the table`);
   }
 }
 
@@ -213,13 +194,13 @@ function checkMountList(v: ArenaView, live: number[]) {
     }
     seen.add(m);
     const at = m;
-    v.equal(v.u32(m + M.allPrev), prev, "mount-list", () => `what is before ${mount(v, at)}`);
+    v.equal(v.u32(m + M.allPrev), prev, "mount-list", () => `what is before ${mount(at)}`);
     prev = m;
   }
   const root = v.u32(L.G_ROOT_MNT);
   for (const m of live) {
     const placed = m === root || v.u32(m + M.parent) !== m;
-    v.equal(seen.has(m), placed, "mount-list", () => `whether ${mount(v, m)} is in the list`);
+    v.equal(seen.has(m), placed, "mount-list", () => `whether ${mount(m)} is in the list`);
   }
 }
 
@@ -241,5 +222,5 @@ function checkMountReach(v: ArenaView, live: number[]) {
     // A walk in a mount can leave it upward.
     if (v.isLive(L.CACHE_MOUNT, v.u32(m + M.parent))) todo.push(v.u32(m + M.parent));
   }
-  for (const m of live) if (!reached.has(m)) v.problem("leak", `${mount(v, m)} is not reachable`);
+  for (const m of live) if (!reached.has(m)) v.problem("leak", `${mount(m)} is not reachable`);
 }

@@ -58,7 +58,7 @@ const LINKS: Table = new Map([
 const NUMBERS: Table = new Map([
   [L.CACHE_DENTRY, fieldsOf(Dentry, "lockref", "hashLen", "flags", "cookie", "nrChildren", "mounts")],
   [L.CACHE_INODE, fieldsOf(Inode, "mode", "nlink", "size", "pages", "shape", "count", "generation", "ino64")],
-  [L.CACHE_MOUNT, fieldsOf(Mount, "count", "flags", "id", "nrChildren")],
+  [L.CACHE_MOUNT, fieldsOf(Mount, "count", "flags", "nrChildren")],
   [L.CACHE_SUPER, fieldsOf(SuperBlock, "driver", "hooks", "dflags", "active", "readonly")],
   [L.CACHE_FILE, fieldsOf(File, "count", "flags", "pos", "mode", "lastCookie")],
   [L.CACHE_CONTEXT, fieldsOf(Context, "number", "ngroups", "fdHint", "alive", "users", "caps")],

@@ -18,6 +18,7 @@ export interface Step {
 /** The command of the proof, from the project's directory. */
 const COMMAND = "packages/verify/dist/main.js";
 const SEED = ["--seed", "1"];
+const NEAR_END = ["--counters", "near-end"];
 
 /** A thread dies at any access of the operations whose "TREE NAME" contains the text. */
 export const death = (only: string, { seconds = 40, more = [] }: { seconds?: number; more?: string[] } = {}): Step => ({
@@ -32,9 +33,15 @@ export const meanwhile = (only: string, other: string, { seconds = 60 } = {}): S
 });
 
 /** All schedules of the pairs named, with this many preemptions: "TREE@ONE || OTHER". */
-export const pair = (only: string, { bound = 1, seconds = 40 } = {}): Step => ({
-  check: "interleave",
-  args: [COMMAND, "interleave", ...SEED, "--seconds", `${seconds}`, "--bound", `${bound}`, "--only", only],
+export const pair = (only: string, { bound = 1, seconds = 40, nearEnd = false } = {}): Step => ({
+  check: nearEnd ? "interleave, counters near their end" : "interleave",
+  args: [
+    COMMAND,
+    "interleave",
+    ...SEED,
+    ...["--seconds", `${seconds}`, "--bound", `${bound}`, "--only", only],
+    ...(nearEnd ? NEAR_END : []),
+  ],
 });
 
 /** Races in the schedules of the pairs named. */
@@ -56,9 +63,9 @@ export const storefree = (): Step => ({
 });
 
 /** Random work, and the checker of the whole arena. */
-export const fsck = ({ seconds = 4 } = {}): Step => ({
-  check: "fsck",
-  args: [COMMAND, "fsck", ...SEED, "--seconds", `${seconds}`],
+export const fsck = ({ seconds = 4, nearEnd = false } = {}): Step => ({
+  check: nearEnd ? "fsck, counters near their end" : "fsck",
+  args: [COMMAND, "fsck", ...SEED, "--seconds", `${seconds}`, ...(nearEnd ? NEAR_END : [])],
 });
 
 /** Real threads. */

@@ -304,4 +304,87 @@ export const LOCKS: Mutant[] = [
     ],
     caughtBy: [pair("driver@shrink || stat"), pair("small@sysUnlink(path=/d/e/g) || open"), torture()],
   },
+  {
+    name: "a sequence that is below the one read counts as unchanged",
+    edits: [
+      {
+        file: "mem/lock/seqlock.ts",
+        from: "return atomic.load<u32>(p) != s || (s & 1) != 0;",
+        to: "return atomic.load<u32>(p) > s || (s & 1) != 0;",
+      },
+    ],
+    caughtBy: [pair("small@sysChown(path=/d/f || sysOpen(path=/d/f flags=2", { nearEnd: true })],
+  },
+  {
+    name: "epochs of readers are compared as numbers",
+    edits: [
+      { file: "mem/smr/smr.ts", from: "if (<i32>(e - oldest) >= 0) continue;", to: "if (e >= oldest) continue;" },
+    ],
+    caughtBy: [tests("mem/counters-end", "the epoch comes round")],
+  },
+  {
+    name: "the sign of a difference tells which of two epochs of retired objects is older",
+    edits: [
+      {
+        file: "mem/smr/smr.ts",
+        from: "return now - retired > now - safeEpoch;",
+        to: "return <i32>(retired - safeEpoch) < 0 && now != 0;",
+      },
+    ],
+    caughtBy: [tests("mem/counters-end", "waits for its grace period")],
+  },
+  {
+    name: "the epoch 0 is not passed over",
+    edits: [{ file: "mem/smr/smr.ts", from: "e + 2 == 0 ? 2 : e + 2", to: "e + 2" }],
+    caughtBy: [tests("mem/counters-end", "the epoch comes round")],
+  },
+  {
+    name: "device numbers have 32 bits",
+    edits: [
+      {
+        file: "vfs/mount/super.ts",
+        from: "sb.dev = atomic.add<u64>(G_NEXT_DEV, 1) + 1;",
+        to: "sb.dev = atomic.add<u32>(G_NEXT_DEV, 1) + 1;",
+      },
+    ],
+    caughtBy: [tests("mem/counters-end", "device number"), fsck({ nearEnd: true })],
+  },
+  {
+    name: "the number of a driver has 22 bits of its slot's generation",
+    edits: [
+      {
+        file: "vfs/mount/super.ts",
+        from: "return <f64>(load<u64>(slotOf(driver) + DRIVER_GENERATION) * DRIVER_SLOTS + driver);",
+        to: "return <f64>((load<u64>(slotOf(driver) + DRIVER_GENERATION) & 0x3fffff) * DRIVER_SLOTS + driver);",
+      },
+    ],
+    caughtBy: [tests("mem/counters-end", "unregistered driver")],
+  },
+  {
+    name: "a slot of drivers is used when its numbers are used up",
+    edits: [
+      {
+        file: "vfs/mount/super.ts",
+        from: "if (free == 0 && load<u64>(e + DRIVER_GENERATION) < DRIVER_GENERATIONS) free = slot;",
+        to: "if (free == 0 && load<u64>(e + DRIVER_GENERATION) <= DRIVER_GENERATIONS) free = slot;",
+      },
+    ],
+    caughtBy: [tests("mem/counters-end", "slot of drivers")],
+  },
+  {
+    name: "the generation of an inode becomes 0 when it comes round",
+    edits: [
+      {
+        file: "vfs/inode/icache.ts",
+        from: "i.generation = max<u32>(i.generation + 1, 1);",
+        to: "i.generation += 1;",
+      },
+    ],
+    caughtBy: [tests("mem/counters-end", "inode numbers go on")],
+  },
+  {
+    name: "a file may have any number of links",
+    edits: [{ file: "vfs/ops/link.ts", from: "else if (i.nlink >= LINK_MAX) err = -EMLINK;\n", to: "" }],
+    caughtBy: [tests("mem/counters-end", "EMLINK")],
+  },
 ];

@@ -159,7 +159,7 @@ class Run {
     const harness = this.#harnesses.of(tree, ops.length, polls);
     this.counted.schedules += go(harness, ops).schedules;
     const { races } = harness.machine;
-    if (races !== null) this.races.take(races, ops.map((op) => op.name).join(" || "), caseId(tree, ops, polls));
+    if (races !== null) this.races.take(races, ops.map((op) => op.name).join(" || "), caseId(tree, ops, { polls }));
   }
 
   /** Explores the witnesses of the allowed races; skips those that another witness has met. */

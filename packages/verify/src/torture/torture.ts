@@ -3,6 +3,7 @@
  * their identity and generation, readers that know which file may be at which name, and threads that make every kind of change.
  *
  *   npm run verify -- torture [--seconds N] [--seed N] [--threads N] [--lookups N] [--renames N] [--core FILE]
+ *   npm run verify -- torture --counters near-end                              all counters begin close to their end
  *   npm run verify -- torture --planted all|NAME [--seconds N]
  *
  * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The schedules of the threads
@@ -16,6 +17,7 @@ import { createVfs, type Vfs } from "../../../threadfs/dist/src/index.js";
 import { H_POISON } from "../arena/layout.js";
 import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
+import { COUNTERS, isNearEnd, setCountersNearEnd } from "../fsck/near-end.js";
 import { defineCheck, type Outcome, type RunOptions } from "../support/check.js";
 import { elementAt, stackOf } from "../support/defined.js";
 import { notEmpty } from "../support/usage-error.js";
@@ -80,6 +82,8 @@ export interface TortureOptions extends Partial<RunOptions> {
   lookups?: number | undefined;
   renames?: number | undefined;
   roles?: readonly Role[] | undefined;
+  /** "near-end": all counters are close to their end at first. */
+  counters?: string | undefined;
   /** Another build, for the tests of this tool. */
   core?: WebAssembly.Module | undefined;
 }
@@ -105,8 +109,9 @@ function planOf(options: TortureOptions): Plan {
   const kinds = counting ? COUNT_ROLES : ROLES;
   const threads = options.threads ?? (counting ? COUNT_THREADS : short ? 5 : 6);
   const roles = options.roles ?? Array.from({ length: threads }, (_, i) => elementAt(kinds, i % kinds.length));
+  const also = isNearEnd(options.counters) ? " --counters near-end" : "";
   const counts = counting ? ` --lookups ${lookups} --renames ${renames}` : "";
-  const replay = `npm run verify -- torture --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}`;
+  const replay = `npm run verify -- torture --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}${also}`;
   return { seed, lookups, renames, limit, roles, replay };
 }
 
@@ -131,6 +136,7 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
     vfs.fs.mkdirSync("/t/tmp", { recursive: true });
     const workloads = makeWorkloads(thread);
     for (const workload of Object.values<Workload>(workloads)) workload.build(thread);
+    if (isNearEnd(options.counters)) setCountersNearEnd(vfs.handle.memory);
     await supervisor.start();
     began = performance.now();
     await supervise(supervisor, plan, began, log);
@@ -287,6 +293,7 @@ export const check = defineCheck({
     renames: { type: "number", least: 0 },
     core: { type: "string" },
     planted: { type: "string" },
+    ...COUNTERS,
   },
   run: async ({ core: file, planted, seconds, ...options }) => {
     if (planted !== undefined) {

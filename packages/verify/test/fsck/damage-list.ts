@@ -286,7 +286,6 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a mount's place", "mount-place", (w) => w.add(w.mount + MOUNT.mountpoint, 4)],
   ["a mount on a file", "mount-place", (w) => w.set(w.mount + MOUNT.mountpoint, w.d("/dir/file"))],
   ["a mount's super block", "mount", (w) => w.add(w.mount + MOUNT.sb, 4)],
-  ["a mount's number", "mount", (w) => w.set(w.mount + MOUNT.id, w.get(w.rootMount + MOUNT.id))],
   ["a mount's flags", "mount", (w) => w.set(w.mount + MOUNT.flags, 64)],
   ["the root mount", "mount", (w) => w.set(L.G_ROOT_MNT, 0)],
   [

@@ -14,7 +14,7 @@ import { lock, unlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
 import { Dentry, dentryName } from "../../vfs/dcache/dentry";
 import { Inode, inodeNumber } from "../../vfs/inode/inode";
-import { SuperBlock } from "../../vfs/mount/super";
+import { driverNumber, SuperBlock } from "../../vfs/mount/super";
 import { hookDepth, setHookDepth } from "../../vfs/task/thread";
 
 const NAME1: u32 = SCRATCH.DRIVER + DRIVER_NAME1;
@@ -34,7 +34,7 @@ export function driverAttrU32(offset: usize): u32 {
 /** Calls a hook. The caller has checked that the driver has it. */
 export function callDriver(op: i32, sb: SuperBlock, a: f64, b: f64, c: f64, d: f64): f64 {
   setHookDepth(hookDepth + 1);
-  const r = host.driverCall(op, sb.driver, a, b, c, d);
+  const r = host.driverCall(op, driverNumber(sb.driver), a, b, c, d);
   setHookDepth(hookDepth - 1);
   return r;
 }

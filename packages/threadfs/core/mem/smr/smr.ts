@@ -164,12 +164,21 @@ export function rcuPoll(): void {
   safeEpoch = oldestReader(goal, load<u32>(G_RCU_COUNT) > BACKLOG);
 }
 
+/**
+ * Whether the grace period of an object that was retired in this epoch is over. Under the lock, so that no object is from a later
+ * epoch than G_EPOCH: ages are compared, and an object may wait for any number of epochs.
+ */
+function isOver(retired: u32): bool {
+  const now = atomic.load<u32>(G_EPOCH);
+  return now - retired > now - safeEpoch;
+}
+
 /** The next retired object whose grace period is over, or 0. */
 export function rcuTake(): usize {
   if (atomic.load<u32>(G_RCU_HEAD) == 0) return 0;
   lock(G_RCU_LOCK);
   const p = <usize>load<u32>(G_RCU_HEAD);
-  if (p == 0 || <i32>(load<u32>(linkOf(p) + RETIRED_EPOCH) - safeEpoch) >= 0) {
+  if (p == 0 || !isOver(load<u32>(linkOf(p) + RETIRED_EPOCH))) {
     unlock(G_RCU_LOCK);
     return 0;
   }

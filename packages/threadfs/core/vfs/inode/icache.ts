@@ -21,7 +21,8 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   if (!i) return i;
   writeSeqBegin(i.seq);
   if (i.generation == 0) i.generation = load<u32>(G_INODE_GENERATION);
-  i.generation += 1;
+  // 0 means that the memory has never held an inode, so the generation passes over it when it comes round.
+  i.generation = max<u32>(i.generation + 1, 1);
   i.mode = mode;
   i.uid = uid;
   i.gid = gid;
@@ -70,7 +71,7 @@ export function iput(i: Inode): void {
 }
 
 function headOf(sb: SuperBlock, ino: f64): usize {
-  const h = <u32>(<i64>ino) * 0x9e3779b1 + sb.dev;
+  const h = <u32>(<i64>ino) * 0x9e3779b1 + <u32>sb.dev;
   return INODE_HEADS + (((h >> 8) & (INODE_HASH - 1)) << 2);
 }
 

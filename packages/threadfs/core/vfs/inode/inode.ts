@@ -14,8 +14,8 @@
  *   112 shape u32 (shape of data)
  *   116 rcuNext  120 rcuTag  124 recount u32 (references found by the recount, recount.ts)
  *
- * The number of an inode in memory is made of its address and its generation, which grows whenever the memory is
- * reused: no two files ever have the same number.
+ * The number of an inode in memory is made of its address and 28 bits of its generation, which grows whenever the memory is
+ * reused: no two files that exist at one time have the same number, and one comes again after 2^28 files in its place.
  */
 
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";

@@ -33,7 +33,7 @@ import {
   rootMount,
   unlockNamespace,
 } from "./namespace";
-import { addDriverMounts, newSuper, SuperBlock } from "./super";
+import { addDriverMount, dropDriverMount, newSuper, SuperBlock } from "./super";
 import { umountTree } from "./umount";
 
 /** Bound of mounts stacked at one place. */
@@ -41,7 +41,7 @@ const STACKED_MAX: i32 = 100000;
 const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
 
 /** Creates a file system: type 0 in memory, else a driver's number. null: nd.err. */
-function makeSuper(nd: Nameidata, type: i32, readonly: bool): SuperBlock {
+function makeSuper(nd: Nameidata, type: f64, readonly: bool): SuperBlock {
   const none = changetype<SuperBlock>(0);
   if (type == 0) {
     const sb = tmpfsSuper(0x3ff, 0, 0, readonly);
@@ -49,17 +49,18 @@ function makeSuper(nd: Nameidata, type: i32, readonly: bool): SuperBlock {
     return sb;
   }
   // Count the mount first, so that the driver cannot be unregistered while it is asked for its root.
-  nd.err = addDriverMounts(type, 1);
+  const driver = addDriverMount(type);
+  nd.err = min(driver, 0);
   if (nd.err != 0) return none;
-  const sb = newSuper(type, readonly);
+  const sb = newSuper(driver, readonly);
   if (!sb) {
     nd.err = -ENOSPC;
-    addDriverMounts(type, -1);
+    dropDriverMount(driver);
     return none;
   }
   nd.err = driverRoot(sb);
   if (nd.err == 0) return sb;
-  addDriverMounts(type, -1);
+  dropDriverMount(driver);
   slabFree(sb.at);
   return none;
 }
@@ -146,7 +147,7 @@ function mayMount(nd: Nameidata): i32 {
 }
 
 /** Mounts a new file system at the path in nd. */
-export function doNewMount(nd: Nameidata, type: i32, flags: u32): i32 {
+export function doNewMount(nd: Nameidata, type: f64, flags: u32): i32 {
   let err = mayMount(nd);
   if (err != 0) return err;
   const sb = makeSuper(nd, type, (flags & MS_RDONLY) != 0);
@@ -169,7 +170,7 @@ function dropSuper(sb: SuperBlock): i32 {
   const d = sb.root;
   sb.root_ = 0;
   dput(d);
-  addDriverMounts(sb.driver, -1);
+  dropDriverMount(sb.driver);
   retire(sb.at);
   return -ENOSPC;
 }

@@ -2,7 +2,7 @@
  * The mount table: which file system is mounted on which directory.
  *
  * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything) 4 mountpoint ptr 8 root ptr 12 sb ptr
- *   16 detachedNext ptr  20 flags u32  24 id u32  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
+ *   16 detachedNext ptr  20 flags u32  24 unused  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
  *   48 recount u32 (references found by the recount, recount.ts)  52 nrChildren u32 (mounts on this one)
  *   56 oldParent ptr  60 oldPoint ptr (of a detached mount, with detachedNext, for its detacher alone: umount.ts)
  *   64 count i32, in a cache line that no walk in rcu mode reads
@@ -36,7 +36,6 @@ import {
   G_MOUNT_LOCK,
   G_MOUNT_SEQ,
   G_MOUNTS,
-  G_NEXT_MNT,
   G_NR_MOUNTS,
   G_NS_LOCK,
   G_RENAME_LOCK,
@@ -45,7 +44,7 @@ import {
   MOUNT_HEADS,
 } from "../layout";
 import { kalloc, retire } from "../recovery/reclaim";
-import { addDriverMounts, SuperBlock } from "./super";
+import { dropDriverMount, SuperBlock } from "./super";
 
 export const MOUNT_SIZE: u32 = 128;
 export const MOUNT_LINK: u32 = offsetof<Mount>("rcuNext");
@@ -64,7 +63,7 @@ export class Mount {
   sb_: u32;
   detachedNext: u32;
   flags_: u32;
-  id: u32;
+  unused: u32;
   hashNext_: u32;
   allNext_: u32;
   allPrev_: u32;
@@ -193,7 +192,7 @@ export function deactivateSuper(sb: SuperBlock): void {
   const root = sb.root;
   sb.root_ = 0;
   if (root) shrinkDcacheForUmount(root);
-  addDriverMounts(sb.driver, -1);
+  dropDriverMount(sb.driver);
   retire(sb.at);
 }
 
@@ -266,7 +265,6 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   m.sb_ = <u32>sb.at;
   atomic.store<u32>(m.count, 1);
   m.flags = flags;
-  m.id = atomic.add<u32>(G_NEXT_MNT, 1) + 1;
   m.hashNext = 0;
   m.allNext = 0;
   m.allPrev = 0;

@@ -1,12 +1,17 @@
 /**
  * Super blocks, and the table of drivers.
  *
- * Type 0 is the in-memory file system. Any other type is a driver's number: its slot in the table (low 8 bits) and the
- * slot's generation, so that the number of an unregistered driver is never reused.
+ * Type 0 is the in-memory file system. Any other type is a driver's number: its slot in the table plus DRIVER_SLOTS times how
+ * many drivers the slot has had. Such a number has 53 bits, so a double holds it exactly, and it never comes round: the number of
+ * an unregistered driver is never another's. A super block names its driver by the slot, which no other driver gets while a file
+ * system of the driver exists.
  *
- * SuperBlock (256 bytes, typed cache): 0 dev u32 4 driver i32 8 hooks u32 12 fsFlags u32
- *   16 dflags u32 (initial flags of its dentries)  20 root ptr  24 active u32 (mounts)  28 readonly u32
- *   32 renameMutex u32 (s_vfs_rename_mutex)  36 rcu link  40 rcu tag  44 recount u32 (recount.ts)
+ * SuperBlock (256 bytes, typed cache): 0 dev u64  8 driver i32 (slot plus one, 0: in memory)  12 hooks u32  16 fsFlags u32
+ *   20 dflags u32 (initial flags of its dentries)  24 root ptr  28 active u32 (mounts)  32 readonly u32
+ *   36 renameMutex u32 (s_vfs_rename_mutex)  40 rcu link  44 rcu tag  48 recount u32 (recount.ts)
+ *
+ * Driver (128 bytes, in a table): 0 state u32 (0 free, 1 used)  4 hooks u32  8 generation u64 (how many drivers the slot has had)
+ *   16 fsFlags u32  20 mounted u32 (how many of its file systems exist)  24 bytes of the name u32  28 the name
  */
 
 import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC, EPERM } from "../../../abi/errno";
@@ -15,9 +20,10 @@ import * as HOOK from "../../../abi/hooks";
 import { DRIVER_NAME_MAX } from "../../../abi/limits";
 import * as shared from "../../../abi/memory";
 import { slabAlloc } from "../../mem/alloc/slab";
+import { corrupt } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { synchronizeRcu } from "../../mem/smr/smr";
-import { put32, set32 } from "../../mem/undo/log";
+import { put32, put64, set32 } from "../../mem/undo/log";
 import {
   D_NO_CACHE,
   D_OP_COMPARE,
@@ -35,19 +41,21 @@ export const SUPER_LINK: u32 = offsetof<SuperBlock>("rcuNext");
 export const SUPER_KEEP: u32 =
   (1 << (offsetof<SuperBlock>("active_") >> 2)) | (1 << (offsetof<SuperBlock>("renameMutex_") >> 2));
 
-/** Entry of a driver in the table: state (0 free, 1 used), generation, hooks, flags, how many of its file systems are mounted. */
 export const DRIVER_STATE: u32 = 0;
-export const DRIVER_GENERATION: u32 = 4;
-export const DRIVER_HOOKS: u32 = 8;
-export const DRIVER_FS_FLAGS: u32 = 12;
-export const DRIVER_MOUNTED: u32 = 16;
-/** Bytes of the name, and the name itself. */
+export const DRIVER_HOOKS: u32 = 4;
+export const DRIVER_GENERATION: u32 = 8;
+export const DRIVER_FS_FLAGS: u32 = 16;
+export const DRIVER_MOUNTED: u32 = 20;
 export const DRIVER_NAME_LEN: u32 = shared.DRIVER_NAME_LEN;
 export const DRIVER_NAME: u32 = shared.DRIVER_NAME;
+/** A driver's number is a slot plus one plus this times the slot's generation, which has 45 bits. */
+export const DRIVER_SLOTS: u32 = 256;
+const DRIVER_GENERATIONS: u64 = ((<u64>1) << 53) / DRIVER_SLOTS - 1;
 
 @unmanaged
 export class SuperBlock {
-  dev: u32;
+  /** The number that stat shows: how many file systems there have been before. */
+  dev: u64;
   driver: i32;
   hooks: u32;
   fsFlags: u32;
@@ -74,17 +82,17 @@ export class SuperBlock {
   }
 }
 
-/** A super block without a root; null: the arena is full. `driver` 0: in memory. */
+/** A super block without a root; null: the arena is full. `driver`: the slot of its driver plus one, 0: in memory. */
 export function newSuper(driver: i32, readonly: bool): SuperBlock {
   const sb = changetype<SuperBlock>(slabAlloc(CACHE_SUPER, false));
   if (!sb) return sb;
-  sb.dev = atomic.add<u32>(G_NEXT_DEV, 1) + 1;
+  sb.dev = atomic.add<u64>(G_NEXT_DEV, 1) + 1;
   sb.driver = driver;
   sb.hooks = 0;
   sb.fsFlags = 0;
   sb.dflags = D_NO_CACHE;
   if (driver != 0) {
-    const e = driverEntry(driver);
+    const e = slotOf(driver);
     sb.hooks = load<u32>(e + DRIVER_HOOKS);
     sb.fsFlags = load<u32>(e + DRIVER_FS_FLAGS);
     sb.dflags = dentryFlags(sb.hooks, sb.fsFlags);
@@ -105,32 +113,45 @@ function dentryFlags(hooks: u32, fsFlags: u32): u32 {
   return f;
 }
 
-/** The table entry of a driver; 0: no such driver (any more). */
-export function driverEntry(driver: i32): usize {
-  const i = <u32>(driver & 0xff) - 1;
-  if (i >= MAX_DRIVERS) return 0;
-  const e = DRIVERS + i * DRIVER_SIZE;
-  if (load<u32>(e + DRIVER_STATE) == 0 || load<u32>(e + DRIVER_GENERATION) != <u32>driver >> 8) return 0;
-  return e;
+/** The table entry of the driver in a slot, plus one as in a super block. */
+export function slotOf(driver: i32): usize {
+  if (<u32>(driver - 1) >= MAX_DRIVERS) corrupt(DRIVERS);
+  return DRIVERS + <u32>(driver - 1) * DRIVER_SIZE;
+}
+
+/** The table entry of a driver by its number; 0: no such driver (any more). */
+function driverEntry(number: f64): usize {
+  const slot = <i32>(<i64>number & (DRIVER_SLOTS - 1));
+  if (slot == 0 || <u32>slot > MAX_DRIVERS) return 0;
+  const e = slotOf(slot);
+  return load<u32>(e + DRIVER_STATE) != 0 && driverNumber(slot) == number ? e : 0;
+}
+
+/** The number of the driver that is in a slot. */
+export function driverNumber(driver: i32): f64 {
+  return <f64>(load<u64>(slotOf(driver) + DRIVER_GENERATION) * DRIVER_SLOTS + driver);
 }
 
 function sameName(e: usize, name: usize, len: u32): bool {
   return load<u32>(e + DRIVER_NAME_LEN) == len && memory.compare(e + DRIVER_NAME, name, len) == 0;
 }
 
-/** register_filesystem(): the driver's number, the same in every thread, or -errno. `mayAdd`: false refuses a new name. */
-export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u32, mayAdd: bool): i32 {
+/**
+ * register_filesystem(): the driver's number, the same in every thread, or -errno. `mayAdd`: false refuses a new name. -ENOSPC: no
+ * slot is free, or those that are have had as many drivers as there are numbers.
+ */
+export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u32, mayAdd: bool): f64 {
   if (len == 0 || len > <u32>DRIVER_NAME_MAX) return -EINVAL;
   lock(G_DRIVER_LOCK);
-  let free: usize = 0;
-  let answer: i32 = 0;
-  for (let i: u32 = 0; i < MAX_DRIVERS; i++) {
-    const e = DRIVERS + i * DRIVER_SIZE;
+  let free: i32 = 0;
+  let answer: f64 = 0;
+  for (let slot: i32 = 1; slot <= <i32>MAX_DRIVERS; slot++) {
+    const e = slotOf(slot);
     if (load<u32>(e + DRIVER_STATE) == 0) {
-      if (free == 0) free = e;
+      if (free == 0 && load<u64>(e + DRIVER_GENERATION) < DRIVER_GENERATIONS) free = slot;
     } else if (sameName(e, name, len)) {
       const same = load<u32>(e + DRIVER_HOOKS) == hooks && load<u32>(e + DRIVER_FS_FLAGS) == fsFlags;
-      answer = same ? driverNumber(e) : -EEXIST;
+      answer = same ? driverNumber(slot) : -EEXIST;
       break;
     }
   }
@@ -138,13 +159,14 @@ export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u
     if (!mayAdd) answer = -EPERM;
     else if (free == 0) answer = -ENOSPC;
     else {
-      set32(free + DRIVER_GENERATION, (load<u32>(free + DRIVER_GENERATION) + 1) & 0x3fffff);
-      set32(free + DRIVER_HOOKS, hooks);
-      set32(free + DRIVER_FS_FLAGS, fsFlags);
-      set32(free + DRIVER_MOUNTED, 0);
-      set32(free + DRIVER_NAME_LEN, len);
-      memory.copy(free + DRIVER_NAME, name, len);
-      put32(free + DRIVER_STATE, 1);
+      const e = slotOf(free);
+      put64(e + DRIVER_GENERATION, load<u64>(e + DRIVER_GENERATION) + 1);
+      set32(e + DRIVER_HOOKS, hooks);
+      set32(e + DRIVER_FS_FLAGS, fsFlags);
+      set32(e + DRIVER_MOUNTED, 0);
+      set32(e + DRIVER_NAME_LEN, len);
+      memory.copy(e + DRIVER_NAME, name, len);
+      put32(e + DRIVER_STATE, 1);
       answer = driverNumber(free);
     }
   }
@@ -152,17 +174,13 @@ export function registerFilesystem(name: usize, len: u32, hooks: u32, fsFlags: u
   return answer;
 }
 
-function driverNumber(e: usize): i32 {
-  return <i32>(load<u32>(e + DRIVER_GENERATION) << 8) | (<i32>((e - DRIVERS) / DRIVER_SIZE) + 1);
-}
-
 /**
  * unregister_filesystem(): frees the entry and waits for a grace period, so that walks that have seen the driver's
  * hooks end before the caller removes the hooks. -EBUSY: the driver has a file system.
  */
-export function unregisterFilesystem(driver: i32): i32 {
+export function unregisterFilesystem(number: f64): i32 {
   lock(G_DRIVER_LOCK);
-  const e = driverEntry(driver);
+  const e = driverEntry(number);
   const err = e == 0 ? -ENODEV : load<u32>(e + DRIVER_MOUNTED) != 0 ? -EBUSY : 0;
   if (err == 0) put32(e + DRIVER_STATE, 0);
   unlock(G_DRIVER_LOCK);
@@ -170,12 +188,20 @@ export function unregisterFilesystem(driver: i32): i32 {
   return err;
 }
 
-/** Changes the number of a driver's file systems by `n`. -ENODEV: no such driver. */
-export function addDriverMounts(driver: i32, n: i32): i32 {
-  if (driver == 0) return 0;
+/** The slot, plus one, of the driver with this number, with one file system more; -ENODEV: no such driver. */
+export function addDriverMount(number: f64): i32 {
   lock(G_DRIVER_LOCK);
-  const e = driverEntry(driver);
-  if (e != 0) set32(e + DRIVER_MOUNTED, load<u32>(e + DRIVER_MOUNTED) + n);
+  const e = driverEntry(number);
+  if (e != 0) set32(e + DRIVER_MOUNTED, load<u32>(e + DRIVER_MOUNTED) + 1);
   unlock(G_DRIVER_LOCK);
-  return e == 0 ? -ENODEV : 0;
+  return e == 0 ? -ENODEV : <i32>((e - DRIVERS) / DRIVER_SIZE) + 1;
+}
+
+/** A file system of the driver in a slot has ended; 0: one in memory. */
+export function dropDriverMount(driver: i32): void {
+  if (driver == 0) return;
+  lock(G_DRIVER_LOCK);
+  const mounted = slotOf(driver) + DRIVER_MOUNTED;
+  set32(mounted, load<u32>(mounted) - 1);
+  unlock(G_DRIVER_LOCK);
 }

@@ -61,7 +61,7 @@ import {
   SLOT_CONTEXT,
 } from "../layout";
 import { Mount } from "../mount/namespace";
-import { DRIVER_MOUNTED, SuperBlock } from "../mount/super";
+import { DRIVER_MOUNTED, SuperBlock, slotOf } from "../mount/super";
 import { detachTree } from "../mount/umount";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
 import { admitOthers, excludeOthers } from "./exclusion";
@@ -358,9 +358,8 @@ function storeSuperCounts(): void {
     const sb = changetype<SuperBlock>(p);
     if (sb.recount == 0 || sb.recount & FREE) continue;
     atomic.store<u32>(sb.active, sb.recount);
-    const n = <u32>(sb.driver & 0xff);
-    if (n == 0) continue;
-    const mounted = DRIVERS + (n - 1) * DRIVER_SIZE + DRIVER_MOUNTED;
+    if (sb.driver == 0) continue;
+    const mounted = slotOf(sb.driver) + DRIVER_MOUNTED;
     set32(mounted, load<u32>(mounted) + 1);
   }
 }

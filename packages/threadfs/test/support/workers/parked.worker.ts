@@ -16,7 +16,7 @@ const vfs = await attachVfs(handle, {
     Atomics.wait(shared, 1, 0, parkMs);
   },
 });
-Atomics.store(shared, 2, vfs.threadSlot);
+new Float64Array(shared.buffer, 8, 1)[0] = vfs.threadSlot;
 let result: ParkedResult;
 try {
   result = { value: new Function("vfs", "POINT", source)(vfs, POINT) };

@@ -167,10 +167,9 @@ export class Bound implements Workload {
   }
 }
 
-/** Words of a shared context: its number, descriptors of the two directories, descriptors of files. */
-const CONTEXT = 0;
-const DIR_FDS = 1;
-const FILE_FDS = 3;
+/** Words of a shared context: its number, which takes two of them, descriptors of the two directories, descriptors of files. */
+const DIR_FDS = 2;
+const FILE_FDS = 4;
 const FILES = 6;
 const CONTEXT_WORDS = FILE_FDS + FILES;
 
@@ -200,11 +199,25 @@ function failed(t: Thread, result: number, call: string): boolean {
 export class Shared implements Workload {
   readonly items = 4;
   readonly #words: Int32Array;
+  /** The same memory, for the numbers. */
+  readonly #numbers: BigInt64Array;
   readonly #base: number;
 
   constructor({ words }: Thread, take: TakeWords) {
     this.#words = words;
-    this.#base = take(this.items * CONTEXT_WORDS);
+    this.#numbers = new BigInt64Array(words.buffer, words.byteOffset, words.length >>> 1);
+    const first = take(this.items * CONTEXT_WORDS + 1);
+    this.#base = first + (first % 2);
+  }
+
+  /** The number of a context, 0: there is none. */
+  #context(i: number): number {
+    return Number(Atomics.load(this.#numbers, (this.#base + i * CONTEXT_WORDS) / 2));
+  }
+
+  /** @returns the number before */
+  #setContext(i: number, number: number): number {
+    return Number(Atomics.exchange(this.#numbers, (this.#base + i * CONTEXT_WORDS) / 2, BigInt(number)));
   }
 
   #load(i: number, word: number): number {
@@ -223,11 +236,11 @@ export class Shared implements Workload {
   }
 
   write(t: Thread, i: number): void {
-    const ctx = this.#load(i, CONTEXT);
+    const ctx = this.#context(i);
     if (ctx === 0) this.#make(t, i);
     else if (t.next(8) !== 0) this.#use(t, i, ctx);
     else {
-      this.#exchange(i, CONTEXT, 0);
+      this.#setContext(i, 0);
       t.must(t.contextDestroy(ctx), "contextDestroy");
       for (let k = 0; k < FILES; k++) this.#exchange(i, FILE_FDS + k, 0);
     }
@@ -241,7 +254,7 @@ export class Shared implements Workload {
     }
     t.must(t.chdir(first, ctx), "chdir");
     t.must(t.chroot(second, ctx), "chroot");
-    this.#exchange(i, CONTEXT, ctx);
+    this.#setContext(i, ctx);
   }
 
   #use(t: Thread, i: number, ctx: number): void {
@@ -278,7 +291,7 @@ export class Shared implements Workload {
   }
 
   read(t: Thread, i: number): void {
-    const ctx = this.#load(i, CONTEXT);
+    const ctx = this.#context(i);
     if (ctx === 0) return;
     this.#use(t, i, ctx);
     const cwd = t.getcwd(ctx);
@@ -292,7 +305,7 @@ export class Shared implements Workload {
 
   end(t: Thread): void {
     for (let i = 0; i < this.items; i++) {
-      const ctx = this.#exchange(i, CONTEXT, 0);
+      const ctx = this.#setContext(i, 0);
       if (ctx !== 0) failed(t, t.contextDestroy(ctx), "contextDestroy");
     }
   }
