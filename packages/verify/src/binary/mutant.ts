@@ -17,8 +17,16 @@ const BUILD_MS = 300_000;
 /** Beside the sources: the files that determine the compiler. */
 const TOOLS = ["package-lock.json"];
 
-/** `file` below core/; `from` must stand in it exactly once */
+/**
+ * `file`: below core/, or the path of a package's TypeScript from the project's directory ("packages/threadfs/src/..."). `from` must
+ * stand in it exactly once.
+ */
 export type Edit = { file: string; from: string; to: string };
+
+/** Whether an edit changes the core; the others change the TypeScript of a package. */
+export function isCoreEdit({ file }: Edit): boolean {
+  return !file.startsWith("packages/");
+}
 
 /** The sources of the core by their paths below core/. */
 export function coreSources(root = ROOT): Map<string, string> {
@@ -26,6 +34,12 @@ export function coreSources(root = ROOT): Map<string, string> {
   const files = readdirSync(base, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files.map(({ parentPath, path, name }) => relative(base, join(parentPath ?? path, name))).sort();
   return new Map(paths.map((path) => [path, readFileSync(join(base, path), "utf8")]));
+}
+
+/** The files of packages that edits change, by the paths that the edits give. */
+export function packageSources(edits: Edit[]): Map<string, string> {
+  const files = edits.filter((edit) => !isCoreEdit(edit)).map(({ file }) => file);
+  return new Map(files.map((file) => [file, readFileSync(join(ROOT, file), "utf8")]));
 }
 
 /**
@@ -36,7 +50,7 @@ export function applyEdits(sources: Map<string, string>, edits: Edit[]) {
   const out = new Map(sources);
   for (const { file, from, to } of edits) {
     const text = out.get(file);
-    if (text?.split(from).length !== 2) throw new Error(`core/${file} does not hold this once: ${from}`);
+    if (text?.split(from).length !== 2) throw new Error(`${file} does not hold this once: ${from}`);
     out.set(
       file,
       text.replace(from, () => to),
@@ -72,6 +86,7 @@ const KEPT = join(tmpdir(), "threadfs-mutants");
 
 /**
  * A directory with core/ as edited and core.wasm, core.wasm.map; with `debug` also core.debug.wasm. Made once for the same sources.
+ * @param edits of the core
  * @throws Error when an edit does not fit, or the compiler's
  */
 export async function keptMutant(edits: Edit[], { debug = false }: { debug?: boolean } = {}): Promise<string> {

@@ -1,17 +1,20 @@
 /**
- * Faults to be planted in the core, as edits of its source, and the checks that are to catch each, the fastest first. One list for
+ * Faults to be planted in the core and in the packages around it, as edits of their sources, and the checks that are to catch each, the fastest first. One list for
  * packages/verify/src/planted/planted.ts and for the torture run's own tests.
  */
 import type { Edit } from "../binary/mutant.js";
+import { API } from "./api-faults.js";
 import { CONTEXTS } from "./context-faults.js";
 import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
 import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
 import { LOCKS } from "./lock-faults.js";
+import { NODE_FS_CALLS } from "./node-fs-faults.js";
+import { TOOLS } from "./tool-faults.js";
 import { WALK } from "./walk-faults.js";
 
-/** A core with a fault. */
+/** A core, or a package, with a fault. */
 export interface Mutant {
   name: string;
   /** Its number in the list of bugs that this algorithm has had (docs/planted.md). */
@@ -23,7 +26,17 @@ export interface Mutant {
   caughtBy: Step[];
 }
 
-export const MUTANTS: Mutant[] = [...LOCKS, ...CACHE, ...WALK, ...FILES, ...CONTEXTS, ...DRIVERS];
+export const MUTANTS: Mutant[] = [
+  ...LOCKS,
+  ...CACHE,
+  ...WALK,
+  ...FILES,
+  ...CONTEXTS,
+  ...DRIVERS,
+  ...NODE_FS_CALLS,
+  ...API,
+  ...TOOLS,
+];
 
 /** The numbered bugs that cannot be planted, and why. */
 export const NOT_PLANTED: Record<number, string> = {

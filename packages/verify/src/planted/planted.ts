@@ -1,6 +1,6 @@
 /**
- * Tests the checks: faults are planted in the core's source, one at a time (faults.ts), the core is built, and the
- * checks run in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
+ * Tests the checks: faults are planted in the source of the core and of the packages around it, one at a time (faults.ts), the core is
+ * built, the package is compiled, and the checks run in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
  * caught nothing.
  *
  *   npm run verify -- planted --seconds 3600 --jobs 2 --doc docs/planted.md     all of them, and the table
@@ -12,8 +12,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
-import { keptMutant } from "../binary/mutant.js";
-import { ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
+import { type Edit, isCoreEdit, keptMutant } from "../binary/mutant.js";
 import { defineCheck, type Outcome } from "../support/check.js";
 import { notEmpty } from "../support/usage-error.js";
 import { commandOf, type Step } from "./detectors.js";
@@ -56,7 +55,6 @@ class SoundCore {
     const known = this.#known[command];
     if (known !== undefined) return known;
     this.#place ??= ProjectCopy.make().then(async (place) => {
-      symbolsOf(new Uint8Array(readFileSync(join(ROOT, SHIPPING))));
       await place.useSound();
       return place;
     });
@@ -74,14 +72,22 @@ class SoundCore {
   }
 }
 
-/** Builds a core with a fault, and runs its checks on it. */
+/** Builds the core ahead that the edits make; an error is reported when it is needed. */
+function buildAhead(edits: Edit[]): void {
+  if (edits.some(isCoreEdit)) keptMutant(edits.filter(isCoreEdit)).catch(() => undefined);
+}
+
+/** Makes a project with a fault, and runs its checks there. */
 async function plant({ name, known, edits, caughtBy }: Mutant, place: ProjectCopy, sound: SoundCore): Promise<Result> {
   const tried: Tried[] = [];
+  const core = edits.filter(isCoreEdit);
+  await place.edit(edits.filter((edit) => !isCoreEdit(edit)));
+  if (core.length === 0) await place.useSound();
   let kept = "";
   for (const step of caughtBy) {
     const { debug = false } = step;
-    if (kept === "" || debug) {
-      kept = await keptMutant(edits, { debug });
+    if (core.length > 0 && (kept === "" || debug)) {
+      kept = await keptMutant(core, { debug });
       await place.use(kept, { debug });
     }
     const command = commandOf(step);
@@ -151,8 +157,7 @@ export async function run({
       for (let n = 0; n === 0 || performance.now() < until; n++) {
         const mutant = left.shift();
         if (mutant === undefined) break;
-        // Built ahead while the checks run; an error is reported when this fault's checks would run.
-        for (const { edits } of left.slice(0, BUILD_AHEAD)) keptMutant(edits).catch(() => undefined);
+        for (const { edits } of left.slice(0, BUILD_AHEAD)) buildAhead(edits);
         const result = await plant(mutant, place, sound);
         results.set(result.name, result);
         onResult?.(result);

@@ -1,20 +1,32 @@
 /**
- * A copy of the project in which checks run on another core: the checks find all files relative to their own, so that they are the
- * same to the byte, and report the same as in the project itself.
+ * A copy of the project in which checks run on another core, or on another library around it: the checks find all files relative to
+ * their own, so that they are the same to the byte, and report the same as in the project itself.
  */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { cp, lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink } from "node:fs/promises";
+import { cp, lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { KEPT_DIR, LIBRARY, ROOT, SHIPPING } from "../binary/symbols.js";
+import { promisify } from "node:util";
+import { applyEdits, type Edit, packageSources } from "../binary/mutant.js";
+import { KEPT_DIR, LIBRARY, ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
 import type { Step } from "./detectors.js";
 import type { Ended } from "./report.js";
 
-const COPIED = ["packages", "package.json", "package-lock.json", "README.md", "ARCHITECTURE.md", "docs"];
+const COPIED = [
+  "packages",
+  "package.json",
+  "package-lock.json",
+  "tsconfig.base.json",
+  "README.md",
+  "ARCHITECTURE.md",
+  "docs",
+];
+/** The Node.js of the tests' oracle: 200 MB, which the copy has as a link. */
+const ORACLE = join("packages", "oracle", "node_modules");
 /** Left out of the copy: the files of a core, and files that no check reads. */
-const LEFT_OUT = [join(LIBRARY, "core"), KEPT_DIR, join("packages", "bench")];
+const LEFT_OUT = [join(LIBRARY, "core"), KEPT_DIR, ORACLE, join("packages", "bench")];
 const leftOut = (path: string) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
 /** A core's binaries in the project: the shipping one, the debug build, and the one with names for its checks. */
 const DEBUG = join(LIBRARY, "build", "core.debug.wasm");
@@ -23,21 +35,27 @@ const NAMES = join(KEPT_DIR, "core.names.wasm");
 const OUTPUT_MAX = 1 << 20;
 /** Time a check may take beyond its own budget: for rewriting the core, and for tests. */
 const BEYOND_MS = 120_000;
+/** The compiler of packages. A fault may leave an import or a parameter unused. */
+const COMPILER = ["node_modules/typescript/bin/tsc", "--noUnusedLocals", "false", "--noUnusedParameters", "false"];
 
 export class ProjectCopy {
+  /** The packages whose sources have edits. */
+  #edited: ReadonlySet<string> = new Set();
+
   private constructor(readonly dir: string) {}
 
   /** A copy without a core. */
   static async make(): Promise<ProjectCopy> {
     const dir = await mkdtemp(join(tmpdir(), "threadfs-planted-"));
-    const filter = (from: string) => !leftOut(from.slice(ROOT.length));
-    for (const name of COPIED) await cp(join(ROOT, name), join(dir, name), { recursive: true, filter });
+    for (const name of COPIED) await copyIn(name, dir);
+    await symlink(join(ROOT, ORACLE), join(dir, ORACLE));
     await linkModules(join(ROOT, "node_modules"), join(dir, "node_modules"));
     return new ProjectCopy(dir);
   }
 
   /** Puts in the project's own core. */
   async useSound(): Promise<void> {
+    symbolsOf(new Uint8Array(readFileSync(join(ROOT, SHIPPING))));
     await this.#use(join(ROOT, LIBRARY), ROOT, [
       [SHIPPING, SHIPPING],
       [DEBUG, DEBUG],
@@ -63,6 +81,26 @@ export class ProjectCopy {
     await rm(join(this.dir, LIBRARY, "core"), { recursive: true, force: true });
     await cp(join(source, "core"), join(this.dir, LIBRARY, "core"), { recursive: true });
     for (const [name, to] of files) await cp(join(from, name), join(this.dir, to));
+  }
+
+  /**
+   * Edits the sources of packages, and compiles those. The packages that were edited before are as in the project again.
+   * @throws Error when an edit does not fit, or the compiler's errors
+   */
+  async edit(edits: Edit[]): Promise<void> {
+    for (const name of this.#edited) for (const dir of ["src", "dist"]) await copyIn(join(name, dir), this.dir);
+    const sources = applyEdits(packageSources(edits), edits);
+    this.#edited = new Set([...sources.keys()].map((file) => file.split("/").slice(0, 2).join("/")));
+    for (const [file, text] of sources) await writeFile(join(this.dir, file), text);
+    for (const name of this.#edited) await this.#compile(name);
+  }
+
+  async #compile(name: string): Promise<void> {
+    try {
+      await promisify(execFile)(process.execPath, [...COMPILER, "--project", name], { cwd: this.dir });
+    } catch (error) {
+      throw new Error(`${name} does not compile: ${(error as { stdout?: unknown }).stdout}`, { cause: error });
+    }
   }
 
   /** Runs a check to its end; kills it when it runs for two minutes longer than it was to. */
@@ -103,6 +141,12 @@ export class ProjectCopy {
   async remove(): Promise<void> {
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Copies a file or a folder of the project. */
+async function copyIn(name: string, dir: string): Promise<void> {
+  const filter = (from: string) => !leftOut(from.slice(ROOT.length));
+  await cp(join(ROOT, name), join(dir, name), { recursive: true, filter });
 }
 
 /** Links to the installed packages; to the copy's own where they are the project's. */

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
-import { applyEdits, buildName, coreSources } from "../../dist/binary/mutant.js";
+import { applyEdits, buildName, coreSources, packageSources } from "../../dist/binary/mutant.js";
 import { ROOT } from "../../dist/binary/symbols.js";
 import { commandOf, type Step } from "../../dist/planted/detectors.js";
 import { MUTANTS, type Mutant, NOT_PLANTED } from "../../dist/planted/faults.js";
@@ -41,16 +41,17 @@ function assertTests(args: string[]): void {
 /** How many bugs the algorithm has had that are numbered. */
 const KNOWN = 25;
 
-test("every edit of the list fits the source exactly once, and makes another core", () => {
+test("every edit of the list fits the source exactly once, and makes another core or package", () => {
   const sources = coreSources();
   const names = new Set();
   for (const { name, edits } of MUTANTS) {
-    const edited = applyEdits(sources, edits);
-    assert.notEqual(buildName(edited), buildName(sources), name);
+    const all = new Map([...sources, ...packageSources(edits)]);
+    const edited = applyEdits(all, edits);
+    assert.notEqual(buildName(edited), buildName(all), name);
     names.add(buildName(edited));
   }
   assert.ok(MUTANTS.length >= 40);
-  assert.equal(names.size, MUTANTS.length, "no two edits make the same core");
+  assert.equal(names.size, MUTANTS.length, "no two faults are the same");
   assert.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
   assert.throws(() => applyEdits(sources, [{ file: "mem/lock/lock.ts", from: "lock", to: "" }]), /once/);
   assert.throws(() => applyEdits(sources, [{ file: "mem/none.ts", from: "lock", to: "" }]), /once/);
@@ -105,6 +106,27 @@ test("a change that is no fault is caught neither by a check that holds nor by o
   assert.match(table, /## Not caught\n\n.*\n.*\n\| none \|/);
   assert.match(table, /## Not run\n\n.*1 of the 2 faults.*\n\n- another\n/);
   assert.match(table, /- 7: there is none/);
+});
+
+test("an edit of a package's source is compiled in the copy, and taken out before the next one", async () => {
+  const file = "packages/threadfs/src/bridge/options.ts";
+  const program =
+    'import("./packages/threadfs/dist/src/bridge/options.js").then(({ flagOption }) => { if (flagOption(false, "x")) throw new Error("false is true"); })';
+  const caughtBy: Step[] = [{ check: "made up", args: ["-e", program] }];
+  const edit = (from: string, to: string) => [{ file, from, to }];
+  const mutants: Mutant[] = [
+    { name: "fault", edits: edit("return value === true;", "return value !== true;"), caughtBy },
+    { name: "none", edits: edit("An option that is true, false", "An option that is false, true"), caughtBy },
+  ];
+  const { results } = await run({ seconds: UNLIMITED, seed: 1, mutants });
+  const said = (name: string) => results.find((result) => result.name === name)?.caught?.said;
+  assert.match(said("fault") ?? "", /false is true/);
+  assert.equal(said("none"), undefined);
+  const wrong: Mutant = { name: "wrong", edits: edit("return value === true;", "return value;"), caughtBy };
+  await assert.rejects(
+    run({ seconds: UNLIMITED, seed: 1, mutants: [wrong] }),
+    /packages\/threadfs does not compile: .*TS2322/,
+  );
 });
 
 test("the report has one line of what a check printed", () => {
