@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,7 +48,7 @@ export class ProjectCopy {
   static async make(): Promise<ProjectCopy> {
     const dir = await mkdtemp(join(tmpdir(), "threadfs-planted-"));
     for (const name of COPIED) await copyIn(name, dir);
-    await symlink(join(ROOT, ORACLE), join(dir, ORACLE));
+    if (existsSync(join(ROOT, ORACLE))) await symlink(join(ROOT, ORACLE), join(dir, ORACLE));
     await linkModules(join(ROOT, "node_modules"), join(dir, "node_modules"));
     return new ProjectCopy(dir);
   }
