@@ -27,6 +27,7 @@ const CHECKS: Entry[] = [
   { name: "storefree", share: 1, load: () => import("./coherence/storefree.js") },
   { name: "coherence", share: 1, load: () => import("./coherence/coherence.js") },
   { name: "interleave", share: 6, load: () => import("./explore/interleave.js") },
+  { name: "timeouts", share: 4, load: () => import("./explore/timeouts.js") },
   { name: "races", share: 3, load: () => import("./races/races.js") },
   { name: "death", share: 6, load: () => import("./deaths/death.js") },
   { name: "terminate", share: 3, load: () => import("./deaths/terminate.js") },

@@ -10,6 +10,7 @@ import { rcuAbandon, rcuClear, rcuDepth } from "../mem/smr/smr";
 import * as T from "../mem/thread";
 import { forgetTransaction, MUTEXES_MAX } from "../mem/undo/log";
 import { heldMutex, releaseThread, rollBackThread } from "../mem/undo/recover";
+import { fdAbandon } from "../vfs/file/file";
 import { fdCloseOwned } from "../vfs/file/owner";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
@@ -131,6 +132,7 @@ export function threadAbandon(leave: i32): i32 {
   setHookDepth(0);
   rcuAbandon();
   releaseHeld(s, T.tid);
+  fdAbandon();
   atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, T.tid, 0);
   // The recovery of another thread may be what was left: any thread may go on with it.
   for (let n: u32 = 0; n < L.MAX_THREADS; n++) {

@@ -23,7 +23,7 @@ const PASS_MS = 300_000;
 const KEPT = 16;
 
 /** Imports that may suspend the core; binaryen need not save the state around any other. */
-const SUSPENDING = ["verify.access", "verify.store", "verify.range", "host.wait"];
+const SUSPENDING = ["verify.access", "verify.store", "verify.range", "host.wait", "host.clock"];
 
 /** The features that the core uses; binaryen refuses all others. */
 const FEATURES = [

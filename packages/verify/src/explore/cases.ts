@@ -6,6 +6,9 @@ import { type OperationSet, operations, type Pair, type TreeOperation } from "..
 import { UsageError } from "../support/usage-error.js";
 import { Harness, type HarnessOptions } from "./harness.js";
 
+/** In what the harnesses of one tree differ. */
+export type Setting = Pick<HarnessOptions, "threads" | "polls" | "spins">;
+
 /** Harnesses by tree and number of threads: to prepare one costs as much as some hundred runs. */
 export class Harnesses {
   readonly #program: Program;
@@ -17,9 +20,10 @@ export class Harnesses {
     this.#options = options;
   }
 
-  of(tree: string, threads = 2, polls = false): Harness {
-    const key = `${tree} ${threads} ${polls}`;
-    const harness = this.#harnesses.get(key) ?? new Harness(this.#program, tree, { ...this.#options, threads, polls });
+  of(tree: string, { threads = 2, polls = false, spins = false }: Setting = {}): Harness {
+    const key = `${tree} ${threads} ${polls} ${spins}`;
+    const setting = { threads, polls, spins };
+    const harness = this.#harnesses.get(key) ?? new Harness(this.#program, tree, { ...this.#options, ...setting });
     this.#harnesses.set(key, harness);
     return harness;
   }
@@ -29,12 +33,10 @@ export class Harnesses {
 export function caseId(
   tree: string,
   ops: readonly TreeOperation[],
-  { polls = false, nearEnd = false }: Pick<HarnessOptions, "polls" | "nearEnd"> = {},
+  { polls = false, nearEnd = false, spins = false }: Setting & Pick<HarnessOptions, "nearEnd"> = {},
 ): string {
-  return [
-    `${tree}${polls ? "+polls" : ""}${nearEnd ? "+near-end" : ""}`,
-    ...ops.map((op) => operations.indexOf(op)),
-  ].join("|");
+  const place = `${tree}${polls ? "+polls" : ""}${nearEnd ? "+near-end" : ""}${spins ? "+spins" : ""}`;
+  return [place, ...ops.map((op) => operations.indexOf(op))].join("|");
 }
 
 /** The operations of two threads. */
@@ -74,6 +76,7 @@ export function replayCase(text: string, log: (line: string) => void = console.l
     threads: ops.length,
     polls: more.includes("polls"),
     nearEnd: more.includes("near-end"),
+    spins: more.includes("spins"),
   });
   const { verdict, text: trace } = harness.trace(ops, schedule);
   log(trace);

@@ -33,7 +33,7 @@
  * read on to the end of its bounded loop. Left out: reading on for a while, giving way, and reading on again. A driver's call is one
  * step with the access before it.
  */
-import { ABANDON, AT_ACCESS } from "../machine/constants.js";
+import { ABANDON, AT_ACCESS, AT_NO_THREAD, AT_SPIN } from "../machine/constants.js";
 import type { LogicalThread } from "../machine/logical-thread.js";
 import type { Controller, Machine, Operation } from "../machine/machine.js";
 import { Choices } from "./choices.js";
@@ -52,10 +52,23 @@ interface Decision {
   spent: number;
 }
 
+/** Where an exploration looks: it leaves out what shows nothing of its subject. */
+export interface Focus {
+  /** A new run begins. */
+  begin(): void;
+  /** Whether a thread is suspended here although it could run on. */
+  maySuspend(machine: Machine, t: LogicalThread): boolean;
+  /** Whether a thread that reads a word again reads on, to the end of its bounded loop, without a choice. */
+  readsOn(t: LogicalThread): boolean;
+  /** Whether nothing more can happen in this run that it is about: it is not judged. Asked when a thread has ended. */
+  isOver(machine: Machine): boolean;
+}
+
 /** Depth first through all decisions. */
 class Search implements Controller {
   readonly bound: number;
   readonly reduce: boolean;
+  readonly focus: Focus | undefined;
   /** The present run has reached a state that was explored. */
   known = false;
   readonly stack: Decision[] = [];
@@ -65,18 +78,26 @@ class Search implements Controller {
   depth = 0;
   spent = 0;
 
-  constructor(bound: number, reduce: boolean) {
+  constructor(bound: number, reduce: boolean, focus?: Focus) {
     this.bound = bound;
     this.reduce = reduce;
+    this.focus = focus;
   }
 
   begin(): void {
+    this.focus?.begin();
     this.depth = 0;
     this.spent = 0;
     this.known = false;
   }
 
   choose(machine: Machine, t: LogicalThread | null, reason: number): number {
+    const { focus } = this;
+    if (reason === AT_NO_THREAD && t !== null && focus?.isOver(machine)) {
+      this.known = true;
+      return ABANDON;
+    }
+    if (reason === AT_SPIN && t !== null && focus?.readsOn(t)) return t.id;
     const left = this.bound - this.spent;
     if (left === 0 && reason === AT_ACCESS && t !== null) {
       if (!this.reduce || this.depth < this.stack.length || !this.#seen(machine, t, 0)) return t.id;
@@ -84,7 +105,8 @@ class Search implements Controller {
       return ABANDON;
     }
     const c = this.choices;
-    c.fill(machine, t, reason, left);
+    const stays = focus !== undefined && reason === AT_ACCESS && t !== null && !focus.maySuspend(machine, t);
+    c.fill(machine, t, reason, stays ? 0 : left);
     if (c.count === 0) return ABANDON;
     if (this.depth < this.stack.length) {
       if (c.count === 1) return c.ids[0] as number;
@@ -135,7 +157,7 @@ class Search implements Controller {
 function stateKey(machine: Machine, t: LogicalThread | null): number {
   let status = t === null ? 7 : t.id;
   for (const o of machine.threads) status = status * 8 + o.state;
-  status = (status * 61 + (machine.clock % 1e6)) | 0;
+  status = (status * 61 + ((machine.clock + machine.waitedMs) % 1e6)) | 0;
   const lo = (machine.conflicts.sigLo ^ Math.imul(status, 0x9e3779b1)) >>> 0;
   const hi = (machine.conflicts.sigHi + Math.imul(status, 0x85ebca6b)) >>> 0;
   return hi * 0x200000 + (lo >>> 11);
@@ -146,6 +168,8 @@ export interface ExploreOptions {
   bound?: number;
   /** Leave out schedules that follow from states that were explored. */
   reduce?: boolean;
+  /** Default: all schedules within the bound. */
+  focus?: Focus;
   /** Date.now() at which to stop. */
   deadline?: number;
   maxRuns?: number;
@@ -155,11 +179,19 @@ export interface ExploreOptions {
 
 /** Runs all schedules within a bound. @param machine is sealed */
 export function explore(machine: Machine, operations: Operation[], options: ExploreOptions): Explored {
-  const { bound = 2, reduce = true, deadline = NO_DEADLINE, maxRuns = UNLIMITED, maxFailures = 1, judge } = options;
+  const {
+    bound = 2,
+    reduce = true,
+    focus,
+    deadline = NO_DEADLINE,
+    maxRuns = UNLIMITED,
+    maxFailures = 1,
+    judge,
+  } = options;
   const out = nothingExplored();
   exploreCallOrders(machine, operations, { deadline, maxRuns, judge }, out);
   if (out.failures.length >= maxFailures) return out;
-  const search = new Search(bound, reduce);
+  const search = new Search(bound, reduce, focus);
   for (;;) {
     search.begin();
     const outcome = machine.run(operations, search);

@@ -2,7 +2,7 @@
  * The core on a machine: a small tree, operations on it, and the judge. One harness serves one tree and any number of sets of
  * operations on it.
  */
-import { AT_FDCWD, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, AT_REMOVEDIR, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
 import { check as checkArena } from "../fsck/check-arena.js";
 import { setCountersNearEnd } from "../fsck/near-end.js";
@@ -27,6 +27,8 @@ const ARENA = 4 << 20;
 const SEED = [1, 2];
 /** Lookups after which a path is in the prefix cache: the second miss in a row enters it. */
 const LOOKUPS_TO_CACHE = 3;
+/** A descriptor that is not open. */
+const NO_DESCRIPTOR = 1000;
 /** Problems of an arena that a verdict shows. */
 const PROBLEMS_SHOWN = 6;
 /** Parts of a scratch area that the host writes: paths, results that it leaves there, a driver's exchange. */
@@ -70,12 +72,17 @@ export interface HarnessOptions {
   polls?: boolean;
   /** All counters are close to their end. */
   nearEnd?: boolean;
+  /** The last thread may not sleep. */
+  spins?: boolean;
   /** Vector clocks of the machine, to find data races. */
   clocks?: (machine: Machine) => VectorClocks;
 }
 
-/** An exploration with its number of distinct results; each failure has a trace. */
-export type HarnessExplored = Explored & { outcomes: number };
+/**
+ * An exploration with its number of distinct results, and of judged runs in which a thread that may not sleep has waited, and has left a
+ * call; each failure has a trace.
+ */
+export type HarnessExplored = Explored & { outcomes: number; waits: number; left: number };
 /** Without the judge, which the harness provides. `races`: nothing is judged, the runs are for the machine's clocks. */
 type Unjudged<T> = Omit<T, "judge"> & { races?: boolean };
 
@@ -89,6 +96,8 @@ export class Harness {
   bucket = 0;
   /** By how much the count of the table's entries is too high, on a tree whose table is made to seem full. */
   #entriesTooMany = 0;
+  /** A recount in this run has set that count right. */
+  #countedAnew = false;
   /** Verdicts by results, final tree, and order of calls. */
   readonly verdicts = new Map<string, string | null>();
   /** Whether the driver's state may have changed since the last copy of it. */
@@ -97,7 +106,7 @@ export class Harness {
   readonly #driverState: DriverState;
 
   constructor(program: Program, treeName: string, options: HarnessOptions = {}) {
-    const { threads = 2, polls = false, nearEnd = false, clocks } = options;
+    const { threads = 2, polls = false, nearEnd = false, spins = false, clocks } = options;
     const tree = defined(trees[treeName], `tree ${treeName}`);
     this.tree = tree;
     const machine: Machine = new Machine(program, {
@@ -114,6 +123,7 @@ export class Harness {
       }),
     });
     this.machine = machine;
+    machine.thread(threads - 1).mayWait = !spins;
     this.inspector = defined(machine.all[threads], "helper thread");
     const state = tree.newDriverState();
     this.#attach(state);
@@ -126,6 +136,7 @@ export class Harness {
     machine.seal();
     this.#driverState = structuredClone(state);
     machine.onRestore = () => {
+      this.#countedAnew = false;
       if (this.#driverCalled) this.#share(structuredClone(this.#driverState));
       this.#driverCalled = false;
     };
@@ -138,7 +149,7 @@ export class Harness {
     const made = machine.call(this.inspector, "arenaInit", ARENA, ...SEED);
     if (made < 0) throw new Error(`harness: arenaInit returned ${made}`);
     for (const t of machine.all) {
-      const r = machine.call(t, "threadAttach", 1);
+      const r = machine.call(t, "threadAttach", t.mayWait ? 1 : 0);
       if (r < 0) throw new Error(`harness: threadAttach returned ${r}`);
       const base = machine.call(t, "scratchBase") >>> 0;
       const scratch = new Uint8Array(machine.memory.buffer, base, SCRATCH.SIZE);
@@ -207,13 +218,17 @@ export class Harness {
   /** Judges a run that has ended. @returns null, or what is wrong */
   #judge(operations: readonly TreeOperation[], { results }: Outcome, dead?: number[]): string | null {
     const { machine, built, inspector } = this;
+    const stuck = this.#nextCalls();
+    if (stuck !== null) return stuck;
     // What a dead thread leaves is whole only after its recovery.
     const damage = dead === undefined ? this.#damage() : null;
     if (damage !== null) return damage;
     const order = machine.order.map(([t, call, event]) => [t, call, event] as const);
+    // A thread that has left a call makes all further ones.
+    const reader = machine.threads.find(({ left }) => left > 0) ?? inspector;
     let final: LabelledDump;
     try {
-      final = machine.callAll(inspector, dump(hostOf(inspector), built));
+      final = machine.callAll(reader, dump(hostOf(reader), built));
     } catch (error) {
       return `the tree that is left cannot be read: ${messageOf(error)}`;
     }
@@ -228,12 +243,36 @@ export class Harness {
     return verdict;
   }
 
+  /** The next calls of the threads that have left a call. @returns what fails, or null */
+  #nextCalls(): string | null {
+    for (const t of this.machine.threads) {
+      if (t.left === 0) continue;
+      try {
+        // A call by descriptor, which counts the references anew that the thread's calls have left, and one by path.
+        this.machine.call(t, "sysFstat", 0, NO_DESCRIPTOR);
+        this.machine.callAll(t, this.#makeDirectory(t));
+      } catch (error) {
+        return `thread ${t.id} can make no further call: ${messageOf(error)}`;
+      }
+      // The recount has set the number of the table's entries.
+      this.#countedAnew = true;
+    }
+    return null;
+  }
+
+  *#makeDirectory(t: LogicalThread): CoreCalls<void> {
+    const path = "/.next";
+    const made = yield ["sysMkdir", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0o755];
+    const removed = yield ["sysUnlink", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), AT_REMOVEDIR];
+    if (made !== 0 || removed !== 0) throw new Error(`mkdir and rmdir return ${made} and ${removed}`);
+  }
+
   /** What the checker of the arena finds, or null. All threads are at rest. */
   #damage(): string | null {
     const { machine } = this;
     const count = L.G_HASH_COUNT >>> 2;
     const all = machine.words[count] as number;
-    machine.words[count] = all - this.#entriesTooMany;
+    if (!this.#countedAnew) machine.words[count] = all - this.#entriesTooMany;
     const { problems } = checkArena(machine.memory, { live: machine.all.map((_thread, slot) => slot) });
     machine.words[count] = all;
     if (problems.length === 0) return null;
@@ -273,14 +312,18 @@ export class Harness {
     this.machine.forgetConflicts();
     this.verdicts.clear();
     const outcomes = new Set<string>();
+    let waits = 0;
+    let left = 0;
     const found = run((outcome) => {
       if (races) return null;
+      if (this.machine.waits > 0) waits++;
+      if (this.machine.threads.some((t) => t.left > 0)) left++;
       const verdict = this.#judge(operations, outcome);
       outcomes.add(JSON.stringify(outcome.results));
       return verdict;
     });
     for (const failure of found.failures) failure.trace = this.trace(operations, failure.replay).text;
-    return { ...found, outcomes: outcomes.size };
+    return { ...found, outcomes: outcomes.size, waits, left };
   }
 
   /**

@@ -140,7 +140,7 @@ class Run {
     const { seed, log } = this.#options;
     // In every other set the next poll of the slots is near: memory is freed and used again while the operations run.
     const polls = tally.sets % 2 === 1;
-    const harness = this.#harnesses.of(tree, ops.length, polls);
+    const harness = this.#harnesses.of(tree, { threads: ops.length, polls });
     const deadline = Math.min(till, Date.now() + part.each * 1000);
     const found =
       part.bound > 0

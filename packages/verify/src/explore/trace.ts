@@ -7,7 +7,7 @@
  */
 
 import * as L from "../arena/layout.js";
-import { ATOMIC, NOTIFY, READ, WAIT_SITE, WRITE } from "../machine/constants.js";
+import { ATOMIC, LOOK_SITE, NOTIFY, READ, WAIT_SITE, WRITE } from "../machine/constants.js";
 import type { Machine, Outcome, ProgramSite } from "../machine/machine.js";
 import type { LogEntry } from "../machine/scheduling-points.js";
 import { defined } from "../support/defined.js";
@@ -192,6 +192,8 @@ function fold(lines: Line[]): Line[] {
 
 function format({ thread, step, site, kind, name, value, times, lo }: Line, where: ProgramSite | undefined): string {
   const indent = "                                        ".slice(0, 2 + thread * 4);
+  if (site === LOOK_SITE)
+    return `${indent}${letter(thread)}${step} host.clock  looks at the clock${times ? `  (${times} times)` : ""}`;
   const place = site === WAIT_SITE ? "host.wait" : `${where?.func} ${where?.line ?? ""}`;
   const what = site === WAIT_SITE ? `waits for a change of ${hex(lo)}` : verb(kind, where?.op);
   return `${indent}${letter(thread)}${step} ${place}  ${what} ${name}  ${kind & WRITE && !(kind & READ) ? ":=" : "="} ${hex(value)}${times ? `  (${times} times)` : ""}`;

@@ -24,9 +24,15 @@ export const AT_WAIT = 2;
 export const AT_NO_THREAD = 3;
 /** the next call of the thread has not begun: only with `callByCall`. */
 export const AT_CALL = 4;
+/** looks at the clock while it waits: only a thread that may not sleep. */
+export const AT_LOOK = 5;
 
+/** The controller lets the time limit of the thread pass that looks at the clock. */
+export const LIMIT_PASSES = -2;
 /** The controller stops the run here. */
 export const ABANDON = -1;
 
 /** The site of host.wait() in the log of accesses. */
 export const WAIT_SITE = -1;
+/** The site of host.clock() in the log of accesses. */
+export const LOOK_SITE = -4;

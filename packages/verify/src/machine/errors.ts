@@ -16,6 +16,9 @@ export class Panic extends Error {
   }
 }
 
+/** The result of a call that its thread has left: the host throws ERR_THREADFS_TIMEOUT. No call of the core returns it. */
+export const TIMED_OUT = -1_000_000;
+
 /** A call that leaves the core, because another thread has kept it waiting for too long. */
 export class TimedOut extends Error {
   readonly word: number;

@@ -36,7 +36,7 @@ export abstract class Instances {
   readonly bytes: number;
   readonly startClock: number;
   clock: number;
-  /** What the clock of timeouts is ahead of it: time spent waiting in calls outside of a schedule. */
+  /** What the clock of timeouts is ahead of it: time limits that have passed, and time spent waiting outside of a schedule. */
   waitedMs = 0;
   readonly memory: WebAssembly.Memory;
   readonly bytesView: Uint8Array;
@@ -85,7 +85,7 @@ export abstract class Instances {
       },
       host: {
         now: () => this.clock,
-        clock: () => this.clock + this.waitedMs,
+        clock: () => this.look(t),
         wait: (p: number, expected: number, ms: number) => this.wait(t, p >>> 0, expected, ms),
         panic: (code: number, address: number) => {
           throw new Panic(code, address >>> 0);
@@ -118,6 +118,8 @@ export abstract class Instances {
   abstract access(t: LogicalThread, site: number, address: number, lo: number, hi: number): void;
   /** A copy or a fill. */
   abstract range(t: LogicalThread, site: number, to: number, from: number, length: number): void;
+  /** host.clock() */
+  abstract look(t: LogicalThread): number;
   /** host.wait() */
   abstract wait(t: LogicalThread, p: number, expected: number, ms: number): number;
 

@@ -13,6 +13,9 @@ export interface ProgramExports {
 }
 export type ProgramFunction = (...args: number[]) => number;
 
+/** In the place of a read: the thread has not looked at the clock yet. */
+const NEVER = -2;
+
 export class LogicalThread {
   readonly id: number;
   readonly core: ProgramExports;
@@ -23,6 +26,8 @@ export class LogicalThread {
   readonly stack: number;
   /** Data that the user of the machine keeps with the thread. */
   host: unknown = null;
+  /** Whether it may sleep in host.wait(); a page's main thread may not, and looks at the clock instead. */
+  mayWait = true;
 
   state = IDLE;
   calls: Generator<CoreCall, unknown, number> | null = null;
@@ -52,6 +57,16 @@ export class LogicalThread {
   waitMs = 0;
   waitPhase = 0;
   notified = false;
+  /** What it had read last when it looked at the clock: a read, and the version of its word. */
+  lookSite = NEVER;
+  lookAddress = -1;
+  lookVersion = -1;
+  /** Looks in a row at which it went on without asking the controller. */
+  looks = 0;
+  /** It has left its call, which waited for too long, and takes back what the call had begun. */
+  leaving = false;
+  /** Calls that it has left. */
+  left = 0;
   /** Calls begun, and whether the present one has made an access at a scheduling point. */
   callNumber = -1;
   begun = false;
@@ -89,8 +104,25 @@ export class LogicalThread {
     this.waitMs = 0;
     this.waitPhase = 0;
     this.notified = false;
+    this.lookSite = NEVER;
+    this.lookAddress = -1;
+    this.lookVersion = -1;
+    this.looks = 0;
+    this.leaving = false;
+    this.left = 0;
     this.callNumber = -1;
     this.begun = false;
     this.atCall = false;
+  }
+
+  /** Its call has ended by an exception of the host, because it has waited for too long. */
+  leave(): void {
+    if (!this.leaving) this.left++;
+    this.leaving = true;
+    this.suspended = false;
+    this.keepsSpinning = false;
+    this.lastStep = -1;
+    this.lookSite = NEVER;
+    this.waitPhase = 0;
   }
 }

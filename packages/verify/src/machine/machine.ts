@@ -19,20 +19,31 @@
  * end without further points) or gives way until a thread writes the word. When no thread can run, a blocked thread times out; more
  * than `maxTimeouts` of that in one run means that the threads are stuck.
  *
- * Time stands still, unless `idleMs` is given: then a wait that times out while no other thread can run takes that long.
+ * Threads that may not sleep (`mayWait` false). Such a thread looks at the clock while it waits. A look with nothing new read since the
+ * one before is a point where the controller decides: another thread runs, until it writes a word that both use, or the limit of the
+ * wait passes. A call that waits for too long is left as the host leaves it: the thread takes back what the call had begun
+ * (threadAbandon(), again as long as that times out too), the result is TIMED_OUT, and its operation goes on.
+ *
+ * Time stands still but for these limits, unless `idleMs` is given: then a wait that times out while no other thread can run takes that
+ * long.
  *
  * The signature of a run so far is a sum over its events at scheduling points: the thread, the number of the event, the address, and
  * the write that it saw or followed. Two runs with the same signature have the same partial order of conflicting accesses, so they
  * have led to the same state.
  */
 
-import { ABANDON, AT_CALL, AT_NO_THREAD, BLOCKED, DEAD, DONE, READY, SPINNING } from "./constants.js";
-import { MachineFailure, Panic, TimedOut } from "./errors.js";
+import { ABANDON, AT_CALL, AT_NO_THREAD, BLOCKED, DEAD, DONE, LOOK_SITE, READY, SPINNING } from "./constants.js";
+import { MachineFailure, Panic, TIMED_OUT, TimedOut } from "./errors.js";
 import type { LogicalThread } from "./logical-thread.js";
 import { type SchedulingOptions, SchedulingPoints } from "./scheduling-points.js";
 
 /** Stops each thread at its first scheduling point. */
 const STOP: Controller = { choose: () => ABANDON };
+
+/** What the clock advances by when a time limit passes: more than any limit of the core. */
+const LIMIT_MS = 10_001;
+/** The call by which a thread takes back what a call has begun that it has left. */
+const TAKE_BACK: CoreCall = ["threadAbandon", 0];
 
 /** An instrumented, asyncified module. */
 export interface Program {
@@ -51,8 +62,10 @@ export interface ProgramSite {
   line?: string;
 }
 
-/** A stretch of a schedule: a thread, its accesses so far when it gives way (0: it ends), and whether it waits in the last. */
-export type Segment = [thread: number, steps: number, waits: boolean];
+/** The end of a stretch: "w": the thread sleeps; "t": its time limit passes, and it goes on. */
+export type Mark = "" | "w" | "t";
+/** A stretch of a schedule: a thread, its accesses and looks at the clock so far when it ends (0: the thread ends), and how. */
+export type Segment = [thread: number, steps: number, mark: Mark];
 /** A call of an export: its name and its arguments. */
 export type CoreCall = [name: string, ...args: number[]];
 /** The operation of one thread: yields calls, is sent their results, and returns its own. */
@@ -62,7 +75,7 @@ export interface Operation {
 }
 
 export interface Controller {
-  /** @returns the number of the thread that runs next, or ABANDON */
+  /** @returns the number of the thread that runs next, ABANDON, or LIMIT_PASSES where a thread looks at the clock */
   choose(machine: Machine, thread: LogicalThread | null, reason: number): number;
 }
 
@@ -86,6 +99,8 @@ export class Machine extends SchedulingPoints {
   callByCall = false;
   timeouts = 0;
   switches = 0;
+  /** Time limits that have passed. */
+  limits = 0;
   current = -1;
   /** How many threads have an operation. */
   operations = 0;
@@ -104,6 +119,7 @@ export class Machine extends SchedulingPoints {
     this.restoreSealed();
     this.timeouts = 0;
     this.switches = 0;
+    this.limits = 0;
     this.schedule.length = 0;
     this.current = -1;
   }
@@ -178,7 +194,7 @@ export class Machine extends SchedulingPoints {
   /** Adds the stretch of a thread that ran to the schedule. */
   #note(t: LogicalThread): void {
     const steps = t.atCall ? t.steps + 1 : t.steps;
-    this.schedule.push([t.id, t.state === DONE ? 0 : steps, t.state === BLOCKED]);
+    this.schedule.push([t.id, t.state === DONE ? 0 : steps, t.state === BLOCKED ? "w" : ""]);
   }
 
   #guarded<T>(controller: Controller, work: () => T): T | Outcome {
@@ -211,9 +227,8 @@ export class Machine extends SchedulingPoints {
   }
 
   #broken(error: unknown, n: number): Outcome {
-    if (this.current >= 0) this.schedule.push([this.current, 0, false]);
+    if (this.current >= 0) this.schedule.push([this.current, 0, ""]);
     if (error instanceof Panic) return this.#outcome("panic", n, error.message);
-    if (error instanceof TimedOut) return this.#outcome("stuck", n, error.message);
     if (error instanceof MachineFailure) return this.#outcome(error.status, n, error.message);
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
       return this.#outcome("trap", n, `thread ${this.current}: ${error.message}`);
@@ -276,10 +291,19 @@ export class Machine extends SchedulingPoints {
     } else if (t.state === SPINNING) {
       this.spinners--;
       t.state = READY;
-      t.keepsSpinning = true;
+      if (t.site !== LOOK_SITE) t.keepsSpinning = true;
       this.conflicts.event(t, 2);
       if (!this.anyReady(t.id)) this.#countTimeout();
     }
+  }
+
+  /** The clock passes the limit of every wait that has begun. */
+  passLimit(t: LogicalThread): void {
+    this.schedule.push([t.id, t.steps, "t"]);
+    this.waitedMs += LIMIT_MS;
+    this.limits++;
+    this.conflicts.event(t, 5);
+    if (!this.anyReady(t.id)) this.#countTimeout();
   }
 
   #countTimeout(): void {
@@ -307,10 +331,32 @@ export class Machine extends SchedulingPoints {
         if (t.atCall) return;
       }
       t.atCall = false;
-      if (t.call === null || !this.enter(t, t.call)) return;
+      if (t.call === null || !this.#enterOrLeave(t, t.call)) return;
       this.beginCall(t);
       this.conflicts.callEnds(t);
       this.order.push([t.id, t.callNumber, "end"]);
+    }
+  }
+
+  /**
+   * Enters or resumes the present call, or the taking back of one that has waited for too long, which is repeated where it has to wait
+   * for too long itself. False: the thread is suspended.
+   */
+  #enterOrLeave(t: LogicalThread, call: CoreCall): boolean {
+    for (;;) {
+      try {
+        if (!this.enter(t, t.leaving ? TAKE_BACK : call)) return false;
+      } catch (error) {
+        if (!(error instanceof TimedOut)) throw error;
+        t.leave();
+        continue;
+      }
+      if (!t.leaving) return true;
+      if (t.returned !== 0)
+        throw new MachineFailure("trap", `threadAbandon() of thread ${t.id} returned ${t.returned}`);
+      t.leaving = false;
+      t.returned = TIMED_OUT;
+      return true;
     }
   }
 }

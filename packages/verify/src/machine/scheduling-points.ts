@@ -9,10 +9,13 @@ import { Conflicts } from "./conflicts.js";
 import {
   ABANDON,
   AT_ACCESS,
+  AT_LOOK,
   AT_SPIN,
   AT_WAIT,
   ATOMIC,
   BLOCKED,
+  LIMIT_PASSES,
+  LOOK_SITE,
   NOTIFY,
   READ,
   READY,
@@ -58,6 +61,8 @@ export abstract class SchedulingPoints extends Instances {
   everyAccess = false;
   steps = 0;
   spinners = 0;
+  /** Looks at the clock at which a thread could give way. */
+  waits = 0;
   /** The thread that runs next when the running one is suspended. */
   next = ABANDON;
   /** The threads that wait, the longest first. */
@@ -79,6 +84,9 @@ export abstract class SchedulingPoints extends Instances {
     this.index = this.conflicts.index;
   }
 
+  /** The time limit of a thread passes at its look at the clock. */
+  abstract passLimit(t: LogicalThread): void;
+
   /** Asks for the thread that runs next. */
   abstract ask(t: LogicalThread | null, reason: number): number;
 
@@ -88,6 +96,7 @@ export abstract class SchedulingPoints extends Instances {
     this.conflicts.begin();
     this.steps = 0;
     this.spinners = 0;
+    this.waits = 0;
     this.waiters.length = 0;
     this.order.length = 0;
     this.races?.reset();
@@ -120,8 +129,7 @@ export abstract class SchedulingPoints extends Instances {
       this.arrive(t);
     } else {
       t.steps++;
-      if (++this.steps > this.maxSteps)
-        throw new MachineFailure("steps", `more than ${this.maxSteps} accesses in one run`);
+      this.#countStep();
       const { conflicts } = this;
       const word = address >>> 2;
       if (address >= this.bytes) throw new MachineFailure("trap", `an access at ${address}, behind the arena`);
@@ -142,6 +150,11 @@ export abstract class SchedulingPoints extends Instances {
     if (t.keepsSpinning) return;
     this.#perform(t, site, kind, address, address >>> 2, (address + size - 1) >>> 2);
     if (kind & NOTIFY) this.#notify(t, address);
+  }
+
+  #countStep(): void {
+    if (++this.steps > this.maxSteps)
+      throw new MachineFailure("steps", `more than ${this.maxSteps} accesses in one run`);
   }
 
   /** A copy or a fill: one access to every word of both ranges. A fill has no source, `from` is its byte. */
@@ -202,8 +215,17 @@ export abstract class SchedulingPoints extends Instances {
   #givesWay(t: LogicalThread, reason: number): boolean {
     const next = this.ask(t, reason);
     if (next === t.id) return false;
+    if (next === LIMIT_PASSES) {
+      this.passLimit(t);
+      return false;
+    }
     if (reason === AT_SPIN && next !== ABANDON) {
       t.state = SPINNING;
+      this.spinners++;
+    }
+    if (reason === AT_LOOK && next !== ABANDON) {
+      t.state = SPINNING;
+      t.spinWord = ANY_WORD;
       this.spinners++;
     }
     this.next = next;
@@ -228,7 +250,8 @@ export abstract class SchedulingPoints extends Instances {
 
   #written(word: number): void {
     for (const t of this.threads) {
-      if (t.state !== SPINNING || word < t.spinWord || word > t.spinWord + 1) continue;
+      if (t.state !== SPINNING) continue;
+      if (t.spinWord !== ANY_WORD && (word < t.spinWord || word > t.spinWord + 1)) continue;
       t.state = READY;
       this.spinners--;
     }
@@ -236,7 +259,51 @@ export abstract class SchedulingPoints extends Instances {
 
   // ------------------------------------------------------------------------------------------------ waiting
 
+  /**
+   * host.clock(). A thread that may not sleep looks at the clock while it waits. Where it has read nothing new since its last look it
+   * gives way: until another thread writes a word that both use, or until its time limit passes.
+   */
+  look(t: LogicalThread): number {
+    if (this.uncontrolled) {
+      // No other thread runs that could end the wait.
+      if (!t.mayWait) this.waitedMs += ALONE_MS;
+    } else if (t.rewinding) {
+      this.arrive(t);
+    } else if (!t.mayWait) {
+      this.#looks(t);
+    }
+    return this.clock + this.waitedMs;
+  }
+
+  #looks(t: LogicalThread): void {
+    t.steps++;
+    this.#countStep();
+    const again = t.lookSite === t.lastSite && t.lookAddress === t.lastAddress && t.lookVersion === t.lastVersion;
+    t.lookSite = t.lastSite;
+    t.lookAddress = t.lastAddress;
+    t.lookVersion = t.lastVersion;
+    t.site = LOOK_SITE;
+    t.address = Math.max(t.lastAddress, 0);
+    if (this.log)
+      this.log({
+        thread: t.id,
+        step: t.steps,
+        site: LOOK_SITE,
+        kind: READ,
+        size: 1,
+        address: t.address,
+        lo: 0,
+        hi: 0,
+        point: true,
+      });
+    if (!again && ++t.looks < LOOKS_MAX && !this.everyAccess) return;
+    t.looks = 0;
+    this.waits++;
+    this.#givesWay(t, AT_LOOK);
+  }
+
   wait(t: LogicalThread, p: number, expected: number, ms: number): number {
+    if (!t.mayWait) throw new MachineFailure("trap", `thread ${t.id} sleeps on ${p}, and may not`);
     if (this.uncontrolled) {
       // No other thread runs that could notify: the wait times out at once.
       if (this.idleMs > 0) this.clock += Math.max(ms, this.idleMs);
@@ -303,6 +370,13 @@ export abstract class SchedulingPoints extends Instances {
     if (this.races) this.races.wake(by.id, t.id);
   }
 }
+
+/** The word on which a thread spins that waits for a write to any. */
+const ANY_WORD = -1;
+/** After this many looks in a row the controller is asked although something new was read between them. */
+const LOOKS_MAX = 16;
+/** Time that passes between two looks of a thread that runs alone. */
+const ALONE_MS = 100;
 
 const WOKEN = 0;
 const NOT_EQUAL = 1;

@@ -164,7 +164,7 @@ export class VectorClocks {
     const { schedule, current, threads } = this.machine;
     // The schedule up to here; after it the racing thread runs to its end.
     const steps = threads[current]?.steps ?? 0;
-    const here: Segment[] = [...schedule, [current, steps + 1, false]];
+    const here: Segment[] = [...schedule, [current, steps + 1, ""]];
     this.here.set(key, { address: word * 4, field, earlier, later, count: 1, schedule: here });
   }
 }

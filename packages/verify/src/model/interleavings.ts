@@ -4,11 +4,11 @@
  */
 
 import { defined } from "../support/defined.js";
-import type { ProgramCall, Result } from "./call.js";
+import { LEFT, type ProgramCall, type Result } from "./call.js";
 import { resolveCall } from "./call-sequence.js";
 import { callSteps, choicesOf, runCall } from "./sequential.js";
 import { cloneState, patch, RECORD_TABLES, type State, stateKey } from "./state.js";
-import { BLOCKED, recoverFrom, type Step, type Steps } from "./steps.js";
+import { BLOCKED, heldBy, recoverFrom, type Step, type Steps } from "./steps.js";
 import { canonical, dumpCalls, readWith, type TreeOutcome, withNames } from "./tree-dump.js";
 
 /** Configurations of one set of operations: far above the number that two or three short programs have. */
@@ -52,6 +52,8 @@ export interface SearchOptions {
   before: number[][][];
   /** A dead thread -> how many of its calls had ended. */
   dead: Map<number, number>;
+  /** left[thread][call]: the thread has left this call after waiting for too long. */
+  left?: boolean[][];
   /** No operation sees a dead thread's change that is then rolled back: a change that is visible is completed. */
   strict?: boolean;
   /** An outcome of canonical(): only configurations that may lead to it are visited, and the search ends with it. */
@@ -65,6 +67,7 @@ export class Search {
   readonly #programs: ProgramCall[][];
   readonly #before: number[][][];
   readonly #dead: Map<number, number>;
+  readonly #left: boolean[][];
   readonly #strict: boolean;
   readonly #wanted: { text: string; results: string[][] } | undefined;
   readonly #seen = new Set<string>();
@@ -74,7 +77,7 @@ export class Search {
   constructor(
     { state, labels, contexts }: TreeModel,
     programs: ProgramCall[][],
-    { before, dead, strict = false, wanted }: SearchOptions,
+    { before, dead, left = [], strict = false, wanted }: SearchOptions,
   ) {
     const closes = programs.flat().filter(({ call }) => call === "contextDestroy");
     this.#first = { ...state, closable: closes.map(({ ctx = 0 }) => ctx) };
@@ -83,6 +86,7 @@ export class Search {
     this.#programs = programs;
     this.#before = before;
     this.#dead = dead;
+    this.#left = left;
     this.#strict = strict;
     this.#wanted = wanted && {
       text: JSON.stringify(wanted),
@@ -117,23 +121,43 @@ export class Search {
     if (results.length >= Math.min(calls.length, this.#limit(thread))) return [];
     if (sent.length === 0 && !this.#mayBegin(threads, thread, results.length)) return [];
     const after = cloneState(s);
+    const left = this.#left[thread]?.[results.length] ?? false;
     const { steps, step } = this.#replay(s, thread, results, sent);
     const returned = step(after);
     const choices = returned === BLOCKED ? [] : choicesOf(returned);
     const next = choices.flatMap((choice, n) => {
       const call = n === 0 ? steps : this.#replay(s, thread, results, sent).steps;
       const reached = call.next(choice);
-      if (reached.done && !this.#mayReturn(thread, results.length, reached.value)) return [];
+      if (reached.done && !this.#mayReturn(thread, results.length, left ? LEFT : reached.value)) return [];
       const here: Progress = reached.done
-        ? { results: [...results, reached.value], sent: [] }
+        ? { results: [...results, left ? LEFT : reached.value], sent: [] }
         : { results, sent: [...sent, choice] };
-      if (this.#dead.has(thread)) here.undo = undoOf(s, after, thread, undo);
+      if (left || this.#dead.has(thread)) here.undo = undoOf(s, after, thread, undo);
       return [{ s: after, threads: threads.with(thread, here) }];
     });
-    const known = this.#dead.get(thread) ?? Number.POSITIVE_INFINITY;
     const shown = undo !== undefined && undo.length > 0;
+    if (left) return shown ? next : [...next, ...this.#leaves({ s, threads }, thread)];
+    const known = this.#dead.get(thread) ?? Number.POSITIVE_INFINITY;
     const mayRecover = results.length >= known && !(this.#strict && shown);
     return mayRecover ? [...next, this.#recovered({ s, threads }, thread)] : next;
+  }
+
+  /**
+   * The thread leaves its call outside of a change, so that other operations have seen the change as a whole or not at all. What it
+   * referenced stays counted until a recount: for the rest of the run, or not at all.
+   */
+  #leaves({ s, threads }: Configuration, thread: number): Configuration[] {
+    const left = threads.with(thread, { results: [...progressOf(threads, thread).results, LEFT], sent: [] });
+    const after = cloneState(s);
+    const kept = heldBy(s, thread + 1);
+    recoverFrom(after, thread + 1);
+    if (kept.length === 0) return [{ s: after, threads: left }];
+    const counted = cloneState(after);
+    for (const [slot, mount] of kept) counted.held.set(`left ${slot}`, mount);
+    return [
+      { s: after, threads: left },
+      { s: counted, threads: left },
+    ];
   }
 
   /**

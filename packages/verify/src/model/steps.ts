@@ -115,6 +115,10 @@ export function hold(s: State, me: Me, slot: number, mnt: number): void {
   s.held.set(`${me.id} ${slot}`, mnt);
 }
 
+/** The mounts that an operation references, by what it references them through. */
+export const heldBy = (s: State, id: number): [held: string, mount: number][] =>
+  [...s.held].filter(([held]) => held.startsWith(`${id} `));
+
 /** The value of a descriptor that an operation has reserved and not opened yet. */
 export const reservedBy = (id: number): number => -id;
 

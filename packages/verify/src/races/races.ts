@@ -156,7 +156,7 @@ class Run {
   }
 
   #runSet({ tree, ops }: OperationSet, polls: boolean, go: (harness: Harness, ops: TreeOperation[]) => Explored): void {
-    const harness = this.#harnesses.of(tree, ops.length, polls);
+    const harness = this.#harnesses.of(tree, { threads: ops.length, polls });
     this.counted.schedules += go(harness, ops).schedules;
     const { races } = harness.machine;
     if (races !== null) this.races.take(races, ops.map((op) => op.name).join(" || "), caseId(tree, ops, { polls }));

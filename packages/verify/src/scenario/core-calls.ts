@@ -16,16 +16,18 @@ import {
   SCRATCH,
   STAT,
 } from "../../../threadfs/dist/abi/abi.js";
+import { TIMED_OUT } from "../machine/errors.js";
 import type { AclEntry } from "../model/acl.js";
-import type {
-  Attributes,
-  Call,
-  CallArguments,
-  CallName,
-  CallResults,
-  DirectoryEntry,
-  Result,
-  Time,
+import {
+  type Attributes,
+  type Call,
+  type CallArguments,
+  type CallName,
+  type CallResults,
+  type DirectoryEntry,
+  LEFT,
+  type Result,
+  type Time,
 } from "../model/call.js";
 import type { ContextOptions } from "../model/sequential.js";
 import { defined } from "../support/defined.js";
@@ -198,8 +200,9 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
 
 const hasResult = (call: string): call is keyof CallResults => Object.hasOwn(RESULTS, call);
 
-/** The result of a call that has returned `r`: the name of the errno, or the result as the model returns it. */
+/** The result of a call that has returned `r`: the name of the errno, the result as the model returns it, or LEFT. */
 export function finish(t: ScratchThread, { call }: { call: string }, r: number): Result {
+  if (r === TIMED_OUT) return LEFT;
   if (r < 0) return NAME_OF.get(-r) ?? `errno ${-r}`;
   return hasResult(call) ? RESULTS[call](t, r) : r;
 }

@@ -4,6 +4,9 @@
  * atomic either: a walk is one step a component, in order; a change consists of phases under locks, which only readers see between
  * (steps.ts); all steps of a call that ended before another one began come before the steps of that one.
  *
+ * A call that its thread has left (LEFT) happened as a whole or not at all, for other operations too. What it referenced may keep a
+ * mount busy until a recount.
+ *
  * All interleavings of two operations are visited (interleavings.ts), so all possible outcomes are known before one is judged. They
  * are computed once for each set of operations.
  *
@@ -13,8 +16,8 @@
  *  - a link count of 0, of a file that lost its last name after it was found
  * All three follow from the model's steps; no other one is accepted.
  */
-import type { ProgramCall, Result } from "../model/call.js";
-
+import { LEFT, type ProgramCall, type Result } from "../model/call.js";
+import { callsMade } from "../model/call-sequence.js";
 import { Search, type SearchOptions, type TreeModel } from "../model/interleavings.js";
 import { canonical, type TreeOutcome } from "../model/tree-dump.js";
 import { defined } from "../support/defined.js";
@@ -39,12 +42,12 @@ const CACHE_MAX = 1000;
 export function allOutcomes(
   tree: Tree,
   programs: ProgramCall[][],
-  { before = [], dead = new Map(), strict = false }: Partial<Omit<SearchOptions, "wanted">> = {},
+  { before = [], dead = new Map(), left = [], strict = false }: Partial<Omit<SearchOptions, "wanted">> = {},
 ): Map<string, TreeOutcome> {
-  const key = JSON.stringify([tree, programs, before, [...dead], strict]);
+  const key = JSON.stringify([tree, programs, before, [...dead], left, strict]);
   let found = cache.get(key);
   if (found === undefined) {
-    found = new Search(modelFor(tree), programs, { before, dead, strict }).run();
+    found = new Search(modelFor(tree), programs, { before, dead, left, strict }).run();
     const [oldest] = cache.keys();
     if (cache.size === CACHE_MAX && oldest !== undefined) cache.delete(oldest);
     cache.set(key, found);
@@ -102,10 +105,11 @@ export function judge(
   const { labels, ...rest } = final;
   const returned = results.map((list) => [...(list ?? [])]);
   const seen = canonical({ results: returned, final: rest }, new Map(labels));
-  const programs = operations.map(({ calls }) => calls);
+  const programs = operations.map(({ calls }, n) => callsMade(calls, returned[n] ?? []));
   const times = {
     before: precedence(order, operations.length),
     dead: new Map(dead.map((thread) => [thread, returned[thread]?.length ?? 0])),
+    left: returned.map((list) => list.map((result) => result === LEFT)),
   };
   const text = JSON.stringify(seen);
   if (programs.length > 2) {
@@ -114,7 +118,8 @@ export function judge(
     if (found.has(text)) return null;
   }
   const outcomes = allOutcomes(treeOf(name), programs, times);
-  return outcomes.has(text) ? null : explain(name, operations, seen, [...outcomes.values()]);
+  const made = operations.map((operation, n) => ({ name: operation.name, calls: programs[n] ?? [] }));
+  return outcomes.has(text) ? null : explain(name, made, seen, [...outcomes.values()]);
 }
 
 /**

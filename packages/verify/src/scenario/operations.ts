@@ -19,8 +19,9 @@ import {
   UTIME_OMIT,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall, Result, ResultReference } from "../model/call.js";
-import { resolveCall } from "../model/call-sequence.js";
+import { callsMade, isRepeated, resolveCall } from "../model/call-sequence.js";
 import type { TreeDump } from "../model/tree-dump.js";
+import { defined } from "../support/defined.js";
 import { CLOSING } from "./closing.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
@@ -377,7 +378,7 @@ export interface TreeOperation {
   kind: string;
   tree: string;
   calls: ProgramCall[];
-  /** Yields one call of the core at a time. @returns the results */
+  /** Yields one call of the core at a time, and once more one that was left. @returns the results: callsMade() says of which calls */
   run(t: ScratchThread, built: BuiltTree): CoreCalls<Result[]>;
 }
 
@@ -390,10 +391,13 @@ export function operation(tree: string, kind: string, entry: Entry): TreeOperati
     calls,
     *run(t, { contexts }) {
       const results: Result[] = [];
-      for (const given of calls) {
-        const call = resolveCall(given, results);
-        const r = yield begin(t, call, contexts);
-        results.push(finish(t, call, r));
+      for (const n of calls.keys()) {
+        let attempts = 0;
+        do {
+          const given = defined(callsMade(calls.slice(0, n + 1), results)[results.length], "call");
+          const call = resolveCall(given, results);
+          results.push(finish(t, call, yield begin(t, call, contexts)));
+        } while (isRepeated(results.at(-1), ++attempts));
       }
       return results;
     },

@@ -7,6 +7,8 @@ import { programOf } from "../../dist/machine/program.js";
 export function machineOf(body: string, { threads = 2 }: { threads?: number } = {}): Machine {
   const module = binaryen.parseText(`(module
     (import "host" "wait" (func $wait (param i32 i32 f64) (result i32)))
+    (import "host" "clock" (func $clock (result f64)))
+    (import "host" "timedOut" (func $timedOut (param i32)))
     (import "env" "memory" (memory 1 65536 shared))
     ${body})`);
   module.setFeatures(binaryen.Features.Atomics | binaryen.Features.BulkMemory | binaryen.Features.MutableGlobals);
@@ -80,3 +82,27 @@ export const WAITERS = `
       (local.set $n (i32.add (local.get $n) (i32.const 1)))
       (br_if $again (i32.lt_u (local.get $n) (i32.const 50))))
     (i32.const 0))`;
+
+/**
+ * `poll` reads the word at 64 until it is not 0, and looks at the clock in between, for ten seconds at most; `spin` reads it 50 times.
+ * `threadAbandon`, by which a thread leaves its call, counts at 192.
+ */
+export const POLLERS = `${WAITERS}
+  (func (export "threadAbandon") (param i32) (result i32)
+    (i32.atomic.store (i32.const 192) (i32.add (i32.atomic.load (i32.const 192)) (i32.const 1)))
+    (i32.const 0))
+  (func (export "poll") (result i32)
+    (local $until f64)
+    (local.set $until (f64.add (call $clock) (f64.const 10000)))
+    (loop $again
+      (if (i32.atomic.load (i32.const 64)) (then (return (i32.const 1))))
+      (if (f64.ge (call $clock) (local.get $until)) (then (call $timedOut (i32.const 64))))
+      (br $again))
+    (unreachable))
+  (func (export "spin") (result i32)
+    (local $n i32)
+    (loop $again
+      (if (i32.atomic.load (i32.const 64)) (then (return (i32.const 1))))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $n) (i32.const 50))))
+    (unreachable))`;

@@ -212,6 +212,10 @@ export function fgetRaw(c: Context, fd: i32): File {
   }
 }
 
+/** The descriptor that this thread's call has taken and not opened yet: fdAbandon() frees it when the thread leaves the call. */
+let taken: i32 = 0;
+let takenIn: Context | null = null;
+
 /**
  * get_unused_fd(): takes the lowest free descriptor. -EMFILE, -ENOSPC; -EBADF: the context has been closed, so that no
  * thread would close the descriptor.
@@ -241,6 +245,8 @@ export function getUnusedFd(c: Context): i32 {
       put32(s, FD_RESERVED);
       c.fdHint = fd + 1;
       unlock(c.fdLock);
+      taken = <i32>fd;
+      takenIn = c;
       return <i32>fd;
     }
   }
@@ -250,6 +256,7 @@ export function getUnusedFd(c: Context): i32 {
 
 /** fd_install(). False: the context, and the descriptor with it, has been closed meanwhile. */
 export function fdInstall(c: Context, fd: i32, f: File): bool {
+  takenIn = null;
   return atomic.cmpxchg<u32>(fdSlot(c, <u32>fd), FD_RESERVED, <u32>f.at) == FD_RESERVED;
 }
 
@@ -259,6 +266,13 @@ export function putUnusedFd(c: Context, fd: i32): void {
   put32(fdSlot(c, <u32>fd), 0);
   if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
   unlock(c.fdLock);
+  takenIn = null;
+}
+
+/** The thread's call has been abandoned, and its context is still acquired: frees the descriptor that the call had taken. */
+export function fdAbandon(): void {
+  const c = takenIn;
+  if (c != null) putUnusedFd(c, taken);
 }
 
 /** Closes a descriptor and returns its file with the descriptor's reference; null: not open. */

@@ -13,9 +13,11 @@ import {
   DENTRY,
   G_CACHES,
   G_RECOUNT_OWNER,
+  G_SLOTS_USED,
   INODE,
   LOCKS,
   MIN_BUCKETS,
+  SLOT_ACTIVE,
 } from "../../../../verify/dist/arena/layout.js";
 import { check as checkArena } from "../../../../verify/dist/fsck/check-arena.js";
 import { MAX_THREADS, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../../dist/abi/abi.js";
@@ -200,6 +202,31 @@ for (const mayWait of [true, false]) {
       assert.ok(looks > 50 && vfs.fs.existsSync("/late"));
       vfs.close();
     });
+  });
+}
+
+// Fails when the descriptor stays taken until the references of the left call are counted anew.
+for (const mayWait of [true, false]) {
+  test(`a call that is left gives its descriptor back though another thread is in a call; it may ${mayWait ? "" : "not "}block`, async (t) => {
+    const { vfs, words, locks } = await scene(t, mayWait);
+    const { fs } = vfs;
+    const lowest = fs.openSync("/d/f");
+    fs.closeSync(lowest);
+    // No recount is possible while a thread is active.
+    Atomics.store(words, G_SLOTS_USED >>> 2, OWNER + 1);
+    const active = (SLOTS + OWNER * SLOT_SIZE + SLOT_ACTIVE) >>> 2;
+    Atomics.store(words, active, 1);
+    const mutex = (locks["i_mutex of a directory"] ?? 0) >>> 2;
+    Atomics.store(words, mutex, OWNER + 1);
+    assert.equal(
+      codeOf(() => fs.openSync("/d/new", "w")),
+      "ERR_THREADFS_TIMEOUT",
+    );
+    Atomics.store(words, mutex, 0);
+    assert.equal(fs.openSync("/d/f"), lowest);
+    fs.closeSync(lowest);
+    Atomics.store(words, active, 0);
+    vfs.close();
   });
 }
 
