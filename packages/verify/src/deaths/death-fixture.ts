@@ -16,6 +16,7 @@ import {
 } from "../binary/core.js";
 import { check as checkArena } from "../fsck/check-arena.js";
 import { setCountersNearEnd } from "../fsck/near-end.js";
+import { TIMED_OUT } from "../machine/errors.js";
 import type { Result } from "../model/call.js";
 import { resolveCall } from "../model/call-sequence.js";
 import { begin, type CoreCall, type CoreCalls, finish } from "../scenario/core-calls.js";
@@ -27,12 +28,20 @@ import { defined } from "../support/defined.js";
 
 const ARENA = 3 << 20;
 const PROBLEMS_SHOWN = 6;
+/** Time between two looks of a waiter at the clock, and the look at which it has waited for a while. */
+const LOOK_MS = 100;
+const LOOKS_BEFORE = 6;
+/** A descriptor that is not open. */
+const NO_DESCRIPTOR = 1000;
 
 /** Thrown at the access before which a thread dies. */
 export class ThreadDeath extends Error {}
 
 /** Thrown where a thread would have to wait for the dead one. */
 export class WouldWait extends Error {}
+
+/** Thrown where the call of a waiter has waited for too long. */
+class LimitPassed extends Error {}
 
 /** A thread of the core, with the part of it that the calls and the driver need. */
 export interface TreeThread {
@@ -153,6 +162,72 @@ export class DeathFixture {
     return this.#attach(this.#plain, { wait, timedOut });
   }
 
+  /**
+   * A thread that may not sleep: it looks at the clock while it waits.
+   * @param onLook called at its n-th look, if it makes so many
+   */
+  waiter(onLook: () => void): TreeThread {
+    let looks = 0;
+    const clock = () => {
+      if (++looks === LOOKS_BEFORE) onLook();
+      this.#clock += LOOK_MS;
+      return this.#clock;
+    };
+    const timedOut = () => {
+      throw new LimitPassed();
+    };
+    return this.#attach(this.#plain, { clock, timedOut }, { canWait: false });
+  }
+
+  /**
+   * Runs an operation on a waiter. A call whose limit passes is left and taken back, once more after the recovery if that waits for too
+   * long as well, and made again.
+   * @param recover recovers the dead thread, if that has not been done
+   */
+  runWaiter(waiter: TreeThread, operation: TreeOperation, recover: () => void): Result[] {
+    const calls = operation.run(waiter.t, this.built);
+    for (let next = calls.next(); ; ) {
+      if (next.done) return next.value;
+      let returned = TIMED_OUT;
+      try {
+        returned = call(waiter, next.value);
+      } catch (error) {
+        if (!(error instanceof LimitPassed)) throw error;
+        const done = this.#takeBack(waiter);
+        recover();
+        if (!done && !this.#takeBack(waiter))
+          throw new Error("the waiter cannot take its call back after the recovery");
+      }
+      next = calls.next(returned);
+    }
+  }
+
+  /** False: to take the call back waits for too long as well. */
+  #takeBack({ thread }: TreeThread): boolean {
+    try {
+      return thread.call("threadAbandon", 0) === 0;
+    } catch (error) {
+      if (!(error instanceof LimitPassed)) throw error;
+      return false;
+    }
+  }
+
+  /** What is wrong after the recovery, where a waiter did `other` meanwhile; the waiter reads the tree. */
+  verdictWithWaiter(
+    { waiter, survivor }: { waiter: TreeThread; survivor: TreeThread },
+    operation: TreeOperation,
+    ended: Result[],
+    other: TreeOperation,
+    results: Result[],
+  ): string | null {
+    // A call by descriptor counts the references anew that a left call has taken.
+    call(waiter, ["sysFstat", 0, NO_DESCRIPTOR]);
+    const problems = this.#problems(waiter, survivor);
+    if (problems !== null) return `the arena is not whole:${problems}`;
+    const final = runAll(waiter, dump(waiter.t, this.built));
+    return judge(this.tree, [operation, other], [ended, results], final, { dead: [0] });
+  }
+
   /** Runs the calls of an operation; their results go into `results` as they return. */
   calls(thread: TreeThread, operation: TreeOperation, results: Result[] = []): Result[] {
     for (const given of operation.calls) {
@@ -202,8 +277,8 @@ export class DeathFixture {
   }
 
   /** What the checker of the arena finds, or null. */
-  #problems({ thread }: TreeThread): string | null {
-    const { problems } = checkArena(this.#memory, { live: [thread.slot] });
+  #problems(...living: TreeThread[]): string | null {
+    const { problems } = checkArena(this.#memory, { live: living.map(({ thread }) => thread.slot) });
     if (problems.length === 0) return null;
     return problems
       .slice(0, PROBLEMS_SHOWN)

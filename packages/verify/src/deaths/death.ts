@@ -18,6 +18,9 @@
  *
  * At one crash point in ABANDON_ODDS the thread does not die but leaves its call, as it does when it has waited for too long, and
  * takes back itself what it has begun (threadAbandon()). A thread leaves a call only where it waits; here it does so anywhere.
+ *
+ * At one crash point in WAITER_ODDS a thread that may not sleep does another operation, and waits for what the dead thread holds: until its
+ * limit passes, so that it leaves the call and makes it again after the recovery, or until the recovery.
  */
 
 import { type Random, randomBelow, shuffled } from "../../../cli/dist/support/random.js";
@@ -42,6 +45,8 @@ export const title = "a thread may die at any access, holding anything: the tree
 const RECOVERER_DEATH_ODDS = 8;
 const BYSTANDER_ODDS = 8;
 const ABANDON_ODDS = 4;
+/** At one crash point out of this many a thread that may not sleep waits for what the dead one holds. */
+const WAITER_ODDS = 6;
 /** Accesses of a recovery that count as its first ones. */
 const FIRST_ACCESSES = 400;
 /** The short form stops each operation at about this many accesses. */
@@ -55,6 +60,8 @@ const RECOVERER_DEATHS = "deaths of the recovering thread";
 const ABANDONED_CALLS = "abandoned calls";
 const BYSTANDER_OPERATIONS = "operations of a bystander before the recovery";
 const WOULD_WAIT = "of these, operations that would have waited";
+const WAITER_OPERATIONS = "operations of a thread that may not sleep";
+const WAITED = "of these, operations that waited for the dead thread";
 
 /** Recovers a dead thread. @returns the results of threadRecover(), the last one for the thread that died first */
 type Recover = (survivor: TreeThread, dead: VictimThread, second?: VictimThread) => number[];
@@ -147,6 +154,39 @@ function runDeathWithBystander(
   }
 }
 
+/** The same, but a thread that may not sleep does `other`, and waits: for the recovery, or until its limit passes. */
+function runDeathWithWaiter(
+  fixture: DeathFixture,
+  operation: TreeOperation,
+  n: number,
+  other: TreeOperation,
+  inTime: boolean,
+): Death {
+  fixture.restore();
+  const victim = fixture.victim(n);
+  const survivor = fixture.survivor();
+  let taken: number | undefined;
+  const recover = () => {
+    taken ??= recoverAll(survivor, victim).at(-1);
+  };
+  const waiter = fixture.waiter(() => {
+    if (inTime) recover();
+  });
+  const { results: ended, died } = fixture.runVictim(victim, operation);
+  const where = { ...victim.crash };
+  try {
+    const results = fixture.runWaiter(waiter, other, recover);
+    const waited = taken !== undefined;
+    recover();
+    // 1: references are counted anew when the waiter is in no call.
+    if (taken !== 0 && taken !== 1) return { died, where, wrong: `threadRecover() returned ${taken}` };
+    const wrong = fixture.verdictWithWaiter({ waiter, survivor }, operation, ended, other, results);
+    return { died, waited, where, wrong };
+  } catch (error) {
+    return { died, where, wrong: `the waiter failed: ${stackOf(error)}` };
+  }
+}
+
 export interface DeathOptions {
   seconds: number;
   seed: number;
@@ -174,6 +214,8 @@ class Run {
     [ABANDONED_CALLS]: 0,
     [BYSTANDER_OPERATIONS]: 0,
     [WOULD_WAIT]: 0,
+    [WAITER_OPERATIONS]: 0,
+    [WAITED]: 0,
     complete: 0,
     crashPoints: 0,
   };
@@ -274,9 +316,9 @@ class Run {
       this.counts[ABANDONED_CALLS]++;
       this.#judge(fixture, operation, { n, all, how: "leaves its call" }, abandon);
     }
-    if (this.random(BYSTANDER_ODDS) === 0) {
-      this.#withBystander(fixture, operation, { n, all }, defined(others[this.random(others.length)], "operation"));
-    }
+    const other = () => defined(others[this.random(others.length)], "operation");
+    if (this.random(BYSTANDER_ODDS) === 0) this.#withBystander(fixture, operation, { n, all }, other());
+    if (this.random(WAITER_ODDS) === 0) this.#withWaiter(fixture, operation, { n, all }, other());
   }
 
   /** One death, or one call that is left, and the verdict on it. */
@@ -315,6 +357,26 @@ class Run {
       message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${fixture.crashPointName(where)}, then ${other.name}\n  ${wrong}`,
       replay: `--only ${JSON.stringify(operation.name)} --meanwhile ${JSON.stringify(other.name)}${this.#also} --seed ${this.#seed}`,
     });
+  }
+
+  #withWaiter(
+    fixture: DeathFixture,
+    operation: TreeOperation,
+    { n, all }: { n: number; all: number },
+    other: TreeOperation,
+  ): void {
+    for (const inTime of [false, true]) {
+      const { died, waited, where, wrong } = runDeathWithWaiter(fixture, operation, n, other, inTime);
+      if (!died) throw new Error(`death: ${operation.name} is not the same every time`);
+      this.counts[WAITER_OPERATIONS]++;
+      if (waited) this.counts[WAITED]++;
+      if (wrong === null) continue;
+      const how = inTime ? "waits for the recovery" : "waits until its limit passes";
+      this.failures.push({
+        message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${fixture.crashPointName(where)}; ${other.name} ${how}\n  ${wrong}`,
+        replay: `--only ${JSON.stringify(operation.name)} --seed ${this.#seed}`,
+      });
+    }
   }
 }
 

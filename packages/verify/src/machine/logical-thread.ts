@@ -63,6 +63,8 @@ export class LogicalThread {
   lookVersion = -1;
   /** Looks in a row at which it went on without asking the controller. */
   looks = 0;
+  /** Looks since its time limit has passed that found nothing new. */
+  overdue = 0;
   /** It has left its call, which waited for too long, and takes back what the call had begun. */
   leaving = false;
   /** Calls that it has left. */
@@ -108,6 +110,7 @@ export class LogicalThread {
     this.lookAddress = -1;
     this.lookVersion = -1;
     this.looks = 0;
+    this.overdue = 0;
     this.leaving = false;
     this.left = 0;
     this.callNumber = -1;
@@ -123,6 +126,7 @@ export class LogicalThread {
     this.keepsSpinning = false;
     this.lastStep = -1;
     this.lookSite = NEVER;
+    this.overdue = 0;
     this.waitPhase = 0;
   }
 }

@@ -302,6 +302,7 @@ export class Machine extends SchedulingPoints {
     this.schedule.push([t.id, t.steps, "t"]);
     this.waitedMs += LIMIT_MS;
     this.limits++;
+    t.overdue = 1;
     this.conflicts.event(t, 5);
     if (!this.anyReady(t.id)) this.#countTimeout();
   }

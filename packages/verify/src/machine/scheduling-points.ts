@@ -282,6 +282,9 @@ export abstract class SchedulingPoints extends Instances {
     t.lookSite = t.lastSite;
     t.lookAddress = t.lastAddress;
     t.lookVersion = t.lastVersion;
+    if (!again) t.overdue = 0;
+    else if (t.overdue > 0 && ++t.overdue > OVERDUE_MAX)
+      throw new MachineFailure("stuck", `thread ${t.id} waits on although its time limit has passed`);
     t.site = LOOK_SITE;
     t.address = Math.max(t.lastAddress, 0);
     if (this.log)
@@ -375,6 +378,8 @@ export abstract class SchedulingPoints extends Instances {
 const ANY_WORD = -1;
 /** After this many looks in a row the controller is asked although something new was read between them. */
 const LOOKS_MAX = 16;
+/** Looks after which a thread whose limit has passed must have left its call: a wait has at most two in each round. */
+const OVERDUE_MAX = 6;
 /** Time that passes between two looks of a thread that runs alone. */
 const ALONE_MS = 100;
 

@@ -44,6 +44,12 @@ export const pair = (only: string, { bound = 1, seconds = 40, nearEnd = false } 
   ],
 });
 
+/** Waits of a thread that may not sleep, in the schedules of the pairs named. */
+export const timeouts = (only: string, { seconds = 60 } = {}): Step => ({
+  check: "timeouts",
+  args: [COMMAND, "timeouts", ...SEED, "--seconds", `${seconds}`, "--bound", "1", "--only", only],
+});
+
 /** Races in the schedules of the pairs named. */
 export const races = (only: string, { seconds = 40 } = {}): Step => ({
   check: "races",

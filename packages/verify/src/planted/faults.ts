@@ -12,6 +12,7 @@ import { FILES } from "./file-faults.js";
 import { LOCKS } from "./lock-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { TOOLS } from "./tool-faults.js";
+import { WAITS } from "./wait-faults.js";
 import { WALK } from "./walk-faults.js";
 
 /** A core, or a package, with a fault. */
@@ -28,6 +29,7 @@ export interface Mutant {
 
 export const MUTANTS: Mutant[] = [
   ...LOCKS,
+  ...WAITS,
   ...CACHE,
   ...WALK,
   ...FILES,

@@ -1,0 +1,58 @@
+/** Faults in waiting and in leaving a call that has waited for too long, which only a thread that may not sleep meets at will. */
+import { timeouts } from "./detectors.js";
+import type { Mutant } from "./faults.js";
+
+export const WAITS: Mutant[] = [
+  {
+    name: "a thread that may not sleep panics after a number of looks at a taken lock",
+    edits: [
+      {
+        file: "mem/lock/lock.ts",
+        from: "      for (let i = 0; i < SPINS && atomic.load<u32>(p) == v; i++) {}\n",
+        to: "      for (let i = 0; i < SPINS * 100; i++) {\n        if (atomic.load<u32>(p) == 0) break;\n        if (i == SPINS * 100 - 1) panic(PANIC_UNLOCK, p);\n      }\n",
+      },
+    ],
+    caughtBy: [timeouts("small@sysMkdir(path=/d/x || sysUnlink(path=/d/f")],
+  },
+  {
+    name: "a thread that may not sleep spins for ever for a mutex",
+    edits: [
+      {
+        file: "mem/lock/lock.ts",
+        from: "for (let late = false; ; late = isPast(deadline)) {\n    const v",
+        to: "for (let late = false; ; late = isPast(deadline) && canWait) {\n    const v",
+      },
+    ],
+    caughtBy: [timeouts("small@sysMkdir(path=/d/x || sysUnlink(path=/d/f")],
+  },
+  {
+    name: "a call that is left keeps the descriptor that it had taken",
+    edits: [{ file: "sys/recovery.ts", from: "  fdAbandon();\n", to: "" }],
+    caughtBy: [timeouts("small@sysUnlink(path=/d/f) || sysOpen(path=/d/x flags=65")],
+  },
+  {
+    name: "the references of a call that is left are never counted anew",
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "    atomic.add<u32>(V.G_LEAKS, 1);\n    forgetContext();",
+        to: "    forgetContext();",
+      },
+    ],
+    caughtBy: [timeouts("small@sysMkdir(path=/d/x || sysUnlink(path=/d/f")],
+  },
+  {
+    name: "the change that a call has begun is not taken back when its thread leaves it",
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "  rollBackThread(s + L.SLOT_UNDO_LOG, T.tid);\n  forgetTransaction();",
+        to: "  store<u32>(s + L.SLOT_UNDO_LOG, 0);\n  rollBackThread(s + L.SLOT_UNDO_LOG, T.tid);\n  forgetTransaction();",
+      },
+    ],
+    caughtBy: [
+      timeouts("names@rename: sysRename(path=/d/n path2=/o/n*203 || unlink"),
+      timeouts("places@sysRename(path=/d path2=/o/d"),
+    ],
+  },
+];
