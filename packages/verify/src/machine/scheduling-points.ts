@@ -283,7 +283,9 @@ export abstract class SchedulingPoints extends Instances {
     t.lookAddress = t.lastAddress;
     t.lookVersion = t.lastVersion;
     if (!again) t.overdue = 0;
-    else if (t.overdue > 0 && ++t.overdue > OVERDUE_MAX)
+    // A thread whose limit has passed leaves its call without another thread's help.
+    const late = t.overdue > 0;
+    if (late && ++t.overdue > OVERDUE_MAX)
       throw new MachineFailure("stuck", `thread ${t.id} waits on although its time limit has passed`);
     t.site = LOOK_SITE;
     t.address = Math.max(t.lastAddress, 0);
@@ -299,7 +301,7 @@ export abstract class SchedulingPoints extends Instances {
         hi: 0,
         point: true,
       });
-    if (!again && ++t.looks < LOOKS_MAX && !this.everyAccess) return;
+    if ((late || (!again && ++t.looks < LOOKS_MAX)) && !this.everyAccess) return;
     t.looks = 0;
     this.waits++;
     this.#givesWay(t, AT_LOOK);
