@@ -4,6 +4,8 @@
 export const PATH_MAX = 4095;
 /** Longest name in bytes. */
 export const NAME_MAX = 255;
+/** Symbolic links that one walk may follow, as in Linux. */
+export const MAXSYMLINKS = 40;
 /** The most bytes that are in SCRATCH.IO at a time. A longer read or write passes them on in pieces of this size. */
 export const IO_SIZE = 65536;
 /** Contexts of a tree, its own included. */

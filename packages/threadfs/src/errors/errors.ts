@@ -79,6 +79,15 @@ export function systemCallError(
   return error;
 }
 
+/** The exception of `process.cwd()`. @param errno negative error number from the core */
+export function cwdError(errno: number): SystemCallError {
+  const error = systemCallError(errno, "uv_cwd");
+  const [code, text] = errnoText(errno);
+  const reason = "the current working directory was likely removed without changing the working directory";
+  error.message = `${code}: process.cwd failed with error ${text}, ${reason}, uv_cwd`;
+  return error;
+}
+
 /**
  * The exception of Node's C++ parts of `rm` and `cp`, with the C library's text and a positive `errno`.
  * @param errno negative error number from the core
@@ -196,16 +205,18 @@ export interface CompoundErrorInfo {
   /** Positive error number. */
   errno: number;
   syscall: string;
-  path: string;
+  /** As the caller gave it: a string, bytes, a URL. */
+  path: unknown;
 }
 
 /**
  * An error of `rm` or `cp`, which consist of many calls: Node's SystemError with `code`, `info`, `errno`, `syscall`,
- * `path`.
+ * `path`, which is a string.
  */
 export function compoundError(code: string, prefix: string, info: CompoundErrorInfo): Error & { code: string } {
-  const message = `${prefix}: ${info.syscall} returned ${info.code} (${info.message}) ${info.path}`;
+  const path = String(info.path);
+  const message = `${prefix}: ${info.syscall} returned ${info.code} (${info.message}) ${path}`;
   const error = codedError(Error, code, message);
   Object.defineProperty(error, "name", { value: "SystemError", writable: true, configurable: true });
-  return Object.assign(error, { info, errno: info.errno, syscall: info.syscall, path: info.path });
+  return Object.assign(error, { info, errno: info.errno, syscall: info.syscall, path });
 }

@@ -3,7 +3,7 @@
  * these errors are thrown at once in every form (sync, callback, promise) of a call.
  */
 import { UTIME_NOW, UTIME_OMIT } from "../../abi/flags.js";
-import { codedError, describeValue, invalidArgType, invalidArgValue, outOfRange } from "../errors/errors.js";
+import { codedError, describeValue, invalidArgType, invalidArgValue, outOfRange, pathText } from "../errors/errors.js";
 import { copyOf, includes, isUint8Array } from "./arguments/views.js";
 import { asBuffer, checkEncoding, isBuffer, type NameEncoding } from "./bytes.js";
 import { constants } from "./constants.js";
@@ -32,7 +32,7 @@ function pathOfUrl(url: URL): string {
   const { pathname } = url;
   if (/%2f/i.test(pathname)) {
     const message = "File URL path must not include encoded / characters";
-    throw codedError(TypeError, "ERR_INVALID_FILE_URL_PATH", message);
+    throw Object.assign(codedError(TypeError, "ERR_INVALID_FILE_URL_PATH", message), { input: url });
   }
   return decodeURIComponent(pathname);
 }
@@ -100,7 +100,8 @@ function describeNatively(value: unknown): string {
 export function toFd(value: unknown): number {
   if (typeof value !== "number") {
     const message = `The "fd" argument must be of type number. Received ${describeNatively(value)}`;
-    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", message.replace(/\0.*$/s, ""));
+    // Node's message comes from C++, as UTF-8 that ends with a NUL.
+    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", pathText(message.replace(/\0.*$/s, "")));
   }
   if (value < 0 || value > INT32_MAX || !Number.isInteger(value)) {
     const outside = Number.isFinite(value) && (value < 0 || value > INT32_MAX);

@@ -2,7 +2,6 @@
 
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { IO_SIZE } from "../../abi/limits.js";
 import * as STAT from "../../abi/stat.js";
 import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
@@ -11,7 +10,6 @@ import {
   NO_OPTIONS,
   type Path,
   toBoolean,
-  toCallMode,
   toFd,
   toId,
   toInteger,
@@ -32,7 +30,7 @@ import type { SystemCalls } from "./system-calls.js";
 type PathLike = NodeFs.PathLike;
 type PathOrFd = NodeFs.PathOrFileDescriptor;
 
-const { S_IFMT, S_IFREG, S_IFDIR, O_RDONLY, O_RDWR, O_WRONLY, O_CREAT, O_EXCL } = constants;
+const { S_IFMT, S_IFREG, O_RDWR } = constants;
 /** The longest file that `readFile` reads, as in Node. */
 const MAX_READ_FILE = 2 ** 31 - 1;
 const MAX_INT64 = 2n ** 63n - 1n;
@@ -398,102 +396,3 @@ export const appendFile = operation(
   },
   runWriteFile,
 );
-
-const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
-
-export const copyFile = operation(
-  (src: PathLike, dest: PathLike, mode?: number) => ({
-    path: toPath(src, "src"),
-    dest: toPath(dest, "dest"),
-    mode: toCallMode(mode),
-  }),
-  (calls, { path, dest, mode }): void => {
-    const failed = copyContents(calls, path, dest, mode, true);
-    if (failed < 0) throw systemCallError(failed, "copyfile", path, dest);
-  },
-);
-
-/**
- * Copies contents and mode, and the owner if `keepOwner` and the caller may set it, like libuv's copyfile. Returns 0 or a
- * negative errno. A file copied to itself is unchanged. Everything that can fail is tried before the destination loses its
- * contents; Node removes the destination when the copy fails.
- */
-export function copyContents(calls: SystemCalls, path: Path, dest: Path, mode: number, keepOwner: boolean): number {
-  const { core, ctx, attachment } = calls;
-  const length = calls.tryPutPath(path);
-  const source = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, O_RDONLY, 0);
-  if (source < 0) return source;
-  try {
-    const found = core.sysFstat(ctx, source);
-    if (found < 0) return found;
-    const from = [...attachment.stat];
-    const type = (from[STAT.mode] ?? 0) & S_IFMT;
-    // Files never share blocks here, so a copy that must share them fails; and a directory has no contents.
-    if (mode & COPYFILE_FICLONE_FORCE || type === S_IFDIR) return refuseCopy(calls, dest, from, mode, type === S_IFDIR);
-    const destLength = calls.tryPutPath(dest);
-    const flags = O_WRONLY | O_CREAT | (mode & COPYFILE_EXCL ? O_EXCL : 0);
-    const permissions = (from[STAT.mode] ?? 0) & 0o7777;
-    const target = destLength < 0 ? destLength : core.sysOpen(ctx, AT_FDCWD, destLength, flags, permissions);
-    if (target < 0) return target;
-    try {
-      const there = core.sysFstat(ctx, target);
-      if (there < 0) return there;
-      if (isSameFile(attachment.stat, from)) return 0;
-      // Fails for all but root and owners, who may give a file to a group of theirs.
-      if (keepOwner) core.sysFchown(ctx, target, from[STAT.uid] ?? 0, from[STAT.gid] ?? 0);
-      const changed = core.sysFchmod(ctx, target, permissions);
-      if (changed < 0) return changed;
-      const cleared = core.sysFtruncate(ctx, target, 0);
-      if (cleared < 0) return cleared;
-      // Without privilege truncate(2) takes the set-id bits away.
-      if (permissions & SET_ID) core.sysFchmod(ctx, target, permissions);
-      return pump(calls, source, target);
-    } finally {
-      core.sysClose(ctx, target);
-    }
-  } finally {
-    core.sysClose(ctx, source);
-  }
-}
-
-const SET_ID = 0o6000;
-
-function isSameFile(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  return a[STAT.dev] === b[STAT.dev] && a[STAT.ino] === b[STAT.ino];
-}
-
-/** What a copy that cannot be made returns: the errors of the destination come first, which is not touched. */
-function refuseCopy(
-  calls: SystemCalls,
-  dest: Path,
-  from: ArrayLike<number>,
-  mode: number,
-  isDirectory: boolean,
-): number {
-  const { core, ctx, attachment } = calls;
-  const refused = isDirectory ? -ERRNO.EISDIR : -ERRNO.EOPNOTSUPP;
-  if (mode & COPYFILE_EXCL && calls.statRaw(dest, AT_SYMLINK_NOFOLLOW) === 0) return -ERRNO.EEXIST;
-  const length = calls.tryPutPath(dest);
-  const target = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, O_WRONLY, 0);
-  if (target < 0) return target === -ERRNO.ENOENT ? refused : target;
-  core.sysFstat(ctx, target);
-  const same = isSameFile(attachment.stat, from);
-  core.sysClose(ctx, target);
-  return same ? 0 : refused;
-}
-
-/** Copies everything from one descriptor to another; the bytes stay in the scratch area. */
-function pump(calls: SystemCalls, source: number, target: number): number {
-  const { core, ctx, attachment } = calls;
-  for (;;) {
-    const got = core.sysRead(ctx, source, -1, IO_SIZE);
-    if (got <= 0) return got;
-    let left = got;
-    while (left > 0) {
-      const put = core.sysWrite(ctx, target, -1, left);
-      if (put <= 0) return put < 0 ? put : -ERRNO.EIO;
-      attachment.io.copyWithin(0, put, left);
-      left -= put;
-    }
-  }
-}

@@ -22,8 +22,8 @@ import { nameOf } from "./bytes.js";
 import { constants } from "./constants.js";
 import { encodeName } from "./directory/entries.js";
 import { operation } from "./operation.js";
-import { withoutDots } from "./paths/join.js";
 import { realpathByText } from "./paths/realpath.js";
+import { realpathOfC } from "./paths/realpath-native.js";
 import type { BigIntStats, Stats } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 import { warnOnce } from "./warnings.js";
@@ -137,12 +137,10 @@ export const readlink = operation(nameArguments, (calls, { path, encoding }): st
 });
 
 export const realpathNative = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
-  // realpath(3) does not look a dot up: the directory before it need not be searchable.
-  const plain = withoutDots(path);
-  let length = calls.putPath(path, "realpath");
-  if (plain !== path) length = calls.tryPutPath(plain);
-  const got = calls.check(calls.core.sysRealpath(calls.ctx, AT_FDCWD, length), "realpath", path);
-  return nameOf(calls.attachment.io.subarray(0, got), encoding);
+  calls.checkOpen();
+  const real = realpathOfC(calls, path);
+  if (typeof real === "number") throw systemCallError(real, "realpath", path);
+  return nameOf(real, encoding);
 });
 
 /** Node's walk in JavaScript makes a string of whatever it is given, and then looks at that. */

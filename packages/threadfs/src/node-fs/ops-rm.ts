@@ -42,6 +42,8 @@ function endsInDotDot(path: Path): boolean {
 
 export interface RmArguments {
   path: Path;
+  /** The path as the caller gave it, for errors. */
+  given: unknown;
   recursive: boolean;
   force: boolean;
   maxRetries: number;
@@ -59,7 +61,7 @@ function rmArguments(path: PathLike, options?: NodeFs.RmOptions): RmArguments {
   const recursive = toBoolean(given.recursive, "options.recursive");
   const retryDelay = toInteger(given.retryDelay, "options.retryDelay", 0, 2 ** 31 - 1);
   const maxRetries = toUint32(given.maxRetries, "options.maxRetries");
-  return { path: toPath(path), recursive, force, maxRetries, retryDelay };
+  return { path: toPath(path), given: path, recursive, force, maxRetries, retryDelay };
 }
 
 /** Sleeps where the thread may block; elsewhere returns at once. */
@@ -107,7 +109,7 @@ export const rm = operation(rmArguments, (calls, args): void => {
     throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
       code: "EISDIR",
       message: "is a directory",
-      path: pathText(path),
+      path: args.given,
       syscall: "rm",
       errno: ERRNO.EISDIR,
     });

@@ -8,7 +8,7 @@ import { AT_FDCWD } from "../../abi/flags.js";
 import { IO_SIZE, MAX_RW_COUNT, PATH_MAX } from "../../abi/limits.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import type { Attachment } from "../bridge/attachment.js";
-import { systemCallError } from "../errors/errors.js";
+import { cwdError, systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
 import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
 
@@ -97,8 +97,10 @@ export class SystemCalls {
 
   /** Opens a path. `syscall` is the name in errors, because other calls open files too. */
   open(path: Path, flags: number, mode: number, syscall = "open"): number {
-    const length = this.putPath(path, syscall);
-    return this.check(this.core.sysOpen(this.ctx, AT_FDCWD, length, flags, mode), syscall, path);
+    const length = this.tryPutPath(path);
+    // The core refuses a path that is too long, but only after it has checked the flags, as Linux does.
+    const checked = length < 0 ? PATH_MAX + 1 : length;
+    return this.check(this.core.sysOpen(this.ctx, AT_FDCWD, checked, flags, mode), syscall, path);
   }
 
   /** Closes a descriptor of the library's own and ignores errors: a result or an error is already known. */
@@ -188,7 +190,8 @@ export class SystemCalls {
   /** The working directory as bytes. @throws ENOENT if it was removed */
   cwdBytes(): Uint8Array {
     this.checkOpen();
-    const length = this.check(this.core.sysGetcwd(this.ctx), "getcwd");
+    const length = this.core.sysGetcwd(this.ctx);
+    if (length < 0) throw cwdError(length);
     return this.attachment.io.slice(0, length);
   }
 }

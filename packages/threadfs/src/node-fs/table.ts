@@ -3,6 +3,7 @@
  * synchronous forms from it; other forms can be made from the same entries.
  */
 
+import { copyFile } from "./copy/contents.js";
 import { cp } from "./ops-cp.js";
 import * as dir from "./ops-dir.js";
 import * as file from "./ops-file.js";
@@ -18,7 +19,7 @@ export const operations = {
   chmod: path.chmod,
   chown: path.chown,
   close: file.close,
-  copyFile: file.copyFile,
+  copyFile,
   cp,
   exists: path.exists,
   fchmod: file.fchmod,

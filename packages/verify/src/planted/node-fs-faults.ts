@@ -282,7 +282,7 @@ const REMOVALS: Mutant[] = [
     name: "copyFile of a directory empties its destination",
     edits: [
       {
-        file: FILE,
+        file: `${NODE_FS}/copy/contents.ts`,
         from: "    if (mode & COPYFILE_FICLONE_FORCE || type === S_IFDIR) return",
         to: "    if (mode & COPYFILE_FICLONE_FORCE) return",
       },

@@ -8,6 +8,7 @@
  * Functions that take the walk's state leave their second results in it: `err`, `endDentry`, `putDentry`, `putInode`.
  */
 
+import * as limits from "../../../abi/limits";
 import { corrupt } from "../../mem/bounds";
 import { scratch } from "../../mem/thread";
 import { Dentry } from "../dcache/dentry";
@@ -43,8 +44,7 @@ export const ND_DROPPED: u32 = 8;
 /** This open has created the file (Linux: FMODE_CREATED). Its creator needs no permission to open it. */
 export const ND_CREATED: u32 = 16;
 
-/** Symbolic links that one walk may follow, as in Linux. */
-export const MAXSYMLINKS: u32 = 40;
+export const MAXSYMLINKS: u32 = limits.MAXSYMLINKS;
 const PENDING_MAX: u32 = 12;
 /** Where the pending references and the link stack are, behind the fields, and the size of the whole. */
 const ND_PENDING: u32 = 128;

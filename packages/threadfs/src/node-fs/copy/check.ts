@@ -70,10 +70,9 @@ export function refuseInto(src: Path, dest: Path): never {
 
 /** @throws Error ERR_FS_CP_EEXIST */
 export function refuseExisting(dest: Path): never {
-  const path = pathText(dest);
   throw compoundError("ERR_FS_CP_EEXIST", "Target already exists", {
-    message: `${path} already exists`,
-    path,
+    message: `${String(dest)} already exists`,
+    path: dest,
     syscall: "cp",
     errno: ERRNO.EEXIST,
     code: "EEXIST",
@@ -112,7 +111,7 @@ export function checkPaths(
   }
   const below = appendName(src, "");
   if (fromDirectory && startsWithPath(dest, below)) refuseInto(below, dest);
-  checkParents(calls, src, below, dest);
+  checkParents(calls, src, below, dest, recursive && isDirectory(attributes(calls, src, dereference)));
   if (fromDirectory && !recursive) {
     refuse("ERR_FS_EISDIR", `Recursive option not enabled, cannot copy a directory: ${pathText(below)}`);
   }
@@ -130,15 +129,19 @@ function makeParents(calls: SystemCalls, path: Path): boolean {
   }
 }
 
-/** No directory above the destination may be the source, whatever paths lead to it. */
-function checkParents(calls: SystemCalls, src: Path, below: Path, dest: Path): void {
+/**
+ * The directory of the destination may not be the source, whatever paths lead to it: Node looks at that one only, and not where
+ * it is "/" or a single name. In a tree that is copied, no directory above may be: there Node never ends.
+ */
+function checkParents(calls: SystemCalls, src: Path, below: Path, dest: Path, tree: boolean): void {
   const source = attributes(calls, src, true);
   const stop = parentPath(src);
-  for (let parent = parentPath(dest); parent.length > 0; parent = parentPath(parent)) {
-    if (samePath(parent, stop)) return;
+  for (let parent = parentPath(dest); parent.length > 0 && !samePath(parent, stop); parent = parentPath(parent)) {
+    const isAlone = parent.length === 1 || parentPath(parent).length === 0;
+    if (isAlone && !tree) return;
     const found = attributes(calls, parent, true);
     if (isSame(source, found)) refuseInto(below, dest);
-    if (typeof found === "number" || parent.length === 1) return;
+    if (typeof found === "number" || parent.length === 1 || !tree) return;
   }
 }
 

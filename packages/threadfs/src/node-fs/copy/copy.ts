@@ -7,11 +7,17 @@
 
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR } from "../../../abi/flags.js";
-import { codedError, describeValue, pathText, standardError } from "../../errors/errors.js";
+import {
+  codedError,
+  describeValue,
+  pathText,
+  type SystemCallError,
+  standardError,
+  systemCallError,
+} from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
-import { copyContents, copyFile } from "../ops-file.js";
 import { chmod, mkdir, utimes } from "../ops-path.js";
 import { appendName, endsWithSlash, joinPaths } from "../paths/join.js";
 import type { Stats } from "../stats.js";
@@ -29,6 +35,8 @@ import {
   refuseExisting,
   refuseInto,
 } from "./check.js";
+import { copyContents, copyFile } from "./contents.js";
+import { makeDirectories } from "./directories.js";
 import { copyLink, copyLinkInTree } from "./links.js";
 
 export interface CopyArguments {
@@ -152,8 +160,17 @@ export class Copy {
 
   #enter(src: Path, dest: Path, source: Attributes, made: boolean): void {
     const target = attributes(this.#calls, dest, true);
-    const names = listDirectory(this.#calls, src).map(({ name }) => name);
-    this.#levels.push({ src, dest, source, target, names, next: 0, made });
+    this.#levels.push({ src, dest, source, target, names: this.#namesIn(src), next: 0, made });
+  }
+
+  #namesIn(src: Path): Path[] {
+    try {
+      return listDirectory(this.#calls, src).map(({ name }) => name);
+    } catch (error) {
+      const { errno } = error as SystemCallError;
+      // Node's walk with a filter opens the directory, and names no path.
+      throw this.#args.filter === undefined ? standardError(errno, "cp", src) : systemCallError(errno, "opendir");
+    }
   }
 
   /** Leaves the directory that is complete. */
@@ -168,8 +185,7 @@ export class Copy {
   }
 
   #makeDirectory(dest: Path): void {
-    const length = this.#calls.tryPutPath(dest);
-    const failed = length < 0 ? length : this.#calls.core.sysMkdir(this.#calls.ctx, AT_FDCWD, length, 0o777);
+    const failed = makeDirectories(this.#calls, dest);
     if (failed < 0) throw standardError(failed, "cp", dest);
   }
 
@@ -201,18 +217,23 @@ export class Copy {
     if (endsWithSlash(dest)) {
       // Node makes a missing directory of that name, removes it again and fails.
       if (this.#made) this.#remove(dest);
-      throw standardError(-ERRNO.EISDIR, "cp", dest);
+      throw this.#replaceError(-ERRNO.EISDIR, src, dest);
     }
     this.#checkReadable(src, dest);
     this.#remove(dest);
-    const failed = copyContents(this.#calls, src, dest, this.#args.mode, false);
-    if (failed < 0) throw standardError(failed, "cp", dest);
+    const failed = copyContents(this.#calls, src, dest, this.#args.mode, this.#args.mode !== 0);
+    if (failed < 0) throw this.#replaceError(failed, src, dest);
+  }
+
+  /** Node copies with the C++ library where no mode is given, else with libuv. */
+  #replaceError(errno: number, src: Path, dest: Path): Error {
+    return this.#args.mode === 0 ? standardError(errno, "cp", dest) : systemCallError(errno, "cp", src, dest);
   }
 
   #checkReadable(src: Path, dest: Path): void {
     const length = this.#calls.tryPutPath(src);
     const fd = length < 0 ? length : this.#calls.core.sysOpen(this.#calls.ctx, AT_FDCWD, length, O_RDONLY, 0);
-    if (fd < 0) throw standardError(fd, "cp", dest);
+    if (fd < 0) throw this.#replaceError(fd, src, dest);
     this.#calls.closeQuietly(fd);
   }
 

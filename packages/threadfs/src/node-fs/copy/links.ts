@@ -86,7 +86,7 @@ export function copyLink(
 function linkError(code: string, prefix: string, message: string, dest: Path): Error {
   return compoundError(code, prefix, {
     message,
-    path: pathText(dest),
+    path: dest,
     syscall: "cp",
     errno: ERRNO.EINVAL,
     code: "EINVAL",

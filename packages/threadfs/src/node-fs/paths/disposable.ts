@@ -21,7 +21,7 @@ export const mkdtempDisposable = operation(mkdtemp.parse, (calls, parsed): Tempo
   // The whole path: the context may change its working directory meanwhile.
   const whole: Path = resolveBytes(calls.cwdBytes(), made);
   const remove = (): void =>
-    rm.run(calls, { path: whole, recursive: true, force: true, maxRetries: 0, retryDelay: 100 });
+    rm.run(calls, { path: whole, given: whole, recursive: true, force: true, maxRetries: 0, retryDelay: 100 });
   const directory = {
     path: encodeName(made, parsed.encoding),
     remove,

@@ -94,11 +94,3 @@ export function resolveBytes(base: Path, path: Path): Path {
   const text = (part: Path) => decodeText(pathBytes(part), "latin1");
   return encodeText(resolvePath(text(base), text(path)), "latin1");
 }
-
-/** A path without the names "." behind others; a slash stays for each. */
-export function withoutDots(path: Path): Path {
-  const text = typeof path === "string" ? path : decodeText(path, "latin1");
-  const plain = text.replace(/\/\.(?=\/|$)/g, "/");
-  if (plain === text) return path;
-  return typeof path === "string" ? plain : encodeText(plain, "latin1");
-}

@@ -28,10 +28,10 @@ function toVector(fd: number, given: readonly NodeJS.ArrayBufferView[], position
 
 /** The bytes read, as one readv(2) or preadv(2). */
 export const readv = operation(toVector, (calls, { fd, buffers, position }): number => {
-  const got = calls.readv(fd, buffers, position);
-  // What Node gets from libuv for no buffers, though readv(2) returns 0.
+  calls.checkOpen();
+  // What Node gets from libuv for no buffers, whatever the descriptor is, though readv(2) returns 0.
   if (buffers.length === 0) throw systemCallError(-ERRNO.EINVAL, "read");
-  return got;
+  return calls.readv(fd, buffers, position);
 });
 
 /** The bytes written, as one writev(2) or pwritev(2): no other write comes between them. */

@@ -119,6 +119,52 @@ const paths: Case[] = [
   run: (t: Tools) => t.unchecked.cpSync(from, to, { recursive: true }),
 }));
 
-const cases: readonly Case[] = [...trees, ...absolute, ...times, ...paths];
+const USER = { uid: 1001, gid: 1001, groups: [] };
+
+/** The scans and the parents of the destination, as a user: each case has one thing that fails. */
+const refused: Case[] = [{}, { filter: () => true }, { dereference: true }].flatMap((options, i) =>
+  (
+    [
+      ["s", "w/new"],
+      ["s/a/b", "w/new"],
+      ["ok", "r/x/y/z"],
+      ["ok", "r/x/y/"],
+      ["ok", "f/x/y"],
+      ["ok", "none/x/y"],
+      ["ok/f", "none/x/y"],
+      ["ok/f", "r/x/"],
+    ] as const
+  ).map(
+    ([from, to]): Case => ({
+      name: `what may not be read or made: ${from} to ${to}, ${i}`,
+      as: USER,
+      setup: (t) =>
+        t.tree({ f: "", "s/": null, "s/a/": null, "s/a/b/": 0, "ok/": null, "ok/f": "F", "w/": 0o777, "r/": 0o755 }),
+      run: (t) => t.unchecked.cpSync(t.p(from), t.p(to), { recursive: true, ...options }),
+    }),
+  ),
+);
+
+/** Where the destination cannot be a directory; a link to nothing would end Node's process. */
+const noDirectories: Case[] = [{}, { filter: () => true }, { dereference: true }].flatMap((options, i) =>
+  "f/ lf/ f/x f/x/ lf/x dang/ dang/x n/m/ n/. n/./m f/. f/.. f/../z t/../n/m".split(" ").map(
+    (to): Case => ({
+      name: `the directories above a copy: ${to}, ${i}`,
+      setup: (t) => t.tree({ f: "", lf: ["f"], dang: ["nowhere"], "t/": null, "s/": null, "s/x/": null }),
+      run: (t) => t.unchecked.cpSync(t.p("s"), t.p(to), { recursive: true, ...options }),
+    }),
+  ),
+);
+
+/** With a mode Node copies a file with libuv, which keeps the owner. */
+const owners: Case[] = [0, 1, 2].flatMap((mode) =>
+  ["there", "new"].map((dest) => ({
+    name: `the owner of a file that another user's is copied over, mode ${mode}, to ${dest}`,
+    setup: (t) => t.tree({ f: { data: "F", uid: 1001, mode: 0o640 }, there: { data: "T", uid: 1002 } }),
+    run: (t: Tools) => t.unchecked.cpSync(t.p("f"), t.p(dest), { mode }),
+  })),
+);
+
+const cases: readonly Case[] = [...trees, ...absolute, ...times, ...paths, ...refused, ...noDirectories, ...owners];
 
 export default cases;

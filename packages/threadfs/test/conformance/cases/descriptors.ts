@@ -106,6 +106,7 @@ const vectors: Case[] = [
       ...[-1, 99999, "x", 1.5, null].flatMap((fd) => [
         t.out(() => t.unchecked.readvSync(fd, [Buffer.alloc(1)])),
         t.out(() => t.unchecked.writevSync(fd, [Buffer.alloc(1)])),
+        t.out(() => t.unchecked.readvSync(fd, [])),
         t.out(() => t.unchecked.writevSync(fd, [])),
       ]),
       opened(t, (fd) => [t.out(() => t.unchecked.readvSync(fd, [])), t.out(() => t.unchecked.writevSync(fd, []))]),

@@ -232,6 +232,23 @@ const tmpfile: Case = {
   },
 };
 
-const cases: readonly Case[] = [...byPath, tmpfile, ...flagCases, ...badCases, ...modeCases, ...badModes, ...others];
+const longPath: Case = {
+  name: "wrong flags are refused before a path that is too long",
+  run: (t) =>
+    [O_CREAT | O_DIRECTORY, O_CREAT | O_DIRECTORY | O_WRONLY, O_TMPFILE, O_RDONLY, O_CREAT].flatMap((flags) =>
+      ["x".repeat(300), "x/".repeat(2100)].map((path) => t.out(() => t.fs.openSync(t.p(path), flags))),
+    ),
+};
+
+const cases: readonly Case[] = [
+  longPath,
+  ...byPath,
+  tmpfile,
+  ...flagCases,
+  ...badCases,
+  ...modeCases,
+  ...badModes,
+  ...others,
+];
 
 export default cases;

@@ -50,8 +50,20 @@ const relatives: Case[] = ["", ".", "..", "../f", "./b/c", "up/lf", "b/", "nope/
   name: `realpath of relative ${JSON.stringify(path)}`,
   setup: fixture,
   cwd: "a",
-  run: (t) => t.fs.realpathSync(path),
+  run: (t) => [t.out(() => t.fs.realpathSync(path)), t.out(() => t.fs.realpathSync.native(path))],
 }));
+
+/** The C library looks names up one by one, so that only the path of each is limited, not the whole text. */
+const long: Case[] = ["f", "f/", "lf", "no", "f/x", "é", "ü😀/."].flatMap((end) =>
+  ["./", "/", "a/../", "a/b/../../"].map((before) => ({
+    name: `realpath.native of a path over PATH_MAX: ${before} many times, ${end}`,
+    shared: fixture,
+    run: (t: Tools) =>
+      [4090, 4095, 4096, 4097, 9000].map((length) =>
+        t.out(() => t.fs.realpathSync.native(t.p(before.repeat(length / before.length) + end))),
+      ),
+  })),
+);
 
 const USER = { uid: 1001, gid: 1001, groups: [] };
 
@@ -66,8 +78,40 @@ const others: Case[] = [
         t.out(() => t.fs.realpathSync.native(t.p(path))),
       ]),
   },
+  {
+    name: "realpath.native takes .. from the text of the path before it, which need not be searchable",
+    as: USER,
+    setup: (t) =>
+      t.tree({ f: "", "d/": 0o600, "d/f": "", l: ["d"], up: ["d/.."], dot: ["d/."], slash: ["d/"], file: ["f/"] }),
+    run: (t) =>
+      "d/.. d/../f d/./../f d/../d/../f d/f/../f l/.. l/../f up up/f dot dot/../f slash file f/.. f/../f no/.. d/..."
+        .split(" ")
+        .map((path) => t.out(() => t.fs.realpathSync.native(t.p(path)))),
+  },
+  {
+    name: "realpath of relative paths in a working directory that may not be searched any more",
+    as: USER,
+    cwd: "d",
+    setup: (t) => t.tree({ f: "", "d/": { mode: 0o700, uid: USER.uid } }),
+    run: (t) => {
+      t.fs.chmodSync(t.p("d"), 0);
+      return [".", "..", "../f", "x", "../d", ""].map((path) => t.out(() => t.fs.realpathSync.native(path)));
+    },
+  },
+  {
+    name: "realpath of relative paths in a working directory that was removed",
+    cwd: "d",
+    setup: (t) => t.tree({ f: "", "d/": null }),
+    run: (t) => {
+      t.fs.rmdirSync(t.p("d"));
+      return [".", "..", "../f", "x", ""].flatMap((path) => [
+        t.out(() => t.fs.realpathSync.native(path)),
+        t.out(() => t.fs.realpathSync(path)),
+      ]);
+    },
+  },
 ];
 
-const cases: readonly Case[] = [...paths, ...relatives, ...others];
+const cases: readonly Case[] = [...paths, ...relatives, ...long, ...others];
 
 export default cases;

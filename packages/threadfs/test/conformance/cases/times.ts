@@ -165,6 +165,13 @@ const others: Case[] = [
   },
 ];
 
+/** Empties a file, and gives it its old times back. Returns its path. */
+function emptied(t: Tools, name: string): string {
+  t.fs.truncateSync(t.p(name));
+  t.fs.utimesSync(t.p(name), 1000, 2000);
+  return t.p(name);
+}
+
 /** Calls that use files, and what they might be taken to use. */
 const USES: Readonly<Record<string, Step>> = {
   "a read": (t) => t.fs.readFileSync(t.p("f")),
@@ -192,6 +199,8 @@ const USES: Readonly<Record<string, Step>> = {
   "an access through a link": (t) => t.fs.accessSync(t.p("lf")),
   "a read through a link": (t) => t.fs.readFileSync(t.p("lf")),
   "a walk through a directory": (t) => t.fs.statSync(t.p("d/f")),
+  "a copy of an empty file": (t) => t.fs.copyFileSync(emptied(t, "g"), t.p("d/new")),
+  "a cp of an empty file over another": (t) => t.fs.cpSync(emptied(t, "g"), t.p("d/f")),
   "a realpath": (t) => t.fs.realpathSync.native(t.p("lf")),
   "a rename": (t) => t.fs.renameSync(t.p("d/f"), t.p("e/f")),
   "a new name": (t) => t.fs.linkSync(t.p("f"), t.p("d/new")),
@@ -213,6 +222,35 @@ const uses: Case[] = Object.entries(USES).map(([name, use]) => ({
     });
   },
 }));
+
+/** Copies whose times are looked at; `from` has old times. */
+const COPIES: Readonly<Record<string, (t: Tools, from: string) => void>> = {
+  "copyFile to a new file": (t, from) => t.fs.copyFileSync(from, t.p("copy")),
+  "copyFile over a file": (t, from) => t.fs.copyFileSync(from, t.p("there")),
+  "copyFile with COPYFILE_FICLONE": (t, from) => t.fs.copyFileSync(from, t.p("there"), 2),
+  "cp to a new file": (t, from) => t.fs.cpSync(from, t.p("copy")),
+  "cp over a file": (t, from) => t.fs.cpSync(from, t.p("there")),
+  "cp over a file, with a mode": (t, from) => t.fs.cpSync(from, t.p("there"), { mode: 2 }),
+  "cp of a directory": (t) => t.fs.cpSync(t.p("s"), t.p("d"), { recursive: true }),
+  "cp of a directory with a filter": (t) => t.fs.cpSync(t.p("s"), t.p("d"), { recursive: true, filter: () => true }),
+};
+
+const copies: Case[] = Object.entries(COPIES).flatMap(([name, copy]) =>
+  ["", "contents"].map((data) => ({
+    name: `times of the copy of ${data === "" ? "an empty file" : "a file"}: ${name}`,
+    setup: (t) => {
+      t.tree({ "s/": null, "s/f": data, "d/": null, "d/f": "old", there: "old" });
+      for (const file of ["s/f", "there", "d/f"]) t.fs.utimesSync(t.p(file), 1234.123456789, 4000.5);
+    },
+    run: (t) => {
+      copy(t, t.p("s/f"));
+      return ["copy", "there", "d/f", "s/f"].map((file) => {
+        const stats = t.fs.statSync(t.p(file), { bigint: true, throwIfNoEntry: false });
+        return stats === undefined ? "none" : [written(stats.atimeNs), written(stats.mtimeNs)];
+      });
+    },
+  })),
+);
 
 const TIMES: readonly [name: string, time: unknown][] = [
   ...[0, 1, 1.5, 0.1, 1.000000001, 123456789.98765, 1795890885.001, 2 ** 31, 2 ** 33, 2 ** 34, 2 ** 44 + 0.5, 1e12],
@@ -281,6 +319,6 @@ const precision: Case = {
   },
 };
 
-const cases: readonly Case[] = [...single, ...others, ...uses, ...values, precision];
+const cases: readonly Case[] = [...single, ...others, ...uses, ...values, precision, ...copies];
 
 export default cases;

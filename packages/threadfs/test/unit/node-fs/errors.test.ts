@@ -86,6 +86,34 @@ describe("calls with two paths", () => {
   });
 });
 
+describe("copyFile that cannot be made: the errors of the destination come first", () => {
+  const targets = [
+    "y",
+    "missing/y",
+    "y/",
+    "missing/",
+    "file",
+    "file/",
+    "file/x",
+    "dir",
+    "dir/",
+    "dangling",
+    "dangling/",
+  ];
+  targets.push("loop", LONG_NAME, `${LONG_NAME}/`, LONG_PATH);
+  const modes = { "no mode": 0, EXCL: 1, FORCE: 4, "FORCE and EXCL": 5 };
+  for (const [name, mode] of Object.entries(modes)) {
+    for (const to of targets) {
+      const shown = to.length > 20 ? `${to.length} bytes` : to;
+      same(`a directory to ${shown}, ${name}`, (fs, dir) => fs.copyFileSync(`${dir}/dir`, `${dir}/${to}`, mode));
+      same(`a file to ${shown}, ${name}`, (fs, dir) => {
+        fs.writeFileSync(`${dir}/from`, "");
+        fs.copyFileSync(`${dir}/from`, `${dir}/${to}`, mode);
+      });
+    }
+  }
+});
+
 describe("directories", () => {
   same("mkdir over a file", (fs, dir) => fs.mkdirSync(`${dir}/file`));
   same("mkdir over a directory", (fs, dir) => fs.mkdirSync(`${dir}/dir`));
@@ -160,6 +188,86 @@ describe("bad descriptors", () => {
       fs.closeSync(fd);
     }
   });
+});
+
+/** What an error of several calls says of the path. */
+function pathsOf(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    const { path, info } = error as { path?: unknown; info?: { path?: unknown } };
+    return [path, typeof info?.path, info?.path instanceof Uint8Array, `${info?.path}`, (error as Error).message];
+  }
+}
+
+describe("errors have the path as it was given", () => {
+  const bytes = (text: string) => Buffer.from(text, "latin1");
+  const forms: Readonly<Record<string, (path: string) => PathLike>> = {
+    "a string": (path) => path,
+    "a Buffer": bytes,
+    "a URL": (path) => new URL(`file://${path}`),
+  };
+  for (const [form, of] of Object.entries(forms)) {
+    same(`rm of a directory by ${form}`, (fs, dir) => pathsOf(() => fs.rmSync(of(`${dir}/dir`))));
+    same(`cp over a file by ${form}`, (fs, dir) => {
+      const options = { errorOnExist: true, force: false };
+      return pathsOf(() => fs.cpSync(of(`${dir}/file`) as string, of(`${dir}/file2`) as string, options));
+    });
+    same(`cp over an existing file by ${form}`, (fs, dir) => {
+      fs.writeFileSync(`${dir}/y`, "");
+      const options = { errorOnExist: true, force: false };
+      return pathsOf(() => fs.cpSync(of(`${dir}/file`) as string, of(`${dir}/y`) as string, options));
+    });
+  }
+  same("rm of a directory whose name is no UTF-8", (fs, dir) => {
+    fs.mkdirSync(bytes(`${dir}/\xff`));
+    return pathsOf(() => fs.rmSync(bytes(`${dir}/\xff`)));
+  });
+  same("a URL with an encoded slash", (fs) => {
+    try {
+      return fs.statSync(new URL("file:///a%2Fb"));
+    } catch (error) {
+      return `${(error as { input?: unknown }).input}`;
+    }
+  });
+  same("a descriptor that is half a character", (fs) => fs.fstatSync("\ud800" as unknown as number));
+});
+
+describe("cp: a copy over a file, by the mode", () => {
+  for (const mode of [0, 1, 2]) {
+    for (const to of ["y/", "missing/y/", "dir/", "file2"]) {
+      same(`to ${to} with mode ${mode}`, (fs, dir) => {
+        fs.writeFileSync(`${dir}/file2`, "");
+        fs.cpSync(`${dir}/file`, `${dir}/${to}`, { mode });
+      });
+    }
+  }
+  same("the root, not recursive", (fs, dir) => fs.cpSync("//", `${dir}/y`));
+  same("the root by dots, not recursive", (fs, dir) => fs.cpSync("/.", `${dir}/y`));
+  same("a directory above by dots, not recursive", (fs, dir) => fs.cpSync(`${dir}/dir/sub/..`, `${dir}/dir/sub/y`));
+  const above = {
+    "l d/e/g/new": "l",
+    "l d/e/new": "l",
+    "l d/new": "l",
+    "d l/e/g/new": "d",
+    "d l/new": "d",
+    "d/e le/new": "d/e",
+  };
+  for (const [pair, from] of Object.entries(above)) {
+    const to = pair.slice(from.length + 1);
+    for (const options of from === "l" ? [{}, { recursive: true }] : [{}]) {
+      same(
+        `cp of a directory, or a link to one, to below itself through links: ${pair} ${JSON.stringify(options)}`,
+        (fs, dir) => {
+          fs.mkdirSync(`${dir}/d/e/g`, { recursive: true });
+          fs.symlinkSync("d", `${dir}/l`);
+          fs.symlinkSync("d/e", `${dir}/le`);
+          fs.cpSync(`${dir}/${from}`, `${dir}/${to}`, options);
+          return fs.readlinkSync(`${dir}/${to}`);
+        },
+      );
+    }
+  }
 });
 
 describe("rm and cp", () => {

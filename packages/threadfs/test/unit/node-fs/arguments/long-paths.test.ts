@@ -3,7 +3,6 @@
  * write paths with Buffer.write(), which ends before a character that does not fit; on every host both writers are tried.
  */
 import assert from "node:assert/strict";
-import type { PathLike } from "node:fs";
 import { describe, test } from "node:test";
 import { createVfs } from "../../../../dist/src/index.js";
 import type { FsCalls } from "../../../support/fs-calls.js";
@@ -25,7 +24,6 @@ const CALLS: Readonly<Record<string, (fs: FsCalls, path: string) => unknown>> = 
   symlinkBody: (fs, path) => fs.symlinkSync(path, "/body"),
   copyFrom: (fs, path) => fs.copyFileSync(path, "/new"),
   opendirSync: (fs, path) => fs.opendirSync(path),
-  "realpathSync.native": (fs, path) => fs.realpathSync.native(path as PathLike),
   rmSync: (fs, path) => fs.rmSync(path),
   mkdtempSync: (fs, path) => fs.mkdtempSync(path),
 };
