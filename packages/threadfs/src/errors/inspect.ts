@@ -60,5 +60,5 @@ export function inspect(value: unknown, depth = DEPTH): string {
   if (ofHost === undefined) return ownInspect(value, depth);
   const text = ofHost(value, { depth });
   // Node 26 has these members in brackets, earlier versions do not.
-  return isMemory(value) ? text.replace(/^( +)(byteLength|byteOffset|buffer): /gm, "$1[$2]: ") : text;
+  return isMemory(value) ? text.replace(/(^ +|[{,] )(byteLength|byteOffset|buffer): /gm, "$1[$2]: ") : text;
 }

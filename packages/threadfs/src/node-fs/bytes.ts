@@ -70,6 +70,8 @@ export function encodeText(text: string, encoding: BufferEncoding): Uint8Array {
 
 /** Decodes bytes of private memory. @throws TypeError ERR_UNKNOWN_ENCODING */
 export function decodeText(bytes: Uint8Array, encoding: NameEncoding): string {
+  // As Buffer.toString(), which looks at the length first.
+  if (bytes.length === 0) return "";
   if (encoding === "buffer") throw unknownEncoding(encoding);
   const buffers = bufferClass();
   if (buffers !== undefined) {

@@ -230,6 +230,25 @@ describe("errors have the path as it was given", () => {
       return `${(error as { input?: unknown }).input}`;
     }
   });
+  const memory = { ArrayBuffer: () => new ArrayBuffer(3), SharedArrayBuffer: () => new SharedArrayBuffer(3) };
+  for (const [name, make] of Object.entries({ ...memory, DataView: () => new DataView(new ArrayBuffer(2), 1) })) {
+    same(`${name} where a word must be`, (fs, dir) => fs.symlinkSync("x", `${dir}/y`, make() as unknown as "dir"));
+  }
+  same("a DataView that is empty", (fs, dir) => {
+    const fd = fs.openSync(`${dir}/file`);
+    try {
+      fs.readSync(fd, new DataView(new ArrayBuffer(2), 1, 0));
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
+  same("readFile in 'buffer', which is no encoding of texts", (fs, dir) =>
+    fs.readFileSync(`${dir}/file`, "buffer" as "hex"),
+  );
+  same("readFile in 'buffer' of an empty file", (fs, dir) => {
+    fs.truncateSync(`${dir}/file`);
+    return fs.readFileSync(`${dir}/file`, "buffer" as "hex");
+  });
   same("a descriptor that is half a character", (fs) => fs.fstatSync("\ud800" as unknown as number));
 });
 
