@@ -17,20 +17,28 @@ const OF_THE_REPOSITORY = /^## The repository\n[\s\S]*?(?=^## |^MIT\.$)/m;
 /** A path in a code span that begins in a folder of the repository. */
 const REPOSITORY_PATH = /`((?:packages|core|src|abi|test|docs)\/[\w./-]+)`/g;
 
+/** A block of code, which is packed as it is. */
+const CODE_BLOCK = /(^```[\s\S]*?^```$)/m;
+
+/** A code span, or a link that leads to no other site. What looks like a link in a span (`list[i](x)`) is none. */
+const SPAN_OR_LINK = /`[^`\n]*`|\[([^\]]+)\]\((?!\w+:)([^)\s]+)\)/g;
+
 /**
  * Markdown as it is packed: without the section about the repository; of links to files that are not packed the text alone; and of
- * paths of such files the last part.
+ * paths of such files the last part. Code stays as it is.
  * @param name the file's path in the package
  * @param packed the paths of all files that are packed with it
  */
 export function packedMarkdown(markdown: string, name: string, packed: readonly string[]): string {
   const isPacked = (target: string) => packed.includes(posix.join(posix.dirname(name), target.replace(/#.*/, "")));
-  return markdown
-    .replace(OF_THE_REPOSITORY, "")
-    .replaceAll(/\[([^\]]+)\]\((?!\w+:)([^)\s]+)\)/g, (link, text, target) => (isPacked(target) ? link : text))
-    .replaceAll(REPOSITORY_PATH, (span, path) =>
-      packed.includes(path) ? span : `\`${posix.basename(path)}\` of the repository`,
-    );
+  const prose = (text: string) =>
+    text
+      .replaceAll(SPAN_OR_LINK, (whole, shown, target) => (target === undefined || isPacked(target) ? whole : shown))
+      .replaceAll(REPOSITORY_PATH, (span, path) =>
+        packed.includes(path) ? span : `\`${posix.basename(path)}\` of the repository`,
+      );
+  const parts = markdown.replace(OF_THE_REPOSITORY, "").split(CODE_BLOCK);
+  return parts.map((part) => (CODE_BLOCK.test(part) ? part : prose(part))).join("");
 }
 
 /** The files that a package.json names as its code. */

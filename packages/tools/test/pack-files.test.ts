@@ -26,6 +26,17 @@ test("a path of the repository is called one", () => {
   );
 });
 
+test("code is packed as it is", () => {
+  const markdown = "call `fs[call](args)`:\n\n```js\nfs[call](...args); // `packages/a.ts`\n```\n\nand [x](y.md)\n";
+  assert.equal(packedMarkdown(markdown, "README.md", []), markdown.replace("[x](y.md)", "x"));
+  for (const name of ["README.md", "docs/api.md", "docs/trust.md", "docs/drivers.md"]) {
+    const text = readFileSync(join(REPOSITORY, name), "utf8").replace(/^## The repository\n[\s\S]*/m, "");
+    const blocks = text.match(/^```[\s\S]*?^```$/gm) ?? [];
+    const packed = packedMarkdown(text, name, []);
+    for (const block of blocks) assert.ok(packed.includes(block), `${name}: ${block}`);
+  }
+});
+
 test("the section about the repository is not packed", () => {
   const markdown = "## Figures\n\n1\n\n## The repository\n\nnpm test\n\n| a | b |\n\n";
   assert.equal(packedMarkdown(`${markdown}MIT.\n`, "README.md", []), "## Figures\n\n1\n\nMIT.\n");
