@@ -1,6 +1,7 @@
 import {
   O_APPEND,
   O_CREAT,
+  O_DIRECT,
   O_DIRECTORY,
   O_EXCL,
   O_NOATIME,
@@ -55,7 +56,7 @@ export const constants = /* @__PURE__ */ Object.assign(/* @__PURE__ */ Object.cr
   O_NOFOLLOW,
   O_SYNC: 0o4010000,
   O_DSYNC: 0o10000,
-  O_DIRECT: 0o40000,
+  O_DIRECT,
   O_NONBLOCK: 0o4000,
   S_IRWXU: 0o700,
   S_IRUSR: 0o400,

@@ -18,6 +18,11 @@ export const FILES: Mutant[] = [
     ],
   },
   {
+    name: "a directory is opened with O_DIRECT",
+    edits: [{ file: "vfs/file/open.ts", from: "  if (flags & O_DIRECT && i.isDir) return -EINVAL;\n", to: "" }],
+    caughtBy: [tests("conformance/open", "O_DIRECT")],
+  },
+  {
     name: "the recount does not count the entry at which a reading of a directory continues",
     edits: [{ file: "vfs/recovery/recount.ts", from: "    countDentryReference(f.hint);\n", to: "" }],
     caughtBy: [death("small readdir", { more: ["--short"] })],

@@ -25,6 +25,7 @@ import {
 import {
   O_ACCMODE,
   O_CREAT,
+  O_DIRECT,
   O_DIRECTORY,
   O_EXCL,
   O_NOATIME,
@@ -300,6 +301,8 @@ function accessMask(flags: u32): u32 {
 /** do_dentry_open(), and the truncation. The file takes references of its own. */
 function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
+  // Files of tmpfs take O_DIRECT (FMODE_CAN_ODIRECT), directories do not.
+  if (flags & O_DIRECT && i.isDir) return -EINVAL;
   if (flags & O_TRUNC && !(nd.state & ND_CREATED) && i.isReg) {
     mutexLock(i.mutex);
     const err = i.mode & I_DRIVER ? driverTruncate(i, 0) : truncateLocked(nd.ctx, i, 0);

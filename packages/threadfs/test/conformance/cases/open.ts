@@ -5,7 +5,7 @@ import type { Case, Tools } from "../support/case.js";
 import { SELF } from "../support/targets.js";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW } = nodeFs.constants;
-const { O_NOATIME } = nodeFs.constants;
+const { O_DIRECT, O_NOATIME } = nodeFs.constants;
 /** Linux's numbers of what Node has no name for. The access mode 3 asks for both permissions and grants neither. */
 const O_PATH = 0o10000000;
 const O_TMPFILE = 0o20000000 | O_DIRECTORY;
@@ -45,6 +45,7 @@ const FLAGS: readonly (readonly [name: string, flags: string | number])[] = [
   ["O_WRONLY|O_CREAT|O_TRUNC|O_NOFOLLOW", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW],
   ["O_RDONLY|O_EXCL", O_RDONLY | O_EXCL],
   ["O_RDONLY|O_NOATIME", O_RDONLY | O_NOATIME],
+  ["O_RDONLY|O_DIRECT", O_RDONLY | O_DIRECT],
   ["the access mode 3", ACCESS_3],
   ["the access mode 3|O_TRUNC", ACCESS_3 | O_TRUNC],
   ["the access mode 3|O_CREAT", ACCESS_3 | O_CREAT],
