@@ -246,7 +246,7 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/smr/smr.ts",
-        from: "if (p == 0 || <i32>(load<u32>(linkOf(p) + RETIRED_EPOCH) - safeEpoch) >= 0) {",
+        from: "if (p == 0 || !isOver(load<u32>(linkOf(p) + RETIRED_EPOCH))) {",
         to: "if (p == 0) {",
       },
     ],
