@@ -164,11 +164,10 @@ class Removal {
       this.#descend(path, 0);
       let level = this.#levels.at(-1);
       while (level !== undefined) {
-        const entry = level.entries[level.next];
-        if (entry !== undefined) {
-          level.next++;
-          this.#remove(level, entry);
-        } else if (!this.#readMore(level)) this.#ascend(level);
+        // Not beyond the end, where the value would be that of a prototype.
+        const entry = level.next < level.entries.length ? level.entries[level.next++] : undefined;
+        if (entry !== undefined) this.#remove(level, entry);
+        else if (!this.#readMore(level)) this.#ascend(level);
         level = this.#levels.at(-1);
       }
     } finally {
@@ -237,8 +236,7 @@ class Removal {
     });
     const high = this.#levels.at(-1 - MAX_OPEN);
     if (high !== undefined && high.fd >= 0) {
-      this.#calls.closeQuietly(high.fd);
-      high.fd = -1;
+      this.#shut(high);
     }
   }
 
@@ -271,19 +269,48 @@ class Removal {
     else this.#fail(gone);
   }
 
-  /** Reopens a level through ".." of the level below. If that one has been moved, ".." is another directory. */
+  /**
+   * Reopens a level through ".." of the level below. That is another directory if the level below has been moved, or if the context
+   * resolves ".." in its root and works outside of it: then by the names from the first level on.
+   */
   #reopen(parent: Level, below: Level): void {
-    const { core, ctx, attachment } = this.#calls;
-    const length = this.#calls.tryPutPath(DOT_DOT);
-    const fd = core.sysOpen(ctx, below.fd, length, OPEN_BELOW, 0);
-    const found = fd < 0 ? fd : core.sysFstat(ctx, fd);
-    if (found >= 0 && attachment.stat[STAT.dev] === parent.dev && attachment.stat[STAT.ino] === parent.ino) {
-      parent.fd = fd;
-      return;
-    }
-    if (fd >= 0) this.#calls.closeQuietly(fd);
+    const failed = this.#openLevel(parent, below.fd, DOT_DOT);
+    if (failed === 0 || (failed === -ERRNO.ESTALE && this.#reopenByNames() === 0)) return;
     this.#calls.closeQuietly(below.fd);
-    this.#fail(found < 0 ? found : -ERRNO.ENOENT);
+    this.#fail(failed === -ERRNO.ESTALE ? -ERRNO.ENOENT : failed);
+  }
+
+  /** Reopens the last {@link MAX_OPEN} levels, of which none is open. Returns 0 or a negative errno. */
+  #reopenByNames(): number {
+    let above: Level | undefined;
+    for (const [i, level] of this.#levels.entries()) {
+      const failed = this.#openLevel(level, above?.fd ?? AT_FDCWD, level.name);
+      if (above !== undefined && this.#levels.length - i >= MAX_OPEN) this.#shut(above);
+      if (failed < 0) return failed;
+      above = level;
+    }
+    return 0;
+  }
+
+  #shut(level: Level): void {
+    this.#calls.closeQuietly(level.fd);
+    level.fd = -1;
+  }
+
+  /** Opens a level that is closed, by a path. Returns 0, a negative errno, or -ESTALE: the path leads to another directory. */
+  #openLevel(level: Level, dirfd: number, path: Path): number {
+    const { core, ctx, attachment } = this.#calls;
+    const length = this.#calls.tryPutPath(path);
+    const fd = length < 0 ? length : core.sysOpen(ctx, dirfd, length, OPEN_BELOW, 0);
+    if (fd < 0) return fd;
+    const found = core.sysFstat(ctx, fd);
+    const same = attachment.stat[STAT.dev] === level.dev && attachment.stat[STAT.ino] === level.ino;
+    if (found >= 0 && same) {
+      level.fd = fd;
+      return 0;
+    }
+    this.#calls.closeQuietly(fd);
+    return found < 0 ? found : -ERRNO.ESTALE;
   }
 
   #fail(errno: number): never {

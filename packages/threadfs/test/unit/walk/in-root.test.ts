@@ -119,6 +119,22 @@ describe("a working directory that was moved out of the root", () => {
   });
 });
 
+// Fails when rm finds its way back up by ".." alone.
+test("in a working directory that was moved out of the root, rm of a tree that is deeper than rm's descriptors removes it", async (t) => {
+  const { vfs, sandbox } = await sandboxed(t, "in-root");
+  vfs.fs.renameSync(MOVED, "/outside/b");
+  let path = "deep";
+  for (let depth = 0; depth < 100; depth++) {
+    sandbox.fs.mkdirSync(path);
+    sandbox.fs.writeFileSync(`${path}/a`, "");
+    sandbox.fs.writeFileSync(`${path}/z`, "");
+    path += "/dir";
+  }
+  sandbox.fs.rmSync("deep", { recursive: true });
+  assert.deepEqual(vfs.fs.readdirSync("/outside/b/in"), ["absolute", "here", "up", "up-up"]);
+  assert.equal(vfs.counters().openFiles, 0);
+});
+
 test("mounts: '..' stays in the root of one that was moved out of the sandbox's root", async (t) => {
   const { vfs, sandbox } = await sandboxed(t, "in-root");
   vfs.mount(null, "/sand/home/c", "tmpfs");
