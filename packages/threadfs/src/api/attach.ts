@@ -14,6 +14,7 @@ import { readOptions } from "../bridge/options.js";
 import { exitIsProof, hasEnded, hostThread, slotsInUse } from "../bridge/threads.js";
 import type { CoreModule, SharedMemory } from "../bridge/wasm.js";
 import { holdLock, hostLocks, pollLocks } from "../bridge/web-locks.js";
+import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import { type CreateOptions, Vfs } from "./vfs.js";
 
@@ -44,7 +45,8 @@ const sharedOf = /* @__PURE__ */ new WeakMap<Attachment, Shared>();
 export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
   const known = { maxBytes: true, core: true, ...HOST_OPTIONS } as const;
-  const { maxBytes, core, ...given } = readOptions<CreateOptions>(options, known);
+  const { maxBytes, core, ...rest } = readOptions<CreateOptions>(options, known);
+  const given: HostOptions = bare(rest);
   checkHostAbilities();
   const { host, locks } = identify(given);
   const attachment = Attachment.create(core ?? (await load()), maxBytes as number, host);
@@ -69,19 +71,17 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
  */
 export async function attachVfs(handle: VfsHandle, options?: AttachOptions): Promise<Vfs> {
   checkHostAbilities();
-  checkHandle(handle);
-  const { share = true, ...given } = readOptions<AttachOptions>(options, { share: true, ...HOST_OPTIONS });
+  const checked = checkHandle(handle);
+  const { share = true, ...rest } = readOptions<AttachOptions>(options, { share: true, ...HOST_OPTIONS });
+  const host: HostOptions = bare(rest);
   if (typeof share !== "boolean") throw invalidArgType("options.share", "of type boolean", share);
-  checkHost(given);
-  const shared = share ? await sharedAttachment(handle, given) : await newAttachment(handle, given);
+  checkHost(host);
+  const shared = share ? await sharedAttachment(checked, host) : await newAttachment(checked, host);
   const { core } = shared.attachment;
-  if (core.contextAttach(handle.ctx, shared.users > 1 ? 1 : 0) >= 0) return userOf(shared, handle.ctx);
+  const { ctx } = checked;
+  if (core.contextAttach(ctx, shared.users > 1 ? 1 : 0) >= 0) return userOf(shared, ctx);
   leave(shared);
-  throw codedError(
-    TypeError,
-    "ERR_THREADFS_HANDLE",
-    `The context ${handle.ctx} of this handle does not exist any more`,
-  );
+  throw codedError(TypeError, "ERR_THREADFS_HANDLE", `The context ${ctx} of this handle does not exist any more`);
 }
 
 /** A user of an attachment, which counts it already. */
@@ -165,7 +165,7 @@ async function attachAnyway(handle: VfsHandle, host: AttachmentOptions): Promise
     if ((error as { errno?: unknown }).errno !== -ERRNO.EUSERS) throw error;
     const { slots, hostIds } = await endedThreads(handle.memory);
     for (const takeOver of slots) {
-      const attachment = tryTakeOver(handle, { ...host, takeOver });
+      const attachment = tryTakeOver(handle, bare({ ...host, takeOver }));
       if (attachment === undefined) continue;
       for (const hostId of hostIds) attachment.recover(hostId);
       return attachment;
@@ -194,14 +194,17 @@ async function endedThreads(memory: SharedMemory): Promise<{ slots: number[]; ho
 }
 
 /** What identifies this thread in the tree, and the lock manager if the thread is to hold a Web Lock. */
-function identify(given: HostOptions): { host: AttachmentOptions & { thread: number }; locks?: LockManager } {
+function identify(given: HostOptions): {
+  host: AttachmentOptions & { thread: number };
+  locks: LockManager | undefined;
+} {
   if (typeof given.thread === "number" && given.thread >= HOLDS_LOCK) {
     throw outOfRange("options.thread", `< ${HOLDS_LOCK}`, given.thread);
   }
   const { id, ofHost, ancestors } =
     given.thread === undefined ? hostThread() : { id: given.thread, ofHost: false, ancestors: [] };
-  const host = { ...given, thread: id, ofHost, ancestors };
+  const host = bare({ ...given, thread: id, ofHost, ancestors });
   const locks = (given.locks ?? (given.thread === undefined && exitIsProof())) ? hostLocks() : undefined;
-  if (locks === undefined || !(id > 0 && id < HOLDS_LOCK)) return { host };
-  return { host: { ...host, thread: id + HOLDS_LOCK }, locks };
+  if (locks === undefined || !(id > 0 && id < HOLDS_LOCK)) return { host, locks: undefined };
+  return { host: bare({ ...host, thread: id + HOLDS_LOCK }), locks };
 }

@@ -18,7 +18,7 @@ import {
   CAPS_OF_UID,
   OF_MAKER,
 } from "../../abi/permissions.js";
-import type { Attachment } from "../bridge/attachment.js";
+import { type Attachment, STATE_PANIC } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import { type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
@@ -120,10 +120,12 @@ export class Context {
   /**
    * Post this to a worker and pass it to `attachVfs`: the `fs` there is then this context's. A context whose handle was read
    * no longer ends with the thread that created it: only {@link close} and {@link Vfs.contexts} end it.
+   * @throws Error ERR_THREADFS_REENTERED in a hook, unless it was read before
    */
   get handle(): VfsHandle {
     const { module, memory } = this.#attachment;
-    if (this.#endsWithThread && this.#attachment.state === 0) {
+    if (this.#endsWithThread && this.#canEnd) {
+      this.#attachment.check();
       this.#attachment.core.contextKeep(this.#calls.ctx);
       this.#endsWithThread = false;
     }
@@ -202,11 +204,31 @@ export class Context {
    * Closes the context in this thread. The thread that created it also removes it and its descriptors from the tree. A context
    * whose handle was never read ends with that thread at the latest.
    * Idempotent; later calls of its `fs` fail with ERR_THREADFS_CLOSED.
+   * @throws Error ERR_THREADFS_REENTERED in a hook, ERR_THREADFS_TIMEOUT: it is still open
    */
   close(): void {
     if (this.#calls.closed) return;
+    if (this.#owned) this.#destroy();
     this.#calls.close();
-    if (this.#owned && this.#attachment.state === 0) this.#attachment.core.contextDestroy(this.#calls.ctx);
+  }
+
+  /** The {@link Vfs} that made it is closed: no part of the program can use the context in this thread any more. @internal */
+  closeWithMaker(): void {
+    if (this.#calls.closed) return;
+    // With the handle another thread may go on.
+    if (this.#endsWithThread) this.#destroy();
+    this.#calls.close();
+  }
+
+  #destroy(): void {
+    if (!this.#canEnd) return;
+    this.#attachment.check();
+    this.#attachment.core.contextDestroy(this.#calls.ctx);
+  }
+
+  /** Whether this thread can end the context, or keep it: its detaching does so itself, after a panic the recovery. */
+  get #canEnd(): boolean {
+    return !this.#attachment.closed && this.#attachment.state !== STATE_PANIC;
   }
 }
 

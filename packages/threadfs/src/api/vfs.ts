@@ -301,15 +301,16 @@ export class Vfs {
   }
 
   /**
-   * Ends this object's use of the tree. The last one of a thread detaches the thread. The tree exists as long as a thread
-   * is attached. Idempotent; later calls fail with ERR_THREADFS_CLOSED.
-   * @throws Error ERR_THREADFS_TIMEOUT: it is still open
+   * Ends this object's use of the tree, with the contexts that it has made, unless their handles were read. The last one of a
+   * thread detaches the thread. The tree exists as long as a thread is attached. Idempotent; later calls fail with
+   * ERR_THREADFS_CLOSED.
+   * @throws Error ERR_THREADFS_TIMEOUT, ERR_THREADFS_REENTERED (in a hook): it is still open
    */
   close(): void {
     if (this.#context.calls.closed) return;
+    for (const context of this.#made) context.closeWithMaker();
     this.#leave();
     for (const stop of this.#stopWatching) stop();
-    for (const context of this.#made) context.calls.close();
     this.#context.calls.close();
   }
 }

@@ -23,7 +23,7 @@ import * as STAT from "../../abi/stat.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { DriverTable } from "./driver-table.js";
-import { checkHandle, handleError, type VfsHandle } from "./handle.js";
+import { checkHandle, handleError, NO_TREE, type VfsHandle } from "./handle.js";
 import { checkHost, type HookOwner, type HostOptions, hostImports, waitLimitOf } from "./host-imports.js";
 import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
@@ -203,11 +203,11 @@ export class Attachment implements HookOwner, Watcher {
 
   /** Attaches to another thread's arena. @throws TypeError ERR_THREADFS_HANDLE */
   static attach(handle: VfsHandle, host: AttachmentOptions): Attachment {
-    checkHandle(handle);
+    const { module, memory } = checkHandle(handle);
     const prepare = (core: CoreExports) => {
-      if (core.arenaCheck() < 0) throw handleError("its memory does not contain a tree of this version");
+      if (core.arenaCheck() < 0) throw handleError(NO_TREE);
     };
-    return new Attachment(handle.module, handle.memory, host, prepare, false);
+    return new Attachment(module, memory, host, prepare, false);
   }
 
   /**
@@ -241,6 +241,8 @@ export class Attachment implements HookOwner, Watcher {
       return;
     }
     this.recover(hostId, true);
+    // Threads that it has made without attaching itself are found by their locks alone.
+    this.#recoverUnlocked(1).catch(() => {});
     if (!this.#expected.delete(hostId)) return;
     this.recover(hostId);
     this.recover(hostId + HOLDS_LOCK);

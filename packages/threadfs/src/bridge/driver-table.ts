@@ -35,11 +35,13 @@ import {
   NODE_UID,
   READDIR_NEXT,
 } from "../../abi/memory.js";
-import { DT_SHIFT, S_IFDIR, S_IFMT } from "../../abi/mode.js";
+import { DT_SHIFT, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/mode.js";
 import * as SCRATCH from "../../abi/scratch.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "../api/driver.js";
+import { propertyOf } from "../errors/bare.js";
 import { codedError, invalidArgType, invalidArgValue, noteHookFailure, systemCallError } from "../errors/errors.js";
+import { inspect } from "../errors/inspect.js";
 import { isObjectPrototype, keysOf, nearest, unknownKey } from "./options.js";
 import type { SharedMemory } from "./wasm.js";
 
@@ -119,6 +121,19 @@ const ERRNO_OF: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
   // From another tree that the driver uses.
   ["ERR_THREADFS_TIMEOUT", ERRNO.ETIMEDOUT],
 ]);
+const MODE_MAX = 0o177777;
+const FILE_TYPES: ReadonlySet<number> = /* @__PURE__ */ new Set([
+  S_IFREG,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFIFO,
+  S_IFSOCK,
+  S_IFCHR,
+  S_IFBLK,
+]);
+/** The largest user or group: the number above means none. */
+const ID_MAX = 2 ** 32 - 2;
+const NLINK_MAX = 2 ** 31 - 1;
 /** Offsets in SCRATCH.DRIVER. */
 const NAME1 = SCRATCH.DRIVER + DRIVER_NAME1;
 const NAME2 = SCRATCH.DRIVER + DRIVER_NAME2;
@@ -160,7 +175,7 @@ export class DriverTable {
     }
     let hooks = 0;
     for (const [method, bit] of HOOK_OF) {
-      const given = driver[method];
+      const given = propertyOf(driver, method);
       if (given === undefined) continue;
       if (typeof given !== "function") throw invalidArgType(`driver.${method}`, "of type function", given);
       hooks |= bit;
@@ -229,7 +244,7 @@ export class DriverTable {
     try {
       return this.#dispatch(driver, op, a, b, c, d);
     } catch (cause) {
-      const code = (cause as { code?: unknown } | null)?.code;
+      const code = cause instanceof Object ? propertyOf(cause as { code?: unknown }, "code") : undefined;
       const errno = typeof code === "string" ? ERRNO_OF.get(code) : undefined;
       if (errno !== undefined) return -errno;
       noteHookFailure({ driver: driver.name, hook: HOOK_NAME[op] ?? "a hook", cause });
@@ -336,13 +351,19 @@ export class DriverTable {
   }
 
   #putAttributes(attributes: DriverAttributes): number {
-    const { ino, mode, uid = 0, gid = 0, size = 0, mtimeMs = 0 } = attributes;
+    const { ino, mode } = attributes;
     const type = mode & S_IFMT;
-    const nlink = attributes.nlink ?? (type === S_IFDIR ? 2 : 1);
+    const given = (key: "uid" | "gid" | "nlink" | "size" | "mtimeMs", otherwise: number) =>
+      propertyOf(attributes, key) ?? otherwise;
+    const [uid, gid, size, mtimeMs] = [given("uid", 0), given("gid", 0), given("size", 0), given("mtimeMs", 0)];
+    const nlink = given("nlink", type === S_IFDIR ? 2 : 1);
     const wrong = (key: string, value: unknown) => new TypeError(`it returned the ${key} ${String(value)}`);
-    if (!Number.isSafeInteger(ino) || ino < 0) throw wrong("ino", ino);
-    if (!Number.isInteger(mode) || type === 0) throw wrong("mode", mode);
-    if (!Number.isSafeInteger(size) || size < 0) throw wrong("size", size);
+    if (!isUpTo(ino, Number.MAX_SAFE_INTEGER)) throw wrong("ino", ino);
+    if (!isUpTo(mode, MODE_MAX) || !FILE_TYPES.has(type)) throw wrong("mode", mode);
+    if (!isUpTo(uid, ID_MAX)) throw wrong("uid", uid);
+    if (!isUpTo(gid, ID_MAX)) throw wrong("gid", gid);
+    if (!isUpTo(nlink, NLINK_MAX)) throw wrong("nlink", nlink);
+    if (!isUpTo(size, Number.MAX_SAFE_INTEGER)) throw wrong("size", size);
     if (!Number.isFinite(mtimeMs)) throw wrong("mtimeMs", mtimeMs);
     const view = this.#view;
     view.setFloat64(SCRATCH.DRIVER + NODE_INO, ino, true);
@@ -362,9 +383,11 @@ export class DriverTable {
     let next = from;
     for (; next < entries.length; next++) {
       const { name, ino, mode } = entries[next] as DriverEntry;
+      // libuv and readdir(3)'s callers leave them out.
+      if (name === "." || name === "..") continue;
       const bytes = encoder.encode(name);
       const need = (DIRENT_NAME + bytes.length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
-      if (bytes.length === 0 || bytes.length > NAME_MAX) return -ERRNO.EIO;
+      if (!isName(name) || bytes.length > NAME_MAX) throw new TypeError(`it returned the name ${inspect(name)}`);
       if (used + need > IO_SIZE) break;
       const at = SCRATCH.IO + used;
       this.#view.setFloat64(at, ino, true);
@@ -376,6 +399,16 @@ export class DriverTable {
     this.#view.setFloat64(SCRATCH.DRIVER + READDIR_NEXT, next, true);
     return used;
   }
+}
+
+/** Whether a value is an integer from 0 to `max`. */
+function isUpTo(value: unknown, max: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
+}
+
+/** verify_dirent_name(): a name with a slash would lead a call that follows the listing out of the directory. */
+function isName(name: unknown): boolean {
+  return typeof name === "string" && name !== "" && !/[/\0]/.test(name);
 }
 
 function changes(valid: number, a: number, b: number): DriverChanges {

@@ -1,6 +1,6 @@
 /** Handles: what a thread posts to another one, so that it can attach to the same tree. */
 
-import { ABI_VERSION } from "../../abi/memory.js";
+import { ABI_VERSION, SLOTS } from "../../abi/memory.js";
 import { codedError } from "../errors/errors.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
@@ -14,25 +14,52 @@ export interface VfsHandle {
   readonly ctx: number;
 }
 
+/** Why a memory is refused. */
+export const NO_TREE = "its memory does not contain a tree of this version";
+
 /** The exception for a handle that this thread cannot attach to. */
 export function handleError(reason: string, cause?: unknown): Error {
   const message = `Not a handle of a tree this thread can attach to: ${reason}`;
   return codedError(TypeError, "ERR_THREADFS_HANDLE", message, cause === undefined ? undefined : { cause });
 }
 
-/** @throws TypeError ERR_THREADFS_HANDLE */
-export function checkHandle(handle: VfsHandle): void {
-  const given: Partial<VfsHandle> | null | undefined = handle;
-  if (typeof given !== "object" || given === null) throw handleError("it is not an object");
-  if (given.version !== ABI_VERSION) throw handleError(`its version is ${given.version}, ours ${ABI_VERSION}`);
-  if (!(given.module instanceof WebAssembly.Module)) throw handleError("it has no module");
-  if (!(given.memory instanceof WebAssembly.Memory)) throw handleError("it has no memory");
-  if (!(given.memory.buffer instanceof SharedArrayBuffer)) throw handleError("its memory is not shared");
-  if (!Number.isSafeInteger(given.ctx) || (given.ctx as number) < 0) throw handleError("it has no context number");
+/** The buffer of a memory; undefined for what only looks like one. */
+function bufferOf(memory: unknown): unknown {
+  try {
+    return (memory as SharedMemory).buffer;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The checked handle, each property of which was read once: an accessor may return another value the next time.
+ * @throws TypeError ERR_THREADFS_HANDLE
+ */
+export function checkHandle(handle: VfsHandle): VfsHandle {
+  if (typeof handle !== "object" || handle === null) throw handleError("it is not an object");
+  const { module, memory, version, ctx }: Partial<VfsHandle> = handle;
+  if (version !== ABI_VERSION) throw handleError(`its version is ${String(version)}, ours ${ABI_VERSION}`);
+  if (!(module instanceof WebAssembly.Module)) throw handleError("it has no module");
+  if (!(memory instanceof WebAssembly.Memory)) throw handleError("it has no memory");
+  const buffer = bufferOf(memory);
+  if (!(buffer instanceof SharedArrayBuffer)) throw handleError("its memory is not shared");
+  if (buffer.byteLength < SLOTS) throw handleError(NO_TREE);
+  if (!Number.isSafeInteger(ctx) || (ctx as number) < 0) throw handleError("it has no context number");
+  // -0 is context 0.
+  return { module, memory, version, ctx: (ctx as number) + 0 };
 }
 
 /** @throws TypeError ERR_THREADFS_HANDLE if the handle's module is not the core, where it is not going to be instantiated */
 export function checkModule({ module }: VfsHandle): void {
-  const exported = WebAssembly.Module.exports(module as WebAssembly.Module);
-  if (!exported.some(({ name }) => name === "arenaCheck")) throw handleError("its module is not the core");
+  if (!exportsOf(module).some(({ name }) => name === "arenaCheck")) throw handleError("its module is not the core");
+}
+
+/** None of what only looks like a module. */
+function exportsOf(module: CoreModule): { name: string }[] {
+  try {
+    return WebAssembly.Module.exports(module as WebAssembly.Module);
+  } catch {
+    return [];
+  }
 }

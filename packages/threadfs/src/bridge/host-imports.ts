@@ -142,8 +142,9 @@ export function hostImports(owner: HookOwner, host: HostOptions): Record<string,
   const clock = performance;
   const origin = clock.timeOrigin;
   const time = () => origin + clock.now();
+  const { now } = host;
   const functions: Record<string, WebAssembly.ImportValue> = {
-    now: host.now ?? time,
+    now: now ? () => owner.runHook(now) : time,
     clock: time,
     wait: (p: number, expected: number, ms: number) =>
       WAIT_RESULT[Atomics.wait(wordAt(owner.memory, p), 0, expected, ms)],

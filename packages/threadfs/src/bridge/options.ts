@@ -2,6 +2,7 @@
  * Options objects of the library's own calls. A key that is not known is refused, because a misspelt option would otherwise
  * be taken for its default: `context({ user: 1000 })` would make a context of uid 0.
  */
+import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType } from "../errors/errors.js";
 
 /** Edits that turn one word into the other (Levenshtein), without regard to case. */
@@ -81,10 +82,8 @@ export function flagOption(value: unknown, name: string): boolean {
 
 /** Makes structuredClone() and postMessage() of an object fail with a message that says what to post instead. */
 export function refuseCloning(object: object, message: string): void {
-  Object.defineProperty(object, "notCloneable", {
-    enumerable: true,
-    get(): never {
-      throw codedError(TypeError, "ERR_THREADFS_NOT_CLONEABLE", message);
-    },
-  });
+  const get = (): never => {
+    throw codedError(TypeError, "ERR_THREADFS_NOT_CLONEABLE", message);
+  };
+  Object.defineProperty(object, "notCloneable", bare({ enumerable: true, get }));
 }

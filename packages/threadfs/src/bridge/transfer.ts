@@ -44,7 +44,7 @@ export class Transfer {
   #copy(bytes: number, copyPart: (part: Uint8Array, at: number) => void): number {
     try {
       for (let at = 0; at < bytes; ) {
-        const buffer = this.#buffers[this.#next];
+        const buffer = this.#next < this.#buffers.length ? this.#buffers[this.#next] : undefined;
         if (buffer === undefined) return -ERRNO.EFAULT;
         const part = buffer.subarray(this.#offset, this.#offset + bytes - at);
         copyPart(part, at);

@@ -3,6 +3,7 @@
  * `code`, `syscall`, `path`, `dest`; argument errors have a `code` that begins with ERR_. No other file turns an error
  * number into an exception.
  */
+import { bare } from "./bare.js";
 import { errnoText, strerror } from "./errno.js";
 import { inspect } from "./inspect.js";
 
@@ -217,6 +218,6 @@ export function compoundError(code: string, prefix: string, info: CompoundErrorI
   const path = String(info.path);
   const message = `${prefix}: ${info.syscall} returned ${info.code} (${info.message}) ${path}`;
   const error = codedError(Error, code, message);
-  Object.defineProperty(error, "name", { value: "SystemError", writable: true, configurable: true });
+  Object.defineProperty(error, "name", bare({ value: "SystemError", writable: true, configurable: true }));
   return Object.assign(error, { info, errno: info.errno, syscall: info.syscall, path });
 }

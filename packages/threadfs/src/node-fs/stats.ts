@@ -6,6 +6,7 @@
 import type * as NodeFs from "node:fs";
 import * as STAT from "../../abi/stat.js";
 import type { StatNumbers } from "../bridge/attachment.js";
+import { bare } from "../errors/bare.js";
 import { codedError } from "../errors/errors.js";
 import { constants } from "./constants.js";
 import { warnOnce } from "./warnings.js";
@@ -169,7 +170,7 @@ const MOMENTS = ["atime", "mtime", "ctime", "birthtime"] as const;
 type Moment = (typeof MOMENTS)[number];
 
 function keep(stats: object, name: string, value: unknown): unknown {
-  Object.defineProperty(stats, name, { value, enumerable: true, writable: true, configurable: true });
+  Object.defineProperty(stats, name, bare({ value, enumerable: true, writable: true, configurable: true }));
   return value;
 }
 
@@ -177,16 +178,17 @@ function keep(stats: object, name: string, value: unknown): unknown {
  * Defines a property whose value is made when it is first read, and kept, as Node does: most callers never read it.
  */
 function defineLazy<S extends object>(prototype: S, name: string, make: (stats: S) => unknown): void {
-  Object.defineProperty(prototype, name, {
+  const accessors: PropertyDescriptor & ThisType<S> = {
     enumerable: true,
     configurable: true,
-    get(this: S) {
+    get() {
       return keep(this, name, make(this));
     },
-    set(this: S, value: unknown) {
+    set(value: unknown) {
       keep(this, name, value);
     },
-  });
+  };
+  Object.defineProperty(prototype, name, bare(accessors));
 }
 
 /** @throws Error ERR_NO_TEMPORAL */
@@ -239,8 +241,8 @@ function makeClasses() {
     (mode, type) => (mode & BigInt(S_IFMT)) === BigInt(type),
     (stats, moment) => stats[`${moment}Ns`],
   );
-  Object.defineProperty(NumberStats, "name", { value: "Stats" });
-  Object.defineProperty(BigStats, "name", { value: "BigIntStats" });
+  Object.defineProperty(NumberStats, "name", bare({ value: "Stats" }));
+  Object.defineProperty(BigStats, "name", bare({ value: "BigIntStats" }));
   /** The public constructor, which Node has deprecated: results of calls are made by the inner one. */
   function deprecated(this: unknown, ...fields: NumberFields): unknown {
     warnOnce("fs.Stats constructor is deprecated.", "DeprecationWarning", "DEP0180");
@@ -248,7 +250,7 @@ function makeClasses() {
     return Reflect.apply(NumberStats, this, fields);
   }
   Object.setPrototypeOf(deprecated, NumberStats);
-  Object.defineProperty(deprecated, "length", { value: NumberStats.length });
+  Object.defineProperty(deprecated, "length", bare({ value: NumberStats.length }));
   deprecated.prototype = NumberStats.prototype;
   return {
     NumberStats: NumberStats as unknown as new (...fields: NumberFields) => Stats,

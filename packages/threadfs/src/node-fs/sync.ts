@@ -150,14 +150,17 @@ function hotSync(calls: SystemCalls) {
     path: NodeFs.PathLike,
     options: NodeFs.StatSyncOptions | undefined,
   ) {
-    const length = put(path);
     // Options of null are an error, but only after those of the path.
-    if (length !== NOT_PLAIN && options !== null) {
-      const failed = stat(length, flags);
-      if (failed === 0) return options?.bigint === true ? calls.stats(true) : statsOf(statNumbers);
-      if (failed === -ERRNO.ENOENT && options?.throwIfNoEntry === false) return undefined;
+    if (typeof path === "string" && options !== null) {
+      // Read before the path is in the scratch area: an option may be an accessor that makes calls of its own.
+      const bigint = options?.bigint === true;
+      const mayMiss = options?.throwIfNoEntry === false;
+      const length = put(path);
+      const failed = length === NOT_PLAIN ? HAS_NUL : stat(length, flags);
+      if (failed === 0) return bigint ? calls.stats(true) : statsOf(statNumbers);
+      if (failed === -ERRNO.ENOENT && mayMiss) return undefined;
       if (failed === -ERRNO.ENXIO) attachment.drivers.checkRegistered();
-      if (failed !== HAS_NUL && failed !== -ERRNO.ENOTDIR) throw systemCallError(failed, syscall, path as string);
+      if (failed !== HAS_NUL && failed !== -ERRNO.ENOTDIR) throw systemCallError(failed, syscall, path);
     }
     return op.run(calls, op.parse(path, options));
   }

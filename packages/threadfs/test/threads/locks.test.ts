@@ -107,6 +107,18 @@ test("a watching thread recovers the threads whose locks are free, and no others
   assert.deepEqual(check(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, []);
 });
 
+// Fails when the end of a worker recovers only the threads that say they belong to it.
+test("when a worker ends, a thread that it has made without attaching itself is recovered by its lock", async (t) => {
+  const { locks, vfs } = await withFakeLocks(t);
+  await attachVfs(vfs.handle, { locks: true, thread: 9, share: false });
+  const name = defined([...locks.held.keys()].at(-1), "lock of the thread");
+  const between = new Worker("", { eval: true });
+  assert.equal(slotsInUse(vfs), 2);
+  locks.free(name);
+  await once(between, "exit");
+  await until(() => slotsInUse(vfs) === 1);
+});
+
 test("threads without a number from their host get random numbers", async (t) => {
   const { locks, vfs } = await withFakeLocks(t);
   const { randomHostId } = await import("../../dist/src/bridge/web-locks.js");

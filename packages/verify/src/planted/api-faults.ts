@@ -47,6 +47,95 @@ const OPTIONS: Mutant[] = [
     caughtBy: [tests("api/options", "one of Object.prototype is not an option")],
   },
   {
+    name: "the options of an attachment have Object.prototype for their defaults",
+    edits: [
+      {
+        file: "packages/threadfs/src/errors/bare.ts",
+        from: "  return Object.assign(Object.create(null), properties);",
+        to: "  return { ...properties };",
+      },
+    ],
+    caughtBy: [tests("api/options", "a changed Object.prototype")],
+  },
+  {
+    name: "what a driver leaves out is taken from a changed Object.prototype",
+    edits: [
+      {
+        file: "packages/threadfs/src/errors/bare.ts",
+        from: "  return Object.hasOwn(object, key) || !(key in Object.prototype) ? object[key] : undefined;",
+        to: "  return object[key];",
+      },
+    ],
+    caughtBy: [tests("api/options", "a changed Object.prototype")],
+  },
+  {
+    name: "a clock may call the tree that reads it",
+    edits: [
+      {
+        file: `${BRIDGE}/host-imports.ts`,
+        from: "    now: now ? () => owner.runHook(now) : time,",
+        to: "    now: now ?? time,",
+      },
+    ],
+    caughtBy: [tests("api/vfs", "a clock that calls its tree")],
+  },
+  {
+    name: "a name with a slash in a driver's listing reaches rm",
+    edits: [
+      {
+        file: `${BRIDGE}/driver-table.ts`,
+        from: 'name !== "" && !/[/\\0]/.test(name)',
+        to: 'name !== ""',
+      },
+    ],
+    caughtBy: [tests("fs/hooks", "lead out of the directory")],
+  },
+  {
+    name: "a driver's owner of 2^32 is root",
+    edits: [
+      { file: `${BRIDGE}/driver-table.ts`, from: '    if (!isUpTo(uid, ID_MAX)) throw wrong("uid", uid);\n', to: "" },
+    ],
+    caughtBy: [tests("fs/driver", "attributes out of range")],
+  },
+  {
+    name: "contexts stay when the Vfs that made them is closed",
+    edits: [
+      {
+        file: `${API_DIR}/context.ts`,
+        from: "    if (this.#endsWithThread) this.#destroy();\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("api/context-lives", "end with the Vfs")],
+  },
+  {
+    name: "a context that a hook closes is closed in the thread alone",
+    edits: [
+      {
+        file: `${API_DIR}/context.ts`,
+        from: "    this.#attachment.check();\n    this.#attachment.core.contextDestroy",
+        to: "    if (this.#attachment.state !== 0) return;\n    this.#attachment.core.contextDestroy",
+      },
+    ],
+    caughtBy: [tests("api/context-lives", "a hook cannot close")],
+  },
+  {
+    name: "a handle's context is read again after it was checked",
+    edits: [{ file: `${API_DIR}/attach.ts`, from: "  const { ctx } = checked;", to: "  const { ctx } = handle;" }],
+    caughtBy: [tests("api/context-lives", "a handle is what it was")],
+  },
+  {
+    name: "the end of a worker recovers only the threads that say they belong to it",
+    edits: [
+      {
+        file: ATTACHMENT,
+        from: "    this.#recoverUnlocked(1).catch(() => {});\n    if (!this.#expected",
+        to: "    if (!this.#expected",
+      },
+    ],
+    caughtBy: [tests("threads/locks", "made without attaching itself")],
+  },
+  {
     name: "null is taken for no options",
     edits: [
       {
@@ -84,8 +173,8 @@ const OPTIONS: Mutant[] = [
     edits: [
       {
         file: `${BRIDGE}/handle.ts`,
-        from: "  if (!Number.isSafeInteger(given.ctx) || (given.ctx as number) < 0) throw",
-        to: '  if (typeof given.ctx !== "number") throw',
+        from: "  if (!Number.isSafeInteger(ctx) || (ctx as number) < 0) throw",
+        to: '  if (typeof ctx !== "number") throw',
       },
     ],
     caughtBy: [tests("api/context-lives", "a number of no context"), tests("api/bad-input")],

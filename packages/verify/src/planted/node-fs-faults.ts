@@ -20,6 +20,39 @@ const ARGUMENTS: Mutant[] = [
     caughtBy: [tests("arguments/lying-views", "is its own bytes in every call")],
   },
   {
+    name: "the buffers of writev are what a method of the caller's array returns",
+    edits: [
+      {
+        file: `${NODE_FS}/vectors/ops-vector.ts`,
+        from: "  const buffers: Uint8Array[] = [];\n",
+        to: "  if (value.every(isArrayBufferView)) return value.map(bytesLeftOf);\n  const buffers: Uint8Array[] = [];\n",
+      },
+    ],
+    caughtBy: [tests("arguments/lying-views", "buffers at their indexes")],
+  },
+  {
+    name: "the option bigint is read after the call of the core",
+    edits: [
+      {
+        file: `${NODE_FS}/sync.ts`,
+        from: "      if (failed === 0) return bigint ? calls",
+        to: "      if (failed === 0) return bigint || options?.bigint ? calls",
+      },
+    ],
+    caughtBy: [tests("node-fs/stats", "an option that is an accessor")],
+  },
+  {
+    name: "rm finds its way back up by '..' alone",
+    edits: [
+      {
+        file: `${NODE_FS}/ops-rm.ts`,
+        from: "    if (failed === 0 || (failed === -ERRNO.ESTALE && this.#reopenByNames() === 0)) return;",
+        to: "    if (failed === 0) return;\n    if (failed > 0) this.#reopenByNames();",
+      },
+    ],
+    caughtBy: [tests("walk/in-root", "deeper than rm's descriptors")],
+  },
+  {
     name: "a path's bytes are copied by a method of the caller's class",
     edits: [
       {
@@ -213,8 +246,8 @@ const LISTINGS: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/stats.ts`,
-        from: "    enumerable: true,\n    configurable: true,\n    get(this: S)",
-        to: "    enumerable: false,\n    configurable: true,\n    get(this: S)",
+        from: "    enumerable: true,\n    configurable: true,\n    get()",
+        to: "    enumerable: false,\n    configurable: true,\n    get()",
       },
     ],
     caughtBy: [tests("node-fs/classes")],

@@ -48,6 +48,15 @@ export function bytesOf(view: NodeJS.ArrayBufferView): Uint8Array {
   return length === 0 ? new Uint8Array(0) : new Uint8Array(typedBuffer(view), typedOffset(view), length);
 }
 
+/** The same; none for such a DataView too. */
+export function bytesLeftOf(view: NodeJS.ArrayBufferView): Uint8Array {
+  try {
+    return bytesOf(view);
+  } catch {
+    return new Uint8Array(0);
+  }
+}
+
 /** The bytes that a view has now. @throws TypeError for a DataView whose buffer is detached or has shrunk below it */
 export function byteLengthOf(view: NodeJS.ArrayBufferView): number {
   return typedName(view) === undefined ? viewLength(view) : typedLength(view);

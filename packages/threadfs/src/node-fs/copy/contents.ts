@@ -67,10 +67,10 @@ export function copyContents(calls: SystemCalls, path: Path, dest: Path, mode: n
       // libuv sends as many bytes as the file has: it does not read an empty file, whose time of access stays.
       return asLibuv && from[STAT.size] === 0 ? 0 : pump(calls, source, target);
     } finally {
-      core.sysClose(ctx, target);
+      calls.closeQuietly(target);
     }
   } finally {
-    core.sysClose(ctx, source);
+    calls.closeQuietly(source);
   }
 }
 

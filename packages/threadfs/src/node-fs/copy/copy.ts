@@ -108,7 +108,8 @@ export class Copy {
 
   #copyEntries(): void {
     for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
-      const name = level.names[level.next++];
+      // Not beyond the end, where the value would be that of a prototype.
+      const name = level.next < level.names.length ? level.names[level.next++] : undefined;
       if (name === undefined) {
         this.#finish();
       } else if (this.#args.filter === undefined) {

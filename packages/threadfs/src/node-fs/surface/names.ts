@@ -1,5 +1,7 @@
 /** Names and numbers of parameters of the functions of a surface, as Node's have them. */
 
+import { bare } from "../../errors/bare.js";
+
 /** The calls whose `length` is not 1. */
 const LENGTHS: Readonly<Record<string, number>> = {
   accessSync: 2,
@@ -37,10 +39,8 @@ const LENGTHS: Readonly<Record<string, number>> = {
 };
 
 function rename(call: object, name: string, length: number): void {
-  Object.defineProperties(call, {
-    name: { value: name, configurable: true },
-    length: { value: length, configurable: true },
-  });
+  Object.defineProperty(call, "name", bare({ value: name, configurable: true }));
+  Object.defineProperty(call, "length", bare({ value: length, configurable: true }));
 }
 
 /** Gives the calls of a surface their names. Returns it. */

@@ -2,6 +2,7 @@
  * The exports of `node:fs` that a tree does not have yet. Libraries that are given a file system fill what is missing in it from
  * `node:fs`, and then read the real disk without a word. So every missing export is here, and throws.
  */
+import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 import { constants } from "../constants.js";
 
@@ -99,14 +100,14 @@ function stub(name: string, instead?: string): () => never {
   function refuse(): never {
     throw notImplemented(name, instead);
   }
-  return Object.defineProperty(refuse, "name", { value: name, configurable: true });
+  return Object.defineProperty(refuse, "name", bare({ value: name, configurable: true }));
 }
 
 function promiseStub(name: string, instead: string | undefined): () => Promise<never> {
   const refuse = async (): Promise<never> => {
     throw notImplemented(`promises.${name}`, instead);
   };
-  return Object.defineProperty(refuse, "name", { value: name, configurable: true });
+  return Object.defineProperty(refuse, "name", bare({ value: name, configurable: true }));
 }
 
 type Stubs = { readonly [name in MissingName]: never };
@@ -127,10 +128,8 @@ export function missingExports(): Stubs {
   }
   for (const name of OTHERS) stubs[name] = stub(name);
   for (const name of PROMISES) promises[name] = promiseStub(name, undefined);
-  Object.defineProperty(stubs.realpath, "native", {
-    value: stub("realpath.native", "realpathSync.native"),
-    enumerable: true,
-  });
+  const value = stub("realpath.native", "realpathSync.native");
+  Object.defineProperty(stubs.realpath, "native", bare({ value, enumerable: true }));
   made = { ...stubs, promises } as unknown as Stubs;
   return made;
 }

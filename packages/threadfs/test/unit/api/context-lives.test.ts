@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { MAX_CONTEXTS } from "../../../dist/abi/abi.js";
 import { G_CTX_MADE } from "../../../dist/generated/core-layout.js";
 import { attachVfs, type Vfs, type VfsHandle } from "../../../dist/src/index.js";
-import { refused } from "../../support/errors.js";
+import { codeOf, refused } from "../../support/errors.js";
 import { callingThread, open, tree } from "./trees.js";
 
 /** Sets how many contexts the tree has created. */
@@ -82,6 +82,29 @@ describe("numbers of contexts", () => {
   });
 });
 
+// Fails when a handle is read once to be checked and once to be used.
+test("a handle is what it was when it was checked", async () => {
+  const vfs = await tree();
+  const stranger = vfs.context({ uid: 1000 });
+  vfs.fs.writeFileSync("/f", "", { mode: 0o600 });
+  const { handle } = stranger;
+  for (const share of [true, false]) {
+    let reads = 0;
+    const changing = {
+      ...handle,
+      get ctx() {
+        return reads++ === 0 ? handle.ctx : 0;
+      },
+    };
+    const attached = await attachVfs(changing, { share });
+    refused("EACCES", () => attached.fs.readFileSync("/f"));
+    attached.close();
+  }
+  const zero = await attachVfs({ ...vfs.handle, ctx: -0 }, { share: false });
+  assert.equal(vfs.contexts()[0]?.threads, 2);
+  zero.close();
+});
+
 describe("the end of contexts", () => {
   test("contexts whose handle was never read end with the thread that created them", async () => {
     const vfs = await tree();
@@ -147,6 +170,62 @@ describe("the end of contexts", () => {
     assert.throws(() => vfs.context(), { code: "ERR_THREADFS_CONTEXTS", message: /close\(\).*vfs\.contexts\(\)/ });
     for (const context of vfs.contexts().slice(1)) context.close();
     vfs.context().close();
+  });
+});
+
+describe("contexts and the Vfs that made them", () => {
+  // Fails when close() of a tree ends its contexts in the thread alone: a thread that attaches for each task runs out of them.
+  test("contexts end with the Vfs that made them, also where the thread stays attached", async () => {
+    const vfs = await tree();
+    vfs.fs.writeFileSync("/f", "");
+    for (let task = 0; task < MAX_CONTEXTS + 10; task++) {
+      const attached = await attachVfs(vfs.handle);
+      attached.context({ uid: task }).fs.openSync("/f", "r");
+      attached.close();
+    }
+    assert.equal(vfs.contexts().length, 1);
+    assert.equal(vfs.counters().openFiles, 0);
+  });
+
+  test("one whose handle was read stays when the Vfs that made it is closed", async () => {
+    const vfs = await tree();
+    const attached = await attachVfs(vfs.handle);
+    const { handle } = attached.context({ uid: 7 });
+    attached.close();
+    assert.deepEqual(
+      vfs.contexts().map(({ uid }) => uid),
+      [0, 7],
+    );
+    const user = await attachVfs(handle);
+    assert.equal(user.fs.existsSync("/"), true);
+    user.close();
+  });
+
+  // Fails when a context counts as closed although the core could not be called.
+  test("a hook cannot close a context or hand it on: it stays as it is", async () => {
+    const vfs = await tree();
+    const context = vfs.context({ uid: 7 });
+    let inHook = (): unknown => undefined;
+    vfs.registerDriver({
+      name: "calling",
+      root: () => ({ ino: 1, mode: 0o040755 }),
+      lookup: () => {
+        inHook();
+        return null;
+      },
+    });
+    vfs.fs.mkdirSync("/m");
+    vfs.mount(null, "/m", "calling");
+    const codes: unknown[] = [];
+    for (const call of [() => context.close(), () => context.handle, () => vfs.close()]) {
+      inHook = () => codes.push(codeOf(call));
+      assert.equal(vfs.fs.existsSync(`/m/${codes.length}`), false);
+    }
+    assert.deepEqual(codes, Array(3).fill("ERR_THREADFS_REENTERED"));
+    assert.equal(context.fs.existsSync("/"), true);
+    assert.equal(vfs.contexts().length, 2);
+    context.close();
+    assert.equal(vfs.contexts().length, 1);
   });
 });
 

@@ -69,6 +69,74 @@ describe("keys that are not known", () => {
   });
 });
 
+/** Runs `work` while `Object.prototype` has a property. */
+async function withPolluted<T>(name: string, value: unknown, work: () => T): Promise<Awaited<T>> {
+  Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+  try {
+    return await work();
+  } finally {
+    Reflect.deleteProperty(Object.prototype, name);
+  }
+}
+
+/** What a tree is used for, with defaults everywhere. */
+async function useTree(): Promise<unknown> {
+  const vfs = await createVfs({ maxBytes: 1 << 22 });
+  const second = await attachVfs(vfs.handle, { share: false });
+  const { fs } = vfs;
+  fs.mkdirSync("/d/e", { recursive: true });
+  fs.writeFileSync("/d/f", "text");
+  vfs.registerDriver({
+    name: "plain",
+    root,
+    lookup: (_dir, name) => (name === "f" ? { ino: 2, mode: 0o100644 } : null),
+    readdir: () => [{ name: "f", ino: 2, mode: 0o100644 }],
+  });
+  fs.mkdirSync("/m");
+  vfs.mount(null, "/m", "plain");
+  const { uid, gid, size, nlink, mtime } = fs.statSync("/m/f");
+  const failed = codeOf(() => fs.rmSync("/d"));
+  const missing = codeOf(() => fs.statSync("/m/missing"));
+  const read = codeOf(() => fs.readFileSync("/m/f", "utf8"));
+  const written = codeOf(() => fs.appendFileSync("/m/f", "x"));
+  fs.rmSync("/d", { recursive: true });
+  const context = vfs.context();
+  const result = [uid, gid, size, nlink, mtime, failed, missing, read, written, fs.readdirSync("/"), context.umask()];
+  second.close();
+  vfs.close();
+  return result;
+}
+
+/** Names that the engine or the library reads from objects that are made for it, with values that would change what it does. */
+const POLLUTIONS: readonly [name: string, value: unknown][] = [
+  ...["get", "set", "value", "writable"].flatMap((name): [string, unknown][] => [
+    [name, () => 5],
+    [name, 5],
+  ]),
+  ...["security", "audit", "point"].map((name): [string, unknown] => [name, () => -13]),
+  ["now", () => 1],
+  ["takeOver", 0],
+  ["locks", {}],
+  ["thread", "x"],
+  ["closeOnExit", true],
+  ["lockTimeoutMs", -1],
+  ["ancestors", [1]],
+  ["0", { name: "f", type: 8 }],
+  ...["uid", "gid", "size", "nlink", "mtimeMs"].map((name): [string, unknown] => [name, 7]),
+  ...["write", "read", "revalidate", "setattr", "permission"].map((name): [string, unknown] => [name, () => false]),
+  ["code", "ENOENT"],
+];
+
+// Fails where an object that the library makes, or a driver's, has Object.prototype for its defaults.
+describe("a changed Object.prototype changes nothing in trees, contexts and drivers", async () => {
+  const expected = await useTree();
+  for (const [name, value] of POLLUTIONS) {
+    test(`${name}: ${typeof value}`, async () => {
+      assert.deepEqual(await withPolluted(name, value, useTree), expected);
+    });
+  }
+});
+
 describe("options that are no objects, and values of other types", () => {
   test("null and values that are no objects are refused with what was expected", async () => {
     const vfs = await tree();

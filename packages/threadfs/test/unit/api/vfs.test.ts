@@ -249,3 +249,25 @@ describe("hooks and counters", () => {
     assert.throws(() => vfs.shrink(-1), { code: "ERR_OUT_OF_RANGE" });
   });
 });
+
+// Fails when the clock is not called as a hook: it is read while a change is under way.
+test("a clock that calls its tree is refused, and the call that reads it goes on", async () => {
+  const codes = new Set<string | undefined>();
+  let reading = false;
+  const vfs = await tree({
+    now: () => {
+      if (reading)
+        for (const call of [() => vfs.fs.statSync("/"), () => vfs.fs.writeFileSync("/made", "x")])
+          codes.add(codeOf(call));
+      return 1000;
+    },
+  });
+  reading = true;
+  for (let n = 0; n < 20; n++) {
+    vfs.fs.writeFileSync(`/f${n}`, `text ${n}`);
+    vfs.fs.renameSync(`/f${n}`, `/g${n}`);
+    assert.equal(vfs.fs.readFileSync(`/g${n}`, "utf8"), `text ${n}`);
+  }
+  assert.deepEqual([...codes], ["ERR_THREADFS_REENTERED"]);
+  assert.equal(vfs.fs.existsSync("/made"), false);
+});

@@ -51,6 +51,40 @@ test("readdir: any number of entries appears, each once, with its type", async (
   }
 });
 
+// Fails when a name with a slash reaches rm, which then removes what it leads to.
+test("readdir: a name that would lead out of the directory is refused, and dots are left out", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { fs } = vfs;
+  const { driver, make } = memoryDriver("archive", ["lookup", "readdir", "unlink"]);
+  make(ROOT, "d", S_IFDIR | 0o755);
+  mountDriver(vfs, driver);
+  fs.mkdirSync("/precious");
+  fs.writeFileSync("/precious/f", "x");
+  driver.on.unlink = () => {
+    throw errorWithCode("ENOTEMPTY");
+  };
+  for (const name of ["/precious", "../../precious", "a/b", "/", "a\0b", 5 as unknown as string]) {
+    driver.on.readdir = () => [{ name, ino: 5, mode: S_IFDIR }];
+    for (const call of [
+      () => fs.readdirSync("/m/d"),
+      () => fs.readdirSync("/m/d", { recursive: true }),
+      () => fs.opendirSync("/m/d").readSync(),
+      () => fs.rmSync("/m/d", { recursive: true, force: true }),
+      () => fs.cpSync("/m/d", "/copy", { recursive: true }),
+    ]) {
+      assert.equal(codeOf(call), "EIO", `${JSON.stringify(name)} ${call}`);
+    }
+  }
+  driver.on.readdir = () => [".", "..", "f"].map((name) => ({ name, ino: 5, mode: S_IFDIR }));
+  assert.deepEqual(fs.readdirSync("/m/d"), ["f"]);
+  driver.on.readdir = () => [".", ".."].map((name) => ({ name, ino: 5, mode: S_IFDIR }));
+  assert.equal(
+    codeOf(() => fs.rmSync("/m/d", { recursive: true })),
+    "ENOTEMPTY",
+  );
+  assert.deepEqual(fs.readdirSync("/precious"), ["f"]);
+});
+
 // Fails when the core takes the count that the hook returns unchecked.
 test("read and write: positions and lengths reach the hooks, a wrong count means EIO", async (t) => {
   const { vfs } = await treeFor(t);

@@ -262,6 +262,36 @@ describe("arrays that lie", () => {
     assert.throws(() => context.fs.accessSync("/g", 4), { code: "EACCES" });
   });
 
+  // Fails when the buffers are what the array's own methods return: a number of stale bytes that the caller chooses.
+  test("are the buffers at their indexes, whatever their methods and iterators return", () => {
+    const liar = { length: 20 };
+    const methods = {
+      every: () => true,
+      map: () => [liar],
+      slice: () => [liar],
+      [Symbol.iterator]: () => [liar][Symbol.iterator](),
+      constructor: { [Symbol.species]: () => ({ length: 1, 0: liar }) },
+    };
+    const lyingMethods = <T extends NodeJS.ArrayBufferView>(views: T[]): T[] => Object.assign([...views], methods);
+    const fd = fs.openSync("/f", "w+");
+    assert.equal(fs.writevSync(fd, lyingMethods([lying("abc"), lying("de")])), 5);
+    assert.equal(fs.readFileSync("/f", "utf8"), "abcde");
+    const views = [new Uint8Array(2), new Uint8Array(8)];
+    assert.equal(fs.readvSync(fd, lyingMethods(views), 0), 5);
+    assert.deepEqual(
+      views.map((view) => Buffer.from(view).toString()),
+      ["ab", "cde\0\0\0\0\0"],
+    );
+    fs.closeSync(fd);
+  });
+
+  test("are as many buffers as they said first", () => {
+    const fd = fs.openSync("/f", "w+");
+    assert.equal(fs.writevSync(fd, lyingArray([Buffer.from("abc")], 20)), 3);
+    assert.equal(fs.writevSync(fd, lyingArray([], 1)), 0);
+    fs.closeSync(fd);
+  });
+
   test("are ACL entries as many as they said first", () => {
     const entries = [
       { tag: 1, perm: 7 },
