@@ -28,8 +28,7 @@ export function makeDirectories(calls: SystemCalls, path: Path): number {
     const found = attributes(calls, above, true);
     if (isDirectory(found)) break;
     if (!isMissing(found)) return typeof found === "number" ? found : -ERRNO.ENOTDIR;
-    const parent = parentPath(above);
-    if (missing.length === 0 && endsWithSlash(above) && parent.length > 1) above = parent;
+    if (missing.length === 0 && endsWithSlash(above)) above = parentPath(above);
     if (!endsInDots(above)) missing.push(above);
     if (missing.length > MISSING_MAX) return -ERRNO.ELOOP;
     above = parentPath(above);
