@@ -20,6 +20,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { linksOf } from "./pack-files.js";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const PUBLISHED = ["threadfs", "threadfs-cli"];
@@ -183,8 +184,10 @@ function checkDocuments(folder: string): void {
   const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
   for (const path of paths.filter((each) => each.endsWith(".md"))) {
     const text = readFileSync(join(folder, path), "utf8");
-    for (const [, target = ""] of text.matchAll(/\]\((?!\w+:)([^)#\s]+)/g)) {
-      assert.ok(paths.includes(join(dirname(path), target)), `${path} links to ${target}, which is not packed`);
+    for (const link of linksOf(text)) {
+      const target = link.replace(/#.*/, "");
+      const isPacked = target === "" || paths.includes(join(dirname(path), target));
+      assert.ok(isPacked, `${path} links to ${target}, which is not packed`);
     }
     assert.doesNotMatch(text, /`(?:packages|core|src|abi)\//, `${path} names files that are not packed`);
   }

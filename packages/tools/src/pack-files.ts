@@ -23,6 +23,16 @@ const CODE_BLOCK = /(^```[\s\S]*?^```$)/m;
 /** A code span, or a link that leads to no other site. What looks like a link in a span (`list[i](x)`) is none. */
 const SPAN_OR_LINK = /`[^`\n]*`|\[([^\]]+)\]\((?!\w+:)([^)\s]+)\)/g;
 
+/** Markdown in parts: blocks of code, and the prose between them. */
+const partsOf = (markdown: string) =>
+  markdown.split(CODE_BLOCK).map((text) => ({ text, isCode: CODE_BLOCK.test(text) }));
+
+/** The targets of the links in Markdown that lead to no other site. */
+export function linksOf(markdown: string): string[] {
+  const prose = partsOf(markdown).filter(({ isCode }) => !isCode);
+  return prose.flatMap(({ text }) => [...text.matchAll(SPAN_OR_LINK)].flatMap(([, , target]) => target ?? []));
+}
+
 /**
  * Markdown as it is packed: without the section about the repository; of links to files that are not packed the text alone; and of
  * paths of such files the last part. Code stays as it is.
@@ -37,8 +47,8 @@ export function packedMarkdown(markdown: string, name: string, packed: readonly 
       .replaceAll(REPOSITORY_PATH, (span, path) =>
         packed.includes(path) ? span : `\`${posix.basename(path)}\` of the repository`,
       );
-  const parts = markdown.replace(OF_THE_REPOSITORY, "").split(CODE_BLOCK);
-  return parts.map((part) => (CODE_BLOCK.test(part) ? part : prose(part))).join("");
+  const parts = partsOf(markdown.replace(OF_THE_REPOSITORY, ""));
+  return parts.map(({ text, isCode }) => (isCode ? text : prose(text))).join("");
 }
 
 /** The files that a package.json names as its code. */

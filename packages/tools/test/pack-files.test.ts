@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { REPOSITORY } from "../dist/documents.js";
-import { checkBuilt, filesNamed, packedMarkdown } from "../dist/pack-files.js";
+import { checkBuilt, filesNamed, linksOf, packedMarkdown } from "../dist/pack-files.js";
 
 test("of a link to a file that is not packed the text stays; other links stay whole", () => {
   const packed = ["README.md", "docs/api.md", "docs/trust.md"];
@@ -98,4 +98,9 @@ test("the README names the hosts, bundlers and TypeScript versions that are test
     named++;
   }
   assert.equal(named, 17);
+});
+
+test("links are those of the prose, not of code", () => {
+  const markdown = "[a](b.md#c) [s](https://x.y)\n\n```js\nf[i](...args)\n```\n\n`g[i](x)` [d](e)\n";
+  assert.deepEqual(linksOf(markdown), ["b.md#c", "e"]);
 });
