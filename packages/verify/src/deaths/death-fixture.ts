@@ -3,7 +3,7 @@
  * dead ones leave.
  */
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { G_SLEEP } from "../arena/layout.js";
+import { G_SLEEP, LOG_NR_ENTRIES, SLOT_UNDO_LOG } from "../arena/layout.js";
 import {
   type AttachOptions,
   attach,
@@ -56,8 +56,19 @@ export interface CrashPoint {
   address: number;
 }
 
+/**
+ * The commit of a transaction: before its n-th access, the commit, the undo log of the thread has all entries of the transaction.
+ * Transactions that access the memory from the same places of the core have the same name.
+ */
+export interface Commit {
+  n: number;
+  transaction: string;
+}
+
 export interface VictimThread extends TreeThread {
   crash: CrashPoint;
+  /** The commits of transactions with entries, in order. */
+  commits: Commit[];
   /** From here on accesses count. */
   start(): void;
 }
@@ -127,11 +138,27 @@ export class DeathFixture {
   /** A thread that dies before its n-th access; Infinity: it never dies, and its accesses are counted. */
   victim(n: number): VictimThread {
     const crash: CrashPoint = { accesses: 0, site: -1, address: 0 };
+    const commits: Commit[] = [];
+    const words = new Uint32Array(this.#memory.buffer);
     let scratch = 0;
+    let nrEntries = 0;
     let started = false;
+    const sites = new Set<number>();
+    let entries = 0;
     const own = (address: number) => address >= scratch && address < scratch + SCRATCH.SIZE;
+    /** Called before an access: notes whether the one before it was a commit. */
+    const noteCommit = (site: number) => {
+      const now = words[nrEntries] ?? 0;
+      if (entries !== 0 && now === 0) {
+        commits.push({ n: crash.accesses - 1, transaction: [...sites].sort((a, b) => a - b).join() });
+        sites.clear();
+      }
+      entries = now;
+      if (now !== 0) sites.add(site);
+    };
     const hit = (site: number, address: number): undefined => {
       if (!started || own(address)) return;
+      noteCommit(site);
       if (crash.accesses++ !== n) return;
       crash.site = site;
       crash.address = address;
@@ -139,10 +166,11 @@ export class DeathFixture {
     };
     const victim = this.#attach(this.#watched, { access: hit, store: hit, range: hit });
     scratch = victim.thread.scratch;
+    nrEntries = (victim.thread.slotAddress + SLOT_UNDO_LOG + LOG_NR_ENTRIES) >>> 2;
     const start = () => {
       started = true;
     };
-    return { ...victim, crash, start };
+    return { ...victim, crash, commits, start };
   }
 
   survivor(): TreeThread {

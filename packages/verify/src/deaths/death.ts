@@ -16,6 +16,9 @@
  * among its first accesses, which release what the dead thread held, half anywhere up to its end, in the recount too. The long form
  * also takes one crash point of each tree, and there lets the recovering thread die at each of its accesses.
  *
+ * The threads also die right before commits, where the undo log has all entries of a transaction: each transaction once, told apart by the
+ * places of the core from which it accesses the memory; and the transactions of the recovering thread too.
+ *
  * At one crash point in ABANDON_ODDS the thread does not die but leaves its call, as it does when it has waited for too long, and
  * takes back itself what it has begun (threadAbandon()). A thread leaves a call only where it waits; here it does so anywhere.
  *
@@ -30,6 +33,7 @@ import { defineCheck, type Failure, type Outcome } from "../support/check.js";
 import { defined, stackOf } from "../support/defined.js";
 import { notEmpty } from "../support/usage-error.js";
 import {
+  type Commit,
   type CrashPoint,
   type DeathFixture,
   fixtureOf,
@@ -61,6 +65,7 @@ const ABANDONED_CALLS = "abandoned calls";
 const BYSTANDER_OPERATIONS = "operations of a bystander before the recovery";
 const WOULD_WAIT = "of these, operations that would have waited";
 const WAITER_OPERATIONS = "operations of a thread that may not sleep";
+const COMMITS = "of the deaths, right before a commit";
 const WAITED = "of these, operations that waited for the dead thread";
 
 /** Recovers a dead thread. @returns the results of threadRecover(), the last one for the thread that died first */
@@ -84,15 +89,15 @@ const recoverAll: Recover = (survivor, dead, second) => {
 /** The thread leaves its call instead, and takes back what it has begun. Its end drops the references of the call. */
 const abandon: Recover = (_survivor, { thread }) => [thread.call("threadAbandon", 0), thread.call("threadDetach")];
 
-/** The accesses of the thread that recovers another, which died before its n-th access. */
-function recoveryAccesses(fixture: DeathFixture, operation: TreeOperation, n: number): number {
+/** The thread that has recovered another, which died before its n-th access. */
+function recoverer(fixture: DeathFixture, operation: TreeOperation, n: number): VictimThread {
   fixture.restore();
   const victim = fixture.victim(n);
   const second = fixture.victim(Number.POSITIVE_INFINITY);
   const survivor = fixture.survivor();
   fixture.runVictim(victim, operation);
   recoverAll(survivor, victim, second);
-  return second.crash.accesses;
+  return second;
 }
 
 /** A death, and what is wrong after the recovery, or null. */
@@ -205,6 +210,15 @@ export interface DeathOptions {
   recover?: Recover;
 }
 
+/** A filter that lets the first commit of each transaction pass, and keeps its name. */
+const isNew =
+  (known: Set<string>) =>
+  ({ transaction }: Commit): boolean => {
+    if (known.has(transaction)) return false;
+    known.add(transaction);
+    return true;
+  };
+
 /** A run: its options, and what it has found. */
 class Run {
   readonly counts = {
@@ -216,6 +230,7 @@ class Run {
     [WOULD_WAIT]: 0,
     [WAITER_OPERATIONS]: 0,
     [WAITED]: 0,
+    [COMMITS]: 0,
     complete: 0,
     crashPoints: 0,
   };
@@ -223,6 +238,9 @@ class Run {
   readonly #crashPoints = new Set<number>();
   /** Trees in which the recovering thread has died at each of its accesses. */
   readonly #recovered = new Set<string>();
+  /** Transactions of the operations, and of recoveries, before whose commit a thread has died. */
+  readonly #transactions = new Set<string>();
+  readonly #recoveryTransactions = new Set<string>();
   readonly #until: number;
   readonly #seed: number;
   readonly #short: boolean;
@@ -281,6 +299,7 @@ class Run {
       return all;
     }
     for (; n < all && !this.ended; n += step) this.#death(fixture, operation, { n, all }, others);
+    this.#beforeCommits(fixture, operation, whole.commits, all);
     if (n >= all) this.counts.complete++;
     if (this.#everySecondDeath && !this.#recovered.has(operation.tree)) {
       this.#recovered.add(operation.tree);
@@ -289,9 +308,27 @@ class Run {
     return all;
   }
 
+  /**
+   * The thread dies right before it commits a transaction, where everything that the transaction has stored must be taken back; and
+   * so does the thread that recovers it. Each transaction once in the run.
+   */
+  #beforeCommits(fixture: DeathFixture, operation: TreeOperation, commits: readonly Commit[], all: number): void {
+    for (const { n } of commits.filter(isNew(this.#transactions))) {
+      if (this.ended) return;
+      this.#judge(fixture, operation, { n, all }, this.#recover);
+      this.counts[COMMITS]++;
+      const again = recoverer(fixture, operation, n).commits.filter(isNew(this.#recoveryTransactions));
+      for (const { n: second } of again) {
+        if (this.ended) return;
+        this.#judge(fixture, operation, { n, all, second }, this.#recover);
+        this.counts[COMMITS]++;
+      }
+    }
+  }
+
   /** The thread that recovers dies before each of its accesses, one after the other. */
   #secondDeaths(fixture: DeathFixture, operation: TreeOperation, { n, all }: { n: number; all: number }): void {
-    const accesses = recoveryAccesses(fixture, operation, n);
+    const { accesses } = recoverer(fixture, operation, n).crash;
     for (let second = 0; second < accesses && !this.ended; second++) {
       this.#judge(fixture, operation, { n, all, second }, this.#recover);
     }
@@ -299,7 +336,7 @@ class Run {
 
   /** An access of the thread that recovers the one that died at `n`. */
   #secondDeath(fixture: DeathFixture, operation: TreeOperation, n: number): number {
-    const accesses = recoveryAccesses(fixture, operation, n);
+    const { accesses } = recoverer(fixture, operation, n).crash;
     return this.random(this.random(2) === 0 ? Math.min(accesses, FIRST_ACCESSES) : accesses);
   }
 
