@@ -17,7 +17,7 @@ const DAY_SECONDS: i64 = 86400;
 export function touchAtime(m: Mount, i: Inode): void {
   if (i.mode & I_DRIVER || m.flags & MS_RDONLY || i.sb.readonly != 0) return;
   const now = currentTime();
-  if (!relatimeNeedUpdate(i, now) || now == i.atime) return;
+  if (!relatimeNeedUpdate(i, now) || (now == i.atime && !(i.mode & I_WIDE_TIME))) return;
   beginAttr(i);
   setAtime(i, now, 0);
   endAttr(i);
@@ -30,9 +30,14 @@ function relatimeNeedUpdate(i: Inode, now: i64): bool {
     return atime <= i.mtime || atime <= i.ctime || (now >> 30) - (atime >> 30) >= DAY_SECONDS;
   }
   const accessed = timeSeconds(atime, i.atimeHigh);
-  const modified = timeSeconds(i.mtime, i.mtimeHigh);
-  if (accessed < modified || accessed < i.ctime >> 30 || (now >> 30) - accessed >= DAY_SECONDS) return true;
-  return accessed == modified && (atime & NSEC_MASK) <= (i.mtime & NSEC_MASK);
+  if (notLater(accessed, atime, timeSeconds(i.mtime, i.mtimeHigh), i.mtime)) return true;
+  if (notLater(accessed, atime, i.ctime >> 30, i.ctime)) return true;
+  return (now >> 30) - accessed >= DAY_SECONDS;
+}
+
+/** Whether a time is at most another, each given as its seconds and the word with its nanoseconds. */
+function notLater(seconds: i64, time: i64, otherSeconds: i64, other: i64): bool {
+  return seconds < otherSeconds || (seconds == otherSeconds && (time & NSEC_MASK) <= (other & NSEC_MASK));
 }
 
 /** The nanoseconds of a time. */

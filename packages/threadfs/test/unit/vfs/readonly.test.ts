@@ -203,7 +203,7 @@ describe("times of access", () => {
     t.after(() => vfs.close());
     const { fs } = vfs;
     fs.writeFileSync("/f", "text");
-    const read = (atime: number, mtime: number): bigint => {
+    const read = (atime: number | Date, mtime: number): bigint => {
       fs.utimesSync("/f", atime, mtime);
       fs.readFileSync("/f");
       return fs.statSync("/f", { bigint: true }).atimeNs / 1_000_000_000n;
@@ -212,5 +212,34 @@ describe("times of access", () => {
     assert.equal(read(2 ** 40, 2 ** 40), 1_000_000_000n, "as late as the last change");
     assert.equal(read(2 ** 40, 2 ** 41), 1_000_000_000n, "before the last change");
     assert.equal(read(5, 5), 1_000_000_000n);
+    assert.equal(
+      read(new Date((1_000_000_000 - 2 ** 34) * 1000), 5),
+      1_000_000_000n,
+      "a time whose low word is that of the present",
+    );
+  });
+
+  test("compare parts of a second with the last change, also beside a time far in the past", async (t) => {
+    let now = 1_000_000_000_500;
+    const vfs = await createVfs({ maxBytes: 32 << 20, now: () => now });
+    t.after(() => vfs.close());
+    const { fs } = vfs;
+    fs.writeFileSync("/f", "text");
+    /** Reads with the two times set at half past the second, a tenth later. */
+    const read = (atime: number, mtime: number): number => {
+      now = 1_000_000_000_500;
+      // A Date, because a negative number stands for the present.
+      fs.utimesSync("/f", new Date(atime * 1000), new Date(mtime * 1000));
+      now += 100;
+      fs.readFileSync("/f");
+      return fs.statSync("/f").atimeMs;
+    };
+    for (const mtime of [5, -(2 ** 35)]) {
+      assert.equal(read(1_000_000_000.25, mtime), now, `before ctime, with mtime ${mtime}`);
+      assert.equal(read(1_000_000_000.5, mtime), now, `as late as ctime, with mtime ${mtime}`);
+      assert.equal(read(1_000_000_000.75, mtime), 1_000_000_000_750, `after ctime, with mtime ${mtime}`);
+    }
+    assert.equal(read(2 ** 40 + 0.25, 2 ** 40 + 0.5), now, "before mtime");
+    assert.equal(read(2 ** 40 + 0.5, 2 ** 40 + 0.25), (2 ** 40 + 0.5) * 1000, "after mtime");
   });
 });
