@@ -209,4 +209,26 @@ export const CONTEXTS: Mutant[] = [
     edits: [{ file: "sys/recovery.ts", from: "  if (trapped == 0) closeOwned(s);\n", to: "" }],
     caughtBy: [tests("api/context-lives", "terminated")],
   },
+  {
+    name: "a thread that takes a slot over keeps the id of the thread before it",
+    edits: [
+      {
+        file: "sys/thread.ts",
+        from: "state, ((<u64>hostId) << 32) | SLOT_USED) != state",
+        to: "state, ((state >> 32) << 32) | SLOT_USED) != state",
+      },
+    ],
+    caughtBy: [tests("unit/api/threads", "takes a slot over")],
+  },
+  {
+    name: "a thread finds itself among those that have ended",
+    edits: [
+      {
+        file: "sys/thread.ts",
+        from: "    if (<u32>state == 0 || n == T.tid - 1) continue;\n",
+        to: "    if (<u32>state == 0) continue;\n",
+      },
+    ],
+    caughtBy: [tests("unit/api/threads", "except by itself")],
+  },
 ];

@@ -277,4 +277,15 @@ export const CACHE: Mutant[] = [
     ],
     caughtBy: [pair("cached@sysOpen(path=/m/x flags=65 || looks", { bound: 2 }), tests("known-bugs-entries", "bug 8:")],
   },
+  {
+    name: "the chunks of the hash table that are in use are not counted",
+    edits: [
+      {
+        file: "sys/counters.ts",
+        from: "load<u32>(L.G_PAGE_USED) - kept + grown",
+        to: "load<u32>(L.G_PAGE_USED) - kept",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/d-hash", "after many splits")],
+  },
 ];

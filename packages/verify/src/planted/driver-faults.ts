@@ -115,4 +115,20 @@ export const DRIVERS: Mutant[] = [
     ],
     caughtBy: [tests("fs/driver-mounts", "another type")],
   },
+  {
+    name: "a call from inside a hook gets through to the core",
+    edits: [{ file: "sys/syscall.ts", from: "  return hookDepth == 0 && T.tid != 0;\n", to: "  return T.tid != 0;\n" }],
+    caughtBy: [tests("fs/hooks", "the core refuses")],
+  },
+  {
+    name: "the end of a call that was refused inside a hook ends the call around it",
+    edits: [
+      {
+        file: "sys/syscall.ts",
+        from: "export function syscallExit(r: i32): i32 {\n  if (hookDepth == 0) leaveActive();\n",
+        to: "export function syscallExit(r: i32): i32 {\n  leaveActive();\n",
+      },
+    ],
+    caughtBy: [tests("fs/hooks", "the core refuses")],
+  },
 ];

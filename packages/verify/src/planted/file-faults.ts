@@ -385,4 +385,15 @@ export const FILES: Mutant[] = [
     ],
     caughtBy: [terminate(), tests("threads/death")],
   },
+  {
+    name: "relatime compares the seconds of the last change alone, beside a time far in the past",
+    edits: [
+      {
+        file: "vfs/inode/atime.ts",
+        from: "  if (notLater(accessed, atime, i.ctime >> 30, i.ctime)) return true;\n",
+        to: "  if (accessed < i.ctime >> 30) return true;\n",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/readonly", "parts of a second")],
+  },
 ];

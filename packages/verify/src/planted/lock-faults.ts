@@ -15,6 +15,17 @@ export const LOCKS: Mutant[] = [
     caughtBy: [pair("small@sysMkdir(path=/d/x || sysOpen(path=/d/x flags=65 ", { bound: 2 })],
   },
   {
+    name: "the recovery of a dead thread wakes one of those that sleep on its lock",
+    edits: [
+      {
+        file: "mem/undo/recover.ts",
+        from: "if (v & WAITERS) atomic.notify(p, -1);",
+        to: "if (v & WAITERS) atomic.notify(p, 1);",
+      },
+    ],
+    caughtBy: [tests("mem/waiting", "wakes all threads")],
+  },
+  {
     name: "a lock is taken before it is logged",
     edits: [
       {

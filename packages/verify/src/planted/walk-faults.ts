@@ -427,4 +427,26 @@ export const WALK: Mutant[] = [
     edits: [{ file: "vfs/walk/namei.ts", from: "  if (hasNul(rest, ", to: "  if (rest == 0 && hasNul(rest, " }],
     caughtBy: [tests("walk/prefix-cache.", "a NUL")],
   },
+  {
+    name: "no prefix is cached in which a name of two bytes begins with a dot",
+    edits: [
+      {
+        file: "vfs/walk/prefix-cache.ts",
+        from: "      if (len == 2 && load<u8>(name, 1) == DOT) return;\n",
+        to: "      if (len == 2) return;\n",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-cache-entries", "begin with dots")],
+  },
+  {
+    name: "a mount leaves the middle of its chain in the table without an entry in the undo log",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "        e.hashNext = m.hashNext;\n",
+        to: '        atomic.store<u32>(e.at + offsetof<Mount>("hashNext_"), m.hashNext);\n',
+      },
+    ],
+    caughtBy: [tests("unit/vfs/namespace", "dies while it detaches")],
+  },
 ];

@@ -1,6 +1,8 @@
 /** One tree in several threads. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ERRNO } from "../../../dist/abi/abi.js";
+import { Attachment } from "../../../dist/src/bridge/attachment.js";
 import { attachVfs } from "../../../dist/src/index.js";
 import { callingThread, tree } from "./trees.js";
 
@@ -96,5 +98,49 @@ describe("threads", () => {
     const { handle } = agent;
     agent.close();
     await assert.rejects(attachVfs(handle), { code: "ERR_THREADFS_HANDLE" });
+  });
+});
+
+// The ids are above those of the process's workers, whose ends all of its attachments notice.
+describe("the slots of threads", () => {
+  // Fails when the slot keeps the old id, or gets a wrong one: nothing would recover the new thread when it ends.
+  test("a thread that takes a slot over is found by its own id, and not by that of the thread before it", async () => {
+    const vfs = await tree();
+    // Not closed: it stands for a thread that was terminated.
+    const ended = Attachment.attach(vfs.handle, { thread: 1005 });
+    const slot = ended.core.threadSlot();
+    const next = Attachment.attach(vfs.handle, { thread: 1007, takeOver: slot });
+    const other = Attachment.attach(vfs.handle, { thread: 1009 });
+    try {
+      assert.equal(next.core.threadSlot(), slot);
+      assert.deepEqual(
+        [1005, 1007, 1009, 0].map((id) => other.core.threadFind(id, 0)),
+        [-ERRNO.ENOENT, slot, -ERRNO.ENOENT, -ERRNO.ENOENT],
+        "a thread does not find itself",
+      );
+      assert.equal(next.core.threadFind(1009, 0), other.core.threadSlot());
+    } finally {
+      next.close();
+      other.close();
+    }
+  });
+
+  test("a thread is found by the ids of the host's threads that it ends with, except by itself", async () => {
+    const vfs = await tree();
+    const made = Attachment.attach(vfs.handle, { thread: 1012, ofHost: true, ancestors: [1003, 1004] });
+    const chosen = Attachment.attach(vfs.handle, { thread: 1013, ancestors: [1003] });
+    const other = Attachment.attach(vfs.handle, { thread: 1009 });
+    try {
+      const slot = made.core.threadSlot();
+      const found = (from: Attachment) => [1012, 1003, 1004, 1013, 1005].map((id) => from.core.threadFind(id, 1));
+      const none = -ERRNO.ENOENT;
+      assert.deepEqual(found(other), [slot, slot, slot, none, none]);
+      assert.deepEqual(found(made), [none, none, none, none, none]);
+      made.close();
+      assert.deepEqual(found(other), [none, none, none, none, none], "it has left its slot");
+    } finally {
+      chosen.close();
+      other.close();
+    }
   });
 });

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defined } from "../../../../cli/dist/support/defined.js";
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../dist/abi/abi.js";
+import { AT_FDCWD, ERRNO, S_IFDIR, S_IFLNK, S_IFREG, SLOT_SIZE, SLOTS } from "../../../dist/abi/abi.js";
+import { SLOT_ACTIVE } from "../../../dist/generated/core-layout.js";
 import { treeFor } from "../../support/debug-tree.js";
 import {
   argumentsOf,
@@ -14,6 +15,8 @@ import {
   walkCode,
 } from "../../support/drivers/memory-driver.js";
 import { codeOf, errorWithCode } from "../../support/errors.js";
+import { memoryOf } from "../../support/memory.js";
+import { rawCore } from "../../support/raw-core.js";
 
 /** The next exception that is not caught. (A listener for "uncaughtException" would share it with the test runner.) */
 function uncaught(): Promise<unknown> {
@@ -328,4 +331,34 @@ test("a hook that calls its own tree is refused, and the walk that called it goe
   assert.equal(vfs.fs.statSync("/m/f").size, 3);
   assert.deepEqual(codes, Array(tries.length).fill("ERR_THREADFS_REENTERED"));
   assert.equal(vfs.fs.readFileSync("/other", "utf8"), "x");
+});
+
+// Fails when a refused call gets through, or when its end ends the call around it: a recount would then drop that one's references.
+test("the core refuses calls from inside a hook itself, and the call that called the hook stays active", async (t) => {
+  const { vfs } = await treeFor(t);
+  const { driver, make } = memoryDriver("curious", ["lookup", "revalidate"]);
+  make(ROOT, "f", S_IFREG | 0o644, { text: "abc" });
+  mountDriver(vfs, driver);
+  const { arena, core, ctx, stat } = rawCore(t, vfs.handle);
+  arena.drivers.register(driver, ctx);
+  const memory = memoryOf(vfs);
+  const active = SLOTS + core.threadSlot() * SLOT_SIZE + SLOT_ACTIVE;
+  const calls = [
+    () => core.sysStat(ctx, AT_FDCWD, 4, 0),
+    () => core.sysOpen(ctx, AT_FDCWD, 4, 0, 0),
+    () => core.sysUmask(ctx, 0),
+    () => core.sysClose(ctx, 3),
+    () => core.contextCreate(ctx, 0, 0, 0, 0, 0, 0),
+    () => core.threadDetach(),
+    () => core.threadRecover(0, 0),
+  ];
+  let seen: unknown[] = [];
+  driver.on.revalidate = () => {
+    seen = calls.map((call) => [call(), memory.word(active)]);
+    return true;
+  };
+  assert.equal(stat(AT_FDCWD, "/m/f"), 0);
+  assert.equal(stat(AT_FDCWD, "/m/f"), 0);
+  assert.deepEqual(seen, Array(calls.length).fill([-ERRNO.EDEADLK, 1]));
+  assert.equal(memory.word(active), 0, "after the call");
 });

@@ -21,6 +21,8 @@ import {
 } from "../../../../verify/dist/arena/layout.js";
 import { check as checkArena } from "../../../../verify/dist/fsck/check-arena.js";
 import { MAX_THREADS, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../../dist/abi/abi.js";
+import { G_MOUNT_LOCK, LOG_ACQUIRING, SLOT_UNDO_LOG, WAITERS } from "../../../dist/generated/core-layout.js";
+import { Attachment } from "../../../dist/src/bridge/attachment.js";
 import { attachVfs, createVfs, type Driver, type Vfs } from "../../../dist/src/index.js";
 import { codeOf } from "../../support/errors.js";
 
@@ -29,6 +31,8 @@ const LIMIT_MS = 15;
 /** A slot whose thread these tests pretend to be there. */
 const OWNER = 199;
 const LOCK_LINE = 64;
+/** Longer than any wake-up takes: a thread that sleeps so long was not woken. */
+const HANG_MS = 10_000;
 
 const driver: Driver = {
   name: "driver",
@@ -309,4 +313,20 @@ test("the limit is a number of milliseconds", async () => {
   await assert.rejects(createVfs({ maxBytes: 4 << 20, lockTimeoutMs: "1" as unknown as number }), {
     code: "ERR_INVALID_ARG_TYPE",
   });
+});
+
+// Fails when a recovery releases a lock without waking all who sleep on it, or only one of them: they would sleep on.
+test("the recovery of a dead thread wakes all threads that sleep on its lock", async (t) => {
+  const { vfs, words } = await scene(t, true);
+  // Not closed: it stands for a thread that was terminated, with a lock that it has taken and not listed yet.
+  const { core } = Attachment.attach(vfs.handle, {});
+  const slot = core.threadSlot();
+  words[(SLOTS + slot * SLOT_SIZE + SLOT_UNDO_LOG + LOG_ACQUIRING) >>> 2] = G_MOUNT_LOCK;
+  const held = (slot + 1) | WAITERS | 0;
+  Atomics.store(words, G_MOUNT_LOCK >>> 2, held);
+  const sleepers = [1, 2, 3].map(() => Atomics.waitAsync(words, G_MOUNT_LOCK >>> 2, held, HANG_MS));
+  vfs.threadDied(core.threadNumber());
+  assert.equal(Atomics.load(words, G_MOUNT_LOCK >>> 2), 0);
+  assert.deepEqual(await Promise.all(sleepers.map(({ value }) => value)), ["ok", "ok", "ok"]);
+  vfs.close();
 });

@@ -13,7 +13,8 @@ import {
   G_SPLIT_LOCK,
   H_BUCKETS,
 } from "../../../../verify/dist/arena/layout.js";
-import { POINT } from "../../../dist/abi/abi.js";
+import { CHUNK, POINT } from "../../../dist/abi/abi.js";
+import { G_PAGE_USED, H_MAX_BUCKETS } from "../../../dist/generated/core-layout.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
 import { treeFor } from "../../support/debug-tree.js";
@@ -69,6 +70,11 @@ describe("the hash table while it splits", () => {
     assert.equal(entries, memory.word(G_HASH_COUNT));
     assert.ok(entries >= 20_000 && entries <= n, `${entries} entries in ${n} buckets`);
     assert.ok(longest <= 16, `a chain of ${longest}`);
+    // Of the chunks that are reserved for buckets, those that the table has grown into count as used.
+    const chunks = (count: number) => Math.floor((count * 4) / CHUNK);
+    const used = memory.word(G_PAGE_USED) - chunks(memory.word(H_MAX_BUCKETS)) + chunks(n);
+    assert.ok(chunks(n) > 1);
+    assert.equal(vfs.counters().chunksUsed, used);
   });
 
   // Fails when dLookupRcu() does not check the table's sequence: a split reversed the chain, and the walk fails with ENOENT.

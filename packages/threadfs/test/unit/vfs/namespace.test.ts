@@ -4,14 +4,17 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
+import { MOUNT } from "../../../../verify/dist/arena/layout.js";
 import { POINT } from "../../../dist/abi/abi.js";
+import { G_MOUNTS, MOUNT_HASH, MOUNT_HEADS } from "../../../dist/generated/core-layout.js";
 import type { Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
-
+import { treeFor } from "../../support/debug-tree.js";
 import { codeOf, refused } from "../../support/errors.js";
 import { lastPass, passes, type TestScope } from "../../support/hooked-vfs.js";
 import { type Scene, scene } from "../../support/interleavings.js";
-import { dentryOf } from "../../support/memory.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
 
 /** A tree with directories to mount on. */
 async function mountScene(t: TestScope): Promise<Scene> {
@@ -250,4 +253,36 @@ describe("mount, dentry and references of a step (row 30)", () => {
       walker.fs.accessSync("/other/../plain/f", walker.fs.constants.W_OK);
     }
   });
+});
+
+// Fails when a chain of the mount table, or what a mount says of its place, is changed without the undo log.
+test("a thread that dies while it detaches a mount leaves it in its place, also behind another one in the mount table", async (t) => {
+  const tree = await treeFor(t);
+  const { vfs } = tree;
+  const memory = memoryOf(vfs);
+  const places = new Map<number, string>();
+  for (let n = 0; n < 64; n++) {
+    const place = `/m${n}`;
+    vfs.fs.mkdirSync(place);
+    vfs.mount(null, place, "tmpfs");
+    vfs.fs.writeFileSync(`${place}/f`, place);
+    places.set(memory.word(G_MOUNTS), place);
+  }
+  const heads = Array.from({ length: MOUNT_HASH }, (_, n) => memory.word(MOUNT_HEADS + 4 * n)).filter((at) => at !== 0);
+  const behind = heads.map((head) => memory.word(head + MOUNT.hashNext)).filter((at) => at !== 0);
+  assert.ok(behind.length > 0, "mounts that share a chain");
+  for (const mount of [...behind.slice(0, 2), ...heads.slice(0, 1)]) {
+    const dying = await tree.attach();
+    dying.at(POINT.MOUNT_DETACH, () => {
+      throw new Error("ends here");
+    });
+    assert.equal(
+      codeOf(() => dying.umount(defined(places.get(mount), "place"))),
+      "ERR_THREADFS_PANIC",
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const place of places.values()) assert.equal(vfs.fs.readFileSync(`${place}/f`, "utf8"), place);
+  }
+  for (const place of places.values()) vfs.umount(place);
+  assert.equal(vfs.counters().mounts, 1);
 });

@@ -133,3 +133,21 @@ test("prefix caches take at most a sixteenth of the arena, and later threads wal
   assert.equal(memory.word(G_PREFIX_CACHES), 1, "prefix caches given out");
   assert.equal(memory.word(SLOTS + ENTRY_LEN), 0, "no entry was written over the first slot");
 });
+
+// Fails when a name is taken for "." or ".." by its first byte, its first two or its length alone.
+test("names that begin with dots are in a prefix like others, and '.' and '..' in a path are walked", async (t) => {
+  const { vfs } = await treeFor(t);
+  const directory = "/.a/..a/.../a/.b-long-enough";
+  vfs.fs.mkdirSync(directory, { recursive: true });
+  vfs.fs.writeFileSync(`${directory}/f-of-some-length`, "");
+  const walker = cachedWalker(t, vfs.handle).learn(`${directory}/f-of-some-length`);
+  assert.ok(onlyEntry(walker, directory.length) > 0);
+  const ino = walker.ino(`${directory}/f-of-some-length`);
+  for (const dots of [
+    "/.a/./..a/.../a/.b-long-enough/f-of-some-length",
+    "/.a/..a/.../../.../a/.b-long-enough/f-of-some-length",
+  ]) {
+    for (let i = 0; i < 6; i++) assert.equal(walker.ino(dots), ino, dots);
+    assert.equal(walker.entries(dots.length - 17)?.length, 0, dots);
+  }
+});
