@@ -2,6 +2,7 @@
  * Mutations of the core: small changes of its source, each by one operator, at every place where the operator applies. The source is
  * parsed by the compiler's own parser, so that a place is a node of the tree and not a pattern in the text.
  */
+import { createHash } from "node:crypto";
 import * as assemblyscript from "assemblyscript";
 import { elementAt } from "../support/defined.js";
 
@@ -19,11 +20,15 @@ export interface Mutation {
   operator: Operator;
   /** Below core/. */
   file: string;
+  /** The function or method that it changes; empty outside of all. */
+  within: string;
   line: number;
   column: number;
   start: number;
   end: number;
   to: string;
+  /** The change as a reader sees it; with the operator, the file and the function it is the only one. */
+  change: string;
 }
 
 /** A node of the parser's tree as far as operators need it. The parser's own types are internal to AssemblyScript. */
@@ -79,11 +84,27 @@ function parsed(file: string, text: string): Node[] {
   return source.statements as unknown as Node[];
 }
 
+/** Text up to this length is shown with the whole line around it: alone it does not tell one place from another. */
+const SHORT_TEXT = 40;
+
+export const oneLine = (text: string) => text.replaceAll(/\s+/g, " ").trim();
+
+/** `[before -> after]`, in its line if it is short. */
+function changeOf({ start, end, to }: Pick<Mutation, "start" | "end" | "to">, text: string): string {
+  const change = `[${oneLine(text.slice(start, end))} -> ${oneLine(to)}]`;
+  if (end - start > SHORT_TEXT) return change;
+  const next = text.indexOf("\n", end);
+  const before = text.slice(text.lastIndexOf("\n", start) + 1, start);
+  const after = text.slice(end, next < 0 ? text.length : next);
+  return oneLine(`${before}${change}${after}`);
+}
+
 /** Collects the mutations of one file. */
 class Finder {
   readonly found: Mutation[] = [];
   readonly #file: string;
   readonly #text: string;
+  #within = "";
 
   constructor(file: string, text: string) {
     this.#file = file;
@@ -97,7 +118,9 @@ class Finder {
   #add(operator: Operator, start: number, end: number, to: string): void {
     const before = this.#text.slice(0, start).split("\n");
     const column = (before.at(-1) ?? "").length + 1;
-    this.found.push({ operator, file: this.#file, line: before.length, column, start, end, to });
+    const [file, within] = [this.#file, this.#within];
+    const change = changeOf({ start, end, to }, this.#text);
+    this.found.push({ operator, file, within, line: before.length, column, start, end, to, change });
   }
 
   #replace(operator: Operator, node: Node, to: string): void {
@@ -106,6 +129,13 @@ class Finder {
 
   visit(node: Node): void {
     if (node.kind === KIND.IMPORT) return;
+    const around = this.#within;
+    if (isNode(node.name) && isNode(node.signature)) this.#within = this.#textOf(node.name);
+    this.#inside(node);
+    this.#within = around;
+  }
+
+  #inside(node: Node): void {
     const text = this.#textOf(node);
     if (text.startsWith("tracepoint(")) return;
     if (node.kind === KIND.IF) this.#guard(node);
@@ -159,11 +189,25 @@ class Finder {
   }
 }
 
+/** Numbers the changes of a file that read the same, so that each has a name of its own. */
+function numbered(found: Mutation[]): Mutation[] {
+  const same = new Map<string, Mutation[]>();
+  for (const mutation of found) {
+    const key = [mutation.operator, mutation.within, mutation.change].join("\0");
+    same.set(key, [...(same.get(key) ?? []), mutation]);
+  }
+  for (const alike of same.values()) {
+    if (alike.length === 1) continue;
+    for (const [n, mutation] of alike.entries()) mutation.change += ` (${n + 1} of ${alike.length})`;
+  }
+  return found;
+}
+
 /** Every mutation of a file. @throws Error for a text that the parser refuses */
 export function mutationsOf(file: string, text: string): Mutation[] {
   const finder = new Finder(file, text);
   for (const statement of parsed(file, text)) finder.visit(statement);
-  return finder.found;
+  return numbered(finder.found);
 }
 
 /** A mutation as an edit: with as many lines around it as make its text the only one in the file. */
@@ -178,11 +222,22 @@ export function editOf({ file, start, end, to }: Mutation, text: string): { file
   return { file, from: text.slice(from, till), to: text.slice(from, start) + to + text.slice(end, till) };
 }
 
-/** One of each operator in turn, in an order of its own, until none is left. @param shuffle puts a list into the seed's order */
-export function inTurn(all: readonly Mutation[], shuffle: (list: Mutation[]) => Mutation[]): Mutation[] {
+const placeOf = ({ operator, file, within, change }: Mutation, seed: number): string =>
+  createHash("sha256").update([seed, operator, file, within, change].join("\0")).digest("hex");
+
+function sortedBy<T>(list: readonly T[], key: (item: T) => string): T[] {
+  const keyed = list.map((item) => ({ item, key: key(item) }));
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ item }) => item);
+}
+
+/**
+ * One of each operator in turn, until none is left. The place of a mutation in its operator's list depends on the seed and on the mutation
+ * alone, so that a change of other lines of the core hardly changes which ones a seed chooses.
+ */
+export function inTurn(all: readonly Mutation[], seed: number): Mutation[] {
   const kinds = new Map<Operator, Mutation[]>();
   for (const mutation of all) kinds.set(mutation.operator, [...(kinds.get(mutation.operator) ?? []), mutation]);
-  const lists = [...kinds.values()].map(shuffle);
+  const lists = [...kinds.entries()].sort().map(([, list]) => sortedBy(list, (mutation) => placeOf(mutation, seed)));
   const out: Mutation[] = [];
   for (let n = 0; out.length < all.length; n++) {
     for (const list of lists) if (n < list.length) out.push(elementAt(list, n));

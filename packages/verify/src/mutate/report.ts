@@ -1,6 +1,6 @@
 /** The results of a round of mutations as a table, for the terminal and for docs/mutations.md. */
 import type { Result } from "../planted/report.js";
-import { EQUIVALENT, nameWithoutLine } from "./equivalent.js";
+import { EQUIVALENT, isEquivalent, nameWithoutLine } from "./equivalent.js";
 
 const SHOWN_MAX = 110;
 
@@ -9,40 +9,59 @@ const cut = (text: string) => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_
 
 /** A name as mutantOf() makes it, in its parts. */
 export function partsOf(name: string): { operator: string; place: string; change: string } {
-  const [, operator = "", place = "", change = ""] = /^(.*?), (core\/\S+:\d+:\d+): (.*)$/s.exec(name) ?? [];
+  const [, operator = "", place = "", change = ""] =
+    /^(.*?), (core\/\S+?:\d+:\d+(?: \w+\(\))?): (.*)$/s.exec(name) ?? [];
   return { operator, place, change };
 }
 
-function verdict({ name, caught }: Result): string {
-  if (caught) return `${caught.check}: ${cut(caught.said)}`;
-  const why = EQUIVALENT[nameWithoutLine(name)];
-  return why === undefined ? "**survives**" : `equivalent: ${why}`;
+type Kind = "told" | "told, though called equivalent" | "equivalent" | "survives" | "not run";
+
+function kindOf(name: string, result: Result | undefined): Kind {
+  if (result?.caught) return isEquivalent(name) ? "told, though called equivalent" : "told";
+  if (isEquivalent(name)) return "equivalent";
+  return result === undefined ? "not run" : "survives";
+}
+
+function verdict(name: string, result: Result | undefined): string {
+  const kind = kindOf(name, result);
+  if (kind === "equivalent") return `equivalent${result ? ", and run" : ""}: ${EQUIVALENT[nameWithoutLine(name)]}`;
+  if (!result?.caught) return kind === "survives" ? "**survives**" : kind;
+  return `${kind === "told" ? "" : `**${kind}** `}${result.caught.check}: ${cut(result.caught.said)}`;
 }
 
 export interface MutationTable {
   text: string;
   document: string;
-  /** Mutations that no check tells and that are not known to be equivalent. */
-  survivors: number;
+  /** No mutation survives that is not known to be equivalent, and no check tells one that is. */
+  ok: boolean;
 }
 
-/** @param about `asked`: how many mutations the round has; those without a result were not run */
-export function mutationTable(results: readonly Result[], about: { seed: number; asked: number }): MutationTable {
-  const survivors = results.filter(({ name, caught }) => !caught && !(nameWithoutLine(name) in EQUIVALENT));
-  const caught = results.filter((result) => result.caught !== null).length;
-  const sum = `${results.length} of ${about.asked} mutations of seed ${about.seed} were run: ${caught} were told, ${survivors.length} survive, ${results.length - caught - survivors.length} are equivalent.`;
-  const rows = results.map((result) => {
-    const { operator, place, change } = partsOf(result.name);
-    return `| ${operator} | ${place} | \`${cell(cut(change))}\` | ${cell(verdict(result))} |`;
+/** @param chosen the names of the round's mutations; those without a result were not run */
+export function mutationTable(
+  chosen: readonly string[],
+  results: readonly Result[],
+  { seed, count }: { seed: number; count: number },
+): MutationTable {
+  const resultOf = new Map(results.map((result) => [result.name, result]));
+  const all = chosen.map((name) => ({ name, result: resultOf.get(name), kind: kindOf(name, resultOf.get(name)) }));
+  const those = (kind: Kind) => all.filter((mutation) => mutation.kind === kind);
+  const wrong = [...those("survives"), ...those("told, though called equivalent")];
+  const told = those("told").length;
+  const sum = `Of ${all.length} mutations of seed ${seed}, ${told} were told by a test or a check, ${those("survives").length} survive, ${those("equivalent").length} are equivalent, and ${those("not run").length} were not run.`;
+  const rows = all.map(({ name, result }) => {
+    const { operator, place, change } = partsOf(name);
+    return `| ${operator} | ${place} | \`${cell(cut(change))}\` | ${cell(verdict(name, result))} |`;
   });
   const document = [
     "# Mutations by chance",
     "",
     "Planted faults ([planted.md](planted.md)) are chosen by hand. These are small changes of the core's source by operators, chosen by a seed, that are not in that list: a check, a put, a wake-up",
     "or an entry of the undo log is left out, two stores change places, a compare is weakened, a number is one too large. Each that compiles is put to the tests of the core and the short checks",
-    "in turn, until one tells. What no check tells is a hole in the checks, or equivalent: then the table says why.",
+    "in turn, until one tells. A mutation that none tells is a hole in the checks, or equivalent: it changes nothing that a caller could see, and the table says why. The equivalent ones were judged",
+    "by reading; they are put to the checks only with `--all`, and a check that then tells one fails the run.",
     "",
-    `Made by \`npm run mutate -- --seed ${about.seed} --count ${about.asked} --doc docs/mutations.md\`, possibly in several runs that continue each other (\`--results FILE\`).`,
+    `Made by \`npm run mutate -- --seed ${seed} --count ${count} --doc docs/mutations.md\`, possibly in several runs that continue each other (\`--results FILE\`). The table describes the core as it was`,
+    "at that time. A test holds every equivalent mutation to the present source, and nothing else of the table.",
     "",
     sum,
     "",
@@ -51,6 +70,6 @@ export function mutationTable(results: readonly Result[], about: { seed: number;
     ...rows,
     "",
   ].join("\n");
-  const text = [sum, ...survivors.map(({ name }) => `survives: ${name}`)].join("\n");
-  return { text, document, survivors: survivors.length };
+  const text = [sum, ...wrong.map(({ kind, name }) => `${kind}: ${name}`)].join("\n");
+  return { text, document, ok: wrong.length === 0 };
 }

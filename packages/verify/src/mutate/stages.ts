@@ -1,5 +1,6 @@
-/** The checks that a mutation is put to, the fastest first: parts of `npm test`, and the short forms of the proof. */
+/** The checks that a mutation is put to, those first that tell the most in the least time: parts of `npm test`, and the short forms of the proof. */
 import { type Step, tests } from "../planted/detectors.js";
+import type { Mutation } from "./operators.js";
 
 const COMMAND = "packages/verify/dist/main.js";
 
@@ -12,16 +13,22 @@ const short = (check: string, seconds = 60): Step => ({
 
 const patient = (step: Step): Step => ({ ...step, limitSeconds: 1800 });
 
-export const STAGES: Step[] = [
-  patient(tests("unit/vfs/")),
+const unit = (folder: string): Step => patient(tests(`unit/${folder}/`));
+
+const [WALK, FS, API, MEM] = [unit("walk"), unit("fs"), unit("api"), unit("mem")];
+const DEATH = short("death", 600);
+
+const STAGES: Step[] = [
+  unit("vfs"),
   short("fsck", 5),
-  patient(tests("unit/walk/")),
-  patient(tests("unit/fs/")),
+  WALK,
+  FS,
+  API,
+  MEM,
   short("alloc", 10),
+  DEATH,
   short("races", 600),
   short("storefree", 600),
-  patient(tests("unit/api/")),
-  patient(tests("unit/mem/")),
   short("terminate", 8),
   short("torture", 5),
   short("hostile", 10),
@@ -30,5 +37,19 @@ export const STAGES: Step[] = [
   patient(tests("threadfs/properties")),
   short("interleave", 600),
   patient(tests("threadfs/conformance")),
-  short("death", 600),
 ];
+
+/** The check that tells most mutations of some files, or of an operator. */
+const FIRST: [of: (mutation: Mutation) => boolean, step: Step][] = [
+  [({ operator, file }) => operator === "skip an undo-log entry" || /^(?:mem\/undo|vfs\/recovery)\//.test(file), DEATH],
+  [({ file }) => file.startsWith("mem/"), MEM],
+  [({ file }) => file.startsWith("vfs/walk/"), WALK],
+  [({ file }) => file.startsWith("fs/"), FS],
+  [({ file }) => file.startsWith("sys/"), API],
+];
+
+/** All stages, in the order in which this mutation meets them. */
+export function stagesFor(mutation: Mutation): Step[] {
+  const [, first] = FIRST.find(([of]) => of(mutation)) ?? [];
+  return first === undefined ? STAGES : [first, ...STAGES.filter((step) => step !== first)];
+}
