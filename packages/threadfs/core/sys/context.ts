@@ -14,7 +14,7 @@ import { MAX_CONTEXTS, SLOT_HOME } from "../vfs/layout";
 import { Mount, mntget, mntput } from "../vfs/mount/namespace";
 import { doChdir, doContextCreate, doContextDestroy } from "../vfs/task/context";
 import { acquireContext, contextExists, contextNumberAt } from "../vfs/task/context-ref";
-import { capable, NGROUPS_MAX } from "../vfs/task/cred";
+import { Context, capable, NGROUPS_MAX } from "../vfs/task/cred";
 import { SLOT_STATES, SLOT_USED, slotAt } from "./slot";
 import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
@@ -81,7 +81,8 @@ export function contextList(ctx: f64, from: u32): i32 {
     const number = contextNumberAt(i, 0);
     if (number == 0 && i != 0) continue;
     const next = acquireContext(number);
-    if (next == null) continue;
+    // One without a root is being made, and has not got its user yet.
+    if (next == null || atomic.load<u32>(next.at + offsetof<Context>("root_")) == 0) continue;
     const to = scratch + SCRATCH.IO;
     store<f64>(to, number);
     store<f64>(to + 8, <f64>next.uid);

@@ -231,4 +231,15 @@ export const CONTEXTS: Mutant[] = [
     ],
     caughtBy: [tests("unit/api/threads", "except by itself")],
   },
+  {
+    name: "a context is listed before it has its user",
+    edits: [
+      {
+        file: "sys/context.ts",
+        from: '    if (next == null || atomic.load<u32>(next.at + offsetof<Context>("root_")) == 0) continue;\n',
+        to: "    if (next == null) continue;\n",
+      },
+    ],
+    caughtBy: [tests("api/context-lives", "first moment")],
+  },
 ];

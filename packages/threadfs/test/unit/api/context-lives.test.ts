@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { MAX_CONTEXTS } from "../../../dist/abi/abi.js";
+import { attach, createMemory, shippingCore, type Thread } from "../../../../verify/dist/binary/core.js";
+import { MAX_CONTEXTS, OF_MAKER } from "../../../dist/abi/abi.js";
 import { G_CTX_MADE } from "../../../dist/generated/core-layout.js";
 import { attachVfs, type Vfs, type VfsHandle } from "../../../dist/src/index.js";
 import { codeOf, refused } from "../../support/errors.js";
@@ -241,4 +242,32 @@ describe("trees and contexts are not cloned", () => {
     port1.close();
     port2.close();
   });
+});
+
+// Fails when a context is listed from the moment on that it has a number: with the user 0, whoever it is for.
+test("a context is listed with its user and group from the first moment on", () => {
+  const core = shippingCore({ accesses: true });
+  const memory = createMemory();
+  const seen = new Map<number, Set<string>>();
+  let listing: Thread | undefined;
+  const list = () => {
+    if (listing === undefined) return;
+    const { exports, numbers } = listing;
+    for (let at = exports.contextList(0, 0); at >= 0; at = exports.contextList(0, at + 1)) {
+      const [number = 0, uid, gid] = numbers;
+      seen.set(number, (seen.get(number) ?? new Set()).add(`${uid} ${gid}`));
+    }
+  };
+  const making = attach(memory, core, { access: () => void list() }, { init: { seed: 1 } });
+  listing = attach(memory, core);
+  const number = making.exports.contextCreate(0, 1000, 2000, OF_MAKER, OF_MAKER, 0, 0);
+  assert.ok(number > 0, `${number}`);
+  list();
+  assert.deepEqual(
+    [...seen],
+    [
+      [0, new Set(["0 0"])],
+      [number, new Set(["1000 2000"])],
+    ],
+  );
 });
