@@ -5,6 +5,8 @@
 export const EQUIVALENT: Record<string, string> = {
   "off by one, core/mem/layout.ts: export const SLOT_UNDO_LOG: u32 = [384 -> 385];":
     "The undo log is plain memory, which WebAssembly loads and stores at any address; its last byte stays within the slot, and no other part of the slot lies behind it.",
+  "swap two stores, core/vfs/task/context.ts doContextCreate(): [c.uid = uid; c.gid = gid -> c.gid = gid; c.uid = uid];":
+    "No call and no listing takes a context without a root, which it gets after both.",
   'skip an undo-log entry, core/vfs/mount/namespace.ts root(): [put32(changetype<usize>(this) + offsetof<Mount>("root_"), <u32>changetype<usize>(d)) -> atomic.store<u32>(changetype<usize>(this) + offsetof<Mount>("root_"), <u32>changetype<usize>(d))]':
     "A mount gets its root in newMount() alone, which runs outside of transactions: there put32() logs nothing.",
   "swap two stores, core/vfs/walk/permission.ts loadAttr(): [loadAttrMode = i.mode; loadAttrUid = i.uid -> loadAttrUid = i.uid; loadAttrMode = i.mode] (1 of 2)":

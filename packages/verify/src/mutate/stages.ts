@@ -19,8 +19,9 @@ const [WALK, FS, API, MEM] = [unit("walk"), unit("fs"), unit("api"), unit("mem")
 const DEATH = short("death", 600);
 
 const STAGES: Step[] = [
-  unit("vfs"),
+  // Seconds, and it needs no debug build, which the tests after it do.
   short("fsck", 5),
+  unit("vfs"),
   WALK,
   FS,
   API,

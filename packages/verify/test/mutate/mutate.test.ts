@@ -121,7 +121,7 @@ test("each mutation meets all stages once, a likely one first", () => {
     stagesFor({ ...elementAt(mutationsOf(file, SOURCE), 0), operator: "off by one" }),
   );
   assert.ok(vfs && undo);
-  assert.equal(vfs[0]?.args[1], "unit/vfs/");
+  assert.equal(vfs[0]?.check, "fsck, short");
   assert.equal(undo[0]?.check, "death, short");
   assert.deepEqual(new Set(undo), new Set(vfs));
   assert.equal(undo.length, vfs.length);
