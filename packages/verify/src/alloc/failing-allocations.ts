@@ -74,7 +74,7 @@ export function refuseEach(
     return session;
   };
   const found: RefusedAllocations = { cases: 0, refused: 0, failures: [] };
-  const { quiet, after } = undisturbed(open, operation);
+  const { left, quiet, after } = undisturbed(open, operation);
   if (after.allocations !== operation.allocations) {
     const message = `${name}: ${after.allocations} allocations, and the table says ${operation.allocations}`;
     found.failures.push({ message });
@@ -83,7 +83,7 @@ export function refuseEach(
     for (let n = 1; n <= ALLOCATIONS_MAX; n++) {
       const session = open();
       const wrong: string[] = [];
-      const reached = attempt(session, operation, { n, all, quiet, after }, wrong, found);
+      const reached = attempt(session, operation, { n, all, left, quiet, after }, wrong, found);
       if (!reached) break;
       found.cases++;
       if (wrong.length === 0) continue;
@@ -102,12 +102,24 @@ interface Success {
   liveObjects: Counts;
 }
 
-/** The operation when no allocation fails, and the objects in use before it, both after unused memory was freed. */
-function undisturbed(open: () => AllocSession, operation: Operation): { quiet: Counts; after: Success } {
-  const before = open();
-  prepared(operation, before);
-  before.settle();
-  const quiet = liveObjects(before.inspect());
+/** What a failed call may leave: the lines of the dump where they are not those before it, and the objects in use. */
+interface Left {
+  left: string[] | undefined;
+  quiet: Counts;
+}
+
+/** The state that a failed call of the operation may leave behind, after unused memory was freed. */
+export function leftBehind(session: AllocSession, operation: Operation): Left {
+  if (operation.leaves) must(operation.leaves(session));
+  else prepared(operation, session);
+  session.settle();
+  const v = session.inspect();
+  return { left: operation.leaves && session.arenaDump(v), quiet: liveObjects(v) };
+}
+
+/** The operation when no allocation fails, and what it may leave when one does, both after unused memory was freed. */
+function undisturbed(open: () => AllocSession, operation: Operation): Left & { after: Success } {
+  const { left, quiet } = leftBehind(open(), operation);
   const session = open();
   const state = prepared(operation, session);
   session.time = LATER;
@@ -116,16 +128,16 @@ function undisturbed(open: () => AllocSession, operation: Operation): { quiet: C
   session.settle();
   const v = session.inspect();
   return {
+    left,
     quiet,
     after: { allocations, value, arenaDump: session.arenaDump(v, { identity: false }), liveObjects: liveObjects(v) },
   };
 }
 
 /** The allocation that is refused (`all`: with all later ones), and the operation when no allocation fails. */
-interface Attempt {
+interface Attempt extends Left {
   n: number;
   all: boolean;
-  quiet: Counts;
   after: Success;
 }
 
@@ -133,12 +145,12 @@ interface Attempt {
 function attempt(
   session: AllocSession,
   operation: Operation,
-  { n, all, quiet, after }: Attempt,
+  { n, all, left, quiet, after }: Attempt,
   wrong: string[],
   found: RefusedAllocations,
 ): boolean {
   const state = prepared(operation, session);
-  const before = session.arenaDump(session.inspect());
+  const before = left ?? session.arenaDump(session.inspect());
   session.time = LATER;
   const { value, reached } = session.refusing(n, all, () => operation.run(session, state));
   if (!reached) return false;

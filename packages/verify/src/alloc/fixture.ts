@@ -21,6 +21,7 @@ import type { ArenaView } from "../fsck/arena-view.js";
 import { inspect } from "../fsck/check-arena.js";
 import { defined } from "../support/defined.js";
 import { objectDriver } from "../workload/object-driver.js";
+import { aliasDriver, makeEras, twinDriver } from "../workload/twin-driver.js";
 
 export const LONG = "l".repeat(150);
 /** An ACL that names this many users: tag, permissions, id of each entry. */
@@ -57,6 +58,9 @@ export class AllocSession {
   readonly driver = objectDriver();
   /** The number of the driver, as mount() takes it. */
   readonly box: number;
+  /** The eras of the driver whose directories go stale. */
+  readonly eras = makeEras();
+  readonly #drivers: DriverTable;
   #failAt = Number.POSITIVE_INFINITY;
   #failAfter = false;
 
@@ -73,8 +77,14 @@ export class AllocSession {
     this.thread = attach(memory, allocCore(), hooks, options);
     this.core = this.thread.exports;
     drivers.attach(this.core);
-    drivers.register(this.driver, 0);
-    this.box = defined(drivers.find("box"), "number of the driver");
+    for (const driver of [this.driver, aliasDriver(), twinDriver(this.eras)]) drivers.register(driver, 0);
+    this.#drivers = drivers;
+    this.box = this.driverNumber("box");
+  }
+
+  /** The number of a driver, as mount() takes it. */
+  driverNumber(name: string): number {
+    return defined(this.#drivers.find(name), `number of the driver ${name}`);
   }
 
   #fails(): boolean {
@@ -267,6 +277,16 @@ function populate(session: AllocSession): number {
   must(session.mount("/w/mnt"));
   must(session.file("/w/mnt/inside", "i"));
   must(session.bind("/w/sub", "/w/bound"));
+  // A file system in a directory that has several names, and one on another in a directory that goes stale.
+  must(session.mkdir("/w/alias"));
+  must(session.mount("/w/alias", session.driverNumber("alias")));
+  must(session.mount("/w/alias/a/c/deep"));
+  must(session.file("/w/alias/a/c/deep/inside", "i"));
+  must(session.mkdir("/w/twin"));
+  must(session.mount("/w/twin", session.driverNumber("twin")));
+  must(session.mount("/w/twin/a/c/deep"));
+  must(session.mkdir("/w/twin/a/c/deep/in"));
+  must(session.mount("/w/twin/a/c/deep/in"));
   const other = must(session.context(3));
   // This thread detaches, and others use the context.
   must(session.core.contextKeep(other));

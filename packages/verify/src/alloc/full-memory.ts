@@ -7,7 +7,14 @@
  */
 import { ERRNO, MNT_DETACH, O_DIRECTORY } from "../../../threadfs/dist/abi/abi.js";
 import type { Failure } from "../support/check.js";
-import { type Counts, countDifference, excused, lineDifference, liveObjects } from "./failing-allocations.js";
+import {
+  type Counts,
+  countDifference,
+  excused,
+  leftBehind,
+  lineDifference,
+  liveObjects,
+} from "./failing-allocations.js";
 import type { Fill } from "./fills.js";
 import { AllocFixture, type AllocSession, must } from "./fixture.js";
 import { OPERATIONS, type Operation, prepared } from "./operations.js";
@@ -147,15 +154,21 @@ function tryWhenFull(
   operation: Operation,
   { fill, full, found, fail }: Full & { full: State },
 ): void {
-  const session = place.open();
+  let session: AllocSession;
   let state: number;
+  let before = full;
   try {
+    if (operation.leaves) {
+      const { left = [], quiet } = leftBehind(place.open(), operation);
+      before = { arenaDump: left, liveObjects: quiet };
+    }
+    session = place.open();
     state = prepared(operation, session);
   } catch {
     // The preparation of the operation found no room either.
     return;
   }
-  const before = operation.prepare === undefined ? full : stateOf(session);
+  if (operation.prepare && !operation.leaves) before = stateOf(session);
   const value = operation.run(session, state);
   found.operations++;
   const after = session.inspect();

@@ -61,9 +61,9 @@ export const LIMITS = {
       remove: (_i, number) => session.core.contextDestroy(number),
     }),
   },
-  // The session has registered one.
+  // The session has registered three.
   "drivers: ENOSPC": {
-    most: 31,
+    most: 29,
     errno: -28,
     bytes: 4 * MIB,
     start: (session) => ({

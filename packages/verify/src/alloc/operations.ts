@@ -1,5 +1,5 @@
 /** Every system call that allocates memory, in each of its forms, and the important ones that must not allocate. */
-import { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "../../../threadfs/dist/abi/abi.js";
+import { MNT_DETACH, O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "../../../threadfs/dist/abi/abi.js";
 import { type AllocSession, LONG, must } from "./fixture.js";
 
 const FAR = 3 * 2 ** 30;
@@ -23,6 +23,11 @@ export interface Operation {
    * file the nodes of its contents.
    */
   keeps?: string[];
+  /**
+   * A failed call may have done this much; it is done here by other calls, without prepare(): a name that has gone stale
+   * takes the mounts below it with it.
+   */
+  leaves?(session: AllocSession): number;
 }
 
 /** Runs the preparation of an operation. */
@@ -33,6 +38,11 @@ export function prepared(operation: Operation, session: AllocSession): number {
 /** Opens a file before the allocations are counted. */
 const opened = (path: string, flags = O_RDWR) => ({
   prepare: (session: AllocSession) => must(session.open(path, flags)),
+});
+/** The directory goes stale, with what is mounted below it. */
+const stale = (): Pick<Operation, "prepare" | "leaves"> => ({
+  prepare: (session) => Atomics.add(session.eras, 0, 1),
+  leaves: (session) => session.umount("/w/twin/a/c/deep", MNT_DETACH),
 });
 const NODES = ["size-64", "size-128", "size-4096"];
 
@@ -171,6 +181,39 @@ export const OPERATIONS: Record<string, Operation> = {
       session.settle();
       return 0;
     },
+  },
+  "look up a driver's directory under another name of its parent": {
+    allocations: 1,
+    run: (session) => session.stat("/w/alias/a/x0"),
+  },
+  "look up a driver's directory in another parent": { allocations: 3, run: (session) => session.stat("/w/alias/b/c") },
+  "open what is mounted below another name of a driver's directory": {
+    allocations: 4,
+    run: (session) => session.open("/w/alias/b/x0/deep/inside"),
+  },
+  "look up a driver's directory below itself": {
+    allocations: 3,
+    run: (session) => (session.stat("/w/alias/a/b/a") === -40 ? 0 : -28),
+  },
+  "look up a driver's directory that has gone stale": {
+    ...stale(),
+    allocations: 2,
+    run: (session) => session.stat("/w/twin/a/c"),
+  },
+  "look up a file in a driver's directory that has gone stale": {
+    ...stale(),
+    allocations: 6,
+    run: (session) => session.stat("/w/twin/a/c/deep/a"),
+  },
+  "mount on a driver's directory that has gone stale": {
+    ...stale(),
+    allocations: 8,
+    run: (session) => session.mount("/w/twin/a/c/deep"),
+  },
+  "look up another name of a driver's directory that has gone stale": {
+    allocations: 4,
+    prepare: (session) => Atomics.add(session.eras, 0, 1),
+    run: (session) => session.stat("/w/twin/b/x0"),
   },
   readdir: { allocations: 0, ...opened("/w", 0), run: (session, fd) => session.core.sysGetdents(0, fd, 0) },
   "readdir of a driver's": {

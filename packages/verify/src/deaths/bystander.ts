@@ -4,8 +4,8 @@ import { randomBelow, seedOf } from "../../../cli/dist/support/random.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs, type Vfs, type VfsHandle } from "../../../threadfs/dist/src/index.js";
 import { defined, stackOf } from "../support/defined.js";
+import { registerDrivers } from "../torture/drivers.js";
 import { makeMixer, makeReader } from "../torture/roles.js";
-import { ruleDriver } from "../torture/rule-driver.js";
 import { COUNT, type SharedState } from "../torture/shared-state.js";
 import { Thread } from "../torture/thread.js";
 import type { Workload } from "../torture/workloads/workload.js";
@@ -54,10 +54,9 @@ export async function bystanderThread({ handle, sharedState, index, seed }: Thre
   const now = () => clock.ms;
   const vfs = await attachVfs(handle, { now, share: false });
   const arena = Attachment.attach(handle, { now });
-  for (const driver of [ruleDriver(), statelessDriver()]) {
-    vfs.registerDriver(driver);
-    arena.drivers.register(driver, 0);
-  }
+  registerDrivers(vfs, arena, sharedState);
+  vfs.registerDriver(statelessDriver());
+  arena.drivers.register(statelessDriver(), 0);
   const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
   const close = () => {
     arena.close();

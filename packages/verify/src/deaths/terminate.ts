@@ -14,8 +14,8 @@ import { createVfs, type Vfs } from "../../../threadfs/dist/src/index.js";
 import { check as checkArena } from "../fsck/check-arena.js";
 import { defineCheck, type Failure, type Outcome } from "../support/check.js";
 import { codeOf, defined, stackOf } from "../support/defined.js";
+import { makeDrivers } from "../torture/drivers.js";
 import { makeReader, type Turn } from "../torture/roles.js";
-import { ruleDriver } from "../torture/rule-driver.js";
 import { COUNT, Counts, controlOf, makeSharedState, STATE as RUN_STATE, RUNNING } from "../torture/shared-state.js";
 import { pause } from "../torture/supervisor.js";
 import type { Workload } from "../torture/workloads/workload.js";
@@ -169,7 +169,7 @@ class Run {
   /** Makes the tree, starts the bystanders and this thread's own work. */
   async start(): Promise<void> {
     const vfs = await createVfs({ maxBytes: MAX_BYTES });
-    for (const driver of [ruleDriver(), statelessDriver()]) vfs.registerDriver(driver);
+    for (const driver of [...makeDrivers(this.#sharedState), statelessDriver()]) vfs.registerDriver(driver);
     const { handle } = vfs;
     const [sharedState, seed] = [this.#sharedState, this.#seed];
     const own = await bystanderThread({ handle, sharedState, index: BYSTANDERS.length, seed });

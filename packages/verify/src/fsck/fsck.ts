@@ -6,13 +6,14 @@
  */
 import { randomBelow } from "../../../cli/dist/support/random.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
-import type { FsSync } from "../../../threadfs/dist/src/index.js";
+import type { Driver, FsSync, Vfs } from "../../../threadfs/dist/src/index.js";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
 import { defineCheck, type Failure, type Outcome, type RunInput } from "../support/check.js";
 import { codeOf, defined, stackOf } from "../support/defined.js";
 import { objectDriver } from "../workload/object-driver.js";
 import { RandomCalls } from "../workload/random-calls.js";
 import type { RandomCallsData, RandomCallsRequest } from "../workload/random-calls.worker.js";
+import { makeEras, twinDrivers } from "../workload/twin-driver.js";
 import { check as checkArena } from "./check-arena.js";
 import { COUNTERS, isNearEnd, setCountersNearEnd } from "./near-end.js";
 
@@ -25,6 +26,8 @@ const SHORT_TREES = 6;
 const TREES_MAX = 100_000;
 /** Real threads work after this many trees. */
 const TREES_A_TURN = 10;
+/** Every so many trees there is one more, with drivers whose directories have several names. */
+const TWINS_A_TURN = 2;
 const THREADS = 3;
 const THREAD_STEPS = 4000;
 const RANDOM_CALLS = new URL("../workload/random-calls.worker.js", import.meta.url);
@@ -35,6 +38,8 @@ interface Shape {
   maxBytes: number;
   free?: number;
   nearEnd?: boolean;
+  /** The tree has the drivers whose directories have several names and go stale, in place of the plain one. */
+  twins?: boolean;
 }
 const SHAPES: Shape[] = [
   { maxBytes: 16 << 20 },
@@ -48,6 +53,7 @@ type Explored = ReturnType<typeof nothingExplored>;
 
 const nothingExplored = () => ({
   trees: 0,
+  "of them with directories of several names": 0,
   steps: 0,
   "steps that succeeded": 0,
   looks: 0,
@@ -68,15 +74,18 @@ export async function run(options: FsckOptions): Promise<Outcome> {
   const failures: Failure[] = [];
   for (let n = 0; n < (short ? SHORT_TREES : TREES_MAX) && (short || n === 0 || performance.now() < until); n++) {
     const shape = defined(SHAPES[(seed + n) % SHAPES.length], "shape");
-    const wrong = await workOn(seed + n, { ...shape, nearEnd }, explored);
-    explored.trees++;
+    const replay = `--seed ${seed + n} --seconds 1${nearEnd ? " --counters near-end" : ""}`;
+    const found: (Failure | undefined)[] = [await workOn(seed + n, { ...shape, nearEnd }, explored)];
+    // A run that is repeated for its first tree alone has this one too.
+    if (n % TWINS_A_TURN === 0) found.push(await workOn(seed + n, { ...shape, nearEnd, twins: true }, explored));
+    failures.push(...found.flatMap((wrong) => wrong ?? []).map((wrong) => ({ ...wrong, replay })));
     if (n % TREES_A_TURN === 2) {
-      const beside = await threads(seed + n, { ...shape, nearEnd }, explored);
-      if (beside !== undefined) failures.push(beside);
+      for (const twins of [false, true]) {
+        const beside = await threads(seed + n, { ...shape, nearEnd, twins }, explored);
+        if (beside !== undefined) failures.push(beside);
+      }
     }
-    if (wrong !== undefined)
-      failures.push({ ...wrong, replay: `--seed ${seed + n} --seconds 1${nearEnd ? " --counters near-end" : ""}` });
-    if (explored.trees % 20 === 0) log(`${explored.trees} trees`);
+    if (n % 20 === 19) log(`${explored.trees} trees`);
     if (failures.length >= 5) break;
   }
   return { ok: failures.length === 0, explored, failures };
@@ -85,18 +94,25 @@ export async function run(options: FsckOptions): Promise<Outcome> {
 /** Works on one tree. @returns a failure, if there is one */
 async function workOn(
   seed: number,
-  { maxBytes, free, nearEnd }: Shape,
+  { maxBytes, free, nearEnd, twins }: Shape,
   explored: Explored,
 ): Promise<Failure | undefined> {
-  const driver = objectDriver();
+  const drivers: Driver[] = twins ? twinDrivers(makeEras()) : [objectDriver()];
   const vfs = await createVfs({ maxBytes });
   const others = [await attachVfs(vfs.handle, { share: false }), await attachVfs(vfs.handle, { share: false })];
   const all = [vfs, ...others];
-  for (const one of all) one.registerDriver(driver);
+  for (const one of all) for (const driver of drivers) one.registerDriver(driver);
+  if (twins) mountTwins(vfs);
   if (free !== undefined) ballast(vfs.fs, free);
   if (nearEnd) setCountersNearEnd(vfs.handle.memory);
-  const workloads = all.map((one, k) => new RandomCalls(one, seed * 3 + k, { driver: driver.name }));
+  const workloads = all.map(
+    (one, k) => new RandomCalls(one, seed * 3 + k, { drivers: drivers.map(({ name }) => name) }),
+  );
+  if (twins) for (const workload of workloads) workload.noteTwins();
+  explored.trees++;
+  if (twins) explored["of them with directories of several names"]++;
   const next = randomBelow(seed);
+  const name = `seed ${seed}${twins ? ", directories of several names" : ""}`;
   try {
     for (let step = 0; step < STEPS; step += EVERY) {
       const trace: string[] = [];
@@ -109,12 +125,12 @@ async function workOn(
       note(explored, trace);
       const { problems } = checkArena(vfs.handle.memory, { live: all.map((one) => one.threadSlot) });
       explored.looks++;
-      if (problems.length > 0) return failure(`seed ${seed}, ${step + EVERY} steps`, problems, trace);
+      if (problems.length > 0) return failure(`${name}, ${step + EVERY} steps`, problems, trace);
     }
     for (const workload of workloads) workload.close();
     const { problems, counts } = checkArena(vfs.handle.memory);
     if (counts.files !== 0) problems.push(`${counts.files} files are open after all were closed`);
-    if (problems.length > 0) return failure(`seed ${seed}, all closed`, problems, []);
+    if (problems.length > 0) return failure(`${name}, all closed`, problems, []);
     return undefined;
   } finally {
     for (const one of all) one.close();
@@ -124,16 +140,21 @@ async function workOn(
 /** Several threads work on one tree at the same time. @returns a failure, if there is one when they have detached */
 async function threads(
   seed: number,
-  { maxBytes, free, nearEnd }: Shape,
+  { maxBytes, free, nearEnd, twins }: Shape,
   explored: Explored,
 ): Promise<Failure | undefined> {
   const vfs = await createVfs({ maxBytes });
+  const eras = twins ? makeEras() : undefined;
+  if (eras !== undefined) {
+    for (const driver of twinDrivers(eras)) vfs.registerDriver(driver);
+    mountTwins(vfs);
+  }
   // Their slots get their scratch areas while there is room.
   for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle, { share: false }))))
     one.close();
   if (free !== undefined) ballast(vfs.fs, free);
   if (nearEnd) setCountersNearEnd(vfs.handle.memory);
-  const workerData: RandomCallsData = { handle: vfs.handle };
+  const workerData: RandomCallsData = { handle: vfs.handle, eras };
   const pool = new WorkerPool<RandomCallsRequest>(RANDOM_CALLS, THREADS, "thread", workerData);
   try {
     const ready = await pool.settleAll((k) => ({ task: "prepare", seed: seed * 31 + k }), THREADS_MS);
@@ -143,10 +164,25 @@ async function threads(
     const { problems } = checkArena(vfs.handle.memory, { live: [vfs.threadSlot] });
     explored.looks++;
     const wrong = [...errors, ...problems];
-    return wrong.length === 0 ? undefined : { message: `threads, seed ${seed}: ${wrong[0]}`, trace: wrong.join("\n") };
+    return wrong.length === 0
+      ? undefined
+      : {
+          message: `threads, seed ${seed}${twins ? ", directories of several names" : ""}: ${wrong[0]}`,
+          trace: wrong.join("\n"),
+        };
   } finally {
     await pool.stop();
     vfs.close();
+  }
+}
+
+function mountTwins(vfs: Vfs): void {
+  for (const [path, driver] of [
+    ["/a", "alias"],
+    ["/b", "twin"],
+  ] as const) {
+    vfs.fs.mkdirSync(path);
+    vfs.mount("none", path, driver);
   }
 }
 

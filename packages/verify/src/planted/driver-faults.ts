@@ -1,5 +1,5 @@
 /** Faults in what drivers need: directories with several names, names that go stale, mounts on both. */
-import { death, pair, tests } from "./detectors.js";
+import { alloc, death, fsck, pair, tests, torture } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 const ALIAS = "vfs/dcache/d-alias.ts";
@@ -22,7 +22,7 @@ export const DRIVERS: Mutant[] = [
       },
       { file: ALIAS, from: "  const from = alias.parent;\n  let err = 0;", to: "  let err = 0;" },
     ],
-    caughtBy: [tests("fs/driver-aliases"), pair("aliases@sysStat(path=/m/p/x) || sysStat(path=/m/q/x)")],
+    caughtBy: [torture(), tests("fs/driver-aliases"), pair("aliases@sysStat(path=/m/p/x) || sysStat(path=/m/q/x)")],
   },
   {
     name: "whether two directories would be below each other is asked before the rename lock is held",
@@ -51,6 +51,16 @@ export const DRIVERS: Mutant[] = [
     caughtBy: [pair("aliases@sysStat(path=/m/q/x) || sysStat(path=/m/p/y)")],
   },
   {
+    name: "a lookup that finds a directory below itself keeps its reference",
+    edits: [{ file: ALIAS, from: "    dput(alias);\n    spliceError = err;\n", to: "    spliceError = err;\n" }],
+    caughtBy: [alloc("below itself"), fsck()],
+  },
+  {
+    name: "a stale directory goes with the mounts that stand on it, and not with those below",
+    edits: [{ file: UMOUNT, from: "isSubdir(m.mountpoint, d)) return m;", to: "m.mountpoint == d) return m;" }],
+    caughtBy: [alloc("gone stale"), fsck(), torture()],
+  },
+  {
     name: "a stale directory is unhashed with the mounts below it",
     edits: [
       {
@@ -59,7 +69,7 @@ export const DRIVERS: Mutant[] = [
         to: "    dDropLocked(d);\n",
       },
     ],
-    caughtBy: [tests("fs/driver-mounts"), pair("remade@stale || umount")],
+    caughtBy: [fsck(), tests("fs/driver-mounts"), pair("remade@stale || umount")],
   },
   {
     name: "a stale directory is unhashed before the mounts below it are detached",

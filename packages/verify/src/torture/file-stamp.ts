@@ -184,6 +184,17 @@ export class Tracked {
     this.set(GONE, gen);
   }
 
+  /** For the writer: the same where `remove` may be refused, and returns whether it was done. */
+  mayRemove(remove: () => boolean): boolean {
+    const before = this.get(DYING);
+    const gen = this.get(BORN);
+    this.set(DYING, gen);
+    const done = remove();
+    if (done) this.set(GONE, gen);
+    else this.set(DYING, before);
+    return done;
+  }
+
   /** For the writer: `replace` puts `gen` over the one before; the name is never missing. */
   replaced(gen: number, replace: () => void): void {
     this.set(BORN, gen);

@@ -129,6 +129,7 @@ export function makeTracker(t: Thread, workloads: Workloads, handle: VfsHandle):
   const list: readonly Workload[] = Object.values(workloads);
   return () => {
     for (let n = 0; n < 16; n++) readAny(t, elementAt(list, t.next(list.length)));
+    if (t.next(2) === 0) workloads.aliased.burst(t);
     if (t.next(500) === 0) visit(t, workloads, handle);
   };
 }
@@ -143,6 +144,8 @@ const SLEEPER_WORKLOADS: readonly WorkloadName[] = [
   "exchanged",
   "bodies",
   "swung",
+  "aliased",
+  "remade",
 ];
 
 /** The sleeper: its security hook sleeps in the middle of walks in rcu mode, and the walk goes on when it wakes. */
@@ -230,6 +233,7 @@ export function makeFsReader(t: Thread, workloads: Workloads): Turn {
   const calls = fsCalls(t, workloads);
   return () => {
     for (let n = 0; n < 8; n++) elementAt(calls, t.next(calls.length))();
+    if (t.next(2) === 0) workloads.aliased.burst(t);
   };
 }
 

@@ -2,6 +2,7 @@
  * The memory that the threads of a torture run share beside the tree: one SharedArrayBuffer.
  *
  *   0       control words: state of the run, how many threads have made their last turn
+ *   2048    eras of the drivers' directories that go stale (twin-driver.ts)
  *   4096    for each thread: counters (16 x f64) and a ring of its last calls
  *   ...     words of the names: which generation may be found where (see Tracked in file-stamp.ts)
  *
@@ -11,6 +12,7 @@
  *
  * Reads of typed arrays are cast to numbers: their indices are computed from the sizes above.
  */
+import { TWINS } from "../workload/twin-driver.js";
 
 export const STATE = 0;
 /** Threads that have made their last turn. */
@@ -19,6 +21,7 @@ export const RESTING = 1;
 export const RUNNING = 1;
 export const STOPPED = 2;
 
+const ERAS = 2048;
 const CONTROL = 4096;
 const COUNTERS = 16;
 const RING = 64;
@@ -69,6 +72,11 @@ export function makeSharedState(threads: number): SharedState {
 
 export function controlOf(sharedState: SharedState): Int32Array {
   return new Int32Array(sharedState.buffer, 0, 16);
+}
+
+/** The eras of the driver whose directories go stale. */
+export function erasOf({ buffer }: { buffer: ArrayBufferLike }): Int32Array {
+  return new Int32Array(buffer, ERAS, TWINS);
 }
 
 /** The counters of one thread; no other thread changes them. */

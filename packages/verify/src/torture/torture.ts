@@ -21,8 +21,8 @@ import { COUNTERS, isNearEnd, setCountersNearEnd } from "../fsck/near-end.js";
 import { defineCheck, type Outcome, type RunOptions } from "../support/check.js";
 import { elementAt, stackOf } from "../support/defined.js";
 import { notEmpty } from "../support/usage-error.js";
+import { registerDrivers } from "./drivers.js";
 import { PLANTED } from "./planted-faults.js";
-import { ruleDriver } from "./rule-driver.js";
 import { COUNT, type CountIndex, makeSharedState } from "./shared-state.js";
 import { type Finding, POLL_MS, pause, type Role, Supervisor } from "./supervisor.js";
 import { Thread } from "./thread.js";
@@ -131,8 +131,7 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
   const supervisor = new Supervisor(vfs.handle, sharedState, roles, plan);
   let began = performance.now();
   try {
-    vfs.registerDriver(ruleDriver());
-    arena.drivers.register(ruleDriver(), 0);
+    registerDrivers(vfs, arena, sharedState);
     vfs.fs.mkdirSync("/t/tmp", { recursive: true });
     const workloads = makeWorkloads(thread);
     for (const workload of Object.values<Workload>(workloads)) workload.build(thread);

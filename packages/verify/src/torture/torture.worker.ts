@@ -5,8 +5,8 @@ import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { attachVfs, type SecurityHook } from "../../../threadfs/dist/src/index.js";
 import { codeOf, defined, messageOf, stackOf } from "../support/defined.js";
+import { registerDrivers } from "./drivers.js";
 import { makeFsReader, makeMixer, makeReader, makeRenamer, makeSleeper, makeTracker, type Turn } from "./roles.js";
-import { ruleDriver } from "./rule-driver.js";
 import { COUNT, type CountIndex, Counts, controlOf, RESTING, RUNNING, STATE, STOPPED } from "./shared-state.js";
 import type { Part, TortureRequest, TortureWorkerData } from "./supervisor.js";
 import { InvariantViolation, Thread } from "./thread.js";
@@ -86,8 +86,7 @@ async function prepare(part: Part): Promise<Prepared> {
   const now = () => clock.ms;
   const vfs = await attachVfs(handle, { now, share: false });
   const arena = Attachment.attach(handle, role === "sleeper" ? { now, security: sleepyHook(index) } : { now });
-  vfs.registerDriver(ruleDriver());
-  arena.drivers.register(ruleDriver(), 0);
+  registerDrivers(vfs, arena, sharedState);
   const thread = new Thread({ arena, vfs, clock, sharedState, index, next: randomBelow(seedOf(seed, index)) });
   const workloads = makeWorkloads(thread);
   return {

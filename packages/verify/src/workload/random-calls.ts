@@ -6,6 +6,7 @@
 import { type Random, randomBelow } from "../../../cli/dist/support/random.js";
 import type { Context, FsSync, Vfs } from "../../../threadfs/dist/src/index.js";
 import { codeOf } from "../support/defined.js";
+import { TWIN_PATHS } from "./twin-driver.js";
 
 const NAMES = ["a", "b", "c", "deep", "eight888", `long-${"n".repeat(40)}`, `longer-${"m".repeat(200)}`];
 const SIZES = [0, 1, 15, 16, 17, 100, 4095, 4096, 4097, 5000, 30_000];
@@ -31,11 +32,11 @@ type OpenFile = [fs: FsSync, fd: number];
 /** Notes a path for the trace, and returns it. */
 type Say = (path: string) => string;
 
-/** Does random operations on the tree of `vfs`; `driver` is the name of a registered driver, if any. */
+/** Does random operations on the tree of `vfs`; `drivers` are the names of registered drivers. */
 export class RandomCalls {
   readonly #random: Random;
   readonly #vfs: Vfs;
-  readonly #driver: string | undefined;
+  readonly #drivers: readonly string[];
   #files: OpenFile[] = [];
   #dirs: Dir[] = [];
   #contexts: Context[] = [];
@@ -44,10 +45,10 @@ export class RandomCalls {
   /** The operations done, with their errors: the trace of a failure. */
   readonly trace: string[] = [];
 
-  constructor(vfs: Vfs, seed: number, { driver }: { driver?: string } = {}) {
+  constructor(vfs: Vfs, seed: number, { drivers = [] }: { drivers?: readonly string[] } = {}) {
     this.#vfs = vfs;
     this.#random = randomBelow(seed);
-    this.#driver = driver;
+    this.#drivers = drivers;
   }
 
   run(operations: number): void {
@@ -99,14 +100,20 @@ export class RandomCalls {
     if (this.#made.length < MADE_MOST) this.#made.push(path);
     else this.#made[3 + this.below(MADE_MOST - 3)] = path;
   }
+  /** Most paths lead to the directories of the drivers at /a and /b that have several names. */
+  noteTwins(): void {
+    for (const path of TWIN_PATHS) this.noteMade(path);
+  }
   size(): number {
     return this.#one(SIZES);
   }
   get vfs(): Vfs {
     return this.#vfs;
   }
-  get driver(): string | undefined {
-    return this.#driver;
+  /** The name of a driver. With one driver no number is drawn. */
+  driver(): string {
+    if (this.#drivers.length === 0) missing();
+    return this.#drivers.length === 1 ? (this.#drivers[0] as string) : this.#one(this.#drivers);
   }
   /** The caller: mostly the tree's own context, else another one. */
   get fs(): FsSync {
@@ -220,9 +227,12 @@ const OPERATIONS = Object.entries<(t: RandomCalls, say: Say) => void>({
   list(t, say) {
     // Leaves a directory open after its first entry: the core keeps the position.
     const dir = t.fs.opendirSync(say(t.path()));
-    dir.readSync();
-    t.dirs.push(dir);
-    if (t.dirs.length > 5) t.take(t.dirs).closeSync();
+    try {
+      dir.readSync();
+    } finally {
+      t.dirs.push(dir);
+      if (t.dirs.length > 5) t.take(t.dirs).closeSync();
+    }
   },
   stat(t, say) {
     t.fs.statSync(say(t.path()));
@@ -246,8 +256,8 @@ const OPERATIONS = Object.entries<(t: RandomCalls, say: Say) => void>({
     t.vfs.mount("none", say(t.path()), "tmpfs");
   },
   mountDriver(t, say) {
-    if (t.driver === undefined) missing();
-    t.vfs.mount("none", say(t.path()), t.driver);
+    const driver = t.driver();
+    t.vfs.mount("none", say(t.path()), driver);
   },
   bind(t, say) {
     t.vfs.mount(say(t.path()), say(t.path()), "bind");

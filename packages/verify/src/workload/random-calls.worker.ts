@@ -5,19 +5,22 @@ import { attachVfs, type VfsHandle } from "../../../threadfs/dist/src/index.js";
 import { defined, stackOf } from "../support/defined.js";
 import { immutableObjectDriver } from "./object-driver.js";
 import { RandomCalls } from "./random-calls.js";
+import { twinDrivers } from "./twin-driver.js";
 
 /** What the thread is started with. */
 export interface RandomCallsData {
   handle: VfsHandle;
+  /** The tree has the drivers whose directories have several names, with these eras. */
+  eras?: Int32Array | undefined;
 }
 
 /** "prepare" returns when the thread can begin; "run" makes that many calls and detaches. */
 export type RandomCallsRequest = { task: "prepare"; seed: number } | { task: "run"; steps: number };
 
-const { handle } = workerData as RandomCallsData;
+const { handle, eras } = workerData as RandomCallsData;
 const vfs = await attachVfs(handle);
-const driver = immutableObjectDriver();
-vfs.registerDriver(driver);
+const drivers = eras === undefined ? [immutableObjectDriver()] : twinDrivers(eras);
+for (const driver of drivers) vfs.registerDriver(driver);
 let calls: RandomCalls | undefined;
 
 function run(steps: number): void {
@@ -33,6 +36,7 @@ function run(steps: number): void {
 
 serveRequests<RandomCallsRequest>((request) => {
   if (request.task === "run") return run(request.steps);
-  calls = new RandomCalls(vfs, request.seed, { driver: driver.name });
+  calls = new RandomCalls(vfs, request.seed, { drivers: drivers.map(({ name }) => name) });
+  if (eras !== undefined) calls.noteTwins();
   return undefined;
 });

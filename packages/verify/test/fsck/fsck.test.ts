@@ -21,7 +21,7 @@ test("a fresh tree is clean, and what it holds is counted", async (t) => {
 for (const seed of [1, 2, 3, 4]) {
   test(`the arena is clean at every 100th step of random work, seed ${seed}`, async (t) => {
     const vfs = await emptyTree(t);
-    const calls = new RandomCalls(vfs, seed, { driver: "drv" });
+    const calls = new RandomCalls(vfs, seed, { drivers: ["drv"] });
     for (let step = 0; step < 3000; step += 100) {
       calls.run(100);
       const { problems } = check(vfs.handle.memory);
@@ -36,7 +36,7 @@ for (const seed of [1, 2, 3, 4]) {
 
 test("random work closes all its descriptors and contexts", async (t) => {
   const vfs = await emptyTree(t);
-  const calls = new RandomCalls(vfs, 99, { driver: "drv" });
+  const calls = new RandomCalls(vfs, 99, { drivers: ["drv"] });
   calls.run(2000);
   calls.close();
   const { counts } = check(vfs.handle.memory);
@@ -119,7 +119,7 @@ test("the arena is clean with a file of three levels of page nodes, and a copy o
 
 test("the checker ends whatever words of the memory are overwritten", async (t) => {
   const vfs = await emptyTree(t, 2 << 20);
-  new RandomCalls(vfs, 5, { driver: "drv" }).run(500);
+  new RandomCalls(vfs, 5, { drivers: ["drv"] }).run(500);
   const bytes = new Uint8Array(vfs.handle.memory.buffer).slice();
   const words = new Uint32Array(bytes.buffer);
   for (let n = 0, at = 256; n < 1000; n++, at = (at * 7 + n * 4091) % words.length) {

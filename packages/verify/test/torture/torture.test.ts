@@ -5,9 +5,9 @@ import { randomBelow } from "../../../cli/dist/support/random.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import { createVfs, type FsSync } from "../../../threadfs/dist/src/index.js";
 import { elementAt } from "../../dist/support/defined.js";
+import { registerDrivers } from "../../dist/torture/drivers.js";
 import { makeReader } from "../../dist/torture/roles.js";
-import { ruleDriver } from "../../dist/torture/rule-driver.js";
-import { makePath, makeSharedState, OP, Ring } from "../../dist/torture/shared-state.js";
+import { erasOf, makePath, makeSharedState, OP, Ring } from "../../dist/torture/shared-state.js";
 import { InvariantViolation, Thread } from "../../dist/torture/thread.js";
 import { run } from "../../dist/torture/torture.js";
 import type { Workload } from "../../dist/torture/workloads/workload.js";
@@ -18,6 +18,7 @@ import {
   type Workloads,
   workloadNames,
 } from "../../dist/torture/workloads/workloads.js";
+import { deepUid, twinUid } from "../../dist/workload/twin-driver.js";
 
 test("the readers of real threads report nothing", async (t) => {
   const { ok, explored, failures } = await run({ seconds: 3, seed: 1, short: true });
@@ -48,10 +49,10 @@ async function built(t: TestContext): Promise<Tree> {
     arena.close();
     vfs.close();
   });
-  vfs.registerDriver(ruleDriver());
-  arena.drivers.register(ruleDriver(), 0);
+  const sharedState = makeSharedState(1);
+  registerDrivers(vfs, arena, sharedState);
   vfs.fs.mkdirSync("/t/tmp", { recursive: true });
-  const thread = new Thread({ arena, vfs, clock, sharedState: makeSharedState(1), index: 0, next: randomBelow(7) });
+  const thread = new Thread({ arena, vfs, clock, sharedState, index: 0, next: randomBelow(7) });
   const workloads = makeWorkloads(thread);
   for (const workload of Object.values<Workload>(workloads)) workload.build(thread);
   return { thread, workloads, fs: vfs.fs };
@@ -178,6 +179,42 @@ const WRONG_TREES: Record<string, WrongTree> = {
     "bound",
     ({ fs }) => fs.chownSync("/t/bd/0/target/sub/id", 5, 5),
     /is file 5/,
+  ],
+  "aliased: a file is of another mount": [
+    "aliased",
+    ({ fs, thread }) => {
+      thread.vfs.mount(null, "/t/alias/b/x3/deep", "tmpfs");
+      fs.writeFileSync("/t/alias/a/x3/deep/a", "");
+    },
+    /is file 0/,
+  ],
+  "aliased: a mount is not there": [
+    "aliased",
+    ({ thread, workloads }) => {
+      workloads.aliased.write(thread, 3);
+      thread.vfs.umount("/t/alias/c/x3/deep", { detach: true });
+    },
+    /all the time and was not found/,
+  ],
+  "remade: a mount is there in another era": [
+    "remade",
+    ({ thread, workloads }) => {
+      workloads.remade.write(thread, 3);
+      erasOf(thread.words).fill(1, 3, 4);
+    },
+    /all the time and was not found/,
+  ],
+  "remade: a directory is of an era that is over": [
+    "remade",
+    ({ fs, thread }) => {
+      thread.vfs.mount(null, "/t/twin/deep/x3", "tmpfs");
+      for (const dir of ["", "/deep"]) {
+        fs.mkdirSync(`/t/twin/a/x3${dir}`, { recursive: true });
+        fs.writeFileSync(`/t/twin/a/x3${dir}/a`, "");
+        fs.chownSync(`/t/twin/a/x3${dir}/a`, dir === "" ? twinUid(3) : deepUid(3), 5);
+      }
+    },
+    /of era 5; 0 to 0/,
   ],
   "strayed: a name exists that never did": [
     "strayed",

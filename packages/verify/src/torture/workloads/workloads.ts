@@ -6,6 +6,7 @@ import { Churned, Strayed } from "./fast.js";
 import { Bound, Mounted, Ruled, Shared } from "./mount.js";
 import { Moved, Permuted, Swung } from "./move.js";
 import { Coming, Exchanged, Fixed, Replaced } from "./name.js";
+import { Aliased, Remade } from "./twins.js";
 import type { TakeWords, Workload } from "./workload.js";
 
 /** The workloads as one thread sees them. Each takes its part of the shared words, in this order in every thread. */
@@ -32,6 +33,8 @@ export function makeWorkloads(thread: Thread) {
     bound: new Bound(),
     shared: new Shared(thread, take),
     ruled: new Ruled(),
+    aliased: new Aliased(thread, take),
+    remade: new Remade(thread, take),
     strayed: new Strayed(),
     churned: new Churned(),
   } as const satisfies Record<string, Workload>;
