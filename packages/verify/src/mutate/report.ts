@@ -1,8 +1,12 @@
 /** The results of a round of mutations as a table, for the terminal and for docs/mutations.md. */
+import { commandOf } from "../planted/detectors.js";
 import type { Result } from "../planted/report.js";
 import { EQUIVALENT, isEquivalent, nameWithoutLine } from "./equivalent.js";
+import { STAGES } from "./stages.js";
 
 const SHOWN_MAX = 110;
+
+const STAGE_COMMANDS = new Set(STAGES.map(commandOf));
 
 const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const cut = (text: string) => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)} ...` : text);
@@ -26,7 +30,13 @@ function verdict(name: string, result: Result | undefined): string {
   const kind = kindOf(name, result);
   if (kind === "equivalent") return `equivalent${result ? ", and run" : ""}: ${EQUIVALENT[nameWithoutLine(name)]}`;
   if (!result?.caught) return kind === "survives" ? "**survives**" : kind;
-  return `${kind === "told" ? "" : `**${kind}** `}${result.caught.check}: ${cut(result.caught.said)}`;
+  return `${kind === "told" ? "" : `**${kind}** `}${checkOf(result.caught)}: ${cut(result.caught.said)}`;
+}
+
+/** The stage that told, or the command of a part of it that was run in place of the stages. */
+function checkOf({ check, command }: { check: string; command: string }): string {
+  if (STAGE_COMMANDS.has(command)) return check;
+  return `\`${command.replace(/^node packages\/(?:verify\/dist\/main|tools\/dist\/run-tests)\.js /, check === "tests" ? "tests " : "")}\``;
 }
 
 export interface MutationTable {
@@ -58,7 +68,7 @@ export function mutationTable(
     "Planted faults ([planted.md](planted.md)) are chosen by hand. These are small changes of the core's source by operators, chosen by a seed, that are not in that list: a check, a put, a wake-up",
     "or an entry of the undo log is left out, two stores change places, a compare is weakened, a number is one too large. Each that compiles is put to the tests of the core and the short checks",
     "in turn, until one tells. A mutation that none tells is a hole in the checks, or equivalent: it changes nothing that a caller could see, and the table says why. The equivalent ones were judged",
-    "by reading; they are put to the checks only with `--all`, and a check that then tells one fails the run.",
+    "by reading; they are put to the checks only with `--all`, and a check that then tells one fails the run. Where a row has a command, that part of a check was run alone, in place of all in turn.",
     "",
     `Made by \`npm run mutate -- --seed ${seed} --count ${count} --doc docs/mutations.md\`, possibly in several runs that continue each other (\`--results FILE\`). The table describes the core as it was`,
     "at that time. A test holds every equivalent mutation to the present source, and nothing else of the table.",

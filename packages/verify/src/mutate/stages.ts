@@ -18,7 +18,7 @@ const unit = (folder: string): Step => patient(tests(`unit/${folder}/`));
 const [WALK, FS, API, MEM] = [unit("walk"), unit("fs"), unit("api"), unit("mem")];
 const DEATH = short("death", 600);
 
-const STAGES: Step[] = [
+export const STAGES: Step[] = [
   // Seconds, and it needs no debug build, which the tests after it do.
   short("fsck", 5),
   unit("vfs"),

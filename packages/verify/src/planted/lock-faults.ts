@@ -26,6 +26,17 @@ export const LOCKS: Mutant[] = [
     caughtBy: [tests("mem/waiting", "wakes all threads")],
   },
   {
+    name: "the free of a block takes the newest one off the list of pending blocks",
+    edits: [
+      {
+        file: "mem/undo/log.ts",
+        from: "    if (load<u32>(at) != <u32>p) continue;\n    set32(at",
+        to: "    set32(at",
+      },
+    ],
+    caughtBy: [tests("fs/hooks", "leaves no block behind")],
+  },
+  {
     name: "a lock is taken before it is logged",
     edits: [
       {

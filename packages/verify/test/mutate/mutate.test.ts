@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { applyEdits, coreSources, type Edit, isCoreEdit } from "../../dist/binary/mutant.js";
 import { EQUIVALENT, nameWithoutLine } from "../../dist/mutate/equivalent.js";
-import { allMutations, mutantOf } from "../../dist/mutate/mutate.js";
+import { allMutations, mutantOf, mutants } from "../../dist/mutate/mutate.js";
 import { editOf, inTurn, type Mutation, mutationsOf } from "../../dist/mutate/operators.js";
 import { mutationTable, partsOf } from "../../dist/mutate/report.js";
 import { stagesFor } from "../../dist/mutate/stages.js";
@@ -116,6 +116,22 @@ test("the order of a seed stays when other lines change, and another seed has an
   assert.notDeepEqual(order(SOURCE, 2), order(SOURCE));
 });
 
+// Fails when a planted fault of a package, whose edits are none of the core, ends the run.
+test("a round has the core's mutations in the order of its seed, without those that are planted", () => {
+  const only = "sys/syscall.ts";
+  const names = mutants({ seed: 1, only }).map(({ name }) => name);
+  assert.ok(names.length > 10 && new Set(names).size === names.length, `${names.length} mutations`);
+  assert.ok(names.every((name) => name.includes(only)));
+  assert.deepEqual(
+    mutants({ seed: 1, only }).map(({ name }) => name),
+    names,
+  );
+  assert.notDeepEqual(
+    mutants({ seed: 2, only }).map(({ name }) => name),
+    names,
+  );
+});
+
 test("each mutation meets all stages once, a likely one first", () => {
   const [vfs, undo] = ["vfs/file/file.ts", "mem/undo/log.ts"].map((file) =>
     stagesFor({ ...elementAt(mutationsOf(file, SOURCE), 0), operator: "off by one" }),
@@ -129,7 +145,8 @@ test("each mutation meets all stages once, a likely one first", () => {
 
 test("the table has what told a mutation, survivors, and what was not run; a file that is nowhere is an error", () => {
   const name = (n: number) => `drop a put, core/vfs/x.ts:${n}:3 f(): [dput(d) -> 0];`;
-  const caught = { check: "tests", seconds: 1, said: "a | b", command: "node" };
+  const command = "node packages/verify/dist/main.js death --only x";
+  const caught = { check: "death", seconds: 1, said: "a | b", command };
   const results = [
     { name: name(1), caught, tried: [] },
     { name: name(2), caught: null, tried: [] },
@@ -141,7 +158,10 @@ test("the table has what told a mutation, survivors, and what was not run; a fil
     /Of 3 mutations of seed 3, 1 were told by a test or a check, 1 survive, 0 are equivalent, and 1 were not run/,
   );
   assert.match(text, /survives: drop a put, core\/vfs\/x\.ts:2:3/);
-  assert.match(document, /\| drop a put \| core\/vfs\/x\.ts:1:3 f\(\) \| `\[dput\(d\) -> 0\];` \| tests: a \\\| b \|/);
+  assert.match(
+    document,
+    /\| drop a put \| core\/vfs\/x\.ts:1:3 f\(\) \| `\[dput\(d\) -> 0\];` \| `death --only x`: a \\\| b \|/,
+  );
   assert.match(document, /:3:3 f\(\) .* \| not run \|/);
   assert.ok(mutationTable([name(1)], results, { seed: 3, count: 1 }).ok);
   assert.throws(() => allMutations(coreSources(), "none-such"), { code: "ERR_VERIFY_NO_MATCH" });

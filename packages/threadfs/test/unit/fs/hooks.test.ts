@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defined } from "../../../../cli/dist/support/defined.js";
-import { AT_FDCWD, ERRNO, S_IFDIR, S_IFLNK, S_IFREG, SLOT_SIZE, SLOTS } from "../../../dist/abi/abi.js";
+import { check } from "../../../../verify/dist/fsck/check-arena.js";
+import { AT_FDCWD, ERRNO, POINT, S_IFDIR, S_IFLNK, S_IFREG, SLOT_SIZE, SLOTS } from "../../../dist/abi/abi.js";
 import { SLOT_ACTIVE } from "../../../dist/generated/core-layout.js";
+import type { Driver } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import {
   argumentsOf,
@@ -361,4 +363,38 @@ test("the core refuses calls from inside a hook itself, and the call that called
   assert.equal(stat(AT_FDCWD, "/m/f"), 0);
   assert.deepEqual(seen, Array(calls.length).fill([-ERRNO.EDEADLK, 1]));
   assert.equal(memory.word(active), 0, "after the call");
+});
+
+// Fails when the free of a block takes another one off the thread's list of pending blocks: the body of the link stays allocated.
+test("a thread that dies on a driver's link leaves no block behind, whatever its walk has freed meanwhile", async (t) => {
+  const tree = await treeFor(t);
+  const { vfs } = tree;
+  // Each name is a block of its own, and is freed with its entry, which the walk leaves unused.
+  const names = Array.from({ length: 60 }, (_, n) => `${n + 3}-${"n".repeat(40)}`);
+  const driver: Driver = {
+    name: "forgetful",
+    root: () => ({ ino: ROOT, mode: S_IFDIR | 0o755 }),
+    lookup: (_directory, name) =>
+      name === "link" ? { ino: 2, mode: S_IFLNK | 0o777 } : { ino: Number.parseInt(name, 10), mode: S_IFDIR | 0o755 },
+    readlink: () => names.join("/../"),
+    deleteUnused: () => true,
+  };
+  mountDriver(vfs, driver);
+  vfs.fs.mkdirSync("/other");
+  const dying = await tree.attach();
+  dying.registerDriver(driver);
+  for (let n = 0; n < 3; n++) assert.equal(dying.fs.statSync("/m/link").isDirectory(), true);
+  const before = vfs.counters().deferredFrees;
+  dying.at(
+    POINT.COMPONENT,
+    () => {
+      throw new Error("ends here");
+    },
+    2 * names.length - 1,
+  );
+  assert.equal(walkCode(dying, "/m/link"), "ERR_THREADFS_PANIC");
+  assert.ok(vfs.counters().deferredFrees - before > 2 * 32, "its walk has freed what was retired");
+  await new Promise((resolve) => setImmediate(resolve));
+  vfs.shrink(0);
+  assert.deepEqual(check(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, []);
 });
