@@ -5,6 +5,7 @@ import { fdClose, fput } from "../vfs/file/file";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
 import { vfsGetattr } from "../vfs/inode/attr";
+import { happened } from "../vfs/recovery/outcome";
 import {
   fileArgument,
   rawFileArgument,
@@ -29,6 +30,7 @@ export function sysClose(ctx: f64, fd: i32): i32 {
   if (c == null) return syscallExit(syscallEnterErr);
   const f = fdClose(c, fd);
   if (!f) return syscallExit(-EBADF);
+  happened(0);
   fput(f);
   return syscallExit(0);
 }

@@ -56,7 +56,7 @@ export {
   sysUnlink,
 } from "./path";
 export { shrink, synchronizeRcu } from "./reclaim";
-export { threadAbandon, threadDied, threadRecover } from "./recovery";
+export { callOutcome, threadAbandon, threadDied, threadRecover } from "./recovery";
 export {
   hostHooks,
   scratchBase,

@@ -21,6 +21,7 @@ import { doLink } from "../vfs/ops/link";
 import { mntWantWrite } from "../vfs/ops/may";
 import { checkRenameFlags, doRename } from "../vfs/ops/rename";
 import { doUnlink } from "../vfs/ops/unlink";
+import { happened } from "../vfs/recovery/outcome";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, filenameParentat, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW } from "../vfs/walk/nameidata";
 import { inodePermission } from "../vfs/walk/permission";
@@ -57,7 +58,10 @@ export function sysReadlink(ctx: f64, dirfd: i32, len: i32): i32 {
   const err = filenameLookup(nd, 0, FOR_PATH, 0);
   if (err != 0) return syscallExit(err);
   const r = readLink(nd.inode);
-  if (r >= 0) touchAtime(nd.mnt, nd.inode);
+  if (r >= 0) {
+    happened(r);
+    touchAtime(nd.mnt, nd.inode);
+  }
   pathPut(nd);
   return syscallExit(r);
 }

@@ -15,9 +15,10 @@ import { fdCloseOwned } from "../vfs/file/owner";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
 import { CACHE_INODE } from "../vfs/layout";
+import { outcome } from "../vfs/recovery/outcome";
 import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescence";
 import { recountReferences } from "../vfs/recovery/recount";
-import { closeContextsOf } from "../vfs/task/context";
+import { closeContextsOf, contextAbandon } from "../vfs/task/context";
 import { forgetContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
 import { capable } from "../vfs/task/cred";
 import { hookDepth, setHookDepth } from "../vfs/task/thread";
@@ -122,6 +123,7 @@ function releaseHeld(s: usize, dead: u32): void {
  *
  * This may wait and time out as well; the host then calls it again later, and refuses other calls until it has returned
  * 0. References of the call are dropped by a recount, as after a death.
+ * A call that has happened has a result to return: callOutcome().
  */
 export function threadAbandon(leave: i32): i32 {
   if (T.tid == 0) return -EINVAL;
@@ -133,6 +135,7 @@ export function threadAbandon(leave: i32): i32 {
   rcuAbandon();
   releaseHeld(s, T.tid);
   fdAbandon();
+  contextAbandon();
   atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, T.tid, 0);
   // The recovery of another thread may be what was left: any thread may go on with it.
   for (let n: u32 = 0; n < L.MAX_THREADS; n++) {
@@ -152,6 +155,14 @@ export function threadAbandon(leave: i32): i32 {
     T.clearThread();
   }
   return 0;
+}
+
+/**
+ * The result of this thread's call, which the host has left, if the call has happened nevertheless; else NaN. To be asked
+ * before threadAbandon().
+ */
+export function callOutcome(): f64 {
+  return outcome;
 }
 
 /** Repairs the data under a mutex that the dead thread of this slot owns: the contents of a file. */

@@ -22,6 +22,7 @@ import * as SCRATCH from "../../abi/scratch.js";
 import * as STAT from "../../abi/stat.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
+import { canWait, hasStackRoom } from "./abilities.js";
 import { DriverTable } from "./driver-table.js";
 import { checkHandle, handleError, NO_TREE, type VfsHandle } from "./handle.js";
 import { checkHost, type HookOwner, type HostOptions, hostImports, waitLimitOf } from "./host-imports.js";
@@ -29,7 +30,7 @@ import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
 import { exitIsProof, unwatchThreads, type Watcher, type WorkerLike, watchThreads, watchWorker } from "./threads.js";
 import { Transfer } from "./transfer.js";
-import { attachError, slotOfOwner, threadNumberAt, timeoutError, unref } from "./waiting.js";
+import { attachError, Later, slotOfOwner, threadNumberAt, timeoutError, unref } from "./waiting.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 import { hostLocks, pollLocks } from "./web-locks.js";
 
@@ -45,9 +46,8 @@ export const STATE_PANIC = 3;
 /** A call was left because it waited too long, and what it has begun is not taken back yet. */
 const STATE_ABANDONED = 4;
 
-/** How long taking back may itself wait, and the interval in which it is tried again. */
+/** How long taking back may itself wait. */
 const ABANDON_WAIT_MS = 100;
-const ABANDON_AGAIN_MS = 250;
 /** The interval in which a recovery that was not possible is tried again, and how often locks are asked after an "exit". */
 const RECOVER_AGAIN_MS = 200;
 const UNLOCK_POLLS = 300;
@@ -59,28 +59,6 @@ export interface AttachmentOptions extends HostOptions {
   ancestors?: readonly number[];
   /** The slot of a thread that has ended, to be taken over. */
   takeOver?: number;
-}
-
-/** Whether this thread may block in Atomics.wait; a browser's main thread may not. */
-function canWait(): boolean {
-  try {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Depth of recursion that needs several times the stack that recovering a thread needs. */
-const STACK_PROBE_DEPTH = 1000;
-
-/** Whether the stack has room for `levels` more calls. */
-function hasStackRoom(levels: number): boolean {
-  try {
-    return levels === 0 || hasStackRoom(levels - 1);
-  } catch {
-    return false;
-  }
 }
 
 const reentered = (): Error =>
@@ -125,7 +103,11 @@ export class Attachment implements HookOwner, Watcher {
   #recoveryStarted = false;
   /** The exception by which {@link timedOut} has left the last such call. */
   #timeout: Error | undefined;
-  #abandonTimer: unknown;
+  /** The taking back of a call that had to wait for too long, and the calls of {@link nowOrLater} after it. */
+  readonly #later = new Later(
+    () => this.state !== STATE_ABANDONED || this.#abandon(),
+    (call) => this.nowOrLater(call),
+  );
   /** Ids of workers whose end the program has asked to notice. */
   readonly #expected = new Set<number>();
   #asking = false;
@@ -299,6 +281,7 @@ export class Attachment implements HookOwner, Watcher {
     if (this.state === STATE_CLOSED) return;
     if (this.state === STATE_IN_HOOK) this.refuse();
     if (this.state === STATE_ABANDONED) this.refuse();
+    this.#later.makeUp();
     if (this.state !== STATE_OPEN) this.#recoverSelf();
     else if (this.core.threadDetach() < 0) throw reentered();
     this.state = STATE_CLOSED;
@@ -357,6 +340,18 @@ export class Attachment implements HookOwner, Watcher {
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core panicked in this thread: ${message}`, { cause });
   }
 
+  /** Ends a call that has thrown: by its result, if it has happened and only the rest of it waited too long. @throws Error as poison() */
+  #leave(cause: unknown): number {
+    if (cause === this.#timeout && cause !== undefined) {
+      const outcome = this.unguarded.callOutcome();
+      if (!Number.isNaN(outcome)) {
+        this.#abandon();
+        return outcome;
+      }
+    }
+    return this.poison(cause);
+  }
+
   /**
    * Takes back what a call has begun that waited too long. That takes locks too: false if one of them was not to be had.
    * Then calls are refused until a later attempt has succeeded, at the next call or by a timer.
@@ -373,7 +368,7 @@ export class Attachment implements HookOwner, Watcher {
         this.state = STATE_PANIC;
         return this.poison(error);
       }
-      this.#abandonLater();
+      this.#later.start();
       return false;
     }
     // A call that was to take a slot leaves none.
@@ -381,14 +376,20 @@ export class Attachment implements HookOwner, Watcher {
     return true;
   }
 
-  #abandonLater(): void {
-    if (this.#abandonTimer !== undefined) return;
-    this.#abandonTimer = unref(
-      setTimeout(() => {
-        this.#abandonTimer = undefined;
-        if (this.state === STATE_ABANDONED) this.#abandon();
-      }, ABANDON_AGAIN_MS),
-    );
+  /**
+   * Makes a call whose result nobody asks for: now or, if it has to wait for too long or an earlier call still does, later.
+   * Never for an attachment that makes no calls any more.
+   */
+  nowOrLater(call: () => void): void {
+    if (this.state === STATE_OPEN) {
+      try {
+        call();
+        return;
+      } catch (error) {
+        if (error !== this.#timeout) throw error;
+      }
+    } else if (this.state !== STATE_ABANDONED) return;
+    this.#later.add(call);
   }
 
   /**
@@ -409,7 +410,7 @@ export class Attachment implements HookOwner, Watcher {
    * of a dead thread.
    */
   #recoverSelf(): void {
-    if (this.#slot < 0 || !hasStackRoom(STACK_PROBE_DEPTH)) return;
+    if (this.#slot < 0 || !hasStackRoom()) return;
     const slot = this.#slot;
     try {
       const fresh = this.#instantiate(this.#host);
@@ -447,7 +448,7 @@ export class Attachment implements HookOwner, Watcher {
         result = call(a, b, c, d, e, f, g, h);
       } catch (error) {
         this.state = STATE_PANIC;
-        return this.poison(error);
+        return this.#leave(error);
       }
       if (result === -ERRNO.ENXIO) this.drivers.checkRegistered();
       return result;

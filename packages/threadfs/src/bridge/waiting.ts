@@ -42,3 +42,42 @@ export function unref<T>(timer: T): T {
   else (globalThis as { Deno?: { unrefTimer?(timer: unknown): void } }).Deno?.unrefTimer?.(timer);
   return timer;
 }
+
+/** The interval in which what had to wait for too long is tried again. */
+const AGAIN_MS = 250;
+
+/** What is tried again from time to time until it need not wait for too long: first to go on at all, then calls in their order. */
+export class Later {
+  readonly #goOn: () => boolean;
+  readonly #make: (call: () => void) => void;
+  readonly #calls: (() => void)[] = [];
+  #timer: unknown;
+
+  /**
+   * @param goOn whether calls can be made (again)
+   * @param make makes a call, or adds it once more
+   */
+  constructor(goOn: () => boolean, make: (call: () => void) => void) {
+    this.#goOn = goOn;
+    this.#make = make;
+  }
+
+  add(call: () => void): void {
+    this.#calls.push(call);
+    this.start();
+  }
+
+  start(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = unref(
+      setTimeout(() => {
+        this.#timer = undefined;
+        if (this.#goOn()) this.makeUp();
+      }, AGAIN_MS),
+    );
+  }
+
+  makeUp(): void {
+    for (const call of this.#calls.splice(0)) this.#make(call);
+  }
+}

@@ -103,9 +103,12 @@ export class SystemCalls {
     return this.check(this.core.sysOpen(this.ctx, AT_FDCWD, checked, flags, mode), syscall, path);
   }
 
-  /** Closes a descriptor of the library's own and ignores errors: a result or an error is already known. */
+  /**
+   * Closes a descriptor of the library's own and ignores errors: a result or an error is already known. If that has to wait for
+   * too long, it is done later.
+   */
   closeQuietly(fd: number): void {
-    if (this.attachment.state === 0) this.core.sysClose(this.ctx, fd);
+    this.attachment.nowOrLater(() => this.core.sysClose(this.ctx, fd));
   }
 
   /** Reads attributes into `attachment.stat`. Returns 0 or a negative errno. */

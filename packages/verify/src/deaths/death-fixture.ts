@@ -83,6 +83,12 @@ function runAll<T>(thread: TreeThread, calls: CoreCalls<T>): T {
   for (let next = calls.next(); ; next = calls.next(call(thread, next.value))) if (next.done) return next.value;
 }
 
+/** What an operation on a waiter returned, and the numbers of its calls that were left. */
+interface Waited {
+  results: Result[];
+  left: number[];
+}
+
 /** A tree: built once, restored before every death. */
 export class DeathFixture {
   readonly tree: TreeFixture;
@@ -209,18 +215,23 @@ export class DeathFixture {
 
   /**
    * Runs an operation on a waiter. A call whose limit passes is left and taken back, once more after the recovery if that waits for too
-   * long as well, and made again.
+   * long as well, and made again if it has not happened.
    * @param recover recovers the dead thread, if that has not been done
    */
-  runWaiter(waiter: TreeThread, operation: TreeOperation, recover: () => void): Result[] {
+  runWaiter(waiter: TreeThread, operation: TreeOperation, recover: () => void): Waited {
     const calls = operation.run(waiter.t, this.built);
-    for (let next = calls.next(); ; ) {
-      if (next.done) return next.value;
+    const left: number[] = [];
+    let n = 0;
+    for (let next = calls.next(); ; n++) {
+      if (next.done) return { results: next.value, left };
       let returned = TIMED_OUT;
       try {
         returned = call(waiter, next.value);
       } catch (error) {
         if (!(error instanceof LimitPassed)) throw error;
+        left.push(n);
+        const outcome = waiter.thread.call("callOutcome");
+        if (!Number.isNaN(outcome)) returned = outcome;
         const done = this.#takeBack(waiter);
         recover();
         if (!done && !this.#takeBack(waiter))
@@ -246,14 +257,15 @@ export class DeathFixture {
     operation: TreeOperation,
     ended: Result[],
     other: TreeOperation,
-    results: Result[],
+    { results, left }: Waited,
   ): string | null {
     // A call by descriptor counts the references anew that a left call has taken.
     call(waiter, ["sysFstat", 0, NO_DESCRIPTOR]);
     const problems = this.#problems(waiter, survivor);
     if (problems !== null) return `the arena is not whole:${problems}`;
     const final = runAll(waiter, dump(waiter.t, this.built));
-    return judge(this.tree, [operation, other], [ended, results], final, { dead: [0] });
+    const calls = left.map((call) => [1, call] as const);
+    return judge(this.tree, [operation, other], [ended, results], final, { dead: [0], left: calls });
   }
 
   /** Runs the calls of an operation; their results go into `results` as they return. */

@@ -180,12 +180,12 @@ function runDeathWithWaiter(
   const { results: ended, died } = fixture.runVictim(victim, operation);
   const where = { ...victim.crash };
   try {
-    const results = fixture.runWaiter(waiter, other, recover);
+    const waiting = fixture.runWaiter(waiter, other, recover);
     const waited = taken !== undefined;
     recover();
     // 1: references are counted anew when the waiter is in no call.
     if (taken !== 0 && taken !== 1) return { died, where, wrong: `threadRecover() returned ${taken}` };
-    const wrong = fixture.verdictWithWaiter({ waiter, survivor }, operation, ended, other, results);
+    const wrong = fixture.verdictWithWaiter({ waiter, survivor }, operation, ended, other, waiting);
     return { died, waited, where, wrong };
   } catch (error) {
     return { died, where, wrong: `the waiter failed: ${stackOf(error)}` };

@@ -232,12 +232,13 @@ export class Harness {
     } catch (error) {
       return `the tree that is left cannot be read: ${messageOf(error)}`;
     }
-    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order, dead]);
+    const left = machine.leftCalls.map(([t, call]) => [t, call] as const);
+    const key = JSON.stringify([operations.map(({ name }) => name), results, final, order, dead, left]);
     let verdict = this.verdicts.get(key);
     if (verdict === undefined) {
       // The operations of a tree return the results of their calls.
       const lists = results as (Result[] | undefined)[];
-      verdict = this.#verdict(operations, lists, final, { order, ...(dead ? { dead } : {}) });
+      verdict = this.#verdict(operations, lists, final, { order, left, ...(dead ? { dead } : {}) });
       this.verdicts.set(key, verdict);
     }
     return verdict;

@@ -4,8 +4,8 @@
  * limit passes; then the second thread leaves its call (ERR_THREADFS_TIMEOUT), takes back what it has begun, and makes the same call
  * again, which may wait for too long once more. The subject is the shipping core, instrumented.
  *
- * What is right: each call ends, and never by a panic. A call that was left happened as a whole or not at all, by the sequential model,
- * for the other thread too. Afterwards the thread that left a call makes others: it reads the whole tree, and the arena is whole.
+ * What is right: each call ends, and never by a panic. A call that was left has not happened, or returns its result, by the sequential
+ * model, for the other thread too. Afterwards the thread that left a call makes others: it reads the whole tree, and the arena is whole.
  *
  *   npm run verify -- timeouts --seconds 600 --seed 3                      pairs in the seed's order
  *   npm run verify -- timeouts --only "sysRename || stat"                  pairs of one of the first and one of the second

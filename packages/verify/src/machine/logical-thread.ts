@@ -69,6 +69,8 @@ export class LogicalThread {
   leaving = false;
   /** Calls that it has left. */
   left = 0;
+  /** Of the call that it is leaving: the result if the call has happened, else NaN. */
+  outcome = Number.NaN;
   /** Calls begun, and whether the present one has made an access at a scheduling point. */
   callNumber = -1;
   begun = false;

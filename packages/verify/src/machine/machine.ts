@@ -22,7 +22,8 @@
  * Threads that may not sleep (`mayWait` false). Such a thread looks at the clock while it waits. A look with nothing new read since the
  * one before is a point where the controller decides: another thread runs, until it writes a word that both use, or the limit of the
  * wait passes. A call that waits for too long is left as the host leaves it: the thread takes back what the call had begun
- * (threadAbandon(), again as long as that times out too), the result is TIMED_OUT, and its operation goes on.
+ * (threadAbandon(), again as long as that times out too), the result is that of the call if it has happened, else TIMED_OUT, and the
+ * operation goes on.
  *
  * Time stands still but for these limits, unless `idleMs` is given: then a wait that times out while no other thread can run takes that
  * long.
@@ -101,6 +102,8 @@ export class Machine extends SchedulingPoints {
   switches = 0;
   /** Time limits that have passed. */
   limits = 0;
+  /** Calls that were left, by their threads and numbers. */
+  readonly leftCalls: [thread: number, call: number][] = [];
   current = -1;
   /** How many threads have an operation. */
   operations = 0;
@@ -120,6 +123,7 @@ export class Machine extends SchedulingPoints {
     this.timeouts = 0;
     this.switches = 0;
     this.limits = 0;
+    this.leftCalls.length = 0;
     this.schedule.length = 0;
     this.current = -1;
   }
@@ -349,6 +353,10 @@ export class Machine extends SchedulingPoints {
         if (!this.enter(t, t.leaving ? TAKE_BACK : call)) return false;
       } catch (error) {
         if (!(error instanceof TimedOut)) throw error;
+        if (!t.leaving) {
+          t.outcome = this.call(t, "callOutcome");
+          this.leftCalls.push([t.id, t.callNumber]);
+        }
         t.leave();
         continue;
       }
@@ -356,7 +364,7 @@ export class Machine extends SchedulingPoints {
       if (t.returned !== 0)
         throw new MachineFailure("trap", `threadAbandon() of thread ${t.id} returned ${t.returned}`);
       t.leaving = false;
-      t.returned = TIMED_OUT;
+      t.returned = Number.isNaN(t.outcome) ? TIMED_OUT : t.outcome;
       return true;
     }
   }

@@ -125,7 +125,7 @@ type OrReference<T> = { [A in keyof T]: number extends T[A] ? T[A] | ResultRefer
 /** A call of a program: a number may be the result of an earlier call. */
 export type ProgramCall = { [K in CallName]: { call: K; ctx?: number } & OrReference<CallArguments[K]> }[CallName];
 
-/** The result of a call that its thread has left after waiting for too long: it happened, or it did not. */
+/** The result of a call that its thread has left after waiting for too long: it has not happened. */
 export const LEFT = "ERR_THREADFS_TIMEOUT";
 
 export const isError = (result: unknown): result is string => typeof result === "string";

@@ -272,15 +272,20 @@ function* sysLseek(me: Me, { fd, offset, whence }: A["sysLseek"]): Steps<number 
 
 /** do_truncate(); `inoOf(s)` is the file. */
 function* truncate(me: Me, inoOf: (s: State) => number, size: number): Steps<number | string> {
-  const run = (s: State): number | string | Done<number> => {
-    const ino = inoOf(s);
-    const i = inode(s, ino);
+  const begin = (s: State): number | string | Done<number> => {
+    const i = inode(s, inoOf(s));
     if (typeOf(i) !== S_IFREG) return { done: true, result: 0 };
     if (isDriver(s, i)) return "EOPNOTSUPP";
-    touch(s, ino, { contents: true, data: i.data.slice(0, size).padEnd(size, "\0"), size });
+    strip(s, me, inoOf(s));
     return 0;
   };
-  return yield* change(me, [{ locks: (s) => [mutex(inoOf(s))], run }, { run: (s) => strip(s, me, inoOf(s)) }]);
+  const run = (s: State) => {
+    const ino = inoOf(s);
+    const data = inode(s, ino).data.slice(0, size).padEnd(size, "\0");
+    touch(s, ino, { contents: true, data, size });
+    return 0;
+  };
+  return yield* change(me, [{ locks: (s) => [mutex(inoOf(s))], run: begin }, { run }]);
 }
 
 function* sysTruncate(me: Me, { size, ...args }: A["sysTruncate"]): Steps<number | string> {

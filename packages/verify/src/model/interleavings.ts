@@ -6,9 +6,9 @@
 import { defined } from "../support/defined.js";
 import { LEFT, type ProgramCall, type Result } from "./call.js";
 import { resolveCall } from "./call-sequence.js";
-import { callSteps, choicesOf, runCall } from "./sequential.js";
+import { callSteps, choicesOf, operationOf, runCall } from "./sequential.js";
 import { cloneState, patch, RECORD_TABLES, type State, stateKey } from "./state.js";
-import { BLOCKED, heldBy, recoverFrom, type Step, type Steps } from "./steps.js";
+import { BLOCKED, heldBy, type Me, recoverFrom, type Step, type Steps } from "./steps.js";
 import { canonical, dumpCalls, readWith, type TreeOutcome, withNames } from "./tree-dump.js";
 
 /** Configurations of one set of operations: far above the number that two or three short programs have. */
@@ -47,13 +47,19 @@ export interface TreeModel {
   contexts: number;
 }
 
+/**
+ * A call that its thread has left after waiting for too long: before it had happened, so that its result is LEFT, or after that, with
+ * its result. undefined: a call that the thread has not left.
+ */
+export type LeftCall = "before" | "after" | undefined;
+
 export interface SearchOptions {
   /** before[thread][call][other]: how many calls of the other thread had ended when this call began. */
   before: number[][][];
   /** A dead thread -> how many of its calls had ended. */
   dead: Map<number, number>;
-  /** left[thread][call]: the thread has left this call after waiting for too long. */
-  left?: boolean[][];
+  /** left[thread][call] */
+  left?: LeftCall[][];
   /** No operation sees a dead thread's change that is then rolled back: a change that is visible is completed. */
   strict?: boolean;
   /** An outcome of canonical(): only configurations that may lead to it are visited, and the search ends with it. */
@@ -67,7 +73,7 @@ export class Search {
   readonly #programs: ProgramCall[][];
   readonly #before: number[][][];
   readonly #dead: Map<number, number>;
-  readonly #left: boolean[][];
+  readonly #left: LeftCall[][];
   readonly #strict: boolean;
   readonly #wanted: { text: string; results: string[][] } | undefined;
   readonly #seen = new Set<string>();
@@ -105,7 +111,8 @@ export class Search {
       const here = at;
       const next = this.#programs.flatMap((_calls, thread) => this.#steps(here, thread));
       const mayEnd = this.#mayEnd(at);
-      if (next.length === 0 && !mayEnd && !this.#wanted) throw new Error("the model's operations wait for each other");
+      const mayStop = this.#wanted !== undefined || this.#left.flat().includes("before");
+      if (next.length === 0 && !mayEnd && !mayStop) throw new Error("the model's operations wait for each other");
       if (mayEnd) this.#note(at);
       if (this.#wanted !== undefined && this.#outcomes.has(this.#wanted.text)) break;
       stack.push(...next);
@@ -121,43 +128,39 @@ export class Search {
     if (results.length >= Math.min(calls.length, this.#limit(thread))) return [];
     if (sent.length === 0 && !this.#mayBegin(threads, thread, results.length)) return [];
     const after = cloneState(s);
-    const left = this.#left[thread]?.[results.length] ?? false;
-    const { steps, step } = this.#replay(s, thread, results, sent);
+    const left = this.#left[thread]?.[results.length];
+    const { steps, step, me } = this.#replay(s, thread, results, sent);
     const returned = step(after);
     const choices = returned === BLOCKED ? [] : choicesOf(returned);
     const next = choices.flatMap((choice, n) => {
       const call = n === 0 ? steps : this.#replay(s, thread, results, sent).steps;
       const reached = call.next(choice);
-      if (reached.done && !this.#mayReturn(thread, results.length, left ? LEFT : reached.value)) return [];
+      const result = reached.done && (left === "before" ? LEFT : reached.value);
+      if (reached.done && !this.#mayReturn(thread, results.length, result as Result)) return [];
       const here: Progress = reached.done
-        ? { results: [...results, left ? LEFT : reached.value], sent: [] }
+        ? { results: [...results, result as Result], sent: [] }
         : { results, sent: [...sent, choice] };
-      if (left || this.#dead.has(thread)) here.undo = undoOf(s, after, thread, undo);
-      return [{ s: after, threads: threads.with(thread, here) }];
+      if (left === "before" || this.#dead.has(thread)) here.undo = undoOf(s, after, thread, undo);
+      if (left === "before" && hasHappened(s, { after, me, undo, call: calls[results.length] })) return [];
+      const reachedHere = { s: after, threads: threads.with(thread, here) };
+      return left === "after" ? withReferences(s, reachedHere, thread) : [reachedHere];
     });
     const shown = undo !== undefined && undo.length > 0;
-    if (left) return shown ? next : [...next, ...this.#leaves({ s, threads }, thread)];
+    if (left === "before") return shown ? next : [...next, ...this.#leaves({ s, threads }, thread)];
     const known = this.#dead.get(thread) ?? Number.POSITIVE_INFINITY;
     const mayRecover = results.length >= known && !(this.#strict && shown);
     return mayRecover ? [...next, this.#recovered({ s, threads }, thread)] : next;
   }
 
   /**
-   * The thread leaves its call outside of a change, so that other operations have seen the change as a whole or not at all. What it
-   * referenced stays counted until a recount: for the rest of the run, or not at all.
+   * The thread leaves its call outside of a change, and before the change of the call is complete. What it referenced stays counted
+   * until a recount.
    */
   #leaves({ s, threads }: Configuration, thread: number): Configuration[] {
     const left = threads.with(thread, { results: [...progressOf(threads, thread).results, LEFT], sent: [] });
     const after = cloneState(s);
-    const kept = heldBy(s, thread + 1);
     recoverFrom(after, thread + 1);
-    if (kept.length === 0) return [{ s: after, threads: left }];
-    const counted = cloneState(after);
-    for (const [slot, mount] of kept) counted.held.set(`left ${slot}`, mount);
-    return [
-      { s: after, threads: left },
-      { s: counted, threads: left },
-    ];
+    return withReferences(s, { s: after, threads: left }, thread);
   }
 
   /**
@@ -184,14 +187,15 @@ export class Search {
   }
 
   /** The generator of the present call, brought to its next step. */
-  #replay(s: State, thread: number, results: Result[], sent: unknown[]): { steps: Steps<Result>; step: Step } {
+  #replay(s: State, thread: number, results: Result[], sent: unknown[]): { steps: Steps<Result>; step: Step; me: Me } {
     const call = this.#programs[thread]?.[results.length];
     if (call === undefined) throw new Error(`thread ${thread} has no call ${results.length}`);
-    const steps = callSteps(s, thread + 1, resolveCall(call, results));
+    const me = operationOf(s, thread + 1, call.ctx);
+    const steps = callSteps(s, thread + 1, resolveCall(call, results), me);
     let next = steps.next();
     for (const result of sent) next = steps.next(result);
     if (next.done) throw new Error(`${call.call} ends before the step that it was at`);
-    return { steps, step: next.value };
+    return { steps, step: next.value, me };
   }
 
   #mayBegin(threads: Progress[], thread: number, call: number): boolean {
@@ -239,13 +243,39 @@ const isChanging = (s: State, thread: number): boolean =>
 function undoOf(before: State, after: State, thread: number, undo: Undo[] = []): Undo[] | undefined {
   if (!isChanging(after, thread)) return undefined;
   const known = new Set(undo.map(([table, id]) => `${table} ${id}`));
-  const added: Undo[] = [];
-  for (const table of RECORD_TABLES) {
+  return [...undo, ...changedRecords(before, after).filter(([table, id]) => !known.has(`${table} ${id}`))];
+}
+
+/** The records that differ, with their values before. */
+function changedRecords(before: State, after: State): Undo[] {
+  return RECORD_TABLES.flatMap((table) => {
     const former: Map<number, object> = before[table];
-    for (const [id, record] of after[table]) {
+    return [...after[table]].flatMap(([id, record]): Undo[] => {
       const old = former.get(id);
-      if (old !== record && !known.has(`${table} ${id}`)) added.push([table, id, old ?? null]);
-    }
-  }
-  return [...undo, ...added];
+      return old === record ? [] : [[table, id, old ?? null]];
+    });
+  });
+}
+
+/** Calls whose change is one step without phases. */
+const SIMPLE_CHANGES = new Set(["sysClose", "sysLseek", "sysRead", "sysGetdents", "sysUmask", "contextDestroy"]);
+
+/** Whether the last step has completed the change of a call. An open is left out: it may have created or truncated before it is left. */
+function hasHappened(
+  before: State,
+  { after, me, undo, call }: { after: State; me: Me; undo: Undo[] | undefined; call: ProgramCall | undefined },
+): boolean {
+  const name = call?.call ?? "";
+  if (name === "sysOpen" || isChanging(after, me.id - 1)) return false;
+  if (me.changes !== true && !SIMPLE_CHANGES.has(name)) return false;
+  return (undo ?? []).length > 0 || changedRecords(before, after).length > 0;
+}
+
+/** What a thread released by its last step, in a call that it leaves, may stay counted until a recount: for the rest of the run. */
+function withReferences(before: State, reached: Configuration, thread: number): Configuration[] {
+  const kept = heldBy(before, thread + 1).filter(([slot]) => !reached.s.held.has(slot));
+  if (kept.length === 0) return [reached];
+  const counted = cloneState(reached.s);
+  for (const [slot, mount] of kept) counted.held.set(`left ${slot}`, mount);
+  return [reached, { s: counted, threads: reached.threads }];
 }

@@ -22,9 +22,13 @@ export const choicesOf = (result: unknown): unknown[] => (isChoice(result) ? res
  * The steps of one call as operation number `id`. The last step drops its references: until then other operations may find the
  * mounts that it references busy.
  */
-export function* callSteps(s: State, id: number, { call, ctx = 0, ...args }: Call): Steps<Result> {
+export function* callSteps(
+  s: State,
+  id: number,
+  { call, ctx = 0, ...args }: Call,
+  me: Me = operationOf(s, id, ctx),
+): Steps<Result> {
   if (!Object.hasOwn(SYSTEM_CALLS, call)) throw new Error(`the model has no ${call}`);
-  const me: Me = { id, ctx, searches: get(s.contexts, ctx).caps === ALL_CAPS };
   // The arguments are those of this very call.
   const operation = SYSTEM_CALLS[call] as (me: Me, args: object) => Steps<Result>;
   const steps = operation(me, args);
@@ -32,6 +36,13 @@ export function* callSteps(s: State, id: number, { call, ctx = 0, ...args }: Cal
   yield* step((state) => release(state, me));
   return result;
 }
+
+/** An operation at its beginning. */
+export const operationOf = (s: State, id: number, ctx = 0): Me => ({
+  id,
+  ctx,
+  searches: get(s.contexts, ctx).caps === ALL_CAPS,
+});
 
 /** Runs one call on a state that no other operation works on; changes the state. */
 export function runCall(s: State, call: Call): Result {

@@ -1,5 +1,5 @@
 /** Faults in waiting and in leaving a call that has waited for too long, which only a thread that may not sleep meets at will. */
-import { timeouts } from "./detectors.js";
+import { tests, timeouts } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 export const WAITS: Mutant[] = [
@@ -54,5 +54,52 @@ export const WAITS: Mutant[] = [
       timeouts("names@rename: sysRename(path=/d/n path2=/o/n*203 || unlink"),
       timeouts("places@sysRename(path=/d path2=/o/d"),
     ],
+  },
+  {
+    name: "a call that has happened throws when what is left of it waits for too long",
+    edits: [{ file: "vfs/recovery/outcome.ts", from: "  outcome = result;\n", to: "" }],
+    caughtBy: [tests("unit/mem/waiting")],
+  },
+  {
+    name: "the explorer is not told that a call has happened",
+    edits: [{ file: "vfs/ops/rename.ts", from: "  txEnd();\n  happened(0);\n", to: "  txEnd();\n" }],
+    caughtBy: [
+      timeouts("small@looks || sysRename(path=/d/f path2=/f"),
+      timeouts("small@unlink || sysRename(path=/d/f"),
+    ],
+  },
+  {
+    name: "a write counts as written before it has room",
+    edits: [
+      {
+        file: "vfs/file/read-write.ts",
+        from: "  let room = dataReserve(i, pos, fits);",
+        to: "  happened(done + fits);\n  let room = dataReserve(i, pos, fits);",
+      },
+    ],
+    caughtBy: [tests("unit/mem/waiting")],
+  },
+  {
+    name: "the position of a listing moves although its call throws",
+    edits: [
+      { file: "vfs/file/readdir.ts", from: "      happened(r);\n      fileAccessed(f);", to: "      fileAccessed(f);" },
+    ],
+    caughtBy: [tests("unit/mem/waiting")],
+  },
+  {
+    name: "a context that a thread leaves unfinished stays in the table",
+    edits: [{ file: "sys/recovery.ts", from: "  contextAbandon();\n", to: "" }],
+    caughtBy: [tests("unit/mem/waiting")],
+  },
+  {
+    name: "a descriptor that the library cannot close stays open",
+    edits: [
+      {
+        file: "packages/threadfs/src/bridge/attachment.ts",
+        from: "    this.#later.push(call);\n    this.#goOnLater();\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("unit/mem/waiting")],
   },
 ];

@@ -4,8 +4,8 @@
  * atomic either: a walk is one step a component, in order; a change consists of phases under locks, which only readers see between
  * (steps.ts); all steps of a call that ended before another one began come before the steps of that one.
  *
- * A call that its thread has left (LEFT) happened as a whole or not at all, for other operations too. What it referenced may keep a
- * mount busy until a recount.
+ * A call that its thread has left after waiting for too long has not happened (LEFT), or has, and returned its result. What it
+ * referenced may keep a mount busy until a recount. Only an open that was left may have created or truncated its file.
  *
  * All interleavings of two operations are visited (interleavings.ts), so all possible outcomes are known before one is judged. They
  * are computed once for each set of operations.
@@ -18,7 +18,7 @@
  */
 import { LEFT, type ProgramCall, type Result } from "../model/call.js";
 import { callsMade } from "../model/call-sequence.js";
-import { Search, type SearchOptions, type TreeModel } from "../model/interleavings.js";
+import { type LeftCall, Search, type SearchOptions, type TreeModel } from "../model/interleavings.js";
 import { canonical, type TreeOutcome } from "../model/tree-dump.js";
 import { defined } from "../support/defined.js";
 import type { LabelledDump } from "./operations.js";
@@ -85,6 +85,8 @@ export interface JudgeOptions {
    * operations may see a change that is then completed or rolled back.
    */
   dead?: number[];
+  /** Calls that their threads have left after waiting for too long: the thread and the number of the call. */
+  left?: (readonly [thread: number, call: number])[];
 }
 
 /**
@@ -99,7 +101,7 @@ export function judge(
   operations: readonly Program[],
   results: readonly (readonly Result[] | undefined)[],
   final: LabelledDump,
-  { order = [], dead = [] }: JudgeOptions = {},
+  { order = [], dead = [], left = [] }: JudgeOptions = {},
 ): string | null {
   const name = nameOf(tree);
   const { labels, ...rest } = final;
@@ -109,7 +111,12 @@ export function judge(
   const times = {
     before: precedence(order, operations.length),
     dead: new Map(dead.map((thread) => [thread, returned[thread]?.length ?? 0])),
-    left: returned.map((list) => list.map((result) => result === LEFT)),
+    left: returned.map((list, thread) =>
+      list.map((result, call): LeftCall => {
+        if (result === LEFT) return "before";
+        return left.some(([t, c]) => t === thread && c === call) ? "after" : undefined;
+      }),
+    ),
   };
   const text = JSON.stringify(seen);
   if (programs.length > 2) {

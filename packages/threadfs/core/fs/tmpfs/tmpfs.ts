@@ -28,6 +28,7 @@ import {
   touch,
 } from "../../vfs/inode/inode";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
+import { happened } from "../../vfs/recovery/outcome";
 import { kmallocSpace } from "../../vfs/recovery/reclaim";
 import { Context } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
@@ -69,7 +70,7 @@ function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
 
 /**
  * Creates a file, directory, special file or link (with `body`) under a negative, unhashed dentry. Allocates before it
- * changes anything, so that -ENOSPC changes nothing.
+ * changes anything, so that -ENOSPC changes nothing. The caller then grows the table of names.
  */
 export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
   const dir = parent.inode;
@@ -100,7 +101,6 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   addEntry(parent, d, i, t);
   if (isDir) addLinks(dir, 1, t);
   txEnd();
-  hashGrow();
   return 0;
 }
 
@@ -139,6 +139,7 @@ export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
   addEntry(parent, d, i, t);
   addLinks(i, 1, t);
   txEnd();
+  happened(0);
   hashGrow();
 }
 
@@ -156,6 +157,7 @@ export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   parent.nrChildren -= 1;
   updateDirectory(dir, -DIRENT_SIZE, t);
   txEnd();
+  happened(0);
   dDeleteFinish(d, inodeToPut);
 }
 
@@ -222,11 +224,12 @@ export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry
 
 /**
  * Sets the size: frees what is cut off; what is added reads as zeros. Under i_mutex. Shrinks the size first; recovery
- * frees pages beyond end of file.
+ * frees pages beyond end of file. `result`: what the call then returns; NaN: it has more to do.
  */
-export function tmpfsTruncate(i: Inode, size: i64): void {
+export function tmpfsTruncate(i: Inode, size: i64, result: f64): void {
   const cut = size < i.size;
   setSize(i, size, currentTime());
+  happened(result);
   if (!cut) return;
   dataTruncate(i, size);
   updateSparse(i);

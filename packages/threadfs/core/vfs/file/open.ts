@@ -305,7 +305,7 @@ function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   if (flags & O_DIRECT && i.isDir) return -EINVAL;
   if (flags & O_TRUNC && !(nd.state & ND_CREATED) && i.isReg) {
     mutexLock(i.mutex);
-    const err = i.mode & I_DRIVER ? driverTruncate(i, 0) : truncateLocked(nd.ctx, i, 0);
+    const err = i.mode & I_DRIVER ? driverTruncate(i, 0, NaN) : truncateLocked(nd.ctx, i, 0, NaN);
     mutexUnlock(i.mutex);
     if (err != 0) return err;
   }

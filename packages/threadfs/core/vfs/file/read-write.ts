@@ -23,6 +23,7 @@ import { touchAtime } from "../inode/atime";
 import { removeSuid } from "../inode/attr";
 import { setDriverAttr } from "../inode/icache";
 import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber, setMtime } from "../inode/inode";
+import { happened } from "../recovery/outcome";
 import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
 import { File, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
@@ -45,6 +46,7 @@ export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
     mutexLock(f.posLock);
     r = readAt(f, f.pos, n);
     if (r > 0) f.pos += r;
+    happened(r);
     mutexUnlock(f.posLock);
   }
   fput(f);
@@ -128,7 +130,7 @@ function writeAt(c: Context, f: File, at: i64, wanted: u32): i32 {
     const part = min<u32>(n - done, IO_SIZE);
     r = n > <u32>IO_SIZE ? host.copyFromUser(done, part) : 0;
     if (r == 0)
-      r = i.mode & I_DRIVER ? driverWrite(f, pos + done, part, at < 0) : writePart(c, f, pos + done, part, at < 0);
+      r = i.mode & I_DRIVER ? driverWrite(f, pos, done, part, at < 0) : writePart(c, f, pos, done, part, at < 0);
     if (r <= 0) break;
     done += r;
     if (<u32>r < part) break;
@@ -138,8 +140,12 @@ function writeAt(c: Context, f: File, at: i64, wanted: u32): i32 {
   return done != 0 ? <i32>done : r;
 }
 
-/** Writes `n` bytes from scratch, fewer if the arena gets full or the file as large as a file may be. */
-function writePart(c: Context, f: File, pos: i64, n: u32, moves: bool): i32 {
+/**
+ * Writes `n` bytes from scratch, fewer if the arena gets full or the file as large as a file may be. They follow the `done`
+ * bytes that the write from `start` on has written already.
+ */
+function writePart(c: Context, f: File, start: i64, done: u32, n: u32, moves: bool): i32 {
+  const pos = start + done;
   const i = f.inode;
   if (n == 0) return 0;
   if (pos >= MAX_FILE_SIZE) return -EFBIG;
@@ -148,16 +154,20 @@ function writePart(c: Context, f: File, pos: i64, n: u32, moves: bool): i32 {
   if (room < fits && makeSpace()) room += dataReserve(i, pos + room, fits - room);
   if (room == 0) return -ENOSPC;
   removeSuid(c, i);
+  // From here on the write is completed, by this thread or for it.
+  happened(done + room);
   dataWrite(i, moves ? f.posAt : 0, pos, scratch + SCRATCH.IO, room, currentTime());
   return room;
 }
 
-function driverWrite(f: File, pos: i64, n: u32, moves: bool): i32 {
+function driverWrite(f: File, start: i64, done: u32, n: u32, moves: bool): i32 {
+  const pos = start + done;
   const i = f.inode;
   if (!(i.sb.hooks & HOOK.WRITE)) return -EOPNOTSUPP;
   const r = min<i32>(<i32>callDriver(DRIVER_OP.WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0), n);
   if (r > 0) {
     if (moves) f.pos = pos + r;
+    happened(done + r);
     const t = currentTime();
     beginAttr(i);
     if (pos + r > i.size) i.size = pos + r;
@@ -181,6 +191,7 @@ export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   const max = f.inode.isDir ? MAX_COOKIE_EXACT : <f64>MAX_FILE_SIZE;
   if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > max) to = -(<f64>EINVAL);
   else f.pos = <i64>to;
+  happened(to);
   mutexUnlock(f.posLock);
   fput(f);
   return to;
@@ -203,22 +214,23 @@ export function truncateInode(c: Context, i: Inode, size: f64): i32 {
   if (!(size >= 0)) return -EINVAL;
   if (size > <f64>MAX_FILE_SIZE) return -EFBIG;
   mutexLock(i.mutex);
-  const r = i.mode & I_DRIVER ? driverTruncate(i, size) : truncateLocked(c, i, <i64>size);
+  const r = i.mode & I_DRIVER ? driverTruncate(i, size, 0) : truncateLocked(c, i, <i64>size, 0);
   mutexUnlock(i.mutex);
   return r;
 }
 
-/** Under i_mutex. */
-export function truncateLocked(c: Context, i: Inode, size: i64): i32 {
-  tmpfsTruncate(i, size);
+/** Under i_mutex. `result`: what the call then returns; NaN: it has more to do. */
+export function truncateLocked(c: Context, i: Inode, size: i64, result: f64): i32 {
   removeSuid(c, i);
+  tmpfsTruncate(i, size, result);
   return 0;
 }
 
-/** Under i_mutex. */
-export function driverTruncate(i: Inode, size: f64): i32 {
+/** The same for a file of a driver. */
+export function driverTruncate(i: Inode, size: f64, result: f64): i32 {
   if (!(i.sb.hooks & HOOK.SETATTR)) return -EOPNOTSUPP;
   const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>ATTR_SIZE, size, 0);
+  if (r == 0) happened(result);
   if (r == 0 && (driverAttrU32(NODE_MODE) & S_IFMT) == i.type) setDriverAttr(i);
   return r;
 }

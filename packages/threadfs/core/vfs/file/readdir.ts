@@ -22,6 +22,7 @@ import { scratch } from "../../mem/thread";
 import { dput } from "../dcache/dcache";
 import { D_UNHASHED, Dentry, dentryName } from "../dcache/dentry";
 import { I_DEAD, Inode, inodeNumber } from "../inode/inode";
+import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { File, fget, fput } from "./file";
 import { fileAccessed } from "./read-write";
@@ -39,7 +40,10 @@ export function doGetdents(c: Context, fd: i32, entries: u32): i32 {
     mutexLock(dir.mutex);
     fillDirentsHint = changetype<Dentry>(0);
     r = dir.mode & I_DEAD ? -ENOENT : fillDirents(f, f.dentry, entries);
-    if (r >= 0) fileAccessed(f);
+    if (r >= 0) {
+      happened(r);
+      fileAccessed(f);
+    }
     mutexUnlock(dir.mutex);
     const old = f.hint;
     f.hint = <u32>changetype<usize>(fillDirentsHint);
@@ -111,6 +115,7 @@ function getdentsDriver(f: File, dir: Inode): i32 {
   mutexLock(f.posLock);
   const r = <i32>callDriver(DRIVER_OP.READDIR, dir.sb, inodeNumber(dir), <f64>f.pos, 0, 0);
   if (r > 0) f.pos = <i64>driverAttrF64(READDIR_NEXT);
+  happened(r);
   mutexUnlock(f.posLock);
   return r;
 }

@@ -32,6 +32,7 @@ import { scratch } from "../../mem/thread";
 import { removePendingBlock, set32 } from "../../mem/undo/log";
 import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
 import { Mount } from "../mount/namespace";
+import { happened } from "../recovery/outcome";
 import { kmallocSpace } from "../recovery/reclaim";
 import { Context, capable, inGroup } from "../task/cred";
 import { ACL_HEAD, ACL_MAX, inodePermission, ownerOrCapable } from "../walk/permission";
@@ -127,6 +128,7 @@ function driverSetattr(i: Inode, valid: u32, a: f64, b: f64): i32 {
   const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
   if (r == 0) {
     if ((driverAttrU32(NODE_MODE) & S_IFMT) != i.type) return -EINVAL;
+    happened(0);
     const d = modeChangeBegin(i);
     setDriverAttr(i);
     modeChangeEnd(i, d);
@@ -141,6 +143,7 @@ export function doChmod(c: Context, m: Mount, i: Inode, mode: u32): i32 {
   if (i.isLink) return -EOPNOTSUPP;
   mutexLock(i.mutex);
   const r = chmodLocked(c, i, mode & 0xfff);
+  happened(r);
   mutexUnlock(i.mutex);
   return r;
 }
@@ -169,6 +172,7 @@ export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32
   if (err != 0) return err;
   mutexLock(i.mutex);
   const r = chownLocked(c, i, uid, gid);
+  happened(r);
   mutexUnlock(i.mutex);
   return r;
 }
@@ -239,6 +243,7 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
     i.ctime = now;
     endAttr(i);
   }
+  happened(r);
   mutexUnlock(i.mutex);
   return r;
 }
@@ -333,6 +338,7 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   // Readers of an ACL own i_lock, and rcu mode does not read it: the old one can be freed at once.
   if (old != 0) slabFree(old);
   modeChangeEnd(i, d);
+  happened(0);
   mutexUnlock(i.mutex);
   return 0;
 }

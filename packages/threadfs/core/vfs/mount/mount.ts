@@ -15,6 +15,7 @@ import { dAllocRoot, dget, dInstantiate, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { igetDriver, iput } from "../inode/icache";
 import { Inode } from "../inode/inode";
+import { happened } from "../recovery/outcome";
 import { retire } from "../recovery/reclaim";
 import { capable } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
@@ -127,7 +128,9 @@ function graftMountLocked(m: Mount, onMnt: Mount, on: Dentry, source: Mount, mov
   tracepoint(POINT.MOUNT_CHECK, on.at, 1);
   // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
   if ((source && isDetached(source)) || isDetached(onMnt)) return -EINVAL;
-  return move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
+  const err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
+  if (err == 0) happened(0);
+  return err;
 }
 
 /** Whether a mount is attached nowhere (any more). Under the namespace lock. */

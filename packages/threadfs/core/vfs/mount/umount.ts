@@ -16,6 +16,7 @@ import { dDropLocked, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS, G_RENAME_LOCK } from "../layout";
+import { happened } from "../recovery/outcome";
 import { listRemove, lockNamespace, Mount, mntput, unhashMount, unlockNamespace } from "./namespace";
 
 function noMount(): Mount {
@@ -91,8 +92,10 @@ export function umountTree(m: Mount, detach: bool): i32 {
   let err = 0;
   // Under the namespace lock no mount is attached or detached.
   if (m.parent == m) err = -EINVAL;
-  else if (detach) list = detachTree(m, list);
-  else {
+  else if (detach) {
+    list = detachTree(m, list);
+    happened(0);
+  } else {
     lock(G_MOUNT_LOCK);
     writeSeqBegin(G_MOUNT_SEQ);
     // Two references are the tree's and the caller's. While the sequence is odd no walk can add one and validate it.
@@ -100,6 +103,7 @@ export function umountTree(m: Mount, detach: bool): i32 {
     else list = detachOne(m, list);
     writeSeqEnd(G_MOUNT_SEQ);
     unlock(G_MOUNT_LOCK);
+    if (err == 0) happened(0);
   }
   unlockNamespace();
   putDetached(list);

@@ -14,6 +14,7 @@ import { D_CANT_MOUNT, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { iput } from "../inode/icache";
 import { currentTime, Inode, ihold } from "../inode/inode";
 import { isMounted } from "../mount/namespace";
+import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { lookupLocked } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
@@ -170,6 +171,7 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
     tmpfsRename(from, d, to, t, now);
   }
   txEnd();
+  happened(0);
   if (left) dput(from);
   return 0;
 }

@@ -12,6 +12,7 @@ import { Inode, ihold } from "../inode/inode";
 import { G_MOUNT_LOCK, G_RENAME_LOCK } from "../layout";
 import { isMounted } from "../mount/namespace";
 import { dInvalidate, hasMountBelow } from "../mount/umount";
+import { happened } from "../recovery/outcome";
 import { lockAndLookup } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, Nameidata } from "../walk/nameidata";
@@ -66,6 +67,7 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
     dSetFlags(d, 0, D_DRIVER_PENDING);
     return err;
   }
+  happened(0);
   // Nothing is mounted on it, but perhaps below it: the driver may remove a directory that is not empty.
   lock(G_MOUNT_LOCK);
   lock(G_RENAME_LOCK);

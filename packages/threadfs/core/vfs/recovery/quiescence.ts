@@ -15,6 +15,7 @@
 import { slot } from "../../mem/thread";
 import { waitFor } from "../../mem/wait";
 import { G_LEAKS, G_RECOUNT_OWNER, SLOT_ACTIVE } from "../layout";
+import { forgetOutcome } from "./outcome";
 import { recountReferences } from "./recount";
 
 /** Whether this thread is active. */
@@ -43,10 +44,12 @@ export function enterActive(): void {
 /** The thread's call has been abandoned, and its slot says so already. */
 export function forgetActive(): void {
   active = false;
+  forgetOutcome();
 }
 
 export function leaveActive(): void {
   if (!active) return;
   active = false;
+  forgetOutcome();
   atomic.store<u32>(slot + SLOT_ACTIVE, 0);
 }

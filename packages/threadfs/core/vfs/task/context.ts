@@ -12,6 +12,7 @@ import { Dentry } from "../dcache/dentry";
 import { fdClose, fput, putUnusedFd } from "../file/file";
 import { MAX_CONTEXTS } from "../layout";
 import { Mount, mntget, mntput } from "../mount/namespace";
+import { happened } from "../recovery/outcome";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { inodePermission } from "../walk/permission";
@@ -31,9 +32,9 @@ import {
 
 /**
  * set_fs_pwd(), set_fs_root(): takes over the new references and puts the old ones. False: the context has been closed
- * meanwhile; the new references are put.
+ * meanwhile; the new references are put. `result`: what the call then returns; NaN: it has more to do.
  */
-function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
+function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool, result: f64 = NaN): bool {
   lock(c.lock);
   if (d && c.alive == 0) {
     unlock(c.lock);
@@ -49,6 +50,7 @@ function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool): bool {
   put32(base + 4, <u32>changetype<usize>(d));
   writeSeqEnd(c.seq);
   unlock(c.lock);
+  happened(result);
   if (old != 0) dput(changetype<Dentry>(<usize>old));
   if (oldMnt != 0) mntput(changetype<Mount>(<usize>oldMnt));
   return true;
@@ -64,7 +66,7 @@ export function doChdir(nd: Nameidata, root: bool): i32 {
     pathPut(nd);
     return err;
   }
-  const set = setFsPath(nd.ctx, nd.mnt, nd.dentry, root);
+  const set = setFsPath(nd.ctx, nd.mnt, nd.dentry, root, 0);
   nd.mnt_ = 0;
   nd.dentry_ = 0;
   return set ? 0 : -EBADF;
@@ -97,6 +99,9 @@ function capsOf(from: Context, uid: u32, caps: i32): u32 {
   return caps == CAPS_OF_UID ? 0 : <u32>caps;
 }
 
+/** The context that this thread's call makes. */
+let making: Context | null = null;
+
 /**
  * Creates a context with root and working directory of another one, which ends with the calling thread. `n` < 0: the groups
  * of `from`. Returns its number, -EPERM, -ENOSPC, -EAGAIN (MAX_CONTEXTS) or -EBADF.
@@ -116,6 +121,7 @@ export function doContextCreate(
   if (!mayTake(from, uid, gid, otherGroups, mask)) return -EPERM;
   const c = newContext(tid);
   if (c == null) return <f64>newContextErr;
+  making = c;
   c.uid = uid;
   c.gid = gid;
   store<u32>(c.umaskAt, umask & 0x1ff);
@@ -124,14 +130,14 @@ export function doContextCreate(
   const ngroups = n < 0 ? from.ngroups : <u32>n;
   if (ngroups > NGROUPS_MAX) corrupt(from.at);
   if (!setGroups(c, n < 0 ? <usize>from.groups : groups, ngroups)) {
-    doContextDestroy(c);
+    contextAbandon();
     return -ENOSPC;
   }
   lock(from.lock);
   if (from.root_ == 0 || from.pwd_ == 0) {
     // It has been closed since this call began.
     unlock(from.lock);
-    doContextDestroy(c);
+    contextAbandon();
     return -EBADF;
   }
   const rootMnt = mntget(changetype<Mount>(<usize>from.rootMnt_));
@@ -141,16 +147,28 @@ export function doContextCreate(
   unlock(from.lock);
   setFsPath(c, rootMnt, root, true);
   setFsPath(c, pwdMnt, pwd, false);
+  making = null;
   return c.number;
 }
 
-/**
- * Closes a context's descriptors and puts its root and working directory. Its credentials stay until its memory is freed:
- * calls that are still in progress check them.
- */
+/** Closes the context that this thread's call has begun to make, because the call fails or the thread leaves it. */
+export function contextAbandon(): void {
+  const c = making;
+  if (c != null && removeContext(c)) closeRemoved(c);
+  making = null;
+}
+
+/** Ends a context. Its credentials stay until its memory is freed: calls that are still in progress check them. */
 export function doContextDestroy(c: Context): i32 {
   if (contextIndex(c.number) == 0) return -EINVAL;
   if (!removeContext(c)) return -EBADF;
+  happened(0);
+  closeRemoved(c);
+  return 0;
+}
+
+/** Closes the descriptors of a context that is not in the table any more, and puts its root and working directory. */
+function closeRemoved(c: Context): void {
   for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
     if (fd % FD_BLOCK == 0 && load<u32>(c.fdBlock(fd / FD_BLOCK)) == 0) {
       fd += FD_BLOCK - 1;
@@ -163,7 +181,6 @@ export function doContextDestroy(c: Context): i32 {
   setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), true);
   setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), false);
   putContext(c);
-  return 0;
 }
 
 /** Closes the contexts that end with a thread: its number as in lock words. The caller is active. */
@@ -172,6 +189,6 @@ export function closeContextsOf(maker: u32): void {
     const number = contextNumberAt(i, maker);
     if (number == 0) continue;
     const c = acquireContext(number);
-    if (c != null) doContextDestroy(c);
+    if (c != null && removeContext(c)) closeRemoved(c);
   }
 }

@@ -270,7 +270,7 @@ const FLOATS = [
   2 ** 63,
   -(2 ** 63),
 ];
-/** Not called at random: they detach this thread or another one from the arena, or end the test. */
+/** Not called at random: they detach this thread or another one from the arena, or end the test; callOutcome() is NaN after every call. */
 const APART = new Set([
   "arenaInit",
   "threadAttach",
@@ -282,6 +282,7 @@ const APART = new Set([
   "threadRecover",
   "contextClose",
   "contextDestroy",
+  "callOutcome",
   "memory",
 ]);
 const PATHS = [
