@@ -95,8 +95,8 @@ export const WAITS: Mutant[] = [
     name: "a descriptor that the library cannot close stays open",
     edits: [
       {
-        file: "packages/threadfs/src/bridge/attachment.ts",
-        from: "    this.#later.push(call);\n    this.#goOnLater();\n",
+        file: "packages/threadfs/src/bridge/waiting.ts",
+        from: "    this.#calls.push(call);\n    this.start();\n",
         to: "",
       },
     ],
