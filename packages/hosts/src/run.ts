@@ -1,8 +1,8 @@
 /** Runs programs. */
 import { spawn } from "node:child_process";
 
-/** Longest time of one command, in ms. A browser or a bundler takes seconds; the rest is for a busy machine. */
-export const TIMEOUT_MS = 60_000;
+/** Longest time of one command, in ms: ends one that hangs. A browser or a bundler takes seconds; the rest is for a busy machine. */
+export const TIMEOUT_MS = 600_000;
 
 export interface RunOptions {
   cwd: string;

@@ -20,13 +20,11 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { TIMEOUT_MS } from "./limits.js";
 import { linksOf } from "./pack-files.js";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const PUBLISHED = ["threadfs", "threadfs-cli"];
-
-/** Longest time of one command. */
-const TIMEOUT_MS = 120_000;
 
 /** One of the packages in npm's report on packing. */
 interface Packed {

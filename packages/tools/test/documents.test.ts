@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { checkDocument, checkDocuments, REPOSITORY, SourceTree } from "../dist/documents.js";
+import { TIMEOUT_MS } from "../dist/limits.js";
 
 const tree = new SourceTree(REPOSITORY);
 const scripts = new Set(["test"]);
@@ -54,7 +55,7 @@ function outputOfExample(t: { after(close: () => void): void }, heading: string)
   t.after(() => rmSync(directory, { recursive: true }));
   symlinkSync(join(REPOSITORY, "node_modules"), join(directory, "node_modules"));
   writeFileSync(join(directory, "example.mjs"), example);
-  return execFileSync(process.execPath, [join(directory, "example.mjs")], { encoding: "utf8", timeout: 60_000 });
+  return execFileSync(process.execPath, [join(directory, "example.mjs")], { encoding: "utf8", timeout: TIMEOUT_MS });
 }
 
 test("the README's first example prints what it says", (t) => {

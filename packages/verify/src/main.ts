@@ -7,7 +7,7 @@
  *
  * `--json` writes the results of several checks, `--doc` writes them into a document, docs/results.md as a rule.
  * For several checks `--seconds` is the time of all of them together, shared out by weight. `--short` takes the forms that
- * `npm test` runs.
+ * `npm test` runs, which end with their work and not by time.
  */
 import { writeFile } from "node:fs/promises";
 import { type Check, printOutcome } from "./support/check.js";

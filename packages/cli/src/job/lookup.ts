@@ -98,8 +98,8 @@ export class LookupChecker {
   }
 
   /**
-   * Looks up until the first word of `stop` is not 0 or the time is over.
-   * @param seconds the time there is
+   * Looks up until the first word of `stop` is not 0, or until the time is over and, with `all`, every name was looked up once.
+   * @param seconds the time there is; 0: none are looked up
    * @param all whether names that only the job has made are looked up too, or those of the real directory alone
    */
   run(stop: Int32Array, seconds: number, all: boolean, seed: number): LookupReport {
@@ -108,8 +108,9 @@ export class LookupChecker {
     const report: LookupReport = { lookups: 0, seconds: 0, loose: 0, still: 0, wrong: 0, examples: [], counters: {} };
     const begin = performance.now();
     const end = begin + seconds * 1000;
+    const least = seconds === 0 ? 0 : all ? order.length : 1;
     let at = 0;
-    while (Atomics.load(stop, 0) === 0 && performance.now() < end) {
+    while (Atomics.load(stop, 0) === 0 && (report.lookups < least || performance.now() < end)) {
       for (let n = 0; n < BATCH; n++) {
         const i = order[at] as number; // `at` is below the length
         at = at + 1 === order.length ? 0 : at + 1;

@@ -41,12 +41,12 @@ export class Mutator {
     for (const thing of this.#things) if (thing.kind === "replace" || thing.kind === "link") this.#renew(thing, 0);
   }
 
-  /** Moves the things until `stop` is not 0 or `deadline` (ms of performance.now) is over; then moves all back to state 0. */
+  /** Moves the things, once at least, until `stop` is not 0 or `deadline` (ms of performance.now) is over; then moves all back to state 0. */
   run(stop: Int32Array, deadline: number): MutatorReport {
     const begin = performance.now();
-    while (Atomics.load(stop, 0) === 0 && performance.now() < deadline) {
+    do {
       for (const thing of this.#things) this.#move(thing);
-    }
+    } while (Atomics.load(stop, 0) === 0 && performance.now() < deadline);
     const seconds = (performance.now() - begin) / 1000;
     const moves = { ...this.#moves };
     for (const thing of this.#things) {

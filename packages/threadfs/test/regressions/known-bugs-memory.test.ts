@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { POINT, RENAME_EXCHANGE } from "../../dist/abi/abi.js";
+import { G_EPOCH } from "../../dist/generated/core-layout.js";
 import type { VfsHandle } from "../../dist/src/index.js";
 import { objectDriver } from "../support/drivers/object-driver.js";
 import { codeOf } from "../support/errors.js";
+import { until } from "../support/hang.js";
 import { atEveryPoint, mountDriverAt, RACE_MS, setUp, shippedTree } from "../support/interleavings.js";
 import { rawCore } from "../support/raw-core.js";
 import { type ThreadBody, threads } from "../support/threads.js";
@@ -191,16 +193,20 @@ test("bug 19: umount and unregisterDriver wait for a walk that is about to call 
   interface Shared {
     readonly handle: VfsHandle;
     readonly point: number;
-    /** Word 0: 1 once the walk has stopped, 2 once it goes on. */
+    /** Index of the word with the epoch. */
+    readonly epoch: number;
+    /** Word 0: 1 once the walk has stopped, 2 once it goes on. Word 1: 1 once nothing waits for it. */
     readonly signal: Int32Array;
   }
-  // Stops before the second component, in rcu mode, and goes on long before another thread would expel it.
-  const body: ThreadBody<Shared> = async (_vfs, _raw, _running, { handle, point, signal }, tools) => {
+  // Stops before the second component, in rcu mode, and goes on when a grace period has begun, which waits for it.
+  const body: ThreadBody<Shared> = async (_vfs, _raw, _running, { handle, point, epoch, signal }, tools) => {
     const walker = await tools.walkerOf({ after() {} }, handle);
     walker.registerDriver(tools.objectDriver("slow", {}, { hash: () => 1 }));
     const stop = () => {
+      const words = new Int32Array(handle.memory.buffer);
+      const before = Atomics.load(words, epoch);
       Atomics.store(signal, 0, 1);
-      Atomics.wait(signal, 1, 0, 300);
+      while (Atomics.load(words, epoch) === before && Atomics.load(signal, 1) === 0) Atomics.wait(signal, 1, 0, 1);
       Atomics.store(signal, 0, 2);
     };
     walker.at(point, stop, 2);
@@ -208,15 +214,14 @@ test("bug 19: umount and unregisterDriver wait for a walk that is about to call 
     walker.close();
     return there;
   };
-  const data: Shared = { handle: vfs.handle, point: POINT.COMPONENT, signal };
-  const running = threads<[boolean], Shared>(vfs.handle, 500, [body], data);
-  for (let i = 0; i < 1000 && Atomics.load(signal, 0) === 0; i++)
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(Atomics.load(signal, 0), 1);
+  const data: Shared = { handle: vfs.handle, point: POINT.COMPONENT, epoch: G_EPOCH >>> 2, signal };
+  const running = threads<[boolean], Shared>(vfs.handle, 0, [body], data);
+  await until(() => Atomics.load(signal, 0) === 1);
   vfs.umount("/drv", { detach: true });
   vfs.unregisterDriver("slow");
-  assert.equal(Atomics.load(signal, 0), 2, "the walk had gone on by then");
-  assert.equal(vfs.counters().expelledReaders, 0);
+  const state = Atomics.load(signal, 0);
+  Atomics.store(signal, 1, 1);
+  assert.equal(state, 2, "the walk had gone on by then");
   assert.deepEqual(await running, [false]);
 });
 

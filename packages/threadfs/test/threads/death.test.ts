@@ -16,6 +16,7 @@ import {
 } from "../../dist/src/index.js";
 import { DEBUG_CORE } from "../support/debug-core.js";
 import { codeOf } from "../support/errors.js";
+import { HANG_MS } from "../support/hang.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import type { DyingWorkerData, Overflowed } from "./dying.worker.js";
 import type { PortWorkerData } from "./port.worker.js";
@@ -113,7 +114,7 @@ for (let round = 1; round <= 2; round++) {
 
 // docs/deaths.md recommends this where the parent of the workers may not reach its event loop.
 test("a helper at the other end of a port recovers a dead worker while this thread waits for its mutex", async (t) => {
-  const vfs = await createVfs({ maxBytes: 16 << 20 });
+  const vfs = await createVfs({ maxBytes: 16 << 20, lockTimeoutMs: HANG_MS });
   t.after(() => vfs.close());
   vfs.fs.mkdirSync("/d");
   const { port1, port2 } = new MessageChannel();

@@ -19,7 +19,7 @@ const now = () => {
     armed = false;
     Atomics.store(words, 0, 1);
     Atomics.notify(words, 0);
-    Atomics.wait(words, 1, 0, 30_000);
+    Atomics.wait(words, 1, 0);
   }
   return 0;
 };

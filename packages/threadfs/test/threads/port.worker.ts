@@ -19,7 +19,7 @@ if (role === "helper") {
   let slot: number | undefined;
   port.on("message", (message: number) => {
     slot = message;
-    parentPort?.postMessage({ ready: Atomics.wait(word, 0, 0, 10_000) });
+    parentPort?.postMessage({ ready: Atomics.wait(word, 0, 0) });
   });
   port.on("close", () => vfs.threadDied(defined(slot, "slot of the dead thread")));
 } else {
@@ -28,7 +28,7 @@ if (role === "helper") {
     if (armed) {
       Atomics.store(word, 0, 1);
       Atomics.notify(word, 0);
-      Atomics.wait(word, 1, 0, 30_000);
+      Atomics.wait(word, 1, 0);
     }
     return 0;
   };

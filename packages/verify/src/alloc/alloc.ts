@@ -5,7 +5,7 @@
  */
 
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
-import { defineCheck, type Outcome } from "../support/check.js";
+import { defineCheck, endOfRun, type Outcome, type RunInput } from "../support/check.js";
 import { notEmpty } from "../support/usage-error.js";
 import { attachWhenFull, growthRefused, refuseInit } from "./attach.js";
 import { refuseEach, type Way } from "./failing-allocations.js";
@@ -24,23 +24,14 @@ const LONG_LIMITS = ["open files: ENFILE"];
 /** No run fills more arenas than that at random. */
 const MIXTURES_MAX = 10_000;
 
-interface AllocOptions {
-  seconds: number;
-  seed: number;
-  short?: boolean;
+interface AllocOptions extends RunInput {
   /** Nothing but the refused allocations of the operations whose name contains it. */
   only?: string | undefined;
-  log?: (line: string) => void;
 }
 
-export async function run({
-  seconds,
-  seed,
-  short = false,
-  only,
-  log = () => undefined,
-}: AllocOptions): Promise<Outcome> {
-  const until = performance.now() + seconds * 1000;
+export async function run(options: AllocOptions): Promise<Outcome> {
+  const { seed, short = false, only, log = () => undefined } = options;
+  const until = endOfRun(options);
   const outcome: Outcome = { ok: true, explored: {}, failures: [] };
   refused(outcome, short ? [{}] : [{}, { retired: 5 }, { ref: true }], only);
   log(`each allocation refused: ${outcome.explored["allocations refused"]}`);

@@ -1,7 +1,7 @@
 /** Allocations outside of the slabs: making the arena, the scratch area of a thread that attaches, growing the memory. */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
 import { ERRNO } from "../../../threadfs/dist/abi/abi.js";
-import { attach, createMemory, type Thread } from "../binary/core.js";
+import { attach, createMemory, logicalClock, type Thread } from "../binary/core.js";
 import { check } from "../fsck/check-arena.js";
 import type { Failure } from "../support/check.js";
 import { defined, messageOf } from "../support/defined.js";
@@ -37,8 +37,11 @@ function instance(memory: WebAssembly.Memory, enter: () => number): CoreExports 
     verify: { enter },
     host: {
       now: () => 0,
-      clock: () => performance.now(),
-      wait: () => 2,
+      clock: () => logicalClock(),
+      wait: (_word: number, _expected: number, ms: number) => {
+        logicalClock(ms);
+        return 2;
+      },
       panic: (code: number) => {
         throw new Error(`panic ${code}`);
       },

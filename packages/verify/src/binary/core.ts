@@ -39,7 +39,7 @@ export interface Hooks {
   enter?: (index: number) => number;
   /** ms since 1970; constant by default, so that runs repeat. */
   now?: () => number;
-  /** Monotonic ms; by default those of the host. */
+  /** Monotonic ms; by default those of {@link logicalClock}. */
   clock?: () => number;
   /** 0 woken, 1 not equal, 2 timed out. */
   wait?: (address: number, expected: number, ms: number) => number | undefined;
@@ -141,7 +141,16 @@ export function attach(
   return new Thread(memory, core, hooks, options);
 }
 
-const WAIT_RESULT = { ok: 0, "not-equal": 1, "timed-out": 2 };
+/** What a look at the default clock takes, in milliseconds: the time of a check is that of its work. */
+const CLOCK_TICK_MS = 2 ** -10;
+let clockMs = 0;
+
+/** The clock of cores without another: it goes on with each look, and by `ms` where a thread waits that long. */
+export function logicalClock(ms = CLOCK_TICK_MS): number {
+  clockMs += ms;
+  return clockMs;
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -257,7 +266,7 @@ export class Thread {
     };
     const host = {
       now: () => (hooks.now ? hooks.now() : TIME),
-      clock: () => (hooks.clock ? hooks.clock() : performance.now()),
+      clock: () => (hooks.clock ? hooks.clock() : logicalClock()),
       wait: (p: number, expected: number, ms: number) => this.#wait(p >>> 0, expected, ms),
       panic: (code: number, a: number) => {
         hooks.panic?.(code, a >>> 0);
@@ -290,7 +299,9 @@ export class Thread {
       return this.#waitResult;
     }
     if (this.hooks.wait === undefined) {
-      return WAIT_RESULT[Atomics.wait(new Int32Array(this.memory.buffer), address >>> 2, expected, ms)];
+      // No other thread runs that could wake it.
+      logicalClock(ms);
+      return 2;
     }
     const result = this.hooks.wait(address, expected, ms);
     if (result !== undefined) return result;

@@ -15,7 +15,6 @@ import { statelessDriver } from "./stateless-driver.js";
 /** Words of the control array. */
 export const CONTROL = { STATE: 0, PAUSED: 1, FAILED: 2 };
 export const STATE = { WORK: 0, PAUSE: 1, STOP: 2 };
-const PAUSE_MS = 60_000;
 /** Turns between short rests. */
 const REST_EVERY = 20;
 
@@ -78,7 +77,7 @@ export async function runBystander({ control, kind, ...options }: BystanderData)
       if (state === STATE.STOP) break;
       if (state === STATE.PAUSE) {
         Atomics.add(words, CONTROL.PAUSED, 1);
-        Atomics.wait(words, CONTROL.STATE, STATE.PAUSE, PAUSE_MS);
+        Atomics.wait(words, CONTROL.STATE, STATE.PAUSE);
         Atomics.sub(words, CONTROL.PAUSED, 1);
         continue;
       }

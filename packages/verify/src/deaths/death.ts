@@ -29,7 +29,7 @@
 import { type Random, randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { COUNTERS, isNearEnd } from "../fsck/near-end.js";
 import { operations, type TreeOperation } from "../scenario/operations.js";
-import { defineCheck, type Failure, type Outcome } from "../support/check.js";
+import { defineCheck, endOfRun, type Failure, nothingChecked, type Outcome, type RunInput } from "../support/check.js";
 import { defined, stackOf } from "../support/defined.js";
 import { notEmpty } from "../support/usage-error.js";
 import {
@@ -54,7 +54,7 @@ const WAITER_ODDS = 6;
 /** Accesses of a recovery that count as its first ones. */
 const FIRST_ACCESSES = 400;
 /** The short form stops each operation at about this many accesses. */
-const SHORT_DEATHS = 12;
+const SHORT_DEATHS = 8;
 const REPORTED_MAX = 5;
 /** -EINVAL: that slot is free already. */
 const ALREADY_FREED = -22;
@@ -192,12 +192,8 @@ function runDeathWithWaiter(
   }
 }
 
-export interface DeathOptions {
-  seconds: number;
-  seed: number;
-  /** Each operation is stopped at a few accesses only. */
-  short?: boolean;
-  log?: (line: string) => void;
+/** In the short form each operation is stopped at a few accesses only. */
+export interface DeathOptions extends RunInput {
   /** Operations whose name contains it. */
   only?: string | undefined;
   /** The operation that the survivor does before it recovers the thread, at every crash point. Without it: a random one, at some crash points. */
@@ -250,19 +246,12 @@ class Run {
   readonly #nearEnd: boolean;
 
   constructor(
-    {
-      seconds,
-      seed,
-      short = false,
-      everySecondDeath = !short,
-      meanwhile,
-      counters,
-      recover = recoverAll,
-    }: DeathOptions,
+    options: DeathOptions,
     readonly random: Random,
   ) {
+    const { seed, short = false, everySecondDeath = !short, meanwhile, counters, recover = recoverAll } = options;
     this.#everySecondDeath = everySecondDeath;
-    this.#until = performance.now() + seconds * 1000;
+    this.#until = endOfRun(options);
     this.#seed = seed;
     this.#short = short;
     this.#meanwhile = meanwhile;
@@ -431,7 +420,9 @@ export async function run(options: DeathOptions): Promise<Outcome> {
     const all = run.operation(operation);
     if (meanwhile === undefined) log(`${operation.tree} ${operation.name}: ${all} accesses`);
   }
-  return { ok: run.failures.length === 0, explored: run.counts, failures: run.failures };
+  const { counts, failures } = run;
+  if (counts.deaths + counts[BYSTANDER_OPERATIONS] === 0) failures.push(nothingChecked(options.seconds));
+  return { ok: failures.length === 0, explored: counts, failures };
 }
 
 export const check = defineCheck({

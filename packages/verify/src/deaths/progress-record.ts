@@ -13,8 +13,6 @@ const STATE = 2;
 const PARK = 3;
 const TEXT = 64;
 const BYTES = 4096;
-/** Longest pause of a worker; its parent terminates it long before. */
-const PAUSE_MS = 30_000;
 
 export class ProgressRecord {
   readonly buffer: SharedArrayBuffer;
@@ -56,7 +54,7 @@ export class ProgressRecord {
   /** Blocks in Atomics.wait until the thread is terminated. */
   pauseHere(): void {
     this.state = STATES.PAUSED;
-    Atomics.wait(this.#words, PARK, 0, PAUSE_MS);
+    Atomics.wait(this.#words, PARK, 0);
   }
 
   /** Notes a wrong result. */

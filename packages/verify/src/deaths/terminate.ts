@@ -12,12 +12,12 @@ import { type Random, randomBelow, seedOf } from "../../../cli/dist/support/rand
 import { threadNumberAt } from "../../../threadfs/dist/src/bridge/waiting.js";
 import { createVfs, type Vfs } from "../../../threadfs/dist/src/index.js";
 import { check as checkArena } from "../fsck/check-arena.js";
-import { defineCheck, type Failure, type Outcome } from "../support/check.js";
+import { defineCheck, endOfRun, type Failure, nothingChecked, type Outcome, type RunInput } from "../support/check.js";
 import { codeOf, defined, stackOf } from "../support/defined.js";
+import { pause, settled, until } from "../support/hang.js";
 import { makeDrivers } from "../torture/drivers.js";
 import { makeReader, type Turn } from "../torture/roles.js";
 import { COUNT, Counts, controlOf, makeSharedState, STATE as RUN_STATE, RUNNING } from "../torture/shared-state.js";
-import { pause } from "../torture/supervisor.js";
 import type { Workload } from "../torture/workloads/workload.js";
 import {
   type Bystander,
@@ -38,9 +38,9 @@ export const title = "workers that die in every way are recovered, and the other
 const MAX_BYTES = 256 << 20;
 const CONCURRENT_VICTIMS = 8;
 const CONCURRENT_VICTIMS_SHORT = 3;
+/** The short form has seven rounds, and more where a slow thread has not come to its work in them: up to this many. */
 const SHORT_ROUNDS = 7;
-/** No step takes as long; above the 10 s after which a lock's owner is given up. */
-const TIMEOUT_MS = 25_000;
+const SHORT_ROUNDS_MAX = 200;
 const FILE = new URL("./terminate.worker.js", import.meta.url);
 const BYSTANDERS: readonly BystanderData["kind"][] = ["reader", "mixer"];
 
@@ -61,26 +61,6 @@ const DEATH_KINDS: Record<DeathKind, { weight: number; within: number }> = {
 const WEIGHTED_KINDS = (Object.keys(DEATH_KINDS) as DeathKind[]).flatMap((how) =>
   Array<DeathKind>(DEATH_KINDS[how].weight).fill(how),
 );
-
-async function within<T>(promise: Promise<T>, what: string, ms = TIMEOUT_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function until(done: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + TIMEOUT_MS;
-  while (!done()) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${TIMEOUT_MS} ms`);
-    await pause(2);
-  }
-}
 
 /** Objects alive in a tree. */
 const GAUGES = ["dentries", "inodes", "mounts", "openFiles"] as const;
@@ -154,8 +134,18 @@ class Run {
     return Object.fromEntries(this.#counts);
   }
 
-  counted(what: "rounds" | "deaths"): number {
+  counted(what: "rounds" | "deaths" | "steps" | "turns of this thread"): number {
     return this.#counts.get(what) ?? 0;
+  }
+
+  /** Whether each thread has worked: the dead ones, this one, and every bystander. */
+  get allHaveWorked(): boolean {
+    const dead = this.counted("steps") > 0;
+    return dead && this.counted("turns of this thread") > 0 && this.#bystanders.every((_, i) => this.#turnsOf(i) > 0);
+  }
+
+  #turnsOf(bystander: number): number {
+    return new Counts(this.#sharedState, bystander).get(COUNT.turns);
   }
 
   count(what: string, n = 1): void {
@@ -248,8 +238,8 @@ class Run {
       dead.error = error;
     });
     const ended = new Promise((resolve) => worker.once("exit", resolve));
-    await within(this.#end(worker, dead, next), `worker ${life}, ${how}`);
-    await within(ended, `the end of worker ${life}, ${how}`);
+    await settled(this.#end(worker, dead, next), `worker ${life}, ${how}`);
+    await settled(ended, `the end of worker ${life}, ${how}`);
     this.count("deaths");
     this.count(how);
     return dead;
@@ -332,11 +322,7 @@ class Run {
     const left = this.#bystanders.filter(({ ended }) => !ended);
     for (const member of left) await until(() => member.ended || this.failures.length > 0, "the end of the bystanders");
     for (const { worker } of this.#bystanders) await worker.terminate();
-    const turns = this.#bystanders.map((_, i) => new Counts(this.#sharedState, i).get(COUNT.turns));
-    this.count(
-      "turns of the others",
-      turns.reduce((sum, n) => sum + n, 0),
-    );
+    for (const i of this.#bystanders.keys()) this.count("turns of the others", this.#turnsOf(i));
     if (this.#tree === undefined) return;
     if (this.failures.length === 0) this.#countAtEnd(this.#tree);
     this.#tree.own.close();
@@ -360,26 +346,20 @@ class Run {
   }
 }
 
-export interface TerminateOptions {
-  seconds: number;
-  seed: number;
-  /** At most seven rounds. */
-  short?: boolean;
-  log?: (line: string) => void;
-  /** The run ends after this many deaths, if the time is not over before. */
+export interface TerminateOptions extends RunInput {
+  /** The long form ends after this many deaths, if the time is not over before. */
   deaths?: number | undefined;
 }
 
-export async function run({
-  seconds,
-  seed,
-  short = false,
-  log = () => undefined,
-  deaths: most = Number.POSITIVE_INFINITY,
-}: TerminateOptions): Promise<Outcome> {
-  const deadline = performance.now() + seconds * 1000;
-  const rounds = short ? SHORT_ROUNDS : Number.POSITIVE_INFINITY;
+export async function run(options: TerminateOptions): Promise<Outcome> {
+  const { seconds, seed, short = false, log = () => undefined, deaths: most = Number.POSITIVE_INFINITY } = options;
+  const end = endOfRun(options);
   const run = new Run(seed);
+  const goesOn = (): boolean => {
+    const rounds = run.counted("rounds");
+    if (short) return rounds < SHORT_ROUNDS || (rounds < SHORT_ROUNDS_MAX && !run.allHaveWorked);
+    return performance.now() < end && run.counted("deaths") < most;
+  };
   const deck: DeathKind[] = [];
   const draw = (): DeathKind => {
     if (deck.length === 0) deck.push(...WEIGHTED_KINDS);
@@ -388,7 +368,7 @@ export async function run({
   };
   try {
     await run.start();
-    while (performance.now() < deadline && run.counted("deaths") < most && run.counted("rounds") < rounds) {
+    while (goesOn()) {
       const watched = run.counted("rounds") % 2 === 0;
       const lives = Array.from({ length: short ? CONCURRENT_VICTIMS_SHORT : CONCURRENT_VICTIMS }, () =>
         run.life({ how: draw(), watched }),
@@ -402,6 +382,8 @@ export async function run({
     run.fail(stackOf(error));
   }
   await run.end();
+  if (run.failures.length === 0 && run.counted("deaths") === 0) run.failures.push(nothingChecked(seconds));
+  else if (short && run.failures.length === 0 && !run.allHaveWorked) run.fail("a thread did no work in any round");
   return { ok: run.failures.length === 0, explored: run.counts, failures: run.failures };
 }
 

@@ -170,7 +170,7 @@ export interface ExploreOptions {
   reduce?: boolean;
   /** Default: all schedules within the bound. */
   focus?: Focus;
-  /** Date.now() at which to stop. */
+  /** performance.now() at which to stop. */
   deadline?: number;
   maxRuns?: number;
   maxFailures?: number;
@@ -208,7 +208,7 @@ export function explore(machine: Machine, operations: Operation[], options: Expl
       out.complete = true;
       break;
     }
-    if (out.failures.length >= maxFailures || out.runs >= maxRuns || Date.now() > deadline) break;
+    if (out.failures.length >= maxFailures || out.runs >= maxRuns || performance.now() > deadline) break;
   }
   out.states = search.visited.size;
   out.conflicts = machine.conflicts.known;
@@ -230,6 +230,6 @@ function exploreCallOrders(
     const bad = verdict(outcome, judge);
     if (bad !== null) out.failures.push({ message: bad, replay: formatSchedule(machine.schedule) });
     machine.adoptConflicts();
-    if (out.failures.length > 0 || out.runs >= maxRuns || Date.now() > deadline) return;
+    if (out.failures.length > 0 || out.runs >= maxRuns || performance.now() > deadline) return;
   } while (search.advance());
 }

@@ -15,7 +15,7 @@ import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { COUNTERS, isNearEnd } from "../fsck/near-end.js";
 import { coreProgram } from "../machine/program.js";
 import { type OperationSet, type Pair, pairs, triples } from "../scenario/operations.js";
-import { defineCheck, type Failure, type Outcome, type RunOptions } from "../support/check.js";
+import { defineCheck, endOfRun, type Failure, type Outcome, type RunInput } from "../support/check.js";
 import { UNLIMITED } from "../support/command-line.js";
 import { defined } from "../support/defined.js";
 import { notEmpty, UsageError } from "../support/usage-error.js";
@@ -24,7 +24,7 @@ import type { HarnessExplored } from "./harness.js";
 
 const title = "every interleaving of two operations is one that the model allows";
 
-/** A part of the run: its share of the time, and the longest time in seconds that one set may take in it. */
+/** A part of the run: its share of the time, and the longest time in seconds that one set may take in it if the run ends by time. */
 interface Part {
   name: string;
   /** Preemptions; 0: random schedules of triples. */
@@ -33,8 +33,6 @@ interface Part {
   each: number;
 }
 const PAIRS_1: Part = { name: "pairs, 1 preemption", bound: 1, share: 0.3, each: 30 };
-/** The short form is bounded by its work alone. */
-const SHORT_PART: Part = { ...PAIRS_1, share: 1, each: UNLIMITED };
 const PARTS: Part[] = [
   PAIRS_1,
   { name: "pairs, 2 preemptions", bound: 2, share: 0.4, each: 60 },
@@ -93,8 +91,7 @@ class Tally {
   }
 }
 
-export interface InterleaveOptions extends Omit<RunOptions, "short"> {
-  short?: boolean;
+export interface InterleaveOptions extends RunInput {
   /** Pairs that match, see matchesPair(). */
   only?: string | undefined;
   /** Only the part with this bound. */
@@ -123,11 +120,11 @@ class Run {
 
   /** Explores the sets of a part, until its time is over. */
   part(part: Part, sets: OperationSet[], till: number): void {
-    const { log } = this.#options;
+    const { log = () => undefined } = this.#options;
     const tally = new Tally();
     for (const set of sets) {
       // The first set is explored whatever the time: a run that explores nothing shows nothing.
-      if ((Date.now() > till && this.sets > 0) || this.failures.length >= REPORTED_MAX) break;
+      if ((performance.now() > till && this.sets > 0) || this.failures.length >= REPORTED_MAX) break;
       this.#set(part, set, till, tally);
       if (tally.sets % REPORT_EVERY === 0)
         log(`${part.name}: ${tally.sets} of ${sets.length}, ${tally.schedules} schedules`);
@@ -137,11 +134,11 @@ class Run {
   }
 
   #set(part: Part, { tree, ops }: OperationSet, till: number, tally: Tally): void {
-    const { seed, log } = this.#options;
+    const { seed, log = () => undefined } = this.#options;
     // In every other set the next poll of the slots is near: memory is freed and used again while the operations run.
     const polls = tally.sets % 2 === 1;
     const harness = this.#harnesses.of(tree, { threads: ops.length, polls });
-    const deadline = Math.min(till, Date.now() + part.each * 1000);
+    const deadline = till === UNLIMITED ? till : Math.min(till, performance.now() + part.each * 1000);
     const found =
       part.bound > 0
         ? harness.explore(ops, { bound: part.bound, deadline })
@@ -163,20 +160,21 @@ class Run {
 }
 
 export async function run(options: InterleaveOptions): Promise<Outcome> {
-  const { seconds, seed, short = false, only, bound, part: slice } = options;
-  const end = Date.now() + seconds * 1000;
+  const { seed, short = false, only, bound, part: slice } = options;
   const inSlice = inPart(slice);
   const all = short ? shortPairs() : shuffled(pairs(), randomBelow(seed));
   const matching = notEmpty(all.filter(matchesPair(only)), `--only ${only}`, all.map(pairName));
   const list = notEmpty(matching.filter(inSlice), `--part ${slice}`);
   const parts = notEmpty(
-    short ? [SHORT_PART] : PARTS.filter((part) => bound === undefined || part.bound === bound),
+    short ? [PAIRS_1] : PARTS.filter((part) => bound === undefined || part.bound === bound),
     `--bound ${bound}`,
     PARTS.map((part) => `${part.bound}: ${part.name}`),
   );
   const whole = parts.reduce((sum, { share }) => sum + share, 0);
   const current = new Run(options);
-  let from = Date.now();
+  // The time begins when the core is instrumented, which takes longer than many a set.
+  const end = endOfRun(options);
+  let from = performance.now();
   for (const part of parts) {
     const till = from + ((end - from) * part.share) / whole;
     const sets =
@@ -184,7 +182,7 @@ export async function run(options: InterleaveOptions): Promise<Outcome> {
         ? list.map(pairSet)
         : shuffled(triples().filter(matchesSet(only)), randomBelow(seed)).filter(inSlice);
     current.part(part, sets, till);
-    from = Math.min(till, Date.now());
+    from = Math.min(till, performance.now());
   }
   const { explored, failures } = current;
   return { ok: failures.length === 0, explored, failures };

@@ -88,7 +88,7 @@ export function sample(
   const out = nothingExplored();
   const seen = new Set<number>();
   let length = 200;
-  while (out.runs < maxRuns && out.failures.length < maxFailures && Date.now() <= deadline) {
+  while (out.runs < maxRuns && out.failures.length < maxFailures && performance.now() <= deadline) {
     const byPriority = out.runs % 2 === 1;
     const controller = byPriority
       ? new Priorities(random, operations.length, 1 + random(3), length)

@@ -18,7 +18,8 @@
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { coreProgram } from "../machine/program.js";
 import { type Pair, pairs } from "../scenario/operations.js";
-import { defineCheck, type Failure, type Outcome, type RunOptions } from "../support/check.js";
+import { defineCheck, endOfRun, type Failure, type Outcome, type RunInput } from "../support/check.js";
+import { UNLIMITED } from "../support/command-line.js";
 import { defined } from "../support/defined.js";
 import { notEmpty } from "../support/usage-error.js";
 import { caseId, Harnesses, matchesPair, pairName, replayCase } from "./cases.js";
@@ -28,7 +29,7 @@ import { Waits } from "./waits.js";
 
 const title = "a thread that may not sleep ends each call, by its result or by a time-out that leaves nothing behind";
 
-/** Suspensions of a thread that could run on, and the longest time in seconds that one pair may take. */
+/** Suspensions of a thread that could run on, and the longest time in seconds that one pair may take if the run ends by time. */
 const PARTS = [
   { name: "pairs, 1 suspension", bound: 1, each: 300 },
   { name: "pairs, 2 suspensions", bound: 2, each: 600 },
@@ -95,8 +96,7 @@ class Tally {
   }
 }
 
-export interface TimeoutsOptions extends Omit<RunOptions, "short"> {
-  short?: boolean;
+export interface TimeoutsOptions extends RunInput {
   /** Pairs that match, see matchesPair(). */
   only?: string | undefined;
   /** Only the part with this bound. */
@@ -112,7 +112,7 @@ const bothOrders = (list: readonly Pair[]): Pair[] =>
   list.flatMap((pair) => (pair.a === pair.b ? [pair] : [pair, { ...pair, a: pair.b, b: pair.a }]));
 
 export async function run(options: TimeoutsOptions): Promise<Outcome> {
-  const { seconds, seed, short = false, only, bound, part: slice, all = false, log } = options;
+  const { seed, short = false, only, bound, part: slice, all = false, log = () => undefined } = options;
   const chosen = short ? shortPairs() : shuffled(bothOrders(pairs()), randomBelow(seed));
   const matching = notEmpty(chosen.filter(matchesPair(only)), `--only ${only}`, chosen.map(pairName));
   const list = notEmpty(matching.filter(inPart(slice)), `--part ${slice}`);
@@ -123,7 +123,7 @@ export async function run(options: TimeoutsOptions): Promise<Outcome> {
   );
   const harnesses = new Harnesses(coreProgram());
   // To instrument a new core takes longer than some pairs.
-  const end = Date.now() + seconds * 1000;
+  const end = endOfRun(options);
   const explored: Record<string, string> = {};
   const failures: Failure[] = [];
   let begun = 0;
@@ -131,11 +131,11 @@ export async function run(options: TimeoutsOptions): Promise<Outcome> {
     const tally = new Tally();
     for (const { tree, a, b } of list) {
       // The first pair is explored whatever the time: a run that explores nothing shows nothing.
-      if ((Date.now() > end && begun > 0) || failures.length >= REPORTED_MAX) break;
+      if ((performance.now() > end && begun > 0) || failures.length >= REPORTED_MAX) break;
       // In every other pair the next poll of the slots is near: memory is freed and used again while the operations run.
       const setting = { spins: true, polls: tally.pairs % 2 === 1 };
       const ops = [a, b];
-      const deadline = short ? end : Math.min(end, Date.now() + part.each * 1000);
+      const deadline = end === UNLIMITED ? end : Math.min(end, performance.now() + part.each * 1000);
       const focus = all ? {} : { focus: new Waits() };
       const found = harnesses.of(tree, setting).explore(ops, { bound: part.bound, deadline, ...focus });
       const name = pairName({ tree, a, b });

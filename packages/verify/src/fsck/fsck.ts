@@ -8,8 +8,9 @@ import { randomBelow } from "../../../cli/dist/support/random.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { Driver, FsSync, Vfs } from "../../../threadfs/dist/src/index.js";
 import { attachVfs, createVfs } from "../../../threadfs/dist/src/index.js";
-import { defineCheck, type Failure, type Outcome, type RunInput } from "../support/check.js";
+import { defineCheck, endOfRun, type Failure, type Outcome, type RunInput } from "../support/check.js";
 import { codeOf, defined, stackOf } from "../support/defined.js";
+import { HANG_MS } from "../support/hang.js";
 import { objectDriver } from "../workload/object-driver.js";
 import { RandomCalls } from "../workload/random-calls.js";
 import type { RandomCallsData, RandomCallsRequest } from "../workload/random-calls.worker.js";
@@ -31,8 +32,6 @@ const TWINS_A_TURN = 2;
 const THREADS = 3;
 const THREAD_STEPS = 4000;
 const RANDOM_CALLS = new URL("../workload/random-calls.worker.js", import.meta.url);
-/** Longest time that they may take. */
-const THREADS_MS = 60_000;
 /** Sizes of the arena, of which the seed chooses one, and how many pages of 4 KiB are left free; undefined: all. */
 interface Shape {
   maxBytes: number;
@@ -64,17 +63,20 @@ const nothingExplored = () => ({
 export interface FsckOptions extends RunInput {
   /** "near-end": all counters are close to their end at first. */
   counters?: string | undefined;
+  /** The run ends after this many trees. */
+  trees?: number | undefined;
 }
 
 export async function run(options: FsckOptions): Promise<Outcome> {
-  const { seconds, seed, short = false, log = () => undefined, counters } = options;
+  const { seed, short = false, log = () => undefined, counters, trees = TREES_MAX } = options;
   const nearEnd = isNearEnd(counters);
-  const until = performance.now() + seconds * 1000;
+  const until = endOfRun(options);
+  const most = short ? Math.min(SHORT_TREES, trees) : trees;
   const explored = nothingExplored();
   const failures: Failure[] = [];
-  for (let n = 0; n < (short ? SHORT_TREES : TREES_MAX) && (short || n === 0 || performance.now() < until); n++) {
+  for (let n = 0; n < most && (n === 0 || performance.now() < until); n++) {
     const shape = defined(SHAPES[(seed + n) % SHAPES.length], "shape");
-    const replay = `--seed ${seed + n} --seconds 1${nearEnd ? " --counters near-end" : ""}`;
+    const replay = `--seed ${seed + n} --trees 1${nearEnd ? " --counters near-end" : ""}`;
     const found: (Failure | undefined)[] = [await workOn(seed + n, { ...shape, nearEnd }, explored)];
     // A run that is repeated for its first tree alone has this one too.
     if (n % TWINS_A_TURN === 0) found.push(await workOn(seed + n, { ...shape, nearEnd, twins: true }, explored));
@@ -157,8 +159,8 @@ async function threads(
   const workerData: RandomCallsData = { handle: vfs.handle, eras };
   const pool = new WorkerPool<RandomCallsRequest>(RANDOM_CALLS, THREADS, "thread", workerData);
   try {
-    const ready = await pool.settleAll((k) => ({ task: "prepare", seed: seed * 31 + k }), THREADS_MS);
-    const ends = await pool.settleAll(() => ({ task: "run", steps: THREAD_STEPS }), THREADS_MS);
+    const ready = await pool.settleAll((k) => ({ task: "prepare", seed: seed * 31 + k }), HANG_MS);
+    const ends = await pool.settleAll(() => ({ task: "run", steps: THREAD_STEPS }), HANG_MS);
     const errors = [...ready, ...ends].flatMap((end) => (end.status === "rejected" ? [stackOf(end.reason)] : []));
     explored["steps of real threads"] += THREADS * THREAD_STEPS;
     const { problems } = checkArena(vfs.handle.memory, { live: [vfs.threadSlot] });
@@ -209,4 +211,4 @@ function failure(where: string, problems: string[], trace: string[]): Failure {
   return { message: `${where}: ${problems[0]}`, trace: [...problems, ...trace.slice(-EVERY)].join("\n") };
 }
 
-export const check = defineCheck({ title, options: COUNTERS, run });
+export const check = defineCheck({ title, options: { ...COUNTERS, trees: { type: "number", least: 1 } }, run });

@@ -19,7 +19,8 @@ import {
   shippingCore,
   type Thread,
 } from "../binary/core.js";
-import { defineCheck, type Failure, type Outcome } from "../support/check.js";
+import { defineCheck, endOfRun, type Failure, nothingChecked, type Outcome, type RunInput } from "../support/check.js";
+import { UNLIMITED } from "../support/command-line.js";
 import { defined, messageOf } from "../support/defined.js";
 import { Corruption } from "./corruption.js";
 import { build, driverCall, OPERATIONS, type Operation, type State } from "./fixture.js";
@@ -32,6 +33,8 @@ const ARENA = 4 << 20;
  * of which an operation takes some ten; rounds through a list of 2^20.
  */
 const STEPS_MAX = 1 << 24;
+/** Cases of the short form. */
+const SHORT_CASES = 40;
 /** Sites remembered to name an endless loop. */
 const TAIL = 4096;
 
@@ -195,43 +198,34 @@ class Case {
   }
 }
 
-export interface HostileOptions {
-  seconds?: number;
-  seed?: number;
-  short?: boolean;
-  log?: (line: string) => void;
-  /** So many; else until the time is over. */
+export interface HostileOptions extends RunInput {
+  /** So many; 0: those of the short form, or as many as the time allows. */
   cases?: number | undefined;
   stepsMax?: number;
 }
 
-export async function run({
-  seconds = 30,
-  seed = 1,
-  short = false,
-  log = () => {},
-  cases = 0,
-  stepsMax = STEPS_MAX,
-}: HostileOptions = {}): Promise<Outcome> {
-  const limit = short ? Math.min(seconds, 4) : seconds;
+export async function run(options: HostileOptions): Promise<Outcome> {
+  const { seconds, seed, short = false, log = () => {}, cases = 0, stepsMax = STEPS_MAX } = options;
+  const most = cases > 0 ? cases : short ? SHORT_CASES : UNLIMITED;
   const core = shippingCore({ accesses: true });
   const fixture = prepare(core);
   const memory = createMemory({ maxBytes: ARENA });
   let operations = 0;
-  let most = 0;
+  let steps = 0;
   const outcomes = new Map<Ending, number>();
   const failures: Failure[] = [];
   let done = 0;
-  const began = performance.now();
-  let lastLog = began;
-  for (let n = 0; cases > 0 ? n < cases : performance.now() - began < limit * 1000; n++) {
+  // A number of cases that the caller gives is the end of the run, too.
+  const end = cases > 0 ? UNLIMITED : endOfRun(options);
+  let lastLog = performance.now();
+  for (let n = 0; n < most && performance.now() < end; n++) {
     const one = new Case(core, fixture, memory, seed + n, stepsMax).run();
     done++;
     for (const [how, times] of one.outcomes) {
       outcomes.set(how, (outcomes.get(how) ?? 0) + times);
       operations += times;
     }
-    most = Math.max(most, one.most);
+    steps = Math.max(steps, one.most);
     for (const { name, where, damage } of one.failures) {
       failures.push({
         message: `${name} made more than ${stepsMax} steps, in ${where.join(", ")}`,
@@ -245,7 +239,8 @@ export async function run({
       await new Promise(setImmediate);
     }
   }
-  const explored = { cases: done, operations, "most steps of one": most, ...Object.fromEntries(outcomes) };
+  if (done === 0) failures.push(nothingChecked(seconds));
+  const explored = { cases: done, operations, "most steps of one": steps, ...Object.fromEntries(outcomes) };
   return { ok: failures.length === 0, explored, failures };
 }
 

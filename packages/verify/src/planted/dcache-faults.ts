@@ -54,7 +54,7 @@ export const CACHE: Mutant[] = [
       { file: "vfs/dcache/d-hash.ts", from: "      writeSeqBegin(G_HASH_SEQ);\n", to: "" },
       { file: "vfs/dcache/d-hash.ts", from: "      writeSeqEnd(G_HASH_SEQ);\n", to: "" },
     ],
-    caughtBy: [pair("split@stat || create", { seconds: 60 }), tests("vfs/d-hash", "split")],
+    caughtBy: [pair("split@stat || create"), tests("vfs/d-hash", "split")],
   },
   {
     name: "a dentry enters its chain before its own next is set",
@@ -76,7 +76,7 @@ export const CACHE: Mutant[] = [
         to: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  d.next = 0;\n  unlock(l);",
       },
     ],
-    caughtBy: [tests("vfs/d-hash"), torture({ seconds: 20 })],
+    caughtBy: [tests("vfs/d-hash"), torture()],
   },
   {
     name: "a name leaves its chain before its removal has been committed",

@@ -258,7 +258,7 @@ export const LOCKS: Mutant[] = [
       tests("mem/smr", "stays odd|while a mount is being made"),
       tests("threadfs/unit/", "odd"),
       pair("small@sysChown(path=/d/f || stat"),
-      pair("small@rename || stat", { seconds: 60 }),
+      pair("small@rename || stat"),
       torture(),
     ],
   },

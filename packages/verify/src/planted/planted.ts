@@ -1,6 +1,6 @@
 /**
  * Tests the checks: faults are planted in the source of the core and of the packages around it, one at a time (faults.ts), the core is
- * built, the package is compiled, and the checks run in turn until one catches it. A check that fails on the sound core too, with the same seed and time, has
+ * built, the package is compiled, and the checks run in turn until one catches it. A check that fails on the sound core too, with the same seed, has
  * caught nothing.
  *
  *   npm run verify -- planted --seconds 3600 --jobs 2 --doc docs/planted.md     all of them, and the table
@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { type Edit, isCoreEdit, keptMutant } from "../binary/mutant.js";
-import { defineCheck, type Outcome } from "../support/check.js";
+import { defineCheck, endOfRun, type Outcome, type RunInput } from "../support/check.js";
 import { notEmpty } from "../support/usage-error.js";
 import { commandOf, type Step } from "./detectors.js";
 import { MUTANTS, type Mutant, NOT_PLANTED } from "./faults.js";
@@ -106,11 +106,7 @@ async function plant({ name, known, edits, caughtBy }: Mutant, place: ProjectCop
   return { name, known, caught: null, tried };
 }
 
-export interface PlantedOptions {
-  seconds: number;
-  seed: number;
-  short?: boolean;
-  log?: (line: string) => void;
+export interface PlantedOptions extends RunInput {
   /** Faults whose name contains it. */
   only?: string | undefined;
   /** So many at a time. */
@@ -123,18 +119,10 @@ export interface PlantedOptions {
   onResult?: (result: Result) => void;
 }
 
-export async function run({
-  seconds,
-  seed,
-  short = false,
-  log = () => undefined,
-  only = "",
-  jobs = 1,
-  mutants = MUTANTS,
-  before = [],
-  onResult,
-}: PlantedOptions): Promise<Outcome & { results: Result[] }> {
-  const until = performance.now() + seconds * 1000;
+export async function run(options: PlantedOptions): Promise<Outcome & { results: Result[] }> {
+  const { seed, short = false, log = () => undefined, only = "" } = options;
+  const { jobs = 1, mutants = MUTANTS, before = [], onResult } = options;
+  const until = endOfRun(options);
   const known = new Map(before.map((result) => [result.name, result]));
   const names = mutants.map(({ name }) => name);
   const all = notEmpty(

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { applyEdits, type Edit, packageSources } from "../binary/mutant.js";
 import { KEPT_DIR, LIBRARY, ROOT, SHIPPING, symbolsOf } from "../binary/symbols.js";
-import type { Step } from "./detectors.js";
+import { LIMIT_SECONDS, type Step } from "./detectors.js";
 import type { Ended } from "./report.js";
 
 const COPIED = [
@@ -35,8 +35,10 @@ const NAMES = join(KEPT_DIR, "core.names.wasm");
 const PROPERTY_SEED = "1";
 /** Longest output that is kept of a check; of longer output the end is kept. */
 const OUTPUT_MAX = 1 << 20;
-/** Time a check may take beyond its own budget: for rewriting the core, and for tests. */
-const BEYOND_MS = 120_000;
+/** Ends a process that uses more processor time than so many seconds, however busy the machine is. */
+const LIMITED = ["-c", 'ulimit -S -t "$0" && exec "$@"'];
+/** A check that waits for ever is killed after so many times its limit. */
+const HANGS = 4;
 /** The compiler of packages. A fault may leave an import or a parameter unused. */
 const COMPILER = ["node_modules/typescript/bin/tsc", "--noUnusedLocals", "false", "--noUnusedParameters", "false"];
 
@@ -105,14 +107,13 @@ export class ProjectCopy {
     }
   }
 
-  /** Runs a check to its end; kills it when it runs for two minutes longer than it was to. */
-  run({ args, limitSeconds }: Step): Promise<Ended & { seconds: number }> {
+  /** Runs a check to its end; kills it when it takes too much processor time, or hangs. */
+  run({ args, limitSeconds = LIMIT_SECONDS }: Step): Promise<Ended & { seconds: number }> {
     const began = performance.now();
-    const budget = Number(args[args.indexOf("--seconds") + 1]) || 0;
     return new Promise((resolve) => {
       // Properties draw the same cases on each core, so that a failure comes from the fault and not from other cases.
       const env = { ...process.env, NO_COLOR: "1", PROPERTY_SEED };
-      const child = spawn(process.execPath, args, {
+      const child = spawn("/bin/sh", [...LIMITED, `${limitSeconds}`, process.execPath, ...args], {
         cwd: this.dir,
         env,
         detached: true,
@@ -126,7 +127,7 @@ export class ProjectCopy {
           // The check and all processes that it has started.
           process.kill(-(child.pid ?? 0), "SIGKILL");
         },
-        limitSeconds === undefined ? budget * 1000 + BEYOND_MS : limitSeconds * 1000,
+        limitSeconds * 1000 * HANGS,
       );
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8");
@@ -134,9 +135,10 @@ export class ProjectCopy {
           output = (output + text).slice(-OUTPUT_MAX);
         });
       }
-      child.on("close", (code) => {
+      child.on("close", (code, signal) => {
         clearTimeout(timer);
-        resolve({ code, output, seconds: (performance.now() - began) / 1000, late });
+        // Killed by nothing else than its limits, it has not come to its end.
+        resolve({ code, output, seconds: (performance.now() - began) / 1000, late: late || signal === "SIGXCPU" });
       });
     });
   }

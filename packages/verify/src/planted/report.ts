@@ -90,7 +90,7 @@ export function document(results: Result[], { command, all, notPlanted }: About)
     "",
     `Can the checks fail? ${results.length} faults were planted in the source of the core and of the packages around it, one at a time; the checks caught ${caught.length} and missed ${missed.length}.`,
     "",
-    "A fault counts as caught only if a check holds on the unchanged project, with the same seed and in the same time, and fails with the fault. The checks of a",
+    "A fault counts as caught only if a check holds on the unchanged project, with the same seed, and fails with the fault. The checks of a",
     "fault run in turn, the fastest first, until one catches it. The seconds are those of that check's process, which includes instrumenting the core, on the",
     "machine that made this table.",
     "",

@@ -363,7 +363,7 @@ export const WALK: Mutant[] = [
         to: "  if (false) {\n",
       },
     ],
-    caughtBy: [pair("mounts@rmdir || mount"), pair("mounts@remove || mount", { seconds: 60 })],
+    caughtBy: [pair("mounts@rmdir || mount"), pair("mounts@remove || mount")],
   },
   {
     name: "umount puts a mount's reference twice",

@@ -18,7 +18,8 @@ import type { Program, ProgramSite } from "../machine/machine.js";
 import { coreProgram } from "../machine/program.js";
 import { type Side, VectorClocks } from "../machine/vector-clocks.js";
 import { type OperationSet, operations, pairs, type TreeOperation, triples } from "../scenario/operations.js";
-import { defineCheck, type Outcome, type RunOptions } from "../support/check.js";
+import { defineCheck, endOfRun, nothingChecked, type Outcome, type RunInput } from "../support/check.js";
+import { UNLIMITED } from "../support/command-line.js";
 import { notEmpty } from "../support/usage-error.js";
 import { ALLOWED, type Allowed } from "./allowed-races.js";
 
@@ -26,9 +27,11 @@ const title = "no plain access races that is not named";
 
 /** Share of the time for pairs; random schedules of triples have the rest. */
 const PAIRS_SHARE = 0.8;
+/** The longest time that one set may take if the run ends by time. */
 const EACH_MS = 10_000;
 const TRIPLE_RUNS = 200;
 const WITNESS_BOUND = 1;
+const PAIR_BOUND = 2;
 const REPORTED_MAX = 20;
 
 /** A function of a source file: the line where it begins, and its name. */
@@ -129,8 +132,8 @@ function witnessSet([place, ...names]: Allowed["witness"]): OperationSet & { pol
   return { tree, ops, polls: more === "polls" };
 }
 
-export interface RacesOptions extends Omit<RunOptions, "short"> {
-  short?: boolean;
+/** The short form explores the witnesses of the list, or with `only` the pairs with one preemption. */
+export interface RacesOptions extends RunInput {
   /** Only pairs that match, see matchesPair(); the list of allowed races is not checked then. */
   only?: string | undefined;
 }
@@ -175,19 +178,19 @@ class Run {
     this.#unmet = this.#allowed.filter((_, n) => !this.races.used.has(n));
   }
 
-  pair(set: OperationSet): void {
-    const deadline = Date.now() + EACH_MS;
+  pair(set: OperationSet, bound: number, end: number): void {
+    const deadline = deadlineOf(end);
     this.#runSet(set, this.counted.pairs % 2 === 1, (harness, ops) =>
-      harness.explore(ops, { bound: 2, deadline, maxFailures: Number.POSITIVE_INFINITY, races: true }),
+      harness.explore(ops, { bound, deadline, maxFailures: Number.POSITIVE_INFINITY, races: true }),
     );
     this.counted.pairs++;
   }
 
-  triple(set: OperationSet, seed: number): void {
+  triple(set: OperationSet, seed: number, end: number): void {
     const options = {
       seed: seed + this.counted.triples,
       maxRuns: TRIPLE_RUNS,
-      deadline: Date.now() + EACH_MS,
+      deadline: deadlineOf(end),
       maxFailures: Number.POSITIVE_INFINITY,
       races: true,
     };
@@ -215,27 +218,36 @@ class Run {
   }
 }
 
+/** When the exploration of one set ends, in a run that ends then. */
+const deadlineOf = (end: number): number => (end === UNLIMITED ? end : Math.min(end, performance.now() + EACH_MS));
+
 export async function run(
-  { seconds, seed, short = false, only, log }: RacesOptions,
+  options: RacesOptions,
   program: Program = coreProgram(),
   allowed: readonly Allowed[] = ALLOWED,
 ): Promise<Outcome> {
-  const begin = Date.now();
+  const { seconds, seed, short = false, only, log = () => undefined } = options;
   const all = pairs();
   const chosen = notEmpty(all.filter(matchesPair(only)), `--only ${only}`, all.map(pairName));
   const current = new Run(program, allowed);
   if (only === undefined) current.witnesses();
   if (!short || only !== undefined) {
+    const begin = performance.now();
+    const end = endOfRun(options);
     for (const pair of shuffled(chosen, randomBelow(seed))) {
-      if (Date.now() > begin + seconds * 1000 * PAIRS_SHARE) break;
-      current.pair(pairSet(pair));
+      if (performance.now() > begin + (end - begin) * PAIRS_SHARE) break;
+      current.pair(pairSet(pair), short ? WITNESS_BOUND : PAIR_BOUND, end);
     }
     for (const set of only === undefined ? shuffled(triples(), randomBelow(seed)) : []) {
-      if (Date.now() > begin + seconds * 1000) break;
-      current.triple(set, seed);
+      if (performance.now() > end) break;
+      current.triple(set, seed, end);
     }
   }
   const outcome = current.outcome();
+  if (current.counted.pairs === 0) {
+    outcome.ok = false;
+    outcome.failures.push(nothingChecked(seconds));
+  }
   log(`races: ${JSON.stringify(outcome.explored)}`);
   return outcome;
 }

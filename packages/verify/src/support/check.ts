@@ -1,5 +1,5 @@
 /** A check: its options, its run, and its outcome. */
-import { COMMON, type Options, type Values } from "./command-line.js";
+import { COMMON, type Options, UNLIMITED, type Values } from "./command-line.js";
 
 export interface Failure {
   message: string;
@@ -17,15 +17,26 @@ export interface Outcome {
 
 /** What every check is run with. */
 export interface RunOptions {
+  /** The time of the long form. */
   seconds: number;
   seed: number;
-  /** The short form, which `npm test` runs. */
+  /** The short form, which `npm test` runs: it ends with its work, on every machine with the same. */
   short: boolean;
   log: (line: string) => void;
 }
 
-/** The same for tests: with the short form and the log left out where they do not matter. */
-export type RunInput = Pick<RunOptions, "seconds" | "seed"> & Partial<Pick<RunOptions, "short" | "log">>;
+/** The same for tests: with all but the seed left out where it does not matter. Without a time the run ends with its work. */
+export type RunInput = Pick<RunOptions, "seed"> & Partial<RunOptions>;
+
+/** When a run ends, by performance.now(): never by time if it is the short form. */
+export function endOfRun({ seconds = UNLIMITED, short = false }: Partial<RunOptions>): number {
+  return short ? UNLIMITED : performance.now() + seconds * 1000;
+}
+
+/** The failure of a run whose time was over before anything was checked. It says nothing about the subject. */
+export const nothingChecked = (seconds = UNLIMITED): Failure => ({
+  message: `ERR_VERIFY_BUDGET: nothing was checked in ${seconds} s; give more --seconds`,
+});
 
 export interface Check {
   /** What the check shows, as one sentence. */

@@ -2,11 +2,13 @@
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
 import type { VfsHandle } from "../../../threadfs/dist/src/index.js";
 import { elementAt, stackOf } from "../support/defined.js";
+import { HANG_MS, pause } from "../support/hang.js";
 import {
   COUNT,
   type CountIndex,
   Counts,
   controlOf,
+  RESTING,
   Ring,
   RUNNING,
   type SharedState,
@@ -53,12 +55,28 @@ interface Member extends Part {
   readonly counts: Counts;
   /** Also before its run. */
   ended: boolean;
-  /** The number of turns at the last check, and the time since when it has not grown. */
+  /** It is not waited for. */
+  stuck: boolean;
+  /** The number of turns at the last check, and the times since when it has not grown. */
   turns: number;
-  since: number;
+  since: Times;
 }
 
-/** A thread that makes no turn for this time is stuck: longer than the time after which a lock's owner is taken for dead. */
+/** The time, and the processor time that all threads have used, in milliseconds. */
+interface Times {
+  readonly clock: number;
+  readonly processor: number;
+}
+
+function present(): Times {
+  const { user, system } = process.cpuUsage();
+  return { clock: performance.now(), processor: (user + system) / 1000 };
+}
+
+/**
+ * A thread is stuck that makes no turn while the threads use as much processor time as gives each of them this much: longer than the time
+ * after which a lock's owner is taken for dead. On a busy machine they use it later.
+ */
 const STUCK_MS = 15_000;
 /** The interval between two checks of the threads. */
 export const POLL_MS = 50;
@@ -66,10 +84,6 @@ export const POLL_MS = 50;
 const NO_LIMIT_MS = 2 ** 31 - 1;
 
 const SCRIPT = new URL("./torture.worker.js", import.meta.url);
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 export class Supervisor {
   readonly members: readonly Member[];
@@ -94,8 +108,9 @@ export class Supervisor {
       among: roles.filter((other) => other === role).length,
       counts: new Counts(sharedState, index),
       ended: true,
+      stuck: false,
       turns: -1,
-      since: Date.now(),
+      since: present(),
     }));
     const workerData: TortureWorkerData = { handle, sharedState, seed, lookups, renames };
     this.#pool = new WorkerPool(SCRIPT, roles.length, "thread", workerData);
@@ -118,12 +133,13 @@ export class Supervisor {
   /** Returns when the thread has ended. */
   async #run(member: Member): Promise<void> {
     member.ended = false;
-    member.since = Date.now();
+    member.since = present();
     try {
       const failure = await this.#pool.ask<string | undefined>(member.index, { task: "run" }, NO_LIMIT_MS);
       if (failure !== undefined) this.#fail(member, failure);
     } catch (error) {
       this.#fail(member, error);
+      this.#givenUp();
     }
     member.ended = true;
   }
@@ -132,6 +148,12 @@ export class Supervisor {
     const cause = reason instanceof Error && reason.cause ? `\n${stackOf(reason.cause)}` : "";
     this.failures.push({ index, role, message: typeof reason === "string" ? reason : stackOf(reason) + cause });
     this.stop();
+  }
+
+  /** The others do not wait for a thread that will make no last turn. */
+  #givenUp(): void {
+    Atomics.add(this.#control, RESTING, 1);
+    Atomics.notify(this.#control, RESTING);
   }
 
   stop(): void {
@@ -145,27 +167,39 @@ export class Supervisor {
 
   /** Looks for threads that make no turns. */
   watch(): void {
-    const now = Date.now();
+    const now = present();
+    const most = STUCK_MS * this.members.length;
     for (const member of this.members) {
       const turns = member.counts.get(COUNT.turns);
       if (turns !== member.turns) {
         member.turns = turns;
         member.since = now;
-      } else if (!member.ended && now - member.since > STUCK_MS) {
-        const { index, role } = member;
+        continue;
+      }
+      const { ended, stuck, since, index, role } = member;
+      const hangs = now.processor - since.processor > most || now.clock - since.clock > HANG_MS;
+      if (hangs && !ended && !stuck) {
         const [last] = new Ring(this.#sharedState, index).lines(1);
-        this.failures.push({ index, role, message: `stuck for ${STUCK_MS} ms in ${last}` });
-        member.since = Number.POSITIVE_INFINITY;
+        this.failures.push({ index, role, message: `stuck in ${last}` });
+        member.stuck = true;
+        this.#givenUp();
         this.stop();
       }
     }
   }
 
-  /** Waits until all threads have ended; terminates them, also those that do not end. */
+  /** Waits until all threads have ended that are not stuck, then terminates all. */
   async end(): Promise<void> {
-    const until = Date.now() + STUCK_MS;
-    while (this.members.some(({ ended }) => !ended) && Date.now() < until) await pause(POLL_MS);
+    while (this.members.some(({ ended, stuck }) => !ended && !stuck)) {
+      await pause(POLL_MS);
+      this.watch();
+    }
     await this.#pool.stop();
+  }
+
+  /** The turns of the thread that has made the fewest. */
+  get fewestTurns(): number {
+    return Math.min(...this.members.map(({ counts }) => counts.get(COUNT.turns)));
   }
 
   total(which: CountIndex): number {

@@ -2,11 +2,12 @@
  * Torture on real threads, in the manner of rcutorture: the shipping core with poison in freed memory, files stamped with
  * their identity and generation, readers that know which file may be at which name, and threads that make every kind of change.
  *
- *   npm run verify -- torture [--seconds N] [--seed N] [--threads N] [--lookups N] [--renames N] [--core FILE]
+ *   npm run verify -- torture [--seconds N] [--seed N] [--threads N] [--turns N] [--lookups N] [--renames N] [--core FILE]
  *   npm run verify -- torture --counters near-end                              all counters begin close to their end
  *   npm run verify -- torture --planted all|NAME [--seconds N]
  *
- * With `lookups` and `renames` the run ends when both counts are reached (or the time is over). The schedules of the threads
+ * With `turns` the run ends when each thread has made so many, with `lookups` and `renames` when both counts are reached (or the time
+ * is over). The schedules of the threads
  * depend on the machine: a seed repeats the calls of each thread, not their interleaving.
  */
 
@@ -18,13 +19,15 @@ import { H_POISON } from "../arena/layout.js";
 import { buildMutant } from "../binary/mutant.js";
 import { check as fsck } from "../fsck/check-arena.js";
 import { COUNTERS, isNearEnd, setCountersNearEnd } from "../fsck/near-end.js";
-import { defineCheck, type Outcome, type RunOptions } from "../support/check.js";
+import { defineCheck, endOfRun, nothingChecked, type Outcome, type RunOptions } from "../support/check.js";
+import { UNLIMITED } from "../support/command-line.js";
 import { elementAt, stackOf } from "../support/defined.js";
+import { pause } from "../support/hang.js";
 import { notEmpty } from "../support/usage-error.js";
 import { registerDrivers } from "./drivers.js";
 import { PLANTED } from "./planted-faults.js";
 import { COUNT, type CountIndex, makeSharedState } from "./shared-state.js";
-import { type Finding, POLL_MS, pause, type Role, Supervisor } from "./supervisor.js";
+import { type Finding, POLL_MS, type Role, Supervisor } from "./supervisor.js";
 import { Thread } from "./thread.js";
 import type { Workload } from "./workloads/workload.js";
 import { makeWorkloads, type Workloads } from "./workloads/workloads.js";
@@ -41,6 +44,11 @@ const COUNT_ROLES: readonly Role[] = ["reader", "renamer", "reader", "mixer", "r
 const COUNT_THREADS = 8;
 /** Longest time of such a run where none is given, in seconds. */
 const COUNT_SECONDS = 7200;
+/** The time of a run that ends by time, where none is given. */
+const SECONDS = 30;
+/** The threads of the short form, and the turns that each of them makes at least. */
+const SHORT_THREADS = 5;
+const SHORT_TURNS = 1500;
 
 /** Objects alive in a tree. */
 const GAUGES = ["dentries", "inodes", "mounts", "openFiles"] as const;
@@ -78,6 +86,8 @@ function checkEnd(vfs: Vfs, workloads: Workloads, thread: Thread, before: Object
 
 export interface TortureOptions extends Partial<RunOptions> {
   threads?: number | undefined;
+  /** The run ends when each thread has made this many turns. */
+  turns?: number | undefined;
   /** The run ends when both counts are reached, if that is before the time is over: two hours if none is given. */
   lookups?: number | undefined;
   renames?: number | undefined;
@@ -91,28 +101,30 @@ export interface TortureOptions extends Partial<RunOptions> {
 /** The plan of a run. */
 interface Plan {
   readonly seed: number;
+  readonly turns: number;
   readonly lookups: number;
   readonly renames: number;
   /** Longest time, in seconds. */
-  readonly limit: number;
+  readonly seconds: number;
   readonly roles: readonly Role[];
   /** The arguments that repeat it. */
   readonly replay: string;
 }
 
-/** The short form has five threads, for at most three seconds. */
 function planOf(options: TortureOptions): Plan {
   const { seed = 1, short = false, lookups = 0, renames = 0 } = options;
   const counting = lookups + renames > 0;
-  const seconds = options.seconds ?? (counting ? COUNT_SECONDS : 30);
-  const limit = short ? Math.min(seconds, 3) : seconds;
+  const turns = options.turns ?? (short && !counting ? SHORT_TURNS : 0);
+  const usual = counting ? COUNT_SECONDS : turns > 0 ? UNLIMITED : SECONDS;
+  const seconds = short ? UNLIMITED : (options.seconds ?? usual);
   const kinds = counting ? COUNT_ROLES : ROLES;
-  const threads = options.threads ?? (counting ? COUNT_THREADS : short ? 5 : 6);
+  const threads = options.threads ?? (counting ? COUNT_THREADS : short ? SHORT_THREADS : 6);
   const roles = options.roles ?? Array.from({ length: threads }, (_, i) => elementAt(kinds, i % kinds.length));
   const also = isNearEnd(options.counters) ? " --counters near-end" : "";
-  const counts = counting ? ` --lookups ${lookups} --renames ${renames}` : "";
-  const replay = `npm run verify -- torture --seed ${seed} --threads ${roles.length} --seconds ${limit}${counts}${also}`;
-  return { seed, lookups, renames, limit, roles, replay };
+  const counts = `${turns > 0 ? ` --turns ${turns}` : ""}${counting ? ` --lookups ${lookups} --renames ${renames}` : ""}`;
+  const time = seconds === UNLIMITED ? "" : ` --seconds ${seconds}`;
+  const replay = `npm run verify -- torture --seed ${seed} --threads ${roles.length}${time}${counts}${also}`;
+  return { seed, turns, lookups, renames, seconds, roles, replay };
 }
 
 export async function run(options: TortureOptions = {}): Promise<Outcome> {
@@ -138,11 +150,12 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
     if (isNearEnd(options.counters)) setCountersNearEnd(vfs.handle.memory);
     await supervisor.start();
     began = performance.now();
-    await supervise(supervisor, plan, began, log);
+    await supervise(supervisor, plan, log);
     supervisor.stop();
     const spent = (performance.now() - began) / 1000;
     await supervisor.end();
     const failures = supervisor.failures.length > 0 ? supervisor.failures : checkEnd(vfs, workloads, thread, before);
+    if (failures.length === 0 && supervisor.total(COUNT.turns) === 0) failures.push(nothingChecked(plan.seconds));
     return outcome(supervisor, vfs, failures, spent, plan);
   } catch (error) {
     supervisor.stop();
@@ -155,19 +168,18 @@ export async function run(options: TortureOptions = {}): Promise<Outcome> {
   }
 }
 
-/** Returns when the time is over, both counts are reached, or a thread has failed. */
-async function supervise(
-  supervisor: Supervisor,
-  { limit, lookups, renames }: Plan,
-  began: number,
-  log: (line: string) => void,
-): Promise<void> {
-  let lastLog = performance.now();
-  while (!supervisor.stopped && performance.now() - began < limit * 1000) {
+/** Returns when the time is over, all counts are reached, or a thread has failed. */
+async function supervise(supervisor: Supervisor, plan: Plan, log: (line: string) => void): Promise<void> {
+  const { turns, lookups, renames } = plan;
+  const began = performance.now();
+  const end = endOfRun(plan);
+  let lastLog = began;
+  while (!supervisor.stopped && performance.now() < end) {
     await pause(POLL_MS);
     supervisor.watch();
     const [lookupsDone, renamesDone] = [supervisor.total(COUNT.lookups), supervisor.total(COUNT.renames)];
-    if (lookups + renames > 0 && lookupsDone >= lookups && renamesDone >= renames) return;
+    const counted = lookupsDone >= lookups && renamesDone >= renames && supervisor.fewestTurns >= turns;
+    if (turns + lookups + renames > 0 && counted) return;
     if (performance.now() - lastLog > 5000) {
       lastLog = performance.now();
       log(`${lookupsDone} lookups, ${renamesDone} renames in ${Math.round((lastLog - began) / 1000)} s`);
@@ -288,6 +300,7 @@ export const check = defineCheck({
   options: {
     seconds: { type: "number", least: 0.001, parts: true },
     threads: { type: "number", least: 1 },
+    turns: { type: "number", least: 1 },
     lookups: { type: "number", least: 0 },
     renames: { type: "number", least: 0 },
     core: { type: "string" },

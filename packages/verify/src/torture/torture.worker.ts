@@ -44,14 +44,14 @@ function sleepyHook(index: number): SecurityHook {
   };
 }
 
-/** Waits until every thread has made its last turn, at most as long as the parent waits for the end. */
+/** Waits until every thread has made its last turn; the parent counts those that will not. */
 function rest(): void {
   Atomics.add(control, RESTING, 1);
   Atomics.notify(control, RESTING);
-  for (let n = 0; n < 1000; n++) {
+  for (;;) {
     const resting = Atomics.load(control, RESTING);
     if (resting >= sharedState.threads - 1) return;
-    Atomics.wait(control, RESTING, resting, 10);
+    Atomics.wait(control, RESTING, resting);
   }
 }
 

@@ -4,23 +4,24 @@ import { test } from "node:test";
 import { run } from "../../dist/deaths/death.js";
 
 test("a thread may die at any access: some accesses of every operation", async (t) => {
-  const { ok, explored, failures } = await run({ seconds: 60, seed: 3, short: true });
+  const { ok, explored, failures } = await run({ seed: 3, short: true });
   t.diagnostic(JSON.stringify(explored));
   assert.deepEqual(failures, []);
   assert.ok(ok);
-  assert.ok(Number(explored.deaths) > 300, `${explored.deaths} deaths`);
-  assert.ok(Number(explored["abandoned calls"]) > 30, `${explored["abandoned calls"]} abandoned calls`);
+  assert.equal(explored.complete, explored.operations);
+  assert.ok(Number(explored.operations) > 300, `${explored.operations} operations`);
+  assert.ok(Number(explored.deaths) > 3000, `${explored.deaths} deaths`);
+  assert.ok(Number(explored["abandoned calls"]) > 500, `${explored["abandoned calls"]} abandoned calls`);
 });
 
 test("an operation is stopped at every access that it makes, one after the other", async () => {
-  const { ok, explored, failures } = await run({ seconds: 60, seed: 5, only: "sysMkdir(path=/d/x mode=493)" });
+  const { ok, explored, failures } = await run({ seed: 5, only: "sysMkdir(path=/d/x mode=493)" });
   assert.deepEqual(failures, []);
   assert.ok(ok && explored.complete === explored.operations && Number(explored.operations) > 0);
 });
 
 test("the thread that recovers another may die at any access, in the recount of references too", async () => {
   const { ok, explored, failures } = await run({
-    seconds: 600,
     seed: 5,
     short: true,
     everySecondDeath: true,
@@ -33,7 +34,6 @@ test("the thread that recovers another may die at any access, in the recount of 
 
 test("a thread that leaves its call, at any access, takes back what it has begun and goes on", async () => {
   const { ok, explored, failures } = await run({
-    seconds: 600,
     seed: 7,
     short: true,
     only: "rename: sysRename(path=/d/",
@@ -44,7 +44,6 @@ test("a thread that leaves its call, at any access, takes back what it has begun
 
 test("what a bystander sees between a death and the recovery has happened, or is not undone afterwards", async () => {
   const { ok, explored, failures } = await run({
-    seconds: 30,
     seed: 1,
     short: true,
     only: "small unlink: sysUnlink(path=/d/f)",
@@ -66,7 +65,7 @@ const FOUND: [only: string, meanwhile: string, what: string][] = [
 ];
 for (const [only, meanwhile, what] of FOUND) {
   test(`a bystander before the recovery gets a result that stays true: ${what}`, async () => {
-    const { ok, explored, failures } = await run({ seconds: 60, seed: 1, only, meanwhile });
+    const { ok, explored, failures } = await run({ seed: 1, only, meanwhile });
     assert.deepEqual(failures, []);
     assert.ok(ok && Number(explored["operations of a bystander before the recovery"]) > 100);
   });
@@ -74,7 +73,6 @@ for (const [only, meanwhile, what] of FOUND) {
 
 test("a recovery that releases nothing is reported", async () => {
   const { ok, failures } = await run({
-    seconds: 30,
     seed: 1,
     only: "sysMkdir(path=/d/x mode=493)",
     recover: () => [0],

@@ -7,8 +7,8 @@ import { judgeVictim, removeVictim, type Victim } from "../../dist/deaths/victim
 import { type FileInode, type VictimApi, VictimWorkload } from "../../dist/deaths/victim-workload.js";
 import type { Outcome } from "../../dist/support/check.js";
 
-test("real workers die in every way, and the others continue to work", { timeout: 120_000 }, async (t) => {
-  const { ok, explored, failures }: Outcome = await run({ seconds: 8, seed: 3, short: true });
+test("real workers die in every way, and the others continue to work", async (t) => {
+  const { ok, explored, failures }: Outcome = await run({ seed: 3, short: true });
   t.diagnostic(JSON.stringify(explored));
   assert.deepEqual(
     failures.map(({ message }) => message),
@@ -16,7 +16,7 @@ test("real workers die in every way, and the others continue to work", { timeout
   );
   assert.ok(ok);
   const { deaths, steps, "turns of the others": turns } = explored;
-  assert.ok(Number(deaths) >= 3 && Number(steps) > 0 && Number(turns) > 0);
+  assert.ok(Number(deaths) >= 21 && Number(steps) > 0 && Number(turns) > 0);
 });
 
 /** A worker that made `made` steps, and by its record ended `ended` steps and died in step `begun`. */

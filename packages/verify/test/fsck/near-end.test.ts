@@ -8,11 +8,9 @@ import { run as interleave } from "../../dist/explore/interleave.js";
 import { inspect } from "../../dist/fsck/check-arena.js";
 import { run as fsck } from "../../dist/fsck/fsck.js";
 import { isNearEnd, setCountersNearEnd } from "../../dist/fsck/near-end.js";
-import { UNLIMITED } from "../../dist/support/command-line.js";
 import { run as torture } from "../../dist/torture/torture.js";
 
 const counters = "near-end";
-const log = () => undefined;
 
 test("every sequence, the epoch and the numbers of an arena come to their end with the next changes", async () => {
   const vfs = await createVfs({ maxBytes: 8 << 20 });
@@ -60,7 +58,7 @@ for (const only of [
   "names@sysStat(path=/d/n*203) || sysRename(path=/d/y*35 path2=/d/n*203",
 ]) {
   test(`counters near their end: every schedule of ${only} is one that the model allows`, async () => {
-    const { ok, explored, failures } = await interleave({ seconds: UNLIMITED, seed: 1, bound: 1, only, counters, log });
+    const { ok, explored, failures } = await interleave({ seed: 1, bound: 1, only, counters });
     assert.deepEqual(failures, []);
     assert.ok(ok);
     assert.match(String(explored["pairs, 1 preemption"]), /^(\d+) sets, \1 completely/);
@@ -68,20 +66,20 @@ for (const only of [
 }
 
 test("counters near their end: a thread may die at any access", async () => {
-  const options = { seconds: UNLIMITED, seed: 3, short: true, only: "small", counters };
+  const options = { seed: 3, short: true, only: "small", counters };
   const { ok, explored, failures } = await death(options);
   assert.deepEqual(failures, []);
   assert.ok(ok && explored.complete === explored.operations);
 });
 
 test("counters near their end: the arena is whole after random work", async () => {
-  const { ok, failures } = await fsck({ seconds: 1, seed: 1, short: true, counters });
+  const { ok, failures } = await fsck({ seed: 1, short: true, counters });
   assert.deepEqual(failures, []);
   assert.ok(ok);
 });
 
 test("counters near their end: the readers of real threads report nothing", async () => {
-  const { ok, explored, failures } = await torture({ seed: 1, short: true, seconds: 2, counters });
+  const { ok, explored, failures } = await torture({ seed: 1, short: true, counters });
   assert.deepEqual(
     failures.map(({ message, trace }) => `${message}\n${trace}`),
     [],

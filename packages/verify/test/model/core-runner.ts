@@ -1,6 +1,7 @@
 /** The shipping core with its threads, not instrumented: for the tests of the model and of the judge. */
 import { readFileSync } from "node:fs";
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import { logicalClock } from "../../dist/binary/core.js";
 import type { Result } from "../../dist/model/call.js";
 import type { CoreCall, CoreCalls } from "../../dist/scenario/core-calls.js";
 import { type DriverState, type DriverThread, driverCall, newDriverState } from "../../dist/scenario/driver.js";
@@ -41,8 +42,11 @@ export function freshThreads(
     const t: CoreThread = { driverState, clock: CLOCK, core: {}, scratch: new Uint8Array() };
     const host = {
       now,
-      wait: () => 0,
-      clock: () => performance.now(),
+      wait: (_word: number, _expected: number, ms: number) => {
+        logicalClock(ms);
+        return 2;
+      },
+      clock: () => logicalClock(),
       panic: (code: number, at: number) => {
         throw new Error(`panic ${code} at ${at}`);
       },

@@ -12,7 +12,6 @@ import { commandOf, type Step } from "../../dist/planted/detectors.js";
 import { MUTANTS, type Mutant, NOT_PLANTED } from "../../dist/planted/faults.js";
 import { run } from "../../dist/planted/planted.js";
 import { document, type Ended, firstLine } from "../../dist/planted/report.js";
-import { UNLIMITED } from "../../dist/support/command-line.js";
 import { defined } from "../../dist/support/defined.js";
 import { PLANTED } from "../../dist/torture/planted-faults.js";
 
@@ -77,7 +76,7 @@ test("every fault has checks, and their programs and tests exist", () => {
 });
 
 test("two faults of the list are caught", async () => {
-  const { ok, explored, failures, results } = await run({ seconds: UNLIMITED, seed: 1, short: true });
+  const { ok, explored, failures, results } = await run({ seed: 1, short: true });
   assert.deepEqual(failures, []);
   assert.ok(ok);
   assert.equal(explored.caught, 2);
@@ -94,7 +93,7 @@ test("a change that is no fault is caught neither by a check that holds nor by o
     edits: [{ file: "mem/lock/lock.ts", from: "Not fair.", to: "Not fair!" }],
     caughtBy: [step("console.log('ok')"), step("throw new Error('always')"), step("throw new Error('names: none')")],
   };
-  const { ok, failures, results } = await run({ seconds: UNLIMITED, seed: 1, mutants: [none] });
+  const { ok, failures, results } = await run({ seed: 1, mutants: [none] });
   assert.equal(ok, false);
   assert.match(defined(failures[0], "failure").message, /not caught: none/);
   const said = defined(results[0], "result").tried.map((tried) => tried.said);
@@ -118,15 +117,12 @@ test("an edit of a package's source is compiled in the copy, and taken out befor
     { name: "fault", edits: edit("return value === true;", "return value !== true;"), caughtBy },
     { name: "none", edits: edit("An option that is true, false", "An option that is false, true"), caughtBy },
   ];
-  const { results } = await run({ seconds: UNLIMITED, seed: 1, mutants });
+  const { results } = await run({ seed: 1, mutants });
   const said = (name: string) => results.find((result) => result.name === name)?.caught?.said;
   assert.match(said("fault") ?? "", /false is true/);
   assert.equal(said("none"), undefined);
   const wrong: Mutant = { name: "wrong", edits: edit("return value === true;", "return value;"), caughtBy };
-  await assert.rejects(
-    run({ seconds: UNLIMITED, seed: 1, mutants: [wrong] }),
-    /packages\/threadfs does not compile: .*TS2322/,
-  );
+  await assert.rejects(run({ seed: 1, mutants: [wrong] }), /packages\/threadfs does not compile: .*TS2322/);
 });
 
 test("the report has one line of what a check printed", () => {

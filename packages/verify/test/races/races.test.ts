@@ -9,7 +9,6 @@ import { coreProgram } from "../../dist/machine/program.js";
 import { VectorClocks } from "../../dist/machine/vector-clocks.js";
 import { ALLOWED } from "../../dist/races/allowed-races.js";
 import { run } from "../../dist/races/races.js";
-import { UNLIMITED } from "../../dist/support/command-line.js";
 import { defined } from "../../dist/support/defined.js";
 import { calls, machineOf } from "../machine/small-programs.js";
 
@@ -91,7 +90,7 @@ test("no access that is atomic in the source is a plain float access in the bina
 });
 
 test("in the shipping core only the listed accesses race, and each of them does", async () => {
-  const { ok, explored, failures } = await run({ seconds: UNLIMITED, seed: 1, short: true, log: () => {} });
+  const { ok, explored, failures } = await run({ seed: 1, short: true });
   assert.deepEqual(failures, []);
   assert.ok(ok);
   assert.equal(explored["named in the list"], `${ALLOWED.length} of ${ALLOWED.length} entries met`);
@@ -111,10 +110,7 @@ test("an atomic store of a sequence that is made plain is a race, and an entry o
     why: "",
     witness: defined(ALLOWED[0], "entry").witness,
   };
-  const { ok, failures } = await run({ seconds: UNLIMITED, seed: 1, short: true, log: () => {} }, program, [
-    ...ALLOWED.slice(0, 3),
-    unmet,
-  ]);
+  const { ok, failures } = await run({ seed: 1, short: true }, program, [...ALLOWED.slice(0, 3), unmet]);
   assert.equal(ok, false);
   assert.ok(
     failures.some(({ message }) => /dentry \.seq: .*plain write in core\/mem\/lock\/seqlock\.ts/.test(message)),

@@ -21,7 +21,7 @@ import {
 import { deepUid, twinUid } from "../../dist/workload/twin-driver.js";
 
 test("the readers of real threads report nothing", async (t) => {
-  const { ok, explored, failures } = await run({ seconds: 3, seed: 1, short: true });
+  const { ok, explored, failures } = await run({ seed: 1, short: true });
   t.diagnostic(JSON.stringify(explored));
   assert.deepEqual(
     failures.map(({ message, trace }) => `${message}\n${trace}`),
@@ -30,7 +30,6 @@ test("the readers of real threads report nothing", async (t) => {
   assert.ok(ok);
   const { lookups, renames, changes } = explored;
   assert.ok(Number(lookups) > 1000 && Number(renames) > 100 && Number(changes) > 100);
-  assert.equal(explored.expelledReaders, 0);
 });
 
 /** A tree with the files of all workloads, and a thread on it. */

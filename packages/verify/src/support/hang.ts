@@ -1,0 +1,32 @@
+/** Waiting for other threads: for what happens, without a verdict on how fast they are. */
+
+/** The longest time that a check waits for another thread, in milliseconds: it ends a check that hangs. A busy machine may take long for little. */
+export const HANG_MS = 600_000;
+/** The interval between two looks at what is waited for. */
+const POLL_MS = 2;
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits until it is so. @throws Error when that has hung */
+export async function until(done: () => boolean, what: string): Promise<void> {
+  const end = performance.now() + HANG_MS;
+  while (!done()) {
+    if (performance.now() > end) throw new Error(`${what}: hangs`);
+    await pause(POLL_MS);
+  }
+}
+
+/** The value of a promise. @throws Error when it hangs */
+export async function settled<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const hangs = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: hangs`)), HANG_MS);
+  });
+  try {
+    return await Promise.race([promise, hangs]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
