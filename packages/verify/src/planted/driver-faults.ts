@@ -141,4 +141,9 @@ export const DRIVERS: Mutant[] = [
     ],
     caughtBy: [tests("fs/hooks", "the core refuses")],
   },
+  {
+    name: "a directory moves without the mutex of its old parent",
+    edits: [{ file: ALIAS, from: "  const tookFrom = !isOwner(mutex);\n", to: "  const tookFrom = false;\n" }],
+    caughtBy: [tests("fs/driver-aliases", "only when it has")],
+  },
 ];

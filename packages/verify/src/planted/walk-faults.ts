@@ -449,4 +449,15 @@ export const WALK: Mutant[] = [
     ],
     caughtBy: [tests("unit/vfs/namespace", "dies while it detaches")],
   },
+  {
+    name: "'..' keeps a reference on a parent that is not the parent any more",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "      dput(parent);\n    }\n    sleepUs(10);",
+        to: "    }\n    sleepUs(10);",
+      },
+    ],
+    caughtBy: [tests("walk/dots", "leaves no reference behind")],
+  },
 ];

@@ -1,12 +1,15 @@
 /** Directories that a driver shows under several names: each has one dentry, which moves to the name that was looked up last. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { G_RENAME_LOCK } from "../../../../verify/dist/arena/layout.js";
+import { DENTRY, G_RENAME_LOCK, INODE, SUPER } from "../../../../verify/dist/arena/layout.js";
 import { check } from "../../../../verify/dist/fsck/check-arena.js";
 import { S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
 import { attachVfs, createVfs, type Driver, type Vfs } from "../../../dist/src/index.js";
+import { treeFor } from "../../support/debug-tree.js";
+import { walkCode } from "../../support/drivers/memory-driver.js";
 import { codeOf } from "../../support/errors.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
 import { threads } from "../../support/threads.js";
 
 const DIR = S_IFDIR | 0o755;
@@ -213,5 +216,30 @@ test("revalidate: a verdict about a name that the dentry has lost meanwhile drop
   );
   assert.equal(lookups, 1);
   assert.equal(vfs.fs.readFileSync("/m/new/f", "utf8"), "kept");
+  // The next call recounts the references of those that were left.
+  vfs.shrink(0);
+  assert.deepEqual(problemsOf(vfs, other), []);
+});
+
+// Fails when a directory moves under the mutex of its new parent alone: a change of its old parent's entries goes on beside the move.
+test("a lookup moves a directory only when it has its old parent's mutex and that of renames", async (t) => {
+  const tree = await treeFor(t, { lockTimeoutMs: 15 });
+  const { vfs } = tree;
+  const other = await tree.attach();
+  vfs.registerDriver(new Function(`${SHARED} return shared;`)() as Driver);
+  vfs.fs.mkdirSync("/m");
+  vfs.mount("s", "/m", "shared");
+  const memory = memoryOf(vfs);
+  const words = new Int32Array(vfs.handle.memory.buffer);
+  const old = dentryOf(vfs, "/m/p0");
+  for (const held of [memory.inode(old) + INODE.mutex, memory.word(old + DENTRY.sb) + SUPER.renameMutex]) {
+    for (const path of ["/m/p1", "/m/p0/x"]) vfs.fs.statSync(path);
+    Atomics.store(words, held >>> 2, other.threadSlot + 1);
+    assert.equal(walkCode(vfs, "/m/p1/x"), "ERR_THREADFS_TIMEOUT");
+    Atomics.store(words, held >>> 2, 0);
+    assert.equal(vfs.fs.statSync("/m/p1/x").ino, 100);
+  }
+  // The next call recounts the references of those that were left.
+  vfs.shrink(0);
   assert.deepEqual(problemsOf(vfs, other), []);
 });

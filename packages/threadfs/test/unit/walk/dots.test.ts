@@ -1,7 +1,10 @@
 /** "." and ".." in a walk: at the root, beside renames, over mounts. The comment above a test names the faults that it finds. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { POINT } from "../../../dist/abi/abi.js";
+import { attach, createMemory, shippingCore } from "../../../../verify/dist/binary/core.js";
+import { check } from "../../../../verify/dist/fsck/check-arena.js";
+import { AT_FDCWD, MODE_REF, POINT } from "../../../dist/abi/abi.js";
+import { LOG_ACQUIRING, LOG_NR_LOCKS, LOG_NR_MUTEXES, SLOT_UNDO_LOG } from "../../../dist/generated/core-layout.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { walkCode } from "../../support/drivers/memory-driver.js";
 
@@ -109,4 +112,38 @@ test("row 54: a mount that is moved away under '..' starts the walk again", asyn
   vfs.fs.writeFileSync("/b/f", "in b");
   const c = counted(() => assert.equal(context.fs.statSync("../f").size, 4));
   assert.equal(c.echildRestarts, 1);
+});
+
+// Fails when a parent that is another one by the time it has been referenced keeps the reference.
+test("'..' in ref mode leaves no reference behind, at whatever moment the directory moves", () => {
+  const core = shippingCore({ accesses: true });
+  const memory = createMemory();
+  let [access, moment, moves] = [0, 0, 0];
+  const walker = attach(
+    memory,
+    core,
+    { access: () => (access++ === moment ? moveOnce() : undefined) },
+    { init: { seed: 1 } },
+  );
+  const mover = attach(memory, core);
+  const rename = (from: string, to: string) =>
+    mover.check("sysRename", 0, AT_FDCWD, mover.path(from), AT_FDCWD, mover.path2(to), 0);
+  /** Not while the walker holds a lock, for which the rename would wait. */
+  const moveOnce = (): undefined => {
+    const log = (walker.slotAddress + SLOT_UNDO_LOG) >>> 2;
+    const holds = [LOG_ACQUIRING, LOG_NR_LOCKS, LOG_NR_MUTEXES].some((at) => walker.words[log + at / 4] !== 0);
+    if (holds) moment++;
+    else if (rename("/d/e", "/o/e") === 0) moves++;
+  };
+  walker.exports.walkMode(MODE_REF);
+  for (const path of ["/d", "/d/e", "/o"]) mover.check("sysMkdir", 0, AT_FDCWD, mover.path(path), 0o755);
+  for (moment = 0; access >= moment; moment++) {
+    access = 0;
+    const before = moves;
+    walker.exports.sysStat(0, AT_FDCWD, walker.path("/d/e/.."), 0);
+    if (moves > before) rename("/o/e", "/d/e");
+    const { problems } = check(memory, { live: [walker.slot, mover.slot] });
+    assert.deepEqual(problems, [], `moved before access ${moment}`);
+  }
+  assert.ok(moves > 50, `${moves} moves`);
 });
