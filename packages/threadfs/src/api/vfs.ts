@@ -7,7 +7,7 @@ import type { Attachment } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import type { HostOptions } from "../bridge/host-imports.js";
 import { flagOption, readOptions, refuseCloning } from "../bridge/options.js";
-import { exitIsProof, type WorkerLike } from "../bridge/threads.js";
+import { exitIsProof, isWorker, type WorkerLike } from "../bridge/threads.js";
 import { unref } from "../bridge/waiting.js";
 import type { CoreModule } from "../bridge/wasm.js";
 import { hostLocks, pollLocks } from "../bridge/web-locks.js";
@@ -262,9 +262,7 @@ export class Vfs {
    */
   attachWorker(worker: WorkerLike): void {
     this.#context.calls.checkOpen();
-    if (typeof worker?.threadId !== "number" || typeof worker.once !== "function") {
-      throw invalidArgType("worker", "an instance of Worker", worker);
-    }
+    if (!isWorker(worker)) throw invalidArgType("worker", "an instance of Worker of node:worker_threads", worker);
     if (!exitIsProof() && hostLocks() === undefined) throw noLocks();
     this.#attachment.expectEnd(worker);
   }

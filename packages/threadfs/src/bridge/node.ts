@@ -9,6 +9,7 @@ interface Modules {
   "node:worker_threads": {
     readonly threadId: number;
     readonly isMainThread: boolean;
+    readonly Worker: abstract new (...args: never[]) => object;
     getEnvironmentData?(key: string): unknown;
     setEnvironmentData?(key: string, value: string): void;
   };

@@ -31,6 +31,12 @@ export interface WorkerLike {
   once(event: "exit", listener: () => void): unknown;
 }
 
+/** Whether the host tells the end of this object's thread; an object of the program's own could emit "exit" while a thread runs. */
+export function isWorker(value: unknown): value is WorkerLike {
+  const threads = nodeModule("node:worker_threads");
+  return threads !== undefined && value instanceof threads.Worker;
+}
+
 /** An attachment of this thread, as far as it has to do with the ends of threads. */
 export interface Watcher {
   /** The thread of a worker of this thread has ended, and all that it has made. */

@@ -16,9 +16,11 @@ export type Ending =
 export interface EndingWorkerData {
   readonly handle: VfsHandle;
   readonly ending: Ending;
+  /** 1 as soon as the worker, or the one that it makes, has attached. */
+  readonly attached: Int32Array;
 }
 
-const { handle, ending } = workerData as EndingWorkerData;
+const { handle, ending, attached } = workerData as EndingWorkerData;
 let exitNow = false;
 /** The clock of the tree; it is read while a call holds locks. */
 const now = () => (exitNow ? process.exit(5) : Date.now());
@@ -33,9 +35,10 @@ function spin(): never {
 }
 
 if (ending === "child") {
-  const child = new Worker(new URL(import.meta.url), { workerData: { handle, ending: "spin" } });
+  const child = new Worker(new URL(import.meta.url), { workerData: { handle, ending: "spin", attached } });
   child.on("message", (message) => parentPort?.postMessage(message));
 } else {
+  Atomics.store(attached, 0, 1);
   parentPort?.postMessage("attached");
   if (ending === "exit") process.exit(3);
   if (ending === "throw") throw new Error("the worker's own error");

@@ -1,12 +1,11 @@
 /** A worker that ends gives everything back without a word from the program; a thread has one attachment to a tree. */
 import assert from "node:assert/strict";
-import { EventEmitter, once } from "node:events";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { MAX_THREADS } from "../../dist/abi/abi.js";
-import { attachVfs, createVfs, type Vfs, type WorkerLike } from "../../dist/src/index.js";
+import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
 import { until } from "../support/hang.js";
 import type { Ending, EndingWorkerData } from "./ending.worker.js";
@@ -14,8 +13,8 @@ import type { Ending, EndingWorkerData } from "./ending.worker.js";
 const WORKER = new URL("./ending.worker.js", import.meta.url);
 const slots = ({ handle }: Vfs) => check(handle.memory).counts.threads;
 
-function start(vfs: Vfs, ending: Ending): Worker {
-  const workerData: EndingWorkerData = { handle: vfs.handle, ending };
+function start(vfs: Vfs, ending: Ending, attached: Int32Array): Worker {
+  const workerData: EndingWorkerData = { handle: vfs.handle, ending, attached };
   const worker = new Worker(WORKER, { workerData, resourceLimits: { maxOldGenerationSizeMb: 32 } });
   worker.on("error", () => {});
   return worker;
@@ -23,9 +22,12 @@ function start(vfs: Vfs, ending: Ending): Worker {
 
 /** Lets a worker run until it has attached, and then end. */
 async function runToEnd(vfs: Vfs, ending: Ending): Promise<void> {
-  const worker = start(vfs, ending);
+  const attached = new Int32Array(new SharedArrayBuffer(4));
+  const worker = start(vfs, ending, attached);
   const exit = new Promise((resolve) => worker.once("exit", resolve));
-  await once(worker, "message");
+  // A worker that ends at once may do so before its message arrives.
+  await Promise.race([new Promise((resolve) => worker.once("message", resolve)), exit]);
+  assert.equal(Atomics.load(attached, 0), 1);
   if (ending === "spin" || ending === "child") await worker.terminate();
   await exit;
 }
@@ -133,11 +135,11 @@ describe("the slot of a thread that has ended", () => {
       else Reflect.deleteProperty(globalThis, "navigator");
     });
     const vfs = await createVfs({ maxBytes: 16 << 20, locks: false });
-    const worker = Object.assign(new EventEmitter(), { threadId: 76 });
-    vfs.attachWorker(worker as unknown as WorkerLike);
+    const worker: Worker = Object.create(Worker.prototype, { threadId: { value: 76 } });
+    vfs.attachWorker(worker);
     const living = await attachVfs(vfs.handle, { share: false, thread: 77, locks: true });
     const silent = await attachVfs(vfs.handle, { share: false, thread: 77, locks: false });
-    worker.emit("exit");
+    worker.emit("exit", 0);
     await sleep(300);
     assert.equal(slots(vfs), 3, "both may live");
     assert.equal(living.fs.existsSync("/"), true);
