@@ -292,8 +292,8 @@ const ATTACHMENTS: Mutant[] = [
     edits: [
       {
         file: ATTACHMENT,
-        from: "    if (cause === this.#timeout && cause !== undefined) {",
-        to: "    if (cause === this.#timeout && cause === undefined) {",
+        from: "    if (cause === this.#timeout && cause !== undefined) {\n      this.#abandon();\n      throw",
+        to: "    if (cause === this.#timeout && cause === undefined) {\n      this.#abandon();\n      throw",
       },
     ],
     caughtBy: [tests("mem/waiting", "leaves a call that waits too long")],
