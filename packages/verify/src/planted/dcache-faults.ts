@@ -288,4 +288,15 @@ export const CACHE: Mutant[] = [
     ],
     caughtBy: [tests("unit/vfs/d-hash", "after many splits")],
   },
+  {
+    name: "a directory is exchanged with one above it",
+    edits: [
+      {
+        file: "vfs/ops/rename.ts",
+        from: "  if (t == trap) return exchange ? -EINVAL : -ENOTEMPTY;\n",
+        to: "  if (t == trap && !exchange) return -ENOTEMPTY;\n",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/rename")],
+  },
 ];

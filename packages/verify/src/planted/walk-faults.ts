@@ -460,4 +460,15 @@ export const WALK: Mutant[] = [
     ],
     caughtBy: [tests("walk/dots", "leaves no reference behind")],
   },
+  {
+    name: "a walk jumps to the root of a context that has been closed meanwhile",
+    edits: [
+      {
+        file: "vfs/walk/path-init.ts",
+        from: "    const err = setRoot(nd);\n    if (err != 0) return err;\n  }\n  if (!nd.rcu) {",
+        to: "    setRoot(nd);\n  }\n  if (!nd.rcu) {",
+      },
+    ],
+    caughtBy: [tests("walk/path-init", "closed at any moment")],
+  },
 ];

@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defined } from "../../../../cli/dist/support/defined.js";
-import { AT_FDCWD, ERRNO, POINT, STAT } from "../../../dist/abi/abi.js";
+import { attach, createMemory, shippingCore } from "../../../../verify/dist/binary/core.js";
+import { check } from "../../../../verify/dist/fsck/check-arena.js";
+import { AT_FDCWD, CAPS_OF_MAKER, ERRNO, MODE_REF, OF_MAKER, POINT, STAT } from "../../../dist/abi/abi.js";
+import { LOG_ACQUIRING, LOG_NR_LOCKS, LOG_NR_MUTEXES, SLOT_UNDO_LOG } from "../../../dist/generated/core-layout.js";
 import { Context } from "../../../dist/src/api/context.js";
 import { Attachment } from "../../../dist/src/bridge/attachment.js";
 import type { FsSync, VfsHandle } from "../../../dist/src/index.js";
@@ -363,4 +366,38 @@ test("row 44: a walk goes on only with an inode that the dentry's sequence valid
   });
   const c = counted(() => assert.equal(vfs.fs.statSync(`/d/${LONG}/f`).size, 5));
   assert.equal(c.echildRestarts, 1);
+});
+
+// Fails when a walk goes on without the root that its context had when the walk found the context.
+test("a context that is closed at any moment of a walk in ref mode ends it with EBADF, or after it", () => {
+  const core = shippingCore({ accesses: true });
+  const memory = createMemory();
+  let [access, moment, context, closed] = [0, 0, 0, 0];
+  const walker = attach(
+    memory,
+    core,
+    { access: () => (access++ === moment ? close() : undefined) },
+    { init: { seed: 1 } },
+  );
+  const closer = attach(memory, core);
+  /** Not while the walker holds a lock, for which the end of the context would wait. */
+  const close = (): undefined => {
+    const log = (walker.slotAddress + SLOT_UNDO_LOG) >>> 2;
+    const holds = [LOG_ACQUIRING, LOG_NR_LOCKS, LOG_NR_MUTEXES].some((at) => walker.words[log + at / 4] !== 0);
+    if (holds) moment++;
+    else if (closer.exports.contextClose(0, context) === 0) closed++;
+  };
+  closer.check("sysMkdir", 0, AT_FDCWD, closer.path("/d"), 0o755);
+  walker.exports.walkMode(MODE_REF);
+  const results = new Set<number>();
+  for (moment = 0; access >= moment; moment++) {
+    context = closer.exports.contextCreate(0, 0, 0, OF_MAKER, OF_MAKER, CAPS_OF_MAKER, 0);
+    access = 0;
+    results.add(walker.exports.sysStat(context, AT_FDCWD, walker.path("/d"), 0));
+    closer.exports.contextClose(0, context);
+    const { problems } = check(memory, { live: [walker.slot, closer.slot] });
+    assert.deepEqual(problems, [], `closed before access ${moment}`);
+  }
+  assert.deepEqual([...results].sort(), [-ERRNO.EBADF, 0]);
+  assert.ok(closed > 20, `${closed} times`);
 });
