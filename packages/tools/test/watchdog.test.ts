@@ -32,6 +32,12 @@ test("a process that waits for ever is killed at its time limit, and the limit i
   assert.match(stderr, /stopped after 500 ms:/);
 });
 
+// Fails when the time by the clock counts as processor time.
+test("a process that waits for longer than its limit of processor time is left alone", () => {
+  const { signal, status, stderr } = run("setTimeout(() => {}, 4000);", { cpuMs: 3000 });
+  assert.deepEqual({ signal, status, stderr }, { signal: null, status: 0, stderr: "" });
+});
+
 test("a process that ends in time is left alone", () => {
   const { signal, status, stderr } = run("", {});
   assert.deepEqual({ signal, status, stderr }, { signal: null, status: 0, stderr: "" });

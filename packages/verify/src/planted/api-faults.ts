@@ -98,6 +98,17 @@ const OPTIONS: Mutant[] = [
     caughtBy: [tests("fs/driver", "attributes out of range")],
   },
   {
+    name: 'whatever emits "exit" passes for a worker',
+    edits: [
+      {
+        file: THREADS,
+        from: "value instanceof threads.Worker;",
+        to: 'typeof (value as WorkerLike | null)?.once === "function" && typeof (value as WorkerLike).threadId === "number";',
+      },
+    ],
+    caughtBy: [tests("threads/death", "what is no worker")],
+  },
+  {
     name: "contexts stay when the Vfs that made them is closed",
     edits: [
       {
