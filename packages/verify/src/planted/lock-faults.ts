@@ -358,7 +358,7 @@ export const LOCKS: Mutant[] = [
   {
     name: "the epoch 0 is not passed over",
     edits: [{ file: "mem/smr/smr.ts", from: "e + 2 == 0 ? 2 : e + 2", to: "e + 2" }],
-    caughtBy: [tests("mem/counters-end", "the epoch comes round")],
+    caughtBy: [tests("mem/counters-end", "epoch has just come round")],
   },
   {
     name: "device numbers have 32 bits",

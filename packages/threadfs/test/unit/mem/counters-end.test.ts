@@ -57,6 +57,24 @@ test("what a walk has found is not reused while the walk goes on and the epoch c
   );
 });
 
+// Fails when the epoch becomes 0, which in a slot means that the thread is in no section: no grace period would wait for the walk.
+test("a walk that begins when the epoch has just come round is seen in its section", async (t) => {
+  const { vfs: walker } = await treeFor(t);
+  const mem = memoryOf(walker);
+  const { threadSlot } = walker;
+  for (const before of [LAST_WORD - 3, LAST_WORD - 1]) {
+    viewOf(walker).setUint32(G_EPOCH, before, true);
+    walker.synchronizeRcu();
+    let during = 0;
+    walker.at(POINT.COMPLETE, () => {
+      during = mem.epoch(threadSlot);
+    });
+    walker.fs.existsSync("/");
+    assert.equal(during, mem.word(G_EPOCH));
+    assert.ok(during > 1, `epoch ${during} after ${before}`);
+  }
+});
+
 // Fails if rcuTake() takes the sign of a difference for the order of two epochs: the object, and all behind it, would wait for
 // 2^30 epochs more. Grace periods alone advance the epoch, without any object being retired.
 for (const epochs of [2 ** 31 - 2, 2 ** 31 + 2, 2 ** 32 - 1024]) {
