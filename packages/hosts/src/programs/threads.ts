@@ -15,6 +15,11 @@ function started(vfs: Vfs, name: string): Promise<Worker> {
   });
 }
 
+/** Waits until the descriptors of the workers that have ended are closed; `late` ends the program otherwise. */
+async function closed(vfs: Vfs): Promise<void> {
+  while (vfs.counters().openFiles > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 const late = setTimeout(() => {
   console.error("late");
   process.exit(1);
@@ -25,8 +30,10 @@ const first = await started(vfs, "first");
 checkReply(vfs.fs, "first");
 await first.terminate();
 await changeAfterDeath(vfs.fs);
+await closed(vfs);
 const second = await started(vfs, "second");
 checkReply(vfs.fs, "second");
+await closed(vfs);
 await second.terminate();
 vfs.close();
 clearTimeout(late);
