@@ -15,6 +15,8 @@ export const EQUIVALENT: Record<string, string> = {
     "A thread's pending blocks leave the list newest first, because each block but the bodies of links is linked before the next one is allocated and links are popped in order: the word is stored with the value that it has.",
   "swap two stores, core/vfs/inode/icache.ts setDriverAttr(): [i.uid = driverAttrU32(NODE_UID); i.gid = driverAttrU32(NODE_GID) -> i.gid = driverAttrU32(NODE_GID); i.uid = driverAttrU32(NODE_UID)]":
     "Both stores lie inside one write section of the inode's sequence, which whoever reads owner and group together validates.",
+  "drop a put, core/vfs/inode/icache.ts newInode(): [writeSeqEnd(i.seq) -> 0];":
+    "The sequence stays on the list of those that the thread has made odd, and the transaction that first shows the inode to another thread makes them even when it commits.",
   "swap two stores, core/vfs/dcache/d-hash.ts split(): [put32(G_HASH_N, n + 1); put32(G_HASH_MASK, maskOf(n + 1)) -> put32(G_HASH_MASK, maskOf(n + 1)); put32(G_HASH_N, n + 1)]":
     "Only the fast walk loads the mask, and it takes a bucket below the table's size from either order; a miss is confirmed under the table's sequence, which is odd during both stores.",
   "swap two stores, core/vfs/walk/namei.ts linkPathWalk(): [nd.lastLen = len; nd.lastRaw = raw -> nd.lastRaw = raw; nd.lastLen = len];":
