@@ -81,6 +81,7 @@ function recover(slot: i32, trapped: i32, thread: f64): i32 {
   rcuClear(s);
   // If the dead thread was recounting, another thread must be able to.
   atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, dead, 0);
+  continueFor(dead);
   if (atomic.load<u32>(s + V.SLOT_ACTIVE) != 0) {
     if (trapped == 0) atomic.add<u32>(V.G_LEAKS, 1);
     store<u32>(s + V.SLOT_CONTEXT, 0);
@@ -93,6 +94,15 @@ function recover(slot: i32, trapped: i32, thread: f64): i32 {
   if (trapped == 0) closeOwned(s);
   freeSlot(s);
   return atomic.load<u32>(V.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
+}
+
+/**
+ * Where a dead thread was recovering another, which had excluded all others: recovers that one first, because what follows waits for it.
+ */
+function continueFor(dead: u32): void {
+  const owner = atomic.load<u32>(V.G_RECOUNT_OWNER);
+  if (owner != 0 && atomic.load<u32>(slotAt(owner - 1) + L.SLOT_STATE) == (SLOT_DEAD | (dead << 2)))
+    recover(<i32>(owner - 1), 0, ANY_THREAD);
 }
 
 /**

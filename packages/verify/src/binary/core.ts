@@ -50,6 +50,8 @@ export interface Hooks {
   security?: (ino: number, mask: number, rcu: number) => number;
   audit?: (dentry: number, inode: number) => void;
   driverCall?: DriverCall;
+  /** Puts the next bytes of a write that is longer than the scratch area's part for contents there. */
+  copyFromUser?: (done: number, bytes: number) => number;
 }
 
 /** An instrumented core; `module` is set when it is compiled. */
@@ -277,7 +279,7 @@ export class Thread {
         throw new Error(`core: the call waited too long (${word >>> 0})`);
       },
       driverCall: (...args: Parameters<DriverCall>) => hooks.driverCall?.(...args) ?? -38,
-      copyFromUser: () => 0,
+      copyFromUser: (done: number, bytes: number) => hooks.copyFromUser?.(done, bytes) ?? 0,
       copyToUser: () => 0,
       security: (ino: number, mask: number, rcu: number) => hooks.security?.(ino, mask, rcu) ?? 0,
       audit: (dentry: number, inode: number) => hooks.audit?.(dentry >>> 0, inode >>> 0),

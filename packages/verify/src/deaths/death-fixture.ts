@@ -19,7 +19,7 @@ import { setCountersNearEnd } from "../fsck/near-end.js";
 import { TIMED_OUT } from "../machine/errors.js";
 import type { Result } from "../model/call.js";
 import { resolveCall } from "../model/call-sequence.js";
-import { begin, type CoreCall, type CoreCalls, finish } from "../scenario/core-calls.js";
+import { begin, type CoreCall, type CoreCalls, copyFromUser, finish } from "../scenario/core-calls.js";
 import type { DriverState, DriverThread } from "../scenario/driver.js";
 import { judgeBystander } from "../scenario/linearizability.js";
 import { dump, judge, type TreeFixture, type TreeOperation, trees } from "../scenario/operations.js";
@@ -31,6 +31,8 @@ const PROBLEMS_SHOWN = 6;
 /** Time between two looks of a waiter at the clock, and the look at which it has waited for a while. */
 const LOOK_MS = 100;
 const LOOKS_BEFORE = 6;
+/** The builder, a victim, the thread that recovers it, and one that recovers both; more than there are. */
+const THREADS_AT_ONCE = 5;
 /** A descriptor that is not open. */
 const NO_DESCRIPTOR = 1000;
 
@@ -105,6 +107,9 @@ export class DeathFixture {
     this.tree = defined(trees[treeName], `tree ${treeName}`);
     this.#driverState = this.tree.newDriverState();
     const builder = this.#attach(this.#plain, {}, { init: { seed: 1 } });
+    // Slots keep their scratch areas.
+    const first = Array.from({ length: this.tree.full ? THREADS_AT_ONCE : 0 }, () => this.#attach(this.#plain, {}));
+    for (const { thread } of first) thread.call("threadDetach");
     this.built = runAll(builder, this.tree.build(builder.t));
     builder.thread.call("threadDetach");
     if (nearEnd) setCountersNearEnd(this.#memory);
@@ -123,6 +128,7 @@ export class DeathFixture {
         clock: () => this.#clock++,
         wait: () => 2,
         driverCall: (...args) => this.tree.driverCall(defined(t, "attached thread"), ...args),
+        copyFromUser: (done, bytes) => copyFromUser(defined(t, "attached thread"), done, bytes),
         ...hooks,
       },
       options,

@@ -28,6 +28,7 @@
 
 import { type Random, randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { COUNTERS, isNearEnd } from "../fsck/near-end.js";
+import { deathOperations } from "../scenario/death-operations.js";
 import { operations, type TreeOperation } from "../scenario/operations.js";
 import { defineCheck, endOfRun, type Failure, nothingChecked, type Outcome, type RunInput } from "../support/check.js";
 import { defined, stackOf } from "../support/defined.js";
@@ -408,8 +409,8 @@ class Run {
 
 export async function run(options: DeathOptions): Promise<Outcome> {
   const { only = "", meanwhile, log = () => undefined } = options;
-  const all = operations.map(({ name, tree }) => `${tree} ${name}`);
-  const named = operations.filter(({ name, tree }) => `${tree} ${name}`.includes(only));
+  const all = deathOperations.map(({ name, tree }) => `${tree} ${name}`);
+  const named = deathOperations.filter(({ name, tree }) => `${tree} ${name}`.includes(only));
   const chosen = notEmpty(named, `--only ${only}`, all).filter(({ tree }) =>
     operations.some((other) => other.tree === tree && other.name.includes(meanwhile ?? "")),
   );

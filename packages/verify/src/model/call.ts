@@ -44,6 +44,16 @@ export interface CallArguments {
   sysUmask: { mask: number };
   /** Closes the context that makes the call. */
   contextDestroy: object;
+  /** A context of the superuser's making; it ends with the thread that makes it. */
+  contextCreate: { uid: number; gid: number };
+  /** Closes another context. */
+  contextClose: { other: number };
+  /** The next context at this place of the table or behind it. */
+  contextList: { from: number };
+  /** The descriptors that the thread opens from now on end with it. */
+  threadCloses: object;
+  /** The thread detaches. */
+  threadEnd: object;
   sysMkdir: At & { mode: number };
   sysMknod: At & { mode: number };
   sysSymlink: Second & { target: string };
@@ -103,6 +113,8 @@ export interface CallResults {
   sysRead: { data: string };
   sysGetdents: { entries: DirectoryEntry[] };
   sysGetacl: { acl: AclEntry[] };
+  /** A context has another number in the core. */
+  contextCreate: { any: true };
   /** The number of dentries that a shrink frees is not specified. */
   shrink: { any: true };
 }

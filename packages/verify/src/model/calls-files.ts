@@ -52,7 +52,7 @@ import {
   type State,
   typeOf,
 } from "./state.js";
-import { change, choice, type Done, hold, type Me, mutexOf, reservedBy, type Steps, step } from "./steps.js";
+import { change, choice, type Done, hold, inParts, type Me, mutexOf, reservedBy, type Steps, step } from "./steps.js";
 import { cross, type Nameidata, type Place, walk } from "./walk.js";
 
 type A = CallArguments;
@@ -81,7 +81,8 @@ function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps
   // The context may be closed before the descriptor is there: the file that the call has made stays.
   const end = yield* choice((s): (number | string)[] => {
     setFd(s, me, fd, isError(file) ? undefined : ++s.last);
-    if (!isError(file)) s.files.set(s.last, { ...file, flags, pos: 0, limit: 0 });
+    if (!isError(file))
+      s.files.set(s.last, { ...file, flags, pos: 0, limit: 0, ...(s.owners.includes(me.id) && { owner: me.id }) });
     return callerOf(s, me).closed ? [fd, "EBADF"] : [fd];
   });
   return isError(file) ? file : end;
@@ -243,19 +244,27 @@ function* sysWrite(me: Me, { fd, offset = -1, data }: A["sysWrite"]): Steps<numb
   if (isError(f)) return f;
   if (!mayWrite(f)) return "EBADF";
   const n = data.length;
-  const run = (s: State) => {
+  const parts = Array.from({ length: Math.max(1, Math.ceil(n / IO_SIZE)) }, (_, k) => k * IO_SIZE);
+  const runPart = (done: number) => (s: State) => {
     const i = inode(s, f.ino);
     const file = get(s.files, f.id);
-    const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset : file.pos;
+    const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset + done : file.pos;
     if (isDriver(s, i)) return "EOPNOTSUPP";
     if (n === 0) return 0;
     if (at >= MAX_FILE_SIZE) return "EFBIG";
-    const text = i.data.padEnd(at, "\0").slice(0, at) + data + i.data.slice(at + n);
+    const part = data.slice(done, done + IO_SIZE);
+    const text = i.data.padEnd(at, "\0").slice(0, at) + part + i.data.slice(at + part.length);
     touch(s, f.ino, { contents: true, data: text, size: text.length });
-    if (offset < 0) patch(s.files, f.id, { pos: at + n });
+    if (offset < 0) patch(s.files, f.id, { pos: at + part.length });
+    // The first part's result is the call's.
     return n;
   };
-  return yield* change(me, [{ locks: () => [mutex(f.ino)], run }, { run: (s) => (n === 0 ? 0 : strip(s, me, f.ino)) }]);
+  // A death in a long write keeps the parts that are written.
+  const locks = () => [mutex(f.ino), ...(parts.length > 1 ? [inParts(me.id)] : [])];
+  return yield* change(me, [
+    ...parts.map((done) => ({ locks, run: runPart(done) })),
+    { run: (s: State) => (n === 0 ? 0 : strip(s, me, f.ino)) },
+  ]);
 }
 
 function* sysLseek(me: Me, { fd, offset, whence }: A["sysLseek"]): Steps<number | string> {

@@ -2,12 +2,20 @@
  * The system calls of the model that look names up and change none, and those that change the place of a context: generators of
  * steps, as in calls.ts.
  */
-import { CAP_SYS_CHROOT, MAY_EXEC, MAY_WRITE, S_IFDIR, S_IFLNK, S_IFREG } from "../../../threadfs/dist/abi/abi.js";
+import {
+  CAP_SYS_ADMIN,
+  CAP_SYS_CHROOT,
+  MAY_EXEC,
+  MAY_WRITE,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+} from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
 import { callerOf, inode, lookup } from "./calls.js";
 import { accessed, capable, permission } from "./permission.js";
-import { get, inodeOf, patch, type State, typeOf } from "./state.js";
-import { hold, type Me, type Steps, step } from "./steps.js";
+import { ALL_CAPS, get, inodeOf, patch, type State, typeOf } from "./state.js";
+import { closeOwned, hold, type Me, type Steps, step } from "./steps.js";
 
 type A = CallArguments;
 
@@ -109,8 +117,53 @@ function* contextDestroy(me: Me): Steps<number | string> {
   });
 }
 
+function* contextCreate(me: Me, { uid, gid }: A["contextCreate"]): Steps<{ any: true }> {
+  return yield* step((s) => {
+    const { root, cwd, groups, umask, caps } = callerOf(s, me);
+    if (caps !== ALL_CAPS) throw new Error("the model has no contexts of a user's making");
+    s.contexts.set(s.contexts.size, {
+      ...{ uid, gid, groups, umask, root, cwd, fds: {}, maker: me.id },
+      caps: uid === 0 ? ALL_CAPS : 0,
+    });
+    return { any: true };
+  });
+}
+
+function* contextClose(me: Me, { other }: A["contextClose"]): Steps<number | string> {
+  return yield* step((s) => {
+    if (!capable(callerOf(s, me), CAP_SYS_ADMIN)) return "EPERM";
+    const victim = s.contexts.get(other);
+    if (victim === undefined || victim.closed) return "EBADF";
+    if (other === 0) return "EINVAL";
+    patch(s.contexts, other, { closed: true, fds: {} });
+    return 0;
+  });
+}
+
+function* contextList(_me: Me, { from }: A["contextList"]): Steps<number | string> {
+  return yield* step((s) => [...s.contexts].find(([ctx, { closed }]) => ctx >= from && !closed)?.[0] ?? "ENOENT");
+}
+
+function* threadCloses(me: Me): Steps<number> {
+  return yield* step((s) => {
+    s.owners = [...s.owners, me.id];
+    return 0;
+  });
+}
+
+/** One descriptor after the other. */
+function* threadEnd(me: Me): Steps<number> {
+  while (yield* step((s) => closeOwned(s, me.id)));
+  return 0;
+}
+
 export const LOOKUP_CALLS = {
   contextDestroy,
+  contextCreate,
+  contextClose,
+  contextList,
+  threadCloses,
+  threadEnd,
   sysStat,
   sysAccess,
   sysReadlink,

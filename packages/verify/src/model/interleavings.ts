@@ -8,7 +8,7 @@ import { LEFT, type ProgramCall, type Result } from "./call.js";
 import { resolveCall } from "./call-sequence.js";
 import { callSteps, choicesOf, operationOf, runCall } from "./sequential.js";
 import { cloneState, patch, RECORD_TABLES, type State, stateKey } from "./state.js";
-import { BLOCKED, heldBy, type Me, recoverFrom, type Step, type Steps } from "./steps.js";
+import { BLOCKED, endThread, heldBy, inParts, type Me, recoverFrom, type Step, type Steps } from "./steps.js";
 import { canonical, dumpCalls, readWith, type TreeOutcome, withNames } from "./tree-dump.js";
 
 /** Configurations of one set of operations: far above the number that two or three short programs have. */
@@ -37,6 +37,12 @@ interface Configuration {
 }
 
 const fresh = (): Progress => ({ results: [], sent: [] });
+
+/** The context that a call closes; undefined: none. */
+function closedBy(call: ProgramCall): number | undefined {
+  if (call.call === "contextDestroy") return call.ctx ?? 0;
+  return call.call === "contextClose" && typeof call.other === "number" ? call.other : undefined;
+}
 
 const withoutNames = (result: unknown): string => JSON.stringify(withNames(result, () => ""));
 
@@ -85,8 +91,7 @@ export class Search {
     programs: ProgramCall[][],
     { before, dead, left = [], strict = false, wanted }: SearchOptions,
   ) {
-    const closes = programs.flat().filter(({ call }) => call === "contextDestroy");
-    this.#first = { ...state, closable: closes.map(({ ctx = 0 }) => ctx) };
+    this.#first = { ...state, closable: programs.flat().flatMap((call) => closedBy(call) ?? []) };
     this.#labels = labels;
     this.#contexts = contexts;
     this.#programs = programs;
@@ -177,6 +182,7 @@ export class Search {
       else patch(records, id, table === "dentries" ? { hashed: false } : { nlink: 0, dead: true });
     }
     recoverFrom(after, thread + 1);
+    endThread(after, thread + 1);
     return { s: after, threads: threads.with(thread, { ...progress, undo: undefined, gone: true }) };
   }
 
@@ -220,6 +226,7 @@ export class Search {
   #note({ s, threads }: Configuration): void {
     const results = threads.map((progress, n) => progress.results.slice(0, this.#dead.get(n)));
     const state = cloneState(s);
+    for (const thread of this.#dead.keys()) endThread(state, thread + 1);
     const final = readWith((call) => runCall(state, call), dumpCalls(this.#contexts));
     const outcome = canonical({ results, final }, this.#labels);
     this.#outcomes.set(JSON.stringify(outcome), outcome);
@@ -237,6 +244,7 @@ const COMMITTED_UNDER = new Set(["namespace"]);
 
 /** Whether a thread is in the middle of a change, which its death takes back. */
 const isChanging = (s: State, thread: number): boolean =>
+  !s.locks.has(inParts(thread + 1)) &&
   [...s.locks].some(([name, owner]) => owner === thread + 1 && !COMMITTED_UNDER.has(name));
 
 /** The records that a thread in a change has overwritten so far, each with its first value; undefined: it is in no change. */

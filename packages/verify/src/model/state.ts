@@ -89,6 +89,8 @@ export interface Context {
   cwd: Path;
   /** Descriptor -> number of an open file. */
   fds: Record<number, number>;
+  /** The operation of the thread with which it ends. */
+  maker?: number;
   /** It takes no calls any more; those that had begun may go on as its own. */
   closed?: boolean;
 }
@@ -98,6 +100,8 @@ export interface OpenFile extends Path {
   /** Entries with larger cookies are not shown by the present reading of a directory. */
   limit: number;
   closed?: boolean;
+  /** The operation of the thread with which its descriptor ends. */
+  owner?: number;
 }
 
 export interface State {
@@ -118,6 +122,8 @@ export interface State {
   held: Map<string, number>;
   /** Contexts that a call may close: only for those it is asked at each step whether they are closed. */
   closable: readonly number[];
+  /** Operations of threads with which the descriptors end that they open. */
+  owners: readonly number[];
 }
 
 export const typeOf = (inode: Inode): number => inode.mode & S_IFMT;
@@ -150,6 +156,7 @@ export function newState({ now = 0 } = {}): State {
     locks: new Map(),
     held: new Map(),
     closable: [],
+    owners: [],
   };
   const fs = newFilesystem(s, { mode: 0o755 });
   const root = get(s.filesystems, fs).root;

@@ -133,6 +133,35 @@ export function recoverFrom(s: State, id: number): void {
   }
 }
 
+/**
+ * Closes one of the things that end with a thread: the contexts that it has made, the descriptors that it has opened as their owner.
+ * @returns whether there was one
+ */
+export function closeOwned(s: State, id: number): boolean {
+  for (const [ctx, { maker, closed, fds }] of s.contexts) {
+    if (maker === id && !closed) {
+      patch(s.contexts, ctx, { closed: true, fds: {} });
+      return true;
+    }
+    for (const [fd, file] of Object.entries(fds)) {
+      if (s.files.get(file)?.owner !== id) continue;
+      const { [Number(fd)]: _closed, ...others } = fds;
+      patch(s.contexts, ctx, { fds: others });
+      patch(s.files, file, { closed: true });
+      return true;
+    }
+  }
+  return false;
+}
+
+/** The end of a thread, by itself or by its recovery. */
+export function endThread(s: State, id: number): void {
+  while (closeOwned(s, id));
+}
+
+/** The name of a lock beside the others of an operation that commits each step of its change by itself. */
+export const inParts = (id: number): string => `parts ${id}`;
+
 /** Drops the references of a call at its end. */
 export function release(s: State, me: Pick<Me, "id">): 0 {
   for (const key of s.held.keys()) if (key.startsWith(`${me.id} `)) s.held.delete(key);

@@ -2,7 +2,8 @@
  * The whole tree, read through the file system's own calls, as one plain object: of the core as of the model. A generator yields
  * calls and is sent their results.
  *
- *   places     of each context: its working directory, the files of its descriptors
+ *   contexts   how many there are
+ *   places     of each context: its working directory, the files of its descriptors, the positions in regular files
  *   layers     the tree as it is seen; then, as long as there are mounts, once more without the uppermost ones
  *
  * Reading unmounts everything for good: it is the last use of a tree.
@@ -19,6 +20,7 @@ import {
 import { type Attributes, type Call, type CallName, type CallOf, isError, type Result, type ResultOf } from "./call.js";
 
 const LAYERS_MAX = 8;
+const PIECE = 65536;
 const FDS = [3, 4, 5, 6, 7, 8];
 
 /** Makes calls, and is sent their results. */
@@ -37,7 +39,12 @@ export interface DumpedFile extends Partial<Attributes> {
 /** Files by path. */
 export type Layer = Record<string, DumpedFile>;
 export interface TreeDump {
-  places: { cwd: { path: string } | string; fds: Record<number, number | string> }[];
+  contexts: number;
+  places: {
+    cwd: { path: string } | string;
+    fds: Record<number, number | string>;
+    positions: Record<number, number | string>;
+  }[];
   layers: Layer[];
 }
 
@@ -49,15 +56,20 @@ export function* ask<K extends CallName>(call: CallOf<K>): Calls<ResultOf<K> | s
 
 /** @param contexts how many there are */
 export function* dumpCalls(contexts: number): Calls<TreeDump> {
+  const living = yield* countContexts();
   const places: TreeDump["places"] = [];
   for (let ctx = 0; ctx < contexts; ctx++) {
     const fds: Record<number, number | string> = {};
+    const positions: Record<number, number | string> = {};
     for (const fd of FDS) {
       const open = yield* ask({ call: "sysFstat", ctx, fd });
       if (!isError(open)) fds[fd] = open.ino;
       else if (open !== "EBADF") fds[fd] = open;
+      if (!isError(open) && (open.mode & S_IFMT) === S_IFREG) {
+        positions[fd] = yield* ask({ call: "sysLseek", ctx, fd, offset: 0, whence: 1 });
+      }
     }
-    places.push({ cwd: yield* ask({ call: "sysGetcwd", ctx }), fds });
+    places.push({ cwd: yield* ask({ call: "sysGetcwd", ctx }), fds, positions });
   }
   const layers: Layer[] = [];
   for (let n = 0; n < LAYERS_MAX; n++) {
@@ -66,7 +78,15 @@ export function* dumpCalls(contexts: number): Calls<TreeDump> {
     layers.push(layer);
     if (!(yield* unmountAll(Object.keys(layer)))) break;
   }
-  return { places, layers };
+  return { contexts: living, places, layers };
+}
+
+function* countContexts(): Calls<number> {
+  for (let n = 0, from = 0; ; n++) {
+    const at = yield* ask({ call: "contextList", from });
+    if (isError(at)) return n;
+    from = at + 1;
+  }
 }
 
 /** Enters the file at a path, and all files below it, by path. */
@@ -77,7 +97,8 @@ function* readInto(layer: Layer, path: string): Calls<void> {
   const type = (entry.mode ?? 0) & S_IFMT;
   if (type === S_IFLNK) entry.body = yield* ask({ call: "sysReadlink", path });
   if (type === S_IFREG) {
-    entry.data = yield* throughFd(path, 0, (fd) => ask({ call: "sysRead", fd, offset: 0, n: 65536 }));
+    const { size = 0 } = entry;
+    entry.data = yield* throughFd(path, 0, (fd) => contentsOf(fd, size));
   }
   if (type !== S_IFDIR) return;
   const found = yield* throughFd(path, O_DIRECTORY, (fd) => ask({ call: "sysGetdents", fd }));
@@ -90,6 +111,17 @@ function* readInto(layer: Layer, path: string): Calls<void> {
   for (const name of new Set(found.entries.map((e) => e.name))) {
     yield* readInto(layer, path === "/" ? `/${name}` : `${path}/${name}`);
   }
+}
+
+/** The contents of a file of this size, piece by piece. */
+function* contentsOf(fd: number, size: number): Calls<{ data: string } | string> {
+  let all = "";
+  for (let offset = 0; offset === 0 || offset < size; offset += PIECE) {
+    const piece = yield* ask({ call: "sysRead", fd, offset, n: PIECE });
+    if (isError(piece)) return piece;
+    all += piece.data;
+  }
+  return { data: all };
 }
 
 function* throughFd<T>(path: string, flags: number, callOn: (fd: number) => Calls<T>): Calls<T | string> {

@@ -1,5 +1,5 @@
 /** Faults in contexts: who they are, what they may do, their numbers, their roots, and their ends. */
-import { tests } from "./detectors.js";
+import { death, tests } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 export const CONTEXTS: Mutant[] = [
@@ -241,5 +241,54 @@ export const CONTEXTS: Mutant[] = [
       },
     ],
     caughtBy: [tests("api/context-lives", "first moment")],
+  },
+  {
+    name: "a thread that dies leaves the contexts that it made",
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "  closeContextsOf(owner);\n",
+        to: "  if (s == T.slot) closeContextsOf(owner);\n",
+      },
+    ],
+    caughtBy: [death("small contextCreate")],
+  },
+  {
+    name: "a thread that dies in its own end leaves the descriptors that it had not closed",
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "  if (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);\n",
+        to: "  if (s == T.slot && atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);\n",
+      },
+    ],
+    caughtBy: [death("small end: threadCloses")],
+  },
+  {
+    name: "a thread that dies in a long write leaves the position before the parts that it has written",
+    edits: [
+      {
+        file: "vfs/file/read-write.ts",
+        from: "writePart(c, f, pos, done, part, at < 0);",
+        to: "writePart(c, f, pos, done, part, at < 0 && done + part == n);",
+      },
+    ],
+    caughtBy: [death("pages long: sysWrite(fd=4")],
+  },
+  {
+    name: "a thread that dies while it gives memory of names back loses it",
+    edits: [
+      {
+        file: "mem/alloc/slab.ts",
+        from: "    removePartial(c, chunk);\n    chunkFree(chunk);\n  }\n  unlock(c);\n  return empty;",
+        to: "    removePartial(c, chunk);\n  }\n  unlock(c);\n  if (empty) chunkFree(chunk);\n  return empty;",
+      },
+    ],
+    caughtBy: [death("full givenBack")],
+  },
+  {
+    name: "a thread that dies in the recovery of one that excluded all others leaves its own recovery waiting for that one",
+    edits: [{ file: "sys/recovery.ts", from: "  continueFor(dead);\n", to: "" }],
+    caughtBy: [death("full givenBack")],
   },
 ];

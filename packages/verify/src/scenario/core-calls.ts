@@ -9,12 +9,15 @@ import {
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   ERRNO,
+  IO_SIZE,
   MS_BIND,
   MS_MOVE,
   MS_NOEXEC,
   MS_RDONLY,
+  OF_MAKER,
   SCRATCH,
   STAT,
+  THREAD_CLOSES,
 } from "../../../threadfs/dist/abi/abi.js";
 import { TIMED_OUT } from "../machine/errors.js";
 import type { AclEntry } from "../model/acl.js";
@@ -35,6 +38,8 @@ import { defined } from "../support/defined.js";
 /** A thread as far as calls need it: a view of its whole scratch area. */
 export interface ScratchThread {
   scratch: Uint8Array;
+  /** The contents of a write that is longer than their part of the scratch area; the host copies them there piece by piece. */
+  source?: string;
 }
 /** A call of an export of the core: its name and its arguments. */
 export type CoreCall = [name: string, ...numbers: number[]];
@@ -77,7 +82,12 @@ const scratchView = (t: ScratchThread, at: number): DataView =>
   new DataView(t.scratch.buffer, t.scratch.byteOffset + at);
 
 /** The arguments of each call after the context. */
-const ARGUMENTS: { [K in Exclude<CallName, "shrink">]: (t: ScratchThread, args: CallArguments[K]) => number[] } = {
+const ARGUMENTS: {
+  [K in Exclude<CallName, "shrink" | "contextClose" | "contextCreate" | "threadCloses" | "threadEnd">]: (
+    t: ScratchThread,
+    args: CallArguments[K],
+  ) => number[];
+} = {
   sysStat: (t, a) => [...first(t, a), atFlags(a)],
   sysAccess: (t, a) => [...first(t, a), a.mode, atFlags(a)],
   sysReadlink: first,
@@ -87,6 +97,7 @@ const ARGUMENTS: { [K in Exclude<CallName, "shrink">]: (t: ScratchThread, args: 
   sysChroot: first,
   sysUmask: (_t, a) => [a.mask],
   contextDestroy: () => [],
+  contextList: (_t, a) => [a.from],
   sysMkdir: (t, a) => [...first(t, a), a.mode],
   sysMknod: (t, a) => [...first(t, a), a.mode],
   sysSymlink: (t, a) => [put(t, SCRATCH.PATH, a.target), ...second(t, a)],
@@ -97,7 +108,8 @@ const ARGUMENTS: { [K in Exclude<CallName, "shrink">]: (t: ScratchThread, args: 
   sysClose: (_t, a) => [a.fd],
   sysRead: (_t, a) => [a.fd, a.offset ?? -1, a.n],
   sysWrite: (t, a) => {
-    put(t, SCRATCH.IO, a.data);
+    if (a.data.length > IO_SIZE) t.source = a.data;
+    else put(t, SCRATCH.IO, a.data);
     return [a.fd, a.offset ?? -1, a.data.length];
   },
   sysLseek: (_t, a) => [a.fd, a.offset, a.whence],
@@ -131,14 +143,26 @@ const ARGUMENTS: { [K in Exclude<CallName, "shrink">]: (t: ScratchThread, args: 
   sysUmount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.flags ?? 0],
 };
 
+/** The next bytes of a write that is longer than the part of the scratch area for contents: the host's `copyFromUser`. */
+export function copyFromUser(t: ScratchThread, done: number, bytes: number): number {
+  const source = defined(t.source, "contents of a long write");
+  for (let i = 0; i < bytes; i++) t.scratch[SCRATCH.IO + i] = source.charCodeAt(done + i);
+  return 0;
+}
+
 /** The export of a call and its arguments; puts paths and contents into scratch. @param contexts numbers of the contexts */
 export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number[]): CoreCall {
   if (call.call === "driverRegister") return [call.call, 0, put(t, SCRATCH.PATH, call.name), call.hooks, 0];
   if (call.call === "shrink") return [call.call, 0, call.count ?? 0];
-  const { call: name, ctx = 0, ...args } = call;
+  if (call.call === "threadCloses") return ["threadFamily", THREAD_CLOSES, 0, 0, 0, 0, 0];
+  if (call.call === "threadEnd") return ["threadDetach"];
+  const caller = defined(contexts[call.ctx ?? 0], `context ${call.ctx}`);
+  if (call.call === "contextCreate") return ["contextCreate", caller, call.uid, call.gid, OF_MAKER, OF_MAKER, -1, 0];
+  if (call.call === "contextClose") return [call.call, caller, defined(contexts[call.other], `context ${call.other}`)];
+  const { call: name, ctx: _ctx, ...args } = call;
   // The arguments are those of this very call.
   const numbersOf = ARGUMENTS[name] as (t: ScratchThread, args: object) => number[];
-  return [name, defined(contexts[ctx], `context ${ctx}`), ...numbersOf(t, args)];
+  return [name, caller, ...numbersOf(t, args)];
 }
 
 /** A copy of the attributes: the next call overwrites them. Times are in milliseconds, as the clock is. */
@@ -195,6 +219,7 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
   sysRead: (t, r) => ({ data: text(t, SCRATCH.IO, r) }),
   sysGetdents: entries,
   sysGetacl: aclEntries,
+  contextCreate: () => ({ any: true }),
   shrink: () => ({ any: true }),
 };
 

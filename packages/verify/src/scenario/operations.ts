@@ -308,6 +308,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     unlink: [[unlink("/g"), close(4)]],
     stat: [stat("/f"), stat("/g")],
   },
+  full: { stat: [stat("/f"), stat("/d"), stat("/d/n1")] },
   driver: {
     stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/x"), stat("/m/s/../f"), stat("/m/")],
     open: [open("/m/f", O_RDWR)],
@@ -414,6 +415,8 @@ export interface TreeFixture {
   build(t: ScratchThread): CoreCalls<BuiltTree>;
   warm: string[];
   splits: string | undefined;
+  /** It leaves no memory for the scratch area of another thread. */
+  full: boolean;
   driverCall: typeof driverCall;
   newDriverState(): ReturnType<typeof newDriverState>;
   clock: number;
@@ -427,6 +430,7 @@ export const trees: Record<string, TreeFixture> = Object.fromEntries(
       build: (t: ScratchThread) => buildOnCore(t, tree),
       warm: tree.warm ?? [],
       splits: tree.splits,
+      full: tree.fills !== undefined,
       driverCall,
       newDriverState: () => newDriverState(contentsOf(tree)),
       clock: CLOCK,

@@ -125,9 +125,14 @@ export interface Tree {
   /** What the driver shows, and paths in it that are looked up at first, in this order. */
   contents?: DriverContents;
   paths?: string[];
+  /** The descriptor of a file that takes all memory, on the core alone. */
+  fills?: number;
   /** Runs after the driver is mounted; every call must succeed. */
   after?: Call[];
 }
+
+/** So many names that chunks of entries and of inodes hold nothing else. */
+const FULL_NAMES = Array.from({ length: 1100 }, (_, n) => `/d/n${n}`);
 
 export const TREES: Record<string, Tree> = {
   /**
@@ -275,6 +280,18 @@ export const TREES: Record<string, Tree> = {
       open("/g", O_RDWR),
     ],
   },
+  /** No memory is left: contents have all but that of names, and the names are gone. Descriptor 3 holds the contents. */
+  full: {
+    contexts: [],
+    setup: [
+      mkdir("/d"),
+      ...FULL_NAMES.map((path): Call => ({ call: "sysMknod", path, mode: S_IFREG | 0o644 })),
+      open("/contents", O_CREAT | O_RDWR),
+      open("/f", O_CREAT | O_RDWR),
+    ],
+    fills: 3,
+    after: [...FULL_NAMES, "/contents"].map((path): Call => ({ call: "sysUnlink", path })),
+  },
   /** A driver's file system, whose names are revalidated at each lookup. */
   driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: DRIVER_HOOKS },
   /** A driver's file system without revalidation: an entry is valid as long as it is in the cache. */
@@ -324,11 +341,13 @@ export type Labels = Map<number, string>;
 /**
  * Builds a tree: yields calls as the model takes them, and is sent their results.
  * @param mountDriver the calls that mount the driver's file system on a path, with these hooks
+ * @param fill the calls that write to a file until there is no memory
  * @returns the labels of the inodes
  */
 export function* buildCalls<C>(
   tree: Tree,
   mountDriver: (path: string, hooks: number, contents: DriverContents) => Generator<C, void, Result>,
+  fill: (fd: number) => Generator<C, void, Result>,
 ): Generator<C | Call, Labels, Result> {
   const labels: Labels = new Map();
   function* name(path: string, ctx = 0): Generator<Call, void, Result> {
@@ -351,6 +370,7 @@ export function* buildCalls<C>(
     yield* mountDriver(tree.driver, tree.hooks ?? 0, contentsOf(tree));
     for (const path of tree.paths ?? ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
   }
+  if (tree.fills !== undefined) yield* fill(tree.fills);
   yield* setUp(tree.after ?? []);
   return labels;
 }
@@ -386,7 +406,7 @@ export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree>
     yield ["contextKeep", number];
     contexts.push(number);
   }
-  const labels = yield* onCore(t, buildCalls(tree, mountDriver), contexts);
+  const labels = yield* onCore(t, buildCalls(tree, mountDriver, fillMemory), contexts);
   return { contexts, labels };
 }
 
@@ -395,6 +415,15 @@ function* mountDriver(path: string, hooks: number): Generator<AnyCall, void, Res
   if (typeof type !== "number") throw new Error(`no driver ${DRIVER_NAME}: ${type}`);
   const result = yield { call: "sysMountNew", path, type };
   if (isError(result)) throw new Error(`no driver at ${path}: ${result}`);
+}
+
+/** Small pieces at the end, so that no page is left. */
+function* fillMemory(fd: number): Generator<AnyCall, void, Result> {
+  for (let offset = 0; ; ) {
+    const written = yield { call: "sysWrite", fd, offset, data: "x".repeat(60_000) };
+    if (typeof written !== "number") break;
+    offset += written;
+  }
 }
 
 /** Reads the final tree. */
@@ -408,13 +437,16 @@ export function dumpOnCore(t: ScratchThread, { contexts }: BuiltTree): CoreCalls
 export function modelOf(tree: Tree): { state: State; labels: Labels } {
   const model = modelRunner({ now: CLOCK });
   for (const context of tree.contexts) model.addContext(context);
-  const labels = readWith(model.run, buildCalls(tree, mountModelDriver));
+  const labels = readWith(model.run, buildCalls(tree, mountModelDriver, fillNothing));
   return { state: model.state, labels };
 }
 
 function* mountModelDriver(path: string, _hooks: number, contents: DriverContents): Generator<Call, void, Result> {
   yield { call: "sysMountNew", path, type: 1, contents };
 }
+
+/** The model's memory has no end. */
+function* fillNothing(): Generator<Call, void, Result> {}
 
 /** What a tree's driver shows. */
 export const contentsOf = (tree: Tree): DriverContents => tree.contents ?? TWIG;

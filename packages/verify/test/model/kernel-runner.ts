@@ -38,6 +38,7 @@ type KernelCall = Exclude<
   | ("sysChdir" | "sysUmask" | "sysOpen" | "sysClose")
   | ("sysChroot" | "sysMknod" | "sysLseek" | "sysTruncate" | "sysGetdents" | "sysFsync" | "sysSetacl" | "sysGetacl")
   | ("sysUtimens" | "sysFutimens" | "sysMount" | "sysMountNew" | "sysUmount" | "shrink" | "contextDestroy")
+  | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;
 
 /** A position for node:fs: null is the present one. */

@@ -1,0 +1,60 @@
+/**
+ * Operations of the death check alone: those that only one thread of a tree can make (it ends, or makes contexts that end with it), and
+ * long ones. Beside them a bystander makes the operations that all checks have.
+ */
+import { O_APPEND, O_CREAT, O_DIRECTORY, O_RDWR, O_WRONLY } from "../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall } from "../model/call.js";
+import { operation, operations } from "./operations.js";
+import { mkdir, open } from "./trees.js";
+
+const write = (fd: number, data: string, offset?: number): ProgramCall => ({
+  call: "sysWrite",
+  fd,
+  data,
+  ...(offset === undefined ? {} : { offset }),
+});
+const unlink = (path: string): ProgramCall => ({ call: "sysUnlink", path });
+const create: ProgramCall = { call: "contextCreate", uid: 1000, gid: 1000 };
+const closes: ProgramCall = { call: "threadCloses" };
+const end: ProgramCall = { call: "threadEnd" };
+const contextClose = (other: number, ctx = 0): ProgramCall => ({ call: "contextClose", other, ctx });
+
+const CATALOGUE: Record<string, Record<string, ProgramCall[][]>> = {
+  small: {
+    contextCreate: [[create], [create, mkdir("/o/x")]],
+    /** The descriptors of a thread that closes them at its end, and those of the context, which stay. */
+    end: [
+      [closes, open("/d/f", O_RDWR), end],
+      [open("/f", O_RDWR), closes, open("/o", O_DIRECTORY), open("/d/x", O_CREAT | O_RDWR), unlink("/d/x"), end],
+      [create, end],
+    ],
+    closes: [[closes, open("/d/f", O_RDWR), mkdir("/o/x")]],
+  },
+  mounts: {
+    end: [[closes, open("/m/f", O_RDWR), open("/b", O_DIRECTORY), end]],
+  },
+  closing: {
+    contextClose: [[contextClose(1)], [contextClose(1, 2)], [contextClose(2, 1)], [contextClose(1), contextClose(1)]],
+  },
+  places: { contextClose: [[contextClose(1)], [contextClose(2)]] },
+  pages: {
+    /** More than the window, at a place, at the position, and at the end. */
+    long: [
+      [write(3, "l".repeat(140_000), 100)],
+      [write(4, "m".repeat(70_000)), write(4, "n")],
+      [open("/g", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "o".repeat(66_000) }],
+    ],
+  },
+  full: {
+    /** No memory is left but that of names that are gone. */
+    givenBack: [[write(4, "p".repeat(20_000), 0)]],
+  },
+};
+
+/** All operations in which a thread dies. */
+export const deathOperations = [
+  ...operations,
+  ...Object.entries(CATALOGUE).flatMap(([tree, kinds]) =>
+    Object.entries(kinds).flatMap(([kind, list]) => list.map((calls) => operation(tree, kind, calls))),
+  ),
+];
