@@ -285,7 +285,10 @@ class Run {
     let n = from;
     if (meanwhile !== undefined) {
       for (const other of others)
-        for (n = from; n < all && !this.ended; n += step) this.#withBystander(fixture, operation, { n, all }, other);
+        for (n = from; n < all && !this.ended; n += step) {
+          this.#withBystander(fixture, operation, { n, all }, other);
+          this.#withWaiter(fixture, operation, { n, all }, other);
+        }
       return all;
     }
     for (; n < all && !this.ended; n += step) this.#death(fixture, operation, { n, all }, others);
@@ -401,7 +404,7 @@ class Run {
       const how = inTime ? "waits for the recovery" : "waits until its limit passes";
       this.failures.push({
         message: `${operation.tree}, ${operation.name}: dead before access ${n} of ${all}, ${fixture.crashPointName(where)}; ${other.name} ${how}\n  ${wrong}`,
-        replay: `--only ${JSON.stringify(operation.name)} --seed ${this.#seed}`,
+        replay: `--only ${JSON.stringify(operation.name)} --meanwhile ${JSON.stringify(other.name)}${this.#also} --seed ${this.#seed}`,
       });
     }
   }

@@ -278,6 +278,17 @@ export const WALK: Mutant[] = [
     ],
   },
   {
+    name: "a name is added after a miss though another thread's removal of it is not committed",
+    edits: [
+      {
+        file: "vfs/walk/lookup.ts",
+        from: "    if (!d && (create || !(parent.flags & D_COMPLETE))) d = dLookupSettled(parent, dir, nd.last, hl);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [meanwhile("driver stat: sysStat(path=/m/f)", "rename: sysRename(path=/m/f path2=/m/s/f")],
+  },
+  {
     name: "an uncommitted owner decides",
     edits: [
       {

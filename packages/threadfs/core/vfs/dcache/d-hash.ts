@@ -60,7 +60,8 @@ export function bucketHead(b: u32): usize {
   return <usize>(load<u32>(H_BUCKETS) + (b << 2));
 }
 
-function lockOf(hash: u32): usize {
+/** The lock of the chain that a hash belongs to. */
+export function chainLock(hash: u32): usize {
   return BUCKET_LOCKS + ((hash & (MIN_BUCKETS - 1)) << 6);
 }
 
@@ -71,17 +72,17 @@ function nullsMarker(b: u32): u32 {
 
 /** Takes the lock of the chain that a dentry's hash belongs to, for a caller that takes locks behind it before it inserts. */
 export function lockChain(d: Dentry): void {
-  lock(lockOf(<u32>d.hashLen));
+  lock(chainLock(<u32>d.hashLen));
 }
 
 export function unlockChain(d: Dentry): void {
-  unlock(lockOf(<u32>d.hashLen));
+  unlock(chainLock(<u32>d.hashLen));
 }
 
 /** Inserts a dentry into the chain of its hash. The caller owns its d_lock, or no other thread knows it. */
 export function hashInsert(d: Dentry): void {
   const hash = <u32>d.hashLen;
-  const l = lockOf(hash);
+  const l = chainLock(hash);
   lock(l);
   const b = bucketOf(hash, atomic.load<u32>(G_HASH_N));
   const head = bucketHead(b);
@@ -107,7 +108,7 @@ export function hashGrow(): void {
 /** Removes a dentry from its chain. Its `next` stays for readers that stand on it. The caller owns its d_lock. */
 export function hashRemove(d: Dentry): void {
   const hash = <u32>d.hashLen;
-  const l = lockOf(hash);
+  const l = chainLock(hash);
   lock(l);
   const head = bucketHead(bucketOf(hash, atomic.load<u32>(G_HASH_N)));
   let p = atomic.load<u32>(head);
@@ -139,7 +140,7 @@ function split(): void {
   if (n < load<u32>(H_MAX_BUCKETS)) {
     const low: u32 = 1 << (31 - clz<u32>(n));
     const from = n - low;
-    const l = lockOf(from);
+    const l = chainLock(from);
     lock(l);
     if (canSplit(from)) {
       writeSeqBegin(G_HASH_SEQ);

@@ -4,13 +4,14 @@
  *
  * Guarantees: dLookupRcu() stores nothing. Its result may be used only after the caller has checked the parent's
  * sequence, and may be referenced only by lockrefGetNotDead() followed by a check of the child's sequence. dLookup()
- * returns a miss only if there was a moment at which the name did not exist.
+ * returns a miss only if there was a moment at which the name did not exist, unless a thread dies while it removes the name:
+ * who adds the name then asks dLookupSettled().
  */
 
 import * as POINT from "../../../abi/points";
 import { driverCompare, putStoredName } from "../../fs/driver/hooks";
 import { corrupt } from "../../mem/bounds";
-import { lock, trySpinLock, unlock } from "../../mem/lock/lock";
+import { lock, tryLock, trySpinLock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGetNotDead, lockrefSet } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
@@ -18,7 +19,7 @@ import { sleepUs, spinFor, waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { G_HASH_N, G_HASH_SEQ, G_RENAME_LOCK, G_RENAME_SEQ, G_SPLIT_LOCK } from "../layout";
-import { bucketHead, bucketOf } from "./d-hash";
+import { bucketHead, bucketOf, chainLock } from "./d-hash";
 import { dget, dput } from "./dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_UNHASHED, Dentry, dentryName, INLINE_NAME } from "./dentry";
 
@@ -243,6 +244,49 @@ export function dLookup(parent: Dentry, dir: Inode, name: usize, hashLen: u64): 
   unlock(G_SPLIT_LOCK);
   unlock(G_RENAME_LOCK);
   return d;
+}
+
+/**
+ * Makes a miss of dLookup() certain, for a caller that is about to add the name and holds the directory's i_mutex: the dentry
+ * of the name, with a reference, or null. A dentry also leaves its chain without that mutex (dInvalidate(), dentryKill()), before
+ * the commit, and a death puts it back. Until then the dying thread holds the chain's lock.
+ */
+export function dLookupSettled(parent: Dentry, dir: Inode, name: usize, hashLen: u64): Dentry {
+  const hook = (parent.flags & D_OP_COMPARE) != 0;
+  let deadline: f64 = 0;
+  for (let n = 0; mayBeHashed(parent, name, hashLen, hook); n++) {
+    const d = dLookup(parent, dir, name, hashLen);
+    // A compare hook may tell names with one hash apart.
+    if (d || (hook && n != 0)) return d;
+    deadline = spinFor(deadline, chainLock(<u32>hashLen));
+  }
+  return noDentry();
+}
+
+/**
+ * Whether the chain has a dentry of this name; with a compare hook, of this hash. Under the chain's lock, where each removal is
+ * committed. d_lock comes before it, so it is only tried.
+ */
+function mayBeHashed(parent: Dentry, name: usize, hashLen: u64, hook: bool): bool {
+  const mask = hashMask(parent);
+  const chain = chainLock(<u32>hashLen);
+  let found = false;
+  lock(chain);
+  let p = chainHead(hashLen);
+  for (let n = 0; p != 0 && !(p & 1) && !found; n++) {
+    if (n == CHAIN_MAX) corrupt(p);
+    const d = changetype<Dentry>(<usize>p);
+    if (((d.hashLen ^ hashLen) & mask) == 0 && d.parent == parent) {
+      found = hook || !tryLock(d.lockref);
+      if (!found) {
+        found = !(d.flags & D_UNHASHED) && bytesEqual(dentryName(d), name, <u32>(hashLen >> 32));
+        unlock(d.lockref);
+      }
+    }
+    p = d.next;
+  }
+  unlock(chain);
+  return found;
 }
 
 /** dget_parent(): the parent with a reference. */

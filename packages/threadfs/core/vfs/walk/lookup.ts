@@ -14,10 +14,10 @@ import { hashLen } from "../../mem/hash";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { count } from "../../mem/thread";
-import { waitFor } from "../../mem/wait";
+import { spinFor, waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { dSpliceAlias, ERESTARTNOINTR, spliceBusy, spliceError } from "../dcache/d-alias";
-import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq } from "../dcache/d-lookup";
+import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq, dLookupSettled } from "../dcache/d-lookup";
 import { dUpdateNameCase } from "../dcache/d-move";
 import { dAdd, dAlloc, dDrop, dentryModeChanged, dput } from "../dcache/dcache";
 import { D_COMPLETE, D_OP_COMPARE, D_OP_REVALIDATE, Dentry } from "../dcache/dentry";
@@ -108,14 +108,18 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const parent = nd.dentry;
   const dir = nd.inode;
   const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
-  let d = dLookup(parent, dir, nd.last, hl);
-  if (d && d.flags & D_OP_REVALIDATE) {
+  let d: Dentry;
+  for (let deadline: f64 = 0; ; ) {
+    d = dLookup(parent, dir, nd.last, hl);
+    // Where all names are in the cache, a miss matters only to who adds the name.
+    if (!d && (create || !(parent.flags & D_COMPLETE))) d = dLookupSettled(parent, dir, nd.last, hl);
+    if (!d || !(d.flags & D_OP_REVALIDATE)) break;
     const r = revalidate(nd, d);
     if (r > 0) return d;
-    // Stale: ask the file system.
     dput(d);
     if (r < 0) return errDentry(nd, r);
-    d = changetype<Dentry>(0);
+    // Stale, and dropped by this thread, or by one that may still die: looks again, and then asks the file system.
+    deadline = spinFor(deadline, parent.lockref);
   }
   // A new file gets the spelling of its creator: a negative dentry takes it on, or is dropped if the length differs.
   if (d && create && !d.inode && parent.flags & D_OP_COMPARE && !dUpdateNameCase(d, nd.last, nd.lastLen)) {
