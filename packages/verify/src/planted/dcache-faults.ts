@@ -230,8 +230,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (r < 0) return errDentry(nd, r);\n    d = changetype<Dentry>(0);\n  }\n  // A new file",
-        to: "    return errDentry(nd, r < 0 ? r : -ENOENT);\n  }\n  // A new file",
+        from: "    if (r < 0) return errDentry(nd, r);\n    // Stale, and dropped",
+        to: "    return errDentry(nd, r < 0 ? r : -ENOENT);\n    // Stale, and dropped",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 4:")],

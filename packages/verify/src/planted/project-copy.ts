@@ -26,7 +26,14 @@ const COPIED = [
 /** The Node.js of the tests' oracle: 200 MB, which the copy has as a link. */
 const ORACLE = join("packages", "oracle", "node_modules");
 /** Left out of the copy: the files of a core, and files that no check reads. */
-const LEFT_OUT = [join(LIBRARY, "core"), KEPT_DIR, ORACLE, join("packages", "bench")];
+const LEFT_OUT = [
+  join(LIBRARY, "core"),
+  KEPT_DIR,
+  ORACLE,
+  join("packages", "bench"),
+  // 1.2 GB, where the hosts are installed.
+  join("packages", "hosts", "node_modules"),
+];
 const leftOut = (path: string) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
 /** A core's binaries in the project: the shipping one, the debug build, and the one with names for its checks. */
 const DEBUG = join(LIBRARY, "build", "core.debug.wasm");
