@@ -62,6 +62,8 @@ export interface ContextOptions {
   groups?: number[];
   umask?: number;
   caps?: number;
+  /** ".." stays in its root (RESOLVE_IN_ROOT). */
+  inRoot?: boolean;
 }
 
 /** A model that takes calls one after the other. */
@@ -71,10 +73,11 @@ export function modelRunner({ now = 0 } = {}) {
     state,
     run: (call: Call): Result => runCall(state, call),
     /** Adds a context with root and working directory of context 0. @returns its number */
-    addContext({ uid, gid, groups = [], umask = 0o022, caps = uid === 0 ? ALL_CAPS : 0 }: ContextOptions): number {
+    addContext({ uid, gid, groups = [], umask = 0o022, inRoot = false, ...given }: ContextOptions): number {
+      const { caps = uid === 0 ? ALL_CAPS : 0 } = given;
       const { root, cwd } = get(state.contexts, 0);
       const ctx = state.contexts.size;
-      state.contexts.set(ctx, { uid, gid, groups, umask, caps, root, cwd, fds: {} });
+      state.contexts.set(ctx, { uid, gid, groups, umask, caps, root, cwd, fds: {}, ...(inRoot ? { inRoot } : {}) });
       return ctx;
     },
   };

@@ -87,6 +87,8 @@ export interface Context {
   caps: number;
   root: Path;
   cwd: Path;
+  /** ".." stays in its root. */
+  inRoot?: boolean;
   /** Descriptor -> number of an open file. */
   fds: Record<number, number>;
   /** The operation of the thread with which it ends. */

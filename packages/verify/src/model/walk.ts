@@ -211,13 +211,17 @@ function uppermostBelow(s: State, d: number): number | undefined {
   return top;
 }
 
-/** "..": never above the root, up over mounts, and not out of a bind mount whose directory was moved away. */
+/**
+ * "..": never above the root, up over mounts, and not out of a bind mount whose directory was moved away. In a context that stays in
+ * its root it leads nowhere else, whatever has been moved.
+ */
 function* dotdot(me: Me, nd: Nameidata, at: Place, slot: number): Steps<Path | string> {
   const root = yield* rootOf(me, nd);
   const isRoot = ({ mnt, d }: Path) => mnt === root.mnt && d === root.d;
   if (isRoot(at)) return at;
   const from = yield* step((s): Path | { stay: true } => {
     let { mnt, d } = at;
+    if (d === get(s.mounts, mnt).root && !mayBeAt(s, me, at, root)) return { stay: true };
     while (d === get(s.mounts, mnt).root) {
       const m = get(s.mounts, mnt);
       if (m.parent === 0) return { stay: true };
@@ -230,8 +234,21 @@ function* dotdot(me: Me, nd: Nameidata, at: Place, slot: number): Steps<Path | s
   });
   if ("stay" in from) return at;
   const up = yield* step((s) => get(s.dentries, from.d).parent);
+  const allowed = yield* step((s) => mayBeAt(s, me, { mnt: from.mnt, d: up }, root));
+  if (!allowed) return from.mnt === at.mnt ? at : "ENOENT";
   const connected = yield* step((s) => isBelow(s, up, get(s.mounts, from.mnt).root));
   return connected ? { mnt: from.mnt, d: up } : "ENOENT";
+}
+
+/** Whether ".." may lead there: anywhere, or, in a context that stays in its root, to the root and below it. */
+function mayBeAt(s: State, me: Me, { mnt, d }: Path, root: Path): boolean {
+  if (get(s.contexts, me.ctx).inRoot !== true) return true;
+  for (let at = { mnt, d }; ; ) {
+    if (at.mnt === root.mnt) return isBelow(s, at.d, root.d);
+    const m = get(s.mounts, at.mnt);
+    if (m.parent === 0) return false;
+    at = { mnt: m.parent, d: m.point };
+  }
 }
 
 /** Down onto the mounts that stand here, one mount a step. */

@@ -1,5 +1,5 @@
 /** Faults in contexts: who they are, what they may do, their numbers, their roots, and their ends. */
-import { death, tests } from "./detectors.js";
+import { death, pair, tests } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 export const CONTEXTS: Mutant[] = [
@@ -148,7 +148,33 @@ export const CONTEXTS: Mutant[] = [
         to: "",
       },
     ],
-    caughtBy: [tests("walk/in-root")],
+    caughtBy: [pair("confined@sysStat(path=../f || sysRename(path=/s/b path2=/o/b"), tests("walk/in-root")],
+  },
+  {
+    name: "'..' asks whether the directory is below the context's root, in place of where it leads",
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "  if (inRoot(nd) && isUnderRoot(nd, nd.mnt, parent, true) != 1) {\n",
+        to: "  if (inRoot(nd) && isUnderRoot(nd, nd.mnt, from, true) != 1) {\n",
+      },
+      {
+        file: "vfs/walk/step.ts",
+        from: "  const parent = dgetParent(nd.dentry);\n  tracepoint(POINT.DOTDOT, nd.dentry_, parent.at);\n",
+        to: "",
+      },
+      {
+        file: "vfs/walk/step.ts",
+        from: "  if (pathConnected(nd.mnt, parent, true) == 1) return parent;\n",
+        to: "  const parent = dgetParent(nd.dentry);\n  if (pathConnected(nd.mnt, parent, true) == 1) return parent;\n",
+      },
+      {
+        file: "vfs/walk/step.ts",
+        from: "    dput(parent);\n    // Behind a mount point",
+        to: "    // Behind a mount point",
+      },
+    ],
+    caughtBy: [pair("confined@sysStat(path=up || move"), tests("walk/in-root")],
   },
   {
     name: "'..' leaves a mount that was moved out of the context's root",

@@ -15,6 +15,7 @@ import {
   MS_NOEXEC,
   MS_RDONLY,
   OF_MAKER,
+  RESOLVE_IN_ROOT,
   SCRATCH,
   STAT,
   THREAD_CLOSES,
@@ -235,9 +236,9 @@ export function finish(t: ScratchThread, { call }: { call: string }, r: number):
 /** The call that makes a context from context 0. */
 export function beginContext(
   t: ScratchThread,
-  { uid, gid, groups = [], umask = 0o022, caps = -1 }: ContextOptions,
+  { uid, gid, groups = [], umask = 0o022, caps = -1, inRoot = false }: ContextOptions,
 ): CoreCall {
   const view = scratchView(t, SCRATCH.IO);
   for (const [n, group] of groups.entries()) view.setUint32(n * 4, group, true);
-  return ["contextCreate", 0, uid, gid, umask, groups.length, caps, 0];
+  return ["contextCreate", 0, uid, gid, umask, groups.length, caps, inRoot ? RESOLVE_IN_ROOT : 0];
 }

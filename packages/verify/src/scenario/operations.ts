@@ -23,6 +23,7 @@ import { callsMade, isRepeated, resolveCall } from "../model/call-sequence.js";
 import type { TreeDump } from "../model/tree-dump.js";
 import { defined } from "../support/defined.js";
 import { CLOSING } from "./closing.js";
+import { CONFINED } from "./confined.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import {
@@ -199,6 +200,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     looks: [[stat("/m/f"), stat("/n/f")]],
   },
   closing: CLOSING,
+  confined: CONFINED,
   split: SPLIT,
   splitEmpty: SPLIT,
   prefixes: {

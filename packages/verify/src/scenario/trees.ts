@@ -270,6 +270,24 @@ export const TREES: Record<string, Tree> = {
       { ...open("/d/e", O_DIRECTORY), ctx: 1 },
     ],
   },
+  /** A context that stays in its root, whose working directory is two levels below it; a mount in the root. */
+  confined: {
+    contexts: [{ uid: 0, gid: 0, inRoot: true }],
+    setup: [
+      mkdir("/o"),
+      ...file("/o/f", "outside"),
+      mkdir("/s"),
+      ...file("/s/f", "inside"),
+      mkdir("/s/m"),
+      mount("/s/m"),
+      mkdir("/s/b"),
+      ...file("/s/b/f", "two"),
+      mkdir("/s/b/in"),
+      symlink("../../f", "/s/b/in/up"),
+      { call: "sysChroot", path: "/s", ctx: 1 },
+      { call: "sysChdir", path: "/b/in", ctx: 1 },
+    ],
+  },
   /** Contents at the edge of their shape: a tree of pages whose node is nearly full, a block that is. Both open. */
   pages: {
     contexts: [],
