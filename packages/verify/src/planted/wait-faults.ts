@@ -57,7 +57,7 @@ export const WAITS: Mutant[] = [
   },
   {
     name: "a call that has happened throws when what is left of it waits for too long",
-    edits: [{ file: "vfs/recovery/outcome.ts", from: "  outcome = result;\n", to: "" }],
+    edits: [{ file: "vfs/recovery/outcome.ts", from: "  if (!Number.isNaN(result)) outcome = result;\n", to: "" }],
     caughtBy: [tests("unit/mem/waiting")],
   },
   {

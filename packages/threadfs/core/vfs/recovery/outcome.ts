@@ -11,9 +11,9 @@
 /** NaN: the present call has not happened. */
 export let outcome: f64 = NaN;
 
-/** The present call has happened, with this result, whatever follows. */
+/** The present call has happened, with this result, whatever follows. NaN: a part of it has, which decides nothing. */
 export function happened(result: f64): void {
-  outcome = result;
+  if (!Number.isNaN(result)) outcome = result;
 }
 
 /** The call has ended. */

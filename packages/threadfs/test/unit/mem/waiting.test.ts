@@ -265,7 +265,7 @@ const CHANGES: Record<string, (vfs: Vfs) => () => unknown> = {
   chdir: (vfs) => () => vfs.chdir("/d"),
   context: (vfs) => () => void vfs.context({ groups: [1, 2, 3] }),
   "close a context": (vfs) => {
-    const context = vfs.context({ groups: [1, 2, 3] });
+    const context = vfs.context({ groups: [1, 2, 3], cwd: "/d" });
     return () => context.close();
   },
   mount: (vfs) => () => vfs.mount(null, "/n", "tmpfs"),
