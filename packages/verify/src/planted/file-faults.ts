@@ -114,6 +114,11 @@ export const FILES: Mutant[] = [
     caughtBy: [death("pages truncate: sysTruncate(path=/g"), fsck(), torture()],
   },
   {
+    name: "the redo record of a write is cleared although its transaction may be rolled back",
+    edits: [{ file: "fs/tmpfs/data.ts", from: "  set32(w, 0);\n", to: "  store<u32>(w, 0);\n" }],
+    caughtBy: [death("small write: sysWrite(fd=4")],
+  },
+  {
     name: "a block is freed before the new one is linked",
     edits: [
       {
