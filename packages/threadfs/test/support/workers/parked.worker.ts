@@ -24,5 +24,6 @@ try {
   const { code, message } = error as NodeJS.ErrnoException;
   result = code === undefined ? { message } : { code, message };
 }
-parentPort?.postMessage(result);
+// First: the test terminates the worker when it has the result, and nobody reports an end in the middle of a detach.
 vfs.close();
+parentPort?.postMessage(result);
