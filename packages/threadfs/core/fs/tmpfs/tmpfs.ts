@@ -70,9 +70,17 @@ function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
 
 /**
  * Creates a file, directory, special file or link (with `body`) under a negative, unhashed dentry. Allocates before it
- * changes anything, so that -ENOSPC changes nothing. The caller then grows the table of names.
+ * changes anything, so that -ENOSPC changes nothing. `result`: what the call then returns; NaN: it has more to do.
  */
-export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
+export function tmpfsCreate(
+  c: Context,
+  parent: Dentry,
+  d: Dentry,
+  mode: u32,
+  body: usize,
+  bodyLen: u32,
+  result: f64,
+): i32 {
   const dir = parent.inode;
   let text: usize = 0;
   if (body != 0) {
@@ -101,6 +109,8 @@ export function tmpfsCreate(c: Context, parent: Dentry, d: Dentry, mode: u32, bo
   addEntry(parent, d, i, t);
   if (isDir) addLinks(dir, 1, t);
   txEnd();
+  happened(result);
+  hashGrow();
   return 0;
 }
 

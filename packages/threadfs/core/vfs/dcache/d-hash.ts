@@ -70,15 +70,6 @@ function nullsMarker(b: u32): u32 {
   return (b << 1) | 1;
 }
 
-/** Takes the lock of the chain that a dentry's hash belongs to, for a caller that takes locks behind it before it inserts. */
-export function lockChain(d: Dentry): void {
-  lock(chainLock(<u32>d.hashLen));
-}
-
-export function unlockChain(d: Dentry): void {
-  unlock(chainLock(<u32>d.hashLen));
-}
-
 /** Inserts a dentry into the chain of its hash. The caller owns its d_lock, or no other thread knows it. */
 export function hashInsert(d: Dentry): void {
   const hash = <u32>d.hashLen;

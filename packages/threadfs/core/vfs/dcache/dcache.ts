@@ -31,7 +31,7 @@ import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, kmallocSpace, makeSpace, retire } from "../recovery/reclaim";
-import { hashGrow, hashInsert, hashRemove, lockChain, unlockChain } from "./d-hash";
+import { chainLock, hashGrow, hashInsert, hashRemove } from "./d-hash";
 import { lruAdd, lruRemove, lruUnlink } from "./d-lru";
 import {
   D_CANT_MOUNT,
@@ -178,7 +178,8 @@ function bindInode(d: Dentry, i: Inode): void {
  */
 function bindDirectory(d: Dentry, i: Inode): bool {
   // The caller hashes the dentry in the same transaction, and chain locks come before i_lock.
-  lockChain(d);
+  const chain = chainLock(<u32>d.hashLen);
+  lock(chain);
   lock(i.lock);
   const isFirst = i.alias == 0;
   if (isFirst) {
@@ -186,7 +187,7 @@ function bindDirectory(d: Dentry, i: Inode): bool {
     i.alias = <u32>d.at;
   }
   unlock(i.lock);
-  unlockChain(d);
+  unlock(chain);
   return isFirst;
 }
 

@@ -43,7 +43,7 @@ import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
 import { tmpfsTmpfile } from "../../fs/tmpfs/tmpfs";
 import * as host from "../../host";
-import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
+import { mutexUnlock } from "../../mem/lock/lock";
 import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dAlloc, dget, dput } from "../dcache/dcache";
@@ -87,7 +87,7 @@ import {
   getUnusedFd,
   putUnusedFd,
 } from "./file";
-import { driverTruncate, truncateLocked } from "./read-write";
+import { truncateInode } from "./read-write";
 
 /** build_open_flags(): what openat(2) checks before it looks at the path. 0 or -errno. */
 export function checkOpenFlags(flags: u32): i32 {
@@ -304,9 +304,7 @@ function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   // Files of tmpfs take O_DIRECT (FMODE_CAN_ODIRECT), directories do not.
   if (flags & O_DIRECT && i.isDir) return -EINVAL;
   if (flags & O_TRUNC && !(nd.state & ND_CREATED) && i.isReg) {
-    mutexLock(i.mutex);
-    const err = i.mode & I_DRIVER ? driverTruncate(i, 0, NaN) : truncateLocked(nd.ctx, i, 0, NaN);
-    mutexUnlock(i.mutex);
+    const err = truncateInode(nd.ctx, i, 0, NaN);
     if (err != 0) return err;
   }
   mntget(nd.mnt);

@@ -204,30 +204,30 @@ export function doFtruncate(c: Context, fd: i32, size: f64): i32 {
   const i = f.inode;
   let r: i32;
   if (!(f.mode & FMODE_WRITE) || !i.isReg) r = -EINVAL;
-  else r = truncateInode(c, i, size);
+  else r = truncateInode(c, i, size, 0);
   fput(f);
   return r;
 }
 
-/** do_truncate(). The caller has checked permission. */
-export function truncateInode(c: Context, i: Inode, size: f64): i32 {
+/** do_truncate(). The caller has checked permission. `result`: what the call then returns; NaN: it has more to do. */
+export function truncateInode(c: Context, i: Inode, size: f64, result: f64): i32 {
   if (!(size >= 0)) return -EINVAL;
   if (size > <f64>MAX_FILE_SIZE) return -EFBIG;
   mutexLock(i.mutex);
-  const r = i.mode & I_DRIVER ? driverTruncate(i, size, 0) : truncateLocked(c, i, <i64>size, 0);
+  const r = i.mode & I_DRIVER ? driverTruncate(i, size, result) : truncateLocked(c, i, <i64>size, result);
   mutexUnlock(i.mutex);
   return r;
 }
 
-/** Under i_mutex. `result`: what the call then returns; NaN: it has more to do. */
-export function truncateLocked(c: Context, i: Inode, size: i64, result: f64): i32 {
+/** Under i_mutex. */
+function truncateLocked(c: Context, i: Inode, size: i64, result: f64): i32 {
   removeSuid(c, i);
   tmpfsTruncate(i, size, result);
   return 0;
 }
 
-/** The same for a file of a driver. */
-export function driverTruncate(i: Inode, size: f64, result: f64): i32 {
+/** Under i_mutex. */
+function driverTruncate(i: Inode, size: f64, result: f64): i32 {
   if (!(i.sb.hooks & HOOK.SETATTR)) return -EOPNOTSUPP;
   const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>ATTR_SIZE, size, 0);
   if (r == 0) happened(result);

@@ -12,7 +12,6 @@ import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../abi/mode";
 import { driverCreate } from "../../fs/driver/hooks";
 import { tmpfsCreate } from "../../fs/tmpfs/tmpfs";
 import { lock, mutexUnlock, unlock } from "../../mem/lock/lock";
-import { hashGrow } from "../dcache/d-hash";
 import { dDropLocked, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
 import { D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
 import { discardInode, igetDriver, iput, newInode } from "../inode/icache";
@@ -54,24 +53,15 @@ export function donePathCreate(nd: Nameidata, d: Dentry): void {
   pathPut(nd);
 }
 
-/** The file is there: for an open that is not all, it goes on to a descriptor. */
-function created(nd: Nameidata): void {
-  if (!(nd.flags & LOOKUP_OPEN)) happened(0);
-}
-
 /**
  * Creates the file that `mode` describes under a negative dentry. Permission has been checked. Under the directory's
  * i_mutex.
  */
 export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
   const sb = nd.dentry.sb;
-  if (sb.driver == 0) {
-    const r = tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen);
-    if (r != 0) return r;
-    created(nd);
-    hashGrow();
-    return 0;
-  }
+  // An open goes on to a descriptor.
+  const result: f64 = nd.flags & LOOKUP_OPEN ? NaN : 0;
+  if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen, result);
   if (!(sb.hooks & HOOK.CREATE)) return -EPERM;
   // Allocates the inode first: a file that the driver has created cannot be undone for lack of memory.
   const spare = newInode(sb, mode, 0, 0);
@@ -83,7 +73,7 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
     discardInode(spare);
     return err;
   }
-  created(nd);
+  happened(result);
   const i = igetDriver(sb, spare);
   lock(d.lockref);
   setFlags(d, 0, D_DRIVER_PENDING);
