@@ -7,10 +7,10 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import fc from "fast-check";
 import { defined } from "../../../cli/dist/support/defined.js";
+import { HANG_MS } from "../../../verify/dist/support/hang.js";
 import type { Vfs } from "../../dist/src/index.js";
 import { type Listing, listing, type Outcome } from "../conformance/support/outcome.js";
 import { openOurs, type Target } from "../conformance/support/targets.js";
-import { HANG_MS } from "../support/hang.js";
 import { asReply, type Oracle, openOracle } from "../support/oracle/oracle.js";
 import { type Player, players } from "../support/oracle/players.js";
 

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { defined } from "../../../cli/dist/support/defined.js";
+import { until } from "../../../verify/dist/support/hang.js";
 import { POINT, RENAME_EXCHANGE } from "../../dist/abi/abi.js";
 import { G_EPOCH } from "../../dist/generated/core-layout.js";
 import type { VfsHandle } from "../../dist/src/index.js";
 import { objectDriver } from "../support/drivers/object-driver.js";
 import { codeOf } from "../support/errors.js";
-import { until } from "../support/hang.js";
 import { atEveryPoint, mountDriverAt, RACE_MS, setUp, shippedTree } from "../support/interleavings.js";
 import { rawCore } from "../support/raw-core.js";
 import { type ThreadBody, threads } from "../support/threads.js";

@@ -12,6 +12,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { isNearEnd, setCountersNearEnd } from "../../../verify/dist/fsck/near-end.js";
+import { HANG_MS } from "../../../verify/dist/support/hang.js";
 import type { POINT } from "../../dist/abi/abi.js";
 import {
   attachVfs,
@@ -24,7 +25,6 @@ import {
 } from "../../dist/src/index.js";
 import { counterGrowth } from "./counters.js";
 import { DEBUG_CORE } from "./debug-core.js";
-import { HANG_MS } from "./hang.js";
 import { type HookedVfs, PointHooks, type TestScope } from "./hooked-vfs.js";
 import { sourceOf, type WorkerBody } from "./worker-body.js";
 

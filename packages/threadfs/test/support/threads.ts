@@ -6,10 +6,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
+import { HANG_MS } from "../../../verify/dist/support/hang.js";
 import type { Context } from "../../dist/src/api/context.js";
 import type { Vfs, VfsHandle } from "../../dist/src/index.js";
 import type { objectDriver } from "./drivers/object-driver.js";
-import { HANG_MS } from "./hang.js";
 import type { TestScope, walkerOf } from "./hooked-vfs.js";
 import type { RawCore } from "./raw-core.js";
 import { sourceOf, type WorkerBody } from "./worker-body.js";

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { MAX_THREADS, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../../verify/dist/arena/layout.js";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
+import { HANG_MS } from "../../../verify/dist/support/hang.js";
 import { Attachment } from "../../dist/src/bridge/attachment.js";
 import {
   type CreateOptions,
@@ -16,7 +17,6 @@ import {
 } from "../../dist/src/index.js";
 import { DEBUG_CORE } from "../support/debug-core.js";
 import { codeOf } from "../support/errors.js";
-import { HANG_MS } from "../support/hang.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import type { DyingWorkerData, Overflowed } from "./dying.worker.js";
 import type { PortWorkerData } from "./port.worker.js";

@@ -4,10 +4,10 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
+import { until } from "../../../verify/dist/support/hang.js";
 import { MAX_THREADS } from "../../dist/abi/abi.js";
 import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
-import { until } from "../support/hang.js";
 import type { Ending, EndingWorkerData } from "./ending.worker.js";
 
 const WORKER = new URL("./ending.worker.js", import.meta.url);

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
+import { HANG_MS, until } from "../../../verify/dist/support/hang.js";
 import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
-import { HANG_MS, until } from "../support/hang.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import type { LocksWorkerData } from "./locks.worker.js";
 

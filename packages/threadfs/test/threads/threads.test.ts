@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
+import { HANG_MS } from "../../../verify/dist/support/hang.js";
 import { createVfs, type FsSync, type Vfs } from "../../dist/src/index.js";
-import { HANG_MS } from "../support/hang.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import type { BusyKind, BusyRequest, BusyWorkerData } from "./busy.worker.js";
 

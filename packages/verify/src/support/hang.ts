@@ -1,6 +1,9 @@
 /** Waiting for other threads: for what happens, without a verdict on how fast they are. */
 
-/** The longest time that a check waits for another thread, in milliseconds: it ends a check that hangs. A busy machine may take long for little. */
+/**
+ * The longest time that a check or a test waits for another thread or process, in milliseconds: it ends one that hangs. On a busy machine
+ * a thread may take long for little, so that no shorter limit says anything about the thread.
+ */
 export const HANG_MS = 600_000;
 /** The interval between two looks at what is waited for. */
 const POLL_MS = 2;
@@ -10,7 +13,7 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** Waits until it is so. @throws Error when that has hung */
-export async function until(done: () => boolean, what: string): Promise<void> {
+export async function until(done: () => boolean, what = "what is waited for"): Promise<void> {
   const end = performance.now() + HANG_MS;
   while (!done()) {
     if (performance.now() > end) throw new Error(`${what}: hangs`);

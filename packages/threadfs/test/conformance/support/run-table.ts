@@ -1,7 +1,7 @@
 /** In the oracle's process: runs all cases of a table on the kernel. */
 import { fork } from "node:child_process";
 import { defined } from "../../../../cli/dist/support/defined.js";
-import { HANG_MS } from "../../support/hang.js";
+import { HANG_MS } from "../../../../verify/dist/support/hang.js";
 import type { PlacedRequest } from "../../support/oracle/oracle.js";
 import type { Case, Credentials } from "./case.js";
 import type { Outcomes, Request } from "./other-user.js";

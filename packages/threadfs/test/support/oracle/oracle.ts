@@ -6,7 +6,7 @@
  */
 import { fork } from "node:child_process";
 import { kernelPlace } from "../../../../tools/dist/kernel-place.js";
-import { HANG_MS } from "../hang.js";
+import { HANG_MS } from "../../../../verify/dist/support/hang.js";
 
 /** A request: a table of the conformance suite, a test file whose work runs on both sides, or one of its players. */
 export type OracleRequest =
