@@ -326,7 +326,7 @@ export class Attachment implements HookOwner, Watcher {
    * @throws Error ERR_THREADFS_PANIC, ERR_THREADFS_TIMEOUT
    */
   poison(cause: unknown): never {
-    if (cause === this.#timeout && cause !== undefined) {
+    if (this.#isTimeout(cause)) {
       this.#abandon();
       throw cause;
     }
@@ -340,16 +340,16 @@ export class Attachment implements HookOwner, Watcher {
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core panicked in this thread: ${message}`, { cause });
   }
 
+  #isTimeout(cause: unknown): boolean {
+    return cause === this.#timeout && cause !== undefined;
+  }
+
   /** Ends a call that has thrown: by its result, if it has happened and only the rest of it waited too long. @throws Error as poison() */
   #leave(cause: unknown): number {
-    if (cause === this.#timeout && cause !== undefined) {
-      const outcome = this.unguarded.callOutcome();
-      if (!Number.isNaN(outcome)) {
-        this.#abandon();
-        return outcome;
-      }
-    }
-    return this.poison(cause);
+    const outcome = this.#isTimeout(cause) ? this.unguarded.callOutcome() : Number.NaN;
+    if (Number.isNaN(outcome)) return this.poison(cause);
+    this.#abandon();
+    return outcome;
   }
 
   /**

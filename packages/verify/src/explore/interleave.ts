@@ -15,8 +15,7 @@ import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { COUNTERS, isNearEnd } from "../fsck/near-end.js";
 import { coreProgram } from "../machine/program.js";
 import { type OperationSet, type Pair, pairs, triples } from "../scenario/operations.js";
-import { defineCheck, endOfRun, type Failure, type Outcome, type RunInput } from "../support/check.js";
-import { UNLIMITED } from "../support/command-line.js";
+import { defineCheck, endOfPart, endOfRun, type Failure, type Outcome, type RunInput } from "../support/check.js";
 import { defined } from "../support/defined.js";
 import { notEmpty, UsageError } from "../support/usage-error.js";
 import { caseId, Harnesses, matchesPair, matchesSet, pairName, pairSet, replayCase } from "./cases.js";
@@ -140,7 +139,7 @@ class Run {
     // In every other set the next poll of the slots is near: memory is freed and used again while the operations run.
     const polls = tally.sets % 2 === 1;
     const harness = this.#harnesses.of(tree, { threads: ops.length, polls });
-    const deadline = till === UNLIMITED ? till : Math.min(till, performance.now() + part.each * 1000);
+    const deadline = endOfPart(till, part.each * 1000);
     const found =
       part.bound > 0
         ? harness.explore(ops, { bound: part.bound, deadline })

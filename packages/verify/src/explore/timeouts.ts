@@ -18,8 +18,7 @@
 import { randomBelow, shuffled } from "../../../cli/dist/support/random.js";
 import { coreProgram } from "../machine/program.js";
 import { type Pair, pairs } from "../scenario/operations.js";
-import { defineCheck, endOfRun, type Failure, type Outcome, type RunInput } from "../support/check.js";
-import { UNLIMITED } from "../support/command-line.js";
+import { defineCheck, endOfPart, endOfRun, type Failure, type Outcome, type RunInput } from "../support/check.js";
 import { defined } from "../support/defined.js";
 import { notEmpty } from "../support/usage-error.js";
 import { caseId, Harnesses, matchesPair, pairName, replayCase } from "./cases.js";
@@ -135,7 +134,7 @@ export async function run(options: TimeoutsOptions): Promise<Outcome> {
       // In every other pair the next poll of the slots is near: memory is freed and used again while the operations run.
       const setting = { spins: true, polls: tally.pairs % 2 === 1 };
       const ops = [a, b];
-      const deadline = end === UNLIMITED ? end : Math.min(end, performance.now() + part.each * 1000);
+      const deadline = endOfPart(end, part.each * 1000);
       const focus = all ? {} : { focus: new Waits() };
       const found = harnesses.of(tree, setting).explore(ops, { bound: part.bound, deadline, ...focus });
       const name = pairName({ tree, a, b });

@@ -303,7 +303,7 @@ const ATTACHMENTS: Mutant[] = [
     edits: [
       {
         file: ATTACHMENT,
-        from: "    if (cause === this.#timeout && cause !== undefined) {\n      this.#abandon();\n      throw",
+        from: "    if (this.#isTimeout(cause)) {\n      this.#abandon();\n      throw",
         to: "    if (cause === this.#timeout && cause === undefined) {\n      this.#abandon();\n      throw",
       },
     ],

@@ -18,8 +18,7 @@ import type { Program, ProgramSite } from "../machine/machine.js";
 import { coreProgram } from "../machine/program.js";
 import { type Side, VectorClocks } from "../machine/vector-clocks.js";
 import { type OperationSet, operations, pairs, type TreeOperation, triples } from "../scenario/operations.js";
-import { defineCheck, endOfRun, nothingChecked, type Outcome, type RunInput } from "../support/check.js";
-import { UNLIMITED } from "../support/command-line.js";
+import { defineCheck, endOfPart, endOfRun, nothingChecked, type Outcome, type RunInput } from "../support/check.js";
 import { notEmpty } from "../support/usage-error.js";
 import { ALLOWED, type Allowed } from "./allowed-races.js";
 
@@ -179,7 +178,7 @@ class Run {
   }
 
   pair(set: OperationSet, bound: number, end: number): void {
-    const deadline = deadlineOf(end);
+    const deadline = endOfPart(end, EACH_MS);
     this.#runSet(set, this.counted.pairs % 2 === 1, (harness, ops) =>
       harness.explore(ops, { bound, deadline, maxFailures: Number.POSITIVE_INFINITY, races: true }),
     );
@@ -190,7 +189,7 @@ class Run {
     const options = {
       seed: seed + this.counted.triples,
       maxRuns: TRIPLE_RUNS,
-      deadline: deadlineOf(end),
+      deadline: endOfPart(end, EACH_MS),
       maxFailures: Number.POSITIVE_INFINITY,
       races: true,
     };
@@ -217,9 +216,6 @@ class Run {
     return { ok: failures.length === 0, explored, failures };
   }
 }
-
-/** When the exploration of one set ends, in a run that ends then. */
-const deadlineOf = (end: number): number => (end === UNLIMITED ? end : Math.min(end, performance.now() + EACH_MS));
 
 export async function run(
   options: RacesOptions,

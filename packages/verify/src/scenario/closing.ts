@@ -98,10 +98,11 @@ const SUPERUSERS: Record<string, ProgramCall[]> = {
   destroy: [{ call: "contextDestroy" }],
 };
 
-const of = (ctx: number, kinds: Record<string, ProgramCall[]>) =>
+/** The same calls, made by a context. */
+export const inContext = (ctx: number, kinds: Record<string, ProgramCall[]>): Record<string, ProgramCall[]> =>
   Object.fromEntries(Object.entries(kinds).map(([kind, calls]) => [kind, calls.map((call) => ({ ...call, ctx }))]));
 
-const [users, superusers] = [of(1, USERS), of(2, SUPERUSERS)];
+const [users, superusers] = [inContext(1, USERS), inContext(2, SUPERUSERS)];
 
 export const CLOSING: Record<string, ProgramCall[]> = {
   ...users,

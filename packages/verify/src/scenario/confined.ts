@@ -4,10 +4,9 @@
  */
 import { O_DIRECTORY, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../model/call.js";
+import { inContext } from "./closing.js";
 
-/** The number of the confined context. */
-const CTX = 1;
-
+/** Calls of the user, whose context is confined. */
 const USERS: Record<string, ProgramCall[]> = {
   up: [
     { call: "sysStat", path: "../f" },
@@ -35,9 +34,7 @@ const MOVES: ProgramCall[] = [
 ].map(([path = "", path2 = ""]) => ({ call: "sysRename", path, path2, flags: 0 }));
 
 export const CONFINED: Record<string, ProgramCall[]> = {
-  ...Object.fromEntries(
-    Object.entries(USERS).map(([kind, calls]) => [kind, calls.map((call) => ({ ...call, ctx: CTX }))]),
-  ),
+  ...inContext(1, USERS),
   move: MOVES,
   mount: [
     { call: "sysMountNew", path: "/s/b" },

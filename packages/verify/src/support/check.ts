@@ -33,6 +33,10 @@ export function endOfRun({ seconds = UNLIMITED, short = false }: Partial<RunOpti
   return short ? UNLIMITED : performance.now() + seconds * 1000;
 }
 
+/** When a part of a run ends that begins now and may take so long, in milliseconds, if the run ends by time. */
+export const endOfPart = (end: number, ms: number): number =>
+  end === UNLIMITED ? end : Math.min(end, performance.now() + ms);
+
 /** The failure of a run whose time was over before anything was checked. It says nothing about the subject. */
 export const nothingChecked = (seconds = UNLIMITED): Failure => ({
   message: `ERR_VERIFY_BUDGET: nothing was checked in ${seconds} s; give more --seconds`,
