@@ -3,7 +3,7 @@ import nodeFs from "node:fs";
 import type { FsCalls } from "../fs-calls.js";
 import type { PlacedRequest, Plain } from "./oracle.js";
 
-/** What both sides do, in a directory of their own. */
+/** What both sides do, in a directory of their own. Work that takes time returns a promise of its value. */
 export type Work = (fs: FsCalls, dir: string) => unknown;
 
 /** The works of one suite of a test file. */
@@ -59,23 +59,36 @@ export function errorShape(error: Error): { readonly [key: string]: Plain } {
   return Object.fromEntries(shown.map((key) => [key, plain(given[key])]));
 }
 
-/** The outcome of a piece of work. */
+/** The outcome of work that threw, or whose promise was rejected. */
+function failed(error: unknown): Outcome {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return { error: errorShape(error) };
+  return { thrown: error instanceof Error ? `${error.stack}` : String(error) };
+}
+
+/** The outcome of a piece of work that is done when it returns. */
 export function outcome(work: () => unknown): Outcome {
   try {
     return { value: plain(work()) };
   } catch (error) {
-    if (error instanceof Error && "code" in error && typeof error.code === "string")
-      return { error: errorShape(error) };
-    return { thrown: error instanceof Error ? `${error.stack}` : String(error) };
+    return failed(error);
+  }
+}
+
+/** The outcome of a piece of work, when its promise is settled if it returns one. */
+export async function outcomeOf(work: () => unknown): Promise<Outcome> {
+  try {
+    return { value: plain(await work()) };
+  } catch (error) {
+    return failed(error);
   }
 }
 
 /** Runs work number `at` of a suite on one side. */
-export function runWork(fs: FsCalls, root: string, { setUp, works }: Works, at: number): Outcome {
+export function runWork(fs: FsCalls, root: string, { setUp, works }: Works, at: number): Promise<Outcome> {
   const dir = `${root}/case${at}`;
-  return outcome(() => {
+  return outcomeOf(async () => {
     fs.mkdirSync(dir, { recursive: true });
-    setUp(fs, dir);
+    await setUp(fs, dir);
     return works[at]?.(fs, dir);
   });
 }
@@ -85,5 +98,12 @@ export async function runWorks({ module, root }: PlacedRequest): Promise<Outcome
   await import(module);
   // Names that are no absolute paths belong to the directory of the run.
   process.chdir(root);
-  return registered.map((suite, i) => suite.works.map((_, at) => runWork(nodeFs, `${root}/suite${i}`, suite, at)));
+  const outcomes: Outcome[][] = [];
+  for (const [i, suite] of registered.entries()) {
+    const ofSuite: Outcome[] = [];
+    // One after another: works may change what belongs to the process, such as process.emitWarning.
+    for (const at of suite.works.keys()) ofSuite.push(await runWork(nodeFs, `${root}/suite${i}`, suite, at));
+    outcomes.push(ofSuite);
+  }
+  return outcomes;
 }

@@ -57,10 +57,10 @@ export function suite(file: string, setUp: Work): Suite {
   after(() => vfs.close());
   function compare(name: string, work: Work, check: (ours: Outcome, right: Outcome) => void): void {
     const at = works.works.push(work) - 1;
-    test(name, () => {
+    test(name, async () => {
       const right = defined(expected[at], `outcome of ${name}`);
       assert.equal(right.thrown, undefined, "the work itself fails on the kernel");
-      check(runWork(fs, `${root}/suite${number}`, works, at), right);
+      check(await runWork(fs, `${root}/suite${number}`, works, at), right);
     });
   }
 
