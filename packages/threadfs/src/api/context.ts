@@ -23,9 +23,9 @@ import type { VfsHandle } from "../bridge/handle.js";
 import { type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
-import { makeSync } from "../node-fs/sync.js";
+import { makeFs } from "../node-fs/sync.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
-import type { FsSync, PathLike } from "../node-fs/types.js";
+import type { Fs, PathLike } from "../node-fs/types.js";
 
 /**
  * The properties of a new context. Default: those of the context that creates it, its maker; in a new tree that is uid 0,
@@ -95,7 +95,7 @@ export class Context {
   readonly #attachment: Attachment;
   readonly #calls: SystemCalls;
   readonly #owned: boolean;
-  readonly #fs: FsSync;
+  readonly #fs: Fs;
   /** Whether the context ends with this thread, because no other one can have its handle. */
   #endsWithThread: boolean;
 
@@ -105,7 +105,7 @@ export class Context {
     this.#calls = new SystemCalls(attachment, ctx);
     this.#owned = owned;
     this.#endsWithThread = owned;
-    this.#fs = makeSync(this.#calls);
+    this.#fs = makeFs(this.#calls);
     refuseCloning(
       this,
       "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
@@ -113,7 +113,7 @@ export class Context {
   }
 
   /** The calls of `node:fs`, made by this context. */
-  get fs(): FsSync {
+  get fs(): Fs {
     return this.#fs;
   }
 

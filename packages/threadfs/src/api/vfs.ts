@@ -13,7 +13,7 @@ import type { CoreModule } from "../bridge/wasm.js";
 import { hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { toInteger, toPath } from "../node-fs/args.js";
-import type { FsSync, PathLike } from "../node-fs/types.js";
+import type { Fs, PathLike } from "../node-fs/types.js";
 import {
   type AclEntry,
   Context,
@@ -66,7 +66,7 @@ export class Vfs {
   }
 
   /** The calls of `node:fs` on this tree, made by the handle's context. In a new tree that is root. */
-  get fs(): FsSync {
+  get fs(): Fs {
     return this.#context.fs;
   }
 

@@ -30,7 +30,7 @@ import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
 import { exitIsProof, unwatchThreads, type Watcher, type WorkerLike, watchThreads, watchWorker } from "./threads.js";
 import { Transfer } from "./transfer.js";
-import { attachError, Later, slotOfOwner, threadNumberAt, timeoutError, unref } from "./waiting.js";
+import { attachError, Later, unref, WaitLimit } from "./waiting.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 import { hostLocks, pollLocks } from "./web-locks.js";
 
@@ -89,6 +89,7 @@ export class Attachment implements HookOwner, Watcher {
   /** The bytes of {@link io}, for results that are numbers. */
   readonly ioNumbers: Float64Array<SharedArrayBuffer>;
   readonly writeString: StringWriter;
+  readonly limit: WaitLimit;
 
   readonly #host: HostOptions;
   /** The thread's slot; -1 after another attachment has recovered it. */
@@ -101,8 +102,6 @@ export class Attachment implements HookOwner, Watcher {
    */
   readonly #startRecovery: () => void;
   #recoveryStarted = false;
-  /** The exception by which {@link timedOut} has left the last such call. */
-  #timeout: Error | undefined;
   /** The taking back of a call that had to wait for too long, and the calls of {@link nowOrLater} after it. */
   readonly #later = new Later(
     () => this.state !== STATE_ABANDONED || this.#abandon(),
@@ -132,7 +131,8 @@ export class Attachment implements HookOwner, Watcher {
     this.drivers = new DriverTable(memory);
     this.unguarded = this.#instantiate(host);
     this.core = this.#guardCalls(this.unguarded);
-    this.core.waitLimit(waitLimitOf(host));
+    this.limit = new WaitLimit(memory, waitLimitOf(host), (ms) => this.unguarded.waitLimit(ms));
+    this.core.waitLimit(this.limit.ms);
     prepare(this.core);
     const { thread = 0, takeOver } = host;
     const mayWait = canWait() ? 1 : 0;
@@ -204,7 +204,7 @@ export class Attachment implements HookOwner, Watcher {
         if (slot < 0 || this.core.threadRecover(slot, 0) < 0) return;
       }
     } catch (error) {
-      if (error !== this.#timeout) throw error;
+      if (!this.limit.isPassed(error)) throw error;
     }
     if (this.state === STATE_CLOSED || this.state === STATE_PANIC) return;
     unref(setTimeout(() => this.recover(hostId, family), RECOVER_AGAIN_MS));
@@ -300,7 +300,7 @@ export class Attachment implements HookOwner, Watcher {
   refuse(): void {
     if (this.state === STATE_ABANDONED) {
       if (this.#abandon()) return;
-      throw this.#timeout;
+      throw this.limit.error;
     }
     if (this.state === STATE_IN_HOOK) throw reentered();
     if (this.state === STATE_PANIC) {
@@ -326,7 +326,7 @@ export class Attachment implements HookOwner, Watcher {
    * @throws Error ERR_THREADFS_PANIC, ERR_THREADFS_TIMEOUT
    */
   poison(cause: unknown): never {
-    if (this.#isTimeout(cause)) {
+    if (this.limit.isPassed(cause)) {
       this.#abandon();
       throw cause;
     }
@@ -340,13 +340,9 @@ export class Attachment implements HookOwner, Watcher {
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core panicked in this thread: ${message}`, { cause });
   }
 
-  #isTimeout(cause: unknown): boolean {
-    return cause === this.#timeout && cause !== undefined;
-  }
-
   /** Ends a call that has thrown: by its result, if it has happened and only the rest of it waited too long. @throws Error as poison() */
   #leave(cause: unknown): number {
-    const outcome = this.#isTimeout(cause) ? this.unguarded.callOutcome() : Number.NaN;
+    const outcome = this.limit.isPassed(cause) ? this.unguarded.callOutcome() : Number.NaN;
     if (Number.isNaN(outcome)) return this.poison(cause);
     this.#abandon();
     return outcome;
@@ -360,11 +356,9 @@ export class Attachment implements HookOwner, Watcher {
   #abandon(): boolean {
     this.state = STATE_ABANDONED;
     try {
-      this.unguarded.waitLimit(Math.min(waitLimitOf(this.#host), ABANDON_WAIT_MS));
-      this.unguarded.threadAbandon(this.#slot < 0 ? 1 : 0);
-      this.unguarded.waitLimit(waitLimitOf(this.#host));
+      this.limit.within(ABANDON_WAIT_MS, () => this.unguarded.threadAbandon(this.#slot < 0 ? 1 : 0));
     } catch (error) {
-      if (error !== this.#timeout) {
+      if (!this.limit.isPassed(error)) {
         this.state = STATE_PANIC;
         return this.poison(error);
       }
@@ -386,7 +380,7 @@ export class Attachment implements HookOwner, Watcher {
         call();
         return;
       } catch (error) {
-        if (error !== this.#timeout) throw error;
+        if (!this.limit.isPassed(error)) throw error;
       }
     } else if (this.state !== STATE_ABANDONED) return;
     this.#later.add(call);
@@ -397,11 +391,10 @@ export class Attachment implements HookOwner, Watcher {
    * @param word the address of the word whose owner has kept this thread waiting
    */
   timedOut(word: number): never {
-    const slot = slotOfOwner(this.memory, word);
-    this.#timeout = timeoutError(waitLimitOf(this.#host), slot < 0 ? slot : threadNumberAt(this.memory, slot));
+    const error = this.limit.passed(word);
     // The owner may have ended without a word.
     this.#recoverUnlocked(1).catch(() => {});
-    throw this.#timeout;
+    throw error;
   }
 
   /**

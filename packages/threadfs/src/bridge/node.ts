@@ -5,6 +5,7 @@
 import { codedError } from "../errors/errors.js";
 
 interface Modules {
+  "node:events": { readonly EventEmitter: { readonly prototype: object } };
   "node:fs": { readFileSync(url: URL): Uint8Array };
   "node:worker_threads": {
     readonly threadId: number;

@@ -36,6 +36,90 @@ export function attachError(errno: number): Error {
   return error;
 }
 
+/** How long calls of the asynchronous forms wait for another thread before what is left of their work is awaited, in milliseconds. */
+const GENTLE_MS = 1;
+
+/** How long the calls of an attachment wait for other threads, and the exceptions of those that waited too long. */
+export class WaitLimit {
+  readonly #memory: SharedMemory;
+  readonly #set: (ms: number) => unknown;
+  /** The limit that the program has set, in milliseconds. */
+  readonly ms: number;
+  /** The limit of the call that is under way. */
+  #now: number;
+  readonly #errors = new WeakSet<Error>();
+  #last: Error | undefined;
+  /** The address of the word whose owner kept the last such call waiting. */
+  #word = 0;
+
+  /** @param set tells the core */
+  constructor(memory: SharedMemory, ms: number, set: (ms: number) => unknown) {
+    this.#memory = memory;
+    this.ms = ms;
+    this.#now = ms;
+    this.#set = set;
+  }
+
+  /** Makes calls that wait for `ms` at most, and no longer than they may without this. */
+  within<R>(ms: number, calls: () => R): R {
+    const before = this.#now;
+    this.#now = Math.min(ms, before);
+    this.#set(this.#now);
+    try {
+      return calls();
+    } finally {
+      this.#now = before;
+      this.#set(before);
+    }
+  }
+
+  /** Remembers the exception of a call that has waited too long. @param word what it waited for */
+  passed(word: number): Error {
+    const slot = slotOfOwner(this.#memory, word);
+    this.#word = word;
+    this.#last = timeoutError(this.ms, slot < 0 ? slot : threadNumberAt(this.#memory, slot));
+    this.#errors.add(this.#last);
+    return this.#last;
+  }
+
+  /** Whether an exception says that a call has waited too long for another thread. Such a call has not happened. */
+  isPassed(error: unknown): error is Error {
+    return error instanceof Error && this.#errors.has(error);
+  }
+
+  /** The exception of the last call that waited too long. */
+  get error(): Error | undefined {
+    return this.#last;
+  }
+
+  /** Makes calls that are left as soon as another thread keeps them waiting: {@link released} then tells when to make them again. */
+  gently<R>(calls: () => R): R {
+    return this.within(GENTLE_MS, calls);
+  }
+
+  /**
+   * Settles when the word for which the last call waited may have changed, after a few milliseconds at the latest. The core has marked the
+   * word, if it is a lock, so that its release wakes this thread too.
+   */
+  released(): Promise<void> {
+    const at = new Int32Array(this.#memory.buffer as SharedArrayBuffer, this.#word, 1);
+    const { waitAsync } = Atomics as { waitAsync?: typeof Atomics.waitAsync };
+    return new Promise((resolve) => {
+      // A timer also keeps the process alive, which a wait of Atomics does not.
+      const timer = setTimeout(resolve, LOOK_AGAIN_MS);
+      const waited = waitAsync?.(at, 0, Atomics.load(at, 0), LOOK_AGAIN_MS);
+      if (!waited?.async) return;
+      waited.value.then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+/** The interval in which a thread that awaits a word looks at it: as often as one that sleeps. */
+const LOOK_AGAIN_MS = 2;
+
 /** Lets the process end although a timer runs, where the host's timers keep it alive. */
 export function unref<T>(timer: T): T {
   if (typeof timer === "object") (timer as { unref?: () => void } | null)?.unref?.();

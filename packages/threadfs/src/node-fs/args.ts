@@ -194,11 +194,11 @@ const OPEN_FLAGS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Flags of `open`: a number, or Node's letters. */
-export function toOpenFlags(value: unknown): number {
-  if (typeof value === "number") return toInteger(value, "flags", -(2 ** 31), INT32_MAX);
+export function toOpenFlags(value: unknown, name = "flags"): number {
+  if (typeof value === "number") return toInteger(value, name, -(2 ** 31), INT32_MAX);
   if (value === undefined || value === null) return O_RDONLY;
   const flags = typeof value === "string" ? OPEN_FLAGS.get(value) : undefined;
-  if (flags === undefined) throw invalidArgValue("flags", value);
+  if (flags === undefined) throw invalidArgValue(name, value);
   return flags;
 }
 

@@ -2,16 +2,56 @@
  * An operation of the fs surface has two parts: it checks its arguments, then does its work. Node's callback and
  * promise forms throw (or reject) argument errors at once and deliver the rest later. With separate parts every form of
  * a call is made from the same table entry.
+ *
+ * Work is of two kinds. Most operations make one call of the core, or several that change nothing: `run`. If another thread
+ * keeps such work waiting, it has not happened, and the asynchronous forms run it again. An operation that changes the tree by
+ * several calls is a generator, `steps`: it yields where it has to wait, and goes on from there.
  */
 import type { SystemCalls } from "./system-calls.js";
 
-/** An operation. `A`: arguments as the caller passes them, `P`: checked arguments, `R`: result. */
-export interface Operation<A extends unknown[], P, R> {
+/** What the work of an operation checks, and its result. */
+interface Parsed<A extends unknown[], P> {
   /** Checks and normalizes the arguments. @throws Node's ERR_ errors */
   readonly parse: (...args: A) => P;
+}
+
+/** An operation that runs as a whole. `A`: arguments as the caller passes them, `P`: checked arguments, `R`: result. */
+export interface Operation<A extends unknown[], P, R> extends Parsed<A, P> {
   /** Does the work. @throws errors of system calls */
   readonly run: (calls: SystemCalls, parsed: P) => R;
+  readonly steps?: undefined;
 }
+
+/** An operation of several steps. */
+export interface Stepwise<A extends unknown[], P, R> extends Parsed<A, P> {
+  /** Does the work. @throws errors of system calls */
+  readonly steps: (calls: SystemCalls, parsed: P) => Steps<R>;
+  readonly run?: undefined;
+}
+
+export type AnyOperation<A extends unknown[], P, R> = Operation<A, P, R> | Stepwise<A, P, R>;
+
+/** Another thread keeps a step waiting. */
+export class Busy {
+  /** What the call threw that it had to leave. */
+  readonly error: Error;
+  /** Whether the step has waited before. */
+  readonly again: boolean;
+
+  constructor(error: Error, again: boolean) {
+    this.error = error;
+    this.again = again;
+  }
+}
+
+/**
+ * What a step waits for: another thread, a number of milliseconds, or a promise of the user's, whose value it is then given. Only
+ * asynchronous forms have promises.
+ */
+export type Pause = Busy | number | Promise<unknown>;
+
+/** Work that may have to wait. */
+export type Steps<R> = Generator<Pause, R, unknown>;
 
 /** A table entry; only infers the types. */
 export function operation<A extends unknown[], P, R>(
@@ -21,8 +61,56 @@ export function operation<A extends unknown[], P, R>(
   return { parse, run };
 }
 
+/** A table entry of an operation of several steps; only infers the types. */
+export function stepwise<A extends unknown[], P, R>(
+  parse: (...args: A) => P,
+  steps: (calls: SystemCalls, parsed: P) => Steps<R>,
+): Stepwise<A, P, R> {
+  return { parse, steps };
+}
+
+/**
+ * One step: work that may be made again if another thread has kept it waiting, because then it has not happened.
+ * @throws Error ERR_THREADFS_TIMEOUT where waiting has to end
+ */
+export function* step<R>(calls: SystemCalls, work: () => R): Steps<R> {
+  for (let again = false; ; again = true) {
+    try {
+      return work();
+    } catch (error) {
+      if (!calls.attachment.limit.isPassed(error)) throw error;
+      yield new Busy(error, again);
+    }
+  }
+}
+
+/** Sleeps where the thread may block; elsewhere returns at once. */
+function sleep(milliseconds: number): void {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  } catch {
+    // A browser's main thread may not block.
+  }
+}
+
+/** Runs work to its end. */
+export function runSteps<R>(steps: Steps<R>): R {
+  let at = steps.next();
+  while (!at.done) {
+    if (typeof at.value === "number") {
+      sleep(at.value);
+      at = steps.next();
+    } else {
+      // Calls have waited for as long as they may.
+      at = steps.throw(at.value instanceof Busy ? at.value.error : new Error("A synchronous form has no promises"));
+    }
+  }
+  return at.value;
+}
+
 /** The synchronous form of an operation for one context. */
-export function syncForm<A extends unknown[], P, R>(calls: SystemCalls, op: Operation<A, P, R>): (...args: A) => R {
-  const { parse, run } = op;
-  return (...args) => run(calls, parse(...args));
+export function syncForm<A extends unknown[], P, R>(calls: SystemCalls, op: AnyOperation<A, P, R>): (...args: A) => R {
+  const { parse, run, steps } = op;
+  if (run !== undefined) return (...args) => run(calls, parse(...args));
+  return (...args) => runSteps(steps(calls, parse(...args)));
 }

@@ -4,7 +4,7 @@ import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { IO_SIZE } from "../../abi/limits.js";
 import * as STAT from "../../abi/stat.js";
-import { codedError, invalidArgType, invalidArgValue, outOfRange, systemCallError } from "../errors/errors.js";
+import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import {
   isFd,
   NO_OPTIONS,
@@ -14,16 +14,17 @@ import {
   toId,
   toInteger,
   toMode,
-  toObject,
   toOpenFlags,
   toOptions,
   toPath,
   toTime,
 } from "./args.js";
-import { byteLengthOf, bytesOf, isArrayBufferView } from "./arguments/views.js";
-import { allocate, asBuffer, decodeText, encodeText, isEncoding, utf8Bytes } from "./bytes.js";
+import { checkBufferOption } from "./arguments/files.js";
+import { checkText, readArguments, writeArguments } from "./arguments/transfer.js";
+import { bytesOf, isArrayBufferView } from "./arguments/views.js";
+import { allocate, asBuffer, decodeText, encodeText, utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
-import { operation } from "./operation.js";
+import { operation, type Steps, step, stepwise } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 
@@ -33,7 +34,6 @@ type PathOrFd = NodeFs.PathOrFileDescriptor;
 const { S_IFMT, S_IFREG, O_RDWR } = constants;
 /** The longest file that `readFile` reads, as in Node. */
 const MAX_READ_FILE = 2 ** 31 - 1;
-const MAX_INT64 = 2n ** 63n - 1n;
 
 export const open = operation(
   (path: PathLike, flags?: NodeFs.OpenMode, mode?: NodeFs.Mode | null) => ({
@@ -117,97 +117,10 @@ export const truncate = operation(
     }),
 );
 
-/** As Node's validatePosition. Returns -1 for the descriptor's own position. */
-function checkReadPosition(position: unknown, length: number): number {
-  if (position === undefined || position === null) return -1;
-  if (typeof position === "bigint") {
-    const max = MAX_INT64 - BigInt(length);
-    if (position < -1n || position > max) throw outOfRange("position", `>= -1 && <= ${max}`, position);
-    return Number(position);
-  }
-  if (typeof position !== "number") throw invalidArgType("position", "of type bigint or integer", position);
-  return toInteger(position, "position", -1);
-}
-
-export interface Transfer {
-  fd: number;
-  bytes: Uint8Array;
-  /** -1: the descriptor's position. */
-  position: number;
-}
-
-/** `read(fd, buffer[, offset[, length[, position]]])` and `read(fd, buffer[, options])`. */
-function readArguments(
-  fd: number,
-  buffer: NodeJS.ArrayBufferView,
-  ...rest: [offset?: unknown, length?: unknown, position?: unknown]
-): Transfer {
-  if (!isArrayBufferView(buffer)) {
-    throw invalidArgType("buffer", "an instance of Buffer, TypedArray, or DataView", buffer);
-  }
-  let [offset, length, position] = rest;
-  if (rest.length <= 1 || typeof offset === "object") {
-    const given = offset === undefined || offset === null ? NO_OPTIONS : toObject(offset, "options");
-    ({ offset = 0, length = byteLengthOf(buffer) - (offset as number), position } = given);
-  }
-  const start = offset === undefined ? 0 : toInteger(offset, "offset", 0);
-  const count = (length as number) | 0;
-  const checkedPosition = checkReadPosition(position, count);
-  if (count === 0) return { fd, bytes: new Uint8Array(0), position: -1 };
-  if (byteLengthOf(buffer) === 0) {
-    throw invalidArgValue("buffer", buffer, "is empty and cannot be written");
-  }
-  if (count < 0) throw outOfRange("length", ">= 0", count);
-  if (start + count > byteLengthOf(buffer)) throw outOfRange("length", `<= ${byteLengthOf(buffer) - start}`, count);
-  const bytes = bytesOf(buffer).subarray(start, start + count);
-  return { fd: toFd(fd), bytes, position: checkedPosition };
-}
-
 export const read = operation(readArguments, (calls, { fd, bytes, position }): number =>
   // Node does not call the system for an empty read.
   bytes.length === 0 ? 0 : calls.read(fd, bytes, position),
 );
-
-/** Node's C++ takes whole numbers for positions of writes, and everything else for the descriptor's own. */
-function writePosition(position: unknown): number {
-  return typeof position === "number" && Number.isSafeInteger(position) ? position : -1;
-}
-
-/** `write(fd, buffer[, offset[, length[, position]]])`, `write(fd, buffer[, options])`, `write(fd, string[, position[, encoding]])`. */
-function writeArguments(
-  fd: number,
-  data: NodeJS.ArrayBufferView | string,
-  ...rest: [offset?: unknown, length?: unknown, position?: unknown]
-): Transfer {
-  let [offset, length, position] = rest;
-  if (!isArrayBufferView(data)) {
-    const text = checkText(data, "buffer");
-    const encoding = isEncoding(length) ? length : "utf8";
-    if (encoding.toLowerCase() === "hex" && text.length % 2 !== 0) {
-      throw invalidArgValue("encoding", length, `is invalid for data of length ${text.length}`);
-    }
-    return { fd: toFd(fd), bytes: encodeText(text, encoding), position: writePosition(offset) };
-  }
-  if (typeof offset === "object") {
-    const given = (offset ?? NO_OPTIONS) as { offset?: unknown; length?: unknown; position?: unknown };
-    ({ offset = 0, length = byteLengthOf(data) - (offset as unknown as number), position = null } = given);
-  }
-  const start = offset === undefined || offset === null ? 0 : toInteger(offset, "offset", 0);
-  const size = byteLengthOf(data);
-  const count = typeof length === "number" ? length : size - start;
-  if (start > size) throw outOfRange("offset", `<= ${size}`, start);
-  if (count > size - start) throw outOfRange("length", `<= ${size - start}`, count);
-  if (count < 0) throw outOfRange("length", ">= 0", count);
-  toInteger(count, "length", 0, 2 ** 31 - 1);
-  return { fd: toFd(fd), bytes: bytesOf(data).subarray(start, start + count), position: writePosition(position) };
-}
-
-function checkText(data: unknown, name: string): string {
-  if (typeof data !== "string") {
-    throw invalidArgType(name, "of type string or an instance of Buffer, TypedArray, or DataView", data);
-  }
-  return data;
-}
 
 export const write = operation(writeArguments, (calls, { fd, bytes, position }): number =>
   calls.write(fd, bytes, position),
@@ -235,7 +148,7 @@ function isUtf8(encoding: unknown): boolean {
 }
 
 /** Runs `work` on a target's descriptor; opens and closes a path. */
-function withTarget<R>(calls: SystemCalls, target: Target, work: (fd: number) => R): R {
+export function withTarget<R>(calls: SystemCalls, target: Target, work: (fd: number) => R): R {
   if (target.path === undefined) {
     calls.checkOpen();
     return work(target.fd);
@@ -257,23 +170,39 @@ export interface ReadFileOptions {
   buffer?: View | ((size: number) => View) | undefined;
 }
 
+/** What has been read of a file of unknown size. */
+export interface ReadProgress {
+  bytes: Buffer<ArrayBuffer>;
+  done: number;
+}
+
+/** Checked arguments. */
+export function readFileArguments(
+  target: Target,
+  encoding: ReadFileOptions["encoding"],
+  buffer: ReadFileOptions["buffer"],
+) {
+  const progress: ReadProgress = { bytes: allocate(0), done: 0 };
+  return { target, encoding, buffer, progress };
+}
+
 const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
 
 export const readFile = operation(
   (path: PathOrFd, options?: ReadFileOptions | BufferEncoding | null) => {
     const given = toOptions<ReadFileOptions>(options, { flag: "r" });
     const { buffer, encoding } = given;
-    if (buffer !== undefined && typeof buffer !== "function" && !isArrayBufferView(buffer)) {
-      throw invalidArgType("options.buffer", `of type function or ${VIEW_TYPES}`, buffer);
-    }
+    checkBufferOption(buffer);
     if (isUtf8(encoding) && buffer === undefined) {
-      return { target: toUtf8Target(path, given.flag, 0o666), encoding, buffer };
+      return readFileArguments(toUtf8Target(path, given.flag, 0o666), encoding, buffer);
     }
     const target = isFd(path) ? { fd: toFd(path) } : toOpened(path, given.flag, 0o666);
-    return { target, encoding, buffer };
+    return readFileArguments(target, encoding, buffer);
   },
-  (calls, { target, encoding, buffer }): string | Buffer =>
+  (calls, { target, encoding, buffer, progress }): string | Buffer =>
     withTarget(calls, target, (fd) => {
+      // A path is opened again, and read from its beginning.
+      if (target.path !== undefined) progress.done = 0;
       // Node reads UTF-8 without an fstat before.
       calls.check(calls.core.sysFstat(calls.ctx, fd), isUtf8(encoding) && buffer === undefined ? "read" : "fstat");
       const { stat } = calls.attachment;
@@ -286,7 +215,7 @@ export const readFile = operation(
           ? readInto(calls, fd, size, buffer)
           : size > 0
             ? readKnown(calls, fd, size)
-            : readUnknown(calls, fd);
+            : readUnknown(calls, fd, progress);
       return encoding ? decodeText(bytes, encoding) : bytes;
     }),
 );
@@ -320,23 +249,21 @@ function readKnown(calls: SystemCalls, fd: number, size: number): Buffer<ArrayBu
   return got < size ? bytes.subarray(0, got) : bytes;
 }
 
-/** Reads a file of unknown size (size 0 may mean that) until it ends. */
-function readUnknown(calls: SystemCalls, fd: number): Buffer<ArrayBuffer> {
-  let bytes = allocate(0);
-  let done = 0;
+/** Reads a file of unknown size (size 0 may mean that) until it ends. Made again, it goes on behind what it has read. */
+function readUnknown(calls: SystemCalls, fd: number, progress: ReadProgress): Buffer<ArrayBuffer> {
   for (;;) {
     const got = calls.check(calls.core.sysRead(calls.ctx, fd, -1, IO_SIZE), "read");
+    const { bytes, done } = progress;
     if (got === 0) return bytes.subarray(0, done);
     if (done + got > MAX_READ_FILE) {
       throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${done + got}) is greater than 2 GiB`);
     }
     if (done + got > bytes.length) {
-      const larger = allocate(Math.max(done + got, 2 * bytes.length));
-      larger.set(bytes.subarray(0, done));
-      bytes = larger;
+      progress.bytes = allocate(Math.max(done + got, 2 * bytes.length));
+      progress.bytes.set(bytes.subarray(0, done));
     }
-    bytes.set(calls.attachment.io.subarray(0, got), done);
-    done += got;
+    progress.bytes.set(calls.attachment.io.subarray(0, got), done);
+    progress.done += got;
   }
 }
 
@@ -347,13 +274,24 @@ export interface WriteFileOptions {
   flush?: boolean | undefined;
 }
 
-function writeFileArguments(path: PathOrFd, data: string | NodeJS.ArrayBufferView, given: WriteFileOptions) {
+/** Checked arguments. */
+export interface WriteFileArguments {
+  target: Target;
+  bytes: Uint8Array;
+  flush: boolean;
+}
+
+function writeFileArguments(
+  path: PathOrFd,
+  data: string | NodeJS.ArrayBufferView,
+  given: WriteFileOptions,
+): WriteFileArguments {
   const flush = toBoolean(given.flush ?? false, "options.flush");
   const mode = toMode(given.mode, "mode", 0o666);
   const flag = given.flag || "w";
   if (typeof data === "string" && isUtf8(given.encoding)) {
     const target = toUtf8Target(path, flag, mode);
-    return { target, bytes: utf8Bytes(data) as Uint8Array, flush };
+    return { target, bytes: utf8Bytes(data), flush };
   }
   const bytes = isArrayBufferView(data) ? bytesOf(data) : encodeText(checkText(data, "data"), given.encoding || "utf8");
   if (!isFd(path)) return { target: toOpened(path, flag, mode), bytes, flush };
@@ -362,29 +300,50 @@ function writeFileArguments(path: PathOrFd, data: string | NodeJS.ArrayBufferVie
   return { target, bytes, flush };
 }
 
-function runWriteFile(calls: SystemCalls, args: ReturnType<typeof writeFileArguments>): void {
-  withTarget(calls, args.target, (fd) => {
-    for (let done = 0; done < args.bytes.length; ) {
-      const wrote = calls.write(fd, done === 0 ? args.bytes : args.bytes.subarray(done), -1);
-      // Would loop forever if a file system writes nothing and reports no error.
-      if (wrote === 0) throw systemCallError(-ERRNO.EIO, "write");
-      done += wrote;
-    }
-    if (args.flush) calls.check(calls.core.sysFsync(calls.ctx, fd), "fsync");
-  });
+/** Writes all bytes at the descriptor's position. */
+export function* writeAll(calls: SystemCalls, fd: number, bytes: Uint8Array): Steps<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const left = done === 0 ? bytes : bytes.subarray(done);
+    const wrote = yield* step(calls, () => calls.write(fd, left, -1));
+    // Would loop forever if a file system writes nothing and reports no error.
+    if (wrote === 0) throw systemCallError(-ERRNO.EIO, "write");
+    done += wrote;
+  }
 }
 
-export const writeFile = operation(
+/** Lets `write` write to a target's descriptor; opens and closes a path. */
+export function* writeTarget(
+  calls: SystemCalls,
+  target: Target,
+  flush: boolean,
+  write: (fd: number) => Steps<void>,
+): Steps<void> {
+  calls.checkOpen();
+  const { path, fd: given } = target;
+  const fd = path === undefined ? given : yield* step(calls, () => calls.open(path, target.flags, target.mode));
+  try {
+    yield* write(fd);
+    if (flush) yield* step(calls, () => calls.check(calls.core.sysFsync(calls.ctx, fd), "fsync"));
+  } finally {
+    if (path !== undefined) calls.closeQuietly(fd);
+  }
+}
+
+function writeFileSteps(calls: SystemCalls, { target, bytes, flush }: WriteFileArguments): Steps<void> {
+  return writeTarget(calls, target, flush, (fd) => writeAll(calls, fd, bytes));
+}
+
+export const writeFile = stepwise(
   (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) =>
     writeFileArguments(
       path,
       data,
       toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: "w", flush: false }),
     ),
-  runWriteFile,
+  writeFileSteps,
 );
 
-export const appendFile = operation(
+export const appendFile = stepwise(
   (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) => {
     const given = toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: "a" });
     toMode(given.mode, "mode", 0o666);
@@ -394,5 +353,5 @@ export const appendFile = operation(
     if (!copy.flag || isFd(path)) copy.flag = "a";
     return writeFileArguments(path, data, toOptions<WriteFileOptions>(copy, copy));
   },
-  runWriteFile,
+  writeFileSteps,
 );

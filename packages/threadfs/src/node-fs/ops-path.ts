@@ -125,23 +125,29 @@ export const symlink = operation(
   },
 );
 
-function nameArguments(path: PathLike, options?: NameOptions) {
+export function nameArguments(path: PathLike, options?: NameOptions, name = "path") {
   const encoding = toNameEncoding(toOptions(options, NO_OPTIONS));
-  return { path: toPath(path), encoding };
+  return { path: toPath(path, name), encoding };
 }
 
-export const readlink = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
-  const length = calls.putPath(path, "readlink");
-  const got = calls.check(calls.core.sysReadlink(calls.ctx, AT_FDCWD, length), "readlink", path);
-  return nameOf(calls.attachment.io.subarray(0, got), encoding);
-});
+export const readlink = operation(
+  (path: PathLike, options?: NameOptions) => nameArguments(path, options),
+  (calls, { path, encoding }): string | Buffer => {
+    const length = calls.putPath(path, "readlink");
+    const got = calls.check(calls.core.sysReadlink(calls.ctx, AT_FDCWD, length), "readlink", path);
+    return nameOf(calls.attachment.io.subarray(0, got), encoding);
+  },
+);
 
-export const realpathNative = operation(nameArguments, (calls, { path, encoding }): string | Buffer => {
-  calls.checkOpen();
-  const real = realpathOfC(calls, path);
-  if (typeof real === "number") throw systemCallError(real, "realpath", path);
-  return nameOf(real, encoding);
-});
+export const realpathNative = operation(
+  (path: PathLike, options?: NameOptions) => nameArguments(path, options),
+  (calls, { path, encoding }): string | Buffer => {
+    calls.checkOpen();
+    const real = realpathOfC(calls, path);
+    if (typeof real === "number") throw systemCallError(real, "realpath", path);
+    return nameOf(real, encoding);
+  },
+);
 
 /** Node's walk in JavaScript makes a string of whatever it is given, and then looks at that. */
 function realpathArguments(path: PathLike, options?: NameOptions) {
@@ -168,6 +174,18 @@ export function rmdirPath(calls: SystemCalls, path: Path): void {
   calls.check(calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, AT_REMOVEDIR), "rmdir", path);
 }
 
+/** What a recursive mkdir has made so far. */
+export interface Made {
+  /** The first directory that it made. */
+  first: Uint8Array | undefined;
+}
+
+/** Checked arguments. */
+export function mkdirArguments(path: Path, mode: number, recursive: boolean) {
+  const progress: Made | undefined = recursive ? { first: undefined } : undefined;
+  return { path, mode, progress };
+}
+
 export const mkdir = operation(
   (path: PathLike, options?: NodeFs.Mode | NodeFs.MakeDirectoryOptions | null) => {
     let mode = 0o777;
@@ -177,10 +195,10 @@ export const mkdir = operation(
       if (options.recursive !== undefined) recursive = toBoolean(options.recursive, "options.recursive");
       if (options.mode !== undefined) mode = toMode(options.mode, "options.mode");
     }
-    return { path: toPath(path), recursive, mode };
+    return mkdirArguments(toPath(path), mode, recursive);
   },
-  (calls, { path, mode, recursive }): string | undefined => {
-    if (recursive) return makePath(calls, path, mode);
+  (calls, { path, mode, progress }): string | undefined => {
+    if (progress !== undefined) return makePath(calls, path, mode, progress);
     const length = calls.putPath(path, "mkdir");
     calls.check(calls.core.sysMkdir(calls.ctx, AT_FDCWD, length, mode), "mkdir", path);
     return undefined;
@@ -199,19 +217,19 @@ const MKDIR_ENDS = new Set<number>([-ERRNO.EACCES, -ERRNO.ENOSPC, -ERRNO.ENOTDIR
  * `mkdir -p`: creates the missing directories of a path and returns the first one that it created. Works on bytes like
  * Node, from the whole path up to an existing directory and down again. Another thread may create or remove directories
  * meanwhile: one that it created is fine, one that it removed is created again, a bounded number of times.
+ * When it is made again, after another thread has kept it waiting, it finds what it has made.
  */
-function makePath(calls: SystemCalls, path: Path, mode: number): string | undefined {
+function makePath(calls: SystemCalls, path: Path, mode: number, progress: Made): string | undefined {
   const bytes = typeof path === "string" ? new TextEncoder().encode(path) : path;
   /** Ends of the paths to create, the shortest last. */
   const ends = [bytes.length];
-  let first: Uint8Array | undefined;
   for (let attempts = 4 * bytes.length + 16; attempts > 0; attempts--) {
     const end = ends.pop();
-    if (end === undefined) return first === undefined ? undefined : new TextDecoder().decode(first);
+    if (end === undefined) return progress.first && new TextDecoder().decode(progress.first);
     const part = bytes.subarray(0, end);
     const made = tryMkdir(calls, part, mode);
     if (made >= 0) {
-      first ??= bytes.slice(0, end);
+      progress.first ??= bytes.slice(0, end);
       continue;
     }
     if (MKDIR_ENDS.has(made)) throw systemCallError(made, "mkdir", path);

@@ -17,7 +17,7 @@ import { type Path, toBoolean, toInteger, toObject, toPath, toUint32 } from "./a
 import { utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
 import { type Entry, readEntries } from "./directory/entries.js";
-import { operation } from "./operation.js";
+import { operation, type Steps, step, stepwise } from "./operation.js";
 import { rmdirPath } from "./ops-path.js";
 import type { SystemCalls } from "./system-calls.js";
 
@@ -55,54 +55,61 @@ type PathLike = NodeFs.PathLike;
 
 const RM_DEFAULTS = { recursive: false, force: false, retryDelay: 100, maxRetries: 0 };
 
-function rmArguments(path: PathLike, options?: NodeFs.RmOptions): RmArguments {
+/** Checked options. */
+export function rmOptions(options: NodeFs.RmOptions | undefined) {
   const given = options === undefined ? RM_DEFAULTS : { ...RM_DEFAULTS, ...toObject(options, "options") };
   const force = toBoolean(given.force, "options.force");
   const recursive = toBoolean(given.recursive, "options.recursive");
   const retryDelay = toInteger(given.retryDelay, "options.retryDelay", 0, 2 ** 31 - 1);
   const maxRetries = toUint32(given.maxRetries, "options.maxRetries");
-  return { path: toPath(path), given: path, recursive, force, maxRetries, retryDelay };
+  return { recursive, force, maxRetries, retryDelay };
 }
 
-/** Sleeps where the thread may block; elsewhere returns at once. */
-function sleep(milliseconds: number): void {
-  try {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-  } catch {
-    // A browser's main thread may not block.
-  }
+function rmArguments(path: PathLike, options?: NodeFs.RmOptions): RmArguments {
+  const checked = rmOptions(options);
+  return { path: toPath(path), given: path, ...checked };
 }
 
 /** Makes a call, and retries it as the options say. */
-function retry(args: RmArguments, call: () => number, retried: ReadonlySet<number> = RETRIED): number {
-  let result = call();
+function* retry(
+  calls: SystemCalls,
+  args: RmArguments,
+  call: () => number,
+  retried: ReadonlySet<number> = RETRIED,
+): Steps<number> {
+  let result = yield* step(calls, call);
   for (let i = 1; i <= args.maxRetries && retried.has(result); i++) {
-    if (args.retryDelay > 0) sleep(i * args.retryDelay);
-    result = call();
+    if (args.retryDelay > 0) yield i * args.retryDelay;
+    result = yield* step(calls, call);
   }
   return result;
 }
 
-function unlinkPath(calls: SystemCalls, args: RmArguments): void {
-  const gone = retry(args, () => {
+function* unlinkPath(calls: SystemCalls, args: RmArguments): Steps<void> {
+  const gone = yield* retry(calls, args, () => {
     const length = calls.tryPutPath(args.path);
     return length < 0 ? length : calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, 0);
   });
   if (gone < 0 && gone !== -ERRNO.ENOENT) throw removalError(gone, args.path);
 }
 
-export const rm = operation(rmArguments, (calls, args): void => {
+export const rm = stepwise(rmArguments, function* (calls, args): Steps<void> {
   const { path, force, recursive } = args;
-  const found = calls.statRaw(path, AT_SYMLINK_NOFOLLOW);
+  let mode = 0;
+  const found = yield* step(calls, () => {
+    const failed = calls.statRaw(path, AT_SYMLINK_NOFOLLOW);
+    mode = calls.attachment.stat[STAT.mode];
+    return failed;
+  });
   if (found < 0) {
     if (force && found === -ERRNO.ENOENT) return;
     // With both options Node makes no lstat: nothing is there (ENOTDIR), or the removal itself fails.
     if (!force || !recursive) throw systemCallError(found, "lstat", path);
-    if (found !== -ERRNO.ENOTDIR) unlinkPath(calls, args);
+    if (found !== -ERRNO.ENOTDIR) yield* unlinkPath(calls, args);
     return;
   }
-  if ((calls.attachment.stat[STAT.mode] & S_IFMT) !== S_IFDIR) {
-    unlinkPath(calls, args);
+  if ((mode & S_IFMT) !== S_IFDIR) {
+    yield* unlinkPath(calls, args);
     return;
   }
   if (!recursive) {
@@ -114,12 +121,12 @@ export const rm = operation(rmArguments, (calls, args): void => {
       errno: ERRNO.EISDIR,
     });
   }
-  removeTree(calls, args);
+  yield* removeTree(calls, args);
 });
 
 /** Removes a directory and everything below it, as `rm` with `recursive`. */
-export function removeTree(calls: SystemCalls, args: RmArguments): void {
-  new Removal(calls, args).run();
+export function removeTree(calls: SystemCalls, args: RmArguments): Steps<void> {
+  return new Removal(calls, args).run();
 }
 
 export const rmdir = operation(
@@ -157,17 +164,17 @@ class Removal {
     this.#args = args;
   }
 
-  run(): void {
+  *run(): Steps<void> {
     try {
       const { path } = this.#args;
       if (endsInDotDot(path)) this.#fail(-ERRNO.ENOTEMPTY);
-      this.#descend(path, 0);
+      yield* this.#descend(path, 0);
       let level = this.#levels.at(-1);
       while (level !== undefined) {
         // Not beyond the end, where the value would be that of a prototype.
         const entry = level.next < level.entries.length ? level.entries[level.next++] : undefined;
-        if (entry !== undefined) this.#remove(level, entry);
-        else if (!this.#readMore(level)) this.#ascend(level);
+        if (entry !== undefined) yield* this.#remove(level, entry);
+        else if (!(yield* this.#readMore(level))) yield* this.#ascend(level);
         level = this.#levels.at(-1);
       }
     } finally {
@@ -181,18 +188,19 @@ class Removal {
   }
 
   /** Removes a file or an empty directory, or opens a directory. */
-  #remove(level: Level, { name, type }: Entry): void {
+  *#remove(level: Level, { name, type }: Entry): Steps<void> {
     if (type !== DT_DIR) {
-      const gone = this.#unlink(level.fd, name, 0);
+      const gone = yield* this.#unlink(level.fd, name, 0);
       if (gone >= 0 || gone === -ERRNO.ENOENT) return;
       if (gone !== -ERRNO.EISDIR) this.#fail(gone);
     }
-    this.#descend(name, 0);
+    yield* this.#descend(name, 0);
   }
 
-  #unlink(dirfd: number, name: Path, flags: number, retried?: ReadonlySet<number>): number {
+  #unlink(dirfd: number, name: Path, flags: number, retried?: ReadonlySet<number>): Steps<number> {
     const { core, ctx } = this.#calls;
     return retry(
+      this.#calls,
       this.#args,
       () => {
         const length = this.#calls.tryPutPath(name);
@@ -203,36 +211,33 @@ class Removal {
   }
 
   /** Removes an empty directory, or opens one. One that cannot be removed keeps its contents. */
-  #descend(name: Path, passes: number): void {
+  *#descend(name: Path, passes: number): Steps<void> {
     const { core, ctx, attachment } = this.#calls;
     const above = this.#above;
-    const gone = this.#unlink(above, name, AT_REMOVEDIR, RETRIED_FULL);
+    const gone = yield* this.#unlink(above, name, AT_REMOVEDIR, RETRIED_FULL);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
     if (gone === -ERRNO.ENOTDIR && this.#levels.length > 0) {
       // Another type of file has taken the directory's place: remove that.
-      this.#replaced(name, passes);
+      yield* this.#replaced(name, passes);
       return;
     }
     if (gone !== -ERRNO.ENOTEMPTY) this.#fail(gone);
-    const fd = retry(this.#args, () => {
+    const fd = yield* retry(this.#calls, this.#args, () => {
       const length = this.#calls.tryPutPath(name);
       return length < 0 ? length : core.sysOpen(ctx, above, length, OPEN_BELOW, 0);
     });
     if (fd === -ERRNO.ENOENT) return;
     if (fd === -ERRNO.ENOTDIR || fd === -ERRNO.ELOOP) {
-      this.#replaced(name, passes);
+      yield* this.#replaced(name, passes);
       return;
     }
     if (fd < 0) this.#fail(fd);
-    core.sysFstat(ctx, fd);
-    this.#levels.push({
-      name,
-      fd,
-      dev: attachment.stat[STAT.dev],
-      ino: attachment.stat[STAT.ino],
-      entries: [],
-      next: 0,
-      passes,
+    const level: Level = { name, fd, dev: 0, ino: 0, entries: [], next: 0, passes };
+    this.#levels.push(level);
+    yield* step(this.#calls, () => {
+      core.sysFstat(ctx, fd);
+      level.dev = attachment.stat[STAT.dev];
+      level.ino = attachment.stat[STAT.ino];
     });
     const high = this.#levels.at(-1 - MAX_OPEN);
     if (high !== undefined && high.fd >= 0) {
@@ -241,31 +246,31 @@ class Removal {
   }
 
   /** Removes what was a directory and is another type by now; if it is one again, begins again. */
-  #replaced(name: Path, passes: number): void {
-    const gone = this.#unlink(this.#above, name, 0);
+  *#replaced(name: Path, passes: number): Steps<void> {
+    const gone = yield* this.#unlink(this.#above, name, 0);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
-    if (gone === -ERRNO.EISDIR && passes < MAX_PASSES) this.#descend(name, passes + 1);
+    if (gone === -ERRNO.EISDIR && passes < MAX_PASSES) yield* this.#descend(name, passes + 1);
     else this.#fail(gone);
   }
 
-  #readMore(level: Level): boolean {
+  *#readMore(level: Level): Steps<boolean> {
     level.entries = [];
     level.next = 0;
-    const got = readEntries(this.#calls, level.fd, level.entries);
+    const got = yield* step(this.#calls, () => readEntries(this.#calls, level.fd, level.entries));
     if (got < 0) this.#fail(got);
     return got > 0;
   }
 
   /** Leaves an empty directory and removes it. */
-  #ascend(level: Level): void {
+  *#ascend(level: Level): Steps<void> {
     this.#levels.pop();
     const parent = this.#levels.at(-1);
-    if (parent !== undefined && parent.fd < 0) this.#reopen(parent, level);
+    if (parent !== undefined && parent.fd < 0) yield* this.#reopen(parent, level);
     this.#calls.closeQuietly(level.fd);
-    const gone = this.#unlink(this.#above, level.name, AT_REMOVEDIR);
+    const gone = yield* this.#unlink(this.#above, level.name, AT_REMOVEDIR);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
-    if (gone === -ERRNO.ENOTDIR) this.#replaced(level.name, level.passes);
-    else if (gone === -ERRNO.ENOTEMPTY && level.passes < MAX_PASSES) this.#descend(level.name, level.passes + 1);
+    if (gone === -ERRNO.ENOTDIR) yield* this.#replaced(level.name, level.passes);
+    else if (gone === -ERRNO.ENOTEMPTY && level.passes < MAX_PASSES) yield* this.#descend(level.name, level.passes + 1);
     else this.#fail(gone);
   }
 
@@ -273,18 +278,19 @@ class Removal {
    * Reopens a level through ".." of the level below. That is another directory if the level below has been moved, or if the context
    * resolves ".." in its root and works outside of it: then by the names from the first level on.
    */
-  #reopen(parent: Level, below: Level): void {
-    const failed = this.#openLevel(parent, below.fd, DOT_DOT);
-    if (failed === 0 || (failed === -ERRNO.ESTALE && this.#reopenByNames() === 0)) return;
+  *#reopen(parent: Level, below: Level): Steps<void> {
+    const failed = yield* step(this.#calls, () => this.#openLevel(parent, below.fd, DOT_DOT));
+    if (failed === 0 || (failed === -ERRNO.ESTALE && (yield* this.#reopenByNames()) === 0)) return;
     this.#calls.closeQuietly(below.fd);
     this.#fail(failed === -ERRNO.ESTALE ? -ERRNO.ENOENT : failed);
   }
 
   /** Reopens the last {@link MAX_OPEN} levels, of which none is open. Returns 0 or a negative errno. */
-  #reopenByNames(): number {
+  *#reopenByNames(): Steps<number> {
     let above: Level | undefined;
     for (const [i, level] of this.#levels.entries()) {
-      const failed = this.#openLevel(level, above?.fd ?? AT_FDCWD, level.name);
+      const dirfd = above?.fd ?? AT_FDCWD;
+      const failed = yield* step(this.#calls, () => this.#openLevel(level, dirfd, level.name));
       if (above !== undefined && this.#levels.length - i >= MAX_OPEN) this.#shut(above);
       if (failed < 0) return failed;
       above = level;

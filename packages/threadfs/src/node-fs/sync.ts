@@ -8,23 +8,36 @@ import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { PATH_MAX } from "../../abi/limits.js";
 import { STATE_PANIC } from "../bridge/attachment.js";
+import { bare } from "../errors/bare.js";
 import { systemCallError } from "../errors/errors.js";
 import { bufferWriter } from "./bytes.js";
 import { constants } from "./constants.js";
 import { Dir } from "./directory/dir.js";
 import { Dirent } from "./directory/dirent.js";
+import { makeCallbacks } from "./forms/callback-table.js";
 import { syncForm } from "./operation.js";
+import { makePromises } from "./promises/promises.js";
 import { Stats, statsOf } from "./stats.js";
-import { named } from "./surface/names.js";
-import { missingExports } from "./surface/not-implemented.js";
+import { named, namedPromises } from "./surface/names.js";
+import { missingExports, missingPromises } from "./surface/not-implemented.js";
 import type { SystemCalls } from "./system-calls.js";
 import { operations as ops, realpathNative } from "./table.js";
-import type { FsSync } from "./types.js";
+import type { Fs, FsSync } from "./types.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
-export function makeSync(calls: SystemCalls): FsSync {
-  return named({
-    ...missingExports(),
+export function makeFs(calls: SystemCalls): Fs {
+  const surface = { ...missingExports(), ...makeSync(calls), ...makeCallbacks(calls), constants, Stats, Dirent, Dir };
+  let promises: ReturnType<typeof makePromises> | undefined;
+  const get = () => {
+    promises ??= namedPromises({ ...missingPromises(), ...makePromises(calls) });
+    return promises;
+  };
+  Object.defineProperty(named(surface), "promises", bare({ get, enumerable: true, configurable: true }));
+  return surface as unknown as Fs;
+}
+
+function makeSync(calls: SystemCalls) {
+  return {
     ...hotSync(calls),
     appendFileSync: syncForm(calls, ops.appendFile) as FsSync["appendFileSync"],
     chmodSync: syncForm(calls, ops.chmod),
@@ -66,11 +79,7 @@ export function makeSync(calls: SystemCalls): FsSync {
     writeSync: syncForm(calls, ops.write) as FsSync["writeSync"],
     writeFileSync: syncForm(calls, ops.writeFile) as FsSync["writeFileSync"],
     writevSync: syncForm(calls, ops.writev),
-    constants,
-    Stats,
-    Dirent,
-    Dir,
-  });
+  };
 }
 
 /**

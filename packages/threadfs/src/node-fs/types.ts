@@ -291,3 +291,11 @@ export interface FsSync extends MissingExports {
   readonly Dirent: new (name: string, type: number, parentPath: string) => Dirent;
   readonly Dir: abstract new (...values: never[]) => Dir;
 }
+
+/** The calls with callbacks. */
+export interface FsCallbacks {
+  readonly promises: ReturnType<typeof import("./promises/promises.js").makePromises>;
+}
+
+/** Everything that `node:fs` exports. */
+export type Fs = FsSync & ReturnType<typeof import("./forms/callback-table.js").makeCallbacks> & FsCallbacks;

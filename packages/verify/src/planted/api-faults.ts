@@ -303,8 +303,8 @@ const ATTACHMENTS: Mutant[] = [
     edits: [
       {
         file: ATTACHMENT,
-        from: "    if (this.#isTimeout(cause)) {\n      this.#abandon();\n      throw",
-        to: "    if (cause === this.#timeout && cause === undefined) {\n      this.#abandon();\n      throw",
+        from: "    if (this.limit.isPassed(cause)) {\n      this.#abandon();\n      throw",
+        to: "    if (this.limit.isPassed(undefined)) {\n      this.#abandon();\n      throw",
       },
     ],
     caughtBy: [tests("mem/waiting", "leaves a call that waits too long")],

@@ -4,6 +4,7 @@ import type { Mutant } from "./faults.js";
 
 const NODE_FS = "packages/threadfs/src/node-fs";
 const ARGS = `${NODE_FS}/args.ts`;
+const TRANSFER = `${NODE_FS}/arguments/transfer.ts`;
 const FILE = `${NODE_FS}/ops-file.ts`;
 
 /** What a caller's objects say of themselves, and the order in which arguments are looked at. */
@@ -46,8 +47,8 @@ const ARGUMENTS: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/ops-rm.ts`,
-        from: "    if (failed === 0 || (failed === -ERRNO.ESTALE && this.#reopenByNames() === 0)) return;",
-        to: "    if (failed === 0) return;\n    if (failed > 0) this.#reopenByNames();",
+        from: "    if (failed === 0 || (failed === -ERRNO.ESTALE && (yield* this.#reopenByNames()) === 0)) return;",
+        to: "    if (failed === 0) return;\n    if (failed > 0) yield* this.#reopenByNames();",
       },
     ],
     caughtBy: [tests("walk/in-root", "deeper than rm's descriptors")],
@@ -115,9 +116,9 @@ const ARGUMENTS: Mutant[] = [
     name: "null options of a write are an offset",
     edits: [
       {
-        file: FILE,
-        from: '  if (typeof offset === "object") {\n    const given = (offset ??',
-        to: '  if (typeof offset === "object" && offset !== null) {\n    const given = (offset ??',
+        file: TRANSFER,
+        from: '  if (typeof offset === "object") ({',
+        to: '  if (typeof offset === "object" && offset !== null) ({',
       },
     ],
     caughtBy: [tests("arguments/forms"), tests("arguments/every-call")],
@@ -126,7 +127,7 @@ const ARGUMENTS: Mutant[] = [
     name: "a bigint is the position of a write",
     edits: [
       {
-        file: FILE,
+        file: TRANSFER,
         from: '  return typeof position === "number" && Number.isSafeInteger(position) ? position : -1;',
         to: "  return Number.isSafeInteger(Number(position ?? -1)) ? Number(position ?? -1) : -1;",
       },
@@ -191,8 +192,8 @@ const LISTINGS: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/directory/tree.ts`,
-        from: "          : encodeName(below, encoding),",
-        to: '          : encodeName(below, "utf8"),',
+        from: "          : encodeName(name, encoding),",
+        to: '          : encodeName(name, "utf8"),',
       },
     ],
     caughtBy: [tests("conformance/listings")],
@@ -294,8 +295,8 @@ const REMOVALS: Mutant[] = [
       },
       {
         file: `${NODE_FS}/ops-rm.ts`,
-        from: "    const gone = this.#unlink(above, name, AT_REMOVEDIR, RETRIED_FULL);",
-        to: "    let gone = this.#unlink(above, name, AT_REMOVEDIR, RETRIED_FULL);",
+        from: "    const gone = yield* this.#unlink(above, name, AT_REMOVEDIR, RETRIED_FULL);",
+        to: "    let gone = yield* this.#unlink(above, name, AT_REMOVEDIR, RETRIED_FULL);",
       },
     ],
     caughtBy: [tests("node-fs/directories", "rm|remov"), tests("node-fs/removal"), tests("conformance/directories")],
@@ -316,8 +317,8 @@ const REMOVALS: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/copy/contents.ts`,
-        from: "    if (mode & COPYFILE_FICLONE_FORCE || type === S_IFDIR) return",
-        to: "    if (mode & COPYFILE_FICLONE_FORCE) return",
+        from: "    if (mode & COPYFILE_FICLONE_FORCE || type === S_IFDIR) {",
+        to: "    if (mode & COPYFILE_FICLONE_FORCE) {",
       },
     ],
     caughtBy: [tests("node-fs/copies-kept")],
@@ -353,7 +354,7 @@ const SURFACE: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/surface/not-implemented.ts`,
-        from: "  function refuse(): never {\n    throw notImplemented(name, instead);",
+        from: "  function refuse(): never {\n    throw notImplemented(name);",
         to: "  function refuse(): never {\n    return undefined as never;",
       },
     ],
@@ -364,8 +365,8 @@ const SURFACE: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/sync.ts`,
-        from: "    ...missingExports(),\n",
-        to: "    ...({} as ReturnType<typeof missingExports>),\n",
+        from: "{ ...missingExports(),",
+        to: "{ ...({} as ReturnType<typeof missingExports>),",
       },
     ],
     caughtBy: [tests("node-fs/surface")],
@@ -375,8 +376,8 @@ const SURFACE: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/surface/names.ts`,
-        from: '    if (name.endsWith("Sync")) rename(',
-        to: '    if (name.endsWith("Async")) rename(',
+        from: '    if (typeof call === "function" && !/^[A-Z]/.test(name)) rename(',
+        to: '    if (typeof call === "function" && name.endsWith("Async")) rename(',
       },
     ],
     caughtBy: [tests("node-fs/surface")],

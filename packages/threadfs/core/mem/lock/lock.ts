@@ -106,6 +106,8 @@ function lockSlow(p: usize): void {
     if (v == 0) {
       if (atomic.cmpxchg<u32>(p, 0, tid | WAITERS) == 0) return;
     } else if (late) {
+      // The release is to wake whoever awaits the lock in the host, as promises do.
+      atomic.cmpxchg<u32>(p, v, v | WAITERS);
       timedOut(p);
     } else if (!canWait) {
       for (let i = 0; i < SPINS && atomic.load<u32>(p) == v; i++) {}

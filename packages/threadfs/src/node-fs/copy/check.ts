@@ -6,7 +6,7 @@ import * as STAT from "../../../abi/stat.js";
 import { codedError, compoundError, pathText, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
-import { exists, mkdir } from "../ops-path.js";
+import { exists, mkdir, mkdirArguments } from "../ops-path.js";
 import { appendName, parentPath, samePath, startsWithPath } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
 
@@ -122,7 +122,7 @@ export function checkPaths(
 
 function makeParents(calls: SystemCalls, path: Path): boolean {
   try {
-    return mkdir.run(calls, { path, mode: 0o777, recursive: true }) !== undefined;
+    return mkdir.run(calls, mkdirArguments(path, 0o777, true)) !== undefined;
   } catch {
     // As in Node: the copy reports what is wrong.
     return false;

@@ -8,7 +8,7 @@ import * as STAT from "../../../abi/stat.js";
 import { systemCallError } from "../../errors/errors.js";
 import { type Path, toCallMode, toPath } from "../args.js";
 import { constants } from "../constants.js";
-import { operation } from "../operation.js";
+import { type Steps, step, stepwise } from "../operation.js";
 import { readlink } from "../ops-path.js";
 import { appendName, endsWithSlash, isAbsolute, parentPath } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -17,61 +17,88 @@ type PathLike = NodeFs.PathLike;
 
 const { S_IFMT, S_IFDIR, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
 
-export const copyFile = operation(
+export const copyFile = stepwise(
   (src: PathLike, dest: PathLike, mode?: number) => ({
     path: toPath(src, "src"),
     dest: toPath(dest, "dest"),
     mode: toCallMode(mode),
   }),
-  (calls, { path, dest, mode }): void => {
-    const failed = copyContents(calls, path, dest, mode, true);
+  function* (calls, { path, dest, mode }): Steps<void> {
+    const failed = yield* copyContents(calls, path, dest, mode, true);
     if (failed < 0) throw systemCallError(failed, "copyfile", path, dest);
   },
 );
+
+function openPath(calls: SystemCalls, path: Path, flags: number, mode: number): Steps<number> {
+  return step(calls, () => {
+    const length = calls.tryPutPath(path);
+    return length < 0 ? length : calls.core.sysOpen(calls.ctx, AT_FDCWD, length, flags, mode);
+  });
+}
+
+/** The attributes of a descriptor, or a negative errno. */
+function statOf(calls: SystemCalls, fd: number): Steps<readonly number[] | number> {
+  return step(calls, () => {
+    const found = calls.core.sysFstat(calls.ctx, fd);
+    return found < 0 ? found : [...calls.attachment.stat];
+  });
+}
 
 /**
  * Copies contents and mode; with `asLibuv` also the times, the owner if the caller may set it, and as many bytes as the size
  * says, as libuv's copyfile does and the C++ library does not. Writing changes the time of change again. Returns 0 or a negative errno. A file copied to itself is unchanged. Everything that can fail is tried before the destination loses its
  * contents; Node removes the destination when the copy fails.
  */
-export function copyContents(calls: SystemCalls, path: Path, dest: Path, mode: number, asLibuv: boolean): number {
-  const { core, ctx, attachment } = calls;
-  const length = calls.tryPutPath(path);
-  const source = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, O_RDONLY, 0);
+export function* copyContents(
+  calls: SystemCalls,
+  path: Path,
+  dest: Path,
+  mode: number,
+  asLibuv: boolean,
+): Steps<number> {
+  const source = yield* openPath(calls, path, O_RDONLY, 0);
   if (source < 0) return source;
   try {
-    const found = core.sysFstat(ctx, source);
-    if (found < 0) return found;
-    const from = [...attachment.stat];
+    const from = yield* statOf(calls, source);
+    if (typeof from === "number") return from;
     const type = (from[STAT.mode] ?? 0) & S_IFMT;
     // Files never share blocks here, so a copy that must share them fails; and a directory has no contents.
-    if (mode & COPYFILE_FICLONE_FORCE || type === S_IFDIR) return refuseCopy(calls, dest, from, mode, type === S_IFDIR);
-    const destLength = calls.tryPutPath(dest);
+    if (mode & COPYFILE_FICLONE_FORCE || type === S_IFDIR) {
+      return yield* step(calls, () => refuseCopy(calls, dest, from, mode, type === S_IFDIR));
+    }
     const flags = O_WRONLY | O_CREAT | (mode & COPYFILE_EXCL ? O_EXCL : 0);
-    const permissions = (from[STAT.mode] ?? 0) & 0o7777;
-    const target = destLength < 0 ? destLength : core.sysOpen(ctx, AT_FDCWD, destLength, flags, permissions);
+    const target = yield* openPath(calls, dest, flags, (from[STAT.mode] ?? 0) & 0o7777);
     if (target < 0) return target;
     try {
-      const there = core.sysFstat(ctx, target);
-      if (there < 0) return there;
-      if (isSameFile(attachment.stat, from)) return 0;
-      // Fails for all but root and owners, who may give a file to a group of theirs.
-      if (asLibuv) core.sysFchown(ctx, target, from[STAT.uid] ?? 0, from[STAT.gid] ?? 0);
-      const changed = core.sysFchmod(ctx, target, permissions);
+      const there = yield* statOf(calls, target);
+      if (typeof there === "number") return there;
+      if (isSameFile(there, from)) return 0;
+      const changed = yield* step(calls, () => takeAttributes(calls, target, from, asLibuv));
       if (changed < 0) return changed;
-      const cleared = core.sysFtruncate(ctx, target, 0);
-      if (cleared < 0) return cleared;
-      // Without privilege truncate(2) takes the set-id bits away.
-      if (permissions & SET_ID) core.sysFchmod(ctx, target, permissions);
-      if (asLibuv) core.sysFutimens(ctx, target, ...timesOf(from));
       // libuv sends as many bytes as the file has: it does not read an empty file, whose time of access stays.
-      return asLibuv && from[STAT.size] === 0 ? 0 : pump(calls, source, target);
+      return asLibuv && from[STAT.size] === 0 ? 0 : yield* pump(calls, source, target);
     } finally {
       calls.closeQuietly(target);
     }
   } finally {
     calls.closeQuietly(source);
   }
+}
+
+/** Prepares the target of a copy: its mode, and with `asLibuv` its owner and times, and no contents. Returns 0 or a negative errno. */
+function takeAttributes(calls: SystemCalls, target: number, from: ArrayLike<number>, asLibuv: boolean): number {
+  const { core, ctx } = calls;
+  const permissions = (from[STAT.mode] ?? 0) & 0o7777;
+  // Fails for all but root and owners, who may give a file to a group of theirs.
+  if (asLibuv) core.sysFchown(ctx, target, from[STAT.uid] ?? 0, from[STAT.gid] ?? 0);
+  const changed = core.sysFchmod(ctx, target, permissions);
+  if (changed < 0) return changed;
+  const cleared = core.sysFtruncate(ctx, target, 0);
+  if (cleared < 0) return cleared;
+  // Without privilege truncate(2) takes the set-id bits away.
+  if (permissions & SET_ID) core.sysFchmod(ctx, target, permissions);
+  if (asLibuv) core.sysFutimens(ctx, target, ...timesOf(from));
+  return 0;
 }
 
 const SET_ID = 0o6000;
@@ -137,18 +164,21 @@ function refuseCopy(
   return own < 0 ? own : refused;
 }
 
-/** Copies everything from one descriptor to another; the bytes stay in the scratch area. */
-function pump(calls: SystemCalls, source: number, target: number): number {
-  const { core, ctx, attachment } = calls;
-  for (;;) {
-    const got = core.sysRead(ctx, source, -1, IO_SIZE);
+/**
+ * Copies everything from one descriptor to another; the bytes stay in the scratch area. By explicit positions, so that a step may be
+ * made again.
+ */
+function* pump(calls: SystemCalls, source: number, target: number): Steps<number> {
+  const { core, ctx } = calls;
+  for (let done = 0; ; ) {
+    const got = yield* step(calls, () => {
+      const read = core.sysRead(ctx, source, done, IO_SIZE);
+      if (read <= 0) return read;
+      const put = core.sysWrite(ctx, target, done, read);
+      // Would loop forever if a file system writes nothing and reports no error.
+      return put === 0 ? -ERRNO.EIO : put;
+    });
     if (got <= 0) return got;
-    let left = got;
-    while (left > 0) {
-      const put = core.sysWrite(ctx, target, -1, left);
-      if (put <= 0) return put < 0 ? put : -ERRNO.EIO;
-      attachment.io.copyWithin(0, put, left);
-      left -= put;
-    }
+    done += got;
   }
 }

@@ -18,7 +18,8 @@ import {
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
-import { chmod, mkdir, utimes } from "../ops-path.js";
+import { runSteps } from "../operation.js";
+import { chmod, mkdir, mkdirArguments, utimes } from "../ops-path.js";
 import { appendName, endsWithSlash, joinPaths } from "../paths/join.js";
 import type { Stats } from "../stats.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -143,7 +144,7 @@ export class Copy {
       this.#refuseLoop(src, dest, source);
       if (target === undefined) {
         if (this.#args.filter === undefined) this.#makeDirectory(dest);
-        else mkdir.run(this.#calls, { path: dest, mode: 0o777, recursive: false });
+        else mkdir.run(this.#calls, mkdirArguments(dest, 0o777, false));
       }
       this.#enter(src, dest, source, target === undefined);
     } else if (isCopied(source)) {
@@ -201,7 +202,7 @@ export class Copy {
   #copyFile(src: Path, dest: Path, source: Attributes, target: Attributes | undefined): void {
     const { force, errorOnExist, mode, preserveTimestamps } = this.#args;
     if (target === undefined) {
-      copyFile.run(this.#calls, { path: src, dest, mode });
+      runSteps(copyFile.steps(this.#calls, { path: src, dest, mode }));
     } else {
       if (!force) {
         if (errorOnExist) refuseExisting(dest);
@@ -222,7 +223,7 @@ export class Copy {
     }
     this.#checkReadable(src, dest);
     this.#remove(dest);
-    const failed = copyContents(this.#calls, src, dest, this.#args.mode, this.#args.mode !== 0);
+    const failed = runSteps(copyContents(this.#calls, src, dest, this.#args.mode, this.#args.mode !== 0));
     if (failed < 0) throw this.#replaceError(failed, src, dest);
   }
 
@@ -293,7 +294,7 @@ export class Copy {
     const target = attributes(this.#calls, dest, true);
     if (typeof target === "object" && isSame(source, target)) refuseExistingInTree(dest);
     if (typeof target === "object" && !isCopied(target)) throw standardError(-ERRNO.EINVAL, "cp", directory);
-    const failed = copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, false);
+    const failed = runSteps(copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, false));
     if (failed === -ERRNO.EEXIST && !force) {
       if (errorOnExist) refuseExistingInTree(dest);
       if (preserveTimestamps) this.#copyTimes(src, dest);

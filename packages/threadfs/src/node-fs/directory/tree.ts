@@ -12,6 +12,22 @@ import { encodeName, entryType, listDirectory } from "./entries.js";
 
 const { S_IFMT, S_IFDIR } = constants;
 
+type Found = string | Buffer | Dirent<string | Buffer>;
+
+/** How far a reading has come: it may be left in a directory, and made again from there. */
+export interface TreeReading {
+  readonly found: Found[];
+  /** The directories that were found, those that are read first. */
+  readonly queue: { path: Path; relative: Path }[];
+  /** The number of directories that have been read. */
+  read: number;
+}
+
+/** A reading that has not begun. */
+export function treeReading(base: Path): TreeReading {
+  return { found: [], queue: [{ path: base, relative: "" }], read: 0 };
+}
+
 /**
  * Everything below a directory, level by level: paths relative to it, or Dirents. Follows links to directories, as
  * Node 26 does; a loop of links ends with the walk's limit of 40 links (ELOOP).
@@ -22,25 +38,30 @@ export function readTree(
   base: Path,
   encoding: NameEncoding,
   withFileTypes: boolean,
-): (string | Buffer | Dirent<string | Buffer>)[] {
-  const found: (string | Buffer | Dirent<string | Buffer>)[] = [];
-  const queue: { path: Path; relative: Path }[] = [{ path: base, relative: "" }];
-  // Directories that are found on the way are appended, and the loop comes to them.
-  for (const { path, relative } of queue) {
+  reading: TreeReading,
+): Found[] {
+  const { found, queue } = reading;
+  for (let next = queue[reading.read]; next !== undefined; next = queue[++reading.read]) {
+    const { path, relative } = next;
     const parentPath = relative.length === 0 ? base : joinPaths(base, encodeName(relative, encoding));
+    const entries: Found[] = [];
+    const below: typeof queue = [];
     for (const entry of listDirectory(calls, path)) {
       // As in Node, an entry whose type cannot be read is listed without one.
       const type = Math.max(DT_UNKNOWN, entryType(calls, path, entry));
-      const below = appendName(relative, entry.name);
-      found.push(
+      const name = appendName(relative, entry.name);
+      entries.push(
         withFileTypes
           ? new Dirent(encodeName(entry.name, encoding), direntType(type), parentPath)
-          : encodeName(below, encoding),
+          : encodeName(name, encoding),
       );
       const child = appendName(path, entry.name);
       if (type === DT_DIR || (type === DT_LNK && isDirectory(calls, child)))
-        queue.push({ path: child, relative: below });
+        below.push({ path: child, relative: name });
     }
+    // Not by a spread, which has room for some 100,000 arguments.
+    for (const entry of entries) found.push(entry);
+    for (const directory of below) queue.push(directory);
   }
   return found;
 }

@@ -2,7 +2,7 @@
 
 import type { Path } from "../args.js";
 import { encodeName } from "../directory/entries.js";
-import { operation } from "../operation.js";
+import { operation, runSteps } from "../operation.js";
 import { mkdtemp } from "../ops-path.js";
 import { rm } from "../ops-rm.js";
 import { resolveBytes } from "./join.js";
@@ -21,7 +21,9 @@ export const mkdtempDisposable = operation(mkdtemp.parse, (calls, parsed): Tempo
   // The whole path: the context may change its working directory meanwhile.
   const whole: Path = resolveBytes(calls.cwdBytes(), made);
   const remove = (): void =>
-    rm.run(calls, { path: whole, given: whole, recursive: true, force: true, maxRetries: 0, retryDelay: 100 });
+    runSteps(
+      rm.steps(calls, { path: whole, given: whole, recursive: true, force: true, maxRetries: 0, retryDelay: 100 }),
+    );
   const directory = {
     path: encodeName(made, parsed.encoding),
     remove,

@@ -4,49 +4,6 @@
  */
 import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
-import { constants } from "../constants.js";
-
-/** Forms with a callback, each of which has a synchronous form. */
-const CALLBACKS = [
-  "access",
-  "appendFile",
-  "chmod",
-  "chown",
-  "close",
-  "copyFile",
-  "cp",
-  "exists",
-  "fchmod",
-  "fchown",
-  "fdatasync",
-  "fstat",
-  "fsync",
-  "ftruncate",
-  "futimes",
-  "lchown",
-  "link",
-  "lstat",
-  "lutimes",
-  "mkdir",
-  "mkdtemp",
-  "open",
-  "opendir",
-  "read",
-  "readdir",
-  "readFile",
-  "readlink",
-  "realpath",
-  "rename",
-  "rm",
-  "rmdir",
-  "stat",
-  "symlink",
-  "truncate",
-  "unlink",
-  "utimes",
-  "write",
-  "writeFile",
-] as const;
 
 /** Calls and classes of which a tree has no form. */
 const OTHERS = [
@@ -59,53 +16,34 @@ const OTHERS = [
   "openAsBlob",
   "openAsBlobSync",
   "ReadStream",
-  "readv",
-  "statfs",
   "unwatchFile",
   "Utf8Stream",
   "watch",
   "watchFile",
   "WriteStream",
-  "writev",
 ] as const;
 
-/** Promise forms of `fs.promises`; all others have the names of callback forms. */
-const PROMISES = ["glob", "lchmod", "mkdtempDisposable", "statfs", "watch"] as const;
-/** Callback forms that `fs.promises` has not: there, they are methods of a FileHandle. */
-const OF_HANDLES = new Set<string>([
-  "close",
-  "exists",
-  "fchmod",
-  "fchown",
-  "fdatasync",
-  "fstat",
-  "fsync",
-  "ftruncate",
-  "futimes",
-  "read",
-  "write",
-]);
+/** Promise forms of `fs.promises`. */
+const PROMISES = ["glob", "watch"] as const;
 
 /** Names of `node:fs` that throw ERR_METHOD_NOT_IMPLEMENTED here. */
-export type MissingName = (typeof CALLBACKS)[number] | (typeof OTHERS)[number] | "promises";
+export type MissingName = (typeof OTHERS)[number];
 
-function notImplemented(name: string, instead: string | undefined): Error & { code: string } {
-  const advice = instead === undefined ? "" : `; use ${instead}()`;
-  const message = `The ${name}() method is not implemented: a tree of threadfs has the synchronous calls${advice}`;
-  return codedError(Error, "ERR_METHOD_NOT_IMPLEMENTED", message);
+function notImplemented(name: string): Error & { code: string } {
+  return codedError(Error, "ERR_METHOD_NOT_IMPLEMENTED", `The ${name}() method is not implemented`);
 }
 
 /** A function that can be called and constructed, and throws. */
-function stub(name: string, instead?: string): () => never {
+function stub(name: string): () => never {
   function refuse(): never {
-    throw notImplemented(name, instead);
+    throw notImplemented(name);
   }
   return Object.defineProperty(refuse, "name", bare({ value: name, configurable: true }));
 }
 
-function promiseStub(name: string, instead: string | undefined): () => Promise<never> {
+function promiseStub(name: string): () => Promise<never> {
   const refuse = async (): Promise<never> => {
-    throw notImplemented(`promises.${name}`, instead);
+    throw notImplemented(`promises.${name}`);
   };
   return Object.defineProperty(refuse, "name", bare({ value: name, configurable: true }));
 }
@@ -119,17 +57,11 @@ let made: Stubs | undefined;
 
 /** The missing exports, the same for every tree. */
 export function missingExports(): Stubs {
-  if (made !== undefined) return made;
-  const stubs: Record<string, unknown> = {};
-  const promises: Record<string, unknown> = { constants };
-  for (const name of CALLBACKS) {
-    stubs[name] = stub(name, `${name}Sync`);
-    if (!OF_HANDLES.has(name)) promises[name] = promiseStub(name, `${name}Sync`);
-  }
-  for (const name of OTHERS) stubs[name] = stub(name);
-  for (const name of PROMISES) promises[name] = promiseStub(name, undefined);
-  const value = stub("realpath.native", "realpathSync.native");
-  Object.defineProperty(stubs.realpath, "native", bare({ value, enumerable: true }));
-  made = { ...stubs, promises } as unknown as Stubs;
+  made ??= Object.fromEntries(OTHERS.map((name) => [name, stub(name)])) as Stubs;
   return made;
+}
+
+/** What `fs.promises` has not. */
+export function missingPromises(): { readonly [name in (typeof PROMISES)[number]]: () => Promise<never> } {
+  return Object.fromEntries(PROMISES.map((name) => [name, promiseStub(name)])) as ReturnType<typeof missingPromises>;
 }

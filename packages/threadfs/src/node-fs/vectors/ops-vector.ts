@@ -34,14 +34,22 @@ function toBuffers(value: unknown): Uint8Array[] {
   return buffers;
 }
 
-function vectorOf(fd: number, buffers: Uint8Array[], position: number | null | undefined): Vector {
+/** Checked arguments; of a form with a callback, whose descriptor Node looks at first and whose callback last, with `check`. */
+export function toVector(fd: unknown, buffers: unknown, position: unknown, check?: () => void): Vector {
+  const checkedFd = check && toFd(fd);
+  const bytes = toBuffers(buffers);
+  check?.();
+  return vectorOf(checkedFd ?? fd, bytes, position);
+}
+
+function vectorOf(fd: unknown, buffers: Uint8Array[], position: unknown): Vector {
   return { fd: toFd(fd), buffers, position: Number.isSafeInteger(position) ? (position as number) : -1 };
 }
 
 /** The bytes read, as one readv(2) or preadv(2). */
 export const readv = operation(
   (fd: number, given: readonly NodeJS.ArrayBufferView[], position?: number | null): Vector =>
-    vectorOf(fd, toBuffers(given), position),
+    toVector(fd, given, position),
   (calls, { fd, buffers, position }): number => {
     calls.checkOpen();
     // What Node gets from libuv for no buffers, whatever the descriptor is, though readv(2) returns 0.

@@ -1,0 +1,57 @@
+/** The options of `readFile`, `writeFile` and `appendFile` in their asynchronous forms, which may be aborted. */
+import { invalidArgType } from "../../errors/errors.js";
+import { toBoolean, toMode, toOptions } from "../args.js";
+import { encodeText } from "../bytes.js";
+import { toSignal } from "../forms/abort.js";
+import type { ReadFileOptions, WriteFileOptions } from "../ops-file.js";
+import { checkText } from "./transfer.js";
+import { bytesOf, isArrayBufferView } from "./views.js";
+
+interface WithSignal {
+  signal?: AbortSignal | undefined;
+}
+
+const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
+
+/** @throws TypeError ERR_INVALID_ARG_TYPE for a `buffer` that is neither memory nor a function */
+export function checkBufferOption(buffer: unknown): asserts buffer is ReadFileOptions["buffer"] {
+  if (buffer === undefined || typeof buffer === "function" || isArrayBufferView(buffer)) return;
+  throw invalidArgType("options.buffer", `of type function or ${VIEW_TYPES}`, buffer);
+}
+
+export function readFileOptions(options: unknown) {
+  const { buffer, encoding, flag, signal } = toOptions<ReadFileOptions & WithSignal>(options, { flag: "r" });
+  checkBufferOption(buffer);
+  return { buffer, encoding, flag, signal: toSignal(signal) };
+}
+
+type WriteOptions = WriteFileOptions & WithSignal;
+
+const WRITE_DEFAULTS = { encoding: "utf8", mode: 0o666, flag: "w", flush: false } as const;
+const APPEND_DEFAULTS = { encoding: "utf8", mode: 0o666, flag: "a" } as const;
+
+export function writeFileOptions(options: unknown) {
+  return checkedOptions(toOptions<WriteOptions>(options, WRITE_DEFAULTS));
+}
+
+/** @param always the flag of a descriptor, which counts whatever the options say */
+export function appendFileOptions(options: unknown, always: boolean) {
+  const given = toOptions<WriteOptions>(options, APPEND_DEFAULTS);
+  toMode(given.mode, "mode", 0o666);
+  const copy: WriteOptions & Record<string, unknown> = {};
+  // As in Node with what the options inherit.
+  for (const key in given) copy[key] = (given as Record<string, unknown>)[key];
+  if (!copy.flag || always) copy.flag = "a";
+  return checkedOptions(toOptions<WriteOptions>(copy, copy));
+}
+
+function checkedOptions(given: WriteOptions) {
+  const flush = toBoolean(given.flush ?? false, "options.flush");
+  const mode = toMode(given.mode, "mode", 0o666);
+  return { flush, mode, flag: given.flag || "w", encoding: given.encoding || "utf8", signal: toSignal(given.signal) };
+}
+
+/** @throws TypeError ERR_INVALID_ARG_TYPE */
+export function toBytes(data: unknown, encoding: BufferEncoding): Uint8Array {
+  return isArrayBufferView(data) ? bytesOf(data) : encodeText(checkText(data, "data"), encoding);
+}

@@ -1,0 +1,299 @@
+/** The calls of `node:fs` with a callback: where each has it, and in which order Node looks at its arguments. */
+import type * as NodeFs from "node:fs";
+import { invalidArgValue } from "../../errors/errors.js";
+import {
+  isFd,
+  NO_OPTIONS,
+  type Path,
+  toBoolean,
+  toCallMode,
+  toFd,
+  toInteger,
+  toMode,
+  toObject,
+  toOpenFlags,
+  toOptions,
+  toPath,
+} from "../args.js";
+import { appendFileOptions, readFileOptions, toBytes, writeFileOptions } from "../arguments/files.js";
+import { type AnyOperation, type Steps, stepwise } from "../operation.js";
+import { type ReaddirOptions, readdirArguments } from "../ops-dir.js";
+import { readFileArguments, type Target, writeAll, writeTarget } from "../ops-file.js";
+import { mkdirArguments } from "../ops-path.js";
+import { rmOptions } from "../ops-rm.js";
+import type { SystemCalls } from "../system-calls.js";
+import { operations as ops, realpathNative } from "../table.js";
+import { toSignal } from "./abort.js";
+import { closeForm, existsForm, opendirForm, readForm, vectorForm, writeForm } from "./callback-transfers.js";
+import {
+  at,
+  callbackForm,
+  checkedFirst,
+  checkedLast,
+  type Form,
+  type Given,
+  optional,
+  otherwise,
+} from "./callbacks.js";
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Options of `stat`, `lstat` and `fstat`: whatever is no object counts for nothing. */
+function statOptions(options: unknown): Options {
+  return typeof options === "object" && options !== null ? (options as Options) : NO_OPTIONS;
+}
+
+function stats(mayMiss: boolean) {
+  return {
+    find: optional(1),
+    parse: ([path, options]: Given, check: () => void) => {
+      const given: Options = toOptions(statOptions(options), NO_OPTIONS);
+      check();
+      const checked = toPath(path);
+      const throwIfNoEntry = !mayMiss || given.throwIfNoEntry !== false;
+      return { path: checked, bigint: given.bigint === true, throwIfNoEntry, signal: toSignal(given.signal) };
+    },
+    mayMiss: true,
+    signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+  };
+}
+
+const fstat = {
+  find: optional(1),
+  parse: ([fd, options]: Given, check: () => void) => {
+    const given = statOptions(options);
+    check();
+    const signal = toSignal(given.signal);
+    return { fd: toFd(fd), bigint: given.bigint === true, signal };
+  },
+  signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+};
+
+const mkdir = {
+  find: optional(1),
+  parse: ([path, options]: Given, check: () => void) => {
+    let mode = 0o777;
+    let recursive = false;
+    if (typeof options === "number" || typeof options === "string") mode = toMode(options, "mode");
+    else if (options) {
+      const given = options as Options;
+      if (given.recursive !== undefined) recursive = toBoolean(given.recursive, "options.recursive");
+      if (given.mode !== undefined) mode = toMode(given.mode, "options.mode");
+    }
+    check();
+    return mkdirArguments(toPath(path), mode, recursive);
+  },
+};
+
+const readdir = {
+  find: optional(1),
+  parse: ([path, options]: Given, check: () => void) => {
+    check();
+    const given = toOptions<ReaddirOptions>(options, NO_OPTIONS);
+    const checked = toPath(path);
+    const recursive = toBoolean(given.recursive ?? false, "options.recursive");
+    return readdirArguments(checked, given, recursive);
+  },
+};
+
+/** `open(path[, flags[, mode]], callback)`: with two arguments or fewer there are no flags. */
+const open = {
+  find: (given: Given) => {
+    if (given.length < 3) return at(1)(given);
+    return typeof given[2] === "function" ? at(2)(given) : at(3)(given);
+  },
+  parse: (before: Given, check: () => void) => {
+    const [path, flags, mode] = before;
+    const checkedMode = before.length < 3 ? 0o666 : toMode(mode, "mode", 0o666);
+    const checkedFlags = toOpenFlags(before.length < 2 ? "r" : flags);
+    const checked = toPath(path);
+    check();
+    return { path: checked, flags: checkedFlags, mode: checkedMode };
+  },
+};
+
+const readFile = {
+  find: otherwise(1),
+  parse: ([path, options]: Given, check: () => void) => {
+    check();
+    const { buffer, encoding, flag, signal } = readFileOptions(options);
+    return { ...readFileArguments(toTarget(path, flag, 0o666, signal), encoding, buffer), signal };
+  },
+  signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+};
+
+function toTarget(path: unknown, flag: unknown, mode: number, signal: AbortSignal | undefined): Target {
+  if (isFd(path)) return { fd: toFd(path) };
+  // As in Node, nothing more is looked at.
+  if (signal?.aborted) return { fd: -1 };
+  const flags = toOpenFlags(flag, "options.flag");
+  return { path: toPath(path), flags, mode };
+}
+
+/** Checked arguments. */
+interface Writing {
+  target: Target;
+  bytes: Uint8Array;
+  flush: boolean;
+  signal: AbortSignal | undefined;
+}
+
+const writing = stepwise(
+  (parsed: Writing) => parsed,
+  (calls, { target, bytes, flush }): Steps<void> =>
+    writeTarget(calls, target, flush, (fd) => writeAll(calls, fd, bytes)),
+);
+
+function fileWriter(optionsOf: (options: unknown, path: unknown) => ReturnType<typeof writeFileOptions>) {
+  return {
+    find: otherwise(2),
+    parse: ([path, data, options]: Given, check: () => void): Writing => {
+      check();
+      const { flush, mode, flag, encoding, signal } = optionsOf(options, path);
+      const bytes = toBytes(data, encoding);
+      return { target: toTarget(path, flag, mode, signal), bytes, flush, signal };
+    },
+    signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+  };
+}
+
+const rm = {
+  find: optional(1),
+  parse: ([path, options]: Given, check: () => void) => {
+    const checked = toPath(path);
+    const parsed = { path: checked, given: path, ...rmOptions(options as NodeFs.RmOptions) };
+    check();
+    return parsed;
+  },
+};
+
+const rmdir = {
+  find: optional(1),
+  parse: ([path, options]: Given, check: () => void): Path => {
+    const recursive: unknown = (options as Options | null | undefined)?.recursive;
+    if (recursive !== undefined) throw invalidArgValue("options.recursive", recursive, "is no longer supported");
+    check();
+    const checked = toPath(path);
+    if (options !== undefined) toObject(options, "options");
+    return checked;
+  },
+};
+
+/** `symlink(target, path[, type], callback)` */
+const symlink = {
+  find: (given: Given) => (given[3] === undefined ? at(2)(given) : at(3)(given)),
+  parse: (before: Given, check: () => void) => {
+    if (before.length < 3) check();
+    const parsed = ops.symlink.parse(...(before as Parameters<typeof ops.symlink.parse>));
+    check();
+    return parsed;
+  },
+};
+
+/** Node's `truncate` opens the file itself, when it has looked at the length and the callback. */
+const truncate = {
+  find: optional(1),
+  parse: ([path, len = 0]: Given, check: () => void) => {
+    const size = toInteger(len, "len");
+    check();
+    return { path: toPath(path), len: size };
+  },
+};
+
+const ftruncate = {
+  find: optional(1),
+  parse: ([fd, len = 0]: Given, check: () => void) => {
+    const size = Math.max(0, toInteger(len, "len"));
+    check();
+    return { size, fd: toFd(fd) };
+  },
+};
+
+const access = {
+  find: optional(1),
+  parse: ([path, mode]: Given, check: () => void) => {
+    const checked = toPath(path);
+    check();
+    return { path: checked, mode: toCallMode(mode) };
+  },
+};
+
+const copyFile = {
+  find: optional(2),
+  parse: ([src, dest, mode]: Given, check: () => void) => {
+    const path = toPath(src, "src");
+    const target = toPath(dest, "dest");
+    check();
+    return { path, dest: target, mode: toCallMode(mode) };
+  },
+};
+
+const statfs = {
+  find: optional(1),
+  parse: ([path, options = NO_OPTIONS]: Given, check: () => void) => {
+    check();
+    return { path: toPath(path), bigint: (options as Options).bigint === true };
+  },
+};
+
+/** A form with the callback at an index. */
+const plain = <P>(index: number, parse: Form<P>["parse"]) => ({ find: at(index), parse });
+/** A form whose argument at an index may be left out. */
+const shorter = <P>(index: number, parse: Form<P>["parse"]) => ({ find: optional(index), parse });
+
+/** Makes the calls. They do not use `this` and may be taken out of the object. */
+export function makeCallbacks(calls: SystemCalls) {
+  const form = <A extends unknown[], Q, P extends Q, R>(op: AnyOperation<A, Q, R>, shape: Form<P>) =>
+    callbackForm(calls, op, shape);
+  return {
+    access: form(ops.access, access),
+    appendFile: form(
+      writing,
+      fileWriter((options, path) => appendFileOptions(options, isFd(path))),
+    ),
+    chmod: form(ops.chmod, plain(2, checkedLast(ops.chmod))),
+    chown: form(ops.chown, plain(3, checkedFirst(ops.chown))),
+    close: closeForm(calls),
+    copyFile: form(ops.copyFile, copyFile),
+    cp: form(ops.cp, shorter(2, checkedFirst(ops.cp))),
+    exists: existsForm(calls),
+    fchmod: form(ops.fchmod, plain(2, checkedLast(ops.fchmod))),
+    fchown: form(ops.fchown, plain(3, checkedLast(ops.fchown))),
+    fdatasync: form(ops.fdatasync, plain(1, checkedFirst(ops.fdatasync))),
+    fstat: form(ops.fstat, fstat),
+    fsync: form(ops.fsync, plain(1, checkedFirst(ops.fsync))),
+    ftruncate: form(ops.ftruncate, ftruncate),
+    futimes: form(ops.futimes, plain(3, checkedLast(ops.futimes))),
+    lchown: form(ops.lchown, plain(3, checkedFirst(ops.lchown))),
+    link: form(ops.link, plain(2, checkedFirst(ops.link))),
+    lstat: form(ops.lstat, stats(false)),
+    lutimes: form(ops.lutimes, plain(3, checkedFirst(ops.lutimes))),
+    mkdir: form(ops.mkdir, mkdir),
+    mkdtemp: form(ops.mkdtemp, shorter(1, checkedFirst(ops.mkdtemp))),
+    open: form(ops.open, open),
+    opendir: opendirForm(calls),
+    read: readForm(calls),
+    readdir: form(ops.readdir, readdir),
+    readFile: form(ops.readFile, readFile),
+    readlink: form(ops.readlink, shorter(1, checkedFirst(ops.readlink))),
+    readv: vectorForm(calls, false),
+    realpath: Object.assign(form(ops.realpath, shorter(1, checkedFirst(ops.realpath))), {
+      native: form(realpathNative, shorter(1, checkedFirst(realpathNative))),
+    }),
+    rename: form(ops.rename, plain(2, checkedFirst(ops.rename))),
+    rm: form(ops.rm, rm),
+    rmdir: form(ops.rmdir, rmdir),
+    stat: form(ops.stat, stats(true)),
+    statfs: form(ops.statfs, statfs),
+    symlink: form(ops.symlink, symlink),
+    truncate: form(ops.truncate, truncate),
+    unlink: form(ops.unlink, plain(1, checkedFirst(ops.unlink))),
+    utimes: form(ops.utimes, plain(3, checkedFirst(ops.utimes))),
+    write: writeForm(calls),
+    writeFile: form(
+      writing,
+      fileWriter((options) => writeFileOptions(options)),
+    ),
+    writev: vectorForm(calls, true),
+  };
+}

@@ -1,0 +1,111 @@
+/** The calls with a callback that take it in more places than one, or call it back with more than a value. */
+import type * as NodeFs from "node:fs";
+import { bare } from "../../errors/bare.js";
+import { callbackReadArguments, callbackWriteArguments } from "../arguments/transfer.js";
+import { openedDirectory } from "../ops-dir.js";
+import type { SystemCalls } from "../system-calls.js";
+import { operations as ops } from "../table.js";
+import { toVector } from "../vectors/ops-vector.js";
+import { at, type Callback, callbackForm, checkCallback, checkedFirst, optional } from "./callbacks.js";
+import { inLaterTurn, runLater } from "./later.js";
+
+/** What `util.promisify` of Node takes in place of the call itself. */
+const PROMISIFY = /* @__PURE__ */ Symbol.for("nodejs.util.promisify.custom");
+
+type Call = (...given: unknown[]) => void;
+
+/** Lets promises of a call have an object of its results, by their names. */
+function promisedAs(call: Call, names: readonly [string, string]): Call {
+  const value = (...given: unknown[]) =>
+    new Promise((resolve, reject) => {
+      call(...given, (error: unknown, count: unknown, data: unknown) => {
+        if (error) reject(error);
+        else resolve({ [names[0]]: count, [names[1]]: data });
+      });
+    });
+  return Object.defineProperty(call, PROMISIFY, bare({ value, configurable: true }));
+}
+
+/** Calls back with a number of bytes and the data; the number is 0 after an error. */
+function endsOf(callback: Callback, data: unknown) {
+  return {
+    succeeded: (count: number) => inLaterTurn(() => callback(null, count, data)),
+    failed: (error: unknown) => inLaterTurn(() => callback(error, 0, data)),
+  };
+}
+
+/** `read` */
+export function readForm(calls: SystemCalls): Call {
+  const call: Call = (...given) => {
+    const last = Math.min(given.length, 6) - 1;
+    const { parsed, callback } = callbackReadArguments(given.slice(0, Math.max(last, 1)), () => checked(given[last]));
+    runLater(calls, ops.read, parsed, endsOf(callback, parsed.view));
+  };
+  return promisedAs(call, ["bytesRead", "buffer"]);
+}
+
+function checked(callback: unknown): Callback {
+  checkCallback(callback);
+  return callback;
+}
+
+/** `write` */
+export function writeForm(calls: SystemCalls): Call {
+  const call: Call = (...given) => {
+    const { callback, data, ...parsed } = callbackWriteArguments(given, checkCallback);
+    runLater(calls, ops.write, parsed, endsOf(callback as Callback, data));
+  };
+  return promisedAs(call, ["bytesWritten", "buffer"]);
+}
+
+/** `readv` and `writev` */
+export function vectorForm(calls: SystemCalls, write: boolean): Call {
+  const call: Call = (fd, buffers, position, callback) => {
+    const parsed = toVector(fd, buffers, position, () => checkCallback(callback || position));
+    const ends = endsOf((callback || position) as Callback, buffers);
+    if (!write) runLater(calls, ops.readv, parsed, ends);
+    else runLater(calls, ops.writev, parsed.buffers.length === 0 ? undefined : parsed, ends);
+  };
+  return promisedAs(call, [write ? "bytesWritten" : "bytesRead", write ? "buffer" : "buffers"]);
+}
+
+/** `close`: without a callback its error is an uncaught exception. */
+export function closeForm(calls: SystemCalls): Call {
+  const close = callbackForm(calls, ops.close, { find: at(1), parse: checkedFirst(ops.close) });
+  const fail = (error: unknown): void => {
+    if (error !== null) throw error;
+  };
+  return (fd, callback = fail) => close(fd, callback);
+}
+
+/** `exists`: its callback has no error. */
+export function existsForm(calls: SystemCalls): Call {
+  const exists = (path: unknown, callback: unknown): void => {
+    checkCallback(callback);
+    let parsed: ReturnType<typeof ops.access.parse>;
+    try {
+      parsed = ops.access.parse(path as NodeFs.PathLike);
+    } catch {
+      callback(false);
+      return;
+    }
+    runLater(calls, ops.access, parsed, {
+      succeeded: () => inLaterTurn(() => callback(true)),
+      failed: () => inLaterTurn(() => callback(false)),
+    });
+  };
+  const value = (path: unknown) => new Promise<unknown>((resolve) => exists(path, resolve));
+  return Object.defineProperty(exists, PROMISIFY, bare({ value, configurable: true }));
+}
+
+/** `opendir` names its callback in full, and the path in its errors. */
+export function opendirForm(calls: SystemCalls): Call {
+  const { parse } = ops.opendir;
+  return callbackForm(calls, openedDirectory, {
+    find: optional(1),
+    parse: (before, check) => {
+      check("callback");
+      return parse(...(before as Parameters<typeof parse>));
+    },
+  });
+}

@@ -1,0 +1,178 @@
+/**
+ * The work of the asynchronous forms. It is done at once, in the calling thread, as far as it goes. Where another thread keeps it
+ * waiting, the thread returns to its event loop, and goes on when what it waits for may be free. So no asynchronous form
+ * blocks a thread, and none sends its work elsewhere.
+ */
+import { type AnyOperation, Busy, type Pause, type Steps } from "../operation.js";
+import type { SystemCalls } from "../system-calls.js";
+import { abortError, checkAborted } from "./abort.js";
+
+/** Is told the end of work. Called once, in the caller's turn where nothing has to be waited for. */
+export interface Ends<R> {
+  succeeded(value: R): void;
+  failed(error: unknown): void;
+}
+
+/** Work that waits at most as long as a call of the tree may. */
+class Work<R> {
+  readonly #calls: SystemCalls;
+  readonly #ends: Ends<R>;
+  /** When the thread that keeps the work waiting has done so for too long; 0: it does not wait. */
+  #deadline = 0;
+  #given = false;
+
+  constructor(calls: SystemCalls, ends: Ends<R>) {
+    this.#calls = calls;
+    this.#ends = ends;
+  }
+
+  /** Gives the work up where it waits. */
+  giveUp(): void {
+    this.#given = true;
+  }
+
+  /** Makes work as a whole, again if it has been kept waiting. */
+  run(work: () => R): void {
+    if (this.#given) return;
+    let value: R;
+    try {
+      value = this.#calls.attachment.limit.gently(work);
+    } catch (error) {
+      if (this.#mayWait(error)) this.#whenReleased(() => this.run(work));
+      else this.#ends.failed(error);
+      return;
+    }
+    this.#ends.succeeded(value);
+  }
+
+  /** Goes on with steps. @param next lets the generator take its next step */
+  go(steps: Steps<R>, next: () => IteratorResult<Pause, R>): void {
+    let at: IteratorResult<Pause, R>;
+    try {
+      at = this.#calls.attachment.limit.gently(this.#given ? () => steps.return(undefined as R) : next);
+    } catch (error) {
+      this.#ends.failed(error);
+      return;
+    }
+    if (at.done) {
+      this.#ends.succeeded(at.value);
+      return;
+    }
+    const pause = at.value;
+    if (pause instanceof Busy) {
+      if (!pause.again) this.#deadline = 0;
+      if (this.#mayWait(pause.error)) this.#whenReleased(() => this.go(steps, () => steps.next()));
+      else this.go(steps, () => steps.throw(pause.error));
+      return;
+    }
+    if (typeof pause === "number") {
+      setTimeout(() => this.go(steps, () => steps.next()), pause);
+      return;
+    }
+    pause.then(
+      (value) => this.go(steps, () => steps.next(value)),
+      (error: unknown) => this.go(steps, () => steps.throw(error)),
+    );
+  }
+
+  /** Whether an error says that another thread keeps the work waiting, and it may wait longer. */
+  #mayWait(error: unknown): boolean {
+    const { limit } = this.#calls.attachment;
+    if (!limit.isPassed(error)) return false;
+    const now = performance.now();
+    if (this.#deadline === 0) this.#deadline = now + limit.ms;
+    return now < this.#deadline;
+  }
+
+  #whenReleased(goOn: () => void): void {
+    this.#calls.attachment.limit.released().then(goOn);
+  }
+}
+
+/** Does the work of an operation. Returns what gives it up where it waits. */
+export function runLater<A extends unknown[], P, R>(
+  calls: SystemCalls,
+  op: AnyOperation<A, P, R>,
+  parsed: P,
+  ends: Ends<R>,
+): () => void {
+  const work = new Work(calls, ends);
+  if (op.run !== undefined) {
+    const { run } = op;
+    work.run(() => run(calls, parsed));
+  } else {
+    const steps = op.steps(calls, parsed);
+    work.go(steps, () => steps.next());
+  }
+  return () => work.giveUp();
+}
+
+/**
+ * The same for a call with an AbortSignal. As in Node, one that is aborted before the result is delivered, in a later turn, makes the call
+ * fail, whatever it has done.
+ * @throws Error AbortError
+ */
+export function runAbortable<A extends unknown[], P, R>(
+  calls: SystemCalls,
+  op: AnyOperation<A, P, R>,
+  parsed: P,
+  signal: AbortSignal | undefined,
+  ends: Ends<R>,
+): void {
+  if (signal === undefined) {
+    runLater(calls, op, parsed, ends);
+    return;
+  }
+  checkAborted(signal);
+  let giveUp = () => {};
+  const onAbort = (): void => {
+    giveUp();
+    ends.failed(abortError(signal));
+  };
+  const deliver = (end: () => void): void =>
+    inLaterTurn(() => {
+      if (signal.aborted) return;
+      signal.removeEventListener?.("abort", onAbort);
+      end();
+    });
+  signal.addEventListener?.("abort", onAbort, { once: true });
+  giveUp = runLater(calls, op, parsed, {
+    succeeded: (value) => deliver(() => ends.succeeded(value)),
+    failed: (error) => deliver(() => ends.failed(error)),
+  });
+}
+
+/** Calls in a later turn of the event loop. */
+export function inLaterTurn(call: () => void): void {
+  const { setImmediate } = globalThis as { setImmediate?: (call: () => void) => unknown };
+  if (setImmediate !== undefined) setImmediate(call);
+  else throughChannel(call);
+}
+
+let channel: MessageChannel | undefined;
+const waiting: (() => void)[] = [];
+
+/** A message arrives sooner than a timer, which browsers delay. */
+function throughChannel(call: () => void): void {
+  if (channel === undefined) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => waiting.shift()?.();
+  }
+  waiting.push(call);
+  channel.port2.postMessage(0);
+}
+
+/** Promises that may be settled before the thread returns to its event loop: a loop that awaits calls would never let it otherwise. */
+const SETTLED_IN_TURN = 256;
+let settled = 0;
+
+/** A promise of what `start` begins. Its argument errors reject it too. */
+export function promised<R>(start: (ends: Ends<R>) => void): Promise<R> {
+  return new Promise((resolve, reject) => {
+    const late = ++settled % SETTLED_IN_TURN === 0;
+    start({
+      succeeded: late ? (value) => inLaterTurn(() => resolve(value)) : resolve,
+      failed: late ? (error) => inLaterTurn(() => reject(error)) : reject,
+    });
+  });
+}

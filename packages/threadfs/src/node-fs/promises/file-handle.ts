@@ -1,0 +1,208 @@
+/**
+ * `FileHandle` (https://nodejs.org/api/fs.html#class-filehandle): a descriptor with the promise forms as its methods. The
+ * descriptor is the context's, in shared memory: every thread of the context may use its number.
+ *
+ * A handle that is closed closes its descriptor after the calls that use it.
+ */
+import type * as NodeFs from "node:fs";
+import { bare } from "../../errors/bare.js";
+import { codedError } from "../../errors/errors.js";
+import { handleReadArguments, type Read, type Transfer } from "../arguments/transfer.js";
+import { promised, runAbortable, runLater } from "../forms/later.js";
+import type { AnyOperation } from "../operation.js";
+import type { BigIntStats, Stats } from "../stats.js";
+import type { SystemCalls } from "../system-calls.js";
+import { operations as ops } from "../table.js";
+import { toVector, type Vector } from "../vectors/ops-vector.js";
+import { statOptions } from "./arguments.js";
+import { adoptEmitter, type Emitter } from "./emitter.js";
+import { appendFile, HANDLES, readFile, type WrittenData, writeFile } from "./files.js";
+
+const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
+
+type View = NodeJS.ArrayBufferView;
+
+/** The result of a read. Without a prototype, as Node's. */
+export interface ReadResult<V> {
+  bytesRead: number;
+  buffer: V;
+}
+
+function invalidState(what: string): Error {
+  return codedError(Error, "ERR_INVALID_STATE", `Invalid state: The FileHandle is ${what}`);
+}
+
+/** The error of a call on a closed handle. */
+function closedError(syscall: string): Error {
+  return Object.assign(codedError(Error, "EBADF", "file closed"), { syscall });
+}
+
+export class FileHandle {
+  readonly #calls: SystemCalls;
+  #fd: number;
+  /** The handle itself and the calls under way. */
+  #users = 1;
+  #closing: Promise<void> | undefined;
+  /** Ends a close that waits for other users. */
+  #lastLeft: (() => void) | undefined;
+  #locked = false;
+
+  constructor(calls: SystemCalls, fd: number) {
+    adoptEmitter(FileHandle);
+    HANDLES.add(this);
+    this.#calls = calls;
+    this.#fd = fd;
+    // Node's is an own property too, so that it can be passed as a function.
+    this.close = () => this.#close();
+  }
+
+  /** Node's own handles have an id for async_hooks; here there is nothing to follow. */
+  getAsyncId(): number {
+    return -1;
+  }
+
+  /** The descriptor; -1 when the handle is closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Makes a call that uses the descriptor. */
+  async #use<R>(syscall: string, call: () => Promise<R>): Promise<R> {
+    if (this.#fd === -1) throw closedError(syscall);
+    this.ref();
+    try {
+      return await call();
+    } finally {
+      this.unref();
+    }
+  }
+
+  /** Makes the call of an operation whose arguments `parse` checks. */
+  #call<A extends unknown[], P, R>(syscall: string, op: AnyOperation<A, P, R>, parse: () => P): Promise<R> {
+    return this.#use(syscall, () => promised((ends) => runLater(this.#calls, op, parse(), ends)));
+  }
+
+  appendFile(data: WrittenData, options?: unknown): Promise<void> {
+    return this.#use("writeFile", () => appendFile(this.#calls, this, data, options));
+  }
+
+  chmod(mode: NodeFs.Mode): Promise<void> {
+    return this.#call("fchmod", ops.fchmod, () => ops.fchmod.parse(this.#fd, mode));
+  }
+
+  chown(uid: number, gid: number): Promise<void> {
+    return this.#call("fchown", ops.fchown, () => ops.fchown.parse(this.#fd, uid, gid));
+  }
+
+  datasync(): Promise<void> {
+    return this.#call("fdatasync", ops.fdatasync, () => ops.fdatasync.parse(this.#fd));
+  }
+
+  sync(): Promise<void> {
+    return this.#call("fsync", ops.fsync, () => ops.fsync.parse(this.#fd));
+  }
+
+  read<V extends View>(buffer?: V | object | null, offset?: unknown, length?: unknown, position?: unknown) {
+    return this.#use("read", async (): Promise<ReadResult<V>> => {
+      const parsed: Read = handleReadArguments(this.#fd, buffer, offset, length, position);
+      const bytesRead = await promised<number>((ends) => runLater(this.#calls, ops.read, parsed, ends));
+      return bare({ bytesRead, buffer: parsed.view as V });
+    });
+  }
+
+  readv<V extends readonly View[]>(buffers: V, position?: unknown): Promise<{ bytesRead: number; buffers: V }> {
+    return this.#use("readv", async () => {
+      const parsed = toVector(this.#fd, buffers, position);
+      const bytesRead = await promised<number>((ends) => runLater(this.#calls, ops.readv, parsed, ends));
+      return bare({ bytesRead, buffers });
+    });
+  }
+
+  readFile(options?: unknown): Promise<string | Buffer> {
+    return this.#use("readFile", () => readFile(this.#calls, this, options));
+  }
+
+  stat(options?: unknown): Promise<Stats | BigIntStats> {
+    return this.#use("fstat", () =>
+      promised((ends) => {
+        const { parsed, signal } = statOptions(options);
+        runAbortable(this.#calls, ops.fstat, { fd: this.#fd, bigint: parsed.bigint }, signal, ends);
+      }),
+    );
+  }
+
+  truncate(len?: number): Promise<void> {
+    return this.#call("ftruncate", ops.ftruncate, () => ops.ftruncate.parse(this.#fd, len));
+  }
+
+  utimes(atime: NodeFs.TimeLike, mtime: NodeFs.TimeLike): Promise<void> {
+    return this.#call("futimes", ops.futimes, () => ops.futimes.parse(this.#fd, atime, mtime));
+  }
+
+  write<D extends View | string>(buffer: D, offset?: unknown, length?: unknown, position?: unknown) {
+    return this.#use("write", async (): Promise<{ bytesWritten: number; buffer: D }> => {
+      // As in Node, what has no bytes is not looked at any further.
+      if ((buffer as { byteLength?: unknown } | null | undefined)?.byteLength === 0)
+        return bare({ bytesWritten: 0, buffer });
+      const parsed: Transfer = ops.write.parse(this.#fd, buffer, offset, length, position);
+      const bytesWritten = await promised<number>((ends) => runLater(this.#calls, ops.write, parsed, ends));
+      return bare({ bytesWritten, buffer });
+    });
+  }
+
+  writev<V extends readonly View[]>(buffers: V, position?: unknown): Promise<{ bytesWritten: number; buffers: V }> {
+    return this.#use("writev", async () => {
+      const parsed: Vector | undefined = ops.writev.parse(this.#fd, buffers, position as number);
+      const bytesWritten = await promised<number>((ends) => runLater(this.#calls, ops.writev, parsed, ends));
+      return bare({ bytesWritten, buffers });
+    });
+  }
+
+  writeFile(data: WrittenData, options?: unknown): Promise<void> {
+    return this.#use("writeFile", () => writeFile(this.#calls, this, data, options));
+  }
+
+  /** Closes the handle, and its descriptor when no call uses it any more. */
+  readonly close: () => Promise<void>;
+
+  #close(): Promise<void> {
+    if (this.#fd === -1) return Promise.resolve();
+    if (this.#closing !== undefined) return this.#closing;
+    const closed = new Promise<void>((resolve, reject) => {
+      this.#lastLeft = () => {
+        const fd = this.#fd;
+        this.#fd = -1;
+        runLater(this.#calls, ops.close, fd, { succeeded: resolve, failed: reject });
+      };
+    });
+    this.#closing = closed.finally(() => {
+      this.#closing = undefined;
+    });
+    this.unref();
+    (this as unknown as Emitter).emit("close");
+    return this.#closing;
+  }
+
+  async [ASYNC_DISPOSE](): Promise<void> {
+    await this.close();
+  }
+
+  /** A call, or a stream, uses the descriptor. @internal */
+  ref(): void {
+    this.#users++;
+  }
+
+  /** A call, or a stream, does not use it any longer. @internal */
+  unref(): void {
+    this.#users--;
+    if (this.#users === 0) this.#lastLeft?.();
+  }
+
+  /** @throws Error ERR_INVALID_STATE for a handle that is closed, or in use as a whole. @internal */
+  lock(): void {
+    if (this.#fd === -1) throw invalidState("closed");
+    if (this.#closing !== undefined) throw invalidState("closing");
+    if (this.#locked) throw invalidState("locked");
+    this.#locked = true;
+  }
+}

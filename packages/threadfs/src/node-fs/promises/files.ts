@@ -1,0 +1,117 @@
+/** The promise forms of `readFile`, `writeFile` and `appendFile`, which take a path or a FileHandle, and more kinds of data. */
+import { type Path, toMode, toOpenFlags, toPath } from "../args.js";
+import { appendFileOptions, readFileOptions, toBytes, writeFileOptions } from "../arguments/files.js";
+import { bytesOf, isArrayBufferView } from "../arguments/views.js";
+import { encodeText } from "../bytes.js";
+import { promised, runAbortable } from "../forms/later.js";
+import { type Steps, stepwise } from "../operation.js";
+import { readFileArguments, type Target, writeAll, writeTarget } from "../ops-file.js";
+import type { SystemCalls } from "../system-calls.js";
+import { operations as ops } from "../table.js";
+
+type View = NodeJS.ArrayBufferView;
+type Chunk = string | View;
+
+/** What can be written. */
+export type WrittenData = Chunk | Iterable<Chunk> | AsyncIterable<Chunk>;
+
+/** An open descriptor: a FileHandle. */
+export interface Opened {
+  readonly fd: number;
+}
+
+/** @param from a path that is not checked yet, or a handle */
+export function readFile(calls: SystemCalls, from: unknown, options: unknown): Promise<string | Buffer> {
+  return promised((ends) => {
+    const { buffer, encoding, flag, signal } = readFileOptions(options);
+    const target = isOpened(from) ? { fd: from.fd } : toTarget(from, flag || "r", 0o666, signal);
+    runAbortable(calls, ops.readFile, readFileArguments(target, encoding, buffer), signal, ends);
+  });
+}
+
+/** All handles: what Node tells by their class, without an import in a circle. */
+export const HANDLES = /* @__PURE__ */ new WeakSet<object>();
+
+function isOpened(value: unknown): value is Opened {
+  return typeof value === "object" && value !== null && HANDLES.has(value);
+}
+
+function toTarget(path: unknown, flag: unknown, mode: unknown, signal: AbortSignal | undefined): Target {
+  if (signal?.aborted) return { fd: -1 };
+  const checked: Path = toPath(path);
+  return { path: checked, flags: toOpenFlags(flag), mode: toMode(mode, "mode", 0o666) };
+}
+
+/** Checked arguments. */
+interface Writing {
+  target: Target;
+  data: Uint8Array | Iterable<Chunk> | AsyncIterable<Chunk>;
+  encoding: BufferEncoding;
+  flush: boolean;
+  signal: AbortSignal | undefined;
+}
+
+const writing = stepwise(
+  (parsed: Writing) => parsed,
+  (calls, { target, data, encoding, flush, signal }): Steps<void> =>
+    writeTarget(calls, target, flush, (fd) =>
+      data instanceof Uint8Array ? writeAll(calls, fd, data) : writeChunks(calls, fd, data, encoding, signal),
+    ),
+);
+
+/** Writes what an iterable returns, chunk by chunk. */
+function* writeChunks(
+  calls: SystemCalls,
+  fd: number,
+  data: Iterable<Chunk> | AsyncIterable<Chunk>,
+  encoding: BufferEncoding,
+  signal: AbortSignal | undefined,
+): Steps<void> {
+  const chunks = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]();
+  let ended = false;
+  try {
+    while (!signal?.aborted) {
+      const next = (yield Promise.resolve(chunks.next())) as IteratorResult<Chunk>;
+      ended = next.done === true;
+      if (ended) return;
+      const chunk: Chunk = yield* value(next.value);
+      yield* writeAll(calls, fd, isArrayBufferView(chunk) ? bytesOf(chunk) : encodeText(chunk, encoding));
+    }
+  } finally {
+    if (!ended) yield Promise.resolve(chunks.return?.());
+  }
+}
+
+/** A value of an iterable, which may be a promise. */
+function* value(chunk: Chunk | Promise<Chunk>): Steps<Chunk> {
+  return chunk instanceof Promise ? ((yield chunk) as Chunk) : chunk;
+}
+
+function isIterable(data: unknown): data is Iterable<Chunk> | AsyncIterable<Chunk> {
+  if (typeof data !== "object" || data === null || isArrayBufferView(data)) return false;
+  const given = data as { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown };
+  return typeof given[Symbol.asyncIterator] === "function" || typeof given[Symbol.iterator] === "function";
+}
+
+/** @param to a path that is not checked yet, or a handle */
+export function writeFile(calls: SystemCalls, to: unknown, data: WrittenData, options: unknown): Promise<void> {
+  return write(calls, to, data, () => writeFileOptions(options));
+}
+
+export function appendFile(calls: SystemCalls, to: unknown, data: WrittenData, options: unknown): Promise<void> {
+  return write(calls, to, data, () => appendFileOptions(options, false));
+}
+
+function write(
+  calls: SystemCalls,
+  to: unknown,
+  data: WrittenData,
+  check: () => ReturnType<typeof writeFileOptions>,
+): Promise<void> {
+  return promised((ends) => {
+    const { flush, mode, flag, encoding, signal } = check();
+    const bytes = isIterable(data) ? data : toBytes(data, encoding);
+    const target = isOpened(to) ? { fd: to.fd } : toTarget(to, flag, mode, signal);
+    runAbortable(calls, writing, { target, data: bytes, encoding, flush, signal }, signal, ends);
+  });
+}
