@@ -318,7 +318,7 @@ export function* writeTarget(
   flush: boolean,
   write: (fd: number) => Steps<void>,
 ): Steps<void> {
-  calls.checkOpen();
+  yield* step(calls, () => calls.checkOpen());
   const { path, fd: given } = target;
   const fd = path === undefined ? given : yield* step(calls, () => calls.open(path, target.flags, target.mode));
   try {

@@ -8,14 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   BUCKET_LOCKS,
   CACHES,
-  CONTEXT,
-  CTX_TABLE,
-  DENTRY,
   G_CACHES,
   G_RECOUNT_OWNER,
   G_SLOTS_USED,
-  INODE,
-  LOCKS,
   MIN_BUCKETS,
   SLOT_ACTIVE,
 } from "../../../../verify/dist/arena/layout.js";
@@ -23,68 +18,20 @@ import { check as checkArena } from "../../../../verify/dist/fsck/check-arena.js
 import { MAX_THREADS, SLOT_SIZE, SLOT_STATE, SLOTS } from "../../../dist/abi/abi.js";
 import { G_MOUNT_LOCK, LOG_ACQUIRING, SLOT_UNDO_LOG, WAITERS } from "../../../dist/generated/core-layout.js";
 import { Attachment } from "../../../dist/src/bridge/attachment.js";
-import { attachVfs, createVfs, type Driver, type Vfs } from "../../../dist/src/index.js";
+import { attachVfs, createVfs, type Vfs } from "../../../dist/src/index.js";
 import { codeOf } from "../../support/errors.js";
+import { driver, scene as heldScene, LOCK_LINE, OWNER, type Scene } from "../../support/held-locks.js";
 
 /** How long the calls of these tests wait, in milliseconds. */
 const LIMIT_MS = 15;
 /** The same where many wait, one after the other. */
 const SHORT_LIMIT_MS = 3;
-/** A slot whose thread these tests pretend to be there. */
-const OWNER = 199;
-const LOCK_LINE = 64;
 /** Longer than any wake-up takes: a thread that sleeps so long was not woken. */
 const HANG_MS = 10_000;
 
-const driver: Driver = {
-  name: "driver",
-  root: () => ({ ino: 1, mode: 0o40755 }),
-  lookup: (_dir, name) => (name === "none" ? null : { ino: 1000 + name.length, mode: 0o100644 }),
-};
-
-/** A tree, and the addresses of locks by their names. */
-interface Scene {
-  vfs: Vfs;
-  words: Int32Array;
-  locks: Record<string, number>;
-}
-
-/** A tree with something of every kind in it, and all locks of it that other threads may hold. */
-async function scene(t: TestContext, mayWait: boolean, lockTimeoutMs = LIMIT_MS): Promise<Scene> {
-  if (!mayWait) {
-    t.mock.method(Atomics, "wait", () => {
-      throw new TypeError("Atomics.wait cannot be called in this context");
-    });
-  }
-  const vfs = await createVfs({ maxBytes: 8 << 20, lockTimeoutMs });
-  const { fs } = vfs;
-  for (const path of ["/d", "/d/e", "/m", "/n"]) fs.mkdirSync(path);
-  fs.writeFileSync("/d/f", "contents");
-  fs.closeSync(fs.openSync("/d/f", "r+"));
-  vfs.registerDriver(driver);
-  vfs.mount(null, "/m", driver.name);
-  const words = new Int32Array(vfs.handle.memory.buffer);
-  const word = (address: number) => Atomics.load(words, address >>> 2) >>> 0;
-  const context = word(CTX_TABLE);
-  const root = word(context + CONTEXT.root);
-  // The child made last is "/n", the first one "/d".
-  const dir = word(root + DENTRY.firstChild);
-  const inode = word(dir + DENTRY.inode);
-  const file = word(dir + DENTRY.lastChild);
-  const locks: Record<string, number> = {
-    ...LOCKS,
-    "the gate of a recount": G_RECOUNT_OWNER,
-    "d_lock of a directory": dir + DENTRY.lock,
-    "d_lock of a file": file + DENTRY.lock,
-    "childLock of a directory": dir + DENTRY.childLock,
-    "i_mutex of a directory": inode + INODE.mutex,
-    "i_lock of a directory": inode + INODE.lock,
-    "i_mutex of a file": word(file + DENTRY.inode) + INODE.mutex,
-    "i_lock of a file": word(file + DENTRY.inode) + INODE.lock,
-    "lock of a context": context + CONTEXT.lock,
-    "fdLock of a context": context + CONTEXT.fdLock,
-  };
-  return { vfs, words, locks };
+/** The tree of these tests. */
+function scene(t: TestContext, mayWait: boolean, lockTimeoutMs = LIMIT_MS): Promise<Scene> {
+  return heldScene(t, mayWait, lockTimeoutMs);
 }
 
 let made = 0;
