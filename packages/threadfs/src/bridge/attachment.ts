@@ -90,6 +90,8 @@ export class Attachment implements HookOwner, Watcher {
   readonly ioNumbers: Float64Array<SharedArrayBuffer>;
   readonly writeString: StringWriter;
   readonly limit: WaitLimit;
+  /** The module of streams that the program has given. */
+  readonly streamModule: HostOptions["stream"];
 
   readonly #host: HostOptions;
   /** The thread's slot; -1 after another attachment has recovered it. */
@@ -120,6 +122,7 @@ export class Attachment implements HookOwner, Watcher {
   ) {
     checkHost(host);
     this.#host = host;
+    this.streamModule = host.stream;
     let startRecovery = () => {};
     const recoveryStarted = new Promise<void>((resolve) => {
       startRecovery = resolve;

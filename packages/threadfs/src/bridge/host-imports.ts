@@ -4,6 +4,7 @@ import * as ERRNO from "../../abi/errno.js";
 import { WAIT_NOT_EQUAL, WAIT_OK, WAIT_TIMED_OUT } from "../../abi/host.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import type { DriverTable } from "./driver-table.js";
+import type { StreamModule } from "./node.js";
 import type { KeysOf } from "./options.js";
 import type { Transfer } from "./transfer.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
@@ -51,6 +52,11 @@ export interface HostOptions {
    * performance.now().
    */
   now?: (() => number) | undefined;
+  /**
+   * The module whose `Readable` and `Writable` the tree's streams extend. Default: `node:stream` where the host has it. In a browser
+   * `fs.createReadStream()` and `fs.createWriteStream()` need one, such as the package readable-stream, 4 or newer.
+   */
+  stream?: StreamModule | undefined;
 }
 
 /** The names of the options in {@link HostOptions}. */
@@ -63,6 +69,7 @@ export const HOST_OPTIONS: KeysOf<HostOptions> = {
   closeOnExit: true,
   lockTimeoutMs: true,
   now: true,
+  stream: true,
 };
 
 /** The core's numbers for results of Atomics.wait. */
@@ -99,6 +106,17 @@ export function checkHost(host: HostOptions): void {
       throw invalidArgType(`options.${name}`, "of type function", hook);
     }
   }
+  checkStreamModule(host.stream);
+}
+
+function checkStreamModule(stream: Partial<StreamModule> | undefined): void {
+  if (stream === undefined) return;
+  const names = ["Readable", "Writable", "finished", "addAbortSignal"] as const;
+  // A module of CommonJS may be a function that has its exports.
+  if (typeof stream === "object" || typeof stream === "function") {
+    if (stream !== null && names.every((name) => typeof stream[name] === "function")) return;
+  }
+  throw invalidArgType("options.stream", "a module like node:stream, such as readable-stream 4", stream);
 }
 
 /** The attachment whose core calls the functions. @internal */

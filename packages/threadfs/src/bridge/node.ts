@@ -4,8 +4,18 @@
  */
 import { codedError } from "../errors/errors.js";
 
+/** `node:stream`, or a module like it: readable-stream 4 or newer. */
+export interface StreamModule {
+  readonly Readable: abstract new (...args: never[]) => object;
+  readonly Writable: abstract new (...args: never[]) => object;
+  readonly finished: (...args: never[]) => unknown;
+  /** Streams that open something before they read or write came with it, in Node 15. */
+  readonly addAbortSignal: (...args: never[]) => unknown;
+}
+
 interface Modules {
   "node:events": { readonly EventEmitter: { readonly prototype: object } };
+  "node:stream": StreamModule;
   "node:fs": { readFileSync(url: URL): Uint8Array };
   "node:worker_threads": {
     readonly threadId: number;
@@ -20,6 +30,7 @@ interface NodeProcess {
   readonly versions?: { readonly node?: string; readonly deno?: string };
   on?(event: "worker" | "exit", listener: (value: unknown) => void): unknown;
   emitWarning?(message: string): void;
+  nextTick?(work: () => void): void;
   getBuiltinModule?<Name extends keyof Modules>(name: Name): Modules[Name] | undefined;
 }
 
@@ -41,4 +52,11 @@ export function nodeModule<Name extends keyof Modules>(name: Name): Modules[Name
     throw codedError(Error, "ERR_THREADFS_HOST", message);
   }
   return module;
+}
+
+/** Calls back after the present call, as `process.nextTick` where the host has it. @internal */
+export function nextTick(work: () => void): void {
+  const process = nodeProcess();
+  if (process?.nextTick === undefined) queueMicrotask(work);
+  else process.nextTick(work);
 }

@@ -18,6 +18,7 @@ import { makeCallbacks } from "./forms/callback-table.js";
 import { syncForm } from "./operation.js";
 import { makePromises } from "./promises/promises.js";
 import { Stats, statsOf } from "./stats.js";
+import { withStreams } from "./streams/exports.js";
 import { named, namedPromises } from "./surface/names.js";
 import { missingExports, missingPromises } from "./surface/not-implemented.js";
 import type { SystemCalls } from "./system-calls.js";
@@ -33,7 +34,7 @@ export function makeFs(calls: SystemCalls): Fs {
     return promises;
   };
   Object.defineProperty(named(surface), "promises", bare({ get, enumerable: true, configurable: true }));
-  return surface as unknown as Fs;
+  return withStreams(surface, calls.attachment.streamModule) as unknown as Fs;
 }
 
 function makeSync(calls: SystemCalls) {

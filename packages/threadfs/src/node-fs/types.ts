@@ -5,6 +5,7 @@
  */
 import type { Url } from "../bridge/wasm.js";
 import type { constants } from "./constants.js";
+import type { StreamExports } from "./streams/types.js";
 import type { MissingName } from "./surface/not-implemented.js";
 
 /** What `node:fs` has and a tree has not: functions that throw ERR_METHOD_NOT_IMPLEMENTED, which a program cannot call by its types. */
@@ -40,7 +41,7 @@ export type Encoding =
   | "latin1"
   | "binary"
   | "hex";
-type Mode = number | string;
+export type Mode = number | string;
 type TimeLike = string | number | Date;
 interface WithEncoding {
   encoding?: Encoding | null | undefined;
@@ -210,7 +211,7 @@ type WriteFileOptions =
   | null;
 
 /** The calls of `node:fs` that a tree has. They do not use `this` and may be taken out of the object. */
-export interface FsSync extends MissingExports {
+export interface FsSync extends MissingExports, StreamExports {
   accessSync(path: PathLike, mode?: number): void;
   appendFileSync(path: PathLike | number, data: string | Uint8Array, options?: WriteFileOptions): void;
   chmodSync(path: PathLike, mode: Mode): void;

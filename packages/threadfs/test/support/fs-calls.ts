@@ -19,7 +19,7 @@ export type FsCalls = Omit<
 };
 
 /** Names of the calls: all that end in "Sync". */
-export type CallName = Exclude<keyof FsCalls, "constants">;
+export type CallName = Extract<keyof FsCalls, `${string}Sync`>;
 
 /** The same calls without the types of their parameters. */
 export type UncheckedCalls = { readonly [name in CallName]: (...args: readonly unknown[]) => unknown };

@@ -7,20 +7,14 @@ import { codedError } from "../../errors/errors.js";
 
 /** Calls and classes of which a tree has no form. */
 const OTHERS = [
-  "createReadStream",
-  "createWriteStream",
-  "FileReadStream",
-  "FileWriteStream",
   "glob",
   "globSync",
   "openAsBlob",
   "openAsBlobSync",
-  "ReadStream",
   "unwatchFile",
   "Utf8Stream",
   "watch",
   "watchFile",
-  "WriteStream",
 ] as const;
 
 /** Promise forms of `fs.promises`. */

@@ -1,0 +1,61 @@
+/** The exports of a tree's `fs` for streams. Their classes are made at their first use: importing the library has no effects. */
+import { nodeModule, type StreamModule } from "../../bridge/node.js";
+import { bare } from "../../errors/bare.js";
+import { codedError } from "../../errors/errors.js";
+import { makeReadStream, type StreamClass } from "./read-stream.js";
+import type { StreamCalls } from "./stream-calls.js";
+import type { StreamExports } from "./types.js";
+import { makeWriteStream } from "./write-stream.js";
+
+/** The class of a tree in a host without streams: it throws at its first use, and can be copied with the other exports before. */
+function refuse(name: string): StreamClass {
+  function refused(): never {
+    const message =
+      `${name} needs a module of streams, which this host has not. Pass one to createVfs() or attachVfs(), for example ` +
+      '{ stream } with import * as stream from "readable-stream"';
+    throw codedError(Error, "ERR_THREADFS_NO_STREAMS", message);
+  }
+  return Object.defineProperty(refused, "name", bare({ value: name })) as unknown as StreamClass;
+}
+
+interface Made {
+  ReadStream: StreamClass;
+  WriteStream: StreamClass;
+  FileReadStream: StreamClass;
+  FileWriteStream: StreamClass;
+}
+type ClassName = keyof Made;
+
+/**
+ * Adds the exports to a surface, and returns it. The classes call the surface's own functions, also those that the program has put in
+ * their places. As in Node each of the four names is a variable of its own, and `createReadStream` uses the class that `ReadStream` names:
+ * graceful-fs replaces them.
+ */
+export function withStreams<S extends object>(surface: S, given: StreamModule | undefined): S & StreamExports {
+  let made: Made | undefined;
+  const classes = (): Made => {
+    if (made !== undefined) return made;
+    const module = given ?? nodeModule("node:stream");
+    // The surface has the calls when the first stream makes one.
+    const calls = surface as unknown as StreamCalls;
+    const ReadStream = module === undefined ? refuse("ReadStream") : makeReadStream(module, calls);
+    const WriteStream = module === undefined ? refuse("WriteStream") : makeWriteStream(module, calls);
+    made = { ReadStream, WriteStream, FileReadStream: ReadStream, FileWriteStream: WriteStream };
+    return made;
+  };
+  const names: readonly ClassName[] = ["ReadStream", "WriteStream", "FileReadStream", "FileWriteStream"];
+  for (const name of names) {
+    const get = () => classes()[name];
+    const set = (value: StreamClass) => {
+      classes()[name] = value;
+    };
+    Object.defineProperty(surface, name, bare({ get, set, enumerable: true, configurable: true }));
+  }
+  function createReadStream(path: unknown, options: unknown): object {
+    return new (classes().ReadStream)(path, options);
+  }
+  function createWriteStream(path: unknown, options: unknown): object {
+    return new (classes().WriteStream)(path, options);
+  }
+  return Object.assign(surface, { createReadStream, createWriteStream }) as S & StreamExports;
+}

@@ -1,0 +1,91 @@
+/**
+ * The types of streams and blobs. Where the program has @types/node they are Node's own, which `process.getBuiltinModule` leads to without
+ * an import: so a stream of a tree can be passed wherever Node's types ask for a stream.
+ */
+import type { Bytes, Encoding, Mode, PathLike } from "../types.js";
+
+/** The module `node:fs` by the types of the program's @types/node, 20.16 and newer; never where there are none. */
+type NodeFs = typeof globalThis extends {
+  process: { getBuiltinModule: { (id: infer _Id): infer M; (id: string): object | undefined } };
+}
+  ? Extract<M, { createReadStream: unknown; ReadStream: unknown }>
+  : never;
+
+type Listener = (...args: never[]) => void;
+
+/** What both streams have. A program without @types/node that needs more knows its own module of streams. */
+interface FileStream {
+  /** As it was given; undefined for a stream on a descriptor. */
+  readonly path: PathLike;
+  /** The descriptor; null before it is open, and after it is closed. */
+  readonly fd: number | null;
+  /** Whether the file is not open yet. */
+  readonly pending: boolean;
+  readonly destroyed: boolean;
+  on(event: string | symbol, listener: Listener): this;
+  once(event: string | symbol, listener: Listener): this;
+  off(event: string | symbol, listener: Listener): this;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  close(callback?: (error?: Error | null) => void): void;
+  destroy(error?: Error): this;
+}
+
+/** A stream of `fs.createReadStream` for a program without @types/node. */
+interface FileReader extends FileStream {
+  readonly bytesRead: number;
+  readonly readable: boolean;
+  read(size?: number): string | Bytes | null;
+  pause(): this;
+  resume(): this;
+  pipe<T extends object>(destination: T, options?: { end?: boolean | undefined }): T;
+  setEncoding(encoding: Encoding): this;
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Bytes>;
+}
+
+/** A stream of `fs.createWriteStream` for a program without @types/node. */
+interface FileWriter extends FileStream {
+  readonly bytesWritten: number;
+  readonly writable: boolean;
+  write(chunk: string | Uint8Array, callback?: (error?: Error | null) => void): boolean;
+  write(chunk: string | Uint8Array, encoding: Encoding, callback?: (error?: Error | null) => void): boolean;
+  end(callback?: () => void): this;
+  end(chunk: string | Uint8Array, callback?: () => void): this;
+  cork(): void;
+  uncork(): void;
+}
+
+interface StreamOptions {
+  flags?: string | undefined;
+  encoding?: Encoding | undefined;
+  fd?: number | undefined;
+  mode?: Mode | undefined;
+  autoClose?: boolean | undefined;
+  emitClose?: boolean | undefined;
+  start?: number | undefined;
+  highWaterMark?: number | undefined;
+  /** Calls in place of the tree's. */
+  fs?: object | null | undefined;
+}
+interface ReaderOptions extends StreamOptions {
+  end?: number | undefined;
+}
+interface WriterOptions extends StreamOptions {
+  flush?: boolean | undefined;
+}
+
+/** The exports that make streams, for a program without @types/node. */
+interface Streams {
+  createReadStream(path: PathLike, options?: Encoding | ReaderOptions | null): FileReader;
+  createWriteStream(path: PathLike, options?: Encoding | WriterOptions | null): FileWriter;
+  ReadStream: new (path: PathLike, options?: Encoding | ReaderOptions | null) => FileReader;
+  WriteStream: new (path: PathLike, options?: Encoding | WriterOptions | null) => FileWriter;
+}
+
+type StreamNames = keyof Streams;
+type HostStreams = [NodeFs] extends [never] ? Streams : Pick<NodeFs, StreamNames>;
+
+/** The exports of `node:fs` for streams. */
+export type StreamExports = HostStreams & {
+  FileReadStream: HostStreams["ReadStream"];
+  FileWriteStream: HostStreams["WriteStream"];
+};
