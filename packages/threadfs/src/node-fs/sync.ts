@@ -18,6 +18,7 @@ import { makeCallbacks } from "./forms/callback-table.js";
 import { syncForm } from "./operation.js";
 import { makePromises } from "./promises/promises.js";
 import { Stats, statsOf } from "./stats.js";
+import { makeBlobs } from "./streams/blob.js";
 import { withStreams } from "./streams/exports.js";
 import { named, namedPromises } from "./surface/names.js";
 import { missingExports, missingPromises } from "./surface/not-implemented.js";
@@ -27,7 +28,9 @@ import type { Fs, FsSync } from "./types.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeFs(calls: SystemCalls): Fs {
-  const surface = { ...missingExports(), ...makeSync(calls), ...makeCallbacks(calls), constants, Stats, Dirent, Dir };
+  const sync = makeSync(calls);
+  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync) };
+  const surface = { ...missingExports(), ...sync, ...asynchronous, constants, Stats, Dirent, Dir };
   let promises: ReturnType<typeof makePromises> | undefined;
   const get = () => {
     promises ??= namedPromises({ ...missingPromises(), ...makePromises(calls) });

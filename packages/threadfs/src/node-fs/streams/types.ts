@@ -84,8 +84,16 @@ interface Streams {
 type StreamNames = keyof Streams;
 type HostStreams = [NodeFs] extends [never] ? Streams : Pick<NodeFs, StreamNames>;
 
-/** The exports of `node:fs` for streams. */
+/** The Blob of the program's types. */
+type HostBlob = typeof globalThis extends { Blob: { new (...args: never[]): infer B } } ? B : object;
+interface BlobOptions {
+  type?: string | undefined;
+}
+
+/** The exports of `node:fs` for streams and blobs. */
 export type StreamExports = HostStreams & {
+  openAsBlob(path: PathLike, options?: BlobOptions): Promise<HostBlob>;
+  openAsBlobSync(path: PathLike, options?: BlobOptions): HostBlob;
   FileReadStream: HostStreams["ReadStream"];
   FileWriteStream: HostStreams["WriteStream"];
 };

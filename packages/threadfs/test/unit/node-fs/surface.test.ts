@@ -16,7 +16,7 @@ type AnyExports = Readonly<Record<string, unknown>>;
 
 /** Classes, and what is not there yet. */
 const NOT_YET = [
-  ...["glob", "globSync", "openAsBlob", "openAsBlobSync", "Utf8Stream", "unwatchFile", "watch", "watchFile"],
+  ...["glob", "globSync", "Utf8Stream", "unwatchFile", "watch", "watchFile"],
   ...["Stats", "Dirent", "Dir", "_toUnixTimestamp", "lchmod", "lchmodSync"],
 ];
 
