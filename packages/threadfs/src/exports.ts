@@ -11,4 +11,5 @@ export type { AuditHook, HostOptions, PointHook, SecurityHook } from "./bridge/h
 export type { LoadOptions } from "./bridge/load.js";
 export type { WorkerLike } from "./bridge/threads.js";
 export type { CoreModule, SharedMemory } from "./bridge/wasm.js";
-export type { BigIntStats, Dir, Dirent, FsSync, PathLike, Stats } from "./node-fs/types.js";
+export type { CallError, FileHandle, FsCallbacks, FsPromises } from "./node-fs/forms/types.js";
+export type { BigIntStats, Dir, Dirent, Fs, FsSync, PathLike, Stats } from "./node-fs/types.js";

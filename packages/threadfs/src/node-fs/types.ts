@@ -5,6 +5,7 @@
  */
 import type { Url } from "../bridge/wasm.js";
 import type { constants } from "./constants.js";
+import type { FsCallbacks, FsPromises } from "./forms/types.js";
 import type { StreamExports } from "./streams/types.js";
 import type { MissingName } from "./surface/not-implemented.js";
 
@@ -22,9 +23,11 @@ type Instant = typeof globalThis extends { Temporal: { Instant: new (...args: ne
 type DisposableBySymbol = (SymbolConstructor extends { readonly dispose: infer S extends symbol }
   ? { [K in S]: () => void }
   : unknown) &
-  (SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
-    ? { [K in S]: () => Promise<void> }
-    : unknown);
+  AsyncDisposableBySymbol;
+/** Has `[Symbol.asyncDispose]()` alone. */
+export type AsyncDisposableBySymbol = SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
+  ? { [K in S]: () => Promise<void> }
+  : unknown;
 
 /** A path as `node:fs` takes it. */
 export type PathLike = string | Uint8Array | Url;
@@ -42,22 +45,22 @@ export type Encoding =
   | "binary"
   | "hex";
 export type Mode = number | string;
-type TimeLike = string | number | Date;
-interface WithEncoding {
+export type TimeLike = string | number | Date;
+export interface WithEncoding {
   encoding?: Encoding | null | undefined;
 }
-type EncodingOption = WithEncoding | Encoding | undefined | null;
-type BufferOption = "buffer" | { encoding: "buffer" };
+export type EncodingOption = WithEncoding | Encoding | undefined | null;
+export type BufferOption = "buffer" | { encoding: "buffer" };
 interface Recursive {
   recursive?: boolean | undefined;
 }
-interface NotTyped extends Recursive {
+export interface NotTyped extends Recursive {
   withFileTypes?: false | undefined;
 }
-interface Typed extends Recursive {
+export interface Typed extends Recursive {
   withFileTypes: true;
 }
-interface Flag {
+export interface Flag {
   flag?: string | number | undefined;
 }
 
@@ -151,7 +154,7 @@ export type TemporaryDirectory = { path: string; remove(): void } & (SymbolConst
   ? { [K in S]: () => void }
   : unknown);
 
-interface Bigint {
+export interface Bigint {
   bigint?: boolean | undefined;
 }
 interface StatSyncOptions extends Bigint {
@@ -179,14 +182,14 @@ interface NameSync {
   (path: PathLike, options?: EncodingOption | BufferOption): string | Bytes;
 }
 
-interface MakeDirectoryOptions extends Recursive {
+export interface MakeDirectoryOptions extends Recursive {
   mode?: Mode | undefined;
 }
-interface RemoveOptions extends Recursive {
+export interface RemoveOptions extends Recursive {
   maxRetries?: number | undefined;
   retryDelay?: number | undefined;
 }
-interface CopyOptions extends Recursive {
+export interface CopyOptions extends Recursive {
   dereference?: boolean | undefined;
   errorOnExist?: boolean | undefined;
   filter?: ((source: string, destination: string) => boolean) | undefined;
@@ -195,20 +198,27 @@ interface CopyOptions extends Recursive {
   preserveTimestamps?: boolean | undefined;
   verbatimSymlinks?: boolean | undefined;
 }
-interface ReadOptions {
+export interface ReadOptions {
   offset?: number | undefined;
   length?: number | undefined;
   position?: number | bigint | null | undefined;
 }
-interface WriteOptions {
+export interface WriteOptions {
   offset?: number | undefined;
   length?: number | undefined;
   position?: number | null | undefined;
 }
-type WriteFileOptions =
+export type WriteFileOptions =
   | (WithEncoding & Flag & { mode?: Mode | undefined; flush?: boolean | undefined })
   | Encoding
   | null;
+
+/** Options of `opendir`. */
+export interface DirOptions extends Recursive {
+  encoding?: Encoding | undefined;
+  /** Entries that are read at a time. */
+  bufferSize?: number | undefined;
+}
 
 /** The calls of `node:fs` that a tree has. They do not use `this` and may be taken out of the object. */
 export interface FsSync extends MissingExports, StreamExports {
@@ -241,10 +251,7 @@ export interface FsSync extends MissingExports, StreamExports {
   mkdtempSync(prefix: string, options?: EncodingOption | BufferOption): string | Bytes;
   mkdtempDisposableSync(prefix: string, options?: EncodingOption): TemporaryDirectory;
   openSync(path: PathLike, flags?: number | string, mode?: Mode | null): number;
-  opendirSync(
-    path: PathLike,
-    options?: Recursive & { encoding?: Encoding | undefined; bufferSize?: number | undefined },
-  ): Dir;
+  opendirSync(path: PathLike, options?: DirOptions): Dir;
   readSync(
     fd: number,
     buffer: ArrayBufferView,
@@ -293,10 +300,5 @@ export interface FsSync extends MissingExports, StreamExports {
   readonly Dir: abstract new (...values: never[]) => Dir;
 }
 
-/** The calls with callbacks. */
-export interface FsCallbacks {
-  readonly promises: ReturnType<typeof import("./promises/promises.js").makePromises>;
-}
-
-/** Everything that `node:fs` exports. */
-export type Fs = FsSync & ReturnType<typeof import("./forms/callback-table.js").makeCallbacks> & FsCallbacks;
+/** Everything that `node:fs` exports, on a tree. */
+export type Fs = FsSync & FsCallbacks & { readonly promises: FsPromises };
