@@ -5,6 +5,7 @@ import { codedError } from "../../errors/errors.js";
 import { makeReadStream, type StreamClass } from "./read-stream.js";
 import type { StreamCalls } from "./stream-calls.js";
 import type { StreamExports } from "./types.js";
+import { makeUtf8Stream } from "./utf8-stream.js";
 import { makeWriteStream } from "./write-stream.js";
 
 /** The class of a tree in a host without streams: it throws at its first use, and can be copied with the other exports before. */
@@ -23,8 +24,9 @@ interface Made {
   WriteStream: StreamClass;
   FileReadStream: StreamClass;
   FileWriteStream: StreamClass;
+  readonly Utf8Stream: new (options?: unknown) => object;
 }
-type ClassName = keyof Made;
+type ClassName = Exclude<keyof Made, "Utf8Stream">;
 
 /**
  * Adds the exports to a surface, and returns it. The classes call the surface's own functions, also those that the program has put in
@@ -40,7 +42,8 @@ export function withStreams<S extends object>(surface: S, given: StreamModule | 
     const calls = surface as unknown as StreamCalls;
     const ReadStream = module === undefined ? refuse("ReadStream") : makeReadStream(module, calls);
     const WriteStream = module === undefined ? refuse("WriteStream") : makeWriteStream(module, calls);
-    made = { ReadStream, WriteStream, FileReadStream: ReadStream, FileWriteStream: WriteStream };
+    const Utf8Stream = module === undefined ? refuse("Utf8Stream") : makeUtf8Stream(module, surface);
+    made = { ReadStream, WriteStream, FileReadStream: ReadStream, FileWriteStream: WriteStream, Utf8Stream };
     return made;
   };
   const names: readonly ClassName[] = ["ReadStream", "WriteStream", "FileReadStream", "FileWriteStream"];
@@ -51,6 +54,8 @@ export function withStreams<S extends object>(surface: S, given: StreamModule | 
     };
     Object.defineProperty(surface, name, bare({ get, set, enumerable: true, configurable: true }));
   }
+  const get = () => classes().Utf8Stream;
+  Object.defineProperty(surface, "Utf8Stream", bare({ get, enumerable: true, configurable: true }));
   function createReadStream(path: unknown, options: unknown): object {
     return new (classes().ReadStream)(path, options);
   }

@@ -81,6 +81,47 @@ interface Streams {
   WriteStream: new (path: PathLike, options?: Encoding | WriterOptions | null) => FileWriter;
 }
 
+/** A stream of text, or of bytes, for logs (https://nodejs.org/api/fs.html#class-fsutf8stream). Node's types do not have it yet. */
+interface Utf8Stream {
+  readonly append: boolean;
+  readonly contentMode: "utf8" | "buffer";
+  readonly fd: number;
+  readonly file: string | null;
+  readonly fsync: boolean;
+  readonly maxLength: number;
+  readonly minLength: number;
+  readonly mkdir: boolean;
+  readonly mode: Mode | undefined;
+  readonly periodicFlush: number;
+  readonly sync: boolean;
+  readonly writing: boolean;
+  on(event: string | symbol, listener: Listener): this;
+  once(event: string | symbol, listener: Listener): this;
+  off(event: string | symbol, listener: Listener): this;
+  write(data: string | Bytes): boolean;
+  flush(callback?: (error?: Error | null) => void): void;
+  flushSync(): void;
+  reopen(file?: string): void;
+  end(): void;
+  destroy(): void;
+}
+interface Utf8StreamOptions {
+  append?: boolean | undefined;
+  contentMode?: "utf8" | "buffer" | undefined;
+  dest?: string | undefined;
+  fd?: number | undefined;
+  fs?: object | undefined;
+  fsync?: boolean | undefined;
+  maxLength?: number | undefined;
+  maxWrite?: number | undefined;
+  minLength?: number | undefined;
+  mkdir?: boolean | undefined;
+  mode?: Mode | undefined;
+  periodicFlush?: number | undefined;
+  retryEAGAIN?: ((error: Error, writing: number, waiting: number) => boolean) | undefined;
+  sync?: boolean | undefined;
+}
+
 type StreamNames = keyof Streams;
 type HostStreams = [NodeFs] extends [never] ? Streams : Pick<NodeFs, StreamNames>;
 
@@ -92,6 +133,7 @@ interface BlobOptions {
 
 /** The exports of `node:fs` for streams and blobs. */
 export type StreamExports = HostStreams & {
+  readonly Utf8Stream: new (options: Utf8StreamOptions) => Utf8Stream;
   openAsBlob(path: PathLike, options?: BlobOptions): Promise<HostBlob>;
   openAsBlobSync(path: PathLike, options?: BlobOptions): HostBlob;
   FileReadStream: HostStreams["ReadStream"];

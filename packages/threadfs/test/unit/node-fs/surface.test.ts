@@ -16,7 +16,7 @@ type AnyExports = Readonly<Record<string, unknown>>;
 
 /** Classes, and what is not there yet. */
 const NOT_YET = [
-  ...["glob", "globSync", "Utf8Stream", "unwatchFile", "watch", "watchFile"],
+  ...["glob", "globSync", "unwatchFile", "watch", "watchFile"],
   ...["Stats", "Dirent", "Dir", "_toUnixTimestamp", "lchmod", "lchmodSync"],
 ];
 
@@ -99,10 +99,5 @@ describe("exports that are not implemented", () => {
     for (const call of [glob, watch])
       await assert.rejects(call?.() ?? Promise.resolve(), { code: "ERR_METHOD_NOT_IMPLEMENTED" });
     assert.equal(constants, tree.vfs.fs.constants);
-  });
-
-  test("are constructed in vain", () => {
-    const { Utf8Stream } = ours() as { Utf8Stream: new (options: object) => unknown };
-    assert.throws(() => new Utf8Stream({ dest: "/f" }), { code: "ERR_METHOD_NOT_IMPLEMENTED" });
   });
 });
