@@ -56,6 +56,7 @@ function makeSync(calls: SystemCalls) {
     fsyncSync: syncForm(calls, ops.fsync),
     ftruncateSync: syncForm(calls, ops.ftruncate),
     futimesSync: syncForm(calls, ops.futimes),
+    globSync: syncForm(calls, ops.glob) as FsSync["globSync"],
     lchownSync: syncForm(calls, ops.lchown),
     linkSync: syncForm(calls, ops.link),
     lutimesSync: syncForm(calls, ops.lutimes),

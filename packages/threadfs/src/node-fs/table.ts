@@ -4,6 +4,7 @@
  */
 
 import { copyFile } from "./copy/contents.js";
+import { glob } from "./glob/ops-glob.js";
 import { cp } from "./ops-cp.js";
 import * as dir from "./ops-dir.js";
 import * as file from "./ops-file.js";
@@ -29,6 +30,7 @@ export const operations = {
   fsync: file.fsync,
   ftruncate: file.ftruncate,
   futimes: file.futimes,
+  glob,
   lchown: path.lchown,
   link: path.link,
   lstat: path.lstat,

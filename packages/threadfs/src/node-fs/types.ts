@@ -208,6 +208,24 @@ export interface WriteOptions {
   length?: number | undefined;
   position?: number | null | undefined;
 }
+interface GlobOptions {
+  cwd?: string | Url | undefined;
+  followSymlinks?: boolean | undefined;
+  /** Names between `cwd` and what is found. */
+  maxDepth?: number | undefined;
+}
+interface GlobNames extends GlobOptions {
+  withFileTypes?: false | undefined;
+  exclude?: ((name: string) => boolean) | readonly string[] | undefined;
+}
+interface GlobTyped extends GlobOptions {
+  withFileTypes: true;
+  exclude?: ((entry: Dirent) => boolean) | readonly string[] | undefined;
+}
+interface GlobAny extends GlobOptions {
+  withFileTypes?: boolean | undefined;
+  exclude?: ((entry: never) => boolean) | readonly string[] | undefined;
+}
 export type WriteFileOptions =
   | (WithEncoding & Flag & { mode?: Mode | undefined; flush?: boolean | undefined })
   | Encoding
@@ -239,6 +257,9 @@ export interface FsSync extends MissingExports, StreamExports {
   fsyncSync(fd: number): void;
   ftruncateSync(fd: number, length?: number): void;
   futimesSync(fd: number, atime: TimeLike, mtime: TimeLike): void;
+  globSync(pattern: string | readonly string[], options?: GlobNames): string[];
+  globSync(pattern: string | readonly string[], options: GlobTyped): Dirent[];
+  globSync(pattern: string | readonly string[], options: GlobAny): string[] | Dirent[];
   lchownSync(path: PathLike, uid: number, gid: number): void;
   linkSync(existingPath: PathLike, newPath: PathLike): void;
   readonly lstatSync: StatSync;

@@ -18,8 +18,8 @@ export type FsCalls = Omit<
   readonly constants: { readonly [name in keyof FsSync["constants"] & keyof typeof NodeFs.constants]: number };
 };
 
-/** Names of the calls: all that end in "Sync". */
-export type CallName = Extract<keyof FsCalls, `${string}Sync`>;
+/** Names of the calls: all that end in "Sync". The types of Node 20 do not have the last one. */
+export type CallName = Extract<keyof FsCalls, `${string}Sync`> | "globSync";
 
 /** The same calls without the types of their parameters. */
 export type UncheckedCalls = { readonly [name in CallName]: (...args: readonly unknown[]) => unknown };

@@ -16,7 +16,7 @@ type AnyExports = Readonly<Record<string, unknown>>;
 
 /** Classes, and what is not there yet. */
 const NOT_YET = [
-  ...["glob", "globSync", "unwatchFile", "watch", "watchFile"],
+  ...["glob", "unwatchFile", "watch", "watchFile"],
   ...["Stats", "Dirent", "Dir", "_toUnixTimestamp", "lchmod", "lchmodSync"],
 ];
 

@@ -49,6 +49,7 @@ const CALLS: Readonly<Partial<Record<CallName, readonly Place[]>>> = {
   fsyncSync: [FD],
   ftruncateSync: [FD, NUMBER],
   futimesSync: [FD, NUMBER, NUMBER],
+  globSync: [{ right: (dir) => `${dir}/*` }, optional("cwd", "exclude", "followSymlinks", "maxDepth", "withFileTypes")],
   lchownSync: [LINK, NUMBER, NUMBER],
   linkSync: [FILE, NEW],
   lstatSync: [LINK, optional("bigint", "throwIfNoEntry")],
