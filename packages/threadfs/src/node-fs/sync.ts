@@ -23,7 +23,7 @@ import { withStreams } from "./streams/exports.js";
 import { named, namedPromises } from "./surface/names.js";
 import { missingExports, missingPromises } from "./surface/not-implemented.js";
 import type { SystemCalls } from "./system-calls.js";
-import { operations as ops, realpathNative } from "./table.js";
+import { globSync, operations as ops, realpathNative } from "./table.js";
 import type { Fs, FsSync } from "./types.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
@@ -56,7 +56,7 @@ function makeSync(calls: SystemCalls) {
     fsyncSync: syncForm(calls, ops.fsync),
     ftruncateSync: syncForm(calls, ops.ftruncate),
     futimesSync: syncForm(calls, ops.futimes),
-    globSync: syncForm(calls, ops.glob) as FsSync["globSync"],
+    globSync: syncForm(calls, globSync) as FsSync["globSync"],
     lchownSync: syncForm(calls, ops.lchown),
     linkSync: syncForm(calls, ops.link),
     lutimesSync: syncForm(calls, ops.lutimes),

@@ -60,5 +60,7 @@ export const operations = {
   writev,
 } as const;
 
+/** Its synchronous form takes the entries in another way. */
+export { globSync } from "./glob/ops-glob.js";
 /** Node's `realpath.native`, which is not a call of its own in Node either. */
 export const realpathNative = path.realpathNative;

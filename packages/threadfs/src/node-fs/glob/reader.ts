@@ -5,21 +5,22 @@ import * as STAT from "../../../abi/stat.js";
 import { constants } from "../constants.js";
 import { Dirent, direntType } from "../directory/dirent.js";
 import { direntOf, listDirectory } from "../directory/entries.js";
+import { type Steps, step } from "../operation.js";
 import { realpathByText } from "../paths/realpath.js";
 import type { SystemCalls } from "../system-calls.js";
 
 const { S_IFMT, S_IFDIR } = constants;
 
-/** The questions of a walk. Paths that are not absolute begin at the working directory. */
+/** The questions of a walk, each a step that may have to wait. Paths that are not absolute begin at the working directory. */
 export interface GlobReader {
-  cwd(): string;
+  cwd(): Steps<string>;
   /** What a path is, without following a link at its end. */
-  entry(path: string): Dirent | null;
+  entry(path: string): Steps<Dirent | null>;
   /** From now on the answer of {@link entry} for a path. */
   remember(path: string, entry: Dirent): void;
-  isDirectory(path: string): boolean;
-  list(path: string): readonly Dirent[];
-  realpath(path: string): string | null;
+  isDirectory(path: string): Steps<boolean>;
+  list(path: string): Steps<readonly Dirent[]>;
+  realpath(path: string): Steps<string | null>;
 }
 
 /** The name at the end of a path, and the path before it, as `node:path` has them. */
@@ -55,16 +56,25 @@ export class TreeReader implements GlobReader {
     this.#calls = calls;
   }
 
-  cwd(): string {
-    return this.#calls.cwd();
+  cwd(): Steps<string> {
+    return step(this.#calls, () => this.#calls.cwd());
   }
 
-  entry(path: string): Dirent | null {
+  /** The attributes of a path, in the scratch area. Returns whether there are any. */
+  *#stat(path: string, flags: number): Steps<boolean> {
+    return (yield* step(this.#calls, () => this.#calls.statRaw(path, flags))) === 0;
+  }
+
+  get #mode(): number {
+    return this.#calls.attachment.stat[STAT.mode] as number;
+  }
+
+  *entry(path: string): Steps<Dirent | null> {
     const known = this.#entries.get(path);
     if (known !== undefined) return known;
-    if (this.#calls.statRaw(path, AT_SYMLINK_NOFOLLOW) < 0) return null;
+    if (!(yield* this.#stat(path, AT_SYMLINK_NOFOLLOW))) return null;
     const [name, parent] = split(path);
-    const entry = new Dirent(name, direntType((this.#calls.attachment.stat[STAT.mode] as number) >> DT_SHIFT), parent);
+    const entry = new Dirent(name, direntType(this.#mode >> DT_SHIFT), parent);
     this.#entries.set(path, entry);
     return entry;
   }
@@ -73,29 +83,29 @@ export class TreeReader implements GlobReader {
     this.#entries.set(path, entry);
   }
 
-  isDirectory(path: string): boolean {
+  *isDirectory(path: string): Steps<boolean> {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
-    if (this.#calls.statRaw(path, 0) < 0) return false;
-    const isDirectory = ((this.#calls.attachment.stat[STAT.mode] as number) & S_IFMT) === S_IFDIR;
+    if (!(yield* this.#stat(path, 0))) return false;
+    const isDirectory = (this.#mode & S_IFMT) === S_IFDIR;
     this.#directories.set(path, isDirectory);
     return isDirectory;
   }
 
-  list(path: string): readonly Dirent[] {
+  *list(path: string): Steps<readonly Dirent[]> {
     const known = this.#lists.get(path);
     if (known !== undefined) return known;
     const calls = this.#calls;
     const list = () => listDirectory(calls, path).map((entry) => direntOf(calls, path, entry, "utf8") as Dirent);
-    const entries = unlessFailed(list) ?? [];
+    const entries = (yield* step(calls, () => unlessFailed(list))) ?? [];
     this.#lists.set(path, entries);
     return entries;
   }
 
-  realpath(path: string): string | null {
+  *realpath(path: string): Steps<string | null> {
     const known = this.#realpaths.get(path);
     if (known !== undefined) return known;
-    const real = unlessFailed(() => realpathByText(this.#calls, path));
+    const real = yield* step(this.#calls, () => unlessFailed(() => realpathByText(this.#calls, path)));
     if (real === undefined) return null;
     this.#realpaths.set(path, real);
     return real;

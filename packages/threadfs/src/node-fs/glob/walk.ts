@@ -5,6 +5,7 @@
 
 import { invalidArgType } from "../../errors/errors.js";
 import type { Dirent } from "../directory/dirent.js";
+import type { Pause, Steps } from "../operation.js";
 import { isAbsolute, joinPaths, resolvePath } from "../paths/join.js";
 import { DepthLimit } from "./depth.js";
 import { excluder } from "./exclude.js";
@@ -23,11 +24,19 @@ export interface GlobRequest {
   readonly withFileTypes: boolean;
 }
 
-export interface Found {
+export class Found {
   readonly path: string;
   /** As the walk saw it. */
   readonly entry: Dirent | null;
+
+  constructor(path: string, entry: Dirent | null) {
+    this.path = path;
+    this.entry = entry;
+  }
 }
+
+/** What a walk yields: what it finds, where it has to wait, and undefined after each path that was searched. */
+export type Walk = Generator<Found | Pause | undefined, void, unknown>;
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE, as Node's when it resolves a path */
 export function checkedRoot(root: unknown): string {
@@ -104,6 +113,7 @@ const STARTS: ReadonlyMap<Part | undefined, string> = new Map([
 class GlobWalk {
   readonly #request: GlobRequest;
   readonly #reader: GlobReader;
+  readonly #base: string;
   readonly #limit: DepthLimit | undefined;
   readonly #isExcluded: (path: string) => boolean;
   readonly #refuses: ((entry: Dirent | string) => unknown) | undefined;
@@ -114,9 +124,11 @@ class GlobWalk {
   /** Searches that the present one makes. */
   readonly #next = new Map<string, Trail[]>();
 
-  constructor(request: GlobRequest, reader: GlobReader) {
+  /** @param base absolute path of the search's directory */
+  constructor(request: GlobRequest, reader: GlobReader, base: string) {
     this.#request = request;
     this.#reader = reader;
+    this.#base = base;
     const { exclude, maxDepth } = request;
     this.#limit = maxDepth === Number.POSITIVE_INFINITY ? undefined : new DepthLimit(this.#resolve(""), maxDepth);
     this.#refuses = typeof exclude === "function" ? (exclude as (entry: Dirent | string) => unknown) : undefined;
@@ -125,7 +137,7 @@ class GlobWalk {
     this.#isExcluded = excluder(patterns.flatMap((pattern) => compiler.compile(pattern)));
   }
 
-  *steps(): Generator<Found | undefined, void> {
+  *steps(): Walk {
     const trails = this.#request.patterns.map((pattern) => ({ pattern, at: new Set([0]), links: NONE, above: NONE }));
     this.#queue.push({ path: ".", trails });
     for (let search = this.#queue.pop(); search !== undefined; search = this.#queue.pop()) {
@@ -140,9 +152,7 @@ class GlobWalk {
 
   /** As `path.resolve`. */
   #resolve(path: string): string {
-    if (isAbsolute(path)) return resolvePath("/", path);
-    const root = checkedRoot(this.#request.root);
-    return resolvePath(isAbsolute(root) ? root : `${this.#reader.cwd()}/${root}`, path);
+    return resolvePath(this.#base, path);
   }
 
   /** Whether a path is a result that was not found before. */
@@ -154,8 +164,8 @@ class GlobWalk {
     return true;
   }
 
-  *#find(path: string, entry: Dirent | null): Generator<Found, void> {
-    if (this.#isNew(path)) yield { path, entry };
+  *#find(path: string, entry: Dirent | null): Walk {
+    if (this.#isNew(path)) yield new Found(path, entry);
   }
 
   /** Notes what is searched for at a path. Returns whether any of it was searched for before: then, as in Node, all of it was. */
@@ -176,13 +186,13 @@ class GlobWalk {
   }
 
   /** Searches a path later, unless it is excluded. */
-  #searchLater(path: string, trail: Trail): void {
+  *#searchLater(path: string, trail: Trail): Steps<void> {
     if (this.#isExcluded(path)) return;
     const full = this.#resolve(path);
-    if (this.#isExcluded(`${full}/`) && this.#reader.entry(full)?.isDirectory()) return;
+    if (this.#isExcluded(`${full}/`) && (yield* this.#reader.entry(full))?.isDirectory()) return;
     if (this.#refuses !== undefined) {
       // As in Node, the path is here one from the working directory on, whatever the root is.
-      const entry = this.#request.withFileTypes ? this.#reader.entry(path) : path;
+      const entry = this.#request.withFileTypes ? yield* this.#reader.entry(path) : path;
       if (entry !== null && this.#refuses(entry)) return;
     }
     const trails = this.#next.get(path);
@@ -190,30 +200,30 @@ class GlobWalk {
     else trails.push(trail);
   }
 
-  #isDirectory(full: string, entry: Dirent | null, { at, links }: Trail): boolean {
+  *#isDirectory(full: string, entry: Dirent | null, { at, links }: Trail): Steps<boolean> {
     if (entry?.isDirectory()) return true;
     if (!entry?.isSymbolicLink()) return false;
-    if (this.#request.followSymlinks) return this.#reader.isDirectory(full);
+    if (this.#request.followSymlinks) return yield* this.#reader.isDirectory(full);
     return [...at].some((place) => !links.has(place));
   }
 
-  *#search(path: string, trail: Trail): Generator<Found, void> {
+  *#search(path: string, trail: Trail): Walk {
     if (this.#wasSearched(path, trail)) return;
     const full = this.#resolve(path);
-    const entry = this.#reader.entry(full);
-    const isDirectory = this.#isDirectory(full, entry, trail);
+    const entry = yield* this.#reader.entry(full);
+    const isDirectory = yield* this.#isDirectory(full, entry, trail);
     if (this.#isExcluded(full)) return;
     const last = lastPlace(trail);
     const [first, end] = endsOf(trail);
     const start = trail.at.has(0) ? STARTS.get(first) : undefined;
     if (start !== undefined) {
-      this.#searchLater(start, startAt(trail, 1));
+      yield* this.#searchLater(start, startAt(trail, 1));
       return;
     }
     const isLast =
       trail.at.has(last) || (end === "" && isDirectory && trail.at.has(last - 1) && partAt(trail, -2) === GLOBSTAR);
     if (isLast && typeof end === "string") {
-      const target = this.#reader.entry(join(full, end));
+      const target = yield* this.#reader.entry(join(full, end));
       if (target !== null && (end !== "" || isDirectory)) yield* this.#find(join(path, end), target);
       if (trail.at.size === 1 && trail.at.has(last)) return;
     } else if (isLast && end === GLOBSTAR && (path !== "." || first === "." || (last === 0 && entry !== null))) {
@@ -221,45 +231,46 @@ class GlobWalk {
       yield* this.#find(path, entry);
     }
     if (!isDirectory || this.#limit?.isOpen(full, trail.pattern.absolute) === false) return;
-    const above = this.#realpathsWith(full, trail);
+    const above = yield* this.#realpathsWith(full, trail);
     if (above === undefined) return;
     const place = { path, full, entry, isLast };
-    for (const found of this.#children(full, trail)) {
-      const child = this.#childOf(place, found);
+    for (const found of yield* this.#children(full, trail)) {
+      const child = yield* this.#childOf(place, found);
       for (const at of trail.at) yield* this.#tryPart(place, trail, at, child);
-      if (child.at.size > 0) this.#searchLater(child.path, { ...trail, at: child.at, links: child.links, above });
+      if (child.at.size > 0)
+        yield* this.#searchLater(child.path, { ...trail, at: child.at, links: child.links, above });
     }
   }
 
   /** The real paths above and that of a directory itself; undefined: it is one of those above. */
-  #realpathsWith(full: string, { above }: Trail): ReadonlySet<string> | undefined {
-    const real = this.#request.followSymlinks ? this.#reader.realpath(full) : null;
+  *#realpathsWith(full: string, { above }: Trail): Steps<ReadonlySet<string> | undefined> {
+    const real = this.#request.followSymlinks ? yield* this.#reader.realpath(full) : null;
     if (real === null) return above;
     return above.has(real) ? undefined : new Set([...above, real]);
   }
 
   /** The entries to look at: where only a name can match, that one. */
-  #children(full: string, trail: Trail): readonly Dirent[] {
+  *#children(full: string, trail: Trail): Steps<readonly Dirent[]> {
     const [place] = trail.at;
     const name = trail.at.size === 1 && place !== undefined ? partAt(trail, place) : undefined;
-    if (typeof name !== "string") return this.#reader.list(full);
-    const entry = this.#reader.entry(join(full, name));
+    if (typeof name !== "string") return yield* this.#reader.list(full);
+    const entry = yield* this.#reader.entry(join(full, name));
     if (entry === null) return [];
     // As in Node also for "..", whose entry has the name of the directory above.
     entry.name = name;
     return [entry];
   }
 
-  #childOf(place: Place, entry: Dirent): Child {
+  *#childOf(place: Place, entry: Dirent): Steps<Child> {
     const full = join(place.full, entry.name);
     this.#reader.remember(full, entry);
     const follows = this.#request.followSymlinks && entry.isSymbolicLink();
-    const isDirectory = entry.isDirectory() || (follows && this.#reader.isDirectory(full));
+    const isDirectory = entry.isDirectory() || (follows && (yield* this.#reader.isDirectory(full)));
     return { path: join(place.path, entry.name), entry, isDirectory, at: new Set(), links: new Set() };
   }
 
   /** Tries the part at a place of the pattern on an entry: finds it, or notes the parts that it is searched for. */
-  *#tryPart(place: Place, trail: Trail, at: number, child: Child): Generator<Found, void> {
+  *#tryPart(place: Place, trail: Trail, at: number, child: Child): Walk {
     const part = partAt(trail, at);
     const last = lastPlace(trail);
     const { name } = child.entry;
@@ -278,7 +289,7 @@ class GlobWalk {
     }
   }
 
-  *#tryGlobstar(place: Place, trail: Trail, at: number, child: Child): Generator<Found, void> {
+  *#tryGlobstar(place: Place, trail: Trail, at: number, child: Child): Walk {
     const next = partAt(trail, at + 1);
     const last = lastPlace(trail);
     const { path, entry, isDirectory } = child;
@@ -298,7 +309,7 @@ class GlobWalk {
   }
 
   /** `**` before `..`: goes on, or ends, in the directory and in the one above. */
-  *#tryParent(place: Place, trail: Trail, at: number): Generator<Found, void> {
+  *#tryParent(place: Place, trail: Trail, at: number): Walk {
     const parent = join(place.path, "..");
     if (at < lastPlace(trail)) {
       for (const path of [place.path, parent]) {
@@ -310,20 +321,28 @@ class GlobWalk {
     const end = startAt(trail, at);
     if (!this.#wasSearchedFor(place.path, trail, at)) {
       this.#wasSearched(place.path, end);
-      yield* this.#find(place.path, this.#reader.entry(place.full));
+      yield* this.#find(place.path, yield* this.#reader.entry(place.full));
     }
     if (!this.#wasSearchedFor(parent, trail, at)) {
       this.#wasSearched(parent, end);
       // As in Node, also where the path is absolute.
-      yield* this.#find(parent, this.#reader.entry(join(checkedRoot(this.#request.root), parent)));
+      yield* this.#find(parent, yield* this.#reader.entry(join(checkedRoot(this.#request.root), parent)));
     }
   }
 }
 
-/**
- * The steps of a glob: what it finds, and undefined after each path that was searched, so that the caller may do other work
- * between them.
- */
-export function globSteps(request: GlobRequest, reader: GlobReader): Generator<Found | undefined, void> {
-  return new GlobWalk(request, reader).steps();
+/** Whether anything of a glob depends on where it searches. */
+function hasPlace({ patterns, exclude, maxDepth }: GlobRequest): boolean {
+  const relative = typeof exclude === "object" && exclude.some((pattern) => !isAbsolute(pattern));
+  return patterns.length > 0 || relative || maxDepth !== Number.POSITIVE_INFINITY;
+}
+
+/** The steps of a glob. Relative paths begin at the working directory of its first step. */
+export function* globSteps(request: GlobRequest, reader: GlobReader): Walk {
+  let base = "/";
+  if (hasPlace(request)) {
+    const root = checkedRoot(request.root);
+    base = isAbsolute(root) ? root : `${yield* reader.cwd()}/${root}`;
+  }
+  yield* new GlobWalk(request, reader, base).steps();
 }
