@@ -1,7 +1,9 @@
 /** Two threads on one tree in Node, Bun and Deno, and in what a bundler makes for Node. Prints "ok". */
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
 import { createVfs, type Vfs } from "threadfs";
-import { changeAfterDeath, checkReply, PATIENCE_MS, prepare } from "./scenario.js";
+import { changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare } from "./scenario.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {
@@ -20,12 +22,22 @@ async function closed(vfs: Vfs): Promise<void> {
   while (vfs.counters().openFiles > 0) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+/** Copies a file by streams, which are those of the host, and reads the copy as a Blob. */
+async function stream({ fs }: Vfs): Promise<void> {
+  const reader = fs.createReadStream("/shared/from-main");
+  expect("a stream is the host's", reader instanceof Readable, true);
+  await pipeline(reader, fs.createWriteStream("/shared/streamed"));
+  const blob = await fs.openAsBlob("/shared/streamed");
+  expect("the copy", await blob.text(), fs.readFileSync("/shared/from-main", "utf8"));
+}
+
 const late = setTimeout(() => {
   console.error("late");
   process.exit(1);
 }, PATIENCE_MS);
 const vfs = await createVfs({ maxBytes: 1 << 26 });
 prepare(vfs.fs);
+await stream(vfs);
 const first = await started(vfs, "first");
 checkReply(vfs.fs, "first");
 await first.terminate();

@@ -1,5 +1,6 @@
 /** A TypeScript program for Node: each TypeScript version compiles this source, with the library's declarations. */
 import * as nodeFs from "node:fs";
+import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
 import {
   attachVfs,
@@ -59,6 +60,12 @@ export async function use(handle: VfsHandle, uid: number | undefined): Promise<s
   fs.writeSync(fd, "text", null, "utf8");
   fs.realpathSync.native("/d", { encoding: "utf8" });
   vfs.attachWorker(new Worker("./worker.js", { workerData: other.handle }));
+  const reader: nodeFs.ReadStream = agent.fs.createReadStream("file", { start: 1 });
+  const writer: nodeFs.WriteStream = agent.fs.createWriteStream("copy");
+  await pipeline(reader, writer);
+  const blob: Blob = await agent.fs.openAsBlob("file", { type: "text/plain" });
+  const log = new agent.fs.Utf8Stream({ dest: "log", mkdir: true });
+  if (blob.size > 0) log.write("text");
   const text: string = fs.readFileSync("file", "utf8");
   return [text, stats.size, maybe?.size, big, bytes.toString("hex"), names, raw, types, counters.walks].join(" ");
 }

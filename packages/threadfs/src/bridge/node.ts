@@ -3,6 +3,7 @@
  * Bun and Deno have `process.getBuiltinModule`; browsers, and the stand-ins for `process` in bundles, do not.
  */
 import { codedError } from "../errors/errors.js";
+import type { Url } from "./wasm.js";
 
 /** `node:stream`, or a module like it: readable-stream 4 or newer. */
 export interface StreamModule {
@@ -16,7 +17,7 @@ export interface StreamModule {
 interface Modules {
   "node:events": { readonly EventEmitter: { readonly prototype: object } };
   "node:stream": StreamModule;
-  "node:fs": { readFileSync(url: URL): Uint8Array };
+  "node:fs": { readFileSync(url: Url): Uint8Array };
   "node:worker_threads": {
     readonly threadId: number;
     readonly isMainThread: boolean;

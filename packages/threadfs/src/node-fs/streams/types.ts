@@ -122,8 +122,22 @@ interface Utf8StreamOptions {
   sync?: boolean | undefined;
 }
 
-type StreamNames = keyof Streams;
-type HostStreams = [NodeFs] extends [never] ? Streams : Pick<NodeFs, StreamNames>;
+/** Node's types for the same exports, which take a path as bytes too. */
+type HostStreams = [NodeFs] extends [never]
+  ? Streams
+  : NodeFs extends {
+        createReadStream: (path: never, options?: infer ReaderOptions) => infer Reader;
+        createWriteStream: (path: never, options?: infer WriterOptions) => infer Writer;
+        ReadStream: infer ReadStream;
+        WriteStream: infer WriteStream;
+      }
+    ? {
+        createReadStream(path: PathLike, options?: ReaderOptions): Reader;
+        createWriteStream(path: PathLike, options?: WriterOptions): Writer;
+        ReadStream: ReadStream;
+        WriteStream: WriteStream;
+      }
+    : Streams;
 
 /** The Blob of the program's types. */
 type HostBlob = typeof globalThis extends { Blob: { new (...args: never[]): infer B } } ? B : object;
