@@ -17,6 +17,7 @@ export interface StreamModule {
 interface Modules {
   "node:events": { readonly EventEmitter: { readonly prototype: object } };
   "node:stream": StreamModule;
+  "node:readline": { createInterface(options: object): object };
   "node:fs": { readFileSync(url: Url): Uint8Array };
   "node:worker_threads": {
     readonly threadId: number;

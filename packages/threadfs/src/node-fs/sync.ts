@@ -37,7 +37,7 @@ export function makeFs(calls: SystemCalls): Fs {
     return promises;
   };
   Object.defineProperty(named(surface), "promises", bare({ get, enumerable: true, configurable: true }));
-  return withStreams(surface, calls.attachment.streamModule) as unknown as Fs;
+  return withStreams(surface, calls) as unknown as Fs;
 }
 
 function makeSync(calls: SystemCalls) {

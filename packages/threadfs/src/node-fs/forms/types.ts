@@ -2,6 +2,7 @@
 
 import type { Url } from "../../bridge/wasm.js";
 import type { constants } from "../constants.js";
+import type { StreamExports } from "../streams/types.js";
 import type {
   AsyncDisposableBySymbol,
   BigIntStats,
@@ -283,6 +284,10 @@ interface WriteResult<V> {
 
 /** An open file (https://nodejs.org/api/fs.html#class-filehandle). */
 export type FileHandle = HandleMethods & AsyncDisposableBySymbol;
+type HandleStreamOptions<Name extends "createReadStream" | "createWriteStream"> = Exclude<
+  Parameters<StreamExports[Name]>[1],
+  string | null
+>;
 interface HandleMethods {
   /** The descriptor, which every thread of the context may use; -1 when the handle is closed. */
   readonly fd: number;
@@ -290,6 +295,8 @@ interface HandleMethods {
   once(event: "close", listener: () => void): this;
   off(event: "close", listener: () => void): this;
   appendFile(data: Data, options?: Writing): Promise<void>;
+  createReadStream(options?: HandleStreamOptions<"createReadStream">): ReturnType<StreamExports["createReadStream"]>;
+  createWriteStream(options?: HandleStreamOptions<"createWriteStream">): ReturnType<StreamExports["createWriteStream"]>;
   chmod(mode: Mode): Promise<void>;
   chown(uid: number, gid: number): Promise<void>;
   close(): Promise<void>;

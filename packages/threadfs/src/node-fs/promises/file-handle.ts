@@ -17,6 +17,7 @@ import { toVector, type Vector } from "../vectors/ops-vector.js";
 import { statOptions } from "./arguments.js";
 import { adoptEmitter, type Emitter } from "./emitter.js";
 import { appendFile, HANDLES, readFile, type WrittenData, writeFile } from "./files.js";
+import { linesOf, streamOn } from "./handle-streams.js";
 
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
 
@@ -160,6 +161,21 @@ export class FileHandle {
 
   writeFile(data: WrittenData, options?: unknown): Promise<void> {
     return this.#use("writeFile", () => writeFile(this.#calls, this, data, options));
+  }
+
+  /** A stream that reads from the handle, and closes it at the end. */
+  createReadStream(options?: unknown): object | undefined {
+    return streamOn(this.#calls, "read", this, options);
+  }
+
+  /** A stream that writes to the handle, and closes it at the end. */
+  createWriteStream(options?: unknown): object | undefined {
+    return streamOn(this.#calls, "write", this, options);
+  }
+
+  /** The lines of the file, as an interface of `node:readline`. */
+  readLines(options?: unknown): object {
+    return linesOf(this.createReadStream(options));
   }
 
   /** Closes the handle, and its descriptor when no call uses it any more. */

@@ -1,7 +1,9 @@
 /** The exports of a tree's `fs` for streams. Their classes are made at their first use: importing the library has no effects. */
-import { nodeModule, type StreamModule } from "../../bridge/node.js";
+import { nodeModule } from "../../bridge/node.js";
 import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
+import { registerStreams } from "../promises/handle-streams.js";
+import type { SystemCalls } from "../system-calls.js";
 import { makeReadStream, type StreamClass } from "./read-stream.js";
 import type { StreamCalls } from "./stream-calls.js";
 import type { StreamExports } from "./types.js";
@@ -28,24 +30,36 @@ interface Made {
 }
 type ClassName = Exclude<keyof Made, "Utf8Stream">;
 
+/** The classes of a surface. */
+function makeClasses(surface: object, { attachment }: SystemCalls): Made {
+  const module = attachment.streamModule ?? nodeModule("node:stream");
+  const calls = surface as StreamCalls;
+  const ReadStream = module === undefined ? refuse("ReadStream") : makeReadStream(module, calls);
+  const WriteStream = module === undefined ? refuse("WriteStream") : makeWriteStream(module, calls);
+  const Utf8Stream = module === undefined ? refuse("Utf8Stream") : makeUtf8Stream(module, surface);
+  return { ReadStream, WriteStream, FileReadStream: ReadStream, FileWriteStream: WriteStream, Utf8Stream };
+}
+
 /**
  * Adds the exports to a surface, and returns it. The classes call the surface's own functions, also those that the program has put in
  * their places. As in Node each of the four names is a variable of its own, and `createReadStream` uses the class that `ReadStream` names:
- * graceful-fs replaces them.
+ * graceful-fs replaces them. The streams of a FileHandle are always the surface's own.
  */
-export function withStreams<S extends object>(surface: S, given: StreamModule | undefined): S & StreamExports {
+export function withStreams<S extends object>(surface: S, calls: SystemCalls): S & StreamExports {
   let made: Made | undefined;
-  const classes = (): Made => {
-    if (made !== undefined) return made;
-    const module = given ?? nodeModule("node:stream");
-    // The surface has the calls when the first stream makes one.
-    const calls = surface as unknown as StreamCalls;
-    const ReadStream = module === undefined ? refuse("ReadStream") : makeReadStream(module, calls);
-    const WriteStream = module === undefined ? refuse("WriteStream") : makeWriteStream(module, calls);
-    const Utf8Stream = module === undefined ? refuse("Utf8Stream") : makeUtf8Stream(module, surface);
-    made = { ReadStream, WriteStream, FileReadStream: ReadStream, FileWriteStream: WriteStream, Utf8Stream };
+  const own = (): Made => {
+    made ??= makeClasses(surface, calls);
     return made;
   };
+  let named: Made | undefined;
+  const classes = (): Made => {
+    named ??= { ...own() };
+    return named;
+  };
+  registerStreams(calls, {
+    read: (options) => new (own().ReadStream)(undefined, options),
+    write: (options) => new (own().WriteStream)(undefined, options),
+  });
   const names: readonly ClassName[] = ["ReadStream", "WriteStream", "FileReadStream", "FileWriteStream"];
   for (const name of names) {
     const get = () => classes()[name];

@@ -90,6 +90,22 @@ describe("a stream on a FileHandle", () => {
       return { log, after: fields(stream) };
     });
   }
+  same("is made by the handle", async (fs, dir) => {
+    const log: unknown[] = [];
+    const writing = await open(fs, `${dir}/g`, "w");
+    const writer = writing.createWriteStream({ flush: true }) as unknown as AnyStream;
+    watch(writer, log);
+    writer.write("one\ntwo\r\n");
+    writer.end("three");
+    await closed(writer);
+    const reader = (await open(fs, `${dir}/g`, "r")).createReadStream({ start: 1, end: 5 }) as unknown as AnyStream;
+    watchData(reader, log);
+    await closed(reader);
+    const lines: string[] = [];
+    for await (const line of (await open(fs, `${dir}/g`, "r")).readLines({ start: 1 })) lines.push(line);
+    const kinds = [reader instanceof anyStreams(fs).ReadStream, writer instanceof anyStreams(fs).WriteStream];
+    return [log, lines, kinds, writing.fd];
+  });
   same("is refused together with options.fs", async (fs, dir) => {
     const fd = await open(fs, `${dir}/f`, "r");
     try {
