@@ -214,15 +214,15 @@ interface GlobOptions {
   /** Names between `cwd` and what is found. */
   maxDepth?: number | undefined;
 }
-interface GlobNames extends GlobOptions {
+export interface GlobNames extends GlobOptions {
   withFileTypes?: false | undefined;
   exclude?: ((name: string) => boolean) | readonly string[] | undefined;
 }
-interface GlobTyped extends GlobOptions {
+export interface GlobTyped extends GlobOptions {
   withFileTypes: true;
   exclude?: ((entry: Dirent) => boolean) | readonly string[] | undefined;
 }
-interface GlobAny extends GlobOptions {
+export interface GlobAny extends GlobOptions {
   withFileTypes?: boolean | undefined;
   exclude?: ((entry: never) => boolean) | readonly string[] | undefined;
 }

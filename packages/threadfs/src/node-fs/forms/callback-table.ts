@@ -264,6 +264,7 @@ export function makeCallbacks(calls: SystemCalls) {
     fsync: form(ops.fsync, plain(1, checkedFirst(ops.fsync))),
     ftruncate: form(ops.ftruncate, ftruncate),
     futimes: form(ops.futimes, plain(3, checkedLast(ops.futimes))),
+    glob: form(ops.glob, shorter(1, checkedFirst(ops.glob))),
     lchown: form(ops.lchown, plain(3, checkedFirst(ops.lchown))),
     link: form(ops.link, plain(2, checkedFirst(ops.link))),
     lstat: form(ops.lstat, stats(false)),

@@ -16,6 +16,9 @@ import type {
   Encoding,
   EncodingOption,
   Flag,
+  GlobAny,
+  GlobNames,
+  GlobTyped,
   MakeDirectoryOptions,
   Mode,
   NotTyped,
@@ -99,6 +102,10 @@ export interface FsCallbacks {
   ftruncate(fd: number, length: number | undefined, callback: Done): void;
   ftruncate(fd: number, callback: Done): void;
   futimes(fd: number, atime: TimeLike, mtime: TimeLike, callback: Done): void;
+  glob(pattern: string | readonly string[], callback: Then<string[]>): void;
+  glob(pattern: string | readonly string[], options: GlobTyped, callback: Then<Dirent[]>): void;
+  glob(pattern: string | readonly string[], options: GlobNames, callback: Then<string[]>): void;
+  glob(pattern: string | readonly string[], options: GlobAny, callback: Then<string[] | Dirent[]>): void;
   lchown(path: PathLike, uid: number, gid: number, callback: Done): void;
   link(existingPath: PathLike, newPath: PathLike, callback: Done): void;
   readonly lstat: StatWithCallback;
@@ -354,6 +361,9 @@ export interface FsPromises {
   chown(path: PathLike, uid: number, gid: number): Promise<void>;
   copyFile(src: PathLike, dest: PathLike, mode?: number): Promise<void>;
   cp(source: string | Url, destination: string | Url, options?: AsyncCopyOptions): Promise<void>;
+  glob(pattern: string | readonly string[], options?: GlobNames): AsyncIterableIterator<string>;
+  glob(pattern: string | readonly string[], options: GlobTyped): AsyncIterableIterator<Dirent>;
+  glob(pattern: string | readonly string[], options: GlobAny): AsyncIterableIterator<string | Dirent>;
   /** Node has it on macOS alone. @throws Error ERR_METHOD_NOT_IMPLEMENTED */
   lchmod(path: PathLike, mode: Mode): Promise<void>;
   lchown(path: PathLike, uid: number, gid: number): Promise<void>;

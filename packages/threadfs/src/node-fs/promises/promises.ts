@@ -4,6 +4,9 @@ import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 import { constants } from "../constants.js";
 import { type Ends, promised, runAbortable, runLater } from "../forms/later.js";
+import { nextFound, resultOf } from "../glob/ops-glob.js";
+import { TreeReader } from "../glob/reader.js";
+import { type Found, globSteps } from "../glob/walk.js";
 import type { AnyOperation } from "../operation.js";
 import { openedDirectory } from "../ops-dir.js";
 import { type RmArguments, rm as rmOperation } from "../ops-rm.js";
@@ -62,6 +65,19 @@ function temporary(calls: SystemCalls, made: string | Buffer): object {
   });
 }
 
+/** `fs.promises.glob`, which looks for what it finds next when it is asked. Argument errors come with the first result, as in Node. */
+function globIterator(calls: SystemCalls): (...given: Parameters<typeof ops.glob.parse>) => AsyncGenerator<unknown> {
+  return async function* (...given) {
+    const request = ops.glob.parse(...given);
+    const walk = globSteps(request, new TreeReader(calls));
+    for (;;) {
+      const found = await promised((ends: Ends<Found | undefined>) => runLater(calls, nextFound, walk, ends));
+      if (found === undefined) return;
+      yield resultOf(request, found);
+    }
+  };
+}
+
 /** Makes `fs.promises`. Its functions do not use `this` and may be taken out of the object. */
 export function makePromises(calls: SystemCalls) {
   const mkdtemp = form(calls, ops.mkdtemp, ops.mkdtemp.parse);
@@ -69,6 +85,7 @@ export function makePromises(calls: SystemCalls) {
   return {
     access: form(calls, ops.access, ops.access.parse),
     copyFile: form(calls, ops.copyFile, ops.copyFile.parse),
+    glob: globIterator(calls),
     cp: form(calls, ops.cp, ops.cp.parse),
     open: async (path: PathLike, flags?: unknown, mode?: unknown) =>
       new FileHandle(calls, await open(path, flags, mode)),

@@ -6,10 +6,10 @@ import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 
 /** Calls and classes of which a tree has no form. */
-const OTHERS = ["glob", "unwatchFile", "watch", "watchFile"] as const;
+const OTHERS = ["unwatchFile", "watch", "watchFile"] as const;
 
 /** Promise forms of `fs.promises`. */
-const PROMISES = ["glob", "watch"] as const;
+const PROMISES = ["watch"] as const;
 
 /** Names of `node:fs` that throw ERR_METHOD_NOT_IMPLEMENTED here. */
 export type MissingName = (typeof OTHERS)[number];
