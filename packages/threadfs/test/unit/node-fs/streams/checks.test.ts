@@ -1,15 +1,17 @@
 /** Arguments and options of streams, wrong ones in every place, and what a program may put in the place of the tree's calls. */
+import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { describe } from "node:test";
+import { describe, test } from "node:test";
 import type { FsCalls } from "../../../support/fs-calls.js";
 import { outcome } from "../../../support/oracle/works.js";
 import { suite } from "../both.js";
-import { type AnyStream, anyStreams, closed, fields, watch, watchData } from "./support.js";
+import { type AnyStream, anyStreams, closed, fields, turns, until, watch, watchData } from "./support.js";
 
-const { same, sameEach, sameCode } = suite(import.meta.url, (fs, dir) => {
+const tree = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/f`, "0123456789");
 });
+const { same, sameEach, sameCode } = tree;
 
 const WRONG: Record<string, unknown> = {
   undefined: undefined,
@@ -180,6 +182,79 @@ describe("options.fs", () => {
       let calls = 0;
       const stream = fail(fs, dir, () => [null, calls++ < 6 ? 0 : 1]);
       await new Promise((_, reject) => stream.on("error", reject));
+    });
+  }
+});
+
+/** Calls that write at most three bytes, and note where. */
+function partial(fs: FsCalls, log: unknown[]): object {
+  const any = fs as unknown as Record<"write" | "writev", (...args: unknown[]) => void>;
+  return {
+    ...fs,
+    write(fd: number, data: Uint8Array, offset: number, length: number, position: unknown, done: () => void) {
+      log.push(["write", length, position]);
+      any.write(fd, data, offset, Math.min(length, 3), position, done);
+    },
+    writev(fd: number, [first]: Uint8Array[], position: unknown, done: () => void) {
+      any.writev(fd, [first?.subarray(0, 3)], position, done);
+    },
+  };
+}
+
+describe("a stream whose calls take their time", () => {
+  same("writes what is left where it belongs", async (fs, dir) => {
+    const log: unknown[] = [];
+    const stream = anyStreams(fs).createWriteStream(`${dir}/f`, { flags: "r+", start: 2, fs: partial(fs, log) });
+    await new Promise((resolve) => stream.write("abcdefg", resolve));
+    stream.end("h");
+    await closed(stream);
+    return [log, fs.readFileSync(`${dir}/f`, "latin1")];
+  });
+  test("writes what is left of corked chunks where it belongs, which Node does not", async () => {
+    const { fs } = tree.vfs;
+    fs.writeFileSync("/corked", "0123456789");
+    const stream = anyStreams(fs as unknown as FsCalls).createWriteStream("/corked", {
+      flags: "r+",
+      start: 2,
+      fs: partial(fs as unknown as FsCalls, []),
+    });
+    stream.cork();
+    for (const chunk of ["ab", "cdef"]) stream.write(chunk);
+    stream.uncork();
+    stream.end();
+    await closed(stream);
+    assert.equal(fs.readFileSync("/corked", "utf8"), "01abcdef89");
+  });
+  for (const [name, call] of [
+    ["createReadStream", "read"],
+    ["createWriteStream", "write"],
+  ] as const) {
+    same(`that is destroyed in a ${call} closes its descriptor after it`, async (fs, dir) => {
+      const log: unknown[] = [];
+      const any = fs as unknown as Record<string, (...args: unknown[]) => void>;
+      let release = (): void => {};
+      const own = {
+        ...fs,
+        [call]: (...args: unknown[]) => {
+          log.push([call]);
+          release = () => any[call]?.(...args);
+        },
+        close: (...args: unknown[]) => {
+          log.push(["close"]);
+          any.close?.(...args);
+        },
+      };
+      const stream = anyStreams(fs)[name](`${dir}/f`, { fs: own });
+      watch(stream, log);
+      if (call === "read") stream.resume();
+      else stream.write("x", (error: unknown) => log.push(error));
+      await until(() => log.some((entry) => Array.isArray(entry) && entry[0] === call));
+      stream.destroy();
+      await turns();
+      log.push(["released"]);
+      release();
+      await closed(stream);
+      return log;
     });
   }
 });
