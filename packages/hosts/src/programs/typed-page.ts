@@ -16,7 +16,7 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   const next: Dirent | null = directory.readSync();
   for await (const entry of directory) if (entry.isSymbolicLink()) agent.fs.unlinkSync(entry.name);
   agent.fs.writeFileSync(path, bytes.subarray(1));
-  const reader = agent.fs.createReadStream(path, { end: 3 });
+  const reader = agent.fs.createReadStream("/copy", { end: 3 });
   reader.on("end", () => vfs.close()).pipe(agent.fs.createWriteStream("/copy", { flush: true }));
   const read: number = reader.bytesRead;
   const stop: () => void = vfs.watchThreads({ everyMs: undefined });

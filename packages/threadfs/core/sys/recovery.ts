@@ -75,13 +75,43 @@ function recover(slot: i32, trapped: i32, thread: f64): i32 {
     atomic.cmpxchg<u32>(s + L.SLOT_STATE, SLOT_DEAD | (T.tid << 2), state);
     return -EINVAL;
   }
-  const dead = <u32>slot + 1;
-  rollBackThread(s + L.SLOT_UNDO_LOG, dead);
-  releaseHeld(s, dead);
+  rollBackChain(<u32>slot);
+  for (let n: u32 = 0; n < L.MAX_THREADS; n++) if (isMine(n)) release(n);
+  for (let n: u32 = 0; n < L.MAX_THREADS; n++) if (isMine(n)) finish(n, n == <u32>slot ? trapped : 0);
+  return atomic.load<u32>(V.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
+}
+
+/** Whether this thread is recovering the thread of slot `n`. */
+function isMine(n: u32): bool {
+  return atomic.load<u32>(slotAt(n) + L.SLOT_STATE) == (SLOT_DEAD | (T.tid << 2));
+}
+
+/**
+ * Rolls a dead thread's transaction back and releases its spin locks; takes over the recoveries that it was making, and does the
+ * same for those threads. Waits for nobody. Only then is anything done that takes locks: of two dead threads, one of
+ * which was recovering the other, each may hold what the recovery of the other needs.
+ */
+function rollBackChain(slot: u32): void {
+  rollBackThread(slotAt(slot) + L.SLOT_UNDO_LOG, slot + 1);
+  const theirs = SLOT_DEAD | ((slot + 1) << 2);
+  for (let n: u32 = 0; n < L.MAX_THREADS; n++) {
+    const state = slotAt(n) + L.SLOT_STATE;
+    if (atomic.cmpxchg<u32>(state, theirs, SLOT_DEAD | (T.tid << 2)) == theirs) rollBackChain(n);
+  }
+}
+
+/** Releases what the dead thread of a slot keeps others from: its mutexes, its read-side section, the gate of a recount. */
+function release(slot: u32): void {
+  const s = slotAt(slot);
+  releaseHeld(s, slot + 1);
   rcuClear(s);
   // If the dead thread was recounting, another thread must be able to.
-  atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, dead, 0);
-  continueFor(dead);
+  atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, slot + 1, 0);
+}
+
+/** Gives back what the dead thread of a slot owned, and then the slot. */
+function finish(slot: u32, trapped: i32): void {
+  const s = slotAt(slot);
   if (atomic.load<u32>(s + V.SLOT_ACTIVE) != 0) {
     if (trapped == 0) atomic.add<u32>(V.G_LEAKS, 1);
     store<u32>(s + V.SLOT_CONTEXT, 0);
@@ -93,16 +123,6 @@ function recover(slot: i32, trapped: i32, thread: f64): i32 {
   }
   if (trapped == 0) closeOwned(s);
   freeSlot(s);
-  return atomic.load<u32>(V.G_LEAKS) == 0 || recountReferences(RECOUNT_WAIT_MS) ? 0 : 1;
-}
-
-/**
- * Where a dead thread was recovering another, which had excluded all others: recovers that one first, because what follows waits for it.
- */
-function continueFor(dead: u32): void {
-  const owner = atomic.load<u32>(V.G_RECOUNT_OWNER);
-  if (owner != 0 && atomic.load<u32>(slotAt(owner - 1) + L.SLOT_STATE) == (SLOT_DEAD | (dead << 2)))
-    recover(<i32>(owner - 1), 0, ANY_THREAD);
 }
 
 /**

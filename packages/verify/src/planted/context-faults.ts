@@ -314,7 +314,24 @@ export const CONTEXTS: Mutant[] = [
   },
   {
     name: "a thread that dies in the recovery of one that excluded all others leaves its own recovery waiting for that one",
-    edits: [{ file: "sys/recovery.ts", from: "  continueFor(dead);\n", to: "" }],
-    caughtBy: [death("full givenBack")],
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "    if (atomic.cmpxchg<u32>(state, theirs, SLOT_DEAD | (T.tid << 2)) == theirs) rollBackChain(n);\n",
+        to: "    if (atomic.load<u32>(state) == theirs) continue;\n",
+      },
+    ],
+    caughtBy: [death("full givenBack"), death("small end: threadCloses")],
+  },
+  {
+    name: "of two dead threads the recoverer's is recovered first, though the other holds a lock that this needs",
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "== theirs) rollBackChain(n);",
+        to: "== theirs && n + 1 == atomic.load<u32>(V.G_RECOUNT_OWNER)) rollBackChain(n);",
+      },
+    ],
+    caughtBy: [death("small end: threadCloses")],
   },
 ];

@@ -124,7 +124,7 @@ export const LOCKS: Mutant[] = [
   },
   {
     name: "the gate of a recount is not opened again when the recovering thread dies",
-    edits: [{ file: "sys/recovery.ts", from: "  atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, dead, 0);\n", to: "" }],
+    edits: [{ file: "sys/recovery.ts", from: "  atomic.cmpxchg<u32>(V.G_RECOUNT_OWNER, slot + 1, 0);\n", to: "" }],
     caughtBy: [tests("deaths/death.test", "the thread that recovers another may die")],
   },
   {
@@ -136,7 +136,7 @@ export const LOCKS: Mutant[] = [
         to: "    c.recount += 1;",
       },
     ],
-    caughtBy: [tests("mem/waiting", "leaves a call that waits")],
+    caughtBy: [tests("api/context-lives", "has trapped before it had a root")],
   },
   {
     name: "the descriptors of a dead thread stay open, though it was to close them",

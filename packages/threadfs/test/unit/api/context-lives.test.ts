@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
+import { CONTEXT, CTX_TABLE, SLOT_ACTIVE } from "../../../../verify/dist/arena/layout.js";
 import { attach, createMemory, shippingCore, type Thread } from "../../../../verify/dist/binary/core.js";
-import { MAX_CONTEXTS, OF_MAKER } from "../../../dist/abi/abi.js";
+import { MAX_CONTEXTS, OF_MAKER, SLOT_SIZE, SLOTS } from "../../../dist/abi/abi.js";
 import { G_CTX_MADE } from "../../../dist/generated/core-layout.js";
 import { attachVfs, type Vfs, type VfsHandle } from "../../../dist/src/index.js";
 import { codeOf, refused } from "../../support/errors.js";
@@ -262,4 +263,32 @@ test("a context is listed with its user and group from the first moment on", () 
       [number, new Set(["1000 2000"])],
     ],
   );
+});
+
+// Fails when a recount counts a context without a root for one that is in use.
+test("a context whose maker has trapped before it had a root goes with the next recount", () => {
+  const core = shippingCore({ accesses: true });
+  const memory = createMemory();
+  const words = new Uint32Array(memory.buffer);
+  const contexts = () => [...words.subarray(CTX_TABLE / 4, CTX_TABLE / 4 + MAX_CONTEXTS)].filter((at) => at !== 0);
+  const trap = new Error("a trap");
+  let making = false;
+  const atAccess = (): undefined => {
+    // The context has its place in the table and its user, and the next thing that it gets is its root.
+    if (making && words[((contexts()[1] ?? 0) + CONTEXT.gid) / 4] === 2000) throw trap;
+  };
+  const maker = attach(memory, core, { access: atAccess }, { init: { seed: 1 } });
+  const survivor = attach(memory, core);
+  const other = attach(memory, core);
+  making = true;
+  assert.throws(() => maker.exports.contextCreate(0, 1000, 2000, OF_MAKER, OF_MAKER, 0, 0), trap);
+  making = false;
+  survivor.exports.threadRecover(maker.slot, 1);
+  const left = contexts().map((at) => words[(at + CONTEXT.root) / 4]);
+  assert.equal(left.length, 2);
+  assert.equal(left[1], 0);
+  // A thread that was active when it died: its references are counted anew.
+  Atomics.store(words, (SLOTS + other.slot * SLOT_SIZE + SLOT_ACTIVE) / 4, 1);
+  assert.equal(survivor.exports.threadRecover(other.slot, 0), 0);
+  assert.equal(contexts().length, 1);
 });
