@@ -15,7 +15,7 @@ function refuse(name: string): StreamClass {
   function refused(): never {
     const message =
       `${name} needs a module of streams, which this host has not. Pass one to createVfs() or attachVfs(), for example ` +
-      '{ stream } with import * as stream from "readable-stream"';
+      "the package readable-stream as the option { stream }";
     throw codedError(Error, "ERR_THREADFS_NO_STREAMS", message);
   }
   return Object.defineProperty(refused, "name", bare({ value: name })) as unknown as StreamClass;

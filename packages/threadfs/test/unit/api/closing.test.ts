@@ -16,7 +16,7 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
   vfs.close();
   vfs.close();
   const closed = { code: "ERR_THREADFS_CLOSED" };
-  const calls: Readonly<Record<CallName | "mkdtempDisposableSync", readonly unknown[]>> = {
+  const calls: Readonly<Record<CallName | "mkdtempDisposableSync" | "openAsBlobSync", readonly unknown[]>> = {
     accessSync: ["/"],
     appendFileSync: ["/file", "x"],
     chmodSync: ["/file", 0o600],
@@ -40,6 +40,7 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
     mkdirSync: ["/dir"],
     mkdtempSync: ["/dir"],
     mkdtempDisposableSync: ["/t"],
+    openAsBlobSync: ["/file"],
     openSync: ["/file"],
     opendirSync: ["/"],
     readSync: [fd, Buffer.alloc(1)],
@@ -68,6 +69,10 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
     assert.throws(() => unchecked(agent.fs)[name](...args), closed, name);
   }
   assert.throws(() => fs.realpathSync.native("/"), closed);
+  await assert.rejects(fs.promises.stat("/"), closed);
+  await assert.rejects(fs.promises.writeFile("/file", "x"), closed);
+  const error = await new Promise((resolve) => fs.mkdir("/dir", resolve));
+  assert.equal((error as { code?: unknown } | null)?.code, closed.code);
   assert.throws(() => dir.readSync(), closed);
   const whole = {
     context: () => vfs.context(),
