@@ -113,6 +113,11 @@ export function toFd(value: unknown): number {
   return value + 0;
 }
 
+/** A descriptor of a call with a callback that reads or writes: Node checks it in JavaScript. */
+export function toCheckedFd(value: unknown): number {
+  return toInteger(value, "fd", 0, INT32_MAX) + 0;
+}
+
 /**
  * Whether an argument that may be a path or a descriptor is a descriptor: Node's test, also for negative numbers.
  * @throws TypeError for what cannot be made a number (a Symbol, a bigint, an object without prototype)
@@ -198,7 +203,8 @@ export function toOpenFlags(value: unknown, name = "flags"): number {
   if (typeof value === "number") return toInteger(value, name, -(2 ** 31), INT32_MAX);
   if (value === undefined || value === null) return O_RDONLY;
   const flags = typeof value === "string" ? OPEN_FLAGS.get(value) : undefined;
-  if (flags === undefined) throw invalidArgValue(name, value);
+  // As in Node, whatever a number would be called.
+  if (flags === undefined) throw invalidArgValue("flags", value);
   return flags;
 }
 

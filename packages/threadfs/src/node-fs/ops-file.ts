@@ -4,7 +4,13 @@ import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { IO_SIZE } from "../../abi/limits.js";
 import * as STAT from "../../abi/stat.js";
-import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
+import {
+  codedError,
+  invalidArgType,
+  invalidArgValue,
+  type SystemCallError,
+  systemCallError,
+} from "../errors/errors.js";
 import {
   isFd,
   NO_OPTIONS,
@@ -183,7 +189,18 @@ export function readFileArguments(
   buffer: ReadFileOptions["buffer"],
 ) {
   const progress: ReadProgress = { bytes: allocate(0), done: 0 };
-  return { target, encoding, buffer, progress };
+  return { target, encoding, buffer, progress, named: false };
+}
+
+/** Lets the errors of calls on a descriptor name the path that it was opened by, as those of Node's single request do. */
+function naming<R>(path: Path | undefined, work: () => R): R {
+  try {
+    return work();
+  } catch (error) {
+    const { errno, syscall, path: shown } = error as Partial<SystemCallError>;
+    if (path === undefined || errno === undefined || syscall === undefined || shown !== undefined) throw error;
+    throw systemCallError(errno, syscall, path);
+  }
 }
 
 const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
@@ -199,25 +216,27 @@ export const readFile = operation(
     const target = isFd(path) ? { fd: toFd(path) } : toOpened(path, given.flag, 0o666);
     return readFileArguments(target, encoding, buffer);
   },
-  (calls, { target, encoding, buffer, progress }): string | Buffer =>
-    withTarget(calls, target, (fd) => {
-      // A path is opened again, and read from its beginning.
-      if (target.path !== undefined) progress.done = 0;
-      // Node reads UTF-8 without an fstat before.
-      calls.check(calls.core.sysFstat(calls.ctx, fd), isUtf8(encoding) && buffer === undefined ? "read" : "fstat");
-      const { stat } = calls.attachment;
-      const size = (stat[STAT.mode] & S_IFMT) === S_IFREG ? stat[STAT.size] : 0;
-      if (size > MAX_READ_FILE) {
-        throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
-      }
-      const bytes =
-        buffer !== undefined
-          ? readInto(calls, fd, size, buffer)
-          : size > 0
-            ? readKnown(calls, fd, size)
-            : readUnknown(calls, fd, progress);
-      return encoding ? decodeText(bytes, encoding) : bytes;
-    }),
+  (calls, { target, encoding, buffer, progress, named }): string | Buffer =>
+    withTarget(calls, target, (fd) =>
+      naming(named ? target.path : undefined, () => {
+        // A path is opened again, and read from its beginning.
+        if (target.path !== undefined) progress.done = 0;
+        // Node reads UTF-8 without an fstat before.
+        calls.check(calls.core.sysFstat(calls.ctx, fd), isUtf8(encoding) && buffer === undefined ? "read" : "fstat");
+        const { stat } = calls.attachment;
+        const size = (stat[STAT.mode] & S_IFMT) === S_IFREG ? stat[STAT.size] : 0;
+        if (size > MAX_READ_FILE) {
+          throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
+        }
+        const bytes =
+          buffer !== undefined
+            ? readInto(calls, fd, size, buffer)
+            : size > 0
+              ? readKnown(calls, fd, size)
+              : readUnknown(calls, fd, progress);
+        return encoding ? decodeText(bytes, encoding) : bytes;
+      }),
+    ),
 );
 
 /** Reads a file into the caller's memory. Returns the part of it that has the contents. */

@@ -117,8 +117,8 @@ const ARGUMENTS: Mutant[] = [
     edits: [
       {
         file: TRANSFER,
-        from: '  if (typeof offset === "object") ({',
-        to: '  if (typeof offset === "object" && offset !== null) ({',
+        from: '  return typeof given.offset === "object" ? membersOf(',
+        to: '  return typeof given.offset === "object" && given.offset !== null ? membersOf(',
       },
     ],
     caughtBy: [tests("arguments/forms"), tests("arguments/every-call")],

@@ -35,13 +35,13 @@ export function writeFileOptions(options: unknown) {
 }
 
 /** @param always the flag of a descriptor, which counts whatever the options say */
-export function appendFileOptions(options: unknown, always: boolean) {
+export function appendFileOptions(options: unknown, always: () => boolean) {
   const given = toOptions<WriteOptions>(options, APPEND_DEFAULTS);
   toMode(given.mode, "mode", 0o666);
   const copy: WriteOptions & Record<string, unknown> = {};
   // As in Node with what the options inherit.
   for (const key in given) copy[key] = (given as Record<string, unknown>)[key];
-  if (!copy.flag || always) copy.flag = "a";
+  if (!copy.flag || always()) copy.flag = "a";
   return checkedOptions(toOptions<WriteOptions>(copy, copy));
 }
 

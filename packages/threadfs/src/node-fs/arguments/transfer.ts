@@ -3,7 +3,7 @@
  * order and shape.
  */
 import { invalidArgType, invalidArgValue, outOfRange } from "../../errors/errors.js";
-import { NO_OPTIONS, toFd, toInteger, toObject } from "../args.js";
+import { NO_OPTIONS, toCheckedFd, toFd, toInteger, toObject } from "../args.js";
 import { allocate, encodeText, isEncoding } from "../bytes.js";
 import { byteLengthOf, bytesOf, isArrayBufferView } from "./views.js";
 
@@ -106,7 +106,7 @@ export function handleReadArguments(fd: number, given: unknown, ...rest: Rest): 
  * @param callback checks it in its place, and returns it
  */
 export function callbackReadArguments<C>(args: readonly unknown[], callback: () => C): { parsed: Read; callback: C } {
-  const fd = toFd(args[0]);
+  const fd = toCheckedFd(args[0]);
   let [, view, offset, length, position] = args;
   if (args.length <= 3) {
     let options: unknown = args.length === 3 ? offset : undefined;
@@ -150,8 +150,15 @@ function textBytes(text: string, given: unknown): Uint8Array {
 
 /** The part of a buffer that is written. */
 function writeFrom(fd: unknown, view: View, given: Given): Transfer {
-  let { offset, length, position } = given;
-  if (typeof offset === "object") ({ offset, length, position } = membersOf(view, offset ?? NO_OPTIONS));
+  return writePart(fd, view, writeOptions(view, given));
+}
+
+/** The members of options in the place of the offset. */
+function writeOptions(view: View, given: Given): Given {
+  return typeof given.offset === "object" ? membersOf(view, given.offset ?? NO_OPTIONS) : given;
+}
+
+function writePart(fd: unknown, view: View, { offset, length, position }: Given): Transfer {
   const start = offset === undefined || offset === null ? 0 : toInteger(offset, "offset", 0);
   const size = byteLengthOf(view);
   const count = typeof length === "number" ? length : size - start;
@@ -184,19 +191,20 @@ export function callbackWriteArguments(
   given: readonly unknown[],
   check: (callback: unknown) => void,
 ): Write & { callback: unknown } {
-  const fd = toFd(given[0]);
-  const [, data, offset, length, position, last] = given;
+  const fd = toCheckedFd(given[0]);
+  const [, data, second, third, fourth, last] = given;
   if (isArrayBufferView(data)) {
-    const callback = last || position || length || offset;
+    const callback = last || fourth || third || second;
     check(callback);
-    const start = typeof offset === "function" ? 0 : offset;
-    return { ...writeFrom(fd, data, { offset: start, length, position }), data, callback };
+    const members = writeOptions(data, { offset: second, length: third, position: fourth });
+    const offset = typeof members.offset === "function" ? 0 : members.offset;
+    return { ...writePart(fd, data, { ...members, offset }), data, callback };
   }
   const text = checkText(data, "buffer");
   // The callback is the fifth argument, or the place and the encoding that come before it are left out.
-  const whole = typeof position === "function";
-  const callback = whole ? position : typeof offset === "function" ? offset : length;
-  const bytes = textBytes(text, whole ? length : "utf8");
+  const whole = typeof fourth === "function";
+  const callback = whole ? fourth : typeof second === "function" ? second : third;
+  const bytes = textBytes(text, whole ? third : "utf8");
   check(callback);
-  return { fd, bytes, position: writePosition(typeof offset === "function" ? null : offset), data, callback };
+  return { fd, bytes, position: writePosition(typeof second === "function" ? null : second), data, callback };
 }

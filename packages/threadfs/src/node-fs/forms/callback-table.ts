@@ -31,6 +31,7 @@ import {
   checkedFirst,
   checkedLast,
   type Form,
+  fdLast,
   type Given,
   optional,
   otherwise,
@@ -54,6 +55,7 @@ function stats(mayMiss: boolean) {
       return { path: checked, bigint: given.bigint === true, throwIfNoEntry, signal: toSignal(given.signal) };
     },
     mayMiss: true,
+    listens: true,
     signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
   };
 }
@@ -66,6 +68,7 @@ const fstat = {
     const signal = toSignal(given.signal);
     return { fd: toFd(fd), bigint: given.bigint === true, signal };
   },
+  listens: true,
   signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
 };
 
@@ -117,15 +120,24 @@ const readFile = {
   parse: ([path, options]: Given, check: () => void) => {
     check();
     const { buffer, encoding, flag, signal } = readFileOptions(options);
-    return { ...readFileArguments(toTarget(path, flag, 0o666, signal), encoding, buffer), signal };
+    const target = toTarget(path, flag, 0o666, signal, false);
+    return { ...readFileArguments(target, encoding, buffer), named: buffer === undefined, signal };
   },
   signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
 };
 
-function toTarget(path: unknown, flag: unknown, mode: number, signal: AbortSignal | undefined): Target {
+/** @param pathFirst the path is looked at before the flags */
+function toTarget(
+  path: unknown,
+  flag: unknown,
+  mode: number,
+  signal: AbortSignal | undefined,
+  pathFirst: boolean,
+): Target {
   if (isFd(path)) return { fd: toFd(path) };
   // As in Node, nothing more is looked at.
   if (signal?.aborted) return { fd: -1 };
+  if (pathFirst) toPath(path);
   const flags = toOpenFlags(flag, "options.flag");
   return { path: toPath(path), flags, mode };
 }
@@ -151,7 +163,7 @@ function fileWriter(optionsOf: (options: unknown, path: unknown) => ReturnType<t
       check();
       const { flush, mode, flag, encoding, signal } = optionsOf(options, path);
       const bytes = toBytes(data, encoding);
-      return { target: toTarget(path, flag, mode, signal), bytes, flush, signal };
+      return { target: toTarget(path, flag, mode, signal, !flush), bytes, flush, signal };
     },
     signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
   };
@@ -249,21 +261,21 @@ export function makeCallbacks(calls: SystemCalls) {
     access: form(ops.access, access),
     appendFile: form(
       writing,
-      fileWriter((options, path) => appendFileOptions(options, isFd(path))),
+      fileWriter((options, path) => appendFileOptions(options, () => isFd(path))),
     ),
     chmod: form(ops.chmod, plain(2, checkedLast(ops.chmod))),
     chown: form(ops.chown, plain(3, checkedFirst(ops.chown))),
     close: closeForm(calls),
     copyFile: form(ops.copyFile, copyFile),
-    cp: form(ops.cp, shorter(2, checkedFirst(ops.cp))),
+    cp: form(ops.cp, { ...shorter(2, checkedFirst(ops.cp)), mayMiss: true }),
     exists: existsForm(calls),
-    fchmod: form(ops.fchmod, plain(2, checkedLast(ops.fchmod))),
-    fchown: form(ops.fchown, plain(3, checkedLast(ops.fchown))),
+    fchmod: form(ops.fchmod, plain(2, fdLast(ops.fchmod))),
+    fchown: form(ops.fchown, plain(3, fdLast(ops.fchown))),
     fdatasync: form(ops.fdatasync, plain(1, checkedFirst(ops.fdatasync))),
     fstat: form(ops.fstat, fstat),
     fsync: form(ops.fsync, plain(1, checkedFirst(ops.fsync))),
     ftruncate: form(ops.ftruncate, ftruncate),
-    futimes: form(ops.futimes, plain(3, checkedLast(ops.futimes))),
+    futimes: form(ops.futimes, plain(3, fdLast(ops.futimes))),
     glob: form(ops.glob, shorter(1, checkedFirst(ops.glob))),
     lchown: form(ops.lchown, plain(3, checkedFirst(ops.lchown))),
     link: form(ops.link, plain(2, checkedFirst(ops.link))),

@@ -1,6 +1,8 @@
 /** The calls with a callback that take it in more places than one, or call it back with more than a value. */
 import type * as NodeFs from "node:fs";
+import * as ERRNO from "../../../abi/errno.js";
 import { bare } from "../../errors/bare.js";
+import { systemCallError } from "../../errors/errors.js";
 import { callbackReadArguments, callbackWriteArguments } from "../arguments/transfer.js";
 import { openedDirectory } from "../ops-dir.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -37,8 +39,9 @@ function endsOf(callback: Callback, data: unknown) {
 /** `read` */
 export function readForm(calls: SystemCalls): Call {
   const call: Call = (...given) => {
-    const last = Math.min(given.length, 6) - 1;
-    const { parsed, callback } = callbackReadArguments(given.slice(0, Math.max(last, 1)), () => checked(given[last]));
+    // With more than four arguments it is the sixth.
+    const last = given.length > 4 ? 5 : Math.max(given.length - 1, 1);
+    const { parsed, callback } = callbackReadArguments(given.slice(0, last), () => checked(given[last]));
     runLater(calls, ops.read, parsed, endsOf(callback, parsed.view));
   };
   return promisedAs(call, ["bytesRead", "buffer"]);
@@ -62,8 +65,11 @@ export function writeForm(calls: SystemCalls): Call {
 export function vectorForm(calls: SystemCalls, write: boolean): Call {
   const call: Call = (fd, buffers, position, callback) => {
     const parsed = toVector(fd, buffers, position, () => checkCallback(callback || position));
-    const ends = endsOf((callback || position) as Callback, buffers);
-    if (!write) runLater(calls, ops.readv, parsed, ends);
+    const done = (callback || position) as Callback;
+    const ends = endsOf(done, buffers);
+    // As in Node: the system takes no request for no buffers, and its error is there at once.
+    if (!write && parsed.buffers.length === 0) done(systemCallError(-ERRNO.EINVAL, "read"), 0, buffers);
+    else if (!write) runLater(calls, ops.readv, parsed, ends);
     else runLater(calls, ops.writev, parsed.buffers.length === 0 ? undefined : parsed, ends);
   };
   return promisedAs(call, [write ? "bytesWritten" : "bytesRead", write ? "buffer" : "buffers"]);

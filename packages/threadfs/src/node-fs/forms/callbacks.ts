@@ -3,7 +3,7 @@ import { invalidArgType } from "../../errors/errors.js";
 import type { AnyOperation } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import { abortError } from "./abort.js";
-import { type Ends, inLaterTurn, runAbortable, runLater } from "./later.js";
+import { type Ends, inLaterTurn, runAbortable, runLater, runListening } from "./later.js";
 
 export type Callback = (...results: unknown[]) => void;
 export type Given = readonly unknown[];
@@ -38,6 +38,8 @@ export interface Form<P> {
   /** The callback gets a value that is undefined too. */
   readonly mayMiss?: boolean;
   readonly signal?: (parsed: P) => AbortSignal | undefined;
+  /** It listens to the signal; otherwise it looks at it. */
+  readonly listens?: boolean;
 }
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE */
@@ -62,13 +64,24 @@ export function checkedLast<A extends unknown[], P>(op: { readonly parse: (...ar
   };
 }
 
+/** The same with the callback checked before the descriptor, which Node's C++ looks at, and after the other arguments. */
+export function fdLast<A extends [number, ...unknown[]], P>(op: {
+  readonly parse: (...args: A) => P;
+}): Form<P>["parse"] {
+  return (before, check) => {
+    op.parse(...([0, ...before.slice(1)] as A));
+    check();
+    return op.parse(...(before as A));
+  };
+}
+
 /** The form of an operation, for one context. */
 export function callbackForm<A extends unknown[], Q, P extends Q, R>(
   calls: SystemCalls,
   op: AnyOperation<A, Q, R>,
   form: Form<P>,
 ): (...given: unknown[]) => void {
-  const { find, parse, signal, mayMiss = false } = form;
+  const { find, parse, signal, mayMiss = false, listens = false } = form;
   return (...given) => {
     const { callback, before } = find(given);
     const parsed = parse(before, (name) => checkCallback(callback, name));
@@ -82,6 +95,7 @@ export function callbackForm<A extends unknown[], Q, P extends Q, R>(
     if (abort === undefined) runLater(calls, op, parsed, ends);
     // As in Node: in the caller's turn.
     else if (abort.aborted) done(abortError(abort));
+    else if (listens) runListening(calls, op, parsed, abort, ends, done);
     else runAbortable(calls, op, parsed, abort, ends);
   };
 }

@@ -14,19 +14,23 @@ export interface Ends<R> {
 }
 
 /** Work that waits at most as long as a call of the tree may. */
-class Work<R> {
+class Work<R> implements Begun {
   readonly #calls: SystemCalls;
   readonly #ends: Ends<R>;
   /** When the thread that keeps the work waiting has done so for too long; 0: it does not wait. */
   #deadline = 0;
   #given = false;
+  #waits = false;
 
   constructor(calls: SystemCalls, ends: Ends<R>) {
     this.#calls = calls;
     this.#ends = ends;
   }
 
-  /** Gives the work up where it waits. */
+  get waits(): boolean {
+    return this.#waits;
+  }
+
   giveUp(): void {
     this.#given = true;
   }
@@ -85,17 +89,29 @@ class Work<R> {
   }
 
   #whenReleased(goOn: () => void): void {
-    this.#calls.attachment.limit.released().then(goOn);
+    this.#waits = true;
+    this.#calls.attachment.limit.released().then(() => {
+      this.#waits = false;
+      goOn();
+    });
   }
 }
 
-/** Does the work of an operation. Returns what gives it up where it waits. */
+/** Work that has begun. */
+export interface Begun {
+  /** Whether another thread keeps it waiting. */
+  readonly waits: boolean;
+  /** Gives it up where it waits. */
+  giveUp(): void;
+}
+
+/** Does the work of an operation. */
 export function runLater<A extends unknown[], P, R>(
   calls: SystemCalls,
   op: AnyOperation<A, P, R>,
   parsed: P,
   ends: Ends<R>,
-): () => void {
+): Begun {
   const work = new Work(calls, ends);
   if (op.run !== undefined) {
     const { run } = op;
@@ -104,12 +120,12 @@ export function runLater<A extends unknown[], P, R>(
     const steps = op.steps(calls, parsed);
     work.go(steps, () => steps.next());
   }
-  return () => work.giveUp();
+  return work;
 }
 
 /**
- * The same for a call with an AbortSignal. As in Node, one that is aborted before the result is delivered, in a later turn, makes the call
- * fail, whatever it has done.
+ * The same for a call that looks at an AbortSignal between its steps, as Node's calls on contents do: what is done when the signal is
+ * aborted stays done, and the call fails. An error of its own comes first.
  * @throws Error AbortError
  */
 export function runAbortable<A extends unknown[], P, R>(
@@ -124,19 +140,64 @@ export function runAbortable<A extends unknown[], P, R>(
     return;
   }
   checkAborted(signal);
-  let giveUp = () => {};
+  let isOver = false;
+  let work: Begun | undefined;
   const onAbort = (): void => {
-    giveUp();
+    // Other waits are the caller's own, which Node awaits too.
+    if (!work?.waits) return;
+    isOver = true;
+    work.giveUp();
     ends.failed(abortError(signal));
   };
   const deliver = (end: () => void): void =>
     inLaterTurn(() => {
-      if (signal.aborted) return;
+      if (isOver) return;
       signal.removeEventListener?.("abort", onAbort);
       end();
     });
   signal.addEventListener?.("abort", onAbort, { once: true });
-  giveUp = runLater(calls, op, parsed, {
+  work = runLater(calls, op, parsed, {
+    succeeded: (value) => deliver(() => (signal.aborted ? ends.failed(abortError(signal)) : ends.succeeded(value))),
+    failed: (error) => deliver(() => ends.failed(error)),
+  });
+}
+
+/**
+ * The same for a call that listens to an AbortSignal, as Node's calls for attributes do: it fails in the turn in which the signal is
+ * aborted. `aborted` is told so, in that turn.
+ * @throws Error AbortError
+ * @throws TypeError for a signal that cannot be listened to
+ */
+export function runListening<A extends unknown[], P, R>(
+  calls: SystemCalls,
+  op: AnyOperation<A, P, R>,
+  parsed: P,
+  signal: AbortSignal | undefined,
+  ends: Ends<R>,
+  aborted: (error: unknown) => void = ends.failed,
+): void {
+  if (signal === undefined) {
+    runLater(calls, op, parsed, ends);
+    return;
+  }
+  checkAborted(signal);
+  let isOver = false;
+  let work: Begun | undefined;
+  const onAbort = (): void => {
+    if (isOver) return;
+    isOver = true;
+    work?.giveUp();
+    aborted(abortError(signal));
+  };
+  const deliver = (end: () => void): void =>
+    inLaterTurn(() => {
+      if (isOver) return;
+      isOver = true;
+      signal.removeEventListener?.("abort", onAbort);
+      end();
+    });
+  signal.addEventListener("abort", onAbort, { once: true });
+  work = runLater(calls, op, parsed, {
     succeeded: (value) => deliver(() => ends.succeeded(value)),
     failed: (error) => deliver(() => ends.failed(error)),
   });

@@ -1,7 +1,7 @@
 /** The arguments of the promise forms that Node looks at in another order than in the synchronous forms, or differently. */
 import type * as NodeFs from "node:fs";
 import { NO_OPTIONS, toBoolean, toMode, toObject, toOpenFlags, toOptions, toPath } from "../args.js";
-import { toSignal } from "../forms/abort.js";
+import { checkAborted, toSignal } from "../forms/abort.js";
 import { type ReaddirOptions, readdirArguments } from "../ops-dir.js";
 import { mkdirArguments, nameArguments, type StatArguments } from "../ops-path.js";
 import { type RmArguments, rmOptions } from "../ops-rm.js";
@@ -19,6 +19,7 @@ export interface Abortable<P> {
 export function statOptions(options: unknown = NO_OPTIONS): Abortable<{ bigint: boolean; throwIfNoEntry: boolean }> {
   const given: Options = toObject(options, "options");
   const signal = toSignal(given.signal);
+  checkAborted(signal);
   return { parsed: { bigint: given.bigint === true, throwIfNoEntry: given.throwIfNoEntry !== false }, signal };
 }
 

@@ -8,7 +8,7 @@ import type * as NodeFs from "node:fs";
 import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 import { handleReadArguments, type Read, type Transfer } from "../arguments/transfer.js";
-import { promised, runAbortable, runLater } from "../forms/later.js";
+import { promised, runLater, runListening } from "../forms/later.js";
 import type { AnyOperation } from "../operation.js";
 import type { BigIntStats, Stats } from "../stats.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -127,7 +127,7 @@ export class FileHandle {
     return this.#use("fstat", () =>
       promised((ends) => {
         const { parsed, signal } = statOptions(options);
-        runAbortable(this.#calls, ops.fstat, { fd: this.#fd, bigint: parsed.bigint }, signal, ends);
+        runListening(this.#calls, ops.fstat, { fd: this.#fd, bigint: parsed.bigint }, signal, ends);
       }),
     );
   }

@@ -25,7 +25,8 @@ export function readFile(calls: SystemCalls, from: unknown, options: unknown): P
   return promised((ends) => {
     const { buffer, encoding, flag, signal } = readFileOptions(options);
     const target = isOpened(from) ? { fd: from.fd } : toTarget(from, flag || "r", 0o666, signal);
-    runAbortable(calls, ops.readFile, readFileArguments(target, encoding, buffer), signal, ends);
+    const parsed = { ...readFileArguments(target, encoding, buffer), named: buffer === undefined };
+    runAbortable(calls, ops.readFile, parsed, signal, ends);
   });
 }
 
@@ -75,6 +76,7 @@ function* writeChunks(
       ended = next.done === true;
       if (ended) return;
       const chunk: Chunk = yield* value(next.value);
+      if (signal?.aborted) return;
       yield* writeAll(calls, fd, isArrayBufferView(chunk) ? bytesOf(chunk) : encodeText(chunk, encoding));
     }
   } finally {
@@ -99,7 +101,7 @@ export function writeFile(calls: SystemCalls, to: unknown, data: WrittenData, op
 }
 
 export function appendFile(calls: SystemCalls, to: unknown, data: WrittenData, options: unknown): Promise<void> {
-  return write(calls, to, data, () => appendFileOptions(options, false));
+  return write(calls, to, data, () => appendFileOptions(options, () => false));
 }
 
 function write(

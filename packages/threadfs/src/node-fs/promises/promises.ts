@@ -3,7 +3,7 @@ import type * as NodeFs from "node:fs";
 import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 import { constants } from "../constants.js";
-import { type Ends, promised, runAbortable, runLater } from "../forms/later.js";
+import { type Ends, promised, runLater, runListening } from "../forms/later.js";
 import { nextFound, resultOf } from "../glob/ops-glob.js";
 import { TreeReader } from "../glob/reader.js";
 import { type Found, globSteps } from "../glob/walk.js";
@@ -39,7 +39,7 @@ function abortable<A extends unknown[], B extends unknown[], P, R>(
   return (...given) =>
     promised((ends: Ends<R>) => {
       const { parsed, signal } = parse(...given);
-      runAbortable(calls, op, parsed, signal, ends);
+      runListening(calls, op, parsed, signal, ends);
     });
 }
 

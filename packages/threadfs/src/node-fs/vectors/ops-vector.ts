@@ -2,7 +2,7 @@
 
 import * as ERRNO from "../../../abi/errno.js";
 import { invalidArgType, systemCallError } from "../../errors/errors.js";
-import { toFd, toInteger } from "../args.js";
+import { toCheckedFd, toFd, toInteger } from "../args.js";
 import { bytesLeftOf, isArrayBufferView } from "../arguments/views.js";
 import { operation } from "../operation.js";
 
@@ -36,7 +36,7 @@ function toBuffers(value: unknown): Uint8Array[] {
 
 /** Checked arguments; of a form with a callback, whose descriptor Node looks at first and whose callback last, with `check`. */
 export function toVector(fd: unknown, buffers: unknown, position: unknown, check?: () => void): Vector {
-  const checkedFd = check && toFd(fd);
+  const checkedFd = check && toCheckedFd(fd);
   const bytes = toBuffers(buffers);
   check?.();
   return vectorOf(checkedFd ?? fd, bytes, position);
