@@ -69,10 +69,6 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
     assert.throws(() => unchecked(agent.fs)[name](...args), closed, name);
   }
   assert.throws(() => fs.realpathSync.native("/"), closed);
-  await assert.rejects(fs.promises.stat("/"), closed);
-  await assert.rejects(fs.promises.writeFile("/file", "x"), closed);
-  const error = await new Promise((resolve) => fs.mkdir("/dir", resolve));
-  assert.equal((error as { code?: unknown } | null)?.code, closed.code);
   assert.throws(() => dir.readSync(), closed);
   const whole = {
     context: () => vfs.context(),
@@ -93,6 +89,17 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
   assert.throws(() => agent.getcwd(), closed);
   assert.throws(() => agent.umask(), closed);
   agent.close();
+});
+
+test("after close() promises reject and callbacks get the error", async () => {
+  const vfs = await createVfs({ maxBytes: 1 << 24 });
+  const { fs } = vfs;
+  vfs.close();
+  const closed = { code: "ERR_THREADFS_CLOSED" };
+  await assert.rejects(fs.promises.stat("/"), closed);
+  await assert.rejects(fs.promises.writeFile("/file", "x"), closed);
+  const error = await new Promise((resolve) => fs.mkdir("/dir", resolve));
+  assert.equal((error as { code?: unknown } | null)?.code, closed.code);
 });
 
 test("close() of a context closes that context alone", async () => {
