@@ -46,7 +46,7 @@ export const EQUIVALENT: Record<string, string> = {
     "A listing that finds the context before it has users takes it for a closed one, and nothing else finds it before newContext() returns its number.",
   'swap two stores, core/vfs/file/file.ts getEmptyFilp(): [atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0); atomic.store<u32>(f.at + offsetof<File>("inode_"), 0) -> atomic.store<u32>(f.at + offsetof<File>("inode_"), 0); atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0)]':
     "No other thread knows the file yet, and the recount follows the references of files that a descriptor holds only.",
-  "drop a put, core/sys/recovery.ts recover(): [leaveActive() -> 0];":
+  "drop a put, core/sys/recovery.ts finish(): [leaveActive() -> 0];":
     "closeOwned() follows at once wherever this is reached, finds the thread active and leaves that state itself.",
   "weaken a compare, core/fs/tmpfs/data.ts growBlock(): if (i.shape[> -> >=]shape) corrupt(i.at);":
     "growBlock() is called for more bytes than the block holds, and the rounded size is at least that many.",
