@@ -3,7 +3,7 @@ import type * as NodeFs from "node:fs";
 import { codedError, invalidArgType } from "../errors/errors.js";
 import { toBoolean, toCallMode, toCopyMode, toObject, toPath } from "./args.js";
 import { Copy, type CopyArguments } from "./copy/copy.js";
-import { operation } from "./operation.js";
+import { type Steps, stepwise } from "./operation.js";
 
 type PathLike = NodeFs.PathLike;
 
@@ -18,7 +18,7 @@ const DEFAULTS = {
   verbatimSymlinks: false,
 };
 
-export const cp = operation(
+export const cp = stepwise(
   (source: PathLike, destination: PathLike, options?: NodeFs.CopySyncOptions): CopyArguments => {
     const given: Record<string, unknown> =
       options === undefined ? DEFAULTS : { ...DEFAULTS, ...toObject(options, "options") };
@@ -33,7 +33,12 @@ export const cp = operation(
     if (flags.filter !== undefined && typeof flags.filter !== "function") {
       throw invalidArgType("options.filter", "of type function", flags.filter);
     }
-    return { ...flags, mode, src: toPath(source, "src"), dest: toPath(destination, "dest") };
+    return { ...flags, mode, awaits: false, src: toPath(source, "src"), dest: toPath(destination, "dest") };
   },
-  (calls, args): void => new Copy(calls, args).run(),
+  (calls, args): Steps<void> => new Copy(calls, args).run(),
 );
+
+/** The arguments of the asynchronous forms, whose filter may return promises. */
+export function awaitingCp(...args: Parameters<typeof cp.parse>): CopyArguments {
+  return { ...cp.parse(...args), awaits: true };
+}

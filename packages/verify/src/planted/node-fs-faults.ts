@@ -306,8 +306,8 @@ const REMOVALS: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/copy/copy.ts`,
-        from: "    this.#checkReadable(src, dest);\n    this.#remove(dest);\n    const failed",
-        to: "    this.#remove(dest);\n    const failed",
+        from: "    yield* this.#step(() => this.#checkReadable(src, dest));\n    yield* this.#step(() => this.#remove(dest));\n    const failed",
+        to: "    yield* this.#step(() => this.#remove(dest));\n    const failed",
       },
     ],
     caughtBy: [tests("node-fs/copies-kept")],

@@ -18,7 +18,7 @@ import {
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
-import { runSteps } from "../operation.js";
+import { type Steps, step } from "../operation.js";
 import { chmod, mkdir, mkdirArguments, utimes } from "../ops-path.js";
 import { appendName, endsWithSlash, joinPaths } from "../paths/join.js";
 import type { Stats } from "../stats.js";
@@ -51,6 +51,8 @@ export interface CopyArguments {
   verbatimSymlinks: boolean;
   mode: number;
   filter: ((source: string, destination: string) => unknown) | undefined;
+  /** Whether the filter may return promises: in the asynchronous forms. */
+  awaits: boolean;
 }
 
 /** A directory whose entries are being copied. */
@@ -81,25 +83,32 @@ export class Copy {
     this.#args = args;
   }
 
-  run(): void {
+  *run(): Steps<void> {
     const { src, dest, dereference, recursive } = this.#args;
-    if (!this.#wanted(src, dest)) return;
-    this.#made = checkPaths(this.#calls, src, dest, dereference, recursive);
-    this.#copyOne(src, dest);
+    if (!(yield* this.#wanted(src, dest))) return;
+    yield* this.#step(() => {
+      // Made again, it finds the directories that it has made.
+      this.#made = checkPaths(this.#calls, src, dest, dereference, recursive) || this.#made;
+    });
+    yield* this.#copyOne(src, dest);
     try {
-      this.#copyEntries();
+      yield* this.#copyEntries();
     } catch (error) {
       // Node's walk with a filter sets modes and times also when it fails.
-      throw this.#args.filter === undefined ? error : this.#abandon(error);
+      throw this.#args.filter === undefined ? error : yield* this.#abandon(error);
     }
   }
 
+  #step<R>(work: () => R): Steps<R> {
+    return step(this.#calls, work);
+  }
+
   /** Returns the last error. */
-  #abandon(error: unknown): unknown {
+  *#abandon(error: unknown): Steps<unknown> {
     let last = error;
     while (this.#levels.length > 0) {
       try {
-        this.#finish();
+        yield* this.#finish();
       } catch (next) {
         last = next;
       }
@@ -107,26 +116,27 @@ export class Copy {
     return last;
   }
 
-  #copyEntries(): void {
+  *#copyEntries(): Steps<void> {
     for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
       // Not beyond the end, where the value would be that of a prototype.
       const name = level.next < level.names.length ? level.names[level.next++] : undefined;
       if (name === undefined) {
-        this.#finish();
+        yield* this.#finish();
       } else if (this.#args.filter === undefined) {
-        this.#copyEntry(appendName(level.src, name), appendName(level.dest, name), level);
+        yield* this.#copyEntry(appendName(level.src, name), appendName(level.dest, name), level);
       } else {
         const [from, to] = [joinPaths(level.src, name), joinPaths(level.dest, name)];
-        if (this.#wanted(from, to)) this.#copyOne(from, to);
+        if (yield* this.#wanted(from, to)) yield* this.#copyOne(from, to);
       }
     }
   }
 
   /** Asks the filter. @throws TypeError ERR_INVALID_RETURN_VALUE */
-  #wanted(src: Path, dest: Path): boolean {
-    const { filter } = this.#args;
+  *#wanted(src: Path, dest: Path): Steps<boolean> {
+    const { filter, awaits } = this.#args;
     // Bytes where a path is bytes, which Node's types do not express.
     const wanted = filter === undefined || filter(src as string, dest as string);
+    if (awaits && isThenable(wanted)) return Boolean(yield Promise.resolve(wanted));
     if (wanted instanceof Promise) {
       const message = `Expected boolean to be returned from the "filter" function but got ${describeValue(wanted)}.`;
       throw codedError(TypeError, "ERR_INVALID_RETURN_VALUE", message);
@@ -135,22 +145,24 @@ export class Copy {
   }
 
   /** The file that was given, or one in a tree with a filter. */
-  #copyOne(src: Path, dest: Path): void {
+  *#copyOne(src: Path, dest: Path): Steps<void> {
     const { dereference, recursive, errorOnExist, force, verbatimSymlinks } = this.#args;
-    const source = mustStat(this.#calls, src, dereference);
-    const target = mayStat(this.#calls, dest, dereference);
+    const source = yield* this.#step(() => mustStat(this.#calls, src, dereference));
+    const target = yield* this.#step(() => mayStat(this.#calls, dest, dereference));
     if (isDirectory(source) && recursive) {
       if (target !== undefined && errorOnExist && !force) refuseExisting(dest);
       this.#refuseLoop(src, dest, source);
       if (target === undefined) {
-        if (this.#args.filter === undefined) this.#makeDirectory(dest);
-        else mkdir.run(this.#calls, mkdirArguments(dest, 0o777, false));
+        yield* this.#step(() => {
+          if (this.#args.filter === undefined) this.#makeDirectory(dest);
+          else mkdir.run(this.#calls, mkdirArguments(dest, 0o777, false));
+        });
       }
-      this.#enter(src, dest, source, target === undefined);
+      yield* this.#enter(src, dest, source, target === undefined);
     } else if (isCopied(source)) {
-      this.#copyFile(src, dest, source, target);
+      yield* this.#copyFile(src, dest, source, target);
     } else if (isLink(source)) {
-      copyLink(this.#calls, src, dest, target, verbatimSymlinks);
+      yield* copyLink(this.#calls, src, dest, target, verbatimSymlinks);
     }
   }
 
@@ -160,15 +172,17 @@ export class Copy {
     if (loops) refuseInto(src, dest);
   }
 
-  #enter(src: Path, dest: Path, source: Attributes, made: boolean): void {
-    const target = attributes(this.#calls, dest, true);
-    this.#levels.push({ src, dest, source, target, names: this.#namesIn(src), next: 0, made });
+  *#enter(src: Path, dest: Path, source: Attributes, made: boolean): Steps<void> {
+    const target = yield* this.#step(() => attributes(this.#calls, dest, true));
+    const names = yield* this.#step(() => this.#namesIn(src));
+    this.#levels.push({ src, dest, source, target, names, next: 0, made });
   }
 
   #namesIn(src: Path): Path[] {
     try {
       return listDirectory(this.#calls, src).map(({ name }) => name);
     } catch (error) {
+      if (this.#calls.attachment.limit.isPassed(error)) throw error;
       const { errno } = error as SystemCallError;
       // Node's walk with a filter opens the directory, and names no path.
       throw this.#args.filter === undefined ? standardError(errno, "cp", src) : systemCallError(errno, "opendir");
@@ -176,14 +190,18 @@ export class Copy {
   }
 
   /** Leaves the directory that is complete. */
-  #finish(): void {
+  *#finish(): Steps<void> {
     const level = this.#levels.pop();
     if (level === undefined) return;
     const { src, dest, source, made } = level;
     const { filter, preserveTimestamps } = this.#args;
-    if (preserveTimestamps && filter !== undefined) this.#copyTimes(src, dest);
-    if (made) chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS });
-    if (preserveTimestamps && filter === undefined) this.#copyTimes(src, dest);
+    if (preserveTimestamps && filter !== undefined) yield* this.#copyTimes(src, dest);
+    if (made) yield* this.#copyMode(dest, source);
+    if (preserveTimestamps && filter === undefined) yield* this.#copyTimes(src, dest);
+  }
+
+  #copyMode(dest: Path, source: Attributes): Steps<void> {
+    return this.#step(() => chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS }));
   }
 
   #makeDirectory(dest: Path): void {
@@ -192,38 +210,40 @@ export class Copy {
   }
 
   /** The times with their nanoseconds. */
-  #copyTimes(src: Path, dest: Path): void {
+  #copyTimes(src: Path, dest: Path): Steps<void> {
     const calls = this.#calls;
-    calls.check(calls.statRaw(src, 0), "stat", src);
-    const { atimeMs, mtimeMs } = calls.stats(false) as Stats;
-    utimes.run(calls, utimes.parse(dest as string, atimeMs / 1000, mtimeMs / 1000));
+    return this.#step(() => {
+      calls.check(calls.statRaw(src, 0), "stat", src);
+      const { atimeMs, mtimeMs } = calls.stats(false) as Stats;
+      utimes.run(calls, utimes.parse(dest as string, atimeMs / 1000, mtimeMs / 1000));
+    });
   }
 
-  #copyFile(src: Path, dest: Path, source: Attributes, target: Attributes | undefined): void {
+  *#copyFile(src: Path, dest: Path, source: Attributes, target: Attributes | undefined): Steps<void> {
     const { force, errorOnExist, mode, preserveTimestamps } = this.#args;
     if (target === undefined) {
-      runSteps(copyFile.steps(this.#calls, { path: src, dest, mode }));
+      yield* copyFile.steps(this.#calls, { path: src, dest, mode });
     } else {
       if (!force) {
         if (errorOnExist) refuseExisting(dest);
         return;
       }
-      this.#replace(src, dest);
+      yield* this.#replace(src, dest);
     }
-    if (preserveTimestamps) this.#copyTimes(src, dest);
-    chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS });
+    if (preserveTimestamps) yield* this.#copyTimes(src, dest);
+    yield* this.#copyMode(dest, source);
   }
 
   /** Replaces a file by a copy. As in Node it is removed first; here only when the source can be read. */
-  #replace(src: Path, dest: Path): void {
+  *#replace(src: Path, dest: Path): Steps<void> {
     if (endsWithSlash(dest)) {
       // Node makes a missing directory of that name, removes it again and fails.
-      if (this.#made) this.#remove(dest);
+      if (this.#made) yield* this.#step(() => this.#remove(dest));
       throw this.#replaceError(-ERRNO.EISDIR, src, dest);
     }
-    this.#checkReadable(src, dest);
-    this.#remove(dest);
-    const failed = runSteps(copyContents(this.#calls, src, dest, this.#args.mode, this.#args.mode !== 0));
+    yield* this.#step(() => this.#checkReadable(src, dest));
+    yield* this.#step(() => this.#remove(dest));
+    const failed = yield* copyContents(this.#calls, src, dest, this.#args.mode, this.#args.mode !== 0);
     if (failed < 0) throw this.#replaceError(failed, src, dest);
   }
 
@@ -249,61 +269,66 @@ export class Copy {
   }
 
   /** An entry of a tree without a filter. */
-  #copyEntry(src: Path, dest: Path, { dest: directory }: Level): void {
+  *#copyEntry(src: Path, dest: Path, { dest: directory }: Level): Steps<void> {
     const { dereference, verbatimSymlinks } = this.#args;
-    const own = attributes(this.#calls, src, false);
+    const own = yield* this.#step(() => attributes(this.#calls, src, false));
     if (typeof own === "number") {
       // It has vanished since its name was read.
       if (own === -ERRNO.ENOENT) return;
       throw standardError(own, "cp", directory);
     }
     if (isLink(own) && !dereference) {
-      copyLinkInTree(this.#calls, src, dest, directory, verbatimSymlinks);
+      yield* copyLinkInTree(this.#calls, src, dest, directory, verbatimSymlinks);
       return;
     }
-    const source = isLink(own) ? mustStat(this.#calls, src, true) : own;
+    const source = isLink(own) ? yield* this.#step(() => mustStat(this.#calls, src, true)) : own;
     if (isDirectory(source)) {
       this.#refuseLoop(src, dest, source);
-      const target = attributes(this.#calls, dest, true);
+      const target = yield* this.#step(() => attributes(this.#calls, dest, true));
       if (typeof target === "object" && !isDirectory(target)) throw standardError(-ERRNO.EEXIST, "cp", dest);
-      if (typeof target === "number") this.#makeDirectory(dest);
-      this.#enter(src, dest, source, typeof target === "number");
+      if (typeof target === "number") yield* this.#step(() => this.#makeDirectory(dest));
+      yield* this.#enter(src, dest, source, typeof target === "number");
     } else if (isCopied(source)) {
       // In the place of a dereferenced link Node makes a new file, elsewhere it writes into the one that is there.
-      if (isLink(own) && this.#takesPlace(src, dest)) return;
-      this.#copyFileInTree(src, dest, source, directory);
+      if (isLink(own) && (yield* this.#takesPlace(src, dest))) return;
+      yield* this.#copyFileInTree(src, dest, source, directory);
     }
   }
 
   /** Removes what a file is to replace. Returns whether it stays instead. */
-  #takesPlace(src: Path, dest: Path): boolean {
+  *#takesPlace(src: Path, dest: Path): Steps<boolean> {
     const { force, errorOnExist } = this.#args;
-    if (typeof attributes(this.#calls, dest, true) === "number") return false;
+    const target = yield* this.#step(() => attributes(this.#calls, dest, true));
+    if (typeof target === "number") return false;
     if (!force) {
       if (errorOnExist) refuseExistingInTree(dest);
       return true;
     }
-    this.#checkReadable(src, dest);
-    this.#remove(dest);
+    yield* this.#step(() => this.#checkReadable(src, dest));
+    yield* this.#step(() => this.#remove(dest));
     return false;
   }
 
   /** Node writes into a file that is there, through its other names and links too. */
-  #copyFileInTree(src: Path, dest: Path, source: Attributes, directory: Path): void {
+  *#copyFileInTree(src: Path, dest: Path, source: Attributes, directory: Path): Steps<void> {
     const { force, errorOnExist, preserveTimestamps } = this.#args;
-    const target = attributes(this.#calls, dest, true);
+    const target = yield* this.#step(() => attributes(this.#calls, dest, true));
     if (typeof target === "object" && isSame(source, target)) refuseExistingInTree(dest);
     if (typeof target === "object" && !isCopied(target)) throw standardError(-ERRNO.EINVAL, "cp", directory);
-    const failed = runSteps(copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, false));
+    const failed = yield* copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, false);
     if (failed === -ERRNO.EEXIST && !force) {
       if (errorOnExist) refuseExistingInTree(dest);
-      if (preserveTimestamps) this.#copyTimes(src, dest);
+      if (preserveTimestamps) yield* this.#copyTimes(src, dest);
       return;
     }
     if (failed < 0) throw standardError(failed, "cp", directory);
-    if (preserveTimestamps) this.#copyTimes(src, dest);
-    chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS });
+    if (preserveTimestamps) yield* this.#copyTimes(src, dest);
+    yield* this.#copyMode(dest, source);
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 function refuseExistingInTree(dest: Path): never {

@@ -5,6 +5,7 @@ import { AT_FDCWD } from "../../../abi/flags.js";
 import { codedError, compoundError, pathText, standardError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { decodeText } from "../bytes.js";
+import { type Steps, step } from "../operation.js";
 import { readlink, symlink, unlink } from "../ops-path.js";
 import {
   appendName,
@@ -46,25 +47,32 @@ function isInsideInTree(calls: SystemCalls, above: Path, path: Path): boolean {
   return namesOf(calls, above).every((name, i) => name === below[i]);
 }
 
-function make(calls: SystemCalls, body: Path, dest: Path): void {
-  symlink.run(calls, { path: body, dest });
+function make(calls: SystemCalls, body: Path, dest: Path): Steps<void> {
+  return step(calls, () => symlink.run(calls, { path: body, dest }));
 }
 
 /** A link that is copied by itself, or in a tree with a filter. `target`: what is there. */
-export function copyLink(
+export function* copyLink(
   calls: SystemCalls,
   src: Path,
   dest: Path,
   target: Attributes | undefined,
   verbatim: boolean,
-): void {
-  const body = bodyOf(calls, src);
-  const resolved = verbatim || isAbsolute(body) ? body : resolveAt(calls, src, body);
-  if (target === undefined || !isLink(target)) {
-    // A file in the link's place is not overwritten: symlink fails with EEXIST.
-    make(calls, resolved, dest);
-    return;
+): Steps<void> {
+  const resolved = yield* step(calls, () => {
+    const body = bodyOf(calls, src);
+    return verbatim || isAbsolute(body) ? body : resolveAt(calls, src, body);
+  });
+  // A file in the link's place is not overwritten: symlink fails with EEXIST.
+  if (target !== undefined && isLink(target)) {
+    yield* step(calls, () => checkReplaced(calls, src, dest, resolved));
+    yield* step(calls, () => unlink.run(calls, dest));
   }
+  yield* make(calls, resolved, dest);
+}
+
+/** @throws Error ERR_FS_CP_EINVAL, ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY for a link that may not take another one's place */
+function checkReplaced(calls: SystemCalls, src: Path, dest: Path, resolved: Path): void {
   const old = resolveAt(calls, dest, bodyOf(calls, dest));
   if (isDirectory(attributes(calls, src, true)) && isInside(calls, resolved, old)) {
     const message = `cannot copy ${pathText(resolved)} to a subdirectory of self ${pathText(old)}`;
@@ -79,8 +87,6 @@ export function copyLink(
       dest,
     );
   }
-  unlink.run(calls, dest);
-  make(calls, resolved, dest);
 }
 
 function linkError(code: string, prefix: string, message: string, dest: Path): Error {
@@ -94,22 +100,30 @@ function linkError(code: string, prefix: string, message: string, dest: Path): E
 }
 
 /** A link in a tree. `directory`: the one that the copy is made in, which errors name. */
-export function copyLinkInTree(calls: SystemCalls, src: Path, dest: Path, directory: Path, verbatim: boolean): void {
-  const body = bodyOf(calls, src);
+export function* copyLinkInTree(
+  calls: SystemCalls,
+  src: Path,
+  dest: Path,
+  directory: Path,
+  verbatim: boolean,
+): Steps<void> {
+  const body = yield* step(calls, () => bodyOf(calls, src));
   if (verbatim) {
-    place(calls, body, dest, directory);
+    yield* place(calls, body, dest, directory);
     return;
   }
-  if (typeof attributes(calls, dest, true) === "object") replace(calls, body, dest);
-  place(calls, canonical(calls, appendName(parentPath(src), body), body), dest, directory);
+  if (yield* step(calls, () => isReplaced(calls, body, dest))) yield* step(calls, () => unlink.run(calls, dest));
+  const whole = yield* step(calls, () => canonical(calls, appendName(parentPath(src), body), body));
+  yield* place(calls, whole, dest, directory);
 }
 
-/** Takes away what is in the way of a link, as far as Node does: another link. @throws EEXIST, ERR_FS_CP_... */
-function replace(calls: SystemCalls, body: Path, dest: Path): void {
+/** Whether something is in the way of a link that Node takes away: another link. @throws EEXIST, ERR_FS_CP_... */
+function isReplaced(calls: SystemCalls, body: Path, dest: Path): boolean {
+  if (typeof attributes(calls, dest, true) !== "object") return false;
   const target = attributes(calls, dest, false);
   if (!isLink(target)) {
     if (!isDirectory(target)) throw standardError(-ERRNO.EEXIST, "cp", dest);
-    return;
+    return false;
   }
   const old = bodyOf(calls, dest);
   if (isDirectory(attributes(calls, body, true)) && isInsideInTree(calls, body, old)) refuseInto(body, old);
@@ -117,13 +131,15 @@ function replace(calls: SystemCalls, body: Path, dest: Path): void {
     const message = `cannot overwrite ${pathText(old)} with ${pathText(body)}`;
     throw codedError(Error, "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", message);
   }
-  unlink.run(calls, dest);
+  return true;
 }
 
-function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): void {
-  const [length, length2] = calls.putPaths(body, dest, "symlink");
-  const failed = calls.core.sysSymlink(calls.ctx, length, AT_FDCWD, length2);
-  if (failed < 0) throw standardError(failed, "cp", directory);
+function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): Steps<void> {
+  return step(calls, () => {
+    const [length, length2] = calls.putPaths(body, dest, "symlink");
+    const failed = calls.core.sysSymlink(calls.ctx, length, AT_FDCWD, length2);
+    if (failed < 0) throw standardError(failed, "cp", directory);
+  });
 }
 
 /**

@@ -17,6 +17,7 @@ import {
 } from "../args.js";
 import { appendFileOptions, readFileOptions, toBytes, writeFileOptions } from "../arguments/files.js";
 import { type AnyOperation, type Steps, stepwise } from "../operation.js";
+import { awaitingCp } from "../ops-cp.js";
 import { type ReaddirOptions, readdirArguments } from "../ops-dir.js";
 import { readFileArguments, type Target, writeAll, writeTarget } from "../ops-file.js";
 import { mkdirArguments } from "../ops-path.js";
@@ -267,7 +268,7 @@ export function makeCallbacks(calls: SystemCalls) {
     chown: form(ops.chown, plain(3, checkedFirst(ops.chown))),
     close: closeForm(calls),
     copyFile: form(ops.copyFile, copyFile),
-    cp: form(ops.cp, { ...shorter(2, checkedFirst(ops.cp)), mayMiss: true }),
+    cp: form(ops.cp, { ...shorter(2, checkedFirst({ parse: awaitingCp })), mayMiss: true }),
     exists: existsForm(calls),
     fchmod: form(ops.fchmod, plain(2, fdLast(ops.fchmod))),
     fchown: form(ops.fchown, plain(3, fdLast(ops.fchown))),
