@@ -7,6 +7,11 @@ interface Emitter {
 /** What was warned of in this thread: Node warns once too. */
 const given = /* @__PURE__ */ new Set<string>();
 
+/** Emits a warning. Elsewhere than in Node nothing is emitted. */
+export function warn(message: string, type: string): void {
+  (globalThis as { process?: Emitter }).process?.emitWarning?.(message, type);
+}
+
 /**
  * Emits a warning the first time. Elsewhere than in Node nothing is emitted.
  * @param type "DeprecationWarning"; undefined: a plain warning

@@ -295,6 +295,7 @@ type HandleStreamOptions<Name extends "createReadStream" | "createWriteStream"> 
   Parameters<StreamExports[Name]>[1],
   string | null
 >;
+type WebStream = typeof globalThis extends { ReadableStream: { prototype: infer S } } ? S : object;
 interface HandleMethods {
   /** The descriptor, which every thread of the context may use; -1 when the handle is closed. */
   readonly fd: number;
@@ -319,6 +320,8 @@ interface HandleMethods {
   readFile(options?: ReadFileBytes): Promise<Bytes>;
   readFile(options: ReadFileText): Promise<string>;
   readFile(options?: ReadFileAny): Promise<string | Bytes>;
+  /** A web stream of the file's bytes: a ReadableStream where the program's library has the type. */
+  readableWebStream(options?: { autoClose?: boolean | undefined }): WebStream;
   readv<V extends readonly ArrayBufferView[]>(
     buffers: V,
     position?: number,

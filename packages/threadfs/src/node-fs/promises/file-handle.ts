@@ -18,6 +18,7 @@ import { statOptions } from "./arguments.js";
 import { adoptEmitter, type Emitter } from "./emitter.js";
 import { appendFile, HANDLES, readFile, type WrittenData, writeFile } from "./files.js";
 import { linesOf, streamOn } from "./handle-streams.js";
+import { webStreamOf } from "./web-stream.js";
 
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
 
@@ -176,6 +177,17 @@ export class FileHandle {
   /** The lines of the file, as an interface of `node:readline`. */
   readLines(options?: unknown): object {
     return linesOf(this.createReadStream(options));
+  }
+
+  /** A web stream of the file's bytes. @throws Error ERR_INVALID_STATE for a handle that is closed, or has one already */
+  readableWebStream(options?: unknown): ReadableStream {
+    this.lock();
+    return webStreamOf(this, options);
+  }
+
+  /** @internal */
+  onClose(listener: () => void): void {
+    (this as unknown as Emitter).once("close", listener);
   }
 
   /** Closes the handle, and its descriptor when no call uses it any more. */

@@ -1,0 +1,69 @@
+/** `handle.readableWebStream()` (https://nodejs.org/api/fs.html#filehandlereadablewebstreamoptions). */
+import { NO_OPTIONS, toBoolean, toObject } from "../args.js";
+import { warn } from "../warnings.js";
+
+/** Bytes that a read fills where the reader brings no memory. */
+const CHUNK_SIZE = 16_384;
+
+/** What the stream needs of the handle that it reads. */
+interface ReadHandle {
+  read(view: ArrayBufferView, offset: number, length: number): Promise<{ bytesRead: number }>;
+  close(): Promise<void>;
+  /** Another user of the descriptor, and one less. */
+  ref(): void;
+  unref(): void;
+  /** Calls once when the handle closes. */
+  onClose(listener: () => void): void;
+}
+
+/**
+ * A stream of bytes from the handle's position to the end of the file. It uses the descriptor until it ends, is cancelled, or the handle is
+ * closed, which ends it. The handle is locked for good, as Node's is.
+ * @throws TypeError ERR_INVALID_ARG_TYPE
+ */
+export function webStreamOf(handle: ReadHandle, options: unknown = NO_OPTIONS): ReadableStream {
+  const { type = "bytes", autoClose = false } = toObject(options, "options");
+  const closes = toBoolean(autoClose, "options.autoClose");
+  if (type !== "bytes") {
+    warn('A non-"bytes" options.type has no effect. A byte-oriented stream is always created.', "ExperimentalWarning");
+  }
+  let ended = false;
+  const end = async (): Promise<void> => {
+    if (ended) return;
+    ended = true;
+    handle.unref();
+    if (closes) await handle.close();
+  };
+  let ends = (): void => {};
+  const stream = new ReadableStream({
+    type: "bytes",
+    autoAllocateChunkSize: CHUNK_SIZE,
+    start(controller) {
+      ends = () => {
+        controller.close();
+        // A read that waits gets no bytes.
+        controller.byobRequest?.respond(0);
+      };
+    },
+    async pull(controller) {
+      const request = controller.byobRequest;
+      // With chunks of its own size a stream of bytes always has one.
+      if (request?.view == null) return;
+      const { bytesRead } = await handle.read(request.view, 0, request.view.byteLength);
+      if (ended) return;
+      if (bytesRead === 0) {
+        controller.close();
+        await end();
+      }
+      request.respond(bytesRead);
+    },
+    cancel: end,
+  });
+  handle.ref();
+  handle.onClose(() => {
+    if (ended) return;
+    ends();
+    end();
+  });
+  return stream;
+}

@@ -1,0 +1,151 @@
+/** FileHandle: its life, its web stream, and calls after it was closed. */
+import type { promises as Promises } from "node:fs";
+import { describe } from "node:test";
+import type { FsCalls } from "../../support/fs-calls.js";
+import { suite } from "./both.js";
+
+const { same } = suite(import.meta.url, (fs, dir) => {
+  fs.writeFileSync(`${dir}/f`, "x".repeat(40_000));
+});
+
+type Handle = Promises.FileHandle;
+
+function open(fs: FsCalls, dir: string, flags = "r"): Promise<Handle> {
+  return (fs as unknown as { promises: typeof Promises }).promises.open(`${dir}/f`, flags);
+}
+
+/** What a call throws or rejects with. */
+async function failure(call: () => unknown): Promise<unknown> {
+  try {
+    return await call();
+  } catch (error) {
+    const { name, code, message, syscall } = error as NodeJS.ErrnoException;
+    return [name, code, message, syscall];
+  }
+}
+
+const ASYNC_DISPOSE = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
+
+describe("a handle", () => {
+  same("closes once, and tells it once", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    const events: string[] = [];
+    (handle as unknown as NodeJS.EventEmitter).on("close", () => events.push("close"));
+    const { close } = handle;
+    const [first, second] = [close(), close()];
+    events.push(first === second ? "the same promise" : "two promises", `${handle.fd}`);
+    await first;
+    await handle.close();
+    return events;
+  });
+
+  same("keeps its descriptor until the calls under way have ended", async (fs, dir) => {
+    const handle = await open(fs, dir, "r+");
+    const read = handle.read(Buffer.alloc(4), 0, 4, 0);
+    const written = handle.write("yy", 0);
+    const closed = handle.close();
+    const { bytesRead } = await read;
+    const { bytesWritten } = await written;
+    await closed;
+    return [bytesRead, bytesWritten, handle.fd, fs.readFileSync(`${dir}/f`, "utf8").slice(0, 4)];
+  });
+
+  same("refuses every call when it is closed", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    await handle.close();
+    const calls: Record<string, () => unknown> = {
+      appendFile: () => handle.appendFile("x"),
+      chmod: () => handle.chmod(0o600),
+      chown: () => handle.chown(0, 0),
+      datasync: () => handle.datasync(),
+      read: () => handle.read(Buffer.alloc(1)),
+      readFile: () => handle.readFile(),
+      readv: () => handle.readv([Buffer.alloc(1)]),
+      stat: () => handle.stat(),
+      sync: () => handle.sync(),
+      truncate: () => handle.truncate(1),
+      utimes: () => handle.utimes(1, 1),
+      write: () => handle.write("x"),
+      writeFile: () => handle.writeFile("x"),
+      writev: () => handle.writev([Buffer.alloc(1)]),
+      readableWebStream: () => handle.readableWebStream(),
+    };
+    const failures: Record<string, unknown> = {};
+    for (const [name, call] of Object.entries(calls)) failures[name] = await failure(call);
+    return failures;
+  });
+
+  same("closes at the end of its block", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    await (handle as unknown as { [dispose: symbol]: () => Promise<void> })[ASYNC_DISPOSE]?.();
+    return handle.fd;
+  });
+
+  same("takes forms of arguments as Node's", async (fs, dir) => {
+    const handle = await open(fs, dir, "r+");
+    const { bytesRead, buffer } = await handle.read({ buffer: Buffer.alloc(8), length: 3, offset: 2, position: 5 });
+    const whole = await handle.read();
+    const write = handle.write.bind(handle) as unknown as (
+      data: unknown,
+      options: object,
+    ) => Promise<{ bytesWritten: number }>;
+    const written = await write(new Uint16Array([65, 66]), { offset: 2 });
+    const vector = await handle.readv([Buffer.alloc(2), Buffer.alloc(3)], 0);
+    const { size } = await handle.stat({ bigint: true });
+    await handle.truncate();
+    await handle.writeFile(["a", Buffer.from("b")] as unknown as string);
+    const text = await handle.readFile("utf8");
+    await handle.close();
+    const shapes = [Object.getPrototypeOf(whole), Object.keys(whole), Object.keys(written), Object.keys(vector)];
+    return [bytesRead, buffer, whole.bytesRead, whole.buffer.length, written.bytesWritten, shapes, `${size}`, text];
+  });
+});
+
+describe("the web stream of a handle", () => {
+  same("has all bytes, and leaves the handle open", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    const sizes: number[] = [];
+    for await (const chunk of handle.readableWebStream() as AsyncIterable<Uint8Array>) sizes.push(chunk.byteLength);
+    const isOpen = handle.fd >= 0;
+    await handle.close();
+    return [sizes, isOpen];
+  });
+
+  same("closes the handle at its end, if asked to", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    const stream = (handle.readableWebStream as (options: object) => ReadableStream)({ autoClose: true });
+    const twice = await failure(() => handle.readableWebStream());
+    const reader = stream.getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    return [twice, (value as Uint8Array).byteLength, handle.fd];
+  });
+
+  same("ends when the handle is closed", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    const reader = (handle.readableWebStream() as unknown as ReadableStream).getReader();
+    await reader.read();
+    await handle.close();
+    return [handle.fd, (await reader.read()).done];
+  });
+
+  same("reads into the memory of a reader that brings its own", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    const reader = (handle.readableWebStream() as unknown as ReadableStream).getReader({ mode: "byob" });
+    const { value } = await reader.read(new Uint8Array(10));
+    await reader.cancel();
+    await handle.close();
+    return value?.byteLength;
+  });
+
+  same("checks its options when the handle is locked already", async (fs, dir) => {
+    const failures: unknown[] = [];
+    for (const options of [5, null, "x", { autoClose: 1 }]) {
+      const handle = await open(fs, dir);
+      const make = handle.readableWebStream.bind(handle) as (options: unknown) => unknown;
+      failures.push(await failure(() => make(options)), await failure(() => make({})));
+      await handle.close();
+    }
+    return failures;
+  });
+});
