@@ -14,8 +14,8 @@ import { makeWriteStream } from "./write-stream.js";
 function refuse(name: string): StreamClass {
   function refused(): never {
     const message =
-      `${name} needs a module of streams, which this host has not. Pass one to createVfs() or attachVfs(), for example ` +
-      "the package readable-stream as the option { stream }";
+      `${name} needs a module of streams, which this host has not. Pass one to createVfs() or attachVfs() as ` +
+      "the option { stream }, for example the package readable-stream";
     throw codedError(Error, "ERR_THREADFS_NO_STREAMS", message);
   }
   return Object.defineProperty(refused, "name", bare({ value: name })) as unknown as StreamClass;
