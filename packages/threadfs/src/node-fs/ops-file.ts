@@ -337,9 +337,12 @@ export function* writeTarget(
   flush: boolean,
   write: (fd: number) => Steps<void>,
 ): Steps<void> {
-  yield* step(calls, () => calls.checkOpen());
-  const { path, fd: given } = target;
-  const fd = path === undefined ? given : yield* step(calls, () => calls.open(path, target.flags, target.mode));
+  const { path } = target;
+  const fd = yield* step(calls, () => {
+    if (path !== undefined) return calls.open(path, target.flags, target.mode);
+    calls.checkOpen();
+    return target.fd;
+  });
   try {
     yield* write(fd);
     if (flush) yield* step(calls, () => calls.check(calls.core.sysFsync(calls.ctx, fd), "fsync"));
