@@ -113,7 +113,7 @@ export function toFd(value: unknown): number {
   return value + 0;
 }
 
-/** A descriptor of a call with a callback that reads or writes: Node checks it in JavaScript. */
+/** A descriptor of a stream, or of a call with a callback that reads or writes: Node checks it in JavaScript. -0 is descriptor 0. */
 export function toCheckedFd(value: unknown): number {
   return toInteger(value, "fd", 0, INT32_MAX) + 0;
 }
@@ -224,16 +224,17 @@ export function toOptions<T extends { encoding?: unknown }>(value: unknown, defa
   else if (typeof value === "object") options = value as T;
   else throw invalidArgType("options", "one of type string or object", value);
   if (options.encoding !== "buffer") checkEncoding(options.encoding);
-  const { signal } = options as { signal?: unknown };
-  if (signal !== undefined) checkSignal(signal, "options.signal");
+  toSignal((options as { signal?: unknown }).signal);
   return options;
 }
 
-/** An AbortSignal, as Node's `validateAbortSignal`. */
-function checkSignal(value: unknown, name: string): void {
+/** The option `signal`, as Node's `validateAbortSignal`: whatever has `aborted`. @throws TypeError ERR_INVALID_ARG_TYPE */
+export function toSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
   if (value === null || typeof value !== "object" || !("aborted" in value)) {
-    throw invalidArgType(name, "an instance of AbortSignal", value);
+    throw invalidArgType("options.signal", "an instance of AbortSignal", value);
   }
+  return value as AbortSignal;
 }
 
 /** The encoding of the names or paths that a call returns. */

@@ -25,10 +25,10 @@ import {
   toPath,
   toTime,
 } from "./args.js";
-import { checkBufferOption } from "./arguments/files.js";
-import { checkText, readArguments, writeArguments } from "./arguments/transfer.js";
-import { bytesOf, isArrayBufferView } from "./arguments/views.js";
-import { allocate, asBuffer, decodeText, encodeText, utf8Bytes } from "./bytes.js";
+import { checkBufferOption, givenAppendOptions, givenWriteOptions, toBytes } from "./arguments/files.js";
+import { readArguments, writeArguments } from "./arguments/transfer.js";
+import { bytesOf, isArrayBufferView, VIEW_TYPES } from "./arguments/views.js";
+import { allocate, asBuffer, decodeText, utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
 import { operation, type Steps, step, stepwise } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
@@ -154,7 +154,7 @@ function isUtf8(encoding: unknown): boolean {
 }
 
 /** Runs `work` on a target's descriptor; opens and closes a path. */
-export function withTarget<R>(calls: SystemCalls, target: Target, work: (fd: number) => R): R {
+function withTarget<R>(calls: SystemCalls, target: Target, work: (fd: number) => R): R {
   if (target.path === undefined) {
     calls.checkOpen();
     return work(target.fd);
@@ -176,9 +176,9 @@ export interface ReadFileOptions {
   buffer?: View | ((size: number) => View) | undefined;
 }
 
-/** What has been read of a file of unknown size. */
+/** What has been read of a file of unknown size; no bytes: nothing yet. */
 export interface ReadProgress {
-  bytes: Buffer<ArrayBuffer>;
+  bytes: Buffer<ArrayBuffer> | undefined;
   done: number;
 }
 
@@ -188,7 +188,7 @@ export function readFileArguments(
   encoding: ReadFileOptions["encoding"],
   buffer: ReadFileOptions["buffer"],
 ) {
-  const progress: ReadProgress = { bytes: allocate(0), done: 0 };
+  const progress: ReadProgress = { bytes: undefined, done: 0 };
   return { target, encoding, buffer, progress, named: false };
 }
 
@@ -203,8 +203,6 @@ function naming<R>(path: Path | undefined, work: () => R): R {
   }
 }
 
-const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
-
 export const readFile = operation(
   (path: PathOrFd, options?: ReadFileOptions | BufferEncoding | null) => {
     const given = toOptions<ReadFileOptions>(options, { flag: "r" });
@@ -216,28 +214,36 @@ export const readFile = operation(
     const target = isFd(path) ? { fd: toFd(path) } : toOpened(path, given.flag, 0o666);
     return readFileArguments(target, encoding, buffer);
   },
-  (calls, { target, encoding, buffer, progress, named }): string | Buffer =>
-    withTarget(calls, target, (fd) =>
-      naming(named ? target.path : undefined, () => {
-        // A path is opened again, and read from its beginning.
-        if (target.path !== undefined) progress.done = 0;
-        // Node reads UTF-8 without an fstat before.
-        calls.check(calls.core.sysFstat(calls.ctx, fd), isUtf8(encoding) && buffer === undefined ? "read" : "fstat");
-        const { stat } = calls.attachment;
-        const size = (stat[STAT.mode] & S_IFMT) === S_IFREG ? stat[STAT.size] : 0;
-        if (size > MAX_READ_FILE) {
-          throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
-        }
-        const bytes =
-          buffer !== undefined
-            ? readInto(calls, fd, size, buffer)
-            : size > 0
-              ? readKnown(calls, fd, size)
-              : readUnknown(calls, fd, progress);
-        return encoding ? decodeText(bytes, encoding) : bytes;
-      }),
-    ),
+  (calls, args): string | Buffer =>
+    args.named ? naming(args.target.path, () => readTarget(calls, args)) : readTarget(calls, args),
 );
+
+function readTarget(calls: SystemCalls, args: ReturnType<typeof readFileArguments>): string | Buffer {
+  return withTarget(calls, args.target, (fd) => readWhole(calls, fd, args));
+}
+
+function readWhole(
+  calls: SystemCalls,
+  fd: number,
+  { target, encoding, buffer, progress }: ReturnType<typeof readFileArguments>,
+): string | Buffer {
+  // A path is opened again, and read from its beginning.
+  if (target.path !== undefined) progress.done = 0;
+  // Node reads UTF-8 without an fstat before.
+  calls.check(calls.core.sysFstat(calls.ctx, fd), isUtf8(encoding) && buffer === undefined ? "read" : "fstat");
+  const { stat } = calls.attachment;
+  const size = (stat[STAT.mode] & S_IFMT) === S_IFREG ? stat[STAT.size] : 0;
+  if (size > MAX_READ_FILE) {
+    throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${size}) is greater than 2 GiB`);
+  }
+  const bytes =
+    buffer !== undefined
+      ? readInto(calls, fd, size, buffer)
+      : size > 0
+        ? readKnown(calls, fd, size)
+        : readUnknown(calls, fd, progress);
+  return encoding ? decodeText(bytes, encoding) : bytes;
+}
 
 /** Reads a file into the caller's memory. Returns the part of it that has the contents. */
 function readInto(
@@ -272,16 +278,18 @@ function readKnown(calls: SystemCalls, fd: number, size: number): Buffer<ArrayBu
 function readUnknown(calls: SystemCalls, fd: number, progress: ReadProgress): Buffer<ArrayBuffer> {
   for (;;) {
     const got = calls.check(calls.core.sysRead(calls.ctx, fd, -1, IO_SIZE), "read");
-    const { bytes, done } = progress;
+    const { bytes = allocate(0), done } = progress;
     if (got === 0) return bytes.subarray(0, done);
     if (done + got > MAX_READ_FILE) {
       throw codedError(RangeError, "ERR_FS_FILE_TOO_LARGE", `File size (${done + got}) is greater than 2 GiB`);
     }
+    let room = bytes;
     if (done + got > bytes.length) {
-      progress.bytes = allocate(Math.max(done + got, 2 * bytes.length));
-      progress.bytes.set(bytes.subarray(0, done));
+      room = allocate(Math.max(done + got, 2 * bytes.length));
+      room.set(bytes.subarray(0, done));
     }
-    progress.bytes.set(calls.attachment.io.subarray(0, got), done);
+    room.set(calls.attachment.io.subarray(0, got), done);
+    progress.bytes = room;
     progress.done += got;
   }
 }
@@ -312,7 +320,7 @@ function writeFileArguments(
     const target = toUtf8Target(path, flag, mode);
     return { target, bytes: utf8Bytes(data), flush };
   }
-  const bytes = isArrayBufferView(data) ? bytesOf(data) : encodeText(checkText(data, "data"), given.encoding || "utf8");
+  const bytes = toBytes(data, given.encoding || "utf8");
   if (!isFd(path)) return { target: toOpened(path, flag, mode), bytes, flush };
   // Node does not look at a descriptor that it does not use.
   const target: Target = { fd: bytes.length > 0 || flush ? toFd(path) : path };
@@ -357,23 +365,16 @@ function writeFileSteps(calls: SystemCalls, { target, bytes, flush }: WriteFileA
 
 export const writeFile = stepwise(
   (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) =>
-    writeFileArguments(
-      path,
-      data,
-      toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: "w", flush: false }),
-    ),
+    writeFileArguments(path, data, givenWriteOptions(options)),
   writeFileSteps,
 );
 
 export const appendFile = stepwise(
-  (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) => {
-    const given = toOptions<WriteFileOptions>(options, { encoding: "utf8", mode: 0o666, flag: "a" });
-    toMode(given.mode, "mode", 0o666);
-    const copy: WriteFileOptions & Record<string, unknown> = {};
-    // As in Node with what the options inherit.
-    for (const key in given) copy[key] = (given as Record<string, unknown>)[key];
-    if (!copy.flag || isFd(path)) copy.flag = "a";
-    return writeFileArguments(path, data, toOptions<WriteFileOptions>(copy, copy));
-  },
+  (path: PathOrFd, data: string | NodeJS.ArrayBufferView, options?: WriteFileOptions | BufferEncoding | null) =>
+    writeFileArguments(
+      path,
+      data,
+      givenAppendOptions(options, () => isFd(path)),
+    ),
   writeFileSteps,
 );

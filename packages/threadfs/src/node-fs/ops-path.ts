@@ -180,6 +180,16 @@ export interface Made {
   first: Uint8Array | undefined;
 }
 
+/** Checked options: a mode, or an object. */
+export function mkdirOptions(options: unknown): { mode: number; recursive: boolean } {
+  if (typeof options === "number" || typeof options === "string") {
+    return { mode: toMode(options, "mode"), recursive: false };
+  }
+  const given = (options || NO_OPTIONS) as NodeFs.MakeDirectoryOptions;
+  const recursive = given.recursive !== undefined && toBoolean(given.recursive, "options.recursive");
+  return { mode: given.mode === undefined ? 0o777 : toMode(given.mode, "options.mode"), recursive };
+}
+
 /** Checked arguments. */
 export function mkdirArguments(path: Path, mode: number, recursive: boolean) {
   const progress: Made | undefined = recursive ? { first: undefined } : undefined;
@@ -188,13 +198,7 @@ export function mkdirArguments(path: Path, mode: number, recursive: boolean) {
 
 export const mkdir = operation(
   (path: PathLike, options?: NodeFs.Mode | NodeFs.MakeDirectoryOptions | null) => {
-    let mode = 0o777;
-    let recursive = false;
-    if (typeof options === "number" || typeof options === "string") mode = toMode(options, "mode");
-    else if (options) {
-      if (options.recursive !== undefined) recursive = toBoolean(options.recursive, "options.recursive");
-      if (options.mode !== undefined) mode = toMode(options.mode, "options.mode");
-    }
+    const { mode, recursive } = mkdirOptions(options);
     return mkdirArguments(toPath(path), mode, recursive);
   },
   (calls, { path, mode, progress }): string | undefined => {

@@ -136,7 +136,7 @@ const ARGUMENTS: Mutant[] = [
   },
   {
     name: "a signal is not looked at",
-    edits: [{ file: ARGS, from: '  if (signal !== undefined) checkSignal(signal, "options.signal");\n', to: "" }],
+    edits: [{ file: ARGS, from: '  toSignal((options as { signal?: unknown }).signal);\n', to: "" }],
     caughtBy: [tests("arguments/forms"), tests("arguments/every-call")],
   },
   {

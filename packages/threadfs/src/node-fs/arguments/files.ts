@@ -1,17 +1,14 @@
-/** The options of `readFile`, `writeFile` and `appendFile` in their asynchronous forms, which may be aborted. */
+/** The options of `readFile`, `writeFile` and `appendFile`. The asynchronous forms may be aborted. */
 import { invalidArgType } from "../../errors/errors.js";
-import { toBoolean, toMode, toOptions } from "../args.js";
+import { toBoolean, toMode, toOptions, toSignal } from "../args.js";
 import { encodeText } from "../bytes.js";
-import { toSignal } from "../forms/abort.js";
 import type { ReadFileOptions, WriteFileOptions } from "../ops-file.js";
 import { checkText } from "./transfer.js";
-import { bytesOf, isArrayBufferView } from "./views.js";
+import { bytesOf, isArrayBufferView, VIEW_TYPES } from "./views.js";
 
 interface WithSignal {
   signal?: AbortSignal | undefined;
 }
-
-const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE for a `buffer` that is neither memory nor a function */
 export function checkBufferOption(buffer: unknown): asserts buffer is ReadFileOptions["buffer"] {
@@ -25,27 +22,32 @@ export function readFileOptions(options: unknown) {
   return { buffer, encoding, flag, signal: toSignal(signal) };
 }
 
-type WriteOptions = WriteFileOptions & WithSignal;
+export type WriteOptions = WriteFileOptions & WithSignal;
 
 const WRITE_DEFAULTS = { encoding: "utf8", mode: 0o666, flag: "w", flush: false } as const;
 const APPEND_DEFAULTS = { encoding: "utf8", mode: 0o666, flag: "a" } as const;
 
-export function writeFileOptions(options: unknown) {
-  return checkedOptions(toOptions<WriteOptions>(options, WRITE_DEFAULTS));
+/** The options of `writeFile`, as they were given. */
+export function givenWriteOptions(options: unknown): WriteOptions {
+  return toOptions<WriteOptions>(options, WRITE_DEFAULTS);
 }
 
-/** @param always the flag of a descriptor, which counts whatever the options say */
-export function appendFileOptions(options: unknown, always: () => boolean) {
+/**
+ * The options of `appendFile`, with a flag that appends.
+ * @param always whether it counts whatever the options say, as for a descriptor
+ */
+export function givenAppendOptions(options: unknown, always: () => boolean): WriteOptions {
   const given = toOptions<WriteOptions>(options, APPEND_DEFAULTS);
   toMode(given.mode, "mode", 0o666);
   const copy: WriteOptions & Record<string, unknown> = {};
   // As in Node with what the options inherit.
   for (const key in given) copy[key] = (given as Record<string, unknown>)[key];
   if (!copy.flag || always()) copy.flag = "a";
-  return checkedOptions(toOptions<WriteOptions>(copy, copy));
+  return toOptions<WriteOptions>(copy, copy);
 }
 
-function checkedOptions(given: WriteOptions) {
+/** The options of a write, checked as the asynchronous forms do. */
+export function writeFileOptions(given: WriteOptions) {
   const flush = toBoolean(given.flush ?? false, "options.flush");
   const mode = toMode(given.mode, "mode", 0o666);
   return { flush, mode, flag: given.flag || "w", encoding: given.encoding || "utf8", signal: toSignal(given.signal) };

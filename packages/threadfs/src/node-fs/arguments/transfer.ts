@@ -5,7 +5,7 @@
 import { invalidArgType, invalidArgValue, outOfRange } from "../../errors/errors.js";
 import { NO_OPTIONS, toCheckedFd, toFd, toInteger, toObject } from "../args.js";
 import { allocate, encodeText, isEncoding } from "../bytes.js";
-import { byteLengthOf, bytesOf, isArrayBufferView } from "./views.js";
+import { byteLengthOf, bytesOf, isArrayBufferView, VIEW_TYPES } from "./views.js";
 
 type View = NodeJS.ArrayBufferView;
 
@@ -44,8 +44,6 @@ function checkReadPosition(position: unknown, length: number): number {
   if (typeof position !== "number") throw invalidArgType("position", "of type bigint or integer", position);
   return toInteger(position, "position", -1);
 }
-
-const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
 
 function checkView(value: unknown): asserts value is View {
   if (!isArrayBufferView(value)) throw invalidArgType("buffer", VIEW_TYPES, value);
@@ -134,7 +132,7 @@ function writePosition(position: unknown): number {
 /** @throws TypeError ERR_INVALID_ARG_TYPE */
 export function checkText(data: unknown, name: string): string {
   if (typeof data !== "string") {
-    throw invalidArgType(name, "of type string or an instance of Buffer, TypedArray, or DataView", data);
+    throw invalidArgType(name, `of type string or ${VIEW_TYPES}`, data);
   }
   return data;
 }
@@ -148,16 +146,12 @@ function textBytes(text: string, given: unknown): Uint8Array {
   return encodeText(text, encoding);
 }
 
-/** The part of a buffer that is written. */
-function writeFrom(fd: unknown, view: View, given: Given): Transfer {
-  return writePart(fd, view, writeOptions(view, given));
-}
-
 /** The members of options in the place of the offset. */
 function writeOptions(view: View, given: Given): Given {
   return typeof given.offset === "object" ? membersOf(view, given.offset ?? NO_OPTIONS) : given;
 }
 
+/** The part of a buffer that is written. */
 function writePart(fd: unknown, view: View, { offset, length, position }: Given): Transfer {
   const start = offset === undefined || offset === null ? 0 : toInteger(offset, "offset", 0);
   const size = byteLengthOf(view);
@@ -172,7 +166,7 @@ function writePart(fd: unknown, view: View, { offset, length, position }: Given)
 /** `write(fd, buffer[, offset[, length[, position]]])`, `write(fd, buffer[, options])`, `write(fd, string[, position[, encoding]])`. */
 export function writeArguments(fd: number, data: View | string, ...rest: Rest): Transfer {
   const [offset, length, position] = rest;
-  if (isArrayBufferView(data)) return writeFrom(fd, data, { offset, length, position });
+  if (isArrayBufferView(data)) return writePart(fd, data, writeOptions(data, { offset, length, position }));
   const text = checkText(data, "buffer");
   const bytes = textBytes(text, length);
   return { fd: toFd(fd), bytes, position: writePosition(offset) };

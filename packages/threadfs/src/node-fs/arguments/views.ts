@@ -32,6 +32,9 @@ export function isUint8Array(value: unknown): value is Uint8Array {
   return typedName(value) === "Uint8Array";
 }
 
+/** What Node's errors call them. */
+export const VIEW_TYPES = "an instance of Buffer, TypedArray, or DataView";
+
 /** Whether a value is a typed array or a DataView. */
 export function isArrayBufferView(value: unknown): value is NodeJS.ArrayBufferView {
   return isView(value);

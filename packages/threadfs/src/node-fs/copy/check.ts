@@ -123,7 +123,8 @@ export function checkPaths(
 function makeParents(calls: SystemCalls, path: Path): boolean {
   try {
     return mkdir.run(calls, mkdirArguments(path, 0o777, true)) !== undefined;
-  } catch {
+  } catch (error) {
+    if (calls.attachment.limit.isPassed(error)) throw error;
     // As in Node: the copy reports what is wrong.
     return false;
   }

@@ -4,6 +4,7 @@ import { codedError, invalidArgType, systemCallError } from "../../errors/errors
 import { type Path, toInteger, toNameEncoding, toOptions } from "../args.js";
 import type { NameEncoding } from "../bytes.js";
 import { appendName, joinPaths } from "../paths/join.js";
+import { ASYNC_DISPOSE, DISPOSE } from "../surface/dispose.js";
 import type { SystemCalls } from "../system-calls.js";
 import type { Dirent } from "./dirent.js";
 import { direntOf, type Entry, encodeName, OPEN_DIRECTORY, readEntries } from "./entries.js";
@@ -58,10 +59,6 @@ interface Below {
   /** Relative to the directory that was opened. */
   relative: Path;
 }
-
-// Node defines the symbols where the engine has none.
-const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("nodejs.dispose");
-const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
 
 function checkCallback(callback: unknown): void {
   if (typeof callback !== "function") throw invalidArgType("callback", "of type function", callback);

@@ -1,14 +1,4 @@
-/** AbortSignals, as Node's calls take them. */
-import { invalidArgType } from "../../errors/errors.js";
-
-/** An AbortSignal, as Node's `validateAbortSignal`: whatever has `aborted`. @throws TypeError ERR_INVALID_ARG_TYPE */
-export function toSignal(value: unknown, name = "options.signal"): AbortSignal | undefined {
-  if (value === undefined) return undefined;
-  if (value === null || typeof value !== "object" || !("aborted" in value)) {
-    throw invalidArgType(name, "an instance of AbortSignal", value);
-  }
-  return value as AbortSignal;
-}
+/** The error of calls whose AbortSignal is aborted. */
 
 /** Node's AbortError. */
 class AbortError extends Error {

@@ -5,7 +5,6 @@ import {
   isFd,
   NO_OPTIONS,
   type Path,
-  toBoolean,
   toCallMode,
   toFd,
   toInteger,
@@ -14,17 +13,23 @@ import {
   toOpenFlags,
   toOptions,
   toPath,
+  toSignal,
 } from "../args.js";
-import { appendFileOptions, readFileOptions, toBytes, writeFileOptions } from "../arguments/files.js";
-import { type AnyOperation, type Steps, stepwise } from "../operation.js";
+import {
+  givenAppendOptions,
+  givenWriteOptions,
+  readFileOptions,
+  toBytes,
+  type WriteOptions,
+  writeFileOptions,
+} from "../arguments/files.js";
+import type { AnyOperation } from "../operation.js";
 import { awaitingCp } from "../ops-cp.js";
-import { type ReaddirOptions, readdirArguments } from "../ops-dir.js";
-import { readFileArguments, type Target, writeAll, writeTarget } from "../ops-file.js";
-import { mkdirArguments } from "../ops-path.js";
+import { readFileArguments, type Target } from "../ops-file.js";
+import { mkdirArguments, mkdirOptions } from "../ops-path.js";
 import { rmOptions } from "../ops-rm.js";
 import type { SystemCalls } from "../system-calls.js";
 import { operations as ops, realpathNative } from "../table.js";
-import { toSignal } from "./abort.js";
 import { closeForm, existsForm, opendirForm, readForm, vectorForm, writeForm } from "./callback-transfers.js";
 import {
   at,
@@ -36,6 +41,7 @@ import {
   type Given,
   optional,
   otherwise,
+  signalOf,
 } from "./callbacks.js";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -57,7 +63,7 @@ function stats(mayMiss: boolean) {
     },
     mayMiss: true,
     listens: true,
-    signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+    signal: signalOf,
   };
 }
 
@@ -70,33 +76,15 @@ const fstat = {
     return { fd: toFd(fd), bigint: given.bigint === true, signal };
   },
   listens: true,
-  signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+  signal: signalOf,
 };
 
 const mkdir = {
   find: optional(1),
   parse: ([path, options]: Given, check: () => void) => {
-    let mode = 0o777;
-    let recursive = false;
-    if (typeof options === "number" || typeof options === "string") mode = toMode(options, "mode");
-    else if (options) {
-      const given = options as Options;
-      if (given.recursive !== undefined) recursive = toBoolean(given.recursive, "options.recursive");
-      if (given.mode !== undefined) mode = toMode(given.mode, "options.mode");
-    }
+    const { mode, recursive } = mkdirOptions(options);
     check();
     return mkdirArguments(toPath(path), mode, recursive);
-  },
-};
-
-const readdir = {
-  find: optional(1),
-  parse: ([path, options]: Given, check: () => void) => {
-    check();
-    const given = toOptions<ReaddirOptions>(options, NO_OPTIONS);
-    const checked = toPath(path);
-    const recursive = toBoolean(given.recursive ?? false, "options.recursive");
-    return readdirArguments(checked, given, recursive);
   },
 };
 
@@ -124,7 +112,7 @@ const readFile = {
     const target = toTarget(path, flag, 0o666, signal, false);
     return { ...readFileArguments(target, encoding, buffer), named: buffer === undefined, signal };
   },
-  signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+  signal: signalOf,
 };
 
 /** @param pathFirst the path is looked at before the flags */
@@ -143,30 +131,16 @@ function toTarget(
   return { path: toPath(path), flags, mode };
 }
 
-/** Checked arguments. */
-interface Writing {
-  target: Target;
-  bytes: Uint8Array;
-  flush: boolean;
-  signal: AbortSignal | undefined;
-}
-
-const writing = stepwise(
-  (parsed: Writing) => parsed,
-  (calls, { target, bytes, flush }): Steps<void> =>
-    writeTarget(calls, target, flush, (fd) => writeAll(calls, fd, bytes)),
-);
-
-function fileWriter(optionsOf: (options: unknown, path: unknown) => ReturnType<typeof writeFileOptions>) {
+function fileWriter(givenOptions: (options: unknown, path: unknown) => WriteOptions) {
   return {
     find: otherwise(2),
-    parse: ([path, data, options]: Given, check: () => void): Writing => {
+    parse: ([path, data, options]: Given, check: () => void) => {
       check();
-      const { flush, mode, flag, encoding, signal } = optionsOf(options, path);
+      const { flush, mode, flag, encoding, signal } = writeFileOptions(givenOptions(options, path));
       const bytes = toBytes(data, encoding);
       return { target: toTarget(path, flag, mode, signal, !flush), bytes, flush, signal };
     },
-    signal: ({ signal }: { signal: AbortSignal | undefined }) => signal,
+    signal: signalOf,
   };
 }
 
@@ -241,14 +215,6 @@ const copyFile = {
   },
 };
 
-const statfs = {
-  find: optional(1),
-  parse: ([path, options = NO_OPTIONS]: Given, check: () => void) => {
-    check();
-    return { path: toPath(path), bigint: (options as Options).bigint === true };
-  },
-};
-
 /** A form with the callback at an index. */
 const plain = <P>(index: number, parse: Form<P>["parse"]) => ({ find: at(index), parse });
 /** A form whose argument at an index may be left out. */
@@ -261,8 +227,8 @@ export function makeCallbacks(calls: SystemCalls) {
   return {
     access: form(ops.access, access),
     appendFile: form(
-      writing,
-      fileWriter((options, path) => appendFileOptions(options, () => isFd(path))),
+      ops.appendFile,
+      fileWriter((options, path) => givenAppendOptions(options, () => isFd(path))),
     ),
     chmod: form(ops.chmod, plain(2, checkedLast(ops.chmod))),
     chown: form(ops.chown, plain(3, checkedFirst(ops.chown))),
@@ -287,7 +253,7 @@ export function makeCallbacks(calls: SystemCalls) {
     open: form(ops.open, open),
     opendir: opendirForm(calls),
     read: readForm(calls),
-    readdir: form(ops.readdir, readdir),
+    readdir: form(ops.readdir, shorter(1, checkedFirst(ops.readdir))),
     readFile: form(ops.readFile, readFile),
     readlink: form(ops.readlink, shorter(1, checkedFirst(ops.readlink))),
     readv: vectorForm(calls, false),
@@ -298,16 +264,13 @@ export function makeCallbacks(calls: SystemCalls) {
     rm: form(ops.rm, rm),
     rmdir: form(ops.rmdir, rmdir),
     stat: form(ops.stat, stats(true)),
-    statfs: form(ops.statfs, statfs),
+    statfs: form(ops.statfs, shorter(1, checkedFirst(ops.statfs))),
     symlink: form(ops.symlink, symlink),
     truncate: form(ops.truncate, truncate),
     unlink: form(ops.unlink, plain(1, checkedFirst(ops.unlink))),
     utimes: form(ops.utimes, plain(3, checkedFirst(ops.utimes))),
     write: writeForm(calls),
-    writeFile: form(
-      writing,
-      fileWriter((options) => writeFileOptions(options)),
-    ),
+    writeFile: form(ops.writeFile, fileWriter(givenWriteOptions)),
     writev: vectorForm(calls, true),
   };
 }

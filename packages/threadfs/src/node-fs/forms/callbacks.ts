@@ -3,7 +3,7 @@ import { invalidArgType } from "../../errors/errors.js";
 import type { AnyOperation } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import { abortError } from "./abort.js";
-import { type Ends, inLaterTurn, runAbortable, runLater, runListening } from "./later.js";
+import { type Ends, inLaterTurn, runAbortable } from "./later.js";
 
 export type Callback = (...results: unknown[]) => void;
 export type Given = readonly unknown[];
@@ -75,6 +75,9 @@ export function fdLast<A extends [number, ...unknown[]], P>(op: {
   };
 }
 
+/** The signal of a form whose checked arguments have one. */
+export const signalOf = ({ signal }: { signal: AbortSignal | undefined }): AbortSignal | undefined => signal;
+
 /** The form of an operation, for one context. */
 export function callbackForm<A extends unknown[], Q, P extends Q, R>(
   calls: SystemCalls,
@@ -91,11 +94,9 @@ export function callbackForm<A extends unknown[], Q, P extends Q, R>(
       succeeded: (value) => inLaterTurn(() => (value === undefined && !mayMiss ? done(null) : done(null, value))),
       failed: (error) => inLaterTurn(() => done(error)),
     };
-    const abort = signal?.(parsed);
-    if (abort === undefined) runLater(calls, op, parsed, ends);
+    const abort = { signal: signal?.(parsed), listens };
     // As in Node: in the caller's turn.
-    else if (abort.aborted) done(abortError(abort));
-    else if (listens) runListening(calls, op, parsed, abort, ends, done);
-    else runAbortable(calls, op, parsed, abort, ends);
+    if (abort.signal?.aborted) done(abortError(abort.signal));
+    else runAbortable(calls, op, parsed, abort, ends, listens ? done : ends.failed);
   };
 }

@@ -123,56 +123,28 @@ export function runLater<A extends unknown[], P, R>(
   return work;
 }
 
+/** How a call takes its AbortSignal. */
+export interface Abort {
+  readonly signal: AbortSignal | undefined;
+  /**
+   * It listens to the signal, as Node's calls for attributes do: it fails in the turn in which the signal is aborted. Otherwise it looks at
+   * the signal between its steps, as Node's calls on contents do: what is done when the signal is aborted stays done, and the call fails; an
+   * error of its own comes first.
+   */
+  readonly listens: boolean;
+}
+
 /**
- * The same for a call that looks at an AbortSignal between its steps, as Node's calls on contents do: what is done when the signal is
- * aborted stays done, and the call fails. An error of its own comes first.
+ * The same for a call with an AbortSignal. Its result is delivered in a later turn. `aborted` is told that the signal is aborted, while the call
+ * waits or listens, in that turn.
  * @throws Error AbortError
+ * @throws TypeError for a signal that cannot be listened to, and should be
  */
 export function runAbortable<A extends unknown[], P, R>(
   calls: SystemCalls,
   op: AnyOperation<A, P, R>,
   parsed: P,
-  signal: AbortSignal | undefined,
-  ends: Ends<R>,
-): void {
-  if (signal === undefined) {
-    runLater(calls, op, parsed, ends);
-    return;
-  }
-  checkAborted(signal);
-  let isOver = false;
-  let work: Begun | undefined;
-  const onAbort = (): void => {
-    // Other waits are the caller's own, which Node awaits too.
-    if (!work?.waits) return;
-    isOver = true;
-    work.giveUp();
-    ends.failed(abortError(signal));
-  };
-  const deliver = (end: () => void): void =>
-    inLaterTurn(() => {
-      if (isOver) return;
-      signal.removeEventListener?.("abort", onAbort);
-      end();
-    });
-  signal.addEventListener?.("abort", onAbort, { once: true });
-  work = runLater(calls, op, parsed, {
-    succeeded: (value) => deliver(() => (signal.aborted ? ends.failed(abortError(signal)) : ends.succeeded(value))),
-    failed: (error) => deliver(() => ends.failed(error)),
-  });
-}
-
-/**
- * The same for a call that listens to an AbortSignal, as Node's calls for attributes do: it fails in the turn in which the signal is
- * aborted. `aborted` is told so, in that turn.
- * @throws Error AbortError
- * @throws TypeError for a signal that cannot be listened to
- */
-export function runListening<A extends unknown[], P, R>(
-  calls: SystemCalls,
-  op: AnyOperation<A, P, R>,
-  parsed: P,
-  signal: AbortSignal | undefined,
+  { signal, listens }: Abort,
   ends: Ends<R>,
   aborted: (error: unknown) => void = ends.failed,
 ): void {
@@ -184,7 +156,8 @@ export function runListening<A extends unknown[], P, R>(
   let isOver = false;
   let work: Begun | undefined;
   const onAbort = (): void => {
-    if (isOver) return;
+    // Waits for the caller's own promises are awaited, as in Node.
+    if (isOver || !(listens || work?.waits)) return;
     isOver = true;
     work?.giveUp();
     aborted(abortError(signal));
@@ -196,9 +169,10 @@ export function runListening<A extends unknown[], P, R>(
       signal.removeEventListener?.("abort", onAbort);
       end();
     });
-  signal.addEventListener("abort", onAbort, { once: true });
+  if (listens || signal.addEventListener !== undefined) signal.addEventListener("abort", onAbort, { once: true });
+  const isAborted = (): boolean => !listens && signal.aborted;
   work = runLater(calls, op, parsed, {
-    succeeded: (value) => deliver(() => ends.succeeded(value)),
+    succeeded: (value) => deliver(() => (isAborted() ? ends.failed(abortError(signal)) : ends.succeeded(value))),
     failed: (error) => deliver(() => ends.failed(error)),
   });
 }

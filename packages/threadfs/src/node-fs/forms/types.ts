@@ -49,6 +49,9 @@ interface Abortable {
 }
 type Done = (error: CallError | null) => void;
 type Then<T> = (error: CallError | null, value: T) => void;
+type Created = (error: CallError | null, first?: string) => void;
+/** After a read or a write: how many bytes, and the caller's data. */
+type Transferred<D> = (error: CallError | null, bytes: number, data: D) => void;
 type SymlinkType = "dir" | "file" | "junction" | null | undefined;
 type ReadFileBytes = ({ encoding?: null | undefined } & Flag & Abortable) | null | undefined;
 type ReadFileText = ({ encoding: Encoding } & Flag & Abortable) | Encoding;
@@ -110,21 +113,13 @@ export interface FsCallbacks {
   link(existingPath: PathLike, newPath: PathLike, callback: Done): void;
   readonly lstat: StatWithCallback;
   lutimes(path: PathLike, atime: TimeLike, mtime: TimeLike, callback: Done): void;
-  mkdir(
-    path: PathLike,
-    options: MakeDirectoryOptions & { recursive: true },
-    callback: (error: CallError | null, first?: string) => void,
-  ): void;
+  mkdir(path: PathLike, options: MakeDirectoryOptions & { recursive: true }, callback: Created): void;
   mkdir(
     path: PathLike,
     options: Mode | (MakeDirectoryOptions & { recursive?: false | undefined }) | null | undefined,
     callback: Done,
   ): void;
-  mkdir(
-    path: PathLike,
-    options: Mode | MakeDirectoryOptions | null | undefined,
-    callback: (error: CallError | null, first?: string) => void,
-  ): void;
+  mkdir(path: PathLike, options: Mode | MakeDirectoryOptions | null | undefined, callback: Created): void;
   mkdir(path: PathLike, callback: Done): void;
   mkdtemp(prefix: string, options: EncodingOption, callback: Then<string>): void;
   mkdtemp(prefix: string, options: BufferOption, callback: Then<Bytes>): void;
@@ -141,25 +136,12 @@ export interface FsCallbacks {
     offset: number,
     length: number,
     position: number | bigint | null,
-    callback: (error: CallError | null, bytesRead: number, buffer: V) => void,
+    callback: Transferred<V>,
   ): void;
-  read<V extends ArrayBufferView>(
-    fd: number,
-    options: ReadOptions & { buffer?: V },
-    callback: (error: CallError | null, bytesRead: number, buffer: V) => void,
-  ): void;
-  read<V extends ArrayBufferView>(
-    fd: number,
-    buffer: V,
-    options: ReadOptions,
-    callback: (error: CallError | null, bytesRead: number, buffer: V) => void,
-  ): void;
-  read<V extends ArrayBufferView>(
-    fd: number,
-    buffer: V,
-    callback: (error: CallError | null, bytesRead: number, buffer: V) => void,
-  ): void;
-  read(fd: number, callback: (error: CallError | null, bytesRead: number, buffer: Bytes) => void): void;
+  read<V extends ArrayBufferView>(fd: number, options: ReadOptions & { buffer?: V }, callback: Transferred<V>): void;
+  read<V extends ArrayBufferView>(fd: number, buffer: V, options: ReadOptions, callback: Transferred<V>): void;
+  read<V extends ArrayBufferView>(fd: number, buffer: V, callback: Transferred<V>): void;
+  read(fd: number, callback: Transferred<Bytes>): void;
   readdir(
     path: PathLike,
     options: (WithEncoding & NotTyped) | Encoding | null | undefined,
@@ -179,16 +161,12 @@ export interface FsCallbacks {
   readFile(path: PathLike | number, options: ReadFileAny, callback: Then<string | Bytes>): void;
   readFile(path: PathLike | number, callback: Then<Bytes>): void;
   readonly readlink: NameWithCallback;
-  readv<V extends readonly ArrayBufferView[]>(
-    fd: number,
-    buffers: V,
-    callback: (error: CallError | null, bytesRead: number, buffers: V) => void,
-  ): void;
+  readv<V extends readonly ArrayBufferView[]>(fd: number, buffers: V, callback: Transferred<V>): void;
   readv<V extends readonly ArrayBufferView[]>(
     fd: number,
     buffers: V,
     position: number | null,
-    callback: (error: CallError | null, bytesRead: number, buffers: V) => void,
+    callback: Transferred<V>,
   ): void;
   readonly realpath: NameWithCallback & { readonly native: NameWithCallback };
   rename(oldPath: PathLike, newPath: PathLike, callback: Done): void;
@@ -217,46 +195,32 @@ export interface FsCallbacks {
     offset: number | null | undefined,
     length: number | null | undefined,
     position: number | null | undefined,
-    callback: (error: CallError | null, written: number, buffer: V) => void,
+    callback: Transferred<V>,
   ): void;
   write<V extends ArrayBufferView>(
     fd: number,
     buffer: V,
     offset: number | null | undefined,
     length: number | null | undefined,
-    callback: (error: CallError | null, written: number, buffer: V) => void,
+    callback: Transferred<V>,
   ): void;
   write<V extends ArrayBufferView>(
     fd: number,
     buffer: V,
     offset: number | null | undefined,
-    callback: (error: CallError | null, written: number, buffer: V) => void,
+    callback: Transferred<V>,
   ): void;
-  write<V extends ArrayBufferView>(
-    fd: number,
-    buffer: V,
-    callback: (error: CallError | null, written: number, buffer: V) => void,
-  ): void;
-  write<V extends ArrayBufferView>(
-    fd: number,
-    buffer: V,
-    options: WriteOptions,
-    callback: (error: CallError | null, written: number, buffer: V) => void,
-  ): void;
+  write<V extends ArrayBufferView>(fd: number, buffer: V, callback: Transferred<V>): void;
+  write<V extends ArrayBufferView>(fd: number, buffer: V, options: WriteOptions, callback: Transferred<V>): void;
   write(
     fd: number,
     text: string,
     position: number | null | undefined,
     encoding: Encoding | null | undefined,
-    callback: (error: CallError | null, written: number, text: string) => void,
+    callback: Transferred<string>,
   ): void;
-  write(
-    fd: number,
-    text: string,
-    position: number | null | undefined,
-    callback: (error: CallError | null, written: number, text: string) => void,
-  ): void;
-  write(fd: number, text: string, callback: (error: CallError | null, written: number, text: string) => void): void;
+  write(fd: number, text: string, position: number | null | undefined, callback: Transferred<string>): void;
+  write(fd: number, text: string, callback: Transferred<string>): void;
   writeFile(
     file: PathLike | number,
     data: string | ArrayBufferView,
@@ -264,16 +228,12 @@ export interface FsCallbacks {
     callback: Done,
   ): void;
   writeFile(file: PathLike | number, data: string | ArrayBufferView, callback: Done): void;
-  writev<V extends readonly ArrayBufferView[]>(
-    fd: number,
-    buffers: V,
-    callback: (error: CallError | null, written: number, buffers: V) => void,
-  ): void;
+  writev<V extends readonly ArrayBufferView[]>(fd: number, buffers: V, callback: Transferred<V>): void;
   writev<V extends readonly ArrayBufferView[]>(
     fd: number,
     buffers: V,
     position: number | null,
-    callback: (error: CallError | null, written: number, buffers: V) => void,
+    callback: Transferred<V>,
   ): void;
 }
 

@@ -5,9 +5,8 @@ import { encodeName } from "../directory/entries.js";
 import { operation, runSteps } from "../operation.js";
 import { mkdtemp } from "../ops-path.js";
 import { rm } from "../ops-rm.js";
+import { DISPOSE } from "../surface/dispose.js";
 import { resolveBytes } from "./join.js";
-
-const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("nodejs.dispose");
 
 /** The directory, and `[Symbol.dispose]`. */
 export interface Temporary {

@@ -1,7 +1,7 @@
 /** The arguments of the promise forms that Node looks at in another order than in the synchronous forms, or differently. */
 import type * as NodeFs from "node:fs";
-import { NO_OPTIONS, toBoolean, toMode, toObject, toOpenFlags, toOptions, toPath } from "../args.js";
-import { checkAborted, toSignal } from "../forms/abort.js";
+import { NO_OPTIONS, toBoolean, toMode, toObject, toOpenFlags, toOptions, toPath, toSignal } from "../args.js";
+import { checkAborted } from "../forms/abort.js";
 import { type ReaddirOptions, readdirArguments } from "../ops-dir.js";
 import { mkdirArguments, nameArguments, type StatArguments } from "../ops-path.js";
 import { type RmArguments, rmOptions } from "../ops-rm.js";

@@ -8,9 +8,10 @@ import type * as NodeFs from "node:fs";
 import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 import { handleReadArguments, type Read, type Transfer } from "../arguments/transfer.js";
-import { promised, runLater, runListening } from "../forms/later.js";
+import { promised, runAbortable, runLater } from "../forms/later.js";
 import type { AnyOperation } from "../operation.js";
 import type { BigIntStats, Stats } from "../stats.js";
+import { ASYNC_DISPOSE } from "../surface/dispose.js";
 import type { SystemCalls } from "../system-calls.js";
 import { operations as ops } from "../table.js";
 import { toVector, type Vector } from "../vectors/ops-vector.js";
@@ -19,8 +20,6 @@ import { adoptEmitter, type Emitter } from "./emitter.js";
 import { appendFile, HANDLES, readFile, type WrittenData, writeFile } from "./files.js";
 import { linesOf, streamOn } from "./handle-streams.js";
 import { webStreamOf } from "./web-stream.js";
-
-const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
 
 type View = NodeJS.ArrayBufferView;
 
@@ -128,7 +127,8 @@ export class FileHandle {
     return this.#use("fstat", () =>
       promised((ends) => {
         const { parsed, signal } = statOptions(options);
-        runListening(this.#calls, ops.fstat, { fd: this.#fd, bigint: parsed.bigint }, signal, ends);
+        const args = { fd: this.#fd, bigint: parsed.bigint };
+        runAbortable(this.#calls, ops.fstat, args, { signal, listens: true }, ends);
       }),
     );
   }

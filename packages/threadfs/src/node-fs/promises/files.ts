@@ -1,6 +1,13 @@
 /** The promise forms of `readFile`, `writeFile` and `appendFile`, which take a path or a FileHandle, and more kinds of data. */
 import { type Path, toMode, toOpenFlags, toPath } from "../args.js";
-import { appendFileOptions, readFileOptions, toBytes, writeFileOptions } from "../arguments/files.js";
+import {
+  givenAppendOptions,
+  givenWriteOptions,
+  readFileOptions,
+  toBytes,
+  type WriteOptions,
+  writeFileOptions,
+} from "../arguments/files.js";
 import { bytesOf, isArrayBufferView } from "../arguments/views.js";
 import { encodeText } from "../bytes.js";
 import { promised, runAbortable } from "../forms/later.js";
@@ -26,7 +33,7 @@ export function readFile(calls: SystemCalls, from: unknown, options: unknown): P
     const { buffer, encoding, flag, signal } = readFileOptions(options);
     const target = isOpened(from) ? { fd: from.fd } : toTarget(from, flag || "r", 0o666, signal);
     const parsed = { ...readFileArguments(target, encoding, buffer), named: buffer === undefined };
-    runAbortable(calls, ops.readFile, parsed, signal, ends);
+    runAbortable(calls, ops.readFile, parsed, { signal, listens: false }, ends);
   });
 }
 
@@ -97,23 +104,19 @@ function isIterable(data: unknown): data is Iterable<Chunk> | AsyncIterable<Chun
 
 /** @param to a path that is not checked yet, or a handle */
 export function writeFile(calls: SystemCalls, to: unknown, data: WrittenData, options: unknown): Promise<void> {
-  return write(calls, to, data, () => writeFileOptions(options));
+  return write(calls, to, data, () => givenWriteOptions(options));
 }
 
 export function appendFile(calls: SystemCalls, to: unknown, data: WrittenData, options: unknown): Promise<void> {
-  return write(calls, to, data, () => appendFileOptions(options, () => false));
+  return write(calls, to, data, () => givenAppendOptions(options, () => false));
 }
 
-function write(
-  calls: SystemCalls,
-  to: unknown,
-  data: WrittenData,
-  check: () => ReturnType<typeof writeFileOptions>,
-): Promise<void> {
+function write(calls: SystemCalls, to: unknown, data: WrittenData, given: () => WriteOptions): Promise<void> {
   return promised((ends) => {
-    const { flush, mode, flag, encoding, signal } = check();
+    const { flush, mode, flag, encoding, signal } = writeFileOptions(given());
     const bytes = isIterable(data) ? data : toBytes(data, encoding);
     const target = isOpened(to) ? { fd: to.fd } : toTarget(to, flag, mode, signal);
-    runAbortable(calls, writing, { target, data: bytes, encoding, flush, signal }, signal, ends);
+    const parsed = { target, data: bytes, encoding, flush, signal };
+    runAbortable(calls, writing, parsed, { signal, listens: false }, ends);
   });
 }

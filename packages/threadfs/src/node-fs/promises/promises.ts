@@ -3,7 +3,7 @@ import type * as NodeFs from "node:fs";
 import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 import { constants } from "../constants.js";
-import { type Ends, promised, runLater, runListening } from "../forms/later.js";
+import { type Ends, promised, runAbortable, runLater } from "../forms/later.js";
 import { nextFound, resultOf } from "../glob/ops-glob.js";
 import { TreeReader } from "../glob/reader.js";
 import { type Found, globSteps } from "../glob/walk.js";
@@ -12,13 +12,12 @@ import { awaitingCp } from "../ops-cp.js";
 import { openedDirectory } from "../ops-dir.js";
 import { type RmArguments, rm as rmOperation } from "../ops-rm.js";
 import { resolveBytes } from "../paths/join.js";
+import { ASYNC_DISPOSE } from "../surface/dispose.js";
 import type { SystemCalls } from "../system-calls.js";
 import { operations as ops, realpathNative } from "../table.js";
 import * as args from "./arguments.js";
 import { FileHandle } from "./file-handle.js";
 import { appendFile, readFile, type WrittenData, writeFile } from "./files.js";
-
-const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
 
 type PathLike = NodeFs.PathLike;
 
@@ -40,7 +39,7 @@ function abortable<A extends unknown[], B extends unknown[], P, R>(
   return (...given) =>
     promised((ends: Ends<R>) => {
       const { parsed, signal } = parse(...given);
-      runListening(calls, op, parsed, signal, ends);
+      runAbortable(calls, op, parsed, { signal, listens: true }, ends);
     });
 }
 

@@ -5,7 +5,7 @@
 import type { ReadStream, WriteStream } from "node:fs";
 import { bare } from "../../errors/bare.js";
 import { codedError, invalidArgType } from "../../errors/errors.js";
-import { fromUrl, toInteger, toOptions, toPath } from "../args.js";
+import { fromUrl, toCheckedFd, toInteger, toOptions, toPath } from "../args.js";
 import type { Emitter } from "../promises/emitter.js";
 import { FileHandle } from "../promises/file-handle.js";
 import { type Done, handleCalls, type StreamCalls } from "./stream-calls.js";
@@ -59,11 +59,6 @@ export function toPosition(value: unknown, name: string): number | undefined {
   return value === undefined ? undefined : toInteger(value, name, 0);
 }
 
-/** A descriptor. -0 is descriptor 0. @throws RangeError ERR_OUT_OF_RANGE */
-function toDescriptor(fd: number): number {
-  return toInteger(fd, "fd", 0, FD_MAX) + 0;
-}
-
 /** Puts a stream on the descriptor of a handle, which it closes, and with which it is closed. */
 function useHandle(stream: FileStream, handle: FileHandle, options: StreamOptions): void {
   if (options.fs) {
@@ -72,7 +67,7 @@ function useHandle(stream: FileStream, handle: FileHandle, options: StreamOption
   stream[INNER] = { calls: handleCalls(handle), busy: false, whenIdle: undefined };
   handle.ref();
   (handle as unknown as Emitter).on("close", () => stream.close());
-  stream.fd = toDescriptor(handle.fd);
+  stream.fd = toCheckedFd(handle.fd);
 }
 
 /** Windows's handles are no descriptors of a tree. @throws TypeError, always */
@@ -85,8 +80,6 @@ function refuseWindowsHandle(options: StreamOptions): never {
     "The feature windowsHandle is unavailable on the current platform, which is being used to run Node.js";
   throw codedError(TypeError, "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message);
 }
-
-const FD_MAX = 2 ** 31 - 1;
 
 /**
  * Gives a stream its descriptor, or the path that it will open, and its calls.
@@ -116,7 +109,7 @@ export function prepare(
     useHandle(stream, fd, options);
   } else {
     if (typeof fd !== "number") throw invalidArgType("options.fd", "of type number or an instance of FileHandle", fd);
-    stream.fd = toDescriptor(fd);
+    stream.fd = toCheckedFd(fd);
   }
   options.autoDestroy = options.autoClose === undefined ? true : options.autoClose;
 }

@@ -2,11 +2,10 @@
 import type { StreamModule } from "../../bridge/node.js";
 import { bare } from "../../errors/bare.js";
 import type { Emitter } from "../promises/emitter.js";
+import { DISPOSE } from "../surface/dispose.js";
 import { BYTES, TEXT } from "./utf8-content.js";
 import { checkMinLength, readUtf8Options } from "./utf8-options.js";
 import { Utf8Writer } from "./utf8-writer.js";
-
-const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("nodejs.dispose");
 
 /** The class of emitters that streams are. */
 function emitterOf({ Readable }: StreamModule): new () => object {
