@@ -23,7 +23,7 @@ import type { VfsHandle } from "../bridge/handle.js";
 import { type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
-import { makeFs } from "../node-fs/sync.js";
+import { makeFs } from "../node-fs/surface/fs.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
 import type { Fs, PathLike } from "../node-fs/types.js";
 
@@ -95,7 +95,8 @@ export class Context {
   readonly #attachment: Attachment;
   readonly #calls: SystemCalls;
   readonly #owned: boolean;
-  readonly #fs: Fs;
+  /** Made at its first use: many contexts only lend their handle. */
+  #fs: Fs | undefined;
   /** Whether the context ends with this thread, because no other one can have its handle. */
   #endsWithThread: boolean;
 
@@ -105,7 +106,6 @@ export class Context {
     this.#calls = new SystemCalls(attachment, ctx);
     this.#owned = owned;
     this.#endsWithThread = owned;
-    this.#fs = makeFs(this.#calls);
     refuseCloning(
       this,
       "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
@@ -114,6 +114,7 @@ export class Context {
 
   /** The calls of `node:fs`, made by this context. */
   get fs(): Fs {
+    this.#fs ??= makeFs(this.#calls);
     return this.#fs;
   }
 

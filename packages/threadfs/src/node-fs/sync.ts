@@ -8,39 +8,16 @@ import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { PATH_MAX } from "../../abi/limits.js";
 import { STATE_PANIC } from "../bridge/attachment.js";
-import { bare } from "../errors/bare.js";
 import { systemCallError } from "../errors/errors.js";
 import { bufferWriter } from "./bytes.js";
-import { constants } from "./constants.js";
-import { Dir } from "./directory/dir.js";
-import { Dirent } from "./directory/dirent.js";
-import { makeCallbacks } from "./forms/callback-table.js";
 import { syncForm } from "./operation.js";
-import { makePromises } from "./promises/promises.js";
-import { Stats, statsOf } from "./stats.js";
-import { makeBlobs } from "./streams/blob.js";
-import { withStreams } from "./streams/exports.js";
-import { named, namedPromises } from "./surface/names.js";
-import { missingExports, missingPromises } from "./surface/not-implemented.js";
+import { statsOf } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 import { globSync, operations as ops, realpathNative } from "./table.js";
-import type { Fs, FsSync } from "./types.js";
+import type { FsSync } from "./types.js";
 
-/** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
-export function makeFs(calls: SystemCalls): Fs {
-  const sync = makeSync(calls);
-  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync) };
-  const surface = { ...missingExports(), ...sync, ...asynchronous, constants, Stats, Dirent, Dir };
-  let promises: ReturnType<typeof makePromises> | undefined;
-  const get = () => {
-    promises ??= namedPromises({ ...missingPromises(), ...makePromises(calls) });
-    return promises;
-  };
-  Object.defineProperty(named(surface), "promises", bare({ get, enumerable: true, configurable: true }));
-  return withStreams(surface, calls) as unknown as Fs;
-}
-
-function makeSync(calls: SystemCalls) {
+/** Makes the calls. They do not use `this` and may be taken out of the object. */
+export function makeSync(calls: SystemCalls) {
   return {
     ...hotSync(calls),
     appendFileSync: syncForm(calls, ops.appendFile) as FsSync["appendFileSync"],

@@ -136,7 +136,7 @@ const ARGUMENTS: Mutant[] = [
   },
   {
     name: "a signal is not looked at",
-    edits: [{ file: ARGS, from: '  toSignal((options as { signal?: unknown }).signal);\n', to: "" }],
+    edits: [{ file: ARGS, from: "  toSignal((options as { signal?: unknown }).signal);\n", to: "" }],
     caughtBy: [tests("arguments/forms"), tests("arguments/every-call")],
   },
   {
@@ -364,7 +364,7 @@ const SURFACE: Mutant[] = [
     name: "a tree has not the names of the calls that are missing",
     edits: [
       {
-        file: `${NODE_FS}/sync.ts`,
+        file: `${NODE_FS}/surface/fs.ts`,
         from: "{ ...missingExports(),",
         to: "{ ...({} as ReturnType<typeof missingExports>),",
       },

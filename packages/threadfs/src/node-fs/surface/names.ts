@@ -34,9 +34,14 @@ function lengthsOf(table: Readonly<Record<number, string>>): ReadonlyMap<string,
 let lengths: ReadonlyMap<string, number> | undefined;
 let promiseLengths: ReadonlyMap<string, number> | undefined;
 
+/** One for all: a surface has some 200 of them, and is made for every context. */
+const property: PropertyDescriptor = /* @__PURE__ */ bare({ value: undefined as unknown, configurable: true });
+
 function rename(call: object, name: string, length: number): void {
-  Object.defineProperty(call, "name", bare({ value: name, configurable: true }));
-  Object.defineProperty(call, "length", bare({ value: length, configurable: true }));
+  property.value = name;
+  Object.defineProperty(call, "name", property);
+  property.value = length;
+  Object.defineProperty(call, "length", property);
 }
 
 /** Gives the calls of a surface their names. Returns it. */

@@ -1,0 +1,29 @@
+/** The whole surface of one context: everything that `node:fs` exports, in an object of its own. */
+import { bare } from "../../errors/bare.js";
+import { constants } from "../constants.js";
+import { Dir } from "../directory/dir.js";
+import { Dirent } from "../directory/dirent.js";
+import { makeCallbacks } from "../forms/callback-table.js";
+import { makePromises } from "../promises/promises.js";
+import { Stats } from "../stats.js";
+import { makeBlobs } from "../streams/blob.js";
+import { withStreams } from "../streams/exports.js";
+import { makeSync } from "../sync.js";
+import type { SystemCalls } from "../system-calls.js";
+import type { Fs } from "../types.js";
+import { named, namedPromises } from "./names.js";
+import { missingExports, missingPromises } from "./not-implemented.js";
+
+/** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
+export function makeFs(calls: SystemCalls): Fs {
+  const sync = makeSync(calls);
+  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync) };
+  const surface = { ...missingExports(), ...sync, ...asynchronous, constants, Stats, Dirent, Dir };
+  let promises: ReturnType<typeof makePromises> | undefined;
+  const get = () => {
+    promises ??= namedPromises({ ...missingPromises(), ...makePromises(calls) });
+    return promises;
+  };
+  Object.defineProperty(named(surface), "promises", bare({ get, enumerable: true, configurable: true }));
+  return withStreams(surface, calls) as unknown as Fs;
+}
