@@ -2,7 +2,18 @@
 import { describe } from "node:test";
 import type { FsCalls } from "../../../support/fs-calls.js";
 import { suite } from "../both.js";
-import { type AnyStream, anyStreams, closed, event, fields, turns, until, watch, watchData } from "./support.js";
+import {
+  type AnyStream,
+  anyStreams,
+  closed,
+  event,
+  fields,
+  staysOpen,
+  turns,
+  until,
+  watch,
+  watchData,
+} from "./support.js";
 
 const { same } = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/f`, "0123456789");
@@ -82,23 +93,13 @@ describe("a ReadStream that does not end by itself", () => {
     "is not closed without autoClose": async (fs, dir, log) => {
       const stream = anyStreams(fs).createReadStream(`${dir}/f`, { autoClose: false });
       watchData(stream, log);
-      await event(stream, "end");
-      await turns();
-      log.push(fields(stream), stream.fd !== null && fs.fstatSync(stream.fd as number).size);
-      stream.destroy();
-      await closed(stream);
-      return stream;
+      return staysOpen(stream, "end", log, () => stream.fd !== null && fs.fstatSync(stream.fd as number).size);
     },
     "fails without autoClose": async (fs, dir, log) => {
       const fd = fs.openSync(`${dir}/f`, "a");
       const stream = anyStreams(fs).createReadStream("", { fd, autoClose: false });
       watchData(stream, log);
-      await event(stream, "error");
-      await turns();
-      log.push(fields(stream), fs.fstatSync(fd).size);
-      stream.destroy();
-      await closed(stream);
-      return stream;
+      return staysOpen(stream, "error", log, () => fs.fstatSync(fd).size);
     },
     "cannot open its file, without autoClose": async (fs, dir, log) => {
       const stream = anyStreams(fs).createReadStream(`${dir}/none`, { autoClose: false });

@@ -78,6 +78,21 @@ export async function turns(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** After an event a stream without autoClose stays as it is, until it is destroyed. `size`: asks for the size of its open file. */
+export async function staysOpen(
+  stream: AnyStream,
+  name: string,
+  log: unknown[],
+  size: () => unknown,
+): Promise<AnyStream> {
+  await event(stream, name);
+  await turns();
+  log.push(fields(stream), size());
+  stream.destroy();
+  await closed(stream);
+  return stream;
+}
+
 /** Waits until something is so, and for what comes of it at once. */
 export async function until(condition: () => unknown): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));

@@ -2,7 +2,7 @@
 import { describe } from "node:test";
 import type { FsCalls } from "../../../support/fs-calls.js";
 import { suite } from "../both.js";
-import { type AnyStream, anyStreams, closed, event, fields, turns, until, watch } from "./support.js";
+import { type AnyStream, anyStreams, closed, event, fields, staysOpen, turns, until, watch } from "./support.js";
 
 const { same } = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/f`, "0123456789");
@@ -152,12 +152,7 @@ describe("a WriteStream that does not end by itself", () => {
     "is not closed without autoClose": async (fs, dir, log) => {
       const stream = make(fs, dir, log, { autoClose: false });
       stream.end("x");
-      await event(stream, "finish");
-      await turns();
-      log.push(fields(stream), fs.fstatSync(stream.fd as number).size);
-      stream.destroy();
-      await closed(stream);
-      return stream;
+      return staysOpen(stream, "finish", log, () => fs.fstatSync(stream.fd as number).size);
     },
     "is closed with a callback, without autoClose": async (fs, dir, log) => {
       const stream = make(fs, dir, log, { autoClose: false });
@@ -187,12 +182,7 @@ describe("a WriteStream that does not end by itself", () => {
       const fd = fs.openSync(`${dir}/f`, "r");
       const stream = make(fs, dir, log, { fd, autoClose: false });
       stream.write("x", (error: unknown) => log.push(error));
-      await event(stream, "error");
-      await turns();
-      log.push(fields(stream), fs.fstatSync(fd).size);
-      stream.destroy();
-      await closed(stream);
-      return stream;
+      return staysOpen(stream, "error", log, () => fs.fstatSync(fd).size);
     },
     "emits no close without emitClose": async (fs, dir, log) => {
       const stream = make(fs, dir, log, { emitClose: false });
