@@ -69,17 +69,49 @@ export function stepwise<A extends unknown[], P, R>(
   return { parse, steps };
 }
 
+/** One step of such work, for `yield*`. */
+export type Step<R> = Iterable<Pause, R, unknown>;
+
+/** A step that did not have to wait, as nearly all: cheaper than a generator. */
+class Done<R> implements IteratorReturnResult<R> {
+  readonly done = true;
+  readonly value: R;
+
+  constructor(value: R) {
+    this.value = value;
+  }
+
+  next(): IteratorReturnResult<R> {
+    return this;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+}
+
 /**
- * One step: work that may be made again if another thread has kept it waiting, because then it has not happened.
+ * A step: makes work at once; what is left is to wait, and to make it again, if another thread has kept it waiting, because then it has
+ * not happened.
  * @throws Error ERR_THREADFS_TIMEOUT where waiting has to end
  */
-export function* step<R>(calls: SystemCalls, work: () => R): Steps<R> {
-  for (let again = false; ; again = true) {
+export function step<R>(calls: SystemCalls, work: () => R): Step<R> {
+  try {
+    return new Done(work());
+  } catch (error) {
+    if (!calls.attachment.limit.isPassed(error)) throw error;
+    return workAgain(calls, work, error);
+  }
+}
+
+function* workAgain<R>(calls: SystemCalls, work: () => R, first: Error): Steps<R> {
+  yield new Busy(first, false);
+  for (;;) {
     try {
       return work();
     } catch (error) {
       if (!calls.attachment.limit.isPassed(error)) throw error;
-      yield new Busy(error, again);
+      yield new Busy(error, true);
     }
   }
 }

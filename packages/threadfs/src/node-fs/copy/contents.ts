@@ -8,7 +8,7 @@ import * as STAT from "../../../abi/stat.js";
 import { systemCallError } from "../../errors/errors.js";
 import { type Path, toCallMode, toPath } from "../args.js";
 import { constants } from "../constants.js";
-import { type Steps, step, stepwise } from "../operation.js";
+import { type Step, type Steps, step, stepwise } from "../operation.js";
 import { readlink } from "../ops-path.js";
 import { appendName, endsWithSlash, isAbsolute, parentPath } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -29,7 +29,7 @@ export const copyFile = stepwise(
   },
 );
 
-function openPath(calls: SystemCalls, path: Path, flags: number, mode: number): Steps<number> {
+function openPath(calls: SystemCalls, path: Path, flags: number, mode: number): Step<number> {
   return step(calls, () => {
     const length = calls.tryPutPath(path);
     return length < 0 ? length : calls.core.sysOpen(calls.ctx, AT_FDCWD, length, flags, mode);
@@ -37,7 +37,7 @@ function openPath(calls: SystemCalls, path: Path, flags: number, mode: number): 
 }
 
 /** The attributes of a descriptor, or a negative errno. */
-function statOf(calls: SystemCalls, fd: number): Steps<readonly number[] | number> {
+function statOf(calls: SystemCalls, fd: number): Step<readonly number[] | number> {
   return step(calls, () => {
     const found = calls.core.sysFstat(calls.ctx, fd);
     return found < 0 ? found : [...calls.attachment.stat];

@@ -18,7 +18,7 @@ import {
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
-import { type Steps, step } from "../operation.js";
+import { type Step, type Steps, step } from "../operation.js";
 import { chmod, mkdir, mkdirArguments, utimes } from "../ops-path.js";
 import { appendName, endsWithSlash, joinPaths } from "../paths/join.js";
 import type { Stats } from "../stats.js";
@@ -99,7 +99,7 @@ export class Copy {
     }
   }
 
-  #step<R>(work: () => R): Steps<R> {
+  #step<R>(work: () => R): Step<R> {
     return step(this.#calls, work);
   }
 
@@ -200,7 +200,7 @@ export class Copy {
     if (preserveTimestamps && filter === undefined) yield* this.#copyTimes(src, dest);
   }
 
-  #copyMode(dest: Path, source: Attributes): Steps<void> {
+  #copyMode(dest: Path, source: Attributes): Step<void> {
     return this.#step(() => chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS }));
   }
 
@@ -210,7 +210,7 @@ export class Copy {
   }
 
   /** The times with their nanoseconds. */
-  #copyTimes(src: Path, dest: Path): Steps<void> {
+  #copyTimes(src: Path, dest: Path): Step<void> {
     const calls = this.#calls;
     return this.#step(() => {
       calls.check(calls.statRaw(src, 0), "stat", src);

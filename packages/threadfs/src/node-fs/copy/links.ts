@@ -5,7 +5,7 @@ import { AT_FDCWD } from "../../../abi/flags.js";
 import { codedError, compoundError, pathText, standardError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { decodeText } from "../bytes.js";
-import { type Steps, step } from "../operation.js";
+import { type Step, type Steps, step } from "../operation.js";
 import { readlink, symlink, unlink } from "../ops-path.js";
 import {
   appendName,
@@ -47,7 +47,7 @@ function isInsideInTree(calls: SystemCalls, above: Path, path: Path): boolean {
   return namesOf(calls, above).every((name, i) => name === below[i]);
 }
 
-function make(calls: SystemCalls, body: Path, dest: Path): Steps<void> {
+function make(calls: SystemCalls, body: Path, dest: Path): Step<void> {
   return step(calls, () => symlink.run(calls, { path: body, dest }));
 }
 
@@ -134,7 +134,7 @@ function isReplaced(calls: SystemCalls, body: Path, dest: Path): boolean {
   return true;
 }
 
-function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): Steps<void> {
+function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): Step<void> {
   return step(calls, () => {
     const [length, length2] = calls.putPaths(body, dest, "symlink");
     const failed = calls.core.sysSymlink(calls.ctx, length, AT_FDCWD, length2);

@@ -5,7 +5,7 @@ import * as STAT from "../../../abi/stat.js";
 import { constants } from "../constants.js";
 import { Dirent, direntType } from "../directory/dirent.js";
 import { direntOf, listDirectory } from "../directory/entries.js";
-import { type Steps, step } from "../operation.js";
+import { type Step, type Steps, step } from "../operation.js";
 import { realpathByText } from "../paths/realpath.js";
 import type { SystemCalls } from "../system-calls.js";
 
@@ -13,7 +13,7 @@ const { S_IFMT, S_IFDIR } = constants;
 
 /** The questions of a walk, each a step that may have to wait. Paths that are not absolute begin at the working directory. */
 export interface GlobReader {
-  cwd(): Steps<string>;
+  cwd(): Step<string>;
   /** What a path is, without following a link at its end. */
   entry(path: string): Steps<Dirent | null>;
   /** From now on the answer of {@link entry} for a path. */
@@ -56,7 +56,7 @@ export class TreeReader implements GlobReader {
     this.#calls = calls;
   }
 
-  cwd(): Steps<string> {
+  cwd(): Step<string> {
     return step(this.#calls, () => this.#calls.cwd());
   }
 
