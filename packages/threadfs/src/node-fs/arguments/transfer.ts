@@ -62,9 +62,14 @@ function readInto(fd: unknown, view: View, { offset, length, position }: Given):
   return { fd: toFd(fd), view, bytes: bytesOf(view).subarray(start, start + count), position: checkedPosition };
 }
 
-/** The members of an options object, each read once, with Node's defaults. */
-function membersOf(view: View, given: Given): Given {
-  const { offset = 0, length = byteLengthOf(view) - (offset as number), position = null } = given;
+/** The length of what is given as a view, and may not be one. @throws TypeError without a code for null, as Node's read of it */
+function lengthOf(view: unknown): number {
+  return isArrayBufferView(view) ? byteLengthOf(view) : Number((view as { byteLength?: unknown }).byteLength);
+}
+
+/** The members of an options object, each read once, with Node's defaults. `view` need not be checked yet. */
+function membersOf(view: unknown, given: Given): Given {
+  const { offset = 0, length = lengthOf(view) - (offset as number), position = null } = given;
   return { offset, length, position };
 }
 
@@ -87,7 +92,7 @@ export function handleReadArguments(fd: number, given: unknown, ...rest: Rest): 
     const options: Given & { buffer?: unknown } =
       given === undefined || given === null ? NO_OPTIONS : toObject(given, "options");
     view = options.buffer === undefined ? allocate(READ_SIZE).fill(0) : options.buffer;
-    ({ offset, length, position } = membersOf(view as View, options));
+    ({ offset, length, position } = membersOf(view, options));
   }
   checkView(view);
   if (typeof offset === "object" && offset !== null) ({ offset, length, position } = membersOf(view, offset));

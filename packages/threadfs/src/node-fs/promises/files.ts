@@ -19,6 +19,9 @@ import { operations as ops } from "../table.js";
 type View = NodeJS.ArrayBufferView;
 type Chunk = string | View;
 
+/** Bytes that Node's promise form writes in one step, for which it names the flag in errors as the option that it is. */
+const ONE_STEP_MAX = 512 * 1024;
+
 /** What can be written. */
 export type WrittenData = Chunk | Iterable<Chunk> | AsyncIterable<Chunk>;
 
@@ -31,7 +34,7 @@ export interface Opened {
 export function readFile(calls: SystemCalls, from: unknown, options: unknown): Promise<string | Buffer> {
   return promised((ends) => {
     const { buffer, encoding, flag, signal } = readFileOptions(options);
-    const target = isOpened(from) ? { fd: from.fd } : toTarget(from, flag || "r", 0o666, signal);
+    const target = isOpened(from) ? { fd: from.fd } : toTarget(from, flag || "r", 0o666, "flags", signal);
     const parsed = { ...readFileArguments(target, encoding, buffer), named: buffer === undefined };
     runAbortable(calls, ops.readFile, parsed, { signal, listens: false }, ends);
   });
@@ -44,10 +47,16 @@ function isOpened(value: unknown): value is Opened {
   return typeof value === "object" && value !== null && HANDLES.has(value);
 }
 
-function toTarget(path: unknown, flag: unknown, mode: unknown, signal: AbortSignal | undefined): Target {
+function toTarget(
+  path: unknown,
+  flag: unknown,
+  mode: unknown,
+  flagName: string,
+  signal: AbortSignal | undefined,
+): Target {
   if (signal?.aborted) return { fd: -1 };
   const checked: Path = toPath(path);
-  return { path: checked, flags: toOpenFlags(flag), mode: toMode(mode, "mode", 0o666) };
+  return { path: checked, flags: toOpenFlags(flag, flagName), mode: toMode(mode, "mode", 0o666) };
 }
 
 /** Checked arguments. */
@@ -115,7 +124,9 @@ function write(calls: SystemCalls, to: unknown, data: WrittenData, given: () => 
   return promised((ends) => {
     const { flush, mode, flag, encoding, signal } = writeFileOptions(given());
     const bytes = isIterable(data) ? data : toBytes(data, encoding);
-    const target = isOpened(to) ? { fd: to.fd } : toTarget(to, flag, mode, signal);
+    const inOneStep = !flush && bytes instanceof Uint8Array && bytes.length <= ONE_STEP_MAX;
+    const flagName = inOneStep ? "options.flag" : "flags";
+    const target = isOpened(to) ? { fd: to.fd } : toTarget(to, flag, mode, flagName, signal);
     const parsed = { target, data: bytes, encoding, flush, signal };
     runAbortable(calls, writing, parsed, { signal, listens: false }, ends);
   });
