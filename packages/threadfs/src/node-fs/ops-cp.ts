@@ -18,27 +18,35 @@ const DEFAULTS = {
   verbatimSymlinks: false,
 };
 
+type Given = [source: PathLike, destination: PathLike, options?: NodeFs.CopySyncOptions];
+
+/** @param modeOfNone the mode where no options are given */
+function cpArguments([source, destination, options]: Given, modeOfNone: () => number): Omit<CopyArguments, "awaits"> {
+  const given: Record<string, unknown> =
+    options === undefined ? DEFAULTS : { ...DEFAULTS, ...toObject(options, "options") };
+  for (const name of FLAGS) toBoolean(given[name], `options.${name}`);
+  const flags = given as Pick<CopyArguments, (typeof FLAGS)[number] | "filter">;
+  const mode = options === undefined ? modeOfNone() : toCopyMode(given.mode);
+  if (flags.dereference && flags.verbatimSymlinks) {
+    const message = 'Option "dereference" cannot be used in combination with option "verbatimSymlinks"';
+    throw codedError(TypeError, "ERR_INCOMPATIBLE_OPTION_PAIR", message);
+  }
+  if (flags.filter !== undefined && typeof flags.filter !== "function") {
+    throw invalidArgType("options.filter", "of type function", flags.filter);
+  }
+  return { ...flags, mode, src: toPath(source, "src"), dest: toPath(destination, "dest") };
+}
+
 export const cp = stepwise(
-  (source: PathLike, destination: PathLike, options?: NodeFs.CopySyncOptions): CopyArguments => {
-    const given: Record<string, unknown> =
-      options === undefined ? DEFAULTS : { ...DEFAULTS, ...toObject(options, "options") };
-    for (const name of FLAGS) toBoolean(given[name], `options.${name}`);
-    const flags = given as Pick<CopyArguments, (typeof FLAGS)[number] | "filter">;
-    // As in Node, the mode of no options is one that Object.prototype may have.
-    const mode = options === undefined ? toCallMode(given.mode) : toCopyMode(given.mode);
-    if (flags.dereference && flags.verbatimSymlinks) {
-      const message = 'Option "dereference" cannot be used in combination with option "verbatimSymlinks"';
-      throw codedError(TypeError, "ERR_INCOMPATIBLE_OPTION_PAIR", message);
-    }
-    if (flags.filter !== undefined && typeof flags.filter !== "function") {
-      throw invalidArgType("options.filter", "of type function", flags.filter);
-    }
-    return { ...flags, mode, awaits: false, src: toPath(source, "src"), dest: toPath(destination, "dest") };
+  (...given: Given): CopyArguments => {
+    // As in Node, it is one that Object.prototype may have.
+    const modeOfNone = () => toCallMode((DEFAULTS as { mode?: unknown }).mode);
+    return { ...cpArguments(given, modeOfNone), awaits: false };
   },
   (calls, args): Steps<void> => new Copy(calls, args).run(),
 );
 
 /** The arguments of the asynchronous forms, whose filter may return promises. */
-export function awaitingCp(...args: Parameters<typeof cp.parse>): CopyArguments {
-  return { ...cp.parse(...args), awaits: true };
+export function awaitingCp(...given: Given): CopyArguments {
+  return { ...cpArguments(given, () => 0), awaits: true };
 }

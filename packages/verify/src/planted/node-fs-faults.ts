@@ -97,6 +97,17 @@ const ARGUMENTS: Mutant[] = [
     caughtBy: [tests("arguments/polluted-prototypes")],
   },
   {
+    name: "the promise form of mkdir takes 'recursive' from a changed Object.prototype",
+    edits: [
+      {
+        file: `${NODE_FS}/promises/arguments.ts`,
+        from: "{ mode: options } : options || NO_OPTIONS;",
+        to: "{ mode: options } : { ...(options || NO_OPTIONS) };",
+      },
+    ],
+    caughtBy: [tests("arguments/polluted-later")],
+  },
+  {
     name: "a path that is too long is taken as its beginning",
     edits: [
       {

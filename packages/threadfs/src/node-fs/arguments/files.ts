@@ -16,15 +16,20 @@ export function checkBufferOption(buffer: unknown): asserts buffer is ReadFileOp
   throw invalidArgType("options.buffer", `of type function or ${VIEW_TYPES}`, buffer);
 }
 
+const READ_DEFAULTS: ReadFileOptions & WithSignal = { flag: "r" };
+
 export function readFileOptions(options: unknown) {
-  const { buffer, encoding, flag, signal } = toOptions<ReadFileOptions & WithSignal>(options, { flag: "r" });
+  const given = toOptions(options, READ_DEFAULTS);
+  const { buffer, encoding, flag } = given;
   checkBufferOption(buffer);
-  return { buffer, encoding, flag, signal: toSignal(signal) };
+  // One that Object.prototype has is none of this call's.
+  const signal = given === READ_DEFAULTS ? undefined : toSignal(given.signal);
+  return { buffer, encoding, flag, signal };
 }
 
 export type WriteOptions = WriteFileOptions & WithSignal;
 
-const WRITE_DEFAULTS = { encoding: "utf8", mode: 0o666, flag: "w", flush: false } as const;
+const WRITE_DEFAULTS = { encoding: "utf8", mode: 0o666, flag: "w", flush: false, signal: undefined } as const;
 const APPEND_DEFAULTS = { encoding: "utf8", mode: 0o666, flag: "a" } as const;
 
 /** The options of `writeFile`, as they were given. */

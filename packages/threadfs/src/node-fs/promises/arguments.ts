@@ -40,9 +40,8 @@ export function open(path: PathLike, flags?: unknown, mode?: unknown) {
 }
 
 export function mkdir(path: PathLike, options?: NodeFs.Mode | NodeFs.MakeDirectoryOptions | null) {
-  const given: Options =
-    typeof options === "number" || typeof options === "string" ? { mode: options } : { ...(options || NO_OPTIONS) };
-  const { recursive = false, mode = 0o777 } = given;
+  const given = typeof options === "number" || typeof options === "string" ? { mode: options } : options || NO_OPTIONS;
+  const { recursive = false, mode = 0o777 } = given as Options;
   const checked = toPath(path);
   const all = toBoolean(recursive, "options.recursive");
   return mkdirArguments(checked, toMode(mode, "mode", 0o777), all);

@@ -17,7 +17,7 @@ import { operations as ops } from "../table.js";
 import { toVector, type Vector } from "../vectors/ops-vector.js";
 import { statOptions } from "./arguments.js";
 import { adoptEmitter, type Emitter } from "./emitter.js";
-import { appendFile, HANDLES, readFile, type WrittenData, writeFile } from "./files.js";
+import { HANDLES, readFile, type WrittenData, writeFile } from "./files.js";
 import { linesOf, streamOn } from "./handle-streams.js";
 import { webStreamOf } from "./web-stream.js";
 
@@ -84,7 +84,8 @@ export class FileHandle {
   }
 
   appendFile(data: WrittenData, options?: unknown): Promise<void> {
-    return this.#use("writeFile", () => appendFile(this.#calls, this, data, options));
+    // What is written goes on where the descriptor stands, as in writeFile().
+    return this.#use("writeFile", () => writeFile(this.#calls, this, data, options));
   }
 
   chmod(mode: NodeFs.Mode): Promise<void> {

@@ -5,34 +5,9 @@ import { describe } from "node:test";
 import { type FsCalls, unchecked } from "../../../support/fs-calls.js";
 import { outcome } from "../../../support/oracle/works.js";
 import { suite, type Work } from "../both.js";
+import { OPTIONS, prepareTree, treeState } from "./polluted.js";
 
 const { sameEach } = suite(import.meta.url, () => {});
-
-/** Options of any call, each with a value that changes what a call does. */
-const OPTIONS: Readonly<Record<string, unknown>> = {
-  bigint: true,
-  bufferSize: "x",
-  buffer: 5,
-  dereference: true,
-  encoding: "hex",
-  errorOnExist: true,
-  filter: () => false,
-  flag: "wx",
-  flush: "x",
-  force: true,
-  length: 2,
-  maxRetries: -1,
-  mode: 0o4700,
-  offset: 2,
-  position: 3,
-  preserveTimestamps: "x",
-  recursive: true,
-  retryDelay: -1,
-  signal: "x",
-  throwIfNoEntry: false,
-  verbatimSymlinks: true,
-  withFileTypes: true,
-};
 
 type Call = (fs: FsCalls, dir: string, fd: number) => unknown;
 
@@ -103,16 +78,6 @@ const CALLS: Readonly<Record<string, Call>> = {
   "writeFileSync of bytes": (fs, dir) => fs.writeFileSync(`${dir}/f`, Buffer.from("x")),
 };
 
-/** Everything below a directory, in words. */
-function state(fs: FsCalls, dir: string): string[] {
-  const shown = (name: string) => {
-    const stat = fs.lstatSync(`${dir}/${name}`);
-    const contents = stat.isFile() ? fs.readFileSync(`${dir}/${name}`, "latin1") : "";
-    return `${name.replace(/^new.{6}$/, "new*")} ${stat.mode.toString(8)} ${contents}`;
-  };
-  return fs.readdirSync(dir, { recursive: true, encoding: "utf8" }).map(shown).sort();
-}
-
 /** Makes a call with properties of a prototype, and takes them away again. */
 function polluted(prototype: object, properties: PropertyDescriptorMap, call: () => unknown): unknown {
   Object.defineProperties(prototype, properties);
@@ -124,11 +89,7 @@ function polluted(prototype: object, properties: PropertyDescriptorMap, call: ()
 }
 
 function tryIn(fs: FsCalls, dir: string, call: Call, prototype: object, properties: PropertyDescriptorMap): unknown {
-  fs.mkdirSync(`${dir}/d/sub`, { recursive: true });
-  fs.mkdirSync(`${dir}/e`);
-  fs.writeFileSync(`${dir}/f`, "contents");
-  fs.symlinkSync("f", `${dir}/l`);
-  const fd = fs.openSync(`${dir}/f`, "r+");
+  const fd = prepareTree(fs, dir);
   let caught: unknown;
   let value: unknown;
   polluted(prototype, properties, () => {
@@ -143,7 +104,7 @@ function tryIn(fs: FsCalls, dir: string, call: Call, prototype: object, properti
     return value;
   });
   fs.closeSync(fd);
-  return [done.thrown === undefined ? done : done.thrown.split(":")[0], state(fs, dir)];
+  return [done.thrown === undefined ? done : done.thrown.split(":")[0], treeState(fs, dir)];
 }
 
 function onAll(call: Call): Work {
