@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { CACHES, G_CACHES } from "../../../../verify/dist/arena/layout.js";
 import { check as checkArena } from "../../../../verify/dist/fsck/check-arena.js";
-import type { Vfs } from "../../../dist/src/index.js";
+import { attachVfs, type Vfs } from "../../../dist/src/index.js";
 import { LOCK_LINE, OWNER, type Scene, scene } from "../../support/held-locks.js";
 
 /** Longer than a test may take: a thread that waits by itself in place of its event loop hangs. */
@@ -164,6 +164,71 @@ test("a call that waits is given up when its signal is aborted", async (t) => {
   for (const word of caches) Atomics.store(words, word, 0);
   for (let i = 0; i < 5; i++) await turn();
   assert.equal(fs.existsSync("/d/new"), false);
+  vfs.close();
+});
+
+/** Calls of several steps and of one, which wait for the mutex of a directory. */
+const WAITING: Readonly<Record<string, (fs: Vfs["fs"]) => Promise<unknown>>> = {
+  mkdir: (fs) => fs.promises.mkdir("/d/new"),
+  writeFile: (fs) => fs.promises.writeFile("/d/new", "x"),
+  copyFile: (fs) => fs.promises.copyFile("/n/f", "/d/new"),
+  cp: (fs) => fs.promises.cp("/n", "/d/new", { recursive: true }),
+  rm: (fs) => fs.promises.rm("/d", { recursive: true }),
+  "a callback": (fs) =>
+    new Promise<void>((resolve, reject) => {
+      fs.mkdir("/d/new", (error: unknown) => (error ? reject(error) : resolve()));
+    }),
+};
+
+for (const [what, call] of Object.entries(WAITING)) {
+  for (const closes of ["context", "tree"] as const) {
+    test(`a call that waits (${what}) fails when its ${closes} is closed meanwhile, and changes nothing`, async (t) => {
+      const { vfs, words, locks } = await freshScene(t, true);
+      vfs.fs.writeFileSync("/n/f", "x");
+      const other = await attachVfs(vfs.handle);
+      const context = vfs.context();
+      const before = seen(vfs);
+      const mutex = (locks["i_mutex of a directory"] ?? 0) >>> 2;
+      Atomics.store(words, mutex, OWNER + 1);
+      const waiting = assert.rejects(call(context.fs), {
+        code: "ERR_THREADFS_CLOSED",
+      });
+      await turn();
+      if (closes === "context") context.close();
+      else vfs.close();
+      Atomics.store(words, mutex, 0);
+      Atomics.notify(words, mutex);
+      await waiting;
+      assert.deepEqual(seen(other), before);
+      const live = [other.threadSlot];
+      assert.deepEqual(checkArena(other.handle.memory, { live }).problems, []);
+      other.close();
+      if (closes === "context") vfs.close();
+    });
+  }
+}
+
+test("what a program does to a path and to data while a call waits is not seen, or seen as far as the data goes", async (t) => {
+  const { vfs, words, locks } = await freshScene(t, true);
+  const { fs } = vfs;
+  const mutex = (locks["i_mutex of a directory"] ?? 0) >>> 2;
+  Atomics.store(words, mutex, OWNER + 1);
+  const path = Buffer.from(new TextEncoder().encode("/d/new").buffer);
+  const data = new Uint8Array(8).fill(0x61);
+  const url = new URL("file:///d/url");
+  const options = { mode: 0o600 };
+  const waiting = [fs.promises.writeFile(path, data), fs.promises.writeFile(url, "x", options)];
+  await turn();
+  path.fill("/");
+  url.pathname = "/d/other";
+  options.mode = 0o777;
+  structuredClone(data.buffer, { transfer: [data.buffer] });
+  Atomics.store(words, mutex, 0);
+  Atomics.notify(words, mutex);
+  await Promise.all(waiting);
+  assert.deepEqual(fs.readdirSync("/d").sort(), ["e", "f", "new", "url"]);
+  assert.equal(fs.readFileSync("/d/new", "utf8"), "");
+  assert.equal(fs.statSync("/d/url").mode & 0o777, 0o600);
   vfs.close();
 });
 
