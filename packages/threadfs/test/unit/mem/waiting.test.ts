@@ -295,6 +295,14 @@ for (const mayWait of [true, false]) {
   });
 }
 
+/** Pretends that another thread is in a call, so that no recount is possible. Returns the index of the word that says so. */
+function activeThread(words: Int32Array): number {
+  Atomics.store(words, G_SLOTS_USED >>> 2, OWNER + 1);
+  const active = (SLOTS + OWNER * SLOT_SIZE + SLOT_ACTIVE) >>> 2;
+  Atomics.store(words, active, 1);
+  return active;
+}
+
 // Fails when the descriptor stays taken until the references of the left call are counted anew.
 for (const mayWait of [true, false]) {
   test(`a call that is left gives its descriptor back though another thread is in a call; it may ${mayWait ? "" : "not "}block`, async (t) => {
@@ -302,10 +310,7 @@ for (const mayWait of [true, false]) {
     const { fs } = vfs;
     const lowest = fs.openSync("/d/f");
     fs.closeSync(lowest);
-    // No recount is possible while a thread is active.
-    Atomics.store(words, G_SLOTS_USED >>> 2, OWNER + 1);
-    const active = (SLOTS + OWNER * SLOT_SIZE + SLOT_ACTIVE) >>> 2;
-    Atomics.store(words, active, 1);
+    const active = activeThread(words);
     const mutex = (locks["i_mutex of a directory"] ?? 0) >>> 2;
     Atomics.store(words, mutex, OWNER + 1);
     assert.equal(
@@ -315,6 +320,26 @@ for (const mayWait of [true, false]) {
     Atomics.store(words, mutex, 0);
     assert.equal(fs.openSync("/d/f"), lowest);
     fs.closeSync(lowest);
+    Atomics.store(words, active, 0);
+    vfs.close();
+  });
+}
+
+// Fails when the context stays in the table, without a root, until the references of the left call are counted anew.
+for (const mayWait of [true, false]) {
+  test(`a call that is left leaves no unfinished context though another thread is in a call; it may ${mayWait ? "" : "not "}block`, async (t) => {
+    const { vfs, words, locks } = await scene(t, mayWait);
+    const contexts = () => checkArena(vfs.handle.memory, { live: [vfs.threadSlot] }).counts.contexts;
+    const before = contexts();
+    const active = activeThread(words);
+    const lock = (locks["lock of a context"] ?? 0) >>> 2;
+    Atomics.store(words, lock, OWNER + 1);
+    assert.equal(
+      codeOf(() => vfs.context({ groups: [1, 2, 3] })),
+      "ERR_THREADFS_TIMEOUT",
+    );
+    Atomics.store(words, lock, 0);
+    assert.equal(contexts(), before);
     Atomics.store(words, active, 0);
     vfs.close();
   });
