@@ -13,6 +13,14 @@ import type { Ending, EndingWorkerData } from "./ending.worker.js";
 const WORKER = new URL("./ending.worker.js", import.meta.url);
 const slots = ({ handle }: Vfs) => check(handle.memory).counts.threads;
 
+/** The tree notices the end of a worker in the event loop: within this many turns, or never. */
+const LOOKS_MAX = 3000;
+
+/** Waits until no thread but this one has a slot. */
+function alone(vfs: Vfs): Promise<void> {
+  return until(() => slots(vfs) === 1, "the slot of a worker that has ended", LOOKS_MAX);
+}
+
 function start(vfs: Vfs, ending: Ending, attached: Int32Array): Worker {
   const workerData: EndingWorkerData = { handle: vfs.handle, ending, attached };
   const worker = new Worker(WORKER, { workerData, resourceLimits: { maxOldGenerationSizeMb: 32 } });
@@ -50,7 +58,7 @@ describe("a worker that ends", () => {
       await runToEnd(vfs, "return");
       const { openFiles, chunksUsed } = vfs.counters();
       for (let n = 0; n < 3; n++) await runToEnd(vfs, ending);
-      await until(() => slots(vfs) === 1);
+      await alone(vfs);
       vfs.synchronizeRcu();
       vfs.shrink(1000);
       const after = vfs.counters();
@@ -70,7 +78,7 @@ describe("a worker that ends", () => {
     for (let n = 0; n < MAX_THREADS + 10; n += 6) {
       await Promise.all(Array.from({ length: 6 }, (_, k) => runToEnd(vfs, k % 2 === 0 ? "exit" : "spin")));
     }
-    await until(() => slots(vfs) === 1);
+    await alone(vfs);
     vfs.synchronizeRcu();
     assert.equal(vfs.counters().openFiles, 0);
     await sleep(1);

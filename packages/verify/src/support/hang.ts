@@ -12,11 +12,19 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits until it is so. @throws Error when that has hung */
-export async function until(done: () => boolean, what = "what is waited for"): Promise<void> {
+/**
+ * Waits until it is so.
+ * @param looksMax so many looks, each in a turn of the event loop, are enough for what comes by itself, however busy the machine is
+ * @throws Error when that has hung
+ */
+export async function until(
+  done: () => boolean,
+  what = "what is waited for",
+  looksMax = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const end = performance.now() + HANG_MS;
-  while (!done()) {
-    if (performance.now() > end) throw new Error(`${what}: hangs`);
+  for (let looks = 0; !done(); looks++) {
+    if (looks >= looksMax || performance.now() > end) throw new Error(`${what}: hangs`);
     await pause(POLL_MS);
   }
 }
