@@ -2,7 +2,9 @@
 import type * as NodeFs from "node:fs";
 import { codedError, invalidArgType } from "../errors/errors.js";
 import { toBoolean, toCallMode, toCopyMode, toObject, toPath } from "./args.js";
-import { Copy, type CopyArguments } from "./copy/copy.js";
+import { Copy } from "./copy/copy.js";
+import { LaterCopy } from "./copy/later.js";
+import type { CopyArguments } from "./copy/steps.js";
 import { type Steps, stepwise } from "./operation.js";
 
 type PathLike = NodeFs.PathLike;
@@ -21,7 +23,7 @@ const DEFAULTS = {
 type Given = [source: PathLike, destination: PathLike, options?: NodeFs.CopySyncOptions];
 
 /** @param modeOfNone the mode where no options are given */
-function cpArguments([source, destination, options]: Given, modeOfNone: () => number): Omit<CopyArguments, "awaits"> {
+function cpArguments([source, destination, options]: Given, modeOfNone: () => number): CopyArguments {
   const given: Record<string, unknown> =
     options === undefined ? DEFAULTS : { ...DEFAULTS, ...toObject(options, "options") };
   for (const name of FLAGS) toBoolean(given[name], `options.${name}`);
@@ -41,12 +43,13 @@ export const cp = stepwise(
   (...given: Given): CopyArguments => {
     // As in Node, it is one that Object.prototype may have.
     const modeOfNone = () => toCallMode((DEFAULTS as { mode?: unknown }).mode);
-    return { ...cpArguments(given, modeOfNone), awaits: false };
+    return cpArguments(given, modeOfNone);
   },
   (calls, args): Steps<void> => new Copy(calls, args).run(),
 );
 
-/** The arguments of the asynchronous forms, whose filter may return promises. */
-export function awaitingCp(...given: Given): CopyArguments {
-  return { ...cpArguments(given, () => 0), awaits: true };
-}
+/** As the asynchronous forms of Node do it: another walk, with other errors, whose filter may return promises. */
+export const cpLater = stepwise(
+  (...given: Given): CopyArguments => cpArguments(given, () => 0),
+  (calls, args): Steps<void> => new LaterCopy(calls, args).run(),
+);

@@ -68,15 +68,35 @@ export function refuseInto(src: Path, dest: Path): never {
   refuse("ERR_FS_CP_EINVAL", `Cannot copy ${pathText(src)} to a subdirectory of self ${pathText(dest)}`);
 }
 
+/** Errors of a copy as Node's JavaScript makes them: how their messages begin, and Linux's name and number. */
+const COPY_ERRORS = {
+  ERR_FS_CP_DIR_TO_NON_DIR: ["Cannot overwrite non-directory with directory", "EISDIR", ERRNO.EISDIR],
+  ERR_FS_CP_EEXIST: ["Target already exists", "EEXIST", ERRNO.EEXIST],
+  ERR_FS_CP_EINVAL: ["Invalid src or dest", "EINVAL", ERRNO.EINVAL],
+  ERR_FS_CP_FIFO_PIPE: ["Cannot copy a FIFO pipe", "EINVAL", ERRNO.EINVAL],
+  ERR_FS_CP_NON_DIR_TO_DIR: ["Cannot overwrite directory with non-directory", "ENOTDIR", ERRNO.ENOTDIR],
+  ERR_FS_CP_SOCKET: ["Cannot copy a socket file", "EINVAL", ERRNO.EINVAL],
+  ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY: ["Cannot overwrite symlink in subdirectory of self", "EINVAL", ERRNO.EINVAL],
+  ERR_FS_CP_UNKNOWN: ["Cannot copy an unknown file type", "EINVAL", ERRNO.EINVAL],
+  ERR_FS_EISDIR: ["Path is a directory", "EISDIR", ERRNO.EISDIR],
+} as const;
+
+export function copyError(code: keyof typeof COPY_ERRORS, message: string, path: Path): Error {
+  const [prefix, name, errno] = COPY_ERRORS[code];
+  return compoundError(code, prefix, { message, path, syscall: "cp", errno, code: name });
+}
+
+/** The error of the asynchronous forms for what cannot be copied. */
+export function specialError({ type }: Attributes, dest: Path): Error {
+  const path = pathText(dest);
+  if (type === S_IFSOCK) return copyError("ERR_FS_CP_SOCKET", `cannot copy a socket file: ${path}`, dest);
+  if (type === S_IFIFO) return copyError("ERR_FS_CP_FIFO_PIPE", `cannot copy a FIFO pipe: ${path}`, dest);
+  return copyError("ERR_FS_CP_UNKNOWN", `cannot copy an unknown file type: ${path}`, dest);
+}
+
 /** @throws Error ERR_FS_CP_EEXIST */
 export function refuseExisting(dest: Path): never {
-  throw compoundError("ERR_FS_CP_EEXIST", "Target already exists", {
-    message: `${String(dest)} already exists`,
-    path: dest,
-    syscall: "cp",
-    errno: ERRNO.EEXIST,
-    code: "EEXIST",
-  });
+  throw copyError("ERR_FS_CP_EEXIST", `${String(dest)} already exists`, dest);
 }
 
 /**

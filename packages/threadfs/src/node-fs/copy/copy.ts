@@ -7,21 +7,13 @@
 
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR } from "../../../abi/flags.js";
-import {
-  codedError,
-  describeValue,
-  pathText,
-  type SystemCallError,
-  standardError,
-  systemCallError,
-} from "../../errors/errors.js";
+import { codedError, pathText, type SystemCallError, standardError, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
 import { type Step, type Steps, step } from "../operation.js";
-import { chmod, mkdir, mkdirArguments, utimes } from "../ops-path.js";
+import { mkdir, mkdirArguments } from "../ops-path.js";
 import { appendName, endsWithSlash, joinPaths } from "../paths/join.js";
-import type { Stats } from "../stats.js";
 import type { SystemCalls } from "../system-calls.js";
 import {
   type Attributes,
@@ -35,25 +27,12 @@ import {
   mustStat,
   refuseExisting,
   refuseInto,
+  specialError,
 } from "./check.js";
 import { copyContents, copyFile } from "./contents.js";
 import { makeDirectories } from "./directories.js";
-import { copyLink, copyLinkInTree } from "./links.js";
-
-export interface CopyArguments {
-  src: Path;
-  dest: Path;
-  dereference: boolean;
-  errorOnExist: boolean;
-  force: boolean;
-  preserveTimestamps: boolean;
-  recursive: boolean;
-  verbatimSymlinks: boolean;
-  mode: number;
-  filter: ((source: string, destination: string) => unknown) | undefined;
-  /** Whether the filter may return promises: in the asynchronous forms. */
-  awaits: boolean;
-}
+import { copyLink, copyLinkInTree, type LinkBodies } from "./links.js";
+import { type CopyArguments, copyMode, copyTimes, wanted } from "./steps.js";
 
 /** A directory whose entries are being copied. */
 interface Level {
@@ -68,7 +47,6 @@ interface Level {
 }
 
 const { O_RDONLY, COPYFILE_EXCL } = constants;
-const PERMISSIONS = 0o7777;
 
 export class Copy {
   readonly #calls: SystemCalls;
@@ -78,6 +56,9 @@ export class Copy {
   /** The checks have made a directory of the destination's name. */
   #made = false;
 
+  /** As in the asynchronous forms: bodies of links are made whole by their text, and what cannot be copied is an error. */
+  #later = false;
+
   constructor(calls: SystemCalls, args: CopyArguments) {
     this.#calls = calls;
     this.#args = args;
@@ -85,7 +66,7 @@ export class Copy {
 
   *run(): Steps<void> {
     const { src, dest, dereference, recursive } = this.#args;
-    if (!(yield* this.#wanted(src, dest))) return;
+    if (!(yield* wanted(this.#args, src, dest, false))) return;
     yield* this.#step(() => {
       // Made again, it finds the directories that it has made.
       this.#made = checkPaths(this.#calls, src, dest, dereference, recursive) || this.#made;
@@ -97,6 +78,14 @@ export class Copy {
       // Node's walk with a filter sets modes and times also when it fails.
       throw this.#args.filter === undefined ? error : yield* this.#abandon(error);
     }
+  }
+
+  /** Copies a directory to one that is not there, as the asynchronous forms of Node do it without a filter. */
+  *tree(): Steps<void> {
+    const { src, dest } = this.#args;
+    this.#later = true;
+    yield* this.#copyOne(src, dest);
+    yield* this.#copyEntries();
   }
 
   #step<R>(work: () => R): Step<R> {
@@ -126,22 +115,9 @@ export class Copy {
         yield* this.#copyEntry(appendName(level.src, name), appendName(level.dest, name), level);
       } else {
         const [from, to] = [joinPaths(level.src, name), joinPaths(level.dest, name)];
-        if (yield* this.#wanted(from, to)) yield* this.#copyOne(from, to);
+        if (yield* wanted(this.#args, from, to, false)) yield* this.#copyOne(from, to);
       }
     }
-  }
-
-  /** Asks the filter. @throws TypeError ERR_INVALID_RETURN_VALUE */
-  *#wanted(src: Path, dest: Path): Steps<boolean> {
-    const { filter, awaits } = this.#args;
-    // Bytes where a path is bytes, which Node's types do not express.
-    const wanted = filter === undefined || filter(src as string, dest as string);
-    if (awaits && isThenable(wanted)) return Boolean(yield Promise.resolve(wanted));
-    if (wanted instanceof Promise) {
-      const message = `Expected boolean to be returned from the "filter" function but got ${describeValue(wanted)}.`;
-      throw codedError(TypeError, "ERR_INVALID_RETURN_VALUE", message);
-    }
-    return Boolean(wanted);
   }
 
   /** The file that was given, or one in a tree with a filter. */
@@ -195,28 +171,14 @@ export class Copy {
     if (level === undefined) return;
     const { src, dest, source, made } = level;
     const { filter, preserveTimestamps } = this.#args;
-    if (preserveTimestamps && filter !== undefined) yield* this.#copyTimes(src, dest);
-    if (made) yield* this.#copyMode(dest, source);
-    if (preserveTimestamps && filter === undefined) yield* this.#copyTimes(src, dest);
-  }
-
-  #copyMode(dest: Path, source: Attributes): Step<void> {
-    return this.#step(() => chmod.run(this.#calls, { path: dest, mode: source.mode & PERMISSIONS }));
+    if (preserveTimestamps && filter !== undefined) yield* copyTimes(this.#calls, src, dest);
+    if (made) yield* copyMode(this.#calls, dest, source);
+    if (preserveTimestamps && filter === undefined) yield* copyTimes(this.#calls, src, dest);
   }
 
   #makeDirectory(dest: Path): void {
     const failed = makeDirectories(this.#calls, dest);
     if (failed < 0) throw standardError(failed, "cp", dest);
-  }
-
-  /** The times with their nanoseconds. */
-  #copyTimes(src: Path, dest: Path): Step<void> {
-    const calls = this.#calls;
-    return this.#step(() => {
-      calls.check(calls.statRaw(src, 0), "stat", src);
-      const { atimeMs, mtimeMs } = calls.stats(false) as Stats;
-      utimes.run(calls, utimes.parse(dest as string, atimeMs / 1000, mtimeMs / 1000));
-    });
   }
 
   *#copyFile(src: Path, dest: Path, source: Attributes, target: Attributes | undefined): Steps<void> {
@@ -230,8 +192,8 @@ export class Copy {
       }
       yield* this.#replace(src, dest);
     }
-    if (preserveTimestamps) yield* this.#copyTimes(src, dest);
-    yield* this.#copyMode(dest, source);
+    if (preserveTimestamps) yield* copyTimes(this.#calls, src, dest);
+    yield* copyMode(this.#calls, dest, source);
   }
 
   /** Replaces a file by a copy. As in Node it is removed first; here only when the source can be read. */
@@ -268,9 +230,14 @@ export class Copy {
     if (gone < 0 && gone !== -ERRNO.ENOENT) throw standardError(gone, "unlink", path);
   }
 
+  #bodies(): LinkBodies {
+    if (this.#args.verbatimSymlinks) return "verbatim";
+    return this.#later ? "resolved" : "canonical";
+  }
+
   /** An entry of a tree without a filter. */
   *#copyEntry(src: Path, dest: Path, { dest: directory }: Level): Steps<void> {
-    const { dereference, verbatimSymlinks } = this.#args;
+    const { dereference } = this.#args;
     const own = yield* this.#step(() => attributes(this.#calls, src, false));
     if (typeof own === "number") {
       // It has vanished since its name was read.
@@ -278,7 +245,7 @@ export class Copy {
       throw standardError(own, "cp", directory);
     }
     if (isLink(own) && !dereference) {
-      yield* copyLinkInTree(this.#calls, src, dest, directory, verbatimSymlinks);
+      yield* copyLinkInTree(this.#calls, src, dest, directory, this.#bodies());
       return;
     }
     const source = isLink(own) ? yield* this.#step(() => mustStat(this.#calls, src, true)) : own;
@@ -292,6 +259,8 @@ export class Copy {
       // In the place of a dereferenced link Node makes a new file, elsewhere it writes into the one that is there.
       if (isLink(own) && (yield* this.#takesPlace(src, dest))) return;
       yield* this.#copyFileInTree(src, dest, source, directory);
+    } else if (this.#later) {
+      throw specialError(source, dest);
     }
   }
 
@@ -318,17 +287,13 @@ export class Copy {
     const failed = yield* copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, false);
     if (failed === -ERRNO.EEXIST && !force) {
       if (errorOnExist) refuseExistingInTree(dest);
-      if (preserveTimestamps) yield* this.#copyTimes(src, dest);
+      if (preserveTimestamps) yield* copyTimes(this.#calls, src, dest);
       return;
     }
     if (failed < 0) throw standardError(failed, "cp", directory);
-    if (preserveTimestamps) yield* this.#copyTimes(src, dest);
-    yield* this.#copyMode(dest, source);
+    if (preserveTimestamps) yield* copyTimes(this.#calls, src, dest);
+    yield* copyMode(this.#calls, dest, source);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 function refuseExistingInTree(dest: Path): never {

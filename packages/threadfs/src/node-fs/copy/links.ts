@@ -2,7 +2,7 @@
 
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_FDCWD } from "../../../abi/flags.js";
-import { codedError, compoundError, pathText, standardError } from "../../errors/errors.js";
+import { codedError, pathText, standardError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { decodeText } from "../bytes.js";
 import { type Step, type Steps, step } from "../operation.js";
@@ -17,7 +17,7 @@ import {
   startsWithPath,
 } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
-import { type Attributes, attributes, isDirectory, isLink, mustStat, refuseInto } from "./check.js";
+import { type Attributes, attributes, copyError, isDirectory, isLink, mustStat, refuseInto } from "./check.js";
 
 /** The body of a link, as bytes. */
 function bodyOf(calls: SystemCalls, path: Path): Path {
@@ -30,7 +30,7 @@ function resolveAt(calls: SystemCalls, at: Path, path: Path): Path {
 }
 
 /** Whether a path is another or below it, by their text. */
-function isInside(calls: SystemCalls, above: Path, path: Path): boolean {
+export function isInside(calls: SystemCalls, above: Path, path: Path): boolean {
   const [top, below] = [resolveBytes(calls.cwdBytes(), above), resolveBytes(calls.cwdBytes(), path)];
   return samePath(pathBytes(top), pathBytes(below)) || startsWithPath(pathBytes(below), pathBytes(appendName(top, "")));
 }
@@ -51,13 +51,17 @@ function make(calls: SystemCalls, body: Path, dest: Path): Step<void> {
   return step(calls, () => symlink.run(calls, { path: body, dest }));
 }
 
-/** A link that is copied by itself, or in a tree with a filter. `target`: what is there. */
+/**
+ * A link that is copied by itself, or in a tree with a filter. `target`: what is there.
+ * @param later as the asynchronous forms do it: whether a link leads to a directory that the other is in is asked of the source
+ */
 export function* copyLink(
   calls: SystemCalls,
   src: Path,
   dest: Path,
   target: Attributes | undefined,
   verbatim: boolean,
+  later = false,
 ): Steps<void> {
   const resolved = yield* step(calls, () => {
     const body = bodyOf(calls, src);
@@ -65,39 +69,27 @@ export function* copyLink(
   });
   // A file in the link's place is not overwritten: symlink fails with EEXIST.
   if (target !== undefined && isLink(target)) {
-    yield* step(calls, () => checkReplaced(calls, src, dest, resolved));
+    yield* step(calls, () => checkReplaced(calls, src, dest, resolved, later ? src : dest));
     yield* step(calls, () => unlink.run(calls, dest));
   }
   yield* make(calls, resolved, dest);
 }
 
 /** @throws Error ERR_FS_CP_EINVAL, ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY for a link that may not take another one's place */
-function checkReplaced(calls: SystemCalls, src: Path, dest: Path, resolved: Path): void {
+function checkReplaced(calls: SystemCalls, src: Path, dest: Path, resolved: Path, asked: Path): void {
   const old = resolveAt(calls, dest, bodyOf(calls, dest));
   if (isDirectory(attributes(calls, src, true)) && isInside(calls, resolved, old)) {
     const message = `cannot copy ${pathText(resolved)} to a subdirectory of self ${pathText(old)}`;
-    throw linkError("ERR_FS_CP_EINVAL", "Invalid src or dest", message, dest);
+    throw copyError("ERR_FS_CP_EINVAL", message, dest);
   }
-  if (isDirectory(mustStat(calls, dest, true)) && isInside(calls, old, resolved)) {
+  if (isDirectory(mustStat(calls, asked, true)) && isInside(calls, old, resolved)) {
     const message = `cannot overwrite ${pathText(old)} with ${pathText(resolved)}`;
-    throw linkError(
-      "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY",
-      "Cannot overwrite symlink in subdirectory of self",
-      message,
-      dest,
-    );
+    throw copyError("ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", message, dest);
   }
 }
 
-function linkError(code: string, prefix: string, message: string, dest: Path): Error {
-  return compoundError(code, prefix, {
-    message,
-    path: dest,
-    syscall: "cp",
-    errno: ERRNO.EINVAL,
-    code: "EINVAL",
-  });
-}
+/** How the copy of a link in a tree gets its body: as it is, without links on the way, or made whole by its text alone. */
+export type LinkBodies = "verbatim" | "canonical" | "resolved";
 
 /** A link in a tree. `directory`: the one that the copy is made in, which errors name. */
 export function* copyLinkInTree(
@@ -105,15 +97,17 @@ export function* copyLinkInTree(
   src: Path,
   dest: Path,
   directory: Path,
-  verbatim: boolean,
+  bodies: LinkBodies,
 ): Steps<void> {
   const body = yield* step(calls, () => bodyOf(calls, src));
-  if (verbatim) {
+  if (bodies === "verbatim") {
     yield* place(calls, body, dest, directory);
     return;
   }
   if (yield* step(calls, () => isReplaced(calls, body, dest))) yield* step(calls, () => unlink.run(calls, dest));
-  const whole = yield* step(calls, () => canonical(calls, appendName(parentPath(src), body), body));
+  const whole = yield* step(calls, () =>
+    bodies === "resolved" ? resolveAt(calls, src, body) : canonical(calls, appendName(parentPath(src), body), body),
+  );
   yield* place(calls, whole, dest, directory);
 }
 

@@ -24,7 +24,7 @@ import {
   writeFileOptions,
 } from "../arguments/files.js";
 import type { AnyOperation } from "../operation.js";
-import { awaitingCp } from "../ops-cp.js";
+import { cpLater } from "../ops-cp.js";
 import { readFileArguments, type Target } from "../ops-file.js";
 import { mkdirArguments, mkdirOptions } from "../ops-path.js";
 import { rmOptions } from "../ops-rm.js";
@@ -234,7 +234,7 @@ export function makeCallbacks(calls: SystemCalls) {
     chown: form(ops.chown, plain(3, checkedFirst(ops.chown))),
     close: closeForm(calls),
     copyFile: form(ops.copyFile, copyFile),
-    cp: form(ops.cp, { ...shorter(2, checkedFirst({ parse: awaitingCp })), mayMiss: true }),
+    cp: form(cpLater, { ...shorter(2, checkedFirst({ parse: cpLater.parse })), mayMiss: true }),
     exists: existsForm(calls),
     fchmod: form(ops.fchmod, plain(2, fdLast(ops.fchmod))),
     fchown: form(ops.fchown, plain(3, fdLast(ops.fchown))),

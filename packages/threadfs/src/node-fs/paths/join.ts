@@ -71,6 +71,14 @@ export function parentPath(path: Path): Path {
   return parent.length === 0 && lastSlash(path) >= 0 ? "/" : parent;
 }
 
+/** As `path.dirname`: `a/b/` is in `a`, and a bare name in ".". */
+export function directoryOf(path: Path): Path {
+  let whole = path;
+  while (whole.length > 1 && endsWithSlash(whole)) whole = whole.slice(0, -1);
+  const parent = parentPath(whole);
+  return parent.length === 0 ? "." : parent;
+}
+
 /** Whether two paths are the same bytes. */
 export function samePath(a: Path, b: Path): boolean {
   return a.length === b.length && startsWithPath(a, b);

@@ -8,7 +8,7 @@ import { nextFound, resultOf } from "../glob/ops-glob.js";
 import { TreeReader } from "../glob/reader.js";
 import { type Found, globSteps } from "../glob/walk.js";
 import type { AnyOperation } from "../operation.js";
-import { awaitingCp } from "../ops-cp.js";
+import { cpLater } from "../ops-cp.js";
 import { openedDirectory } from "../ops-dir.js";
 import { type RmArguments, rm as rmOperation } from "../ops-rm.js";
 import { resolveBytes } from "../paths/join.js";
@@ -86,7 +86,7 @@ export function makePromises(calls: SystemCalls) {
     access: form(calls, ops.access, ops.access.parse),
     copyFile: form(calls, ops.copyFile, ops.copyFile.parse),
     glob: globIterator(calls),
-    cp: form(calls, ops.cp, awaitingCp),
+    cp: form(calls, cpLater, cpLater.parse),
     open: async (path: PathLike, flags?: unknown, mode?: unknown) =>
       new FileHandle(calls, await open(path, flags, mode)),
     opendir: form(calls, openedDirectory, openedDirectory.parse),

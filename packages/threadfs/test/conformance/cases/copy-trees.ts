@@ -8,7 +8,7 @@ import type { Case, Tools, TreeSpec } from "../support/case.js";
 
 const bytes = (text: string) => Buffer.from(text, "latin1");
 
-const OPTIONS: Readonly<Record<string, object>> = {
+export const OPTIONS: Readonly<Record<string, object>> = {
   "no options": {},
   dereference: { dereference: true },
   verbatimSymlinks: { verbatimSymlinks: true },
@@ -23,7 +23,7 @@ const OPTIONS: Readonly<Record<string, object>> = {
 };
 
 /** What the source and the destination have; `t` and `u` are beside them. */
-const PAIRS: Readonly<Record<string, TreeSpec>> = {
+export const PAIRS: Readonly<Record<string, TreeSpec>> = {
   "a file over a directory": { "s/a": "A", "d/a/": null },
   "a directory over a file": { "s/a/": null, "d/a": "D" },
   "a directory over a directory": { "s/a/": 0o711, "s/a/x": "X", "d/a/": 0o750, "d/a/y": "Y" },

@@ -10,6 +10,11 @@ export interface Result {
   tree?: Listing;
 }
 
+/** Makes the entries of a directory. */
+export function makeTree(fs: FsCalls, dir: string, spec: TreeSpec): void {
+  for (const [name, value] of Object.entries(spec)) makeEntry(fs, dir, name, value);
+}
+
 function makeEntry(fs: FsCalls, dir: string, name: string, value: TreeSpec[string]): void {
   const path = `${dir}/${name.replace(/\/$/, "")}`;
   if (Array.isArray(value)) {
@@ -38,9 +43,7 @@ function toolsFor(fs: FsCalls, target: Target, dir: string, only?: readonly Erro
     dir,
     p: (name) => `${dir}/${name}`,
     out: (fn) => attempt(fn, target.root, only),
-    tree(spec) {
-      for (const [name, value] of Object.entries(spec)) makeEntry(fs, dir, name, value);
-    },
+    tree: (spec) => makeTree(fs, dir, spec),
   };
 }
 

@@ -1,0 +1,196 @@
+/**
+ * `cp` with a callback and with a promise, which in Node is another walk than cpSync, with errors of its own: every type over every
+ * type, single files and trees, with every option, once and again; the paths that lead into themselves; what a filter is asked.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createVfs } from "../../../dist/src/index.js";
+import { OPTIONS, PAIRS } from "../../conformance/cases/copy-trees.js";
+import { listing } from "../../conformance/support/outcome.js";
+import { makeTree } from "../../conformance/support/run-case.js";
+import type { FsCalls } from "../../support/fs-calls.js";
+import { calledBack, settled } from "./arguments/called-back.js";
+import { suite, type Work } from "./both.js";
+
+const { sameEach } = suite(import.meta.url, () => {});
+
+type Call = (...given: readonly unknown[]) => unknown;
+interface Later {
+  readonly cp: Call;
+  readonly promises: { readonly cp: Call };
+}
+
+const later = (fs: FsCalls) => fs as unknown as Later;
+
+/** What is copied to what, in a directory of its own, with one option. */
+type Spec = Parameters<typeof makeTree>[2];
+type Copies = readonly (readonly [from: string, to: string])[];
+
+/** The same copies one after the other: what each ended with, what the filter was asked, and the tree at the end. */
+async function copyAll(fs: FsCalls, dir: string, spec: Spec, copies: Copies, options: object): Promise<unknown> {
+  fs.mkdirSync(dir);
+  makeTree(fs, dir, spec);
+  const ends: unknown[] = [];
+  for (const [from, to] of copies) {
+    const asked: unknown[] = [];
+    const filter = (...paths: readonly unknown[]) => asked.push(paths) > 0;
+    const given = "filter" in options ? { ...options, filter } : options;
+    ends.push(
+      await settled(later(fs).promises.cp, [`${dir}/${from}`, `${dir}/${to}`, given], (value) => value),
+      asked.sort(),
+    );
+  }
+  return [ends, listing(fs, dir)];
+}
+
+const MORE_OPTIONS: Readonly<Record<string, object>> = {
+  ...OPTIONS,
+  "a filter and errorOnExist": { filter: () => true, force: false, errorOnExist: true },
+  "a filter and preserveTimestamps": { filter: () => true, preserveTimestamps: true },
+  "dereference and errorOnExist": { dereference: true, force: false, errorOnExist: true },
+  preserveTimestamps: { preserveTimestamps: true },
+};
+
+function withOptions(spec: Spec, copies: Copies, recursive: boolean): Work {
+  return async (fs, dir) => {
+    const outcomes: Record<string, unknown> = {};
+    for (const [n, [title, options]] of Object.entries(MORE_OPTIONS).entries()) {
+      outcomes[title] = await copyAll(fs, `${dir}/${n}`, spec, copies, { recursive, ...options });
+    }
+    return outcomes;
+  };
+}
+
+describe("a tree copied by a promise", () => {
+  for (const [title, spec] of Object.entries(PAIRS)) {
+    // Node's makes strings of names: it fails at names that are no UTF-8.
+    if (title.startsWith("a name")) continue;
+    const tree: Spec = { "s/": 0o2751, "d/": null, ...spec };
+    sameEach(
+      `${title}, to a directory that is there`,
+      withOptions(
+        tree,
+        [
+          ["s", "d"],
+          ["s", "d"],
+        ],
+        true,
+      ),
+    );
+    sameEach(
+      `${title}, to one that is not`,
+      withOptions(
+        tree,
+        [
+          ["s", "new"],
+          ["s", "new"],
+        ],
+        true,
+      ),
+    );
+    sameEach(
+      `${title}, each by itself`,
+      withOptions(
+        tree,
+        [
+          ["s/a", "d/a"],
+          ["s/a", "d/a"],
+        ],
+        true,
+      ),
+    );
+    sameEach(
+      `${title}, each by itself, without recursive`,
+      withOptions(
+        tree,
+        [
+          ["s/a", "d/a"],
+          ["s/a", "new/a"],
+        ],
+        false,
+      ),
+    );
+  }
+});
+
+const PATHS: Spec = {
+  f: "F",
+  exec: { data: "#!", mode: 0o555 },
+  "s/": null,
+  "s/sub/": null,
+  "s/sub/x": "X",
+  "s/l": ["sub"],
+  "e/": null,
+  ls: ["s"],
+  lf: ["f"],
+  dang: ["nope"],
+  self: ["self"],
+};
+const FROM = "f exec s s/ s/. ls ls/ lf dang self nope f/ f/x nope/x s/sub/.. ./s".split(" ");
+const TO =
+  "new e s s/sub s/new s/sub/new f ls ls/new lf dang self new/ new/a/b f/new ls/sub/new s/../new s/l/new . / dang/new self/new".split(
+    " ",
+  );
+
+describe("paths of a copy by a promise", () => {
+  for (const from of FROM) {
+    for (const recursive of [true, false]) {
+      const title = `from ${from}${recursive ? ", recursive" : ""}`;
+      sameEach(title, async (fs, dir) => {
+        const outcomes: Record<string, unknown> = {};
+        for (const [n, to] of TO.entries()) {
+          const path = to === "/" ? `${"../".repeat(20)}` : to;
+          if (to === "/") continue;
+          outcomes[to] = await copyAll(fs, `${dir}/${n}`, PATHS, [[from, path]], { recursive });
+          outcomes[`${to}, dereference`] = await copyAll(fs, `${dir}/d${n}`, PATHS, [[from, path]], {
+            recursive,
+            dereference: true,
+          });
+        }
+        return outcomes;
+      });
+    }
+  }
+});
+
+// Only a driver has such files.
+test("what cannot be copied is an error of a copy by a promise, by itself and in a tree", async () => {
+  const vfs = await createVfs({ maxBytes: 1 << 24 });
+  const types: Readonly<Record<string, number>> = { fifo: 0o010644, socket: 0o140644 };
+  vfs.registerDriver({
+    name: "special",
+    root: () => ({ ino: 1, mode: 0o40755 }),
+    lookup: (_dir, name) => (name in types ? { ino: 2 + name.length, mode: types[name] ?? 0 } : null),
+    readdir: () => [{ name: "fifo", ino: 6, mode: 0o010644 }],
+  });
+  vfs.fs.mkdirSync("/s");
+  vfs.mount(null, "/s", "special");
+  const { cp } = vfs.fs.promises;
+  for (const [from, code] of [
+    ["fifo", "ERR_FS_CP_FIFO_PIPE"],
+    ["socket", "ERR_FS_CP_SOCKET"],
+  ]) {
+    await assert.rejects(cp(`/s/${from}`, "/new"), { code, errno: 22, syscall: "cp", path: "/new" });
+  }
+  await assert.rejects(cp("/s", "/tree", { recursive: true }), { code: "ERR_FS_CP_FIFO_PIPE", path: "/tree/fifo" });
+  const filter = () => true;
+  await assert.rejects(cp("/s", "/other", { recursive: true, filter }), {
+    code: "ERR_FS_CP_FIFO_PIPE",
+    path: "/other/fifo",
+  });
+  vfs.close();
+});
+
+describe("a copy with a callback", () => {
+  sameEach("ends as one by a promise", async (fs, dir) => {
+    const outcomes: Record<string, unknown> = {};
+    for (const [n, from] of FROM.entries()) {
+      const place = `${dir}/${n}`;
+      fs.mkdirSync(place);
+      makeTree(fs, place, PATHS);
+      const given = [`${place}/${from}`, `${place}/e`, { recursive: true }, () => {}];
+      outcomes[from] = [await calledBack(later(fs).cp, given, (value) => value), listing(fs, place)];
+    }
+    return outcomes;
+  });
+});
