@@ -11,6 +11,8 @@ export const H_SALT = 1056;
 
 /** The epoch of grace periods. */
 export const G_EPOCH = 4608;
+/** The sequence of the log of changes: a thread that follows it waits for it to change. */
+export const G_CHANGES_SEQ = 6212;
 /** The bits of a lock's word that hold the number of its owner: the owner's slot plus one, 0: the lock is free. */
 export const LOCK_OWNER = 0x7fffffff;
 

@@ -1,5 +1,6 @@
 /** Changes of attributes, by path and by descriptor. */
 
+import { Dentry } from "../vfs/dcache/dentry";
 import { fput } from "../vfs/file/file";
 import { doChmod, doChown, doGetacl, doSetacl, doUtimens } from "../vfs/inode/attr";
 import { Inode } from "../vfs/inode/inode";
@@ -19,7 +20,7 @@ function attrByPath(ctx: f64, dirfd: i32, len: i32, flags: u32, operation: i32, 
   if (!nd) return syscallEnterErr;
   let r = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
   if (r != 0) return r;
-  r = attrOperation(nd.ctx, nd.mnt, nd.inode, operation, a, b);
+  r = attrOperation(nd.ctx, nd.mnt, nd.dentry, nd.inode, operation, a, b);
   pathPut(nd);
   return r;
 }
@@ -28,15 +29,15 @@ function attrByFd(ctx: f64, fd: i32, operation: i32, a: u32, b: u32): i32 {
   const c = syscallEnterActive(ctx);
   const f = fileOf(c, fd);
   if (c == null || !f) return syscallEnterErr;
-  const r = attrOperation(c, f.mnt, f.inode, operation, a, b);
+  const r = attrOperation(c, f.mnt, f.dentry, f.inode, operation, a, b);
   fput(f);
   return r;
 }
 
-function attrOperation(c: Context, m: Mount, i: Inode, operation: i32, a: u32, b: u32): i32 {
-  if (operation == SET_MODE) return doChmod(c, m, i, a);
-  if (operation == SET_OWNER) return doChown(c, m, i, a, b);
-  if (operation == SET_ACL) return doSetacl(c, m, i, a);
+function attrOperation(c: Context, m: Mount, d: Dentry, i: Inode, operation: i32, a: u32, b: u32): i32 {
+  if (operation == SET_MODE) return doChmod(c, m, d, i, a);
+  if (operation == SET_OWNER) return doChown(c, m, d, i, a, b);
+  if (operation == SET_ACL) return doSetacl(c, m, d, i, a);
   return doGetacl(i);
 }
 
@@ -85,7 +86,7 @@ export function sysUtimens(
   if (!nd) return syscallExit(syscallEnterErr);
   let r = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
   if (r != 0) return syscallExit(r);
-  r = doUtimens(nd.ctx, nd.mnt, nd.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  r = doUtimens(nd.ctx, nd.mnt, nd.dentry, nd.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
   pathPut(nd);
   return syscallExit(r);
 }
@@ -95,7 +96,7 @@ export function sysFutimens(ctx: f64, fd: i32, atimeSec: f64, atimeNsec: f64, mt
   const c = syscallEnterActive(ctx);
   const f = fileOf(c, fd);
   if (c == null || !f) return syscallExit(syscallEnterErr);
-  const r = doUtimens(c, f.mnt, f.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  const r = doUtimens(c, f.mnt, f.dentry, f.inode, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
   fput(f);
   return syscallExit(r);
 }

@@ -15,7 +15,7 @@ import { PREFIX_CHAIN_SIZE } from "../vfs/walk/prefix-cache";
 export function checkLayout(): void {
   if (L.KEYS + L.KEYS_SIZE > V.G_HASH_N) ERROR("keys of the name hash");
   if (L.G_OLD_COUNTERS + (L.NR_COUNTERS << 3) > V.G_RECOUNT_OWNER) ERROR("totals of counters");
-  if (V.G_LEAKS >= L.G_CACHES) ERROR("words");
+  if (V.CHANGES_RING + (V.CHANGES_CHUNKS_MAX << 2) > L.G_CACHES) ERROR("words");
   if (V.CACHE_CONTEXT >= CACHE_SIZED) ERROR("numbers of caches");
   if (L.G_CACHES + (CACHE_SIZED + NR_SIZED_CACHES) * KMEM_CACHE_SIZE > V.BUCKET_LOCKS) ERROR("caches");
   if (V.BUCKET_LOCKS + (V.MIN_BUCKETS << 6) > V.MOUNT_HEADS) ERROR("bucket locks");
@@ -25,7 +25,8 @@ export function checkLayout(): void {
   if (V.DRIVERS + V.MAX_DRIVERS * V.DRIVER_SIZE > L.SLOTS) ERROR("drivers");
 
   if (V.SLOT_HOME + 8 > L.SLOT_GENERATION) ERROR("words of a slot");
-  if (L.SLOT_GENERATION + 8 > L.SLOT_COUNTERS) ERROR("words of a slot");
+  if (L.SLOT_GENERATION + 8 > V.SLOT_CHANGES) ERROR("words of a slot");
+  if (V.SLOT_CHANGES + 4 > L.SLOT_COUNTERS) ERROR("words of a slot");
   if (L.SLOT_COUNTERS + (L.NR_COUNTERS << 3) > L.SLOT_FLAGS) ERROR("counters of a slot");
   if (L.SLOT_FLAGS + 4 > L.SLOT_ANCESTORS) ERROR("flags of a slot");
   if (L.SLOT_ANCESTORS + (L.NR_ANCESTORS << 2) > <u32>SLOT_NONCE) ERROR("ancestors of a slot");

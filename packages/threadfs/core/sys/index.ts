@@ -17,6 +17,7 @@ export {
   sysSetacl,
   sysUtimens,
 } from "./attr";
+export { changesFollow, changesLeave, changesPosition, changesRead } from "./changes";
 export {
   contextAttach,
   contextClose,

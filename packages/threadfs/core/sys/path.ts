@@ -102,7 +102,7 @@ export function sysTruncate(ctx: f64, dirfd: i32, len: i32, size: f64): i32 {
   else if (!i.isReg) err = -EINVAL;
   if (err == 0) err = inodePermission(nd.ctx, i, MAY_WRITE, false);
   if (err == 0) err = mntWantWrite(nd.mnt);
-  if (err == 0) err = truncateInode(nd.ctx, i, size, 0);
+  if (err == 0) err = truncateInode(nd.ctx, nd.dentry, i, size, 0);
   pathPut(nd);
   return syscallExit(err);
 }

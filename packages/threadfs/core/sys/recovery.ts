@@ -15,6 +15,7 @@ import { fdCloseOwned } from "../vfs/file/owner";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
 import { CACHE_INODE } from "../vfs/layout";
+import { leaveChanges } from "../vfs/notify/changes";
 import { outcome } from "../vfs/recovery/outcome";
 import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescence";
 import { recountReferences } from "../vfs/recovery/recount";
@@ -122,6 +123,9 @@ function finish(slot: u32, trapped: i32): void {
     leaveActive();
   }
   if (trapped == 0) closeOwned(s);
+  leaveChanges(s);
+  // The thread may have committed a change without waking those who wait for it.
+  atomic.notify(V.G_CHANGES_SEQ, -1);
   freeSlot(s);
 }
 

@@ -12,6 +12,7 @@ import { put32, set32, txDepth } from "../mem/undo/log";
 import { setWaitLimit } from "../mem/wait";
 import { setFileOwner } from "../vfs/file/file";
 import * as V from "../vfs/layout";
+import { leaveChanges } from "../vfs/notify/changes";
 import { active, enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { releaseContextOf } from "../vfs/task/context-ref";
 import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
@@ -52,6 +53,7 @@ export function threadTakeOver(n: u32, mayWait: i32, hostId: u32): i32 {
   releaseContextOf(s);
   leaveActive();
   closeOwned(s);
+  leaveChanges(s);
   clearSlot(s);
   return startThread(n, mayWait);
 }
@@ -100,6 +102,7 @@ export function threadDetach(): i32 {
   if (T.tid == 0) return -EINVAL;
   if (hookDepth != 0 || active || rcuDepth() != 0 || txDepth != 0) return -EDEADLK;
   closeOwned(T.slot);
+  leaveChanges(T.slot);
   freeSlot(T.slot);
   T.clearThread();
   return 0;

@@ -57,6 +57,19 @@ export const G_SHRINK_LOCK: usize = 5508;
 export const G_RECOUNT_OWNER: usize = 6144;
 export const G_LEAKS: usize = 6148;
 
+/**
+ * The log of changes (notify/changes.ts): lock, sequence, cookie of the last rename, bytes written (u64); on a line of their own, which
+ * every change reads, the threads that follow it and the chunks of the ring; the addresses of the chunks.
+ */
+export const G_CHANGES_LOCK: usize = 6208;
+export const G_CHANGES_SEQ: usize = shared.G_CHANGES_SEQ;
+export const G_CHANGES_COOKIE: usize = 6216;
+export const G_CHANGES_TAIL: usize = 6224;
+export const G_CHANGES_READERS: usize = 6272;
+export const G_CHANGES_CHUNKS: usize = 6276;
+export const CHANGES_RING: usize = 6336;
+export const CHANGES_CHUNKS_MAX: u32 = 16;
+
 export const BUCKET_LOCKS: usize = 16384;
 /** The smallest number of hash buckets, which is also the number of bucket locks, each in a cache line of its own. */
 export const MIN_BUCKETS: u32 = 256;
@@ -79,6 +92,8 @@ export const SLOT_ACTIVE: u32 = 96;
 export const SLOT_PREFIX_CACHE: u32 = 100;
 /** Number of the context whose handle the thread attached with, f64, 0: the tree's own. */
 export const SLOT_HOME: u32 = 104;
+/** 1 while the thread follows the log of changes. */
+export const SLOT_CHANGES: u32 = 120;
 
 /** In the scratch area: the states of a call's two walks, and the chain of a new entry of the prefix cache. */
 export const S_ND: u32 = 16640;

@@ -14,6 +14,7 @@ import { hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { Fs, PathLike } from "../node-fs/types.js";
+import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
 import {
   type AclEntry,
   Context,
@@ -92,6 +93,15 @@ export class Vfs {
   /** Lists all contexts of the tree, and closes those that no thread needs any more. @throws EPERM without CAP_SYS_ADMIN */
   contexts(): ContextInfo[] {
     return listContexts(this.#attachment, this.#context.calls);
+  }
+
+  /**
+   * Every change that any thread makes to the tree from now on, or from `since` on, in order, each after it can be seen. If changes
+   * come faster than they are asked for, the oldest are lost, which is an event too (`overflow`).
+   * @throws SystemCallError EPERM without CAP_SYS_ADMIN, ENOSPC; Error AbortError, also later when the signal is aborted
+   */
+  changes(options?: ChangesOptions): AsyncIterableIterator<ChangeEvent> {
+    return followChanges(this.#context.calls, options);
   }
 
   /** chdir(2) of the handle's context, which other threads may share. */

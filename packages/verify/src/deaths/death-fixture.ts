@@ -14,7 +14,7 @@ import {
   shippingCore,
   type Thread,
 } from "../binary/core.js";
-import { check as checkArena } from "../fsck/check-arena.js";
+import { check as checkArena, namesIn } from "../fsck/check-arena.js";
 import { setCountersNearEnd } from "../fsck/near-end.js";
 import { TIMED_OUT } from "../machine/errors.js";
 import type { Result } from "../model/call.js";
@@ -100,6 +100,9 @@ export class DeathFixture {
   readonly #memory = createMemory({ maxBytes: ARENA, threads: 1 });
   readonly #image: Uint8Array;
   readonly #driverImage: DriverState;
+  /** The slot of the thread that follows the log of changes, if one does, and the names when the log was empty. */
+  readonly #follower: number[] = [];
+  readonly #names: ReadonlyMap<string, number> | undefined;
   #driverState: DriverState;
   #clock = 1;
 
@@ -111,7 +114,10 @@ export class DeathFixture {
     const first = Array.from({ length: this.tree.full ? THREADS_AT_ONCE : 0 }, () => this.#attach(this.#plain, {}));
     for (const { thread } of first) thread.call("threadDetach");
     this.built = runAll(builder, this.tree.build(builder.t));
-    builder.thread.call("threadDetach");
+    // It follows the log of changes, and does nothing else.
+    if (this.tree.followed) this.#follower.push(builder.thread.slot);
+    else builder.thread.call("threadDetach");
+    if (this.tree.followed) this.#names = namesIn(this.#memory);
     if (nearEnd) setCountersNearEnd(this.#memory);
     this.#image = new Uint8Array(this.#memory.buffer).slice();
     this.#driverImage = structuredClone(this.#driverState);
@@ -324,7 +330,10 @@ export class DeathFixture {
 
   /** What the checker of the arena finds, or null. */
   #problems(...living: TreeThread[]): string | null {
-    const { problems } = checkArena(this.#memory, { live: living.map(({ thread }) => thread.slot) });
+    const { problems } = checkArena(this.#memory, {
+      live: [...this.#follower, ...living.map(({ thread }) => thread.slot)],
+      before: this.#names,
+    });
     if (problems.length === 0) return null;
     return problems
       .slice(0, PROBLEMS_SHOWN)

@@ -4,7 +4,7 @@
  */
 import { AT_FDCWD, AT_REMOVEDIR, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
-import { check as checkArena } from "../fsck/check-arena.js";
+import { check as checkArena, namesIn } from "../fsck/check-arena.js";
 import { setCountersNearEnd } from "../fsck/near-end.js";
 import { DONE, READY } from "../machine/constants.js";
 import type { LogicalThread } from "../machine/logical-thread.js";
@@ -104,6 +104,8 @@ export class Harness {
   #driverCalled = true;
   /** The driver's state in the sealed state. */
   readonly #driverState: DriverState;
+  /** The names when the log of changes was empty, of a tree where it is followed. */
+  readonly #names: ReadonlyMap<string, number> | undefined;
 
   constructor(program: Program, treeName: string, options: HarnessOptions = {}) {
     const { threads = 2, polls = false, nearEnd = false, spins = false, clocks } = options;
@@ -128,6 +130,7 @@ export class Harness {
     const state = tree.newDriverState();
     this.#attach(state);
     this.built = machine.callAll(this.inspector, tree.build(hostOf(this.inspector)));
+    if (tree.followed) this.#names = namesIn(machine.memory);
     if (nearEnd) setCountersNearEnd(machine.memory);
     for (const t of machine.threads) machine.callAll(t, this.#warm(t));
     if (tree.splits !== undefined) machine.callAll(this.inspector, this.#grow(tree.splits));
@@ -274,7 +277,10 @@ export class Harness {
     const count = L.G_HASH_COUNT >>> 2;
     const all = machine.words[count] as number;
     if (!this.#countedAnew) machine.words[count] = all - this.#entriesTooMany;
-    const { problems } = checkArena(machine.memory, { live: machine.all.map((_thread, slot) => slot) });
+    const { problems } = checkArena(machine.memory, {
+      live: machine.all.map((_thread, slot) => slot),
+      before: this.#names,
+    });
     machine.words[count] = all;
     if (problems.length === 0) return null;
     const shown = problems.slice(0, PROBLEMS_SHOWN).map((problem) => `\n    ${problem}`);

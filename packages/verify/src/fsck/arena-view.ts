@@ -12,7 +12,7 @@ const UP_MAX = 64;
 
 /** The kinds of problems that there are. */
 export const KINDS = new Set(
-  `acl alias behind-end cache children chunk-bump chunk-free chunk-lost chunk-owner chunk-table chunk-used context-held
+  `acl alias behind-end cache changes children chunk-bump chunk-free chunk-lost chunk-owner chunk-table chunk-used context-held
    context-place context-table context-users dentry-cookie dentry-count dentry-flags dentry-inode dentry-list
    dentry-mounts dentry-parent dentry-sb dentry-type dir-size driver epoch fd fd-hint file file-count file-size
    gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data

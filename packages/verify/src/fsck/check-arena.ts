@@ -9,6 +9,7 @@
 
 import * as L from "../arena/layout.js";
 import { type ArenaMemory, ArenaView } from "./arena-view.js";
+import { checkChanges, checkFollowers, namesOf } from "./changes.js";
 import { checkContexts, checkFiles, noteFiles } from "./contexts.js";
 import { checkLru, checkTrees } from "./dentries.js";
 import { checkTable } from "./hash.js";
@@ -20,6 +21,8 @@ import { checkCaches, checkChunks, checkHeader, checkOwners } from "./slabs.js";
 export interface CheckOptions {
   /** Slots of the threads that are attached; every other slot must be free. Without it any slot may be in use. */
   live?: number[];
+  /** The names when the log of changes was empty (namesIn()): every difference must be in the log. */
+  before?: ReadonlyMap<string, number> | undefined;
 }
 
 /**
@@ -35,6 +38,11 @@ export function check(
   return { problems: v.problems(), counts: v.counts };
 }
 
+/** The names of the tree, and the inode numbers that they have. */
+export function namesIn(memory: ArenaMemory): ReadonlyMap<string, number> {
+  return namesOf(inspect(memory)).names;
+}
+
 /** Checks the whole arena, and returns the view for further reading. */
 export function inspect(memory: ArenaMemory, options: CheckOptions = {}): ArenaView {
   const v = new ArenaView(memory);
@@ -42,6 +50,7 @@ export function inspect(memory: ArenaMemory, options: CheckOptions = {}): ArenaV
   checkCaches(v, checkChunks(v));
   checkLocks(v);
   checkThreads(v, options);
+  checkFollowers(v);
   checkRetired(v);
   // All references are noted first, so that each count can be compared in the end.
   checkDrivers(v);
@@ -50,6 +59,7 @@ export function inspect(memory: ArenaMemory, options: CheckOptions = {}): ArenaV
   checkContexts(v);
   noteFiles(v);
   checkTrees(v);
+  checkChanges(v, options.before);
   checkTable(v);
   checkLru(v);
   checkInodes(v);

@@ -103,6 +103,8 @@ async function workOn(
   const vfs = await createVfs({ maxBytes });
   const others = [await attachVfs(vfs.handle, { share: false }), await attachVfs(vfs.handle, { share: false })];
   const all = [vfs, ...others];
+  // Nobody reads it, because the event loop does not turn: the checker compares the log with the tree.
+  const changes = vfs.changes({ persistent: false });
   for (const one of all) for (const driver of drivers) one.registerDriver(driver);
   if (twins) mountTwins(vfs);
   if (free !== undefined) ballast(vfs.fs, free);
@@ -130,6 +132,7 @@ async function workOn(
       if (problems.length > 0) return failure(`${name}, ${step + EVERY} steps`, problems, trace);
     }
     for (const workload of workloads) workload.close();
+    await changes.return?.();
     const { problems, counts } = checkArena(vfs.handle.memory);
     if (counts.files !== 0) problems.push(`${counts.files} files are open after all were closed`);
     if (problems.length > 0) return failure(`${name}, all closed`, problems, []);
@@ -154,6 +157,7 @@ async function threads(
   // Their slots get their scratch areas while there is room.
   for (const one of await Promise.all(Array.from({ length: THREADS }, () => attachVfs(vfs.handle, { share: false }))))
     one.close();
+  const changes = vfs.changes({ persistent: false });
   if (free !== undefined) ballast(vfs.fs, free);
   if (nearEnd) setCountersNearEnd(vfs.handle.memory);
   const workerData: RandomCallsData = { handle: vfs.handle, eras };
@@ -174,6 +178,7 @@ async function threads(
         };
   } finally {
     await pool.stop();
+    await changes.return?.();
     vfs.close();
   }
 }

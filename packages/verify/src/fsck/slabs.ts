@@ -41,6 +41,9 @@ export function checkChunks(v: ArenaView) {
   claimFree(v, taken, first, bump);
   const free = taken.size;
   claimScratch(v, taken, first, bump);
+  for (let k = 0; k < Math.min(v.u32(L.G_CHANGES_CHUNKS), L.CHANGES_CHUNKS_MAX); k++) {
+    claim(v, taken, first, bump, v.u32(L.CHANGES_RING + k * 4), 1, "log of changes");
+  }
   for (let chunk = 0; chunk < max; chunk++) {
     const e = v.entry(chunk);
     const cache = v.u32(e + L.ENTRY_CACHE);

@@ -168,6 +168,18 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [stat("/o/e/g"), stat("/d/e/g")],
     ],
   },
+  followed: {
+    stat: [stat("/d/f")],
+    create: [open("/d/x", O_CREAT | O_WRONLY), mkdir("/o/x")],
+    link: [link("/d/g", "/o/x")],
+    unlink: [unlink("/d/g"), unlink("/d/f"), rmdir("/d/e")],
+    rename: [rename("/d/g", "/o/x"), rename("/d/g", "/d/f"), rename("/d", "/o/d"), exchange("/d/f", "/o")],
+    again: [[unlink("/d/g"), mkdir("/d/g")]],
+    chmod: [chmod("/d/f", 0o600)],
+    truncate: [truncate("/d/f", 1)],
+    write: [write(3, "twenty bytes of it...")],
+    utimens: [{ call: "sysUtimens", path: "/d/g", ...MTIME }],
+  },
   mounts: {
     stat: [
       stat("/m/f"),
@@ -417,6 +429,8 @@ export interface TreeFixture {
   build(t: ScratchThread): CoreCalls<BuiltTree>;
   warm: string[];
   splits: string | undefined;
+  /** The log of changes is followed. */
+  followed: boolean;
   /** It leaves no memory for the scratch area of another thread. */
   full: boolean;
   driverCall: typeof driverCall;
@@ -432,6 +446,7 @@ export const trees: Record<string, TreeFixture> = Object.fromEntries(
       build: (t: ScratchThread) => buildOnCore(t, tree),
       warm: tree.warm ?? [],
       splits: tree.splits,
+      followed: tree.followed === true,
       full: tree.fills !== undefined,
       driverCall,
       newDriverState: () => newDriverState(contentsOf(tree)),

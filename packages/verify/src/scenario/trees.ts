@@ -127,6 +127,8 @@ export interface Tree {
   paths?: string[];
   /** The descriptor of a file that takes all memory, on the core alone. */
   fills?: number;
+  /** A thread follows the log of changes, which fsck compares with the tree in the end. */
+  followed?: boolean;
   /** Runs after the driver is mounted; every call must succeed. */
   after?: Call[];
 }
@@ -178,6 +180,20 @@ export const TREES: Record<string, Tree> = {
       open("/d", O_DIRECTORY),
       { call: "sysGetdents", fd: 5 },
     ],
+  },
+  /** The log of changes is followed: files, directories, a hard link, an open file. */
+  followed: {
+    contexts: [],
+    setup: [
+      mkdir("/d"),
+      mkdir("/d/e"),
+      mkdir("/o"),
+      ...file("/d/f", "two"),
+      ...file("/d/g"),
+      link("/d/f", "/h"),
+      open("/d/f", O_RDWR),
+    ],
+    followed: true,
   },
   /** A file system on a directory that is not empty, a bind mount, a mount on a mount's directory. */
   mounts: {
@@ -425,6 +441,10 @@ export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree>
     contexts.push(number);
   }
   const labels = yield* onCore(t, buildCalls(tree, mountDriver, fillMemory), contexts);
+  if (tree.followed) {
+    const followed = yield ["changesFollow", 0, 0];
+    if (followed < 0) throw new Error(`the log of changes: ${followed}`);
+  }
   return { contexts, labels };
 }
 

@@ -11,13 +11,16 @@
  * contents (a single block counts as one).
  */
 
+import { IN_MODIFY } from "../../../abi/inotify";
 import { IO_SIZE } from "../../../abi/limits";
 import * as SCRATCH from "../../../abi/scratch";
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { LOG_END, put64, removePendingBlock, set32, undoLog } from "../../mem/undo/log";
+import { Dentry } from "../../vfs/dcache/dentry";
 import { beginAttr, currentTime, endAttr, I_SPARSE, Inode, setMtime } from "../../vfs/inode/inode";
+import { changeBegin, changeEnd } from "../../vfs/notify/fsnotify";
 
 export const RADIX: u32 = 0x80000000;
 export const PAGE: u32 = 4096;
@@ -29,13 +32,14 @@ export const MAX_LEVELS: u32 = 3;
 /**
  * The redo record of a write in progress, behind the thread's undo log. Contents that a write overwrites cannot be undone: they are
  * still in the thread's scratch area, and recovery writes them again. Inode ptr (0: none), address of the file position that
- * moves (0: none) u32, position i64, bytes u32.
+ * moves (0: none) u32, position i64, bytes u32, the dentry by which the file was reached, which the dead thread's descriptor holds.
  */
 export const LOG_REDO: u32 = LOG_END;
 const REDO_POS_ADDRESS: u32 = 4;
 const REDO_POS: u32 = 8;
 const REDO_BYTES: u32 = 16;
-export const REDO_SIZE: u32 = 20;
+const REDO_DENTRY: u32 = 20;
+export const REDO_SIZE: u32 = 24;
 
 /** The largest size of a file in bytes: 4 TiB. */
 export const MAX_FILE_SIZE: i64 = 4398046511104;
@@ -80,16 +84,17 @@ function bytesInPage(pos: i64, n: u32): u32 {
  * Overwritten bytes cannot be undone. So the undo log holds a redo record of the write, and recovery repeats the write
  * as a whole (redoWrite()).
  */
-export function dataWrite(i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64): void {
+export function dataWrite(d: Dentry, i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64): void {
   const w = undoLog() + LOG_REDO;
+  store<u32>(w + REDO_DENTRY, <u32>d.at);
   store<u32>(w + REDO_POS_ADDRESS, <u32>posAddress);
   store<i64>(w + REDO_POS, pos);
   store<u32>(w + REDO_BYTES, n);
   store<u32>(w, <u32>i.at);
-  copyIn(i, posAddress, pos, from, n, time, w);
+  copyIn(d, i, posAddress, pos, from, n, time, w);
 }
 
-function copyIn(i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64, w: usize): void {
+function copyIn(d: Dentry, i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64, w: usize): void {
   let done: u32 = 0;
   while (done < n) {
     const at = pos + done;
@@ -102,9 +107,11 @@ function copyIn(i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time
   const end = pos + n;
   const size = i.size;
   txBegin();
+  const followed = changeBegin(d);
   setSize(i, end > size ? end : size, time);
   if (posAddress != 0) put64(posAddress, end);
   set32(w, 0);
+  changeEnd(followed, d, i, IN_MODIFY);
   txEnd();
 }
 
@@ -115,7 +122,8 @@ export function redoWrite(i: Inode, j: usize, deadScratch: usize): void {
   const posAddress = <usize>load<u32>(w + REDO_POS_ADDRESS);
   const n = load<u32>(w + REDO_BYTES);
   if (n > <u32>IO_SIZE) corrupt(w);
-  copyIn(i, posAddress, load<i64>(w + REDO_POS), deadScratch + SCRATCH.IO, n, currentTime(), w);
+  const d = changetype<Dentry>(<usize>load<u32>(w + REDO_DENTRY));
+  copyIn(d, i, posAddress, load<i64>(w + REDO_POS), deadScratch + SCRATCH.IO, n, currentTime(), w);
 }
 
 /** Levels of a file's tree. */

@@ -8,6 +8,7 @@
  */
 
 import { ENOSPC } from "../../../abi/errno";
+import { IN_MODIFY } from "../../../abi/inotify";
 import { S_IFDIR, S_IFMT, S_ISGID } from "../../../abi/mode";
 import { linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
@@ -28,6 +29,7 @@ import {
   touch,
 } from "../../vfs/inode/inode";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
+import { changeBegin, changeEnd, notifyCreate, notifyDelete, notifyLink } from "../../vfs/notify/fsnotify";
 import { happened } from "../../vfs/recovery/outcome";
 import { kmallocSpace } from "../../vfs/recovery/reclaim";
 import { Context } from "../../vfs/task/cred";
@@ -108,6 +110,7 @@ export function tmpfsCreate(
   txBegin();
   addEntry(parent, d, i, t);
   if (isDir) addLinks(dir, 1, t);
+  notifyCreate(dir, d, i);
   txEnd();
   happened(result);
   hashGrow();
@@ -148,6 +151,7 @@ export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
   txBegin();
   addEntry(parent, d, i, t);
   addLinks(i, 1, t);
+  notifyLink(parent.inode, d, i);
   txEnd();
   happened(0);
   hashGrow();
@@ -166,6 +170,7 @@ export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   if (i.isDir) addLinks(dir, -1, t);
   parent.nrChildren -= 1;
   updateDirectory(dir, -DIRENT_SIZE, t);
+  notifyDelete(dir, d, i);
   txEnd();
   happened(0);
   dDeleteFinish(d, inodeToPut);
@@ -233,12 +238,14 @@ export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry
 }
 
 /**
- * Sets the size: frees what is cut off; what is added reads as zeros. Under i_mutex. Shrinks the size first; recovery
- * frees pages beyond end of file. `result`: what the call then returns; NaN: it has more to do.
+ * Sets the size of a file that has been reached by a dentry: frees what is cut off; what is added reads as zeros. Under i_mutex. Shrinks the
+ * size first; recovery frees pages beyond end of file. `result`: what the call then returns; NaN: it has more to do.
  */
-export function tmpfsTruncate(i: Inode, size: i64, result: f64): void {
+export function tmpfsTruncate(d: Dentry, i: Inode, size: i64, result: f64): void {
   const cut = size < i.size;
+  const followed = changeBegin(d);
   setSize(i, size, currentTime());
+  changeEnd(followed, d, i, IN_MODIFY);
   happened(result);
   if (!cut) return;
   dataTruncate(i, size);

@@ -33,6 +33,7 @@ import {
   pushMutex,
   removeMutex,
   setTxDepth,
+  takeNotified,
   txDepth,
   undoLog,
 } from "../undo/log";
@@ -153,6 +154,8 @@ export function txEnd(): void {
     popLock();
   }
   setTxDepth(0);
+  const waited = takeNotified();
+  if (waited != 0) atomic.notify(waited, -1);
 }
 
 /** Takes a mutex. Not inside a transaction. */

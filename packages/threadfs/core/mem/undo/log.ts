@@ -72,12 +72,28 @@ function logOldValue(p: usize, bytes: u32, old: u64): void {
   store<u32>(j, ++entries);
 }
 
+/** A word to notify when the transaction has been committed, 0: none. */
+let toNotify: usize = 0;
+
+/** Threads that wait on this word, in the host or here, are woken when this transaction has been committed. Once it has made its first change. */
+export function notifyAtCommit(p: usize): void {
+  toNotify = p;
+}
+
+/** The word to notify, which is then forgotten; 0: none. */
+export function takeNotified(): usize {
+  const p = toNotify;
+  toNotify = 0;
+  return p;
+}
+
 /** The transaction of this thread has been rolled back, with its lists in the slot: forgets it. */
 export function forgetTransaction(): void {
   txDepth = 0;
   entries = 0;
   locks = 0;
   seqs = 0;
+  toNotify = 0;
 }
 
 /** Commits: the old values are not needed any more. */

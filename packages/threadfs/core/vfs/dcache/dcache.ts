@@ -30,6 +30,7 @@ import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
 import { SuperBlock } from "../mount/super";
+import { notifyInodeRemoved } from "../notify/fsnotify";
 import { kalloc, kmallocSpace, makeSpace, retire } from "../recovery/reclaim";
 import { chainLock, hashGrow, hashInsert, hashRemove } from "./d-hash";
 import { lruAdd, lruRemove, lruUnlink } from "./d-lru";
@@ -385,6 +386,7 @@ export function dentryKill(d: Dentry): Dentry {
   setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);
   d.inode = changetype<Inode>(NULL_INODE);
   writeSeqEnd(d.seq);
+  if (i) notifyInodeRemoved(i);
   unlock(d.lockref);
   if (i) iput(i);
   retire(d.at);

@@ -304,7 +304,7 @@ function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   // Files of tmpfs take O_DIRECT (FMODE_CAN_ODIRECT), directories do not.
   if (flags & O_DIRECT && i.isDir) return -EINVAL;
   if (flags & O_TRUNC && !(nd.state & ND_CREATED) && i.isReg) {
-    const err = truncateInode(nd.ctx, i, 0, NaN);
+    const err = truncateInode(nd.ctx, nd.dentry, i, 0, NaN);
     if (err != 0) return err;
   }
   mntget(nd.mnt);

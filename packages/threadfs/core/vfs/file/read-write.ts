@@ -7,6 +7,7 @@ import * as DRIVER_OP from "../../../abi/driver-ops";
 import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../../abi/errno";
 import { O_APPEND, O_NOATIME, SEEK_CUR, SEEK_END } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
+import { IN_MODIFY } from "../../../abi/inotify";
 import { IO_SIZE, MAX_RW_COUNT } from "../../../abi/limits";
 import { ATTR_SIZE, NODE_MODE } from "../../../abi/memory";
 import { S_IFMT } from "../../../abi/mode";
@@ -19,10 +20,12 @@ import * as host from "../../host";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
+import { Dentry } from "../dcache/dentry";
 import { touchAtime } from "../inode/atime";
 import { removeSuid } from "../inode/attr";
 import { setDriverAttr } from "../inode/icache";
 import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber, setMtime } from "../inode/inode";
+import { changeBegin, changeEnd } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
@@ -156,7 +159,7 @@ function writePart(c: Context, f: File, start: i64, done: u32, n: u32, moves: bo
   removeSuid(c, i);
   // From here on the write is completed, by this thread or for it.
   happened(done + room);
-  dataWrite(i, moves ? f.posAt : 0, pos, scratch + SCRATCH.IO, room, currentTime());
+  dataWrite(f.dentry, i, moves ? f.posAt : 0, pos, scratch + SCRATCH.IO, room, currentTime());
   return room;
 }
 
@@ -169,11 +172,13 @@ function driverWrite(f: File, start: i64, done: u32, n: u32, moves: bool): i32 {
     if (moves) f.pos = pos + r;
     happened(done + r);
     const t = currentTime();
+    const followed = changeBegin(f.dentry);
     beginAttr(i);
     if (pos + r > i.size) i.size = pos + r;
     setMtime(i, t, 0);
     i.ctime = t;
     endAttr(i);
+    changeEnd(followed, f.dentry, i, IN_MODIFY);
   }
   return r;
 }
@@ -204,33 +209,36 @@ export function doFtruncate(c: Context, fd: i32, size: f64): i32 {
   const i = f.inode;
   let r: i32;
   if (!(f.mode & FMODE_WRITE) || !i.isReg) r = -EINVAL;
-  else r = truncateInode(c, i, size, 0);
+  else r = truncateInode(c, f.dentry, i, size, 0);
   fput(f);
   return r;
 }
 
 /** do_truncate(). The caller has checked permission. `result`: what the call then returns; NaN: it has more to do. */
-export function truncateInode(c: Context, i: Inode, size: f64, result: f64): i32 {
+export function truncateInode(c: Context, d: Dentry, i: Inode, size: f64, result: f64): i32 {
   if (!(size >= 0)) return -EINVAL;
   if (size > <f64>MAX_FILE_SIZE) return -EFBIG;
   mutexLock(i.mutex);
-  const r = i.mode & I_DRIVER ? driverTruncate(i, size, result) : truncateLocked(c, i, <i64>size, result);
+  const r = i.mode & I_DRIVER ? driverTruncate(d, i, size, result) : truncateLocked(c, d, i, <i64>size, result);
   mutexUnlock(i.mutex);
   return r;
 }
 
 /** Under i_mutex. */
-function truncateLocked(c: Context, i: Inode, size: i64, result: f64): i32 {
+function truncateLocked(c: Context, d: Dentry, i: Inode, size: i64, result: f64): i32 {
   removeSuid(c, i);
-  tmpfsTruncate(i, size, result);
+  tmpfsTruncate(d, i, size, result);
   return 0;
 }
 
 /** Under i_mutex. */
-function driverTruncate(i: Inode, size: f64, result: f64): i32 {
+function driverTruncate(d: Dentry, i: Inode, size: f64, result: f64): i32 {
   if (!(i.sb.hooks & HOOK.SETATTR)) return -EOPNOTSUPP;
   const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>ATTR_SIZE, size, 0);
-  if (r == 0) happened(result);
-  if (r == 0 && (driverAttrU32(NODE_MODE) & S_IFMT) == i.type) setDriverAttr(i);
-  return r;
+  if (r != 0) return r;
+  happened(result);
+  const followed = changeBegin(d);
+  if ((driverAttrU32(NODE_MODE) & S_IFMT) == i.type) setDriverAttr(i);
+  changeEnd(followed, d, i, IN_MODIFY);
+  return 0;
 }

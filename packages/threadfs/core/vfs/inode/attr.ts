@@ -7,6 +7,7 @@ import * as DRIVER_OP from "../../../abi/driver-ops";
 import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../../abi/errno";
 import { ID_UNCHANGED, MS_RDONLY, UTIME_NOW, UTIME_OMIT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
+import { IN_ATTRIB, IN_MODIFY } from "../../../abi/inotify";
 import { ACL_ENTRY_PERM, ACL_ENTRY_SIZE, ATTR_MODE, ATTR_OWNER, ATTR_TIMES, NODE_MODE } from "../../../abi/memory";
 import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from "../../../abi/mode";
 import {
@@ -31,7 +32,9 @@ import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { scratch } from "../../mem/thread";
 import { removePendingBlock, set32 } from "../../mem/undo/log";
 import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
+import { Dentry } from "../dcache/dentry";
 import { Mount } from "../mount/namespace";
+import { changeBegin, changeEnd } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { kmallocSpace } from "../recovery/reclaim";
 import { Context, capable, inGroup } from "../task/cred";
@@ -123,37 +126,40 @@ function checkWritable(m: Mount, i: Inode): i32 {
 }
 
 /** Asks a driver to change attributes. It returns all attributes of the changed inode. */
-function driverSetattr(i: Inode, valid: u32, a: f64, b: f64): i32 {
+function driverSetattr(named: Dentry, i: Inode, valid: u32, a: f64, b: f64, mask: u32): i32 {
   if (!(i.sb.hooks & HOOK.SETATTR)) return -EOPNOTSUPP;
   const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
   if (r == 0) {
     if ((driverAttrU32(NODE_MODE) & S_IFMT) != i.type) return -EINVAL;
     happened(0);
+    const followed = changeBegin(named);
     const d = modeChangeBegin(i);
     setDriverAttr(i);
     modeChangeEnd(i, d);
+    changeEnd(followed, named, i, mask);
   }
   return r;
 }
 
 /** chmod(2): for the owner. Clears the set-group-id bit if the caller is not in the file's group. */
-export function doChmod(c: Context, m: Mount, i: Inode, mode: u32): i32 {
+export function doChmod(c: Context, m: Mount, d: Dentry, i: Inode, mode: u32): i32 {
   const err = checkWritable(m, i);
   if (err != 0) return err;
   if (i.isLink) return -EOPNOTSUPP;
   mutexLock(i.mutex);
-  const r = chmodLocked(c, i, mode & 0xfff);
+  const r = chmodLocked(c, d, i, mode & 0xfff);
   happened(r);
   mutexUnlock(i.mutex);
   return r;
 }
 
-function chmodLocked(c: Context, i: Inode, wanted: u32): i32 {
+function chmodLocked(c: Context, named: Dentry, i: Inode, wanted: u32): i32 {
   if (!ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   let mode = wanted;
   if (mode & S_ISGID && !inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
-  if (i.mode & I_DRIVER) return driverSetattr(i, ATTR_MODE, <f64>mode, 0);
+  if (i.mode & I_DRIVER) return driverSetattr(named, i, ATTR_MODE, <f64>mode, 0, IN_ATTRIB);
   const now = currentTime();
+  const followed = changeBegin(named);
   const d = modeChangeBegin(i);
   beginAttr(i);
   i.mode = (i.mode & ~0xfff) | mode;
@@ -161,32 +167,35 @@ function chmodLocked(c: Context, i: Inode, wanted: u32): i32 {
   endAttr(i);
   if (i.acl != 0) aclChmod(i, mode);
   modeChangeEnd(i, d);
+  changeEnd(followed, named, i, IN_ATTRIB);
   return 0;
 }
 
 /**
  * chown(2): the owner may change the group to one of its own; everything else needs CAP_CHOWN. Clears the set-id bits.
  */
-export function doChown(c: Context, m: Mount, i: Inode, uid: u32, gid: u32): i32 {
+export function doChown(c: Context, m: Mount, d: Dentry, i: Inode, uid: u32, gid: u32): i32 {
   const err = checkWritable(m, i);
   if (err != 0) return err;
   mutexLock(i.mutex);
-  const r = chownLocked(c, i, uid, gid);
+  const r = chownLocked(c, d, i, uid, gid);
   happened(r);
   mutexUnlock(i.mutex);
   return r;
 }
 
-function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
+function chownLocked(c: Context, d: Dentry, i: Inode, uid: u32, gid: u32): i32 {
   const owner = c.uid == i.uid;
   if (uid != ID_UNCHANGED && !(owner && uid == i.uid) && !capable(c, CAP_CHOWN)) return -EPERM;
   if (gid != ID_UNCHANGED && !(owner && (inGroup(c, gid) || gid == i.gid)) && !capable(c, CAP_CHOWN)) return -EPERM;
   if (i.mode & I_DRIVER)
     return driverSetattr(
+      d,
       i,
       ATTR_OWNER,
       <f64>(uid == ID_UNCHANGED ? i.uid : uid),
       <f64>(gid == ID_UNCHANGED ? i.gid : gid),
+      IN_ATTRIB,
     );
   let mode = i.mode;
   if ((mode & S_IFMT) != S_IFDIR) {
@@ -196,12 +205,15 @@ function chownLocked(c: Context, i: Inode, uid: u32, gid: u32): i32 {
     if (mode != i.mode && !ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
   }
   const now = currentTime();
+  const changes = uid != ID_UNCHANGED || gid != ID_UNCHANGED || mode != i.mode;
+  const followed = changeBegin(d);
   beginAttr(i);
   if (uid != ID_UNCHANGED) i.uid = uid;
   if (gid != ID_UNCHANGED) i.gid = gid;
   i.mode = mode;
   i.ctime = now;
   endAttr(i);
+  changeEnd(followed, d, i, changes ? IN_ATTRIB : 0);
   return 0;
 }
 
@@ -219,7 +231,7 @@ function driverTime(sec: f64, nsec: f64, present: i64, now: i64): f64 {
 }
 
 /** utimensat(2): the owner may set any time; a caller who may write the file may set both times to now. */
-export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: f64, mn: f64): i32 {
+export function doUtimens(c: Context, m: Mount, d: Dentry, i: Inode, as: f64, an: f64, ms: f64, mn: f64): i32 {
   if (an == UTIME_OMIT && mn == UTIME_OMIT) return 0;
   if (!isTime(as, an) || !isTime(ms, mn)) return -EINVAL;
   let err = checkWritable(m, i);
@@ -230,11 +242,14 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
     if (err != 0) return -EACCES;
   }
   const now = currentTime();
+  // The time of access alone is no change that is reported.
+  const mask: u32 = mn == UTIME_OMIT ? 0 : an == UTIME_OMIT ? IN_MODIFY : IN_ATTRIB;
   mutexLock(i.mutex);
   let r = 0;
   if (i.mode & I_DRIVER) {
-    r = driverSetattr(i, ATTR_TIMES, driverTime(as, an, i.atime, now), driverTime(ms, mn, i.mtime, now));
+    r = driverSetattr(d, i, ATTR_TIMES, driverTime(as, an, i.atime, now), driverTime(ms, mn, i.mtime, now), mask);
   } else {
+    const followed = changeBegin(d);
     beginAttr(i);
     if (an == UTIME_NOW) setAtime(i, now, 0);
     else if (an != UTIME_OMIT) setAtime(i, makeTime(<i64>as, <i64>an), highSeconds(<i64>as));
@@ -242,6 +257,7 @@ export function doUtimens(c: Context, m: Mount, i: Inode, as: f64, an: f64, ms: 
     else if (mn != UTIME_OMIT) setMtime(i, makeTime(<i64>ms, <i64>mn), highSeconds(<i64>ms));
     i.ctime = now;
     endAttr(i);
+    changeEnd(followed, d, i, mask);
   }
   happened(r);
   mutexUnlock(i.mutex);
@@ -301,7 +317,7 @@ function permOf(p: usize, n: u32, tag: u32, otherwise: u32): u32 {
 }
 
 /** Sets the access ACL from `n` entries in SCRATCH.IO; 0 removes it. The mode bits follow, as in Linux. */
-export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
+export function doSetacl(c: Context, m: Mount, named: Dentry, i: Inode, n: u32): i32 {
   const err = checkWritable(m, i);
   if (err != 0) return err;
   if (i.mode & I_DRIVER || i.isLink) return -EOPNOTSUPP;
@@ -320,6 +336,7 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   const now = currentTime();
   mutexLock(i.mutex);
   const old = i.acl;
+  const followed = changeBegin(named);
   const d = modeChangeBegin(i);
   beginAttr(i);
   i.acl = <u32>acl;
@@ -338,6 +355,7 @@ export function doSetacl(c: Context, m: Mount, i: Inode, n: u32): i32 {
   // Readers of an ACL own i_lock, and rcu mode does not read it: the old one can be freed at once.
   if (old != 0) slabFree(old);
   modeChangeEnd(i, d);
+  changeEnd(followed, named, i, IN_ATTRIB);
   happened(0);
   mutexUnlock(i.mutex);
   return 0;

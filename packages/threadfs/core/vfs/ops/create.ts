@@ -15,6 +15,7 @@ import { lock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { dDropLocked, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
 import { D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
 import { discardInode, igetDriver, iput, newInode } from "../inode/icache";
+import { notifyCreate } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { errDentry, lockAndLookup } from "../walk/lookup";
@@ -80,6 +81,7 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   const bound = dInstantiate(d, i);
   // Another thread has found the new directory under another name already: the next lookup of this one asks the driver.
   if (!bound) dDropLocked(d);
+  notifyCreate(nd.inode, d, i);
   unlock(d.lockref);
   if (!bound) iput(i);
   return 0;

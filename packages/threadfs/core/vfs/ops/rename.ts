@@ -14,6 +14,7 @@ import { D_CANT_MOUNT, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { iput } from "../inode/icache";
 import { currentTime, Inode, ihold } from "../inode/inode";
 import { isMounted } from "../mount/namespace";
+import { notifyMove } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { lookupLocked } from "../walk/lookup";
@@ -138,7 +139,7 @@ function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): 
     nd2.putInode = target;
     mutexLock(target.mutex);
   }
-  const r = moveLocked(nd.dentry, d, nd2.dentry, t, exchange);
+  const r = moveLocked(nd, d, nd2, t, exchange);
   if (target) mutexUnlock(target.mutex);
   return r;
 }
@@ -156,11 +157,15 @@ function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exc
   return err;
 }
 
-function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bool): i32 {
+function moveLocked(nd: Nameidata, d: Dentry, nd2: Nameidata, t: Dentry, exchange: bool): i32 {
+  const from = nd.dentry;
+  const to = nd2.dentry;
   if (isMounted(d) || isMounted(t)) return -EBUSY;
   if (!exchange && t.inode_ != 0 && t.inode.isDir && t.nrChildren != 0) return -ENOTEMPTY;
   const now = currentTime();
   const wasHashed = !(t.flags & D_UNHASHED);
+  const moved = d.inode;
+  const target = t.inode;
   // Names and counts change in one transaction: all or nothing.
   txBegin();
   const left = dMove(d, t, exchange);
@@ -170,6 +175,9 @@ function moveLocked(from: Dentry, d: Dentry, to: Dentry, t: Dentry, exchange: bo
     if (wasHashed) dSetFlags(t, D_CANT_MOUNT, 0);
     tmpfsRename(from, d, to, t, now);
   }
+  const replaced = exchange ? changetype<Inode>(0) : target;
+  notifyMove(moved, from.inode, nd.last, nd.lastLen, to.inode, nd2.last, nd2.lastLen, replaced);
+  if (exchange) notifyMove(target, to.inode, nd2.last, nd2.lastLen, from.inode, nd.last, nd.lastLen, replaced);
   txEnd();
   happened(0);
   if (left) dput(from);

@@ -12,6 +12,7 @@ import { Inode, ihold } from "../inode/inode";
 import { G_MOUNT_LOCK, G_RENAME_LOCK } from "../layout";
 import { isMounted } from "../mount/namespace";
 import { dInvalidate, hasMountBelow } from "../mount/umount";
+import { notifyDelete } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { lockAndLookup } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
@@ -81,7 +82,9 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
   }
   lock(d.lockref);
   setFlags(d, D_CANT_MOUNT, D_DRIVER_PENDING);
+  const i = d.inode;
   const inodeToPut = dDelete(d);
+  notifyDelete(dir, d, i);
   unlock(d.lockref);
   unlock(G_RENAME_LOCK);
   unlock(G_MOUNT_LOCK);

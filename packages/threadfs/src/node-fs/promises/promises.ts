@@ -15,6 +15,7 @@ import { resolveBytes } from "../paths/join.js";
 import { ASYNC_DISPOSE } from "../surface/dispose.js";
 import type { SystemCalls } from "../system-calls.js";
 import { operations as ops, realpathNative } from "../table.js";
+import { makeWatchIterator } from "../watch/watch.js";
 import * as args from "./arguments.js";
 import { FileHandle } from "./file-handle.js";
 import { appendFile, readFile, type WrittenData, writeFile } from "./files.js";
@@ -121,6 +122,7 @@ export function makePromises(calls: SystemCalls) {
     appendFile: (file: PathLike | FileHandle, data: WrittenData, options?: unknown) =>
       appendFile(calls, file, data, options),
     readFile: (file: PathLike | FileHandle, options?: unknown) => readFile(calls, file, options),
+    watch: makeWatchIterator(calls),
     constants,
   };
 }

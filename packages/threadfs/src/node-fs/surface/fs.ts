@@ -11,17 +11,18 @@ import { withStreams } from "../streams/exports.js";
 import { makeSync } from "../sync.js";
 import type { SystemCalls } from "../system-calls.js";
 import type { Fs } from "../types.js";
+import { makeWatch } from "../watch/watch.js";
 import { named, namedPromises } from "./names.js";
-import { missingExports, missingPromises } from "./not-implemented.js";
+import { missingExports } from "./not-implemented.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeFs(calls: SystemCalls): Fs {
   const sync = makeSync(calls);
-  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync) };
+  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync), watch: makeWatch(calls) };
   const surface = { ...missingExports(), ...sync, ...asynchronous, constants, Stats, Dirent, Dir };
   let promises: ReturnType<typeof makePromises> | undefined;
   const get = () => {
-    promises ??= namedPromises({ ...missingPromises(), ...makePromises(calls) });
+    promises ??= namedPromises(makePromises(calls));
     return promises;
   };
   Object.defineProperty(named(surface), "promises", bare({ get, enumerable: true, configurable: true }));

@@ -6,10 +6,7 @@ import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 
 /** Calls and classes of which a tree has no form. */
-const OTHERS = ["unwatchFile", "watch", "watchFile"] as const;
-
-/** Promise forms of `fs.promises`. */
-const PROMISES = ["watch"] as const;
+const OTHERS = ["unwatchFile", "watchFile"] as const;
 
 /** Names of `node:fs` that throw ERR_METHOD_NOT_IMPLEMENTED here. */
 export type MissingName = (typeof OTHERS)[number];
@@ -26,13 +23,6 @@ function stub(name: string): () => never {
   return Object.defineProperty(refuse, "name", bare({ value: name, configurable: true }));
 }
 
-function promiseStub(name: string): () => Promise<never> {
-  const refuse = async (): Promise<never> => {
-    throw notImplemented(`promises.${name}`);
-  };
-  return Object.defineProperty(refuse, "name", bare({ value: name, configurable: true }));
-}
-
 type Stubs = { readonly [name in MissingName]: never };
 
 /** Synchronous calls among the missing exports. */
@@ -44,9 +34,4 @@ let made: Stubs | undefined;
 export function missingExports(): Stubs {
   made ??= Object.fromEntries(OTHERS.map((name) => [name, stub(name)])) as Stubs;
   return made;
-}
-
-/** What `fs.promises` has not. */
-export function missingPromises(): { readonly [name in (typeof PROMISES)[number]]: () => Promise<never> } {
-  return Object.fromEntries(PROMISES.map((name) => [name, promiseStub(name)])) as ReturnType<typeof missingPromises>;
 }
