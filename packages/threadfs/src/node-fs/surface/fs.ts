@@ -11,13 +11,14 @@ import { withStreams } from "../streams/exports.js";
 import { makeSync } from "../sync.js";
 import type { SystemCalls } from "../system-calls.js";
 import type { Fs } from "../types.js";
+import { makeWatchFile } from "../watch/watch-file.js";
 import { named, namedPromises } from "./names.js";
 import { missingExports, missingPromises } from "./not-implemented.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeFs(calls: SystemCalls): Fs {
   const sync = makeSync(calls);
-  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync) };
+  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync), ...makeWatchFile(calls) };
   const surface = { ...missingExports(), ...sync, ...asynchronous, constants, Stats, Dirent, Dir };
   let promises: ReturnType<typeof makePromises> | undefined;
   const get = () => {

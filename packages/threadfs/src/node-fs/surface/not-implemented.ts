@@ -6,7 +6,7 @@ import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 
 /** Calls and classes of which a tree has no form. */
-const OTHERS = ["unwatchFile", "watch", "watchFile"] as const;
+const OTHERS = ["watch"] as const;
 
 /** Promise forms of `fs.promises`. */
 const PROMISES = ["watch"] as const;
