@@ -66,6 +66,9 @@ export async function use(handle: VfsHandle, uid: number | undefined): Promise<s
   const blob: Blob = await agent.fs.openAsBlob("file", { type: "text/plain" });
   const log = new agent.fs.Utf8Stream({ dest: "log", mkdir: true });
   if (blob.size > 0) log.write("text");
+  const watcher: nodeFs.StatWatcher = fs.watchFile("file", { bigint: true }, ({ mtimeNs }) => mtimeNs + 1n);
+  watcher.unref().once("stop", () => log.end());
+  fs.unwatchFile("file");
   const text: string = fs.readFileSync("file", "utf8");
   return [text, stats.size, maybe?.size, big, bytes.toString("hex"), names, raw, types, counters.walks].join(" ");
 }

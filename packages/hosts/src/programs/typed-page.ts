@@ -19,6 +19,8 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   const reader = agent.fs.createReadStream("/copy", { end: 3 });
   reader.on("end", () => vfs.close()).pipe(agent.fs.createWriteStream("/copy", { flush: true }));
   const read: number = reader.bytesRead;
+  agent.fs.watchFile(path, { interval: 50 }, (now, before) => now.size > before.size && reader.resume()).unref();
+  agent.fs.unwatchFile(path);
   const stop: () => void = vfs.watchThreads({ everyMs: undefined });
   stop();
   other.close();

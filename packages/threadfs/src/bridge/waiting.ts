@@ -127,6 +127,12 @@ export function unref<T>(timer: T): T {
   return timer;
 }
 
+/** Takes {@link unref} back. */
+export function ref(timer: unknown): void {
+  if (typeof timer === "object") (timer as { ref?: () => void } | null)?.ref?.();
+  else (globalThis as { Deno?: { refTimer?(timer: unknown): void } }).Deno?.refTimer?.(timer);
+}
+
 /** The interval in which what had to wait for too long is tried again. */
 const AGAIN_MS = 250;
 

@@ -26,6 +26,8 @@ export class SystemCalls {
   /** The context's number in the core. */
   readonly ctx: number;
   #closed = false;
+  /** What ends with the context in this thread. */
+  readonly #atClose = new Set<() => void>();
 
   constructor(attachment: Attachment, ctx: number) {
     this.attachment = attachment;
@@ -36,6 +38,13 @@ export class SystemCalls {
   /** Refuses calls from now on. */
   close(): void {
     this.#closed = true;
+    for (const end of this.#atClose) end();
+  }
+
+  /** Has a function called when the context is closed in this thread. Returns one that takes this back. */
+  whenClosed(end: () => void): () => void {
+    this.#atClose.add(end);
+    return () => this.#atClose.delete(end);
   }
 
   get closed(): boolean {

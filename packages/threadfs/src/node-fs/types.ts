@@ -7,10 +7,7 @@ import type { Url } from "../bridge/wasm.js";
 import type { constants } from "./constants.js";
 import type { FsCallbacks, FsPromises } from "./forms/types.js";
 import type { StreamExports } from "./streams/types.js";
-import type { MissingName } from "./surface/not-implemented.js";
-
-/** What `node:fs` has and a tree has not: functions that throw ERR_METHOD_NOT_IMPLEMENTED, which a program cannot call by its types. */
-export type MissingExports = { readonly [name in MissingName]: never };
+import type { Watchers } from "./watch/types.js";
 
 /** Node's Buffer where the program has @types/node, elsewhere a Uint8Array: what calls return, too. */
 export type Bytes = typeof globalThis extends { Buffer: { alloc(size: number): infer B } }
@@ -239,7 +236,7 @@ export interface DirOptions extends Recursive {
 }
 
 /** The calls of `node:fs` that a tree has. They do not use `this` and may be taken out of the object. */
-export interface FsSync extends MissingExports, StreamExports {
+export interface FsSync extends StreamExports, Watchers {
   accessSync(path: PathLike, mode?: number): void;
   appendFileSync(path: PathLike | number, data: string | Uint8Array, options?: WriteFileOptions): void;
   chmodSync(path: PathLike, mode: Mode): void;

@@ -1,7 +1,6 @@
 /** The calls of node:fs that a tree has too: the type of everything that the tests run on both. */
 import type * as NodeFs from "node:fs";
 import type { FsSync } from "../../dist/src/index.js";
-import type { MissingName } from "../../dist/src/node-fs/surface/not-implemented.js";
 
 type Classes = "Stats" | "Dirent" | "Dir";
 
@@ -11,7 +10,7 @@ type Classes = "Stats" | "Dirent" | "Dir";
  */
 export type FsCalls = Omit<
   Pick<typeof NodeFs, keyof FsSync & keyof typeof NodeFs>,
-  Classes | "constants" | "openSync" | MissingName
+  Classes | "constants" | "openSync"
 > & {
   /** Node's types ask for flags, its call does not. */
   openSync(path: NodeFs.PathLike, flags?: NodeFs.OpenMode, mode?: NodeFs.Mode | null): number;

@@ -361,28 +361,6 @@ const REMOVALS: Mutant[] = [
 /** What the surface has. */
 const SURFACE: Mutant[] = [
   {
-    name: "a call that is missing returns nothing",
-    edits: [
-      {
-        file: `${NODE_FS}/surface/not-implemented.ts`,
-        from: "  function refuse(): never {\n    throw notImplemented(name);",
-        to: "  function refuse(): never {\n    return undefined as never;",
-      },
-    ],
-    caughtBy: [tests("node-fs/surface", "throw ERR_METHOD_NOT_IMPLEMENTED")],
-  },
-  {
-    name: "a tree has not the names of the calls that are missing",
-    edits: [
-      {
-        file: `${NODE_FS}/surface/fs.ts`,
-        from: "{ ...missingExports(),",
-        to: "{ ...({} as ReturnType<typeof missingExports>),",
-      },
-    ],
-    caughtBy: [tests("node-fs/surface")],
-  },
-  {
     name: "the calls have no names",
     edits: [
       {

@@ -33,6 +33,7 @@ import type {
   WriteFileOptions,
   WriteOptions,
 } from "../types.js";
+import type { WatchPromises } from "../watch/types.js";
 
 /** The error of a call, as Node's ErrnoException. */
 export interface CallError extends Error {
@@ -324,6 +325,7 @@ export interface FsPromises {
   chown(path: PathLike, uid: number, gid: number): Promise<void>;
   copyFile(src: PathLike, dest: PathLike, mode?: number): Promise<void>;
   cp(source: string | Url, destination: string | Url, options?: AsyncCopyOptions): Promise<void>;
+  watch: WatchPromises["watch"];
   glob(pattern: string | readonly string[], options?: GlobNames): AsyncIterableIterator<string>;
   glob(pattern: string | readonly string[], options: GlobTyped): AsyncIterableIterator<Dirent>;
   glob(pattern: string | readonly string[], options: GlobAny): AsyncIterableIterator<string | Dirent>;

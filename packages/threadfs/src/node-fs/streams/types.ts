@@ -5,7 +5,7 @@
 import type { Bytes, Encoding, Mode, PathLike } from "../types.js";
 
 /** The module `node:fs` by the types of the program's @types/node, 20.16 and newer; never where there are none. */
-type NodeFs = typeof globalThis extends {
+export type NodeFs = typeof globalThis extends {
   process: { getBuiltinModule: { (id: infer _Id): infer M; (id: string): object | undefined } };
 }
   ? Extract<M, { createReadStream: unknown; ReadStream: unknown }>

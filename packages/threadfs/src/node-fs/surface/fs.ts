@@ -12,14 +12,15 @@ import { makeSync } from "../sync.js";
 import type { SystemCalls } from "../system-calls.js";
 import type { Fs } from "../types.js";
 import { makeWatch } from "../watch/watch.js";
+import { makeWatchFile } from "../watch/watch-file.js";
 import { named, namedPromises } from "./names.js";
-import { missingExports } from "./not-implemented.js";
 
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeFs(calls: SystemCalls): Fs {
   const sync = makeSync(calls);
-  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync), watch: makeWatch(calls) };
-  const surface = { ...missingExports(), ...sync, ...asynchronous, constants, Stats, Dirent, Dir };
+  const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync) };
+  const watchers = { watch: makeWatch(calls), ...makeWatchFile(calls) };
+  const surface = { ...sync, ...asynchronous, ...watchers, constants, Stats, Dirent, Dir };
   let promises: ReturnType<typeof makePromises> | undefined;
   const get = () => {
     promises ??= namedPromises(makePromises(calls));

@@ -53,6 +53,8 @@ export class ChangeLog {
   #position = 0;
   #follows = false;
   #runs = false;
+  /** Ends the wait for the next change. */
+  #wake: () => void = () => {};
   #keeper: ReturnType<typeof setInterval> | undefined;
 
   constructor(attachment: Attachment) {
@@ -86,7 +88,8 @@ export class ChangeLog {
       this.#position = since;
     }
     this.#followers.set(follower, since >= 0 ? since : tail);
-    if (!this.#runs) void this.#run();
+    if (this.#runs) this.#wake();
+    else void this.#run();
   }
 
   leave(follower: Follower): void {
@@ -147,8 +150,12 @@ export class ChangeLog {
     const { waitAsync } = Atomics as { waitAsync?: typeof Atomics.waitAsync };
     // Odd: a change is being made.
     const waited = (seen & 1) === 0 ? waitAsync?.(this.#sequence, 0, seen) : undefined;
-    if (waited === undefined) await later(POLL_MS);
-    else if (waited.async) await waited.value;
+    const woken = new Promise<void>((resolve) => {
+      // Events come in a turn of their own.
+      this.#wake = () => inLaterTurn(resolve);
+    });
+    if (waited === undefined) await Promise.race([later(POLL_MS), woken]);
+    else if (waited.async) await Promise.race([waited.value, woken]);
     else await new Promise<void>((resolve) => inLaterTurn(resolve));
   }
 

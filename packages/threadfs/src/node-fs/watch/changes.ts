@@ -72,6 +72,7 @@ const QUEUE_MAX = 65_536;
 class ChangeQueue implements Follower {
   #events: ChangeEvent[] = [];
   #lost = false;
+  #ended = false;
   #next = 0;
   /** Wakes who waits for the next event. */
   wake: () => void = () => {};
@@ -86,6 +87,16 @@ class ChangeQueue implements Follower {
   lost(): void {
     this.#events = [];
     this.#lost = true;
+    this.wake();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The context is closed. */
+  end(): void {
+    this.#ended = true;
     this.wake();
   }
 
@@ -114,7 +125,12 @@ export function followChanges(calls: SystemCalls, options: ChangesOptions | unde
   const queue = new ChangeQueue();
   log.follow(calls.ctx, queue, { all: true, since: from ?? -1 });
   if (keeps) log.persist(queue, true);
-  return events(queue, () => log.leave(queue), checked);
+  const forget = calls.whenClosed(() => queue.end());
+  const leave = () => {
+    forget();
+    log.leave(queue);
+  };
+  return events(queue, leave, checked);
 }
 
 async function* events(
@@ -128,6 +144,7 @@ async function* events(
     while (!signal?.aborted) {
       const event = queue.take();
       if (event !== undefined) yield event;
+      else if (queue.ended) return;
       else
         await new Promise<void>((resolve) => {
           queue.wake = resolve;

@@ -67,7 +67,11 @@ export class InodeWatch {
     this.#watches.persist(this, keeps);
   }
 
+  /** @internal Ends the wait for the end of the context. */
+  forget: () => void = () => {};
+
   close(): void {
+    this.forget();
     this.#watches.remove(this);
   }
 }
@@ -105,6 +109,7 @@ class Watches implements Follower {
     const key = keyOf(watch.dev, watch.ino);
     const others = this.#byInode.get(key) ?? new Set();
     this.#byInode.set(key, others.add(watch));
+    watch.forget = calls.whenClosed(() => watch.close());
     return watch;
   }
 

@@ -144,14 +144,13 @@ async function* events(calls: SystemCalls, request: AsyncRequest): AsyncGenerato
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     while (!signal?.aborted) {
-      for (let event = queue.events.shift(); event !== undefined; event = queue.events.shift()) {
-        if (event instanceof Error) throw event;
-        yield event;
-      }
-      if (signal?.aborted) break;
-      await new Promise<void>((resolve) => {
-        queue.wake = resolve;
-      });
+      const event = queue.events.shift();
+      if (event instanceof Error) throw event;
+      if (event !== undefined) yield event;
+      else
+        await new Promise<void>((resolve) => {
+          queue.wake = resolve;
+        });
     }
     throw abortError(signal as AbortSignal);
   } finally {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createVfs } from "../../../dist/src/index.js";
-import { MISSING_CALLS } from "../../../dist/src/node-fs/surface/not-implemented.js";
 import { type CallName, unchecked } from "../../support/fs-calls.js";
 import { callingThread, tree } from "./trees.js";
 
@@ -62,7 +61,7 @@ test("close() can be called twice, and every later call fails with ERR_THREADFS_
     writeSync: [fd, "x"],
     writeFileSync: ["/file", "x"],
   };
-  const surface = Object.keys(fs).filter((name) => name.endsWith("Sync") && !MISSING_CALLS.includes(name));
+  const surface = Object.keys(fs).filter((name) => name.endsWith("Sync"));
   assert.deepEqual(Object.keys(calls).sort(), surface.sort(), "every call is tried");
   for (const [name, args] of Object.entries(calls) as [CallName, unknown[]][]) {
     assert.throws(() => unchecked(fs)[name](...args), closed, name);

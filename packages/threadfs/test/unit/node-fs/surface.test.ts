@@ -1,41 +1,23 @@
 /** The object `fs` itself: it has every name that node:fs has, so that no library fills one in from node:fs. */
-import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import type { FsCalls } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
-const tree = suite(import.meta.url, (fs, dir) => {
+const { same } = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/f`, "x");
 });
-const { same } = tree;
 
 /** Names that `node:fs` has for itself, or that have no value on Linux. */
 const NOT_THERE = new Set(["_toUnixTimestamp", "lchmod", "lchmodSync", "F_OK", "R_OK", "W_OK", "X_OK", "default"]);
 
-type AnyExports = Readonly<Record<string, unknown>>;
-
-/** Classes, and what is not there yet. */
-const NOT_YET = [
-  ...["unwatchFile", "watch", "watchFile"],
-  ...["Stats", "Dirent", "Dir", "_toUnixTimestamp", "lchmod", "lchmodSync"],
-];
+/** Classes, and what has no value on Linux. */
+const NO_CALLS = ["Stats", "Dirent", "Dir", "_toUnixTimestamp", "lchmod", "lchmodSync"];
 
 /** Names and numbers of parameters of functions. */
 function shapes(exports: object, without: readonly string[]): object {
   const calls = Object.entries(exports).filter(([name, call]) => typeof call === "function" && !without.includes(name));
   calls.sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(calls.map(([name, call]: [string, () => void]) => [name, [call.name, call.length]]));
-}
-
-/** What a call did that is not implemented. */
-async function codeOf(call: unknown): Promise<unknown> {
-  assert.equal(typeof call, "function");
-  try {
-    await (call as (...args: unknown[]) => unknown)("/f", {}, () => {});
-  } catch (error) {
-    return error instanceof Error && "code" in error ? error.code : error;
-  }
-  return "returned";
 }
 
 describe("the exports of a tree", () => {
@@ -45,7 +27,7 @@ describe("the exports of a tree", () => {
       .sort(),
   );
 
-  same("are functions with the names and lengths of Node's", (fs) => shapes(fs, NOT_YET));
+  same("are functions with the names and lengths of Node's", (fs) => shapes(fs, NO_CALLS));
 
   same("have the promises of Node, with its names and lengths", (fs) =>
     shapes((fs as unknown as { promises: object }).promises, []),
@@ -81,22 +63,5 @@ describe("the exports of a tree", () => {
       process.emitWarning = emitWarning;
     }
     return warnings;
-  });
-});
-
-describe("exports that are not implemented", () => {
-  const ours = () => tree.vfs.fs as unknown as AnyExports;
-
-  test("throw ERR_METHOD_NOT_IMPLEMENTED", async () => {
-    for (const name of NOT_YET) {
-      if (NOT_THERE.has(name) || ["Stats", "Dirent", "Dir"].includes(name)) continue;
-      assert.equal(await codeOf(ours()[name]), "ERR_METHOD_NOT_IMPLEMENTED", name);
-    }
-  });
-
-  test("reject where node:fs returns promises", async () => {
-    const { watch, constants } = ours().promises as { [name: string]: () => Promise<unknown> };
-    await assert.rejects(watch?.() ?? Promise.resolve(), { code: "ERR_METHOD_NOT_IMPLEMENTED" });
-    assert.equal(constants, tree.vfs.fs.constants);
   });
 });

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type * as NodeFs from "node:fs";
 import { test } from "node:test";
-import { createVfs, type FileHandle, type FsCallbacks, type FsPromises } from "../../../dist/src/index.js";
+import { createVfs, type FileHandle, type FsCallbacks, type FsPromises, type Vfs } from "../../../dist/src/index.js";
 
 type Theirs = typeof NodeFs;
 /** Node's types have a namespace at each call, for promisify(), which is not part of the call. */
@@ -38,6 +38,17 @@ type NotOfHandle =
 
 export function handlesAreNodes(ours: FileHandle): Omit<NodeHandle, NotOfHandle> {
   return ours;
+}
+
+/** Does not run. */
+export function watchersAreNodes({ fs }: Vfs): NodeFs.StatWatcher[] {
+  return [
+    fs.watchFile("/f", ({ size }, previous) => size - previous.size),
+    fs.watchFile("/f", { interval: 5, persistent: false }, ({ size }) => size + 1),
+    fs.watchFile("/f", { bigint: true }, ({ mtimeNs }) => mtimeNs + 1n),
+    // @ts-expect-error: without the option there are numbers.
+    fs.watchFile("/f", { interval: 5 }, ({ mtimeNs }) => mtimeNs),
+  ];
 }
 
 test("results have the types of the options", async () => {
