@@ -51,3 +51,17 @@ export const ID_UNCHANGED = -1;
 export const SEEK_SET = 0;
 export const SEEK_CUR = 1;
 export const SEEK_END = 2;
+
+/** Events of the log of changes: the bits that inotify(7) has for them. */
+export const IN_MODIFY = 0x2;
+export const IN_ATTRIB = 0x4;
+export const IN_MOVED_FROM = 0x40;
+export const IN_MOVED_TO = 0x80;
+export const IN_CREATE = 0x100;
+export const IN_DELETE = 0x200;
+export const IN_DELETE_SELF = 0x400;
+export const IN_MOVE_SELF = 0x800;
+/** The file system has ended: its inodes are no more. */
+export const IN_UNMOUNT = 0x2000;
+/** The subject is a directory. */
+export const IN_ISDIR = 0x40000000;

@@ -52,6 +52,21 @@ export const DIRENT_NAME_LENGTH = 9;
 export const DIRENT_NAME = 10;
 export const DIRENT_ALIGN = 8;
 
+/**
+ * A record of the log in SCRATCH.IO: its position f64 (bytes written before it), its bytes u32, the events u32 (IN_*; 0: a record that only
+ * fills), the device number f64, the inode numbers of the directory (0: none) and of the file f64, the cookie that the two parts of a
+ * rename share u32, the bytes of the name u32, the name. Records are multiples of CHANGE_ALIGN.
+ */
+export const CHANGE_BYTES = 8;
+export const CHANGE_MASK = 12;
+export const CHANGE_DEV = 16;
+export const CHANGE_DIR = 24;
+export const CHANGE_INO = 32;
+export const CHANGE_COOKIE = 40;
+export const CHANGE_NAME_LENGTH = 44;
+export const CHANGE_NAME = 48;
+export const CHANGE_ALIGN = 8;
+
 /** An ACL entry in SCRATCH.IO: tag u16, permission u16, id u32. */
 export const ACL_ENTRY_PERM = 2;
 export const ACL_ENTRY_ID = 4;

@@ -2,6 +2,7 @@
  * The log of changes: the threads that follow it, its records, and that they agree with the tree. What the last record says of a name is
  * so, and no record contradicts the one before it.
  */
+import { IN_CREATE, IN_DELETE, IN_DELETE_SELF, IN_MOVED_FROM, IN_MOVED_TO } from "../../../threadfs/dist/abi/flags.js";
 import {
   CHANGE_ALIGN,
   CHANGE_BYTES,
@@ -11,12 +12,7 @@ import {
   CHANGE_MASK,
   CHANGE_NAME,
   CHANGE_NAME_LENGTH,
-  IN_CREATE,
-  IN_DELETE,
-  IN_DELETE_SELF,
-  IN_MOVED_FROM,
-  IN_MOVED_TO,
-} from "../../../threadfs/dist/abi/inotify.js";
+} from "../../../threadfs/dist/abi/memory.js";
 import * as L from "../arena/layout.js";
 import type { ArenaView } from "./arena-view.js";
 

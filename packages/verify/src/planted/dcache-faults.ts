@@ -247,8 +247,8 @@ export const CACHE: Mutant[] = [
       },
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  d.inode = changetype<Inode>(NULL_INODE);\n  writeSeqEnd(d.seq);\n  unlock(d.lockref);\n  if (i) iput(i);",
-        to: "  d.inode = changetype<Inode>(NULL_INODE);\n  unlock(d.lockref);\n  if (i) iput(i);",
+        from: "  d.inode = changetype<Inode>(NULL_INODE);\n  writeSeqEnd(d.seq);\n  if (i) notifyInodeRemoved(i);",
+        to: "  d.inode = changetype<Inode>(NULL_INODE);\n  if (i) notifyInodeRemoved(i);",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 5:"), pair("places@rmdir || stat"), torture()],

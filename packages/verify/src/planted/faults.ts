@@ -3,7 +3,7 @@
  * packages/verify/src/planted/planted.ts and for the torture run's own tests.
  */
 import type { Edit } from "../binary/mutant.js";
-import { API } from "./api-faults.js";
+import { API, TOOLS } from "./api-faults.js";
 import { CONTEXTS } from "./context-faults.js";
 import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
@@ -11,9 +11,9 @@ import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
 import { LOCKS } from "./lock-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
-import { TOOLS } from "./tool-faults.js";
 import { WAITS } from "./wait-faults.js";
 import { WALK } from "./walk-faults.js";
+import { WATCHING } from "./watch-faults.js";
 
 /** A core, or a package, with a fault. */
 export interface Mutant {
@@ -38,10 +38,10 @@ export const MUTANTS: Mutant[] = [
   ...NODE_FS_CALLS,
   ...API,
   ...TOOLS,
+  ...WATCHING,
 ];
 
 /** The numbered bugs that cannot be planted, and why. */
 export const NOT_PLANTED: Record<number, string> = {
   17: "there is no RESOLVE_BENEATH yet",
-  23: "there are no watchers yet",
 };

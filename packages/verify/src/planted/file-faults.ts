@@ -39,7 +39,7 @@ export const FILES: Mutant[] = [
   },
   {
     name: "a second link does not raise nlink",
-    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  addLinks(i, 1, t);\n  txEnd();", to: "  txEnd();" }],
+    edits: [{ file: "fs/tmpfs/tmpfs.ts", from: "  addLinks(i, 1, t);\n  notifyLink(", to: "  notifyLink(" }],
     caughtBy: [fsck()],
   },
   {

@@ -26,6 +26,7 @@ import { CLOSING } from "./closing.js";
 import { CONFINED } from "./confined.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
+import { FOLLOWED } from "./followed.js";
 import {
   type BuiltTree,
   bind,
@@ -168,18 +169,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [stat("/o/e/g"), stat("/d/e/g")],
     ],
   },
-  followed: {
-    stat: [stat("/d/f")],
-    create: [open("/d/x", O_CREAT | O_WRONLY), mkdir("/o/x")],
-    link: [link("/d/g", "/o/x")],
-    unlink: [unlink("/d/g"), unlink("/d/f"), rmdir("/d/e")],
-    rename: [rename("/d/g", "/o/x"), rename("/d/g", "/d/f"), rename("/d", "/o/d"), exchange("/d/f", "/o")],
-    again: [[unlink("/d/g"), mkdir("/d/g")]],
-    chmod: [chmod("/d/f", 0o600)],
-    truncate: [truncate("/d/f", 1)],
-    write: [write(3, "twenty bytes of it...")],
-    utimens: [{ call: "sysUtimens", path: "/d/g", ...MTIME }],
-  },
+  followed: FOLLOWED,
   mounts: {
     stat: [
       stat("/m/f"),

@@ -1,4 +1,5 @@
 /** Damage to a tree: which words change, and the kind of problem that the checker must report. */
+import { CHANGE_BYTES, CHANGE_MASK, CHANGE_NAME, IN_DELETE } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../../dist/arena/layout.js";
 import { defined } from "../../dist/support/defined.js";
 import type { MemoryEditor } from "./damaged-tree.js";
@@ -52,6 +53,16 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
     "scratch",
     (w) => w.set(L.SLOTS + L.SLOT_SIZE + L.SLOT_SCRATCH, w.get(L.SLOTS + L.SLOT_SCRATCH)),
   ],
+  // The log of changes, whose first record creates "dir".
+  ["the number of threads that follow the log", "changes", (w) => w.add(L.G_CHANGES_READERS, 1)],
+  ["a free slot that follows the log", "changes", (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_CHANGES, 1)],
+  ["a log that ends within a record", "changes", (w) => w.add(L.G_CHANGES_TAIL, -8)],
+  ["a log that is followed without a ring", "changes", (w) => w.set(L.G_CHANGES_CHUNKS, 0)],
+  ["the position of a record", "changes", (w) => w.add(w.get(L.CHANGES_RING), 8)],
+  ["the size of a record", "changes", (w) => w.add(w.get(L.CHANGES_RING) + CHANGE_BYTES, 4)],
+  ["the name in a record", "changes", (w) => w.byte(w.get(L.CHANGES_RING) + CHANGE_NAME, 0x71)],
+  ["a record of a name that is gone", "changes", (w) => w.set(w.get(L.CHANGES_RING) + CHANGE_MASK, IN_DELETE)],
+  ["a chunk of the ring that a slot has too", "scratch", (w) => w.set(L.CHANGES_RING, w.get(L.SLOTS + L.SLOT_SCRATCH))],
   // Retired objects.
   ["an odd global epoch", "epoch", (w) => w.add(L.G_EPOCH, 1)],
   ["the number of retired objects", "retired", (w) => w.add(L.G_RCU_COUNT, 1)],

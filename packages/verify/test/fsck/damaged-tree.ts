@@ -10,10 +10,12 @@ const { DENTRY, MOUNT } = L;
 
 /** A tree with objects of every kind, and an editor of its memory. */
 export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
-  const vfs = await emptyTree(t, 4 << 20);
+  const vfs = await emptyTree(t, 5 << 20);
   const { fs } = vfs;
   const attachment = Attachment.attach(vfs.handle, {});
   t.after(() => attachment.close());
+  const changes = vfs.changes({ persistent: false });
+  t.after(() => changes.return?.());
   fs.mkdirSync("/dir/sub", { recursive: true });
   fs.mkdirSync("/dir/other");
   fs.writeFileSync("/dir/file", "0123456789");

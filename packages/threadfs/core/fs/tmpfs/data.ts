@@ -11,7 +11,7 @@
  * contents (a single block counts as one).
  */
 
-import { IN_MODIFY } from "../../../abi/inotify";
+import { IN_MODIFY } from "../../../abi/flags";
 import { IO_SIZE } from "../../../abi/limits";
 import * as SCRATCH from "../../../abi/scratch";
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../../mem/alloc/slab";

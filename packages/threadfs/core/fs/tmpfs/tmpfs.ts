@@ -8,7 +8,7 @@
  */
 
 import { ENOSPC } from "../../../abi/errno";
-import { IN_MODIFY } from "../../../abi/inotify";
+import { IN_MODIFY } from "../../../abi/flags";
 import { S_IFDIR, S_IFMT, S_ISGID } from "../../../abi/mode";
 import { linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";

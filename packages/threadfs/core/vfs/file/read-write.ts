@@ -5,9 +5,8 @@
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
 import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../../abi/errno";
-import { O_APPEND, O_NOATIME, SEEK_CUR, SEEK_END } from "../../../abi/flags";
+import { IN_MODIFY, O_APPEND, O_NOATIME, SEEK_CUR, SEEK_END } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
-import { IN_MODIFY } from "../../../abi/inotify";
 import { IO_SIZE, MAX_RW_COUNT } from "../../../abi/limits";
 import { ATTR_SIZE, NODE_MODE } from "../../../abi/memory";
 import { S_IFMT } from "../../../abi/mode";

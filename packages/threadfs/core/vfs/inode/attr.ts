@@ -5,9 +5,8 @@
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
 import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../../abi/errno";
-import { ID_UNCHANGED, MS_RDONLY, UTIME_NOW, UTIME_OMIT } from "../../../abi/flags";
+import { ID_UNCHANGED, IN_ATTRIB, IN_MODIFY, MS_RDONLY, UTIME_NOW, UTIME_OMIT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
-import { IN_ATTRIB, IN_MODIFY } from "../../../abi/inotify";
 import { ACL_ENTRY_PERM, ACL_ENTRY_SIZE, ATTR_MODE, ATTR_OWNER, ATTR_TIMES, NODE_MODE } from "../../../abi/memory";
 import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from "../../../abi/mode";
 import {

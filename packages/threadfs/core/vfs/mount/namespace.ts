@@ -19,7 +19,7 @@
  */
 
 import { EINVAL, ENOENT, ENOTDIR } from "../../../abi/errno";
-import { IN_UNMOUNT } from "../../../abi/inotify";
+import { IN_UNMOUNT } from "../../../abi/flags";
 import * as POINT from "../../../abi/points";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";

@@ -18,8 +18,18 @@
  * once the ring has come round: readChanges() checks how far the tail has moved after its copy, which is made by plain loads.
  */
 import { EINVAL, EOVERFLOW } from "../../../abi/errno";
-import * as INOTIFY from "../../../abi/inotify";
 import { IO_SIZE, NAME_MAX } from "../../../abi/limits";
+import {
+  CHANGE_ALIGN,
+  CHANGE_BYTES,
+  CHANGE_COOKIE,
+  CHANGE_DEV,
+  CHANGE_DIR,
+  CHANGE_INO,
+  CHANGE_MASK,
+  CHANGE_NAME,
+  CHANGE_NAME_LENGTH,
+} from "../../../abi/memory";
 import * as SCRATCH from "../../../abi/scratch";
 import { chunkAddress, chunkAlloc, chunkFree } from "../../mem/alloc/pages";
 import { CHUNK, CHUNK_SHIFT, G_SLOT_LOCK, H_MAX_CHUNKS } from "../../mem/layout";
@@ -46,7 +56,7 @@ import { admitOthers, excludeOthers } from "../recovery/exclusion";
 const ARENA_SHARE: u32 = 64;
 const CHUNKS_MIN: u32 = 2;
 /** A transaction has at most four records (a rename onto another name): so far the bytes behind the tail may be in writing. */
-const WRITING_MAX: u64 = 4 * (INOTIFY.CHANGE_NAME + NAME_MAX + INOTIFY.CHANGE_ALIGN) + CHUNK;
+const WRITING_MAX: u64 = 4 * (CHANGE_NAME + NAME_MAX + CHANGE_ALIGN) + CHUNK;
 /** How long the other threads are kept from new calls at a time. */
 const EXCLUDE_MS: f64 = 100;
 const SEQ_TRIES: i32 = 50;
@@ -74,7 +84,7 @@ export function appendChange(mask: u32, dev: u64, dir: f64, ino: f64, cookie: u3
   lock(G_CHANGES_LOCK);
   writeSeqBegin(G_CHANGES_SEQ);
   let at = load<u64>(G_CHANGES_TAIL);
-  const bytes = (<u32>INOTIFY.CHANGE_NAME + length + INOTIFY.CHANGE_ALIGN - 1) & ~(<u32>INOTIFY.CHANGE_ALIGN - 1);
+  const bytes = (<u32>CHANGE_NAME + length + CHANGE_ALIGN - 1) & ~(<u32>CHANGE_ALIGN - 1);
   const left = CHUNK - <u32>(at & (CHUNK - 1));
   if (bytes > left) {
     putHead(ringAddress(at), at, left, 0);
@@ -82,12 +92,12 @@ export function appendChange(mask: u32, dev: u64, dir: f64, ino: f64, cookie: u3
   }
   const p = ringAddress(at);
   putHead(p, at, bytes, mask);
-  store<f64>(p, <f64>dev, INOTIFY.CHANGE_DEV);
-  store<f64>(p, dir, INOTIFY.CHANGE_DIR);
-  store<f64>(p, ino, INOTIFY.CHANGE_INO);
-  store<u32>(p, cookie, INOTIFY.CHANGE_COOKIE);
-  store<u32>(p, length, INOTIFY.CHANGE_NAME_LENGTH);
-  memory.copy(p + INOTIFY.CHANGE_NAME, name, length);
+  store<f64>(p, <f64>dev, CHANGE_DEV);
+  store<f64>(p, dir, CHANGE_DIR);
+  store<f64>(p, ino, CHANGE_INO);
+  store<u32>(p, cookie, CHANGE_COOKIE);
+  store<u32>(p, length, CHANGE_NAME_LENGTH);
+  memory.copy(p + CHANGE_NAME, name, length);
   put64(G_CHANGES_TAIL, at + bytes);
   notifyAtCommit(G_CHANGES_SEQ);
   writeSeqEnd(G_CHANGES_SEQ);
@@ -97,9 +107,9 @@ export function appendChange(mask: u32, dev: u64, dir: f64, ino: f64, cookie: u3
 /** The first bytes of a record, which one that only fills has too: the smallest has 8. */
 function putHead(p: usize, position: u64, bytes: u32, mask: u32): void {
   store<f64>(p, <f64>position);
-  if (bytes < <u32>INOTIFY.CHANGE_DEV) return;
-  store<u32>(p, bytes, INOTIFY.CHANGE_BYTES);
-  store<u32>(p, mask, INOTIFY.CHANGE_MASK);
+  if (bytes < <u32>CHANGE_DEV) return;
+  store<u32>(p, bytes, CHANGE_BYTES);
+  store<u32>(p, mask, CHANGE_MASK);
 }
 
 /** The calling thread, which is not active, follows the log from now on. False: the arena has no room for the ring. */
@@ -168,7 +178,7 @@ function kept(): u64 {
  */
 export function readChanges(from: u64): i32 {
   const tail = changesTail();
-  if (from > tail || from % INOTIFY.CHANGE_ALIGN != 0) return -EINVAL;
+  if (from > tail || from % CHANGE_ALIGN != 0) return -EINVAL;
   if (from == tail) return 0;
   if (tail - from > kept()) return -EOVERFLOW;
   const left = CHUNK - <u32>(from & (CHUNK - 1));

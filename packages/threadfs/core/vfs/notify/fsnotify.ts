@@ -13,7 +13,7 @@ import {
   IN_MOVE_SELF,
   IN_MOVED_FROM,
   IN_MOVED_TO,
-} from "../../../abi/inotify";
+} from "../../../abi/flags";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { Dentry, dentryName } from "../dcache/dentry";
 import { Inode, inodeNumber } from "../inode/inode";

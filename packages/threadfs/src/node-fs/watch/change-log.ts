@@ -3,9 +3,18 @@
  * those who follow it here. Nothing runs while nobody does.
  */
 import * as ERRNO from "../../../abi/errno.js";
-import * as INOTIFY from "../../../abi/inotify.js";
 import { CHUNK } from "../../../abi/limits.js";
-import { G_CHANGES_SEQ } from "../../../abi/memory.js";
+import {
+  CHANGE_BYTES,
+  CHANGE_COOKIE,
+  CHANGE_DEV,
+  CHANGE_DIR,
+  CHANGE_INO,
+  CHANGE_MASK,
+  CHANGE_NAME,
+  CHANGE_NAME_LENGTH,
+  G_CHANGES_SEQ,
+} from "../../../abi/memory.js";
 import type { Attachment } from "../../bridge/attachment.js";
 import { unref } from "../../bridge/waiting.js";
 import { outOfRange, systemCallError } from "../../errors/errors.js";
@@ -194,9 +203,9 @@ export class ChangeLog {
     for (let at = 0; at < bytes.length; at = this.#position - start) {
       const left = CHUNK - ((start + at) % CHUNK);
       // Too little room for a record: only the end of a chunk.
-      const isEnd = left < INOTIFY.CHANGE_DEV;
-      this.#position += isEnd ? left : view.getUint32(at + INOTIFY.CHANGE_BYTES, true);
-      const mask = isEnd ? 0 : view.getUint32(at + INOTIFY.CHANGE_MASK, true);
+      const isEnd = left < CHANGE_DEV;
+      this.#position += isEnd ? left : view.getUint32(at + CHANGE_BYTES, true);
+      const mask = isEnd ? 0 : view.getUint32(at + CHANGE_MASK, true);
       if (mask !== 0) this.#dispatch(changeAt(view, bytes, at, mask, this.#position));
     }
   }
@@ -209,16 +218,16 @@ export class ChangeLog {
 }
 
 function changeAt(view: DataView, bytes: Uint8Array, at: number, mask: number, next: number): Change {
-  const name = at + INOTIFY.CHANGE_NAME;
-  const length = view.getUint32(at + INOTIFY.CHANGE_NAME_LENGTH, true);
+  const name = at + CHANGE_NAME;
+  const length = view.getUint32(at + CHANGE_NAME_LENGTH, true);
   return {
     position: view.getFloat64(at, true),
     next,
     mask,
-    dev: view.getFloat64(at + INOTIFY.CHANGE_DEV, true),
-    dir: view.getFloat64(at + INOTIFY.CHANGE_DIR, true),
-    ino: view.getFloat64(at + INOTIFY.CHANGE_INO, true),
-    cookie: view.getUint32(at + INOTIFY.CHANGE_COOKIE, true),
+    dev: view.getFloat64(at + CHANGE_DEV, true),
+    dir: view.getFloat64(at + CHANGE_DIR, true),
+    ino: view.getFloat64(at + CHANGE_INO, true),
+    cookie: view.getUint32(at + CHANGE_COOKIE, true),
     name: bytes.slice(name, name + length),
   };
 }

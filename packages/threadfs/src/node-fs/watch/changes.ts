@@ -1,5 +1,16 @@
 /** `vfs.changes()`: every change of a tree, in order, as an async iterator: for a replica, a cache, a page that shows the tree. */
-import * as INOTIFY from "../../../abi/inotify.js";
+import {
+  IN_ATTRIB,
+  IN_CREATE,
+  IN_DELETE,
+  IN_DELETE_SELF,
+  IN_ISDIR,
+  IN_MODIFY,
+  IN_MOVE_SELF,
+  IN_MOVED_FROM,
+  IN_MOVED_TO,
+  IN_UNMOUNT,
+} from "../../../abi/flags.js";
 import { flagOption, readOptions } from "../../bridge/options.js";
 import { toInteger, toSignal } from "../args.js";
 import { decodeText } from "../bytes.js";
@@ -49,20 +60,20 @@ export interface ChangeEvent {
 const OPTIONS = { since: true, signal: true, persistent: true } as const;
 
 const TYPES: readonly (readonly [mask: number, type: ChangeType])[] = [
-  [INOTIFY.IN_MODIFY, "modify"],
-  [INOTIFY.IN_ATTRIB, "attrib"],
-  [INOTIFY.IN_MOVED_FROM, "moved_from"],
-  [INOTIFY.IN_MOVED_TO, "moved_to"],
-  [INOTIFY.IN_CREATE, "create"],
-  [INOTIFY.IN_DELETE, "delete"],
-  [INOTIFY.IN_DELETE_SELF, "delete_self"],
-  [INOTIFY.IN_MOVE_SELF, "move_self"],
-  [INOTIFY.IN_UNMOUNT, "unmount"],
+  [IN_MODIFY, "modify"],
+  [IN_ATTRIB, "attrib"],
+  [IN_MOVED_FROM, "moved_from"],
+  [IN_MOVED_TO, "moved_to"],
+  [IN_CREATE, "create"],
+  [IN_DELETE, "delete"],
+  [IN_DELETE_SELF, "delete_self"],
+  [IN_MOVE_SELF, "move_self"],
+  [IN_UNMOUNT, "unmount"],
 ];
 
 function eventOf({ mask, dev, ino, dir, name, cookie, next }: Change): ChangeEvent {
   const [, type] = TYPES.find(([bit]) => mask & bit) ?? TYPES[0] ?? [];
-  const isDirectory = (mask & INOTIFY.IN_ISDIR) !== 0;
+  const isDirectory = (mask & IN_ISDIR) !== 0;
   return { type: type as ChangeType, isDirectory, dev, ino, parent: dir, name: decodeText(name, "utf8"), cookie, next };
 }
 

@@ -3,8 +3,7 @@
  * the events that Node asks of it.
  */
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD } from "../../../abi/flags.js";
-import { IN_ATTRIB, IN_DELETE_SELF, IN_MODIFY, IN_MOVE_SELF, IN_UNMOUNT } from "../../../abi/inotify.js";
+import { AT_FDCWD, IN_ATTRIB, IN_DELETE_SELF, IN_MODIFY, IN_MOVE_SELF, IN_UNMOUNT } from "../../../abi/flags.js";
 import * as STAT from "../../../abi/stat.js";
 import type { Attachment } from "../../bridge/attachment.js";
 import type { Path } from "../args.js";

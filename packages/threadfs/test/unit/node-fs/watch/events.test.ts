@@ -161,6 +161,22 @@ describe("a watcher", () => {
     return { log };
   });
 
+  sameEach("is not told what happened before it began, though others are", async (fs, dir) => {
+    fs.mkdirSync(`${dir}/d`);
+    const { settled, close } = marker(fs, dir);
+    const events: unknown[] = [];
+    const first = watching(fs).watch(`${dir}/d`, {}, (type, name) => events.push(["first", type, name]));
+    fs.mkdirSync(`${dir}/e/a`, { recursive: true });
+    const second = watching(fs).watch(`${dir}/e`, {}, (type, name) => events.push(["second", type, name]));
+    fs.mkdirSync(`${dir}/e/b`);
+    fs.mkdirSync(`${dir}/d/c`);
+    await settled();
+    first.close();
+    second.close();
+    close();
+    return { events: events.sort() };
+  });
+
   sameEach("that is told by an iterator", async (fs, dir) => {
     fs.mkdirSync(`${dir}/d`);
     const abort = new AbortController();
