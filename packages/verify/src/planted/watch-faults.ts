@@ -43,7 +43,7 @@ export const WATCHING: Mutant[] = [
     caughtBy: [death("followed unlink: sysUnlink(path=/d/g)"), death("followed rename")],
   },
   {
-    name: "a rename is logged before it has its locks",
+    name: "a move is told before the file has moved",
     edits: [
       {
         file: "vfs/ops/rename.ts",
@@ -56,7 +56,7 @@ export const WATCHING: Mutant[] = [
         to: 'import { IN_MOVE_SELF } from "../../../abi/flags";\nimport { notifyInode, notifyMove } from "../notify/fsnotify";\n',
       },
     ],
-    caughtBy: [events("of all three")],
+    caughtBy: [log("tells every change")],
   },
   {
     name: "a thread that ends still follows the log",

@@ -24,11 +24,12 @@ const shown = ({ type, name }: ChangeEvent) => `${type} ${name}`.trim();
 const follows = ({ handle, threadSlot }: Vfs) =>
   new Uint32Array(handle.memory.buffer)[(SLOTS + threadSlot * SLOT_SIZE + SLOT_CHANGES) >>> 2];
 
-/** Runs work on a tree in another thread. */
+/** Runs work on a tree in another thread, which is terminated when it says so. */
 function inWorker(vfs: Vfs, work: string): Promise<unknown> {
   const worker = new Worker(WORKER, { workerData: { handle: vfs.handle, work } });
   return new Promise((resolve, reject) => {
     worker.once("error", reject);
+    worker.once("message", () => worker.terminate());
     worker.once("exit", resolve);
   });
 }
@@ -190,7 +191,7 @@ describe("changes of other threads", () => {
 
   test("a thread that ends, or dies, leaves the log", async () => {
     const vfs = await createVfs({ maxBytes: 1 << 24 });
-    for (const work of ["follow and return", "follow and die"]) {
+    for (const work of ["follow and return", "follow and exit", "follow and spin"]) {
       await inWorker(vfs, work);
       await until(() => check(vfs.handle.memory).counts.threads === 1);
       assert.deepEqual(check(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, []);

@@ -1,5 +1,5 @@
 /** A thread that changes a tree, or follows its changes. */
-import { workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { randomBelow } from "../../../../../cli/dist/support/random.js";
 import { attachVfs } from "../../../../dist/src/index.js";
 
@@ -41,8 +41,12 @@ switch (work.split(" ")[0]) {
   case "follow":
     vfs.changes({ persistent: false });
     fs.watch("/", { persistent: false });
-    if (work.endsWith("return")) vfs.close();
-    else process.exit(0);
+    if (work.endsWith("exit")) process.exit(0);
+    if (work.endsWith("spin")) {
+      parentPort?.postMessage("follows");
+      for (;;);
+    }
+    vfs.close();
     break;
   default:
     storm(Number(work.split(" ")[1]));
