@@ -1,6 +1,6 @@
 /** The log of changes: changes of any thread reach watchers and `vfs.changes()` in order, after they can be seen; what is lost is told. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { SLOT_CHANGES, SLOT_SIZE, SLOTS } from "../../../../../verify/dist/arena/layout.js";
 import { check } from "../../../../../verify/dist/fsck/check-arena.js";
@@ -8,6 +8,13 @@ import { until } from "../../../../../verify/dist/support/hang.js";
 import { attachVfs, type ChangeEvent, createVfs, type Vfs } from "../../../../dist/src/index.js";
 
 const WORKER = new URL("./log.worker.js", import.meta.url);
+
+/** A tree that is closed with the test, which ends everything that follows it. */
+async function tree(t: TestContext, maxBytes: number): Promise<Vfs> {
+  const vfs = await createVfs({ maxBytes });
+  t.after(() => vfs.close());
+  return vfs;
+}
 
 /** Takes so many events. */
 async function take(events: AsyncIterableIterator<ChangeEvent>, count: number): Promise<ChangeEvent[]> {
@@ -35,8 +42,8 @@ function inWorker(vfs: Vfs, work: string): Promise<unknown> {
 }
 
 describe("vfs.changes()", () => {
-  test("tells every change with the numbers of the file, of its directory, and of the rename", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 24 });
+  test("tells every change with the numbers of the file, of its directory, and of the rename", async (t) => {
+    const vfs = await tree(t, 1 << 24);
     const { fs } = vfs;
     const events = vfs.changes();
     fs.mkdirSync("/d");
@@ -78,11 +85,10 @@ describe("vfs.changes()", () => {
       [true, false, false, false, false, false, false, false, false, false, true, true],
     );
     await events.return?.();
-    vfs.close();
   });
 
-  test("goes on behind the position that it is given", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 24 });
+  test("goes on behind the position that it is given", async (t) => {
+    const vfs = await tree(t, 1 << 24);
     const events = vfs.changes();
     for (const name of ["a", "b", "c"]) vfs.fs.mkdirSync(`/${name}`);
     const [first] = await take(events, 1);
@@ -90,11 +96,10 @@ describe("vfs.changes()", () => {
     const later = vfs.changes({ since: first?.next });
     assert.deepEqual((await take(later, 2)).map(shown), ["create b", "create c"]);
     await later.return?.();
-    vfs.close();
   });
 
-  test("refuses positions that no change has, and options that it does not know", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 24 });
+  test("refuses positions that no change has, and options that it does not know", async (t) => {
+    const vfs = await tree(t, 1 << 24);
     for (const since of [1, 8, 2 ** 40]) assert.throws(() => vfs.changes({ since }), { code: "ERR_OUT_OF_RANGE" });
     for (const since of [-1, 0.5, "0"]) {
       assert.throws(() => vfs.changes({ since } as object), { code: /^ERR_(?:OUT_OF_RANGE|INVALID_ARG_TYPE)$/ });
@@ -102,26 +107,25 @@ describe("vfs.changes()", () => {
     assert.throws(() => vfs.changes({ from: 1 } as object), { code: "ERR_INVALID_ARG_VALUE" });
     assert.throws(() => vfs.changes({ signal: AbortSignal.abort() }), { name: "AbortError" });
     assert.equal(follows(vfs), 0);
-    vfs.close();
   });
 });
 
 describe("who follows the log", () => {
-  test("needs CAP_SYS_ADMIN; a watch needs to be allowed to read", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 24 });
+  test("needs CAP_SYS_ADMIN; a watch needs to be allowed to read", async (t) => {
+    const vfs = await tree(t, 1 << 24);
     vfs.fs.mkdirSync("/open");
     vfs.fs.mkdirSync("/shut", { mode: 0o711 });
     const user = await attachVfs(vfs.context({ uid: 1000, gid: 1000 }).handle);
+    t.after(() => user.close());
     assert.throws(() => user.changes(), { code: "EPERM" });
     assert.throws(() => user.fs.watch("/shut"), { code: "EACCES", syscall: "watch", path: "/shut" });
     user.fs.watch("/open").close();
     user.close();
     assert.equal(follows(vfs), 0);
-    vfs.close();
   });
 
-  test("tells what it has lost, and goes on", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 23 });
+  test("tells what it has lost, and goes on", async (t) => {
+    const vfs = await tree(t, 1 << 23);
     const { fs } = vfs;
     const events = vfs.changes();
     const names: unknown[] = [];
@@ -136,11 +140,10 @@ describe("who follows the log", () => {
     assert.deepEqual(names.at(-1), ["rename", "after"]);
     watcher.close();
     await events.return?.();
-    vfs.close();
   });
 
-  test("does so until the signal, or the end of the tree", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 24 });
+  test("does so until the signal, or the end of the tree", async (t) => {
+    const vfs = await tree(t, 1 << 24);
     const abort = new AbortController();
     const aborted = vfs.changes({ signal: abort.signal });
     const next = aborted.next();
@@ -155,13 +158,12 @@ describe("who follows the log", () => {
     other.close();
     assert.deepEqual(await last, { value: undefined, done: true });
     watcher.close();
-    vfs.close();
   });
 });
 
 describe("changes of other threads", () => {
-  test("reach watchers and iterators in order, when they can be seen", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 26 });
+  test("reach watchers and iterators in order, when they can be seen", async (t) => {
+    const vfs = await tree(t, 1 << 26);
     const { fs } = vfs;
     fs.mkdirSync("/d");
     const events = vfs.changes();
@@ -186,26 +188,23 @@ describe("changes of other threads", () => {
     assert.ok(seen.length > 0);
     watcher.close();
     await events.return?.();
-    vfs.close();
   });
 
-  test("a thread that ends, or dies, leaves the log", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 24 });
+  test("a thread that ends, or dies, leaves the log", async (t) => {
+    const vfs = await tree(t, 1 << 24);
     for (const work of ["follow and return", "follow and exit", "follow and spin"]) {
       await inWorker(vfs, work);
       await until(() => check(vfs.handle.memory).counts.threads === 1);
       assert.deepEqual(check(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, []);
     }
-    vfs.close();
   });
 
-  test("changes of several threads are in the log, and it agrees with the tree", async () => {
-    const vfs = await createVfs({ maxBytes: 1 << 26 });
+  test("changes of several threads are in the log, and it agrees with the tree", async (t) => {
+    const vfs = await tree(t, 1 << 26);
     const events = vfs.changes();
     await Promise.all([0, 1, 2].map((n) => inWorker(vfs, `storm ${n}`)));
     await until(() => check(vfs.handle.memory).counts.threads === 1);
     assert.deepEqual(check(vfs.handle.memory, { live: [vfs.threadSlot] }).problems, []);
     await events.return?.();
-    vfs.close();
   });
 });
