@@ -97,6 +97,17 @@ const ARGUMENTS: Mutant[] = [
     caughtBy: [tests("arguments/polluted-prototypes")],
   },
   {
+    name: "a handle of another context is used by its number in the context that is asked",
+    edits: [
+      {
+        file: `${NODE_FS}/promises/files.ts`,
+        from: "return own === undefined ? { own: calls, opened: undefined } : { own, opened: file as Opened };",
+        to: "return own === undefined ? { own: calls, opened: undefined } : { own: calls, opened: file as Opened };",
+      },
+    ],
+    caughtBy: [tests("node-fs/handles", "of another tree")],
+  },
+  {
     name: "the promise form of mkdir takes 'recursive' from a changed Object.prototype",
     edits: [
       {

@@ -50,7 +50,7 @@ export class FileHandle {
 
   constructor(calls: SystemCalls, fd: number) {
     adoptEmitter(FileHandle);
-    HANDLES.add(this);
+    HANDLES.set(this, calls);
     this.#calls = calls;
     this.#fd = fd;
     // Node's is an own property too, so that it can be passed as a function.

@@ -34,17 +34,20 @@ export interface Opened {
 export function readFile(calls: SystemCalls, from: unknown, options: unknown): Promise<string | Buffer> {
   return promised((ends) => {
     const { buffer, encoding, flag, signal } = readFileOptions(options);
-    const target = isOpened(from) ? { fd: from.fd } : toTarget(from, flag || "r", 0o666, "flags", signal);
+    const { own, opened } = callsOf(calls, from);
+    const target = opened ? { fd: opened.fd } : toTarget(from, flag || "r", 0o666, "flags", signal);
     const parsed = { ...readFileArguments(target, encoding, buffer), named: buffer === undefined };
-    runAbortable(calls, ops.readFile, parsed, { signal, listens: false }, ends);
+    runAbortable(own, ops.readFile, parsed, { signal, listens: false }, ends);
   });
 }
 
-/** All handles: what Node tells by their class, without an import in a circle. */
-export const HANDLES = /* @__PURE__ */ new WeakSet<object>();
+/** All handles, and the calls of the context that has their descriptors: what Node tells by their class, without an import in a circle. */
+export const HANDLES = /* @__PURE__ */ new WeakMap<object, SystemCalls>();
 
-function isOpened(value: unknown): value is Opened {
-  return typeof value === "object" && value !== null && HANDLES.has(value);
+/** The calls that a file takes: those of a handle are its own context's, whichever context is asked. */
+function callsOf(calls: SystemCalls, file: unknown): { own: SystemCalls; opened: Opened | undefined } {
+  const own = typeof file === "object" && file !== null ? HANDLES.get(file) : undefined;
+  return own === undefined ? { own: calls, opened: undefined } : { own, opened: file as Opened };
 }
 
 function toTarget(
@@ -126,8 +129,9 @@ function write(calls: SystemCalls, to: unknown, data: WrittenData, given: () => 
     const bytes = isIterable(data) ? data : toBytes(data, encoding);
     const inOneStep = !flush && bytes instanceof Uint8Array && bytes.length <= ONE_STEP_MAX;
     const flagName = inOneStep ? "options.flag" : "flags";
-    const target = isOpened(to) ? { fd: to.fd } : toTarget(to, flag, mode, flagName, signal);
+    const { own, opened } = callsOf(calls, to);
+    const target = opened ? { fd: opened.fd } : toTarget(to, flag, mode, flagName, signal);
     const parsed = { target, data: bytes, encoding, flush, signal };
-    runAbortable(calls, writing, parsed, { signal, listens: false }, ends);
+    runAbortable(own, writing, parsed, { signal, listens: false }, ends);
   });
 }

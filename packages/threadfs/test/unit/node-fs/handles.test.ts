@@ -1,6 +1,8 @@
 /** FileHandle: its life, its web stream, and calls after it was closed. */
+import assert from "node:assert/strict";
 import type { promises as Promises } from "node:fs";
-import { describe } from "node:test";
+import { describe, test } from "node:test";
+import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import type { FsCalls } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
@@ -98,6 +100,39 @@ describe("a handle", () => {
     await handle.close();
     const shapes = [Object.getPrototypeOf(whole), Object.keys(whole), Object.keys(written), Object.keys(vector)];
     return [bytesRead, buffer, whole.bytesRead, whole.buffer.length, written.bytesWritten, shapes, `${size}`, text];
+  });
+});
+
+// Fails when a call takes the number of the descriptor for one of the context that is asked.
+describe("a handle of another context, or of another tree", () => {
+  test("is read and written by the promises of any, with its own descriptor", async (t) => {
+    const [vfs, elsewhere] = [await createVfs({ maxBytes: 1 << 24 }), await createVfs({ maxBytes: 1 << 24 })];
+    t.after(() => vfs.close());
+    t.after(() => elsewhere.close());
+    const other = vfs.context({ cwd: "/" });
+    const files: readonly (readonly [Vfs["fs"], string])[] = [
+      [vfs.fs, "/one"],
+      [other.fs, "/two"],
+      [elsewhere.fs, "/three"],
+    ];
+    const handles = await Promise.all(
+      files.map(([fs, path]) => {
+        fs.writeFileSync(path, path);
+        return fs.promises.open(path, "r+");
+      }),
+    );
+    assert.equal(new Set(handles.map(({ fd }) => fd)).size, 1);
+    for (const [fs] of files) {
+      for (const handle of handles) {
+        await fs.promises.appendFile(handle, "+");
+      }
+    }
+    for (const [k, handle] of handles.entries()) {
+      const [own, path = ""] = files[k] ?? [];
+      assert.equal(own?.readFileSync(path, "utf8"), `+++${path.slice(3)}`);
+      assert.equal(await vfs.fs.promises.readFile(handle, "utf8"), path.slice(3));
+      await handle.close();
+    }
   });
 });
 
