@@ -3,7 +3,7 @@
 const LINE_MAX = 180;
 /** Errors that come from a broken copy of the project and not from the core: they do not count as caught. */
 const TOOL_BROKEN =
-  /^Error: names: |^names: (?:core\.wasm is not|the )|ERR_MODULE_NOT_FOUND|no test file matches|ERR_PARSE_ARGS|SyntaxError|ERR_VERIFY_/m;
+  /^Error: names: |^names: (?:core\.wasm is not|the )|ERR_MODULE_NOT_FOUND|no test file matches|ERR_PARSE_ARGS|SyntaxError|^ERR_VERIFY_/m;
 
 export const toolBroken = (output: string): boolean => TOOL_BROKEN.test(output);
 

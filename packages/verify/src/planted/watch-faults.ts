@@ -36,8 +36,8 @@ export const WATCHING: Mutant[] = [
     edits: [
       {
         file: "vfs/notify/changes.ts",
-        from: "  put64(G_CHANGES_TAIL, at + bytes);\n",
-        to: "  atomic.store<u64>(G_CHANGES_TAIL, at + bytes);\n",
+        from: "  if (isFirst) put64(G_CHANGES_TAIL, at + bytes);\n  else atomic",
+        to: "  atomic",
       },
     ],
     caughtBy: [death("followed unlink: sysUnlink(path=/d/g)"), death("followed rename")],

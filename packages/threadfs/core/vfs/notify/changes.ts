@@ -55,8 +55,9 @@ import { admitOthers, excludeOthers } from "../recovery/exclusion";
 /** The ring has at most one of this many parts of the arena, and at least two chunks. */
 const ARENA_SHARE: u32 = 64;
 const CHUNKS_MIN: u32 = 2;
-/** A transaction has at most four records (a rename onto another name): so far the bytes behind the tail may be in writing. */
-const WRITING_MAX: u64 = 4 * (CHANGE_NAME + NAME_MAX + CHANGE_ALIGN) + CHUNK;
+/** Records of the transaction that has the most, an exchange: so far the bytes behind the tail may be in writing. */
+const RECORDS_MAX: u64 = 6;
+const WRITING_MAX: u64 = RECORDS_MAX * (CHANGE_NAME + NAME_MAX + CHANGE_ALIGN) + CHUNK;
 /** How long the other threads are kept from new calls at a time. */
 const EXCLUDE_MS: f64 = 100;
 const SEQ_TRIES: i32 = 50;
@@ -82,6 +83,8 @@ export function renameCookie(): u32 {
 /** Adds a record, inside the transaction of the change, when all its other locks have been taken. `dir` 0: no directory knows of it. */
 export function appendChange(mask: u32, dev: u64, dir: f64, ino: f64, cookie: u32, name: usize, length: u32): void {
   lock(G_CHANGES_LOCK);
+  // Odd already: the transaction has a record, and the undo log the tail before it.
+  const isFirst = !(load<u32>(G_CHANGES_SEQ) & 1);
   writeSeqBegin(G_CHANGES_SEQ);
   let at = load<u64>(G_CHANGES_TAIL);
   const bytes = (<u32>CHANGE_NAME + length + CHANGE_ALIGN - 1) & ~(<u32>CHANGE_ALIGN - 1);
@@ -98,7 +101,8 @@ export function appendChange(mask: u32, dev: u64, dir: f64, ino: f64, cookie: u3
   store<u32>(p, cookie, CHANGE_COOKIE);
   store<u32>(p, length, CHANGE_NAME_LENGTH);
   memory.copy(p + CHANGE_NAME, name, length);
-  put64(G_CHANGES_TAIL, at + bytes);
+  if (isFirst) put64(G_CHANGES_TAIL, at + bytes);
+  else atomic.store<u64>(G_CHANGES_TAIL, at + bytes);
   notifyAtCommit(G_CHANGES_SEQ);
   writeSeqEnd(G_CHANGES_SEQ);
   unlock(G_CHANGES_LOCK);

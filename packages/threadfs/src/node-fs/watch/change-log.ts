@@ -80,11 +80,7 @@ export class ChangeLog {
   follow(ctx: number, follower: Follower, { all = false, since = -1 } = {}): void {
     const { core } = this.#attachment;
     this.#attachment.check();
-    const tail = core.changesFollow(ctx, all ? 1 : 0);
-    if (tail < 0) {
-      if (!this.#follows) core.changesLeave();
-      throw systemCallError(tail, "changes");
-    }
+    const tail = this.#begin(ctx, all);
     if (!this.#follows) this.#position = tail;
     this.#follows = true;
     if (since >= 0 && core.changesRead(since) === -ERRNO.EINVAL) {
@@ -99,6 +95,20 @@ export class ChangeLog {
     this.#followers.set(follower, since >= 0 ? since : tail);
     if (this.#runs) this.#wake();
     else void this.#run();
+  }
+
+  /** Returns the position of the next change. */
+  #begin(ctx: number, all: boolean): number {
+    const { core } = this.#attachment;
+    try {
+      const tail = core.changesFollow(ctx, all ? 1 : 0);
+      if (tail < 0) throw systemCallError(tail, "changes");
+      return tail;
+    } catch (error) {
+      // A thread that has waited too long for the calls of others follows already.
+      if (!this.#follows) this.#attachment.nowOrLater(() => core.changesLeave());
+      throw error;
+    }
   }
 
   leave(follower: Follower): void {
@@ -122,7 +132,8 @@ export class ChangeLog {
 
   #stop(): void {
     this.#endKeeper();
-    if (this.#follows && this.#attachment.sharable) this.#attachment.core.changesLeave();
+    const { sharable, core } = this.#attachment;
+    if (this.#follows && sharable) this.#attachment.nowOrLater(() => core.changesLeave());
     this.#follows = false;
   }
 

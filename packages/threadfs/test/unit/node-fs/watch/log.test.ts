@@ -2,16 +2,17 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { SLOT_CHANGES, SLOT_SIZE, SLOTS } from "../../../../../verify/dist/arena/layout.js";
+import { G_SLOTS_USED, SLOT_ACTIVE, SLOT_CHANGES, SLOT_SIZE, SLOTS } from "../../../../../verify/dist/arena/layout.js";
 import { check } from "../../../../../verify/dist/fsck/check-arena.js";
 import { until } from "../../../../../verify/dist/support/hang.js";
 import { attachVfs, type ChangeEvent, createVfs, type Vfs } from "../../../../dist/src/index.js";
+import { OWNER } from "../../../support/held-locks.js";
 
 const WORKER = new URL("./log.worker.js", import.meta.url);
 
 /** A tree that is closed with the test, which ends everything that follows it. */
-async function tree(t: TestContext, maxBytes: number): Promise<Vfs> {
-  const vfs = await createVfs({ maxBytes });
+async function tree(t: TestContext, maxBytes: number, lockTimeoutMs?: number): Promise<Vfs> {
+  const vfs = await createVfs({ maxBytes, lockTimeoutMs });
   t.after(() => vfs.close());
   return vfs;
 }
@@ -122,6 +123,23 @@ describe("who follows the log", () => {
     user.fs.watch("/open").close();
     user.close();
     assert.equal(follows(vfs), 0);
+  });
+
+  test("waits for the calls that others make, and follows nothing when that takes too long", async (t) => {
+    const vfs = await tree(t, 1 << 24, 20);
+    const words = new Int32Array(vfs.handle.memory.buffer);
+    const [used, other] = [G_SLOTS_USED >>> 2, (SLOTS + OWNER * SLOT_SIZE + SLOT_ACTIVE) >>> 2];
+    const before = Atomics.exchange(words, used, OWNER + 1);
+    Atomics.store(words, other, 1);
+    assert.throws(() => vfs.changes(), { code: "ERR_THREADFS_TIMEOUT" });
+    assert.throws(() => vfs.fs.watch("/"), { code: "ERR_THREADFS_TIMEOUT" });
+    Atomics.store(words, other, 0);
+    Atomics.store(words, used, before);
+    vfs.fs.mkdirSync("/d");
+    assert.equal(follows(vfs), 0);
+    const events = vfs.changes();
+    vfs.fs.mkdirSync("/e");
+    assert.deepEqual((await take(events, 1)).map(shown), ["create e"]);
   });
 
   test("tells what it has lost, and goes on", async (t) => {
