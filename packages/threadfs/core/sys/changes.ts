@@ -37,7 +37,7 @@ export function changesPosition(): f64 {
  * Copies records (CHANGE_*, abi/inotify.ts) from a position on to SCRATCH.IO, no more than there are up to the end of a chunk. Returns
  * their bytes, 0: there are no more yet, -EOVERFLOW: newer ones have overwritten them, -EINVAL: no record begins there.
  */
-export function changesRead(from: f64): i32 {
+export function changesRead(position: f64): i32 {
   if (!syscallEnter()) return syscallEnterErr;
-  return from >= 0 ? readChanges(<u64>from) : -EINVAL;
+  return position >= 0 ? readChanges(<u64>position) : -EINVAL;
 }

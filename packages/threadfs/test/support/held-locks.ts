@@ -19,8 +19,11 @@ export interface Scene {
   locks: Record<string, number>;
 }
 
-/** A tree with something of every kind in it, and all locks of it that other threads may hold. */
-export async function scene(t: TestContext, mayWait: boolean, lockTimeoutMs: number): Promise<Scene> {
+/**
+ * A tree with something of every kind in it, and all locks of it that other threads may hold.
+ * @param followed whether this thread follows its log of changes, so that changes take the log's lock too
+ */
+export async function scene(t: TestContext, mayWait: boolean, lockTimeoutMs: number, followed = false): Promise<Scene> {
   if (!mayWait) {
     t.mock.method(Atomics, "wait", () => {
       throw new TypeError("Atomics.wait cannot be called in this context");
@@ -33,6 +36,7 @@ export async function scene(t: TestContext, mayWait: boolean, lockTimeoutMs: num
   fs.closeSync(fs.openSync("/d/f", "r+"));
   vfs.registerDriver(driver);
   vfs.mount(null, "/m", driver.name);
+  if (followed) vfs.changes({ persistent: false });
   const words = new Int32Array(vfs.handle.memory.buffer);
   const word = (address: number) => Atomics.load(words, address >>> 2) >>> 0;
   const context = word(CTX_TABLE);

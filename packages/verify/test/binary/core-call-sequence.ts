@@ -34,6 +34,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
     const fd = one("sysOpen", path, O_RDWR_CREAT, 0o644);
     return fd < 0 ? fd : call("sysClose", 0, fd);
   };
+  yield ["follow", () => call("changesFollow", 0, 0)];
   yield ["mkdir", () => one("sysMkdir", "/d", 0o755)];
   yield ["mkdir below", () => one("sysMkdir", "/d/e", 0o755)];
   yield ["mkdir again", () => one("sysMkdir", "/d/e", 0o755)];

@@ -30,8 +30,8 @@ const SHORT_LIMIT_MS = 3;
 const HANG_MS = 10_000;
 
 /** The tree of these tests. */
-function scene(t: TestContext, mayWait: boolean, lockTimeoutMs = LIMIT_MS): Promise<Scene> {
-  return heldScene(t, mayWait, lockTimeoutMs);
+function scene(t: TestContext, mayWait: boolean, lockTimeoutMs = LIMIT_MS, followed = false): Promise<Scene> {
+  return heldScene(t, mayWait, lockTimeoutMs, followed);
 }
 
 let made = 0;
@@ -77,7 +77,7 @@ function callAt({ vfs, words }: Scene, address: number, call: (vfs: Vfs) => unkn
 for (const mayWait of [true, false]) {
   describe(mayWait ? "a thread that may block" : "a thread that may not block", () => {
     test("leaves a call that waits too long for a lock of any kind, and makes it again when the lock is free", async (t) => {
-      const here = await scene(t, mayWait);
+      const here = await scene(t, mayWait, LIMIT_MS, true);
       const { vfs, locks } = here;
       // Taken by threads that attach and detach only: below. A thread that finds the split lock taken leaves the split to its owner.
       const others = new Set(["G_SLOT_LOCK", "G_SPLIT_LOCK"]);
@@ -255,14 +255,14 @@ for (const mayWait of [true, false]) {
     let threw = 0;
     let waitedLate = 0;
     for (const [what, prepare] of Object.entries(CHANGES)) {
-      const untouched = await scene(t, mayWait);
+      const untouched = await scene(t, mayWait, LIMIT_MS, true);
       prepare(untouched.vfs);
       const before = seen(untouched.vfs);
-      const changed = await scene(t, mayWait);
+      const changed = await scene(t, mayWait, LIMIT_MS, true);
       const result = prepare(changed.vfs)();
       const after = seen(changed.vfs, DESCRIPTORS);
       for (const name of Object.keys(untouched.locks)) {
-        const here = await scene(t, mayWait, SHORT_LIMIT_MS);
+        const here = await scene(t, mayWait, SHORT_LIMIT_MS, true);
         const { vfs, locks } = here;
         const call = prepare(vfs);
         const { lockWaits } = vfs.counters();

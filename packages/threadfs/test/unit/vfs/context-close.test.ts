@@ -111,6 +111,7 @@ const CALLS: Record<string, CallOf> = {
   driverUnregister: ({ core }, c) => core.driverUnregister(c, 1),
   shrink: ({ core }, c) => core.shrink(c, 10),
   threadDied: ({ core }, c) => core.threadDied(c, 0),
+  changesFollow: ({ core }, c) => core.changesFollow(c, 1),
 };
 
 test("the calls of this test are all calls that take a context", () => {
