@@ -10,7 +10,7 @@ import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
 import { type Steps, step } from "../operation.js";
-import { mkdir, mkdirArguments, unlink } from "../ops-path.js";
+import { mkdir, mkdirArguments, mkdirLater, unlink } from "../ops-path.js";
 import { directoryOf, joinPaths, resolveBytes, samePath } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
 import {
@@ -213,5 +213,5 @@ function makeParent(calls: SystemCalls, dest: Path): void {
   const found = attributes(calls, parent, true);
   if (typeof found === "object") return;
   if (found !== -ERRNO.ENOENT) throw systemCallError(found, "stat", parent);
-  mkdir.run(calls, mkdirArguments(parent, 0o777, true));
+  mkdirLater.run(calls, mkdirArguments(parent, 0o777, true));
 }

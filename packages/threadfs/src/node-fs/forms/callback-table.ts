@@ -26,7 +26,7 @@ import {
 import type { AnyOperation } from "../operation.js";
 import { cpLater } from "../ops-cp.js";
 import { readFileArguments, type Target } from "../ops-file.js";
-import { mkdirArguments, mkdirOptions } from "../ops-path.js";
+import { mkdirArguments, mkdirLater, mkdirOptions } from "../ops-path.js";
 import { rmLater, rmOptions } from "../ops-rm.js";
 import type { SystemCalls } from "../system-calls.js";
 import { operations as ops, realpathNative } from "../table.js";
@@ -248,7 +248,7 @@ export function makeCallbacks(calls: SystemCalls) {
     link: form(ops.link, plain(2, checkedFirst(ops.link))),
     lstat: form(ops.lstat, stats(false)),
     lutimes: form(ops.lutimes, plain(3, checkedFirst(ops.lutimes))),
-    mkdir: form(ops.mkdir, mkdir),
+    mkdir: form(mkdirLater, mkdir),
     mkdtemp: form(ops.mkdtemp, shorter(1, checkedFirst(ops.mkdtemp))),
     open: form(ops.open, open),
     opendir: opendirForm(calls),

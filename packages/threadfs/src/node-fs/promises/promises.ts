@@ -10,6 +10,7 @@ import { type Found, globSteps } from "../glob/walk.js";
 import type { AnyOperation } from "../operation.js";
 import { cpLater } from "../ops-cp.js";
 import { openedDirectory } from "../ops-dir.js";
+import { mkdirLater } from "../ops-path.js";
 import { type RmArguments, rmLater } from "../ops-rm.js";
 import { resolveBytes } from "../paths/join.js";
 import { ASYNC_DISPOSE } from "../surface/dispose.js";
@@ -95,7 +96,7 @@ export function makePromises(calls: SystemCalls) {
     truncate: form(calls, ops.truncate, ops.truncate.parse),
     rm: form(calls, rmLater, args.rm),
     rmdir: form(calls, ops.rmdir, ops.rmdir.parse),
-    mkdir: form(calls, ops.mkdir, args.mkdir),
+    mkdir: form(calls, mkdirLater, args.mkdir),
     readdir: form(calls, ops.readdir, args.readdir),
     readlink: form(calls, ops.readlink, args.readlink),
     symlink: form(calls, ops.symlink, ops.symlink.parse),
