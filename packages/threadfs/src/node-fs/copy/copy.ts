@@ -7,7 +7,7 @@
 
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR } from "../../../abi/flags.js";
-import { codedError, pathText, type SystemCallError, standardError, systemCallError } from "../../errors/errors.js";
+import { codedError, errnoOf, pathText, standardError, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
@@ -159,7 +159,7 @@ export class Copy {
       return listDirectory(this.#calls, src).map(({ name }) => name);
     } catch (error) {
       if (this.#calls.attachment.limit.isPassed(error)) throw error;
-      const { errno } = error as SystemCallError;
+      const errno = errnoOf(error);
       // Node's walk with a filter opens the directory, and names no path.
       throw this.#args.filter === undefined ? standardError(errno, "cp", src) : systemCallError(errno, "opendir");
     }

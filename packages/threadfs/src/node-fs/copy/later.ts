@@ -5,7 +5,7 @@
  */
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_FDCWD } from "../../../abi/flags.js";
-import { pathText, systemCallError } from "../../errors/errors.js";
+import { errnoOf, pathText, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
@@ -141,7 +141,7 @@ export class LaterCopy {
       return listDirectory(this.#calls, src).map(({ name }) => name);
     } catch (error) {
       if (this.#calls.attachment.limit.isPassed(error)) throw error;
-      throw systemCallError((error as { errno: number }).errno, "opendir", src);
+      throw systemCallError(errnoOf(error), "opendir", src);
     }
   }
 
