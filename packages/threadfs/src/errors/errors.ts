@@ -100,6 +100,12 @@ export function errnoOf(error: unknown): number {
   return errno;
 }
 
+/** For an error that the caller of a call ignores: what a hook threw is not lost, but thrown outside of the call. */
+export function ignoreError(error: unknown): void {
+  const reason = error instanceof Error ? reasons.get(error) : undefined;
+  if (reason !== undefined) noteHookFailure(reason);
+}
+
 /** The exception of `process.cwd()`. @param errno negative error number from the core */
 export function cwdError(errno: number): SystemCallError {
   const error = systemCallError(errno, "uv_cwd");
