@@ -153,6 +153,43 @@ describe("paths of a copy by a promise", () => {
   }
 });
 
+const BODIES = [
+  ...["..", "../", ".", "./", "../..", "q", "q/", "./q", "q/.", "q/..", "../s", "../s/", "../nope/", "a//b", "/abs/"],
+  ...["/abs/..", "/abs/.", "/", "/..", "../../..", "nope/..", "nope/.", "nope/", "q//", "q/./../q", "../".repeat(20)],
+];
+
+describe("the text of a link in a copied tree", () => {
+  for (const options of [{}, { verbatimSymlinks: true }, { filter: () => true }]) {
+    sameEach(`with ${Object.keys(options)}`, async (fs, dir) => {
+      const outcomes: Record<string, unknown> = {};
+      for (const [n, body] of BODIES.entries()) {
+        for (const form of ["synchronous", "by a promise", "by a promise, of relative paths"]) {
+          const top = `${dir}/${n} ${form.length}`;
+          fs.mkdirSync(`${top}/t/s/q`, { recursive: true });
+          fs.symlinkSync(body, `${top}/t/s/link`);
+          // Both sides work in the directory that has the suites.
+          const base = form.endsWith("paths") ? top.split("/").slice(-3).join("/") : top;
+          const given = [`${base}/t`, `${base}/o`, { recursive: true, ...options }] as const;
+          // The second copy finds the first one's links.
+          for (const time of ["once", "again"]) {
+            outcomes[`${body} ${form}, ${time}`] = [
+              form === "synchronous"
+                ? await settled(
+                    async () => fs.cpSync(...given),
+                    [],
+                    (value) => value,
+                  )
+                : await settled(later(fs).promises.cp, given, (value) => value),
+              fs.readlinkSync(`${top}/o/s/link`),
+            ];
+          }
+        }
+      }
+      return outcomes;
+    });
+  }
+});
+
 // Only a driver has such files.
 test("what cannot be copied is an error of a copy by a promise, by itself and in a tree", async () => {
   const vfs = await createVfs({ maxBytes: 1 << 24 });
