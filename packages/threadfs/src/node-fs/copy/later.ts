@@ -125,7 +125,7 @@ export class LaterCopy {
     const { filter, dereference, errorOnExist, force } = this.#args;
     const calls = this.#calls;
     if (target === undefined && filter === undefined && !dereference) {
-      yield* new Copy(calls, { ...this.#args, src, dest }).tree();
+      yield* new Copy(calls, { ...this.#args, src, dest }).tree(source);
       return;
     }
     if (target !== undefined && errorOnExist && !force) refuseExisting(dest);
