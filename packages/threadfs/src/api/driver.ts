@@ -38,8 +38,8 @@ export interface DriverChanges {
  * A file system as an object. Every hook but `root` is optional, and a missing hook costs nothing. Nodes are identified
  * by their numbers.
  *
- * If a hook throws an error with a `code` such as "ENOENT", that is the error of the call. After any other exception
- * the call fails with an EIO that names the hook and has the exception as its `cause`. Where the call cannot fail, or its
+ * If a hook throws an error with a `code` such as "ENOENT", that is the error of the call. After any other exception, or a
+ * result that it may not return (a promise is none that it may), the call fails with an EIO that names the hook and has the exception as its `cause`. Where the call cannot fail, or its
  * caller ignores the error, the exception is thrown again outside of the call. A hook may not call the tree that called
  * it. docs/drivers.md is the guide.
  */

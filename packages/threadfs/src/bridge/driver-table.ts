@@ -252,70 +252,69 @@ export class DriverTable {
     }
   }
 
+  /** @throws TypeError for a result that the hook may not return, besides what the hook throws */
   #dispatch(driver: Driver, op: number, a: number, b: number, c: number, d: number): number {
     switch (op) {
       case DRIVER_OP.ROOT:
-        return this.#putAttributes(driver.root(this.#source as Parameters<Driver["root"]>[0]));
+        return this.#putAttributes(present(driver.root(this.#source as Parameters<Driver["root"]>[0])));
       case DRIVER_OP.LOOKUP: {
         const name = this.#text(NAME1, b);
-        const found = name === undefined ? null : driver.lookup?.(a, name);
+        const found = name === undefined ? null : present(driver.lookup?.(a, name));
         return found == null ? -ERRNO.ENOENT : this.#putAttributes(found);
       }
       case DRIVER_OP.HASH:
         // A name that is not UTF-8 cannot be found, so any hash will do.
-        return (driver.hash?.(a, this.#text(NAME1, b) ?? "") ?? 0) >>> 0;
+        return (present(driver.hash?.(a, this.#text(NAME1, b) ?? "")) ?? 0) >>> 0;
       case DRIVER_OP.COMPARE: {
         const [cached, wanted] = [this.#text(NAME1, c), this.#text(NAME2, d)];
         if (cached === undefined || wanted === undefined) return 1;
-        return driver.compare?.(a, b < 0 ? null : b, cached, wanted) ? 0 : 1;
+        return present(driver.compare?.(a, b < 0 ? null : b, cached, wanted)) ? 0 : 1;
       }
-      case DRIVER_OP.REVALIDATE:
-        return this.#revalidated(driver.revalidate?.(a, b < 0 ? null : b, this.#text(NAME1, c) ?? "", d !== 0));
+      case DRIVER_OP.REVALIDATE: {
+        const name = this.#text(NAME1, c) ?? "";
+        return this.#revalidated(present(driver.revalidate?.(a, b < 0 ? null : b, name, d !== 0)));
+      }
       case DRIVER_OP.PERMISSION:
-        driver.permission?.(a, b);
+        present(driver.permission?.(a, b));
         return 0;
       case DRIVER_OP.CHECK_ACL: {
-        const answer = driver.checkAcl?.(a, b);
+        const answer = present(driver.checkAcl?.(a, b));
         return answer === undefined ? -ERRNO.EAGAIN : answer ? 0 : -ERRNO.EACCES;
       }
       case DRIVER_OP.READLINK:
-        return this.#putBytes(BODY, new TextEncoder().encode(driver.readlink?.(a) ?? ""), PATH_MAX);
+        return this.#putBytes(BODY, new TextEncoder().encode(checkLink(driver.readlink?.(a))), PATH_MAX);
       case DRIVER_OP.PUT_LINK:
-        driver.putLink?.(a);
+        present(driver.putLink?.(a));
         return 0;
       case DRIVER_OP.IPUT:
-        driver.iput?.(a, b);
+        present(driver.iput?.(a, b));
         return 0;
       case DRIVER_OP.DELETE:
-        return driver.deleteUnused?.(a < 0 ? null : a, this.#text(NAME1, b) ?? "") ? 1 : 0;
+        return present(driver.deleteUnused?.(a < 0 ? null : a, this.#text(NAME1, b) ?? "")) ? 1 : 0;
       case DRIVER_OP.READDIR:
-        return this.#putEntries(driver.readdir?.(a) ?? [], b);
+        return this.#putEntries(checkEntries(driver.readdir?.(a)), b);
       case DRIVER_OP.READ: {
         const into = new Uint8Array(c);
-        const n = driver.read?.(a, b, into) ?? 0;
-        if (!(Number.isInteger(n) && n >= 0 && n <= c)) return -ERRNO.EIO;
+        const n = checkLength(driver.read?.(a, b, into), c);
         this.#bytes.set(into.subarray(0, n), SCRATCH.IO);
         return n;
       }
-      case DRIVER_OP.WRITE: {
-        const n = driver.write?.(a, b, this.#bytes.slice(SCRATCH.IO, SCRATCH.IO + c)) ?? 0;
-        return Number.isInteger(n) && n >= 0 && n <= c ? n : -ERRNO.EIO;
-      }
+      case DRIVER_OP.WRITE:
+        return checkLength(driver.write?.(a, b, this.#bytes.slice(SCRATCH.IO, SCRATCH.IO + c)), c);
       case DRIVER_OP.CREATE: {
         const [name, target] = [this.#text(NAME1, b), d > 0 ? this.#text(BODY, d) : undefined];
         if (name === undefined || (d > 0 && target === undefined)) return -ERRNO.EINVAL;
-        const made = driver.create?.(a, name, c, target);
-        if (made === undefined) return -ERRNO.EPERM;
-        if ((made.mode & S_IFMT) !== (c & S_IFMT)) throw new TypeError("it returned a node of another type");
+        const made = present(driver.create?.(a, name, c, target));
+        if (made?.mode !== undefined && (made.mode & S_IFMT) !== (c & S_IFMT)) {
+          throw new TypeError("it returned a node of another type");
+        }
         return this.#putAttributes(made);
       }
       case DRIVER_OP.UNLINK:
-        driver.unlink?.(a, c, this.#text(NAME1, b) ?? "");
+        present(driver.unlink?.(a, c, this.#text(NAME1, b) ?? ""));
         return 0;
-      case DRIVER_OP.SETATTR: {
-        const made = driver.setattr?.(a, changes(b, c, d));
-        return made === undefined ? -ERRNO.EPERM : this.#putAttributes(made);
-      }
+      case DRIVER_OP.SETATTR:
+        return this.#putAttributes(present(driver.setattr?.(a, changes(b, c, d))));
       default:
         throw codedError(Error, "ERR_THREADFS_PANIC", `The core called an unknown hook ${op}`);
     }
@@ -350,7 +349,8 @@ export class DriverTable {
     return bytes.length;
   }
 
-  #putAttributes(attributes: DriverAttributes): number {
+  #putAttributes(attributes: DriverAttributes | undefined): number {
+    if (typeof attributes !== "object" || attributes === null) throw wrongResult(attributes);
     const { ino, mode } = attributes;
     const type = mode & S_IFMT;
     const given = (key: "uid" | "gid" | "nlink" | "size" | "mtimeMs", otherwise: number) =>
@@ -399,6 +399,34 @@ export class DriverTable {
     this.#view.setFloat64(SCRATCH.DRIVER + READDIR_NEXT, next, true);
     return used;
   }
+}
+
+function wrongResult(result: unknown): TypeError {
+  return new TypeError(`it returned ${inspect(result)}`);
+}
+
+/** What a hook returned. A promise is refused: a call does not wait for its hooks. @throws TypeError */
+function present<T>(result: T): T {
+  if (result instanceof Promise) throw new TypeError("it returned a promise");
+  return result;
+}
+
+/** A number of bytes that a hook has transferred, of at most `max`. @throws TypeError */
+function checkLength(result: number | undefined, max: number): number {
+  if (isUpTo(present(result), max)) return result as number;
+  throw new TypeError(`it returned ${inspect(result)} for a number of bytes up to ${max}`);
+}
+
+/** The body of a link. @throws TypeError */
+function checkLink(result: string | undefined): string {
+  if (typeof present(result) === "string" && !result?.includes("\0")) return result as string;
+  throw new TypeError(`it returned ${inspect(result)} for the text of a link`);
+}
+
+/** The entries of a directory. @throws TypeError */
+function checkEntries(result: readonly DriverEntry[] | undefined): readonly DriverEntry[] {
+  if (Array.isArray(present(result))) return result as readonly DriverEntry[];
+  throw new TypeError(`it returned ${inspect(result)} for an array of entries`);
 }
 
 /** Whether a value is an integer from 0 to `max`. */

@@ -35,6 +35,8 @@ export interface HookFailure {
 }
 
 let hookFailure: HookFailure | undefined;
+/** The reasons of errors that have one. */
+const reasons = /* @__PURE__ */ new WeakMap<object, HookFailure>();
 
 /**
  * Notes why a driver's hook failed. The next EIO is about it, and takes it as its cause. If none is made before this thread's
@@ -47,6 +49,22 @@ export function noteHookFailure(failure: HookFailure): void {
     hookFailure = undefined;
     throw failure.cause;
   });
+}
+
+/** Takes what noteHookFailure() noted, for an error with this code. */
+function takeHookFailure(code: string): HookFailure | undefined {
+  const failure = code === "EIO" ? hookFailure : undefined;
+  if (failure !== undefined) hookFailure = undefined;
+  return failure;
+}
+
+/** An error of a call, with the reason if a hook is one. */
+function errorFor(message: string, reason: HookFailure | undefined): Error {
+  if (reason === undefined) return new Error(message);
+  const { driver, hook, cause } = reason;
+  const error = new Error(`${message}: ${hook}() of the driver "${driver}" threw ${describeThrown(cause)}`, { cause });
+  reasons.set(error, reason);
+  return error;
 }
 
 /**
@@ -66,18 +84,26 @@ export function systemCallError(
   const shownDest = dest === undefined ? undefined : pathText(dest);
   if (shownPath !== undefined) message += ` '${shownPath}'`;
   if (shownDest !== undefined) message += ` -> '${shownDest}'`;
-  const why = code === "EIO" ? hookFailure : undefined;
-  if (why !== undefined) {
-    hookFailure = undefined;
-    message += `: ${why.hook}() of the driver "${why.driver}" threw ${describeThrown(why.cause)}`;
-  }
-  const error = (why === undefined ? new Error(message) : new Error(message, { cause: why.cause })) as SystemCallError;
+  const error = errorFor(message, takeHookFailure(code)) as SystemCallError;
   error.errno = errno;
   error.code = code;
   error.syscall = syscall;
   if (shownPath !== undefined) error.path = shownPath;
   if (shownDest !== undefined) error.dest = shownDest;
   return error;
+}
+
+/** The number of an error that is made again in other words: the next error that is made has the same reason. */
+export function errnoOf(error: unknown): number {
+  const { errno } = error as SystemCallError;
+  hookFailure = reasons.get(error as SystemCallError) ?? hookFailure;
+  return errno;
+}
+
+/** For an error that the caller of a call ignores: what a hook threw is not lost, but thrown outside of the call. */
+export function ignoreError(error: unknown): void {
+  const reason = error instanceof Error ? reasons.get(error) : undefined;
+  if (reason !== undefined) noteHookFailure(reason);
 }
 
 /** The exception of `process.cwd()`. @param errno negative error number from the core */
@@ -96,7 +122,7 @@ export function cwdError(errno: number): SystemCallError {
 export function standardError(errno: number, syscall: string, path: string | Uint8Array, mark = ""): SystemCallError {
   const [code, text] = strerror(errno);
   const shown = pathText(path);
-  const error = new Error(`${code}, ${text}${mark} '${shown}'`);
+  const error = errorFor(`${code}, ${text}${mark} '${shown}'`, takeHookFailure(code));
   return Object.assign(error, { errno: -errno, code, syscall, path: shown });
 }
 

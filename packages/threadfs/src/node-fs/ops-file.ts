@@ -6,6 +6,7 @@ import { IO_SIZE } from "../../abi/limits.js";
 import * as STAT from "../../abi/stat.js";
 import {
   codedError,
+  errnoOf,
   invalidArgType,
   invalidArgValue,
   type SystemCallError,
@@ -199,7 +200,7 @@ function naming<R>(path: Path | undefined, work: () => R): R {
   } catch (error) {
     const { errno, syscall, path: shown } = error as Partial<SystemCallError>;
     if (path === undefined || errno === undefined || syscall === undefined || shown !== undefined) throw error;
-    throw systemCallError(errno, syscall, path);
+    throw systemCallError(errnoOf(error), syscall, path);
   }
 }
 

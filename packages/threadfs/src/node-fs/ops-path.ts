@@ -201,13 +201,33 @@ export const mkdir = operation(
     const { mode, recursive } = mkdirOptions(options);
     return mkdirArguments(toPath(path), mode, recursive);
   },
-  (calls, { path, mode, progress }): string | undefined => {
-    if (progress !== undefined) return makePath(calls, path, mode, progress);
-    const length = calls.putPath(path, "mkdir");
-    calls.check(calls.core.sysMkdir(calls.ctx, AT_FDCWD, length, mode), "mkdir", path);
-    return undefined;
-  },
+  (calls, args): string | undefined =>
+    makeDirectory(calls, args, (errno) => systemCallError(errno, "mkdir", args.path)),
 );
+
+/** As the asynchronous forms of Node do it: an error names the directory on the way that could not be made. */
+export const mkdirLater = operation(mkdir.parse, (calls, args): string | undefined =>
+  makeDirectory(calls, args, (errno, part, isBlocked) => {
+    return systemCallError(isBlocked ? -ERRNO.ENOTDIR : errno, "mkdir", part);
+  }),
+);
+
+/**
+ * Makes the error of a mkdir.
+ * @param part the directory that could not be made
+ * @param isBlocked it is on the way to another one, and something that is no directory has its name: also a link that leads nowhere
+ */
+type MkdirFailure = (errno: number, part: Path, isBlocked: boolean) => Error;
+
+type MkdirArguments = ReturnType<typeof mkdirArguments>;
+
+function makeDirectory(calls: SystemCalls, args: MkdirArguments, failure: MkdirFailure): string | undefined {
+  const { path, mode, progress } = args;
+  if (progress !== undefined) return makePath(calls, args, progress, failure);
+  const made = tryMkdir(calls, path, mode);
+  if (made < 0) throw failure(made, path, false);
+  return undefined;
+}
 
 function tryMkdir(calls: SystemCalls, path: Path, mode: number): number {
   const length = calls.tryPutPath(path);
@@ -223,7 +243,8 @@ const MKDIR_ENDS = new Set<number>([-ERRNO.EACCES, -ERRNO.ENOSPC, -ERRNO.ENOTDIR
  * meanwhile: one that it created is fine, one that it removed is created again, a bounded number of times.
  * When it is made again, after another thread has kept it waiting, it finds what it has made.
  */
-function makePath(calls: SystemCalls, path: Path, mode: number, progress: Made): string | undefined {
+function makePath(calls: SystemCalls, args: MkdirArguments, progress: Made, failure: MkdirFailure): string | undefined {
+  const { path, mode } = args;
   const bytes = typeof path === "string" ? new TextEncoder().encode(path) : path;
   /** Ends of the paths to create, the shortest last. */
   const ends = [bytes.length];
@@ -236,19 +257,19 @@ function makePath(calls: SystemCalls, path: Path, mode: number, progress: Made):
       progress.first ??= bytes.slice(0, end);
       continue;
     }
-    if (MKDIR_ENDS.has(made)) throw systemCallError(made, "mkdir", path);
+    if (MKDIR_ENDS.has(made)) throw failure(made, part, false);
     const slash = part.lastIndexOf(0x2f);
     if (made === -ERRNO.ENOENT && slash > 0) {
       ends.push(end, slash);
       continue;
     }
     const found = calls.statRaw(part, 0);
-    if (found < 0) throw systemCallError(found, "mkdir", path);
+    if (found < 0) throw failure(found, part, made === -ERRNO.EEXIST && ends.length > 0);
     if ((calls.attachment.stat[STAT.mode] & S_IFMT) !== S_IFDIR) {
-      throw systemCallError(ends.length > 0 ? -ERRNO.ENOTDIR : -ERRNO.EEXIST, "mkdir", path);
+      throw failure(ends.length > 0 ? -ERRNO.ENOTDIR : -ERRNO.EEXIST, part, false);
     }
   }
-  throw systemCallError(-ERRNO.ENOENT, "mkdir", path);
+  throw failure(-ERRNO.ENOENT, path, false);
 }
 
 export const chmod = operation(

@@ -5,6 +5,9 @@
  *
  * Where Node 26 empties a directory that it then cannot remove, nothing inside is removed here: rmdir(2) is tried on
  * every directory before its contents, and ENOTEMPTY alone means that the contents are in the way.
+ *
+ * The walk is the same in every form; the errors are not. Node's rmSync is one call of its own, which names the path that was
+ * given. The asynchronous forms of Node are made of lstat, unlink, rmdir and readdir, and fail with the error of the call that failed.
  */
 
 import type * as NodeFs from "node:fs";
@@ -65,6 +68,29 @@ export function rmOptions(options: NodeFs.RmOptions | undefined) {
   return { recursive, force, maxRetries, retryDelay };
 }
 
+/** The call of Node's asynchronous forms that fails. */
+type Failed = "lstat" | "unlink" | "rmdir" | "scandir";
+
+/** Makes the error of a removal. @param path what the failed call was made for */
+type Failure = (errno: number, syscall: Failed, path: Path) => Error;
+
+/** How a form of `rm` fails. */
+interface Form {
+  readonly failure: (args: RmArguments) => Failure;
+  /** Whether it looks at every file before it removes it, and tells the errors of that call. */
+  readonly looksFirst: boolean;
+}
+
+const SYNC: Form = {
+  failure:
+    ({ path }) =>
+    (errno) =>
+      removalError(errno, path),
+  looksFirst: false,
+};
+
+const LATER: Form = { failure: () => systemCallError, looksFirst: true };
+
 function rmArguments(path: PathLike, options?: NodeFs.RmOptions): RmArguments {
   const checked = rmOptions(options);
   return { path: toPath(path), given: path, ...checked };
@@ -85,15 +111,8 @@ function* retry(
   return result;
 }
 
-function* unlinkPath(calls: SystemCalls, args: RmArguments): Steps<void> {
-  const gone = yield* retry(calls, args, () => {
-    const length = calls.tryPutPath(args.path);
-    return length < 0 ? length : calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, 0);
-  });
-  if (gone < 0 && gone !== -ERRNO.ENOENT) throw removalError(gone, args.path);
-}
-
-export const rm = stepwise(rmArguments, function* (calls, args): Steps<void> {
+/** What is removed by any form that fails as `form` says. */
+function* remove(calls: SystemCalls, args: RmArguments, form: Form): Steps<void> {
   const { path, force, recursive } = args;
   let mode = 0;
   const found = yield* step(calls, () => {
@@ -101,18 +120,17 @@ export const rm = stepwise(rmArguments, function* (calls, args): Steps<void> {
     mode = calls.attachment.stat[STAT.mode];
     return failed;
   });
+  const removal = new Removal(calls, args, form);
   if (found < 0) {
     if (force && found === -ERRNO.ENOENT) return;
-    // With both options Node makes no lstat: nothing is there (ENOTDIR), or the removal itself fails.
-    if (!force || !recursive) throw systemCallError(found, "lstat", path);
-    if (found !== -ERRNO.ENOTDIR) yield* unlinkPath(calls, args);
-    return;
-  }
-  if ((mode & S_IFMT) !== S_IFDIR) {
-    yield* unlinkPath(calls, args);
-    return;
-  }
-  if (!recursive) {
+    // With both options Node's rmSync makes no lstat: nothing is there (ENOTDIR), or the removal itself fails.
+    if (form.looksFirst || !force || !recursive) throw systemCallError(found, "lstat", path);
+    if (found !== -ERRNO.ENOTDIR) yield* removal.unlinkTop();
+  } else if ((mode & S_IFMT) !== S_IFDIR) {
+    yield* removal.unlinkTop();
+  } else if (recursive) {
+    yield* removal.run();
+  } else {
     throw compoundError("ERR_FS_EISDIR", "Path is a directory", {
       code: "EISDIR",
       message: "is a directory",
@@ -121,13 +139,12 @@ export const rm = stepwise(rmArguments, function* (calls, args): Steps<void> {
       errno: ERRNO.EISDIR,
     });
   }
-  yield* removeTree(calls, args);
-});
-
-/** Removes a directory and everything below it, as `rm` with `recursive`. */
-export function removeTree(calls: SystemCalls, args: RmArguments): Steps<void> {
-  return new Removal(calls, args).run();
 }
+
+export const rm = stepwise(rmArguments, (calls, args): Steps<void> => remove(calls, args, SYNC));
+
+/** As the asynchronous forms of Node do it: with the errors of the calls that they are made of. */
+export const rmLater = stepwise(rmArguments, (calls, args): Steps<void> => remove(calls, args, LATER));
 
 export const rmdir = operation(
   (path: PathLike, options?: NodeFs.RmDirOptions): Path => {
@@ -157,17 +174,26 @@ interface Level {
 class Removal {
   readonly #calls: SystemCalls;
   readonly #args: RmArguments;
+  readonly #form: Form;
   readonly #levels: Level[] = [];
 
-  constructor(calls: SystemCalls, args: RmArguments) {
+  constructor(calls: SystemCalls, args: RmArguments, form: Form) {
     this.#calls = calls;
     this.#args = args;
+    this.#form = form;
+  }
+
+  /** Removes the path, which is no directory. */
+  *unlinkTop(): Steps<void> {
+    const { path } = this.#args;
+    const gone = yield* this.#unlink(AT_FDCWD, path, 0);
+    if (gone < 0 && gone !== -ERRNO.ENOENT) yield* this.#failUnlink(gone, path);
   }
 
   *run(): Steps<void> {
     try {
       const { path } = this.#args;
-      if (endsInDotDot(path)) this.#fail(-ERRNO.ENOTEMPTY);
+      if (endsInDotDot(path)) this.#fail(-ERRNO.ENOTEMPTY, "rmdir", path);
       yield* this.#descend(path, 0);
       let level = this.#levels.at(-1);
       while (level !== undefined) {
@@ -192,7 +218,7 @@ class Removal {
     if (type !== DT_DIR) {
       const gone = yield* this.#unlink(level.fd, name, 0);
       if (gone >= 0 || gone === -ERRNO.ENOENT) return;
-      if (gone !== -ERRNO.EISDIR) this.#fail(gone);
+      if (gone !== -ERRNO.EISDIR) yield* this.#failUnlink(gone, name);
     }
     yield* this.#descend(name, 0);
   }
@@ -221,7 +247,7 @@ class Removal {
       yield* this.#replaced(name, passes);
       return;
     }
-    if (gone !== -ERRNO.ENOTEMPTY) this.#fail(gone);
+    if (gone !== -ERRNO.ENOTEMPTY) yield* this.#failRmdir(gone, name);
     const fd = yield* retry(this.#calls, this.#args, () => {
       const length = this.#calls.tryPutPath(name);
       return length < 0 ? length : core.sysOpen(ctx, above, length, OPEN_BELOW, 0);
@@ -231,7 +257,7 @@ class Removal {
       yield* this.#replaced(name, passes);
       return;
     }
-    if (fd < 0) this.#fail(fd);
+    if (fd < 0) this.#fail(fd, "scandir", name);
     const level: Level = { name, fd, dev: 0, ino: 0, entries: [], next: 0, passes };
     this.#levels.push(level);
     yield* step(this.#calls, () => {
@@ -250,14 +276,14 @@ class Removal {
     const gone = yield* this.#unlink(this.#above, name, 0);
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
     if (gone === -ERRNO.EISDIR && passes < MAX_PASSES) yield* this.#descend(name, passes + 1);
-    else this.#fail(gone);
+    else yield* this.#failUnlink(gone, name);
   }
 
   *#readMore(level: Level): Steps<boolean> {
     level.entries = [];
     level.next = 0;
     const got = yield* step(this.#calls, () => readEntries(this.#calls, level.fd, level.entries));
-    if (got < 0) this.#fail(got);
+    if (got < 0) this.#fail(got, "scandir");
     return got > 0;
   }
 
@@ -271,7 +297,7 @@ class Removal {
     if (gone >= 0 || gone === -ERRNO.ENOENT) return;
     if (gone === -ERRNO.ENOTDIR) yield* this.#replaced(level.name, level.passes);
     else if (gone === -ERRNO.ENOTEMPTY && level.passes < MAX_PASSES) yield* this.#descend(level.name, level.passes + 1);
-    else this.#fail(gone);
+    else yield* this.#failRmdir(gone, level.name);
   }
 
   /**
@@ -282,7 +308,7 @@ class Removal {
     const failed = yield* step(this.#calls, () => this.#openLevel(parent, below.fd, DOT_DOT));
     if (failed === 0 || (failed === -ERRNO.ESTALE && (yield* this.#reopenByNames()) === 0)) return;
     this.#calls.closeQuietly(below.fd);
-    this.#fail(failed === -ERRNO.ESTALE ? -ERRNO.ENOENT : failed);
+    this.#fail(failed === -ERRNO.ESTALE ? -ERRNO.ENOENT : failed, "scandir");
   }
 
   /** Reopens the last {@link MAX_OPEN} levels, of which none is open. Returns 0 or a negative errno. */
@@ -319,7 +345,36 @@ class Removal {
     return found < 0 ? found : -ERRNO.ESTALE;
   }
 
-  #fail(errno: number): never {
-    throw removalError(errno, this.#args.path);
+  /**
+   * A file could not be removed. Node's asynchronous forms try rmdir after EPERM, and after another EPERM, which a sticky directory gives
+   * for every type, they list what they take for a directory.
+   */
+  *#failUnlink(errno: number, name: Path): Steps<void> {
+    if (errno === -ERRNO.EPERM && this.#form.looksFirst) {
+      const gone = yield* this.#unlink(this.#above, name, AT_REMOVEDIR);
+      if (gone >= 0 || gone === -ERRNO.ENOENT) return;
+      if (gone === -ERRNO.EPERM) this.#fail(-ERRNO.ENOTDIR, "scandir", name);
+      if (gone !== -ERRNO.ENOTDIR) this.#fail(gone, "rmdir", name);
+    }
+    this.#fail(errno, "unlink", name);
+  }
+
+  /** A directory could not be removed. What cannot be looked at counts as no directory in Node's asynchronous forms: they unlink it. */
+  *#failRmdir(errno: number, name: Path): Steps<never> {
+    const { core, ctx } = this.#calls;
+    const above = this.#above;
+    const found = yield* step(this.#calls, () => {
+      const length = this.#calls.tryPutPath(name);
+      return length < 0 ? length : core.sysStat(ctx, above, length, AT_SYMLINK_NOFOLLOW);
+    });
+    this.#fail(errno, found < 0 ? "unlink" : "rmdir", name);
+  }
+
+  /** @param name in the current directory; without it the failed call was made for that directory itself */
+  #fail(errno: number, syscall: Failed, name?: Path): never {
+    const names = this.#levels.map((level) => level.name);
+    if (name !== undefined) names.push(name);
+    // As Node joins them: with a slash also after one.
+    throw this.#form.failure(this.#args)(errno, syscall, names.map(pathText).join("/"));
   }
 }

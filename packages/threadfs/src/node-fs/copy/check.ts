@@ -3,7 +3,7 @@
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_SYMLINK_NOFOLLOW } from "../../../abi/flags.js";
 import * as STAT from "../../../abi/stat.js";
-import { codedError, compoundError, pathText, systemCallError } from "../../errors/errors.js";
+import { codedError, compoundError, ignoreError, pathText, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { exists, mkdir, mkdirArguments } from "../ops-path.js";
@@ -146,6 +146,7 @@ function makeParents(calls: SystemCalls, path: Path): boolean {
   } catch (error) {
     if (calls.attachment.limit.isPassed(error)) throw error;
     // As in Node: the copy reports what is wrong.
+    ignoreError(error);
     return false;
   }
 }

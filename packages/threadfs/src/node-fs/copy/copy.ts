@@ -7,10 +7,11 @@
 
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR } from "../../../abi/flags.js";
-import { codedError, pathText, type SystemCallError, standardError, systemCallError } from "../../errors/errors.js";
+import { DT_DIR, DT_LNK, DT_REG } from "../../../abi/mode.js";
+import { codedError, errnoOf, pathText, standardError, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
-import { listDirectory } from "../directory/entries.js";
+import { type Entry, listDirectory } from "../directory/entries.js";
 import { type Step, type Steps, step } from "../operation.js";
 import { mkdir, mkdirArguments } from "../ops-path.js";
 import { appendName, endsWithSlash, joinPaths } from "../paths/join.js";
@@ -40,7 +41,7 @@ interface Level {
   dest: Path;
   source: Attributes;
   target: Attributes | number;
-  names: Path[];
+  entries: Entry[];
   next: number;
   /** Whether the copy made the directory: it gets the mode of its source when it is complete. */
   made: boolean;
@@ -56,7 +57,10 @@ export class Copy {
   /** The checks have made a directory of the destination's name. */
   #made = false;
 
-  /** As in the asynchronous forms: bodies of links are made whole by their text, and what cannot be copied is an error. */
+  /**
+   * As in the asynchronous forms: bodies of links are made whole by their text, what cannot be copied is an error, and mkdir and copyfile
+   * name their errors.
+   */
   #later = false;
 
   constructor(calls: SystemCalls, args: CopyArguments) {
@@ -80,11 +84,15 @@ export class Copy {
     }
   }
 
-  /** Copies a directory to one that is not there, as the asynchronous forms of Node do it without a filter. */
-  *tree(): Steps<void> {
+  /**
+   * Copies a directory to one that was not there, as the asynchronous forms of Node do it without a filter. If it is there by now, as where
+   * its path ends in a dot and the directory above has been made, that is an error.
+   */
+  *tree(source: Attributes): Steps<void> {
     const { src, dest } = this.#args;
     this.#later = true;
-    yield* this.#copyOne(src, dest);
+    yield* this.#step(() => this.#makeDirectory(dest));
+    yield* this.#enter(src, dest, source, true);
     yield* this.#copyEntries();
   }
 
@@ -108,13 +116,13 @@ export class Copy {
   *#copyEntries(): Steps<void> {
     for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
       // Not beyond the end, where the value would be that of a prototype.
-      const name = level.next < level.names.length ? level.names[level.next++] : undefined;
-      if (name === undefined) {
+      const entry = level.next < level.entries.length ? level.entries[level.next++] : undefined;
+      if (entry === undefined) {
         yield* this.#finish();
       } else if (this.#args.filter === undefined) {
-        yield* this.#copyEntry(appendName(level.src, name), appendName(level.dest, name), level);
+        yield* this.#copyEntry(entry, level);
       } else {
-        const [from, to] = [joinPaths(level.src, name), joinPaths(level.dest, name)];
+        const [from, to] = [joinPaths(level.src, entry.name), joinPaths(level.dest, entry.name)];
         if (yield* wanted(this.#args, from, to, false)) yield* this.#copyOne(from, to);
       }
     }
@@ -150,16 +158,16 @@ export class Copy {
 
   *#enter(src: Path, dest: Path, source: Attributes, made: boolean): Steps<void> {
     const target = yield* this.#step(() => attributes(this.#calls, dest, true));
-    const names = yield* this.#step(() => this.#namesIn(src));
-    this.#levels.push({ src, dest, source, target, names, next: 0, made });
+    const entries = yield* this.#step(() => this.#entriesOf(src));
+    this.#levels.push({ src, dest, source, target, entries, next: 0, made });
   }
 
-  #namesIn(src: Path): Path[] {
+  #entriesOf(src: Path): Entry[] {
     try {
-      return listDirectory(this.#calls, src).map(({ name }) => name);
+      return listDirectory(this.#calls, src);
     } catch (error) {
       if (this.#calls.attachment.limit.isPassed(error)) throw error;
-      const { errno } = error as SystemCallError;
+      const errno = errnoOf(error);
       // Node's walk with a filter opens the directory, and names no path.
       throw this.#args.filter === undefined ? standardError(errno, "cp", src) : systemCallError(errno, "opendir");
     }
@@ -177,6 +185,10 @@ export class Copy {
   }
 
   #makeDirectory(dest: Path): void {
+    if (this.#later) {
+      mkdir.run(this.#calls, mkdirArguments(dest, 0o777, false));
+      return;
+    }
     const failed = makeDirectories(this.#calls, dest);
     if (failed < 0) throw standardError(failed, "cp", dest);
   }
@@ -236,13 +248,14 @@ export class Copy {
   }
 
   /** An entry of a tree without a filter. */
-  *#copyEntry(src: Path, dest: Path, { dest: directory }: Level): Steps<void> {
+  *#copyEntry({ name, type }: Entry, level: Level): Steps<void> {
     const { dereference } = this.#args;
+    const [src, dest, directory] = [appendName(level.src, name), appendName(level.dest, name), level.dest];
     const own = yield* this.#step(() => attributes(this.#calls, src, false));
     if (typeof own === "number") {
       // It has vanished since its name was read.
       if (own === -ERRNO.ENOENT) return;
-      throw standardError(own, "cp", directory);
+      throw yield* this.#unseenError(own, type, src, dest, directory);
     }
     if (isLink(own) && !dereference) {
       yield* copyLinkInTree(this.#calls, src, dest, directory, this.#bodies());
@@ -262,6 +275,25 @@ export class Copy {
     } else if (this.#later) {
       throw specialError(source, dest);
     }
+  }
+
+  /**
+   * The error for an entry of a directory that may be listed and not searched. Node goes by the type in the listing: it makes the copy
+   * of a directory before it looks into the source, and begins to copy a file.
+   */
+  *#unseenError(errno: number, type: number, src: Path, dest: Path, directory: Path): Steps<Error> {
+    if (type === DT_DIR) {
+      const target = yield* this.#step(() => attributes(this.#calls, dest, true));
+      if (typeof target === "number") yield* this.#step(() => this.#makeDirectory(dest));
+      return standardError(errno, "cp", src);
+    }
+    if (type === DT_LNK && this.#args.dereference) return systemCallError(errno, "stat", src);
+    return type === DT_REG ? this.#contentsError(errno, dest, directory) : standardError(errno, "cp", directory);
+  }
+
+  /** The error for a file in a tree without a filter. */
+  #contentsError(errno: number, dest: Path, directory: Path): Error {
+    return this.#later ? systemCallError(errno, "copyfile", dest) : standardError(errno, "cp", directory);
   }
 
   /** Removes what a file is to replace. Returns whether it stays instead. */
@@ -290,7 +322,7 @@ export class Copy {
       if (preserveTimestamps) yield* copyTimes(this.#calls, src, dest);
       return;
     }
-    if (failed < 0) throw standardError(failed, "cp", directory);
+    if (failed < 0) throw this.#contentsError(failed, dest, directory);
     if (preserveTimestamps) yield* copyTimes(this.#calls, src, dest);
     yield* copyMode(this.#calls, dest, source);
   }

@@ -5,12 +5,12 @@
  */
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_FDCWD } from "../../../abi/flags.js";
-import { pathText, systemCallError } from "../../errors/errors.js";
+import { errnoOf, pathText, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
 import { type Steps, step } from "../operation.js";
-import { mkdir, mkdirArguments, unlink } from "../ops-path.js";
+import { mkdir, mkdirArguments, mkdirLater, unlink } from "../ops-path.js";
 import { directoryOf, joinPaths, resolveBytes, samePath } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
 import {
@@ -125,7 +125,7 @@ export class LaterCopy {
     const { filter, dereference, errorOnExist, force } = this.#args;
     const calls = this.#calls;
     if (target === undefined && filter === undefined && !dereference) {
-      yield* new Copy(calls, { ...this.#args, src, dest }).tree();
+      yield* new Copy(calls, { ...this.#args, src, dest }).tree(source);
       return;
     }
     if (target !== undefined && errorOnExist && !force) refuseExisting(dest);
@@ -141,7 +141,7 @@ export class LaterCopy {
       return listDirectory(this.#calls, src).map(({ name }) => name);
     } catch (error) {
       if (this.#calls.attachment.limit.isPassed(error)) throw error;
-      throw systemCallError((error as { errno: number }).errno, "opendir", src);
+      throw systemCallError(errnoOf(error), "opendir", src);
     }
   }
 
@@ -213,5 +213,5 @@ function makeParent(calls: SystemCalls, dest: Path): void {
   const found = attributes(calls, parent, true);
   if (typeof found === "object") return;
   if (found !== -ERRNO.ENOENT) throw systemCallError(found, "stat", parent);
-  mkdir.run(calls, mkdirArguments(parent, 0o777, true));
+  mkdirLater.run(calls, mkdirArguments(parent, 0o777, true));
 }

@@ -77,7 +77,8 @@ export function* copyLink(
 
 /** @throws Error ERR_FS_CP_EINVAL, ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY for a link that may not take another one's place */
 function checkReplaced(calls: SystemCalls, src: Path, dest: Path, resolved: Path, asked: Path): void {
-  const old = resolveAt(calls, dest, bodyOf(calls, dest));
+  const body = bodyOf(calls, dest);
+  const old = isAbsolute(body) ? body : resolveAt(calls, dest, body);
   if (isDirectory(attributes(calls, src, true)) && isInside(calls, resolved, old)) {
     const message = `cannot copy ${pathText(resolved)} to a subdirectory of self ${pathText(old)}`;
     throw copyError("ERR_FS_CP_EINVAL", message, dest);
@@ -88,7 +89,10 @@ function checkReplaced(calls: SystemCalls, src: Path, dest: Path, resolved: Path
   }
 }
 
-/** How the copy of a link in a tree gets its body: as it is, without links on the way, or made whole by its text alone. */
+/**
+ * How the copy of a link in a tree gets its body: as it is, without links on the way as far as they exist, or made absolute by its text
+ * alone where it is not. C++ leaves a slash where a path that it has made ends in a slash or a dot (std::filesystem::lexically_normal).
+ */
 export type LinkBodies = "verbatim" | "canonical" | "resolved";
 
 /** A link in a tree. `directory`: the one that the copy is made in, which errors name. */
@@ -106,7 +110,7 @@ export function* copyLinkInTree(
   }
   if (yield* step(calls, () => isReplaced(calls, body, dest))) yield* step(calls, () => unlink.run(calls, dest));
   const whole = yield* step(calls, () =>
-    bodies === "resolved" ? resolveAt(calls, src, body) : canonical(calls, appendName(parentPath(src), body), body),
+    bodies === "resolved" ? absolute(calls, src, body) : canonical(calls, appendName(parentPath(src), body), body),
   );
   yield* place(calls, whole, dest, directory);
 }
@@ -126,6 +130,16 @@ function isReplaced(calls: SystemCalls, body: Path, dest: Path): boolean {
     throw codedError(Error, "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", message);
   }
   return true;
+}
+
+/** The body of a link `src` as an absolute path. */
+function absolute(calls: SystemCalls, src: Path, body: Path): Path {
+  return isAbsolute(body) ? body : withSlashOf(body, resolveAt(calls, src, body));
+}
+
+/** The path that a body has been made to, with the slash that stands for a slash or a dot at the body's end. */
+function withSlashOf(body: Path, made: Path): Path {
+  return /(^|\/)\.{0,2}$/.test(pathText(body)) ? appendName(made, "") : made;
 }
 
 function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): Step<void> {
@@ -149,13 +163,12 @@ function canonical(calls: SystemCalls, path: Path, body: Path): Path {
     const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
     if (got >= 0) {
       const real: Path = calls.attachment.io.slice(0, got);
-      return resolveBytes(
-        missing.reduceRight((above, name) => appendName(above, name), real),
-        "",
-      );
+      if (missing.length === 0) return real;
+      const made = missing.reduceRight((above, name) => appendName(above, name), real);
+      return withSlashOf(body, resolveBytes(made, ""));
     }
     const above = parentPath(found);
-    if (above.length <= 1) return resolveBytes(calls.cwdBytes(), whole);
+    if (above.length <= 1) return withSlashOf(body, resolveBytes(calls.cwdBytes(), whole));
     missing.push(found.slice(above.length + 1));
     found = above;
   }

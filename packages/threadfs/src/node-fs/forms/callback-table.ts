@@ -26,8 +26,8 @@ import {
 import type { AnyOperation } from "../operation.js";
 import { cpLater } from "../ops-cp.js";
 import { readFileArguments, type Target } from "../ops-file.js";
-import { mkdirArguments, mkdirOptions } from "../ops-path.js";
-import { rmOptions } from "../ops-rm.js";
+import { mkdirArguments, mkdirLater, mkdirOptions } from "../ops-path.js";
+import { rmLater, rmOptions } from "../ops-rm.js";
 import type { SystemCalls } from "../system-calls.js";
 import { operations as ops, realpathNative } from "../table.js";
 import { closeForm, existsForm, opendirForm, readForm, vectorForm, writeForm } from "./callback-transfers.js";
@@ -248,7 +248,7 @@ export function makeCallbacks(calls: SystemCalls) {
     link: form(ops.link, plain(2, checkedFirst(ops.link))),
     lstat: form(ops.lstat, stats(false)),
     lutimes: form(ops.lutimes, plain(3, checkedFirst(ops.lutimes))),
-    mkdir: form(ops.mkdir, mkdir),
+    mkdir: form(mkdirLater, mkdir),
     mkdtemp: form(ops.mkdtemp, shorter(1, checkedFirst(ops.mkdtemp))),
     open: form(ops.open, open),
     opendir: opendirForm(calls),
@@ -261,7 +261,7 @@ export function makeCallbacks(calls: SystemCalls) {
       native: form(realpathNative, shorter(1, checkedFirst(realpathNative))),
     }),
     rename: form(ops.rename, plain(2, checkedFirst(ops.rename))),
-    rm: form(ops.rm, rm),
+    rm: form(rmLater, rm),
     rmdir: form(ops.rmdir, rmdir),
     stat: form(ops.stat, stats(true)),
     statfs: form(ops.statfs, shorter(1, checkedFirst(ops.statfs))),

@@ -1,8 +1,8 @@
 /** The calls with a callback that take it in more places than one, or call it back with more than a value. */
-import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../../abi/errno.js";
 import { bare } from "../../errors/bare.js";
 import { systemCallError } from "../../errors/errors.js";
+import { type Path, toPath } from "../args.js";
 import { callbackReadArguments, callbackWriteArguments } from "../arguments/transfer.js";
 import { openedDirectory } from "../ops-dir.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -84,23 +84,30 @@ export function closeForm(calls: SystemCalls): Call {
   return (fd, callback = fail) => close(fd, callback);
 }
 
-/** `exists`: its callback has no error. */
+/**
+ * `exists`: its callback has no error. What existsSync throws, which says nothing of the file (a closed tree, a driver that this thread
+ * lacks, a lock that is held for too long), is thrown outside of the call, and rejects the promise of the form that `util.promisify` takes.
+ */
 export function existsForm(calls: SystemCalls): Call {
-  const exists = (path: unknown, callback: unknown): void => {
-    checkCallback(callback);
-    let parsed: ReturnType<typeof ops.access.parse>;
+  const look = (path: unknown, callback: Callback, failed: (error: unknown) => void): void => {
+    let parsed: Path;
     try {
-      parsed = ops.access.parse(path as NodeFs.PathLike);
+      parsed = toPath(path);
     } catch {
       callback(false);
       return;
     }
-    runLater(calls, ops.access, parsed, {
-      succeeded: () => inLaterTurn(() => callback(true)),
-      failed: () => inLaterTurn(() => callback(false)),
+    runLater(calls, ops.exists, parsed, { succeeded: (found) => inLaterTurn(() => callback(found)), failed });
+  };
+  const exists = (path: unknown, callback: unknown): void => {
+    checkCallback(callback);
+    look(path, callback, (error) => {
+      inLaterTurn(() => {
+        throw error;
+      });
     });
   };
-  const value = (path: unknown) => new Promise<unknown>((resolve) => exists(path, resolve));
+  const value = (path: unknown) => new Promise<unknown>((resolve, reject) => look(path, resolve, reject));
   return Object.defineProperty(exists, PROMISIFY, bare({ value, configurable: true }));
 }
 

@@ -132,6 +132,8 @@ export interface Abort {
    * error of its own comes first.
    */
   readonly listens: boolean;
+  /** The work looks at the signal itself, and what it has completed is a success whatever has become of the signal. */
+  readonly looksItself?: boolean;
 }
 
 /**
@@ -144,7 +146,7 @@ export function runAbortable<A extends unknown[], P, R>(
   calls: SystemCalls,
   op: AnyOperation<A, P, R>,
   parsed: P,
-  { signal, listens }: Abort,
+  { signal, listens, looksItself = false }: Abort,
   ends: Ends<R>,
   aborted: (error: unknown) => void = ends.failed,
 ): void {
@@ -170,7 +172,7 @@ export function runAbortable<A extends unknown[], P, R>(
       end();
     });
   if (listens || signal.addEventListener !== undefined) signal.addEventListener("abort", onAbort, { once: true });
-  const isAborted = (): boolean => !listens && signal.aborted;
+  const isAborted = (): boolean => !listens && !looksItself && signal.aborted;
   work = runLater(calls, op, parsed, {
     succeeded: (value) => deliver(() => (isAborted() ? ends.failed(abortError(signal)) : ends.succeeded(value))),
     failed: (error) => deliver(() => ends.failed(error)),

@@ -2,6 +2,7 @@
 import { AT_SYMLINK_NOFOLLOW } from "../../../abi/flags.js";
 import { DT_SHIFT } from "../../../abi/mode.js";
 import * as STAT from "../../../abi/stat.js";
+import { ignoreError } from "../../errors/errors.js";
 import { constants } from "../constants.js";
 import { Dirent, direntType } from "../directory/dirent.js";
 import { direntOf, listDirectory } from "../directory/entries.js";
@@ -39,8 +40,9 @@ function unlessFailed<T>(call: () => T): T | undefined {
   try {
     return call();
   } catch (error) {
-    if (error instanceof Error && "syscall" in error) return undefined;
-    throw error;
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    ignoreError(error);
+    return undefined;
   }
 }
 

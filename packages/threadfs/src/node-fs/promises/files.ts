@@ -1,5 +1,5 @@
 /** The promise forms of `readFile`, `writeFile` and `appendFile`, which take a path or a FileHandle, and more kinds of data. */
-import { type Path, toMode, toOpenFlags, toPath } from "../args.js";
+import { type Path, toFd, toMode, toOpenFlags, toPath } from "../args.js";
 import {
   givenAppendOptions,
   givenWriteOptions,
@@ -10,6 +10,7 @@ import {
 } from "../arguments/files.js";
 import { bytesOf, isArrayBufferView } from "../arguments/views.js";
 import { encodeText } from "../bytes.js";
+import { checkAborted } from "../forms/abort.js";
 import { promised, runAbortable } from "../forms/later.js";
 import { type Steps, stepwise } from "../operation.js";
 import { readFileArguments, type Target, writeAll, writeTarget } from "../ops-file.js";
@@ -35,7 +36,7 @@ export function readFile(calls: SystemCalls, from: unknown, options: unknown): P
   return promised((ends) => {
     const { buffer, encoding, flag, signal } = readFileOptions(options);
     const { own, opened } = callsOf(calls, from);
-    const target = opened ? { fd: opened.fd } : toTarget(from, flag || "r", 0o666, "flags", signal);
+    const target = opened ? toOpened(opened, signal) : toTarget(from, flag || "r", 0o666, "flags", signal);
     const parsed = { ...readFileArguments(target, encoding, buffer), named: buffer === undefined };
     runAbortable(own, ops.readFile, parsed, { signal, listens: false }, ends);
   });
@@ -48,6 +49,11 @@ export const HANDLES = /* @__PURE__ */ new WeakMap<object, SystemCalls>();
 function callsOf(calls: SystemCalls, file: unknown): { own: SystemCalls; opened: Opened | undefined } {
   const own = typeof file === "object" && file !== null ? HANDLES.get(file) : undefined;
   return own === undefined ? { own: calls, opened: undefined } : { own, opened: file as Opened };
+}
+
+/** @throws RangeError for a handle that is closed; its methods look at that first, and have another error */
+function toOpened({ fd }: Opened, signal: AbortSignal | undefined): Target {
+  return { fd: signal?.aborted ? -1 : toFd(fd) };
 }
 
 function toTarget(
@@ -74,12 +80,23 @@ interface Writing {
 const writing = stepwise(
   (parsed: Writing) => parsed,
   (calls, { target, data, encoding, flush, signal }): Steps<void> =>
-    writeTarget(calls, target, flush, (fd) =>
-      data instanceof Uint8Array ? writeAll(calls, fd, data) : writeChunks(calls, fd, data, encoding, signal),
-    ),
+    writeTarget(calls, target, flush, function* (fd) {
+      if (data instanceof Uint8Array) {
+        yield* writeBytes(calls, fd, data);
+        return;
+      }
+      // Node has opened the file in a later turn, and looks at the signal then.
+      if (target.path !== undefined) yield Promise.resolve();
+      yield* writeChunks(calls, fd, data, encoding, signal);
+    }),
 );
 
-/** Writes what an iterable returns, chunk by chunk. */
+/** @throws RangeError for a handle that is closed, if there is anything to write */
+function* writeBytes(calls: SystemCalls, fd: number, bytes: Uint8Array): Steps<void> {
+  if (bytes.length > 0) yield* writeAll(calls, toFd(fd), bytes);
+}
+
+/** Writes what an iterable returns, chunk by chunk. @throws Error AbortError */
 function* writeChunks(
   calls: SystemCalls,
   fd: number,
@@ -90,13 +107,14 @@ function* writeChunks(
   const chunks = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]();
   let ended = false;
   try {
-    while (!signal?.aborted) {
+    for (;;) {
+      checkAborted(signal);
       const next = (yield Promise.resolve(chunks.next())) as IteratorResult<Chunk>;
       ended = next.done === true;
       if (ended) return;
       const chunk: Chunk = yield* value(next.value);
-      if (signal?.aborted) return;
-      yield* writeAll(calls, fd, isArrayBufferView(chunk) ? bytesOf(chunk) : encodeText(chunk, encoding));
+      checkAborted(signal);
+      yield* writeBytes(calls, fd, isArrayBufferView(chunk) ? bytesOf(chunk) : encodeText(chunk, encoding));
     }
   } finally {
     if (!ended) yield Promise.resolve(chunks.return?.());
@@ -127,11 +145,13 @@ function write(calls: SystemCalls, to: unknown, data: WrittenData, given: () => 
   return promised((ends) => {
     const { flush, mode, flag, encoding, signal } = writeFileOptions(given());
     const bytes = isIterable(data) ? data : toBytes(data, encoding);
-    const inOneStep = !flush && bytes instanceof Uint8Array && bytes.length <= ONE_STEP_MAX;
-    const flagName = inOneStep ? "options.flag" : "flags";
+    const isShort = bytes instanceof Uint8Array && bytes.length <= ONE_STEP_MAX;
+    const flagName = isShort && !flush ? "options.flag" : "flags";
     const { own, opened } = callsOf(calls, to);
     const target = opened ? { fd: opened.fd } : toTarget(to, flag, mode, flagName, signal);
-    const parsed = { target, data: bytes, encoding, flush, signal };
-    runAbortable(own, writing, parsed, { signal, listens: false }, ends);
+    const parsed = { target, data: bytes, encoding, flush: flush && opened === undefined, signal };
+    // Node does not look at the signal after the last chunk, of which bytes for a path have one that comes in a later turn.
+    const looksItself = !(bytes instanceof Uint8Array) || (isShort && opened !== undefined);
+    runAbortable(own, writing, parsed, { signal, listens: false, looksItself }, ends);
   });
 }

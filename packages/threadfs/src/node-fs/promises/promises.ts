@@ -10,7 +10,8 @@ import { type Found, globSteps } from "../glob/walk.js";
 import type { AnyOperation } from "../operation.js";
 import { cpLater } from "../ops-cp.js";
 import { openedDirectory } from "../ops-dir.js";
-import { type RmArguments, rm as rmOperation } from "../ops-rm.js";
+import { mkdirLater } from "../ops-path.js";
+import { type RmArguments, rmLater } from "../ops-rm.js";
 import { resolveBytes } from "../paths/join.js";
 import { ASYNC_DISPOSE } from "../surface/dispose.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -56,7 +57,7 @@ function temporary(calls: SystemCalls, made: string | Buffer): object {
     maxRetries: 0,
     retryDelay: 0,
   };
-  const remove = (): Promise<void> => promised((ends) => runLater(calls, rmOperation, parsed, ends));
+  const remove = (): Promise<void> => promised((ends) => runLater(calls, rmLater, parsed, ends));
   return bare({
     path: made,
     remove,
@@ -93,9 +94,9 @@ export function makePromises(calls: SystemCalls) {
     opendir: form(calls, openedDirectory, openedDirectory.parse),
     rename: form(calls, ops.rename, ops.rename.parse),
     truncate: form(calls, ops.truncate, ops.truncate.parse),
-    rm: form(calls, ops.rm, args.rm),
+    rm: form(calls, rmLater, args.rm),
     rmdir: form(calls, ops.rmdir, ops.rmdir.parse),
-    mkdir: form(calls, ops.mkdir, args.mkdir),
+    mkdir: form(calls, mkdirLater, args.mkdir),
     readdir: form(calls, ops.readdir, args.readdir),
     readlink: form(calls, ops.readlink, args.readlink),
     symlink: form(calls, ops.symlink, ops.symlink.parse),

@@ -5,7 +5,7 @@
  * its methods read the file, as Node's.
  */
 import { bare } from "../../errors/bare.js";
-import { codedError, invalidArgType } from "../../errors/errors.js";
+import { codedError, ignoreError, invalidArgType } from "../../errors/errors.js";
 import { toObject, toPath } from "../args.js";
 import { copyOf } from "../arguments/views.js";
 import type { FsSync, PathLike } from "../types.js";
@@ -44,8 +44,9 @@ class File {
   read(start: number, end: number): Uint8Array<ArrayBuffer> {
     try {
       if (!this.#isChanged()) return this.#readNow(start, end);
-    } catch {
+    } catch (error) {
       // The reason is not told: a Blob's errors are those of the web.
+      ignoreError(error);
     }
     throw notReadable();
   }

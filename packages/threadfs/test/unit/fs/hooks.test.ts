@@ -19,16 +19,7 @@ import {
 import { codeOf, errorWithCode } from "../../support/errors.js";
 import { memoryOf } from "../../support/memory.js";
 import { rawCore } from "../../support/raw-core.js";
-
-/** The next exception that is not caught. (A listener for "uncaughtException" would share it with the test runner.) */
-function uncaught(): Promise<unknown> {
-  return new Promise((resolve) => {
-    process.setUncaughtExceptionCaptureCallback((thrown) => {
-      process.setUncaughtExceptionCaptureCallback(null);
-      resolve(thrown);
-    });
-  });
-}
+import { uncaught } from "../../support/uncaught.js";
 
 // Fails when the next call continues one entry too late.
 test("readdir: any number of entries appears, each once, with its type", async (t) => {

@@ -4,6 +4,7 @@
  * equal too. The oracle imports the test file itself (support/oracle/): work may use what it is given, and no test's state.
  */
 import assert from "node:assert/strict";
+import nodeFs from "node:fs";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { defined } from "../../../../cli/dist/support/defined.js";
@@ -22,6 +23,29 @@ export interface Suite {
   sameEach(name: string, work: Work): void;
   /** A test: node:fs throws, and threadfs an error with the same code. */
   sameCode(name: string, work: Work): void;
+  /** Does a part of work as a user that owns `dir`: one without privileges, also where the tests are run by the superuser. */
+  asUser<R>(fs: FsCalls, dir: string, part: (fs: FsCalls) => Promise<R>): Promise<R>;
+}
+
+const USER = { uid: 1000, gid: 1000, groups: [] };
+
+/** The same on `node:fs`, in the oracle's process. */
+async function asUserOfKernel<R>(dir: string, part: (fs: FsCalls) => Promise<R>): Promise<R> {
+  const { seteuid, setegid, setgroups, geteuid, getegid, getgroups } = process;
+  if (seteuid === undefined || setegid === undefined || setgroups === undefined || geteuid?.() !== 0)
+    return part(nodeFs);
+  const [gid, groups] = [getegid?.() ?? 0, getgroups?.() ?? []];
+  nodeFs.chownSync(dir, USER.uid, USER.gid);
+  setgroups(USER.groups);
+  setegid(USER.gid);
+  seteuid(USER.uid);
+  try {
+    return await part(nodeFs);
+  } finally {
+    seteuid(0);
+    setegid(gid);
+    setgroups(groups);
+  }
 }
 
 function entriesOf({ value }: Outcome): { readonly [key: string]: Plain } {
@@ -79,6 +103,16 @@ export function suite(file: string, setUp: Work): Suite {
         const only = (all: typeof got) => Object.fromEntries(wrong.map((key) => [key, all[key]]));
         assert.deepEqual(only(got), only(wanted));
       });
+    },
+    async asUser(given, dir, part) {
+      if (given === nodeFs) return asUserOfKernel(dir, part);
+      given.chownSync(dir, USER.uid, USER.gid);
+      const context = vfs.context({ ...USER, cwd: root });
+      try {
+        return await part(context.fs);
+      } finally {
+        context.close();
+      }
     },
     sameCode(name, work) {
       compare(name, work, (ours, right) => {

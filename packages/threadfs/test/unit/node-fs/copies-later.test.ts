@@ -12,7 +12,7 @@ import type { FsCalls } from "../../support/fs-calls.js";
 import { calledBack, settled } from "./arguments/called-back.js";
 import { suite, type Work } from "./both.js";
 
-const { sameEach } = suite(import.meta.url, () => {});
+const { sameEach, asUser } = suite(import.meta.url, () => {});
 
 type Call = (...given: readonly unknown[]) => unknown;
 interface Later {
@@ -150,6 +150,101 @@ describe("paths of a copy by a promise", () => {
         return outcomes;
       });
     }
+  }
+});
+
+const BODIES = [
+  ...["..", "../", ".", "./", "../..", "q", "q/", "./q", "q/.", "q/..", "../s", "../s/", "../nope/", "a//b", "/abs/"],
+  ...["/abs/..", "/abs/.", "/", "/..", "../../..", "nope/..", "nope/.", "nope/", "q//", "q/./../q", "../".repeat(20)],
+];
+
+describe("the text of a link in a copied tree", () => {
+  for (const options of [{}, { verbatimSymlinks: true }, { filter: () => true }]) {
+    sameEach(`with ${Object.keys(options)}`, async (fs, dir) => {
+      const outcomes: Record<string, unknown> = {};
+      for (const [n, body] of BODIES.entries()) {
+        for (const form of ["synchronous", "by a promise", "by a promise, of relative paths"]) {
+          const top = `${dir}/${n} ${form.length}`;
+          fs.mkdirSync(`${top}/t/s/q`, { recursive: true });
+          fs.symlinkSync(body, `${top}/t/s/link`);
+          // Both sides work in the directory that has the suites.
+          const base = form.endsWith("paths") ? top.split("/").slice(-3).join("/") : top;
+          const given = [`${base}/t`, `${base}/o`, { recursive: true, ...options }] as const;
+          // The second copy finds the first one's links.
+          for (const time of ["once", "again"]) {
+            outcomes[`${body} ${form}, ${time}`] = [
+              form === "synchronous"
+                ? await settled(
+                    async () => fs.cpSync(...given),
+                    [],
+                    (value) => value,
+                  )
+                : await settled(later(fs).promises.cp, given, (value) => value),
+              fs.readlinkSync(`${top}/o/s/link`),
+            ];
+          }
+        }
+      }
+      return outcomes;
+    });
+  }
+});
+
+type Denied = readonly [mode: number, denied: string, ...paths: string[]];
+
+/** Trees in which the user may not read, list, search or make something: by the mode of one file or directory of each. */
+const DENIED: Readonly<Record<string, Denied>> = {
+  "a file that may not be read": [0, "f"],
+  "a file below that may not be read": [0, "d/f"],
+  "a directory that may not be listed": [0, "d/", "d/e/"],
+  "a directory with a directory that may not be searched": [0o644, "d/", "d/e/g/"],
+  "a directory with a file that may not be searched": [0o644, "d/", "d/f"],
+  "a directory with a link that may not be searched": [0o644, "d/", "d/l@"],
+  "a directory that may not be searched": [0o644, "", "e/g/"],
+  "a file in one that may not be searched": [0o644, "", "f"],
+  "a link in one that may not be searched": [0o644, "", "l@"],
+};
+const WAYS: readonly object[] = [{}, { dereference: true }, { filter: () => true }, { mode: 1 }];
+
+/** Makes files (`f`), links (`l@`) and directories (`d/`), and the directories above. */
+function makePaths(fs: FsCalls, top: string, paths: readonly string[]): void {
+  for (const path of paths) {
+    const whole = `${top}/${path}`;
+    fs.mkdirSync(whole.slice(0, whole.lastIndexOf("/")), { recursive: true });
+    if (path.endsWith("@")) fs.symlinkSync("x", whole.slice(0, -1));
+    else if (!path.endsWith("/")) fs.writeFileSync(whole, "x");
+  }
+}
+
+/** The end of one copy in a directory of its own, and what there is then. */
+async function copyDenied(fs: FsCalls, top: string, to: string, promised: boolean, options: object, of: Denied) {
+  const [mode, denied, ...paths] = of;
+  makePaths(fs, top, ["there/", "fixed/", ...[denied, ...paths].map((path) => `s/${path}`)]);
+  const modes = { [`${top}/s/${denied}`]: mode, [`${top}/fixed`]: 0o555 };
+  for (const [path, closed] of Object.entries(modes)) fs.chmodSync(path, closed);
+  const given = [`${top}/s`, `${top}/${to}`, { recursive: true, ...options }] as const;
+  const cp = promised ? later(fs).promises.cp : async () => fs.cpSync(...given);
+  const end = await settled(cp, given, (value) => value);
+  for (const path of Object.keys(modes)) fs.chmodSync(path, 0o755);
+  return [end, fs.readdirSync(top, { recursive: true }).sort()];
+}
+
+describe("a tree that the user may not copy as a whole", () => {
+  for (const [title, of] of Object.entries(DENIED)) {
+    sameEach(title, (fs, dir) =>
+      asUser(fs, dir, async (own) => {
+        const outcomes: Record<string, unknown> = {};
+        for (const [n, options] of WAYS.entries()) {
+          for (const to of ["new", "fixed/new", "above/new", "there", "made/."]) {
+            for (const promised of [false, true]) {
+              const name = `${n} to ${to.replace("/", " ")}${promised ? " by a promise" : ""}`;
+              outcomes[name] = await copyDenied(own, `${dir}/${name}`, to, promised, options, of);
+            }
+          }
+        }
+        return outcomes;
+      }),
+    );
   }
 });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { CopySyncOptions, Dirent } from "node:fs";
 import { describe, test } from "node:test";
 import { type FsCalls, unchecked } from "../../support/fs-calls.js";
+import { calledBack, settled } from "./arguments/called-back.js";
 import { suite } from "./both.js";
 
 const tree = suite(import.meta.url, (fs, dir) => {
@@ -15,7 +16,7 @@ const tree = suite(import.meta.url, (fs, dir) => {
   fs.symlinkSync("a", `${dir}/tree/to-a`);
   fs.symlinkSync("nowhere", `${dir}/tree/dangling`);
 });
-const { same } = tree;
+const { same, sameEach, asUser } = tree;
 
 /** Everything below a directory with type, mode, contents and bodies of links. */
 function listing(fs: FsCalls, top: string): Record<string, unknown> {
@@ -127,6 +128,45 @@ describe("mkdir", () => {
     fs.mkdirSync(`${dir}/n/`);
     return fs.readdirSync(dir);
   });
+});
+
+type Later = (...given: readonly unknown[]) => unknown;
+
+/** Paths that lead nowhere, through files, through links in circles, to what the user may not change. */
+const UNMADE = [
+  ...["fixed/a", "fixed/a/b", "fixed/a/b/c", "unsearched/a", "unsearched/a/b/c", "file", "file/a", "file/a/b"],
+  ...["dead", "dead/a", "dead/a/b", "loop", "loop/a", "loop/a/b", "q/../../missing/.", "q/../file/x", "a/b/../c/"],
+  ...[`a/${"x".repeat(256)}`, `a/${"x".repeat(256)}/b`, `a/b/${"x".repeat(256)}/c/d`, "./a/./b//c///d", "a/..", "a/."],
+];
+
+describe("mkdir -p with a callback and with a promise: errors name the directory that could not be made", () => {
+  sameEach("as a user", (fs, dir) =>
+    asUser(fs, dir, async (own) => {
+      const { mkdir, promises } = own as unknown as { mkdir: Later; promises: { mkdir: Later } };
+      const home = `${dir}/home`;
+      const outcomes: Record<string, unknown> = {};
+      for (const path of UNMADE) {
+        for (const form of ["callback", "promise"]) {
+          own.mkdirSync(home);
+          own.mkdirSync(`${home}/fixed`, 0o555);
+          own.mkdirSync(`${home}/unsearched`, 0o600);
+          own.writeFileSync(`${home}/file`, "");
+          own.symlinkSync("gone", `${home}/dead`);
+          own.symlinkSync("loop", `${home}/loop`);
+          const given = [`${home}/${path}`, { recursive: true }];
+          outcomes[`${path} by a ${form}`] = [
+            form === "callback"
+              ? await calledBack(mkdir, [...given, () => {}], (value) => value)
+              : await settled(promises.mkdir, given, (value) => value),
+            own.readdirSync(home, { recursive: true }).sort(),
+          ];
+          own.chmodSync(`${home}/unsearched`, 0o700);
+          own.rmSync(home, { recursive: true });
+        }
+      }
+      return outcomes;
+    }),
+  );
 });
 
 describe("mkdtemp", () => {

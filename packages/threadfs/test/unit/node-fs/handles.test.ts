@@ -1,4 +1,4 @@
-/** FileHandle: its life, its web stream, and calls after it was closed. */
+/** FileHandle: its life, its web stream, calls after it was closed, and the signals of writes to it and to paths. */
 import assert from "node:assert/strict";
 import type { promises as Promises } from "node:fs";
 import { describe, test } from "node:test";
@@ -6,7 +6,7 @@ import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import type { FsCalls } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
-const { same } = suite(import.meta.url, (fs, dir) => {
+const { same, sameEach } = suite(import.meta.url, (fs, dir) => {
   fs.writeFileSync(`${dir}/f`, "x".repeat(40_000));
 });
 
@@ -183,4 +183,85 @@ describe("the web stream of a handle", () => {
     }
     return failures;
   });
+});
+
+type Write = (to: unknown, data: unknown, options: object) => Promise<void>;
+
+const LONG = 600 * 1024;
+
+/** What is written, by a function that gets the signal's controller. */
+const WRITTEN: Readonly<Record<string, (controller: AbortController) => unknown>> = {
+  text: () => "data",
+  nothing: () => "",
+  "more than one step": () => "y".repeat(LONG),
+  chunks: () => ["a", "bc"],
+  "no chunks": () => [],
+  "chunks, aborted between them": function* (controller) {
+    yield "a";
+    controller.abort();
+    yield "bc";
+  },
+  "chunks, aborted at their end": function* (controller) {
+    yield "a";
+    controller.abort();
+  },
+  "chunks that come later, aborted at their end": async function* (controller) {
+    yield "a";
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+  },
+};
+
+describe("a signal of a write", () => {
+  for (const [title, make] of Object.entries(WRITTEN)) {
+    sameEach(title, async (fs, dir) => {
+      const { promises } = fs as unknown as { promises: typeof Promises };
+      const forms: Record<string, Write> = {
+        "handle.writeFile": (to, data, options) => (to as Handle).writeFile(data as string, options),
+        "handle.appendFile": (to, data, options) => (to as Handle).appendFile(data as string, options),
+        "writeFile of a handle": promises.writeFile as Write,
+        "appendFile of a handle": promises.appendFile as Write,
+        "writeFile of a path": promises.writeFile as Write,
+        "appendFile of a path": promises.appendFile as Write,
+      };
+      const outcomes: Record<string, unknown> = {};
+      for (const [form, write] of Object.entries(forms)) {
+        for (const when of ["before", "after", "later"]) {
+          const path = `${dir}/${form} ${when}`;
+          const handle = form.endsWith("path") ? undefined : await open(fs, dir, "w");
+          const controller = new AbortController();
+          if (when === "before") controller.abort();
+          const outcome = failure(() => write(handle ?? path, make(controller), { signal: controller.signal }));
+          if (when === "after") controller.abort();
+          const ended = await outcome;
+          await handle?.close();
+          const name = handle === undefined ? path : `${dir}/f`;
+          const length = fs.existsSync(name) ? fs.statSync(name).size : "none";
+          // How far a long write had come is a matter of time.
+          outcomes[`${form}, ${when}`] = [ended, make === WRITTEN["more than one step"] ? "" : length];
+        }
+      }
+      return outcomes;
+    });
+  }
+});
+
+sameEach("a closed handle in the place of a path", async (fs, dir) => {
+  const { promises } = fs as unknown as { promises: { [name: string]: Write } };
+  const handle = await open(fs, dir, "r+");
+  await handle.close();
+  const outcomes: Record<string, unknown> = {};
+  const data = { text: "x", nothing: "", chunks: ["x"], "no chunks": [], "an empty chunk": [""] };
+  for (const [title, written] of Object.entries(data)) {
+    for (const name of ["writeFile", "appendFile"]) {
+      for (const options of [{}, { flush: true }, { signal: AbortSignal.abort() }]) {
+        const call = () => promises[name]?.(handle, written, options);
+        outcomes[`${name} of ${title} ${Object.keys(options)}`] = await failure(call);
+      }
+    }
+  }
+  for (const options of [{}, { encoding: "utf8" }, { signal: AbortSignal.abort() }]) {
+    outcomes[`readFile ${Object.keys(options)}`] = await failure(() => promises.readFile?.(handle, options, {}));
+  }
+  return outcomes;
 });

@@ -1,6 +1,7 @@
 /**
  * `rm` where it differs from Node 26 on purpose: of a directory that cannot be removed nothing is removed. Node empties it
- * first. The errors are those of the call that fails; Node's `code` is empty for some of them.
+ * first. The errors are those of the call that fails; Node's `code` is empty for some of them. removal-later.test.ts has the errors of the
+ * asynchronous forms.
  */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
