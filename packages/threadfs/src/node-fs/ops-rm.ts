@@ -38,6 +38,8 @@ const RETRIED = new Set<number>([-ERRNO.EBUSY, -ERRNO.EMFILE, -ERRNO.ENFILE, -ER
 /** The same before the contents are removed. */
 const RETRIED_FULL = new Set<number>([...RETRIED].filter((errno) => errno !== -ERRNO.ENOTEMPTY));
 
+const NOT_RETRIED: ReadonlySet<number> = new Set();
+
 /** Whether the last name of a path is "..", which no directory can be removed by. */
 function endsInDotDot(path: Path): boolean {
   return /(^|\/)\.\.\/*$/.test(pathText(path));
@@ -351,7 +353,7 @@ class Removal {
    */
   *#failUnlink(errno: number, name: Path): Steps<void> {
     if (errno === -ERRNO.EPERM && this.#form.looksFirst) {
-      const gone = yield* this.#unlink(this.#above, name, AT_REMOVEDIR);
+      const gone = yield* this.#unlink(this.#above, name, AT_REMOVEDIR, NOT_RETRIED);
       if (gone >= 0 || gone === -ERRNO.ENOENT) return;
       if (gone === -ERRNO.EPERM) this.#fail(-ERRNO.ENOTDIR, "scandir", name);
       if (gone !== -ERRNO.ENOTDIR) this.#fail(gone, "rmdir", name);
@@ -361,6 +363,7 @@ class Removal {
 
   /** A directory could not be removed. What cannot be looked at counts as no directory in Node's asynchronous forms: they unlink it. */
   *#failRmdir(errno: number, name: Path): Steps<never> {
+    if (!this.#form.looksFirst) this.#fail(errno, "rmdir", name);
     const { core, ctx } = this.#calls;
     const above = this.#above;
     const found = yield* step(this.#calls, () => {

@@ -292,13 +292,23 @@ const LISTINGS: Mutant[] = [
 const REMOVALS: Mutant[] = [
   {
     name: "rm empties a directory that it may not remove",
-    edits: [{ file: `${NODE_FS}/ops-rm.ts`, from: "    if (gone !== -ERRNO.ENOTEMPTY) this.#fail(gone);\n", to: "" }],
+    edits: [
+      {
+        file: `${NODE_FS}/ops-rm.ts`,
+        from: "    if (gone !== -ERRNO.ENOTEMPTY) yield* this.#failRmdir(gone, name);\n",
+        to: "",
+      },
+    ],
     caughtBy: [tests("node-fs/removal")],
   },
   {
     name: "rm empties the directory in which a path ends in two dots",
     edits: [
-      { file: `${NODE_FS}/ops-rm.ts`, from: "      if (endsInDotDot(path)) this.#fail(-ERRNO.ENOTEMPTY);\n", to: "" },
+      {
+        file: `${NODE_FS}/ops-rm.ts`,
+        from: '      if (endsInDotDot(path)) this.#fail(-ERRNO.ENOTEMPTY, "rmdir", path);\n',
+        to: "",
+      },
     ],
     caughtBy: [tests("node-fs/removal", "ends in a dot")],
   },
