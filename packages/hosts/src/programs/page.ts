@@ -1,6 +1,6 @@
 /** Two threads on one tree in a page. Reports the result to the server of the page. */
-import { createVfs, type Vfs } from "threadfs";
-import { changeAfterDeath, checkReply, prepare } from "./scenario.js";
+import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { attachTwice, changeAfterDeath, checkReply, prepare } from "./scenario.js";
 
 function report(result: string): void {
   void fetch("/result", { method: "POST", body: result });
@@ -21,6 +21,7 @@ async function main(): Promise<void> {
   // Browsers do not report the end of a worker.
   vfs.watchThreads({ everyMs: 20 });
   prepare(vfs.fs);
+  await attachTwice((options) => attachVfs(vfs.handle, options));
   const first = await started(vfs, "first");
   checkReply(vfs.fs, "first");
   first.terminate();

@@ -1,5 +1,5 @@
 /** What two threads do on one tree, in every host: the part that does not depend on how the host starts threads. */
-import type { FsSync } from "threadfs";
+import type { AttachOptions, FsSync, Vfs } from "threadfs";
 
 /** Longest time to wait for another thread, in ms: ends a program that hangs on a busy machine, too. */
 export const PATIENCE_MS = 300_000;
@@ -12,6 +12,15 @@ export function expect(what: string, got: unknown, wanted: unknown): void {
 export function prepare(fs: FsSync): void {
   fs.mkdirSync("/shared/moved", { recursive: true });
   fs.writeFileSync("/shared/from-main", "written by the main thread, \u00fc");
+}
+
+/** Attaches the calling thread twice more, with one id: where the host has Web Locks, the thread's lock must be no obstacle. */
+export async function attachTwice(attach: (options: AttachOptions) => Promise<Vfs>): Promise<void> {
+  const options = { share: false, thread: 1_000_000, locks: true };
+  const [one, other] = [await attach(options), await attach(options)];
+  one.close();
+  expect("a second attachment finds a file", other.fs.existsSync("/shared/from-main"), true);
+  other.close();
 }
 
 /** What each worker does: it reads what the main thread wrote, and writes. */

@@ -2,8 +2,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
-import { createVfs, type Vfs } from "threadfs";
-import { changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare } from "./scenario.js";
+import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { attachTwice, changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare } from "./scenario.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {
@@ -37,6 +37,9 @@ const late = setTimeout(() => {
 }, PATIENCE_MS);
 const vfs = await createVfs({ maxBytes: 1 << 26 });
 prepare(vfs.fs);
+await attachTwice((options) => attachVfs(vfs.handle, options));
+// With the id that the host gives.
+(await attachVfs(vfs.handle, { share: false })).close();
 await stream(vfs);
 const first = await started(vfs, "first");
 checkReply(vfs.fs, "first");

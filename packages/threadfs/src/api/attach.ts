@@ -9,7 +9,7 @@ import { H_SALT, HOLDS_LOCK } from "../../abi/memory.js";
 import { checkHostAbilities } from "../bridge/abilities.js";
 import { Attachment, type AttachmentOptions } from "../bridge/attachment.js";
 import { checkHandle, checkModule, type VfsHandle } from "../bridge/handle.js";
-import { checkHost, HOST_OPTIONS, type HostOptions } from "../bridge/host-imports.js";
+import { checkHost, HOST_OPTIONS, type HostOptions, waitLimitOf } from "../bridge/host-imports.js";
 import { readOptions } from "../bridge/options.js";
 import { exitIsProof, hasEnded, hostThread, slotsInUse } from "../bridge/threads.js";
 import type { CoreModule, SharedMemory } from "../bridge/wasm.js";
@@ -51,7 +51,7 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
   const { host, locks } = identify(given);
   const attachment = Attachment.create(core ?? (await load()), maxBytes as number, host);
   // No other thread has the memory yet, so taking the lock now is early enough.
-  const release = locks && (await holdLock(locks, attachment.memory, host.thread));
+  const release = locks && (await holdLock(locks, attachment.memory, host.thread, waitLimitOf(host)));
   const shared = { attachment, options: given, users: 1, release };
   sharedOf.set(attachment, shared);
   const ref = new WeakRef(attachment);
@@ -67,7 +67,8 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
  * Attaches the calling thread to the tree of a handle, to read and to write. A thread that is attached already gets another user of
  * the same attachment, in the handle's context.
  * @throws TypeError ERR_THREADFS_HANDLE: not a handle, one of another version, or its context does not exist any more; Error
- * ERR_THREADFS_ATTACHED: this thread is attached with other options; EUSERS: no slot is free
+ * ERR_THREADFS_ATTACHED: this thread is attached with other options; ERR_THREADFS_THREAD: another thread is attached with the same
+ * `thread`, where threads hold Web Locks; EUSERS: no slot is free
  */
 export async function attachVfs(handle: VfsHandle, options?: AttachOptions): Promise<Vfs> {
   checkHostAbilities();
@@ -148,7 +149,7 @@ function checkSameOptions(existing: HostOptions, given: HostOptions): void {
 
 async function newAttachment(handle: VfsHandle, given: HostOptions): Promise<Shared> {
   const { host, locks } = identify(given);
-  const release = locks && (await holdLock(locks, handle.memory, host.thread));
+  const release = locks && (await holdLock(locks, handle.memory, host.thread, waitLimitOf(host)));
   try {
     return { attachment: await attachAnyway(handle, host), options: given, users: 1, release };
   } catch (error) {

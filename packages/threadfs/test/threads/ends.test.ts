@@ -9,6 +9,7 @@ import { MAX_THREADS } from "../../dist/abi/abi.js";
 import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
 import type { Ending, EndingWorkerData } from "./ending.worker.js";
+import { FakeLocks } from "./fake-locks.js";
 
 const WORKER = new URL("./ending.worker.js", import.meta.url);
 const slots = ({ handle }: Vfs) => check(handle.memory).counts.threads;
@@ -123,25 +124,10 @@ describe("the slot of a thread that has ended", () => {
 
   // Deno's workers: "exit" comes while the thread runs.
   test("is not recovered at the exit event where that is no proof, but when the Web Lock is free", async (t) => {
-    const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
-    const held = new Set<string>();
-    const locks = {
-      async request(name: string, ...[options, callback]: unknown[]) {
-        const given = (callback ?? options) as (lock: unknown) => unknown;
-        if (callback !== undefined && held.has(name)) return given(null);
-        held.add(name);
-        const result = await given({ name });
-        held.delete(name);
-        return result;
-      },
-    };
-    Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
+    const locks = new FakeLocks();
+    locks.install(t);
     Object.defineProperty(process.versions, "deno", { value: "2.9.6", configurable: true });
-    t.after(() => {
-      Reflect.deleteProperty(process.versions, "deno");
-      if (before) Object.defineProperty(globalThis, "navigator", before);
-      else Reflect.deleteProperty(globalThis, "navigator");
-    });
+    t.after(() => Reflect.deleteProperty(process.versions, "deno"));
     const vfs = await createVfs({ maxBytes: 16 << 20, locks: false });
     const worker: Worker = Object.create(Worker.prototype, { threadId: { value: 76 } });
     vfs.attachWorker(worker);
@@ -151,7 +137,7 @@ describe("the slot of a thread that has ended", () => {
     await sleep(300);
     assert.equal(slots(vfs), 3, "both may live");
     assert.equal(living.fs.existsSync("/"), true);
-    held.clear();
+    for (const name of locks.names) locks.free(name);
     await until(() => slots(vfs) === 2);
     silent.close();
     vfs.close();

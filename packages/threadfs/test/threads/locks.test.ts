@@ -2,57 +2,26 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { defined } from "../../../cli/dist/support/defined.js";
+import { oracleNode } from "../../../tools/dist/oracle.js";
 import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { HANG_MS, until } from "../../../verify/dist/support/hang.js";
 import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
 import type { TestScope } from "../support/hooked-vfs.js";
+import { FakeLocks } from "./fake-locks.js";
 import type { LocksWorkerData } from "./locks.worker.js";
 
 const WORKER = new URL("./locks.worker.js", import.meta.url);
 const hasLocks = typeof navigator === "object" && navigator?.locks !== undefined;
 const skip = hasLocks ? false : "this Node has no navigator.locks (24.5 and newer do)";
 
-type LockCallback = (lock: { name: string; mode: string } | null) => unknown;
-
-/** A lock manager for one thread: it grants exclusive locks in the order of their requests, as the standard says. */
-class FakeLocks {
-  readonly held = new Map<string, LockCallback>();
-  readonly #waiting: { readonly name: string; readonly granted: () => void }[] = [];
-
-  async request(name: string, ...args: [LockCallback] | [{ ifAvailable?: boolean }, LockCallback]): Promise<unknown> {
-    const [options, callback] = args.length === 1 ? [{}, args[0]] : args;
-    if (this.held.has(name)) {
-      if (options.ifAvailable) return callback(null);
-      await new Promise<void>((granted) => this.#waiting.push({ name, granted }));
-    }
-    this.held.set(name, callback);
-    try {
-      return await callback({ name, mode: "exclusive" });
-    } finally {
-      this.free(name);
-    }
-  }
-
-  /** Releases a lock, as the host does when its thread ends. */
-  free(name: string): void {
-    this.held.delete(name);
-    const at = this.#waiting.findIndex((request) => request.name === name);
-    if (at >= 0) for (const { granted } of this.#waiting.splice(at, 1)) granted();
-  }
-}
-
 /** A tree on a host with fake locks, until the test ends. */
 async function withFakeLocks(t: TestScope) {
-  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
   const locks = new FakeLocks();
-  Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
-  t.after(() => {
-    if (before) Object.defineProperty(globalThis, "navigator", before);
-    else Reflect.deleteProperty(globalThis, "navigator");
-  });
+  locks.install(t);
   const vfs = await createVfs({ maxBytes: 8 << 20, locks: true, thread: 1 });
   t.after(() => vfs.close());
   return { locks, vfs };
@@ -62,14 +31,14 @@ const slotsInUse = (vfs: Vfs) => check(vfs.handle.memory).counts.threads;
 
 test("an attachment holds its lock from before it takes its slot until after it releases the slot", async (t) => {
   const { locks, vfs } = await withFakeLocks(t);
-  assert.equal(locks.held.size, 1);
+  assert.equal(locks.names.size, 1);
   const other = await attachVfs(vfs.handle, { locks: true, thread: 2, share: false });
-  assert.equal(locks.held.size, 2);
+  assert.equal(locks.names.size, 2);
   assert.equal(slotsInUse(vfs), 2);
   other.close();
-  await until(() => locks.held.size === 1);
+  await until(() => locks.names.size === 1);
   const none = await attachVfs(vfs.handle, { locks: false, share: false });
-  assert.equal(locks.held.size, 1, "a thread whose options say so holds none");
+  assert.equal(locks.names.size, 1, "a thread whose options say so holds none");
   none.close();
   assert.equal(
     codeOf(() => vfs.watchThreads({ everyMs: 5 })),
@@ -83,7 +52,54 @@ test("attachVfs with a refused handle leaves no lock", async (t) => {
   const { handle } = context;
   context.close();
   await assert.rejects(attachVfs(handle, { locks: true, thread: 5, share: false }), { code: "ERR_THREADFS_HANDLE" });
-  await until(() => locks.held.size === 1);
+  await until(() => locks.names.size === 1);
+});
+
+// Fails when a thread waits for its own lock.
+test("a second attachment of a thread holds the same lock, which is free after the last one is closed", async (t) => {
+  const { locks, vfs } = await withFakeLocks(t);
+  const [second, third] = await Promise.all(
+    [1, 2].map(() => attachVfs(vfs.handle, { locks: true, thread: 1, share: false })),
+  );
+  const stop = vfs.watchThreads({ everyMs: 10 });
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.equal(slotsInUse(vfs), 3, "the watch takes none of them for dead");
+  stop();
+  assert.equal(locks.names.size, 1);
+  second?.close();
+  third?.close();
+  await attachVfs(vfs.handle, { locks: true, thread: 1, share: false }).then((fourth) => fourth.close());
+  assert.equal(locks.names.size, 1);
+  vfs.close();
+  await until(() => locks.names.size === 0);
+});
+
+test("an id that another thread has is refused, and free again when that thread has ended", async (t) => {
+  const { locks, vfs } = await withFakeLocks(t);
+  const name = defined([...locks.names].at(-1), "lock of the thread");
+  locks.thread = "second";
+  const attach = () => attachVfs(vfs.handle, { locks: true, thread: 1, share: false, lockTimeoutMs: 100 });
+  await assert.rejects(attach(), { code: "ERR_THREADFS_THREAD", message: /the id 1\b.*options\.thread/ });
+  assert.equal(slotsInUse(vfs), 1);
+  locks.free(name);
+  const other = await attach();
+  // A thread that watches holds the lock for as long as it recovers the thread.
+  locks.free(name);
+  const watching = await new Promise<() => void>((held) =>
+    locks.request(name, () => new Promise<void>((free) => held(free))),
+  );
+  await assert.rejects(attach(), { code: "ERR_THREADFS_TIMEOUT" });
+  watching();
+  (await attach()).close();
+  other.close();
+});
+
+// Fails when a thread waits for its own lock: the host's own locks.
+test("in Node 26 a thread attaches twice, and another thread with its id is refused", async () => {
+  const { spawnSync } = await import("node:child_process");
+  const program = fileURLToPath(new URL("./same-thread.js", import.meta.url));
+  const { stdout, stderr } = spawnSync(oracleNode(), [program], { encoding: "utf8", timeout: HANG_MS });
+  assert.equal(stdout, "main true\nworker true\nanother thread: ERR_THREADFS_THREAD\nafter its end: true\n", stderr);
 });
 
 // Fails when watchThreads() does not poll, or takes a thread for dead whose lock is held or that never had one.
@@ -92,7 +108,7 @@ test("a watching thread recovers the threads whose locks are free, and no others
   const lives = await attachVfs(vfs.handle, { locks: true, thread: 2, share: false });
   const silent = await attachVfs(vfs.handle, { thread: 3, share: false });
   await attachVfs(vfs.handle, { locks: true, thread: 4, share: false });
-  const name = defined([...locks.held.keys()].at(-1), "lock of the last thread");
+  const name = defined([...locks.names].at(-1), "lock of the last thread");
   const stop = vfs.watchThreads({ everyMs: 10 });
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.equal(slotsInUse(vfs), 4);
@@ -111,7 +127,7 @@ test("a watching thread recovers the threads whose locks are free, and no others
 test("when a worker ends, a thread that it has made without attaching itself is recovered by its lock", async (t) => {
   const { locks, vfs } = await withFakeLocks(t);
   await attachVfs(vfs.handle, { locks: true, thread: 9, share: false });
-  const name = defined([...locks.held.keys()].at(-1), "lock of the thread");
+  const name = defined([...locks.names].at(-1), "lock of the thread");
   const between = new Worker("", { eval: true });
   assert.equal(slotsInUse(vfs), 2);
   locks.free(name);
@@ -125,7 +141,7 @@ test("threads without a number from their host get random numbers", async (t) =>
   const names = new Set(Array.from({ length: 1000 }, randomHostId));
   assert.ok(names.size > 995);
   assert.ok([...names].every((name) => Number.isInteger(name) && name > 0 && name < 2 ** 31));
-  assert.equal(locks.held.size, 1);
+  assert.equal(locks.names.size, 1);
   assert.equal(slotsInUse(vfs), 1);
 });
 
