@@ -13,13 +13,23 @@ import {
 } from "../../abi/flags.js";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/mode.js";
 import { MAY_EXEC, MAY_READ, MAY_WRITE } from "../../abi/permissions.js";
+import { bare } from "../errors/bare.js";
+
+/** An object without a prototype, whose values stay what they are. Others may be added. */
+function readOnly<T extends object>(values: T): Readonly<T> {
+  const object = Object.create(null) as T;
+  for (const [key, value] of Object.entries(values)) {
+    Object.defineProperty(object, key, bare({ value, enumerable: true }));
+  }
+  return object;
+}
 
 /**
  * `fs.constants`: the numbers of Linux on x86-64, on every machine, because the core uses Linux's numbers on every host
  * (https://nodejs.org/api/fs.html#fs-constants). Names and their order are Node 26's; like Node's object it has no prototype
- * and is not frozen: the library itself reads it once.
+ * and is not frozen, and its values are read-only: all trees have the same object.
  */
-export const constants = /* @__PURE__ */ Object.assign(/* @__PURE__ */ Object.create(null) as object, {
+export const constants = /* @__PURE__ */ readOnly({
   UV_FS_SYMLINK_DIR: 1,
   UV_FS_SYMLINK_JUNCTION: 2,
   O_RDONLY,

@@ -17,7 +17,7 @@ import { operations as ops } from "../table.js";
 import { toVector, type Vector } from "../vectors/ops-vector.js";
 import { statOptions } from "./arguments.js";
 import { adoptEmitter, type Emitter } from "./emitter.js";
-import { HANDLES, readFile, type WrittenData, writeFile } from "./files.js";
+import { HANDLES, REF, readFile, UNREF, type WrittenData, writeFile } from "./files.js";
 import { linesOf, streamOn } from "./handle-streams.js";
 import { webStreamOf } from "./web-stream.js";
 
@@ -53,8 +53,9 @@ export class FileHandle {
     HANDLES.set(this, calls);
     this.#calls = calls;
     this.#fd = fd;
-    // Node's is an own property too, so that it can be passed as a function.
-    this.close = () => this.#close();
+    // Node's is an own property too, so that it can be passed as a function. It has its name from the constant.
+    const close = () => this.#close();
+    this.close = close;
   }
 
   /** Node's own handles have an id for async_hooks; here there is nothing to follow. */
@@ -70,11 +71,11 @@ export class FileHandle {
   /** Makes a call that uses the descriptor. */
   async #use<R>(syscall: string, call: () => Promise<R>): Promise<R> {
     if (this.#fd === -1) throw closedError(syscall);
-    this.ref();
+    this[REF]();
     try {
       return await call();
     } finally {
-      this.unref();
+      this[UNREF]();
     }
   }
 
@@ -182,13 +183,8 @@ export class FileHandle {
 
   /** A web stream of the file's bytes. @throws Error ERR_INVALID_STATE for a handle that is closed, or has one already */
   readableWebStream(options?: unknown): ReadableStream {
-    this.lock();
+    this.#lock();
     return webStreamOf(this, options);
-  }
-
-  /** @internal */
-  onClose(listener: () => void): void {
-    (this as unknown as Emitter).once("close", listener);
   }
 
   /** Closes the handle, and its descriptor when no call uses it any more. */
@@ -207,7 +203,7 @@ export class FileHandle {
     this.#closing = closed.finally(() => {
       this.#closing = undefined;
     });
-    this.unref();
+    this[UNREF]();
     (this as unknown as Emitter).emit("close");
     return this.#closing;
   }
@@ -217,18 +213,18 @@ export class FileHandle {
   }
 
   /** A call, or a stream, uses the descriptor. @internal */
-  ref(): void {
+  [REF](): void {
     this.#users++;
   }
 
   /** A call, or a stream, does not use it any longer. @internal */
-  unref(): void {
+  [UNREF](): void {
     this.#users--;
     if (this.#users === 0) this.#lastLeft?.();
   }
 
-  /** @throws Error ERR_INVALID_STATE for a handle that is closed, or in use as a whole. @internal */
-  lock(): void {
+  /** @throws Error ERR_INVALID_STATE for a handle that is closed, or in use as a whole. */
+  #lock(): void {
     if (this.#fd === -1) throw invalidState("closed");
     if (this.#closing !== undefined) throw invalidState("closing");
     if (this.#locked) throw invalidState("locked");

@@ -45,6 +45,13 @@ export function readFile(calls: SystemCalls, from: unknown, options: unknown): P
 /** All handles, and the calls of the context that has their descriptors: what Node tells by their class, without an import in a circle. */
 export const HANDLES = /* @__PURE__ */ new WeakMap<object, SystemCalls>();
 
+/**
+ * Names of the methods of a handle by which streams count as users of its descriptor. A program that called them could keep the
+ * handle from being closed, so they are symbols, as Node's are.
+ */
+export const REF: unique symbol = /* @__PURE__ */ Symbol("ref");
+export const UNREF: unique symbol = /* @__PURE__ */ Symbol("unref");
+
 /** The calls that a file takes: those of a handle are its own context's, whichever context is asked. */
 function callsOf(calls: SystemCalls, file: unknown): { own: SystemCalls; opened: Opened | undefined } {
   const own = typeof file === "object" && file !== null ? HANDLES.get(file) : undefined;

@@ -1,6 +1,8 @@
 /** `handle.readableWebStream()` (https://nodejs.org/api/fs.html#filehandlereadablewebstreamoptions). */
 import { NO_OPTIONS, toBoolean, toObject } from "../args.js";
 import { warn } from "../warnings.js";
+import type { Emitter } from "./emitter.js";
+import { REF, UNREF } from "./files.js";
 
 /** Bytes that a read fills where the reader brings no memory. */
 const CHUNK_SIZE = 16_384;
@@ -10,10 +12,8 @@ interface ReadHandle {
   read(view: ArrayBufferView, offset: number, length: number): Promise<{ bytesRead: number }>;
   close(): Promise<void>;
   /** Another user of the descriptor, and one less. */
-  ref(): void;
-  unref(): void;
-  /** Calls once when the handle closes. */
-  onClose(listener: () => void): void;
+  [REF](): void;
+  [UNREF](): void;
 }
 
 /**
@@ -31,7 +31,7 @@ export function webStreamOf(handle: ReadHandle, options: unknown = NO_OPTIONS): 
   const end = async (): Promise<void> => {
     if (ended) return;
     ended = true;
-    handle.unref();
+    handle[UNREF]();
     if (closes) await handle.close();
   };
   let ends = (): void => {};
@@ -59,8 +59,8 @@ export function webStreamOf(handle: ReadHandle, options: unknown = NO_OPTIONS): 
     },
     cancel: end,
   });
-  handle.ref();
-  handle.onClose(() => {
+  handle[REF]();
+  (handle as unknown as Emitter).once("close", () => {
     if (ended) return;
     ends();
     end();

@@ -8,6 +8,7 @@ import { codedError, invalidArgType } from "../../errors/errors.js";
 import { fromUrl, toCheckedFd, toInteger, toOptions, toPath } from "../args.js";
 import type { Emitter } from "../promises/emitter.js";
 import { FileHandle } from "../promises/file-handle.js";
+import { REF } from "../promises/files.js";
 import { type Done, handleCalls, type StreamCalls } from "./stream-calls.js";
 
 /** The part of a stream that its class keeps for itself. */
@@ -65,7 +66,7 @@ function useHandle(stream: FileStream, handle: FileHandle, options: StreamOption
     throw codedError(Error, "ERR_METHOD_NOT_IMPLEMENTED", "The FileHandle with fs method is not implemented");
   }
   stream[INNER] = { calls: handleCalls(handle), busy: false, whenIdle: undefined };
-  handle.ref();
+  handle[REF]();
   (handle as unknown as Emitter).on("close", () => stream.close());
   stream.fd = toCheckedFd(handle.fd);
 }

@@ -1,6 +1,7 @@
 /** The calls that streams make. A FileHandle has the same as methods that return promises. */
 import { codedError } from "../../errors/errors.js";
 import type { FileHandle } from "../promises/file-handle.js";
+import { UNREF } from "../promises/files.js";
 
 export type Done = (error?: Error | null) => void;
 
@@ -58,7 +59,7 @@ export function handleCalls(handle: FileHandle): StreamCalls {
       );
     },
     close(_fd, done) {
-      handle.unref();
+      handle[UNREF]();
       handle.close().then(() => done(), done);
     },
     fsync(_fd, done) {

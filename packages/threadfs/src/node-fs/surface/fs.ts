@@ -26,6 +26,8 @@ export function makeFs(calls: SystemCalls): Fs {
     promises ??= namedPromises(makePromises(calls));
     return promises;
   };
+  // Node's is neither writable nor configurable.
+  Object.defineProperty(surface, "constants", bare({ writable: false, configurable: false }));
   Object.defineProperty(named(surface), "promises", bare({ get, enumerable: true, configurable: true }));
   return withStreams(surface, calls) as unknown as Fs;
 }

@@ -29,6 +29,15 @@ async function failure(call: () => unknown): Promise<unknown> {
 const ASYNC_DISPOSE = Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose");
 
 describe("a handle", () => {
+  same("has the methods of Node's, and no others", async (fs, dir) => {
+    const handle = await open(fs, dir);
+    const { close } = handle;
+    await close();
+    const own = Object.getOwnPropertyDescriptor(handle, "close");
+    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(handle)).sort();
+    return [close.name, close.length, own?.writable, own?.enumerable, own?.configurable, methods];
+  });
+
   same("closes once, and tells it once", async (fs, dir) => {
     const handle = await open(fs, dir);
     const events: string[] = [];

@@ -44,7 +44,24 @@ describe("the exports of a tree", () => {
     Object.entries(constants).map(([name, value]) => `${name} ${value}`),
     Object.getPrototypeOf(constants),
     Object.isFrozen(constants),
+    Object.isExtensible(constants),
   ]);
+
+  same("have constants that no program can change for another one", (fs) => {
+    const { constants, promises } = fs as unknown as { constants: Record<string, number>; promises: object };
+    const shape = (object: object, key: string) => {
+      const { value: _, ...flags } = Object.getOwnPropertyDescriptor(object, key) ?? {};
+      return flags;
+    };
+    const changed = Reflect.set(constants, "O_APPEND", 0);
+    return [
+      shape(fs, "constants"),
+      shape(promises, "constants"),
+      shape(constants, "O_APPEND"),
+      changed,
+      constants.O_APPEND,
+    ];
+  });
 
   same("emit Node's warnings once", (fs, dir) => {
     const { emitWarning } = process;
