@@ -20,7 +20,7 @@ import {
 } from "../../abi/permissions.js";
 import { type Attachment, STATE_PANIC } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
-import { type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
+import { cloneRefusal, type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
 import { makeFs } from "../node-fs/surface/fs.js";
@@ -90,6 +90,10 @@ export interface AclEntry {
 const MAX_ACL_ENTRIES = IO_SIZE / ACL_ENTRY_SIZE;
 const MAX_GROUPS = IO_SIZE / 4;
 
+const CONTEXT_REFUSAL = /* @__PURE__ */ cloneRefusal(
+  "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
+);
+
 /** A context in this thread. */
 export class Context {
   readonly #attachment: Attachment;
@@ -106,10 +110,7 @@ export class Context {
     this.#calls = new SystemCalls(attachment, ctx);
     this.#owned = owned;
     this.#endsWithThread = owned;
-    refuseCloning(
-      this,
-      "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
-    );
+    refuseCloning(this, CONTEXT_REFUSAL);
   }
 
   /** The calls of `node:fs`, made by this context. */

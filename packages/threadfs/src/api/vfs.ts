@@ -6,7 +6,7 @@ import { MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/fl
 import type { Attachment } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import type { HostOptions } from "../bridge/host-imports.js";
-import { flagOption, readOptions, refuseCloning } from "../bridge/options.js";
+import { cloneRefusal, flagOption, readOptions, refuseCloning } from "../bridge/options.js";
 import { exitIsProof, isWorker, type WorkerLike } from "../bridge/threads.js";
 import { unref } from "../bridge/waiting.js";
 import type { CoreModule } from "../bridge/wasm.js";
@@ -49,6 +49,10 @@ export interface MountOptions {
 /** Counters of all threads together, by the names in `COUNTERS` (abi.ts). */
 export type Counters = Record<(typeof COUNTERS)[number], number>;
 
+const VFS_REFUSAL = /* @__PURE__ */ cloneRefusal(
+  "A Vfs cannot be cloned: post `vfs.handle` and pass that to attachVfs() in the other thread",
+);
+
 /** One thread's attachment to a tree. */
 export class Vfs {
   readonly #attachment: Attachment;
@@ -63,7 +67,7 @@ export class Vfs {
     this.#attachment = attachment;
     this.#leave = leave;
     this.#context = new Context(attachment, ctx, false);
-    refuseCloning(this, "A Vfs cannot be cloned: post `vfs.handle` and pass that to attachVfs() in the other thread");
+    refuseCloning(this, VFS_REFUSAL);
   }
 
   /** The calls of `node:fs` on this tree, made by the handle's context. In a new tree that is root. */

@@ -39,6 +39,8 @@ function bufferOf(memory: unknown): unknown {
 export function checkHandle(handle: VfsHandle): VfsHandle {
   if (typeof handle !== "object" || handle === null) throw handleError("it is not an object");
   const { module, memory, version, ctx }: Partial<VfsHandle> = handle;
+  // A Vfs, a Context, or a part of a handle.
+  if (version === undefined) throw handleError("it has no version. Pass `vfs.handle`, or the `handle` of a context");
   if (version !== ABI_VERSION) throw handleError(`its version is ${String(version)}, ours ${ABI_VERSION}`);
   if (!(module instanceof WebAssembly.Module)) throw handleError("it has no module");
   if (!(memory instanceof WebAssembly.Memory)) throw handleError("it has no memory");

@@ -80,10 +80,26 @@ export function flagOption(value: unknown, name: string): boolean {
   return value === true;
 }
 
-/** Makes structuredClone() and postMessage() of an object fail with a message that says what to post instead. */
-export function refuseCloning(object: object, message: string): void {
+/**
+ * A property that makes structuredClone() and postMessage() of an object fail with a message that says what to post instead: cloning
+ * reads the enumerable own properties in their order, so it has to come before any that is a function.
+ */
+export function cloneRefusal(message: string): PropertyDescriptor {
   const get = (): never => {
     throw codedError(TypeError, "ERR_THREADFS_NOT_CLONEABLE", message);
   };
-  Object.defineProperty(object, "notCloneable", bare({ enumerable: true, get }));
+  return bare({ enumerable: true, get });
+}
+
+/** Gives an object such a property. */
+export function refuseCloning(object: object, refusal: PropertyDescriptor): void {
+  Object.defineProperty(object, "notCloneable", refusal);
+}
+
+/**
+ * The same for an object that programs copy with `{ ...object }`, which reads its properties too: the value cannot be cloned, and
+ * the host's error has its text.
+ */
+export function uncloneable(message: string): { notCloneable: symbol } {
+  return { notCloneable: Symbol(message) };
 }

@@ -5,6 +5,7 @@
  * A handle that is closed closes its descriptor after the calls that use it.
  */
 import type * as NodeFs from "node:fs";
+import { cloneRefusal, refuseCloning } from "../../bridge/options.js";
 import { bare } from "../../errors/bare.js";
 import { codedError } from "../../errors/errors.js";
 import { handleReadArguments, type Read, type Transfer } from "../arguments/transfer.js";
@@ -38,6 +39,11 @@ function closedError(syscall: string): Error {
   return Object.assign(codedError(Error, "EBADF", "file closed"), { syscall });
 }
 
+const REFUSAL = /* @__PURE__ */ cloneRefusal(
+  "A FileHandle cannot be cloned: its descriptor is the context's. Post `vfs.handle` and the number `handle.fd`, and use the number with " +
+    "the calls on descriptors, such as fs.readSync(), of the attachVfs() in the other thread",
+);
+
 export class FileHandle {
   readonly #calls: SystemCalls;
   #fd: number;
@@ -51,6 +57,7 @@ export class FileHandle {
   constructor(calls: SystemCalls, fd: number) {
     adoptEmitter(FileHandle);
     HANDLES.set(this, calls);
+    refuseCloning(this, REFUSAL);
     this.#calls = calls;
     this.#fd = fd;
     // Node's is an own property too, so that it can be passed as a function. It has its name from the constant.
@@ -188,7 +195,7 @@ export class FileHandle {
   }
 
   /** Closes the handle, and its descriptor when no call uses it any more. */
-  readonly close: () => Promise<void>;
+  declare readonly close: () => Promise<void>;
 
   #close(): Promise<void> {
     if (this.#fd === -1) return Promise.resolve();

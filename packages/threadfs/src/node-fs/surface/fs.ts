@@ -1,4 +1,5 @@
 /** The whole surface of one context: everything that `node:fs` exports, in an object of its own. */
+import { uncloneable } from "../../bridge/options.js";
 import { bare } from "../../errors/bare.js";
 import { constants } from "../constants.js";
 import { Dir } from "../directory/dir.js";
@@ -15,15 +16,27 @@ import { makeWatch } from "../watch/watch.js";
 import { makeWatchFile } from "../watch/watch-file.js";
 import { named, namedPromises } from "./names.js";
 
+/** The text of the host's error when `fs` or `fs.promises` is cloned. */
+const NOT_CLONEABLE = "functions of vfs.fs: post vfs.handle instead, and pass that to attachVfs() in the other thread";
+
 /** Creates the surface. Its functions do not use `this` and may be taken out of the object. */
 export function makeFs(calls: SystemCalls): Fs {
   const sync = makeSync(calls);
   const asynchronous = { ...makeCallbacks(calls), ...makeBlobs(sync) };
   const watchers = { watch: makeWatch(calls), ...makeWatchFile(calls) };
-  const surface = { ...sync, ...asynchronous, ...watchers, constants, Stats, Dirent, Dir };
+  const surface = {
+    ...uncloneable(NOT_CLONEABLE),
+    ...sync,
+    ...asynchronous,
+    ...watchers,
+    constants,
+    Stats,
+    Dirent,
+    Dir,
+  };
   let promises: ReturnType<typeof makePromises> | undefined;
   const get = () => {
-    promises ??= namedPromises(makePromises(calls));
+    promises ??= namedPromises({ ...uncloneable(NOT_CLONEABLE), ...makePromises(calls) });
     return promises;
   };
   // Node's is neither writable nor configurable.

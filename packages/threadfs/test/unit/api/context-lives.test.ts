@@ -223,7 +223,7 @@ describe("contexts and the Vfs that made them", () => {
   });
 });
 
-describe("trees and contexts are not cloned", () => {
+describe("trees, contexts and what is theirs are not cloned", () => {
   test("structuredClone() and postMessage() of a tree or a context say what to post", async () => {
     const vfs = await tree();
     const { port1, port2 } = new MessageChannel();
@@ -234,6 +234,35 @@ describe("trees and contexts are not cloned", () => {
     }
     port1.close();
     port2.close();
+  });
+
+  test("structuredClone() of a FileHandle says what to post", async () => {
+    const { fs } = await tree();
+    const handle = await fs.promises.open("/", "r");
+    assert.throws(() => structuredClone(handle), { code: "ERR_THREADFS_NOT_CLONEABLE", message: /vfs\.handle/ });
+    await handle.close();
+  });
+
+  // Its error is the host's, because a getter that throws would make `{ ...fs }` fail.
+  test("structuredClone() of fs or of fs.promises says what to post, and a copy of fs works", async () => {
+    const { fs } = await tree();
+    const message = /post vfs\.handle instead/;
+    for (const object of [fs, fs.promises]) {
+      assert.throws(() => structuredClone(object), { name: "DataCloneError", message });
+      assert.throws(() => new Worker("", { eval: true, workerData: { fs: object } }), {
+        name: "DataCloneError",
+        message,
+      });
+    }
+    assert.equal({ ...fs }.existsSync("/"), true);
+    await { ...fs.promises }.access("/");
+  });
+
+  test("attachVfs() of a tree or a context asks for its handle", async () => {
+    const vfs = await tree();
+    for (const object of [vfs, vfs.context(), vfs.handle.memory] as unknown as VfsHandle[]) {
+      await assert.rejects(attachVfs(object), { code: "ERR_THREADFS_HANDLE", message: /Pass `vfs\.handle`/ });
+    }
   });
 });
 
