@@ -1,6 +1,7 @@
 /** A TypeScript program for Node: each TypeScript version compiles this source, with the library's declarations. */
 import * as nodeFs from "node:fs";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import {
   attachVfs,
@@ -69,6 +70,16 @@ export async function use(handle: VfsHandle, uid: number | undefined): Promise<s
   const watcher: nodeFs.StatWatcher = fs.watchFile("file", { bigint: true }, ({ mtimeNs }) => mtimeNs + 1n);
   watcher.unref().once("stop", () => log.end());
   fs.unwatchFile("file");
-  const text: string = fs.readFileSync("file", "utf8");
+  const text: string = await promisify(agent.fs.readFile)("file", "utf8");
+  const found: boolean = await promisify(agent.fs.exists)("file");
+  const { bytesRead, buffer } = await promisify(agent.fs.read)(fd, new Uint8Array(4), 0, 4, null);
+  const { bytesWritten } = await promisify(agent.fs.writev)(fd, [buffer]);
+  if (found) log.write(String(bytesRead + bytesWritten));
+  const file = await agent.fs.promises.open("file");
+  file
+    .on("close", () => log.end())
+    .prependListener("close", () => log.flushSync())
+    .emit("ready");
+  for await (const line of file.readLines({ encoding: "utf8" })) log.write(line.trim());
   return [text, stats.size, maybe?.size, big, bytes.toString("hex"), names, raw, types, counters.walks].join(" ");
 }

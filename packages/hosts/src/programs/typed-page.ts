@@ -21,6 +21,9 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   const read: number = reader.bytesRead;
   agent.fs.watchFile(path, { interval: 50 }, (now, before) => now.size > before.size && reader.resume()).unref();
   agent.fs.unwatchFile(path);
+  const file = await agent.fs.promises.open(path);
+  file.addListener("close", () => stop()).removeAllListeners("close");
+  for await (const line of file.readLines()) names.push(line);
   const stop: () => void = vfs.watchThreads({ everyMs: undefined });
   stop();
   other.close();

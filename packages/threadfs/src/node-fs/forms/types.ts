@@ -2,7 +2,7 @@
 
 import type { Url } from "../../bridge/wasm.js";
 import type { constants } from "../constants.js";
-import type { StreamExports } from "../streams/types.js";
+import type { NodeFs, StreamExports } from "../streams/types.js";
 import type {
   AsyncDisposableBySymbol,
   BigIntStats,
@@ -34,6 +34,7 @@ import type {
   WriteOptions,
 } from "../types.js";
 import type { WatchPromises } from "../watch/types.js";
+import type { Promisified } from "./promisified.js";
 
 /** The error of a call, as Node's ErrnoException. */
 export interface CallError extends Error {
@@ -44,7 +45,9 @@ export interface CallError extends Error {
 }
 
 /** What an AbortSignal has that the calls look at. */
-type Signal = typeof globalThis extends { AbortSignal: { prototype: infer S } } ? S : { readonly aborted: boolean };
+export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer S } }
+  ? S
+  : { readonly aborted: boolean };
 interface Abortable {
   signal?: Signal | undefined;
 }
@@ -54,12 +57,12 @@ type Created = (error: CallError | null, first?: string) => void;
 /** After a read or a write: how many bytes, and the caller's data. */
 type Transferred<D> = (error: CallError | null, bytes: number, data: D) => void;
 type SymlinkType = "dir" | "file" | "junction" | null | undefined;
-type ReadFileBytes = ({ encoding?: null | undefined } & Flag & Abortable) | null | undefined;
-type ReadFileText = ({ encoding: Encoding } & Flag & Abortable) | Encoding;
-type ReadFileAny = (WithEncoding & Flag & Abortable) | Encoding | null | undefined;
+export type ReadFileBytes = ({ encoding?: null | undefined } & Flag & Abortable) | null | undefined;
+export type ReadFileText = ({ encoding: Encoding } & Flag & Abortable) | Encoding;
+export type ReadFileAny = (WithEncoding & Flag & Abortable) | Encoding | null | undefined;
 type WriteOf<O> = O & Abortable;
-type Writing = WriteOf<Exclude<WriteFileOptions, Encoding | null>> | Encoding | null;
-type StatOptions = Bigint & Abortable;
+export type Writing = WriteOf<Exclude<WriteFileOptions, Encoding | null>> | Encoding | null;
+export type StatOptions = Bigint & Abortable;
 interface MayMiss extends StatOptions {
   throwIfNoEntry?: boolean | undefined;
 }
@@ -81,8 +84,15 @@ interface NameWithCallback {
   (path: PathLike, callback: Then<string>): void;
 }
 
-/** The calls of `node:fs` with a callback. They call it in a later turn of the event loop. */
-export interface FsCallbacks {
+/**
+ * The calls of `node:fs` with a callback. They call it in a later turn of the event loop. What `util.promisify()` makes of each is the
+ * type of its `__promisify__`, where promisify's own types look for it; there is no such property.
+ */
+export type FsCallbacks = {
+  readonly [K in keyof Calls]: Calls[K] & { readonly __promisify__: Promisified[K] };
+};
+
+interface Calls {
   access(path: PathLike, mode: number | undefined, callback: Done): void;
   access(path: PathLike, callback: Done): void;
   appendFile(path: PathLike | number, data: string | Uint8Array, options: Writing | undefined, callback: Done): void;
@@ -169,7 +179,9 @@ export interface FsCallbacks {
     position: number | null,
     callback: Transferred<V>,
   ): void;
-  readonly realpath: NameWithCallback & { readonly native: NameWithCallback };
+  readonly realpath: NameWithCallback & {
+    readonly native: NameWithCallback & { readonly __promisify__: Promisified["realpath"] };
+  };
   rename(oldPath: PathLike, newPath: PathLike, callback: Done): void;
   rm(path: PathLike, callback: Done): void;
   rm(path: PathLike, options: Removal, callback: Done): void;
@@ -241,17 +253,41 @@ export interface FsCallbacks {
 /** What `writeFile` and `appendFile` write. */
 type Data = string | ArrayBufferView | Iterable<string | ArrayBufferView> | AsyncIterable<string | ArrayBufferView>;
 
-interface ReadResult<V> {
+export interface ReadResult<V> {
   bytesRead: number;
   buffer: V;
 }
-interface WriteResult<V> {
+export interface WriteResult<V> {
   bytesWritten: number;
   buffer: V;
 }
 
 /** An open file (https://nodejs.org/api/fs.html#class-filehandle). */
-export type FileHandle = HandleMethods & AsyncDisposableBySymbol;
+export type FileHandle = HandleMethods & HostMethods & AsyncDisposableBySymbol;
+
+/** What lines are read by in a program without @types/node: an interface of `node:readline`. */
+interface Lines {
+  on(event: "line", listener: (line: string) => void): this;
+  on(event: "close", listener: () => void): this;
+  close(): void;
+  [Symbol.asyncIterator](): AsyncIterableIterator<string>;
+}
+/** What the emitters of Node have beyond those of other hosts. */
+interface NodeEmitter {
+  prependListener(event: string | symbol, listener: Listener): this;
+  prependOnceListener(event: string | symbol, listener: Listener): this;
+  eventNames(): (string | symbol)[];
+  listeners(event: string | symbol): Listener[];
+  rawListeners(event: string | symbol): Listener[];
+  getMaxListeners(): number;
+  setMaxListeners(count: number): this;
+}
+type HostMethods = [NodeFs] extends [never]
+  ? { readLines(options?: HandleStreamOptions<"createReadStream">): Lines }
+  : NodeFs extends { promises: { open(...args: never[]): Promise<infer H> } }
+    ? NodeEmitter & Pick<H, "readLines" & keyof H>
+    : NodeEmitter;
+type Listener = (...args: never[]) => void;
 type HandleStreamOptions<Name extends "createReadStream" | "createWriteStream"> = Exclude<
   Parameters<StreamExports[Name]>[1],
   string | null
@@ -261,8 +297,18 @@ interface HandleMethods {
   /** The descriptor, which every thread of the context may use; -1 when the handle is closed. */
   readonly fd: number;
   on(event: "close", listener: () => void): this;
+  on(event: string | symbol, listener: Listener): this;
   once(event: "close", listener: () => void): this;
+  once(event: string | symbol, listener: Listener): this;
   off(event: "close", listener: () => void): this;
+  off(event: string | symbol, listener: Listener): this;
+  addListener(event: string | symbol, listener: Listener): this;
+  removeListener(event: string | symbol, listener: Listener): this;
+  removeAllListeners(event?: string | symbol): this;
+  listenerCount(event: string | symbol): number;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  /** -1: there is nothing that async_hooks could follow. */
+  getAsyncId(): number;
   appendFile(data: Data, options?: Writing): Promise<void>;
   createReadStream(options?: HandleStreamOptions<"createReadStream">): ReturnType<StreamExports["createReadStream"]>;
   createWriteStream(options?: HandleStreamOptions<"createWriteStream">): ReturnType<StreamExports["createWriteStream"]>;
@@ -308,7 +354,7 @@ interface HandleMethods {
   ): Promise<{ bytesWritten: number; buffers: V }>;
 }
 
-interface NamePromise {
+export interface NamePromise {
   (path: PathLike, options?: EncodingOption): Promise<string>;
   (path: PathLike, options: BufferOption): Promise<Bytes>;
   // Node's types take any string here.

@@ -15,6 +15,7 @@ import { flagOption, readOptions } from "../../bridge/options.js";
 import { toInteger, toSignal } from "../args.js";
 import { decodeText } from "../bytes.js";
 import { abortError, checkAborted } from "../forms/abort.js";
+import type { Signal } from "../forms/types.js";
 import type { SystemCalls } from "../system-calls.js";
 import { type Change, changeLog, type Follower } from "./change-log.js";
 
@@ -22,7 +23,7 @@ export interface ChangesOptions {
   /** The position behind the last change that is known already: what `next` of an event said. By default the iterator begins with the next change. */
   since?: number | undefined;
   /** Ends the iterator. */
-  signal?: AbortSignal | undefined;
+  signal?: Signal | undefined;
   /** Whether the iterator keeps the process alive, default true. */
   persistent?: boolean | undefined;
 }
@@ -124,6 +125,7 @@ class ChangeQueue implements Follower {
 /**
  * Follows the log. The first change that is told is the first one after this call, or after `since`.
  * @throws SystemCallError EPERM: the context has not CAP_SYS_ADMIN; RangeError for a position that the tree cannot have
+ * @internal
  */
 export function followChanges(calls: SystemCalls, options: ChangesOptions | undefined): AsyncGenerator<ChangeEvent> {
   const { since, signal, persistent = true } = readOptions<ChangesOptions>(options, OPTIONS);

@@ -5,16 +5,13 @@
 import assert from "node:assert/strict";
 import type * as NodeFs from "node:fs";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { createVfs, type FileHandle, type FsCallbacks, type FsPromises, type Vfs } from "../../../dist/src/index.js";
 
 type Theirs = typeof NodeFs;
-/** Node's types have a namespace at each call, for promisify(), which is not part of the call. */
-type Promisified<K extends keyof Theirs> = Pick<Theirs[K], keyof Theirs[K] & "__promisify__">;
-type Callbacks = { [K in keyof FsCallbacks & keyof Theirs]: FsCallbacks[K] & Promisified<K> };
-type Natives = { realpath: { native: Promisified<"realpath"> }; readFile: unknown };
 
-/** Does not run: it compiles, or not. */
-export function callbacksAreNodes(ours: Callbacks & Natives): Pick<Theirs, keyof Callbacks> {
+/** Does not run: it compiles, or not. So do the forms that promisify() makes of the calls. */
+export function callbacksAreNodes(ours: FsCallbacks): Pick<Theirs, keyof FsCallbacks & keyof Theirs> {
   return ours;
 }
 
@@ -28,13 +25,7 @@ export function promisesAreNodes(
 }
 
 type NodeHandle = NodeFs.promises.FileHandle;
-type NotOfHandle =
-  | "createReadStream"
-  | "createWriteStream"
-  | "readableWebStream"
-  | "readLines"
-  | "read"
-  | keyof NodeJS.EventEmitter;
+type NotOfHandle = "createReadStream" | "createWriteStream" | "readableWebStream" | "read";
 
 export function handlesAreNodes(ours: FileHandle): Omit<NodeHandle, NotOfHandle> {
   return ours;
@@ -61,5 +52,39 @@ test("results have the types of the options", async () => {
   // @ts-expect-error: without an encoding there are bytes.
   const wrong: string = await promises.readFile("/f");
   assert.deepEqual([text, size, names, typeof wrong], ["text", 4n, ["f"], "object"]);
+  vfs.close();
+});
+
+test("what promisify() makes of the calls has the types of its results", async () => {
+  const vfs = await createVfs({ maxBytes: 1 << 24 });
+  const { fs } = vfs;
+  fs.writeFileSync("/f", "text");
+  const exists: boolean = await promisify(fs.exists)("/f");
+  const text: string = await promisify(fs.readFile)("/f", "utf8");
+  const { mtimeNs } = await promisify(fs.stat)("/f", { bigint: true });
+  const fd: number = await promisify(fs.open)("/f", "r+");
+  const read = await promisify(fs.read)(fd, Buffer.alloc(4), 0, 4, 0);
+  const first: number | undefined = read.buffer[0];
+  const { bytesRead, buffers } = await promisify(fs.readv)(fd, [new Uint8Array(2)], 0);
+  const { bytesWritten } = await promisify(fs.write)(fd, "more", 4);
+  const written = await promisify(fs.writev)(fd, [new Uint8Array(2)], 8);
+  await promisify(fs.close)(fd);
+  assert.deepEqual([exists, text, typeof mtimeNs, read.bytesRead, first], [true, "text", "bigint", 4, 0x74]);
+  assert.deepEqual([bytesRead, buffers.length, bytesWritten, written.bytesWritten], [2, 1, 4, 2]);
+  vfs.close();
+});
+
+test("a FileHandle has the types of its events and its lines", async () => {
+  const vfs = await createVfs({ maxBytes: 1 << 24 });
+  vfs.fs.writeFileSync("/f", "one\ntwo\n");
+  const handle: FileHandle = await vfs.fs.promises.open("/f");
+  let closed = 0;
+  handle.addListener("close", () => closed++).once("close", () => closed++);
+  assert.equal(handle.listenerCount("close"), 2);
+  const id: number = handle.getAsyncId();
+  const lines: string[] = [];
+  for await (const line of handle.readLines()) lines.push(line);
+  await handle.close();
+  assert.deepEqual([lines, closed, id], [["one", "two"], 2, -1]);
   vfs.close();
 });
