@@ -90,6 +90,13 @@ export interface AclEntry {
 const MAX_ACL_ENTRIES = IO_SIZE / ACL_ENTRY_SIZE;
 const MAX_GROUPS = IO_SIZE / 4;
 
+/** @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, RangeError ERR_OUT_OF_RANGE */
+function toUmask(mask: unknown, name: string): number {
+  // toMode() calls it undefined, as Node does.
+  if (mask === null) throw invalidArgType(name, "of type number", mask);
+  return toMode(mask, name) & 0o777;
+}
+
 const CONTEXT_REFUSAL = /* @__PURE__ */ cloneRefusal(
   "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
 );
@@ -159,7 +166,7 @@ export class Context {
   /** Sets the umask if one is given. Returns the previous one, as Node's process.umask. */
   umask(mask?: number | string): number {
     this.#calls.checkOpen();
-    const set = mask === undefined ? UMASK_UNCHANGED : toMode(mask, "mask") & 0o777;
+    const set = mask === undefined ? UMASK_UNCHANGED : toUmask(mask, "mask");
     return this.#calls.check(this.#calls.core.sysUmask(this.#calls.ctx, set), "umask");
   }
 
@@ -265,7 +272,7 @@ function credentialsOf(options: Partial<ContextOptions>): Credentials {
     uid: uid === undefined ? ID_UNCHANGED : toInteger(uid, "options.uid", 0, MAX_ID),
     gid: gid === undefined ? ID_UNCHANGED : toInteger(gid, "options.gid", 0, MAX_ID),
     groups: groups === undefined ? undefined : groupsOf(groups),
-    umask: umask === undefined ? OF_MAKER : toMode(umask, "options.umask") & 0o777,
+    umask: umask === undefined ? OF_MAKER : toUmask(umask, "options.umask"),
     caps: caps === undefined ? CAPS_OF_UID : toInteger(caps, "options.caps", 0, 2 ** 31 - 1),
     resolve: resolve === undefined ? 0 : RESOLVE_IN_ROOT,
   };

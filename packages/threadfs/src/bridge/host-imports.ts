@@ -61,7 +61,8 @@ export interface HostOptions {
 
 /** The names of the options in {@link HostOptions}. */
 export const HOST_OPTIONS: KeysOf<HostOptions> = {
-  point: true,
+  // Of use with the debug build alone.
+  point: false,
   security: true,
   audit: true,
   thread: true,

@@ -51,8 +51,8 @@ export function keysOf(object: object): Set<string> {
   return keys;
 }
 
-/** All keys of an options type: the compiler asks for a key that is added to the type. */
-export type KeysOf<T> = { readonly [K in keyof Required<T>]: true };
+/** All keys of an options type: the compiler asks for a key that is added to the type. `false`: one that no error suggests. */
+export type KeysOf<T> = { readonly [K in keyof Required<T>]: boolean };
 
 /**
  * The known options of an options object, in an object without a prototype, so that no property of a changed
@@ -66,9 +66,14 @@ export function readOptions<T extends object>(value: unknown, known: KeysOf<T>, 
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw invalidArgType(name, "of type object", value);
   }
-  const names = Object.keys(known);
   for (const key of keysOf(value)) {
-    if (!names.includes(key)) throw unknownKey(name, key, names);
+    if (!Object.hasOwn(known, key)) {
+      throw unknownKey(
+        name,
+        key,
+        Object.keys(known).filter((one) => known[one as keyof T]),
+      );
+    }
     read[key as keyof T] = (value as T)[key as keyof T];
   }
   return read;

@@ -64,9 +64,17 @@ class File {
   }
 }
 
-/** An index of `slice()`: the nearest integer, of two the even one, from the end if it is negative. */
-function toIndex(value: unknown, size: number): number {
-  const number = Number(value);
+/**
+ * An index of `slice()`: the nearest integer, of two the even one, from the end if it is negative.
+ * @throws TypeError for a value that is no number and does not become one
+ */
+function toIndex(value: unknown, name: string, size: number): number {
+  if (typeof value === "bigint" || typeof value === "symbol") {
+    const kind = typeof value === "bigint" ? "BigInt" : "Symbol";
+    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", `${name} is a ${kind} and cannot be converted to a number.`);
+  }
+  // Unlike Number() this refuses an object whose value is a BigInt.
+  const number = +(value as number);
   const below = Math.floor(number);
   const index = (number - below === 0.5 ? below + Math.abs(below % 2) : Math.round(number)) || 0;
   return index < 0 ? Math.max(size + index, 0) : Math.min(index, size);
@@ -121,8 +129,8 @@ function makeClass() {
     }
 
     override slice(start: unknown = 0, end: unknown = this.size, type: unknown = ""): Blob {
-      const from = toIndex(start, this.size);
-      const to = Math.max(from, toIndex(end, this.size));
+      const from = toIndex(start, "start", this.size);
+      const to = Math.max(from, toIndex(end, "end", this.size));
       const own = this.#start;
       return new FileBlob(this.#file, own + from, own + to, toType(type), super.slice(from, to));
     }

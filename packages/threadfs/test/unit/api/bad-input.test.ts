@@ -280,6 +280,12 @@ describe("sizes, offsets and modes", () => {
       refusedBy(ARGUMENT_ERROR, () => unchecked(fs).openSync("/f", "w", mode));
       refusedBy(ARGUMENT_ERROR, () => vfs.context({ umask: mode as number }));
     }
+    for (const call of [() => vfs.umask(null as never), () => vfs.context({ umask: null as never })]) {
+      assert.throws(call, {
+        code: "ERR_INVALID_ARG_TYPE",
+        message: /mask" \w+ must be of type number. Received null$/,
+      });
+    }
     fs.chmodSync("/f", 0o37777777777);
     assert.equal(fs.statSync("/f").mode, 0o107777, "only the permission bits count");
     fs.mkdirSync("/d/m", 0o37777777777);

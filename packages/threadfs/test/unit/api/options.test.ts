@@ -46,6 +46,14 @@ describe("keys that are not known", () => {
     });
   }
 
+  test("the known options are listed, without the one for the debug build", async () => {
+    const vfs = await tree();
+    const list = / Known are (?!.*"point").*"locks"/;
+    await assert.rejects(createVfs({ maxBytes: 1 << 22, points: 1 } as never), { message: list });
+    await assert.rejects(attachVfs(vfs.handle, { points: 1 } as never), { message: list });
+    (await attachVfs(vfs.handle, { point: () => {}, share: false })).close();
+  });
+
   test("a key of a prototype is looked at, one of Object.prototype is not an option", async () => {
     const vfs = await tree();
     vfs.fs.mkdirSync("/d");

@@ -12,6 +12,7 @@ const tree = suite(import.meta.url, (fs, dir) => {
 });
 const { same, sameEach } = tree;
 
+const typeOf = (value: unknown) => typeof value;
 type AnyBlob = Omit<Blob, "slice"> & {
   slice(...args: unknown[]): AnyBlob;
   bytes(): Promise<Uint8Array>;
@@ -109,6 +110,14 @@ describe("a Blob of a file", () => {
     }
     results.again = await readings(blob.slice(2, 9).slice(1, -1, "\u0001"));
     results.none = await readings(blob.slice());
+    for (const given of [[2n], [0, 2n], [Symbol("s")], [0, Symbol("s")], [Object(2n)], [Object.create(null)]]) {
+      try {
+        blob.slice(...given);
+      } catch (error) {
+        const { name, code, message } = error as NodeJS.ErrnoException;
+        results[given.map(typeOf).join()] = [name, code, message];
+      }
+    }
     return results;
   });
   same("is part of another one", async (fs, dir) =>
