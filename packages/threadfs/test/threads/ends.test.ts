@@ -10,6 +10,7 @@ import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
 import { FakeLocks } from "../support/fake-locks.js";
 import type { Ending, EndingWorkerData } from "./ending.worker.js";
+import { FakeLocks } from "./fake-locks.js";
 
 const WORKER = new URL("./ending.worker.js", import.meta.url);
 const slots = ({ handle }: Vfs) => check(handle.memory).counts.threads;

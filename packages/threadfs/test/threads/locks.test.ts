@@ -12,6 +12,7 @@ import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
 import { FakeLocks } from "../support/fake-locks.js";
 import type { TestScope } from "../support/hooked-vfs.js";
+import { FakeLocks } from "./fake-locks.js";
 import type { LocksWorkerData } from "./locks.worker.js";
 
 const WORKER = new URL("./locks.worker.js", import.meta.url);
