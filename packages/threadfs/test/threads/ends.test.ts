@@ -8,7 +8,6 @@ import { until } from "../../../verify/dist/support/hang.js";
 import { MAX_THREADS } from "../../dist/abi/abi.js";
 import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
-import { FakeLocks } from "../support/fake-locks.js";
 import type { Ending, EndingWorkerData } from "./ending.worker.js";
 import { FakeLocks } from "./fake-locks.js";
 

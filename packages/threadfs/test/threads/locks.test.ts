@@ -10,7 +10,6 @@ import { check } from "../../../verify/dist/fsck/check-arena.js";
 import { HANG_MS, until } from "../../../verify/dist/support/hang.js";
 import { attachVfs, createVfs, type Vfs } from "../../dist/src/index.js";
 import { codeOf } from "../support/errors.js";
-import { FakeLocks } from "../support/fake-locks.js";
 import type { TestScope } from "../support/hooked-vfs.js";
 import { FakeLocks } from "./fake-locks.js";
 import type { LocksWorkerData } from "./locks.worker.js";
