@@ -10,6 +10,7 @@ import {
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
+  UMASK_UNCHANGED,
 } from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
 import { callerOf, inode, lookup } from "./calls.js";
@@ -103,7 +104,7 @@ const sysChroot = (me: Me, args: A["sysChroot"]) => changePlace(me, args, "root"
 function* sysUmask(me: Me, { mask }: A["sysUmask"]): Steps<number> {
   return yield* step((s) => {
     const { umask } = callerOf(s, me);
-    patch(s.contexts, me.ctx, { umask: mask & 0o777 });
+    if (mask !== UMASK_UNCHANGED) patch(s.contexts, me.ctx, { umask: mask & 0o777 });
     return umask;
   });
 }

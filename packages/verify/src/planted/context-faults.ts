@@ -39,7 +39,7 @@ export const CONTEXTS: Mutant[] = [
         to: "  const old = atomic.xchg<u32>(c.umaskAt, 0);\n  atomic.store<u32>(c.umaskAt, mask == UMASK_UNCHANGED ? old : <u32>mask & 0x1ff);\n",
       },
     ],
-    caughtBy: [tests("api/options", "without an argument reads")],
+    caughtBy: [pair("small@sysMknod(path=/o/x mode=4534) || sysUmask(mask=-1)")],
   },
   {
     name: "a context takes another user without CAP_SETUID",

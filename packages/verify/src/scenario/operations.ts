@@ -16,6 +16,7 @@ import {
   RENAME_NOREPLACE,
   S_IFIFO,
   S_IFREG,
+  UMASK_UNCHANGED,
   UTIME_OMIT,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall, Result, ResultReference } from "../model/call.js";
@@ -130,7 +131,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       open("/d/up", O_CREAT | O_TRUNC | O_WRONLY),
     ],
     mknod: [
-      { call: "sysMknod", path: "/o/x", mode: S_IFIFO | 0o644 },
+      { call: "sysMknod", path: "/o/x", mode: S_IFIFO | 0o666 },
       { call: "sysMknod", path: "/d/x", mode: S_IFREG },
     ],
     mkdir: [mkdir("/d/x"), mkdir("/o/x")],
@@ -153,6 +154,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     chmod: [chmod("/d/f", 0o600), chmod("/d", 0o700), { call: "sysFchmod", fd: 4, mode: 0o4755 }],
     chown: [chown("/d/f", 7, 8)],
     utimens: [{ call: "sysUtimens", path: "/d/f", ...MTIME }],
+    umask: [{ call: "sysUmask", mask: UMASK_UNCHANGED }],
     truncate: [truncate("/d/f", 1), { call: "sysFtruncate", fd: 4, size: 9 }],
     write: [
       write(4, "twenty bytes of it..."),

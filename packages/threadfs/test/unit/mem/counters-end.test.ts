@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DENTRY } from "../../../../verify/dist/arena/layout.js";
 import { check } from "../../../../verify/dist/fsck/check-arena.js";
 import { setCountersNearEnd } from "../../../../verify/dist/fsck/near-end.js";
 import { DRIVERS, ERRNO, POINT } from "../../../dist/abi/abi.js";
@@ -18,6 +19,7 @@ import {
 } from "../../../dist/generated/core-layout.js";
 import type { Vfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
+import { when } from "../../support/hooked-vfs.js";
 import { dentryOf, memoryOf } from "../../support/memory.js";
 import { rawCore } from "../../support/raw-core.js";
 
@@ -73,6 +75,22 @@ test("a walk that begins when the epoch has just come round is seen in its secti
     assert.equal(during, mem.word(G_EPOCH));
     assert.ok(during > 1, `epoch ${during} after ${before}`);
   }
+});
+
+// Fails if a sequence that is below the one read counts as unchanged.
+test("a walk does not find in a directory what was made there after it was moved and its sequence came round", async (t) => {
+  const { vfs: walker, attach } = await treeFor(t);
+  const writer = await attach();
+  // Its inode decides who may search it, so the walk takes this step by linkPathWalk().
+  walker.fs.mkdirSync("/a", 0o700);
+  const dentry = dentryOf(walker, "/a");
+  viewOf(walker).setUint32(dentry + DENTRY.seq, LAST_WORD - 1, true);
+  when(walker, POINT.COMPONENT, dentry, () => {
+    writer.fs.renameSync("/a", "/b");
+    writer.fs.writeFileSync("/b/f", "");
+  });
+  assert.equal(walker.fs.existsSync("/a/f"), false);
+  assert.equal(memoryOf(walker).seq(dentry), 0, "it has been moved");
 });
 
 // Fails if rcuTake() takes the sign of a difference for the order of two epochs: the object, and all behind it, would wait for
