@@ -2,12 +2,13 @@
 import { parentPort, threadId, Worker, workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "../../dist/src/index.js";
 
-/** How a worker ends; "child": makes a worker of its own, which spins, and waits to be terminated. */
+/** How a worker ends; "every slot": takes all slots that are free, and spins; "child": makes a worker of its own, which spins, and waits to be terminated. */
 export type Ending =
   | "return"
   | "exit"
   | "throw"
   | "spin"
+  | "every slot"
   | "child"
   | "out of memory"
   | "exit in a hook"
@@ -34,15 +35,24 @@ function spin(): never {
   for (let n = 0; ; n++) vfs.fs.existsSync(`/${n % 10}`);
 }
 
+async function takeEverySlot(): Promise<void> {
+  try {
+    for (;;) await attachVfs(handle, { share: false });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "EUSERS") throw error;
+  }
+}
+
 if (ending === "child") {
   const child = new Worker(new URL(import.meta.url), { workerData: { handle, ending: "spin", attached } });
   child.on("message", (message) => parentPort?.postMessage(message));
 } else {
+  if (ending === "every slot") await takeEverySlot();
   Atomics.store(attached, 0, 1);
   parentPort?.postMessage("attached");
   if (ending === "exit") process.exit(3);
   if (ending === "throw") throw new Error("the worker's own error");
-  if (ending === "spin") setTimeout(spin, 1);
+  if (ending === "spin" || ending === "every slot") setTimeout(spin, 1);
   if (ending === "exit in the clock") {
     exitNow = true;
     vfs.fs.mkdirSync(`/d${threadId}`);

@@ -37,7 +37,7 @@ async function runToEnd(vfs: Vfs, ending: Ending): Promise<void> {
   // A worker that ends at once may do so before its message arrives.
   await Promise.race([new Promise((resolve) => worker.once("message", resolve)), exit]);
   assert.equal(Atomics.load(attached, 0), 1);
-  if (ending === "spin" || ending === "child") await worker.terminate();
+  if (ending === "spin" || ending === "every slot" || ending === "child") await worker.terminate();
   await exit;
 }
 
@@ -106,7 +106,18 @@ describe("a worker that ends", () => {
 });
 
 describe("the slot of a thread that has ended", () => {
-  // Fails when an attach that finds no free slot gives up, although ended threads are known.
+  // Fails when an attach that finds no free slot gives up, although ended threads are known: no other thread recovers these.
+  test("is taken over where all slots are those of threads that have ended", async () => {
+    const vfs = await createVfs({ maxBytes: 64 << 20 });
+    vfs.fs.mkdirSync("/d");
+    vfs.close();
+    await runToEnd(vfs, "every slot");
+    const next = await attachVfs(vfs.handle);
+    assert.equal(next.fs.existsSync("/d"), true);
+    await alone(next);
+    next.close();
+  });
+
   test("is free for a thread that attaches while all others are taken", async () => {
     const vfs = await createVfs({ maxBytes: 64 << 20 });
     const others: Vfs[] = [];

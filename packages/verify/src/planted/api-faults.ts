@@ -285,7 +285,7 @@ const ATTACHMENTS: Mutant[] = [
         to: "  return { slots: ended.slice(ended.length).map(({ slot }) => slot),",
       },
     ],
-    caughtBy: [tests("threads/ends", "while all others are taken")],
+    caughtBy: [tests("threads/ends", "is taken over where")],
   },
   {
     name: "the exit event is proof of a worker's end in every host",

@@ -73,7 +73,7 @@ const ARGUMENTS: Mutant[] = [
         to: "  // Its class",
       },
     ],
-    caughtBy: [tests("arguments/lying-views")],
+    caughtBy: [tests("arguments/lying-views", "checked as it is used")],
   },
   {
     name: "the options of a call that was given none inherit from Object.prototype",

@@ -319,7 +319,7 @@ export const WALK: Mutant[] = [
         to: "      p = d.next;\n      continue;",
       },
     ],
-    caughtBy: [meanwhile("driver shrink", "open: sysOpen(path=/m/f")],
+    caughtBy: [meanwhile("small stat: sysStat(path=/l/f", "unlink: sysUnlink(path=/d/f")],
   },
   {
     name: "the recount keeps an entry that a driver may have changed",

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { createVfs, type Vfs } from "../../../../dist/src/index.js";
 import { type FsCalls, type UncheckedCalls, unchecked } from "../../../support/fs-calls.js";
+import { threads } from "../../../support/threads.js";
 
 const SECRET = "/the-path-of-another-caller/and-its-secret";
 const FOREIGN = new Uint8Array(64).fill(0x53);
@@ -301,4 +302,41 @@ describe("arrays that lie", () => {
     vfs.setfacl("/f", lyingArray(entries, 30));
     assert.equal(vfs.getfacl("/f").length <= 3, true);
   });
+});
+
+// Fails when a path is checked in the caller's bytes, and then copied: the core takes its name to end at the NUL.
+test("a path in shared memory is checked as it is used, while another thread writes a NUL into it", async () => {
+  const bytes = new Uint8Array(new SharedArrayBuffer(4));
+  bytes.set(new TextEncoder().encode("/ax/"));
+  const [, codes] = await threads<[undefined, string[]], { bytes: Uint8Array }>(
+    vfs.handle,
+    200,
+    [
+      (_vfs, _raw, running, { bytes }) => {
+        while (running()) for (let n = 0; n < 1000; n++) Atomics.store(bytes, 2, n & 1 ? 0 : 0x78);
+      },
+      (vfs, _raw, running, { bytes }) => {
+        const codes = new Set<string>();
+        let last = "";
+        while (running()) {
+          // A round has many changes between two calls, unless the threads take turns on one processor.
+          for (let n = 0, changes = 0; n < 4000 && changes < 40; n++) {
+            let code = "EEXIST";
+            try {
+              vfs.fs.mkdirSync(bytes as never);
+            } catch (error) {
+              code = (error as { code: string }).code;
+            }
+            codes.add(code);
+            if (code !== last) changes++;
+            last = code;
+          }
+        }
+        return [...codes];
+      },
+    ],
+    { bytes },
+  );
+  for (const code of codes) assert.ok(code === "EEXIST" || code === "ERR_INVALID_ARG_VALUE", code);
+  assert.ok(!fs.readdirSync("/").includes("a"));
 });
