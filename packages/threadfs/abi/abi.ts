@@ -23,6 +23,7 @@ export * as POINT from "./points.js";
 export * as SCRATCH from "./scratch.js";
 export * as STAT from "./stat.js";
 
+/** The name of a counter, as `vfs.counters()` has it. */
 export type CounterName = keyof typeof COUNTER;
 
 /** Names of the counters in the order of their indices. */

@@ -1,14 +1,15 @@
 /** What both entries export besides `createVfs` and `loadCore`, which differ in where the core comes from. */
-export { COUNTERS } from "../abi/abi.js";
+export { COUNTERS, type CounterName } from "../abi/abi.js";
 export { ABI_VERSION, MAX_THREADS } from "../abi/memory.js";
 export { type AttachOptions, attachVfs } from "./api/attach.js";
 export { ACL_TAG, type AclEntry, type Context, type ContextInfo, type ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "./api/driver.js";
-export { Trace, type TraceStep } from "./api/trace.js";
+export { type DropReason, type Outcome, Trace, type TraceStep, type WalkMode } from "./api/trace.js";
 export type { Counters, CreateOptions, MountOptions, Vfs } from "./api/vfs.js";
 export type { VfsHandle } from "./bridge/handle.js";
 export type { AuditHook, HostOptions, PointHook, SecurityHook } from "./bridge/host-imports.js";
 export type { LoadOptions } from "./bridge/load.js";
+export type { StreamModule } from "./bridge/node.js";
 export type { WorkerLike } from "./bridge/threads.js";
 export type { CoreModule, SharedMemory } from "./bridge/wasm.js";
 export type { CallError, FileHandle, FsCallbacks, FsPromises } from "./node-fs/forms/types.js";

@@ -6,16 +6,13 @@
  *
  * `THREADFS_ORACLE_NODE` gives the path of another binary instead.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { npmCi } from "./npm-ci.js";
 
 const FOLDER = fileURLToPath(new URL("../../oracle/", import.meta.url));
 const PACKAGE = `node-${process.platform}-${process.arch}`;
 const BINARY = `${FOLDER}node_modules/${PACKAGE}/bin/node`;
-
-/** Longest time that the installation may take: the package has some 50 MB. */
-const INSTALL_MS = 15 * 60_000;
 
 interface Manifest {
   version?: string;
@@ -53,16 +50,7 @@ export function oracleNode(): string {
 export function installOracle(): string {
   const wanted = wantedVersion();
   if (process.env.THREADFS_ORACLE_NODE || wanted === undefined || installedVersion() === wanted) return oracleNode();
-  // Variables of the npm that runs this script would lead the new one to its folder.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-  // To standard error: standard output has the path alone.
-  const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
-    cwd: FOLDER,
-    env,
-    stdio: ["ignore", 2, 2],
-    timeout: INSTALL_MS,
-  });
-  if (status !== 0) throw new Error(`npm ci in packages/oracle failed: ${error?.message ?? `exit code ${status}`}`);
+  npmCi(FOLDER);
   return oracleNode();
 }
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { TIMEOUT_MS } from "./limits.js";
 import { installOracle } from "./oracle.js";
-import { FILE_COUNT } from "./progress-reporter.js";
+import { FILE_COUNT } from "./test-run/progress-reporter.js";
 
 /** The folder of the packages; each has its tests in test/, and compiled in build/. */
 const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
@@ -55,7 +55,7 @@ function forward(stream: Readable, out: Writable): string[] {
 /** Prints a line a file, unless the caller asks for another reporter. */
 function reporter(nodeOptions: string[]): string[] {
   const own = nodeOptions.some((option) => option.startsWith("--test-reporter"));
-  return own ? [] : [`--test-reporter=${new URL("./progress-reporter.js", import.meta.url).href}`];
+  return own ? [] : [`--test-reporter=${new URL("./test-run/progress-reporter.js", import.meta.url).href}`];
 }
 
 /** Forwards signals to the runner, and kills it when it does not end. */
@@ -72,7 +72,7 @@ function run(files: string[], nodeOptions: string[]): void {
   const child = spawn(
     process.execPath,
     [
-      `--import=${new URL("./watchdog.js", import.meta.url).href}`,
+      `--import=${new URL("./test-run/watchdog.js", import.meta.url).href}`,
       "--test",
       "--test-concurrency=2",
       ...reporter(nodeOptions),

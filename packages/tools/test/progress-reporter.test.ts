@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { FILE_COUNT, shortName } from "../dist/progress-reporter.js";
+import { FILE_COUNT, shortName } from "../dist/test-run/progress-reporter.js";
 
-const REPORTER = new URL("../dist/progress-reporter.js", import.meta.url).href;
+const REPORTER = new URL("../dist/test-run/progress-reporter.js", import.meta.url).href;
 
 /** Runs files of tests, given as name and text, and returns what the reporter prints, without the times. */
 function report(t: TestContext, files: Record<string, string>): string {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
-const WATCHDOG = new URL("../dist/watchdog.js", import.meta.url).href;
+const WATCHDOG = new URL("../dist/test-run/watchdog.js", import.meta.url).href;
 
 /** Runs a script with the watchdog as a test file's process. */
 function run(

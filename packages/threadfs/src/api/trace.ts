@@ -18,6 +18,7 @@ import { PATH_MAX } from "../../abi/limits.js";
 import * as POINT from "../../abi/points.js";
 import type { SharedMemory } from "../bridge/wasm.js";
 
+/** The mode in which a walk makes a step. */
 export type WalkMode = "rcu" | "ref";
 
 /** Why a walk left rcu mode; the names in DROP. */

@@ -5,6 +5,7 @@ import { checkWasm } from "./abilities.js";
 import { nodeModule } from "./node.js";
 import type { CoreModule, Url } from "./wasm.js";
 
+/** Options of `loadCore()`. */
 export interface LoadOptions {
   /** Another build of the core, such as the debug build of threadfs-cli, or the place to which core.wasm was copied. */
   url?: string | Url | undefined;

@@ -346,7 +346,7 @@ export const TOOLS: Mutant[] = [
     name: "a file of tests is stopped by the clock, however busy the machine is",
     edits: [
       {
-        file: "packages/tools/src/watchdog.worker.ts",
+        file: "packages/tools/src/test-run/watchdog.worker.ts",
         from: "  const { user, system } = process.cpuUsage();",
         to: "  const [user, system] = [(performance.now() - begin) * 1000, 0];",
       },

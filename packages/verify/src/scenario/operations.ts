@@ -12,17 +12,37 @@ import {
   O_RDWR,
   O_TRUNC,
   O_WRONLY,
-  RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   S_IFIFO,
   S_IFREG,
   UMASK_UNCHANGED,
-  UTIME_OMIT,
 } from "../../../threadfs/dist/abi/abi.js";
-import type { ProgramCall, Result, ResultReference } from "../model/call.js";
+import type { ProgramCall, Result } from "../model/call.js";
 import { callsMade, isRepeated, resolveCall } from "../model/call-sequence.js";
 import type { TreeDump } from "../model/tree-dump.js";
 import { defined } from "../support/defined.js";
+import {
+  access,
+  chdir,
+  chroot,
+  close,
+  exchange,
+  fstat,
+  getcwd,
+  getdents,
+  MTIME,
+  read,
+  readlink,
+  realpath,
+  rename,
+  rmdir,
+  shrink,
+  stat,
+  truncate,
+  umount,
+  unlink,
+  write,
+} from "./calls.js";
 import { CLOSING } from "./closing.js";
 import { CONFINED } from "./confined.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
@@ -55,35 +75,6 @@ import {
 } from "./trees.js";
 
 export { judge } from "./linearizability.js";
-
-type More = { nofollow?: boolean; empty?: boolean; ctx?: number; dirfd?: number | ResultReference };
-
-const stat = (path: string, more: More = {}): ProgramCall => ({ call: "sysStat", path, ...more });
-const access = (path: string, mode: number, ctx = 0): ProgramCall => ({ call: "sysAccess", path, mode, ctx });
-const rename = (path: string, path2: string, flags = 0, ctx = 0): ProgramCall => ({
-  call: "sysRename",
-  path,
-  path2,
-  flags,
-  ctx,
-});
-const exchange = (path: string, path2: string): ProgramCall => rename(path, path2, RENAME_EXCHANGE);
-const unlink = (path: string, ctx = 0): ProgramCall => ({ call: "sysUnlink", path, ctx });
-const rmdir = (path: string, ctx = 0): ProgramCall => ({ call: "sysUnlink", path, removedir: true, ctx });
-const umount = (path: string, flags = 0): ProgramCall => ({ call: "sysUmount", path, flags });
-const truncate = (path: string, size: number, ctx = 0): ProgramCall => ({ call: "sysTruncate", path, size, ctx });
-const readlink = (path: string): ProgramCall => ({ call: "sysReadlink", path });
-const realpath = (path: string, ctx = 0): ProgramCall => ({ call: "sysRealpath", path, ctx });
-const getcwd = (ctx: number): ProgramCall => ({ call: "sysGetcwd", ctx });
-const chdir = (path: string, ctx: number): ProgramCall => ({ call: "sysChdir", path, ctx });
-const chroot = (path: string, ctx: number): ProgramCall => ({ call: "sysChroot", path, ctx });
-const getdents = (fd: number | ResultReference): ProgramCall => ({ call: "sysGetdents", fd });
-const read = (fd: number): ProgramCall => ({ call: "sysRead", fd, offset: 0, n: 100 });
-const write = (fd: number, data: string, offset = 0): ProgramCall => ({ call: "sysWrite", fd, offset, data });
-const fstat = (fd: number | ResultReference, ctx = 0): ProgramCall => ({ call: "sysFstat", fd, ctx });
-const close = (fd: number): ProgramCall => ({ call: "sysClose", fd });
-const shrink: ProgramCall = { call: "shrink", count: 100 };
-const MTIME = { atime: { sec: 0, nsec: UTIME_OMIT }, mtime: { sec: 5, nsec: 0 } };
 
 /** One call, or several in a row. */
 type Entry = ProgramCall | ProgramCall[];

@@ -19,6 +19,7 @@ import type { Signal } from "../forms/types.js";
 import type { SystemCalls } from "../system-calls.js";
 import { type Change, changeLog, type Follower } from "./change-log.js";
 
+/** Options of `vfs.changes()`. */
 export interface ChangesOptions {
   /** The position behind the last change that is known already: what `next` of an event said. By default the iterator begins with the next change. */
   since?: number | undefined;

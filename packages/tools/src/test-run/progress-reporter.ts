@@ -10,7 +10,7 @@ import { inspect } from "node:util";
 /** How many files there will be: run-tests.ts knows it. */
 export const FILE_COUNT = "TEST_FILE_COUNT";
 
-const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
+const PACKAGES = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** "threadfs/walk/drop" for the compiled file of packages/threadfs/test/walk/drop.test.ts. */
 export function shortName(file: string): string {

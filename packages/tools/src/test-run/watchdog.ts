@@ -3,7 +3,7 @@
  * long: a timer would not fire while the main thread spins, and newer versions of Node's runner have no timeout for a file.
  */
 import { isMainThread, Worker } from "node:worker_threads";
-import { CPU_LIMIT_MS, TIMEOUT_MS } from "./limits.js";
+import { CPU_LIMIT_MS, TIMEOUT_MS } from "../limits.js";
 
 /** What the thread is started with. */
 export interface WatchdogData {
