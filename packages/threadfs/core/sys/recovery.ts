@@ -16,6 +16,7 @@ import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
 import { CACHE_INODE } from "../vfs/layout";
 import { leaveChanges } from "../vfs/notify/changes";
+import { completeDriverChange } from "../vfs/recovery/driver-change";
 import { outcome } from "../vfs/recovery/outcome";
 import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescence";
 import { recountReferences } from "../vfs/recovery/recount";
@@ -167,6 +168,8 @@ export function threadAbandon(leave: i32): i32 {
   forgetTransaction();
   setHookDepth(0);
   rcuAbandon();
+  // Under the mutexes of the call: no other thread finds the tree without a change that has happened.
+  completeDriverChange();
   releaseHeld(s, T.tid);
   fdAbandon();
   contextAbandon();

@@ -58,6 +58,7 @@ export const SHORT: string[] = [
   // Directories of drivers: under several names, made anew, with and without revalidation.
   "driver@sysUnlink(path=/m/f) || sysMkdir(path=/m/s/x",
   "cached@sysOpen(path=/m/x flags=65 || sysUnlink(path=/m/f)",
+  "cached@sysUnlink(path=/m/s/g) || again: sysUnlink(path=/m/f)",
   "aliases@sysStat(path=/m/p/y) || sysStat(path=/m/a/toB)",
   "remade@sysMkdir(path=new || sysStat(path=/m/s)",
   // The context of a call, which the thread closes.

@@ -61,6 +61,30 @@ export const WAITS: Mutant[] = [
     caughtBy: [tests("unit/mem/waiting")],
   },
   {
+    name: "a driver's change stays hidden when the rest of its call is left",
+    edits: [{ file: "sys/recovery.ts", from: "  completeDriverChange();\n", to: "" }],
+    caughtBy: [
+      tests("unit/fs/driver-changes-left"),
+      timeouts("cached@sysUnlink(path=/m/s/g) || again: sysUnlink(path=/m/f)"),
+    ],
+  },
+  {
+    name: "a name that a driver has made is shown without its event, when its call is left",
+    edits: [
+      {
+        file: "vfs/recovery/driver-change.ts",
+        from: "  else notifyCreated(inode, d, createdIno, createdDir);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("unit/fs/driver-changes-left")],
+  },
+  {
+    name: "a file system that a recount ends is not told to be unmounted",
+    edits: [{ file: "vfs/recovery/recount.ts", from: "    notifyUnmount(changetype<SuperBlock>(p));\n", to: "" }],
+    caughtBy: [tests("unit/fs/driver-changes-left")],
+  },
+  {
     name: "the explorer is not told that a call has happened",
     edits: [{ file: "vfs/ops/rename.ts", from: "  txEnd();\n  happened(0);\n", to: "  txEnd();\n" }],
     caughtBy: [

@@ -22,9 +22,8 @@ import { tracepoint } from "../../tracepoints";
 import { Dentry } from "../dcache/dentry";
 import { touchAtime } from "../inode/atime";
 import { removeSuid } from "../inode/attr";
-import { setDriverAttr } from "../inode/icache";
-import { beginAttr, currentTime, endAttr, I_DRIVER, Inode, inodeNumber, setMtime } from "../inode/inode";
-import { changeBegin, changeEnd } from "../notify/fsnotify";
+import { currentTime, I_DRIVER, Inode, inodeNumber } from "../inode/inode";
+import { driverChanged, driverWritten, showDriverChange } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
 import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
@@ -169,15 +168,9 @@ function driverWrite(f: File, start: i64, done: u32, n: u32, moves: bool): i32 {
   const r = min<i32>(<i32>callDriver(DRIVER_OP.WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0), n);
   if (r > 0) {
     if (moves) f.pos = pos + r;
+    driverWritten(f.dentry, i, pos + r);
     happened(done + r);
-    const t = currentTime();
-    const followed = changeBegin(f.dentry);
-    beginAttr(i);
-    if (pos + r > i.size) i.size = pos + r;
-    setMtime(i, t, 0);
-    i.ctime = t;
-    endAttr(i);
-    changeEnd(followed, f.dentry, i, IN_MODIFY);
+    showDriverChange();
   }
   return r;
 }
@@ -235,9 +228,9 @@ function driverTruncate(d: Dentry, i: Inode, size: f64, result: f64): i32 {
   if (!(i.sb.hooks & HOOK.SETATTR)) return -EOPNOTSUPP;
   const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>ATTR_SIZE, size, 0);
   if (r != 0) return r;
+  if ((driverAttrU32(NODE_MODE) & S_IFMT) != i.type) return -EINVAL;
+  driverChanged(d, i, IN_MODIFY);
   happened(result);
-  const followed = changeBegin(d);
-  if ((driverAttrU32(NODE_MODE) & S_IFMT) == i.type) setDriverAttr(i);
-  changeEnd(followed, d, i, IN_MODIFY);
+  showDriverChange();
   return 0;
 }

@@ -34,11 +34,11 @@ import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Mount } from "../mount/namespace";
 import { changeBegin, changeEnd } from "../notify/fsnotify";
+import { driverChanged, showDriverChange } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
 import { kmallocSpace } from "../recovery/reclaim";
 import { Context, capable, inGroup } from "../task/cred";
 import { ACL_HEAD, ACL_MAX, inodePermission, ownerOrCapable } from "../walk/permission";
-import { setDriverAttr } from "./icache";
 import {
   beginAttr,
   currentTime,
@@ -130,12 +130,9 @@ function driverSetattr(named: Dentry, i: Inode, valid: u32, a: f64, b: f64, mask
   const r = <i32>callDriver(DRIVER_OP.SETATTR, i.sb, inodeNumber(i), <f64>valid, a, b);
   if (r == 0) {
     if ((driverAttrU32(NODE_MODE) & S_IFMT) != i.type) return -EINVAL;
+    driverChanged(named, i, mask);
     happened(0);
-    const followed = changeBegin(named);
-    const d = modeChangeBegin(i);
-    setDriverAttr(i);
-    modeChangeEnd(i, d);
-    changeEnd(followed, named, i, mask);
+    showDriverChange();
   }
   return r;
 }

@@ -19,7 +19,6 @@
  */
 
 import { EINVAL, ENOENT, ENOTDIR } from "../../../abi/errno";
-import { IN_UNMOUNT } from "../../../abi/flags";
 import * as POINT from "../../../abi/points";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
@@ -44,7 +43,7 @@ import {
   MOUNT_HASH,
   MOUNT_HEADS,
 } from "../layout";
-import { appendChange, isFollowed } from "../notify/changes";
+import { notifyUnmount } from "../notify/fsnotify";
 import { kalloc, retire } from "../recovery/reclaim";
 import { dropDriverMount, SuperBlock } from "./super";
 
@@ -190,7 +189,7 @@ export function mntput(m: Mount): void {
 /** deactivate_super(): the last mount of a file system ends the file system after a grace period. */
 export function deactivateSuper(sb: SuperBlock): void {
   if (atomic.sub<u32>(sb.active, 1) != 1) return;
-  if (isFollowed()) appendChange(IN_UNMOUNT, sb.dev, 0, 0, 0, 0, 0);
+  notifyUnmount(sb);
   synchronizeRcu();
   const root = sb.root;
   sb.root_ = 0;

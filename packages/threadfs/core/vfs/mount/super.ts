@@ -67,6 +67,8 @@ export class SuperBlock {
   rcuNext: u32;
   rcuTag: u32;
   recount: u32;
+  /** 1: its end is in the log of changes. */
+  unmountTold_: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -76,6 +78,12 @@ export class SuperBlock {
   }
   get active(): usize {
     return changetype<usize>(this) + offsetof<SuperBlock>("active_");
+  }
+  get unmountTold(): bool {
+    return this.unmountTold_ != 0;
+  }
+  set unmountTold(told: bool) {
+    set32(changetype<usize>(this) + offsetof<SuperBlock>("unmountTold_"), told ? 1 : 0);
   }
   get renameMutex(): usize {
     return changetype<usize>(this) + offsetof<SuperBlock>("renameMutex_");
@@ -100,6 +108,7 @@ export function newSuper(driver: i32, readonly: bool): SuperBlock {
   sb.root_ = 0;
   atomic.store<u32>(sb.active, 0);
   sb.readonly = readonly ? 1 : 0;
+  sb.unmountTold_ = 0;
   return sb;
 }
 

@@ -13,11 +13,13 @@ import {
   IN_MOVE_SELF,
   IN_MOVED_FROM,
   IN_MOVED_TO,
+  IN_UNMOUNT,
 } from "../../../abi/flags";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { Dentry, dentryName } from "../dcache/dentry";
 import { Inode, inodeNumber } from "../inode/inode";
 import { G_CHANGES_LOCK } from "../layout";
+import { SuperBlock } from "../mount/super";
 import { appendChange, isFollowed, renameCookie } from "./changes";
 
 function maskOf(mask: u32, i: Inode): u32 {
@@ -36,7 +38,14 @@ function notifyName(mask: u32, dir: Inode, i: Inode, cookie: u32, name: usize, l
 
 /** fsnotify_create(), fsnotify_mkdir() */
 export function notifyCreate(dir: Inode, d: Dentry, i: Inode): void {
-  if (isFollowed()) notifyName(IN_CREATE, dir, i, 0, dentryName(d), d.nameLen);
+  notifyCreated(dir, d, inodeNumber(i), i.isDir);
+}
+
+/** The same for a file of which only the number and the kind are known. */
+export function notifyCreated(dir: Inode, d: Dentry, ino: f64, isDir: bool): void {
+  if (!isFollowed()) return;
+  const mask = isDir ? IN_CREATE | IN_ISDIR : IN_CREATE;
+  appendChange(mask, dir.sb.dev, inodeNumber(dir), ino, 0, dentryName(d), d.nameLen);
 }
 
 /** fsnotify_link() */
@@ -59,6 +68,15 @@ export function notifyDelete(dir: Inode, d: Dentry, i: Inode): void {
   if (!i.isDir) notifyInode(IN_ATTRIB, i);
   if (!d.inode) notifyInodeRemoved(i);
   notifyName(IN_DELETE, dir, i, 0, dentryName(d), d.nameLen);
+}
+
+/** fsnotify_sb_delete(): a file system has ended, by its last mount or by the recount after a death. Once. */
+export function notifyUnmount(sb: SuperBlock): void {
+  if (!isFollowed() || sb.unmountTold) return;
+  lock(G_CHANGES_LOCK);
+  sb.unmountTold = true;
+  appendChange(IN_UNMOUNT, sb.dev, 0, 0, 0, 0, 0);
+  unlock(G_CHANGES_LOCK);
 }
 
 /** fsnotify_move(): `target` was replaced by it, or null. */

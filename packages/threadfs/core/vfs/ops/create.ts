@@ -16,6 +16,7 @@ import { dDropLocked, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
 import { D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
 import { discardInode, igetDriver, iput, newInode } from "../inode/icache";
 import { notifyCreate } from "../notify/fsnotify";
+import { driverChangeShown, driverCreated } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { errDentry, lockAndLookup } from "../walk/lookup";
@@ -74,6 +75,7 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
     discardInode(spare);
     return err;
   }
+  driverCreated(d, nd.inode);
   happened(result);
   const i = igetDriver(sb, spare);
   lock(d.lockref);
@@ -83,6 +85,7 @@ export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: 
   if (!bound) dDropLocked(d);
   notifyCreate(nd.inode, d, i);
   unlock(d.lockref);
+  driverChangeShown();
   if (!bound) iput(i);
   return 0;
 }

@@ -13,6 +13,7 @@ import { G_MOUNT_LOCK, G_RENAME_LOCK } from "../layout";
 import { isMounted } from "../mount/namespace";
 import { dInvalidate, hasMountBelow } from "../mount/umount";
 import { notifyDelete } from "../notify/fsnotify";
+import { driverChangeShown, driverRemoved } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
 import { lockAndLookup } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
@@ -68,6 +69,7 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
     dSetFlags(d, 0, D_DRIVER_PENDING);
     return err;
   }
+  driverRemoved(d, dir);
   happened(0);
   // Nothing is mounted on it, but perhaps below it: the driver may remove a directory that is not empty.
   lock(G_MOUNT_LOCK);
@@ -88,6 +90,7 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
   unlock(d.lockref);
   unlock(G_RENAME_LOCK);
   unlock(G_MOUNT_LOCK);
+  driverChangeShown();
   dDeleteFinish(d, inodeToPut);
   return 0;
 }

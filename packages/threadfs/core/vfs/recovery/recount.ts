@@ -63,6 +63,7 @@ import {
 import { Mount } from "../mount/namespace";
 import { DRIVER_MOUNTED, SuperBlock, slotOf } from "../mount/super";
 import { detachTree } from "../mount/umount";
+import { notifyUnmount } from "../notify/fsnotify";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
 import { admitOthers, excludeOthers } from "./exclusion";
 import { retire } from "./reclaim";
@@ -417,6 +418,8 @@ function clearUnreferenced(id: u32, p: usize): void {
     changetype<File>(p).hint = 0;
   } else if (id == CACHE_SUPER) {
     atomic.store<u32>(changetype<SuperBlock>(p).active, 0);
+    // The thread that ended it died, or was left, before it could tell.
+    notifyUnmount(changetype<SuperBlock>(p));
   }
 }
 
