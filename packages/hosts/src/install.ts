@@ -1,15 +1,13 @@
 /** Installs what the hosts need: this folder's packages, and Chromium from the system's packages. */
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installPackages as installInto } from "../../tools/dist/private-packages.js";
 import { run } from "./run.js";
 
 /** The folder of this package, and its modules. */
 export const HERE = fileURLToPath(new URL("../", import.meta.url));
 const MODULES = join(HERE, "node_modules");
-const LOCK = join(HERE, "package-lock.json");
-/** A copy of the lock that was installed: another lock is installed anew. */
-const INSTALLED = join(MODULES, ".installed-lock.json");
 
 /** Chromium's names, the smallest build first. */
 const BROWSERS = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
@@ -25,12 +23,9 @@ export function versionOf(name: string): string {
   return (JSON.parse(readFileSync(moduleFile(name, "package.json"), "utf8")) as { version: string }).version;
 }
 
-/** Installs the packages, unless those of this lock are there. Their scripts, which would download more, do not run. */
-export async function installPackages(): Promise<void> {
-  const lock = readFileSync(LOCK, "utf8");
-  if (existsSync(INSTALLED) && readFileSync(INSTALLED, "utf8") === lock) return;
-  await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: HERE });
-  writeFileSync(INSTALLED, lock);
+/** Installs the packages, unless they are there. */
+export function installPackages(): void {
+  installInto(HERE);
 }
 
 function findBrowser(): string | undefined {

@@ -41,7 +41,7 @@ async function runAll(cases: readonly Case[]): Promise<number> {
 
 async function main(filters: readonly string[]): Promise<void> {
   const begin = performance.now();
-  await installPackages();
+  installPackages();
   const browser = await installBrowser();
   const [version = browser] = /[\w ]+[\d.]+/.exec(await run(browser, ["--version"], { cwd: tmpdir() })) ?? [];
   console.log(`ok    the hosts are installed (${seconds(begin)})`);

@@ -73,6 +73,18 @@ describe("the exports of a tree", () => {
     ];
   });
 
+  same("can be replaced, hidden and added to as Node's: programs that patch or mock fs do so", (fs) => {
+    const { promises } = fs as unknown as { promises: object };
+    const flags = (object: object) => {
+      const named = Object.entries(Object.getOwnPropertyDescriptors(object)).filter(([name]) => !NOT_THERE.has(name));
+      const rows = named.map(([name, { get, set, writable, enumerable, configurable }]) => {
+        return [name, typeof get, typeof set, writable, enumerable, configurable].join(" ");
+      });
+      return [rows.sort(), Object.isExtensible(object), Object.getPrototypeOf(object) === Object.prototype];
+    };
+    return [flags(fs), flags(promises)];
+  });
+
   same("emit Node's warnings once", (fs, dir) => {
     const { emitWarning } = process;
     const warnings: unknown[] = [];
