@@ -52,6 +52,24 @@ export const SEEK_SET = 0;
 export const SEEK_CUR = 1;
 export const SEEK_END = 2;
 
+/** Operations of flock(2). */
+export const LOCK_SH = 1;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
+
+/** Commands of fcntl(2) for locks of ranges: of the context; and OFD ones, of the open file description. */
+export const F_GETLK = 5;
+export const F_SETLK = 6;
+export const F_SETLKW = 7;
+export const F_OFD_GETLK = 36;
+export const F_OFD_SETLK = 37;
+export const F_OFD_SETLKW = 38;
+/** Types of these locks. */
+export const F_RDLCK = 0;
+export const F_WRLCK = 1;
+export const F_UNLCK = 2;
+
 /** Events of the log of changes: the bits that inotify(7) has for them. */
 export const IN_MODIFY = 0x2;
 export const IN_ATTRIB = 0x4;

@@ -10,6 +10,10 @@ export const MAXSYMLINKS = 40;
 export const IO_SIZE = 65536;
 /** Contexts of a tree, its own included. */
 export const MAX_CONTEXTS = 1024;
+/** Advisory locks on one file, of flock(2) and fcntl(2) together. */
+export const FILE_LOCKS_MAX = 8192;
+/** Requests of a tree that wait for an advisory lock at a time. */
+export const BLOCKED_LOCKS_MAX = 1024;
 /** The most bytes that one read or write transfers, as in Linux (MAX_RW_COUNT). */
 export const MAX_RW_COUNT = 0x7ffff000;
 /** Longest name of a driver in bytes. */

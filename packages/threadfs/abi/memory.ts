@@ -13,6 +13,12 @@ export const H_SALT = 1056;
 export const G_EPOCH = 4608;
 /** The sequence of the log of changes: a thread that follows it waits for it to change. */
 export const G_CHANGES_SEQ = 6212;
+/**
+ * Words on which requests for advisory locks wait, u32 each: one for all inodes of a hash. It counts up when a lock of such an inode is
+ * released, or lets others in.
+ */
+export const LOCK_WAITS = 6528;
+export const NR_LOCK_WAITS = 64;
 /** The bits of a lock's word that hold the number of its owner: the owner's slot plus one, 0: the lock is free. */
 export const LOCK_OWNER = 0x7fffffff;
 
@@ -67,6 +73,16 @@ export const CHANGE_COOKIE = 40;
 export const CHANGE_NAME_LENGTH = 44;
 export const CHANGE_NAME = 48;
 export const CHANGE_ALIGN = 8;
+
+/** In SCRATCH.IO after fcntl(2) with F_GETLK, float64 each: the fields of struct flock. */
+export const FLOCK_TYPE = 0;
+export const FLOCK_WHENCE = 8;
+export const FLOCK_START = 16;
+export const FLOCK_LEN = 24;
+export const FLOCK_PID = 32;
+/** In SCRATCH.IO of a request that waits for a lock, u32 each: the address of the word that it waits on, and that word's value. */
+export const REQUEST_WORD = 0;
+export const REQUEST_SEEN = 4;
 
 /** An ACL entry in SCRATCH.IO: tag u16, permission u16, id u32. */
 export const ACL_ENTRY_PERM = 2;

@@ -13,5 +13,14 @@ export type { StreamModule } from "./bridge/node.js";
 export type { WorkerLike } from "./bridge/threads.js";
 export type { CoreModule, SharedMemory } from "./bridge/wasm.js";
 export type { CallError, FileHandle, FsCallbacks, FsPromises } from "./node-fs/forms/types.js";
+export type {
+  AsyncLockOptions,
+  FlockType,
+  HeldLock,
+  LockOptions,
+  LockRange,
+  RangeLock,
+  RangeLockType,
+} from "./node-fs/locks/types.js";
 export type { BigIntStats, Dir, Dirent, Fs, FsSync, PathLike, Stats } from "./node-fs/types.js";
 export type { ChangeEvent, ChangesOptions, ChangeType } from "./node-fs/watch/changes.js";

@@ -1,7 +1,7 @@
 /** Calls that take a descriptor. */
 
 import { EBADF } from "../../abi/errno";
-import { fdClose, fput } from "../vfs/file/file";
+import { closed, fdClose, fput } from "../vfs/file/file";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
 import { vfsGetattr } from "../vfs/inode/attr";
@@ -31,7 +31,7 @@ export function sysClose(ctx: f64, fd: i32): i32 {
   const f = fdClose(c, fd);
   if (!f) return syscallExit(-EBADF);
   happened(0);
-  fput(f);
+  closed(f);
   return syscallExit(0);
 }
 

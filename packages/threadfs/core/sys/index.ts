@@ -6,7 +6,8 @@
  * umask, descriptors), a float64, 0 the tree's own; `dirfd` a descriptor or AT_FDCWD; `len` and `len2` are the byte lengths of the paths in
  * SCRATCH.PATH and SCRATCH.PATH2. A path with a NUL inside is -EINVAL.
  */
-export { arenaCheck, arenaInit } from "./arena";
+export { arenaCheck, arenaInit } from "./arena/arena";
+export { shrink, synchronizeRcu } from "./arena/reclaim";
 export {
   sysChmod,
   sysChown,
@@ -41,6 +42,7 @@ export {
   sysRead,
   sysWrite,
 } from "./descriptor";
+export { lockCancel, lockRequest, lockRequestRange, lockRetry, sysFcntlLock, sysFlock } from "./locks";
 export { driverRegister, driverUnregister, sysMount, sysMountNew, sysUmount } from "./mount";
 export {
   sysAccess,
@@ -56,7 +58,6 @@ export {
   sysTruncate,
   sysUnlink,
 } from "./path";
-export { shrink, synchronizeRcu } from "./reclaim";
 export { callOutcome, threadAbandon, threadDied, threadRecover } from "./recovery";
 export {
   hostHooks,

@@ -15,6 +15,8 @@ import { fdCloseOwned } from "../vfs/file/owner";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";
 import { CACHE_INODE } from "../vfs/layout";
+import { giveUpRequestsOf, lockAbandon } from "../vfs/locks/fcntl";
+import { freeLocks, wakeAllBlocked } from "../vfs/locks/file-lock";
 import { leaveChanges } from "../vfs/notify/changes";
 import { completeDriverChange } from "../vfs/recovery/driver-change";
 import { outcome } from "../vfs/recovery/outcome";
@@ -124,9 +126,12 @@ function finish(slot: u32, trapped: i32): void {
     leaveActive();
   }
   if (trapped == 0) closeOwned(s);
+  else giveUpRequestsOf(slot + 1, true);
   leaveChanges(s);
   // The thread may have committed a change without waking those who wait for it.
   atomic.notify(V.G_CHANGES_SEQ, -1);
+  // The same for a lock that it has released.
+  wakeAllBlocked();
   freeSlot(s);
 }
 
@@ -137,6 +142,7 @@ function finish(slot: u32, trapped: i32): void {
 export function closeOwned(s: usize): void {
   const owner = <u32>((s - L.SLOTS) / L.SLOT_SIZE) + 1;
   enterActive();
+  giveUpRequestsOf(owner, false);
   closeContextsOf(owner);
   if (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);
   releaseContext();
@@ -149,6 +155,7 @@ function releaseHeld(s: usize, dead: u32): void {
   for (let k: u32 = 0; k < MUTEXES_MAX; k++) repairContents(heldMutex(j, k, dead), s);
   store<u32>(j + LOG_REDO, 0);
   releaseThread(j, dead);
+  freeLocks(s);
 }
 
 /**
@@ -185,6 +192,7 @@ export function threadAbandon(leave: i32): i32 {
     atomic.store<u32>(s + V.SLOT_ACTIVE, 0);
   }
   forgetActive();
+  lockAbandon();
   // An entry of the prefix cache may have been filled in part.
   if (T.scratch != 0) memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
   if (leave != 0) {

@@ -16,7 +16,7 @@ import { leaveChanges } from "../vfs/notify/changes";
 import { active, enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { releaseContextOf } from "../vfs/task/context-ref";
 import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
-import { arenaCheck } from "./arena";
+import { arenaCheck } from "./arena/arena";
 import { closeOwned, threadAbandon } from "./recovery";
 import { clearSlot, freeSlot, SLOT_STATES, SLOT_USED, slotAt, threadNumberAt } from "./slot";
 

@@ -1,6 +1,6 @@
 /**
  * Where the words and tables of the vfs are in the shared memory and in a thread's scratch area, between the parts in
- * mem/layout.ts, and the numbers of the slab caches of its objects. sys/check-layout.ts checks that no parts overlap.
+ * mem/layout.ts, and the numbers of the slab caches of its objects. sys/arena/check-layout.ts checks that no parts overlap.
  */
 
 import * as limits from "../../abi/limits";
@@ -70,6 +70,13 @@ export const G_CHANGES_CHUNKS: usize = 6276;
 export const CHANGES_RING: usize = 6336;
 export const CHANGES_CHUNKS_MAX: u32 = 16;
 
+/** Requests that wait for advisory locks (locks/blocked.ts): lock, head of the list, how many; then the words that they wait on. */
+export const G_BLOCKED_LOCK: usize = 6464;
+export const G_BLOCKED_HEAD: usize = 6468;
+export const G_BLOCKED_COUNT: usize = 6472;
+export const LOCK_WAITS: usize = shared.LOCK_WAITS;
+export const NR_LOCK_WAITS: u32 = shared.NR_LOCK_WAITS;
+
 export const BUCKET_LOCKS: usize = 16384;
 /** The smallest number of hash buckets, which is also the number of bucket locks, each in a cache line of its own. */
 export const MIN_BUCKETS: u32 = 256;
@@ -94,6 +101,9 @@ export const SLOT_PREFIX_CACHE: u32 = 100;
 export const SLOT_HOME: u32 = 104;
 /** 1 while the thread follows the log of changes. */
 export const SLOT_CHANGES: u32 = 120;
+
+/** Advisory locks that the thread has taken off a file and not freed yet: the head of a list (locks/file-lock.ts). */
+export const SLOT_FREE_LOCKS: u32 = 124;
 
 /** In the scratch area: the states of a call's two walks, and the chain of a new entry of the prefix cache. */
 export const S_ND: u32 = 16640;

@@ -23,6 +23,8 @@ import type { VfsHandle } from "../bridge/handle.js";
 import { cloneRefusal, type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
+import { FileLocks } from "../node-fs/locks/locks.js";
+import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import { makeFs } from "../node-fs/surface/fs.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
 import type { Fs, PathLike } from "../node-fs/types.js";
@@ -105,6 +107,7 @@ const CONTEXT_REFUSAL = /* @__PURE__ */ cloneRefusal(
 export class Context {
   readonly #attachment: Attachment;
   readonly #calls: SystemCalls;
+  readonly #locks: FileLocks;
   readonly #owned: boolean;
   /** Made at its first use: many contexts only lend their handle. */
   #fs: Fs | undefined;
@@ -115,6 +118,7 @@ export class Context {
   constructor(attachment: Attachment, ctx: number, owned: boolean) {
     this.#attachment = attachment;
     this.#calls = new SystemCalls(attachment, ctx);
+    this.#locks = new FileLocks(this.#calls);
     this.#owned = owned;
     this.#endsWithThread = owned;
     refuseCloning(this, CONTEXT_REFUSAL);
@@ -173,6 +177,49 @@ export class Context {
   /** The working directory's path (getcwd(2)). @throws ENOENT when it was removed */
   getcwd(): string {
     return this.#calls.cwd();
+  }
+
+  /**
+   * Locks a whole file for the open file description of a descriptor, or unlocks it (flock(2)). "sh" and "ex" wait until the lock is to be
+   * had. A lock of the other type is exchanged, which is not atomic: while the call waits, and if it fails, there is none. The lock ends when the description's last descriptor is
+   * closed.
+   * @throws system call errors with syscall "flock": EAGAIN with `nonblocking`, ENOLCK; Error ERR_THREADFS_TIMEOUT
+   */
+  flockSync(fd: number, type: FlockType, options?: LockOptions): void {
+    this.#locks.flockSync(fd, type, options);
+  }
+
+  /** The same, without blocking the thread. @throws as {@link flockSync}; Error AbortError */
+  flock(fd: number, type: FlockType, options?: AsyncLockOptions): Promise<void> {
+    return this.#locks.flock(fd, type, options);
+  }
+
+  /**
+   * Locks or unlocks a range of a file (fcntl(2), F_SETLKW; with `nonblocking` F_SETLK; with `lock.ofd` their OFD forms). A "rd" lock needs a
+   * descriptor that is open for reading, a "wr" lock one that is open for writing.
+   * @throws system call errors with syscall "fcntl": EAGAIN with `nonblocking`, EDEADLK if the owner of a lock waits, itself or by others, for a lock of
+   * this context, EBADF, EINVAL, ENOLCK; Error ERR_THREADFS_TIMEOUT
+   */
+  fcntlLockSync(fd: number, lock: RangeLock, options?: LockOptions): void {
+    this.#locks.setSync(fd, lock, options);
+  }
+
+  /** The same, without blocking the thread. @throws as {@link fcntlLockSync}; Error AbortError */
+  fcntlLock(fd: number, lock: RangeLock, options?: AsyncLockOptions): Promise<void> {
+    return this.#locks.set(fd, lock, options);
+  }
+
+  /**
+   * The first lock of another owner that keeps a lock on a range from being granted (fcntl(2), F_GETLK); undefined: there is none.
+   * @throws system call errors with syscall "fcntl": EBADF, EINVAL
+   */
+  getLockSync(fd: number, lock: RangeLock): HeldLock | undefined {
+    return this.#locks.getSync(fd, lock);
+  }
+
+  /** The same, without blocking the thread. @throws as {@link getLockSync} */
+  getLock(fd: number, lock: RangeLock): Promise<HeldLock | undefined> {
+    return this.#locks.get(fd, lock);
   }
 
   /** Sets the access ACL of a file; no entries remove it. */

@@ -13,6 +13,7 @@ import type { CoreModule } from "../bridge/wasm.js";
 import { hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import { toInteger, toPath } from "../node-fs/args.js";
+import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import type { Fs, PathLike } from "../node-fs/types.js";
 import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
 import {
@@ -201,6 +202,36 @@ export class Vfs {
     const count = this.#attachment.core.sumCounters(own ? 1 : 0);
     const values = this.#attachment.ioNumbers;
     return Object.fromEntries(COUNTERS.map((name, i) => [name, i < count ? (values[i] ?? 0) : 0])) as Counters;
+  }
+
+  /** {@link Context.flockSync} of the handle's context. */
+  flockSync(fd: number, type: FlockType, options?: LockOptions): void {
+    this.#context.flockSync(fd, type, options);
+  }
+
+  /** {@link Context.flock} of the handle's context. */
+  flock(fd: number, type: FlockType, options?: AsyncLockOptions): Promise<void> {
+    return this.#context.flock(fd, type, options);
+  }
+
+  /** {@link Context.fcntlLockSync} of the handle's context. */
+  fcntlLockSync(fd: number, lock: RangeLock, options?: LockOptions): void {
+    this.#context.fcntlLockSync(fd, lock, options);
+  }
+
+  /** {@link Context.fcntlLock} of the handle's context. */
+  fcntlLock(fd: number, lock: RangeLock, options?: AsyncLockOptions): Promise<void> {
+    return this.#context.fcntlLock(fd, lock, options);
+  }
+
+  /** {@link Context.getLockSync} of the handle's context. */
+  getLockSync(fd: number, lock: RangeLock): HeldLock | undefined {
+    return this.#context.getLockSync(fd, lock);
+  }
+
+  /** {@link Context.getLock} of the handle's context. */
+  getLock(fd: number, lock: RangeLock): Promise<HeldLock | undefined> {
+    return this.#context.getLock(fd, lock);
   }
 
   /** Sets the access ACL of a file (acl(5)); no entries remove it. */

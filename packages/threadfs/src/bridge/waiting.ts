@@ -1,7 +1,16 @@
 /** Waiting for other threads, as the host sees it: the error of a call that waited too long, and timers. */
 
 import { EUSERS } from "../../abi/errno.js";
-import { G_EPOCH, LOCK_OWNER, MAX_THREADS, SLOT_GENERATION, SLOT_SIZE, SLOTS } from "../../abi/memory.js";
+import {
+  G_EPOCH,
+  LOCK_OWNER,
+  LOCK_WAITS,
+  MAX_THREADS,
+  NR_LOCK_WAITS,
+  SLOT_GENERATION,
+  SLOT_SIZE,
+  SLOTS,
+} from "../../abi/memory.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 
@@ -27,6 +36,15 @@ export function timeoutError(limitMs: number, thread: number): Error & { code: s
   const message = `The call waited ${limitMs} ms for ${owner}. Try again; if that thread has ended, report it ${died}`;
   return Object.assign(codedError(Error, "ERR_THREADFS_TIMEOUT", message), { slot: thread });
 }
+
+/** The error of a call that has waited for an advisory lock, which another open file or context has, for so long. */
+export function lockTimeoutError(limitMs: number): Error & { code: string } {
+  const message = `The lock was not released within ${limitMs} ms. Try again, with a longer timeoutMs (a synchronous call: lockTimeoutMs) if its owner needs it for longer`;
+  return codedError(Error, "ERR_THREADFS_TIMEOUT", message);
+}
+
+/** Whether a word is one on which requests for advisory locks wait. */
+const isLockWait = (word: number): boolean => word >= LOCK_WAITS && word < LOCK_WAITS + NR_LOCK_WAITS * 4;
 
 /** The error of a thread that gets no slot. @param errno negative error number from the core */
 export function attachError(errno: number): Error {
@@ -77,6 +95,11 @@ export class WaitLimit {
   passed(word: number): Error {
     const slot = slotOfOwner(this.#memory, word);
     this.#word = word;
+    if (isLockWait(word)) {
+      this.#last = lockTimeoutError(this.#now);
+      this.#errors.add(this.#last);
+      return this.#last;
+    }
     this.#last = timeoutError(this.ms, slot < 0 ? slot : threadNumberAt(this.#memory, slot));
     this.#errors.add(this.#last);
     return this.#last;

@@ -73,6 +73,7 @@ const ROWS: readonly (readonly [errno: number, code: string, text: string])[] = 
   [125, "ECANCELED", "operation canceled"],
   [ERRNO.ECHILD, "ECHILD", "no child processes"],
   [ERRNO.EDEADLK, "EDEADLK", "resource deadlock would occur"],
+  [ERRNO.ENOLCK, "ENOLCK", "no locks available"],
   [ERRNO.EUSERS, "EUSERS", "too many users"],
   [ERRNO.ESTALE, "ESTALE", "stale file handle"],
 ];

@@ -158,7 +158,7 @@ function attempt(
   wrong.push(...v.problems());
   if (value < 0) {
     found.refused++;
-    if (value !== ENOSPC) wrong.push(`it returned ${value}`);
+    if (value !== (operation.errno ?? ENOSPC)) wrong.push(`it returned ${value}`);
     wrong.push(...lineDifference(session.arenaDump(v), before));
     // In half of the attempts the call is repeated at once, with the caches as the first call left them.
     if (!all) {

@@ -4,7 +4,7 @@
  * objects are allocated, first asks the session whether to fail.
  */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
-import { AT_FDCWD, O_CREAT, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, F_SETLK, O_CREAT, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver-table.js";
 import {
   type AttachOptions,
@@ -141,6 +141,10 @@ export class AllocSession {
   }
   close(fd: number, ctx = 0): number {
     return this.core.sysClose(ctx, fd);
+  }
+  /** Sets a lock on a range, for context 0. */
+  lock(fd: number, type: number, start: number, length: number): number {
+    return this.core.sysFcntlLock(0, fd, F_SETLK, type, 0, start, length);
   }
   write(fd: number, offset: number, data: string): number {
     return this.core.sysWrite(0, fd, offset, this.thread.put(data));

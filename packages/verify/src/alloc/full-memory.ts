@@ -175,7 +175,7 @@ function tryWhenFull(
   const wrong = after.problems();
   if (value < 0) {
     found.refused++;
-    if (value !== ENOSPC) wrong.push(`it returned ${value}`);
+    if (value !== (operation.errno ?? ENOSPC)) wrong.push(`it returned ${value}`);
     if (operation.allocations === 0) wrong.push("it needs no memory");
     if (operation.allocations === 1 && title.startsWith("open") && !fill.reserve)
       wrong.push("there is a reserve for it");

@@ -2,6 +2,14 @@
  * Limits that are not the arena's size, each reached for real: the errno is the documented one, the call changes nothing, the
  * checker finds the arena whole there, and giving one back makes room for one.
  */
+import {
+  BLOCKED_LOCKS_MAX,
+  F_UNLCK,
+  F_WRLCK,
+  FILE_LOCKS_MAX,
+  LOCK_EX,
+  O_RDWR,
+} from "../../../threadfs/dist/abi/abi.js";
 import { attach, createMemory, type Thread } from "../binary/core.js";
 import { arenaDump } from "../fsck/arena-dump.js";
 import { check, inspect } from "../fsck/check-arena.js";
@@ -88,6 +96,33 @@ export const LIMITS = {
           }
         },
         remove: (i) => defined(threads.get(i), `thread ${i}`).exports.threadDetach(),
+      };
+    },
+  },
+  "locks on a file: ENOLCK": {
+    most: FILE_LOCKS_MAX,
+    errno: -37,
+    bytes: 4 * MIB,
+    start(session) {
+      must(session.file("/f"));
+      const fd = must(session.open("/f", O_RDWR));
+      return {
+        make: (i) => session.lock(fd, F_WRLCK, 2 * i, 1),
+        remove: (i) => session.lock(fd, F_UNLCK, 2 * i, 1),
+      };
+    },
+  },
+  "requests that wait for a lock: ENOLCK": {
+    most: BLOCKED_LOCKS_MAX,
+    errno: -37,
+    bytes: 4 * MIB,
+    start(session) {
+      must(session.file("/f"));
+      must(session.core.sysFlock(0, must(session.open("/f")), LOCK_EX));
+      const fd = must(session.open("/f"));
+      return {
+        make: () => session.core.lockRequest(0, fd, LOCK_EX),
+        remove: (_i, request) => session.core.lockCancel(request),
       };
     },
   },

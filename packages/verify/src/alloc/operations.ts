@@ -1,7 +1,19 @@
 /** Every system call that allocates memory, in each of its forms, and the important ones that must not allocate. */
-import { MNT_DETACH, O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from "../../../threadfs/dist/abi/abi.js";
+import {
+  ERRNO,
+  F_UNLCK,
+  F_WRLCK,
+  LOCK_EX,
+  MNT_DETACH,
+  O_APPEND,
+  O_CREAT,
+  O_EXCL,
+  O_RDWR,
+  O_TRUNC,
+} from "../../../threadfs/dist/abi/abi.js";
 import { type AllocSession, LONG, must } from "./fixture.js";
 
+const { ENOLCK } = ERRNO;
 const FAR = 3 * 2 ** 30;
 const FIVE_PAGES = "5".repeat(5 * 4096);
 
@@ -16,6 +28,8 @@ export interface Operation {
   short?: boolean;
   /** Each call returns another number. */
   fresh?: boolean;
+  /** What a failed call returns, default -ENOSPC. */
+  errno?: number;
   /** The reason of a known failure; such an operation must fail, so that a mark that is no longer needed is noticed. */
   known?: string;
   /**
@@ -38,6 +52,14 @@ export function prepared(operation: Operation, session: AllocSession): number {
 /** Opens a file before the allocations are counted. */
 const opened = (path: string, flags = O_RDWR) => ({
   prepare: (session: AllocSession) => must(session.open(path, flags)),
+});
+/** The same with a lock on bytes 0 to 99. */
+const locked = () => ({
+  prepare(session: AllocSession) {
+    const fd = must(session.open("/w/file", O_RDWR));
+    must(session.lock(fd, F_WRLCK, 0, 100));
+    return fd;
+  },
 });
 /** The directory goes stale, with what is mounted below it. */
 const stale = (): Pick<Operation, "prepare" | "leaves"> => ({
@@ -214,6 +236,35 @@ export const OPERATIONS: Record<string, Operation> = {
     allocations: 4,
     prepare: (session) => Atomics.add(session.eras, 0, 1),
     run: (session) => session.stat("/w/twin/b/x0"),
+  },
+  flock: {
+    allocations: 1,
+    errno: -ENOLCK,
+    ...opened("/w/file"),
+    run: (session, fd) => session.core.sysFlock(0, fd, LOCK_EX),
+  },
+  "lock a range": {
+    allocations: 2,
+    errno: -ENOLCK,
+    ...opened("/w/file"),
+    run: (session, fd) => session.lock(fd, F_WRLCK, 0, 100),
+  },
+  "unlock a part of a range": {
+    allocations: 2,
+    errno: -ENOLCK,
+    ...locked(),
+    run: (session, fd) => session.lock(fd, F_UNLCK, 50, 1),
+  },
+  "unlock all": { allocations: 0, ...locked(), run: (session, fd) => session.lock(fd, F_UNLCK, 0, 0) },
+  "a request that waits for a lock": {
+    allocations: 3,
+    errno: -ENOLCK,
+    fresh: true,
+    prepare(session) {
+      must(session.core.sysFlock(0, must(session.open("/w/file", O_RDWR)), LOCK_EX));
+      return must(session.open("/w/file", O_RDWR));
+    },
+    run: (session, fd) => session.core.lockRequest(0, fd, LOCK_EX),
   },
   readdir: { allocations: 0, ...opened("/w", 0), run: (session, fd) => session.core.sysGetdents(0, fd, 0) },
   "readdir of a driver's": {

@@ -19,11 +19,11 @@ import { setCountersNearEnd } from "../fsck/near-end.js";
 import { TIMED_OUT } from "../machine/errors.js";
 import type { Result } from "../model/call.js";
 import { resolveCall } from "../model/call-sequence.js";
+import type { BuiltTree } from "../scenario/build.js";
 import { begin, type CoreCall, type CoreCalls, copyFromUser, finish } from "../scenario/core-calls.js";
 import type { DriverState, DriverThread } from "../scenario/driver.js";
 import { judgeBystander } from "../scenario/linearizability.js";
 import { dump, judge, type TreeFixture, type TreeOperation, trees } from "../scenario/operations.js";
-import type { BuiltTree } from "../scenario/trees.js";
 import { defined } from "../support/defined.js";
 
 const ARENA = 3 << 20;

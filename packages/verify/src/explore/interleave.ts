@@ -64,6 +64,9 @@ export const SHORT: string[] = [
   "closing@sysFchmod(fd=3 || contextDestroy(ctx=1)",
   "closing@sysFutimens(fd=3 || contextDestroy(ctx=1)",
   "closing@sysGetcwd(ctx=1) || contextDestroy(ctx=1)",
+  // A context gets a lock by a descriptor that is closed; an open file waits for a lock of another.
+  "locks@lock: setLock(fd=3 type=0 start=100 || close: sysClose(fd=3)",
+  "lockWaits@flock: sysFlock(fd=3 op=2); || flock: sysFlock(fd=5 op=1)",
   // A directory leaves a context's root while the context goes up from it, by a link and so with references.
   "confined@sysStat(path=up || sysRename(path=/s/b path2=/o/b",
 ];

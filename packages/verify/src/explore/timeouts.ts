@@ -61,6 +61,8 @@ export const SHORT: string[] = [
   "cached@sysUnlink(path=/m/s/g) || again: sysUnlink(path=/m/f)",
   "aliases@sysStat(path=/m/p/y) || sysStat(path=/m/a/toB)",
   "remade@sysMkdir(path=new || sysStat(path=/m/s)",
+  // A file that another open file has locked.
+  "lockWaits@flock: sysFlock(fd=3 op=2); || flock: sysFlock(fd=5 op=1)",
   // The context of a call, which the thread closes.
   "closing@sysUnlink(path=mine || contextDestroy(ctx=1",
 ];

@@ -14,7 +14,7 @@ const UP_MAX = 64;
 export const KINDS = new Set(
   `acl alias behind-end cache changes children chunk-bump chunk-free chunk-lost chunk-owner chunk-table chunk-used context-held
    context-place context-table context-users dentry-cookie dentry-count dentry-flags dentry-inode dentry-list
-   dentry-mounts dentry-parent dentry-sb dentry-type dir-size driver epoch fd fd-hint file file-count file-size
+   dentry-mounts dentry-parent dentry-sb dentry-type dir-size driver epoch fd fd-hint file file-count file-lock file-size
    gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
    inode-mode inode-sb inode-table leak link-body lock lru mount mount-children mount-count mount-list mount-parent
    mount-place mount-table name name-hash nlink null owner pages recount retired retired-epoch retired-state

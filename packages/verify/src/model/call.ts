@@ -32,6 +32,16 @@ interface MountFlags {
   noexec?: boolean;
 }
 
+/** Which bytes of a file; `type`: F_RDLCK, F_WRLCK, F_UNLCK. */
+interface FileRange {
+  type: number;
+  start: number;
+  len: number;
+  whence?: number;
+  /** The lock of the open file, not of the context. */
+  ofd?: boolean;
+}
+
 /** Arguments of each call beside its context. */
 export interface CallArguments {
   sysStat: Lookup;
@@ -70,6 +80,14 @@ export interface CallArguments {
   sysGetdents: Fd;
   sysFsync: Fd;
   sysFstat: Fd;
+  /** `op`: LOCK_*. */
+  sysFlock: Fd & { op: number };
+  /** The same, by a thread that does not sleep: it leaves a request that waits, which ends with the thread. */
+  lockRequest: Fd & { op: number };
+  /** fcntl(2): F_SETLK, with `wait` F_SETLKW; with `ofd` their OFD forms. */
+  setLock: Fd & FileRange & { wait?: boolean };
+  /** F_GETLK. */
+  getLock: Fd & FileRange;
   sysChmod: Lookup & { mode: number };
   sysFchmod: Fd & { mode: number };
   sysChown: Lookup & { uid: number; gid: number };
@@ -113,6 +131,10 @@ export interface CallResults {
   sysRead: { data: string };
   sysGetdents: { entries: DirectoryEntry[] };
   sysGetacl: { acl: AclEntry[] };
+  /** Type, first byte and length of the lock that is in the way; F_UNLCK alone: there is none. */
+  getLock: { lock: number[] };
+  /** A request that waits has a number. */
+  lockRequest: number | { any: true };
   /** A context has another number in the core. */
   contextCreate: { any: true };
   /** The number of dentries that a shrink frees is not specified. */

@@ -52,7 +52,20 @@ import {
   type State,
   typeOf,
 } from "./state.js";
-import { change, choice, type Done, hold, inParts, type Me, mutexOf, reservedBy, type Steps, step } from "./steps.js";
+import {
+  change,
+  choice,
+  closeFile,
+  type Done,
+  hold,
+  inParts,
+  type Me,
+  mutexOf,
+  pin,
+  reservedBy,
+  type Steps,
+  step,
+} from "./steps.js";
 import { cross, type Nameidata, type Place, walk } from "./walk.js";
 
 type A = CallArguments;
@@ -177,8 +190,9 @@ function* sysClose(me: Me, { fd }: A["sysClose"]): Steps<number | string> {
     if (file === undefined) return "EBADF";
     setFd(s, me, fd, undefined);
     hold(s, me, 0, file.mnt);
-    // No other descriptor has it; a call that is under way on it still reads its record.
-    patch(s.files, id, { closed: true });
+    // Until the call ends it has the descriptor's reference.
+    pin(s, `${me.id}`, id);
+    closeFile(s, me.ctx, id);
     return 0;
   });
 }
@@ -197,6 +211,7 @@ export function* fget(me: Me, fd: number): Steps<FileReference | string> {
     const file = s.files.get(id);
     if (file === undefined) return "EBADF";
     hold(s, me, 0, file.mnt);
+    pin(s, `${me.id}`, id);
     return { id, ino: get(s.dentries, file.d).ino, d: file.d, mnt: file.mnt, flags: file.flags };
   });
 }

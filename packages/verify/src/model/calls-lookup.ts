@@ -16,7 +16,7 @@ import { type Attributes, type CallArguments, isError, type Lookup } from "./cal
 import { callerOf, inode, lookup } from "./calls.js";
 import { accessed, capable, permission } from "./permission.js";
 import { ALL_CAPS, get, inodeOf, patch, type State, typeOf } from "./state.js";
-import { closeOwned, hold, type Me, type Steps, step } from "./steps.js";
+import { closeFile, closeOwned, hold, type Me, type Steps, step } from "./steps.js";
 
 type A = CallArguments;
 
@@ -110,12 +110,27 @@ function* sysUmask(me: Me, { mask }: A["sysUmask"]): Steps<number> {
 }
 
 function* contextDestroy(me: Me): Steps<number | string> {
-  return yield* step((s) => {
+  const files = yield* step((s) => {
     if (me.ctx === 0) return "EINVAL";
     if (callerOf(s, me).closed) return "EBADF";
-    patch(s.contexts, me.ctx, { closed: true, fds: {} });
-    return 0;
+    return close(s, me.ctx);
   });
+  return isError(files) ? files : yield* closeFiles(me, me.ctx, files);
+}
+
+/** Closes a context. @returns its open files, if there are locks: they are closed one after the other */
+function close(s: State, ctx: number): number[] {
+  const files = Object.values(get(s.contexts, ctx).fds).filter((file) => s.files.has(file));
+  patch(s.contexts, ctx, { closed: true, fds: {} });
+  if (s.fileLocks.size > 0) return files;
+  for (const file of files) closeFile(s, ctx, file);
+  return [];
+}
+
+function* closeFiles(me: Me, ctx: number, files: number[]): Steps<number> {
+  me.changes = true;
+  for (const file of files) yield* step((s) => closeFile(s, ctx, file) ?? 0);
+  return 0;
 }
 
 function* contextCreate(me: Me, { uid, gid }: A["contextCreate"]): Steps<{ any: true }> {
@@ -131,14 +146,14 @@ function* contextCreate(me: Me, { uid, gid }: A["contextCreate"]): Steps<{ any: 
 }
 
 function* contextClose(me: Me, { other }: A["contextClose"]): Steps<number | string> {
-  return yield* step((s) => {
+  const files = yield* step((s) => {
     if (!capable(callerOf(s, me), CAP_SYS_ADMIN)) return "EPERM";
     const victim = s.contexts.get(other);
     if (victim === undefined || victim.closed) return "EBADF";
     if (other === 0) return "EINVAL";
-    patch(s.contexts, other, { closed: true, fds: {} });
-    return 0;
+    return close(s, other);
   });
+  return isError(files) ? files : yield* closeFiles(me, other, files);
 }
 
 function* contextList(_me: Me, { from }: A["contextList"]): Steps<number | string> {

@@ -116,7 +116,10 @@ export class Search {
       const here = at;
       const next = this.#programs.flatMap((_calls, thread) => this.#steps(here, thread));
       const mayEnd = this.#mayEnd(at);
-      const mayStop = this.#wanted !== undefined || this.#left.flat().includes("before");
+      // A file stays locked from one call to a later one: the order of the calls may rule out what has happened so far, and a dead
+      // thread, whose descriptors stay open, does not unlock it.
+      const staysLocked = this.#isHeldBack(at) || this.#dead.size > 0;
+      const mayStop = this.#wanted !== undefined || this.#left.flat().includes("before") || staysLocked;
       if (next.length === 0 && !mayEnd && !mayStop) throw new Error("the model's operations wait for each other");
       if (mayEnd) this.#note(at);
       if (this.#wanted !== undefined && this.#outcomes.has(this.#wanted.text)) break;
@@ -204,6 +207,11 @@ export class Search {
     return { steps, step: next.value, me };
   }
 
+  /** Whether a thread may not begin its next call before another has ended one. */
+  #isHeldBack({ threads }: Configuration): boolean {
+    return threads.some(({ results, sent }, n) => sent.length === 0 && !this.#mayBegin(threads, n, results.length));
+  }
+
   #mayBegin(threads: Progress[], thread: number, call: number): boolean {
     const others = this.#before[thread]?.[call] ?? [];
     return others.every((ended, n) => progressOf(threads, n).results.length >= ended);
@@ -266,7 +274,16 @@ function changedRecords(before: State, after: State): Undo[] {
 }
 
 /** Calls whose change is one step without phases. */
-const SIMPLE_CHANGES = new Set(["sysClose", "sysLseek", "sysRead", "sysGetdents", "sysUmask", "contextDestroy"]);
+const SIMPLE_CHANGES = new Set([
+  "sysClose",
+  "sysLseek",
+  "sysRead",
+  "sysGetdents",
+  "sysUmask",
+  "contextDestroy",
+  "sysFlock",
+  "setLock",
+]);
 
 /** Whether the last step has completed the change of a call. An open is left out: it may have created or truncated before it is left. */
 function hasHappened(

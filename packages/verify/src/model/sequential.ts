@@ -5,12 +5,20 @@ import { ATTRIBUTE_CALLS } from "./calls-attributes.js";
 import { FILE_CALLS } from "./calls-files.js";
 import { LOOKUP_CALLS } from "./calls-lookup.js";
 import { MOUNT_CALLS } from "./calls-mounts.js";
+import { LOCK_CALLS } from "./locks/calls-locks.js";
 import { ALL_CAPS, get, newState, type State } from "./state.js";
 import { BLOCKED, type Choice, type Me, ofClosable, release, type Steps, step } from "./steps.js";
 
 /** The operation of each call. */
 type Operations = { [K in CallName]: (me: Me, args: CallArguments[K]) => Steps<Result> };
-const SYSTEM_CALLS: Operations = { ...LOOKUP_CALLS, ...NAME_CALLS, ...FILE_CALLS, ...ATTRIBUTE_CALLS, ...MOUNT_CALLS };
+const SYSTEM_CALLS: Operations = {
+  ...LOOKUP_CALLS,
+  ...NAME_CALLS,
+  ...FILE_CALLS,
+  ...ATTRIBUTE_CALLS,
+  ...MOUNT_CALLS,
+  ...LOCK_CALLS,
+};
 
 const isChoice = (result: unknown): result is Choice<unknown> =>
   typeof result === "object" && result !== null && "choose" in result;

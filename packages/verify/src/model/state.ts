@@ -7,6 +7,7 @@
 import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../threadfs/dist/abi/abi.js";
 import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
 import type { AclEntry } from "./acl.js";
+import type { FileLocks } from "./locks/locks.js";
 
 export const ALL_CAPS = -1;
 export const FIRST_FD = 3;
@@ -122,6 +123,12 @@ export interface State {
   locks: Map<string, number>;
   /** "operation slot" -> the mount that the operation references. */
   held: Map<string, number>;
+  /** Inode -> the advisory locks on it. */
+  fileLocks: Map<number, FileLocks>;
+  /** Operation -> the owner of a lock that it asks for ("": of none that a circle is made of), and the one that it waits for. */
+  waiting: Map<string, { owner: string; blocker: string }>;
+  /** What references an open file, besides descriptors -> the file. */
+  pins: Map<string, number>;
   /** Contexts that a call may close: only for those it is asked at each step whether they are closed. */
   closable: readonly number[];
   /** Operations of threads with which the descriptors end that they open. */
@@ -133,8 +140,12 @@ export const isDir = (inode: Inode): boolean => typeOf(inode) === S_IFDIR;
 export const isLink = (inode: Inode): boolean => typeOf(inode) === S_IFLNK;
 
 /** Tables of records by number. */
-export const RECORD_TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files"] as const;
-const TABLES = [...RECORD_TABLES, "locks", "held"] as const;
+export const RECORD_TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files", "fileLocks"] as const;
+const TABLES = [...RECORD_TABLES, "locks", "held", "waiting", "pins"] as const;
+
+/** The owners of advisory locks: an open file, a context. */
+export const ofFile = (file: number): string => `file ${file}`;
+export const ofContext = (ctx: number): string => `context ${ctx}`;
 
 /** The record of this number, which exists. */
 export function get<T>(table: Map<number, T>, id: number): T {
@@ -157,6 +168,9 @@ export function newState({ now = 0 } = {}): State {
     files: new Map(),
     locks: new Map(),
     held: new Map(),
+    fileLocks: new Map(),
+    waiting: new Map(),
+    pins: new Map(),
     closable: [],
     owners: [],
   };
@@ -188,6 +202,9 @@ export function cloneState(s: State): State {
     files: new Map(s.files),
     locks: new Map(s.locks),
     held: new Map(s.held),
+    fileLocks: new Map(s.fileLocks),
+    waiting: new Map(s.waiting),
+    pins: new Map(s.pins),
   };
 }
 
@@ -266,6 +283,8 @@ export function newMount(
   return id;
 }
 
+/** The inode of an open file. */
+export const inoOf = (s: State, file: number): number => get(s.dentries, get(s.files, file).d).ino;
 export const inodeOf = (s: State, d: number): Inode => get(s.inodes, get(s.dentries, d).ino);
 
 /** The dentry of a name in a directory, undefined: there is none. */

@@ -9,7 +9,8 @@
  * A result that is a string is an error: "ENOENT".
  */
 import { isError } from "./call.js";
-import { get, patch, type State } from "./state.js";
+import { withoutOwner } from "./locks/locks.js";
+import { get, inoOf, ofContext, ofFile, patch, type State } from "./state.js";
 
 /** The result of a step that cannot be taken yet, because another operation holds a lock that it needs. */
 export const BLOCKED = Symbol("blocked");
@@ -131,6 +132,45 @@ export function recoverFrom(s: State, id: number): void {
     const kept = Object.entries(fds).filter(([, file]) => file !== reservedBy(id));
     patch(s.contexts, ctx, { fds: Object.fromEntries(kept) });
   }
+  for (const key of [...s.pins.keys()]) if (key === `request ${id}`) unpin(s, key);
+  // What was closing a context goes on.
+  for (const [ctx, { closed }] of s.contexts) {
+    if (closed) for (const file of s.files.keys()) dropLocks(s, file, ofContext(ctx));
+  }
+  for (const file of s.files.keys()) dropIfUnused(s, file);
+}
+
+/** Takes an owner's locks off an open file's inode. */
+function dropLocks(s: State, file: number, owner: string): void {
+  const ino = inoOf(s, file);
+  const locks = s.fileLocks.get(ino);
+  if (locks !== undefined && locks !== withoutOwner(locks, owner)) s.fileLocks.set(ino, withoutOwner(locks, owner));
+}
+
+/** A closed file that nothing references has no locks. */
+function dropIfUnused(s: State, file: number): void {
+  if (get(s.files, file).closed && ![...s.pins.values()].includes(file)) dropLocks(s, file, ofFile(file));
+}
+
+/** An operation, or a request that it has left behind, references an open file until unpin(). */
+export const pin = (s: State, key: string, file: number): void => {
+  s.pins.set(key, file);
+};
+
+function unpin(s: State, key: string): void {
+  const file = s.pins.get(key);
+  s.pins.delete(key);
+  if (file !== undefined) dropIfUnused(s, file);
+}
+
+/**
+ * A descriptor of a context is closed: the context has no locks on ranges of the file any more, and the open file none when nothing
+ * references it. No other descriptor has it; a call that is under way on it still reads its record.
+ */
+export function closeFile(s: State, ctx: number, file: number): void {
+  dropLocks(s, file, ofContext(ctx));
+  patch(s.files, file, { closed: true });
+  dropIfUnused(s, file);
 }
 
 /**
@@ -141,13 +181,14 @@ export function closeOwned(s: State, id: number): boolean {
   for (const [ctx, { maker, closed, fds }] of s.contexts) {
     if (maker === id && !closed) {
       patch(s.contexts, ctx, { closed: true, fds: {} });
+      for (const file of Object.values(fds)) if (s.files.has(file)) closeFile(s, ctx, file);
       return true;
     }
     for (const [fd, file] of Object.entries(fds)) {
       if (s.files.get(file)?.owner !== id) continue;
       const { [Number(fd)]: _closed, ...others } = fds;
       patch(s.contexts, ctx, { fds: others });
-      patch(s.files, file, { closed: true });
+      closeFile(s, ctx, file);
       return true;
     }
   }
@@ -165,5 +206,7 @@ export const inParts = (id: number): string => `parts ${id}`;
 /** Drops the references of a call at its end. */
 export function release(s: State, me: Pick<Me, "id">): 0 {
   for (const key of s.held.keys()) if (key.startsWith(`${me.id} `)) s.held.delete(key);
+  s.waiting.delete(`${me.id}`);
+  unpin(s, `${me.id}`);
   return 0;
 }

@@ -4,11 +4,15 @@
  *
  *   contexts   how many there are
  *   places     of each context: its working directory, the files of its descriptors, the positions in regular files
+ *   locks      of each context and descriptor of a regular file: the lock on a range, and whether a flock, is in its way
  *   layers     the tree as it is seen; then, as long as there are mounts, once more without the uppermost ones
  *
  * Reading unmounts everything for good: it is the last use of a tree.
  */
 import {
+  F_WRLCK,
+  LOCK_EX,
+  LOCK_NB,
   MNT_DETACH,
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -45,7 +49,14 @@ export interface TreeDump {
     fds: Record<number, number | string>;
     positions: Record<number, number | string>;
   }[];
+  locks: Record<string, LockProbe>;
   layers: Layer[];
+}
+
+/** What a descriptor finds when it asks for locks of the whole file. */
+interface LockProbe {
+  range: { lock: number[] } | string;
+  flock: number | string;
 }
 
 /** Makes one call. @returns its result, or an error */
@@ -71,6 +82,10 @@ export function* dumpCalls(contexts: number): Calls<TreeDump> {
     }
     places.push({ cwd: yield* ask({ call: "sysGetcwd", ctx }), fds, positions });
   }
+  const locks: TreeDump["locks"] = {};
+  for (const [ctx, { positions }] of places.entries()) {
+    for (const fd of Object.keys(positions).map(Number)) locks[`${ctx} ${fd}`] = yield* probeLocks(ctx, fd);
+  }
   const layers: Layer[] = [];
   for (let n = 0; n < LAYERS_MAX; n++) {
     const layer: Layer = {};
@@ -78,7 +93,14 @@ export function* dumpCalls(contexts: number): Calls<TreeDump> {
     layers.push(layer);
     if (!(yield* unmountAll(Object.keys(layer)))) break;
   }
-  return { contexts: living, places, layers };
+  return { contexts: living, places, locks, layers };
+}
+
+/** The probe of a flock changes it, in the same way on every tree. */
+function* probeLocks(ctx: number, fd: number): Calls<LockProbe> {
+  const range = yield* ask({ call: "getLock", ctx, fd, type: F_WRLCK, start: 0, len: 0, ofd: true });
+  const flock = yield* ask({ call: "sysFlock", ctx, fd, op: LOCK_EX | LOCK_NB });
+  return { range, flock };
 }
 
 function* countContexts(): Calls<number> {

@@ -26,7 +26,7 @@ import { stagesFor } from "./stages.js";
 const BATCH = 8;
 
 /** Files without a behaviour that a check could tell: imports of the host, and what only the debug build has. */
-const LEFT_OUT = /^(?:host|globals\.d|tracepoints|sys\/check-layout|mem\/alloc\/poison)\.?/;
+const LEFT_OUT = /^(?:host|globals\.d|tracepoints|sys\/arena\/check-layout|mem\/alloc\/poison)\.?/;
 
 /** All mutations of the core in files whose path contains `only`. @throws UsageError when there is none */
 export function allMutations(sources: Map<string, string>, only = ""): Mutation[] {

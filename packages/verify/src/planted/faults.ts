@@ -9,6 +9,7 @@ import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
 import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
+import { ADVISORY } from "./linux/advisory-faults.js";
 import { LOCKS } from "./lock-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
@@ -39,6 +40,7 @@ export const MUTANTS: Mutant[] = [
   ...API,
   ...TOOLS,
   ...WATCHING,
+  ...ADVISORY,
 ];
 
 /** The numbered bugs that cannot be planted, and why. */

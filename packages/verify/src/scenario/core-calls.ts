@@ -9,6 +9,16 @@ import {
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   ERRNO,
+  F_GETLK,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
+  F_SETLK,
+  F_SETLKW,
+  F_UNLCK,
+  FLOCK_LEN,
+  FLOCK_START,
+  FLOCK_TYPE,
   IO_SIZE,
   MS_BIND,
   MS_MOVE,
@@ -79,6 +89,8 @@ const times = ({ atime, mtime }: { atime: Time; mtime: Time }): number[] => [
   mtime.nsec,
 ];
 
+const range = ({ type, whence = 0, start, len }: CallArguments["getLock"]): number[] => [type, whence, start, len];
+
 const scratchView = (t: ScratchThread, at: number): DataView =>
   new DataView(t.scratch.buffer, t.scratch.byteOffset + at);
 
@@ -119,6 +131,10 @@ const ARGUMENTS: {
   sysGetdents: (_t, a) => [a.fd],
   sysFsync: (_t, a) => [a.fd],
   sysFstat: (_t, a) => [a.fd],
+  sysFlock: (_t, a) => [a.fd, a.op],
+  lockRequest: (_t, a) => [a.fd, a.op],
+  setLock: (_t, a) => [a.fd, a.ofd ? (a.wait ? F_OFD_SETLKW : F_OFD_SETLK) : a.wait ? F_SETLKW : F_SETLK, ...range(a)],
+  getLock: (_t, a) => [a.fd, a.ofd ? F_OFD_GETLK : F_GETLK, ...range(a)],
   sysChmod: (t, a) => [...first(t, a), a.mode, atFlags(a)],
   sysFchmod: (_t, a) => [a.fd, a.mode],
   sysChown: (t, a) => [...first(t, a), a.uid, a.gid, atFlags(a)],
@@ -151,6 +167,12 @@ export function copyFromUser(t: ScratchThread, done: number, bytes: number): num
   return 0;
 }
 
+/** Calls of the model that are not named as the export that makes them. */
+const EXPORTS = new Map<string, string>([
+  ["setLock", "sysFcntlLock"],
+  ["getLock", "sysFcntlLock"],
+]);
+
 /** The export of a call and its arguments; puts paths and contents into scratch. @param contexts numbers of the contexts */
 export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number[]): CoreCall {
   if (call.call === "driverRegister") return [call.call, 0, put(t, SCRATCH.PATH, call.name), call.hooks, 0];
@@ -163,7 +185,7 @@ export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number
   const { call: name, ctx: _ctx, ...args } = call;
   // The arguments are those of this very call.
   const numbersOf = ARGUMENTS[name] as (t: ScratchThread, args: object) => number[];
-  return [name, caller, ...numbersOf(t, args)];
+  return [EXPORTS.get(name) ?? name, caller, ...numbersOf(t, args)];
 }
 
 /** A copy of the attributes: the next call overwrites them. Times are in milliseconds, as the clock is. */
@@ -208,6 +230,13 @@ function aclEntries(t: ScratchThread, n: number): { acl: AclEntry[] } {
   return { acl: Array.from({ length: n }, (_, k) => entry(k)) };
 }
 
+function heldLock(t: ScratchThread): { lock: number[] } {
+  const at = scratchView(t, SCRATCH.IO);
+  const type = at.getFloat64(FLOCK_TYPE, true);
+  if (type === F_UNLCK) return { lock: [type] };
+  return { lock: [type, at.getFloat64(FLOCK_START, true), at.getFloat64(FLOCK_LEN, true)] };
+}
+
 const pathResult = (t: ScratchThread, r: number): { path: string } => ({ path: text(t, SCRATCH.IO, r) });
 
 /** The result in scratch after a call that did not fail; a call without an entry returns its number. */
@@ -220,6 +249,8 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
   sysRead: (t, r) => ({ data: text(t, SCRATCH.IO, r) }),
   sysGetdents: entries,
   sysGetacl: aclEntries,
+  getLock: heldLock,
+  lockRequest: (_t, r) => (r === 0 ? 0 : { any: true }),
   contextCreate: () => ({ any: true }),
   shrink: () => ({ any: true }),
 };

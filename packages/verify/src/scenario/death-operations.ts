@@ -2,7 +2,16 @@
  * Operations of the death check alone: those that only one thread of a tree can make (it ends, or makes contexts that end with it), and
  * long ones. Beside them a bystander makes the operations that all checks have.
  */
-import { O_APPEND, O_CREAT, O_DIRECTORY, O_RDWR, O_WRONLY } from "../../../threadfs/dist/abi/abi.js";
+import {
+  F_RDLCK,
+  LOCK_EX,
+  LOCK_SH,
+  O_APPEND,
+  O_CREAT,
+  O_DIRECTORY,
+  O_RDWR,
+  O_WRONLY,
+} from "../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../model/call.js";
 import { operation, operations } from "./operations.js";
 import { mkdir, open } from "./trees.js";
@@ -19,6 +28,10 @@ const closes: ProgramCall = { call: "threadCloses" };
 const end: ProgramCall = { call: "threadEnd" };
 const contextClose = (other: number, ctx = 0): ProgramCall => ({ call: "contextClose", other, ctx });
 
+const set = (fd: number | { of: number }, type: number, ofd: boolean): ProgramCall => ({
+  ...{ call: "setLock", fd, type, start: 500, len: 10, ofd },
+});
+
 const CATALOGUE: Record<string, Record<string, ProgramCall[][]>> = {
   small: {
     contextCreate: [[create], [create, mkdir("/o/x")]],
@@ -32,6 +45,22 @@ const CATALOGUE: Record<string, Record<string, ProgramCall[][]>> = {
   },
   mounts: {
     end: [[closes, open("/m/f", O_RDWR), open("/b", O_DIRECTORY), end]],
+  },
+  locks: {
+    /** With locks of every kind, and a request that waits. */
+    end: [
+      [
+        closes,
+        open("/f", O_RDWR),
+        { call: "sysFlock", fd: { of: 1 }, op: LOCK_SH },
+        set({ of: 1 }, F_RDLCK, true),
+        set({ of: 1 }, F_RDLCK, false),
+        end,
+      ],
+      [closes, open("/f", O_RDWR), { call: "lockRequest", fd: { of: 1 }, op: LOCK_EX }, mkdir("/x"), end],
+    ],
+    request: [[{ call: "lockRequest", fd: 5, op: LOCK_EX }, mkdir("/x")]],
+    contextClose: [[contextClose(1)]],
   },
   closing: {
     contextClose: [[contextClose(1)], [contextClose(1, 2)], [contextClose(2, 1)], [contextClose(1), contextClose(1)]],

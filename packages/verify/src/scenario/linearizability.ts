@@ -21,8 +21,9 @@ import { callsMade } from "../model/call-sequence.js";
 import { type LeftCall, Search, type SearchOptions, type TreeModel } from "../model/interleavings.js";
 import { canonical, type TreeOutcome } from "../model/tree-dump.js";
 import { defined } from "../support/defined.js";
+import { modelOf } from "./build.js";
 import type { LabelledDump } from "./operations.js";
-import { modelOf, TREES, type Tree } from "./trees.js";
+import { TREES, type Tree } from "./trees.js";
 
 const SHOWN = 6;
 

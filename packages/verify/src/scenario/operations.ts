@@ -21,6 +21,7 @@ import type { ProgramCall, Result } from "../model/call.js";
 import { callsMade, isRepeated, resolveCall } from "../model/call-sequence.js";
 import type { TreeDump } from "../model/tree-dump.js";
 import { defined } from "../support/defined.js";
+import { type BuiltTree, buildOnCore, CLOCK, contentsOf, dumpOnCore } from "./build.js";
 import {
   access,
   chdir,
@@ -48,15 +49,11 @@ import { CONFINED } from "./confined.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import { FOLLOWED } from "./followed.js";
+import { LOCKED, WAITING } from "./locks.js";
 import {
-  type BuiltTree,
   bind,
-  buildOnCore,
-  CLOCK,
   chmod,
   chown,
-  contentsOf,
-  dumpOnCore,
   FIRST,
   INLINE,
   LONG,
@@ -163,6 +160,8 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     ],
   },
   followed: FOLLOWED,
+  locks: LOCKED,
+  lockWaits: WAITING,
   mounts: {
     stat: [
       stat("/m/f"),
@@ -448,7 +447,7 @@ export function* dump(t: ScratchThread, built: BuiltTree): CoreCalls<LabelledDum
 }
 
 /** Operations that change nothing: two of them do not conflict. */
-const READ_ONLY = new Set(["stat", "lstat", "statat", "access", "readlink", "realpath", "getcwd", "looks"]);
+const READ_ONLY = new Set(["stat", "lstat", "statat", "access", "readlink", "realpath", "getcwd", "looks", "look"]);
 
 const byTree = (tree: string): TreeOperation[] => operations.filter((op) => op.tree === tree);
 

@@ -8,6 +8,9 @@ import {
   ACL_OTHER,
   ACL_USER,
   ACL_USER_OBJ,
+  F_RDLCK,
+  F_WRLCK,
+  LOCK_SH,
   O_CREAT,
   O_DIRECTORY,
   O_RDONLY,
@@ -15,12 +18,10 @@ import {
   S_IFREG,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "../model/acl.js";
-import { type Call, type CallOf, isError, type Result } from "../model/call.js";
-import { type ContextOptions, modelRunner } from "../model/sequential.js";
-import type { DriverContents, State } from "../model/state.js";
-import { ask, dumpCalls, readWith, type TreeDump } from "../model/tree-dump.js";
-import { type AnyCall, begin, beginContext, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
-import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, DRIVER_NAME, EXACT_HOOKS, REMADE, TWIG } from "./driver.js";
+import type { Call, CallOf } from "../model/call.js";
+import type { ContextOptions } from "../model/sequential.js";
+import type { DriverContents } from "../model/state.js";
+import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, EXACT_HOOKS, REMADE } from "./driver.js";
 
 /** Names that are stored outside of a dentry, and the longest name inside of one. */
 export const LONG = "n".repeat(200);
@@ -106,6 +107,17 @@ export const WITHOUT_OTHER: AclEntry[] = [
 
 /** The tree under which the table of names is split. */
 const TABLE: Call[] = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];
+
+/** Two files, open in two contexts; in context 0 one of them twice. */
+const LOCK_FILES: Call[] = [
+  ...file("/f", "one"),
+  ...file("/g"),
+  open("/f", O_RDWR),
+  open("/g", O_RDWR),
+  open("/f", O_RDWR),
+  open("/f", O_RDWR, 1),
+  open("/g", O_RDWR, 1),
+];
 
 /** A tree as data. */
 export interface Tree {
@@ -195,6 +207,18 @@ export const TREES: Record<string, Tree> = {
     ],
     followed: true,
   },
+  /** Advisory locks: a shared flock and a read lock of context 0 on a file, a write lock of another context. */
+  locks: {
+    contexts: [{ uid: 0, gid: 0 }],
+    setup: [
+      ...LOCK_FILES,
+      { call: "sysFlock", fd: 3, op: LOCK_SH },
+      { call: "setLock", fd: 3, type: F_RDLCK, start: 0, len: 100 },
+      { call: "setLock", fd: 3, type: F_WRLCK, start: 200, len: 100, ctx: 1 },
+    ],
+  },
+  /** The same files, without locks. */
+  lockWaits: { contexts: [{ uid: 0, gid: 0 }], setup: LOCK_FILES },
   /** A file system on a directory that is not empty, a bind mount, a mount on a mount's directory. */
   mounts: {
     contexts: [],
@@ -358,133 +382,3 @@ export const TREES: Record<string, Tree> = {
     ],
   },
 };
-
-/** The clock of every exploration stands still, so that times are comparable. */
-export const CLOCK = 1.6e12;
-
-/** The path that a call of the setup makes: it gets a label. */
-function pathMade(call: Call): string | undefined {
-  if (call.call === "sysMkdir" || call.call === "sysMountNew") return call.path;
-  if (call.call === "sysSymlink" || call.call === "sysMount") return call.path2;
-  return call.call === "sysOpen" && call.flags & O_CREAT ? call.path : undefined;
-}
-
-/** Labels of inodes by their numbers. */
-export type Labels = Map<number, string>;
-
-/**
- * Builds a tree: yields calls as the model takes them, and is sent their results.
- * @param mountDriver the calls that mount the driver's file system on a path, with these hooks
- * @param fill the calls that write to a file until there is no memory
- * @returns the labels of the inodes
- */
-export function* buildCalls<C>(
-  tree: Tree,
-  mountDriver: (path: string, hooks: number, contents: DriverContents) => Generator<C, void, Result>,
-  fill: (fd: number) => Generator<C, void, Result>,
-): Generator<C | Call, Labels, Result> {
-  const labels: Labels = new Map();
-  function* name(path: string, ctx = 0): Generator<Call, void, Result> {
-    const stat = yield* ask({ call: "sysStat", path, nofollow: true, ctx });
-    if (isError(stat)) throw new Error(`no ${path}: ${stat}`);
-    if (!labels.has(stat.ino))
-      labels.set(stat.ino, `old ${path}${[...labels.values()].includes(`old ${path}`) ? " above" : ""}`);
-  }
-  function* setUp(calls: Call[]): Generator<C | Call, void, Result> {
-    for (const call of calls) {
-      const result = yield call;
-      if (isError(result)) throw new Error(`${JSON.stringify(call)}: ${result}`);
-      const made = pathMade(call);
-      if (made !== undefined) yield* name(made, call.ctx);
-    }
-  }
-  yield* name("/", 0);
-  yield* setUp(tree.setup);
-  if (tree.driver !== undefined) {
-    yield* mountDriver(tree.driver, tree.hooks ?? 0, contentsOf(tree));
-    for (const path of tree.paths ?? ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
-  }
-  if (tree.fills !== undefined) yield* fill(tree.fills);
-  yield* setUp(tree.after ?? []);
-  return labels;
-}
-
-// ------------------------------------------------------------------------------------- on the core, call by call
-
-/** Turns a generator of calls into one of the core's exports with their arguments. */
-export function* onCore<T>(
-  t: ScratchThread,
-  calls: Generator<AnyCall, T, Result>,
-  contexts: readonly number[],
-): CoreCalls<T> {
-  for (let next = calls.next(); ; ) {
-    if (next.done) return next.value;
-    const r = yield begin(t, next.value, contexts);
-    next = calls.next(finish(t, next.value, r));
-  }
-}
-
-/** A tree on the core: the numbers of its contexts, and the labels of its inodes. */
-export interface BuiltTree {
-  contexts: number[];
-  labels: Labels;
-}
-
-/** Builds a tree on a fresh arena. */
-export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree> {
-  const contexts = [0];
-  for (const context of tree.contexts) {
-    const number = yield beginContext(t, context);
-    if (number < 0) throw new Error(`no context: ${number}`);
-    // It does not end with the thread that builds the tree.
-    yield ["contextKeep", number];
-    contexts.push(number);
-  }
-  const labels = yield* onCore(t, buildCalls(tree, mountDriver, fillMemory), contexts);
-  if (tree.followed) {
-    const followed = yield ["changesFollow", 0, 0];
-    if (followed < 0) throw new Error(`the log of changes: ${followed}`);
-  }
-  return { contexts, labels };
-}
-
-function* mountDriver(path: string, hooks: number): Generator<AnyCall, void, Result> {
-  const type = yield { call: "driverRegister", name: DRIVER_NAME, hooks };
-  if (typeof type !== "number") throw new Error(`no driver ${DRIVER_NAME}: ${type}`);
-  const result = yield { call: "sysMountNew", path, type };
-  if (isError(result)) throw new Error(`no driver at ${path}: ${result}`);
-}
-
-/** Small pieces at the end, so that no page is left. */
-function* fillMemory(fd: number): Generator<AnyCall, void, Result> {
-  for (let offset = 0; ; ) {
-    const written = yield { call: "sysWrite", fd, offset, data: "x".repeat(60_000) };
-    if (typeof written !== "number") break;
-    offset += written;
-  }
-}
-
-/** Reads the final tree. */
-export function dumpOnCore(t: ScratchThread, { contexts }: BuiltTree): CoreCalls<TreeDump> {
-  return onCore(t, dumpCalls(contexts.length), contexts);
-}
-
-// ------------------------------------------------------------------------------------- on the model
-
-/** The model of a tree. */
-export function modelOf(tree: Tree): { state: State; labels: Labels } {
-  const model = modelRunner({ now: CLOCK });
-  for (const context of tree.contexts) model.addContext(context);
-  const labels = readWith(model.run, buildCalls(tree, mountModelDriver, fillNothing));
-  return { state: model.state, labels };
-}
-
-function* mountModelDriver(path: string, _hooks: number, contents: DriverContents): Generator<Call, void, Result> {
-  yield { call: "sysMountNew", path, type: 1, contents };
-}
-
-/** The model's memory has no end. */
-function* fillNothing(): Generator<Call, void, Result> {}
-
-/** What a tree's driver shows. */
-export const contentsOf = (tree: Tree): DriverContents => tree.contents ?? TWIG;

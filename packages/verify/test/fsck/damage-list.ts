@@ -6,6 +6,7 @@ import type { MemoryEditor } from "./damaged-tree.js";
 import { LONG } from "./tree.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
+const { FileLock: LOCK, BlockedLock: REQUEST } = L.CLASSES;
 
 /** The cache of blocks of 4 KiB. */
 const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
@@ -344,6 +345,23 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a file's position", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.pos + 4, 0xf0000000)],
   ["posLock held", "lock", (w) => w.set(w.file(w.numbers.fd) + FILE.posLock, 1)],
   ["the entry shown last", "file", (w) => w.add(w.file(w.numbers.dir) + FILE.hint, 4)],
+  // Advisory locks: a flock, a lock on bytes 0 to 9, one on 20 to 29, a request for a flock.
+  ["a lock's flags", "file-lock", (w) => w.set(w.lock(1) + LOCK.flags, L.FL_POSIX | 2)],
+  ["a lock's owner", "file-lock", (w) => w.set(w.lock(0) + LOCK.owner, w.file(w.numbers.dir))],
+  ["a lock of a context that there is not", "file-lock", (w) => w.set(w.lock(2) + LOCK.owner + 4, 0x40900000)],
+  ["a lock's range", "file-lock", (w) => w.set(w.lock(2) + LOCK.start, 40)],
+  ["a flock on a range", "file-lock", (w) => w.set(w.lock(0) + LOCK.start, 1)],
+  ["locks that overlap", "file-lock", (w) => w.set(w.lock(1) + LOCK.end, 25)],
+  ["locks that touch", "file-lock", (w) => w.set(w.lock(2) + LOCK.start, 10)],
+  ["locks lost", "leak", (w) => w.set(w.i("/dir/file") + INODE.flctx, 0)],
+  ["a list of locks that goes round", "owner", (w) => w.set(w.lock(2) + LOCK.next, w.lock(0))],
+  ["locks not freed", "file-lock", (w) => w.set(L.SLOTS + L.SLOT_FREE_LOCKS, w.lock(0))],
+  ["the number of requests", "file-lock", (w) => w.add(L.G_BLOCKED_COUNT, 1)],
+  ["a request lost", "leak", (w) => w.set(L.G_BLOCKED_HEAD, 0)],
+  ["a request's thread", "file-lock", (w) => w.set(w.get(L.G_BLOCKED_HEAD) + REQUEST.thread, 99)],
+  ["a request's open file", "file-lock", (w) => w.set(w.get(L.G_BLOCKED_HEAD) + REQUEST.file, 0)],
+  ["a request's word", "file-lock", (w) => w.add(w.get(L.G_BLOCKED_HEAD) + REQUEST.word, 4)],
+  ["a request that nothing keeps waiting", "file-lock", (w) => w.set(w.i("/dir/file") + INODE.flctx, w.lock(1))],
   // Calls that are under way.
   ["an undo log with an entry", "undo-log", (w) => w.set(L.SLOTS + L.SLOT_UNDO_LOG + L.UNDO_LOG_COUNTS.entries, 1)],
   ["an undo log with a mutex", "undo-log", (w) => w.set(L.SLOTS + L.SLOT_UNDO_LOG + L.UNDO_LOG_COUNTS.mutexes, 1)],

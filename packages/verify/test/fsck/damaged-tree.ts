@@ -1,12 +1,13 @@
 /** A tree with objects of every kind, and access to its memory by the names of packages/verify/src/arena/layout.ts. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { LOCK_EX } from "../../../threadfs/dist/abi/abi.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import * as L from "../../dist/arena/layout.js";
 import { defined } from "../../dist/support/defined.js";
 import { assertClean, emptyTree, LONG } from "./tree.js";
 
-const { DENTRY, MOUNT } = L;
+const { DENTRY, INODE, MOUNT } = L;
 
 /** A tree with objects of every kind, and an editor of its memory. */
 export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
@@ -47,6 +48,10 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   fs.unlinkSync("/gone");
   const dir = fs.openSync("/dir", "r");
   attachment.core.sysGetdents(0, dir, 0);
+  // A flock and two locks on ranges, in this order, and a request that waits for the flock.
+  vfs.flockSync(fd, "sh");
+  for (const start of [0, 20]) vfs.fcntlLockSync(fd, { type: "wr", start, length: 10 });
+  attachment.core.lockRequest(0, fs.openSync("/dir/file", "r"), LOCK_EX);
   // A list of retired objects.
   for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
   for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);
@@ -153,6 +158,13 @@ export class MemoryEditor {
 
   file(fd: number): number {
     return this.get(this.block + fd * 4);
+  }
+
+  /** The n-th advisory lock on "/dir/file". */
+  lock(n: number): number {
+    let at = this.i("/dir/file") + INODE.flctx;
+    for (let k = 0; k <= n; k++) at = this.get(at);
+    return at;
   }
 
   /** The entry of a chunk in the table of chunks. */

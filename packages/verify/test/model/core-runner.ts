@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { logicalClock } from "../../dist/binary/core.js";
 import type { Result } from "../../dist/model/call.js";
+import { CLOCK } from "../../dist/scenario/build.js";
 import type { CoreCall, CoreCalls } from "../../dist/scenario/core-calls.js";
 import { type DriverState, type DriverThread, driverCall, newDriverState } from "../../dist/scenario/driver.js";
 import type { CallEvent } from "../../dist/scenario/linearizability.js";
 import { dump, type LabelledDump, type TreeOperation, trees } from "../../dist/scenario/operations.js";
-import { CLOCK } from "../../dist/scenario/trees.js";
 import { defined } from "../../dist/support/defined.js";
 
 const module = new WebAssembly.Module(readFileSync(new URL("../../../threadfs/dist/core.wasm", import.meta.url)));

@@ -38,6 +38,7 @@ type KernelCall = Exclude<
   | ("sysChdir" | "sysUmask" | "sysOpen" | "sysClose")
   | ("sysChroot" | "sysMknod" | "sysLseek" | "sysTruncate" | "sysGetdents" | "sysFsync" | "sysSetacl" | "sysGetacl")
   | ("sysUtimens" | "sysFutimens" | "sysMount" | "sysMountNew" | "sysUmount" | "shrink" | "contextDestroy")
+  | ("sysFlock" | "lockRequest" | "setLock" | "getLock")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;
 

@@ -12,19 +12,22 @@
  * file and then checks that the descriptor still means that file. So if the file is closed at the same time, fget()
  * either gets it whole or not at all.
  *
- * Lock order: posLock before any i_mutex; fdLock is innermost.
+ * Lock order: posLock before any i_mutex; i_lock before fdLock.
  */
 
 import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
 import { kmalloc } from "../../mem/alloc/slab";
-import { lock, unlock } from "../../mem/lock/lock";
+import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
+import { slot } from "../../mem/thread";
 import { put32, removePendingBlock } from "../../mem/undo/log";
 import { waitFor } from "../../mem/wait";
 import { dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { CACHE_FILE, G_NR_FILES } from "../layout";
+import { freeLocks } from "../locks/file-lock";
+import { hasLocks, locksRemoveFile, removeLocksOf } from "../locks/remove";
 import { Mount, mntput } from "../mount/namespace";
 import { kalloc, retire } from "../recovery/reclaim";
 import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";
@@ -144,6 +147,11 @@ export function fileSetPath(f: File, mnt: Mount, dentry: Dentry, inode: Inode, f
 /** fput(): the last reference closes the file. */
 export function fput(f: File): void {
   if (atomic.sub<u32>(f.count, 1) != 1) return;
+  const i = f.inode;
+  if (i && hasLocks(i)) {
+    locksRemoveFile(i, f.at);
+    freeLocks(slot);
+  }
   const hint = f.hint;
   if (hint != 0) dput(changetype<Dentry>(<usize>hint));
   f.hint = 0;
@@ -275,14 +283,64 @@ export function fdAbandon(): void {
   if (c != null) putUnusedFd(c, taken);
 }
 
-/** Closes a descriptor and returns its file with the descriptor's reference; null: not open. */
-export function fdClose(c: Context, fd: i32): File {
+/**
+ * Closes a descriptor and returns its file with the descriptor's reference, for closed(); null: not open. `owner` not 0: only if the file
+ * ends with that thread.
+ */
+export function fdClose(c: Context, fd: i32, owner: u32 = 0): File {
+  let deadline: f64 = 0;
+  let tries = 0;
+  while (true) {
+    lock(c.fdLock);
+    const f = fdFile(c, fd);
+    if (!f || (owner != 0 && f.owner != owner)) {
+      unlock(c.fdLock);
+      return changetype<File>(0);
+    }
+    // A request for a lock of the context holds fdLock too: it is granted before this load, or finds the descriptor closed.
+    const i = f.inode;
+    if (!i || !hasLocks(i)) {
+      freeFd(c, fd);
+      unlock(c.fdLock);
+      return f;
+    }
+    unlock(c.fdLock);
+    const held = fgetRaw(c, fd);
+    if (!held) continue;
+    const done = held == f && closeLocked(c, fd, f, i);
+    fput(held);
+    if (done) return f;
+    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, c.fdLock);
+  }
+}
+
+/**
+ * The same for a file on whose inode there are locks: those of the context end in the transaction that closes the descriptor
+ * (locks_remove_posix()). The caller has a reference. False: the descriptor is not the file's any more.
+ */
+function closeLocked(c: Context, fd: i32, f: File, i: Inode): bool {
+  txBegin();
+  lock(i.lock);
   lock(c.fdLock);
-  const f = fdFile(c, fd);
-  if (f) {
-    put32(fdSlot(c, <u32>fd), 0);
-    if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
+  const same = fdFile(c, fd) == f;
+  if (same) {
+    freeFd(c, fd);
+    removeLocksOf(i, reinterpret<u64>(c.number));
   }
   unlock(c.fdLock);
-  return f;
+  unlock(i.lock);
+  txEnd();
+  return same;
+}
+
+/** Under fdLock. */
+function freeFd(c: Context, fd: i32): void {
+  put32(fdSlot(c, <u32>fd), 0);
+  if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
+}
+
+/** Puts the reference of a descriptor that fdClose() has closed, and frees the locks that ended with it. */
+export function closed(f: File): void {
+  freeLocks(slot);
+  fput(f);
 }

@@ -9,13 +9,11 @@
  * Precondition of fdCloseOwned(): the owner is the caller or has terminated. If the caller dies, another thread goes on.
  */
 
-import { lock, unlock } from "../../mem/lock/lock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
-import { put32 } from "../../mem/undo/log";
 import { CTX_TABLE, MAX_CONTEXTS } from "../layout";
 import { contextGetNotZero, putContext } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
-import { FD_RESERVED, File, fput } from "./file";
+import { closed, FD_RESERVED, File, fdClose } from "./file";
 
 /** Closes the descriptors of an owner in all contexts. The caller is active. */
 export function fdCloseOwned(owner: u32): void {
@@ -49,12 +47,6 @@ function isOwned(at: usize, owner: u32): File {
 /** Closes the descriptor in the slot at `at`, which the other threads of the context may close at the same time. */
 function closeIfOwned(c: Context, fd: u32, at: usize, owner: u32): void {
   if (!isOwned(at, owner)) return;
-  lock(c.fdLock);
-  const f = isOwned(at, owner);
-  if (f) {
-    put32(at, 0);
-    if (fd < c.fdHint) c.fdHint = fd;
-  }
-  unlock(c.fdLock);
-  if (f) fput(f);
+  const f = fdClose(c, fd, owner);
+  if (f) closed(f);
 }

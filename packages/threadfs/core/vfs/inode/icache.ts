@@ -41,6 +41,7 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   i.hashNext = 0;
   i.lastCookie = 0;
   i.shape = 0;
+  atomic.store<u32>(i.flctxAt, 0);
   writeSeqEnd(i.seq);
   atomic.store<u32>(i.count, 1);
   atomic.add<u32>(G_NR_INODE, 1);

@@ -12,7 +12,8 @@
  *   96  acl ptr   100 hashNext ptr (inodes of drivers), or atimeHigh i32 (inodes in memory)
  *   104 ino64 f64 (inodes of drivers: their number), or lastCookie u64 (directories in memory: the last cookie given out)
  *   112 shape u32 (shape of data)
- *   116 rcuNext  120 rcuTag  124 recount u32 (references found by the recount, recount.ts)
+ *   116 rcuNext  120 flctx ptr (the first advisory lock, locks/file-lock.ts); when the inode is retired its epoch
+ *   124 recount u32 (references found by the recount, recount.ts)
  *
  * The number of an inode in memory is made of its address and 28 bits of its generation, which grows whenever the memory is
  * reused: no two files that exist at one time have the same number, and one comes again after 2^28 files in its place.
@@ -82,7 +83,7 @@ export class Inode {
   ino64: f64;
   shape_: u32;
   rcuNext: u32;
-  rcuTag: u32;
+  flctx_: u32;
   recount: u32;
 
   get at(): usize {
@@ -217,6 +218,10 @@ export class Inode {
   }
   set pages(v: u32) {
     put32(changetype<usize>(this) + offsetof<Inode>("pages_"), v);
+  }
+  /** i_flctx: address of the pointer to the first advisory lock, which 0 ends. An inode that is retired has none. */
+  get flctxAt(): usize {
+    return changetype<usize>(this) + offsetof<Inode>("flctx_");
   }
   get acl(): u32 {
     return this.acl_;

@@ -4,7 +4,7 @@
  * are quiescent (quiescence.ts), and frees what is not referenced.
  *
  * Who holds references to what:
- *   context  the context table, each thread that has acquired it   file   each descriptor
+ *   context  the context table, each thread that has acquired it   file   each descriptor, each request that waits for a lock
  *   mount    the tree, mounts on it, files, contexts               super  each mount of it
  *   dentry   the file system (its root), mounts (root, mount point), files (dentry, hint), contexts, children, and in memory
  *            the pin of each dentry that is hashed and positive
@@ -16,21 +16,11 @@
  */
 
 import { dataFree } from "../../fs/tmpfs/data";
-import { chunkAddress, chunkEntry, ENTRY_CACHE, ENTRY_FREE, ENTRY_NEVER_USED, ENTRY_USED } from "../../mem/alloc/pages";
-import { cacheAddress, KMEM_LINK, KMEM_SIZE } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import {
-  CHUNK_SHIFT,
-  G_PAGE_BUMP,
-  G_RCU_HEAD,
-  G_SLOTS_USED,
-  H_FIRST_CHUNK,
-  MAX_THREADS,
-  SLOT_SIZE,
-  SLOTS,
-} from "../../mem/layout";
+import { G_SLOTS_USED, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
+import { slot } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
 import { lruAdd } from "../dcache/d-lru";
 import { dDropLocked, dentryKill, dput } from "../dcache/dcache";
@@ -60,19 +50,26 @@ import {
   MAX_DRIVERS,
   SLOT_CONTEXT,
 } from "../layout";
+import { BlockedLock, nextRequest } from "../locks/blocked";
+import { FileLock, FL_FLOCK, FL_OFDLCK, freeLocks, lockAt } from "../locks/file-lock";
+import { hasLocks, removeLocksOf } from "../locks/remove";
 import { Mount } from "../mount/namespace";
 import { DRIVER_MOUNTED, SuperBlock, slotOf } from "../mount/super";
 import { detachTree } from "../mount/umount";
 import { notifyUnmount } from "../notify/fsnotify";
+import { contextExists } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
 import { admitOthers, excludeOthers } from "./exclusion";
+import {
+  FREE,
+  firstObjectOf,
+  markFreeObjects,
+  nextObject,
+  objectsInUse,
+  objectsReferenced,
+  recountOf,
+} from "./objects";
 import { retire } from "./reclaim";
-
-/**
- * Value of an object's `recount` field if it is free or retired. Otherwise the field holds the number of references
- * found.
- */
-const FREE: u32 = 0x80000000;
 
 /** Recounts all references. Waits up to `waitMs` for the other threads to become quiescent. False: not done. */
 export function recountReferences(waitMs: f64): bool {
@@ -81,11 +78,13 @@ export function recountReferences(waitMs: f64): bool {
   detachPending();
   markFreeObjects();
   countContexts();
+  countRequests();
   countFiles();
   countMounts();
   countSupers();
   countDentries();
   storeCounts();
+  removeDeadLocks();
   collectUnreferenced();
   storeGauges();
   atomic.sub<u32>(G_LEAKS, leaks);
@@ -119,75 +118,6 @@ function pendingMount(): Mount {
     if (d.flags & D_DRIVER_PENDING) return m;
   }
   return changetype<Mount>(0);
-}
-
-// ------------------------------------------------------------------------------------------------- objects of a cache
-
-let iterCache: u32 = 0;
-let iterChunk: u32 = 0;
-let iterObject: usize = 0;
-
-/** Starts an iteration over the objects of a cache. */
-function firstObjectOf(id: u32): void {
-  iterCache = id;
-  iterChunk = load<u32>(H_FIRST_CHUNK) - 1;
-  iterObject = 0;
-}
-
-/** The next object, allocated or free; 0: no more. */
-function nextObject(): usize {
-  const size = load<u32>(cacheAddress(iterCache) + KMEM_SIZE);
-  if (iterObject != 0) iterObject += size;
-  while (
-    iterObject == 0 ||
-    iterObject >= chunkAddress(iterChunk) + load<u32>(chunkEntry(iterChunk) + ENTRY_NEVER_USED)
-  ) {
-    if (++iterChunk >= load<u32>(G_PAGE_BUMP)) return 0;
-    iterObject = load<u32>(chunkEntry(iterChunk) + ENTRY_CACHE) == iterCache ? chunkAddress(iterChunk) : 0;
-  }
-  return iterObject;
-}
-
-/** Number of allocated objects of a cache, retired ones included. */
-function objectsInUse(id: u32): u32 {
-  let n: u32 = 0;
-  for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
-    if (load<u32>(chunkEntry(c) + ENTRY_CACHE) == id) n += load<u32>(chunkEntry(c) + ENTRY_USED);
-  }
-  return n;
-}
-
-function recountOf(id: u32, p: usize): usize {
-  if (id == CACHE_DENTRY) return p + offsetof<Dentry>("recount");
-  if (id == CACHE_INODE) return p + offsetof<Inode>("recount");
-  if (id == CACHE_MOUNT) return p + offsetof<Mount>("recount");
-  if (id == CACHE_FILE) return p + offsetof<File>("recount");
-  if (id == CACHE_CONTEXT) return p + offsetof<Context>("recount");
-  return p + offsetof<SuperBlock>("recount");
-}
-
-/** Clears all counts and marks the objects that are free or retired. */
-function markFreeObjects(): void {
-  for (let id = CACHE_DENTRY; id <= CACHE_CONTEXT; id++) {
-    firstObjectOf(id);
-    for (let p = nextObject(); p != 0; p = nextObject()) store<u32>(recountOf(id, p), 0);
-    const next = load<u32>(cacheAddress(id) + KMEM_LINK);
-    for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
-      if (load<u32>(chunkEntry(c) + ENTRY_CACHE) != id) continue;
-      let n = objectsMax();
-      for (let p = load<u32>(chunkEntry(c) + ENTRY_FREE); p != 0; p = load<u32>(p + next)) {
-        if (n-- == 0) corrupt(p);
-        store<u32>(recountOf(id, p), FREE);
-      }
-    }
-  }
-  let n = objectsMax();
-  for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
-    if (n-- == 0) corrupt(p);
-    const id = load<u32>(chunkEntry(p >> CHUNK_SHIFT) + ENTRY_CACHE);
-    store<u32>(recountOf(id, p), FREE);
-    p = load<u32>(p + load<u32>(cacheAddress(id) + KMEM_LINK));
-  }
 }
 
 // ------------------------------------------------------------------------------------------------- counting
@@ -250,6 +180,15 @@ function countDescriptors(c: Context): void {
   }
   // The lowest free descriptor may now be below the hint.
   c.fdHint = 0;
+}
+
+/** Requests that wait for a lock. */
+function countRequests(): void {
+  let n = objectsMax();
+  for (let r = nextRequest(changetype<BlockedLock>(0)); r; r = nextRequest(r)) {
+    if (n-- == 0) corrupt(r.at);
+    changetype<File>(<usize>r.file).recount += 1;
+  }
 }
 
 function countFiles(): void {
@@ -365,6 +304,40 @@ function storeSuperCounts(): void {
   }
 }
 
+/**
+ * Removes the advisory locks of open files and contexts that a dead thread was closing. Inodes that no dentry has are left out: the
+ * pointer to the locks of an unfinished one may be anything, and an open file has a dentry.
+ */
+function removeDeadLocks(): void {
+  firstObjectOf(CACHE_INODE);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const i = changetype<Inode>(p);
+    if (i.recount == 0 || i.recount & FREE || !hasLocks(i)) continue;
+    let n = objectsMax();
+    for (let dead = firstOfDead(i); dead; dead = firstOfDead(i)) {
+      if (n-- == 0) corrupt(p);
+      const owner = dead.owner;
+      lock(i.lock);
+      removeLocksOf(i, owner);
+      unlock(i.lock);
+    }
+  }
+  freeLocks(slot);
+}
+
+/** The first lock on an inode whose owner is no more; null: none. */
+function firstOfDead(i: Inode): FileLock {
+  let n = objectsMax();
+  for (let l = lockAt(i.flctxAt); l; l = lockAt(l.at)) {
+    if (n-- == 0) corrupt(i.at);
+    if (l.flags & (FL_FLOCK | FL_OFDLCK)) {
+      const recount = changetype<File>(<usize>l.owner).recount;
+      if (recount == 0 || recount & FREE) return l;
+    } else if (!contextExists(reinterpret<f64>(l.owner))) return l;
+  }
+  return changetype<FileLock>(0);
+}
+
 /** Frees unreferenced objects: dentries first, because each references its parent and its inode. */
 function collectUnreferenced(): void {
   firstObjectOf(CACHE_DENTRY);
@@ -458,15 +431,4 @@ function storeGauges(): void {
   atomic.store<u32>(G_HASH_COUNT, n);
   atomic.store<u32>(G_NR_FILES, objectsReferenced(CACHE_FILE));
   atomic.store<u32>(G_NR_MOUNTS, objectsReferenced(CACHE_MOUNT));
-}
-
-/** Number of objects of a cache with references. */
-function objectsReferenced(id: u32): u32 {
-  let n: u32 = 0;
-  firstObjectOf(id);
-  for (let p = nextObject(); p != 0; p = nextObject()) {
-    const recount = load<u32>(recountOf(id, p));
-    if (recount != 0 && recount != FREE) n++;
-  }
-  return n;
 }

@@ -9,8 +9,9 @@ import { tid } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
 import { dget, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
-import { fdClose, fput, putUnusedFd } from "../file/file";
+import { closed, fdClose, putUnusedFd } from "../file/file";
 import { MAX_CONTEXTS } from "../layout";
+import { wakeAllBlocked } from "../locks/file-lock";
 import { Mount, mntget, mntput } from "../mount/namespace";
 import { happened } from "../recovery/outcome";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
@@ -175,9 +176,11 @@ function closeRemoved(c: Context): void {
       continue;
     }
     const f = fdClose(c, fd);
-    if (f) fput(f);
+    if (f) closed(f);
     else putUnusedFd(c, fd);
   }
+  // Requests of the context that wait for a lock end with it.
+  wakeAllBlocked();
   setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), true);
   setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), false);
   putContext(c);

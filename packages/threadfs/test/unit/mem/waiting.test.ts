@@ -54,6 +54,18 @@ const CALLS: Record<string, (vfs: Vfs) => unknown> = {
     vfs.unregisterDriver("other");
   },
   shrink: (vfs) => vfs.shrink(1),
+  "wait for a file lock": (vfs) => {
+    const [a = 0, b = 0] = ["/d/f", "/d/f"].map((path) => vfs.fs.openSync(path, "r"));
+    try {
+      vfs.flockSync(a, "ex");
+      vfs.flockSync(b, "ex", { timeoutMs: 1 });
+    } catch (error) {
+      // The time of the wait for the file lock, and not for one of the core, is over.
+      if (!String(error).includes("The lock was not released")) throw error;
+    } finally {
+      for (const fd of [a, b]) codeOf(() => vfs.fs.closeSync(fd));
+    }
+  },
   "walk in ref mode": (vfs) => {
     vfs.walkMode({ ref: true });
     try {

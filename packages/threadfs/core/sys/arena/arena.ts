@@ -1,24 +1,24 @@
 /** Formats a new arena: its contents before the first thread attaches. */
 
-import { EINVAL, ENOSPC } from "../../abi/errno";
-import { MIN_CHUNKS } from "../../abi/limits";
-import { ABI_VERSION } from "../../abi/memory";
-import { tmpfsSuper } from "../fs/tmpfs/tmpfs";
-import { growMemory } from "../mem/alloc/pages";
-import { cacheInit, sizedCachesInit } from "../mem/alloc/slab";
-import * as L from "../mem/layout";
-import { rcuInit } from "../mem/smr/smr";
-import { clearThread, setThread } from "../mem/thread";
-import { maskOf } from "../vfs/dcache/d-hash";
-import { dget } from "../vfs/dcache/dcache";
-import { DENTRY_KEEP, DENTRY_LINK, DENTRY_SIZE } from "../vfs/dcache/dentry";
-import { FILE_KEEP, FILE_LINK, FILE_SIZE } from "../vfs/file/file";
-import { INODE_KEEP, INODE_LINK, INODE_SIZE } from "../vfs/inode/inode";
-import * as V from "../vfs/layout";
-import { MOUNT_KEEP, MOUNT_LINK, MOUNT_SIZE, Mount, newMount, setRootMount } from "../vfs/mount/namespace";
-import { SUPER_KEEP, SUPER_LINK, SUPER_SIZE } from "../vfs/mount/super";
-import { createRootContext } from "../vfs/task/context";
-import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE } from "../vfs/task/cred";
+import { EINVAL, ENOSPC } from "../../../abi/errno";
+import { MIN_CHUNKS } from "../../../abi/limits";
+import { ABI_VERSION } from "../../../abi/memory";
+import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
+import { growMemory } from "../../mem/alloc/pages";
+import { cacheInit, sizedCachesInit } from "../../mem/alloc/slab";
+import * as L from "../../mem/layout";
+import { rcuInit } from "../../mem/smr/smr";
+import { clearThread, setThread } from "../../mem/thread";
+import { maskOf } from "../../vfs/dcache/d-hash";
+import { dget } from "../../vfs/dcache/dcache";
+import { DENTRY_KEEP, DENTRY_LINK, DENTRY_SIZE } from "../../vfs/dcache/dentry";
+import { FILE_KEEP, FILE_LINK, FILE_SIZE } from "../../vfs/file/file";
+import { INODE_KEEP, INODE_LINK, INODE_SIZE } from "../../vfs/inode/inode";
+import * as V from "../../vfs/layout";
+import { MOUNT_KEEP, MOUNT_LINK, MOUNT_SIZE, Mount, newMount, setRootMount } from "../../vfs/mount/namespace";
+import { SUPER_KEEP, SUPER_LINK, SUPER_SIZE } from "../../vfs/mount/super";
+import { createRootContext } from "../../vfs/task/context";
+import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE } from "../../vfs/task/cred";
 import { checkLayout } from "./check-layout";
 
 /** State of the generator of hash keys (splitmix64). */

@@ -1,13 +1,13 @@
 /** Frees memory on request. */
 
-import { EDEADLK, EINVAL, EPERM } from "../../abi/errno";
-import { CAP_SYS_ADMIN } from "../../abi/permissions";
-import { rcuDepth, synchronizeRcu as waitForReaders } from "../mem/smr/smr";
-import { tid } from "../mem/thread";
-import { shrinkDcache } from "../vfs/dcache/dcache";
-import { makeSpace } from "../vfs/recovery/reclaim";
-import { capable } from "../vfs/task/cred";
-import { syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
+import { EDEADLK, EINVAL, EPERM } from "../../../abi/errno";
+import { CAP_SYS_ADMIN } from "../../../abi/permissions";
+import { rcuDepth, synchronizeRcu as waitForReaders } from "../../mem/smr/smr";
+import { tid } from "../../mem/thread";
+import { shrinkDcache } from "../../vfs/dcache/dcache";
+import { makeSpace } from "../../vfs/recovery/reclaim";
+import { capable } from "../../vfs/task/cred";
+import { syscallEnterActive, syscallEnterErr, syscallExit } from "../syscall";
 
 /** Waits until every read-side section that is open now has ended. Returns 0, -EINVAL or -EDEADLK. */
 export function synchronizeRcu(): i32 {

@@ -1,21 +1,23 @@
 /** Checks of the memory's layout when the core is compiled. ERROR() is an error of the compiler where its condition holds. */
 
-import { IO_SIZE, PATH_MAX } from "../../abi/limits";
-import { DRIVER_BODY, SLOT_NONCE } from "../../abi/memory";
-import * as SCRATCH from "../../abi/scratch";
-import * as STAT from "../../abi/stat";
-import { LOG_REDO, REDO_SIZE } from "../fs/tmpfs/data";
-import { CACHE_SIZED, KMEM_CACHE_SIZE, NR_SIZED_CACHES } from "../mem/alloc/slab";
-import * as L from "../mem/layout";
-import * as V from "../vfs/layout";
-import { NAMEIDATA_SIZE } from "../vfs/walk/nameidata";
-import { PREFIX_CHAIN_SIZE } from "../vfs/walk/prefix-cache";
+import { IO_SIZE, PATH_MAX } from "../../../abi/limits";
+import { DRIVER_BODY, SLOT_NONCE } from "../../../abi/memory";
+import * as SCRATCH from "../../../abi/scratch";
+import * as STAT from "../../../abi/stat";
+import { LOG_REDO, REDO_SIZE } from "../../fs/tmpfs/data";
+import { CACHE_SIZED, KMEM_CACHE_SIZE, NR_SIZED_CACHES } from "../../mem/alloc/slab";
+import * as L from "../../mem/layout";
+import * as V from "../../vfs/layout";
+import { NAMEIDATA_SIZE } from "../../vfs/walk/nameidata";
+import { PREFIX_CHAIN_SIZE } from "../../vfs/walk/prefix-cache";
 
 /** No table, no part of a slot and no part of a scratch area overlaps the next one. */
 export function checkLayout(): void {
   if (L.KEYS + L.KEYS_SIZE > V.G_HASH_N) ERROR("keys of the name hash");
   if (L.G_OLD_COUNTERS + (L.NR_COUNTERS << 3) > V.G_RECOUNT_OWNER) ERROR("totals of counters");
-  if (V.CHANGES_RING + (V.CHANGES_CHUNKS_MAX << 2) > L.G_CACHES) ERROR("words");
+  if (V.CHANGES_RING + (V.CHANGES_CHUNKS_MAX << 2) > V.G_BLOCKED_LOCK) ERROR("chunks of the log");
+  if (V.G_BLOCKED_COUNT + 4 > V.LOCK_WAITS) ERROR("requests for locks");
+  if (V.LOCK_WAITS + (V.NR_LOCK_WAITS << 2) > L.G_CACHES) ERROR("words");
   if (V.CACHE_CONTEXT >= CACHE_SIZED) ERROR("numbers of caches");
   if (L.G_CACHES + (CACHE_SIZED + NR_SIZED_CACHES) * KMEM_CACHE_SIZE > V.BUCKET_LOCKS) ERROR("caches");
   if (V.BUCKET_LOCKS + (V.MIN_BUCKETS << 6) > V.MOUNT_HEADS) ERROR("bucket locks");
@@ -26,7 +28,8 @@ export function checkLayout(): void {
 
   if (V.SLOT_HOME + 8 > L.SLOT_GENERATION) ERROR("words of a slot");
   if (L.SLOT_GENERATION + 8 > V.SLOT_CHANGES) ERROR("words of a slot");
-  if (V.SLOT_CHANGES + 4 > L.SLOT_COUNTERS) ERROR("words of a slot");
+  if (V.SLOT_CHANGES + 4 > V.SLOT_FREE_LOCKS) ERROR("words of a slot");
+  if (V.SLOT_FREE_LOCKS + 4 > L.SLOT_COUNTERS) ERROR("words of a slot");
   if (L.SLOT_COUNTERS + (L.NR_COUNTERS << 3) > L.SLOT_FLAGS) ERROR("counters of a slot");
   if (L.SLOT_FLAGS + 4 > L.SLOT_ANCESTORS) ERROR("flags of a slot");
   if (L.SLOT_ANCESTORS + (L.NR_ANCESTORS << 2) > <u32>SLOT_NONCE) ERROR("ancestors of a slot");
