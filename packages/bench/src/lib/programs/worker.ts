@@ -4,9 +4,9 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
-import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
-import { copyPrograms, MODULES, type Programs } from "./program-files.js";
-import { type BenchFs, type Kind, openRival } from "./rivals.js";
+import { serveRequests } from "../../../../cli/dist/support/worker-pool.js";
+import { type BenchFs, type Kind, openRival } from "../rivals.js";
+import { copyPrograms, MODULES, type Programs } from "./files.js";
 
 export interface ProgramWorkerStart extends Programs {
   kind: Kind;
