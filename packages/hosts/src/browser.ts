@@ -1,17 +1,21 @@
-/** Opens a page in Chromium and waits for the result that it reports. */
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+/** Opens pages in Chromium and Firefox and waits for the results that they report. */
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
+import { type Browser, type BrowserType, chromium, firefox, type LaunchOptions } from "playwright-core";
 import { TIMEOUT_MS } from "./run.js";
 
+/** The headers of a page. */
+export type Headers = Readonly<Record<string, string>>;
+
 /** Without these a page has no SharedArrayBuffer. */
-export const ISOLATION = {
+export const ISOLATION: Headers = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
-} as const;
+};
+/** The same for a page that is to be isolated by itself, in browsers that know the header. */
+export const DOCUMENT_ISOLATION: Headers = { "Document-Isolation-Policy": "isolate-and-require-corp" };
 
 const TYPES: Record<string, string> = {
   ".html": "text/html",
@@ -35,7 +39,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 }
 
 /** Serves the files below a folder. */
-export async function servePage(folder: string): Promise<PageServer> {
+export async function servePage(folder: string, headers: Headers = ISOLATION): Promise<PageServer> {
   let reported = (_result: string): void => {};
   const result = new Promise<string>((resolve) => {
     reported = resolve;
@@ -44,16 +48,16 @@ export async function servePage(folder: string): Promise<PageServer> {
     const { pathname } = new URL(request.url ?? "/", "http://page");
     if (request.method === "POST" && pathname === "/result") {
       reported(await bodyOf(request));
-      response.writeHead(204, ISOLATION).end();
+      response.writeHead(204, headers).end();
       return;
     }
     const file = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
     try {
       const bytes = readFileSync(join(folder, normalize(file)));
-      response.writeHead(200, { ...ISOLATION, "Content-Type": TYPES[extname(file)] ?? "application/octet-stream" });
+      response.writeHead(200, { ...headers, "Content-Type": TYPES[extname(file)] ?? "application/octet-stream" });
       response.end(bytes);
     } catch {
-      response.writeHead(404, ISOLATION).end();
+      response.writeHead(404, headers).end();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -65,50 +69,66 @@ function closed(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** Opens a page in Chromium until it has reported. @throws Error when the result is not "ok" */
-export async function openPage(browser: string, url: string, result: Promise<string>): Promise<void> {
-  const profile = mkdtempSync(join(tmpdir(), "threadfs-chromium-"));
-  // The debugging port keeps a headless browser open after the page is loaded.
-  const options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"];
-  const child = spawn(browser, [...options, `--user-data-dir=${profile}`, url], {
-    stdio: ["ignore", "ignore", "pipe"],
-    // A group of its own, to end the browser with all of its processes.
-    detached: true,
-  });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
-  const ended = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
-    child.once("error", () => resolve());
-  });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`no result within ${TIMEOUT_MS} ms; ${browser}:\n${said}`), TIMEOUT_MS);
-  });
-  const gone = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code) => resolve(`${browser} ended with ${code}:\n${said}`));
-  });
-  try {
-    const got = await Promise.race([result, late, gone]);
-    if (got !== "ok") throw new Error(`the page at ${url}: ${got}`);
-  } finally {
-    clearTimeout(timer);
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
-    await ended;
-    child.stderr.destroy();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
+/** A running browser. */
+export class TestBrowser {
+  /** With its version. */
+  readonly name: string;
+  /** Whether it knows {@link DOCUMENT_ISOLATION}. */
+  readonly isolatesDocuments: boolean;
+  readonly #browser: Browser;
 
-/** Serves a folder with an index.html and opens it. */
-export async function openFolder(browser: string, folder: string, path = "/"): Promise<void> {
-  const server = await servePage(folder);
-  try {
-    await openPage(browser, `http://127.0.0.1:${server.port}${path}`, server.result);
-  } finally {
-    await server.close();
+  private constructor(name: string, isolatesDocuments: boolean, browser: Browser) {
+    const [version] = browser.version().split(".");
+    this.name = `${name} ${version}`;
+    this.isolatesDocuments = isolatesDocuments;
+    this.#browser = browser;
+  }
+
+  static async chromium(executablePath: string): Promise<TestBrowser> {
+    return TestBrowser.#launch("Chromium", true, chromium, { executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  }
+
+  /** A Firefox as it is published, by the protocol WebDriver BiDi. */
+  static async firefox(executablePath: string): Promise<TestBrowser> {
+    return TestBrowser.#launch("Firefox", false, firefox, { executablePath, channel: "moz-firefox" });
+  }
+
+  static async #launch(name: string, isolates: boolean, type: BrowserType, options: LaunchOptions) {
+    return new TestBrowser(name, isolates, await type.launch({ ...options, timeout: TIMEOUT_MS }));
+  }
+
+  /** Opens a page until it has reported. @throws Error when the result is not "ok" */
+  async openPage(url: string, result: Promise<string>): Promise<void> {
+    const page = await this.#browser.newPage();
+    const said: string[] = [];
+    page.on("console", (message) => said.push(message.text()));
+    page.on("pageerror", (error) => said.push(String(error)));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve(`no result within ${TIMEOUT_MS} ms`), TIMEOUT_MS);
+    });
+    const gone = new Promise<string>((resolve) => page.once("crash", () => resolve("the page crashed")));
+    try {
+      await page.goto(url);
+      const got = await Promise.race([result, late, gone]);
+      if (got !== "ok") throw new Error(`the page at ${url}: ${got}\n${said.join("\n")}`);
+    } finally {
+      clearTimeout(timer);
+      await page.close();
+    }
+  }
+
+  /** Serves a folder with an index.html and opens it. */
+  async openFolder(folder: string, headers: Headers = ISOLATION, path = "/"): Promise<void> {
+    const server = await servePage(folder, headers);
+    try {
+      await this.openPage(`http://127.0.0.1:${server.port}${path}`, server.result);
+    } finally {
+      await server.close();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#browser.close();
   }
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ISOLATION, openFolder, openPage, servePage } from "./browser.js";
+import { ISOLATION, servePage, type TestBrowser } from "./browser.js";
 import type { Case } from "./cases.js";
 import { moduleFile, versionOf } from "./install.js";
 import { ENTRIES, type Entry, type Project } from "./project.js";
@@ -152,7 +152,7 @@ const vite: Bundler = {
 const BUNDLERS: readonly Bundler[] = [vite, webpack, esbuild, rollup, rolldown, bun];
 
 /** Bundles the programs and runs the result in its target. */
-async function bundleAndRun(bundler: Bundler, project: Project, entry: Entry, target: Target, browser: string) {
+async function bundleAndRun(bundler: Bundler, project: Project, entry: Entry, target: Target, browser: TestBrowser) {
   const name = `${bundler.package.replace(/\W+/g, "-")}-${target}-${entry.replace("/", "-")}`;
   const folder = project.programs(name, entry);
   const out = join(folder, "out");
@@ -166,7 +166,7 @@ async function bundleAndRun(bundler: Bundler, project: Project, entry: Entry, ta
   if (target === "node") return runProgram(process.execPath, [join(out, files[0])], { cwd: out });
   // Vite writes a page of its own, the others bundle the script of this one.
   if (bundler !== vite) copyFileSync(join(folder, "index.html"), join(out, "index.html"));
-  return openFolder(browser, out);
+  return browser.openFolder(out);
 }
 
 /** Waits until Vite's server prints its address. */
@@ -188,14 +188,14 @@ function addressOf(child: ChildProcess): Promise<string> {
 }
 
 /** Opens the page on Vite's development server, which bundles nothing but the dependencies. */
-async function openOnDevServer(project: Project, entry: Entry, browser: string): Promise<void> {
+async function openOnDevServer(project: Project, entry: Entry, browser: TestBrowser): Promise<void> {
   const folder = project.programs(`vite-dev-${entry.replace("/", "-")}`, entry);
   const results = await servePage(folder);
   const config = configureVite(folder, join(folder, "out"), results.port, entry === "threadfs");
   const env = { ...process.env, NO_COLOR: "1" };
   const child = spawn(process.execPath, [VITE(), "--config", config], { cwd: folder, env });
   try {
-    await openPage(browser, await addressOf(child), results.result);
+    await browser.openPage(await addressOf(child), results.result);
   } finally {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
@@ -205,7 +205,7 @@ async function openOnDevServer(project: Project, entry: Entry, browser: string):
 }
 
 /** The cases of all bundlers. */
-export function bundlerCases(project: Project, browser: string): Case[] {
+export function bundlerCases(project: Project, browser: TestBrowser): Case[] {
   const version = (name: string) => versionOf(name);
   const dev = ENTRIES.map((entry) => ({
     name: `Vite dev ${version("vite")}, page, ${entry}`,

@@ -1,4 +1,4 @@
-/** Installs what the hosts need: this folder's packages, and Chromium from the system's packages. */
+/** Installs what the hosts need: this folder's packages, and the browsers from the system's packages. */
 import { readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,9 +9,22 @@ import { run } from "./run.js";
 export const HERE = fileURLToPath(new URL("../", import.meta.url));
 const MODULES = join(HERE, "node_modules");
 
-/** Chromium's names, the smallest build first. */
-const BROWSERS = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
-const DEBIAN_PACKAGE = "chromium-headless-shell";
+/** A browser: the variable that has its path, the names of its program, its package in Debian. */
+interface BrowserProgram {
+  readonly variable: string;
+  readonly names: readonly string[];
+  readonly debian: string;
+}
+
+const BROWSERS = {
+  /** The smallest build first. */
+  chromium: {
+    variable: "CHROMIUM",
+    names: ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"],
+    debian: "chromium-headless-shell",
+  },
+  firefox: { variable: "FIREFOX", names: ["firefox-esr", "firefox"], debian: "firefox-esr" },
+} as const satisfies Record<string, BrowserProgram>;
 
 /** The path of a file in an installed package. */
 export function moduleFile(...path: string[]): string {
@@ -28,10 +41,11 @@ export function installPackages(): void {
   installInto(HERE);
 }
 
-function findBrowser(): string | undefined {
-  const { CHROMIUM, PATH = "" } = process.env;
-  if (CHROMIUM !== undefined) return CHROMIUM;
-  for (const name of BROWSERS) {
+function find({ variable, names }: BrowserProgram): string | undefined {
+  const { PATH = "" } = process.env;
+  const path = process.env[variable];
+  if (path !== undefined) return path;
+  for (const name of names) {
     for (const folder of PATH.split(delimiter)) {
       const path = join(folder, name);
       if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
@@ -40,25 +54,30 @@ function findBrowser(): string | undefined {
   return undefined;
 }
 
-/**
- * The path of Chromium: that in the variable CHROMIUM, one in PATH, or one that is installed now, where that is possible.
- * @throws Error that says what to install
- */
-export async function installBrowser(): Promise<string> {
-  const found = findBrowser();
-  if (found !== undefined) return found;
-  const how = `install ${DEBIAN_PACKAGE}, or set CHROMIUM to the path of a Chromium`;
-  if (process.getuid?.() !== 0) throw new Error(`no Chromium: ${how}`);
+/** @throws Error that says what to install */
+async function installFromDebian(missing: readonly BrowserProgram[]): Promise<void> {
+  const packages = missing.map(({ debian }) => debian);
+  const how = `install ${packages.join(" and ")}, or set ${missing.map(({ variable }) => variable).join(" and ")} to the path of the browser`;
+  if (process.getuid?.() !== 0) throw new Error(`a browser is missing: ${how}`);
   try {
     await run("apt-get", ["update"], { cwd: HERE });
-    await run("apt-get", ["install", "--yes", "--no-install-recommends", DEBIAN_PACKAGE], {
+    await run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages], {
       cwd: HERE,
       env: { DEBIAN_FRONTEND: "noninteractive" },
     });
   } catch (cause) {
-    throw new Error(`no Chromium, and it could not be installed: ${how}`, { cause });
+    throw new Error(`a browser is missing, and could not be installed: ${how}`, { cause });
   }
-  const installed = findBrowser();
-  if (installed === undefined) throw new Error(`no Chromium: ${how}`);
-  return installed;
+}
+
+/**
+ * The paths of the browsers: those in the variables CHROMIUM and FIREFOX, those in PATH, or ones that are installed now, where that is
+ * possible.
+ * @throws Error that says what to install
+ */
+export async function installBrowsers(): Promise<Record<keyof typeof BROWSERS, string>> {
+  const missing = Object.values(BROWSERS).filter((browser) => find(browser) === undefined);
+  if (missing.length > 0) await installFromDebian(missing);
+  const { chromium, firefox } = BROWSERS;
+  return { chromium: find(chromium) ?? chromium.names[0], firefox: find(firefox) ?? firefox.names[0] };
 }

@@ -5,12 +5,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TestBrowser } from "./browser.js";
 import { bundlerCases } from "./bundlers.js";
 import type { Case } from "./cases.js";
-import { installBrowser, installPackages } from "./install.js";
+import { installBrowsers, installPackages } from "./install.js";
+import { pageCases } from "./pages.js";
 import { Project } from "./project.js";
-import { run } from "./run.js";
-import { pageCases, runtimeCases } from "./runtimes.js";
+import { runtimeCases } from "./runtimes.js";
 import { typeCases } from "./typescript.js";
 
 const seconds = (begin: number): string => `${((performance.now() - begin) / 1000).toFixed(1)} s`;
@@ -42,16 +43,18 @@ async function runAll(cases: readonly Case[]): Promise<number> {
 async function main(filters: readonly string[]): Promise<void> {
   const begin = performance.now();
   installPackages();
-  const browser = await installBrowser();
-  const [version = browser] = /[\w ]+[\d.]+/.exec(await run(browser, ["--version"], { cwd: tmpdir() })) ?? [];
+  const paths = await installBrowsers();
+  const chromium = await TestBrowser.chromium(paths.chromium);
+  const firefox = await TestBrowser.firefox(paths.firefox);
   console.log(`ok    the hosts are installed (${seconds(begin)})`);
   const directory = mkdtempSync(join(tmpdir(), "threadfs-hosts-"));
   try {
     const project = await Project.make(join(directory, "project"));
     const cases = [
       ...runtimeCases(project),
-      ...pageCases(project, browser, version),
-      ...bundlerCases(project, browser),
+      ...pageCases(project, chromium),
+      ...pageCases(project, firefox),
+      ...bundlerCases(project, chromium),
       ...typeCases(project),
     ].filter(({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter)));
     if (cases.length === 0) throw new Error(`no host matches ${filters.join(" ")}`);
@@ -59,6 +62,7 @@ async function main(filters: readonly string[]): Promise<void> {
     console.log(`${cases.length - failed} passed, ${failed} failed (${seconds(begin)})`);
     if (failed > 0) process.exitCode = 1;
   } finally {
+    await Promise.all([chromium.close(), firefox.close()]);
     rmSync(directory, { recursive: true });
   }
 }

@@ -1,10 +1,7 @@
 /** Two threads on one tree in a page. Reports the result to the server of the page. */
 import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { reportOf } from "./report.js";
 import { attachTwice, changeAfterDeath, checkReply, prepare } from "./scenario.js";
-
-function report(result: string): void {
-  void fetch("/result", { method: "POST", body: result });
-}
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {
@@ -16,7 +13,7 @@ function started(vfs: Vfs, name: string): Promise<Worker> {
   });
 }
 
-async function main(): Promise<void> {
+reportOf(async () => {
   const vfs = await createVfs({ maxBytes: 1 << 26 });
   // Browsers do not report the end of a worker.
   vfs.watchThreads({ everyMs: 20 });
@@ -30,9 +27,4 @@ async function main(): Promise<void> {
   checkReply(vfs.fs, "second");
   second.terminate();
   vfs.close();
-}
-
-main().then(
-  () => report("ok"),
-  (error: Error) => report(`${error.stack} ${error.cause ?? ""}`),
-);
+});

@@ -6,11 +6,11 @@
 
 import { ERRNO } from "../../abi/abi.js";
 import { H_SALT, HOLDS_LOCK } from "../../abi/memory.js";
-import { checkHostAbilities } from "../bridge/abilities.js";
+import { checkIsolation, checkWasm } from "../bridge/abilities.js";
 import { Attachment, type AttachmentOptions } from "../bridge/attachment.js";
 import { checkHandle, checkModule, type VfsHandle } from "../bridge/handle.js";
 import { checkHost, HOST_OPTIONS, type HostOptions, waitLimitOf } from "../bridge/host-imports.js";
-import { readOptions } from "../bridge/options.js";
+import { flagOption, readOptions } from "../bridge/options.js";
 import { exitIsProof, hasEnded, hostThread, slotsInUse } from "../bridge/threads.js";
 import type { CoreModule, SharedMemory } from "../bridge/wasm.js";
 import { holdLock, hostLocks, pollLocks } from "../bridge/web-locks.js";
@@ -44,12 +44,14 @@ const sharedOf = /* @__PURE__ */ new WeakMap<Attachment, Shared>();
 /** Creates a tree. `load`: loads the core, if the options have none. @throws as createVfs. @internal */
 export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
-  const known = { maxBytes: true, core: true, ...HOST_OPTIONS } as const;
-  const { maxBytes, core, ...rest } = readOptions<CreateOptions>(options, known);
+  const known = { maxBytes: true, singleThreaded: true, core: true, ...HOST_OPTIONS } as const;
+  const { maxBytes, singleThreaded, core, ...rest } = readOptions<CreateOptions>(options, known);
   const given: HostOptions = bare(rest);
-  checkHostAbilities();
+  const alone = flagOption(singleThreaded, "options.singleThreaded");
+  checkWasm();
+  if (!alone) checkIsolation();
   const { host, locks } = identify(given);
-  const attachment = Attachment.create(core ?? (await load()), maxBytes as number, host);
+  const attachment = Attachment.create(core ?? (await load()), maxBytes as number, { ...host, alone });
   // No other thread has the memory yet, so taking the lock now is early enough.
   const release = locks && (await holdLock(locks, attachment.memory, host.thread, waitLimitOf(host)));
   const shared = { attachment, options: given, users: 1, release };
@@ -71,7 +73,7 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
  * `thread`, where threads hold Web Locks; EUSERS: no slot is free
  */
 export async function attachVfs(handle: VfsHandle, options?: AttachOptions): Promise<Vfs> {
-  checkHostAbilities();
+  checkWasm();
   const checked = checkHandle(handle);
   const { share = true, ...rest } = readOptions<AttachOptions>(options, { share: true, ...HOST_OPTIONS });
   const host: HostOptions = bare(rest);

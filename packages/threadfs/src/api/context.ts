@@ -99,6 +99,10 @@ function toUmask(mask: unknown, name: string): number {
   return toMode(mask, name) & 0o777;
 }
 
+const HANDLE_REFUSAL = /* @__PURE__ */ cloneRefusal(
+  "This tree was created with { singleThreaded: true }, so no other thread can attach to it. Leave the option out, on a page that is " +
+    "cross-origin isolated",
+);
 const CONTEXT_REFUSAL = /* @__PURE__ */ cloneRefusal(
   "A Context cannot be cloned: post its `handle` and pass that to attachVfs() in the other thread",
 );
@@ -142,7 +146,9 @@ export class Context {
       this.#attachment.core.contextKeep(this.#calls.ctx);
       this.#endsWithThread = false;
     }
-    return { module, memory, version: ABI_VERSION, ctx: this.#calls.ctx };
+    const handle = { module, memory, version: ABI_VERSION, ctx: this.#calls.ctx };
+    // The refusal comes first: Firefox clones the properties in their order, and refuses the memory by an error of its own.
+    return this.#attachment.alone ? Object.assign(refuseCloning({}, HANDLE_REFUSAL), handle) : handle;
   }
 
   /** @internal */

@@ -33,6 +33,11 @@ export interface CreateOptions extends HostOptions {
    * needed.
    */
   maxBytes: number;
+  /**
+   * Whether the tree is for the thread that creates it alone. Such a tree can be created on a page that is not cross-origin isolated,
+   * whose threads share no memory; its handle can be passed to {@link attachVfs} in this thread, and not be posted. Default: no.
+   */
+  singleThreaded?: boolean | undefined;
   /** Another build of the core from `loadCore`: the debug build, for tests and tracing. */
   core?: CoreModule | undefined;
 }

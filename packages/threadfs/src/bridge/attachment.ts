@@ -59,6 +59,8 @@ export interface AttachmentOptions extends HostOptions {
   ancestors?: readonly number[];
   /** The slot of a thread that has ended, to be taken over. */
   takeOver?: number;
+  /** The tree is for this thread alone. */
+  alone?: boolean;
 }
 
 const reentered = (): Error =>
@@ -90,6 +92,8 @@ export class Attachment implements HookOwner, Watcher {
   readonly ioNumbers: Float64Array<SharedArrayBuffer>;
   readonly writeString: StringWriter;
   readonly limit: WaitLimit;
+  /** Whether the tree is for this thread alone. */
+  readonly alone: boolean;
   /** The module of streams that the program has given. */
   readonly streamModule: HostOptions["stream"];
 
@@ -123,6 +127,7 @@ export class Attachment implements HookOwner, Watcher {
     checkHost(host);
     this.#host = host;
     this.streamModule = host.stream;
+    this.alone = host.alone === true;
     let startRecovery = () => {};
     const recoveryStarted = new Promise<void>((resolve) => {
       startRecovery = resolve;

@@ -23,6 +23,11 @@ export function handleError(reason: string, cause?: unknown): Error {
   return codedError(TypeError, "ERR_THREADFS_HANDLE", message, cause === undefined ? undefined : { cause });
 }
 
+/** The same where the class of shared buffers is hidden. */
+function isShared(buffer: unknown): buffer is SharedArrayBuffer {
+  return Object.prototype.toString.call(buffer) === "[object SharedArrayBuffer]";
+}
+
 /** The buffer of a memory; undefined for what only looks like one. */
 function bufferOf(memory: unknown): unknown {
   try {
@@ -45,7 +50,7 @@ export function checkHandle(handle: VfsHandle): VfsHandle {
   if (!(module instanceof WebAssembly.Module)) throw handleError("it has no module");
   if (!(memory instanceof WebAssembly.Memory)) throw handleError("it has no memory");
   const buffer = bufferOf(memory);
-  if (!(buffer instanceof SharedArrayBuffer)) throw handleError("its memory is not shared");
+  if (!isShared(buffer)) throw handleError("its memory is not shared");
   if (buffer.byteLength < SLOTS) throw handleError(NO_TREE);
   if (!Number.isSafeInteger(ctx) || (ctx as number) < 0) throw handleError("it has no context number");
   // -0 is context 0.

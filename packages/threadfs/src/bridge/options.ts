@@ -96,9 +96,9 @@ export function cloneRefusal(message: string): PropertyDescriptor {
   return bare({ enumerable: true, get });
 }
 
-/** Gives an object such a property. */
-export function refuseCloning(object: object, refusal: PropertyDescriptor): void {
-  Object.defineProperty(object, "notCloneable", refusal);
+/** Gives an object such a property; returns the object. */
+export function refuseCloning<T extends object>(object: T, refusal: PropertyDescriptor): T {
+  return Object.defineProperty(object, "notCloneable", refusal);
 }
 
 /**

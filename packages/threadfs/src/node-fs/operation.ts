@@ -7,6 +7,7 @@
  * keeps such work waiting, it has not happened, and the asynchronous forms run it again. An operation that changes the tree by
  * several calls is a generator, `steps`: it yields where it has to wait, and goes on from there.
  */
+import { sleep } from "../bridge/abilities.js";
 import type { SystemCalls } from "./system-calls.js";
 
 /** What the work of an operation checks, and its result. */
@@ -116,20 +117,12 @@ function* workAgain<R>(calls: SystemCalls, work: () => R, first: Error): Steps<R
   }
 }
 
-/** Sleeps where the thread may block; elsewhere returns at once. */
-function sleep(milliseconds: number): void {
-  try {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-  } catch {
-    // A browser's main thread may not block.
-  }
-}
-
 /** Runs work to its end. */
 export function runSteps<R>(steps: Steps<R>): R {
   let at = steps.next();
   while (!at.done) {
     if (typeof at.value === "number") {
+      // A browser's main thread may not block: it goes on at once.
       sleep(at.value);
       at = steps.next();
     } else {

@@ -1,6 +1,7 @@
 /**
  * The work of `fs.Utf8Stream`: gathers what is written, and writes it in pieces of at most `maxWrite`, one call at a time.
  */
+import { sleep } from "../../bridge/abilities.js";
 import { nextTick } from "../../bridge/node.js";
 import { codedError, invalidArgType } from "../../errors/errors.js";
 import type { Emitter } from "../promises/emitter.js";
@@ -11,7 +12,7 @@ import type { Utf8Options } from "./utf8-options.js";
 type Failure = Error & { code?: unknown };
 type Callback = (error?: Error | null) => void;
 
-/** How long a descriptor that takes nothing at the moment is left alone. */
+/** How long a descriptor that takes nothing at the moment is left alone, by a thread that may block. */
 const BUSY_MS = 100;
 
 function isBusy({ code }: Failure): boolean {
@@ -20,15 +21,6 @@ function isBusy({ code }: Failure): boolean {
 
 function invalidState(what: string): Error {
   return codedError(Error, "ERR_INVALID_STATE", `Invalid state: ${what}`);
-}
-
-/** Blocks the thread, where it may. */
-function sleep(ms: number): void {
-  try {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-  } catch {
-    // The main thread of a page may not: it tries again at once.
-  }
 }
 
 function directoryOf(path: string): string {
