@@ -58,9 +58,47 @@ function takeHookFailure(code: string): HookFailure | undefined {
   return failure;
 }
 
+/** Whether errors of the system have frames in their stacks. */
+let frames = true;
+/** The last one that has none. */
+let lastFrameless: Error | undefined;
+
+/**
+ * Makes calls whose errors of the system have no frames in their stacks. Such are the errors that Node gives to callbacks, whose code nobody
+ * has called. To look for frames takes longer than to look up a path: a bundler, which asks for many files that are not there, would notice.
+ */
+export function withoutFrames<R>(calls: () => R): R {
+  const before = frames;
+  frames = false;
+  try {
+    return calls();
+  } finally {
+    frames = before;
+  }
+}
+
+/** Gives such an error the frames of the present call, from the caller of `below` on. */
+export function addFrames(error: unknown, below: (...args: never[]) => unknown): void {
+  if (error !== lastFrameless || error === undefined) return;
+  lastFrameless = undefined;
+  const { captureStackTrace } = Error as { captureStackTrace?: (error: object, below: unknown) => void };
+  captureStackTrace?.(error as Error, below);
+}
+
+/** An error whose stack is its name and message alone. */
+function frameless(message: string): Error {
+  const limited = Error as { stackTraceLimit?: number };
+  const before = limited.stackTraceLimit;
+  // Engines without a limit, and programs that have frozen `Error`, get an error with frames.
+  if (before === undefined || !Reflect.set(limited, "stackTraceLimit", 0)) return new Error(message);
+  lastFrameless = new Error(message);
+  limited.stackTraceLimit = before;
+  return lastFrameless;
+}
+
 /** An error of a call, with the reason if a hook is one. */
 function errorFor(message: string, reason: HookFailure | undefined): Error {
-  if (reason === undefined) return new Error(message);
+  if (reason === undefined) return frames ? new Error(message) : frameless(message);
   const { driver, hook, cause } = reason;
   const error = new Error(`${message}: ${hook}() of the driver "${driver}" threw ${describeThrown(cause)}`, { cause });
   reasons.set(error, reason);

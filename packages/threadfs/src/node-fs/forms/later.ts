@@ -3,6 +3,7 @@
  * waiting, the thread returns to its event loop, and goes on when what it waits for may be free. So no asynchronous form
  * blocks a thread, and none sends its work elsewhere.
  */
+import { addFrames, withoutFrames } from "../../errors/errors.js";
 import { type AnyOperation, Busy, type Pause, type Steps } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import { abortError, checkAborted } from "./abort.js";
@@ -40,7 +41,7 @@ class Work<R> implements Begun {
     if (this.#given) return;
     let value: R;
     try {
-      value = this.#calls.attachment.limit.gently(work);
+      value = this.#gently(work);
     } catch (error) {
       if (this.#mayWait(error)) this.#whenReleased(() => this.run(work));
       else this.#ends.failed(error);
@@ -53,7 +54,7 @@ class Work<R> implements Begun {
   go(steps: Steps<R>, next: () => IteratorResult<Pause, R>): void {
     let at: IteratorResult<Pause, R>;
     try {
-      at = this.#calls.attachment.limit.gently(this.#given ? () => steps.return(undefined as R) : next);
+      at = this.#gently(this.#given ? () => steps.return(undefined as R) : next);
     } catch (error) {
       this.#ends.failed(error);
       return;
@@ -77,6 +78,10 @@ class Work<R> implements Begun {
       (value) => this.go(steps, () => steps.next(value)),
       (error: unknown) => this.go(steps, () => steps.throw(error)),
     );
+  }
+
+  #gently<T>(calls: () => T): T {
+    return withoutFrames(() => this.#calls.attachment.limit.gently(calls));
   }
 
   /** Whether an error says that another thread keeps the work waiting, and it may wait longer. */
@@ -209,7 +214,12 @@ export function promised<R>(start: (ends: Ends<R>) => void): Promise<R> {
     const late = ++settled % SETTLED_IN_TURN === 0;
     start({
       succeeded: late ? (value) => inLaterTurn(() => resolve(value)) : resolve,
-      failed: late ? (error) => inLaterTurn(() => reject(error)) : reject,
+      failed(error) {
+        // Who awaits the promise learns where the call was made, if it is still being made.
+        addFrames(error, promised);
+        if (late) inLaterTurn(() => reject(error));
+        else reject(error);
+      },
     });
   });
 }
