@@ -5,14 +5,14 @@
 // its own work, so their ratios say little about the file system; module resolution is what asks it most.
 
 import { WorkerPool } from "../../cli/dist/support/worker-pool.js";
-import { copyPrograms, listPrograms, type Programs } from "./lib/programs/files.js";
-import type { ProgramRequest, ProgramRun, ProgramWorkerStart } from "./lib/programs/worker.js";
 import type { BenchOptions, Question } from "./lib/question.js";
 import { type Measure, Result } from "./lib/result.js";
 import { KINDS, type Kind, LABEL, openThreadfs } from "./lib/rivals.js";
 import { makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
+import { copyPrograms, listPrograms, type Programs } from "./programs/files.js";
+import type { ProgramRequest, ProgramRun, ProgramWorkerStart } from "./programs/worker.js";
 
-const WORKER = new URL("./lib/programs/worker.js", import.meta.url);
+const WORKER = new URL("./programs/worker.js", import.meta.url);
 const WORKERS = 2;
 /** Longest time of one task, in ms. */
 const TIMEOUT = 600_000;

@@ -1,9 +1,10 @@
 /** The hosts that run the programs as they are: Node, Bun, Deno. */
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Case } from "./cases.js";
-import { moduleFile, versionOf } from "./install.js";
+import { HERE, moduleFile, versionOf } from "./install.js";
 import { ENTRIES, type Project } from "./project.js";
-import { runProgram } from "./run.js";
+import { run, runProgram } from "./run.js";
 
 /** A host's name, the package that it comes from, its program in the package, and the arguments before the script's name. */
 type Host = readonly [name: string, packageName: string, program: string, ...args: string[]];
@@ -18,15 +19,44 @@ const HOSTS: readonly Host[] = [
 ];
 
 export function runtimeCases(project: Project): Case[] {
-  return HOSTS.flatMap(([name, packageName, program, ...args]) =>
-    ENTRIES.map((entry) => ({
-      name: `${name} ${versionOf(packageName)}, ${entry}`,
+  return HOSTS.flatMap((host) => {
+    const [name, packageName] = host;
+    const version = `${name} ${versionOf(packageName)}`;
+    const folder = packageName.replace(/\W+/g, "-");
+    const entries = ENTRIES.map((entry) => ({
+      name: `${version}, ${entry}`,
       run: () => {
-        const folder = project.programs(`${packageName.replace(/\W+/g, "-")}-${entry.replace("/", "-")}`, entry);
-        const path = moduleFile(packageName, program);
-        chmodSync(path, 0o755);
-        return runProgram(path, [...args, "threads.js"], { cwd: folder });
+        const [path, args] = programOf(host);
+        const cwd = project.programs(`${folder}-${entry.replace("/", "-")}`, entry);
+        return runProgram(path, [...args, "threads.js"], { cwd });
       },
-    })),
-  );
+    }));
+    const example = {
+      name: `${version}, the example in docs/workers.md`,
+      run: () => runExample(host, project.programs(`${folder}-workers`)),
+    };
+    return [...entries, example];
+  });
+}
+
+/** A host's program and its arguments. */
+function programOf([, packageName, program, ...args]: Host): [path: string, args: string[]] {
+  const path = moduleFile(packageName, program);
+  chmodSync(path, 0o755);
+  return [path, args];
+}
+
+/** Runs the first program of the page on workers: it prints what the comments behind its calls of console.log() say. */
+async function runExample(host: Host, folder: string): Promise<void> {
+  const page = readFileSync(join(HERE, "..", "..", "docs", "workers.md"), "utf8");
+  for (const name of ["main.mjs", "worker.mjs"]) {
+    const [, code] = new RegExp(`^\`${name}\`:\n\n\`\`\`js\n([^]*?)^\`\`\`$`, "m").exec(page) ?? [];
+    if (code === undefined) throw new Error(`docs/workers.md has no ${name}`);
+    writeFileSync(join(folder, name), code);
+  }
+  const [path, args] = programOf(host);
+  const printed = await run(path, [...args, "main.mjs"], { cwd: folder });
+  const said = [...readFileSync(join(folder, "main.mjs"), "utf8").matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)];
+  const lines = said.map(([, line]) => `${line}\n`).join("");
+  if (lines === "" || printed !== lines) throw new Error(`the example printed:\n${printed}instead of:\n${lines}`);
 }

@@ -117,9 +117,7 @@ function checkLibrary(packed: Packed): void {
   const files = filesOf(packed);
   for (const file of [
     "README.md",
-    "docs/api.md",
-    "docs/trust.md",
-    "docs/drivers.md",
+    ...["api", "differences", "drivers", "recipes", "trust", "workers"].map((page) => `docs/${page}.md`),
     "LICENSE",
     "CHANGELOG.md",
     "dist/core.wasm",

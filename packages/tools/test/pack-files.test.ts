@@ -29,7 +29,10 @@ test("a path of the repository is called one", () => {
 test("code is packed as it is", () => {
   const markdown = "call `fs[call](args)`:\n\n```js\nfs[call](...args); // `packages/a.ts`\n```\n\nand [x](y.md)\n";
   assert.equal(packedMarkdown(markdown, "README.md", []), markdown.replace("[x](y.md)", "x"));
-  for (const name of ["README.md", "docs/api.md", "docs/trust.md", "docs/drivers.md"]) {
+  for (const name of [
+    "README.md",
+    ...["api", "differences", "drivers", "recipes", "trust", "workers"].map((page) => `docs/${page}.md`),
+  ]) {
     const text = readFileSync(join(REPOSITORY, name), "utf8").replace(/^## The repository\n[\s\S]*/m, "");
     const blocks = text.match(/^```[\s\S]*?^```$/gm) ?? [];
     const packed = packedMarkdown(text, name, []);

@@ -4,10 +4,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BenchFs } from "../rivals.js";
+import type { BenchFs } from "../lib/rivals.js";
 
-/** From dist/lib/. */
-export const MODULES = fileURLToPath(new URL("../../../../programs/node_modules", import.meta.url));
+/** From dist/programs/. */
+export const MODULES = fileURLToPath(new URL("../../../programs/node_modules", import.meta.url));
 
 /** Packages whose files keep their contents: what TypeScript checks, and what webpack bundles. */
 const READ = ["typescript/lib", "@types/node", "undici-types", "fast-glob"];

@@ -4,8 +4,8 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
-import { serveRequests } from "../../../../cli/dist/support/worker-pool.js";
-import { type BenchFs, type Kind, openRival } from "../rivals.js";
+import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
+import { type BenchFs, type Kind, openRival } from "../lib/rivals.js";
 import { copyPrograms, MODULES, type Programs } from "./files.js";
 
 export interface ProgramWorkerStart extends Programs {
