@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import { type Browser, type BrowserType, chromium, firefox, type LaunchOptions } from "playwright-core";
+import { type Browser, type BrowserType, chromium, firefox, type LaunchOptions, type Page } from "playwright-core";
 import { TIMEOUT_MS } from "./run.js";
 
 /** The headers of a page. */
@@ -98,20 +98,30 @@ export class TestBrowser {
   }
 
   /** Opens a page until it has reported. @throws Error when the result is not "ok" */
-  async openPage(url: string, result: Promise<string>): Promise<void> {
+  openPage(url: string, result: Promise<string>): Promise<void> {
+    return this.usePage(url, async (page) => {
+      const gone = new Promise<string>((resolve) => page.once("crash", () => resolve("the page crashed")));
+      const got = await Promise.race([result, gone]);
+      if (got !== "ok") throw new Error(got);
+    });
+  }
+
+  /** Opens a page and does something there. @throws Error with what the page has said, also when it takes too long */
+  async usePage(url: string, use: (page: Page) => Promise<void>): Promise<void> {
     const page = await this.#browser.newPage();
     const said: string[] = [];
     page.on("console", (message) => said.push(message.text()));
     page.on("pageerror", (error) => said.push(String(error)));
+    page.setDefaultTimeout(TIMEOUT_MS);
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve(`no result within ${TIMEOUT_MS} ms`), TIMEOUT_MS);
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`not done within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
     });
-    const gone = new Promise<string>((resolve) => page.once("crash", () => resolve("the page crashed")));
     try {
       await page.goto(url);
-      const got = await Promise.race([result, late, gone]);
-      if (got !== "ok") throw new Error(`the page at ${url}: ${got}\n${said.join("\n")}`);
+      await Promise.race([use(page), late]);
+    } catch (cause) {
+      throw new Error(`the page at ${url}: ${cause}\n${said.join("\n")}`, { cause });
     } finally {
       clearTimeout(timer);
       await page.close();

@@ -1,12 +1,13 @@
 /** The bundlers: each bundles the programs, for Node and for a page, with each entry of the library; the result runs there. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ISOLATION, servePage, type TestBrowser } from "./browser.js";
 import type { Case } from "./cases.js";
+import { withServer } from "./example.js";
 import { moduleFile, versionOf } from "./install.js";
 import { ENTRIES, type Entry, type Project } from "./project.js";
-import { run, runProgram, TIMEOUT_MS } from "./run.js";
+import { run, runProgram } from "./run.js";
 
 type Target = "node" | "page";
 
@@ -169,24 +170,6 @@ async function bundleAndRun(bundler: Bundler, project: Project, entry: Entry, ta
   return browser.openFolder(out);
 }
 
-/** Waits until Vite's server prints its address. */
-function addressOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let said = "";
-    const timer = setTimeout(() => reject(new Error(`Vite's server does not start:\n${said}`)), TIMEOUT_MS);
-    const look = (text: string) => {
-      said += text;
-      const [url] = /http:\/\/127\.0\.0\.1:\d+\//.exec(said) ?? [];
-      if (url === undefined) return;
-      clearTimeout(timer);
-      resolve(url);
-    };
-    child.stdout?.setEncoding("utf8").on("data", look);
-    child.stderr?.setEncoding("utf8").on("data", look);
-    child.once("exit", () => reject(new Error(`Vite's server ended:\n${said}`)));
-  });
-}
-
 /** Opens the page on Vite's development server, which bundles nothing but the dependencies. */
 async function openOnDevServer(project: Project, entry: Entry, browser: TestBrowser): Promise<void> {
   const folder = project.programs(`vite-dev-${entry.replace("/", "-")}`, entry);
@@ -195,11 +178,8 @@ async function openOnDevServer(project: Project, entry: Entry, browser: TestBrow
   const env = { ...process.env, NO_COLOR: "1" };
   const child = spawn(process.execPath, [VITE(), "--config", config], { cwd: folder, env });
   try {
-    await browser.openPage(await addressOf(child), results.result);
+    await withServer(child, "Vite's server", (url) => browser.openPage(url, results.result));
   } finally {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await ended;
     await results.close();
   }
 }

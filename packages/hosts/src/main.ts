@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { TestBrowser } from "./browser.js";
 import { bundlerCases } from "./bundlers.js";
 import type { Case } from "./cases.js";
+import { exampleCase } from "./example.js";
 import { installBrowsers, installPackages } from "./install.js";
 import { pageCases } from "./pages.js";
 import { Project } from "./project.js";
@@ -54,6 +55,8 @@ async function main(filters: readonly string[]): Promise<void> {
       ...runtimeCases(project),
       ...pageCases(project, chromium),
       ...pageCases(project, firefox),
+      exampleCase(project, chromium),
+      exampleCase(project, firefox),
       ...bundlerCases(project, chromium),
       ...typeCases(project),
     ].filter(({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter)));
