@@ -38,6 +38,7 @@ export interface HeldLock {
   owner: number;
 }
 
+/** How a request for a lock waits. */
 export interface LockOptions {
   /** Fails with EAGAIN where the lock is not to be had at once: LOCK_NB, F_SETLK. Default: waits (F_SETLKW). */
   nonblocking?: boolean | undefined;
@@ -48,6 +49,7 @@ export interface LockOptions {
   timeoutMs?: number | undefined;
 }
 
+/** The same for promises. */
 export interface AsyncLockOptions extends LockOptions {
   /** Ends the wait: the promise rejects with an AbortError, and the lock is not taken. */
   signal?: Signal | undefined;
