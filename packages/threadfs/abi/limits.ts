@@ -8,6 +8,10 @@ export const NAME_MAX = 255;
 export const MAXSYMLINKS = 40;
 /** The most bytes that are in SCRATCH.IO at a time. A longer read or write passes them on in pieces of this size. */
 export const IO_SIZE = 65536;
+/** Added to an errno of the write in the result of the call that writes a whole file; an errno of its open stands by itself. */
+export const WRITE_FAILED = -4096;
+/** This less a descriptor is the result of a call that reads or writes a whole file where it has done no more than open it. */
+export const OPENED = -8192;
 /** Contexts of a tree, its own included. */
 export const MAX_CONTEXTS = 1024;
 /** Advisory locks on one file, of flock(2) and fcntl(2) together. */

@@ -29,13 +29,13 @@ export declare function wait(p: usize, expected: i32, ms: f64): i32;
 export declare function driverCall(op: i32, driver: f64, a: f64, b: f64, c: f64, d: f64): f64;
 
 /**
- * copy_from_user(): puts `n` bytes of the caller's data, from byte `done` on, in SCRATCH.IO. Returns 0 or -errno. Only a
- * write of more than IO_SIZE bytes calls it, once for each IO_SIZE bytes, with the file's locks held.
+ * copy_from_user(): puts `n` bytes of the caller's data, from byte `done` on, at the address `to`. Returns 0 or -errno. Only a
+ * write of more than IO_SIZE bytes calls it, with the file's locks held, in order. Runs no code but the host's own.
  */
-export declare function copyFromUser(done: u32, n: u32): i32;
+export declare function copyFromUser(to: usize, done: u32, n: u32): i32;
 
-/** copy_to_user(): the same for a read: takes `n` bytes from SCRATCH.IO. */
-export declare function copyToUser(done: u32, n: u32): i32;
+/** copy_to_user(): the same for a read: takes `n` bytes from the address `from`; 0: they are zeros. */
+export declare function copyToUser(from: usize, done: u32, n: u32): i32;
 
 /** The security hook: 0 or -errno. `rcu` 1: the walk is in rcu mode; -ECHILD makes it ask again in ref mode. */
 export declare function security(ino: f64, mask: i32, rcu: i32): i32;

@@ -17,7 +17,14 @@ export interface BenchFs {
   rmdirSync(path: string): void;
   openSync(path: string, flags: string): number;
   closeSync(fd: number): void;
+  readSync(fd: number, into: Buffer, offset: number, length: number, position: number): number;
+  writeSync(fd: number, from: Buffer, offset: number, length: number, position: number): number;
+  ftruncateSync(fd: number, size: number): void;
+  readFileSync(path: string): { length: number };
+  readFileSync(path: string, encoding: "utf8"): string;
   writeFileSync(path: string, data: string | Uint8Array): void;
+  readdirSync(path: string): { length: number };
+  opendirSync(path: string): { readSync(): unknown; closeSync(): void };
   renameSync(from: string, to: string): void;
   unlinkSync(path: string): void;
 }

@@ -28,8 +28,8 @@ export interface ProgramRun {
 
 /** The calls that the programs make, which BenchFs has not. */
 interface ProgramFs extends BenchFs {
-  readFileSync(path: string, encoding: "utf8"): string;
-  readdirSync(path: string, options: { withFileTypes: true }): { name: string; isDirectory(): boolean }[];
+  readdirSync: BenchFs["readdirSync"] &
+    ((path: string, options: { withFileTypes: true }) => { name: string; isDirectory(): boolean }[]);
   statSync(path: string): { mode: number; nlink: number; isFile(): boolean; isDirectory(): boolean };
   realpathSync(path: string): string;
 }

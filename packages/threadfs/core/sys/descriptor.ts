@@ -35,18 +35,21 @@ export function sysClose(ctx: f64, fd: i32): i32 {
   return syscallExit(0);
 }
 
-/**
- * read(2), pread(2): reads at most n bytes to SCRATCH.IO. Offset -1: at the file's position, which advances. With n >
- * IO_SIZE the host's copyToUser() takes each IO_SIZE bytes of them.
- */
+/** read(2), pread(2): reads at most n bytes, up to IO_SIZE, to SCRATCH.IO. Offset -1: at the file's position, which advances. */
 export function sysRead(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c != null ? doRead(c, fd, offset, n) : syscallEnterErr);
+  return syscallExit(c != null ? doRead(c, fd, offset, n, false) : syscallEnterErr);
+}
+
+/** The same of any number of bytes, which the host's copyToUser() copies out of the pages. */
+export function sysReadDirect(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
+  const c = syscallEnterActive(ctx);
+  return syscallExit(c != null ? doRead(c, fd, offset, n, true) : syscallEnterErr);
 }
 
 /**
  * write(2), pwrite(2): writes n bytes from SCRATCH.IO. Offset -1: as for `sysRead`. With n > IO_SIZE the host's
- * copyFromUser() puts each IO_SIZE bytes of them there.
+ * copyFromUser() supplies them instead.
  */
 export function sysWrite(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
   const c = syscallEnterActive(ctx);

@@ -40,6 +40,7 @@ export {
   sysGetdents,
   sysLseek,
   sysRead,
+  sysReadDirect,
   sysWrite,
 } from "./descriptor";
 export { lockCancel, lockRequest, lockRequestRange, lockRetry, sysFcntlLock, sysFlock } from "./locks";
@@ -50,6 +51,7 @@ export {
   sysMkdir,
   sysMknod,
   sysOpen,
+  sysReadFile,
   sysReadlink,
   sysRealpath,
   sysRename,
@@ -57,6 +59,7 @@ export {
   sysSymlink,
   sysTruncate,
   sysUnlink,
+  sysWriteFile,
 } from "./path";
 export { callOutcome, threadAbandon, threadDied, threadRecover } from "./recovery";
 export {

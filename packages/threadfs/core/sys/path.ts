@@ -1,9 +1,9 @@
 /** Calls that take a path: lookups, open, and changes to the tree. */
 
 import { EINVAL, EISDIR, EPERM } from "../../abi/errno";
-import { AT_REMOVEDIR, AT_SYMLINK_FOLLOW } from "../../abi/flags";
+import { AT_REMOVEDIR, AT_SYMLINK_FOLLOW, O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/flags";
 import * as HOOK from "../../abi/hooks";
-import { PATH_MAX } from "../../abi/limits";
+import { IO_SIZE, PATH_MAX } from "../../abi/limits";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/mode";
 import { MAY_WRITE } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
@@ -14,6 +14,7 @@ import { scratch } from "../mem/thread";
 import { dPath } from "../vfs/dcache/d-path";
 import { checkOpenFlags, doOpen } from "../vfs/file/open";
 import { truncateInode } from "../vfs/file/read-write";
+import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import { doCreate } from "../vfs/ops/create";
@@ -88,6 +89,26 @@ export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): 
   if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
   return syscallExit(nd ? doOpen(nd, flags, mode & 0xfff) : syscallEnterErr);
+}
+
+/**
+ * Opens, reads and closes a file: up to `window` bytes, at most IO_SIZE, to SCRATCH.IO, unless they are more than a page and one run; else by the
+ * host's copyToUser(), with the size in SCRATCH.STAT before. Returns the bytes read, or OPENED less a descriptor: it is a directory or a driver's file, or longer than MAX_RW_COUNT.
+ */
+export function sysReadFile(ctx: f64, dirfd: i32, len: i32, window: u32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  return syscallExit(nd ? doReadFile(nd, min<u32>(window, IO_SIZE)) : syscallEnterErr);
+}
+
+/**
+ * Opens a file with O_WRONLY, O_CREAT and O_TRUNC or O_APPEND, writes n bytes, at most IO_SIZE, from SCRATCH.IO, and closes it. Returns
+ * n, -errno of the open, WRITE_FAILED less an errno, or OPENED less a descriptor: it is a driver's file, to which nothing is written.
+ */
+export function sysWriteFile(ctx: f64, dirfd: i32, len: i32, append: i32, mode: u32, n: u32): i32 {
+  if (n > <u32>IO_SIZE) return syscallExit(-EINVAL);
+  const nd = pathArgument(ctx, dirfd, len, false);
+  const flags: u32 = O_WRONLY | O_CREAT | (append != 0 ? O_APPEND : O_TRUNC);
+  return syscallExit(nd ? doWriteFile(nd, flags, mode & 0xfff, n) : syscallEnterErr);
 }
 
 /** truncate(2) */

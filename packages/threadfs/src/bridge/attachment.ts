@@ -29,7 +29,9 @@ import { checkHost, type HookOwner, type HostOptions, hostImports, waitLimitOf }
 import { pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
 import { exitIsProof, unwatchThreads, type Watcher, type WorkerLike, watchThreads, watchWorker } from "./threads.js";
-import { Transfer } from "./transfer.js";
+import { sharedBytes } from "./transfer/copy.js";
+import { Transfer } from "./transfer/transfer.js";
+import { Window } from "./transfer/window.js";
 import { attachError, Later, unref, WaitLimit } from "./waiting.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 import { hostLocks, pollLocks } from "./web-locks.js";
@@ -75,9 +77,7 @@ export class Attachment implements HookOwner, Watcher {
   /** The same calls without poisoning, for fast paths that catch exceptions themselves. */
   readonly unguarded: CoreExports;
   readonly drivers: DriverTable;
-  /**
-   * Not 0: calls are refused, and {@link refuse} throws the reason. A single number, because it is checked before every call.
-   */
+  /** Not 0: calls are refused, and {@link refuse} throws the reason. A single number, because it is checked before every call. */
   state: number = STATE_CLOSED;
 
   /** This thread's scratch area, and its parts (SCRATCH in abi.ts). */
@@ -85,7 +85,9 @@ export class Attachment implements HookOwner, Watcher {
   readonly path: Uint8Array<SharedArrayBuffer>;
   readonly path2: Uint8Array<SharedArrayBuffer>;
   readonly io: Uint8Array<SharedArrayBuffer>;
-  /** What goes through {@link io} in pieces. */
+  /** Copies to and from {@link io}. */
+  readonly window: Window;
+  /** What does not go through {@link io}. */
   readonly transfer: Transfer;
   readonly stat: StatNumbers;
   /** The bytes of {@link io}, for results that are numbers. */
@@ -102,10 +104,7 @@ export class Attachment implements HookOwner, Watcher {
   #slot = -1;
   /** 1: the core trapped. */
   #trapped = 0;
-  /**
-   * Starts the recovery as soon as the stack is empty. Created in advance, because there may be no stack for it when it
-   * is needed.
-   */
+  /** Starts the recovery as soon as the stack is empty. Created in advance: when it is needed there may be no stack for it. */
   readonly #startRecovery: () => void;
   #recoveryStarted = false;
   /** The taking back of a call that had to wait for too long, and the calls of {@link nowOrLater} after it. */
@@ -163,7 +162,9 @@ export class Attachment implements HookOwner, Watcher {
     this.path = new Uint8Array(buffer, base + SCRATCH.PATH, PATH_MAX + 1);
     this.path2 = new Uint8Array(buffer, base + SCRATCH.PATH2, PATH_MAX + 1);
     this.io = new Uint8Array(buffer, base + SCRATCH.IO, IO_SIZE);
-    this.transfer = new Transfer(this.io);
+    const shared = sharedBytes(memory);
+    this.transfer = new Transfer(shared);
+    this.window = new Window(shared, memory, base + SCRATCH.IO, IO_SIZE);
     this.stat = new Float64Array(buffer, base + SCRATCH.STAT, NR_STAT) as StatNumbers;
     this.ioNumbers = new Float64Array(buffer, base + SCRATCH.IO, IO_SIZE / 8);
     this.writeString = chooseStringWriter(this.path);

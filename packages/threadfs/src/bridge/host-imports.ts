@@ -6,7 +6,7 @@ import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import type { DriverTable } from "./driver-table.js";
 import type { StreamModule } from "./node.js";
 import type { KeysOf } from "./options.js";
-import type { Transfer } from "./transfer.js";
+import type { Transfer } from "./transfer/transfer.js";
 import type { CoreModule, SharedMemory } from "./wasm.js";
 
 /** Called at a tracepoint of the debug build (`POINT` in abi.ts) with its two numbers. */
@@ -171,8 +171,8 @@ export function hostImports(owner: HookOwner, host: HostOptions): Record<string,
     timedOut: (word: number) => owner.timedOut(word >>> 0),
     driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
       owner.runHook(() => owner.drivers.call(op, driver, a, b, c, d)),
-    copyFromUser: (_done: number, bytes: number) => owner.transfer.copyFromUser(bytes),
-    copyToUser: (_done: number, bytes: number) => owner.transfer.copyToUser(bytes),
+    copyFromUser: (to: number, _done: number, bytes: number) => owner.transfer.copyFromUser(to >>> 0, bytes),
+    copyToUser: (from: number, _done: number, bytes: number) => owner.transfer.copyToUser(from >>> 0, bytes),
     security: security
       ? (ino: number, mask: number, rcu: number) => guardHook(owner, () => security(ino, mask, rcu !== 0))
       : () => 0,

@@ -15,6 +15,7 @@ export interface StreamModule {
 }
 
 interface Modules {
+  "node:buffer": { isAscii?(bytes: Uint8Array): boolean };
   "node:events": { readonly EventEmitter: { readonly prototype: object } };
   "node:stream": StreamModule;
   "node:readline": { createInterface(options: object): object };

@@ -36,6 +36,11 @@ export function allocate(size: number): Buffer<ArrayBuffer> {
   return bufferClass()?.allocUnsafeSlow(size) ?? (new Uint8Array(size) as Buffer<ArrayBuffer>);
 }
 
+/** The same in memory that small buffers share, as Node's readFile has it. */
+export function allocatePooled(size: number): Buffer<ArrayBuffer> {
+  return bufferClass()?.allocUnsafe(size) ?? (new Uint8Array(size) as Buffer<ArrayBuffer>);
+}
+
 /** Whether bytes are a Buffer of the host. */
 export function isBuffer(bytes: Uint8Array): bytes is Buffer {
   return bufferClass()?.isBuffer(bytes) === true;
@@ -48,7 +53,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 
 /** The UTF-8 of a string, lone surrogates as U+FFFD. */
 export function utf8Bytes(text: string): Uint8Array<ArrayBuffer> {
-  return encoder.encode(text);
+  return bufferClass()?.from(text, "utf8") ?? encoder.encode(text);
 }
 
 /** The bytes of a string in an encoding. */

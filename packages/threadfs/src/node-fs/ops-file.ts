@@ -22,11 +22,16 @@ import {
   toInteger,
   toMode,
   toOpenFlags,
-  toOptions,
   toPath,
   toTime,
 } from "./args.js";
-import { checkBufferOption, givenAppendOptions, givenWriteOptions, toBytes } from "./arguments/files.js";
+import {
+  checkBufferOption,
+  givenAppendOptions,
+  givenReadOptions,
+  givenWriteOptions,
+  toBytes,
+} from "./arguments/files.js";
 import { readArguments, writeArguments } from "./arguments/transfer.js";
 import { bytesOf, isArrayBufferView, VIEW_TYPES } from "./arguments/views.js";
 import { allocate, asBuffer, decodeText, utf8Bytes } from "./bytes.js";
@@ -38,7 +43,10 @@ import type { SystemCalls } from "./system-calls.js";
 type PathLike = NodeFs.PathLike;
 type PathOrFd = NodeFs.PathOrFileDescriptor;
 
-const { S_IFMT, S_IFREG, O_RDWR } = constants;
+const { S_IFMT, S_IFREG, O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+/** The flags "w" and "a". */
+const OVERWRITE = O_WRONLY | O_CREAT | O_TRUNC;
+const APPEND = O_WRONLY | O_CREAT | O_APPEND;
 /** The longest file that `readFile` reads, as in Node. */
 const MAX_READ_FILE = 2 ** 31 - 1;
 
@@ -160,7 +168,11 @@ function withTarget<R>(calls: SystemCalls, target: Target, work: (fd: number) =>
     calls.checkOpen();
     return work(target.fd);
   }
-  const fd = calls.open(target.path, target.flags, target.mode);
+  return withOpened(calls, calls.open(target.path, target.flags, target.mode), work);
+}
+
+/** Runs `work` on a descriptor that is open for it, and closes it. */
+function withOpened<R>(calls: SystemCalls, fd: number, work: (fd: number) => R): R {
   try {
     return work(fd);
   } finally {
@@ -206,7 +218,7 @@ function naming<R>(path: Path | undefined, work: () => R): R {
 
 export const readFile = operation(
   (path: PathOrFd, options?: ReadFileOptions | BufferEncoding | null) => {
-    const given = toOptions<ReadFileOptions>(options, { flag: "r" });
+    const given = givenReadOptions(options);
     const { buffer, encoding } = given;
     checkBufferOption(buffer);
     if (isUtf8(encoding) && buffer === undefined) {
@@ -220,7 +232,14 @@ export const readFile = operation(
 );
 
 function readTarget(calls: SystemCalls, args: ReturnType<typeof readFileArguments>): string | Buffer {
-  return withTarget(calls, args.target, (fd) => readWhole(calls, fd, args));
+  const { target, encoding, buffer } = args;
+  const work = (fd: number) => readWhole(calls, fd, args);
+  if (target.path === undefined || target.flags !== O_RDONLY || buffer !== undefined) {
+    return withTarget(calls, args.target, work);
+  }
+  const whole = calls.readFile(target.path, isUtf8(encoding));
+  if (typeof whole === "number") return withOpened(calls, whole, work);
+  return typeof whole === "string" || !encoding ? whole : decodeText(whole, encoding);
 }
 
 function readWhole(
@@ -352,16 +371,34 @@ export function* writeTarget(
     calls.checkOpen();
     return target.fd;
   });
+  yield* writeOpened(calls, fd, { flush, closes: path !== undefined }, write);
+}
+
+function* writeOpened(
+  calls: SystemCalls,
+  fd: number,
+  { flush, closes }: { flush: boolean; closes: boolean },
+  write: (fd: number) => Steps<void>,
+): Steps<void> {
   try {
     yield* write(fd);
     if (flush) yield* step(calls, () => calls.check(calls.core.sysFsync(calls.ctx, fd), "fsync"));
   } finally {
-    if (path !== undefined) calls.closeQuietly(fd);
+    if (closes) calls.closeQuietly(fd);
   }
 }
 
-function writeFileSteps(calls: SystemCalls, { target, bytes, flush }: WriteFileArguments): Steps<void> {
-  return writeTarget(calls, target, flush, (fd) => writeAll(calls, fd, bytes));
+function* writeFileSteps(calls: SystemCalls, { target, bytes, flush }: WriteFileArguments): Steps<void> {
+  const write = (fd: number) => writeAll(calls, fd, bytes);
+  const { path } = target;
+  if (path === undefined || (target.flags !== OVERWRITE && target.flags !== APPEND) || bytes.length > IO_SIZE) {
+    yield* writeTarget(calls, target, flush, write);
+    return;
+  }
+  const { flags, mode } = target;
+  const fd = yield* step(calls, () => calls.writeFile(path, flags === APPEND, mode, bytes));
+  // What is written is in memory, where there is nothing to flush.
+  if (fd >= 0) yield* writeOpened(calls, fd, { flush, closes: true }, write);
 }
 
 export const writeFile = stepwise(

@@ -5,18 +5,40 @@
 
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD } from "../../abi/flags.js";
-import { IO_SIZE, MAX_RW_COUNT, PATH_MAX } from "../../abi/limits.js";
+import { IO_SIZE, OPENED, PATH_MAX, WRITE_FAILED } from "../../abi/limits.js";
+import * as STAT from "../../abi/stat.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import type { Attachment } from "../bridge/attachment.js";
+import type { FileSink } from "../bridge/transfer/transfer.js";
 import { cwdError, systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
+import { allocatePooled, decodeText } from "./bytes.js";
 import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
 
-/** The bytes that one call transfers to or from these buffers. */
-function lengthOf(buffers: readonly Uint8Array[]): number {
-  let length = 0;
-  for (const buffer of buffers) length += buffer.length;
-  return Math.min(length, MAX_RW_COUNT);
+/** The longest read that goes through the scratch area: the copy costs less than to be called back by the core. */
+const WINDOW_READ_SIZE = 4096;
+
+/** Takes a file in memory: as a buffer, or as a string if it is UTF-8 and its bytes lie next to each other. */
+class WholeFile implements FileSink {
+  readonly #attachment: Attachment;
+  readonly #asText: boolean;
+  /** The string of the file that was taken last. */
+  text: string | undefined;
+
+  constructor(attachment: Attachment, asText: boolean) {
+    this.#attachment = attachment;
+    this.#asText = asText;
+  }
+
+  take(from: number, bytes: number): boolean {
+    const { stat, window } = this.#attachment;
+    if (this.#asText && from !== 0 && bytes === stat[STAT.size]) this.text = window.textAt(from, bytes);
+    return this.text !== undefined;
+  }
+
+  make(): Uint8Array {
+    return allocatePooled(this.#attachment.stat[STAT.size]);
+  }
 }
 
 /** The system calls of one context in one thread. */
@@ -25,6 +47,8 @@ export class SystemCalls {
   readonly core: CoreExports;
   /** The context's number in the core. */
   readonly ctx: number;
+  readonly #byteSink: WholeFile;
+  readonly #textSink: WholeFile;
   #closed = false;
   /** What ends with the context in this thread. */
   readonly #atClose = new Set<() => void>();
@@ -33,6 +57,8 @@ export class SystemCalls {
     this.attachment = attachment;
     this.core = attachment.core;
     this.ctx = ctx;
+    this.#byteSink = new WholeFile(attachment, false);
+    this.#textSink = new WholeFile(attachment, true);
   }
 
   /** Refuses calls from now on. */
@@ -136,12 +162,12 @@ export class SystemCalls {
    * @param position offset in the file, -1: the descriptor's position, which advances
    */
   read(fd: number, into: Uint8Array, position: number): number {
-    if (into.length > IO_SIZE) return this.readv(fd, [into], position);
+    if (into.length > WINDOW_READ_SIZE) return this.readv(fd, [into], position);
     this.checkOpen();
     const got = this.check(this.core.sysRead(this.ctx, fd, position, into.length), "read");
     // A driver's hook may have transferred the buffer away.
     if (into.length < got) throw systemCallError(-ERRNO.EFAULT, "read");
-    into.set(this.attachment.io.subarray(0, got));
+    this.attachment.window.copyOut(got, into);
     return got;
   }
 
@@ -149,21 +175,8 @@ export class SystemCalls {
   readv(fd: number, into: readonly Uint8Array[], position: number): number {
     this.checkOpen();
     const { core, ctx, attachment } = this;
-    const length = lengthOf(into);
-    if (length > IO_SIZE) {
-      const call = () => core.sysRead(ctx, fd, position, length);
-      return this.check(attachment.transfer.run(into, call), "read");
-    }
-    const got = this.check(core.sysRead(ctx, fd, position, length), "read");
-    // As in read().
-    if (lengthOf(into) < got) throw systemCallError(-ERRNO.EFAULT, "read");
-    let done = 0;
-    for (const buffer of into) {
-      const end = Math.min(done + buffer.length, got);
-      buffer.set(attachment.io.subarray(done, end));
-      done = end;
-    }
-    return got;
+    const call = (length: number) => core.sysReadDirect(ctx, fd, position, length);
+    return this.check(attachment.transfer.run(into, call), "read");
   }
 
   /**
@@ -173,7 +186,7 @@ export class SystemCalls {
   write(fd: number, from: Uint8Array, position: number): number {
     if (from.length > IO_SIZE) return this.writev(fd, [from], position);
     this.checkOpen();
-    this.attachment.io.set(from);
+    this.attachment.window.copyIn(from);
     return this.check(this.core.sysWrite(this.ctx, fd, position, from.length), "write");
   }
 
@@ -181,17 +194,62 @@ export class SystemCalls {
   writev(fd: number, from: readonly Uint8Array[], position: number): number {
     this.checkOpen();
     const { core, ctx, attachment } = this;
-    const length = lengthOf(from);
-    if (length > IO_SIZE) {
-      const call = () => core.sysWrite(ctx, fd, position, length);
-      return this.check(attachment.transfer.run(from, call), "write");
+    const write = (length: number) => {
+      if (length <= IO_SIZE) {
+        let done = 0;
+        for (const buffer of from) {
+          attachment.io.set(buffer, done);
+          done += buffer.length;
+        }
+      }
+      return core.sysWrite(ctx, fd, position, length);
+    };
+    return this.check(attachment.transfer.run(from, write), "write");
+  }
+
+  /**
+   * Opens a file, reads all of it and closes it, in one call. Of anything but a file in memory it is an open alone.
+   * @param asText UTF-8, as a string
+   * @returns the contents, or a descriptor
+   */
+  readFile(path: Path, asText: boolean): Buffer<ArrayBuffer> | string | number {
+    const length = this.putPath(path, "open");
+    const { transfer, window } = this.attachment;
+    const sink = asText ? this.#textSink : this.#byteSink;
+    sink.text = undefined;
+    let got: number;
+    let bytes: Buffer<ArrayBuffer> | undefined;
+    transfer.beginFile(sink);
+    try {
+      got = this.core.sysReadFile(this.ctx, AT_FDCWD, length, asText ? IO_SIZE : WINDOW_READ_SIZE);
+    } finally {
+      bytes = transfer.endFile() as Buffer<ArrayBuffer> | undefined;
     }
-    let done = 0;
-    for (const buffer of from) {
-      attachment.io.set(buffer, done);
-      done += buffer.length;
+    if (got < 0) return got <= OPENED ? OPENED - got : this.check(got, "open", path);
+    if (bytes === undefined) {
+      const text = asText ? (sink.text ?? window.text(got)) : undefined;
+      if (text !== undefined) return text;
+      bytes = allocatePooled(got);
+      window.copyOut(got, bytes);
     }
-    return this.check(core.sysWrite(ctx, fd, position, length), "write");
+    return asText ? decodeText(bytes, "utf8") : bytes;
+  }
+
+  /**
+   * Opens a file for writing, as the flag "w" or "a" says, writes at most IO_SIZE bytes, and closes it, in one call. Of anything but a file
+   * in memory it is an open alone. If it had to wait for too long it has written nothing, though it may have made or emptied the file.
+   * @returns -1: all is written; or a descriptor
+   */
+  writeFile(path: Path, append: boolean, mode: number, from: Uint8Array): number {
+    const length = this.putPath(path, "open");
+    this.attachment.window.copyIn(from);
+    const wrote = this.core.sysWriteFile(this.ctx, AT_FDCWD, length, append ? 1 : 0, mode, from.length);
+    if (wrote === from.length) return -1;
+    if (wrote <= OPENED) return OPENED - wrote;
+    if (wrote < WRITE_FAILED) throw systemCallError(wrote - WRITE_FAILED, "write");
+    if (wrote < 0) throw systemCallError(wrote, "open", path);
+    // The memory got full, and the call ended late. The next write would fail.
+    throw systemCallError(-ERRNO.ENOSPC, "write");
   }
 
   /** The working directory. @throws ENOENT if it was removed */

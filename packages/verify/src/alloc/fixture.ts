@@ -4,7 +4,7 @@
  * objects are allocated, first asks the session whether to fail.
  */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
-import { AT_FDCWD, F_SETLK, O_CREAT, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, F_SETLK, O_CREAT, O_RDWR, WRITE_FAILED } from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver-table.js";
 import {
   type AttachOptions,
@@ -148,6 +148,12 @@ export class AllocSession {
   }
   write(fd: number, offset: number, data: string): number {
     return this.core.sysWrite(0, fd, offset, this.thread.put(data));
+  }
+  /** Appends to a file that one call opens, writes and closes; returns the bytes written or -errno. */
+  writeFile(path: string, data: string): number {
+    const length = this.path(path);
+    const wrote = this.core.sysWriteFile(0, AT_FDCWD, length, 1, 0o644, this.thread.put(data));
+    return wrote < WRITE_FAILED ? wrote - WRITE_FAILED : wrote;
   }
   /** Writes a whole file; returns 0 or -errno. What was made stays. */
   file(path: string, data = ""): number {

@@ -123,6 +123,11 @@ export const OPERATIONS: Record<string, Operation> = {
     ...opened("/w/file", O_RDWR | O_APPEND),
     run: (session, fd) => session.write(fd, -1, "x".repeat(20)),
   },
+  "append, in one call with the open": {
+    allocations: 1,
+    run: (session) => session.writeFile("/w/file", "x".repeat(100)),
+  },
+  "create, in one call with the write": { allocations: 2, run: (session) => session.writeFile("/w/new", "") },
   "write behind the first page": {
     allocations: 2,
     short: true,

@@ -50,8 +50,10 @@ export interface Hooks {
   security?: (ino: number, mask: number, rcu: number) => number;
   audit?: (dentry: number, inode: number) => void;
   driverCall?: DriverCall;
-  /** Puts the next bytes of a write that is longer than the scratch area's part for contents there. */
-  copyFromUser?: (done: number, bytes: number) => number;
+  /** Puts the next bytes of a write that is longer than the scratch area's part for contents at an address. */
+  copyFromUser?: (to: number, done: number, bytes: number) => number;
+  /** Takes the next bytes of a direct read from an address, 0: zeros. */
+  copyToUser?: (from: number, done: number, bytes: number) => number;
 }
 
 /** An instrumented core; `module` is set when it is compiled. */
@@ -279,8 +281,8 @@ export class Thread {
         throw new Error(`core: the call waited too long (${word >>> 0})`);
       },
       driverCall: (...args: Parameters<DriverCall>) => hooks.driverCall?.(...args) ?? -38,
-      copyFromUser: (done: number, bytes: number) => hooks.copyFromUser?.(done, bytes) ?? 0,
-      copyToUser: () => 0,
+      copyFromUser: (to: number, done: number, bytes: number) => hooks.copyFromUser?.(to >>> 0, done, bytes) ?? 0,
+      copyToUser: (from: number, done: number, bytes: number) => hooks.copyToUser?.(from >>> 0, done, bytes) ?? 0,
       security: (ino: number, mask: number, rcu: number) => hooks.security?.(ino, mask, rcu) ?? 0,
       audit: (dentry: number, inode: number) => hooks.audit?.(dentry >>> 0, inode >>> 0),
       point: () => undefined,

@@ -20,7 +20,7 @@ import { TIMED_OUT } from "../machine/errors.js";
 import type { Result } from "../model/call.js";
 import { resolveCall } from "../model/call-sequence.js";
 import type { BuiltTree } from "../scenario/build.js";
-import { begin, type CoreCall, type CoreCalls, copyFromUser, finish } from "../scenario/core-calls.js";
+import { begin, type CoreCall, type CoreCalls, copyFromUser, copyToUser, finish } from "../scenario/core-calls.js";
 import type { DriverState, DriverThread } from "../scenario/driver.js";
 import { judgeBystander } from "../scenario/linearizability.js";
 import { dump, judge, type TreeFixture, type TreeOperation, trees } from "../scenario/operations.js";
@@ -134,7 +134,8 @@ export class DeathFixture {
         clock: () => this.#clock++,
         wait: () => 2,
         driverCall: (...args) => this.tree.driverCall(defined(t, "attached thread"), ...args),
-        copyFromUser: (done, bytes) => copyFromUser(defined(t, "attached thread"), done, bytes),
+        copyFromUser: (to, done, bytes) => copyFromUser(defined(t, "attached thread"), to, done, bytes),
+        copyToUser: (from, done, bytes) => copyToUser(defined(t, "attached thread"), from, done, bytes),
         ...hooks,
       },
       options,

@@ -12,7 +12,7 @@ import { Machine, type Operation, type Outcome, type Program } from "../machine/
 import type { VectorClocks } from "../machine/vector-clocks.js";
 import type { Result } from "../model/call.js";
 import type { BuiltTree } from "../scenario/build.js";
-import type { CoreCalls } from "../scenario/core-calls.js";
+import { type CoreCalls, copyToUser } from "../scenario/core-calls.js";
 import type { DriverState, DriverThread } from "../scenario/driver.js";
 import { dump, judge, type LabelledDump, type TreeFixture, type TreeOperation, trees } from "../scenario/operations.js";
 import { defined, messageOf } from "../support/defined.js";
@@ -121,6 +121,10 @@ export class Harness {
           this.#driverCalled = true;
           machine.external(thread());
           return tree.driverCall(hostOf(thread()), op, driver, a, b, c, d);
+        },
+        copyToUser: (from: number, done: number, bytes: number) => {
+          if (from !== 0) machine.hostReads(thread(), from >>> 0, bytes);
+          return copyToUser(hostOf(thread()), from, done, bytes);
         },
       }),
     });

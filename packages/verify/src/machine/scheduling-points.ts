@@ -116,6 +116,19 @@ export abstract class SchedulingPoints extends Instances {
     this.#perform(t, -3, READ | WRITE, 0, 0, 0);
   }
 
+  /**
+   * The host copies bytes of the memory for a thread, inside its call: one read of them. The thread cannot give way before it; where it
+   * does at its access before that, which is as good.
+   */
+  hostReads(t: LogicalThread, from: number, length: number): void {
+    if (this.uncontrolled || length === 0) return;
+    const last = (from + length - 1) >>> 2;
+    for (let w = from >>> 2; w <= last; w++) this.conflicts.touch(t.id, w, READ);
+    // In a report it has the name of the thread's last access before it.
+    if (this.races) this.races.access(t.id, t.site, READ, length, from);
+    this.#perform(t, -3, READ, from, from >>> 2, last);
+  }
+
   // ------------------------------------------------------------------------------------------------ accesses
 
   access(t: LogicalThread, site: number, address: number, lo: number, hi: number): void {

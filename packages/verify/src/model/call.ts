@@ -72,8 +72,11 @@ export interface CallArguments {
   sysRename: At & Second & { flags?: number };
   sysOpen: At & { flags: number; mode?: number };
   sysClose: Fd;
-  sysRead: Fd & { offset?: number; n: number };
+  /** `direct`: the host copies the bytes out of the pages. */
+  sysRead: Fd & { offset?: number; n: number; direct?: boolean };
   sysWrite: Fd & { offset?: number; data: string };
+  sysReadFile: At;
+  sysWriteFile: At & { append?: boolean; mode?: number; data: string };
   sysLseek: Fd & { offset: number; whence: number };
   sysTruncate: At & { size: number };
   sysFtruncate: Fd & { size: number };
@@ -121,6 +124,11 @@ export interface DirectoryEntry {
   ino: number;
 }
 
+/** The result of a call for a whole file that has done no more than open it. */
+export interface Opened {
+  opened: number;
+}
+
 /** Results of the calls that return more than a number. */
 export interface CallResults {
   sysStat: Attributes;
@@ -129,6 +137,8 @@ export interface CallResults {
   sysRealpath: { path: string };
   sysGetcwd: { path: string };
   sysRead: { data: string };
+  sysReadFile: { data: string } | Opened;
+  sysWriteFile: number | Opened;
   sysGetdents: { entries: DirectoryEntry[] };
   sysGetacl: { acl: AclEntry[] };
   /** Type, first byte and length of the lock that is in the way; F_UNLCK alone: there is none. */

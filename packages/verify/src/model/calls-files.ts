@@ -22,7 +22,7 @@ import {
   S_ISUID,
 } from "../../../threadfs/dist/abi/abi.js";
 import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
-import { type Attributes, type CallArguments, type DirectoryEntry, isError } from "./call.js";
+import { type Attributes, type CallArguments, type DirectoryEntry, isError, type Opened } from "./call.js";
 import {
   accounts,
   badPath,
@@ -61,6 +61,7 @@ import {
   inParts,
   type Me,
   mutexOf,
+  type Phase,
   pin,
   reservedBy,
   type Steps,
@@ -84,13 +85,18 @@ function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps
   if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
   const bad = badPath(path);
   if (bad) return bad;
+  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, mode & 0o7777));
+}
+
+/** Takes a descriptor, opens a file, and makes it the descriptor's. */
+function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>): Steps<number | string> {
   const fd = yield* step((s) => {
     let n = FIRST_FD;
     while (callerOf(s, me).fds[n] !== undefined) n++;
     setFd(s, me, n, reservedBy(me.id));
     return n;
   });
-  const file = yield* openAt(me, dirfd, path, flags, mode & 0o7777);
+  const file = yield* opens;
   // The context may be closed before the descriptor is there: the file that the call has made stays.
   const end = yield* choice((s): (number | string)[] => {
     setFd(s, me, fd, isError(file) ? undefined : ++s.last);
@@ -105,13 +111,28 @@ function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps
 type OpenPlace = Place & { created?: boolean };
 
 function* openAt(me: Me, dirfd: number | undefined, path: string, flags: number, mode: number): Steps<Path | string> {
+  const at = yield* walkToOpen(me, dirfd, path, flags, mode);
+  return isError(at) ? at : yield* openPlace(me, at, flags);
+}
+
+/** The walk of an open, and its checks of what it has ended at. */
+function* walkToOpen(
+  me: Me,
+  dirfd: number | undefined,
+  path: string,
+  flags: number,
+  mode: number,
+): Steps<OpenPlace | string> {
   const follow = !(flags & O_NOFOLLOW);
   const want = { follow, directory: (flags & O_DIRECTORY) !== 0 };
   const at: OpenPlace | string =
     flags & O_CREAT ? yield* openCreate(me, dirfd, path, flags, mode) : yield* walk(me, dirfd, path, want);
   if (isError(at)) return at;
-  const refused = yield* step((s) => mayOpen(s, me, at, flags));
-  if (refused) return refused;
+  return (yield* step((s) => mayOpen(s, me, at, flags))) || at;
+}
+
+/** What is left of the open then. */
+function* openPlace(me: Me, at: OpenPlace, flags: number): Steps<Path | string> {
   if (flags & O_TRUNC && !at.created) {
     const cut = yield* truncate(me, (s) => get(s.dentries, at.d).ino, 0);
     if (isError(cut)) return cut;
@@ -222,16 +243,23 @@ const mayWrite = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== 
 
 // ------------------------------------------------------------------------------------------------- contents
 
-function* sysRead(me: Me, { fd, offset = -1, n }: A["sysRead"]): Steps<{ data: string } | number | string> {
+function* sysRead(me: Me, { fd, ...args }: A["sysRead"]): Steps<{ data: string } | number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
-  if (!mayRead(f)) return "EBADF";
+  return mayRead(f) ? yield* readFrom(me, f, args) : "EBADF";
+}
+
+function* readFrom(
+  me: Me,
+  f: FileReference,
+  { offset = -1, n, direct }: Omit<A["sysRead"], "fd">,
+): Steps<{ data: string } | number | string> {
   const run = (s: State) => {
     const i = inode(s, f.ino);
     if (isDir(i)) return "EISDIR";
     if (isDriver(s, i)) return "EOPNOTSUPP";
     const at = offset >= 0 ? offset : get(s.files, f.id).pos;
-    const data = i.data.slice(at, at + Math.min(n, IO_SIZE));
+    const data = i.data.slice(at, at + (direct ? n : Math.min(n, IO_SIZE)));
     accessed(s, f.mnt, f.ino);
     if (offset < 0) patch(s.files, f.id, { pos: at + data.length });
     return { data };
@@ -254,16 +282,23 @@ export function dropsSgid(s: State, me: Me, i: Inode): boolean {
 const strip = (s: State, me: Me, ino: number): undefined =>
   void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
 
-function* sysWrite(me: Me, { fd, offset = -1, data }: A["sysWrite"]): Steps<number | string> {
+function* sysWrite(me: Me, { fd, ...args }: A["sysWrite"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
-  if (!mayWrite(f)) return "EBADF";
+  return mayWrite(f) ? yield* writeTo(me, f, args) : "EBADF";
+}
+
+function* writeTo(me: Me, f: FileReference, args: Omit<A["sysWrite"], "fd">): Steps<number | string> {
+  return yield* change(me, writePhases(me, f, args));
+}
+
+/** The parts of a write, and what follows it. */
+function writePhases(me: Me, f: FileReference, { offset = -1, data }: Omit<A["sysWrite"], "fd">): Phase<never>[] {
   const n = data.length;
   const parts = Array.from({ length: Math.max(1, Math.ceil(n / IO_SIZE)) }, (_, k) => k * IO_SIZE);
   const runPart = (done: number) => (s: State) => {
     const i = inode(s, f.ino);
-    const file = get(s.files, f.id);
-    const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset + done : file.pos;
+    const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset + done : get(s.files, f.id).pos;
     if (isDriver(s, i)) return "EOPNOTSUPP";
     if (n === 0) return 0;
     if (at >= MAX_FILE_SIZE) return "EFBIG";
@@ -276,10 +311,49 @@ function* sysWrite(me: Me, { fd, offset = -1, data }: A["sysWrite"]): Steps<numb
   };
   // A death in a long write keeps the parts that are written.
   const locks = () => [mutex(f.ino), ...(parts.length > 1 ? [inParts(me.id)] : [])];
-  return yield* change(me, [
+  return [
     ...parts.map((done) => ({ locks, run: runPart(done) })),
     { run: (s: State) => (n === 0 ? 0 : strip(s, me, f.ino)) },
-  ]);
+  ];
+}
+
+/** The walk of a call that reads or writes a whole file: what it has ended at, or the result of a call that does no more than open it. */
+function* wholeFile(
+  me: Me,
+  { dirfd, path }: A["sysReadFile"],
+  flags: number,
+  mode: number,
+): Steps<(FileReference & { created: boolean }) | Opened | string> {
+  const bad = badPath(path);
+  if (bad) return bad;
+  const at = yield* walkToOpen(me, dirfd, path, flags, mode & 0o7777);
+  if (isError(at)) return at;
+  const { ino, foreign } = yield* step((s) => {
+    const i = inodeOf(s, at.d);
+    return { ino: get(s.dentries, at.d).ino, foreign: isDir(i) || isDriver(s, i) };
+  });
+  // Without an open file: nothing is asked of its position.
+  if (!foreign) return { id: 0, ino, d: at.d, mnt: at.mnt, flags, created: at.created === true };
+  const fd = yield* intoDescriptor(me, flags, openPlace(me, at, flags));
+  return isError(fd) ? fd : { opened: fd };
+}
+
+function* sysReadFile(me: Me, args: A["sysReadFile"]): Steps<{ data: string } | Opened | number | string> {
+  const f = yield* wholeFile(me, args, 0, 0);
+  return isError(f) || "opened" in f ? f : yield* readFrom(me, f, { offset: 0, n: MAX_FILE_SIZE, direct: true });
+}
+
+function* sysWriteFile(
+  me: Me,
+  { append, mode = 0o644, data, ...args }: A["sysWriteFile"],
+): Steps<number | string | Opened> {
+  const f = yield* wholeFile(me, args, O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), mode);
+  if (isError(f) || "opened" in f) return f;
+  const cut = f.flags & O_TRUNC && !f.created ? truncatePhases(me, () => f.ino, 0) : [];
+  // The file is not released in between; a death keeps what has been done.
+  const begin: Phase<never> = { locks: () => [mutex(f.ino), inParts(me.id)], run: () => 0 };
+  const r = yield* change(me, [begin, ...cut, ...writePhases(me, f, { offset: 0, data })]);
+  return isError(r) ? r : data.length;
 }
 
 function* sysLseek(me: Me, { fd, offset, whence }: A["sysLseek"]): Steps<number | string> {
@@ -296,6 +370,10 @@ function* sysLseek(me: Me, { fd, offset, whence }: A["sysLseek"]): Steps<number 
 
 /** do_truncate(); `inoOf(s)` is the file. */
 function* truncate(me: Me, inoOf: (s: State) => number, size: number): Steps<number | string> {
+  return yield* change(me, truncatePhases(me, inoOf, size));
+}
+
+function truncatePhases(me: Me, inoOf: (s: State) => number, size: number): Phase<never>[] {
   const begin = (s: State): number | string | Done<number> => {
     const i = inode(s, inoOf(s));
     if (typeOf(i) !== S_IFREG) return { done: true, result: 0 };
@@ -309,7 +387,7 @@ function* truncate(me: Me, inoOf: (s: State) => number, size: number): Steps<num
     touch(s, ino, { contents: true, data, size });
     return 0;
   };
-  return yield* change(me, [{ locks: (s) => [mutex(inoOf(s))], run: begin }, { run }]);
+  return [{ locks: (s) => [mutex(inoOf(s))], run: begin }, { run }];
 }
 
 function* sysTruncate(me: Me, { size, ...args }: A["sysTruncate"]): Steps<number | string> {
@@ -386,7 +464,9 @@ export const FILE_CALLS = {
   sysOpen,
   sysClose,
   sysRead,
+  sysReadFile,
   sysWrite,
+  sysWriteFile,
   sysLseek,
   sysTruncate,
   sysFtruncate,

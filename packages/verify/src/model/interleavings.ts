@@ -278,6 +278,7 @@ const SIMPLE_CHANGES = new Set([
   "sysClose",
   "sysLseek",
   "sysRead",
+  "sysReadFile",
   "sysGetdents",
   "sysUmask",
   "contextDestroy",
@@ -285,13 +286,16 @@ const SIMPLE_CHANGES = new Set([
   "setLock",
 ]);
 
-/** Whether the last step has completed the change of a call. An open is left out: it may have created or truncated before it is left. */
+/** Calls that may have created or emptied a file before they are left. */
+const OPENING = new Set(["sysOpen", "sysWriteFile"]);
+
+/** Whether the last step has completed the change of a call, which is not one of {@link OPENING}. */
 function hasHappened(
   before: State,
   { after, me, undo, call }: { after: State; me: Me; undo: Undo[] | undefined; call: ProgramCall | undefined },
 ): boolean {
   const name = call?.call ?? "";
-  if (name === "sysOpen" || isChanging(after, me.id - 1)) return false;
+  if (OPENING.has(name) || isChanging(after, me.id - 1)) return false;
   if (me.changes !== true && !SIMPLE_CHANGES.has(name)) return false;
   return (undo ?? []).length > 0 || changedRecords(before, after).length > 0;
 }

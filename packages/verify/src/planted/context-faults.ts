@@ -296,8 +296,8 @@ export const CONTEXTS: Mutant[] = [
     edits: [
       {
         file: "vfs/file/read-write.ts",
-        from: "writePart(c, f, pos, done, part, at < 0);",
-        to: "writePart(c, f, pos, done, part, at < 0 && done + part == n);",
+        from: "writePart(c, d, i, posAddress, pos, done, part, direct);",
+        to: "writePart(c, d, i, done + part == n ? posAddress : 0, pos, done, part, direct);",
       },
     ],
     caughtBy: [death("pages long: sysWrite(fd=4")],

@@ -4,6 +4,7 @@
  */
 import type { Edit } from "../binary/mutant.js";
 import { API, TOOLS } from "./api-faults.js";
+import { CONTENTS } from "./contents/content-faults.js";
 import { CONTEXTS } from "./context-faults.js";
 import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
@@ -34,6 +35,7 @@ export const MUTANTS: Mutant[] = [
   ...CACHE,
   ...WALK,
   ...FILES,
+  ...CONTENTS,
   ...CONTEXTS,
   ...DRIVERS,
   ...NODE_FS_CALLS,

@@ -91,8 +91,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/read-write.ts",
-        from: "  mutexLock(i.mutex);\n  do {\n    const part = min<u32>(n - done, IO_SIZE);\n    r = i.mode & I_DRIVER ? driverRead",
-        to: "  do {\n    const part = min<u32>(n - done, IO_SIZE);\n    r = i.mode & I_DRIVER ? driverRead",
+        from: "  mutexLock(i.mutex);\n  const r = i.mode & I_DRIVER ? readDriver",
+        to: "  const r = i.mode & I_DRIVER ? readDriver",
       },
       {
         file: "vfs/file/read-write.ts",
@@ -115,7 +115,9 @@ export const FILES: Mutant[] = [
   },
   {
     name: "the redo record of a write is cleared although its transaction may be rolled back",
-    edits: [{ file: "fs/tmpfs/data.ts", from: "  set32(w, 0);\n", to: "  store<u32>(w, 0);\n" }],
+    edits: [
+      { file: "fs/tmpfs/data.ts", from: "  if (w != 0) set32(w, 0);\n", to: "  if (w != 0) store<u32>(w, 0);\n" },
+    ],
     caughtBy: [death("small write: sysWrite(fd=4")],
   },
   {
@@ -177,8 +179,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    putUnusedFd(c, fd);\n    fput(f);\n    return err;",
-        to: "    fput(f);\n    return err;",
+        from: "    putUnusedFd(reservedIn, fd);\n    fput(reservedFile);\n    return err;",
+        to: "    fput(reservedFile);\n    return err;",
       },
     ],
     caughtBy: [fsck()],
@@ -188,8 +190,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    putUnusedFd(c, fd);\n    fput(f);\n    return err;",
-        to: "    putUnusedFd(c, fd);\n    return err;",
+        from: "    putUnusedFd(reservedIn, fd);\n    fput(reservedFile);\n    return err;",
+        to: "    putUnusedFd(reservedIn, fd);\n    return err;",
       },
     ],
     caughtBy: [fsck()],
@@ -199,8 +201,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    if (!(flags & O_PATH)) err = mayOpen(nd, flags);\n    if (err == 0) err = openFile(nd, f, flags);",
-        to: "    err = openFile(nd, f, flags);\n    if (err == 0 && !(flags & O_PATH)) err = mayOpen(nd, flags);",
+        from: "    if (!(flags & O_PATH)) err = mayOpen(nd, flags);\n    if (err == 0) err = openFile(nd, reservedFile, flags);",
+        to: "    err = openFile(nd, reservedFile, flags);\n    if (err == 0 && !(flags & O_PATH)) err = mayOpen(nd, flags);",
       },
     ],
     caughtBy: [tests("conformance/")],

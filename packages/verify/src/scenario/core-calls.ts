@@ -25,10 +25,12 @@ import {
   MS_NOEXEC,
   MS_RDONLY,
   OF_MAKER,
+  OPENED,
   RESOLVE_IN_ROOT,
   SCRATCH,
   STAT,
   THREAD_CLOSES,
+  WRITE_FAILED,
 } from "../../../threadfs/dist/abi/abi.js";
 import { TIMED_OUT } from "../machine/errors.js";
 import type { AclEntry } from "../model/acl.js";
@@ -51,6 +53,8 @@ export interface ScratchThread {
   scratch: Uint8Array;
   /** The contents of a write that is longer than their part of the scratch area; the host copies them there piece by piece. */
   source?: string;
+  /** What the host has copied out for a read; undefined: the read goes through the scratch area. */
+  sink?: string | undefined;
 }
 /** A call of an export of the core: its name and its arguments. */
 export type CoreCall = [name: string, ...numbers: number[]];
@@ -125,6 +129,11 @@ const ARGUMENTS: {
     else put(t, SCRATCH.IO, a.data);
     return [a.fd, a.offset ?? -1, a.data.length];
   },
+  sysReadFile: (t, a) => [...first(t, a), IO_SIZE],
+  sysWriteFile: (t, a) => {
+    put(t, SCRATCH.IO, a.data);
+    return [...first(t, a), a.append ? 1 : 0, a.mode ?? 0o644, a.data.length];
+  },
   sysLseek: (_t, a) => [a.fd, a.offset, a.whence],
   sysTruncate: (t, a) => [...first(t, a), a.size],
   sysFtruncate: (_t, a) => [a.fd, a.size],
@@ -161,9 +170,19 @@ const ARGUMENTS: {
 };
 
 /** The next bytes of a write that is longer than the part of the scratch area for contents: the host's `copyFromUser`. */
-export function copyFromUser(t: ScratchThread, done: number, bytes: number): number {
+export function copyFromUser(t: ScratchThread, to: number, done: number, bytes: number): number {
   const source = defined(t.source, "contents of a long write");
-  for (let i = 0; i < bytes; i++) t.scratch[SCRATCH.IO + i] = source.charCodeAt(done + i);
+  const room = new Uint8Array(t.scratch.buffer, to >>> 0, bytes);
+  for (let i = 0; i < bytes; i++) room[i] = source.charCodeAt(done + i);
+  return 0;
+}
+
+/** The next bytes of a direct read: the host's `copyToUser`. */
+export function copyToUser(t: ScratchThread, from: number, done: number, bytes: number): number {
+  const read = defined(t.sink, "a direct read");
+  if (read.length !== done) throw new Error(`the bytes from ${done} on follow ${read.length}`);
+  const piece = from === 0 ? new Uint8Array(bytes) : new Uint8Array(t.scratch.buffer, from >>> 0, bytes).slice();
+  t.sink = read + decoder.decode(piece);
   return 0;
 }
 
@@ -185,7 +204,10 @@ export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number
   const { call: name, ctx: _ctx, ...args } = call;
   // The arguments are those of this very call.
   const numbersOf = ARGUMENTS[name] as (t: ScratchThread, args: object) => number[];
-  return [EXPORTS.get(name) ?? name, caller, ...numbersOf(t, args)];
+  const direct = call.call === "sysRead" && call.direct === true;
+  if (call.call === "sysRead" || call.call === "sysReadFile")
+    t.sink = direct || call.call === "sysReadFile" ? "" : undefined;
+  return [direct ? "sysReadDirect" : (EXPORTS.get(name) ?? name), caller, ...numbersOf(t, args)];
 }
 
 /** A copy of the attributes: the next call overwrites them. Times are in milliseconds, as the clock is. */
@@ -246,7 +268,9 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
   sysReadlink: pathResult,
   sysRealpath: pathResult,
   sysGetcwd: pathResult,
-  sysRead: (t, r) => ({ data: text(t, SCRATCH.IO, r) }),
+  sysRead: (t, r) => ({ data: t.sink ?? text(t, SCRATCH.IO, r) }),
+  sysReadFile: (t, r) => ({ data: t.sink || text(t, SCRATCH.IO, r) }),
+  sysWriteFile: (_t, r) => r,
   sysGetdents: entries,
   sysGetacl: aclEntries,
   getLock: heldLock,
@@ -260,6 +284,8 @@ const hasResult = (call: string): call is keyof CallResults => Object.hasOwn(RES
 /** The result of a call that has returned `r`: the name of the errno, the result as the model returns it, or LEFT. */
 export function finish(t: ScratchThread, { call }: { call: string }, r: number): Result {
   if (r === TIMED_OUT) return LEFT;
+  if (r <= OPENED && (call === "sysReadFile" || call === "sysWriteFile")) return { opened: OPENED - r };
+  if (r < WRITE_FAILED && call === "sysWriteFile") return finish(t, { call }, r - WRITE_FAILED);
   if (r < 0) return NAME_OF.get(-r) ?? `errno ${-r}`;
   return hasResult(call) ? RESULTS[call](t, r) : r;
 }

@@ -22,6 +22,7 @@ const write = (fd: number, data: string, offset?: number): ProgramCall => ({
   data,
   ...(offset === undefined ? {} : { offset }),
 });
+const truncate = (path: string, size: number): ProgramCall => ({ call: "sysTruncate", path, size });
 const unlink = (path: string): ProgramCall => ({ call: "sysUnlink", path });
 const create: ProgramCall = { call: "contextCreate", uid: 1000, gid: 1000 };
 const closes: ProgramCall = { call: "threadCloses" };
@@ -73,6 +74,8 @@ const CATALOGUE: Record<string, Record<string, ProgramCall[][]>> = {
       [write(4, "m".repeat(70_000)), write(4, "n")],
       [open("/g", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "o".repeat(66_000) }],
     ],
+    /** Whole pages of a hole, into memory that had other contents. */
+    hole: [[truncate("/f", 0), truncate("/g", 40_000), write(4, "h".repeat(10_000), 12_288)]],
   },
   full: {
     /** No memory is left but that of names that are gone. */

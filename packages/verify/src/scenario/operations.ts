@@ -50,6 +50,7 @@ import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.
 import { driverCall, newDriverState } from "./driver.js";
 import { FOLLOWED } from "./followed.js";
 import { LOCKED, WAITING } from "./locks.js";
+import { PAGES } from "./pages.js";
 import {
   bind,
   chmod,
@@ -148,7 +149,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       write(4, "twenty bytes of it..."),
       [open("/h", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "+" }],
     ],
-    read: [read(4), { call: "sysRead", fd: 4, n: 2 }],
+    read: [read(4), { call: "sysRead", fd: 4, n: 2 }, { call: "sysRead", fd: 4, n: 100, direct: true }],
     readdir: [getdents(3), [open("/o", O_DIRECTORY), getdents({ of: 0 })]],
     close: [close(3), close(4)],
     shrink: [shrink],
@@ -292,18 +293,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     mount: [mount("/d/e"), mount("/d")],
     close: [{ ...close(3), ctx: 1 }],
   },
-  pages: {
-    write: [
-      write(3, "0123456789", 65530),
-      write(4, "0123456789", 4090),
-      write(3, "0123456789", 4090),
-      [write(4, "x", 5000), write(4, "y", 65537)],
-    ],
-    truncate: [truncate("/f", 5000), truncate("/f", 66000), truncate("/g", 10), truncate("/f", 0)],
-    read: [{ call: "sysRead", fd: 3, offset: 61435, n: 100 }],
-    unlink: [[unlink("/g"), close(4)]],
-    stat: [stat("/f"), stat("/g")],
-  },
+  pages: PAGES,
   full: { stat: [stat("/f"), stat("/d"), stat("/d/n1")] },
   driver: {
     stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/x"), stat("/m/s/../f"), stat("/m/")],

@@ -4,7 +4,7 @@ import { SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import { logicalClock } from "../../dist/binary/core.js";
 import type { Result } from "../../dist/model/call.js";
 import { CLOCK } from "../../dist/scenario/build.js";
-import type { CoreCall, CoreCalls } from "../../dist/scenario/core-calls.js";
+import { type CoreCall, type CoreCalls, copyFromUser, copyToUser } from "../../dist/scenario/core-calls.js";
 import { type DriverState, type DriverThread, driverCall, newDriverState } from "../../dist/scenario/driver.js";
 import type { CallEvent } from "../../dist/scenario/linearizability.js";
 import { dump, type LabelledDump, type TreeOperation, trees } from "../../dist/scenario/operations.js";
@@ -55,8 +55,8 @@ export function freshThreads(
       },
       driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
         driverCall(t, op, driver, a, b, c, d),
-      copyFromUser: () => 0,
-      copyToUser: () => 0,
+      copyFromUser: (to: number, done: number, bytes: number) => copyFromUser(t, to, done, bytes),
+      copyToUser: (from: number, done: number, bytes: number) => copyToUser(t, from >>> 0, done, bytes),
       security: () => 0,
       audit: () => undefined,
     };

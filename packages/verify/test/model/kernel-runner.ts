@@ -39,6 +39,7 @@ type KernelCall = Exclude<
   | ("sysChroot" | "sysMknod" | "sysLseek" | "sysTruncate" | "sysGetdents" | "sysFsync" | "sysSetacl" | "sysGetacl")
   | ("sysUtimens" | "sysFutimens" | "sysMount" | "sysMountNew" | "sysUmount" | "shrink" | "contextDestroy")
   | ("sysFlock" | "lockRequest" | "setLock" | "getLock")
+  | ("sysReadFile" | "sysWriteFile")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;
 

@@ -44,33 +44,72 @@ export const REDO_SIZE: u32 = 24;
 /** The largest size of a file in bytes: 4 TiB. */
 export const MAX_FILE_SIZE: i64 = 4398046511104;
 
+/** Second return value of dataRun(): its bytes. */
+export let dataRunBytes: u32 = 0;
+
+/**
+ * The run at `pos`: as many of `n` bytes, at least one, as lie at consecutive addresses. Returns its address, 0 for a hole, which
+ * reads as zeros. Valid while the caller holds i_mutex.
+ */
+export function dataRun(i: Inode, pos: i64, n: u32): usize {
+  if (!(i.shape & RADIX)) {
+    const have = <i64>i.shape - pos;
+    dataRunBytes = have > 0 && have < <i64>n ? <u32>have : n;
+    return have > 0 ? <usize>(i.data + <u32>pos) : 0;
+  }
+  const inPage = <u32>(pos & (PAGE - 1));
+  let index = <u32>(pos >> PAGE_SHIFT);
+  let slot = findSlot(i, index);
+  const first = pageIn(slot);
+  let next = first;
+  let bytes = PAGE - inPage;
+  while (bytes < n) {
+    // The slots of one node are neighbours; nodes of less than 1024 pointers have no page behind their last.
+    index++;
+    slot =
+      (index & ((1 << NODE_BITS) - 1)) == 0 || index >> indexBits(i) != 0
+        ? findSlot(i, index)
+        : slot == 0
+          ? 0
+          : slot + 4;
+    if (first != 0) next += PAGE;
+    if (pageIn(slot) != next) break;
+    bytes += PAGE;
+  }
+  dataRunBytes = min<u32>(bytes, n);
+  return first == 0 ? 0 : first + inPage;
+}
+
 /** Copies `n` bytes at `pos` out; holes read as zeros. The caller stays within the file's size. */
 export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
-  let done: u32 = 0;
-  while (done < n) {
-    const at = pos + done;
-    const inPage = <u32>(at & (PAGE - 1));
-    let part = PAGE - inPage;
-    if (part > n - done) part = n - done;
-    const page = findPage(i, <u32>(at >> PAGE_SHIFT));
-    let have: u32 = 0;
-    if (page != 0) {
-      const shape = i.shape & RADIX ? PAGE : i.shape;
-      have = inPage >= shape ? 0 : shape - inPage;
-      if (have > part) have = part;
-      memory.copy(to + done, page + inPage, have);
-    }
-    if (have < part) memory.fill(to + done + have, 0, part - have);
-    done += part;
+  for (let done: u32 = 0; done < n; done += dataRunBytes) {
+    const run = dataRun(i, pos + done, n - done);
+    if (run != 0) memory.copy(to + done, run, dataRunBytes);
+    else memory.fill(to + done, 0, dataRunBytes);
   }
 }
 
-/** Allocates room for `n` bytes at `pos`. Returns for how many of them the arena had room. */
+/**
+ * Allocates room for `n` bytes at `pos`. Returns for how many of them the arena had room. New pages beyond the end of the file
+ * that the write fills are not zeroed: if it does not come to that, dataRepair() frees them.
+ */
 export function dataReserve(i: Inode, pos: i64, n: u32): u32 {
   if (!growShape(i, pos + n)) return 0;
+  const atEnd = pos >= i.size;
   let done: u32 = 0;
-  while (done < n && getPage(i, <u32>((pos + done) >> PAGE_SHIFT)) != 0) done += bytesInPage(pos + done, n - done);
+  while (done < n) {
+    const part = bytesInPage(pos + done, n - done);
+    if (getPage(i, <u32>((pos + done) >> PAGE_SHIFT), !atEnd || part < PAGE) == 0) break;
+    done += part;
+  }
   return done;
+}
+
+/** The next run of the room that a write has reserved, as dataRun() has it. */
+export function dataRoom(i: Inode, pos: i64, n: u32): usize {
+  const run = dataRun(i, pos, n);
+  if (run == 0) corrupt(i.at);
+  return run;
 }
 
 /** How many of `n` bytes at `pos` are in the same page. */
@@ -95,24 +134,30 @@ export function dataWrite(d: Dentry, i: Inode, posAddress: usize, pos: i64, from
 }
 
 function copyIn(d: Dentry, i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64, w: usize): void {
-  let done: u32 = 0;
-  while (done < n) {
-    const at = pos + done;
-    const part = bytesInPage(at, n - done);
-    const page = findPage(i, <u32>(at >> PAGE_SHIFT));
-    if (page == 0) corrupt(i.at);
-    memory.copy(page + <u32>(at & (PAGE - 1)), from + done, part);
-    done += part;
+  for (let done: u32 = 0; done < n; done += dataRunBytes) {
+    memory.copy(dataRoom(i, pos + done, n - done), from + done, dataRunBytes);
   }
-  const end = pos + n;
+  commitWrite(d, i, posAddress, pos + n, time, w);
+}
+
+/** Size, times, and the file position at `posAddress` if that is not 0, in one transaction, which ends the redo record `w`; 0: none. */
+function commitWrite(d: Dentry, i: Inode, posAddress: usize, end: i64, time: i64, w: usize): void {
   const size = i.size;
   txBegin();
   const followed = changeBegin(d);
   setSize(i, end > size ? end : size, time);
   if (posAddress != 0) put64(posAddress, end);
-  set32(w, 0);
+  if (w != 0) set32(w, 0);
   changeEnd(followed, d, i, IN_MODIFY);
   txEnd();
+}
+
+/**
+ * Adds `n` bytes at `pos`, at or beyond the end of the file, that the host has copied to their room already. Until the commit no
+ * reader sees them, and after a death dataRepair() frees them: such a write needs no redo record.
+ */
+export function dataAppend(d: Dentry, i: Inode, posAddress: usize, pos: i64, n: u32, time: i64): void {
+  commitWrite(d, i, posAddress, pos + n, time, 0);
 }
 
 /** Repeats the write that the dead thread with this undo log and scratch area had begun in `i`. Under i_mutex. */
@@ -145,25 +190,30 @@ function indexBits(i: Inode): u32 {
   return (levelsOf(i) - 1) * NODE_BITS + topBits(i);
 }
 
-/** The block or page with this index; 0: a hole. */
-function findPage(i: Inode, index: u32): usize {
-  if (!(i.shape & RADIX)) return index == 0 && i.shape != 0 ? <usize>i.data : 0;
+/** The address of the pointer to the page with this index; 0: a hole without a node above it. In a tree. */
+function findSlot(i: Inode, index: u32): usize {
   if (index >> indexBits(i) != 0) return 0;
   let node = <usize>i.data;
-  for (let l = levelsOf(i); l > 0 && node != 0; l--) {
-    node = <usize>load<u32>(node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2));
+  for (let l = levelsOf(i) - 1; l > 0 && node != 0; l--) {
+    node = <usize>load<u32>(node + (((index >> (l * NODE_BITS)) & 1023) << 2));
   }
-  return node;
+  return node == 0 ? 0 : node + ((index & 1023) << 2);
 }
 
-function getPage(i: Inode, index: u32): usize {
+/** The page in a slot; 0: a hole. */
+function pageIn(slot: usize): usize {
+  return slot == 0 ? 0 : <usize>load<u32>(slot);
+}
+
+/** The block or page with this index, which is allocated if it is a hole; 0: the arena is full. */
+function getPage(i: Inode, index: u32, zeroed: bool): usize {
   if (!(i.shape & RADIX)) return <usize>i.data;
   let node = <usize>i.data;
   for (let l = levelsOf(i); l > 0; l--) {
     const slot = node + (((index >> ((l - 1) * NODE_BITS)) & 1023) << 2);
     let next = <usize>load<u32>(slot);
     if (next == 0) {
-      next = kzalloc(PAGE);
+      next = zeroed || l > 1 ? kzalloc(PAGE) : kmalloc(PAGE, false);
       if (next == 0) return 0;
       txBegin();
       set32(slot, <u32>next);
@@ -264,7 +314,7 @@ export function dataTruncate(i: Inode, size: i64): void {
   }
   const inPage = <u32>(size & (PAGE - 1));
   if (inPage != 0) {
-    const page = findPage(i, <u32>(size >> PAGE_SHIFT));
+    const page = pageIn(findSlot(i, <u32>(size >> PAGE_SHIFT)));
     if (page != 0) memory.fill(page + inPage, 0, PAGE - inPage);
   }
   truncateBudget = objectsMax();
@@ -280,7 +330,8 @@ let truncateBudget: u32 = 0;
  */
 function truncateNode(i: Inode, node: usize, level: u32, count: u32, base: i64, from: i64): void {
   const span = (<i64>1) << ((level - 1) * NODE_BITS);
-  for (let k: u32 = 0; k < count; k++) {
+  // From the end, so that they are allocated again in the order of their addresses, and make one run.
+  for (let k = count; k-- > 0; ) {
     const slot = node + (k << 2);
     const child = <usize>load<u32>(slot);
     const first = base + span * k;
@@ -309,7 +360,7 @@ export function dataFree(i: Inode): void {
   txEnd();
 }
 
-/** Repairs a file whose writer or truncating thread died: frees pages beyond the size. Under i_mutex. */
+/** Repairs a file whose writer or truncating thread died or failed: frees pages beyond the size. Under i_mutex. */
 export function dataRepair(i: Inode): void {
   dataTruncate(i, i.size);
   updateSparse(i);

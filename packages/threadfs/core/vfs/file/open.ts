@@ -104,30 +104,51 @@ export function doOpen(nd: Nameidata, asked: u32, mode: u32): i32 {
   const flags = asked & O_PATH ? asked & (O_PATH | O_DIRECTORY | O_NOFOLLOW) : asked;
   // Taking a descriptor needs an active thread, and comes before the walk.
   enterActive();
-  const c = acquireContext(nd.ctxNumber);
-  if (c == null) return -EBADF;
-  const f = getEmptyFilp();
-  if (!f) return getEmptyFilpErr;
-  const fd = getUnusedFd(c);
-  if (fd < 0) {
-    fput(f);
-    return fd;
-  }
+  const fd = reserveFile(nd);
+  if (fd < 0) return fd;
   let err: i32;
   if (flags & O_TMPFILE_BIT) err = openTmpfile(nd, flags, mode);
   else err = flags & O_CREAT ? openCreate(nd, flags, mode) : openPlain(nd, flags);
   if (err == 0) {
     if (!(flags & O_PATH)) err = mayOpen(nd, flags);
-    if (err == 0) err = openFile(nd, f, flags);
+    if (err == 0) err = openFile(nd, reservedFile, flags);
     pathPut(nd);
   }
+  return installFile(fd, err);
+}
+
+/** open(2) of what a walk has ended at, where mayOpen() has allowed it: a descriptor or -errno. */
+export function openWalked(nd: Nameidata, flags: u32): i32 {
+  const fd = reserveFile(nd);
+  return fd < 0 ? fd : installFile(fd, openFile(nd, reservedFile, flags));
+}
+
+/** Second return values of reserveFile(): the file and the context of the descriptor. */
+let reservedFile: File = changetype<File>(0);
+let reservedIn: Context = changetype<Context>(0);
+
+/** Takes a descriptor and a file, not open yet. Returns the descriptor or -errno. The thread is active. */
+function reserveFile(nd: Nameidata): i32 {
+  const c = acquireContext(nd.ctxNumber);
+  if (c == null) return -EBADF;
+  const f = getEmptyFilp();
+  if (!f) return getEmptyFilpErr;
+  const fd = getUnusedFd(c);
+  if (fd < 0) fput(f);
+  reservedFile = f;
+  reservedIn = c;
+  return fd;
+}
+
+/** The end of an open with what reserveFile() has taken, and the result so far. Returns the descriptor or -errno. */
+function installFile(fd: i32, err: i32): i32 {
   if (err != 0) {
-    putUnusedFd(c, fd);
-    fput(f);
+    putUnusedFd(reservedIn, fd);
+    fput(reservedFile);
     return err;
   }
-  if (fdInstall(c, fd, f)) return fd;
-  fput(f);
+  if (fdInstall(reservedIn, fd, reservedFile)) return fd;
+  fput(reservedFile);
   return -EBADF;
 }
 
@@ -166,7 +187,7 @@ function createTmpfile(nd: Nameidata, mode: u32): i32 {
   return 0;
 }
 
-function openPlain(nd: Nameidata, flags: u32): i32 {
+export function openPlain(nd: Nameidata, flags: u32): i32 {
   let lookup = flags & O_PATH ? 0 : LOOKUP_OPEN;
   if (!(flags & O_NOFOLLOW)) lookup |= LOOKUP_FOLLOW;
   if (flags & O_DIRECTORY) lookup |= LOOKUP_DIRECTORY;
@@ -174,7 +195,7 @@ function openPlain(nd: Nameidata, flags: u32): i32 {
 }
 
 /** The attempts of a walk that may create its last component. */
-function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
+export function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
   let lookup = LOOKUP_OPEN | LOOKUP_CREATE | LOOKUP_PARENT;
   if (flags & O_EXCL) lookup |= LOOKUP_EXCL;
   count(COUNTER.walks);
@@ -254,7 +275,7 @@ function mayCreateInSticky(c: Context, i: Inode): i32 {
 }
 
 /** do_open() and may_open(): checks type, flags and permissions. */
-function mayOpen(nd: Nameidata, flags: u32): i32 {
+export function mayOpen(nd: Nameidata, flags: u32): i32 {
   const i = nd.inode;
   const type = i.type;
   let err = 0;
@@ -299,7 +320,7 @@ function accessMask(flags: u32): u32 {
 }
 
 /** do_dentry_open(), and the truncation. The file takes references of its own. */
-function openFile(nd: Nameidata, f: File, flags: u32): i32 {
+export function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
   // Files of tmpfs take O_DIRECT (FMODE_CAN_ODIRECT), directories do not.
   if (flags & O_DIRECT && i.isDir) return -EINVAL;

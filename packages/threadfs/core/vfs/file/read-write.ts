@@ -13,7 +13,17 @@ import { S_IFMT } from "../../../abi/mode";
 import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
 import { callDriver, driverAttrU32 } from "../../fs/driver/hooks";
-import { dataRead, dataReserve, dataWrite, MAX_FILE_SIZE } from "../../fs/tmpfs/data";
+import {
+  dataAppend,
+  dataRead,
+  dataRepair,
+  dataReserve,
+  dataRoom,
+  dataRun,
+  dataRunBytes,
+  dataWrite,
+  MAX_FILE_SIZE,
+} from "../../fs/tmpfs/data";
 import { tmpfsTruncate } from "../../fs/tmpfs/tmpfs";
 import * as host from "../../host";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
@@ -34,18 +44,18 @@ const MAX_COOKIE_EXACT: f64 = 9007199254740991.0;
 
 /**
  * read(2), pread(2): one read, however long: its locks are held until its last byte. `offset` < 0: at the file's
- * position, which advances.
+ * position, which advances. `direct`: the host copies the bytes out of the pages themselves.
  */
-export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
+export function doRead(c: Context, fd: i32, offset: f64, n: u32, direct: bool): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
   let r: i32;
   if (!(f.mode & FMODE_READ)) r = -EBADF;
   else if (f.inode.isDir) r = -EISDIR;
-  else if (offset >= 0) r = readAt(f, <i64>offset, n);
+  else if (offset >= 0) r = readAt(f, <i64>offset, n, direct);
   else {
     mutexLock(f.posLock);
-    r = readAt(f, f.pos, n);
+    r = readAt(f, f.pos, n, direct);
     if (r > 0) f.pos += r;
     happened(r);
     mutexUnlock(f.posLock);
@@ -54,41 +64,57 @@ export function doRead(c: Context, fd: i32, offset: f64, n: u32): i32 {
   return r;
 }
 
-function readAt(f: File, pos: i64, wanted: u32): i32 {
+function readAt(f: File, pos: i64, wanted: u32, direct: bool): i32 {
   const i = f.inode;
-  const n = min<u32>(wanted, MAX_RW_COUNT);
+  const n = min<u32>(wanted, direct ? MAX_RW_COUNT : IO_SIZE);
+  mutexLock(i.mutex);
+  const r = i.mode & I_DRIVER ? readDriver(i, pos, n, direct) : readContents(i, pos, n, direct);
+  fileAccessed(f);
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+/** Reads contents in memory: to scratch, or run by run to the caller's buffer. The pages stay while the caller holds i_mutex. */
+export function readContents(i: Inode, pos: i64, wanted: u32, direct: bool): i32 {
+  const left = i.size - pos;
+  if (left <= 0) return 0;
+  const n = left < <i64>wanted ? <u32>left : wanted;
+  if (!direct) {
+    dataRead(i, pos, scratch + SCRATCH.IO, n);
+    return n;
+  }
+  for (let done: u32 = 0; done < n; ) {
+    const run = dataRun(i, pos + done, min<u32>(n - done, IO_SIZE));
+    const bytes = dataRunBytes;
+    const err = host.copyToUser(run, done, bytes);
+    if (err < 0) return done != 0 ? <i32>done : err;
+    done += bytes;
+    if (done < n) tracepoint(POINT.READ_PART, i.at, done);
+  }
+  return n;
+}
+
+/** Reads a driver's file through scratch, by as many hooks as the read has parts. */
+function readDriver(i: Inode, pos: i64, n: u32, direct: bool): i32 {
   let done: u32 = 0;
   let r: i32;
-  mutexLock(i.mutex);
   do {
     const part = min<u32>(n - done, IO_SIZE);
-    r = i.mode & I_DRIVER ? driverRead(i, pos + done, part) : readPart(i, pos + done, part);
-    if (r > 0 && n > <u32>IO_SIZE) {
-      const err = host.copyToUser(done, r);
+    r = driverRead(i, pos + done, part);
+    if (r > 0 && direct) {
+      const err = host.copyToUser(scratch + SCRATCH.IO, done, r);
       if (err < 0) r = err;
     }
     if (r <= 0) break;
     done += r;
     if (<u32>r < part) break;
-    if (done < n) tracepoint(POINT.READ_PART, i.at, done);
   } while (done < n);
-  fileAccessed(f);
-  mutexUnlock(i.mutex);
   return done != 0 ? <i32>done : r;
 }
 
 /** file_accessed(): a read has updated the file's time of access, one at the end of the file too. */
 export function fileAccessed(f: File): void {
   if (!(f.flags & O_NOATIME)) touchAtime(f.mnt, f.inode);
-}
-
-/** Reads at most IO_SIZE bytes to scratch. */
-function readPart(i: Inode, pos: i64, wanted: u32): i32 {
-  const left = i.size - pos;
-  if (left <= 0) return 0;
-  const n = left < <i64>wanted ? <u32>left : wanted;
-  dataRead(i, pos, scratch + SCRATCH.IO, n);
-  return n;
 }
 
 function driverRead(i: Inode, pos: i64, n: u32): i32 {
@@ -100,7 +126,9 @@ function driverRead(i: Inode, pos: i64, n: u32): i32 {
 /**
  * write(2), pwrite(2): one write, however long: its locks are held until its last byte, so that no other write comes in
  * between. Writes fewer bytes if the arena gets full; -ENOSPC if none fits. If the thread dies in it, a part of IO_SIZE
- * bytes is written as a whole or not at all: what is left is a prefix, as of a write that a signal ends.
+ * bytes is written as a whole or not at all: what is left is a prefix, as of a write that a signal ends. So the bytes of a
+ * write of several parts go into the pages themselves where they add to the file, which a death takes back; where they
+ * replace others they go through scratch, from which recovery writes them again.
  */
 export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
   const f = fget(c, fd);
@@ -118,57 +146,97 @@ export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
 }
 
 /** `at` < 0: at the file's position, which advances. */
-function writeAt(c: Context, f: File, at: i64, wanted: u32): i32 {
+function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
   const i = f.inode;
-  const n = min<u32>(wanted, MAX_RW_COUNT);
-  let done: u32 = 0;
-  let r = 0;
   mutexLock(i.mutex);
   // The end of the file is read under the lock: whatever another thread appends comes before or after the whole write.
   const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;
+  const r = writeContents(c, f.dentry, i, at < 0 ? f.posAt : 0, pos, n);
+  mutexUnlock(i.mutex);
+  return r;
+}
+
+/** Writes under i_mutex, which is held from the first byte to the last. `posAddress`: of the position that moves; 0: none. */
+export function writeContents(c: Context, d: Dentry, i: Inode, posAddress: usize, pos: i64, wanted: u32): i32 {
+  const n = min<u32>(wanted, MAX_RW_COUNT);
+  let done: u32 = 0;
+  let r = 0;
   tracepoint(POINT.WRITE_BEGIN, i.at, n);
   do {
     const part = min<u32>(n - done, IO_SIZE);
-    r = n > <u32>IO_SIZE ? host.copyFromUser(done, part) : 0;
+    const direct = n > <u32>IO_SIZE && pos + done >= i.size && !(i.mode & I_DRIVER);
+    r = n > <u32>IO_SIZE && !direct ? host.copyFromUser(scratch + SCRATCH.IO, done, part) : 0;
     if (r == 0)
-      r = i.mode & I_DRIVER ? driverWrite(f, pos, done, part, at < 0) : writePart(c, f, pos, done, part, at < 0);
+      r =
+        i.mode & I_DRIVER
+          ? driverWrite(d, i, posAddress, pos, done, part)
+          : writePart(c, d, i, posAddress, pos, done, part, direct);
     if (r <= 0) break;
     done += r;
     if (<u32>r < part) break;
     if (done < n) tracepoint(POINT.WRITE_PART, i.at, done);
   } while (done < n);
-  mutexUnlock(i.mutex);
   return done != 0 ? <i32>done : r;
 }
 
 /**
- * Writes `n` bytes from scratch, fewer if the arena gets full or the file as large as a file may be. They follow the `done`
- * bytes that the write from `start` on has written already.
+ * Writes `n` bytes from scratch or, if `direct`, from the caller's buffer; fewer if the arena gets full or the file as large as
+ * a file may be. They follow the `done` bytes that the write from `start` on has written already.
  */
-function writePart(c: Context, f: File, start: i64, done: u32, n: u32, moves: bool): i32 {
+function writePart(
+  c: Context,
+  d: Dentry,
+  i: Inode,
+  posAddress: usize,
+  start: i64,
+  done: u32,
+  n: u32,
+  direct: bool,
+): i32 {
   const pos = start + done;
-  const i = f.inode;
   if (n == 0) return 0;
   if (pos >= MAX_FILE_SIZE) return -EFBIG;
   const fits = MAX_FILE_SIZE - pos < <i64>n ? <u32>(MAX_FILE_SIZE - pos) : n;
   let room = dataReserve(i, pos, fits);
   if (room < fits && makeSpace()) room += dataReserve(i, pos + room, fits - room);
   if (room == 0) return -ENOSPC;
+  if (direct) {
+    const err = copyToRoom(i, pos, done, room);
+    if (err < 0) return err;
+    removeSuid(c, i);
+    dataAppend(d, i, posAddress, pos, room, currentTime());
+    happened(done + room);
+    return room;
+  }
   removeSuid(c, i);
   // From here on the write is completed, by this thread or for it.
   happened(done + room);
-  dataWrite(f.dentry, i, moves ? f.posAt : 0, pos, scratch + SCRATCH.IO, room, currentTime());
+  dataWrite(d, i, posAddress, pos, scratch + SCRATCH.IO, room, currentTime());
   return room;
 }
 
-function driverWrite(f: File, start: i64, done: u32, n: u32, moves: bool): i32 {
+/** Lets the host copy `n` bytes of the caller's, from byte `done` on, to the room reserved for them at the end of the file. */
+function copyToRoom(i: Inode, pos: i64, done: u32, n: u32): i32 {
+  for (let copied: u32 = 0; copied < n; ) {
+    const run = dataRoom(i, pos + copied, n - copied);
+    const bytes = dataRunBytes;
+    const err = host.copyFromUser(run, done + copied, bytes);
+    if (err < 0) {
+      dataRepair(i);
+      return err;
+    }
+    copied += bytes;
+  }
+  return 0;
+}
+
+function driverWrite(d: Dentry, i: Inode, posAddress: usize, start: i64, done: u32, n: u32): i32 {
   const pos = start + done;
-  const i = f.inode;
   if (!(i.sb.hooks & HOOK.WRITE)) return -EOPNOTSUPP;
   const r = min<i32>(<i32>callDriver(DRIVER_OP.WRITE, i.sb, inodeNumber(i), <f64>pos, <f64>n, 0), n);
   if (r > 0) {
-    if (moves) f.pos = pos + r;
-    driverWritten(f.dentry, i, pos + r);
+    if (posAddress != 0) store<i64>(posAddress, pos + r);
+    driverWritten(d, i, pos + r);
     happened(done + r);
     showDriverChange();
   }
@@ -216,8 +284,8 @@ export function truncateInode(c: Context, d: Dentry, i: Inode, size: f64, result
   return r;
 }
 
-/** Under i_mutex. */
-function truncateLocked(c: Context, d: Dentry, i: Inode, size: i64, result: f64): i32 {
+/** Under i_mutex, a file in memory. `result` as above. */
+export function truncateLocked(c: Context, d: Dentry, i: Inode, size: i64, result: f64): i32 {
   removeSuid(c, i);
   tmpfsTruncate(d, i, size, result);
   return 0;

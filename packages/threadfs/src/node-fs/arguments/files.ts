@@ -17,6 +17,12 @@ export function checkBufferOption(buffer: unknown): asserts buffer is ReadFileOp
 }
 
 const READ_DEFAULTS: ReadFileOptions & WithSignal = { flag: "r" };
+const READ_UTF8: ReadFileOptions = { flag: "r", encoding: "utf8" };
+
+/** The options of `readFile`, as they were given. The encoding that is asked for most makes no object. */
+export function givenReadOptions(options: unknown): ReadFileOptions {
+  return options === "utf8" ? READ_UTF8 : toOptions<ReadFileOptions>(options, READ_DEFAULTS);
+}
 
 export function readFileOptions(options: unknown) {
   const given = toOptions(options, READ_DEFAULTS);

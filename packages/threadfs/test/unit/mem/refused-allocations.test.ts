@@ -134,8 +134,9 @@ const OPERATIONS: Record<string, Operation> = {
   open: { needs: ["file"], run: ({ fs }) => fs.closeSync(fs.openSync("/w/file", "r")) },
   "open the first file of a context": {
     needs: ["file", "size-1024"],
-    run: ({ other }) => other.fs.readFileSync("/w/file"),
+    run: ({ other }) => other.fs.openSync("/w/file"),
   },
+  readFile: { needs: [], run: ({ other }) => other.fs.readFileSync("/w/many") },
   readdir: { needs: ["file"], run: ({ fs }) => fs.readdirSync("/w") },
   stat: { needs: [], run: ({ fs }) => fs.statSync("/w/sub/../link") },
   mount: {

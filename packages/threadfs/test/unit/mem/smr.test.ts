@@ -97,7 +97,12 @@ describe("read-side sections", () => {
     const { tree, walker, mem } = await scene(t);
     const writer = await tree.attach();
     const fill = (round: number) => {
-      for (let i = 0; i < 200; i++) writer.fs.writeFileSync(`/other-${round}-${i}-${LONG}`, "foreign");
+      for (let i = 0; i < 200; i++) {
+        const fd = writer.fs.openSync(`/other-${round}-${i}-${LONG}`, "w");
+        writer.fs.writeSync(fd, "foreign");
+        // Frees a file, and so moves the epoch on.
+        writer.fs.closeSync(fd);
+      }
       for (let i = 0; i < 200; i++) writer.fs.unlinkSync(`/other-${round}-${i}-${LONG}`);
     };
     walker.fs.mkdirSync("/d");

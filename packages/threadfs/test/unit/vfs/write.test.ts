@@ -1,18 +1,19 @@
 /**
  * One call is one read or one write, however long: the locks of the file and of the descriptor's position are held from
- * its first byte to its last, although the bytes go through the scratch area in parts of IO_SIZE.
+ * its first byte to its last, although the bytes are copied in parts of at most IO_SIZE: to and from the pages themselves, or, where
+ * a write replaces bytes, through the scratch area.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ERRNO, IO_SIZE, POINT } from "../../../dist/abi/abi.js";
-import { createVfs } from "../../../dist/src/index.js";
+import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import { SystemCalls } from "../../../dist/src/node-fs/system-calls.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { dentryOf, memoryOf } from "../../support/memory.js";
 import { rawCore } from "../../support/raw-core.js";
 import { threads } from "../../support/threads.js";
 
-/** Goes through the scratch area in three parts. */
+/** Is copied in three parts. */
 const LONG = 2 * IO_SIZE + 1000;
 /** How long a call waits in these tests for a lock that the test itself holds. */
 const LIMIT_MS = 20;
@@ -24,6 +25,99 @@ const TIMEOUT = { code: "ERR_THREADFS_TIMEOUT" };
 function runsOf(text: string): string {
   return [...text.matchAll(/(.)\1*/gs)].map(([run, letter]) => `${letter}${run.length}`).join(" ");
 }
+
+/** Leaves free pages that are full of a letter. */
+function soilPages({ fs }: Pick<Vfs, "fs">): void {
+  fs.writeFileSync("/soil", Buffer.alloc(64 * 4096, "s"));
+  // One page keeps each chunk.
+  fs.writeFileSync("/between", "");
+  fs.unlinkSync("/soil");
+}
+
+describe("a read", () => {
+  test("goes through pages that are not neighbours, and through holes", async () => {
+    const vfs = await createVfs({ maxBytes: 16 << 20 });
+    const { fs } = vfs;
+    const PAGES = 40;
+    const fds = ["/a", "/b"].map((path) => fs.openSync(path, "w+"));
+    const [a = -1, b = -1] = fds;
+    const expected = Buffer.alloc(PAGES * 4096);
+    for (let page = 0; page < PAGES; page++) {
+      const bytes = Buffer.alloc(4096, String.fromCharCode(65 + page));
+      // Two files take turns, so that each has every other page; in the second half /a has holes too.
+      fs.writeSync(b, bytes, 0, 4096, page * 4096);
+      if (page > PAGES / 2 && page % 3 !== 0) continue;
+      fs.writeSync(a, bytes, 0, 4096, page * 4096);
+      expected.set(bytes, page * 4096);
+    }
+    fs.ftruncateSync(a, expected.length);
+    for (const [from, length] of [
+      [0, expected.length],
+      [4095, 20_002],
+      [70_000, 90_000],
+      [3 * 4096, 8192],
+    ] as const) {
+      // Memory that was not zeros, and an odd place in it.
+      const into = Buffer.alloc(length + 7, "x").subarray(3, 3 + length);
+      const end = Math.min(expected.length, from + length);
+      assert.equal(fs.readSync(a, into, 0, length, from), end - from);
+      assert.ok(into.subarray(0, end - from).equals(expected.subarray(from, end)), `${length} bytes from ${from} on`);
+    }
+    vfs.close();
+  });
+
+  test("of any length, at any place of the file and of the buffer, has the bytes", async () => {
+    const vfs = await createVfs({ maxBytes: 16 << 20 });
+    const { fs } = vfs;
+    const bytes = Buffer.from(Uint8Array.from({ length: LONG + 5 }, (_, i) => (i * 37 + (i >> 8)) & 0xff));
+    for (const size of [1, 100, 2047, 2048, 2049, 4095, 4096, 4097, 8192, IO_SIZE, IO_SIZE + 1, LONG]) {
+      for (const odd of [0, 1, 5]) {
+        const path = `/${size}-${odd}`;
+        const fd = fs.openSync(path, "w+");
+        assert.equal(fs.writeSync(fd, bytes, odd, size, odd), size);
+        const into = Buffer.alloc(size + 16, "x");
+        assert.equal(fs.readSync(fd, into, 3, size, odd), size);
+        assert.ok(into.subarray(3, 3 + size).equals(bytes.subarray(odd, odd + size)), path);
+        assert.equal(into.subarray(0, 3).toString() + into.subarray(3 + size).toString(), "x".repeat(16));
+        fs.closeSync(fd);
+      }
+    }
+    vfs.close();
+  });
+});
+
+describe("while the host copies", () => {
+  // Fails if the pages are not protected in one of the copies.
+  test("no other thread reads, writes or truncates the file", async (t) => {
+    const tree = await treeFor(t);
+    const other = await tree.attach({ lockTimeoutMs: LIMIT_MS });
+    tree.vfs.fs.writeFileSync("/f", "a".repeat(LONG));
+    const { arena, ctx } = rawCore(t, tree.vfs.handle);
+    const calls = new SystemCalls(arena, ctx);
+    const fd = calls.open("/f", 0o2, 0);
+    const { transfer } = arena;
+    const copies: string[] = [];
+    const disturbed = (name: "copyToUser" | "copyFromUser") => {
+      const copy = transfer[name].bind(transfer);
+      transfer[name] = (address, bytes) => {
+        copies.push(name);
+        assert.throws(() => other.fs.truncateSync("/f", 0), TIMEOUT);
+        assert.throws(() => other.fs.readFileSync("/f"), TIMEOUT);
+        assert.throws(() => other.fs.appendFileSync("/f", "b"), TIMEOUT);
+        return copy(address, bytes);
+      };
+    };
+    disturbed("copyToUser");
+    disturbed("copyFromUser");
+    const bytes = Buffer.alloc(LONG);
+    assert.equal(calls.read(fd, bytes, 0), LONG);
+    assert.equal(runsOf(bytes.toString()), `a${LONG}`);
+    assert.equal(calls.write(fd, bytes.fill("c"), 1000), LONG);
+    assert.ok(copies.filter((name) => name === "copyToUser").length >= 3);
+    assert.ok(copies.filter((name) => name === "copyFromUser").length >= 3);
+    assert.equal(runsOf(tree.vfs.fs.readFileSync("/f", "utf8")), `a1000 c${LONG}`);
+  });
+});
 
 describe("a write of several parts", () => {
   // Fails if the file's lock is released between two parts.
@@ -137,8 +231,29 @@ describe("what a write of several parts leaves", () => {
     const { core, ctx, openat } = rawCore(t, vfs.handle);
     vfs.fs.writeFileSync("/f", "text");
     const fd = openat(-100, "/f", 2);
-    assert.equal(core.sysWrite(ctx, fd, 0, IO_SIZE + 1), -ERRNO.EFAULT);
-    assert.equal(vfs.fs.readFileSync("/f", "utf8"), "text");
+    soilPages(vfs);
+    for (const offset of [0, 4, 70_000]) {
+      assert.equal(core.sysWrite(ctx, fd, offset, IO_SIZE + 1), -ERRNO.EFAULT);
+      assert.equal(vfs.fs.readFileSync("/f", "utf8"), "text");
+    }
+    // Fails if what the call had begun stays behind the end of the file.
+    vfs.fs.truncateSync("/f", 2 * IO_SIZE);
+    const bytes = vfs.fs.readFileSync("/f");
+    assert.equal(runsOf(bytes.toString("latin1").replaceAll("\0", "0")), `t1 e1 x1 t1 0${2 * IO_SIZE - 4}`);
+    assert.equal(core.sysReadDirect(ctx, fd, 0, IO_SIZE), -ERRNO.EFAULT);
+  });
+
+  test("there are zeros behind its last byte and in the gap before its first, whatever was in the memory", async () => {
+    const vfs = await createVfs({ maxBytes: 16 << 20 });
+    soilPages(vfs);
+    for (const [n, start] of [5, 4096, 70_001].entries()) {
+      const fd = vfs.fs.openSync(`/${n}`, "w+");
+      assert.equal(vfs.fs.writeSync(fd, Buffer.alloc(LONG, "a"), 0, LONG, start), LONG);
+      vfs.fs.ftruncateSync(fd, start + LONG + 10_000);
+      const text = vfs.fs.readFileSync(`/${n}`, "latin1").replaceAll("\0", "0");
+      assert.equal(runsOf(text), `0${start} a${LONG} 010000`);
+    }
+    vfs.close();
   });
 });
 

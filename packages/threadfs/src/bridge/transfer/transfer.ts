@@ -1,0 +1,151 @@
+/**
+ * The caller's data of a read or write that does not go through the scratch area. The core copies them in pieces, in order,
+ * through the host's `copyFromUser` and `copyToUser`, within one call: so the call is one read or one write, with its locks
+ * held from the first byte to the last.
+ */
+
+import * as ERRNO from "../../../abi/errno.js";
+import { MAX_RW_COUNT } from "../../../abi/limits.js";
+import type { SharedBytes } from "./copy.js";
+
+const NO_BUFFERS: readonly Uint8Array[] = [];
+const NO_LENGTHS: readonly number[] = [];
+
+/** The most bytes that a call transfers (MAX_RW_COUNT), of the bytes that buffers have. */
+function sumOf(lengths: readonly number[]): number {
+  let sum = 0;
+  for (const length of lengths) sum += length;
+  return Math.min(sum, MAX_RW_COUNT);
+}
+
+/** Where the contents of a whole file go, which the core knows when it has its first bytes. */
+export interface FileSink {
+  /** Takes the first bytes, where they lie in the memory; true: they are all, and nothing is to be copied. */
+  take(from: number, bytes: number): boolean;
+  /** Makes the buffer that all of them go to. */
+  make(): Uint8Array;
+}
+
+export class Transfer {
+  readonly #shared: SharedBytes;
+  #buffers = NO_BUFFERS;
+  /** The bytes that they had when the call began. A driver's hook may transfer a buffer away or resize it in the middle. */
+  #lengths = NO_LENGTHS;
+  /** Where the next piece begins: a buffer, and an offset in it. */
+  #next = 0;
+  #offset = 0;
+  #sink: FileSink | undefined;
+  /** What that threw. */
+  #failure: unknown;
+
+  constructor(shared: SharedBytes) {
+    this.#shared = shared;
+  }
+
+  /** Makes a call of the core that transfers the bytes of these buffers, of which there are `length`, at most MAX_RW_COUNT. */
+  run(buffers: readonly Uint8Array[], call: (length: number) => number): number {
+    this.#buffers = buffers;
+    this.#lengths = buffers.map((buffer) => buffer.length);
+    this.#next = 0;
+    this.#offset = 0;
+    try {
+      return call(sumOf(this.#lengths));
+    } finally {
+      this.#buffers = NO_BUFFERS;
+      this.#lengths = NO_LENGTHS;
+    }
+  }
+
+  /** From here to {@link endFile} a call of the core copies to a sink. */
+  beginFile(sink: FileSink): void {
+    this.#sink = sink;
+    this.#failure = undefined;
+    this.#next = 0;
+    this.#offset = 0;
+  }
+
+  /** Returns the buffer that was made, if one was. @throws what the sink threw */
+  endFile(): Uint8Array | undefined {
+    const [made] = this.#buffers;
+    this.#sink = undefined;
+    this.#buffers = NO_BUFFERS;
+    this.#lengths = NO_LENGTHS;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
+    return made;
+  }
+
+  /** The host's `copyFromUser`. Returns 0 or -EFAULT. Never throws: an exception must not unwind the core in the middle of a write. */
+  copyFromUser(to: number, bytes: number): number {
+    try {
+      for (let done = 0; done < bytes; ) {
+        const buffer = this.#buffer();
+        const length = this.#piece(bytes - done);
+        if (length > 0) this.#shared.copyIn(to + done, length, buffer, this.#offset);
+        done += length;
+        this.#advance(length);
+      }
+      return 0;
+    } catch {
+      return -ERRNO.EFAULT;
+    }
+  }
+
+  /** The host's `copyToUser`; from address 0: zeros. Returns 0 or -EFAULT. Never throws. */
+  copyToUser(from: number, bytes: number): number {
+    try {
+      if (this.#sink !== undefined && this.#buffers.length === 0 && this.#begin(this.#sink, from, bytes)) return 0;
+      for (let done = 0; done < bytes; ) {
+        const buffer = this.#buffer();
+        const length = this.#piece(bytes - done);
+        if (length > 0 && from !== 0) this.#shared.copyOut(from + done, length, buffer, this.#offset);
+        else if (length > 0) buffer.fill(0, this.#offset, this.#offset + length);
+        done += length;
+        this.#advance(length);
+      }
+      return 0;
+    } catch {
+      return -ERRNO.EFAULT;
+    }
+  }
+
+  /** The buffer of the next piece. @throws RangeError if there is none, or it has become shorter */
+  #buffer(): Uint8Array {
+    const buffer = this.#next < this.#buffers.length ? this.#buffers[this.#next] : undefined;
+    if (buffer === undefined) throw new RangeError("no buffer is left");
+    if (buffer.length < this.#length()) throw new RangeError("a buffer is shorter than it was");
+    return buffer;
+  }
+
+  /** Offers a sink the first bytes; if it does not take them, has it make its buffer. */
+  #begin(sink: FileSink, from: number, bytes: number): boolean {
+    try {
+      if (sink.take(from, bytes)) return true;
+      const buffer = sink.make();
+      this.#buffers = [buffer];
+      this.#lengths = [buffer.length];
+      return false;
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  /** The length that the buffer of the next piece had. */
+  #length(): number {
+    return this.#lengths[this.#next] ?? 0;
+  }
+
+  /** How many of `left` bytes the buffer of the next piece takes. */
+  #piece(left: number): number {
+    return Math.min(this.#length() - this.#offset, left);
+  }
+
+  #advance(length: number): void {
+    this.#offset += length;
+    if (this.#offset < this.#length()) return;
+    this.#next++;
+    this.#offset = 0;
+  }
+}
