@@ -34,7 +34,10 @@ export declare function driverCall(op: i32, driver: f64, a: f64, b: f64, c: f64,
  */
 export declare function copyFromUser(to: usize, done: u32, n: u32): i32;
 
-/** copy_to_user(): the same for a read: takes `n` bytes from the address `from`; 0: they are zeros. */
+/**
+ * copy_to_user(): the same for a read: takes `n` bytes from the address `from`; 0: they are zeros. Also called by arenaCopy(), for bytes
+ * whose address in the arena is `done`.
+ */
 export declare function copyToUser(from: usize, done: u32, n: u32): i32;
 
 /** The security hook: 0 or -errno. `rcu` 1: the walk is in rcu mode; -ECHILD makes it ask again in ref mode. */

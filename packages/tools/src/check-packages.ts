@@ -117,7 +117,17 @@ function checkLibrary(packed: Packed): void {
   const files = filesOf(packed);
   for (const file of [
     "README.md",
-    ...["api", "browser", "differences", "drivers", "recipes", "trust", "workers"].map((page) => `docs/${page}.md`),
+    ...[
+      "api",
+      "browser",
+      "differences",
+      "drivers",
+      "from-memfs",
+      "loading-and-saving",
+      "recipes",
+      "trust",
+      "workers",
+    ].map((page) => `docs/${page}.md`),
     "LICENSE",
     "CHANGELOG.md",
     "dist/core.wasm",

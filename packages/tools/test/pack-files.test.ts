@@ -31,7 +31,17 @@ test("code is packed as it is", () => {
   assert.equal(packedMarkdown(markdown, "README.md", []), markdown.replace("[x](y.md)", "x"));
   for (const name of [
     "README.md",
-    ...["api", "browser", "differences", "drivers", "recipes", "trust", "workers"].map((page) => `docs/${page}.md`),
+    ...[
+      "api",
+      "browser",
+      "differences",
+      "drivers",
+      "from-memfs",
+      "loading-and-saving",
+      "recipes",
+      "trust",
+      "workers",
+    ].map((page) => `docs/${page}.md`),
   ]) {
     const text = readFileSync(join(REPOSITORY, name), "utf8").replace(/^## The repository\n[\s\S]*/m, "");
     const blocks = text.match(/^```[\s\S]*?^```$/gm) ?? [];

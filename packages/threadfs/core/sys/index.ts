@@ -7,6 +7,7 @@
  * SCRATCH.PATH and SCRATCH.PATH2. A path with a NUL inside is -EINVAL.
  */
 export { arenaCheck, arenaInit } from "./arena/arena";
+export { arenaCopy } from "./arena/copy";
 export { shrink, synchronizeRcu } from "./arena/reclaim";
 export {
   sysChmod,

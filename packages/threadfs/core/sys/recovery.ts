@@ -23,11 +23,10 @@ import { outcome } from "../vfs/recovery/outcome";
 import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescence";
 import { recountReferences } from "../vfs/recovery/recount";
 import { closeContextsOf, contextAbandon } from "../vfs/task/context";
-import { forgetContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
-import { capable } from "../vfs/task/cred";
+import { contextCapable, forgetContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
 import { hookDepth, setHookDepth } from "../vfs/task/thread";
 import { freeSlot, isLiveThread, SLOT_DEAD, SLOT_STATES, slotAt, threadNumberAt } from "./slot";
-import { syscallEnterActive, syscallEnterErr, syscallExit } from "./syscall";
+import { syscallEnter, syscallEnterErr } from "./syscall";
 
 /** Calls are shorter than this, unless a driver's hook blocks. */
 const RECOUNT_WAIT_MS: f64 = 1000;
@@ -36,14 +35,14 @@ const ANY_THREAD: f64 = -1;
 /**
  * Recovers a thread that the caller says has terminated: its number from threadSlot(). -EPERM: without CAP_SYS_ADMIN, because
  * a false report takes the locks of a thread that runs. 0 if the thread has left its slot already, which may be another's
- * now; -EINVAL: there was no such thread.
+ * now; -EINVAL: there was no such thread; -EAGAIN: this thread was stopped for long in the call.
  * Otherwise as threadRecover(), which is for what the host itself reports.
  */
 export function threadDied(ctx: f64, thread: f64): i32 {
-  const c = syscallEnterActive(ctx);
-  if (c == null) return syscallExit(syscallEnterErr);
-  if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
-  syscallExit(0);
+  if (!syscallEnter()) return syscallEnterErr;
+  // Not as an active thread: the one that has ended may be what keeps others from becoming active.
+  const may = contextCapable(ctx, CAP_SYS_ADMIN);
+  if (may <= 0) return may == 0 ? -EPERM : may;
   const n = <u32>(<i64>thread) & (L.MAX_THREADS - 1);
   if (threadNumberAt(n) == thread) {
     const r = recover(n, 0, thread);

@@ -38,10 +38,10 @@ export function threadAttach(mayWait: i32, hostId: u32): i32 {
 
 /**
  * Takes the slot of a thread that has ended, for a host that knows of the end when no slot is free: recovers that thread
- * in place, and goes on as its successor. Precondition: the thread has terminated. Returns as threadAttach(); -EBUSY:
- * another thread recovers it.
+ * in place, and goes on as its successor. `keep` not 0: the contexts and descriptors that end with that thread stay. Precondition: the
+ * thread has terminated. Returns as threadAttach(); -EBUSY: another thread recovers it.
  */
-export function threadTakeOver(n: u32, mayWait: i32, hostId: u32): i32 {
+export function threadTakeOver(n: u32, mayWait: i32, hostId: u32, keep: i32): i32 {
   if (arenaCheck() != 0 || T.tid != 0 || n >= L.MAX_THREADS) return -EINVAL;
   const s = slotAt(n);
   const state = atomic.load<u64>(s + L.SLOT_STATE);
@@ -52,7 +52,7 @@ export function threadTakeOver(n: u32, mayWait: i32, hostId: u32): i32 {
   enterActive();
   releaseContextOf(s);
   leaveActive();
-  closeOwned(s);
+  if (keep == 0) closeOwned(s);
   leaveChanges(s);
   clearSlot(s);
   return startThread(n, mayWait);

@@ -16,6 +16,7 @@ import type { CoreModule, SharedMemory } from "../bridge/wasm.js";
 import { holdLock, hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
+import { loadTree } from "../load-save/snapshot/load.js";
 import { type CreateOptions, Vfs } from "./vfs.js";
 
 /** Options of {@link attachVfs}. */
@@ -44,14 +45,19 @@ const sharedOf = /* @__PURE__ */ new WeakMap<Attachment, Shared>();
 /** Creates a tree. `load`: loads the core, if the options have none. @throws as createVfs. @internal */
 export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
-  const known = { maxBytes: true, singleThreaded: true, core: true, ...HOST_OPTIONS } as const;
-  const { maxBytes, singleThreaded, core, ...rest } = readOptions<CreateOptions>(options, known);
+  const known = { maxBytes: true, singleThreaded: true, core: true, snapshot: true, ...HOST_OPTIONS } as const;
+  const { maxBytes, singleThreaded, core, snapshot, ...rest } = readOptions<CreateOptions>(options, known);
   const given: HostOptions = bare(rest);
   const alone = flagOption(singleThreaded, "options.singleThreaded");
   checkWasm();
   if (!alone) checkIsolation();
   const { host, locks } = identify(given);
-  const attachment = Attachment.create(core ?? (await load()), maxBytes as number, { ...host, alone });
+  const module = core ?? (await load());
+  const own = bare({ ...host, alone });
+  const attachment =
+    snapshot === undefined
+      ? Attachment.create(module, maxBytes as number, own)
+      : Attachment.attach(await loadTree(module, maxBytes as number, snapshot), own, true);
   // No other thread has the memory yet, so taking the lock now is early enough.
   const release = locks && (await holdLock(locks, attachment.memory, host.thread, waitLimitOf(host)));
   const shared = { attachment, options: given, users: 1, release };

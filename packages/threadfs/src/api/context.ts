@@ -21,13 +21,24 @@ import {
 import { type Attachment, STATE_PANIC } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import { cloneRefusal, type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
+import type { Url } from "../bridge/wasm.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
+import {
+  type DirectoryJSON,
+  fromJson,
+  fromNestedJson,
+  type JsonOf,
+  type JsonPaths,
+  type NestedDirectoryJSON,
+  removeAll,
+  toJson,
+} from "../load-save/json.js";
 import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
 import { FileLocks } from "../node-fs/locks/locks.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import { makeFs } from "../node-fs/surface/fs.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
-import type { Fs, PathLike } from "../node-fs/types.js";
+import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 
 /**
  * The properties of a new context. Default: those of the context that creates it, its maker; in a new tree that is uid 0,
@@ -260,6 +271,29 @@ export class Context {
       id: raw.getUint32(i * ACL_ENTRY_SIZE + ACL_ENTRY_ID, true),
       perm: raw.getUint16(i * ACL_ENTRY_SIZE + ACL_ENTRY_PERM, true),
     }));
+  }
+
+  /** {@link Vfs.fromJSON} */
+  fromJSON(json: DirectoryJSON, cwd?: string | Url): void {
+    fromJson(this.fs, json, cwd);
+  }
+
+  /** {@link Vfs.fromNestedJSON} */
+  fromNestedJSON(json: NestedDirectoryJSON, cwd?: string | Url): void {
+    fromNestedJson(this.fs, json, cwd);
+  }
+
+  /** {@link Vfs.toJSON} */
+  toJSON(paths?: JsonPaths, json?: object, isRelative?: boolean, asBuffer?: false): JsonOf<string>;
+  toJSON(paths: JsonPaths, json: object | undefined, isRelative: boolean | undefined, asBuffer: true): JsonOf<Bytes>;
+  toJSON(paths?: JsonPaths, json?: object, isRelative?: boolean, asBuffer?: boolean): JsonOf<string | Bytes>;
+  toJSON(paths?: JsonPaths, json?: object, isRelative?: boolean, asBuffer?: boolean): JsonOf<string | Bytes> {
+    return toJson(this.fs, paths, json, isRelative, asBuffer) as JsonOf<string | Bytes>;
+  }
+
+  /** {@link Vfs.reset}: what is below this context's root. */
+  reset(): void {
+    removeAll(this.fs);
   }
 
   /**

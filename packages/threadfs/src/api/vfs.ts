@@ -9,12 +9,16 @@ import type { HostOptions } from "../bridge/host-imports.js";
 import { cloneRefusal, flagOption, readOptions, refuseCloning } from "../bridge/options.js";
 import { exitIsProof, isWorker, type WorkerLike } from "../bridge/threads.js";
 import { unref } from "../bridge/waiting.js";
-import type { CoreModule } from "../bridge/wasm.js";
+import type { CoreModule, Url } from "../bridge/wasm.js";
 import { hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
+import { type CopyOptions, type DirectoryPath, exportDirectory, importDirectory } from "../load-save/directory.js";
+import type { DirectoryJSON, JsonOf, JsonPaths, NestedDirectoryJSON } from "../load-save/json.js";
+import type { SnapshotSource } from "../load-save/snapshot/block-reader.js";
+import { type Snapshot, type SnapshotOptions, takeSnapshot } from "../load-save/snapshot/snapshot.js";
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
-import type { Fs, PathLike } from "../node-fs/types.js";
+import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
 import {
   type AclEntry,
@@ -40,6 +44,11 @@ export interface CreateOptions extends HostOptions {
   singleThreaded?: boolean | undefined;
   /** Another build of the core from `loadCore`: the debug build, for tests and tracing. */
   core?: CoreModule | undefined;
+  /**
+   * The files of the tree: the bytes of a snapshot ({@link Vfs.snapshot}), or their pieces in order, such as a stream of a file.
+   * Default: the tree is empty.
+   */
+  snapshot?: SnapshotSource | undefined;
 }
 
 /** Options of {@link Vfs.mount}. */
@@ -112,6 +121,77 @@ export class Vfs {
    */
   changes(options?: ChangesOptions): AsyncIterableIterator<ChangeEvent> {
     return followChanges(this.#context.calls, options);
+  }
+
+  /**
+   * Makes files and directories: a key is a path, a string or bytes are the contents of a file, null is a directory. Directories
+   * above them are made too; files that exist are overwritten. As memfs's `Volume.fromJSON`; docs/from-memfs.md has the differences.
+   * @param cwd the directory that keys are seen from; default: the working directory
+   * @throws what `mkdirSync` and `writeFileSync` throw; TypeError ERR_INVALID_ARG_TYPE for another value. Entries before the one
+   * that fails exist then
+   */
+  fromJSON(json: DirectoryJSON, cwd?: string | Url): void {
+    this.#context.fromJSON(json, cwd);
+  }
+
+  /** The same for objects in objects, where an empty one is an empty directory. @throws as {@link fromJSON} */
+  fromNestedJSON(json: NestedDirectoryJSON, cwd?: string | Url): void {
+    this.#context.fromNestedJSON(json, cwd);
+  }
+
+  /**
+   * The files as an object: a path and its contents each, and null for each empty directory, in the order of the names. Links, FIFOs
+   * and sockets are left out. Other threads may change the tree meanwhile.
+   * @param paths files and directories; those that do not exist are left out. Default: "/"
+   * @param json an object to add to; it is returned
+   * @param isRelative keys are seen from the directory in `paths`
+   * @param asBuffer contents are bytes; default: text
+   */
+  toJSON(paths?: JsonPaths, json?: object, isRelative?: boolean, asBuffer?: false): JsonOf<string>;
+  toJSON(paths: JsonPaths, json: object | undefined, isRelative: boolean | undefined, asBuffer: true): JsonOf<Bytes>;
+  toJSON(paths?: JsonPaths, json?: object, isRelative?: boolean, asBuffer?: boolean): JsonOf<string | Bytes>;
+  toJSON(paths?: JsonPaths, json?: object, isRelative?: boolean, asBuffer?: boolean): JsonOf<string | Bytes> {
+    return this.#context.toJSON(paths, json, isRelative, asBuffer);
+  }
+
+  /** Removes everything below "/", as memfs's `Volume.reset`; open files stay open. @throws as `rmSync`: EBUSY for a mount point */
+  reset(): void {
+    this.#context.reset();
+  }
+
+  /**
+   * The tree at one moment, as bytes that {@link createVfs} makes the same tree of, in this process or another one, now or later: files,
+   * directories, links, hard links, FIFOs, holes, modes, owners, ACLs and all four times, as this context sees them from its root.
+   * Inode numbers, open files, contexts and mounts are not in it. docs/loading-and-saving.md has more.
+   *
+   * The moment is within the call: other threads finish the calls that they are in and then wait until the memory that the tree uses
+   * is copied. This thread does not block meanwhile.
+   * @throws EPERM without CAP_SYS_ADMIN; Error ERR_THREADFS_TIMEOUT; RangeError ERR_THREADFS_MEMORY: no room for the copy
+   */
+  snapshot(options?: SnapshotOptions): Promise<Snapshot> {
+    return takeSnapshot(this.#context.calls, options);
+  }
+
+  /**
+   * Copies what is in a directory of the host into a directory of the tree: files, directories,
+   * links, hard links, holes, modes, times of access and of change of contents, to the nanosecond; owners with `owners`. A name that is
+   * there already is EEXIST, but for `to` itself, whose attributes then stay. The calls are synchronous ones; the event loop runs between them.
+   * @param from a path of the host, or of `options.fs`
+   * @param to default: "/"
+   * @throws what the calls throw, and then what was copied before stays; Error ERR_THREADFS_FILE_TYPE: neither a file nor a directory nor a
+   * link; AbortError
+   */
+  importDirectory(from: DirectoryPath, to: PathLike = "/", options?: CopyOptions): Promise<void> {
+    return importDirectory(this.#context.calls, this.fs, from, to, options);
+  }
+
+  /**
+   * The same from the tree to the host, where times are set to a microsecond, as `node:fs` does. Other threads may
+   * change the tree meanwhile: for one moment of it, export the tree of a {@link snapshot}.
+   * @throws as {@link importDirectory}
+   */
+  exportDirectory(from: PathLike, to: DirectoryPath, options?: CopyOptions): Promise<void> {
+    return exportDirectory(this.#context.calls, this.fs, from, to, options);
   }
 
   /** chdir(2) of the handle's context, which other threads may share. */

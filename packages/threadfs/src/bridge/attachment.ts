@@ -61,6 +61,8 @@ export interface AttachmentOptions extends HostOptions {
   ancestors?: readonly number[];
   /** The slot of a thread that has ended, to be taken over. */
   takeOver?: number;
+  /** What ends with that thread, such as its contexts, stays. */
+  keepOwned?: boolean;
   /** The tree is for this thread alone. */
   alone?: boolean;
 }
@@ -146,7 +148,7 @@ export class Attachment implements HookOwner, Watcher {
     const attached =
       takeOver === undefined
         ? this.core.threadAttach(mayWait, thread)
-        : this.core.threadTakeOver(takeOver, mayWait, thread);
+        : this.core.threadTakeOver(takeOver, mayWait, thread, host.keepOwned ? 1 : 0);
     if (attached < 0) throw attachError(attached);
     this.#slot = this.core.threadSlot();
     const flags = (host.ofHost ? THREAD_OF_HOST : 0) | (host.closeOnExit ? THREAD_CLOSES : 0);
@@ -192,13 +194,13 @@ export class Attachment implements HookOwner, Watcher {
     return new Attachment(module, memory, host, prepare, true);
   }
 
-  /** Attaches to another thread's arena. @throws TypeError ERR_THREADFS_HANDLE */
-  static attach(handle: VfsHandle, host: AttachmentOptions): Attachment {
+  /** Attaches to another thread's arena; `weakly`: to one that ends with this attachment. @throws TypeError ERR_THREADFS_HANDLE */
+  static attach(handle: VfsHandle, host: AttachmentOptions, weakly = false): Attachment {
     const { module, memory } = checkHandle(handle);
     const prepare = (core: CoreExports) => {
       if (core.arenaCheck() < 0) throw handleError(NO_TREE);
     };
-    return new Attachment(module, memory, host, prepare, false);
+    return new Attachment(module, memory, host, prepare, weakly);
   }
 
   /**

@@ -19,6 +19,8 @@ interface Modules {
   "node:events": { readonly EventEmitter: { readonly prototype: object } };
   "node:stream": StreamModule;
   "node:readline": { createInterface(options: object): object };
+  /** From Node 20.15 and 22.2 on. */
+  "node:zlib": { crc32?(data: Uint8Array, value?: number): number };
   "node:fs": { readFileSync(url: Url): Uint8Array };
   "node:worker_threads": {
     readonly threadId: number;

@@ -83,7 +83,8 @@ const recoverAll: Recover = (survivor, dead, second) => {
     return [ALREADY_FREED];
   } catch (error) {
     if (!(error instanceof ThreadDeath)) throw error;
-    return [recover(survivor, second), recover(survivor, dead)];
+    // In the order of the deaths, as a host reports them. -EBUSY at first, if the second thread had begun.
+    return [recover(survivor, dead), recover(survivor, second), recover(survivor, dead)];
   }
 };
 

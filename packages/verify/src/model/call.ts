@@ -104,6 +104,8 @@ export interface CallArguments {
   sysMountNew: { path: string; type?: number; contents?: DriverContents } & MountFlags;
   sysUmount: { path: string; flags?: number };
   shrink: { count?: number };
+  /** A copy of the arena for a snapshot. */
+  arenaCopy: object;
 }
 
 /** Attributes as stat() shows them; times in milliseconds, as the clock of the model. */
@@ -149,6 +151,8 @@ export interface CallResults {
   contextCreate: { any: true };
   /** The number of dentries that a shrink frees is not specified. */
   shrink: { any: true };
+  /** Its length, or an error while another thread is in a call. */
+  arenaCopy: { any: true };
 }
 
 export type CallName = keyof CallArguments;

@@ -227,4 +227,7 @@ function* shrink(): Steps<{ any: true }> {
   return yield* step((): { any: true } => ({ any: true }));
 }
 
-export const MOUNT_CALLS = { sysMount, sysMountNew, sysUmount, shrink };
+/** A copy of the arena: no call sees a difference. Whether it is possible at that moment is not specified. */
+const arenaCopy = shrink;
+
+export const MOUNT_CALLS = { sysMount, sysMountNew, sysUmount, shrink, arenaCopy };

@@ -15,7 +15,7 @@ import { LOCKS } from "./lock-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
 import { WALK } from "./walk-faults.js";
-import { WATCHING } from "./watch-faults.js";
+import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
 
 /** A core, or a package, with a fault. */
 export interface Mutant {
@@ -42,6 +42,7 @@ export const MUTANTS: Mutant[] = [
   ...API,
   ...TOOLS,
   ...WATCHING,
+  ...SNAPSHOTS,
   ...ADVISORY,
 ];
 

@@ -1,5 +1,5 @@
-/** Faults of the log of changes and of those who follow it. */
-import { death, type Step, tests } from "./detectors.js";
+/** Faults in the log of changes and in watching, in the copy of an arena, and in the reading of snapshots. */
+import { death, pair, type Step, tests } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 const WATCH = "packages/threadfs/src/node-fs/watch";
@@ -110,5 +110,87 @@ export const WATCHING: Mutant[] = [
       },
     ],
     caughtBy: [log("has lost")],
+  },
+];
+
+const SNAPSHOT = "packages/threadfs/src/load-save/snapshot";
+
+/** Faults in the copy of an arena, and in the reading of snapshots. */
+export const SNAPSHOTS: Mutant[] = [
+  {
+    name: "an arena is copied while other threads are in their calls",
+    edits: [
+      {
+        file: "sys/arena/copy.ts",
+        from: "  if (!excludeOthers(waitMs >= 0 ? min<f64>(waitMs, WAIT_MAX_MS) : 0)) return -EAGAIN;\n",
+        to: "  excludeOthers(waitMs >= 0 ? min<f64>(waitMs, WAIT_MAX_MS) : 0);\n",
+      },
+    ],
+    caughtBy: [tests("load-save/snapshot.test", "middle of a rename")],
+  },
+  {
+    name: "the gate stays closed after the copy of an arena",
+    edits: [{ file: "sys/arena/copy.ts", from: "  admitOthers();\n", to: "" }],
+    caughtBy: [pair("small@mkdir: sysMkdir(path=/d/x mode=493) || shrink: arenaCopy()")],
+  },
+  {
+    name: "a context without privilege copies the arena",
+    edits: [{ file: "sys/arena/copy.ts", from: "  if (!may) return -EPERM;\n", to: "" }],
+    caughtBy: [tests("load-save/snapshot.test", "CAP_SYS_ADMIN")],
+  },
+  {
+    name: "the report of an end waits at the gate that the dead thread keeps closed",
+    edits: [
+      {
+        file: "sys/recovery.ts",
+        from: "  const may = contextCapable(ctx, CAP_SYS_ADMIN);\n",
+        to: "  enterActive();\n  const may = contextCapable(ctx, CAP_SYS_ADMIN);\n  leaveActive();\n",
+      },
+    ],
+    caughtBy: [tests("mem/waiting", "opens the gate")],
+  },
+  {
+    name: "the sum of a snapshot's block is not compared",
+    edits: [
+      {
+        file: `${SNAPSHOT}/block-reader.ts`,
+        from: '      if (crc32(block) !== sum) throw damaged("the sum of a block is wrong");\n',
+        to: "",
+      },
+    ],
+    caughtBy: [tests("load-save/damaged-snapshots", "a bit that is another")],
+  },
+  {
+    name: "a name in a snapshot may lead out of its directory",
+    edits: [
+      {
+        file: `${SNAPSHOT}/load.ts`,
+        from: '    if (!isName(name)) throw damaged("a name that no file can have");\n',
+        to: "",
+      },
+    ],
+    caughtBy: [tests("load-save/damaged-snapshots", "hostile")],
+  },
+  {
+    name: "an export writes into files that are there",
+    edits: [
+      {
+        file: "packages/threadfs/src/load-save/directory.ts",
+        from: "O_WRONLY | O_CREAT | O_EXCL",
+        to: "O_WRONLY | O_CREAT",
+      },
+    ],
+    caughtBy: [tests("load-save/directory", "through no link")],
+  },
+  {
+    name: "an import writes holes as zeros",
+    edits: [
+      {
+        file: "packages/threadfs/src/load-save/directory.ts",
+        from: "    const isSparse = used < size;\n",
+        to: "    const isSparse = used < 0;\n",
+      },
+    ],
+    caughtBy: [tests("load-save/directory", "hole|comes in")],
   },
 ];

@@ -34,4 +34,5 @@ export const write = (fd: number, data: string, offset = 0): ProgramCall => ({ c
 export const fstat = (fd: number | ResultReference, ctx = 0): ProgramCall => ({ call: "sysFstat", fd, ctx });
 export const close = (fd: number): ProgramCall => ({ call: "sysClose", fd });
 export const shrink: ProgramCall = { call: "shrink", count: 100 };
+export const copy: ProgramCall = { call: "arenaCopy" };
 export const MTIME = { atime: { sec: 0, nsec: UTIME_OMIT }, mtime: { sec: 5, nsec: 0 } };

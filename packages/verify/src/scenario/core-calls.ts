@@ -55,6 +55,8 @@ export interface ScratchThread {
   source?: string;
   /** What the host has copied out for a read; undefined: the read goes through the scratch area. */
   sink?: string | undefined;
+  /** Whether the host is given a copy of the arena, which it drops. */
+  copiesArena?: boolean;
 }
 /** A call of an export of the core: its name and its arguments. */
 export type CoreCall = [name: string, ...numbers: number[]];
@@ -167,7 +169,11 @@ const ARGUMENTS: {
   },
   sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a)],
   sysUmount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.flags ?? 0],
+  arenaCopy: () => [COPY_WAIT_MS],
 };
+
+/** Not at all: a thread that polls while two others are scheduled at each access passes every bound of a run. */
+const COPY_WAIT_MS = 0;
 
 /** The next bytes of a write that is longer than the part of the scratch area for contents: the host's `copyFromUser`. */
 export function copyFromUser(t: ScratchThread, to: number, done: number, bytes: number): number {
@@ -179,6 +185,7 @@ export function copyFromUser(t: ScratchThread, to: number, done: number, bytes: 
 
 /** The next bytes of a direct read: the host's `copyToUser`. */
 export function copyToUser(t: ScratchThread, from: number, done: number, bytes: number): number {
+  if (t.copiesArena) return 0;
   const read = defined(t.sink, "a direct read");
   if (read.length !== done) throw new Error(`the bytes from ${done} on follow ${read.length}`);
   const piece = from === 0 ? new Uint8Array(bytes) : new Uint8Array(t.scratch.buffer, from >>> 0, bytes).slice();
@@ -202,6 +209,7 @@ export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number
   if (call.call === "contextCreate") return ["contextCreate", caller, call.uid, call.gid, OF_MAKER, OF_MAKER, -1, 0];
   if (call.call === "contextClose") return [call.call, caller, defined(contexts[call.other], `context ${call.other}`)];
   const { call: name, ctx: _ctx, ...args } = call;
+  t.copiesArena = name === "arenaCopy";
   // The arguments are those of this very call.
   const numbersOf = ARGUMENTS[name] as (t: ScratchThread, args: object) => number[];
   const direct = call.call === "sysRead" && call.direct === true;
@@ -277,6 +285,7 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
   lockRequest: (_t, r) => (r === 0 ? 0 : { any: true }),
   contextCreate: () => ({ any: true }),
   shrink: () => ({ any: true }),
+  arenaCopy: () => ({ any: true }),
 };
 
 const hasResult = (call: string): call is keyof CallResults => Object.hasOwn(RESULTS, call);
@@ -286,6 +295,8 @@ export function finish(t: ScratchThread, { call }: { call: string }, r: number):
   if (r === TIMED_OUT) return LEFT;
   if (r <= OPENED && (call === "sysReadFile" || call === "sysWriteFile")) return { opened: OPENED - r };
   if (r < WRITE_FAILED && call === "sysWriteFile") return finish(t, { call }, r - WRITE_FAILED);
+  // Whether another thread is in a call is a matter of the schedule.
+  if (call === "arenaCopy" && r === -ERRNO.EAGAIN) return { any: true };
   if (r < 0) return NAME_OF.get(-r) ?? `errno ${-r}`;
   return hasResult(call) ? RESULTS[call](t, r) : r;
 }

@@ -27,6 +27,7 @@ import {
   chdir,
   chroot,
   close,
+  copy,
   exchange,
   fstat,
   getcwd,
@@ -152,7 +153,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     read: [read(4), { call: "sysRead", fd: 4, n: 2 }, { call: "sysRead", fd: 4, n: 100, direct: true }],
     readdir: [getdents(3), [open("/o", O_DIRECTORY), getdents({ of: 0 })]],
     close: [close(3), close(4)],
-    shrink: [shrink],
+    shrink: [shrink, copy],
     /** Two lookups of one thread. */
     looks: [
       [stat("/d/f"), stat("/f")],
@@ -191,7 +192,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     bind: [bind("/d", "/n"), bind("/m/f", "/d/f")],
     move: [{ call: "sysMount", path: "/m", path2: "/n", move: true }],
     umount: [umount("/m"), umount("/b"), umount("/m", MNT_DETACH)],
-    shrink: [shrink],
+    shrink: [shrink, copy],
     looks: [[stat("/m/f"), stat("/n/f")]],
   },
   closing: CLOSING,
@@ -303,7 +304,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     rename: [rename("/m/f", "/m/s/f")],
     readdir: [[open("/m", O_DIRECTORY), getdents({ of: 0 })]],
     umount: [umount("/m"), umount("/m", MNT_DETACH)],
-    shrink: [shrink],
+    shrink: [shrink, copy],
   },
   cached: {
     stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/s/../s/g")],

@@ -37,7 +37,16 @@ type KernelCall = Exclude<
   CallName,
   | ("sysChdir" | "sysUmask" | "sysOpen" | "sysClose")
   | ("sysChroot" | "sysMknod" | "sysLseek" | "sysTruncate" | "sysGetdents" | "sysFsync" | "sysSetacl" | "sysGetacl")
-  | ("sysUtimens" | "sysFutimens" | "sysMount" | "sysMountNew" | "sysUmount" | "shrink" | "contextDestroy")
+  | (
+      | "sysUtimens"
+      | "sysFutimens"
+      | "sysMount"
+      | "sysMountNew"
+      | "sysUmount"
+      | "shrink"
+      | "arenaCopy"
+      | "contextDestroy"
+    )
   | ("sysFlock" | "lockRequest" | "setLock" | "getLock")
   | ("sysReadFile" | "sysWriteFile")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")

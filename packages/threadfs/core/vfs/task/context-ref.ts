@@ -12,12 +12,15 @@
  * read from a null pointer.
  */
 
+import { EAGAIN, EBADF } from "../../../abi/errno";
+import * as POINT from "../../../abi/points";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { slot } from "../../mem/thread";
 import { spinFor } from "../../mem/wait";
+import { tracepoint } from "../../tracepoints";
 import { CTX_TABLE, SLOT_CONTEXT } from "../layout";
 import { retire } from "../recovery/reclaim";
-import { Context, contextIndex } from "./cred";
+import { Context, capable, contextIndex } from "./cred";
 
 let acquired: Context | null = null;
 
@@ -38,6 +41,18 @@ export function contextExists(n: f64): bool {
   const found = contextRcu(n) != null;
   rcuReadUnlock();
   return found;
+}
+
+/**
+ * Whether the context with this number has a capability, for a call that must not wait for the threads that recount references: 1 or 0;
+ * -EBADF: it does not exist; -EAGAIN: this thread was stopped for so long that what it read may be another context's.
+ */
+export function contextCapable(n: f64, capability: u32): i32 {
+  rcuReadLock();
+  const c = contextRcu(n);
+  tracepoint(POINT.CALL_CONTEXT, changetype<usize>(c), 0);
+  const r = c == null ? -EBADF : capable(c, capability) ? 1 : 0;
+  return rcuReadUnlock() ? r : -EAGAIN;
 }
 
 /** The number of the context at a place of the table, 0: none. `maker` not 0: only one that ends with this thread. */

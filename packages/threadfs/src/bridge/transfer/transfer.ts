@@ -37,6 +37,8 @@ export class Transfer {
   #sink: FileSink | undefined;
   /** What that threw. */
   #failure: unknown;
+  /** Where pieces of an arena go, each to its own address. */
+  #image: Uint8Array | undefined;
 
   constructor(shared: SharedBytes) {
     this.#shared = shared;
@@ -53,6 +55,16 @@ export class Transfer {
     } finally {
       this.#buffers = NO_BUFFERS;
       this.#lengths = NO_LENGTHS;
+    }
+  }
+
+  /** Makes a call of the core that copies an arena out, to these bytes of another memory. */
+  runImage(image: Uint8Array, call: () => number): number {
+    this.#image = image;
+    try {
+      return call();
+    } finally {
+      this.#image = undefined;
     }
   }
 
@@ -93,8 +105,13 @@ export class Transfer {
   }
 
   /** The host's `copyToUser`; from address 0: zeros. Returns 0 or -EFAULT. Never throws. */
-  copyToUser(from: number, bytes: number): number {
+  copyToUser(from: number, at: number, bytes: number): number {
     try {
+      if (this.#image !== undefined) {
+        // Throws where the image is too short: the arena has grown since it was made.
+        this.#shared.copyOut(from, bytes, this.#image, at);
+        return 0;
+      }
       if (this.#sink !== undefined && this.#buffers.length === 0 && this.#begin(this.#sink, from, bytes)) return 0;
       for (let done = 0; done < bytes; ) {
         const buffer = this.#buffer();

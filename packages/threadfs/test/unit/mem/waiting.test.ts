@@ -479,3 +479,13 @@ test("the recovery of a dead thread wakes all threads that sleep on its lock", a
   assert.deepEqual(await Promise.all(sleepers.map(({ value }) => value)), ["ok", "ok", "ok"]);
   vfs.close();
 });
+
+// Fails when the report of an end waits, as calls do, at the gate that the dead thread keeps closed.
+test("a thread that ends while it recounts, or copies the arena, opens the gate when its end is reported", async (t) => {
+  const { vfs, words } = await scene(t, true);
+  const { core } = Attachment.attach(vfs.handle, {});
+  Atomics.store(words, G_RECOUNT_OWNER >>> 2, core.threadSlot() + 1);
+  vfs.threadDied(core.threadNumber());
+  assert.equal(Atomics.load(words, G_RECOUNT_OWNER >>> 2), 0);
+  vfs.close();
+});
