@@ -172,7 +172,7 @@ export function hostImports(owner: HookOwner, host: HostOptions): Record<string,
     driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
       owner.runHook(() => owner.drivers.call(op, driver, a, b, c, d)),
     copyFromUser: (to: number, _done: number, bytes: number) => owner.transfer.copyFromUser(to >>> 0, bytes),
-    copyToUser: (from: number, done: number, bytes: number) => owner.transfer.copyToUser(from >>> 0, done >>> 0, bytes),
+    copyToUser: (from: number, done: number, bytes: number) => owner.transfer.copyToUser(from >>> 0, bytes, done >>> 0),
     security: security
       ? (ino: number, mask: number, rcu: number) => guardHook(owner, () => security(ino, mask, rcu !== 0))
       : () => 0,

@@ -7,71 +7,16 @@ import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../abi/mode.js";
 import { nodeModule } from "../bridge/node.js";
 import { flagOption, type KeysOf, readOptions } from "../bridge/options.js";
-import type { Url } from "../bridge/wasm.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import { toPath, toSignal } from "../node-fs/args.js";
 import { checkAborted } from "../node-fs/forms/abort.js";
+import type { Signal } from "../node-fs/forms/types.js";
 import type { SystemCalls } from "../node-fs/system-calls.js";
 import type { Fs } from "../node-fs/types.js";
 import { BLOCK, dataRanges, PAGE } from "./holes.js";
 import { asBytes, joinPath, textOf } from "./paths.js";
 import { laterTurn } from "./turns.js";
-
-/** What a copy uses of Stats, as `lstatSync(path, { bigint: true })` returns them. */
-interface FileStats {
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly mode: bigint;
-  readonly nlink: bigint;
-  readonly uid: bigint;
-  readonly gid: bigint;
-  readonly size: bigint;
-  readonly blocks: bigint;
-  readonly atimeNs: bigint;
-  readonly mtimeNs: bigint;
-}
-
-/** The synchronous calls of `node:fs` that a copy makes: `node:fs` itself, the `fs` of another tree, or a module like them. */
-export interface DirectoryFs {
-  readonly constants: { readonly [name: string]: number };
-  lstatSync(path: Uint8Array, options: { bigint: true }): FileStats;
-  readdirSync(path: Uint8Array, options: { encoding: "buffer" }): Uint8Array[];
-  readlinkSync(path: Uint8Array, options: { encoding: "buffer" }): Uint8Array;
-  openSync(path: Uint8Array, flags: number, mode?: number): number;
-  closeSync(fd: number): void;
-  readSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
-  writeSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
-  ftruncateSync(fd: number, length: number): void;
-  mkdirSync(path: Uint8Array, mode: number): unknown;
-  symlinkSync(target: Uint8Array, path: Uint8Array): void;
-  linkSync(existingPath: Uint8Array, newPath: Uint8Array): void;
-  chmodSync(path: Uint8Array, mode: number): void;
-  lchownSync(path: Uint8Array, uid: number, gid: number): void;
-  lutimesSync(path: Uint8Array, atime: number, mtime: number): void;
-}
-
-/** How far a copy has come. */
-export interface CopyProgress {
-  /** The file that was copied last, as seen from the directory; "": the directory itself, which is the last of all. */
-  readonly path: string;
-  /** Files, directories and links so far, and bytes of contents. */
-  readonly files: number;
-  readonly bytes: number;
-}
-
-/** Options of {@link Vfs.importDirectory} and {@link Vfs.exportDirectory}. */
-export interface CopyOptions {
-  /** Is called for every file that has been copied. What it throws ends the copy. */
-  onProgress?: ((progress: CopyProgress) => void) | undefined;
-  /** Owners and groups are kept too, which needs CAP_CHOWN there. Default: what is made belongs to its maker. */
-  owners?: boolean | undefined;
-  /** What is done with FIFOs, sockets and devices: "refuse", the default, is ERR_THREADFS_FILE_TYPE. */
-  special?: "refuse" | "skip" | undefined;
-  /** Ends the copy. */
-  signal?: AbortSignal | undefined;
-  /** The other side. Default: `node:fs`. */
-  fs?: DirectoryFs | undefined;
-}
+import type { CopyOptions, CopyProgress, DirectoryFs, FileStats } from "./types.js";
 
 const KNOWN: KeysOf<CopyOptions> = { onProgress: true, owners: true, special: true, signal: true, fs: true };
 
@@ -93,7 +38,7 @@ interface Settings {
   readonly onProgress: ((progress: CopyProgress) => void) | undefined;
   readonly owners: boolean;
   readonly special: "refuse" | "skip";
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Signal | undefined;
   readonly host: DirectoryFs;
 }
 
@@ -336,9 +281,6 @@ function treeSide(calls: SystemCalls, fs: Fs): Side {
   };
   return { fs: fs as unknown as DirectoryFs, countsPages: true, setTimes };
 }
-
-/** A path of a directory on the host or in the tree. */
-export type DirectoryPath = string | Uint8Array | Url;
 
 /** Copies a directory of the host into the tree. @throws see `Vfs.importDirectory` */
 export async function importDirectory(calls: SystemCalls, fs: Fs, from: unknown, to: unknown, options: unknown) {

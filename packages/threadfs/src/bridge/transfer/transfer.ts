@@ -104,8 +104,10 @@ export class Transfer {
     }
   }
 
-  /** The host's `copyToUser`; from address 0: zeros. Returns 0 or -EFAULT. Never throws. */
-  copyToUser(from: number, at: number, bytes: number): number {
+  /**
+   * The host's `copyToUser`; from address 0: zeros. `at`: where the bytes go in an image. Returns 0 or -EFAULT. Never throws.
+   */
+  copyToUser(from: number, bytes: number, at = 0): number {
     try {
       if (this.#image !== undefined) {
         // Throws where the image is too short: the arena has grown since it was made.

@@ -21,6 +21,7 @@ import { codedError, systemCallError } from "../../errors/errors.js";
 import type { SystemCalls } from "../../node-fs/system-calls.js";
 import { BLOCK, dataRanges, PAGE } from "../holes.js";
 import { joinPath, textOf } from "../paths.js";
+import type { Mounts } from "../types.js";
 import { BlockWriter, headerBytes } from "./block-writer.js";
 import { type Clock, msOfTime } from "./clock.js";
 import { type Attributes, type FileTime, RECORD } from "./format.js";
@@ -29,9 +30,6 @@ import { type Attributes, type FileTime, RECORD } from "./format.js";
 const COVERS_MAX = 1000;
 const ROOT = /* @__PURE__ */ Uint8Array.of(47);
 const EMPTY = /* @__PURE__ */ new Uint8Array();
-
-/** What is done with a directory on which something else is mounted. */
-export type Mounts = "refuse" | "skip";
 
 /** What stat says of a file. */
 interface Found extends Attributes {

@@ -1,12 +1,12 @@
 /** A snapshot: the files of a tree at one moment, as bytes that make the same tree again. */
 import type { Attachment } from "../../bridge/attachment.js";
-import { cloneRefusal, readOptions, refuseCloning } from "../../bridge/options.js";
-import { codedError, invalidArgValue } from "../../errors/errors.js";
+import { cloneRefusal, refuseCloning } from "../../bridge/options.js";
+import { codedError } from "../../errors/errors.js";
 import { SystemCalls } from "../../node-fs/system-calls.js";
-import { copyArena } from "../arena-copy.js";
 import { laterTurn } from "../turns.js";
+import type { Mounts } from "../types.js";
 import type { Clock } from "./clock.js";
-import { type Mounts, saveTree } from "./save.js";
+import { saveTree } from "./save.js";
 
 /** Options of {@link Vfs.snapshot}. */
 export interface SnapshotOptions {
@@ -73,14 +73,4 @@ export class Snapshot implements AsyncIterable<Uint8Array> {
   close(): void {
     this.#attachment.close();
   }
-}
-
-/** Takes a snapshot. @throws see `Vfs.snapshot` */
-export async function takeSnapshot(calls: SystemCalls, options: unknown): Promise<Snapshot> {
-  const { mounts = "refuse" } = readOptions<SnapshotOptions>(options, { mounts: true });
-  if (mounts !== "refuse" && mounts !== "skip") {
-    throw invalidArgValue("options.mounts", mounts, 'must be "refuse" or "skip"');
-  }
-  const clock = { ms: 0 };
-  return new Snapshot(await copyArena(calls, () => clock.ms), calls.ctx, mounts, clock);
 }

@@ -1,0 +1,65 @@
+/** The public types of loading and saving. They need the types of no host. */
+import type { Url } from "../bridge/wasm.js";
+import type { Signal } from "../node-fs/forms/types.js";
+
+/** A path of a directory on the host or in the tree. */
+export type DirectoryPath = string | Uint8Array | Url;
+
+/** What a copy uses of Stats, as `lstatSync(path, { bigint: true })` returns them. */
+export interface FileStats {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly mode: bigint;
+  readonly nlink: bigint;
+  readonly uid: bigint;
+  readonly gid: bigint;
+  readonly size: bigint;
+  readonly blocks: bigint;
+  readonly atimeNs: bigint;
+  readonly mtimeNs: bigint;
+}
+
+/** The synchronous calls of `node:fs` that a copy makes: `node:fs` itself, the `fs` of another tree, or a module like them. */
+export interface DirectoryFs {
+  readonly constants: { readonly [name: string]: number };
+  lstatSync(path: Uint8Array, options: { bigint: true }): FileStats;
+  readdirSync(path: Uint8Array, options: { encoding: "buffer" }): Uint8Array[];
+  readlinkSync(path: Uint8Array, options: { encoding: "buffer" }): Uint8Array;
+  openSync(path: Uint8Array, flags: number, mode?: number): number;
+  closeSync(fd: number): void;
+  readSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
+  writeSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
+  ftruncateSync(fd: number, length: number): void;
+  mkdirSync(path: Uint8Array, mode: number): unknown;
+  symlinkSync(target: Uint8Array, path: Uint8Array): void;
+  linkSync(existingPath: Uint8Array, newPath: Uint8Array): void;
+  chmodSync(path: Uint8Array, mode: number): void;
+  lchownSync(path: Uint8Array, uid: number, gid: number): void;
+  lutimesSync(path: Uint8Array, atime: number, mtime: number): void;
+}
+
+/** How far a copy has come. */
+export interface CopyProgress {
+  /** The file that was copied last, as seen from the directory; "": the directory itself, which is the last of all. */
+  readonly path: string;
+  /** Files, directories and links so far, and bytes of contents. */
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Options of {@link Vfs.importDirectory} and {@link Vfs.exportDirectory}. */
+export interface CopyOptions {
+  /** Is called for every file that has been copied. What it throws ends the copy. */
+  onProgress?: ((progress: CopyProgress) => void) | undefined;
+  /** Owners and groups are kept too, which needs CAP_CHOWN there. Default: what is made belongs to its maker. */
+  owners?: boolean | undefined;
+  /** What is done with FIFOs, sockets and devices: "refuse", the default, is ERR_THREADFS_FILE_TYPE. */
+  special?: "refuse" | "skip" | undefined;
+  /** Ends the copy. */
+  signal?: Signal | undefined;
+  /** The other side. Default: `node:fs`. */
+  fs?: DirectoryFs | undefined;
+}
+
+/** What a snapshot does where something is mounted. */
+export type Mounts = "refuse" | "skip";
