@@ -35,7 +35,8 @@ function caseFiles(filters: readonly string[]): string[] {
 
 const files = caseFiles(process.argv.slice(2));
 if (files.length === 0) throw new Error(`no case matches ${process.argv.slice(2).join(" ")}`);
-installPackages(HERE);
+// One of the packages is for the processor "wasm32": npm would refuse it on every machine.
+installPackages(HERE, "--force");
 compile();
 const args = [
   `--import=${new URL("watchdog.js", TOOLS).href}`,

@@ -8,16 +8,17 @@ const INSTALL_MS = 15 * 60_000;
 
 /**
  * Installs the packages of a folder's lock file, unless those of this lock are there. Their scripts, which would download more, do not run.
+ * @param options of npm ci, besides those of all
  * @throws Error
  */
-export function installPackages(folder: string): void {
+export function installPackages(folder: string, ...options: string[]): void {
   const lock = readFileSync(join(folder, "package-lock.json"), "utf8");
   // A copy of the lock that was installed: another lock is installed anew.
   const installed = join(folder, "node_modules", ".installed-lock.json");
   if (existsSync(installed) && readFileSync(installed, "utf8") === lock) return;
   // Variables of the npm that runs this script would lead the new one to its folder.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-  const { status, error } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+  const { status, error } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", ...options], {
     cwd: folder,
     env,
     stdio: ["ignore", 2, 2],

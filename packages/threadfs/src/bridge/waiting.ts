@@ -1,6 +1,6 @@
 /** Waiting for other threads, as the host sees it: the error of a call that waited too long, and timers. */
 
-import { EUSERS } from "../../abi/errno.js";
+import { ENOSPC, EUSERS } from "../../abi/errno.js";
 import {
   G_EPOCH,
   LOCK_OWNER,
@@ -49,6 +49,7 @@ const isLockWait = (word: number): boolean => word >= LOCK_WAITS && word < LOCK_
 /** The error of a thread that gets no slot. @param errno negative error number from the core */
 export function attachError(errno: number): Error {
   const error = systemCallError(errno, "attach");
+  if (errno === -ENOSPC) error.message += ": the tree is full, and a thread needs 130 KiB of its maxBytes";
   if (errno !== -EUSERS) return error;
   error.message += `: all ${MAX_THREADS} slots of the tree are in use. A slot comes back when its thread calls close() or ends. Attach to a tree before you create the workers that use it, or report their ends with attachWorker(); attach with { locks: true } where the host has Web Locks`;
   return error;

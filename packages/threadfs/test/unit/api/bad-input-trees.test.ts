@@ -188,6 +188,18 @@ describe("attachments, contexts, mounts and drivers", () => {
     for (const one of [again, ...attached]) one.close();
   });
 
+  test("a full tree has no room for another attachment, and its error says so", async () => {
+    const vfs = await createVfs({ maxBytes: 1 << 21 });
+    const attached: Vfs[] = [];
+    await assert.rejects(
+      async () => {
+        while (attached.length < MAX_THREADS) attached.push(await attachVfs(vfs.handle, { share: false }));
+      },
+      { code: "ENOSPC", syscall: "attach", message: /maxBytes/ },
+    );
+    for (const one of [vfs, ...attached]) one.close();
+  });
+
   test("a tree has at most 1024 contexts", async () => {
     const vfs = await tree();
     const contexts: Context[] = [];
