@@ -27,7 +27,7 @@ function chunksOf(memory: SharedMemory): number {
 }
 
 /** An empty memory with room for a copy. @throws RangeError ERR_THREADFS_MEMORY */
-function roomFor(chunks: number): SharedMemory {
+export function roomFor(chunks: number): SharedMemory {
   const memory = reserve(Math.min(chunks + SPARE_CHUNKS, 65536));
   memory.grow(chunks - memory.buffer.byteLength / CHUNK);
   return memory;
@@ -40,20 +40,35 @@ function roomFor(chunks: number): SharedMemory {
  * @throws EPERM without CAP_SYS_ADMIN; Error ERR_THREADFS_TIMEOUT; RangeError ERR_THREADFS_MEMORY
  */
 export async function copyArena(calls: SystemCalls, now: () => number): Promise<Attachment> {
-  const { attachment, core, ctx } = calls;
+  const { attachment } = calls;
   const until = performance.now() + attachment.limit.ms;
   let room: SharedMemory | undefined;
   for (let waitMs = WAIT_MS; ; waitMs = Math.min(waitMs * 2, WAIT_MAX_MS)) {
     calls.checkOpen();
     const chunks = chunksOf(attachment.memory);
     if (room === undefined || chunksOf(room) < chunks) room = roomFor(chunks);
-    const image = new Uint8Array(room.buffer);
-    const copied = attachment.transfer.runImage(image, () => core.arenaCopy(ctx, waitMs));
-    if (copied >= 0) return attachTo(room, attachment, ctx, now);
-    if (copied !== -ERRNO.EAGAIN && copied !== -ERRNO.EFAULT) throw systemCallError(copied, "snapshot");
+    const copy = copyNow(calls, now, room, waitMs);
+    if (copy !== undefined) return copy;
     if (performance.now() >= until) throw timeoutError(attachment.limit.ms, -1);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
+}
+
+/**
+ * One attempt, in the thread's own turn. undefined: another thread stays in a call for longer than `waitMs`, or the arena has grown
+ * beyond the room. @throws EPERM
+ */
+export function copyNow(
+  { attachment, core, ctx }: SystemCalls,
+  now: () => number,
+  room: SharedMemory,
+  waitMs: number,
+): Attachment | undefined {
+  const image = new Uint8Array(room.buffer);
+  const copied = attachment.transfer.runImage(image, () => core.arenaCopy(ctx, waitMs));
+  if (copied >= 0) return attachTo(room, attachment, ctx, now);
+  if (copied !== -ERRNO.EAGAIN && copied !== -ERRNO.EFAULT) throw systemCallError(copied, "snapshot");
+  return undefined;
 }
 
 /** Goes on in the copy as the thread that copied: in its slot, whose locks it releases there. */

@@ -12,7 +12,7 @@ import { toPath, toSignal } from "../node-fs/args.js";
 import { checkAborted } from "../node-fs/forms/abort.js";
 import type { Signal } from "../node-fs/forms/types.js";
 import type { SystemCalls } from "../node-fs/system-calls.js";
-import type { Fs } from "../node-fs/types.js";
+import type { Bytes, Fs } from "../node-fs/types.js";
 import { BLOCK, dataRanges, PAGE } from "./holes.js";
 import { asBytes, joinPath, textOf } from "./paths.js";
 import { laterTurn } from "./turns.js";
@@ -44,8 +44,8 @@ interface Settings {
 
 /** A directory whose entries are being copied. */
 interface Level {
-  readonly source: Uint8Array;
-  readonly target: Uint8Array;
+  readonly source: Bytes;
+  readonly target: Bytes;
   readonly stats: FileStats;
   readonly names: Uint8Array[];
   next: number;
@@ -77,11 +77,11 @@ function pathBytes(path: unknown, name: string): Uint8Array {
 }
 
 /** Some modules take paths in bytes only as Buffers. */
-function asPath(path: Uint8Array): Uint8Array {
+function asPath(path: Uint8Array): Bytes {
   const { Buffer } = globalThis as {
     Buffer?: { from(buffer: ArrayBufferLike, at: number, length: number): Uint8Array };
   };
-  return Buffer === undefined ? path : Buffer.from(path.buffer, path.byteOffset, path.length);
+  return (Buffer === undefined ? path : Buffer.from(path.buffer, path.byteOffset, path.length)) as Bytes;
 }
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
@@ -93,7 +93,7 @@ class Copy {
   readonly #levels: Level[] = [];
   readonly #piece = new Uint8Array(PIECE);
   /** Where a file with several names was copied to, by its device and number. */
-  readonly #linked = new Map<string, Uint8Array>();
+  readonly #linked = new Map<string, Bytes>();
   #top = 0;
   /** The directory that is copied to was there: its attributes stay. */
   #keepsTop = false;
@@ -137,13 +137,13 @@ class Copy {
     this.#turnEnds = performance.now() + TURN_MS;
   }
 
-  #stat(path: Uint8Array): FileStats {
+  #stat(path: Bytes): FileStats {
     return this.#source.fs.lstatSync(path, { bigint: true });
   }
 
   /** A directory of the source, and the one in the target that exists. */
-  #enter(source: Uint8Array, target: Uint8Array, stats: FileStats): void {
-    const names = this.#source.fs.readdirSync(source, { encoding: "buffer" });
+  #enter(source: Bytes, target: Bytes, stats: FileStats): void {
+    const names = this.#source.fs.readdirSync(source, { encoding: "buffer" }) as Uint8Array[];
     this.#levels.push({ source, target, stats, names, next: 0 });
   }
 
@@ -154,7 +154,7 @@ class Copy {
     this.#done(level.source);
   }
 
-  async #entry(source: Uint8Array, target: Uint8Array): Promise<void> {
+  async #entry(source: Bytes, target: Bytes): Promise<void> {
     const stats = this.#stat(source);
     const type = Number(stats.mode) & S_IFMT;
     if (type === S_IFDIR) {
@@ -169,14 +169,14 @@ class Copy {
     }
     if (!this.#link(stats, target)) {
       if (type === S_IFREG) await this.#file(source, target, stats);
-      else this.#target.fs.symlinkSync(this.#source.fs.readlinkSync(source, { encoding: "buffer" }), target);
+      else this.#target.fs.symlinkSync(this.#source.fs.readlinkSync(source, { encoding: "buffer" }) as Bytes, target);
       this.#setAttributes(target, stats);
     }
     this.#done(source);
   }
 
   /** Makes another name of a file that has been copied. False: it has not been. */
-  #link({ nlink, dev, ino }: FileStats, target: Uint8Array): boolean {
+  #link({ nlink, dev, ino }: FileStats, target: Bytes): boolean {
     if (nlink < 2n) return false;
     const key = `${dev}:${ino}`;
     const first = this.#linked.get(key);
@@ -188,7 +188,7 @@ class Copy {
     return true;
   }
 
-  async #file(source: Uint8Array, target: Uint8Array, stats: FileStats): Promise<void> {
+  async #file(source: Bytes, target: Bytes, stats: FileStats): Promise<void> {
     const { fs: from } = this.#source;
     const { fs: to } = this.#target;
     const { O_WRONLY = 1, O_CREAT = 0, O_EXCL = 0 } = to.constants;
@@ -206,7 +206,7 @@ class Copy {
   }
 
   /** Opens for reading, without a new time of access where that is possible. */
-  #open(path: Uint8Array): number {
+  #open(path: Bytes): number {
     const { fs } = this.#source;
     const { O_RDONLY = 0, O_NOFOLLOW = 0, O_NOATIME = 0 } = fs.constants;
     try {
@@ -243,7 +243,7 @@ class Copy {
   }
 
   /** Sets what is kept of a file that is complete, the times last. */
-  #setAttributes(path: Uint8Array, { mode, uid, gid, atimeNs, mtimeNs }: FileStats): void {
+  #setAttributes(path: Bytes, { mode, uid, gid, atimeNs, mtimeNs }: FileStats): void {
     const { fs, setTimes } = this.#target;
     if (this.#settings.owners) fs.lchownSync(path, Number(uid), Number(gid));
     if ((Number(mode) & S_IFMT) !== S_IFLNK) fs.chmodSync(path, Number(mode) & 0o7777);
@@ -251,7 +251,7 @@ class Copy {
     else fs.lutimesSync(path, secondsOf(atimeNs), secondsOf(mtimeNs));
   }
 
-  #done(source: Uint8Array): void {
+  #done(source: Bytes): void {
     this.#files++;
     const path = textOf(source.subarray(Math.min(this.#top, source.length)));
     this.#settings.onProgress?.({ path, files: this.#files, bytes: this.#bytes });

@@ -1,6 +1,7 @@
 /** The public types of loading and saving. They need the types of no host. */
 import type { Url } from "../bridge/wasm.js";
 import type { Signal } from "../node-fs/forms/types.js";
+import type { Bytes } from "../node-fs/types.js";
 
 /** A path of a directory on the host or in the tree. */
 export type DirectoryPath = string | Uint8Array | Url;
@@ -22,20 +23,20 @@ export interface FileStats {
 /** The synchronous calls of `node:fs` that a copy makes: `node:fs` itself, the `fs` of another tree, or a module like them. */
 export interface DirectoryFs {
   readonly constants: { readonly [name: string]: number };
-  lstatSync(path: Uint8Array, options: { bigint: true }): FileStats;
-  readdirSync(path: Uint8Array, options: { encoding: "buffer" }): Uint8Array[];
-  readlinkSync(path: Uint8Array, options: { encoding: "buffer" }): Uint8Array;
-  openSync(path: Uint8Array, flags: number, mode?: number): number;
+  lstatSync(path: Bytes, options: { bigint: true }): FileStats;
+  readdirSync(path: Bytes, options: { encoding: "buffer" }): unknown;
+  readlinkSync(path: Bytes, options: { encoding: "buffer" }): unknown;
+  openSync(path: Bytes, flags: number, mode?: number): number;
   closeSync(fd: number): void;
   readSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
   writeSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
   ftruncateSync(fd: number, length: number): void;
-  mkdirSync(path: Uint8Array, mode: number): unknown;
-  symlinkSync(target: Uint8Array, path: Uint8Array): void;
-  linkSync(existingPath: Uint8Array, newPath: Uint8Array): void;
-  chmodSync(path: Uint8Array, mode: number): void;
-  lchownSync(path: Uint8Array, uid: number, gid: number): void;
-  lutimesSync(path: Uint8Array, atime: number, mtime: number): void;
+  mkdirSync(path: Bytes, mode: number): unknown;
+  symlinkSync(target: Bytes, path: Bytes): void;
+  linkSync(existingPath: Bytes, newPath: Bytes): void;
+  chmodSync(path: Bytes, mode: number): void;
+  lchownSync(path: Bytes, uid: number, gid: number): void;
+  lutimesSync(path: Bytes, atime: number, mtime: number): void;
 }
 
 /** How far a copy has come. */

@@ -211,6 +211,7 @@ export const OPERATIONS: Record<string, Operation> = {
   sumCounters: (t) => t.call("sumCounters", 0),
   synchronizeRcu: (t) => t.call("synchronizeRcu"),
   shrink: (t) => t.call("shrink", 0, 1000),
+  arenaCopy: (t) => t.call("arenaCopy", 0, 1),
   threadRecover: (t) => t.call("threadRecover", 5),
   arenaCheck: (t) => t.call("arenaCheck"),
   threadDetach: (t) => t.call("threadDetach"),

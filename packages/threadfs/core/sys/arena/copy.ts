@@ -9,9 +9,7 @@
  */
 
 import { EAGAIN, EFAULT, EPERM } from "../../../abi/errno";
-import { IO_SIZE } from "../../../abi/limits";
 import { CAP_SYS_ADMIN } from "../../../abi/permissions";
-import * as SCRATCH from "../../../abi/scratch";
 import * as host from "../../host";
 import { chunkAddress, chunkEntry, ENTRY_CACHE } from "../../mem/alloc/pages";
 import * as L from "../../mem/layout";
@@ -26,7 +24,7 @@ import { syscallEnterActive, syscallEnterErr, syscallExit } from "../syscall";
 const WAIT_MAX_MS: f64 = 1000;
 
 /**
- * Passes the arena to the host's copyToUser(), at most IO_SIZE bytes at a time, where `done` is the address of the first. Waits up to
+ * Passes the arena to the host's copyToUser(), where `done` is the address of the first byte. Waits up to
  * `waitMs` for the other threads to become quiescent, and they wait until the copy is complete. Returns the number of chunks from
  * address 0 on; -EPERM: without CAP_SYS_ADMIN; -EAGAIN: another thread stays in its call, or recounts references; -EFAULT: the host
  * has no room.
@@ -68,10 +66,5 @@ function copyChunks(end: u32): bool {
 }
 
 function copyRange(from: usize, to: usize): bool {
-  for (let p = from; p < to; p += IO_SIZE) {
-    const n = min<u32>(<u32>(to - p), IO_SIZE);
-    memory.copy(T.scratch + SCRATCH.IO, p, n);
-    if (host.copyToUser(T.scratch + SCRATCH.IO, <u32>p, n) != 0) return false;
-  }
-  return true;
+  return from >= to || host.copyToUser(from, <u32>from, <u32>(to - from)) == 0;
 }

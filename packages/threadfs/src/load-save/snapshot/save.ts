@@ -279,7 +279,7 @@ class Saver {
 }
 
 /**
- * The snapshot of the tree that the context sees from its root, in pieces of about 256 KiB. `clock` is that of the calls. @throws see `Vfs.snapshot`
+ * The snapshot of the tree that the context sees from its root, in pieces of about 256 KiB. `clock` is that of the calls. @throws see `Vfs.snapshot` @internal
  */
 export function saveTree(calls: SystemCalls, clock: Clock, mounts: Mounts): Generator<Uint8Array, void, undefined> {
   return new Saver(calls, clock, mounts).chunks();

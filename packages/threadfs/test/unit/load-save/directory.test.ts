@@ -4,7 +4,8 @@ import * as nodeFs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, describe, type TestContext, test } from "node:test";
-import type { CopyProgress, DirectoryFs, Fs, Vfs } from "../../../dist/src/index.js";
+import { createFsFromVolume, Volume } from "memfs";
+import type { CopyProgress, DirectoryFs, Vfs } from "../../../dist/src/index.js";
 import { tree } from "../api/trees.js";
 import { problemsOf } from "./whole-tree.js";
 
@@ -194,10 +195,10 @@ describe("a directory of the disk", () => {
   test("what is no file, directory or link is refused, or skipped", async (t) => {
     const top = directoryFor(t);
     nodeFs.writeFileSync(join(top, "file"), "1");
-    const special: DirectoryFs = Object.create(nodeFs as unknown as DirectoryFs, {
+    const special: DirectoryFs = Object.create(nodeFs, {
       lstatSync: {
-        value: (path: Uint8Array, options: { bigint: true }) => {
-          const stats = nodeFs.lstatSync(path as Buffer, options);
+        value: (path: Buffer, options: { bigint: true }) => {
+          const stats = nodeFs.lstatSync(path, options);
           if (Buffer.from(path).toString().endsWith("file")) stats.mode = 0o010644n;
           return stats;
         },
@@ -220,7 +221,7 @@ describe("a copy under way", () => {
     vfs.fromJSON(files);
     const seen: CopyProgress[] = [];
     await vfs.exportDirectory("/from", "/to", {
-      fs: other.fs as Fs as unknown as DirectoryFs,
+      fs: other.fs,
       onProgress: (p) => seen.push(p),
     });
     assert.deepEqual(seen.map(({ path }) => path).sort(), ["", "a", "d", "d/b", "e"]);
@@ -231,7 +232,7 @@ describe("a copy under way", () => {
     const [vfs, other] = [await tree({ maxBytes: 64 * MIB }), await tree({ maxBytes: 64 * MIB })];
     vfs.fromJSON({ "/from/a": "1", "/from/b": "2" });
     vfs.fs.writeFileSync("/from/long", Buffer.alloc(30 * MIB, 1));
-    const fs = other.fs as Fs as unknown as DirectoryFs;
+    const fs = other.fs;
     await assert.rejects(vfs.exportDirectory("/from", "/x", { fs, signal: AbortSignal.abort() }), {
       code: "ABORT_ERR",
     });
@@ -247,7 +248,7 @@ describe("a copy under way", () => {
     for (let n = 0; n < 3000; n++) vfs.fs.writeFileSync(`/f${n}`, "x".repeat(100));
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
-    await vfs.exportDirectory("/", "/to", { fs: other.fs as Fs as unknown as DirectoryFs });
+    await vfs.exportDirectory("/", "/to", { fs: other.fs });
     clearInterval(timer);
     assert.ok(turns > 0);
     assert.equal(other.fs.readdirSync("/to").length, 3000);
@@ -257,13 +258,26 @@ describe("a copy under way", () => {
     vfs.fs.mkdirSync("/from");
     vfs.fs.writeFileSync("/from/hole", "begins");
     vfs.fs.truncateSync("/from/hole", 2 ** 31);
-    await vfs.exportDirectory("/from", "/to", { fs: other.fs as Fs as unknown as DirectoryFs });
+    await vfs.exportDirectory("/from", "/to", { fs: other.fs });
     assert.equal(other.fs.statSync("/to/hole").size, 2 ** 31);
     const fd = other.fs.openSync("/to/hole", "r");
     const begin = Buffer.alloc(8);
     other.fs.readSync(fd, begin, 0, 8, 0);
     assert.equal(begin.toString(), "begins\0\0");
   });
+});
+
+test("a volume of memfs comes in, and a tree goes out to one", async () => {
+  const from = Volume.fromJSON({ "/a/b": "1", "/c": "2" });
+  from.symlinkSync("/a/b", "/link");
+  from.linkSync("/c", "/hard");
+  const vfs = await tree({ maxBytes: 16 * MIB });
+  await vfs.importDirectory("/", "/in", { fs: createFsFromVolume(from) });
+  assert.deepEqual(vfs.toJSON(), { "/in/a/b": "1", "/in/c": "2", "/in/hard": "2" });
+  assert.deepEqual([vfs.fs.readlinkSync("/in/link"), vfs.fs.statSync("/in/hard").nlink], ["/a/b", 2]);
+  const to = new Volume();
+  await vfs.exportDirectory("/in", "/out", { fs: createFsFromVolume(to) });
+  assert.deepEqual(to.toJSON(), { "/out/a/b": "1", "/out/c": "2", "/out/hard": "2" });
 });
 
 describe("what is refused", () => {
