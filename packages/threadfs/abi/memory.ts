@@ -60,6 +60,19 @@ export const DIRENT_NAME = 10;
 export const DIRENT_ALIGN = 8;
 
 /**
+ * An entry of a listing in one call, in SCRATCH.IO: type u8 (DT_*), length of the name u8, 0 u16, and the name between two quotes, a comma
+ * and blanks up to a multiple of SCAN_ALIGN, so that the texts of plain names make a list of JSON in any order.
+ */
+export const SCAN_TYPE = 0;
+export const SCAN_NAME_LENGTH = 1;
+export const SCAN_TEXT = 4;
+export const SCAN_NAME = 5;
+export const SCAN_ALIGN = 4;
+/** Indices in SCRATCH.STAT after it: 1 if JSON may have all names as they are, else 0; the bytes with which all of them begin. */
+export const SCAN_PLAIN = 0;
+export const SCAN_COMMON = 1;
+
+/**
  * A record of the log in SCRATCH.IO: its position f64 (bytes written before it), its bytes u32, the events u32 (IN_*; 0: a record that only
  * fills), the device number f64, the inode numbers of the directory (0: none) and of the file f64, the cookie that the two parts of a
  * rename share u32, the bytes of the name u32, the name. Records are multiples of CHANGE_ALIGN.

@@ -67,6 +67,14 @@ export function hashLen(raw: u64, len: u32, parent: usize): u64 {
 }
 
 /**
+ * Marks bytes that a string of JSON cannot have as they are, or that are no ASCII, by their top bits; only the lowest mark is sure to be
+ * right. Bytes with their top bit, control characters, quotes, backslashes.
+ */
+export function oddBytes(w: u64): u64 {
+  return (w | (w - ONES * 0x20) | ((w ^ (ONES * 0x22)) - ONES) | ((w ^ (ONES * 0x5c)) - ONES)) & HIGHS;
+}
+
+/**
  * Whether there is a NUL among the `len` bytes at `p` (reads up to 7 bytes more). A path may not contain one: the walk
  * would end there.
  */

@@ -56,6 +56,7 @@ export {
   sysReadlink,
   sysRealpath,
   sysRename,
+  sysScandir,
   sysStat,
   sysSymlink,
   sysTruncate,

@@ -14,6 +14,7 @@ import { scratch } from "../mem/thread";
 import { dPath } from "../vfs/dcache/d-path";
 import { checkOpenFlags, doOpen } from "../vfs/file/open";
 import { truncateInode } from "../vfs/file/read-write";
+import { doScandir } from "../vfs/file/scandir";
 import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
@@ -98,6 +99,16 @@ export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): 
 export function sysReadFile(ctx: f64, dirfd: i32, len: i32, window: u32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   return syscallExit(nd ? doReadFile(nd, min<u32>(window, IO_SIZE)) : syscallEnterErr);
+}
+
+/**
+ * Opens a directory, reads all its entries and closes it. They come to SCRATCH.IO; each time that it is full the host's copyToUser() takes
+ * them. Returns the bytes of all entries, of which the last ones are still there, or OPENED less a descriptor: it is a driver's directory.
+ * abi/memory.ts has what an entry is (SCAN_NAME), and what SCRATCH.STAT says of all of them (SCAN_PLAIN, SCAN_COMMON).
+ */
+export function sysScandir(ctx: f64, dirfd: i32, len: i32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  return syscallExit(nd ? doScandir(nd) : syscallEnterErr);
 }
 
 /**

@@ -5,7 +5,7 @@ import { AT_FDCWD } from "../../abi/flags.js";
 import { NO_OPTIONS, type Path, toBoolean, toNameEncoding, toOptions, toPath } from "./args.js";
 import { Dir, DirHandle, type DirOptions } from "./directory/dir.js";
 import type { Dirent } from "./directory/dirent.js";
-import { direntOf, encodeName, listDirectory, OPEN_DIRECTORY } from "./directory/entries.js";
+import { direntOf, encodeName, listNames, OPEN_DIRECTORY } from "./directory/entries.js";
 import { readTree, treeReading } from "./directory/tree.js";
 import { operation } from "./operation.js";
 import type { SystemCalls } from "./system-calls.js";
@@ -33,9 +33,12 @@ export const readdir = operation(
   },
   (calls, { path, encoding, withFileTypes, reading }): (string | Buffer | Dirent<string | Buffer>)[] => {
     if (reading !== undefined) return readTree(calls, path, encoding, withFileTypes, reading);
-    const entries = listDirectory(calls, path);
-    if (!withFileTypes) return entries.map(({ name }) => encodeName(name, encoding));
-    return entries.map((entry) => direntOf(calls, path, entry, encoding));
+    const { names, types } = listNames(calls, path, withFileTypes);
+    if (withFileTypes) {
+      return names.map((name, i) => direntOf(calls, path, { name, type: types[i] as number }, encoding));
+    }
+    for (let i = 0; i < names.length; i++) names[i] = encodeName(names[i] as string | Buffer, encoding);
+    return names;
   },
 );
 

@@ -110,6 +110,8 @@ export interface Transfers {
   /** The number of the line that is moved most, and its transfers per operation. */
   busiest: number;
   hottest: number;
+  /** The transfers of each line per operation. */
+  moved: Float64Array;
 }
 
 /**
@@ -148,6 +150,7 @@ export function simulate(
     error: Math.sqrt(variance / runs),
     hottest: (moved[busiest] ?? 0) / all,
     busiest,
+    moved: moved.map((n) => n / all),
   };
 }
 

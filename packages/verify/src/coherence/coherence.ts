@@ -21,6 +21,7 @@ import { defineCheck, type Failure, type Outcome } from "../support/check.js";
 import { defined } from "../support/defined.js";
 import { LineTable, simulate, type Trace } from "./cache-model.js";
 import { lineChart, type Series } from "./line-chart.js";
+import { WRITER_SHAPES, type WriterFigure, writerFigures } from "./writers.js";
 
 const title = "cache lines that move for a lookup";
 
@@ -261,12 +262,12 @@ function table(rows: Figure[]): string {
   return lines.join("\n");
 }
 
-/** Puts the table between the two marks of a document. */
-function putTable(file: string, text: string): void {
+/** Puts a table between the two marks of a document that have its name. */
+function putTable(file: string, name: string, text: string): void {
   const before = readFileSync(file, "utf8");
-  const after = before.replace(/(<!-- figures -->)[\s\S]*?(<!-- end of figures -->)/, `$1\n\n${text}\n\n$2`);
-  if (!before.includes("<!-- figures -->")) throw new Error(`coherence: ${file} has no place for the figures`);
-  writeFileSync(file, after);
+  const place = new RegExp(`(<!-- ${name} -->)[\\s\\S]*?(<!-- end of ${name} -->)`);
+  if (!place.test(before)) throw new Error(`coherence: ${file} has no place for the ${name}`);
+  writeFileSync(file, before.replace(place, `$1\n\n${text}\n\n$2`));
 }
 
 function plot(rows: Figure[]): string {
@@ -293,6 +294,29 @@ function plot(rows: Figure[]): string {
   });
 }
 
+const SHORT_WRITERS = { threads: [2, 8], operations: 500 };
+const LONG_WRITERS = { threads: [2, 4, 8, 16, 32, 64], operations: 4000 };
+
+/** How many of the lines that move most are named in the table. */
+const NAMED = 4;
+
+/** The figures of writers as a table of markdown, with the lines that move most between two threads. */
+function writerTable(rows: WriterFigure[]): string {
+  const columns = [...new Set(rows.map(({ threads }) => threads))];
+  const lines = [
+    `| cache lines moved per change | ${columns.join(" | ")} threads | most of them, of 2 threads |`,
+    `| --- |${" ---: |".repeat(columns.length)} --- |`,
+  ];
+  for (const shape of Object.keys(WRITER_SHAPES)) {
+    const of = rows.filter((row) => row.shape === shape);
+    const most = (of[0]?.lines ?? []).slice(0, NAMED).map(({ name, moved }) => `${name} ${moved.toFixed(1)}`);
+    lines.push(
+      `| ${shape} | ${of.map(({ transfers }) => round(transfers)).join(" | ")} | ${most.join("; ") || "none"} |`,
+    );
+  }
+  return lines.join("\n");
+}
+
 export interface CoherenceOptions {
   seed: number;
   short?: boolean;
@@ -309,7 +333,8 @@ export async function run({
   plot: plotFile,
   doc,
 }: CoherenceOptions): Promise<Outcome> {
-  const rows = figures(shippingCore({ accesses: true }), {
+  const core = shippingCore({ accesses: true });
+  const rows = figures(core, {
     seed,
     ...(short ? { threads: [2, 8, 32], lookups: 1000 } : {}),
   });
@@ -330,8 +355,18 @@ export async function run({
       failures.push({ message: `${shape}, ${mode} mode: no line moves, the check is broken` });
   }
   if (plotFile !== undefined) writeFileSync(plotFile, plot(rows));
-  if (doc !== undefined) putTable(doc, table(rows));
+  if (doc !== undefined) putTable(doc, "figures", table(rows));
   log(table(rows));
+  const writers = writerFigures(core, { seed, ...(short ? SHORT_WRITERS : LONG_WRITERS) });
+  for (const { shape, threads, transfers, error, lines } of writers) {
+    explored[`${shape}, ${threads} threads`] = `${round(transfers)} ± ${round(error)} lines moved for a change`;
+    const apart = WRITER_SHAPES[shape]?.apart === true;
+    const most = lines[0] === undefined ? "" : `, most that of ${lines[0].name}`;
+    if (apart && transfers !== 0) failures.push({ message: `${shape}: lines move${most}`, replay: `--seed ${seed}` });
+    if (!apart && transfers === 0) failures.push({ message: `${shape}: no line moves, the check is broken` });
+  }
+  if (doc !== undefined) putTable(doc, "writers", writerTable(writers));
+  log(writerTable(writers));
   return { ok: failures.length === 0, explored, failures };
 }
 

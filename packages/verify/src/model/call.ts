@@ -76,6 +76,7 @@ export interface CallArguments {
   sysRead: Fd & { offset?: number; n: number; direct?: boolean };
   sysWrite: Fd & { offset?: number; data: string };
   sysReadFile: At;
+  sysScandir: At;
   sysWriteFile: At & { append?: boolean; mode?: number; data: string };
   sysLseek: Fd & { offset: number; whence: number };
   sysTruncate: At & { size: number };
@@ -131,6 +132,11 @@ export interface Opened {
   opened: number;
 }
 
+/** The entries of a listing in one call: names with their types, sorted. */
+export interface Listed {
+  listed: string[];
+}
+
 /** Results of the calls that return more than a number. */
 export interface CallResults {
   sysStat: Attributes;
@@ -140,6 +146,7 @@ export interface CallResults {
   sysGetcwd: { path: string };
   sysRead: { data: string };
   sysReadFile: { data: string } | Opened;
+  sysScandir: Listed | Opened;
   sysWriteFile: number | Opened;
   sysGetdents: { entries: DirectoryEntry[] };
   sysGetacl: { acl: AclEntry[] };

@@ -22,7 +22,7 @@ import {
   S_ISUID,
 } from "../../../threadfs/dist/abi/abi.js";
 import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
-import { type Attributes, type CallArguments, type DirectoryEntry, isError, type Opened } from "./call.js";
+import { type Attributes, type CallArguments, type DirectoryEntry, isError, type Listed, type Opened } from "./call.js";
 import {
   accounts,
   badPath,
@@ -330,7 +330,8 @@ function* wholeFile(
   if (isError(at)) return at;
   const { ino, foreign } = yield* step((s) => {
     const i = inodeOf(s, at.d);
-    return { ino: get(s.dentries, at.d).ino, foreign: isDir(i) || isDriver(s, i) };
+    const foreign = isDriver(s, i) || (isDir(i) && !(flags & O_DIRECTORY));
+    return { ino: get(s.dentries, at.d).ino, foreign };
   });
   // Without an open file: nothing is asked of its position.
   if (!foreign) return { id: 0, ino, d: at.d, mnt: at.mnt, flags, created: at.created === true };
@@ -450,6 +451,18 @@ function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: Direct
   return yield* change(me, [{ locks: () => [mutex(f.ino)], run }]);
 }
 
+function* sysScandir(me: Me, args: A["sysScandir"]): Steps<Listed | Opened | number | string> {
+  const f = yield* wholeFile(me, args, O_DIRECTORY, 0);
+  if (isError(f) || "opened" in f) return f;
+  const run = (s: State) => {
+    if (inode(s, f.ino).dead) return { listed: [] };
+    accessed(s, f.mnt, f.ino);
+    const kids = Object.values(get(s.dentries, f.d).kids).map((d) => get(s.dentries, d));
+    return { listed: kids.map(({ name, ino }) => `${name} ${typeOf(inode(s, ino)) >> DT_SHIFT}`).sort() };
+  };
+  return yield* change<Listed>(me, [{ locks: () => [mutex(f.ino)], run }]);
+}
+
 function* sysFsync(me: Me, { fd }: A["sysFsync"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   return isError(f) ? f : 0;
@@ -465,6 +478,7 @@ export const FILE_CALLS = {
   sysClose,
   sysRead,
   sysReadFile,
+  sysScandir,
   sysWrite,
   sysWriteFile,
   sysLseek,

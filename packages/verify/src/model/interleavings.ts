@@ -279,6 +279,7 @@ const SIMPLE_CHANGES = new Set([
   "sysLseek",
   "sysRead",
   "sysReadFile",
+  "sysScandir",
   "sysGetdents",
   "sysUmask",
   "contextDestroy",

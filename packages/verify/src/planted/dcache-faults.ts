@@ -20,11 +20,22 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "    if (!readSeqRetry(G_RENAME_SEQ, rename) && !readSeqRetry(G_HASH_SEQ, split)) return d;",
-        to: "    if (!readSeqRetry(G_RENAME_SEQ, rename)) return d;",
+        from: "readSeqRetry(parent.dirSeq, rename) || readSeqRetry(G_HASH_SEQ, split);",
+        to: "readSeqRetry(parent.dirSeq, rename);",
       },
     ],
     caughtBy: [pair("split@sysMkdir(path=/o/z || sysOpen(path=/d/f flags=192"), tests("vfs/d-hash", "split")],
+  },
+  {
+    name: "a lookup with references takes the end of another chain for that of its own",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "    if (!dLookupLockedMoved && !disturbed) return d;",
+        to: "    if (!disturbed) return d;",
+      },
+    ],
+    caughtBy: [tests("vfs/d-hash", "into other chains")],
   },
   {
     name: "a lookup that renames have disturbed does not lock splits out",

@@ -268,8 +268,8 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/smr/smr.ts",
-        from: "if (p == 0 || !isOver(load<u32>(linkOf(p) + RETIRED_EPOCH))) {",
-        to: "if (p == 0) {",
+        from: "rcuTaken < n && isOver(load<u32>(linkOf(p) + RETIRED_EPOCH))",
+        to: "rcuTaken < n",
       },
     ],
     caughtBy: [torture(), tests("mem/smr", "row 24")],

@@ -224,7 +224,7 @@ const LISTINGS: Mutant[] = [
     name: "names that are no UTF-8 become strings on their way",
     edits: [
       {
-        file: `${NODE_FS}/directory/entries.ts`,
+        file: `${NODE_FS}/directory/names.ts`,
         from: '  return typeof text === "string" && !FROM_SURROGATES.test(text) ? text : nameOf(shared, "buffer");',
         to: "  return text;",
       },

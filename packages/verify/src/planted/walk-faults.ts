@@ -315,7 +315,7 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "      rcuReadUnlock();\n      deadline = waitFor(deadline, d.lockref);\n      rcuReadLock();\n      p = chainHead(hashLen);\n      n = 0;\n      continue;",
+        from: "      rcuReadUnlock();\n      deadline = waitFor(deadline, d.lockref);\n      rcuReadLock();\n      b = bucketNow(hashLen);\n      p = atomic.load<u32>(bucketHead(b));\n      n = 0;\n      continue;",
         to: "      p = d.next;\n      continue;",
       },
     ],

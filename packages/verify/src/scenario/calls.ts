@@ -29,6 +29,7 @@ export const getcwd = (ctx: number): ProgramCall => ({ call: "sysGetcwd", ctx })
 export const chdir = (path: string, ctx: number): ProgramCall => ({ call: "sysChdir", path, ctx });
 export const chroot = (path: string, ctx: number): ProgramCall => ({ call: "sysChroot", path, ctx });
 export const getdents = (fd: number | ResultReference): ProgramCall => ({ call: "sysGetdents", fd });
+export const scandir = (path: string): ProgramCall => ({ call: "sysScandir", path });
 export const read = (fd: number): ProgramCall => ({ call: "sysRead", fd, offset: 0, n: 100 });
 export const write = (fd: number, data: string, offset = 0): ProgramCall => ({ call: "sysWrite", fd, offset, data });
 export const fstat = (fd: number | ResultReference, ctx = 0): ProgramCall => ({ call: "sysFstat", fd, ctx });

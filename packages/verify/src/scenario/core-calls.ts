@@ -27,6 +27,10 @@ import {
   OF_MAKER,
   OPENED,
   RESOLVE_IN_ROOT,
+  SCAN_ALIGN,
+  SCAN_NAME,
+  SCAN_NAME_LENGTH,
+  SCAN_TYPE,
   SCRATCH,
   STAT,
   THREAD_CLOSES,
@@ -42,6 +46,7 @@ import {
   type CallResults,
   type DirectoryEntry,
   LEFT,
+  type Listed,
   type Result,
   type Time,
 } from "../model/call.js";
@@ -132,6 +137,7 @@ const ARGUMENTS: {
     return [a.fd, a.offset ?? -1, a.data.length];
   },
   sysReadFile: (t, a) => [...first(t, a), IO_SIZE],
+  sysScandir: first,
   sysWriteFile: (t, a) => {
     put(t, SCRATCH.IO, a.data);
     return [...first(t, a), a.append ? 1 : 0, a.mode ?? 0o644, a.data.length];
@@ -250,6 +256,19 @@ function entries(t: ScratchThread, n: number): { entries: DirectoryEntry[] } {
   return { entries: list.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
+/** The entries of a directory in memory, which are fewer here than one piece of the scratch area has room for. */
+function listed(t: ScratchThread, n: number): Listed {
+  const bytes = t.scratch.slice(SCRATCH.IO, SCRATCH.IO + n);
+  const list: string[] = [];
+  for (let at = 0; at < n; ) {
+    const name = at + SCAN_NAME;
+    const length = defined(bytes[at + SCAN_NAME_LENGTH], "length of a name");
+    list.push(`${decoder.decode(bytes.subarray(name, name + length))} ${bytes[at + SCAN_TYPE]}`);
+    at = (name + length + 2 + SCAN_ALIGN - 1) & ~(SCAN_ALIGN - 1);
+  }
+  return { listed: list.sort() };
+}
+
 function aclEntries(t: ScratchThread, n: number): { acl: AclEntry[] } {
   const at = scratchView(t, SCRATCH.IO);
   const entry = (k: number) => ({
@@ -277,6 +296,7 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
   sysRealpath: pathResult,
   sysGetcwd: pathResult,
   sysRead: (t, r) => ({ data: t.sink ?? text(t, SCRATCH.IO, r) }),
+  sysScandir: listed,
   sysReadFile: (t, r) => ({ data: t.sink || text(t, SCRATCH.IO, r) }),
   sysWriteFile: (_t, r) => r,
   sysGetdents: entries,
@@ -290,10 +310,13 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
 
 const hasResult = (call: string): call is keyof CallResults => Object.hasOwn(RESULTS, call);
 
+/** Calls that may do no more than open. */
+const WHOLE = new Set(["sysReadFile", "sysWriteFile", "sysScandir"]);
+
 /** The result of a call that has returned `r`: the name of the errno, the result as the model returns it, or LEFT. */
 export function finish(t: ScratchThread, { call }: { call: string }, r: number): Result {
   if (r === TIMED_OUT) return LEFT;
-  if (r <= OPENED && (call === "sysReadFile" || call === "sysWriteFile")) return { opened: OPENED - r };
+  if (r <= OPENED && WHOLE.has(call)) return { opened: OPENED - r };
   if (r < WRITE_FAILED && call === "sysWriteFile") return finish(t, { call }, r - WRITE_FAILED);
   // Whether another thread is in a call is a matter of the schedule.
   if (call === "arenaCopy" && r === -ERRNO.EAGAIN) return { any: true };

@@ -48,7 +48,7 @@ type KernelCall = Exclude<
       | "contextDestroy"
     )
   | ("sysFlock" | "lockRequest" | "setLock" | "getLock")
-  | ("sysReadFile" | "sysWriteFile")
+  | ("sysReadFile" | "sysWriteFile" | "sysScandir")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;
 

@@ -153,6 +153,7 @@ function calls({ path, body, dirfds, sticky }: Ranges): Table {
 const ours = (path: fc.Arbitrary<string>): Table => ({
   exchange: { dirfd: anyDirfd, path, dirfd2: anyDirfd, path2: path, flags: oneOf(1, 2, 2, 3) },
   sysReadFile: { dirfd: anyDirfd, path },
+  sysScandir: { dirfd: anyDirfd, path },
   sysWriteFile: { dirfd: anyDirfd, path, append: bool, mode: modes, data: text },
   sysMknod: {
     dirfd: anyDirfd,

@@ -29,8 +29,8 @@ function isForeign(i: Inode): bool {
   return !i.isReg || (i.mode & I_DRIVER) != 0;
 }
 
-/** The result of a call that has only opened a file. */
-function opened(nd: Nameidata, flags: u32): i32 {
+/** The result of a call that has only opened what its walk has ended at. */
+export function opened(nd: Nameidata, flags: u32): i32 {
   const fd = openWalked(nd, flags);
   return fd < 0 ? fd : OPENED - fd;
 }

@@ -9,7 +9,17 @@ import { objectsMax } from "../../mem/bounds";
 import { CHUNK_SHIFT, G_PAGE_BUMP, H_FIRST_CHUNK } from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { forgetCounts } from "../../mem/lock/seqlock";
-import { allReadersLeft, callRcu, rcuDepth, rcuPending, rcuPoll, rcuTake, synchronizeRcu } from "../../mem/smr/smr";
+import {
+  allReadersLeft,
+  callRcu,
+  rcuDepth,
+  rcuNext,
+  rcuPending,
+  rcuPoll,
+  rcuTake,
+  rcuTaken,
+  synchronizeRcu,
+} from "../../mem/smr/smr";
 import { put32 } from "../../mem/undo/log";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { INODE_SIZE, Inode } from "../inode/inode";
@@ -39,10 +49,15 @@ export function retire(p: usize): void {
 export function reclaim(n: u32): u32 {
   let done: u32 = 0;
   while (done < n) {
-    const p = rcuTake();
+    let p = rcuTake(min<u32>(n - done, BATCH));
     if (p == 0) break;
-    freeObject(p);
-    done++;
+    const taken = rcuTaken;
+    for (let i: u32 = 0; i < taken; i++) {
+      const next = rcuNext(p);
+      freeObject(p);
+      p = next;
+    }
+    done += taken;
   }
   return done;
 }

@@ -7,11 +7,13 @@ import { DT_SHIFT, DT_UNKNOWN } from "../../../abi/mode.js";
 import * as STAT from "../../../abi/stat.js";
 import { systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
-import { allocate, decodeText, type NameEncoding, nameOf, utf8Bytes } from "../bytes.js";
+import { allocate, decodeText, type NameEncoding, utf8Bytes } from "../bytes.js";
 import { constants } from "../constants.js";
 import { appendName, joinPaths } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
 import { Dirent, direntType } from "./dirent.js";
+import { type Listing, scan } from "./listing.js";
+import { rawName } from "./names.js";
 
 /** An entry from the core. */
 export interface Entry {
@@ -19,14 +21,6 @@ export interface Entry {
   name: string | Buffer;
   /** DT_*; DT_UNKNOWN if the file system does not provide it. */
   type: number;
-}
-
-/** Characters that may stand for bytes that are no UTF-8, or that sort differently as UTF-16 and as UTF-8. */
-const FROM_SURROGATES = /[\ud800-\uffff]/;
-
-function rawName(shared: Uint8Array): string | Buffer {
-  const text = nameOf(shared, "utf8");
-  return typeof text === "string" && !FROM_SURROGATES.test(text) ? text : nameOf(shared, "buffer");
 }
 
 /**
@@ -54,7 +48,21 @@ export const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 
 /** All entries of a directory, sorted by their bytes, as libuv's scandir does. */
 export function listDirectory(calls: SystemCalls, path: Path): Entry[] {
-  const fd = calls.open(path, OPEN_DIRECTORY, 0, "scandir");
+  const { names, types } = listNames(calls, path, true);
+  return names.map((name, i) => ({ name, type: types[i] as number }));
+}
+
+/** The same, as names and, if they are asked for, types. */
+export function listNames(calls: SystemCalls, path: Path, typed: boolean): Listing {
+  const found = scan(calls, path, typed);
+  if (typeof found !== "number") return found;
+  if (found < 0) throw systemCallError(found, "scandir", path);
+  const entries = readOpened(calls, found, path);
+  return { names: entries.map(({ name }) => name), types: Uint8Array.from(entries, ({ type }) => type) };
+}
+
+/** The same of a directory that is open, which is closed. */
+function readOpened(calls: SystemCalls, fd: number, path: Path): Entry[] {
   try {
     const entries: Entry[] = [];
     let more: number;

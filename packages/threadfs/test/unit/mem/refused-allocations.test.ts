@@ -137,7 +137,7 @@ const OPERATIONS: Record<string, Operation> = {
     run: ({ other }) => other.fs.openSync("/w/file"),
   },
   readFile: { needs: [], run: ({ other }) => other.fs.readFileSync("/w/many") },
-  readdir: { needs: ["file"], run: ({ fs }) => fs.readdirSync("/w") },
+  readdir: { needs: [], run: ({ fs }) => fs.readdirSync("/w") },
   stat: { needs: [], run: ({ fs }) => fs.statSync("/w/sub/../link") },
   mount: {
     needs: ["dentry", "inode", "super", "mount"],

@@ -101,6 +101,7 @@ const CALLS: Record<string, CallOf> = {
   sysReadDirect: ({ core }, c, fd) => core.sysReadDirect(c, fd, 0, 6),
   sysReadFile: ({ core, path }, c) => core.sysReadFile(c, AT_FDCWD, path("/closed"), 4096),
   sysWrite: ({ core }, c, fd) => core.sysWrite(c, fd, 0, 6),
+  sysScandir: ({ core, path }, c) => core.sysScandir(c, AT_FDCWD, path("/dir")),
   sysWriteFile: ({ core, path }, c) => core.sysWriteFile(c, AT_FDCWD, path("/dir/new"), 0, 0o666, 6),
   sysLseek: ({ core }, c, fd) => core.sysLseek(c, fd, 0, 0),
   sysGetdents: ({ core }, c, _fd, dir) => core.sysGetdents(c, dir, 4096),

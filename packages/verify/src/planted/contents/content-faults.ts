@@ -145,4 +145,44 @@ export const CONTENTS: Mutant[] = [
     ],
     caughtBy: [tests("unit/vfs/transfer", "in the middle of a call")],
   },
+  {
+    name: "a listing in one call is made without the directory's lock",
+    edits: [
+      { file: "vfs/file/scandir.ts", from: "  mutexLock(dir.mutex);\n", to: "" },
+      { file: "vfs/file/scandir.ts", from: "  mutexUnlock(dir.mutex);\n", to: "" },
+    ],
+    caughtBy: [tests("directory/listing", "of one moment"), pair("small@rename || sysScandir")],
+  },
+  {
+    name: "a listing in one call shows names that are being removed",
+    edits: [{ file: "vfs/file/scandir.ts", from: " && !(flags & D_UNHASHED)", to: "" }],
+    caughtBy: [pair("small@unlink || sysScandir"), pair("split@unlink || sysScandir")],
+  },
+  {
+    name: "a backslash in a name counts as plain",
+    edits: [{ file: "mem/hash.ts", from: " | ((w ^ (ONES * 0x5c)) - ONES)", to: "" }],
+    caughtBy: [tests("directory/listing", "sorted by the bytes")],
+  },
+  {
+    name: "the bytes that all names begin with are one too many",
+    edits: [
+      {
+        file: "vfs/file/scandir.ts",
+        from: "(<u32>ctz<u64>(other) >> 3)",
+        to: "(<u32>ctz<u64>(other) >> 3) + 1",
+      },
+    ],
+    caughtBy: [tests("directory/listing", "sorted by the bytes")],
+  },
+  {
+    name: "names with the same key stay in the order in which they were made",
+    edits: [
+      {
+        file: "packages/threadfs/src/node-fs/directory/order.ts",
+        from: "    if (place > first) sortPlaces(entries, first, place + 1, at + KEY_BYTES);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("directory/listing", "behind the bytes of a key")],
+  },
 ];
