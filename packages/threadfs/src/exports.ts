@@ -13,9 +13,8 @@ export type { StreamModule } from "./bridge/node.js";
 export type { WorkerLike } from "./bridge/threads.js";
 export type { CoreModule, SharedMemory } from "./bridge/wasm.js";
 export type { DirectoryJSON, NestedDirectoryJSON } from "./load-save/json.js";
-export type { SnapshotSource } from "./load-save/snapshot/block-reader.js";
 export type { Snapshot, SnapshotOptions } from "./load-save/snapshot/snapshot.js";
-export type { CopyOptions, CopyProgress, DirectoryFs, DirectoryPath } from "./load-save/types.js";
+export type { CopyOptions, CopyProgress, DirectoryFs, DirectoryPath, SnapshotSource } from "./load-save/types.js";
 export type { CallError, FileHandle, FsCallbacks, FsPromises } from "./node-fs/forms/types.js";
 export type {
   AsyncLockOptions,

@@ -1,7 +1,7 @@
 /** Two threads on one tree in a page. Reports the result to the server of the page. */
 import { attachVfs, createVfs, type Vfs } from "threadfs";
 import { reportOf } from "./report.js";
-import { attachTwice, changeAfterDeath, checkReply, prepare } from "./scenario.js";
+import { attachTwice, changeAfterDeath, checkReply, prepare, saveAndLoad } from "./scenario.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {
@@ -19,6 +19,7 @@ reportOf(async () => {
   vfs.watchThreads({ everyMs: 20 });
   prepare(vfs.fs);
   await attachTwice((options) => attachVfs(vfs.handle, options));
+  await saveAndLoad(vfs, createVfs);
   const first = await started(vfs, "first");
   checkReply(vfs.fs, "first");
   first.terminate();

@@ -1,5 +1,5 @@
 /** What two threads do on one tree, in every host: the part that does not depend on how the host starts threads. */
-import type { AttachOptions, FsSync, Vfs } from "threadfs";
+import type { AttachOptions, CreateOptions, FsSync, Vfs } from "threadfs";
 
 /** Longest time to wait for another thread, in ms: ends a program that hangs on a busy machine, too. */
 export const PATIENCE_MS = 300_000;
@@ -21,6 +21,19 @@ export async function attachTwice(attach: (options: AttachOptions) => Promise<Vf
   one.close();
   expect("a second attachment finds a file", other.fs.existsSync("/shared/from-main"), true);
   other.close();
+}
+
+/** A tree of the snapshot of this one has its files. */
+export async function saveAndLoad(vfs: Vfs, create: (options: CreateOptions) => Promise<Vfs>): Promise<void> {
+  const snapshot = await vfs.snapshot();
+  const again = await create({ maxBytes: 1 << 24, snapshot: await snapshot.bytes() });
+  snapshot.close();
+  expect(
+    "a file of the snapshot",
+    again.fs.readFileSync("/shared/from-main", "utf8"),
+    "written by the main thread, \u00fc",
+  );
+  again.close();
 }
 
 /** What each worker does: it reads what the main thread wrote, and writes. */

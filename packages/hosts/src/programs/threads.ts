@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
 import { attachVfs, createVfs, type Vfs } from "threadfs";
-import { attachTwice, changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare } from "./scenario.js";
+import { attachTwice, changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare, saveAndLoad } from "./scenario.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {
@@ -41,6 +41,7 @@ await attachTwice((options) => attachVfs(vfs.handle, options));
 // With the id that the host gives.
 (await attachVfs(vfs.handle, { share: false })).close();
 await stream(vfs);
+await saveAndLoad(vfs, createVfs);
 const first = await started(vfs, "first");
 checkReply(vfs.fs, "first");
 await first.terminate();

@@ -64,3 +64,12 @@ export interface CopyOptions {
 
 /** What a snapshot does where something is mounted. */
 export type Mounts = "refuse" | "skip";
+
+/**
+ * Where a snapshot comes from: its bytes, or pieces of them in order, such as a `Snapshot`, a stream of Node, a `ReadableStream`.
+ */
+export type SnapshotSource = Uint8Array | ArrayBuffer | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | WebSource;
+/** A `ReadableStream`. */
+export interface WebSource {
+  getReader(): { read(): Promise<{ done: boolean; value?: unknown }>; cancel(reason?: unknown): Promise<unknown> };
+}

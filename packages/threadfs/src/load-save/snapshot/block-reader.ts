@@ -1,5 +1,6 @@
 /** Reads a snapshot block by block and record by record, and checks each length and sum. */
 import { codedError, invalidArgType } from "../../errors/errors.js";
+import type { WebSource } from "../types.js";
 import { crc32 } from "./crc32.js";
 import {
   ATTRIBUTES_BYTES,
@@ -12,14 +13,6 @@ import {
   MAGIC,
   RECORD_HEADER_BYTES,
 } from "./format.js";
-
-/**
- * Where a snapshot comes from: its bytes, or pieces of them in order, such as a `Snapshot`, a stream of Node, a `ReadableStream`.
- */
-export type SnapshotSource = Uint8Array | ArrayBuffer | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | WebSource;
-interface WebSource {
-  getReader(): { read(): Promise<{ done: boolean; value?: unknown }>; cancel(reason?: unknown): Promise<unknown> };
-}
 
 /** The error of a snapshot that cannot be read. */
 export function damaged(reason: string): Error {

@@ -22,7 +22,7 @@
  */
 import { NAME_MAX, PATH_MAX } from "../../../abi/limits.js";
 
-export const MAGIC = /* @__PURE__ */ Uint8Array.of(0x54, 0x48, 0x46, 0x53, 0x54, 0x52, 0x45, 0x45);
+export const MAGIC: Uint8Array = /* @__PURE__ */ Uint8Array.of(0x54, 0x48, 0x46, 0x53, 0x54, 0x52, 0x45, 0x45);
 export const FORMAT_VERSION = 1;
 export const HEADER_BYTES = 16;
 export const BLOCK_HEADER_BYTES = 8;
