@@ -51,6 +51,16 @@ export const ID_UNCHANGED = -1;
 export const SEEK_SET = 0;
 export const SEEK_CUR = 1;
 export const SEEK_END = 2;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+
+/** Modes of fallocate(2). */
+export const FALLOC_FL_KEEP_SIZE = 1;
+export const FALLOC_FL_PUNCH_HOLE = 2;
+
+/** How setxattr(2) sets an attribute: only a new one; only one that exists. */
+export const XATTR_CREATE = 1;
+export const XATTR_REPLACE = 2;
 
 /** Operations of flock(2). */
 export const LOCK_SH = 1;

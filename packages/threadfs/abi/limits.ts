@@ -18,6 +18,10 @@ export const MAX_CONTEXTS = 1024;
 export const FILE_LOCKS_MAX = 8192;
 /** Requests of a tree that wait for an advisory lock at a time. */
 export const BLOCKED_LOCKS_MAX = 1024;
+/** Extended attributes: bytes of a name, of a value, and of the list of names. */
+export const XATTR_NAME_MAX = 255;
+export const XATTR_SIZE_MAX = 65536;
+export const XATTR_LIST_MAX = 65536;
 /** The most bytes that one read or write transfers, as in Linux (MAX_RW_COUNT). */
 export const MAX_RW_COUNT = 0x7ffff000;
 /** Longest name of a driver in bytes. */

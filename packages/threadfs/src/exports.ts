@@ -16,6 +16,17 @@ export type { DirectoryJSON, NestedDirectoryJSON } from "./load-save/json.js";
 export type { Snapshot, SnapshotOptions } from "./load-save/snapshot/snapshot.js";
 export type { CopyOptions, CopyProgress, DirectoryFs, DirectoryPath, SnapshotSource } from "./load-save/types.js";
 export type { CallError, FileHandle, FsCallbacks, FsPromises } from "./node-fs/forms/types.js";
+export { OPEN_FLAGS } from "./node-fs/linux/names.js";
+export type {
+  DirectoryPair,
+  FallocateOptions,
+  LinkOptions,
+  LinuxCalls,
+  RenameOptions,
+  SeekWhence,
+  SetXattrOptions,
+  XattrOptions,
+} from "./node-fs/linux/types.js";
 export type {
   AsyncLockOptions,
   FlockType,

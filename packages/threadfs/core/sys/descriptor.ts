@@ -1,7 +1,9 @@
 /** Calls that take a descriptor. */
 
 import { EBADF } from "../../abi/errno";
+import { SEEK_DATA, SEEK_HOLE } from "../../abi/flags";
 import { closed, fdClose, fput } from "../vfs/file/file";
+import { doCopyFileRange, doFallocate, doSeekHole } from "../vfs/file/ranges";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
 import { vfsGetattr } from "../vfs/inode/attr";
@@ -56,10 +58,24 @@ export function sysWrite(ctx: f64, fd: i32, offset: f64, n: u32): i32 {
   return syscallExit(c != null ? doWrite(c, fd, offset, n) : syscallEnterErr);
 }
 
-/** lseek(2): returns the new position, a float64. whence: SEEK_*. */
+/** lseek(2): returns the new position, a float64. whence: SEEK_*, also SEEK_DATA and SEEK_HOLE. */
 export function sysLseek(ctx: f64, fd: i32, offset: f64, whence: i32): f64 {
   const c = syscallEnterActive(ctx);
-  return syscallExitF(c != null ? doLseek(c, fd, offset, whence) : <f64>syscallEnterErr);
+  if (c == null) return syscallExitF(syscallEnterErr);
+  const seeksHole = whence == SEEK_DATA || whence == SEEK_HOLE;
+  return syscallExitF(seeksHole ? doSeekHole(c, fd, offset, whence) : doLseek(c, fd, offset, whence));
+}
+
+/** fallocate(2): `mode` 0, FALLOC_FL_KEEP_SIZE, or FALLOC_FL_PUNCH_HOLE with that; anything else is -EOPNOTSUPP. */
+export function sysFallocate(ctx: f64, fd: i32, mode: u32, offset: f64, len: f64): i32 {
+  const c = syscallEnterActive(ctx);
+  return syscallExit(c != null ? doFallocate(c, fd, mode, offset, len) : syscallEnterErr);
+}
+
+/** copy_file_range(2): returns the bytes copied, a float64. An offset of -1: at the file's position, which advances. */
+export function sysCopyFileRange(ctx: f64, fdIn: i32, offIn: f64, fdOut: i32, offOut: f64, len: f64): f64 {
+  const c = syscallEnterActive(ctx);
+  return syscallExitF(c != null ? doCopyFileRange(c, fdIn, offIn, fdOut, offOut, len) : <f64>syscallEnterErr);
 }
 
 /** ftruncate(2) */

@@ -35,6 +35,8 @@ export {
 export { sumCounters } from "./counters";
 export {
   sysClose,
+  sysCopyFileRange,
+  sysFallocate,
   sysFstat,
   sysFsync,
   sysFtruncate,
@@ -77,3 +79,4 @@ export {
   waitLimit,
   walkMode,
 } from "./thread";
+export { sysGetxattr, sysListxattr, sysRemovexattr, sysSetxattr } from "./xattr";

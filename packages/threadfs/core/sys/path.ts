@@ -147,11 +147,11 @@ export function sysMkdir(ctx: f64, dirfd: i32, len: i32, mode: u32): i32 {
 
 /** mknodat(2): the type in `mode` is S_IFIFO, S_IFSOCK, S_IFREG or 0, which is S_IFREG. */
 export function sysMknod(ctx: f64, dirfd: i32, len: i32, mode: u32): i32 {
+  const type = mode & S_IFMT;
+  // may_mknod() comes before the path.
+  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return syscallExit(-EPERM);
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
-  const type = mode & S_IFMT;
-  if (type == S_IFDIR) return syscallExit(-EPERM);
-  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return syscallExit(-EPERM);
   return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & 0xfff), 0, 0));
 }
 

@@ -4,6 +4,7 @@ import { EBUSY, EDEADLK, EINVAL, EPERM } from "../../abi/errno";
 import { THREAD_CLOSES } from "../../abi/memory";
 import { CAP_SYS_ADMIN } from "../../abi/permissions";
 import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
+import { redoPunch } from "../fs/tmpfs/holes";
 import { chunkEntry, ENTRY_CACHE } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
 import { rcuAbandon, rcuClear, rcuDepth } from "../mem/smr/smr";
@@ -215,5 +216,6 @@ function repairContents(mutex: usize, s: usize): void {
   const i = changetype<Inode>(mutex - offsetof<Inode>("mutex_"));
   if (!i.isReg || i.mode & I_DRIVER) return;
   redoWrite(i, s + L.SLOT_UNDO_LOG, load<u32>(s + L.SLOT_SCRATCH));
+  redoPunch(i, s + L.SLOT_UNDO_LOG);
   dataRepair(i);
 }

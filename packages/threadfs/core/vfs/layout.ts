@@ -102,7 +102,7 @@ export const SLOT_HOME: u32 = 104;
 /** 1 while the thread follows the log of changes. */
 export const SLOT_CHANGES: u32 = 120;
 
-/** Advisory locks that the thread has taken off a file and not freed yet: the head of a list (locks/file-lock.ts). */
+/** Blocks of advisory locks and extended attributes that the thread has taken off a file and not freed yet: the head of a list (locks/file-lock.ts). */
 export const SLOT_FREE_LOCKS: u32 = 124;
 
 /** In the scratch area: the states of a call's two walks, and the chain of a new entry of the prefix cache. */

@@ -33,7 +33,9 @@ import {
   removeAll,
   toJson,
 } from "../load-save/json.js";
-import { toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
+import { toFd, toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
+import { makeLinux } from "../node-fs/linux/linux.js";
+import type { LinuxCalls } from "../node-fs/linux/types.js";
 import { FileLocks } from "../node-fs/locks/locks.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import { makeFs } from "../node-fs/surface/fs.js";
@@ -126,6 +128,7 @@ export class Context {
   readonly #owned: boolean;
   /** Made at its first use: many contexts only lend their handle. */
   #fs: Fs | undefined;
+  #linux: LinuxCalls | undefined;
   /** Whether the context ends with this thread, because no other one can have its handle. */
   #endsWithThread: boolean;
 
@@ -143,6 +146,22 @@ export class Context {
   get fs(): Fs {
     this.#fs ??= makeFs(this.#calls);
     return this.#fs;
+  }
+
+  /** The calls that Linux has and `node:fs` has not, made by this context. */
+  get linux(): LinuxCalls {
+    this.#linux ??= makeLinux(this.#calls);
+    return this.#linux;
+  }
+
+  /**
+   * The calls of `node:fs` with relative paths that start at an open directory, as openat(2) has it, whatever that directory is called by
+   * now. An absolute path still starts at the root, and ".." leads out: nothing is confined.
+   * @param fd stays the caller's: calls with relative paths fail with EBADF when it is closed
+   * @throws system call errors with syscall "openat": EBADF, ENOTDIR
+   */
+  at(fd: number): Fs {
+    return makeFs(this.#calls.at(toFd(fd)));
   }
 
   /**

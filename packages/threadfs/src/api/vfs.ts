@@ -18,6 +18,7 @@ import type { Snapshot, SnapshotOptions } from "../load-save/snapshot/snapshot.j
 import { takeSnapshot } from "../load-save/snapshot/take.js";
 import type { CopyOptions, DirectoryPath, SnapshotSource } from "../load-save/types.js";
 import { toInteger, toPath } from "../node-fs/args.js";
+import type { LinuxCalls } from "../node-fs/linux/types.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
@@ -89,6 +90,16 @@ export class Vfs {
   /** The calls of `node:fs` on this tree, made by the handle's context. In a new tree that is root. */
   get fs(): Fs {
     return this.#context.fs;
+  }
+
+  /** {@link Context.linux} of the handle's context. */
+  get linux(): LinuxCalls {
+    return this.#context.linux;
+  }
+
+  /** {@link Context.at} of the handle's context. */
+  at(fd: number): Fs {
+    return this.#context.at(fd);
   }
 
   /** Can be cloned: post it to a worker and pass it to {@link attachVfs}. */

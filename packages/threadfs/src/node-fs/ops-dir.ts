@@ -1,7 +1,6 @@
 /** Reading directories: `readdir` and `opendir`. */
 
 import type * as NodeFs from "node:fs";
-import { AT_FDCWD } from "../../abi/flags.js";
 import { NO_OPTIONS, type Path, toBoolean, toNameEncoding, toOptions, toPath } from "./args.js";
 import { Dir, DirHandle, type DirOptions } from "./directory/dir.js";
 import type { Dirent } from "./directory/dirent.js";
@@ -49,7 +48,7 @@ function opendirArguments(path: PathLike, options?: DirOptions | BufferEncoding 
 function runOpendir(calls: SystemCalls, args: ReturnType<typeof opendirArguments>, named: boolean): Dir {
   const { path, options } = args;
   const length = calls.tryPutPath(path);
-  const fd = length < 0 ? length : calls.core.sysOpen(calls.ctx, AT_FDCWD, length, OPEN_DIRECTORY, 0);
+  const fd = length < 0 ? length : calls.core.sysOpen(calls.ctx, calls.dirfd, length, OPEN_DIRECTORY, 0);
   calls.check(fd, "opendir", named ? path : undefined);
   return new Dir(new DirHandle(calls, fd), path, options);
 }

@@ -2,7 +2,7 @@
 
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import * as STAT from "../../abi/stat.js";
 import { invalidArgValue, systemCallError } from "../errors/errors.js";
 import {
@@ -37,7 +37,7 @@ export const access = operation(
   (path: PathLike, mode?: number) => ({ path: toPath(path), mode: toCallMode(mode) }),
   (calls, { path, mode }): void => {
     const length = calls.putPath(path, "access");
-    calls.check(calls.core.sysAccess(calls.ctx, AT_FDCWD, length, mode, 0), "access", path);
+    calls.check(calls.core.sysAccess(calls.ctx, calls.dirfd, length, mode, 0), "access", path);
   },
 );
 
@@ -56,7 +56,7 @@ export const exists = operation(
   (calls, path): boolean => {
     if (path === undefined) return false;
     const length = calls.tryPutPath(path);
-    return length >= 0 && calls.core.sysAccess(calls.ctx, AT_FDCWD, length, 0, 0) === 0;
+    return length >= 0 && calls.core.sysAccess(calls.ctx, calls.dirfd, length, 0, 0) === 0;
   },
 );
 
@@ -94,7 +94,7 @@ export const rename = operation(
   (oldPath: PathLike, newPath: PathLike) => ({ path: toPath(oldPath, "oldPath"), dest: toPath(newPath, "newPath") }),
   (calls, { path, dest }): void => {
     const [length, length2] = calls.putPaths(path, dest, "rename");
-    calls.check(calls.core.sysRename(calls.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "rename", path, dest);
+    calls.check(calls.core.sysRename(calls.ctx, calls.dirfd, length, calls.dirfd, length2, 0), "rename", path, dest);
   },
 );
 
@@ -105,7 +105,7 @@ export const link = operation(
   }),
   (calls, { path, dest }): void => {
     const [length, length2] = calls.putPaths(path, dest, "link");
-    calls.check(calls.core.sysLink(calls.ctx, AT_FDCWD, length, AT_FDCWD, length2, 0), "link", path, dest);
+    calls.check(calls.core.sysLink(calls.ctx, calls.dirfd, length, calls.dirfd, length2, 0), "link", path, dest);
   },
 );
 
@@ -121,7 +121,7 @@ export const symlink = operation(
   },
   (calls, { path, dest }): void => {
     const [length, length2] = calls.putPaths(path, dest, "symlink");
-    calls.check(calls.core.sysSymlink(calls.ctx, length, AT_FDCWD, length2), "symlink", path, dest);
+    calls.check(calls.core.sysSymlink(calls.ctx, length, calls.dirfd, length2), "symlink", path, dest);
   },
 );
 
@@ -134,7 +134,7 @@ export const readlink = operation(
   (path: PathLike, options?: NameOptions) => nameArguments(path, options),
   (calls, { path, encoding }): string | Buffer => {
     const length = calls.putPath(path, "readlink");
-    const got = calls.check(calls.core.sysReadlink(calls.ctx, AT_FDCWD, length), "readlink", path);
+    const got = calls.check(calls.core.sysReadlink(calls.ctx, calls.dirfd, length), "readlink", path);
     return nameOf(calls.attachment.io.subarray(0, got), encoding);
   },
 );
@@ -164,14 +164,14 @@ export const unlink = operation(
   (path: PathLike) => toPath(path),
   (calls, path): void => {
     const length = calls.putPath(path, "unlink");
-    calls.check(calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, 0), "unlink", path);
+    calls.check(calls.core.sysUnlink(calls.ctx, calls.dirfd, length, 0), "unlink", path);
   },
 );
 
 /** Removes an empty directory. */
 export function rmdirPath(calls: SystemCalls, path: Path): void {
   const length = calls.putPath(path, "rmdir");
-  calls.check(calls.core.sysUnlink(calls.ctx, AT_FDCWD, length, AT_REMOVEDIR), "rmdir", path);
+  calls.check(calls.core.sysUnlink(calls.ctx, calls.dirfd, length, AT_REMOVEDIR), "rmdir", path);
 }
 
 /** What a recursive mkdir has made so far. */
@@ -231,7 +231,7 @@ function makeDirectory(calls: SystemCalls, args: MkdirArguments, failure: MkdirF
 
 function tryMkdir(calls: SystemCalls, path: Path, mode: number): number {
   const length = calls.tryPutPath(path);
-  return length < 0 ? length : calls.core.sysMkdir(calls.ctx, AT_FDCWD, length, mode);
+  return length < 0 ? length : calls.core.sysMkdir(calls.ctx, calls.dirfd, length, mode);
 }
 
 /** Errors that end a recursive mkdir; after other errors the directory may already exist. */
@@ -276,7 +276,7 @@ export const chmod = operation(
   (path: PathLike, mode: NodeFs.Mode) => ({ path: toPath(path), mode: toMode(mode, "mode") }),
   (calls, { path, mode }): void => {
     const length = calls.putPath(path, "chmod");
-    calls.check(calls.core.sysChmod(calls.ctx, AT_FDCWD, length, mode, 0), "chmod", path);
+    calls.check(calls.core.sysChmod(calls.ctx, calls.dirfd, length, mode, 0), "chmod", path);
   },
 );
 
@@ -286,7 +286,7 @@ function ownerArguments(path: PathLike, uid: number, gid: number) {
 
 function runChown(calls: SystemCalls, args: ReturnType<typeof ownerArguments>, flags: number, syscall: string): void {
   const length = calls.putPath(args.path, syscall);
-  calls.check(calls.core.sysChown(calls.ctx, AT_FDCWD, length, args.uid, args.gid, flags), syscall, args.path);
+  calls.check(calls.core.sysChown(calls.ctx, calls.dirfd, length, args.uid, args.gid, flags), syscall, args.path);
 }
 
 export const chown = operation(ownerArguments, (calls, args) => runChown(calls, args, 0, "chown"));
@@ -301,7 +301,7 @@ function runUtimes(calls: SystemCalls, args: ReturnType<typeof timeArguments>, f
   const length = calls.putPath(path, syscall);
   const result = calls.core.sysUtimens(
     calls.ctx,
-    AT_FDCWD,
+    calls.dirfd,
     length,
     atime.sec,
     atime.nsec,

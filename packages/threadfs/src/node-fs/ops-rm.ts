@@ -12,7 +12,7 @@
 
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { DT_DIR } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
 import { compoundError, invalidArgValue, pathText, removalError, systemCallError } from "../errors/errors.js";
@@ -188,7 +188,7 @@ class Removal {
   /** Removes the path, which is no directory. */
   *unlinkTop(): Steps<void> {
     const { path } = this.#args;
-    const gone = yield* this.#unlink(AT_FDCWD, path, 0);
+    const gone = yield* this.#unlink(this.#calls.dirfd, path, 0);
     if (gone < 0 && gone !== -ERRNO.ENOENT) yield* this.#failUnlink(gone, path);
   }
 
@@ -212,7 +212,7 @@ class Removal {
 
   /** The descriptor in which the next level's name is looked up. */
   get #above(): number {
-    return this.#levels.at(-1)?.fd ?? AT_FDCWD;
+    return this.#levels.at(-1)?.fd ?? this.#calls.dirfd;
   }
 
   /** Removes a file or an empty directory, or opens a directory. */
@@ -317,7 +317,7 @@ class Removal {
   *#reopenByNames(): Steps<number> {
     let above: Level | undefined;
     for (const [i, level] of this.#levels.entries()) {
-      const dirfd = above?.fd ?? AT_FDCWD;
+      const dirfd = above?.fd ?? this.#calls.dirfd;
       const failed = yield* step(this.#calls, () => this.#openLevel(level, dirfd, level.name));
       if (above !== undefined && this.#levels.length - i >= MAX_OPEN) this.#shut(above);
       if (failed < 0) return failed;

@@ -5,7 +5,7 @@
  */
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
+import { AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
 import { PATH_MAX } from "../../abi/limits.js";
 import { STATE_PANIC } from "../bridge/attachment.js";
 import { systemCallError } from "../errors/errors.js";
@@ -78,7 +78,7 @@ const NOT_PLAIN = -0x10000;
 const HAS_NUL = -ERRNO.EINVAL;
 
 function hotSync(calls: SystemCalls) {
-  const { attachment, ctx } = calls;
+  const { attachment, ctx, dirfd } = calls;
   const { unguarded, path: pathBytes, stat: statNumbers } = attachment;
   const write = bufferWriter(pathBytes) ?? ((path: string) => attachment.writeString(path, pathBytes));
 
@@ -96,7 +96,7 @@ function hotSync(calls: SystemCalls) {
   /** Whether the path in scratch exists: 0 or a negative errno. */
   function access(length: number): number {
     try {
-      return unguarded.sysAccess(ctx, AT_FDCWD, length, 0, 0);
+      return unguarded.sysAccess(ctx, dirfd, length, 0, 0);
     } catch (error) {
       attachment.state = STATE_PANIC;
       return attachment.poison(error);
@@ -106,7 +106,7 @@ function hotSync(calls: SystemCalls) {
   /** The attributes of the path in scratch: 0 or a negative errno. */
   function stat(length: number, flags: number): number {
     try {
-      return unguarded.sysStat(ctx, AT_FDCWD, length, flags);
+      return unguarded.sysStat(ctx, dirfd, length, flags);
     } catch (error) {
       attachment.state = STATE_PANIC;
       return attachment.poison(error);

@@ -4,8 +4,9 @@
  */
 
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD } from "../../abi/flags.js";
+import { AT_EMPTY_PATH, AT_FDCWD } from "../../abi/flags.js";
 import { IO_SIZE, OPENED, PATH_MAX, WRITE_FAILED } from "../../abi/limits.js";
+import { S_IFDIR, S_IFMT } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
 import type { CoreExports } from "../../generated/core-exports.js";
 import type { Attachment } from "../bridge/attachment.js";
@@ -41,6 +42,15 @@ class WholeFile implements FileSink {
   }
 }
 
+/** What all calls of a context in a thread share. */
+interface Life {
+  closed: boolean;
+  /** What ends with the context in this thread. */
+  readonly atClose: Set<() => void>;
+}
+
+const DOT = 0x2e;
+
 /** The system calls of one context in one thread. */
 export class SystemCalls {
   readonly attachment: Attachment;
@@ -49,42 +59,53 @@ export class SystemCalls {
   readonly ctx: number;
   readonly #byteSink: WholeFile;
   readonly #textSink: WholeFile;
-  #closed = false;
-  /** What ends with the context in this thread. */
-  readonly #atClose = new Set<() => void>();
+  /** Where relative paths start: the descriptor of a directory, or AT_FDCWD. */
+  readonly dirfd: number;
+  readonly #life: Life;
 
-  constructor(attachment: Attachment, ctx: number) {
+  /** @param maker calls of the same context, which end together with these */
+  constructor(attachment: Attachment, ctx: number, maker?: SystemCalls, dirfd = AT_FDCWD) {
     this.attachment = attachment;
     this.core = attachment.core;
     this.ctx = ctx;
     this.#byteSink = new WholeFile(attachment, false);
     this.#textSink = new WholeFile(attachment, true);
+    this.dirfd = dirfd;
+    this.#life = maker === undefined ? { closed: false, atClose: new Set() } : maker.#life;
+  }
+
+  /** The same context's calls, with relative paths that start at a directory. @throws EBADF, ENOTDIR */
+  at(dirfd: number): SystemCalls {
+    this.checkOpen();
+    this.check(this.core.sysStat(this.ctx, dirfd, 0, AT_EMPTY_PATH), "openat");
+    if ((this.attachment.stat[STAT.mode] & S_IFMT) !== S_IFDIR) throw systemCallError(-ERRNO.ENOTDIR, "openat");
+    return new SystemCalls(this.attachment, this.ctx, this, dirfd);
   }
 
   /** Refuses calls from now on. */
   close(): void {
-    this.#closed = true;
-    for (const end of this.#atClose) end();
+    this.#life.closed = true;
+    for (const end of this.#life.atClose) end();
   }
 
   /** Has a function called when the context is closed in this thread. Returns one that takes this back. */
   whenClosed(end: () => void): () => void {
-    this.#atClose.add(end);
-    return () => this.#atClose.delete(end);
+    this.#life.atClose.add(end);
+    return () => this.#life.atClose.delete(end);
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#life.closed;
   }
 
   /** Throws if the tree or the context is closed. Every call begins with this. */
   checkOpen(): void {
-    if (this.attachment.state !== 0 || this.#closed) this.#refuse();
+    if (this.attachment.state !== 0 || this.#life.closed) this.#refuse();
   }
 
   #refuse(): void {
     this.attachment.check();
-    if (this.#closed) this.attachment.refuseClosed();
+    if (this.#life.closed) this.attachment.refuseClosed();
   }
 
   /** Writes a path and its NUL to a part of the scratch area. Returns its length or -ENAMETOOLONG. */
@@ -135,7 +156,7 @@ export class SystemCalls {
     const length = this.tryPutPath(path);
     // The core refuses a path that is too long, but only after it has checked the flags, as Linux does.
     const checked = length < 0 ? PATH_MAX + 1 : length;
-    return this.check(this.core.sysOpen(this.ctx, AT_FDCWD, checked, flags, mode), syscall, path);
+    return this.check(this.core.sysOpen(this.ctx, this.dirfd, checked, flags, mode), syscall, path);
   }
 
   /**
@@ -149,7 +170,7 @@ export class SystemCalls {
   /** Reads attributes into `attachment.stat`. Returns 0 or a negative errno. */
   statRaw(path: Path, flags: number): number {
     const length = this.tryPutPath(path);
-    return length < 0 ? length : this.core.sysStat(this.ctx, AT_FDCWD, length, flags);
+    return length < 0 ? length : this.core.sysStat(this.ctx, this.dirfd, length, flags);
   }
 
   /** The attributes read last, as an object. */
@@ -221,7 +242,7 @@ export class SystemCalls {
     let bytes: Buffer<ArrayBuffer> | undefined;
     transfer.beginFile(sink);
     try {
-      got = this.core.sysReadFile(this.ctx, AT_FDCWD, length, asText ? IO_SIZE : WINDOW_READ_SIZE);
+      got = this.core.sysReadFile(this.ctx, this.dirfd, length, asText ? IO_SIZE : WINDOW_READ_SIZE);
     } finally {
       bytes = transfer.endFile() as Buffer<ArrayBuffer> | undefined;
     }
@@ -243,7 +264,7 @@ export class SystemCalls {
   writeFile(path: Path, append: boolean, mode: number, from: Uint8Array): number {
     const length = this.putPath(path, "open");
     this.attachment.window.copyIn(from);
-    const wrote = this.core.sysWriteFile(this.ctx, AT_FDCWD, length, append ? 1 : 0, mode, from.length);
+    const wrote = this.core.sysWriteFile(this.ctx, this.dirfd, length, append ? 1 : 0, mode, from.length);
     if (wrote === from.length) return -1;
     if (wrote <= OPENED) return OPENED - wrote;
     if (wrote < WRITE_FAILED) throw systemCallError(wrote - WRITE_FAILED, "write");
@@ -252,15 +273,23 @@ export class SystemCalls {
     throw systemCallError(-ERRNO.ENOSPC, "write");
   }
 
-  /** The working directory. @throws ENOENT if it was removed */
+  /** Reads the path of the directory where relative paths start. Returns its length or a negative errno. */
+  cwdRaw(): number {
+    if (this.dirfd === AT_FDCWD) return this.core.sysGetcwd(this.ctx);
+    this.attachment.path[0] = DOT;
+    this.attachment.path[1] = 0;
+    return this.core.sysRealpath(this.ctx, this.dirfd, 1);
+  }
+
+  /** The directory where relative paths start: the working directory, or the descriptor's. @throws ENOENT if it was removed */
   cwd(): string {
     return new TextDecoder().decode(this.cwdBytes());
   }
 
-  /** The working directory as bytes. @throws ENOENT if it was removed */
+  /** The same as bytes. @throws ENOENT if it was removed */
   cwdBytes(): Uint8Array {
     this.checkOpen();
-    const length = this.core.sysGetcwd(this.ctx);
+    const length = this.cwdRaw();
     if (length < 0) throw cwdError(length);
     return this.attachment.io.slice(0, length);
   }

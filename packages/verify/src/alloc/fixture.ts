@@ -194,6 +194,15 @@ export class AllocSession {
   chmod(path: string, mode: number): number {
     return this.core.sysChmod(0, AT_FDCWD, this.path(path), mode, 0);
   }
+  /** Sets an extended attribute to a value of so many bytes. */
+  setxattr(path: string, name: string, size: number): number {
+    return this.core.sysSetxattr(0, AT_FDCWD, this.path(path), this.thread.path2(name), size, 0, 0);
+  }
+
+  removexattr(path: string, name: string): number {
+    return this.core.sysRemovexattr(0, AT_FDCWD, this.path(path), this.thread.path2(name), 0);
+  }
+
   /** Sets an ACL that names `users` users; undefined removes it. */
   setacl(path: string, users?: number): number {
     const entries = users === undefined ? [] : aclOf(users);

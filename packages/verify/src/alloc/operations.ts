@@ -7,8 +7,10 @@ import {
   MNT_DETACH,
   O_APPEND,
   O_CREAT,
+  O_DIRECTORY,
   O_EXCL,
   O_RDWR,
+  O_TMPFILE_BIT,
   O_TRUNC,
 } from "../../../threadfs/dist/abi/abi.js";
 import { type AllocSession, LONG, must } from "./fixture.js";
@@ -95,6 +97,7 @@ export const OPERATIONS: Record<string, Operation> = {
     },
     run: (session) => session.open("/w/file"),
   },
+  "open with O_TMPFILE": { allocations: 3, run: (session) => session.open("/w", O_RDWR | O_DIRECTORY | O_TMPFILE_BIT) },
   "symlink, short body": { allocations: 3, run: (session) => session.symlink("t", "/w/new") },
   "symlink, long body": { allocations: 3, run: (session) => session.symlink("t".repeat(4095), "/w/new") },
   "symlink, both long": { allocations: 4, run: (session) => session.symlink("t".repeat(900), `/w/${LONG}`) },
@@ -141,6 +144,39 @@ export const OPERATIONS: Record<string, Operation> = {
     keeps: ["size-16", ...NODES],
     ...opened("/w/file"),
     run: (session, fd) => session.write(fd, 4000, "y".repeat(200)),
+  },
+  "make room for five pages": {
+    allocations: 6,
+    keeps: NODES,
+    ...opened("/w/empty"),
+    run: (session, fd) => session.core.sysFallocate(0, fd, 0, 0, 5 * 4096),
+  },
+  "punch a hole": {
+    allocations: 0,
+    ...opened("/w/many"),
+    run: (session, fd) => session.core.sysFallocate(0, fd, 3, 100, 5000),
+  },
+  "copy a range": {
+    allocations: 1,
+    prepare(session) {
+      const from = must(session.open("/w/file", O_RDWR));
+      return from * 100 + must(session.open("/w/empty", O_RDWR));
+    },
+    run: (session, fds) => session.core.sysCopyFileRange(0, Math.floor(fds / 100), 0, fds % 100, 0, 10),
+  },
+  "set an extended attribute": {
+    allocations: 2,
+    run: (session) => session.setxattr("/w/file", "user.a", 5000),
+  },
+  "replace an extended attribute": {
+    allocations: 1,
+    prepare: (session) => must(session.setxattr("/w/file", "user.a", 5000)),
+    run: (session) => session.setxattr("/w/file", "user.a", 10),
+  },
+  "remove an extended attribute": {
+    allocations: 0,
+    prepare: (session) => must(session.setxattr("/w/file", "user.a", 5000)),
+    run: (session) => session.removexattr("/w/file", "user.a"),
   },
   "write five pages": {
     allocations: 6,

@@ -5,6 +5,7 @@
  */
 import * as L from "../arena/layout.js";
 import type { ArenaView } from "./arena-view.js";
+import { xattrsAt } from "./inodes.js";
 
 const { DENTRY: D, INODE: I, MOUNT: M, SUPER: S, FILE: F, CONTEXT: C } = L;
 
@@ -81,7 +82,19 @@ function attributes(v: ArenaView, i: number): string {
   const entriesOfAcl = acl === 0 ? "none" : v.bytes.subarray(acl, acl + 8 + v.u32(acl) * 8).join();
   const [nlink, uid, gid, pages] = [v.u32(i + I.nlink), v.u32(i + I.uid), v.u32(i + I.gid), v.u32(i + I.pages)];
   const size = v.i64(i + I.size);
-  return `mode ${mode} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ACL ${entriesOfAcl}`;
+  const xattrs = v.u32(i + I.mode) & L.I_XATTR ? ` xattrs${xattrsOf(v, i)}` : "";
+  return `mode ${mode} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ACL ${entriesOfAcl}${xattrs}`;
+}
+
+/** Extended attributes: of each the name, the length of the value and its beginning. */
+function xattrsOf(v: ArenaView, i: number): string {
+  let parts = "";
+  for (let p = v.u32(xattrsAt(v, i)); p !== 0; p = v.u32(p + 4)) {
+    const [n, length] = [v.u32(p + 8), v.u32(p + 12)];
+    const value = digest(v.bytes, p + 16 + n, Math.min(length, L.KMALLOC_MAX - 16 - n));
+    parts += ` ${decoder.decode(v.bytes.slice(p + 16, p + 16 + n))}=${length}:${value}`;
+  }
+  return parts;
 }
 
 function contents(v: ArenaView, i: number): string {

@@ -169,7 +169,7 @@ export function checkFiles(v: ArenaView) {
     if (hint !== 0 && !v.tree.has(hint)) v.problem("file", `${file(f)} showed ${hex(hint)} last: no live dentry`);
     const mode = v.u32(f + F.mode);
     v.expect(
-      mode >= L.FMODE_READ && mode <= (L.FMODE_READ | L.FMODE_WRITE),
+      mode <= (L.FMODE_READ | L.FMODE_WRITE) || mode === L.FMODE_PATH,
       "file",
       () => `the mode of ${file(f)} is ${mode}`,
     );

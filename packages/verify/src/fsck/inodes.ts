@@ -1,11 +1,13 @@
 /** Inodes: references, names, numbers, attributes that follow from the tree; the memory they own. */
+import { XATTR_NAME_MAX, XATTR_SIZE_MAX } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
 import { checkContents } from "./contents.js";
 
 const { INODE: I, DENTRY: D } = L;
 const TYPES = [L.S_IFSOCK, L.S_IFLNK, L.S_IFREG, L.S_IFDIR, L.S_IFIFO];
-const KNOWN_BITS = 0xffff | L.I_OP_PERMISSION | L.I_ACL | L.I_DRIVER | L.I_SPARSE | L.I_DEAD | L.I_WIDE_TIME;
+const KNOWN_BITS =
+  0xffff | L.I_OP_PERMISSION | L.I_ACL | L.I_DRIVER | L.I_SPARSE | L.I_DEAD | L.I_WIDE_TIME | L.I_LINKABLE | L.I_XATTR;
 
 export function checkInodes(v: ArenaView) {
   const live = v.live(L.CACHE_INODE);
@@ -36,6 +38,9 @@ function checkMode(v: ArenaView, i: number, sb: number) {
   if (((mode & L.I_DRIVER) !== 0) !== driver) bad(driver ? "is a driver's" : "is no driver's");
   const hooks = v.u32(sb + L.SUPER.hooks);
   if (((mode & L.I_OP_PERMISSION) !== 0) !== ((hooks & L.HOOK.PERMISSION) !== 0)) bad("and the hook for permission");
+  if (mode & L.I_LINKABLE && (driver || (mode & L.S_IFMT) !== L.S_IFREG || v.u32(i + I.nlink) !== 0))
+    bad("may get a first name, and is no file without one");
+  if (driver && mode & L.I_XATTR) bad("is a driver's and has extended attributes");
   if (driver && ((mode & L.I_ACL) !== 0) !== ((hooks & L.HOOK.CHECK_ACL) !== 0)) bad("and the hook for ACLs");
 }
 
@@ -60,6 +65,7 @@ function checkInMemory(v: ArenaView, i: number, names: number[]) {
   const wide = v.u32(i + I.mtimeHigh) !== 0 || v.u32(i + I.hashNext) !== 0;
   v.equal((mode & L.I_WIDE_TIME) !== 0, wide, "inode-mode", () => `whether a time of ${v.inode(i)} has more bits`);
   checkAcl(v, i, mode);
+  checkXattrs(v, i);
   checkContents(v, i);
 }
 
@@ -104,6 +110,38 @@ function checkAcl(v: ArenaView, i: number, mode: number) {
       v.problem("acl", `entry ${k} of the ACL of ${v.inode(i)}: tag ${tag} after ${before}, permissions ${perm}`);
     }
     before = tag;
+  }
+}
+
+/** The pointer to the first extended attribute. */
+export const xattrsAt = (v: ArenaView, i: number): number =>
+  i + ((v.u32(i + I.mode) & L.S_IFMT) === L.S_IFDIR ? I.shape : I.ino64);
+
+/** Extended attributes: sorted, each in blocks of its own. */
+function checkXattrs(v: ArenaView, i: number) {
+  if ((v.u32(i + I.mode) & L.I_XATTR) === 0) return;
+  const bad = (text: string) => v.problem("xattr", `an extended attribute of ${v.inode(i)} ${text}`);
+  let p = v.u32(xattrsAt(v, i));
+  if (p === 0) bad("is not there");
+  for (let before = ""; p !== 0; p = v.u32(p + 4)) {
+    const [n, length] = [v.u32(p + 8), v.u32(p + 12)];
+    if (n < 1 || n > XATTR_NAME_MAX || length > XATTR_SIZE_MAX) {
+      bad(`at ${hex(p)} has a name of ${n} bytes and a value of ${length}`);
+      return;
+    }
+    const first = Math.min(16 + n + length, L.KMALLOC_MAX);
+    if (!v.own(p, first, () => `an extended attribute of ${v.inode(i)}`)) return;
+    const name = Buffer.from(v.bytes.subarray(p + 16, p + 16 + n)).toString("latin1");
+    if (name <= before) bad(`"${name}" follows "${before}"`);
+    before = name;
+    let left = length - (first - 16 - n);
+    let block = v.u32(p);
+    for (; left > 0; block = v.u32(block)) {
+      const size = Math.min(4 + left, L.KMALLOC_MAX);
+      if (!v.own(block, size, () => `a block of the extended attribute ${name} of ${v.inode(i)}`)) return;
+      left -= size - 4;
+    }
+    if (block !== 0) bad(`"${name}" has more blocks than its value`);
   }
 }
 

@@ -81,6 +81,9 @@ export interface CallArguments {
   sysLseek: Fd & { offset: number; whence: number };
   sysTruncate: At & { size: number };
   sysFtruncate: Fd & { size: number };
+  sysFallocate: Fd & { mode: number; offset: number; len: number };
+  /** Offsets: where they are left out, the position. Not more than one part of a write. */
+  sysCopyFileRange: Fd & { offset?: number; fd2: number; offset2?: number; len: number };
   sysGetdents: Fd;
   sysFsync: Fd;
   sysFstat: Fd;
@@ -98,6 +101,11 @@ export interface CallArguments {
   sysFchown: Fd & { uid: number; gid: number };
   sysSetacl: At & { acl: AclEntry[] };
   sysGetacl: At;
+  /** `how`: XATTR_CREATE, XATTR_REPLACE. */
+  sysSetxattr: Lookup & { name: string; value: string; how?: number };
+  sysGetxattr: Lookup & { name: string };
+  sysListxattr: Lookup;
+  sysRemovexattr: Lookup & { name: string };
   sysUtimens: Lookup & Times;
   sysFutimens: Fd & Times;
   sysMount: { path: string; path2: string; move?: boolean; bind?: boolean } & MountFlags;
@@ -150,6 +158,8 @@ export interface CallResults {
   sysWriteFile: number | Opened;
   sysGetdents: { entries: DirectoryEntry[] };
   sysGetacl: { acl: AclEntry[] };
+  sysGetxattr: { data: string };
+  sysListxattr: { names: string[] };
   /** Type, first byte and length of the lock that is in the way; F_UNLCK alone: there is none. */
   getLock: { lock: number[] };
   /** A request that waits has a number. */

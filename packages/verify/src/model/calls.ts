@@ -191,8 +191,6 @@ function* sysMkdir(me: Me, { mode, ...args }: A["sysMkdir"]): Steps<number | str
 }
 
 function* sysMknod(me: Me, { mode, ...args }: A["sysMknod"]): Steps<number | string> {
-  const bad = badPath(args.path);
-  if (bad) return bad;
   const type = mode & S_IFMT || S_IFREG;
   if (![S_IFREG, S_IFIFO, S_IFSOCK].includes(type)) return "EPERM";
   return yield* create(me, args, type | (mode & 0o7777));
@@ -224,7 +222,11 @@ function* sysLink(me: Me, { dirfd2, path2, follow = false, ...args }: A["sysLink
     return isDir(i) || isDriver(s, i) ? "EPERM" : 0;
   };
   const inoOf = (s: State) => get(s.dentries, from.d).ino;
-  const count = (s: State) => (inode(s, inoOf(s)).nlink === 0 ? "ENOENT" : addLinks(s, inoOf(s), 1));
+  const count = (s: State) => {
+    const { nlink, linkable = false } = inode(s, inoOf(s));
+    if (nlink === 0 && !linkable) return "ENOENT";
+    return touch(s, inoOf(s), { nlink: nlink + 1, ...(linkable && { linkable: false }) });
+  };
   return yield* change(me, [
     { locks: (s) => [mutexOf(s, at.d)], run: check },
     { locks: (s) => [mutexOf(s, from.d)], run: count },

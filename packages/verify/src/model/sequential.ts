@@ -2,9 +2,12 @@
 import type { Call, CallArguments, CallName, Result } from "./call.js";
 import { NAME_CALLS } from "./calls.js";
 import { ATTRIBUTE_CALLS } from "./calls-attributes.js";
-import { FILE_CALLS } from "./calls-files.js";
 import { LOOKUP_CALLS } from "./calls-lookup.js";
 import { MOUNT_CALLS } from "./calls-mounts.js";
+import { DIRECTORY_CALLS } from "./files/calls-directories.js";
+import { FILE_CALLS } from "./files/calls-files.js";
+import { RANGE_CALLS } from "./linux/calls-ranges.js";
+import { XATTR_CALLS } from "./linux/calls-xattr.js";
 import { LOCK_CALLS } from "./locks/calls-locks.js";
 import { ALL_CAPS, get, newState, type State } from "./state.js";
 import { BLOCKED, type Choice, type Me, ofClosable, release, type Steps, step } from "./steps.js";
@@ -15,9 +18,12 @@ const SYSTEM_CALLS: Operations = {
   ...LOOKUP_CALLS,
   ...NAME_CALLS,
   ...FILE_CALLS,
+  ...DIRECTORY_CALLS,
   ...ATTRIBUTE_CALLS,
   ...MOUNT_CALLS,
   ...LOCK_CALLS,
+  ...RANGE_CALLS,
+  ...XATTR_CALLS,
 };
 
 const isChoice = (result: unknown): result is Choice<unknown> =>

@@ -32,8 +32,12 @@ export interface Inode {
   /** The body of a link. */
   body?: string;
   acl?: AclEntry[] | undefined;
+  /** Extended attributes by name. */
+  xattrs?: Record<string, string>;
   /** A directory that was removed. */
   dead?: boolean;
+  /** A file that has been made without a name, and may get one. */
+  linkable?: boolean;
 }
 export interface Dentry {
   parent: number;

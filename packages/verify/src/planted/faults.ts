@@ -11,6 +11,9 @@ import type { Step } from "./detectors.js";
 import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
 import { ADVISORY } from "./linux/advisory-faults.js";
+import { NAMELESS } from "./linux/name-faults.js";
+import { RANGES } from "./linux/range-faults.js";
+import { XATTRS } from "./linux/xattr-faults.js";
 import { LOCKS } from "./lock-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
@@ -44,6 +47,9 @@ export const MUTANTS: Mutant[] = [
   ...WATCHING,
   ...SNAPSHOTS,
   ...ADVISORY,
+  ...NAMELESS,
+  ...RANGES,
+  ...XATTRS,
 ];
 
 /** The numbered bugs that cannot be planted, and why. */

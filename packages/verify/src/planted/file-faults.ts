@@ -115,9 +115,7 @@ export const FILES: Mutant[] = [
   },
   {
     name: "the redo record of a write is cleared although its transaction may be rolled back",
-    edits: [
-      { file: "fs/tmpfs/data.ts", from: "  if (w != 0) set32(w, 0);\n", to: "  if (w != 0) store<u32>(w, 0);\n" },
-    ],
+    edits: [{ file: "fs/tmpfs/data.ts", from: "    set32(w, 0);\n  }\n", to: "    store<u32>(w, 0);\n  }\n" }],
     caughtBy: [death("small write: sysWrite(fd=4")],
   },
   {

@@ -145,6 +145,8 @@ const ARGUMENTS: {
   sysLseek: (_t, a) => [a.fd, a.offset, a.whence],
   sysTruncate: (t, a) => [...first(t, a), a.size],
   sysFtruncate: (_t, a) => [a.fd, a.size],
+  sysFallocate: (_t, a) => [a.fd, a.mode, a.offset, a.len],
+  sysCopyFileRange: (_t, a) => [a.fd, a.offset ?? -1, a.fd2, a.offset2 ?? -1, a.len],
   sysGetdents: (_t, a) => [a.fd],
   sysFsync: (_t, a) => [a.fd],
   sysFstat: (_t, a) => [a.fd],
@@ -166,6 +168,13 @@ const ARGUMENTS: {
     return [...first(t, a), a.acl.length];
   },
   sysGetacl: first,
+  sysSetxattr: (t, a) => {
+    const size = put(t, SCRATCH.IO, a.value);
+    return [...first(t, a), put(t, SCRATCH.PATH2, a.name), size, a.how ?? 0, atFlags(a)];
+  },
+  sysGetxattr: (t, a) => [...first(t, a), put(t, SCRATCH.PATH2, a.name), atFlags(a)],
+  sysListxattr: (t, a) => [...first(t, a), atFlags(a)],
+  sysRemovexattr: (t, a) => [...first(t, a), put(t, SCRATCH.PATH2, a.name), atFlags(a)],
   sysUtimens: (t, a) => [...first(t, a), ...times(a), atFlags(a)],
   sysFutimens: (_t, a) => [a.fd, ...times(a)],
   sysMount: (t, a) => {
@@ -301,6 +310,8 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
   sysWriteFile: (_t, r) => r,
   sysGetdents: entries,
   sysGetacl: aclEntries,
+  sysGetxattr: (t, r) => ({ data: text(t, SCRATCH.IO, r) }),
+  sysListxattr: (t, r) => ({ names: r === 0 ? [] : text(t, SCRATCH.IO, r - 1).split("\0") }),
   getLock: heldLock,
   lockRequest: (_t, r) => (r === 0 ? 0 : { any: true }),
   contextCreate: () => ({ any: true }),

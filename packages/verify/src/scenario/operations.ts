@@ -51,6 +51,7 @@ import { CONFINED } from "./confined.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import { FOLLOWED } from "./followed.js";
+import { NAMELESS, RANGES, XATTRS } from "./linux.js";
 import { LOCKED, WAITING } from "./locks.js";
 import { PAGES } from "./pages.js";
 import {
@@ -139,6 +140,8 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     ],
     exchange: [exchange("/d/f", "/f"), exchange("/d/e", "/o"), exchange("/d/e", "/f")],
     link: [link("/f", "/d/x"), link("/d/f", "/o/x")],
+    ...NAMELESS,
+    ...XATTRS,
     symlink: [symlink("../f", "/d/x")],
     readlink: [readlink("/l"), readlink("/d/up")],
     realpath: [realpath("/l/e/g")],
@@ -300,7 +303,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     mount: [mount("/d/e"), mount("/d")],
     close: [{ ...close(3), ctx: 1 }],
   },
-  pages: PAGES,
+  pages: { ...PAGES, ...RANGES },
   full: { stat: [stat("/f"), stat("/d"), stat("/d/n1")] },
   driver: {
     stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/x"), stat("/m/s/../f"), stat("/m/")],

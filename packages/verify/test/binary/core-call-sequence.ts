@@ -6,11 +6,27 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
+  F_GETLK,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
+  F_RDLCK,
+  F_SETLK,
+  F_UNLCK,
+  F_WRLCK,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  LOCK_EX,
+  LOCK_NB,
+  LOCK_SH,
+  LOCK_UN,
   MNT_DETACH,
   MS_BIND,
   MS_MOVE,
   O_DIRECTORY,
   RENAME_EXCHANGE,
+  SEEK_DATA,
+  SEEK_HOLE,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { CallName, Thread } from "../../dist/binary/core.js";
 
@@ -68,6 +84,8 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["ftruncate", () => call("sysFtruncate", 0, fd, 100)];
   yield ["truncate", () => one("sysTruncate", "/d/file-9", 9000)];
   yield ["fchmod", () => call("sysFchmod", 0, fd, 0o640)];
+  yield* fileLocks(call, fd);
+  yield* ranges(call, fd);
   yield ["close", () => call("sysClose", 0, fd)];
   yield ["close again", () => call("sysClose", 0, fd)];
   const dir = one("sysOpen", "/d", O_DIRECTORY, 0);
@@ -75,6 +93,9 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["getdents at the end", () => call("sysGetdents", 0, dir)];
   yield ["openat", () => call("sysStat", 0, dir, thread.path("e/two"), 0)];
   yield ["close directory", () => call("sysClose", 0, dir)];
+  yield* wholeFiles(thread, one);
+  yield* xattrs(thread, call);
+  yield ["copy of the arena", () => call("arenaCopy", 0, 0)];
   yield ["setacl", () => one("sysSetacl", "/d/file-10", acl(thread))];
   yield ["getacl", () => one("sysGetacl", "/d/file-10")];
   const user = call("contextCreate", 0, 1000, 1000, 0o22, 0, 0, 0);
@@ -85,6 +106,25 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["getcwd", () => call("sysGetcwd", user)];
   yield* contexts(thread, call, user);
   yield ["relative", () => call("sysStat", user, AT_FDCWD, thread.path("../file-11"), 0)];
+  yield* mounts(thread, call, one, create);
+  yield ["ref mode", () => call("walkMode", 1)];
+  yield ["stat in ref mode", () => one("sysStat", "/d/up/e/../link", 0)];
+  yield ["rcu mode", () => call("walkMode", 0)];
+  for (let i = 0; i < 40; i++) yield [`unlink ${i}`, () => one("sysUnlink", `/d/file-${i}`, 0)];
+  yield ["rmdir of a full one", () => one("sysUnlink", "/d", AT_REMOVEDIR)];
+  yield ["contextDestroy", () => call("contextDestroy", user)];
+  yield ["shrink", () => call("shrink", 0, 1000)];
+  yield ["synchronize", () => call("synchronizeRcu")];
+  yield ["counters", () => call("sumCounters", 0)];
+}
+
+/** Mounts: made, bound, moved, ended. */
+function* mounts(
+  thread: Thread,
+  call: Call,
+  one: (name: CallName, path: string, ...args: number[]) => number,
+  create: (path: string) => number,
+): Generator<[label: string, step: () => number], void, void> {
   yield ["mount", () => call("sysMountNew", 0, thread.path("/d/e"), 0, 0)];
   yield ["create in mount", () => create("/d/e/in")];
   yield ["stat over mount", () => one("sysStat", "/d/e/in", 0)];
@@ -96,15 +136,6 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["stat through bind", () => one("sysStat", "/b/file-13", 0)];
   yield ["umount bind", () => call("sysUmount", 0, thread.path("/b"), 0)];
   yield ["umount moved", () => call("sysUmount", 0, thread.path("/m"), MNT_DETACH)];
-  yield ["ref mode", () => call("walkMode", 1)];
-  yield ["stat in ref mode", () => one("sysStat", "/d/up/e/../link", 0)];
-  yield ["rcu mode", () => call("walkMode", 0)];
-  for (let i = 0; i < 40; i++) yield [`unlink ${i}`, () => one("sysUnlink", `/d/file-${i}`, 0)];
-  yield ["rmdir of a full one", () => one("sysUnlink", "/d", AT_REMOVEDIR)];
-  yield ["contextDestroy", () => call("contextDestroy", user)];
-  yield ["shrink", () => call("shrink", 0, 1000)];
-  yield ["synchronize", () => call("synchronizeRcu")];
-  yield ["counters", () => call("sumCounters", 0)];
 }
 
 /** What a context may do, and what ends it. */
@@ -125,6 +156,61 @@ function* contexts(
   yield ["closed by another", () => call("contextClose", 0, confined)];
   yield ["no such thread", () => call("threadDied", 0, 200)];
   yield ["threadNumber", () => call("threadNumber")];
+}
+
+/** Files and directories, each in one call. */
+function* wholeFiles(
+  thread: Thread,
+  one: (name: CallName, path: string, ...args: number[]) => number,
+): Generator<[label: string, step: () => number], void, void> {
+  yield ["read whole", () => one("sysReadFile", "/d/file-9", 4096)];
+  yield ["write whole", () => one("sysWriteFile", "/d/whole", 0, 0o644, thread.put("contents of a file"))];
+  yield ["append whole", () => one("sysWriteFile", "/d/whole", 1, 0o644, thread.put(", and more"))];
+  yield ["scandir", () => one("sysScandir", "/d")];
+}
+
+/** Advisory locks: granted, split, joined, in the way of each other. */
+function* fileLocks(call: Call, fd: number): Generator<[label: string, step: () => number], void, void> {
+  const range = (cmd: number, type: number, start: number, length: number) =>
+    call("sysFcntlLock", 0, fd, cmd, type, 0, start, length);
+  yield ["flock", () => call("sysFlock", 0, fd, LOCK_SH)];
+  yield ["flock exclusively", () => call("sysFlock", 0, fd, LOCK_EX | LOCK_NB)];
+  yield ["request for flock", () => call("lockRequest", 0, fd, LOCK_SH)];
+  yield ["flock away", () => call("sysFlock", 0, fd, LOCK_UN)];
+  yield ["lock a range", () => range(F_SETLK, F_WRLCK, 0, 100)];
+  yield ["split the range", () => range(F_SETLK, F_UNLCK, 40, 10)];
+  yield ["another type in it", () => range(F_SETLK, F_RDLCK, 10, 10)];
+  yield ["of the description", () => range(F_OFD_SETLK, F_WRLCK, 60, 10)];
+  yield ["who has it", () => range(F_GETLK, F_WRLCK, 0, 100)];
+  yield ["who has it, of the description", () => range(F_OFD_GETLK, F_WRLCK, 0, 100)];
+  const request = call("lockRequestRange", 0, fd, F_OFD_SETLKW, F_WRLCK, 0, 0, 5);
+  yield ["wait for a range", () => Math.sign(request)];
+  yield ["ask again", () => Math.sign(call("lockRetry", 0, request))];
+  yield ["give up", () => call("lockCancel", request)];
+  yield ["unlock the range", () => range(F_SETLK, F_UNLCK, 0, 0)];
+  yield ["unlock that of the description", () => range(F_OFD_SETLK, F_UNLCK, 0, 0)];
+}
+
+/** Room and holes, and copies between files. */
+function* ranges(call: Call, fd: number): Generator<[label: string, step: () => number], void, void> {
+  yield ["allocate", () => call("sysFallocate", 0, fd, 0, 9000, 30_000)];
+  yield ["punch a hole", () => call("sysFallocate", 0, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 10_000, 20_000)];
+  yield ["the hole", () => call("sysLseek", 0, fd, 0, SEEK_HOLE)];
+  yield ["the data behind it", () => call("sysLseek", 0, fd, 12_288, SEEK_DATA)];
+  yield ["copy a range", () => call("sysCopyFileRange", 0, fd, 0, fd, 40_000, 5000)];
+}
+
+/** Extended attributes. */
+function* xattrs(thread: Thread, call: Call): Generator<[label: string, step: () => number], void, void> {
+  const named = (name: CallName, attribute: string, ...args: number[]) =>
+    call(name, 0, AT_FDCWD, thread.path("/d/whole"), thread.path2(attribute), ...args);
+  yield ["setxattr", () => named("sysSetxattr", "user.one", thread.put("a value"), 0, 0)];
+  yield ["setxattr of another", () => named("sysSetxattr", "user.other", thread.put("v".repeat(300)), 0, 0)];
+  yield ["setxattr again", () => named("sysSetxattr", "user.one", thread.put("a longer value"), 0, 0)];
+  yield ["getxattr", () => named("sysGetxattr", "user.one", 0)];
+  yield ["getxattr of none", () => named("sysGetxattr", "user.none", 0)];
+  yield ["listxattr", () => call("sysListxattr", 0, AT_FDCWD, thread.path("/d/whole"), 0)];
+  yield ["removexattr", () => named("sysRemovexattr", "user.other", 0)];
 }
 
 /** Puts an ACL of five entries into the scratch area; returns their number. */

@@ -244,11 +244,24 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["the links of a directory", "nlink", (w) => w.add(w.i("/dir") + INODE.nlink, -1)],
   ["the size of a directory", "dir-size", (w) => w.add(w.i("/dir") + INODE.size, 20)],
   ["I_DEAD", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.I_DEAD)],
+  ["I_LINKABLE", "inode-mode", (w) => w.flip(w.i("/dir/file") + INODE.mode, L.I_LINKABLE)],
   ["I_DRIVER", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.I_DRIVER)],
   ["an inode without a type", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.S_IFDIR)],
   ["a directory that does not know its dentry", "alias", (w) => w.set(w.i("/dir") + INODE.alias, 0)],
   ["a file that knows its dentry", "alias", (w) => w.set(w.i("/dir/file") + INODE.alias, w.d("/dir/file"))],
   ["an inode without its dentry", "leak", (w) => w.set(w.d("/dir/plain") + DENTRY.inode, w.i("/dir/big"))],
+  ["I_XATTR without an attribute", "xattr", (w) => w.flip(w.i("/dir/plain") + INODE.mode, L.I_XATTR)],
+  ["an attribute without I_XATTR", "leak", (w) => w.flip(w.i("/dir/file") + INODE.mode, L.I_XATTR)],
+  ["the length of an attribute's name", "xattr", (w) => w.set(w.get(w.i("/dir") + INODE.shape) + 8, 256)],
+  ["attributes in another order", "xattr", (w) => w.set(w.get(w.i("/dir/file") + INODE.ino64) + 20, 0x7a)],
+  [
+    "an attribute with a block too many",
+    "xattr",
+    (w) => {
+      const [a, b] = [w.get(w.i("/dir/file") + INODE.ino64), w.get(w.i("/dir") + INODE.shape)];
+      w.set(a, b);
+    },
+  ],
   ["an ACL without its flag", "acl", (w) => w.flip(w.i("/dir/plain") + INODE.mode, L.I_ACL)],
   ["an ACL's number of entries", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl), 3)],
   ["an ACL's permissions", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl) + 8, 0x90001)],
@@ -341,7 +354,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a file's inode", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.inode, w.i("/dir/big"))],
   ["a file's dentry", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.dentry, 0)],
   ["a file's mount", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.mnt, 0)],
-  ["a file's mode", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.mode, 0)],
+  ["a file's mode", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.mode, 5)],
   ["a file's position", "file", (w) => w.set(w.file(w.numbers.fd) + FILE.pos + 4, 0xf0000000)],
   ["posLock held", "lock", (w) => w.set(w.file(w.numbers.fd) + FILE.posLock, 1)],
   ["the entry shown last", "file", (w) => w.add(w.file(w.numbers.dir) + FILE.hint, 4)],

@@ -32,6 +32,12 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
     { tag: 16, perm: 6 },
     { tag: 32, perm: 4 },
   ]);
+  for (const [name, value] of [
+    ["user.a", "1"],
+    ["user.b", "x".repeat(5000)],
+  ] as const)
+    vfs.linux.setxattrSync("/dir/file", name, value);
+  vfs.linux.setxattrSync("/dir", "user.d", "2");
   fs.mkdirSync("/mnt");
   fs.mkdirSync("/drv");
   vfs.mount("none", "/mnt", "tmpfs");

@@ -47,7 +47,8 @@ type KernelCall = Exclude<
       | "arenaCopy"
       | "contextDestroy"
     )
-  | ("sysFlock" | "lockRequest" | "setLock" | "getLock")
+  | ("sysFlock" | "lockRequest" | "setLock" | "getLock" | "sysFallocate" | "sysCopyFileRange")
+  | ("sysSetxattr" | "sysGetxattr" | "sysListxattr" | "sysRemovexattr")
   | ("sysReadFile" | "sysWriteFile" | "sysScandir")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;

@@ -16,6 +16,7 @@ const O = {
   APPEND: 0x400,
   DIRECTORY: 0x10000,
   NOFOLLOW: 0x20000,
+  TMPFILE: 0o20200000,
 };
 
 const oneOf = <T>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
@@ -76,6 +77,12 @@ const anyContext = (contexts: number) => fc.oneof(fc.constant(0), fc.nat(context
 const size = fc.constantFrom(0, 1, 3, 7, 5000);
 const text = fc.constantFrom("", "x", "hello", "y".repeat(4200));
 const offset = fc.constantFrom(-1, -1, 0, 2, 4097);
+const xattrName = fc.constantFrom(
+  ...["user.a", "user.a", "user.b", "user.ab", "trusted.a", "security.a", "system.a", "user.", "other", ""],
+  "user.".padEnd(256, "x"),
+);
+/** The position, where it is left out. */
+const place: fc.Arbitrary<number | undefined> = fc.constantFrom(undefined, undefined, 0, 2, 4097);
 const time = fc.record({ sec: fc.nat(9), nsec: fc.constantFrom(0, 5_000_000, UTIME_NOW, UTIME_OMIT) });
 const perm = fc.nat(7);
 const entryOf = (tag: number, id = 0) => perm.map((bits) => ({ tag, perm: bits, id }));
@@ -99,6 +106,8 @@ interface Variants {
   exchange: "sysRename";
   bind: "sysMount";
   move: "sysMount";
+  tmpfile: "sysOpen";
+  linkat: "sysLink";
 }
 type Name = CallName | keyof Variants;
 /** An arbitrary for each argument of a call. */
@@ -164,7 +173,20 @@ const ours = (path: fc.Arbitrary<string>): Table => ({
   sysStat: { dirfd: anyDirfd, path: fc.constant(""), empty: fc.constant(true) },
   sysChroot: { dirfd: anyDirfd, path },
   sysTruncate: { dirfd: anyDirfd, path, size: oneOf(-1, 0, 1, 7, 5000) },
-  sysLseek: { fd, offset: oneOf(-2, 0, 3), whence: fc.nat(3) },
+  sysLseek: { fd, offset: oneOf(-2, 0, 3), whence: oneOf(0, 1, 2, 5) },
+  sysFallocate: { fd, mode: oneOf(0, 1, 2, 3, 3), offset: oneOf(-1, 0, 3, 5000), len: oneOf(0, 1, 4, 9000) },
+  sysCopyFileRange: { fd, offset: place, fd2: fd, offset2: place, len: oneOf(0, 2, 9000) },
+  sysSetxattr: { dirfd: anyDirfd, path, nofollow: bool, name: xattrName, value: text, how: oneOf(0, 0, 1, 2, 4) },
+  sysGetxattr: { dirfd: anyDirfd, path, nofollow: bool, name: xattrName },
+  sysListxattr: { dirfd: anyDirfd, path, nofollow: bool },
+  sysRemovexattr: { dirfd: anyDirfd, path, nofollow: bool, name: xattrName },
+  tmpfile: {
+    dirfd: anyDirfd,
+    path,
+    flags: oneOf(O.TMPFILE, O.TMPFILE | O.RDWR, O.TMPFILE | O.WRONLY | O.EXCL),
+    mode: modes,
+  },
+  linkat: { dirfd: oneOf(3, 4, 5, 6), path: fc.constant(""), dirfd2: anyDirfd, path2: path },
   sysGetdents: { fd },
   sysFsync: { fd },
   sysSetacl: { dirfd: anyDirfd, path, acl },
@@ -185,6 +207,8 @@ const VARIANTS: { [V in keyof Variants]: { call: Variants[V] } & Partial<CallArg
   exchange: { call: "sysRename" },
   bind: { call: "sysMount", bind: true },
   move: { call: "sysMount", move: true },
+  tmpfile: { call: "sysOpen" },
+  linkat: { call: "sysLink", empty: true },
 };
 
 const isVariant = (name: string): name is keyof Variants => Object.hasOwn(VARIANTS, name);

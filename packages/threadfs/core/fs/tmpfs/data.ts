@@ -24,7 +24,7 @@ import { changeBegin, changeEnd } from "../../vfs/notify/fsnotify";
 
 export const RADIX: u32 = 0x80000000;
 export const PAGE: u32 = 4096;
-const PAGE_SHIFT: i64 = 12;
+export const PAGE_SHIFT: i64 = 12;
 export const NODE_BITS: u32 = 10;
 /** log2 of the pointers in the smallest node. */
 export const TOP_BITS_MIN: u32 = 4;
@@ -32,14 +32,18 @@ export const MAX_LEVELS: u32 = 3;
 /**
  * The redo record of a write in progress, behind the thread's undo log. Contents that a write overwrites cannot be undone: they are
  * still in the thread's scratch area, and recovery writes them again. Inode ptr (0: none), address of the file position that
- * moves (0: none) u32, position i64, bytes u32, the dentry by which the file was reached, which the dead thread's descriptor holds.
+ * moves (0: none) u32, position i64, bytes u32, the dentry by which the file was reached, which the dead thread's descriptor holds. No bytes: a
+ * hole is punched from the position on (holes.ts), up to the end i64.
  */
 export const LOG_REDO: u32 = LOG_END;
 const REDO_POS_ADDRESS: u32 = 4;
-const REDO_POS: u32 = 8;
-const REDO_BYTES: u32 = 16;
-const REDO_DENTRY: u32 = 20;
-export const REDO_SIZE: u32 = 24;
+export const REDO_POS: u32 = 8;
+export const REDO_BYTES: u32 = 16;
+export const REDO_DENTRY: u32 = 20;
+export const REDO_END: u32 = 24;
+/** In a write's record: the address of the position of the file that the bytes are read from, which moves with them (0: none) u32. */
+const REDO_SOURCE: u32 = REDO_END;
+export const REDO_SIZE: u32 = 32;
 
 /** The largest size of a file in bytes: 4 TiB. */
 export const MAX_FILE_SIZE: i64 = 4398046511104;
@@ -119,12 +123,22 @@ function bytesInPage(pos: i64, n: u32): u32 {
 }
 
 /**
- * Copies `n` bytes to reserved room, then sets size, times, and the file position at `posAddress` if that is not 0.
+ * Copies `n` bytes to reserved room, then sets size, times, and the file position at `posAddress` if that is not 0. The one at `source`, if that is not 0, advances.
  * Overwritten bytes cannot be undone. So the undo log holds a redo record of the write, and recovery repeats the write
  * as a whole (redoWrite()).
  */
-export function dataWrite(d: Dentry, i: Inode, posAddress: usize, pos: i64, from: usize, n: u32, time: i64): void {
+export function dataWrite(
+  d: Dentry,
+  i: Inode,
+  posAddress: usize,
+  pos: i64,
+  from: usize,
+  n: u32,
+  time: i64,
+  source: usize = 0,
+): void {
   const w = undoLog() + LOG_REDO;
+  store<u32>(w + REDO_SOURCE, <u32>source);
   store<u32>(w + REDO_DENTRY, <u32>d.at);
   store<u32>(w + REDO_POS_ADDRESS, <u32>posAddress);
   store<i64>(w + REDO_POS, pos);
@@ -147,7 +161,11 @@ function commitWrite(d: Dentry, i: Inode, posAddress: usize, end: i64, time: i64
   const followed = changeBegin(d);
   setSize(i, end > size ? end : size, time);
   if (posAddress != 0) put64(posAddress, end);
-  if (w != 0) set32(w, 0);
+  if (w != 0) {
+    const source = <usize>load<u32>(w + REDO_SOURCE);
+    if (source != 0) put64(source, load<i64>(source) + <i64>load<u32>(w + REDO_BYTES));
+    set32(w, 0);
+  }
   changeEnd(followed, d, i, IN_MODIFY);
   txEnd();
 }
@@ -166,20 +184,21 @@ export function redoWrite(i: Inode, j: usize, deadScratch: usize): void {
   if (load<u32>(w) != <u32>i.at) return;
   const posAddress = <usize>load<u32>(w + REDO_POS_ADDRESS);
   const n = load<u32>(w + REDO_BYTES);
+  if (n == 0) return;
   if (n > <u32>IO_SIZE) corrupt(w);
   const d = changetype<Dentry>(<usize>load<u32>(w + REDO_DENTRY));
   copyIn(d, i, posAddress, load<i64>(w + REDO_POS), deadScratch + SCRATCH.IO, n, currentTime(), w);
 }
 
 /** Levels of a file's tree. */
-function levelsOf(i: Inode): u32 {
+export function levelsOf(i: Inode): u32 {
   const levels = i.shape & 0xff;
   if (levels == 0 || levels > MAX_LEVELS) corrupt(i.at);
   return levels;
 }
 
 /** log2 of the pointers of the top node; only a tree of one level may have fewer than 1024. */
-function topBits(i: Inode): u32 {
+export function topBits(i: Inode): u32 {
   const bits = (i.shape & ~RADIX) >> 8;
   if (bits > NODE_BITS || bits < (levelsOf(i) == 1 ? TOP_BITS_MIN : NODE_BITS)) corrupt(i.at);
   return bits;

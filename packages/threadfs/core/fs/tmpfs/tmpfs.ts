@@ -23,6 +23,7 @@ import {
   currentTime,
   endAttr,
   I_DEAD,
+  I_LINKABLE,
   Inode,
   ihold,
   setMtime,
@@ -150,6 +151,11 @@ export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
   dget(d);
   txBegin();
   addEntry(parent, d, i, t);
+  if (i.mode & I_LINKABLE) {
+    beginAttr(i);
+    i.mode = i.mode & ~I_LINKABLE;
+    endAttr(i);
+  }
   addLinks(i, 1, t);
   notifyLink(parent.inode, d, i);
   txEnd();

@@ -47,7 +47,7 @@ import { mutexUnlock } from "../../mem/lock/lock";
 import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dAlloc, dget, dput } from "../dcache/dcache";
-import { I_DRIVER, Inode } from "../inode/inode";
+import { I_DRIVER, I_LINKABLE, Inode } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { vfsMknod } from "../ops/create";
 import { mayCreate, mntWantWrite, vfsPrepareMode } from "../ops/may";
@@ -159,7 +159,8 @@ function openTmpfile(nd: Nameidata, flags: u32, mode: u32): i32 {
   err = mntWantWrite(nd.mnt);
   if (err == 0) err = inodePermission(nd.ctx, nd.inode, MAY_WRITE | MAY_EXEC, false);
   if (err == 0 && nd.inode.mode & I_DRIVER) err = -EOPNOTSUPP;
-  if (err == 0) err = createTmpfile(nd, S_IFREG | vfsPrepareMode(nd.ctx, nd.inode, mode));
+  const linkable = flags & O_EXCL ? 0 : I_LINKABLE;
+  if (err == 0) err = createTmpfile(nd, S_IFREG | linkable | vfsPrepareMode(nd.ctx, nd.inode, mode));
   if (err != 0) pathPut(nd);
   return err;
 }

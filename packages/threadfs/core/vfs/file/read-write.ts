@@ -252,9 +252,10 @@ export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   if (whence == SEEK_CUR) base = <f64>f.pos;
   else if (whence == SEEK_END) base = <f64>f.inode.size;
   let to = base + offset;
-  // The position of a directory is the cookie of an entry.
+  // The position of a directory is the cookie of an entry; its end has none.
   const max = f.inode.isDir ? MAX_COOKIE_EXACT : <f64>MAX_FILE_SIZE;
-  if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > max) to = -(<f64>EINVAL);
+  if (whence < 0 || whence > SEEK_END || !(to >= 0) || to > max || (whence == SEEK_END && f.inode.isDir))
+    to = -(<f64>EINVAL);
   else f.pos = <i64>to;
   happened(to);
   mutexUnlock(f.posLock);

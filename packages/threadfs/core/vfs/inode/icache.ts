@@ -13,7 +13,19 @@ import { set32 } from "../../mem/undo/log";
 import { CACHE_INODE, G_INODE_GENERATION, G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, retire } from "../recovery/reclaim";
-import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, ihold, timeOfMs } from "./inode";
+import { xattrsFree } from "../xattr/store";
+import {
+  beginAttr,
+  currentTime,
+  endAttr,
+  I_ACL,
+  I_DRIVER,
+  I_OP_PERMISSION,
+  I_XATTR,
+  Inode,
+  ihold,
+  timeOfMs,
+} from "./inode";
 
 /** An inode with one reference and no links; null: the arena is full. */
 export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
@@ -67,6 +79,7 @@ export function iput(i: Inode): void {
   } else {
     if (atomic.sub<u32>(i.count, 1) != 1) return;
     if (i.isReg) dataFree(i);
+    if (i.mode & I_XATTR) xattrsFree(i);
   }
   retire(i.at);
 }

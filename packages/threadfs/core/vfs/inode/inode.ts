@@ -12,6 +12,7 @@
  *   96  acl ptr   100 hashNext ptr (inodes of drivers), or atimeHigh i32 (inodes in memory)
  *   104 ino64 f64 (inodes of drivers: their number), or lastCookie u64 (directories in memory: the last cookie given out)
  *   112 shape u32 (shape of data)
+ *   with I_XATTR the first extended attribute ptr: at 112 of a directory, at 104 of any other inode in memory
  *   116 rcuNext  120 flctx ptr (the first advisory lock, locks/file-lock.ts); when the inode is retired its epoch
  *   124 recount u32 (references found by the recount, recount.ts)
  *
@@ -56,6 +57,10 @@ export const I_SPARSE: u32 = 1 << 19;
 export const I_DEAD: u32 = 1 << 20;
 /** mtime or atime is beyond the years 1697 to 2242: mtimeHigh or atimeHigh is not 0. Only inodes in memory. */
 export const I_WIDE_TIME: u32 = 1 << 21;
+/** A file of O_TMPFILE that has never had a name, and may get one: linkat(2). */
+export const I_LINKABLE: u32 = 1 << 22;
+/** The inode has extended attributes (vfs/xattr/store.ts). Only inodes in memory. */
+export const I_XATTR: u32 = 1 << 23;
 
 @unmanaged
 export class Inode {
@@ -222,6 +227,11 @@ export class Inode {
   /** i_flctx: address of the pointer to the first advisory lock, which 0 ends. An inode that is retired has none. */
   get flctxAt(): usize {
     return changetype<usize>(this) + offsetof<Inode>("flctx_");
+  }
+  /** Address of the pointer to the first extended attribute, with I_XATTR: the shape of a directory's contents, which has none; else the last cookie. */
+  get xattrsAt(): usize {
+    const field = this.isDir ? offsetof<Inode>("shape_") : offsetof<Inode>("ino64");
+    return changetype<usize>(this) + field;
   }
   get acl(): u32 {
     return this.acl_;

@@ -3,6 +3,7 @@
 import { EMLINK, ENOENT, EPERM, EXDEV } from "../../../abi/errno";
 import { tmpfsLink } from "../../fs/tmpfs/tmpfs";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
+import { I_LINKABLE } from "../inode/inode";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { Nameidata } from "../walk/nameidata";
 import { donePathCreate, filenameCreate } from "./create";
@@ -25,7 +26,7 @@ export function doLink(from: Nameidata, nd: Nameidata, follow: u32): i32 {
   else if (i.isDir || i.sb.driver != 0) err = -EPERM;
   else {
     mutexLock(i.mutex);
-    if (i.nlink == 0) err = -ENOENT;
+    if (i.nlink == 0 && !(i.mode & I_LINKABLE)) err = -ENOENT;
     else if (i.nlink >= LINK_MAX) err = -EMLINK;
     else tmpfsLink(nd.dentry, d, i);
     mutexUnlock(i.mutex);

@@ -27,7 +27,7 @@ import { dDropLocked, dentryKill, dput } from "../dcache/dcache";
 import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
 import { FD_RESERVED, File } from "../file/file";
 import { unhashInode } from "../inode/icache";
-import { I_DRIVER, Inode } from "../inode/inode";
+import { I_DRIVER, I_XATTR, Inode } from "../inode/inode";
 import {
   CACHE_CONTEXT,
   CACHE_DENTRY,
@@ -59,6 +59,7 @@ import { detachTree } from "../mount/umount";
 import { notifyUnmount } from "../notify/fsnotify";
 import { contextExists } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
+import { xattrsFree } from "../xattr/store";
 import { admitOthers, excludeOthers } from "./exclusion";
 import {
   FREE,
@@ -417,6 +418,7 @@ function collectInode(i: Inode): void {
   } else if (i.isReg) {
     dataFree(i);
   }
+  if (i.mode & I_XATTR) xattrsFree(i);
   retire(i.at);
 }
 

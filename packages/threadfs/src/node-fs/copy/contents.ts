@@ -2,7 +2,7 @@
 
 import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../../abi/flags.js";
+import { AT_SYMLINK_NOFOLLOW } from "../../../abi/flags.js";
 import { IO_SIZE, MAXSYMLINKS } from "../../../abi/limits.js";
 import * as STAT from "../../../abi/stat.js";
 import { systemCallError } from "../../errors/errors.js";
@@ -32,7 +32,7 @@ export const copyFile = stepwise(
 function openPath(calls: SystemCalls, path: Path, flags: number, mode: number): Step<number> {
   return step(calls, () => {
     const length = calls.tryPutPath(path);
-    return length < 0 ? length : calls.core.sysOpen(calls.ctx, AT_FDCWD, length, flags, mode);
+    return length < 0 ? length : calls.core.sysOpen(calls.ctx, calls.dirfd, length, flags, mode);
   });
 }
 
@@ -139,19 +139,19 @@ function refuseCopy(
   mode: number,
   isDirectory: boolean,
 ): number {
-  const { core, ctx, attachment } = calls;
+  const { core, ctx, dirfd, attachment } = calls;
   const refused = isDirectory ? -ERRNO.EISDIR : -ERRNO.EOPNOTSUPP;
   const made = mode & COPYFILE_EXCL ? dest : missingTarget(calls, dest);
   const length = calls.tryPutPath(made ?? dest);
   const flags = O_WRONLY | O_CREAT | (made === undefined ? 0 : O_EXCL);
-  const target = length < 0 ? length : core.sysOpen(ctx, AT_FDCWD, length, flags, 0o600);
+  const target = length < 0 ? length : core.sysOpen(ctx, dirfd, length, flags, 0o600);
   if (target < 0) return target;
   core.sysFstat(ctx, target);
   const there = [...attachment.stat];
   if (made !== undefined) {
     calls.closeQuietly(target);
     const madeLength = calls.tryPutPath(made);
-    if (madeLength >= 0) core.sysUnlink(ctx, AT_FDCWD, madeLength, 0);
+    if (madeLength >= 0) core.sysUnlink(ctx, dirfd, madeLength, 0);
     return refused;
   }
   if (isSameFile(there, from)) {

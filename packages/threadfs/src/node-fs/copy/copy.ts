@@ -6,7 +6,7 @@
  */
 
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD, AT_REMOVEDIR } from "../../../abi/flags.js";
+import { AT_REMOVEDIR } from "../../../abi/flags.js";
 import { DT_DIR, DT_LNK, DT_REG } from "../../../abi/mode.js";
 import { codedError, errnoOf, pathText, standardError, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
@@ -228,17 +228,17 @@ export class Copy {
 
   #checkReadable(src: Path, dest: Path): void {
     const length = this.#calls.tryPutPath(src);
-    const fd = length < 0 ? length : this.#calls.core.sysOpen(this.#calls.ctx, AT_FDCWD, length, O_RDONLY, 0);
+    const fd = length < 0 ? length : this.#calls.core.sysOpen(this.#calls.ctx, this.#calls.dirfd, length, O_RDONLY, 0);
     if (fd < 0) throw this.#replaceError(fd, src, dest);
     this.#calls.closeQuietly(fd);
   }
 
   /** Removes a file, a link or an empty directory. */
   #remove(path: Path): void {
-    const { core, ctx } = this.#calls;
+    const { core, ctx, dirfd } = this.#calls;
     const directory = isDirectory(attributes(this.#calls, path, false));
     const length = this.#calls.tryPutPath(path);
-    const gone = length < 0 ? length : core.sysUnlink(ctx, AT_FDCWD, length, directory ? AT_REMOVEDIR : 0);
+    const gone = length < 0 ? length : core.sysUnlink(ctx, dirfd, length, directory ? AT_REMOVEDIR : 0);
     if (gone < 0 && gone !== -ERRNO.ENOENT) throw standardError(gone, "unlink", path);
   }
 

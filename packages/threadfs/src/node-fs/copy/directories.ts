@@ -1,7 +1,6 @@
 /** Directories that `cp` makes: std::filesystem::create_directories of the C++ library, which Node uses, with its errors. */
 
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD } from "../../../abi/flags.js";
 import type { Path } from "../args.js";
 import { decodeText } from "../bytes.js";
 import { endsWithSlash, parentPath, pathBytes } from "../paths/join.js";
@@ -36,7 +35,7 @@ export function makeDirectories(calls: SystemCalls, path: Path): number {
   }
   for (const directory of missing.reverse()) {
     const length = calls.tryPutPath(directory);
-    const failed = length < 0 ? length : calls.core.sysMkdir(calls.ctx, AT_FDCWD, length, 0o777);
+    const failed = length < 0 ? length : calls.core.sysMkdir(calls.ctx, calls.dirfd, length, 0o777);
     const isThere = failed === -ERRNO.EEXIST && isDirectory(attributes(calls, directory, true));
     if (failed < 0 && !isThere) return failed;
   }

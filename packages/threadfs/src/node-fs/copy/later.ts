@@ -4,7 +4,6 @@
  * no JavaScript stack.
  */
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD } from "../../../abi/flags.js";
 import { errnoOf, pathText, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
@@ -178,7 +177,7 @@ export class LaterCopy {
 
   #checkReadable(src: Path, dest: Path): void {
     const length = this.#calls.tryPutPath(src);
-    const fd = length < 0 ? length : this.#calls.core.sysOpen(this.#calls.ctx, AT_FDCWD, length, O_RDONLY, 0);
+    const fd = length < 0 ? length : this.#calls.core.sysOpen(this.#calls.ctx, this.#calls.dirfd, length, O_RDONLY, 0);
     if (fd < 0) throw systemCallError(fd, "copyfile", src, dest);
     this.#calls.closeQuietly(fd);
   }

@@ -1,7 +1,6 @@
 /** Links that `cp` copies: what a copy points at, and when it may take another link's place. */
 
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD } from "../../../abi/flags.js";
 import { codedError, pathText, standardError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { decodeText } from "../bytes.js";
@@ -145,7 +144,7 @@ function withSlashOf(body: Path, made: Path): Path {
 function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): Step<void> {
   return step(calls, () => {
     const [length, length2] = calls.putPaths(body, dest, "symlink");
-    const failed = calls.core.sysSymlink(calls.ctx, length, AT_FDCWD, length2);
+    const failed = calls.core.sysSymlink(calls.ctx, length, calls.dirfd, length2);
     if (failed < 0) throw standardError(failed, "cp", directory);
   });
 }
@@ -160,7 +159,7 @@ function canonical(calls: SystemCalls, path: Path, body: Path): Path {
   let found: Path = whole;
   for (;;) {
     const length = calls.tryPutPath(found);
-    const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
+    const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, calls.dirfd, length);
     if (got >= 0) {
       const real: Path = calls.attachment.io.slice(0, got);
       if (missing.length === 0) return real;

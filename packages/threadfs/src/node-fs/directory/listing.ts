@@ -1,6 +1,5 @@
 /** All entries of a directory, sorted, by one call of the core. */
 
-import { AT_FDCWD } from "../../../abi/flags.js";
 import { OPENED } from "../../../abi/limits.js";
 import { SCAN_COMMON, SCAN_NAME, SCAN_NAME_LENGTH, SCAN_PLAIN, SCAN_TEXT, SCAN_TYPE } from "../../../abi/memory.js";
 import type { Attachment } from "../../bridge/attachment.js";
@@ -83,7 +82,7 @@ export function scan(calls: SystemCalls, path: Path, typed: boolean): Listing | 
   let all: number;
   attachment.transfer.beginFile(pieces);
   try {
-    all = core.sysScandir(ctx, AT_FDCWD, length);
+    all = core.sysScandir(ctx, calls.dirfd, length);
   } finally {
     attachment.transfer.endFile();
   }

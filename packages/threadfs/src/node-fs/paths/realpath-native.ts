@@ -1,7 +1,6 @@
 /** `realpath.native`: realpath(3) of the GNU C library, which looks names up one by one and ".." by the text before it. */
 
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD } from "../../../abi/flags.js";
 import { MAXSYMLINKS } from "../../../abi/limits.js";
 import type { Path } from "../args.js";
 import { decodeText, encodeText } from "../bytes.js";
@@ -17,7 +16,7 @@ export function realpathOfC(calls: SystemCalls, path: Path): Uint8Array | number
   const cwd = whole === "" || whole.startsWith("/") ? "" : workingDirectory(calls);
   if (typeof cwd === "number") return cwd;
   const length = calls.tryPutPath(path);
-  const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
+  const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, calls.dirfd, length);
   if (got >= 0) return calls.attachment.io.slice(0, got);
   const found = walk(calls, whole, cwd);
   return typeof found === "number" ? found : encodeText(found, "latin1");
@@ -25,7 +24,7 @@ export function realpathOfC(calls: SystemCalls, path: Path): Uint8Array | number
 
 /** The working directory as {@link walk} takes it, or ENOENT if it was removed. */
 function workingDirectory(calls: SystemCalls): string | number {
-  const length = calls.core.sysGetcwd(calls.ctx);
+  const length = calls.cwdRaw();
   return length < 0 ? length : decodeText(calls.attachment.io.subarray(0, length), "latin1").replace(/\/$/, "");
 }
 
@@ -57,6 +56,6 @@ function walk(calls: SystemCalls, path: string, cwd: string): string | number {
 /** The body of a link, or a negative errno: EINVAL if the file is not a link. */
 function readLink(calls: SystemCalls, path: string): string | number {
   const length = calls.tryPutPath(encodeText(path, "latin1"));
-  const got = length < 0 ? length : calls.core.sysReadlink(calls.ctx, AT_FDCWD, length);
+  const got = length < 0 ? length : calls.core.sysReadlink(calls.ctx, calls.dirfd, length);
   return got < 0 ? got : decodeText(calls.attachment.io.subarray(0, got), "latin1");
 }

@@ -4,7 +4,7 @@
  */
 
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../../../abi/flags.js";
+import { AT_SYMLINK_NOFOLLOW } from "../../../abi/flags.js";
 import * as STAT from "../../../abi/stat.js";
 import { systemCallError } from "../../errors/errors.js";
 import { nameOf } from "../bytes.js";
@@ -50,7 +50,7 @@ function nextEnd(path: string, from: number): number {
 /** One call instead of one for each name: if no link is on the way, the path is its own real path. */
 function hasNoLinks(calls: SystemCalls, path: string): boolean {
   const length = calls.tryPutPath(path);
-  const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, AT_FDCWD, length);
+  const got = length < 0 ? length : calls.core.sysRealpath(calls.ctx, calls.dirfd, length);
   return got >= 0 && nameOf(calls.attachment.io.subarray(0, got), "utf8") === path;
 }
 
@@ -61,6 +61,6 @@ function isLink(calls: SystemCalls, path: string): boolean {
 
 function readLink(calls: SystemCalls, path: string): string {
   const length = calls.putPath(path, "readlink");
-  const got = calls.check(calls.core.sysReadlink(calls.ctx, AT_FDCWD, length), "readlink", path);
+  const got = calls.check(calls.core.sysReadlink(calls.ctx, calls.dirfd, length), "readlink", path);
   return nameOf(calls.attachment.io.subarray(0, got), "utf8") as string;
 }

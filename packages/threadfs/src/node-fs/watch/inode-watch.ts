@@ -3,7 +3,7 @@
  * the events that Node asks of it.
  */
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD, IN_ATTRIB, IN_DELETE_SELF, IN_MODIFY, IN_MOVE_SELF, IN_UNMOUNT } from "../../../abi/flags.js";
+import { IN_ATTRIB, IN_DELETE_SELF, IN_MODIFY, IN_MOVE_SELF, IN_UNMOUNT } from "../../../abi/flags.js";
 import * as STAT from "../../../abi/stat.js";
 import type { Attachment } from "../../bridge/attachment.js";
 import type { Path } from "../args.js";
@@ -180,7 +180,7 @@ function inodeOf(calls: SystemCalls, path: Path): { dev: number; ino: number } |
   const found = { dev: stat[STAT.dev] ?? 0, ino: stat[STAT.ino] ?? 0 };
   const length = calls.tryPutPath(path);
   const refused =
-    length < 0 ? -ERRNO.ENAMETOOLONG : calls.core.sysAccess(calls.ctx, AT_FDCWD, length, constants.R_OK, 0);
+    length < 0 ? -ERRNO.ENAMETOOLONG : calls.core.sysAccess(calls.ctx, calls.dirfd, length, constants.R_OK, 0);
   return refused < 0 ? refused : found;
 }
 

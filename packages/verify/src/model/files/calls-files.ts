@@ -3,8 +3,8 @@
  */
 import {
   CAP_FSETID,
-  DT_SHIFT,
   IO_SIZE,
+  MAY_EXEC,
   MAY_READ,
   MAY_WRITE,
   O_ACCMODE,
@@ -14,15 +14,16 @@ import {
   O_EXCL,
   O_NOFOLLOW,
   O_RDWR,
+  O_TMPFILE_BIT,
   O_TRUNC,
   O_WRONLY,
   S_IFDIR,
   S_IFREG,
   S_ISGID,
   S_ISUID,
-} from "../../../threadfs/dist/abi/abi.js";
-import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
-import { type Attributes, type CallArguments, type DirectoryEntry, isError, type Listed, type Opened } from "./call.js";
+} from "../../../../threadfs/dist/abi/abi.js";
+import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../../threadfs/dist/generated/core-layout.js";
+import { type Attributes, type CallArguments, isError, type Opened } from "../call.js";
 import {
   accounts,
   badPath,
@@ -36,9 +37,9 @@ import {
   newName,
   prepareMode,
   touch,
-} from "./calls.js";
-import { attributes } from "./calls-lookup.js";
-import { accessed, capable, inGroup, permission, wantWrite } from "./permission.js";
+} from "../calls.js";
+import { attributes } from "../calls-lookup.js";
+import { accessed, capable, inGroup, permission, wantWrite } from "../permission.js";
 import {
   child,
   FIRST_FD,
@@ -51,7 +52,7 @@ import {
   patch,
   type State,
   typeOf,
-} from "./state.js";
+} from "../state.js";
 import {
   change,
   choice,
@@ -66,8 +67,8 @@ import {
   reservedBy,
   type Steps,
   step,
-} from "./steps.js";
-import { cross, type Nameidata, type Place, walk } from "./walk.js";
+} from "../steps.js";
+import { cross, type Nameidata, type Place, walk } from "../walk.js";
 
 type A = CallArguments;
 
@@ -83,6 +84,7 @@ function setFd(s: State, me: Me, fd: number, value: number | undefined): void {
 /** open(2): a descriptor first, then the walk. */
 function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps<number | string> {
   if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
+  if (flags & O_TMPFILE_BIT && (!(flags & O_DIRECTORY) || !(flags & O_ACCMODE))) return "EINVAL";
   const bad = badPath(path);
   if (bad) return bad;
   return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, mode & 0o7777));
@@ -125,8 +127,9 @@ function* walkToOpen(
 ): Steps<OpenPlace | string> {
   const follow = !(flags & O_NOFOLLOW);
   const want = { follow, directory: (flags & O_DIRECTORY) !== 0 };
+  const open = flags & O_TMPFILE_BIT ? openTmpfile : openCreate;
   const at: OpenPlace | string =
-    flags & O_CREAT ? yield* openCreate(me, dirfd, path, flags, mode) : yield* walk(me, dirfd, path, want);
+    flags & (O_CREAT | O_TMPFILE_BIT) ? yield* open(me, dirfd, path, flags, mode) : yield* walk(me, dirfd, path, want);
   if (isError(at)) return at;
   return (yield* step((s) => mayOpen(s, me, at, flags))) || at;
 }
@@ -138,6 +141,30 @@ function* openPlace(me: Me, at: OpenPlace, flags: number): Steps<Path | string> 
     if (isError(cut)) return cut;
   }
   return { mnt: at.mnt, d: at.d };
+}
+
+/** do_tmpfile(): a file without a name. */
+function* openTmpfile(
+  me: Me,
+  dirfd: number | undefined,
+  path: string,
+  flags: number,
+  mode: number,
+): Steps<OpenPlace | string> {
+  const at = yield* walk(me, dirfd, path, { follow: !(flags & O_NOFOLLOW), directory: true });
+  if (isError(at)) return at;
+  const prepared = yield* prepareMode(me, at, mode);
+  return yield* step((s): OpenPlace | string => {
+    const dir = inodeOf(s, at.d);
+    const refused = wantWrite(s, at.mnt) || permission(s, me, dir, MAY_WRITE | MAY_EXEC);
+    if (refused) return refused;
+    if (isDriver(s, dir)) return "EOPNOTSUPP";
+    const linkable = !(flags & O_EXCL);
+    const ino = makeInode(s, me, at.d, S_IFREG | prepared, { nlink: 0, ...(linkable && { linkable }) });
+    const d = ++s.last;
+    s.dentries.set(d, { parent: at.d, name: "#", ino, hashed: false, isRoot: false, kids: {}, cookie: 0, next: 0 });
+    return { ...at, d, created: true };
+  });
 }
 
 /** do_last() for O_CREAT: a link at the end leads to another last component. */
@@ -188,7 +215,7 @@ function mayOpen(s: State, me: Me, at: OpenPlace, flags: number): 0 | string {
     if (flags & O_EXCL && !at.created) return "EEXIST";
     if (type === S_IFDIR) return "EISDIR";
   }
-  if (flags & O_DIRECTORY && type !== S_IFDIR) return "ENOTDIR";
+  if (flags & O_DIRECTORY && !(flags & O_TMPFILE_BIT) && type !== S_IFDIR) return "ENOTDIR";
   const access = flags & O_ACCMODE;
   if (!at.created) {
     const readonly = flags & O_TRUNC && type === S_IFREG ? wantWrite(s, at.mnt) : 0;
@@ -238,8 +265,8 @@ export function* fget(me: Me, fd: number): Steps<FileReference | string> {
 }
 
 export const mutex = (ino: number): string => `inode ${ino}`;
-const mayRead = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== O_WRONLY;
-const mayWrite = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== 0;
+export const mayRead = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== O_WRONLY;
+export const mayWrite = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== 0;
 
 // ------------------------------------------------------------------------------------------------- contents
 
@@ -279,7 +306,8 @@ export function dropsSgid(s: State, me: Me, i: Inode): boolean {
   return (i.mode & 0o010) !== 0 || (!inGroup(callerOf(s, me), i.gid) && !capable(callerOf(s, me), CAP_FSETID));
 }
 
-const strip = (s: State, me: Me, ino: number): undefined =>
+/** removeSuid() */
+export const strip = (s: State, me: Me, ino: number): undefined =>
   void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
 
 function* sysWrite(me: Me, { fd, ...args }: A["sysWrite"]): Steps<number | string> {
@@ -318,7 +346,7 @@ function writePhases(me: Me, f: FileReference, { offset = -1, data }: Omit<A["sy
 }
 
 /** The walk of a call that reads or writes a whole file: what it has ended at, or the result of a call that does no more than open it. */
-function* wholeFile(
+export function* wholeFile(
   me: Me,
   { dirfd, path }: A["sysReadFile"],
   flags: number,
@@ -363,6 +391,7 @@ function* sysLseek(me: Me, { fd, offset, whence }: A["sysLseek"]): Steps<number 
   return yield* step((s) => {
     const base = whence === 1 ? get(s.files, f.id).pos : whence === 2 ? inode(s, f.ino).size : 0;
     const to = base + offset;
+    if (whence === 2 && isDir(inode(s, f.ino))) return "EINVAL";
     if (whence < 0 || whence > 2 || !(to >= 0) || to > MAX_FILE_SIZE) return "EINVAL";
     patch(s.files, f.id, { pos: to });
     return to;
@@ -415,54 +444,6 @@ function* sysFtruncate(me: Me, { fd, size }: A["sysFtruncate"]): Steps<number | 
   return yield* truncate(me, () => f.ino, size);
 }
 
-/**
- * getdents(2), one call. While a directory changes, Linux promises only that an entry that is always there is shown once. The
- * in-memory file system fills the entries of one call under the directory's lock, so here they are those of one moment. A later
- * call of the same reading continues after the last entry, and shows no entry that was made after the first call.
- */
-/** All entries that a driver shows, in the first reading. */
-function entriesOf(s: State, names: Record<string, number>, file: number): { entries: DirectoryEntry[] } {
-  patch(s.files, file, { pos: 1 });
-  const entries = Object.entries(names).map(([name, ino]) => ({ name, type: typeOf(inode(s, ino)) >> DT_SHIFT, ino }));
-  return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
-}
-
-function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: DirectoryEntry[] } | number | string> {
-  const f = yield* fget(me, fd);
-  if (isError(f)) return f;
-  const run = (s: State) => {
-    const i = inode(s, f.ino);
-    if (!isDir(i)) return "ENOTDIR";
-    if (i.dead) return "ENOENT";
-    const { kids, next } = get(s.dentries, f.d);
-    const { pos, limit } = get(s.files, f.id);
-    const names = get(s.filesystems, i.fs).names?.[f.ino];
-    if (names !== undefined) return entriesOf(s, pos === 0 ? names : {}, f.id);
-    const end = pos === 0 ? next : limit;
-    const shown = Object.values(kids)
-      .map((d) => ({ d, ...get(s.dentries, d) }))
-      .filter(({ cookie }) => cookie > pos && cookie <= end);
-    const last = Math.max(pos, ...shown.map(({ cookie }) => cookie));
-    patch(s.files, f.id, { pos: last, limit: end });
-    accessed(s, f.mnt, f.ino);
-    const entries = shown.map(({ name, ino }) => ({ name, type: typeOf(inode(s, ino)) >> DT_SHIFT, ino }));
-    return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
-  };
-  return yield* change(me, [{ locks: () => [mutex(f.ino)], run }]);
-}
-
-function* sysScandir(me: Me, args: A["sysScandir"]): Steps<Listed | Opened | number | string> {
-  const f = yield* wholeFile(me, args, O_DIRECTORY, 0);
-  if (isError(f) || "opened" in f) return f;
-  const run = (s: State) => {
-    if (inode(s, f.ino).dead) return { listed: [] };
-    accessed(s, f.mnt, f.ino);
-    const kids = Object.values(get(s.dentries, f.d).kids).map((d) => get(s.dentries, d));
-    return { listed: kids.map(({ name, ino }) => `${name} ${typeOf(inode(s, ino)) >> DT_SHIFT}`).sort() };
-  };
-  return yield* change<Listed>(me, [{ locks: () => [mutex(f.ino)], run }]);
-}
-
 function* sysFsync(me: Me, { fd }: A["sysFsync"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   return isError(f) ? f : 0;
@@ -478,13 +459,11 @@ export const FILE_CALLS = {
   sysClose,
   sysRead,
   sysReadFile,
-  sysScandir,
   sysWrite,
   sysWriteFile,
   sysLseek,
   sysTruncate,
   sysFtruncate,
-  sysGetdents,
   sysFsync,
   sysFstat,
 };

@@ -1,0 +1,28 @@
+/** The two forms of the calls that Linux has and `node:fs` has not, from one table of operations. */
+import { toFd } from "../args.js";
+import { promised, runLater } from "../forms/later.js";
+import { type AnyOperation, syncForm } from "../operation.js";
+import type { SystemCalls } from "../system-calls.js";
+import { copyFileRange, fallocate, lseek } from "./contents.js";
+import { linkat, mkfifo, mknod, renameat2 } from "./names.js";
+import type { LinuxCalls } from "./types.js";
+import { getxattr, listxattr, removexattr, setxattr } from "./xattr.js";
+
+/** By the name of the promise form. */
+const OPERATIONS = {
+  ...{ copyFileRange, fallocate, linkat, lseek, renameat2 },
+  ...{ mkfifo, mknod },
+  ...{ getxattr, listxattr, removexattr, setxattr },
+} as const;
+
+/** Creates the calls of one context. They do not use `this`. */
+export function makeLinux(calls: SystemCalls): LinuxCalls {
+  const at = (fd: number) => makeLinux(calls.at(toFd(fd)));
+  const made: Record<string, unknown> = { at };
+  for (const [name, operation] of Object.entries(OPERATIONS)) {
+    const op = operation as AnyOperation<unknown[], unknown, unknown>;
+    made[`${name}Sync`] = syncForm(calls, op);
+    made[name] = (...args: unknown[]) => promised((ends) => runLater(calls, op, op.parse(...args), ends));
+  }
+  return made as unknown as LinuxCalls;
+}

@@ -1,0 +1,155 @@
+/** The public types of what Linux has beside the calls of `node:fs`. */
+import type { Bytes, PathLike } from "../types.js";
+
+/** Which entries a call with two paths starts at: relative paths start at these directories. Default: where the object's own paths start. */
+export interface DirectoryPair {
+  /** The descriptor of a directory for the first path. */
+  oldDirFd?: number | undefined;
+  /** The same for the second path. */
+  newDirFd?: number | undefined;
+}
+
+/** The flags of renameat2(2), of which one may be given. */
+export interface RenameOptions extends DirectoryPair {
+  /** RENAME_NOREPLACE: EEXIST if there is something under the new name. */
+  noreplace?: boolean | undefined;
+  /** RENAME_EXCHANGE: the two names change places, in one step; both must exist. */
+  exchange?: boolean | undefined;
+}
+
+/** The flags of linkat(2). */
+export interface LinkOptions extends DirectoryPair {
+  /** AT_SYMLINK_FOLLOW: of a symbolic link its target gets the name. Default: the link itself. */
+  follow?: boolean | undefined;
+}
+
+/** The modes of fallocate(2) that Linux's tmpfs has. */
+export interface FallocateOptions {
+  /** FALLOC_FL_PUNCH_HOLE: takes the room of the range away, which then reads as zeros. The size stays. */
+  punchHole?: boolean | undefined;
+  /** FALLOC_FL_KEEP_SIZE: the size stays. A range that ends beyond the end of the file is ENOTSUP, other than in Linux. */
+  keepSize?: boolean | undefined;
+}
+
+/** What lseek(2) counts from, or looks for. */
+export type SeekWhence = "set" | "cur" | "end" | "data" | "hole";
+
+/** How the file of an extended attribute is found. */
+export interface XattrOptions {
+  /** Of a symbolic link the link itself (lgetxattr(2) and its like). Default: its target. */
+  nofollow?: boolean | undefined;
+}
+
+export interface SetXattrOptions extends XattrOptions {
+  /** XATTR_CREATE: EEXIST if the attribute exists. */
+  create?: boolean | undefined;
+  /** XATTR_REPLACE: ENODATA if there is none. */
+  replace?: boolean | undefined;
+}
+
+/**
+ * Calls that Linux has and `node:fs` has not. Each has two forms: `...Sync` does its work at once; the other returns a promise, and awaits
+ * a lock that another thread holds. Errors are those of `fs`: `code`, `errno`, `syscall`, `path`, `dest`; bad arguments are ERR_INVALID_... and ERR_OUT_OF_RANGE.
+ */
+export interface LinuxCalls {
+  /**
+   * The same calls with relative paths that start at an open directory. An absolute path still starts at the root, and ".." leads out.
+   * @param fd stays the caller's: calls fail with EBADF when it is closed
+   * @throws system call errors with syscall "openat": EBADF, ENOTDIR
+   */
+  at(fd: number): LinuxCalls;
+
+  /** renameat2(2). @throws system call errors with syscall "renameat2": EEXIST, ENOENT, EINVAL for both flags ... */
+  renameat2Sync(oldPath: PathLike, newPath: PathLike, options?: RenameOptions): void;
+  renameat2(oldPath: PathLike, newPath: PathLike, options?: RenameOptions): Promise<void>;
+
+  /**
+   * linkat(2): gives a file another name.
+   * @param existing a path, or a descriptor (AT_EMPTY_PATH): so a file that was opened with O_TMPFILE and without O_EXCL gets its first name
+   * @throws system call errors with syscall "linkat": EEXIST, EPERM for a directory, EXDEV, ENOENT for a file that has lost its last name ...
+   */
+  linkatSync(existing: PathLike | number, newPath: PathLike, options?: LinkOptions): void;
+  linkat(existing: PathLike | number, newPath: PathLike, options?: LinkOptions): Promise<void>;
+
+  /**
+   * mknod(2): makes a named pipe, a socket or an empty file. Pipes and sockets exist as names, with their attributes: to open one is ENXIO.
+   * @param mode a type of `fs.constants`, S_IFIFO, S_IFSOCK or S_IFREG, and permission bits, less the umask; default: a file with 0o666
+   * @throws system call errors with syscall "mknod": EEXIST, EPERM for any other type: there are no devices ...
+   */
+  mknodSync(path: PathLike, mode?: number): void;
+  mknod(path: PathLike, mode?: number): Promise<void>;
+
+  /** mkfifo(3). @param mode default 0o666 @throws as {@link mknodSync}, with syscall "mkfifo" */
+  mkfifoSync(path: PathLike, mode?: number | string): void;
+  mkfifo(path: PathLike, mode?: number | string): Promise<void>;
+
+  /**
+   * fallocate(2): makes room for a range of a file, so that writes to it do not fail with ENOSPC; the file grows to the end of the range. All of the room is made,
+   * or none. What was not written reads as zeros.
+   * @param offset, length bytes; the range ends at 4 TiB at most
+   * @throws system call errors with syscall "fallocate": EBADF also if the descriptor is not open for writing, EFBIG, EINVAL, ENOSPC, EISDIR,
+   * ENODEV, ENOTSUP for a driver's file
+   */
+  fallocateSync(fd: number, offset: number, length: number, options?: FallocateOptions): void;
+  fallocate(fd: number, offset: number, length: number, options?: FallocateOptions): Promise<void>;
+
+  /**
+   * lseek(2): moves the position of a descriptor, which `fs.read` with `position` null takes. "data" and "hole" look for the next bytes that are
+   * stored, or are not, from `offset` on; pages have 4,096 bytes, and the end of a file is a hole.
+   * @param whence default "set"
+   * @returns the new position
+   * @throws system call errors with syscall "lseek": EBADF, EINVAL, ENXIO if `offset` is not in the file or no data follow it
+   */
+  lseekSync(fd: number, offset: number, whence?: SeekWhence): number;
+  lseek(fd: number, offset: number, whence?: SeekWhence): Promise<number>;
+
+  /**
+   * copy_file_range(2): copies bytes from one file to another, or within one, without passing them to the program.
+   * @param offsetIn, offsetOut null: the descriptor's position, which advances
+   * @param length bytes
+   * @returns the bytes copied: fewer at the end of the file, at 2^31 - 4096 bytes, or where the memory gets full
+   * @throws system call errors with syscall "copy_file_range": EBADF, also for a target opened with O_APPEND, EINVAL if ranges of one file
+   * overlap, EISDIR, EFBIG, ENOSPC, ENOTSUP for a driver's file
+   */
+  copyFileRangeSync(
+    fdIn: number,
+    offsetIn: number | null,
+    fdOut: number,
+    offsetOut: number | null,
+    length: number,
+  ): number;
+  copyFileRange(
+    fdIn: number,
+    offsetIn: number | null,
+    fdOut: number,
+    offsetOut: number | null,
+    length: number,
+  ): Promise<number>;
+
+  /**
+   * setxattr(2): sets an extended attribute of a file in memory. Names have a namespace: "user." needs the permission to write, on a file or a directory; "trusted." and
+   * "security." need CAP_SYS_ADMIN.
+   * @param file a path or a descriptor
+   * @param name at most 255 bytes
+   * @param value at most 65,536 bytes; a string in UTF-8
+   * @throws system call errors with syscall "setxattr": EACCES, EEXIST, EINVAL, ENODATA, ENOSPC, ENOTSUP for another namespace or a driver's file, EPERM, ERANGE
+   * for a name and E2BIG for a value that is too long ...
+   */
+  setxattrSync(file: PathLike | number, name: string, value: string | Uint8Array, options?: SetXattrOptions): void;
+  setxattr(file: PathLike | number, name: string, value: string | Uint8Array, options?: SetXattrOptions): Promise<void>;
+
+  /** getxattr(2). @throws as {@link setxattrSync}, with syscall "getxattr": ENODATA if there is no such attribute */
+  getxattrSync(file: PathLike | number, name: string, options?: XattrOptions): Bytes;
+  getxattr(file: PathLike | number, name: string, options?: XattrOptions): Promise<Bytes>;
+
+  /**
+   * listxattr(2): the names of all attributes, in the order of their bytes, without those of "trusted." for a user without CAP_SYS_ADMIN.
+   * @throws system call errors with syscall "listxattr": E2BIG if the names have more than 65,536 bytes together
+   */
+  listxattrSync(file: PathLike | number, options?: XattrOptions): string[];
+  listxattr(file: PathLike | number, options?: XattrOptions): Promise<string[]>;
+
+  /** removexattr(2). @throws as {@link setxattrSync}, with syscall "removexattr": ENODATA if there is no such attribute */
+  removexattrSync(file: PathLike | number, name: string, options?: XattrOptions): void;
+  removexattr(file: PathLike | number, name: string, options?: XattrOptions): Promise<void>;
+}

@@ -1,0 +1,144 @@
+/** Programs of Linux's calls on the running kernel: a process of Python, which has them or can call the C library, in a directory on tmpfs. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Result, Step } from "./steps.js";
+
+/** Runs each program of a list in a directory "w" of its own, and writes the results of its steps: as steps.ts has them. */
+const PROGRAM = `
+import ctypes, errno, hashlib, json, os, stat, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
+long = ctypes.c_int64
+fds = []
+
+def checked(result):
+    if result < 0: raise OSError(ctypes.get_errno(), "")
+    return result
+
+def fd(n): return fds[n] if n < len(fds) and fds[n] >= 0 else 9999
+def at(n): return AT_FDCWD if n is None else fd(n)
+def raw(path): return path.encode()
+
+def open_at(dir, path, flags, mode):
+    fds.append(checked(libc.openat(at(dir), raw(path), flags, mode)))
+    return len(fds) - 1
+
+def close(n):
+    os.close(fd(n))
+    fds[n] = -1
+
+def shown(s):
+    return [s.st_mode, s.st_nlink, 0 if stat.S_ISDIR(s.st_mode) else s.st_size]
+
+def tree(path="."):
+    found = []
+    for name in sorted(os.listdir(path)):
+        below = name if path == "." else path + "/" + name
+        found.append([below, *shown(os.lstat(below))])
+        if stat.S_ISDIR(os.lstat(below).st_mode): found += tree(below)
+    return found
+
+def removed(dir, path, flags):
+    return checked(libc.unlinkat(at(dir), raw(path), flags))
+
+def changed(n, what, *args):
+    "The names of the times that a call changes."
+    os.utime(fd(n), (1000, 1000))
+    before = os.fstat(fd(n))
+    time.sleep(0.005)
+    result = run([what, *args])
+    after = os.fstat(fd(n))
+    names = ["atime", "mtime", "ctime"]
+    return [result, *[name for name in names if getattr(before, "st_" + name) != getattr(after, "st_" + name)]]
+
+def become(user):
+    os.seteuid(0)
+    os.setgroups([])
+    os.setegid(user)
+    os.seteuid(user)
+
+CALLS = {
+    "open": open_at,
+    "close": close,
+    "mkdir": lambda dir, path: checked(libc.mkdirat(at(dir), raw(path), 0o755)),
+    "symlink": lambda target, dir, path: checked(libc.symlinkat(raw(target), at(dir), raw(path))),
+    "unlink": lambda dir, path: removed(dir, path, 0),
+    "rmdir": lambda dir, path: removed(dir, path, 0x200),
+    "stat": lambda dir, path: shown(os.stat(path, dir_fd=at(dir), follow_symlinks=False)),
+    "fstat": lambda n: shown(os.fstat(fd(n))),
+    "list": lambda dir, path: sorted(os.listdir(os.open(path, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at(dir)))),
+    "write": lambda n, text: os.write(fd(n), text.encode()),
+    "renameat2": lambda a, old, b, new, flags: checked(libc.renameat2(at(a), raw(old), at(b), raw(new), flags)),
+    "linkat": lambda a, old, b, new, flags: checked(libc.linkat(at(a), raw(old), at(b), raw(new), flags)),
+    "linkfd": lambda n, b, new: checked(libc.linkat(fd(n), b"", at(b), raw(new), AT_EMPTY_PATH)),
+    "tree": tree,
+    "mknod": lambda dir, path, mode: os.mknod(path, mode, dir_fd=at(dir)),
+    "mkfifo": lambda dir, path, mode: os.mkfifo(path, mode, dir_fd=at(dir)),
+    "truncate": lambda n, size: os.ftruncate(fd(n), size),
+    "pwrite": lambda n, text, offset: os.pwrite(fd(n), text.encode(), offset),
+    "blocks": lambda n: os.fstat(fd(n)).st_blocks,
+    "digest": lambda n: hashlib.sha1(os.pread(fd(n), 1 << 22, 0)).hexdigest(),
+    "fallocate": lambda n, mode, offset, length: checked(libc.fallocate(fd(n), mode, long(offset), long(length))),
+    "lseek": lambda n, offset, whence: os.lseek(fd(n), offset, whence),
+    "copy": lambda a, at, b, to, n: os.copy_file_range(fd(a), fd(b), n, at, to),
+    "times": changed,
+    "chmod": lambda path, mode: os.chmod(path, mode),
+    "as": become,
+    "setxattr": lambda file, name, value, how, follow: os.setxattr(file, name, value.encode(), how, follow_symlinks=follow == 1),
+    "getxattr": lambda file, name, follow: os.getxattr(file, name, follow_symlinks=follow == 1).decode(),
+    "listxattr": lambda file, follow: sorted(os.listxattr(file, follow_symlinks=follow == 1)),
+    "removexattr": lambda file, name, follow: os.removexattr(file, name, follow_symlinks=follow == 1),
+    "fsetxattr": lambda n, name, value, how: os.setxattr(fd(n), name, value.encode(), how),
+    "fgetxattr": lambda n, name: os.getxattr(fd(n), name).decode(),
+    "flistxattr": lambda n: sorted(os.listxattr(fd(n))),
+    "fremovexattr": lambda n, name: os.removexattr(fd(n), name),
+}
+
+def run(step):
+    try:
+        result = CALLS[step[0]](*step[1:])
+        return 0 if result is None else result
+    except OSError as error:
+        # Linux has two names for one number.
+        return "ENOTSUP" if error.errno == errno.EOPNOTSUPP else errno.errorcode[error.errno]
+
+os.umask(0o022)
+top = os.getcwd()
+results = []
+for n, program in enumerate(json.load(sys.stdin)):
+    os.makedirs(str(n) + "/w")
+    os.chdir(str(n) + "/w")
+    results.append([run(step) for step in program])
+    become(0)
+    os.chdir(top)
+    for open_fd in fds:
+        if open_fd >= 0: os.close(open_fd)
+    fds.clear()
+print(json.dumps(results))
+`;
+
+/** tmpfs, where there is one. */
+const SHM = "/dev/shm";
+
+/** Why the kernel cannot be asked here; undefined: it can. */
+export function whyNoKernel(): string | undefined {
+  if (process.platform !== "linux") return "only Linux is the oracle";
+  if (!existsSync(SHM)) return `there is no ${SHM}`;
+  if (process.getuid?.() !== 0) return "only the superuser can be compared with the tree's";
+  const found = spawnSync("python3", ["-c", "import ctypes, os; ctypes.CDLL(None).renameat2; os.memfd_create"]);
+  return found.status === 0 ? undefined : "there is no python3";
+}
+
+/** The results of programs. */
+export function runOnKernel(programs: readonly (readonly Step[])[]): Result[][] {
+  const cwd = mkdtempSync(join(existsSync(SHM) ? SHM : tmpdir(), "linux-"));
+  try {
+    const done = spawnSync("python3", ["-c", PROGRAM], { cwd, input: JSON.stringify(programs), maxBuffer: 1 << 28 });
+    if (done.status !== 0) throw new Error(`the kernel's process: ${done.stderr}`);
+    return JSON.parse(done.stdout.toString());
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}

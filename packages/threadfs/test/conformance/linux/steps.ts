@@ -1,0 +1,169 @@
+/** Programs of Linux's calls as data, and how they run on a tree. kernel.ts runs the same on the kernel. */
+import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../dist/abi/abi.js";
+import { type Context, createVfs, type Fs, type LinuxCalls, type Vfs } from "../../../dist/src/index.js";
+import type { Stats } from "../../../dist/src/node-fs/types.js";
+
+const WHENCES = ["set", "cur", "end", "data", "hole"];
+
+/** The options of setxattr by its flags. */
+const HOWS = [{}, { create: true }, { replace: true }, { create: true, replace: true }];
+
+type Arg = string | number | null;
+/** A call and its arguments. A descriptor is the number of the open that made it; null: none, where it may be that of a directory. */
+export type Step = readonly [call: string, ...args: Arg[]];
+/** What a call returns, or the name of its error. */
+export type Result = number | string | readonly unknown[];
+
+/** The forms of the library's calls: the synchronous ones, or promises. */
+export type Form = "sync" | "promises";
+
+const shown = ({ mode, nlink, size }: Stats) => [mode, nlink, (mode & 0o170000) === 0o040000 ? 0 : size];
+
+/** A tree on which a program runs. */
+class Tree {
+  readonly #fds: number[] = [];
+  /** Who makes the calls of `linux`. */
+  #user: Vfs | Context;
+
+  constructor(
+    readonly vfs: Vfs,
+    readonly form: Form,
+  ) {
+    this.#user = vfs;
+  }
+
+  /** Calls of a closed descriptor take one that is not open. */
+  fd = (n: Arg): number => this.#fds[n as number] ?? 9999;
+  #dir = (n: Arg) => (n === null ? undefined : this.fd(n));
+
+  #fs(dir: Arg): Fs {
+    return dir === null ? this.vfs.fs : this.vfs.at(this.fd(dir));
+  }
+
+  /** A call of `vfs.linux`, in the form that is tested. */
+  #linux(name: keyof LinuxCalls, ...args: unknown[]): unknown {
+    return this.#call(this.#user.linux, name, args);
+  }
+
+  /** The same with paths that start at a directory. */
+  #at(dir: Arg, name: keyof LinuxCalls, ...args: unknown[]): unknown {
+    const { linux } = this.vfs;
+    return this.#call(dir === null ? linux : linux.at(this.fd(dir)), name, args);
+  }
+
+  #call(linux: LinuxCalls, name: keyof LinuxCalls, args: unknown[]): unknown {
+    const calls = linux as unknown as Record<string, (...args: unknown[]) => unknown>;
+    return calls[this.form === "sync" ? `${name}Sync` : name]?.(...args);
+  }
+
+  #tree(path = "."): Result[] {
+    const { fs } = this.vfs;
+    return fs
+      .readdirSync(path)
+      .sort()
+      .flatMap((name) => {
+        const below = path === "." ? name : `${path}/${name}`;
+        const stat = fs.lstatSync(below);
+        return [[below, ...shown(stat)], ...(stat.isDirectory() ? this.#tree(below) : [])];
+      });
+  }
+
+  async run(name: string, args: readonly Arg[]): Promise<Result> {
+    const call = this.#calls[name] as ((...args: readonly Arg[]) => unknown) | undefined;
+    if (call === undefined) throw new Error(`no call ${name}`);
+    try {
+      return ((await call(...args)) ?? 0) as Result;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === undefined || code.startsWith("ERR_")) throw error;
+      return code;
+    }
+  }
+
+  readonly #calls: Record<string, (...args: never[]) => unknown> = {
+    open: (dir: Arg, path: string, flags: number, mode: number) => {
+      this.#fds.push(this.#fs(dir).openSync(path, flags, mode));
+      return this.#fds.length - 1;
+    },
+    close: (n: number) => {
+      this.vfs.fs.closeSync(this.fd(n));
+      delete this.#fds[n];
+    },
+    mkdir: (dir: Arg, path: string) => void this.#fs(dir).mkdirSync(path, 0o755),
+    symlink: (target: string, dir: Arg, path: string) => this.#fs(dir).symlinkSync(target, path),
+    unlink: (dir: Arg, path: string) => this.#fs(dir).unlinkSync(path),
+    rmdir: (dir: Arg, path: string) => this.#fs(dir).rmdirSync(path),
+    stat: (dir: Arg, path: string) => shown(this.#fs(dir).lstatSync(path)),
+    fstat: (n: number) => shown(this.vfs.fs.fstatSync(this.fd(n))),
+    list: (dir: Arg, path: string) => this.#fs(dir).readdirSync(path).sort(),
+    write: (n: number, text: string) => this.vfs.fs.writeSync(this.fd(n), text),
+    renameat2: (a: Arg, old: string, b: Arg, to: string, flags: number) =>
+      this.#linux("renameat2", old, to, {
+        ...{ oldDirFd: this.#dir(a), newDirFd: this.#dir(b) },
+        ...{ noreplace: (flags & RENAME_NOREPLACE) !== 0, exchange: (flags & RENAME_EXCHANGE) !== 0 },
+      }),
+    linkat: (a: Arg, old: string, b: Arg, to: string, flags: number) =>
+      this.#linux("linkat", old, to, {
+        ...{ oldDirFd: this.#dir(a), newDirFd: this.#dir(b) },
+        follow: (flags & AT_SYMLINK_FOLLOW) !== 0,
+      }),
+    linkfd: (n: number, b: Arg, to: string) => this.#linux("linkat", this.fd(n), to, { newDirFd: this.#dir(b) }),
+    tree: () => this.#tree(),
+    mknod: (dir: Arg, path: string, mode: number) => this.#at(dir, "mknod", path, mode),
+    mkfifo: (dir: Arg, path: string, mode: number) => this.#at(dir, "mkfifo", path, mode),
+    truncate: (n: number, size: number) => this.vfs.fs.ftruncateSync(this.fd(n), size),
+    pwrite: (n: number, text: string, offset: number) => this.vfs.fs.writeSync(this.fd(n), text, offset),
+    blocks: (n: number) => this.vfs.fs.fstatSync(this.fd(n)).blocks,
+    digest: (n: number) => {
+      const bytes = Buffer.alloc(1 << 22);
+      const read = this.vfs.fs.readSync(this.fd(n), bytes, 0, bytes.length, 0);
+      return createHash("sha1").update(bytes.subarray(0, read)).digest("hex");
+    },
+    fallocate: (n: number, mode: number, offset: number, length: number) =>
+      this.#linux("fallocate", this.fd(n), offset, length, { keepSize: mode === 1, punchHole: mode === 3 }),
+    lseek: (n: number, offset: number, whence: number) => this.#linux("lseek", this.fd(n), offset, WHENCES[whence]),
+    copy: (a: number, at: Arg, b: number, to: Arg, n: number) =>
+      this.#linux("copyFileRange", this.fd(a), at, this.fd(b), to, n),
+    chmod: (path: string, mode: number) => this.#user.fs.chmodSync(path, mode),
+    as: (user: number) => {
+      this.#user = user === 0 ? this.vfs : this.vfs.context({ uid: user, gid: user, groups: [] });
+    },
+    setxattr: (file: string, name: string, value: string, how: number, follow: number) =>
+      this.#linux("setxattr", file, name, value, { ...HOWS[how], nofollow: follow === 0 }),
+    getxattr: async (file: string, name: string, follow: number) =>
+      `${await this.#linux("getxattr", file, name, { nofollow: follow === 0 })}`,
+    listxattr: (file: string, follow: number) => this.#linux("listxattr", file, { nofollow: follow === 0 }),
+    removexattr: (file: string, name: string, follow: number) =>
+      this.#linux("removexattr", file, name, { nofollow: follow === 0 }),
+    fsetxattr: (n: number, name: string, value: string, how: number) =>
+      this.#linux("setxattr", this.fd(n), name, value, HOWS[how]),
+    fgetxattr: async (n: number, name: string) => `${await this.#linux("getxattr", this.fd(n), name)}`,
+    flistxattr: (n: number) => this.#linux("listxattr", this.fd(n)),
+    fremovexattr: (n: number, name: string) => this.#linux("removexattr", this.fd(n), name),
+    times: async (n: number, what: string, ...args: Arg[]) => {
+      const { fs } = this.vfs;
+      fs.futimesSync(this.fd(n), 1000, 1000);
+      const before = fs.fstatSync(this.fd(n), { bigint: true });
+      await setTimeout(5);
+      const result = await this.run(what, args);
+      const after = fs.fstatSync(this.fd(n), { bigint: true });
+      const names = ["atime", "mtime", "ctime"] as const;
+      return [result, ...names.filter((name) => before[`${name}Ns`] !== after[`${name}Ns`])];
+    },
+  };
+}
+
+/** The results of a program on a fresh tree. */
+export async function runOnTree(program: readonly Step[], form: Form): Promise<Result[]> {
+  const vfs = await createVfs({ maxBytes: 16 << 20 });
+  // A ".." that leads out of the working directory leads somewhere.
+  vfs.fs.mkdirSync("/w");
+  vfs.chdir("/w");
+  const tree = new Tree(vfs, form);
+  const results: Result[] = [];
+  for (const [name, ...args] of program) results.push(await tree.run(name, args));
+  vfs.close();
+  return results;
+}
