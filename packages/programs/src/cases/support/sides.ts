@@ -13,6 +13,9 @@ import type { Reply, Request, WorkerSetup } from "./worker.js";
 /** Calls an exported function of the scenario's module in a worker: with the `fs` of its side, and these arguments. */
 export type Run = (thread: 1 | 2, call: string, ...args: unknown[]) => Promise<unknown>;
 
+/** Terminates a worker, whatever it does. */
+export type End = (thread: 1 | 2) => Promise<void>;
+
 /** A scenario: it returns what both sides must have in common. */
 export type Scenario = (run: Run, dir: string) => Promise<unknown>;
 
@@ -64,6 +67,26 @@ async function runOn({ handle, mocked }: Side, module: string, scenario: Scenari
     return await scenario((thread, call, ...args) => (threads[thread - 1] as Thread).call(call, args), dir);
   } finally {
     await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+}
+
+/** Runs a scenario on a tree alone: what it uses is not in `node:fs`. */
+export async function onTree(
+  module: string,
+  scenario: (run: Run, dir: string, end: End) => Promise<void>,
+): Promise<void> {
+  const vfs = await createVfs({ maxBytes: 1 << 28 });
+  try {
+    vfs.fs.mkdirSync("/work");
+    const threads = [1, 2].map(() => new Thread({ handle: vfs.handle, module, mocked: false }));
+    try {
+      const run: Run = (thread, call, ...args) => (threads[thread - 1] as Thread).call(call, args);
+      await scenario(run, "/work", async (thread) => void (await threads[thread - 1]?.terminate()));
+    } finally {
+      await Promise.all(threads.map((thread) => thread.terminate()));
+    }
+  } finally {
+    vfs.close();
   }
 }
 

@@ -26,7 +26,7 @@ export interface Reply {
 type Call = (fs: Fs, ...args: unknown[]) => unknown;
 
 const { handle, module, mocked } = workerData as WorkerSetup;
-const fs = handle === undefined ? (nodeFs as unknown as Fs) : (await attachVfs(handle)).fs;
+const fs = handle === undefined ? (nodeFs as unknown as Fs) : (await attachVfs(handle, { closeOnExit: true })).fs;
 if (mocked) await replaceNodeFs(fs);
 const calls = (await import(module)) as Record<string, Call | undefined>;
 
