@@ -16,7 +16,7 @@ export type { DirectoryJSON, NestedDirectoryJSON } from "./load-save/json.js";
 export type { Snapshot, SnapshotOptions } from "./load-save/snapshot/snapshot.js";
 export type { CopyOptions, CopyProgress, DirectoryFs, DirectoryPath, SnapshotSource } from "./load-save/types.js";
 export type { CallError, FileHandle, FsCallbacks, FsPromises } from "./node-fs/forms/types.js";
-export { OPEN_FLAGS } from "./node-fs/linux/names.js";
+export { OPEN_FLAGS } from "./node-fs/linux/open-flags.js";
 export type {
   DirectoryPair,
   FallocateOptions,

@@ -1,25 +1,11 @@
 /** The operations on names: renameat2(2), linkat(2), mknod(2). */
-import {
-  AT_EMPTY_PATH,
-  AT_SYMLINK_FOLLOW,
-  O_DIRECTORY,
-  O_PATH,
-  O_TMPFILE_BIT,
-  RENAME_EXCHANGE,
-  RENAME_NOREPLACE,
-} from "../../../abi/flags.js";
+import { AT_EMPTY_PATH, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../abi/flags.js";
 import { S_IFIFO, S_IFMT, S_IFREG } from "../../../abi/mode.js";
 import { flagOption, type KeysOf, readOptions } from "../../bridge/options.js";
 import { type Path, toFd, toInteger, toMode, toPath } from "../args.js";
 import { operation } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import type { DirectoryPair, LinkOptions, RenameOptions } from "./types.js";
-
-/**
- * Flags of open(2) that `fs.constants` has not: O_PATH opens a place in the tree, not the file; O_TMPFILE, with the path of a directory, a file without a name
- * (which {@link LinuxCalls.linkatSync} can give it).
- */
-export const OPEN_FLAGS = Object.freeze({ O_PATH, O_TMPFILE: O_TMPFILE_BIT | O_DIRECTORY });
 
 const DEFAULT_MODE = 0o666;
 const MODE_MAX = 0o177777;
