@@ -161,6 +161,17 @@ export const SNAPSHOTS: Mutant[] = [
     caughtBy: [tests("load-save/damaged-snapshots", "a bit that is another")],
   },
   {
+    name: "a snapshot forgets the extended attributes of a link",
+    edits: [
+      {
+        file: `${SNAPSHOT}/save.ts`,
+        from: "    this.#xattrs(dirfd, name, path);\n    // Another reading",
+        to: "    // Another reading",
+      },
+    ],
+    caughtBy: [tests("load-save/snapshot.test", "every kind of file")],
+  },
+  {
     name: "a name in a snapshot may lead out of its directory",
     edits: [
       {

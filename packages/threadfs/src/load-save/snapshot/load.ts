@@ -3,8 +3,17 @@
  * directories, so that no path is too long; the clock of this attachment gives each file its times of creation and of change.
  */
 import * as ERRNO from "../../../abi/errno.js";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR } from "../../../abi/flags.js";
-import { NAME_MAX, PATH_MAX } from "../../../abi/limits.js";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  XATTR_CREATE,
+} from "../../../abi/flags.js";
+import { NAME_MAX, PATH_MAX, XATTR_SIZE_MAX } from "../../../abi/limits.js";
 import { ABI_VERSION, ACL_ENTRY_SIZE } from "../../../abi/memory.js";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../../abi/mode.js";
 import { Attachment } from "../../bridge/attachment.js";
@@ -24,12 +33,19 @@ const DOT = /* @__PURE__ */ Uint8Array.of(46);
 const SLASH = 47;
 const MAX_ID = 0xfffffffe;
 
+/** An extended attribute. */
+interface Xattr {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 /** A directory or a file that is being made. */
 interface Open {
   readonly fd: number;
   readonly path: Uint8Array;
   readonly attributes: Attributes;
   acl?: Uint8Array;
+  xattrs?: Xattr[];
 }
 interface OpenFile extends Open {
   readonly size: number;
@@ -55,6 +71,8 @@ class Loader {
   readonly #levels: Open[] = [];
   readonly #numbered = new Map<number, Numbered>();
   #file: OpenFile | undefined;
+  /** The link or special file that was made last, if nothing else has come since. */
+  #made: { readonly dir: number; readonly name: Uint8Array; readonly path: Uint8Array } | undefined;
   #entries = 0;
   /** The last record has come. */
   complete = false;
@@ -69,7 +87,9 @@ class Loader {
     if (this.complete) throw damaged("records behind its end");
     if (record.type === RECORD.DATA) this.#data(record);
     else if (record.type === RECORD.ACL) this.#acl(record);
+    else if (record.type === RECORD.XATTR) this.#xattr(record);
     else {
+      this.#made = undefined;
       this.#endFile();
       this.#entry(record);
     }
@@ -189,6 +209,31 @@ class Loader {
     owner.acl = entries;
   }
 
+  #xattr(record: RecordReader): void {
+    const name = record.bytes(record.u8()).slice();
+    const value = record.bytes().slice();
+    if (name.length === 0 || name.includes(0) || value.length > XATTR_SIZE_MAX)
+      throw damaged("an attribute that no file can have");
+    const made = this.#made;
+    // Its times are set already, and the clock stands at that of its last change.
+    if (made !== undefined) {
+      this.#setXattr(made.dir, made.name, made.path, { name, value });
+      return;
+    }
+    const owner = this.#file ?? this.#levels.at(-1);
+    if (owner === undefined) throw damaged("a lost attribute");
+    owner.xattrs ??= [];
+    owner.xattrs.push({ name, value });
+  }
+
+  #setXattr(dir: number, at: Uint8Array, path: Uint8Array, { name, value }: Xattr): void {
+    const { core, ctx, attachment } = this.#calls;
+    const [length, length2] = this.#calls.putPaths(at, name, "setxattr");
+    attachment.io.set(value);
+    const set = core.sysSetxattr(ctx, dir, length, length2, value.length, XATTR_CREATE, AT_SYMLINK_NOFOLLOW);
+    this.#check(set, "setxattr", path);
+  }
+
   #endFile(): void {
     const file = this.#file;
     if (file === undefined) return;
@@ -200,8 +245,8 @@ class Loader {
     this.#finish(file, level?.fd ?? AT_FDCWD, name);
   }
 
-  /** Sets the attributes of what is complete, the times last, and closes it. @param dir with `name` its place, for its ACL */
-  #finish({ fd, path, attributes, acl }: Open, dir: number, name: Uint8Array): void {
+  /** Sets the attributes of what is complete, the times last, and closes it. @param dir with `name` its place, for its ACL and extended attributes */
+  #finish({ fd, path, attributes, acl, xattrs = [] }: Open, dir: number, name: Uint8Array): void {
     const { core, ctx, attachment } = this.#calls;
     const { mode, uid, gid, atime, mtime, ctime } = attributes;
     this.#check(core.sysFchown(ctx, fd, uid, gid), "fchown", path);
@@ -210,6 +255,7 @@ class Loader {
       attachment.io.set(acl);
       this.#check(core.sysSetacl(ctx, dir, length, acl.length / ACL_ENTRY_SIZE), "setfacl", path);
     }
+    for (const xattr of xattrs) this.#setXattr(dir, name, path, xattr);
     this.#check(core.sysFchmod(ctx, fd, mode & 0o7777), "fchmod", path);
     this.#now(ctime);
     this.#check(core.sysFutimens(ctx, fd, atime.sec, atime.nsec, mtime.sec, mtime.nsec), "futime", path);
@@ -257,6 +303,7 @@ class Loader {
     this.#check(core.sysSymlink(ctx, length, dir, length2), "symlink", path);
     this.#number(number, path, attributes);
     this.#finishAt(dir, name, path, attributes);
+    this.#made = { dir, name, path };
   }
 
   #special(record: RecordReader): void {
@@ -270,6 +317,7 @@ class Loader {
     this.#check(made, "mknod", path);
     this.#number(number, path, attributes);
     this.#finishAt(dir, name, path, attributes);
+    this.#made = { dir, name, path };
   }
 
   #link(record: RecordReader): void {

@@ -164,6 +164,7 @@ class Saver {
     else if (type === S_IFLNK) this.#symlink(level.fd, name, path, number, found);
     else if (type === S_IFIFO || type === S_IFSOCK) {
       this.#out.begin(RECORD.SPECIAL).attributes(found).u32(number).bytes(name).end();
+      this.#xattrs(level.fd, name, path);
     } else {
       const message = `A snapshot has no devices: ${textOf(path)}`;
       throw codedError(Error, "ERR_THREADFS_SNAPSHOT_TYPE", message);
@@ -186,6 +187,7 @@ class Saver {
     this.#levels.push({ fd, path, window: EMPTY, next: 0 });
     this.#out.begin(RECORD.DIRECTORY).attributes(found).bytes(name).end();
     this.#acl(dirfd, at, path);
+    this.#xattrs(dirfd, at, path);
   }
 
   /** Opens for reading, without a new time of access where the context may do that. */
@@ -228,12 +230,29 @@ class Saver {
       .end();
   }
 
+  #xattrs(dirfd: number, at: Uint8Array, path: Uint8Array): void {
+    const { core, ctx, attachment } = this.#calls;
+    const length = this.#calls.putPath(at, "listxattr");
+    const got = this.#check(core.sysListxattr(ctx, dirfd, length, AT_SYMLINK_NOFOLLOW), "listxattr", path);
+    const names = attachment.io.slice(0, got);
+    for (let from = 0; from < got; ) {
+      const end = names.indexOf(0, from);
+      const name = names.subarray(from, end);
+      const [length, length2] = this.#calls.putPaths(at, name, "getxattr");
+      const size = core.sysGetxattr(ctx, dirfd, length, length2, AT_SYMLINK_NOFOLLOW);
+      const value = attachment.io.subarray(0, this.#check(size, "getxattr", path));
+      this.#out.begin(RECORD.XATTR).u8(name.length).bytes(name).bytes(value).end();
+      from = end + 1;
+    }
+  }
+
   #symlink(dirfd: number, name: Uint8Array, path: Uint8Array, number: number, found: Found): void {
     const { core, ctx, attachment } = this.#calls;
     const length = this.#calls.putPath(name, "readlink");
     const got = this.#check(core.sysReadlink(ctx, dirfd, length), "readlink", path);
     this.#out.begin(RECORD.SYMLINK).attributes(found).u32(number).u8(name.length).bytes(name);
     this.#out.bytes(attachment.io.subarray(0, got)).end();
+    this.#xattrs(dirfd, name, path);
     // Another reading of the snapshot is to find the time of access that reading the link has changed. Others may fail.
     const { atime, ctime } = found;
     this.#clock.ms = msOfTime(ctime);
@@ -244,6 +263,7 @@ class Saver {
   *#file(dirfd: number, name: Uint8Array, path: Uint8Array, number: number, found: Found) {
     this.#out.begin(RECORD.FILE).attributes(found).f64(found.size).u32(number).bytes(name).end();
     this.#acl(dirfd, name, path);
+    this.#xattrs(dirfd, name, path);
     if (found.size === 0) return;
     const fd = this.#open(dirfd, name, path, 0);
     try {

@@ -76,6 +76,13 @@ async function everyKind(): Promise<Vfs> {
   ];
   vfs.setfacl("/a", acl);
   vfs.setfacl("/sized-16", acl);
+  for (const path of ["/", "/a", "/sized-1", "/sized-16", "/link"]) {
+    const own = path === "/link" ? [] : ["user.one", "user.other"];
+    for (const name of [...own, "trusted.one"])
+      vfs.linux.setxattrSync(path, name, `${name} of ${path}`, { nofollow: true });
+  }
+  vfs.linux.setxattrSync("/sized-16", "user.large", new Uint8Array(3000).fill(200));
+  vfs.linux.setxattrSync("/sized-16", "user.empty", "");
   return vfs;
 }
 
@@ -85,6 +92,7 @@ describe("a tree comes back as it was", () => {
     const { core, path } = rawCore(t, vfs.handle);
     assert.equal(core.sysMknod(0, -100, path("/fifo"), S_IFIFO | 0o640), 0);
     assert.equal(core.sysMknod(0, -100, path("/socket"), S_IFSOCK | 0o600), 0);
+    vfs.linux.setxattrSync("/fifo", "trusted.of", "a pipe");
     // First: the walk changes times of access.
     const snapshot = await vfs.snapshot();
     const expected = wholeTree(vfs);

@@ -18,6 +18,7 @@ export interface Seen {
   birthtime: bigint;
   names: string;
   acl?: AclEntry[];
+  xattrs: string[];
   target?: string;
   contents?: string;
 }
@@ -49,6 +50,7 @@ export function wholeTree(vfs: Vfs): Map<string, Seen> {
       ctime: s.ctimeNs,
       birthtime: s.birthtimeNs,
       names: "",
+      xattrs: [],
     });
     inos.set(path, s.ino);
     if (!s.isDirectory()) names.set(s.ino, [...(names.get(s.ino) ?? []), path]);
@@ -57,6 +59,11 @@ export function wholeTree(vfs: Vfs): Map<string, Seen> {
   }
   for (const [path, file] of seen) {
     file.names = (names.get(inos.get(path) ?? 0n) ?? [path]).sort().join();
+    const { linux } = vfs;
+    const values = linux.listxattrSync(bytesOf(path), { nofollow: true }).map((name) => {
+      return `${name}=${linux.getxattrSync(bytesOf(path), name, { nofollow: true }).toString("latin1")}`;
+    });
+    file.xattrs = values.sort();
     if (file.type === 0o12) file.target = fs.readlinkSync(bytesOf(path));
     else file.acl = vfs.getfacl(bytesOf(path));
     if (file.type === 0o10)
