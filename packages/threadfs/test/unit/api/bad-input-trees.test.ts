@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { defined } from "../../../../cli/dist/support/defined.js";
 import { randomBelow } from "../../../../cli/dist/support/random.js";
 import { H_VERSION } from "../../../../verify/dist/arena/layout.js";
-import { ERRNO, IO_SIZE, OPENED, POINT, SCRATCH } from "../../../dist/abi/abi.js";
+import { ERRNO, IO_SIZE, OPENED, POINT, SCRATCH, SEEK_HOLE } from "../../../dist/abi/abi.js";
 import {
   ABI_VERSION,
   attachVfs,
@@ -380,7 +380,7 @@ describe("the core's calls: any numbers", () => {
       }
     }
     assert.equal(core.sysWrite(ctx, fd, 0, IO_SIZE + 1), -ERRNO.EFAULT);
-    assert.equal(core.sysLseek(ctx, fd, 0, 3), -ERRNO.EINVAL);
+    assert.equal(core.sysLseek(ctx, fd, 0, SEEK_HOLE + 1), -ERRNO.EINVAL);
     assert.equal(core.sysLseek(ctx, fd, 0, -1), -ERRNO.EINVAL);
     assert.equal(core.sysClose(ctx, fd), 0);
     untouched(vfs);
