@@ -22,9 +22,12 @@ const OUTPUTS = (path: string): { outputs: string; sources: string }[] => [
 
 const COMPILED = /\.(?:js|js\.map|d\.ts)$/;
 
-/** Deletes the compiled files in `outputs` that have no source in `sources`; returns their paths. */
+/**
+ * Deletes the compiled files in `outputs` that have no source in `sources`; returns their paths. Without that folder the outputs are no
+ * compiled files, as the pages of the API reference.
+ */
 export function prune(outputs: string, sources: string): string[] {
-  if (!existsSync(outputs)) return [];
+  if (!existsSync(outputs) || !existsSync(sources)) return [];
   const orphans = readdirSync(outputs, { recursive: true, encoding: "utf8" })
     .filter((file) => COMPILED.test(file) && !file.startsWith(join(PUBLISHED_TYPES, sep)))
     .filter((file) => {

@@ -20,5 +20,6 @@ test("a compiled file is deleted when its source is gone, and no other file", (t
     prune(outputs, sources).sort(),
     ["gone.d.ts", "gone.js", "gone.js.map", "in/gone.d.ts", "in/gone.js"].map((file) => join(outputs, file)),
   );
+  assert.deepEqual(prune(outputs, join(directory, "none")), [], "what was not compiled from a folder stays");
   assert.deepEqual(readdirSync(outputs).sort(), ["core.wasm", "in", "kept.d.ts", "kept.js", "types"]);
 });
