@@ -228,8 +228,11 @@ describe("while another thread has the file", () => {
     tree.vfs.fs.writeFileSync("/f", "before");
     const waiting = await tree.attach({ lockTimeoutMs: LIMIT_MS });
     const worker = await tree.parked((of) => of.fs.appendFileSync("/f", "+".repeat(70_000)), POINT.WRITE_PART);
-    await run(waiting);
-    await worker.release();
+    try {
+      await run(waiting);
+    } finally {
+      await worker.release();
+    }
     return waiting;
   }
 
