@@ -3,7 +3,7 @@
 
 import { defined } from "../../cli/dist/support/defined.js";
 import type { BenchOptions, Question } from "./lib/question.js";
-import { Remote } from "./lib/remote.js";
+import { type LoopRounds, loopRounds, Remote } from "./lib/remote.js";
 import { type Measure, Result } from "./lib/result.js";
 import { type BenchFs, KINDS, type Kind, LABEL, openRival } from "./lib/rivals.js";
 import { type Loop, repetitions, timed } from "./lib/rounds.js";
@@ -111,21 +111,12 @@ export const served = { prepare, calibrate, measure };
 
 const renameName = (size: number): string => `rename ${size}`;
 
-/** The rounds of one loop by one rival. */
-interface Series {
-  kind: Kind;
-  name: string;
-  remote: Remote<typeof served>;
-  times: number;
-  rounds: number[];
-}
-
 async function run(options: BenchOptions): Promise<Result> {
   const result = new Result("rename", "What does a change cost, whatever is below it?");
   const kinds = KINDS.filter((kind) => !options.skip.includes(kind));
   const cwd = makeTempDirectory();
   const remotes: [Kind, Remote<typeof served>][] = [];
-  const series: Series[] = [];
+  let series: LoopRounds<Kind>[] = [];
   let names: string[] = [];
   try {
     for (const kind of kinds) {
@@ -134,16 +125,7 @@ async function run(options: BenchOptions): Promise<Result> {
       remotes.push([kind, remote]);
       names = await remote.call("prepare", { kind });
     }
-    const ms = options.quick ? 50 : 150;
-    for (const name of names) {
-      for (const [kind, remote] of remotes) {
-        series.push({ kind, name, remote, times: await remote.call("calibrate", { name, ms }), rounds: [] });
-      }
-    }
-    for (let round = 0; round < options.rounds; round++) {
-      for (const { name, remote, times, rounds } of series) rounds.push(await remote.call("measure", { name, times }));
-      options.log(`round ${round + 1} of ${options.rounds}`);
-    }
+    series = await loopRounds(remotes, names, { ...options, ms: options.quick ? 50 : 150 });
   } finally {
     for (const [, remote] of remotes) remote.stop();
     removeTempDirectory(cwd);
@@ -154,7 +136,7 @@ async function run(options: BenchOptions): Promise<Result> {
 }
 
 /** Enters the rounds under the names that the tables print. */
-function enter(result: Result, series: Series[]): void {
+function enter(result: Result, series: LoopRounds<Kind>[]): void {
   const measured = new Map<string, Measure>();
   const keyOf = (kind: Kind, name: string) => `${name} ${kind}`;
   for (const { kind, name, rounds } of series) {

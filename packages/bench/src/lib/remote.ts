@@ -122,3 +122,38 @@ export class LineProgram {
     this.#child.kill("SIGKILL");
   }
 }
+
+/** The functions that a bench of loops serves in its rivals' processes. */
+export type ServedLoops = {
+  calibrate: (argument: { name: string; ms: number }) => number;
+  measure: (argument: { name: string; times: number }) => number;
+};
+
+/** The rounds of one loop by one rival. */
+export interface LoopRounds<Kind> {
+  kind: Kind;
+  name: string;
+  rounds: number[];
+}
+
+/**
+ * Measures every loop by every rival in rounds, one process after the other.
+ * @param ms how long a loop is to run
+ */
+export async function loopRounds<Kind>(
+  remotes: readonly (readonly [Kind, Remote<ServedLoops>])[],
+  names: readonly string[],
+  { ms, rounds: count, log }: { ms: number; rounds: number; log: (text: string) => void },
+): Promise<LoopRounds<Kind>[]> {
+  const series: (LoopRounds<Kind> & { remote: Remote<ServedLoops>; times: number })[] = [];
+  for (const name of names) {
+    for (const [kind, remote] of remotes) {
+      series.push({ kind, name, remote, times: await remote.call("calibrate", { name, ms }), rounds: [] });
+    }
+  }
+  for (let round = 0; round < count; round++) {
+    for (const { name, remote, times, rounds } of series) rounds.push(await remote.call("measure", { name, times }));
+    log(`round ${round + 1} of ${count}`);
+  }
+  return series;
+}
