@@ -7,18 +7,10 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { AT_FDCWD, COUNTERS, O_CREAT } from "../../../threadfs/dist/abi/abi.js";
-import {
-  attach,
-  type CallName,
-  type Core,
-  createMemory,
-  type Hooks,
-  shippingCore,
-  type Thread,
-} from "../binary/core.js";
-import type { Site } from "../binary/instrument.js";
+import { attach, type CallName, type Core, createMemory, shippingCore, type Thread } from "../binary/core.js";
 import { defineCheck, type Failure, type Outcome } from "../support/check.js";
 import { defined } from "../support/defined.js";
+import { accessHooks } from "./access-hooks.js";
 import { LineTable, simulate, type Trace } from "./cache-model.js";
 import { lineChart, type Series } from "./line-chart.js";
 import { WRITER_SHAPES, type WriterFigure, writerFigures } from "./writers.js";
@@ -80,16 +72,17 @@ interface Recorded {
 /** A tree with a file for each thread, and as many threads. */
 export class Workload {
   readonly lines = new LineTable();
-  readonly #core: Core;
   readonly #threads: Thread[] = [];
   /** The accesses of the call that is recorded. */
   #recording: number[] | undefined;
 
   constructor(core: Core, threads: number) {
-    this.#core = core;
     const memory = createMemory({ maxBytes: MAX_BYTES, threads: 0 });
+    const hooks = accessHooks(core, (address, size, write) => {
+      if (this.#recording !== undefined) this.lines.push(this.#recording, address, size, write);
+    });
     for (let n = 0; n < threads; n++) {
-      const thread = attach(memory, core, this.#hooks(), n === 0 ? { init: { seed: 1 } } : {});
+      const thread = attach(memory, core, hooks, n === 0 ? { init: { seed: 1 } } : {});
       this.#threads.push(thread);
     }
     for (let n = 0; n < threads; n++) makeFile(this.#thread(0), pathOf(n));
@@ -99,26 +92,6 @@ export class Workload {
 
   #thread(n: number): Thread {
     return defined(this.#threads[n], `thread ${n}`);
-  }
-
-  #hooks(): Hooks {
-    const siteOf = (site: number): Site => defined(this.#core.sites[site], `site ${site}`);
-    const see = (address: number, size: number, write: boolean): undefined => {
-      if (this.#recording !== undefined) this.lines.push(this.#recording, address, size, write);
-    };
-    return {
-      access: (site, address) => {
-        const { kind, size } = siteOf(site);
-        if (kind !== "size" && kind !== "grow") see(address, size, kind !== "load");
-        return undefined;
-      },
-      store: (site, address) => see(address, siteOf(site).size, true),
-      range: (site, to, from, length) => {
-        if (length === 0) return undefined;
-        if (siteOf(site).kind === "copy") see(from, length, false);
-        return see(to, length, true);
-      },
-    };
   }
 
   /** Makes one call of a thread and records it. */

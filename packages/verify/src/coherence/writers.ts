@@ -5,9 +5,9 @@
  */
 import { AT_FDCWD, O_CREAT, O_EXCL, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
 import { ADDRESSES, CACHES, CHUNK, FIXED_END, G_CACHES } from "../arena/layout.js";
-import { attach, type CallName, type Core, createMemory, type Hooks, type Thread } from "../binary/core.js";
-import type { Site } from "../binary/instrument.js";
+import { attach, type CallName, type Core, createMemory, type Thread } from "../binary/core.js";
 import { defined } from "../support/defined.js";
+import { accessHooks } from "./access-hooks.js";
 import { LINE, LineTable, simulate, type Trace } from "./cache-model.js";
 
 /** 64 scratch areas are 8 MiB. */
@@ -79,7 +79,6 @@ export const WRITER_SHAPES: Record<string, WriterShape> = {
 /** A tree with a directory for each thread, and as many threads. */
 export class WriterLoad {
   readonly lines = new LineTable();
-  readonly #core: Core;
   readonly #threads: Thread[] = [];
   readonly #fds = new Map<number, number>();
   /** The accesses that are recorded. */
@@ -88,33 +87,15 @@ export class WriterLoad {
   last = 0;
 
   constructor(core: Core, threads: number) {
-    this.#core = core;
     const memory = createMemory({ maxBytes: MAX_BYTES, threads: 0 });
+    const hooks = accessHooks(core, (address, size, write) => {
+      if (this.#recording !== undefined) this.lines.push(this.#recording, address, size, write);
+    });
     for (let n = 0; n < threads; n++) {
-      this.#threads.push(attach(memory, core, this.#hooks(), n === 0 ? { init: { seed: 1 } } : {}));
+      this.#threads.push(attach(memory, core, hooks, n === 0 ? { init: { seed: 1 } } : {}));
     }
     for (let n = 0; n < threads; n++) this.call(0, "sysMkdir", AT_FDCWD, this.path(0, own(n)), 0o755);
     for (const thread of this.#threads) thread.refresh();
-  }
-
-  #hooks(): Hooks {
-    const siteOf = (site: number): Site => defined(this.#core.sites[site], `site ${site}`);
-    const see = (address: number, size: number, write: boolean): undefined => {
-      if (this.#recording !== undefined) this.lines.push(this.#recording, address, size, write);
-    };
-    return {
-      access: (site, address) => {
-        const { kind, size } = siteOf(site);
-        if (kind !== "size" && kind !== "grow") see(address, size, kind !== "load");
-        return undefined;
-      },
-      store: (site, address) => see(address, siteOf(site).size, true),
-      range: (site, to, from, length) => {
-        if (length === 0) return undefined;
-        if (siteOf(site).kind === "copy") see(from, length, false);
-        return see(to, length, true);
-      },
-    };
   }
 
   #thread(n: number): Thread {
