@@ -21,7 +21,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { TIMEOUT_MS } from "./limits.js";
-import { linksOf } from "./pack-files.js";
+import { linksOf, PACKED_PAGES } from "./pack-files.js";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const PUBLISHED = ["threadfs", "threadfs-cli"];
@@ -117,17 +117,7 @@ function checkLibrary(packed: Packed): void {
   const files = filesOf(packed);
   for (const file of [
     "README.md",
-    ...[
-      "api",
-      "browser",
-      "differences",
-      "drivers",
-      "from-memfs",
-      "loading-and-saving",
-      "recipes",
-      "trust",
-      "workers",
-    ].map((page) => `docs/${page}.md`),
+    ...PACKED_PAGES,
     "LICENSE",
     "CHANGELOG.md",
     "dist/core.wasm",

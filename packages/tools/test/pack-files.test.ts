@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { REPOSITORY } from "../dist/documents.js";
-import { checkBuilt, filesNamed, linksOf, packedMarkdown } from "../dist/pack-files.js";
+import { checkBuilt, filesNamed, linksOf, PACKED_PAGES, packedMarkdown } from "../dist/pack-files.js";
 
 test("of a link to a file that is not packed the text stays; other links stay whole", () => {
   const packed = ["README.md", "docs/api.md", "docs/trust.md"];
@@ -29,20 +29,7 @@ test("a path of the repository is called one", () => {
 test("code is packed as it is", () => {
   const markdown = "call `fs[call](args)`:\n\n```js\nfs[call](...args); // `packages/a.ts`\n```\n\nand [x](y.md)\n";
   assert.equal(packedMarkdown(markdown, "README.md", []), markdown.replace("[x](y.md)", "x"));
-  for (const name of [
-    "README.md",
-    ...[
-      "api",
-      "browser",
-      "differences",
-      "drivers",
-      "from-memfs",
-      "loading-and-saving",
-      "recipes",
-      "trust",
-      "workers",
-    ].map((page) => `docs/${page}.md`),
-  ]) {
+  for (const name of ["README.md", ...PACKED_PAGES]) {
     const text = readFileSync(join(REPOSITORY, name), "utf8").replace(/^## The repository\n[\s\S]*/m, "");
     const blocks = text.match(/^```[\s\S]*?^```$/gm) ?? [];
     const packed = packedMarkdown(text, name, []);
