@@ -46,7 +46,9 @@ export function openOracle(): Oracle {
     timeout: HANG_MS,
     // Its standard output would be the test runner's own channel.
     stdio: ["ignore", "ignore", "inherit", "ipc"],
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: undefined },
+    // Node's promises ask for some things side by side and end with the first error, as cp does with the stat of both paths: with
+    // one thread that is always the error of the first.
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: undefined, UV_THREADPOOL_SIZE: "1" },
   });
   let waiting: { resolve(value: unknown): void; reject(error: Error): void } | undefined;
   let ended: string | undefined;
