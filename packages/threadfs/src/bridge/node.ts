@@ -25,6 +25,7 @@ interface Modules {
   "node:worker_threads": {
     readonly threadId: number;
     readonly isMainThread: boolean;
+    markAsUntransferable?(buffer: object): void;
     readonly Worker: abstract new (...args: never[]) => object;
     getEnvironmentData?(key: string): unknown;
     setEnvironmentData?(key: string, value: string): void;
@@ -32,7 +33,7 @@ interface Modules {
 }
 
 interface NodeProcess {
-  readonly versions?: { readonly node?: string; readonly deno?: string };
+  readonly versions?: { readonly node?: string; readonly deno?: string; readonly bun?: string };
   on?(event: "worker" | "exit", listener: (value: unknown) => void): unknown;
   emitWarning?(message: string): void;
   nextTick?(work: () => void): void;
@@ -43,6 +44,13 @@ interface NodeProcess {
 export function nodeProcess(): NodeProcess | undefined {
   const { process } = globalThis as { process?: NodeProcess };
   return typeof process?.versions?.node === "string" ? process : undefined;
+}
+
+/** The major version of Node itself; undefined in Bun and Deno, whose Buffers are their own, and in browsers. @internal */
+export function nodeMajor(): number | undefined {
+  const versions = nodeProcess()?.versions;
+  if (versions?.node === undefined || versions.deno !== undefined || versions.bun !== undefined) return undefined;
+  return Number.parseInt(versions.node, 10);
 }
 
 /**

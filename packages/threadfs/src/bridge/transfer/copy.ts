@@ -6,7 +6,7 @@
  * length copies as between private buffers, in 1.3 us at any address, and in Node 26 so does `Buffer.prototype.copy`
  * (the bench "contents" measures what comes of it). Whoever calls these holds what keeps others from the bytes.
  */
-import { nodeProcess } from "../node.js";
+import { nodeMajor } from "../node.js";
 import type { SharedMemory } from "../wasm.js";
 
 /** The shared memory as bytes, for copies. */
@@ -101,11 +101,8 @@ class ByCopy extends BySet {
 
 /** The fastest copies that this host has. */
 export function sharedBytes(memory: SharedMemory): SharedBytes {
-  const { Buffer: buffers, Bun } = globalThis as { Buffer?: typeof Buffer; Bun?: unknown };
-  const versions = nodeProcess()?.versions;
-  // Bun and Deno have Buffers of their own, made differently.
-  if (versions?.node === undefined || versions.deno !== undefined || Bun !== undefined || buffers === undefined) {
-    return new BySet(memory);
-  }
-  return Number.parseInt(versions.node, 10) >= FAST_COPY ? new ByCopy(memory, buffers) : new ByFill(memory, buffers);
+  const { Buffer: buffers } = globalThis as { Buffer?: typeof Buffer };
+  const major = nodeMajor();
+  if (major === undefined || buffers === undefined) return new BySet(memory);
+  return major >= FAST_COPY ? new ByCopy(memory, buffers) : new ByFill(memory, buffers);
 }

@@ -273,3 +273,39 @@ describe("a full tree", () => {
     }
   });
 });
+
+describe("the Buffer of a small file", () => {
+  const SIZES = [0, 1, 100, 4095, 4096, 32_767, 32_768, 70_000];
+
+  same("is a part of memory that others share", (fs, dir) =>
+    SIZES.map((size) => {
+      fs.writeFileSync(`${dir}/file`, pattern(size));
+      const buffer = fs.readFileSync(`${dir}/file`);
+      return [
+        size,
+        buffer.equals(pattern(size)),
+        size === 0 || [buffer.buffer.byteLength >= 65_536, buffer.byteOffset % 8],
+      ];
+    }),
+  );
+
+  test("has bytes of its own, also when another one's memory is to be transferred", async (t) => {
+    const vfs = await createVfs({ maxBytes: 1 << 24 });
+    t.after(() => vfs.close());
+    const { fs } = vfs;
+    const files = Array.from({ length: 300 }, (_, n) => Buffer.alloc(1 + ((n * 37) % 5000), n));
+    const read = files.map((bytes, n) => {
+      fs.writeFileSync(`/${n}`, bytes);
+      return fs.readFileSync(`/${n}`);
+    });
+    for (const { buffer } of read) {
+      try {
+        structuredClone(buffer, { transfer: [buffer] });
+      } catch (error) {
+        // Since Node 21; before, the memory is copied.
+        assert.equal((error as Error).name, "DataCloneError");
+      }
+    }
+    for (const [n, bytes] of files.entries()) assert.ok(read[n]?.equals(bytes), `file ${n}`);
+  });
+});
