@@ -24,6 +24,8 @@ import { objectDriver } from "../workload/object-driver.js";
 import { aliasDriver, makeEras, twinDriver } from "../workload/twin-driver.js";
 
 export const LONG = "l".repeat(150);
+/** The byte that the data of long writes are made of. */
+const LONG_DATA = "l".charCodeAt(0);
 /** An ACL that names this many users: tag, permissions, id of each entry. */
 const aclOf = (users: number): [tag: number, perm: number, id: number][] => [
   [1, 6, 0],
@@ -73,6 +75,11 @@ export class AllocSession {
       now: () => this.time,
       enter: () => (this.#fails() ? 1 : 0),
       driverCall: (...args) => drivers.call(...args),
+      // The caller's data of a long write.
+      copyFromUser: (to, _done, bytes) => {
+        new Uint8Array(memory.buffer, to, bytes).fill(LONG_DATA);
+        return 0;
+      },
     };
     this.thread = attach(memory, allocCore(), hooks, options);
     this.core = this.thread.exports;

@@ -17,7 +17,8 @@ import { type AllocSession, LONG, must } from "./fixture.js";
 
 const { ENOLCK } = ERRNO;
 const FAR = 3 * 2 ** 30;
-const FIVE_PAGES = "5".repeat(5 * 4096);
+const PAGE = 4096;
+const FIVE_PAGES = "5".repeat(5 * PAGE);
 
 export interface Operation {
   /** The call: >= 0 or -errno. `state` is what prepare() returned, 0 without it. */
@@ -144,6 +145,16 @@ export const OPERATIONS: Record<string, Operation> = {
     keeps: ["size-16", ...NODES],
     ...opened("/w/file"),
     run: (session, fd) => session.write(fd, 4000, "y".repeat(200)),
+  },
+  /** Where there is no memory for pages in their place, the bytes go into the pages that are there. */
+  "write over whole pages": {
+    allocations: 16,
+    prepare(session) {
+      const fd = must(session.open("/w/new", O_RDWR | O_CREAT));
+      for (const page of [0, 4, 8, 12, 16]) must(session.write(fd, page * PAGE, "o".repeat(4 * PAGE)));
+      return fd;
+    },
+    run: (session, fd) => session.core.sysWrite(0, fd, 0, 17 * PAGE),
   },
   "make room for five pages": {
     allocations: 6,

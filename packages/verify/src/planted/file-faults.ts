@@ -262,6 +262,44 @@ export const FILES: Mutant[] = [
     caughtBy: [tests("unit/vfs/write", "no append comes between")],
   },
   {
+    name: "a death leaves some of the pages that one part of a write replaces",
+    edits: [
+      {
+        file: "fs/tmpfs/replace.ts",
+        from: "    put32(slot, <u32>spare(k));\n    set32(pendingBlockAt(first + k), <u32>old);\n",
+        to: "    put32(slot, <u32>spare(k));\n    set32(pendingBlockAt(first + k), <u32>old);\n    if (k == 0) {\n      txEnd();\n      txBegin();\n    }\n",
+      },
+    ],
+    caughtBy: [death("pages replaced")],
+  },
+  {
+    name: "a page that a write has replaced is not freed",
+    edits: [
+      {
+        file: "fs/tmpfs/replace.ts",
+        from: "  while (spares > 0) slabFree(load<u32>(pendingBlockAt(first + --spares)));",
+        to: "  while (spares > 1) slabFree(load<u32>(pendingBlockAt(first + --spares)));",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/replaced-pages", "gives the pages back"), death("pages replaced")],
+  },
+  {
+    name: "a write replaces a page and frees the new one",
+    edits: [{ file: "fs/tmpfs/replace.ts", from: "    set32(pendingBlockAt(first + k), <u32>old);\n", to: "" }],
+    caughtBy: [tests("unit/vfs/replaced-pages"), death("pages replaced")],
+  },
+  {
+    name: "without memory for new pages a write over old ones fails",
+    edits: [
+      {
+        file: "fs/tmpfs/replace.ts",
+        from: "  if (kmalloc(PAGE, false) == 0) return false;\n  spares++;",
+        to: "  kmalloc(PAGE, false);\n  spares++;",
+      },
+    ],
+    caughtBy: [tests("unit/vfs/replaced-pages", "no memory is left"), alloc("write over whole pages")],
+  },
+  {
     name: "a long read releases the file between two parts",
     edits: [
       {

@@ -74,6 +74,8 @@ const CATALOGUE: Record<string, Record<string, ProgramCall[][]>> = {
       [write(4, "m".repeat(70_000)), write(4, "n")],
       [open("/g", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "o".repeat(66_000) }],
     ],
+    /** Whole pages in the place of others. */
+    replaced: [[write(3, "e".repeat(8192), 61_440), write(3, "r".repeat(69_632), 0)]],
     /** Whole pages of a hole, into memory that had other contents. */
     hole: [[truncate("/f", 0), truncate("/g", 40_000), write(4, "h".repeat(10_000), 12_288)]],
   },

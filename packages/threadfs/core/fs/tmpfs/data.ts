@@ -171,8 +171,9 @@ function commitWrite(d: Dentry, i: Inode, posAddress: usize, end: i64, time: i64
 }
 
 /**
- * Adds `n` bytes at `pos`, at or beyond the end of the file, that the host has copied to their room already. Until the commit no
- * reader sees them, and after a death dataRepair() frees them: such a write needs no redo record.
+ * Adds `n` bytes at `pos` that the host has copied to their room already: at or beyond the end of the file, where no reader sees them
+ * until the commit, and after a death dataRepair() frees them; or in pages that this transaction replaces (replace.ts). Such a write
+ * needs no redo record.
  */
 export function dataAppend(d: Dentry, i: Inode, posAddress: usize, pos: i64, n: u32, time: i64): void {
   commitWrite(d, i, posAddress, pos + n, time, 0);
@@ -219,8 +220,13 @@ function findSlot(i: Inode, index: u32): usize {
   return node == 0 ? 0 : node + ((index & 1023) << 2);
 }
 
+/** The slot of the `k`-th page behind `pos`, as findSlot(). */
+export function slotOf(i: Inode, pos: i64, k: u32): usize {
+  return findSlot(i, <u32>(pos >> PAGE_SHIFT) + k);
+}
+
 /** The page in a slot; 0: a hole. */
-function pageIn(slot: usize): usize {
+export function pageIn(slot: usize): usize {
   return slot == 0 ? 0 : <usize>load<u32>(slot);
 }
 

@@ -172,6 +172,16 @@ export function removeMutex(p: usize): void {
   }
 }
 
+/** How many blocks are on the pending list. */
+export function nrPendingBlocks(): u32 {
+  return load<u32>(undoLog() + LOG_NR_BLOCKS);
+}
+
+/** The address of a word of the pending list. Blocks that are added and removed again behind it leave it in its place. */
+export function pendingBlockAt(n: u32): usize {
+  return undoLog() + LOG_BLOCK + (n << 2);
+}
+
 /** Adds a block to the pending list: recovery frees it. In the transaction that allocates it. */
 export function addPendingBlock(p: usize): void {
   const j = undoLog();

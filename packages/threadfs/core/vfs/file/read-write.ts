@@ -24,6 +24,7 @@ import {
   dataWrite,
   MAX_FILE_SIZE,
 } from "../../fs/tmpfs/data";
+import { dataReplace, mayReplace, replaceBegin, replaceEnd, spareRun, spareRunBytes } from "../../fs/tmpfs/replace";
 import { tmpfsTruncate } from "../../fs/tmpfs/tmpfs";
 import * as host from "../../host";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
@@ -84,7 +85,7 @@ export function readContents(i: Inode, pos: i64, wanted: u32, direct: bool): i32
     return n;
   }
   for (let done: u32 = 0; done < n; ) {
-    const run = dataRun(i, pos + done, min<u32>(n - done, IO_SIZE));
+    const run = dataRun(i, pos + done, n - done);
     const bytes = dataRunBytes;
     const err = host.copyToUser(run, done, bytes);
     if (err < 0) return done != 0 ? <i32>done : err;
@@ -127,8 +128,9 @@ function driverRead(i: Inode, pos: i64, n: u32): i32 {
  * write(2), pwrite(2): one write, however long: its locks are held until its last byte, so that no other write comes in
  * between. Writes fewer bytes if the arena gets full; -ENOSPC if none fits. If the thread dies in it, a part of IO_SIZE
  * bytes is written as a whole or not at all: what is left is a prefix, as of a write that a signal ends. So the bytes of a
- * write of several parts go into the pages themselves where they add to the file, which a death takes back; where they
- * replace others they go through scratch, from which recovery writes them again.
+ * write of several parts go into the pages themselves where they add to the file, which a death takes back; and into new pages
+ * that one transaction puts in the place of the old ones where they replace whole pages. Where they replace others they go through
+ * scratch, from which recovery writes them again.
  */
 export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
   const f = fget(c, fd);
@@ -159,24 +161,45 @@ function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
 /** Writes under i_mutex, which is held from the first byte to the last. `posAddress`: of the position that moves; 0: none. */
 export function writeContents(c: Context, d: Dentry, i: Inode, posAddress: usize, pos: i64, wanted: u32): i32 {
   const n = min<u32>(wanted, MAX_RW_COUNT);
+  const long = n > <u32>IO_SIZE && !(i.mode & I_DRIVER);
   let done: u32 = 0;
   let r = 0;
   tracepoint(POINT.WRITE_BEGIN, i.at, n);
+  if (long) replaceBegin();
   do {
+    const at = pos + done;
     const part = min<u32>(n - done, IO_SIZE);
-    const direct = n > <u32>IO_SIZE && pos + done >= i.size && !(i.mode & I_DRIVER);
-    r = n > <u32>IO_SIZE && !direct ? host.copyFromUser(scratch + SCRATCH.IO, done, part) : 0;
-    if (r == 0)
-      r =
-        i.mode & I_DRIVER
-          ? driverWrite(d, i, posAddress, pos, done, part)
-          : writePart(c, d, i, posAddress, pos, done, part, direct);
+    const direct = long && at >= i.size;
+    if (long && !direct && mayReplace(i, at, part)) {
+      r = replacePart(c, d, i, posAddress, pos, done, part);
+    } else {
+      r = n > <u32>IO_SIZE && !direct ? host.copyFromUser(scratch + SCRATCH.IO, done, part) : 0;
+      if (r == 0)
+        r =
+          i.mode & I_DRIVER
+            ? driverWrite(d, i, posAddress, pos, done, part)
+            : writePart(c, d, i, posAddress, pos, done, part, direct);
+    }
     if (r <= 0) break;
     done += r;
     if (<u32>r < part) break;
     if (done < n) tracepoint(POINT.WRITE_PART, i.at, done);
   } while (done < n);
+  if (long) replaceEnd();
   return done != 0 ? <i32>done : r;
+}
+
+/** Replaces pages of the file by `n` bytes of the caller's. They follow the `done` bytes that the write from `start` on has written already. */
+function replacePart(c: Context, d: Dentry, i: Inode, posAddress: usize, start: i64, done: u32, n: u32): i32 {
+  for (let copied: u32 = 0; copied < n; copied += spareRunBytes) {
+    const run = spareRun(copied, n - copied);
+    const err = host.copyFromUser(run, done + copied, spareRunBytes);
+    if (err < 0) return err;
+  }
+  removeSuid(c, i);
+  dataReplace(d, i, posAddress, start + done, n, currentTime());
+  happened(done + n);
+  return n;
 }
 
 /**

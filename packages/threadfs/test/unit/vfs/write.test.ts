@@ -1,7 +1,7 @@
 /**
  * One call is one read or one write, however long: the locks of the file and of the descriptor's position are held from
- * its first byte to its last, although the bytes are copied in parts of at most IO_SIZE: to and from the pages themselves, or, where
- * a write replaces bytes, through the scratch area.
+ * its first byte to its last, although the bytes are copied in parts: those of a read run by run of pages, those of a write in
+ * IO_SIZE bytes each, to the pages themselves, or, where it replaces less than whole pages, through the scratch area.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -155,7 +155,10 @@ describe("a write of several parts", () => {
     const tree = await treeFor(t);
     const other = await tree.attach({ lockTimeoutMs: LIMIT_MS });
     const { vfs } = tree;
-    vfs.fs.writeFileSync("/f", "a".repeat(LONG));
+    // A page of another file lies between its pages: they are not one run.
+    vfs.fs.writeFileSync("/f", "a".repeat(IO_SIZE));
+    vfs.fs.writeFileSync("/other", Buffer.alloc(4096));
+    vfs.fs.appendFileSync("/f", "a".repeat(LONG - IO_SIZE));
     const fd = vfs.fs.openSync("/f");
     const writer = other.fs.openSync("/f", "r+");
     vfs.at(POINT.READ_PART, () => {
