@@ -14,7 +14,18 @@ import { renderResult } from "./lib/table.js";
 import { makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
 
 /** The questions, in the order of docs/performance.md. */
-const QUESTIONS = ["lookup", "walk", "threads", "renamer", "rename", "contents", "memory", "growth", "programs"];
+const QUESTIONS = [
+  "lookup",
+  "walk",
+  "threads",
+  "renamer",
+  "rename",
+  "contents",
+  "forms",
+  "memory",
+  "growth",
+  "programs",
+];
 
 const DEFAULT_JSON = fileURLToPath(new URL("../results/latest.json", import.meta.url));
 

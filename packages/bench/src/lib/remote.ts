@@ -125,8 +125,8 @@ export class LineProgram {
 
 /** The functions that a bench of loops serves in its rivals' processes. */
 export type ServedLoops = {
-  calibrate: (argument: { name: string; ms: number }) => number;
-  measure: (argument: { name: string; times: number }) => number;
+  calibrate: (argument: { name: string; ms: number }) => number | Promise<number>;
+  measure: (argument: { name: string; times: number }) => number | Promise<number>;
 };
 
 /** The rounds of one loop by one rival. */

@@ -44,6 +44,34 @@ export function repetitions(run: Loop, ms: number, first = 1000): number {
   return times;
 }
 
+/** Does something `times` times, a multiple of the calls that it has on their way at once. */
+export type AsyncLoop = (times: number) => Promise<void>;
+
+/** The same as timed() of such a loop, whose parts are multiples of `multiple` turns. */
+export async function asyncTimed(run: AsyncLoop, times: number, multiple: number): Promise<number> {
+  const parts: number[] = [];
+  const slice = Math.max(1, Math.round(times / SLICES / multiple)) * multiple;
+  for (let done = 0; done < times; done += slice) {
+    const before = process.hrtime.bigint();
+    await run(slice);
+    parts.push(Number(process.hrtime.bigint() - before) / slice);
+  }
+  return median(parts);
+}
+
+/** The same as repetitions() of such a loop: a multiple of `multiple`. */
+export async function asyncRepetitions(run: AsyncLoop, ms: number, multiple: number): Promise<number> {
+  let times = multiple;
+  for (let turn = 0; turn < 40; turn++) {
+    const before = process.hrtime.bigint();
+    await run(times);
+    const ns = Number(process.hrtime.bigint() - before);
+    if (ns > ms * 5e5) return Math.ceil((times * ms * 1e6) / ns / multiple) * multiple;
+    times *= 2;
+  }
+  return times;
+}
+
 /** Rounds of a bench: how many, and how long one measurement takes in ms. */
 export interface Rounds {
   rounds: number;

@@ -1,0 +1,173 @@
+// How fast are the forms with promises and with callbacks? The same calls, one after the other and many at once: threadfs, memfs,
+// node:fs over the kernel's memory file system.
+
+import { defined } from "../../cli/dist/support/defined.js";
+import type { BenchOptions, Question } from "./lib/question.js";
+import { type LoopRounds, loopRounds, Remote } from "./lib/remote.js";
+import { type Measure, Result } from "./lib/result.js";
+import { KINDS, type Kind, LABEL, openRival } from "./lib/rivals.js";
+import { type AsyncLoop, asyncRepetitions, asyncTimed } from "./lib/rounds.js";
+import { fastestDirectory, fileSystemType, makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
+
+/** How many times faster than node:fs on tmpfs. */
+const TARGET = 5;
+/** As many calls are on their way at once in the second row of each call. */
+const AT_ONCE = 64;
+const PAGE = 4096;
+const ENTRIES = 10;
+
+type Done = (error: unknown) => void;
+
+/** The calls that are measured, with a promise and with a callback. `n` tells calls that are on their way at once apart. */
+interface FormsFs {
+  mkdirSync(path: string): unknown;
+  writeFileSync(path: string, data: Uint8Array): void;
+  stat(path: string, done: Done): void;
+  access(path: string, done: Done): void;
+  readFile(path: string, done: Done): void;
+  writeFile(path: string, data: Uint8Array, done: Done): void;
+  readdir(path: string, done: Done): void;
+  mkdir(path: string, done: Done): void;
+  readonly promises: {
+    stat(path: string): Promise<unknown>;
+    access(path: string): Promise<unknown>;
+    readFile(path: string): Promise<unknown>;
+    writeFile(path: string, data: Uint8Array): Promise<unknown>;
+    readdir(path: string): Promise<unknown>;
+    mkdir(path: string): Promise<unknown>;
+  };
+}
+
+interface Call {
+  promise(n: number): Promise<unknown>;
+  callback(n: number, done: Done): void;
+  /** Whether the call must fail. */
+  fails?: boolean;
+}
+
+function callsOf(fs: FormsFs, at: (name: string) => string): Record<string, Call> {
+  const page = Buffer.alloc(PAGE, "x");
+  const { promises } = fs;
+  const file = at("file");
+  const missing = at("missing");
+  const list = at("list");
+  fs.writeFileSync(file, page);
+  fs.mkdirSync(list);
+  for (let i = 0; i < ENTRIES; i++) fs.writeFileSync(`${list}/file-${i}.js`, page);
+  const written = Array.from({ length: AT_ONCE }, (_, n) => at(`written-${n}`));
+  return {
+    stat: { promise: () => promises.stat(file), callback: (_n, done) => fs.stat(file, done) },
+    "stat of a missing file": {
+      promise: () => promises.stat(missing),
+      callback: (_n, done) => fs.stat(missing, done),
+      fails: true,
+    },
+    access: { promise: () => promises.access(file), callback: (_n, done) => fs.access(file, done) },
+    "readFile, 4 KiB": { promise: () => promises.readFile(file), callback: (_n, done) => fs.readFile(file, done) },
+    "writeFile, 4 KiB": {
+      promise: (n) => promises.writeFile(defined(written[n], "a path"), page),
+      callback: (n, done) => fs.writeFile(defined(written[n], "a path"), page, done),
+    },
+    "readdir, 10 entries": { promise: () => promises.readdir(list), callback: (_n, done) => fs.readdir(list, done) },
+    "mkdir of what is there": {
+      promise: () => promises.mkdir(list),
+      callback: (_n, done) => fs.mkdir(list, done),
+      fails: true,
+    },
+  };
+}
+
+// ---- in the rival's process ----
+
+/** The loops that are measured, by their names; set by prepare(). */
+const loops = new Map<string, AsyncLoop>();
+const loopOf = (name: string): AsyncLoop => defined(loops.get(name), `the loop "${name}"`);
+
+/** A loop of promises, `atOnce` of which are on their way. */
+function promised({ promise, fails = false }: Call, atOnce: number): AsyncLoop {
+  const one = async (n: number) => {
+    let failed = false;
+    try {
+      await promise(n);
+    } catch {
+      failed = true;
+    }
+    if (failed !== fails) throw new Error("not what is there");
+  };
+  return async (times) => {
+    if (atOnce === 1) for (let i = 0; i < times; i++) await one(0);
+    else for (let i = 0; i < times; i += atOnce) await Promise.all(Array.from({ length: atOnce }, (_, n) => one(n)));
+  };
+}
+
+/** A loop of callbacks, each of which makes the next call; `atOnce` such chains. */
+function calledBack({ callback, fails = false }: Call, atOnce: number): AsyncLoop {
+  return (times) =>
+    new Promise((resolve, reject) => {
+      let toCall = times - atOnce;
+      let left = times;
+      const begin = (n: number) =>
+        callback(n, (error) => {
+          if ((error !== null && error !== undefined) !== fails) reject(new Error("not what is there"));
+          if (toCall-- > 0) begin(n);
+          if (--left === 0) resolve();
+        });
+      for (let n = 0; n < atOnce; n++) begin(n);
+    });
+}
+
+/** Makes everything that the loops touch; returns their names. */
+async function prepare({ kind }: { kind: Kind }): Promise<string[]> {
+  const { fs, prefix } = await openRival(kind);
+  fs.mkdirSync(`${prefix}forms`);
+  // Every rival has these calls; BenchFs names the synchronous ones alone.
+  for (const [name, call] of Object.entries(callsOf(fs as unknown as FormsFs, (path) => `${prefix}forms/${path}`))) {
+    for (const [form, loop] of Object.entries({ promise: promised, callback: calledBack })) {
+      loops.set(`${name}, ${form}`, loop(call, 1));
+      loops.set(`${name}, ${form}, ${AT_ONCE} at once`, loop(call, AT_ONCE));
+    }
+  }
+  return [...loops.keys()];
+}
+
+function calibrate({ name, ms }: { name: string; ms: number }): Promise<number> {
+  return asyncRepetitions(loopOf(name), ms, AT_ONCE);
+}
+
+function measure({ name, times }: { name: string; times: number }): Promise<number> {
+  return asyncTimed(loopOf(name), times, AT_ONCE);
+}
+
+export const served = { prepare, calibrate, measure };
+
+// ---- in the bench's process ----
+
+async function run(options: BenchOptions): Promise<Result> {
+  const result = new Result("forms", "How fast are promises and callbacks?");
+  const kinds = KINDS.filter((kind) => !options.skip.includes(kind));
+  const cwd = makeTempDirectory();
+  const remotes: [Kind, Remote<typeof served>][] = [];
+  let series: LoopRounds<Kind>[] = [];
+  let names: string[] = [];
+  try {
+    for (const kind of kinds) {
+      const remote = new Remote<typeof served>(import.meta.url, { cwd });
+      remotes.push([kind, remote]);
+      names = await remote.call("prepare", { kind });
+    }
+    series = await loopRounds(remotes, names, { ...options, ms: options.quick ? 10 : 50 });
+  } finally {
+    for (const [, remote] of remotes) remote.stop();
+    removeTempDirectory(cwd);
+  }
+  const ours = new Map<string, Measure>();
+  for (const { kind, name, rounds } of series) {
+    const entry = result.measure(name, LABEL[kind], "ns", rounds);
+    if (kind === "threadfs") ours.set(name, entry);
+    else result.ratio(name, entry, ours.get(name), kind === "node" ? TARGET : undefined);
+  }
+  result.note(`node:fs works on ${fileSystemType(fastestDirectory())}`);
+  return result;
+}
+
+export default { name: "forms", run } satisfies Question;
