@@ -77,12 +77,15 @@ export function withoutFrames<R>(calls: () => R): R {
   }
 }
 
-/** Gives such an error the frames of the present call, from the caller of `below` on. */
-export function addFrames(error: unknown, below: (...args: never[]) => unknown): void {
-  if (error !== lastFrameless || error === undefined) return;
-  lastFrameless = undefined;
+/** Whether an error is the last one that was made without frames, which then may get them. */
+export function isFrameless(error: unknown): error is Error {
+  return error !== undefined && error === lastFrameless;
+}
+
+/** Gives such an error the frames of what awaits the call that calls this. */
+export function addFrames(error: Error, below: (...args: never[]) => unknown): void {
   const { captureStackTrace } = Error as { captureStackTrace?: (error: object, below: unknown) => void };
-  captureStackTrace?.(error as Error, below);
+  captureStackTrace?.(error, below);
 }
 
 /** An error whose stack is its name and message alone. */

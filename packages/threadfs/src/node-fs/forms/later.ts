@@ -3,7 +3,7 @@
  * waiting, the thread returns to its event loop, and goes on when what it waits for may be free. So no asynchronous form
  * blocks a thread, and none sends its work elsewhere.
  */
-import { addFrames, withoutFrames } from "../../errors/errors.js";
+import { addFrames, isFrameless, withoutFrames } from "../../errors/errors.js";
 import { type AnyOperation, Busy, type Pause, type Steps } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import { abortError, checkAborted } from "./abort.js";
@@ -210,16 +210,28 @@ let settled = 0;
 
 /** A promise of what `start` begins. Its argument errors reject it too. */
 export function promised<R>(start: (ends: Ends<R>) => void): Promise<R> {
-  return new Promise((resolve, reject) => {
+  let hasSucceeded = false;
+  let frameless: Error | undefined;
+  const promise = new Promise<R>((resolve, reject) => {
     const late = ++settled % SETTLED_IN_TURN === 0;
     start({
-      succeeded: late ? (value) => inLaterTurn(() => resolve(value)) : resolve,
+      succeeded(value) {
+        hasSucceeded = true;
+        if (late) inLaterTurn(() => resolve(value));
+        else resolve(value);
+      },
       failed(error) {
-        // Who awaits the promise learns where the call was made, if it is still being made.
-        addFrames(error, promised);
+        if (isFrameless(error)) frameless = error;
         if (late) inLaterTurn(() => reject(error));
         else reject(error);
       },
     });
+  });
+  if (hasSucceeded) return promise;
+  // Frames are looked for when nobody's code runs, as in Node: then there are only those of the functions that await the call, which
+  // takes a fraction of the time.
+  return promise.then(undefined, function framed(error: unknown): never {
+    if (frameless !== undefined) addFrames(frameless, framed);
+    throw error;
   });
 }

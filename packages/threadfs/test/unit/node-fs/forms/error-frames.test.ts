@@ -47,6 +47,44 @@ test("thrown errors, and those of promises, say where the call was made", async 
   await assert.rejects(fs.promises.stat("/none"), { stack: /error-frames\.test/ });
 });
 
+/** Calls that fail, by a promise. */
+const PROMISES: Record<string, (fs: Pick<Fs, "promises">) => Promise<unknown>> = {
+  stat: (fs) => fs.promises.stat("/none"),
+  mkdir: (fs) => fs.promises.mkdir("/"),
+  open: (fs) => fs.promises.open("/none"),
+};
+
+for (const [name, call] of Object.entries(PROMISES)) {
+  test(`${name}: the error of a promise has the frames of the functions that await it, as in Node`, async () => {
+    async function user(of: Pick<Fs, "promises">): Promise<void> {
+      await call(of);
+    }
+    async function outer(of: Pick<Fs, "promises">): Promise<string[]> {
+      try {
+        await user(of);
+        return [];
+      } catch (error) {
+        const frames = [...((error as Error).stack ?? "").matchAll(/at async (\w+)/g)].map(([, at = ""]) => at);
+        // The call itself may be one of them.
+        return frames.filter((at) => at !== "Object" && at !== name).slice(0, 2);
+      }
+    }
+    for (const each of [fs, nodeFs as unknown as Fs]) assert.deepEqual(await outer(each), ["user", "outer"]);
+  });
+}
+
+test("each of many errors of promises has frames", async () => {
+  const ends = await Promise.allSettled(
+    Array.from({ length: 300 }, async (_, n) => {
+      await fs.promises.stat(`/none-${n}`);
+    }),
+  );
+  for (const [n, end] of ends.entries()) {
+    assert.ok(end.status === "rejected" && end.reason.message.endsWith(`'/none-${n}'`));
+    assert.match(end.reason.stack, /error-frames\.test/);
+  }
+});
+
 test("errors that a callback makes have frames, and so have errors of arguments", async () => {
   const error = await new Promise<Error>((resolve) =>
     fs.stat("/none", () => {
