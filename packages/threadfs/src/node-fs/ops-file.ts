@@ -326,6 +326,8 @@ export interface WriteFileArguments {
   target: Target;
   bytes: Uint8Array;
   flush: boolean;
+  /** Whether a write is made also where there is nothing to write: it fails if the descriptor is not open for writing. */
+  always?: boolean;
 }
 
 function writeFileArguments(
@@ -388,8 +390,11 @@ function* writeOpened(
   }
 }
 
-function* writeFileSteps(calls: SystemCalls, { target, bytes, flush }: WriteFileArguments): Steps<void> {
-  const write = (fd: number) => writeAll(calls, fd, bytes);
+function* writeFileSteps(calls: SystemCalls, { target, bytes, flush, always }: WriteFileArguments): Steps<void> {
+  const write = function* (fd: number): Steps<void> {
+    if (always && bytes.length === 0) yield* step(calls, () => calls.write(fd, bytes, -1));
+    yield* writeAll(calls, fd, bytes);
+  };
   const { path } = target;
   if (path === undefined || (target.flags !== OVERWRITE && target.flags !== APPEND) || bytes.length > IO_SIZE) {
     yield* writeTarget(calls, target, flush, write);

@@ -47,7 +47,7 @@ function endsInDotDot(path: Path): boolean {
 
 export interface RmArguments {
   path: Path;
-  /** The path as the caller gave it, for errors. */
+  /** The path for errors: as the caller of rmSync gave it, in the asynchronous forms that of a URL. */
   given: unknown;
   recursive: boolean;
   force: boolean;

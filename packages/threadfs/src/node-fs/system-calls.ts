@@ -14,6 +14,7 @@ import type { FileSink } from "../bridge/transfer/transfer.js";
 import { cwdError, systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
 import { allocatePooled, decodeText } from "./bytes.js";
+import { isAbsolute, resolveBytes } from "./paths/join.js";
 import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
 
 /** The longest read that goes through the scratch area: the copy costs less than to be called back by the core. */
@@ -197,7 +198,10 @@ export class SystemCalls {
     this.checkOpen();
     const { core, ctx, attachment } = this;
     const call = (length: number) => core.sysReadDirect(ctx, fd, position, length);
-    return this.check(attachment.transfer.run(into, call), "read");
+    const got = attachment.transfer.run(into, call);
+    // readv(2) does not ask a directory for no bytes, where read(2) does.
+    if (got === -ERRNO.EISDIR && into.length > 1 && into.every((bytes) => bytes.length === 0)) return 0;
+    return this.check(got, "read");
   }
 
   /**
@@ -292,5 +296,13 @@ export class SystemCalls {
     const length = this.cwdRaw();
     if (length < 0) throw cwdError(length);
     return this.attachment.io.slice(0, length);
+  }
+
+  /**
+   * As `path.resolve(path)`: an absolute path without dots, by the text alone. Only a relative path needs the working directory.
+   * @throws ENOENT if that was removed
+   */
+  resolve(path: Path): Path {
+    return resolveBytes(isAbsolute(path) ? "/" : this.cwdBytes(), path);
   }
 }

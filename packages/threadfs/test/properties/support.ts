@@ -50,8 +50,8 @@ type Behind<P extends Player> = P extends (target: Target, dir: string, ...args:
 
 export interface Sides<P extends { readonly [name: string]: Player }> {
   readonly vfs: Vfs;
-  /** Runs a player on both sides. Returns what it returned there. */
-  both<K extends keyof P & string>(name: K, ...args: ArgumentsOf<P[K]>): Promise<Both<ReturnType<P[K]>>>;
+  /** Runs a player on both sides. Returns what it returned there, or what its promise came to. */
+  both<K extends keyof P & string>(name: K, ...args: ArgumentsOf<P[K]>): Promise<Both<Awaited<ReturnType<P[K]>>>>;
   /** Runs a player on threadfs only. */
   ours<K extends keyof P & string>(name: K, ...args: ArgumentsOf<P[K]>): ReturnType<P[K]>;
   /** Runs a player in a fresh directory of each side, its second argument, and asserts that it leaves the same tree there. */
@@ -104,11 +104,11 @@ export function useSides<P extends { readonly [name: string]: Player }>(file: st
   });
   const onOurs = (name: string, args: readonly unknown[]): unknown => {
     const player = defined(players.get(name), `player ${name}`) as (...all: unknown[]) => unknown;
-    return asReply(player(defined(ours, "threadfs's side"), ...args));
+    return player(defined(ours, "threadfs's side"), ...args);
   };
   const onBoth = async (name: string, args: readonly unknown[]) => ({
     kernel: await defined(oracle, "the oracle").ask<unknown>({ kind: "play", module: file, name, args }),
-    ours: onOurs(name, args),
+    ours: asReply(await onOurs(name, args)),
   });
   return {
     get vfs() {
@@ -116,7 +116,7 @@ export function useSides<P extends { readonly [name: string]: Player }>(file: st
     },
     // What a player returns has its type on both sides: it is plain data.
     both: (name, ...args) => onBoth(name, args) as Promise<Both<never>>,
-    ours: (name, ...args) => onOurs(name, args) as never,
+    ours: (name, ...args) => asReply(onOurs(name, args)) as never,
     async inFresh(name, ...args) {
       const { kernel, ours } = (await onBoth(`${name} in a fresh directory`, args)) as Both<FreshResult<never>>;
       assert.deepEqual(ours.tree, kernel.tree, "the tree at the end");

@@ -316,7 +316,7 @@ export class Copy {
     const target = yield* this.#step(() => attributes(this.#calls, dest, true));
     if (typeof target === "object" && isSame(source, target)) refuseExistingInTree(dest);
     if (typeof target === "object" && !isCopied(target)) throw standardError(-ERRNO.EINVAL, "cp", directory);
-    const failed = yield* copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, false);
+    const failed = yield* copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, this.#later);
     if (failed === -ERRNO.EEXIST && !force) {
       if (errorOnExist) refuseExistingInTree(dest);
       if (preserveTimestamps) yield* copyTimes(this.#calls, src, dest);

@@ -10,7 +10,7 @@ import { constants } from "../constants.js";
 import { listDirectory } from "../directory/entries.js";
 import { type Steps, step } from "../operation.js";
 import { mkdir, mkdirArguments, mkdirLater, unlink } from "../ops-path.js";
-import { directoryOf, joinPaths, resolveBytes, samePath } from "../paths/join.js";
+import { directoryOf, joinPaths, samePath } from "../paths/join.js";
 import type { SystemCalls } from "../system-calls.js";
 import {
   type Attributes,
@@ -193,7 +193,7 @@ function intoItself(src: Path, dest: Path): Error {
 
 /** No directory above the destination may be the source, whatever paths lead to it. */
 function checkParents(calls: SystemCalls, src: Path, source: Attributes, dest: Path): void {
-  const whole = (path: Path) => resolveBytes(calls.cwdBytes(), path);
+  const whole = (path: Path) => calls.resolve(path);
   const stop = whole(directoryOf(src));
   for (let below = dest; ; ) {
     const parent = whole(directoryOf(below));

@@ -25,12 +25,12 @@ function bodyOf(calls: SystemCalls, path: Path): Path {
 
 /** As `path.resolve(directory of at, path)`: by the text alone. */
 function resolveAt(calls: SystemCalls, at: Path, path: Path): Path {
-  return resolveBytes(resolveBytes(calls.cwdBytes(), parentPath(at)), path);
+  return resolveBytes(calls.resolve(parentPath(at)), path);
 }
 
 /** Whether a path is another or below it, by their text. */
 export function isInside(calls: SystemCalls, above: Path, path: Path): boolean {
-  const [top, below] = [resolveBytes(calls.cwdBytes(), above), resolveBytes(calls.cwdBytes(), path)];
+  const [top, below] = [calls.resolve(above), calls.resolve(path)];
   return samePath(pathBytes(top), pathBytes(below)) || startsWithPath(pathBytes(below), pathBytes(appendName(top, "")));
 }
 
@@ -167,7 +167,7 @@ function canonical(calls: SystemCalls, path: Path, body: Path): Path {
       return withSlashOf(body, resolveBytes(made, ""));
     }
     const above = parentPath(found);
-    if (above.length <= 1) return withSlashOf(body, resolveBytes(calls.cwdBytes(), whole));
+    if (above.length <= 1) return withSlashOf(body, calls.resolve(whole));
     missing.push(found.slice(above.length + 1));
     found = above;
   }

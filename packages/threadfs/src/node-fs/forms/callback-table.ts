@@ -138,7 +138,8 @@ function fileWriter(givenOptions: (options: unknown, path: unknown) => WriteOpti
       check();
       const { flush, mode, flag, encoding, signal } = writeFileOptions(givenOptions(options, path));
       const bytes = toBytes(data, encoding);
-      return { target: toTarget(path, flag, mode, signal, !flush), bytes, flush, signal };
+      const target = toTarget(path, flag, mode, signal, !flush);
+      return { target, bytes, flush, signal, always: flush || isFd(path) };
     },
     signal: signalOf,
   };
@@ -148,7 +149,7 @@ const rm = {
   find: optional(1),
   parse: ([path, options]: Given, check: () => void) => {
     const checked = toPath(path);
-    const parsed = { path: checked, given: path, ...rmOptions(options as NodeFs.RmOptions) };
+    const parsed = { path: checked, given: checked, ...rmOptions(options as NodeFs.RmOptions) };
     check();
     return parsed;
   },

@@ -6,7 +6,6 @@ import { operation, runSteps } from "../operation.js";
 import { mkdtemp } from "../ops-path.js";
 import { rm } from "../ops-rm.js";
 import { DISPOSE } from "../surface/dispose.js";
-import { resolveBytes } from "./join.js";
 
 /** The directory, and `[Symbol.dispose]`. */
 export interface Temporary {
@@ -18,7 +17,7 @@ export interface Temporary {
 export const mkdtempDisposable = operation(mkdtemp.parse, (calls, parsed): Temporary => {
   const made = mkdtemp.run(calls, { ...parsed, encoding: "buffer" }) as Buffer;
   // The whole path: the context may change its working directory meanwhile.
-  const whole: Path = resolveBytes(calls.cwdBytes(), made);
+  const whole: Path = calls.resolve(made);
   const remove = (): void =>
     runSteps(
       rm.steps(calls, { path: whole, given: whole, recursive: true, force: true, maxRetries: 0, retryDelay: 100 }),

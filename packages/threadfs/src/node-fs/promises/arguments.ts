@@ -58,5 +58,5 @@ export function readlink(path: PathLike, options?: NodeFs.EncodingOption) {
 
 export function rm(path: PathLike, options?: NodeFs.RmOptions): RmArguments {
   const checked = toPath(path);
-  return { path: checked, given: path, ...rmOptions(options) };
+  return { path: checked, given: checked, ...rmOptions(options) };
 }

@@ -11,7 +11,7 @@ import {
 import { bytesOf, isArrayBufferView } from "../arguments/views.js";
 import { encodeText } from "../bytes.js";
 import { checkAborted } from "../forms/abort.js";
-import { promised, runAbortable } from "../forms/later.js";
+import { inLaterTurn, promised, runAbortable } from "../forms/later.js";
 import { type Steps, stepwise } from "../operation.js";
 import { readFileArguments, type Target, writeAll, writeTarget } from "../ops-file.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -93,7 +93,7 @@ const writing = stepwise(
         return;
       }
       // Node has opened the file in a later turn, and looks at the signal then.
-      if (target.path !== undefined) yield Promise.resolve();
+      if (target.path !== undefined) yield signal === undefined ? Promise.resolve() : laterTurn();
       yield* writeChunks(calls, fd, data, encoding, signal);
     }),
 );
@@ -122,10 +122,16 @@ function* writeChunks(
       const chunk: Chunk = yield* value(next.value);
       checkAborted(signal);
       yield* writeBytes(calls, fd, isArrayBufferView(chunk) ? bytesOf(chunk) : encodeText(chunk, encoding));
+      // As in Node, what aborts the signal may run before the next chunk.
+      if (signal !== undefined) yield laterTurn();
     }
   } finally {
     if (!ended) yield Promise.resolve(chunks.return?.());
   }
+}
+
+function laterTurn(): Promise<void> {
+  return new Promise(inLaterTurn);
 }
 
 /** A value of an iterable, which may be a promise. */

@@ -12,7 +12,6 @@ import { cpLater } from "../ops-cp.js";
 import { openedDirectory } from "../ops-dir.js";
 import { mkdirLater } from "../ops-path.js";
 import { type RmArguments, rmLater } from "../ops-rm.js";
-import { resolveBytes } from "../paths/join.js";
 import { ASYNC_DISPOSE } from "../surface/dispose.js";
 import type { SystemCalls } from "../system-calls.js";
 import { operations as ops, realpathNative } from "../table.js";
@@ -48,7 +47,7 @@ function abortable<A extends unknown[], B extends unknown[], P, R>(
 /** A temporary directory, which `remove()` removes with everything in it. Without a prototype, as Node's. */
 function temporary(calls: SystemCalls, made: string | Buffer): object {
   // The whole path: the context may change its working directory meanwhile.
-  const whole = resolveBytes(calls.cwdBytes(), made);
+  const whole = calls.resolve(made);
   const parsed: RmArguments = {
     path: whole,
     given: whole,

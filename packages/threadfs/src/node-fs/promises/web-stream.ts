@@ -17,8 +17,8 @@ interface ReadHandle {
 }
 
 /**
- * A stream of bytes from the handle's position to the end of the file. It uses the descriptor until it ends, is cancelled, or the handle is
- * closed, which ends it. The handle is locked for good, as Node's is.
+ * A stream of bytes from the handle's position to the end of the file. It uses the descriptor until it ends, fails, is cancelled, or the
+ * handle is closed, which ends it. The handle is locked for good, as Node's is.
  * @throws TypeError ERR_INVALID_ARG_TYPE
  */
 export function webStreamOf(handle: ReadHandle, options: unknown = NO_OPTIONS): ReadableStream {
@@ -33,6 +33,15 @@ export function webStreamOf(handle: ReadHandle, options: unknown = NO_OPTIONS): 
     ended = true;
     handle[UNREF]();
     if (closes) await handle.close();
+  };
+  /** A read that fails makes the stream fail, so that it is the last one. */
+  const read = async (view: ArrayBufferView): Promise<number> => {
+    try {
+      return (await handle.read(view, 0, view.byteLength)).bytesRead;
+    } catch (error) {
+      await end();
+      throw error;
+    }
   };
   let ends = (): void => {};
   const stream = new ReadableStream({
@@ -49,7 +58,7 @@ export function webStreamOf(handle: ReadHandle, options: unknown = NO_OPTIONS): 
       const request = controller.byobRequest;
       // With chunks of its own size a stream of bytes always has one.
       if (request?.view == null) return;
-      const { bytesRead } = await handle.read(request.view, 0, request.view.byteLength);
+      const bytesRead = await read(request.view);
       if (ended) return;
       if (bytesRead === 0) {
         controller.close();

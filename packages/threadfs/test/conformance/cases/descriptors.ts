@@ -113,6 +113,25 @@ const vectors: Case[] = [
     ],
   },
   {
+    // readv(2) of no bytes does not ask a directory, read(2) does, which libuv calls for a single buffer.
+    name: "readv of no bytes, of a directory and of a file that is open for writing only",
+    run: (t) => {
+      t.fs.mkdirSync(t.p("d"));
+      return [t.fs.openSync(t.p("d"), "r"), t.fs.openSync(t.p("f"), "w")].map((fd) => {
+        const outcomes = [[0, 0], [0], [0, 1]].map((sizes) =>
+          t.out(() =>
+            t.unchecked.readvSync(
+              fd,
+              sizes.map((size) => Buffer.alloc(size)),
+            ),
+          ),
+        );
+        t.fs.closeSync(fd);
+        return outcomes;
+      });
+    },
+  },
+  {
     name: "mkdtempDisposable removes its directory and everything in it",
     run: (t) => {
       type Made = { path: string; remove(): void };

@@ -12,7 +12,7 @@ import type { FsCalls } from "../../support/fs-calls.js";
 import { calledBack, settled } from "./arguments/called-back.js";
 import { suite, type Work } from "./both.js";
 
-const { sameEach, asUser } = suite(import.meta.url, () => {});
+const { same, sameEach, asUser } = suite(import.meta.url, () => {});
 
 type Call = (...given: readonly unknown[]) => unknown;
 interface Later {
@@ -273,6 +273,46 @@ test("what cannot be copied is an error of a copy by a promise, by itself and in
     code: "ERR_FS_CP_FIFO_PIPE",
     path: "/other/fifo",
   });
+  vfs.close();
+});
+
+describe("the attributes of what is copied", () => {
+  // Without a filter Node's asynchronous forms copy the files of a tree by libuv, and cpSync by the C++ library.
+  for (const [title, options] of Object.entries({ ...OPTIONS, preserveTimestamps: { preserveTimestamps: true } })) {
+    same(`owner, mode and times of files in a tree: ${title}`, async (fs, dir) => {
+      makeTree(fs, dir, { "s/": 0o750, "s/t/": 0o711, "s/f": "text", "s/t/empty": "" });
+      const superuser = process.getuid?.() === 0;
+      for (const name of ["s/f", "s/t/empty"]) {
+        if (superuser) fs.chownSync(`${dir}/${name}`, 1000, 1001);
+        fs.chmodSync(`${dir}/${name}`, 0o4640);
+      }
+      const copied: unknown[] = [];
+      for (const to of ["sync", "promise"]) {
+        for (const name of ["s/f", "s/t/empty"]) fs.utimesSync(`${dir}/${name}`, 10, 20);
+        const given = { recursive: true, ...options };
+        if (to === "sync") fs.cpSync(`${dir}/s`, `${dir}/${to}`, given);
+        else await later(fs).promises.cp(`${dir}/s`, `${dir}/${to}`, given);
+        for (const name of ["", "/f", "/t", "/t/empty"]) {
+          const { uid, gid, mode, mtimeMs } = fs.statSync(`${dir}/${to}${name}`);
+          copied.push([to + name, uid, gid, mode, mtimeMs === 20_000]);
+        }
+      }
+      return copied;
+    });
+  }
+});
+
+test("a copy asks for the working directory only if a path is relative", async () => {
+  const vfs = await createVfs({ maxBytes: 1 << 24 });
+  const context = vfs.context({ cwd: "/" });
+  context.fs.mkdirSync("/gone");
+  context.fs.mkdirSync("/s");
+  context.fs.symlinkSync("f", "/s/l");
+  context.chdir("/gone");
+  context.fs.rmdirSync("/gone");
+  await context.fs.promises.cp("/s", "/t", { recursive: true, filter: () => true });
+  assert.equal(context.fs.readlinkSync("/t/l"), "/s/f");
+  await assert.rejects(context.fs.promises.cp("s", "/u", { recursive: true }), { code: "ENOENT" });
   vfs.close();
 });
 

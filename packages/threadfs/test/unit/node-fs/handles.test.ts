@@ -182,6 +182,17 @@ describe("the web stream of a handle", () => {
     return value?.byteLength;
   });
 
+  // In Node the handle is never closed after that.
+  test("fails with the error of a read, and no longer keeps the handle from being closed", async (t) => {
+    const vfs = await createVfs({ maxBytes: 1 << 24 });
+    t.after(() => vfs.close());
+    const handle = await vfs.fs.promises.open("/", "r");
+    const reader = (handle.readableWebStream() as unknown as ReadableStream).getReader();
+    await assert.rejects(reader.read(), { code: "EISDIR" });
+    await handle.close();
+    assert.equal(handle.fd, -1);
+  });
+
   same("checks its options when the handle is locked already", async (fs, dir) => {
     const failures: unknown[] = [];
     for (const options of [5, null, "x", { autoClose: 1 }]) {

@@ -111,6 +111,28 @@ describe("rm with a callback and with a promise", () => {
   );
 });
 
+sameEach("of a directory that is given as bytes, or by its URL, without the option for trees", async (fs, dir) => {
+  const { rm, promises } = fs as unknown as Later;
+  fs.mkdirSync(`${dir}/d`);
+  const outcomes: Record<string, unknown> = {};
+  for (const path of [Buffer.from(`${dir}/d`), new URL(`file://${dir}/d`)]) {
+    const name = path.constructor.name;
+    outcomes[`${name} callback`] = await calledBack(rm, [path, {}, () => {}], (value) => value);
+    outcomes[`${name} promise`] = await settled(promises.rm, [path, {}], (value) => value);
+    outcomes[`${name} info`] = await failureInfo(promises.rm, path);
+  }
+  return outcomes;
+});
+
+/** The fields of a compound error that are its own. */
+async function failureInfo(call: Call, path: unknown): Promise<unknown> {
+  try {
+    return await call(path);
+  } catch (error) {
+    return (error as { info?: unknown }).info;
+  }
+}
+
 test("of another owner's file in a sticky directory: Node lists what it takes for a directory", async () => {
   const vfs = await createVfs({ maxBytes: 1 << 24 });
   vfs.fs.mkdirSync("/t/d", { recursive: true });
