@@ -47,7 +47,7 @@ export {
   sysWrite,
 } from "./descriptor";
 export { lockCancel, lockRequest, lockRequestRange, lockRetry, sysFcntlLock, sysFlock } from "./locks";
-export { driverRegister, driverUnregister, sysMount, sysMountNew, sysUmount } from "./mount";
+export { driverRegister, driverUnregister, sysMount, sysMountNew, sysRemount, sysUmount } from "./mount";
 export {
   sysAccess,
   sysLink,
@@ -60,6 +60,7 @@ export {
   sysRename,
   sysScandir,
   sysStat,
+  sysStatfs,
   sysSymlink,
   sysTruncate,
   sysUnlink,

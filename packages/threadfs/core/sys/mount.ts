@@ -6,7 +6,7 @@ import { CAP_SYS_MODULE } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { rcuDepth } from "../mem/smr/smr";
 import { scratch } from "../mem/thread";
-import { doBind, doMoveMount, doNewMount, doUmount } from "../vfs/mount/mount";
+import { doBind, doMoveMount, doNewMount, doRemount, doUmount } from "../vfs/mount/mount";
 import { registerFilesystem, unregisterFilesystem } from "../vfs/mount/super";
 import { capable } from "../vfs/task/cred";
 import { pathArgument, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
@@ -21,10 +21,19 @@ export function sysMount(ctx: f64, len: i32, len2: i32, flags: u32): i32 {
   return syscallExit(flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL);
 }
 
-/** mount(2) of a new file system at the path in SCRATCH.PATH: `type` 0 is tmpfs, any other number a driver's. */
-export function sysMountNew(ctx: f64, len: i32, type: f64, flags: u32): i32 {
+/**
+ * mount(2) of a new file system at the path in SCRATCH.PATH: `type` 0 is tmpfs, any other number a driver's. Limits of a tmpfs: `size` in
+ * bytes, `inodes`; 0: none.
+ */
+export function sysMountNew(ctx: f64, len: i32, type: f64, flags: u32, size: f64, inodes: f64): i32 {
   const nd = pathArgument(ctx, AT_FDCWD, len, false);
-  return syscallExit(nd ? doNewMount(nd, type, flags) : syscallEnterErr);
+  return syscallExit(nd ? doNewMount(nd, type, flags, size, inodes) : syscallEnterErr);
+}
+
+/** mount(2) with MS_REMOUNT of the tmpfs at the path in SCRATCH.PATH: its limits, as for sysMountNew(); negative: as it was. */
+export function sysRemount(ctx: f64, len: i32, size: f64, inodes: f64): i32 {
+  const nd = pathArgument(ctx, AT_FDCWD, len, false);
+  return syscallExit(nd ? doRemount(nd, size, inodes) : syscallEnterErr);
 }
 
 /** umount2(2) */

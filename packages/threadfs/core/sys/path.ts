@@ -8,6 +8,7 @@ import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/
 import { MAY_WRITE } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { driverPutLink, driverReadlink, S_BODY } from "../fs/driver/hooks";
+import { tmpfsStatfs } from "../fs/tmpfs/quota";
 import { corrupt } from "../mem/bounds";
 import { hasNul } from "../mem/hash";
 import { scratch } from "../mem/thread";
@@ -40,6 +41,17 @@ export function sysAccess(ctx: f64, dirfd: i32, len: i32, mode: u32, flags: u32)
 export function sysStat(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_STAT, 0) : syscallEnterErr);
+}
+
+/** statfs(2): fills SCRATCH.STAT with the room of the file system (tmpfsStatfs()). */
+export function sysStatfs(ctx: f64, dirfd: i32, len: i32): i32 {
+  const nd = pathArgument(ctx, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+  if (err != 0) return syscallExit(err);
+  tmpfsStatfs(nd.mnt.sb, scratch + SCRATCH.STAT);
+  pathPut(nd);
+  return syscallExit(0);
 }
 
 /** realpath(3): follows all links, writes the canonical path to SCRATCH.IO, returns its length. */

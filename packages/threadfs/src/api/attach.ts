@@ -17,6 +17,7 @@ import { holdLock, hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import { loadTree } from "../load-save/snapshot/load.js";
+import { limitOption } from "./mount.js";
 import { type CreateOptions, Vfs } from "./vfs.js";
 
 /** Options of {@link attachVfs}. */
@@ -45,9 +46,19 @@ const sharedOf = /* @__PURE__ */ new WeakMap<Attachment, Shared>();
 /** Creates a tree. `load`: loads the core, if the options have none. @throws as createVfs. @internal */
 export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
-  const known = { maxBytes: true, singleThreaded: true, core: true, snapshot: true, ...HOST_OPTIONS } as const;
-  const { maxBytes, singleThreaded, core, snapshot, ...rest } = readOptions<CreateOptions>(options, known);
+  const known = {
+    size: true,
+    nrInodes: true,
+    maxBytes: true,
+    singleThreaded: true,
+    core: true,
+    snapshot: true,
+  } as const;
+  const read = readOptions<CreateOptions>(options, { ...known, ...HOST_OPTIONS });
+  const { maxBytes, singleThreaded, core, snapshot, size, nrInodes, ...rest } = read;
   const given: HostOptions = bare(rest);
+  const limits = { size: limitOption(size, "size", 0), nrInodes: limitOption(nrInodes, "nrInodes", 0) };
+  const room = { maxBytes: maxBytes as number, ...limits };
   const alone = flagOption(singleThreaded, "options.singleThreaded");
   checkWasm();
   if (!alone) checkIsolation();
@@ -56,8 +67,8 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
   const own = bare({ ...host, alone });
   const attachment =
     snapshot === undefined
-      ? Attachment.create(module, maxBytes as number, own)
-      : Attachment.attach(await loadTree(module, maxBytes as number, snapshot), own, true);
+      ? Attachment.create(module, room, own)
+      : Attachment.attach(await loadTree(module, room, snapshot), own, true);
   // No other thread has the memory yet, so taking the lock now is early enough.
   const release = locks && (await holdLock(locks, attachment.memory, host.thread, waitLimitOf(host)));
   const shared = { attachment, options: given, users: 1, release };

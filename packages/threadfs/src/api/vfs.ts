@@ -1,8 +1,7 @@
 /** A tree in one thread: creates it, attaches to it, and does what concerns the tree as a whole. */
 
 import { COUNTERS } from "../../abi/abi.js";
-import * as ERRNO from "../../abi/errno.js";
-import { MNT_DETACH, MS_BIND, MS_MOVE, MS_NOEXEC, MS_RDONLY } from "../../abi/flags.js";
+import { MNT_DETACH } from "../../abi/flags.js";
 import type { Attachment } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import type { HostOptions } from "../bridge/host-imports.js";
@@ -31,9 +30,10 @@ import {
   listContexts,
 } from "./context.js";
 import type { Driver } from "./driver.js";
+import { type LimitOptions, type MountOptions, mount } from "./mount.js";
 
-/** Options of `createVfs`. */
-export interface CreateOptions extends HostOptions {
+/** Options of `createVfs`. Limits are those of the file system at "/". */
+export interface CreateOptions extends HostOptions, LimitOptions {
   /**
    * Most bytes that the tree may use, 2 MiB to 4 GiB - 64 KiB. Address space is reserved at once, memory is used as
    * needed.
@@ -51,16 +51,6 @@ export interface CreateOptions extends HostOptions {
    * Default: the tree is empty.
    */
   snapshot?: SnapshotSource | undefined;
-}
-
-/** Options of {@link Vfs.mount}. */
-export interface MountOptions {
-  readonly?: boolean | undefined;
-  noexec?: boolean | undefined;
-  /** Mounts the source directory at the target too. */
-  bind?: boolean | undefined;
-  /** Moves the mount at the source to the target. */
-  move?: boolean | undefined;
 }
 
 /** Counters of all threads together, by the names in `COUNTERS` (abi.ts). */
@@ -230,38 +220,11 @@ export class Vfs {
    * Mounts a file system at a directory (mount(2)).
    * @param source a path for "bind" and `move`; otherwise only a name, which a driver's root() gets
    * @param type "tmpfs", "bind" or the name of a registered driver
-   * @throws system call errors with syscall "mount": ENODEV for an unknown type, EBUSY, ENOTDIR ...
+   * @throws system call errors with syscall "mount": ENODEV for an unknown type, EBUSY, EINVAL for limits that a remount cannot set, ENOTDIR ...;
+   * TypeError ERR_INVALID_ARG_VALUE for options that exclude each other
    */
   mount(source: PathLike | null, target: PathLike, type: string, options?: MountOptions): void {
-    const dest = toPath(target, "target");
-    const given = readOptions<MountOptions>(options, {
-      readonly: true,
-      noexec: true,
-      bind: true,
-      move: true,
-    });
-    const readonly = flagOption(given.readonly, "options.readonly");
-    const noexec = flagOption(given.noexec, "options.noexec");
-    const bind = flagOption(given.bind, "options.bind");
-    const move = flagOption(given.move, "options.move");
-    const flags = (readonly ? MS_RDONLY : 0) | (noexec ? MS_NOEXEC : 0);
-    const { calls } = this.#context;
-    if (type === "bind" || bind || move) {
-      const path = toPath(source, "source");
-      const [length, length2] = calls.putPaths(path, dest, "mount");
-      const how = move ? MS_MOVE : MS_BIND;
-      calls.check(calls.core.sysMount(calls.ctx, length, length2, flags | how), "mount", path, dest);
-      return;
-    }
-    if (typeof type !== "string") throw invalidArgType("type", "of type string", type);
-    calls.checkOpen();
-    const driver = type === "tmpfs" ? 0 : this.#attachment.drivers.find(type);
-    if (driver === undefined) throw systemCallError(-ERRNO.ENODEV, "mount", type, dest);
-    const length = calls.putPath(dest, "mount");
-    const mounted = this.#attachment.drivers.withSource(source, () =>
-      calls.core.sysMountNew(calls.ctx, length, driver, flags),
-    );
-    calls.check(mounted, "mount", dest);
+    mount(this.#context.calls, source, target, type, options);
   }
 
   /**

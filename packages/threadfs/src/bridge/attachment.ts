@@ -26,7 +26,7 @@ import { canWait, hasStackRoom } from "./abilities.js";
 import { DriverTable } from "./driver-table.js";
 import { checkHandle, handleError, NO_TREE, type VfsHandle } from "./handle.js";
 import { checkHost, type HookOwner, type HostOptions, hostImports, waitLimitOf } from "./host-imports.js";
-import { pagesOf, reserve } from "./memory.js";
+import { type ArenaRoom, pagesOf, reserve } from "./memory.js";
 import { chooseStringWriter, type StringWriter } from "./string-writer.js";
 import { exitIsProof, unwatchThreads, type Watcher, type WorkerLike, watchThreads, watchWorker } from "./threads.js";
 import { sharedBytes } from "./transfer/copy.js";
@@ -177,10 +177,9 @@ export class Attachment implements HookOwner, Watcher {
 
   /**
    * Creates a new arena with a tmpfs at "/".
-   * @param maxBytes the size that the arena may grow to: 2 MiB to 4 GiB - 64 KiB
    */
-  static create(module: CoreModule, maxBytes: number, host: AttachmentOptions): Attachment {
-    const pages = pagesOf(maxBytes);
+  static create(module: CoreModule, room: ArenaRoom, host: AttachmentOptions): Attachment {
+    const pages = pagesOf(room.maxBytes);
     if (!(module instanceof WebAssembly.Module)) {
       throw invalidArgType("options.core", "an instance of WebAssembly.Module", module);
     }
@@ -188,7 +187,7 @@ export class Attachment implements HookOwner, Watcher {
     // The hash keys of names are random, so that names that collide cannot be chosen in advance.
     const [seedLow = 0, seedHigh = 0] = crypto.getRandomValues(new Int32Array(2));
     const prepare = (core: CoreExports) => {
-      const made = core.arenaInit(pages * CHUNK, seedLow, seedHigh);
+      const made = core.arenaInit(pages * CHUNK, seedLow, seedHigh, room.size ?? 0, room.nrInodes ?? 0);
       if (made < 0) throw systemCallError(made, "arena");
     };
     return new Attachment(module, memory, host, prepare, true);

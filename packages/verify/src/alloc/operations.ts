@@ -189,6 +189,35 @@ export const OPERATIONS: Record<string, Operation> = {
     prepare: (session) => must(session.setxattr("/w/file", "user.a", 5000)),
     run: (session) => session.removexattr("/w/file", "user.a"),
   },
+  "write in a file system with a limit": {
+    allocations: 1,
+    ...opened("/w/limit/file"),
+    run: (session, fd) => session.write(fd, 0, "limited"),
+  },
+  "write more than a limit allows": {
+    // The last one is for a page that the limit refuses.
+    allocations: 6,
+    short: true,
+    keeps: NODES,
+    ...opened("/w/limit/file"),
+    run: (session, fd) => session.write(fd, 0, FIVE_PAGES),
+  },
+  "create in a file system with a limit": {
+    allocations: 3,
+    run: (session) => session.open("/w/limit/new", O_RDWR | O_CREAT),
+  },
+  "a long link in a file system with a limit": {
+    allocations: 3,
+    run: (session) => session.symlink("t".repeat(200), "/w/limit/new"),
+  },
+  "link in a file system with a limit": {
+    allocations: 1,
+    run: (session) => session.link("/w/limit/file", "/w/limit/new"),
+  },
+  "set an extended attribute in a file system with a limit": {
+    allocations: 1,
+    run: (session) => session.setxattr("/w/limit/file", "user.a", 100),
+  },
   "write five pages": {
     allocations: 6,
     short: true,

@@ -113,7 +113,7 @@ export const WORDS_AT_REST: { cache: number; locks: Record<string, number>; seqs
     seqs: { seq: DENTRY.seq, dirSeq: DENTRY.dirSeq },
   },
   { cache: core.CACHE_INODE, locks: { mutex: INODE.mutex, lock: INODE.lock }, seqs: { seq: INODE.seq } },
-  { cache: core.CACHE_SUPER, locks: { renameMutex: SUPER.renameMutex }, seqs: {} },
+  { cache: core.CACHE_SUPER, locks: { renameMutex: SUPER.renameMutex, quotaLock: SUPER.quotaLock }, seqs: {} },
   { cache: core.CACHE_FILE, locks: { posLock: FILE.posLock }, seqs: {} },
   { cache: core.CACHE_CONTEXT, locks: { lock: CONTEXT.lock, fdLock: CONTEXT.fdLock }, seqs: { seq: CONTEXT.seq } },
 ];

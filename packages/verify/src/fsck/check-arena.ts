@@ -15,7 +15,7 @@ import { checkLru, checkTrees } from "./dentries.js";
 import { checkTable } from "./hash.js";
 import { checkInodes } from "./inodes.js";
 import { checkFileLocks, checkRequests } from "./locks.js";
-import { checkDrivers, checkMounts, checkPlaces, checkSupers } from "./mounts.js";
+import { checkDrivers, checkMounts, checkPlaces, checkQuotas, checkSupers } from "./mounts.js";
 import { checkLocks, checkRetired, checkThreads } from "./quiescence.js";
 import { checkCaches, checkChunks, checkHeader, checkOwners } from "./slabs.js";
 
@@ -65,6 +65,7 @@ export function inspect(memory: ArenaMemory, options: CheckOptions = {}): ArenaV
   checkTable(v);
   checkLru(v);
   checkInodes(v);
+  checkQuotas(v);
   checkFileLocks(v);
   checkPlaces(v);
   checkFiles(v);

@@ -1,8 +1,9 @@
 /** Super blocks, drivers, mounts: the tree of mounts, the table, the list, and their references. */
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
+import { xattrsAt } from "./inodes.js";
 
-const { MOUNT: M, SUPER: S, DENTRY: D } = L;
+const { MOUNT: M, SUPER: S, DENTRY: D, INODE: I } = L;
 
 /** A super block for a message. */
 const superBlock = (sb: number) => `super block ${hex(sb)}`;
@@ -223,4 +224,49 @@ function checkMountReach(v: ArenaView, live: number[]) {
     if (v.isLive(L.CACHE_MOUNT, v.u32(m + M.parent))) todo.push(v.u32(m + M.parent));
   }
   for (const m of live) if (!reached.has(m)) v.problem("leak", `${mount(m)} is not reachable`);
+}
+
+/** What an extended attribute counts for beside its name and value. */
+const XATTR_SPACE = 40;
+
+/** Longest list of attributes that is followed. */
+const XATTRS_MAX = 100_000;
+
+function spaceOf(v: ArenaView, i: number): number {
+  const mode = v.u32(i + I.mode);
+  const names = (mode & L.S_IFMT) === L.S_IFDIR ? 1 : Math.max(v.u32(i + I.nlink), 1);
+  let space = names * L.INODE_SPACE;
+  if ((mode & L.I_XATTR) === 0) return space;
+  let p = v.u32(xattrsAt(v, i));
+  for (let n = 0; p !== 0 && n < XATTRS_MAX; n++, p = v.u32(p + 4)) space += XATTR_SPACE + v.u32(p + 8) + v.u32(p + 12);
+  return space;
+}
+
+/** What a file system with limits uses: the sums that it keeps are those of its files. */
+export function checkQuotas(v: ArenaView): void {
+  for (const sb of v.live(L.CACHE_SUPER)) {
+    const [blocks, space] = [Number(v.u64(sb + S.maxBlocks)), Number(v.u64(sb + S.maxSpace))];
+    if (v.u32(sb + S.driver) !== 0) v.equal(blocks + space, 0, "quota", () => "the limits of a driver's file system");
+    const files = v.live(L.CACHE_INODE).filter((i) => v.u32(i + I.sb) === sb);
+    checkSum(
+      v,
+      "pages",
+      blocks,
+      v.u64(sb + S.usedBlocks),
+      files.reduce((sum, i) => sum + v.u32(i + I.pages), 0),
+    );
+    checkSum(
+      v,
+      "space of inodes",
+      space,
+      v.u64(sb + S.usedSpace),
+      files.reduce((sum, i) => sum + spaceOf(v, i), 0),
+    );
+  }
+}
+
+function checkSum(v: ArenaView, what: string, limit: number, counted: bigint, used: number): void {
+  if (limit === 0) return;
+  v.equal(Number(counted), used, "quota", () => `the ${what} that a file system has counted`);
+  v.expect(used <= limit, "quota", () => `a file system uses ${used} ${what} and may use ${limit}`);
 }

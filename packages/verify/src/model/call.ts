@@ -110,7 +110,10 @@ export interface CallArguments {
   sysFutimens: Fd & Times;
   sysMount: { path: string; path2: string; move?: boolean; bind?: boolean } & MountFlags;
   /** `type` 0: in memory; else the number of a driver, which shows `contents` (of the model alone). */
-  sysMountNew: { path: string; type?: number; contents?: DriverContents } & MountFlags;
+  /** Limits of one in memory: `size` in bytes, `inodes`. */
+  sysMountNew: { path: string; type?: number; contents?: DriverContents; size?: number; inodes?: number } & MountFlags;
+  /** Changes its limits. */
+  sysRemount: { path: string; size?: number; inodes?: number };
   sysUmount: { path: string; flags?: number };
   shrink: { count?: number };
   /** A copy of the arena for a snapshot. */

@@ -2,9 +2,11 @@
  * The system calls of the model that mount and unmount file systems: generators of steps, as in calls.ts.
  */
 import { CAP_SYS_ADMIN, MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
+import { INODE_SPACE, PAGE } from "../../../threadfs/dist/generated/core-layout.js";
 import { defined } from "../support/defined.js";
 import { type CallArguments, isError } from "./call.js";
 import { badPath, callerOf, lookup } from "./calls.js";
+import { mayBeFreed, usesLess } from "./linux/quota.js";
 import { capable } from "./permission.js";
 import {
   addName,
@@ -70,7 +72,7 @@ const mayMount = (me: Me): Steps<0 | "EPERM"> => step((s) => (capable(callerOf(s
 /** A new file system: `type` 0 in memory, else the model's driver, whose root is searchable by all. */
 function* sysMountNew(
   me: Me,
-  { path, type = 0, contents, readonly = false, noexec = false }: A["sysMountNew"],
+  { path, type = 0, contents, size = 0, inodes = 0, readonly = false, noexec = false }: A["sysMountNew"],
 ): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
@@ -79,7 +81,10 @@ function* sysMountNew(
   const denied = yield* mayMount(me);
   if (denied) return denied;
   const m = yield* step((s) => {
-    const fs = newFilesystem(s, { mode: type === 0 ? 0o1777 : 0o755, readonly, driver: type });
+    const limits = { pages: Math.ceil(size / PAGE), space: inodes * INODE_SPACE };
+    const limited = size + inodes > 0;
+    const mode = type === 0 ? 0o1777 : 0o755;
+    const fs = newFilesystem(s, { mode, readonly, driver: type, ...(limited && { limits }) });
     if (contents !== undefined) fillDriver(s, fs, contents);
     return newMount(s, fs, get(s.filesystems, fs).root, { readonly, noexec });
   });
@@ -89,6 +94,31 @@ function* sysMountNew(
     (s, mnt, d) => attach(s, m, mnt, d),
     (s) => get(s.mounts, m).root,
   );
+}
+
+/** mount(2) with MS_REMOUNT: the limits, which are neither below what is used nor new. */
+function* sysRemount(me: Me, { path, size, inodes }: A["sysRemount"]): Steps<number | string> {
+  const bad = badPath(path);
+  if (bad) return bad;
+  const at = yield* lookup(me, { path });
+  if (isError(at)) return at;
+  const denied = yield* mayMount(me);
+  if (denied) return denied;
+  const fsOf = (s: State) => get(s.mounts, at.mnt).fs;
+  const freed = yield* mayBeFreed(fsOf);
+  return yield* step((s) => {
+    if (get(s.mounts, at.mnt).root !== at.d || get(s.filesystems, fsOf(s)).driver !== 0) return "EINVAL";
+    const { pages = 0, space = 0 } = get(s.filesystems, fsOf(s)).limits ?? {};
+    const limits = {
+      pages: size === undefined ? pages : Math.ceil(size / PAGE),
+      space: inodes === undefined ? space : inodes * INODE_SPACE,
+    };
+    if ((size ?? 0) > 0 && (pages === 0 || !usesLess(s, me, fsOf(s), freed, { ...limits, space: 0 }))) return "EINVAL";
+    if ((inodes ?? 0) > 0 && (space === 0 || !usesLess(s, me, fsOf(s), freed, { ...limits, pages: 0 })))
+      return "EINVAL";
+    patch(s.filesystems, fsOf(s), { limits });
+    return 0;
+  });
 }
 
 /** The initial nodes of a driver's file system. */
@@ -230,4 +260,4 @@ function* shrink(): Steps<{ any: true }> {
 /** A copy of the arena: no call sees a difference. Whether it is possible at that moment is not specified. */
 const arenaCopy = shrink;
 
-export const MOUNT_CALLS = { sysMount, sysMountNew, sysUmount, shrink, arenaCopy };
+export const MOUNT_CALLS = { sysMount, sysMountNew, sysRemount, sysUmount, shrink, arenaCopy };

@@ -26,6 +26,7 @@ import {
 import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
 import { defined } from "../support/defined.js";
 import { type CallArguments, isError, type Lookup } from "./call.js";
+import { mayBeFreed, refuseInode } from "./linux/quota.js";
 import { capable, inGroup, permission, wantWrite } from "./permission.js";
 import {
   addName,
@@ -166,8 +167,10 @@ function* create(
   const type = asked & S_IFMT;
   const directory = type === S_IFDIR;
   const mode = type === S_IFLNK ? asked : type | (yield* prepareMode(me, at, asked & 0o7777));
+  const freed = yield* mayBeFreed((s) => inodeOf(s, at.d).fs);
   const make = (s: State): 0 | string => {
-    const refused = refuseName(s, me, { ...at, last }, directory);
+    const refused =
+      refuseName(s, me, { ...at, last }, directory) || refuseInode(s, me, inodeOf(s, at.d).fs, freed, more.body);
     if (refused) return refused;
     newName(s, { ...at, last }, makeInode(s, me, at.d, mode, { nlink: directory ? 2 : 1, ...more }));
     return 0;
@@ -222,9 +225,13 @@ function* sysLink(me: Me, { dirfd2, path2, follow = false, ...args }: A["sysLink
     return isDir(i) || isDriver(s, i) ? "EPERM" : 0;
   };
   const inoOf = (s: State) => get(s.dentries, from.d).ino;
+  const freed = yield* mayBeFreed((s) => inodeOf(s, from.d).fs);
   const count = (s: State) => {
-    const { nlink, linkable = false } = inode(s, inoOf(s));
+    const { fs, nlink, linkable = false } = inode(s, inoOf(s));
     if (nlink === 0 && !linkable) return "ENOENT";
+    // The first name counts with the file.
+    const refused = nlink === 0 ? 0 : refuseInode(s, me, fs, freed);
+    if (refused) return refused;
     return touch(s, inoOf(s), { nlink: nlink + 1, ...(linkable && { linkable: false }) });
   };
   return yield* change(me, [

@@ -38,6 +38,8 @@ export interface Inode {
   dead?: boolean;
   /** A file that has been made without a name, and may get one. */
   linkable?: boolean;
+  /** Pages that count for it, where they are not those of its contents: reserved for a write, or not given back yet. */
+  room?: number;
 }
 export interface Dentry {
   parent: number;
@@ -55,6 +57,8 @@ export interface Dentry {
 export interface Filesystem {
   root: number;
   readonly: boolean;
+  /** The limits of one in memory; 0: none. */
+  limits?: { pages: number; space: number };
   /** 0: in memory. */
   driver: number;
   /**
@@ -265,10 +269,10 @@ export function newInode(
 /** A file system with its root, which has this mode. */
 export function newFilesystem(
   s: State,
-  { mode, readonly = false, driver = 0 }: { mode: number; readonly?: boolean; driver?: number },
+  { mode, readonly = false, driver = 0, limits }: { mode: number } & Partial<Filesystem>,
 ): number {
   const fs = newId(s);
-  s.filesystems.set(fs, { root: 0, readonly, driver });
+  s.filesystems.set(fs, { root: 0, readonly, driver, ...(limits && { limits }) });
   const ino = newInode(s, fs, S_IFDIR | mode, 0, 0, { nlink: 2 });
   const root = newId(s);
   s.dentries.set(root, { parent: root, name: "", ino, hashed: true, isRoot: true, kids: {}, cookie: 0, next: 0 });
@@ -285,6 +289,16 @@ export function newMount(
   const id = newId(s);
   s.mounts.set(id, { fs, root, readonly, noexec, parent: 0, point: 0 });
   return id;
+}
+
+/** Forgets what was reserved and is not written: of one file, or of all that no operation has locked. */
+export function dropReserved(s: State, only?: number): 0 {
+  for (const [ino, i] of s.inodes) {
+    if (i.room === undefined || (only === undefined ? s.locks.has(`inode ${ino}`) : ino !== only)) continue;
+    const { room: _room, ...others } = i;
+    s.inodes.set(ino, others);
+  }
+  return 0;
 }
 
 /** The inode of an open file. */

@@ -10,7 +10,7 @@
  */
 import { isError } from "./call.js";
 import { withoutOwner } from "./locks/locks.js";
-import { get, inoOf, ofContext, ofFile, patch, type State } from "./state.js";
+import { dropReserved, get, inoOf, ofContext, ofFile, patch, type State } from "./state.js";
 
 /** The result of a step that cannot be taken yet, because another operation holds a lock that it needs. */
 export const BLOCKED = Symbol("blocked");
@@ -128,6 +128,7 @@ export function recoverFrom(s: State, id: number): void {
   const me = { id };
   unlockAll(s, me);
   release(s, me);
+  dropReserved(s);
   for (const [ctx, { fds }] of s.contexts) {
     const kept = Object.entries(fds).filter(([, file]) => file !== reservedBy(id));
     patch(s.contexts, ctx, { fds: Object.fromEntries(kept) });

@@ -123,8 +123,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "fs/tmpfs/data.ts",
-        from: "  txBegin();\n  if (i.shape != 0) slabFree(i.data);\n  else i.pages = 1;",
-        to: "  if (i.shape != 0) slabFree(i.data);\n  txBegin();\n  if (i.shape == 0) i.pages = 1;",
+        from: "  txBegin();\n  if (i.shape == 0 && !chargeBlocks(i.sb, 1)) return refusePage(p) != 0;\n  if (i.shape != 0) slabFree(i.data);\n  else i.pages = 1;",
+        to: "  if (i.shape != 0) slabFree(i.data);\n  txBegin();\n  if (i.shape == 0 && !chargeBlocks(i.sb, 1)) return refusePage(p) != 0;\n  if (i.shape == 0) i.pages = 1;",
       },
     ],
     caughtBy: [death("small write: sysWrite(fd=4")],

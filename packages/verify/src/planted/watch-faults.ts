@@ -24,10 +24,10 @@ export const WATCHING: Mutant[] = [
     edits: [
       {
         file: "fs/tmpfs/tmpfs.ts",
-        from: "  const t = currentTime();\n  txBegin();\n  // The pin first",
-        to: "  const t = currentTime();\n  notifyDelete(dir, d, i);\n  txBegin();\n  // The pin first",
+        from: "  txBegin();\n  const counted = lockQuota(i.sb);\n  // The pin first",
+        to: "  notifyDelete(dir, d, i);\n  txBegin();\n  const counted = lockQuota(i.sb);\n  // The pin first",
       },
-      { file: "fs/tmpfs/tmpfs.ts", from: "  notifyDelete(dir, d, i);\n  txEnd();\n", to: "  txEnd();\n" },
+      { file: "fs/tmpfs/tmpfs.ts", from: "  notifyDelete(dir, d, i);\n  if (counted)", to: "  if (counted)" },
     ],
     caughtBy: [death("followed unlink: sysUnlink(path=/d/g)")],
   },

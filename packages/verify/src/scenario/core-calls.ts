@@ -182,7 +182,8 @@ const ARGUMENTS: {
     const to = put(t, SCRATCH.PATH2, a.path2);
     return [from, to, (a.move ? MS_MOVE : 0) | (a.bind ? MS_BIND : 0) | mountFlags(a)];
   },
-  sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a)],
+  sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a), a.size ?? 0, a.inodes ?? 0],
+  sysRemount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.size ?? -1, a.inodes ?? -1],
   sysUmount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.flags ?? 0],
   arenaCopy: () => [COPY_WAIT_MS],
 };

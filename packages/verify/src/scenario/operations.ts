@@ -51,6 +51,7 @@ import { CONFINED } from "./confined.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import { FOLLOWED } from "./followed.js";
+import { LIMITED } from "./limits.js";
 import { NAMELESS, RANGES, XATTRS } from "./linux.js";
 import { LOCKED, WAITING } from "./locks.js";
 import { PAGES } from "./pages.js";
@@ -304,6 +305,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     close: [{ ...close(3), ctx: 1 }],
   },
   pages: { ...PAGES, ...RANGES },
+  limited: LIMITED,
   full: { stat: [stat("/f"), stat("/d"), stat("/d/n1")] },
   driver: {
     stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/x"), stat("/m/s/../f"), stat("/m/")],

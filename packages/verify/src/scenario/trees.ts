@@ -338,6 +338,19 @@ export const TREES: Record<string, Tree> = {
       open("/g", O_RDWR),
     ],
   },
+  /** A file system with a page and an inode left. Open: a file of two names, and another. */
+  limited: {
+    contexts: [],
+    setup: [
+      mkdir("/m"),
+      { ...mount("/m"), size: 3 * 4096, inodes: 5 },
+      ...file("/m/a", "one"),
+      ...file("/m/b", "two"),
+      link("/m/a", "/m/h"),
+      open("/m/a", O_RDWR),
+      open("/m/b", O_RDWR),
+    ],
+  },
   /** No memory is left: contents have all but that of names, and the names are gone. Descriptor 3 holds the contents. */
   full: {
     contexts: [],

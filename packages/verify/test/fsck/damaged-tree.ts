@@ -40,7 +40,8 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   vfs.linux.setxattrSync("/dir", "user.d", "2");
   fs.mkdirSync("/mnt");
   fs.mkdirSync("/drv");
-  vfs.mount("none", "/mnt", "tmpfs");
+  vfs.mount("none", "/mnt", "tmpfs", { size: 1 << 16, nrInodes: 10 });
+  fs.writeFileSync("/mnt/counted", "c");
   vfs.mount("none", "/drv", "drv");
   fs.statSync("/drv/a/b");
   assert.equal(fs.existsSync("/drv/none"), false);
@@ -143,6 +144,11 @@ export class MemoryEditor {
   /** The newest mount. */
   get mount(): number {
     return this.get(L.G_MOUNTS);
+  }
+
+  /** The file system with limits. */
+  get limited(): number {
+    return this.get(this.get(this.get(L.G_MOUNTS) + MOUNT.allNext) + MOUNT.sb);
   }
 
   get super(): number {

@@ -21,6 +21,7 @@ import { LOG_END, put64, removePendingBlock, set32, undoLog } from "../../mem/un
 import { Dentry } from "../../vfs/dcache/dentry";
 import { beginAttr, currentTime, endAttr, I_SPARSE, Inode, setMtime } from "../../vfs/inode/inode";
 import { changeBegin, changeEnd } from "../../vfs/notify/fsnotify";
+import { chargeBlocks, releaseBlocks } from "./quota";
 
 export const RADIX: u32 = 0x80000000;
 export const PAGE: u32 = 4096;
@@ -93,11 +94,15 @@ export function dataRead(i: Inode, pos: i64, to: usize, n: u32): void {
   }
 }
 
+/** Second return value of dataReserve(): the limit of the file system is why it returned less, not the arena. */
+export let dataReserveLimited: bool = false;
+
 /**
- * Allocates room for `n` bytes at `pos`. Returns for how many of them the arena had room. New pages beyond the end of the file
+ * Allocates room for `n` bytes at `pos`. Returns for how many of them the arena and the limit of the file system had room. New pages beyond the end of the file
  * that the write fills are not zeroed: if it does not come to that, dataRepair() frees them.
  */
 export function dataReserve(i: Inode, pos: i64, n: u32): u32 {
+  dataReserveLimited = false;
   if (!growShape(i, pos + n)) return 0;
   const atEnd = pos >= i.size;
   let done: u32 = 0;
@@ -241,6 +246,7 @@ function getPage(i: Inode, index: u32, zeroed: bool): usize {
       next = zeroed || l > 1 ? kzalloc(PAGE) : kmalloc(PAGE, false);
       if (next == 0) return 0;
       txBegin();
+      if (l == 1 && !chargeBlocks(i.sb, 1)) return refusePage(next);
       set32(slot, <u32>next);
       if (l == 1) i.pages += 1;
       removePendingBlock(next);
@@ -249,6 +255,14 @@ function getPage(i: Inode, index: u32, zeroed: bool): usize {
     node = next;
   }
   return node;
+}
+
+/** The limit of the file system has no room for a page that has been allocated: ends the transaction without a change. Returns 0. */
+function refusePage(page: usize): usize {
+  txEnd();
+  slabFree(page);
+  dataReserveLimited = true;
+  return 0;
 }
 
 function kzalloc(size: u32): usize {
@@ -317,6 +331,7 @@ function growBlock(i: Inode, size: u32): bool {
   memory.copy(p, i.data, i.shape);
   memory.fill(p + i.shape, 0, shape - i.shape);
   txBegin();
+  if (i.shape == 0 && !chargeBlocks(i.sb, 1)) return refusePage(p) != 0;
   if (i.shape != 0) slabFree(i.data);
   else i.pages = 1;
   i.data = <u32>p;
@@ -366,11 +381,19 @@ function truncateNode(i: Inode, node: usize, level: u32, count: u32, base: i64, 
       truncateNode(i, child, level - 1, 1 << NODE_BITS, first, from);
       if (first < from) continue;
     }
-    txBegin();
-    if (level == 1) i.pages -= 1;
-    kfreeAt(slot);
-    txEnd();
+    freePage(i, slot, level);
   }
+}
+
+/** Frees what the word `slot` of a node of this level points to: on the first level a page, else an empty node. */
+export function freePage(i: Inode, slot: usize, level: u32): void {
+  txBegin();
+  if (level == 1) {
+    releaseBlocks(i.sb, 1);
+    i.pages -= 1;
+  }
+  kfreeAt(slot);
+  txEnd();
 }
 
 /** Frees all contents. */
@@ -379,6 +402,7 @@ export function dataFree(i: Inode): void {
   truncateBudget = objectsMax();
   if (i.shape & RADIX) truncateNode(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, 0);
   txBegin();
+  releaseBlocks(i.sb, i.pages);
   i.shape = 0;
   i.pages = 0;
   kfreeAt(i.dataAt);

@@ -6,7 +6,6 @@
  * and recovery punches the hole again, as a whole.
  */
 import { IN_MODIFY } from "../../../abi/flags";
-import { kfreeAt } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { set32, undoLog } from "../../mem/undo/log";
@@ -16,6 +15,7 @@ import { changeBegin, changeEnd } from "../../vfs/notify/fsnotify";
 import {
   dataFree,
   dataRepair,
+  freePage,
   LOG_REDO,
   levelsOf,
   NODE_BITS,
@@ -37,13 +37,17 @@ let budget: u32 = 0;
 const FREE: i32 = 0;
 const FREE_ZEROS: i32 = 1;
 const FILL: i32 = 2;
+const COUNT: i32 = 3;
+
+/** How many pages a walk that counts has found. */
+let found: u32 = 0;
 
 function isZero(page: usize): bool {
   for (let at = page; at < page + PAGE; at += 8) if (load<u64>(at) != 0) return false;
   return true;
 }
 
-/** Frees or fills the pages with an index in [from, to) below a node of `count` pointers whose first page has index `base`. At most 3 deep. */
+/** Frees, fills or counts the pages with an index in [from, to) below a node of `count` pointers whose first page has index `base`. At most 3 deep. */
 function walkPages(i: Inode, node: usize, level: u32, count: u32, base: i64, from: i64, to: i64, what: i32): void {
   const span = (<i64>1) << ((level - 1) * NODE_BITS);
   // From the end, so that pages are allocated again in the order of their addresses.
@@ -57,14 +61,14 @@ function walkPages(i: Inode, node: usize, level: u32, count: u32, base: i64, fro
       walkPages(i, child, level - 1, 1 << NODE_BITS, first, from, to, what);
       // A node is freed with its last page only where the whole of it is a hole.
       if (what != FREE || first < from || first + span > to) continue;
+    } else if (what == COUNT) {
+      found++;
+      continue;
     } else if (what == FILL) {
       memory.fill(child, 0, PAGE);
       continue;
     } else if (what == FREE_ZEROS && !isZero(child)) continue;
-    txBegin();
-    if (level == 1) i.pages -= 1;
-    kfreeAt(slot);
-    txEnd();
+    freePage(i, slot, level);
   }
 }
 
@@ -141,6 +145,17 @@ function finishPunch(i: Inode, w: usize): void {
 export function redoPunch(i: Inode, j: usize): void {
   const w = j + LOG_REDO;
   if (load<u32>(w) == <u32>i.at && load<u32>(w + REDO_BYTES) == 0) finishPunch(i, w);
+}
+
+/** How many pages of [start, end) are holes. */
+export function dataHoles(i: Inode, start: i64, end: i64): u64 {
+  const from = start >> PAGE_SHIFT;
+  const to = (end + PAGE - 1) >> PAGE_SHIFT;
+  found = 0;
+  if (i.shape & RADIX) overPages(i, from, to, COUNT);
+  // A block stands for the first page.
+  else if (i.shape != 0 && from == 0) found = 1;
+  return <u64>(to - from) - found;
 }
 
 /** Fills the pages of [start, end) that are beyond the file's size: they may hold anything. */

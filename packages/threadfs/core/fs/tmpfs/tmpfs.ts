@@ -14,9 +14,9 @@ import { linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
 import { hashGrow } from "../../vfs/dcache/d-hash";
-import { dAdd, dAllocRoot, dDelete, dDeleteFinish, dget, dInstantiate, dSetFlags } from "../../vfs/dcache/dcache";
+import { dAdd, dAllocRoot, dDelete, dDeleteFinish, dget, dInstantiate, dput, dSetFlags } from "../../vfs/dcache/dcache";
 import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
-import { discardInode, newInode } from "../../vfs/inode/icache";
+import { discardInode, iput, newInode } from "../../vfs/inode/icache";
 import {
   addLinks,
   beginAttr,
@@ -35,16 +35,18 @@ import { happened } from "../../vfs/recovery/outcome";
 import { kmallocSpace } from "../../vfs/recovery/reclaim";
 import { Context } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
+import { INODE_SPACE, LONG_LINK, lockQuota, releaseSpace, reserveInode, setLimits } from "./quota";
 
 /** Each entry adds this to a directory's size, "." and ".." too, as in Linux's tmpfs (BOGO_DIRENT_SIZE). */
 export const DIRENT_SIZE: i64 = 20;
 
-/** A new file system with an empty root; null: the arena is full. */
-export function tmpfsSuper(mode: u32, uid: u32, gid: u32, readonly: bool): SuperBlock {
+/** A new file system with an empty root and these limits (setLimits()); null: the arena is full. */
+export function tmpfsSuper(mode: u32, readonly: bool, size: f64, inodes: f64): SuperBlock {
   const none = changetype<SuperBlock>(0);
   const sb = newSuper(0, readonly);
   if (!sb) return none;
-  const i = newInode(sb, S_IFDIR | mode, uid, gid);
+  setLimits(sb, size, inodes);
+  const i = newInode(sb, S_IFDIR | mode, 0, 0);
   const d = i ? dAllocRoot(sb) : changetype<Dentry>(0);
   if (!d) {
     if (i) discardInode(i);
@@ -103,12 +105,20 @@ export function tmpfsCreate(
   if (text != 0) {
     linkBlock(i.dataAt, text);
     i.size = bodyLen;
+    i.pages = bodyLen < LONG_LINK ? 0 : 1;
   }
   // Set before any thread can look a name up in it.
   if (isDir) dSetFlags(d, D_COMPLETE, 0);
   const t = currentTime();
   dget(d);
   txBegin();
+  const err = reserveInode(dir.sb, i.pages);
+  if (err != 0) {
+    txEnd();
+    dput(d);
+    discardInode(i);
+    return err;
+  }
   addEntry(parent, d, i, t);
   if (isDir) addLinks(dir, 1, t);
   notifyCreate(dir, d, i);
@@ -122,8 +132,12 @@ export function tmpfsCreate(
 export function tmpfsTmpfile(c: Context, parent: Dentry, d: Dentry, mode: u32): i32 {
   const i = newOwnedInode(c, parent.inode, mode);
   if (!i) return -ENOSPC;
-  dInstantiate(d, i);
-  return 0;
+  txBegin();
+  const err = reserveInode(i.sb, 0);
+  if (err == 0) dInstantiate(d, i);
+  txEnd();
+  if (err != 0) discardInode(i);
+  return err;
 }
 
 /**
@@ -144,12 +158,19 @@ function updateDirectory(dir: Inode, grow: i64, t: i64): void {
   endAttr(dir);
 }
 
-/** Adds a name to an inode. */
-export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
+/** Adds a name to an inode. The first name of a file counts with the file. 0 or -ENOSPC. */
+export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): i32 {
   const t = currentTime();
   ihold(i);
   dget(d);
   txBegin();
+  const err = i.nlink == 0 ? 0 : reserveInode(i.sb, 0);
+  if (err != 0) {
+    txEnd();
+    dput(d);
+    iput(i);
+    return err;
+  }
   addEntry(parent, d, i, t);
   if (i.mode & I_LINKABLE) {
     beginAttr(i);
@@ -161,6 +182,7 @@ export function tmpfsLink(parent: Dentry, d: Dentry, i: Inode): void {
   txEnd();
   happened(0);
   hashGrow();
+  return 0;
 }
 
 /** Removes a name. The caller holds references on `d` and its inode, and owns the inode's i_mutex. Needs no memory. */
@@ -169,6 +191,7 @@ export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   const i = d.inode;
   const t = currentTime();
   txBegin();
+  const counted = lockQuota(i.sb);
   // The pin first: if only the caller holds the dentry, dDelete() makes it negative.
   unpin(d);
   const inodeToPut = dDelete(d);
@@ -177,6 +200,7 @@ export function tmpfsUnlink(parent: Dentry, d: Dentry): void {
   parent.nrChildren -= 1;
   updateDirectory(dir, -DIRENT_SIZE, t);
   notifyDelete(dir, d, i);
+  if (counted) txEnd();
   txEnd();
   happened(0);
   dDeleteFinish(d, inodeToPut);
@@ -189,9 +213,13 @@ function unpin(d: Dentry): void {
   unlock(d.lockref);
 }
 
-/** drop_nlink(): the inode loses a name. A directory is dead then: nothing can be created or mounted in it. */
+/**
+ * drop_nlink(): the inode loses a name. A directory is dead then: nothing can be created or mounted in it. The last name of a file counts
+ * with the file, until that ends. The transaction began with lockQuota().
+ */
 function dropNlink(d: Dentry, i: Inode, t: i64): void {
   if (!i.isDir) {
+    if (i.nlink > 1) releaseSpace(i.sb, INODE_SPACE);
     addLinks(i, -1, t);
     return;
   }
@@ -205,7 +233,7 @@ function dropNlink(d: Dentry, i: Inode, t: i64): void {
 
 /**
  * Changes counts and times for a rename, in the transaction that changes the names. `d` moved from `from` to `to`,
- * where it replaced `target` if that is positive. The caller owns both parents' i_mutex and the target's. i_locks are
+ * where it replaced `target` if that is positive; the transaction began with lockQuota(). The caller owns both parents' i_mutex and the target's. i_locks are
  * taken from entries to directories.
  */
 export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry, t: i64): void {

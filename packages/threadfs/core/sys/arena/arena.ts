@@ -31,8 +31,11 @@ function splitmix64(): u64 {
   return z ^ (z >> 31);
 }
 
-/** Formats a new arena with a tmpfs at "/" and the root context, whose number is 0. Returns 0, -EINVAL or -ENOSPC. */
-export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
+/**
+ * Formats a new arena with a tmpfs at "/" and the root context, whose number is 0. Limits of the tmpfs: `size` in bytes, `inodes`; 0: none.
+ * Returns 0, -EINVAL or -ENOSPC.
+ */
+export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32, size: f64, inodes: f64): i32 {
   checkLayout();
   const chunks = <u32>(maxBytes / <f64>L.CHUNK);
   if (chunks < <u32>MIN_CHUNKS || chunks > 65536) return -EINVAL;
@@ -64,7 +67,7 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32): i32 {
   rcuInit();
   // A lock needs an owner: the caller has slot 0 until the end of the call.
   setThread(0, 0, false);
-  const sb = tmpfsSuper(0x1ed, 0, 0, false);
+  const sb = tmpfsSuper(0x1ed, false, size, inodes);
   const m = sb ? newMount(sb, dget(sb.root), 0) : changetype<Mount>(0);
   const ok = m ? createRootContext(m, sb.root) : false;
   if (ok) setRootMount(m);

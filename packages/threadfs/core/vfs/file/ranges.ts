@@ -4,8 +4,18 @@ import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, IN_MODIFY, O_APPEND, SEEK_DA
 import { IO_SIZE, MAX_RW_COUNT } from "../../../abi/limits";
 import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
-import { dataRead, dataReserve, dataWrite, MAX_FILE_SIZE, PAGE, PAGE_SHIFT, setSize } from "../../fs/tmpfs/data";
-import { dataClearBeyond, dataGiveBack, dataPunch, dataPunchBegin, dataSeek } from "../../fs/tmpfs/holes";
+import {
+  dataRead,
+  dataReserve,
+  dataReserveLimited,
+  dataWrite,
+  MAX_FILE_SIZE,
+  PAGE,
+  PAGE_SHIFT,
+  setSize,
+} from "../../fs/tmpfs/data";
+import { dataClearBeyond, dataGiveBack, dataHoles, dataPunch, dataPunchBegin, dataSeek } from "../../fs/tmpfs/holes";
+import { hasBlocks, isLimited } from "../../fs/tmpfs/quota";
 import { objectsMax } from "../../mem/bounds";
 import { mutexLock, mutexUnlock, txBegin, txEnd } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
@@ -69,10 +79,12 @@ function makeRoom(c: Context, f: File, start: i64, end: i64): i32 {
   const i = f.inode;
   // No arena has so many pages.
   if ((end - start) >> PAGE_SHIFT > <i64>objectsMax()) return -ENOSPC;
+  // What was there before stays then. If another thread is faster, or the arena is full, what is zero is given back.
+  if (isLimited(i.sb) && !hasBlocks(i.sb, dataHoles(i, start, end))) return -ENOSPC;
   for (let at = start & ~(<i64>PAGE - 1); at < end; ) {
     const part = <u32>min<i64>(end - at, IO_SIZE);
     let room = dataReserve(i, at, part);
-    if (room < part && makeSpace()) room += dataReserve(i, at + room, part - room);
+    if (room < part && !dataReserveLimited && makeSpace()) room += dataReserve(i, at + room, part - room);
     if (room < part) {
       dataGiveBack(i, start, end);
       return -ENOSPC;
@@ -211,7 +223,7 @@ function copyParts(
     const at = target + done;
     const fits = MAX_FILE_SIZE - at < <i64>part ? <u32>(MAX_FILE_SIZE - at) : part;
     let room = dataReserve(b, at, fits);
-    if (room < fits && makeSpace()) room += dataReserve(b, at + room, fits - room);
+    if (room < fits && !dataReserveLimited && makeSpace()) room += dataReserve(b, at + room, fits - room);
     if (room == 0) break;
     dataRead(from.inode, start + done, scratch + SCRATCH.IO, room);
     removeSuid(c, b);

@@ -18,6 +18,7 @@ import {
   dataRead,
   dataRepair,
   dataReserve,
+  dataReserveLimited,
   dataRoom,
   dataRun,
   dataRunBytes,
@@ -221,7 +222,7 @@ function writePart(
   if (pos >= MAX_FILE_SIZE) return -EFBIG;
   const fits = MAX_FILE_SIZE - pos < <i64>n ? <u32>(MAX_FILE_SIZE - pos) : n;
   let room = dataReserve(i, pos, fits);
-  if (room < fits && makeSpace()) room += dataReserve(i, pos + room, fits - room);
+  if (room < fits && !dataReserveLimited && makeSpace()) room += dataReserve(i, pos + room, fits - room);
   if (room == 0) return -ENOSPC;
   if (direct) {
     const err = copyToRoom(i, pos, done, room);

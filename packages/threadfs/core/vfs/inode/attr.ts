@@ -8,7 +8,7 @@ import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from
 import { ID_UNCHANGED, IN_ATTRIB, IN_MODIFY, MS_RDONLY, UTIME_NOW, UTIME_OMIT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import { ACL_ENTRY_PERM, ACL_ENTRY_SIZE, ATTR_MODE, ATTR_OWNER, ATTR_TIMES, NODE_MODE } from "../../../abi/memory";
-import { S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from "../../../abi/mode";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from "../../../abi/mode";
 import {
   ACL_GROUP,
   ACL_GROUP_OBJ,
@@ -115,6 +115,7 @@ function fillStat(to: usize, i: Inode): void {
 
 /** Blocks of 512 bytes, in whole pages. Only a file with holes needs its page count. */
 function statBlocks(i: Inode, mode: u32, size: i64): f64 {
+  if ((mode & S_IFMT) == S_IFLNK) return <f64>((<u64>i.pages) << 3);
   if ((mode & S_IFMT) != S_IFREG) return 0;
   if (mode & I_SPARSE) return <f64>((<u64>i.pages) << 3);
   return <f64>(((size + 4095) >> 12) << 3);

@@ -5,6 +5,7 @@ import { NODE_GID, NODE_INO, NODE_MODE, NODE_MTIME, NODE_NLINK, NODE_SIZE, NODE_
 import { S_IFMT } from "../../../abi/mode";
 import { driverAttrF64, driverAttrU32, driverIput } from "../../fs/driver/hooks";
 import { dataFree } from "../../fs/tmpfs/data";
+import { releaseInode } from "../../fs/tmpfs/quota";
 import { kfreeAt, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
@@ -80,6 +81,7 @@ export function iput(i: Inode): void {
     if (atomic.sub<u32>(i.count, 1) != 1) return;
     if (i.isReg) dataFree(i);
     if (i.mode & I_XATTR) xattrsFree(i);
+    releaseInode(i);
   }
   retire(i.at);
 }

@@ -6,6 +6,7 @@ import { MNT_DETACH, MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
 import { CAP_SYS_ADMIN } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
 import { callDriver } from "../../fs/driver/hooks";
+import { changeLimits } from "../../fs/tmpfs/quota";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
@@ -42,10 +43,10 @@ const STACKED_MAX: i32 = 100000;
 const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
 
 /** Creates a file system: type 0 in memory, else a driver's number. null: nd.err. */
-function makeSuper(nd: Nameidata, type: f64, readonly: bool): SuperBlock {
+function makeSuper(nd: Nameidata, type: f64, readonly: bool, size: f64, inodes: f64): SuperBlock {
   const none = changetype<SuperBlock>(0);
   if (type == 0) {
-    const sb = tmpfsSuper(0x3ff, 0, 0, readonly);
+    const sb = tmpfsSuper(0x3ff, readonly, size, inodes);
     if (!sb) nd.err = -ENOSPC;
     return sb;
   }
@@ -149,11 +150,11 @@ function mayMount(nd: Nameidata): i32 {
   return -EPERM;
 }
 
-/** Mounts a new file system at the path in nd. */
-export function doNewMount(nd: Nameidata, type: f64, flags: u32): i32 {
+/** Mounts a new file system at the path in nd. Limits of one in memory: `size` in bytes, `inodes`; 0: none. */
+export function doNewMount(nd: Nameidata, type: f64, flags: u32, size: f64, inodes: f64): i32 {
   let err = mayMount(nd);
   if (err != 0) return err;
-  const sb = makeSuper(nd, type, (flags & MS_RDONLY) != 0);
+  const sb = makeSuper(nd, type, (flags & MS_RDONLY) != 0, size, inodes);
   if (!sb) {
     pathPut(nd);
     return nd.err;
@@ -205,6 +206,17 @@ export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
     err = from.dentry == from.mnt.root ? graftMount(from.mnt, nd, changetype<Mount>(0), true) : -EINVAL;
     pathPut(from);
   }
+  pathPut(nd);
+  return err;
+}
+
+/** mount(2) with MS_REMOUNT: changes the limits of the file system that is mounted at the path in nd; negative: as it was. */
+export function doRemount(nd: Nameidata, size: f64, inodes: f64): i32 {
+  let err = mayMount(nd);
+  if (err != 0) return err;
+  if (nd.dentry != nd.mnt.root || nd.mnt.sb.driver != 0) err = -EINVAL;
+  else err = changeLimits(nd.mnt.sb, size, inodes);
+  happened(err);
   pathPut(nd);
   return err;
 }

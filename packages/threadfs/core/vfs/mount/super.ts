@@ -8,7 +8,9 @@
  *
  * SuperBlock (256 bytes, typed cache): 0 dev u64  8 driver i32 (slot plus one, 0: in memory)  12 hooks u32  16 fsFlags u32
  *   20 dflags u32 (initial flags of its dentries)  24 root ptr  28 active u32 (mounts)  32 readonly u32
- *   36 renameMutex u32 (s_vfs_rename_mutex)  40 rcu link  44 rcu tag  48 recount u32 (recount.ts)
+ *   36 renameMutex u32 (s_vfs_rename_mutex)  40 rcu link  44 rcu tag  48 recount u32 (recount.ts)  52 unmountTold u32
+ *   64 the limits of a file system in memory, on a line of their own, which only a remount changes: maxBlocks u64  72 maxSpace u64
+ *   128 what it uses, where it is limited (fs/tmpfs/quota.ts): quotaLock u32  136 usedBlocks u64  144 usedSpace u64
  *
  * Driver (128 bytes, in a table): 0 state u32 (0 free, 1 used)  4 hooks u32  8 generation u64 (how many drivers the slot has had)
  *   16 fsFlags u32  20 mounted u32 (how many of its file systems exist)  24 bytes of the name u32  28 the name
@@ -69,6 +71,19 @@ export class SuperBlock {
   recount: u32;
   /** 1: its end is in the log of changes. */
   unmountTold_: u32;
+  unused56: u64;
+  maxBlocks_: u64;
+  maxSpace_: u64;
+  unused80: u64;
+  unused88: u64;
+  unused96: u64;
+  unused104: u64;
+  unused112: u64;
+  unused120: u64;
+  quotaLock_: u32;
+  unused132: u32;
+  usedBlocks_: u64;
+  usedSpace_: u64;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -87,6 +102,36 @@ export class SuperBlock {
   }
   get renameMutex(): usize {
     return changetype<usize>(this) + offsetof<SuperBlock>("renameMutex_");
+  }
+  /** Most pages of contents; 0: no limit. Also read without quotaLock. */
+  get maxBlocks(): u64 {
+    return atomic.load<u64>(changetype<usize>(this) + offsetof<SuperBlock>("maxBlocks_"));
+  }
+  set maxBlocks(v: u64) {
+    put64(changetype<usize>(this) + offsetof<SuperBlock>("maxBlocks_"), v);
+  }
+  /** Most bytes that inodes and extended attributes count for; 0: no limit. */
+  get maxSpace(): u64 {
+    return atomic.load<u64>(changetype<usize>(this) + offsetof<SuperBlock>("maxSpace_"));
+  }
+  set maxSpace(v: u64) {
+    put64(changetype<usize>(this) + offsetof<SuperBlock>("maxSpace_"), v);
+  }
+  get quotaLock(): usize {
+    return changetype<usize>(this) + offsetof<SuperBlock>("quotaLock_");
+  }
+  /** Under quotaLock, as usedSpace. */
+  get usedBlocks(): u64 {
+    return load<u64>(changetype<usize>(this) + offsetof<SuperBlock>("usedBlocks_"));
+  }
+  set usedBlocks(v: u64) {
+    put64(changetype<usize>(this) + offsetof<SuperBlock>("usedBlocks_"), v);
+  }
+  get usedSpace(): u64 {
+    return load<u64>(changetype<usize>(this) + offsetof<SuperBlock>("usedSpace_"));
+  }
+  set usedSpace(v: u64) {
+    put64(changetype<usize>(this) + offsetof<SuperBlock>("usedSpace_"), v);
   }
 }
 
@@ -109,6 +154,11 @@ export function newSuper(driver: i32, readonly: bool): SuperBlock {
   atomic.store<u32>(sb.active, 0);
   sb.readonly = readonly ? 1 : 0;
   sb.unmountTold_ = 0;
+  sb.maxBlocks = 0;
+  sb.maxSpace = 0;
+  atomic.store<u32>(sb.quotaLock, 0);
+  sb.usedBlocks = 0;
+  sb.usedSpace = 0;
   return sb;
 }
 

@@ -28,7 +28,7 @@ export function doLink(from: Nameidata, nd: Nameidata, follow: u32): i32 {
     mutexLock(i.mutex);
     if (i.nlink == 0 && !(i.mode & I_LINKABLE)) err = -ENOENT;
     else if (i.nlink >= LINK_MAX) err = -EMLINK;
-    else tmpfsLink(nd.dentry, d, i);
+    else err = tmpfsLink(nd.dentry, d, i);
     mutexUnlock(i.mutex);
   }
   donePathCreate(nd, d);

@@ -3,6 +3,7 @@
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from "../../../abi/errno";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../abi/flags";
 import { MAY_WRITE } from "../../../abi/permissions";
+import { lockQuota } from "../../fs/tmpfs/quota";
 import { tmpfsExchange, tmpfsRename } from "../../fs/tmpfs/tmpfs";
 import { mutexLock, mutexUnlock, txBegin, txEnd } from "../../mem/lock/lock";
 import { waitFor } from "../../mem/wait";
@@ -168,6 +169,7 @@ function moveLocked(nd: Nameidata, d: Dentry, nd2: Nameidata, t: Dentry, exchang
   const target = t.inode;
   // Names and counts change in one transaction: all or nothing.
   txBegin();
+  const counted = target && !exchange ? lockQuota(target.sb) : false;
   const left = dMove(d, t, exchange);
   if (exchange) {
     tmpfsExchange(from, d, to, t, now);
@@ -178,6 +180,7 @@ function moveLocked(nd: Nameidata, d: Dentry, nd2: Nameidata, t: Dentry, exchang
   const replaced = exchange ? changetype<Inode>(0) : target;
   notifyMove(moved, from.inode, nd.last, nd.lastLen, to.inode, nd2.last, nd2.lastLen, replaced);
   if (exchange) notifyMove(target, to.inode, nd2.last, nd2.lastLen, from.inode, nd.last, nd.lastLen, replaced);
+  if (counted) txEnd();
   txEnd();
   happened(0);
   if (left) dput(from);

@@ -70,6 +70,7 @@ import {
   objectsReferenced,
   recountOf,
 } from "./objects";
+import { recountQuotas } from "./quotas";
 import { retire } from "./reclaim";
 
 /** Recounts all references. Waits up to `waitMs` for the other threads to become quiescent. False: not done. */
@@ -88,6 +89,7 @@ export function recountReferences(waitMs: f64): bool {
   removeDeadLocks();
   collectUnreferenced();
   storeGauges();
+  recountQuotas();
   atomic.sub<u32>(G_LEAKS, leaks);
   admitOthers();
   return true;

@@ -12,6 +12,7 @@
 import { E2BIG, EEXIST, ENODATA, ENOSPC } from "../../../abi/errno";
 import { IN_ATTRIB, XATTR_CREATE, XATTR_REPLACE } from "../../../abi/flags";
 import { XATTR_LIST_MAX, XATTR_NAME_MAX, XATTR_SIZE_MAX } from "../../../abi/limits";
+import { chargeXattr, releaseSpace, xattrSpace } from "../../fs/tmpfs/quota";
 import { KMALLOC_MAX, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
@@ -120,6 +121,22 @@ function freeLater(first: usize): void {
   set32(slot + SLOT_FREE_LOCKS, <u32>first);
 }
 
+/** What an attribute counts for in a file system with a limit. */
+function spaceOf(p: usize): u64 {
+  return xattrSpace(load<u32>(p + NAME_LENGTH), load<u32>(p + VALUE_LENGTH));
+}
+
+/** What the attributes of an inode count for. */
+export function xattrsSpace(i: Inode): u64 {
+  let sum: u64 = 0;
+  let left = objectsMax();
+  for (let p = firstOf(i); p != 0; p = <usize>load<u32>(p + NEXT)) {
+    if (left-- == 0) corrupt(i.at);
+    sum += spaceOf(p);
+  }
+  return sum;
+}
+
 /** simple_xattr_set(): sets an attribute of a file that was reached by a dentry. 0, -EEXIST, -ENODATA or -ENOSPC. */
 export function xattrSet(d: Dentry, i: Inode, name: usize, n: u32, value: usize, length: u32, how: u32): i32 {
   const old = find(i, name, n);
@@ -131,6 +148,14 @@ export function xattrSet(d: Dentry, i: Inode, name: usize, n: u32, value: usize,
   const next = old != 0 ? load<u32>(old + NEXT) : <u32>foundNext;
   store<u32>(made + NEXT, next);
   const at = foundAt != 0 ? foundAt : i.xattrsAt;
+  txBegin();
+  // As in Linux there must be room for the new one beside the old one.
+  if (!chargeXattr(i.sb, spaceOf(made))) {
+    txEnd();
+    freeAttribute(made);
+    return -ENOSPC;
+  }
+  if (old != 0) releaseSpace(i.sb, spaceOf(old));
   const followed = changeBegin(d);
   beginAttr(i);
   put32(at, <u32>made);
@@ -140,6 +165,7 @@ export function xattrSet(d: Dentry, i: Inode, name: usize, n: u32, value: usize,
   i.ctime = currentTime();
   endAttr(i);
   changeEnd(followed, d, i, IN_ATTRIB);
+  txEnd();
   happened(0);
   freeLocks(slot);
   return 0;
@@ -149,12 +175,15 @@ export function xattrSet(d: Dentry, i: Inode, name: usize, n: u32, value: usize,
 export function xattrRemove(d: Dentry, i: Inode, name: usize, n: u32): i32 {
   const old = find(i, name, n);
   if (old == 0) return -ENODATA;
+  txBegin();
+  releaseSpace(i.sb, spaceOf(old));
   const followed = changeBegin(d);
   beginAttr(i);
   unlinkAttribute(i, foundAt != 0 ? foundAt : i.xattrsAt, old);
   i.ctime = currentTime();
   endAttr(i);
   changeEnd(followed, d, i, IN_ATTRIB);
+  txEnd();
   happened(0);
   freeLocks(slot);
   return 0;
@@ -211,6 +240,7 @@ export function xattrsFree(i: Inode): void {
     const p = <usize>load<u32>(i.xattrsAt);
     if (p == 0 || left == 0) corrupt(i.at);
     txBegin();
+    releaseSpace(i.sb, spaceOf(p));
     unlinkAttribute(i, i.xattrsAt, p);
     txEnd();
     freeLocks(slot);

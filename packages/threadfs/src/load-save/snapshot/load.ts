@@ -18,6 +18,7 @@ import { ABI_VERSION, ACL_ENTRY_SIZE } from "../../../abi/memory.js";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../../abi/mode.js";
 import { Attachment } from "../../bridge/attachment.js";
 import type { VfsHandle } from "../../bridge/handle.js";
+import type { ArenaRoom } from "../../bridge/memory.js";
 import type { CoreModule } from "../../bridge/wasm.js";
 import { bare } from "../../errors/bare.js";
 import { systemCallError } from "../../errors/errors.js";
@@ -345,7 +346,7 @@ class Loader {
  * @throws Error ERR_THREADFS_SNAPSHOT, ERR_THREADFS_SNAPSHOT_VERSION; TypeError ERR_INVALID_ARG_TYPE; ENOSPC: `maxBytes` is too
  * small; what the source throws
  */
-export async function loadTree(module: CoreModule, maxBytes: number, source: unknown): Promise<VfsHandle> {
+export async function loadTree(module: CoreModule, room: ArenaRoom, source: unknown): Promise<VfsHandle> {
   const clock = { ms: 0 };
   const host = bare({ thread: 0, now: () => clock.ms });
   let attachment: Attachment | undefined;
@@ -356,7 +357,7 @@ export async function loadTree(module: CoreModule, maxBytes: number, source: unk
         if (attachment === undefined || loader === undefined) {
           // The root directory is as old as the first record says.
           clock.ms = msOfTime(birthtimeOf(record));
-          attachment = Attachment.create(module, maxBytes, host);
+          attachment = Attachment.create(module, room, host);
           loader = new Loader(new SystemCalls(attachment, 0), clock);
         }
         loader.record(record);

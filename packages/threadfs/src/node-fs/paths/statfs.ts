@@ -6,7 +6,7 @@ import { CHUNK } from "../../../abi/limits.js";
 import { NO_OPTIONS, type Path, toPath } from "../args.js";
 import { operation } from "../operation.js";
 
-/** What Linux's tmpfs says of itself (TMPFS_MAGIC); a tree does not say which mount a path is on. */
+/** What Linux's tmpfs says of itself (TMPFS_MAGIC). */
 const TMPFS_MAGIC = 0x01021994;
 const BLOCK = 4096;
 
@@ -36,8 +36,8 @@ class StatFs {
 export type { StatFs };
 
 /**
- * Blocks of the tree's memory, which names and contents share. Each free block can hold at least one file: `ffree` is what
- * there is room for in any case.
+ * The limits of the file system that the path is on, and what is left of them. Without a limit: the blocks of the tree's memory, which
+ * names and contents share. Each free block can hold at least one file: `ffree` is what there is room for in any case.
  */
 export const statfs = operation(
   (path: NodeFs.PathLike, options?: NodeFs.StatFsOptions): { path: Path; bigint: boolean } => ({
@@ -45,22 +45,23 @@ export const statfs = operation(
     bigint: (options === undefined ? NO_OPTIONS : options).bigint === true,
   }),
   (calls, { path, bigint }): StatFs => {
-    calls.check(calls.statRaw(path, 0), "statfs", path);
-    const { core, ioNumbers } = calls.attachment;
+    const length = calls.putPath(path, "statfs");
+    const { core, ioNumbers, stat } = calls.attachment;
+    calls.check(core.sysStatfs(calls.ctx, calls.dirfd, length), "statfs", path);
+    const [maxBlocks = -1, freeBlocks = 0, maxInodes = -1, freeInodes = 0] = stat;
     core.sumCounters(0);
     const value = (counter: number) => ioNumbers[counter] ?? 0;
     const blocks = (value(COUNTER.chunksMax) * CHUNK) / BLOCK;
     const free = blocks - (value(COUNTER.chunksUsed) * CHUNK) / BLOCK;
-    const files = value(COUNTER.inodes) + free;
     const numbers = {
       type: TMPFS_MAGIC,
       bsize: BLOCK,
       frsize: BLOCK,
-      blocks,
-      bfree: free,
-      bavail: free,
-      files,
-      ffree: free,
+      blocks: maxBlocks < 0 ? blocks : maxBlocks,
+      bfree: maxBlocks < 0 ? free : freeBlocks,
+      bavail: maxBlocks < 0 ? free : freeBlocks,
+      files: maxInodes < 0 ? value(COUNTER.inodes) + free : maxInodes,
+      ffree: maxInodes < 0 ? free : freeInodes,
     };
     return new StatFs(numbers, bigint);
   },

@@ -59,7 +59,20 @@ def become(user):
     os.setegid(user)
     os.seteuid(user)
 
+MS_REMOUNT = 32
+def mounted(path, flags, size, inodes):
+    named = [name + "=" + str(n) for name, n in [("size", size), ("nr_inodes", inodes)] if n is not None]
+    return checked(libc.mount(b"none", raw(path), b"tmpfs", flags, raw(",".join(named))))
+
+def room(path):
+    s = os.statvfs(path)
+    return [s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree]
+
 CALLS = {
+    "mount": lambda path, size, inodes: mounted(path, 0, size, inodes),
+    "remount": lambda path, size, inodes: mounted(path, MS_REMOUNT, size, inodes),
+    "statfs": room,
+    "lblocks": lambda path: os.lstat(path).st_blocks,
     "open": open_at,
     "close": close,
     "mkdir": lambda dir, path: checked(libc.mkdirat(at(dir), raw(path), 0o755)),
@@ -131,11 +144,18 @@ export function whyNoKernel(): string | undefined {
   return found.status === 0 ? undefined : "there is no python3";
 }
 
+/** A namespace for what a program mounts. */
+const NAMESPACE = ["--mount", "--propagation", "private", "python3"] as const;
+
 /** The results of programs. */
 export function runOnKernel(programs: readonly (readonly Step[])[]): Result[][] {
   const cwd = mkdtempSync(join(existsSync(SHM) ? SHM : tmpdir(), "linux-"));
   try {
-    const done = spawnSync("python3", ["-c", PROGRAM], { cwd, input: JSON.stringify(programs), maxBuffer: 1 << 28 });
+    const done = spawnSync("unshare", [...NAMESPACE, "-c", PROGRAM], {
+      cwd,
+      input: JSON.stringify(programs),
+      maxBuffer: 1 << 28,
+    });
     if (done.status !== 0) throw new Error(`the kernel's process: ${done.stderr}`);
     return JSON.parse(done.stdout.toString());
   } finally {

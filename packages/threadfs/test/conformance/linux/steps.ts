@@ -21,6 +21,11 @@ export type Form = "sync" | "promises";
 
 const shown = ({ mode, nlink, size }: Stats) => [mode, nlink, (mode & 0o170000) === 0o040000 ? 0 : size];
 
+const limits = (size: number | null, nrInodes: number | null) => ({
+  ...(size !== null && { size }),
+  ...(nrInodes !== null && { nrInodes }),
+});
+
 /** A tree on which a program runs. */
 class Tree {
   readonly #fds: number[] = [];
@@ -111,6 +116,14 @@ class Tree {
       }),
     linkfd: (n: number, b: Arg, to: string) => this.#linux("linkat", this.fd(n), to, { newDirFd: this.#dir(b) }),
     tree: () => this.#tree(),
+    mount: (path: string, size: number, nrInodes: number) => this.vfs.mount(null, path, "tmpfs", { size, nrInodes }),
+    remount: (path: string, size: number | null, nrInodes: number | null) =>
+      this.vfs.mount(null, path, "tmpfs", { remount: true, ...limits(size, nrInodes) }),
+    statfs: (path: string) => {
+      const { blocks, bfree, bavail, files, ffree } = this.vfs.fs.statfsSync(path);
+      return [blocks, bfree, bavail, files, ffree];
+    },
+    lblocks: (path: string) => this.vfs.fs.lstatSync(path).blocks,
     mknod: (dir: Arg, path: string, mode: number) => this.#at(dir, "mknod", path, mode),
     mkfifo: (dir: Arg, path: string, mode: number) => this.#at(dir, "mkfifo", path, mode),
     truncate: (n: number, size: number) => this.vfs.fs.ftruncateSync(this.fd(n), size),

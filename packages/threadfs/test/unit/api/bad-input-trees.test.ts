@@ -397,7 +397,7 @@ describe("the core's calls: flags and lengths", () => {
     assert.equal(core.sysRename(ctx, -100, f, -100, d, 8), -ERRNO.EINVAL);
     assert.equal(core.sysUmount(ctx, f, 64), -ERRNO.EINVAL);
     assert.equal(core.sysMount(ctx, f, d, 0), -ERRNO.EINVAL);
-    assert.equal(core.sysMountNew(ctx, path("/d"), 99, 0), -ERRNO.ENODEV);
+    assert.equal(core.sysMountNew(ctx, path("/d"), 99, 0, 0, 0), -ERRNO.ENODEV);
     assert.equal(core.sysMknod(ctx, -100, path("/p"), 0o060644), -ERRNO.EPERM);
     assert.equal(core.sysOpen(ctx, -100, path("/f"), 0o20000000, 0), -ERRNO.EINVAL);
     assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1, 0), -ERRNO.EINVAL);
@@ -408,7 +408,7 @@ describe("the core's calls: flags and lengths", () => {
       assert.equal(core.sysStat(ctx, -100, length, 0), -ERRNO.ENAMETOOLONG);
     for (const bad of [-1, 1, 1023, 1024, 2 ** 31 - 1]) assert.equal(core.sysStat(bad, -100, f, 0), -ERRNO.EBADF);
     assert.equal(core.threadAttach(1, 0), -ERRNO.EINVAL, "a thread has one slot");
-    assert.equal(core.arenaInit(1 << 24, 1, 2), -ERRNO.EINVAL, "an arena is made once");
+    assert.equal(core.arenaInit(1 << 24, 1, 2, 0, 0), -ERRNO.EINVAL, "an arena is made once");
     for (const slot of [-1, 256, 2 ** 31 - 1, 200]) assert.equal(core.threadRecover(slot, 0), -ERRNO.EINVAL);
     assert.ok(SCRATCH.SIZE > 0);
     untouched(vfs);

@@ -22,7 +22,7 @@ import {
   S_ISGID,
   S_ISUID,
 } from "../../../../threadfs/dist/abi/abi.js";
-import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../../threadfs/dist/generated/core-layout.js";
+import { MAX_FILE_SIZE, MAXSYMLINKS, PAGE } from "../../../../threadfs/dist/generated/core-layout.js";
 import { type Attributes, type CallArguments, isError, type Opened } from "../call.js";
 import {
   accounts,
@@ -39,9 +39,11 @@ import {
   touch,
 } from "../calls.js";
 import { attributes } from "../calls-lookup.js";
+import { isLimited, mayBeFreed, refuseInode, reservePages } from "../linux/quota.js";
 import { accessed, capable, inGroup, permission, wantWrite } from "../permission.js";
 import {
   child,
+  dropReserved,
   FIRST_FD,
   get,
   type Inode,
@@ -154,11 +156,14 @@ function* openTmpfile(
   const at = yield* walk(me, dirfd, path, { follow: !(flags & O_NOFOLLOW), directory: true });
   if (isError(at)) return at;
   const prepared = yield* prepareMode(me, at, mode);
+  const freed = yield* mayBeFreed((s) => inodeOf(s, at.d).fs);
   return yield* step((s): OpenPlace | string => {
     const dir = inodeOf(s, at.d);
     const refused = wantWrite(s, at.mnt) || permission(s, me, dir, MAY_WRITE | MAY_EXEC);
     if (refused) return refused;
     if (isDriver(s, dir)) return "EOPNOTSUPP";
+    const full = refuseInode(s, me, dir.fs, freed);
+    if (full) return full;
     const linkable = !(flags & O_EXCL);
     const ino = makeInode(s, me, at.d, S_IFREG | prepared, { nlink: 0, ...(linkable && { linkable }) });
     const d = ++s.last;
@@ -184,13 +189,14 @@ function* openCreate(
     if (last === "..") return yield* walk(me, dirfd, "..", { from: at.nd });
     if (at.slash) return "EISDIR";
     const prepared = yield* prepareMode(me, at, mode);
+    const freed = yield* mayBeFreed((s) => inodeOf(s, at.d).fs);
     type Made = { made: number } | { d: number };
     const make = (s: State): Made | Done<Made> | string => {
       const d = child(s, at.d, last);
       if (d !== undefined) return { done: true, result: { d } };
       if (inodeOf(s, at.d).dead) return "ENOENT";
       if (isTooLong(last)) return "ENAMETOOLONG";
-      const refused = wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
+      const refused = wantWrite(s, at.mnt) || mayCreate(s, me, at.d) || refuseInode(s, me, inodeOf(s, at.d).fs, freed);
       if (refused) return refused;
       return { made: newName(s, { ...at, last }, makeInode(s, me, at.d, S_IFREG | prepared, {})) };
     };
@@ -317,7 +323,13 @@ function* sysWrite(me: Me, { fd, ...args }: A["sysWrite"]): Steps<number | strin
 }
 
 function* writeTo(me: Me, f: FileReference, args: Omit<A["sysWrite"], "fd">): Steps<number | string> {
-  return yield* change(me, writePhases(me, f, args));
+  const { offset = -1, data } = args;
+  const fits = yield* reservePages(me, f.ino, (s) => {
+    const at = f.flags & O_APPEND ? inode(s, f.ino).size : offset >= 0 ? offset : get(s.files, f.id).pos;
+    return { at, n: data.length };
+  });
+  if (isError(fits)) return fits;
+  return yield* change(me, writePhases(me, f, { ...args, data: data.slice(0, fits) }));
 }
 
 /** The parts of a write, and what follows it. */
@@ -341,7 +353,12 @@ function writePhases(me: Me, f: FileReference, { offset = -1, data }: Omit<A["sy
   const locks = () => [mutex(f.ino), ...(parts.length > 1 ? [inParts(me.id)] : [])];
   return [
     ...parts.map((done) => ({ locks, run: runPart(done) })),
-    { run: (s: State) => (n === 0 ? 0 : strip(s, me, f.ino)) },
+    {
+      run: (s: State) => {
+        dropReserved(s, f.ino);
+        return n === 0 ? 0 : strip(s, me, f.ino);
+      },
+    },
   ];
 }
 
@@ -413,11 +430,14 @@ function truncatePhases(me: Me, inoOf: (s: State) => number, size: number): Phas
   };
   const run = (s: State) => {
     const ino = inoOf(s);
-    const data = inode(s, ino).data.slice(0, size).padEnd(size, "\0");
-    touch(s, ino, { contents: true, data, size });
+    const i = inode(s, ino);
+    const data = i.data.slice(0, size).padEnd(size, "\0");
+    // The pages behind the new end are freed after that.
+    const room = isLimited(s, i.fs) ? { room: Math.ceil(i.data.length / PAGE) } : {};
+    touch(s, ino, { contents: true, data, size, ...room });
     return 0;
   };
-  return [{ locks: (s) => [mutex(inoOf(s))], run: begin }, { run }];
+  return [{ locks: (s) => [mutex(inoOf(s))], run: begin }, { run }, { run: (s) => dropReserved(s, inoOf(s)) }];
 }
 
 function* sysTruncate(me: Me, { size, ...args }: A["sysTruncate"]): Steps<number | string> {

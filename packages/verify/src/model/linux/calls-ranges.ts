@@ -11,8 +11,9 @@ import { type CallArguments, isError } from "../call.js";
 import { inode, isDriver, touch } from "../calls.js";
 import { fget, mayRead, mayWrite, mutex, strip } from "../files/calls-files.js";
 import { accessed } from "../permission.js";
-import { get, patch, type State, typeOf } from "../state.js";
+import { dropReserved, get, patch, type State, typeOf } from "../state.js";
 import { change, type Done, type Me, type Steps, step } from "../steps.js";
+import { reservePages } from "./quota.js";
 
 type A = CallArguments;
 
@@ -35,6 +36,8 @@ function* sysFallocate(me: Me, { fd, mode, offset, len }: A["sysFallocate"]): St
     return isDriver(s, i) ? "EOPNOTSUPP" : 0;
   });
   if (refused) return refused;
+  const room = punches ? 0 : yield* reservePages(me, f.ino, () => ({ at: offset, n: len }), { all: true });
+  if (isError(room)) return room;
   const begin = (s: State): 0 | string => {
     if (mode === FALLOC_FL_KEEP_SIZE && end > inode(s, f.ino).size) return "EOPNOTSUPP";
     strip(s, me, f.ino);
@@ -44,7 +47,9 @@ function* sysFallocate(me: Me, { fd, mode, offset, len }: A["sysFallocate"]): St
     const { data } = inode(s, f.ino);
     const zeros = "\0".repeat(Math.max(0, Math.min(end, data.length) - offset));
     const changed = punches ? withText(data, Math.min(offset, data.length), zeros) : data.padEnd(end, "\0");
-    return touch(s, f.ino, { contents: true, data: changed, size: changed.length });
+    touch(s, f.ino, { contents: true, data: changed, size: changed.length });
+    dropReserved(s, f.ino);
+    return 0;
   };
   return yield* change(me, [{ locks: () => [mutex(f.ino)], run: begin }, { run }]);
 }

@@ -17,6 +17,7 @@ import { fget } from "../files/calls-files.js";
 import { capable, permission, wantWrite } from "../permission.js";
 import { get, type Inode, type State, typeOf } from "../state.js";
 import { change, type Me, type Steps, step } from "../steps.js";
+import { mayBeFreed, refuseMore, xattrSpace } from "./quota.js";
 
 type A = CallArguments;
 
@@ -62,10 +63,14 @@ function* set(me: Me, args: A["sysListxattr"], name: string, value: string | und
   const { mnt, ino } = at;
   const refused = yield* step((s) => wantWrite(s, mnt) || refuseName(s, me, inode(s, ino), name, true));
   if (refused) return refused;
+  const freed = yield* mayBeFreed((s) => inode(s, ino).fs);
   const run = (s: State): 0 | string => {
     const { [name]: old, ...others } = inode(s, ino).xattrs ?? {};
     if (old !== undefined && how & XATTR_CREATE) return "EEXIST";
     if (old === undefined && (how & XATTR_REPLACE || value === undefined)) return "ENODATA";
+    const space = value === undefined ? 0 : xattrSpace(name, value);
+    const full = refuseMore(s, me, inode(s, ino).fs, freed, { space }, 1);
+    if (full) return full;
     return touch(s, ino, { xattrs: value === undefined ? others : { ...others, [name]: value } });
   };
   return yield* change(me, [{ locks: () => [`inode ${ino}`], run }]);
