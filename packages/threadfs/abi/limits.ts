@@ -12,6 +12,18 @@ export const IO_SIZE = 65536;
 export const WRITE_FAILED = -4096;
 /** This less a descriptor is the result of a call that reads or writes a whole file where it has done no more than open it. */
 export const OPENED = -8192;
+/** This less a descriptor is the result of an open of a FIFO that has to wait for the other end: fifoWait() does. */
+export const OPENING = -32768;
+/**
+ * The result of a call that has to wait for the other end of a pipe, in a thread whose calls wait for less than a millisecond (waitLimit()): it has not happened,
+ * and the host awaits the word that is in SCRATCH.IO (REQUEST_*).
+ */
+export const PIPE_WAITS = -4000;
+/** Bytes that one write to a pipe writes in one piece. */
+export const PIPE_BUF = 4096;
+/** Bytes that a new pipe holds, and the most that one can. */
+export const PIPE_DEF_SIZE = 65536;
+export const PIPE_MAX_SIZE = 1048576;
 /** Contexts of a tree, its own included. */
 export const MAX_CONTEXTS = 1024;
 /** Advisory locks on one file, of flock(2) and fcntl(2) together. */

@@ -19,6 +19,9 @@ export const G_CHANGES_SEQ = 6212;
  */
 export const LOCK_WAITS = 6528;
 export const NR_LOCK_WAITS = 64;
+/** Words on which threads wait for pipes, u32 each: two for all inodes of a hash, for readers and for writers. Bit 0: a thread may wait. */
+export const PIPE_WORDS = 7168;
+export const NR_PIPE_WORDS = 128;
 /** The bits of a lock's word that hold the number of its owner: the owner's slot plus one, 0: the lock is free. */
 export const LOCK_OWNER = 0x7fffffff;
 
@@ -93,7 +96,7 @@ export const FLOCK_WHENCE = 8;
 export const FLOCK_START = 16;
 export const FLOCK_LEN = 24;
 export const FLOCK_PID = 32;
-/** In SCRATCH.IO of a request that waits for a lock, u32 each: the address of the word that it waits on, and that word's value. */
+/** In SCRATCH.IO of a request that waits for a lock, or of a call that waits for a pipe, u32 each: the address of the word that it waits on, and that word's value. */
 export const REQUEST_WORD = 0;
 export const REQUEST_SEEN = 4;
 

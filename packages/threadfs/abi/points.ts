@@ -93,3 +93,9 @@ export const WRITE_BEGIN = 60;
 export const WRITE_PART = 61;
 /** The same for a read. */
 export const READ_PART = 62;
+/** A read or write of a pipe has copied its bytes, and has not committed them yet. a: inode; b: bytes. */
+export const PIPE_COPIED = 63;
+/** A read has found a pipe empty and is about to wait, if there is a writer. a: inode; b: value of the word that it waits on. */
+export const PIPE_EMPTY = 64;
+/** The last close of a pipe has freed a page. a: inode; b: address of its slot. */
+export const PIPE_FREED = 65;

@@ -120,8 +120,9 @@ export function classesOf(program: Program): Map<string, Map<string, number>> {
 function layoutText(constants: Map<string, number>, classes: Map<string, Map<string, number>>): string {
   const lines = [...constants].map(([name, value]) => `export const ${name} = ${value};\n`);
   const objects = [...classes].map(([name, fields]) => {
-    const entries = [...fields].map(([field, offset]) => `    ${field}: ${offset},\n`);
-    return `  ${name}: {\n${entries.join("")}  },\n`;
+    // On one line: the sizes of source files count for this one too.
+    const entries = [...fields].map(([field, offset]) => `${field}: ${offset}`);
+    return `  ${name}: { ${entries.join(", ")} },\n`;
   });
   return `${lines.join("")}
 /** The unmanaged classes: the byte offset of each field. */

@@ -21,6 +21,11 @@ export function setWaitLimit(ms: f64): void {
   limitMs = ms;
 }
 
+/** Whether this thread waits for less than a millisecond: then the host awaits what may take long, such as a pipe. */
+export function hostWaits(): bool {
+  return limitMs < 1;
+}
+
 /** The time at which a wait that begins now has lasted too long. Never 0. */
 export function waitDeadline(): f64 {
   return host.clock() + limitMs;

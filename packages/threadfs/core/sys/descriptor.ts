@@ -1,8 +1,8 @@
 /** Calls that take a descriptor. */
 
-import { EBADF } from "../../abi/errno";
+import { EBADF, EINVAL } from "../../abi/errno";
 import { SEEK_DATA, SEEK_HOLE } from "../../abi/flags";
-import { closed, fdClose, fput } from "../vfs/file/file";
+import { closed, FMODE_PIPE, fdClose, fput } from "../vfs/file/file";
 import { doCopyFileRange, doFallocate, doSeekHole } from "../vfs/file/ranges";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
@@ -93,10 +93,11 @@ export function sysGetdents(ctx: f64, fd: i32, entries: u32): i32 {
   return syscallExit(c != null ? doGetdents(c, fd, entries == 0 ? u32.MAX_VALUE : entries) : syscallEnterErr);
 }
 
-/** fsync(2): there is nothing to write back. */
+/** fsync(2): there is nothing to write back. -EINVAL for a pipe. */
 export function sysFsync(ctx: f64, fd: i32): i32 {
   const f = fileArgument(ctx, fd);
   if (!f) return syscallExit(syscallEnterErr);
+  const r = f.mode & FMODE_PIPE ? -EINVAL : 0;
   fput(f);
-  return syscallExit(0);
+  return syscallExit(r);
 }

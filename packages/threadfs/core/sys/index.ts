@@ -66,6 +66,7 @@ export {
   sysUnlink,
   sysWriteFile,
 } from "./path";
+export { pipeLeft, sysFifoCancel, sysFifoWait, sysPipe, sysPipeSize } from "./pipe";
 export { callOutcome, threadAbandon, threadDied, threadRecover } from "./recovery";
 export {
   hostHooks,

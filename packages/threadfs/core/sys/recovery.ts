@@ -19,6 +19,7 @@ import { CACHE_INODE } from "../vfs/layout";
 import { giveUpRequestsOf, lockAbandon } from "../vfs/locks/fcntl";
 import { freeLocks, wakeAllBlocked } from "../vfs/locks/file-lock";
 import { leaveChanges } from "../vfs/notify/changes";
+import { wakeAllPipes } from "../vfs/pipe/wait";
 import { completeDriverChange } from "../vfs/recovery/driver-change";
 import { outcome } from "../vfs/recovery/outcome";
 import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescence";
@@ -130,8 +131,9 @@ function finish(slot: u32, trapped: i32): void {
   leaveChanges(s);
   // The thread may have committed a change without waking those who wait for it.
   atomic.notify(V.G_CHANGES_SEQ, -1);
-  // The same for a lock that it has released.
+  // The same for a lock that it has released, and for a pipe.
   wakeAllBlocked();
+  wakeAllPipes();
   freeSlot(s);
 }
 
@@ -144,7 +146,8 @@ export function closeOwned(s: usize): void {
   enterActive();
   giveUpRequestsOf(owner, false);
   closeContextsOf(owner);
-  if (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);
+  const closes = (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) != 0;
+  if (closes || atomic.load<u32>(s + V.SLOT_OPENS) != 0) fdCloseOwned(owner, !closes);
   releaseContext();
   leaveActive();
 }

@@ -4,6 +4,7 @@ import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
 import { tid } from "../mem/thread";
 import { put64 } from "../mem/undo/log";
+import { SLOT_OPENS } from "../vfs/layout";
 
 /** State of a slot: in use; its thread has terminated, and the bits above hold the slot number plus one of the recoverer. */
 export const SLOT_USED: u32 = 1;
@@ -46,5 +47,6 @@ export function clearSlot(s: usize): void {
   put64(s + L.SLOT_GENERATION, load<u64>(s + L.SLOT_GENERATION) + 1);
   unlock(L.G_SLOT_LOCK);
   atomic.store<u32>(s + L.SLOT_FLAGS, 0);
+  atomic.store<u32>(s + SLOT_OPENS, 0);
   for (let i: u32 = 0; i < L.NR_ANCESTORS; i++) atomic.store<u32>(s + L.SLOT_ANCESTORS + (i << 2), 0);
 }

@@ -77,6 +77,10 @@ export const G_BLOCKED_COUNT: usize = 6472;
 export const LOCK_WAITS: usize = shared.LOCK_WAITS;
 export const NR_LOCK_WAITS: u32 = shared.NR_LOCK_WAITS;
 
+/** Words on which threads wait for pipes (pipe/wait.ts). */
+export const PIPE_WORDS: usize = shared.PIPE_WORDS;
+export const NR_PIPE_WORDS: u32 = shared.NR_PIPE_WORDS;
+
 export const BUCKET_LOCKS: usize = 16384;
 /** The smallest number of hash buckets, which is also the number of bucket locks, each in a cache line of its own. */
 export const MIN_BUCKETS: u32 = 256;
@@ -91,6 +95,8 @@ export const DRIVERS: usize = shared.DRIVERS;
 export const MAX_DRIVERS: u32 = 32;
 export const DRIVER_SIZE: u32 = shared.DRIVER_SIZE;
 
+/** 1: the thread has had an open(2) of a FIFO that waited, so that its end looks for one. */
+export const SLOT_OPENS: u32 = 76;
 /** In a slot, on line 1: the context that the thread has acquired (context-ref.ts), so that recovery can release it. */
 export const SLOT_CONTEXT: u32 = 88;
 /** 1 while the thread is active, that is, may hold references (recovery/quiescence.ts). */

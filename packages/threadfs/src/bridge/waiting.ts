@@ -7,6 +7,8 @@ import {
   LOCK_WAITS,
   MAX_THREADS,
   NR_LOCK_WAITS,
+  NR_PIPE_WORDS,
+  PIPE_WORDS,
   SLOT_GENERATION,
   SLOT_SIZE,
   SLOTS,
@@ -43,6 +45,15 @@ export function lockTimeoutError(limitMs: number): Error & { code: string } {
   return codedError(Error, "ERR_THREADFS_TIMEOUT", message);
 }
 
+/** The error of a call that has waited for the other end of a pipe for so long. */
+export function pipeTimeoutError(limitMs: number): Error & { code: string } {
+  const message = `The other end of the pipe was not ready within ${limitMs} ms. Try again, with a longer lockTimeoutMs if it needs longer; promises and callbacks wait without a limit`;
+  return codedError(Error, "ERR_THREADFS_TIMEOUT", message);
+}
+
+/** Whether a word is one on which threads wait for pipes. */
+const isPipeWord = (word: number): boolean => word >= PIPE_WORDS && word < PIPE_WORDS + NR_PIPE_WORDS * 4;
+
 /** Whether a word is one on which requests for advisory locks wait. */
 const isLockWait = (word: number): boolean => word >= LOCK_WAITS && word < LOCK_WAITS + NR_LOCK_WAITS * 4;
 
@@ -55,8 +66,21 @@ export function attachError(errno: number): Error {
   return error;
 }
 
-/** How long calls of the asynchronous forms wait for another thread before what is left of their work is awaited, in milliseconds. */
-const GENTLE_MS = 1;
+/**
+ * How long calls of the asynchronous forms wait for another thread before what is left of their work is awaited, in milliseconds. Less than a program can set: so the core knows
+ * that the host waits for what may take long.
+ */
+const GENTLE_MS = 0.999;
+
+/** How work goes on that was left because it has to wait. */
+export interface Left {
+  /** The word of the pipe for which it waits, and the value that this has until then; undefined: it waits for a lock. */
+  readonly pipe: { readonly word: number; readonly seen: number } | undefined;
+  /** Goes on where it was left; undefined: it has not begun, and is made again. */
+  goOn?: (() => unknown) | undefined;
+  /** Takes back what it has begun, if it does not go on. */
+  giveUp?: (() => void) | undefined;
+}
 
 /** How long the calls of an attachment wait for other threads, and the exceptions of those that waited too long. */
 export class WaitLimit {
@@ -67,6 +91,7 @@ export class WaitLimit {
   /** The limit of the call that is under way. */
   #now: number;
   readonly #errors = new WeakSet<Error>();
+  readonly #left = new WeakMap<Error, Left>();
   #last: Error | undefined;
   /** The address of the word whose owner kept the last such call waiting. */
   #word = 0;
@@ -96,8 +121,8 @@ export class WaitLimit {
   passed(word: number): Error {
     const slot = slotOfOwner(this.#memory, word);
     this.#word = word;
-    if (isLockWait(word)) {
-      this.#last = lockTimeoutError(this.#now);
+    if (isLockWait(word) || isPipeWord(word)) {
+      this.#last = isPipeWord(word) ? pipeTimeoutError(this.#now) : lockTimeoutError(this.#now);
       this.#errors.add(this.#last);
       return this.#last;
     }
@@ -109,6 +134,29 @@ export class WaitLimit {
   /** Whether an exception says that a call has waited too long for another thread. Such a call has not happened. */
   isPassed(error: unknown): error is Error {
     return error instanceof Error && this.#errors.has(error);
+  }
+
+  /** Whether calls are left as soon as another thread keeps them waiting. */
+  get isGentle(): boolean {
+    return this.#now === GENTLE_MS;
+  }
+
+  /** An exception that says how work goes on which another thread keeps waiting. */
+  leave(left: Left): Error {
+    const error = pipeTimeoutError(this.ms);
+    this.#errors.add(error);
+    this.#left.set(error, left);
+    return error;
+  }
+
+  /** How the work goes on that has thrown an exception; undefined: it says nothing of that. */
+  leftOf(error: unknown): Left | undefined {
+    return error instanceof Error ? this.#left.get(error) : undefined;
+  }
+
+  /** Says of an exception of a call that waited too long how its work goes on. */
+  setLeft(error: Error, left: Left): void {
+    this.#left.set(error, left);
   }
 
   /** The exception of the last call that waited too long. */
@@ -139,6 +187,31 @@ export class WaitLimit {
       });
     });
   }
+}
+
+/** How long a pipe is awaited before the call looks at it in any case: a thread may have died that another one can only recover then. */
+const PIPE_MS = 1000;
+/** The same where the host has no Atomics.waitAsync. */
+const PIPE_POLL_MS = 10;
+
+/** Calls when a word of a pipe has changed, after a while in any case, or when the function that it returns is called. Once. */
+export function afterPipe(memory: SharedMemory, { word, seen }: { word: number; seen: number }, call: () => void) {
+  const { waitAsync } = Atomics as { waitAsync?: typeof Atomics.waitAsync };
+  let isOver = false;
+  const end = (): void => {
+    if (isOver) return;
+    isOver = true;
+    clearTimeout(timer);
+    call();
+  };
+  // A timer also keeps the process alive, which a wait of Atomics does not.
+  const timer = setTimeout(end, waitAsync === undefined ? PIPE_POLL_MS : PIPE_MS);
+  const at = new Int32Array(memory.buffer as SharedArrayBuffer, word, 1);
+  const waited = waitAsync?.(at, 0, seen, PIPE_MS);
+  if (waited?.async) waited.value.then(end);
+  // It has changed already.
+  else if (waited !== undefined) Promise.resolve().then(end);
+  return end;
 }
 
 /** The interval in which a thread that awaits a word looks at it: as often as one that sleeps. */

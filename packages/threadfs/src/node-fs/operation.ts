@@ -8,6 +8,7 @@
  * several calls is a generator, `steps`: it yields where it has to wait, and goes on from there.
  */
 import { sleep } from "../bridge/abilities.js";
+import type { Left } from "../bridge/waiting.js";
 import type { SystemCalls } from "./system-calls.js";
 
 /** What the work of an operation checks, and its result. */
@@ -106,15 +107,44 @@ export function step<R>(calls: SystemCalls, work: () => R): Step<R> {
 }
 
 function* workAgain<R>(calls: SystemCalls, work: () => R, first: Error): Steps<R> {
-  yield new Busy(first, false);
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!calls.attachment.limit.isPassed(error)) throw error;
-      yield new Busy(error, true);
+  const { limit } = calls.attachment;
+  let left: Left | undefined;
+  let next = work;
+  let error = first;
+  try {
+    for (let again = false; ; again = true) {
+      const now = limit.leftOf(error);
+      if (now !== undefined) {
+        left = now;
+        next = (now.goOn as (() => R) | undefined) ?? work;
+      }
+      yield new Busy(error, again);
+      try {
+        const result = next();
+        left = undefined;
+        return result;
+      } catch (thrown) {
+        if (!limit.isPassed(thrown)) throw thrown;
+        error = thrown;
+      }
     }
+  } finally {
+    left?.giveUp?.();
   }
+}
+
+/** Work of which the first part may be left before its end: then the rest goes on with it. */
+export function andThen<A, R>(calls: SystemCalls, first: () => A, rest: (value: A) => R): R {
+  let value: A;
+  try {
+    value = first();
+  } catch (error) {
+    const left = calls.attachment.limit.leftOf(error);
+    const goOn = left?.goOn as (() => A) | undefined;
+    if (left !== undefined && goOn !== undefined) left.goOn = () => andThen(calls, goOn, rest);
+    throw error;
+  }
+  return rest(value);
 }
 
 /** Runs work to its end. */

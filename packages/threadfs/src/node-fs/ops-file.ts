@@ -4,6 +4,7 @@ import type * as NodeFs from "node:fs";
 import * as ERRNO from "../../abi/errno.js";
 import { IO_SIZE } from "../../abi/limits.js";
 import * as STAT from "../../abi/stat.js";
+import type { Left } from "../bridge/waiting.js";
 import {
   codedError,
   errnoOf,
@@ -36,7 +37,7 @@ import { readArguments, writeArguments } from "./arguments/transfer.js";
 import { bytesOf, isArrayBufferView, VIEW_TYPES } from "./arguments/views.js";
 import { allocate, asBuffer, decodeText, utf8Bytes } from "./bytes.js";
 import { constants } from "./constants.js";
-import { operation, type Steps, step, stepwise } from "./operation.js";
+import { andThen, operation, type Steps, step, stepwise } from "./operation.js";
 import type { BigIntStats, Stats } from "./stats.js";
 import type { SystemCalls } from "./system-calls.js";
 
@@ -168,15 +169,36 @@ function withTarget<R>(calls: SystemCalls, target: Target, work: (fd: number) =>
     calls.checkOpen();
     return work(target.fd);
   }
-  return withOpened(calls, calls.open(target.path, target.flags, target.mode), work);
+  const { path, flags, mode } = target;
+  return andThen(
+    calls,
+    () => calls.open(path, flags, mode),
+    (fd) => withOpened(calls, fd, work),
+  );
 }
 
-/** Runs `work` on a descriptor that is open for it, and closes it. */
-function withOpened<R>(calls: SystemCalls, fd: number, work: (fd: number) => R): R {
+/** Runs `work` on a descriptor that is open for it, and closes it. Where it waits for a pipe, it goes on with the same descriptor. */
+function withOpened<R>(calls: SystemCalls, fd: number, work: (fd: number) => R, again = false): R {
+  let left: Left | undefined;
   try {
     return work(fd);
+  } catch (error) {
+    const { limit } = calls.attachment;
+    if (limit.isPassed(error)) {
+      left = limit.leftOf(error) ?? (again ? { pipe: undefined } : undefined);
+      if (left !== undefined) limit.setLeft(error, left);
+    }
+    throw error;
   } finally {
-    calls.closeQuietly(fd);
+    const close = (): void => calls.closeQuietly(fd);
+    if (left === undefined) close();
+    else {
+      left.goOn = () => {
+        calls.checkOpen();
+        return withOpened(calls, fd, work, true);
+      };
+      left.giveUp = close;
+    }
   }
 }
 
@@ -193,6 +215,8 @@ export interface ReadFileOptions {
 export interface ReadProgress {
   bytes: Buffer<ArrayBuffer> | undefined;
   done: number;
+  /** The caller's memory. */
+  into?: View;
 }
 
 /** Checked arguments. */
@@ -232,23 +256,29 @@ export const readFile = operation(
 );
 
 function readTarget(calls: SystemCalls, args: ReturnType<typeof readFileArguments>): string | Buffer {
-  const { target, encoding, buffer } = args;
+  const { target, encoding, buffer, progress } = args;
+  // A path that is opened again is read from its beginning.
   const work = (fd: number) => readWhole(calls, fd, args);
+  if (target.path !== undefined) progress.done = 0;
   if (target.path === undefined || target.flags !== O_RDONLY || buffer !== undefined) {
     return withTarget(calls, args.target, work);
   }
-  const whole = calls.readFile(target.path, isUtf8(encoding));
-  if (typeof whole === "number") return withOpened(calls, whole, work);
-  return typeof whole === "string" || !encoding ? whole : decodeText(whole, encoding);
+  const { path } = target;
+  return andThen(
+    calls,
+    () => calls.readFile(path, isUtf8(encoding)),
+    (whole) => {
+      if (typeof whole === "number") return withOpened(calls, whole, work);
+      return typeof whole === "string" || !encoding ? whole : decodeText(whole, encoding);
+    },
+  );
 }
 
 function readWhole(
   calls: SystemCalls,
   fd: number,
-  { target, encoding, buffer, progress }: ReturnType<typeof readFileArguments>,
+  { encoding, buffer, progress }: ReturnType<typeof readFileArguments>,
 ): string | Buffer {
-  // A path is opened again, and read from its beginning.
-  if (target.path !== undefined) progress.done = 0;
   // Node reads UTF-8 without an fstat before.
   calls.check(calls.core.sysFstat(calls.ctx, fd), isUtf8(encoding) && buffer === undefined ? "read" : "fstat");
   const { stat } = calls.attachment;
@@ -258,21 +288,22 @@ function readWhole(
   }
   const bytes =
     buffer !== undefined
-      ? readInto(calls, fd, size, buffer)
+      ? readInto(calls, fd, size, buffer, progress)
       : size > 0
         ? readKnown(calls, fd, size)
         : readUnknown(calls, fd, progress);
   return encoding ? decodeText(bytes, encoding) : bytes;
 }
 
-/** Reads a file into the caller's memory. Returns the part of it that has the contents. */
+/** Reads a file into the caller's memory. Returns the part of it that has the contents. Made again, it goes on behind what it has read. */
 function readInto(
   calls: SystemCalls,
   fd: number,
   size: number,
   buffer: NonNullable<ReadFileOptions["buffer"]>,
+  progress: ReadProgress,
 ): Buffer {
-  const view = typeof buffer === "function" ? buffer(size) : buffer;
+  const view = progress.into ?? (typeof buffer === "function" ? buffer(size) : buffer);
   if (!isArrayBufferView(view)) throw invalidArgType("options.buffer()", VIEW_TYPES, view);
   const name = `options.buffer${typeof buffer === "function" ? "()" : ""}.byteLength`;
   const bytes = bytesOf(view);
@@ -280,7 +311,9 @@ function readInto(
     throw invalidArgValue(name, bytes.length, `is smaller than the file size of ${size} bytes`);
   }
   const wanted = size > 0 ? bytes.subarray(0, size) : bytes;
-  const got = wanted.length === 0 ? 0 : calls.read(fd, wanted, -1);
+  progress.into = view;
+  if (wanted.length > 0 && progress.done === 0) progress.done = calls.read(fd, wanted, -1);
+  const got = progress.done;
   // A file of unknown size may have more than the buffer takes.
   if (size === 0 && got === bytes.length && calls.read(fd, new Uint8Array(1), -1) > 0) {
     throw invalidArgValue(name, bytes.length, "is too small to contain the entire file");

@@ -5,7 +5,8 @@
 
 import * as ERRNO from "../../abi/errno.js";
 import { AT_EMPTY_PATH, AT_FDCWD } from "../../abi/flags.js";
-import { IO_SIZE, OPENED, PATH_MAX, WRITE_FAILED } from "../../abi/limits.js";
+import { IO_SIZE, OPENED, OPENING, PATH_MAX, PIPE_WAITS, WRITE_FAILED } from "../../abi/limits.js";
+import { REQUEST_SEEN, REQUEST_WORD } from "../../abi/memory.js";
 import { S_IFDIR, S_IFMT } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
 import type { CoreExports } from "../../generated/core-exports.js";
@@ -51,6 +52,17 @@ interface Life {
 }
 
 const DOT = 0x2e;
+
+/** What follows the first `count` bytes of buffers. */
+function skipBytes(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  const left: Uint8Array[] = [];
+  let skipped = count;
+  for (const buffer of buffers) {
+    if (skipped < buffer.length) left.push(skipped === 0 ? buffer : buffer.subarray(skipped));
+    skipped = Math.max(skipped - buffer.length, 0);
+  }
+  return left;
+}
 
 /** The system calls of one context in one thread. */
 export class SystemCalls {
@@ -148,8 +160,16 @@ export class SystemCalls {
 
   /** The result of a call, or its exception. */
   check(result: number, syscall: string, path?: Path, dest?: Path): number {
-    if (result < 0) throw systemCallError(result, syscall, path, dest);
-    return result;
+    if (result >= 0) return result;
+    if (result === PIPE_WAITS) throw this.#left();
+    throw systemCallError(result, syscall, path, dest);
+  }
+
+  /** The exception of the last call, which waits for a pipe. @param goOn what then follows, if not the call itself once more */
+  #left(goOn?: () => unknown, giveUp?: () => void): Error {
+    const { io, limit } = this.attachment;
+    const [word = 0, seen = 0] = new Int32Array(io.buffer, io.byteOffset + REQUEST_WORD, REQUEST_SEEN / 4 + 1);
+    return limit.leave({ pipe: { word, seen }, goOn, giveUp });
   }
 
   /** Opens a path. `syscall` is the name in errors, because other calls open files too. */
@@ -157,7 +177,31 @@ export class SystemCalls {
     const length = this.tryPutPath(path);
     // The core refuses a path that is too long, but only after it has checked the flags, as Linux does.
     const checked = length < 0 ? PATH_MAX + 1 : length;
-    return this.check(this.core.sysOpen(this.ctx, this.dirfd, checked, flags, mode), syscall, path);
+    return this.check(this.openRaw(checked, flags, mode, syscall, path), syscall, path);
+  }
+
+  /** Opens the path that has been passed to the core. Returns a descriptor or a negative errno. The name and the path are for errors of waits. */
+  openRaw(length: number, flags: number, mode: number, syscall: string, path: Path): number {
+    const fd = this.core.sysOpen(this.ctx, this.dirfd, length, flags, mode);
+    return fd <= OPENING ? this.#openFifo(OPENING - fd, syscall, path) : fd;
+  }
+
+  /** Waits for the other end of a FIFO. Returns the descriptor, which is open then. */
+  #openFifo(fd: number, syscall: string, path: Path): number {
+    const giveUp = (): void => this.attachment.nowOrLater(() => this.core.sysFifoCancel(this.ctx, fd));
+    let result: number;
+    try {
+      result = this.core.sysFifoWait(this.ctx, fd);
+    } catch (error) {
+      giveUp();
+      throw error;
+    }
+    if (result !== PIPE_WAITS) return this.check(result, syscall, path);
+    const goOn = (): number => {
+      this.checkOpen();
+      return this.#openFifo(fd, syscall, path);
+    };
+    throw this.#left(goOn, giveUp);
   }
 
   /**
@@ -212,12 +256,35 @@ export class SystemCalls {
     if (from.length > IO_SIZE) return this.writev(fd, [from], position);
     this.checkOpen();
     this.attachment.window.copyIn(from);
-    return this.check(this.core.sysWrite(this.ctx, fd, position, from.length), "write");
+    const wrote = this.core.sysWrite(this.ctx, fd, position, from.length);
+    return wrote === from.length ? wrote : this.#writeRest(fd, [from], 0, wrote);
+  }
+
+  /**
+   * The result of a write that has written `before` bytes and then, with a call that returned `wrote`, not all of the rest. A write to a pipe that may wait goes on: in a form that
+   * waits in the host, the core has left it.
+   */
+  #writeRest(fd: number, from: readonly Uint8Array[], before: number, wrote: number): number {
+    if (wrote < 0 && wrote !== PIPE_WAITS && before > 0) return before;
+    const done = before + (wrote === PIPE_WAITS ? 0 : this.check(wrote, "write"));
+    let total = 0;
+    for (const { length } of from) total += length;
+    if (done >= total || !this.attachment.limit.isGentle) return done;
+    if (wrote !== PIPE_WAITS && this.core.pipeLeft() === 0) return done;
+    throw this.#left(() => {
+      this.checkOpen();
+      return this.#writeRest(fd, from, done, this.#tryWritev(fd, skipBytes(from, done), -1));
+    });
   }
 
   /** The same from several buffers, as one writev(2) or pwritev(2). */
   writev(fd: number, from: readonly Uint8Array[], position: number): number {
     this.checkOpen();
+    return this.#writeRest(fd, from, 0, this.#tryWritev(fd, from, position));
+  }
+
+  /** Returns the bytes written, or a negative errno. */
+  #tryWritev(fd: number, from: readonly Uint8Array[], position: number): number {
     const { core, ctx, attachment } = this;
     const write = (length: number) => {
       if (length <= IO_SIZE) {
@@ -229,7 +296,7 @@ export class SystemCalls {
       }
       return core.sysWrite(ctx, fd, position, length);
     };
-    return this.check(attachment.transfer.run(from, write), "write");
+    return attachment.transfer.run(from, write);
   }
 
   /**
@@ -250,6 +317,7 @@ export class SystemCalls {
     } finally {
       bytes = transfer.endFile() as Buffer<ArrayBuffer> | undefined;
     }
+    if (got <= OPENING) return this.#openFifo(OPENING - got, "open", path);
     if (got < 0) return got <= OPENED ? OPENED - got : this.check(got, "open", path);
     if (bytes === undefined) {
       const text = asText ? (sink.text ?? window.text(got)) : undefined;
@@ -270,6 +338,7 @@ export class SystemCalls {
     this.attachment.window.copyIn(from);
     const wrote = this.core.sysWriteFile(this.ctx, this.dirfd, length, append ? 1 : 0, mode, from.length);
     if (wrote === from.length) return -1;
+    if (wrote <= OPENING) return this.#openFifo(OPENING - wrote, "open", path);
     if (wrote <= OPENED) return OPENED - wrote;
     if (wrote < WRITE_FAILED) throw systemCallError(wrote - WRITE_FAILED, "write");
     if (wrote < 0) throw systemCallError(wrote, "open", path);

@@ -143,6 +143,10 @@ export class AllocSession {
   mknod(path: string, mode: number): number {
     return this.core.sysMknod(0, AT_FDCWD, this.path(path), mode);
   }
+  /** A pipe: the descriptor to read from, and the one to write to in the upper 16 bits. */
+  pipe(): number {
+    return this.core.sysPipe(0, 0);
+  }
   open(path: string, flags = 0, ctx = 0): number {
     return this.core.sysOpen(ctx, AT_FDCWD, this.path(path), flags, 0o644);
   }

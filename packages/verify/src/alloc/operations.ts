@@ -76,6 +76,29 @@ export const OPERATIONS: Record<string, Operation> = {
   "mkdir, long name": { allocations: 3, run: (session) => session.mkdir(`/w/${LONG}`) },
   "mkdir in a mount": { allocations: 2, run: (session) => session.mkdir("/w/mnt/new") },
   mkfifo: { allocations: 2, run: (session) => session.mknod("/w/new", 0o010644) },
+  "open a FIFO": {
+    allocations: 3,
+    prepare: (session) => must(session.mknod("/w/new", 0o010644)),
+    run: (session) => session.open("/w/new", O_RDWR),
+  },
+  pipe: { allocations: 6, run: (session) => session.pipe() },
+  "write to a pipe": {
+    allocations: 5,
+    short: true,
+    keeps: ["size-4096"],
+    prepare: (session) => must(session.pipe()),
+    run(session, both) {
+      const wrote = session.write(both >>> 16, -1, FIVE_PAGES);
+      // The pages stay with the pipe.
+      if (wrote > 0) must(session.core.sysRead(0, both & 0xffff, -1, wrote));
+      return wrote;
+    },
+  },
+  "a larger pipe": {
+    allocations: 1,
+    prepare: (session) => must(session.pipe()) >>> 16,
+    run: (session, fd) => session.core.sysPipeSize(0, fd, 200_000),
+  },
   "mknod, a file": { allocations: 2, run: (session) => session.mknod("/w/new", 0o100644) },
   create: { allocations: 3, run: (session) => session.open("/w/new", O_RDWR | O_CREAT | O_EXCL) },
   "create, long name": { allocations: 4, run: (session) => session.open(`/w/${LONG}`, O_RDWR | O_CREAT) },

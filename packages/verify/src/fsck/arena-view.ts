@@ -17,7 +17,7 @@ export const KINDS = new Set(
    dentry-mounts dentry-parent dentry-sb dentry-type dir-size driver epoch fd fd-hint file file-count file-lock file-size
    gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
    inode-mode inode-sb inode-table leak link-body lock lru mount mount-children mount-count mount-list mount-parent
-   mount-place mount-table name name-hash nlink null owner pages quota recount retired retired-epoch retired-state
+   mount-place mount-table name name-hash nlink null owner pages pipe quota recount retired retired-epoch retired-state
    scratch sequence slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active undo-log xattr`.split(
     /\s+/,
   ),

@@ -1,6 +1,7 @@
 /** Contents of files, bodies of links: every block, node and page has one owner, pages are counted, bytes behind the end are zero. */
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
+import { checkPipe } from "./pipes/pipes.js";
 
 const { INODE: I } = L;
 
@@ -8,16 +9,21 @@ export function checkContents(v: ArenaView, i: number) {
   const type = v.u32(i + I.mode) & L.S_IFMT;
   if (type === L.S_IFREG) checkFile(v, i);
   else if (type === L.S_IFLNK) checkBody(v, i);
-  else empty(v, i);
+  else {
+    empty(v, i, type === L.S_IFIFO);
+    if (type === L.S_IFIFO) checkPipe(v, i);
+  }
   if (type !== L.S_IFREG && v.u32(i + I.mode) & L.I_SPARSE)
     v.problem("inode-data", `${v.inode(i)} is no file and sparse`);
 }
 
-function empty(v: ArenaView, i: number) {
+/** What has no contents. @param hasPipe it may have a pipe in their place */
+function empty(v: ArenaView, i: number, hasPipe: boolean) {
   const isDir = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFDIR;
   // A directory has the pointer to its extended attributes in the place of the shape.
   const shape = isDir && v.u32(i + I.mode) & L.I_XATTR ? {} : { room: I.shape };
-  for (const [field, at] of Object.entries({ data: I.data, pages: I.pages, ...shape })) {
+  const data = hasPipe ? {} : { data: I.data };
+  for (const [field, at] of Object.entries({ ...data, pages: I.pages, ...shape })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of ${v.inode(i)}`);
   }
   if ((v.u32(i + I.mode) & L.S_IFMT) !== L.S_IFDIR)

@@ -1,6 +1,7 @@
 /** Contexts, descriptors, open files: their references, and the references to them. */
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
+import { openingOf } from "./pipes/pipes.js";
 
 const { CONTEXT: C, FILE: F, DENTRY: D } = L;
 
@@ -130,6 +131,7 @@ function checkDescriptor(v: ArenaView, c: number, alive: boolean, fd: number, f:
   }
   if (!alive) v.problem("fd", `descriptor ${fd} of ${context(v, c)}, which is closed, is ${hex(f)}`);
   else if (f === L.FD_RESERVED) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is taken and not open`);
+  else if (f & L.FD_OPENING) return checkOpening(v, c, fd, openingOf(v, f));
   else if (fd < L.FD_FIRST) v.problem("fd", `descriptor ${fd} of ${context(v, c)} is open`);
   else if (!v.isLive(L.CACHE_FILE, f))
     v.problem("fd", `descriptor ${fd} of ${context(v, c)} is ${hex(f)}: no live file`);
@@ -137,6 +139,13 @@ function checkDescriptor(v: ArenaView, c: number, alive: boolean, fd: number, f:
     v.ref(f, "descriptor");
     return 1;
   }
+  return 0;
+}
+
+/** @returns 0: the descriptor is not open yet */
+function checkOpening(v: ArenaView, c: number, fd: number, f: number): number {
+  if (v.isLive(L.CACHE_FILE, f)) v.ref(f, "descriptor");
+  else v.problem("fd", `descriptor ${fd} of ${context(v, c)} waits for ${hex(f)}: no live file`);
   return 0;
 }
 
@@ -167,7 +176,8 @@ export function checkFiles(v: ArenaView) {
     if (!v.tree.has(d)) v.problem("file", `${file(f)} is open on ${hex(d)}: no live dentry`);
     else v.equal(i, v.u32(d + D.inode), "file", () => `the inode of ${file(f)}`);
     if (hint !== 0 && !v.tree.has(hint)) v.problem("file", `${file(f)} showed ${hex(hint)} last: no live dentry`);
-    const mode = v.u32(f + F.mode);
+    const isPipe = (v.u32(i + L.INODE.mode) & L.S_IFMT) === L.S_IFIFO && v.u32(f + F.mode) !== L.FMODE_PATH;
+    const mode = (v.u32(f + F.mode) ^ (isPipe ? L.FMODE_PIPE : 0)) >>> 0;
     v.expect(
       mode <= (L.FMODE_READ | L.FMODE_WRITE) || mode === L.FMODE_PATH,
       "file",

@@ -3,11 +3,21 @@ import { XATTR_NAME_MAX, XATTR_SIZE_MAX } from "../../../threadfs/dist/abi/abi.j
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
 import { checkContents } from "./contents.js";
+import { checkPipe } from "./pipes/pipes.js";
 
 const { INODE: I, DENTRY: D } = L;
 const TYPES = [L.S_IFSOCK, L.S_IFLNK, L.S_IFREG, L.S_IFDIR, L.S_IFIFO];
 const KNOWN_BITS =
-  0xffff | L.I_OP_PERMISSION | L.I_ACL | L.I_DRIVER | L.I_SPARSE | L.I_DEAD | L.I_WIDE_TIME | L.I_LINKABLE | L.I_XATTR;
+  0xffff |
+  L.I_OP_PERMISSION |
+  L.I_ACL |
+  L.I_DRIVER |
+  L.I_SPARSE |
+  L.I_DEAD |
+  L.I_WIDE_TIME |
+  L.I_LINKABLE |
+  L.I_XATTR |
+  L.I_PIPE;
 
 export function checkInodes(v: ArenaView) {
   const live = v.live(L.CACHE_INODE);
@@ -57,7 +67,10 @@ function checkInMemory(v: ArenaView, i: number, names: number[]) {
   const hashed = names.filter((d) => (v.u32(d + D.flags) & L.D_UNHASHED) === 0);
   if (type === L.S_IFDIR) checkDirectory(v, i, names, hashed);
   else {
-    v.equal(v.u32(i + I.nlink), hashed.length, "nlink", () => `the link count of ${v.inode(i)}`);
+    // That of pipe(2) has no name, and a link as in Linux.
+    const unnamed = (mode & L.I_PIPE) !== 0;
+    v.expect(!unnamed || (type === L.S_IFIFO && hashed.length === 0), "pipe", () => `${v.inode(i)} is of no pipe(2)`);
+    v.equal(v.u32(i + I.nlink), unnamed ? 1 : hashed.length, "nlink", () => `the link count of ${v.inode(i)}`);
     if (mode & L.I_DEAD) v.problem("inode-mode", `${v.inode(i)} is no directory and has I_DEAD`);
     for (const d of names)
       v.equal(v.u32(d + D.nrChildren), 0, "children", () => `the number of entries of ${v.dentry(d)}`);
@@ -146,7 +159,10 @@ function checkXattrs(v: ArenaView, i: number) {
 }
 
 function checkDriver(v: ArenaView, i: number) {
-  for (const [field, at] of Object.entries({ data: I.data, room: I.shape, pages: I.pages, acl: I.acl })) {
+  const isFifo = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFIFO;
+  if (isFifo) checkPipe(v, i);
+  const data = isFifo ? {} : { data: I.data };
+  for (const [field, at] of Object.entries({ ...data, room: I.shape, pages: I.pages, acl: I.acl })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of a driver's ${v.inode(i)}`);
   }
   for (const d of v.dentriesOf.get(i) ?? []) {

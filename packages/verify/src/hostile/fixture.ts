@@ -15,9 +15,11 @@ import {
   MS_MOVE,
   O_CREAT,
   O_DIRECTORY,
+  O_NONBLOCK,
   O_RDWR,
   RENAME_EXCHANGE,
   S_IFDIR,
+  S_IFIFO,
   S_IFREG,
   SCRATCH,
 } from "../../../threadfs/dist/abi/abi.js";
@@ -74,6 +76,8 @@ export interface State {
   /** A file that is unlinked. */
   gone: number;
   driver: number;
+  /** A FIFO with three pages. */
+  fifo: number;
 }
 
 /** Builds the tree. The thread is detached then. */
@@ -128,8 +132,11 @@ export function build(t: Thread): State {
   must(one(t, "sysUnlink", "/gone", 0), "unlink");
   for (let i = 0; i < 10; i++) t.call("sysClose", 0, file(t, `/d/gone${i}`, 50));
   for (let i = 0; i < 10; i++) must(one(t, "sysUnlink", `/d/gone${i}`, 0), "unlink");
+  must(one(t, "sysMknod", "/fifo", S_IFIFO | 0o644), "mkfifo");
+  const fifo = must(one(t, "sysOpen", "/fifo", O_RDWR | O_NONBLOCK, 0), "fifo");
+  must(t.call("sysWrite", 0, fifo, -1, t.put(new Uint8Array(9000))), "fifo");
   must(t.call("threadDetach"), "detach");
-  return { ctx, dir, pages, gone, driver };
+  return { ctx, dir, pages, gone, driver, fifo };
 }
 
 export type Operation = (t: Thread, s: State) => number;
@@ -169,6 +176,12 @@ export const OPERATIONS: Record<string, Operation> = {
     const fd = one(t, "sysOpen", "/d", O_DIRECTORY, 0);
     return fd < 0 ? fd : t.call("sysGetdents", 0, fd);
   },
+  "open of a FIFO": (t) => one(t, "sysOpen", "/fifo", O_RDWR, 0),
+  "close of a FIFO": (t, s) => t.call("sysClose", 0, s.fifo),
+  "read of a FIFO": (t, s) => t.call("sysRead", 0, s.fifo, -1, 8000),
+  "write to a FIFO": (t, s) => t.call("sysWrite", 0, s.fifo, -1, t.put(new Uint8Array(30000))),
+  pipe: (t) => t.call("sysPipe", 0, O_NONBLOCK),
+  "size of a pipe": (t, s) => t.call("sysPipeSize", 0, s.fifo, 200_000),
   fsync: (t, s) => t.call("sysFsync", 0, s.pages),
   mkdir: (t) => one(t, "sysMkdir", "/d/new", 0o755),
   "mkdir of a long name": (t) => one(t, "sysMkdir", `/d/${LONG}2`, 0o755),

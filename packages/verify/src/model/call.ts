@@ -85,6 +85,13 @@ export interface CallArguments {
   /** Offsets: where they are left out, the position. Not more than one part of a write. */
   sysCopyFileRange: Fd & { offset?: number; fd2: number; offset2?: number; len: number };
   sysGetdents: Fd;
+  /** `flags`: O_NONBLOCK. */
+  sysPipe: { flags: number };
+  /** fcntl(2): F_SETPIPE_SZ, with a size below 0 F_GETPIPE_SZ. */
+  sysPipeSize: Fd & { size: number };
+  /** `fd`: the result of an open of a FIFO that waits. */
+  sysFifoWait: Fd;
+  sysFifoCancel: Fd;
   sysFsync: Fd;
   sysFstat: Fd;
   /** `op`: LOCK_*. */

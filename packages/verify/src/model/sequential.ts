@@ -9,6 +9,7 @@ import { FILE_CALLS } from "./files/calls-files.js";
 import { RANGE_CALLS } from "./linux/calls-ranges.js";
 import { XATTR_CALLS } from "./linux/calls-xattr.js";
 import { LOCK_CALLS } from "./locks/calls-locks.js";
+import { PIPE_CALLS } from "./pipes/calls-pipes.js";
 import { ALL_CAPS, get, newState, type State } from "./state.js";
 import { BLOCKED, type Choice, type Me, ofClosable, release, type Steps, step } from "./steps.js";
 
@@ -24,6 +25,7 @@ const SYSTEM_CALLS: Operations = {
   ...LOCK_CALLS,
   ...RANGE_CALLS,
   ...XATTR_CALLS,
+  ...PIPE_CALLS,
 };
 
 const isChoice = (result: unknown): result is Choice<unknown> =>

@@ -8,6 +8,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../threadfs/dist/abi/abi.js";
 import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
 import type { AclEntry } from "./acl.js";
 import type { FileLocks } from "./locks/locks.js";
+import type { Pipe } from "./pipes/pipes.js";
 
 export const ALL_CAPS = -1;
 export const FIRST_FD = 3;
@@ -111,6 +112,8 @@ export interface OpenFile extends Path {
   /** Entries with larger cookies are not shown by the present reading of a directory. */
   limit: number;
   closed?: boolean;
+  /** Its open of a FIFO waits: the operation that makes it, and the openings of the other end that it has seen. */
+  opening?: { by: number; seen: number };
   /** The operation of the thread with which its descriptor ends. */
   owner?: number;
 }
@@ -133,6 +136,8 @@ export interface State {
   held: Map<string, number>;
   /** Inode -> the advisory locks on it. */
   fileLocks: Map<number, FileLocks>;
+  /** Inode -> the pipe of a FIFO that is open. */
+  pipes: Map<number, Pipe>;
   /** Operation -> the owner of a lock that it asks for ("": of none that a circle is made of), and the one that it waits for. */
   waiting: Map<string, { owner: string; blocker: string }>;
   /** What references an open file, besides descriptors -> the file. */
@@ -148,7 +153,16 @@ export const isDir = (inode: Inode): boolean => typeOf(inode) === S_IFDIR;
 export const isLink = (inode: Inode): boolean => typeOf(inode) === S_IFLNK;
 
 /** Tables of records by number. */
-export const RECORD_TABLES = ["filesystems", "inodes", "dentries", "mounts", "contexts", "files", "fileLocks"] as const;
+export const RECORD_TABLES = [
+  "filesystems",
+  "inodes",
+  "dentries",
+  "mounts",
+  "contexts",
+  "files",
+  "fileLocks",
+  "pipes",
+] as const;
 const TABLES = [...RECORD_TABLES, "locks", "held", "waiting", "pins"] as const;
 
 /** The owners of advisory locks: an open file, a context. */
@@ -177,6 +191,7 @@ export function newState({ now = 0 } = {}): State {
     locks: new Map(),
     held: new Map(),
     fileLocks: new Map(),
+    pipes: new Map(),
     waiting: new Map(),
     pins: new Map(),
     closable: [],
@@ -211,6 +226,7 @@ export function cloneState(s: State): State {
     locks: new Map(s.locks),
     held: new Map(s.held),
     fileLocks: new Map(s.fileLocks),
+    pipes: new Map(s.pipes),
     waiting: new Map(s.waiting),
     pins: new Map(s.pins),
   };

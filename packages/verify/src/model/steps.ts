@@ -10,7 +10,7 @@
  */
 import { isError } from "./call.js";
 import { withoutOwner } from "./locks/locks.js";
-import { dropReserved, get, inoOf, ofContext, ofFile, patch, type State } from "./state.js";
+import { dropReserved, get, inoOf, type OpenFile, ofContext, ofFile, patch, type State } from "./state.js";
 
 /** The result of a step that cannot be taken yet, because another operation holds a lock that it needs. */
 export const BLOCKED = Symbol("blocked");
@@ -148,9 +148,17 @@ function dropLocks(s: State, file: number, owner: string): void {
   if (locks !== undefined && locks !== withoutOwner(locks, owner)) s.fileLocks.set(ino, withoutOwner(locks, owner));
 }
 
-/** A closed file that nothing references has no locks. */
+/** Whether a file is open, or an operation has a reference on it. */
+const isReferenced = (s: State, id: number, { closed }: OpenFile): boolean =>
+  !closed || [...s.pins.values()].includes(id);
+
+/** A closed file that nothing references has no locks, and is no end of a pipe, which ends with its last end. */
 function dropIfUnused(s: State, file: number): void {
-  if (get(s.files, file).closed && ![...s.pins.values()].includes(file)) dropLocks(s, file, ofFile(file));
+  if (!get(s.files, file).closed || [...s.pins.values()].includes(file)) return;
+  dropLocks(s, file, ofFile(file));
+  const ino = inoOf(s, file);
+  const isOpen = [...s.files].some(([id, other]) => inoOf(s, id) === ino && isReferenced(s, id, other));
+  if (s.pipes.has(ino) && !isOpen) s.pipes.delete(ino);
 }
 
 /** An operation, or a request that it has left behind, references an open file until unpin(). */
@@ -158,7 +166,7 @@ export const pin = (s: State, key: string, file: number): void => {
   s.pins.set(key, file);
 };
 
-function unpin(s: State, key: string): void {
+export function unpin(s: State, key: string): void {
   const file = s.pins.get(key);
   s.pins.delete(key);
   if (file !== undefined) dropIfUnused(s, file);
@@ -175,7 +183,7 @@ export function closeFile(s: State, ctx: number, file: number): void {
 }
 
 /**
- * Closes one of the things that end with a thread: the contexts that it has made, the descriptors that it has opened as their owner.
+ * Closes one of the things that end with a thread: the contexts that it has made, the descriptors that it has opened as their owner, its opens that wait.
  * @returns whether there was one
  */
 export function closeOwned(s: State, id: number): boolean {
@@ -186,7 +194,8 @@ export function closeOwned(s: State, id: number): boolean {
       return true;
     }
     for (const [fd, file] of Object.entries(fds)) {
-      if (s.files.get(file)?.owner !== id) continue;
+      const { owner, opening } = s.files.get(file) ?? {};
+      if (owner !== id && opening?.by !== id) continue;
       const { [Number(fd)]: _closed, ...others } = fds;
       patch(s.contexts, ctx, { fds: others });
       closeFile(s, ctx, file);

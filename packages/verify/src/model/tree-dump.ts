@@ -16,7 +16,9 @@ import {
   MNT_DETACH,
   O_DIRECTORY,
   O_NOFOLLOW,
+  O_NONBLOCK,
   S_IFDIR,
+  S_IFIFO,
   S_IFLNK,
   S_IFMT,
   S_IFREG,
@@ -122,6 +124,8 @@ function* readInto(layer: Layer, path: string): Calls<void> {
     const { size = 0 } = entry;
     entry.data = yield* throughFd(path, 0, (fd) => contentsOf(fd, size));
   }
+  // What is in a pipe, which this reads; of one whose ends are all closed there is nothing left.
+  if (type === S_IFIFO) entry.data = yield* throughFd(path, O_NONBLOCK, (fd) => ask({ call: "sysRead", fd, n: PIECE }));
   if (type !== S_IFDIR) return;
   const found = yield* throughFd(path, O_DIRECTORY, (fd) => ask({ call: "sysGetdents", fd }));
   if (isError(found)) {

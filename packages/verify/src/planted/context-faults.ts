@@ -285,8 +285,8 @@ export const CONTEXTS: Mutant[] = [
     edits: [
       {
         file: "sys/recovery.ts",
-        from: "  if (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);\n",
-        to: "  if (s == T.slot && atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);\n",
+        from: "  if (closes || atomic.load<u32>(s + V.SLOT_OPENS) != 0) fdCloseOwned(owner, !closes);\n",
+        to: "  if (s == T.slot && closes) fdCloseOwned(owner, false);\n",
       },
     ],
     caughtBy: [death("small end: threadCloses")],

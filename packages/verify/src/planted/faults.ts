@@ -12,6 +12,7 @@ import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
 import { ADVISORY } from "./linux/advisory-faults.js";
 import { NAMELESS } from "./linux/name-faults.js";
+import { PIPES } from "./linux/pipe-faults.js";
 import { QUOTAS } from "./linux/quota-faults.js";
 import { RANGES } from "./linux/range-faults.js";
 import { XATTRS } from "./linux/xattr-faults.js";
@@ -52,6 +53,7 @@ export const MUTANTS: Mutant[] = [
   ...RANGES,
   ...XATTRS,
   ...QUOTAS,
+  ...PIPES,
 ];
 
 /** The numbered bugs that cannot be planted, and why. */

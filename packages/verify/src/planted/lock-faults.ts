@@ -143,7 +143,7 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "sys/recovery.ts",
-        from: "  if (atomic.load<u32>(s + L.SLOT_FLAGS) & THREAD_CLOSES) fdCloseOwned(owner);\n",
+        from: "  if (closes || atomic.load<u32>(s + V.SLOT_OPENS) != 0) fdCloseOwned(owner, !closes);\n",
         to: "",
       },
     ],

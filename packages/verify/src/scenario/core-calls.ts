@@ -26,6 +26,7 @@ import {
   MS_RDONLY,
   OF_MAKER,
   OPENED,
+  OPENING,
   RESOLVE_IN_ROOT,
   SCAN_ALIGN,
   SCAN_NAME,
@@ -150,6 +151,10 @@ const ARGUMENTS: {
   sysGetdents: (_t, a) => [a.fd],
   sysFsync: (_t, a) => [a.fd],
   sysFstat: (_t, a) => [a.fd],
+  sysPipe: (_t, a) => [a.flags],
+  sysPipeSize: (_t, a) => [a.fd, a.size],
+  sysFifoWait: (_t, a) => [a.fd + OPENING],
+  sysFifoCancel: (_t, a) => [a.fd + OPENING],
   sysFlock: (_t, a) => [a.fd, a.op],
   lockRequest: (_t, a) => [a.fd, a.op],
   setLock: (_t, a) => [a.fd, a.ofd ? (a.wait ? F_OFD_SETLKW : F_OFD_SETLK) : a.wait ? F_SETLKW : F_SETLK, ...range(a)],
@@ -328,6 +333,8 @@ const WHOLE = new Set(["sysReadFile", "sysWriteFile", "sysScandir"]);
 /** The result of a call that has returned `r`: the name of the errno, the result as the model returns it, or LEFT. */
 export function finish(t: ScratchThread, { call }: { call: string }, r: number): Result {
   if (r === TIMED_OUT) return LEFT;
+  // An open of a FIFO that waits: its result is a number by which it goes on.
+  if (r <= OPENING && call === "sysOpen") return -r;
   if (r <= OPENED && WHOLE.has(call)) return { opened: OPENED - r };
   if (r < WRITE_FAILED && call === "sysWriteFile") return finish(t, { call }, r - WRITE_FAILED);
   // Whether another thread is in a call is a matter of the schedule.

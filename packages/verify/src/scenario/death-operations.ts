@@ -9,6 +9,8 @@ import {
   O_APPEND,
   O_CREAT,
   O_DIRECTORY,
+  O_NONBLOCK,
+  O_RDONLY,
   O_RDWR,
   O_WRONLY,
 } from "../../../threadfs/dist/abi/abi.js";
@@ -16,7 +18,7 @@ import type { ProgramCall } from "../model/call.js";
 import { operation, operations } from "./operations.js";
 import { mkdir, open } from "./trees.js";
 
-const write = (fd: number, data: string, offset?: number): ProgramCall => ({
+const write = (fd: number | { of: number }, data: string, offset?: number): ProgramCall => ({
   call: "sysWrite",
   fd,
   data,
@@ -62,6 +64,15 @@ const CATALOGUE: Record<string, Record<string, ProgramCall[][]>> = {
     ],
     request: [[{ call: "lockRequest", fd: 5, op: LOCK_EX }, mkdir("/x")]],
     contextClose: [[contextClose(1)]],
+  },
+  pipes: {
+    /** With an end of each kind, and an open that waits, which is taken back whether or not descriptors end with the thread. */
+    end: [
+      [closes, open("/p", O_NONBLOCK), open("/q", O_WRONLY | O_NONBLOCK), open("/n", O_WRONLY), end],
+      [open("/n", O_RDONLY), mkdir("/x"), end],
+      [closes, open("/n", O_RDWR), write({ of: 1 }, "e".repeat(5000)), end],
+    ],
+    waits: [[open("/n", O_RDONLY), mkdir("/x")]],
   },
   closing: {
     contextClose: [[contextClose(1)], [contextClose(1, 2)], [contextClose(2, 1)], [contextClose(1), contextClose(1)]],

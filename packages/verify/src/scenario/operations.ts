@@ -55,6 +55,7 @@ import { LIMITED } from "./limits.js";
 import { NAMELESS, RANGES, XATTRS } from "./linux.js";
 import { LOCKED, WAITING } from "./locks.js";
 import { PAGES } from "./pages.js";
+import { PIPE_WAITS, PIPED } from "./pipes.js";
 import {
   bind,
   chmod,
@@ -169,6 +170,8 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
   followed: FOLLOWED,
   locks: LOCKED,
   lockWaits: WAITING,
+  pipes: PIPED,
+  pipeWaits: PIPE_WAITS,
   mounts: {
     stat: [
       stat("/m/f"),

@@ -13,8 +13,11 @@ import {
   LOCK_SH,
   O_CREAT,
   O_DIRECTORY,
+  O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
+  O_WRONLY,
+  S_IFIFO,
   S_IFREG,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "../model/acl.js";
@@ -119,6 +122,8 @@ const LOCK_FILES: Call[] = [
   open("/g", O_RDWR, 1),
 ];
 
+const FIFOS = ["/p", "/q", "/n"].map((path): Call => ({ call: "sysMknod", path, mode: S_IFIFO | 0o644 }));
+
 /** A tree as data. */
 export interface Tree {
   /** Contexts beside context 0. */
@@ -219,6 +224,30 @@ export const TREES: Record<string, Tree> = {
   },
   /** The same files, without locks. */
   lockWaits: { contexts: [{ uid: 0, gid: 0 }], setup: LOCK_FILES },
+  /** FIFOs whose calls never wait: one with bytes, with an end each; one that is full; one that is not open. */
+  pipes: {
+    contexts: [],
+    setup: [
+      ...FIFOS,
+      open("/p", O_RDONLY | O_NONBLOCK),
+      open("/p", O_WRONLY | O_NONBLOCK),
+      open("/q", O_RDWR | O_NONBLOCK),
+      { call: "sysPipeSize", fd: 5, size: 4096 },
+      { call: "sysWrite", fd: 4, data: "abc" },
+      { call: "sysWrite", fd: 5, data: "q".repeat(4096) },
+    ],
+  },
+  /** FIFOs whose calls wait: one with a byte, one with room for a page, one that is not open. */
+  pipeWaits: {
+    contexts: [],
+    setup: [
+      ...FIFOS,
+      open("/p", O_RDWR),
+      open("/q", O_RDWR),
+      { call: "sysPipeSize", fd: 4, size: 4096 },
+      { call: "sysWrite", fd: 3, data: "t" },
+    ],
+  },
   /** A file system on a directory that is not empty, a bind mount, a mount on a mount's directory. */
   mounts: {
     contexts: [],

@@ -24,7 +24,10 @@ import {
   MS_BIND,
   MS_MOVE,
   O_DIRECTORY,
+  O_NONBLOCK,
+  OPENING,
   RENAME_EXCHANGE,
+  S_IFIFO,
   SEEK_DATA,
   SEEK_HOLE,
 } from "../../../threadfs/dist/abi/abi.js";
@@ -95,6 +98,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["close directory", () => call("sysClose", 0, dir)];
   yield* wholeFiles(thread, one);
   yield* xattrs(thread, call);
+  yield* pipes(thread, call, one);
   yield ["copy of the arena", () => call("arenaCopy", 0, 0)];
   yield ["setacl", () => one("sysSetacl", "/d/file-10", acl(thread))];
   yield ["getacl", () => one("sysGetacl", "/d/file-10")];
@@ -211,6 +215,43 @@ function* xattrs(thread: Thread, call: Call): Generator<[label: string, step: ()
   yield ["getxattr of none", () => named("sysGetxattr", "user.none", 0)];
   yield ["listxattr", () => call("sysListxattr", 0, AT_FDCWD, thread.path("/d/whole"), 0)];
   yield ["removexattr", () => named("sysRemovexattr", "user.other", 0)];
+}
+
+/** A pipe and a FIFO: ends opened, counted, filled, emptied, resized, closed. */
+function* pipes(
+  thread: Thread,
+  call: Call,
+  one: (name: CallName, path: string, ...args: number[]) => number,
+): Generator<[label: string, step: () => number], void, void> {
+  const both = call("sysPipe", 0, O_NONBLOCK);
+  const [from, to] = [both & 0xffff, both >>> 16];
+  const write = (fd: number, bytes: number) => call("sysWrite", 0, fd, -1, thread.put(new Uint8Array(bytes).fill(7)));
+  const read = (fd: number, bytes: number) => call("sysRead", 0, fd, -1, bytes);
+  yield ["pipe", () => both];
+  yield ["write to a pipe", () => write(to, 5000)];
+  yield ["write to its last page", () => write(to, 100)];
+  yield ["read a part", () => read(from, 3000)];
+  yield ["the size", () => call("sysPipeSize", 0, from, -1)];
+  yield ["a smaller size", () => call("sysPipeSize", 0, to, 8192)];
+  yield ["write what there is room for", () => write(to, 10_000)];
+  yield ["write to a full pipe", () => write(to, 10)];
+  yield ["what was left", () => Math.sign(call("pipeLeft"))];
+  for (let i = 0; i < 4; i++) yield [`read ${i}`, () => read(from, 4000)];
+  yield ["close an end", () => call("sysClose", 0, from)];
+  yield ["write without a reader", () => write(to, 10)];
+  yield ["close the other", () => call("sysClose", 0, to)];
+  yield ["mkfifo", () => one("sysMknod", "/d/fifo", S_IFIFO | 0o644)];
+  const opening = OPENING - one("sysOpen", "/d/fifo", 0, 0);
+  yield ["an open that waits", () => opening];
+  const writer = one("sysOpen", "/d/fifo", 1 | O_NONBLOCK, 0);
+  yield ["the other end", () => writer];
+  yield ["goes on", () => call("sysFifoWait", 0, opening)];
+  yield ["write to it", () => write(writer, 30)];
+  yield ["read from it", () => call("sysReadDirect", 0, opening, -1, 0)];
+  for (const fd of [opening, writer]) yield [`close ${fd}`, () => call("sysClose", 0, fd)];
+  const given = OPENING - one("sysOpen", "/d/fifo", 0, 0);
+  yield ["given up", () => call("sysFifoCancel", 0, given)];
+  yield ["unlink it", () => one("sysUnlink", "/d/fifo", 0)];
 }
 
 /** Puts an ACL of five entries into the scratch area; returns their number. */

@@ -6,7 +6,7 @@ import type { MemoryEditor } from "./damaged-tree.js";
 import { LONG } from "./tree.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
-const { FileLock: LOCK, BlockedLock: REQUEST } = L.CLASSES;
+const { FileLock: LOCK, BlockedLock: REQUEST, Pipe: PIPE } = L.CLASSES;
 
 /** The cache of blocks of 4 KiB. */
 const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
@@ -380,6 +380,29 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a request's open file", "file-lock", (w) => w.set(w.get(L.G_BLOCKED_HEAD) + REQUEST.file, 0)],
   ["a request's word", "file-lock", (w) => w.add(w.get(L.G_BLOCKED_HEAD) + REQUEST.word, 4)],
   ["a request that nothing keeps waiting", "file-lock", (w) => w.set(w.i("/dir/file") + INODE.flctx, w.lock(1))],
+  // Pipes: one with pages of 4096 and 904 bytes, and the open of a FIFO that waits.
+  ["a pipe's readers", "pipe", (w) => w.add(w.pipe + PIPE.readers, 1)],
+  ["a pipe's writers", "pipe", (w) => w.set(w.pipe + PIPE.writers, 0)],
+  ["a pipe's files", "pipe", (w) => w.add(w.pipe + PIPE.files, 1)],
+  ["a pipe's slots", "pipe", (w) => w.set(w.pipe + PIPE.ringSize, 12)],
+  ["a pipe's head", "pipe", (w) => w.add(w.pipe + PIPE.head, 1)],
+  ["a pipe's tail", "pipe", (w) => w.add(w.pipe + PIPE.tail, 20)],
+  ["a page of a pipe lost", "leak", (w) => w.set(w.slot(1), 0)],
+  ["one page of a pipe twice", "owner", (w) => w.set(w.slot(1), w.get(w.slot(0)))],
+  ["a page of a pipe without bytes", "pipe", (w) => w.set(w.slot(1) + L.SLOT_BYTES, 0)],
+  ["bytes behind a page of a pipe", "pipe", (w) => w.add(w.slot(1) + L.SLOT_BYTES, 4000)],
+  ["a ring of another size", "owner", (w) => w.set(w.pipe + PIPE.ringSize, 64)],
+  ["a pipe lost", "leak", (w) => w.set(w.get(w.file(w.numbers.from) + FILE.inode) + INODE.data, 0)],
+  ["a pipe with a name", "pipe", (w) => w.flip(w.i("/fifo") + INODE.mode, L.I_PIPE)],
+  ["a file that is no end of its pipe", "file", (w) => w.set(w.file(w.numbers.from) + FILE.mode, L.FMODE_READ)],
+  ["a file that is an end and no pipe", "file", (w) => w.flip(w.file(w.numbers.fd) + FILE.mode, L.FMODE_PIPE)],
+  ["an open that waits for no thread", "pipe", (w) => w.set(w.file(w.numbers.opening) - 1 + FILE.opener, 99)],
+  ["an open that waits in a file that is none", "fd", (w) => w.set(w.block + w.numbers.opening * 4, 4097)],
+  [
+    "an open that waits and is open",
+    "pipe",
+    (w) => w.set(w.file(w.numbers.opening) - 1 + FILE.mode, L.FMODE_READ | L.FMODE_WRITE | L.FMODE_PIPE),
+  ],
   // Calls that are under way.
   ["an undo log with an entry", "undo-log", (w) => w.set(L.SLOTS + L.SLOT_UNDO_LOG + L.UNDO_LOG_COUNTS.entries, 1)],
   ["an undo log with a mutex", "undo-log", (w) => w.set(L.SLOTS + L.SLOT_UNDO_LOG + L.UNDO_LOG_COUNTS.mutexes, 1)],

@@ -1,7 +1,7 @@
 /** A tree with objects of every kind, and access to its memory by the names of packages/verify/src/arena/layout.ts. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { LOCK_EX } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, LOCK_EX, OPENING } from "../../../threadfs/dist/abi/abi.js";
 import { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js";
 import * as L from "../../dist/arena/layout.js";
 import { defined } from "../../dist/support/defined.js";
@@ -59,6 +59,12 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   vfs.flockSync(fd, "sh");
   for (const start of [0, 20]) vfs.fcntlLockSync(fd, { type: "wr", start, length: 10 });
   attachment.core.lockRequest(0, fs.openSync("/dir/file", "r"), LOCK_EX);
+  // A pipe with two pages, and the open of a FIFO that waits: descriptors to read from and to write to, and a third one.
+  const [from, to] = vfs.linux.pipeSync();
+  fs.writeSync(to, Buffer.alloc(5000, "p"));
+  vfs.linux.mkfifoSync("/fifo");
+  const opening =
+    OPENING - attachment.core.sysOpen(0, AT_FDCWD, attachment.writeString("/fifo\0", attachment.path) - 1, 0, 0);
   // A list of retired objects.
   for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
   for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);
@@ -66,7 +72,7 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   // Chunks that were never used, whatever the last step of growing left.
   vfs.handle.memory.grow(4);
   const words = new Uint32Array(vfs.handle.memory.buffer);
-  return new MemoryEditor(words, { context: context.handle.ctx, fd, dir });
+  return new MemoryEditor(words, { context: context.handle.ctx, fd, dir, from, to, opening });
 }
 
 /** Numbers of a context and of descriptors. */
@@ -75,6 +81,10 @@ interface Numbers {
   /** A descriptor of a file, and one of a directory. */
   fd: number;
   dir: number;
+  /** The ends of a pipe, and one that is about to be opened. */
+  from: number;
+  to: number;
+  opening: number;
 }
 
 /** Reads and writes words of the memory, and finds the objects of the tree in it. */
@@ -177,6 +187,16 @@ export class MemoryEditor {
     let at = this.i("/dir/file") + INODE.flctx;
     for (let k = 0; k <= n; k++) at = this.get(at);
     return at;
+  }
+
+  /** The pipe. */
+  get pipe(): number {
+    return this.get(this.get(this.file(this.numbers.from) + L.FILE.inode) + INODE.data);
+  }
+
+  /** The n-th slot of its ring. */
+  slot(n: number): number {
+    return this.get(this.pipe + L.CLASSES.Pipe.bufs) + (n << L.SLOT_SHIFT);
   }
 
   /** The entry of a chunk in the table of chunks. */

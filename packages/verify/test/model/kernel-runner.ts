@@ -50,6 +50,7 @@ type KernelCall = Exclude<
     )
   | ("sysFlock" | "lockRequest" | "setLock" | "getLock" | "sysFallocate" | "sysCopyFileRange")
   | ("sysSetxattr" | "sysGetxattr" | "sysListxattr" | "sysRemovexattr")
+  | ("sysPipe" | "sysPipeSize" | "sysFifoWait" | "sysFifoCancel")
   | ("sysReadFile" | "sysWriteFile" | "sysScandir")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;

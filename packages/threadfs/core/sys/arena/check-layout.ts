@@ -17,7 +17,8 @@ export function checkLayout(): void {
   if (L.G_OLD_COUNTERS + (L.NR_COUNTERS << 3) > V.G_RECOUNT_OWNER) ERROR("totals of counters");
   if (V.CHANGES_RING + (V.CHANGES_CHUNKS_MAX << 2) > V.G_BLOCKED_LOCK) ERROR("chunks of the log");
   if (V.G_BLOCKED_COUNT + 4 > V.LOCK_WAITS) ERROR("requests for locks");
-  if (V.LOCK_WAITS + (V.NR_LOCK_WAITS << 2) > L.G_CACHES) ERROR("words");
+  if (V.LOCK_WAITS + (V.NR_LOCK_WAITS << 2) > V.PIPE_WORDS) ERROR("words of locks");
+  if (V.PIPE_WORDS + (V.NR_PIPE_WORDS << 2) > L.G_CACHES) ERROR("words of pipes");
   if (V.CACHE_CONTEXT >= CACHE_SIZED) ERROR("numbers of caches");
   if (L.G_CACHES + (CACHE_SIZED + NR_SIZED_CACHES) * KMEM_CACHE_SIZE > V.BUCKET_LOCKS) ERROR("caches");
   if (V.BUCKET_LOCKS + (V.MIN_BUCKETS << 6) > V.MOUNT_HEADS) ERROR("bucket locks");
@@ -26,6 +27,8 @@ export function checkLayout(): void {
   if (V.CTX_TABLE + (V.MAX_CONTEXTS << 2) > V.DRIVERS) ERROR("contexts");
   if (V.DRIVERS + V.MAX_DRIVERS * V.DRIVER_SIZE > L.SLOTS) ERROR("drivers");
 
+  if (L.SLOT_STALL_EPOCH + 4 > V.SLOT_OPENS) ERROR("words of a slot");
+  if (V.SLOT_OPENS + 4 > L.SLOT_STALL_SINCE) ERROR("words of a slot");
   if (V.SLOT_HOME + 8 > L.SLOT_GENERATION) ERROR("words of a slot");
   if (L.SLOT_GENERATION + 8 > V.SLOT_CHANGES) ERROR("words of a slot");
   if (V.SLOT_CHANGES + 4 > V.SLOT_FREE_LOCKS) ERROR("words of a slot");

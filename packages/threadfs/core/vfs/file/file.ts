@@ -5,8 +5,10 @@
  *   24 pos i64  32 hint ptr (readdir: the last child returned)  36 mode u32  40 rcuNext 44 rcuTag
  *   48 lastCookie u64 (readdir: the last entry to return)  56 recount u32 (references found by the recount, recount.ts)
  *   60 owner u32 (the thread whose end closes it, owner.ts)
+ *   64 opener u32 (the thread whose open of a FIFO waits, pipe/fifo.ts)  68 openings u32 (of the other end that it has seen)
  *
- * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file.
+ * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file. FD_OPENING is added to a
+ * file whose open waits for the other end of a FIFO.
  *
  * Guarantees: fget() takes no lock for an open descriptor. Inside a read-side section it takes a reference on a live
  * file and then checks that the descriptor still means that file. So if the file is closed at the same time, fget()
@@ -19,7 +21,7 @@ import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
 import { kmalloc } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
-import { slot } from "../../mem/thread";
+import { slot, tid } from "../../mem/thread";
 import { put32, removePendingBlock } from "../../mem/undo/log";
 import { waitFor } from "../../mem/wait";
 import { dput } from "../dcache/dcache";
@@ -29,6 +31,7 @@ import { CACHE_FILE, G_NR_FILES } from "../layout";
 import { freeLocks } from "../locks/file-lock";
 import { hasLocks, locksRemoveFile, removeLocksOf } from "../locks/remove";
 import { Mount, mntput } from "../mount/namespace";
+import { pipeRelease } from "../pipe/pipe";
 import { kalloc, retire } from "../recovery/reclaim";
 import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";
 
@@ -44,8 +47,13 @@ export const FMODE_WRITE: u32 = 2;
 /** Opened with O_PATH: names a file, but can neither read nor change it. */
 export const FMODE_PATH: u32 = 4;
 
+/** An end of a pipe, which the file's last reference closes. */
+export const FMODE_PIPE: u32 = 8;
+
 /** A descriptor that is taken but not open yet. */
 export const FD_RESERVED: u32 = 1;
+/** Bit of a descriptor that is not open yet: alone, or with a file whose open waits. */
+export const FD_OPENING: u32 = 1;
 /** Attempts against threads that use, close and open the same descriptor, before this thread sleeps in between. */
 const EAGER_TRIES: i32 = 1000;
 
@@ -65,6 +73,8 @@ export class File {
   lastCookie: u64;
   recount: u32;
   owner_: u32;
+  opener: u32;
+  openings: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -152,6 +162,8 @@ export function fput(f: File): void {
     locksRemoveFile(i, f.at);
     freeLocks(slot);
   }
+  const mode = f.mode;
+  if (mode & FMODE_PIPE) pipeRelease(i, (mode & FMODE_READ) != 0, (mode & FMODE_WRITE) != 0);
   const hint = f.hint;
   if (hint != 0) dput(changetype<Dentry>(<usize>hint));
   f.hint = 0;
@@ -183,7 +195,7 @@ export function fdValue(c: Context, fd: i32): u32 {
 /** The file of a descriptor, without a reference: only inside a read-side section or under fdLock. null: not open. */
 export function fdFile(c: Context, fd: i32): File {
   const v = fdValue(c, fd);
-  return changetype<File>(v == FD_RESERVED ? <usize>0 : <usize>v);
+  return changetype<File>(v & FD_OPENING ? <usize>0 : <usize>v);
 }
 
 /** fget(): the file of a descriptor with a reference; null: not open, or opened with O_PATH. */
@@ -220,9 +232,11 @@ export function fgetRaw(c: Context, fd: i32): File {
   }
 }
 
-/** The descriptor that this thread's call has taken and not opened yet: fdAbandon() frees it when the thread leaves the call. */
+/** The descriptors, up to two, that this thread's call has taken and not opened yet: fdAbandon() frees them when the thread leaves the call. */
 let taken: i32 = 0;
 let takenIn: Context | null = null;
+let taken2: i32 = 0;
+let takenIn2: Context | null = null;
 
 /**
  * get_unused_fd(): takes the lowest free descriptor. -EMFILE, -ENOSPC; -EBADF: the context has been closed, so that no
@@ -253,6 +267,8 @@ export function getUnusedFd(c: Context): i32 {
       put32(s, FD_RESERVED);
       c.fdHint = fd + 1;
       unlock(c.fdLock);
+      taken2 = taken;
+      takenIn2 = takenIn;
       taken = <i32>fd;
       takenIn = c;
       return <i32>fd;
@@ -262,25 +278,77 @@ export function getUnusedFd(c: Context): i32 {
   return -EMFILE;
 }
 
-/** fd_install(). False: the context, and the descriptor with it, has been closed meanwhile. */
-export function fdInstall(c: Context, fd: i32, f: File): bool {
+/** The call's descriptors are open, or free again. */
+function forgetTaken(): void {
   takenIn = null;
-  return atomic.cmpxchg<u32>(fdSlot(c, <u32>fd), FD_RESERVED, <u32>f.at) == FD_RESERVED;
+  takenIn2 = null;
 }
 
-/** put_unused_fd(): frees a descriptor that was taken but not opened. */
+/** fd_install(). `state`: 0 or FD_OPENING. False: the context, and the descriptor with it, has been closed meanwhile. */
+export function fdInstall(c: Context, fd: i32, f: File, state: u32): bool {
+  forgetTaken();
+  return atomic.cmpxchg<u32>(fdSlot(c, <u32>fd), FD_RESERVED, <u32>f.at | state) == FD_RESERVED;
+}
+
+/** The same for two descriptors at once. */
+export function fdInstallPair(c: Context, fd: i32, f: File, fd2: i32, f2: File): bool {
+  const at = fdSlot(c, <u32>fd);
+  const at2 = fdSlot(c, <u32>fd2);
+  lock(c.fdLock);
+  const reserved = atomic.load<u32>(at) == FD_RESERVED && atomic.load<u32>(at2) == FD_RESERVED;
+  if (reserved) {
+    put32(at, <u32>f.at);
+    put32(at2, <u32>f2.at);
+  }
+  unlock(c.fdLock);
+  forgetTaken();
+  return reserved;
+}
+
+/** put_unused_fd(): frees a descriptor that was taken but not opened, the last one of the call. */
 export function putUnusedFd(c: Context, fd: i32): void {
   lock(c.fdLock);
   put32(fdSlot(c, <u32>fd), 0);
   if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
   unlock(c.fdLock);
-  takenIn = null;
+  taken = taken2;
+  takenIn = takenIn2;
+  takenIn2 = null;
 }
 
-/** The thread's call has been abandoned, and its context is still acquired: frees the descriptor that the call had taken. */
+/** The thread's call has been abandoned, and its context is still acquired: frees the descriptors that the call had taken. */
 export function fdAbandon(): void {
-  const c = takenIn;
-  if (c != null) putUnusedFd(c, taken);
+  for (let c = takenIn; c != null; c = takenIn) putUnusedFd(c, taken);
+}
+
+/** The file of a descriptor whose open waits, with a reference; null: this thread has no such open. */
+export function fgetOpening(c: Context, fd: i32): File {
+  lock(c.fdLock);
+  const f = openingFile(c, fd, tid);
+  if (f) atomic.add<u32>(f.count, 1);
+  unlock(c.fdLock);
+  return f;
+}
+
+/** Under fdLock. `opener` 0: any thread. */
+function openingFile(c: Context, fd: i32, opener: u32): File {
+  const v = fdValue(c, fd);
+  const f = changetype<File>(v & FD_OPENING ? <usize>(v & ~FD_OPENING) : <usize>0);
+  return f && (opener == 0 || f.opener == opener) ? f : changetype<File>(0);
+}
+
+/** Opens a descriptor whose open has waited. False: the context has been closed meanwhile. */
+export function fdOpened(c: Context, fd: i32, f: File): bool {
+  return atomic.cmpxchg<u32>(fdSlot(c, <u32>fd), <u32>f.at | FD_OPENING, <u32>f.at) == (<u32>f.at | FD_OPENING);
+}
+
+/** Takes back an open that waits: returns its file with the descriptor's reference; null: there is none. `opener` as above. */
+export function fdCloseOpening(c: Context, fd: i32, opener: u32): File {
+  lock(c.fdLock);
+  const f = openingFile(c, fd, opener);
+  if (f) freeFd(c, fd);
+  unlock(c.fdLock);
+  return f;
 }
 
 /**

@@ -37,6 +37,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "../../../abi/flags";
+import { OPENING } from "../../../abi/limits";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_ISVTX, S_IWOTH } from "../../../abi/mode";
 import { CAP_FOWNER, MAY_EXEC, MAY_READ, MAY_WRITE } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
@@ -51,6 +52,8 @@ import { I_DRIVER, I_LINKABLE, Inode } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { vfsMknod } from "../ops/create";
 import { mayCreate, mntWantWrite, vfsPrepareMode } from "../ops/may";
+import { fifoOpening } from "../pipe/fifo";
+import { OPEN_WAITS, pipeOpen } from "../pipe/pipe";
 import { enterActive } from "../recovery/quiescence";
 import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
@@ -75,8 +78,10 @@ import { pathInit } from "../walk/path-init";
 import { inodePermission, ownerOrCapable } from "../walk/permission";
 import { handleDots, stepInto } from "../walk/step";
 import {
+  FD_OPENING,
   File,
   FMODE_PATH,
+  FMODE_PIPE,
   FMODE_READ,
   FMODE_WRITE,
   fdInstall,
@@ -140,14 +145,20 @@ function reserveFile(nd: Nameidata): i32 {
   return fd;
 }
 
-/** The end of an open with what reserveFile() has taken, and the result so far. Returns the descriptor or -errno. */
+/** The end of an open with what reserveFile() has taken, and the result so far. Returns the descriptor, OPENING less one, or -errno. */
 function installFile(fd: i32, err: i32): i32 {
+  if (err == OPEN_WAITS) {
+    fifoOpening(reservedFile);
+    if (fdInstall(reservedIn, fd, reservedFile, FD_OPENING)) return OPENING - fd;
+    fput(reservedFile);
+    return -EBADF;
+  }
   if (err != 0) {
     putUnusedFd(reservedIn, fd);
     fput(reservedFile);
     return err;
   }
-  if (fdInstall(reservedIn, fd, reservedFile)) return fd;
+  if (fdInstall(reservedIn, fd, reservedFile, 0)) return fd;
   fput(reservedFile);
   return -EBADF;
 }
@@ -298,7 +309,8 @@ export function mayOpen(nd: Nameidata, flags: u32): i32 {
     if (err != 0) return err;
   }
   if (flags & O_NOATIME && !ownerOrCapable(nd.ctx, i, CAP_FOWNER)) return -EPERM;
-  // Pipes, sockets and devices exist as names only.
+  // As in Linux, a socket is not opened; there are no devices; a pipe is written through a read-only mount too.
+  if (type == S_IFIFO) return 0;
   if (type != S_IFREG && type != S_IFDIR) return -ENXIO;
   return openMode(flags) & FMODE_WRITE ? mntWantWrite(nd.mnt) : 0;
 }
@@ -320,9 +332,10 @@ function accessMask(flags: u32): u32 {
   return mask;
 }
 
-/** do_dentry_open(), and the truncation. The file takes references of its own. */
+/** do_dentry_open(), and the truncation. The file takes references of its own. 0, -errno, or OPEN_WAITS of a FIFO. */
 export function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
+  if (i.isFifo && !(flags & O_PATH)) return openFifo(nd, f, flags);
   // Files of tmpfs take O_DIRECT (FMODE_CAN_ODIRECT), directories do not.
   if (flags & O_DIRECT && i.isDir) return -EINVAL;
   if (flags & O_TRUNC && !(nd.state & ND_CREATED) && i.isReg) {
@@ -333,4 +346,16 @@ export function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   dget(nd.dentry);
   fileSetPath(f, nd.mnt, nd.dentry, i, flags, openMode(flags));
   return 0;
+}
+
+/** fifo_open() */
+function openFifo(nd: Nameidata, f: File, flags: u32): i32 {
+  const mode = openMode(flags);
+  if (mode == 0 || flags & O_DIRECT) return -EINVAL;
+  const r = pipeOpen(nd.inode, (mode & FMODE_READ) != 0, (mode & FMODE_WRITE) != 0, flags, true);
+  if (r < 0) return r;
+  mntget(nd.mnt);
+  dget(nd.dentry);
+  fileSetPath(f, nd.mnt, nd.dentry, nd.inode, flags, mode | FMODE_PIPE);
+  return r;
 }

@@ -13,17 +13,20 @@ import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { CTX_TABLE, MAX_CONTEXTS } from "../layout";
 import { contextGetNotZero, putContext } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
-import { closed, FD_RESERVED, File, fdClose } from "./file";
+import { closed, FD_OPENING, FD_RESERVED, File, fdClose, fdCloseOpening, fput } from "./file";
 
-/** Closes the descriptors of an owner in all contexts. The caller is active. */
-export function fdCloseOwned(owner: u32): void {
+/** Closes the descriptors of an owner in all contexts, or only (`opens`) takes back its opens that wait. The caller is active. */
+export function fdCloseOwned(owner: u32, opens: bool): void {
   for (let i: u32 = 0; i < MAX_CONTEXTS; i++) {
     const c = contextAt(i);
     if (c == null) continue;
     for (let b: u32 = 0; b < FD_BLOCKS; b++) {
       const block = atomic.load<u32>(c.fdBlock(b));
       if (block == 0) continue;
-      for (let k: u32 = 0; k < FD_BLOCK; k++) closeIfOwned(c, b * FD_BLOCK + k, <usize>(block + (k << 2)), owner);
+      for (let k: u32 = 0; k < FD_BLOCK; k++) {
+        takeBackOpen(c, b * FD_BLOCK + k, <usize>(block + (k << 2)), owner);
+        if (!opens) closeIfOwned(c, b * FD_BLOCK + k, <usize>(block + (k << 2)), owner);
+      }
     }
     putContext(c);
   }
@@ -40,7 +43,7 @@ function contextAt(i: u32): Context | null {
 
 function isOwned(at: usize, owner: u32): File {
   const f = atomic.load<u32>(at);
-  if (f == 0 || f == FD_RESERVED) return changetype<File>(0);
+  if (f == 0 || f & FD_OPENING) return changetype<File>(0);
   return changetype<File>(<usize>f).owner == owner ? changetype<File>(<usize>f) : changetype<File>(0);
 }
 
@@ -49,4 +52,12 @@ function closeIfOwned(c: Context, fd: u32, at: usize, owner: u32): void {
   if (!isOwned(at, owner)) return;
   const f = fdClose(c, fd, owner);
   if (f) closed(f);
+}
+
+/** The open of a FIFO that waits in the slot at `at`, if it is the owner's: only the opener could go on with it. */
+function takeBackOpen(c: Context, fd: u32, at: usize, opener: u32): void {
+  const v = atomic.load<u32>(at);
+  if (!(v & FD_OPENING) || v == FD_RESERVED) return;
+  const f = fdCloseOpening(c, fd, opener);
+  if (f) fput(f);
 }

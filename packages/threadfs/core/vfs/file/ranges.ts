@@ -1,5 +1,5 @@
 /** Calls on ranges of contents: fallocate(2), lseek(2) to data and holes, copy_file_range(2). */
-import { EBADF, EFBIG, EINVAL, EISDIR, ENODEV, ENOSPC, ENXIO, EOPNOTSUPP, EOVERFLOW } from "../../../abi/errno";
+import { EBADF, EFBIG, EINVAL, EISDIR, ENODEV, ENOSPC, ENXIO, EOPNOTSUPP, EOVERFLOW, ESPIPE } from "../../../abi/errno";
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, IN_MODIFY, O_APPEND, SEEK_DATA } from "../../../abi/flags";
 import { IO_SIZE, MAX_RW_COUNT } from "../../../abi/limits";
 import * as POINT from "../../../abi/points";
@@ -26,7 +26,7 @@ import { changeBegin, changeEnd } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
-import { File, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
+import { File, FMODE_PIPE, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
 import { fileAccessed } from "./read-write";
 
 // ------------------------------------------------------------------------------------------------- fallocate
@@ -58,6 +58,7 @@ function checkFallocate(f: File, mode: u32, offset: f64, len: f64): i32 {
   const punches = mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
   if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE && !punches) return -EOPNOTSUPP;
   if (!(f.mode & FMODE_WRITE)) return -EBADF;
+  if (f.mode & FMODE_PIPE) return -ESPIPE;
   if (f.inode.isDir) return -EISDIR;
   if (!f.inode.isReg) return -ENODEV;
   if (offset + len > <f64>MAX_FILE_SIZE) return -EFBIG;
@@ -109,7 +110,7 @@ export function doSeekHole(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   const f = fget(c, fd);
   if (!f) return -(<f64>EBADF);
   const i = f.inode;
-  let to: f64 = -(<f64>EINVAL);
+  let to: f64 = f.mode & FMODE_PIPE ? -(<f64>ESPIPE) : -(<f64>EINVAL);
   if (i.isReg) {
     mutexLock(f.posLock);
     mutexLock(i.mutex);

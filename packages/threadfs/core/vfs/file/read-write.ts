@@ -4,7 +4,7 @@
  */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
-import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP } from "../../../abi/errno";
+import { EBADF, EFBIG, EINVAL, EISDIR, ENOSPC, EOPNOTSUPP, ESPIPE } from "../../../abi/errno";
 import { IN_MODIFY, O_APPEND, O_NOATIME, SEEK_CUR, SEEK_END } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import { IO_SIZE, MAX_RW_COUNT } from "../../../abi/limits";
@@ -35,11 +35,12 @@ import { Dentry } from "../dcache/dentry";
 import { touchAtime } from "../inode/atime";
 import { removeSuid } from "../inode/attr";
 import { currentTime, I_DRIVER, Inode, inodeNumber } from "../inode/inode";
+import { pipeRead, pipeWrite } from "../pipe/transfer";
 import { driverChanged, driverWritten, showDriverChange } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
 import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
-import { File, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
+import { File, FMODE_PIPE, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
 
 /** The largest cookie that a float64 holds exactly. */
 const MAX_COOKIE_EXACT: f64 = 9007199254740991.0;
@@ -51,6 +52,7 @@ const MAX_COOKIE_EXACT: f64 = 9007199254740991.0;
 export function doRead(c: Context, fd: i32, offset: f64, n: u32, direct: bool): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
+  if (f.mode & FMODE_PIPE) return pipeRead(c, fd, f, offset, n, direct);
   let r: i32;
   if (!(f.mode & FMODE_READ)) r = -EBADF;
   else if (f.inode.isDir) r = -EISDIR;
@@ -136,6 +138,7 @@ function driverRead(i: Inode, pos: i64, n: u32): i32 {
 export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
+  if (f.mode & FMODE_PIPE) return pipeWrite(c, fd, f, offset, n);
   let r: i32;
   if (!(f.mode & FMODE_WRITE)) r = -EBADF;
   else if (offset >= 0) r = writeAt(c, f, <i64>offset, n);
@@ -271,6 +274,10 @@ function driverWrite(d: Dentry, i: Inode, posAddress: usize, start: i64, done: u
 export function doLseek(c: Context, fd: i32, offset: f64, whence: i32): f64 {
   const f = fget(c, fd);
   if (!f) return -(<f64>EBADF);
+  if (f.mode & FMODE_PIPE) {
+    fput(f);
+    return -(<f64>ESPIPE);
+  }
   mutexLock(f.posLock);
   let base: f64 = 0;
   if (whence == SEEK_CUR) base = <f64>f.pos;

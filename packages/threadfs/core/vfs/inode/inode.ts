@@ -8,7 +8,7 @@
  *                                             division, and comparing numbers compares times. Seconds beyond +-2^33 (the
  *                                             years 1697 to 2242) have more bits: mtimeHigh, atimeHigh, with I_WIDE_TIME
  *   64  mutex u32 (i_mutex)   68 count i32   72 lock u32 (i_lock)   76 sb ptr   80 alias ptr (the dentry of a directory)
- *   84  data ptr (contents, link body)   88 pages u32 (4 KiB pages that hold contents)   92 mtimeHigh i32
+ *   84  data ptr (contents, link body, pipe)   88 pages u32 (4 KiB pages that hold contents)   92 mtimeHigh i32
  *   96  acl ptr   100 hashNext ptr (inodes of drivers), or atimeHigh i32 (inodes in memory)
  *   104 ino64 f64 (inodes of drivers: their number), or lastCookie u64 (directories in memory: the last cookie given out)
  *   112 shape u32 (shape of data)
@@ -20,7 +20,7 @@
  * reused: no two files that exist at one time have the same number, and one comes again after 2^28 files in its place.
  */
 
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";
 import * as host from "../../host";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -61,6 +61,8 @@ export const I_WIDE_TIME: u32 = 1 << 21;
 export const I_LINKABLE: u32 = 1 << 22;
 /** The inode has extended attributes (vfs/xattr/store.ts). Only inodes in memory. */
 export const I_XATTR: u32 = 1 << 23;
+/** The inode of pipe(2), which has no name and counts one link as in Linux. */
+export const I_PIPE: u32 = 1 << 27;
 
 @unmanaged
 export class Inode {
@@ -100,7 +102,7 @@ export class Inode {
   get mutex(): usize {
     return changetype<usize>(this) + offsetof<Inode>("mutex_");
   }
-  /** Address of the pointer to the contents or the link body. */
+  /** Address of the pointer to the contents, the link body or the pipe. */
   get dataAt(): usize {
     return changetype<usize>(this) + offsetof<Inode>("data_");
   }
@@ -180,6 +182,9 @@ export class Inode {
   }
   get isReg(): bool {
     return (this.mode & S_IFMT) == S_IFREG;
+  }
+  get isFifo(): bool {
+    return (this.mode & S_IFMT) == S_IFIFO;
   }
   get isLink(): bool {
     return (this.mode & S_IFMT) == S_IFLNK;

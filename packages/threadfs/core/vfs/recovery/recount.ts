@@ -25,7 +25,7 @@ import { put32, set32 } from "../../mem/undo/log";
 import { lruAdd } from "../dcache/d-lru";
 import { dDropLocked, dentryKill, dput } from "../dcache/dcache";
 import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
-import { FD_RESERVED, File } from "../file/file";
+import { FD_OPENING, FD_RESERVED, File, FMODE_PIPE, FMODE_READ, FMODE_WRITE } from "../file/file";
 import { unhashInode } from "../inode/icache";
 import { I_DRIVER, I_XATTR, Inode } from "../inode/inode";
 import {
@@ -57,6 +57,8 @@ import { Mount } from "../mount/namespace";
 import { DRIVER_MOUNTED, SuperBlock, slotOf } from "../mount/super";
 import { detachTree } from "../mount/umount";
 import { notifyUnmount } from "../notify/fsnotify";
+import { countFile, forgetEnds, pipeFree, pipeOf } from "../pipe/pipe";
+import { wakeAllPipes } from "../pipe/wait";
 import { contextExists } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
 import { xattrsFree } from "../xattr/store";
@@ -87,6 +89,7 @@ export function recountReferences(waitMs: f64): bool {
   countDentries();
   storeCounts();
   removeDeadLocks();
+  recountPipes();
   collectUnreferenced();
   storeGauges();
   recountQuotas();
@@ -177,7 +180,7 @@ function countDescriptors(c: Context): void {
       const at = <usize>(block + (k << 2));
       const f = load<u32>(at);
       if (f == 0) continue;
-      if (f != FD_RESERVED && c.alive != 0) changetype<File>(<usize>f).recount += 1;
+      if (f != FD_RESERVED && c.alive != 0) changetype<File>(<usize>(f & ~FD_OPENING)).recount += 1;
       else atomic.store<u32>(at, 0);
     }
   }
@@ -339,6 +342,30 @@ function firstOfDead(i: Inode): FileLock {
     } else if (!contextExists(reinterpret<f64>(l.owner))) return l;
   }
   return changetype<FileLock>(0);
+}
+
+/** Counts the ends of pipes by their open files, and frees the pipes that have none. The memory of an unfinished inode has no pipe. */
+function recountPipes(): void {
+  firstObjectOf(CACHE_INODE);
+  for (let p = nextObject(); p != 0; p = nextObject())
+    if (hasPipe(changetype<Inode>(p))) forgetEnds(pipeOf(changetype<Inode>(p)));
+  firstObjectOf(CACHE_FILE);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const f = changetype<File>(p);
+    if (f.recount == 0 || f.recount & FREE || !(f.mode & FMODE_PIPE)) continue;
+    if (!hasPipe(f.inode)) corrupt(p);
+    countFile(pipeOf(f.inode), (f.mode & FMODE_READ) != 0, (f.mode & FMODE_WRITE) != 0);
+  }
+  firstObjectOf(CACHE_INODE);
+  for (let p = nextObject(); p != 0; p = nextObject()) {
+    const i = changetype<Inode>(p);
+    if (hasPipe(i) && pipeOf(i).files == 0) pipeFree(i);
+  }
+  wakeAllPipes();
+}
+
+function hasPipe(i: Inode): bool {
+  return !(i.recount & FREE) && i.isFifo && pipeOf(i) != null;
 }
 
 /** Frees unreferenced objects: dentries first, because each references its parent and its inode. */

@@ -9,7 +9,7 @@ import { tid } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
 import { dget, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
-import { closed, fdClose, putUnusedFd } from "../file/file";
+import { closed, File, fdClose, fdCloseOpening, fput, putUnusedFd } from "../file/file";
 import { MAX_CONTEXTS } from "../layout";
 import { wakeAllBlocked } from "../locks/file-lock";
 import { Mount, mntget, mntput } from "../mount/namespace";
@@ -176,7 +176,9 @@ function closeRemoved(c: Context): void {
       continue;
     }
     const f = fdClose(c, fd);
+    const opening = f ? changetype<File>(0) : fdCloseOpening(c, fd, 0);
     if (f) closed(f);
+    else if (opening) fput(opening);
     else putUnusedFd(c, fd);
   }
   // Requests of the context that wait for a lock end with it.

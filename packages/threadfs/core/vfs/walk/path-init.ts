@@ -13,7 +13,7 @@ import { rcuReadLock } from "../../mem/smr/smr";
 import { tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
-import { FD_RESERVED, File, fdFile, fdValue, fgetRaw, fput } from "../file/file";
+import { FD_OPENING, File, fdFile, fdValue, fgetRaw, fput } from "../file/file";
 import { G_MOUNT_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
 import { acquireContext, contextRcu } from "../task/context-ref";
@@ -180,7 +180,7 @@ function pathInitFd(nd: Nameidata): i32 {
     // Closed, or a close that is not committed yet: fgetRaw() finds out.
     if (v == 0) return -ECHILD;
     const f = changetype<File>(<usize>v);
-    if (v == FD_RESERVED || !f.dentry) return -EBADF;
+    if (v & FD_OPENING || !f.dentry) return -EBADF;
     nd.mnt = f.mnt;
     nd.dentry = f.dentry;
     nd.seq = readSeqBegin(nd.dentry.seq);

@@ -32,7 +32,7 @@ export const copyFile = stepwise(
 function openPath(calls: SystemCalls, path: Path, flags: number, mode: number): Step<number> {
   return step(calls, () => {
     const length = calls.tryPutPath(path);
-    return length < 0 ? length : calls.core.sysOpen(calls.ctx, calls.dirfd, length, flags, mode);
+    return length < 0 ? length : calls.openRaw(length, flags, mode, "copyfile", path);
   });
 }
 
@@ -144,7 +144,7 @@ function refuseCopy(
   const made = mode & COPYFILE_EXCL ? dest : missingTarget(calls, dest);
   const length = calls.tryPutPath(made ?? dest);
   const flags = O_WRONLY | O_CREAT | (made === undefined ? 0 : O_EXCL);
-  const target = length < 0 ? length : core.sysOpen(ctx, dirfd, length, flags, 0o600);
+  const target = length < 0 ? length : calls.openRaw(length, flags, 0o600, "copyfile", dest);
   if (target < 0) return target;
   core.sysFstat(ctx, target);
   const there = [...attachment.stat];

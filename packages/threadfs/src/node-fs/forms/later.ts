@@ -3,6 +3,7 @@
  * waiting, the thread returns to its event loop, and goes on when what it waits for may be free. So no asynchronous form
  * blocks a thread, and none sends its work elsewhere.
  */
+import { afterPipe, type Left } from "../../bridge/waiting.js";
 import { addFrames, isFrameless, withoutFrames } from "../../errors/errors.js";
 import { type AnyOperation, Busy, type Pause, type Steps } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
@@ -14,14 +15,17 @@ export interface Ends<R> {
   failed(error: unknown): void;
 }
 
-/** Work that waits at most as long as a call of the tree may. */
+/** Work that waits for a lock at most as long as a call of the tree may, and for the other end of a pipe as long as that takes. */
 class Work<R> implements Begun {
   readonly #calls: SystemCalls;
   readonly #ends: Ends<R>;
   /** When the thread that keeps the work waiting has done so for too long; 0: it does not wait. */
   #deadline = 0;
   #given = false;
-  #waits = false;
+  /** Goes on at once; undefined: the work does not wait. */
+  #goOnNow: (() => void) | undefined;
+  /** What has been left of work that is made as a whole. */
+  #left: Left | undefined;
 
   constructor(calls: SystemCalls, ends: Ends<R>) {
     this.#calls = calls;
@@ -29,22 +33,33 @@ class Work<R> implements Begun {
   }
 
   get waits(): boolean {
-    return this.#waits;
+    return this.#goOnNow !== undefined;
   }
 
   giveUp(): void {
     this.#given = true;
+    this.#goOnNow?.();
   }
 
-  /** Makes work as a whole, again if it has been kept waiting. */
-  run(work: () => R): void {
-    if (this.#given) return;
+  /** Makes work as a whole, again if it has been kept waiting. @param first its beginning */
+  run(work: () => R, first = work): void {
+    if (this.#given) {
+      this.#left?.giveUp?.();
+      return;
+    }
     let value: R;
     try {
       value = this.#gently(work);
     } catch (error) {
-      if (this.#mayWait(error)) this.#whenReleased(() => this.run(work));
-      else this.#ends.failed(error);
+      const left = this.#calls.attachment.limit.leftOf(error);
+      if (left !== undefined) this.#left = left;
+      if (this.#mayWait(error, left)) {
+        const next = left === undefined ? work : ((left.goOn as (() => R) | undefined) ?? first);
+        this.#whenReleased(left, () => this.run(next, first));
+      } else {
+        this.#left?.giveUp?.();
+        this.#ends.failed(error);
+      }
       return;
     }
     this.#ends.succeeded(value);
@@ -66,7 +81,8 @@ class Work<R> implements Begun {
     const pause = at.value;
     if (pause instanceof Busy) {
       if (!pause.again) this.#deadline = 0;
-      if (this.#mayWait(pause.error)) this.#whenReleased(() => this.go(steps, () => steps.next()));
+      const left = this.#calls.attachment.limit.leftOf(pause.error);
+      if (this.#mayWait(pause.error, left)) this.#whenReleased(left, () => this.go(steps, () => steps.next()));
       else this.go(steps, () => steps.throw(pause.error));
       return;
     }
@@ -85,20 +101,35 @@ class Work<R> implements Begun {
   }
 
   /** Whether an error says that another thread keeps the work waiting, and it may wait longer. */
-  #mayWait(error: unknown): boolean {
+  #mayWait(error: unknown, left: Left | undefined): boolean {
     const { limit } = this.#calls.attachment;
     if (!limit.isPassed(error)) return false;
+    if (left?.pipe !== undefined) {
+      this.#deadline = 0;
+      return true;
+    }
     const now = performance.now();
     if (this.#deadline === 0) this.#deadline = now + limit.ms;
     return now < this.#deadline;
   }
 
-  #whenReleased(goOn: () => void): void {
-    this.#waits = true;
-    this.#calls.attachment.limit.released().then(() => {
-      this.#waits = false;
+  #whenReleased(left: Left | undefined, goOn: () => void): void {
+    const { limit, memory } = this.#calls.attachment;
+    let forget = () => {};
+    const end = () => {
+      if (this.#goOnNow === undefined) return;
+      this.#goOnNow = undefined;
+      forget();
       goOn();
-    });
+    };
+    if (left?.pipe === undefined) {
+      this.#goOnNow = end;
+      limit.released().then(end);
+      return;
+    }
+    const now = afterPipe(memory, left.pipe, end);
+    this.#goOnNow = now;
+    forget = this.#calls.whenClosed(now);
   }
 }
 

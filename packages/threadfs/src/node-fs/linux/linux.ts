@@ -5,13 +5,14 @@ import { type AnyOperation, syncForm } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import { copyFileRange, fallocate, lseek } from "./contents.js";
 import { linkat, mkfifo, mknod, renameat2 } from "./names.js";
+import { getPipeSize, pipe, setPipeSize } from "./pipes.js";
 import type { LinuxCalls } from "./types.js";
 import { getxattr, listxattr, removexattr, setxattr } from "./xattr.js";
 
 /** By the name of the promise form. */
 const OPERATIONS = {
   ...{ copyFileRange, fallocate, linkat, lseek, renameat2 },
-  ...{ mkfifo, mknod },
+  ...{ mkfifo, mknod, pipe, getPipeSize, setPipeSize },
   ...{ getxattr, listxattr, removexattr, setxattr },
 } as const;
 

@@ -34,6 +34,12 @@ export interface FallocateOptions {
 /** What lseek(2) counts from, or looks for. */
 export type SeekWhence = "set" | "cur" | "end" | "data" | "hole";
 
+/** The flags of pipe2(2). */
+export interface PipeOptions {
+  /** O_NONBLOCK, for both descriptors: EAGAIN where a read or write would wait. Default: they wait. */
+  nonblocking?: boolean | undefined;
+}
+
 /** How the file of an extended attribute is found. */
 export interface XattrOptions {
   /** Of a symbolic link the link itself (lgetxattr(2) and its like). Default: its target. */
@@ -72,16 +78,42 @@ export interface LinuxCalls {
   linkat(existing: PathLike | number, newPath: PathLike, options?: LinkOptions): Promise<void>;
 
   /**
-   * mknod(2): makes a named pipe, a socket or an empty file. Pipes and sockets exist as names, with their attributes: to open one is ENXIO.
+   * mknod(2): makes a named pipe, a socket or an empty file. Sockets exist as names, with their attributes: to open one is ENXIO.
    * @param mode a type of `fs.constants`, S_IFIFO, S_IFSOCK or S_IFREG, and permission bits, less the umask; default: a file with 0o666
    * @throws system call errors with syscall "mknod": EEXIST, EPERM for any other type: there are no devices ...
    */
   mknodSync(path: PathLike, mode?: number): void;
   mknod(path: PathLike, mode?: number): Promise<void>;
 
-  /** mkfifo(3). @param mode default 0o666 @throws as {@link mknodSync}, with syscall "mkfifo" */
+  /**
+   * mkfifo(3): makes a named pipe, as fifo(7) has it. All threads open it by its name: to open it for reading waits for a writer, for writing for a reader, unless
+   * it is opened with O_NONBLOCK or "r+".
+   * @param mode default 0o666
+   * @throws as {@link mknodSync}, with syscall "mkfifo"
+   */
   mkfifoSync(path: PathLike, mode?: number | string): void;
   mkfifo(path: PathLike, mode?: number | string): Promise<void>;
+
+  /**
+   * pipe2(2): makes a pipe without a name, as pipe(7) has it. Its descriptors are the context's: any thread of the context reads and writes with the calls of `fs`.
+   * @returns the descriptor to read from and the one to write to
+   * @throws system call errors with syscall "pipe2": EMFILE, ENFILE, ENOSPC
+   */
+  pipeSync(options?: PipeOptions): [number, number];
+  pipe(options?: PipeOptions): Promise<[number, number]>;
+
+  /** fcntl(2) with F_GETPIPE_SZ: how many bytes a pipe holds. @throws system call errors with syscall "fcntl": EBADF for what is no pipe */
+  getPipeSizeSync(fd: number): number;
+  getPipeSize(fd: number): Promise<number>;
+
+  /**
+   * fcntl(2) with F_SETPIPE_SZ: has a pipe hold at least `size` bytes. A new pipe holds 65,536.
+   * @param size bytes; rounded up to a power of two, 4,096 at least
+   * @returns the new size
+   * @throws system call errors with syscall "fcntl": EBADF, EBUSY if the pipe has more bytes, EPERM above 1,048,576 (for the superuser too, other than in Linux), ENOSPC
+   */
+  setPipeSizeSync(fd: number, size: number): number;
+  setPipeSize(fd: number, size: number): Promise<number>;
 
   /**
    * fallocate(2): makes room for a range of a file, so that writes to it do not fail with ENOSPC; the file grows to the end of the range. All of the room is made,

@@ -7,7 +7,7 @@ import type { Result, Step } from "./steps.js";
 
 /** Runs each program of a list in a directory "w" of its own, and writes the results of its steps: as steps.ts has them. */
 const PROGRAM = `
-import ctypes, errno, hashlib, json, os, stat, sys, time
+import ctypes, errno, fcntl, hashlib, itertools, json, os, stat, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
 long = ctypes.c_int64
@@ -28,6 +28,14 @@ def open_at(dir, path, flags, mode):
 def close(n):
     os.close(fd(n))
     fds[n] = -1
+
+def pipe(flags):
+    fds.extend(os.pipe2(flags))
+    return len(fds) - 2
+
+def taken(data):
+    "Bytes as runs of one byte."
+    return [[chr(byte), len(list(run))] for byte, run in itertools.groupby(data)]
 
 def shown(s):
     return [s.st_mode, s.st_nlink, 0 if stat.S_ISDIR(s.st_mode) else s.st_size]
@@ -89,6 +97,14 @@ CALLS = {
     "tree": tree,
     "mknod": lambda dir, path, mode: os.mknod(path, mode, dir_fd=at(dir)),
     "mkfifo": lambda dir, path, mode: os.mkfifo(path, mode, dir_fd=at(dir)),
+    "pipe": pipe,
+    "put": lambda n, text, count: os.write(fd(n), text.encode() * count),
+    "putv": lambda n, text, *counts: os.writev(fd(n), [text.encode() * count for count in counts]),
+    "take": lambda n, count: taken(os.read(fd(n), count)),
+    "pread": lambda n, count, offset: taken(os.pread(fd(n), count, offset)),
+    "fsync": lambda n: os.fsync(fd(n)),
+    "pipesize": lambda n: fcntl.fcntl(fd(n), 1032),
+    "resize": lambda n, size: fcntl.fcntl(fd(n), 1031, size),
     "truncate": lambda n, size: os.ftruncate(fd(n), size),
     "pwrite": lambda n, text, offset: os.pwrite(fd(n), text.encode(), offset),
     "blocks": lambda n: os.fstat(fd(n)).st_blocks,

@@ -26,6 +26,17 @@ const limits = (size: number | null, nrInodes: number | null) => ({
   ...(nrInodes !== null && { nrInodes }),
 });
 
+/** Bytes as runs of one byte. */
+function runs(bytes: Buffer): [string, number][] {
+  const found: [string, number][] = [];
+  for (const byte of bytes) {
+    const last = found.at(-1);
+    if (last?.[0] === String.fromCharCode(byte)) last[1]++;
+    else found.push([String.fromCharCode(byte), 1]);
+  }
+  return found;
+}
+
 /** A tree on which a program runs. */
 class Tree {
   readonly #fds: number[] = [];
@@ -126,6 +137,27 @@ class Tree {
     lblocks: (path: string) => this.vfs.fs.lstatSync(path).blocks,
     mknod: (dir: Arg, path: string, mode: number) => this.#at(dir, "mknod", path, mode),
     mkfifo: (dir: Arg, path: string, mode: number) => this.#at(dir, "mkfifo", path, mode),
+    pipe: async (flags: number) => {
+      const made = (await this.#linux("pipe", { nonblocking: flags !== 0 })) as [number, number];
+      return this.#fds.push(...made) - 2;
+    },
+    put: (n: number, text: string, count: number) => this.vfs.fs.writeSync(this.fd(n), text.repeat(count)),
+    putv: (n: number, text: string, ...counts: number[]) =>
+      this.vfs.fs.writevSync(
+        this.fd(n),
+        counts.map((count) => Buffer.from(text.repeat(count))),
+      ),
+    take: (n: number, count: number) => {
+      const bytes = Buffer.alloc(count);
+      return runs(bytes.subarray(0, this.vfs.fs.readSync(this.fd(n), bytes, 0, count, null)));
+    },
+    pread: (n: number, count: number, offset: number) => {
+      const bytes = Buffer.alloc(count);
+      return runs(bytes.subarray(0, this.vfs.fs.readSync(this.fd(n), bytes, 0, count, offset)));
+    },
+    fsync: (n: number) => this.vfs.fs.fsyncSync(this.fd(n)),
+    pipesize: (n: number) => this.#linux("getPipeSize", this.fd(n)),
+    resize: (n: number, size: number) => this.#linux("setPipeSize", this.fd(n), size),
     truncate: (n: number, size: number) => this.vfs.fs.ftruncateSync(this.fd(n), size),
     pwrite: (n: number, text: string, offset: number) => this.vfs.fs.writeSync(this.fd(n), text, offset),
     blocks: (n: number) => this.vfs.fs.fstatSync(this.fd(n)).blocks,

@@ -14,7 +14,7 @@ import {
   O_TRUNC,
   O_WRONLY,
   POINT,
-  S_IFIFO,
+  S_IFSOCK,
 } from "../../../dist/abi/abi.js";
 import { type Context, createVfs, type FsSync } from "../../../dist/src/index.js";
 import { counted, gauges } from "../../support/counters.js";
@@ -372,7 +372,7 @@ test("row 84: an open that fails releases file, descriptor and path once, whatev
   fs.writeFileSync("/m/d/own", "x");
   fs.chownSync("/m/d/own", 1000, 1000);
   const raw = rawCore(t, vfs.handle);
-  assert.equal(raw.core.sysMknod(0, AT_FDCWD, raw.path("/m/pipe"), S_IFIFO | 0o644), 0);
+  assert.equal(raw.core.sysMknod(0, AT_FDCWD, raw.path("/m/socket"), S_IFSOCK | 0o644), 0);
   const user = vfs.context({ uid: 1000, gid: 1000 });
   const level = gauges(vfs);
   const cases = [
@@ -393,7 +393,7 @@ test("row 84: an open that fails releases file, descriptor and path once, whatev
     ["/m/ro/there", O_WRONLY | O_TRUNC, "EROFS"],
     ["/m/ro/own", O_WRONLY, "EROFS"],
     ["/m/ro/new", O_CREAT | O_WRONLY, "EROFS"],
-    ["/m/pipe", O_RDONLY, "ENXIO"],
+    ["/m/socket", O_RDONLY, "ENXIO"],
     ["/m/d", O_CREAT | O_DIRECTORY, "EINVAL"],
   ] as const;
   for (const ref of [false, true]) {

@@ -13,11 +13,13 @@ import {
   O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
+  O_PATH,
   O_RDWR,
   O_TMPFILE_BIT,
   O_TRUNC,
   O_WRONLY,
   S_IFDIR,
+  S_IFIFO,
   S_IFREG,
   S_ISGID,
   S_ISUID,
@@ -41,6 +43,7 @@ import {
 import { attributes } from "../calls-lookup.js";
 import { isLimited, mayBeFreed, refuseInode, reservePages } from "../linux/quota.js";
 import { accessed, capable, inGroup, permission, wantWrite } from "../permission.js";
+import { isFifo, openFifo, openingResult, readPipe, writePipe } from "../pipes/calls-pipes.js";
 import {
   child,
   dropReserved,
@@ -103,12 +106,20 @@ function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>): St
   const file = yield* opens;
   // The context may be closed before the descriptor is there: the file that the call has made stays.
   const end = yield* choice((s): (number | string)[] => {
-    setFd(s, me, fd, isError(file) ? undefined : ++s.last);
-    if (!isError(file))
-      s.files.set(s.last, { ...file, flags, pos: 0, limit: 0, ...(s.owners.includes(me.id) && { owner: me.id }) });
-    return callerOf(s, me).closed ? [fd, "EBADF"] : [fd];
+    const ino = isError(file) ? 0 : get(s.dentries, file.d).ino;
+    const fifo = !isError(file) && !(flags & O_PATH) && isFifo(s, ino) ? openFifo(s, ino, flags) : { seen: undefined };
+    if (isError(file) || isError(fifo)) {
+      setFd(s, me, fd, undefined);
+      return [isError(file) ? file : `${fifo}`];
+    }
+    setFd(s, me, fd, ++s.last);
+    const opening = fifo.seen === undefined ? {} : { opening: { by: me.id, seen: fifo.seen } };
+    const owner = s.owners.includes(me.id) && { owner: me.id };
+    s.files.set(s.last, { ...file, flags, pos: 0, limit: 0, ...opening, ...owner });
+    const result = fifo.seen === undefined ? fd : openingResult(fd);
+    return callerOf(s, me).closed ? [result, "EBADF"] : [result];
   });
-  return isError(file) ? file : end;
+  return end;
 }
 
 /** A place to be opened; `created`: by this very call. */
@@ -138,7 +149,7 @@ function* walkToOpen(
 
 /** What is left of the open then. */
 function* openPlace(me: Me, at: OpenPlace, flags: number): Steps<Path | string> {
-  if (flags & O_TRUNC && !at.created) {
+  if (flags & O_TRUNC && !at.created && (yield* step((s) => typeOf(inodeOf(s, at.d)) === S_IFREG))) {
     const cut = yield* truncate(me, (s) => get(s.dentries, at.d).ino, 0);
     if (isError(cut)) return cut;
   }
@@ -233,6 +244,7 @@ function mayOpen(s: State, me: Me, at: OpenPlace, flags: number): 0 | string {
     const denied = permission(s, me, i, mask);
     if (denied) return denied;
   }
+  if (type === S_IFIFO) return 0;
   if (type !== S_IFREG && type !== S_IFDIR) return "ENXIO";
   return access === O_WRONLY || access === O_RDWR ? wantWrite(s, at.mnt) : 0;
 }
@@ -241,7 +253,7 @@ function* sysClose(me: Me, { fd }: A["sysClose"]): Steps<number | string> {
   return yield* step((s) => {
     const id = callerOf(s, me).fds[fd] ?? 0;
     const file = s.files.get(id);
-    if (file === undefined) return "EBADF";
+    if (file === undefined || file.opening !== undefined) return "EBADF";
     setFd(s, me, fd, undefined);
     hold(s, me, 0, file.mnt);
     // Until the call ends it has the descriptor's reference.
@@ -256,6 +268,8 @@ export interface FileReference extends Path {
   id: number;
   ino: number;
   flags: number;
+  /** It is a FIFO, or of pipe(2). */
+  fifo?: true;
 }
 
 /** fget(): the file of a descriptor; an operation on it has a reference. */
@@ -263,10 +277,11 @@ export function* fget(me: Me, fd: number): Steps<FileReference | string> {
   return yield* step((s): FileReference | string => {
     const id = callerOf(s, me).fds[fd] ?? 0;
     const file = s.files.get(id);
-    if (file === undefined) return "EBADF";
+    if (file === undefined || file.opening !== undefined) return "EBADF";
     hold(s, me, 0, file.mnt);
     pin(s, `${me.id}`, id);
-    return { id, ino: get(s.dentries, file.d).ino, d: file.d, mnt: file.mnt, flags: file.flags };
+    const { ino } = get(s.dentries, file.d);
+    return { id, ino, d: file.d, mnt: file.mnt, flags: file.flags, ...(isFifo(s, ino) && { fifo: true }) };
   });
 }
 
@@ -279,6 +294,7 @@ export const mayWrite = ({ flags }: FileReference): boolean => (flags & O_ACCMOD
 function* sysRead(me: Me, { fd, ...args }: A["sysRead"]): Steps<{ data: string } | number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
+  if (f.fifo) return yield* readPipe(me, f, { fd, ...args });
   return mayRead(f) ? yield* readFrom(me, f, args) : "EBADF";
 }
 
@@ -319,6 +335,7 @@ export const strip = (s: State, me: Me, ino: number): undefined =>
 function* sysWrite(me: Me, { fd, ...args }: A["sysWrite"]): Steps<number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
+  if (f.fifo) return yield* writePipe(me, f, { fd, ...args });
   return mayWrite(f) ? yield* writeTo(me, f, args) : "EBADF";
 }
 
@@ -466,7 +483,8 @@ function* sysFtruncate(me: Me, { fd, size }: A["sysFtruncate"]): Steps<number | 
 
 function* sysFsync(me: Me, { fd }: A["sysFsync"]): Steps<number | string> {
   const f = yield* fget(me, fd);
-  return isError(f) ? f : 0;
+  if (isError(f)) return f;
+  return f.fifo ? "EINVAL" : 0;
 }
 
 function* sysFstat(me: Me, { fd }: A["sysFstat"]): Steps<Attributes | string> {

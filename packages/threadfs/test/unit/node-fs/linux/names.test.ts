@@ -137,7 +137,7 @@ describe("names", () => {
     assert.equal(fs.statSync("/socket").isSocket(), true);
     assert.equal(fs.statSync("/pipe2").mode & 0o777, 0o600);
     assert.equal(fs.statSync("/file").mode & 0o777, 0o644);
-    refused("ENXIO", () => fs.openSync("/pipe", "r"));
+    refused("ENXIO", () => fs.openSync("/socket", "r"));
     refused("EEXIST", () => linux.mkfifoSync("/pipe"));
     refused("EPERM", () => linux.mknodSync("/device", fs.constants.S_IFCHR | 0o600));
     refused("ERR_OUT_OF_RANGE", () => linux.mknodSync("/x", 2 ** 17));
