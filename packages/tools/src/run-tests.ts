@@ -1,7 +1,8 @@
 /**
- * Runs the tests of all packages: `npm test -- [filter ...] [--node-option ...]`. A filter is a part of a file's path from its package's
- * name on, without the folder test/ ("threadfs/conformance", "walk/drop"); arguments that begin with "--" go to node. The
- * files are listed here and not by a glob because Node 20 has none for `--test`.
+ * Runs the tests of all packages: `npm test -- [--node=26] [filter ...] [--node-option ...]`. A filter is a part of a file's path from its
+ * package's name on, without the folder test/ ("threadfs/conformance", "walk/drop"). With `--node=26` the tests run in the Node.js of
+ * packages/oracle, with `--node=path` in the one of that path, else in this one; other arguments that begin with "--" go to node.
+ * The files are listed here and not by a glob because Node 20 has none for `--test`.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -15,6 +16,9 @@ import { FILE_COUNT } from "./test-run/progress-reporter.js";
 
 /** The folder of the packages; each has its tests in test/, and compiled in build/. */
 const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The option for another Node.js. */
+const NODE = "--node=";
 
 /** Longest time from the stop signal to SIGKILL. */
 const GRACE_MS = 5_000;
@@ -68,9 +72,19 @@ function forwardSignals(child: ChildProcess): void {
   }
 }
 
-function run(files: string[], nodeOptions: string[]): void {
+/** The binary that an option names. @throws Error if there is none */
+function binaryOf(option: string | undefined): string {
+  const oracle = installOracle();
+  const named = option?.slice(NODE.length);
+  if (named === undefined) return process.execPath;
+  if (named === "26") return oracle;
+  if (existsSync(named)) return named;
+  throw new Error(`${NODE} takes 26 or the path of a binary, not ${named}`);
+}
+
+function run(binary: string, files: string[], nodeOptions: string[]): void {
   const child = spawn(
-    process.execPath,
+    binary,
     [
       `--import=${new URL("./test-run/watchdog.js", import.meta.url).href}`,
       "--test",
@@ -108,9 +122,10 @@ if (files.length === 0) {
   console.error(`no test file matches ${filters.join(" ") || "packages/*/test/**/*.test.ts"}`);
   process.exitCode = 1;
 } else {
-  installOracle();
+  const isNode = (arg: string) => arg.startsWith(NODE);
   run(
+    binaryOf(args.find(isNode)),
     files,
-    args.filter((arg) => arg.startsWith("--")),
+    args.filter((arg) => arg.startsWith("--") && !isNode(arg)),
   );
 }

@@ -15,7 +15,7 @@ import type { FileSink } from "../bridge/transfer/transfer.js";
 import { cwdError, systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
 import { allocatePooled, decodeText } from "./bytes.js";
-import { isAbsolute, resolveBytes } from "./paths/join.js";
+import { appendName, isAbsolute, resolveBytes } from "./paths/join.js";
 import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
 
 /** The longest read that goes through the scratch area: the copy costs less than to be called back by the core. */
@@ -365,6 +365,11 @@ export class SystemCalls {
     const length = this.cwdRaw();
     if (length < 0) throw cwdError(length);
     return this.attachment.io.slice(0, length);
+  }
+
+  /** An absolute path of the same file, with the names that the path has. @throws ENOENT if the working directory was removed */
+  whole(path: Path): Path {
+    return isAbsolute(path) ? path : appendName(this.cwdBytes(), path);
   }
 
   /**

@@ -36,7 +36,7 @@ export function isInside(calls: SystemCalls, above: Path, path: Path): boolean {
 
 /** The names of an absolute path, dots too, as std::filesystem::absolute leaves them. */
 function namesOf(calls: SystemCalls, path: Path): string[] {
-  const whole = isAbsolute(path) ? path : appendName(calls.cwdBytes(), path);
+  const whole = calls.whole(path);
   return decodeText(pathBytes(whole), "latin1").split("/").filter(Boolean);
 }
 
@@ -154,7 +154,7 @@ function place(calls: SystemCalls, body: Path, dest: Path, directory: Path): Ste
  * A loop of links stays as it is; Node gives up the copy there.
  */
 function canonical(calls: SystemCalls, path: Path, body: Path): Path {
-  const whole = isAbsolute(body) ? body : resolveFrom(calls, path);
+  const whole = isAbsolute(body) ? body : calls.whole(path);
   const missing: Path[] = [];
   let found: Path = whole;
   for (;;) {
@@ -171,8 +171,4 @@ function canonical(calls: SystemCalls, path: Path, body: Path): Path {
     missing.push(found.slice(above.length + 1));
     found = above;
   }
-}
-
-function resolveFrom(calls: SystemCalls, path: Path): Path {
-  return isAbsolute(path) ? path : appendName(calls.cwdBytes(), path);
 }

@@ -17,7 +17,7 @@ export interface Temporary {
 export const mkdtempDisposable = operation(mkdtemp.parse, (calls, parsed): Temporary => {
   const made = mkdtemp.run(calls, { ...parsed, encoding: "buffer" }) as Buffer;
   // The whole path: the context may change its working directory meanwhile.
-  const whole: Path = calls.resolve(made);
+  const whole: Path = calls.whole(made);
   const remove = (): void =>
     runSteps(
       rm.steps(calls, { path: whole, given: whole, recursive: true, force: true, maxRetries: 0, retryDelay: 100 }),

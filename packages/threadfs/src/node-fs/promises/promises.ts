@@ -47,7 +47,7 @@ function abortable<A extends unknown[], B extends unknown[], P, R>(
 /** A temporary directory, which `remove()` removes with everything in it. Without a prototype, as Node's. */
 function temporary(calls: SystemCalls, made: string | Buffer): object {
   // The whole path: the context may change its working directory meanwhile.
-  const whole = calls.resolve(made);
+  const whole = calls.whole(made);
   const parsed: RmArguments = {
     path: whole,
     given: whole,

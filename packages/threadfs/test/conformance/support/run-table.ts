@@ -1,7 +1,7 @@
 /** In the oracle's process: runs all cases of a table on the kernel. */
 import { fork } from "node:child_process";
 import { defined } from "../../../../cli/dist/support/defined.js";
-import { HANG_MS } from "../../../../verify/dist/support/hang.js";
+import { endIfHung } from "../../support/oracle/hung.js";
 import type { PlacedRequest } from "../../support/oracle/oracle.js";
 import type { Case, Credentials } from "./case.js";
 import type { Outcomes, Request } from "./other-user.js";
@@ -27,9 +27,9 @@ export function skipReason(testCase: Case): string | false {
 function runInChild(request: Request): Promise<Outcomes> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL("./other-user.js", import.meta.url), {
-      timeout: HANG_MS,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
+    endIfHung(child);
     let outcomes: Outcomes | undefined;
     child.once("message", (message) => {
       outcomes = message as unknown as Outcomes;

@@ -53,9 +53,11 @@ export const NAMES = calls({
       });
     });
   }),
-  mkdir: call(5, fc.record({ path, mode, recursive }), (actor, { path, mode, recursive }, form) =>
-    actor.call(form, "mkdir", actor.path(path), { mode, recursive }),
-  ),
+  mkdir: call(5, fc.record({ path, mode, recursive }), (actor, { path, mode, recursive }, form) => {
+    // Node never returns.
+    if (recursive && actor.isLost()) return "no working directory";
+    return actor.call(form, "mkdir", actor.path(path), { mode, recursive });
+  }),
   rmdir: call(2, path, (actor, path, form) => actor.call(form, "rmdir", actor.path(path))),
   unlink: call(3, path, (actor, path, form) => actor.call(form, "unlink", actor.path(path))),
   rename: call(4, fc.record({ from: path, to: down }), (actor, { from, to }, form) =>

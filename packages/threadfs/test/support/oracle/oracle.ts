@@ -6,7 +6,7 @@
  */
 import { fork } from "node:child_process";
 import { kernelPlace } from "../../../../tools/dist/kernel-place.js";
-import { HANG_MS } from "../../../../verify/dist/support/hang.js";
+import { endIfHung } from "./hung.js";
 
 /** A request: a table of the conformance suite, a test file whose work runs on both sides, or one of its players. */
 export type OracleRequest =
@@ -43,13 +43,13 @@ export function openOracle(): Oracle {
   const place = kernelPlace();
   const child = fork(new URL("./oracle.process.js", import.meta.url), {
     ...place.command,
-    timeout: HANG_MS,
     // Its standard output would be the test runner's own channel.
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     // Node's promises ask for some things side by side and end with the first error, as cp does with the stat of both paths: with
     // one thread that is always the error of the first.
     env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: undefined, UV_THREADPOOL_SIZE: "1" },
   });
+  endIfHung(child);
   let waiting: { resolve(value: unknown): void; reject(error: Error): void } | undefined;
   let ended: string | undefined;
   const fail = (how: string) => {

@@ -274,6 +274,41 @@ describe("a full tree", () => {
   });
 });
 
+// With a callback Node makes a write also where there is nothing to write, but to a path without `flush`.
+same("writing nothing to what is open for reading only fails in some forms", async (fs, dir) => {
+  const path = `${dir}/file`;
+  const fd = fs.openSync(path, "r");
+  type Call = (...given: readonly unknown[]) => unknown;
+  const calls = fs as unknown as { readonly [name: string]: Call } & {
+    readonly promises: { readonly [name: string]: Call };
+  };
+  const outcomes: Record<string, unknown> = {};
+  for (const name of ["writeFile", "appendFile"]) {
+    for (const data of ["", Buffer.alloc(0)]) {
+      for (const [target, to] of Object.entries({ fd, path })) {
+        for (const flush of [false, true]) {
+          const given = [to, data, { flag: "r", flush }];
+          const title = `${name} ${typeof data} ${target} ${flush}`;
+          outcomes[`${title} sync`] = unlessFailed(() => calls[`${name}Sync`]?.(...given));
+          outcomes[`${title} callback`] = await new Promise((resolve) => {
+            calls[name]?.(...given, (error: NodeJS.ErrnoException | null) => resolve(error?.message ?? null));
+          });
+        }
+      }
+    }
+  }
+  fs.closeSync(fd);
+  return outcomes;
+});
+
+function unlessFailed(call: () => unknown): unknown {
+  try {
+    return call() ?? null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 describe("the Buffer of a small file", () => {
   const SIZES = [0, 1, 100, 4095, 4096, 32_767, 32_768, 70_000];
 
@@ -309,38 +344,3 @@ describe("the Buffer of a small file", () => {
     for (const [n, bytes] of files.entries()) assert.ok(read[n]?.equals(bytes), `file ${n}`);
   });
 });
-
-// With a callback Node makes a write also where there is nothing to write, but to a path without `flush`.
-same("writing nothing to what is open for reading only fails in some forms", async (fs, dir) => {
-  const path = `${dir}/file`;
-  const fd = fs.openSync(path, "r");
-  type Call = (...given: readonly unknown[]) => unknown;
-  const calls = fs as unknown as { readonly [name: string]: Call } & {
-    readonly promises: { readonly [name: string]: Call };
-  };
-  const outcomes: Record<string, unknown> = {};
-  for (const name of ["writeFile", "appendFile"]) {
-    for (const data of ["", Buffer.alloc(0)]) {
-      for (const [target, to] of Object.entries({ fd, path })) {
-        for (const flush of [false, true]) {
-          const given = [to, data, { flag: "r", flush }];
-          const title = `${name} ${typeof data} ${target} ${flush}`;
-          outcomes[`${title} sync`] = unlessFailed(() => calls[`${name}Sync`]?.(...given));
-          outcomes[`${title} callback`] = await new Promise((resolve) => {
-            calls[name]?.(...given, (error: NodeJS.ErrnoException | null) => resolve(error?.message ?? null));
-          });
-        }
-      }
-    }
-  }
-  fs.closeSync(fd);
-  return outcomes;
-});
-
-function unlessFailed(call: () => unknown): unknown {
-  try {
-    return call() ?? null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}

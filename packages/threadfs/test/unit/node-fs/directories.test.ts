@@ -316,4 +316,27 @@ describe("where Node gives up", () => {
     assert.throws(() => fs.realpathSync("/round/circle"), { code: "ELOOP", syscall: "stat" });
     assert.equal(fs.realpathSync.native("/round/circle"), "/round/a/circle");
   });
+  // Node removes the path without dots, which leads elsewhere.
+  test("mkdtempDisposable removes its directory also where its prefix leads through a link and ..", async () => {
+    const { fs } = tree.vfs;
+    fs.mkdirSync("/temporary/a/b", { recursive: true });
+    fs.symlinkSync("a/b", "/temporary/l");
+    const made = fs.mkdtempDisposableSync("/temporary/l/../t");
+    assert.equal(fs.readdirSync("/temporary/a").length, 2);
+    made.remove();
+    assert.deepEqual(fs.readdirSync("/temporary/a"), ["b"]);
+    await (await fs.promises.mkdtempDisposable("/temporary/l/../t")).remove();
+    assert.deepEqual(fs.readdirSync("/temporary/a"), ["b"]);
+  });
+  // Node never returns.
+  test("mkdir with recursive, from a working directory that has been removed, is ENOENT", async () => {
+    tree.vfs.fs.mkdirSync("/leaving");
+    const context = tree.vfs.context({ cwd: "/leaving" });
+    context.fs.rmdirSync("/leaving");
+    for (const path of ["a/b", "./a", "x/../b"]) {
+      assert.throws(() => context.fs.mkdirSync(path, { recursive: true }), { code: "ENOENT" });
+      await assert.rejects(context.fs.promises.mkdir(path, { recursive: true }), { code: "ENOENT" });
+    }
+    context.close();
+  });
 });
