@@ -1,8 +1,9 @@
 /** What both entries export besides `createVfs` and `loadCore`, which differ in where the core comes from. */
 export { COUNTERS, type CounterName } from "../abi/abi.js";
 export { ABI_VERSION, MAX_THREADS } from "../abi/memory.js";
+export { ACL_TAG, type AclEntry, type AclOptions } from "./api/acl.js";
 export { type AttachOptions, attachVfs } from "./api/attach.js";
-export { ACL_TAG, type AclEntry, type Context, type ContextInfo, type ContextOptions } from "./api/context.js";
+export type { Context, ContextInfo, ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "./api/driver.js";
 export type { LimitOptions, MountOptions } from "./api/mount.js";
 export { type DropReason, type Outcome, Trace, type TraceStep, type WalkMode } from "./api/trace.js";
@@ -15,7 +16,16 @@ export type { WorkerLike } from "./bridge/threads.js";
 export type { CoreModule, SharedMemory } from "./bridge/wasm.js";
 export type { DirectoryJSON, NestedDirectoryJSON } from "./load-save/json.js";
 export type { Snapshot, SnapshotOptions } from "./load-save/snapshot/snapshot.js";
-export type { CopyOptions, CopyProgress, DirectoryFs, DirectoryPath, SnapshotSource } from "./load-save/types.js";
+export type {
+  CopyOptions,
+  CopyProgress,
+  CopyResult,
+  DirectoryFs,
+  DirectoryPath,
+  LostAttributes,
+  SnapshotSource,
+  XattrCalls,
+} from "./load-save/types.js";
 export type { CallError, FileHandle, FsCallbacks, FsPromises } from "./node-fs/forms/types.js";
 export { OPEN_FLAGS } from "./node-fs/linux/open-flags.js";
 export type {

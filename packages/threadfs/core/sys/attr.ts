@@ -1,8 +1,13 @@
 /** Changes of attributes, by path and by descriptor. */
 
+import { EINVAL } from "../../abi/errno";
+import * as SCRATCH from "../../abi/scratch";
+import { scratch } from "../mem/thread";
+import { ACL_DEFAULT, doGetacl } from "../vfs/acl/entries";
+import { doSetacl } from "../vfs/acl/posix-acl";
 import { Dentry } from "../vfs/dcache/dentry";
 import { fput } from "../vfs/file/file";
-import { doChmod, doChown, doGetacl, doSetacl, doUtimens } from "../vfs/inode/attr";
+import { checkWritable, doChmod, doChown, doUtimens } from "../vfs/inode/attr";
 import { Inode } from "../vfs/inode/inode";
 import { Mount } from "../vfs/mount/namespace";
 import { Context } from "../vfs/task/cred";
@@ -37,8 +42,9 @@ function attrByFd(ctx: f64, fd: i32, operation: i32, a: u32, b: u32): i32 {
 function attrOperation(c: Context, m: Mount, d: Dentry, i: Inode, operation: i32, a: u32, b: u32): i32 {
   if (operation == SET_MODE) return doChmod(c, m, d, i, a);
   if (operation == SET_OWNER) return doChown(c, m, d, i, a, b);
-  if (operation == SET_ACL) return doSetacl(c, m, d, i, a);
-  return doGetacl(i);
+  if (operation == GET_ACL) return doGetacl(i, a, scratch + SCRATCH.IO);
+  const err = checkWritable(m, i);
+  return err != 0 ? err : doSetacl(c, d, i, b, scratch + SCRATCH.IO, a);
 }
 
 /** fchmodat2(2) */
@@ -61,14 +67,19 @@ export function sysFchown(ctx: f64, fd: i32, uid: u32, gid: u32): i32 {
   return syscallExit(attrByFd(ctx, fd, SET_OWNER, uid, gid));
 }
 
-/** Sets the POSIX access ACL from `count` entries (ACL_ENTRY_*, abi/memory.ts) in SCRATCH.IO; 0 removes it. */
-export function sysSetacl(ctx: f64, dirfd: i32, len: i32, count: u32): i32 {
-  return syscallExit(attrByPath(ctx, dirfd, len, 0, SET_ACL, count, 0));
+/**
+ * Sets a POSIX ACL from `count` entries (ACL_ENTRY_*, abi/memory.ts) in SCRATCH.IO; 0 removes it. `type` 0: the access ACL, 1: the default
+ * ACL of a directory.
+ */
+export function sysSetacl(ctx: f64, dirfd: i32, len: i32, count: u32, type: u32): i32 {
+  if (type > ACL_DEFAULT) return syscallExit(-EINVAL);
+  return syscallExit(attrByPath(ctx, dirfd, len, 0, SET_ACL, count, type));
 }
 
-/** Writes the entries of the POSIX access ACL to SCRATCH.IO, returns how many; 0: none is set. */
-export function sysGetacl(ctx: f64, dirfd: i32, len: i32): i32 {
-  return syscallExit(attrByPath(ctx, dirfd, len, 0, GET_ACL, 0, 0));
+/** Writes the entries of a POSIX ACL to SCRATCH.IO, returns how many; 0: none is set. */
+export function sysGetacl(ctx: f64, dirfd: i32, len: i32, type: u32): i32 {
+  if (type > ACL_DEFAULT) return syscallExit(-EINVAL);
+  return syscallExit(attrByPath(ctx, dirfd, len, 0, GET_ACL, type, 0));
 }
 
 /** utimensat(2): seconds and nanoseconds; UTIME_NOW and UTIME_OMIT in place of nanoseconds. */

@@ -6,18 +6,8 @@
 import * as ERRNO from "../../abi/errno.js";
 import { AT_FDCWD, ID_UNCHANGED, RESOLVE_IN_ROOT, UMASK_UNCHANGED } from "../../abi/flags.js";
 import { IO_SIZE, MAX_CONTEXTS } from "../../abi/limits.js";
-import { ABI_VERSION, ACL_ENTRY_ID, ACL_ENTRY_PERM, ACL_ENTRY_SIZE } from "../../abi/memory.js";
-import {
-  ACL_GROUP,
-  ACL_GROUP_OBJ,
-  ACL_MASK,
-  ACL_OTHER,
-  ACL_USER,
-  ACL_USER_OBJ,
-  CAPS_OF_MAKER,
-  CAPS_OF_UID,
-  OF_MAKER,
-} from "../../abi/permissions.js";
+import { ABI_VERSION } from "../../abi/memory.js";
+import { CAPS_OF_MAKER, CAPS_OF_UID, OF_MAKER } from "../../abi/permissions.js";
 import { type Attachment, STATE_PANIC } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import { cloneRefusal, type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
@@ -33,7 +23,7 @@ import {
   removeAll,
   toJson,
 } from "../load-save/json.js";
-import { toFd, toInteger, toMode, toPath, toUint32 } from "../node-fs/args.js";
+import { toFd, toInteger, toMode, toPath } from "../node-fs/args.js";
 import { makeLinux } from "../node-fs/linux/linux.js";
 import type { LinuxCalls } from "../node-fs/linux/types.js";
 import { FileLocks } from "../node-fs/locks/locks.js";
@@ -41,6 +31,7 @@ import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } fr
 import { makeFs } from "../node-fs/surface/fs.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
+import { type AclEntry, type AclOptions, getfacl, setfacl } from "./acl.js";
 
 /**
  * The properties of a new context. Default: those of the context that creates it, its maker; in a new tree that is uid 0,
@@ -82,27 +73,6 @@ const CONTEXT_OPTIONS: KeysOf<ContextOptions> = {
   resolve: true,
 };
 
-/** Tags of ACL entries, as in Linux's `posix_acl.h`. */
-export const ACL_TAG = Object.freeze({
-  USER_OBJ: ACL_USER_OBJ,
-  USER: ACL_USER,
-  GROUP_OBJ: ACL_GROUP_OBJ,
-  GROUP: ACL_GROUP,
-  MASK: ACL_MASK,
-  OTHER: ACL_OTHER,
-});
-
-/** One entry of a POSIX access ACL (acl(5)). */
-export interface AclEntry {
-  /** One of {@link ACL_TAG}. */
-  tag: number;
-  /** User or group, for the tags that name one. */
-  id?: number | undefined;
-  /** Bits 4 read, 2 write, 1 execute. */
-  perm: number;
-}
-
-const MAX_ACL_ENTRIES = IO_SIZE / ACL_ENTRY_SIZE;
 const MAX_GROUPS = IO_SIZE / 4;
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, RangeError ERR_OUT_OF_RANGE */
@@ -258,38 +228,14 @@ export class Context {
     return this.#locks.get(fd, lock);
   }
 
-  /** Sets the access ACL of a file; no entries remove it. */
-  setfacl(path: PathLike, entries: readonly AclEntry[]): void {
-    const checked = toPath(path);
-    if (!Array.isArray(entries)) throw invalidArgType("entries", "an instance of Array", entries);
-    // Read once: an array's length may be a getter of the caller's.
-    const count = toInteger(entries.length, "entries.length", 0, MAX_ACL_ENTRIES);
-    const raw = new DataView(new ArrayBuffer(count * ACL_ENTRY_SIZE));
-    for (let i = 0; i < count; i++) {
-      const entry: unknown = entries[i];
-      const { tag, id, perm } = readOptions<AclEntry>(entry, { tag: true, id: true, perm: true }, `entries[${i}]`);
-      raw.setUint16(i * ACL_ENTRY_SIZE, toInteger(tag, "tag", 1, 32), true);
-      raw.setUint16(i * ACL_ENTRY_SIZE + ACL_ENTRY_PERM, toInteger(perm, "perm", 0, 7), true);
-      raw.setUint32(i * ACL_ENTRY_SIZE + ACL_ENTRY_ID, toUint32(id ?? 0xffffffff, "id"), true);
-    }
-    const length = this.#calls.putPath(checked, "setfacl");
-    this.#attachment.io.set(new Uint8Array(raw.buffer));
-    const { core, ctx } = this.#calls;
-    this.#calls.check(core.sysSetacl(ctx, AT_FDCWD, length, count), "setfacl", checked);
+  /** {@link Vfs.setfacl} */
+  setfacl(path: PathLike, entries: readonly AclEntry[], options?: AclOptions): void {
+    setfacl(this.#calls, path, entries, options);
   }
 
-  /** The access ACL of a file; empty when it has none. */
-  getfacl(path: PathLike): AclEntry[] {
-    const checked = toPath(path);
-    const length = this.#calls.putPath(checked, "getfacl");
-    const { core, ctx } = this.#calls;
-    const count = this.#calls.check(core.sysGetacl(ctx, AT_FDCWD, length), "getfacl", checked);
-    const raw = new DataView(this.#attachment.io.slice(0, count * ACL_ENTRY_SIZE).buffer);
-    return Array.from({ length: count }, (_, i) => ({
-      tag: raw.getUint16(i * ACL_ENTRY_SIZE, true),
-      id: raw.getUint32(i * ACL_ENTRY_SIZE + ACL_ENTRY_ID, true),
-      perm: raw.getUint16(i * ACL_ENTRY_SIZE + ACL_ENTRY_PERM, true),
-    }));
+  /** {@link Vfs.getfacl} */
+  getfacl(path: PathLike, options?: AclOptions): AclEntry[] {
+    return getfacl(this.#calls, path, options);
   }
 
   /** {@link Vfs.fromJSON} */

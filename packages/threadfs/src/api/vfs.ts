@@ -15,20 +15,14 @@ import { exportDirectory, importDirectory } from "../load-save/directory.js";
 import type { DirectoryJSON, JsonOf, JsonPaths, NestedDirectoryJSON } from "../load-save/json.js";
 import type { Snapshot, SnapshotOptions } from "../load-save/snapshot/snapshot.js";
 import { takeSnapshot } from "../load-save/snapshot/take.js";
-import type { CopyOptions, DirectoryPath, SnapshotSource } from "../load-save/types.js";
+import type { CopyOptions, CopyResult, DirectoryPath, SnapshotSource } from "../load-save/types.js";
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { LinuxCalls } from "../node-fs/linux/types.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
-import {
-  type AclEntry,
-  Context,
-  type ContextInfo,
-  type ContextOptions,
-  createContext,
-  listContexts,
-} from "./context.js";
+import type { AclEntry, AclOptions } from "./acl.js";
+import { Context, type ContextInfo, type ContextOptions, createContext, listContexts } from "./context.js";
 import type { Driver } from "./driver.js";
 import { type LimitOptions, type MountOptions, mount } from "./mount.js";
 
@@ -176,15 +170,16 @@ export class Vfs {
 
   /**
    * Copies what is in a directory of the host into a directory of the tree: files, directories,
-   * links, hard links, holes, modes, times of access and of change of contents, to the nanosecond; owners with `owners`. A name that is
+   * links, hard links, holes, modes, times of access and of change of contents, to the nanosecond; owners with `owners`; extended attributes and ACLs where `linux` is given, since `node:fs` has none. A name that is
    * there already is EEXIST, but for `to` itself, whose attributes then stay. The calls are synchronous ones; the event loop runs between them.
    * @param from a path of the host, or of `options.fs`
    * @param to default: "/"
+   * @returns how much was copied, and whose attributes were not kept
    * @throws what the calls throw, and then what was copied before stays; Error ERR_THREADFS_FILE_TYPE: neither a file nor a directory nor a
    * link; AbortError
    */
-  importDirectory(from: DirectoryPath, to: PathLike = "/", options?: CopyOptions): Promise<void> {
-    return importDirectory(this.#context.calls, this.fs, from, to, options);
+  importDirectory(from: DirectoryPath, to: PathLike = "/", options?: CopyOptions): Promise<CopyResult> {
+    return importDirectory(this.#context.calls, this, from, to, options);
   }
 
   /**
@@ -192,8 +187,8 @@ export class Vfs {
    * change the tree meanwhile: for one moment of it, export the tree of a {@link snapshot}.
    * @throws as {@link importDirectory}
    */
-  exportDirectory(from: PathLike, to: DirectoryPath, options?: CopyOptions): Promise<void> {
-    return exportDirectory(this.#context.calls, this.fs, from, to, options);
+  exportDirectory(from: PathLike, to: DirectoryPath, options?: CopyOptions): Promise<CopyResult> {
+    return exportDirectory(this.#context.calls, this, from, to, options);
   }
 
   /** chdir(2) of the handle's context, which other threads may share. */
@@ -294,14 +289,19 @@ export class Vfs {
     return this.#context.getLock(fd, lock);
   }
 
-  /** Sets the access ACL of a file (acl(5)); no entries remove it. */
-  setfacl(path: PathLike, entries: readonly AclEntry[]): void {
-    this.#context.setfacl(path, entries);
+  /**
+   * Sets the access ACL of a file, or with `default` the default ACL of a directory (acl(5)); no entries remove it. The mode follows an access ACL, and
+   * an access ACL a chmod.
+   * @throws system call errors with syscall "setfacl": EINVAL for a list that acl(5) does not allow, EPERM for who is not the owner, EACCES for a
+   * default ACL of a file, ENOTSUP for a driver's file, EROFS, ENOSPC
+   */
+  setfacl(path: PathLike, entries: readonly AclEntry[], options?: AclOptions): void {
+    this.#context.setfacl(path, entries, options);
   }
 
-  /** The access ACL of a file; empty when it has none. */
-  getfacl(path: PathLike): AclEntry[] {
-    return this.#context.getfacl(path);
+  /** The access ACL of a file, or with `default` the default ACL of a directory; empty when there is none. */
+  getfacl(path: PathLike, options?: AclOptions): AclEntry[] {
+    return this.#context.getfacl(path, options);
   }
 
   /** Sets how this thread walks from now on: `ref` starts every walk in ref mode. Returns the previous setting. */

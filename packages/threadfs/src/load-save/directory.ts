@@ -11,14 +11,30 @@ import { codedError, invalidArgType, invalidArgValue, systemCallError } from "..
 import { toPath, toSignal } from "../node-fs/args.js";
 import { checkAborted } from "../node-fs/forms/abort.js";
 import type { Signal } from "../node-fs/forms/types.js";
+import type { LinuxCalls } from "../node-fs/linux/types.js";
 import type { SystemCalls } from "../node-fs/system-calls.js";
 import type { Bytes, Fs } from "../node-fs/types.js";
 import { BLOCK, dataRanges, PAGE } from "./holes.js";
 import { asBytes, joinPath, textOf } from "./paths.js";
 import { laterTurn } from "./turns.js";
-import type { CopyOptions, CopyProgress, DirectoryFs, FileStats } from "./types.js";
+import type {
+  CopyOptions,
+  CopyProgress,
+  CopyResult,
+  DirectoryFs,
+  FileStats,
+  LostAttributes,
+  XattrCalls,
+} from "./types.js";
 
-const KNOWN: KeysOf<CopyOptions> = { onProgress: true, owners: true, special: true, signal: true, fs: true };
+const KNOWN: KeysOf<CopyOptions> = {
+  onProgress: true,
+  owners: true,
+  special: true,
+  signal: true,
+  fs: true,
+  linux: true,
+};
 
 /** The bytes of one read or write. */
 const PIECE = 1 << 20;
@@ -30,6 +46,7 @@ interface Side {
   readonly fs: DirectoryFs;
   /** Whether blocks of a file are pages with contents, and no more. */
   readonly countsPages?: boolean;
+  readonly xattrs?: XattrCalls | undefined;
   /** Sets times to the nanosecond; without it `lutimesSync` does, which has a microsecond. */
   setTimes?(path: Uint8Array, atimeNs: bigint, mtimeNs: bigint): void;
 }
@@ -40,6 +57,7 @@ interface Settings {
   readonly special: "refuse" | "skip";
   readonly signal: Signal | undefined;
   readonly host: DirectoryFs;
+  readonly linux: XattrCalls | undefined;
 }
 
 /** A directory whose entries are being copied. */
@@ -64,11 +82,15 @@ function readSettings(options: unknown): Settings {
   if (given.fs !== undefined && (typeof given.fs !== "object" || given.fs === null)) {
     throw invalidArgType("options.fs", "of type object", given.fs);
   }
+  const { linux } = given;
+  if (linux !== undefined && (typeof linux !== "object" || linux === null)) {
+    throw invalidArgType("options.linux", "of type object", linux);
+  }
   const host = given.fs ?? (nodeModule("node:fs") as DirectoryFs | undefined);
   if (host === undefined) {
     throw codedError(Error, "ERR_THREADFS_HOST", "This host has no node:fs: give a module like it as options.fs");
   }
-  return { onProgress, owners: flagOption(owners, "options.owners"), special, signal: toSignal(signal), host };
+  return { onProgress, owners: flagOption(owners, "options.owners"), special, signal: toSignal(signal), host, linux };
 }
 
 /** A path of the caller's: bytes, also where it is text. */
@@ -84,7 +106,22 @@ function asPath(path: Uint8Array): Bytes {
   return (Buffer === undefined ? path : Buffer.from(path.buffer, path.byteOffset, path.length)) as Bytes;
 }
 
+/** Of a link its own attributes. */
+const NOFOLLOW = /* @__PURE__ */ Object.freeze({ nofollow: true });
+/** Errors of an attribute that the caller may not have, or that this side does not keep. */
+const REFUSED = /* @__PURE__ */ new Set<unknown>(["ENOTSUP", "EPERM", "EACCES"]);
+
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
+
+/** The extended attributes of a file; none where its file system has none. */
+function namesOf(xattrs: XattrCalls | undefined, path: Bytes): string[] {
+  try {
+    return xattrs?.listxattrSync(path, NOFOLLOW) ?? [];
+  } catch (error) {
+    if (codeOf(error) !== "ENOTSUP") throw error;
+    return [];
+  }
+}
 
 class Copy {
   readonly #source: Side;
@@ -97,6 +134,7 @@ class Copy {
   #top = 0;
   /** The directory that is copied to was there: its attributes stay. */
   #keepsTop = false;
+  readonly #lost: LostAttributes[] = [];
   #files = 0;
   #bytes = 0;
   #turnEnds = 0;
@@ -108,7 +146,7 @@ class Copy {
   }
 
   /** Copies what is in the directory `from` into `to`, which is made if it does not exist. */
-  async run(from: Uint8Array, to: Uint8Array): Promise<void> {
+  async run(from: Uint8Array, to: Uint8Array): Promise<CopyResult> {
     checkAborted(this.#settings.signal);
     const [source, target] = [asPath(from), asPath(to)];
     // With a slash, so that a link to a directory is followed.
@@ -129,6 +167,7 @@ class Copy {
         await this.#entry(asPath(joinPath(level.source, asBytes(name))), asPath(joinPath(level.target, asBytes(name))));
       if (performance.now() >= this.#turnEnds) await this.#pause();
     }
+    return { files: this.#files, bytes: this.#bytes, lost: this.#lost };
   }
 
   async #pause(): Promise<void> {
@@ -150,7 +189,7 @@ class Copy {
   /** The directory is complete: nothing changes its times any more. */
   #leave(level: Level): void {
     this.#levels.pop();
-    if (this.#levels.length > 0 || !this.#keepsTop) this.#setAttributes(level.target, level.stats);
+    if (this.#levels.length > 0 || !this.#keepsTop) this.#setAttributes(level.source, level.target, level.stats);
     this.#done(level.source);
   }
 
@@ -170,7 +209,7 @@ class Copy {
     if (!this.#link(stats, target)) {
       if (type === S_IFREG) await this.#file(source, target, stats);
       else this.#target.fs.symlinkSync(this.#source.fs.readlinkSync(source, { encoding: "buffer" }) as Bytes, target);
-      this.#setAttributes(target, stats);
+      this.#setAttributes(source, target, stats);
     }
     this.#done(source);
   }
@@ -243,17 +282,44 @@ class Copy {
   }
 
   /** Sets what is kept of a file that is complete, the times last. */
-  #setAttributes(path: Bytes, { mode, uid, gid, atimeNs, mtimeNs }: FileStats): void {
+  #setAttributes(source: Bytes, path: Bytes, { mode, uid, gid, atimeNs, mtimeNs }: FileStats): void {
     const { fs, setTimes } = this.#target;
     if (this.#settings.owners) fs.lchownSync(path, Number(uid), Number(gid));
+    this.#copyXattrs(source, path);
     if ((Number(mode) & S_IFMT) !== S_IFLNK) fs.chmodSync(path, Number(mode) & 0o7777);
     if (setTimes !== undefined) setTimes(path, atimeNs, mtimeNs);
     else fs.lutimesSync(path, secondsOf(atimeNs), secondsOf(mtimeNs));
   }
 
+  /** Extended attributes, ACLs among them. The mode is set after them, which then says what an ACL says. */
+  #copyXattrs(source: Bytes, target: Bytes): void {
+    const { xattrs: from } = this.#source;
+    const { xattrs: to } = this.#target;
+    const names = namesOf(from, source);
+    // What the target has inherited, the source has not.
+    if (from && to)
+      for (const name of namesOf(to, target)) if (!names.includes(name)) to.removexattrSync(target, name, NOFOLLOW);
+    const lost = names.filter((name) => {
+      if (from === undefined || to === undefined) return true;
+      try {
+        to.setxattrSync(target, name, from.getxattrSync(source, name, NOFOLLOW), NOFOLLOW);
+        return false;
+      } catch (error) {
+        if (!REFUSED.has(codeOf(error))) throw error;
+        return true;
+      }
+    });
+    if (lost.length > 0) this.#lost.push({ path: this.#seen(source), names: lost });
+  }
+
+  /** A path as seen from the directory that is copied. */
+  #seen(source: Bytes): string {
+    return textOf(source.subarray(Math.min(this.#top, source.length)));
+  }
+
   #done(source: Bytes): void {
     this.#files++;
-    const path = textOf(source.subarray(Math.min(this.#top, source.length)));
+    const path = this.#seen(source);
     this.#settings.onProgress?.({ path, files: this.#files, bytes: this.#bytes });
   }
 }
@@ -270,8 +336,14 @@ function secondsOf(ns: bigint): number {
   return sec + nsec / 1e9;
 }
 
+/** What a context has of its tree. */
+interface Tree {
+  readonly fs: Fs;
+  readonly linux: LinuxCalls;
+}
+
 /** The tree's own side of a copy. */
-function treeSide(calls: SystemCalls, fs: Fs): Side {
+function treeSide(calls: SystemCalls, { fs, linux }: Tree): Side {
   const setTimes = (path: Uint8Array, atimeNs: bigint, mtimeNs: bigint): void => {
     const { core, ctx } = calls;
     const [atime, mtime] = [splitNs(atimeNs), splitNs(mtimeNs)];
@@ -279,19 +351,19 @@ function treeSide(calls: SystemCalls, fs: Fs): Side {
     const done = core.sysUtimens(ctx, AT_FDCWD, length, ...atime, ...mtime, AT_SYMLINK_NOFOLLOW);
     if (done < 0) throw systemCallError(done, "lutime", path);
   };
-  return { fs: fs as unknown as DirectoryFs, countsPages: true, setTimes };
+  return { fs: fs as unknown as DirectoryFs, xattrs: linux as unknown as XattrCalls, countsPages: true, setTimes };
 }
 
 /** Copies a directory of the host into the tree. @throws see `Vfs.importDirectory` */
-export async function importDirectory(calls: SystemCalls, fs: Fs, from: unknown, to: unknown, options: unknown) {
+export async function importDirectory(calls: SystemCalls, tree: Tree, from: unknown, to: unknown, options: unknown) {
   const settings = readSettings(options);
   const [source, target] = [pathBytes(from, "from"), pathBytes(to, "to")];
-  await new Copy({ fs: settings.host }, treeSide(calls, fs), settings).run(source, target);
+  return new Copy({ fs: settings.host, xattrs: settings.linux }, treeSide(calls, tree), settings).run(source, target);
 }
 
 /** Copies a directory of the tree to the host. @throws see `Vfs.exportDirectory` */
-export async function exportDirectory(calls: SystemCalls, fs: Fs, from: unknown, to: unknown, options: unknown) {
+export async function exportDirectory(calls: SystemCalls, tree: Tree, from: unknown, to: unknown, options: unknown) {
   const settings = readSettings(options);
   const [source, target] = [pathBytes(from, "from"), pathBytes(to, "to")];
-  await new Copy(treeSide(calls, fs), { fs: settings.host }, settings).run(source, target);
+  return new Copy(treeSide(calls, tree), { fs: settings.host, xattrs: settings.linux }, settings).run(source, target);
 }

@@ -48,6 +48,34 @@ export interface CopyProgress {
   readonly bytes: number;
 }
 
+/** The calls of {@link LinuxCalls} by which a copy keeps extended attributes, and ACLs, which are such attributes: `linux` of a tree. */
+export interface XattrCalls {
+  listxattrSync(file: Bytes, options: { nofollow: true }): string[];
+  getxattrSync(file: Bytes, name: string, options: { nofollow: true }): Uint8Array;
+  setxattrSync(file: Bytes, name: string, value: Uint8Array, options: { nofollow: true }): void;
+  removexattrSync(file: Bytes, name: string, options: { nofollow: true }): void;
+}
+
+/** A file, directory or link whose extended attributes were not all kept. */
+export interface LostAttributes {
+  /** As in {@link CopyProgress}. */
+  readonly path: string;
+  /** Of those that the caller may see: `system.posix_acl_access`, `user.mime_type` ... */
+  readonly names: readonly string[];
+}
+
+/** What a copy has come to. */
+export interface CopyResult {
+  /** Files, directories and links, and bytes of contents. */
+  readonly files: number;
+  readonly bytes: number;
+  /**
+   * What has extended attributes or ACLs that the other side does not keep, or did not allow. `node:fs` has no calls for them: so an
+   * export to the disk tells all of them here, and an import from the disk sees none.
+   */
+  readonly lost: readonly LostAttributes[];
+}
+
 /** Options of {@link Vfs.importDirectory} and {@link Vfs.exportDirectory}. */
 export interface CopyOptions {
   /** Is called for every file that has been copied. What it throws ends the copy. */
@@ -60,6 +88,8 @@ export interface CopyOptions {
   signal?: Signal | undefined;
   /** The other side. Default: `node:fs`. */
   fs?: DirectoryFs | undefined;
+  /** The extended attributes of the other side: `linux` of another tree whose `fs` is given. Default: it has none. */
+  linux?: XattrCalls | undefined;
 }
 
 /** What a snapshot does where something is mounted. */

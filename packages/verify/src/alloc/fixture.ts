@@ -214,8 +214,8 @@ export class AllocSession {
     return this.core.sysRemovexattr(0, AT_FDCWD, this.path(path), this.thread.path2(name), 0);
   }
 
-  /** Sets an ACL that names `users` users; undefined removes it. */
-  setacl(path: string, users?: number): number {
+  /** Sets an ACL that names `users` users; undefined removes it. `type` 1: the default ACL of a directory. */
+  setacl(path: string, users?: number, type = 0): number {
     const entries = users === undefined ? [] : aclOf(users);
     const view = new DataView(this.memory.buffer, this.thread.io.byteOffset, entries.length * 8);
     entries.forEach(([tag, perm, id], k) => {
@@ -223,7 +223,7 @@ export class AllocSession {
       view.setUint16(k * 8 + 2, perm, true);
       view.setUint32(k * 8 + 4, id, true);
     });
-    return this.core.sysSetacl(0, AT_FDCWD, this.path(path), entries.length);
+    return this.core.sysSetacl(0, AT_FDCWD, this.path(path), entries.length, type);
   }
   /** A fresh file system: in memory, or of the driver. */
   mount(path: string, type = 0): number {
@@ -291,7 +291,17 @@ export function must(result: number): number {
 
 /** Makes an object of each kind that the operations work on; returns the number of a second context. */
 function populate(session: AllocSession): number {
-  for (const path of ["/w", "/w/sub", "/w/drv", "/w/mnt", "/w/limit", "/w/empty-dir", "/w/place", "/w/bound"])
+  for (const path of [
+    "/w",
+    "/w/sub",
+    "/w/drv",
+    "/w/mnt",
+    "/w/limit",
+    "/w/heir",
+    "/w/empty-dir",
+    "/w/place",
+    "/w/bound",
+  ])
     must(session.mkdir(path));
   must(session.file("/w/empty"));
   must(session.file("/w/file", "0123456789"));
@@ -301,6 +311,7 @@ function populate(session: AllocSession): number {
   must(session.file("/w/cut", "c".repeat(30_000)));
   must(session.file(`/w/${LONG}-there`, "long"));
   must(session.symlink("file", "/w/link"));
+  must(session.setacl("/w/heir", 2, 1));
   must(session.file("/w/listed", "a"));
   must(session.setacl("/w/listed", 1));
   must(session.mount("/w/drv", session.box));

@@ -290,6 +290,17 @@ export const OPERATIONS: Record<string, Operation> = {
   "set an ACL": { allocations: 1, run: (session) => session.setacl("/w/file", 1) },
   "set another ACL": { allocations: 1, run: (session) => session.setacl("/w/listed", 300) },
   "take an ACL away": { allocations: 0, run: (session) => session.setacl("/w/listed") },
+  "set a default ACL": { allocations: 1, run: (session) => session.setacl("/w/sub", 1, 1) },
+  "take a default ACL away": { allocations: 0, run: (session) => session.setacl("/w/heir", undefined, 1) },
+  "create in a directory with a default ACL": {
+    allocations: 4,
+    run: (session) => session.open("/w/heir/new", O_RDWR | O_CREAT),
+  },
+  "mkdir in a directory with a default ACL": { allocations: 4, run: (session) => session.mkdir("/w/heir/new") },
+  "open with O_TMPFILE in a directory with a default ACL": {
+    allocations: 4,
+    run: (session) => session.open("/w/heir", O_RDWR | O_DIRECTORY | O_TMPFILE_BIT),
+  },
   "look up a driver's directory": { allocations: 2, run: (session) => session.stat("/w/drv/d") },
   "look up a driver's file": { allocations: 4, run: (session) => session.stat("/w/drv/d/f") },
   "look up a driver's long name": { allocations: 3, run: (session) => session.stat(`/w/drv/${"n".repeat(100)}`) },

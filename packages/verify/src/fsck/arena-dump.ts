@@ -78,12 +78,13 @@ function sharing(v: ArenaView, i: number, systems: Systems, firsts: Map<number, 
 function attributes(v: ArenaView, i: number): string {
   const mode = v.u32(i + I.mode).toString(8);
   const times = v.bytes.subarray(i + I.mtime, i + I.btime + 8).join();
-  const acl = v.u32(i + I.acl);
-  const entriesOfAcl = acl === 0 ? "none" : v.bytes.subarray(acl, acl + 8 + v.u32(acl) * 8).join();
+  const entriesOf = (acl: number) => (acl === 0 ? "none" : v.bytes.subarray(acl, acl + 8 + v.u32(acl) * 8).join());
+  const isDir = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFDIR;
+  const acls = `ACL ${entriesOf(v.u32(i + I.acl))}${isDir ? ` default ${entriesOf(v.u32(i + I.data))}` : ""}`;
   const [nlink, uid, gid, pages] = [v.u32(i + I.nlink), v.u32(i + I.uid), v.u32(i + I.gid), v.u32(i + I.pages)];
   const size = v.i64(i + I.size);
   const xattrs = v.u32(i + I.mode) & L.I_XATTR ? ` xattrs${xattrsOf(v, i)}` : "";
-  return `mode ${mode} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ACL ${entriesOfAcl}${xattrs}`;
+  return `mode ${mode} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ${acls}${xattrs}`;
 }
 
 /** Extended attributes: of each the name, the length of the value and its beginning. */
@@ -100,7 +101,7 @@ function xattrsOf(v: ArenaView, i: number): string {
 function contents(v: ArenaView, i: number): string {
   const data = v.u32(i + I.data);
   const type = v.u32(i + I.mode) & L.S_IFMT;
-  if (data === 0) return "";
+  if (data === 0 || type === L.S_IFDIR) return "";
   if (type === L.S_IFLNK) return ` body ${decoder.decode(v.bytes.slice(data, data + v.i64(i + I.size)))}`;
   const room = v.u32(i + I.shape);
   // Holes and zeros read alike.

@@ -20,10 +20,10 @@ export function checkContents(v: ArenaView, i: number) {
 /** What has no contents. @param hasPipe it may have a pipe in their place */
 function empty(v: ArenaView, i: number, hasPipe: boolean) {
   const isDir = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFDIR;
-  // A directory has the pointer to its extended attributes in the place of the shape.
+  // A directory has the pointer to its extended attributes in the place of the shape, and that to its default ACL in the place of the contents.
   const shape = isDir && v.u32(i + I.mode) & L.I_XATTR ? {} : { room: I.shape };
-  const data = hasPipe ? {} : { data: I.data };
-  for (const [field, at] of Object.entries({ ...data, pages: I.pages, ...shape })) {
+  const data = isDir || hasPipe ? {} : { data: I.data };
+  for (const [field, at] of Object.entries({ pages: I.pages, ...shape, ...data })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of ${v.inode(i)}`);
   }
   if ((v.u32(i + I.mode) & L.S_IFMT) !== L.S_IFDIR)

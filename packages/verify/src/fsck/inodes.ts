@@ -77,7 +77,10 @@ function checkInMemory(v: ArenaView, i: number, names: number[]) {
   }
   const wide = v.u32(i + I.mtimeHigh) !== 0 || v.u32(i + I.hashNext) !== 0;
   v.equal((mode & L.I_WIDE_TIME) !== 0, wide, "inode-mode", () => `whether a time of ${v.inode(i)} has more bits`);
-  checkAcl(v, i, mode);
+  const acl = v.u32(i + I.acl);
+  v.equal((mode & L.I_ACL) !== 0, acl !== 0, "acl", () => `whether ${v.inode(i)} has an ACL`);
+  checkAcl(v, i, acl, 4);
+  if (type === L.S_IFDIR) checkAcl(v, i, v.u32(i + I.data), 3);
   checkXattrs(v, i);
   checkContents(v, i);
 }
@@ -104,12 +107,11 @@ function checkDirectory(v: ArenaView, i: number, names: number[], hashed: number
   if (dead && kids > 0) v.problem("children", `${v.inode(i)} was removed and has entries`);
 }
 
-function checkAcl(v: ArenaView, i: number, mode: number) {
-  const acl = v.u32(i + I.acl);
-  v.equal((mode & L.I_ACL) !== 0, acl !== 0, "acl", () => `whether ${v.inode(i)} has an ACL`);
+/** An access ACL, which has more than the mode bits, or a directory's default ACL. */
+function checkAcl(v: ArenaView, i: number, acl: number, least: number) {
   if (acl === 0) return;
   const n = v.u32(acl);
-  if (n < 4 || n > (L.KMALLOC_MAX - 8) / 8) {
+  if (n < least || n > (L.KMALLOC_MAX - 8) / 8) {
     v.problem("acl", `the ACL of ${v.inode(i)} at ${hex(acl)} has ${n} entries`);
     return;
   }

@@ -111,14 +111,14 @@ function checkDead(v: ArenaView, p: number) {
   } else if (cache === L.CACHE_INODE) {
     zero("count", INODE.count);
     zero("alias", INODE.alias);
-    const isLink = (v.u32(p + INODE.mode) & L.S_IFMT) === L.S_IFLNK;
+    const type = v.u32(p + INODE.mode) & L.S_IFMT;
     const data = v.u32(p + INODE.data);
-    if (!isLink) {
-      zero("data", INODE.data);
-      zero("room", INODE.shape);
-    } else if (data !== 0) v.own(data, Math.min(v.u32(p + INODE.size) + 9, 4096), () => `the body of ${what()}`);
-    const acl = v.u32(p + INODE.acl);
-    if (acl !== 0) v.own(acl, 8 + v.u32(acl) * 8, () => `the ACL of ${what()}`);
+    const ownAcl = (acl: number) => acl === 0 || v.own(acl, 8 + v.u32(acl) * 8, () => `an ACL of ${what()}`);
+    if (type !== L.S_IFLNK) zero("room", INODE.shape);
+    if (type === L.S_IFDIR) ownAcl(data);
+    else if (type !== L.S_IFLNK) zero("data", INODE.data);
+    else if (data !== 0) v.own(data, Math.min(v.u32(p + INODE.size) + 9, 4096), () => `the body of ${what()}`);
+    ownAcl(v.u32(p + INODE.acl));
   } else if (cache === L.CACHE_MOUNT) {
     zero("count", MOUNT.count);
     zero("children", MOUNT.nrChildren);

@@ -60,12 +60,31 @@ export function withAcl(
   acl: AclEntry[],
   mayKeepSgid: boolean,
 ): { mode: number; acl: AclEntry[] | undefined } {
-  if (acl.length === 0) return { mode: inode.mode, acl: undefined };
+  const sgid = mayKeepSgid ? 0 : S_ISGID;
+  if (acl.length === 0) return { mode: inode.mode & ~sgid, acl: undefined };
   const perm = (tag: number) => permOf(acl, tag) ?? 0;
   const group = permOf(acl, ACL_MASK) ?? perm(ACL_GROUP_OBJ);
   const bits = (perm(ACL_USER_OBJ) << 6) | (group << 3) | perm(ACL_OTHER);
-  const mode = (inode.mode & ~0o777) | bits;
-  return { mode: mayKeepSgid ? mode : mode & ~S_ISGID, acl: acl.length > BASE_ENTRIES ? acl : undefined };
+  return { mode: ((inode.mode & ~0o777) | bits) & ~sgid, acl: acl.length > BASE_ENTRIES ? acl : undefined };
+}
+
+/** What a file of this mode gets of the default ACL of its directory: its mode, and its access ACL if that says more than the mode. */
+export function inherited(acl: AclEntry[], asked: number): { mode: number; acl?: AclEntry[] } {
+  const hasMask = acl.some(({ tag }) => tag === ACL_MASK);
+  const shifts = new Map([
+    [ACL_USER_OBJ, 6],
+    [hasMask ? ACL_MASK : ACL_GROUP_OBJ, 3],
+    [ACL_OTHER, 0],
+  ]);
+  let mode = asked;
+  const entries = acl.map((entry) => {
+    const shift = shifts.get(entry.tag);
+    if (shift === undefined) return entry;
+    const perm = entry.perm & (asked >> shift);
+    mode = (mode & ~(7 << shift)) | (perm << shift);
+    return { ...entry, perm };
+  });
+  return { mode, ...(acl.length > BASE_ENTRIES && { acl: entries }) };
 }
 
 /** The ACL after a chmod: owner, mask (or group) and others have the new bits. */

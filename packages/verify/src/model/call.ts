@@ -106,8 +106,9 @@ export interface CallArguments {
   sysFchmod: Fd & { mode: number };
   sysChown: Lookup & { uid: number; gid: number };
   sysFchown: Fd & { uid: number; gid: number };
-  sysSetacl: At & { acl: AclEntry[] };
-  sysGetacl: At;
+  /** `isDefault`: the default ACL of a directory. */
+  sysSetacl: At & { acl: AclEntry[]; isDefault?: boolean };
+  sysGetacl: At & { isDefault?: boolean };
   /** `how`: XATTR_CREATE, XATTR_REPLACE. */
   sysSetxattr: Lookup & { name: string; value: string; how?: number };
   sysGetxattr: Lookup & { name: string };

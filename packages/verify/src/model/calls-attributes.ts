@@ -44,19 +44,21 @@ function* setMode(me: Me, mnt: number, ino: number, mode: number): Steps<number 
   return yield* change(me, [{ locks: () => [mutex(ino)], run }, { run: follow }]);
 }
 
-/** Sets an access ACL; an empty one removes it. */
-function* setAcl(me: Me, mnt: number, ino: number, acl: AclEntry[]): Steps<number | string> {
-  const refused = yield* step((s) => {
+/** Sets an access ACL, or a directory's default ACL; an empty one removes it. */
+function* setAcl(me: Me, mnt: number, ino: number, acl: AclEntry[], isDefault: boolean): Steps<number | string> {
+  const refused = yield* step((s): 0 | string | { nothing: true } => {
     const i = inode(s, ino);
     const readonly = wantWrite(s, mnt);
     if (readonly) return readonly;
     if (isDriver(s, i) || isLink(i)) return "EOPNOTSUPP";
-    if (acl.length > 0 && !isValid(acl)) return "EINVAL";
-    return ownerOr(s, me, i, CAP_FOWNER) ? 0 : "EPERM";
+    if (isDefault && !isDir(i)) return acl.length > 0 ? "EACCES" : { nothing: true };
+    if (!ownerOr(s, me, i, CAP_FOWNER)) return "EPERM";
+    return acl.length > 0 && !isValid(acl) ? "EINVAL" : 0;
   });
-  if (refused) return refused;
+  if (refused) return isError(refused) ? refused : 0;
   const run = (s: State) => {
     const i = inode(s, ino);
+    if (isDefault) return touch(s, ino, { defaultAcl: acl.length > 0 ? acl : undefined });
     const keeps = inGroup(callerOf(s, me), i.gid) || capable(callerOf(s, me), CAP_FSETID);
     touch(s, ino, withAcl(i, acl, keeps));
     return 0;
@@ -64,8 +66,8 @@ function* setAcl(me: Me, mnt: number, ino: number, acl: AclEntry[]): Steps<numbe
   return yield* change(me, [{ locks: () => [mutex(ino)], run }]);
 }
 
-function* getAcl(_me: Me, _mnt: number, ino: number): Steps<{ acl: AclEntry[] }> {
-  return yield* step((s) => ({ acl: inode(s, ino).acl ?? [] }));
+function* getAcl(_me: Me, _mnt: number, ino: number, isDefault: boolean): Steps<{ acl: AclEntry[] }> {
+  return yield* step((s) => ({ acl: (isDefault ? inode(s, ino).defaultAcl : inode(s, ino).acl) ?? [] }));
 }
 
 function* setOwner(me: Me, mnt: number, ino: number, uid: number, gid: number): Steps<number | string> {
@@ -140,8 +142,8 @@ export const ATTRIBUTE_CALLS = {
   sysFchmod: byFd(setMode, ({ mode }: A["sysFchmod"]) => [mode] as const),
   sysChown: byPath(setOwner, ({ uid, gid }: A["sysChown"]) => [uid, gid] as const),
   sysFchown: byFd(setOwner, ({ uid, gid }: A["sysFchown"]) => [uid, gid] as const),
-  sysSetacl: byPath(setAcl, ({ acl }: A["sysSetacl"]) => [acl] as const),
-  sysGetacl: byPath(getAcl, (_args: A["sysGetacl"]) => [] as const),
+  sysSetacl: byPath(setAcl, ({ acl, isDefault = false }: A["sysSetacl"]) => [acl, isDefault] as const),
+  sysGetacl: byPath(getAcl, ({ isDefault = false }: A["sysGetacl"]) => [isDefault] as const),
   sysUtimens: byPath(setTimes, ({ atime, mtime }: A["sysUtimens"]) => [atime, mtime] as const),
   sysFutimens: byFd(setTimes, ({ atime, mtime }: A["sysFutimens"]) => [atime, mtime] as const),
 };

@@ -25,6 +25,7 @@ import {
 } from "../../../threadfs/dist/abi/abi.js";
 import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
 import { defined } from "../support/defined.js";
+import { inherited } from "./acl.js";
 import { type CallArguments, isError, type Lookup } from "./call.js";
 import { mayBeFreed, refuseInode } from "./linux/quota.js";
 import { capable, inGroup, permission, wantWrite } from "./permission.js";
@@ -108,7 +109,10 @@ export function makeInode(s: State, me: Me, parent: number, mode: number, more: 
     if ((m & S_IFMT) === S_IFDIR) m |= S_ISGID;
   }
   if (isDriver(s, dir)) return newInode(s, dir.fs, mode, 0, 0, { ...more, size: 0 });
-  return newInode(s, dir.fs, m, c.uid, gid, more);
+  const { defaultAcl } = dir;
+  if (defaultAcl === undefined || (m & S_IFMT) === S_IFLNK) return newInode(s, dir.fs, m, c.uid, gid, more);
+  const { mode: got, ...acl } = inherited(defaultAcl, m);
+  return newInode(s, dir.fs, got, c.uid, gid, { ...more, ...acl, ...((m & S_IFMT) === S_IFDIR && { defaultAcl }) });
 }
 
 const isDead = (s: State, d: number): boolean => inodeOf(s, d).dead === true;
@@ -166,28 +170,39 @@ function* create(
   if (!isPlainName(last)) return "EEXIST";
   const type = asked & S_IFMT;
   const directory = type === S_IFDIR;
-  const mode = type === S_IFLNK ? asked : type | (yield* prepareMode(me, at, asked & 0o7777));
+  const prepared = yield* prepareMode(me, at, asked & 0o7777);
   const freed = yield* mayBeFreed((s) => inodeOf(s, at.d).fs);
   const make = (s: State): 0 | string => {
     const refused =
       refuseName(s, me, { ...at, last }, directory) || refuseInode(s, me, inodeOf(s, at.d).fs, freed, more.body);
     if (refused) return refused;
+    const mode = type === S_IFLNK ? asked : type | maskedMode(s, at, prepared);
     newName(s, { ...at, last }, makeInode(s, me, at.d, mode, { nlink: directory ? 2 : 1, ...more }));
     return 0;
   };
   return yield* change(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, directory)]);
 }
 
+/** The mode that a file is made with, and the umask that its directory may not want. */
+interface PreparedMode {
+  asked: number;
+  umask: number;
+}
+
 /** vfs_prepare_mode(): the mode asked for decides whether set-group-id stays; the umask is read when the walk has ended. */
-export function* prepareMode(me: Me, at: Path, asked: number): Steps<number> {
+export function* prepareMode(me: Me, at: Path, asked: number): Steps<PreparedMode> {
   return yield* step((s) => {
     const dir = inodeOf(s, at.d);
     const c = callerOf(s, me);
     const strip = (asked & 0o2010) === 0o2010 && (dir.mode & S_ISGID) !== 0;
     const mode = strip && !inGroup(c, dir.gid) && !capable(c, CAP_FSETID) ? asked & ~S_ISGID : asked;
-    return mode & ~c.umask;
+    return { asked: mode, umask: c.umask };
   });
 }
+
+/** A mode without the bits of the umask, where the directory has no default ACL. */
+export const maskedMode = (s: State, at: Path, { asked, umask }: PreparedMode): number =>
+  inodeOf(s, at.d).defaultAcl === undefined ? asked & ~umask : asked;
 
 function* sysMkdir(me: Me, { mode, ...args }: A["sysMkdir"]): Steps<number | string> {
   return yield* create(me, args, S_IFDIR | (mode & 0o1777));

@@ -5,7 +5,7 @@
  * All tables are Maps of frozen records, which are replaced and never edited: a copy of the state is a copy of the Maps.
  */
 import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../threadfs/dist/abi/abi.js";
-import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
+import { DIRENT_SIZE, PAGE } from "../../../threadfs/dist/generated/core-layout.js";
 import type { AclEntry } from "./acl.js";
 import type { FileLocks } from "./locks/locks.js";
 import type { Pipe } from "./pipes/pipes.js";
@@ -33,14 +33,16 @@ export interface Inode {
   /** The body of a link. */
   body?: string;
   acl?: AclEntry[] | undefined;
+  /** The default ACL of a directory. */
+  defaultAcl?: AclEntry[] | undefined;
   /** Extended attributes by name. */
   xattrs?: Record<string, string>;
   /** A directory that was removed. */
   dead?: boolean;
   /** A file that has been made without a name, and may get one. */
   linkable?: boolean;
-  /** Pages that count for it, where they are not those of its contents: reserved for a write, or not given back yet. */
-  room?: number;
+  /** The pages that count for it, where they may not be those of its contents: some are holes, reserved for a write, or not given back yet. */
+  stored?: readonly number[];
 }
 export interface Dentry {
   parent: number;
@@ -307,12 +309,12 @@ export function newMount(
   return id;
 }
 
-/** Forgets what was reserved and is not written: of one file, or of all that no operation has locked. */
+/** Gives back the pages behind the end: of one file, or of all that no operation has locked. */
 export function dropReserved(s: State, only?: number): 0 {
   for (const [ino, i] of s.inodes) {
-    if (i.room === undefined || (only === undefined ? s.locks.has(`inode ${ino}`) : ino !== only)) continue;
-    const { room: _room, ...others } = i;
-    s.inodes.set(ino, others);
+    if (i.stored === undefined || (only === undefined ? s.locks.has(`inode ${ino}`) : ino !== only)) continue;
+    const stored = i.stored.filter((page) => page * PAGE < i.size);
+    if (stored.length < i.stored.length) s.inodes.set(ino, { ...i, stored });
   }
   return 0;
 }

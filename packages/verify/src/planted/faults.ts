@@ -10,6 +10,7 @@ import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
 import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
+import { ACLS } from "./linux/acl-faults.js";
 import { ADVISORY } from "./linux/advisory-faults.js";
 import { NAMELESS } from "./linux/name-faults.js";
 import { PIPES } from "./linux/pipe-faults.js";
@@ -54,6 +55,7 @@ export const MUTANTS: Mutant[] = [
   ...XATTRS,
   ...QUOTAS,
   ...PIPES,
+  ...ACLS,
 ];
 
 /** The numbered bugs that cannot be planted, and why. */

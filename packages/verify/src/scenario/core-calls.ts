@@ -170,9 +170,9 @@ const ARGUMENTS: {
       at.setUint16(n * 8 + 2, perm, true);
       at.setUint32(n * 8 + 4, id, true);
     }
-    return [...first(t, a), a.acl.length];
+    return [...first(t, a), a.acl.length, a.isDefault ? 1 : 0];
   },
-  sysGetacl: first,
+  sysGetacl: (t, a) => [...first(t, a), a.isDefault ? 1 : 0],
   sysSetxattr: (t, a) => {
     const size = put(t, SCRATCH.IO, a.value);
     return [...first(t, a), put(t, SCRATCH.PATH2, a.name), size, a.how ?? 0, atFlags(a)];

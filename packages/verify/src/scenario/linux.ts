@@ -1,13 +1,22 @@
 /** Operations that Linux has and `node:fs` has not. */
 import {
+  ACL_GROUP_OBJ,
+  ACL_OTHER,
+  ACL_USER_OBJ,
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
+  O_CREAT,
   O_DIRECTORY,
+  O_EXCL,
   O_RDWR,
   O_TMPFILE_BIT,
+  O_WRONLY,
+  S_IFIFO,
 } from "../../../threadfs/dist/abi/abi.js";
+import type { AclEntry } from "../model/acl.js";
 import type { ProgramCall, ResultReference } from "../model/call.js";
-import { open } from "./trees.js";
+import { access, rename, rmdir, stat, unlink } from "./calls.js";
+import { chmod, mkdir, open, setacl, symlink, WITHOUT_OTHER } from "./trees.js";
 
 const linkat = (dirfd: number | ResultReference, path2: string): ProgramCall => ({
   ...{ call: "sysLink", dirfd, path: "", empty: true, path2 },
@@ -53,4 +62,40 @@ export const XATTRS: Record<string, (ProgramCall | ProgramCall[])[]> = {
     { call: "sysGetxattr", path: "/d/f", name: "user.a" },
     { call: "sysListxattr", path: "/d/f" },
   ],
+};
+
+/** No more than mode bits: as a default ACL it is one nevertheless. */
+const BASE: AclEntry[] = [
+  { tag: ACL_USER_OBJ, perm: 7, id: 0 },
+  { tag: ACL_GROUP_OBJ, perm: 5, id: 0 },
+  { tag: ACL_OTHER, perm: 0, id: 0 },
+];
+const setDefault = (path: string, acl: AclEntry[]): ProgramCall => ({ ...setacl(path, acl), isDefault: true });
+const getacl = (path: string, isDefault = false): ProgramCall => ({ call: "sysGetacl", path, isDefault });
+
+/** On the tree of directories with default ACLs. */
+export const DEFAULTS: Record<string, (ProgramCall | ProgramCall[])[]> = {
+  create: [
+    [open("/d/x", O_CREAT | O_EXCL | O_WRONLY), getacl("/d/x")],
+    [mkdir("/d/e/x"), getacl("/d/e/x", true)],
+    { call: "sysMknod", path: "/d/x", mode: S_IFIFO | 0o666 },
+    symlink("f", "/d/x"),
+  ],
+  tmpfile: [
+    [
+      open("/d", O_TMPFILE_BIT | O_DIRECTORY | O_RDWR),
+      { call: "sysLink", dirfd: { of: 0 }, path: "", empty: true, path2: "/d/x" },
+    ],
+  ],
+  acl: [
+    setDefault("/d", []),
+    setDefault("/d", BASE),
+    [setDefault("/d/e", WITHOUT_OTHER), getacl("/d/e", true)],
+    setacl("/d/f", []),
+    getacl("/d", true),
+  ],
+  chmod: [chmod("/d/f", 0o604), chmod("/d", 0o700)],
+  access: [access("/d/f", 4, 1), stat("/d/e")],
+  remove: [rmdir("/d/e"), unlink("/d/f")],
+  rename: [rename("/f", "/d/f"), rename("/d/e", "/e")],
 };

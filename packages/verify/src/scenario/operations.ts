@@ -52,7 +52,7 @@ import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.
 import { driverCall, newDriverState } from "./driver.js";
 import { FOLLOWED } from "./followed.js";
 import { LIMITED } from "./limits.js";
-import { NAMELESS, RANGES, XATTRS } from "./linux.js";
+import { DEFAULTS, NAMELESS, RANGES, XATTRS } from "./linux.js";
 import { LOCKED, WAITING } from "./locks.js";
 import { PAGES } from "./pages.js";
 import { PIPE_WAITS, PIPED } from "./pipes.js";
@@ -289,6 +289,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [stat("/p/q/f", { ctx: 1 }), stat("/p", { ctx: 1 })],
     ],
   },
+  defaults: DEFAULTS,
   places: {
     getcwd: [getcwd(1), getcwd(2)],
     stat: [

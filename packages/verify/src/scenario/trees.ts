@@ -321,6 +321,17 @@ export const TREES: Record<string, Tree> = {
       mkdir("/closed", 0o700),
     ],
   },
+  /** A directory with a default ACL, and a directory and a file that have inherited it. */
+  defaults: {
+    contexts: [OTHER],
+    setup: [
+      mkdir("/d", 0o777),
+      { ...setacl("/d", WITHOUT_OTHER), isDefault: true },
+      mkdir("/d/e", 0o777),
+      ...file("/d/f", "one"),
+      ...file("/f", "two"),
+    ],
+  },
   /** A context that is in a directory, and one with a root of its own. */
   places: {
     contexts: [

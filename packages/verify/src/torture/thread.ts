@@ -347,7 +347,7 @@ export class Thread {
       bytes.setUint32(i * 8 + 4, id, true);
     });
     return this.#one(OP.setacl, path, entries.length, 0, (n) =>
-      this.core.sysSetacl(this.ctx, AT_FDCWD, n, entries.length),
+      this.core.sysSetacl(this.ctx, AT_FDCWD, n, entries.length, 0),
     );
   }
 

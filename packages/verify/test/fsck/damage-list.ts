@@ -266,6 +266,13 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["an ACL's number of entries", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl), 3)],
   ["an ACL's permissions", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl) + 8, 0x90001)],
   ["an ACL of another size", "owner", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl), 100)],
+  ["a default ACL's number of entries", "acl", (w) => w.set(w.get(w.i("/dir/other") + INODE.data), 2)],
+  ["a default ACL lost", "leak", (w) => w.set(w.i("/dir/other") + INODE.data, 0)],
+  [
+    "a default ACL that another directory has too",
+    "owner",
+    (w) => w.set(w.i("/dir") + INODE.data, w.get(w.i("/dir/other") + INODE.data)),
+  ],
   [
     "a driver's inode lost from the table",
     "inode-table",

@@ -32,6 +32,8 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
     { tag: 16, perm: 6 },
     { tag: 32, perm: 4 },
   ]);
+  const base = [1, 4, 32].map((tag) => ({ tag, perm: 5 }));
+  vfs.setfacl("/dir/other", base, { default: true });
   for (const [name, value] of [
     ["user.a", "1"],
     ["user.b", "x".repeat(5000)],

@@ -13,6 +13,7 @@ import { S_IFDIR, S_IFMT, S_ISGID } from "../../../abi/mode";
 import { linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
+import { inheritAcl } from "../../vfs/acl/entries";
 import { hashGrow } from "../../vfs/dcache/d-hash";
 import { dAdd, dAllocRoot, dDelete, dDeleteFinish, dget, dInstantiate, dput, dSetFlags } from "../../vfs/dcache/dcache";
 import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
@@ -99,6 +100,11 @@ export function tmpfsCreate(
     if (text != 0) slabFree(text);
     return -ENOSPC;
   }
+  // A link has a body, and inherits nothing.
+  if (!inheritAcl(dir, i)) {
+    discardInode(i);
+    return -ENOSPC;
+  }
   const isDir = i.isDir;
   i.nlink = isDir ? 2 : 1;
   if (isDir) i.size = 2 * DIRENT_SIZE;
@@ -132,6 +138,10 @@ export function tmpfsCreate(
 export function tmpfsTmpfile(c: Context, parent: Dentry, d: Dentry, mode: u32): i32 {
   const i = newOwnedInode(c, parent.inode, mode);
   if (!i) return -ENOSPC;
+  if (!inheritAcl(parent.inode, i)) {
+    discardInode(i);
+    return -ENOSPC;
+  }
   txBegin();
   const err = reserveInode(i.sb, 0);
   if (err == 0) dInstantiate(d, i);

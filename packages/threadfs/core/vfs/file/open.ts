@@ -44,7 +44,7 @@ import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
 import { tmpfsTmpfile } from "../../fs/tmpfs/tmpfs";
 import * as host from "../../host";
-import { mutexUnlock } from "../../mem/lock/lock";
+import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dAlloc, dget, dput } from "../dcache/dcache";
@@ -171,7 +171,13 @@ function openTmpfile(nd: Nameidata, flags: u32, mode: u32): i32 {
   if (err == 0) err = inodePermission(nd.ctx, nd.inode, MAY_WRITE | MAY_EXEC, false);
   if (err == 0 && nd.inode.mode & I_DRIVER) err = -EOPNOTSUPP;
   const linkable = flags & O_EXCL ? 0 : I_LINKABLE;
-  if (err == 0) err = createTmpfile(nd, S_IFREG | linkable | vfsPrepareMode(nd.ctx, nd.inode, mode));
+  if (err == 0) {
+    // The directory's default ACL stays meanwhile.
+    const dir = nd.inode;
+    mutexLock(dir.mutex);
+    err = createTmpfile(nd, S_IFREG | linkable | vfsPrepareMode(nd.ctx, dir, mode));
+    mutexUnlock(dir.mutex);
+  }
   if (err != 0) pathPut(nd);
   return err;
 }

@@ -1,50 +1,35 @@
 /**
- * Attributes: stat, chmod, chown, utimes, ACLs. Changes are made under the inode's i_mutex and become visible in one
+ * Attributes: stat, chmod, chown, utimes. Changes are made under the inode's i_mutex and become visible in one
  * step through i_seq.
  */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
-import { EACCES, ECHILD, EINVAL, ENOSPC, EOPNOTSUPP, EPERM, ERANGE, EROFS } from "../../../abi/errno";
+import { EACCES, ECHILD, EINVAL, EOPNOTSUPP, EPERM, EROFS } from "../../../abi/errno";
 import { ID_UNCHANGED, IN_ATTRIB, IN_MODIFY, MS_RDONLY, UTIME_NOW, UTIME_OMIT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
-import { ACL_ENTRY_PERM, ACL_ENTRY_SIZE, ATTR_MODE, ATTR_OWNER, ATTR_TIMES, NODE_MODE } from "../../../abi/memory";
+import { ATTR_MODE, ATTR_OWNER, ATTR_TIMES, NODE_MODE } from "../../../abi/memory";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from "../../../abi/mode";
-import {
-  ACL_GROUP,
-  ACL_GROUP_OBJ,
-  ACL_MASK,
-  ACL_OTHER,
-  ACL_USER,
-  ACL_USER_OBJ,
-  CAP_CHOWN,
-  CAP_FOWNER,
-  CAP_FSETID,
-  MAY_WRITE,
-} from "../../../abi/permissions";
+import { CAP_CHOWN, CAP_FOWNER, CAP_FSETID, MAY_WRITE } from "../../../abi/permissions";
 import * as SCRATCH from "../../../abi/scratch";
 import * as STAT from "../../../abi/stat";
 import { callDriver, driverAttrU32 } from "../../fs/driver/hooks";
-import { slabFree } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { scratch } from "../../mem/thread";
-import { removePendingBlock, set32 } from "../../mem/undo/log";
+import { aclChmod } from "../acl/posix-acl";
 import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Mount } from "../mount/namespace";
 import { changeBegin, changeEnd } from "../notify/fsnotify";
 import { driverChanged, showDriverChange } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
-import { kmallocSpace } from "../recovery/reclaim";
 import { Context, capable, inGroup } from "../task/cred";
-import { ACL_HEAD, ACL_MAX, inodePermission, ownerOrCapable } from "../walk/permission";
+import { inodePermission, ownerOrCapable } from "../walk/permission";
 import {
   beginAttr,
   currentTime,
   endAttr,
   highSeconds,
-  I_ACL,
   I_DRIVER,
   I_SPARSE,
   I_WIDE_TIME,
@@ -121,7 +106,7 @@ function statBlocks(i: Inode, mode: u32, size: i64): f64 {
   return <f64>(((size + 4095) >> 12) << 3);
 }
 
-function checkWritable(m: Mount, i: Inode): i32 {
+export function checkWritable(m: Mount, i: Inode): i32 {
   return m.flags & MS_RDONLY || i.sb.readonly != 0 ? -EROFS : 0;
 }
 
@@ -276,114 +261,4 @@ export function removeSuid(c: Context, i: Inode): void {
   beginAttr(i);
   i.mode = mode & ~clear;
   endAttr(i);
-}
-
-// ---------------------------------------------------------------------------------------------------- ACLs
-
-/** posix_acl_valid(): one of each base entry, a mask if there are named entries, permissions of 3 bits. */
-function validAcl(p: usize, n: u32): bool {
-  let users: u32 = 0;
-  let groups: u32 = 0;
-  let others: u32 = 0;
-  let masks: u32 = 0;
-  let named = false;
-  let before: u32 = 0;
-  for (let k: u32 = 0; k < n; k++) {
-    const tag = <u32>load<u16>(p + k * ACL_ENTRY_SIZE);
-    // Entries must be in the order of their tag numbers, in which they are checked.
-    if (tag < before) return false;
-    before = tag;
-    if (<u32>load<u16>(p + k * ACL_ENTRY_SIZE + ACL_ENTRY_PERM) > 7) return false;
-    if (tag == ACL_USER_OBJ) users++;
-    else if (tag == ACL_GROUP_OBJ) groups++;
-    else if (tag == ACL_OTHER) others++;
-    else if (tag == ACL_MASK) masks++;
-    else if (tag == ACL_USER || tag == ACL_GROUP) named = true;
-    else return false;
-  }
-  return users == 1 && groups == 1 && others == 1 && masks <= 1 && (!named || masks == 1);
-}
-
-function permOf(p: usize, n: u32, tag: u32, otherwise: u32): u32 {
-  for (let k: u32 = 0; k < n; k++) {
-    if (<u32>load<u16>(p + k * ACL_ENTRY_SIZE) == tag) {
-      return <u32>load<u16>(p + k * ACL_ENTRY_SIZE + ACL_ENTRY_PERM);
-    }
-  }
-  return otherwise;
-}
-
-/** Sets the access ACL from `n` entries in SCRATCH.IO; 0 removes it. The mode bits follow, as in Linux. */
-export function doSetacl(c: Context, m: Mount, named: Dentry, i: Inode, n: u32): i32 {
-  const err = checkWritable(m, i);
-  if (err != 0) return err;
-  if (i.mode & I_DRIVER || i.isLink) return -EOPNOTSUPP;
-  if (n > ACL_MAX) return -ERANGE;
-  const from = scratch + SCRATCH.IO;
-  if (n != 0 && !validAcl(from, n)) return -EINVAL;
-  if (!ownerOrCapable(c, i, CAP_FOWNER)) return -EPERM;
-  let acl: usize = 0;
-  // The three base entries alone are equivalent to mode bits, and no ACL is stored.
-  if (n > 3) {
-    acl = kmallocSpace(ACL_HEAD + n * ACL_ENTRY_SIZE);
-    if (acl == 0) return -ENOSPC;
-    store<u32>(acl, n);
-    memory.copy(acl + ACL_HEAD, from, n * ACL_ENTRY_SIZE);
-  }
-  const now = currentTime();
-  mutexLock(i.mutex);
-  const old = i.acl;
-  const followed = changeBegin(named);
-  const d = modeChangeBegin(i);
-  beginAttr(i);
-  i.acl = <u32>acl;
-  if (acl != 0) removePendingBlock(acl);
-  let mode = i.mode & ~I_ACL;
-  if (n != 0) {
-    const group = permOf(from, n, ACL_MASK, permOf(from, n, ACL_GROUP_OBJ, 0));
-    const bits = (permOf(from, n, ACL_USER_OBJ, 0) << 6) | (group << 3) | permOf(from, n, ACL_OTHER, 0);
-    mode = (mode & ~0x1ff) | bits;
-    if (acl != 0) mode |= I_ACL;
-    if (!inGroup(c, i.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
-  }
-  i.mode = mode;
-  i.ctime = now;
-  endAttr(i);
-  // Readers of an ACL own i_lock, and rcu mode does not read it: the old one can be freed at once.
-  if (old != 0) slabFree(old);
-  modeChangeEnd(i, d);
-  changeEnd(followed, named, i, IN_ATTRIB);
-  happened(0);
-  mutexUnlock(i.mutex);
-  return 0;
-}
-
-/** posix_acl_chmod(): owner, mask (or group) and others get the new mode bits. Under i_mutex. */
-function aclChmod(i: Inode, mode: u32): void {
-  lock(i.lock);
-  const p = <usize>i.acl + ACL_HEAD;
-  const n = load<u32>(i.acl);
-  if (n > ACL_MAX) corrupt(i.acl);
-  const hasMask = permOf(p, n, ACL_MASK, 8) != 8;
-  for (let k: u32 = 0; k < n; k++) {
-    const e = p + k * ACL_ENTRY_SIZE;
-    const tag = <u32>load<u16>(e);
-    let perm: u32 = 8;
-    if (tag == ACL_USER_OBJ) perm = (mode >> 6) & 7;
-    else if (tag == ACL_OTHER) perm = mode & 7;
-    else if (tag == (hasMask ? ACL_MASK : ACL_GROUP_OBJ)) perm = (mode >> 3) & 7;
-    if (perm != 8) set32(e, tag | (perm << 16));
-  }
-  unlock(i.lock);
-}
-
-/** Writes the ACL's entries to SCRATCH.IO. Returns how many; 0: there is no ACL. */
-export function doGetacl(i: Inode): i32 {
-  lock(i.lock);
-  const acl = <usize>i.acl;
-  const n: u32 = acl == 0 ? 0 : load<u32>(acl);
-  if (n > ACL_MAX) corrupt(acl);
-  if (n != 0) memory.copy(scratch + SCRATCH.IO, acl + ACL_HEAD, n * ACL_ENTRY_SIZE);
-  unlock(i.lock);
-  return <i32>n;
 }

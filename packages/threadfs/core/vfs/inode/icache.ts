@@ -6,14 +6,14 @@ import { S_IFMT } from "../../../abi/mode";
 import { driverAttrF64, driverAttrU32, driverIput } from "../../fs/driver/hooks";
 import { dataFree } from "../../fs/tmpfs/data";
 import { releaseInode } from "../../fs/tmpfs/quota";
-import { kfreeAt, slabFree } from "../../mem/alloc/slab";
+import { slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { set32 } from "../../mem/undo/log";
 import { CACHE_INODE, G_INODE_GENERATION, G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../layout";
 import { SuperBlock } from "../mount/super";
-import { kalloc, retire } from "../recovery/reclaim";
+import { freeInodeBlocks, kalloc, retire } from "../recovery/reclaim";
 import { xattrsFree } from "../xattr/store";
 import {
   beginAttr,
@@ -63,7 +63,7 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
 
 /** Frees an inode that no other thread has ever seen. */
 export function discardInode(i: Inode): void {
-  if (i.isLink) kfreeAt(i.dataAt);
+  freeInodeBlocks(i);
   atomic.sub<u32>(G_NR_INODE, 1);
   slabFree(i.at);
 }

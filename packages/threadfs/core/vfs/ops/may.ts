@@ -4,6 +4,7 @@ import { EBUSY, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS } from "../../../abi/errno
 import { MS_RDONLY } from "../../../abi/flags";
 import { S_ISGID, S_ISVTX, S_IXGRP } from "../../../abi/mode";
 import { CAP_FOWNER, CAP_FSETID, MAY_EXEC, MAY_WRITE } from "../../../abi/permissions";
+import { hasDefaultAcl } from "../acl/entries";
 import { Dentry } from "../dcache/dentry";
 import { I_DEAD, Inode } from "../inode/inode";
 import { Mount } from "../mount/namespace";
@@ -18,13 +19,13 @@ export function mntWantWrite(m: Mount): i32 {
 
 /**
  * vfs_prepare_mode(): the permission bits of a file that `c` creates in `dir`. As in mode_strip_sgid(), the bits asked for
- * decide whether set-group-id stays; the umask applies afterwards.
+ * decide whether set-group-id stays; the umask applies afterwards, unless the directory has a default ACL, which then decides (inheritAcl()).
  */
 export function vfsPrepareMode(c: Context, dir: Inode, asked: u32): u32 {
   let mode = asked;
   const strip = (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && (dir.mode & S_ISGID) != 0;
   if (strip && !inGroup(c, dir.gid) && !capable(c, CAP_FSETID)) mode &= ~S_ISGID;
-  return mode & ~c.umask;
+  return hasDefaultAcl(dir) ? mode : mode & ~c.umask;
 }
 
 /** may_create(): under the directory's i_mutex. */

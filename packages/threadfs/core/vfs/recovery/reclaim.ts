@@ -1,6 +1,6 @@
 /**
  * Retires and reclaims objects. `mem/smr/smr.ts` decides when a grace period is over; this file knows what each type
- * owns: a dentry its long name, an inode its link body and ACL, a context its groups.
+ * owns: a dentry its long name, an inode its link body and ACLs, a context its groups.
  */
 
 import { chunkAddress, chunkEntry, chunksExhausted, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
@@ -62,6 +62,12 @@ export function reclaim(n: u32): u32 {
   return done;
 }
 
+/** Frees the blocks of an inode that no thread uses: the body of a link, or a directory's default ACL, and the access ACL. */
+export function freeInodeBlocks(i: Inode): void {
+  if (i.isLink || i.isDir) kfreeAt(i.dataAt);
+  kfreeAt(i.aclAt);
+}
+
 function freeObject(p: usize): void {
   const cache = load<u32>(chunkEntry(<u32>p >> CHUNK_SHIFT));
   if (cache == CACHE_DENTRY) {
@@ -70,8 +76,7 @@ function freeObject(p: usize): void {
   }
   if (cache == CACHE_INODE) {
     const i = changetype<Inode>(p);
-    if (i.isLink) kfreeAt(i.dataAt);
-    kfreeAt(i.aclAt);
+    freeInodeBlocks(i);
     atomic.sub<u32>(G_NR_INODE, 1);
   } else if (cache == CACHE_CONTEXT) {
     const c = changetype<Context>(p);

@@ -18,6 +18,7 @@ import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { slot } from "../../mem/thread";
 import { put32, removePendingBlock, set32 } from "../../mem/undo/log";
+import { ACL_ACCESS, ACL_DEFAULT, hasAcl } from "../acl/entries";
 import { Dentry } from "../dcache/dentry";
 import { beginAttr, currentTime, endAttr, I_XATTR, Inode } from "../inode/inode";
 import { SLOT_FREE_LOCKS } from "../layout";
@@ -221,17 +222,54 @@ export function isTrusted(name: usize, n: u32): bool {
 export function xattrList(i: Inode, all: bool, to: usize): i32 {
   let done: u32 = 0;
   let left = objectsMax();
+  let acls = false;
   for (let p = firstOf(i); p != 0; p = <usize>load<u32>(p + NEXT)) {
     if (left-- == 0) corrupt(i.at);
     const length = load<u32>(p + NAME_LENGTH);
     if (length > <u32>XATTR_NAME_MAX) corrupt(p);
+    // Of the other namespaces "security." alone comes before "system.".
+    if (!acls && load<u8>(p + FIRST_HEAD) > LETTER_S) {
+      done = listAcls(i, to, done);
+      if (done == NO_ROOM) return -E2BIG;
+      acls = true;
+    }
     if (!all && isTrusted(p + FIRST_HEAD, length)) continue;
     if (done + length + 1 > <u32>XATTR_LIST_MAX) return -E2BIG;
     memory.copy(to + done, p + FIRST_HEAD, length);
     store<u8>(to + done + length, 0);
     done += length + 1;
   }
-  return <i32>done;
+  if (!acls) done = listAcls(i, to, done);
+  return done == NO_ROOM ? -E2BIG : <i32>done;
+}
+
+/** "s" */
+const LETTER_S: u8 = 0x73;
+/** The bytes of the names of ACLs, with their NULs. */
+const ACCESS_NAME: u32 = 24;
+const DEFAULT_NAME: u32 = 25;
+const NO_ROOM: u32 = 0xffffffff;
+
+/** posix_acl_listxattr(): adds the names of the ACLs that a file has, behind the `done` bytes at `to`. Returns the bytes then, or NO_ROOM. */
+function listAcls(i: Inode, to: usize, done: u32): u32 {
+  let end = done;
+  const bytes = (hasAcl(i, ACL_ACCESS) ? ACCESS_NAME : 0) + (hasAcl(i, ACL_DEFAULT) ? DEFAULT_NAME : 0);
+  if (done + bytes > <u32>XATTR_LIST_MAX) return NO_ROOM;
+  // "system.p", "osix_acl", then "_access" and its NUL, or "_default".
+  if (hasAcl(i, ACL_ACCESS)) {
+    store<u64>(to + end, 0x702e6d6574737973);
+    store<u64>(to + end, 0x6c63615f7869736f, 8);
+    store<u64>(to + end, 0x007373656363615f, 16);
+    end += ACCESS_NAME;
+  }
+  if (hasAcl(i, ACL_DEFAULT)) {
+    store<u64>(to + end, 0x702e6d6574737973);
+    store<u64>(to + end, 0x6c63615f7869736f, 8);
+    store<u64>(to + end, 0x746c75616665645f, 16);
+    store<u8>(to + end, 0, 24);
+    end += DEFAULT_NAME;
+  }
+  return end;
 }
 
 /** Frees the attributes of an inode that nothing references. If the thread dies, the recount goes on. */

@@ -8,6 +8,8 @@ import * as SCRATCH from "../../../abi/scratch";
 import { DOT } from "../../mem/hash";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
+import { ACL_ACCESS, ACL_DEFAULT, getAclXattr } from "../acl/entries";
+import { setAclXattr } from "../acl/posix-acl";
 import { fget, fput } from "../file/file";
 import { I_DRIVER, Inode } from "../inode/inode";
 import { mntWantWrite } from "../ops/may";
@@ -40,6 +42,17 @@ function spaceOf(name: usize, n: u32): i32 {
   prefixLength = 7;
   // "syst", "tem.".
   return n >= 7 && load<u32>(name) == 0x74737973 && load<u32>(name, 3) == 0x2e6d6574 ? SYSTEM : OTHER;
+}
+
+/** No ACL. */
+const NO_ACL: i32 = -1;
+
+/** posix_acl_type(): the type of ACL of a name of the space SYSTEM, or NO_ACL. */
+function aclType(name: usize, n: u32): i32 {
+  // "system.p", "osix_acl", "_access" or "_default".
+  if (n < 23 || load<u64>(name) != 0x702e6d6574737973 || load<u64>(name, 8) != 0x6c63615f7869736f) return NO_ACL;
+  if (n == 23) return load<u64>(name, 15) >> 8 == 0x7373656363615f ? ACL_ACCESS : NO_ACL;
+  return n == 24 && load<u64>(name, 16) == 0x746c75616665645f ? ACL_DEFAULT : NO_ACL;
 }
 
 /** xattr_permission() */
@@ -92,6 +105,12 @@ export function doSetxattr(nd: Nameidata, flags: u32, follow: u32, n: u32, lengt
   const i = nd.inode;
   const space = spaceOf(name, n);
   err = mntWantWrite(nd.mnt);
+  const type = space == SYSTEM ? aclType(name, n) : NO_ACL;
+  if (err == 0 && type != NO_ACL) {
+    err = setAclXattr(nd.ctx, nd.dentry, i, type, scratch + SCRATCH.IO, removes ? 0 : length);
+    pathPut(nd);
+    return err;
+  }
   if (err == 0) err = xattrPermission(nd.ctx, i, space, MAY_WRITE);
   if (err == 0) err = resolveName(nd.ctx, i, space, n, true);
   if (err == 0) {
@@ -111,6 +130,12 @@ export function doGetxattr(nd: Nameidata, flags: u32, follow: u32, n: u32): i32 
   const name = scratch + SCRATCH.PATH2;
   const i = nd.inode;
   const space = spaceOf(name, n);
+  const type = space == SYSTEM ? aclType(name, n) : NO_ACL;
+  if (type != NO_ACL) {
+    r = getAclXattr(i, type, scratch + SCRATCH.IO);
+    pathPut(nd);
+    return r;
+  }
   r = xattrPermission(nd.ctx, i, space, MAY_READ);
   if (r == 0) r = resolveName(nd.ctx, i, space, n, false);
   if (r == 0) {

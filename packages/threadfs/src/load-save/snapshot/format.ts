@@ -6,12 +6,13 @@
  *   record   type u8, bytes of the rest u32, the rest:
  *
  *     DIRECTORY  attributes, name; of the first one, the root, the name is empty. What is in it follows, then LEAVE
- *     FILE       attributes, size f64, number u32, name; its DATA, ACL and XATTRs follow
+ *     FILE       attributes, size f64, number u32, name; its DATA and XATTRs follow
  *     SYMLINK    attributes, number u32, bytes of the name u8, name, target
  *     SPECIAL    attributes, number u32, name: a FIFO or a socket
  *     LINK       number u32, name: another name of a file that was numbered
  *     DATA       place in the file f64, bytes. What no DATA covers is a hole
- *     ACL        entries of 8 bytes, as in SCRATCH.IO: of the file, or of the directory before its first entry
+ *     ACL        entries of 8 bytes, as in SCRATCH.IO: of the file, or of the directory before its first entry. Only read: ACLs are written
+ *                as the attributes that they are
  *     XATTR      bytes of the name u8, name, value: an extended attribute of the file, link or special file, or of the directory before
  *                its first entry
  *     LEAVE      the directory is complete

@@ -254,7 +254,7 @@ class Loader {
     if (acl !== undefined) {
       const length = this.#calls.putPath(name, "setfacl");
       attachment.io.set(acl);
-      this.#check(core.sysSetacl(ctx, dir, length, acl.length / ACL_ENTRY_SIZE), "setfacl", path);
+      this.#check(core.sysSetacl(ctx, dir, length, acl.length / ACL_ENTRY_SIZE, 0), "setfacl", path);
     }
     for (const xattr of xattrs) this.#setXattr(dir, name, path, xattr);
     this.#check(core.sysFchmod(ctx, fd, mode & 0o7777), "fchmod", path);

@@ -14,7 +14,7 @@ import {
   UTIME_OMIT,
 } from "../../../abi/flags.js";
 import { IO_SIZE } from "../../../abi/limits.js";
-import { ACL_ENTRY_SIZE, DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH } from "../../../abi/memory.js";
+import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH } from "../../../abi/memory.js";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../../abi/mode.js";
 import * as STAT from "../../../abi/stat.js";
 import { codedError, systemCallError } from "../../errors/errors.js";
@@ -186,7 +186,6 @@ class Saver {
     const fd = this.#open(dirfd, at, path, O_DIRECTORY);
     this.#levels.push({ fd, path, window: EMPTY, next: 0 });
     this.#out.begin(RECORD.DIRECTORY).attributes(found).bytes(name).end();
-    this.#acl(dirfd, at, path);
     this.#xattrs(dirfd, at, path);
   }
 
@@ -217,17 +216,6 @@ class Saver {
     this.#out.begin(RECORD.LINK).u32(known.number).bytes(name).end();
     if (--known.left === 0) this.#numbered.delete(ino);
     return -1;
-  }
-
-  #acl(dirfd: number, name: Uint8Array, path: Uint8Array): void {
-    const { core, ctx, attachment } = this.#calls;
-    const length = this.#calls.putPath(name, "getfacl");
-    const count = this.#check(core.sysGetacl(ctx, dirfd, length), "getfacl", path);
-    if (count === 0) return;
-    this.#out
-      .begin(RECORD.ACL)
-      .bytes(attachment.io.subarray(0, count * ACL_ENTRY_SIZE))
-      .end();
   }
 
   #xattrs(dirfd: number, at: Uint8Array, path: Uint8Array): void {
@@ -262,7 +250,6 @@ class Saver {
 
   *#file(dirfd: number, name: Uint8Array, path: Uint8Array, number: number, found: Found) {
     this.#out.begin(RECORD.FILE).attributes(found).f64(found.size).u32(number).bytes(name).end();
-    this.#acl(dirfd, name, path);
     this.#xattrs(dirfd, name, path);
     if (found.size === 0) return;
     const fd = this.#open(dirfd, name, path, 0);

@@ -160,7 +160,8 @@ export interface LinuxCalls {
 
   /**
    * setxattr(2): sets an extended attribute of a file in memory. Names have a namespace: "user." needs the permission to write, on a file or a directory; "trusted." and
-   * "security." need CAP_SYS_ADMIN.
+   * "security." need CAP_SYS_ADMIN. "system.posix_acl_access" and "system.posix_acl_default" are the ACLs of a file, for its owner: version 2 of Linux's form, at most 511 entries
+   * (ERANGE); an empty value removes one, and `create` and `replace` mean nothing there.
    * @param file a path or a descriptor
    * @param name at most 255 bytes
    * @param value at most 65,536 bytes; a string in UTF-8

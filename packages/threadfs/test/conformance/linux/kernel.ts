@@ -80,6 +80,12 @@ CALLS = {
     "mount": lambda path, size, inodes: mounted(path, 0, size, inodes),
     "remount": lambda path, size, inodes: mounted(path, MS_REMOUNT, size, inodes),
     "statfs": room,
+    "umask": os.umask,
+    "chown": lambda path, uid, gid: os.chown(path, uid, gid),
+    "make": lambda path, mode: os.mkdir(path, mode),
+    "access": lambda path, mode: 0 if os.access(path, mode, effective_ids=True) else 1,
+    "setbytes": lambda file, name, value, how, follow: os.setxattr(file, name, bytes.fromhex(value), how, follow_symlinks=follow == 1),
+    "getbytes": lambda file, name, follow: os.getxattr(file, name, follow_symlinks=follow == 1).hex(),
     "lblocks": lambda path: os.lstat(path).st_blocks,
     "open": open_at,
     "close": close,
@@ -140,6 +146,7 @@ for n, program in enumerate(json.load(sys.stdin)):
     os.makedirs(str(n) + "/w")
     os.chdir(str(n) + "/w")
     results.append([run(step) for step in program])
+    os.umask(0o022)
     become(0)
     os.chdir(top)
     for open_fd in fds:

@@ -134,6 +134,23 @@ class Tree {
       const { blocks, bfree, bavail, files, ffree } = this.vfs.fs.statfsSync(path);
       return [blocks, bfree, bavail, files, ffree];
     },
+    chown: (path: string, uid: number, gid: number) => this.#user.fs.chownSync(path, uid, gid),
+    umask: (mask: number) => this.vfs.umask(mask),
+    make: (path: string, mode: number) => void this.vfs.fs.mkdirSync(path, mode),
+    access: (path: string, mode: number) => {
+      try {
+        this.#user.fs.accessSync(path, mode);
+        return 0;
+      } catch {
+        return 1;
+      }
+    },
+    setbytes: (file: string, name: string, value: string, how: number, follow: number) =>
+      this.#linux("setxattr", file, name, Buffer.from(value, "hex"), { ...HOWS[how], nofollow: follow === 0 }),
+    getbytes: async (file: string, name: string, follow: number) =>
+      Buffer.from((await this.#linux("getxattr", file, name, { nofollow: follow === 0 })) as Uint8Array).toString(
+        "hex",
+      ),
     lblocks: (path: string) => this.vfs.fs.lstatSync(path).blocks,
     mknod: (dir: Arg, path: string, mode: number) => this.#at(dir, "mknod", path, mode),
     mkfifo: (dir: Arg, path: string, mode: number) => this.#at(dir, "mkfifo", path, mode),

@@ -401,8 +401,8 @@ describe("the core's calls: flags and lengths", () => {
     assert.equal(core.sysMknod(ctx, -100, path("/p"), 0o060644), -ERRNO.EPERM);
     assert.equal(core.sysOpen(ctx, -100, path("/f"), 0o20000000, 0), -ERRNO.EINVAL);
     assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1, 0), -ERRNO.EINVAL);
-    assert.equal(core.sysSetacl(ctx, -100, path("/f"), 100_000), -ERRNO.ERANGE);
-    assert.equal(core.sysSetacl(ctx, -100, path("/f"), 1), -ERRNO.EINVAL);
+    assert.equal(core.sysSetacl(ctx, -100, path("/f"), 100_000, 0), -ERRNO.ERANGE);
+    assert.equal(core.sysSetacl(ctx, -100, path("/f"), 1, 0), -ERRNO.EINVAL);
     for (const length of [-1, -(2 ** 31)]) assert.equal(core.sysStat(ctx, -100, length, 0), -ERRNO.ENOENT);
     for (const length of [PATH_MAX + 1, 2 ** 31 - 1])
       assert.equal(core.sysStat(ctx, -100, length, 0), -ERRNO.ENAMETOOLONG);

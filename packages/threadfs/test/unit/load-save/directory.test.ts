@@ -280,6 +280,63 @@ test("a volume of memfs comes in, and a tree goes out to one", async () => {
   assert.deepEqual(to.toJSON(), { "/out/a/b": "1", "/out/c": "2", "/out/hard": "2" });
 });
 
+describe("extended attributes and ACLs", () => {
+  const ACL = [1, 2, 4, 16, 32].map((tag) => ({ tag, id: tag === 2 ? 7 : 0xffffffff, perm: tag === 32 ? 0 : 6 }));
+  async function attributed(): Promise<Vfs> {
+    const vfs = await tree({ maxBytes: 16 * MIB });
+    vfs.fs.mkdirSync("/from/d", { recursive: true });
+    vfs.fs.writeFileSync("/from/d/f", "f", { mode: 0o600 });
+    vfs.fs.writeFileSync("/from/plain", "p", { mode: 0o640 });
+    vfs.fs.symlinkSync("plain", "/from/l");
+    vfs.setfacl("/from/d", ACL, { default: true });
+    vfs.setfacl("/from/d/f", ACL);
+    vfs.linux.setxattrSync("/from/d/f", "user.u", "x".repeat(5000));
+    vfs.linux.setxattrSync("/from/l", "trusted.l", "", { nofollow: true });
+    return vfs;
+  }
+
+  test("go from tree to tree, in the place of what the target would inherit", async () => {
+    const [vfs, other] = [await attributed(), await tree({ maxBytes: 16 * MIB })];
+    other.fs.mkdirSync("/to");
+    other.setfacl("/to", ACL, { default: true });
+    const { lost, files, bytes } = await vfs.exportDirectory("/from", "/to", { fs: other.fs, linux: other.linux });
+    assert.deepEqual([lost, files, bytes], [[], 5, 2]);
+    assert.deepEqual(other.getfacl("/to/d", { default: true }), ACL);
+    assert.deepEqual([other.getfacl("/to/d"), other.getfacl("/to/d/f"), other.getfacl("/to/plain")], [[], ACL, []]);
+    for (const path of ["d", "d/f", "plain"])
+      assert.equal(other.fs.statSync(`/to/${path}`).mode, vfs.fs.statSync(`/from/${path}`).mode, path);
+    assert.equal(`${other.linux.getxattrSync("/to/d/f", "user.u")}`, "x".repeat(5000));
+    assert.deepEqual(other.linux.listxattrSync("/to/l", { nofollow: true }), ["trusted.l"]);
+    const back = await tree({ maxBytes: 16 * MIB });
+    await back.importDirectory("/to", "/", { fs: other.fs, linux: other.linux });
+    assert.deepEqual(
+      [back.getfacl("/d/f"), back.linux.listxattrSync("/d/f")],
+      [ACL, vfs.linux.listxattrSync("/from/d/f")],
+    );
+    assert.deepEqual(problemsOf(back), []);
+  });
+
+  test("that the other side does not keep are told", async (t) => {
+    const vfs = await attributed();
+    const { lost } = await vfs.exportDirectory("/from", join(directoryFor(t), "to"));
+    const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? -1 : 1);
+    const all = [
+      { path: "d", names: ["system.posix_acl_default"] },
+      { path: "d/f", names: ["system.posix_acl_access", "user.u"] },
+      { path: "l", names: ["trusted.l"] },
+    ];
+    assert.deepEqual([...lost].sort(byPath), all);
+    // Another user may not set what only the superuser may.
+    const other = await tree({ maxBytes: 16 * MIB });
+    other.fs.mkdirSync("/home");
+    other.fs.chownSync("/home", 1000, 1000);
+    const { fs, linux } = other.context({ uid: 1000, gid: 1000 });
+    const kept = await vfs.exportDirectory("/from", "/home/to", { fs, linux });
+    assert.deepEqual(kept.lost, [{ path: "l", names: ["trusted.l"] }]);
+    await assert.rejects(vfs.importDirectory("/", "/x", { linux: 1 } as never), { code: "ERR_INVALID_ARG_TYPE" });
+  });
+});
+
 describe("what is refused", () => {
   test("wrong options and paths", async () => {
     const vfs = await tree({ maxBytes: 16 * MIB });

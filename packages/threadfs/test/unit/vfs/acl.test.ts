@@ -1,10 +1,11 @@
 /** POSIX ACLs: the rights that a list gives, its connection with the mode, and the lists that are refused. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { defined } from "../../../../cli/dist/support/defined.js";
 import { type Random, randomBelow } from "../../../../cli/dist/support/random.js";
+import { check } from "../../../../verify/dist/fsck/check-arena.js";
 import { MAY_EXEC, MAY_WRITE, S_IFREG } from "../../../dist/abi/abi.js";
-import { ACL_TAG, type AclEntry } from "../../../dist/src/index.js";
+import { ACL_TAG, type AclEntry, createVfs, OPEN_FLAGS, type Vfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { memoryDriver, mountDriver, ROOT } from "../../support/drivers/memory-driver.js";
 import { codeOf, refused } from "../../support/errors.js";
@@ -130,4 +131,126 @@ test("ACLs: setfacl refuses bad lists, files of other owners, and files of drive
   make(ROOT, "f", S_IFREG | 0o644);
   mountDriver(vfs, driver);
   refused("ENOTSUP", () => vfs.setfacl("/m/f", base));
+});
+
+/** A tree whose arena is whole in the end. */
+async function plainTree(t: TestContext): Promise<Vfs> {
+  const vfs = await createVfs({ maxBytes: 4 << 20 });
+  t.after(() => {
+    assert.deepEqual(check(vfs.handle.memory).problems, []);
+    vfs.close();
+  });
+  vfs.fs.mkdirSync("/d");
+  return vfs;
+}
+
+const SHARED: AclEntry[] = [
+  { tag: USER_OBJ, perm: 7 },
+  { tag: USER, id: 1000, perm: 7 },
+  { tag: GROUP_OBJ, perm: 5 },
+  { tag: MASK, perm: 7 },
+  { tag: OTHER, perm: 0 },
+];
+const perms = (acl: readonly AclEntry[]) => acl.map(({ perm }) => perm).join("");
+
+// test/conformance/linux/acl.test.ts holds the same to the kernel.
+test("default ACLs decide what is created, in the place of the umask, and pass on", async (t) => {
+  const vfs = await plainTree(t);
+  const { fs, linux } = vfs;
+  vfs.umask(0o77);
+  vfs.setfacl("/d", SHARED, { default: true });
+  assert.deepEqual([perms(vfs.getfacl("/d", { default: true })), vfs.getfacl("/d")], ["77570", []]);
+  fs.writeFileSync("/d/f", "f", { mode: 0o666 });
+  fs.mkdirSync("/d/e");
+  linux.mkfifoSync("/d/p", 0o600);
+  const fd = fs.openSync("/d", OPEN_FLAGS.O_TMPFILE | fs.constants.O_RDWR, 0o640);
+  linux.linkatSync(fd, "/d/t");
+  fs.symlinkSync("f", "/d/l");
+  const mode = (path: string) => (fs.lstatSync(path).mode & 0o777).toString(8);
+  assert.deepEqual(["/d/f", "/d/e", "/d/p", "/d/t", "/d/l"].map(mode), ["660", "770", "600", "640", "777"]);
+  assert.deepEqual(
+    ["/d/f", "/d/e", "/d/p", "/d/t"].map((path) => perms(vfs.getfacl(path))),
+    ["67560", "77570", "67500", "67540"],
+  );
+  assert.equal(perms(vfs.getfacl("/d/e", { default: true })), "77570");
+  const user = vfs.context({ uid: 1000, gid: 1000 });
+  fs.chmodSync("/d", 0o711);
+  assert.equal(
+    codeOf(() => user.fs.writeFileSync("/d/f", "u")),
+    undefined,
+  );
+  fs.chmodSync("/d/f", 0o640);
+  assert.equal(perms(vfs.getfacl("/d/f")), "67540");
+  refused("EACCES", () => user.fs.writeFileSync("/d/f", "u"));
+  refused("EPERM", () => user.setfacl("/d", [], { default: true }));
+  vfs.setfacl("/d", [], { default: true });
+  fs.writeFileSync("/d/g", "g");
+  assert.deepEqual([mode("/d/g"), vfs.getfacl("/d/g")], ["600", []]);
+});
+
+test("default ACLs of base entries alone decide the mode, and end with their directory", async (t) => {
+  const vfs = await plainTree(t);
+  const { fs } = vfs;
+  vfs.setfacl(
+    "/d",
+    [USER_OBJ, GROUP_OBJ, OTHER].map((tag) => ({ tag, perm: 4 })),
+    { default: true },
+  );
+  fs.writeFileSync("/d/f", "");
+  fs.mkdirSync("/d/e");
+  assert.deepEqual([fs.statSync("/d/f").mode & 0o777, fs.statSync("/d/e").mode & 0o777], [0o444, 0o444]);
+  assert.deepEqual([vfs.getfacl("/d/f").length, vfs.getfacl("/d/e", { default: true }).length], [0, 3]);
+  for (let n = 0; n < 2000; n++) {
+    fs.mkdirSync("/d/x");
+    fs.rmdirSync("/d/x");
+  }
+  refused("EACCES", () => vfs.setfacl("/d/f", SHARED, { default: true }));
+  vfs.setfacl("/d/f", [], { default: true });
+  refused("EINVAL", () => vfs.setfacl("/d", SHARED.slice(1), { default: true }));
+  refused("ERR_INVALID_ARG_VALUE", () => vfs.setfacl("/d", [], { defaults: true } as never));
+});
+
+test("ACLs as attributes have Linux's form, and are copied by it", async (t) => {
+  const vfs = await plainTree(t);
+  const { fs, linux } = vfs;
+  const [ACCESS, DEFAULT] = ["system.posix_acl_access", "system.posix_acl_default"];
+  refused("ENODATA", () => linux.getxattrSync("/d", DEFAULT));
+  vfs.setfacl("/d", SHARED);
+  vfs.setfacl("/d", SHARED, { default: true });
+  for (const name of ["user.u", "security.s"]) linux.setxattrSync("/d", name, "");
+  assert.deepEqual(linux.listxattrSync("/d"), ["security.s", ACCESS, DEFAULT, "user.u"]);
+  const value = linux.getxattrSync("/d", DEFAULT);
+  const expected = "0200000001000700ffffffff02000700e803000004000500ffffffff10000700ffffffff20000000ffffffff";
+  assert.equal(Buffer.from(value).toString("hex"), expected);
+  fs.mkdirSync("/copy");
+  linux.setxattrSync("/copy", DEFAULT, value);
+  assert.deepEqual(vfs.getfacl("/copy", { default: true }), vfs.getfacl("/d", { default: true }));
+  const other = Buffer.from(value);
+  other[0] = 1;
+  refused("ENOTSUP", () => linux.setxattrSync("/copy", DEFAULT, other));
+  refused("EINVAL", () => linux.setxattrSync("/copy", DEFAULT, value.subarray(0, -1)));
+  linux.setxattrSync("/copy", DEFAULT, "");
+  assert.deepEqual(linux.listxattrSync("/copy"), []);
+  linux.removexattrSync("/copy", DEFAULT);
+  refused("ENOTSUP", () => linux.setxattrSync("/d", "system.other", ""));
+});
+
+test("a snapshot keeps access and default ACLs", async (t) => {
+  const vfs = await plainTree(t);
+  vfs.setfacl("/d", SHARED, { default: true });
+  vfs.fs.mkdirSync("/d/e");
+  vfs.linux.mkfifoSync("/d/p");
+  const snapshot = await (await vfs.snapshot()).bytes();
+  const again = await createVfs({ maxBytes: 4 << 20, snapshot });
+  for (const path of ["/d", "/d/e", "/d/p"]) {
+    assert.deepEqual(again.getfacl(path), vfs.getfacl(path));
+    assert.equal(again.fs.statSync(path).mode, vfs.fs.statSync(path).mode);
+    assert.equal(again.fs.statSync(path).ctimeMs, vfs.fs.statSync(path).ctimeMs);
+  }
+  for (const path of ["/d", "/d/e"])
+    assert.deepEqual(
+      again.getfacl(path, { default: true }),
+      SHARED.map((e) => ({ id: 0xffffffff, ...e })),
+    );
+  again.close();
 });

@@ -24,7 +24,7 @@ import {
   S_ISGID,
   S_ISUID,
 } from "../../../../threadfs/dist/abi/abi.js";
-import { MAX_FILE_SIZE, MAXSYMLINKS, PAGE } from "../../../../threadfs/dist/generated/core-layout.js";
+import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../../threadfs/dist/generated/core-layout.js";
 import { type Attributes, type CallArguments, isError, type Opened } from "../call.js";
 import {
   accounts,
@@ -35,13 +35,14 @@ import {
   isTooLong,
   lookup,
   makeInode,
+  maskedMode,
   mayCreate,
   newName,
   prepareMode,
   touch,
 } from "../calls.js";
 import { attributes } from "../calls-lookup.js";
-import { isLimited, mayBeFreed, refuseInode, reservePages } from "../linux/quota.js";
+import { isLimited, mayBeFreed, refuseInode, reservePages, storedIn } from "../linux/quota.js";
 import { accessed, capable, inGroup, permission, wantWrite } from "../permission.js";
 import { isFifo, openFifo, openingResult, readPipe, writePipe } from "../pipes/calls-pipes.js";
 import {
@@ -176,7 +177,10 @@ function* openTmpfile(
     const full = refuseInode(s, me, dir.fs, freed);
     if (full) return full;
     const linkable = !(flags & O_EXCL);
-    const ino = makeInode(s, me, at.d, S_IFREG | prepared, { nlink: 0, ...(linkable && { linkable }) });
+    const ino = makeInode(s, me, at.d, S_IFREG | maskedMode(s, at, prepared), {
+      nlink: 0,
+      ...(linkable && { linkable }),
+    });
     const d = ++s.last;
     s.dentries.set(d, { parent: at.d, name: "#", ino, hashed: false, isRoot: false, kids: {}, cookie: 0, next: 0 });
     return { ...at, d, created: true };
@@ -209,7 +213,7 @@ function* openCreate(
       if (isTooLong(last)) return "ENAMETOOLONG";
       const refused = wantWrite(s, at.mnt) || mayCreate(s, me, at.d) || refuseInode(s, me, inodeOf(s, at.d).fs, freed);
       if (refused) return refused;
-      return { made: newName(s, { ...at, last }, makeInode(s, me, at.d, S_IFREG | prepared, {})) };
+      return { made: newName(s, { ...at, last }, makeInode(s, me, at.d, S_IFREG | maskedMode(s, at, prepared), {})) };
     };
     const r = yield* change<Made>(me, [{ locks: (s) => [mutexOf(s, at.d)], run: make }, ...accounts(at, false)]);
     if (isError(r)) return r;
@@ -370,12 +374,7 @@ function writePhases(me: Me, f: FileReference, { offset = -1, data }: Omit<A["sy
   const locks = () => [mutex(f.ino), ...(parts.length > 1 ? [inParts(me.id)] : [])];
   return [
     ...parts.map((done) => ({ locks, run: runPart(done) })),
-    {
-      run: (s: State) => {
-        dropReserved(s, f.ino);
-        return n === 0 ? 0 : strip(s, me, f.ino);
-      },
-    },
+    { run: (s: State) => (n === 0 ? 0 : strip(s, me, f.ino)) },
   ];
 }
 
@@ -450,8 +449,7 @@ function truncatePhases(me: Me, inoOf: (s: State) => number, size: number): Phas
     const i = inode(s, ino);
     const data = i.data.slice(0, size).padEnd(size, "\0");
     // The pages behind the new end are freed after that.
-    const room = isLimited(s, i.fs) ? { room: Math.ceil(i.data.length / PAGE) } : {};
-    touch(s, ino, { contents: true, data, size, ...room });
+    touch(s, ino, { contents: true, data, size, ...(isLimited(s, i.fs) && { stored: storedIn(i) }) });
     return 0;
   };
   return [{ locks: (s) => [mutex(inoOf(s))], run: begin }, { run }, { run: (s) => dropReserved(s, inoOf(s)) }];

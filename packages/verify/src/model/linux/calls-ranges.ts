@@ -11,7 +11,7 @@ import { type CallArguments, isError } from "../call.js";
 import { inode, isDriver, touch } from "../calls.js";
 import { fget, mayRead, mayWrite, mutex, strip } from "../files/calls-files.js";
 import { accessed } from "../permission.js";
-import { dropReserved, get, patch, type State, typeOf } from "../state.js";
+import { get, patch, type State, typeOf } from "../state.js";
 import { change, type Done, type Me, type Steps, step } from "../steps.js";
 import { reservePages } from "./quota.js";
 
@@ -47,9 +47,7 @@ function* sysFallocate(me: Me, { fd, mode, offset, len }: A["sysFallocate"]): St
     const { data } = inode(s, f.ino);
     const zeros = "\0".repeat(Math.max(0, Math.min(end, data.length) - offset));
     const changed = punches ? withText(data, Math.min(offset, data.length), zeros) : data.padEnd(end, "\0");
-    touch(s, f.ino, { contents: true, data: changed, size: changed.length });
-    dropReserved(s, f.ino);
-    return 0;
+    return touch(s, f.ino, { contents: true, data: changed, size: changed.length });
   };
   return yield* change(me, [{ locks: () => [mutex(f.ino)], run: begin }, { run }]);
 }

@@ -18,8 +18,12 @@ interface Used {
 const pagesOf = (i: Inode): number => {
   if (typeOf(i) === S_IFLNK) return i.size < LONG_LINK ? 0 : 1;
   if (typeOf(i) !== S_IFREG) return 0;
-  return i.room ?? Math.ceil(i.data.length / PAGE);
+  return storedIn(i).length;
 };
+
+/** The pages of a file that count. */
+export const storedIn = (i: Inode): readonly number[] =>
+  i.stored ?? Array.from({ length: Math.ceil(i.data.length / PAGE) }, (_, page) => page);
 
 export const xattrSpace = (name: string, value: string): number => XATTR_SPACE + name.length + value.length;
 
@@ -89,18 +93,22 @@ export function* reservePages(
     if ((s.locks.get(lock) ?? me.id) !== me.id) return BLOCKED;
     const { at, n } = range(s);
     const i = get(s.inodes, ino);
-    const have = pagesOf(i);
-    let room = have;
-    const wanted = Math.ceil((at + n) / PAGE);
-    const fits = (pages: number) => refuseMore(s, me, i.fs, freed, { pages: pages - have }) === 0;
-    if (!all) while (room < wanted && fits(room + 1)) room++;
-    else if (fits(wanted)) room = Math.max(room, wanted);
-    const allowed = Math.min(n, room * PAGE - at);
-    if (allowed <= 0 || (all && allowed < n)) return "ENOSPC";
+    const have = storedIn(i);
+    const stored = [...have];
+    let end = at;
+    for (let page = Math.floor(at / PAGE); end < at + n; page++) {
+      if (!have.includes(page)) {
+        if (refuseMore(s, me, i.fs, freed, { pages: stored.length + 1 - have.length })) break;
+        stored.push(page);
+      }
+      end = Math.min(at + n, (page + 1) * PAGE);
+    }
+    const allowed = end - at;
+    if (allowed === 0 || (all && allowed < n)) return "ENOSPC";
     s.locks.set(lock, me.id);
     // Other threads may see what was reserved and then given back.
     s.locks.set(inParts(me.id), me.id);
-    s.inodes.set(ino, { ...i, room: Math.max(have, Math.ceil((at + allowed) / PAGE)) });
+    s.inodes.set(ino, { ...i, stored });
     return allowed;
   });
 }
