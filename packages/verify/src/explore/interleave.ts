@@ -67,6 +67,9 @@ export const SHORT: string[] = [
   // A context gets a lock by a descriptor that is closed; an open file waits for a lock of another.
   "locks@lock: setLock(fd=3 type=0 start=100 || close: sysClose(fd=3)",
   "lockWaits@flock: sysFlock(fd=3 op=2); || flock: sysFlock(fd=5 op=1)",
+  // The last end of a pipe is closed while another thread uses it; a thread waits for a byte that another one gives back.
+  "pipes@close: sysClose(fd=5) || size: sysPipeSize(fd=5",
+  "pipeWaits@token: sysRead(fd=3 || token: sysRead(fd=3",
   // A directory leaves a context's root while the context goes up from it, by a link and so with references.
   "confined@sysStat(path=up || sysRename(path=/s/b path2=/o/b",
 ];

@@ -62,7 +62,9 @@ export function setCountersNearEnd(memory: ArenaMemory): void {
       for (const offset of Object.values(seqs)) set(object + offset, last);
     }
   }
+  for (let n = 0; n < L.NR_PIPE_WORDS; n++) set(L.PIPE_WORDS + 4 * n, WORD - STEP);
   const live = new Set(v.live(L.CACHE_INODE));
+  for (const inode of live) setPipe(v, inode, set);
   // An inode in use keeps its number; the generation of any other may be anything.
   for (const inode of places(v, L.CACHE_INODE))
     if (!v.allocated(L.CACHE_INODE).has(inode)) set(inode + L.INODE.generation, WORD - 1);
@@ -72,6 +74,14 @@ export function setCountersNearEnd(memory: ArenaMemory): void {
     if ((mode & L.S_IFMT) === L.S_IFDIR && (mode & L.I_DRIVER) === 0)
       raise(inode + L.INODE.ino64, COOKIES[directories++ % COOKIES.length] as bigint);
   }
+}
+
+/** The pages of a pipe come round soon; each stays in its slot. */
+function setPipe(v: ArenaView, inode: number, set: (at: number, value: number) => void): void {
+  const pipe = v.u32(inode + L.INODE.data);
+  if ((v.u32(inode + L.INODE.mode) & L.S_IFMT) !== L.S_IFIFO || pipe === 0) return;
+  const { head, tail, ringSize } = L.CLASSES.Pipe;
+  for (const at of [pipe + head, pipe + tail]) set(at, v.u32(at) + WORD - v.u32(pipe + ringSize));
 }
 
 /** The epoch comes round at its next advance. What waits for its grace period was retired just before. */

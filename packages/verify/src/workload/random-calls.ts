@@ -224,6 +224,22 @@ const OPERATIONS = Object.entries<(t: RandomCalls, say: Say) => void>({
     const [fs, fd] = t.file;
     fs.ftruncateSync(fd, t.size());
   },
+  pipe(t) {
+    const { fs, linux } = t.vfs;
+    for (const fd of linux.pipeSync({ nonblocking: true })) t.keepFile(fs, fd);
+  },
+  send(t) {
+    const [fs, fd] = t.file;
+    fs.writeSync(fd, Buffer.alloc(t.size(), "p"));
+  },
+  receive(t) {
+    const [fs, fd] = t.file;
+    fs.readSync(fd, Buffer.alloc(t.size()));
+  },
+  pipeSize(t) {
+    const [, fd] = t.file;
+    t.vfs.linux.setPipeSizeSync(fd, 4096 << t.below(7));
+  },
   list(t, say) {
     // Leaves a directory open after its first entry: the core keeps the position.
     const dir = t.fs.opendirSync(say(t.path()));

@@ -18,7 +18,7 @@ const STARTED = ["worker.mjs", "task.mjs"];
 test("every program of the page is found", () => {
   assert.deepEqual(
     FILES.map(([name]) => name),
-    ["main.mjs", "worker.mjs", "program-2.mjs", "program-3.mjs", "pool.mjs", "task.mjs"],
+    ["main.mjs", "worker.mjs", "program-2.mjs", "program-3.mjs", "program-4.mjs", "pool.mjs", "task.mjs"],
   );
 });
 

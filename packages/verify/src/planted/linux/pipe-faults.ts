@@ -11,38 +11,16 @@ export const PIPES: Mutant[] = [
     edits: [
       {
         file: "vfs/pipe/transfer.ts",
-        from: "  const woken = changed(word);\n  changeEnd(followed, d, i, IN_MODIFY);",
-        to: "  const woken = false;\n  changeEnd(followed, d, i, IN_MODIFY);",
+        from: "  changeEnd(followed, d, i, IN_MODIFY);\n  txEnd();\n  if (woken) wake(word);\n",
+        to: "  changeEnd(followed, d, i, IN_MODIFY);\n  txEnd();\n",
       },
     ],
     caughtBy: [pair("pipeWaits@token: sysRead || token: sysRead")],
   },
   {
-    name: "a thread that is about to wait for a pipe does not say so",
-    edits: [
-      {
-        file: "vfs/pipe/wait.ts",
-        from: "return atomic.or<u32>(word, WAITED) | WAITED;",
-        to: "return atomic.load<u32>(word) | WAITED;",
-      },
-    ],
-    caughtBy: [pair("pipeWaits@token: sysRead || token: sysRead")],
-  },
-  {
-    name: "a reader looks for writers before it says that it waits",
-    edits: [
-      {
-        file: "vfs/pipe/transfer.ts",
-        from: "      seen = expectChange(word);\n      tracepoint(POINT.PIPE_EMPTY, i.at, seen);\n      atEnd = countWriters(i, p) == 0;",
-        to: "      atEnd = countWriters(i, p) == 0;\n      seen = expectChange(word);",
-      },
-    ],
+    name: "the last close of one end of a pipe wakes nobody",
+    edits: [{ file: "vfs/pipe/pipe.ts", from: "  if (woken) wake(readers);\n", to: "" }],
     caughtBy: [pair("pipeWaits@eof: || eof:")],
-  },
-  {
-    name: "the last close of one end wakes nobody",
-    edits: [{ file: "vfs/pipe/pipe.ts", from: "  unlockChanged(i, true, true);\n", to: "  unlock(i.lock);\n" }],
-    caughtBy: [pipes("end of the file|EPIPE")],
   },
   {
     name: "the ends of a dead thread stay counted",
