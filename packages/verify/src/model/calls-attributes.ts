@@ -15,7 +15,7 @@ import {
 import { type AclEntry, chmodAcl, isValid, withAcl } from "./acl.js";
 import { type CallArguments, isError, type Lookup, type Time } from "./call.js";
 import { callerOf, inode, isDriver, lookup, ownerOr, touch } from "./calls.js";
-import { dropsSgid, fget, mutex } from "./files/calls-files.js";
+import { dropsSgid, fget, mutex } from "./files/descriptors.js";
 import { capable, inGroup, permission, wantWrite } from "./permission.js";
 import { get, isDir, isLink, patch, type State } from "./state.js";
 import { change, type Me, type Steps, step } from "./steps.js";

@@ -46,16 +46,16 @@ import {
   unlink,
   write,
 } from "./calls.js";
-import { CLOSING } from "./closing.js";
-import { CONFINED } from "./confined.js";
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
-import { FOLLOWED } from "./followed.js";
-import { LIMITED } from "./limits.js";
-import { DEFAULTS, NAMELESS, RANGES, XATTRS } from "./linux.js";
-import { LOCKED, WAITING } from "./locks.js";
-import { PAGES } from "./pages.js";
-import { PIPE_WAITS, PIPED } from "./pipes.js";
+import { CLOSING } from "./lists/closing.js";
+import { CONFINED } from "./lists/confined.js";
+import { FOLLOWED } from "./lists/followed.js";
+import { LIMITED } from "./lists/limits.js";
+import { DEFAULTS, NAMELESS, RANGES, XATTRS } from "./lists/linux.js";
+import { LOCKED, WAITING } from "./lists/locks.js";
+import { PAGES } from "./lists/pages.js";
+import { PIPE_WAITS, PIPED } from "./lists/pipes.js";
 import {
   bind,
   chmod,

@@ -5,7 +5,8 @@ import { inode } from "../calls.js";
 import { accessed } from "../permission.js";
 import { get, isDir, patch, type State, typeOf } from "../state.js";
 import { change, type Me, type Steps } from "../steps.js";
-import { fget, mutex, wholeFile } from "./calls-files.js";
+import { wholeFile } from "./calls-files.js";
+import { fget, mutex } from "./descriptors.js";
 
 type A = CallArguments;
 

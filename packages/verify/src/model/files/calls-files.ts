@@ -2,7 +2,6 @@
  * The system calls of the model on open files and their contents: generators of steps, as in calls.ts.
  */
 import {
-  CAP_FSETID,
   IO_SIZE,
   MAY_EXEC,
   MAY_READ,
@@ -21,8 +20,6 @@ import {
   S_IFDIR,
   S_IFIFO,
   S_IFREG,
-  S_ISGID,
-  S_ISUID,
 } from "../../../../threadfs/dist/abi/abi.js";
 import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../../threadfs/dist/generated/core-layout.js";
 import { type Attributes, type CallArguments, isError, type Opened } from "../call.js";
@@ -43,14 +40,13 @@ import {
 } from "../calls.js";
 import { attributes } from "../calls-lookup.js";
 import { isLimited, mayBeFreed, refuseInode, reservePages, storedIn } from "../linux/quota.js";
-import { accessed, capable, inGroup, permission, wantWrite } from "../permission.js";
+import { accessed, permission, wantWrite } from "../permission.js";
 import { isFifo, openFifo, openingResult, readPipe, writePipe } from "../pipes/calls-pipes.js";
 import {
   child,
   dropReserved,
   FIRST_FD,
   get,
-  type Inode,
   inodeOf,
   isDir,
   isLink,
@@ -75,6 +71,7 @@ import {
   step,
 } from "../steps.js";
 import { cross, type Nameidata, type Place, walk } from "../walk.js";
+import { type FileReference, fget, mayRead, mayWrite, mutex, strip } from "./descriptors.js";
 
 type A = CallArguments;
 
@@ -267,32 +264,6 @@ function* sysClose(me: Me, { fd }: A["sysClose"]): Steps<number | string> {
   });
 }
 
-/** An open file as an operation knows it. */
-export interface FileReference extends Path {
-  id: number;
-  ino: number;
-  flags: number;
-  /** It is a FIFO, or of pipe(2). */
-  fifo?: true;
-}
-
-/** fget(): the file of a descriptor; an operation on it has a reference. */
-export function* fget(me: Me, fd: number): Steps<FileReference | string> {
-  return yield* step((s): FileReference | string => {
-    const id = callerOf(s, me).fds[fd] ?? 0;
-    const file = s.files.get(id);
-    if (file === undefined || file.opening !== undefined) return "EBADF";
-    hold(s, me, 0, file.mnt);
-    pin(s, `${me.id}`, id);
-    const { ino } = get(s.dentries, file.d);
-    return { id, ino, d: file.d, mnt: file.mnt, flags: file.flags, ...(isFifo(s, ino) && { fifo: true }) };
-  });
-}
-
-export const mutex = (ino: number): string => `inode ${ino}`;
-export const mayRead = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== O_WRONLY;
-export const mayWrite = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== 0;
-
 // ------------------------------------------------------------------------------------------------- contents
 
 function* sysRead(me: Me, { fd, ...args }: A["sysRead"]): Steps<{ data: string } | number | string> {
@@ -319,22 +290,6 @@ function* readFrom(
   };
   return yield* change(me, [{ locks: () => [mutex(f.ino)], run }]);
 }
-
-/** The mode after the contents were changed by a caller without CAP_FSETID. */
-function withoutSuid(s: State, me: Me, i: Inode): number {
-  if (!(i.mode & (S_ISUID | S_ISGID)) || capable(callerOf(s, me), CAP_FSETID)) return i.mode;
-  return i.mode & ~(i.mode & S_ISUID) & ~(dropsSgid(s, me, i) ? S_ISGID : 0);
-}
-
-/** setattr_should_drop_sgid() */
-export function dropsSgid(s: State, me: Me, i: Inode): boolean {
-  if (!(i.mode & S_ISGID)) return false;
-  return (i.mode & 0o010) !== 0 || (!inGroup(callerOf(s, me), i.gid) && !capable(callerOf(s, me), CAP_FSETID));
-}
-
-/** removeSuid() */
-export const strip = (s: State, me: Me, ino: number): undefined =>
-  void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
 
 function* sysWrite(me: Me, { fd, ...args }: A["sysWrite"]): Steps<number | string> {
   const f = yield* fget(me, fd);

@@ -9,7 +9,7 @@ import {
 import { MAX_FILE_SIZE } from "../../../../threadfs/dist/generated/core-layout.js";
 import { type CallArguments, isError } from "../call.js";
 import { inode, isDriver, touch } from "../calls.js";
-import { fget, mayRead, mayWrite, mutex, strip } from "../files/calls-files.js";
+import { fget, mayRead, mayWrite, mutex, strip } from "../files/descriptors.js";
 import { accessed } from "../permission.js";
 import { get, patch, type State, typeOf } from "../state.js";
 import { change, type Done, type Me, type Steps, step } from "../steps.js";

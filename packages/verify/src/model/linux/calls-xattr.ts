@@ -13,7 +13,7 @@ import {
 } from "../../../../threadfs/dist/abi/abi.js";
 import { type CallArguments, isError } from "../call.js";
 import { callerOf, inode, isDriver, lookup, touch } from "../calls.js";
-import { fget } from "../files/calls-files.js";
+import { fget } from "../files/descriptors.js";
 import { capable, permission, wantWrite } from "../permission.js";
 import { get, type Inode, type State, typeOf } from "../state.js";
 import { change, type Me, type Steps, step } from "../steps.js";

@@ -15,7 +15,7 @@ import {
 } from "../../../../threadfs/dist/abi/abi.js";
 import { type CallArguments, isError } from "../call.js";
 import { callerOf, inode } from "../calls.js";
-import { type FileReference, fget } from "../files/calls-files.js";
+import { type FileReference, fget } from "../files/descriptors.js";
 import { get, ofContext, ofFile, type State } from "../state.js";
 import { BLOCKED, type Me, pin, type Steps, step } from "../steps.js";
 import { type FileLocks, flock, inTheWay, LAST, NO_LOCKS, type Range, rangeOf, setRange } from "./locks.js";

@@ -12,11 +12,11 @@ import {
   O_TMPFILE_BIT,
   O_WRONLY,
   S_IFIFO,
-} from "../../../threadfs/dist/abi/abi.js";
-import type { AclEntry } from "../model/acl.js";
-import type { ProgramCall, ResultReference } from "../model/call.js";
-import { access, rename, rmdir, stat, unlink } from "./calls.js";
-import { chmod, mkdir, open, setacl, symlink, WITHOUT_OTHER } from "./trees.js";
+} from "../../../../threadfs/dist/abi/abi.js";
+import type { AclEntry } from "../../model/acl.js";
+import type { ProgramCall, ResultReference } from "../../model/call.js";
+import { access, rename, rmdir, stat, unlink } from "../calls.js";
+import { chmod, mkdir, open, setacl, symlink, WITHOUT_OTHER } from "../trees.js";
 
 const linkat = (dirfd: number | ResultReference, path2: string): ProgramCall => ({
   ...{ call: "sysLink", dirfd, path: "", empty: true, path2 },

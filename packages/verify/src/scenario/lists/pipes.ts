@@ -2,9 +2,9 @@
  * The operations on the two trees with pipes: on one no call waits, on the other they do. There each operation gives back what it takes, bytes or room, or opens
  * both ends: so none waits for ever, whatever the other one does.
  */
-import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from "../../../threadfs/dist/abi/abi.js";
-import type { ProgramCall, ResultReference } from "../model/call.js";
-import { open } from "./trees.js";
+import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall, ResultReference } from "../../model/call.js";
+import { open } from "../trees.js";
 
 /** Descriptors of the first tree: to read from "/p", to write to it, both of "/q", which is full. Of the second one: both of "/p", both of "/q". */
 const FROM = 3;

@@ -8,9 +8,9 @@ import {
   LOCK_SH,
   LOCK_UN,
   O_RDWR,
-} from "../../../threadfs/dist/abi/abi.js";
-import type { ProgramCall } from "../model/call.js";
-import { open } from "./trees.js";
+} from "../../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall } from "../../model/call.js";
+import { open } from "../trees.js";
 
 /** Descriptors of both contexts: of "/f", of "/g"; of context 0 also another of "/f". */
 const F = 3;

@@ -2,8 +2,8 @@
  * The operations on the tree with a confined context (`resolve: "in-root"`): its user goes up by "..", another thread moves the
  * directories on the way out of the context's root, or the root itself. Whatever the order, the user sees nothing above the root.
  */
-import { O_DIRECTORY, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
-import type { ProgramCall } from "../model/call.js";
+import { O_DIRECTORY, O_RDWR } from "../../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall } from "../../model/call.js";
 import { inContext } from "./closing.js";
 
 /** Calls of the user, whose context is confined. */

@@ -8,8 +8,8 @@ import {
   O_RDWR,
   O_TRUNC,
   UTIME_OMIT,
-} from "../../../threadfs/dist/abi/abi.js";
-import type { ProgramCall } from "../model/call.js";
+} from "../../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall } from "../../model/call.js";
 
 /** Descriptors of the user's context: of root's file, of its own, of its directory. */
 const ROOTS = 3;

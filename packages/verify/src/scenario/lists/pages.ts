@@ -1,5 +1,5 @@
 /** The operations on the tree of two files, one of pages and one of a block: what is read and written, how, and meanwhile. */
-import type { ProgramCall } from "../model/call.js";
+import type { ProgramCall } from "../../model/call.js";
 
 type Read = { offset: number; n?: number; direct?: boolean };
 const read = (fd: number, more: Read): ProgramCall => ({ call: "sysRead", fd, n: 100, ...more });

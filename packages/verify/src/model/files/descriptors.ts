@@ -1,0 +1,49 @@
+/** What the calls on descriptors share: the file of a descriptor, and what a change of contents does to its mode. */
+import { CAP_FSETID, O_ACCMODE, O_WRONLY, S_ISGID, S_ISUID } from "../../../../threadfs/dist/abi/abi.js";
+import { callerOf, inode } from "../calls.js";
+import { capable, inGroup } from "../permission.js";
+import { isFifo } from "../pipes/calls-pipes.js";
+import { get, type Inode, type Path, patch, type State } from "../state.js";
+import { hold, type Me, pin, type Steps, step } from "../steps.js";
+
+/** An open file as an operation knows it. */
+export interface FileReference extends Path {
+  id: number;
+  ino: number;
+  flags: number;
+  /** It is a FIFO, or of pipe(2). */
+  fifo?: true;
+}
+
+/** fget(): the file of a descriptor; an operation on it has a reference. */
+export function* fget(me: Me, fd: number): Steps<FileReference | string> {
+  return yield* step((s): FileReference | string => {
+    const id = callerOf(s, me).fds[fd] ?? 0;
+    const file = s.files.get(id);
+    if (file === undefined || file.opening !== undefined) return "EBADF";
+    hold(s, me, 0, file.mnt);
+    pin(s, `${me.id}`, id);
+    const { ino } = get(s.dentries, file.d);
+    return { id, ino, d: file.d, mnt: file.mnt, flags: file.flags, ...(isFifo(s, ino) && { fifo: true }) };
+  });
+}
+
+export const mutex = (ino: number): string => `inode ${ino}`;
+export const mayRead = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== O_WRONLY;
+export const mayWrite = ({ flags }: FileReference): boolean => (flags & O_ACCMODE) !== 0;
+
+/** The mode after the contents were changed by a caller without CAP_FSETID. */
+function withoutSuid(s: State, me: Me, i: Inode): number {
+  if (!(i.mode & (S_ISUID | S_ISGID)) || capable(callerOf(s, me), CAP_FSETID)) return i.mode;
+  return i.mode & ~(i.mode & S_ISUID) & ~(dropsSgid(s, me, i) ? S_ISGID : 0);
+}
+
+/** setattr_should_drop_sgid() */
+export function dropsSgid(s: State, me: Me, i: Inode): boolean {
+  if (!(i.mode & S_ISGID)) return false;
+  return (i.mode & 0o010) !== 0 || (!inGroup(callerOf(s, me), i.gid) && !capable(callerOf(s, me), CAP_FSETID));
+}
+
+/** removeSuid() */
+export const strip = (s: State, me: Me, ino: number): undefined =>
+  void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
