@@ -236,8 +236,8 @@ const LISTINGS: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/directory/dir.ts`,
-        from: "at.path, this.#bufferSize)) return true;",
-        to: "at.path, 0)) return true;",
+        from: "level.path, this.#bufferSize)) {",
+        to: "level.path, 0)) {",
       },
     ],
     caughtBy: [tests("node-fs/directories", "as bufferSize says")],

@@ -53,11 +53,13 @@ export class DirHandle {
 
 type Callback<T> = (error: Error | null, value: T) => void;
 
-/** A directory below the one that was opened, for a recursive reading. */
-interface Below {
+/** The directory that was opened, or one below it, for a recursive reading. */
+interface Level {
   path: Path;
   /** Relative to the directory that was opened. */
   relative: Path;
+  /** undefined: it is opened when its first entries are read. */
+  handle: DirHandle | undefined;
 }
 
 function checkCallback(callback: unknown): void {
@@ -74,8 +76,8 @@ function later(work: () => void): void {
 }
 
 /**
- * An open directory, read in the file system's own order. A recursive reading goes through the directories that it
- * finds, level by level, and opens each when it comes to it; it does not follow links.
+ * An open directory, read in the file system's own order. A recursive reading does not follow links. It gives the entries in Node's order:
+ * before each of them it reads once more, `bufferSize` entries of the directory that has waited longest, which then waits again.
  */
 export class Dir {
   readonly #handle: DirHandle;
@@ -83,11 +85,10 @@ export class Dir {
   readonly #encoding: NameEncoding;
   readonly #bufferSize: number;
   readonly #recursive: boolean;
-  /** Directories still to be read. */
-  readonly #pending: Below[] = [];
-  /** The directory below that is being read. */
-  #below: { at: Below; handle: DirHandle } | undefined;
-  #entries: Entry[] = [];
+  readonly #top: Level;
+  /** Directories below that are not read to their end. */
+  readonly #below: Level[] = [];
+  #entries: { entry: Entry; of: Level }[] = [];
   #next = 0;
   #closed = false;
   /** Calls that wait for an asynchronous read; undefined if none is under way. */
@@ -100,6 +101,7 @@ export class Dir {
     const given = { bufferSize: BUFFER_SIZE, ...toOptions<DirOptions>(options, { encoding: "utf8" }) };
     this.#handle = handle;
     this.#path = path;
+    this.#top = { path, relative: "", handle };
     this.#encoding = toNameEncoding(given);
     this.#recursive = Boolean(given.recursive);
     try {
@@ -126,38 +128,53 @@ export class Dir {
   }
 
   #take(): Dirent | null {
-    while (this.#next === this.#entries.length) {
+    this.#readBelow();
+    if (this.#next === this.#entries.length && !this.#readLevel(this.#top)) return null;
+    const { entry, of } = this.#entries[this.#next++] as { entry: Entry; of: Level };
+    if (this.#next === this.#entries.length) {
       this.#entries = [];
       this.#next = 0;
-      if (!this.#fill()) return null;
     }
-    const entry = this.#entries[this.#next++] as Entry;
-    const { path, relative }: Below = this.#below?.at ?? { path: this.#path, relative: "" };
+    const { path, relative } = of;
     const parentPath = relative.length === 0 ? this.#path : joinPaths(this.#path, encodeName(relative, this.#encoding));
     const dirent = direntOf(this.#handle.calls, path, entry, this.#encoding, parentPath);
     if (this.#recursive && dirent.isDirectory()) {
-      this.#pending.push({ path: joinPaths(path, entry.name), relative: appendName(relative, entry.name) });
+      const below = { path: joinPaths(path, entry.name), relative: appendName(relative, entry.name) };
+      this.#below.push({ ...below, handle: undefined });
     }
     // With the encoding "buffer" names are Buffers, which Node's types do not express either.
     return dirent as Dirent;
   }
 
-  /** Reads more entries; false at the end. */
-  #fill(): boolean {
-    const { handle, at } = this.#below ?? { handle: this.#handle, at: { path: this.#path } };
-    if (handle.read(this.#entries, at.path, this.#bufferSize)) return true;
-    this.#below?.handle.closeQuietly();
-    this.#below = undefined;
-    const next = this.#pending.shift();
-    if (next === undefined) return false;
-    const { calls } = handle;
-    this.#below = { at: next, handle: new DirHandle(calls, calls.open(next.path, OPEN_DIRECTORY, 0, "opendir")) };
-    return true;
+  /** Reads entries of the directories below: of the first one, or if there is nothing to give of more of them. */
+  #readBelow(): void {
+    for (let level = this.#below.shift(); level !== undefined; level = this.#below.shift()) {
+      if (this.#readLevel(level)) this.#below.push(level);
+      if (this.#next < this.#entries.length) return;
+    }
+  }
+
+  /** Adds entries of a directory; false at its end, where one below is closed. */
+  #readLevel(level: Level): boolean {
+    const { calls } = this.#handle;
+    level.handle ??= new DirHandle(calls, calls.open(level.path, OPEN_DIRECTORY, 0, "opendir"));
+    const read: Entry[] = [];
+    try {
+      if (level.handle.read(read, level.path, this.#bufferSize)) {
+        for (const entry of read) this.#entries.push({ entry, of: level });
+        return true;
+      }
+    } catch (error) {
+      if (level !== this.#top) level.handle.closeQuietly();
+      throw error;
+    }
+    if (level !== this.#top) level.handle.closeQuietly();
+    return false;
   }
 
   #close(): void {
     this.#closed = true;
-    this.#below?.handle.closeQuietly();
+    for (const { handle } of this.#below) handle?.closeQuietly();
     this.#handle.close();
   }
 

@@ -167,14 +167,24 @@ function checkType(options: unknown): string {
   return type;
 }
 
-/** @throws argument errors, system call errors of stat, DOMException NotReadableError */
+/** @throws argument errors, system call errors of stat */
 function open(calls: Calls, path: PathLike, type: string): Blob {
   if (typeof Blob !== "function") throw codedError(Error, "ERR_THREADFS_HOST", "This host has no Blob");
   made ??= makeClass();
   const checked = toPath(path);
   // A later change of the caller's bytes does not change the path.
   const file = new File(calls, typeof checked === "string" ? checked : copyOf(checked));
-  return new made(file, 0, file.size, type, file.read(0, file.size));
+  return new made(file, 0, file.size, type, contentsOf(file));
+}
+
+/** What the host gets: of a directory, and of a file that cannot be read, nothing. As in Node, only reading such a Blob fails. */
+function contentsOf(file: File): BlobPart {
+  try {
+    return file.read(0, file.size);
+  } catch (error) {
+    ignoreError(error);
+    return "";
+  }
 }
 
 /** The two calls of a surface. `calls`: its synchronous ones. */

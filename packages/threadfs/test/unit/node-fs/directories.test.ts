@@ -87,6 +87,29 @@ describe("opendir", () => {
     handle.closeSync();
     handle.readSync();
   });
+  for (const bufferSize of [1, 2, 3, 32])
+    same(`recursive, by ${bufferSize} entries at a time, gives them in Node's order`, (fs, dir) => {
+      const names = ["a", "b", "c"];
+      for (const a of names)
+        for (const b of names) for (const c of names) fs.mkdirSync(`${dir}/o/${a}/${b}/${c}`, { recursive: true });
+      // A file system has an order of its own in each directory: a path is told by the places of its names.
+      const places = new Map<string, number[]>();
+      const note = (path: string, above: number[]) => {
+        const entries = fs.opendirSync(path);
+        for (let n = 0, entry = entries.readSync(); entry !== null; entry = entries.readSync(), n++) {
+          places.set(`${path}/${entry.name}`, [...above, n]);
+          note(`${path}/${entry.name}`, [...above, n]);
+        }
+        entries.closeSync();
+      };
+      note(`${dir}/o`, []);
+      const all = fs.opendirSync(`${dir}/o`, { recursive: true, bufferSize });
+      const seen: unknown[] = [];
+      for (let entry = all.readSync(); entry !== null; entry = all.readSync())
+        seen.push(places.get(`${entry.parentPath}/${entry.name}`)?.join("."));
+      all.closeSync();
+      return seen;
+    });
   same("refuses a bufferSize of 0", (fs, dir) => fs.opendirSync(dir, { bufferSize: 0 }));
   same("iterates to the last entry and closes the directory", async (fs, dir) => {
     const handle = fs.opendirSync(`${dir}/tree/a`, { recursive: true });

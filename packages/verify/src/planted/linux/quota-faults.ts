@@ -11,17 +11,6 @@ export const QUOTAS: Mutant[] = [
     caughtBy: [limits("pages count")],
   },
   {
-    name: "a page is counted before it is sure, and not in its transaction",
-    edits: [
-      {
-        file: "fs/tmpfs/data.ts",
-        from: "      txBegin();\n      if (l == 1 && !chargeBlocks(i.sb, 1)) return refusePage(next);\n",
-        to: "      const fits = l > 1 || chargeBlocks(i.sb, 1);\n      txBegin();\n      if (!fits) return refusePage(next);\n",
-      },
-    ],
-    caughtBy: [death("limited write: sysWrite(fd=3")],
-  },
-  {
     name: "the limit is read outside of the lock of the counts",
     edits: [
       {

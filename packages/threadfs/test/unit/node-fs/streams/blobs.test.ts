@@ -157,13 +157,16 @@ describe("a Blob whose file has changed", () => {
   });
 });
 
-describe("openAsBlob refuses", () => {
-  test("what cannot be read, at once", async () => {
-    const { fs } = tree.vfs;
-    fs.mkdirSync("/directory");
-    assert.throws(() => fs.openAsBlob("/directory"), { name: "NotReadableError" });
-    assert.throws(() => fs.openAsBlobSync("/directory"), { name: "NotReadableError" });
+describe("openAsBlob of a directory", () => {
+  same("makes a Blob of its size that cannot be read", async (fs, dir) => {
+    fs.mkdirSync(`${dir}/directory`);
+    fs.mkdirSync(`${dir}/directory/below`);
+    const blob = openSync(fs, `${dir}/directory`);
+    return [blob.size === fs.statSync(`${dir}/directory`).size, await readings(blob)];
   });
+});
+
+describe("openAsBlob refuses", () => {
   for (const how of ["openAsBlob", "openAsBlobSync"] as const) {
     sameEach(`${how}: wrong arguments`, async (fs, dir) => {
       const call = fs[how as "openAsBlob"] as unknown as (...args: unknown[]) => unknown;
