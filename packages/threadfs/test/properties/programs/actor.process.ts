@@ -22,6 +22,7 @@ async function hear(told: Told): Promise<unknown> {
         chdir: (path) => process.chdir(path),
         umask: (mask) => process.umask(mask),
       });
+      await actor.begin();
       return null;
     case "step":
       return actor && playStep(actor, told.step);
@@ -38,8 +39,6 @@ process.on("message", async (told: Told) => {
 process.on("disconnect", () => process.exit());
 
 // Everything is imported: the user may not be able to read the checkout.
-if (process.getuid?.() === 0) {
-  process.setgroups?.([...user.groups]);
-  process.setgid?.(user.gid);
-  process.setuid?.(user.uid);
-}
+process.setgroups?.([...user.groups]);
+process.setgid?.(user.gid);
+process.setuid?.(user.uid);

@@ -109,9 +109,15 @@ export class Actor {
     return this[form](name, ...args);
   }
 
-  /** What is in a slot. */
+  /** The number of the slot that a call means by `n`: one that is open, if any is, so that most calls meet an open file. */
+  #meant(n: number, isMeant: (open: number | Handle) => boolean): number {
+    const open = [...this.#slots.keys()].filter((at) => isMeant(this.#slots[at] ?? CLOSED));
+    return open[n % open.length] ?? n;
+  }
+
+  /** What is in the slot that a call means. */
   slot(n: number): number | Handle {
-    return this.#slots[n] ?? CLOSED;
+    return this.#slots[this.#meant(n, (open) => open !== CLOSED)] ?? CLOSED;
   }
 
   fd(n: number): number {
@@ -126,26 +132,40 @@ export class Actor {
 
   /** The slot is closed, or is going to be. Returns what was in it. */
   empty(n: number): number | Handle {
-    const open = this.slot(n);
+    const open = this.#slots[n] ?? CLOSED;
     this.#slots[n] = CLOSED;
     return open;
   }
 
   /**
-   * Makes a call on the descriptor in a slot: `fs.fsync(fd)`, or `handle.sync()` in a promise's form. A slot with a number has no
-   * handle, so its calls have a callback then.
+   * Makes a call on the descriptor in a slot: `fs.fsync(fd)`, or `handle.sync()` in a promise's form. Without a handle the call has a
+   * callback then.
    */
   onSlot(form: Form, n: number, name: string, method: string, ...args: unknown[]): unknown {
-    const open = this.slot(n);
     if (form === "sync") return this.sync(name, this.fd(n), ...args);
-    if (form === "callback" || typeof open === "number") return this.callback(name, this.fd(n), ...args);
-    return member(open, method)(...args);
+    const handle = this.handle(n);
+    if (form === "callback" || handle === undefined) return this.callback(name, this.fd(n), ...args);
+    return member(handle, method)(...args);
   }
 
-  /** The handle in a slot; undefined: a number. */
+  /** One of the handles; undefined: there is none. */
   handle(n: number): Handle | undefined {
-    const open = this.slot(n);
+    const open = this.#slots[this.#meant(n, (open) => typeof open !== "number")];
     return typeof open === "number" ? undefined : open;
+  }
+
+  /** The same, for a call that closes it. */
+  takeHandle(n: number): Handle | undefined {
+    const at = this.#meant(n, (open) => typeof open !== "number");
+    const open = this.handle(n);
+    if (open !== undefined) this.empty(at);
+    return open;
+  }
+
+  /** Opens a file by its descriptor and one by a handle, so that the first calls find some. */
+  async begin(): Promise<void> {
+    this.fill(0, this.sync("open", `${this.side.base}f`, "r+") as number);
+    this.fill(1, (await this.promise("open", `${this.side.base}g`, "a+")) as Handle);
   }
 
   /** Closes whatever is open. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Actor } from "./actor.js";
 import { call, calls } from "./call.js";
-import { data, dataOf, down, flags, mode, type PathOperand, path, textEncoding } from "./operands.js";
+import { data, dataOf, down, filePath, flags, mode, type PathOperand, textEncoding } from "./operands.js";
 
 const COPY_EXCL = 1;
 const COPY_FICLONE = 2;
@@ -10,7 +10,7 @@ const COPY_FICLONE = 2;
 const flagOr = fc.oneof(fc.constant(undefined), flags);
 const flush = fc.constantFrom(undefined, undefined, true);
 const writing = fc.record({
-  path,
+  path: filePath,
   data,
   flag: flagOr,
   mode: fc.option(mode, { nil: undefined }),
@@ -30,8 +30,10 @@ export function look(actor: Actor, path: PathOperand): Look | undefined {
 }
 
 export const CONTENTS = calls({
-  readFile: call(4, fc.record({ path, flag: flagOr, encoding: textEncoding }), (actor, { path, ...options }, form) =>
-    actor.call(form, "readFile", actor.path(path), options),
+  readFile: call(
+    4,
+    fc.record({ path: filePath, flag: flagOr, encoding: textEncoding }),
+    (actor, { path, ...options }, form) => actor.call(form, "readFile", actor.path(path), options),
   ),
   writeFile: call(6, writing, (actor, { path, data, ...options }, form) =>
     actor.call(form, "writeFile", actor.path(path), dataOf(data, form === "promise"), options),
@@ -39,12 +41,14 @@ export const CONTENTS = calls({
   appendFile: call(3, writing, (actor, { path, data, ...options }, form) =>
     actor.call(form, "appendFile", actor.path(path), dataOf(data, form === "promise"), options),
   ),
-  truncate: call(3, fc.record({ path, length: fc.constantFrom(0, 3, 4096, 5001) }), (actor, { path, length }, form) =>
-    actor.call(form, "truncate", actor.path(path), length),
+  truncate: call(
+    3,
+    fc.record({ path: filePath, length: fc.constantFrom(0, 3, 4096, 5001) }),
+    (actor, { path, length }, form) => actor.call(form, "truncate", actor.path(path), length),
   ),
   copyFile: call(
     4,
-    fc.record({ from: path, to: down, how: fc.constantFrom(0, 0, COPY_EXCL, COPY_FICLONE) }),
+    fc.record({ from: filePath, to: down, how: fc.constantFrom(0, 0, COPY_EXCL, COPY_FICLONE) }),
     (actor, { from, to, how }, form) => {
       // Node removes the destination where these fail (docs/differences.md).
       if (look(actor, from)?.isDirectory()) return "a directory";
@@ -53,7 +57,7 @@ export const CONTENTS = calls({
       return actor.call(form, "copyFile", actor.path(from), actor.path(to), how);
     },
   ),
-  openAsBlob: call(1, path, async (actor, path) => {
+  openAsBlob: call(1, filePath, async (actor, path) => {
     if (look(actor, path)?.isDirectory()) return "a directory";
     const blob = (await actor.plain("openAsBlob", actor.path(path), { type: "text/plain" })) as Blob;
     return [blob.size, blob.type, await blob.text()];

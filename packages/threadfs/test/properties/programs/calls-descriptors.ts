@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Actor, Handle } from "./actor.js";
 import { call, calls } from "./call.js";
-import { data, dataOf, flags, gid, mode, path, textEncoding, textOf, time, timeOf, uid } from "./operands.js";
+import { data, dataOf, filePath, flags, gid, mode, textEncoding, textOf, time, timeOf, uid } from "./operands.js";
 
 const slot = fc.nat({ max: 2 });
 const size = fc.constantFrom(0, 1, 3, 100, 4095, 4096, 5000, 70_000);
@@ -18,8 +18,8 @@ async function close(actor: Actor, n: number, form: "sync" | "callback" | "promi
 /** What is read into memory: a count, and the memory. */
 function readInto(actor: Actor, { slot, size, position }: Reading, form: "sync" | "callback" | "promise"): unknown {
   const buffer = Buffer.alloc(size);
-  const handle = actor.handle(slot);
   if (form === "sync") return [actor.sync("read", actor.fd(slot), buffer, 0, size, position), buffer];
+  const handle = actor.handle(slot);
   if (form === "promise" && handle) return method(handle, "read")({ buffer, position });
   return actor.callback("read", actor.fd(slot), buffer, 0, size, position);
 }
@@ -51,10 +51,10 @@ async function streamed(handle: Handle): Promise<Buffer> {
 
 export const DESCRIPTORS = calls({
   open: call(
-    8,
-    fc.record({ slot, path, flags, mode: fc.option(mode, { nil: undefined }) }),
+    14,
+    fc.record({ slot, path: filePath, flags, mode: fc.option(mode, { nil: undefined }) }),
     async (actor, { slot, path, flags, mode }, form) => {
-      if (actor.fd(slot) < 1_000_000) await close(actor, slot, form);
+      await close(actor, slot, form).catch(() => {});
       const open = await actor.call(form, "open", actor.path(path), flags, mode);
       actor.fill(slot, open as number | Handle);
       return "open";
@@ -112,15 +112,15 @@ export const DESCRIPTORS = calls({
   }),
   readableWebStream: call(1, slot, (actor, slot) => {
     const handle = actor.handle(slot);
-    if (handle === undefined || !isReadable(actor, slot)) return "no handle";
+    if (handle === undefined || !isReadable(actor, handle.fd)) return "no handle";
     return streamed(handle);
   }),
 });
 
 /** Whether a read succeeds: Node's handle is never closed after a stream of the web whose read failed (docs/differences.md). */
-function isReadable(actor: Actor, slot: number): boolean {
+function isReadable(actor: Actor, fd: number): boolean {
   try {
-    actor.sync("read", actor.fd(slot), Buffer.alloc(1), 0, 1, 0);
+    actor.sync("read", fd, Buffer.alloc(1), 0, 1, 0);
     return true;
   } catch {
     return false;

@@ -1,7 +1,7 @@
 /** Calls on names and attributes. */
 import fc from "fast-check";
 import { call, calls } from "./call.js";
-import { body, down, encoding, gid, mode, path, time, timeOf, uid } from "./operands.js";
+import { body, down, encoding, filePath, gid, mode, path, time, timeOf, uid } from "./operands.js";
 
 /** Calls that Node makes by one system call: those of several that are begun together are made in their order. */
 const SIMPLE = {
@@ -59,14 +59,14 @@ export const NAMES = calls({
     return actor.call(form, "mkdir", actor.path(path), { mode, recursive });
   }),
   rmdir: call(2, path, (actor, path, form) => actor.call(form, "rmdir", actor.path(path))),
-  unlink: call(3, path, (actor, path, form) => actor.call(form, "unlink", actor.path(path))),
+  unlink: call(3, filePath, (actor, path, form) => actor.call(form, "unlink", actor.path(path))),
   rename: call(4, fc.record({ from: path, to: down }), (actor, { from, to }, form) =>
     actor.call(form, "rename", actor.path(from), actor.path(to)),
   ),
   // Many kernels are configured to keep other users from it.
   link: call(
     4,
-    fc.record({ from: path, to: path }),
+    fc.record({ from: filePath, to: path }),
     (actor, { from, to }, form) => actor.call(form, "link", actor.path(from), actor.path(to)),
     { rootOnly: true },
   ),

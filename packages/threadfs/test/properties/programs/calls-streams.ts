@@ -3,7 +3,7 @@ import type { EventEmitter } from "node:events";
 import fc from "fast-check";
 import type { Actor } from "./actor.js";
 import { call, calls } from "./call.js";
-import { flags, mode, path, textEncoding, textOf } from "./operands.js";
+import { filePath, flags, mode, textEncoding, textOf } from "./operands.js";
 
 interface Stream extends EventEmitter {
   write(chunk: unknown): boolean;
@@ -37,9 +37,8 @@ const flag = fc.oneof(fc.constant(undefined), flags);
 
 /** The stream of the handle in a slot, which it closes. */
 function fromHandle(actor: Actor, n: number, name: string, options: object): Stream | undefined {
-  const handle = actor.handle(n);
+  const handle = actor.takeHandle(n);
   if (handle === undefined) return undefined;
-  actor.empty(n);
   return (Reflect.get(handle, name) as (options: object) => Stream).call(handle, options);
 }
 
@@ -64,7 +63,7 @@ const isSound = ({ start, end }: { start: number | undefined; end: number | unde
 export const STREAMS = calls({
   createReadStream: call(
     3,
-    fc.record({ path, flags: flag, options: reading.filter(isSound) }),
+    fc.record({ path: filePath, flags: flag, options: reading.filter(isSound) }),
     (actor, { path, flags, options }) =>
       eventsOf(actor.plain("createReadStream", actor.path(path), { ...options, flags }) as Stream, [
         "open",
@@ -74,7 +73,14 @@ export const STREAMS = calls({
   ),
   createWriteStream: call(
     3,
-    fc.record({ path, flags: flag, start, mode: fc.option(mode, { nil: undefined }), flush: fc.boolean(), sizes }),
+    fc.record({
+      path: filePath,
+      flags: flag,
+      start,
+      mode: fc.option(mode, { nil: undefined }),
+      flush: fc.boolean(),
+      sizes,
+    }),
     (actor, { path, sizes, ...options }) =>
       write(actor.plain("createWriteStream", actor.path(path), options) as Stream, sizes),
   ),

@@ -68,7 +68,8 @@ function hasBadLinks(actor: Actor, at: string | Buffer | URL): boolean {
   try {
     return visit(typeof at === "string" ? at : at instanceof URL ? at.pathname : at.toString());
   } catch (error) {
-    return (error as { path?: string }).path !== String(at) || (error as { code?: string }).code === "ELOOP";
+    const { path, syscall } = error as { path?: string; syscall?: string };
+    return syscall !== "lstat" || path !== String(at);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The operands that the calls of random programs have in common. They are plain data, which JSON carries. */
 import fc from "fast-check";
+import type { FsCalls } from "../../support/fs-calls.js";
 import { path as anyPath, body, pathDown } from "../commands.js";
 
 /** A path and how it is given. */
@@ -10,14 +11,45 @@ export interface PathOperand {
 
 const as = fc.constantFrom<PathOperand["as"]>("relative", "absolute", "absolute", "absolute", "bytes", "url");
 
+/** Names that are files when a program begins, or become files. */
+const FILES = ["f", "g", "a/f", "b/g", "a/b/f", "f", "g", "l", "b/l", "d/f"];
+/** Names that are directories or become ones, and ways to them. */
+const DIRECTORIES = ["a", "b", "a/a", "a/b", "d", "d/a", "c", "b/c", ".", "..", "a/..", "c/b", "a/"];
+
 /** A path, which may lead up by "..". */
-export const path: fc.Arbitrary<PathOperand> = fc.record({ at: anyPath, as });
+export const path: fc.Arbitrary<PathOperand> = fc.record({
+  at: fc.oneof(fc.constantFrom(...FILES), fc.constantFrom(...DIRECTORIES), anyPath),
+  as,
+});
+
+/** A path, most often one of a file. */
+export const filePath: fc.Arbitrary<PathOperand> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ at: fc.constantFrom(...FILES), as }) },
+  { weight: 1, arbitrary: path },
+);
 
 /**
  * A path for calls that move or remove whole trees: directories that are moved upwards could leave the run's directory step by step.
  * Without a slash at the end: what `rm` does with one is among the differences from Node.
  */
-export const down: fc.Arbitrary<PathOperand> = fc.record({ at: pathDown.map((text) => text.replace(/\/$/, "")), as });
+export const down: fc.Arbitrary<PathOperand> = fc.record({
+  at: fc.oneof(
+    fc.constantFrom(...FILES),
+    fc.constantFrom("a", "b", "a/a", "a/b", "d", "d/a"),
+    pathDown.map((text) => text.replace(/\/$/, "")),
+  ),
+  as,
+});
+
+/** Makes the files that {@link path} leads to, beside those of `plant`. */
+export function plantFiles(fs: FsCalls, floor: string): void {
+  for (const name of ["f", "g", "a/f", "b/g"]) {
+    fs.writeFileSync(floor + name, `the file ${name}\n`.repeat(9));
+    fs.chmodSync(floor + name, 0o666);
+  }
+  fs.symlinkSync("f", `${floor}l`);
+  fs.symlinkSync("../g", `${floor}b/l`);
+}
 
 export { body };
 
@@ -83,23 +115,7 @@ export const textEncoding = fc.constantFrom(undefined, undefined, "utf8", "latin
 export const uid = fc.constantFrom(-1, 0, 1000, 1001);
 export const gid = fc.constantFrom(-1, 0, 1000, 2000);
 
-export const flags = fc.constantFrom(
-  "r",
-  "r+",
-  "r+",
-  "w",
-  "w+",
-  "wx",
-  "wx+",
-  "a",
-  "a+",
-  "ax",
-  "rs+",
-  0,
-  1,
-  2,
-  66,
-  577,
-  0o200000,
-  0o400000,
+export const flags = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom("r", "r+", "r+", "w+", "w+", "a+", "w", "a") },
+  { weight: 1, arbitrary: fc.constantFrom("wx", "wx+", "ax", "rs+", 0, 1, 2, 66, 577, 0o200000, 0o400000) },
 );

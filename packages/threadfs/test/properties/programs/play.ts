@@ -7,11 +7,12 @@ import { defined } from "../../../../cli/dist/support/defined.js";
 import type { Context, Vfs } from "../../../dist/src/index.js";
 import type { Credentials } from "../../conformance/support/case.js";
 import { type Listing, listing } from "../../conformance/support/outcome.js";
-import { SELF, type Target } from "../../conformance/support/targets.js";
+import type { Target } from "../../conformance/support/targets.js";
 import { asReply } from "../../support/oracle/oracle.js";
 import { plant } from "../commands.js";
 import { Actor, type Side } from "./actor.js";
 import { CALLS } from "./calls.js";
+import { plantFiles } from "./operands.js";
 import { ACTORS, type ActorSpec, FLOOR_PATH, type Program, type ProgramStep } from "./program.js";
 import { type Outcome, outcomeOf } from "./shown.js";
 
@@ -49,9 +50,9 @@ export type Told =
   | { readonly kind: "step"; readonly step: ProgramStep }
   | { readonly kind: "end" };
 
-/** The users of a program: only the superuser can have several. */
+/** The users of a program. */
 function specs({ rooted }: Program): readonly ActorSpec[] {
-  return ACTORS.map((spec) => ({ ...(SELF.uid === 0 ? spec : SELF), rooted: rooted && spec.rooted }));
+  return ACTORS.map((spec) => ({ ...spec, rooted: rooted && spec.rooted }));
 }
 
 /** Makes the tree in which all programs start. Returns its directory. */
@@ -59,11 +60,10 @@ function prepare({ fs }: Target, dir: string): string {
   const floor = dir + FLOOR_PATH;
   fs.mkdirSync(floor, { recursive: true });
   plant(fs, floor);
+  plantFiles(fs, floor);
   fs.chmodSync(floor, 0o777);
-  if (SELF.uid === 0) {
-    fs.chmodSync(dir, 0o755);
-    for (const [n, name] of ["a", "a/a", "a/b", "b"].entries()) fs.chownSync(floor + name, 1000 + (n % 2), 1000);
-  }
+  fs.chmodSync(dir, 0o755);
+  for (const [n, name] of ["a", "a/a", "a/b", "b"].entries()) fs.chownSync(floor + name, 1000 + (n % 2), 1000);
   return floor;
 }
 
@@ -143,6 +143,7 @@ async function playOurs(ours: Target, vfs: Vfs, dir: string, given: Program): Pr
   const contexts = users.map((user, n) => contextOf(vfs, dir, user, program, n));
   const actors = contexts.map((context, n) => new Actor(sideOf(context, dir, defined(users[n], "actor"), program)));
   try {
+    for (const actor of actors) await actor.begin();
     const outcomes: Outcome[] = [];
     for (const step of program.steps) outcomes.push(await playStep(defined(actors[step.actor], "actor"), step));
     for (const actor of actors) await actor.end();
