@@ -39,17 +39,6 @@ export const PIPES: Mutant[] = [
     caughtBy: [death("pipes read: sysRead(fd=3 n=100"), tests("unit/vfs/pipe", "dies")],
   },
   {
-    name: "more bytes of the last page are not taken back",
-    edits: [
-      {
-        file: "vfs/pipe/transfer.ts",
-        from: "  if (last != 0) set32(last + SLOT_BYTES, lastBytes);",
-        to: "  if (last != 0) store<u32>(last, lastBytes, SLOT_BYTES);",
-      },
-    ],
-    caughtBy: [death("pipes write: sysWrite(fd=4 data=de)")],
-  },
-  {
     name: "a short write to a pipe is divided between two pages",
     edits: [
       {
