@@ -33,7 +33,7 @@ export const DRIVER_NAME = 28;
 
 /** Slots of threads: the first, the size of one; in a slot its state and the host's id of its thread (0: none). */
 export const SLOTS = 65536;
-export const SLOT_SIZE = 2048;
+export const SLOT_SIZE = 2176;
 /** How many threads a tree can have at a time. One more is refused with EUSERS. */
 export const MAX_THREADS = 256;
 export const SLOT_STATE = 64;

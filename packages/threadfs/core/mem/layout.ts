@@ -9,7 +9,7 @@
  *   4096   words: locks, sequences, the epoch, counts
  *   8192   slab caches, 64 bytes each
  *   16384  tables of the vfs
- *   65536  thread slots, 256 x 2048
+ *   65536  thread slots, 256 x 2176
  *   ...    chunk table, hash buckets, then chunks of 64 KiB
  *
  * This file has the parts that the memory manager, the locks, the undo log and the grace periods use. vfs/layout.ts has
@@ -47,12 +47,6 @@ export const KEYS_SIZE: u32 = 256;
  */
 export const G_SEQ_WRAPS: usize = 4108;
 export const G_EPOCH: usize = shared.G_EPOCH;
-/** Retired objects: lock, head, tail, count, and how many since the last poll. */
-export const G_RCU_LOCK: usize = 4672;
-export const G_RCU_HEAD: usize = 4676;
-export const G_RCU_TAIL: usize = 4680;
-export const G_RCU_COUNT: usize = 4684;
-export const G_RCU_SINCE: usize = 4688;
 /** Chunks: lock, the next unused one, the free list, how many are in use. */
 export const G_PAGE_LOCK: usize = 4736;
 export const G_PAGE_BUMP: usize = 4740;
@@ -97,6 +91,24 @@ export const SLOT_GENERATION: u32 = shared.SLOT_GENERATION;
 export const SLOT_COUNTERS: u32 = 128;
 /** The undo log: log.ts. */
 export const SLOT_UNDO_LOG: u32 = 384;
+/**
+ * A line of lists that stay with the slot when its thread ends: their lock; the objects that threads of this slot have retired
+ * (smr.ts): head, tail, count, and how many since the last poll.
+ */
+export const SLOT_LISTS_LOCK: u32 = 2048;
+export const SLOT_RCU_HEAD: u32 = 2052;
+export const SLOT_RCU_TAIL: u32 = 2056;
+export const SLOT_RCU_COUNT: u32 = 2060;
+export const SLOT_RCU_SINCE: u32 = 2064;
+/** Then the sheaves, free objects of some caches: the first object and how many, each (slab.ts). */
+export const SLOT_SHEAVES: u32 = 2068;
+export const NR_SHEAVES: u32 = 3;
+export const SHEAF_BYTES: u32 = 8;
+/** On the same line the thread's parts of counters (percpu-counter.ts), i32 each: NR_PARTS of them. */
+export const SLOT_PARTS: u32 = 2092;
+export const NR_PARTS: u32 = 5;
+/** A word of the thread's own that is written for the order of other accesses alone (seqlock.ts). */
+export const SLOT_BARRIER: u32 = 2112;
 
 /** Counters in a slot and in the totals, u64 each (abi/counters.ts). */
 export const NR_COUNTERS: u32 = COUNTER.seqRetries + 1;

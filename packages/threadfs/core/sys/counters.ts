@@ -3,6 +3,7 @@
 import * as COUNTER from "../../abi/counters";
 import * as SCRATCH from "../../abi/scratch";
 import * as L from "../mem/layout";
+import { percpuCounterSum } from "../mem/percpu-counter";
 import { scratch, slot } from "../mem/thread";
 import * as V from "../vfs/layout";
 import { slotAt } from "./slot";
@@ -24,14 +25,14 @@ export function sumCounters(own: i32): i32 {
     for (let n: u32 = 0; n < used && own == 0; n++) sum += load<u64>(slotAt(n) + L.SLOT_COUNTERS + (i << 3));
     store<f64>(out + (i << 3), <f64>sum);
   }
-  putCounter(out, COUNTER.dentries, load<u32>(V.G_NR_DENTRY));
-  putCounter(out, COUNTER.inodes, load<u32>(V.G_NR_INODE));
+  putCounter(out, COUNTER.dentries, percpuCounterSum(V.G_NR_DENTRY, V.SLOT_NR_DENTRY));
+  putCounter(out, COUNTER.inodes, percpuCounterSum(V.G_NR_INODE, V.SLOT_NR_INODE));
   putCounter(out, COUNTER.mounts, load<u32>(V.G_NR_MOUNTS));
   // Of the chunks reserved for hash buckets, only those that the table has grown into are in use.
   const kept = (load<u32>(V.H_MAX_BUCKETS) << 2) >> L.CHUNK_SHIFT;
   const grown = (load<u32>(V.G_HASH_N) << 2) >> L.CHUNK_SHIFT;
   putCounter(out, COUNTER.chunksUsed, load<u32>(L.G_PAGE_USED) - kept + grown);
   putCounter(out, COUNTER.chunksMax, load<u32>(L.H_MAX_CHUNKS));
-  putCounter(out, COUNTER.openFiles, load<u32>(V.G_NR_FILES));
+  putCounter(out, COUNTER.openFiles, percpuCounterSum(V.G_NR_FILES, V.SLOT_NR_FILES));
   return <i32>L.NR_COUNTERS;
 }

@@ -5,6 +5,7 @@ import { THREAD_CLOSES } from "../../abi/memory";
 import { CAP_SYS_ADMIN } from "../../abi/permissions";
 import { dataRepair, LOG_REDO, redoWrite } from "../fs/tmpfs/data";
 import { redoPunch } from "../fs/tmpfs/holes";
+import { contentsChangeEnd } from "../fs/tmpfs/unlocked";
 import { chunkEntry, ENTRY_CACHE } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
 import { rcuAbandon, rcuClear, rcuDepth } from "../mem/smr/smr";
@@ -221,4 +222,5 @@ function repairContents(mutex: usize, s: usize): void {
   redoWrite(i, s + L.SLOT_UNDO_LOG, load<u32>(s + L.SLOT_SCRATCH));
   redoPunch(i, s + L.SLOT_UNDO_LOG);
   dataRepair(i);
+  contentsChangeEnd(i);
 }

@@ -5,6 +5,7 @@
 
 import * as limits from "../../abi/limits";
 import * as shared from "../../abi/memory";
+import { SLOT_PARTS } from "../mem/layout";
 
 /** Address of the hash buckets, and the largest number of buckets. */
 export const H_BUCKETS: usize = 1040;
@@ -107,6 +108,13 @@ export const SLOT_PREFIX_CACHE: u32 = 100;
 export const SLOT_HOME: u32 = 104;
 /** 1 while the thread follows the log of changes. */
 export const SLOT_CHANGES: u32 = 120;
+
+/** In a slot, i32 each: the thread's parts of G_NR_DENTRY, G_NR_INODE, G_NR_FILES, G_HASH_COUNT, and of the root mount's references. */
+export const SLOT_NR_DENTRY: u32 = SLOT_PARTS;
+export const SLOT_NR_INODE: u32 = SLOT_PARTS + 4;
+export const SLOT_NR_FILES: u32 = SLOT_PARTS + 8;
+export const SLOT_HASH_COUNT: u32 = SLOT_PARTS + 12;
+export const SLOT_ROOT_COUNT: u32 = SLOT_PARTS + 16;
 
 /** Blocks of advisory locks and extended attributes that the thread has taken off a file and not freed yet: the head of a list (locks/file-lock.ts). */
 export const SLOT_FREE_LOCKS: u32 = 124;

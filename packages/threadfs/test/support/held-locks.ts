@@ -1,6 +1,15 @@
 /** A tree whose locks another thread holds: a number in the word of a lock is its owner, as the core sees it. */
 import type { TestContext } from "node:test";
-import { CONTEXT, CTX_TABLE, DENTRY, G_RECOUNT_OWNER, INODE, LOCKS } from "../../../verify/dist/arena/layout.js";
+import {
+  CONTEXT,
+  CTX_TABLE,
+  DENTRY,
+  G_RECOUNT_OWNER,
+  INODE,
+  LOCKS,
+  SLOT_LISTS_LOCK,
+} from "../../../verify/dist/arena/layout.js";
+import { MAX_THREADS, SLOT_SIZE, SLOTS } from "../../dist/abi/abi.js";
 import { createVfs, type Driver, type Vfs } from "../../dist/src/index.js";
 
 /** A slot whose thread these tests pretend to be there. */
@@ -48,6 +57,7 @@ export async function scene(t: TestContext, mayWait: boolean, lockTimeoutMs: num
   const locks: Record<string, number> = {
     ...LOCKS,
     "the gate of a recount": G_RECOUNT_OWNER,
+    "the lock of the thread's lists": SLOTS + (vfs.threadSlot % MAX_THREADS) * SLOT_SIZE + SLOT_LISTS_LOCK,
     "d_lock of a directory": dir + DENTRY.lock,
     "d_lock of a file": file + DENTRY.lock,
     "childLock of a directory": dir + DENTRY.childLock,

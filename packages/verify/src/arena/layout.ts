@@ -105,6 +105,9 @@ export const SUPER = SuperBlock;
 export const FILE = File;
 export const CONTEXT = Context;
 
+/** The typed caches of whose free objects each slot has a sheaf, in the order of the sheaves. */
+export const SHEAF_CACHES = [core.CACHE_DENTRY, core.CACHE_INODE, core.CACHE_FILE];
+
 /** Lock words and sequences inside objects, by cache: they rest whether the object is in use or free. */
 export const WORDS_AT_REST: { cache: number; locks: Record<string, number>; seqs: Record<string, number> }[] = [
   {

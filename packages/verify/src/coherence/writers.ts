@@ -3,7 +3,7 @@
  * recorded access by access, a round of calls for each thread, and simulated by cache-model.ts for 2 to 64 threads. What moves when the
  * threads change nothing in common is what the tree makes them share.
  */
-import { AT_FDCWD, O_CREAT, O_EXCL, O_RDWR } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } from "../../../threadfs/dist/abi/abi.js";
 import { ADDRESSES, CACHES, CHUNK, FIXED_END, G_CACHES } from "../arena/layout.js";
 import { attach, type CallName, type Core, createMemory, type Thread } from "../binary/core.js";
 import { defined } from "../support/defined.js";
@@ -12,9 +12,10 @@ import { LINE, LineTable, simulate, type Trace } from "./cache-model.js";
 
 /** 64 scratch areas are 8 MiB. */
 const MAX_BYTES = 64 << 20;
-/** Rounds of a thread that are recorded, after as many that are not. */
-const ROUNDS = 8;
+/** Rounds of a thread that are recorded, after as many that are not: enough for a grace period to be among them. */
+const ROUNDS = 32;
 const WRITE = 4096;
+const SMALL = 16;
 const MODE = 0o644;
 
 /** The chunk table of the arena: 32 bytes a chunk. */
@@ -28,8 +29,8 @@ export interface WriterShape {
   prepare(load: WriterLoad, thread: number): void;
   round: Round;
   operations: number;
-  /** No line may move. */
-  apart?: boolean;
+  /** The most lines that may move for an operation, by the number of threads. 0: no line may move, however many they are. */
+  most: 0 | Readonly<Record<number, number>>;
 }
 
 const own = (thread: number): string => `/d${thread}`;
@@ -45,11 +46,32 @@ export const WRITER_SHAPES: Record<string, WriterShape> = {
     prepare: () => undefined,
     round: (load, thread, n) => createAndRemove(load, thread, `${own(thread)}/new-${n}`),
     operations: 3,
+    most: { 2: 2.6, 8: 5.5 },
   },
   "creating and removing, in one directory": {
     prepare: () => undefined,
     round: (load, thread, n) => createAndRemove(load, thread, `/d0/new-${thread}-${n}`),
     operations: 3,
+    most: { 2: 12, 8: 24 },
+  },
+  "writing and removing small files, in different directories": {
+    prepare: () => undefined,
+    round: (load, thread, n) => {
+      const path = `${own(thread)}/w-${n}`;
+      load.call(
+        thread,
+        "sysWriteFile",
+        AT_FDCWD,
+        load.path(thread, path),
+        O_CREAT | O_TRUNC | O_WRONLY,
+        MODE,
+        0,
+        SMALL,
+      );
+      load.call(thread, "sysUnlink", AT_FDCWD, load.path(thread, path), 0);
+    },
+    operations: 2,
+    most: { 2: 1.3, 8: 3.5 },
   },
   "renaming, in different directories": {
     prepare: (load, thread) => void load.open(thread, `${own(thread)}/a`),
@@ -59,12 +81,13 @@ export const WRITER_SHAPES: Record<string, WriterShape> = {
       load.call(thread, "sysRename", AT_FDCWD, length, AT_FDCWD, load.path2(thread, `${own(thread)}/${to}`), 0);
     },
     operations: 1,
+    most: { 2: 0.4, 8: 5.5 },
   },
   "writing 4 KiB to different files": {
     prepare: (load, thread) => load.open(thread, `${own(thread)}/w`),
     round: (load, thread) => load.call(thread, "sysWrite", load.fd(thread), 0, WRITE),
     operations: 1,
-    apart: true,
+    most: 0,
   },
   "reading 4 KiB of one file": {
     prepare: (load, thread) => {
@@ -73,6 +96,7 @@ export const WRITER_SHAPES: Record<string, WriterShape> = {
     },
     round: (load, thread) => load.call(thread, "sysRead", load.fd(thread), 0, WRITE),
     operations: 1,
+    most: 0,
   },
 };
 

@@ -139,7 +139,7 @@ export class Harness {
     for (const t of machine.threads) machine.callAll(t, this.#warm(t));
     if (tree.splits !== undefined) machine.callAll(this.inspector, this.#grow(tree.splits));
     // The files made for the next poll would make a growing table grow further.
-    else if (polls) machine.callAll(this.inspector, this.#retireSome());
+    else if (polls) for (const t of machine.all) machine.callAll(t, this.#retireSome(t));
     machine.seal();
     this.#driverState = structuredClone(state);
     machine.onRestore = () => {
@@ -181,11 +181,10 @@ export class Harness {
   }
 
   /** Makes and removes a file. */
-  *#make(path = "/.made", remove = true): CoreCalls<void> {
-    const { inspector } = this;
-    const r = yield ["sysMknod", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0o100644];
+  *#make(path = "/.made", remove = true, t = this.inspector): CoreCalls<void> {
+    const r = yield ["sysMknod", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0o100644];
     if (r < 0) throw new Error(`harness: mknod returned ${r}`);
-    if (remove) yield ["sysUnlink", 0, AT_FDCWD, put(inspector, SCRATCH.PATH, path), 0];
+    if (remove) yield ["sysUnlink", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0];
   }
 
   /**
@@ -210,11 +209,11 @@ export class Harness {
     words[L.G_HASH_COUNT >>> 2] = buckets();
   }
 
-  /** Makes and removes a file until the next poll is near. */
-  *#retireSome(): CoreCalls<void> {
-    const { machine } = this;
-    const since = () => machine.words[L.G_RCU_SINCE >>> 2] as number;
-    for (let n = 0; n < 64 && since() < L.POLL_EVERY - 3; n++) yield* this.#make();
+  /** Makes and removes a file until the thread's next poll is near. */
+  *#retireSome(t: LogicalThread): CoreCalls<void> {
+    const { words } = this.machine;
+    const since = () => words[(L.SLOTS + t.id * L.SLOT_SIZE + L.SLOT_RCU_SINCE) >>> 2] as number;
+    for (let n = 0; n < 64 && since() < L.POLL_EVERY - 3; n++) yield* this.#make("/.made", true, t);
     if (since() < L.POLL_EVERY - 3) throw new Error(`harness: ${since()} objects retired since the last poll`);
   }
 

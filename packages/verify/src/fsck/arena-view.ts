@@ -18,7 +18,7 @@ export const KINDS = new Set(
    gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
    inode-mode inode-sb inode-table leak link-body lock lru mount mount-children mount-count mount-list mount-parent
    mount-place mount-table name name-hash nlink null owner pages pipe quota recount retired retired-epoch retired-state
-   scratch sequence slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active undo-log xattr`.split(
+   scratch sequence sheaf slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active undo-log xattr`.split(
     /\s+/,
   ),
 );
@@ -89,6 +89,13 @@ export class ArenaView {
   /** 64 bits as a number: sizes and positions, which are below 2^53. */
   i64(p: number): number {
     return Number(this.data.getBigInt64(p, true));
+  }
+
+  /** A counter of which each slot has a part: the total and, at this offset of the slots, the parts. */
+  sum(total: number, part: number): number {
+    let sum = this.i32(total);
+    for (let n = 0; n < L.MAX_THREADS; n++) sum += this.i32(L.SLOTS + n * L.SLOT_SIZE + part);
+    return sum;
   }
 
   f64(p: number): number {

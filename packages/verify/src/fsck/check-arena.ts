@@ -85,6 +85,11 @@ function checkReferences(v: ArenaView): void {
       () => `the count of ${v.dentry(d)} (held by: ${refs})`,
     );
   }
-  v.equal(v.u32(L.G_NR_DENTRY), v.allocated(L.CACHE_DENTRY).size, "gauge", () => "the gauge of dentries");
-  v.equal(v.u32(L.G_NR_INODE), v.allocated(L.CACHE_INODE).size, "gauge", () => "the gauge of inodes");
+  v.equal(
+    v.sum(L.G_NR_DENTRY, L.SLOT_NR_DENTRY),
+    v.allocated(L.CACHE_DENTRY).size,
+    "gauge",
+    () => "the gauge of dentries",
+  );
+  v.equal(v.sum(L.G_NR_INODE, L.SLOT_NR_INODE), v.allocated(L.CACHE_INODE).size, "gauge", () => "the gauge of inodes");
 }

@@ -45,6 +45,8 @@ function checkBody(v: ArenaView, i: number) {
 }
 
 function checkFile(v: ArenaView, i: number) {
+  const seq = v.u32(i + L.CONTENTS_SEQ);
+  v.expect(seq % 2 === 0, "sequence", () => `the contents sequence of ${v.inode(i)} is odd: ${seq}`);
   const size = v.i64(i + I.size);
   const room = v.u32(i + I.shape);
   const data = v.u32(i + I.data);

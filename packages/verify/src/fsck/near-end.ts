@@ -73,6 +73,7 @@ export function setCountersNearEnd(memory: ArenaMemory): void {
     const mode = v.u32(inode + L.INODE.mode);
     if ((mode & L.S_IFMT) === L.S_IFDIR && (mode & L.I_DRIVER) === 0)
       raise(inode + L.INODE.ino64, COOKIES[directories++ % COOKIES.length] as bigint);
+    if ((mode & L.S_IFMT) === L.S_IFREG && (mode & L.I_DRIVER) === 0) set(inode + L.CONTENTS_SEQ, WORD - STEP);
   }
 }
 
@@ -88,11 +89,7 @@ function setPipe(v: ArenaView, inode: number, set: (at: number, value: number) =
 function setEpoch(v: ArenaView, set: (at: number, value: number) => void): void {
   const epoch = WORD - STEP;
   set(L.G_EPOCH, epoch);
-  for (let p = v.u32(L.G_RCU_HEAD); p !== 0; ) {
-    const { link } = L.cache(v.cacheOf(p));
-    set(p + link + 4, epoch - STEP);
-    p = v.u32(p + link);
-  }
+  for (const p of v.retired) set(p + L.cache(v.cacheOf(p)).link + 4, epoch - STEP);
 }
 
 /** All places of a typed cache's objects in its chunks: in use, free, and never used. */

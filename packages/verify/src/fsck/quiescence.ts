@@ -4,24 +4,25 @@ import { type ArenaView, hex, type Text } from "./arena-view.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
 
+function lock(v: ArenaView, at: number, what: Text) {
+  if (v.u32(at) !== 0) v.problem("lock", `${what()} is held: ${hex(v.u32(at))}`);
+}
+
 export function checkLocks(v: ArenaView) {
-  const lock = (at: number, what: Text) => {
-    if (v.u32(at) !== 0) v.problem("lock", `${what()} is held: ${hex(v.u32(at))}`);
-  };
   const even = (at: number, what: Text) => {
     if (v.u32(at) % 2 !== 0) v.problem("sequence", `${what()} is odd: ${v.u32(at)}`);
   };
-  for (const [name, at] of Object.entries(L.LOCKS)) lock(at, () => name);
+  for (const [name, at] of Object.entries(L.LOCKS)) lock(v, at, () => name);
   for (const [name, at] of Object.entries(L.SEQUENCES)) even(at, () => name);
-  for (let b = 0; b < L.MIN_BUCKETS; b++) lock(L.BUCKET_LOCKS + b * 64, () => `bucket lock ${b}`);
+  for (let b = 0; b < L.MIN_BUCKETS; b++) lock(v, L.BUCKET_LOCKS + b * 64, () => `bucket lock ${b}`);
   for (let id = 0; id < L.CACHE_SLOTS; id++) {
-    lock(L.G_CACHES + id * L.KMEM_CACHE_SIZE + L.KMEM_LOCK, () => `the lock of cache ${id}`);
+    lock(v, L.G_CACHES + id * L.KMEM_CACHE_SIZE + L.KMEM_LOCK, () => `the lock of cache ${id}`);
   }
   for (const { cache, locks, seqs } of L.WORDS_AT_REST) {
     const { name } = L.cache(cache);
     const [lockFields, seqFields] = [Object.entries(locks), Object.entries(seqs)];
     for (const p of v.everUsed(cache)) {
-      for (const [field, at] of lockFields) lock(p + at, () => `${field} of ${name} ${hex(p)}`);
+      for (const [field, at] of lockFields) lock(v, p + at, () => `${field} of ${name} ${hex(p)}`);
       for (const [field, at] of seqFields) even(p + at, () => `${field} of ${name} ${hex(p)}`);
     }
   }
@@ -50,6 +51,7 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
         "slot",
         () => `the state of slot ${n}`,
       );
+    lock(v, s + L.SLOT_LISTS_LOCK, () => `the lock of the lists of slot ${n}`);
     if (state === 1) {
       threads++;
       v.expect(n < used, "slot", () => `slot ${n} is in use; ${used} ever were`);
@@ -64,14 +66,22 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
   v.counts.threads = threads;
 }
 
-/** The list of retired objects: in the order of their epochs, each dead; they still own their memory. */
+/** Each slot's list of retired objects: in the order of their epochs, each dead; they still own their memory. */
 export function checkRetired(v: ArenaView) {
   const now = v.u32(L.G_EPOCH);
   v.expect(now !== 0 && now % 2 === 0, "epoch", () => `the epoch is ${now}`);
-  v.expect(v.u32(L.G_RCU_SINCE) < L.POLL_EVERY, "retired", () => `${v.u32(L.G_RCU_SINCE)} retired since the last poll`);
+  for (let n = 0; n < L.MAX_THREADS; n++) checkRetiredOf(v, n, now);
+  v.counts.retired = v.retired.size;
+}
+
+function checkRetiredOf(v: ArenaView, slot: number, now: number) {
+  const s = L.SLOTS + slot * L.SLOT_SIZE;
+  const since = v.u32(s + L.SLOT_RCU_SINCE);
+  v.expect(since < L.POLL_EVERY, "retired", () => `slot ${slot}: ${since} retired since the last poll`);
+  const others = v.retired.size;
   let last = 0;
   let before: number | undefined;
-  for (let p = v.u32(L.G_RCU_HEAD); p !== 0; ) {
+  for (let p = v.u32(s + L.SLOT_RCU_HEAD); p !== 0; ) {
     const cache = L.CACHES[v.cacheOf(p)];
     if (!cache?.typed || !v.allocated(v.cacheOf(p)).has(p) || v.retired.has(p)) {
       v.problem(
@@ -90,9 +100,9 @@ export function checkRetired(v: ArenaView) {
     last = p;
     p = v.u32(p + cache.link);
   }
-  v.equal(v.u32(L.G_RCU_TAIL), last, "retired", () => "the tail of the retired objects");
-  v.equal(v.u32(L.G_RCU_COUNT), v.retired.size, "retired", () => "the number of retired objects");
-  v.counts.retired = v.retired.size;
+  v.equal(v.u32(s + L.SLOT_RCU_TAIL), last, "retired", () => `the tail of the retired objects of slot ${slot}`);
+  const count = v.u32(s + L.SLOT_RCU_COUNT);
+  v.equal(count, v.retired.size - others, "retired", () => `the number of retired objects of slot ${slot}`);
 }
 
 function checkDead(v: ArenaView, p: number) {

@@ -123,6 +123,8 @@ export function checkCaches(v: ArenaView, chunksOf: number[][]) {
     if (id === 0) equal("partial list", L.KMEM_PARTIAL, 0);
     equal("typed", L.KMEM_TYPED, typed ? 1 : 0);
     equal("link", L.KMEM_LINK, link);
+    const sheaf = L.SHEAF_CACHES.indexOf(id);
+    equal("sheaf", L.KMEM_SHEAF, sheaf < 0 ? 0 : L.SLOT_SHEAVES + sheaf * L.SHEAF_BYTES);
     if (id !== 0) checkCache(v, id, chunksOf[id] ?? []);
   }
 }
@@ -142,9 +144,27 @@ function checkCache(v: ArenaView, id: number, chunks: number[]) {
       () => `that chunk ${chunk} is in ${name}'s list of those with room`,
     );
   }
+  checkSheaves(v, id);
   // A cache of sized objects keeps at most one empty chunk.
   if (!typed && empty > 1) v.problem("slab-empty", `${empty} chunks of ${name} are empty`);
   v.counts[name] = v.allocated(id).size;
+}
+
+/** The free objects of a cache that slots keep: their chunks count them as used. */
+function checkSheaves(v: ArenaView, id: number) {
+  const { name, link } = L.cache(id);
+  const number = L.SHEAF_CACHES.indexOf(id);
+  for (let n = 0; number >= 0 && n < L.MAX_THREADS; n++) {
+    const sheaf = L.SLOTS + n * L.SLOT_SIZE + L.SLOT_SHEAVES + number * L.SHEAF_BYTES;
+    const size = v.u32(sheaf + L.SHEAF_SIZE);
+    let found = 0;
+    let p = v.u32(sheaf);
+    // What is on another sheaf, or here twice, is not among the objects in use any more.
+    for (; p !== 0 && v.allocated(id).delete(p); p = v.u32(p + link)) found++;
+    if (p !== 0) v.problem("sheaf", `${hex(p)} on the sheaf of ${name} of slot ${n} is no object in use`);
+    v.equal(size, found, "sheaf", () => `the number of objects on the sheaf of ${name} of slot ${n}`);
+    v.expect(size <= L.SHEAF_MAX, "sheaf", () => `slot ${n} keeps ${size} objects of ${name}`);
+  }
 }
 
 function roomList(v: ArenaView, id: number, chunks: Set<number>): Set<number> {

@@ -80,8 +80,12 @@ const COUNTS = {
   G_HASH_N: L.G_HASH_N,
   G_HASH_MASK: L.G_HASH_MASK,
   G_HASH_COUNT: L.G_HASH_COUNT,
-  G_RCU_COUNT: L.G_RCU_COUNT,
-  G_RCU_SINCE: L.G_RCU_SINCE,
+  SLOT_RCU_COUNT: L.SLOTS + L.SLOT_RCU_COUNT,
+  SLOT_RCU_SINCE: L.SLOTS + L.SLOT_RCU_SINCE,
+  "sheaf of dentries": L.SLOTS + L.SLOT_SHEAVES + L.SHEAF_SIZE,
+  "sheaf of inodes": L.SLOTS + L.SLOT_SHEAVES + L.SHEAF_BYTES + L.SHEAF_SIZE,
+  SLOT_HASH_COUNT: L.SLOTS + L.SLOT_HASH_COUNT,
+  SLOT_NR_FILES: L.SLOTS + L.SLOT_NR_FILES,
   G_LRU_COUNT: L.G_LRU_COUNT,
   G_SLOTS_USED: L.G_SLOTS_USED,
   G_PAGE_BUMP: L.G_PAGE_BUMP,
@@ -98,8 +102,10 @@ const SIZES = {
   H_FIRST_CHUNK: L.H_FIRST_CHUNK,
 };
 const HEADS = {
-  G_RCU_HEAD: L.G_RCU_HEAD,
-  G_RCU_TAIL: L.G_RCU_TAIL,
+  SLOT_RCU_HEAD: L.SLOTS + L.SLOT_RCU_HEAD,
+  SLOT_RCU_TAIL: L.SLOTS + L.SLOT_RCU_TAIL,
+  "first dentry on a sheaf": L.SLOTS + L.SLOT_SHEAVES,
+  "first file on a sheaf": L.SLOTS + L.SLOT_SHEAVES + 2 * L.SHEAF_BYTES,
   G_LRU_HEAD: L.G_LRU_HEAD,
   G_LRU_TAIL: L.G_LRU_TAIL,
   G_PAGE_FREE: L.G_PAGE_FREE,
@@ -314,7 +320,7 @@ export class Corruption {
   /** A word of a thread's slot. */
   slot(): void {
     const slot = L.SLOTS + this.#next(4) * L.SLOT_SIZE;
-    const at = this.#pick([L.SLOT_EPOCH, L.SLOT_STATE, L.SLOT_SCRATCH, L.SLOT_CONTEXT, 72, 80, 84]);
+    const at = this.#pick([L.SLOT_EPOCH, L.SLOT_STATE, L.SLOT_SCRATCH, L.SLOT_CONTEXT, 72, 80, 84, L.SLOT_LISTS_LOCK]);
     const [, object] = this.#object(this.#objects.keys());
     this.#set(slot + at, this.#next(2) ? this.#pick(VALUES) : object, `word ${at} of a slot`);
   }

@@ -52,7 +52,7 @@ export const EQUIVALENT: Record<string, string> = {
     "growBlock() is called for more bytes than the block holds, and the rounded size is at least that many.",
   "off by one, core/vfs/recovery/reclaim.ts: const BATCH: u32 = [64 -> 65];":
     "How many retired objects one call frees bounds its work alone; any number above POLL_EVERY keeps the list short.",
-  "swap two stores, core/mem/smr/smr.ts callRcu(): [set32(G_RCU_TAIL, <u32>p); put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) + 1) -> put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) + 1); set32(G_RCU_TAIL, <u32>p)]":
+  "swap two stores, core/mem/smr/smr.ts callRcu(): [set32(slot + SLOT_RCU_TAIL, <u32>p); put32(slot + SLOT_RCU_COUNT, load<u32>(slot + SLOT_RCU_COUNT) + 1) -> put32(slot + SLOT_RCU_COUNT, load<u32>(slot + SLOT_RCU_COUNT) + 1); set32(slot + SLOT_RCU_TAIL, <u32>p)]":
     "Both words are logged and stored under the list's lock; the count is loaded without it as an estimate alone.",
   "weaken a compare, core/mem/hash.ts hashName(): if (i[> -> >=]<u32>NAME_MAX) {":
     "The position is a multiple of 8, and NAME_MAX is none.",

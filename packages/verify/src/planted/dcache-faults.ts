@@ -42,8 +42,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "  lock(G_SPLIT_LOCK);\n  const d = dLookupLocked(parent, dir, name, hashLen);\n  unlock(G_SPLIT_LOCK);\n",
-        to: "  const d = dLookupLocked(parent, dir, name, hashLen);\n",
+        from: "  lock(G_SPLIT_LOCK);\n  let d = noDentry();\n",
+        to: "  let d = noDentry();\n",
       },
     ],
     caughtBy: [tests("vfs/d-hash", "locks out renames|sure of a miss")],
@@ -179,8 +179,8 @@ export const CACHE: Mutant[] = [
     name: "a rename does not change the rename sequence",
     known: 21,
     edits: [
-      { file: "vfs/dcache/d-move.ts", from: "  writeSeqBegin(G_RENAME_SEQ);\n", to: "" },
-      { file: "vfs/dcache/d-move.ts", from: "  writeSeqEnd(G_RENAME_SEQ);\n", to: "" },
+      { file: "vfs/dcache/d-move.ts", from: "  if (!local) writeSeqBegin(G_RENAME_SEQ);\n", to: "" },
+      { file: "vfs/dcache/d-move.ts", from: "  if (!local) writeSeqEnd(G_RENAME_SEQ);\n", to: "" },
     ],
     caughtBy: [
       pair("places@getcwd || rename"),

@@ -18,6 +18,7 @@ import { QUOTAS } from "./linux/quota-faults.js";
 import { RANGES } from "./linux/range-faults.js";
 import { XATTRS } from "./linux/xattr-faults.js";
 import { LOCKS } from "./lock-faults.js";
+import { LISTS, PARTED } from "./memory/list-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
 import { WALK } from "./walk-faults.js";
@@ -42,6 +43,8 @@ export const MUTANTS: Mutant[] = [
   ...WALK,
   ...FILES,
   ...CONTENTS,
+  ...LISTS,
+  ...PARTED,
   ...CONTEXTS,
   ...DRIVERS,
   ...NODE_FS_CALLS,

@@ -8,8 +8,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/read-write.ts",
-        from: "  mutexLock(i.mutex);\n  // The end of the file is read under the lock: whatever another thread appends comes before or after the whole write.\n  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;",
-        to: "  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;\n  mutexLock(i.mutex);",
+        from: "  mutexLock(i.mutex);\n  contentsChangeBegin(i);\n  // The end of the file is read under the lock: whatever another thread appends comes before or after the whole write.\n  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;",
+        to: "  const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;\n  mutexLock(i.mutex);\n  contentsChangeBegin(i);",
       },
     ],
     caughtBy: [

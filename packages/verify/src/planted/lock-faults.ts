@@ -4,7 +4,7 @@ import type { Mutant } from "./faults.js";
 
 const SHOWN =
   "  for (let p = lastSeq(); p != 0; p = lastSeq()) {\n    makeEven(p, load<u32>(p) + 1);\n    popSeq();\n  }\n  for (let p = lastLock(); p != 0; p = lastLock()) {\n    release(p);\n    popLock();\n  }\n";
-const RETIRED = "  if (!callRcu(p)) return;\n  rcuPoll();\n  reclaim(BATCH);";
+const RETIRED = "  if (!callRcu(p)) return;\n  rcuPoll();\n  reclaim(slot, BATCH);";
 
 export const LOCKS: Mutant[] = [
   {

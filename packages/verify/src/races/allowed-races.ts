@@ -15,6 +15,8 @@ export interface Allowed {
 
 const CANDIDATE =
   "only leads to a candidate, whose sequence, parent and name are loaded atomically and checked; after a miss dLookupRcu() looks the name up again";
+const UNLOCKED =
+  "the bytes are thrown away when the contents sequence has moved since before the pointer to them was loaded";
 const ESTIMATE = "an estimate of a number, which only decides whether to free memory now or later";
 
 export const ALLOWED: Allowed[] = [
@@ -45,12 +47,6 @@ export const ALLOWED: Allowed[] = [
     }),
   ),
   {
-    func: "core/mem/smr/smr.ts rcuPoll",
-    field: "G_RCU_COUNT",
-    why: ESTIMATE,
-    witness: ["mounts+polls", "remove: sysUnlink(path=/m/s removedir=true)", "umount: sysUmount(path=/b flags=0)"],
-  },
-  {
     func: "core/vfs/dcache/dcache.ts dAllocCommon",
     field: "G_LRU_COUNT",
     why: ESTIMATE,
@@ -65,7 +61,19 @@ export const ALLOWED: Allowed[] = [
   {
     func: "core/vfs/dcache/d-path.ts prependPath",
     field: "dentry .name",
-    why: "the path is thrown away when the rename sequence has moved since before its first name was read",
+    why: "the path is thrown away when the sequence of the dentry, or the rename sequence, has moved since before the name was read",
     witness: ["small", "rename: sysRename(path=/d/e path2=/o/e flags=0)", "realpath: sysRealpath(path=/l/e/g)"],
+  },
+  {
+    func: "core/fs/tmpfs/unlocked.ts dataReadUnlocked",
+    field: "16-byte block",
+    why: UNLOCKED,
+    witness: ["small", "truncate: sysTruncate(path=/d/f size=1)", "read: sysRead(fd=4 offset=0 n=100)"],
+  },
+  {
+    func: "core/fs/tmpfs/unlocked.ts dataReadUnlocked",
+    field: "4096-byte block",
+    why: UNLOCKED,
+    witness: ["pages", "readFile: sysReadFile(path=/g)", "writeFile: sysWriteFile(path=/g data=wwww*5000)"],
   },
 ];

@@ -260,7 +260,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     unlink: [unlink(`/d/${LONG}`)],
     link: [link("/d/n", `/d/${LONG2}`)],
     readdir: [scandir("/d"), [open("/d", O_DIRECTORY), getdents({ of: 0 })]],
-    realpath: [realpath(`/d/${MIDDLE}/f`), realpath(`/d/${LONG}`)],
+    realpath: [realpath(`/d/${MIDDLE}/f`), realpath(`/d/${LONG}`), realpath(`/d/${INLINE}`)],
     shrink: [shrink],
     looks: [[stat("/d/n"), stat(`/d/${LONG}`)]],
   },

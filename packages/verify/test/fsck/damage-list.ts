@@ -11,6 +11,10 @@ const { FileLock: LOCK, BlockedLock: REQUEST, Pipe: PIPE } = L.CLASSES;
 /** The cache of blocks of 4 KiB. */
 const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
 
+/** The first and the last object that the tree's first thread has retired. */
+const RETIRED = L.SLOTS + L.SLOT_RCU_HEAD;
+const RETIRED_TAIL = L.SLOTS + L.SLOT_RCU_TAIL;
+
 /** Where a retired object in use of this cache keeps its link. */
 const linkOf = (w: MemoryEditor, object: number) =>
   object + defined(L.CACHES[w.get(w.entry(object >>> 16))], "cache of the object").link;
@@ -66,15 +70,42 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a chunk of the ring that a slot has too", "scratch", (w) => w.set(L.CHANGES_RING, w.get(L.SLOTS + L.SLOT_SCRATCH))],
   // Retired objects.
   ["an odd global epoch", "epoch", (w) => w.add(L.G_EPOCH, 1)],
-  ["the number of retired objects", "retired", (w) => w.add(L.G_RCU_COUNT, 1)],
-  ["the tail of retired objects", "retired", (w) => w.set(L.G_RCU_TAIL, w.get(L.G_RCU_HEAD))],
-  ["the polls", "retired", (w) => w.set(L.G_RCU_SINCE, 32)],
-  ["a list of retired objects that is cut", "retired", (w) => w.set(L.G_RCU_HEAD, 0)],
+  ["the number of retired objects", "retired", (w) => w.add(L.SLOTS + L.SLOT_RCU_COUNT, 1)],
+  ["the tail of retired objects", "retired", (w) => w.set(RETIRED_TAIL, w.get(RETIRED))],
+  ["the polls", "retired", (w) => w.set(L.SLOTS + L.SLOT_RCU_SINCE, 32)],
+  ["a list of retired objects that is cut", "retired", (w) => w.set(RETIRED, 0)],
+  ["a free slot that has retired some", "retired", (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_RCU_COUNT, 1)],
+  ["the lists of a slot locked", "lock", (w) => w.set(L.SLOTS + L.SLOT_LISTS_LOCK, 2)],
+  // Parts of counters.
+  ["a part of the number of entries", "hash-count", (w) => w.add(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_HASH_COUNT, 1)],
+  ["a part of the gauge of dentries", "gauge", (w) => w.add(L.SLOTS + L.SLOT_NR_DENTRY, 1)],
+  ["a part of the gauge of inodes", "gauge", (w) => w.add(L.SLOTS + L.SLOT_NR_INODE, -1)],
+  ["a part of the gauge of files", "gauge", (w) => w.add(L.SLOTS + L.SLOT_NR_FILES, 1)],
+  ["a part of the root mount's count", "mount-count", (w) => w.add(L.SLOTS + L.SLOT_ROOT_COUNT, -1)],
+  ["an odd contents sequence", "sequence", (w) => w.add(w.i("/dir/file") + L.CONTENTS_SEQ, 1)],
+  // Sheaves.
+  ["the number of objects on a sheaf", "sheaf", (w) => w.add(L.SLOTS + L.SLOT_SHEAVES + L.SHEAF_SIZE, 1)],
+  ["a sheaf that is cut", "sheaf", (w) => w.set(L.SLOTS + L.SLOT_SHEAVES, 0)],
+  [
+    "an object on two sheaves",
+    "sheaf",
+    (w) => w.set(L.SLOTS + L.SLOT_SIZE + L.SLOT_SHEAVES, w.get(L.SLOTS + L.SLOT_SHEAVES)),
+  ],
+  [
+    "a live dentry on a sheaf",
+    "dentry-list",
+    (w) => w.set(w.get(L.SLOTS + L.SLOT_SHEAVES) + L.DENTRY_LINK, w.d("/mnt")),
+  ],
+  [
+    "a cache without its sheaf",
+    "cache",
+    (w) => w.set(L.G_CACHES + L.CACHE_DENTRY * L.KMEM_CACHE_SIZE + L.KMEM_SHEAF, 0),
+  ],
   [
     "a live object among the retired",
     "retired-state",
     (w) => {
-      const tail = w.get(L.G_RCU_TAIL);
+      const tail = w.get(RETIRED_TAIL);
       w.set(linkOf(w, tail), w.d("/mnt"));
     },
   ],
@@ -82,7 +113,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
     "an object retired in the future",
     "retired-epoch",
     (w) => {
-      const head = w.get(L.G_RCU_HEAD);
+      const head = w.get(RETIRED);
       w.set(linkOf(w, head) + 4, w.get(L.G_EPOCH) + 2);
     },
   ],

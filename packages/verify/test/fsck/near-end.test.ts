@@ -30,6 +30,9 @@ test("every sequence, the epoch and the numbers of an arena come to their end wi
     for (let n = 0; n < 3; n++) {
       vfs.fs.writeFileSync("/d/f", "");
       vfs.fs.renameSync("/d/f", "/d/g");
+      vfs.fs.mkdirSync("/d/e");
+      vfs.fs.renameSync("/d/e", "/e");
+      vfs.fs.rmdirSync("/e");
       vfs.mount(null, "/d", "tmpfs");
       vfs.umount("/d");
       vfs.synchronizeRcu();

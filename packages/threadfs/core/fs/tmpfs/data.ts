@@ -1,5 +1,5 @@
 /**
- * File contents in memory. Everything here runs under the inode's i_mutex.
+ * File contents in memory. Everything here runs under the inode's i_mutex; unlocked.ts reads without it.
  *
  *   shape 0               only holes
  *   shape 16 ... 4096     one block of that many bytes at `data`
@@ -17,7 +17,7 @@ import * as SCRATCH from "../../../abi/scratch";
 import { KMALLOC_MAX, kfreeAt, kmalloc, kmallocSizeRoundup, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
-import { LOG_END, put64, removePendingBlock, set32, undoLog } from "../../mem/undo/log";
+import { LOG_END, put32, put64, removePendingBlock, set32, undoLog } from "../../mem/undo/log";
 import { Dentry } from "../../vfs/dcache/dentry";
 import { beginAttr, currentTime, endAttr, I_SPARSE, Inode, setMtime } from "../../vfs/inode/inode";
 import { changeBegin, changeEnd } from "../../vfs/notify/fsnotify";
@@ -247,7 +247,7 @@ function getPage(i: Inode, index: u32, zeroed: bool): usize {
       if (next == 0) return 0;
       txBegin();
       if (l == 1 && !chargeBlocks(i.sb, 1)) return refusePage(next);
-      set32(slot, <u32>next);
+      put32(slot, <u32>next);
       if (l == 1) i.pages += 1;
       removePendingBlock(next);
       txEnd();

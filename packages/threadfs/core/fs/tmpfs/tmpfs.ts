@@ -242,6 +242,17 @@ function dropNlink(d: Dentry, i: Inode, t: i64): void {
 }
 
 /**
+ * Takes the i_locks of two entries by address, until the commit: of two renames of links in different directories each may replace what
+ * the other moves.
+ */
+function lockInodes(a: Inode, b: Inode): void {
+  lock(min<usize>(a.lock, b.lock));
+  lock(max<usize>(a.lock, b.lock));
+  unlock(a.lock);
+  unlock(b.lock);
+}
+
+/**
  * Changes counts and times for a rename, in the transaction that changes the names. `d` moved from `from` to `to`,
  * where it replaced `target` if that is positive; the transaction began with lockQuota(). The caller owns both parents' i_mutex and the target's. i_locks are
  * taken from entries to directories.
@@ -249,6 +260,7 @@ function dropNlink(d: Dentry, i: Inode, t: i64): void {
 export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry, t: i64): void {
   const replaced = target.inode;
   const isDir = d.inode.isDir;
+  if (replaced) lockInodes(d.inode, replaced);
   touch(d.inode, false, t);
   if (replaced) {
     unpin(target);
@@ -271,6 +283,7 @@ export function tmpfsRename(from: Dentry, d: Dentry, to: Dentry, target: Dentry,
 export function tmpfsExchange(from: Dentry, d: Dentry, to: Dentry, other: Dentry, t: i64): void {
   const a = d.inode;
   const b = other.inode;
+  lockInodes(a, b);
   touch(a, false, t);
   touch(b, false, t);
   if (from != to && a.isDir != b.isDir) {

@@ -13,8 +13,8 @@
  */
 
 import * as COUNTER from "../../../abi/counters";
-import { G_SEQ_WRAPS } from "../layout";
-import { count } from "../thread";
+import { G_SEQ_WRAPS, SLOT_BARRIER } from "../layout";
+import { count, slot } from "../thread";
 import { popSeq, pushSeq, txDepth } from "../undo/log";
 
 const SEQ_SPINS: i32 = 400;
@@ -67,6 +67,14 @@ export function writeSeqEnd(p: usize): void {
 export function writeSeqBarrier(p: usize): void {
   if (txDepth != 0) writeSeqBegin(p);
   else makeEven(p, load<u32>(p) + 2);
+}
+
+/**
+ * smp_mb(): plain accesses stay on their side of it. A read-modify-write of a word that no other thread uses, because AssemblyScript
+ * makes an invalid instruction of atomic.fence() (2026-11).
+ */
+export function smpMb(): void {
+  atomic.add<u32>(slot + SLOT_BARRIER, 0);
 }
 
 /** Invalidates what caches keep of counts (prefix-cache.ts): the memory of some counts is about to serve otherwise. */

@@ -3,7 +3,9 @@
  *
  * Each thread has a word in a cache line of its own: 0 outside of read-side sections, inside one the global epoch at
  * its start. An object that has been unlinked from every structure is retired with the current epoch. Its memory is
- * reused when the epoch has advanced and no thread shows the object's epoch or an older one.
+ * reused when the epoch has advanced and no thread shows the object's epoch or an older one. Each slot has a list of the objects
+ * that its threads have retired, which stays when a thread ends: its next thread goes on with it, and a thread that finds no memory
+ * reclaims from all lists (makeSpace()).
  *
  * Guarantees
  *  - An object that a reader may have found is not reused before that reader's section ends or the reader is expelled.
@@ -24,14 +26,14 @@ import { cacheAddress, KMEM_LINK } from "../alloc/slab";
 import {
   CHUNK_SHIFT,
   G_EPOCH,
-  G_RCU_COUNT,
-  G_RCU_HEAD,
-  G_RCU_LOCK,
-  G_RCU_SINCE,
-  G_RCU_TAIL,
   G_SLOTS_USED,
   MAX_THREADS,
   SLOT_EPOCH,
+  SLOT_LISTS_LOCK,
+  SLOT_RCU_COUNT,
+  SLOT_RCU_HEAD,
+  SLOT_RCU_SINCE,
+  SLOT_RCU_TAIL,
   SLOT_SIZE,
   SLOT_STALL_EPOCH,
   SLOT_STALL_SINCE,
@@ -92,35 +94,33 @@ function linkOf(p: usize): usize {
 }
 
 /**
- * call_rcu(): retires an object of a typed cache that can no longer be found. True: the caller should reclaim retired
- * objects (reclaim.ts, which knows what each type owns).
+ * call_rcu(): retires an object of a typed cache that can no longer be found, on the list of this thread's slot. True: the caller
+ * should reclaim retired objects (reclaim.ts, which knows what each type owns).
  */
 export function callRcu(p: usize): bool {
   const l = linkOf(p);
-  lock(G_RCU_LOCK);
+  lock(slot + SLOT_LISTS_LOCK);
   put32(l, 0);
   put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH));
-  const tail = load<u32>(G_RCU_TAIL);
+  const tail = load<u32>(slot + SLOT_RCU_TAIL);
   if (tail != 0) put32(linkOf(tail), <u32>p);
-  else put32(G_RCU_HEAD, <u32>p);
-  set32(G_RCU_TAIL, <u32>p);
-  put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) + 1);
-  const since = load<u32>(G_RCU_SINCE) + 1;
-  set32(G_RCU_SINCE, since == POLL_EVERY ? 0 : since);
-  unlock(G_RCU_LOCK);
+  else put32(slot + SLOT_RCU_HEAD, <u32>p);
+  set32(slot + SLOT_RCU_TAIL, <u32>p);
+  put32(slot + SLOT_RCU_COUNT, load<u32>(slot + SLOT_RCU_COUNT) + 1);
+  const since = load<u32>(slot + SLOT_RCU_SINCE) + 1;
+  set32(slot + SLOT_RCU_SINCE, since == POLL_EVERY ? 0 : since);
+  unlock(slot + SLOT_LISTS_LOCK);
   count(COUNTER.deferredFrees);
   return since == POLL_EVERY;
 }
 
 /**
- * Advances the epoch; returns the previous one. Neither 0 nor EXPELLED is ever an epoch. Not logged and never rolled
- * back: a reader may have entered at the new epoch.
+ * Advances the epoch, unless another thread does so now; returns the previous one. Neither 0 nor EXPELLED is ever an epoch. Not
+ * logged and never rolled back: a reader may have entered at the new epoch.
  */
 function advanceEpoch(): u32 {
-  lock(G_RCU_LOCK);
   const e = atomic.load<u32>(G_EPOCH);
-  atomic.store<u32>(G_EPOCH, e + 2 == 0 ? 2 : e + 2);
-  unlock(G_RCU_LOCK);
+  atomic.cmpxchg<u32>(G_EPOCH, e, e + 2 == 0 ? 2 : e + 2);
   return e;
 }
 
@@ -161,12 +161,12 @@ function isStalled(s: usize, e: u32): bool {
 /** Advances the epoch and finds out what may be reclaimed. Does not wait. */
 export function rcuPoll(): void {
   const goal = advanceEpoch();
-  safeEpoch = oldestReader(goal, load<u32>(G_RCU_COUNT) > BACKLOG);
+  safeEpoch = oldestReader(goal, atomic.load<u32>(slot + SLOT_RCU_COUNT) > BACKLOG);
 }
 
 /**
- * Whether the grace period of an object that was retired in this epoch is over. Under the lock, so that no object is from a later
- * epoch than G_EPOCH: ages are compared, and an object may wait for any number of epochs.
+ * Whether the grace period of an object that was retired in this epoch is over. Under the lock of its list, so that the object was
+ * retired before this load of G_EPOCH: ages are compared, and an object may wait for any number of epochs.
  */
 function isOver(retired: u32): bool {
   const now = atomic.load<u32>(G_EPOCH);
@@ -177,25 +177,25 @@ function isOver(retired: u32): bool {
 export let rcuTaken: u32 = 0;
 
 /**
- * At most `n` retired objects whose grace period is over, each linked to the next, or 0. They are taken at once, because threads that take
- * them one by one hand the lock's line to each other for each. If the thread dies, a recount finds what it had not freed yet.
+ * At most `n` retired objects of a slot's list whose grace period is over, each linked to the next, or 0. If the thread dies, a
+ * recount finds what it had not freed yet.
  */
-export function rcuTake(n: u32): usize {
+export function rcuTake(s: usize, n: u32): usize {
   rcuTaken = 0;
-  if (atomic.load<u32>(G_RCU_HEAD) == 0) return 0;
-  lock(G_RCU_LOCK);
-  const first = <usize>load<u32>(G_RCU_HEAD);
+  if (atomic.load<u32>(s + SLOT_RCU_HEAD) == 0) return 0;
+  lock(s + SLOT_LISTS_LOCK);
+  const first = <usize>load<u32>(s + SLOT_RCU_HEAD);
   let p = first;
   while (p != 0 && rcuTaken < n && isOver(load<u32>(linkOf(p) + RETIRED_EPOCH))) {
     p = <usize>load<u32>(linkOf(p));
     rcuTaken++;
   }
   if (rcuTaken != 0) {
-    put32(G_RCU_HEAD, <u32>p);
-    if (p == 0) set32(G_RCU_TAIL, 0);
-    put32(G_RCU_COUNT, load<u32>(G_RCU_COUNT) - rcuTaken);
+    put32(s + SLOT_RCU_HEAD, <u32>p);
+    if (p == 0) set32(s + SLOT_RCU_TAIL, 0);
+    put32(s + SLOT_RCU_COUNT, load<u32>(s + SLOT_RCU_COUNT) - rcuTaken);
   }
-  unlock(G_RCU_LOCK);
+  unlock(s + SLOT_LISTS_LOCK);
   return rcuTaken != 0 ? first : 0;
 }
 
@@ -204,8 +204,13 @@ export function rcuNext(p: usize): usize {
   return <usize>load<u32>(linkOf(p));
 }
 
-export function rcuPending(): u32 {
-  return atomic.load<u32>(G_RCU_COUNT);
+/** Whether objects of any slot wait for a grace period. */
+export function rcuPending(): bool {
+  const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
+  for (let s = SLOTS; s < SLOTS + used * SLOT_SIZE; s += SLOT_SIZE) {
+    if (atomic.load<u32>(s + SLOT_RCU_HEAD) != 0) return true;
+  }
+  return false;
 }
 
 /** Waits until every section that was open at the call has ended or been expelled. Not inside a section. */

@@ -5,7 +5,7 @@ import { MIN_CHUNKS } from "../../../abi/limits";
 import { ABI_VERSION } from "../../../abi/memory";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { growMemory } from "../../mem/alloc/pages";
-import { cacheInit, sizedCachesInit } from "../../mem/alloc/slab";
+import { cacheHasSheaf, cacheInit, sizedCachesInit } from "../../mem/alloc/slab";
 import * as L from "../../mem/layout";
 import { rcuInit } from "../../mem/smr/smr";
 import { clearThread, setThread } from "../../mem/thread";
@@ -73,6 +73,10 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32, size: f64, in
   if (ok) setRootMount(m);
   clearThread();
   if (!ok) return -ENOSPC;
+  // Only now, so that nothing has been on a sheaf, that is free, when a test asks for poison (mem/alloc/poison.ts).
+  cacheHasSheaf(V.CACHE_DENTRY, 0);
+  cacheHasSheaf(V.CACHE_INODE, 1);
+  cacheHasSheaf(V.CACHE_FILE, 2);
   store<u32>(L.H_VERSION, ABI_VERSION);
   atomic.store<u32>(L.H_MAGIC, L.MAGIC);
   return 0;

@@ -37,7 +37,12 @@ export function checkLayout(): void {
   if (L.SLOT_FLAGS + 4 > L.SLOT_ANCESTORS) ERROR("flags of a slot");
   if (L.SLOT_ANCESTORS + (L.NR_ANCESTORS << 2) > <u32>SLOT_NONCE) ERROR("ancestors of a slot");
   if (<u32>SLOT_NONCE + 4 > L.SLOT_UNDO_LOG) ERROR("nonce of a slot");
-  if (L.SLOT_UNDO_LOG + LOG_REDO + REDO_SIZE > L.SLOT_SIZE) ERROR("undo log of a slot");
+  if (L.SLOT_UNDO_LOG + LOG_REDO + REDO_SIZE > L.SLOT_LISTS_LOCK) ERROR("undo log of a slot");
+  if (L.SLOT_SHEAVES + L.NR_SHEAVES * L.SHEAF_BYTES > L.SLOT_PARTS) ERROR("sheaves of a slot");
+  if (V.SLOT_ROOT_COUNT + 4 > L.SLOT_PARTS + (L.NR_PARTS << 2)) ERROR("parts of counters of a slot");
+  if (L.SLOT_PARTS + (L.NR_PARTS << 2) > L.SLOT_BARRIER) ERROR("parts of counters of a slot");
+  if (L.SLOT_BARRIER + 4 > L.SLOT_SIZE) ERROR("the barrier's word of a slot");
+  if ((L.SLOT_SIZE & 63) != 0) ERROR("lines of a slot");
 
   if (SCRATCH.PATH + PATH_MAX >= SCRATCH.PATH2) ERROR("first path");
   if (SCRATCH.PATH2 + PATH_MAX >= SCRATCH.STAT) ERROR("second path");

@@ -2,9 +2,10 @@
  * Copies an arena out, at one moment: what a snapshot of a tree is read from (src/load-save/arena-copy.ts).
  *
  * While the other threads are quiescent (vfs/recovery/exclusion.ts), none of them changes the tree. Those that are quiescent may still
- * take and leave slots and follow the log of changes, under the slot lock, and advance the epoch, under the lock of retired objects;
- * so this thread holds both. Not copied is what belongs to one thread: the other slots, and chunks that no slab cache owns, which are
- * scratch areas, prefix caches, the log of changes and free chunks. In the copy no other thread is attached; the calling thread's
+ * take and leave slots and follow the log of changes, under the slot lock, which this thread holds, and advance the epoch. Nothing is
+ * retired meanwhile, so the epoch that is copied is that of all retired objects or a later one. Not copied is what belongs to one
+ * thread: the other slots but for their lines of lists, and chunks that no slab cache owns, which are scratch areas, prefix caches, the
+ * log of changes and free chunks. In the copy no other thread is attached; the calling thread's
  * slot is there, with the locks that it holds, and can be taken over as a dead thread's.
  */
 
@@ -18,6 +19,7 @@ import * as T from "../../mem/thread";
 import { G_HASH_N, H_BUCKETS } from "../../vfs/layout";
 import { admitOthers, excludeOthers } from "../../vfs/recovery/exclusion";
 import { capable } from "../../vfs/task/cred";
+import { slotAt } from "../slot";
 import { syscallEnterActive, syscallEnterErr, syscallExit } from "../syscall";
 
 /** The longest that one attempt waits, whatever the caller asks for. */
@@ -37,19 +39,24 @@ export function arenaCopy(ctx: f64, waitMs: f64): i32 {
   if (!may) return -EPERM;
   // Not more for a number that is none.
   if (!excludeOthers(waitMs >= 0 ? min<f64>(waitMs, WAIT_MAX_MS) : 0)) return -EAGAIN;
-  lock(L.G_RCU_LOCK);
   lock(L.G_SLOT_LOCK);
   const chunks = load<u32>(L.G_PAGE_BUMP);
   const copied = copyFixed(chunks) && copyChunks(chunks);
   unlock(L.G_SLOT_LOCK);
-  unlock(L.G_RCU_LOCK);
   admitOthers();
   return copied ? <i32>chunks : -EFAULT;
 }
 
-/** The words and tables in front of the slots, this thread's slot, the used parts of the chunk table and of the hash table. */
+/**
+ * The words and tables in front of the slots, this thread's slot, the lists of the others, the used parts of the chunk table and of the
+ * hash table.
+ */
 function copyFixed(chunks: u32): bool {
   if (!copyRange(0, L.SLOTS) || !copyRange(T.slot, T.slot + L.SLOT_SIZE)) return false;
+  for (let n: u32 = 0; n < min<u32>(load<u32>(L.G_SLOTS_USED), L.MAX_THREADS); n++) {
+    const s = slotAt(n);
+    if (s != T.slot && !copyRange(s + L.SLOT_LISTS_LOCK, s + L.SLOT_SIZE)) return false;
+  }
   const table = <usize>load<u32>(L.H_CHUNK_TABLE);
   const buckets = <usize>load<u32>(H_BUCKETS);
   return (

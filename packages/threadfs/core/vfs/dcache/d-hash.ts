@@ -25,6 +25,7 @@ import * as POINT from "../../../abi/points";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, tryLock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { percpuCounterAdd, percpuCounterRead } from "../../mem/percpu-counter";
 import { count } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
@@ -38,6 +39,7 @@ import {
   H_BUCKETS,
   H_MAX_BUCKETS,
   MIN_BUCKETS,
+  SLOT_HASH_COUNT,
 } from "../layout";
 import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
@@ -84,7 +86,7 @@ export function hashInsert(d: Dentry): void {
   put32(head, <u32>d.at);
   tracepoint(POINT.HASHED, d.at, 0);
   unlock(l);
-  atomic.add<u32>(G_HASH_COUNT, 1);
+  percpuCounterAdd(G_HASH_COUNT, SLOT_HASH_COUNT, 1);
 }
 
 /**
@@ -93,7 +95,11 @@ export function hashInsert(d: Dentry): void {
  * one dentry.
  */
 export function hashGrow(): void {
-  for (let i = 0; i < 2 && atomic.load<u32>(G_HASH_COUNT) > atomic.load<u32>(G_HASH_N) >> 1; i++) split();
+  for (let i = 0; i < 2; i++) {
+    // The estimate may be negative.
+    if (percpuCounterRead(G_HASH_COUNT, SLOT_HASH_COUNT) <= <i32>(atomic.load<u32>(G_HASH_N) >> 1)) break;
+    split();
+  }
 }
 
 /** Removes a dentry from its chain. Its `next` stays for readers that stand on it. The caller owns its d_lock. */
@@ -120,7 +126,7 @@ export function hashRemove(d: Dentry): void {
   }
   setFlags(d, D_UNHASHED, D_CHAINED);
   unlock(l);
-  atomic.sub<u32>(G_HASH_COUNT, 1);
+  percpuCounterAdd(G_HASH_COUNT, SLOT_HASH_COUNT, -1);
   tracepoint(POINT.DROPPED_HASH, d.at, 0);
 }
 

@@ -253,7 +253,15 @@ export function dLookup(parent: Dentry, dir: Inode, name: usize, hashLen: u64): 
   }
   lock(G_RENAME_LOCK);
   lock(G_SPLIT_LOCK);
-  const d = dLookupLocked(parent, dir, name, hashLen);
+  let d = noDentry();
+  let deadline: f64 = 0;
+  while (true) {
+    const rename = readSeqBegin(parent.dirSeq);
+    d = dLookupLocked(parent, dir, name, hashLen);
+    if (d || (!dLookupLockedMoved && !readSeqRetry(parent.dirSeq, rename))) break;
+    // Renames of files within a directory that began before the lock was taken end without it; no other one begins.
+    deadline = spinFor(deadline, parent.dirSeq);
+  }
   unlock(G_SPLIT_LOCK);
   unlock(G_RENAME_LOCK);
   return d;

@@ -3,6 +3,11 @@
  *
  * Guarantee: name and place change in one step for every reader, inside write sections of all sequences concerned: the
  * rename sequence, dirSeq of both directories, and the sequences of both dentries.
+ *
+ * A file that stays in its directory changes the shape of no tree, so its rename leaves the rename sequence alone, and does not wait
+ * for others: both are words that every rename would write. Instead of the rename lock, the directory's i_mutex guards dirSeq, and
+ * the locks of dentries and of chains are taken in the order of their addresses, here and in every other move. Readers of its name are
+ * told by the sequence of the dentry. While a thread holds the rename lock to look something up undisturbed, it waits nevertheless.
  */
 
 import * as POINT from "../../../abi/points";
@@ -11,7 +16,7 @@ import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { put64 } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
-import { hashInsert } from "./d-hash";
+import { chainLock, hashInsert } from "./d-hash";
 import { addChild, dDropLocked, dget, removeChild } from "./dcache";
 import { D_LONG_NAME, D_ROOT, Dentry, dentryName, setFlags } from "./dentry";
 
@@ -29,6 +34,16 @@ function swapNames(a: Dentry, b: Dentry): void {
   setFlags(b, long, D_LONG_NAME);
 }
 
+function isFile(d: Dentry): bool {
+  return d.inode_ != 0 && !d.inode.isDir;
+}
+
+/** Takes two locks of one kind, of which another thread may want the same two. */
+function lockInOrder(a: usize, b: usize): void {
+  lock(min<usize>(a, b));
+  lock(max<usize>(a, b));
+}
+
 /**
  * d_move(): `d` takes over the name and place of `target`, which is unhashed; with `exchange` `target` takes over the
  * old ones. The caller owns both parents' i_mutex and holds references on both dentries. Both sequences are odd from
@@ -36,18 +51,21 @@ function swapNames(a: Dentry, b: Dentry): void {
  * after the commit.
  */
 export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
-  lock(G_RENAME_LOCK);
-  writeSeqBegin(G_RENAME_SEQ);
   const from = d.parent;
   const to = target.parent;
+  const local = !exchange && from == to && from != d && isFile(d) && (target.inode_ == 0 || isFile(target));
+  // Only to be polite: whoever owns the lock checks sequences too (dLookup()).
+  const waits = !local || atomic.load<u32>(G_RENAME_LOCK) != 0;
+  if (waits) lock(G_RENAME_LOCK);
+  if (!local) writeSeqBegin(G_RENAME_SEQ);
   // A replaced dentry stays below its parent, so that ".." still leads from it to where it led before. So the new place
   // needs its own reference on its parent, and the old place's reference is left over.
   const targetStays = !exchange && from != d && from != to;
   if (targetStays) dget(to);
   writeSeqBegin(from.dirSeq);
   if (to != from) writeSeqBegin(to.dirSeq);
-  lock(d.lockref);
-  lock(target.lockref);
+  lockInOrder(d.lockref, target.lockref);
+  lockInOrder(chainLock(<u32>d.hashLen), chainLock(<u32>target.hashLen));
   writeSeqBegin(d.seq);
   writeSeqBegin(target.seq);
   tracepoint(POINT.MOVE_BEGIN, d.at, target.at);
@@ -73,12 +91,15 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   tracepoint(POINT.MOVE_END, d.at, target.at);
   writeSeqEnd(target.seq);
   writeSeqEnd(d.seq);
+  // Four locks, whichever: they are released at the commit.
   unlock(target.lockref);
   unlock(d.lockref);
+  unlock(chainLock(<u32>target.hashLen));
+  unlock(chainLock(<u32>d.hashLen));
   if (to != from) writeSeqEnd(to.dirSeq);
   writeSeqEnd(from.dirSeq);
-  writeSeqEnd(G_RENAME_SEQ);
-  unlock(G_RENAME_LOCK);
+  if (!local) writeSeqEnd(G_RENAME_SEQ);
+  if (waits) unlock(G_RENAME_LOCK);
   return targetStays;
 }
 

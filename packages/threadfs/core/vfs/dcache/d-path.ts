@@ -10,7 +10,7 @@ import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { scratch } from "../../mem/thread";
-import { sleepUs } from "../../mem/wait";
+import { sleepUs, spinFor } from "../../mem/wait";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { Mount } from "../mount/namespace";
 import { Context } from "../task/cred";
@@ -36,7 +36,9 @@ export function dPath(c: Context, m: Mount, d: Dentry): i32 {
   }
   lock(G_MOUNT_LOCK);
   lock(G_RENAME_LOCK);
-  const r = prependPath(c, m, d);
+  let r = prependPath(c, m, d);
+  // Renames of the file itself that have begun before, and other changes of the dentries.
+  for (let deadline: f64 = 0; r == -EAGAIN; r = prependPath(c, m, d)) deadline = spinFor(deadline, d.seq);
   unlock(G_RENAME_LOCK);
   unlock(G_MOUNT_LOCK);
   return r;
@@ -61,15 +63,18 @@ function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
       m = up;
       continue;
     }
-    const parent = d.parent;
-    if (d.flags & D_UNHASHED || parent == d) return -ENOENT;
     const seq = readSeqBegin(d.seq);
+    const parent = d.parent;
+    const removed = (d.flags & D_UNHASHED) != 0 || parent == d;
     const len = d.nameLen;
     const name = len > INLINE_NAME ? <usize>atomic.load<u32>(d.name) : d.name;
     if (readSeqRetry(d.seq, seq)) return -EAGAIN;
+    if (removed) return -ENOENT;
     if (end - base < len + 1) return -ENAMETOOLONG;
     end -= len;
     memory.copy(end, name, len);
+    // A file gets another name in its directory without the rename sequence (d-move.ts): parent and name belong together by its own.
+    if (readSeqRetry(d.seq, seq)) return -EAGAIN;
     end -= 1;
     store<u8>(end, 47);
     d = parent;

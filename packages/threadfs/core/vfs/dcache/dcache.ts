@@ -23,12 +23,21 @@ import { H_MAX_CHUNKS } from "../../mem/layout";
 import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { percpuCounterAdd } from "../../mem/percpu-counter";
 import { count, panic } from "../../mem/thread";
 import { put64, removePendingBlock, txDepth } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
 import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
-import { CACHE_DENTRY, G_LRU_COUNT, G_LRU_LOCK, G_LRU_TAIL, G_NR_DENTRY, G_SHRINK_LOCK } from "../layout";
+import {
+  CACHE_DENTRY,
+  G_LRU_COUNT,
+  G_LRU_LOCK,
+  G_LRU_TAIL,
+  G_NR_DENTRY,
+  G_SHRINK_LOCK,
+  SLOT_NR_DENTRY,
+} from "../layout";
 import { SuperBlock } from "../mount/super";
 import { notifyInodeRemoved } from "../notify/fsnotify";
 import { kalloc, kmallocSpace, makeSpace, retire } from "../recovery/reclaim";
@@ -128,7 +137,7 @@ function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dent
   if (outside != 0) removePendingBlock(outside);
   lockrefSet(d.lockref, 1);
   txEnd();
-  atomic.add<u32>(G_NR_DENTRY, 1);
+  percpuCounterAdd(G_NR_DENTRY, SLOT_NR_DENTRY, 1);
   return d;
 }
 

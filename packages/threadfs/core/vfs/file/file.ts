@@ -19,7 +19,9 @@
 
 import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
 import { kmalloc } from "../../mem/alloc/slab";
+import { MAX_THREADS } from "../../mem/layout";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
+import { PERCPU_BATCH, percpuCounterAdd, percpuCounterRead, percpuCounterSum } from "../../mem/percpu-counter";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { slot, tid } from "../../mem/thread";
 import { put32, removePendingBlock } from "../../mem/undo/log";
@@ -27,7 +29,7 @@ import { waitFor } from "../../mem/wait";
 import { dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
-import { CACHE_FILE, G_NR_FILES } from "../layout";
+import { CACHE_FILE, G_NR_FILES, SLOT_NR_FILES } from "../layout";
 import { freeLocks } from "../locks/file-lock";
 import { hasLocks, locksRemoveFile, removeLocksOf } from "../locks/remove";
 import { Mount, mntput } from "../mount/namespace";
@@ -113,6 +115,12 @@ export function setFileOwner(owner: u32): void {
   fileOwner = owner;
 }
 
+/** Whether MAX_FILES are open. Threads that open the last ones at the same time may all do so, as in Linux. */
+function fileMaxReached(): bool {
+  const near = percpuCounterRead(G_NR_FILES, SLOT_NR_FILES) + <i32>MAX_THREADS * PERCPU_BATCH >= <i32>MAX_FILES;
+  return near && percpuCounterSum(G_NR_FILES, SLOT_NR_FILES) >= MAX_FILES;
+}
+
 /** Second return value of getEmptyFilp() when it returns null: -errno. */
 export let getEmptyFilpErr: i32 = 0;
 
@@ -121,17 +129,16 @@ export let getEmptyFilpErr: i32 = 0;
  * chunks.
  */
 export function getEmptyFilp(): File {
-  if (atomic.add<u32>(G_NR_FILES, 1) >= MAX_FILES) {
-    atomic.sub<u32>(G_NR_FILES, 1);
+  if (fileMaxReached()) {
     getEmptyFilpErr = -ENFILE;
     return changetype<File>(0);
   }
   const f = changetype<File>(kalloc(CACHE_FILE, true));
   if (!f) {
-    atomic.sub<u32>(G_NR_FILES, 1);
     getEmptyFilpErr = -ENOSPC;
     return f;
   }
+  percpuCounterAdd(G_NR_FILES, SLOT_NR_FILES, 1);
   f.flags = 0;
   f.mode = 0;
   f.owner = fileOwner;
@@ -173,7 +180,7 @@ export function fput(f: File): void {
     dput(d);
     mntput(m);
   }
-  atomic.sub<u32>(G_NR_FILES, 1);
+  percpuCounterAdd(G_NR_FILES, SLOT_NR_FILES, -1);
   retire(f.at);
 }
 

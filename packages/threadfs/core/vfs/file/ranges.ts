@@ -16,6 +16,7 @@ import {
 } from "../../fs/tmpfs/data";
 import { dataClearBeyond, dataGiveBack, dataHoles, dataPunch, dataPunchBegin, dataSeek } from "../../fs/tmpfs/holes";
 import { hasBlocks, isLimited } from "../../fs/tmpfs/quota";
+import { contentsChangeBegin, contentsChangeEnd } from "../../fs/tmpfs/unlocked";
 import { objectsMax } from "../../mem/bounds";
 import { mutexLock, mutexUnlock, txBegin, txEnd } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
@@ -42,10 +43,12 @@ export function doFallocate(c: Context, fd: i32, mode: u32, offset: f64, len: f6
   if (r == 0) {
     const i = f.inode;
     mutexLock(i.mutex);
+    contentsChangeBegin(i);
     const end = <i64>offset + <i64>len;
     if (mode & FALLOC_FL_PUNCH_HOLE) r = punchHole(c, f, <i64>offset, end);
     else if (mode & FALLOC_FL_KEEP_SIZE && end > i.size) r = -EOPNOTSUPP;
     else r = makeRoom(c, f, <i64>offset, end);
+    contentsChangeEnd(i);
     mutexUnlock(i.mutex);
   }
   fput(f);
@@ -192,6 +195,7 @@ function copyRange(c: Context, from: File, offIn: f64, to: File, offOut: f64, le
   const second = first == a ? b : a;
   mutexLock(first.mutex);
   if (second != first) mutexLock(second.mutex);
+  contentsChangeBegin(b);
   const start = offIn < 0 ? from.pos : <i64>offIn;
   const target = offOut < 0 ? to.pos : <i64>offOut;
   const left = a.size - start;
@@ -201,6 +205,7 @@ function copyRange(c: Context, from: File, offIn: f64, to: File, offOut: f64, le
   else if (n != 0 && target >= MAX_FILE_SIZE) r = -EFBIG;
   else if (a == b && target + n > start && target < start + n) r = -EINVAL;
   else if (n != 0) r = copyParts(c, from, start, to, target, n, offIn < 0, offOut < 0);
+  contentsChangeEnd(b);
   if (second != first) mutexUnlock(second.mutex);
   mutexUnlock(first.mutex);
   return r;

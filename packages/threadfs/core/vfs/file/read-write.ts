@@ -1,6 +1,6 @@
 /**
- * read, write, seek, truncate. File contents are read and changed under the inode's i_mutex, a file's position under
- * its posLock, which is taken first.
+ * read, write, seek, truncate. File contents are changed under the inode's i_mutex, and read under it or, up to a page or two, without
+ * it (fs/tmpfs/unlocked.ts); a file's position under its posLock, which is taken first.
  */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
@@ -27,6 +27,7 @@ import {
 } from "../../fs/tmpfs/data";
 import { dataReplace, mayReplace, replaceBegin, replaceEnd, spareRun, spareRunBytes } from "../../fs/tmpfs/replace";
 import { tmpfsTruncate } from "../../fs/tmpfs/tmpfs";
+import { contentsChangeBegin, contentsChangeEnd, dataReadUnlocked } from "../../fs/tmpfs/unlocked";
 import * as host from "../../host";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
@@ -71,6 +72,12 @@ export function doRead(c: Context, fd: i32, offset: f64, n: u32, direct: bool): 
 function readAt(f: File, pos: i64, wanted: u32, direct: bool): i32 {
   const i = f.inode;
   const n = min<u32>(wanted, direct ? MAX_RW_COUNT : IO_SIZE);
+  // Not into the caller's buffer: where the file has changed, bytes would be left there that it may not have.
+  const unlocked = direct ? -1 : dataReadUnlocked(i, pos, scratch + SCRATCH.IO, n);
+  if (unlocked >= 0) {
+    fileAccessed(f);
+    return unlocked;
+  }
   mutexLock(i.mutex);
   const r = i.mode & I_DRIVER ? readDriver(i, pos, n, direct) : readContents(i, pos, n, direct);
   fileAccessed(f);
@@ -155,9 +162,11 @@ export function doWrite(c: Context, fd: i32, offset: f64, n: u32): i32 {
 function writeAt(c: Context, f: File, at: i64, n: u32): i32 {
   const i = f.inode;
   mutexLock(i.mutex);
+  contentsChangeBegin(i);
   // The end of the file is read under the lock: whatever another thread appends comes before or after the whole write.
   const pos = f.flags & O_APPEND ? i.size : at < 0 ? f.pos : at;
   const r = writeContents(c, f.dentry, i, at < 0 ? f.posAt : 0, pos, n);
+  contentsChangeEnd(i);
   mutexUnlock(i.mutex);
   return r;
 }
@@ -311,7 +320,9 @@ export function truncateInode(c: Context, d: Dentry, i: Inode, size: f64, result
   if (!(size >= 0)) return -EINVAL;
   if (size > <f64>MAX_FILE_SIZE) return -EFBIG;
   mutexLock(i.mutex);
+  contentsChangeBegin(i);
   const r = i.mode & I_DRIVER ? driverTruncate(d, i, size, result) : truncateLocked(c, d, i, <i64>size, result);
+  contentsChangeEnd(i);
   mutexUnlock(i.mutex);
   return r;
 }

@@ -13,6 +13,7 @@ import { MAX_RW_COUNT, OPENED, WRITE_FAILED } from "../../../abi/limits";
 import * as SCRATCH from "../../../abi/scratch";
 import * as STAT from "../../../abi/stat";
 import { dataRun, dataRunBytes, MAX_FILE_SIZE, PAGE } from "../../fs/tmpfs/data";
+import { contentsChangeBegin, contentsChangeEnd, dataReadUnlocked, unlockedSize } from "../../fs/tmpfs/unlocked";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
 import { touchAtime } from "../inode/atime";
@@ -58,6 +59,12 @@ function isOneRun(i: Inode, size: u32): bool {
 
 function readWhole(nd: Nameidata, window: u32): i32 {
   const i = nd.inode;
+  const unlocked = i.size <= <i64>min<u32>(PAGE, window) ? dataReadUnlocked(i, 0, scratch + SCRATCH.IO, PAGE) : -1;
+  if (unlocked >= 0 && unlockedSize == <i64>unlocked) {
+    store<f64>(scratch + SCRATCH.STAT + (STAT.size << 3), <f64>unlocked);
+    touchAtime(nd.mnt, i);
+    return unlocked;
+  }
   mutexLock(i.mutex);
   const size = i.size;
   const fits = size <= <i64>MAX_RW_COUNT;
@@ -89,10 +96,12 @@ function writeWhole(nd: Nameidata, flags: u32, n: u32): i32 {
   const i = nd.inode;
   let r: i32 = 0;
   mutexLock(i.mutex);
+  contentsChangeBegin(i);
   if (flags & O_TRUNC && !(nd.state & ND_CREATED)) truncateLocked(nd.ctx, nd.dentry, i, 0, NaN);
   if (n == 0) happened(0);
   else r = writeContents(nd.ctx, nd.dentry, i, 0, flags & O_APPEND ? i.size : 0, n);
   const full = i.size >= MAX_FILE_SIZE;
+  contentsChangeEnd(i);
   mutexUnlock(i.mutex);
   if (r == <i32>n) return r;
   // Of a write that is cut short the next one fails.

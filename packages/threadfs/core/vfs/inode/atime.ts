@@ -19,7 +19,8 @@ export function touchAtime(m: Mount, i: Inode): void {
   const now = currentTime();
   if (!relatimeNeedUpdate(i, now) || (now == i.atime && !(i.mode & I_WIDE_TIME))) return;
   beginAttr(i);
-  setAtime(i, now, 0);
+  // Readers of a file come here without its i_mutex: another call may have set the times.
+  if (relatimeNeedUpdate(i, now)) setAtime(i, now, 0);
   endAttr(i);
 }
 

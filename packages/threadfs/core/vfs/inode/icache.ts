@@ -10,8 +10,17 @@ import { slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { percpuCounterAdd } from "../../mem/percpu-counter";
 import { set32 } from "../../mem/undo/log";
-import { CACHE_INODE, G_INODE_GENERATION, G_INODE_LOCK, G_NR_INODE, INODE_HASH, INODE_HEADS } from "../layout";
+import {
+  CACHE_INODE,
+  G_INODE_GENERATION,
+  G_INODE_LOCK,
+  G_NR_INODE,
+  INODE_HASH,
+  INODE_HEADS,
+  SLOT_NR_INODE,
+} from "../layout";
 import { SuperBlock } from "../mount/super";
 import { freeInodeBlocks, kalloc, retire } from "../recovery/reclaim";
 import { xattrsFree } from "../xattr/store";
@@ -57,14 +66,14 @@ export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
   atomic.store<u32>(i.flctxAt, 0);
   writeSeqEnd(i.seq);
   atomic.store<u32>(i.count, 1);
-  atomic.add<u32>(G_NR_INODE, 1);
+  percpuCounterAdd(G_NR_INODE, SLOT_NR_INODE, 1);
   return i;
 }
 
 /** Frees an inode that no other thread has ever seen. */
 export function discardInode(i: Inode): void {
   freeInodeBlocks(i);
-  atomic.sub<u32>(G_NR_INODE, 1);
+  percpuCounterAdd(G_NR_INODE, SLOT_NR_INODE, -1);
   slabFree(i.at);
 }
 

@@ -11,7 +11,7 @@
  *   84  data ptr (contents, link body, pipe)   88 pages u32 (4 KiB pages that hold contents)   92 mtimeHigh i32
  *   96  acl ptr   100 hashNext ptr (inodes of drivers), or atimeHigh i32 (inodes in memory)
  *   104 ino64 f64 (inodes of drivers: their number), or lastCookie u64 (directories in memory: the last cookie given out)
- *   112 shape u32 (shape of data)
+ *   108 contents sequence u32 (regular files in memory: fs/tmpfs/unlocked.ts)   112 shape u32 (shape of data)
  *   with I_XATTR the first extended attribute ptr: at 112 of a directory, at 104 of any other inode in memory
  *   116 rcuNext  120 flctx ptr (the first advisory lock, locks/file-lock.ts); when the inode is retired its epoch
  *   124 recount u32 (references found by the recount, recount.ts)
@@ -63,6 +63,9 @@ export const I_LINKABLE: u32 = 1 << 22;
 export const I_XATTR: u32 = 1 << 23;
 /** The inode of pipe(2), which has no name and counts one link as in Linux. */
 export const I_PIPE: u32 = 1 << 27;
+
+/** Offset of the contents sequence. */
+export const CONTENTS_SEQ: u32 = 108;
 
 @unmanaged
 export class Inode {
@@ -200,7 +203,18 @@ export class Inode {
     return this.data_;
   }
   set data(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Inode>("data_"), v);
+    put32(changetype<usize>(this) + offsetof<Inode>("data_"), v);
+  }
+  /** Data and shape for readers without i_mutex (fs/tmpfs/unlocked.ts). */
+  get dataNow(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("data_"));
+  }
+  get shapeNow(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("shape_"));
+  }
+  /** Address of the sequence of a regular file's contents, in memory: the upper half of a directory's last cookie. */
+  get contentsSeq(): usize {
+    return changetype<usize>(this) + CONTENTS_SEQ;
   }
   /** The bits of mtime's seconds beyond the 34 in mtime. */
   get mtimeHigh(): i32 {
@@ -254,7 +268,7 @@ export class Inode {
     return this.shape_;
   }
   set shape(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Inode>("shape_"), v);
+    put32(changetype<usize>(this) + offsetof<Inode>("shape_"), v);
   }
 }
 

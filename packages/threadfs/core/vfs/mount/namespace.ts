@@ -5,7 +5,7 @@
  *   16 detachedNext ptr  20 flags u32  24 unused  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
  *   48 recount u32 (references found by the recount, recount.ts)  52 nrChildren u32 (mounts on this one)
  *   56 oldParent ptr  60 oldPoint ptr (of a detached mount, with detachedNext, for its detacher alone: umount.ts)
- *   64 count i32, in a cache line that no walk in rcu mode reads
+ *   64 count i32, in a cache line that no walk in rcu mode reads; of the root mount a total, whose parts are in the slots
  *
  * Guarantees
  *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
@@ -25,6 +25,7 @@ import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
+import { slot } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
 import { sleepUs, spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
@@ -42,6 +43,7 @@ import {
   G_ROOT_MNT,
   MOUNT_HASH,
   MOUNT_HEADS,
+  SLOT_ROOT_COUNT,
 } from "../layout";
 import { notifyUnmount } from "../notify/fsnotify";
 import { kalloc, retire } from "../recovery/reclaim";
@@ -159,13 +161,27 @@ export function lookupMnt(m: Mount, d: Dentry): Mount {
   return noMount();
 }
 
+/**
+ * Counts references on the root mount in the thread's slot, as Linux does for every mount (mnt_pcp): nothing ever detaches it, so nothing
+ * compares its count but the recount and the checks.
+ */
+function countRootMount(n: i32): void {
+  const p = slot + SLOT_ROOT_COUNT;
+  atomic.store<u32>(p, load<u32>(p) + n);
+}
+
 export function mntget(m: Mount): Mount {
-  atomic.add<u32>(m.count, 1);
+  if (m == rootMount()) countRootMount(1);
+  else atomic.add<u32>(m.count, 1);
   return m;
 }
 
 /** mntget() for a mount that may be ending: the count never rises from 0. Only inside a read-side section. */
 export function mntgetNotZero(m: Mount): bool {
+  if (m == rootMount()) {
+    countRootMount(1);
+    return true;
+  }
   let deadline: f64 = 0;
   while (true) {
     const n = atomic.load<u32>(m.count);
@@ -177,6 +193,10 @@ export function mntgetNotZero(m: Mount): bool {
 
 /** mntput(): the last reference of a detached mount ends the mount. Not inside a read-side section. */
 export function mntput(m: Mount): void {
+  if (m == rootMount()) {
+    countRootMount(-1);
+    return;
+  }
   if (atomic.sub<u32>(m.count, 1) != 1) return;
   const sb = m.sb;
   const root = m.root;

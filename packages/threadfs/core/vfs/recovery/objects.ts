@@ -2,7 +2,16 @@
 import { chunkAddress, chunkEntry, ENTRY_CACHE, ENTRY_FREE, ENTRY_NEVER_USED, ENTRY_USED } from "../../mem/alloc/pages";
 import { cacheAddress, KMEM_LINK, KMEM_SIZE } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import { CHUNK_SHIFT, G_PAGE_BUMP, G_RCU_HEAD, H_FIRST_CHUNK } from "../../mem/layout";
+import {
+  CHUNK_SHIFT,
+  G_PAGE_BUMP,
+  G_SLOTS_USED,
+  H_FIRST_CHUNK,
+  MAX_THREADS,
+  SLOT_RCU_HEAD,
+  SLOT_SIZE,
+  SLOTS,
+} from "../../mem/layout";
 import { Dentry } from "../dcache/dentry";
 import { File } from "../file/file";
 import { Inode } from "../inode/inode";
@@ -42,7 +51,7 @@ export function nextObject(): usize {
   return iterObject;
 }
 
-/** Number of allocated objects of a cache, retired ones included. */
+/** Number of allocated objects of a cache, retired ones included. The sheaves have been flushed. */
 export function objectsInUse(id: u32): u32 {
   let n: u32 = 0;
   for (let c = load<u32>(H_FIRST_CHUNK); c < load<u32>(G_PAGE_BUMP); c++) {
@@ -60,7 +69,7 @@ export function recountOf(id: u32, p: usize): usize {
   return p + offsetof<SuperBlock>("recount");
 }
 
-/** Clears all counts and marks the objects that are free or retired. */
+/** Clears all counts and marks the objects that are free or retired. The sheaves have been flushed. */
 export function markFreeObjects(): void {
   for (let id = CACHE_DENTRY; id <= CACHE_CONTEXT; id++) {
     firstObjectOf(id);
@@ -75,8 +84,14 @@ export function markFreeObjects(): void {
       }
     }
   }
+  const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
+  for (let s = SLOTS; s < SLOTS + used * SLOT_SIZE; s += SLOT_SIZE) markRetired(s);
+}
+
+/** Marks the objects that threads of this slot have retired. */
+function markRetired(s: usize): void {
   let n = objectsMax();
-  for (let p = load<u32>(G_RCU_HEAD); p != 0; ) {
+  for (let p = load<u32>(s + SLOT_RCU_HEAD); p != 0; ) {
     if (n-- == 0) corrupt(p);
     const id = load<u32>(chunkEntry(p >> CHUNK_SHIFT) + ENTRY_CACHE);
     store<u32>(recountOf(id, p), FREE);

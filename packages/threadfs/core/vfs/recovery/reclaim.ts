@@ -4,11 +4,20 @@
  */
 
 import { chunkAddress, chunkEntry, chunksExhausted, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
-import { isEmptyChunkOf, kfreeAt, kmalloc, returnEmptyChunk, slabAlloc, slabFree } from "../../mem/alloc/slab";
+import {
+  flushSheaves,
+  isEmptyChunkOf,
+  kfreeAt,
+  kmalloc,
+  returnEmptyChunk,
+  slabAlloc,
+  slabFree,
+} from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
-import { CHUNK_SHIFT, G_PAGE_BUMP, H_FIRST_CHUNK } from "../../mem/layout";
+import { CHUNK_SHIFT, G_PAGE_BUMP, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { forgetCounts } from "../../mem/lock/seqlock";
+import { percpuCounterAdd } from "../../mem/percpu-counter";
 import {
   allReadersLeft,
   callRcu,
@@ -20,6 +29,7 @@ import {
   rcuTaken,
   synchronizeRcu,
 } from "../../mem/smr/smr";
+import { slot } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { INODE_SIZE, Inode } from "../inode/inode";
@@ -31,6 +41,8 @@ import {
   G_INODE_GENERATION,
   G_NR_DENTRY,
   G_NR_INODE,
+  SLOT_NR_DENTRY,
+  SLOT_NR_INODE,
 } from "../layout";
 import { Context } from "../task/cred";
 import { admitOthers, excludeOthers } from "./exclusion";
@@ -42,14 +54,14 @@ const BATCH: u32 = 64;
 export function retire(p: usize): void {
   if (!callRcu(p)) return;
   rcuPoll();
-  reclaim(BATCH);
+  reclaim(slot, BATCH);
 }
 
-/** Frees at most `n` objects whose grace period is over. Returns how many. */
-export function reclaim(n: u32): u32 {
+/** Frees at most `n` objects of a slot's list whose grace period is over. Returns how many. */
+function reclaim(s: usize, n: u32): u32 {
   let done: u32 = 0;
   while (done < n) {
-    let p = rcuTake(min<u32>(n - done, BATCH));
+    let p = rcuTake(s, min<u32>(n - done, BATCH));
     if (p == 0) break;
     const taken = rcuTaken;
     for (let i: u32 = 0; i < taken; i++) {
@@ -77,7 +89,7 @@ function freeObject(p: usize): void {
   if (cache == CACHE_INODE) {
     const i = changetype<Inode>(p);
     freeInodeBlocks(i);
-    atomic.sub<u32>(G_NR_INODE, 1);
+    percpuCounterAdd(G_NR_INODE, SLOT_NR_INODE, -1);
   } else if (cache == CACHE_CONTEXT) {
     const c = changetype<Context>(p);
     kfreeAt(c.groupsAt);
@@ -95,21 +107,31 @@ export function freeDentry(d: Dentry): void {
     slabFree(name);
     txEnd();
   }
-  atomic.sub<u32>(G_NR_DENTRY, 1);
+  percpuCounterAdd(G_NR_DENTRY, SLOT_NR_DENTRY, -1);
   slabFree(d.at);
 }
 
+/** Frees the objects of all slots' lists whose grace period is over. Returns how many. */
+function reclaimAll(): u32 {
+  let done: u32 = 0;
+  const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
+  for (let s = SLOTS; s < SLOTS + used * SLOT_SIZE; s += SLOT_SIZE) done += reclaim(s, objectsMax());
+  return done;
+}
+
 /**
- * Waits for a grace period and reclaims; if the memory is still full, gives empty chunks of names and inodes back. False:
- * nothing could be done.
+ * Waits for a grace period, reclaims what any thread has retired and takes what any thread keeps on a sheaf; if the memory is still
+ * full, gives empty chunks of names and inodes back. False: nothing could be done.
  */
 export function makeSpace(): bool {
   if (rcuDepth() != 0) return false;
   let made = false;
-  if (rcuPending() != 0) {
+  if (rcuPending()) {
     synchronizeRcu();
-    made = reclaim(objectsMax()) != 0;
+    made = reclaimAll() != 0;
   }
+  // Behind the reclamation, which fills this thread's own.
+  if (flushSheaves()) made = true;
   return (chunksExhausted() && returnEmptyChunks()) || made;
 }
 

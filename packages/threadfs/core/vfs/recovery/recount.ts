@@ -16,10 +16,12 @@
  */
 
 import { dataFree } from "../../fs/tmpfs/data";
+import { flushSheaves } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { G_SLOTS_USED, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefMarkDead, lockrefSet } from "../../mem/lock/lockref";
+import { percpuCounterSet } from "../../mem/percpu-counter";
 import { slot } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
 import { lruAdd } from "../dcache/d-lru";
@@ -49,11 +51,16 @@ import {
   MAX_CONTEXTS,
   MAX_DRIVERS,
   SLOT_CONTEXT,
+  SLOT_HASH_COUNT,
+  SLOT_NR_DENTRY,
+  SLOT_NR_FILES,
+  SLOT_NR_INODE,
+  SLOT_ROOT_COUNT,
 } from "../layout";
 import { BlockedLock, nextRequest } from "../locks/blocked";
 import { FileLock, FL_FLOCK, FL_OFDLCK, freeLocks, lockAt } from "../locks/file-lock";
 import { hasLocks, removeLocksOf } from "../locks/remove";
-import { Mount } from "../mount/namespace";
+import { Mount, rootMount } from "../mount/namespace";
 import { DRIVER_MOUNTED, SuperBlock, slotOf } from "../mount/super";
 import { detachTree } from "../mount/umount";
 import { notifyUnmount } from "../notify/fsnotify";
@@ -80,6 +87,7 @@ export function recountReferences(waitMs: f64): bool {
   if (!excludeOthers(waitMs)) return false;
   const leaks = atomic.load<u32>(G_LEAKS);
   detachPending();
+  flushSheaves();
   markFreeObjects();
   countContexts();
   countRequests();
@@ -286,7 +294,8 @@ function storeCounts(): void {
   firstObjectOf(CACHE_MOUNT);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     const m = changetype<Mount>(p);
-    if (!(m.recount & FREE)) atomic.store<u32>(m.count, m.recount);
+    if (m == rootMount()) percpuCounterSet(m.count, SLOT_ROOT_COUNT, m.recount);
+    else if (!(m.recount & FREE)) atomic.store<u32>(m.count, m.recount);
   }
   firstObjectOf(CACHE_CONTEXT);
   for (let p = nextObject(); p != 0; p = nextObject()) {
@@ -452,14 +461,16 @@ function collectInode(i: Inode): void {
 }
 
 function storeGauges(): void {
-  atomic.store<u32>(G_NR_DENTRY, objectsInUse(CACHE_DENTRY));
-  atomic.store<u32>(G_NR_INODE, objectsInUse(CACHE_INODE));
+  // What has been reclaimed meanwhile is on this thread's sheaves.
+  flushSheaves();
+  percpuCounterSet(G_NR_DENTRY, SLOT_NR_DENTRY, objectsInUse(CACHE_DENTRY));
+  percpuCounterSet(G_NR_INODE, SLOT_NR_INODE, objectsInUse(CACHE_INODE));
   let n: u32 = 0;
   firstObjectOf(CACHE_DENTRY);
   for (let p = nextObject(); p != 0; p = nextObject()) {
     if (changetype<Dentry>(p).flags & D_CHAINED) n++;
   }
-  atomic.store<u32>(G_HASH_COUNT, n);
-  atomic.store<u32>(G_NR_FILES, objectsReferenced(CACHE_FILE));
+  percpuCounterSet(G_HASH_COUNT, SLOT_HASH_COUNT, n);
+  percpuCounterSet(G_NR_FILES, SLOT_NR_FILES, objectsReferenced(CACHE_FILE));
   atomic.store<u32>(G_NR_MOUNTS, objectsReferenced(CACHE_MOUNT));
 }

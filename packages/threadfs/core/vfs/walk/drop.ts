@@ -29,7 +29,7 @@ import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "../dcache/dentry";
 import { refreshDriver } from "../inode/icache";
 import { I_DRIVER } from "../inode/inode";
 import { G_MOUNT_SEQ } from "../layout";
-import { Mount, mntgetNotZero, mntput } from "../mount/namespace";
+import { Mount, mntgetNotZero, mntput, rootMount } from "../mount/namespace";
 import { tryEnterActive } from "../recovery/quiescence";
 import { holdContext } from "../task/context-ref";
 import { Context } from "../task/cred";
@@ -83,6 +83,8 @@ function legitimizeRoot(nd: Nameidata): bool {
     atomic.load<u32>(c.at + offsetof<Context>("rootMnt_")) == nd.rootMnt_ &&
     atomic.load<u32>(c.at + offsetof<Context>("root_")) == nd.root_;
   if (!same || readSeqRetry(c.seq, seq)) return false;
+  // The root of the root mount lasts as long as the tree, and never changes: every walk that left rcu mode would write its count.
+  if (nd.rootMnt == rootMount() && nd.root == nd.rootMnt.root) return true;
   if (!legitimizePath(nd, nd.rootMnt, nd.root, nd.rootSeq)) return false;
   nd.state |= ND_ROOT_GRABBED;
   return true;
