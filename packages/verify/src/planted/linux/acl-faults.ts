@@ -1,5 +1,5 @@
 /** Faults of default ACLs: core/vfs/acl. */
-import { alloc, death, pair, type Step, tests } from "../detectors.js";
+import { alloc, death, races, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
 const SET = "vfs/acl/posix-acl.ts";
@@ -72,7 +72,7 @@ export const ACLS: Mutant[] = [
         to: "  }\n  if (err != 0) pathPut(nd);",
       },
     ],
-    caughtBy: [pair("defaults@tmpfile || acl: sysSetacl(path=/d acl=[] ")],
+    caughtBy: [races("defaults@tmpfile || acl: sysSetacl(path=/d acl=[] ")],
   },
   {
     name: "an attribute with an ACL of another version is taken",
