@@ -52,7 +52,7 @@ export const WRITER_SHAPES: Record<string, WriterShape> = {
     prepare: () => undefined,
     round: (load, thread, n) => createAndRemove(load, thread, `/d0/new-${thread}-${n}`),
     operations: 3,
-    most: { 2: 12, 8: 24 },
+    most: { 2: 12.5, 8: 27 },
   },
   "writing and removing small files, in different directories": {
     prepare: () => undefined,

@@ -31,7 +31,7 @@ export const EQUIVALENT: Record<string, string> = {
     "No other thread knows the inode, its sequence is odd, and the recount frees an unreferenced inode without a look at either field.",
   "skip an undo-log entry, core/vfs/mount/super.ts addDriverMount(): [set32(e + DRIVER_MOUNTED, load<u32>(e + DRIVER_MOUNTED) + 1) -> store<u32>(e + DRIVER_MOUNTED, load<u32>(e + DRIVER_MOUNTED) + 1)]":
     "The recount, which follows the death of every thread in a call, counts each driver's mounts anew.",
-  "swap two stores, core/mem/alloc/slab.ts slabAlloc(): [p = chunkAddress(chunk) + offset; set32(e + ENTRY_NEVER_USED, offset + size) -> set32(e + ENTRY_NEVER_USED, offset + size); p = chunkAddress(chunk) + offset]":
+  "swap two stores, core/mem/alloc/slab.ts takeObject(): [p = chunkAddress(chunk) + offset; set32(e + ENTRY_NEVER_USED, offset + size) -> set32(e + ENTRY_NEVER_USED, offset + size); p = chunkAddress(chunk) + offset]":
     "The address is a local variable, computed from a value that was loaded before the store.",
   "skip an undo-log entry, core/mem/smr/smr.ts callRcu(): [put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH)) -> atomic.store<u32>(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH))]":
     "The word is read in objects on the list of retired ones only, and the rollback takes the object off that list.",
@@ -60,8 +60,6 @@ export const EQUIVALENT: Record<string, string> = {
     "The count of threads to wake is unsigned: -2 is more than there are threads.",
   "skip an undo-log entry, core/mem/undo/log.ts addPendingBlock(): [set32(j + LOG_BLOCK + (n << 2), <u32>p) -> store<u32>(j + LOG_BLOCK + (n << 2), <u32>p)];":
     "In a transaction a block is added only before others are removed, so that the old value lies behind the end of the list to which the rollback returns.",
-  "swap two stores, core/vfs/recovery/recount.ts storeGauges(): [atomic.store<u32>(G_NR_FILES, objectsReferenced(CACHE_FILE)); atomic.store<u32>(G_NR_MOUNTS, objectsReferenced(CACHE_MOUNT)) -> atomic.store<u32>(G_NR_MOUNTS, objectsReferenced(CACHE_MOUNT)); atomic.store<u32>(G_NR_FILES, objectsReferenced(CACHE_FILE))]":
-    "A recount excludes all other threads but readers of the counters, to which the two gauges are independent numbers.",
 };
 
 /** A name without line and column, so that an entry stays right when lines move. */

@@ -48,17 +48,6 @@ export const LISTS: Mutant[] = [
     caughtBy: [pair("small@sysMkdir(path=/d/x || shrink"), races("small@sysMkdir(path=/d/x || shrink")],
   },
   {
-    name: "the number of objects on a sheaf is lowered without a record in the undo log",
-    edits: [
-      {
-        file: "mem/alloc/slab.ts",
-        from: "    set32(sheaf + SHEAF_SIZE, n - 1);\n    checkPoison",
-        to: "    store<u32>(sheaf + SHEAF_SIZE, n - 1);\n    checkPoison",
-      },
-    ],
-    caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],
-  },
-  {
     name: "the recount takes what lies on a sheaf for an object that nothing refers to",
     edits: [
       { file: "vfs/recovery/recount.ts", from: "  flushSheaves();\n  markFreeObjects();", to: "  markFreeObjects();" },
