@@ -18,6 +18,7 @@ const QUESTIONS = [
   "lookup",
   "walk",
   "threads",
+  "writers",
   "renamer",
   "rename",
   "contents",
