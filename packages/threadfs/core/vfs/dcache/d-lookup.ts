@@ -251,20 +251,20 @@ export function dLookup(parent: Dentry, dir: Inode, name: usize, hashLen: u64): 
     const disturbed = readSeqRetry(parent.dirSeq, rename) || readSeqRetry(G_HASH_SEQ, split);
     if (!dLookupLockedMoved && !disturbed) return d;
   }
-  lock(G_RENAME_LOCK);
-  lock(G_SPLIT_LOCK);
-  let d = noDentry();
   let deadline: f64 = 0;
   while (true) {
+    lock(G_RENAME_LOCK);
+    lock(G_SPLIT_LOCK);
     const rename = readSeqBegin(parent.dirSeq);
-    d = dLookupLocked(parent, dir, name, hashLen);
-    if (d || (!dLookupLockedMoved && !readSeqRetry(parent.dirSeq, rename))) break;
-    // Renames of files within a directory that began before the lock was taken end without it; no other one begins.
+    const d = dLookupLocked(parent, dir, name, hashLen);
+    const disturbed = !d && (dLookupLockedMoved || readSeqRetry(parent.dirSeq, rename));
+    // A rename of a file within the directory that has begun before the lock was taken ends without it, but not before the locks of the
+    // dentries that were compared are released, which is now.
+    unlock(G_SPLIT_LOCK);
+    unlock(G_RENAME_LOCK);
+    if (!disturbed) return d;
     deadline = spinFor(deadline, parent.dirSeq);
   }
-  unlock(G_SPLIT_LOCK);
-  unlock(G_RENAME_LOCK);
-  return d;
 }
 
 /**
