@@ -42,11 +42,27 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-lookup.ts",
-        from: "  lock(G_SPLIT_LOCK);\n  let d = noDentry();\n",
-        to: "  let d = noDentry();\n",
+        from: "    lock(G_SPLIT_LOCK);\n    const rename",
+        to: "    const rename",
       },
     ],
     caughtBy: [tests("vfs/d-hash", "locks out renames|sure of a miss")],
+  },
+  {
+    name: "a lookup that locks renames out keeps the dentries that it has compared while it waits for one that has begun",
+    edits: [
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "  while (true) {\n    lock(G_RENAME_LOCK);\n    lock(G_SPLIT_LOCK);\n",
+        to: "  lock(G_RENAME_LOCK);\n  lock(G_SPLIT_LOCK);\n  while (true) {\n",
+      },
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "    unlock(G_SPLIT_LOCK);\n    unlock(G_RENAME_LOCK);\n    if (!disturbed) return d;\n",
+        to: "    if (!disturbed) {\n      unlock(G_SPLIT_LOCK);\n      unlock(G_RENAME_LOCK);\n      return d;\n    }\n",
+      },
+    ],
+    caughtBy: [tests("walk/lookup", "row 22"), tests("walk/lookup", "row 22"), tests("walk/lookup", "row 22")],
   },
   {
     name: "a miss in rcu mode does not look at the directory's sequence again",
