@@ -37,7 +37,7 @@ export const ACLS: Mutant[] = [
         to: "  if (i.isLink) kfreeAt(i.dataAt);\n",
       },
     ],
-    caughtBy: [acls("default ACLs end")],
+    caughtBy: [acls("end with their directory")],
   },
   {
     name: "a file that found no memory leaves the ACL that it had got already",
