@@ -1,5 +1,4 @@
 /** Converts bytes to strings and back: with Node's Buffer where it exists, with Uint8Arrays and UTF-8 elsewhere. */
-import { nodeMajor, nodeModule } from "../bridge/node.js";
 import { codedError, invalidArgValue } from "../errors/errors.js";
 
 /** Undefined in a browser. Looked up at each use, so that importing has no side effects. */
@@ -35,41 +34,6 @@ export function isEncoding(encoding: unknown): encoding is BufferEncoding {
 export function allocate(size: number): Buffer<ArrayBuffer> {
   // In a browser this is a plain Uint8Array. The type is Node's, where callers expect a Buffer.
   return bufferClass()?.allocUnsafeSlow(size) ?? (new Uint8Array(size) as Buffer<ArrayBuffer>);
-}
-
-/** Bytes of memory that small buffers share: `Buffer.poolSize` of Node 26. Before it was 8 KiB. */
-const POOL_SIZE = 65536;
-
-/** The memory that is being handed out, and how much of it has been. The first is made when the first buffer is. */
-let pool: ArrayBuffer | undefined;
-let poolUsed = POOL_SIZE;
-/** Whether the host's own pool will not do; undefined: nobody has asked yet. */
-let ownPool: boolean | undefined;
-
-function newPool(buffers: typeof Buffer): ArrayBuffer {
-  const memory = buffers.allocUnsafeSlow(POOL_SIZE).buffer;
-  // Whoever transfers one buffer's memory to a worker would take it from all the others.
-  nodeModule("node:worker_threads")?.markAsUntransferable?.(memory);
-  return memory;
-}
-
-/**
- * The same in memory that buffers of less than 32 KiB share, as those of Node 26's readFile: memory of its own costs a small buffer
- * more time than its contents.
- */
-export function allocatePooled(size: number): Buffer<ArrayBuffer> {
-  const buffers = bufferClass();
-  if (buffers === undefined) return new Uint8Array(size) as Buffer<ArrayBuffer>;
-  ownPool ??= nodeMajor() !== undefined && buffers.poolSize < POOL_SIZE;
-  if (!ownPool || size === 0 || size >= POOL_SIZE / 2) return buffers.allocUnsafe(size);
-  if (pool === undefined || poolUsed + size > POOL_SIZE) {
-    pool = newPool(buffers);
-    poolUsed = 0;
-  }
-  const bytes = buffers.from(pool, poolUsed, size);
-  // The next one begins at 8 bytes, as elements of any type want it.
-  poolUsed = (poolUsed + size + 7) & ~7;
-  return bytes;
 }
 
 /** Whether bytes are a Buffer of the host. */

@@ -14,7 +14,7 @@ import type { Attachment } from "../bridge/attachment.js";
 import type { FileSink } from "../bridge/transfer/transfer.js";
 import { cwdError, systemCallError } from "../errors/errors.js";
 import type { Path } from "./args.js";
-import { allocatePooled, decodeText } from "./bytes.js";
+import { decodeText } from "./bytes.js";
 import { appendName, isAbsolute, resolveBytes } from "./paths/join.js";
 import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
 
@@ -40,7 +40,8 @@ class WholeFile implements FileSink {
   }
 
   make(): Uint8Array {
-    return allocatePooled(this.#attachment.stat[STAT.size]);
+    const { transfer, stat } = this.#attachment;
+    return transfer.pool.allocate(stat[STAT.size]);
   }
 }
 
@@ -322,7 +323,7 @@ export class SystemCalls {
     if (bytes === undefined) {
       const text = asText ? (sink.text ?? window.text(got)) : undefined;
       if (text !== undefined) return text;
-      bytes = allocatePooled(got);
+      bytes = transfer.pool.allocate(got);
       window.copyOut(got, bytes);
     }
     return asText ? decodeText(bytes, "utf8") : bytes;

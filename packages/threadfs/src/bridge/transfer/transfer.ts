@@ -7,6 +7,7 @@
 import * as ERRNO from "../../../abi/errno.js";
 import { MAX_RW_COUNT } from "../../../abi/limits.js";
 import type { SharedBytes } from "./copy.js";
+import { BufferPool } from "./pool.js";
 
 const NO_BUFFERS: readonly Uint8Array[] = [];
 const NO_LENGTHS: readonly number[] = [];
@@ -27,6 +28,8 @@ export interface FileSink {
 }
 
 export class Transfer {
+  /** Makes buffers for contents. */
+  readonly pool = new BufferPool();
   readonly #shared: SharedBytes;
   #buffers = NO_BUFFERS;
   /** The bytes that they had when the call began. A driver's hook may transfer a buffer away or resize it in the middle. */
