@@ -3,11 +3,10 @@
 
 import { defined } from "../../cli/dist/support/defined.js";
 import type { BenchOptions, Question } from "./lib/question.js";
-import { type LoopRounds, loopRounds, Remote } from "./lib/remote.js";
-import { type Measure, Result } from "./lib/result.js";
-import { type BenchFs, KINDS, type Kind, LABEL, openRival } from "./lib/rivals.js";
+import { enterRounds, rivalRounds, type ServedRival } from "./lib/remote.js";
+import { Result } from "./lib/result.js";
+import { type BenchFs, type Kind, openRival } from "./lib/rivals.js";
 import { type Loop, repetitions, timed } from "./lib/rounds.js";
-import { fastestDirectory, fileSystemType, makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -138,42 +137,14 @@ function measure({ name, times }: { name: string; times: number }): number {
   return timed(loopOf(name), times);
 }
 
-export const served = { prepare, calibrate, measure };
+export const served: ServedRival = { prepare, calibrate, measure };
 
 // ---- in the bench's process ----
 
 async function run(options: BenchOptions): Promise<Result> {
   const result = new Result("contents", "How fast are contents and listings?");
-  const kinds = KINDS.filter((kind) => !options.skip.includes(kind));
-  const cwd = makeTempDirectory();
-  const remotes: [Kind, Remote<typeof served>][] = [];
-  let series: LoopRounds<Kind>[] = [];
-  let names: string[] = [];
-  try {
-    for (const kind of kinds) {
-      options.log(`${kind}: making the files`);
-      const remote = new Remote<typeof served>(import.meta.url, { cwd, nodeOptions: ["--max-old-space-size=2048"] });
-      remotes.push([kind, remote]);
-      names = await remote.call("prepare", { kind, quick: options.quick });
-    }
-    series = await loopRounds(remotes, names, { ...options, ms: options.quick ? 20 : 100 });
-  } finally {
-    for (const [, remote] of remotes) remote.stop();
-    removeTempDirectory(cwd);
-  }
-  enter(result, series);
-  result.note(`node:fs works on ${fileSystemType(fastestDirectory())}`);
+  enterRounds(result, await rivalRounds(result, import.meta.url, options, options.quick ? 20 : 100), targetOf);
   return result;
-}
-
-/** Enters the rounds under the names that the tables print. */
-function enter(result: Result, series: LoopRounds<Kind>[]): void {
-  const ours = new Map<string, Measure>();
-  for (const { kind, name, rounds } of series) {
-    const entry = result.measure(name, LABEL[kind], "ns", rounds);
-    if (kind === "threadfs") ours.set(name, entry);
-    else result.ratio(name, entry, ours.get(name), kind === "node" ? targetOf(name) : undefined);
-  }
 }
 
 export default { name: "contents", run } satisfies Question;

@@ -3,11 +3,10 @@
 
 import { defined } from "../../cli/dist/support/defined.js";
 import type { BenchOptions, Question } from "./lib/question.js";
-import { type LoopRounds, loopRounds, Remote } from "./lib/remote.js";
-import { type Measure, Result } from "./lib/result.js";
-import { KINDS, type Kind, LABEL, openRival } from "./lib/rivals.js";
+import { enterRounds, rivalRounds, type ServedRival } from "./lib/remote.js";
+import { Result } from "./lib/result.js";
+import { type Kind, openRival } from "./lib/rivals.js";
 import { type AsyncLoop, asyncRepetitions, asyncTimed } from "./lib/rounds.js";
-import { fastestDirectory, fileSystemType, makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
 
 /** How many times faster than node:fs on tmpfs. */
 const TARGET = 5;
@@ -138,35 +137,13 @@ function measure({ name, times }: { name: string; times: number }): Promise<numb
   return asyncTimed(loopOf(name), times, AT_ONCE);
 }
 
-export const served = { prepare, calibrate, measure };
+export const served: ServedRival = { prepare, calibrate, measure };
 
 // ---- in the bench's process ----
 
 async function run(options: BenchOptions): Promise<Result> {
   const result = new Result("forms", "How fast are promises and callbacks?");
-  const kinds = KINDS.filter((kind) => !options.skip.includes(kind));
-  const cwd = makeTempDirectory();
-  const remotes: [Kind, Remote<typeof served>][] = [];
-  let series: LoopRounds<Kind>[] = [];
-  let names: string[] = [];
-  try {
-    for (const kind of kinds) {
-      const remote = new Remote<typeof served>(import.meta.url, { cwd });
-      remotes.push([kind, remote]);
-      names = await remote.call("prepare", { kind });
-    }
-    series = await loopRounds(remotes, names, { ...options, ms: options.quick ? 10 : 50 });
-  } finally {
-    for (const [, remote] of remotes) remote.stop();
-    removeTempDirectory(cwd);
-  }
-  const ours = new Map<string, Measure>();
-  for (const { kind, name, rounds } of series) {
-    const entry = result.measure(name, LABEL[kind], "ns", rounds);
-    if (kind === "threadfs") ours.set(name, entry);
-    else result.ratio(name, entry, ours.get(name), kind === "node" ? TARGET : undefined);
-  }
-  result.note(`node:fs works on ${fileSystemType(fastestDirectory())}`);
+  enterRounds(result, await rivalRounds(result, import.meta.url, options, options.quick ? 10 : 50), () => TARGET);
   return result;
 }
 

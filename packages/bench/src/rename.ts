@@ -3,12 +3,11 @@
 
 import { defined } from "../../cli/dist/support/defined.js";
 import type { BenchOptions, Question } from "./lib/question.js";
-import { type LoopRounds, loopRounds, Remote } from "./lib/remote.js";
+import { type LoopRounds, rivalRounds, type ServedRival } from "./lib/remote.js";
 import { type Measure, Result } from "./lib/result.js";
 import { type BenchFs, KINDS, type Kind, LABEL, openRival } from "./lib/rivals.js";
 import { type Loop, repetitions, timed } from "./lib/rounds.js";
 import { pairwise } from "./lib/stats.js";
-import { fastestDirectory, fileSystemType, makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
 
 const EMPTIEST = 0;
 const FULLEST = 100000;
@@ -105,7 +104,7 @@ function measure({ name, times }: { name: string; times: number }): number {
   return timed(loopOf(name), times, { multiple: 2 });
 }
 
-export const served = { prepare, calibrate, measure };
+export const served: ServedRival = { prepare, calibrate, measure };
 
 // ---- in the bench's process ----
 
@@ -113,25 +112,7 @@ const renameName = (size: number): string => `rename ${size}`;
 
 async function run(options: BenchOptions): Promise<Result> {
   const result = new Result("rename", "What does a change cost, whatever is below it?");
-  const kinds = KINDS.filter((kind) => !options.skip.includes(kind));
-  const cwd = makeTempDirectory();
-  const remotes: [Kind, Remote<typeof served>][] = [];
-  let series: LoopRounds<Kind>[] = [];
-  let names: string[] = [];
-  try {
-    for (const kind of kinds) {
-      options.log(`${kind}: making the directories`);
-      const remote = new Remote<typeof served>(import.meta.url, { cwd, nodeOptions: ["--max-old-space-size=2048"] });
-      remotes.push([kind, remote]);
-      names = await remote.call("prepare", { kind });
-    }
-    series = await loopRounds(remotes, names, { ...options, ms: options.quick ? 50 : 150 });
-  } finally {
-    for (const [, remote] of remotes) remote.stop();
-    removeTempDirectory(cwd);
-  }
-  enter(result, series);
-  result.note(`node:fs works on ${fileSystemType(fastestDirectory())}`);
+  enter(result, await rivalRounds(result, import.meta.url, options, options.quick ? 50 : 150));
   return result;
 }
 

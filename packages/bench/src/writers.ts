@@ -5,10 +5,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WorkerPool } from "../../cli/dist/support/worker-pool.js";
 import type { BenchOptions, Question } from "./lib/question.js";
+import { noteFileSystem } from "./lib/remote.js";
 import { Result } from "./lib/result.js";
 import { LABEL, openThreadfs } from "./lib/rivals.js";
-import { fastestDirectory, fileSystemType, makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
-import { rate, type TimedRun } from "./lib/timed-workers.js";
+import { makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
+import { rate, type Turns } from "./lib/timed-workers.js";
 import { SHARED, TWO, WORKLOADS, type WriterRequest, type WriterStart } from "./writers/workloads.js";
 
 const WORKER = new URL("./writers/writer.worker.js", import.meta.url);
@@ -33,7 +34,7 @@ function prepare(fs: Pick<typeof import("node:fs"), "mkdirSync" | "writeFileSync
 async function turns(pool: Pool, control: Int32Array, name: string, threads: number, ms: number): Promise<number> {
   control.fill(0);
   const runs = Array.from({ length: threads }, (_, index) =>
-    pool.ask<TimedRun>(index, { task: "run", name, threads }, REQUEST_LIMIT_MS),
+    pool.ask<Turns>(index, { task: "run", name, thread: index, threads }, REQUEST_LIMIT_MS),
   );
   await new Promise((resolve) => setTimeout(resolve, ms));
   Atomics.store(control, 0, 1);
@@ -80,7 +81,7 @@ async function run(options: BenchOptions): Promise<Result> {
     vfs.close();
     removeTempDirectory(base);
   }
-  result.note(`node:fs works on ${fileSystemType(fastestDirectory())}`);
+  noteFileSystem(result);
   return result;
 }
 

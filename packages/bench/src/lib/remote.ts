@@ -4,6 +4,10 @@
 import { type ChildProcess, type ChildProcessByStdio, fork, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { BenchOptions } from "./question.js";
+import type { Measure, Result } from "./result.js";
+import { KINDS, type Kind, LABEL } from "./rivals.js";
+import { fastestDirectory, fileSystemType, makeTempDirectory, removeTempDirectory } from "./tempdir.js";
 
 /** No single request runs longer than this. */
 const REQUEST_LIMIT_MS = 20 * 60 * 1000;
@@ -156,4 +160,57 @@ export async function loopRounds<Kind>(
     log(`round ${round + 1} of ${count}`);
   }
   return series;
+}
+
+/** The functions that a bench of rivals serves: `prepare` makes what the loops touch, and returns their names. */
+export type ServedRival = ServedLoops & {
+  prepare: (argument: { kind: Kind; quick: boolean }) => Promise<string[]>;
+};
+
+/**
+ * Measures the loops of every rival that is not left out.
+ * @param module URL of the module that serves them
+ * @param ms how long a loop is to run
+ */
+export async function rivalRounds(
+  result: Result,
+  module: string,
+  options: BenchOptions,
+  ms: number,
+): Promise<LoopRounds<Kind>[]> {
+  noteFileSystem(result);
+  const cwd = makeTempDirectory();
+  const remotes: [Kind, Remote<ServedRival>][] = [];
+  let names: string[] = [];
+  try {
+    for (const kind of KINDS.filter((kind) => !options.skip.includes(kind))) {
+      options.log(`${kind}: making the files`);
+      const remote = new Remote<ServedRival>(module, { cwd, nodeOptions: ["--max-old-space-size=2048"] });
+      remotes.push([kind, remote]);
+      names = await remote.call("prepare", { kind, quick: options.quick });
+    }
+    return await loopRounds(remotes, names, { ...options, ms });
+  } finally {
+    for (const [, remote] of remotes) remote.stop();
+    removeTempDirectory(cwd);
+  }
+}
+
+/** Says where the kernel's rival works. */
+export function noteFileSystem(result: Result): void {
+  result.note(`node:fs works on ${fileSystemType(fastestDirectory())}`);
+}
+
+/** Enters the rounds, and those of each rival as a ratio to ours; `targetOf`: of a loop against node:fs, undefined: none. */
+export function enterRounds(
+  result: Result,
+  series: readonly LoopRounds<Kind>[],
+  targetOf: (name: string) => number | undefined,
+): void {
+  const ours = new Map<string, Measure>();
+  for (const { kind, name, rounds } of series) {
+    const entry = result.measure(name, LABEL[kind], "ns", rounds);
+    if (kind === "threadfs") ours.set(name, entry);
+    else result.ratio(name, entry, ours.get(name), kind === "node" ? targetOf(name) : undefined);
+  }
 }

@@ -38,16 +38,19 @@ export type TimedRequest =
   | { task: "prepare"; name: string; turns: Task }
   | { task: "run"; name: string; threads: number };
 
-/** What one thread did in a run. */
-export interface TimedRun {
-  /** Turns. */
+/** How much one thread did in a run. */
+export interface Turns {
   count: number;
+  /** Nanoseconds in all. */
+  wall: number;
+}
+
+/** What one thread did in a run. */
+export interface TimedRun extends Turns {
   /** Turns that found something. */
   hits: number;
   /** Nanoseconds a turn in the median batch. */
   ns: number;
-  /** Nanoseconds in all. */
-  wall: number;
   /** The events that the thread's core counted. */
   counters: Record<string, number>;
 }
@@ -105,7 +108,7 @@ export class TimedWorkers {
 }
 
 /** Turns a second in all, with all waiting and all disturbance in it. */
-export function rate(runs: TimedRun[]): number {
+export function rate(runs: readonly Turns[]): number {
   return runs.reduce((sum, { count, wall }) => sum + (count * 1e9) / wall, 0);
 }
 

@@ -30,7 +30,8 @@ export interface WriterStart {
   control: Int32Array;
 }
 
-export type WriterRequest = { task: "run"; name: string; threads: number };
+/** Runs a workload in a thread, together with as many as there are `threads`. */
+export type WriterRequest = { task: "run"; name: string; thread: number; threads: number };
 
 function created(fs: Fs, directory: string, thread: number): Batch {
   const paths = Array.from({ length: BATCH }, (_, n) => join(directory, `file-${thread}-${n}`));
