@@ -97,8 +97,8 @@ export const WAITS: Mutant[] = [
     edits: [
       {
         file: "vfs/file/read-write.ts",
-        from: "  let room = dataReserve(i, pos, fits);",
-        to: "  happened(done + fits);\n  let room = dataReserve(i, pos, fits);",
+        from: "  const room = reserveRoom(i, pos, fits);",
+        to: "  happened(done + fits);\n  const room = reserveRoom(i, pos, fits);",
       },
     ],
     caughtBy: [tests("unit/mem/waiting")],

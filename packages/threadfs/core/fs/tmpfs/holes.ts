@@ -21,12 +21,14 @@ import {
   NODE_BITS,
   PAGE,
   PAGE_SHIFT,
+  pageIn,
   RADIX,
   REDO_BYTES,
   REDO_DENTRY,
   REDO_END,
   REDO_POS,
   setSize,
+  slotOf,
   topBits,
 } from "./data";
 
@@ -78,20 +80,10 @@ function overPages(i: Inode, from: i64, to: i64, what: i32): void {
   walkPages(i, <usize>i.data, levelsOf(i), (<u32>1) << topBits(i), 0, from, to, what);
 }
 
-/** The page with this index in a tree; 0: a hole. */
-function pageOf(i: Inode, index: i64): usize {
-  if (index >> ((levelsOf(i) - 1) * NODE_BITS + topBits(i)) != 0) return 0;
-  let node = <usize>i.data;
-  for (let l = levelsOf(i); l > 0 && node != 0; l--) {
-    node = <usize>load<u32>(node + ((<u32>((index >> ((l - 1) * NODE_BITS)) & 1023)) << 2));
-  }
-  return node;
-}
-
 /** Fills the bytes of [start, end), which are of one page, with zeros. */
 function clearPart(i: Inode, start: i64, end: i64): void {
   if (start >= end) return;
-  const page = pageOf(i, start >> PAGE_SHIFT);
+  const page = pageIn(slotOf(i, start, 0));
   if (page != 0) memory.fill(page + <u32>(start & (PAGE - 1)), 0, <u32>(end - start));
 }
 

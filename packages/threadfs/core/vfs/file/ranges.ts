@@ -4,16 +4,7 @@ import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, IN_MODIFY, O_APPEND, SEEK_DA
 import { IO_SIZE, MAX_RW_COUNT } from "../../../abi/limits";
 import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
-import {
-  dataRead,
-  dataReserve,
-  dataReserveLimited,
-  dataWrite,
-  MAX_FILE_SIZE,
-  PAGE,
-  PAGE_SHIFT,
-  setSize,
-} from "../../fs/tmpfs/data";
+import { dataRead, dataWrite, MAX_FILE_SIZE, PAGE, PAGE_SHIFT, setSize } from "../../fs/tmpfs/data";
 import { dataClearBeyond, dataGiveBack, dataHoles, dataPunch, dataPunchBegin, dataSeek } from "../../fs/tmpfs/holes";
 import { hasBlocks, isLimited } from "../../fs/tmpfs/quota";
 import { contentsChangeBegin, contentsChangeEnd } from "../../fs/tmpfs/unlocked";
@@ -25,10 +16,9 @@ import { removeSuid } from "../inode/attr";
 import { currentTime, I_DRIVER, Inode } from "../inode/inode";
 import { changeBegin, changeEnd } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
-import { makeSpace } from "../recovery/reclaim";
 import { Context } from "../task/cred";
 import { File, FMODE_PIPE, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
-import { fileAccessed } from "./read-write";
+import { fileAccessed, reserveRoom } from "./read-write";
 
 // ------------------------------------------------------------------------------------------------- fallocate
 
@@ -87,9 +77,7 @@ function makeRoom(c: Context, f: File, start: i64, end: i64): i32 {
   if (isLimited(i.sb) && !hasBlocks(i.sb, dataHoles(i, start, end))) return -ENOSPC;
   for (let at = start & ~(<i64>PAGE - 1); at < end; ) {
     const part = <u32>min<i64>(end - at, IO_SIZE);
-    let room = dataReserve(i, at, part);
-    if (room < part && !dataReserveLimited && makeSpace()) room += dataReserve(i, at + room, part - room);
-    if (room < part) {
+    if (reserveRoom(i, at, part) < part) {
       dataGiveBack(i, start, end);
       return -ENOSPC;
     }
@@ -228,8 +216,7 @@ function copyParts(
     const part = min<u32>(n - done, IO_SIZE);
     const at = target + done;
     const fits = MAX_FILE_SIZE - at < <i64>part ? <u32>(MAX_FILE_SIZE - at) : part;
-    let room = dataReserve(b, at, fits);
-    if (room < fits && !dataReserveLimited && makeSpace()) room += dataReserve(b, at + room, fits - room);
+    const room = reserveRoom(b, at, fits);
     if (room == 0) break;
     dataRead(from.inode, start + done, scratch + SCRATCH.IO, room);
     removeSuid(c, b);

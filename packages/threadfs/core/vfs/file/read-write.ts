@@ -233,8 +233,7 @@ function writePart(
   if (n == 0) return 0;
   if (pos >= MAX_FILE_SIZE) return -EFBIG;
   const fits = MAX_FILE_SIZE - pos < <i64>n ? <u32>(MAX_FILE_SIZE - pos) : n;
-  let room = dataReserve(i, pos, fits);
-  if (room < fits && !dataReserveLimited && makeSpace()) room += dataReserve(i, pos + room, fits - room);
+  const room = reserveRoom(i, pos, fits);
   if (room == 0) return -ENOSPC;
   if (direct) {
     const err = copyToRoom(i, pos, done, room);
@@ -249,6 +248,13 @@ function writePart(
   happened(done + room);
   dataWrite(d, i, posAddress, pos, scratch + SCRATCH.IO, room, currentTime());
   return room;
+}
+
+/** dataReserve(), which frees unused memory where the arena is full: whose limit is reached would gain nothing. */
+export function reserveRoom(i: Inode, pos: i64, n: u32): u32 {
+  const room = dataReserve(i, pos, n);
+  if (room == n || dataReserveLimited || !makeSpace()) return room;
+  return room + dataReserve(i, pos + room, n - room);
 }
 
 /** Lets the host copy `n` bytes of the caller's, from byte `done` on, to the room reserved for them at the end of the file. */
