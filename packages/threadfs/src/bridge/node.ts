@@ -46,6 +46,14 @@ export function nodeProcess(): NodeProcess | undefined {
   return typeof process?.versions?.node === "string" ? process : undefined;
 }
 
+/**
+ * Node's class Buffer, which Bun and Deno have too; undefined in browsers. Looked up at each use: importing does no work, and a program may
+ * take the class away later. @internal
+ */
+export function bufferClass(): typeof Buffer | undefined {
+  return (globalThis as { Buffer?: typeof Buffer }).Buffer;
+}
+
 /** The major version of Node itself; undefined in Bun and Deno, whose Buffers are their own, and in browsers. @internal */
 export function nodeMajor(): number | undefined {
   const versions = nodeProcess()?.versions;

@@ -9,6 +9,7 @@ import { nodeModule } from "../bridge/node.js";
 import { flagOption, type KeysOf, readOptions } from "../bridge/options.js";
 import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import { toPath, toSignal } from "../node-fs/args.js";
+import { asBuffer } from "../node-fs/bytes.js";
 import { checkAborted } from "../node-fs/forms/abort.js";
 import type { Signal } from "../node-fs/forms/types.js";
 import type { LinuxCalls } from "../node-fs/linux/types.js";
@@ -99,12 +100,7 @@ function pathBytes(path: unknown, name: string): Uint8Array {
 }
 
 /** Some modules take paths in bytes only as Buffers. */
-function asPath(path: Uint8Array): Bytes {
-  const { Buffer } = globalThis as {
-    Buffer?: { from(buffer: ArrayBufferLike, at: number, length: number): Uint8Array };
-  };
-  return (Buffer === undefined ? path : Buffer.from(path.buffer, path.byteOffset, path.length)) as Bytes;
-}
+const asPath = (path: Uint8Array): Bytes => asBuffer(path) as Bytes;
 
 /** Of a link its own attributes. */
 const NOFOLLOW = /* @__PURE__ */ Object.freeze({ nofollow: true });

@@ -1,10 +1,6 @@
 /** Converts bytes to strings and back: with Node's Buffer where it exists, with Uint8Arrays and UTF-8 elsewhere. */
+import { bufferClass, nodeProcess } from "../bridge/node.js";
 import { codedError, invalidArgValue } from "../errors/errors.js";
-
-/** Undefined in a browser. Looked up at each use, so that importing has no side effects. */
-function bufferClass(): typeof Buffer | undefined {
-  return (globalThis as { Buffer?: typeof Buffer }).Buffer;
-}
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 const decoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
@@ -118,8 +114,7 @@ const FAST_WRITE = 24;
  * Returns the bytes written. Undefined where encodeInto is faster.
  */
 export function bufferWriter(into: Uint8Array<SharedArrayBuffer>): ((text: string) => number) | undefined {
-  const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  const major = Number.parseInt(process?.versions?.node ?? "0", 10);
+  const major = Number.parseInt(nodeProcess()?.versions?.node ?? "0", 10);
   const buffer = major >= FAST_WRITE ? bufferClass()?.from(into.buffer, into.byteOffset, into.byteLength) : undefined;
   return buffer && ((text) => buffer.write(text));
 }

@@ -6,7 +6,7 @@
  * length copies as between private buffers, in 1.3 us at any address, and in Node 26 so does `Buffer.prototype.copy`
  * (the bench "contents" measures what comes of it). Whoever calls these holds what keeps others from the bytes.
  */
-import { nodeMajor } from "../node.js";
+import { bufferClass, nodeMajor } from "../node.js";
 import type { SharedMemory } from "../wasm.js";
 
 /** The shared memory as bytes, for copies. */
@@ -101,7 +101,7 @@ class ByCopy extends BySet {
 
 /** The fastest copies that this host has. */
 export function sharedBytes(memory: SharedMemory): SharedBytes {
-  const { Buffer: buffers } = globalThis as { Buffer?: typeof Buffer };
+  const buffers = bufferClass();
   const major = nodeMajor();
   if (major === undefined || buffers === undefined) return new BySet(memory);
   return major >= FAST_COPY ? new ByCopy(memory, buffers) : new ByFill(memory, buffers);

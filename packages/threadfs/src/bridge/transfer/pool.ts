@@ -1,5 +1,5 @@
 /** Memory for the contents of small files. */
-import { nodeMajor, nodeModule } from "../node.js";
+import { bufferClass, nodeMajor, nodeModule } from "../node.js";
 
 /** Bytes of memory that small buffers share: `Buffer.poolSize` of Node 26. Before it was 8 KiB. */
 const POOL_SIZE = 65536;
@@ -10,7 +10,6 @@ const POOL_SIZE = 65536;
  * forbid that.
  */
 export class BufferPool {
-  readonly #buffers: typeof Buffer | undefined;
   /** Whether the host's own pool will not do. */
   readonly #isOwn: boolean;
   readonly #keep: ((buffer: object) => void) | undefined;
@@ -18,14 +17,13 @@ export class BufferPool {
   #used = 0;
 
   constructor() {
-    this.#buffers = (globalThis as { Buffer?: typeof Buffer }).Buffer;
-    this.#isOwn = nodeMajor() !== undefined && (this.#buffers?.poolSize ?? POOL_SIZE) < POOL_SIZE;
+    this.#isOwn = nodeMajor() !== undefined && (bufferClass()?.poolSize ?? POOL_SIZE) < POOL_SIZE;
     this.#keep = this.#isOwn ? nodeModule("node:worker_threads")?.markAsUntransferable : undefined;
   }
 
   /** A new buffer; a plain Uint8Array where the host has no Buffers. */
   allocate(size: number): Buffer<ArrayBuffer> {
-    const buffers = this.#buffers;
+    const buffers = bufferClass();
     if (buffers === undefined) return new Uint8Array(size) as Buffer<ArrayBuffer>;
     if (!this.#isOwn || size === 0 || size >= POOL_SIZE / 2) return buffers.allocUnsafe(size);
     if (this.#memory === undefined || this.#used + size > POOL_SIZE) {

@@ -1,5 +1,5 @@
 /** The part of the scratch area for contents, as a window through which short reads and writes go; and strings of shared memory. */
-import { nodeModule } from "../node.js";
+import { bufferClass, nodeModule } from "../node.js";
 import type { SharedMemory } from "../wasm.js";
 import type { SharedBytes } from "./copy.js";
 
@@ -26,7 +26,7 @@ export class Window {
   }
 
   #wholeMemory(): Buffer | undefined {
-    return (globalThis as { Buffer?: typeof Buffer }).Buffer?.from(this.#memory.buffer as SharedArrayBuffer);
+    return bufferClass()?.from(this.#memory.buffer as SharedArrayBuffer);
   }
 
   /** Copies the first `length` bytes to the beginning of a buffer. @throws RangeError if it has fewer */
