@@ -45,6 +45,11 @@ export const CACHE: Mutant[] = [
         from: "    lock(G_SPLIT_LOCK);\n    const rename",
         to: "    const rename",
       },
+      {
+        file: "vfs/dcache/d-lookup.ts",
+        from: "    unlock(G_SPLIT_LOCK);\n    unlock(G_RENAME_LOCK);\n    if (!disturbed) return d;\n",
+        to: "    unlock(G_RENAME_LOCK);\n    if (!disturbed) return d;\n",
+      },
     ],
     caughtBy: [tests("vfs/d-hash", "locks out renames|sure of a miss")],
   },
