@@ -106,15 +106,26 @@ export class WaitLimit {
 
   /** Makes calls that wait for `ms` at most, and no longer than they may without this. */
   within<R>(ms: number, calls: () => R): R {
-    const before = this.#now;
-    this.#now = Math.min(ms, before);
-    this.#set(this.#now);
+    const before = this.begin(ms);
     try {
       return calls();
     } finally {
-      this.#now = before;
-      this.#set(before);
+      this.end(before);
     }
+  }
+
+  /** Begins such calls, for callers to which a function of its own is too slow. Returns what {@link end} takes. */
+  begin(ms = GENTLE_MS): number {
+    const before = this.#now;
+    this.#now = Math.min(ms, before);
+    this.#set(this.#now);
+    return before;
+  }
+
+  /** Ends such calls. */
+  end(before: number): void {
+    this.#now = before;
+    this.#set(before);
   }
 
   /** Remembers the exception of a call that has waited too long. @param word what it waited for */

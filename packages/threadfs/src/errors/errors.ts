@@ -64,17 +64,19 @@ let frames = true;
 let lastFrameless: Error | undefined;
 
 /**
- * Makes calls whose errors of the system have no frames in their stacks. Such are the errors that Node gives to callbacks, whose code nobody
+ * Begins calls whose errors of the system have no frames in their stacks. Such are the errors that Node gives to callbacks, whose code nobody
  * has called. To look for frames takes longer than to look up a path: a bundler, which asks for many files that are not there, would notice.
+ * Returns what {@link endFrameless} takes.
  */
-export function withoutFrames<R>(calls: () => R): R {
+export function beginFrameless(): boolean {
   const before = frames;
   frames = false;
-  try {
-    return calls();
-  } finally {
-    frames = before;
-  }
+  return before;
+}
+
+/** Ends such calls. */
+export function endFrameless(before: boolean): void {
+  frames = before;
 }
 
 /** Whether an error is the last one that was made without frames, which then may get them. */

@@ -3,7 +3,7 @@ import { invalidArgType } from "../../errors/errors.js";
 import type { AnyOperation } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import { abortError } from "./abort.js";
-import { type Ends, inLaterTurn, runAbortable } from "./later.js";
+import { type Ends, inLaterTurn, runAbortable, runLater } from "./later.js";
 
 export type Callback = (...results: unknown[]) => void;
 export type Given = readonly unknown[];
@@ -17,10 +17,11 @@ export const at =
   (given) => ({ callback: given[index], before: given.slice(0, index) });
 
 /** The argument at an index may be left out: then the callback stands there. */
-export const optional =
-  (index: number): Find =>
-  (given) =>
-    at(typeof given[index] === "function" ? index : index + 1)(given);
+export const optional = (index: number): Find => {
+  const there = at(index);
+  const behind = at(index + 1);
+  return (given) => (typeof given[index] === "function" ? there : behind)(given);
+};
 
 /** Node takes the argument at an index for the callback if there is no other. */
 export const otherwise =
@@ -94,9 +95,10 @@ export function callbackForm<A extends unknown[], Q, P extends Q, R>(
       succeeded: (value) => inLaterTurn(() => (value === undefined && !mayMiss ? done(null) : done(null, value))),
       failed: (error) => inLaterTurn(() => done(error)),
     };
-    const abort = { signal: signal?.(parsed), listens };
+    const aborts = signal?.(parsed);
+    if (aborts === undefined) runLater(calls, op, parsed, ends);
     // As in Node: in the caller's turn.
-    if (abort.signal?.aborted) done(abortError(abort.signal));
-    else runAbortable(calls, op, parsed, abort, ends, listens ? done : ends.failed);
+    else if (aborts.aborted) done(abortError(aborts));
+    else runAbortable(calls, op, parsed, { signal: aborts, listens }, ends, listens ? done : ends.failed);
   };
 }

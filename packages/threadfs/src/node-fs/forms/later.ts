@@ -4,7 +4,7 @@
  * blocks a thread, and none sends its work elsewhere.
  */
 import { afterPipe, type Left } from "../../bridge/waiting.js";
-import { addFrames, isFrameless, withoutFrames } from "../../errors/errors.js";
+import { addFrames, beginFrameless, endFrameless, isFrameless } from "../../errors/errors.js";
 import { type AnyOperation, Busy, type Pause, type Steps } from "../operation.js";
 import type { SystemCalls } from "../system-calls.js";
 import { abortError, checkAborted } from "./abort.js";
@@ -41,37 +41,35 @@ class Work<R> implements Begun {
     this.#goOnNow?.();
   }
 
-  /** Makes work as a whole, again if it has been kept waiting. @param first its beginning */
-  run(work: () => R, first = work): void {
+  /** Makes work as a whole again, which has been kept waiting. @param first its beginning */
+  #again(work: () => R, first: () => R): void {
     if (this.#given) {
       this.#left?.giveUp?.();
       return;
     }
-    let value: R;
-    try {
-      value = this.#gently(work);
-    } catch (error) {
-      const left = this.#calls.attachment.limit.leftOf(error);
-      if (left !== undefined) this.#left = left;
-      if (this.#mayWait(error, left)) {
-        const next = left === undefined ? work : ((left.goOn as (() => R) | undefined) ?? first);
-        this.#whenReleased(left, () => this.run(next, first));
-      } else {
-        this.#left?.giveUp?.();
-        this.#ends.failed(error);
-      }
-      return;
+    const result = gently(this.#calls, work, undefined);
+    if (result instanceof Thrown) this.caught(result.error, work, first);
+    else this.#ends.succeeded(result);
+  }
+
+  /** Goes on with work as a whole that has thrown: it has been kept waiting, or it has failed. @param first its beginning */
+  caught(error: unknown, work: () => R, first = work): void {
+    const left = this.#calls.attachment.limit.leftOf(error);
+    if (left !== undefined) this.#left = left;
+    if (this.#mayWait(error, left)) {
+      const next = left === undefined ? work : ((left.goOn as (() => R) | undefined) ?? first);
+      this.#whenReleased(left, () => this.#again(next, first));
+    } else {
+      this.#left?.giveUp?.();
+      this.#ends.failed(error);
     }
-    this.#ends.succeeded(value);
   }
 
   /** Goes on with steps. @param next lets the generator take its next step */
   go(steps: Steps<R>, next: () => IteratorResult<Pause, R>): void {
-    let at: IteratorResult<Pause, R>;
-    try {
-      at = this.#gently(this.#given ? () => steps.return(undefined as R) : next);
-    } catch (error) {
-      this.#ends.failed(error);
+    const at = gently(this.#calls, this.#given ? () => steps.return(undefined as R) : next, undefined);
+    if (at instanceof Thrown) {
+      this.#ends.failed(at.error);
       return;
     }
     if (at.done) {
@@ -94,10 +92,6 @@ class Work<R> implements Begun {
       (value) => this.go(steps, () => steps.next(value)),
       (error: unknown) => this.go(steps, () => steps.throw(error)),
     );
-  }
-
-  #gently<T>(calls: () => T): T {
-    return withoutFrames(() => this.#calls.attachment.limit.gently(calls));
   }
 
   /** Whether an error says that another thread keeps the work waiting, and it may wait longer. */
@@ -141,6 +135,34 @@ export interface Begun {
   giveUp(): void;
 }
 
+/** Work that has ended in the caller's turn. */
+const ENDED: Begun = { waits: false, giveUp() {} };
+
+/** The exception of work: the result of gently(). An exception that is thrown again takes as long as several lookups of a path. */
+class Thrown {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+/** Makes calls that are left as soon as another thread keeps them waiting, and whose errors have no frames. */
+function gently<P, R>(calls: SystemCalls, work: (calls: SystemCalls, parsed: P) => R, parsed: P): R | Thrown {
+  const { limit } = calls.attachment;
+  const frames = beginFrameless();
+  const before = limit.begin();
+  let result: R | Thrown;
+  try {
+    result = work(calls, parsed);
+  } catch (error) {
+    result = new Thrown(error);
+  }
+  limit.end(before);
+  endFrameless(frames);
+  return result;
+}
+
 /** Does the work of an operation. */
 export function runLater<A extends unknown[], P, R>(
   calls: SystemCalls,
@@ -148,15 +170,21 @@ export function runLater<A extends unknown[], P, R>(
   parsed: P,
   ends: Ends<R>,
 ): Begun {
-  const work = new Work(calls, ends);
-  if (op.run !== undefined) {
-    const { run } = op;
-    work.run(() => run(calls, parsed));
-  } else {
+  const { run } = op;
+  if (run === undefined) {
+    const work = new Work(calls, ends);
     const steps = op.steps(calls, parsed);
     work.go(steps, () => steps.next());
+    return work;
   }
-  return work;
+  const result = gently(calls, run, parsed);
+  if (result instanceof Thrown) {
+    const work = new Work(calls, ends);
+    work.caught(result.error, () => run(calls, parsed));
+    return work;
+  }
+  ends.succeeded(result);
+  return ENDED;
 }
 
 /** How a call takes its AbortSignal. */
