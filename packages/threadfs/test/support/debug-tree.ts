@@ -98,8 +98,11 @@ async function parkedWorker(
   const there = Atomics.waitAsync(shared, 0, 0, HANG_MS);
   const how = there.async ? await there.value : there.value;
   if (how === "timed-out") throw new Error("the worker never came to the point");
+  // A test that fails before it releases the worker leaves it where it is: the process does not wait for that.
+  worker.unref();
   return {
     async release() {
+      worker.ref();
       Atomics.store(shared, 1, 1);
       Atomics.notify(shared, 1);
       const result = await ended;

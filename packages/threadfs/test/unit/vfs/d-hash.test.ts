@@ -237,7 +237,12 @@ describe("lookups with references while other threads split and rename", () => {
     });
     assert.equal(hits.endedRcu, 15);
     const missed = looker.release();
+    let isSure = false;
+    missed.finally(() => {
+      isSure = true;
+    });
     while ((memory.word(G_SPLIT_LOCK) & WAITERS) === 0) {
+      assert.ok(!isSure, "the walk waits for the split");
       assert.equal(memory.word(G_HASH_SEQ), odd, "the split goes on");
       await setTimeout(1);
     }
