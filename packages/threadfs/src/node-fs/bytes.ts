@@ -64,23 +64,24 @@ export function encodeText(text: string, encoding: BufferEncoding): Uint8Array {
   }
 }
 
-/** Decodes bytes of private memory. @throws TypeError ERR_UNKNOWN_ENCODING */
-export function decodeText(bytes: Uint8Array, encoding: NameEncoding): string {
+/** Decodes the first `length` bytes of private memory. @throws TypeError ERR_UNKNOWN_ENCODING */
+export function decodeText(bytes: Uint8Array, encoding: NameEncoding, length = bytes.length): string {
   // As Buffer.toString(), which looks at the length first.
-  if (bytes.length === 0) return "";
+  if (length === 0) return "";
   if (encoding === "buffer") throw unknownEncoding(encoding);
   const buffers = bufferClass();
   if (buffers !== undefined) {
     const buffer = buffers.isBuffer(bytes) ? bytes : buffers.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return buffer.toString(encoding);
+    return buffer.toString(encoding, 0, length);
   }
+  const part = bytes.subarray(0, length);
   switch (encoding.toLowerCase()) {
     case "utf8":
     case "utf-8":
-      return decoder.decode(bytes);
+      return decoder.decode(part);
     case "latin1":
     case "binary":
-      return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+      return Array.from(part, (byte) => String.fromCharCode(byte)).join("");
     default:
       throw unknownEncoding(encoding);
   }

@@ -5,7 +5,7 @@ import { SCAN_COMMON, SCAN_NAME, SCAN_NAME_LENGTH, SCAN_PLAIN, SCAN_TEXT, SCAN_T
 import type { Attachment } from "../../bridge/attachment.js";
 import type { FileSink } from "../../bridge/transfer/transfer.js";
 import type { Path } from "../args.js";
-import { decodeText } from "../bytes.js";
+import { asBuffer, decodeText } from "../bytes.js";
 import type { SystemCalls } from "../system-calls.js";
 import { rawName } from "./names.js";
 import { type Entries, nextEntry, sortedEntries } from "./order.js";
@@ -24,12 +24,17 @@ const OPEN = 0x205b2020;
 const WORD = 4;
 const { parse } = JSON;
 
-/** Memory for the text of a list, in words, which is kept for the next one unless it is large. */
-const NO_TEXT = /* @__PURE__ */ new Int32Array(0);
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
+/** Memory for the text of a list, in words and in bytes. */
+interface Text {
+  readonly words: Int32Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
+}
+const NO_TEXT: Text = { words: /* @__PURE__ */ new Int32Array(0), bytes: NO_BYTES };
 const TEXT_MIN = 1024;
 const TEXT_MAX = 1 << 18;
+/** Kept for the next list unless it is large. */
 let text = NO_TEXT;
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const NO_TYPES = NO_BYTES;
 
 /** Collects the entries, which come in pieces of at most IO_SIZE bytes, of which the last one stays in the scratch area. */
@@ -112,8 +117,11 @@ function plainNames({ bytes, starts, order, count }: Entries, all: number): stri
   if (count === 0) return [];
   // In words, of which the first has nothing but the bracket.
   const length = all / WORD + 1;
-  if (text.length < length) text = new Int32Array(Math.max(length, TEXT_MIN));
-  const into = text;
+  if (text.words.length < length) {
+    const memory = new Int32Array(Math.max(length, TEXT_MIN));
+    text = { words: memory, bytes: asBuffer(new Uint8Array(memory.buffer)) };
+  }
+  const { words: into, bytes: list } = text;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, all / WORD);
   into[0] = OPEN;
   let to = 1;
@@ -123,10 +131,11 @@ function plainNames({ bytes, starts, order, count }: Entries, all: number): stri
     for (let from = (at + SCAN_TEXT) / WORD; from < end; from++) into[to++] = words[from] as number;
   }
   if (into.length > TEXT_MAX) text = NO_TEXT;
-  const list = new Uint8Array(into.buffer, 0, to * WORD);
   // The comma behind the last name is the last one.
-  list[list.lastIndexOf(COMMA)] = CLOSE;
-  return parse(decodeText(list, "latin1")) as string[];
+  let last = to * WORD - 1;
+  while (list[last] !== COMMA) last--;
+  list[last] = CLOSE;
+  return parse(decodeText(list, "latin1", to * WORD)) as string[];
 }
 
 function rawNames({ bytes, starts, order, count }: Entries): (string | Buffer)[] {
