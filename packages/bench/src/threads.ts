@@ -1,5 +1,5 @@
 // Does a second thread add a second thread's speed? One and two threads look up the same file, then files of their
-// own; in rcu mode and in forced ref mode. A loop of pure computation on one and on two threads shows the most that this
+// own; in rcu mode and in forced ref mode; and one path over links. A loop of pure computation on one and on two threads shows the most that this
 // machine gives: hyperthreads and neighbours on a shared host limit everything.
 
 import type { BenchOptions, Question } from "./lib/question.js";
@@ -8,6 +8,7 @@ import { openThreadfs } from "./lib/rivals.js";
 import { ratioSummary } from "./lib/stats.js";
 import { rate, type Task, type TimedRun, TimedWorkers, undisturbedRate } from "./lib/timed-workers.js";
 import { fileName, makeFiles } from "./lib/tree.js";
+import { LINKED_PATHS, makeLinks } from "./linked-paths.js";
 
 const TARGET = 1.9;
 const SIDE = 20;
@@ -45,6 +46,10 @@ function cases(): Case[] {
         second: { kind: "access", path: other, ref },
       });
     }
+  }
+  for (const [what, path] of Object.entries(LINKED_PATHS)) {
+    const task = { kind: "access", path, ref: false } as const;
+    all.push({ name: `walk only, ${what}, rcu mode`, target: TARGET, first: task, second: task });
   }
   return all;
 }
@@ -92,6 +97,7 @@ async function run(options: BenchOptions): Promise<Result> {
   if (options.skip.includes("threadfs")) return result;
   const { vfs } = await openThreadfs(2 ** 28);
   makeFiles(vfs.fs, 0, FILES, "/", SIDE);
+  makeLinks(vfs.fs);
   const workers = await TimedWorkers.start(2, vfs.handle);
   try {
     for (const { name, target, one, two } of await measure(workers, options)) {

@@ -23,3 +23,6 @@ export const SETATTR = 16;
 export const STALE = 0;
 export const REVALIDATED = 1;
 export const REFRESHED = 2;
+
+/** Results of READLINK from here on: the link leads to the open file of a descriptor of the caller, which is the result less this. */
+export const MAGIC_LINK = 0x100000;

@@ -1,6 +1,7 @@
 /** Calls that take a path: lookups, open, and changes to the tree. */
 
-import { EINVAL, EISDIR, EPERM } from "../../abi/errno";
+import * as DRIVER_OP from "../../abi/driver-ops";
+import { EINVAL, EISDIR, ENOENT, EPERM } from "../../abi/errno";
 import { AT_REMOVEDIR, AT_SYMLINK_FOLLOW, O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/flags";
 import * as HOOK from "../../abi/hooks";
 import { IO_SIZE, PATH_MAX } from "../../abi/limits";
@@ -13,20 +14,22 @@ import { corrupt } from "../mem/bounds";
 import { hasNul } from "../mem/hash";
 import { scratch } from "../mem/thread";
 import { dPath } from "../vfs/dcache/d-path";
+import { fgetRaw, fput } from "../vfs/file/file";
 import { checkOpenFlags, doOpen } from "../vfs/file/open";
 import { truncateInode } from "../vfs/file/read-write";
 import { doScandir } from "../vfs/file/scandir";
 import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
-import { I_DRIVER, Inode } from "../vfs/inode/inode";
+import { I_DRIVER } from "../vfs/inode/inode";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
 import { mntWantWrite } from "../vfs/ops/may";
 import { checkRenameFlags, doRename } from "../vfs/ops/rename";
 import { doUnlink } from "../vfs/ops/unlink";
 import { happened } from "../vfs/recovery/outcome";
+import { Context } from "../vfs/task/cred";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, filenameParentat, pathPut } from "../vfs/walk/namei";
-import { LOOKUP_FOLLOW } from "../vfs/walk/nameidata";
+import { LOOKUP_FOLLOW, Nameidata } from "../vfs/walk/nameidata";
 import { inodePermission } from "../vfs/walk/permission";
 import { badPathLength, lookupFlags, pathArgument, pathOrFdArgument, syscallEnterErr, syscallExit } from "./syscall";
 
@@ -71,7 +74,7 @@ export function sysReadlink(ctx: f64, dirfd: i32, len: i32): i32 {
   if (!nd) return syscallExit(syscallEnterErr);
   const err = filenameLookup(nd, 0, FOR_PATH, 0);
   if (err != 0) return syscallExit(err);
-  const r = readLink(nd.inode);
+  const r = readLink(nd);
   if (r >= 0) {
     happened(r);
     touchAtime(nd.mnt, nd.inode);
@@ -80,7 +83,8 @@ export function sysReadlink(ctx: f64, dirfd: i32, len: i32): i32 {
   return syscallExit(r);
 }
 
-function readLink(i: Inode): i32 {
+function readLink(nd: Nameidata): i32 {
+  const i = nd.inode;
   if (!i.isLink) return -EINVAL;
   const to = scratch + SCRATCH.IO;
   if (!(i.mode & I_DRIVER)) {
@@ -91,8 +95,18 @@ function readLink(i: Inode): i32 {
   if (!(i.sb.hooks & HOOK.READLINK)) return -EINVAL;
   const r = driverReadlink(i);
   if (r < 0) return r;
+  if (r >= DRIVER_OP.MAGIC_LINK) return pathOfFile(nd.ctx, r - DRIVER_OP.MAGIC_LINK);
   memory.copy(to, scratch + S_BODY, r);
   if (i.sb.hooks & HOOK.PUT_LINK) driverPutLink(i);
+  return r;
+}
+
+/** Where the open file of a descriptor is at present, in SCRATCH.IO: the length, or -errno. */
+function pathOfFile(c: Context, fd: i32): i32 {
+  const f = fgetRaw(c, fd);
+  if (!f) return -ENOENT;
+  const r = dPath(c, f.mnt, f.dentry);
+  fput(f);
   return r;
 }
 

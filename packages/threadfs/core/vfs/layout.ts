@@ -125,6 +125,13 @@ export const S_PREFIX_CHAIN: u32 = 20480;
 export const S_ND2: u32 = 24576;
 /** Tags of the prefix cache, 16 bytes per set. */
 export const S_PREFIX_TAGS: u32 = 28672;
+/** Behind the arguments of hooks: copies of the bodies of links that a walk follows in rcu mode (walk/link-body.ts). */
+export const S_LINK_BODIES: u32 = 104448;
+export const LINK_BODIES_SIZE: u32 = 8192;
+/** The blocks of the prefix cache for chains with links (walk/prefix-links.ts), and the size and number of them. */
+export const S_PREFIX_LINKS: u32 = 112640;
+export const PREFIX_LINKS_BLOCK: u32 = 256;
+export const PREFIX_LINKS_BLOCKS: u32 = 72;
 
 /**
  * A prefix cache (walk/prefix-cache.ts) is not in the scratch area: sets of three entries of this many bytes, in this

@@ -67,9 +67,12 @@ export interface Driver {
   permission?(node: number, mask: number): void;
   /** i_op->check_acl: true grants, false denies, undefined: the mode bits decide. Takes the walk out of rcu mode. */
   checkAcl?(node: number, mask: number): boolean | undefined;
-  /** i_op->follow_link: the body of a link, at most 4095 bytes. */
-  readlink?(node: number): string;
-  /** i_op->put_link: the body is not used any more. Called once for each `readlink`. */
+  /**
+   * i_op->get_link: the body of a link, at most 4095 bytes. Or a descriptor, from 0 to 2^20 - 1, of the context that makes the call: a magic
+   * link (proc(5), `/proc/self/fd`), which leads to that open file itself. ENOENT if it is not open; EXDEV in a context with `resolve`.
+   */
+  readlink?(node: number): string | number;
+  /** i_op->put_link: the body is not used any more. Called once for each `readlink` that returned one. */
   putLink?(node: number): void;
   /** d_op->d_iput: the tree has dropped the node. */
   iput?(node: number, nlink: number): void;

@@ -134,6 +134,8 @@ const FILE_TYPES: ReadonlySet<number> = /* @__PURE__ */ new Set([
 /** The largest user or group: the number above means none. */
 const ID_MAX = 2 ** 32 - 2;
 const NLINK_MAX = 2 ** 31 - 1;
+/** The largest descriptor. */
+const FD_MAX = 2 ** 20 - 1;
 /** Offsets in SCRATCH.DRIVER. */
 const NAME1 = SCRATCH.DRIVER + DRIVER_NAME1;
 const NAME2 = SCRATCH.DRIVER + DRIVER_NAME2;
@@ -282,7 +284,7 @@ export class DriverTable {
         return answer === undefined ? -ERRNO.EAGAIN : answer ? 0 : -ERRNO.EACCES;
       }
       case DRIVER_OP.READLINK:
-        return this.#putBytes(BODY, new TextEncoder().encode(checkLink(driver.readlink?.(a))), PATH_MAX);
+        return this.#putLink(present(driver.readlink?.(a)));
       case DRIVER_OP.PUT_LINK:
         present(driver.putLink?.(a));
         return 0;
@@ -318,6 +320,12 @@ export class DriverTable {
       default:
         throw codedError(Error, "ERR_THREADFS_PANIC", `The core called an unknown hook ${op}`);
     }
+  }
+
+  /** What readlink() returned: a text, or the descriptor of the file that a magic link leads to. */
+  #putLink(target: string | number | undefined): number {
+    if (isUpTo(target, FD_MAX)) return DRIVER_OP.MAGIC_LINK + (target as number);
+    return this.#putBytes(BODY, new TextEncoder().encode(checkLink(target)), PATH_MAX);
   }
 
   /** What revalidate() returned: whether the entry is valid, or the node's present attributes. */
@@ -418,8 +426,8 @@ function checkLength(result: number | undefined, max: number): number {
 }
 
 /** The body of a link. @throws TypeError */
-function checkLink(result: string | undefined): string {
-  if (typeof present(result) === "string" && !result?.includes("\0")) return result as string;
+function checkLink(result: string | number | undefined): string {
+  if (typeof result === "string" && !result.includes("\0")) return result;
   throw new TypeError(`it returned ${inspect(result)} for the text of a link`);
 }
 

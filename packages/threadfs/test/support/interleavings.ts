@@ -60,6 +60,20 @@ export async function shippedTree(t: TestScope): Promise<Vfs> {
   return vfs;
 }
 
+/** A time of access later than any change, in seconds. */
+const LATER = 4_000_000_000;
+
+/** Makes a link that is followed without an update of its time of access, which would take a walk out of rcu mode. */
+export function freshLink(fs: FsSync, target: string, path: string): void {
+  fs.symlinkSync(target, path);
+  fs.lutimesSync(path, LATER, 0);
+}
+
+/** Makes a link's time of access older than its last change: the next walk over it updates it. */
+export function makeOld(fs: FsSync, path: string): void {
+  fs.lutimesSync(path, 0, 0);
+}
+
 /** Registers a driver in every attachment and mounts it by the first. */
 export function mountDriverAt(driver: Driver, at: string, first: Vfs, ...others: readonly Vfs[]): void {
   for (const vfs of [first, ...others]) vfs.registerDriver(driver);
@@ -78,6 +92,7 @@ const STEP_POINTS = [
   "PARENT_CHECK",
   "MOUNT_CHECK",
   "MOUNT_DOWN",
+  "LINK",
   "ATTR_COPIED",
   "COMPLETE",
   "UNLAZY_HALF",

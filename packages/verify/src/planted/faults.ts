@@ -12,6 +12,7 @@ import { DRIVERS } from "./driver-faults.js";
 import { FILES } from "./file-faults.js";
 import { ACLS } from "./linux/acl-faults.js";
 import { ADVISORY } from "./linux/advisory-faults.js";
+import { LINKS } from "./linux/link-faults.js";
 import { NAMELESS } from "./linux/name-faults.js";
 import { PIPES } from "./linux/pipe-faults.js";
 import { QUOTAS } from "./linux/quota-faults.js";
@@ -41,6 +42,7 @@ export const MUTANTS: Mutant[] = [
   ...WAITS,
   ...CACHE,
   ...WALK,
+  ...LINKS,
   ...FILES,
   ...CONTENTS,
   ...LISTS,

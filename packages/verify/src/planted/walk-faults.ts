@@ -419,7 +419,7 @@ export const WALK: Mutant[] = [
   },
   {
     name: "behind a special component the security hook is not called",
-    edits: [{ file: "vfs/walk/namei.ts", from: " == PLAIN && !hasSecurity) {", to: " == PLAIN) {" }],
+    edits: [{ file: "vfs/walk/namei.ts", from: " == PLAIN && !hasSecurity;", to: " == PLAIN;" }],
     caughtBy: [tests("walk/permission")],
   },
   {

@@ -52,6 +52,7 @@ import { CLOSING } from "./lists/closing.js";
 import { CONFINED } from "./lists/confined.js";
 import { FOLLOWED } from "./lists/followed.js";
 import { LIMITED } from "./lists/limits.js";
+import { LINKED } from "./lists/linked.js";
 import { DEFAULTS, NAMELESS, RANGES, XATTRS } from "./lists/linux.js";
 import { LOCKED, WAITING } from "./lists/locks.js";
 import { PAGES } from "./lists/pages.js";
@@ -359,6 +360,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     chdir: [chdir("/", 1)],
     shrink: [shrink],
   },
+  linked: LINKED,
 };
 
 /** The name of an operation, also on the command line. */

@@ -19,6 +19,7 @@ import {
   O_WRONLY,
   S_IFIFO,
   S_IFREG,
+  UTIME_OMIT,
 } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "../model/acl.js";
 import type { Call, CallOf } from "../model/call.js";
@@ -31,6 +32,13 @@ export const LONG = "n".repeat(200);
 export const LONG2 = `${"n".repeat(199)}m`;
 export const MIDDLE = "x".repeat(40);
 export const INLINE = "y".repeat(32);
+
+/** Links whose paths are long enough for the prefix cache, and another one. */
+export const UPWARD = "/packages/link-to-the-store-of-all";
+export const ROOTED = "/link-to-the-package-by-the-root";
+export const OTHERWISE = "/packages/o";
+/** A directory behind a mount point. */
+export const MOUNTED = "/m/directory-of-the-mount-here";
 
 /** Directories in each other. */
 export const FIRST = "/aaaaaaaa";
@@ -54,6 +62,14 @@ export const link = (path: string, path2: string, ctx = 0): CallOf<"sysLink"> =>
   path,
   path2,
   ctx,
+});
+/** Sets a link's time of access, in seconds. */
+export const accessed = (path: string, sec: number): CallOf<"sysUtimens"> => ({
+  call: "sysUtimens",
+  path,
+  nofollow: true,
+  atime: { sec, nsec: 0 },
+  mtime: { sec: 0, nsec: UTIME_OMIT },
 });
 export const chmod = (path: string, mode: number, ctx = 0): CallOf<"sysChmod"> => ({
   call: "sysChmod",
@@ -283,6 +299,27 @@ export const TREES: Record<string, Tree> = {
       ...file(`/m${THIRD}/file-one`, "three"),
     ],
     warm: [`${THIRD}/file-one`, `/m${THIRD}/file-one`],
+  },
+  /**
+   * Links as in a tree of pnpm, which need no update of their times of access, directories of the same names elsewhere, and a mount. Each
+   * thread has the paths over them in its prefix cache when it begins.
+   */
+  linked: {
+    contexts: [USER],
+    setup: [
+      ...["/s", "/s/a", "/o", "/o/a", "/packages"].map((path) => mkdir(path)),
+      ...file("/s/a/f", "one"),
+      ...file("/o/a/f", "two"),
+      symlink("../s/a", UPWARD),
+      symlink(UPWARD, ROOTED),
+      symlink("../o/a", OTHERWISE),
+      ...[UPWARD, ROOTED, OTHERWISE].map((path) => accessed(path, 4_000_000_000)),
+      mkdir("/m"),
+      mount("/m"),
+      mkdir(MOUNTED),
+      ...file(`${MOUNTED}/f`, "three"),
+    ],
+    warm: [`${UPWARD}/f`, `${ROOTED}/f`, `${MOUNTED}/f`],
   },
   /** The next two entries that are made split the bucket of an existing name, and that of a missing one. */
   split: { contexts: [], setup: TABLE, splits: "/d/f" },

@@ -10,6 +10,7 @@ import * as L from "../../mem/layout";
 import * as V from "../../vfs/layout";
 import { NAMEIDATA_SIZE } from "../../vfs/walk/nameidata";
 import { PREFIX_CHAIN_SIZE } from "../../vfs/walk/prefix-cache";
+import { PREFIX_LINKS_GATHER } from "../../vfs/walk/prefix-links";
 
 /** No table, no part of a slot and no part of a scratch area overlaps the next one. */
 export function checkLayout(): void {
@@ -48,11 +49,13 @@ export function checkLayout(): void {
   if (SCRATCH.PATH2 + PATH_MAX >= SCRATCH.STAT) ERROR("second path");
   if (<u32>SCRATCH.STAT + ((STAT.birthtimeNsec + 1) << 3) > V.S_ND) ERROR("stat");
   if (V.S_ND + NAMEIDATA_SIZE > V.S_PREFIX_CHAIN) ERROR("first walk");
-  if (V.S_PREFIX_CHAIN + PREFIX_CHAIN_SIZE > V.S_ND2) ERROR("chain of the prefix cache");
+  if (V.S_PREFIX_CHAIN + max<u32>(PREFIX_CHAIN_SIZE, PREFIX_LINKS_GATHER) > V.S_ND2) ERROR("chain of the prefix cache");
   if (V.S_ND2 + NAMEIDATA_SIZE > V.S_PREFIX_TAGS) ERROR("second walk");
   if (V.S_PREFIX_TAGS + (V.PREFIX_CACHE_SETS << 4) > <u32>SCRATCH.IO) ERROR("tags of the prefix cache");
   if (SCRATCH.IO + IO_SIZE > SCRATCH.DRIVER) ERROR("contents");
-  if (SCRATCH.DRIVER + DRIVER_BODY + PATH_MAX > SCRATCH.SIZE) ERROR("driver");
+  if (<u32>SCRATCH.DRIVER + DRIVER_BODY + PATH_MAX > V.S_LINK_BODIES) ERROR("driver");
+  if (V.S_LINK_BODIES + V.LINK_BODIES_SIZE > V.S_PREFIX_LINKS) ERROR("bodies of links");
+  if (V.S_PREFIX_LINKS + V.PREFIX_LINKS_BLOCKS * V.PREFIX_LINKS_BLOCK > <u32>SCRATCH.SIZE) ERROR("chains with links");
   if (<u32>SCRATCH.SIZE > L.CHUNK << 1) ERROR("scratch area");
   if (V.PREFIX_CACHE_SETS * 3 * V.PREFIX_CACHE_ENTRY > V.PREFIX_CACHE_CHUNKS << L.CHUNK_SHIFT) ERROR("prefix cache");
 }

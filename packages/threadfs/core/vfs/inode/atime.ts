@@ -10,18 +10,55 @@ import { beginAttr, currentTime, endAttr, I_DRIVER, I_WIDE_TIME, Inode, setAtime
 /** relatime writes atime at least this often. */
 const DAY_SECONDS: i64 = 86400;
 
+/** Whether no time of access is updated through this mount, because it or its file system is read-only. */
+export function keepsAtime(m: Mount): bool {
+  return (m.flags & MS_RDONLY) != 0 || m.sb.readonly != 0;
+}
+
 /**
  * touch_atime(): not through a read-only mount. A driver keeps the times of its files itself. The caller holds a
  * reference on the inode.
  */
 export function touchAtime(m: Mount, i: Inode): void {
-  if (i.mode & I_DRIVER || m.flags & MS_RDONLY || i.sb.readonly != 0) return;
+  if (i.mode & I_DRIVER || keepsAtime(m)) return;
   const now = currentTime();
   if (!relatimeNeedUpdate(i, now) || (now == i.atime && !(i.mode & I_WIDE_TIME))) return;
   beginAttr(i);
   // Readers of a file come here without its i_mutex: another call may have set the times.
   if (relatimeNeedUpdate(i, now)) setAtime(i, now, 0);
   endAttr(i);
+}
+
+/** Walks over links between two looks at the clock for links whose time of access is a day old. */
+export const CLOCK_EVERY: u32 = 256;
+let clock: i64 = 0;
+let clockLeft: u32 = 0;
+
+/**
+ * atime_needs_update() for a link that a walk follows in rcu mode. The clock, which the host has to be asked for, matters only to a time
+ * that is a day old, so it is asked every CLOCK_EVERY links. What is read here may be from two moments, as if the link had been
+ * followed at either.
+ */
+export function atimeNeedsUpdateRcu(m: Mount, i: Inode): bool {
+  if (keepsAtime(m)) return false;
+  if (clockLeft == 0) {
+    clock = currentTime();
+    clockLeft = CLOCK_EVERY;
+  }
+  clockLeft--;
+  if (!relatimeNeedUpdate(i, clock)) return false;
+  const now = currentTime();
+  return relatimeNeedUpdate(i, now) && (now != i.atime || (i.mode & I_WIDE_TIME) != 0);
+}
+
+/** The next link that is followed in rcu mode asks for the time. */
+export function forgetClock(): void {
+  clockLeft = 0;
+}
+
+/** Whether a link may be followed again and again without an update of its time of access, for a day at least. */
+export function atimeIsFresh(i: Inode): bool {
+  return !relatimeNeedUpdate(i, i.atime);
 }
 
 /** relatime_need_update() */

@@ -189,9 +189,16 @@ export function dRevalidate(d: Dentry, parent: Dentry, flags: u32): i32 {
   return r;
 }
 
-/** put_link(): pops the top link of the stack, and calls its file system's put_link once. */
+/**
+ * put_link(): pops the top link of the stack, and calls its file system's put_link once. One that was followed in rcu mode has no reference
+ * to put, whatever mode the walk is in now: only the room of its body's copy is free again.
+ */
 export function putLink(nd: Nameidata): void {
   const e = nd.linkAt(--nd.depth);
+  if (load<u32>(e + 4) == 0) {
+    nd.bodies = load<u32>(e + 8);
+    return;
+  }
   const m = changetype<Mount>(<usize>load<u32>(e));
   const d = changetype<Dentry>(<usize>load<u32>(e + 4));
   const body = <usize>load<u32>(e + 8);

@@ -145,16 +145,30 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
     if (r > 0) {
       store<u32>(nd.linkAt(depth++) + 12, <u32>name);
       name = <usize>nd.body;
-      continue;
+    } else if ((nd.dentry.flags & D_TYPE) != D_DIRECTORY) {
+      return -ENOTDIR;
     }
-    if ((nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
     // The special component has been passed.
-    if (nd.rcu && (nd.dentry.flags & RESUME_MASK) == PLAIN && !hasSecurity) {
-      r = walkFast(nd, name, !all || depth != 0);
-      if (r != 0) return r;
+    let fast = canWalkFast(nd);
+    while (fast) {
+      r = walkFast(nd, name, !all && depth == 0);
+      if (r < 0 || (r > 0 && depth == 0)) return r;
       name = rcuWalkRest;
+      fast = r > 0;
+      if (fast) {
+        // The body of a link has been walked to its end: back to the path that the link is in.
+        putLink(nd);
+        if ((nd.dentry.flags & D_TYPE) != D_DIRECTORY) return -ENOTDIR;
+        name = <usize>load<u32>(nd.linkAt(--depth) + 12);
+        fast = canWalkFast(nd);
+      }
     }
   }
+}
+
+/** Whether the walk may go on with walkFast() where it is. */
+function canWalkFast(nd: Nameidata): bool {
+  return nd.rcu && (nd.dentry.flags & RESUME_MASK) == PLAIN && !hasSecurity;
 }
 
 /** The length of a name that is too long for hashName(). */
@@ -179,7 +193,7 @@ function isLastName(nd: Nameidata, end: usize, depth: u32): bool {
  * is long enough.
  */
 function walkFast(nd: Nameidata, name: usize, parents: bool): i32 {
-  // The bodies of links, which lie elsewhere, are not cached.
+  // The bodies of links lie elsewhere: the prefix cache knows links by the path on which they are.
   const from = <u32>(name - <usize>nd.name);
   if (from < nd.nameLen && nd.nameLen - from >= prefixCacheMinPath)
     return prefixCacheWalk(nd, name, nd.nameLen - from, parents);
@@ -228,6 +242,10 @@ function pathLookupat(nd: Nameidata, path: usize): i32 {
     if (err < 0) return err;
     if (err == 0) return mustBeDirectory(nd);
     name = <usize>nd.body;
+    if (!canWalkFast(nd)) continue;
+    err = walkFast(nd, name, false);
+    if (err != 0) return err > 0 ? mustBeDirectory(nd) : err;
+    name = rcuWalkRest;
   }
 }
 

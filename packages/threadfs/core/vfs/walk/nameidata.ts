@@ -47,7 +47,7 @@ export const ND_CREATED: u32 = 16;
 export const MAXSYMLINKS: u32 = limits.MAXSYMLINKS;
 const PENDING_MAX: u32 = 12;
 /** Where the pending references and the link stack are, behind the fields, and the size of the whole. */
-const ND_PENDING: u32 = 128;
+const ND_PENDING: u32 = 144;
 const ND_LINKS: u32 = 192;
 export const NAMEIDATA_SIZE: u32 = ND_LINKS + (MAXSYMLINKS << 4);
 
@@ -91,6 +91,8 @@ export class Nameidata {
   /** References that a rename leaves for its caller to put when no lock is held. */
   putDentry_: u32;
   putInode_: u32;
+  /** Where the copy of the next link's body goes (link-body.ts). */
+  bodies: u32;
   // Followed by 12 x u32 pending references (odd: mounts), and the link stack, 40 x 16 bytes.
 
   /** The context that pathInit() has found. Precondition: it has. */
@@ -162,7 +164,10 @@ export class Nameidata {
   addPending(ref: u32): void {
     if (this.pending < PENDING_MAX) store<u32>(this.pendingAt(this.pending++), ref);
   }
-  /** An entry of the link stack: 0 mnt, 4 dentry, 8 body to free after use (0: none), 12 where the path continues. */
+  /**
+   * An entry of the link stack: 0 mnt, 4 dentry, 8 body to free after use (0: none), 12 where the path continues. Of a link
+   * that was followed in rcu mode: 0, 0, `bodies` before its body was copied, where the path continues.
+   */
   linkAt(n: u32): usize {
     return changetype<usize>(this) + ND_LINKS + (n << 4);
   }

@@ -18,6 +18,7 @@ import { G_MOUNT_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
 import { acquireContext, contextRcu } from "../task/context-ref";
 import { Context } from "../task/cred";
+import { linkBodies } from "./link-body";
 import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
 
 /** Retries while the starting point keeps changing. */
@@ -46,6 +47,7 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
   nd.depth = 0;
   nd.links = 0;
   nd.pending = 0;
+  nd.bodies = <u32>linkBodies();
   nd.root_ = 0;
   nd.rootMnt_ = 0;
   nd.mnt_ = 0;

@@ -14,8 +14,9 @@
  *    unchanged did not change in between, so at the first of these loads the whole chain was in place: the directory
  *    that prefixCacheFind() returns was at that path below the start, at one moment after the walk had reached the
  *    start. From there the walk continues hand over hand, as always.
- *  - Only directories that rcuWalk() walks get into an entry: no links, dots, mount points, hooks, long names, and no
- *    directory whose inode decides who may search it. So an entry is valid for every caller and every mount.
+ *  - Only directories that rcuWalk() walks get into a plain entry: no links, dots, mount points, hooks, long names, and no
+ *    directory whose inode decides who may search it. So it is valid for every caller and every mount. Paths over links, dots and long
+ *    names have entries of another kind: prefix-links.ts.
  *  - Dentries keep their type and their sequence forever, so a pointer to a dentry that is gone is harmless: its
  *    sequence has changed.
  *  - A 32-bit sequence wraps after 2^31 changes. G_SEQ_WRAPS is incremented whenever any sequence passes a multiple of
@@ -31,7 +32,7 @@
  *   0   start     u64  dentry (low), sequence (high)
  *   8   wraps     u32  G_SEQ_WRAPS when the entry was filled
  *   12  len       u32  bytes of the prefix; 0: no entry
- *   16  chainEnd  u32  offset of the chain's end
+ *   16  chainEnd  u32  offset of the chain's end; 0: an entry with links, whose chain is in a block (prefix-links.ts)
  *   20  inode     u32  of the directory, under its sequence
  *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
  *   96  words     12 x u64  the bytes of the prefix in the order in which prefixCacheFind() reads them
@@ -46,6 +47,14 @@ import { Inode } from "../inode/inode";
 import { PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../layout";
 import { prefixCache } from "../task/thread";
 import { Nameidata } from "./nameidata";
+import {
+  prefixLinksGather,
+  prefixLinksInode,
+  prefixLinksLast,
+  prefixLinksOldAtime,
+  prefixLinksStore,
+  prefixLinksValid,
+} from "./prefix-links";
 import { CHILD_MASK, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
 
 const LOWS: u64 = 0x7f7f7f7f7f7f7f7f;
@@ -58,6 +67,8 @@ const INODE: usize = 20;
 const LAST: usize = 24;
 const CHAIN: usize = 32;
 const WORDS: usize = 96;
+/** Instead of the chain's end. */
+const WITH_LINKS: u32 = 0;
 /** Room for the directories above the last one. */
 export const PREFIX_CHAIN_SIZE: u32 = 8 * 8;
 const ABOVE_MAX: usize = PREFIX_CHAIN_SIZE;
@@ -88,6 +99,12 @@ let victimWay: usize = 0;
 /** Fills to skip. Set after a prefix that could not be filled, so that trying stays cheap. */
 let backoff: u32 = 0;
 const BACKOFF: u32 = 64;
+/** The same for paths with links, which are tried in more cases. */
+let linksBackoff: u32 = 0;
+/** For a miss in an entry that prefixCacheFind() has returned without a look at its chain: tags, tag and way. */
+let foundTags: usize = 0;
+let foundTag: u32 = 0;
+let foundWay: usize = 0;
 
 /**
  * rcuWalk() along the `len` bytes at `path`, the rest of the walk's path; starts at the last component's directory if
@@ -97,16 +114,20 @@ export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: b
   if ((nd.dentry.flags & PLAIN_MASK) != PLAIN) return rcuWalk(nd, path, parents);
   const start = <u64>nd.dentry_ | ((<u64>nd.seq) << 32);
   const e = prefixCacheFind(start, path, len);
-  if (e != 0) {
+  if (e != 0 && (load<u32>(e, CHAIN_END) != WITH_LINKS || prefixLinksValid(nd, e, e + CHAIN))) {
     const last = load<u64>(e, LAST);
     nd.dentry_ = <u32>last;
     nd.seq = <u32>(last >> 32);
     nd.inode_ = load<u32>(e, INODE);
     return rcuWalk(nd, path + load<u32>(e, LEN) + 1, parents);
   }
+  if (e != 0) recordMiss(foundTags, foundTag, load<u32>(e, LEN), foundWay);
   const r = rcuWalk(nd, path, parents);
-  // There is an entry to fill only if the walk has reached the last component.
-  if (fillTagAddress != 0 && rcuWalkRest > path + fillLength) prefixCacheFill(start, path);
+  if (fillTagAddress != 0) {
+    // The walk has reached the last component, or a special one before it, which may be a link.
+    if (rcuWalkRest > path + fillLength) prefixCacheFill(start, path);
+    else if (r == 0) prefixCacheFillLinks(nd, start, path);
+  }
   return r;
 }
 
@@ -124,8 +145,8 @@ function prefixLen(path: usize, len: u32): u32 {
 }
 
 /**
- * The valid entry for a prefix walked from the dentry and sequence in `start`; 0: none. Then the fill... variables say
- * what to fill.
+ * The entry for a prefix walked from the dentry and sequence in `start`, valid unless it is one with links; 0: none. Then the fill...
+ * variables say what to fill.
  */
 function prefixCacheFind(start: u64, path: usize, len: u32): usize {
   fillTagAddress = 0;
@@ -183,6 +204,12 @@ function prefixCacheFind(start: u64, path: usize, len: u32): usize {
   if (differs == 0) {
     let p = e + LAST;
     const chainEnd = e + load<u32>(e, CHAIN_END);
+    if (chainEnd == e + WITH_LINKS) {
+      foundTags = tags;
+      foundTag = tag;
+      foundWay = way;
+      return e;
+    }
     while (true) {
       const link = load<u64>(p);
       // Pairs with the write sections that move, remove or change the directory.
@@ -267,6 +294,35 @@ function prefixCacheFill(start: u64, path: usize): void {
   store<u64>(e, last, LAST);
   store<u32>(e, CHAIN + above, CHAIN_END);
   store<u32>(e, inode, INODE);
+  writeKey(start, path, wraps);
+}
+
+/** The same for a path over links, dots or long names. */
+function prefixCacheFillLinks(nd: Nameidata, start: u64, path: usize): void {
+  const e = fillEntry;
+  const wraps = atomic.load<u32>(G_SEQ_WRAPS);
+  if (linksBackoff != 0) {
+    linksBackoff--;
+    return;
+  }
+  if (!prefixLinksGather(nd, start, path, fillLength)) {
+    // Behind a walk that updates a time of access there may be an entry at once.
+    if (!prefixLinksOldAtime) linksBackoff = BACKOFF;
+    return;
+  }
+  store<u32>(fillTagAddress, 0);
+  prefixLinksStore(nd, e, e + CHAIN);
+  store<u64>(e, prefixLinksLast, LAST);
+  store<u32>(e, WITH_LINKS, CHAIN_END);
+  store<u32>(e, prefixLinksInode, INODE);
+  writeKey(start, path, wraps);
+}
+
+/** The end of a fill: start and path, by which the entry is found, and its tag. */
+function writeKey(start: u64, path: usize, wraps: u32): void {
+  const e = fillEntry;
+  const n = fillLength;
+  const stop = path + n;
   store<u64>(e, start, START);
   store<u64>(e, load<u64>(path), WORDS);
   store<u64>(e, load<u64>(path, 8), WORDS + 8);

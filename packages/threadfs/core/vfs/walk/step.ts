@@ -3,8 +3,9 @@
  * exist where the two modes really differ.
  */
 
+import * as DRIVER_OP from "../../../abi/driver-ops";
 import * as DROP from "../../../abi/drop";
-import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC } from "../../../abi/errno";
+import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, EXDEV } from "../../../abi/errno";
 import { RESOLVE_IN_ROOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import * as POINT from "../../../abi/points";
@@ -20,7 +21,8 @@ import { tracepoint } from "../../tracepoints";
 import { dgetParent, isSubdir } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dentry";
-import { touchAtime } from "../inode/atime";
+import { fgetRaw, fput } from "../file/file";
+import { atimeNeedsUpdateRcu, touchAtime } from "../inode/atime";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import {
@@ -36,9 +38,10 @@ import {
 } from "../mount/namespace";
 import { kmallocSpace } from "../recovery/reclaim";
 import { hasSecurity } from "../task/thread";
-import { dropRcuLink } from "./drop";
+import { dropRcuLink, putLink } from "./drop";
+import { copyLinkBody, copyLinkBodyEnd } from "./link-body";
 import { errDentry } from "./lookup";
-import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
+import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_JUMPED, ND_MOUNTS } from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
 
 /** Mounts stacked on each other. */
@@ -305,8 +308,8 @@ function chooseMountpoint(nd: Nameidata): bool {
 }
 
 /**
- * pick_link(): pushes the link at (pMnt, pDentry) on the stack and finds its body. Takes the walk out of rcu mode.
- * Returns 1: continue with nd.body; 0: the body was "/" and is walked.
+ * pick_link(): pushes the link at (pMnt, pDentry) on the stack and finds its body. Takes the walk out of rcu mode where
+ * pickLinkRcu() cannot follow it. Returns 1: continue with nd.body; 0: the body was "/" and is walked.
  */
 function pickLink(nd: Nameidata, inode: Inode): i32 {
   if (nd.links >= MAXSYMLINKS) {
@@ -315,6 +318,9 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
   }
   nd.links += 1;
   if (nd.rcu) {
+    const err = pickLinkRcu(nd, inode);
+    if (err == 0) return followBody(nd, nd.body);
+    if (err != -ECHILD) return err;
     if (!dropRcuLink(nd, DROP.LINK)) return -ECHILD;
   } else if (nd.pMnt == nd.mnt) {
     mntget(nd.pMnt);
@@ -331,27 +337,83 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
   touchAtime(nd.pMnt, inode);
   let body = <usize>inode.data;
   if (inode.mode & I_DRIVER) {
-    const err = readDriverLink(inode, e);
-    if (err != 0) return err;
+    const r = readDriverLink(inode, e);
+    if (r >= DRIVER_OP.MAGIC_LINK) return jumpLink(nd, r - DRIVER_OP.MAGIC_LINK);
+    if (r != 0) return r;
     body = <usize>load<u32>(e + 8);
   }
   if (body == 0 || load<u8>(body) == 0) return -ENOENT;
   tracepoint(POINT.LINK, inode.at, body);
+  return followBody(nd, body);
+}
+
+/**
+ * pick_link() in rcu mode: pushes the link with a copy of its body (nd.body) and without a reference, so that nothing is put when it is
+ * popped. -ECHILD: a driver's link, or one whose time of access must be updated; the host's hook wants to be asked outside; or
+ * the body has no room.
+ */
+function pickLinkRcu(nd: Nameidata, inode: Inode): i32 {
+  if (inode.mode & I_DRIVER || atimeNeedsUpdateRcu(nd.pMnt, inode)) return -ECHILD;
+  const body = <usize>nd.bodies;
+  if (!copyLinkBody(inode, nd.pDentry.seq, nd.nextSeq, body)) return -ECHILD;
+  if (hasSecurity) {
+    const err = host.security(inodeNumber(inode), 0, 1);
+    if (err != 0) return err;
+  }
+  if (load<u8>(body) == 0) return -ENOENT;
+  const e = nd.linkAt(nd.depth);
+  store<u32>(e, 0);
+  store<u32>(e + 4, 0);
+  store<u32>(e + 8, <u32>body);
+  nd.depth += 1;
+  nd.bodies = <u32>copyLinkBodyEnd;
+  nd.body = <u32>body;
+  tracepoint(POINT.LINK, inode.at, body);
+  return 0;
+}
+
+/** Begins with the body of the link on top of the stack: 1: continue with nd.body; 0: it was "/", is walked and popped. */
+function followBody(nd: Nameidata, start: usize): i32 {
+  let body = start;
   if (load<u8>(body) == SLASH) {
     const err = jumpRoot(nd);
     if (err != 0) return err;
     while (load<u8>(body) == SLASH) body++;
-    if (load<u8>(body) == 0) return 0;
+    if (load<u8>(body) == 0) {
+      putLink(nd);
+      return 0;
+    }
   }
   nd.body = <u32>body;
   return 1;
 }
 
-/** i_op->follow_link(): copies the driver's body, because the next hook overwrites the area that it is in. */
+/**
+ * nd_jump_link(): the link leads to the open file of a descriptor of the caller itself, by whatever name it was opened, and to no path. Pops
+ * the link. Returns 0 or -errno.
+ */
+function jumpLink(nd: Nameidata, fd: i32): i32 {
+  if (inRoot(nd)) return -EXDEV;
+  const f = fgetRaw(nd.ctx, fd);
+  if (!f) return -ENOENT;
+  const oldMnt = nd.mnt;
+  const old = nd.dentry;
+  nd.mnt = mntget(f.mnt);
+  nd.dentry = dget(f.dentry);
+  nd.inode = f.inode;
+  nd.state |= ND_JUMPED;
+  fput(f);
+  dput(old);
+  mntput(oldMnt);
+  putLink(nd);
+  return 0;
+}
+
+/** i_op->follow_link(): 0, -errno, or from DRIVER_OP.MAGIC_LINK on a descriptor. Copies the driver's body, because the next hook overwrites the area that it is in. */
 function readDriverLink(inode: Inode, e: usize): i32 {
   if (!(inode.sb.hooks & HOOK.READLINK)) return -EINVAL;
   const n = driverReadlink(inode);
-  if (n < 0) return n;
+  if (n < 0 || n >= DRIVER_OP.MAGIC_LINK) return n;
   if (n > 4095) return -ENAMETOOLONG;
   const body = kmallocSpace(min<u32>(<u32>n + 9, 4096));
   if (body == 0) return -ENOSPC;

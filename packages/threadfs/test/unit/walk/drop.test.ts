@@ -10,7 +10,7 @@ import { gauges } from "../../support/counters.js";
 import { objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, refused } from "../../support/errors.js";
 import { type HookedVfs, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
-import { mountDriverAt, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
+import { makeOld, mountDriverAt, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
 
 /** The count of a dentry that is gone. */
@@ -324,6 +324,7 @@ async function allKinds(t: TestScope) {
   fs.writeFileSync("/m/dir/file", "x");
   vfs.setfacl("/m/acl", REDUNDANT_ACL);
   fs.symlinkSync("dir/file", "/m/link");
+  makeOld(fs, "/m/link");
   const plain = objectDriver("plain", { new: "x" });
   const asked = objectDriver("asked", { file: "x" }, { revalidate: () => true });
   for (const each of [vfs, peer, walker]) {

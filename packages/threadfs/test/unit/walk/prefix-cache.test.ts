@@ -12,6 +12,7 @@ import { counterGrowth } from "../../support/counters.js";
 import { memoryDriver, mountDriver, ROOT } from "../../support/drivers/memory-driver.js";
 import { refused } from "../../support/errors.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
+import { freshLink } from "../../support/interleavings.js";
 import { dentryOf } from "../../support/memory.js";
 import {
   type CachedTree,
@@ -172,15 +173,17 @@ for (const [n, level] of LEVELS.entries()) {
     assert.equal(all.walker.ino(FILE), ino);
     const theirs = all.walker.ino(`/other${FILE}`);
     changes(all, FILE, () => all.vfs.mount(`/other${level}`, level, "bind"), theirs);
-    assert.equal(all.walker.knows(FILE), false, "the cache holds no path over a mount point");
+    // A path over a mount is tried again some walks after one that had no entry.
+    for (let i = 0; i < 200; i++) all.walker.ino(FILE);
+    assert.equal(all.walker.knows(FILE), true, "the cache holds the path over the mount point");
     all.vfs.umount(level);
     assert.equal(all.walker.learn(FILE).ino(FILE), ino);
   });
 
   test(`a cached walk notices that ${place} is replaced by a link`, async (t) => {
     const all = await setUp(t);
-    replaced(all, () => all.fs.symlinkSync(`/other${level}`, level));
-    assert.equal(all.walker.knows(FILE), false);
+    replaced(all, () => freshLink(all.fs, `/other${level}`, level));
+    assert.equal(all.walker.knows(FILE), true);
   });
 
   test(`a cached walk notices that the memory of ${place} belongs to another directory`, async (t) => {
@@ -248,11 +251,8 @@ test("the prefix cache distinguishes walks from different descriptors, also when
   assert.deepEqual([all.walker.ino(relative, mine), all.walker.ino(relative, theirs)], inos);
 });
 
-test("the prefix cache never holds a path that the plain walk leaves to the general one", async (t) => {
+test("the prefix cache never holds a path over a directory that the caller's credentials or a driver decide about", async (t) => {
   const { walker, plain, fs, vfs } = await setUp(t);
-  fs.mkdirSync(`${LONG}/below`, { recursive: true });
-  fs.writeFileSync(`${LONG}/below/file`, "");
-  fs.symlinkSync(DIRECTORY, "/a-link-to-the-directory");
   fs.mkdirSync("/closed-directory-of-root/below", { recursive: true });
   fs.writeFileSync("/closed-directory-of-root/below/file", "");
   fs.chmodSync("/closed-directory-of-root", 0o700);
@@ -262,12 +262,6 @@ test("the prefix cache never holds a path that the plain walk leaves to the gene
   mountDriver(vfs, driver, "/mount-point");
   for (const { attachment } of [walker, plain]) attachment.drivers.register(driver, 0);
   const paths = [
-    `${LONG}/below/file`,
-    "/a-link-to-the-directory/file",
-    "/first-level/second-level/./third-level/file",
-    "/first-level/second-level/../second-level/third-level/file",
-    "/first-level//second-level/third-level/file",
-    "/first-level/second-level/third-level//file",
     "/first-level/second-level/third-level/",
     "/closed-directory-of-root/below/file",
     "/mount-point/directory-of-the-driver/file",
@@ -312,6 +306,21 @@ test("behind a component of the general walk the prefix cache holds the rest of 
   }
 });
 
+/**
+ * Walks until the cache holds what it can, and a walk passes the same points as the one before: a path over special components is tried
+ * again some walks after it had no entry.
+ */
+function settle(walker: CachedWalker, path: string): void {
+  let before = "";
+  for (let i = 0; i < 300; i++) {
+    walker.ino(path);
+    const now = walker.passed.join();
+    if (i >= 200 && now === before) return;
+    before = now;
+  }
+  assert.fail("no two walks pass the same points");
+}
+
 test("behind a component of the general walk the result is that of before or after a change at any point", async (t) => {
   const { walker, fs, vfs, tops } = await specialTops(t);
   const { rename } = rawCore(t, vfs.handle);
@@ -319,7 +328,7 @@ test("behind a component of the general walk the result is that of before or aft
   for (const top of tops.slice(0, 3)) {
     const path = `${top}${FILE}`;
     const mine = walker.ino(path);
-    for (let i = 0; i < 4; i++) walker.ino(path);
+    settle(walker, path);
     const exchange = () => rename(top, "/other", RENAME_EXCHANGE);
     // A mount point cannot be exchanged; the first level in its file system can be renamed.
     const { change, undo, after } =
@@ -340,7 +349,8 @@ test("behind a component of the general walk the result is that of before or aft
         assert.equal(walker.ino(path), after);
         undo();
       }
-      for (let i = 0; i < 4; i++) assert.equal(walker.ino(path), mine);
+      settle(walker, path);
+      assert.equal(walker.ino(path), mine);
       assert.deepEqual(walker.passed, passed);
     }
   }

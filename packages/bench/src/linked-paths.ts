@@ -1,0 +1,31 @@
+// Paths over symbolic links, and the trees that they lead through.
+
+import type { FsSync } from "threadfs";
+
+/** Paths over links, by what is on the way. */
+export const LINKED_PATHS: Record<string, string> = {
+  "two links, as in a tree of pnpm": "/pnpm/project/packages/package-17/node_modules/dep-112/lib/file-2.js",
+  "eight links": `/eight${Array.from({ length: 8 }, (_, n) => `/link-${n}`).join("")}/file-2.js`,
+};
+
+/** A package of a workspace and its dependency in pnpm's store; and directories, each with a link to the next one. */
+export function makeLinks(fs: FsSync): void {
+  const store = "/pnpm/project/node_modules/.pnpm";
+  const dep = `${store}/dep-112@1.0.0/node_modules/dep-112`;
+  for (const dir of [`${dep}/lib`, "/pnpm/project/apps/package-17/node_modules", "/pnpm/project/packages"]) {
+    fs.mkdirSync(dir, { recursive: true });
+  }
+  fs.symlinkSync("../apps/package-17", "/pnpm/project/packages/package-17");
+  fs.symlinkSync(
+    "../../../node_modules/.pnpm/dep-112@1.0.0/node_modules/dep-112",
+    "/pnpm/project/apps/package-17/node_modules/dep-112",
+  );
+  let directory = "/eight";
+  fs.mkdirSync(directory);
+  for (let n = 0; n < 8; n++) {
+    fs.symlinkSync(`dir-${n}`, `${directory}/link-${n}`);
+    directory += `/dir-${n}`;
+    fs.mkdirSync(directory);
+  }
+  for (const dir of [`${dep}/lib`, directory]) fs.closeSync(fs.openSync(`${dir}/file-2.js`, "w"));
+}

@@ -1,0 +1,47 @@
+/**
+ * Bodies of links in rcu mode. A walk copies the body of each link that it follows into its own scratch area, behind those
+ * that it has not walked to their end, and so needs neither the link nor its memory afterwards. Linux walks the body in its
+ * place and takes a reference on every link of the stack when the walk leaves rcu mode (legitimize_links()); here there is
+ * nothing to take, and a walk that leaves rcu mode in the middle of a link goes on with its copy.
+ *
+ * Guarantees
+ *  - The copy is the body of the inode that the dentry had under the walk's sequence: address and length are read, then the
+ *    sequence is checked, and the body of an inode never changes. Its memory is freed after a grace period
+ *    (freeInodeBlocks()).
+ *  - A thread that was expelled from its section while it copied notices: its copy is not used.
+ *  - A copy ends with at least 8 bytes of zeros, so a walk may load whole words of it.
+ */
+
+import { PATH_MAX } from "../../../abi/limits";
+import { readSeqRetry } from "../../mem/lock/seqlock";
+import { rcuValid } from "../../mem/smr/smr";
+import { scratch } from "../../mem/thread";
+import { Inode } from "../inode/inode";
+import { LINK_BODIES_SIZE, S_LINK_BODIES } from "../layout";
+
+/** Where the first copy of a walk goes. */
+export function linkBodies(): usize {
+  return scratch + S_LINK_BODIES;
+}
+
+/** Second return value of copyLinkBody(): where the next copy goes. */
+export let copyLinkBodyEnd: usize = 0;
+
+/**
+ * Copies the body of a link in memory to `to`, a multiple of 8. `seqAt`, `seq`: the dentry's sequence, under which the inode
+ * was read. Inside a read-side section. False: there is no room, the dentry has changed, or the section was expelled.
+ */
+export function copyLinkBody(inode: Inode, seqAt: usize, seq: u32, to: usize): bool {
+  const from = <usize>inode.dataNow;
+  const size = inode.size;
+  // The inode is still the dentry's, so address and length belong together.
+  if (from == 0 || readSeqRetry(seqAt, seq) || !rcuValid()) return false;
+  if (<u64>size >= <u64>PATH_MAX) return false;
+  const n = <usize>size;
+  const end = to + ((n + 15) & ~7);
+  if (end > scratch + S_LINK_BODIES + LINK_BODIES_SIZE) return false;
+  for (let i: usize = 0; i < n; i += 8) store<u64>(to + i, load<u64>(from + i));
+  store<u64>(to + n, 0);
+  copyLinkBodyEnd = end;
+  return rcuValid();
+}

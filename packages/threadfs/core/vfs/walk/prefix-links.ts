@@ -1,0 +1,368 @@
+/**
+ * Entries of the prefix cache (prefix-cache.ts) whose path leads over links, mounts, ".", ".." or long names. Paths in a tree of pnpm, and
+ * all of node_modules/.bin, are of this kind.
+ *
+ * What such an entry states is a chain too: "under these sequences, from this start, these bytes lead to that directory".
+ *  - A link: under the sequence of its dentry it is the child of a directory and has one inode, and the body of an inode never
+ *    changes. The inode's sequence is in the chain as well: it moves when the link's times change, and a link whose time of
+ *    access has to be updated must be walked over.
+ *  - "..": under the sequence of a directory its parent is that directory. It does not lead above the root of the walk, or of its
+ *    mount, so the root belongs to the entry.
+ *  - A body that begins with "/" leads to the root of the walk, whose dentry and sequence belong to the entry.
+ *  - A mount: under the mount sequence it is mounted on that dentry, and its root is that directory. Then the mounts in which the walk
+ *    begins and ends belong to the entry.
+ *
+ * Guarantees: those of the prefix cache. prefixLinksValid() loads every sequence of the chain, and the flags of every directory, once:
+ * if they are what the entry says, all that the entry states was true at the first of these loads. The root is that of the context
+ * at the same moment, or the one that the walk has begun with. The count of links goes on, so that a walk ends with ELOOP behind 40
+ * links with an entry as without.
+ *
+ * A walk with the host's security hook, or of a context whose resolution has limits, does not use these entries: mayFollow().
+ *
+ * In an entry, instead of the chain:
+ *   0   block   ptr   4 links u32: how many the path leads over   8 flags u32   12 mount sequence u32
+ *   16  root    u64: dentry (low), sequence (high)   24 mount at the start ptr   28 mount at the end ptr   32 mount of the root ptr
+ * Block (256 bytes, in the scratch area)
+ *   0   owner   ptr   the entry, 0: none   4 dirsEnd u16   6 end u16: offsets
+ *   8   chain   31 x u64: dentry (low), sequence (high) of each directory; then mount points, dentries and inodes of links, with
+ *               their sequences
+ */
+
+import { PATH_MAX } from "../../../abi/limits";
+import { DOT, hashLen, hashName, hashNameLen, SLASH } from "../../mem/hash";
+import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { scratch } from "../../mem/thread";
+import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
+import { D_MOUNTED, D_OP_REVALIDATE, D_SYMLINK, D_TYPE, D_UNHASHED, Dentry } from "../dcache/dentry";
+import { atimeIsFresh, forgetClock, keepsAtime } from "../inode/atime";
+import { I_DRIVER, Inode } from "../inode/inode";
+import { G_MOUNT_SEQ, PREFIX_LINKS_BLOCK, PREFIX_LINKS_BLOCKS, S_PREFIX_CHAIN, S_PREFIX_LINKS } from "../layout";
+import { lookupMnt, Mount } from "../mount/namespace";
+import { copyLinkBody, copyLinkBodyEnd } from "./link-body";
+import { MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
+import { setRoot } from "./path-init";
+import { PLAIN, PLAIN_MASK } from "./rcu-walk";
+
+const BLOCK: usize = 0;
+const LINKS: usize = 4;
+const FLAGS: usize = 8;
+const MOUNT_SEQ: usize = 12;
+const ROOT: usize = 16;
+const START_MOUNT: usize = 24;
+const END_MOUNT: usize = 28;
+const ROOT_MOUNT: usize = 32;
+
+const OWNER: usize = 0;
+const DIRS_END: usize = 4;
+const END: usize = 6;
+const CHAIN: usize = 8;
+
+/** The path leads up, or to the root: the entry is for this root. The walk began in the root's mount. */
+const DOTS: u32 = 1;
+const JUMPS: u32 = 2;
+const IN_ROOT_MOUNT: u32 = 4;
+/** A link's time of access would have to be updated if the file system could be written. */
+const OLD_ATIME: u32 = 8;
+/** The path leads over mount points. */
+const MOUNTS: u32 = 16;
+
+/** A directory on the way: PLAIN among these flags. A long name is no matter here. */
+const DIR_MASK: u32 = PLAIN_MASK | D_MOUNTED | D_OP_REVALIDATE;
+const STATE_MASK: u64 = ((<u64>DIR_MASK) << 32) | 0xffffffff;
+const STATE: u64 = (<u64>PLAIN) << 32;
+
+/** Bytes of a chain at most. */
+const CHAIN_MAX: u32 = PREFIX_LINKS_BLOCK - <u32>CHAIN;
+/** In the area where an entry is gathered: directories; links and their inodes; and where each path with a link in it goes on. */
+const GATHER_LINKS: u32 = 256;
+const GATHER_STACK: u32 = 512;
+export const PREFIX_LINKS_GATHER: u32 = GATHER_STACK + (MAXSYMLINKS << 3);
+
+/**
+ * Walks over cached links between two that walk over the links themselves, because a time of access that is a day old must be
+ * updated, and no sequence moves when the day is over.
+ */
+export const WALK_EVERY: u32 = 4096;
+let walksLeft: u32 = WALK_EVERY;
+
+/** The block that the next entry gets. */
+let nextBlock: u32 = 0;
+
+/** Whether links and ".." on a path have no other meaning for this walk than for any other. */
+function mayFollow(nd: Nameidata): bool {
+  return nd.ctx.resolve == 0;
+}
+
+/** Whether a mount shows all of its file system, so that ".." leads to the parent wherever the walk is in it. */
+function isWhole(m: Mount): bool {
+  const root = m.root;
+  return root.parent == root;
+}
+
+/** The walk's root, as an entry has it. */
+function rootKey(nd: Nameidata): u64 {
+  return <u64>nd.root_ | ((<u64>nd.rootSeq) << 32);
+}
+
+/** Whether an entry that leads up or to the root is for the root of this walk, which is known. */
+function isForRoot(nd: Nameidata, at: usize, flags: u32): bool {
+  if (load<u64>(at, ROOT) != rootKey(nd)) return false;
+  if ((nd.mnt_ == nd.rootMnt_) != ((flags & IN_ROOT_MOUNT) != 0)) return false;
+  return areWhole(nd);
+}
+
+function areWhole(nd: Nameidata): bool {
+  return isWhole(nd.mnt) && isWhole(nd.rootMnt);
+}
+
+/** Whether an entry that leads over mounts is for the mount of this walk, and was made under the mount sequence with which the walk began. */
+function isForMount(nd: Nameidata, at: usize, flags: u32): bool {
+  if (load<u32>(at, MOUNT_SEQ) != nd.mSeq || load<u32>(at, START_MOUNT) != nd.mnt_) return false;
+  return !(flags & (DOTS | JUMPS)) || load<u32>(at, ROOT_MOUNT) == nd.rootMnt_;
+}
+
+/**
+ * Whether the entry at `e`, whose fields for links are at `at`, is valid for this walk, which is at the entry's start. If so, counts its links
+ * and takes over its mount; the caller takes over the directory.
+ */
+export function prefixLinksValid(nd: Nameidata, e: usize, at: usize): bool {
+  const block = <usize>load<u32>(at, BLOCK);
+  const links = load<u32>(at, LINKS);
+  const flags = load<u32>(at, FLAGS);
+  if (load<u32>(block, OWNER) != <u32>e || nd.links + links > MAXSYMLINKS || !mayFollow(nd)) return false;
+  if (--walksLeft == 0) {
+    walksLeft = WALK_EVERY;
+    forgetClock();
+    return false;
+  }
+  let fs: u32 = 0;
+  const findRoot = nd.root_ == 0;
+  if (flags & (DOTS | JUMPS)) {
+    if (findRoot) {
+      fs = readSeqBegin(nd.ctx.seq);
+      if (setRoot(nd) != 0) return false;
+    }
+    if (!isForRoot(nd, at, flags)) return false;
+  }
+  if (flags & MOUNTS && !isForMount(nd, at, flags)) return false;
+  if (flags & OLD_ATIME && !(keepsAtime(nd.mnt) && (!(flags & JUMPS) || keepsAtime(nd.rootMnt)))) return false;
+  let p = block + CHAIN;
+  const dirsEnd = block + <usize>load<u16>(block, DIRS_END);
+  const end = block + <usize>load<u16>(block, END);
+  while (p < dirsEnd) {
+    const link = load<u64>(p);
+    // Pairs with the write sections that move, remove or change the directory.
+    if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) return false;
+    p += 8;
+  }
+  while (p < end) {
+    const link = load<u64>(p);
+    if (atomic.load<u32>(<usize>(<u32>link)) != <u32>(link >> 32)) return false;
+    p += 8;
+  }
+  // At the moment of the chain no mount had changed, and the root was the context's.
+  if (flags & MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;
+  if (flags & (DOTS | JUMPS) && findRoot && readSeqRetry(nd.ctx.seq, fs)) return false;
+  nd.links += links;
+  if (flags & MOUNTS) {
+    nd.mnt_ = load<u32>(at, END_MOUNT);
+    nd.state |= ND_MOUNTS;
+  } else if (flags & JUMPS) {
+    nd.mnt_ = nd.rootMnt_;
+  }
+  return true;
+}
+
+// ------------------------------------------------------------------------------------------------- new entries
+
+/** The chain that is being gathered: bytes of its two parts; and what the entry says of the path. */
+let dirs: u32 = 0;
+let others: u32 = 0;
+let gatheredLinks: u32 = 0;
+let gatheredFlags: u32 = 0;
+/** Where gather() is: dentry and sequence. */
+let here: u64 = 0;
+let hereMnt: Mount = changetype<Mount>(0);
+
+/** Adds a directory to the chain, once. False: it is not plain, or has changed since it was added, or there is no room. */
+function addDir(link: u64): bool {
+  const from = scratch + S_PREFIX_CHAIN;
+  for (let i: u32 = 0; i < dirs; i += 8) {
+    const other = load<u64>(from + i);
+    if (<u32>other == <u32>link) return other == link;
+  }
+  if (dirs + others == CHAIN_MAX || (changetype<Dentry>(<usize>(<u32>link)).flags & DIR_MASK) != PLAIN) return false;
+  store<u64>(from + dirs, link);
+  dirs += 8;
+  return true;
+}
+
+function addOther(at: usize, seq: u32): bool {
+  if (dirs + others == CHAIN_MAX) return false;
+  store<u64>(scratch + S_PREFIX_CHAIN + GATHER_LINKS + others, <u64>at | ((<u64>seq) << 32));
+  others += 8;
+  return true;
+}
+
+/** Goes to a directory without looking up a name: under the sequence in the chain, if it is there. */
+function goTo(d: Dentry): bool {
+  const from = scratch + S_PREFIX_CHAIN;
+  for (let i: u32 = 0; i < dirs; i += 8) {
+    here = load<u64>(from + i);
+    if (<u32>here == <u32>d.at) return true;
+  }
+  const seq = readSeqBegin(d.seq);
+  here = <u64>d.at | ((<u64>seq) << 32);
+  return !(seq & 1) && addDir(here);
+}
+
+/** "..": the parent was read after the recorded sequence of the directory. */
+function gatherUp(nd: Nameidata): bool {
+  if (nd.root_ == 0 && setRoot(nd) != 0) return false;
+  gatheredFlags |= DOTS;
+  const d = changetype<Dentry>(<usize>(<u32>here));
+  if (d == nd.root && hereMnt == nd.rootMnt) return true;
+  const parent = d.parent;
+  return parent != d && isWhole(hereMnt) && addDir(here) && goTo(parent);
+}
+
+/** A body that begins with "/". */
+function gatherJump(nd: Nameidata): bool {
+  if (nd.root_ == 0 && setRoot(nd) != 0) return false;
+  gatheredFlags |= JUMPS;
+  here = rootKey(nd);
+  hereMnt = nd.rootMnt;
+  return addDir(here);
+}
+
+/** Goes down through all mounts on a directory, as followMountRcu(). */
+function gatherMounts(): bool {
+  let d = changetype<Dentry>(<usize>(<u32>here));
+  for (let m = lookupMnt(hereMnt, d); m; m = lookupMnt(hereMnt, d)) {
+    if (!addOther(d.at, <u32>(here >> 32))) return false;
+    gatheredFlags |= MOUNTS;
+    hereMnt = m;
+    d = m.root;
+    here = <u64>d.at | ((<u64>readSeqBegin(d.seq)) << 32);
+  }
+  return true;
+}
+
+/** Adds a link and copies its body to `to`. */
+function gatherLink(d: Dentry, seq: u32, to: usize): bool {
+  const inode = d.inode;
+  if (d.flags & (D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE) || !inode || inode.mode & I_DRIVER) return false;
+  const attrSeq = readSeqBegin(inode.seq);
+  if (!atimeIsFresh(inode)) {
+    prefixLinksOldAtime = !keepsAtime(hereMnt);
+    if (prefixLinksOldAtime) return false;
+    gatheredFlags |= OLD_ATIME;
+  }
+  gatheredLinks++;
+  return (
+    gatheredLinks <= MAXSYMLINKS &&
+    !readSeqRetry(inode.seq, attrSeq) &&
+    copyLinkBody(inode, d.seq, seq, to) &&
+    load<u8>(to) != 0 &&
+    addOther(d.at, seq) &&
+    addOther(inode.at, attrSeq)
+  );
+}
+
+/**
+ * Walks the `n` bytes at `path` from `start` and gathers their chain. Everything is read after the sequence that covers it, so that
+ * what does not belong together is a stale entry. False: something on the way is not for an entry.
+ */
+function gather(nd: Nameidata, start: u64, path: usize, n: u32): bool {
+  const stack = scratch + S_PREFIX_CHAIN + GATHER_STACK;
+  let name = path;
+  let to = <usize>nd.bodies;
+  let depth: u32 = 0;
+  here = start;
+  hereMnt = nd.mnt;
+  while (true) {
+    while (load<u8>(name) == SLASH) name++;
+    if (depth == 0 ? name >= path + n : load<u8>(name) == 0) {
+      if (depth == 0) return true;
+      depth--;
+      name = <usize>load<u32>(stack + (depth << 3));
+      to = <usize>load<u32>(stack + (depth << 3) + 4);
+      continue;
+    }
+    const raw = hashName(name);
+    const len = hashNameLen;
+    if (len > 255) return false;
+    const dots = load<u8>(name) == DOT && (len == 1 || (len == 2 && load<u8>(name + 1) == DOT));
+    if (dots) {
+      if (len == 2 && !gatherUp(nd)) return false;
+      name += len;
+      continue;
+    }
+    const parent = <usize>(<u32>here);
+    const d = dLookupRcu(changetype<Dentry>(parent), changetype<Inode>(0), name, hashLen(raw, len, parent));
+    if (!d) return false;
+    const seq = dLookupRcuSeq;
+    name += len;
+    if ((d.flags & D_TYPE) == D_SYMLINK) {
+      if (!gatherLink(d, seq, to)) return false;
+      store<u32>(stack + (depth << 3), <u32>name);
+      store<u32>(stack + (depth << 3) + 4, <u32>to);
+      depth++;
+      name = to;
+      to = copyLinkBodyEnd;
+      if (load<u8>(name) == SLASH && !gatherJump(nd)) return false;
+      continue;
+    }
+    here = <u64>d.at | ((<u64>seq) << 32);
+    if (d.flags & D_MOUNTED && !gatherMounts()) return false;
+    if (!addDir(here)) return false;
+  }
+}
+
+/** Second return value of prefixLinksGather() when it returns false: a link's time of access has to be updated first. */
+export let prefixLinksOldAtime: bool = false;
+/** Second return values of prefixLinksGather(): dentry and sequence of the directory, and its inode. */
+export let prefixLinksLast: u64 = 0;
+export let prefixLinksInode: u32 = 0;
+
+/**
+ * Gathers the chain of the `n` bytes at `path` for prefixLinksStore(), inside the read-side section in which the walk was at `start`. False:
+ * there is nothing to enter. The walk may know its root afterwards.
+ */
+export function prefixLinksGather(nd: Nameidata, start: u64, path: usize, n: u32): bool {
+  dirs = 0;
+  others = 0;
+  gatheredLinks = 0;
+  gatheredFlags = 0;
+  prefixLinksOldAtime = false;
+  if (!mayFollow(nd) || n >= <u32>PATH_MAX || !gather(nd, start, path, n) || dirs == 0) return false;
+  if (gatheredFlags & (DOTS | JUMPS)) {
+    if (nd.mnt_ == nd.rootMnt_) gatheredFlags |= IN_ROOT_MOUNT;
+    if (!areWhole(nd)) return false;
+  }
+  // A link's time of access is looked at in the mount where it is: with several mounts all of them would belong to the entry.
+  if (gatheredFlags & MOUNTS && (gatheredFlags & OLD_ATIME || readSeqRetry(G_MOUNT_SEQ, nd.mSeq))) return false;
+  prefixLinksLast = here;
+  prefixLinksInode = <u32>changetype<usize>(changetype<Dentry>(<usize>(<u32>here)).inode);
+  return true;
+}
+
+/** Writes the chain for the entry `e`, whose fields for links are at `at`. The caller writes the rest of the entry. */
+export function prefixLinksStore(nd: Nameidata, e: usize, at: usize): void {
+  const block = scratch + S_PREFIX_LINKS + nextBlock * PREFIX_LINKS_BLOCK;
+  nextBlock = nextBlock + 1 == PREFIX_LINKS_BLOCKS ? 0 : nextBlock + 1;
+  const chain = scratch + S_PREFIX_CHAIN;
+  memory.copy(block + CHAIN, chain, dirs);
+  memory.copy(block + CHAIN + dirs, chain + GATHER_LINKS, others);
+  store<u16>(block, <u16>(CHAIN + dirs), DIRS_END);
+  store<u16>(block, <u16>(CHAIN + dirs + others), END);
+  store<u32>(block, <u32>e, OWNER);
+  store<u32>(at, <u32>block, BLOCK);
+  store<u32>(at, gatheredLinks, LINKS);
+  store<u32>(at, gatheredFlags, FLAGS);
+  store<u32>(at, nd.mSeq, MOUNT_SEQ);
+  store<u64>(at, rootKey(nd), ROOT);
+  store<u32>(at, nd.mnt_, START_MOUNT);
+  store<u32>(at, <u32>changetype<usize>(hereMnt), END_MOUNT);
+  store<u32>(at, nd.rootMnt_, ROOT_MOUNT);
+}

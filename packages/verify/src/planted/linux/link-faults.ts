@@ -1,0 +1,131 @@
+/** Faults in walks over links in rcu mode, and in the entries of the prefix cache for paths over links. */
+import { pair, tests } from "../detectors.js";
+import type { Mutant } from "../faults.js";
+
+export const LINKS: Mutant[] = [
+  {
+    name: "a link is followed in rcu mode though its dentry has changed",
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;\n    if (!inode) return -ENOENT;",
+        to: "    if ((flags & D_TYPE) != D_SYMLINK && readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;\n    if (!inode) return -ENOENT;",
+      },
+      { file: "vfs/walk/link-body.ts", from: "from == 0 || readSeqRetry(seqAt, seq) || ", to: "from == 0 || " },
+    ],
+    caughtBy: [tests("regressions/known-bugs-trees", "some of them nested")],
+  },
+  {
+    name: "the time of access of a link is not updated in rcu mode",
+    edits: [
+      { file: "vfs/walk/step.ts", from: " || atimeNeedsUpdateRcu(nd.pMnt, inode)) return", to: ") return" },
+      {
+        file: "vfs/walk/step.ts",
+        from: "import { atimeNeedsUpdateRcu, touchAtime }",
+        to: "import { touchAtime }",
+      },
+    ],
+    caughtBy: [tests("walk/links"), pair("linked@accessed || looks")],
+  },
+  {
+    name: "the room of a finished link's body is not free for the next one",
+    edits: [{ file: "vfs/walk/drop.ts", from: "    nd.bodies = load<u32>(e + 8);\n", to: "" }],
+    caughtBy: [tests("walk/links")],
+  },
+  {
+    name: "a body has more room than there is",
+    edits: [
+      {
+        file: "vfs/walk/link-body.ts",
+        from: "  if (end > scratch + S_LINK_BODIES + LINK_BODIES_SIZE) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("walk/links", "do not fit together")],
+  },
+  {
+    name: "an expelled walk uses the body that it has copied",
+    edits: [
+      { file: "vfs/walk/link-body.ts", from: " || readSeqRetry(seqAt, seq) || !rcuValid()) return", to: ") return" },
+      { file: "vfs/walk/link-body.ts", from: "  return rcuValid();\n", to: "  return true;\n" },
+      {
+        file: "vfs/walk/step.ts",
+        from: "    if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;\n    if (!inode) return -ENOENT;",
+        to: "    if ((flags & D_TYPE) != D_SYMLINK && readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;\n    if (!inode) return -ENOENT;",
+      },
+      { file: "vfs/walk/namei.ts", from: "  return rcuValid();\n}", to: "  return true;\n}" },
+    ],
+    caughtBy: [tests("regressions/known-bugs-memory", "bug 18")],
+  },
+  {
+    name: "an entry of the prefix cache does not notice that a link has changed",
+    edits: [
+      {
+        file: "vfs/walk/prefix-links.ts",
+        from: "    if (atomic.load<u32>(<usize>(<u32>link)) != <u32>(link >> 32)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("linked@again || stat"), tests("walk/prefix-links")],
+  },
+  {
+    name: "an entry of the prefix cache does not notice that a directory behind a link has changed",
+    edits: [
+      {
+        file: "vfs/walk/prefix-links.ts",
+        from: "    if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [pair("linked@rename || stat"), tests("walk/prefix-links")],
+  },
+  {
+    name: "an entry of the prefix cache does not notice that '..' leads elsewhere",
+    edits: [
+      {
+        file: "vfs/walk/prefix-links.ts",
+        from: "  return parent != d && addDir(here) && goTo(parent);",
+        to: "  return parent != d && goTo(parent);",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-links")],
+  },
+  {
+    name: "an entry of the prefix cache for one root is used with another",
+    edits: [
+      {
+        file: "vfs/walk/prefix-links.ts",
+        from: "  if (load<u64>(at, ROOT) != rootKey(nd)) return false;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-links", "one root only")],
+  },
+  {
+    name: "an entry of the prefix cache over mounts is used after the mounts have changed",
+    edits: [
+      {
+        file: "vfs/walk/prefix-links.ts",
+        from: "  if (load<u32>(at, MOUNT_SEQ) != nd.mSeq || load<u32>(at, START_MOUNT)",
+        to: "  if (load<u32>(at, START_MOUNT)",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-links", "over mounts")],
+  },
+  {
+    name: "the links of an entry of the prefix cache do not count",
+    edits: [{ file: "vfs/walk/prefix-links.ts", from: "  nd.links += links;\n", to: "" }],
+    caughtBy: [tests("walk/prefix-links", "cached links count")],
+  },
+  {
+    name: "an entry of the prefix cache uses the chain of another",
+    edits: [
+      {
+        file: "vfs/walk/prefix-links.ts",
+        from: "  if (load<u32>(block, OWNER) != <u32>e || nd.links",
+        to: "  if (nd.links",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-links", "given to others")],
+  },
+];

@@ -1,0 +1,47 @@
+/**
+ * The operations on the tree with links: walks over them, by the prefix cache too, while the links, the directories that their bodies
+ * lead through, and their times change.
+ */
+import { MNT_DETACH, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall } from "../../model/call.js";
+import { exchange, rename, shrink, stat, umount, unlink } from "../calls.js";
+import { accessed, bind, chmod, MOUNTED, mkdir, mount, OTHERWISE, open, ROOTED, symlink, UPWARD } from "../trees.js";
+
+export const LINKED: Record<string, (ProgramCall | ProgramCall[])[]> = {
+  stat: [
+    stat(`${UPWARD}/f`),
+    stat(`${ROOTED}/f`),
+    stat(`${ROOTED}/none`),
+    stat(`${UPWARD}/f`, { ctx: 1 }),
+    stat(OTHERWISE),
+    stat(`${UPWARD}/f/x`),
+    stat(`${MOUNTED}/f`),
+  ],
+  looks: [
+    [stat(`${UPWARD}/f`), stat(UPWARD, { nofollow: true })],
+    [stat(`${OTHERWISE}/f`), stat(`${UPWARD}/f`)],
+  ],
+  open: [open(`${UPWARD}/f`, O_RDWR)],
+  create: [open(`${ROOTED}/made`, O_CREAT | O_WRONLY), mkdir(`${UPWARD}/none`)],
+  unlink: [unlink(UPWARD), unlink(ROOTED), unlink(`${ROOTED}/f`)],
+  rename: [
+    rename(UPWARD, "/l"),
+    rename("/packages", "/o/packages"),
+    rename("/s", "/t"),
+    rename("/s/a", "/o/b"),
+    rename(ROOTED, UPWARD),
+  ],
+  exchange: [exchange(UPWARD, OTHERWISE), exchange("/s", "/o"), exchange(UPWARD, ROOTED)],
+  /** Away, and another in its place. */
+  again: [
+    [unlink(UPWARD), symlink("../o/a", UPWARD)],
+    [unlink(ROOTED), symlink(OTHERWISE, ROOTED)],
+    [unlink(UPWARD), mkdir(UPWARD)],
+    [rename("/s/a", "/s/b"), rename("/o/a", "/s/a")],
+  ],
+  accessed: [accessed(UPWARD, 0)],
+  chmod: [chmod("/s", 0o700)],
+  mount: [mount("/s/a"), bind("/o", "/s"), mount(MOUNTED)],
+  umount: [umount("/m", MNT_DETACH), [umount("/m"), mkdir(MOUNTED)]],
+  shrink: [shrink],
+};
