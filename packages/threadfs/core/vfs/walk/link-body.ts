@@ -24,8 +24,9 @@ export function linkBodies(): usize {
   return scratch + S_LINK_BODIES;
 }
 
-/** Second return value of copyLinkBody(): where the next copy goes. */
+/** Second return values of copyLinkBody(): where the next copy goes, and the end of the body. */
 export let copyLinkBodyEnd: usize = 0;
+export let copyLinkBodyNul: usize = 0;
 
 /**
  * Copies the body of a link in memory to `to`, a multiple of 8. `seqAt`, `seq`: the dentry's sequence, under which the inode
@@ -43,5 +44,6 @@ export function copyLinkBody(inode: Inode, seqAt: usize, seq: u32, to: usize): b
   for (let i: usize = 0; i < n; i += 8) store<u64>(to + i, load<u64>(from + i));
   store<u64>(to + n, 0);
   copyLinkBodyEnd = end;
+  copyLinkBodyNul = to + n;
   return rcuValid();
 }

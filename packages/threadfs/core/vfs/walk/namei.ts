@@ -189,15 +189,20 @@ function isLastName(nd: Nameidata, end: usize, depth: u32): bool {
 }
 
 /**
- * rcuWalk() from the walk's position; through the prefix cache if `name` points into the walk's own path and the rest
- * is long enough.
+ * rcuWalk() from the walk's position; through the prefix cache if the rest of the path, or of the body of the link on top of the
+ * stack, is long enough.
  */
 function walkFast(nd: Nameidata, name: usize, parents: bool): i32 {
-  // The bodies of links lie elsewhere: the prefix cache knows links by the path on which they are.
   const from = <u32>(name - <usize>nd.name);
-  if (from < nd.nameLen && nd.nameLen - from >= prefixCacheMinPath)
-    return prefixCacheWalk(nd, name, nd.nameLen - from, parents);
-  return rcuWalk(nd, name, parents);
+  const rest = from < nd.nameLen ? nd.nameLen - from : nd.depth != 0 ? restOfBody(nd, name) : 0;
+  return rest >= prefixCacheMinPath ? prefixCacheWalk(nd, name, rest, parents) : rcuWalk(nd, name, parents);
+}
+
+/** Bytes from `name` to the end of the body of the link on top of the stack, which was followed in rcu mode; 0: it is not in there. */
+function restOfBody(nd: Nameidata, name: usize): u32 {
+  const e = nd.linkAt(nd.depth - 1);
+  const end = <usize>load<u32>(e);
+  return name >= <usize>load<u32>(e + 8) && name < end ? <u32>(end - name) : 0;
 }
 
 /**

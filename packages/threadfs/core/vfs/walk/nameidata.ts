@@ -166,7 +166,7 @@ export class Nameidata {
   }
   /**
    * An entry of the link stack: 0 mnt, 4 dentry, 8 body to free after use (0: none), 12 where the path continues. Of a link
-   * that was followed in rcu mode: 0, 0, `bodies` before its body was copied, where the path continues.
+   * that was followed in rcu mode: the end of the copy of its body, 0, the copy (`bodies` before it), where the path continues.
    */
   linkAt(n: u32): usize {
     return changetype<usize>(this) + ND_LINKS + (n << 4);

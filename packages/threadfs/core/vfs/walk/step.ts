@@ -39,7 +39,7 @@ import {
 import { kmallocSpace } from "../recovery/reclaim";
 import { hasSecurity } from "../task/thread";
 import { dropRcuLink, putLink } from "./drop";
-import { copyLinkBody, copyLinkBodyEnd } from "./link-body";
+import { copyLinkBody, copyLinkBodyEnd, copyLinkBodyNul } from "./link-body";
 import { errDentry } from "./lookup";
 import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_JUMPED, ND_MOUNTS } from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
@@ -362,7 +362,7 @@ function pickLinkRcu(nd: Nameidata, inode: Inode): i32 {
   }
   if (load<u8>(body) == 0) return -ENOENT;
   const e = nd.linkAt(nd.depth);
-  store<u32>(e, 0);
+  store<u32>(e, <u32>copyLinkBodyNul);
   store<u32>(e + 4, 0);
   store<u32>(e + 8, <u32>body);
   nd.depth += 1;

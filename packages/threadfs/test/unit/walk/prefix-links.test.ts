@@ -73,6 +73,23 @@ test("a walk does not walk a cached path over links again, and stays in rcu mode
   assert.equal(walker.ino(`${DIRECTORY}/..`), fs.statSync(FIRST).ino);
 });
 
+// Taken out: restOfBody(). The body is walked each time.
+test("the body of a link at the end of a path is found in the prefix cache as the path is", async (t) => {
+  const { walker, plain, fs } = await pnpm(t);
+  fs.mkdirSync("/repo/node_modules/.bin");
+  freshLink(fs, "../app/node_modules/first/lib/file.js", "/repo/node_modules/.bin/run");
+  const path = "/repo/node_modules/.bin/run";
+  const ino = plain.ino(path);
+  for (let i = 0; i < 6; i++) assert.equal(walker.ino(path), ino);
+  assert.equal(walker.passed.filter((id) => id === POINT.LINK).length, 1);
+  const { steps } = walker;
+  fs.renameSync("/repo/packages/app/node_modules/first", "/repo/packages/app/node_modules/away");
+  assert.equal(walker.ino(path), -ERRNO.ENOENT);
+  fs.renameSync("/repo/packages/app/node_modules/away", "/repo/packages/app/node_modules/first");
+  for (let i = 0; i < 200; i++) assert.equal(walker.ino(path), ino);
+  assert.ok(steps <= 6, `${steps} components`);
+});
+
 const PATHS: Readonly<Record<string, string>> = {
   "an absolute link": "/repo/packages/other/node_modules/first/lib/file.js",
   "a long name": `${FIRST}/lib/file.js`,
