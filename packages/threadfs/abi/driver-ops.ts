@@ -23,6 +23,9 @@ export const SETATTR = 16;
 export const STALE = 0;
 export const REVALIDATED = 1;
 export const REFRESHED = 2;
+/** Bits of the last argument of REVALIDATE: LOOKUP_REVAL; the walk is in rcu mode. */
+export const REVAL = 1;
+export const IN_RCU = 2;
 
 /** Results of READLINK from here on: the link leads to the open file of a descriptor of the caller, which is the result less this. */
 export const MAGIC_LINK = 0x100000;

@@ -39,6 +39,8 @@ export const UTIME_OMIT = 0x3ffffffe;
 
 /** Flag of a file system: a walk that ends in ".", ".." or "/" is revalidated too. */
 export const FS_REVAL_DOT = 1;
+/** An entry that was found or revalidated is good until the generation number of its file system moves. */
+export const FS_GENERATION = 2;
 
 /** umask that means: do not change. */
 export const UMASK_UNCHANGED = -1;

@@ -15,3 +15,7 @@ export const CREATE = 4096;
 export const UNLINK = 8192;
 export const DELETE = 16384;
 export const SETATTR = 32768;
+/** These hooks are called in rcu mode too. */
+export const RCU_PERMISSION = 65536;
+export const RCU_CHECK_ACL = 131072;
+export const RCU_REVALIDATE = 262144;

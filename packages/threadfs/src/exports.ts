@@ -4,7 +4,7 @@ export { ABI_VERSION, MAX_THREADS } from "../abi/memory.js";
 export { ACL_TAG, type AclEntry, type AclOptions } from "./api/acl.js";
 export { type AttachOptions, attachVfs } from "./api/attach.js";
 export type { Context, ContextInfo, ContextOptions } from "./api/context.js";
-export type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "./api/driver.js";
+export type { Driver, DriverAttributes, DriverChanges, DriverEntry, HookMode, RcuHook } from "./api/driver.js";
 export type { LimitOptions, MountOptions } from "./api/mount.js";
 export { type DropReason, type Outcome, Trace, type TraceStep, type WalkMode } from "./api/trace.js";
 export type { Counters, CreateOptions, Vfs } from "./api/vfs.js";

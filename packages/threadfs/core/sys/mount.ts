@@ -6,7 +6,7 @@ import { CAP_SYS_MODULE } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { rcuDepth } from "../mem/smr/smr";
 import { scratch } from "../mem/thread";
-import { doBind, doMoveMount, doNewMount, doRemount, doUmount } from "../vfs/mount/mount";
+import { doBind, doInvalidate, doMoveMount, doNewMount, doRemount, doUmount } from "../vfs/mount/mount";
 import { registerFilesystem, unregisterFilesystem } from "../vfs/mount/super";
 import { capable } from "../vfs/task/cred";
 import { pathArgument, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
@@ -34,6 +34,15 @@ export function sysMountNew(ctx: f64, len: i32, type: f64, flags: u32, size: f64
 export function sysRemount(ctx: f64, len: i32, size: f64, inodes: f64): i32 {
   const nd = pathArgument(ctx, AT_FDCWD, len, false);
   return syscallExit(nd ? doRemount(nd, size, inodes) : syscallEnterErr);
+}
+
+/**
+ * A driver with FS_GENERATION calls none of the entries good any more that it has shown in the file system that is mounted at the path in
+ * SCRATCH.PATH: one atomic addition. -EPERM: without CAP_SYS_ADMIN, as mount(2).
+ */
+export function sysInvalidate(ctx: f64, len: i32): i32 {
+  const nd = pathArgument(ctx, AT_FDCWD, len, false);
+  return syscallExit(nd ? doInvalidate(nd) : syscallEnterErr);
 }
 
 /** umount2(2) */

@@ -122,6 +122,9 @@ export const SLOT_FREE_LOCKS: u32 = 124;
 /** In the scratch area: the states of a call's two walks, and the chain of a new entry of the prefix cache. */
 export const S_ND: u32 = 16640;
 export const S_PREFIX_CHAIN: u32 = 20480;
+/** Directories that were found searchable (walk/searched.ts), and how many entries. */
+export const S_SEARCHED: u32 = 23552;
+export const SEARCHED: u32 = 64;
 export const S_ND2: u32 = 24576;
 /** Tags of the prefix cache, 16 bytes per set. */
 export const S_PREFIX_TAGS: u32 = 28672;

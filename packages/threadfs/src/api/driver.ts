@@ -34,6 +34,18 @@ export interface DriverChanges {
   mtimeMs?: number | undefined;
 }
 
+/** The hooks that a driver may have called inside a walk in rcu mode. */
+export type RcuHook = "permission" | "checkAcl" | "revalidate";
+
+/** What a hook that is named in {@link Driver.rcu} gets as its last argument. */
+export interface HookMode {
+  /**
+   * The walk is in rcu mode: it holds no reference and no lock, and other threads may wait for its end. The hook answers from memory, or
+   * returns "again" to be asked again outside of rcu mode. false: it must decide.
+   */
+  readonly rcu: boolean;
+}
+
 /**
  * A file system as an object. Every hook but `root` is optional, and a missing hook costs nothing. Nodes are identified
  * by their numbers.
@@ -48,6 +60,17 @@ export interface Driver {
   name: string;
   /** Linux's FS_REVAL_DOT: calls `revalidate` also if a walk ends in ".", ".." or "/". */
   revalidateDots?: boolean | undefined;
+  /**
+   * What `lookup` or `revalidate` has said of a name is good until {@link Vfs.invalidate}: `revalidate` is not called before. So a walk over
+   * cached names reads two numbers in shared memory for each, and stays in rcu mode. For a driver that learns of changes: it changes what its
+   * hooks return, and then calls `invalidate`. Needs `revalidate`. Default: false.
+   */
+  generation?: boolean | undefined;
+  /**
+   * The hooks that are called in rcu mode too. They get a {@link HookMode} as their last argument, and may return "again". Default: none;
+   * then each of them takes every walk out of rcu mode.
+   */
+  rcu?: readonly RcuHook[] | undefined;
   /** The root directory of a new mount. @param source the first argument of `mount` */
   root(source: PathLike | null): DriverAttributes;
   /** i_op->lookup: the node of a name; null: it does not exist. Both results are cached. */
@@ -60,13 +83,21 @@ export interface Driver {
   compare?(dir: number, node: number | null, cached: string, wanted: string): boolean;
   /**
    * d_op->d_revalidate, at every lookup of a cached entry: false drops it. Attributes keep it and are the node's from now on; those of
-   * another node, or of another type, drop it. `node` null: the entry says that there is no such name. Takes the walk out of rcu mode.
+   * another node, or of another type, drop it. `node` null: the entry says that there is no such name. In rcu mode anything but true takes the
+   * walk out of it, and the hook is called again.
    */
-  revalidate?(dir: number, node: number | null, name: string, reval: boolean): boolean | DriverAttributes;
-  /** i_op->permission: throws EACCES ... `mask`: 1 execute, 2 write, 4 read. Takes the walk out of rcu mode. */
-  permission?(node: number, mask: number): void;
-  /** i_op->check_acl: true grants, false denies, undefined: the mode bits decide. Takes the walk out of rcu mode. */
-  checkAcl?(node: number, mask: number): boolean | undefined;
+  revalidate?(
+    dir: number,
+    node: number | null,
+    name: string,
+    reval: boolean,
+    mode?: HookMode,
+  ): boolean | DriverAttributes | "again";
+  /** i_op->permission: throws EACCES ... `mask`: 1 execute, 2 write, 4 read. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most hooks return nothing, and TypeScript before 5.1 has no other type for that
+  permission?(node: number, mask: number, mode?: HookMode): void | "again";
+  /** i_op->check_acl: true grants, false denies, undefined: the mode bits decide. */
+  checkAcl?(node: number, mask: number, mode?: HookMode): boolean | undefined | "again";
   /**
    * i_op->get_link: the body of a link, at most 4095 bytes. Or a descriptor, from 0 to 2^20 - 1, of the context that makes the call: a magic
    * link (proc(5), `/proc/self/fd`), which leads to that open file itself. ENOENT if it is not open; EXDEV in a context with `resolve`.

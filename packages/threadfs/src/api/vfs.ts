@@ -236,6 +236,20 @@ export class Vfs {
   }
 
   /**
+   * Tells the tree that entries of the driver's file system that is mounted at a path may be outdated: each is revalidated when a walk comes to
+   * it the next time ({@link Driver.generation}). In shared memory a number counts up; a walk that begins afterwards, in any thread, sees it.
+   * It holds for all mounts of the file system. Not from inside a hook.
+   * @throws system call errors with syscall "invalidate": EINVAL if nothing is mounted there, ENOTSUP for a file system without generations,
+   * EPERM without CAP_SYS_ADMIN
+   */
+  invalidate(target: PathLike): void {
+    const path = toPath(target, "target");
+    const { calls } = this.#context;
+    const length = calls.putPath(path, "invalidate");
+    calls.check(calls.core.sysInvalidate(calls.ctx, length), "invalidate", path);
+  }
+
+  /**
    * Registers a driver. Every thread that walks its mounts must register it. @throws EPERM for a name that is not registered
    * yet, without CAP_SYS_MODULE
    */

@@ -8,8 +8,6 @@
 
 import * as DRIVER_OP from "../../abi/driver-ops.js";
 import * as ERRNO from "../../abi/errno.js";
-import { FS_REVAL_DOT } from "../../abi/flags.js";
-import * as HOOK from "../../abi/hooks.js";
 import { IO_SIZE, NAME_MAX, PATH_MAX } from "../../abi/limits.js";
 import {
   ATTR_MODE,
@@ -42,50 +40,11 @@ import type { Driver, DriverAttributes, DriverChanges, DriverEntry } from "../ap
 import { propertyOf } from "../errors/bare.js";
 import { codedError, invalidArgType, invalidArgValue, noteHookFailure, systemCallError } from "../errors/errors.js";
 import { inspect } from "../errors/inspect.js";
-import { isObjectPrototype, keysOf, nearest, unknownKey } from "./options.js";
+import { checkDriverKeys, flagsOf, hooksOf, isAgain, modeOf, present } from "./driver-properties.js";
 import type { SharedMemory } from "./wasm.js";
 
-/** The hook bit of each method. */
-const HOOK_OF: readonly (readonly [keyof Driver, number])[] = [
-  ["lookup", HOOK.LOOKUP],
-  ["hash", HOOK.HASH],
-  ["compare", HOOK.COMPARE],
-  ["revalidate", HOOK.REVALIDATE],
-  ["permission", HOOK.PERMISSION],
-  ["checkAcl", HOOK.CHECK_ACL],
-  ["readlink", HOOK.READLINK],
-  ["putLink", HOOK.PUT_LINK],
-  ["iput", HOOK.IPUT],
-  ["readdir", HOOK.READDIR],
-  ["read", HOOK.READ],
-  ["write", HOOK.WRITE],
-  ["create", HOOK.CREATE],
-  ["unlink", HOOK.UNLINK],
-  ["deleteUnused", HOOK.DELETE],
-  ["setattr", HOOK.SETATTR],
-];
-
-/** The properties of {@link Driver}. */
-const DRIVER_KEYS: readonly string[] = ["name", "root", "revalidateDots", ...HOOK_OF.map(([method]) => method)];
 /** Types that `mount` knows itself. */
 const BUILT_IN_TYPES: readonly string[] = ["tmpfs", "bind"];
-/** An edit for so many letters makes a name a misspelt hook, and not a property of the user's own. */
-const LETTERS_PER_EDIT = 4;
-
-/**
- * A hook that is misspelt would never be called. A plain object has only what a driver can have; the object of a class may
- * have properties of its own, but none that looks like a hook.
- * @throws TypeError ERR_INVALID_ARG_VALUE
- */
-function checkDriverKeys(driver: object): void {
-  const prototype = Object.getPrototypeOf(driver);
-  const plain = prototype === null || isObjectPrototype(prototype);
-  for (const key of keysOf(driver)) {
-    if (DRIVER_KEYS.includes(key)) continue;
-    if (plain || nearest(key, DRIVER_KEYS).distance * LETTERS_PER_EDIT <= key.length)
-      throw unknownKey("driver", key, DRIVER_KEYS);
-  }
-}
 
 /** The method of each hook of the core. */
 const HOOK_NAME: Readonly<Record<number, keyof Driver>> = {
@@ -166,7 +125,7 @@ export class DriverTable {
     this.#view = new DataView(this.#memory.buffer as ArrayBuffer, base, SCRATCH.SIZE);
   }
 
-  /** @throws EEXIST if another driver of this name has other hooks, ENOSPC if the table is full */
+  /** @throws EEXIST if another driver of this name has other hooks or other properties, ENOSPC if the table is full */
   register(driver: Driver, ctx: number): void {
     if (typeof driver !== "object" || driver === null) throw invalidArgType("driver", "of type object", driver);
     checkDriverKeys(driver);
@@ -175,16 +134,10 @@ export class DriverTable {
     if (BUILT_IN_TYPES.includes(driver.name)) {
       throw invalidArgValue("driver.name", driver.name, "is the name of a built-in file system type");
     }
-    let hooks = 0;
-    for (const [method, bit] of HOOK_OF) {
-      const given = propertyOf(driver, method);
-      if (given === undefined) continue;
-      if (typeof given !== "function") throw invalidArgType(`driver.${method}`, "of type function", given);
-      hooks |= bit;
-    }
+    const hooks = hooksOf(driver);
     const core = this.#attached();
     const length = this.#putBytes(SCRATCH.PATH, new TextEncoder().encode(driver.name), PATH_MAX);
-    const number = core.driverRegister(ctx, length, hooks, driver.revalidateDots ? FS_REVAL_DOT : 0);
+    const number = core.driverRegister(ctx, length, hooks, flagsOf(driver, hooks));
     if (number < 0) throw systemCallError(number, "register", driver.name);
     this.#byNumber.set(number, driver);
     this.#byName.set(driver.name, number);
@@ -274,13 +227,20 @@ export class DriverTable {
       }
       case DRIVER_OP.REVALIDATE: {
         const name = this.#text(NAME1, c) ?? "";
-        return this.#revalidated(present(driver.revalidate?.(a, b < 0 ? null : b, name, d !== 0)));
+        const node = b < 0 ? null : b;
+        const [reval, rcu] = [(d & DRIVER_OP.REVAL) !== 0, (d & DRIVER_OP.IN_RCU) !== 0];
+        const answer = driver.revalidate?.(a, node, name, reval, ...modeOf(driver, "revalidate", rcu));
+        // Attributes are stored outside of rcu mode.
+        if (isAgain(answer, rcu) || (rcu && typeof answer === "object")) return -ERRNO.ECHILD;
+        return this.#revalidated(answer);
       }
       case DRIVER_OP.PERMISSION:
-        present(driver.permission?.(a, b));
-        return 0;
+        return isAgain(driver.permission?.(a, b, ...modeOf(driver, "permission", c !== 0)), c !== 0)
+          ? -ERRNO.ECHILD
+          : 0;
       case DRIVER_OP.CHECK_ACL: {
-        const answer = present(driver.checkAcl?.(a, b));
+        const answer = driver.checkAcl?.(a, b, ...modeOf(driver, "checkAcl", c !== 0));
+        if (isAgain(answer, c !== 0)) return -ERRNO.ECHILD;
         return answer === undefined ? -ERRNO.EAGAIN : answer ? 0 : -ERRNO.EACCES;
       }
       case DRIVER_OP.READLINK:
@@ -329,7 +289,7 @@ export class DriverTable {
   }
 
   /** What revalidate() returned: whether the entry is valid, or the node's present attributes. */
-  #revalidated(reply: boolean | DriverAttributes | undefined): number {
+  #revalidated(reply: boolean | DriverAttributes | "again" | undefined): number {
     if (typeof reply !== "object" || reply === null) return reply ? DRIVER_OP.REVALIDATED : DRIVER_OP.STALE;
     const failed = this.#putAttributes(reply);
     return failed < 0 ? failed : DRIVER_OP.REFRESHED;
@@ -411,12 +371,6 @@ export class DriverTable {
 
 function wrongResult(result: unknown): TypeError {
   return new TypeError(`it returned ${inspect(result)}`);
-}
-
-/** What a hook returned. A promise is refused: a call does not wait for its hooks. @throws TypeError */
-function present<T>(result: T): T {
-  if (result instanceof Promise) throw new TypeError("it returned a promise");
-  return result;
 }
 
 /** A number of bytes that a hook has transferred, of at most `max`. @throws TypeError */

@@ -3,8 +3,16 @@
  * every point that a walk passes.
  */
 import assert from "node:assert/strict";
-import { POINT } from "../../dist/abi/abi.js";
-import { ACL_TAG, type AclEntry, createVfs, type Driver, type FsSync, type Vfs } from "../../dist/src/index.js";
+import { ERRNO, POINT } from "../../dist/abi/abi.js";
+import {
+  ACL_TAG,
+  type AclEntry,
+  createVfs,
+  type Driver,
+  type FsSync,
+  type SecurityHook,
+  type Vfs,
+} from "../../dist/src/index.js";
 import { type DebugTree, type DebugTreeOptions, treeFor } from "./debug-tree.js";
 import { codeOf } from "./errors.js";
 import { type HookedVfs, of, type TestScope, walkerOf } from "./hooked-vfs.js";
@@ -13,7 +21,7 @@ import { memoryOf, type TreeMemory } from "./memory.js";
 /** How long real threads run against each other. */
 export const RACE_MS = 700;
 
-/** An ACL that gives user 1000 what the mode 0755 gives it anyway: reading it takes the walk out of rcu mode. */
+/** An ACL that gives user 1000 what the mode 0755 gives it anyway. */
 export const REDUNDANT_ACL: readonly AclEntry[] = [
   { tag: ACL_TAG.USER_OBJ, perm: 7 },
   { tag: ACL_TAG.USER, id: 1000, perm: 5 },
@@ -21,6 +29,16 @@ export const REDUNDANT_ACL: readonly AclEntry[] = [
   { tag: ACL_TAG.MASK, perm: 7 },
   { tag: ACL_TAG.OTHER, perm: 5 },
 ];
+
+/** Inodes whose permission a security hook decides outside of rcu mode alone: each takes a walk out of it. */
+export class AskedInRef {
+  readonly inos = new Set<number>();
+  readonly security: SecurityHook = (ino, _mask, rcu) => (rcu && this.inos.has(ino) ? -ERRNO.ECHILD : 0);
+
+  add({ fs }: Pick<Vfs, "fs">, path: string): void {
+    this.inos.add(fs.statSync(path).ino);
+  }
+}
 
 /** A tree, an attachment that walks and one that makes changes meanwhile. */
 export interface Interleaved {

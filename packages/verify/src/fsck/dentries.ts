@@ -4,8 +4,9 @@ import { type ArenaView, hex, type Text } from "./arena-view.js";
 import { hashLow } from "./hash.js";
 
 const { DENTRY: D } = L;
-const KNOWN_FLAGS = L.D_CHAINED * 2 - 1;
-const OF_FILE_SYSTEM = L.D_OP_HASH | L.D_OP_COMPARE | L.D_OP_REVALIDATE | L.D_OP_DELETE | L.D_NO_CACHE | L.D_REVAL_DOT;
+const KNOWN_FLAGS = (L.D_CHAINED * 2 - 1) | L.D_GENERATION;
+const OF_FILE_SYSTEM =
+  L.D_OP_HASH | L.D_OP_COMPARE | L.D_OP_REVALIDATE | L.D_OP_DELETE | L.D_NO_CACHE | L.D_REVAL_DOT | L.D_GENERATION;
 
 /** Reports what is wrong with one object. */
 type Report = (text: string) => void;
@@ -94,6 +95,8 @@ function checkDentry(v: ArenaView, d: number) {
   if (hashed !== ((flags & L.D_CHAINED) !== 0))
     wrong(`is ${hashed ? "hashed and in no" : "not hashed and in a"} chain`);
   if ((flags & OF_FILE_SYSTEM) !== v.u32(sb + L.SUPER.dflags)) wrong("has not the flags of its file system");
+  if (flags & L.D_GENERATION && v.u64(d + D.cookie) > v.u64(sb + L.SUPER.generation))
+    wrong(`is of generation ${v.u64(d + D.cookie)}, which there has not been`);
   if (((flags & L.D_ROOT) !== 0) !== isRoot) wrong(isRoot ? "is its own parent without D_ROOT" : "has D_ROOT");
   if (((flags & L.D_MOUNTED) !== 0) !== (v.u32(d + D.mounts) !== 0)) wrong("and its count of mounts disagree");
   // A dentry is hashed and D_CANT_MOUNT only while a call removes it.

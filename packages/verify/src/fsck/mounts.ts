@@ -73,6 +73,7 @@ function checkHooks(v: ArenaView, sb: number) {
     flags = 0;
     for (const [hook, flag] of bits) if (hooks & hook) flags |= flag;
     if (fsFlags & L.FS_REVAL_DOT) flags |= L.D_REVAL_DOT;
+    if (fsFlags & L.FS_GENERATION) flags |= L.D_GENERATION;
   }
   v.equal(v.u32(sb + S.hooks), hooks, "super", () => `hooks of ${superBlock(sb)}`);
   v.equal(v.u32(sb + S.fsFlags), fsFlags, "super", () => `fsFlags of ${superBlock(sb)}`);

@@ -122,6 +122,8 @@ export interface CallArguments {
   sysMountNew: { path: string; type?: number; contents?: DriverContents; size?: number; inodes?: number } & MountFlags;
   /** Changes its limits. */
   sysRemount: { path: string; size?: number; inodes?: number };
+  /** Moves the generation number of the driver's file system that is mounted there. */
+  sysInvalidate: { path: string };
   sysUmount: { path: string; flags?: number };
   shrink: { count?: number };
   /** A copy of the arena for a snapshot. */

@@ -121,6 +121,21 @@ function* sysRemount(me: Me, { path, size, inodes }: A["sysRemount"]): Steps<num
   });
 }
 
+/** The driver is asked again about every entry: what it shows is the same. Every driver of the model has a generation number. */
+function* sysInvalidate(me: Me, { path }: A["sysInvalidate"]): Steps<number | string> {
+  const bad = badPath(path);
+  if (bad) return bad;
+  const at = yield* lookup(me, { path });
+  if (isError(at)) return at;
+  const denied = yield* mayMount(me);
+  if (denied) return denied;
+  return yield* step((s) => {
+    const { root, fs } = get(s.mounts, at.mnt);
+    if (root !== at.d) return "EINVAL";
+    return get(s.filesystems, fs).driver === 0 ? "EOPNOTSUPP" : 0;
+  });
+}
+
 /** The initial nodes of a driver's file system. */
 function fillDriver(s: State, fs: number, { nodes, byNumber = false, remade }: DriverContents): void {
   const { root } = get(s.filesystems, fs);
@@ -260,4 +275,4 @@ function* shrink(): Steps<{ any: true }> {
 /** A copy of the arena: no call sees a difference. Whether it is possible at that moment is not specified. */
 const arenaCopy = shrink;
 
-export const MOUNT_CALLS = { sysMount, sysMountNew, sysRemount, sysUmount, shrink, arenaCopy };
+export const MOUNT_CALLS = { sysMount, sysMountNew, sysRemount, sysInvalidate, sysUmount, shrink, arenaCopy };

@@ -291,8 +291,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
-        to: "    if (!d.inode) return errDentry(nd, -ENOENT);\n    if (!(d.flags & D_OP_REVALIDATE)) return d;\n    if (!dropRcuNext",
+        from: "    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;\n    if (isValidRcu",
+        to: "    if (!d.inode) return errDentry(nd, -ENOENT);\n    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;\n    if (isValidRcu",
       },
     ],
     caughtBy: [tests("known-bugs-entries", "bug 7:"), pair("driver@create || stat")],

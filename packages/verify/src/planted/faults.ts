@@ -22,6 +22,7 @@ import { LOCKS } from "./lock-faults.js";
 import { LISTS, PARTED } from "./memory/list-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
+import { IN_RCU } from "./walk/rcu-faults.js";
 import { WALK } from "./walk-faults.js";
 import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
 
@@ -43,6 +44,7 @@ export const MUTANTS: Mutant[] = [
   ...CACHE,
   ...WALK,
   ...LINKS,
+  ...IN_RCU,
   ...FILES,
   ...CONTENTS,
   ...LISTS,

@@ -68,9 +68,7 @@ export const WALK: Mutant[] = [
   },
   {
     name: "mode, owner and group are read at different moments",
-    edits: [
-      { file: "vfs/walk/permission.ts", from: "if (!readSeqRetry(i.seq, seq)) return true;", to: "return true;" },
-    ],
+    edits: [{ file: "vfs/walk/permission.ts", from: "    if (readSeqRetry(i.seq, seq)) continue;\n", to: "" }],
     caughtBy: [pair("users@chown || access"), pair("users@chown || open"), pair("users@chmod || access")],
   },
   {
@@ -192,8 +190,8 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/permission.ts",
-        from: "    err = driverPermission(i, mask);\n",
-        to: "    err = driverPermission(i, mask);\n    if (err != 0 && capableOverride(c, mask)) err = 0;\n",
+        from: "    err = driverPermission(i, mask, rcu);\n",
+        to: "    err = driverPermission(i, mask, rcu);\n    if (err != 0 && capableOverride(c, mask)) err = 0;\n",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 3:")],
@@ -419,7 +417,7 @@ export const WALK: Mutant[] = [
   },
   {
     name: "behind a special component the security hook is not called",
-    edits: [{ file: "vfs/walk/namei.ts", from: " == PLAIN && !hasSecurity;", to: " == PLAIN;" }],
+    edits: [{ file: "vfs/walk/namei.ts", from: "return nd.rcu && !hasSecurity && canResume", to: "return nd.rcu && canResume" }],
     caughtBy: [tests("walk/permission")],
   },
   {

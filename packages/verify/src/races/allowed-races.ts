@@ -17,6 +17,8 @@ const CANDIDATE =
   "only leads to a candidate, whose sequence, parent and name are loaded atomically and checked; after a miss dLookupRcu() looks the name up again";
 const UNLOCKED =
   "the bytes are thrown away when the contents sequence has moved since before the pointer to them was loaded";
+const REUSED =
+  "a permission check in rcu mode may still read the list that was in this memory before: it throws away what it finds, because the inode's sequence has moved";
 const ESTIMATE = "an estimate of a number, which only decides whether to free memory now or later";
 
 export const ALLOWED: Allowed[] = [
@@ -63,6 +65,16 @@ export const ALLOWED: Allowed[] = [
     field: "dentry .name",
     why: "the path is thrown away when the sequence of the dentry, or the rename sequence, has moved since before the name was read",
     witness: ["small", "rename: sysRename(path=/d/e path2=/o/e flags=0)", "realpath: sysRealpath(path=/l/e/g)"],
+  },
+  {
+    func: "core/vfs/acl/entries.ts newAcl",
+    field: "48-byte block",
+    why: REUSED,
+    witness: [
+      "acls",
+      "stat: sysStat(path=/d/e/f ctx=1)",
+      'acl: sysSetacl(path=/d acl=[{"t*136); sysSetacl(path=/d acl=[{"t*136)',
+    ],
   },
   {
     func: "core/fs/tmpfs/unlocked.ts dataReadUnlocked",

@@ -23,13 +23,13 @@ export type Labels = Map<number, string>;
 
 /**
  * Builds a tree: yields calls as the model takes them, and is sent their results.
- * @param mountDriver the calls that mount the driver's file system on a path, with these hooks
+ * @param mountDriver the calls that mount the driver's file system on a path, as the tree has it
  * @param fill the calls that write to a file until there is no memory
  * @returns the labels of the inodes
  */
 export function* buildCalls<C>(
   tree: Tree,
-  mountDriver: (path: string, hooks: number, contents: DriverContents) => Generator<C, void, Result>,
+  mountDriver: (path: string, tree: Tree) => Generator<C, void, Result>,
   fill: (fd: number) => Generator<C, void, Result>,
 ): Generator<C | Call, Labels, Result> {
   const labels: Labels = new Map();
@@ -50,7 +50,7 @@ export function* buildCalls<C>(
   yield* name("/", 0);
   yield* setUp(tree.setup);
   if (tree.driver !== undefined) {
-    yield* mountDriver(tree.driver, tree.hooks ?? 0, contentsOf(tree));
+    yield* mountDriver(tree.driver, tree);
     for (const path of tree.paths ?? ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
   }
   if (tree.fills !== undefined) yield* fill(tree.fills);
@@ -97,8 +97,8 @@ export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree>
   return { contexts, labels };
 }
 
-function* mountDriver(path: string, hooks: number): Generator<AnyCall, void, Result> {
-  const type = yield { call: "driverRegister", name: DRIVER_NAME, hooks };
+function* mountDriver(path: string, { hooks = 0, fsFlags = 0 }: Tree): Generator<AnyCall, void, Result> {
+  const type = yield { call: "driverRegister", name: DRIVER_NAME, hooks, fsFlags };
   if (typeof type !== "number") throw new Error(`no driver ${DRIVER_NAME}: ${type}`);
   const result = yield { call: "sysMountNew", path, type };
   if (isError(result)) throw new Error(`no driver at ${path}: ${result}`);
@@ -128,8 +128,8 @@ export function modelOf(tree: Tree): { state: State; labels: Labels } {
   return { state: model.state, labels };
 }
 
-function* mountModelDriver(path: string, _hooks: number, contents: DriverContents): Generator<Call, void, Result> {
-  yield { call: "sysMountNew", path, type: 1, contents };
+function* mountModelDriver(path: string, tree: Tree): Generator<Call, void, Result> {
+  yield { call: "sysMountNew", path, type: 1, contents: contentsOf(tree) };
 }
 
 /** The model's memory has no end. */

@@ -69,7 +69,7 @@ export type CoreCall = [name: string, ...numbers: number[]];
 /** The calls of one thread on the core: each yields an export and its arguments, and is sent the number that it returned. */
 export type CoreCalls<T> = Generator<CoreCall, T, number>;
 /** A call of the model, or one that only the core has: it enters the driver. */
-export type AnyCall = Call | { call: "driverRegister"; name: string; hooks: number };
+export type AnyCall = Call | { call: "driverRegister"; name: string; hooks: number; fsFlags: number };
 
 const NAME_OF = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]));
 const decoder = new TextDecoder("latin1");
@@ -189,6 +189,7 @@ const ARGUMENTS: {
   },
   sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a), a.size ?? 0, a.inodes ?? 0],
   sysRemount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.size ?? -1, a.inodes ?? -1],
+  sysInvalidate: (t, a) => [put(t, SCRATCH.PATH, a.path)],
   sysUmount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.flags ?? 0],
   arenaCopy: () => [COPY_WAIT_MS],
 };
@@ -222,7 +223,7 @@ const EXPORTS = new Map<string, string>([
 
 /** The export of a call and its arguments; puts paths and contents into scratch. @param contexts numbers of the contexts */
 export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number[]): CoreCall {
-  if (call.call === "driverRegister") return [call.call, 0, put(t, SCRATCH.PATH, call.name), call.hooks, 0];
+  if (call.call === "driverRegister") return [call.call, 0, put(t, SCRATCH.PATH, call.name), call.hooks, call.fsFlags];
   if (call.call === "shrink") return [call.call, 0, call.count ?? 0];
   if (call.call === "threadCloses") return ["threadFamily", THREAD_CLOSES, 0, 0, 0, 0, 0];
   if (call.call === "threadEnd") return ["threadDetach"];

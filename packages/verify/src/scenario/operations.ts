@@ -51,6 +51,7 @@ import { driverCall, newDriverState } from "./driver.js";
 import { CLOSING } from "./lists/closing.js";
 import { CONFINED } from "./lists/confined.js";
 import { FOLLOWED } from "./lists/followed.js";
+import { IN_RCU } from "./lists/in-rcu.js";
 import { LIMITED } from "./lists/limits.js";
 import { LINKED } from "./lists/linked.js";
 import { DEFAULTS, NAMELESS, RANGES, XATTRS } from "./lists/linux.js";
@@ -290,6 +291,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [stat("/p/q/f", { ctx: 1 }), stat("/p", { ctx: 1 })],
     ],
   },
+  ...IN_RCU,
   defaults: DEFAULTS,
   places: {
     getcwd: [getcwd(1), getcwd(2)],

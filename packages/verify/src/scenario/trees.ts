@@ -10,6 +10,7 @@ import {
   ACL_USER_OBJ,
   F_RDLCK,
   F_WRLCK,
+  FS_GENERATION,
   LOCK_SH,
   O_CREAT,
   O_DIRECTORY,
@@ -124,6 +125,15 @@ export const WITHOUT_OTHER: AclEntry[] = [
   { tag: ACL_OTHER, perm: 5, id: 0 },
 ];
 
+/** OTHER may search, and no user but the owner beside it. */
+export const ONLY_OTHER: AclEntry[] = [
+  { tag: ACL_USER_OBJ, perm: 7, id: 0 },
+  { tag: ACL_USER, perm: 1, id: 2000 },
+  { tag: ACL_GROUP_OBJ, perm: 0, id: 0 },
+  { tag: ACL_MASK, perm: 5, id: 0 },
+  { tag: ACL_OTHER, perm: 0, id: 0 },
+];
+
 /** The tree under which the table of names is split. */
 const TABLE: Call[] = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];
 
@@ -152,9 +162,10 @@ export interface Tree {
   splits?: string;
   /** One of two operations is of this kind, and both are of one context. */
   beside?: string;
-  /** The path where the driver is mounted, and its hooks. */
+  /** The path where the driver is mounted, its hooks, and the flags of its file system. */
   driver?: string;
   hooks?: number;
+  fsFlags?: number;
   /** What the driver shows, and paths in it that are looked up at first, in this order. */
   contents?: DriverContents;
   paths?: string[];
@@ -358,6 +369,21 @@ export const TREES: Record<string, Tree> = {
       mkdir("/closed", 0o700),
     ],
   },
+  /** Directories that an ACL lets user 2000 search, and no other user but the owner: one as the owner's group class has it, one of user 2000's group. */
+  acls: {
+    contexts: [OTHER],
+    setup: [
+      mkdir("/d"),
+      mkdir("/d/e"),
+      ...file("/d/e/f", "one"),
+      setacl("/d", ONLY_OTHER),
+      setacl("/d/e", ONLY_OTHER),
+      mkdir("/o", 0o700),
+      chown("/o", 1000, 1000),
+      chmod("/o", 0o710),
+      ...file("/o/f", "two"),
+    ],
+  },
   /** A directory with a default ACL, and a directory and a file that have inherited it. */
   defaults: {
     contexts: [OTHER],
@@ -442,6 +468,14 @@ export const TREES: Record<string, Tree> = {
   },
   /** A driver's file system, whose names are revalidated at each lookup. */
   driver: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: DRIVER_HOOKS },
+  /** The same, with a generation number: names are revalidated once after each sysInvalidate(). */
+  generation: {
+    contexts: [USER],
+    setup: [mkdir("/m"), ...file("/f")],
+    driver: "/m",
+    hooks: DRIVER_HOOKS,
+    fsFlags: FS_GENERATION,
+  },
   /** A driver's file system without revalidation: an entry is valid as long as it is in the cache. */
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },
   /** Directories that a driver shows under several names, also below each other; one thread's context is in one of them. */

@@ -52,6 +52,8 @@ export function objectDriver(): ObjectDriver {
   return Object.assign(new ExtendedDriver(), {
     name: "box",
     root: () => root,
+    generation: true,
+    revalidate: (at, ino, name) => (children(at).get(name)?.ino ?? null) === ino,
     lookup: (at, name) => children(at).get(name) ?? null,
     readlink: (at) => defined(node(at).link, `link ${at}`),
     readdir: (at) => [...children(at)].map(([name, { ino, mode }]) => ({ name, ino, mode })),

@@ -105,6 +105,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   const user = call("contextCreate", 0, 1000, 1000, 0o22, 0, 0, 0);
   yield ["contextCreate", () => user];
   yield ["access as a user", () => call("sysAccess", user, AT_FDCWD, thread.path("/d/file-8"), 4, 0)];
+  yield ["access by an ACL", () => call("sysAccess", user, AT_FDCWD, thread.path("/d/file-10"), 4, 0)];
   yield ["mkdir as a user", () => call("sysMkdir", user, AT_FDCWD, thread.path("/d/u"), 0o755)];
   yield ["chdir", () => call("sysChdir", user, AT_FDCWD, thread.path("/d/e"))];
   yield ["getcwd", () => call("sysGetcwd", user)];
@@ -138,6 +139,7 @@ function* mounts(
   yield ["bind", () => call("sysMount", 0, thread.path("/d"), thread.path2("/b"), MS_BIND)];
   yield ["move", () => call("sysMount", 0, thread.path("/d/e"), thread.path2("/m"), MS_MOVE)];
   yield ["stat through bind", () => one("sysStat", "/b/file-13", 0)];
+  yield ["no generation number", () => call("sysInvalidate", 0, thread.path("/m"))];
   yield ["umount bind", () => call("sysUmount", 0, thread.path("/b"), 0)];
   yield ["umount moved", () => call("sysUmount", 0, thread.path("/m"), MNT_DETACH)];
 }

@@ -214,6 +214,11 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ],
   ["a dentry's type", "dentry-type", (w) => w.flip(w.d("/dir/file") + DENTRY.flags, 3)],
   ["a flag of the file system", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_OP_REVALIDATE)],
+  [
+    "a generation that there has not been",
+    "dentry-flags",
+    (w) => w.set(w.child(w.driverRoot, "a") + DENTRY.cookie, 99),
+  ],
   ["a flag that there is not", "dentry-flags", (w) => w.flip(w.d("/dir") + DENTRY.flags, 1 << 30)],
   ["D_ROOT", "dentry-flags", (w) => w.flip(w.root + DENTRY.flags, L.D_ROOT)],
   ["D_MOUNTED", "dentry-flags", (w) => w.flip(w.d("/mnt") + DENTRY.flags, L.D_MOUNTED)],

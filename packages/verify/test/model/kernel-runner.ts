@@ -43,6 +43,7 @@ type KernelCall = Exclude<
       | "sysMount"
       | "sysMountNew"
       | "sysRemount"
+      | "sysInvalidate"
       | "sysUmount"
       | "shrink"
       | "arenaCopy"

@@ -2,17 +2,19 @@
  * Calls to drivers. Names and attributes travel through the calling thread's SCRATCH.DRIVER area:
  * attributes (NODE_*), two names and the body of a link (DRIVER_*, abi/memory.ts).
  *
- * A hook runs without any lock that a walk needs. Meanwhile calls of the same thread into the core are refused
+ * A hook runs without any lock that a walk needs; where the driver says so, inside the read-side section of one. Meanwhile calls of the same thread into the core are refused
  * (EDEADLK), because they would overwrite the state of the walk that called the hook.
  */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
+import { ECHILD } from "../../../abi/errno";
 import { DRIVER_BODY, DRIVER_NAME1, DRIVER_NAME2 } from "../../../abi/memory";
 import * as SCRATCH from "../../../abi/scratch";
 import * as host from "../../host";
 import { lock, unlock } from "../../mem/lock/lock";
+import { readSeqRetry } from "../../mem/lock/seqlock";
 import { scratch } from "../../mem/thread";
-import { Dentry, dentryName } from "../../vfs/dcache/dentry";
+import { Dentry, dentryName, INLINE_NAME } from "../../vfs/dcache/dentry";
 import { Inode, inodeNumber } from "../../vfs/inode/inode";
 import { driverNumber, SuperBlock } from "../../vfs/mount/super";
 import { hookDepth, setHookDepth } from "../../vfs/task/thread";
@@ -108,12 +110,44 @@ export function driverRevalidate(d: Dentry, parent: Dentry, flags: u32): i32 {
   );
 }
 
-export function driverPermission(i: Inode, mask: u32): i32 {
-  return <i32>callDriver(DRIVER_OP.PERMISSION, i.sb, inodeNumber(i), <f64>mask, 0, 0);
+/**
+ * The same in rcu mode, for a dentry that was found under sequence `seq` in the directory `dir`. Name, parent and inode are validated before
+ * the driver is asked: it gets numbers of one moment, whatever happens to the dentry meanwhile. -ECHILD: it has changed, or the driver wants
+ * to be asked in ref mode.
+ */
+export function driverRevalidateRcu(d: Dentry, seq: u32, dir: Inode): i32 {
+  const inode = d.inode;
+  const len = d.nameLen;
+  const at = d.at;
+  const w0 = atomic.load<u64>(at, offsetof<Dentry>("name0"));
+  const w1 = atomic.load<u64>(at, offsetof<Dentry>("name1"));
+  const w2 = atomic.load<u64>(at, offsetof<Dentry>("name2"));
+  const w3 = atomic.load<u64>(at, offsetof<Dentry>("name3"));
+  const ino = inodeNumberOrNone(inode);
+  const dirIno = inodeNumber(dir);
+  // The directory's sequence was checked after this one had been read.
+  if (readSeqRetry(d.seq, seq)) return -ECHILD;
+  if (len > INLINE_NAME) {
+    // Never edited, and freed after a grace period.
+    putName(NAME1, <usize>(<u32>w0), len);
+  } else {
+    const to = scratch + NAME1;
+    store<u64>(to, w0);
+    store<u64>(to, w1, 8);
+    store<u64>(to, w2, 16);
+    store<u64>(to, w3, 24);
+  }
+  return <i32>callDriver(DRIVER_OP.REVALIDATE, d.sb, dirIno, ino, <f64>len, <f64>DRIVER_OP.IN_RCU);
 }
 
-export function driverCheckAcl(i: Inode, mask: u32): i32 {
-  return <i32>callDriver(DRIVER_OP.CHECK_ACL, i.sb, inodeNumber(i), <f64>mask, 0, 0);
+/** i_op->permission(). `rcu`: the walk is in rcu mode; -ECHILD: the driver wants to be asked in ref mode. */
+export function driverPermission(i: Inode, mask: u32, rcu: bool): i32 {
+  return <i32>callDriver(DRIVER_OP.PERMISSION, i.sb, inodeNumber(i), <f64>mask, rcu ? 1 : 0, 0);
+}
+
+/** i_op->check_acl(), with the same. */
+export function driverCheckAcl(i: Inode, mask: u32, rcu: bool): i32 {
+  return <i32>callDriver(DRIVER_OP.CHECK_ACL, i.sb, inodeNumber(i), <f64>mask, rcu ? 1 : 0, 0);
 }
 
 /** Leaves the body at S_BODY of the scratch area. Returns its length or -errno. */

@@ -3,8 +3,9 @@
  * posix-acl.ts sets them, walk/permission.ts has what they permit.
  *
  * An ACL is a block: how many entries u32, 0 u32, and the entries (ACL_ENTRY_*, abi/memory.ts). The access ACL is the inode's word `acl`, with the
- * flag I_ACL; the default ACL of a directory is its word `data`, since it has no contents. Both change under i_mutex and i_lock, in the
- * transaction that frees the old one; a reader holds one of the two.
+ * flag I_ACL; the default ACL of a directory is its word `data`, since it has no contents. Both change under i_mutex and i_lock and inside a
+ * write section of the inode's sequence, in the transaction that frees the old one. A reader holds one of the two locks, or uses what it has
+ * read only if the sequence has not moved (walk/permission.ts).
  */
 import { ENODATA, EOPNOTSUPP } from "../../../abi/errno";
 import { ACL_ENTRY_ID, ACL_ENTRY_PERM, ACL_ENTRY_SIZE } from "../../../abi/memory";
@@ -88,7 +89,7 @@ export function entriesOf(acl: usize): u32 {
   return n;
 }
 
-/** A block with these entries, that is not linked yet; 0: the arena is full. */
+/** A block with these entries, that is not linked yet; 0: the arena is full. A reader may still be in the ACL that this memory was. */
 export function newAcl(from: usize, n: u32): usize {
   const acl = kmallocSpace(ACL_HEAD + n * ACL_ENTRY_SIZE);
   if (acl == 0) return 0;
@@ -183,6 +184,7 @@ function createMasq(p: usize, n: u32, asked: u32): u32 {
 function masq(e: usize, mode: u32, shift: u32): u32 {
   if (e == 0) return mode;
   const perm = permAt(e) & (mode >> shift);
-  store<u16>(e, <u16>perm, ACL_ENTRY_PERM);
+  // Atomic, as the stores to an ACL that others see: this memory may be that of an ACL which a reader has not left yet.
+  atomic.store<u16>(e, <u16>perm, ACL_ENTRY_PERM);
   return (mode & ~(7 << shift)) | (perm << shift);
 }

@@ -5,8 +5,8 @@ import { ACL_ENTRY_SIZE } from "../../../abi/memory";
 import { S_ISGID } from "../../../abi/mode";
 import { ACL_OTHER, ACL_USER_OBJ, CAP_FOWNER, CAP_FSETID } from "../../../abi/permissions";
 import { slabFree } from "../../mem/alloc/slab";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
-import { removePendingBlock, set32 } from "../../mem/undo/log";
+import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
+import { put32, removePendingBlock } from "../../mem/undo/log";
 import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, Inode } from "../inode/inode";
@@ -59,12 +59,13 @@ function setLocked(c: Context, named: Dentry, i: Inode, type: u32, from: usize, 
   const d = modeChangeBegin(i);
   beginAttr(i);
   const old = load<u32>(at);
-  set32(at, <u32>acl);
+  put32(at, <u32>acl);
   if (acl != 0) removePendingBlock(acl);
   if (type == ACL_ACCESS) i.mode = modeOf(c, i, from, n, acl);
   i.ctime = now;
   endAttr(i);
-  // Readers of an ACL own i_mutex or i_lock, and rcu mode does not read it: the old one can be freed at once.
+  // Readers own i_mutex or i_lock, or throw away what they have found, because the inode's sequence has moved (walk/permission.ts). So
+  // the old one can be freed at once.
   if (old != 0) slabFree(old);
   modeChangeEnd(i, d);
   changeEnd(followed, named, i, IN_ATTRIB);
@@ -81,19 +82,17 @@ function modeOf(c: Context, i: Inode, from: usize, n: u32, acl: usize): u32 {
   return inGroup(c, i.gid) || capable(c, CAP_FSETID) ? mode : mode & ~S_ISGID;
 }
 
-/** posix_acl_chmod(): owner, mask (or group) and others get the new mode bits. Under i_mutex. */
+/** posix_acl_chmod(): owner, mask (or group) and others get the new mode bits. Under i_mutex, between beginAttr() and endAttr(). */
 export function aclChmod(i: Inode, mode: u32): void {
-  lock(i.lock);
   const p = <usize>i.acl + ACL_HEAD;
   const n = entriesOf(i.acl);
   setPerm(entryOf(p, n, ACL_USER_OBJ), (mode >> 6) & 7);
   setPerm(groupClass(p, n), (mode >> 3) & 7);
   setPerm(entryOf(p, n, ACL_OTHER), mode & 7);
-  unlock(i.lock);
 }
 
 function setPerm(e: usize, perm: u32): void {
-  if (e != 0) set32(e, tagOf(e) | (perm << 16));
+  if (e != 0) put32(e, tagOf(e) | (perm << 16));
 }
 
 // ------------------------------------------------------------------------------------------------- as attributes

@@ -228,8 +228,9 @@ export function dAdd(d: Dentry, i: Inode): bool {
 }
 
 /**
- * Begins a transaction that changes the mode of an inode. A directory's dentry, which is returned, must be locked
- * before anything else. modeChangeEnd() updates the dentry's flags and commits.
+ * Begins a transaction that changes mode, owner, group or access ACL of an inode. A directory's dentry, which is returned, must be
+ * locked before anything else. modeChangeEnd() updates the dentry's flags, makes every walk that has its sequence fail, and commits: so
+ * whoever may search a directory may do so as long as the sequence stays.
  */
 export function modeChangeBegin(i: Inode): Dentry {
   txBegin();

@@ -18,6 +18,7 @@
  *   104 unused
  *   108 nrChildren u32 directories: positive, hashed children (under its i_mutex)
  *   112 cookie    u64  in memory: position in the parent directory, never used twice there (under its childLock)
+ *       generation u64 with D_GENERATION, in its place: the generation number of the file system under which the dentry was good last
  *   120 mounts    u32  mounts on this dentry (under the mount lock)
  *   124 recount   u32  references found by the recount (recount.ts)
  *
@@ -86,6 +87,8 @@ export const D_CHAINED: u32 = 1 << 18;
  * (recount.ts).
  */
 export const D_DRIVER_PENDING: u32 = 1 << 19;
+/** FS_GENERATION of the file system: beside D_OP_REVALIDATE. */
+export const D_GENERATION: u32 = 1 << 24;
 
 @unmanaged
 export class Dentry {
@@ -218,6 +221,13 @@ export class Dentry {
   set cookie(v: u64) {
     put64(changetype<usize>(this) + offsetof<Dentry>("cookie_"), v);
   }
+  /** With D_GENERATION. Written under d_lock, or while no other thread knows the dentry; read without a lock. It never goes back. */
+  get generation(): u64 {
+    return atomic.load<u64>(changetype<usize>(this), offsetof<Dentry>("cookie_"));
+  }
+  set generation(v: u64) {
+    put64(changetype<usize>(this) + offsetof<Dentry>("cookie_"), v);
+  }
   get nrChildren(): u32 {
     return this.nrChildren_;
   }
@@ -235,6 +245,14 @@ export class Dentry {
 /** Address of a dentry's name. Only while the name cannot change. */
 export function dentryName(d: Dentry): usize {
   return d.nameLen > INLINE_NAME ? <usize>load<u32>(d.name) : d.name;
+}
+
+/**
+ * Whether an entry of a file system with FS_GENERATION is good without its revalidate(): at the moment at which `sb` is asked. The caller
+ * validates the dentry's sequence, which it has read before, afterwards.
+ */
+export function isCurrent(d: Dentry, sb: SuperBlock): bool {
+  return d.generation == sb.generation;
 }
 
 /** Sets and clears flags. The caller owns d_lock, or no other thread knows the dentry. */

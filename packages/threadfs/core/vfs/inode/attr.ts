@@ -145,9 +145,9 @@ function chmodLocked(c: Context, named: Dentry, i: Inode, wanted: u32): i32 {
   const d = modeChangeBegin(i);
   beginAttr(i);
   i.mode = (i.mode & ~0xfff) | mode;
+  if (i.acl != 0) aclChmod(i, mode);
   i.ctime = now;
   endAttr(i);
-  if (i.acl != 0) aclChmod(i, mode);
   modeChangeEnd(i, d);
   changeEnd(followed, named, i, IN_ATTRIB);
   return 0;
@@ -189,12 +189,15 @@ function chownLocked(c: Context, d: Dentry, i: Inode, uid: u32, gid: u32): i32 {
   const now = currentTime();
   const changes = uid != ID_UNCHANGED || gid != ID_UNCHANGED || mode != i.mode;
   const followed = changeBegin(d);
+  // Of a directory the dentry's sequence moves with it, as with a change of the mode: who may search it has changed.
+  const alias = modeChangeBegin(i);
   beginAttr(i);
   if (uid != ID_UNCHANGED) i.uid = uid;
   if (gid != ID_UNCHANGED) i.gid = gid;
   i.mode = mode;
   i.ctime = now;
   endAttr(i);
+  modeChangeEnd(i, alias);
   changeEnd(followed, d, i, changes ? IN_ATTRIB : 0);
   return 0;
 }

@@ -252,11 +252,12 @@ export class Inode {
     const field = this.isDir ? offsetof<Inode>("shape_") : offsetof<Inode>("ino64");
     return changetype<usize>(this) + field;
   }
+  /** Also read without a lock, under the inode's sequence (walk/permission.ts). */
   get acl(): u32 {
-    return this.acl_;
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Inode>("acl_"));
   }
   set acl(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Inode>("acl_"), v);
+    put32(changetype<usize>(this) + offsetof<Inode>("acl_"), v);
   }
   get hashNext(): u32 {
     return this.hashNext_;

@@ -1,8 +1,8 @@
 /** mount(2) and umount(2). */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
-import { EBUSY, EINVAL, ENOSPC, ENOTDIR, EPERM } from "../../../abi/errno";
-import { MNT_DETACH, MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
+import { EBUSY, EINVAL, ENOSPC, ENOTDIR, EOPNOTSUPP, EPERM } from "../../../abi/errno";
+import { FS_GENERATION, MNT_DETACH, MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
 import { CAP_SYS_ADMIN } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
 import { callDriver } from "../../fs/driver/hooks";
@@ -217,6 +217,25 @@ export function doRemount(nd: Nameidata, size: f64, inodes: f64): i32 {
   if (nd.dentry != nd.mnt.root || nd.mnt.sb.driver != 0) err = -EINVAL;
   else err = changeLimits(nd.mnt.sb, size, inodes);
   happened(err);
+  pathPut(nd);
+  return err;
+}
+
+/**
+ * Moves the generation number of the file system that is mounted at the path in nd: its driver is asked again about every entry. -EINVAL: not
+ * the root of a mount; -EOPNOTSUPP: the file system has no generation number.
+ */
+export function doInvalidate(nd: Nameidata): i32 {
+  let err = mayMount(nd);
+  if (err != 0) return err;
+  const sb = nd.mnt.sb;
+  if (nd.dentry != nd.mnt.root) err = -EINVAL;
+  else if (!(sb.fsFlags & FS_GENERATION)) err = -EOPNOTSUPP;
+  else {
+    // Pairs with the load in isCurrent(): what the driver has changed before is seen by whoever asks it after that.
+    atomic.add<u64>(sb.generationAt, 1);
+    happened(0);
+  }
   pathPut(nd);
   return err;
 }

@@ -9,6 +9,7 @@
  * SuperBlock (256 bytes, typed cache): 0 dev u64  8 driver i32 (slot plus one, 0: in memory)  12 hooks u32  16 fsFlags u32
  *   20 dflags u32 (initial flags of its dentries)  24 root ptr  28 active u32 (mounts)  32 readonly u32
  *   36 renameMutex u32 (s_vfs_rename_mutex)  40 rcu link  44 rcu tag  48 recount u32 (recount.ts)  52 unmountTold u32
+ *   56 generation u64 (with FS_GENERATION: counts up from 1 with every sysInvalidate())
  *   64 the limits of a file system in memory, on a line of their own, which only a remount changes: maxBlocks u64  72 maxSpace u64
  *   128 what it uses, where it is limited (fs/tmpfs/quota.ts): quotaLock u32  136 usedBlocks u64  144 usedSpace u64
  *
@@ -17,7 +18,7 @@
  */
 
 import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC, EPERM } from "../../../abi/errno";
-import { FS_REVAL_DOT } from "../../../abi/flags";
+import { FS_GENERATION, FS_REVAL_DOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import { DRIVER_NAME_MAX } from "../../../abi/limits";
 import * as shared from "../../../abi/memory";
@@ -27,6 +28,7 @@ import { lock, unlock } from "../../mem/lock/lock";
 import { synchronizeRcu } from "../../mem/smr/smr";
 import { put32, put64, set32 } from "../../mem/undo/log";
 import {
+  D_GENERATION,
   D_NO_CACHE,
   D_OP_COMPARE,
   D_OP_DELETE,
@@ -71,7 +73,7 @@ export class SuperBlock {
   recount: u32;
   /** 1: its end is in the log of changes. */
   unmountTold_: u32;
-  unused56: u64;
+  generation_: u64;
   maxBlocks_: u64;
   maxSpace_: u64;
   unused80: u64;
@@ -102,6 +104,13 @@ export class SuperBlock {
   }
   get renameMutex(): usize {
     return changetype<usize>(this) + offsetof<SuperBlock>("renameMutex_");
+  }
+  /** Address of the generation number, of which every change is one atomic addition. */
+  get generationAt(): usize {
+    return changetype<usize>(this) + offsetof<SuperBlock>("generation_");
+  }
+  get generation(): u64 {
+    return atomic.load<u64>(changetype<usize>(this), offsetof<SuperBlock>("generation_"));
   }
   /** Most pages of contents; 0: no limit. Also read without quotaLock. */
   get maxBlocks(): u64 {
@@ -154,6 +163,7 @@ export function newSuper(driver: i32, readonly: bool): SuperBlock {
   atomic.store<u32>(sb.active, 0);
   sb.readonly = readonly ? 1 : 0;
   sb.unmountTold_ = 0;
+  atomic.store<u64>(sb.generationAt, 1);
   sb.maxBlocks = 0;
   sb.maxSpace = 0;
   atomic.store<u32>(sb.quotaLock, 0);
@@ -169,6 +179,7 @@ function dentryFlags(hooks: u32, fsFlags: u32): u32 {
   if (hooks & HOOK.REVALIDATE) f |= D_OP_REVALIDATE;
   if (hooks & HOOK.DELETE) f |= D_OP_DELETE;
   if (fsFlags & FS_REVAL_DOT) f |= D_REVAL_DOT;
+  if (fsFlags & FS_GENERATION) f |= D_GENERATION;
   return f;
 }
 

@@ -16,8 +16,9 @@ import * as DROP from "../../../abi/drop";
 import { ECHILD, ESTALE } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
 import * as POINT from "../../../abi/points";
-import { driverPutLink, driverRevalidate } from "../../fs/driver/hooks";
+import { driverPutLink, driverRevalidate, revalidatedSeq } from "../../fs/driver/hooks";
 import { slabFree } from "../../mem/alloc/slab";
+import { lock, unlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
@@ -25,11 +26,12 @@ import { count } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dgetParent } from "../dcache/d-lookup";
 import { dentryModeChanged, dput } from "../dcache/dcache";
-import { D_OP_REVALIDATE, D_REVAL_DOT, Dentry } from "../dcache/dentry";
+import { D_GENERATION, D_OP_REVALIDATE, D_REVAL_DOT, Dentry, isCurrent } from "../dcache/dentry";
 import { refreshDriver } from "../inode/icache";
 import { I_DRIVER } from "../inode/inode";
 import { G_MOUNT_SEQ } from "../layout";
 import { Mount, mntgetNotZero, mntput, rootMount } from "../mount/namespace";
+import { SuperBlock } from "../mount/super";
 import { tryEnterActive } from "../recovery/quiescence";
 import { holdContext } from "../task/context-ref";
 import { Context } from "../task/cred";
@@ -161,14 +163,14 @@ export function dropRcuLink(nd: Nameidata, reason: u32): bool {
  * file system with FS_REVAL_DOT, revalidates the last dentry. Returns 0, -ECHILD, -ESTALE or the driver's error.
  */
 export function completeWalk(nd: Nameidata): i32 {
-  const ask = (nd.state & ND_JUMPED) != 0 && (nd.dentry.flags & D_REVAL_DOT) != 0;
+  const ask = mustRevalidateJump(nd);
   if (nd.rcu) {
     // The root is not needed any more, so it is not referenced.
     nd.root_ = 0;
     nd.rootMnt_ = 0;
     if (!dropRcu(nd, ask ? DROP.REVAL_DOT : DROP_NONE)) return -ECHILD;
   }
-  if (!ask || !(nd.dentry.flags & D_OP_REVALIDATE)) return 0;
+  if (!ask || !mustRevalidate(nd, nd.dentry, nd.mnt.sb)) return 0;
   const parent = dgetParent(nd.dentry);
   const r = dRevalidate(nd.dentry, parent, nd.flags & LOOKUP_REVAL ? 1 : 0);
   dput(parent);
@@ -176,17 +178,41 @@ export function completeWalk(nd: Nameidata): i32 {
   return r < 0 ? r : -ESTALE;
 }
 
+/** Whether the driver has to be asked about a dentry of this file system: it has a revalidate() and no generation number that is unchanged. */
+export function mustRevalidate(nd: Nameidata, d: Dentry, sb: SuperBlock): bool {
+  const flags = d.flags;
+  if (!(flags & D_OP_REVALIDATE)) return false;
+  return !(flags & D_GENERATION) || (nd.flags & LOOKUP_REVAL) != 0 || !isCurrent(d, sb);
+}
+
+/** Whether a walk that ends here, in a jump, has to ask the driver (FS_REVAL_DOT). */
+export function mustRevalidateJump(nd: Nameidata): bool {
+  if (!(nd.state & ND_JUMPED) || !(nd.dentry.flags & D_REVAL_DOT)) return false;
+  return !(nd.dentry.flags & D_GENERATION) || mustRevalidate(nd, nd.dentry, nd.mnt.sb);
+}
+
 /**
  * driverRevalidate(), which may also leave the node's present attributes: takes them over. Those of another node, or for a
- * name that did not exist, mean that the dentry is stale.
+ * name that did not exist, mean that the dentry is stale. A dentry that is valid is so under the generation number from before the hook: what
+ * the driver takes back meanwhile is asked about again.
  */
 export function dRevalidate(d: Dentry, parent: Dentry, flags: u32): i32 {
+  const generation = d.sb.generation;
   const r = driverRevalidate(d, parent, flags);
-  if (r != DRIVER_OP.REFRESHED) return r;
+  if (r <= 0) return r;
   const i = d.inode;
-  if (!i || !refreshDriver(i)) return DRIVER_OP.STALE;
-  if (i.isDir) dentryModeChanged(i);
+  const refreshed = r == DRIVER_OP.REFRESHED;
+  if (refreshed && (!i || !refreshDriver(i))) return DRIVER_OP.STALE;
+  if (d.flags & D_GENERATION) setGeneration(d, generation, revalidatedSeq);
+  if (refreshed && i.isDir) dentryModeChanged(i);
   return r;
+}
+
+/** The dentry is good under this generation number, unless it is another name, or the name of another node, since its sequence was `seq`. */
+function setGeneration(d: Dentry, generation: u64, seq: u32): void {
+  lock(d.lockref);
+  if (!(seq & 1) && atomic.load<u32>(d.seq) == seq && d.generation < generation) d.generation = generation;
+  unlock(d.lockref);
 }
 
 /**

@@ -4,12 +4,13 @@
  */
 
 import * as COUNTER from "../../../abi/counters";
+import * as DRIVER_OP from "../../../abi/driver-ops";
 import * as DROP from "../../../abi/drop";
 import { ECHILD, ENAMETOOLONG, ENOENT, ENOSPC } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
 import { NAME_MAX } from "../../../abi/limits";
 import * as POINT from "../../../abi/points";
-import { driverLookup, revalidatedSeq } from "../../fs/driver/hooks";
+import { driverLookup, driverRevalidateRcu, revalidatedSeq } from "../../fs/driver/hooks";
 import { hashLen } from "../../mem/hash";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { readSeqRetry } from "../../mem/lock/seqlock";
@@ -20,11 +21,11 @@ import { dSpliceAlias, ERESTARTNOINTR, spliceBusy, spliceError } from "../dcache
 import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq, dLookupSettled } from "../dcache/d-lookup";
 import { dUpdateNameCase } from "../dcache/d-move";
 import { dAdd, dAlloc, dDrop, dentryModeChanged, dput } from "../dcache/dcache";
-import { D_COMPLETE, D_OP_COMPARE, D_OP_REVALIDATE, Dentry } from "../dcache/dentry";
+import { D_COMPLETE, D_GENERATION, D_OP_COMPARE, Dentry } from "../dcache/dentry";
 import { igetDriver } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
 import { dInvalidate } from "../mount/umount";
-import { dRevalidate, dropRcu, dropRcuNext } from "./drop";
+import { dRevalidate, dropRcu, dropRcuNext, mustRevalidate } from "./drop";
 import { LOOKUP_REVAL, Nameidata } from "./nameidata";
 
 /** ERR_PTR(): returns a null dentry and leaves the reason in nd.err. */
@@ -52,18 +53,28 @@ export function lookupFast(nd: Nameidata): Dentry {
     tracepoint(POINT.PARENT_CHECK, parent.at, nd.seq);
     // Hand over hand: the child's sequence was read before the parent's is checked.
     if (readSeqRetry(parent.seq, nd.seq)) return errDentry(nd, -ECHILD);
-    if (!(d.flags & D_OP_REVALIDATE)) return d;
+    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;
+    if (isValidRcu(nd, d)) return d;
     if (!dropRcuNext(nd, d, DROP.REVALIDATE)) return errDentry(nd, -ECHILD);
   } else {
     d = dLookup(parent, nd.inode, nd.last, hl);
     if (!d) return errDentry(nd, 0);
     tracepoint(POINT.FOUND, d.at, 0);
-    if (!(d.flags & D_OP_REVALIDATE)) return d;
+    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;
   }
   const r = revalidate(nd, d);
   if (r > 0) return d;
   dput(d);
   return errDentry(nd, r);
+}
+
+/**
+ * Asks the driver in rcu mode, if its hook is for that. False: it is asked again in ref mode, where a dentry can be dropped, attributes can
+ * be taken over, and an error is the walk's.
+ */
+function isValidRcu(nd: Nameidata, d: Dentry): bool {
+  if (!(nd.mnt.sb.hooks & HOOK.RCU_REVALIDATE) || nd.flags & LOOKUP_REVAL) return false;
+  return driverRevalidateRcu(d, nd.nextSeq, nd.inode) == DRIVER_OP.REVALIDATED;
 }
 
 /** Asks the driver whether a dentry is valid. > 0: it is; 0: it was not, and is not hashed under this name any more; -errno. */
@@ -113,7 +124,7 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
     d = dLookup(parent, dir, nd.last, hl);
     // Where all names are in the cache, a miss matters only to who adds the name.
     if (!d && (create || !(parent.flags & D_COMPLETE))) d = dLookupSettled(parent, dir, nd.last, hl);
-    if (!d || !(d.flags & D_OP_REVALIDATE)) break;
+    if (!d || !mustRevalidate(nd, d, nd.mnt.sb)) break;
     const r = revalidate(nd, d);
     if (r > 0) return d;
     dput(d);
@@ -142,8 +153,11 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
 function lookupDriver(nd: Nameidata, hl: u64): Dentry {
   const parent = nd.dentry;
   const sb = parent.sb;
+  // From before the hook: what the driver takes back meanwhile is asked about again.
+  const generation = sb.generation;
   const d = dAlloc(parent, nd.last, nd.lastLen, hl);
   if (!d) return errDentry(nd, -ENOSPC);
+  if (d.flags & D_GENERATION) d.generation = generation;
   const r = sb.hooks & HOOK.LOOKUP ? driverLookup(sb, nd.inode, nd.last, nd.lastLen) : -ENOENT;
   if (r != 0 && r != -ENOENT) {
     dput(d);

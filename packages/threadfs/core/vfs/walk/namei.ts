@@ -41,14 +41,14 @@ import { rcuReadUnlock, rcuValid } from "../../mem/smr/smr";
 import { count } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dput } from "../dcache/dcache";
-import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_REVAL_DOT, D_TYPE } from "../dcache/dentry";
+import { D_DIRECTORY, D_EXEC_ANY, D_OP_HASH, D_TYPE } from "../dcache/dentry";
 import { vfsGetattr } from "../inode/attr";
 import { I_DEAD } from "../inode/inode";
 import { G_MOUNT_SEQ } from "../layout";
 import { mntput } from "../mount/namespace";
 import { enterActive } from "../recovery/quiescence";
 import { forceRef, hasAudit, hasSecurity, prefixCacheMinPath } from "../task/thread";
-import { completeWalk, dropRcu, putLink, terminateWalk } from "./drop";
+import { completeWalk, dropRcu, mustRevalidateJump, putLink, terminateWalk } from "./drop";
 import { lookupFast, lookupSlow } from "./lookup";
 import {
   LAST_DOT,
@@ -66,7 +66,7 @@ import {
 import { pathInit } from "./path-init";
 import { inodePermission } from "./permission";
 import { prefixCacheWalk } from "./prefix-cache";
-import { PLAIN, RESUME_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
+import { canResume, rcuWalk, rcuWalkRest } from "./rcu-walk";
 import { handleDots, stepInto } from "./step";
 
 /** The purpose of a lookup. */
@@ -168,7 +168,7 @@ function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
 
 /** Whether the walk may go on with walkFast() where it is. */
 function canWalkFast(nd: Nameidata): bool {
-  return nd.rcu && (nd.dentry.flags & RESUME_MASK) == PLAIN && !hasSecurity;
+  return nd.rcu && !hasSecurity && canResume(nd.dentry.flags);
 }
 
 /** The length of a name that is too long for hashName(). */
@@ -268,7 +268,7 @@ function checkRcu(nd: Nameidata): bool {
 /** The result for stat and access: without a reference if the walk is still in rcu mode. */
 function finishWalk(nd: Nameidata, purpose: u32, arg: u32): i32 {
   // A path that ends in a jump must be revalidated on file systems that ask for it, which rcu mode cannot do.
-  if (purpose == FOR_PATH || !nd.rcu || (nd.state & ND_JUMPED && nd.dentry.flags & D_REVAL_DOT)) {
+  if (purpose == FOR_PATH || !nd.rcu || mustRevalidateJump(nd)) {
     tracepoint(POINT.COMPLETE, nd.dentry_, nd.seq);
     const err = completeWalk(nd);
     if (err != 0 || purpose == FOR_PATH) return err;

@@ -1,20 +1,25 @@
 /**
  * Permission checks: mode bits, groups, POSIX ACLs, capabilities, the driver's own check, the host's security hook.
  *
- * With `rcu` the caller is inside a read-side section and holds no reference. A check that needs a reference or calls a
- * driver returns -ECHILD, and the caller repeats it in ref mode.
+ * With `rcu` the caller is inside a read-side section and holds no reference. A check that cannot be made there returns
+ * -ECHILD, and the caller repeats it in ref mode: a driver's hook that is not for rcu mode, and an inode that keeps changing.
+ *
+ * Guarantees: nothing is stored and no lock is taken, in either mode, unless the inode keeps changing. Mode, owner, group and
+ * access ACL that decide are those of one moment: they are read between two loads of the inode's sequence, which every change of them
+ * makes odd until its commit (beginAttr()). An ACL that is replaced is freed in the transaction that replaces it. So a reader may be in
+ * memory that has another use already: it reads no further than the chunk that the block was in, and what it found is thrown away,
+ * because the sequence has moved. Ordering: all loads are atomic, so that none of them moves behind the second load of the sequence.
  */
 
 import { EACCES, EAGAIN, ECHILD, EROFS } from "../../../abi/errno";
-import { ACL_ENTRY_ID, ACL_ENTRY_PERM, ACL_ENTRY_SIZE } from "../../../abi/memory";
+import * as HOOK from "../../../abi/hooks";
+import { ACL_ENTRY_SIZE } from "../../../abi/memory";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";
 import {
   ACL_GROUP,
   ACL_GROUP_OBJ,
-  ACL_MASK,
   ACL_OTHER,
   ACL_USER,
-  ACL_USER_OBJ,
   CAP_DAC_OVERRIDE,
   CAP_DAC_READ_SEARCH,
   MAY_EXEC,
@@ -24,7 +29,7 @@ import {
 import { driverCheckAcl, driverPermission } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { KMALLOC_MAX } from "../../mem/alloc/slab";
-import { corrupt } from "../../mem/bounds";
+import { CHUNK } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, inodeNumber } from "../inode/inode";
@@ -50,76 +55,91 @@ let loadAttrGid: u32 = 0;
 function loadAttr(i: Inode, rcu: bool): bool {
   for (let n = 0; n < SEQ_TRIES; n++) {
     const seq = readSeqBegin(i.seq);
-    loadAttrMode = i.mode;
-    loadAttrUid = i.uid;
-    loadAttrGid = i.gid;
+    readAttr(i);
     if (!readSeqRetry(i.seq, seq)) return true;
   }
   if (rcu) return false;
   lock(i.lock);
-  loadAttrMode = i.mode;
-  loadAttrUid = i.uid;
-  loadAttrGid = i.gid;
+  readAttr(i);
   unlock(i.lock);
   return true;
 }
 
-/** acl_permission_check(): 0 or -EACCES; -ECHILD if an ACL has to be read in rcu mode. */
+/** Under the inode's sequence or its lock. */
+function readAttr(i: Inode): void {
+  loadAttrMode = i.mode;
+  // Owner and group in one load, because the check of an alignment costs as much as one.
+  const ids = atomic.load<u64>(i.at, offsetof<Inode>("uid_"));
+  loadAttrUid = <u32>ids;
+  loadAttrGid = <u32>(ids >> 32);
+}
+
+/** acl_permission_check(): 0 or -EACCES; -ECHILD: rcu mode cannot decide. */
 function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
-  let mode = loadAttrMode;
-  const gid = loadAttrGid;
-  if (c.uid == loadAttrUid) {
-    mode >>= 6;
-  } else {
-    // As in Linux, the mode bits decide if the group class is empty: an ACL entry then grants nothing.
-    if (mode & I_ACL && mode & 0x38) {
-      if (rcu) return -ECHILD;
-      const err = mode & I_DRIVER ? driverCheckAcl(i, mask) : checkAcl(c, i, mask, loadAttrUid, gid);
-      if (err != -EAGAIN) return err;
-    }
-    if (inGroup(c, gid)) mode >>= 3;
+  for (let n = 0; n < SEQ_TRIES; n++) {
+    const seq = readSeqBegin(i.seq);
+    const err = checkAttr(c, i, mask);
+    if (readSeqRetry(i.seq, seq)) continue;
+    return err == -EAGAIN ? driverAclCheck(c, i, mask, rcu) : err;
   }
+  if (rcu) return -ECHILD;
+  lock(i.lock);
+  const err = checkAttr(c, i, mask);
+  unlock(i.lock);
+  return err == -EAGAIN ? driverAclCheck(c, i, mask, false) : err;
+}
+
+/** Decides by mode bits and ACL. -EAGAIN: a driver's check_acl() does. Under the inode's sequence or its lock. */
+function checkAttr(c: Context, i: Inode, mask: u32): i32 {
+  readAttr(i);
+  const mode = loadAttrMode;
+  if (c.uid == loadAttrUid) return mask & ~(mode >> 6) & 7 ? -EACCES : 0;
+  // As in Linux, the mode bits decide if the group class is empty: an ACL entry then grants nothing.
+  if ((mode & I_ACL) != 0 && (mode & 0x38) != 0) return mode & I_DRIVER ? -EAGAIN : posixAclPermission(c, i.acl, mask);
+  return checkGroup(c, mask);
+}
+
+/** The bits of the group or of all others. */
+function checkGroup(c: Context, mask: u32): i32 {
+  const mode = inGroup(c, loadAttrGid) ? loadAttrMode >> 3 : loadAttrMode;
   return mask & ~mode & 7 ? -EACCES : 0;
 }
 
-/** check_acl() of the in-memory file system. -EAGAIN: the ACL has just been removed. */
-function checkAcl(c: Context, i: Inode, mask: u32, owner: u32, group: u32): i32 {
-  lock(i.lock);
-  const acl = <usize>i.acl;
-  const err = acl == 0 ? -EAGAIN : posixAclPermission(c, acl, mask, owner, group);
-  unlock(i.lock);
-  return err;
+/** check_acl() of a driver. Without an opinion (-EAGAIN) the mode bits decide. */
+function driverAclCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
+  if (rcu && !(i.sb.hooks & HOOK.RCU_CHECK_ACL)) return -ECHILD;
+  const err = driverCheckAcl(i, mask, rcu);
+  return err == -EAGAIN ? checkGroup(c, mask) : err;
 }
 
-/** posix_acl_permission(). An ACL in memory is a count (u32) and, ACL_HEAD bytes from its start, the entries (abi/memory.ts). */
-function posixAclPermission(c: Context, acl: usize, mask: u32, owner: u32, group: u32): i32 {
-  const n = load<u32>(acl);
-  if (n > ACL_MAX) corrupt(acl);
-  let maskPerm: u32 = 7;
-  for (let k: u32 = 0; k < n; k++) {
-    if (<u32>load<u16>(acl + ACL_HEAD + k * ACL_ENTRY_SIZE) == ACL_MASK) {
-      maskPerm = <u32>load<u16>(acl + (ACL_HEAD + ACL_ENTRY_PERM) + k * ACL_ENTRY_SIZE);
-    }
-  }
+/**
+ * posix_acl_permission(): an ACL in memory is a count (u32) and, ACL_HEAD bytes from its start, the entries (abi/memory.ts), the one for
+ * all others last. The mask is not looked for: the group class of the mode has the same bits (posix_acl_update_mode()).
+ */
+function posixAclPermission(c: Context, acl: usize, mask: u32): i32 {
+  if (acl == 0) return -EACCES;
+  // No further than the chunk: what was a block of an ACL may be anything by now.
+  const n = min<u32>(atomic.load<u32>(acl), (CHUNK - ACL_HEAD - (<u32>acl & (CHUNK - 1))) >> 3);
+  const masked = mask & ~(loadAttrMode >> 3);
   let groupFound = false;
-  for (let k: u32 = 0; k < n; k++) {
-    const e = acl + ACL_HEAD + k * ACL_ENTRY_SIZE;
-    const tag = <u32>load<u16>(e);
-    const perm = <u32>load<u16>(e + ACL_ENTRY_PERM);
-    const id = load<u32>(e + ACL_ENTRY_ID);
-    if (tag == ACL_USER_OBJ) {
-      if (c.uid == owner) return mask & ~perm ? -EACCES : 0;
-    } else if (tag == ACL_USER) {
-      if (c.uid == id) return mask & ~(perm & maskPerm) ? -EACCES : 0;
+  let at = acl + ACL_HEAD;
+  for (let left = min<u32>(n, ACL_MAX); left != 0; left--) {
+    // Tag, permissions and id.
+    const e = atomic.load<u64>(at);
+    const tag = <u32>e & 0xffff;
+    const lacks = mask & ~(<u32>e >> 16);
+    const id = <u32>(e >> 32);
+    if (tag == ACL_USER) {
+      if (c.uid == id) return lacks | masked ? -EACCES : 0;
     } else if (tag == ACL_GROUP_OBJ || tag == ACL_GROUP) {
-      if (inGroup(c, tag == ACL_GROUP ? id : group)) {
+      if (inGroup(c, tag == ACL_GROUP ? id : loadAttrGid)) {
         groupFound = true;
-        if ((mask & ~(perm & maskPerm)) == 0) return 0;
+        if ((lacks | masked) == 0) return 0;
       }
     } else if (tag == ACL_OTHER) {
-      if (groupFound) return -EACCES;
-      return mask & ~perm ? -EACCES : 0;
+      return groupFound || lacks != 0 ? -EACCES : 0;
     }
+    at += ACL_ENTRY_SIZE;
   }
   return -EACCES;
 }
@@ -143,19 +163,43 @@ function capableOverride(c: Context, mask: u32): bool {
 
 /** inode_permission(): 0 or -errno for MAY_* bits. -ECHILD in rcu mode: ask again with a reference. */
 export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
-  if (!loadAttr(i, rcu)) return -ECHILD;
-  const type = loadAttrMode & S_IFMT;
+  // The type of an inode and its hooks never change.
+  const mode = i.mode;
+  const type = mode & S_IFMT;
   if (mask & MAY_WRITE && i.sb.readonly != 0 && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) return -EROFS;
   let err: i32;
-  if (loadAttrMode & I_OP_PERMISSION) {
-    if (rcu) return -ECHILD;
+  if (mode & I_OP_PERMISSION) {
+    if (rcu && !(i.sb.hooks & HOOK.RCU_PERMISSION)) return -ECHILD;
     // A driver's decision is final; capabilities do not override it.
-    err = driverPermission(i, mask);
+    err = driverPermission(i, mask, rcu);
   } else {
     err = genericPermission(c, i, mask, rcu);
   }
   if (err == 0 && hasSecurity) err = host.security(inodeNumber(i), <i32>mask, rcu ? 1 : 0);
   return err;
+}
+
+/**
+ * inode_permission() to search a directory in rcu mode, where no hook has a say. False also where the general walk has to decide. Mode bits
+ * are decided on here, in three loads of the inode's line, because a step over such a directory should cost little more than any other.
+ */
+export function mayExecMemory(c: Context, i: Inode): bool {
+  // Sequence (low) and mode; owner (low) and group.
+  const head = atomic.load<u64>(i.at);
+  const ids = atomic.load<u64>(i.at, offsetof<Inode>("uid_"));
+  let bits = <u32>(head >> 32);
+  if (bits & (I_OP_PERMISSION | I_ACL)) return mayExecAcl(c, i, bits);
+  if (c.uid == <u32>ids) bits >>= 6;
+  else if (inGroup(c, <u32>(ids >> 32))) bits >>= 3;
+  if (!(bits & MAY_EXEC)) return genericPermission(c, i, MAY_EXEC, true) == 0;
+  if (head & 1) return false;
+  return atomic.load<u32>(i.at) == <u32>head;
+}
+
+/** The same for a directory with an ACL. */
+function mayExecAcl(c: Context, i: Inode, mode: u32): bool {
+  if (mode & (I_OP_PERMISSION | I_DRIVER)) return false;
+  return genericPermission(c, i, MAY_EXEC, true) == 0;
 }
 
 /** Whether the caller owns the inode or has the capability. The caller holds a reference on the inode. */

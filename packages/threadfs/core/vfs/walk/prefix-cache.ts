@@ -55,7 +55,7 @@ import {
   prefixLinksStore,
   prefixLinksValid,
 } from "./prefix-links";
-import { CHILD_MASK, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest } from "./rcu-walk";
+import { CHILD_MASK, isStart, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest, rcuWalkSplit, setSplits } from "./rcu-walk";
 
 const LOWS: u64 = 0x7f7f7f7f7f7f7f7f;
 
@@ -111,7 +111,19 @@ let foundWay: usize = 0;
  * the cache has it. For PREFIX_CACHE_MIN_PATH bytes or more.
  */
 export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
-  if ((nd.dentry.flags & PLAIN_MASK) != PLAIN) return rcuWalk(nd, path, parents);
+  if ((nd.dentry.flags & PLAIN_MASK) != PLAIN) {
+    if (!isStart(nd)) return rcuWalk(nd, path, parents);
+  }
+  setSplits(path + len);
+  const r = walkOnce(nd, path, len, parents);
+  setSplits(0);
+  if (!rcuWalkSplit) return r;
+  // Behind a directory that is in no entry. The walk has asked for the permission to search it; so it may start again there, once.
+  return walkOnce(nd, rcuWalkRest, len - <u32>(rcuWalkRest - path), parents);
+}
+
+/** rcuWalk() from the cached directory of this path, if there is one; else from the walk's position, and the directory is cached. */
+function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   const start = <u64>nd.dentry_ | ((<u64>nd.seq) << 32);
   const e = prefixCacheFind(start, path, len);
   if (e != 0 && (load<u32>(e, CHAIN_END) != WITH_LINKS || prefixLinksValid(nd, e, e + CHAIN))) {
@@ -276,7 +288,8 @@ function prefixCacheFill(start: u64, path: usize): void {
       if (len == 2 && load<u8>(name, 1) == DOT) return;
     }
     const c = dLookupRcu(changetype<Dentry>(<usize>d), changetype<Inode>(0), name, hashLen(raw, len, d));
-    if (!c) return;
+    // What rcuWalk() decides about a directory by its inode, or by a generation number, is not kept.
+    if (!c || (c.flags & CHILD_MASK) != PLAIN) return;
     inode = <u32>changetype<usize>(c.inode);
     d = <u32>c.at;
     last = <u64>d | ((<u64>dLookupRcuSeq) << 32);

@@ -4,7 +4,9 @@
  * It takes the same steps as linkPathWalk() and lookupFast(), but keeps its state in locals and reads one cache line of
  * each dentry in a few loads: hash, (sequence, flags), (parent, inode), the words of the name. It stops before a
  * component that is special (dots, links, mount points, hooks, long names, permissions that need the inode, an odd or
- * changed sequence). The general walk continues there and decides.
+ * changed sequence). The general walk continues there and decides. A directory whose inode decides who may search it (searched.ts), and
+ * an entry that a driver calls good under a generation number, are passed here too. Where the result is no, the general walk comes to it
+ * again, and returns it.
  *
  * Guarantees: those of the general walk, hand over hand. A child's (sequence, flags) is loaded before its parent and
  * name are compared, and the parent's sequence is checked afterwards. Nothing is decided about a child that a later
@@ -16,13 +18,14 @@ import * as COUNTER from "../../../abi/counters";
 import { ECHILD, ENOENT } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
 import { DOT, HIGHS, hashInParent, mix, ONES, SLASH, SLASHES, spread } from "../../mem/hash";
-import { KEYS } from "../../mem/layout";
-import { count } from "../../mem/thread";
+import { G_SEQ_WRAPS, KEYS } from "../../mem/layout";
+import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuMissFinal } from "../dcache/d-lookup";
 import {
   D_DIRECTORY,
   D_EXEC_ANY,
+  D_GENERATION,
   D_LONG_NAME,
   D_MOUNTED,
   D_NEGATIVE,
@@ -33,10 +36,13 @@ import {
   D_TYPE,
   D_UNHASHED,
   Dentry,
+  isCurrent,
 } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
-import { G_HASH_MASK, G_HASH_N, H_BUCKETS } from "../layout";
+import { G_HASH_MASK, G_HASH_N, H_BUCKETS, S_SEARCHED, SEARCHED } from "../layout";
+import { prefixCacheMinPath } from "../task/thread";
 import { LAST_NORM, Nameidata, ND_JUMPED } from "./nameidata";
+import { maySearch, searchedWraps } from "./searched";
 
 const DOTS: u64 = 0x2e2e;
 /** Flags that stop this walk at a child. */
@@ -44,11 +50,6 @@ const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
 /** A directory that this walk can search: PLAIN among the flags in PLAIN_MASK. */
 export const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
 export const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;
-/**
- * The same test for a directory at which the general walk hands back to this one. If every child is revalidated, this
- * walk would stop at once.
- */
-export const RESUME_MASK: u32 = PLAIN_MASK | D_OP_REVALIDATE;
 /** The same test for a child that is a directory on the way. */
 export const CHILD_MASK: u32 = PLAIN_MASK | SPECIAL;
 /** Dentries compared in one chain before the general walk takes over. */
@@ -74,7 +75,7 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
   let name = path;
   let r: i32 = 0;
   while (load<u8>(name) == SLASH) name++;
-  if ((<u32>(state >> 32) & PLAIN_MASK) == PLAIN) {
+  if ((<u32>(state >> 32) & PLAIN_MASK) == PLAIN || isStart(nd)) {
     const buckets = load<u32>(H_BUCKETS);
     while (true) {
       // The words of the name, the last one zero-padded, with the name's hash and length.
@@ -179,9 +180,28 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       tracepoint(POINT.COMPARED, <usize>p, <usize>childState);
       // Tests in one comparison: a plain directory with an even sequence.
       if ((childState & (((<u64>CHILD_MASK) << 32) | 1)) != (<u64>PLAIN) << 32) {
-        if (last == 0) break;
         if (<u32>childState & 1) break;
-        if (!canBeLast(<u32>(childState >> 32))) break;
+        let flags = <u32>(childState >> 32);
+        if (flags & D_OP_REVALIDATE) {
+          if (!(flags & D_GENERATION)) break;
+          if (!isCurrent(changetype<Dentry>(<usize>p), nd.mnt.sb)) break;
+          flags &= ~D_OP_REVALIDATE;
+        }
+        if (last != 0) {
+          if (!canBeLast(flags)) break;
+        } else if ((flags & CHILD_MASK) != PLAIN) {
+          if ((flags & CHILD_MASK) != D_DIRECTORY) break;
+          // isSearched(), whose call would cost as much as it does.
+          const known = scratch + S_SEARCHED + ((p >> 3) & ((SEARCHED - 1) << 4));
+          let isKnown = false;
+          if (load<u64>(known) == (((<u64>p) << 32) | (childState & 0xffffffff))) {
+            if (load<f64>(known, 8) == nd.ctxNumber) isKnown = <u64>atomic.load<u32>(G_SEQ_WRAPS) == searchedWraps;
+          }
+          if (!isKnown) {
+            if (!maySearch(nd, p, <u32>childState, <u32>(place >> 32))) break;
+          }
+          if (splitEnd != 0) last = splitsAt(next);
+        }
       }
       tracepoint(POINT.FOUND, p, <usize>childState);
       tracepoint(POINT.PARENT_CHECK, d, <usize>state);
@@ -195,7 +215,8 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
       inode = <u32>(place >> 32);
       name = next;
       if (last != 0) {
-        r = 1;
+        if (last == 1) r = 1;
+        else rcuWalkSplit = true;
         break;
       }
     }
@@ -233,6 +254,43 @@ function canBeLast(flags: u32): bool {
   if (flags & SPECIAL) return false;
   const type = flags & D_TYPE;
   return type != D_NEGATIVE && type != D_SYMLINK;
+}
+
+/**
+ * Whether this walk can go on from nd's directory, where that is not a plain one: names are hashed and compared as usual, and the caller may
+ * search it. No hook is called, because there may be a NUL in the part of the path that is not walked yet.
+ */
+export function isStart(nd: Nameidata): bool {
+  const flags = nd.dentry.flags;
+  if ((flags & (PLAIN_MASK & ~D_EXEC_ANY)) != D_DIRECTORY) return false;
+  return (flags & D_EXEC_ANY) != 0 || maySearch(nd, nd.dentry_, nd.seq, nd.inode_);
+}
+
+/**
+ * The end of the path, or of the body of a link, if rcuWalk() ends behind a directory that is not plain where what is left may be in the
+ * prefix cache; 0: it goes on.
+ */
+let splitEnd: usize = 0;
+/** Whether it has ended so. */
+export let rcuWalkSplit: bool = false;
+
+export function setSplits(end: usize): void {
+  splitEnd = end;
+  if (end != 0) rcuWalkSplit = false;
+}
+
+/** 2, the mark of such an end, or 0. */
+function splitsAt(rest: usize): u32 {
+  return splitEnd - rest >= <usize>prefixCacheMinPath ? 2 : 0;
+}
+
+/**
+ * Whether the general walk hands back to this one at such a directory. If each of its children has to be revalidated, this walk would stop
+ * at once.
+ */
+export function canResume(flags: u32): bool {
+  if ((flags & (D_TYPE | D_OP_HASH | D_OP_COMPARE)) != D_DIRECTORY) return false;
+  return !(flags & D_OP_REVALIDATE) || (flags & D_GENERATION) != 0;
 }
 
 /**

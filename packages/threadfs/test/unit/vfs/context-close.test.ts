@@ -131,6 +131,7 @@ const CALLS: Record<string, CallOf> = {
   sysMountNew: ({ core, path }, c) => core.sysMountNew(c, path("/dir"), 0, 0, 0, 0),
   sysStatfs: ({ core, path }, c) => core.sysStatfs(c, AT_FDCWD, path("/dir")),
   sysRemount: ({ core, path }, c) => core.sysRemount(c, path("/"), 1 << 20, -1),
+  sysInvalidate: ({ core, path }, c) => core.sysInvalidate(c, path("/")),
   sysUmount: ({ core, path }, c) => core.sysUmount(c, path("/"), 2),
   contextCreate: ({ core }, c) => core.contextCreate(c, 0, 0, 0, 0, -1, 0),
   contextDestroy: ({ core }, c) => core.contextDestroy(c),

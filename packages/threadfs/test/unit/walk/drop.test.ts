@@ -5,22 +5,22 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { AT_FDCWD, CAP_SYS_CHROOT, DROP, ERRNO, O_DIRECTORY, POINT } from "../../../dist/abi/abi.js";
-import type { Context, ContextOptions, FsSync, Vfs } from "../../../dist/src/index.js";
+import type { Context, ContextOptions, FsSync, HostOptions, Vfs } from "../../../dist/src/index.js";
 import { gauges } from "../../support/counters.js";
 import { objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, refused } from "../../support/errors.js";
 import { type HookedVfs, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
-import { makeOld, mountDriverAt, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
+import { AskedInRef, makeOld, mountDriverAt, setUp } from "../../support/interleavings.js";
 import { rawCore } from "../../support/raw-core.js";
 
 /** The count of a dentry that is gone. */
 const DEAD = -128;
 
 /** A context of user 1000 and an attachment to it whose points can be hooked. */
-async function userWalker(t: TestScope, vfs: Vfs, options: ContextOptions = {}) {
+async function userWalker(t: TestScope, vfs: Vfs, options: ContextOptions = {}, host: HostOptions = {}) {
   const context = vfs.context({ uid: 1000, gid: 1000, caps: CAP_SYS_CHROOT, ...options });
   t.after(() => context.close());
-  return { context, walker: await walkerOf(t, context.handle) };
+  return { context, walker: await walkerOf(t, context.handle, host) };
 }
 
 /** Each of these counts with one more reference. */
@@ -89,7 +89,7 @@ describe("a reference counts only if the sequence has not changed", () => {
 });
 
 describe("out of rcu mode at a directory (nameidata_drop_rcu)", () => {
-  /** /jail is a mount with a directory whose ACL must be read, and in it an absolute link. /away is another root. */
+  /** /jail is a mount with a directory that is decided on in ref mode, and in it an absolute link. /away is another root. */
   async function jailed(t: TestScope) {
     const { tree, vfs, memory } = await setUp(t);
     const { fs } = vfs;
@@ -101,9 +101,10 @@ describe("out of rcu mode at a directory (nameidata_drop_rcu)", () => {
       fs.writeFileSync(`${root}/target`, root);
       fs.symlinkSync("/target", `${root}/acl/link`);
     }
-    vfs.setfacl("/jail/acl", REDUNDANT_ACL);
+    const asked = new AskedInRef();
+    asked.add(vfs, "/jail/acl");
     fs.mkdirSync("/out");
-    const { context, walker } = await userWalker(t, vfs, { cwd: "/out" });
+    const { context, walker } = await userWalker(t, vfs, { cwd: "/out" }, { security: asked.security });
     context.chroot("/jail");
     return { tree, vfs, memory, context, walker };
   }
@@ -314,7 +315,8 @@ const MOVED: Readonly<Partial<Record<Kind, readonly [from: string, to: string]>>
 async function allKinds(t: TestScope) {
   const { tree, vfs, peer, memory } = await setUp(t);
   const { fs } = vfs;
-  const { walker } = await userWalker(t, vfs);
+  const askedInRef = new AskedInRef();
+  const { walker } = await userWalker(t, vfs, {}, { security: askedInRef.security });
   fs.mkdirSync("/m");
   vfs.mount("none", "/m", "tmpfs");
   fs.chmodSync("/m", 0o777);
@@ -322,7 +324,7 @@ async function allKinds(t: TestScope) {
   fs.chmodSync("/m/dir", 0o777);
   fs.writeFileSync("/m/acl/file", "x");
   fs.writeFileSync("/m/dir/file", "x");
-  vfs.setfacl("/m/acl", REDUNDANT_ACL);
+  askedInRef.add(vfs, "/m/acl");
   fs.symlinkSync("dir/file", "/m/link");
   makeOld(fs, "/m/link");
   const plain = objectDriver("plain", { new: "x" });

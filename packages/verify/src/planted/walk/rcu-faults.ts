@@ -1,0 +1,96 @@
+/** Faults in what a walk decides in rcu mode: ACLs, hooks of drivers, generation numbers. */
+import { fsck, pair, type Step, tests } from "../detectors.js";
+import type { Mutant } from "../faults.js";
+
+const PERMISSION = "vfs/walk/permission.ts";
+const DROP = "vfs/walk/drop.ts";
+const generation = (pattern: string): Step => tests("fs/generation", pattern);
+
+export const IN_RCU: Mutant[] = [
+  {
+    name: "an ACL is read after the sequence was checked under which the owner was read",
+    edits: [
+      {
+        file: PERMISSION,
+        from: "mode & I_DRIVER ? -EAGAIN : posixAclPermission(c, i.acl, mask);",
+        to: "-EAGAIN;",
+      },
+      {
+        file: PERMISSION,
+        from: "  if (rcu && !(i.sb.hooks & HOOK.RCU_CHECK_ACL)) return -ECHILD;\n",
+        to: "  if (!(loadAttrMode & I_DRIVER)) return posixAclPermission(c, i.acl, mask);\n  if (rcu && !(i.sb.hooks & HOOK.RCU_CHECK_ACL)) return -ECHILD;\n",
+      },
+    ],
+    caughtBy: [pair("acls@given || sysStat(path=/d/e/f")],
+  },
+  {
+    name: "a directory with an ACL is open to all whom its mode lets in",
+    edits: [
+      {
+        file: "vfs/dcache/dcache.ts",
+        from: "!(mode & (I_ACL | I_OP_PERMISSION))",
+        to: "!(mode & I_OP_PERMISSION)",
+      },
+    ],
+    caughtBy: [tests("walk/acl-rcu", "excludes one user"), fsck()],
+  },
+  {
+    name: "a directory has another owner, and its dentry the same sequence",
+    edits: [
+      { file: "vfs/inode/attr.ts", from: "  const alias = modeChangeBegin(i);\n", to: "" },
+      { file: "vfs/inode/attr.ts", from: "  modeChangeEnd(i, alias);\n", to: "" },
+    ],
+    caughtBy: [tests("walk/acl-rcu", "moves its dentry's sequence")],
+  },
+  {
+    name: "a hook is called in rcu mode that is not for that",
+    edits: [
+      { file: PERMISSION, from: "    if (rcu && !(i.sb.hooks & HOOK.RCU_PERMISSION)) return -ECHILD;\n", to: "" },
+    ],
+    caughtBy: [tests("walk/permission", "row 33:")],
+  },
+  {
+    name: "a driver is asked in rcu mode about the node of another moment",
+    edits: [
+      {
+        file: "fs/driver/hooks.ts",
+        from: "  if (readSeqRetry(d.seq, seq)) return -ECHILD;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("fs/rcu-hooks", "bug 20:")],
+  },
+  {
+    name: "a dentry is good under the number that its driver has come to while its hook ran",
+    edits: [
+      {
+        file: DROP,
+        from: "  const generation = d.sb.generation;\n  const r = driverRevalidate(d, parent, flags);\n",
+        to: "  const r = driverRevalidate(d, parent, flags);\n  const generation = d.sb.generation;\n",
+      },
+    ],
+    caughtBy: [generation("takes back")],
+  },
+  {
+    name: "a verdict on one name makes another one good",
+    edits: [
+      {
+        file: DROP,
+        from: "  if (!(seq & 1) && atomic.load<u32>(d.seq) == seq && d.generation < generation)",
+        to: "  if (d.generation < generation)",
+      },
+    ],
+    caughtBy: [generation("another name meanwhile")],
+  },
+  {
+    name: "an entry is good whatever generation it is of",
+    edits: [
+      {
+        file: "vfs/dcache/dentry.ts",
+        from: "  return d.generation == sb.generation;\n",
+        to: "  return d.generation <= sb.generation;\n",
+      },
+    ],
+    caughtBy: [generation("asked about once")],
+  },
+];

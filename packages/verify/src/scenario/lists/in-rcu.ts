@@ -1,0 +1,45 @@
+/** Operations on trees of what is decided in rcu mode: ACLs and directories of a group, and a driver's file system with a generation number. */
+import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall } from "../../model/call.js";
+import { access, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
+import { chmod, chown, mkdir, ONLY_OTHER, open, setacl, WITHOUT_OTHER } from "../trees.js";
+
+type Operations = Record<string, (ProgramCall | ProgramCall[])[]>;
+
+/** Walks of user 2000, and the changes of who may search what. */
+const ACLS: Operations = {
+  stat: [stat("/d/e/f", { ctx: 1 }), stat("/o/f", { ctx: 1 }), stat("/d/e", { ctx: 1 })],
+  access: [access("/d", 1, 1), access("/d/e", 3, 1)],
+  /** In every state of these two user 2000 may search: by the ACL, and then as the owner. */
+  given: [[chown("/d", 2000), setacl("/d", WITHOUT_OTHER)]],
+  /** The second list takes the memory of the first. */
+  acl: [
+    [setacl("/d", WITHOUT_OTHER), setacl("/d", ONLY_OTHER)],
+    [setacl("/d/e", []), setacl("/d/e", ONLY_OTHER)],
+    setacl("/d", []),
+  ],
+  chmod: [chmod("/d", 0o701), chmod("/d/e", 0o700), chmod("/o", 0o700)],
+  chown: [chown("/o", 2000, 2000), chown("/o", 1000, 3000)],
+  rename: [[rename("/d/e", "/o/e"), setacl("/o/e", WITHOUT_OTHER)]],
+  /** A thread that has seen the new mode is bound by it. */
+  looks: [
+    [stat("/d", { ctx: 1 }), stat("/d/e/f", { ctx: 1 })],
+    [stat("/o", { ctx: 1 }), stat("/o/f", { ctx: 1 })],
+  ],
+};
+
+const invalidate = (path: string, ctx = 0): ProgramCall => ({ call: "sysInvalidate", path, ctx });
+
+const GENERATION: Operations = {
+  stat: [stat("/m/f"), stat("/m/s/g"), stat("/m/x"), stat("/m/s/../f")],
+  invalidate: [invalidate("/m"), invalidate("/m/s"), invalidate("/m", 1), [invalidate("/m"), stat("/m/s/g")]],
+  create: [open("/m/x", O_CREAT | O_WRONLY), mkdir("/m/s/x")],
+  unlink: [unlink("/m/f"), rmdir("/m/s"), unlink("/m/s/g")],
+  readdir: [[open("/m", O_DIRECTORY), getdents({ of: 0 })]],
+  umount: [umount("/m", MNT_DETACH)],
+  shrink: [shrink],
+  looks: [[stat("/m/s/g"), stat("/m/f")]],
+};
+
+/** By tree. */
+export const IN_RCU: Record<string, Operations> = { acls: ACLS, generation: GENERATION };
