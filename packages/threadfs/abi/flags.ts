@@ -45,9 +45,6 @@ export const FS_GENERATION = 2;
 /** umask that means: do not change. */
 export const UMASK_UNCHANGED = -1;
 
-/** How a context resolves "..": RESOLVE_IN_ROOT stays where it is in a directory that the context's root is no ancestor of. */
-export const RESOLVE_IN_ROOT = 1;
-
 /** uid or gid of chown that means: do not change. */
 export const ID_UNCHANGED = -1;
 
@@ -96,3 +93,16 @@ export const IN_MOVE_SELF = 0x800;
 export const IN_UNMOUNT = 0x2000;
 /** The subject is a directory. */
 export const IN_ISDIR = 0x40000000;
+
+/**
+ * What a walk may pass: openat2(2), by call or for all calls of a context. Of a call, RESOLVE_BENEATH and RESOLVE_IN_ROOT are about the
+ * directory that it starts at, of a context about its root.
+ */
+export const RESOLVE_NO_XDEV = 1;
+export const RESOLVE_NO_MAGICLINKS = 2;
+export const RESOLVE_NO_SYMLINKS = 4;
+export const RESOLVE_BENEATH = 8;
+export const RESOLVE_IN_ROOT = 16;
+export const RESOLVE_CACHED = 32;
+/** The flags of open(2) that openat2(2) knows; the other bits are errors there. */
+export const VALID_OPEN_FLAGS = 0o37777703;

@@ -25,3 +25,5 @@ export const DT_BLK = S_IFBLK >> DT_SHIFT;
 export const DT_REG = S_IFREG >> DT_SHIFT;
 export const DT_LNK = S_IFLNK >> DT_SHIFT;
 export const DT_SOCK = S_IFSOCK >> DT_SHIFT;
+
+export const S_IWGRP = 0o020;

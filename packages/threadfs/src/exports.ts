@@ -6,6 +6,7 @@ export { type AttachOptions, attachVfs } from "./api/attach.js";
 export type { Context, ContextInfo, ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry, HookMode, RcuHook } from "./api/driver.js";
 export type { LimitOptions, MountOptions } from "./api/mount.js";
+export type { ProtectOptions } from "./api/protect.js";
 export { type DropReason, type Outcome, Trace, type TraceStep, type WalkMode } from "./api/trace.js";
 export type { Counters, CreateOptions, Vfs } from "./api/vfs.js";
 export type { VfsHandle } from "./bridge/handle.js";
@@ -33,7 +34,9 @@ export type {
   FallocateOptions,
   LinkOptions,
   LinuxCalls,
+  OpenHow,
   RenameOptions,
+  ResolveFlag,
   SeekWhence,
   SetXattrOptions,
   XattrOptions,

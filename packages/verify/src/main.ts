@@ -34,6 +34,7 @@ const CHECKS: Entry[] = [
   { name: "alloc", share: 2, load: () => import("./alloc/alloc.js") },
   { name: "fsck", share: 2, load: () => import("./fsck/fsck.js") },
   { name: "torture", share: 3, load: () => import("./torture/torture.js") },
+  { name: "escape", share: 1, load: () => import("./torture/escape.js") },
   { name: "hostile", share: 2, load: () => import("./hostile/hostile.js") },
   { name: "planted", share: 6, load: () => import("./planted/planted.js") },
 ];

@@ -1,7 +1,7 @@
 /** Contexts: credentials, root, working directory, umask and descriptors. */
 
 import { EBADF, EINVAL, ENOENT, EPERM } from "../../abi/errno";
-import { ID_UNCHANGED, RESOLVE_IN_ROOT, UMASK_UNCHANGED } from "../../abi/flags";
+import { ID_UNCHANGED, UMASK_UNCHANGED } from "../../abi/flags";
 import { CAP_SYS_ADMIN, OF_MAKER } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { G_SLOTS_USED, MAX_THREADS, SLOT_STATE } from "../mem/layout";
@@ -15,19 +15,20 @@ import { Mount, mntget, mntput } from "../vfs/mount/namespace";
 import { doChdir, doContextCreate, doContextDestroy } from "../vfs/task/context";
 import { acquireContext, contextExists, contextNumberAt } from "../vfs/task/context-ref";
 import { Context, capable, NGROUPS_MAX } from "../vfs/task/cred";
+import { isContextResolve, resolveFlags } from "../vfs/walk/fence";
 import { SLOT_STATES, SLOT_USED, slotAt } from "./slot";
 import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
 /**
  * Creates a context with root and working directory of `from`. `ngroups` group ids, uint32 each, are in SCRATCH.IO. uid and
  * gid ID_UNCHANGED, umask and ngroups OF_MAKER: those of `from`. `caps` is a mask of CAP_* bits or CAPS_*; `resolve` RESOLVE_*
- * bits. The context ends with the calling thread, see contextKeep. Returns its number or -errno: EPERM where setresuid(2),
+ * bits but RESOLVE_CACHED. The context ends with the calling thread, see contextKeep. Returns its number or -errno: EPERM where setresuid(2),
  * setgroups(2) or capset(2) would, EAGAIN if there are as many contexts as there can be.
  */
 export function contextCreate(from: f64, uid: u32, gid: u32, umask: i32, ngroups: i32, caps: i32, resolve: u32): f64 {
   const c = syscallEnterActive(from);
   if (c == null) return syscallExitF(<f64>syscallEnterErr);
-  if (ngroups > <i32>NGROUPS_MAX || resolve & ~RESOLVE_IN_ROOT) return syscallExitF(-EINVAL);
+  if (ngroups > <i32>NGROUPS_MAX || !isContextResolve(resolve)) return syscallExitF(-EINVAL);
   return syscallExitF(
     doContextCreate(
       c,
@@ -37,7 +38,7 @@ export function contextCreate(from: f64, uid: u32, gid: u32, umask: i32, ngroups
       scratch + SCRATCH.IO,
       ngroups,
       caps,
-      resolve,
+      resolveFlags(resolve, true),
     ),
   );
 }

@@ -54,6 +54,7 @@ export {
   sysMkdir,
   sysMknod,
   sysOpen,
+  sysOpenat2,
   sysReadFile,
   sysReadlink,
   sysRealpath,

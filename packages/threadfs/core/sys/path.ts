@@ -15,7 +15,7 @@ import { hasNul } from "../mem/hash";
 import { scratch } from "../mem/thread";
 import { dPath } from "../vfs/dcache/d-path";
 import { fgetRaw, fput } from "../vfs/file/file";
-import { checkOpenFlags, doOpen } from "../vfs/file/open";
+import { checkOpenFlags, checkOpenHow, doOpen } from "../vfs/file/open";
 import { truncateInode } from "../vfs/file/read-write";
 import { doScandir } from "../vfs/file/scandir";
 import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
@@ -28,6 +28,7 @@ import { checkRenameFlags, doRename } from "../vfs/ops/rename";
 import { doUnlink } from "../vfs/ops/unlink";
 import { happened } from "../vfs/recovery/outcome";
 import { Context } from "../vfs/task/cred";
+import { resolveFlags } from "../vfs/walk/fence";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, filenameParentat, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW, Nameidata } from "../vfs/walk/nameidata";
 import { inodePermission } from "../vfs/walk/permission";
@@ -116,6 +117,16 @@ export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): 
   if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
   return syscallExit(nd ? doOpen(nd, flags, mode & 0xfff) : syscallEnterErr);
+}
+
+/** openat2(2): `flags`, `mode` and `resolve` (RESOLVE_*) as in struct open_how. */
+export function sysOpenat2(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32, resolve: u32): i32 {
+  const err = checkOpenHow(flags, mode, resolve);
+  if (err != 0) return syscallExit(err);
+  const nd = pathArgument(ctx, dirfd, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  nd.how = resolveFlags(resolve, false);
+  return syscallExit(doOpen(nd, flags, mode));
 }
 
 /**

@@ -47,6 +47,8 @@ export const G_NR_MOUNTS: usize = 5312;
 /** The root mount, and the head of the list of all mounts (under the mount lock). */
 export const G_ROOT_MNT: usize = 5376;
 export const G_MOUNTS: usize = 5380;
+/** PROTECTED_* bits, written when the arena is made (walk/hardening.ts). */
+export const G_PROTECTED: usize = 5384;
 /** Prefix caches allocated (under the slot lock). */
 export const G_PREFIX_CACHES: usize = 5448;
 /** Excludes the shrinker from the end of a file system. */

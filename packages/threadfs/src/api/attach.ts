@@ -18,6 +18,7 @@ import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import { loadTree } from "../load-save/snapshot/load.js";
 import { limitOption } from "./mount.js";
+import { toProtect } from "./protect.js";
 import { type CreateOptions, Vfs } from "./vfs.js";
 
 /** Options of {@link attachVfs}. */
@@ -49,16 +50,22 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
   const known = {
     size: true,
     nrInodes: true,
+    protectedSymlinks: true,
+    protectedHardlinks: true,
+    protectedRegular: true,
+    protectedFifos: true,
     maxBytes: true,
     singleThreaded: true,
     core: true,
     snapshot: true,
   } as const;
   const read = readOptions<CreateOptions>(options, { ...known, ...HOST_OPTIONS });
-  const { maxBytes, singleThreaded, core, snapshot, size, nrInodes, ...rest } = read;
+  const { maxBytes, singleThreaded, core, snapshot, size, nrInodes, ...others } = read;
+  const { protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos, ...rest } = others;
   const given: HostOptions = bare(rest);
   const limits = { size: limitOption(size, "size", 0), nrInodes: limitOption(nrInodes, "nrInodes", 0) };
-  const room = { maxBytes: maxBytes as number, ...limits };
+  const protect = toProtect({ protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos });
+  const room = { maxBytes: maxBytes as number, ...limits, protect };
   const alone = flagOption(singleThreaded, "options.singleThreaded");
   checkWasm();
   if (!alone) checkIsolation();

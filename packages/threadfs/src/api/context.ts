@@ -4,7 +4,7 @@
  */
 
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD, ID_UNCHANGED, RESOLVE_IN_ROOT, UMASK_UNCHANGED } from "../../abi/flags.js";
+import { AT_FDCWD, ID_UNCHANGED, UMASK_UNCHANGED } from "../../abi/flags.js";
 import { IO_SIZE, MAX_CONTEXTS } from "../../abi/limits.js";
 import { ABI_VERSION } from "../../abi/memory.js";
 import { CAPS_OF_MAKER, CAPS_OF_UID, OF_MAKER } from "../../abi/permissions.js";
@@ -12,7 +12,7 @@ import { type Attachment, STATE_PANIC } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import { cloneRefusal, type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
 import type { Url } from "../bridge/wasm.js";
-import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
+import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
 import {
   type DirectoryJSON,
   fromJson,
@@ -25,7 +25,8 @@ import {
 } from "../load-save/json.js";
 import { toFd, toInteger, toMode, toPath } from "../node-fs/args.js";
 import { makeLinux } from "../node-fs/linux/linux.js";
-import type { LinuxCalls } from "../node-fs/linux/types.js";
+import { toResolve } from "../node-fs/linux/resolve.js";
+import type { LinuxCalls, OpenHow, ResolveFlag } from "../node-fs/linux/types.js";
 import { FileLocks } from "../node-fs/locks/locks.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import { makeFs } from "../node-fs/surface/fs.js";
@@ -55,11 +56,18 @@ export interface ContextOptions {
    */
   caps?: number | undefined;
   /**
-   * "in-root": ".." stays where it is in a directory that the context's root is no ancestor of. Without it such a directory,
-   * which the context has as its working directory or open, leads up to the tree's root, as in Linux: a supervisor or another
-   * context may have moved it out of the context's root. Contexts that the context creates have it too.
+   * What the walks of all calls of the context may pass, beside what {@link LinuxCalls.openat2} asks for; contexts that it creates have it too.
+   *
+   * Without it a directory that was moved out of the context's root, by a supervisor or another context, leads up to the tree's root if the context has
+   * it as its working directory or open, as in Linux. "beneath": whatever leads out of the root is EXDEV: ".." at the root, a relative path
+   * that starts in such a directory, the absolute body of a link; a walk under which a directory is moved away does not go along.
+   * A path that begins with a slash starts at the root, and is beneath it. "in-root": ".." stays where it is at the root and in such a directory, which
+   * stays usable; the absolute body of a link starts at the root. "no-symlinks": links are ELOOP. "no-xdev": what is on
+   * another mount than the start of a path is EXDEV. "no-magiclinks" refuses nothing yet: there are no magic links.
+   *
+   * docs/containment.md has a guide. "cached" is for single calls.
    */
-  resolve?: "in-root" | undefined;
+  resolve?: Exclude<ResolveFlag, "cached"> | readonly Exclude<ResolveFlag, "cached">[] | undefined;
 }
 
 const CONTEXT_OPTIONS: KeysOf<ContextOptions> = {
@@ -132,6 +140,16 @@ export class Context {
    */
   at(fd: number): Fs {
     return makeFs(this.#calls.at(toFd(fd)));
+  }
+
+  /** {@link LinuxCalls.openat2Sync} of this context. */
+  openat2Sync(dir: number | null, path: PathLike, how?: OpenHow): number {
+    return this.linux.openat2Sync(dir, path, how);
+  }
+
+  /** {@link LinuxCalls.openat2} of this context. */
+  openat2(dir: number | null, path: PathLike, how?: OpenHow): Promise<number> {
+    return this.linux.openat2(dir, path, how);
   }
 
   /**
@@ -317,16 +335,13 @@ function groupsOf(groups: unknown): Uint32Array {
 
 function credentialsOf(options: Partial<ContextOptions>): Credentials {
   const { uid, gid, groups, umask, caps, resolve } = options;
-  if (resolve !== undefined && resolve !== "in-root") {
-    throw invalidArgValue("options.resolve", resolve, 'must be "in-root"');
-  }
   return {
     uid: uid === undefined ? ID_UNCHANGED : toInteger(uid, "options.uid", 0, MAX_ID),
     gid: gid === undefined ? ID_UNCHANGED : toInteger(gid, "options.gid", 0, MAX_ID),
     groups: groups === undefined ? undefined : groupsOf(groups),
     umask: umask === undefined ? OF_MAKER : toUmask(umask, "options.umask"),
     caps: caps === undefined ? CAPS_OF_UID : toInteger(caps, "options.caps", 0, 2 ** 31 - 1),
-    resolve: resolve === undefined ? 0 : RESOLVE_IN_ROOT,
+    resolve: toResolve(resolve, "options.resolve", "cached"),
   };
 }
 

@@ -17,7 +17,7 @@ import type { Snapshot, SnapshotOptions } from "../load-save/snapshot/snapshot.j
 import { takeSnapshot } from "../load-save/snapshot/take.js";
 import type { CopyOptions, CopyResult, DirectoryPath, SnapshotSource } from "../load-save/types.js";
 import { toInteger, toPath } from "../node-fs/args.js";
-import type { LinuxCalls } from "../node-fs/linux/types.js";
+import type { LinuxCalls, OpenHow } from "../node-fs/linux/types.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
@@ -25,9 +25,10 @@ import type { AclEntry, AclOptions } from "./acl.js";
 import { Context, type ContextInfo, type ContextOptions, createContext, listContexts } from "./context.js";
 import type { Driver } from "./driver.js";
 import { type LimitOptions, type MountOptions, mount } from "./mount.js";
+import type { ProtectOptions } from "./protect.js";
 
 /** Options of `createVfs`. Limits are those of the file system at "/". */
-export interface CreateOptions extends HostOptions, LimitOptions {
+export interface CreateOptions extends HostOptions, LimitOptions, ProtectOptions {
   /**
    * Most bytes that the tree may use, 2 MiB to 4 GiB - 64 KiB. Address space is reserved at once, memory is used as
    * needed.
@@ -84,6 +85,16 @@ export class Vfs {
   /** {@link Context.at} of the handle's context. */
   at(fd: number): Fs {
     return this.#context.at(fd);
+  }
+
+  /** {@link Context.openat2Sync} of the handle's context. */
+  openat2Sync(dir: number | null, path: PathLike, how?: OpenHow): number {
+    return this.#context.openat2Sync(dir, path, how);
+  }
+
+  /** {@link Context.openat2} of the handle's context. */
+  openat2(dir: number | null, path: PathLike, how?: OpenHow): Promise<number> {
+    return this.#context.openat2(dir, path, how);
   }
 
   /** Can be cloned: post it to a worker and pass it to {@link attachVfs}. */

@@ -187,7 +187,8 @@ export class Attachment implements HookOwner, Watcher {
     // The hash keys of names are random, so that names that collide cannot be chosen in advance.
     const [seedLow = 0, seedHigh = 0] = crypto.getRandomValues(new Int32Array(2));
     const prepare = (core: CoreExports) => {
-      const made = core.arenaInit(pages * CHUNK, seedLow, seedHigh, room.size ?? 0, room.nrInodes ?? 0);
+      const { size = 0, nrInodes = 0, protect = 0 } = room;
+      const made = core.arenaInit(pages * CHUNK, seedLow, seedHigh, size, nrInodes, protect);
       if (made < 0) throw systemCallError(made, "arena");
     };
     return new Attachment(module, memory, host, prepare, true);

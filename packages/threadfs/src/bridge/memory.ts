@@ -4,11 +4,15 @@ import { CHUNK, MIN_CHUNKS } from "../../abi/limits.js";
 import { codedError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 
-/** The size that an arena may grow to in bytes, 2 MiB to 4 GiB - 64 KiB, and the limits of the file system at its root; 0: none. */
+/**
+ * The size that an arena may grow to in bytes, 2 MiB to 4 GiB - 64 KiB, the limits of the file system at its root, 0: none, and
+ * PROTECTED_* bits.
+ */
 export interface ArenaRoom {
   maxBytes: number;
   size?: number;
   nrInodes?: number;
+  protect?: number;
 }
 
 /** Initial pages of the memory; the core grows it. */

@@ -187,6 +187,14 @@ export class SystemCalls {
     return fd <= OPENING ? this.#openFifo(OPENING - fd, syscall, path) : fd;
   }
 
+  /** openat2(2): `dirfd` is where a relative path starts, `resolve` RESOLVE_* bits. Returns a descriptor. */
+  openat2(dirfd: number, path: Path, flags: number, mode: number, resolve: number): number {
+    const length = this.tryPutPath(path);
+    const checked = length < 0 ? PATH_MAX + 1 : length;
+    const fd = this.core.sysOpenat2(this.ctx, dirfd, checked, flags, mode, resolve);
+    return this.check(fd <= OPENING ? this.#openFifo(OPENING - fd, "openat2", path) : fd, "openat2", path);
+  }
+
   /** Waits for the other end of a FIFO. Returns the descriptor, which is open then. */
   #openFifo(fd: number, syscall: string, path: Path): number {
     const giveUp = (): void => this.attachment.nowOrLater(() => this.core.sysFifoCancel(this.ctx, fd));

@@ -71,6 +71,8 @@ export interface CallArguments {
   sysUnlink: At & { removedir?: boolean };
   sysRename: At & Second & { flags?: number };
   sysOpen: At & { flags: number; mode?: number };
+  /** `resolve`: RESOLVE_*. */
+  sysOpenat2: At & { flags: number; mode?: number; resolve: number };
   sysClose: Fd;
   /** `direct`: the host copies the bytes out of the pages. */
   sysRead: Fd & { offset?: number; n: number; direct?: boolean };

@@ -124,13 +124,13 @@ export function mayCreate(s: State, me: Me, parent: number): 0 | string {
 /** A last component is looked up only when its directory is locked. */
 export const isTooLong = (name: string): boolean => name.length > NAME_MAX;
 
-/** The error of making a name in a directory; 0: there is none. `directory`: a slash may follow the name. */
-function refuseName(s: State, me: Me, at: NewName, directory: boolean): 0 | string {
+/** The error of making a name in a directory, but for permission; 0: there is none. `directory`: a slash may follow the name. */
+function refuseName(s: State, at: NewName, directory: boolean): 0 | string {
   if (isDead(s, at.d)) return "ENOENT";
   if (isTooLong(at.last)) return "ENAMETOOLONG";
   if (hasName(s, at.d, at.last)) return "EEXIST";
   if (at.slash && !directory) return "ENOENT";
-  return wantWrite(s, at.mnt) || mayCreate(s, me, at.d);
+  return wantWrite(s, at.mnt);
 }
 
 /** The place of a name that is to be made. */
@@ -174,7 +174,9 @@ function* create(
   const freed = yield* mayBeFreed((s) => inodeOf(s, at.d).fs);
   const make = (s: State): 0 | string => {
     const refused =
-      refuseName(s, me, { ...at, last }, directory) || refuseInode(s, me, inodeOf(s, at.d).fs, freed, more.body);
+      refuseName(s, { ...at, last }, directory) ||
+      mayCreate(s, me, at.d) ||
+      refuseInode(s, me, inodeOf(s, at.d).fs, freed, more.body);
     if (refused) return refused;
     const mode = type === S_IFLNK ? asked : type | maskedMode(s, at, prepared);
     newName(s, { ...at, last }, makeInode(s, me, at.d, mode, { nlink: directory ? 2 : 1, ...more }));
@@ -233,9 +235,11 @@ function* sysLink(me: Me, { dirfd2, path2, follow = false, ...args }: A["sysLink
   const { last } = at;
   if (!isPlainName(last)) return "EEXIST";
   const check = (s: State): 0 | string => {
-    const refused = refuseName(s, me, { ...at, last }, false);
+    const refused = refuseName(s, { ...at, last }, false);
     if (refused) return refused;
     if (from.mnt !== at.mnt) return "EXDEV";
+    const denied = mayCreate(s, me, at.d);
+    if (denied) return denied;
     const i = inodeOf(s, from.d);
     return isDir(i) || isDriver(s, i) ? "EPERM" : 0;
   };

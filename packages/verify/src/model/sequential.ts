@@ -78,8 +78,8 @@ export interface ContextOptions {
   groups?: number[];
   umask?: number;
   caps?: number;
-  /** ".." stays in its root (RESOLVE_IN_ROOT). */
-  inRoot?: boolean;
+  /** RESOLVE_* of all its walks, for its root. */
+  resolve?: number;
 }
 
 /** A model that takes calls one after the other. */
@@ -89,11 +89,11 @@ export function modelRunner({ now = 0 } = {}) {
     state,
     run: (call: Call): Result => runCall(state, call),
     /** Adds a context with root and working directory of context 0. @returns its number */
-    addContext({ uid, gid, groups = [], umask = 0o022, inRoot = false, ...given }: ContextOptions): number {
+    addContext({ uid, gid, groups = [], umask = 0o022, resolve, ...given }: ContextOptions): number {
       const { caps = uid === 0 ? ALL_CAPS : 0 } = given;
       const { root, cwd } = get(state.contexts, 0);
       const ctx = state.contexts.size;
-      state.contexts.set(ctx, { uid, gid, groups, umask, caps, root, cwd, fds: {}, ...(inRoot ? { inRoot } : {}) });
+      state.contexts.set(ctx, { uid, gid, groups, umask, caps, root, cwd, fds: {}, ...(resolve ? { resolve } : {}) });
       return ctx;
     },
   };

@@ -99,8 +99,8 @@ export interface Context {
   caps: number;
   root: Path;
   cwd: Path;
-  /** ".." stays in its root. */
-  inRoot?: boolean;
+  /** RESOLVE_* of all its walks, for its root. */
+  resolve?: number;
   /** Descriptor -> number of an open file. */
   fds: Record<number, number>;
   /** The operation of the thread with which it ends. */

@@ -1,5 +1,12 @@
 /** The path walk of the model: one component a step, in Linux's order. */
-import { MAY_EXEC, NAME_MAX } from "../../../threadfs/dist/abi/abi.js";
+import {
+  MAY_EXEC,
+  NAME_MAX,
+  RESOLVE_BENEATH,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+} from "../../../threadfs/dist/abi/abi.js";
 import { MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
 
 import { isError } from "./call.js";
@@ -47,7 +54,32 @@ export interface Nameidata {
   links: number;
   root: Place | undefined;
   at?: Place;
+  rules: Rules;
 }
+
+/** What a walk may pass, by its call and by its context. */
+interface Rules {
+  /** RESOLVE_* */
+  flags: number;
+  /** The walk's root is where it starts, in place of the context's. */
+  scoped: boolean;
+}
+
+/** A place outside of the walk's root, which it may have come to by a rename. */
+const OUTSIDE = "outside";
+/** How often a walk begins again that was led out: more often than other operations of a scenario move something. */
+const TRIES = 3;
+const ROOTS = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+
+function rulesOf(s: State, me: Me, resolve: number): Rules {
+  const { resolve: always = 0 } = get(s.contexts, me.ctx);
+  const scoped = (resolve & ROOTS) !== 0;
+  return { flags: scoped ? resolve | (always & ~ROOTS) : resolve | always, scoped };
+}
+
+const isBeneath = ({ flags }: Rules): boolean => (flags & RESOLVE_BENEATH) !== 0;
+/** What is outside is an error; a context with RESOLVE_IN_ROOT alone keeps what it has there. */
+const isFenced = (rules: Rules): boolean => rules.scoped || isBeneath(rules);
 
 interface Want {
   /** Follow a link at the end. */
@@ -60,9 +92,11 @@ interface Want {
   slot?: number;
   /** Continue from there: the body of a link in an open with O_CREAT. */
   from?: Nameidata | undefined;
+  /** RESOLVE_* of the call. */
+  resolve?: number;
 }
 
-/** Walks a path, one component at a time. @returns the place, or an error */
+/** Walks a path, one component at a time; begins again if it was led out of its root. @returns the place, or an error */
 export function walk(
   me: Me,
   dirfd: number | undefined,
@@ -71,9 +105,36 @@ export function walk(
 ): Steps<Parent | string>;
 export function walk(me: Me, dirfd: number | undefined, path: string, want: Want): Steps<Place | string>;
 export function* walk(me: Me, dirfd: number | undefined, path: string, want: Want): Steps<Parent | Place | string> {
-  const { slot = 0, parent = false } = want;
+  for (let n = 1; ; n++) {
+    const at = yield* walkOnce(me, dirfd, path, want);
+    if (at !== OUTSIDE) return at;
+    if (n === TRIES || want.from) return "EXDEV";
+  }
+}
+
+function* walkOnce(me: Me, dirfd: number | undefined, path: string, want: Want): Steps<Parent | Place | string> {
+  const at = yield* walkTo(me, dirfd, path, want);
+  if (isError(at)) return at;
+  const { nd, to } = at;
+  if (path === "" || !isFenced(nd.rules)) return to;
+  const root = yield* rootOf(me, nd);
+  return (yield* step((s) => mayBeAt(s, nd.rules, to, root))) ? to : OUTSIDE;
+}
+
+function* walkTo(
+  me: Me,
+  dirfd: number | undefined,
+  path: string,
+  want: Want,
+): Steps<{ nd: Nameidata; to: Parent | Place } | string> {
+  const { slot = 0, parent = false, resolve = 0 } = want;
   const parsed = parse(path);
-  const nd: Nameidata = want.from ?? { links: 0, root: undefined };
+  const nd: Nameidata = want.from ?? {
+    links: 0,
+    root: undefined,
+    rules: yield* step((s) => rulesOf(s, me, resolve)),
+  };
+  const { flags } = nd.rules;
   let { names: todo, slash } = parsed;
   let { follow = false, directory = false } = want;
   const begin = want.from && !parsed.absolute ? nd.at : yield* start(me, nd, dirfd, path, slot);
@@ -91,7 +152,7 @@ export function* walk(me: Me, dirfd: number | undefined, path: string, want: Wan
       const here = at;
       return yield* step((s) => (inodeOf(s, here.d).dead ? "ENOENT" : "ENAMETOOLONG"));
     }
-    if (parent && isLast) return { ...at, last: name, slash, nd: { ...nd, at } };
+    if (parent && isLast) return { nd, to: { ...at, last: name, slash, nd: { ...nd, at } } };
     if (isLast && slash && isPlain(name)) {
       follow = true;
       directory = true;
@@ -101,12 +162,18 @@ export function* walk(me: Me, dirfd: number | undefined, path: string, want: Wan
     const to: Path | string = name === ".." ? yield* dotdot(me, nd, at, slot) : yield* look(me, at, name);
     if (isError(to)) return to;
     const on = yield* cross(me, to, slot);
+    if (flags & RESOLVE_NO_XDEV && on.mnt !== at.mnt) return "EXDEV";
     if (on.body !== undefined && (!isLast || follow)) {
-      if (nd.links === MAXSYMLINKS) return "ELOOP";
+      if (nd.links === MAXSYMLINKS || flags & RESOLVE_NO_SYMLINKS) return "ELOOP";
       nd.links += 1;
       yield* step((s) => void accessed(s, on.mnt, get(s.dentries, on.d).ino));
       const inner = parse(on.body);
-      if (inner.absolute) at = yield* rootOf(me, nd);
+      if (inner.absolute) {
+        if (isBeneath(nd.rules)) return "EXDEV";
+        const root = yield* rootOf(me, nd);
+        if (flags & RESOLVE_NO_XDEV && root.mnt !== at.mnt) return "EXDEV";
+        at = root;
+      }
       if (isLast) slash = inner.slash;
       todo = [...inner.names, ...rest];
     } else if (isLast || on.dir) {
@@ -116,7 +183,7 @@ export function* walk(me: Me, dirfd: number | undefined, path: string, want: Wan
     }
   }
   if (directory && !at.dir) return "ENOTDIR";
-  return parent ? { ...at, last: undefined, slash, nd } : at;
+  return { nd, to: parent ? { ...at, last: undefined, slash, nd } : at };
 }
 
 /** A dentry in a mount as a place. */
@@ -127,7 +194,23 @@ export function placeOf(s: State, mnt: number, d: number): Place {
 
 /** Root, working directory or descriptor. */
 function* start(me: Me, nd: Nameidata, dirfd: number | undefined, path: string, slot: number): Steps<Place | string> {
-  if (path.startsWith("/")) return yield* rootOf(me, nd);
+  const { flags, scoped } = nd.rules;
+  const absolute = path.startsWith("/");
+  if (absolute && scoped && flags & RESOLVE_BENEATH) return "EXDEV";
+  if (absolute && !scoped) return yield* rootOf(me, nd);
+  const at = yield* startAt(me, dirfd, path, slot);
+  if (isError(at) || path === "") return at;
+  const always = yield* step((s) => get(s.contexts, me.ctx).resolve ?? 0);
+  if (always & RESOLVE_BENEATH) {
+    const root = yield* step((s) => get(s.contexts, me.ctx).root);
+    const inside = yield* step((s) => mayBeAt(s, { flags: RESOLVE_BENEATH, scoped: false }, at, root));
+    if (!inside) return "EXDEV";
+  }
+  if (scoped) nd.root = at;
+  return at;
+}
+
+function* startAt(me: Me, dirfd: number | undefined, path: string, slot: number): Steps<Place | string> {
   return yield* step((s) => {
     const { cwd, fds } = get(s.contexts, me.ctx);
     const file = dirfd === undefined ? undefined : s.files.get(fds[dirfd] ?? 0);
@@ -218,10 +301,12 @@ function uppermostBelow(s: State, d: number): number | undefined {
 function* dotdot(me: Me, nd: Nameidata, at: Place, slot: number): Steps<Path | string> {
   const root = yield* rootOf(me, nd);
   const isRoot = ({ mnt, d }: Path) => mnt === root.mnt && d === root.d;
-  if (isRoot(at)) return at;
+  const { rules } = nd;
+  const stay = isBeneath(rules) ? OUTSIDE : at;
+  if (isRoot(at)) return stay;
   const from = yield* step((s): Path | { stay: true } => {
     let { mnt, d } = at;
-    if (d === get(s.mounts, mnt).root && !mayBeAt(s, me, at, root)) return { stay: true };
+    if (d === get(s.mounts, mnt).root && !mayBeAt(s, rules, at, root)) return { stay: true };
     while (d === get(s.mounts, mnt).root) {
       const m = get(s.mounts, mnt);
       if (m.parent === 0) return { stay: true };
@@ -232,17 +317,19 @@ function* dotdot(me: Me, nd: Nameidata, at: Place, slot: number): Steps<Path | s
     hold(s, me, slot, mnt);
     return { mnt, d };
   });
-  if ("stay" in from) return at;
+  if ("stay" in from) return stay;
+  if (rules.flags & RESOLVE_NO_XDEV && from.mnt !== at.mnt) return "EXDEV";
   const up = yield* step((s) => get(s.dentries, from.d).parent);
-  const allowed = yield* step((s) => mayBeAt(s, me, { mnt: from.mnt, d: up }, root));
+  const allowed = yield* step((s) => mayBeAt(s, rules, { mnt: from.mnt, d: up }, root));
+  if (!allowed && isFenced(rules)) return OUTSIDE;
   if (!allowed) return from.mnt === at.mnt ? at : "ENOENT";
   const connected = yield* step((s) => isBelow(s, up, get(s.mounts, from.mnt).root));
   return connected ? { mnt: from.mnt, d: up } : "ENOENT";
 }
 
 /** Whether ".." may lead there: anywhere, or, in a context that stays in its root, to the root and below it. */
-function mayBeAt(s: State, me: Me, { mnt, d }: Path, root: Path): boolean {
-  if (get(s.contexts, me.ctx).inRoot !== true) return true;
+function mayBeAt(s: State, { flags }: Rules, { mnt, d }: Path, root: Path): boolean {
+  if ((flags & ROOTS) === 0) return true;
   for (let at = { mnt, d }; ; ) {
     if (at.mnt === root.mnt) return isBelow(s, at.d, root.d);
     const m = get(s.mounts, at.mnt);

@@ -173,7 +173,7 @@ const OPTIONS: Mutant[] = [
     edits: [
       {
         file: `${API_DIR}/context.ts`,
-        from: "    resolve: resolve === undefined ? 0 : RESOLVE_IN_ROOT,",
+        from: '    resolve: toResolve(resolve, "options.resolve", "cached"),',
         to: "    resolve: 0,",
       },
     ],

@@ -181,7 +181,7 @@ export const CONTEXTS: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/step.ts",
-        from: "    if (inRoot(nd) && isUnderRoot(nd, nd.mnt, from, true) != 1) return stayRef(nd);\n",
+        from: "    if (inRoot(nd) && isUnderRoot(nd, nd.mnt, from, true) != 1) return stayOutside(nd);\n",
         to: "",
       },
     ],

@@ -85,6 +85,12 @@ export const torture = ({ turns = 10_000 } = {}): Step => ({
   args: [COMMAND, "torture", ...SEED, "--turns", `${turns}`],
 });
 
+/** Walks that may not leave a directory, beside exchanges. */
+export const escapes = (): Step => ({
+  check: "escape",
+  args: [COMMAND, "escape", ...SEED, ...SHORT],
+});
+
 /** Workers that die under load. */
 export const terminate = ({ deaths = 100 } = {}): Step => ({
   check: "terminate",

@@ -17,6 +17,7 @@ import { NAMELESS } from "./linux/name-faults.js";
 import { PIPES } from "./linux/pipe-faults.js";
 import { QUOTAS } from "./linux/quota-faults.js";
 import { RANGES } from "./linux/range-faults.js";
+import { PROTECTION, RESOLVE } from "./linux/resolve-faults.js";
 import { XATTRS } from "./linux/xattr-faults.js";
 import { LOCKS } from "./lock-faults.js";
 import { LISTS, PARTED } from "./memory/list-faults.js";
@@ -63,9 +64,9 @@ export const MUTANTS: Mutant[] = [
   ...QUOTAS,
   ...PIPES,
   ...ACLS,
+  ...RESOLVE,
+  ...PROTECTION,
 ];
 
 /** The numbered bugs that cannot be planted, and why. */
-export const NOT_PLANTED: Record<number, string> = {
-  17: "there is no RESOLVE_BENEATH yet",
-};
+export const NOT_PLANTED: Record<number, string> = {};

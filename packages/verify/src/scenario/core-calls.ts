@@ -27,7 +27,6 @@ import {
   OF_MAKER,
   OPENED,
   OPENING,
-  RESOLVE_IN_ROOT,
   SCAN_ALIGN,
   SCAN_NAME,
   SCAN_NAME_LENGTH,
@@ -130,6 +129,7 @@ const ARGUMENTS: {
   sysUnlink: (t, a) => [...first(t, a), a.removedir ? AT_REMOVEDIR : 0],
   sysRename: (t, a) => [...first(t, a), ...second(t, a), a.flags ?? 0],
   sysOpen: (t, a) => [...first(t, a), a.flags, a.mode ?? 0],
+  sysOpenat2: (t, a) => [...first(t, a), a.flags, a.mode ?? 0, a.resolve],
   sysClose: (_t, a) => [a.fd],
   sysRead: (_t, a) => [a.fd, a.offset ?? -1, a.n],
   sysWrite: (t, a) => {
@@ -347,9 +347,9 @@ export function finish(t: ScratchThread, { call }: { call: string }, r: number):
 /** The call that makes a context from context 0. */
 export function beginContext(
   t: ScratchThread,
-  { uid, gid, groups = [], umask = 0o022, caps = -1, inRoot = false }: ContextOptions,
+  { uid, gid, groups = [], umask = 0o022, caps = -1, resolve = 0 }: ContextOptions,
 ): CoreCall {
   const view = scratchView(t, SCRATCH.IO);
   for (const [n, group] of groups.entries()) view.setUint32(n * 4, group, true);
-  return ["contextCreate", 0, uid, gid, umask, groups.length, caps, inRoot ? RESOLVE_IN_ROOT : 0];
+  return ["contextCreate", 0, uid, gid, umask, groups.length, caps, resolve];
 }

@@ -18,6 +18,8 @@ import {
   O_RDONLY,
   O_RDWR,
   O_WRONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_IN_ROOT,
   S_IFIFO,
   S_IFREG,
   UTIME_OMIT,
@@ -413,9 +415,15 @@ export const TREES: Record<string, Tree> = {
       { ...open("/d/e", O_DIRECTORY), ctx: 1 },
     ],
   },
-  /** A context that stays in its root, whose working directory is two levels below it; a mount in the root. */
+  /**
+   * A context that stays in its root, and one that may not leave it; their working directory is two levels below it; a mount in the root. Descriptor 3 of
+   * context 0 is of the root.
+   */
   confined: {
-    contexts: [{ uid: 0, gid: 0, inRoot: true }],
+    contexts: [
+      { uid: 0, gid: 0, resolve: RESOLVE_IN_ROOT },
+      { uid: 0, gid: 0, resolve: RESOLVE_BENEATH },
+    ],
     setup: [
       mkdir("/o"),
       ...file("/o/f", "outside"),
@@ -429,6 +437,9 @@ export const TREES: Record<string, Tree> = {
       symlink("../../f", "/s/b/in/up"),
       { call: "sysChroot", path: "/s", ctx: 1 },
       { call: "sysChdir", path: "/b/in", ctx: 1 },
+      { call: "sysChroot", path: "/s", ctx: 2 },
+      { call: "sysChdir", path: "/b/in", ctx: 2 },
+      open("/s", O_DIRECTORY),
     ],
   },
   /** Contents at the edge of their shape: a tree of pages whose node is nearly full, a block that is. Both open. */

@@ -27,6 +27,11 @@ import {
   O_NONBLOCK,
   OPENING,
   RENAME_EXCHANGE,
+  RESOLVE_BENEATH,
+  RESOLVE_CACHED,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
   S_IFIFO,
   SEEK_DATA,
   SEEK_HOLE,
@@ -95,6 +100,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["getdents", () => call("sysGetdents", 0, dir)];
   yield ["getdents at the end", () => call("sysGetdents", 0, dir)];
   yield ["openat", () => call("sysStat", 0, dir, thread.path("e/two"), 0)];
+  yield* openat2(thread, call, dir);
   yield ["close directory", () => call("sysClose", 0, dir)];
   yield* wholeFiles(thread, one);
   yield* xattrs(thread, call);
@@ -121,6 +127,20 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["shrink", () => call("shrink", 0, 1000)];
   yield ["synchronize", () => call("synchronizeRcu")];
   yield ["counters", () => call("sumCounters", 0)];
+}
+
+/** Opens that stay below a directory, and one that would leave it. */
+function* openat2(thread: Thread, call: Call, dir: number): Generator<[label: string, step: () => number], void, void> {
+  const open = (path: string, flags: number, resolve: number) => () => {
+    const fd = call("sysOpenat2", 0, dir, thread.path(path), flags, 0, resolve);
+    return fd < 0 ? fd : call("sysClose", 0, fd);
+  };
+  yield ["openat2 beneath", open("e/../e/two", 0, RESOLVE_BENEATH)];
+  yield ["openat2 out", open("e/../..", 0, RESOLVE_BENEATH)];
+  yield ["openat2 in root", open("/../link", 0, RESOLVE_IN_ROOT)];
+  yield ["openat2 without links", open("up", 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)];
+  yield ["openat2 of the cache", open("e", 0, RESOLVE_CACHED)];
+  yield ["openat2 with a wrong flag", open("e", 4, 0)];
 }
 
 /** Mounts: made, bound, moved, ended. */

@@ -17,6 +17,7 @@ const CHECKS: Record<string, string[]> = {
   alloc: ["alloc"],
   fsck: ["fsck"],
   torture: ["torture"],
+  escape: ["escape"],
   hostile: ["hostile"],
   planted: ["planted"],
 };

@@ -11,6 +11,11 @@ const EXAMPLES = join(REPOSITORY, "examples");
 const PRINTED: Record<string, string[]> = {
   git: ["add three", "add two", "add one", ".git one.txt three.txt two.txt"],
   glob: Array<string>(4).fill("lib/b.ts src/a.ts"),
+  sandbox: [
+    "checked, then used: the key",
+    ...["../secret EXDEV", "trap/secret EXDEV", "dir/../../secret EXDEV", "link EXDEV", "absolute EXDEV"],
+    "dir/secret: my own",
+  ],
   webpack: ["built in the tree"],
   jest: ['one.json {"isMainThread":false}', 'two.json {"isMainThread":false}'],
   vitest: ['one.json {"isMainThread":false}', 'two.json {"isMainThread":false}'],

@@ -3,6 +3,7 @@
 import { EINVAL, ENOSPC } from "../../../abi/errno";
 import { MIN_CHUNKS } from "../../../abi/limits";
 import { ABI_VERSION } from "../../../abi/memory";
+import { PROTECTED_ALL } from "../../../abi/protect";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { growMemory } from "../../mem/alloc/pages";
 import { cacheHasSheaf, cacheInit, sizedCachesInit } from "../../mem/alloc/slab";
@@ -33,9 +34,9 @@ function splitmix64(): u64 {
 
 /**
  * Formats a new arena with a tmpfs at "/" and the root context, whose number is 0. Limits of the tmpfs: `size` in bytes, `inodes`; 0: none.
- * Returns 0, -EINVAL or -ENOSPC.
+ * `protect`: PROTECTED_* bits of the tree. Returns 0, -EINVAL or -ENOSPC.
  */
-export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32, size: f64, inodes: f64): i32 {
+export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32, size: f64, inodes: f64, protect: u32): i32 {
   checkLayout();
   const chunks = <u32>(maxBytes / <f64>L.CHUNK);
   if (chunks < <u32>MIN_CHUNKS || chunks > 65536) return -EINVAL;
@@ -53,6 +54,7 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32, size: f64, in
   splitmixState = ((<u64>seedHi) << 32) | seedLo;
   for (let i: usize = 0; i < L.KEYS_SIZE; i += 8) store<u64>(L.KEYS + i, splitmix64());
   store<u64>(L.H_SALT, splitmix64());
+  store<u32>(V.G_PROTECTED, protect & PROTECTED_ALL);
   store<u32>(V.G_HASH_N, V.MIN_BUCKETS);
   store<u32>(V.G_HASH_MASK, maskOf(V.MIN_BUCKETS));
   store<u32>(L.G_PAGE_BUMP, first);

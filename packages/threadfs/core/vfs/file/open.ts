@@ -8,7 +8,7 @@
 import * as COUNTER from "../../../abi/counters";
 import * as DROP from "../../../abi/drop";
 import {
-  EACCES,
+  EAGAIN,
   EBADF,
   ECHILD,
   EEXIST,
@@ -36,9 +36,11 @@ import {
   O_TMPFILE_BIT,
   O_TRUNC,
   O_WRONLY,
+  RESOLVE_CACHED,
+  VALID_OPEN_FLAGS,
 } from "../../../abi/flags";
 import { OPENING } from "../../../abi/limits";
-import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_ISVTX, S_IWOTH } from "../../../abi/mode";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "../../../abi/mode";
 import { CAP_FOWNER, MAY_EXEC, MAY_READ, MAY_WRITE } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
@@ -48,7 +50,7 @@ import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dAlloc, dget, dput } from "../dcache/dcache";
-import { I_DRIVER, I_LINKABLE, Inode } from "../inode/inode";
+import { I_DRIVER, I_LINKABLE } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { vfsMknod } from "../ops/create";
 import { mayCreate, mntWantWrite, vfsPrepareMode } from "../ops/may";
@@ -59,6 +61,8 @@ import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { forceRef, hasAudit } from "../task/thread";
 import { dropRcu, putLink } from "../walk/drop";
+import { checkFence, isRaced, isResolve } from "../walk/fence";
+import { mayCreateInSticky } from "../walk/hardening";
 import { lockAndLookup } from "../walk/lookup";
 import { endAttempt, FOR_PATH, filenameLookup, pathPut, restart, walkParents } from "../walk/namei";
 import {
@@ -73,6 +77,7 @@ import {
   LOOKUP_REVAL,
   Nameidata,
   ND_CREATED,
+  ND_TRAILING,
 } from "../walk/nameidata";
 import { pathInit } from "../walk/path-init";
 import { inodePermission, ownerOrCapable } from "../walk/permission";
@@ -103,10 +108,25 @@ export function checkOpenFlags(flags: u32): i32 {
   return 0;
 }
 
+/** The flags that O_PATH leaves; with others openat2(2) fails. */
+const O_PATH_FLAGS: u32 = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+const O_CLOEXEC: u32 = 0o2000000;
+
+/** The same for openat2(2), which ignores nothing. */
+export function checkOpenHow(flags: u32, mode: u32, resolve: u32): i32 {
+  if (flags & ~VALID_OPEN_FLAGS || !isResolve(resolve)) return -EINVAL;
+  const creates = flags & (O_CREAT | O_TMPFILE_BIT);
+  if (mode & ~(creates ? 0xfff : 0)) return -EINVAL;
+  const err = checkOpenFlags(flags & ~O_PATH);
+  if (err != 0) return err;
+  if (flags & O_PATH && flags & ~(O_PATH_FLAGS | O_CLOEXEC)) return -EINVAL;
+  return resolve & RESOLVE_CACHED && flags & (O_TRUNC | O_CREAT | O_TMPFILE_BIT) ? -EAGAIN : 0;
+}
+
 /** openat(2): a descriptor or -errno. The flags have been checked. */
 export function doOpen(nd: Nameidata, asked: u32, mode: u32): i32 {
   // With O_PATH all flags are ignored but those that concern the walk.
-  const flags = asked & O_PATH ? asked & (O_PATH | O_DIRECTORY | O_NOFOLLOW) : asked;
+  const flags = asked & O_PATH ? asked & O_PATH_FLAGS : asked;
   // Taking a descriptor needs an active thread, and comes before the walk.
   enterActive();
   const fd = reserveFile(nd);
@@ -222,6 +242,7 @@ export function openCreate(nd: Nameidata, flags: u32, mode: u32): i32 {
     if (!forceRef) restart(COUNTER.echildRestarts, ECHILD);
     err = createAttempt(nd, lookup, flags, mode);
   }
+  for (let n = 0; isRaced(nd, err, n); n++) err = createAttempt(nd, lookup, flags, mode);
   if (err == -ESTALE) {
     restart(COUNTER.estaleRestarts, ESTALE);
     err = createAttempt(nd, lookup | LOOKUP_REVAL, flags, mode);
@@ -261,6 +282,9 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   }
   if (nd.rcu && !dropRcu(nd, DROP.CREATE)) return -ECHILD;
   if (load<u8>(nd.last + nd.lastLen) != 0) return -EISDIR;
+  // Before anything is created. Linux asks only at the end.
+  const left = checkFence(nd);
+  if (left != 0) return left;
   const dir = nd.inode;
   doLastDirMode = dir.mode;
   doLastDirUid = dir.uid;
@@ -277,19 +301,8 @@ function doLast(nd: Nameidata, flags: u32, mode: u32): i32 {
   mutexUnlock(dir.mutex);
   if (err != 0) return err;
   if (nd.depth != 0) putLink(nd);
+  nd.state |= ND_TRAILING;
   return stepInto(nd, d, !(flags & (O_NOFOLLOW | O_EXCL)));
-}
-
-/**
- * may_create_in_sticky(): O_CREAT does not open what another user has put into a sticky directory that every user may
- * write. Regular files and pipes are exempt, as where fs.protected_regular and fs.protected_fifos are 0.
- */
-function mayCreateInSticky(c: Context, i: Inode): i32 {
-  if (!(doLastDirMode & S_ISVTX) || !(doLastDirMode & S_IWOTH)) return 0;
-  const type = i.type;
-  if (type == S_IFREG || type == S_IFIFO) return 0;
-  const uid = i.uid;
-  return uid == doLastDirUid || uid == c.uid ? 0 : -EACCES;
 }
 
 /** do_open() and may_open(): checks type, flags and permissions. */
@@ -300,7 +313,7 @@ export function mayOpen(nd: Nameidata, flags: u32): i32 {
   if (flags & O_CREAT) {
     if (flags & O_EXCL && !(nd.state & ND_CREATED)) return -EEXIST;
     if (type == S_IFDIR) return -EISDIR;
-    err = mayCreateInSticky(nd.ctx, i);
+    err = mayCreateInSticky(nd.ctx, doLastDirMode, doLastDirUid, i);
     if (err != 0) return err;
   }
   // The directory of O_TMPFILE has been checked by the walk.

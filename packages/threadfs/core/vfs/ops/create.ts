@@ -26,7 +26,7 @@ import { hasTrailingSlash, mayCreate, mntWantWrite, vfsPrepareMode } from "./may
 
 /**
  * filename_create(): for a name that does not exist, a negative dentry with the directory's i_mutex taken. null:
- * nd.err, no lock taken.
+ * nd.err, no lock taken. The caller checks whether it may create the name.
  */
 export function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
   let err = filenameParentat(nd, 0);
@@ -43,7 +43,6 @@ export function filenameCreate(nd: Nameidata, isDir: bool): Dentry {
   if (d.inode) err = -EEXIST;
   else if (!isDir && hasTrailingSlash(nd)) err = -ENOENT;
   else err = mntWantWrite(nd.mnt);
-  if (err == 0) err = mayCreate(nd.ctx, nd.inode);
   if (err == 0) return d;
   donePathCreate(nd, d);
   return errDentry(nd, err);
@@ -98,7 +97,8 @@ export function doCreate(nd: Nameidata, mode: u32, body: usize, bodyLen: u32): i
   const bits = mode & 0xfff;
   // The bits of a link mean nothing and are the same for all.
   const m = type | (type == S_IFLNK ? bits : vfsPrepareMode(nd.ctx, nd.inode, bits));
-  const err = vfsMknod(nd.ctx, nd, d, m, body, bodyLen);
+  let err = mayCreate(nd.ctx, nd.inode);
+  if (err == 0) err = vfsMknod(nd.ctx, nd, d, m, body, bodyLen);
   donePathCreate(nd, d);
   return err;
 }

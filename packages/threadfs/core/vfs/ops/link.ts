@@ -4,9 +4,11 @@ import { EMLINK, ENOENT, EPERM, EXDEV } from "../../../abi/errno";
 import { tmpfsLink } from "../../fs/tmpfs/tmpfs";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { I_LINKABLE } from "../inode/inode";
+import { mayLinkat } from "../walk/hardening";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { Nameidata } from "../walk/nameidata";
 import { donePathCreate, filenameCreate } from "./create";
+import { mayCreate } from "./may";
 
 /** Links that a file may have. */
 const LINK_MAX: u32 = 0x7fffffff;
@@ -23,7 +25,14 @@ export function doLink(from: Nameidata, nd: Nameidata, follow: u32): i32 {
   const i = from.dentry.inode;
   if (from.mnt != nd.mnt) err = -EXDEV;
   else if (!i) err = -ENOENT;
-  else if (i.isDir || i.sb.driver != 0) err = -EPERM;
+  else err = mayLinkat(nd.ctx, i);
+  if (err == 0) err = mayCreate(nd.ctx, nd.inode);
+  if (err != 0) {
+    donePathCreate(nd, d);
+    pathPut(from);
+    return err;
+  }
+  if (i.isDir || i.sb.driver != 0) err = -EPERM;
   else {
     mutexLock(i.mutex);
     if (i.nlink == 0 && !(i.mode & I_LINKABLE)) err = -ENOENT;

@@ -4,7 +4,7 @@
  *
  * Context (512 bytes, typed cache)
  *   0   seq u32                  root and working directory change under it and the lock (fs->seq, fs->lock)
- *   4   resolve u32              RESOLVE_* bits, never change
+ *   4   resolve u32              LOOKUP_* bits of all its walks (RESOLVE_*), never change
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
  *   24  number f64   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
  *   52  rcuNext 56 rcuTag   60 alive u32

@@ -35,7 +35,16 @@ import { SuperBlock } from "../mount/super";
 import { tryEnterActive } from "../recovery/quiescence";
 import { holdContext } from "../task/context-ref";
 import { Context } from "../task/cred";
-import { LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_DROPPED, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
+import {
+  LOOKUP_CACHED,
+  LOOKUP_IS_SCOPED,
+  LOOKUP_RCU,
+  LOOKUP_REVAL,
+  Nameidata,
+  ND_DROPPED,
+  ND_JUMPED,
+  ND_ROOT_GRABBED,
+} from "./nameidata";
 
 /** The walk is complete and its caller wants references: not a fallback, and not counted. */
 export const DROP_NONE: u32 = 6;
@@ -76,15 +85,20 @@ function legitimizePath(nd: Nameidata, m: Mount, d: Dentry, seq: u32): bool {
   return legitimizeMnt(nd, m) && legitimizeDentry(nd, d, seq);
 }
 
-/** Takes references on the walk's root, if it has one, which must still be the context's root and unchanged. */
-function legitimizeRoot(nd: Nameidata): bool {
-  if (nd.root_ == 0) return true;
+/** Whether the walk's root is still the context's, from which it has it. */
+function isContextRoot(nd: Nameidata): bool {
   const c = nd.ctx;
   const seq = readSeqBegin(c.seq);
   const same =
     atomic.load<u32>(c.at + offsetof<Context>("rootMnt_")) == nd.rootMnt_ &&
     atomic.load<u32>(c.at + offsetof<Context>("root_")) == nd.root_;
-  if (!same || readSeqRetry(c.seq, seq)) return false;
+  return same && !readSeqRetry(c.seq, seq);
+}
+
+/** Takes references on the walk's root, if it has one, which must be unchanged. */
+function legitimizeRoot(nd: Nameidata): bool {
+  if (nd.root_ == 0) return true;
+  if (!(nd.flags & LOOKUP_IS_SCOPED) && !isContextRoot(nd)) return false;
   // The root of the root mount lasts as long as the tree, and never changes: every walk that left rcu mode would write its count.
   if (nd.rootMnt == rootMount() && nd.root == nd.rootMnt.root) return true;
   if (!legitimizePath(nd, nd.rootMnt, nd.root, nd.rootSeq)) return false;
@@ -121,10 +135,15 @@ function putPending(nd: Nameidata): void {
   }
 }
 
+/** Whether the walk may take references. One with RESOLVE_CACHED takes them at its end alone. */
+function mayLeaveRcu(nd: Nameidata): bool {
+  return !(nd.flags & LOOKUP_CACHED) && tryEnterActive() && rcuValid();
+}
+
 /** try_to_unlazy(), nameidata_drop_rcu(): takes references at the current dentry; false: -ECHILD. */
 export function dropRcu(nd: Nameidata, reason: u32): bool {
   recordDrop(nd, reason);
-  const ok = tryEnterActive() && rcuValid() && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
+  const ok = mayLeaveRcu(nd) && legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) && legitimizeRoot(nd);
   return leaveRcu(nd, ok);
 }
 
@@ -134,7 +153,7 @@ export function dropRcu(nd: Nameidata, reason: u32): bool {
  */
 export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
   recordDrop(nd, reason);
-  let ok = tryEnterActive() && rcuValid() && legitimizeMnt(nd, nd.mnt);
+  let ok = mayLeaveRcu(nd) && legitimizeMnt(nd, nd.mnt);
   if (ok) {
     ok = lockrefGetNotDead(nd.dentry.lockref, false);
     if (ok) nd.addPending(nd.dentry_);
@@ -150,8 +169,7 @@ export function dropRcuNext(nd: Nameidata, child: Dentry, reason: u32): bool {
 export function dropRcuLink(nd: Nameidata, reason: u32): bool {
   recordDrop(nd, reason);
   const ok =
-    tryEnterActive() &&
-    rcuValid() &&
+    mayLeaveRcu(nd) &&
     legitimizePath(nd, nd.pMnt, nd.pDentry, nd.nextSeq) &&
     legitimizePath(nd, nd.mnt, nd.dentry, nd.seq) &&
     legitimizeRoot(nd);
@@ -168,6 +186,7 @@ export function completeWalk(nd: Nameidata): i32 {
     // The root is not needed any more, so it is not referenced.
     nd.root_ = 0;
     nd.rootMnt_ = 0;
+    nd.flags &= ~LOOKUP_CACHED;
     if (!dropRcu(nd, ask ? DROP.REVAL_DOT : DROP_NONE)) return -ECHILD;
   }
   if (!ask || !mustRevalidate(nd, nd.dentry, nd.mnt.sb)) return 0;

@@ -27,7 +27,7 @@
 
 import * as COUNTER from "../../../abi/counters";
 import * as DROP from "../../../abi/drop";
-import { EACCES, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "../../../abi/errno";
+import { EACCES, EAGAIN, ECHILD, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS, ESTALE } from "../../../abi/errno";
 import { MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
 import { NAME_MAX } from "../../../abi/limits";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "../../../abi/mode";
@@ -49,19 +49,23 @@ import { mntput } from "../mount/namespace";
 import { enterActive } from "../recovery/quiescence";
 import { forceRef, hasAudit, hasSecurity, prefixCacheMinPath } from "../task/thread";
 import { completeWalk, dropRcu, mustRevalidateJump, putLink, terminateWalk } from "./drop";
+import { checkFence, isRaced } from "./fence";
 import { lookupFast, lookupSlow } from "./lookup";
 import {
   LAST_DOT,
   LAST_DOTDOT,
   LAST_NORM,
+  LOOKUP_CACHED,
   LOOKUP_DIRECTORY,
   LOOKUP_FOLLOW,
+  LOOKUP_IS_FENCED,
   LOOKUP_PARENT,
   LOOKUP_RCU,
   LOOKUP_REVAL,
   Nameidata,
   ND_JUMPED,
   ND_MOUNTS,
+  ND_TRAILING,
 } from "./nameidata";
 import { pathInit } from "./path-init";
 import { inodePermission } from "./permission";
@@ -102,6 +106,7 @@ const WALKED: i32 = 1;
  * way. With `all` it may also walk the last component if that is not special, and returns WALKED.
  */
 function linkPathWalk(nd: Nameidata, path: usize, all: bool): i32 {
+  nd.state &= ~ND_TRAILING;
   let name = path;
   while (load<u8>(name) == SLASH) name++;
   if (load<u8>(name) == 0) return 0;
@@ -228,6 +233,7 @@ function walkComponent(nd: Nameidata, more: bool, trailing: bool): i32 {
 /** lookup_last(): the last component. A trailing slash asks for a directory and follows a link to it. */
 function lookupLast(nd: Nameidata): i32 {
   if (nd.lastType == LAST_NORM && load<u8>(nd.last + nd.lastLen) != 0) nd.flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
+  nd.state |= ND_TRAILING;
   return walkComponent(nd, false, true);
 }
 
@@ -267,6 +273,8 @@ function checkRcu(nd: Nameidata): bool {
 
 /** The result for stat and access: without a reference if the walk is still in rcu mode. */
 function finishWalk(nd: Nameidata, purpose: u32, arg: u32): i32 {
+  const left = checkFence(nd);
+  if (left != 0) return left;
   // A path that ends in a jump must be revalidated on file systems that ask for it, which rcu mode cannot do.
   if (purpose == FOR_PATH || !nd.rcu || mustRevalidateJump(nd)) {
     tracepoint(POINT.COMPLETE, nd.dentry_, nd.seq);
@@ -326,6 +334,7 @@ function finishRcu(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
   let err = walked;
   if (err > 0) {
     err = mustBeDirectory(nd);
+    if (err == 0 && nd.flags & LOOKUP_IS_FENCED) err = checkFence(nd);
     if (err == 0) err = purpose == FOR_STAT ? vfsGetattr(nd.mnt, nd.inode, true) : mayAccess(nd, arg);
     if (err == -ECHILD) return endAttempt(nd, 0, purpose, arg);
     tracepoint(POINT.ATTR_COPIED, nd.inode_, nd.dentry_);
@@ -371,11 +380,14 @@ export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): 
 export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   count(COUNTER.walks);
   let err = forceRef ? -ECHILD : lookupAttempt(nd, flags | LOOKUP_RCU, purpose, arg);
+  // A walk in ref mode may wait: the caller makes the call again, without RESOLVE_CACHED.
+  if (err == -ECHILD && nd.how & LOOKUP_CACHED) err = -EAGAIN;
   if (err == -ECHILD) {
     if (!forceRef) restart(COUNTER.echildRestarts, ECHILD);
     enterActive();
     err = lookupAttempt(nd, flags, purpose, arg);
   }
+  for (let n = 0; isRaced(nd, err, n); n++) err = lookupAttempt(nd, flags, purpose, arg);
   if (err == -ESTALE) {
     restart(COUNTER.estaleRestarts, ESTALE);
     err = lookupAttempt(nd, flags | LOOKUP_REVAL, purpose, arg);
@@ -411,6 +423,7 @@ export function filenameParentat(nd: Nameidata, flags: u32): i32 {
     enterActive();
     err = parentAttempt(nd, f);
   }
+  for (let n = 0; isRaced(nd, err, n); n++) err = parentAttempt(nd, f);
   if (err == -ESTALE) {
     restart(COUNTER.estaleRestarts, ESTALE);
     err = parentAttempt(nd, f | LOOKUP_REVAL);

@@ -25,6 +25,28 @@ export const LOOKUP_RCU: u32 = 0x40;
 export const LOOKUP_OPEN: u32 = 0x100;
 export const LOOKUP_CREATE: u32 = 0x200;
 export const LOOKUP_EXCL: u32 = 0x400;
+export const LOOKUP_NO_SYMLINKS: u32 = 0x10000;
+export const LOOKUP_NO_MAGICLINKS: u32 = 0x20000;
+export const LOOKUP_NO_XDEV: u32 = 0x40000;
+/** The walk's root is where it starts: what leads out of it is an error, or stays in it. */
+export const LOOKUP_BENEATH: u32 = 0x80000;
+export const LOOKUP_IN_ROOT: u32 = 0x100000;
+/** The walk ends in rcu mode, or with -EAGAIN. */
+export const LOOKUP_CACHED: u32 = 0x200000;
+/** The same for all walks of a context, whose root is the context's. */
+export const LOOKUP_CONTEXT_BENEATH: u32 = 0x400000;
+/** ".." stays where it is in a directory that the context's root is no ancestor of. */
+export const LOOKUP_CONTEXT_IN_ROOT: u32 = 0x800000;
+/** A walk of its own call's root. */
+export const LOOKUP_IS_SCOPED: u32 = LOOKUP_BENEATH | LOOKUP_IN_ROOT;
+/** What leads out of the walk's root is an error. */
+export const LOOKUP_IS_BENEATH: u32 = LOOKUP_BENEATH | LOOKUP_CONTEXT_BENEATH;
+/** Whatever is renamed meanwhile, the walk ends below its root. */
+export const LOOKUP_IS_FENCED: u32 = LOOKUP_IS_SCOPED | LOOKUP_CONTEXT_BENEATH;
+
+/** Links, mounts or ".." have another meaning for such a walk than for one without them. */
+export const LOOKUP_HAS_LIMITS: u32 =
+  LOOKUP_IS_FENCED | LOOKUP_CONTEXT_IN_ROOT | LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGICLINKS | LOOKUP_NO_XDEV;
 
 export const LAST_NORM: u32 = 0;
 export const LAST_ROOT: u32 = 1;
@@ -43,6 +65,10 @@ export const ND_MOUNTS: u32 = 4;
 export const ND_DROPPED: u32 = 8;
 /** This open has created the file (Linux: FMODE_CREATED). Its creator needs no permission to open it. */
 export const ND_CREATED: u32 = 16;
+/** The last component of the whole path is walked: a link there may need the permission to be followed. */
+export const ND_TRAILING: u32 = 32;
+/** A rename, or a change of mounts, may have led the walk out of its root: with -EAGAIN. */
+export const ND_RACED: u32 = 64;
 
 export const MAXSYMLINKS: u32 = limits.MAXSYMLINKS;
 const PENDING_MAX: u32 = 12;
@@ -91,8 +117,13 @@ export class Nameidata {
   /** References that a rename leaves for its caller to put when no lock is held. */
   putDentry_: u32;
   putInode_: u32;
+  /** LOOKUP_* bits that the call asks for beside those of its walk: openat2(2). */
+  how: u32;
+  /** The rename sequence at the beginning of a walk that stays below its root. */
+  rSeq: u32;
   /** Where the copy of the next link's body goes (link-body.ts). */
   bodies: u32;
+  unused140: u32;
   // Followed by 12 x u32 pending references (odd: mounts), and the link stack, 40 x 16 bytes.
 
   /** The context that pathInit() has found. Precondition: it has. */

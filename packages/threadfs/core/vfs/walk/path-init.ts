@@ -3,7 +3,7 @@
  * and without a store, in ref mode with references.
  */
 
-import { EBADF, ECHILD, ENOENT, ENOTDIR } from "../../../abi/errno";
+import { EBADF, ECHILD, ENOENT, ENOTDIR, EXDEV } from "../../../abi/errno";
 import { AT_FDCWD } from "../../../abi/flags";
 import * as POINT from "../../../abi/points";
 import { SLASH } from "../../mem/hash";
@@ -14,12 +14,28 @@ import { tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
 import { FD_OPENING, File, fdFile, fdValue, fgetRaw, fput } from "../file/file";
-import { G_MOUNT_SEQ } from "../layout";
+import { G_MOUNT_SEQ, G_RENAME_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
 import { acquireContext, contextRcu } from "../task/context-ref";
 import { Context } from "../task/cred";
+import { isUnderRoot } from "./fence";
 import { linkBodies } from "./link-body";
-import { LAST_ROOT, LOOKUP_RCU, LOOKUP_REVAL, Nameidata, ND_JUMPED, ND_ROOT_GRABBED } from "./nameidata";
+import {
+  LAST_ROOT,
+  LOOKUP_BENEATH,
+  LOOKUP_CONTEXT_BENEATH,
+  LOOKUP_CONTEXT_IN_ROOT,
+  LOOKUP_IN_ROOT,
+  LOOKUP_IS_BENEATH,
+  LOOKUP_IS_FENCED,
+  LOOKUP_IS_SCOPED,
+  LOOKUP_NO_XDEV,
+  LOOKUP_RCU,
+  LOOKUP_REVAL,
+  Nameidata,
+  ND_JUMPED,
+  ND_ROOT_GRABBED,
+} from "./nameidata";
 
 /** Retries while the starting point keeps changing. */
 const START_TRIES: i32 = 100;
@@ -34,6 +50,7 @@ export function setNameidata(nd: Nameidata, ctx: f64, dirfd: i32, name: usize, l
   nd.dirfd = dirfd;
   nd.name = <u32>name;
   nd.nameLen = len;
+  nd.how = 0;
 }
 
 /**
@@ -60,16 +77,67 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
     const c = contextRcu(nd.ctxNumber);
     if (c == null) return -EBADF;
     nd.ctx_ = <u32>c.at;
+    nd.flags |= nd.how | c.resolve;
     nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
+    if (nd.flags & LOOKUP_IS_FENCED) return fencedInit(nd, absolute);
     err = absolute || nd.dirfd == AT_FDCWD ? pathInitRcu(nd, absolute) : pathInitFd(nd);
   } else {
     const c = acquireContext(nd.ctxNumber);
     if (c == null) return -EBADF;
     nd.ctx_ = <u32>c.at;
+    nd.flags |= nd.how | c.resolve;
+    if (nd.flags & LOOKUP_IS_FENCED) return fencedInit(nd, absolute);
     err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
   }
-  if (err == 0) tracepoint(POINT.WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+  if (err == 0) walkStarts(nd);
   return err;
+}
+
+function walkStarts(nd: Nameidata): void {
+  tracepoint(POINT.WALK_START, (nd.rcu ? 1 : 0) | (nd.flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+}
+
+/**
+ * The rest of path_init() for a walk that stays below its root. RESOLVE_IN_ROOT makes the start the root of absolute paths too; with
+ * RESOLVE_BENEATH there are none. In a context that asks for it a relative path starts below the context's root, or is -EXDEV: a
+ * descriptor or a working directory may have been moved out of it. An absolute one starts there.
+ */
+function fencedInit(nd: Nameidata, absolute: bool): i32 {
+  if (!nd.rcu) nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
+  nd.rSeq = readSeqBegin(G_RENAME_SEQ);
+  if (absolute && nd.flags & LOOKUP_BENEATH) return -EXDEV;
+  const fromRoot = absolute && !(nd.flags & LOOKUP_IN_ROOT);
+  let err: i32;
+  if (!fromRoot && nd.dirfd != AT_FDCWD) err = pathInitFd(nd);
+  else if (nd.rcu) err = pathInitRcu(nd, fromRoot);
+  else err = fromRoot ? jumpRoot(nd) : pathInitPwd(nd);
+  if (err == 0 && nd.flags & LOOKUP_CONTEXT_BENEATH && !fromRoot && nd.nameLen != 0) {
+    err = setRoot(nd);
+    if (err == 0) {
+      const under = isUnderRoot(nd, nd.mnt, nd.dentry, !nd.rcu);
+      if (under != 1) err = under == 0 ? -EXDEV : -ECHILD;
+    }
+  }
+  if (err != 0) return err;
+  if (nd.flags & LOOKUP_IS_SCOPED) startIsRoot(nd);
+  walkStarts(nd);
+  return 0;
+}
+
+/** Makes the start the walk's root. What is below it is below the context's root too. */
+function startIsRoot(nd: Nameidata): void {
+  nd.flags &= ~(LOOKUP_CONTEXT_BENEATH | LOOKUP_CONTEXT_IN_ROOT);
+  if (nd.state & ND_ROOT_GRABBED) {
+    dput(nd.root);
+    mntput(nd.rootMnt);
+  }
+  nd.rootMnt_ = nd.mnt_;
+  nd.root_ = nd.dentry_;
+  nd.rootSeq = nd.seq;
+  if (nd.rcu) return;
+  mntget(nd.rootMnt);
+  dget(nd.root);
+  nd.state |= ND_ROOT_GRABBED;
 }
 
 /** path_init_rcu(): the context's root or working directory, read under the context's sequence. */
@@ -133,6 +201,10 @@ export function setRoot(nd: Nameidata): i32 {
 
 /** nd_jump_root(): continues at the root, for an absolute path or link body. */
 export function jumpRoot(nd: Nameidata): i32 {
+  if (nd.mnt_ != 0 && nd.flags & (LOOKUP_IS_BENEATH | LOOKUP_NO_XDEV)) {
+    const err = mayJump(nd);
+    if (err != 0) return err;
+  }
   if (nd.root_ == 0) {
     const err = setRoot(nd);
     if (err != 0) return err;
@@ -150,6 +222,14 @@ export function jumpRoot(nd: Nameidata): i32 {
   nd.seq = nd.rootSeq;
   nd.state |= ND_JUMPED;
   return setStartInode(nd);
+}
+
+/** Whether a link's absolute body may lead the walk to its root. An absolute path may: it has been nowhere else yet. */
+function mayJump(nd: Nameidata): i32 {
+  if (nd.flags & LOOKUP_IS_BENEATH) return -EXDEV;
+  const err = nd.root_ == 0 ? setRoot(nd) : 0;
+  if (err != 0) return err;
+  return nd.mnt_ == nd.rootMnt_ ? 0 : -EXDEV;
 }
 
 /** Sets nd.inode to a validated copy of the start's inode. */

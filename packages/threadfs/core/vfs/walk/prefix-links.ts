@@ -17,7 +17,7 @@
  * at the same moment, or the one that the walk has begun with. The count of links goes on, so that a walk ends with ELOOP behind 40
  * links with an entry as without.
  *
- * A walk with the host's security hook, or of a context whose resolution has limits, does not use these entries: mayFollow().
+ * A walk with the host's security hook, or whose resolution has limits (openat2(2)), does not use these entries: mayFollow().
  *
  * In an entry, instead of the chain:
  *   0   block   ptr   4 links u32: how many the path leads over   8 flags u32   12 mount sequence u32
@@ -39,7 +39,7 @@ import { I_DRIVER, Inode } from "../inode/inode";
 import { G_MOUNT_SEQ, PREFIX_LINKS_BLOCK, PREFIX_LINKS_BLOCKS, S_PREFIX_CHAIN, S_PREFIX_LINKS } from "../layout";
 import { lookupMnt, Mount } from "../mount/namespace";
 import { copyLinkBody, copyLinkBodyEnd } from "./link-body";
-import { MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
+import { LOOKUP_HAS_LIMITS, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { setRoot } from "./path-init";
 import { PLAIN, PLAIN_MASK } from "./rcu-walk";
 
@@ -90,7 +90,7 @@ let nextBlock: u32 = 0;
 
 /** Whether links and ".." on a path have no other meaning for this walk than for any other. */
 function mayFollow(nd: Nameidata): bool {
-  return nd.ctx.resolve == 0;
+  return (nd.flags & LOOKUP_HAS_LIMITS) == 0;
 }
 
 /** Whether a mount shows all of its file system, so that ".." leads to the parent wherever the walk is in it. */

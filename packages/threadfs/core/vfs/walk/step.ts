@@ -6,7 +6,6 @@
 import * as DRIVER_OP from "../../../abi/driver-ops";
 import * as DROP from "../../../abi/drop";
 import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, EXDEV } from "../../../abi/errno";
-import { RESOLVE_IN_ROOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
@@ -24,7 +23,7 @@ import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dent
 import { fgetRaw, fput } from "../file/file";
 import { atimeNeedsUpdateRcu, touchAtime } from "../inode/atime";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
-import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
+import { G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import {
   followUp,
   followUpMountpoint,
@@ -39,13 +38,24 @@ import {
 import { kmallocSpace } from "../recovery/reclaim";
 import { hasSecurity } from "../task/thread";
 import { dropRcuLink, putLink } from "./drop";
+import { isUnderRoot, MOUNTS_MAX, outside } from "./fence";
+import { mayFollowLink } from "./hardening";
 import { copyLinkBody, copyLinkBodyEnd, copyLinkBodyNul } from "./link-body";
 import { errDentry } from "./lookup";
-import { LAST_DOTDOT, MAXSYMLINKS, Nameidata, ND_JUMPED, ND_MOUNTS } from "./nameidata";
+import {
+  LAST_DOTDOT,
+  LOOKUP_CONTEXT_IN_ROOT,
+  LOOKUP_IN_ROOT,
+  LOOKUP_IS_BENEATH,
+  LOOKUP_IS_FENCED,
+  LOOKUP_NO_MAGICLINKS,
+  LOOKUP_NO_XDEV,
+  MAXSYMLINKS,
+  Nameidata,
+  ND_JUMPED,
+  ND_MOUNTS,
+} from "./nameidata";
 import { jumpRoot, setRoot } from "./path-init";
-
-/** Mounts stacked on each other. */
-const MOUNTS_MAX: i32 = 10000;
 
 /** step_into(): crosses mounts, then steps onto the dentry or to its link's body. `follow`: follow a link. */
 export function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
@@ -96,6 +106,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
   for (let n = 0; n < MOUNTS_MAX && nd.pDentry.flags & D_MOUNTED; n++) {
     const m = lookupMnt(nd.pMnt, nd.pDentry);
     if (!m) break;
+    if (nd.flags & LOOKUP_NO_XDEV) return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : -EXDEV;
     nd.pMnt = m;
     nd.pDentry = m.root;
     nd.nextSeq = readSeqBegin(nd.pDentry.seq);
@@ -111,6 +122,11 @@ function traverseMounts(nd: Nameidata, d: Dentry): i32 {
   for (let n = 0; n < MOUNTS_MAX && isMounted(nd.pDentry); n++) {
     const m = lookupMntRef(nd.pMnt, nd.pDentry);
     if (!m) break;
+    if (nd.flags & LOOKUP_NO_XDEV) {
+      mntput(m);
+      putStep(nd);
+      return -EXDEV;
+    }
     dput(nd.pDentry);
     if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
     nd.pMnt = m;
@@ -150,6 +166,7 @@ function followDotdotRcu(nd: Nameidata): Dentry {
         return stayRcu(nd);
       }
       if (place != parent.root) {
+        if (nd.flags & LOOKUP_NO_XDEV) return errDentry(nd, readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : -EXDEV);
         const inode = place.inode;
         if (readSeqRetry(G_MOUNT_SEQ, nd.mSeq) || readSeqRetry(place.seq, seq)) return errDentry(nd, -ECHILD);
         nd.mnt = parent;
@@ -195,81 +212,54 @@ function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
   return below ? 1 : 0;
 }
 
-/** Whether the walk's context resolves ".." inside its root (RESOLVE_IN_ROOT). */
+/** Whether ".." must not lead out of the walk's root. */
 function inRoot(nd: Nameidata): bool {
-  return (nd.ctx.resolve & RESOLVE_IN_ROOT) != 0;
-}
-
-/**
- * path_is_under(): whether (m, d) is the walk's root or below it, at a moment at which no rename and no change of mounts was
- * in progress. -1 in rcu mode (`wait` false): one is, ask again in ref mode.
- */
-function isUnderRoot(nd: Nameidata, m: Mount, d: Dentry, wait: bool): i32 {
-  for (let n = 0; n < SEQ_TRIES; n++) {
-    if (wait) rcuReadLock();
-    const rename = readSeqBegin(G_RENAME_SEQ);
-    const mounts = readSeqBegin(G_MOUNT_SEQ);
-    const under = climbsToRoot(nd, m, d);
-    let ok = !readSeqRetry(G_RENAME_SEQ, rename) && !readSeqRetry(G_MOUNT_SEQ, mounts);
-    if (wait && !rcuReadUnlock()) ok = false;
-    if (ok) return under ? 1 : 0;
-    if (!wait) return -1;
-    sleepUs(10);
-  }
-  lock(G_MOUNT_LOCK);
-  lock(G_RENAME_LOCK);
-  const under = climbsToRoot(nd, m, d);
-  unlock(G_RENAME_LOCK);
-  unlock(G_MOUNT_LOCK);
-  return under ? 1 : 0;
-}
-
-function climbsToRoot(nd: Nameidata, startMnt: Mount, start: Dentry): bool {
-  let m = startMnt;
-  let d = start;
-  for (let n = 0; n < MOUNTS_MAX; n++) {
-    if (m == nd.rootMnt) return isSubdir(d, nd.root);
-    const parent = m.parent;
-    if (parent == m) return false;
-    d = m.mountpoint;
-    m = parent;
-  }
-  return false;
+  return (nd.flags & (LOOKUP_IS_FENCED | LOOKUP_CONTEXT_IN_ROOT)) != 0;
 }
 
 function atRoot(nd: Nameidata): bool {
   return nd.dentry == nd.root && nd.mnt == nd.rootMnt;
 }
 
+/** ".." at the walk's root, and where there is nothing above. */
 function stayRcu(nd: Nameidata): Dentry {
+  if (nd.flags & LOOKUP_IS_BENEATH) return errDentry(nd, outside(nd));
   tracepoint(POINT.DOTDOT, nd.dentry_, nd.dentry_);
   nd.nextSeq = nd.seq;
   return nd.dentry;
 }
 
 function stayRef(nd: Nameidata): Dentry {
+  if (nd.flags & LOOKUP_IS_BENEATH) return errDentry(nd, outside(nd));
   tracepoint(POINT.DOTDOT, nd.dentry_, nd.dentry_);
   return dget(nd.dentry);
 }
 
+/** ".." in a directory that the walk's root is no ancestor of. The root of a call is above all that its walk has passed. */
+function stayOutside(nd: Nameidata): Dentry {
+  return nd.flags & LOOKUP_IN_ROOT ? errDentry(nd, outside(nd)) : stayRef(nd);
+}
+
 /**
  * follow_dotdot(): the same with references. -ENOENT if a rename has moved the directory out of its bind mount. With
- * RESOLVE_IN_ROOT the parent is checked, not the directory: so whatever is renamed meanwhile, the walk goes up only to a
+ * a root to stay in the parent is checked, not the directory: so whatever is renamed meanwhile, the walk goes up only to a
  * place that was below its root after the step had been decided.
  */
 function followDotdot(nd: Nameidata): Dentry {
   if (atRoot(nd)) return stayRef(nd);
   const from = nd.dentry;
   if (from == nd.mnt.root) {
-    if (inRoot(nd) && isUnderRoot(nd, nd.mnt, from, true) != 1) return stayRef(nd);
-    if (!chooseMountpoint(nd)) return stayRef(nd);
+    if (inRoot(nd) && isUnderRoot(nd, nd.mnt, from, true) != 1) return stayOutside(nd);
+    const chosen = chooseMountpoint(nd);
+    if (chosen < 0) return errDentry(nd, chosen);
+    if (chosen == 0) return stayRef(nd);
   }
   const parent = dgetParent(nd.dentry);
   tracepoint(POINT.DOTDOT, nd.dentry_, parent.at);
   if (inRoot(nd) && isUnderRoot(nd, nd.mnt, parent, true) != 1) {
     dput(parent);
     // Behind a mount point the walk no longer has the directory that it came from.
-    return nd.dentry == from ? stayRef(nd) : errDentry(nd, -ENOENT);
+    return nd.dentry == from || nd.flags & LOOKUP_IS_FENCED ? stayOutside(nd) : errDentry(nd, -ENOENT);
   }
   if (pathConnected(nd.mnt, parent, true) == 1) return parent;
   dput(parent);
@@ -277,11 +267,12 @@ function followDotdot(nd: Nameidata): Dentry {
 }
 
 /**
- * choose_mountpoint(): goes up from a mount's root to the first mount point that is not itself a root. False: there is
- * none below the walk's root.
+ * choose_mountpoint(): goes up from a mount's root to the first mount point that is not itself a root. 0: there is
+ * none below the walk's root; -EXDEV: the walk may not leave its mount.
  */
-function chooseMountpoint(nd: Nameidata): bool {
+function chooseMountpoint(nd: Nameidata): i32 {
   let m = mntget(nd.mnt);
+  let err = 0;
   for (let n = 0; n < MOUNTS_MAX; n++) {
     const parent = followUp(m);
     if (!parent) break;
@@ -294,17 +285,22 @@ function chooseMountpoint(nd: Nameidata): bool {
       break;
     }
     if (place != parent.root) {
+      if (nd.flags & LOOKUP_NO_XDEV) {
+        dput(place);
+        err = -EXDEV;
+        break;
+      }
       dput(nd.dentry);
       mntput(nd.mnt);
       nd.mnt = parent;
       nd.dentry = place;
       nd.inode = place.inode;
-      return true;
+      return 1;
     }
     dput(place);
   }
   mntput(m);
-  return false;
+  return err;
 }
 
 /**
@@ -312,9 +308,10 @@ function chooseMountpoint(nd: Nameidata): bool {
  * pickLinkRcu() cannot follow it. Returns 1: continue with nd.body; 0: the body was "/" and is walked.
  */
 function pickLink(nd: Nameidata, inode: Inode): i32 {
-  if (nd.links >= MAXSYMLINKS) {
+  const refused = nd.links >= MAXSYMLINKS ? -ELOOP : mayFollowLink(nd, inode);
+  if (refused != 0) {
     if (!nd.rcu) putStep(nd);
-    return -ELOOP;
+    return refused;
   }
   nd.links += 1;
   if (nd.rcu) {
@@ -393,9 +390,14 @@ function followBody(nd: Nameidata, start: usize): i32 {
  * the link. Returns 0 or -errno.
  */
 function jumpLink(nd: Nameidata, fd: i32): i32 {
+  if (nd.flags & LOOKUP_NO_MAGICLINKS) return -ELOOP;
   if (inRoot(nd)) return -EXDEV;
   const f = fgetRaw(nd.ctx, fd);
   if (!f) return -ENOENT;
+  if (nd.flags & LOOKUP_NO_XDEV && f.mnt != nd.mnt) {
+    fput(f);
+    return -EXDEV;
+  }
   const oldMnt = nd.mnt;
   const old = nd.dentry;
   nd.mnt = mntget(f.mnt);

@@ -40,6 +40,27 @@ export interface PipeOptions {
   nonblocking?: boolean | undefined;
 }
 
+/**
+ * What a walk may pass, by the names of openat2(2)'s RESOLVE_ flags.
+ * - "beneath": nothing that leads out of the directory that the walk starts at: an absolute path, an absolute link, ".." above it are EXDEV.
+ * - "in-root": that directory is the root of the walk: absolute paths and links start there, and ".." stays there.
+ * - "no-xdev": no other mount: EXDEV.
+ * - "no-symlinks": no link, but one that the call itself is about (O_PATH with O_NOFOLLOW): ELOOP.
+ * - "no-magiclinks": refuses nothing yet: there are no magic links.
+ * - "cached": nothing that may make the call wait: EAGAIN where the walk cannot stay in rcu mode, and for calls that create or truncate.
+ */
+export type ResolveFlag = "beneath" | "in-root" | "no-xdev" | "no-symlinks" | "no-magiclinks" | "cached";
+
+/** How openat2(2) opens: struct open_how. */
+export interface OpenHow {
+  /** Flags of `fs.open`, as letters or a number. Default: "r". Other than there, a number with a bit that open(2) does not know is EINVAL. */
+  flags?: string | number | undefined;
+  /** Permission bits of a file that is made; EINVAL, unless 0, for flags that make none. Default: 0o666, or 0. */
+  mode?: number | undefined;
+  /** Default: nothing is refused. */
+  resolve?: ResolveFlag | readonly ResolveFlag[] | undefined;
+}
+
 /** How the file of an extended attribute is found. */
 export interface XattrOptions {
   /** Of a symbolic link the link itself (lgetxattr(2) and its like). Default: its target. */
@@ -64,6 +85,17 @@ export interface LinuxCalls {
    * @throws system call errors with syscall "openat": EBADF, ENOTDIR
    */
   at(fd: number): LinuxCalls;
+
+  /**
+   * openat2(2): opens a file, as `fs.open` does, and says what the walk to it may pass. With "beneath" and "in-root" it ends below the directory that it starts at, whatever
+   * other threads rename meanwhile. docs/containment.md has a guide.
+   * @param dir a descriptor of the directory that the walk starts at; null: where the object's own paths start
+   * @returns a descriptor
+   * @throws system call errors with syscall "openat2": EXDEV, ELOOP, EAGAIN for `resolve` ({@link ResolveFlag}); EAGAIN also, after a hundred attempts, if renames may each time have led
+   * the walk out of its directory (Linux makes one attempt); EINVAL for "beneath" with "in-root", and for flags and modes that mean nothing; those of `fs.open`
+   */
+  openat2Sync(dir: number | null, path: PathLike, how?: OpenHow): number;
+  openat2(dir: number | null, path: PathLike, how?: OpenHow): Promise<number>;
 
   /** renameat2(2). @throws system call errors with syscall "renameat2": EEXIST, ENOENT, EINVAL for both flags ... */
   renameat2Sync(oldPath: PathLike, newPath: PathLike, options?: RenameOptions): void;

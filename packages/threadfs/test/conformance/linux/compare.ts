@@ -1,6 +1,7 @@
 /** Compares random programs of Linux's calls on a tree with the kernel. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { kernelProtection } from "../../support/kernel-protection.js";
 import { runOnKernel, whyNoKernel } from "./kernel.js";
 import { type Form, runOnTree, type Step } from "./steps.js";
 
@@ -18,7 +19,7 @@ export function compare(subject: string, count: number, program: (seed: number) 
     const expected = runOnKernel(programs);
     for (const [n, steps] of programs.entries()) {
       for (const form of forms) {
-        const got = await runOnTree(steps, form);
+        const got = await runOnTree(steps, form, kernelProtection());
         for (const [k, step] of steps.entries()) {
           const where = `seed ${first + n}, ${form}, step ${k}: ${JSON.stringify(step)}`;
           assert.deepEqual(got[k], expected[n]?.[k], where);

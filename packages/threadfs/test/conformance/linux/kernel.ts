@@ -37,8 +37,38 @@ def taken(data):
     "Bytes as runs of one byte."
     return [[chr(byte), len(list(run))] for byte, run in itertools.groupby(data)]
 
+class OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+SYS_OPENAT2 = 437
+
+def openat2(dir, path, flags, mode, resolve):
+    how = OpenHow(flags, mode, resolve)
+    got = libc.syscall(SYS_OPENAT2, at(dir), ctypes.c_char_p(raw(path)), ctypes.byref(how), ctypes.sizeof(how))
+    fds.append(checked(got))
+    return len(fds) - 1
+
+def where(n):
+    "What a descriptor is of: a directory has a file with its name."
+    mode = os.fstat(fd(n)).st_mode
+    if stat.S_ISLNK(mode): return ["link"]
+    if not stat.S_ISDIR(mode): return ["file", os.fstat(fd(n)).st_size]
+    try:
+        inner = os.open("here", os.O_RDONLY, dir_fd=fd(n))
+    except OSError: return ["directory"]
+    try: return ["directory", os.read(inner, 100).decode()]
+    finally: os.close(inner)
+
+def opened(dir, path, flags, mode, resolve):
+    n = openat2(dir, path, flags, mode, resolve)
+    try: return where(n)
+    finally: close(n)
+
 def shown(s):
     return [s.st_mode, s.st_nlink, 0 if stat.S_ISDIR(s.st_mode) else s.st_size]
+
+def put_file(path, text):
+    with open(path, "w") as file: file.write(text)
 
 def tree(path="."):
     found = []
@@ -82,12 +112,18 @@ CALLS = {
     "statfs": room,
     "umask": os.umask,
     "chown": lambda path, uid, gid: os.chown(path, uid, gid),
+    "lchown": lambda path, uid, gid: os.lchown(path, uid, gid),
     "make": lambda path, mode: os.mkdir(path, mode),
     "access": lambda path, mode: 0 if os.access(path, mode, effective_ids=True) else 1,
     "setbytes": lambda file, name, value, how, follow: os.setxattr(file, name, bytes.fromhex(value), how, follow_symlinks=follow == 1),
     "getbytes": lambda file, name, follow: os.getxattr(file, name, follow_symlinks=follow == 1).hex(),
     "lblocks": lambda path: os.lstat(path).st_blocks,
     "open": open_at,
+    "openat2": openat2,
+    "opened": opened,
+    "where": where,
+    "chdir": lambda path: os.chdir(path),
+    "put_file": lambda path, text: put_file(path, text),
     "close": close,
     "mkdir": lambda dir, path: checked(libc.mkdirat(at(dir), raw(path), 0o755)),
     "symlink": lambda target, dir, path: checked(libc.symlinkat(raw(target), at(dir), raw(path))),

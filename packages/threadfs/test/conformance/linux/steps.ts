@@ -1,8 +1,26 @@
 /** Programs of Linux's calls as data, and how they run on a tree. kernel.ts runs the same on the kernel. */
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../dist/abi/abi.js";
-import { type Context, createVfs, type Fs, type LinuxCalls, type Vfs } from "../../../dist/src/index.js";
+import {
+  AT_SYMLINK_FOLLOW,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  RESOLVE_BENEATH,
+  RESOLVE_CACHED,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+} from "../../../dist/abi/abi.js";
+import {
+  type Context,
+  type CreateOptions,
+  createVfs,
+  type Fs,
+  type LinuxCalls,
+  type ResolveFlag,
+  type Vfs,
+} from "../../../dist/src/index.js";
 import type { Stats } from "../../../dist/src/node-fs/types.js";
 
 const WHENCES = ["set", "cur", "end", "data", "hole"];
@@ -18,6 +36,15 @@ export type Result = number | string | readonly unknown[];
 
 /** The forms of the library's calls: the synchronous ones, or promises. */
 export type Form = "sync" | "promises";
+
+const RESOLVE: readonly (readonly [number, ResolveFlag])[] = [
+  [RESOLVE_NO_XDEV, "no-xdev"],
+  [RESOLVE_NO_MAGICLINKS, "no-magiclinks"],
+  [RESOLVE_NO_SYMLINKS, "no-symlinks"],
+  [RESOLVE_BENEATH, "beneath"],
+  [RESOLVE_IN_ROOT, "in-root"],
+  [RESOLVE_CACHED, "cached"],
+];
 
 const shown = ({ mode, nlink, size }: Stats) => [mode, nlink, (mode & 0o170000) === 0o040000 ? 0 : size];
 
@@ -98,11 +125,41 @@ class Tree {
     }
   }
 
+  async #openat2(dir: Arg, path: string, flags: number, mode: number, bits: number): Promise<number> {
+    const resolve = RESOLVE.filter(([bit]) => bits & bit).map(([, name]) => name);
+    const made = await this.#linux("openat2", dir === null ? null : this.fd(dir), path, { flags, mode, resolve });
+    return this.#fds.push(made as number) - 1;
+  }
+
+  /** What a descriptor is of: a directory has a file with its name. */
+  #where(n: number): Result {
+    const { mode, size } = this.#user.fs.fstatSync(this.fd(n));
+    if ((mode & 0o170000) === 0o120000) return ["link"];
+    if ((mode & 0o170000) !== 0o040000) return ["file", size];
+    try {
+      return ["directory", this.#user.at(this.fd(n)).readFileSync("here", "utf8")];
+    } catch {
+      return ["directory"];
+    }
+  }
+
   readonly #calls: Record<string, (...args: never[]) => unknown> = {
     open: (dir: Arg, path: string, flags: number, mode: number) => {
       this.#fds.push(this.#fs(dir).openSync(path, flags, mode));
       return this.#fds.length - 1;
     },
+    openat2: (dir: Arg, path: string, flags: number, mode: number, bits: number) =>
+      this.#openat2(dir, path, flags, mode, bits),
+    opened: async (dir: Arg, path: string, flags: number, mode: number, bits: number) => {
+      const n = await this.#openat2(dir, path, flags, mode, bits);
+      const where = this.#where(n);
+      this.#user.fs.closeSync(this.fd(n));
+      delete this.#fds[n];
+      return where;
+    },
+    where: (n: number) => this.#where(n),
+    chdir: (path: string) => this.vfs.chdir(path),
+    put_file: (path: string, text: string) => this.#user.fs.writeFileSync(path, text),
     close: (n: number) => {
       this.vfs.fs.closeSync(this.fd(n));
       delete this.#fds[n];
@@ -135,6 +192,7 @@ class Tree {
       return [blocks, bfree, bavail, files, ffree];
     },
     chown: (path: string, uid: number, gid: number) => this.#user.fs.chownSync(path, uid, gid),
+    lchown: (path: string, uid: number, gid: number) => this.#user.fs.lchownSync(path, uid, gid),
     umask: (mask: number) => this.vfs.umask(mask),
     make: (path: string, mode: number) => void this.vfs.fs.mkdirSync(path, mode),
     access: (path: string, mode: number) => {
@@ -217,12 +275,22 @@ class Tree {
   };
 }
 
-/** The results of a program on a fresh tree. */
-export async function runOnTree(program: readonly Step[], form: Form): Promise<Result[]> {
-  const vfs = await createVfs({ maxBytes: 16 << 20 });
+/** The results of a program on a fresh tree; `ref`: walks are made in ref mode; `apart`: not on the tree's root mount, as on the kernel. */
+export async function runOnTree(
+  program: readonly Step[],
+  form: Form,
+  { ref = false, apart = false, ...options }: { ref?: boolean; apart?: boolean } & Partial<CreateOptions> = {},
+): Promise<Result[]> {
+  const vfs = await createVfs({ maxBytes: 16 << 20, ...options });
+  vfs.walkMode({ ref });
   // A ".." that leads out of the working directory leads somewhere.
-  vfs.fs.mkdirSync("/w");
-  vfs.chdir("/w");
+  if (apart) {
+    vfs.fs.mkdirSync("/mounted");
+    vfs.mount(null, "/mounted", "tmpfs");
+    vfs.chdir("/mounted");
+  }
+  vfs.fs.mkdirSync("w");
+  vfs.chdir("w");
   const tree = new Tree(vfs, form);
   const results: Result[] = [];
   for (const [name, ...args] of program) results.push(await tree.run(name, args));

@@ -5,6 +5,7 @@
 import nodeFs from "node:fs";
 import type { Vfs } from "../../../dist/src/index.js";
 import type { FsCalls } from "../../support/fs-calls.js";
+import { kernelProtection } from "../../support/kernel-protection.js";
 import type { Credentials, Step } from "./case.js";
 
 /** How a call is made; what is left out is as in {@link Target.fs}. */
@@ -70,7 +71,7 @@ export function openKernel(root: string): Target {
 /** A fresh shared tree with a directory at `root`, owned as the oracle's is. */
 export async function openOurs(root: string): Promise<Target> {
   const { createVfs } = await import("../../../dist/src/index.js");
-  const vfs = await createVfs({ maxBytes: MAX_BYTES });
+  const vfs = await createVfs({ maxBytes: MAX_BYTES, ...kernelProtection() });
   vfs.fs.mkdirSync(root, { recursive: true });
   vfs.fs.chmodSync(root, 0o755);
   vfs.fs.chownSync(root, SELF.uid, SELF.gid);

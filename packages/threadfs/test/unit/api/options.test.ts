@@ -184,7 +184,7 @@ describe("options that are no objects, and values of other types", () => {
     }
     vfs.mount(null, "/d", "tmpfs", { readonly: true });
     refused("EROFS", () => vfs.fs.writeFileSync("/d/f", ""));
-    refused("ERR_INVALID_ARG_VALUE", () => vfs.context({ resolve: "beneath" as never }));
+    refused("ERR_INVALID_ARG_VALUE", () => vfs.context({ resolve: "under" as never }));
   });
 });
 

@@ -16,6 +16,7 @@ import {
   LOCK_SH,
   MS_BIND,
   POINT,
+  RESOLVE_IN_ROOT,
 } from "../../../dist/abi/abi.js";
 import { Attachment } from "../../../dist/src/bridge/attachment.js";
 import type { Vfs } from "../../../dist/src/index.js";
@@ -89,6 +90,7 @@ const CALLS: Record<string, CallOf> = {
   sysReadlink: ({ core, path }, c) => core.sysReadlink(c, AT_FDCWD, path("/link")),
   sysRealpath: ({ core, path }, c) => core.sysRealpath(c, AT_FDCWD, path("/link")),
   sysOpen: ({ core, path }, c) => core.sysOpen(c, AT_FDCWD, path("/closed"), 0, 0),
+  sysOpenat2: ({ core, path }, c) => core.sysOpenat2(c, AT_FDCWD, path("/closed"), 0, 0, RESOLVE_IN_ROOT),
   sysTruncate: ({ core, path }, c) => core.sysTruncate(c, AT_FDCWD, path("/file"), 0),
   sysFtruncate: ({ core }, c, fd) => core.sysFtruncate(c, fd, 0),
   sysMkdir: ({ core, path }, c) => core.sysMkdir(c, AT_FDCWD, path("/dir/new"), 0o777),

@@ -93,6 +93,13 @@ function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps
   return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, mode & 0o7777));
 }
 
+/** openat2(2) without O_CREAT and O_TMPFILE. */
+function* sysOpenat2(me: Me, { dirfd, path, flags, resolve }: A["sysOpenat2"]): Steps<number | string> {
+  const bad = badPath(path);
+  if (bad) return bad;
+  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, 0, resolve));
+}
+
 /** Takes a descriptor, opens a file, and makes it the descriptor's. */
 function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>): Steps<number | string> {
   const fd = yield* step((s) => {
@@ -123,8 +130,15 @@ function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>): St
 /** A place to be opened; `created`: by this very call. */
 type OpenPlace = Place & { created?: boolean };
 
-function* openAt(me: Me, dirfd: number | undefined, path: string, flags: number, mode: number): Steps<Path | string> {
-  const at = yield* walkToOpen(me, dirfd, path, flags, mode);
+function* openAt(
+  me: Me,
+  dirfd: number | undefined,
+  path: string,
+  flags: number,
+  mode: number,
+  resolve = 0,
+): Steps<Path | string> {
+  const at = yield* walkToOpen(me, dirfd, path, flags, mode, resolve);
   return isError(at) ? at : yield* openPlace(me, at, flags);
 }
 
@@ -135,9 +149,10 @@ function* walkToOpen(
   path: string,
   flags: number,
   mode: number,
+  resolve = 0,
 ): Steps<OpenPlace | string> {
   const follow = !(flags & O_NOFOLLOW);
-  const want = { follow, directory: (flags & O_DIRECTORY) !== 0 };
+  const want = { follow, resolve, directory: (flags & O_DIRECTORY) !== 0 };
   const open = flags & O_TMPFILE_BIT ? openTmpfile : openCreate;
   const at: OpenPlace | string =
     flags & (O_CREAT | O_TMPFILE_BIT) ? yield* open(me, dirfd, path, flags, mode) : yield* walk(me, dirfd, path, want);
@@ -447,6 +462,7 @@ function* sysFstat(me: Me, { fd }: A["sysFstat"]): Steps<Attributes | string> {
 
 export const FILE_CALLS = {
   sysOpen,
+  sysOpenat2,
   sysClose,
   sysRead,
   sysReadFile,

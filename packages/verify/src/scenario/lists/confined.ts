@@ -1,8 +1,15 @@
 /**
- * The operations on the tree with a confined context (`resolve: "in-root"`): its user goes up by "..", another thread moves the
- * directories on the way out of the context's root, or the root itself. Whatever the order, the user sees nothing above the root.
+ * The operations on the tree with confined contexts (`resolve: "in-root"`, "beneath") and openat2: users go up by "..", another thread moves the
+ * directories on the way out of the root, or the root itself. Whatever the order, no user sees anything above the root.
  */
-import { O_DIRECTORY, O_RDWR } from "../../../../threadfs/dist/abi/abi.js";
+import {
+  O_DIRECTORY,
+  O_RDONLY,
+  O_RDWR,
+  RESOLVE_BENEATH,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_XDEV,
+} from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
 import { inContext } from "./closing.js";
 
@@ -26,6 +33,31 @@ const USERS: Record<string, ProgramCall[]> = {
   ],
 };
 
+/** Calls of the user whose context may not leave its root. */
+const BENEATH: Record<string, ProgramCall[]> = {
+  fenced: [
+    { call: "sysStat", path: "f" },
+    { call: "sysStat", path: "../../f" },
+    { call: "sysStat", path: "../../../f" },
+    { call: "sysStat", path: "/b/in/../f" },
+    { call: "sysOpen", path: "up", flags: O_RDWR },
+  ],
+  make: [{ call: "sysMkdir", path: "../x", mode: 0o755 }],
+};
+
+const openat2 = (path: string, resolve: number): ProgramCall => ({
+  ...{ call: "sysOpenat2", dirfd: 3, path, flags: O_RDONLY, resolve },
+});
+
+/** Opens that stay below the directory of a descriptor. */
+const OPENS: ProgramCall[] = [
+  openat2("b/in/../f", RESOLVE_BENEATH),
+  openat2("b/in/../../f", RESOLVE_BENEATH),
+  openat2("b/in/up", RESOLVE_IN_ROOT),
+  openat2("b/../../f", RESOLVE_IN_ROOT),
+  openat2("m/../f", RESOLVE_NO_XDEV),
+];
+
 const MOVES: ProgramCall[] = [
   ["/s/b", "/o/b"],
   ["/s/b/in", "/o/in"],
@@ -35,6 +67,8 @@ const MOVES: ProgramCall[] = [
 
 export const CONFINED: Record<string, ProgramCall[]> = {
   ...inContext(1, USERS),
+  ...inContext(2, BENEATH),
+  openat2: OPENS,
   move: MOVES,
   mount: [
     { call: "sysMountNew", path: "/s/b" },
