@@ -106,3 +106,9 @@ export const RESOLVE_IN_ROOT = 16;
 export const RESOLVE_CACHED = 32;
 /** The flags of open(2) that openat2(2) knows; the other bits are errors there. */
 export const VALID_OPEN_FLAGS = 0o37777703;
+
+/** What statx(2) is asked for, and what it tells beside stat(2): the place is the root of a mount. */
+export const STATX_BASIC_STATS = 0x7ff;
+export const STATX_BTIME = 0x800;
+export const STATX_RESERVED = 0x80000000;
+export const STATX_ATTR_MOUNT_ROOT = 0x2000;

@@ -39,6 +39,9 @@ export type {
   ResolveFlag,
   SeekWhence,
   SetXattrOptions,
+  Statx,
+  StatxOptions,
+  StatxTime,
   XattrOptions,
 } from "./node-fs/linux/types.js";
 export type {

@@ -62,6 +62,7 @@ export {
   sysScandir,
   sysStat,
   sysStatfs,
+  sysStatx,
   sysSymlink,
   sysTruncate,
   sysUnlink,

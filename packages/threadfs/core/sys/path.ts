@@ -2,7 +2,15 @@
 
 import * as DRIVER_OP from "../../abi/driver-ops";
 import { EINVAL, EISDIR, ENOENT, EPERM } from "../../abi/errno";
-import { AT_REMOVEDIR, AT_SYMLINK_FOLLOW, O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/flags";
+import {
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  O_APPEND,
+  O_CREAT,
+  O_TRUNC,
+  O_WRONLY,
+  STATX_ATTR_MOUNT_ROOT,
+} from "../../abi/flags";
 import * as HOOK from "../../abi/hooks";
 import { IO_SIZE, PATH_MAX } from "../../abi/limits";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/mode";
@@ -20,7 +28,8 @@ import { truncateInode } from "../vfs/file/read-write";
 import { doScandir } from "../vfs/file/scandir";
 import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
-import { I_DRIVER } from "../vfs/inode/inode";
+import { vfsGetattr } from "../vfs/inode/attr";
+import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
 import { mntWantWrite } from "../vfs/ops/may";
@@ -45,6 +54,18 @@ export function sysAccess(ctx: f64, dirfd: i32, len: i32, mode: u32, flags: u32)
 export function sysStat(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_STAT, 0) : syscallEnterErr);
+}
+
+/** statx(2): fills SCRATCH.STAT as sysStat() does. Returns STATX_ATTR_* bits. */
+export function sysStatx(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
+  const nd = pathOrFdArgument(ctx, dirfd, len, flags);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const err = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
+  if (err != 0) return syscallExit(err);
+  vfsGetattr(nd.mnt, nd.inode, false);
+  const attributes = nd.dentry == nd.mnt.root ? STATX_ATTR_MOUNT_ROOT : 0;
+  pathPut(nd);
+  return syscallExit(attributes);
 }
 
 /** statfs(2): fills SCRATCH.STAT with the room of the file system (tmpfsStatfs()). */

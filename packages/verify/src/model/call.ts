@@ -45,6 +45,7 @@ interface FileRange {
 /** Arguments of each call beside its context. */
 export interface CallArguments {
   sysStat: Lookup;
+  sysStatx: Lookup;
   sysAccess: Lookup & { mode: number };
   sysReadlink: At;
   sysRealpath: At;

@@ -10,6 +10,7 @@ import {
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
+  STATX_ATTR_MOUNT_ROOT,
   UMASK_UNCHANGED,
 } from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
@@ -29,6 +30,13 @@ function* sysStat(me: Me, args: A["sysStat"]): Steps<Attributes | string> {
   const at = yield* lookup(me, args);
   if (isError(at)) return at;
   return yield* step((s) => attributes(s, get(s.dentries, at.d).ino));
+}
+
+/** Returns STATX_ATTR_* bits. */
+function* sysStatx(me: Me, args: A["sysStatx"]): Steps<number | string> {
+  const at = yield* lookup(me, args);
+  if (isError(at)) return at;
+  return yield* step((s) => (at.d === get(s.mounts, at.mnt).root ? STATX_ATTR_MOUNT_ROOT : 0));
 }
 
 function* sysAccess(me: Me, { mode, ...args }: A["sysAccess"]): Steps<number | string> {
@@ -181,6 +189,7 @@ export const LOOKUP_CALLS = {
   threadCloses,
   threadEnd,
   sysStat,
+  sysStatx,
   sysAccess,
   sysReadlink,
   sysRealpath,

@@ -113,6 +113,7 @@ const ARGUMENTS: {
   ) => number[];
 } = {
   sysStat: (t, a) => [...first(t, a), atFlags(a)],
+  sysStatx: (t, a) => [...first(t, a), atFlags(a)],
   sysAccess: (t, a) => [...first(t, a), a.mode, atFlags(a)],
   sysReadlink: first,
   sysRealpath: first,

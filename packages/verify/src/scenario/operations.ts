@@ -184,6 +184,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       stat("/d/e/g"),
       stat("/m/"),
       stat("/n/f"),
+      { call: "sysStatx", path: "/m" },
     ],
     open: [
       open("/m/f", O_RDWR),

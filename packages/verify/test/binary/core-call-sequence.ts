@@ -72,6 +72,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["stat", () => one("sysStat", "/d/link", 0)];
   yield ["lstat", () => one("sysStat", "/d/link", AT_SYMLINK_NOFOLLOW)];
   yield ["stat long", () => one("sysStat", `/d/up/../d/./${LONG}`, 0)];
+  yield ["statx", () => one("sysStatx", "/d/link", 0)];
   yield ["realpath", () => one("sysRealpath", "/d/up/link")];
   yield ["readlink", () => one("sysReadlink", "/d/up")];
   yield ["link", () => two("sysLink", "/d/file-2", "/d/e/two", 0)];

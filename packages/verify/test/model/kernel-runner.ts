@@ -52,7 +52,7 @@ type KernelCall = Exclude<
   | ("sysFlock" | "lockRequest" | "setLock" | "getLock" | "sysFallocate" | "sysCopyFileRange")
   | ("sysSetxattr" | "sysGetxattr" | "sysListxattr" | "sysRemovexattr")
   | ("sysPipe" | "sysPipeSize" | "sysFifoWait" | "sysFifoCancel")
-  | ("sysReadFile" | "sysWriteFile" | "sysScandir" | "sysOpenat2")
+  | ("sysReadFile" | "sysWriteFile" | "sysScandir" | "sysOpenat2" | "sysStatx")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;
 

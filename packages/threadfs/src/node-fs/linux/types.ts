@@ -61,6 +61,44 @@ export interface OpenHow {
   resolve?: ResolveFlag | readonly ResolveFlag[] | undefined;
 }
 
+/** A time: seconds since 1970, and nanoseconds. */
+export interface StatxTime {
+  sec: bigint;
+  nsec: number;
+}
+
+/** What statx(2) tells of a file: the fields of struct statx without their prefix, the numbers of devices in one. */
+export interface Statx {
+  /** STATX_* bits of the fields that are filled in. */
+  mask: number;
+  blksize: number;
+  /** STATX_ATTR_* bits: STATX_ATTR_MOUNT_ROOT (0x2000), the file is the root of a mount. */
+  attributes: number;
+  /** The bits of `attributes` that mean something here. */
+  attributesMask: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  mode: number;
+  ino: bigint;
+  size: bigint;
+  blocks: bigint;
+  dev: bigint;
+  rdev: bigint;
+  atime: StatxTime;
+  mtime: StatxTime;
+  ctime: StatxTime;
+  /** When the file was made; with STATX_BTIME alone. */
+  btime?: StatxTime;
+}
+
+export interface StatxOptions {
+  /** Of a symbolic link the link itself (AT_SYMLINK_NOFOLLOW). Default: its target. */
+  nofollow?: boolean | undefined;
+  /** STATX_* bits, by Linux's numbers. The basic fields (0x7ff) are filled in always. Default: 0xfff, these and STATX_BTIME. */
+  mask?: number | undefined;
+}
+
 /** How the file of an extended attribute is found. */
 export interface XattrOptions {
   /** Of a symbolic link the link itself (lgetxattr(2) and its like). Default: its target. */
@@ -189,6 +227,14 @@ export interface LinuxCalls {
     offsetOut: number | null,
     length: number,
   ): Promise<number>;
+
+  /**
+   * statx(2): the attributes of a file.
+   * @param file a path or a descriptor
+   * @throws system call errors with syscall "statx": EINVAL for the reserved bit of `mask`, those of `fs.stat`
+   */
+  statxSync(file: PathLike | number, options?: StatxOptions): Statx;
+  statx(file: PathLike | number, options?: StatxOptions): Promise<Statx>;
 
   /**
    * setxattr(2): sets an extended attribute of a file in memory. Names have a namespace: "user." needs the permission to write, on a file or a directory; "trusted." and

@@ -7,7 +7,7 @@ import type { Result, Step } from "./steps.js";
 
 /** Runs each program of a list in a directory "w" of its own, and writes the results of its steps: as steps.ts has them. */
 const PROGRAM = `
-import ctypes, errno, fcntl, hashlib, itertools, json, os, stat, sys, time
+import ctypes, errno, fcntl, hashlib, itertools, json, os, stat, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
 long = ctypes.c_int64
@@ -63,6 +63,16 @@ def opened(dir, path, flags, mode, resolve):
     n = openat2(dir, path, flags, mode, resolve)
     try: return where(n)
     finally: close(n)
+
+def statx(path, follow, mask):
+    "What is told of a file; the buffer is struct statx. Kernels differ about times of change that are not asked for (0xc0)."
+    buffer = ctypes.create_string_buffer(256)
+    checked(libc.statx(AT_FDCWD, raw(path), 0 if follow else 0x100, ctypes.c_uint(mask), buffer))
+    got, _, attributes, nlink, uid, gid, mode = struct.unpack_from("=IIQIIIH", buffer)
+    _, size, blocks = struct.unpack_from("=QQQ", buffer, 32)
+    made = got & 0x800 != 0 and struct.unpack_from("=q", buffer, 80)[0] > 0
+    counted = [] if stat.S_ISDIR(mode) else [size, blocks]
+    return [got & 0xf3f, attributes & 0x2000, nlink, uid, gid, mode, *counted, made]
 
 def shown(s):
     return [s.st_mode, s.st_nlink, 0 if stat.S_ISDIR(s.st_mode) else s.st_size]
@@ -120,6 +130,8 @@ CALLS = {
     "lblocks": lambda path: os.lstat(path).st_blocks,
     "open": open_at,
     "openat2": openat2,
+    "statx": statx,
+    "rename": lambda path, to: os.rename(path, to),
     "opened": opened,
     "where": where,
     "chdir": lambda path: os.chdir(path),

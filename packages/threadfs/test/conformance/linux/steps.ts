@@ -19,6 +19,7 @@ import {
   type Fs,
   type LinuxCalls,
   type ResolveFlag,
+  type Statx,
   type Vfs,
 } from "../../../dist/src/index.js";
 import type { Stats } from "../../../dist/src/node-fs/types.js";
@@ -143,11 +144,21 @@ class Tree {
     }
   }
 
+  async #statx(path: string, follow: number, mask: number): Promise<Result> {
+    const s = (await this.#linux("statx", path, { nofollow: follow === 0, mask })) as Statx;
+    const isDirectory = (s.mode & 0o170000) === 0o040000;
+    const made = s.btime !== undefined && s.btime.sec > 0n;
+    const counted = isDirectory ? [] : [Number(s.size), Number(s.blocks)];
+    return [s.mask & 0xf3f, s.attributes, s.nlink, s.uid, s.gid, s.mode, ...counted, made];
+  }
+
   readonly #calls: Record<string, (...args: never[]) => unknown> = {
     open: (dir: Arg, path: string, flags: number, mode: number) => {
       this.#fds.push(this.#fs(dir).openSync(path, flags, mode));
       return this.#fds.length - 1;
     },
+    statx: (path: string, follow: number, mask: number) => this.#statx(path, follow, mask),
+    rename: (path: string, to: string) => this.#user.fs.renameSync(path, to),
     openat2: (dir: Arg, path: string, flags: number, mode: number, bits: number) =>
       this.#openat2(dir, path, flags, mode, bits),
     opened: async (dir: Arg, path: string, flags: number, mode: number, bits: number) => {

@@ -93,7 +93,7 @@ describe("read-side sections", () => {
   });
 
   // Fails when scan() skips the slots of other threads, or retire() frees at once: the memory of the file is reused.
-  test("row 24: dentry, inode and long name of a removed file are not reused while a walk that found them goes on", async (t) => {
+  test("row 24, row 117: dentry, inode and long name of a removed file are not reused while a walk that found them goes on", async (t) => {
     const { tree, walker, mem } = await scene(t);
     const writer = await tree.attach();
     const fill = (round: number) => {
