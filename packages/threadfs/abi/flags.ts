@@ -112,3 +112,16 @@ export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_BTIME = 0x800;
 export const STATX_RESERVED = 0x80000000;
 export const STATX_ATTR_MOUNT_ROOT = 0x2000;
+/** Options of a mount (mount(2)), beside MS_RDONLY and MS_NOEXEC. A mount without MS_NOATIME and MS_STRICTATIME has relatime. */
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MS_NOSYMFOLLOW = 256;
+export const MS_NOATIME = 1024;
+export const MS_NODIRATIME = 2048;
+export const MS_STRICTATIME = 0x1000000;
+/** With MS_BIND: the mounts below the source too. */
+export const MS_REC = 16384;
+/** Flags of umount2(2), beside MNT_DETACH. */
+export const MNT_FORCE = 1;
+export const MNT_EXPIRE = 4;
+export const UMOUNT_NOFOLLOW = 8;

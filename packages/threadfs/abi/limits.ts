@@ -42,3 +42,5 @@ export const DRIVER_NAME_MAX = 100;
 export const CHUNK = 65536;
 /** The smallest arena in chunks: the fixed part, a thread, and a few chunks to work with. */
 export const MIN_CHUNKS = 32;
+/** Bytes of a mount's source that are kept for the list of mounts. */
+export const MOUNT_SOURCE_MAX = 255;

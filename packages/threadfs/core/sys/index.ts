@@ -47,7 +47,16 @@ export {
   sysWrite,
 } from "./descriptor";
 export { lockCancel, lockRequest, lockRequestRange, lockRetry, sysFcntlLock, sysFlock } from "./locks";
-export { driverRegister, driverUnregister, sysInvalidate, sysMount, sysMountNew, sysRemount, sysUmount } from "./mount";
+export {
+  driverRegister,
+  driverUnregister,
+  sysInvalidate,
+  sysMount,
+  sysMountNew,
+  sysMounts,
+  sysRemount,
+  sysUmount,
+} from "./mount";
 export {
   sysAccess,
   sysLink,

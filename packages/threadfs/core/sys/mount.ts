@@ -6,12 +6,14 @@ import { CAP_SYS_MODULE } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { rcuDepth } from "../mem/smr/smr";
 import { scratch } from "../mem/thread";
-import { doBind, doInvalidate, doMoveMount, doNewMount, doRemount, doUmount } from "../vfs/mount/mount";
+import { showMounts } from "../vfs/mount/list";
+import { doBind, doInvalidate, doMoveMount, doNewMount, doUmount } from "../vfs/mount/mount";
+import { doRemount } from "../vfs/mount/remount";
 import { registerFilesystem, unregisterFilesystem } from "../vfs/mount/super";
 import { capable } from "../vfs/task/cred";
 import { pathArgument, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
-/** mount(2) with MS_BIND or MS_MOVE: the source in SCRATCH.PATH, the target in SCRATCH.PATH2. */
+/** mount(2) with MS_BIND, with it MS_REC and flags of the new mount, or MS_MOVE: the source in SCRATCH.PATH, the target in SCRATCH.PATH2. */
 export function sysMount(ctx: f64, len: i32, len2: i32, flags: u32): i32 {
   const from = pathArgument(ctx, AT_FDCWD, len, false);
   if (!from) return syscallExit(syscallEnterErr);
@@ -23,17 +25,30 @@ export function sysMount(ctx: f64, len: i32, len2: i32, flags: u32): i32 {
 
 /**
  * mount(2) of a new file system at the path in SCRATCH.PATH: `type` 0 is tmpfs, any other number a driver's. Limits of a tmpfs: `size` in
- * bytes, `inodes`; 0: none.
+ * bytes, `inodes`; 0: none. The source, for sysMounts(), is in SCRATCH.PATH2: `len2` bytes.
  */
-export function sysMountNew(ctx: f64, len: i32, type: f64, flags: u32, size: f64, inodes: f64): i32 {
+export function sysMountNew(ctx: f64, len: i32, type: f64, flags: u32, size: f64, inodes: f64, len2: u32): i32 {
   const nd = pathArgument(ctx, AT_FDCWD, len, false);
-  return syscallExit(nd ? doNewMount(nd, type, flags, size, inodes) : syscallEnterErr);
+  if (!nd) return syscallExit(syscallEnterErr);
+  return syscallExit(doNewMount(nd, type, flags, size, inodes, scratch + SCRATCH.PATH2, len2));
 }
 
-/** mount(2) with MS_REMOUNT of the tmpfs at the path in SCRATCH.PATH: its limits, as for sysMountNew(); negative: as it was. */
-export function sysRemount(ctx: f64, len: i32, size: f64, inodes: f64): i32 {
+/**
+ * mount(2) with MS_REMOUNT at the path in SCRATCH.PATH: the flags in `mask` become those in `flags`. With MS_BIND among `flags` those of the mount
+ * alone; without it the file system's too, and its limits as for sysMountNew(); negative: as it was.
+ */
+export function sysRemount(ctx: f64, len: i32, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
   const nd = pathArgument(ctx, AT_FDCWD, len, false);
-  return syscallExit(nd ? doRemount(nd, size, inodes) : syscallEnterErr);
+  return syscallExit(nd ? doRemount(nd, size, inodes, flags, mask) : syscallEnterErr);
+}
+
+/**
+ * Lists the mounts that the context can reach, as /proc/self/mountinfo has them (proc(5)): writes a page of records to SCRATCH.IO (MOUNTINFO_*),
+ * after the first `skip` mounts of the list. Returns its bytes; -ENAMETOOLONG: a path does not fit; -EBADF. Pages with the same sequence are of one moment.
+ */
+export function sysMounts(ctx: f64, skip: u32): i32 {
+  const c = syscallEnterActive(ctx);
+  return syscallExit(c != null ? showMounts(c, skip) : syscallEnterErr);
 }
 
 /**

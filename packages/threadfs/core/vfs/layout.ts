@@ -39,6 +39,8 @@ export const G_CTX_MADE: usize = 5000;
 export const G_NEXT_DEV: usize = 5056;
 /** Generations of inodes in memory that serves inodes for the first time, or again, are greater than this. */
 export const G_INODE_GENERATION: usize = 5064;
+/** The number of the last mount, u64: 53 bits are shown, and they never come round. */
+export const G_NEXT_MNT_ID: usize = 5072;
 /** Number of live objects of each type. */
 export const G_NR_DENTRY: usize = 5120;
 export const G_NR_INODE: usize = 5184;

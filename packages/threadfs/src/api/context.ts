@@ -33,6 +33,7 @@ import { makeFs } from "../node-fs/surface/fs.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type AclEntry, type AclOptions, getfacl, setfacl } from "./acl.js";
+import { listMounts, type MountInfo } from "./mount-list.js";
 
 /**
  * The properties of a new context. Default: those of the context that creates it, its maker; in a new tree that is uid 0,
@@ -244,6 +245,11 @@ export class Context {
   /** The same, without blocking the thread. @throws as {@link getLockSync} */
   getLock(fd: number, lock: RangeLock): Promise<HeldLock | undefined> {
     return this.#locks.get(fd, lock);
+  }
+
+  /** {@link Vfs.mounts}: those below this context's root, as seen from it. */
+  mounts(): MountInfo[] {
+    return listMounts(this.#calls);
   }
 
   /** {@link Vfs.setfacl} */

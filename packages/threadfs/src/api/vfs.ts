@@ -1,7 +1,6 @@
 /** A tree in one thread: creates it, attaches to it, and does what concerns the tree as a whole. */
 
 import { COUNTERS } from "../../abi/abi.js";
-import { MNT_DETACH } from "../../abi/flags.js";
 import type { Attachment } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import type { HostOptions } from "../bridge/host-imports.js";
@@ -24,7 +23,8 @@ import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs
 import type { AclEntry, AclOptions } from "./acl.js";
 import { Context, type ContextInfo, type ContextOptions, createContext, listContexts } from "./context.js";
 import type { Driver } from "./driver.js";
-import { type LimitOptions, type MountOptions, mount } from "./mount.js";
+import { type LimitOptions, type MountOptions, mount, type UmountOptions, umount } from "./mount.js";
+import type { MountInfo } from "./mount-list.js";
 import type { ProtectOptions } from "./protect.js";
 
 /** Options of `createVfs`. Limits are those of the file system at "/". */
@@ -235,15 +235,20 @@ export class Vfs {
 
   /**
    * Unmounts the mount at a path (umount2(2)).
-   * @param options `detach`: removes it from the tree at once, and frees it after its last use
-   * @throws system call errors with syscall "umount": EBUSY while it is in use, EINVAL if nothing is mounted there
+   * @throws system call errors with syscall "umount": EBUSY while it is in use, EINVAL if nothing is mounted there, EAGAIN with `expire` where it was
+   * not marked yet, EPERM without CAP_SYS_ADMIN
    */
-  umount(target: PathLike, options?: { detach?: boolean | undefined }): void {
-    const path = toPath(target, "target");
-    const detach = flagOption(readOptions<{ detach?: boolean }>(options, { detach: true }).detach, "options.detach");
-    const { calls } = this.#context;
-    const length = calls.putPath(path, "umount");
-    calls.check(calls.core.sysUmount(calls.ctx, length, detach ? MNT_DETACH : 0), "umount", path);
+  umount(target: PathLike, options?: UmountOptions): void {
+    umount(this.#context.calls, target, options);
+  }
+
+  /**
+   * The mounts that a path leads to, in the order of their numbers, at one moment: what /proc/self/mountinfo shows (proc(5)), without the fields of
+   * propagation, which is not there.
+   * @throws Error ERR_THREADFS_TIMEOUT: there are thousands, and other threads have mounted and unmounted all the time
+   */
+  mounts(): MountInfo[] {
+    return this.#context.mounts();
   }
 
   /**

@@ -227,7 +227,7 @@ export class AllocSession {
   }
   /** A fresh file system: in memory, or of the driver. */
   mount(path: string, type = 0): number {
-    return this.core.sysMountNew(0, this.path(path), type, 0, 0, 0);
+    return this.core.sysMountNew(0, this.path(path), type, 0, 0, 0, 0);
   }
   bind(from: string, to: string, flags = 4096): number {
     const length = this.path(from);
@@ -317,7 +317,7 @@ function populate(session: AllocSession): number {
   must(session.mount("/w/drv", session.box));
   must(session.mount("/w/mnt"));
   must(session.file("/w/mnt/inside", "i"));
-  must(session.core.sysMountNew(0, session.path("/w/limit"), 0, 0, 4 * 4096, 4));
+  must(session.core.sysMountNew(0, session.path("/w/limit"), 0, 0, 4 * 4096, 4, 0));
   must(session.file("/w/limit/file"));
   must(session.bind("/w/sub", "/w/bound"));
   // A file system in a directory that has several names, and one on another in a directory that goes stale.

@@ -5,6 +5,8 @@ import {
   F_WRLCK,
   LOCK_EX,
   MNT_DETACH,
+  MS_BIND,
+  MS_REC,
   O_APPEND,
   O_CREAT,
   O_DIRECTORY,
@@ -282,6 +284,18 @@ export const OPERATIONS: Record<string, Operation> = {
   "mount a driver": { allocations: 4, run: (session) => session.mount("/w/place", session.box) },
   bind: { allocations: 1, run: (session) => session.bind("/w/sub", "/w/place") },
   "bind a file": { allocations: 1, run: (session) => session.bind("/w/file", "/w/other") },
+  "bind with all mounts below": {
+    allocations: 4,
+    prepare(session) {
+      for (const path of ["/w/mnt/a", "/w/mnt/a/b", "/w/mnt/c"]) {
+        must(session.mkdir(path));
+        must(session.mount(path));
+      }
+      return 0;
+    },
+    run: (session) => session.bind("/w/mnt", "/w/place", MS_BIND | MS_REC),
+  },
+  "list mounts": { allocations: 0, run: (session) => session.core.sysMounts(0, 0) },
   "move a mount": { allocations: 0, run: (session) => session.bind("/w/bound", "/w/place", 8192) },
   umount: { allocations: 0, run: (session) => session.umount("/w/bound") },
   "umount lazily": { allocations: 0, run: (session) => session.umount("/w/mnt", 2) },

@@ -50,6 +50,8 @@ export function checkSupers(v: ArenaView) {
     v.equal(v.u32(sb + S.active), active, "super-active", () => `the number of mounts of ${superBlock(sb)}`);
     if (active === 0) v.problem("leak", `${superBlock(sb)} has no mount`);
     v.expect(v.u32(sb + S.readonly) <= 1, "super", () => `readonly of ${superBlock(sb)} is ${v.u32(sb + S.readonly)}`);
+    const source = v.u32(sb + L.SUPER_SOURCE_LEN);
+    v.expect(source <= L.MOUNT_SOURCE_MAX, "super", () => `the source of ${superBlock(sb)} has ${source} bytes`);
     checkHooks(v, sb);
   }
 }
@@ -86,10 +88,16 @@ export function checkMounts(v: ArenaView) {
   const root = v.u32(L.G_ROOT_MNT);
   v.counts.mounts = live.length;
   v.equal(v.u32(L.G_NR_MOUNTS), live.length, "gauge", () => "the gauge of mounts");
+  const ids = new Set<bigint>();
   if (!v.isLive(L.CACHE_MOUNT, root)) v.problem("mount", `the root mount is ${hex(root)}: no live mount`);
   for (const m of live) {
-    if (v.u32(m + M.flags) & ~(L.MS_RDONLY | L.MS_NOEXEC))
-      v.problem("mount", `${mount(m)} has flags ${v.u32(m + M.flags)}`);
+    const flags = v.u32(m + M.flags);
+    const times = L.MS_NOATIME | L.MS_STRICTATIME;
+    if (flags & ~L.MOUNT_FLAGS || (flags & times) === times) v.problem("mount", `${mount(m)} has flags ${flags}`);
+    v.expect(v.u32(m + M.expire) <= 1, "mount", () => `the mark of ${mount(m)} is ${v.u32(m + M.expire)}`);
+    const id = v.u64(m + M.id);
+    if (id === 0n || id > v.u64(L.G_NEXT_MNT_ID) || ids.has(id)) v.problem("mount", `${mount(m)} has the number ${id}`);
+    ids.add(id);
     v.ref(v.u32(m + M.root), "root of a mount");
     const parent = v.u32(m + M.parent);
     if (parent === m) continue;

@@ -48,6 +48,7 @@ export function setCountersNearEnd(memory: ArenaMemory): void {
   setEpoch(v, set);
   set(L.G_INODE_GENERATION, WORD - 1);
   raise(L.G_NEXT_DEV, 2n ** 32n - 1n);
+  raise(L.G_NEXT_MNT_ID, 2n ** 32n - 1n);
   raise(L.G_CTX_MADE, EXACT / BigInt(L.MAX_CONTEXTS) - LEFT);
   for (let slot = L.SLOTS; slot < L.SLOTS + L.MAX_THREADS * L.SLOT_SIZE; slot += L.SLOT_SIZE)
     if (v.u32(slot + L.SLOT_STATE) === 0) raise(slot + L.SLOT_GENERATION, EXACT / BigInt(L.MAX_THREADS) - LEFT);

@@ -27,9 +27,13 @@ export interface Times {
   atime: Time;
   mtime: Time;
 }
-interface MountFlags {
+export interface MountFlags {
   readonly?: boolean;
   noexec?: boolean;
+  nosymfollow?: boolean;
+  noatime?: boolean;
+  nodiratime?: boolean;
+  strictatime?: boolean;
 }
 
 /** Which bytes of a file; `type`: F_RDLCK, F_WRLCK, F_UNLCK. */
@@ -119,14 +123,17 @@ export interface CallArguments {
   sysRemovexattr: Lookup & { name: string };
   sysUtimens: Lookup & Times;
   sysFutimens: Fd & Times;
-  sysMount: { path: string; path2: string; move?: boolean; bind?: boolean } & MountFlags;
+  /** `recursive`: a bind mount with copies of the mounts below its source. */
+  sysMount: { path: string; path2: string; move?: boolean; bind?: boolean; recursive?: boolean } & MountFlags;
   /** `type` 0: in memory; else the number of a driver, which shows `contents` (of the model alone). */
   /** Limits of one in memory: `size` in bytes, `inodes`. */
   sysMountNew: { path: string; type?: number; contents?: DriverContents; size?: number; inodes?: number } & MountFlags;
-  /** Changes its limits. */
-  sysRemount: { path: string; size?: number; inodes?: number };
+  /** Changes its limits, and the flags that are given; `bind`: of the mount alone. */
+  sysRemount: { path: string; size?: number; inodes?: number; bind?: boolean } & MountFlags;
   /** Moves the generation number of the driver's file system that is mounted there. */
   sysInvalidate: { path: string };
+  /** The mounts that the context can reach. */
+  sysMounts: object;
   sysUmount: { path: string; flags?: number };
   shrink: { count?: number };
   /** A copy of the arena for a snapshot. */
@@ -182,6 +189,8 @@ export interface CallResults {
   lockRequest: number | { any: true };
   /** A context has another number in the core. */
   contextCreate: { any: true };
+  /** Of each mount its root, where it is, and its flags; sorted. */
+  sysMounts: { mounts: string[] };
   /** The number of dentries that a shrink frees is not specified. */
   shrink: { any: true };
   /** Its length, or an error while another thread is in a call. */

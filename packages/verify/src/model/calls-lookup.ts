@@ -44,11 +44,11 @@ function* sysAccess(me: Me, { mode, ...args }: A["sysAccess"]): Steps<number | s
   if (isError(at) || mode === 0) return isError(at) ? at : 0;
   return yield* step((s) => {
     const i = inodeOf(s, at.d);
-    const m = get(s.mounts, at.mnt);
-    if (mode & MAY_EXEC && typeOf(i) === S_IFREG && m.noexec) return "EACCES";
+    const { readonly, noexec } = get(s.mounts, at.mnt).flags;
+    if (mode & MAY_EXEC && typeOf(i) === S_IFREG && noexec) return "EACCES";
     const denied = permission(s, me, i, mode);
     if (denied) return denied;
-    return mode & MAY_WRITE && m.readonly && [S_IFREG, S_IFDIR, S_IFLNK].includes(typeOf(i)) ? "EROFS" : 0;
+    return mode & MAY_WRITE && readonly && [S_IFREG, S_IFDIR, S_IFLNK].includes(typeOf(i)) ? "EROFS" : 0;
   });
 }
 
@@ -61,7 +61,7 @@ function* sysReadlink(me: Me, args: A["sysReadlink"]): Steps<{ path: string } | 
 }
 
 /** d_path() of (mnt, d) from the context's root. */
-function pathOf(s: State, me: Me, mnt: number, d: number): { path: string } | string {
+export function pathOf(s: State, me: Me, mnt: number, d: number): { path: string } | string {
   const { root } = callerOf(s, me);
   const names: string[] = [];
   for (let at = { mnt, d }; ; ) {

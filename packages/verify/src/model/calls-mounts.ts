@@ -1,11 +1,22 @@
 /**
  * The system calls of the model that mount and unmount file systems: generators of steps, as in calls.ts.
  */
-import { CAP_SYS_ADMIN, MNT_DETACH } from "../../../threadfs/dist/abi/abi.js";
+import {
+  CAP_SYS_ADMIN,
+  MNT_DETACH,
+  MNT_EXPIRE,
+  MNT_FORCE,
+  O_ACCMODE,
+  O_PATH,
+  S_IFIFO,
+  S_IFMT,
+  UMOUNT_NOFOLLOW,
+} from "../../../threadfs/dist/abi/abi.js";
 import { INODE_SPACE, PAGE } from "../../../threadfs/dist/generated/core-layout.js";
 import { defined } from "../support/defined.js";
-import { type CallArguments, isError } from "./call.js";
+import { type CallArguments, isError, type MountFlags } from "./call.js";
 import { badPath, callerOf, lookup } from "./calls.js";
+import { pathOf } from "./calls-lookup.js";
 import { mayBeFreed, usesLess } from "./linux/quota.js";
 import { capable } from "./permission.js";
 import {
@@ -13,6 +24,7 @@ import {
   type DriverContents,
   get,
   inodeOf,
+  isBelow,
   isBelowRemoved,
   isDir,
   mountedOn,
@@ -31,15 +43,15 @@ type A = CallArguments;
  * Puts a mount on top of the mounts that stand on the place now.
  * @param make attaches the mount to a dentry in a mount
  * @param rootOf the root of the mount
+ * @param unfit the error where one of the two is a directory and the other is none
  */
 function* place(
   me: Me,
   at: Place,
   make: (s: State, mnt: number, d: number) => 0 | string,
   rootOf: (s: State) => number,
+  unfit = "ENOTDIR",
 ): Steps<number | string> {
-  const fits = yield* step((s) => isDir(inodeOf(s, rootOf(s))) === at.dir);
-  if (!fits) return "ENOTDIR";
   const top = (s: State) => {
     let { mnt, d } = at;
     for (let on = mountedOn(s, mnt, d); on !== undefined; on = mountedOn(s, mnt, d)) {
@@ -50,7 +62,9 @@ function* place(
   };
   const run = (s: State) => {
     const { mnt, d } = top(s);
-    return isDetached(s, mnt) ? "EINVAL" : make(s, mnt, d);
+    if (isGone(s, d)) return "ENOENT";
+    if (isDetached(s, mnt)) return "EINVAL";
+    return isDir(inodeOf(s, rootOf(s))) === at.dir ? make(s, mnt, d) : unfit;
   };
   return yield* change(me, [{ locks: (s) => ["namespace", mutexOf(s, top(s).d)], run }]);
 }
@@ -72,7 +86,7 @@ const mayMount = (me: Me): Steps<0 | "EPERM"> => step((s) => (capable(callerOf(s
 /** A new file system: `type` 0 in memory, else the model's driver, whose root is searchable by all. */
 function* sysMountNew(
   me: Me,
-  { path, type = 0, contents, size = 0, inodes = 0, readonly = false, noexec = false }: A["sysMountNew"],
+  { path, type = 0, contents, size = 0, inodes = 0, ...args }: A["sysMountNew"],
 ): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
@@ -84,9 +98,9 @@ function* sysMountNew(
     const limits = { pages: Math.ceil(size / PAGE), space: inodes * INODE_SPACE };
     const limited = size + inodes > 0;
     const mode = type === 0 ? 0o1777 : 0o755;
-    const fs = newFilesystem(s, { mode, readonly, driver: type, ...(limited && { limits }) });
+    const fs = newFilesystem(s, { mode, readonly: args.readonly === true, driver: type, ...(limited && { limits }) });
     if (contents !== undefined) fillDriver(s, fs, contents);
-    return newMount(s, fs, get(s.filesystems, fs).root, { readonly, noexec });
+    return newMount(s, fs, get(s.filesystems, fs).root, withFlags({}, args));
   });
   return yield* place(
     me,
@@ -96,8 +110,33 @@ function* sysMountNew(
   );
 }
 
-/** mount(2) with MS_REMOUNT: the limits, which are neither below what is used nor new. */
-function* sysRemount(me: Me, { path, size, inodes }: A["sysRemount"]): Steps<number | string> {
+const FLAGS = ["readonly", "noexec", "nosymfollow", "nodiratime"] as const;
+
+/** The flags of a mount that had `old`, where some are given. It has one rule for times of access. */
+function withFlags(old: MountFlags, given: MountFlags): MountFlags {
+  const flags = { ...old };
+  for (const name of FLAGS) if (given[name] !== undefined) flags[name] = given[name];
+  const { noatime, strictatime } = given;
+  if (noatime === undefined && strictatime === undefined) return flags;
+  return { ...flags, noatime: noatime === true && strictatime !== true, strictatime: strictatime === true };
+}
+
+/** Whether a file is open for writing in a mount, or with `all` in its file system. */
+function hasWriters(s: State, mnt: number, all: boolean): boolean {
+  const { fs } = get(s.mounts, mnt);
+  for (const { closed, flags, mnt: of, d } of s.files.values()) {
+    if (closed || !(flags & O_ACCMODE) || (flags & O_ACCMODE) === O_ACCMODE || flags & O_PATH) continue;
+    if ((inodeOf(s, d).mode & S_IFMT) === S_IFIFO) continue;
+    if (of === mnt || (all && get(s.mounts, of).fs === fs)) return true;
+  }
+  return false;
+}
+
+/**
+ * mount(2) with MS_REMOUNT: flags, and limits, which are neither below what is used nor new. What becomes read-only waits for the calls of other
+ * threads to end, or is EBUSY: also where a thread has died in a call. By itself a call never is.
+ */
+function* sysRemount(me: Me, { path, size, inodes, bind = false, ...args }: A["sysRemount"]): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
   const at = yield* lookup(me, { path });
@@ -106,17 +145,17 @@ function* sysRemount(me: Me, { path, size, inodes }: A["sysRemount"]): Steps<num
   if (denied) return denied;
   const fsOf = (s: State) => get(s.mounts, at.mnt).fs;
   const freed = yield* mayBeFreed(fsOf);
+  const busy = args.readonly === true && (yield* choice(() => [false, true]));
   return yield* step((s) => {
-    if (get(s.mounts, at.mnt).root !== at.d || get(s.filesystems, fsOf(s)).driver !== 0) return "EINVAL";
-    const { pages = 0, space = 0 } = get(s.filesystems, fsOf(s)).limits ?? {};
-    const limits = {
-      pages: size === undefined ? pages : Math.ceil(size / PAGE),
-      space: inodes === undefined ? space : inodes * INODE_SPACE,
-    };
-    if ((size ?? 0) > 0 && (pages === 0 || !usesLess(s, me, fsOf(s), freed, { ...limits, space: 0 }))) return "EINVAL";
-    if ((inodes ?? 0) > 0 && (space === 0 || !usesLess(s, me, fsOf(s), freed, { ...limits, pages: 0 })))
-      return "EINVAL";
-    patch(s.filesystems, fsOf(s), { limits });
+    if (get(s.mounts, at.mnt).root !== at.d) return "EINVAL";
+    if (busy) return "EBUSY";
+    if (args.readonly && hasWriters(s, at.mnt, !bind)) return "EBUSY";
+    const limited = !bind && (size !== undefined || inodes !== undefined);
+    if (isDetached(s, at.mnt) || (limited && get(s.filesystems, fsOf(s)).driver !== 0)) return "EINVAL";
+    const wrong = limited && changeLimits(s, me, fsOf(s), freed, size, inodes);
+    if (wrong) return wrong;
+    if (!bind && args.readonly !== undefined) patch(s.filesystems, fsOf(s), { readonly: args.readonly });
+    patch(s.mounts, at.mnt, { flags: withFlags(get(s.mounts, at.mnt).flags, args) });
     return 0;
   });
 }
@@ -135,6 +174,42 @@ function* sysInvalidate(me: Me, { path }: A["sysInvalidate"]): Steps<number | st
     return get(s.filesystems, fs).driver === 0 ? "EOPNOTSUPP" : 0;
   });
 }
+
+function changeLimits(
+  s: State,
+  me: Me,
+  fs: number,
+  freed: Parameters<typeof usesLess>[3],
+  size: number | undefined,
+  inodes: number | undefined,
+): 0 | "EINVAL" {
+  const { pages = 0, space = 0 } = get(s.filesystems, fs).limits ?? {};
+  const limits = {
+    pages: size === undefined ? pages : Math.ceil(size / PAGE),
+    space: inodes === undefined ? space : inodes * INODE_SPACE,
+  };
+  if ((size ?? 0) > 0 && (pages === 0 || !usesLess(s, me, fs, freed, { ...limits, space: 0 }))) return "EINVAL";
+  if ((inodes ?? 0) > 0 && (space === 0 || !usesLess(s, me, fs, freed, { ...limits, pages: 0 }))) return "EINVAL";
+  patch(s.filesystems, fs, { limits });
+  return 0;
+}
+
+/** The mounts with their roots, places and flags, at one moment. */
+function* sysMounts(me: Me): Steps<{ mounts: string[] }> {
+  return yield* step((s) => {
+    const mounts: string[] = [];
+    for (const [id, { root, flags }] of s.mounts) {
+      if (isDetached(s, id)) continue;
+      const at = pathOf(s, me, id, root);
+      if (!isError(at)) mounts.push(mountLine(at.path, flags));
+    }
+    return { mounts: mounts.sort() };
+  });
+}
+
+/** A mount of the list, as far as the model and the core are compared. */
+export const mountLine = (path: string, flags: MountFlags): string =>
+  [path, ...[...FLAGS, "noatime" as const, "strictatime" as const].filter((name) => flags[name])].join(" ");
 
 /** The initial nodes of a driver's file system. */
 function fillDriver(s: State, fs: number, { nodes, byNumber = false, remade }: DriverContents): void {
@@ -159,7 +234,7 @@ function fillDriver(s: State, fs: number, { nodes, byNumber = false, remade }: D
 /** mount(2) with MS_BIND (`bind`) or MS_MOVE (`move`). */
 function* sysMount(
   me: Me,
-  { path, path2, move = false, bind = false, readonly = false, noexec = false }: A["sysMount"],
+  { path, path2, move = false, bind = false, recursive = false, ...args }: A["sysMount"],
 ): Steps<number | string> {
   const bad = badPath(path) ?? badPath(path2);
   if (bad) return bad;
@@ -178,24 +253,41 @@ function* sysMount(
       at,
       (s, mnt, d) => moveMount(s, from.mnt, mnt, d),
       () => from.d,
+      "EINVAL",
     );
   const m = yield* step((s): number | string => {
     if (isDetached(s, from.mnt)) return "EINVAL";
     const old = get(s.mounts, from.mnt);
-    return newMount(s, old.fs, from.d, { readonly: readonly || old.readonly, noexec: noexec || old.noexec });
+    // What is given as false is not given.
+    const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value));
+    return newMount(s, old.fs, from.d, withFlags(old.flags, given));
   });
   if (isError(m)) return m;
   return yield* place(
     me,
     at,
-    (s, mnt, d) => attach(s, m, mnt, d),
+    (s, mnt, d) => {
+      if (isDetached(s, from.mnt)) return "EINVAL";
+      if (recursive) copyBelow(s, from.mnt, from.d, m);
+      return attach(s, m, mnt, d);
+    },
     () => from.d,
   );
 }
 
+/** Copies the mounts below a directory onto a mount of it. If that mount gets no place, no path leads to the copies. */
+function copyBelow(s: State, source: number, d: number, top: number): void {
+  const below = [...s.mounts].filter(([id, m]) => m.parent === source && id !== top && isBelow(s, m.point, d));
+  for (const [id, m] of below) {
+    const copy = newMount(s, m.fs, m.root, m.flags);
+    copyBelow(s, id, m.root, copy);
+    patch(s.mounts, copy, { parent: top, point: m.point });
+  }
+}
+
 function moveMount(s: State, m: number, parent: number, point: number): 0 | string {
   if (get(s.mounts, m).parent === 0) return "EINVAL";
-  for (let p = parent; p !== 0; p = get(s.mounts, p).parent) if (p === m) return "EINVAL";
+  for (let p = parent; p !== 0; p = get(s.mounts, p).parent) if (p === m) return "ELOOP";
   return attach(s, m, parent, point);
 }
 
@@ -223,14 +315,18 @@ function isHeld(s: State, me: Me, m: number): boolean {
 function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
-  if (flags & ~MNT_DETACH) return "EINVAL";
-  const at = yield* lookup(me, { path });
+  if (flags & ~(MNT_DETACH | MNT_EXPIRE | MNT_FORCE | UMOUNT_NOFOLLOW)) return "EINVAL";
+  me.unmounts = true;
+  const at = yield* lookup(me, { path, nofollow: (flags & UMOUNT_NOFOLLOW) !== 0 });
+  me.unmounts = false;
   if (isError(at)) return at;
   const denied = yield* mayMount(me);
   if (denied) return denied;
   const detach = (flags & MNT_DETACH) !== 0;
+  const expire = (flags & MNT_EXPIRE) !== 0;
   const refused = yield* step((s) => {
     if (get(s.mounts, at.mnt).root !== at.d) return "EINVAL";
+    if (expire && (callerOf(s, me).root.mnt === at.mnt || flags & (MNT_DETACH | MNT_FORCE))) return "EINVAL";
     return at.mnt === s.rootMount ? (detach ? "EINVAL" : "EBUSY") : 0;
   });
   if (refused) return refused;
@@ -240,6 +336,10 @@ function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number |
       const m = get(s.mounts, at.mnt);
       if (m.parent === 0) return "EINVAL";
       if (isUsed(s, at.mnt)) return "EBUSY";
+      if (expire && !m.expire) {
+        patch(s.mounts, at.mnt, { expire: true });
+        return "EAGAIN";
+      }
       patch(s.mounts, at.mnt, { parent: 0, point: 0 });
       return 0;
     };
@@ -275,4 +375,4 @@ function* shrink(): Steps<{ any: true }> {
 /** A copy of the arena: no call sees a difference. Whether it is possible at that moment is not specified. */
 const arenaCopy = shrink;
 
-export const MOUNT_CALLS = { sysMount, sysMountNew, sysRemount, sysInvalidate, sysUmount, shrink, arenaCopy };
+export const MOUNT_CALLS = { sysMount, sysMountNew, sysMounts, sysRemount, sysInvalidate, sysUmount, shrink, arenaCopy };

@@ -51,17 +51,19 @@ function overridden(caller: Context, inode: Inode, mask: number): boolean {
 /** mnt_want_write() */
 export function wantWrite(s: State, mnt: number): 0 | "EROFS" {
   const m = get(s.mounts, mnt);
-  return m.readonly || get(s.filesystems, m.fs).readonly ? "EROFS" : 0;
+  return m.flags.readonly || get(s.filesystems, m.fs).readonly ? "EROFS" : 0;
 }
 
 const DAY_SECONDS = 86400;
 
 const seconds = (ms: number) => Math.floor(ms / 1000);
 
-/** touch_atime() with relatime: a read, a listing or a followed link has used this inode through a mount. */
+/** touch_atime(): a read, a listing or a followed link has used this inode through a mount. */
 export function accessed(s: State, mnt: number, ino: number): void {
   const i = get(s.inodes, ino);
+  const { noatime, nodiratime, strictatime } = get(s.mounts, mnt).flags;
   if (get(s.filesystems, i.fs).driver !== 0 || wantWrite(s, mnt)) return;
+  if (noatime || (nodiratime && isDir(i))) return;
   const fresh = i.atime > i.mtime && i.atime > i.ctime && seconds(s.now) - seconds(i.atime) < DAY_SECONDS;
-  if (!fresh) patch(s.inodes, ino, { atime: s.now });
+  if (!fresh || strictatime) patch(s.inodes, ino, { atime: s.now });
 }

@@ -7,6 +7,7 @@
 import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../threadfs/dist/abi/abi.js";
 import { DIRENT_SIZE, PAGE } from "../../../threadfs/dist/generated/core-layout.js";
 import type { AclEntry } from "./acl.js";
+import type { MountFlags } from "./call.js";
 import type { FileLocks } from "./locks/locks.js";
 import type { Pipe } from "./pipes/pipes.js";
 
@@ -85,8 +86,9 @@ export interface DriverContents {
 export interface Mount {
   fs: number;
   root: number;
-  readonly: boolean;
-  noexec: boolean;
+  flags: MountFlags;
+  /** An umount has found it unused, and nothing has used it since. */
+  expire?: boolean;
   /** The mount and the dentry that it stands on; 0: none. */
   parent: number;
   point: number;
@@ -298,14 +300,9 @@ export function newFilesystem(
   return fs;
 }
 
-export function newMount(
-  s: State,
-  fs: number,
-  root: number,
-  { readonly = false, noexec = false }: { readonly?: boolean; noexec?: boolean },
-): number {
+export function newMount(s: State, fs: number, root: number, flags: MountFlags): number {
   const id = newId(s);
-  s.mounts.set(id, { fs, root, readonly, noexec, parent: 0, point: 0 });
+  s.mounts.set(id, { fs, root, flags, parent: 0, point: 0 });
   return id;
 }
 

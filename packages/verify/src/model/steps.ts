@@ -32,6 +32,8 @@ export interface Me {
   searches: boolean;
   /** It has begun a change: it ends as if its context were still open. */
   changes?: boolean;
+  /** It looks a mount up to end it, which is no use of the mount. */
+  unmounts?: boolean;
 }
 
 /** Takes one step. @returns its result: the runner sends what `run` returned */

@@ -166,6 +166,8 @@ function* walkTo(
     if (on.body !== undefined && (!isLast || follow)) {
       if (nd.links === MAXSYMLINKS || flags & RESOLVE_NO_SYMLINKS) return "ELOOP";
       nd.links += 1;
+      const refused = yield* step((s) => get(s.mounts, on.mnt).flags.nosymfollow === true);
+      if (refused) return "ELOOP";
       yield* step((s) => void accessed(s, on.mnt, get(s.dentries, on.d).ino));
       const inner = parse(on.body);
       if (inner.absolute) {
@@ -347,6 +349,9 @@ export function* cross(me: Me, to: Path, slot: number): Steps<Place> {
       const mnt = mountedOn(s, here.mnt, here.d);
       if (mnt === undefined) return { end: placeOf(s, here.mnt, here.d) };
       hold(s, me, slot, mnt);
+      // An umount does not use the mount that it ends at, but it uses those that it leaves.
+      const used = me.unmounts ? here.mnt : mnt;
+      if (get(s.mounts, used).expire) patch(s.mounts, used, { expire: false });
       return { mnt, d: get(s.mounts, mnt).root };
     });
     if ("end" in next) return next.end;

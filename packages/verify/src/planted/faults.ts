@@ -13,6 +13,7 @@ import { FILES } from "./file-faults.js";
 import { ACLS } from "./linux/acl-faults.js";
 import { ADVISORY } from "./linux/advisory-faults.js";
 import { LINKS } from "./linux/link-faults.js";
+import { MOUNTS } from "./linux/mount-faults.js";
 import { NAMELESS } from "./linux/name-faults.js";
 import { PIPES } from "./linux/pipe-faults.js";
 import { QUOTAS } from "./linux/quota-faults.js";
@@ -62,6 +63,7 @@ export const MUTANTS: Mutant[] = [
   ...RANGES,
   ...XATTRS,
   ...QUOTAS,
+  ...MOUNTS,
   ...PIPES,
   ...ACLS,
   ...RESOLVE,

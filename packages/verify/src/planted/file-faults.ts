@@ -337,7 +337,7 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/inode/atime.ts",
-        from: "  if (i.mode & I_DRIVER || m.flags & MS_RDONLY || i.sb.readonly != 0) return;",
+        from: "  if (i.mode & I_DRIVER || flags & (MS_RDONLY | MS_NOATIME) || i.sb.readonly != 0) return;",
         to: "  if (i.mode & I_DRIVER) return;",
       },
     ],

@@ -121,6 +121,11 @@ export const WALK: Mutant[] = [
         from: "  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;\n",
         to: "",
       },
+      {
+        file: "vfs/walk/namei.ts",
+        from: "  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) err = -ECHILD;\n  nd.endDentry",
+        to: "  nd.endDentry",
+      },
     ],
     caughtBy: [pair("mounts@umount || stat"), pair("mounts@move || stat"), tests("known-bugs-mounts", "bug 11:")],
   },

@@ -20,10 +20,20 @@ import {
   FLOCK_START,
   FLOCK_TYPE,
   IO_SIZE,
+  MOUNTINFO_ALIGN,
+  MOUNTINFO_FIRST,
+  MOUNTINFO_FLAGS,
+  MOUNTINFO_LENGTHS,
+  MOUNTINFO_TEXT,
   MS_BIND,
   MS_MOVE,
+  MS_NOATIME,
+  MS_NODIRATIME,
   MS_NOEXEC,
+  MS_NOSYMFOLLOW,
   MS_RDONLY,
+  MS_REC,
+  MS_STRICTATIME,
   OF_MAKER,
   OPENED,
   OPENING,
@@ -47,9 +57,11 @@ import {
   type DirectoryEntry,
   LEFT,
   type Listed,
+  type MountFlags,
   type Result,
   type Time,
 } from "../model/call.js";
+import { mountLine } from "../model/calls-mounts.js";
 import type { ContextOptions } from "../model/sequential.js";
 import { defined } from "../support/defined.js";
 
@@ -83,8 +95,22 @@ function put(t: ScratchThread, at: number, text: string): number {
 const text = (t: ScratchThread, at: number, n: number): string => decoder.decode(t.scratch.slice(at, at + n));
 const atFlags = ({ nofollow, empty }: { nofollow?: boolean; empty?: boolean }): number =>
   (nofollow ? AT_SYMLINK_NOFOLLOW : 0) | (empty ? AT_EMPTY_PATH : 0);
-const mountFlags = ({ readonly, noexec }: { readonly?: boolean; noexec?: boolean }): number =>
-  (readonly ? MS_RDONLY : 0) | (noexec ? MS_NOEXEC : 0);
+const MOUNT_FLAGS: readonly (readonly [name: keyof MountFlags, bit: number])[] = [
+  ["readonly", MS_RDONLY],
+  ["noexec", MS_NOEXEC],
+  ["nosymfollow", MS_NOSYMFOLLOW],
+  ["noatime", MS_NOATIME],
+  ["nodiratime", MS_NODIRATIME],
+  ["strictatime", MS_STRICTATIME],
+];
+const mountFlags = (given: MountFlags): number =>
+  MOUNT_FLAGS.reduce((flags, [name, bit]) => (given[name] ? flags | bit : flags), 0);
+/** The flags that a remount changes: those for times of access together. */
+const mountMask = (given: MountFlags): number => {
+  const times = MS_NOATIME | MS_STRICTATIME;
+  const mask = MOUNT_FLAGS.reduce((bits, [name, bit]) => (given[name] === undefined ? bits : bits | bit), 0);
+  return mask & times ? mask | times : mask;
+};
 const first = (t: ScratchThread, { dirfd = AT_FDCWD, path }: { dirfd?: number; path: string }): number[] => [
   dirfd,
   put(t, SCRATCH.PATH, path),
@@ -186,10 +212,15 @@ const ARGUMENTS: {
   sysMount: (t, a) => {
     const from = put(t, SCRATCH.PATH, a.path);
     const to = put(t, SCRATCH.PATH2, a.path2);
-    return [from, to, (a.move ? MS_MOVE : 0) | (a.bind ? MS_BIND : 0) | mountFlags(a)];
+    const how = (a.move ? MS_MOVE : 0) | (a.bind ? MS_BIND : 0) | (a.recursive ? MS_REC : 0);
+    return [from, to, how | mountFlags(a)];
   },
-  sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a), a.size ?? 0, a.inodes ?? 0],
-  sysRemount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.size ?? -1, a.inodes ?? -1],
+  sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a), a.size ?? 0, a.inodes ?? 0, 0],
+  sysRemount: (t, a) => {
+    const flags = (a.bind ? MS_BIND : 0) | mountFlags(a);
+    return [put(t, SCRATCH.PATH, a.path), a.size ?? -1, a.inodes ?? -1, flags, mountMask(a)];
+  },
+  sysMounts: () => [0],
   sysInvalidate: (t, a) => [put(t, SCRATCH.PATH, a.path)],
   sysUmount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.flags ?? 0],
   arenaCopy: () => [COPY_WAIT_MS],
@@ -303,6 +334,22 @@ function heldLock(t: ScratchThread): { lock: number[] } {
   return { lock: [type, at.getFloat64(FLOCK_START, true), at.getFloat64(FLOCK_LEN, true)] };
 }
 
+/** The mounts of one page, which has room for all of a small tree. */
+function mountList(t: ScratchThread, n: number): { mounts: string[] } {
+  const at = scratchView(t, SCRATCH.IO);
+  const mounts: string[] = [];
+  for (let record = MOUNTINFO_FIRST; record < n; ) {
+    const lengths = [0, 1, 2, 3].map((k) => at.getUint32(record + MOUNTINFO_LENGTHS + 4 * k, true));
+    const [root = 0, point = 0] = lengths;
+    const bits = at.getUint32(record + MOUNTINFO_FLAGS, true);
+    const flags = Object.fromEntries(MOUNT_FLAGS.map(([name, bit]) => [name, (bits & bit) !== 0]));
+    mounts.push(mountLine(text(t, SCRATCH.IO + record + MOUNTINFO_TEXT + root, point), flags));
+    const end = record + MOUNTINFO_TEXT + lengths.reduce((sum, length) => sum + length, 0);
+    record = Math.ceil(end / MOUNTINFO_ALIGN) * MOUNTINFO_ALIGN;
+  }
+  return { mounts: mounts.sort() };
+}
+
 const pathResult = (t: ScratchThread, r: number): { path: string } => ({ path: text(t, SCRATCH.IO, r) });
 
 /** The result in scratch after a call that did not fail; a call without an entry returns its number. */
@@ -320,6 +367,7 @@ const RESULTS: { [K in keyof CallResults]: (t: ScratchThread, r: number) => Call
   sysGetacl: aclEntries,
   sysGetxattr: (t, r) => ({ data: text(t, SCRATCH.IO, r) }),
   sysListxattr: (t, r) => ({ names: r === 0 ? [] : text(t, SCRATCH.IO, r - 1).split("\0") }),
+  sysMounts: mountList,
   getLock: heldLock,
   lockRequest: (_t, r) => (r === 0 ? 0 : { any: true }),
   contextCreate: () => ({ any: true }),

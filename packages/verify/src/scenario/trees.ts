@@ -295,6 +295,23 @@ export const TREES: Record<string, Tree> = {
       ...file("/b/g"),
     ],
   },
+  /** A file system with another on it, which is bound elsewhere too; a link and an open file in it. */
+  flagged: {
+    contexts: [],
+    setup: [
+      mkdir("/m"),
+      mount("/m"),
+      ...file("/m/f", "three"),
+      symlink("f", "/m/l"),
+      mkdir("/m/s"),
+      mount("/m/s"),
+      ...file("/m/s/g"),
+      mkdir("/b"),
+      bind("/m", "/b"),
+      mkdir("/n"),
+      open("/m/f", O_RDONLY),
+    ],
+  },
   /**
    * Paths long enough for the prefix cache, also behind a mount, and directories of the same names elsewhere.
    * Each thread knows those of `warm` when it begins: it has looked them up until they were in its prefix cache.

@@ -282,7 +282,7 @@ export class Thread {
   /** Mounts a fresh in-memory file system, or a driver's (its number). */
   mount(path: Path, type = 0): number {
     this.counts.add(COUNT.mounts);
-    return this.#one(OP.mount, path, type, 0, (n) => this.core.sysMountNew(this.ctx, n, type, 0, 0, 0));
+    return this.#one(OP.mount, path, type, 0, (n) => this.core.sysMountNew(this.ctx, n, type, 0, 0, 0, 0));
   }
 
   bind(from: Path, to: Path): number {

@@ -12,6 +12,7 @@ const NAMES = ["a", "b", "c", "deep", "eight888", `long-${"n".repeat(40)}`, `lon
 const SIZES = [0, 1, 15, 16, 17, 100, 4095, 4096, 4097, 5000, 30_000];
 const FAR = 5 * 2 ** 30;
 const OPEN_MOST = 40;
+const MOUNTS_MOST = 100;
 const CONTEXTS_MOST = 6;
 /** Directories remembered as prefixes of paths, and the longest prefix. */
 const MADE_MOST = 10;
@@ -277,6 +278,27 @@ const OPERATIONS = Object.entries<(t: RandomCalls, say: Say) => void>({
   },
   bind(t, say) {
     t.vfs.mount(say(t.path()), say(t.path()), "bind");
+  },
+  bindTree(t, say) {
+    // A bind of all mounts makes twice as many.
+    const [from, to] = [say(t.path()), say(t.path())];
+    if (t.vfs.mounts().length > MOUNTS_MOST) missing();
+    t.vfs.mount(from, to, "bind", { recursive: true });
+  },
+  remount(t, say) {
+    const options = { nosymfollow: t.below(4) === 0, noatime: t.below(2) === 0, noexec: t.below(2) === 0 };
+    t.vfs.mount(null, say(t.path()), "none", { remount: true, bind: t.below(2) === 0, ...options });
+  },
+  remountReadonly(t, say) {
+    // Most often the other way, because a tree that is read-only changes no more.
+    const readonly = t.below(4) === 0;
+    t.vfs.mount(null, say(t.path()), "none", { remount: true, bind: t.below(2) === 0, readonly });
+  },
+  expire(t, say) {
+    t.vfs.umount(say(t.path()), { expire: true });
+  },
+  mounts(t) {
+    t.vfs.mounts();
   },
   moveMount(t, say) {
     t.vfs.mount(say(t.path()), say(t.path()), "bind", { move: true });

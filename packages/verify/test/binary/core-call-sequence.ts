@@ -21,8 +21,11 @@ import {
   LOCK_SH,
   LOCK_UN,
   MNT_DETACH,
+  MNT_EXPIRE,
   MS_BIND,
   MS_MOVE,
+  MS_RDONLY,
+  MS_REC,
   O_DIRECTORY,
   O_NONBLOCK,
   OPENING,
@@ -160,6 +163,11 @@ function* mounts(
   yield ["bind", () => call("sysMount", 0, thread.path("/d"), thread.path2("/b"), MS_BIND)];
   yield ["move", () => call("sysMount", 0, thread.path("/d/e"), thread.path2("/m"), MS_MOVE)];
   yield ["stat through bind", () => one("sysStat", "/b/file-13", 0)];
+  yield ["list", () => call("sysMounts", 0, 0)];
+  yield ["remount", () => call("sysRemount", 0, thread.path("/b"), -1, -1, MS_BIND | MS_RDONLY, MS_RDONLY)];
+  yield ["recursive bind", () => call("sysMount", 0, thread.path("/"), thread.path2("/d/e"), MS_BIND | MS_REC)];
+  yield ["umount tree", () => call("sysUmount", 0, thread.path("/d/e"), MNT_DETACH)];
+  yield ["expire", () => call("sysUmount", 0, thread.path("/b"), MNT_EXPIRE)];
   yield ["no generation number", () => call("sysInvalidate", 0, thread.path("/m"))];
   yield ["umount bind", () => call("sysUmount", 0, thread.path("/b"), 0)];
   yield ["umount moved", () => call("sysUmount", 0, thread.path("/m"), MNT_DETACH)];

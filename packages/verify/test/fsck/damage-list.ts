@@ -355,6 +355,11 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a mount on a file", "mount-place", (w) => w.set(w.mount + MOUNT.mountpoint, w.d("/dir/file"))],
   ["a mount's super block", "mount", (w) => w.add(w.mount + MOUNT.sb, 4)],
   ["a mount's flags", "mount", (w) => w.set(w.mount + MOUNT.flags, 64)],
+  ["two rules for times of access of a mount", "mount", (w) => w.set(w.mount + MOUNT.flags, 0x1000400)],
+  ["the mark of a mount", "mount", (w) => w.set(w.mount + MOUNT.expire, 2)],
+  ["a mount's number", "mount", (w) => w.set(w.mount + MOUNT.id, 0)],
+  ["the number of another mount", "mount", (w) => w.set(w.mount + MOUNT.id, w.get(w.rootMount + MOUNT.id))],
+  ["the length of a source", "super", (w) => w.set(w.super + L.SUPER_SOURCE_LEN, 300)],
   ["the root mount", "mount", (w) => w.set(L.G_ROOT_MNT, 0)],
   [
     "a mount in no chain",

@@ -42,6 +42,7 @@ type KernelCall = Exclude<
       | "sysFutimens"
       | "sysMount"
       | "sysMountNew"
+      | "sysMounts"
       | "sysRemount"
       | "sysInvalidate"
       | "sysUmount"

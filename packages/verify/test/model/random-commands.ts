@@ -1,6 +1,6 @@
 /** Random calls for the tests of the model: few names, so that calls meet the same files; every argument of each call. */
 import fc from "fast-check";
-import { MNT_DETACH, UTIME_NOW, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
+import { MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW, UTIME_NOW, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "../../dist/model/acl.js";
 import type { Call, CallArguments, CallName } from "../../dist/model/call.js";
 
@@ -98,6 +98,7 @@ const acl: fc.Arbitrary<AclEntry[]> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(entryOf(1), entryOf(4), entryOf(8, 2000), entryOf(16), entryOf(32)) },
 );
 const bool = oneOf(false, false, true);
+const rarely = oneOf(false, false, false, false, false, false, false, true);
 
 /** The calls that stand under names of their own: the same call with other arguments. */
 interface Variants {
@@ -193,10 +194,12 @@ const ours = (path: fc.Arbitrary<string>): Table => ({
   sysGetacl: { dirfd: anyDirfd, path },
   sysUtimens: { dirfd: anyDirfd, path, atime: time, mtime: time, nofollow: bool },
   sysFutimens: { fd, atime: time, mtime: time },
-  sysMountNew: { path: mountPath, readonly: bool, noexec: bool },
-  bind: { path, path2: mountPath, readonly: bool },
+  sysMountNew: { path: mountPath, readonly: bool, noexec: bool, nosymfollow: rarely, noatime: bool },
+  sysRemount: { path: mountPath, bind: bool, readonly: rarely, noexec: bool, nodiratime: bool, strictatime: bool },
+  sysMounts: {},
+  bind: { path, path2: mountPath, readonly: bool, recursive: bool },
   move: { path: mountPath, path2: mountPath },
-  sysUmount: { path: mountPath, flags: oneOf(0, 0, MNT_DETACH, 4) },
+  sysUmount: { path: mountPath, flags: oneOf(0, 0, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW, 16) },
   umount: { path: mountPath, flags: oneOf(0, MNT_DETACH) },
 });
 

@@ -29,24 +29,77 @@ export function dPath(c: Context, m: Mount, d: Dentry): i32 {
     const rename = readSeqBegin(G_RENAME_SEQ);
     const mounts = readSeqBegin(G_MOUNT_SEQ);
     const fs = readSeqBegin(c.seq);
-    const r = prependPath(c, m, d);
+    const r = prependPath(c, m, d, scratch + SCRATCH.IO, IO_SIZE);
     const moved = readSeqRetry(G_RENAME_SEQ, rename) || readSeqRetry(G_MOUNT_SEQ, mounts) || readSeqRetry(c.seq, fs);
     if (rcuReadUnlock() && !moved && r != -EAGAIN) return r;
     sleepUs(10);
   }
   lock(G_MOUNT_LOCK);
   lock(G_RENAME_LOCK);
-  let r = prependPath(c, m, d);
-  // Renames of the file itself that have begun before, and other changes of the dentries.
-  for (let deadline: f64 = 0; r == -EAGAIN; r = prependPath(c, m, d)) deadline = spinFor(deadline, d.seq);
+  const r = dPathLocked(c, m, d, scratch + SCRATCH.IO, IO_SIZE);
   unlock(G_RENAME_LOCK);
   unlock(G_MOUNT_LOCK);
   return r;
 }
 
-function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
-  const base = scratch + SCRATCH.IO;
-  let end = base + IO_SIZE;
+/** The same to `room` bytes at `base`, under the mount lock and the rename lock. -ENAMETOOLONG: they are too few. */
+export function dPathLocked(c: Context, m: Mount, d: Dentry, base: usize, room: u32): i32 {
+  let r = prependPath(c, m, d, base, room);
+  // Renames of the file itself that have begun before, and other changes of the dentries.
+  for (let deadline: f64 = 0; r == -EAGAIN; r = prependPath(c, m, d, base, room)) deadline = spinFor(deadline, d.seq);
+  return r;
+}
+
+/** dentry_path(): the path of a dentry in its file system, to `room` bytes at `base`, under the rename lock. -ENAMETOOLONG, as above. */
+export function dentryPathLocked(start: Dentry, base: usize, room: u32): i32 {
+  let end = base + room;
+  let d = start;
+  let removed = false;
+  for (let n = 0, deadline: f64 = 0; d.parent != d; ) {
+    if (n++ == STEPS_MAX) return -ENAMETOOLONG;
+    const parent = d.parent;
+    if (d.flags & D_UNHASHED) removed = true;
+    const before = end;
+    end = prependName(d, base, end);
+    if (end == 0) return -ENAMETOOLONG;
+    if (end == AGAIN) {
+      deadline = spinFor(deadline, d.seq);
+      end = before;
+      continue;
+    }
+    d = parent;
+  }
+  const len = finish(base, end, room);
+  if (!removed) return len;
+  if (<u32>len + DELETED_LEN > room) return -ENAMETOOLONG;
+  store<u64>(base + len, DELETED);
+  store<u8>(base + len + 8, 100);
+  return len + <i32>DELETED_LEN;
+}
+
+/** What prependName() returns for a dentry that is being changed. */
+const AGAIN: usize = 1;
+/** "//delete", and how long it is with its last letter. */
+const DELETED: u64 = 0x6574656c65642f2f;
+const DELETED_LEN: u32 = 9;
+
+/** Puts a slash and the name of a dentry in front of `end`. Returns where they begin; 0: there is no room; AGAIN. */
+function prependName(d: Dentry, base: usize, end: usize): usize {
+  const seq = readSeqBegin(d.seq);
+  const len = d.nameLen;
+  const name = len > INLINE_NAME ? <usize>atomic.load<u32>(d.name) : d.name;
+  if (readSeqRetry(d.seq, seq)) return AGAIN;
+  if (end - base < len + 1) return 0;
+  const at = end - len;
+  memory.copy(at, name, len);
+  // A file gets another name in its directory without the rename sequence (d-move.ts): parent and name belong together by its own.
+  if (readSeqRetry(d.seq, seq)) return AGAIN;
+  store<u8>(at - 1, 47);
+  return at - 1;
+}
+
+function prependPath(c: Context, startMnt: Mount, start: Dentry, base: usize, room: u32): i32 {
+  let end = base + room;
   const rootMnt = atomic.load<u32>(c.at + offsetof<Context>("rootMnt_"));
   const root = atomic.load<u32>(c.at + offsetof<Context>("root_"));
   // The context was closed since this call began.
@@ -54,7 +107,7 @@ function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
   let m = startMnt;
   let d = start;
   for (let n = 0; n < STEPS_MAX; n++) {
-    if (<u32>d.at == root && <u32>changetype<usize>(m) == rootMnt) return finish(base, end);
+    if (<u32>d.at == root && <u32>changetype<usize>(m) == rootMnt) return finish(base, end, room);
     if (d == m.root) {
       const up = m.parent;
       // The top, and the context's root has not been met: glibc's getcwd() fails where the kernel says "(unreachable)".
@@ -66,24 +119,18 @@ function prependPath(c: Context, startMnt: Mount, start: Dentry): i32 {
     const seq = readSeqBegin(d.seq);
     const parent = d.parent;
     const removed = (d.flags & D_UNHASHED) != 0 || parent == d;
-    const len = d.nameLen;
-    const name = len > INLINE_NAME ? <usize>atomic.load<u32>(d.name) : d.name;
     if (readSeqRetry(d.seq, seq)) return -EAGAIN;
     if (removed) return -ENOENT;
-    if (end - base < len + 1) return -ENAMETOOLONG;
-    end -= len;
-    memory.copy(end, name, len);
-    // A file gets another name in its directory without the rename sequence (d-move.ts): parent and name belong together by its own.
-    if (readSeqRetry(d.seq, seq)) return -EAGAIN;
-    end -= 1;
-    store<u8>(end, 47);
+    end = prependName(d, base, end);
+    if (end == 0) return -ENAMETOOLONG;
+    if (end == AGAIN || readSeqRetry(d.seq, seq)) return -EAGAIN;
     d = parent;
   }
   return -ENAMETOOLONG;
 }
 
-function finish(base: usize, end: usize): i32 {
-  const len = <u32>(base + IO_SIZE - end);
+function finish(base: usize, end: usize, room: u32): i32 {
+  const len = <u32>(base + room - end);
   if (len == 0) {
     store<u8>(base, 47);
     return 1;

@@ -1,32 +1,39 @@
 /**
- * Times of access, as on a mount with relatime: reading a file, listing a directory and following or reading a link
- * update atime if it is not later than the last change, or a day old.
+ * Times of access: reading a file, listing a directory and following or reading a link update atime; on a mount with relatime, the default,
+ * if it is not later than the last change, or a day old.
  */
 
-import { MS_RDONLY } from "../../../abi/flags";
+import { MS_NOATIME, MS_NODIRATIME, MS_RDONLY, MS_STRICTATIME } from "../../../abi/flags";
 import { Mount } from "../mount/namespace";
 import { beginAttr, currentTime, endAttr, I_DRIVER, I_WIDE_TIME, Inode, setAtime, timeSeconds } from "./inode";
 
 /** relatime writes atime at least this often. */
 const DAY_SECONDS: i64 = 86400;
 
-/** Whether no time of access is updated through this mount, because it or its file system is read-only. */
+/** Whether no time of access is updated through this mount, because it asks for that, or because it or its file system is read-only. */
 export function keepsAtime(m: Mount): bool {
-  return (m.flags & MS_RDONLY) != 0 || m.sb.readonly != 0;
+  return (m.flags & (MS_RDONLY | MS_NOATIME)) != 0 || m.sb.readonly != 0;
 }
 
 /**
- * touch_atime(): not through a read-only mount. A driver keeps the times of its files itself. The caller holds a
- * reference on the inode.
+ * touch_atime(): not through a read-only mount, nor through one that has MS_NOATIME, or MS_NODIRATIME for a directory. A driver keeps the
+ * times of its files itself. The caller holds a reference on the inode.
  */
 export function touchAtime(m: Mount, i: Inode): void {
+  const flags = m.flags;
   if (i.mode & I_DRIVER || keepsAtime(m)) return;
+  if (flags & MS_NODIRATIME && i.isDir) return;
   const now = currentTime();
-  if (!relatimeNeedUpdate(i, now) || (now == i.atime && !(i.mode & I_WIDE_TIME))) return;
+  if (!atimeNeedsUpdate(flags, i, now) || (now == i.atime && !(i.mode & I_WIDE_TIME))) return;
   beginAttr(i);
   // Readers of a file come here without its i_mutex: another call may have set the times.
-  if (relatimeNeedUpdate(i, now)) setAtime(i, now, 0);
+  if (atimeNeedsUpdate(flags, i, now)) setAtime(i, now, 0);
   endAttr(i);
+}
+
+/** atime_needs_update(), by the flags of the mount. */
+function atimeNeedsUpdate(flags: u32, i: Inode, now: i64): bool {
+  return flags & MS_STRICTATIME ? true : relatimeNeedUpdate(i, now);
 }
 
 /** Walks over links between two looks at the clock for links whose time of access is a day old. */
@@ -46,9 +53,9 @@ export function atimeNeedsUpdateRcu(m: Mount, i: Inode): bool {
     clockLeft = CLOCK_EVERY;
   }
   clockLeft--;
-  if (!relatimeNeedUpdate(i, clock)) return false;
+  if (!atimeNeedsUpdate(m.flags, i, clock)) return false;
   const now = currentTime();
-  return relatimeNeedUpdate(i, now) && (now != i.atime || (i.mode & I_WIDE_TIME) != 0);
+  return atimeNeedsUpdate(m.flags, i, now) && (now != i.atime || (i.mode & I_WIDE_TIME) != 0);
 }
 
 /** The next link that is followed in rcu mode asks for the time. */

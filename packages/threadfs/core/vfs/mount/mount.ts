@@ -1,12 +1,26 @@
-/** mount(2) and umount(2). */
+/** mount(2) and umount2(2): the calls. What they do to the tree of mounts is in namespace.ts, copy-tree.ts, remount.ts and umount.ts. */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
-import { EBUSY, EINVAL, ENOSPC, ENOTDIR, EOPNOTSUPP, EPERM } from "../../../abi/errno";
-import { FS_GENERATION, MNT_DETACH, MS_NOEXEC, MS_RDONLY } from "../../../abi/flags";
+import { EBUSY, EINVAL, ENOENT, ENOSPC, ENOTDIR, EOPNOTSUPP, EPERM } from "../../../abi/errno";
+import {
+  FS_GENERATION,
+  MNT_DETACH,
+  MNT_EXPIRE,
+  MNT_FORCE,
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NODIRATIME,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_NOSYMFOLLOW,
+  MS_RDONLY,
+  MS_REC,
+  MS_STRICTATIME,
+  UMOUNT_NOFOLLOW,
+} from "../../../abi/flags";
 import { CAP_SYS_ADMIN } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
 import { callDriver } from "../../fs/driver/hooks";
-import { changeLimits } from "../../fs/tmpfs/quota";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
@@ -21,13 +35,16 @@ import { retire } from "../recovery/reclaim";
 import { capable } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
+import { copyTree, putCopies } from "./copy-tree";
 import {
   attachMount,
+  cannotMount,
   lockNamespace,
   lookupMntRef,
   Mount,
   mntget,
   mntput,
+  mntputNoExpire,
   movedFrom,
   movedFromPoint,
   moveMount,
@@ -35,12 +52,22 @@ import {
   rootMount,
   unlockNamespace,
 } from "./namespace";
-import { addDriverMount, dropDriverMount, newSuper, SuperBlock } from "./super";
+import { addDriverMount, dropDriverMount, newSuper, SuperBlock, setSource } from "./super";
 import { umountTree } from "./umount";
 
 /** Bound of mounts stacked at one place. */
 const STACKED_MAX: i32 = 100000;
-const MOUNT_FLAGS: u32 = MS_RDONLY | MS_NOEXEC;
+/** The flags of a mount itself. */
+export const MOUNT_FLAGS: u32 =
+  MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME;
+
+/** The flags of a mount that had `old`, where `flags` are given too. As in mount(2), MS_STRICTATIME wins over MS_NOATIME. */
+function withFlags(old: u32, flags: u32): u32 {
+  const times: u32 = MS_NOATIME | MS_STRICTATIME;
+  const kept = flags & times ? old & ~times : old;
+  const all = (kept | flags) & MOUNT_FLAGS;
+  return all & MS_STRICTATIME ? all & ~MS_NOATIME : all;
+}
 
 /** Creates a file system: type 0 in memory, else a driver's number. null: nd.err. */
 function makeSuper(nd: Nameidata, type: f64, readonly: bool, size: f64, inodes: f64): SuperBlock {
@@ -86,56 +113,66 @@ function driverRoot(sb: SuperBlock): i32 {
   return 0;
 }
 
+/** What graftMount() does: attaches a new mount; with copies of the mounts below its source; moves a mount. */
+const GRAFT_COPY: i32 = 0;
+const GRAFT_TREE: i32 = 1;
+const GRAFT_MOVE: i32 = 2;
+
 /**
  * lock_mount() and graft_tree(): mounts `m` at the path in nd, whose references it does not take over, on top of what
  * another thread may have mounted there since the walk. `source`: the mount that a bind mount is made from, which must be
- * attached. On failure the mount is put, except with `move`.
+ * attached. On failure the mount is put, except when it moves.
  */
-function graftMount(m: Mount, nd: Nameidata, source: Mount, move: bool): i32 {
+function graftMount(m: Mount, nd: Nameidata, source: Mount, how: i32): i32 {
   let err = 0;
-  if (nd.dentry.inode.isDir != m.root.inode.isDir) err = -ENOTDIR;
-  else {
-    let onMnt = mntget(nd.mnt);
-    let on = dget(nd.dentry);
-    for (let n = 0; ; n++) {
-      const mutex = on.inode.mutex;
-      mutexLock(mutex);
-      lockNamespace();
-      const above = lookupMntRef(onMnt, on);
-      if (!above) err = graftMountLocked(m, onMnt, on, source, move);
-      unlockNamespace();
-      mutexUnlock(mutex);
-      if (!above) break;
-      if (n == STACKED_MAX) corrupt(onMnt.at);
-      dput(on);
-      mntput(onMnt);
-      onMnt = above;
-      on = dget(above.root);
-    }
-    if (err != 0) {
-      dput(on);
-      mntput(onMnt);
-    } else if (move) {
-      dput(movedFromPoint);
-      mntput(movedFrom);
-    }
+  let onMnt = mntget(nd.mnt);
+  let on = dget(nd.dentry);
+  for (let n = 0; ; n++) {
+    const mutex = on.inode.mutex;
+    mutexLock(mutex);
+    lockNamespace();
+    const above = lookupMntRef(onMnt, on);
+    if (!above) err = graftMountLocked(m, onMnt, on, source, how);
+    unlockNamespace();
+    mutexUnlock(mutex);
+    if (!above) break;
+    if (n == STACKED_MAX) corrupt(onMnt.at);
+    dput(on);
+    mntput(onMnt);
+    onMnt = above;
+    on = dget(above.root);
   }
-  if (err != 0 && !move) mntput(m);
+  if (err != 0) {
+    dput(on);
+    mntput(onMnt);
+    if (how == GRAFT_TREE) putCopies(m);
+    if (how != GRAFT_MOVE) mntput(m);
+  } else if (how == GRAFT_MOVE) {
+    dput(movedFromPoint);
+    mntput(movedFrom);
+  }
   return err;
 }
 
 /** Whether a mount is detached is known only under the namespace lock: it looks so in the middle of a move. */
-function graftMountLocked(m: Mount, onMnt: Mount, on: Dentry, source: Mount, move: bool): i32 {
+function graftMountLocked(m: Mount, onMnt: Mount, on: Dentry, source: Mount, how: i32): i32 {
   tracepoint(POINT.MOUNT_CHECK, on.at, 1);
+  if (cannotMount(on)) return -ENOENT;
   // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
   if ((source && isDetached(source)) || isDetached(onMnt)) return -EINVAL;
-  const err = move ? moveMount(m, onMnt, on) : attachMount(m, onMnt, on);
+  let err = 0;
+  if (how == GRAFT_MOVE) err = moveMount(m, onMnt, on);
+  else {
+    if (on.inode.isDir != m.root.inode.isDir) return -ENOTDIR;
+    if (how == GRAFT_TREE) err = copyTree(m, source);
+    if (err == 0) err = attachMount(m, onMnt, on);
+  }
   if (err == 0) happened(0);
   return err;
 }
 
 /** Whether a mount is attached nowhere (any more). Under the namespace lock. */
-function isDetached(m: Mount): bool {
+export function isDetached(m: Mount): bool {
   return m.parent == m && m != rootMount();
 }
 
@@ -143,15 +180,30 @@ function isDetached(m: Mount): bool {
  * Walks to the place of a mount, then asks for the privilege (may_mount()). On success nd has references; the privilege is
  * asked for after the walk because only the walk finds the context, and as in Linux a missing path is ENOENT for everyone.
  */
-function mayMount(nd: Nameidata): i32 {
-  const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
+export function mayMount(nd: Nameidata): i32 {
+  return mayMountAt(nd, LOOKUP_FOLLOW);
+}
+
+function mayMountAt(nd: Nameidata, lookup: u32): i32 {
+  const err = filenameLookup(nd, lookup, FOR_PATH, 0);
   if (err != 0 || capable(nd.ctx, CAP_SYS_ADMIN)) return err;
   pathPut(nd);
   return -EPERM;
 }
 
-/** Mounts a new file system at the path in nd. Limits of one in memory: `size` in bytes, `inodes`; 0: none. */
-export function doNewMount(nd: Nameidata, type: f64, flags: u32, size: f64, inodes: f64): i32 {
+/**
+ * Mounts a new file system at the path in nd. Limits of one in memory: `size` in bytes, `inodes`; 0: none. `source`: what the list of mounts
+ * shows, `sourceLen` bytes.
+ */
+export function doNewMount(
+  nd: Nameidata,
+  type: f64,
+  flags: u32,
+  size: f64,
+  inodes: f64,
+  source: usize,
+  sourceLen: u32,
+): i32 {
   let err = mayMount(nd);
   if (err != 0) return err;
   const sb = makeSuper(nd, type, (flags & MS_RDONLY) != 0, size, inodes);
@@ -159,8 +211,9 @@ export function doNewMount(nd: Nameidata, type: f64, flags: u32, size: f64, inod
     pathPut(nd);
     return nd.err;
   }
-  const m = newMount(sb, dget(sb.root), flags & MOUNT_FLAGS);
-  if (m) err = graftMount(m, nd, changetype<Mount>(0), false);
+  setSource(sb, source, sourceLen);
+  const m = newMount(sb, dget(sb.root), withFlags(0, flags));
+  if (m) err = graftMount(m, nd, changetype<Mount>(0), GRAFT_COPY);
   else {
     // The first mount would have taken these over.
     dput(sb.root);
@@ -179,14 +232,17 @@ function dropSuper(sb: SuperBlock): i32 {
   return -ENOSPC;
 }
 
-/** mount --bind: mounts the directory or file in `from` at the path in nd too. */
+/**
+ * mount --bind: mounts the directory or file in `from` at the path in nd too, with the flags of its mount and those in `flags`; with MS_REC
+ * also the mounts below it, with their own.
+ */
 export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
   let err = mayMount(nd);
   if (err != 0) return err;
   err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err == 0) {
-    const m = newMount(from.mnt.sb, dget(from.dentry), (from.mnt.flags | flags) & MOUNT_FLAGS);
-    if (m) err = graftMount(m, nd, from.mnt, false);
+    const m = newMount(from.mnt.sb, dget(from.dentry), withFlags(from.mnt.flags, flags));
+    if (m) err = graftMount(m, nd, from.mnt, flags & MS_REC ? GRAFT_TREE : GRAFT_COPY);
     else {
       dput(from.dentry);
       err = -ENOSPC;
@@ -203,20 +259,9 @@ export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
   if (err != 0) return err;
   err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err == 0) {
-    err = from.dentry == from.mnt.root ? graftMount(from.mnt, nd, changetype<Mount>(0), true) : -EINVAL;
+    err = from.dentry == from.mnt.root ? graftMount(from.mnt, nd, changetype<Mount>(0), GRAFT_MOVE) : -EINVAL;
     pathPut(from);
   }
-  pathPut(nd);
-  return err;
-}
-
-/** mount(2) with MS_REMOUNT: changes the limits of the file system that is mounted at the path in nd; negative: as it was. */
-export function doRemount(nd: Nameidata, size: f64, inodes: f64): i32 {
-  let err = mayMount(nd);
-  if (err != 0) return err;
-  if (nd.dentry != nd.mnt.root || nd.mnt.sb.driver != 0) err = -EINVAL;
-  else err = changeLimits(nd.mnt.sb, size, inodes);
-  happened(err);
   pathPut(nd);
   return err;
 }
@@ -242,15 +287,21 @@ export function doInvalidate(nd: Nameidata): i32 {
 
 /** umount2(2) */
 export function doUmount(nd: Nameidata, flags: u32): i32 {
-  if (flags & ~MNT_DETACH) return -EINVAL;
-  let err = mayMount(nd);
+  if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) return -EINVAL;
+  let err = mayMountAt(nd, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
   if (err != 0) return err;
-  if (nd.dentry != nd.mnt.root) err = -EINVAL;
-  else if (nd.mnt == rootMount()) err = flags & MNT_DETACH ? -EINVAL : -EBUSY;
+  const m = nd.mnt;
+  if (nd.dentry != m.root) err = -EINVAL;
+  else if (flags & MNT_EXPIRE && (m == changetype<Mount>(<usize>nd.ctx.rootMnt_) || flags & (MNT_FORCE | MNT_DETACH)))
+    err = -EINVAL;
+  else if (m == rootMount()) err = flags & MNT_DETACH ? -EINVAL : -EBUSY;
   else {
     // The walk holds one reference on the mount, which umountTree() allows for.
-    err = umountTree(nd.mnt, (flags & MNT_DETACH) != 0);
+    err = umountTree(m, flags);
   }
-  pathPut(nd);
+  dput(nd.dentry);
+  mntputNoExpire(m);
+  nd.dentry_ = 0;
+  nd.mnt_ = 0;
   return err;
 }

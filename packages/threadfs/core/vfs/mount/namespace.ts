@@ -2,10 +2,11 @@
  * The mount table: which file system is mounted on which directory.
  *
  * Mount (128 bytes, typed cache): 0 parent ptr (itself: not mounted on anything) 4 mountpoint ptr 8 root ptr 12 sb ptr
- *   16 detachedNext ptr  20 flags u32  24 unused  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
+ *   16 detachedNext ptr  20 flags u32 (MS_*)  24 expire u32 (MNT_EXPIRE has been asked for)  28 hashNext ptr  32 allNext 36 allPrev  40 rcuNext 44 rcuTag
  *   48 recount u32 (references found by the recount, recount.ts)  52 nrChildren u32 (mounts on this one)
  *   56 oldParent ptr  60 oldPoint ptr (of a detached mount, with detachedNext, for its detacher alone: umount.ts)
  *   64 count i32, in a cache line that no walk in rcu mode reads; of the root mount a total, whose parts are in the slots
+ *   68 copy ptr (the mount that a recursive bind has made of it, while it lasts: copy-tree.ts)  72 id u64 (its number, never another's)
  *
  * Guarantees
  *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
@@ -18,7 +19,7 @@
  * Lock order: i_mutex of the mount point, namespace lock, mount lock, rename lock, d_lock.
  */
 
-import { EINVAL, ENOENT, ENOTDIR } from "../../../abi/errno";
+import { EINVAL, ELOOP, ENOENT } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
@@ -37,6 +38,7 @@ import {
   G_MOUNT_LOCK,
   G_MOUNT_SEQ,
   G_MOUNTS,
+  G_NEXT_MNT_ID,
   G_NR_MOUNTS,
   G_NS_LOCK,
   G_RENAME_LOCK,
@@ -66,7 +68,7 @@ export class Mount {
   sb_: u32;
   detachedNext: u32;
   flags_: u32;
-  unused: u32;
+  expire_: u32;
   hashNext_: u32;
   allNext_: u32;
   allPrev_: u32;
@@ -77,6 +79,8 @@ export class Mount {
   oldParent: u32;
   oldPoint: u32;
   count_: u32;
+  copy_: u32;
+  id: u64;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -107,6 +111,13 @@ export class Mount {
   }
   set flags(v: u32) {
     put32(changetype<usize>(this) + offsetof<Mount>("flags_"), v);
+  }
+  /** 1: an umount with MNT_EXPIRE has found it unused, and nothing has used it since. A walk in rcu mode leaves that mode here. */
+  get expire(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("expire_"));
+  }
+  set expire(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Mount>("expire_"), v);
   }
   get hashNext(): u32 {
     return atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("hashNext_"));
@@ -193,6 +204,13 @@ export function mntgetNotZero(m: Mount): bool {
 
 /** mntput(): the last reference of a detached mount ends the mount. Not inside a read-side section. */
 export function mntput(m: Mount): void {
+  // The mount was in use. Only with the reference: without it the memory may be another mount's.
+  if (m.expire != 0) atomic.store<u32>(changetype<usize>(m), 0, offsetof<Mount>("expire_"));
+  mntputNoExpire(m);
+}
+
+/** mntput_no_expire(): for the reference of an umount, and for one that turns out not to be valid: these are no use of the mount. */
+export function mntputNoExpire(m: Mount): void {
   if (m == rootMount()) {
     countRootMount(-1);
     return;
@@ -228,7 +246,7 @@ export function lookupMntRef(m: Mount, d: Dentry): Mount {
     const ok = !readSeqRetry(G_MOUNT_SEQ, seq);
     const valid = rcuReadUnlock();
     if (ok && valid && (got || !found)) return found;
-    if (got) mntput(found);
+    if (got) mntputNoExpire(found);
     sleepUs(10);
   }
   lock(G_MOUNT_LOCK);
@@ -264,7 +282,7 @@ export function followUp(m: Mount): Mount {
       return parent;
     }
     if (got) dput(d);
-    if (gotMnt) mntput(parent);
+    if (gotMnt) mntputNoExpire(parent);
     sleepUs(10);
   }
   lock(G_MOUNT_LOCK);
@@ -287,6 +305,9 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   m.sb_ = <u32>sb.at;
   atomic.store<u32>(m.count, 1);
   m.flags = flags;
+  m.expire = 0;
+  m.copy_ = 0;
+  m.id = atomic.add<u64>(G_NEXT_MNT_ID, 1) + 1;
   m.hashNext = 0;
   m.allNext = 0;
   m.allPrev = 0;
@@ -318,6 +339,21 @@ export function listRemove(m: Mount): void {
   m.allPrev = 0;
 }
 
+/** Whether a directory or file, or one above it, has been removed. Under the rename lock and d_lock. */
+function isRemoved(d: Dentry): bool {
+  return (d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot) || isBelowRemoved(d);
+}
+
+/** The same without the locks, for the order of errors: hashMount() decides. */
+export function cannotMount(d: Dentry): bool {
+  lock(G_RENAME_LOCK);
+  lock(d.lockref);
+  const removed = isRemoved(d);
+  unlock(d.lockref);
+  unlock(G_RENAME_LOCK);
+  return removed;
+}
+
 /**
  * d_set_mounted(), and the entry in the table: attaches a mount at (parent, d). Under the mount lock, in a write
  * section. -ENOENT: the directory or one above it has been removed, so that no path would lead to the mount. dInvalidate()
@@ -326,7 +362,7 @@ export function listRemove(m: Mount): void {
 function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   lock(G_RENAME_LOCK);
   lock(d.lockref);
-  const removed = (d.flags & D_CANT_MOUNT) != 0 || ((d.flags & D_UNHASHED) != 0 && !d.isRoot) || isBelowRemoved(d);
+  const removed = isRemoved(d);
   if (removed) {
     unlock(d.lockref);
     unlock(G_RENAME_LOCK);
@@ -416,12 +452,11 @@ export let movedFromPoint: Dentry = changetype<Dentry>(0);
 
 /** Moves a mount to (parent, d), and takes over the references on them. Under the namespace lock. */
 export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
-  if (m.parent == m) return -EINVAL;
-  if (m.root.inode.isDir != d.inode.isDir) return -ENOTDIR;
+  if (m.parent == m || m.root.inode.isDir != d.inode.isDir) return -EINVAL;
   let left = objectsMax();
   for (let p = parent; ; p = p.parent) {
     if (left-- == 0) corrupt(p.at);
-    if (p == m) return -EINVAL;
+    if (p == m) return -ELOOP;
     if (p.parent == p) break;
   }
   lock(G_MOUNT_LOCK);

@@ -6,12 +6,13 @@
  * an unregistered driver is never another's. A super block names its driver by the slot, which no other driver gets while a file
  * system of the driver exists.
  *
- * SuperBlock (256 bytes, typed cache): 0 dev u64  8 driver i32 (slot plus one, 0: in memory)  12 hooks u32  16 fsFlags u32
+ * SuperBlock (512 bytes, typed cache): 0 dev u64  8 driver i32 (slot plus one, 0: in memory)  12 hooks u32  16 fsFlags u32
  *   20 dflags u32 (initial flags of its dentries)  24 root ptr  28 active u32 (mounts)  32 readonly u32
  *   36 renameMutex u32 (s_vfs_rename_mutex)  40 rcu link  44 rcu tag  48 recount u32 (recount.ts)  52 unmountTold u32
  *   56 generation u64 (with FS_GENERATION: counts up from 1 with every sysInvalidate())
  *   64 the limits of a file system in memory, on a line of their own, which only a remount changes: maxBlocks u64  72 maxSpace u64
  *   128 what it uses, where it is limited (fs/tmpfs/quota.ts): quotaLock u32  136 usedBlocks u64  144 usedSpace u64
+ *   192 bytes of the source u32  196 the source, which never changes
  *
  * Driver (128 bytes, in a table): 0 state u32 (0 free, 1 used)  4 hooks u32  8 generation u64 (how many drivers the slot has had)
  *   16 fsFlags u32  20 mounted u32 (how many of its file systems exist)  24 bytes of the name u32  28 the name
@@ -20,7 +21,7 @@
 import { EBUSY, EEXIST, EINVAL, ENODEV, ENOSPC, EPERM } from "../../../abi/errno";
 import { FS_GENERATION, FS_REVAL_DOT } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
-import { DRIVER_NAME_MAX } from "../../../abi/limits";
+import { DRIVER_NAME_MAX, MOUNT_SOURCE_MAX } from "../../../abi/limits";
 import * as shared from "../../../abi/memory";
 import { slabAlloc } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
@@ -39,7 +40,10 @@ import {
 } from "../dcache/dentry";
 import { CACHE_SUPER, DRIVER_SIZE, DRIVERS, G_DRIVER_LOCK, G_NEXT_DEV, MAX_DRIVERS } from "../layout";
 
-export const SUPER_SIZE: u32 = 256;
+export const SUPER_SIZE: u32 = 512;
+/** In a super block: the source that its mount was given, for the list of mounts. */
+export const SUPER_SOURCE_LEN: u32 = 192;
+export const SUPER_SOURCE: u32 = 196;
 export const SUPER_LINK: u32 = offsetof<SuperBlock>("rcuNext");
 /** Words that are kept when the memory is freed: active, renameMutex. */
 export const SUPER_KEEP: u32 =
@@ -66,7 +70,7 @@ export class SuperBlock {
   dflags: u32;
   root_: u32;
   active_: u32;
-  readonly: u32;
+  readonly_: u32;
   renameMutex_: u32;
   rcuNext: u32;
   rcuTag: u32;
@@ -92,6 +96,13 @@ export class SuperBlock {
   }
   get root(): Dentry {
     return changetype<Dentry>(<usize>this.root_);
+  }
+  /** 1: nothing in it is changed. Changes under the mount lock, while the other threads are quiescent (remount.ts). */
+  get readonly(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<SuperBlock>("readonly_"));
+  }
+  set readonly(v: u32) {
+    put32(changetype<usize>(this) + offsetof<SuperBlock>("readonly_"), v);
   }
   get active(): usize {
     return changetype<usize>(this) + offsetof<SuperBlock>("active_");
@@ -169,6 +180,7 @@ export function newSuper(driver: i32, readonly: bool): SuperBlock {
   atomic.store<u32>(sb.quotaLock, 0);
   sb.usedBlocks = 0;
   sb.usedSpace = 0;
+  store<u32>(sb.at, 0, SUPER_SOURCE_LEN);
   return sb;
 }
 
@@ -274,4 +286,11 @@ export function dropDriverMount(driver: i32): void {
   const mounted = slotOf(driver) + DRIVER_MOUNTED;
   set32(mounted, load<u32>(mounted) - 1);
   unlock(G_DRIVER_LOCK);
+}
+
+/** Keeps the source of a new file system: `len` bytes at `from`, at most MOUNT_SOURCE_MAX. */
+export function setSource(sb: SuperBlock, from: usize, len: u32): void {
+  const n = min<u32>(len, MOUNT_SOURCE_MAX);
+  memory.copy(sb.at + SUPER_SOURCE, from, n);
+  store<u32>(sb.at, n, SUPER_SOURCE_LEN);
 }

@@ -6,7 +6,8 @@
  * driver. Nothing else reads these fields; if the detacher dies, the recount frees the mounts.
  */
 
-import { EBUSY, EINVAL } from "../../../abi/errno";
+import { EAGAIN, EBUSY, EINVAL } from "../../../abi/errno";
+import { MNT_DETACH, MNT_EXPIRE } from "../../../abi/flags";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -58,7 +59,8 @@ export function detachTree(m: Mount, detached: Mount): Mount {
   return list;
 }
 
-function childOf(m: Mount): Mount {
+/** A mount on `m`; `m` itself: there is none. Under the namespace lock. */
+export function childOf(m: Mount): Mount {
   let p = load<u32>(G_MOUNTS);
   for (let left = objectsMax(); p != 0; left--) {
     if (left == 0) corrupt(m.at);
@@ -83,16 +85,17 @@ export function putDetached(list: Mount): void {
 }
 
 /**
- * do_umount(): `m` with the caller's reference on it. -EBUSY: it is in use, and not `detach`; -EINVAL: it is the root
- * or not attached. `detach`: `m` and all mounts on it leave the tree at once, and end with their last users.
+ * do_umount(): `m` with the caller's reference on it. -EBUSY: it is in use, and not MNT_DETACH; -EINVAL: it is the root
+ * or not attached. MNT_DETACH: `m` and all mounts on it leave the tree at once, and end with their last users. MNT_EXPIRE: -EAGAIN unless an
+ * earlier call has marked the mount and nothing has used it since.
  */
-export function umountTree(m: Mount, detach: bool): i32 {
+export function umountTree(m: Mount, flags: u32): i32 {
   lockNamespace();
   let list = noMount();
   let err = 0;
   // Under the namespace lock no mount is attached or detached.
   if (m.parent == m) err = -EINVAL;
-  else if (detach) {
+  else if (flags & MNT_DETACH) {
     list = detachTree(m, list);
     happened(0);
   } else {
@@ -100,10 +103,13 @@ export function umountTree(m: Mount, detach: bool): i32 {
     writeSeqBegin(G_MOUNT_SEQ);
     // Two references are the tree's and the caller's. While the sequence is odd no walk can add one and validate it.
     if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
-    else list = detachOne(m, list);
+    else if (flags & MNT_EXPIRE && m.expire == 0) {
+      m.expire = 1;
+      err = -EAGAIN;
+    } else list = detachOne(m, list);
     writeSeqEnd(G_MOUNT_SEQ);
     unlock(G_MOUNT_LOCK);
-    if (err == 0) happened(0);
+    if (err == 0 || err == -EAGAIN) happened(err);
   }
   unlockNamespace();
   putDetached(list);

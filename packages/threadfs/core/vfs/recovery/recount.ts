@@ -108,7 +108,7 @@ export function recountReferences(waitMs: f64): bool {
 
 /**
  * Detaches the mounts below directories that a driver was removing when the thread died: storeCounts() unhashes these
- * directories. The references that the mounts held are not put, because all are counted afterwards.
+ * directories; and the copies of mounts that a recursive bind had not attached yet (mount/copy-tree.ts). The references that the mounts held are not put, because all are counted afterwards.
  */
 function detachPending(): void {
   let n = objectsMax();
@@ -124,6 +124,7 @@ function pendingMount(): Mount {
     if (n-- == 0) corrupt(p);
     const m = changetype<Mount>(<usize>p);
     if (m.parent == m) continue;
+    if (topOf(m) != rootMount()) return m;
     let d = m.mountpoint;
     for (let depth = objectsMax(); d.parent != d && !(d.flags & D_DRIVER_PENDING); depth--) {
       if (depth == 0) corrupt(d.at);
@@ -132,6 +133,16 @@ function pendingMount(): Mount {
     if (d.flags & D_DRIVER_PENDING) return m;
   }
   return changetype<Mount>(0);
+}
+
+/** The mount to which the way up from `m` leads. */
+function topOf(m: Mount): Mount {
+  let top = m;
+  for (let depth = objectsMax(); top.parent != top; depth--) {
+    if (depth == 0) corrupt(m.at);
+    top = top.parent;
+  }
+  return top;
 }
 
 // ------------------------------------------------------------------------------------------------- counting

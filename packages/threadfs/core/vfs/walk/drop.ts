@@ -30,7 +30,7 @@ import { D_GENERATION, D_OP_REVALIDATE, D_REVAL_DOT, Dentry, isCurrent } from ".
 import { refreshDriver } from "../inode/icache";
 import { I_DRIVER } from "../inode/inode";
 import { G_MOUNT_SEQ } from "../layout";
-import { Mount, mntgetNotZero, mntput, rootMount } from "../mount/namespace";
+import { Mount, mntgetNotZero, mntput, mntputNoExpire, rootMount } from "../mount/namespace";
 import { SuperBlock } from "../mount/super";
 import { tryEnterActive } from "../recovery/quiescence";
 import { holdContext } from "../task/context-ref";
@@ -130,7 +130,7 @@ function leaveRcu(nd: Nameidata, legitimate: bool): bool {
 function putPending(nd: Nameidata): void {
   while (nd.pending != 0) {
     const ref = load<u32>(nd.pendingAt(--nd.pending));
-    if (ref & 1) mntput(changetype<Mount>(<usize>(ref & ~1)));
+    if (ref & 1) mntputNoExpire(changetype<Mount>(<usize>(ref & ~1)));
     else dput(changetype<Dentry>(<usize>ref));
   }
 }

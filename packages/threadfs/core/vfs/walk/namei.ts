@@ -341,6 +341,7 @@ function finishRcu(nd: Nameidata, walked: i32, purpose: u32, arg: u32): i32 {
     tracepoint(POINT.COMPLETE, nd.dentry_, nd.seq);
     if (readSeqRetry(nd.dentry.seq, nd.seq)) err = -ECHILD;
   }
+  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) err = -ECHILD;
   nd.endDentry = nd.dentry_;
   nd.flags &= ~LOOKUP_RCU;
   if (!rcuReadUnlock()) return -ECHILD;

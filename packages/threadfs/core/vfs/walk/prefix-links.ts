@@ -28,6 +28,7 @@
  *               their sequences
  */
 
+import { MS_NOSYMFOLLOW, MS_STRICTATIME } from "../../../abi/flags";
 import { PATH_MAX } from "../../../abi/limits";
 import { DOT, hashLen, hashName, hashNameLen, SLASH } from "../../mem/hash";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
@@ -99,6 +100,11 @@ function isWhole(m: Mount): bool {
   return root.parent == root;
 }
 
+/** Whether links of a mount may be passed without a look at each: it lets them be followed, and not every time of access is updated. */
+function passesLinks(m: Mount): bool {
+  return (m.flags & (MS_NOSYMFOLLOW | MS_STRICTATIME)) == 0;
+}
+
 /** The walk's root, as an entry has it. */
 function rootKey(nd: Nameidata): u64 {
   return <u64>nd.root_ | ((<u64>nd.rootSeq) << 32);
@@ -145,6 +151,8 @@ export function prefixLinksValid(nd: Nameidata, e: usize, at: usize): bool {
     if (!isForRoot(nd, at, flags)) return false;
   }
   if (flags & MOUNTS && !isForMount(nd, at, flags)) return false;
+  // The mount sequence is for the flags of an entry that leads over mounts.
+  if (links != 0 && !(flags & MOUNTS) && !(passesLinks(nd.mnt) && (!(flags & JUMPS) || passesLinks(nd.rootMnt)))) return false;
   if (flags & OLD_ATIME && !(keepsAtime(nd.mnt) && (!(flags & JUMPS) || keepsAtime(nd.rootMnt)))) return false;
   let p = block + CHAIN;
   const dirsEnd = block + <usize>load<u16>(block, DIRS_END);
@@ -239,6 +247,8 @@ function gatherJump(nd: Nameidata): bool {
 function gatherMounts(): bool {
   let d = changetype<Dentry>(<usize>(<u32>here));
   for (let m = lookupMnt(hereMnt, d); m; m = lookupMnt(hereMnt, d)) {
+    // Only a reference shows an umount with MNT_EXPIRE that the mount is in use.
+    if (m.expire != 0) return false;
     if (!addOther(d.at, <u32>(here >> 32))) return false;
     gatheredFlags |= MOUNTS;
     hereMnt = m;
@@ -252,6 +262,7 @@ function gatherMounts(): bool {
 function gatherLink(d: Dentry, seq: u32, to: usize): bool {
   const inode = d.inode;
   if (d.flags & (D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE) || !inode || inode.mode & I_DRIVER) return false;
+  if (!passesLinks(hereMnt)) return false;
   const attrSeq = readSeqBegin(inode.seq);
   if (!atimeIsFresh(inode)) {
     prefixLinksOldAtime = !keepsAtime(hereMnt);

@@ -6,6 +6,7 @@
 import * as DRIVER_OP from "../../../abi/driver-ops";
 import * as DROP from "../../../abi/drop";
 import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, EXDEV } from "../../../abi/errno";
+import { MS_NOSYMFOLLOW } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
 import * as POINT from "../../../abi/points";
 import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
@@ -107,6 +108,8 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
     const m = lookupMnt(nd.pMnt, nd.pDentry);
     if (!m) break;
     if (nd.flags & LOOKUP_NO_XDEV) return readSeqRetry(G_MOUNT_SEQ, nd.mSeq) ? -ECHILD : -EXDEV;
+    // Only a reference shows an umount with MNT_EXPIRE that the mount is in use.
+    if (m.expire != 0) return -ECHILD;
     nd.pMnt = m;
     nd.pDentry = m.root;
     nd.nextSeq = readSeqBegin(nd.pDentry.seq);
@@ -314,6 +317,12 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
     return refused;
   }
   nd.links += 1;
+  if (nd.pMnt.flags & MS_NOSYMFOLLOW) {
+    // The mount sequence validates the flags, which are perhaps just being changed.
+    if (nd.rcu) nd.state |= ND_MOUNTS;
+    else putStep(nd);
+    return -ELOOP;
+  }
   if (nd.rcu) {
     const err = pickLinkRcu(nd, inode);
     if (err == 0) return followBody(nd, nd.body);

@@ -112,6 +112,37 @@ def mounted(path, flags, size, inodes):
     named = [name + "=" + str(n) for name, n in [("size", size), ("nr_inodes", inodes)] if n is not None]
     return checked(libc.mount(b"none", raw(path), b"tmpfs", flags, raw(",".join(named))))
 
+def mount(source, path, flags, data=None):
+    return checked(libc.mount(source and raw(source), raw(path), b"tmpfs", ctypes.c_ulong(flags), data))
+
+def fresh():
+    "A file system of its own as the working directory."
+    mount("none", ".", 0, b"mode=755")
+    os.chdir(os.getcwd())
+
+def mounts():
+    "The mounts in the working directory: where, on what, root, options, type, source, whether the file system is read-only."
+    top = os.getcwd()
+    found = []
+    lines = [line.split() for line in open("/proc/self/mountinfo")]
+    at = {line[0]: line[4][len(top):] for line in lines}
+    for line in lines:
+        if line[4] != top and not line[4].startswith(top + "/"): continue
+        tail = line[line.index("-") + 1:]
+        on = at[line[1]] if line[4] != top else ""
+        found.append([line[4][len(top):], on, line[3], line[5], tail[0], tail[1].replace("\\\\040", " "), tail[2].split(",")[0]])
+    return sorted(found, key=" ".join)
+
+def touched(path, atime):
+    "Whether reading a file, a directory or a link changes its time of access."
+    os.utime(path, (atime, 1000), follow_symlinks=False)
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode): os.readlink(path)
+    elif stat.S_ISDIR(mode): os.listdir(path)
+    else:
+        with open(path, "rb", buffering=0) as file: file.read(1)
+    return 1 if int(os.lstat(path).st_atime) != atime else 0
+
 def room(path):
     s = os.statvfs(path)
     return [s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree]
@@ -119,6 +150,12 @@ def room(path):
 CALLS = {
     "mount": lambda path, size, inodes: mounted(path, 0, size, inodes),
     "remount": lambda path, size, inodes: mounted(path, MS_REMOUNT, size, inodes),
+    "fresh": fresh,
+    "mnt": mount,
+    "umount2": lambda path, flags: checked(libc.umount2(raw(path), flags)),
+    "mounts": mounts,
+    "touched": touched,
+    "chdir": os.chdir,
     "statfs": room,
     "umask": os.umask,
     "chown": lambda path, uid, gid: os.chown(path, uid, gid),

@@ -3,6 +3,20 @@ import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import {
   AT_SYMLINK_FOLLOW,
+  MNT_DETACH,
+  MNT_EXPIRE,
+  MNT_FORCE,
+  MS_BIND,
+  MS_MOVE,
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NODIRATIME,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_NOSYMFOLLOW,
+  MS_RDONLY,
+  MS_REC,
+  MS_STRICTATIME,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   RESOLVE_BENEATH,
@@ -11,6 +25,7 @@ import {
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
   RESOLVE_NO_XDEV,
+  UMOUNT_NOFOLLOW,
 } from "../../../dist/abi/abi.js";
 import {
   type Context,
@@ -34,6 +49,9 @@ type Arg = string | number | null;
 export type Step = readonly [call: string, ...args: Arg[]];
 /** What a call returns, or the name of its error. */
 export type Result = number | string | readonly unknown[];
+
+/** Of mount(2): changes a mount. The library has an option in its place. */
+export const MS_REMOUNT = 32;
 
 /** The forms of the library's calls: the synchronous ones, or promises. */
 export type Form = "sync" | "promises";
@@ -63,6 +81,25 @@ function runs(bytes: Buffer): [string, number][] {
     else found.push([String.fromCharCode(byte), 1]);
   }
   return found;
+}
+
+/** mount(2) by its flags. In Linux a bind mount has those of its source, and a remount sets all. */
+function mountBy(vfs: Vfs, source: string | null, path: string, flags: number): void {
+  if (flags & MS_MOVE) {
+    vfs.mount(source, path, "none", { move: true });
+    return;
+  }
+  if ((flags & (MS_BIND | MS_REMOUNT)) === MS_BIND) {
+    vfs.mount(source, path, "none", { bind: true, recursive: (flags & MS_REC) !== 0 });
+    return;
+  }
+  const strictatime = (flags & MS_STRICTATIME) !== 0;
+  vfs.mount(source, path, "tmpfs", {
+    ...{ remount: (flags & MS_REMOUNT) !== 0, bind: (flags & MS_BIND) !== 0 },
+    ...{ readonly: (flags & MS_RDONLY) !== 0, noexec: (flags & MS_NOEXEC) !== 0, nosuid: (flags & MS_NOSUID) !== 0 },
+    ...{ nodev: (flags & MS_NODEV) !== 0, nosymfollow: (flags & MS_NOSYMFOLLOW) !== 0, strictatime },
+    ...{ noatime: (flags & MS_NOATIME) !== 0 && !strictatime, nodiratime: (flags & MS_NODIRATIME) !== 0 },
+  });
 }
 
 /** A tree on which a program runs. */
@@ -198,6 +235,43 @@ class Tree {
     mount: (path: string, size: number, nrInodes: number) => this.vfs.mount(null, path, "tmpfs", { size, nrInodes }),
     remount: (path: string, size: number | null, nrInodes: number | null) =>
       this.vfs.mount(null, path, "tmpfs", { remount: true, ...limits(size, nrInodes) }),
+    fresh: () => {
+      this.vfs.mount("none", ".", "tmpfs");
+      this.vfs.chdir("/w");
+      this.vfs.fs.chmodSync(".", 0o755);
+    },
+    mnt: (source: string | null, path: string, flags: number) => mountBy(this.vfs, source, path, flags),
+    umount2: (path: string, flags: number) =>
+      this.vfs.umount(path, {
+        ...{ force: (flags & MNT_FORCE) !== 0, detach: (flags & MNT_DETACH) !== 0 },
+        ...{ expire: (flags & MNT_EXPIRE) !== 0, nofollow: (flags & UMOUNT_NOFOLLOW) !== 0 },
+      }),
+    mounts: () => {
+      const list = this.vfs.mounts();
+      const at = new Map(list.map(({ id, mountPoint }) => [id, mountPoint.slice(2)]));
+      return list
+        .filter(({ mountPoint }) => mountPoint === "/w" || mountPoint.startsWith("/w/"))
+        .map(({ mountPoint, parentId, root, options, type, source, superOptions }) => [
+          ...[mountPoint.slice(2), mountPoint === "/w" ? "" : at.get(parentId)],
+          ...[root, options.join(","), type, source, superOptions[0]],
+        ])
+        .map((fields) => ({ fields, key: fields.join(" ") }))
+        .sort((a, b) => (a.key < b.key ? -1 : 1))
+        .map(({ fields }) => fields);
+    },
+    touched: (path: string, atime: number) => {
+      const { fs } = this.vfs;
+      fs.lutimesSync(path, atime, 1000);
+      const found = fs.lstatSync(path);
+      if (found.isSymbolicLink()) fs.readlinkSync(path);
+      else if (found.isDirectory()) fs.readdirSync(path);
+      else {
+        const fd = fs.openSync(path, "r");
+        fs.readSync(fd, Buffer.alloc(1), 0, 1, null);
+        fs.closeSync(fd);
+      }
+      return Math.floor(fs.lstatSync(path).atimeMs / 1000) === atime ? 0 : 1;
+    },
     statfs: (path: string) => {
       const { blocks, bfree, bavail, files, ffree } = this.vfs.fs.statfsSync(path);
       return [blocks, bfree, bavail, files, ffree];

@@ -401,7 +401,7 @@ describe("the core's calls: flags and lengths", () => {
     assert.equal(core.sysRename(ctx, -100, f, -100, d, 8), -ERRNO.EINVAL);
     assert.equal(core.sysUmount(ctx, f, 64), -ERRNO.EINVAL);
     assert.equal(core.sysMount(ctx, f, d, 0), -ERRNO.EINVAL);
-    assert.equal(core.sysMountNew(ctx, path("/d"), 99, 0, 0, 0), -ERRNO.ENODEV);
+    assert.equal(core.sysMountNew(ctx, path("/d"), 99, 0, 0, 0, 0), -ERRNO.ENODEV);
     assert.equal(core.sysMknod(ctx, -100, path("/p"), 0o060644), -ERRNO.EPERM);
     assert.equal(core.sysOpen(ctx, -100, path("/f"), 0o20000000, 0), -ERRNO.EINVAL);
     assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1, 0), -ERRNO.EINVAL);

@@ -174,7 +174,7 @@ test("the number of an unregistered driver is never another driver's", async (t)
     const other = register("other");
     assert.notEqual(other, first);
     assert.equal(core.driverUnregister(ctx, first), -ERRNO.ENODEV, `after ${drivers} drivers`);
-    assert.equal(core.sysMountNew(ctx, path("/"), first, 0, 0, 0), -ERRNO.ENODEV);
+    assert.equal(core.sysMountNew(ctx, path("/"), first, 0, 0, 0, 0), -ERRNO.ENODEV);
     assert.equal(core.driverUnregister(ctx, other), 0);
   }
 });

@@ -88,8 +88,8 @@ const FROM_CWD: Record<string, PathCall> = {
   sysMount: ({ core, path, path2 }, c, _from, to) => core.sysMount(c, path(to), path2("/e"), MS_BIND),
   "sysMount on it": ({ core, path, path2 }, c, _from, to) => core.sysMount(c, path("/e"), path2(to), MS_BIND),
   "sysMount with MS_MOVE": ({ core, path, path2 }, c, _from, to) => core.sysMount(c, path(to), path2("/e"), MS_MOVE),
-  sysMountNew: ({ core, path }, c, _from, to) => core.sysMountNew(c, path(to), 0, 0, 0, 0),
-  sysRemount: ({ core, path }, c, _from, to) => core.sysRemount(c, path(to), -1, -1),
+  sysMountNew: ({ core, path }, c, _from, to) => core.sysMountNew(c, path(to), 0, 0, 0, 0, 0),
+  sysRemount: ({ core, path }, c, _from, to) => core.sysRemount(c, path(to), -1, -1, 0, 0),
   sysUmount: ({ core, path }, c, _from, to) => core.sysUmount(c, path(to), 0),
 };
 

@@ -149,8 +149,13 @@ export const PARTED: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-path.ts",
-        from: "    if (readSeqRetry(d.seq, seq)) return -EAGAIN;\n    end -= 1;",
-        to: "    end -= 1;",
+        from: "  if (readSeqRetry(d.seq, seq)) return AGAIN;\n  store<u8>(at - 1, 47);",
+        to: "  store<u8>(at - 1, 47);",
+      },
+      {
+        file: "vfs/dcache/d-path.ts",
+        from: "    if (end == AGAIN || readSeqRetry(d.seq, seq)) return -EAGAIN;",
+        to: "    if (end == AGAIN) return -EAGAIN;",
       },
     ],
     caughtBy: [pair("names@realpath || rename"), pair("small@realpath || rename")],

@@ -1,0 +1,73 @@
+/** Faults of mounts: flags, remounts, expiry, recursive binds, the list (core/vfs/mount/). */
+import { death, pair, type Step, tests } from "../detectors.js";
+import type { Mutant } from "../faults.js";
+
+const flags = (pattern: string): Step => tests("unit/vfs/mount-flags", pattern);
+
+export const MOUNTS: Mutant[] = [
+  {
+    name: "a mount becomes read-only while a call writes to it",
+    edits: [
+      {
+        file: "vfs/mount/remount.ts",
+        from: "  if (!excludeOthers(WRITERS_MS)) return -EBUSY;\n",
+        to: "  excludeOthers(0);\n",
+      },
+    ],
+    caughtBy: [pair("flagged@freeze: sysRemount(path=/m readonly=true bind=true) || write: sysMkdir(path=/m/x")],
+  },
+  {
+    name: "a mount becomes read-only while a file is open for writing",
+    edits: [
+      {
+        file: "vfs/mount/remount.ts",
+        from: "    if (mnt && (mnt == m || (all && mnt.sb == m.sb))) return true;",
+        to: "    if (mnt && mnt == m && all) return true;",
+      },
+    ],
+    caughtBy: [flags("open for writing")],
+  },
+  {
+    name: "a result behind a mount is not checked against the mount sequence",
+    edits: [
+      {
+        file: "vfs/walk/namei.ts",
+        from: "  if (nd.state & ND_MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) err = -ECHILD;\n  nd.endDentry",
+        to: "  nd.endDentry",
+      },
+    ],
+    caughtBy: [pair("mounts@sysStat(path=/m/f) || move"), tests("unit/vfs/namespace", "row 27")],
+  },
+  {
+    name: "a link in a mount with nosymfollow is followed",
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "  if (nd.pMnt.flags & MS_NOSYMFOLLOW) {",
+        to: "  if (nd.rcu && nd.pMnt.flags & MS_NOSYMFOLLOW) {",
+      },
+    ],
+    caughtBy: [flags("nosymfollow")],
+  },
+  {
+    name: "a mount that was used expires",
+    edits: [{ file: "vfs/walk/step.ts", from: "    if (m.expire != 0) return changetype<Dentry>(0);\n", to: "" }],
+    caughtBy: [flags("expire")],
+  },
+  {
+    name: "the copies of an unfinished recursive bind stay",
+    edits: [{ file: "vfs/recovery/recount.ts", from: "    if (topOf(m) != rootMount()) return m;\n", to: "" }],
+    caughtBy: [death("flagged rbind: sysMount(path=/m path2=/n")],
+  },
+  {
+    name: "a recursive bind of a directory copies the mounts beside it",
+    edits: [
+      {
+        file: "vfs/mount/copy-tree.ts",
+        from: "      if (parent == source && !isBelow(m.mountpoint, top.root)) continue;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [flags("recursive")],
+  },
+];

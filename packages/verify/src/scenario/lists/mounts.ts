@@ -1,0 +1,53 @@
+/**
+ * The operations on the tree of mounts with flags: remounts beside calls that write, follow links and look up; recursive binds, moves and
+ * umounts of mounts on mounts; the list of mounts.
+ */
+import { MNT_DETACH, MNT_EXPIRE, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
+import type { ProgramCall } from "../../model/call.js";
+import { access, close, readlink, rename, stat, umount, unlink, write } from "../calls.js";
+import { bind, mkdir, mount, open } from "../trees.js";
+
+type Entry = ProgramCall | ProgramCall[];
+
+const list: ProgramCall = { call: "sysMounts" };
+const readonly = (path: string, readonly: boolean, bind = true): ProgramCall => ({
+  ...{ call: "sysRemount", path, readonly, bind },
+});
+const rbind = (path: string, path2: string): ProgramCall => ({
+  ...{ call: "sysMount", path, path2, bind: true, recursive: true },
+});
+
+/** "/m" is a file system, "/m/s" another, "/b" the first again; descriptor 3 is of "/m/f", for reading. */
+export const FLAGGED: Record<string, Entry[]> = {
+  /** Nothing appears in what a thread has made read-only. */
+  freeze: [[readonly("/m", true), stat("/m/x")], [readonly("/m", true, false), stat("/m/x")], readonly("/m/s", true)],
+  thaw: [
+    [readonly("/m", true), readonly("/m", false)],
+    [readonly("/m", true, false), readonly("/m", false, false)],
+  ],
+  flags: [
+    { call: "sysRemount", path: "/m", nosymfollow: true, noexec: true, bind: true },
+    { call: "sysRemount", path: "/m", strictatime: true, bind: true },
+  ],
+  write: [
+    mkdir("/m/x"),
+    open("/m/x", O_CREAT | O_WRONLY),
+    [open("/m/f", O_RDWR), write(4, "more"), close(4)],
+    unlink("/m/f"),
+    rename("/m/f", "/m/x"),
+    mkdir("/b/x"),
+    access("/m/f", 2),
+  ],
+  follow: [stat("/m/l"), readlink("/m/l"), access("/m/f", 1)],
+  stat: [stat("/m/s/g"), stat("/n/s/g"), stat("/m/s/.."), stat("/b/s/g")],
+  rbind: [rbind("/m", "/n"), rbind("/m/s", "/n"), rbind("/m", "/m/s")],
+  bind: [bind("/m", "/n")],
+  move: [
+    { call: "sysMount", path: "/m", path2: "/n", move: true },
+    { call: "sysMount", path: "/m", path2: "/m/s", move: true },
+  ],
+  mount: [mount("/n"), mount("/m/s")],
+  umount: [umount("/m/s"), umount("/m", MNT_DETACH), umount("/b")],
+  expire: [umount("/m/s", MNT_EXPIRE), [umount("/m/s", MNT_EXPIRE), umount("/m/s", MNT_EXPIRE)]],
+  list: [list, [list, list]],
+};
