@@ -54,6 +54,7 @@ export {
   sysMount,
   sysMountNew,
   sysMounts,
+  sysPivotRoot,
   sysRemount,
   sysUmount,
 } from "./mount";

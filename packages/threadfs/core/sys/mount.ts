@@ -2,12 +2,13 @@
 
 import { EDEADLK, EINVAL, EPERM } from "../../abi/errno";
 import { AT_FDCWD, MS_BIND, MS_MOVE } from "../../abi/flags";
-import { CAP_SYS_MODULE } from "../../abi/permissions";
+import { CAP_SYS_ADMIN, CAP_SYS_MODULE } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { rcuDepth } from "../mem/smr/smr";
 import { scratch } from "../mem/thread";
 import { showMounts } from "../vfs/mount/list";
 import { doBind, doInvalidate, doMoveMount, doNewMount, doUmount } from "../vfs/mount/mount";
+import { doPivotRoot } from "../vfs/mount/pivot";
 import { doRemount } from "../vfs/mount/remount";
 import { registerFilesystem, unregisterFilesystem } from "../vfs/mount/super";
 import { capable } from "../vfs/task/cred";
@@ -40,6 +41,18 @@ export function sysMountNew(ctx: f64, len: i32, type: f64, flags: u32, size: f64
 export function sysRemount(ctx: f64, len: i32, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
   const nd = pathArgument(ctx, AT_FDCWD, len, false);
   return syscallExit(nd ? doRemount(nd, size, inodes, flags, mask) : syscallEnterErr);
+}
+
+/** pivot_root(2) of the context: the new root in SCRATCH.PATH, where the old one goes in SCRATCH.PATH2. */
+export function sysPivotRoot(ctx: f64, len: i32, len2: i32): i32 {
+  const c = syscallEnterActive(ctx);
+  if (c == null) return syscallExit(syscallEnterErr);
+  // As in Linux the privilege comes before the paths.
+  if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
+  const nd = pathArgument(ctx, AT_FDCWD, len, false);
+  if (!nd) return syscallExit(syscallEnterErr);
+  const put = pathArgument(ctx, AT_FDCWD, len2, true);
+  return syscallExit(put ? doPivotRoot(nd, put) : syscallEnterErr);
 }
 
 /**

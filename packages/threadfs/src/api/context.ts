@@ -33,6 +33,7 @@ import { makeFs } from "../node-fs/surface/fs.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type AclEntry, type AclOptions, getfacl, setfacl } from "./acl.js";
+import { pivotRoot } from "./mount.js";
 import { listMounts, type MountInfo } from "./mount-list.js";
 
 /**
@@ -190,6 +191,19 @@ export class Context {
     const checked = toPath(path);
     const length = this.#calls.putPath(checked, "chroot");
     this.#calls.check(this.#calls.core.sysChroot(this.#calls.ctx, AT_FDCWD, length), "chroot", checked);
+  }
+
+  /**
+   * Moves the mount that is this context's root to another place, and makes a mount below it the root (pivot_root(2)). A working directory that
+   * was the old root becomes the new one. Other contexts keep their roots, where in Linux all processes follow that had the old one.
+   * @param newRoot the place of a mount
+   * @param putOld a directory at `newRoot` or below it
+   * @throws system call errors with syscall "pivot_root": EBUSY if one of the two is in the mount that is the root, EINVAL where the root is not
+   * the place of a mount, or that of the whole tree, which stands on nothing; where `newRoot` is no mount, or `putOld` is not below it; ENOTDIR; EPERM without
+   * CAP_SYS_ADMIN
+   */
+  pivotRoot(newRoot: PathLike, putOld: PathLike): void {
+    pivotRoot(this.#calls, newRoot, putOld);
   }
 
   /** Sets the umask if one is given. Returns the previous one, as Node's process.umask. */

@@ -218,4 +218,12 @@ export function umount(calls: SystemCalls, target: PathLike, options: UmountOpti
   calls.check(calls.core.sysUmount(calls.ctx, length, flags), "umount", path);
 }
 
+/** @internal {@link Context.pivotRoot} */
+export function pivotRoot(calls: SystemCalls, newRoot: PathLike, putOld: PathLike): void {
+  const path = toPath(newRoot, "newRoot");
+  const dest = toPath(putOld, "putOld");
+  const [length, length2] = calls.putPaths(path, dest, "pivot_root");
+  calls.check(calls.core.sysPivotRoot(calls.ctx, length, length2), "pivot_root", path, dest);
+}
+
 const UMOUNT_FLAGS = { detach: MNT_DETACH, expire: MNT_EXPIRE, force: MNT_FORCE, nofollow: UMOUNT_NOFOLLOW } as const;

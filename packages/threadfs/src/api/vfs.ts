@@ -212,6 +212,11 @@ export class Vfs {
     this.#context.chroot(path);
   }
 
+  /** {@link Context.pivotRoot} of the handle's context. */
+  pivotRoot(newRoot: PathLike, putOld: PathLike): void {
+    this.#context.pivotRoot(newRoot, putOld);
+  }
+
   /** umask(2) of the handle's context: sets it if a mask is given. Returns the previous one. */
   umask(mask?: number | string): number {
     return this.#context.umask(mask);

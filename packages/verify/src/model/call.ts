@@ -132,6 +132,8 @@ export interface CallArguments {
   sysRemount: { path: string; size?: number; inodes?: number; bind?: boolean } & MountFlags;
   /** Moves the generation number of the driver's file system that is mounted there. */
   sysInvalidate: { path: string };
+  /** `path`: the new root, `path2`: where the old one goes. */
+  sysPivotRoot: { path: string; path2: string };
   /** The mounts that the context can reach. */
   sysMounts: object;
   sysUmount: { path: string; flags?: number };

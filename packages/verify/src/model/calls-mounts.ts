@@ -31,13 +31,24 @@ import {
   newFilesystem,
   newInode,
   newMount,
+  type Path,
   patch,
   type State,
 } from "./state.js";
-import { BLOCKED, change, choice, type Me, mutexOf, type Steps, step } from "./steps.js";
+import { BLOCKED, change, choice, hold, type Me, mutexOf, type Steps, step } from "./steps.js";
 import type { Place } from "./walk.js";
 
 type A = CallArguments;
+
+/** The root of the uppermost mount on a place, or the place. */
+function topOf(s: State, at: Path): Path {
+  let { mnt, d } = at;
+  for (let on = mountedOn(s, mnt, d); on !== undefined; on = mountedOn(s, mnt, d)) {
+    mnt = on;
+    d = get(s.mounts, on).root;
+  }
+  return { mnt, d };
+}
 
 /**
  * Puts a mount on top of the mounts that stand on the place now.
@@ -52,21 +63,13 @@ function* place(
   rootOf: (s: State) => number,
   unfit = "ENOTDIR",
 ): Steps<number | string> {
-  const top = (s: State) => {
-    let { mnt, d } = at;
-    for (let on = mountedOn(s, mnt, d); on !== undefined; on = mountedOn(s, mnt, d)) {
-      mnt = on;
-      d = get(s.mounts, on).root;
-    }
-    return { mnt, d };
-  };
   const run = (s: State) => {
-    const { mnt, d } = top(s);
+    const { mnt, d } = topOf(s, at);
     if (isGone(s, d)) return "ENOENT";
     if (isDetached(s, mnt)) return "EINVAL";
     return isDir(inodeOf(s, rootOf(s))) === at.dir ? make(s, mnt, d) : unfit;
   };
-  return yield* change(me, [{ locks: (s) => ["namespace", mutexOf(s, top(s).d)], run }]);
+  return yield* change(me, [{ locks: (s) => ["namespace", mutexOf(s, topOf(s, at).d)], run }]);
 }
 
 /** A mount that was unmounted lazily takes no mount, and is not bound. */
@@ -291,6 +294,46 @@ function moveMount(s: State, m: number, parent: number, point: number): 0 | stri
   return attach(s, m, parent, point);
 }
 
+/** Whether the way up from a place leads to another one, or below it. */
+function isReachable(s: State, from: Path, to: Path): boolean {
+  let at = from;
+  for (let m = get(s.mounts, at.mnt); at.mnt !== to.mnt && m.parent !== 0; m = get(s.mounts, at.mnt))
+    at = { mnt: m.parent, d: m.point };
+  return at.mnt === to.mnt && isBelow(s, at.d, to.d);
+}
+
+/** pivot_root(2): both moves, and the root and perhaps the working directory of the context, at once. */
+function* sysPivotRoot(me: Me, { path, path2 }: A["sysPivotRoot"]): Steps<number | string> {
+  const denied = yield* mayMount(me);
+  if (denied) return denied;
+  const bad = badPath(path) ?? badPath(path2);
+  if (bad) return bad;
+  const to = yield* lookup(me, { path }, { directory: true });
+  if (isError(to)) return to;
+  const put = yield* lookup(me, { path: path2 }, { directory: true, slot: 1 });
+  if (isError(put)) return put;
+  const run = (s: State): 0 | string => {
+    const { root, cwd } = get(s.contexts, me.ctx);
+    const on = topOf(s, put);
+    const [old, mount] = [get(s.mounts, root.mnt), get(s.mounts, to.mnt)];
+    if (isGone(s, on.d)) return "ENOENT";
+    if ([root.mnt, to.mnt, on.mnt].some((m) => isDetached(s, m))) return "EINVAL";
+    if (!get(s.dentries, to.d).hashed) return "ENOENT";
+    if (to.mnt === root.mnt || on.mnt === root.mnt) return "EBUSY";
+    if (old.root !== root.d || old.parent === 0 || mount.root !== to.d || mount.parent === 0) return "EINVAL";
+    if (!isReachable(s, on, to) || !isReachable(s, to, root)) return "EINVAL";
+    // The former root is referenced until the end of the call.
+    hold(s, me, 2, root.mnt);
+    patch(s.mounts, to.mnt, { parent: old.parent, point: old.point });
+    patch(s.mounts, root.mnt, { parent: on.mnt, point: on.d });
+    const now = { mnt: to.mnt, d: to.d };
+    const moves = cwd.mnt === root.mnt && cwd.d === root.d;
+    patch(s.contexts, me.ctx, { root: now, ...(moves && { cwd: now }) });
+    return 0;
+  };
+  return yield* change(me, [{ locks: (s) => ["namespace", mutexOf(s, topOf(s, put).d)], run }]);
+}
+
 /** Whether a context has a place or an open file in a mount, or another mount stands on it. */
 function isUsed(s: State, m: number): boolean {
   for (const { root, cwd, fds, closed } of s.contexts.values()) {
@@ -375,4 +418,14 @@ function* shrink(): Steps<{ any: true }> {
 /** A copy of the arena: no call sees a difference. Whether it is possible at that moment is not specified. */
 const arenaCopy = shrink;
 
-export const MOUNT_CALLS = { sysMount, sysMountNew, sysMounts, sysRemount, sysInvalidate, sysUmount, shrink, arenaCopy };
+export const MOUNT_CALLS = {
+  sysMount,
+  sysMountNew,
+  sysMounts,
+  sysPivotRoot,
+  sysRemount,
+  sysInvalidate,
+  sysUmount,
+  shrink,
+  arenaCopy,
+};

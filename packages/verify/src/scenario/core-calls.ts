@@ -222,6 +222,7 @@ const ARGUMENTS: {
   },
   sysMounts: () => [0],
   sysInvalidate: (t, a) => [put(t, SCRATCH.PATH, a.path)],
+  sysPivotRoot: (t, a) => [put(t, SCRATCH.PATH, a.path), put(t, SCRATCH.PATH2, a.path2)],
   sysUmount: (t, a) => [put(t, SCRATCH.PATH, a.path), a.flags ?? 0],
   arenaCopy: () => [COPY_WAIT_MS],
 };

@@ -56,7 +56,7 @@ import { LIMITED } from "./lists/limits.js";
 import { LINKED } from "./lists/linked.js";
 import { DEFAULTS, NAMELESS, RANGES, XATTRS } from "./lists/linux.js";
 import { LOCKED, WAITING } from "./lists/locks.js";
-import { FLAGGED } from "./lists/mounts.js";
+import { MOUNTED } from "./lists/mounts.js";
 import { PAGES } from "./lists/pages.js";
 import { PIPE_WAITS, PIPED } from "./lists/pipes.js";
 import {
@@ -212,7 +212,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     shrink: [shrink, copy],
     looks: [[stat("/m/f"), stat("/n/f")]],
   },
-  flagged: FLAGGED,
+  ...MOUNTED,
   closing: CLOSING,
   confined: CONFINED,
   split: SPLIT,

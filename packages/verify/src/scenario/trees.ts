@@ -312,6 +312,22 @@ export const TREES: Record<string, Tree> = {
       open("/m/f", O_RDONLY),
     ],
   },
+  /** A context whose root and working directory are a mount, with another mount in it. */
+  pivots: {
+    contexts: [{ uid: 0, gid: 0 }],
+    setup: [
+      mkdir("/m"),
+      mkdir("/n"),
+      mount("/m"),
+      ...file("/m/f", "old"),
+      mkdir("/m/d"),
+      mount("/m/d"),
+      mkdir("/m/d/p"),
+      ...file("/m/d/g", "new"),
+      { call: "sysChroot", path: "/m", ctx: 1 },
+      { call: "sysChdir", path: "/", ctx: 1 },
+    ],
+  },
   /**
    * Paths long enough for the prefix cache, also behind a mount, and directories of the same names elsewhere.
    * Each thread knows those of `warm` when it begins: it has looked them up until they were in its prefix cache.

@@ -167,6 +167,7 @@ function* mounts(
   yield ["remount", () => call("sysRemount", 0, thread.path("/b"), -1, -1, MS_BIND | MS_RDONLY, MS_RDONLY)];
   yield ["recursive bind", () => call("sysMount", 0, thread.path("/"), thread.path2("/d/e"), MS_BIND | MS_REC)];
   yield ["umount tree", () => call("sysUmount", 0, thread.path("/d/e"), MNT_DETACH)];
+  yield ["pivot_root", () => call("sysPivotRoot", 0, thread.path("/b"), thread.path2("/b"))];
   yield ["expire", () => call("sysUmount", 0, thread.path("/b"), MNT_EXPIRE)];
   yield ["no generation number", () => call("sysInvalidate", 0, thread.path("/m"))];
   yield ["umount bind", () => call("sysUmount", 0, thread.path("/b"), 0)];

@@ -43,6 +43,7 @@ type KernelCall = Exclude<
       | "sysMount"
       | "sysMountNew"
       | "sysMounts"
+      | "sysPivotRoot"
       | "sysRemount"
       | "sysInvalidate"
       | "sysUmount"

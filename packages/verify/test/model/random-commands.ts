@@ -197,6 +197,7 @@ const ours = (path: fc.Arbitrary<string>): Table => ({
   sysMountNew: { path: mountPath, readonly: bool, noexec: bool, nosymfollow: rarely, noatime: bool },
   sysRemount: { path: mountPath, bind: bool, readonly: rarely, noexec: bool, nodiratime: bool, strictatime: bool },
   sysMounts: {},
+  sysPivotRoot: { path: mountPath, path2: mountPath },
   bind: { path, path2: mountPath, readonly: bool, recursive: bool },
   move: { path: mountPath, path2: mountPath },
   sysUmount: { path: mountPath, flags: oneOf(0, 0, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW, 16) },

@@ -49,7 +49,8 @@ export function checkLayout(): void {
   if (SCRATCH.PATH2 + PATH_MAX >= SCRATCH.STAT) ERROR("second path");
   if (<u32>SCRATCH.STAT + ((STAT.birthtimeNsec + 1) << 3) > V.S_ND) ERROR("stat");
   if (V.S_ND + NAMEIDATA_SIZE > V.S_PREFIX_CHAIN) ERROR("first walk");
-  if (V.S_PREFIX_CHAIN + max<u32>(PREFIX_CHAIN_SIZE, PREFIX_LINKS_GATHER) > V.S_SEARCHED) ERROR("chain of the prefix cache");
+  if (V.S_PREFIX_CHAIN + max<u32>(PREFIX_CHAIN_SIZE, PREFIX_LINKS_GATHER) > V.S_SEARCHED)
+    ERROR("chain of the prefix cache");
   if (V.S_SEARCHED + (V.SEARCHED << 4) > V.S_ND2) ERROR("directories that were found searchable");
   if (V.S_ND2 + NAMEIDATA_SIZE > V.S_PREFIX_TAGS) ERROR("second walk");
   if (V.S_PREFIX_TAGS + (V.PREFIX_CACHE_SETS << 4) > <u32>SCRATCH.IO) ERROR("tags of the prefix cache");

@@ -56,7 +56,7 @@ import { addDriverMount, dropDriverMount, newSuper, SuperBlock, setSource } from
 import { umountTree } from "./umount";
 
 /** Bound of mounts stacked at one place. */
-const STACKED_MAX: i32 = 100000;
+export const STACKED_MAX: i32 = 100000;
 /** The flags of a mount itself. */
 export const MOUNT_FLAGS: u32 =
   MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME;

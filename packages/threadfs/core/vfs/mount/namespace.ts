@@ -359,7 +359,7 @@ export function cannotMount(d: Dentry): bool {
  * section. -ENOENT: the directory or one above it has been removed, so that no path would lead to the mount. dInvalidate()
  * looks for mounts below a directory and unhashes it under the same locks.
  */
-function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
+export function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   lock(G_RENAME_LOCK);
   lock(d.lockref);
   const removed = isRemoved(d);

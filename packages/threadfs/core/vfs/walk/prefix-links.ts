@@ -152,7 +152,8 @@ export function prefixLinksValid(nd: Nameidata, e: usize, at: usize): bool {
   }
   if (flags & MOUNTS && !isForMount(nd, at, flags)) return false;
   // The mount sequence is for the flags of an entry that leads over mounts.
-  if (links != 0 && !(flags & MOUNTS) && !(passesLinks(nd.mnt) && (!(flags & JUMPS) || passesLinks(nd.rootMnt)))) return false;
+  if (links != 0 && !(flags & MOUNTS) && !(passesLinks(nd.mnt) && (!(flags & JUMPS) || passesLinks(nd.rootMnt))))
+    return false;
   if (flags & OLD_ATIME && !(keepsAtime(nd.mnt) && (!(flags & JUMPS) || keepsAtime(nd.rootMnt)))) return false;
   let p = block + CHAIN;
   const dirsEnd = block + <usize>load<u16>(block, DIRS_END);

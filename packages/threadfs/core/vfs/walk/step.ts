@@ -122,6 +122,7 @@ function followMountRcu(nd: Nameidata, d: Dentry): i32 {
 function traverseMounts(nd: Nameidata, d: Dentry): i32 {
   nd.pMnt = nd.mnt;
   nd.pDentry = d;
+  let crossed = false;
   for (let n = 0; n < MOUNTS_MAX && isMounted(nd.pDentry); n++) {
     const m = lookupMntRef(nd.pMnt, nd.pDentry);
     if (!m) break;
@@ -131,11 +132,14 @@ function traverseMounts(nd: Nameidata, d: Dentry): i32 {
       return -EXDEV;
     }
     dput(nd.pDentry);
-    if (nd.pMnt != nd.mnt) mntput(nd.pMnt);
+    if (crossed) mntput(nd.pMnt);
+    crossed = true;
     nd.pMnt = m;
     nd.pDentry = dget(m.root);
     tracepoint(POINT.MOUNT_DOWN, m.at, nd.pDentry_);
   }
+  // Mounts that move meanwhile may lead back to the walk's own mount, on which it has a reference.
+  if (crossed && nd.pMnt == nd.mnt) mntput(nd.pMnt);
   return 0;
 }
 

@@ -115,6 +115,20 @@ def mounted(path, flags, size, inodes):
 def mount(source, path, flags, data=None):
     return checked(libc.mount(source and raw(source), raw(path), b"tmpfs", ctypes.c_ulong(flags), data))
 
+def pivot(root, new, put):
+    "pivot_root(2) of a process that has its root in a directory."
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chroot(root)
+            os.chdir("/")
+            checked(libc.syscall(155 if os.uname().machine == "x86_64" else 41, raw(new), raw(put)))
+            os._exit(0)
+        except OSError as error:
+            os._exit(error.errno)
+    error = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if error != 0: raise OSError(error, "")
+
 def fresh():
     "A file system of its own as the working directory."
     mount("none", ".", 0, b"mode=755")
@@ -152,6 +166,7 @@ CALLS = {
     "remount": lambda path, size, inodes: mounted(path, MS_REMOUNT, size, inodes),
     "fresh": fresh,
     "mnt": mount,
+    "pivot": pivot,
     "umount2": lambda path, flags: checked(libc.umount2(raw(path), flags)),
     "mounts": mounts,
     "touched": touched,

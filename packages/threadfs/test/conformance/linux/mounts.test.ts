@@ -145,3 +145,24 @@ compare("mounts that expire", EXPIRIES.length, (seed) => [
   ["mnt", "none", "a", 0],
   ...(EXPIRIES[(seed - 1) % EXPIRIES.length] ?? []).flatMap((step): Step[] => [step, ["mounts"]]),
 ]);
+
+compare("pivot_root", 30, (seed) => {
+  const below = randomBelow(seed);
+  const one = <T>(list: readonly T[]): T => list[below(list.length)] as T;
+  const place = () => one(["/", "/c", "/c", "/c/d", "/x", "/c/x", "/f", "/missing", "/lf"]);
+  const steps = [...TREE];
+  for (let n = 0; n < 100; n++) {
+    const step = one<() => Step>([
+      () => ["mnt", one(["first", "second", "third"]), one(["a", "a/c", "b", "b/c", "a/c/d"]), 0],
+      () => ["mnt", "a", "b", MS_BIND | MS_REC],
+      () => ["mkdir", null, one(["a/c", "a/x", "a/c/x", "a/c/d", "b/c", "b/x"])],
+      () => ["rmdir", null, one(["a/x", "a/c/x"])],
+      () => ["umount2", one(["a", "b", "a/c", "b/c"]), one([0, MNT_DETACH])],
+      () => ["pivot", one(["a", "a", "b", "a/c", "f"]), place(), place()],
+      () => ["pivot", one(["a", "a", "b", "a/c"]), "/c", one(["/c", "/c/x", "/c/d", "/c/x"])],
+      () => ["pivot", one(["a", "a", "b"]), "/c", "/c/x"],
+    ])();
+    steps.push(step, ["mounts"]);
+  }
+  return steps;
+});

@@ -241,6 +241,14 @@ class Tree {
       this.vfs.fs.chmodSync(".", 0o755);
     },
     mnt: (source: string | null, path: string, flags: number) => mountBy(this.vfs, source, path, flags),
+    pivot: (root: string, to: string, put: string) => {
+      const context = this.vfs.context({ root });
+      try {
+        context.pivotRoot(to, put);
+      } finally {
+        context.close();
+      }
+    },
     umount2: (path: string, flags: number) =>
       this.vfs.umount(path, {
         ...{ force: (flags & MNT_FORCE) !== 0, detach: (flags & MNT_DETACH) !== 0 },

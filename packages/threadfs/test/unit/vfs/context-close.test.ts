@@ -133,6 +133,7 @@ const CALLS: Record<string, CallOf> = {
   sysMount: ({ core, path, path2 }, c) => core.sysMount(c, path("/dir"), path2("/dir/sub"), MS_BIND),
   sysMountNew: ({ core, path }, c) => core.sysMountNew(c, path("/dir"), 0, 0, 0, 0, 0),
   sysMounts: ({ core }, c) => core.sysMounts(c, 0),
+  sysPivotRoot: ({ core, path, path2 }, c) => core.sysPivotRoot(c, path("/dir"), path2("/dir/sub")),
   sysStatfs: ({ core, path }, c) => core.sysStatfs(c, AT_FDCWD, path("/dir")),
   sysRemount: ({ core, path }, c) => core.sysRemount(c, path("/"), 1 << 20, -1, 0, 0),
   sysInvalidate: ({ core, path }, c) => core.sysInvalidate(c, path("/")),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { createVfs, type MountOptions, type Vfs } from "../../../dist/src/index.js";
+import { attachVfs, createVfs, type MountOptions, type Vfs } from "../../../dist/src/index.js";
 import { grown } from "../../support/counters.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { codeOf, refused } from "../../support/errors.js";
@@ -216,6 +216,19 @@ describe("recursive binds (row 122)", () => {
       ["/o/d/x", "lower", "rw,relatime"],
       ["/o/e", "beside", "rw,relatime"],
     ]);
+    // A directory of a mount: those beside it stay where they are.
+    vfs.fs.mkdirSync("/m/plain/x", { recursive: true });
+    vfs.mount("in", "/m/plain/x", "tmpfs");
+    vfs.fs.mkdirSync("/p");
+    const before = vfs.counters().mounts;
+    vfs.mount("/m/plain", "/p", "bind", { recursive: true });
+    assert.equal(vfs.counters().mounts, before + 2);
+    assert.deepEqual(
+      below("/p").map(([at]) => at),
+      ["/p", "/p/x"],
+    );
+    vfs.umount("/p", { detach: true });
+    vfs.umount("/m/plain/x");
     vfs.fs.writeFileSync("/n/x/seen", "");
     assert.equal(vfs.fs.existsSync("/o/d/x/seen"), true);
     refused("EBUSY", () => vfs.umount("/o"));
@@ -254,6 +267,80 @@ describe("recursive binds (row 122)", () => {
       assert.equal(vfs.fs.existsSync("/n/f"), false);
     }
     memoryOf(vfs);
+  });
+});
+
+describe("pivot_root (row 122)", () => {
+  // Fails when pivotLocked() leaves the root or the working directory of the context, or changes those of another one.
+  test("row 122: the mounts change places, and so do root and working directory of the context", async (t) => {
+    const vfs = await mounted(t);
+    vfs.mount("new", "/m/d", "tmpfs");
+    vfs.fs.mkdirSync("/m/d/old");
+    vfs.fs.writeFileSync("/m/d/new", "");
+    const context = vfs.context({ root: "/m" });
+    const other = vfs.context({ root: "/m" });
+    const inside = vfs.context({ root: "/m", cwd: "/d" });
+    context.pivotRoot("/d", "/d/old");
+    assert.deepEqual(context.fs.readdirSync("/").sort(), ["new", "old"]);
+    assert.deepEqual(context.fs.readdirSync(".").sort(), ["new", "old"]);
+    assert.equal(context.fs.readFileSync("/old/f", "utf8"), "text");
+    assert.equal(context.fs.statSync("/old/../..").ino, context.fs.statSync("/").ino);
+    assert.equal(other.fs.readFileSync("/f", "utf8"), "text");
+    assert.equal(inside.fs.existsSync("new"), true);
+    assert.equal(vfs.fs.existsSync("/m/new"), true);
+    assert.deepEqual(
+      context.mounts().map(({ mountPoint, source }) => [mountPoint, source]),
+      [
+        ["/old", "source"],
+        ["/", "new"],
+      ],
+    );
+    for (const one of [other, inside]) one.close();
+    context.fs.accessSync("/old/d");
+    const old = vfs.context({ root: "/m", cwd: "/" });
+    old.fs.accessSync("old/f");
+    old.close();
+    context.close();
+    vfs.umount("/m/old");
+    vfs.umount("/m");
+    assert.equal(vfs.counters().mounts, 1);
+  });
+
+  // Fails when traverseMounts() keeps the reference that it has taken where the way down leads back to the walk's mount.
+  test("row 122: mounts that change places under a walk in ref mode leave it no reference", async (t) => {
+    const { walker, writer } = await scene(t);
+    walker.fs.mkdirSync("/m");
+    walker.fs.mkdirSync("/n");
+    walker.mount("one", "/m", "tmpfs");
+    walker.fs.mkdirSync("/m/d");
+    walker.mount("two", "/m/d", "tmpfs");
+    const inside = walker.context({ cwd: "/m" });
+    walker.walkMode({ ref: true });
+    walker.at(POINT.MOUNT_DOWN, () => {
+      writer.mount("/m/d", "/n", "none", { move: true });
+      writer.mount("/m", "/n", "none", { move: true });
+    });
+    assert.equal(inside.fs.statSync("d/d").isDirectory(), true);
+    inside.close();
+    for (const path of ["/n", "/n"]) writer.umount(path);
+    assert.equal(writer.counters().mounts, 1);
+  });
+
+  // Fails when pivotLocked() looks up the root outside of the lock of the context, or takes fewer references than it has places.
+  test("row 122: a walk that is under way starts at one of the two roots", async (t) => {
+    const { walker } = await scene(t);
+    walker.fs.mkdirSync("/m");
+    walker.mount("old", "/m", "tmpfs");
+    walker.fs.mkdirSync("/m/d");
+    walker.mount("new", "/m/d", "tmpfs");
+    walker.fs.mkdirSync("/m/d/put");
+    walker.fs.writeFileSync("/m/d/new", "");
+    const context = walker.context({ root: "/m" });
+    const other = await attachVfs(context.handle, { share: false });
+    t.after(() => other.close());
+    walker.at(POINT.START_READ, () => other.pivotRoot("/d", "/d/put"));
+    assert.equal(context.fs.existsSync("/new"), true);
+    context.close();
   });
 });
 

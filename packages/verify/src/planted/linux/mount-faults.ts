@@ -60,6 +60,25 @@ export const MOUNTS: Mutant[] = [
     caughtBy: [death("flagged rbind: sysMount(path=/m path2=/n")],
   },
   {
+    name: "pivot_root takes no reference for the root of the context",
+    edits: [
+      {
+        file: "vfs/mount/pivot.ts",
+        from: "      mntget(newMnt);\n      dget(newRoot);\n      if (oldPwd) {",
+        to: "      if (oldPwd) {",
+      },
+    ],
+    caughtBy: [pair("pivots@pivot: sysPivotRoot(path=/d path2=/d/p ctx=1) || getcwd")],
+  },
+  {
+    name: "pivot_root sets the root of the context outside of its sequence",
+    edits: [
+      { file: "vfs/mount/pivot.ts", from: "      writeSeqBegin(c.seq);\n", to: "" },
+      { file: "vfs/mount/pivot.ts", from: "      writeSeqEnd(c.seq);\n", to: "" },
+    ],
+    caughtBy: [pair("pivots@pivot: sysPivotRoot(path=/d path2=/d/p ctx=1) || stat")],
+  },
+  {
     name: "a recursive bind of a directory copies the mounts beside it",
     edits: [
       {

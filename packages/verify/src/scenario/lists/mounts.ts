@@ -4,7 +4,7 @@
  */
 import { MNT_DETACH, MNT_EXPIRE, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
-import { access, close, readlink, rename, stat, umount, unlink, write } from "../calls.js";
+import { access, chdir, chroot, close, getcwd, readlink, rename, stat, umount, unlink, write } from "../calls.js";
 import { bind, mkdir, mount, open } from "../trees.js";
 
 type Entry = ProgramCall | ProgramCall[];
@@ -18,7 +18,7 @@ const rbind = (path: string, path2: string): ProgramCall => ({
 });
 
 /** "/m" is a file system, "/m/s" another, "/b" the first again; descriptor 3 is of "/m/f", for reading. */
-export const FLAGGED: Record<string, Entry[]> = {
+const FLAGGED: Record<string, Entry[]> = {
   /** Nothing appears in what a thread has made read-only. */
   freeze: [[readonly("/m", true), stat("/m/x")], [readonly("/m", true, false), stat("/m/x")], readonly("/m/s", true)],
   thaw: [
@@ -51,3 +51,22 @@ export const FLAGGED: Record<string, Entry[]> = {
   expire: [umount("/m/s", MNT_EXPIRE), [umount("/m/s", MNT_EXPIRE), umount("/m/s", MNT_EXPIRE)]],
   list: [list, [list, list]],
 };
+
+const pivot = (path: string, path2: string): ProgramCall => ({ call: "sysPivotRoot", path, path2, ctx: 1 });
+const ofUser = (path: string): ProgramCall => stat(path, { ctx: 1 });
+
+/** Context 1 has its root and its working directory in "/m", a file system with another at "/m/d". */
+const PIVOTED: Record<string, Entry[]> = {
+  pivot: [pivot("/d", "/d/p"), pivot("/d", "/d"), [pivot("/d", "/d/p"), ofUser("/g")]],
+  stat: [ofUser("/f"), ofUser("/g"), ofUser("/d/g"), ofUser("f"), ofUser("d/.."), ofUser("/p/f"), stat("/m/g")],
+  open: [{ ...open("/d/g", O_RDWR), ctx: 1 }],
+  getcwd: [getcwd(1)],
+  place: [chroot("/d", 1), chdir("/d", 1)],
+  mount: [mount("/m/d/p"), mount("/m")],
+  umount: [umount("/m/d"), umount("/m", MNT_DETACH)],
+  move: [{ call: "sysMount", path: "/m", path2: "/n", move: true }],
+  remove: [rename("/m/d/p", "/m/d/q"), { call: "sysUnlink", path: "/m/d/p", removedir: true }],
+  list: [{ ...list, ctx: 1 }],
+};
+
+export const MOUNTED = { flagged: FLAGGED, pivots: PIVOTED };
