@@ -322,6 +322,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
   }
   nd.links += 1;
   if (nd.pMnt.flags & MS_NOSYMFOLLOW) {
+    tracepoint(POINT.PERMISSION, nd.pMnt_, -ELOOP);
     // The mount sequence validates the flags, which are perhaps just being changed.
     if (nd.rcu) nd.state |= ND_MOUNTS;
     else putStep(nd);

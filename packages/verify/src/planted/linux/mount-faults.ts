@@ -50,6 +50,17 @@ export const MOUNTS: Mutant[] = [
     caughtBy: [flags("nosymfollow")],
   },
   {
+    name: "a flag of a mount refuses a link although the mount has changed",
+    edits: [
+      {
+        file: "vfs/walk/step.ts",
+        from: "    if (nd.rcu) nd.state |= ND_MOUNTS;\n    else putStep(nd);",
+        to: "    if (!nd.rcu) putStep(nd);",
+      },
+    ],
+    caughtBy: [flags("row 106: ELOOP")],
+  },
+  {
     name: "a mount that was used expires",
     edits: [{ file: "vfs/walk/step.ts", from: "    if (m.expire != 0) return changetype<Dentry>(0);\n", to: "" }],
     caughtBy: [flags("expire")],
