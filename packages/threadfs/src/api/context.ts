@@ -34,7 +34,7 @@ import { SystemCalls } from "../node-fs/system-calls.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type AclEntry, type AclOptions, getfacl, setfacl } from "./acl.js";
 import { pivotRoot } from "./mount.js";
-import { listMounts, type MountInfo } from "./mount-list.js";
+import { listMounts, type MountInfo, mountinfo } from "./mount-list.js";
 
 /**
  * The properties of a new context. Default: those of the context that creates it, its maker; in a new tree that is uid 0,
@@ -264,6 +264,11 @@ export class Context {
   /** {@link Vfs.mounts}: those below this context's root, as seen from it. */
   mounts(): MountInfo[] {
     return listMounts(this.#calls);
+  }
+
+  /** {@link Vfs.mountinfo}: of the mounts below this context's root. */
+  mountinfo(): string {
+    return mountinfo(this.#calls);
   }
 
   /** {@link Vfs.setfacl} */

@@ -123,3 +123,18 @@ export function listMounts(calls: SystemCalls): MountInfo[] {
   }
   throw codedError(Error, "ERR_THREADFS_TIMEOUT", `The mounts have changed ${TRIES} times while they were listed`);
 }
+
+/** A field as the file has it: what would end it or its line is three octal digits. */
+const field = (text: string, special: RegExp): string =>
+  text.replace(special, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`);
+
+/** @internal {@link Vfs.mountinfo} */
+export function mountinfo(calls: SystemCalls): string {
+  return listMounts(calls)
+    .map(({ id, parentId, dev, root, mountPoint, options, type, source, superOptions }) => {
+      const paths = [root, mountPoint].map((path) => field(path, /[ \t\n\\]/g));
+      const from = [type, source].map((text) => field(text, /[ \t\n\\#]/g));
+      return `${[id, parentId, `0:${dev}`, ...paths, options, "-", ...from, superOptions].join(" ")}\n`;
+    })
+    .join("");
+}

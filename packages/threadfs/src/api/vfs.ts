@@ -256,6 +256,11 @@ export class Vfs {
     return this.#context.mounts();
   }
 
+  /** The same as text in the form of that file, with a line for each mount: for a program that reads it. @throws as {@link mounts} */
+  mountinfo(): string {
+    return this.#context.mountinfo();
+  }
+
   /**
    * Tells the tree that entries of the driver's file system that is mounted at a path may be outdated: each is revalidated when a walk comes to
    * it the next time ({@link Driver.generation}). In shared memory a number counts up; a walk that begins afterwards, in any thread, sees it.

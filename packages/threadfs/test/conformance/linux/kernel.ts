@@ -144,7 +144,7 @@ def mounts():
         if line[4] != top and not line[4].startswith(top + "/"): continue
         tail = line[line.index("-") + 1:]
         on = at[line[1]] if line[4] != top else ""
-        found.append([line[4][len(top):], on, line[3], line[5], tail[0], tail[1].replace("\\\\040", " "), tail[2].split(",")[0]])
+        found.append([line[4][len(top):], on, line[3], line[5], tail[0], tail[1], tail[2].split(",")[0]])
     return sorted(found, key=" ".join)
 
 def touched(path, atime):

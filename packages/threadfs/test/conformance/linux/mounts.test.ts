@@ -27,7 +27,8 @@ const MS_RELATIME = 1 << 21;
 /** Later than any change. */
 const FUTURE = 2 ** 33;
 
-const DIRECTORIES = ["a", "b", "a/c", "b/c", "a/c/d"];
+/** One has the characters that the list of mounts escapes. */
+const DIRECTORIES = ["a", "b", "a/c", "b/c", "a/c/d", "b/ \t\\#\n"];
 const FILES = ["f", "a/f", "b/f", "a/c/f"];
 const LINKS = ["la", "a/lf"];
 const ANY = [...DIRECTORIES, ...DIRECTORIES, ...FILES, ...LINKS, "missing", "f/x"];
@@ -54,7 +55,7 @@ function randomStep(below: Random, opened: number): Step {
   const times = () => one([MS_RELATIME, MS_RELATIME, MS_NOATIME, MS_STRICTATIME, MS_NOATIME | MS_STRICTATIME]);
   const flags = () => times() | FLAGS.reduce((all, flag) => (below(4) === 0 ? all | flag : all), 0);
   return one<() => Step>([
-    () => ["mnt", one(["none", "source", "with space"]), path(), flags()],
+    () => ["mnt", one(["none", "source", "with space\t\\ and #\n"]), path(), flags()],
     () => ["mnt", one(["none", "source"]), dir(), flags()],
     () => ["mnt", path(), path(), MS_BIND | one([0, MS_REC])],
     () => ["mnt", dir(), dir(), MS_BIND | one([0, MS_REC])],

@@ -255,16 +255,20 @@ class Tree {
         ...{ expire: (flags & MNT_EXPIRE) !== 0, nofollow: (flags & UMOUNT_NOFOLLOW) !== 0 },
       }),
     mounts: () => {
-      const list = this.vfs.mounts();
-      const at = new Map(list.map(({ id, mountPoint }) => [id, mountPoint.slice(2)]));
-      return list
-        .filter(({ mountPoint }) => mountPoint === "/w" || mountPoint.startsWith("/w/"))
-        .map(({ mountPoint, parentId, root, options, type, source, superOptions }) => [
-          ...[mountPoint.slice(2), mountPoint === "/w" ? "" : at.get(parentId)],
-          ...[root, options.join(","), type, source, superOptions[0]],
-        ])
+      const lines = this.vfs
+        .mountinfo()
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => line.split(" "));
+      const at = new Map(lines.map(([id, , , , place = ""]) => [id, place.slice(2)]));
+      return lines
+        .filter(([, , , , place = ""]) => place === "/w" || place.startsWith("/w/"))
+        .map(([, parent, , root = "", place = "", options = "", , type = "", source = "", ofSuper = ""]) => {
+          const on = place === "/w" ? "" : (at.get(parent) ?? "");
+          return [place.slice(2), on, root, options, type, source, ofSuper.split(",")[0] ?? ""];
+        })
         .map((fields) => ({ fields, key: fields.join(" ") }))
-        .sort((a, b) => (a.key < b.key ? -1 : 1))
+        .sort((one, other) => (one.key < other.key ? -1 : 1))
         .map(({ fields }) => fields);
     },
     touched: (path: string, atime: number) => {
