@@ -2,7 +2,7 @@
 import { death, pair, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
-const flags = (pattern: string): Step => tests("unit/vfs/mount-flags", pattern);
+const flags = (pattern: string): Step => tests("vfs/mount/mount-flags", pattern);
 
 export const MOUNTS: Mutant[] = [
   {
@@ -80,14 +80,6 @@ export const MOUNTS: Mutant[] = [
       },
     ],
     caughtBy: [pair("pivots@pivot: sysPivotRoot(path=/d path2=/d/p ctx=1) || getcwd")],
-  },
-  {
-    name: "pivot_root sets the root of the context outside of its sequence",
-    edits: [
-      { file: "vfs/mount/pivot.ts", from: "      writeSeqBegin(c.seq);\n", to: "" },
-      { file: "vfs/mount/pivot.ts", from: "      writeSeqEnd(c.seq);\n", to: "" },
-    ],
-    caughtBy: [pair("pivots@pivot: sysPivotRoot(path=/d path2=/d/p ctx=1) || stat")],
   },
   {
     name: "a recursive bind of a directory copies the mounts beside it",

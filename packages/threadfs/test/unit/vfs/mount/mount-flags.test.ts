@@ -1,14 +1,14 @@
 /** Mounts beyond the patch (rows 106, 111, 122): flags and their changes, expiry, recursive binds, the list of mounts, steps into mounts on the hot path. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ERRNO, POINT } from "../../../dist/abi/abi.js";
-import { attachVfs, createVfs, type MountOptions, type Vfs } from "../../../dist/src/index.js";
-import { grown } from "../../support/counters.js";
-import { treeFor } from "../../support/debug-tree.js";
-import { codeOf, refused } from "../../support/errors.js";
-import { passes, type TestScope } from "../../support/hooked-vfs.js";
-import { scene } from "../../support/interleavings.js";
-import { memoryOf } from "../../support/memory.js";
+import { ERRNO, POINT } from "../../../../dist/abi/abi.js";
+import { attachVfs, createVfs, type MountOptions, type Vfs } from "../../../../dist/src/index.js";
+import { grown } from "../../../support/counters.js";
+import { treeFor } from "../../../support/debug-tree.js";
+import { codeOf, refused } from "../../../support/errors.js";
+import { passes, type TestScope } from "../../../support/hooked-vfs.js";
+import { scene } from "../../../support/interleavings.js";
+import { memoryOf } from "../../../support/memory.js";
 
 /** A tree with a file system at /m: a file, a link to it, a directory. */
 async function mounted(t: TestScope): Promise<Vfs> {
