@@ -4,7 +4,7 @@
  * objects are allocated, first asks the session whether to fail.
  */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
-import { AT_FDCWD, F_SETLK, O_CREAT, O_RDWR, WRITE_FAILED } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, F_SETLK, O_CREAT, O_RDWR, RESOLVE_BENEATH, WRITE_FAILED } from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver-table.js";
 import {
   type AttachOptions,
@@ -149,6 +149,10 @@ export class AllocSession {
   }
   open(path: string, flags = 0, ctx = 0): number {
     return this.core.sysOpen(ctx, AT_FDCWD, this.path(path), flags, 0o644);
+  }
+  /** openat2(2) with RESOLVE_BENEATH from the working directory. */
+  openBeneath(path: string): number {
+    return this.core.sysOpenat2(0, AT_FDCWD, this.path(path), 0, 0, RESOLVE_BENEATH);
   }
   close(fd: number, ctx = 0): number {
     return this.core.sysClose(ctx, fd);

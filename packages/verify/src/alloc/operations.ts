@@ -113,6 +113,7 @@ export const OPERATIONS: Record<string, Operation> = {
   open: { allocations: 1, run: (session) => session.open("/w/file") },
   "open with O_CREAT what is there": { allocations: 1, run: (session) => session.open("/w/file", O_RDWR | O_CREAT) },
   "open with O_TRUNC": { allocations: 1, run: (session) => session.open("/w/many", O_RDWR | O_TRUNC) },
+  "open beneath": { allocations: 1, run: (session) => session.openBeneath("w/../w/file") },
   "open a directory": { allocations: 1, run: (session) => session.open("/w") },
   "open, first file of a context": { allocations: 2, run: (session) => session.open("/w/file", 0, session.other) },
   "open, 254th descriptor": {
