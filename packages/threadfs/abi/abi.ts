@@ -20,7 +20,6 @@ export * from "./memory.js";
 export * from "./mode.js";
 export * from "./permissions.js";
 export * as POINT from "./points.js";
-export * from "./protect.js";
 export * as SCRATCH from "./scratch.js";
 export * as STAT from "./stat.js";
 

@@ -4,7 +4,7 @@ import {
   PROTECTED_HARDLINKS,
   PROTECTED_REGULAR_SHIFT,
   PROTECTED_SYMLINKS,
-} from "../../abi/protect.js";
+} from "../../abi/permissions.js";
 import { invalidArgType } from "../errors/errors.js";
 import { toInteger } from "../node-fs/args.js";
 

@@ -3,7 +3,7 @@
 import { EINVAL, ENOSPC } from "../../../abi/errno";
 import { MIN_CHUNKS } from "../../../abi/limits";
 import { ABI_VERSION } from "../../../abi/memory";
-import { PROTECTED_ALL } from "../../../abi/protect";
+import { PROTECTED_ALL } from "../../../abi/permissions";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { growMemory } from "../../mem/alloc/pages";
 import { cacheHasSheaf, cacheInit, sizedCachesInit } from "../../mem/alloc/slab";

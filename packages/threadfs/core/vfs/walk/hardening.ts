@@ -6,15 +6,17 @@
 
 import { EACCES, ECHILD, ELOOP, EPERM } from "../../../abi/errno";
 import { S_IFIFO, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX, S_IWGRP, S_IWOTH, S_IXGRP } from "../../../abi/mode";
-import { CAP_FOWNER, MAY_READ, MAY_WRITE } from "../../../abi/permissions";
 import {
+  CAP_FOWNER,
+  MAY_READ,
+  MAY_WRITE,
   PROTECTED_FIFOS,
   PROTECTED_FIFOS_SHIFT,
   PROTECTED_HARDLINKS,
   PROTECTED_REGULAR,
   PROTECTED_REGULAR_SHIFT,
   PROTECTED_SYMLINKS,
-} from "../../../abi/protect";
+} from "../../../abi/permissions";
 import { Inode } from "../inode/inode";
 import { G_PROTECTED } from "../layout";
 import { Context } from "../task/cred";

@@ -1,7 +1,7 @@
 /** Compares random programs of Linux's calls on a tree with the kernel. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { kernelProtection } from "../../support/kernel-protection.js";
+import { kernelProtection } from "../../support/oracle/kernel-protection.js";
 import { runOnKernel, whyNoKernel } from "./kernel.js";
 import { type Form, runOnTree, type Step } from "./steps.js";
 

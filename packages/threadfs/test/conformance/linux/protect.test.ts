@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:fs";
 import { test } from "node:test";
 import { createVfs } from "../../../dist/src/index.js";
-import { kernelProtection } from "../../support/kernel-protection.js";
+import { kernelProtection } from "../../support/oracle/kernel-protection.js";
 import { runOnKernel, whyNoKernel } from "./kernel.js";
 import { type Result, runOnTree, type Step } from "./steps.js";
 

@@ -5,7 +5,7 @@
 import nodeFs from "node:fs";
 import type { Vfs } from "../../../dist/src/index.js";
 import type { FsCalls } from "../../support/fs-calls.js";
-import { kernelProtection } from "../../support/kernel-protection.js";
+import { kernelProtection } from "../../support/oracle/kernel-protection.js";
 import type { Credentials, Step } from "./case.js";
 
 /** How a call is made; what is left out is as in {@link Target.fs}. */

@@ -156,13 +156,13 @@ for (const ref of [0, 1]) {
   });
 }
 
-describe("what a context with the option can do", () => {
-  async function boxed(t: TestScope) {
-    const { vfs } = await treeFor(t);
-    fill(vfs);
-    return { vfs, box: vfs.context({ root: "/box", cwd: "/a", resolve: "beneath" }) };
-  }
+async function boxed(t: TestScope) {
+  const { vfs } = await treeFor(t);
+  fill(vfs);
+  return { vfs, box: vfs.context({ root: "/box", cwd: "/a", resolve: "beneath" }) };
+}
 
+describe("what a context with the option can do", () => {
   test("paths from its root and from its directory, '..' and links below the root", async (t) => {
     const { vfs, box } = await boxed(t);
     for (const ref of [false, true]) {
@@ -215,6 +215,30 @@ describe("what a context with the option can do", () => {
     vfs.fs.renameSync("/box/a", "/out/moved");
     // The root went with it, and what is below it is.
     assert.equal(read(lower, "/b/here"), "/box/a/b");
+  });
+});
+
+describe("the walks and the descriptors of a context with the option", () => {
+  // Fails when a fenced walk cannot be checked in rcu mode (isUnderRoot() in fence.ts), and drops out of it.
+  test("its walks stay in rcu mode", async (t) => {
+    const { box } = await boxed(t);
+    const walker = await walkerOf(t, box.handle);
+    for (const path of [
+      "here",
+      "b/here",
+      "../here",
+      "b/../../here",
+      "/a/here",
+      "/a/../here",
+      "missing",
+      "../missing",
+    ]) {
+      const passed = walker.points(() => walker.fs.existsSync(path));
+      assert.equal(of(passed, POINT.DROP, POINT.RESTART).length, 0, path);
+    }
+    // What leads out is found out there too.
+    const passed = walker.points(() => refused("EXDEV", () => walker.fs.statSync("../../here")));
+    assert.equal(of(passed, POINT.DROP, POINT.RESTART).length, 0);
   });
 
   test("a descriptor that it has open stays usable, and leads nowhere", async (t) => {

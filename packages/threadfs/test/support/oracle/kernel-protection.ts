@@ -1,6 +1,6 @@
 /** What the kernel protects in directories that others may write (/proc/sys/fs), as options of a tree that is compared with it. */
 import { readFileSync } from "node:fs";
-import type { ProtectOptions } from "../../dist/src/index.js";
+import type { ProtectOptions } from "../../../dist/src/index.js";
 
 /** The value of a setting; 0 where there is none. */
 function setting(name: string): number {
