@@ -213,3 +213,27 @@ test("row 102: what one user may search is not kept for others", async (t) => {
     refused("EACCES", () => stranger.accessSync(path, 0));
   }
 });
+
+// Taken out, one at a time: the sequence in the comparison with the table of directories found searchable; modeChangeEnd() of chmod, chown
+// and setfacl.
+test("row 102: a directory that was searched before is refused as soon as the user may not search it", async (t) => {
+  const vfs = await createVfs({ maxBytes: 64 << 20 });
+  t.after(() => vfs.close());
+  makeDirs(vfs, 1001);
+  const { fs } = vfs.context({ uid: 1001, gid: 1001 });
+  const changes: readonly (readonly [away: () => void, back: () => void])[] = [
+    [() => vfs.fs.chmodSync("/d/e", 0o600), () => vfs.fs.chmodSync("/d/e", 0o700)],
+    [() => vfs.fs.chownSync("/d", 0, 0), () => vfs.fs.chownSync("/d", 1001, 1001)],
+    [() => vfs.setfacl("/d", only(1002, 1)), () => vfs.setfacl("/d", only(1001, 1))],
+  ];
+  for (const [n, [away, back]] of changes.entries()) {
+    // The list decides for another user than the owner alone.
+    if (n === 2) vfs.fs.chownSync("/d", 0, 0);
+    if (n === 2) back();
+    for (let i = 0; i < 3; i++) fs.accessSync("/d/e/f");
+    away();
+    for (let i = 0; i < 3; i++) refused("EACCES", () => fs.accessSync("/d/e/f", 0));
+    back();
+    for (let i = 0; i < 3; i++) fs.accessSync("/d/e/f");
+  }
+});

@@ -43,6 +43,28 @@ export const IN_RCU: Mutant[] = [
     caughtBy: [tests("walk/acl-rcu", "moves its dentry's sequence")],
   },
   {
+    name: "what one context may search, every context of the thread may",
+    edits: [
+      {
+        file: "vfs/walk/rcu-walk.ts",
+        from: "            if (load<f64>(known, 8) == nd.ctxNumber) isKnown =",
+        to: "            isKnown =",
+      },
+    ],
+    caughtBy: [tests("walk/acl-rcu", "not kept for others")],
+  },
+  {
+    name: "what a context might search once, it may for ever",
+    edits: [
+      {
+        file: "vfs/walk/rcu-walk.ts",
+        from: "if (load<u64>(known) == (((<u64>p) << 32) | (childState & 0xffffffff))) {",
+        to: "if (load<u64>(known) >> 32 == <u64>p) {",
+      },
+    ],
+    caughtBy: [tests("walk/acl-rcu", "searched before")],
+  },
+  {
     name: "a hook is called in rcu mode that is not for that",
     edits: [
       { file: PERMISSION, from: "    if (rcu && !(i.sb.hooks & HOOK.RCU_PERMISSION)) return -ECHILD;\n", to: "" },
