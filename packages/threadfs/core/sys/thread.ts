@@ -16,6 +16,7 @@ import { leaveChanges } from "../vfs/notify/changes";
 import { active, enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { releaseContextOf } from "../vfs/task/context-ref";
 import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
+import { clearSearched } from "../vfs/walk/searched";
 import { arenaCheck } from "./arena/arena";
 import { closeOwned, threadAbandon } from "./recovery";
 import { clearSlot, freeSlot, SLOT_STATES, SLOT_USED, slotAt, threadNumberAt } from "./slot";
@@ -81,6 +82,7 @@ function startThread(n: u32, mayWait: i32): i32 {
   atomic.store<u64>(s + V.SLOT_HOME, 0);
   // The slot's previous thread may have died while filling an entry.
   memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
+  clearSearched(atomic.load<u32>(L.G_SEQ_WRAPS));
   return 0;
 }
 

@@ -67,9 +67,9 @@ export const WALK: Mutant[] = [
     caughtBy: [pair("users@sysChmod(path=/p mode=0 || stat")],
   },
   {
-    name: "mode, owner and group are read at different moments",
+    name: "mode, owner, group and ACL are read at different moments",
     edits: [{ file: "vfs/walk/permission.ts", from: "    if (readSeqRetry(i.seq, seq)) continue;\n", to: "" }],
-    caughtBy: [pair("users@chown || access"), pair("users@chown || open"), pair("users@chmod || access")],
+    caughtBy: [pair("acls@given || sysAccess(path=/d mode=1")],
   },
   {
     name: "a hard error of rcu mode is not validated",
@@ -196,7 +196,7 @@ export const WALK: Mutant[] = [
       {
         file: "vfs/walk/permission.ts",
         from: "    err = driverPermission(i, mask, rcu);\n",
-        to: "    err = driverPermission(i, mask, rcu);\n    if (err != 0 && capableOverride(c, mask)) err = 0;\n",
+        to: "    err = driverPermission(i, mask, rcu);\n    loadAttr(i, rcu);\n    if (err != 0 && capableOverride(c, mask)) err = 0;\n",
       },
     ],
     caughtBy: [tests("known-bugs.test", "bug 3:")],

@@ -19,8 +19,14 @@ import { S_SEARCHED, SEARCHED } from "../layout";
 import { Nameidata } from "./nameidata";
 import { mayExecMemory } from "./permission";
 
-/** G_SEQ_WRAPS when the table was cleared; first no number of it, because the thread that had the slot before may have left anything. */
-export let searchedWraps: u64 = u64.MAX_VALUE;
+/** G_SEQ_WRAPS when the table was cleared. */
+export let searchedWraps: u64 = 0;
+
+/** Clears the table: at the start of a thread too, because the one that had the slot before may have left anything. */
+export function clearSearched(wraps: u64): void {
+  memory.fill(scratch + S_SEARCHED, 0, SEARCHED << 4);
+  searchedWraps = wraps;
+}
 
 /** The place of a dentry, which is a multiple of 128. */
 function entryOf(d: u32): usize {
@@ -43,10 +49,7 @@ export function maySearch(nd: Nameidata, d: u32, seq: u32, inode: u32): bool {
   const i = changetype<Inode>(<usize>inode);
   if (!mayExecMemory(nd.ctx, i)) return false;
   if (i.mode & I_DRIVER) return true;
-  if (wraps != searchedWraps) {
-    memory.fill(scratch + S_SEARCHED, 0, SEARCHED << 4);
-    searchedWraps = wraps;
-  }
+  if (wraps != searchedWraps) clearSearched(wraps);
   const e = entryOf(d);
   store<u64>(e, 0);
   store<f64>(e, nd.ctxNumber, 8);
