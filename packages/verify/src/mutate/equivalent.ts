@@ -37,7 +37,7 @@ export const EQUIVALENT: Record<string, string> = {
     "The word is read in objects on the list of retired ones only, and the rollback takes the object off that list.",
   "swap two stores, core/vfs/walk/prefix-cache.ts prefixCacheFill(): [backoff = 0; store<u32>(fillTagAddress, 0) -> store<u32>(fillTagAddress, 0); backoff = 0]":
     "The first is the thread's own variable, and a thread that takes the slot after a death clears all tags.",
-  "off by one, core/vfs/walk/step.ts pickLink(): return [1 -> 2];": "Every caller compares the result with 0 alone.",
+  "off by one, core/vfs/walk/step.ts followBody(): return [1 -> 2];": "Every caller compares the result with 0 alone.",
   "swap two stores, core/vfs/mount/namespace.ts newMount(): [atomic.store<u32>(m.count, 1); m.flags = flags -> m.flags = flags; atomic.store<u32>(m.count, 1)]":
     "No other thread knows the mount yet, and the recount frees an unreferenced mount without a look at either field.",
   "skip an undo-log entry, core/mem/smr/smr.ts callRcu(): [put32(l, 0) -> atomic.store<u32>(l, 0)];":

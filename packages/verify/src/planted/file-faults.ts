@@ -337,8 +337,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/inode/atime.ts",
-        from: "  if (i.mode & I_DRIVER || flags & (MS_RDONLY | MS_NOATIME) || i.sb.readonly != 0) return;",
-        to: "  if (i.mode & I_DRIVER) return;",
+        from: "  return (m.flags & (MS_RDONLY | MS_NOATIME)) != 0 || m.sb.readonly != 0;",
+        to: "  return (m.flags & MS_NOATIME) != 0;",
       },
     ],
     caughtBy: [tests("unit/vfs/readonly", "times of access")],
