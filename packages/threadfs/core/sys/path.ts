@@ -29,7 +29,7 @@ import { doScandir } from "../vfs/file/scandir";
 import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
 import { vfsGetattr } from "../vfs/inode/attr";
-import { I_DRIVER, Inode } from "../vfs/inode/inode";
+import { I_DRIVER } from "../vfs/inode/inode";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
 import { mntWantWrite } from "../vfs/ops/may";

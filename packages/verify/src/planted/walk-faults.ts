@@ -422,7 +422,13 @@ export const WALK: Mutant[] = [
   },
   {
     name: "behind a special component the security hook is not called",
-    edits: [{ file: "vfs/walk/namei.ts", from: "return nd.rcu && !hasSecurity && canResume", to: "return nd.rcu && canResume" }],
+    edits: [
+      {
+        file: "vfs/walk/namei.ts",
+        from: "return nd.rcu && !hasSecurity && canResume",
+        to: "return nd.rcu && canResume",
+      },
+    ],
     caughtBy: [tests("walk/permission")],
   },
   {

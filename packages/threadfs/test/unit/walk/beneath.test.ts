@@ -91,6 +91,10 @@ const FROM_CWD: Record<string, PathCall> = {
   sysMountNew: ({ core, path }, c, _from, to) => core.sysMountNew(c, path(to), 0, 0, 0, 0, 0),
   sysRemount: ({ core, path }, c, _from, to) => core.sysRemount(c, path(to), -1, -1, 0, 0),
   sysUmount: ({ core, path }, c, _from, to) => core.sysUmount(c, path(to), 0),
+  sysPivotRoot: ({ core, path, path2 }, c, _from, to) => core.sysPivotRoot(c, path(to), path2("/e")),
+  "sysPivotRoot with the old root there": ({ core, path, path2 }, c, _from, to) =>
+    core.sysPivotRoot(c, path("/e"), path2(to)),
+  sysInvalidate: ({ core, path }, c, _from, to) => core.sysInvalidate(c, path(to)),
 };
 
 /** They take the name of a driver, or the length of a range. */

@@ -8,7 +8,7 @@ import { treeFor } from "../../support/debug-tree.js";
 import { flatDriver, mountDriver, walkCode } from "../../support/drivers/memory-driver.js";
 import { codeOf } from "../../support/errors.js";
 import { of, type PointPass, type TestScope, walkerOf } from "../../support/hooked-vfs.js";
-import { atEveryPoint, freshLink, makeOld, REDUNDANT_ACL, setUp } from "../../support/interleavings.js";
+import { AskedInRef, atEveryPoint, freshLink, makeOld, setUp } from "../../support/interleavings.js";
 
 const LONG = "a-name-that-is-too-long-for-its-dentry";
 /** Bytes of a body that leads to its own directory; with this many only two are walked at a time in rcu mode. */
@@ -279,18 +279,17 @@ describe("row 105: one stack of links, one limit", () => {
   });
 });
 
-/** A tree in which the body of /l leads through /acl, whose ACL takes the walk of user 1000 out of rcu mode, to /acl/d/f. */
+/** A tree in which the body of /l leads through /acl, where a security hook takes the walk out of rcu mode, to /acl/d/f. */
 async function inTheMiddle(t: TestScope) {
   const all = await setUp(t);
   const { vfs, fs } = all;
   fs.mkdirSync("/acl/d", { recursive: true });
   fs.writeFileSync("/acl/d/f", "x");
-  vfs.setfacl("/acl", REDUNDANT_ACL);
-  const context = vfs.context({ uid: 1000, gid: 1000 });
-  t.after(() => context.close());
+  const asked = new AskedInRef();
+  asked.add(vfs, "/acl");
   freshLink(fs, "acl/./d", "/inner");
   freshLink(fs, "inner/.", "/l");
-  return { ...all, user: await walkerOf(t, context.handle) };
+  return { ...all, user: await walkerOf(t, vfs.handle, { security: asked.security }) };
 }
 
 describe("row 107: out of rcu mode in the middle of a link", () => {

@@ -62,7 +62,7 @@ export const MOUNTS: Mutant[] = [
   },
   {
     name: "a mount that was used expires",
-    edits: [{ file: "vfs/walk/step.ts", from: "    if (m.expire != 0) return changetype<Dentry>(0);\n", to: "" }],
+    edits: [{ file: "vfs/walk/step.ts", from: "    if (m.expire != 0) return -ECHILD;\n", to: "" }],
     caughtBy: [flags("expire")],
   },
   {
