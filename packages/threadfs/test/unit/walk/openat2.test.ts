@@ -116,6 +116,79 @@ function isBelow(found: string | undefined, outside: string): boolean {
   return found !== undefined && (INSIDE.includes(found) || found.startsWith(outside));
 }
 
+/** What another thread does and takes back, beside a walk that one flag makes fail, and the errors that the walk may have. */
+const OTHERS: readonly {
+  readonly resolve: ResolveFlag;
+  readonly paths: readonly string[];
+  readonly codes: readonly (string | undefined)[];
+  setUp(vfs: Vfs): void;
+  toggle(vfs: Vfs, on: boolean): void;
+}[] = [
+  {
+    resolve: "no-symlinks",
+    paths: ["a/b/here", "a/b/../here", "a/b/c/here"],
+    codes: [undefined, "ELOOP"],
+    setUp: ({ fs }) => fs.symlinkSync("a", "/top/l"),
+    toggle: (vfs) => vfs.linux.renameat2Sync("/top/a/b", "/top/l", { exchange: true }),
+  },
+  {
+    resolve: "no-xdev",
+    paths: ["a/b/here", "a/b/c/../here", "a/b", "a/b/../here"],
+    codes: [undefined, "EXDEV"],
+    setUp: () => undefined,
+    toggle: (vfs, on) => (on ? vfs.mount(null, "/top/a/b", "tmpfs") : vfs.umount("/top/a/b", { detach: true })),
+  },
+  {
+    resolve: "cached",
+    paths: ["a/b/here", "a/b/../here"],
+    codes: [undefined, "EAGAIN"],
+    setUp: () => undefined,
+    toggle: (vfs) => exchanged(vfs, "/top/a/b", "/out/x")(),
+  },
+];
+
+for (const { resolve, paths, codes, setUp, toggle } of OTHERS) {
+  // Fails when rcu mode decides by what it has not checked (stepInto() and followMountRcu() in step.ts, checkRcu() in namei.ts).
+  test(`row 114: ${resolve}: what comes or goes at any point of a walk is refused, or was not there`, async (t) => {
+    const { vfs, attach } = await treeFor(t);
+    fill(vfs);
+    setUp(vfs);
+    const mover = await attach();
+    const walker = await walkerOf(t, vfs.handle);
+    let happened = 0;
+    const seen = new Set<string | undefined>();
+    for (const ref of [false, true]) {
+      walker.walkMode({ ref });
+      const dir = walker.fs.openSync("/top", O_PATH);
+      for (const path of paths) {
+        for (const before of [false, true]) {
+          if (before) toggle(mover, true);
+          const open = () =>
+            codeOf(() => walker.fs.closeSync(walker.openat2Sync(dir, path, { flags: O_PATH, resolve })));
+          const passed = walker.points(open);
+          for (const id of [...POINTS, POINT.MOUNT_CHECK, POINT.MOUNT_DOWN]) {
+            for (let nth = 1; nth <= of(passed, id).length; nth++) {
+              walker.at(id, () => toggle(mover, !before), nth);
+              const code = open();
+              const moved = !walker.waits(id);
+              walker.never();
+              assert.ok(codes.includes(code), `${path} at passing ${nth} of point ${id}, ref ${ref}: ${code}`);
+              seen.add(code);
+              if (!moved) continue;
+              happened++;
+              toggle(mover, before);
+            }
+          }
+          if (before) toggle(mover, false);
+        }
+      }
+      walker.fs.closeSync(dir);
+    }
+    assert.ok(happened > 30, `${happened} interleavings`);
+    assert.deepEqual(seen, new Set(codes));
+  });
+}
+
 describe("a walk under which its directory is moved away", () => {
   for (const ref of [false, true]) {
     // Fails when a walk is not checked at its end: the file is made outside, while the walk is below its directory.
