@@ -61,7 +61,7 @@ export const ALLOWED: Allowed[] = [
     witness: ["driver", "stat: sysStat(path=/m/f)", "shrink: shrink(count=100)"],
   },
   {
-    func: "core/vfs/dcache/d-path.ts prependPath",
+    func: "core/vfs/dcache/d-path.ts prependName",
     field: "dentry .name",
     why: "the path is thrown away when the sequence of the dentry, or the rename sequence, has moved since before the name was read",
     witness: ["small", "rename: sysRename(path=/d/e path2=/o/e flags=0)", "realpath: sysRealpath(path=/l/e/g)"],
