@@ -66,6 +66,22 @@ export const MOUNTS: Mutant[] = [
     caughtBy: [flags("expire")],
   },
   {
+    name: "a walk that moving mounts have led back to its own mount keeps a reference",
+    edits: [{ file: "vfs/walk/step.ts", from: "  if (crossed && nd.pMnt == nd.mnt) mntput(nd.pMnt);\n", to: "" }],
+    caughtBy: [flags("leave it no reference")],
+  },
+  {
+    name: "a reference that is put leaves the mark of an umount with MNT_EXPIRE",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: '  if (m.expire != 0) atomic.store<u32>(changetype<usize>(m), 0, offsetof<Mount>("expire_"));\n',
+        to: "",
+      },
+    ],
+    caughtBy: [flags("expire")],
+  },
+  {
     name: "the copies of an unfinished recursive bind stay",
     edits: [{ file: "vfs/recovery/recount.ts", from: "    if (topOf(m) != rootMount()) return m;\n", to: "" }],
     caughtBy: [death("flagged rbind: sysMount(path=/m path2=/n")],
