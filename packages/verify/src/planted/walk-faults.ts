@@ -69,7 +69,7 @@ export const WALK: Mutant[] = [
   {
     name: "mode, owner, group and ACL are read at different moments",
     edits: [{ file: "vfs/walk/permission.ts", from: "    if (readSeqRetry(i.seq, seq)) continue;\n", to: "" }],
-    caughtBy: [pair("acls@given || sysAccess(path=/d mode=1")],
+    caughtBy: [pair("acls@given: sysChown(path=/d/e/f || sysAccess(path=/d/e/f")],
   },
   {
     name: "a hard error of rcu mode is not validated",
@@ -300,7 +300,7 @@ export const WALK: Mutant[] = [
         to: "  return c.uid == i.uid",
       },
     ],
-    caughtBy: [meanwhile("users chown: sysChown(path=/p uid=2000", "acl: sysSetacl(path=/p ")],
+    caughtBy: [meanwhile("users chown: sysChown(path=/p/f uid=2000 gid=1000", "chmod: sysChmod(path=/p/f ")],
   },
   {
     name: "a descriptor with an uncommitted close counts as closed",

@@ -404,7 +404,7 @@ export const TREES: Record<string, Tree> = {
       mkdir("/closed", 0o700),
     ],
   },
-  /** Directories that an ACL lets user 2000 search, and no other user but the owner: one as the owner's group class has it, one of user 2000's group. */
+  /** Directories that user 2000 may search, and no other user but the owner, and a file that it may execute: by an ACL, and one by its group. */
   acls: {
     contexts: [OTHER],
     setup: [
@@ -413,6 +413,7 @@ export const TREES: Record<string, Tree> = {
       ...file("/d/e/f", "one"),
       setacl("/d", ONLY_OTHER),
       setacl("/d/e", ONLY_OTHER),
+      setacl("/d/e/f", ONLY_OTHER),
       mkdir("/o", 0o700),
       chown("/o", 1000, 1000),
       chmod("/o", 0o710),

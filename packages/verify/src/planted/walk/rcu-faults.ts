@@ -21,7 +21,7 @@ export const IN_RCU: Mutant[] = [
         to: "  if (!(loadAttrMode & I_DRIVER)) return posixAclPermission(c, i.acl, mask);\n  if (rcu && !(i.sb.hooks & HOOK.RCU_CHECK_ACL)) return -ECHILD;\n",
       },
     ],
-    caughtBy: [pair("acls@given || sysAccess(path=/d mode=1")],
+    caughtBy: [pair("acls@given: sysChown(path=/d/e/f || sysAccess(path=/d/e/f")],
   },
   {
     name: "a directory with an ACL is open to all whom its mode lets in",

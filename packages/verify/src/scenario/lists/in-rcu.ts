@@ -9,9 +9,12 @@ type Operations = Record<string, (ProgramCall | ProgramCall[])[]>;
 /** Walks of user 2000, and the changes of who may search what. */
 const ACLS: Operations = {
   stat: [stat("/d/e/f", { ctx: 1 }), stat("/o/f", { ctx: 1 }), stat("/d/e", { ctx: 1 })],
-  access: [access("/d", 1, 1), access("/d/e", 3, 1)],
-  /** In every state of these two user 2000 may search: by the ACL, and then as the owner. */
-  given: [[chown("/d", 2000), setacl("/d", WITHOUT_OTHER)]],
+  access: [access("/d", 1, 1), access("/d/e", 3, 1), access("/d/e/f", 1, 1)],
+  /** In every state of these two user 2000 may search, or execute: by the ACL, and then as the owner. */
+  given: [
+    [chown("/d", 2000), setacl("/d", WITHOUT_OTHER)],
+    [chown("/d/e/f", 2000), setacl("/d/e/f", WITHOUT_OTHER)],
+  ],
   /** The second list takes the memory of the first. */
   acl: [
     [setacl("/d", WITHOUT_OTHER), setacl("/d", ONLY_OTHER)],
