@@ -1,4 +1,4 @@
-/** Bugs that this algorithm has had, 11 to 17: mounts and "..". 15 (RESOLVE_CACHED) and more of 17 are in packages/threadfs/test/unit/walk/openat2.test.ts. */
+/** Bugs that this algorithm has had, 11 to 17: mounts and "..". 15 (RESOLVE_CACHED) and more of 17 are in packages/threadfs/test/unit/walk/resolve/openat2.test.ts. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { POINT, RENAME_EXCHANGE } from "../../dist/abi/abi.js";

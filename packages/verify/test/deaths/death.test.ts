@@ -59,7 +59,11 @@ test("what a bystander sees between a death and the recovery has happened, or is
 // Cases that were wrong once: the other thread has to wait for the dead one, or the recount runs a second time.
 const FOUND: [only: string, meanwhile: string, what: string][] = [
   ["mounts umount: sysUmount(path=/m flags=0)", "stat: sysStat(path=/m/f)", "an umount that is undone"],
-  ["users chown: sysChown(path=/p/f uid=2000 gid=1000", "chmod: sysChmod(path=/p/f ", "a change of owner that is undone"],
+  [
+    "users chown: sysChown(path=/p/f uid=2000 gid=1000",
+    "chmod: sysChmod(path=/p/f ",
+    "a change of owner that is undone",
+  ],
   ["pages unlink: sysUnlink(path=/g)", "write: sysWrite(fd=4 offset=5000", "a close that is undone"],
   ["driver shrink", "open: sysOpen(path=/m/f", "a dentry that a rollback restores"],
   ["driver create: sysMkdir(path=/m/s/x", "stat: sysStat(path=/m/f)", "an entry that only the driver has"],

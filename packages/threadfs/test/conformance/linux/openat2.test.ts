@@ -3,7 +3,7 @@
  * flag and pair of flags, from two directories; in rcu mode and in ref mode. The kernel is asked through Python, which makes the system call itself.
  *
  * Not asked: magic links, which the tree has none of, and RESOLVE_CACHED where a link is on the way: how much stays in rcu mode is not the same in both
- * (packages/threadfs/test/unit/walk/openat2.test.ts has it).
+ * (packages/threadfs/test/unit/walk/resolve/openat2.test.ts has it).
  */
 import assert from "node:assert/strict";
 import { constants } from "node:fs";

@@ -1,12 +1,12 @@
 /** openat2(2): renames at every point of a walk that stays below its directory, in both modes; RESOLVE_CACHED; the calls' arguments. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { AT_FDCWD, ERRNO, POINT, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT } from "../../../dist/abi/abi.js";
-import { createVfs, OPEN_FLAGS, type ResolveFlag, type Vfs } from "../../../dist/src/index.js";
-import { treeFor } from "../../support/debug-tree.js";
-import { codeOf, refused } from "../../support/errors.js";
-import { type HookedVfs, of, walkerOf } from "../../support/hooked-vfs.js";
-import { rawCore } from "../../support/raw-core.js";
+import { AT_FDCWD, ERRNO, POINT, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT } from "../../../../dist/abi/abi.js";
+import { createVfs, OPEN_FLAGS, type ResolveFlag, type Vfs } from "../../../../dist/src/index.js";
+import { treeFor } from "../../../support/debug-tree.js";
+import { codeOf, refused } from "../../../support/errors.js";
+import { type HookedVfs, of, walkerOf } from "../../../support/hooked-vfs.js";
+import { rawCore } from "../../../support/raw-core.js";
 
 const { O_PATH } = OPEN_FLAGS;
 
@@ -17,7 +17,7 @@ function fill({ fs }: Vfs): void {
     fs.writeFileSync(`${dir}/here`, dir);
   }
   fs.writeFileSync("/here", "/");
-  fs.symlinkSync("../../here", "/top/a/b/up");
+  fs.symlinkSync("../../../here", "/top/a/b/up");
 }
 
 const INSIDE = ["/top", "/top/a", "/top/a/b", "/top/a/b/c"];
