@@ -71,6 +71,7 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
   nd.dentry_ = 0;
   const absolute = load<u8>(nd.name) == SLASH;
   let err: i32;
+  let fromRoot: bool;
   if (flags & LOOKUP_RCU) {
     rcuReadLock();
     // Inside the section, which keeps the context's memory until the walk ends or acquires it (leaveRcu()).
@@ -79,48 +80,45 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
     nd.ctx_ = <u32>c.at;
     nd.flags |= nd.how | c.resolve;
     nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
-    if (nd.flags & LOOKUP_IS_FENCED) return fencedInit(nd, absolute);
-    err = absolute || nd.dirfd == AT_FDCWD ? pathInitRcu(nd, absolute) : pathInitFd(nd);
+    fromRoot = absolute && !(nd.flags & LOOKUP_IN_ROOT);
+    if (nd.flags & LOOKUP_IS_FENCED && !beginFenced(nd, absolute)) return -EXDEV;
+    err = fromRoot || nd.dirfd == AT_FDCWD ? pathInitRcu(nd, fromRoot) : pathInitFd(nd);
   } else {
     const c = acquireContext(nd.ctxNumber);
     if (c == null) return -EBADF;
     nd.ctx_ = <u32>c.at;
     nd.flags |= nd.how | c.resolve;
-    if (nd.flags & LOOKUP_IS_FENCED) return fencedInit(nd, absolute);
-    err = absolute ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
+    fromRoot = absolute && !(nd.flags & LOOKUP_IN_ROOT);
+    if (nd.flags & LOOKUP_IS_FENCED && !beginFenced(nd, absolute)) return -EXDEV;
+    err = fromRoot ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
   }
-  if (err == 0) walkStarts(nd);
+  if (err == 0 && nd.flags & LOOKUP_IS_FENCED) err = startFenced(nd, fromRoot);
+  if (err == 0) tracepoint(POINT.WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
   return err;
 }
 
-function walkStarts(nd: Nameidata): void {
-  tracepoint(POINT.WALK_START, (nd.rcu ? 1 : 0) | (nd.flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+/**
+ * Before a walk that stays below its root reads its start: notes the sequences that outside() compares. False: RESOLVE_BENEATH has no
+ * absolute paths.
+ */
+function beginFenced(nd: Nameidata, absolute: bool): bool {
+  if (!nd.rcu) nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
+  nd.rSeq = readSeqBegin(G_RENAME_SEQ);
+  return !absolute || !(nd.flags & LOOKUP_BENEATH);
 }
 
 /**
- * The rest of path_init() for a walk that stays below its root. RESOLVE_IN_ROOT makes the start the root of absolute paths too; with
- * RESOLVE_BENEATH there are none. In a context that asks for it a relative path starts below the context's root, or is -EXDEV: a
- * descriptor or a working directory may have been moved out of it. An absolute one starts there.
+ * Checks the start. In a context that may not leave its root a relative path starts below it, or is -EXDEV: a descriptor or a working
+ * directory may have been moved out. A call with RESOLVE_BENEATH or RESOLVE_IN_ROOT has its start as the root.
  */
-function fencedInit(nd: Nameidata, absolute: bool): i32 {
-  if (!nd.rcu) nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
-  nd.rSeq = readSeqBegin(G_RENAME_SEQ);
-  if (absolute && nd.flags & LOOKUP_BENEATH) return -EXDEV;
-  const fromRoot = absolute && !(nd.flags & LOOKUP_IN_ROOT);
-  let err: i32;
-  if (!fromRoot && nd.dirfd != AT_FDCWD) err = pathInitFd(nd);
-  else if (nd.rcu) err = pathInitRcu(nd, fromRoot);
-  else err = fromRoot ? jumpRoot(nd) : pathInitPwd(nd);
-  if (err == 0 && nd.flags & LOOKUP_CONTEXT_BENEATH && !fromRoot && nd.nameLen != 0) {
-    err = setRoot(nd);
-    if (err == 0) {
-      const under = isUnderRoot(nd, nd.mnt, nd.dentry, !nd.rcu);
-      if (under != 1) err = under == 0 ? -EXDEV : -ECHILD;
-    }
+function startFenced(nd: Nameidata, fromRoot: bool): i32 {
+  if (nd.flags & LOOKUP_CONTEXT_BENEATH && !fromRoot && nd.nameLen != 0) {
+    const err = setRoot(nd);
+    if (err != 0) return err;
+    const under = isUnderRoot(nd, nd.mnt, nd.dentry, !nd.rcu);
+    if (under != 1) return under == 0 ? -EXDEV : -ECHILD;
   }
-  if (err != 0) return err;
   if (nd.flags & LOOKUP_IS_SCOPED) startIsRoot(nd);
-  walkStarts(nd);
   return 0;
 }
 

@@ -41,8 +41,8 @@ export const RESOLVE: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/path-init.ts",
-        from: "      if (under != 1) err = under == 0 ? -EXDEV : -ECHILD;\n",
-        to: "      if (under < 0) err = -ECHILD;\n",
+        from: "    if (under != 1) return under == 0 ? -EXDEV : -ECHILD;\n",
+        to: "    if (under < 0) return -ECHILD;\n",
       },
       {
         file: "vfs/walk/fence.ts",
