@@ -177,7 +177,7 @@ const OPTIONS: Mutant[] = [
         to: "    resolve: 0,",
       },
     ],
-    caughtBy: [tests("walk/in-root", "with it")],
+    caughtBy: [tests("resolve/in-root", "with it")],
   },
   {
     name: "a handle may have any number as its context",

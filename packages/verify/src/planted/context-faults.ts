@@ -137,7 +137,7 @@ export const CONTEXTS: Mutant[] = [
         to: "  if (false) {\n",
       },
     ],
-    caughtBy: [tests("walk/in-root")],
+    caughtBy: [tests("resolve/in-root")],
   },
   {
     name: "in rcu mode '..' does not ask whether the context's root is above",
@@ -148,7 +148,7 @@ export const CONTEXTS: Mutant[] = [
         to: "",
       },
     ],
-    caughtBy: [pair("confined@sysStat(path=../f || sysRename(path=/s/b path2=/o/b"), tests("walk/in-root")],
+    caughtBy: [pair("confined@sysStat(path=../f || sysRename(path=/s/b path2=/o/b"), tests("resolve/in-root")],
   },
   {
     name: "'..' asks whether the directory is below the context's root, in place of where it leads",
@@ -174,7 +174,7 @@ export const CONTEXTS: Mutant[] = [
         to: "    // Behind a mount point",
       },
     ],
-    caughtBy: [pair("confined@sysStat(path=up || move"), tests("walk/in-root")],
+    caughtBy: [pair("confined@sysStat(path=up || move"), tests("resolve/in-root")],
   },
   {
     name: "'..' leaves a mount that was moved out of the context's root",
@@ -185,7 +185,7 @@ export const CONTEXTS: Mutant[] = [
         to: "",
       },
     ],
-    caughtBy: [tests("walk/in-root", "mounts: .* stays in the root")],
+    caughtBy: [tests("resolve/in-root", "mounts: .* stays in the root")],
   },
   {
     name: "getcwd names what is outside of the context's root",
@@ -196,7 +196,7 @@ export const CONTEXTS: Mutant[] = [
         to: "      if (up == m) return finish(base, end);\n",
       },
     ],
-    caughtBy: [tests("walk/in-root")],
+    caughtBy: [tests("resolve/in-root")],
   },
   {
     name: "a context that a confined one creates is not confined",
@@ -207,7 +207,7 @@ export const CONTEXTS: Mutant[] = [
         to: "  c.resolve = resolve;\n",
       },
     ],
-    caughtBy: [tests("walk/in-root", "have the option too")],
+    caughtBy: [tests("resolve/in-root", "have the option too")],
   },
   {
     name: "what the umask leaves of a mode decides about set-group-id",

@@ -51,7 +51,7 @@ const ARGUMENTS: Mutant[] = [
         to: "    if (failed === 0) return;\n    if (failed > 0) yield* this.#reopenByNames();",
       },
     ],
-    caughtBy: [tests("walk/in-root", "deeper than rm's descriptors")],
+    caughtBy: [tests("resolve/in-root", "deeper than rm's descriptors")],
   },
   {
     name: "a path's bytes are copied by a method of the caller's class",

@@ -300,7 +300,7 @@ export const WALK: Mutant[] = [
         to: "  return c.uid == i.uid",
       },
     ],
-    caughtBy: [meanwhile("users chown: sysChown(path=/p/f uid=2000 gid=1000", "chmod: sysChmod(path=/p/f ")],
+    caughtBy: [meanwhile("acls chown: sysChown(path=/d/e/f uid=2000", "acl: sysSetacl(path=/d/e/f acl=[] ctx=1")],
   },
   {
     name: "a descriptor with an uncommitted close counts as closed",

@@ -60,8 +60,8 @@ test("what a bystander sees between a death and the recovery has happened, or is
 const FOUND: [only: string, meanwhile: string, what: string][] = [
   ["mounts umount: sysUmount(path=/m flags=0)", "stat: sysStat(path=/m/f)", "an umount that is undone"],
   [
-    "users chown: sysChown(path=/p/f uid=2000 gid=1000",
-    "chmod: sysChmod(path=/p/f ",
+    "acls chown: sysChown(path=/d/e/f uid=2000",
+    "acl: sysSetacl(path=/d/e/f acl=[] ctx=1",
     "a change of owner that is undone",
   ],
   ["pages unlink: sysUnlink(path=/g)", "write: sysWrite(fd=4 offset=5000", "a close that is undone"],

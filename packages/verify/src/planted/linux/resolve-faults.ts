@@ -18,7 +18,7 @@ export const RESOLVE: Mutant[] = [
   {
     name: "a fenced walk is not checked where it ends",
     edits: [{ file: "vfs/walk/fence.ts", from: "  if (nd.root_ == 0) return 0;\n", to: "  if (true) return 0;\n" }],
-    caughtBy: [tests("walk/openat2", "does not find what is made there afterwards")],
+    caughtBy: [tests("resolve/openat2", "does not find what is made there afterwards")],
   },
   {
     name: "an error that a rename has caused is told for one that the path has",
@@ -29,12 +29,12 @@ export const RESOLVE: Mutant[] = [
         to: "  if (nd.rSeq != 1) return -EXDEV;\n",
       },
     ],
-    caughtBy: [tests("walk/openat2", "an exchange at any point")],
+    caughtBy: [tests("resolve/openat2", "an exchange at any point")],
   },
   {
     name: "a walk that is led out each time begins again ten thousand times",
     edits: [{ file: "vfs/walk/fence.ts", from: "attempts < RACE_TRIES;", to: "attempts < 100 * RACE_TRIES;" }],
-    caughtBy: [tests("walk/openat2", "ends with EAGAIN")],
+    caughtBy: [tests("resolve/openat2", "ends with EAGAIN")],
   },
   {
     name: "a relative path of a context that may not leave its root starts outside",
@@ -52,18 +52,18 @@ export const RESOLVE: Mutant[] = [
     ],
     caughtBy: [
       pair("confined@sysStat(path=f ctx=2) || sysRename(path=/s/b/in"),
-      tests("walk/beneath", "every call with a path"),
+      tests("resolve/beneath", "every call with a path"),
     ],
   },
   {
     name: "an absolute link leads a walk with RESOLVE_BENEATH to the root",
     edits: [{ file: "vfs/walk/path-init.ts", from: "  if (nd.flags & LOOKUP_IS_BENEATH) return -EXDEV;\n", to: "" }],
-    caughtBy: [tests("linux/openat2", "from the top"), tests("walk/beneath")],
+    caughtBy: [tests("linux/openat2", "from the top"), tests("resolve/beneath")],
   },
   {
     name: "RESOLVE_CACHED leaves rcu mode in the middle of a walk",
     edits: [{ file: "vfs/walk/drop.ts", from: "  return !(nd.flags & LOOKUP_CACHED) && ", to: "  return " }],
-    caughtBy: [tests("walk/openat2", "a driver's name")],
+    caughtBy: [tests("resolve/openat2", "a driver's name")],
   },
   {
     name: "RESOLVE_NO_XDEV goes up out of a mount",

@@ -20,9 +20,10 @@ const ACLS: Operations = {
     [setacl("/d", WITHOUT_OTHER), setacl("/d", ONLY_OTHER)],
     [setacl("/d/e", []), setacl("/d/e", ONLY_OTHER)],
     setacl("/d", []),
+    setacl("/d/e/f", [], 1),
   ],
   chmod: [chmod("/d", 0o701), chmod("/d/e", 0o700), chmod("/o", 0o700)],
-  chown: [chown("/o", 2000, 2000), chown("/o", 1000, 3000)],
+  chown: [chown("/o", 2000, 2000), chown("/o", 1000, 3000), chown("/d/e/f", 2000)],
   rename: [[rename("/d/e", "/o/e"), setacl("/o/e", WITHOUT_OTHER)]],
   /** A thread that has seen the new mode is bound by it. */
   looks: [
