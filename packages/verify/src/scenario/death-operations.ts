@@ -16,7 +16,7 @@ import {
 } from "../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../model/call.js";
 import { operation, operations } from "./operations.js";
-import { mkdir, open } from "./trees.js";
+import { mkdir, open } from "./setup-calls.js";
 
 const write = (fd: number | { of: number }, data: string, offset?: number): ProgramCall => ({
   call: "sysWrite",

@@ -59,6 +59,7 @@ import { LOCKED, WAITING } from "./lists/locks.js";
 import { MOUNTED } from "./lists/mounts.js";
 import { PAGES } from "./lists/pages.js";
 import { PIPE_WAITS, PIPED } from "./lists/pipes.js";
+import { SPLIT } from "./lists/split.js";
 import {
   bind,
   chmod,
@@ -76,33 +77,14 @@ import {
   setacl,
   symlink,
   THIRD,
-  TREES,
   WITHOUT_OTHER,
-} from "./trees.js";
+} from "./setup-calls.js";
+import { TREES } from "./trees.js";
 
 export { judge } from "./linearizability.js";
 
 /** One call, or several in a row. */
 type Entry = ProgramCall | ProgramCall[];
-
-/** The operations on the tree whose table of names grows. */
-const SPLIT: Record<string, Entry[]> = {
-  stat: [stat("/d/f"), stat("/d/x"), stat("/d/e")],
-  /** Also in another directory, whose lock does not keep creations in this one apart from the split; and of a name that exists. */
-  create: [
-    open("/d/x", O_CREAT | O_WRONLY),
-    mkdir("/d/y"),
-    mkdir("/o/z"),
-    open("/d/f", O_CREAT | O_EXCL),
-    open("/d/e", O_CREAT | O_WRONLY),
-  ],
-  unlink: [unlink("/d/f")],
-  rename: [rename("/d/f", "/d/x"), rename("/d", "/o/d"), rename("/d/e", "/o/e")],
-  exchange: [exchange("/d/f", "/f")],
-  link: [link("/f", "/d/x")],
-  again: [[unlink("/d/f"), mkdir("/d/f")]],
-  looks: [[stat("/d/f"), stat("/d/x")]],
-};
 
 /** By tree and kind; each entry is one operation. */
 const CATALOGUE: Record<string, Record<string, Entry[]>> = {

@@ -3,11 +3,6 @@
  * has what a few operations need to conflict, and no more.
  */
 import {
-  ACL_GROUP_OBJ,
-  ACL_MASK,
-  ACL_OTHER,
-  ACL_USER,
-  ACL_USER_OBJ,
   F_RDLCK,
   F_WRLCK,
   FS_GENERATION,
@@ -22,119 +17,38 @@ import {
   RESOLVE_IN_ROOT,
   S_IFIFO,
   S_IFREG,
-  UTIME_OMIT,
 } from "../../../threadfs/dist/abi/abi.js";
-import type { AclEntry } from "../model/acl.js";
-import type { Call, CallOf } from "../model/call.js";
+import type { Call } from "../model/call.js";
 import type { ContextOptions } from "../model/sequential.js";
 import type { DriverContents } from "../model/state.js";
 import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, EXACT_HOOKS, REMADE } from "./driver.js";
-
-/** Names that are stored outside of a dentry, and the longest name inside of one. */
-export const LONG = "n".repeat(200);
-export const LONG2 = `${"n".repeat(199)}m`;
-export const MIDDLE = "x".repeat(40);
-export const INLINE = "y".repeat(32);
-
-/** Links whose paths are long enough for the prefix cache, and another one. */
-export const UPWARD = "/packages/link-to-the-store-of-all";
-export const ROOTED = "/link-to-the-package-by-the-root";
-export const OTHERWISE = "/packages/o";
-/** A directory behind a mount point. */
-export const MOUNTED = "/m/directory-of-the-mount-here";
-
-/** Directories in each other. */
-export const FIRST = "/aaaaaaaa";
-export const SECOND = `${FIRST}/bbbbbbbb`;
-export const THIRD = `${SECOND}/cccccccc`;
-
-export const mkdir = (path: string, mode = 0o755, ctx = 0): CallOf<"sysMkdir"> => ({
-  call: "sysMkdir",
-  path,
-  mode,
-  ctx,
-});
-export const symlink = (target: string, path2: string, ctx = 0): CallOf<"sysSymlink"> => ({
-  call: "sysSymlink",
-  target,
-  path2,
-  ctx,
-});
-export const link = (path: string, path2: string, ctx = 0): CallOf<"sysLink"> => ({
-  call: "sysLink",
-  path,
-  path2,
-  ctx,
-});
-/** Sets a link's time of access, in seconds. */
-export const accessed = (path: string, sec: number): CallOf<"sysUtimens"> => ({
-  call: "sysUtimens",
-  path,
-  nofollow: true,
-  atime: { sec, nsec: 0 },
-  mtime: { sec: 0, nsec: UTIME_OMIT },
-});
-export const chmod = (path: string, mode: number, ctx = 0): CallOf<"sysChmod"> => ({
-  call: "sysChmod",
-  path,
-  mode,
-  ctx,
-});
-export const chown = (path: string, uid: number, gid = uid, ctx = 0): CallOf<"sysChown"> => ({
-  call: "sysChown",
-  path,
-  uid,
-  gid,
-  ctx,
-});
-export const open = (path: string, flags: number, ctx = 0): CallOf<"sysOpen"> => ({
-  call: "sysOpen",
-  path,
-  flags,
-  mode: 0o644,
-  ctx,
-});
-export const setacl = (path: string, acl: AclEntry[], ctx = 0): CallOf<"sysSetacl"> => ({
-  call: "sysSetacl",
-  path,
-  acl,
-  ctx,
-});
-export const mount = (path: string): CallOf<"sysMountNew"> => ({ call: "sysMountNew", path });
-export const bind = (path: string, path2: string): CallOf<"sysMount"> => ({
-  call: "sysMount",
-  path,
-  path2,
-  bind: true,
-});
-const close = (fd: number): CallOf<"sysClose"> => ({ call: "sysClose", fd });
-/** A file with contents; descriptor 3 must be free. */
-const file = (path: string, data = ""): Call[] => [
-  open(path, O_CREAT | O_RDWR),
-  ...(data === "" ? [] : [{ call: "sysWrite" as const, fd: 3, data }]),
-  close(3),
-];
-
-const USER: ContextOptions = { uid: 1000, gid: 1000 };
-const OTHER: ContextOptions = { uid: 2000, gid: 2000, groups: [1000] };
-
-/** Every user but OTHER may search. */
-export const WITHOUT_OTHER: AclEntry[] = [
-  { tag: ACL_USER_OBJ, perm: 7, id: 0 },
-  { tag: ACL_USER, perm: 0, id: 2000 },
-  { tag: ACL_GROUP_OBJ, perm: 5, id: 0 },
-  { tag: ACL_MASK, perm: 5, id: 0 },
-  { tag: ACL_OTHER, perm: 5, id: 0 },
-];
-
-/** OTHER may search, and no user but the owner beside it. */
-export const ONLY_OTHER: AclEntry[] = [
-  { tag: ACL_USER_OBJ, perm: 7, id: 0 },
-  { tag: ACL_USER, perm: 1, id: 2000 },
-  { tag: ACL_GROUP_OBJ, perm: 0, id: 0 },
-  { tag: ACL_MASK, perm: 5, id: 0 },
-  { tag: ACL_OTHER, perm: 0, id: 0 },
-];
+import {
+  accessed,
+  bind,
+  chmod,
+  chown,
+  FIRST,
+  file,
+  INLINE,
+  LONG,
+  link,
+  MIDDLE,
+  MOUNTED,
+  mkdir,
+  mount,
+  ONLY_OTHER,
+  OTHER,
+  OTHERWISE,
+  open,
+  ROOTED,
+  SECOND,
+  setacl,
+  symlink,
+  THIRD,
+  UPWARD,
+  USER,
+  WITHOUT_OTHER,
+} from "./setup-calls.js";
 
 /** The tree under which the table of names is split. */
 const TABLE: Call[] = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];

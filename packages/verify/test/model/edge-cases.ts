@@ -4,7 +4,7 @@
  */
 import { MNT_DETACH, RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../threadfs/dist/abi/abi.js";
 import type { Call, CallOf, Result } from "../../dist/model/call.js";
-import { bind, chmod, chown, link, mkdir, mount, open, symlink } from "../../dist/scenario/trees.js";
+import { bind, chmod, chown, link, mkdir, mount, open, symlink } from "../../dist/scenario/setup-calls.js";
 
 const CREAT = 0x40;
 const DIRECTORY = 0x10000;

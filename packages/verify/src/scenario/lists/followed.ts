@@ -1,7 +1,7 @@
 /** The operations on the tree whose log of changes is followed: one for each place that adds to the log. */
 import { O_CREAT, O_WRONLY, RENAME_EXCHANGE, UTIME_OMIT } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
-import { chmod, link, mkdir, open } from "../trees.js";
+import { chmod, link, mkdir, open } from "../setup-calls.js";
 
 const rename = (path: string, path2: string, flags = 0): ProgramCall => ({ call: "sysRename", path, path2, flags });
 const unlink = (path: string): ProgramCall => ({ call: "sysUnlink", path });

@@ -2,7 +2,7 @@
 import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
 import { access, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
-import { chmod, chown, mkdir, ONLY_OTHER, open, setacl, WITHOUT_OTHER } from "../trees.js";
+import { chmod, chown, mkdir, ONLY_OTHER, open, setacl, WITHOUT_OTHER } from "../setup-calls.js";
 
 type Operations = Record<string, (ProgramCall | ProgramCall[])[]>;
 

@@ -2,7 +2,7 @@
 import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_EXCL, O_RDWR, O_TMPFILE_BIT } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
 import { close, rename, rmdir, umount, unlink, write } from "../calls.js";
-import { link, mkdir, open, symlink } from "../trees.js";
+import { link, mkdir, open, symlink } from "../setup-calls.js";
 
 const PAGE = 4096;
 const setxattr = (name: string, n: number): ProgramCall => ({

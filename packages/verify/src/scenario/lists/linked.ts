@@ -5,7 +5,19 @@
 import { MNT_DETACH, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
 import { exchange, rename, shrink, stat, umount, unlink } from "../calls.js";
-import { accessed, bind, chmod, MOUNTED, mkdir, mount, OTHERWISE, open, ROOTED, symlink, UPWARD } from "../trees.js";
+import {
+  accessed,
+  bind,
+  chmod,
+  MOUNTED,
+  mkdir,
+  mount,
+  OTHERWISE,
+  open,
+  ROOTED,
+  symlink,
+  UPWARD,
+} from "../setup-calls.js";
 
 export const LINKED: Record<string, (ProgramCall | ProgramCall[])[]> = {
   stat: [

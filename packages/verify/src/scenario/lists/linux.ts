@@ -16,7 +16,7 @@ import {
 import type { AclEntry } from "../../model/acl.js";
 import type { ProgramCall, ResultReference } from "../../model/call.js";
 import { access, rename, rmdir, stat, unlink } from "../calls.js";
-import { chmod, mkdir, open, setacl, symlink, WITHOUT_OTHER } from "../trees.js";
+import { chmod, mkdir, open, setacl, symlink, WITHOUT_OTHER } from "../setup-calls.js";
 
 const linkat = (dirfd: number | ResultReference, path2: string): ProgramCall => ({
   ...{ call: "sysLink", dirfd, path: "", empty: true, path2 },

@@ -10,7 +10,7 @@ import {
   O_RDWR,
 } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
-import { open } from "../trees.js";
+import { open } from "../setup-calls.js";
 
 /** Descriptors of both contexts: of "/f", of "/g"; of context 0 also another of "/f". */
 const F = 3;

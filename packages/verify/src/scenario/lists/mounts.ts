@@ -5,7 +5,7 @@
 import { MNT_DETACH, MNT_EXPIRE, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
 import { access, chdir, chroot, close, getcwd, readlink, rename, stat, umount, unlink, write } from "../calls.js";
-import { bind, mkdir, mount, open } from "../trees.js";
+import { bind, mkdir, mount, open } from "../setup-calls.js";
 
 type Entry = ProgramCall | ProgramCall[];
 

@@ -4,7 +4,7 @@
  */
 import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall, ResultReference } from "../../model/call.js";
-import { open } from "../trees.js";
+import { open } from "../setup-calls.js";
 
 /** Descriptors of the first tree: to read from "/p", to write to it, both of "/q", which is full. Of the second one: both of "/p", both of "/q". */
 const FROM = 3;
