@@ -9,8 +9,6 @@ export const EQUIVALENT: Record<string, string> = {
     "No call and no listing takes a context without a root, which it gets after both.",
   'skip an undo-log entry, core/vfs/mount/namespace.ts root(): [put32(changetype<usize>(this) + offsetof<Mount>("root_"), <u32>changetype<usize>(d)) -> atomic.store<u32>(changetype<usize>(this) + offsetof<Mount>("root_"), <u32>changetype<usize>(d))]':
     "A mount gets its root in newMount() alone, which runs outside of transactions: there put32() logs nothing.",
-  "swap two stores, core/vfs/walk/permission.ts loadAttr(): [loadAttrMode = i.mode; loadAttrUid = i.uid -> loadAttrUid = i.uid; loadAttrMode = i.mode] (1 of 2)":
-    "The three loads count only if the inode's sequence is unchanged after them, so their order is not seen.",
   "skip an undo-log entry, core/mem/undo/log.ts removePendingBlock(): [set32(at, load<u32>(j + LOG_BLOCK + ((n - 1) << 2))) -> store<u32>(at, load<u32>(j + LOG_BLOCK + ((n - 1) << 2)))]":
     "A thread's pending blocks leave the list newest first, because each block but the bodies of links is linked before the next one is allocated and links are popped in order: the word is stored with the value that it has.",
   "swap two stores, core/vfs/inode/icache.ts setDriverAttr(): [i.uid = driverAttrU32(NODE_UID); i.gid = driverAttrU32(NODE_GID) -> i.gid = driverAttrU32(NODE_GID); i.uid = driverAttrU32(NODE_UID)]":

@@ -31,7 +31,7 @@ const PLANTS: Record<string, PlantedStore> = {
     at: 64,
     add: true,
   },
-  "permission, to the inode": { func: "loadAttr", op: "i32.atomic.load", at: 72 },
+  "permission, to the inode": { func: "checkAttr", op: "i32.atomic.load", at: 72 },
   "attributes, to the inode": { func: "vfsGetattr", op: "i32.atomic.load", at: 0, add: true },
   "the start, to the context": START,
 };

@@ -58,7 +58,8 @@ function page(c: Context, skip: u32): i32 {
     passed++;
   }
   store<f64>(base, p == 0 ? -1 : <f64>passed);
-  store<f64>(base, <f64>atomic.load<u32>(G_MOUNT_SEQ), shared.MOUNTINFO_SEQ);
+  const seq = atomic.load<u32>(G_MOUNT_SEQ);
+  store<f64>(base, <f64>seq, shared.MOUNTINFO_SEQ);
   return <i32>(to - base);
 }
 

@@ -195,7 +195,8 @@ export function rcuWalk(nd: Nameidata, path: usize, parents: bool): i32 {
           const known = scratch + S_SEARCHED + ((p >> 3) & ((SEARCHED - 1) << 4));
           let isKnown = false;
           if (load<u64>(known) == (((<u64>p) << 32) | (childState & 0xffffffff))) {
-            if (load<f64>(known, 8) == nd.ctxNumber) isKnown = <u64>atomic.load<u32>(G_SEQ_WRAPS) == searchedWraps;
+            const wraps = <u64>atomic.load<u32>(G_SEQ_WRAPS);
+            if (load<f64>(known, 8) == nd.ctxNumber) isKnown = wraps == searchedWraps;
           }
           if (!isKnown) {
             if (!maySearch(nd, p, <u32>childState, <u32>(place >> 32))) break;

@@ -106,7 +106,11 @@ function* sysListxattr(me: Me, args: A["sysListxattr"]): Steps<{ names: string[]
   const run = (s: State): { names: string[] } | string => {
     const i = inode(s, at.ino);
     if (isDriver(s, i)) return "EOPNOTSUPP";
-    const all = Object.keys(i.xattrs ?? {}).sort();
+    const acls = [
+      ...(i.acl === undefined ? [] : ["system.posix_acl_access"]),
+      ...(i.defaultAcl === undefined ? [] : ["system.posix_acl_default"]),
+    ];
+    const all = [...acls, ...Object.keys(i.xattrs ?? {})].sort();
     const admin = capable(callerOf(s, me), CAP_SYS_ADMIN);
     return { names: admin ? all : all.filter((name) => !name.startsWith("trusted.")) };
   };
