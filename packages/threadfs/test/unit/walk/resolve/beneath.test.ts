@@ -26,7 +26,7 @@ function fill({ fs }: Vfs): void {
   }
   fs.writeFileSync("/here", "/");
   fs.symlinkSync("../here", "/box/a/up");
-  fs.symlinkSync("../../../here", "/box/a/out");
+  fs.symlinkSync("../../here", "/box/a/out");
   fs.symlinkSync("/a", "/box/a/absolute");
   fs.symlinkSync("b", "/box/a/link");
 }
@@ -136,8 +136,8 @@ for (const ref of [0, 1]) {
     vfs.fs.renameSync("/box/a/in", "/out/in");
     const before = shown(vfs, "/out").concat(shown(vfs, "/box"));
     const ways: [from: number, path: string][] = [
-      [AT_FDCWD, "../../../here"],
-      [AT_FDCWD, "../../../out/here"],
+      [AT_FDCWD, "../../here"],
+      [AT_FDCWD, "../../out/here"],
       [AT_FDCWD, "b/../../../box/a/here"],
       [AT_FDCWD, "/../here"],
       [AT_FDCWD, "/a/../../here"],
@@ -187,7 +187,7 @@ describe("what a context with the option can do", () => {
       })) {
         assert.equal(read(walker, path), found, path);
       }
-      for (const path of ["../../../here", "out", "absolute/here", "/..", "..//..", "link/../../../here"]) {
+      for (const path of ["../../here", "out", "absolute/here", "/..", "..//..", "link/../../../here"]) {
         refused("EXDEV", () => read(walker, path), path);
       }
       assert.equal(walker.fs.realpathSync("link/.."), "/a");
@@ -210,18 +210,18 @@ describe("what a context with the option can do", () => {
     const inner = await attachVfs(box.handle);
     t.after(() => inner.close());
     const child = inner.context();
-    refused("EXDEV", () => read(child, "../../../here"));
+    refused("EXDEV", () => read(child, "../../here"));
     const lower = inner.context({ root: "/a", resolve: "in-root" });
     assert.equal(read(lower, "/here"), "/box/a");
     refused("EXDEV", () => read(lower, "../here"));
     // The classic way out of chroot(2): a root below the working directory.
     inner.chroot("/a/b");
     refused("EXDEV", () => read(inner, "here"));
-    refused("EXDEV", () => read(inner, "../../../here"));
+    refused("EXDEV", () => read(inner, "../../here"));
     assert.equal(read(inner, "/here"), "/box/a/b");
     const dir = lower.fs.openSync("/", "r");
     assert.equal(
-      lower.fs.readFileSync(lower.openat2Sync(dir, "../../../b/here", { resolve: "in-root" }), "utf8"),
+      lower.fs.readFileSync(lower.openat2Sync(dir, "../../b/here", { resolve: "in-root" }), "utf8"),
       "/box/a/b",
     );
     refused("EXDEV", () => lower.openat2Sync(dir, "b/../..", { resolve: "beneath" }));
@@ -250,7 +250,7 @@ describe("the walks and the descriptors of a context with the option", () => {
       assert.equal(of(passed, POINT.DROP, POINT.RESTART).length, 0, path);
     }
     // What leads out is found out there too.
-    const passed = walker.points(() => refused("EXDEV", () => walker.fs.statSync("../../../here")));
+    const passed = walker.points(() => refused("EXDEV", () => walker.fs.statSync("../../here")));
     assert.equal(of(passed, POINT.DROP, POINT.RESTART).length, 0);
   });
 
@@ -307,8 +307,8 @@ test("row 113: a rename at any point of a walk leads to no place outside of the 
     for (const path of [
       "here",
       "../here",
+      "../../here",
       "../../../here",
-      "../../../../here",
       "/a/b/../here",
       "/a/b/../../here",
       "/a/../../here",

@@ -16,7 +16,7 @@ function fill({ fs }: Vfs): void {
   }
   fs.writeFileSync("/here", "/");
   fs.symlinkSync("../here", "/sand/home/b/in/up");
-  fs.symlinkSync("../../../../here", "/sand/home/b/in/up-up");
+  fs.symlinkSync("../../../here", "/sand/home/b/in/up-up");
   fs.symlinkSync("/here", "/sand/home/b/in/absolute");
 }
 
@@ -33,10 +33,10 @@ async function sandboxed(t: TestScope, resolve?: "in-root") {
 describe("a working directory that was moved out of the root", () => {
   test("without the option '..' climbs to the tree's root, as in Linux", async (t) => {
     const { vfs, sandbox } = await sandboxed(t);
-    assert.equal(read(sandbox, "../../../../../here"), "/sand/home");
+    assert.equal(read(sandbox, "../../../../here"), "/sand/home");
     vfs.fs.renameSync(MOVED, "/outside/b");
-    assert.equal(read(sandbox, "../../../here"), "/outside");
-    assert.equal(read(sandbox, "../../../../here"), "/");
+    assert.equal(read(sandbox, "../../here"), "/outside");
+    assert.equal(read(sandbox, "../../../here"), "/");
   });
 
   for (const ref of [false, true]) {
@@ -45,29 +45,21 @@ describe("a working directory that was moved out of the root", () => {
       const walker = await walkerOf(t, sandbox.handle);
       walker.walkMode({ ref });
       assert.equal(read(walker, "../here"), "/sand/home/b");
-      assert.equal(read(walker, "../../../../../here"), "/sand/home");
+      assert.equal(read(walker, "../../../../here"), "/sand/home");
       const fd = walker.fs.openSync(".", "r");
       vfs.fs.renameSync(MOVED, "/sand/b");
-      for (const path of [
-        "here",
-        "../here",
-        "../../../here",
-        "../../../../../here",
-        "up",
-        "up-up",
-        "../.././../here",
-      ]) {
+      for (const path of ["here", "../here", "../../here", "../../../../here", "up", "up-up", "./.././../here"]) {
         assert.equal(read(walker, path), "/sand/home/b/in", path);
       }
       assert.equal(read(walker, "absolute"), "/sand/home");
       assert.equal(read(walker, "/here"), "/sand/home");
       assert.equal(read(walker, "/../../c/../here"), "/sand/home");
       const { core, ctx, path, arena } = rawCore(t, sandbox.handle);
-      assert.equal(core.sysStat(ctx, fd, path("../../../here"), 0), 0);
+      assert.equal(core.sysStat(ctx, fd, path("../../here"), 0), 0);
       const size = arena.stat[STAT.ino];
       assert.equal(core.sysStat(ctx, fd, path("here"), 0), 0);
       assert.equal(arena.stat[STAT.ino], size);
-      for (const wrong of ["../b/here", "../home/here", "../../../outside/here", "../../../sand/here"]) {
+      for (const wrong of ["../b/here", "../home/here", "../../outside/here", "../../sand/here"]) {
         refused("ENOENT", () => read(walker, wrong), wrong);
       }
       walker.fs.writeFileSync("../made", "");
@@ -93,13 +85,13 @@ describe("a working directory that was moved out of the root", () => {
       agent.walkMode({ ref });
       agent.chdir("/c/deep");
       assert.equal(read(agent, "../here"), "mounted");
-      assert.equal(read(agent, "../../../here"), "/sand/home");
-      assert.equal(read(agent, "../../../../../here"), "/sand/home");
+      assert.equal(read(agent, "../../here"), "/sand/home");
+      assert.equal(read(agent, "../../../../here"), "/sand/home");
       vfs.mount("/sand/home/c", "/outside", "", { move: true });
       // Neither the directory nor the mount's root is below the sandbox's root now.
       refused("ENOENT", () => read(agent, "../here"));
-      refused("ENOENT", () => read(agent, "../../../here"));
-      assert.deepEqual(agent.fs.readdirSync("../../../.."), []);
+      refused("ENOENT", () => read(agent, "../../here"));
+      assert.deepEqual(agent.fs.readdirSync("../../.."), []);
       vfs.mount("/outside", "/sand/home/c", "", { move: true });
     }
   });
@@ -108,7 +100,7 @@ describe("a working directory that was moved out of the root", () => {
     const { vfs, sandbox } = await sandboxed(t, "in-root");
     vfs.fs.renameSync("/sand/home", "/outside/home");
     assert.equal(read(sandbox, "../here"), "/sand/home/b");
-    assert.equal(read(sandbox, "../../../../../here"), "/sand/home");
+    assert.equal(read(sandbox, "../../../../here"), "/sand/home");
   });
 
   test("contexts that the context creates have the option too", async (t) => {
@@ -119,11 +111,11 @@ describe("a working directory that was moved out of the root", () => {
     const inner = agent.context({ root: "/b" });
     inner.chdir("/in");
     vfs.fs.renameSync("/sand/home/b/in", "/outside/in");
-    assert.equal(read(child, "../../../here"), "/sand/home/b/in");
-    assert.equal(read(inner, "../../../here"), "/sand/home/b/in");
+    assert.equal(read(child, "../../here"), "/sand/home/b/in");
+    assert.equal(read(inner, "../../here"), "/sand/home/b/in");
     // The classic way out of chroot(2): a root below the working directory.
     agent.chroot("/c");
-    assert.equal(read(agent, "../../../../here"), "/sand/home/b/in");
+    assert.equal(read(agent, "../../../here"), "/sand/home/b/in");
   });
 });
 
@@ -155,7 +147,7 @@ test("mounts: '..' stays in the root of one that was moved out of the sandbox's 
     assert.equal(read(agent, "../here"), "/sand/home");
     vfs.mount("/sand/home/c", "/outside", "", { move: true });
     // The directory that it is mounted on now is not below the sandbox's root.
-    for (const path of ["here", "../here", "../../../here"]) assert.equal(read(agent, path), "mounted", path);
+    for (const path of ["here", "../here", "../../here"]) assert.equal(read(agent, path), "mounted", path);
     vfs.mount("/outside", "/sand/home/c", "", { move: true });
   }
 });
