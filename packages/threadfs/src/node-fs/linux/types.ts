@@ -92,6 +92,7 @@ export interface Statx {
   btime?: StatxTime;
 }
 
+/** Options of `statx`. */
 export interface StatxOptions {
   /** Of a symbolic link the link itself (AT_SYMLINK_NOFOLLOW). Default: its target. */
   nofollow?: boolean | undefined;
