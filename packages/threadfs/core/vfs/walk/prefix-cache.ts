@@ -116,8 +116,9 @@ export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: b
   }
   setSplits(path + len);
   const r = walkOnce(nd, path, len, parents);
+  const split = rcuWalkSplit;
   setSplits(0);
-  if (!rcuWalkSplit) return r;
+  if (!split) return r;
   // Behind a directory that is in no entry. The walk has asked for the permission to search it; so it may start again there, once.
   return walkOnce(nd, rcuWalkRest, len - <u32>(rcuWalkRest - path), parents);
 }
@@ -136,9 +137,10 @@ function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   if (e != 0) recordMiss(foundTags, foundTag, load<u32>(e, LEN), foundWay);
   const r = rcuWalk(nd, path, parents);
   if (fillTagAddress != 0) {
-    // The walk has reached the last component, or a special one before it, which may be a link.
+    // The walk has reached the last component, or a special one before it, which may be a link. A directory behind which it has split
+    // is in no entry.
     if (rcuWalkRest > path + fillLength) prefixCacheFill(start, path);
-    else if (r == 0) prefixCacheFillLinks(nd, start, path);
+    else if (r == 0 && !rcuWalkSplit) prefixCacheFillLinks(nd, start, path);
   }
   return r;
 }

@@ -277,7 +277,7 @@ export let rcuWalkSplit: bool = false;
 
 export function setSplits(end: usize): void {
   splitEnd = end;
-  if (end != 0) rcuWalkSplit = false;
+  rcuWalkSplit = false;
 }
 
 /** 2, the mark of such an end, or 0. */
