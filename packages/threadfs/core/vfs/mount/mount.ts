@@ -56,7 +56,7 @@ import { addDriverMount, dropDriverMount, newSuper, SuperBlock, setSource } from
 import { umountTree } from "./umount";
 
 /** Bound of mounts stacked at one place. */
-export const STACKED_MAX: i32 = 100000;
+const STACKED_MAX: i32 = 100000;
 /** The flags of a mount itself. */
 export const MOUNT_FLAGS: u32 =
   MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME;
@@ -118,13 +118,16 @@ const GRAFT_COPY: i32 = 0;
 const GRAFT_TREE: i32 = 1;
 const GRAFT_MOVE: i32 = 2;
 
+/** Return values of lockMount(): the place, with references for the caller to put. */
+export let lockedMnt: Mount = changetype<Mount>(0);
+export let lockedOn: Dentry = changetype<Dentry>(0);
+let lockedMutex: usize = 0;
+
 /**
- * lock_mount() and graft_tree(): mounts `m` at the path in nd, whose references it does not take over, on top of what
- * another thread may have mounted there since the walk. `source`: the mount that a bind mount is made from, which must be
- * attached. On failure the mount is put, except when it moves.
+ * lock_mount(): locks the place at the path in nd, whose references it does not take over, on top of what another thread may have mounted
+ * there since the walk: its i_mutex and the namespace, until unlockMount().
  */
-function graftMount(m: Mount, nd: Nameidata, source: Mount, how: i32): i32 {
-  let err = 0;
+export function lockMount(nd: Nameidata): void {
   let onMnt = mntget(nd.mnt);
   let on = dget(nd.dentry);
   for (let n = 0; ; n++) {
@@ -132,16 +135,36 @@ function graftMount(m: Mount, nd: Nameidata, source: Mount, how: i32): i32 {
     mutexLock(mutex);
     lockNamespace();
     const above = lookupMntRef(onMnt, on);
-    if (!above) err = graftMountLocked(m, onMnt, on, source, how);
+    if (!above) break;
     unlockNamespace();
     mutexUnlock(mutex);
-    if (!above) break;
     if (n == STACKED_MAX) corrupt(onMnt.at);
     dput(on);
     mntput(onMnt);
     onMnt = above;
     on = dget(above.root);
   }
+  lockedMnt = onMnt;
+  lockedOn = on;
+  lockedMutex = on.inode.mutex;
+}
+
+/** unlock_mount(). The references stay. */
+export function unlockMount(): void {
+  unlockNamespace();
+  mutexUnlock(lockedMutex);
+}
+
+/**
+ * graft_tree(): mounts `m` at the path in nd, as lockMount() finds it. `source`: the mount that a bind mount is made from, which must be
+ * attached. On failure the mount is put, except when it moves.
+ */
+function graftMount(m: Mount, nd: Nameidata, source: Mount, how: i32): i32 {
+  lockMount(nd);
+  const onMnt = lockedMnt;
+  const on = lockedOn;
+  const err = graftMountLocked(m, onMnt, on, source, how);
+  unlockMount();
   if (err != 0) {
     dput(on);
     mntput(onMnt);

@@ -7,7 +7,7 @@
 
 import { EBADF, EBUSY, EINVAL, ENOENT } from "../../../abi/errno";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
+import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { put32 } from "../../mem/undo/log";
 import { isSubdir } from "../dcache/d-lookup";
@@ -18,18 +18,8 @@ import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
-import { isDetached, STACKED_MAX } from "./mount";
-import {
-  cannotMount,
-  hashMount,
-  lockNamespace,
-  lookupMntRef,
-  Mount,
-  mntget,
-  mntput,
-  unhashMount,
-  unlockNamespace,
-} from "./namespace";
+import { isDetached, lockedMnt, lockedOn, lockMount, unlockMount } from "./mount";
+import { cannotMount, hashMount, Mount, mntget, mntput, unhashMount } from "./namespace";
 
 const DIRECTORY: u32 = LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
 
@@ -128,33 +118,20 @@ export function doPivotRoot(nd: Nameidata, put: Nameidata): i32 {
   if (err != 0) return err;
   err = filenameLookup(put, DIRECTORY, FOR_PATH, 0);
   if (err == 0) {
-    err = pivot(nd, mntget(put.mnt), dget(put.dentry));
+    err = pivot(nd, put);
     pathPut(put);
   }
   pathPut(nd);
   return err;
 }
 
-/** lock_mount() of the place of the old root, on top of what is mounted there; takes over the references on it. */
-function pivot(nd: Nameidata, atMnt: Mount, at: Dentry): i32 {
-  let onMnt = atMnt;
-  let on = at;
-  let err = 0;
-  for (let n = 0; ; n++) {
-    const mutex = on.inode.mutex;
-    mutexLock(mutex);
-    lockNamespace();
-    const above = lookupMntRef(onMnt, on);
-    if (!above) err = cannotMount(on) ? -ENOENT : pivotLocked(nd.ctx, nd.mnt, nd.dentry, onMnt, on);
-    unlockNamespace();
-    mutexUnlock(mutex);
-    if (!above) break;
-    if (n == STACKED_MAX) corrupt(onMnt.at);
-    dput(on);
-    mntput(onMnt);
-    onMnt = above;
-    on = dget(above.root);
-  }
+/** Pivots, with the place of the old root locked. */
+function pivot(nd: Nameidata, put: Nameidata): i32 {
+  lockMount(put);
+  const onMnt = lockedMnt;
+  const on = lockedOn;
+  const err = cannotMount(on) ? -ENOENT : pivotLocked(nd.ctx, nd.mnt, nd.dentry, onMnt, on);
+  unlockMount();
   if (err != 0) {
     dput(on);
     mntput(onMnt);
