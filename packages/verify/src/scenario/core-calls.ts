@@ -385,7 +385,7 @@ const WHOLE = new Set(["sysReadFile", "sysWriteFile", "sysScandir"]);
 export function finish(t: ScratchThread, { call }: { call: string }, r: number): Result {
   if (r === TIMED_OUT) return LEFT;
   // An open of a FIFO that waits: its result is a number by which it goes on.
-  if (r <= OPENING && call === "sysOpen") return -r;
+  if (r <= OPENING && (call === "sysOpen" || WHOLE.has(call))) return -r;
   if (r <= OPENED && WHOLE.has(call)) return { opened: OPENED - r };
   if (r < WRITE_FAILED && call === "sysWriteFile") return finish(t, { call }, r - WRITE_FAILED);
   // Whether another thread is in a call is a matter of the schedule.

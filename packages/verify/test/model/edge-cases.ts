@@ -2,7 +2,14 @@
  * Edge cases of the model that random calls hardly meet: calls, one after the other. Contexts as in model.test.ts: 0 the
  * superuser, 1 and 2 ordinary users (2 is in 1's group), 3 another superuser with a root and a working directory of its own.
  */
-import { MNT_DETACH, RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../threadfs/dist/abi/abi.js";
+import {
+  MNT_DETACH,
+  OPENING,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  S_IFIFO,
+  S_IFSOCK,
+} from "../../../threadfs/dist/abi/abi.js";
 import type { Call, CallOf, Result } from "../../dist/model/call.js";
 import { bind, chmod, chown, link, mkdir, mount, open, symlink } from "../../dist/scenario/setup-calls.js";
 
@@ -41,6 +48,23 @@ export const EDGE_CASES: Record<string, EdgeCase> = {
     met: [
       [2, 0],
       [3, 3],
+    ],
+  },
+  // Fails when the model takes a FIFO for a file with contents: the call only opens it, and waits.
+  "a FIFO is opened by a call that reads or writes a whole file, and a socket is refused": {
+    calls: [
+      { call: "sysMknod", path: "/p", mode: S_IFIFO | 0o644 },
+      { call: "sysMknod", path: "/s", mode: S_IFSOCK | 0o644 },
+      { call: "sysReadFile", path: "/s" },
+      { call: "sysWriteFile", path: "/s", append: false, data: "x" },
+      { call: "sysReadFile", path: "/p" },
+      { call: "sysWriteFile", path: "/p", append: true, data: "x" },
+    ],
+    met: [
+      [2, "ENXIO"],
+      [3, "ENXIO"],
+      [4, 3 - OPENING],
+      [5, { opened: 4 }],
     ],
   },
   "nothing can be made in a directory that is removed": {

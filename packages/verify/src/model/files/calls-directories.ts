@@ -5,7 +5,7 @@ import { inode } from "../calls.js";
 import { accessed } from "../permission.js";
 import { get, isDir, patch, type State, typeOf } from "../state.js";
 import { change, type Me, type Steps } from "../steps.js";
-import { wholeFile } from "./calls-files.js";
+import { isOpened, wholeFile } from "./calls-files.js";
 import { fget, mutex } from "./descriptors.js";
 
 type A = CallArguments;
@@ -48,7 +48,7 @@ function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: Direct
 
 function* sysScandir(me: Me, args: A["sysScandir"]): Steps<Listed | Opened | number | string> {
   const f = yield* wholeFile(me, args, O_DIRECTORY, 0);
-  if (isError(f) || "opened" in f) return f;
+  if (isOpened(f)) return f;
   const run = (s: State) => {
     if (inode(s, f.ino).dead) return { listed: [] };
     accessed(s, f.mnt, f.ino);

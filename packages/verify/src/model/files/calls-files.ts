@@ -354,25 +354,31 @@ export function* wholeFile(
   { dirfd, path }: A["sysReadFile"],
   flags: number,
   mode: number,
-): Steps<(FileReference & { created: boolean }) | Opened | string> {
+): Steps<(FileReference & { created: boolean }) | Opened | number | string> {
   const bad = badPath(path);
   if (bad) return bad;
   const at = yield* walkToOpen(me, dirfd, path, flags, mode & 0o7777);
   if (isError(at)) return at;
   const { ino, foreign } = yield* step((s) => {
     const i = inodeOf(s, at.d);
-    const foreign = isDriver(s, i) || (isDir(i) && !(flags & O_DIRECTORY));
+    const foreign = isDriver(s, i) || typeOf(i) !== (flags & O_DIRECTORY ? S_IFDIR : S_IFREG);
     return { ino: get(s.dentries, at.d).ino, foreign };
   });
   // Without an open file: nothing is asked of its position.
   if (!foreign) return { id: 0, ino, d: at.d, mnt: at.mnt, flags, created: at.created === true };
   const fd = yield* intoDescriptor(me, flags, openPlace(me, at, flags));
-  return isError(fd) ? fd : { opened: fd };
+  // An open of a FIFO that waits is the call's result.
+  return isError(fd) || fd >= openingResult(0) ? fd : { opened: fd };
+}
+
+/** Whether such a call has done no more than open. */
+export function isOpened(f: FileReference | Opened | number | string): f is Opened | number | string {
+  return typeof f !== "object" || "opened" in f;
 }
 
 function* sysReadFile(me: Me, args: A["sysReadFile"]): Steps<{ data: string } | Opened | number | string> {
   const f = yield* wholeFile(me, args, 0, 0);
-  return isError(f) || "opened" in f ? f : yield* readFrom(me, f, { offset: 0, n: MAX_FILE_SIZE, direct: true });
+  return isOpened(f) ? f : yield* readFrom(me, f, { offset: 0, n: MAX_FILE_SIZE, direct: true });
 }
 
 function* sysWriteFile(
@@ -380,7 +386,7 @@ function* sysWriteFile(
   { append, mode = 0o644, data, ...args }: A["sysWriteFile"],
 ): Steps<number | string | Opened> {
   const f = yield* wholeFile(me, args, O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), mode);
-  if (isError(f) || "opened" in f) return f;
+  if (isOpened(f)) return f;
   const cut = f.flags & O_TRUNC && !f.created ? truncatePhases(me, () => f.ino, 0) : [];
   // The file is not released in between; a death keeps what has been done.
   const begin: Phase<never> = { locks: () => [mutex(f.ino), inParts(me.id)], run: () => 0 };
