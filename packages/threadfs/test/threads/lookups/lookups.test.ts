@@ -6,8 +6,8 @@ import { Worker } from "node:worker_threads";
 import { check } from "../../../../verify/dist/fsck/check-arena.js";
 import { HANG_MS } from "../../../../verify/dist/support/hang.js";
 import { POINT, S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
-import { createVfs, type Driver, type Vfs } from "../../../dist/src/index.js";
-import { debugTree } from "../../support/debug-tree.js";
+import type { Driver, Vfs } from "../../../dist/src/index.js";
+import { treeFor } from "../../support/debug-tree.js";
 import { mountDriver } from "../../support/drivers/memory-driver.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
 import { threads } from "../../support/threads.js";
@@ -29,8 +29,7 @@ function checkWhole(vfs: Vfs): void {
 
 // Fails when askDriver() runs under the directory's i_mutex: no hook sees the other one come, and the lookups end with EIO.
 test("row 115: lookups of two names of one directory are in the driver at the same time", async (t) => {
-  const tree = await debugTree({ lockTimeoutMs: HANG_MS });
-  t.after(() => tree.close());
+  const tree = await treeFor(t, { lockTimeoutMs: HANG_MS });
   mountDriver(
     tree.vfs,
     driverWith(() => null),
@@ -70,8 +69,7 @@ const KINDS = 3;
 
 // Fails when findInChain() does not see names in lookup: the second thread asks too, and never comes to where it waits.
 test("row 115: a name that two threads want is asked for once; one that fails is asked for by the other one too", async (t) => {
-  const tree = await debugTree({ lockTimeoutMs: HANG_MS });
-  t.after(() => tree.close());
+  const tree = await treeFor(t, { lockTimeoutMs: HANG_MS });
   mountDriver(
     tree.vfs,
     driverWith(() => null),
@@ -146,8 +144,8 @@ test("row 115: a name that two threads want is asked for once; one that fails is
 /** A thread that is in the hook of a lookup. */
 async function stoppedInLookup(t: TestScope, path: string) {
   const asked: string[] = [];
-  const vfs = await createVfs({ maxBytes: 16 << 20 });
-  t.after(() => vfs.close());
+  const tree = await treeFor(t);
+  const { vfs } = tree;
   mountDriver(
     vfs,
     driverWith((_dir, name) => {
@@ -161,7 +159,7 @@ async function stoppedInLookup(t: TestScope, path: string) {
   vfs.attachWorker(worker);
   const there = Atomics.waitAsync(words, 0, 0, HANG_MS);
   assert.notEqual(there.async ? await there.value : there.value, "timed-out");
-  return { vfs, worker, words, asked };
+  return { vfs, tree, worker, words, asked };
 }
 
 // Fails when waitForLookup() blocks a thread whose host awaits, or a lookup holds more than its name.
@@ -182,8 +180,29 @@ test("row 115: a promise waits in the event loop for the lookup of another threa
   checkWhole(vfs);
 });
 
+/** Looks the name up that another thread is asking for, with a driver of its own. */
+const ASKER = `
+  vfs.registerDriver({
+    name: "slow",
+    root: () => ({ ino: 1, mode: ${S_IFDIR | 0o755} }),
+    lookup: () => ({ ino: 8, mode: ${S_IFREG | 0o644} }),
+  });
+  return vfs.fs.statSync("/m/x").ino;`;
+
 // Fails when dLookupDone() leaves a name in its chain that is in lookup: ERR_THREADFS_TIMEOUT.
-test("row 115: a thread dies in the hook of a lookup: whoever waits for the name asks, and nothing is left", async (t) => {
+test("row 115: a thread dies in the hook of a lookup: the one that waits for the name asks", async (t) => {
+  const { vfs, tree, worker, asked } = await stoppedInLookup(t, "/m/x");
+  // Its reference keeps the recount from freeing the dentry.
+  const waiter = await tree.parked(ASKER, POINT.WAIT_LOOKUP);
+  await worker.terminate();
+  assert.deepEqual(await waiter.release(), { value: 8 });
+  assert.equal(vfs.fs.statSync("/m/x").ino, 8);
+  assert.deepEqual(asked, []);
+  checkWhole(vfs);
+});
+
+// Fails when a death leaves the mutex of a name in lookup: ERR_THREADFS_TIMEOUT.
+test("row 115: a thread dies in the hook of a lookup: a promise asks, and nothing is left", async (t) => {
   const { vfs, worker, asked } = await stoppedInLookup(t, "/m/x");
   const wanted = vfs.fs.promises.stat("/m/x");
   for (let n = 0; n < 5; n++) await turn();
