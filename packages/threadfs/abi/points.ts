@@ -99,3 +99,5 @@ export const PIPE_COPIED = 63;
 export const PIPE_EMPTY = 64;
 /** The last close of a pipe has freed a page. a: inode; b: address of its slot. */
 export const PIPE_FREED = 65;
+/** Another thread is asking a driver for the name, and this one is about to wait for it. a: dentry; b: its directory's. */
+export const WAIT_LOOKUP = 66;

@@ -24,6 +24,7 @@ import { LOCKS } from "./lock-faults.js";
 import { LISTS, PARTED } from "./memory/list-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
+import { PARALLEL_LOOKUPS } from "./walk/parallel-faults.js";
 import { IN_RCU } from "./walk/rcu-faults.js";
 import { WALK } from "./walk-faults.js";
 import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
@@ -53,6 +54,7 @@ export const MUTANTS: Mutant[] = [
   ...PARTED,
   ...CONTEXTS,
   ...DRIVERS,
+  ...PARALLEL_LOOKUPS,
   ...NODE_FS_CALLS,
   ...API,
   ...TOOLS,

@@ -15,7 +15,7 @@
  *   76  sibNext, 80 sibPrev   ptr  the parent's list of children
  *   84  firstChild, 88 lastChild ptr, 92 childLock u32
  *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; when retired: retired list and epoch; when free: free list
- *   104 unused
+ *   104 lookup mutex u32  drivers: owned by the thread that asks for this name (d-parallel.ts)
  *   108 nrChildren u32 directories: positive, hashed children (under its i_mutex)
  *   112 cookie    u64  in memory: position in the parent directory, never used twice there (under its childLock)
  *       generation u64 with D_GENERATION, in its place: the generation number of the file system under which the dentry was good last
@@ -91,6 +91,11 @@ export const D_CHAINED: u32 = 1 << 18;
 export const D_DRIVER_PENDING: u32 = 1 << 19;
 /** FS_GENERATION of the file system: beside D_OP_REVALIDATE. */
 export const D_GENERATION: u32 = 1 << 24;
+/**
+ * The name is being looked up in the file system: the dentry is in its chain, and D_UNHASHED hides it from lookups
+ * (d-parallel.ts). Changes under d_lock and the chain's lock.
+ */
+export const D_PAR_LOOKUP: u32 = 1 << 25;
 /** Whenever the count of changes passes a multiple of this, what was kept of it is forgotten, as with sequences. */
 const DIR_CHANGES_WRAP: u32 = 1 << 24;
 
@@ -116,7 +121,7 @@ export class Dentry {
   childLock_: u32;
   lruNext_: u32;
   lruPrev_: u32;
-  spare0: u32;
+  lookupMutex_: u32;
   nrChildren_: u32;
   cookie_: u64;
   mounts_: u32;
@@ -136,6 +141,9 @@ export class Dentry {
   }
   get dirSeq(): usize {
     return changetype<usize>(this) + offsetof<Dentry>("dirSeq_");
+  }
+  get lookupMutex(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("lookupMutex_");
   }
   get name(): usize {
     return changetype<usize>(this) + offsetof<Dentry>("name0");
