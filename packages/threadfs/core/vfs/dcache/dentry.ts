@@ -39,7 +39,7 @@ import { SuperBlock } from "../mount/super";
 export const DENTRY_SIZE: u32 = 128;
 export const DENTRY_LINK: u32 = offsetof<Dentry>("lruNext_");
 /**
- * Words that are kept when the memory is freed: seq, dirSeq, lockref, childLock; also hash and length, which the
+ * Words that are kept when the memory is freed: seq, dirSeq, lockref, childLock, lookupMutex; also hash and length, which the
  * recount reads from an unfinished dentry.
  */
 export const DENTRY_KEEP: u32 =
@@ -47,7 +47,8 @@ export const DENTRY_KEEP: u32 =
   (3 << (offsetof<Dentry>("hashLen_") >> 2)) |
   (1 << (offsetof<Dentry>("dirSeq_") >> 2)) |
   (3 << (offsetof<Dentry>("lockref_") >> 2)) |
-  (1 << (offsetof<Dentry>("childLock_") >> 2));
+  (1 << (offsetof<Dentry>("childLock_") >> 2)) |
+  (1 << (offsetof<Dentry>("lookupMutex_") >> 2));
 export const INLINE_NAME: u32 = 32;
 
 /** Bits 0-2: the type of the inode, so that a walk need not read the inode. */
