@@ -37,7 +37,7 @@ import { checkRenameFlags, doRename } from "../vfs/ops/rename";
 import { doUnlink } from "../vfs/ops/unlink";
 import { happened } from "../vfs/recovery/outcome";
 import { Context } from "../vfs/task/cred";
-import { resolveFlags } from "../vfs/walk/fence";
+import { isResolve, resolveFlags } from "../vfs/walk/fence";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, filenameParentat, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW, Nameidata } from "../vfs/walk/nameidata";
 import { inodePermission } from "../vfs/walk/permission";
@@ -54,6 +54,18 @@ export function sysAccess(ctx: f64, dirfd: i32, len: i32, mode: u32, flags: u32)
 export function sysStat(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_STAT, 0) : syscallEnterErr);
+}
+
+/**
+ * The walk of a call, for a replay: that of faccessat2(2) for `mode` 0 to 7, that of newfstatat(2) for -1, with the RESOLVE_* bits of
+ * openat2(2).
+ */
+export function sysWalk(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: i32, resolve: u32): i32 {
+  if (mode < -1 || mode > 7 || !isResolve(resolve)) return syscallExit(-EINVAL);
+  const nd = pathOrFdArgument(ctx, dirfd, len, flags);
+  if (!nd) return syscallExit(syscallEnterErr);
+  nd.how = resolveFlags(resolve, false);
+  return syscallExit(filenameLookup(nd, lookupFlags(flags), mode < 0 ? FOR_STAT : FOR_ACCESS, max<i32>(mode, 0)));
 }
 
 /** statx(2): fills SCRATCH.STAT as sysStat() does. Returns STATX_ATTR_* bits. */

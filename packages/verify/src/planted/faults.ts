@@ -25,6 +25,7 @@ import { LISTS, PARTED } from "./memory/list-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
 import { IN_RCU } from "./walk/rcu-faults.js";
+import { REPLAYS } from "./walk/replay-faults.js";
 import { WALK } from "./walk-faults.js";
 import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
 
@@ -47,6 +48,7 @@ export const MUTANTS: Mutant[] = [
   ...WALK,
   ...LINKS,
   ...IN_RCU,
+  ...REPLAYS,
   ...FILES,
   ...CONTENTS,
   ...LISTS,

@@ -69,11 +69,15 @@ export function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
   if (nd.rcu) {
     // Decide only after the sequence is checked, and check it only after everything is read.
     if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;
-    if (!inode) return -ENOENT;
+    if (!inode) {
+      if (POINTS) tracepoint(POINT.NEGATIVE, to.at, 0);
+      return -ENOENT;
+    }
     if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
     nd.seq = nd.nextSeq;
   } else {
     if (!inode || (flags & D_TYPE) == D_NEGATIVE) {
+      if (POINTS) tracepoint(POINT.NEGATIVE, to.at, 0);
       putStep(nd);
       return -ENOENT;
     }
@@ -206,6 +210,7 @@ function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
   for (let n = 0; n < SEQ_TRIES; n++) {
     if (wait) rcuReadLock();
     const seq = readSeqBegin(G_RENAME_SEQ);
+    tracepoint(POINT.RENAME_SEQ, seq, G_RENAME_SEQ);
     const below = isSubdir(d, root);
     const ok = !readSeqRetry(G_RENAME_SEQ, seq);
     if (wait) rcuReadUnlock();
@@ -364,7 +369,10 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
  * the body has no room.
  */
 function pickLinkRcu(nd: Nameidata, inode: Inode): i32 {
-  if (inode.mode & I_DRIVER || atimeNeedsUpdateRcu(nd.pMnt, inode)) return -ECHILD;
+  if (inode.mode & I_DRIVER || atimeNeedsUpdateRcu(nd.pMnt, inode)) {
+    if (POINTS) tracepoint(POINT.LINK_REF, inode.at, inode.mode & I_DRIVER ? 1 : 2);
+    return -ECHILD;
+  }
   const body = <usize>nd.bodies;
   if (!copyLinkBody(inode, nd.pDentry.seq, nd.nextSeq, body)) return -ECHILD;
   if (hasSecurity) {
