@@ -47,6 +47,7 @@ export type {
   FallocateOptions,
   LinkOptions,
   LinuxCalls,
+  LinuxStatFs,
   OpenHow,
   RenameOptions,
   ResolveFlag,
