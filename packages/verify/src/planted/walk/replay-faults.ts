@@ -57,7 +57,9 @@ export const REPLAYS: Mutant[] = [
   },
   {
     name: "a restart does not say what has changed",
-    edits: [{ file: TRACE, from: '    if (last.step === "changed") {', to: '    if (last.step === "detail") {' }],
+    edits: [
+      { file: TRACE, from: "    if (errno !== ERRNO.ECHILD || last", to: "    if (errno !== ERRNO.ESTALE || last" },
+    ],
     caughtBy: [tests("explain/truth", "in the middle of the walk")],
   },
 ];
