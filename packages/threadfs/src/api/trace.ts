@@ -70,7 +70,10 @@ export type TraceStep = { mode: WalkMode } & (
   | { step: "answer"; path: string; answer: Outcome }
   /** A sequence that the walk compares with later. */
   | { step: "sequence"; of: "mounts" | "renames"; sequence: number }
-  /** The prefix cache knew the way: the sequences of its entry were compared, and no component of `prefix` was walked. */
+  /**
+   * The prefix cache knew the way, and no component of `prefix` was walked: the sequences of its entry hold, which were compared one by one, or at once
+   * by the count of changes of directories.
+   */
   | { step: "cached"; path: string; prefix: string; dentry: number; sequence: number; chain: ChainLink[] }
   /** An entry of a driver that has a generation number: good without revalidate() if both are the same. */
   | { step: "generation"; path: string; entry: number; fileSystem: number }
