@@ -26,6 +26,7 @@ import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
 import { PARALLEL_LOOKUPS } from "./walk/parallel-faults.js";
 import { IN_RCU } from "./walk/rcu-faults.js";
+import { REPLAYS } from "./walk/replay-faults.js";
 import { WALK } from "./walk-faults.js";
 import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
 
@@ -48,6 +49,7 @@ export const MUTANTS: Mutant[] = [
   ...WALK,
   ...LINKS,
   ...IN_RCU,
+  ...REPLAYS,
   ...FILES,
   ...CONTENTS,
   ...LISTS,

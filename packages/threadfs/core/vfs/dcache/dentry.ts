@@ -30,8 +30,10 @@
  * of these files needs to see. AssemblyScript has no macros. A transform of its compiler could write them, but its code would be
  * in no file: neither the editor nor the source map, by which races and traces name an access, would show it.
  */
+import * as POINT from "../../../abi/points";
 import { forgetCounts, writeSeqBegin } from "../../mem/lock/seqlock";
 import { put32, put64, set32 } from "../../mem/undo/log";
+import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { G_DIR_CHANGES } from "../layout";
 import { SuperBlock } from "../mount/super";
@@ -265,6 +267,7 @@ export function dentryName(d: Dentry): usize {
  * validates the dentry's sequence, which it has read before, afterwards.
  */
 export function isCurrent(d: Dentry, sb: SuperBlock): bool {
+  if (POINTS) tracepoint(POINT.GENERATION, <usize>d.generation, <usize>sb.generation);
   return d.generation == sb.generation;
 }
 

@@ -91,6 +91,8 @@ export function lookupSlow(nd: Nameidata): Dentry {
   if (!(nd.dentry.flags & D_COMPLETE)) return lookupDriver(nd);
   const d = lockAndLookup(nd, false);
   if (d) mutexUnlock(nd.inode.mutex);
+  if (POINTS && d) tracepoint(POINT.FOUND, d.at, 0);
+  if (POINTS && !d && nd.err == -ENOENT) tracepoint(POINT.MISS, nd.dentry_, 1);
   return d;
 }
 
