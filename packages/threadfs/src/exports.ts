@@ -5,7 +5,7 @@ export { ACL_TAG, type AclEntry, type AclOptions } from "./api/acl.js";
 export { type AttachOptions, attachVfs } from "./api/attach.js";
 export type { Context, ContextInfo, ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry, HookMode, RcuHook } from "./api/driver.js";
-export type { LimitOptions, MountFlags, MountOptions, UmountOptions } from "./api/mount.js";
+export type { LimitOptions, MountFlags, MountOptions, MountPropagation, UmountOptions } from "./api/mount.js";
 export type { MountInfo } from "./api/mount-list.js";
 export type { ProtectOptions } from "./api/protect.js";
 export { type DropReason, type Outcome, Trace, type TraceStep, type WalkMode } from "./api/trace.js";
