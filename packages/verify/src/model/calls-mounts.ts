@@ -25,6 +25,7 @@ import {
   hasUnbindable,
   likeSource,
   type Propagation,
+  receives,
   treeOf,
 } from "./linux/propagation.js";
 import { mayBeFreed, usesLess } from "./linux/quota.js";
@@ -389,9 +390,9 @@ function isUsed(s: State, m: number, covered = false): boolean {
   return false;
 }
 
-/** Whether another operation that is under way references the mount. */
+/** Whether another operation that is under way references the mount, or one from which a mount that it makes may come to stand in this one. */
 function isHeld(s: State, me: Me, m: number): boolean {
-  for (const [key, mnt] of s.held) if (mnt === m && !key.startsWith(`${me.id} `)) return true;
+  for (const [key, mnt] of s.held) if ((mnt === m || receives(s, mnt, m)) && !key.startsWith(`${me.id} `)) return true;
   return false;
 }
 

@@ -60,6 +60,10 @@ function* placesOf(s: State, parent: number): Iterable<{ place: number; from: nu
   if (group !== undefined) yield* of(group, []);
 }
 
+/** Whether what is attached in a mount is so in another one too. */
+export const receives = (s: State, from: number, m: number): boolean =>
+  [...placesOf(s, from)].some(({ place }) => place === m);
+
 /** The last of the mounts on the root of a mount. */
 function topmost(s: State, m: number): number {
   const on = mountOn(s, m, get(s.mounts, m).root);
