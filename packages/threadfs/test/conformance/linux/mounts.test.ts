@@ -175,7 +175,7 @@ compare("pivot_root", 30, (seed) => {
 /** Places that are mount points now and then, in all mounts of the tree. */
 const PLACES = ["a", "a", "b", "b", "a/c", "b/c", "a/c/d", "."];
 
-compare("peer groups, slaves and what is propagated", 60, (seed) => {
+compare("peer groups, slaves and what is propagated", 20, (seed) => {
   const below = randomBelow(seed);
   const one = <T>(list: readonly T[]): T => list[below(list.length)] as T;
   const place = () => one(PLACES);
