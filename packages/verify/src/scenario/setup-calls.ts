@@ -11,6 +11,7 @@ import {
 } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "../model/acl.js";
 import type { Call, CallOf } from "../model/call.js";
+import type { Propagation } from "../model/linux/propagation.js";
 import type { ContextOptions } from "../model/sequential.js";
 
 /** Names that are stored outside of a dentry, and the longest name inside of one. */
@@ -89,6 +90,10 @@ export const bind = (path: string, path2: string): CallOf<"sysMount"> => ({
   path,
   path2,
   bind: true,
+});
+/** Changes how a mount shares what is mounted in it. */
+export const propagate = (path2: string, propagation: Propagation, recursive = false): CallOf<"sysMount"> => ({
+  ...{ call: "sysMount", path: "/", path2, propagation, recursive },
 });
 export const close = (fd: number): CallOf<"sysClose"> => ({ call: "sysClose", fd });
 /** A file with contents; descriptor 3 must be free. */
