@@ -271,7 +271,7 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/mount/namespace.ts",
-        from: "    lock(d.lockref);\n    writeSeqBegin(d.seq);\n    setFlags(d, 0, D_MOUNTED);",
+        from: "    lock(d.lockref);\n    dWriteBegin(d);\n    setFlags(d, 0, D_MOUNTED);",
         to: "    lock(d.lockref);\n    setFlags(d, 0, D_MOUNTED);",
       },
     ],

@@ -224,6 +224,8 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [rename(THIRD, "/moved"), symlink("/moved", THIRD)],
     ],
     chmod: [chmod(SECOND, 0o700)],
+    /** After the first one an entry's directories are looked at again, and the second one changes them. */
+    counted: [[chmod("/o", 0o711), rename(FIRST, "/moved")]],
     mount: [mount(THIRD), bind("/o", FIRST)],
     umount: [umount("/m"), umount("/m", MNT_DETACH)],
     shrink: [shrink],
@@ -233,6 +235,10 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
       /** After the second lookup the directory is in the prefix cache of every thread. */
       [stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`)],
+      /** Once the directory is at its new place, it is not at the old one. */
+      [stat(`${THIRD}/file-one`), stat("/moved"), stat(`${THIRD}/file-one`)],
+      /** The same by a path that no thread has looked up before. */
+      [stat(`/${THIRD}/file-one`), stat(`/${THIRD}/file-one`), stat("/moved"), stat(`/${THIRD}/file-one`)],
     ],
   },
   names: {

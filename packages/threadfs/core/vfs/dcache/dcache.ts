@@ -57,6 +57,7 @@ import {
   D_UNHASHED,
   DENTRY_SIZE,
   Dentry,
+  dWriteBegin,
   INLINE_NAME,
   nextCookie,
   setFlags,
@@ -174,7 +175,7 @@ function inodeFlags(i: Inode): u32 {
 
 /** __d_instantiate(): makes a negative dentry positive. The dentry takes over the reference on the inode. Under d_lock. */
 function bindInode(d: Dentry, i: Inode): void {
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   d.inode = i;
   tracepoint(POINT.INSTANTIATE, d.at, i.at);
   setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);
@@ -244,7 +245,7 @@ export function modeChangeEnd(i: Inode, d: Dentry): void {
   if (d && d.inode == i) {
     // Under i_lock, because a change of another thread that is not committed may be rolled back.
     lock(i.lock);
-    writeSeqBegin(d.seq);
+    dWriteBegin(d);
     setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
     unlock(i.lock);
   }
@@ -266,16 +267,16 @@ export function dSetFlags(d: Dentry, set: u32, clear: u32): void {
 
 // ---------------------------------------------------------------------------------------------------- dropping
 
-/** dentry_rcuwalk_barrier(): every walk that has read the sequence fails. Under d_lock. */
+/** dentry_rcuwalk_barrier(): every walk that has read the sequence fails. Under d_lock, so in a transaction. */
 function rcuwalkBarrier(d: Dentry): void {
-  writeSeqBarrier(d.seq);
+  dWriteBegin(d);
 }
 
 /** __d_drop(): unhashes a dentry. Under d_lock; allowed inside a write section. */
 export function dDropLocked(d: Dentry): void {
-  if (d.flags & D_CHAINED) hashRemove(d);
-  else if (d.flags & D_UNHASHED) return;
+  if (!(d.flags & D_CHAINED) && d.flags & D_UNHASHED) return;
   rcuwalkBarrier(d);
+  if (d.flags & D_CHAINED) hashRemove(d);
 }
 
 /** d_drop() */
@@ -300,7 +301,7 @@ function removeAlias(i: Inode): void {
 function dentryUnlinkInode(d: Dentry): Inode {
   const i = d.inode;
   removeAlias(i);
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY);
   d.inode = changetype<Inode>(NULL_INODE);
   tracepoint(POINT.UNLINK_INODE, d.at, i.at);
@@ -321,7 +322,7 @@ export function dDelete(d: Dentry): Inode {
     setFlags(d, 0, D_CANT_MOUNT);
     inodeToPut = dentryUnlinkInode(d);
   } else if (!(d.flags & D_UNHASHED)) {
-    writeSeqBegin(d.seq);
+    dWriteBegin(d);
     setFlags(d, D_UNHASHED, 0);
   }
   unlock(d.lockref);
@@ -392,7 +393,7 @@ export function dentryKill(d: Dentry): Dentry {
   if (parent != d) removeChild(parent, d);
   if (i) removeAlias(i);
   // Also for a dentry that has been unhashed for long: a walk may have started in it (a removed working directory).
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);
   d.inode = changetype<Inode>(NULL_INODE);
   writeSeqEnd(d.seq);

@@ -30,8 +30,10 @@
  * of these files needs to see. AssemblyScript has no macros. A transform of its compiler could write them, but its code would be
  * in no file: neither the editor nor the source map, by which races and traces name an access, would show it.
  */
+import { forgetCounts, writeSeqBegin } from "../../mem/lock/seqlock";
 import { put32, put64, set32 } from "../../mem/undo/log";
 import { Inode } from "../inode/inode";
+import { G_DIR_CHANGES } from "../layout";
 import { SuperBlock } from "../mount/super";
 
 export const DENTRY_SIZE: u32 = 128;
@@ -89,6 +91,8 @@ export const D_CHAINED: u32 = 1 << 18;
 export const D_DRIVER_PENDING: u32 = 1 << 19;
 /** FS_GENERATION of the file system: beside D_OP_REVALIDATE. */
 export const D_GENERATION: u32 = 1 << 24;
+/** Whenever the count of changes passes a multiple of this, what was kept of it is forgotten, as with sequences. */
+const DIR_CHANGES_WRAP: u32 = 1 << 24;
 
 @unmanaged
 export class Dentry {
@@ -253,6 +257,23 @@ export function dentryName(d: Dentry): usize {
  */
 export function isCurrent(d: Dentry, sb: SuperBlock): bool {
   return d.generation == sb.generation;
+}
+
+/**
+ * Begins a change of a dentry's name, place, inode, or of the flags by which a walk passes it: makes its sequence odd, and counts if it is a
+ * directory's. A change that leads a walk elsewhere follows the count, so whoever finds the old count has seen every directory as it was
+ * (prefix-cache.ts). In a transaction, which ends the section; inside one nothing is left to do.
+ */
+export function dWriteBegin(d: Dentry): void {
+  if (load<u32>(d.seq) & 1) return;
+  writeSeqBegin(d.seq);
+  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();
+}
+
+/** Before a sequence that a dead thread has made odd becomes even, which it may have counted or not. */
+export function countDirChange(): void {
+  const n = atomic.add<u32>(G_DIR_CHANGES, 2) + 2;
+  if ((n & (DIR_CHANGES_WRAP - 1)) == 0) forgetCounts();
 }
 
 /** Sets and clears flags. The caller owns d_lock, or no other thread knows the dentry. */
