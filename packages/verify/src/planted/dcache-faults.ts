@@ -93,8 +93,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
-        from: "  d.next = first == 0 ? nullsMarker(b) : first;\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n",
-        to: "  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? nullsMarker(b) : first;\n",
+        from: "  d.next = first == 0 ? nullsMarker(b) : first;\n  setFlags(d, set, clear);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n",
+        to: "  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n  setFlags(d, set, clear);\n  d.next = first == 0 ? nullsMarker(b) : first;\n",
       },
     ],
     caughtBy: [tests("vfs/d-hash", "enters its chain")],
@@ -104,8 +104,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
-        from: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  unlock(l);",
-        to: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  d.next = 0;\n  unlock(l);",
+        from: "  setFlags(d, D_UNHASHED, D_CHAINED | D_PAR_LOOKUP);\n  unlock(l);",
+        to: "  setFlags(d, D_UNHASHED, D_CHAINED | D_PAR_LOOKUP);\n  d.next = 0;\n  unlock(l);",
       },
     ],
     caughtBy: [tests("vfs/d-hash"), torture()],

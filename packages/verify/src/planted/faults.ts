@@ -24,7 +24,9 @@ import { LOCKS } from "./lock-faults.js";
 import { LISTS, PARTED } from "./memory/list-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
+import { PARALLEL_LOOKUPS } from "./walk/parallel-faults.js";
 import { IN_RCU } from "./walk/rcu-faults.js";
+import { REPLAYS } from "./walk/replay-faults.js";
 import { WALK } from "./walk-faults.js";
 import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
 
@@ -47,12 +49,14 @@ export const MUTANTS: Mutant[] = [
   ...WALK,
   ...LINKS,
   ...IN_RCU,
+  ...REPLAYS,
   ...FILES,
   ...CONTENTS,
   ...LISTS,
   ...PARTED,
   ...CONTEXTS,
   ...DRIVERS,
+  ...PARALLEL_LOOKUPS,
   ...NODE_FS_CALLS,
   ...API,
   ...TOOLS,

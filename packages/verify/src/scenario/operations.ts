@@ -49,6 +49,7 @@ import {
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import { CLOSING } from "./lists/closing.js";
+import { COLD } from "./lists/cold.js";
 import { CONFINED } from "./lists/confined.js";
 import { FOLLOWED } from "./lists/followed.js";
 import { IN_RCU } from "./lists/in-rcu.js";
@@ -354,6 +355,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     shrink: [shrink],
   },
   linked: LINKED,
+  cold: COLD,
 };
 
 /** The name of an operation, also on the command line. */

@@ -41,7 +41,7 @@ import {
 import { SuperBlock } from "../mount/super";
 import { notifyInodeRemoved } from "../notify/fsnotify";
 import { kalloc, kmallocSpace, makeSpace, retire } from "../recovery/reclaim";
-import { chainLock, hashGrow, hashInsert, hashRemove } from "./d-hash";
+import { chainLock, hashGrow, hashInsert, hashRemove, hashShow } from "./d-hash";
 import { lruAdd, lruRemove, lruUnlink } from "./d-lru";
 import {
   D_CANT_MOUNT,
@@ -51,6 +51,7 @@ import {
   D_LONG_NAME,
   D_NO_CACHE,
   D_OP_DELETE,
+  D_PAR_LOOKUP,
   D_REFERENCED,
   D_ROOT,
   D_TYPE,
@@ -217,12 +218,13 @@ export function dInstantiate(d: Dentry, i: Inode): bool {
 
 /**
  * d_add(): binds an inode, if any, and hashes the dentry, unless it is hashed: a negative dentry that its remover has
- * not put yet. False as in dInstantiate(). Inside a transaction the caller grows the table after the commit.
+ * not put yet; one in lookup is in its chain already. False as in dInstantiate(). Inside a transaction the caller grows the table after the commit.
  */
 export function dAdd(d: Dentry, i: Inode): bool {
   lock(d.lockref);
   const bound = !i || dInstantiate(d, i);
-  if (bound && d.flags & D_UNHASHED) hashInsert(d);
+  if (bound && d.flags & D_PAR_LOOKUP) hashShow(d);
+  else if (bound && d.flags & D_UNHASHED) hashInsert(d);
   unlock(d.lockref);
   if (txDepth == 0) hashGrow();
   return bound;

@@ -33,7 +33,7 @@ import { sleepUs, spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { isBelowRemoved } from "../dcache/d-lookup";
 import { dput, shrinkDcacheForUmount } from "../dcache/dcache";
-import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, dWriteBegin, setFlags } from "../dcache/dentry";
+import { countDirChange, D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, dWriteBegin, setFlags } from "../dcache/dentry";
 import {
   CACHE_MOUNT,
   G_MOUNT_LOCK,
@@ -404,8 +404,10 @@ export function hashMountAt(m: Mount, parent: Mount, d: Dentry): void {
   m.hashNext = atomic.load<u32>(head);
   put32(head, <u32>m.at);
   tracepoint(POINT.MOUNT_ATTACH, m.at, d.at);
-  dWriteBegin(d);
   setFlags(d, D_MOUNTED, 0);
+  // Walks by the prefix cache are told by this count. No sequence of the dentry moves, as its name and inode stay; and until the mount
+  // sequence is even, no walk passes a mount here.
+  countDirChange();
   unlock(d.lockref);
 }
 

@@ -43,9 +43,11 @@
  *   96  words     12 x u64  the bytes of the prefix in the order in which prefixCacheFind() reads them
  */
 
+import * as POINT from "../../../abi/points";
 import { DOT, hashLen, hashName, hashNameLen, SLASH, SLASHES } from "../../mem/hash";
 import { G_SEQ_WRAPS } from "../../mem/layout";
 import { scratch } from "../../mem/thread";
+import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
@@ -58,6 +60,7 @@ import {
   prefixLinksLast,
   prefixLinksOldAtime,
   prefixLinksStore,
+  prefixLinksTell,
   prefixLinksValid,
 } from "./prefix-links";
 import { CHILD_MASK, isStart, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest, rcuWalkSplit, setSplits } from "./rcu-walk";
@@ -143,6 +146,7 @@ function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
     nd.dentry_ = <u32>last;
     nd.seq = <u32>(last >> 32);
     nd.inode_ = load<u32>(e, INODE);
+    if (POINTS) tellEntry(e, path);
     return rcuWalk(nd, path + load<u16>(e, LEN) + 1, parents);
   }
   if (e != 0) recordMiss(foundFirst, foundTag, load<u16>(e, LEN), foundTags, foundWay);
@@ -154,6 +158,19 @@ function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
     else if (r == 0 && !rcuWalkSplit) prefixCacheFillLinks(nd, start, path);
   }
   return r;
+}
+
+/** Reports a valid entry: in the debug build. */
+function tellEntry(e: usize, path: usize): void {
+  tracepoint(POINT.PREFIX_ENTRY, path, load<u16>(e, LEN));
+  if (load<u16>(e, CHAIN_END) == WITH_LINKS) {
+    prefixLinksTell(e + CHAIN);
+  } else {
+    for (let p = e + LAST; p < e + load<u16>(e, CHAIN_END); p += 8) {
+      tracepoint(POINT.PREFIX_SEQ, <usize>load<u32>(p), <usize>load<u32>(p, 4));
+    }
+  }
+  tracepoint(POINT.PREFIX_FOUND, <usize>load<u32>(e, LAST), <usize>load<u32>(e + LAST, 4));
 }
 
 /** Bytes before the last slash of a path of `len` bytes; 0: no slash in the part that is searched. */
