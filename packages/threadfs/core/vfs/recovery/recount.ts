@@ -124,8 +124,8 @@ function detachPending(): void {
   let n = objectsMax();
   for (let m = pendingMount(); m; m = pendingMount()) {
     if (n-- == 0) corrupt(m.at);
-    if (m.parent != m) detachTree(m, changetype<Mount>(0));
-    else forgetMount(m);
+    if (m.parent == m) forgetMount(m);
+    else detachTree(m, changetype<Mount>(0));
   }
 }
 
@@ -135,7 +135,6 @@ function pendingMount(): Mount {
     if (n-- == 0) corrupt(p);
     const m = changetype<Mount>(<usize>p);
     if (m == rootMount()) continue;
-    // Copies stand on each other: those that stand somewhere first.
     if (topOf(m) != rootMount() && m.nrChildren == 0) return m;
     if (m.parent == m) continue;
     let d = m.mountpoint;
@@ -148,7 +147,7 @@ function pendingMount(): Mount {
   return changetype<Mount>(0);
 }
 
-/** The mount to which the way up from `m` leads. */
+/** Where the way up from `m` leads. Copies stand on each other: the leaves go first. */
 function topOf(m: Mount): Mount {
   let top = m;
   for (let depth = objectsMax(); top.parent != top; depth--) {
