@@ -54,8 +54,9 @@ const ABANDON_ODDS = 4;
 const WAITER_ODDS = 6;
 /** Accesses of a recovery that count as its first ones. */
 const FIRST_ACCESSES = 400;
-/** The short form stops each operation at about this many accesses. */
+/** The short form stops each operation at about this many accesses; fewer where it runs all of them. */
 const SHORT_DEATHS = 8;
+const SHORT_DEATHS_OF_ALL = 4;
 const REPORTED_MAX = 5;
 /** Trees on which the model of two operations at once has too many interleavings: here each dies alone. */
 const MANY_INTERLEAVINGS: ReadonlySet<string> = new Set(["shared"]);
@@ -244,6 +245,7 @@ class Run {
   readonly #until: number;
   readonly #seed: number;
   readonly #short: boolean;
+  readonly #shortDeaths: number;
   readonly #meanwhile: string | undefined;
   readonly #everySecondDeath: boolean;
   readonly #recover: Recover;
@@ -258,6 +260,7 @@ class Run {
     this.#until = endOfRun(options);
     this.#seed = seed;
     this.#short = short;
+    this.#shortDeaths = options.only === undefined ? SHORT_DEATHS_OF_ALL : SHORT_DEATHS;
     this.#meanwhile = meanwhile;
     this.#recover = recover;
     this.#nearEnd = isNearEnd(counters);
@@ -281,7 +284,7 @@ class Run {
     fixture.runVictim(whole, operation);
     const all = whole.crash.accesses;
     this.counts.operations++;
-    const step = this.#short ? Math.max(1, Math.ceil(all / SHORT_DEATHS)) : 1;
+    const step = this.#short ? Math.max(1, Math.ceil(all / this.#shortDeaths)) : 1;
     const from = this.#short ? this.random(step) : 0;
     const meanwhile = this.#meanwhile;
     const others = operations.filter(({ tree, name }) => tree === operation.tree && name.includes(meanwhile ?? ""));
