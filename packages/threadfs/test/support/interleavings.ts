@@ -7,6 +7,7 @@ import { ERRNO, POINT } from "../../dist/abi/abi.js";
 import {
   ACL_TAG,
   type AclEntry,
+  type CreateOptions,
   createVfs,
   type Driver,
   type FsSync,
@@ -71,9 +72,9 @@ export async function scene(t: TestScope, options?: DebugTreeOptions): Promise<S
   return { tree, walker: tree.vfs, writer: await tree.attach(), memory: memoryOf(tree.vfs) };
 }
 
-/** A tree on the build that ships, for real threads. */
-export async function shippedTree(t: TestScope): Promise<Vfs> {
-  const vfs = await createVfs({ maxBytes: 64 << 20 });
+/** A tree on the build that ships. */
+export async function shippedTree(t: TestScope, options: Partial<CreateOptions> = {}): Promise<Vfs> {
+  const vfs = await createVfs({ maxBytes: 64 << 20, ...options });
   t.after(() => vfs.close());
   return vfs;
 }

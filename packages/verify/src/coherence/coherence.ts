@@ -13,7 +13,7 @@ import { defined } from "../support/defined.js";
 import { accessHooks } from "./access-hooks.js";
 import { LineTable, simulate, type Trace } from "./cache-model.js";
 import { lineChart, type Series } from "./line-chart.js";
-import { lookupLines, lookupLinesTable, MOST_USED, sumOf } from "./lookup-lines.js";
+import { lookupLines, lookupLinesMarkdown, MOST_USED, sumOf } from "./lookup-lines.js";
 import { WRITER_SHAPES, type WriterFigure, writerFigures } from "./writers.js";
 
 const title = "cache lines that move for a lookup";
@@ -377,8 +377,8 @@ export async function run({
       failures.push({ message: `${row.call} of ${row.files} files uses ${used.toFixed(1)} lines, and ${most} may` });
     }
   }
-  if (doc !== undefined) putTable(doc, "lookups", lookupLinesTable(lookups));
-  log(lookupLinesTable(lookups));
+  if (doc !== undefined) putTable(doc, "lookups", lookupLinesMarkdown(lookups));
+  log(lookupLinesMarkdown(lookups));
   return { ok: failures.length === 0, explored, failures };
 }
 

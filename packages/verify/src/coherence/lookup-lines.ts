@@ -7,7 +7,7 @@
  * happens in V8: it reads the path's string and a place of the list of paths, and writes the object that statSync() returns.
  */
 
-import { type Random, randomBelow } from "../../../cli/dist/support/random.js";
+import { shuffledOrder } from "../../../cli/dist/support/random.js";
 import { AT_FDCWD, ERRNO, O_CREAT, O_EXCL, O_WRONLY } from "../../../threadfs/dist/abi/abi.js";
 import {
   CACHES,
@@ -121,16 +121,6 @@ function pathOf(n: number, files: number, extension: string): string {
   return `/workspace/project/packages/package-${pack}/node_modules/dep-${dep}/lib/${name}`;
 }
 
-/** 0 to n - 1 in random order. */
-function shuffled(n: number, random: Random): Uint32Array {
-  const out = Uint32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = random(i + 1);
-    [out[i], out[j]] = [out[j] as number, out[i] as number]; // both are below n
-  }
-  return out;
-}
-
 /** One thread, its tree, and the lines of the arena that its last lookup has used. */
 class RecordedTree {
   readonly files: number;
@@ -209,10 +199,10 @@ interface LookupKind {
   result: number;
   makesStats: boolean;
 }
-const access = { name: "sysAccess", args: [0, 0], makesStats: false } as const;
+const access = { name: "sysAccess" as const, args: [0, 0], makesStats: false };
 const KINDS: LookupKind[] = [
-  { call: "existsSync, existing", ...access, args: [0, 0], extension: ".js", result: 0 },
-  { call: "existsSync, missing", ...access, args: [0, 0], extension: ".ts", result: -ERRNO.ENOENT },
+  { call: "existsSync, existing", ...access, extension: ".js", result: 0 },
+  { call: "existsSync, missing", ...access, extension: ".ts", result: -ERRNO.ENOENT },
   { call: "statSync", name: "sysStat", args: [0], extension: ".js", result: 0, makesStats: true },
 ];
 
@@ -233,7 +223,7 @@ function linesOf(tree: RecordedTree, kind: LookupKind, seed: number): LookupLine
     strings.push(end);
     end += Math.ceil((STRING_HEADER + length) / POINTER) * POINTER;
   }
-  const order = shuffled(files, randomBelow(seed));
+  const order = shuffledOrder(files, seed);
   const cache = new SetAssociative(L2_BYTES, L2_WAYS);
   let used = noLines();
   let missed = noLines();
@@ -277,15 +267,24 @@ export function shippingLookupLines(options: { seed: number; files: number[] }):
   return lookupLines(shippingCore({ accesses: true }), options);
 }
 
-/** The figures as a table of markdown. */
-export function lookupLinesTable(rows: LookupLines[]): string {
-  const cell = ({ used, missed }: LookupLines, part: Part) =>
-    used[part] === 0 ? "" : `${used[part].toFixed(1)} (${missed[part].toFixed(1)})`;
-  const name = ({ call, files }: LookupLines) => `${call}, ${files.toLocaleString("en")} files`;
-  return [
-    `| lines a lookup uses (of them not in 512 KiB) | ${rows.map(name).join(" | ")} |`,
-    `| --- |${" ---: |".repeat(rows.length)}`,
-    ...PARTS.map((part) => `| ${part} | ${rows.map((row) => cell(row, part)).join(" | ")} |`),
-    `| all | ${rows.map(({ used, missed }) => `**${sumOf(used).toFixed(1)} (${sumOf(missed).toFixed(1)})**`).join(" | ")} |`,
-  ].join("\n");
+/** The figures as a table: a column a kind of lookup, a row for what lies on the lines, with the sum below. */
+export function lookupLinesTable(rows: LookupLines[]): { head: string[]; rows: string[][] } {
+  const cell = (used: number, missed: number) => `${used.toFixed(1)} (${missed.toFixed(1)})`;
+  return {
+    head: [
+      "lines a lookup uses (of them not in 512 KiB)",
+      ...rows.map(({ call, files }) => `${call}, ${files.toLocaleString("en")} files`),
+    ],
+    rows: [
+      ...PARTS.map((part) => [part, ...rows.map(({ used, missed }) => cell(used[part], missed[part]))]),
+      ["all", ...rows.map(({ used, missed }) => cell(sumOf(used), sumOf(missed)))],
+    ],
+  };
+}
+
+/** The same in markdown. */
+export function lookupLinesMarkdown(figures: LookupLines[]): string {
+  const { head, rows } = lookupLinesTable(figures);
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), `| --- |${" ---: |".repeat(figures.length)}`, ...rows.map(line)].join("\n");
 }

@@ -41,7 +41,7 @@ import {
   MIN_BUCKETS,
   SLOT_HASH_COUNT,
 } from "../layout";
-import { D_CHAINED, D_PAR_LOOKUP, D_UNHASHED, Dentry, setFlags } from "./dentry";
+import { D_CHAINED, D_PAR_LOOKUP, D_UNHASHED, Dentry, dWriteBegin, setFlags } from "./dentry";
 
 /** The longest chain that is split: each of its dentries takes an entry in the undo log. */
 const SPLIT_MAX: u32 = 60;
@@ -86,7 +86,7 @@ export function hashInsertInLookup(d: Dentry): void {
 export function hashShow(d: Dentry): void {
   const l = chainLock(<u32>d.hashLen);
   lock(l);
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   setFlags(d, 0, D_UNHASHED | D_PAR_LOOKUP);
   writeSeqEnd(d.seq);
   unlock(l);

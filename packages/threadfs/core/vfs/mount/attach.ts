@@ -16,17 +16,23 @@ import { dget, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_NEXT_MNT_ID } from "../layout";
 import { COPY_PEER, COPY_SHARED_SLAVE, COPY_SLAVE, copied, copyList, dropCopies } from "./copy-tree";
-import { cannotMount, hashMount, hashMountAt, lookupMnt, Mount, mntget, mntput, unhashMount } from "./namespace";
+import {
+  cannotMount,
+  hashMount,
+  hashMountAt,
+  lookupMnt,
+  Mount,
+  mntget,
+  mntput,
+  noMount,
+  unhashMount,
+} from "./namespace";
 import { hasRoom, isBelow, listTree, propagation, setShared } from "./pnode";
 
 /** Entries of the undo log for the mount itself, for one that becomes shared, and for each copy with the mount that it goes below. */
 const ATTACH_ENTRIES: u32 = 60;
 const SHARED_ENTRIES: u32 = 2;
 const COPY_ENTRIES: u32 = 22;
-
-function none(): Mount {
-  return changetype<Mount>(0);
-}
 
 /** The uppermost copies, linked by topNext; where each is to stand is in oldParent and oldPoint, with references. */
 let tops: Mount = changetype<Mount>(0);
@@ -35,7 +41,7 @@ let firstNew: u64 = 0;
 
 /** Before the copies of a call are made: they are no places for further ones. Under the namespace lock. */
 export function beginAttach(): void {
-  tops = none();
+  tops = noMount();
   firstNew = atomic.load<u64>(G_NEXT_MNT_ID);
 }
 
@@ -47,7 +53,7 @@ export let left: Mount = changetype<Mount>(0);
  * everything is as it was, and `left` has what is to be put. Under the namespace lock.
  */
 export function attachTree(top: Mount, parent: Mount, d: Dentry, moving: bool): i32 {
-  left = none();
+  left = noMount();
   let err = parent.group != 0 ? propagate(top, parent, d, moving) : 0;
   if (err == 0) err = commit(top, parent, d, moving);
   for (let t = tops; t; t = changetype<Mount>(<usize>t.topNext)) {
@@ -61,7 +67,7 @@ export function attachTree(top: Mount, parent: Mount, d: Dentry, moving: bool): 
       mntput(t.parent);
     }
   }
-  tops = none();
+  tops = noMount();
   return err;
 }
 
@@ -117,11 +123,11 @@ function copyTo(place: Mount, d: Dentry, top: Mount, parent: Mount): i32 {
 
 /** What stands, or is to stand, in a mount of a group; null: nothing yet. */
 function copyIn(group: u64, top: Mount, parent: Mount): Mount {
-  if (group == 0) return none();
+  if (group == 0) return noMount();
   if (group == parent.group) return top;
   for (let t = tops; t; t = changetype<Mount>(<usize>t.topNext))
     if (changetype<Mount>(<usize>t.oldParent).group == group) return t;
-  return none();
+  return noMount();
 }
 
 /**
@@ -193,7 +199,7 @@ function hasUnbindable(top: Mount): bool {
 
 /** do_move_mount(): moves a mount to (parent, d), and takes over the references on them. Under the namespace lock. */
 export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
-  left = none();
+  left = noMount();
   if (m.parent == m || m.root.inode.isDir != d.inode.isDir || m.parent.group != 0) return -EINVAL;
   listTree(m, changetype<Dentry>(0), false);
   if (parent.group != 0 && hasUnbindable(m)) return -EINVAL;

@@ -15,9 +15,9 @@ import { logInScratch, set32 } from "../../mem/undo/log";
 import { Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS } from "../layout";
 import { happened } from "../recovery/outcome";
-import { hashMountAt, lockNamespace, lookupMnt, Mount, unhashMount, unlockNamespace } from "./namespace";
+import { hashMountAt, lockNamespace, lookupMnt, Mount, noMount, unhashMount, unlockNamespace } from "./namespace";
 import { listTree, propagation } from "./pnode";
-import { detachOne, forgetDetached, noMount, putDetached } from "./umount";
+import { detachOne, forgetDetached, putDetached } from "./umount";
 
 /** What `mark` says of a mount: it stays; it is of the call; it goes too. */
 const STAYS: u32 = 0;

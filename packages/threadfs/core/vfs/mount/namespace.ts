@@ -199,7 +199,7 @@ export class Mount {
   }
 }
 
-function noMount(): Mount {
+export function noMount(): Mount {
   return changetype<Mount>(0);
 }
 

@@ -20,14 +20,10 @@ import { logInScratch } from "../../mem/undo/log";
 import { isSubdir } from "../dcache/d-lookup";
 import { Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNTS, G_NEXT_MNT_ID, G_RENAME_LOCK } from "../layout";
-import { listRemove, Mount } from "./namespace";
+import { listRemove, Mount, noMount } from "./namespace";
 
 /** Most mounts that are walked over: a tree has fewer, whichever call joins it. */
 const WALK_MAX: u32 = 4 * PROPAGATION_MAX;
-
-function none(): Mount {
-  return changetype<Mount>(0);
-}
 
 /** A number that no mount and no group has had. */
 function newNumber(): u64 {
@@ -60,8 +56,8 @@ function removeSlave(m: Mount): void {
     for (let left = WALK_MAX; s.slaveNext != m; s = s.slaveNext) if (left-- == 0 || !s.slaveNext) corrupt(m.at);
     s.slaveNext = m.slaveNext;
   }
-  m.master = none();
-  m.slaveNext = none();
+  m.master = noMount();
+  m.slaveNext = noMount();
 }
 
 /** What clone_mnt() makes a copy: a peer of a shared mount, a slave beside a slave. `m` is in the list of mounts. In a transaction. */
@@ -100,12 +96,12 @@ function leavePeers(m: Mount): Mount {
     const next = s.slaveNext;
     if (heir) addSlave(s, heir);
     else {
-      s.master = none();
-      s.slaveNext = none();
+      s.master = noMount();
+      s.slaveNext = noMount();
     }
     s = next;
   }
-  m.slaves = none();
+  m.slaves = noMount();
   return heir;
 }
 

@@ -15,12 +15,8 @@ import { dDropLocked, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS, G_RENAME_LOCK } from "../layout";
-import { lockNamespace, Mount, mntput, unhashMount, unlockNamespace } from "./namespace";
+import { lockNamespace, Mount, mntput, noMount, unhashMount, unlockNamespace } from "./namespace";
 import { forgetMount } from "./pnode";
-
-export function noMount(): Mount {
-  return changetype<Mount>(0);
-}
 
 /**
  * Detaches one mount, on which nothing is mounted, and puts it in front of a list of detached mounts. Under the namespace

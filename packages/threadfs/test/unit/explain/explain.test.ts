@@ -8,7 +8,6 @@ import { describe, test } from "node:test";
 import { O_DIRECTORY } from "../../../dist/abi/abi.js";
 import {
   ACL_TAG,
-  createVfs,
   type ExplainOptions,
   type Explanation,
   loadCore,
@@ -19,13 +18,7 @@ import { createVfs as createInline } from "../../../dist/src/inline.js";
 import { createVfs as createModule } from "../../../dist/src/module.js";
 import { DEBUG_CORE } from "../../support/debug-core.js";
 import { objectDriver } from "../../support/drivers/object-driver.js";
-import type { TestScope } from "../../support/hooked-vfs.js";
-
-async function treeFor(t: TestScope, options: Partial<Parameters<typeof createVfs>[0]> = {}): Promise<Vfs> {
-  const vfs = await createVfs({ maxBytes: 64 << 20, ...options });
-  t.after(() => vfs.close());
-  return vfs;
-}
+import { shippedTree } from "../../support/interleavings.js";
 
 type Kind = TraceStep["step"];
 const of = <K extends Kind>({ steps }: Explanation, kind: K) =>
@@ -33,7 +26,7 @@ const of = <K extends Kind>({ steps }: Explanation, kind: K) =>
 
 describe("what an explanation says", () => {
   test("the steps to a file, all in rcu mode, with the sequences of dentries and mounts, and the file", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.mkdirSync("/dir");
     vfs.fs.writeFileSync("/dir/file", "hello");
     const told = await vfs.explain("/dir/./file");
@@ -58,7 +51,7 @@ describe("what an explanation says", () => {
   });
 
   test("who decides on each directory: everyone, owner, group, others, an ACL, a capability", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.mkdirSync("/a/b/c/d", { recursive: true, mode: 0o755 });
     vfs.fs.chmodSync("/a/b", 0o711 & ~0o001);
     vfs.fs.chownSync("/a/b", 7, 8);
@@ -87,7 +80,7 @@ describe("what an explanation says", () => {
   });
 
   test("access at the end, for another user than the owner", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.writeFileSync("/f", "", { mode: 0o640 });
     const told = await vfs.context({ uid: 5, gid: 5 }).explain("/f", { access: 4 });
     assert.deepEqual([told.call, told.error?.code, of(told, "access")[0]?.by], ["access", "EACCES", "other"]);
@@ -98,7 +91,7 @@ describe("what an explanation says", () => {
 
 describe("links, mounts and missing names in an explanation", () => {
   test("a link: the one walk in ref mode that updates its time of access, then the body in rcu mode", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.mkdirSync("/d");
     vfs.fs.writeFileSync("/d/f", "x");
     vfs.fs.symlinkSync("../d/f", "/d/link");
@@ -119,7 +112,7 @@ describe("links, mounts and missing names in an explanation", () => {
   });
 
   test("a mount, and what openat2 forbids there", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.mkdirSync("/m");
     vfs.mount("none", "/m", "tmpfs");
     vfs.fs.mkdirSync("/m/in");
@@ -137,7 +130,7 @@ describe("links, mounts and missing names in an explanation", () => {
   });
 
   test("a missing name: known as negative, and certain where the directory is complete", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     const told = await vfs.explain("/none/below");
     assert.deepEqual([told.answer, of(told, "missing")[0]?.final], ["ENOENT", true]);
     assert.equal(told.error?.message, "ENOENT: no such file or directory, stat '/none/below'");
@@ -156,7 +149,7 @@ describe("links, mounts and missing names in an explanation", () => {
 describe("hooks and the prefix cache in an explanation", () => {
   test("the hooks of a driver and of the host, with what they answer; generation numbers", async (t) => {
     let audited = 0;
-    const vfs = await treeFor(t, { security: () => 0, audit: () => audited++ });
+    const vfs = await shippedTree(t, { security: () => 0, audit: () => audited++ });
     const driver = objectDriver("d", { dir: { f: "x" }, l: { link: "dir" } });
     vfs.fs.mkdirSync("/a");
     audited = 0;
@@ -165,7 +158,7 @@ describe("hooks and the prefix cache in an explanation", () => {
       [["security", "", "ok"]],
     );
     assert.equal(audited, 0, "an explanation is not an access");
-    const plain = await treeFor(t);
+    const plain = await shippedTree(t);
     plain.registerDriver(Object.assign(driver, { revalidate: () => true, generation: true }));
     plain.fs.mkdirSync("/d");
     plain.mount("none", "/d", "d");
@@ -188,7 +181,7 @@ describe("hooks and the prefix cache in an explanation", () => {
 
   // Fails when replay() makes its walks without the thread's own prefix cache.
   test("the thread's prefix cache: what its own lookups have put there, with the sequences of the entry", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     const directory = "/a/long-directory/another-long-one/last";
     vfs.fs.mkdirSync(directory, { recursive: true });
     vfs.fs.writeFileSync(`${directory}/file`, "");
@@ -212,7 +205,7 @@ describe("hooks and the prefix cache in an explanation", () => {
 
 describe("contexts and errors in an explanation", () => {
   test("a context: its user, root, working directory, descriptors and limits", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.mkdirSync("/jail/home", { recursive: true });
     vfs.fs.symlinkSync("/etc", "/jail/home/out");
     const jailed = vfs.context({ root: "/jail", cwd: "/home", resolve: "beneath" });
@@ -228,7 +221,7 @@ describe("contexts and errors in an explanation", () => {
   });
 
   test("errors of whole walks: ELOOP, ENOTDIR, ENAMETOOLONG, and a driver that this thread lacks", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.symlinkSync("loop", "/loop");
     vfs.fs.writeFileSync("/f", "");
     const cases: [string, string][] = [
@@ -245,7 +238,7 @@ describe("contexts and errors in an explanation", () => {
 
 describe("explain(): arguments, and where the debug build comes from", () => {
   test("bad arguments are refused", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     const cases: [unknown, unknown, string][] = [
       [1, undefined, "ERR_INVALID_ARG_TYPE"],
       ["/a\0", undefined, "ERR_INVALID_ARG_VALUE"],
@@ -280,7 +273,7 @@ describe("explain(): arguments, and where the debug build comes from", () => {
 
   test("a hook is refused, as for every other call", async (t) => {
     let inside: Promise<unknown> | undefined;
-    const vfs: Vfs = await treeFor(t, {
+    const vfs: Vfs = await shippedTree(t, {
       security: () => {
         inside ??= vfs.explain("/");
         inside.catch(() => {});
@@ -299,7 +292,7 @@ test("the example in docs/api.md prints what stands there", async (t) => {
   const [, code = "", printed = ""] =
     /## Explaining a lookup[\s\S]*?```js\n([\s\S]*?)```\n\n```\n([\s\S]*?)```/.exec(page) ?? [];
   assert.notEqual(printed, "");
-  const vfs = await treeFor(t);
+  const vfs = await shippedTree(t);
   const lines: string[] = [];
   const run = new Function("vfs", "console", `return (async () => {${code}})();`) as (
     vfs: Vfs,

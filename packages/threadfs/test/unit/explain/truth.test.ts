@@ -13,21 +13,14 @@ import {
   attachVfs,
   type Context,
   type Counters,
-  createVfs,
   type Explanation,
   type TraceStep,
   type Vfs,
 } from "../../../dist/src/index.js";
-import { treeFor as debugTreeFor } from "../../support/debug-tree.js";
+import { treeFor } from "../../support/debug-tree.js";
 import { objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf } from "../../support/errors.js";
-import type { TestScope } from "../../support/hooked-vfs.js";
-
-async function treeFor(t: TestScope, options: Partial<Parameters<typeof createVfs>[0]> = {}): Promise<Vfs> {
-  const vfs = await createVfs({ maxBytes: 64 << 20, ...options });
-  t.after(() => vfs.close());
-  return vfs;
-}
+import { shippedTree } from "../../support/interleavings.js";
 
 const isWhole = (vfs: Vfs, other: Vfs[] = []) =>
   assert.deepEqual(
@@ -115,7 +108,7 @@ describe("an explanation is that of the call", () => {
   // Fails when replay() does not hand the thread's context, modes or hooks on, or when a tracepoint is missing.
   test("the same answer, file, drops and restarts for 600 random calls of three contexts", async (t) => {
     const random = randomBelow(206);
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     const driver = objectDriver("objects", { a: { b: { f: "x" } }, link: { link: "a/b" }, f: "y" });
     vfs.registerDriver(Object.assign(driver, { revalidate: () => true, generation: true }));
     // Without a generation number each step asks the driver in ref mode.
@@ -185,7 +178,7 @@ describe("an explanation of a walk under which the tree changes", () => {
   ] as const) {
     test(`${what} in the middle of the walk: the explanation shows the restart, and what has moved`, async (t) => {
       let then = () => {};
-      const vfs = await treeFor(t, {
+      const vfs = await shippedTree(t, {
         security: (_ino, _mask, rcu) => {
           if (rcu) then();
           return 0;
@@ -215,7 +208,7 @@ describe("a replay leaves the thread as a call does", () => {
   // Fails when threadShare() keeps the table of searched directories without its G_SEQ_WRAPS, or when replay() leaves a mode behind.
   test("explanations between calls of every kind, in ref mode too: the calls are right, the tree is whole", async (t) => {
     const random = randomBelow(7);
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.registerDriver(objectDriver("objects", { a: { f: "x" } }));
     vfs.fs.mkdirSync("/drv");
     vfs.mount("none", "/drv", "objects");
@@ -246,7 +239,7 @@ describe("a replay leaves the thread as a call does", () => {
 
   // Fails when replay() does not poison the attachment for what is thrown, or abandon() leaves what another instance has begun.
   test("an explanation that waits too long is taken back, and the thread goes on", async (t) => {
-    const { vfs: writer, parked } = await debugTreeFor(t);
+    const { vfs: writer, parked } = await treeFor(t);
     const vfs = await attachVfs(writer.handle, { share: false, lockTimeoutMs: 50 });
     t.after(() => vfs.close());
     writer.fs.mkdirSync("/w");
@@ -261,7 +254,7 @@ describe("a replay leaves the thread as a call does", () => {
 
   // Fails when the slot does not have all that a recovery needs: the references and the context of a replay in ref mode.
   test("a thread that ends in an explanation is recovered as in any other call", async (t) => {
-    const vfs = await treeFor(t);
+    const vfs = await shippedTree(t);
     vfs.fs.mkdirSync("/d");
     vfs.fs.writeFileSync("/d/f", "");
     const context = vfs.context({ uid: 5, gid: 5 });
