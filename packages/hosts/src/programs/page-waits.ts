@@ -23,13 +23,14 @@ reportOf(async () => {
     worker.onerror = ({ message }) => resolve(message);
   });
   worker.postMessage({ handle: vfs.handle, words });
-  // The worker looks a name up, and has the directory's lock meanwhile.
+  // The worker looks a name up, and has the lock of that name meanwhile; other names of the directory are found beside it.
   while (Atomics.load(words, BEGUN) === 0) await turn(5);
-  expect("a synchronous call", await codeOf(() => vfs.fs.statSync("/m/other")), "ERR_THREADFS_TIMEOUT");
-  expect("a promise with that limit", await codeOf(() => vfs.fs.promises.stat("/m/other")), "ERR_THREADFS_TIMEOUT");
+  expect("another name", vfs.fs.statSync("/m/other").isFile(), true);
+  expect("a synchronous call", await codeOf(() => vfs.fs.statSync("/m/slow")), "ERR_THREADFS_TIMEOUT");
+  expect("a promise with that limit", await codeOf(() => vfs.fs.promises.stat("/m/slow")), "ERR_THREADFS_TIMEOUT");
   vfs.fs.writeFileSync("/elsewhere", "the rest of the tree is not touched by it");
   let settled = false;
-  const waiting = patient.fs.promises.stat("/m/another").finally(() => {
+  const waiting = patient.fs.promises.stat("/m/slow").finally(() => {
     settled = true;
   });
   await turn(50);
@@ -38,7 +39,7 @@ reportOf(async () => {
   Atomics.notify(words, MAY_END);
   expect("then it is a file", (await waiting).isFile(), true);
   expect("the worker", await ended, "found");
-  expect("the call that was left, again", vfs.fs.statSync("/m/other").isFile(), true);
+  expect("the call that was left, again", vfs.fs.statSync("/m/slow").isFile(), true);
   worker.terminate();
   patient.close();
   vfs.close();
