@@ -153,7 +153,7 @@ export class ChangeLog {
       const seen = Atomics.load(this.#sequence, 0);
       let more: boolean;
       try {
-        more = this.#attachment.limit.gently(() => this.#readAll());
+        more = this.#readAll();
       } catch (error) {
         if (!this.#attachment.limit.isPassed(error)) throw error;
         await later(RETRY_MS);
@@ -179,11 +179,11 @@ export class ChangeLog {
     else await new Promise<void>((resolve) => inLaterTurn(resolve));
   }
 
-  /** Reads what there is and tells it. Returns whether there is more. */
+  /** Reads what there is and tells it. Returns whether there is more. Only the reads are gentle: a listener's calls wait as others do. */
   #readAll(): boolean {
-    const { core } = this.#attachment;
+    const { core, limit } = this.#attachment;
     for (let reads = 0; reads < READS_IN_TURN; reads++) {
-      const bytes = core.changesRead(this.#position);
+      const bytes = limit.gently(() => core.changesRead(this.#position));
       if (bytes === 0) return false;
       if (bytes === -ERRNO.EOVERFLOW) {
         this.#skip();
@@ -197,7 +197,8 @@ export class ChangeLog {
 
   /** What comes next has been overwritten: goes on with the next change, or with what followers that are further on want. */
   #skip(): void {
-    const tail = this.#attachment.core.changesPosition();
+    const { core, limit } = this.#attachment;
+    const tail = limit.gently(() => core.changesPosition());
     const behind = [...this.#followers].filter(([, from]) => from <= this.#position).map(([follower]) => follower);
     const others = [...this.#followers.values()].filter((from) => from > this.#position);
     this.#position = Math.min(tail, ...others);

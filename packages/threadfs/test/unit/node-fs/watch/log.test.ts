@@ -2,11 +2,15 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
+import { defined } from "../../../../../cli/dist/support/defined.js";
 import { G_SLOTS_USED, SLOT_ACTIVE, SLOT_CHANGES, SLOT_SIZE, SLOTS } from "../../../../../verify/dist/arena/layout.js";
 import { check } from "../../../../../verify/dist/fsck/check-arena.js";
 import { until } from "../../../../../verify/dist/support/hang.js";
 import { attachVfs, type ChangeEvent, createVfs, type Vfs } from "../../../../dist/src/index.js";
-import { OWNER } from "../../../support/held-locks.js";
+import { OWNER, scene } from "../../../support/held-locks.js";
+
+/** How long the calls of a tree wait that is to meet a lock. */
+const LIMIT_MS = 40;
 
 const WORKER = new URL("./log.worker.js", import.meta.url);
 
@@ -140,6 +144,26 @@ describe("who follows the log", () => {
     const events = vfs.changes();
     vfs.fs.mkdirSync("/e");
     assert.deepEqual((await take(events, 1)).map(shown), ["create e"]);
+  });
+
+  // Fails when listeners run within the limit of the read that tells them: their calls then give up as soon as they meet a lock.
+  test("a listener's calls wait for other threads as long as any call", async (t) => {
+    const { vfs, words, locks } = await scene(t, true, LIMIT_MS);
+    t.after(() => vfs.close());
+    const { fs } = vfs;
+    const mutex = defined(locks["i_mutex of a directory"], "i_mutex of /d") >>> 2;
+    const waited: number[] = [];
+    const watcher = fs.watch("/", () => {
+      Atomics.store(words, mutex, OWNER + 1);
+      const begun = performance.now();
+      assert.throws(() => fs.mkdirSync("/d/x"), { code: "ERR_THREADFS_TIMEOUT" });
+      waited.push(performance.now() - begun);
+      Atomics.store(words, mutex, 0);
+    });
+    fs.writeFileSync("/f", "");
+    await until(() => waited.length > 0);
+    watcher.close();
+    assert.ok(Math.min(...waited) >= LIMIT_MS / 2, `${waited}`);
   });
 
   test("tells what it has lost, and goes on", async (t) => {
