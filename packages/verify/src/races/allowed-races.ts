@@ -49,13 +49,13 @@ export const ALLOWED: Allowed[] = [
     }),
   ),
   {
-    func: "core/vfs/dcache/dcache.ts dAllocCommon",
+    func: "core/vfs/dcache/d-alloc.ts dAllocCommon",
     field: "G_LRU_COUNT",
     why: ESTIMATE,
     witness: ["driver", "stat: sysStat(path=/m/f)", "create: sysOpen(path=/m/x flags=65 mode=420)"],
   },
   {
-    func: "core/vfs/dcache/dcache.ts shrinkDcache",
+    func: "core/vfs/dcache/d-shrink.ts shrinkDcache",
     field: "G_LRU_COUNT",
     why: ESTIMATE,
     witness: ["driver", "stat: sysStat(path=/m/f)", "shrink: shrink(count=100)"],

@@ -4,8 +4,8 @@ import { EDEADLK, EINVAL, EPERM } from "../../../abi/errno";
 import { CAP_SYS_ADMIN } from "../../../abi/permissions";
 import { rcuDepth, synchronizeRcu as waitForReaders } from "../../mem/smr/smr";
 import { tid } from "../../mem/thread";
-import { shrinkDcache } from "../../vfs/dcache/dcache";
-import { makeSpace } from "../../vfs/recovery/reclaim";
+import { shrinkDcache } from "../../vfs/dcache/d-shrink";
+import { makeSpace } from "../../vfs/recovery/space";
 import { capable } from "../../vfs/task/cred";
 import { syscallEnterActive, syscallEnterErr, syscallExit } from "../syscall";
 

@@ -39,7 +39,7 @@ import { currentTime, I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import { pipeRead, pipeWrite } from "../pipe/transfer";
 import { driverChanged, driverWritten, showDriverChange } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
-import { makeSpace } from "../recovery/reclaim";
+import { makeSpace } from "../recovery/space";
 import { Context } from "../task/cred";
 import { File, FMODE_PIPE, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
 

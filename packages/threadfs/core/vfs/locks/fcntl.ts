@@ -41,7 +41,7 @@ import { isPast, timedOut, waitDeadline } from "../../mem/wait";
 import { File, FMODE_READ, FMODE_WRITE, fdFile, fget, fput } from "../file/file";
 import { happened } from "../recovery/outcome";
 import { enterActive, leaveActive } from "../recovery/quiescence";
-import { makeSpace } from "../recovery/reclaim";
+import { makeSpace } from "../recovery/space";
 import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { BLOCKED_SIZE, BlockedLock, deleteBlock, initRequest, insertBlock, requestOf } from "./blocked";

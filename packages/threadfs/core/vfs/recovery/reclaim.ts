@@ -3,14 +3,11 @@
  * owns: a dentry its long name, an inode its link body and ACLs, a context its groups.
  */
 
-import { chunkAddress, chunkEntry, chunksExhausted, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
+import { chunkAddress, chunkEntry, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
 import {
-  flushSheaves,
   isEmptyChunkOf,
   kfreeAt,
-  kmalloc,
   returnEmptyChunk,
-  slabAlloc,
   slabFree,
 } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
@@ -21,13 +18,10 @@ import { percpuCounterAdd } from "../../mem/percpu-counter";
 import {
   allReadersLeft,
   callRcu,
-  rcuDepth,
   rcuNext,
-  rcuPending,
   rcuPoll,
   rcuTake,
   rcuTaken,
-  synchronizeRcu,
 } from "../../mem/smr/smr";
 import { slot } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
@@ -112,27 +106,11 @@ export function freeDentry(d: Dentry): void {
 }
 
 /** Frees the objects of all slots' lists whose grace period is over. Returns how many. */
-function reclaimAll(): u32 {
+export function reclaimAll(): u32 {
   let done: u32 = 0;
   const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
   for (let s = SLOTS; s < SLOTS + used * SLOT_SIZE; s += SLOT_SIZE) done += reclaim(s, objectsMax());
   return done;
-}
-
-/**
- * Waits for a grace period, reclaims what any thread has retired and takes what any thread keeps on a sheaf; if the memory is still
- * full, gives empty chunks of names and inodes back. False: nothing could be done.
- */
-export function makeSpace(): bool {
-  if (rcuDepth() != 0) return false;
-  let made = false;
-  if (rcuPending()) {
-    synchronizeRcu();
-    made = reclaimAll() != 0;
-  }
-  // Behind the reclamation, which fills this thread's own.
-  if (flushSheaves()) made = true;
-  return (chunksExhausted() && returnEmptyChunks()) || made;
 }
 
 /** How long a thread waits for the others before it gives chunks back. */
@@ -156,7 +134,7 @@ function nextReturnable(chunk: u32): u32 {
  * quiescent, after their sections have ended, and invalidates the prefix caches first. False: there is no such chunk, or
  * another thread is in the middle of a call that does not end.
  */
-function returnEmptyChunks(): bool {
+export function returnEmptyChunks(): bool {
   let chunk = nextReturnable(load<u32>(H_FIRST_CHUNK));
   if (chunk == 0 || !excludeOthers(EXCLUSION_MS)) return false;
   // Pairs with the load in prefixCacheFind(): a section that begins after this finds the entries outdated.
@@ -186,18 +164,4 @@ function keepGenerations(chunk: u32): void {
   let highest = load<u32>(G_INODE_GENERATION);
   for (let p = start; p < end; p += INODE_SIZE) highest = max<u32>(highest, changetype<Inode>(p).generation);
   put32(G_INODE_GENERATION, highest);
-}
-
-/** kmalloc() that makes space if the arena is full. Not inside a transaction. */
-export function kmallocSpace(size: u32): usize {
-  const p = kmalloc(size, false);
-  if (p != 0 || !makeSpace()) return p;
-  return kmalloc(size, false);
-}
-
-/** slabAlloc() that waits for a grace period if the arena is full. */
-export function kalloc(cache: u32, reserve: bool): usize {
-  const p = slabAlloc(cache, reserve);
-  if (p != 0 || !makeSpace()) return p;
-  return slabAlloc(cache, reserve);
 }

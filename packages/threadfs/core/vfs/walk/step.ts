@@ -36,7 +36,7 @@ import {
   mntput,
   SEQ_TRIES,
 } from "../mount/namespace";
-import { kmallocSpace } from "../recovery/reclaim";
+import { kmallocSpace } from "../recovery/space";
 import { hasSecurity } from "../task/thread";
 import { dropRcuLink, putLink } from "./drop";
 import { isUnderRoot, MOUNTS_MAX, outside } from "./fence";
