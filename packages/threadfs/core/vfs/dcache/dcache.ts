@@ -25,13 +25,11 @@ import { txDepth } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
 import { iput } from "../inode/iput";
-import {
-  G_SHRINK_LOCK,
-} from "../layout";
+import { G_SHRINK_LOCK } from "../layout";
 import { notifyInodeRemoved } from "../notify/fsnotify";
 import { retire } from "../recovery/reclaim";
 import { chainLock, hashGrow, hashInsert, hashRemove } from "./d-hash";
-import { lruAdd, lruRemove, } from "./d-lru";
+import { lruAdd, lruRemove } from "./d-lru";
 import {
   D_CANT_MOUNT,
   D_CHAINED,

@@ -4,25 +4,13 @@
  */
 
 import { chunkAddress, chunkEntry, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
-import {
-  isEmptyChunkOf,
-  kfreeAt,
-  returnEmptyChunk,
-  slabFree,
-} from "../../mem/alloc/slab";
+import { isEmptyChunkOf, kfreeAt, returnEmptyChunk, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
 import { CHUNK_SHIFT, G_PAGE_BUMP, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { forgetCounts } from "../../mem/lock/seqlock";
 import { percpuCounterAdd } from "../../mem/percpu-counter";
-import {
-  allReadersLeft,
-  callRcu,
-  rcuNext,
-  rcuPoll,
-  rcuTake,
-  rcuTaken,
-} from "../../mem/smr/smr";
+import { allReadersLeft, callRcu, rcuNext, rcuPoll, rcuTake, rcuTaken } from "../../mem/smr/smr";
 import { slot } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";

@@ -17,7 +17,7 @@ import { KMALLOC_MAX, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { slot } from "../../mem/thread";
-import { put32, removePendingBlock, } from "../../mem/undo/log";
+import { put32, removePendingBlock } from "../../mem/undo/log";
 import { ACL_ACCESS, ACL_DEFAULT, hasAcl } from "../acl/entries";
 import { Dentry } from "../dcache/dentry";
 import { beginAttr, currentTime, endAttr, I_XATTR, Inode } from "../inode/inode";
