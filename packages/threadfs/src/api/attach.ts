@@ -17,6 +17,7 @@ import { holdLock, hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import { loadTree } from "../load-save/snapshot/load.js";
+import { toCacheLimits } from "./caches.js";
 import { limitOption } from "./mount.js";
 import { toProtect } from "./protect.js";
 import { type CreateOptions, Vfs } from "./vfs.js";
@@ -54,6 +55,8 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
     protectedHardlinks: true,
     protectedRegular: true,
     protectedFifos: true,
+    maxPositiveDentries: true,
+    maxNegativeDentries: true,
     maxBytes: true,
     singleThreaded: true,
     core: true,
@@ -61,11 +64,13 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
   } as const;
   const read = readOptions<CreateOptions>(options, { ...known, ...HOST_OPTIONS });
   const { maxBytes, singleThreaded, core, snapshot, size, nrInodes, ...others } = read;
-  const { protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos, ...rest } = others;
+  const { protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos, ...further } = others;
+  const { maxPositiveDentries, maxNegativeDentries, ...rest } = further;
   const given: HostOptions = bare(rest);
   const limits = { size: limitOption(size, "size", 0), nrInodes: limitOption(nrInodes, "nrInodes", 0) };
   const protect = toProtect({ protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos });
-  const room = { maxBytes: maxBytes as number, ...limits, protect };
+  const caches = toCacheLimits({ maxPositiveDentries, maxNegativeDentries });
+  const room = { maxBytes: maxBytes as number, ...limits, protect, ...caches };
   const alone = flagOption(singleThreaded, "options.singleThreaded");
   checkWasm();
   if (!alone) checkIsolation();

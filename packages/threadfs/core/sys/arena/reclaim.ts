@@ -27,6 +27,6 @@ export function shrink(ctx: f64, count: u32): i32 {
   if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
   const freed = shrinkDcache(count);
   // Active here too, because an object taken off the retired list is in no structure until it is free.
-  makeSpace();
+  makeSpace(0);
   return syscallExit(<i32>freed);
 }

@@ -2,23 +2,18 @@
 
 import * as POINT from "../../../abi/points";
 import { slabFree } from "../../mem/alloc/slab";
-import { H_MAX_CHUNKS } from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { lockrefGet, lockrefSet } from "../../mem/lock/lockref";
 import { writeSeqBarrier, writeSeqBegin } from "../../mem/lock/seqlock";
 import { percpuCounterAdd } from "../../mem/percpu-counter";
 import { put64, removePendingBlock } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
-import { CACHE_DENTRY, G_LRU_COUNT, G_NR_DENTRY, SLOT_NR_DENTRY } from "../layout";
+import { CACHE_DENTRY, G_NR_DENTRY, SLOT_NR_DENTRY } from "../layout";
 import { SuperBlock } from "../mount/super";
 import { kalloc, kmallocSpace } from "../recovery/space";
-import { shrinkDcache } from "./d-shrink";
+import { pruneDcache } from "./d-shrink";
 import { addChild } from "./dcache";
 import { D_LONG_NAME, D_ROOT, D_UNHASHED, DENTRY_SIZE, Dentry, INLINE_NAME, setFlags } from "./dentry";
-
-/** Unused dentries per chunk of the arena (an eighth of it), and how many are killed at a time beyond that. */
-const LRU_PER_CHUNK: u32 = 64;
-const LRU_BATCH: u32 = 64;
 
 /**
  * d_alloc(): a dentry with one reference, negative and unhashed, a child of `parent`, on which it holds a reference.
@@ -55,8 +50,7 @@ function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dent
     store<u64>(outside + (len & ~7), 0);
     memory.copy(outside, name, len);
   }
-  // Unused dentries are limited to a share of the arena, because their memory can never be used for other types.
-  if (load<u32>(G_LRU_COUNT) >= load<u32>(H_MAX_CHUNKS) * LRU_PER_CHUNK) shrinkDcache(LRU_BATCH);
+  if (sb.driver != 0) pruneDcache();
   const p = kalloc(CACHE_DENTRY, false);
   if (p == 0) {
     if (outside != 0) slabFree(outside);

@@ -47,10 +47,6 @@ import {
 /** Bound of loops that kill dentries. */
 const KILL_MAX: i32 = 1 << 24;
 
-/** Unused dentries per chunk of the arena (an eighth of it), and how many are killed at a time beyond that. */
-const LRU_PER_CHUNK: u32 = 64;
-const LRU_BATCH: u32 = 64;
-
 const NULL_INODE: usize = 0;
 
 function noDentry(): Dentry {
@@ -125,6 +121,7 @@ function bindDirectory(d: Dentry, i: Inode): bool {
  */
 export function dInstantiate(d: Dentry, i: Inode): bool {
   lock(d.lockref);
+  lruRemove(d);
   let bound = true;
   if (i.isDir) bound = bindDirectory(d, i);
   else bindInode(d, i);
@@ -216,6 +213,7 @@ function removeAlias(i: Inode): void {
  * drops.
  */
 function dentryUnlinkInode(d: Dentry): Inode {
+  lruRemove(d);
   const i = d.inode;
   removeAlias(i);
   writeSeqBegin(d.seq);

@@ -140,7 +140,8 @@ function request(c: Context, f: File, r: BlockedLock, mayWait: bool): i32 {
   let err = -EAGAIN;
   if (!r) err = attemptWithMemory(c, f, r, false, mayWait);
   if (err == -EAGAIN && mayWait) err = attemptWithMemory(c, f, r, true, true);
-  if (err == -ENOLCK && !r && makeSpace()) err = attemptWithMemory(c, f, r, mayWait, mayWait);
+  for (let round: u32 = 0; err == -ENOLCK && !r && makeSpace(round); round++)
+    err = attemptWithMemory(c, f, r, mayWait, mayWait);
   freeLocks(slot);
   return err;
 }

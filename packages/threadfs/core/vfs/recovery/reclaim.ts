@@ -6,11 +6,29 @@
 import { chunkAddress, chunkEntry, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
 import { isEmptyChunkOf, kfreeAt, returnEmptyChunk, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
-import { CHUNK_SHIFT, G_PAGE_BUMP, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
+import {
+  CHUNK_SHIFT,
+  G_PAGE_BUMP,
+  G_SLOTS_USED,
+  H_FIRST_CHUNK,
+  MAX_THREADS,
+  SLOT_RCU_COUNT,
+  SLOT_SIZE,
+  SLOTS,
+} from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { forgetCounts } from "../../mem/lock/seqlock";
 import { percpuCounterAdd } from "../../mem/percpu-counter";
-import { allReadersLeft, callRcu, rcuNext, rcuPoll, rcuTake, rcuTaken } from "../../mem/smr/smr";
+import {
+  allReadersLeft,
+  callRcu,
+  rcuDepth,
+  rcuNext,
+  rcuPoll,
+  rcuTake,
+  rcuTaken,
+  synchronizeRcu,
+} from "../../mem/smr/smr";
 import { slot } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
@@ -91,6 +109,16 @@ export function freeDentry(d: Dentry): void {
   }
   percpuCounterAdd(G_NR_DENTRY, SLOT_NR_DENTRY, -1);
   slabFree(d.at);
+}
+
+/** The most objects that a thread which makes room for a new one leaves waiting for a grace period. */
+const RETIRED_MAX: u32 = 1024;
+
+/** Waits for a grace period and reclaims what this thread has retired, if that is much. Not in rcu mode. */
+export function reclaimBacklog(): void {
+  if (load<u32>(slot + SLOT_RCU_COUNT) < RETIRED_MAX || rcuDepth() != 0) return;
+  synchronizeRcu();
+  reclaim(slot, objectsMax());
 }
 
 /** Frees the objects of all slots' lists whose grace period is over. Returns how many. */
