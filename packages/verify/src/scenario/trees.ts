@@ -22,6 +22,7 @@ import type { Call } from "../model/call.js";
 import type { ContextOptions } from "../model/sequential.js";
 import type { DriverContents } from "../model/state.js";
 import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, EXACT_HOOKS, REMADE } from "./driver.js";
+import { IDLE_TREE } from "./lists/idle.js";
 import {
   accessed,
   bind,
@@ -87,6 +88,8 @@ export interface Tree {
   paths?: string[];
   /** The descriptor of a file that takes all memory, on the core alone. */
   fills?: number;
+  /** The most unused dentries of drivers, where not as many as by default. */
+  unused?: { positive: number; negative: number };
   /** A thread follows the log of changes, which fsck compares with the tree in the end. */
   followed?: boolean;
   /** Runs after the driver is mounted; every call must succeed. */
@@ -437,6 +440,8 @@ export const TREES: Record<string, Tree> = {
   },
   /** A driver's file system without revalidation: an entry is valid as long as it is in the cache. */
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },
+  /** Names of a driver that have not been used lately, with the limits of unused names reached. */
+  idle: IDLE_TREE,
   /** Directories that a driver shows under several names, also below each other; one thread's context is in one of them. */
   aliases: {
     contexts: [{ uid: 0, gid: 0 }],
