@@ -24,6 +24,7 @@ const QUESTIONS = [
   "contents",
   "forms",
   "memory",
+  "caches",
   "growth",
   "programs",
 ];
