@@ -17,7 +17,7 @@ export const CACHES: Mutant[] = [
   {
     name: "the hot path passes over an idle file",
     edits: [{ file: "vfs/walk/rcu-walk.ts", from: " | D_LONG_NAME | D_IDLE;", to: " | D_LONG_NAME;" }],
-    caughtBy: [tests("vfs/caches/limits", "a file that is asked for")],
+    caughtBy: [tests("vfs/caches/limits", "asked for between")],
   },
   {
     name: "names that do not exist count among the files",
