@@ -7,3 +7,8 @@
 export function coreUrl(): URL {
   return new URL("./core.wasm", import.meta.url);
 }
+
+/** The debug build, for `explain()`: a file that is fetched only then. @throws TypeError ERR_INVALID_URL as {@link coreUrl} */
+export function debugCoreUrl(): URL {
+  return new URL("./core.debug.wasm", import.meta.url);
+}

@@ -16,6 +16,7 @@ import { makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
 /** The questions, in the order of docs/performance.md. */
 const QUESTIONS = [
   "lookup",
+  "lines",
   "walk",
   "threads",
   "writers",

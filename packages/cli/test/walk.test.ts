@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { ExplainedStep, Explanation, FileAttributes } from "../dist/walk.js";
+import type { ExplainedStep, FileAttributes, WalkReport } from "../dist/walk.js";
 import { run, runRefused } from "./run-command.js";
 
 let tree: string;
@@ -22,7 +22,7 @@ before(() => {
 });
 after(() => fs.rmSync(tree, { recursive: true }));
 
-interface Explained extends Omit<Explanation, "answer"> {
+interface Explained extends Omit<WalkReport, "answer"> {
   /** The output without --json. */
   text: string;
   kinds: string[];
@@ -37,7 +37,7 @@ async function walk(path: string, ...options: string[]): Promise<Explained> {
   ]);
   assert.equal(text.status, 0, text.err);
   assert.equal(json.status, 0, json.err);
-  const explained: Explanation = JSON.parse(json.out);
+  const explained: WalkReport = JSON.parse(json.out);
   return { text: text.out, ...explained, kinds: explained.steps.map(({ step }) => step) };
 }
 
@@ -193,7 +193,7 @@ test("what is below a directory that cannot be read is unknown, not missing; exi
     const { status, out, err } = await runRefused(closed, "walk", path, "--dir", tree);
     assert.equal(status, 1, err);
     assert.match(err, /1 entries could not be read: .*closed: EACCES/);
-    assert.match(out, /\/closed\/\w+ is not loaded, so it may exist: .*closed could not be read: EACCES/);
+    assert.match(out, /\/closed\/\w+: not loaded, so it may exist: .*closed could not be read: EACCES/);
     assert.match(out, /^answer: unknown: .*closed could not be read: EACCES$/m);
     assert.doesNotMatch(out, /certain/);
     const json = await runRefused(closed, "walk", path, "--dir", tree, "--json");

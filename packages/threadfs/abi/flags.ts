@@ -125,3 +125,10 @@ export const MS_REC = 16384;
 export const MNT_FORCE = 1;
 export const MNT_EXPIRE = 4;
 export const UMOUNT_NOFOLLOW = 8;
+
+/** statx(2): the number of the mount; and that of a mount which has no other's after it is gone, which is the same here. */
+export const STATX_MNT_ID = 0x1000;
+export const STATX_MNT_ID_UNIQUE = 0x4000;
+/** Flags of statfs(2), by the flags of the mount. */
+export const ST_RELATIME = 0x1000;
+export const ST_NOSYMFOLLOW = 0x2000;

@@ -38,3 +38,17 @@ export const PROTECTED_REGULAR_SHIFT = 2;
 export const PROTECTED_FIFOS = 0x30;
 export const PROTECTED_FIFOS_SHIFT = 4;
 export const PROTECTED_ALL = 0x3f;
+
+/**
+ * Who decides on a permission, as the tracepoint CHECK reports it: the mode bits of the owner, of the group, of all others; an ACL in memory;
+ * the driver's checkAcl() and permission(); a capability, after another one has refused; the host's security hook, after
+ * another one has allowed it.
+ */
+export const CHECK_OWNER = 1;
+export const CHECK_GROUP = 2;
+export const CHECK_OTHER = 3;
+export const CHECK_ACL = 4;
+export const CHECK_DRIVER_ACL = 5;
+export const CHECK_DRIVER = 6;
+export const CHECK_CAPABILITY = 7;
+export const CHECK_SECURITY = 8;

@@ -99,3 +99,28 @@ export const PIPE_COPIED = 63;
 export const PIPE_EMPTY = 64;
 /** The last close of a pipe has freed a page. a: inode; b: address of its slot. */
 export const PIPE_FREED = 65;
+/** Another thread is asking a driver for the name, and this one is about to wait for it. a: dentry; b: its directory's. */
+export const WAIT_LOOKUP = 66;
+
+/** What explains a walk (`vfs.explain()`). A walk in rcu mode has begun. a: the mount sequence; b: the address of its word. */
+export const MOUNT_SEQ = 70;
+/** The sequence of renames was read. a: its value; b: the address of its word. */
+export const RENAME_SEQ = 71;
+/** A sequence has moved since it was read. a: the address of its word; b: what was read. */
+export const SEQ_CHANGED = 72;
+/** The generation numbers of a dentry and of its file system are compared. a: the dentry's; b: the file system's; the low 32 bits. */
+export const GENERATION = 73;
+/** Who decides on a permission. a: inode; b: CHECK_* (permissions.ts). PERMISSION of the same inode follows. */
+export const CHECK = 74;
+/** The prefix cache has an entry for bytes of the path. a: their address; b: how many. */
+export const PREFIX_ENTRY = 75;
+/** A sequence in that entry's chain. a: the address of its word, that is, of the dentry or the inode; b: sequence. */
+export const PREFIX_SEQ = 76;
+/** The entry is valid. a: the dentry that the walk goes on at; b: its sequence. */
+export const PREFIX_FOUND = 77;
+/** The name is known not to exist: its dentry is negative. a: dentry. */
+export const NEGATIVE = 78;
+/** A link cannot be followed in rcu mode. a: inode; b: why: 1 a driver has its body, 2 its time of access has to be updated. */
+export const LINK_REF = 79;
+/** The access that was asked for at the end of the walk was checked. a: inode; b: the result, 0 or -errno. */
+export const ACCESS = 80;

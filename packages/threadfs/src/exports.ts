@@ -6,10 +6,22 @@ export { type AttachOptions, attachVfs } from "./api/attach.js";
 export type { CacheOptions } from "./api/caches.js";
 export type { Context, ContextInfo, ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry, HookMode, RcuHook } from "./api/driver.js";
+export type { Explanation, FoundFile, WalkError } from "./api/explain/explanation.js";
+export type { ExplainOptions } from "./api/explain/options.js";
 export type { LimitOptions, MountFlags, MountOptions, UmountOptions } from "./api/mount.js";
 export type { MountInfo } from "./api/mount-list.js";
 export type { ProtectOptions } from "./api/protect.js";
-export { type DropReason, type Outcome, Trace, type TraceStep, type WalkMode } from "./api/trace.js";
+export {
+  type ChainLink,
+  type ChangedWord,
+  type CheckedBy,
+  type ComponentKind,
+  type DropReason,
+  type Outcome,
+  Trace,
+  type TraceStep,
+  type WalkMode,
+} from "./api/trace.js";
 export type { Counters, CreateOptions, Vfs } from "./api/vfs.js";
 export type { VfsHandle } from "./bridge/handle.js";
 export type { AuditHook, HostOptions, PointHook, SecurityHook } from "./bridge/host-imports.js";
@@ -36,6 +48,7 @@ export type {
   FallocateOptions,
   LinkOptions,
   LinuxCalls,
+  LinuxStatFs,
   OpenHow,
   RenameOptions,
   ResolveFlag,

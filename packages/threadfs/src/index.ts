@@ -1,3 +1,3 @@
 /** threadfs: one file tree in shared memory that every JavaScript thread opens directly. */
-export { createVfs, loadCore } from "./api/create.js";
+export { attachVfs, createVfs, loadCore } from "./api/create.js";
 export * from "./exports.js";

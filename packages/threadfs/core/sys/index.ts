@@ -76,6 +76,7 @@ export {
   sysSymlink,
   sysTruncate,
   sysUnlink,
+  sysWalk,
   sysWriteFile,
 } from "./path";
 export { pipeLeft, sysFifoCancel, sysFifoWait, sysPipe, sysPipeSize } from "./pipe";
@@ -88,6 +89,8 @@ export {
   threadFamily,
   threadFind,
   threadNumber,
+  threadResume,
+  threadShare,
   threadSlot,
   threadTakeOver,
   waitLimit,

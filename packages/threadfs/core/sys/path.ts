@@ -5,10 +5,20 @@ import { EINVAL, EISDIR, ENOENT, EPERM } from "../../abi/errno";
 import {
   AT_REMOVEDIR,
   AT_SYMLINK_FOLLOW,
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NODIRATIME,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_NOSYMFOLLOW,
+  MS_RDONLY,
+  MS_STRICTATIME,
   O_APPEND,
   O_CREAT,
   O_TRUNC,
   O_WRONLY,
+  ST_NOSYMFOLLOW,
+  ST_RELATIME,
   STATX_ATTR_MOUNT_ROOT,
 } from "../../abi/flags";
 import * as HOOK from "../../abi/hooks";
@@ -30,6 +40,7 @@ import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
 import { vfsGetattr } from "../vfs/inode/attr";
 import { I_DRIVER } from "../vfs/inode/inode";
+import { Mount } from "../vfs/mount/namespace";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
 import { mntWantWrite } from "../vfs/ops/may";
@@ -37,7 +48,7 @@ import { checkRenameFlags, doRename } from "../vfs/ops/rename";
 import { doUnlink } from "../vfs/ops/unlink";
 import { happened } from "../vfs/recovery/outcome";
 import { Context } from "../vfs/task/cred";
-import { resolveFlags } from "../vfs/walk/fence";
+import { isResolve, resolveFlags } from "../vfs/walk/fence";
 import { FOR_ACCESS, FOR_PATH, FOR_STAT, filenameLookup, filenameParentat, pathPut } from "../vfs/walk/namei";
 import { LOOKUP_FOLLOW, Nameidata } from "../vfs/walk/nameidata";
 import { inodePermission } from "../vfs/walk/permission";
@@ -56,27 +67,52 @@ export function sysStat(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
   return syscallExit(nd ? filenameLookup(nd, lookupFlags(flags), FOR_STAT, 0) : syscallEnterErr);
 }
 
-/** statx(2): fills SCRATCH.STAT as sysStat() does. Returns STATX_ATTR_* bits. */
+/**
+ * The walk of a call, for a replay: that of faccessat2(2) for `mode` 0 to 7, that of newfstatat(2) for -1, with the RESOLVE_* bits of
+ * openat2(2).
+ */
+export function sysWalk(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: i32, resolve: u32): i32 {
+  if (mode < -1 || mode > 7 || !isResolve(resolve)) return syscallExit(-EINVAL);
+  const nd = pathOrFdArgument(ctx, dirfd, len, flags);
+  if (!nd) return syscallExit(syscallEnterErr);
+  nd.how = resolveFlags(resolve, false);
+  return syscallExit(filenameLookup(nd, lookupFlags(flags), mode < 0 ? FOR_STAT : FOR_ACCESS, max<i32>(mode, 0)));
+}
+
+/** statx(2): fills SCRATCH.STAT as sysStat() does, and SCRATCH.IO with the mount's number, a float64. Returns STATX_ATTR_* bits. */
 export function sysStatx(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   if (!nd) return syscallExit(syscallEnterErr);
   const err = filenameLookup(nd, lookupFlags(flags), FOR_PATH, 0);
   if (err != 0) return syscallExit(err);
   vfsGetattr(nd.mnt, nd.inode, false);
+  store<f64>(scratch + SCRATCH.IO, <f64>nd.mnt.id);
   const attributes = nd.dentry == nd.mnt.root ? STATX_ATTR_MOUNT_ROOT : 0;
   pathPut(nd);
   return syscallExit(attributes);
 }
 
-/** statfs(2): fills SCRATCH.STAT with the room of the file system (tmpfsStatfs()). */
+/** statfs(2): fills SCRATCH.STAT with the room of the file system (tmpfsStatfs()). Returns ST_* bits. */
 export function sysStatfs(ctx: f64, dirfd: i32, len: i32): i32 {
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   const err = filenameLookup(nd, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err != 0) return syscallExit(err);
   tmpfsStatfs(nd.mnt.sb, scratch + SCRATCH.STAT);
+  const flags = statfsFlags(nd.mnt);
   pathPut(nd);
-  return syscallExit(0);
+  return syscallExit(flags);
+}
+
+/** calculate_f_flags(): the options of the mount, and "read-only" of the file system. */
+function statfsFlags(m: Mount): i32 {
+  const flags = m.flags;
+  const same: u32 = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME;
+  let st = flags & same;
+  if (m.sb.readonly != 0) st |= MS_RDONLY;
+  if (flags & MS_NOSYMFOLLOW) st |= ST_NOSYMFOLLOW;
+  if (!(flags & (MS_NOATIME | MS_STRICTATIME))) st |= ST_RELATIME;
+  return <i32>st;
 }
 
 /** realpath(3): follows all links, writes the canonical path to SCRATCH.IO, returns its length. */

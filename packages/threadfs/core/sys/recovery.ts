@@ -12,6 +12,7 @@ import { rcuAbandon, rcuClear, rcuDepth } from "../mem/smr/smr";
 import * as T from "../mem/thread";
 import { forgetTransaction, MUTEXES_MAX } from "../mem/undo/log";
 import { heldMutex, releaseThread, rollBackThread } from "../mem/undo/recover";
+import { countDirChange } from "../vfs/dcache/dentry";
 import { fdAbandon } from "../vfs/file/file";
 import { fdCloseOwned } from "../vfs/file/owner";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
@@ -93,12 +94,21 @@ function isMine(n: u32): bool {
 }
 
 /**
+ * Rolls back the transaction of the thread in a slot. Its sequences become even, so it counts first as if it had changed a directory: the
+ * thread may have died before it did.
+ */
+function rollBack(slot: usize, dead: u32): void {
+  countDirChange();
+  rollBackThread(slot + L.SLOT_UNDO_LOG, dead);
+}
+
+/**
  * Rolls a dead thread's transaction back and releases its spin locks; takes over the recoveries that it was making, and does the
  * same for those threads. Waits for nobody. Only then is anything done that takes locks: of two dead threads, one of
  * which was recovering the other, each may hold what the recovery of the other needs.
  */
 function rollBackChain(slot: u32): void {
-  rollBackThread(slotAt(slot) + L.SLOT_UNDO_LOG, slot + 1);
+  rollBack(slotAt(slot), slot + 1);
   const theirs = SLOT_DEAD | ((slot + 1) << 2);
   for (let n: u32 = 0; n < L.MAX_THREADS; n++) {
     const state = slotAt(n) + L.SLOT_STATE;
@@ -175,7 +185,7 @@ export function threadAbandon(leave: i32): i32 {
   if (T.tid == 0) return -EINVAL;
   const s = T.slot;
   // First the lists in the slot, then this instance's copies: what follows takes locks itself.
-  rollBackThread(s + L.SLOT_UNDO_LOG, T.tid);
+  rollBack(s, T.tid);
   forgetTransaction();
   setHookDepth(0);
   rcuAbandon();

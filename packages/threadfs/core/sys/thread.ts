@@ -14,7 +14,7 @@ import { setFileOwner } from "../vfs/file/file";
 import * as V from "../vfs/layout";
 import { leaveChanges } from "../vfs/notify/changes";
 import { active, enterActive, leaveActive } from "../vfs/recovery/quiescence";
-import { releaseContextOf } from "../vfs/task/context-ref";
+import { releaseContextOf, resumeContext } from "../vfs/task/context-ref";
 import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
 import { clearSearched } from "../vfs/walk/searched";
 import { arenaCheck } from "./arena/arena";
@@ -83,6 +83,34 @@ function startThread(n: u32, mayWait: i32): i32 {
   // The slot's previous thread may have died while filling an entry.
   memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
   clearSearched(atomic.load<u32>(L.G_SEQ_WRAPS));
+  return 0;
+}
+
+/**
+ * Makes this instance a second one of the thread in slot `n`, for a replay in another build of the core (src/api/explain/replay.ts): with that
+ * thread's scratch area and prefix cache. Precondition: the caller is that thread; its first instance is in no call, and makes none
+ * until the last call of this one has returned, and threadResume(). Which directories were searched before is forgotten, so that the
+ * replay finds out who decides. Returns 0, -EINVAL or, inside a call, -EBUSY.
+ */
+export function threadShare(n: u32, mayWait: i32): i32 {
+  if (arenaCheck() != 0 || T.tid != 0 || n >= L.MAX_THREADS) return -EINVAL;
+  const s = slotAt(n);
+  if ((atomic.load<u32>(s + L.SLOT_STATE) & SLOT_STATES) != SLOT_USED) return -EINVAL;
+  if (atomic.load<u32>(s + L.SLOT_EPOCH) != 0 || atomic.load<u32>(s + V.SLOT_ACTIVE) != 0) return -EBUSY;
+  T.setThread(n, load<u32>(s + L.SLOT_SCRATCH), mayWait != 0);
+  setPrefixCache(load<u32>(s + V.SLOT_PREFIX_CACHE));
+  clearSearched(atomic.load<u32>(L.G_SEQ_WRAPS));
+  resumeContext();
+  return 0;
+}
+
+/**
+ * Ends the time of a second instance (threadShare()): this one, the thread's first, takes over the context that it has acquired. It is all
+ * that an instance knows between two calls and the slot can change. Returns 0 or -EINVAL.
+ */
+export function threadResume(): i32 {
+  if (T.tid == 0) return -EINVAL;
+  resumeContext();
   return 0;
 }
 

@@ -25,6 +25,8 @@ export const G_RENAME_LOCK: usize = 4352;
 export const G_MOUNT_SEQ: usize = 4416;
 export const G_MOUNT_LOCK: usize = 4480;
 export const G_NS_LOCK: usize = 4544;
+/** How often a directory's dentry has changed, twice (dWriteBegin() in dentry.ts). On a line of its own, which every walk reads. */
+export const G_DIR_CHANGES: usize = 4672;
 /** Unused dentries (dcache/d-lru.ts): lock; lists of LRU_LIST_SIZE bytes; the most names that exist, and that do not. */
 export const G_LRU_LOCK: usize = 4800;
 export const G_LRU_LISTS: usize = 4804;

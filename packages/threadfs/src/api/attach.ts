@@ -18,6 +18,7 @@ import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import { loadTree } from "../load-save/snapshot/load.js";
 import { toCacheLimits } from "./caches.js";
+import { provideDebugCore } from "./explain/explain.js";
 import { limitOption } from "./mount.js";
 import { toProtect } from "./protect.js";
 import { type CreateOptions, Vfs } from "./vfs.js";
@@ -45,8 +46,14 @@ type Known = () => Promise<Shared> | undefined;
 const attachments = /* @__PURE__ */ new Map<string, Known>();
 const sharedOf = /* @__PURE__ */ new WeakMap<Attachment, Shared>();
 
-/** Creates a tree. `load`: loads the core, if the options have none. @throws as createVfs. @internal */
-export async function createWith(load: () => Promise<CoreModule>, options: CreateOptions): Promise<Vfs> {
+/** Loads a build of the core. */
+type Load = () => Promise<CoreModule>;
+
+/**
+ * Creates a tree. `load`: loads the core, if the options have none; `loadDebug`: the build that explains walks. @throws as createVfs.
+ * @internal
+ */
+export async function createWith(load: Load, options: CreateOptions, loadDebug?: Load): Promise<Vfs> {
   if (typeof options !== "object" || options === null) throw invalidArgType("options", "of type object", options);
   const known = {
     size: true,
@@ -81,6 +88,7 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
     snapshot === undefined
       ? Attachment.create(module, room, own)
       : Attachment.attach(await loadTree(module, room, snapshot), own, true);
+  if (loadDebug !== undefined) provideDebugCore(attachment, loadDebug);
   // No other thread has the memory yet, so taking the lock now is early enough.
   const release = locks && (await holdLock(locks, attachment.memory, host.thread, waitLimitOf(host)));
   const shared = { attachment, options: given, users: 1, release };
@@ -101,7 +109,16 @@ export async function createWith(load: () => Promise<CoreModule>, options: Creat
  * ERR_THREADFS_ATTACHED: this thread is attached with other options; ERR_THREADFS_THREAD: another thread is attached with the same
  * `thread`, where threads hold Web Locks; EUSERS: no slot is free
  */
-export async function attachVfs(handle: VfsHandle, options?: AttachOptions): Promise<Vfs> {
+export function attachVfs(handle: VfsHandle, options?: AttachOptions): Promise<Vfs> {
+  return attachWith(undefined, handle, options);
+}
+
+/** The same for an entry that has the build that explains walks. @internal */
+export async function attachWith(
+  loadDebug: Load | undefined,
+  handle: VfsHandle,
+  options: AttachOptions | undefined,
+): Promise<Vfs> {
   checkWasm();
   const checked = checkHandle(handle);
   const { share = true, ...rest } = readOptions<AttachOptions>(options, { share: true, ...HOST_OPTIONS });
@@ -109,6 +126,7 @@ export async function attachVfs(handle: VfsHandle, options?: AttachOptions): Pro
   if (typeof share !== "boolean") throw invalidArgType("options.share", "of type boolean", share);
   checkHost(host);
   const shared = share ? await sharedAttachment(checked, host) : await newAttachment(checked, host);
+  if (loadDebug !== undefined) provideDebugCore(shared.attachment, loadDebug);
   const { core } = shared.attachment;
   const { ctx } = checked;
   if (core.contextAttach(ctx, shared.users > 1 ? 1 : 0) >= 0) return userOf(shared, ctx);

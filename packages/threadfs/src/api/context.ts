@@ -33,6 +33,9 @@ import { makeFs } from "../node-fs/surface/fs.js";
 import { SystemCalls } from "../node-fs/system-calls.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type AclEntry, type AclOptions, getfacl, setfacl } from "./acl.js";
+import { explain } from "./explain/explain.js";
+import type { Explanation } from "./explain/explanation.js";
+import type { ExplainOptions } from "./explain/options.js";
 import { pivotRoot } from "./mount.js";
 import { listMounts, type MountInfo, mountinfo } from "./mount-list.js";
 
@@ -174,6 +177,11 @@ export class Context {
   /** @internal */
   get calls(): SystemCalls {
     return this.#calls;
+  }
+
+  /** {@link Vfs.explain} of a walk of this context. */
+  explain(path: PathLike, options?: ExplainOptions): Promise<Explanation> {
+    return explain(this.#calls, path, options);
   }
 
   /** Changes the working directory (chdir(2)). @throws system call errors with syscall "chdir" */

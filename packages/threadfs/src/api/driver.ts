@@ -73,7 +73,10 @@ export interface Driver {
   rcu?: readonly RcuHook[] | undefined;
   /** The root directory of a new mount. @param source the first argument of `mount` */
   root(source: PathLike | null): DriverAttributes;
-  /** i_op->lookup: the node of a name; null: it does not exist. Both results are cached. */
+  /**
+   * i_op->lookup: the node of a name; null: it does not exist. Both results are cached. Other threads may be in their hooks for other names
+   * of the directory meanwhile; those that want this name wait.
+   */
   lookup?(dir: number, name: string): DriverAttributes | null;
   /** d_op->d_hash: an integer. Names that `compare` considers equal must have the same hash. Called in rcu mode. */
   hash?(dir: number, name: string): number;

@@ -24,6 +24,8 @@ import type { AclEntry, AclOptions } from "./acl.js";
 import type { CacheOptions } from "./caches.js";
 import { Context, type ContextInfo, type ContextOptions, createContext, listContexts } from "./context.js";
 import type { Driver } from "./driver.js";
+import type { Explanation } from "./explain/explanation.js";
+import type { ExplainOptions } from "./explain/options.js";
 import { type LimitOptions, type MountOptions, mount, type UmountOptions, umount } from "./mount.js";
 import type { MountInfo } from "./mount-list.js";
 import type { ProtectOptions } from "./protect.js";
@@ -96,6 +98,20 @@ export class Vfs {
   /** {@link Context.openat2} of the handle's context. */
   openat2(dir: number | null, path: PathLike, how?: OpenHow): Promise<number> {
     return this.#context.openat2(dir, path, how);
+  }
+
+  /**
+   * Explains a lookup: each step of the walk, its mode, the sequence numbers that it reads and compares, who decides on each
+   * permission, and why it leaves rcu mode or starts again. The walk is made for that, by this thread in the handle's context, in the debug build of the
+   * core, which is loaded at the first call; a promise, because that may take a request. So what it says is true of this walk: another
+   * thread may have changed the tree since a call that failed. It counts as a lookup in {@link counters}; the security hook and
+   * drivers are asked as ever, the audit hook is not called. An error of the walk is in {@link Explanation.error}, and rejects nothing.
+   * `String()` of the explanation is a text.
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, RangeError ERR_OUT_OF_RANGE for bad options; Error ERR_THREADFS_CORE: the debug
+   * build is not found, or is another one; ERR_THREADFS_REENTERED in a hook; ERR_THREADFS_TIMEOUT
+   */
+  explain(path: PathLike, options?: ExplainOptions): Promise<Explanation> {
+    return this.#context.explain(path, options);
   }
 
   /** Can be cloned: post it to a worker and pass it to {@link attachVfs}. */

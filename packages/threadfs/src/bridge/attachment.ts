@@ -101,7 +101,7 @@ export class Attachment implements HookOwner, Watcher {
   /** The module of streams that the program has given. */
   readonly streamModule: HostOptions["stream"];
 
-  readonly #host: HostOptions;
+  readonly host: HostOptions;
   /** The thread's slot; -1 after another attachment has recovered it. */
   #slot = -1;
   /** 1: the core trapped. */
@@ -126,7 +126,7 @@ export class Attachment implements HookOwner, Watcher {
     weakly: boolean,
   ) {
     checkHost(host);
-    this.#host = host;
+    this.host = host;
     this.streamModule = host.stream;
     this.alone = host.alone === true;
     let startRecovery = () => {};
@@ -138,7 +138,7 @@ export class Attachment implements HookOwner, Watcher {
     this.module = module;
     this.memory = memory;
     this.drivers = new DriverTable(memory);
-    this.unguarded = this.#instantiate(host);
+    this.unguarded = this.instantiate();
     this.core = this.#guardCalls(this.unguarded);
     this.limit = new WaitLimit(memory, waitLimitOf(host), (ms) => this.unguarded.waitLimit(ms));
     this.core.waitLimit(this.limit.ms);
@@ -417,8 +417,8 @@ export class Attachment implements HookOwner, Watcher {
     if (this.#slot < 0 || !hasStackRoom()) return;
     const slot = this.#slot;
     try {
-      const fresh = this.#instantiate(this.#host);
-      if (fresh.threadAttach(canWait() ? 1 : 0, this.#host.thread ?? 0) < 0) return;
+      const fresh = this.instantiate();
+      if (fresh.threadAttach(canWait() ? 1 : 0, this.host.thread ?? 0) < 0) return;
       if (fresh.threadRecover(slot, this.#trapped) >= 0) this.#slot = -1;
       fresh.threadDetach();
     } catch {
@@ -486,11 +486,11 @@ export class Attachment implements HookOwner, Watcher {
   }
 
   /** @throws TypeError ERR_THREADFS_HANDLE if module and memory do not belong together or are not threadfs' */
-  #instantiate(host: HostOptions): CoreExports {
+  instantiate(owner: HookOwner = this, host = this.host): CoreExports {
     let exports: WebAssembly.Exports;
     try {
-      const imports = hostImports(this, host) as WebAssembly.Imports;
-      exports = new WebAssembly.Instance(this.module as WebAssembly.Module, imports).exports;
+      const imports = hostImports(owner, host) as WebAssembly.Imports;
+      exports = new WebAssembly.Instance(owner.module as WebAssembly.Module, imports).exports;
     } catch (cause) {
       throw handleError("its module cannot be instantiated with its memory", cause);
     }

@@ -66,6 +66,12 @@ const HOOK_NAME: Readonly<Record<number, keyof Driver>> = {
   [DRIVER_OP.DELETE]: "deleteUnused",
   [DRIVER_OP.SETATTR]: "setattr",
 };
+
+/** The name of a hook (DRIVER_OP). */
+export function hookName(op: number): string {
+  return HOOK_NAME[op] ?? "a hook";
+}
+
 /** Hooks whose result no call returns. */
 const CANNOT_FAIL: ReadonlySet<number> = /* @__PURE__ */ new Set([
   DRIVER_OP.HASH,
@@ -176,13 +182,13 @@ export class DriverTable {
     const missing = this.#missing;
     if (missing === 0) return;
     this.#missing = 0;
-    const name = this.#nameOf(missing);
+    const name = this.nameOf(missing);
     const message = `The driver "${name}" of this file system is not registered in this thread. Call registerDriver() in this thread`;
     throw codedError(Error, "ERR_THREADFS_NO_DRIVER", message);
   }
 
-  /** The name in the tree's table (DRIVERS, abi/memory.ts). */
-  #nameOf(number: number): string {
+  /** The name of a driver's number in the tree's table (DRIVERS, abi/memory.ts). */
+  nameOf(number: number): string {
     const entry = DRIVERS + ((number & 0xff) - 1) * DRIVER_SIZE;
     const bytes = new Uint8Array(this.#memory.buffer as ArrayBuffer, entry, DRIVER_SIZE).slice();
     const length = new DataView(bytes.buffer).getUint32(DRIVER_NAME_LEN, true);
@@ -202,7 +208,7 @@ export class DriverTable {
       const code = cause instanceof Object ? propertyOf(cause as { code?: unknown }, "code") : undefined;
       const errno = typeof code === "string" ? ERRNO_OF.get(code) : undefined;
       if (errno !== undefined) return -errno;
-      noteHookFailure({ driver: driver.name, hook: HOOK_NAME[op] ?? "a hook", cause });
+      noteHookFailure({ driver: driver.name, hook: hookName(op), cause });
       return -ERRNO.EIO;
     }
   }

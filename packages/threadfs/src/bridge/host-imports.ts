@@ -124,7 +124,7 @@ function checkStreamModule(stream: Partial<StreamModule> | undefined): void {
 export interface HookOwner {
   readonly module: CoreModule;
   readonly memory: SharedMemory;
-  readonly drivers: DriverTable;
+  readonly drivers: Pick<DriverTable, "call">;
   readonly transfer: Transfer;
   /** Runs a hook inside a call of the core. Meanwhile it refuses other calls. */
   runHook<T>(hook: () => T): T;

@@ -1,2 +1,2 @@
 /** The debug build of the core, which reports named points to the host. */
-export const DEBUG_CORE = new URL("../core.debug.wasm", import.meta.url);
+export const DEBUG_CORE = new URL("../../dist/core.debug.wasm", import.meta.url);

@@ -19,8 +19,13 @@ const ENTRY = PREFIX_CACHE_ENTRY;
 /** Every set has three entries. */
 const ENTRIES = PREFIX_CACHE_SETS * 3;
 /** Fields of an entry, as core/vfs/walk/prefix-cache.ts has them. */
+/** 16 bits. */
 export const ENTRY_LEN = 12;
+export const ENTRY_CHAIN_END = 14;
+/** The count of changes of directories under which the chain was seen as the entry has it. */
+export const ENTRY_CHANGES = 20;
 export const ENTRY_DIRECTORY = 24;
+export const ENTRY_CHAIN = 32;
 export const ENTRY_WORDS = 96;
 
 /** A directory whose path is long enough for the prefix cache, those on the way to it, and a file in it. */
@@ -106,7 +111,7 @@ export function cachedWalker(
       const base = memory.prefixCache(core.threadSlot());
       if (base === 0) return undefined;
       const all = Array.from({ length: ENTRIES }, (_, i) => base + i * ENTRY);
-      return all.filter((entry) => memory.word(entry + ENTRY_LEN) === length);
+      return all.filter((entry) => (memory.word(entry + ENTRY_LEN) & 0xffff) === length);
     },
   };
   return walker;

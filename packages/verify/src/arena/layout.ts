@@ -116,7 +116,7 @@ export const SHEAF_CACHES = [core.CACHE_DENTRY, core.CACHE_INODE, core.CACHE_FIL
 export const WORDS_AT_REST: { cache: number; locks: Record<string, number>; seqs: Record<string, number> }[] = [
   {
     cache: core.CACHE_DENTRY,
-    locks: { lock: DENTRY.lock, childLock: DENTRY.childLock },
+    locks: { lock: DENTRY.lock, childLock: DENTRY.childLock, lookupMutex: DENTRY.lookupMutex },
     seqs: { seq: DENTRY.seq, dirSeq: DENTRY.dirSeq },
   },
   { cache: core.CACHE_INODE, locks: { mutex: INODE.mutex, lock: INODE.lock }, seqs: { seq: INODE.seq } },

@@ -129,6 +129,8 @@ type AnyCore = Core | WebAssembly.Module | Uint8Array<ArrayBuffer>;
 export interface AttachOptions {
   /** Formats the arena first: for the first thread of a memory. */
   init?: { seed?: number };
+  /** Makes it a second instance of the thread in this slot (threadShare()) instead of a thread of its own. */
+  sharing?: number;
   /** Whether the thread may sleep, default true. */
   canWait?: boolean;
   /** Whether the accesses of attaching are reported too, default false; all later ones are. */
@@ -203,7 +205,7 @@ export class Thread {
     memory: WebAssembly.Memory,
     core: AnyCore,
     hooks: Hooks,
-    { init, canWait = true, watching = false }: AttachOptions,
+    { init, sharing, canWait = true, watching = false }: AttachOptions,
   ) {
     this.memory = memory;
     this.hooks = hooks;
@@ -214,7 +216,8 @@ export class Thread {
     const space = stackSpaces.get(memory);
     if (space === undefined) throw new Error("core: this memory was not made by createMemory()");
     if (init !== undefined) this.check("arenaInit", space.maxBytes, init.seed ?? 1, 0);
-    this.check("threadAttach", canWait ? 1 : 0, 0);
+    if (sharing === undefined) this.check("threadAttach", canWait ? 1 : 0, 0);
+    else this.check("threadShare", sharing, canWait ? 1 : 0);
     if (hooks.security || hooks.audit) this.exports.hostHooks((hooks.security ? 1 : 0) | (hooks.audit ? 2 : 0));
     this.slot = this.exports.threadSlot();
     this.slotAddress = SLOTS + this.slot * SLOT_SIZE;

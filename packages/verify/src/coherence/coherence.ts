@@ -13,6 +13,7 @@ import { defined } from "../support/defined.js";
 import { accessHooks } from "./access-hooks.js";
 import { LineTable, simulate, type Trace } from "./cache-model.js";
 import { lineChart, type Series } from "./line-chart.js";
+import { lookupLines, lookupLinesTable, MOST_USED, sumOf } from "./lookup-lines.js";
 import { WRITER_SHAPES, type WriterFigure, writerFigures } from "./writers.js";
 
 const title = "cache lines that move for a lookup";
@@ -281,6 +282,12 @@ function writerPlot(rows: WriterFigure[]): string {
   });
 }
 
+/** Files of the trees whose lookups are counted. In the short form no directory's line leaves the cache. */
+const SHORT_FILES = [1000];
+const LONG_FILES = [10_000, 100_000];
+/** In a tree of so many files the directories have room in the prefix cache, and the bounds of lines hold. */
+const PREFIXES_FIT = 10_000;
+
 const SHORT_WRITERS = { threads: [2, 8], operations: 500 };
 const LONG_WRITERS = { threads: [2, 4, 8, 16, 32, 64], operations: 4000 };
 
@@ -361,6 +368,17 @@ export async function run({
   if (plotFile !== undefined) writeFileSync(plotFile.replace(/(?=\.svg$)/, "-writers"), writerPlot(writers));
   if (doc !== undefined) putTable(doc, "writers", writerTable(writers));
   log(writerTable(writers));
+  const lookups = lookupLines(core, { seed, files: short ? SHORT_FILES : LONG_FILES });
+  for (const row of lookups) {
+    const [used, most] = [sumOf(row.used), MOST_USED[row.call] ?? 0];
+    explored[`${row.call} of ${row.files} files`] =
+      `${used.toFixed(1)} lines, ${sumOf(row.missed).toFixed(1)} of them not in the cache`;
+    if (row.files <= PREFIXES_FIT && used > most) {
+      failures.push({ message: `${row.call} of ${row.files} files uses ${used.toFixed(1)} lines, and ${most} may` });
+    }
+  }
+  if (doc !== undefined) putTable(doc, "lookups", lookupLinesTable(lookups));
+  log(lookupLinesTable(lookups));
   return { ok: failures.length === 0, explored, failures };
 }
 

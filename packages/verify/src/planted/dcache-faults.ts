@@ -93,8 +93,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
-        from: "  d.next = first == 0 ? nullsMarker(b) : first;\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n",
-        to: "  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n  setFlags(d, D_CHAINED, D_UNHASHED);\n  d.next = first == 0 ? nullsMarker(b) : first;\n",
+        from: "  d.next = first == 0 ? nullsMarker(b) : first;\n  setFlags(d, set, clear);\n  // Publishes the dentry: pairs with the load of the head in a lookup.\n  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n",
+        to: "  put32(head, <u32>d.at);\n  tracepoint(POINT.HASHED, d.at, 0);\n  setFlags(d, set, clear);\n  d.next = first == 0 ? nullsMarker(b) : first;\n",
       },
     ],
     caughtBy: [tests("vfs/d-hash", "enters its chain")],
@@ -104,8 +104,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/d-hash.ts",
-        from: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  unlock(l);",
-        to: "  setFlags(d, D_UNHASHED, D_CHAINED);\n  d.next = 0;\n  unlock(l);",
+        from: "  setFlags(d, D_UNHASHED, D_CHAINED | D_PAR_LOOKUP);\n  unlock(l);",
+        to: "  setFlags(d, D_UNHASHED, D_CHAINED | D_PAR_LOOKUP);\n  d.next = 0;\n  unlock(l);",
       },
     ],
     caughtBy: [tests("vfs/d-hash"), torture()],
@@ -115,7 +115,7 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "    writeSeqBegin(d.seq);\n    setFlags(d, D_UNHASHED, 0);\n  }\n  unlock(d.lockref);\n  return inodeToPut;",
+        from: "    dWriteBegin(d);\n    setFlags(d, D_UNHASHED, 0);\n  }\n  unlock(d.lockref);\n  return inodeToPut;",
         to: "    dDropLocked(d);\n  }\n  unlock(d.lockref);\n  return inodeToPut;",
       },
     ],
@@ -137,8 +137,8 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  else if (d.flags & D_UNHASHED) return;\n  rcuwalkBarrier(d);",
-        to: "  else if (d.flags & D_UNHASHED) return;",
+        from: "D_UNHASHED) return;\n  rcuwalkBarrier(d);\n",
+        to: "D_UNHASHED) return;\n",
       },
     ],
     caughtBy: [
@@ -168,13 +168,13 @@ export const CACHE: Mutant[] = [
     name: "a rename does not change the dentries' sequences",
     torture: true,
     edits: [
-      { file: "vfs/dcache/d-move.ts", from: "  writeSeqBegin(d.seq);\n  writeSeqBegin(target.seq);\n", to: "" },
+      { file: "vfs/dcache/d-move.ts", from: "  dWriteBegin(d);\n  dWriteBegin(target);\n", to: "" },
       { file: "vfs/dcache/d-move.ts", from: "  writeSeqEnd(target.seq);\n  writeSeqEnd(d.seq);\n", to: "" },
       // The barrier of the old place would vouch for the new one.
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  else if (d.flags & D_UNHASHED) return;\n  rcuwalkBarrier(d);",
-        to: "  else if (d.flags & D_UNHASHED) return;",
+        from: "D_UNHASHED) return;\n  rcuwalkBarrier(d);\n",
+        to: "D_UNHASHED) return;\n",
       },
     ],
     caughtBy: [pair("small@exchange || stat"), pair("names@exchange || stat"), torture()],
@@ -274,7 +274,7 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  writeSeqBegin(d.seq);\n  setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);",
+        from: "  dWriteBegin(d);\n  setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);",
         to: "  setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);",
       },
       {
@@ -303,7 +303,7 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/dcache/dcache.ts",
-        from: "  writeSeqBegin(d.seq);\n  d.inode = i;\n  tracepoint(POINT.INSTANTIATE, d.at, i.at);\n  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  writeSeqEnd(d.seq);",
+        from: "  dWriteBegin(d);\n  d.inode = i;\n  tracepoint(POINT.INSTANTIATE, d.at, i.at);\n  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  writeSeqEnd(d.seq);",
         to: "  setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);\n  tracepoint(POINT.INSTANTIATE, d.at, i.at);\n  d.inode = i;",
       },
     ],

@@ -44,8 +44,8 @@ export const DRIVERS: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    mutexUnlock(nd.inode.mutex);\n    if (nd.err != -ERESTARTNOINTR) return d;\n    deadline = waitFor(deadline, spliceBusy);\n",
-        to: "    if (nd.err != -ERESTARTNOINTR) {\n      mutexUnlock(nd.inode.mutex);\n      return d;\n    }\n    deadline = waitFor(deadline, spliceBusy);\n    mutexUnlock(nd.inode.mutex);\n",
+        from: "  const found = dSpliceAlias(d, i);\n  mutexUnlock(mutex);\n",
+        to: "  const found = dSpliceAlias(d, i);\n  for (let t: f64 = 0; !found && spliceError == -ERESTARTNOINTR && atomic.load<u32>(spliceBusy) != 0; ) t = waitFor(t, spliceBusy);\n  mutexUnlock(mutex);\n",
       },
     ],
     caughtBy: [pair("aliases@sysStat(path=/m/q/x) || sysStat(path=/m/p/y)")],

@@ -25,7 +25,9 @@ import { CACHES } from "./memory/cache-faults.js";
 import { LISTS, PARTED } from "./memory/list-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
+import { PARALLEL_LOOKUPS } from "./walk/parallel-faults.js";
 import { IN_RCU } from "./walk/rcu-faults.js";
+import { REPLAYS } from "./walk/replay-faults.js";
 import { WALK } from "./walk-faults.js";
 import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
 
@@ -48,6 +50,7 @@ export const MUTANTS: Mutant[] = [
   ...WALK,
   ...LINKS,
   ...IN_RCU,
+  ...REPLAYS,
   ...FILES,
   ...CONTENTS,
   ...LISTS,
@@ -55,6 +58,7 @@ export const MUTANTS: Mutant[] = [
   ...CACHES,
   ...CONTEXTS,
   ...DRIVERS,
+  ...PARALLEL_LOOKUPS,
   ...NODE_FS_CALLS,
   ...API,
   ...TOOLS,

@@ -36,7 +36,7 @@ const LEFT_OUT = [
 ];
 const leftOut = (path: string) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
 /** A core's binaries in the project: the shipping one, the debug build, and the one with names for its checks. */
-const DEBUG = join(LIBRARY, "build", "core.debug.wasm");
+const DEBUG = join(LIBRARY, "dist", "core.debug.wasm");
 const NAMES = join(KEPT_DIR, "core.names.wasm");
 /** The seed of the suite's property tests, which otherwise take one by the clock. */
 const PROPERTY_SEED = "1";

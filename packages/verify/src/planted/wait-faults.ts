@@ -46,8 +46,8 @@ export const WAITS: Mutant[] = [
     edits: [
       {
         file: "sys/recovery.ts",
-        from: "  rollBackThread(s + L.SLOT_UNDO_LOG, T.tid);\n  forgetTransaction();",
-        to: "  store<u32>(s + L.SLOT_UNDO_LOG, 0);\n  rollBackThread(s + L.SLOT_UNDO_LOG, T.tid);\n  forgetTransaction();",
+        from: "  rollBack(s, T.tid);\n  forgetTransaction();",
+        to: "  store<u32>(s + L.SLOT_UNDO_LOG, 0);\n  rollBack(s, T.tid);\n  forgetTransaction();",
       },
     ],
     caughtBy: [

@@ -271,7 +271,7 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/mount/namespace.ts",
-        from: "    lock(d.lockref);\n    writeSeqBegin(d.seq);\n    setFlags(d, 0, D_MOUNTED);",
+        from: "    lock(d.lockref);\n    dWriteBegin(d);\n    setFlags(d, 0, D_MOUNTED);",
         to: "    lock(d.lockref);\n    setFlags(d, 0, D_MOUNTED);",
       },
     ],
@@ -284,8 +284,8 @@ export const WALK: Mutant[] = [
     name: "a name is added after a miss though another thread's removal of it is not committed",
     edits: [
       {
-        file: "vfs/walk/lookup.ts",
-        from: "    if (!d && (create || !(parent.flags & D_COMPLETE))) d = dLookupSettled(parent, dir, nd.last, hl);\n",
+        file: "vfs/dcache/d-parallel.ts",
+        from: "    if (hook || mayHaveName(d, name, hashLen)) found = Name.hashed;\n",
         to: "",
       },
     ],

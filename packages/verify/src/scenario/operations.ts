@@ -49,6 +49,7 @@ import {
 import { begin, type CoreCalls, finish, type ScratchThread } from "./core-calls.js";
 import { driverCall, newDriverState } from "./driver.js";
 import { CLOSING } from "./lists/closing.js";
+import { COLD } from "./lists/cold.js";
 import { CONFINED } from "./lists/confined.js";
 import { FOLLOWED } from "./lists/followed.js";
 import { IDLE } from "./lists/idle.js";
@@ -225,6 +226,8 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [rename(THIRD, "/moved"), symlink("/moved", THIRD)],
     ],
     chmod: [chmod(SECOND, 0o700)],
+    /** After the first one an entry's directories are looked at again, and the second one changes them. */
+    counted: [[chmod("/o", 0o711), rename(FIRST, "/moved")]],
     mount: [mount(THIRD), bind("/o", FIRST)],
     umount: [umount("/m"), umount("/m", MNT_DETACH)],
     shrink: [shrink],
@@ -234,6 +237,10 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
       /** After the second lookup the directory is in the prefix cache of every thread. */
       [stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`)],
+      /** Once the directory is at its new place, it is not at the old one. */
+      [stat(`${THIRD}/file-one`), stat("/moved"), stat(`${THIRD}/file-one`)],
+      /** The same by a path that no thread has looked up before. */
+      [stat(`/${THIRD}/file-one`), stat(`/${THIRD}/file-one`), stat("/moved"), stat(`/${THIRD}/file-one`)],
     ],
   },
   names: {
@@ -350,6 +357,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     shrink: [shrink],
   },
   linked: LINKED,
+  cold: COLD,
 };
 
 /** The name of an operation, also on the command line. */

@@ -440,6 +440,14 @@ export const TREES: Record<string, Tree> = {
   },
   /** A driver's file system without revalidation: an entry is valid as long as it is in the cache. */
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },
+  /** The same, and no entry is in the cache. */
+  cold: {
+    contexts: [],
+    setup: [mkdir("/m"), ...file("/f")],
+    driver: "/m",
+    hooks: CACHED_HOOKS,
+    after: [{ call: "shrink", count: 100 }],
+  },
   /** Names of a driver that have not been used lately, with the limits of unused names reached. */
   idle: IDLE_TREE,
   /** Directories that a driver shows under several names, also below each other; one thread's context is in one of them. */

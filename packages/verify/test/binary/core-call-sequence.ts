@@ -76,6 +76,7 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["lstat", () => one("sysStat", "/d/link", AT_SYMLINK_NOFOLLOW)];
   yield ["stat long", () => one("sysStat", `/d/up/../d/./${LONG}`, 0)];
   yield ["statx", () => one("sysStatx", "/d/link", 0)];
+  yield* replays(one, call);
   yield ["realpath", () => one("sysRealpath", "/d/up/link")];
   yield ["readlink", () => one("sysReadlink", "/d/up")];
   yield ["link", () => two("sysLink", "/d/file-2", "/d/e/two", 0)];
@@ -131,6 +132,18 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["shrink", () => call("shrink", 0, 1000)];
   yield ["synchronize", () => call("synchronizeRcu")];
   yield ["counters", () => call("sumCounters", 0)];
+}
+
+/** What a replay calls. */
+function* replays(
+  one: (name: CallName, path: string, ...args: number[]) => number,
+  call: Call,
+): Generator<[label: string, step: () => number], void, void> {
+  yield ["walk as stat", () => one("sysWalk", "/d/up/link", 0, -1, 0)];
+  yield ["walk as access, beneath", () => one("sysWalk", "/d/up/link", 0, 4, RESOLVE_BENEATH)];
+  yield ["walk with a bad mode", () => one("sysWalk", "/d", 0, 8, 0)];
+  yield ["resume", () => call("threadResume")];
+  yield ["share twice", () => call("threadShare", 0, 1)];
 }
 
 /** Opens that stay below a directory, and one that would leave it. */

@@ -187,6 +187,8 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   // Dentries.
   ["a dentry's d_lock held", "lock", (w) => w.set(w.d("/dir") + DENTRY.lock, 1)],
   ["a directory's childLock held", "lock", (w) => w.set(w.d("/dir") + DENTRY.childLock, 1)],
+  ["a dentry's lookup mutex held", "lock", (w) => w.set(w.d("/dir/file") + DENTRY.lookupMutex, 1)],
+  ["a dentry in lookup", "dentry-flags", (w) => w.flip(w.d("/dir/file") + DENTRY.flags, L.D_PAR_LOOKUP)],
   ["a dentry's sequence odd", "sequence", (w) => w.add(w.d("/dir") + DENTRY.seq, 1)],
   ["dirSeq odd", "sequence", (w) => w.add(w.d("/dir") + DENTRY.dirSeq, 1)],
   ["a dentry's parent", "dentry-parent", (w) => w.set(w.d("/dir/file") + DENTRY.parent, w.root)],

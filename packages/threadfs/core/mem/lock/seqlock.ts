@@ -13,6 +13,8 @@
  */
 
 import * as COUNTER from "../../../abi/counters";
+import * as POINT from "../../../abi/points";
+import { tracepoint } from "../../tracepoints";
 import { G_SEQ_WRAPS, SLOT_BARRIER } from "../layout";
 import { count, slot } from "../thread";
 import { popSeq, pushSeq, txDepth } from "../undo/log";
@@ -42,7 +44,15 @@ function readSeqSlow(p: usize): u32 {
 
 /** True: a writer was active when `s` was taken, or has been since. */
 export function readSeqRetry(p: usize, s: u32): bool {
+  if (POINTS) return tellRetry(p, s);
   return atomic.load<u32>(p) != s || (s & 1) != 0;
+}
+
+/** The same in the debug build, which reports it. */
+function tellRetry(p: usize, s: u32): bool {
+  const retry = atomic.load<u32>(p) != s || (s & 1) != 0;
+  if (retry) tracepoint(POINT.SEQ_CHANGED, p, s);
+  return retry;
 }
 
 /** Makes a count odd. Inside a transaction it may be odd already and stays so. */

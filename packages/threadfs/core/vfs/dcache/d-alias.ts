@@ -40,7 +40,7 @@ function noDentry(): Dentry {
 }
 
 /**
- * d_splice_alias(): binds `i`, whose reference it takes over, to the negative, unhashed `d`, and hashes it; or moves the
+ * d_splice_alias(): binds `i`, whose reference it takes over, to `d`, which is in lookup, and hashes it; or moves the
  * dentry that the directory has to the place of `d`. Returns the dentry with the caller's reference; null:
  * `spliceError`. -ELOOP: the directory is `d`'s own ancestor. -ESTALE: `d` is below a directory that has been removed,
  * and a mount on the directory would get out of reach (Linux moves it there). The caller holds the parent's i_mutex.

@@ -41,7 +41,7 @@ import {
   MIN_BUCKETS,
   SLOT_HASH_COUNT,
 } from "../layout";
-import { D_CHAINED, D_UNHASHED, Dentry, setFlags } from "./dentry";
+import { D_CHAINED, D_PAR_LOOKUP, D_UNHASHED, Dentry, setFlags } from "./dentry";
 
 /** The longest chain that is split: each of its dentries takes an entry in the undo log. */
 const SPLIT_MAX: u32 = 60;
@@ -74,6 +74,25 @@ function nullsMarker(b: u32): u32 {
 
 /** Inserts a dentry into the chain of its hash. The caller owns its d_lock, or no other thread knows it. */
 export function hashInsert(d: Dentry): void {
+  insertInChain(d, D_CHAINED, D_UNHASHED);
+}
+
+/** The same for a name that is being looked up in the file system: lookups pass over it until hashShow(). */
+export function hashInsertInLookup(d: Dentry): void {
+  insertInChain(d, D_CHAINED | D_PAR_LOOKUP, 0);
+}
+
+/** The lookup has ended: lookups find the dentry, in its place in the chain. The caller owns its d_lock. */
+export function hashShow(d: Dentry): void {
+  const l = chainLock(<u32>d.hashLen);
+  lock(l);
+  writeSeqBegin(d.seq);
+  setFlags(d, 0, D_UNHASHED | D_PAR_LOOKUP);
+  writeSeqEnd(d.seq);
+  unlock(l);
+}
+
+function insertInChain(d: Dentry, set: u32, clear: u32): void {
   const hash = <u32>d.hashLen;
   const l = chainLock(hash);
   lock(l);
@@ -81,7 +100,7 @@ export function hashInsert(d: Dentry): void {
   const head = bucketHead(b);
   const first = atomic.load<u32>(head);
   d.next = first == 0 ? nullsMarker(b) : first;
-  setFlags(d, D_CHAINED, D_UNHASHED);
+  setFlags(d, set, clear);
   // Publishes the dentry: pairs with the load of the head in a lookup.
   put32(head, <u32>d.at);
   tracepoint(POINT.HASHED, d.at, 0);
@@ -124,7 +143,7 @@ export function hashRemove(d: Dentry): void {
       }
     }
   }
-  setFlags(d, D_UNHASHED, D_CHAINED);
+  setFlags(d, D_UNHASHED, D_CHAINED | D_PAR_LOOKUP);
   unlock(l);
   percpuCounterAdd(G_HASH_COUNT, SLOT_HASH_COUNT, -1);
   tracepoint(POINT.DROPPED_HASH, d.at, 0);

@@ -30,7 +30,7 @@ const RENAME_TRIES: i32 = 8;
 /** Longest part of a chain that is searched without locks; beyond it the walk leaves rcu mode. */
 const RCU_CHAIN_MAX: i32 = 1 << 14;
 /** No chain is this long unless memory is corrupt. */
-const CHAIN_MAX: i32 = 1 << 20;
+export const CHAIN_MAX: i32 = 1 << 20;
 
 function noDentry(): Dentry {
   return changetype<Dentry>(0);
@@ -124,7 +124,7 @@ function matchRcu(parent: Dentry, dir: Inode, d: Dentry, name: usize, hashLen: u
 }
 
 /** Compares a stored name, zero-padded to a multiple of eight bytes, with the bytes at `name`. */
-function bytesEqual(stored: usize, name: usize, len: u32): bool {
+export function bytesEqual(stored: usize, name: usize, len: u32): bool {
   let i: u32 = 0;
   for (; i + 8 <= len; i += 8) {
     if (atomic.load<u64>(stored + i) != load<u64>(name + i)) return false;
@@ -201,14 +201,15 @@ function bucketNow(hashLen: u64): u32 {
   return bucketOf(<u32>hashLen, atomic.load<u32>(G_HASH_N));
 }
 
-function chainHead(hashLen: u64): u32 {
+/** The first dentry of the chain that a hash belongs to at present. */
+export function chainHead(hashLen: u64): u32 {
   return atomic.load<u32>(bucketHead(bucketNow(hashLen)));
 }
 
 /**
  * The bits of hash and length that must be equal before a name is compared. A compare hook may accept another length.
  */
-function hashMask(parent: Dentry): u64 {
+export function hashMask(parent: Dentry): u64 {
   return parent.flags & D_OP_COMPARE ? 0xffffffff : 0xffffffffffffffff;
 }
 
@@ -297,17 +298,19 @@ function mayBeHashed(parent: Dentry, name: usize, hashLen: u64, hook: bool): boo
   for (let n = 0; p != 0 && !(p & 1) && !found; n++) {
     if (n == CHAIN_MAX) corrupt(p);
     const d = changetype<Dentry>(<usize>p);
-    if (((d.hashLen ^ hashLen) & mask) == 0 && d.parent == parent) {
-      found = hook || !tryLock(d.lockref);
-      if (!found) {
-        found = !(d.flags & D_UNHASHED) && bytesEqual(dentryName(d), name, <u32>(hashLen >> 32));
-        unlock(d.lockref);
-      }
-    }
+    if (((d.hashLen ^ hashLen) & mask) == 0 && d.parent == parent) found = hook || mayHaveName(d, name, hashLen);
     p = d.next;
   }
   unlock(chain);
   return found;
+}
+
+/** Whether a dentry of a chain whose lock the caller holds is hashed under this name, or changing. */
+export function mayHaveName(d: Dentry, name: usize, hashLen: u64): bool {
+  if (!tryLock(d.lockref)) return true;
+  const has = !(d.flags & D_UNHASHED) && bytesEqual(dentryName(d), name, <u32>(hashLen >> 32));
+  unlock(d.lockref);
+  return has;
 }
 
 /** dget_parent(): the parent with a reference. */

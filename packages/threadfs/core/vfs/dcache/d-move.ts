@@ -18,7 +18,7 @@ import { tracepoint } from "../../tracepoints";
 import { G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { chainLock, hashInsert } from "./d-hash";
 import { addChild, dDropLocked, dget, removeChild } from "./dcache";
-import { D_LONG_NAME, D_ROOT, Dentry, dentryName, setFlags } from "./dentry";
+import { D_LONG_NAME, D_ROOT, Dentry, dentryName, dWriteBegin, setFlags } from "./dentry";
 
 function swapNames(a: Dentry, b: Dentry): void {
   for (let i: usize = 0; i < 32; i += 8) {
@@ -66,8 +66,8 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
   if (to != from) writeSeqBegin(to.dirSeq);
   lockInOrder(d.lockref, target.lockref);
   lockInOrder(chainLock(<u32>d.hashLen), chainLock(<u32>target.hashLen));
-  writeSeqBegin(d.seq);
-  writeSeqBegin(target.seq);
+  dWriteBegin(d);
+  dWriteBegin(target);
   tracepoint(POINT.MOVE_BEGIN, d.at, target.at);
   dDropLocked(d);
   dDropLocked(target);
@@ -110,7 +110,7 @@ export function dMove(d: Dentry, target: Dentry, exchange: bool): bool {
 export function dUpdateNameCase(d: Dentry, name: usize, len: u32): bool {
   if (len != d.nameLen) return false;
   lock(d.lockref);
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   const to = dentryName(d);
   // Stored names are zero-padded to a multiple of eight bytes.
   for (let i: u32 = 0; i < len; i += 8) {

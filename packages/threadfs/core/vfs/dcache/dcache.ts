@@ -19,7 +19,7 @@ import { driverDelete } from "../../fs/driver/hooks";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
-import { readSeqBegin, readSeqRetry, writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
+import { readSeqBegin, readSeqRetry, writeSeqEnd } from "../../mem/lock/seqlock";
 import { panic } from "../../mem/thread";
 import { txDepth } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
@@ -28,7 +28,7 @@ import { iput } from "../inode/iput";
 import { G_SHRINK_LOCK } from "../layout";
 import { notifyInodeRemoved } from "../notify/fsnotify";
 import { retire } from "../recovery/reclaim";
-import { chainLock, hashGrow, hashInsert, hashRemove } from "./d-hash";
+import { chainLock, hashGrow, hashInsert, hashRemove, hashShow } from "./d-hash";
 import { lruAdd, lruRemove } from "./d-lru";
 import {
   D_CANT_MOUNT,
@@ -37,9 +37,11 @@ import {
   D_EXEC_ANY,
   D_NO_CACHE,
   D_OP_DELETE,
+  D_PAR_LOOKUP,
   D_TYPE,
   D_UNHASHED,
   Dentry,
+  dWriteBegin,
   nextCookie,
   setFlags,
 } from "./dentry";
@@ -88,7 +90,7 @@ function inodeFlags(i: Inode): u32 {
 
 /** __d_instantiate(): makes a negative dentry positive. The dentry takes over the reference on the inode. Under d_lock. */
 function bindInode(d: Dentry, i: Inode): void {
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   d.inode = i;
   tracepoint(POINT.INSTANTIATE, d.at, i.at);
   setFlags(d, inodeFlags(i), D_TYPE | D_EXEC_ANY);
@@ -131,12 +133,13 @@ export function dInstantiate(d: Dentry, i: Inode): bool {
 
 /**
  * d_add(): binds an inode, if any, and hashes the dentry, unless it is hashed: a negative dentry that its remover has
- * not put yet. False as in dInstantiate(). Inside a transaction the caller grows the table after the commit.
+ * not put yet; one in lookup is in its chain already. False as in dInstantiate(). Inside a transaction the caller grows the table after the commit.
  */
 export function dAdd(d: Dentry, i: Inode): bool {
   lock(d.lockref);
   const bound = !i || dInstantiate(d, i);
-  if (bound && d.flags & D_UNHASHED) hashInsert(d);
+  if (bound && d.flags & D_PAR_LOOKUP) hashShow(d);
+  else if (bound && d.flags & D_UNHASHED) hashInsert(d);
   unlock(d.lockref);
   if (txDepth == 0) hashGrow();
   return bound;
@@ -159,7 +162,7 @@ export function modeChangeEnd(i: Inode, d: Dentry): void {
   if (d && d.inode == i) {
     // Under i_lock, because a change of another thread that is not committed may be rolled back.
     lock(i.lock);
-    writeSeqBegin(d.seq);
+    dWriteBegin(d);
     setFlags(d, inodeFlags(i), D_EXEC_ANY | D_TYPE);
     unlock(i.lock);
   }
@@ -181,16 +184,16 @@ export function dSetFlags(d: Dentry, set: u32, clear: u32): void {
 
 // ---------------------------------------------------------------------------------------------------- dropping
 
-/** dentry_rcuwalk_barrier(): every walk that has read the sequence fails. Under d_lock. */
+/** dentry_rcuwalk_barrier(): every walk that has read the sequence fails. Under d_lock, so in a transaction. */
 function rcuwalkBarrier(d: Dentry): void {
-  writeSeqBarrier(d.seq);
+  dWriteBegin(d);
 }
 
 /** __d_drop(): unhashes a dentry. Under d_lock; allowed inside a write section. */
 export function dDropLocked(d: Dentry): void {
-  if (d.flags & D_CHAINED) hashRemove(d);
-  else if (d.flags & D_UNHASHED) return;
+  if (!(d.flags & D_CHAINED) && d.flags & D_UNHASHED) return;
   rcuwalkBarrier(d);
+  if (d.flags & D_CHAINED) hashRemove(d);
 }
 
 /** d_drop() */
@@ -216,7 +219,7 @@ function dentryUnlinkInode(d: Dentry): Inode {
   lruRemove(d);
   const i = d.inode;
   removeAlias(i);
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY);
   d.inode = changetype<Inode>(NULL_INODE);
   tracepoint(POINT.UNLINK_INODE, d.at, i.at);
@@ -237,7 +240,7 @@ export function dDelete(d: Dentry): Inode {
     setFlags(d, 0, D_CANT_MOUNT);
     inodeToPut = dentryUnlinkInode(d);
   } else if (!(d.flags & D_UNHASHED)) {
-    writeSeqBegin(d.seq);
+    dWriteBegin(d);
     setFlags(d, D_UNHASHED, 0);
   }
   unlock(d.lockref);
@@ -308,7 +311,7 @@ export function dentryKill(d: Dentry): Dentry {
   if (parent != d) removeChild(parent, d);
   if (i) removeAlias(i);
   // Also for a dentry that has been unhashed for long: a walk may have started in it (a removed working directory).
-  writeSeqBegin(d.seq);
+  dWriteBegin(d);
   setFlags(d, 0, D_TYPE | D_EXEC_ANY | D_COMPLETE);
   d.inode = changetype<Inode>(NULL_INODE);
   writeSeqEnd(d.seq);

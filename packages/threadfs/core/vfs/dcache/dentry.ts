@@ -15,7 +15,7 @@
  *   76  sibNext, 80 sibPrev   ptr  the parent's list of children
  *   84  firstChild, 88 lastChild ptr, 92 childLock u32
  *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; when retired: retired list and epoch; when free: free list
- *   104 unused
+ *   104 lookup mutex u32  drivers: owned by the thread that asks for this name (d-parallel.ts)
  *   108 nrChildren u32 directories: positive, hashed children (under its i_mutex)
  *   112 cookie    u64  in memory: position in the parent directory, never used twice there (under its childLock)
  *       generation u64 with D_GENERATION, in its place: the generation number of the file system under which the dentry was good last
@@ -30,14 +30,18 @@
  * of these files needs to see. AssemblyScript has no macros. A transform of its compiler could write them, but its code would be
  * in no file: neither the editor nor the source map, by which races and traces name an access, would show it.
  */
+import * as POINT from "../../../abi/points";
+import { forgetCounts, writeSeqBegin } from "../../mem/lock/seqlock";
 import { put32, put64, set32 } from "../../mem/undo/log";
+import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
+import { G_DIR_CHANGES } from "../layout";
 import { SuperBlock } from "../mount/super";
 
 export const DENTRY_SIZE: u32 = 128;
 export const DENTRY_LINK: u32 = offsetof<Dentry>("lruNext_");
 /**
- * Words that are kept when the memory is freed: seq, dirSeq, lockref, childLock; also hash and length, which the
+ * Words that are kept when the memory is freed: seq, dirSeq, lockref, childLock, lookupMutex; also hash and length, which the
  * recount reads from an unfinished dentry.
  */
 export const DENTRY_KEEP: u32 =
@@ -45,7 +49,8 @@ export const DENTRY_KEEP: u32 =
   (3 << (offsetof<Dentry>("hashLen_") >> 2)) |
   (1 << (offsetof<Dentry>("dirSeq_") >> 2)) |
   (3 << (offsetof<Dentry>("lockref_") >> 2)) |
-  (1 << (offsetof<Dentry>("childLock_") >> 2));
+  (1 << (offsetof<Dentry>("childLock_") >> 2)) |
+  (1 << (offsetof<Dentry>("lookupMutex_") >> 2));
 export const INLINE_NAME: u32 = 32;
 
 /** Bits 0-2: the type of the inode, so that a walk need not read the inode. */
@@ -91,6 +96,13 @@ export const D_DRIVER_PENDING: u32 = 1 << 19;
 export const D_IDLE: u32 = 1 << 23;
 /** FS_GENERATION of the file system: beside D_OP_REVALIDATE. */
 export const D_GENERATION: u32 = 1 << 24;
+/**
+ * The name is being looked up in the file system: the dentry is in its chain, and D_UNHASHED hides it from lookups
+ * (d-parallel.ts). Changes under d_lock and the chain's lock.
+ */
+export const D_PAR_LOOKUP: u32 = 1 << 25;
+/** Whenever the count of changes passes a multiple of this, what was kept of it is forgotten, as with sequences. */
+const DIR_CHANGES_WRAP: u32 = 1 << 24;
 
 @unmanaged
 export class Dentry {
@@ -114,7 +126,7 @@ export class Dentry {
   childLock_: u32;
   lruNext_: u32;
   lruPrev_: u32;
-  spare0: u32;
+  lookupMutex_: u32;
   nrChildren_: u32;
   cookie_: u64;
   mounts_: u32;
@@ -134,6 +146,9 @@ export class Dentry {
   }
   get dirSeq(): usize {
     return changetype<usize>(this) + offsetof<Dentry>("dirSeq_");
+  }
+  get lookupMutex(): usize {
+    return changetype<usize>(this) + offsetof<Dentry>("lookupMutex_");
   }
   get name(): usize {
     return changetype<usize>(this) + offsetof<Dentry>("name0");
@@ -254,7 +269,25 @@ export function dentryName(d: Dentry): usize {
  * validates the dentry's sequence, which it has read before, afterwards.
  */
 export function isCurrent(d: Dentry, sb: SuperBlock): bool {
+  if (POINTS) tracepoint(POINT.GENERATION, <usize>d.generation, <usize>sb.generation);
   return d.generation == sb.generation;
+}
+
+/**
+ * Begins a change of a dentry's name, place, inode, or of the flags by which a walk passes it: makes its sequence odd, and counts if it is a
+ * directory's. A change that leads a walk elsewhere follows the count, so whoever finds the old count has seen every directory as it was
+ * (prefix-cache.ts). In a transaction, which ends the section; inside one nothing is left to do.
+ */
+export function dWriteBegin(d: Dentry): void {
+  if (load<u32>(d.seq) & 1) return;
+  writeSeqBegin(d.seq);
+  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();
+}
+
+/** Before a sequence that a dead thread has made odd becomes even, which it may have counted or not. */
+export function countDirChange(): void {
+  const n = atomic.add<u32>(G_DIR_CHANGES, 2) + 2;
+  if ((n & (DIR_CHANGES_WRAP - 1)) == 0) forgetCounts();
 }
 
 /** Sets and clears flags. The caller owns d_lock, or no other thread knows the dentry. */

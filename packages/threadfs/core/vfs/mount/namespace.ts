@@ -32,7 +32,7 @@ import { sleepUs, spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { isBelowRemoved } from "../dcache/d-lookup";
 import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
-import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, dWriteBegin, setFlags } from "../dcache/dentry";
 import {
   CACHE_MOUNT,
   G_MOUNT_LOCK,
@@ -377,6 +377,7 @@ export function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   m.hashNext = atomic.load<u32>(head);
   put32(head, <u32>m.at);
   tracepoint(POINT.MOUNT_ATTACH, m.at, d.at);
+  dWriteBegin(d);
   setFlags(d, D_MOUNTED, 0);
   unlock(d.lockref);
   unlock(G_RENAME_LOCK);
@@ -421,7 +422,7 @@ export function unhashMount(m: Mount): void {
     // The sequence stays odd until the commit: no walk passes a mount point that is still in use, or that a rollback
     // would restore.
     lock(d.lockref);
-    writeSeqBegin(d.seq);
+    dWriteBegin(d);
     setFlags(d, 0, D_MOUNTED);
     unlock(d.lockref);
   }

@@ -6,8 +6,6 @@ import { MAY_WRITE } from "../../../abi/permissions";
 import { lockQuota } from "../../fs/tmpfs/quota";
 import { tmpfsExchange, tmpfsRename } from "../../fs/tmpfs/tmpfs";
 import { mutexLock, mutexUnlock, txBegin, txEnd } from "../../mem/lock/lock";
-import { waitFor } from "../../mem/wait";
-import { ERESTARTNOINTR, spliceBusy } from "../dcache/d-alias";
 import { dAncestor } from "../dcache/d-lookup";
 import { dMove } from "../dcache/d-move";
 import { dput, dSetFlags } from "../dcache/dcache";
@@ -18,7 +16,7 @@ import { isMounted } from "../mount/namespace";
 import { notifyMove } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
-import { lookupLocked } from "../walk/lookup";
+import { lookupDriver, lookupLocked } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
 import { LAST_NORM, Nameidata } from "../walk/nameidata";
 import { inodePermission } from "../walk/permission";
@@ -79,13 +77,15 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
   else if (nd2.lastType != LAST_NORM) err = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
   else err = mntWantWrite(nd.mnt);
   if (err == 0) {
-    err = renameTry(nd, nd2, flags);
-    // A directory that has to move here is in use elsewhere (d-alias.ts).
-    let deadline: f64 = 0;
-    while (err == -ERESTARTNOINTR) {
-      deadline = waitFor(deadline, spliceBusy);
-      err = renameTry(nd, nd2, flags);
-    }
+    nd.putDentry_ = 0;
+    nd.putInode_ = 0;
+    nd2.putDentry_ = 0;
+    nd2.putInode_ = 0;
+    if (nd.mnt.sb.driver != 0) err = lookupBoth(nd, nd2);
+    if (err == 0) err = renameTry(nd, nd2, flags);
+    // Puts what the rename replaced when no lock is held, because it may have lost its last name.
+    putAfterRename(nd);
+    putAfterRename(nd2);
   }
   pathPut(nd2);
   pathPut(nd);
@@ -95,17 +95,22 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
 function renameTry(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
   const a = nd.dentry;
   const b = nd2.dentry;
-  nd.putDentry_ = 0;
-  nd.putInode_ = 0;
-  nd2.putDentry_ = 0;
-  nd2.putInode_ = 0;
   const trap = lockRename(a, b);
   const err = renameLocked(nd, nd2, trap, flags);
   unlockRename(a, b);
-  // Puts what the rename replaced when no lock is held, because it may have lost its last name.
-  putAfterRename(nd);
-  putAfterRename(nd2);
   return err;
+}
+
+/** Looks both names up in a driver, which is not asked under locks. It has no rename, so only the error is left to be found. */
+function lookupBoth(nd: Nameidata, nd2: Nameidata): i32 {
+  const d = lookupDriver(nd);
+  if (!d) return nd.err;
+  nd.putDentry = d;
+  if (!d.inode) return -ENOENT;
+  const t = lookupDriver(nd2);
+  if (!t) return nd2.err;
+  nd2.putDentry = t;
+  return 0;
 }
 
 /** Puts the references that renameLocked() has left in nd. */
@@ -116,12 +121,12 @@ function putAfterRename(nd: Nameidata): void {
 
 function renameLocked(nd: Nameidata, nd2: Nameidata, trap: Dentry, flags: u32): i32 {
   const exchange = (flags & RENAME_EXCHANGE) != 0;
-  const d = lookupLocked(nd, false);
+  const d = nd.putDentry_ != 0 ? nd.putDentry : lookupLocked(nd, false);
   if (!d) return nd.err;
   nd.putDentry = d;
   const source = d.inode;
   if (!source) return -ENOENT;
-  const t = lookupLocked(nd2, true);
+  const t = nd2.putDentry_ != 0 ? nd2.putDentry : lookupLocked(nd2, true);
   if (!t) return nd2.err;
   nd2.putDentry = t;
   const target = t.inode;

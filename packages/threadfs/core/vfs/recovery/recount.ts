@@ -26,7 +26,16 @@ import { slot } from "../../mem/thread";
 import { put32, set32 } from "../../mem/undo/log";
 import { lruAdd } from "../dcache/d-lru";
 import { dDropLocked, dentryKill, dput } from "../dcache/dcache";
-import { D_CHAINED, D_DRIVER_PENDING, D_NO_CACHE, D_ON_LRU, D_UNHASHED, Dentry, setFlags } from "../dcache/dentry";
+import {
+  D_CHAINED,
+  D_DRIVER_PENDING,
+  D_NO_CACHE,
+  D_ON_LRU,
+  D_UNHASHED,
+  Dentry,
+  dWriteBegin,
+  setFlags,
+} from "../dcache/dentry";
 import { FD_OPENING, FD_RESERVED, File, FMODE_PIPE, FMODE_READ, FMODE_WRITE } from "../file/file";
 import { I_DRIVER, I_XATTR, Inode } from "../inode/inode";
 import { unhashInode } from "../inode/iput";
@@ -426,6 +435,7 @@ function retireUnreferenced(id: u32, p: usize): void {
 function collectUnfinished(d: Dentry): void {
   lock(d.lockref);
   lockrefMarkDead(d.lockref);
+  dWriteBegin(d);
   d.flags = D_UNHASHED;
   d.inode = changetype<Inode>(0);
   unlock(d.lockref);

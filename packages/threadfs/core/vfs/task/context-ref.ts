@@ -122,6 +122,12 @@ export function forgetContext(): void {
   acquired = null;
 }
 
+/** Takes over the context that the slot says this thread has acquired: another instance of the core has made calls for it. */
+export function resumeContext(): void {
+  const p = <usize>load<u32>(slot + SLOT_CONTEXT);
+  acquired = p == 0 ? null : changetype<Context>(p);
+}
+
 /** Releases the context that a dead thread had acquired. */
 export function releaseContextOf(s: usize): void {
   const p = <usize>load<u32>(s + SLOT_CONTEXT);

@@ -20,10 +20,12 @@ import {
   RESOLVE_NO_SYMLINKS,
   RESOLVE_NO_XDEV,
 } from "../../../abi/flags";
+import * as POINT from "../../../abi/points";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { sleepUs } from "../../mem/wait";
+import { tracepoint } from "../../tracepoints";
 import { isSubdir } from "../dcache/d-lookup";
 import { Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
@@ -84,6 +86,7 @@ export function isUnderRoot(nd: Nameidata, m: Mount, d: Dentry, wait: bool): i32
     if (wait) rcuReadLock();
     const rename = readSeqBegin(G_RENAME_SEQ);
     const mounts = readSeqBegin(G_MOUNT_SEQ);
+    tracepoint(POINT.RENAME_SEQ, rename, G_RENAME_SEQ);
     const under = climbsToRoot(nd, m, d);
     let ok = !readSeqRetry(G_RENAME_SEQ, rename) && !readSeqRetry(G_MOUNT_SEQ, mounts);
     if (wait && !rcuReadUnlock()) ok = false;

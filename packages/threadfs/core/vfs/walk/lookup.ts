@@ -1,6 +1,6 @@
 /**
- * Looks one name up in one directory: in the dcache (lookupFast), else in the file system under the directory's i_mutex
- * (lookupSlow, lookupLocked).
+ * Looks one name up in one directory: in the dcache (lookupFast), else in the file system (lookupSlow). In a driver's directory
+ * several threads look names up at a time (d-parallel.ts); the driver is asked without any lock but that of the name.
  */
 
 import * as COUNTER from "../../../abi/counters";
@@ -21,8 +21,9 @@ import { dSpliceAlias, ERESTARTNOINTR, spliceBusy, spliceError } from "../dcache
 import { dAlloc } from "../dcache/d-alloc";
 import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq, dLookupSettled } from "../dcache/d-lookup";
 import { dUpdateNameCase } from "../dcache/d-move";
-import { dAdd, dDrop, dentryModeChanged, dput } from "../dcache/dcache";
-import { D_COMPLETE, D_GENERATION, D_IDLE, D_OP_COMPARE, Dentry } from "../dcache/dentry";
+import { dAllocParallel, dLookupDone } from "../dcache/d-parallel";
+import { dAdd, dDrop, dentryModeChanged, dget, dput } from "../dcache/dcache";
+import { D_COMPLETE, D_IDLE, D_OP_COMPARE, D_PAR_LOOKUP, Dentry } from "../dcache/dentry";
 import { igetDriver } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
 import { dInvalidate } from "../mount/umount";
@@ -90,47 +91,97 @@ function revalidate(nd: Nameidata, d: Dentry): i32 {
   return r;
 }
 
-/**
- * lookup_slow(): looks under the directory's i_mutex, which keeps other threads from creating the name. Ref mode only.
- */
+/** lookup_slow(): looks in the file system. Ref mode only. */
 export function lookupSlow(nd: Nameidata): Dentry {
   tracepoint(POINT.LOCKED_LOOKUP, nd.dentry_, 0);
+  if (!(nd.dentry.flags & D_COMPLETE)) return lookupDriver(nd);
   const d = lockAndLookup(nd, false);
   if (d) mutexUnlock(nd.inode.mutex);
+  if (POINTS && d) tracepoint(POINT.FOUND, d.at, 0);
+  if (POINTS && !d && nd.err == -ENOENT) tracepoint(POINT.MISS, nd.dentry_, 1);
   return d;
 }
 
 /**
- * Takes the directory's i_mutex and calls lookupLocked(). null: nd.err, and the mutex is released. While a directory that
- * has to move here is in use elsewhere, releases the mutex, waits and looks again.
+ * The dentry of nd.last, positive or negative, with a reference, and the directory's i_mutex, which keeps other threads from adding or
+ * removing the name. null: nd.err, and the mutex is not taken. `create`: in memory allocates a dentry that is not there, unhashed;
+ * a driver's is hashed and negative.
  */
 export function lockAndLookup(nd: Nameidata, create: bool): Dentry {
+  const mutex = nd.inode.mutex;
+  if (nd.dentry.flags & D_COMPLETE) {
+    mutexLock(mutex);
+    const d = lookupLocked(nd, create);
+    if (!d) mutexUnlock(mutex);
+    return d;
+  }
   let deadline: f64 = 0;
   while (true) {
-    mutexLock(nd.inode.mutex);
-    const d = lookupLocked(nd, create);
-    if (d) return d;
-    mutexUnlock(nd.inode.mutex);
-    if (nd.err != -ERESTARTNOINTR) return d;
-    deadline = waitFor(deadline, spliceBusy);
+    const d = lookupDriver(nd);
+    if (!d) return d;
+    mutexLock(mutex);
+    if (isStillThere(nd, d) && (!create || isSpelledAsAsked(nd, d))) return d;
+    mutexUnlock(mutex);
+    dput(d);
+    deadline = spinFor(deadline, mutex);
   }
 }
 
-/**
- * The dentry of nd.last, positive or negative, with a reference; null: nd.err. The caller holds the directory's
- * i_mutex. `create`: allocates a dentry that is not there, unhashed in memory, hashed and negative for a driver.
- * -ERESTARTNOINTR: the caller releases its mutexes and looks again.
- */
+/** Whether a driver's dentry is still that of nd.last. Under the directory's i_mutex, which keeps it so, unless the driver calls it stale. */
+function isStillThere(nd: Nameidata, d: Dentry): bool {
+  const parent = nd.dentry;
+  const now = dLookup(parent, nd.inode, nd.last, hashLen(nd.lastRaw, nd.lastLen, parent.at));
+  if (now) dput(now);
+  return now == d;
+}
+
+/** A new file gets the spelling of its creator: a negative dentry takes it on, or is dropped if the length differs. */
+function isSpelledAsAsked(nd: Nameidata, d: Dentry): bool {
+  if (d.inode || !(nd.dentry.flags & D_OP_COMPARE) || dUpdateNameCase(d, nd.last, nd.lastLen)) return true;
+  dDrop(d);
+  return false;
+}
+
+/** The same in memory, where the caller holds the directory's i_mutex. null: nd.err. */
 export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const parent = nd.dentry;
   const dir = nd.inode;
   const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
-  let d: Dentry;
-  for (let deadline: f64 = 0; ; ) {
-    d = dLookup(parent, dir, nd.last, hl);
-    // Where all names are in the cache, a miss matters only to who adds the name.
-    if (!d && (create || !(parent.flags & D_COMPLETE))) d = dLookupSettled(parent, dir, nd.last, hl);
-    if (!d || !mustRevalidate(nd, d, nd.mnt.sb)) break;
+  let d = dLookup(parent, dir, nd.last, hl);
+  // All names are in the cache, so a miss matters only to who adds the name.
+  if (!d && create) d = dLookupSettled(parent, dir, nd.last, hl);
+  if (d) return d;
+  if (dir.mode & I_DEAD) return errDentry(nd, -ENOENT);
+  if (nd.lastLen > <u32>NAME_MAX) return errDentry(nd, -ENAMETOOLONG);
+  if (!create) return errDentry(nd, -ENOENT);
+  d = dAlloc(parent, nd.last, nd.lastLen, hl);
+  return d ? d : errDentry(nd, -ENOSPC);
+}
+
+/**
+ * The dentry of nd.last in a driver's directory, positive or negative, with a reference; null: nd.err. The driver is asked by one thread at a
+ * time for one name. The caller holds no lock.
+ */
+export function lookupDriver(nd: Nameidata): Dentry {
+  const parent = nd.dentry;
+  const dir = nd.inode;
+  const hl = hashLen(nd.lastRaw, nd.lastLen, parent.at);
+  let deadline: f64 = 0;
+  while (true) {
+    let d = dLookup(parent, dir, nd.last, hl);
+    if (!d) {
+      if (nd.lastLen > <u32>NAME_MAX) return errDentry(nd, -ENAMETOOLONG);
+      d = dAllocParallel(parent, dir, nd.last, hl);
+      if (!d) return errDentry(nd, -ENOSPC);
+      if (d.flags & D_PAR_LOOKUP) {
+        d = askDriver(nd, d);
+        if (d || nd.err != -ERESTARTNOINTR) return d;
+        // A directory that has to move here is in use elsewhere.
+        deadline = waitFor(deadline, spliceBusy);
+        continue;
+      }
+    }
+    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;
     const r = revalidate(nd, d);
     if (r > 0) return d;
     dput(d);
@@ -138,48 +189,33 @@ export function lookupLocked(nd: Nameidata, create: bool): Dentry {
     // Stale, and dropped by this thread, or by one that may still die: looks again, and then asks the file system.
     deadline = spinFor(deadline, parent.lockref);
   }
-  // A new file gets the spelling of its creator: a negative dentry takes it on, or is dropped if the length differs.
-  if (d && create && !d.inode && parent.flags & D_OP_COMPARE && !dUpdateNameCase(d, nd.last, nd.lastLen)) {
-    dDrop(d);
-    dput(d);
-    d = changetype<Dentry>(0);
-  }
-  if (d) return d;
-  if (dir.mode & I_DEAD) return errDentry(nd, -ENOENT);
-  if (nd.lastLen > <u32>NAME_MAX) return errDentry(nd, -ENAMETOOLONG);
-  if (parent.flags & D_COMPLETE) {
-    if (!create) return errDentry(nd, -ENOENT);
-    d = dAlloc(parent, nd.last, nd.lastLen, hl);
-    return d ? d : errDentry(nd, -ENOSPC);
-  }
-  return lookupDriver(nd, hl);
 }
 
-/** i_op->lookup(): asks the driver and caches its reply, also a negative one. */
-function lookupDriver(nd: Nameidata, hl: u64): Dentry {
-  const parent = nd.dentry;
-  const sb = parent.sb;
-  // From before the hook: what the driver takes back meanwhile is asked about again.
-  const generation = sb.generation;
-  const d = dAlloc(parent, nd.last, nd.lastLen, hl);
-  if (!d) return errDentry(nd, -ENOSPC);
-  if (d.flags & D_GENERATION) d.generation = generation;
+/** i_op->lookup(): asks the driver for a name in lookup, and caches its reply, also a negative one. */
+function askDriver(nd: Nameidata, d: Dentry): Dentry {
+  const sb = nd.dentry.sb;
   const r = sb.hooks & HOOK.LOOKUP ? driverLookup(sb, nd.inode, nd.last, nd.lastLen) : -ENOENT;
-  if (r != 0 && r != -ENOENT) {
+  const i = r == 0 ? igetDriver(sb, changetype<Inode>(0)) : changetype<Inode>(0);
+  if (!i && r != -ENOENT) {
+    dLookupDone(d);
     dput(d);
-    return errDentry(nd, r);
-  }
-  if (r == -ENOENT) {
-    dAdd(d, changetype<Inode>(0));
-    return d;
-  }
-  const i = igetDriver(sb, changetype<Inode>(0));
-  if (!i) {
-    dput(d);
-    return errDentry(nd, -ENOSPC);
+    return errDentry(nd, r == 0 ? -ENOSPC : r);
   }
   // The mode may have changed. A dentry that the directory gets from now on has flags of its mode.
-  if (i.isDir) dentryModeChanged(i);
+  if (i && i.isDir) dentryModeChanged(i);
+  if (!dAdd(d, i)) return moveAlias(nd, d, i);
+  dLookupDone(d);
+  return d;
+}
+
+/** The name is that of a directory that is known by another one: it moves here. */
+function moveAlias(nd: Nameidata, d: Dentry, i: Inode): Dentry {
+  const mutex = nd.inode.mutex;
+  dget(d);
+  mutexLock(mutex);
   const found = dSpliceAlias(d, i);
+  mutexUnlock(mutex);
+  dLookupDone(d);
+  dput(d);
   return found ? found : errDentry(nd, spliceError);
 }

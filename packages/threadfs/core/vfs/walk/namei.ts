@@ -299,6 +299,7 @@ function mayAccess(nd: Nameidata, mask: u32): i32 {
   const type = nd.inode.type;
   if (mask & MAY_EXEC && type == S_IFREG && nd.mnt.flags & MS_NOEXEC) return -EACCES;
   const err = inodePermission(nd.ctx, nd.inode, mask, nd.rcu);
+  if (POINTS) tracepoint(POINT.ACCESS, nd.inode_, err);
   if (err != 0) return err;
   if (mask & MAY_WRITE && nd.mnt.flags & MS_RDONLY && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK))
     return -EROFS;

@@ -93,7 +93,11 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
     err = fromRoot ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
   }
   if (err == 0 && nd.flags & LOOKUP_IS_FENCED) err = startFenced(nd, fromRoot);
-  if (err == 0) tracepoint(POINT.WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+  if (POINTS && err == 0) {
+    tracepoint(POINT.WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
+    if (flags & LOOKUP_RCU) tracepoint(POINT.MOUNT_SEQ, nd.mSeq, G_MOUNT_SEQ);
+    if (nd.flags & LOOKUP_IS_FENCED) tracepoint(POINT.RENAME_SEQ, nd.rSeq, G_RENAME_SEQ);
+  }
   return err;
 }
 

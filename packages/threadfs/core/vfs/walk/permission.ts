@@ -22,16 +22,26 @@ import {
   ACL_USER,
   CAP_DAC_OVERRIDE,
   CAP_DAC_READ_SEARCH,
+  CHECK_ACL,
+  CHECK_CAPABILITY,
+  CHECK_DRIVER,
+  CHECK_DRIVER_ACL,
+  CHECK_GROUP,
+  CHECK_OTHER,
+  CHECK_OWNER,
+  CHECK_SECURITY,
   MAY_EXEC,
   MAY_READ,
   MAY_WRITE,
 } from "../../../abi/permissions";
+import * as POINT from "../../../abi/points";
 import { driverCheckAcl, driverPermission } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { KMALLOC_MAX } from "../../mem/alloc/slab";
 import { CHUNK } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
+import { tracepoint } from "../../tracepoints";
 import { I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, inodeNumber } from "../inode/inode";
 import { Context, capable, inGroup } from "../task/cred";
 import { hasSecurity } from "../task/thread";
@@ -93,9 +103,13 @@ function aclPermissionCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
 function checkAttr(c: Context, i: Inode, mask: u32): i32 {
   readAttr(i);
   const mode = loadAttrMode;
+  if (POINTS) tellClass(c, i, loadAttrUid, loadAttrGid);
   if (c.uid == loadAttrUid) return mask & ~(mode >> 6) & 7 ? -EACCES : 0;
   // As in Linux, the mode bits decide if the group class is empty: an ACL entry then grants nothing.
-  if ((mode & I_ACL) != 0 && (mode & 0x38) != 0) return mode & I_DRIVER ? -EAGAIN : posixAclPermission(c, i.acl, mask);
+  if ((mode & I_ACL) != 0 && (mode & 0x38) != 0) {
+    if (POINTS) tracepoint(POINT.CHECK, i.at, mode & I_DRIVER ? CHECK_DRIVER_ACL : CHECK_ACL);
+    return mode & I_DRIVER ? -EAGAIN : posixAclPermission(c, i.acl, mask);
+  }
   return checkGroup(c, mask);
 }
 
@@ -109,6 +123,7 @@ function checkGroup(c: Context, mask: u32): i32 {
 function driverAclCheck(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   if (rcu && !(i.sb.hooks & HOOK.RCU_CHECK_ACL)) return -ECHILD;
   const err = driverCheckAcl(i, mask, rcu);
+  if (POINTS && err == -EAGAIN) tellClass(c, i, loadAttrUid, loadAttrGid);
   return err == -EAGAIN ? checkGroup(c, mask) : err;
 }
 
@@ -148,6 +163,7 @@ function posixAclPermission(c: Context, acl: usize, mask: u32): i32 {
 function genericPermission(c: Context, i: Inode, mask: u32, rcu: bool): i32 {
   const err = aclPermissionCheck(c, i, mask, rcu);
   if (err != -EACCES) return err;
+  if (POINTS && capableOverride(c, mask)) tracepoint(POINT.CHECK, i.at, CHECK_CAPABILITY);
   return capableOverride(c, mask) ? 0 : err;
 }
 
@@ -169,13 +185,17 @@ export function inodePermission(c: Context, i: Inode, mask: u32, rcu: bool): i32
   if (mask & MAY_WRITE && i.sb.readonly != 0 && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) return -EROFS;
   let err: i32;
   if (mode & I_OP_PERMISSION) {
+    if (POINTS) tracepoint(POINT.CHECK, i.at, CHECK_DRIVER);
     if (rcu && !(i.sb.hooks & HOOK.RCU_PERMISSION)) return -ECHILD;
     // A driver's decision is final; capabilities do not override it.
     err = driverPermission(i, mask, rcu);
   } else {
     err = genericPermission(c, i, mask, rcu);
   }
-  if (err == 0 && hasSecurity) err = host.security(inodeNumber(i), <i32>mask, rcu ? 1 : 0);
+  if (err == 0 && hasSecurity) {
+    if (POINTS) tracepoint(POINT.CHECK, i.at, CHECK_SECURITY);
+    err = host.security(inodeNumber(i), <i32>mask, rcu ? 1 : 0);
+  }
   return err;
 }
 
@@ -189,11 +209,18 @@ export function mayExecMemory(c: Context, i: Inode): bool {
   const ids = atomic.load<u64>(i.at, offsetof<Inode>("uid_"));
   let bits = <u32>(head >> 32);
   if (bits & (I_OP_PERMISSION | I_ACL)) return mayExecAcl(c, i, bits);
+  if (POINTS) tellClass(c, i, <u32>ids, <u32>(ids >> 32));
   if (c.uid == <u32>ids) bits >>= 6;
   else if (inGroup(c, <u32>(ids >> 32))) bits >>= 3;
   if (!(bits & MAY_EXEC)) return genericPermission(c, i, MAY_EXEC, true) == 0;
   if (head & 1) return false;
   return atomic.load<u32>(i.at) == <u32>head;
+}
+
+/** Reports whose mode bits decide, for an inode with this owner and group: in the debug build. */
+function tellClass(c: Context, i: Inode, uid: u32, gid: u32): void {
+  const who = c.uid == uid ? CHECK_OWNER : inGroup(c, gid) ? CHECK_GROUP : CHECK_OTHER;
+  tracepoint(POINT.CHECK, i.at, who);
 }
 
 /** The same for a directory with an ACL. */

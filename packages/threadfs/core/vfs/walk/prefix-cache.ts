@@ -5,7 +5,7 @@
  * Most lookups ask for a name in a directory that has been walked before. An entry holds the bytes of a path up to its
  * last slash (or of the rest of a path after a special component), the dentry that this prefix starts from, and the
  * chain of dentries along it, each with the sequence under which it had that name and parent. A later walk of the same
- * bytes from the same start validates the chain instead of walking.
+ * bytes from the same start validates the chain instead of walking, and not even that while no directory of the tree has changed.
  *
  * Guarantees
  *  - An entry states what stays true forever: "under sequence s, this dentry is the child of that one, by this name".
@@ -14,6 +14,10 @@
  *    unchanged did not change in between, so at the first of these loads the whole chain was in place: the directory
  *    that prefixCacheFind() returns was at that path below the start, at one moment after the walk had reached the
  *    start. From there the walk continues hand over hand, as always.
+ *  - An entry also has the count of changes of directories (G_DIR_CHANGES) that was loaded before its chain was seen in place. A change makes
+ *    the sequence of its directory odd, counts, and only then leads walks elsewhere (dWriteBegin() in dentry.ts). So whoever loads the same
+ *    count again has the chain in place at that load: a change that was not counted yet has changed nothing yet, and one that was counted
+ *    before the chain was seen had made a sequence of it odd.
  *  - Only directories that rcuWalk() walks get into a plain entry: no links, dots, mount points, hooks, long names, and no
  *    directory whose inode decides who may search it. So it is valid for every caller and every mount. Paths over links, dots and long
  *    names have entries of another kind: prefix-links.ts.
@@ -24,27 +28,30 @@
  *    G_SEQ_WRAPS and of a sequence, which is the bound that applies to any single walk.
  *  - A thread that takes over a slot clears its cache: the slot's previous thread may have died while filling an entry.
  *
- * The cache is set-associative: three entries (ways) make a set, which the hash of the prefix selects. The tags are
- * apart, in scratch: one for each way, and the tag of the last miss. A prefix that misses twice in a row in its set is
- * filled in.
+ * The cache is set-associative: three entries (ways) make a set, and the hash of a prefix selects two sets, of which either may hold it: a
+ * tree with fewer directories than there are entries finds room for nearly all. The tags are apart, in scratch: one for each way, and the tag of
+ * the last miss. A prefix that misses twice in a row in its first set is filled in.
  *
  * Entry (192 bytes)
  *   0   start     u64  dentry (low), sequence (high)
  *   8   wraps     u32  G_SEQ_WRAPS when the entry was filled
- *   12  len       u32  bytes of the prefix; 0: no entry
- *   16  chainEnd  u32  offset of the chain's end; 0: an entry with links, whose chain is in a block (prefix-links.ts)
- *   20  inode     u32  of the directory, under its sequence
+ *   12  len       u16  bytes of the prefix; 0: no entry
+ *   14  chainEnd  u16  offset of the chain's end; 0: an entry with links, whose chain is in a block (prefix-links.ts)
+ *   16  inode     u32  of the directory, under its sequence
+ *   20  changes   u32  G_DIR_CHANGES, loaded before the chain was seen in place; NEVER in an entry with links
  *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
  *   96  words     12 x u64  the bytes of the prefix in the order in which prefixCacheFind() reads them
  */
 
+import * as POINT from "../../../abi/points";
 import { DOT, hashLen, hashName, hashNameLen, SLASH, SLASHES } from "../../mem/hash";
 import { G_SEQ_WRAPS } from "../../mem/layout";
 import { scratch } from "../../mem/thread";
+import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
-import { PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../layout";
+import { G_DIR_CHANGES, PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../layout";
 import { prefixCache } from "../task/thread";
 import { Nameidata } from "./nameidata";
 import {
@@ -53,6 +60,7 @@ import {
   prefixLinksLast,
   prefixLinksOldAtime,
   prefixLinksStore,
+  prefixLinksTell,
   prefixLinksValid,
 } from "./prefix-links";
 import { CHILD_MASK, isStart, PLAIN, PLAIN_MASK, rcuWalk, rcuWalkRest, rcuWalkSplit, setSplits } from "./rcu-walk";
@@ -62,13 +70,18 @@ const LOWS: u64 = 0x7f7f7f7f7f7f7f7f;
 const START: usize = 0;
 const WRAPS: usize = 8;
 const LEN: usize = 12;
-const CHAIN_END: usize = 16;
-const INODE: usize = 20;
+const CHAIN_END: usize = 14;
+const INODE: usize = 16;
+const CHANGES: usize = 20;
 const LAST: usize = 24;
 const CHAIN: usize = 32;
 const WORDS: usize = 96;
 /** Instead of the chain's end. */
 const WITH_LINKS: u32 = 0;
+/** In the place of CHANGES in such an entry: a number that G_DIR_CHANGES never has. */
+const NEVER: u32 = 1;
+/** The wraps and the length in a word of an entry. */
+const SHAPE_MASK: u64 = 0xffffffffffff;
 /** Room for the directories above the last one. */
 export const PREFIX_CHAIN_SIZE: u32 = 8 * 8;
 const ABOVE_MAX: usize = PREFIX_CHAIN_SIZE;
@@ -101,7 +114,8 @@ let backoff: u32 = 0;
 const BACKOFF: u32 = 64;
 /** The same for paths with links, which are tried in more cases. */
 let linksBackoff: u32 = 0;
-/** For a miss in an entry that prefixCacheFind() has returned without a look at its chain: tags, tag and way. */
+/** For a miss in an entry that prefixCacheFind() has returned without a look at its chain: both tags, tag and way. */
+let foundFirst: usize = 0;
 let foundTags: usize = 0;
 let foundTag: u32 = 0;
 let foundWay: usize = 0;
@@ -127,14 +141,15 @@ export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: b
 function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   const start = <u64>nd.dentry_ | ((<u64>nd.seq) << 32);
   const e = prefixCacheFind(start, path, len);
-  if (e != 0 && (load<u32>(e, CHAIN_END) != WITH_LINKS || prefixLinksValid(nd, e, e + CHAIN))) {
+  if (e != 0 && (load<u16>(e, CHAIN_END) != WITH_LINKS || prefixLinksValid(nd, e, e + CHAIN))) {
     const last = load<u64>(e, LAST);
     nd.dentry_ = <u32>last;
     nd.seq = <u32>(last >> 32);
     nd.inode_ = load<u32>(e, INODE);
-    return rcuWalk(nd, path + load<u32>(e, LEN) + 1, parents);
+    if (POINTS) tellEntry(e, path);
+    return rcuWalk(nd, path + load<u16>(e, LEN) + 1, parents);
   }
-  if (e != 0) recordMiss(foundTags, foundTag, load<u32>(e, LEN), foundWay);
+  if (e != 0) recordMiss(foundFirst, foundTag, load<u16>(e, LEN), foundTags, foundWay);
   const r = rcuWalk(nd, path, parents);
   if (fillTagAddress != 0) {
     // The walk has reached the last component, or a special one before it, which may be a link. A directory behind which it has split
@@ -143,6 +158,19 @@ function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
     else if (r == 0 && !rcuWalkSplit) prefixCacheFillLinks(nd, start, path);
   }
   return r;
+}
+
+/** Reports a valid entry: in the debug build. */
+function tellEntry(e: usize, path: usize): void {
+  tracepoint(POINT.PREFIX_ENTRY, path, load<u16>(e, LEN));
+  if (load<u16>(e, CHAIN_END) == WITH_LINKS) {
+    prefixLinksTell(e + CHAIN);
+  } else {
+    for (let p = e + LAST; p < e + load<u16>(e, CHAIN_END); p += 8) {
+      tracepoint(POINT.PREFIX_SEQ, <usize>load<u32>(p), <usize>load<u32>(p, 4));
+    }
+  }
+  tracepoint(POINT.PREFIX_FOUND, <usize>load<u32>(e, LAST), <usize>load<u32>(e + LAST, 4));
 }
 
 /** Bytes before the last slash of a path of `len` bytes; 0: no slash in the part that is searched. */
@@ -181,25 +209,22 @@ function prefixCacheFind(start: u64, path: usize, len: u32): usize {
   h += start * K1;
   h = (h ^ (h >> 32)) * K0;
   const tag = <u32>h | 1;
-  const set = <usize>(((h >> 32) * PREFIX_CACHE_SETS) >> 32);
-  const tags = scratch + S_PREFIX_TAGS + (set << 4);
-  const first = load<u64>(tags);
-  let way: usize = 0;
-  if (<u32>first != tag) {
-    way = 1;
-    if (<u32>(first >> 32) != tag) {
-      way = 2;
-      if (load<u32>(tags, 8) != tag) {
-        recordMiss(tags, tag, n, 3);
-        return 0;
-      }
+  const first = tagsOf(h >> 32);
+  let tags = first;
+  let way = wayOf(tags, tag);
+  if (way == NO_WAY) {
+    tags = tagsOf(<u64>tag);
+    way = wayOf(tags, tag);
+    if (way == NO_WAY) {
+      recordMiss(first, tag, n, tags, NO_WAY);
+      return 0;
     }
   }
   const e = entryOf(tags, way);
   const wraps = atomic.load<u32>(G_SEQ_WRAPS);
   const shape = ((<u64>n) << 32) | <u64>wraps;
   let differs =
-    (load<u64>(e, WRAPS) ^ shape) |
+    ((load<u64>(e, WRAPS) & SHAPE_MASK) ^ shape) |
     (load<u64>(e, START) ^ start) |
     (load<u64>(e, WORDS) ^ load<u64>(path)) |
     (load<u64>(e, WORDS + 8) ^ load<u64>(path, 8)) |
@@ -216,9 +241,13 @@ function prefixCacheFind(start: u64, path: usize, len: u32): usize {
     }
   }
   if (differs == 0) {
+    // Before the chain. Pairs with dWriteBegin().
+    const changes = atomic.load<u32>(G_DIR_CHANGES);
+    if (load<u32>(e, CHANGES) == changes) return e;
     let p = e + LAST;
-    const chainEnd = e + load<u32>(e, CHAIN_END);
+    const chainEnd = e + load<u16>(e, CHAIN_END);
     if (chainEnd == e + WITH_LINKS) {
+      foundFirst = first;
       foundTags = tags;
       foundTag = tag;
       foundWay = way;
@@ -229,11 +258,31 @@ function prefixCacheFind(start: u64, path: usize, len: u32): usize {
       // Pairs with the write sections that move, remove or change the directory.
       if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) break;
       p += 8;
-      if (p >= chainEnd) return e;
+      if (p >= chainEnd) {
+        store<u32>(e, changes, CHANGES);
+        return e;
+      }
     }
   }
-  recordMiss(tags, tag, n, way);
+  recordMiss(first, tag, n, tags, way);
   return 0;
+}
+
+/** The tags of a set, which 32 bits of a hash select. */
+function tagsOf(bits: u64): usize {
+  return scratch + S_PREFIX_TAGS + ((<usize>((bits * PREFIX_CACHE_SETS) >> 32)) << 4);
+}
+
+const NO_WAY: usize = 3;
+/** No prefix has this tag, so it is that of an empty way. */
+const NO_TAG: u32 = 0;
+
+/** The way of a set that has this tag, or NO_WAY. */
+function wayOf(tags: usize, tag: u32): usize {
+  const first = load<u64>(tags);
+  if (<u32>first == tag) return 0;
+  if (<u32>(first >> 32) == tag) return 1;
+  return load<u32>(tags, 8) == tag ? 2 : NO_WAY;
 }
 
 function entryOf(tags: usize, way: usize): usize {
@@ -241,21 +290,27 @@ function entryOf(tags: usize, way: usize): usize {
 }
 
 /**
- * Records a miss. On the second miss in a row of one prefix, chooses an entry to fill: `way`, or the victim if `way` is
- * 3.
+ * Records a miss. On the second miss in a row of one prefix in its first set, chooses an entry to fill: `way` of `tags`, or, if that is NO_WAY,
+ * an empty one of either set, or else the next victim of the first.
  */
-function recordMiss(tags: usize, tag: u32, n: u32, way: usize): void {
-  if (load<u32>(tags, 12) != tag) {
-    store<u32>(tags, tag, 12);
+function recordMiss(first: usize, tag: u32, n: u32, tags: usize, way: usize): void {
+  if (load<u32>(first, 12) != tag) {
+    store<u32>(first, tag, 12);
     return;
   }
   if (backoff != 0) {
     backoff--;
     return;
   }
-  if (way == 3) {
-    victimWay = victimWay == 2 ? 0 : victimWay + 1;
-    way = victimWay;
+  if (way == NO_WAY) {
+    way = wayOf(first, NO_TAG);
+    const inFirst = way != NO_WAY;
+    if (!inFirst) way = wayOf(tags, NO_TAG);
+    if (inFirst || way == NO_WAY) tags = first;
+    if (way == NO_WAY) {
+      victimWay = victimWay == 2 ? 0 : victimWay + 1;
+      way = victimWay;
+    }
   }
   fillTagAddress = tags + (way << 2);
   fillTag = tag;
@@ -272,6 +327,7 @@ function prefixCacheFill(start: u64, path: usize): void {
   const e = fillEntry;
   const n = fillLength;
   const wraps = atomic.load<u32>(G_SEQ_WRAPS);
+  const changes = atomic.load<u32>(G_DIR_CHANGES);
   backoff = BACKOFF;
   const stop = path + n;
   let name = path;
@@ -307,7 +363,8 @@ function prefixCacheFill(start: u64, path: usize): void {
   const above = <u32>(to - chain);
   memory.copy(e + CHAIN, chain, above);
   store<u64>(e, last, LAST);
-  store<u32>(e, CHAIN + above, CHAIN_END);
+  store<u16>(e, <u16>(CHAIN + above), CHAIN_END);
+  store<u32>(e, changes, CHANGES);
   store<u32>(e, inode, INODE);
   writeKey(start, path, wraps);
 }
@@ -328,7 +385,8 @@ function prefixCacheFillLinks(nd: Nameidata, start: u64, path: usize): void {
   store<u32>(fillTagAddress, 0);
   prefixLinksStore(nd, e, e + CHAIN);
   store<u64>(e, prefixLinksLast, LAST);
-  store<u32>(e, WITH_LINKS, CHAIN_END);
+  store<u16>(e, <u16>WITH_LINKS, CHAIN_END);
+  store<u32>(e, NEVER, CHANGES);
   store<u32>(e, prefixLinksInode, INODE);
   writeKey(start, path, wraps);
 }
@@ -351,6 +409,6 @@ function writeKey(start: u64, path: usize, wraps: u32): void {
     for (let i: u32 = 32; i + 32 < n; i += 8) store<u64>(e + 32 + i, load<u64>(path + i), WORDS);
   }
   store<u32>(e, wraps, WRAPS);
-  store<u32>(e, n, LEN);
+  store<u16>(e, <u16>n, LEN);
   store<u32>(fillTagAddress, fillTag);
 }

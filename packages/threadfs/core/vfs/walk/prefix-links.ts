@@ -30,9 +30,11 @@
 
 import { MS_NOSYMFOLLOW, MS_STRICTATIME } from "../../../abi/flags";
 import { PATH_MAX } from "../../../abi/limits";
+import * as POINT from "../../../abi/points";
 import { DOT, hashLen, hashName, hashNameLen, SLASH } from "../../mem/hash";
 import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { scratch } from "../../mem/thread";
+import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
 import { D_MOUNTED, D_OP_REVALIDATE, D_SYMLINK, D_TYPE, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { atimeIsFresh, forgetClock, keepsAtime } from "../inode/atime";
@@ -180,6 +182,15 @@ export function prefixLinksValid(nd: Nameidata, e: usize, at: usize): bool {
     nd.mnt_ = nd.rootMnt_;
   }
   return true;
+}
+
+/** Reports the chain of a valid entry, whose fields for links are at `at`: in the debug build. */
+export function prefixLinksTell(at: usize): void {
+  const block = <usize>load<u32>(at, BLOCK);
+  const end = block + <usize>load<u16>(block, END);
+  for (let p = block + CHAIN; p < end; p += 8) {
+    tracepoint(POINT.PREFIX_SEQ, <usize>load<u32>(p), <usize>load<u32>(p, 4));
+  }
 }
 
 // ------------------------------------------------------------------------------------------------- new entries

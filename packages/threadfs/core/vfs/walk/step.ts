@@ -68,12 +68,14 @@ export function stepInto(nd: Nameidata, d: Dentry, follow: bool): i32 {
   const inode = to.inode;
   if (nd.rcu) {
     // Decide only after the sequence is checked, and check it only after everything is read.
+    if (POINTS && !inode) tracepoint(POINT.NEGATIVE, to.at, 0);
     if (readSeqRetry(to.seq, nd.nextSeq)) return -ECHILD;
     if (!inode) return -ENOENT;
     if ((flags & D_TYPE) == D_SYMLINK && follow) return pickLink(nd, inode);
     nd.seq = nd.nextSeq;
   } else {
     if (!inode || (flags & D_TYPE) == D_NEGATIVE) {
+      if (POINTS) tracepoint(POINT.NEGATIVE, to.at, 0);
       putStep(nd);
       return -ENOENT;
     }
@@ -206,6 +208,7 @@ function pathConnected(m: Mount, d: Dentry, wait: bool): i32 {
   for (let n = 0; n < SEQ_TRIES; n++) {
     if (wait) rcuReadLock();
     const seq = readSeqBegin(G_RENAME_SEQ);
+    tracepoint(POINT.RENAME_SEQ, seq, G_RENAME_SEQ);
     const below = isSubdir(d, root);
     const ok = !readSeqRetry(G_RENAME_SEQ, seq);
     if (wait) rcuReadUnlock();
@@ -364,6 +367,7 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
  * the body has no room.
  */
 function pickLinkRcu(nd: Nameidata, inode: Inode): i32 {
+  if (POINTS) tellLink(nd, inode);
   if (inode.mode & I_DRIVER || atimeNeedsUpdateRcu(nd.pMnt, inode)) return -ECHILD;
   const body = <usize>nd.bodies;
   if (!copyLinkBody(inode, nd.pDentry.seq, nd.nextSeq, body)) return -ECHILD;
@@ -381,6 +385,12 @@ function pickLinkRcu(nd: Nameidata, inode: Inode): i32 {
   nd.body = <u32>body;
   tracepoint(POINT.LINK, inode.at, body);
   return 0;
+}
+
+/** Reports why a link is not followed in rcu mode: in the debug build. */
+function tellLink(nd: Nameidata, inode: Inode): void {
+  if (inode.mode & I_DRIVER) tracepoint(POINT.LINK_REF, inode.at, 1);
+  else if (atimeNeedsUpdateRcu(nd.pMnt, inode)) tracepoint(POINT.LINK_REF, inode.at, 2);
 }
 
 /** Begins with the body of the link on top of the stack: 1: continue with nd.body; 0: it was "/", is walked and popped. */

@@ -7,6 +7,7 @@ import { copyFileRange, fallocate, lseek } from "./contents.js";
 import { linkat, mkfifo, mknod, renameat2 } from "./names.js";
 import { getPipeSize, pipe, setPipeSize } from "./pipes.js";
 import { openat2 } from "./resolve.js";
+import { statfs } from "./statfs.js";
 import { statx } from "./statx.js";
 import type { LinuxCalls } from "./types.js";
 import { getxattr, listxattr, removexattr, setxattr } from "./xattr.js";
@@ -14,7 +15,7 @@ import { getxattr, listxattr, removexattr, setxattr } from "./xattr.js";
 /** By the name of the promise form. */
 const OPERATIONS = {
   ...{ copyFileRange, fallocate, linkat, lseek, renameat2 },
-  ...{ mkfifo, mknod, openat2, statx, pipe, getPipeSize, setPipeSize },
+  ...{ mkfifo, mknod, openat2, statfs, statx, pipe, getPipeSize, setPipeSize },
   ...{ getxattr, listxattr, removexattr, setxattr },
 } as const;
 

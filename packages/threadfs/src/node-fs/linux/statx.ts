@@ -7,6 +7,8 @@ import {
   STATX_ATTR_MOUNT_ROOT,
   STATX_BASIC_STATS,
   STATX_BTIME,
+  STATX_MNT_ID,
+  STATX_MNT_ID_UNIQUE,
   STATX_RESERVED,
 } from "../../../abi/flags.js";
 import * as STAT from "../../../abi/stat.js";
@@ -21,10 +23,10 @@ const OPTIONS: KeysOf<StatxOptions> = { nofollow: true, mask: true };
 
 const time = (sec: number, nsec: number): StatxTime => ({ sec: BigInt(sec), nsec });
 
-function statxOf(s: StatNumbers, mask: number, attributes: number): Statx {
+function statxOf(s: StatNumbers, mask: number, attributes: number, mount: number): Statx {
   const birth = mask & STATX_BTIME ? { btime: time(s[STAT.birthtimeSec], s[STAT.birthtimeNsec]) } : {};
   return {
-    mask: STATX_BASIC_STATS | (mask & STATX_BTIME),
+    mask: STATX_BASIC_STATS | (mask & STATX_BTIME) | (mask & STATX_MNT_ID_UNIQUE || STATX_MNT_ID),
     blksize: s[STAT.blksize],
     attributes,
     attributesMask: STATX_ATTR_MOUNT_ROOT,
@@ -40,6 +42,7 @@ function statxOf(s: StatNumbers, mask: number, attributes: number): Statx {
     atime: time(s[STAT.atimeSec], s[STAT.atimeNsec]),
     mtime: time(s[STAT.mtimeSec], s[STAT.mtimeNsec]),
     ctime: time(s[STAT.ctimeSec], s[STAT.ctimeNsec]),
+    mntId: BigInt(mount),
     ...birth,
   };
 }
@@ -63,6 +66,6 @@ export const statx = operation(
     const length = calls.putPath(path ?? "", "statx");
     const flags = (nofollow ? AT_SYMLINK_NOFOLLOW : 0) | (isFd ? AT_EMPTY_PATH : 0);
     const attributes = calls.check(core.sysStatx(ctx, isFd ? file : calls.dirfd, length, flags), "statx", path);
-    return statxOf(attachment.stat, mask, attributes);
+    return statxOf(attachment.stat, mask, attributes, attachment.ioNumbers[0] as number);
   },
 );

@@ -88,8 +88,33 @@ export interface Statx {
   atime: StatxTime;
   mtime: StatxTime;
   ctime: StatxTime;
+  /**
+   * The number of the mount that the file was found in (STATX_MNT_ID, 0x1000): `id` of {@link Vfs.mounts}. It is never another mount's, so that it
+   * is STATX_MNT_ID_UNIQUE (0x4000) too, where `mask` asks for that.
+   */
+  mntId: bigint;
   /** When the file was made; with STATX_BTIME alone. */
   btime?: StatxTime;
+}
+
+/** What statfs(2) tells of the file system that a path is on, and of the mount: the fields of struct statfs without their prefix. */
+export interface LinuxStatFs {
+  /** TMPFS_MAGIC, 0x01021994, whatever it is. */
+  type: number;
+  bsize: number;
+  frsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+  /** The longest name, in bytes. */
+  namelen: number;
+  /**
+   * ST_* bits: ST_RDONLY 1, ST_NOSUID 2, ST_NODEV 4, ST_NOEXEC 8, ST_NOATIME 0x400, ST_NODIRATIME 0x800, ST_RELATIME 0x1000, ST_NOSYMFOLLOW 0x2000, as the
+   * mount has them. Without ST_VALID, which the C library takes away too.
+   */
+  flags: number;
 }
 
 /** Options of `statx`. */
@@ -236,6 +261,13 @@ export interface LinuxCalls {
    */
   statxSync(file: PathLike | number, options?: StatxOptions): Statx;
   statx(file: PathLike | number, options?: StatxOptions): Promise<Statx>;
+
+  /**
+   * statfs(2): the room of the file system that a path is on, as `fs.statfs` tells it, the longest name, and the flags of the mount.
+   * @throws system call errors with syscall "statfs", those of `fs.statfs`
+   */
+  statfsSync(path: PathLike): LinuxStatFs;
+  statfs(path: PathLike): Promise<LinuxStatFs>;
 
   /**
    * setxattr(2): sets an extended attribute of a file in memory. Names have a namespace: "user." needs the permission to write, on a file or a directory; "trusted." and

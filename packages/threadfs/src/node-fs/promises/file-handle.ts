@@ -39,6 +39,11 @@ function closedError(syscall: string): Error {
   return Object.assign(codedError(Error, "EBADF", "file closed"), { syscall });
 }
 
+/** The error of a method whose `this` is no handle. Node's adds that this is a bug of Node or of its user. */
+function notHandle(): Error {
+  return codedError(Error, "ERR_INTERNAL_ASSERTION", "handle must be an instance of FileHandle");
+}
+
 const REFUSAL = /* @__PURE__ */ cloneRefusal(
   "A FileHandle cannot be cloned: its descriptor is the context's. Post `vfs.handle` and the number `handle.fd`, and use the number with " +
     "the calls on descriptors, such as fs.readSync(), of the attachVfs() in the other thread",
@@ -75,45 +80,51 @@ export class FileHandle {
     return this.#fd;
   }
 
-  /** Makes a call that uses the descriptor. */
-  async #use<R>(syscall: string, call: () => Promise<R>): Promise<R> {
-    if (this.#fd === -1) throw closedError(syscall);
-    this[REF]();
+  /** Makes a call that uses the descriptor. Static, so that a method of something else fails in its promise, as Node's does. */
+  static async #use<R>(handle: FileHandle, syscall: string, call: () => Promise<R>): Promise<R> {
+    if (!(#fd in handle)) throw notHandle();
+    if (handle.#fd === -1) throw closedError(syscall);
+    handle[REF]();
     try {
       return await call();
     } finally {
-      this[UNREF]();
+      handle[UNREF]();
     }
   }
 
   /** Makes the call of an operation whose arguments `parse` checks. */
-  #call<A extends unknown[], P, R>(syscall: string, op: AnyOperation<A, P, R>, parse: () => P): Promise<R> {
-    return this.#use(syscall, () => promised((ends) => runLater(this.#calls, op, parse(), ends)));
+  static #call<A extends unknown[], P, R>(
+    handle: FileHandle,
+    syscall: string,
+    op: AnyOperation<A, P, R>,
+    parse: () => P,
+  ): Promise<R> {
+    return FileHandle.#use(handle, syscall, () => promised((ends) => runLater(handle.#calls, op, parse(), ends)));
   }
 
   appendFile(data: WrittenData, options?: unknown): Promise<void> {
     // What is written goes on where the descriptor stands, as in writeFile().
-    return this.#use("writeFile", () => writeFile(this.#calls, this, data, options));
+    return FileHandle.#use(this, "writeFile", () => writeFile(this.#calls, this, data, options));
   }
 
   chmod(mode: NodeFs.Mode): Promise<void> {
-    return this.#call("fchmod", ops.fchmod, () => ops.fchmod.parse(this.#fd, mode));
+    return FileHandle.#call(this, "fchmod", ops.fchmod, () => ops.fchmod.parse(this.#fd, mode));
   }
 
   chown(uid: number, gid: number): Promise<void> {
-    return this.#call("fchown", ops.fchown, () => ops.fchown.parse(this.#fd, uid, gid));
+    return FileHandle.#call(this, "fchown", ops.fchown, () => ops.fchown.parse(this.#fd, uid, gid));
   }
 
   datasync(): Promise<void> {
-    return this.#call("fdatasync", ops.fdatasync, () => ops.fdatasync.parse(this.#fd));
+    return FileHandle.#call(this, "fdatasync", ops.fdatasync, () => ops.fdatasync.parse(this.#fd));
   }
 
   sync(): Promise<void> {
-    return this.#call("fsync", ops.fsync, () => ops.fsync.parse(this.#fd));
+    return FileHandle.#call(this, "fsync", ops.fsync, () => ops.fsync.parse(this.#fd));
   }
 
   read<V extends View>(buffer?: V | object | null, offset?: unknown, length?: unknown, position?: unknown) {
-    return this.#use("read", async (): Promise<ReadResult<V>> => {
+    return FileHandle.#use(this, "read", async (): Promise<ReadResult<V>> => {
       const parsed: Read = handleReadArguments(this.#fd, buffer, offset, length, position);
       const bytesRead = await promised<number>((ends) => runLater(this.#calls, ops.read, parsed, ends));
       return bare({ bytesRead, buffer: parsed.view as V });
@@ -121,7 +132,7 @@ export class FileHandle {
   }
 
   readv<V extends readonly View[]>(buffers: V, position?: unknown): Promise<{ bytesRead: number; buffers: V }> {
-    return this.#use("readv", async () => {
+    return FileHandle.#use(this, "readv", async () => {
       const parsed = toVector(this.#fd, buffers, position);
       const bytesRead = await promised<number>((ends) => runLater(this.#calls, ops.readv, parsed, ends));
       return bare({ bytesRead, buffers });
@@ -129,11 +140,11 @@ export class FileHandle {
   }
 
   readFile(options?: unknown): Promise<string | Buffer> {
-    return this.#use("readFile", () => readFile(this.#calls, this, options));
+    return FileHandle.#use(this, "readFile", () => readFile(this.#calls, this, options));
   }
 
   stat(options?: unknown): Promise<Stats | BigIntStats> {
-    return this.#use("fstat", () =>
+    return FileHandle.#use(this, "fstat", () =>
       promised((ends) => {
         const { parsed, signal } = statOptions(options);
         const args = { fd: this.#fd, bigint: parsed.bigint };
@@ -143,15 +154,15 @@ export class FileHandle {
   }
 
   truncate(len?: number): Promise<void> {
-    return this.#call("ftruncate", ops.ftruncate, () => ops.ftruncate.parse(this.#fd, len));
+    return FileHandle.#call(this, "ftruncate", ops.ftruncate, () => ops.ftruncate.parse(this.#fd, len));
   }
 
   utimes(atime: NodeFs.TimeLike, mtime: NodeFs.TimeLike): Promise<void> {
-    return this.#call("futimes", ops.futimes, () => ops.futimes.parse(this.#fd, atime, mtime));
+    return FileHandle.#call(this, "futimes", ops.futimes, () => ops.futimes.parse(this.#fd, atime, mtime));
   }
 
   write<D extends View | string>(buffer: D, offset?: unknown, length?: unknown, position?: unknown) {
-    return this.#use("write", async (): Promise<{ bytesWritten: number; buffer: D }> => {
+    return FileHandle.#use(this, "write", async (): Promise<{ bytesWritten: number; buffer: D }> => {
       // As in Node, what has no bytes is not looked at any further.
       if ((buffer as { byteLength?: unknown } | null | undefined)?.byteLength === 0)
         return bare({ bytesWritten: 0, buffer });
@@ -162,7 +173,7 @@ export class FileHandle {
   }
 
   writev<V extends readonly View[]>(buffers: V, position?: unknown): Promise<{ bytesWritten: number; buffers: V }> {
-    return this.#use("writev", async () => {
+    return FileHandle.#use(this, "writev", async () => {
       const parsed: Vector | undefined = ops.writev.parse(this.#fd, buffers, position as number);
       const bytesWritten = await promised<number>((ends) => runLater(this.#calls, ops.writev, parsed, ends));
       return bare({ bytesWritten, buffers });
@@ -170,7 +181,7 @@ export class FileHandle {
   }
 
   writeFile(data: WrittenData, options?: unknown): Promise<void> {
-    return this.#use("writeFile", () => writeFile(this.#calls, this, data, options));
+    return FileHandle.#use(this, "writeFile", () => writeFile(this.#calls, this, data, options));
   }
 
   /** A stream that reads from the handle, and closes it at the end. */

@@ -7,7 +7,7 @@ import type { Result, Step } from "./steps.js";
 
 /** Runs each program of a list in a directory "w" of its own, and writes the results of its steps: as steps.ts has them. */
 const PROGRAM = `
-import ctypes, errno, fcntl, hashlib, itertools, json, os, stat, struct, sys, time
+import ctypes, errno, fcntl, hashlib, itertools, json, os, re, stat, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
 long = ctypes.c_int64
@@ -75,7 +75,23 @@ def statx(path, follow, mask):
     _, size, blocks = struct.unpack_from("=QQQ", buffer, 32)
     made = got & 0x800 != 0 and struct.unpack_from("=q", buffer, 80)[0] > 0
     counted = [] if stat.S_ISDIR(mode) else [size, blocks]
-    return [got & 0xf3f, attributes & 0x2000, nlink, uid, gid, mode, *counted, made]
+    mount = struct.unpack_from("=Q", buffer, 144)[0]
+    return [got & 0x5f3f, mount == mount_id(path, follow) if got & 0x1000 else None, attributes & 0x2000, nlink, uid, gid, mode, *counted, made]
+
+def statfs_flags(path, options):
+    "The flags of a tmpfs that is mounted so. Without ST_VALID."
+    run_mount = lambda *args: checked(libc.mount(*args))
+    bits = {"ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "strictatime": 1 << 24, "nosymfollow": 256}
+    flags = sum(bits[option] for option in options.split(",") if option)
+    run_mount(b"none", raw(path), b"tmpfs", ctypes.c_ulong(flags), None)
+    try: return os.statvfs(path).f_flag & ~0x20
+    finally: checked(libc.umount2(raw(path), 0))
+
+def mount_id(path, follow):
+    "The number of a path's mount, as proc(5) has it."
+    n = os.open(path, os.O_PATH | (0 if follow else os.O_NOFOLLOW))
+    try: return int(re.search(r"^mnt_id:[^0-9]*([0-9]+)", open("/proc/self/fdinfo/%d" % n).read(), re.M)[1])
+    finally: os.close(n)
 
 def shown(s):
     return [s.st_mode, s.st_nlink, 0 if stat.S_ISDIR(s.st_mode) else s.st_size]
@@ -186,6 +202,7 @@ CALLS = {
     "open": open_at,
     "openat2": openat2,
     "statx": statx,
+    "mntflags": statfs_flags,
     "rename": lambda path, to: os.rename(path, to),
     "opened": opened,
     "where": where,

@@ -186,7 +186,18 @@ class Tree {
     const isDirectory = (s.mode & 0o170000) === 0o040000;
     const made = s.btime !== undefined && s.btime.sec > 0n;
     const counted = isDirectory ? [] : [Number(s.size), Number(s.blocks)];
-    return [s.mask & 0xf3f, s.attributes, s.nlink, s.uid, s.gid, s.mode, ...counted, made];
+    const known = this.#user.mounts().some(({ id }) => BigInt(id) === s.mntId);
+    return [
+      s.mask & 0x5f3f,
+      s.mask & 0x1000 ? known : null,
+      s.attributes,
+      s.nlink,
+      s.uid,
+      s.gid,
+      s.mode,
+      ...counted,
+      made,
+    ];
   }
 
   readonly #calls: Record<string, (...args: never[]) => unknown> = {

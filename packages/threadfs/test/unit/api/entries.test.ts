@@ -42,9 +42,11 @@ describe("the entries", () => {
     );
   });
 
-  test("the place of core.wasm is written as bundlers look for it, and is beside the file that says it", () => {
-    assert.match(readFileSync(new URL("core-url.js", DIST), "utf8"), /new URL\("\.\/core\.wasm", import\.meta\.url\)/);
-    assert.ok(readFileSync(CORE).length > 10_000);
+  test("the places of both cores are written as bundlers look for them, and are beside the file that says it", () => {
+    const text = readFileSync(new URL("core-url.js", DIST), "utf8");
+    assert.match(text, /new URL\("\.\/core\.wasm", import\.meta\.url\)/);
+    assert.match(text, /new URL\("\.\/core\.debug\.wasm", import\.meta\.url\)/);
+    for (const core of [CORE, new URL("core.debug.wasm", DIST)]) assert.ok(readFileSync(core).length > 10_000);
   });
 
   test("every entry of package.json has files, for browsers too, and types", () => {
@@ -56,7 +58,7 @@ describe("the entries", () => {
       for (const file of Object.values(conditions)) assert.ok(readFileSync(new URL(file, PACKAGE)).length > 0, file);
       if (name === "./package.json") continue;
       assert.ok(conditions.types, `${name} has types`);
-      if (name !== "./core.wasm") assert.ok(conditions.browser, `${name} has the condition "browser"`);
+      if (!name.endsWith(".wasm")) assert.ok(conditions.browser, `${name} has the condition "browser"`);
     }
   });
 });

@@ -44,12 +44,12 @@ describe("Trace: steps, drops and restarts", () => {
     trace.point(POINT.ANSWER, 0, FILE);
     assert.deepEqual(steps, [
       { mode: "rcu", step: "start", path: "/", dentry: ROOT, revalidate: false },
-      { mode: "rcu", step: "permission", path: "/", inode: 1, answer: "ok" },
-      { mode: "rcu", step: "component", path: "/", name: "dir" },
+      { mode: "rcu", step: "permission", path: "/", inode: 1, by: "everyone", answer: "ok" },
+      { mode: "rcu", step: "component", path: "/", name: "dir", kind: "name" },
       { mode: "rcu", step: "detail", point: "SEQ_OPENED", a: DIR, b: 4 },
       { mode: "rcu", step: "found", path: "/dir", dentry: DIR, sequence: 4 },
       { mode: "rcu", step: "parent", path: "/", sequence: 2 },
-      { mode: "rcu", step: "component", path: "/dir", name: "ﬁle" },
+      { mode: "rcu", step: "component", path: "/dir", name: "ﬁle", kind: "name" },
       { mode: "rcu", step: "found", path: "/dir/ﬁle", dentry: FILE, sequence: 6 },
       { mode: "rcu", step: "complete", path: "/dir/ﬁle", sequence: 6 },
       { mode: "rcu", step: "answer", path: "/dir/ﬁle", answer: "ok" },

@@ -113,6 +113,20 @@ describe("a handle", () => {
 });
 
 // Fails when a call takes the number of the descriptor for one of the context that is asked.
+describe("a method of a handle on another object", () => {
+  // Fails when #use() is a method of the handle: the call throws a TypeError at once.
+  const METHODS = ["appendFile", "chmod", "chown", "datasync", "sync", "read", "readv", "readFile", "stat", "truncate"];
+  for (const method of [...METHODS, "utimes", "write", "writev", "writeFile"]) {
+    same(`${method} fails in its promise`, async (fs, dir) => {
+      const handle = await open(fs, dir);
+      await handle.close();
+      const made = (handle as unknown as Record<string, () => Promise<unknown>>)[method]?.call({});
+      const [name, code, message] = (await failure(() => made)) as string[];
+      return [made instanceof Promise, name, code, message?.split("\n")[0]];
+    });
+  }
+});
+
 describe("a handle of another context, or of another tree", () => {
   test("is read and written by the promises of any, with its own descriptor", async (t) => {
     const [vfs, elsewhere] = [await createVfs({ maxBytes: 1 << 24 }), await createVfs({ maxBytes: 1 << 24 })];

@@ -88,6 +88,7 @@ const CALLS: Record<string, CallOf> = {
   sysAccess: ({ core, path }, c) => core.sysAccess(c, AT_FDCWD, path("/file"), 2, 0),
   sysStat: ({ core, path }, c, _fd, dir) => core.sysStat(c, dir, path("sub/../sub"), 0),
   sysStatx: ({ core, path }, c, _fd, dir) => core.sysStatx(c, dir, path("sub/../sub"), 0),
+  sysWalk: ({ core, path }, c, _fd, dir) => core.sysWalk(c, dir, path("sub/../sub"), 0, 2, 0),
   sysReadlink: ({ core, path }, c) => core.sysReadlink(c, AT_FDCWD, path("/link")),
   sysRealpath: ({ core, path }, c) => core.sysRealpath(c, AT_FDCWD, path("/link")),
   sysOpen: ({ core, path }, c) => core.sysOpen(c, AT_FDCWD, path("/closed"), 0, 0),

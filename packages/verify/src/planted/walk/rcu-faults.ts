@@ -4,9 +4,63 @@ import type { Mutant } from "../faults.js";
 
 const PERMISSION = "vfs/walk/permission.ts";
 const DROP = "vfs/walk/drop.ts";
+const DENTRY = "vfs/dcache/dentry.ts";
+const PREFIX = "vfs/walk/prefix-cache.ts";
+/** One thread looks a file up before and after it finds the new place of a directory above, which another thread moves. */
+const MOVED_WHILE_SEEN =
+  "prefixes@rename: sysRename(path=/aaaaaaaa path2=/moved flags=0) || looks: sysStat(path=/aaa*36); sysStat(path=/moved)";
 const generation = (pattern: string): Step => tests("fs/generation", pattern);
 
 export const IN_RCU: Mutant[] = [
+  {
+    name: "a change of a directory is not counted",
+    edits: [{ file: DENTRY, from: "  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();\n", to: "" }],
+    caughtBy: [pair("prefixes@stat || rename"), tests("walk/prefix-cache-entries", "is counted")],
+  },
+  {
+    name: "a change of a directory is counted before its sequence is odd",
+    edits: [
+      {
+        file: DENTRY,
+        from: "  writeSeqBegin(d.seq);\n  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();\n",
+        to: "  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();\n  writeSeqBegin(d.seq);\n",
+      },
+    ],
+    caughtBy: [pair(MOVED_WHILE_SEEN, { bound: 2 })],
+  },
+  {
+    name: "a walk counts the directories that it has seen as seen later",
+    edits: [
+      {
+        file: PREFIX,
+        from: "        store<u32>(e, changes, CHANGES);\n        return e;",
+        to: "        store<u32>(e, atomic.load<u32>(G_DIR_CHANGES), CHANGES);\n        return e;",
+      },
+    ],
+    caughtBy: [pair("prefixes@counted || looks: sysStat(path=/aaa*36); sysStat(path=/moved)", { bound: 2 })],
+  },
+  {
+    name: "a new entry counts the directories that it has seen as seen later",
+    edits: [
+      {
+        file: PREFIX,
+        from: "  store<u32>(e, changes, CHANGES);\n  store<u32>(e, inode, INODE);",
+        to: "  store<u32>(e, atomic.load<u32>(G_DIR_CHANGES), CHANGES);\n  store<u32>(e, inode, INODE);",
+      },
+    ],
+    caughtBy: [pair("prefixes@rename: sysRename(path=/aaaaaaaa path2=/moved flags=0) || looks: sysStat(path=//")],
+  },
+  {
+    name: "a mount on a directory is not counted",
+    edits: [
+      {
+        file: "vfs/mount/namespace.ts",
+        from: "  dWriteBegin(d);\n  setFlags(d, D_MOUNTED, 0);",
+        to: "  setFlags(d, D_MOUNTED, 0);",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-cache.", "mounted over")],
+  },
   {
     name: "an ACL is read after the sequence was checked under which the owner was read",
     edits: [

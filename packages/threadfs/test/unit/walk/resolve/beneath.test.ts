@@ -56,6 +56,7 @@ const CALLS: Record<string, PathCall> = {
   sysAccess: ({ core, path }, c, from, to) => core.sysAccess(c, from, path(to), 0, 0),
   sysStat: ({ core, path }, c, from, to) => core.sysStat(c, from, path(to), 0),
   sysStatx: ({ core, path }, c, from, to) => core.sysStatx(c, from, path(to), 0),
+  sysWalk: ({ core, path }, c, from, to) => core.sysWalk(c, from, path(to), 0, -1, 0),
   sysStatfs: ({ core, path }, c, from, to) => core.sysStatfs(c, from, path(to)),
   sysReadlink: ({ core, path }, c, from, to) => core.sysReadlink(c, from, path(to)),
   sysRealpath: ({ core, path }, c, from, to) => core.sysRealpath(c, from, path(to)),
