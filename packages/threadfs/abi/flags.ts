@@ -125,6 +125,12 @@ export const MS_REC = 16384;
 export const MNT_FORCE = 1;
 export const MNT_EXPIRE = 4;
 export const UMOUNT_NOFOLLOW = 8;
+/** How a mount shares what is mounted in it (mount_namespaces(7)): of these mount(2) takes one, with MS_REC or without. */
+export const MS_UNBINDABLE = 0x20000;
+export const MS_PRIVATE = 0x40000;
+export const MS_SLAVE = 0x80000;
+export const MS_SHARED = 0x100000;
+export const MS_PROPAGATION = 0x1e0000;
 
 /** statx(2): the number of the mount; and that of a mount which has no other's after it is gone, which is the same here. */
 export const STATX_MNT_ID = 0x1000;

@@ -44,3 +44,5 @@ export const CHUNK = 65536;
 export const MIN_CHUNKS = 32;
 /** Bytes of a mount's source that are kept for the list of mounts. */
 export const MOUNT_SOURCE_MAX = 255;
+/** Most mounts of one tree of peer groups: a group, what receives from it, and what that receives from. */
+export const PROPAGATION_MAX = 128;

@@ -129,8 +129,9 @@ export const ATTR_TIMES = 8;
 /**
  * A page of the list of mounts in SCRATCH.IO: how many mounts of the list the call has passed (f64, -1: all), the mount sequence (f64), then the
  * records from MOUNTINFO_FIRST on. A record: number of the mount, of its parent, of the device, and the limits of its file system in pages and
- * inodes (0: none), f64 each; MS_* of the mount, 1 where its file system is read-only, bytes of four texts, u32 each; the texts from MOUNTINFO_TEXT on:
- * its root in the file system, where it is, type, source. Records are multiples of MOUNTINFO_ALIGN.
+ * inodes (0: none), f64 each; MS_* of the mount and of its propagation, 1 where its file system is read-only, bytes of four texts, u32 each; the numbers of its
+ * peer group, of its master's and of the next one above that can be reached (0: none), f64 each; the texts from MOUNTINFO_TEXT on: its root in the file system,
+ * where it is, type, source. Records are multiples of MOUNTINFO_ALIGN.
  */
 export const MOUNTINFO_SEQ = 8;
 export const MOUNTINFO_FIRST = 16;
@@ -141,5 +142,8 @@ export const MOUNTINFO_INODES = 32;
 export const MOUNTINFO_FLAGS = 40;
 export const MOUNTINFO_READONLY = 44;
 export const MOUNTINFO_LENGTHS = 48;
-export const MOUNTINFO_TEXT = 64;
+export const MOUNTINFO_SHARED = 64;
+export const MOUNTINFO_MASTER = 72;
+export const MOUNTINFO_FROM = 80;
+export const MOUNTINFO_TEXT = 88;
 export const MOUNTINFO_ALIGN = 8;

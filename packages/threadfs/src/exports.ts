@@ -8,7 +8,7 @@ export type { Context, ContextInfo, ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry, HookMode, RcuHook } from "./api/driver.js";
 export type { Explanation, FoundFile, WalkError } from "./api/explain/explanation.js";
 export type { ExplainOptions } from "./api/explain/options.js";
-export type { LimitOptions, MountFlags, MountOptions, UmountOptions } from "./api/mount.js";
+export type { LimitOptions, MountFlags, MountOptions, MountPropagation, UmountOptions } from "./api/mount.js";
 export type { MountInfo } from "./api/mount-list.js";
 export type { ProtectOptions } from "./api/protect.js";
 export {

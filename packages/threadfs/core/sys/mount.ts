@@ -1,25 +1,29 @@
 /** Mounts and drivers. */
 
 import { EDEADLK, EINVAL, EPERM } from "../../abi/errno";
-import { AT_FDCWD, MS_BIND, MS_MOVE } from "../../abi/flags";
+import { AT_FDCWD, MS_BIND, MS_MOVE, MS_PROPAGATION } from "../../abi/flags";
 import { CAP_SYS_ADMIN, CAP_SYS_MODULE } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { rcuDepth } from "../mem/smr/smr";
 import { scratch } from "../mem/thread";
 import { showMounts } from "../vfs/mount/list";
-import { doBind, doInvalidate, doMoveMount, doNewMount, doUmount } from "../vfs/mount/mount";
+import { doBind, doChangeType, doInvalidate, doMoveMount, doNewMount, doUmount } from "../vfs/mount/mount";
 import { doPivotRoot } from "../vfs/mount/pivot";
 import { doRemount } from "../vfs/mount/remount";
 import { registerFilesystem, unregisterFilesystem } from "../vfs/mount/super";
 import { capable } from "../vfs/task/cred";
 import { pathArgument, syscallEnterActive, syscallEnterErr, syscallExit, syscallExitF } from "./syscall";
 
-/** mount(2) with MS_BIND, with it MS_REC and flags of the new mount, or MS_MOVE: the source in SCRATCH.PATH, the target in SCRATCH.PATH2. */
+/**
+ * mount(2) with MS_BIND, with it MS_REC and flags of the new mount; or one of MS_SHARED, MS_PRIVATE, MS_SLAVE and MS_UNBINDABLE, with it MS_REC; or MS_MOVE: the
+ * source, which a change of propagation has none of, in SCRATCH.PATH, the target in SCRATCH.PATH2.
+ */
 export function sysMount(ctx: f64, len: i32, len2: i32, flags: u32): i32 {
   const from = pathArgument(ctx, AT_FDCWD, len, false);
   if (!from) return syscallExit(syscallEnterErr);
   const nd = pathArgument(ctx, AT_FDCWD, len2, true);
   if (!nd) return syscallExit(syscallEnterErr);
+  if (!(flags & MS_BIND) && flags & MS_PROPAGATION) return syscallExit(doChangeType(nd, flags));
   if (flags & MS_MOVE) return syscallExit(doMoveMount(from, nd));
   return syscallExit(flags & MS_BIND ? doBind(from, nd, flags) : -EINVAL);
 }

@@ -8,6 +8,7 @@ import {
   MS_NOSYMFOLLOW,
   MS_RDONLY,
   MS_STRICTATIME,
+  MS_UNBINDABLE,
 } from "../../abi/flags.js";
 import {
   MOUNTINFO_ALIGN,
@@ -15,11 +16,14 @@ import {
   MOUNTINFO_DEV,
   MOUNTINFO_FIRST,
   MOUNTINFO_FLAGS,
+  MOUNTINFO_FROM,
   MOUNTINFO_INODES,
   MOUNTINFO_LENGTHS,
+  MOUNTINFO_MASTER,
   MOUNTINFO_PARENT,
   MOUNTINFO_READONLY,
   MOUNTINFO_SEQ,
+  MOUNTINFO_SHARED,
   MOUNTINFO_TEXT,
 } from "../../abi/memory.js";
 import { codedError } from "../errors/errors.js";
@@ -40,6 +44,11 @@ export interface MountInfo {
   mountPoint: string;
   /** "rw" or "ro", and those of "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "nosymfollow" that it has. */
   options: string[];
+  /**
+   * How it shares what is mounted in it, as the optional fields of proc(5): "shared:N", its peer group; "master:N", the group that it receives from;
+   * "propagate_from:N", the nearest group above whose mounts the context can reach; "unbindable". Empty: private. No group has the number of another one, or of a mount.
+   */
+  propagation: string[];
   /** "tmpfs" or the name of a driver. */
   type: string;
   /** The source that `mount` was given, its first 255 bytes; "none": there was none. */
@@ -66,6 +75,19 @@ function optionsOf(flags: number): string[] {
   ];
 }
 
+/** The optional fields, in Linux's order. */
+function propagationOf(view: DataView, at: number, flags: number): string[] {
+  const [group, master, from] = [MOUNTINFO_SHARED, MOUNTINFO_MASTER, MOUNTINFO_FROM].map((offset) =>
+    view.getFloat64(at + offset, true),
+  );
+  return [
+    ...(group ? [`shared:${group}`] : []),
+    ...(master ? [`master:${master}`] : []),
+    ...(from && from !== master ? [`propagate_from:${from}`] : []),
+    ...(flags & MS_UNBINDABLE ? ["unbindable"] : []),
+  ];
+}
+
 /** How often a list of several pages is begun again because mounts have changed in between. */
 const TRIES = 100;
 
@@ -79,11 +101,13 @@ function readRecord(io: Uint8Array, view: DataView, at: number): { mount: MountI
   });
   const [root = "", mountPoint = "", type = "", source = ""] = texts;
   const [blocks, inodes] = [view.getFloat64(at + MOUNTINFO_BLOCKS, true), view.getFloat64(at + MOUNTINFO_INODES, true)];
+  const flags = view.getUint32(at + MOUNTINFO_FLAGS, true);
   const mount = {
     id: view.getFloat64(at, true),
     parentId: view.getFloat64(at + MOUNTINFO_PARENT, true),
     dev: view.getFloat64(at + MOUNTINFO_DEV, true),
-    ...{ root, mountPoint, options: optionsOf(view.getUint32(at + MOUNTINFO_FLAGS, true)) },
+    ...{ root, mountPoint, options: optionsOf(flags) },
+    propagation: propagationOf(view, at, flags),
     ...{ type, source: source || "none" },
     superOptions: [
       view.getUint32(at + MOUNTINFO_READONLY, true) === 0 ? "rw" : "ro",
@@ -131,10 +155,10 @@ const field = (text: string, special: RegExp): string =>
 /** @internal {@link Vfs.mountinfo} */
 export function mountinfo(calls: SystemCalls): string {
   return listMounts(calls)
-    .map(({ id, parentId, dev, root, mountPoint, options, type, source, superOptions }) => {
+    .map(({ id, parentId, dev, root, mountPoint, options, propagation, type, source, superOptions }) => {
       const paths = [root, mountPoint].map((path) => field(path, /[ \t\n\\]/g));
       const from = [type, source].map((text) => field(text, /[ \t\n\\#]/g));
-      return `${[id, parentId, `0:${dev}`, ...paths, options, "-", ...from, superOptions].join(" ")}\n`;
+      return `${[id, parentId, `0:${dev}`, ...paths, options, ...propagation, "-", ...from, superOptions].join(" ")}\n`;
     })
     .join("");
 }

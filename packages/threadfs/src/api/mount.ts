@@ -12,9 +12,13 @@ import {
   MS_NOEXEC,
   MS_NOSUID,
   MS_NOSYMFOLLOW,
+  MS_PRIVATE,
   MS_RDONLY,
   MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
   MS_STRICTATIME,
+  MS_UNBINDABLE,
   UMOUNT_NOFOLLOW,
 } from "../../abi/flags.js";
 import { MOUNT_SOURCE_MAX } from "../../abi/limits.js";
@@ -60,11 +64,21 @@ export interface MountFlags {
   strictatime?: boolean | undefined;
 }
 
+/**
+ * How a mount shares what is mounted in it (mount_namespaces(7)). "shared": what is mounted or unmounted in it also is in its peers, which are the bind
+ * mounts of it and of its peers, and theirs in it. "slave": it receives from the peers that it had, and they not from it. "private": neither. "unbindable": neither,
+ * and no bind mount is made of it.
+ */
+export type MountPropagation = "shared" | "slave" | "private" | "unbindable";
+
 /** Options of {@link Vfs.mount}. Limits are those of a "tmpfs". */
 export interface MountOptions extends LimitOptions, MountFlags {
   /** Mounts the source directory or file at the target too, with the flags of its mount and those given here. */
   bind?: boolean | undefined;
-  /** With `bind`: the mounts below the source too, as `mount --rbind`. Flags given here are those of the uppermost. */
+  /**
+   * With `bind`: the mounts below the source too, as `mount --rbind`, but for unbindable ones. Flags given here are those of the uppermost. With
+   * `propagation`: of the mounts below the target too.
+   */
   recursive?: boolean | undefined;
   /** Moves the mount at the source, with all that is mounted below it, to the target. */
   move?: boolean | undefined;
@@ -74,6 +88,12 @@ export interface MountOptions extends LimitOptions, MountFlags {
    * `readonly` while a file is open for writing through the mount, or while another thread stays in a call for more than 100 ms.
    */
   remount?: boolean | undefined;
+  /**
+   * Changes how the mount at the target shares what is mounted in it, as `mount --make-shared`, with `recursive` as `mount --make-rshared`; nothing else: no flags and
+   * no limits can be given with it. The source and the type have no meaning. A new mount is private, or shared if the one it stands in is. ENOSPC for `recursive`
+   * where the mounts are too many for one change.
+   */
+  propagation?: MountPropagation | undefined;
 }
 
 /** Options of {@link Vfs.umount}: the flags of umount2(2). */
@@ -94,6 +114,16 @@ const FLAGS = {
 } as const;
 /** Of these a mount has one. */
 const TIMES = { noatime: MS_NOATIME, relatime: 0, strictatime: MS_STRICTATIME } as const;
+
+const PROPAGATION = { shared: MS_SHARED, slave: MS_SLAVE, private: MS_PRIVATE, unbindable: MS_UNBINDABLE } as const;
+
+/** The flag of a propagation; 0: none is given. @throws TypeError ERR_INVALID_ARG_VALUE */
+function propagationOf(value: unknown): number {
+  if (value === undefined) return 0;
+  if (typeof value === "string" && Object.hasOwn(PROPAGATION, value))
+    return PROPAGATION[value as keyof typeof PROPAGATION];
+  throw invalidArgValue("options.propagation", value, `must be one of: ${Object.keys(PROPAGATION).join(", ")}`);
+}
 
 /** The flags that are set, and those that are given at all. @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
 function flagsOf(given: Partial<MountFlags>): { flags: number; mask: number } {
@@ -146,11 +176,17 @@ export function mount(
   const remount = flagOption(given.remount, "options.remount");
   const size = limitOption(given.size, "size", remount ? -1 : 0);
   const nrInodes = limitOption(given.nrInodes, "nrInodes", remount ? -1 : 0);
+  const propagation = propagationOf(given.propagation);
+  if (propagation !== 0) refuseOthers(given, NOT_PROPAGATED, "cannot be given with options.propagation");
   if (type !== "tmpfs" || bind || move) refuseOthers(given, LIMITS, 'is for a mount of type "tmpfs" alone');
   if (remount) refuseOthers(given, ["move", "recursive"], "cannot be given with options.remount");
-  else if (recursive && !bind) refuseOthers(given, ["recursive"], "is for a bind mount alone");
+  else if (recursive && !bind && propagation === 0)
+    refuseOthers(given, ["recursive"], "is for a bind mount or options.propagation alone");
   if (typeof type !== "string") throw invalidArgType("type", "of type string", type);
-  if (remount) {
+  if (propagation !== 0) {
+    const [length, length2] = calls.putPaths(dest, dest, "mount");
+    calls.check(calls.core.sysMount(calls.ctx, length, length2, propagation | (recursive ? MS_REC : 0)), "mount", dest);
+  } else if (remount) {
     const length = calls.putPath(dest, "mount");
     const how = flags | (bind ? MS_BIND : 0);
     calls.check(calls.core.sysRemount(calls.ctx, length, size, nrInodes, how, mask), "mount", dest);
@@ -166,7 +202,12 @@ const OPTIONS = {
   ...{ readonly: true, noexec: true, nosuid: true, nodev: true, nosymfollow: true },
   ...{ noatime: true, nodiratime: true, relatime: true, strictatime: true },
   ...{ bind: true, recursive: true, move: true, remount: true, size: true, nrInodes: true },
+  propagation: true,
 } as const;
+/** Every other option but `recursive`. */
+const NOT_PROPAGATED = (Object.keys(OPTIONS) as (keyof typeof OPTIONS)[]).filter(
+  (name) => name !== "propagation" && name !== "recursive",
+);
 const LIMITS = ["size", "nrInodes"] as const;
 
 function mountNew(

@@ -265,8 +265,7 @@ export class Vfs {
   }
 
   /**
-   * The mounts that a path leads to, in the order of their numbers, at one moment: what /proc/self/mountinfo shows (proc(5)), without the fields of
-   * propagation, which is not there.
+   * The mounts that a path leads to, in the order of their numbers, at one moment: what /proc/self/mountinfo shows (proc(5)).
    * @throws Error ERR_THREADFS_TIMEOUT: there are thousands, and other threads have mounted and unmounted all the time
    */
   mounts(): MountInfo[] {

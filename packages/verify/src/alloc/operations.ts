@@ -7,6 +7,8 @@ import {
   MNT_DETACH,
   MS_BIND,
   MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
   O_APPEND,
   O_CREAT,
   O_DIRECTORY,
@@ -295,6 +297,17 @@ export const OPERATIONS: Record<string, Operation> = {
       return 0;
     },
     run: (session) => session.bind("/w/mnt", "/w/place", MS_BIND | MS_REC),
+  },
+  "mount where four receive it": {
+    allocations: 7,
+    prepare(session) {
+      must(session.bind("/", "/w/mnt", MS_SHARED));
+      for (const path of ["/w/place", "/w/sub"]) must(session.bind("/w/mnt", path));
+      must(session.bind("/", "/w/sub", MS_SLAVE));
+      must(session.bind("/w/sub", "/w/bound"));
+      return must(session.mkdir("/w/mnt/shared"));
+    },
+    run: (session) => session.mount("/w/mnt/shared"),
   },
   "list mounts": { allocations: 0, run: (session) => session.core.sysMounts(0, 0) },
   "move a mount": { allocations: 0, run: (session) => session.bind("/w/bound", "/w/place", 8192) },

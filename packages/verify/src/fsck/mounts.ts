@@ -141,6 +141,56 @@ export function checkPlaces(v: ArenaView) {
   checkMountTable(v, live);
   checkMountList(v, live);
   checkMountReach(v, live);
+  checkGroups(v, live);
+}
+
+/** The mounts that a list leads to from `first`, until it ends, comes back or leaves the live mounts. */
+function followMounts(v: ArenaView, first: number, next: number): number[] {
+  const found: number[] = [];
+  for (let m = first; v.isLive(L.CACHE_MOUNT, m) && !found.includes(m); m = v.u32(m + next)) found.push(m);
+  return found;
+}
+
+/** Peer groups and slaves: rings of one number and one master each, lists of slaves of the shared, and no circle of masters. */
+function checkGroups(v: ArenaView, live: number[]) {
+  const numbers = new Map<bigint, number>();
+  for (const m of live) {
+    const group = v.u64(m + M.group);
+    const [peers, slaves] = [followMounts(v, m, M.peerNext), followMounts(v, v.u32(m + M.slaves), M.slaveNext)];
+    const master = v.u32(m + M.master);
+    const last = peers.at(-1) ?? m;
+    v.equal(v.u32(last + M.peerNext), m, "mount-group", () => `where the ring of peers of ${mount(m)} ends`);
+    if (group > v.u64(L.G_NEXT_MNT_ID)) v.problem("mount-group", `${mount(m)} is in group ${group}`);
+    for (const peer of peers) {
+      if (v.u64(peer + M.group) !== group)
+        v.problem("mount-group", `${mount(m)} and its peer ${mount(peer)} are in two groups`);
+      v.equal(
+        v.u32(peer + M.master),
+        master,
+        "mount-master",
+        () => `the master of ${mount(peer)}, a peer of ${mount(m)},`,
+      );
+    }
+    if (group === 0n && (peers.length > 1 || slaves.length > 0)) v.problem("mount-group", `${mount(m)} is not shared`);
+    const first = numbers.get(group) ?? m;
+    if (group !== 0n && !followMounts(v, first, M.peerNext).includes(m))
+      v.problem("mount-group", `${mount(m)} is in the group of ${mount(first)}, and not in its ring`);
+    if (group !== 0n) numbers.set(group, first);
+    for (const slave of slaves)
+      v.equal(v.u32(slave + M.master), m, "mount-master", () => `the master of ${mount(slave)}`);
+    v.expect(v.u32(m + M.unbindable) <= 1, "mount", () => `unbindable of ${mount(m)} is ${v.u32(m + M.unbindable)}`);
+    if (v.u32(m + M.unbindable) === 1 && (group !== 0n || master !== 0))
+      v.problem("mount-group", `${mount(m)} is unbindable, and shared or a slave`);
+    if (master === 0)
+      v.equal(v.u32(m + M.slaveNext), 0, "mount-master", () => `the next slave behind ${mount(m)}, which is none,`);
+    else if (!followMounts(v, v.u32(master + M.slaves), M.slaveNext).includes(m))
+      v.problem("mount-master", `${mount(m)} is not among the slaves of ${mount(master)}`);
+    const above = followMounts(v, m, M.master);
+    if (v.u32((above.at(-1) ?? m) + M.master) !== 0) v.problem("mount-master", `the masters of ${mount(m)} go round`);
+    const placed = m === v.u32(L.G_ROOT_MNT) || v.u32(m + M.parent) !== m;
+    if (!placed && (group !== 0n || master !== 0))
+      v.problem("mount-group", `${mount(m)} stands nowhere, and in a group`);
+  }
 }
 
 function checkPlace(v: ArenaView, m: number, place: number, parent: number) {

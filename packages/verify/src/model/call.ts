@@ -1,5 +1,7 @@
 /** The calls that the model and the core take, as data: their arguments by name, and their results. */
+
 import type { AclEntry } from "./acl.js";
+import type { Propagation } from "./linux/propagation.js";
 import type { DriverContents } from "./state.js";
 
 export interface At {
@@ -123,8 +125,15 @@ export interface CallArguments {
   sysRemovexattr: Lookup & { name: string };
   sysUtimens: Lookup & Times;
   sysFutimens: Fd & Times;
-  /** `recursive`: a bind mount with copies of the mounts below its source. */
-  sysMount: { path: string; path2: string; move?: boolean; bind?: boolean; recursive?: boolean } & MountFlags;
+  /** `recursive`: a bind mount with copies of the mounts below its source, or a change of propagation of the mounts below the target too. */
+  sysMount: {
+    path: string;
+    path2: string;
+    move?: boolean;
+    bind?: boolean;
+    recursive?: boolean;
+    propagation?: Propagation;
+  } & MountFlags;
   /** `type` 0: in memory; else the number of a driver, which shows `contents` (of the model alone). */
   /** Limits of one in memory: `size` in bytes, `inodes`. */
   sysMountNew: { path: string; type?: number; contents?: DriverContents; size?: number; inodes?: number } & MountFlags;
@@ -191,7 +200,7 @@ export interface CallResults {
   lockRequest: number | { any: true };
   /** A context has another number in the core. */
   contextCreate: { any: true };
-  /** Of each mount its root, where it is, and its flags; sorted. */
+  /** Of each mount where it is, its flags, and how it shares what is mounted in it; sorted. */
   sysMounts: { mounts: string[] };
   /** The number of dentries that a shrink frees is not specified. */
   shrink: { any: true };

@@ -17,6 +17,17 @@ import { defined } from "../support/defined.js";
 import { type CallArguments, isError, type MountFlags } from "./call.js";
 import { badPath, callerOf, lookup } from "./calls.js";
 import { pathOf } from "./calls-lookup.js";
+import {
+  attachTree,
+  changeType,
+  detachMount,
+  goesToo,
+  hasUnbindable,
+  likeSource,
+  type Propagation,
+  receives,
+  treeOf,
+} from "./linux/propagation.js";
 import { mayBeFreed, usesLess } from "./linux/quota.js";
 import { capable } from "./permission.js";
 import {
@@ -27,6 +38,7 @@ import {
   isBelow,
   isBelowRemoved,
   isDir,
+  type Mount,
   mountedOn,
   newFilesystem,
   newInode,
@@ -78,9 +90,9 @@ const isDetached = (s: State, m: number): boolean => get(s.mounts, m).parent ===
 /** A name that was removed takes no mount, and nothing below it does. */
 const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed || isBelowRemoved(s, d);
 
-function attach(s: State, id: number, parent: number, point: number): 0 | string {
+function attach(s: State, id: number, parent: number, point: number, fresh: readonly number[]): 0 | string {
   if (isGone(s, point)) return "ENOENT";
-  patch(s.mounts, id, { parent, point });
+  attachTree(s, id, parent, point, fresh);
   return 0;
 }
 
@@ -108,7 +120,7 @@ function* sysMountNew(
   return yield* place(
     me,
     at,
-    (s, mnt, d) => attach(s, m, mnt, d),
+    (s, mnt, d) => attach(s, m, mnt, d, [m]),
     (s) => get(s.mounts, m).root,
   );
 }
@@ -197,22 +209,39 @@ function changeLimits(
   return 0;
 }
 
-/** The mounts with their roots, places and flags, at one moment. */
+/** The mounts with their places, flags and propagation, at one moment. */
 function* sysMounts(me: Me): Steps<{ mounts: string[] }> {
   return yield* step((s) => {
-    const mounts: string[] = [];
-    for (const [id, { root, flags }] of s.mounts) {
+    const mounts: ListedMount[] = [];
+    for (const [id, { root, flags, group, master, unbindable }] of s.mounts) {
       if (isDetached(s, id)) continue;
       const at = pathOf(s, me, id, root);
-      if (!isError(at)) mounts.push(mountLine(at.path, flags));
+      if (!isError(at)) mounts.push({ path: at.path, flags, group, master, unbindable });
     }
-    return { mounts: mounts.sort() };
+    return { mounts: mountLines(mounts) };
   });
 }
 
 /** A mount of the list, as far as the model and the core are compared. */
-export const mountLine = (path: string, flags: MountFlags): string =>
-  [path, ...[...FLAGS, "noatime" as const, "strictatime" as const].filter((name) => flags[name])].join(" ");
+export interface ListedMount extends Pick<Mount, "group" | "master" | "unbindable"> {
+  path: string;
+  flags: MountFlags;
+}
+
+/** The list as text, with groups by numbers from 1 on in its order: those of the model and of the core are others. */
+export function mountLines(mounts: ListedMount[]): string[] {
+  const numbers = new Map<number, number>();
+  const number = (name: string, group: number | undefined) =>
+    group ? [`${name}:${numbers.get(group) ?? numbers.set(group, numbers.size + 1).size}`] : [];
+  return mounts
+    .map(({ path, flags, unbindable, ...groups }) => {
+      const names = [...FLAGS, "noatime" as const, "strictatime" as const].filter((name) => flags[name]);
+      const shares = [groups.group ? "s" : "", groups.master ? "m" : "", unbindable ? "u" : ""].filter((x) => x !== "");
+      return { text: [path, ...names, ...shares].join(" "), ...groups };
+    })
+    .sort((a, b) => (a.text < b.text ? -1 : 1))
+    .map(({ text, group, master }) => [text, ...number("shared", group), ...number("master", master)].join(" "));
+}
 
 /** The initial nodes of a driver's file system. */
 function fillDriver(s: State, fs: number, { nodes, byNumber = false, remade }: DriverContents): void {
@@ -237,15 +266,16 @@ function fillDriver(s: State, fs: number, { nodes, byNumber = false, remade }: D
 /** mount(2) with MS_BIND (`bind`) or MS_MOVE (`move`). */
 function* sysMount(
   me: Me,
-  { path, path2, move = false, bind = false, recursive = false, ...args }: A["sysMount"],
+  { path, path2, move = false, bind = false, recursive = false, propagation, ...args }: A["sysMount"],
 ): Steps<number | string> {
   const bad = badPath(path) ?? badPath(path2);
   if (bad) return bad;
-  if (!move && !bind) return "EINVAL";
+  if (!move && !bind && !propagation) return "EINVAL";
   const at = yield* lookup(me, { path: path2 }, { slot: 1 });
   if (isError(at)) return at;
   const denied = yield* mayMount(me);
   if (denied) return denied;
+  if (propagation && !bind) return yield* changes(me, at, propagation, recursive);
   const from = yield* lookup(me, { path });
   if (isError(from)) return from;
   const isRoot = yield* step((s) => get(s.mounts, from.mnt).root === from.d);
@@ -258,40 +288,53 @@ function* sysMount(
       () => from.d,
       "EINVAL",
     );
-  const m = yield* step((s): number | string => {
-    if (isDetached(s, from.mnt)) return "EINVAL";
-    const old = get(s.mounts, from.mnt);
-    // What is given as false is not given.
-    const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value));
-    return newMount(s, old.fs, from.d, withFlags(old.flags, given));
-  });
-  if (isError(m)) return m;
+  // What is given as false is not given.
+  const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value));
   return yield* place(
     me,
     at,
     (s, mnt, d) => {
-      if (isDetached(s, from.mnt)) return "EINVAL";
-      if (recursive) copyBelow(s, from.mnt, from.d, m);
-      return attach(s, m, mnt, d);
+      const source = get(s.mounts, from.mnt);
+      if (isDetached(s, from.mnt) || source.unbindable) return "EINVAL";
+      const m = newMount(s, source.fs, from.d, withFlags(source.flags, given));
+      patch(s.mounts, m, likeSource(source));
+      const fresh = [m];
+      if (recursive) copyBelow(s, from.mnt, from.d, m, fresh);
+      return attach(s, m, mnt, d, fresh);
     },
     () => from.d,
   );
 }
 
-/** Copies the mounts below a directory onto a mount of it. If that mount gets no place, no path leads to the copies. */
-function copyBelow(s: State, source: number, d: number, top: number): void {
-  const below = [...s.mounts].filter(([id, m]) => m.parent === source && id !== top && isBelow(s, m.point, d));
+/** A change of how mounts share what is mounted in them. */
+function* changes(me: Me, at: Place, to: Propagation, recursive: boolean): Steps<number | string> {
+  const run = (s: State): 0 | string => {
+    if (get(s.mounts, at.mnt).root !== at.d || isDetached(s, at.mnt)) return "EINVAL";
+    changeType(s, at.mnt, to, recursive);
+    return 0;
+  };
+  return yield* change(me, [{ locks: () => ["namespace"], run }]);
+}
+
+/** Copies the mounts below a directory onto a mount of it, but for those that may not be bound. If that mount gets no place, no path leads to the copies. */
+function copyBelow(s: State, source: number, d: number, top: number, fresh: number[]): void {
+  const below = [...s.mounts].filter(([id, m]) => m.parent === source && !fresh.includes(id) && isBelow(s, m.point, d));
   for (const [id, m] of below) {
+    if (m.unbindable) continue;
     const copy = newMount(s, m.fs, m.root, m.flags);
-    copyBelow(s, id, m.root, copy);
+    fresh.push(copy);
+    patch(s.mounts, copy, likeSource(m));
+    copyBelow(s, id, m.root, copy, fresh);
     patch(s.mounts, copy, { parent: top, point: m.point });
   }
 }
 
 function moveMount(s: State, m: number, parent: number, point: number): 0 | string {
-  if (get(s.mounts, m).parent === 0) return "EINVAL";
+  const from = get(s.mounts, m).parent;
+  if (from === 0 || get(s.mounts, from).group !== undefined) return "EINVAL";
+  if (get(s.mounts, parent).group !== undefined && hasUnbindable(s, treeOf(s, m))) return "EINVAL";
   for (let p = parent; p !== 0; p = get(s.mounts, p).parent) if (p === m) return "ELOOP";
-  return attach(s, m, parent, point);
+  return attach(s, m, parent, point, []);
 }
 
 /** Whether the way up from a place leads to another one, or below it. */
@@ -318,6 +361,7 @@ function* sysPivotRoot(me: Me, { path, path2 }: A["sysPivotRoot"]): Steps<number
     const [old, mount] = [get(s.mounts, root.mnt), get(s.mounts, to.mnt)];
     if (isGone(s, on.d)) return "ENOENT";
     if ([root.mnt, to.mnt, on.mnt].some((m) => isDetached(s, m))) return "EINVAL";
+    if ([on.mnt, mount.parent, old.parent].some((m) => s.mounts.get(m)?.group !== undefined)) return "EINVAL";
     if (!get(s.dentries, to.d).hashed) return "ENOENT";
     if (to.mnt === root.mnt || on.mnt === root.mnt) return "EBUSY";
     if (old.root !== root.d || old.parent === 0 || mount.root !== to.d || mount.parent === 0) return "EINVAL";
@@ -335,19 +379,20 @@ function* sysPivotRoot(me: Me, { path, path2 }: A["sysPivotRoot"]): Steps<number
 }
 
 /** Whether a context has a place or an open file in a mount, or another mount stands on it. */
-function isUsed(s: State, m: number): boolean {
+function isUsed(s: State, m: number, covered = false): boolean {
   for (const { root, cwd, fds, closed } of s.contexts.values()) {
     if (closed) continue;
     if (root.mnt === m || cwd.mnt === m) return true;
     if (Object.values(fds).some((id) => s.files.get(id)?.mnt === m)) return true;
   }
+  if (covered) return false;
   for (const { parent } of s.mounts.values()) if (parent === m) return true;
   return false;
 }
 
-/** Whether another operation that is under way references the mount. */
+/** Whether another operation that is under way references the mount, or one from which a mount that it makes may come to stand in this one. */
 function isHeld(s: State, me: Me, m: number): boolean {
-  for (const [key, mnt] of s.held) if (mnt === m && !key.startsWith(`${me.id} `)) return true;
+  for (const [key, mnt] of s.held) if ((mnt === m || receives(s, mnt, m)) && !key.startsWith(`${me.id} `)) return true;
   return false;
 }
 
@@ -374,7 +419,9 @@ function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number |
   });
   if (refused) return refused;
   if (!detach) {
-    const busy = yield* choice((s) => (isHeld(s, me, at.mnt) ? [true, false] : [false]));
+    const busy = yield* choice((s) =>
+      [at.mnt, ...goesToo(s, [at.mnt])].some((m) => isHeld(s, me, m)) ? [true, false] : [false],
+    );
     const off = (s: State) => {
       const m = get(s.mounts, at.mnt);
       if (m.parent === 0) return "EINVAL";
@@ -383,7 +430,9 @@ function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number |
         patch(s.mounts, at.mnt, { expire: true });
         return "EAGAIN";
       }
-      patch(s.mounts, at.mnt, { parent: 0, point: 0 });
+      const too = goesToo(s, [at.mnt]);
+      for (const one of too) if (isUsed(s, one, true)) return "EBUSY";
+      for (const one of [at.mnt, ...too]) detachMount(s, one);
       return 0;
     };
     return busy ? "EBUSY" : yield* change(me, [{ locks: () => ["namespace"], run: off }]);
@@ -391,22 +440,28 @@ function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number |
   return yield* detachTree(me, at.mnt);
 }
 
-/** Detaches a mount and the mounts on it, these first, one mount a step, under the namespace lock. */
+/** Detaches a mount and the mounts on it, with what else goes, leaves first, one directory a step, under the namespace lock. */
 function* detachTree(me: Me, mnt: number): Steps<number | string> {
-  const childOf = (s: State, m: number) => [...s.mounts].find(([, { parent }]) => parent === m)?.[0];
-  for (let first = true; ; first = false) {
-    const check = first;
-    const r = yield* step((s): { last: boolean } | string | typeof BLOCKED => {
+  let left: number[] | undefined;
+  for (;;) {
+    const r = yield* step((s): { left: number[] } | string | typeof BLOCKED => {
       if ((s.locks.get("namespace") ?? me.id) !== me.id) return BLOCKED;
-      if (check && get(s.mounts, mnt).parent === 0) return "EINVAL";
-      let top = mnt;
-      for (let on = childOf(s, top); on !== undefined; on = childOf(s, top)) top = on;
-      patch(s.mounts, top, { parent: 0, point: 0 });
-      if (top !== mnt) s.locks.set("namespace", me.id);
+      if (left === undefined && get(s.mounts, mnt).parent === 0) return "EINVAL";
+      const tree = treeOf(s, mnt);
+      const all = left ?? [...tree, ...goesToo(s, tree)];
+      const isLeaf = (m: number) => ![...s.mounts.values()].some(({ parent }) => parent === m && all.includes(parent));
+      const leaf = all.find((m) => isLeaf(m)) ?? mnt;
+      const { point } = get(s.mounts, leaf);
+      const now = all.filter((m) => get(s.mounts, m).point === point && (isLeaf(m) || m === leaf));
+      for (const m of now) detachMount(s, m);
+      const rest = all.filter((m) => !now.includes(m));
+      if (rest.length > 0) s.locks.set("namespace", me.id);
       else s.locks.delete("namespace");
-      return { last: top === mnt };
+      return { left: rest };
     });
-    if (isError(r) || r.last) return isError(r) ? r : 0;
+    if (isError(r)) return r;
+    if (r.left.length === 0) return 0;
+    left = r.left;
   }
 }
 

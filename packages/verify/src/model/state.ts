@@ -89,6 +89,10 @@ export interface Mount {
   flags: MountFlags;
   /** An umount has found it unused, and nothing has used it since. */
   expire?: boolean;
+  /** Its peer group, the group that it receives from (linux/propagation.ts). */
+  group?: number | undefined;
+  master?: number | undefined;
+  unbindable?: boolean | undefined;
   /** The mount and the dentry that it stands on; 0: none. */
   parent: number;
   point: number;
@@ -268,7 +272,7 @@ export function patch<T extends object>(table: Map<number, T>, id: number, field
   table.set(id, { ...get(table, id), ...fields });
 }
 
-const newId = (s: State) => ++s.last;
+export const newId = (s: State): number => ++s.last;
 
 export function newInode(
   s: State,

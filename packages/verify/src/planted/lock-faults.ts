@@ -165,7 +165,7 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/undo/recover.ts",
-        from: "  for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {",
+        from: "  for (let n = countOf(j, 0, LONG_ENTRIES_MAX); n > 0; n--) {",
         to: "  for (let n: u32 = 0; n > 0; n--) {",
       },
     ],
@@ -176,8 +176,8 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/undo/recover.ts",
-        from: "  for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {\n    const e = j + LOG_ENTRY + ((n - 1) << 4);",
-        to: "  const all = countOf(j, 0, ENTRIES_MAX);\n  for (let n = all; n > 0; n--) {\n    const e = j + LOG_ENTRY + ((all - n) << 4);",
+        from: "  for (let n = countOf(j, 0, LONG_ENTRIES_MAX); n > 0; n--) {\n    const e = entryAt(j, n - 1);",
+        to: "  const all = countOf(j, 0, LONG_ENTRIES_MAX);\n  for (let n = all; n > 0; n--) {\n    const e = entryAt(j, all - n);",
       },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],

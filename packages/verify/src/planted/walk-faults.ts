@@ -361,7 +361,7 @@ export const WALK: Mutant[] = [
     name: "umount does not check whether the mount is in use",
     edits: [
       {
-        file: "vfs/mount/umount.ts",
+        file: "vfs/mount/do-umount.ts",
         from: "if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;",
         to: "if (m.nrChildren != 0) err = -EBUSY;",
       },

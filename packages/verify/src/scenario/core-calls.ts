@@ -24,6 +24,8 @@ import {
   MOUNTINFO_FIRST,
   MOUNTINFO_FLAGS,
   MOUNTINFO_LENGTHS,
+  MOUNTINFO_MASTER,
+  MOUNTINFO_SHARED,
   MOUNTINFO_TEXT,
   MS_BIND,
   MS_MOVE,
@@ -31,9 +33,13 @@ import {
   MS_NODIRATIME,
   MS_NOEXEC,
   MS_NOSYMFOLLOW,
+  MS_PRIVATE,
   MS_RDONLY,
   MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
   MS_STRICTATIME,
+  MS_UNBINDABLE,
   OF_MAKER,
   OPENED,
   OPENING,
@@ -61,7 +67,7 @@ import {
   type Result,
   type Time,
 } from "../model/call.js";
-import { mountLine } from "../model/calls-mounts.js";
+import { type ListedMount, mountLines } from "../model/calls-mounts.js";
 import type { ContextOptions } from "../model/sequential.js";
 import { defined } from "../support/defined.js";
 
@@ -103,6 +109,7 @@ const MOUNT_FLAGS: readonly (readonly [name: keyof MountFlags, bit: number])[] =
   ["nodiratime", MS_NODIRATIME],
   ["strictatime", MS_STRICTATIME],
 ];
+const PROPAGATION = { shared: MS_SHARED, slave: MS_SLAVE, private: MS_PRIVATE, unbindable: MS_UNBINDABLE } as const;
 const mountFlags = (given: MountFlags): number =>
   MOUNT_FLAGS.reduce((flags, [name, bit]) => (given[name] ? flags | bit : flags), 0);
 /** The flags that a remount changes: those for times of access together. */
@@ -213,7 +220,8 @@ const ARGUMENTS: {
     const from = put(t, SCRATCH.PATH, a.path);
     const to = put(t, SCRATCH.PATH2, a.path2);
     const how = (a.move ? MS_MOVE : 0) | (a.bind ? MS_BIND : 0) | (a.recursive ? MS_REC : 0);
-    return [from, to, how | mountFlags(a)];
+    const shares = a.propagation ? PROPAGATION[a.propagation] : 0;
+    return [from, to, how | shares | mountFlags(a)];
   },
   sysMountNew: (t, a) => [put(t, SCRATCH.PATH, a.path), a.type ?? 0, mountFlags(a), a.size ?? 0, a.inodes ?? 0, 0],
   sysRemount: (t, a) => {
@@ -338,17 +346,22 @@ function heldLock(t: ScratchThread): { lock: number[] } {
 /** The mounts of one page, which has room for all of a small tree. */
 function mountList(t: ScratchThread, n: number): { mounts: string[] } {
   const at = scratchView(t, SCRATCH.IO);
-  const mounts: string[] = [];
+  const mounts: ListedMount[] = [];
   for (let record = MOUNTINFO_FIRST; record < n; ) {
     const lengths = [0, 1, 2, 3].map((k) => at.getUint32(record + MOUNTINFO_LENGTHS + 4 * k, true));
     const [root = 0, point = 0] = lengths;
     const bits = at.getUint32(record + MOUNTINFO_FLAGS, true);
     const flags = Object.fromEntries(MOUNT_FLAGS.map(([name, bit]) => [name, (bits & bit) !== 0]));
-    mounts.push(mountLine(text(t, SCRATCH.IO + record + MOUNTINFO_TEXT + root, point), flags));
+    mounts.push({
+      ...{ path: text(t, SCRATCH.IO + record + MOUNTINFO_TEXT + root, point), flags },
+      group: at.getFloat64(record + MOUNTINFO_SHARED, true),
+      master: at.getFloat64(record + MOUNTINFO_MASTER, true),
+      unbindable: (bits & MS_UNBINDABLE) !== 0,
+    });
     const end = record + MOUNTINFO_TEXT + lengths.reduce((sum, length) => sum + length, 0);
     record = Math.ceil(end / MOUNTINFO_ALIGN) * MOUNTINFO_ALIGN;
   }
-  return { mounts: mounts.sort() };
+  return { mounts: mountLines(mounts) };
 }
 
 const pathResult = (t: ScratchThread, r: number): { path: string } => ({ path: text(t, SCRATCH.IO, r) });

@@ -11,6 +11,7 @@ import {
 } from "../../../threadfs/dist/abi/abi.js";
 import type { AclEntry } from "../model/acl.js";
 import type { Call, CallOf } from "../model/call.js";
+import type { Propagation } from "../model/linux/propagation.js";
 import type { ContextOptions } from "../model/sequential.js";
 
 /** Names that are stored outside of a dentry, and the longest name inside of one. */
@@ -90,6 +91,10 @@ export const bind = (path: string, path2: string): CallOf<"sysMount"> => ({
   path2,
   bind: true,
 });
+/** Changes how a mount shares what is mounted in it. */
+export const propagate = (path2: string, propagation: Propagation, recursive = false): CallOf<"sysMount"> => ({
+  ...{ call: "sysMount", path: "/", path2, propagation, recursive },
+});
 export const close = (fd: number): CallOf<"sysClose"> => ({ call: "sysClose", fd });
 /** A file with contents; descriptor 3 must be free. */
 export const file = (path: string, data = ""): Call[] => [
@@ -117,4 +122,15 @@ export const ONLY_OTHER: AclEntry[] = [
   { tag: ACL_GROUP_OBJ, perm: 0, id: 0 },
   { tag: ACL_MASK, perm: 5, id: 0 },
   { tag: ACL_OTHER, perm: 0, id: 0 },
+];
+
+/** Two files, open in two contexts; in context 0 one of them twice. */
+export const LOCK_FILES: Call[] = [
+  ...file("/f", "one"),
+  ...file("/g"),
+  open("/f", O_RDWR),
+  open("/g", O_RDWR),
+  open("/f", O_RDWR),
+  open("/f", O_RDWR, 1),
+  open("/g", O_RDWR, 1),
 ];

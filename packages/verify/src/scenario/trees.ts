@@ -31,6 +31,7 @@ import {
   FIRST,
   file,
   INLINE,
+  LOCK_FILES,
   LONG,
   link,
   MIDDLE,
@@ -41,6 +42,7 @@ import {
   OTHER,
   OTHERWISE,
   open,
+  propagate,
   ROOTED,
   SECOND,
   setacl,
@@ -53,17 +55,6 @@ import {
 
 /** The tree under which the table of names is split. */
 const TABLE: Call[] = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];
-
-/** Two files, open in two contexts; in context 0 one of them twice. */
-const LOCK_FILES: Call[] = [
-  ...file("/f", "one"),
-  ...file("/g"),
-  open("/f", O_RDWR),
-  open("/g", O_RDWR),
-  open("/f", O_RDWR),
-  open("/f", O_RDWR, 1),
-  open("/g", O_RDWR, 1),
-];
 
 const FIFOS = ["/p", "/q", "/n"].map((path): Call => ({ call: "sysMknod", path, mode: S_IFIFO | 0o644 }));
 
@@ -227,6 +218,28 @@ export const TREES: Record<string, Tree> = {
       bind("/m", "/b"),
       mkdir("/n"),
       open("/m/f", O_RDONLY),
+    ],
+  },
+  /** A file system that is shared, with a peer, a slave that is shared too, and a slave of that; a mount in all of them. */
+  shared: {
+    contexts: [],
+    setup: [
+      ...["/m", "/p", "/s", "/t"].map((path) => mkdir(path)),
+      mount("/m"),
+      mkdir("/m/d"),
+      mkdir("/m/e"),
+      ...file("/m/f", "under"),
+      propagate("/m", "shared"),
+      bind("/m", "/p"),
+      bind("/m", "/s"),
+      propagate("/s", "slave"),
+      propagate("/s", "shared"),
+      bind("/s", "/t"),
+      propagate("/t", "slave"),
+      mount("/m/d"),
+      ...file("/m/d/g", "in all"),
+      mkdir("/u"),
+      mount("/u"),
     ],
   },
   /** A context whose root and working directory are a mount, with another mount in it. */

@@ -26,6 +26,8 @@ import {
   MS_MOVE,
   MS_RDONLY,
   MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
   O_DIRECTORY,
   O_NONBLOCK,
   OPENING,
@@ -182,6 +184,13 @@ function* mounts(
   yield ["umount tree", () => call("sysUmount", 0, thread.path("/d/e"), MNT_DETACH)];
   yield ["pivot_root", () => call("sysPivotRoot", 0, thread.path("/b"), thread.path2("/b"))];
   yield ["expire", () => call("sysUmount", 0, thread.path("/b"), MNT_EXPIRE)];
+  yield ["share", () => call("sysMount", 0, thread.path("/"), thread.path2("/m"), MS_SHARED)];
+  yield ["bind shared", () => call("sysMount", 0, thread.path("/m"), thread.path2("/d/e"), MS_BIND)];
+  yield ["enslave", () => call("sysMount", 0, thread.path("/"), thread.path2("/d/e"), MS_SLAVE)];
+  yield ["place in shared", () => one("sysMkdir", "/m/shared", 0o755)];
+  yield ["mount in shared", () => call("sysMountNew", 0, thread.path("/m/shared"), 0, 0)];
+  yield ["umount in shared", () => call("sysUmount", 0, thread.path("/m/shared"), 0)];
+  yield ["umount slave", () => call("sysUmount", 0, thread.path("/d/e"), 0)];
   yield ["no generation number", () => call("sysInvalidate", 0, thread.path("/m"))];
   yield ["umount bind", () => call("sysUmount", 0, thread.path("/b"), 0)];
   yield ["umount moved", () => call("sysUmount", 0, thread.path("/m"), MNT_DETACH)];

@@ -390,6 +390,12 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
       for (let b = 0; b < L.MOUNT_HASH; b++) w.set(L.MOUNT_HEADS + b * 4, 0);
     },
   ],
+  ["a ring of peers that does not close", "mount-group", (w) => w.set(w.mount + MOUNT.peerNext, w.rootMount)],
+  ["a group without a mount's peer", "mount-group", (w) => w.set(w.rootMount + MOUNT.group, 1000)],
+  ["a mount's master, which does not know it", "mount-master", (w) => w.set(w.mount + MOUNT.master, w.rootMount)],
+  ["a slave of a mount that is not shared", "mount-group", (w) => w.set(w.rootMount + MOUNT.slaves, w.mount)],
+  ["a next slave of no master", "mount-master", (w) => w.set(w.mount + MOUNT.slaveNext, w.rootMount)],
+  ["whether a mount may be bound", "mount", (w) => w.set(w.mount + MOUNT.unbindable, 2)],
   ["a mount not in the list", "mount-list", (w) => w.set(L.G_MOUNTS, w.get(w.mount + MOUNT.allNext))],
   ["a list of mounts that goes round", "mount-list", (w) => w.set(w.rootMount + MOUNT.allNext, w.mount)],
   ["the mount before a mount", "mount-list", (w) => w.set(w.rootMount + MOUNT.allPrev, 0)],

@@ -17,13 +17,17 @@
  *   416 76 x entry    address u32, bytes u32, old value u64
  *   1632              what the owner of a mutex keeps here: the redo record of a file write (fs/tmpfs/data.ts)
  *
+ * A transaction that changes many mounts has its further entries in the thread's scratch area, in SCRATCH.IO (logInScratch()).
+ *
  * Guarantees: only the thread itself writes its log, and the thread that recovers it when it is dead. Everything is
  * logged before it is done. List entries are hints: recovery checks the owner in the lock word, and whether the
  * sequence is odd. The lists are plain memory: by the time a thread's death is known, all of its stores are visible in
  * their order.
  */
 import { PANIC_LOG_FULL } from "../../../abi/host";
-import { SLOT_UNDO_LOG } from "../layout";
+import { IO_SIZE } from "../../../abi/limits";
+import * as SCRATCH from "../../../abi/scratch";
+import { SLOT_SCRATCH, SLOT_UNDO_LOG } from "../layout";
 import { panic, slot } from "../thread";
 
 export const LOG_NR_ENTRIES: u32 = 0;
@@ -38,6 +42,8 @@ export const SEQS_MAX: u32 = 16;
 export const MUTEXES_MAX: u32 = 10;
 export const BLOCKS_MAX: u32 = 48;
 export const ENTRIES_MAX: u32 = 76;
+/** Entries of a transaction that may go on in the scratch area. */
+export const LONG_ENTRIES_MAX: u32 = ENTRIES_MAX + (IO_SIZE >> 4);
 
 export const LOG_LOCK: u32 = 24;
 export const LOG_SEQ: u32 = LOG_LOCK + (LOCKS_MAX << 2);
@@ -62,10 +68,24 @@ let entries: u32 = 0;
 let locks: u32 = 0;
 let seqs: u32 = 0;
 
+/** How many entries the transaction may have. */
+let entriesMax: u32 = ENTRIES_MAX;
+
+/** Whether entries that have no place in the slot go to the scratch area from here on: for a transaction of a call that has nothing else in SCRATCH.IO. */
+export function logInScratch(on: bool): void {
+  entriesMax = on ? LONG_ENTRIES_MAX : ENTRIES_MAX;
+}
+
+/** The address of entry `n` in the log `j` of a thread. */
+export function entryAt(j: usize, n: u32): usize {
+  if (n < ENTRIES_MAX) return j + LOG_ENTRY + (n << 4);
+  return <usize>load<u32>(j - SLOT_UNDO_LOG + SLOT_SCRATCH) + SCRATCH.IO + ((n - ENTRIES_MAX) << 4);
+}
+
 function logOldValue(p: usize, bytes: u32, old: u64): void {
-  if (entries == ENTRIES_MAX) panic(PANIC_LOG_FULL, p);
+  if (entries >= entriesMax) panic(PANIC_LOG_FULL, p);
   const j = undoLog();
-  const e = j + LOG_ENTRY + (entries << 4);
+  const e = entryAt(j, entries);
   store<u32>(e, <u32>p);
   store<u32>(e, bytes, 4);
   store<u64>(e, old, 8);
@@ -93,6 +113,7 @@ export function forgetTransaction(): void {
   entries = 0;
   locks = 0;
   seqs = 0;
+  entriesMax = ENTRIES_MAX;
   toNotify = 0;
 }
 

@@ -12,11 +12,10 @@ import { txBegin, txEnd, WAITERS } from "../lock/lock";
 import { makeEven } from "../lock/seqlock";
 import {
   BLOCKS_MAX,
-  ENTRIES_MAX,
+  entryAt,
   LOCKS_MAX,
   LOG_ACQUIRING,
   LOG_BLOCK,
-  LOG_ENTRY,
   LOG_LOCK,
   LOG_MUTEX,
   LOG_NR_BLOCKS,
@@ -24,6 +23,7 @@ import {
   LOG_NR_MUTEXES,
   LOG_NR_SEQS,
   LOG_SEQ,
+  LONG_ENTRIES_MAX,
   MUTEXES_MAX,
   SEQS_MAX,
   set32,
@@ -35,8 +35,8 @@ function countOf(j: usize, which: u32, max: u32): u32 {
 
 /** Writes the old values back, newest first, and makes the open sequences even. */
 function rollBackEntries(j: usize): void {
-  for (let n = countOf(j, 0, ENTRIES_MAX); n > 0; n--) {
-    const e = j + LOG_ENTRY + ((n - 1) << 4);
+  for (let n = countOf(j, 0, LONG_ENTRIES_MAX); n > 0; n--) {
+    const e = entryAt(j, n - 1);
     const p = <usize>load<u32>(e);
     if (load<u32>(e, 4) == 8) atomic.store<u64>(p, load<u64>(e, 8));
     else atomic.store<u32>(p, <u32>load<u64>(e, 8));

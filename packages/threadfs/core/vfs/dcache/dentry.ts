@@ -284,7 +284,10 @@ export function dWriteBegin(d: Dentry): void {
   if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();
 }
 
-/** Before a sequence that a dead thread has made odd becomes even, which it may have counted or not. */
+/**
+ * Counts a change of a directory. Also before a sequence that a dead thread has made odd becomes even, which it may have counted or not, and
+ * for a mount (hashMountAt()).
+ */
 export function countDirChange(): void {
   const n = atomic.add<u32>(G_DIR_CHANGES, 2) + 2;
   if ((n & (DIR_CHANGES_WRAP - 1)) == 0) forgetCounts();

@@ -1,97 +1,121 @@
 /**
- * copy_tree(): the mounts below the source of a recursive bind, each copied onto the copy of the mount that it stands on.
+ * copy_tree(): copies of a mount and those below it, for a recursive bind and for what an attach propagates.
  *
- * The copies are attached to each other while the uppermost one stands nowhere yet; then that one is attached, in one transaction. So no
- * other thread sees a part of them. If the thread dies before that, no way leads up from the copies to the root mount, and the recount
- * detaches them (recount.ts).
+ * The copies are attached to each other while the uppermost one stands nowhere yet; then that one is attached, in one transaction with the
+ * uppermost ones of all other copies (attach.ts). So no other thread sees a part of them. If the thread dies before that, no way leads up from the
+ * copies to the root mount, and the recount detaches them (recount.ts).
  *
- * All of this happens under the namespace lock, which keeps the tree of mounts as it is. `copy` of a mount is its copy, and has no meaning
- * once the lock is released: the next thread clears it first.
+ * All of this happens under the namespace lock, which keeps the tree of mounts as it is. `copy`, `copyNext`, `origin` and `topNext` of a mount have no
+ * meaning once the lock is released. A tree of mounts is a list by copyNext, each mount behind the one it stands on; `origin` is the
+ * mount of the first such list that a copy is of, so a copy's copies find what they are peers or slaves of.
  */
 
 import { ENOENT, ENOSPC } from "../../../abi/errno";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
-import { isSubdir } from "../dcache/d-lookup";
 import { dget, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
-import { G_MOUNTS, G_RENAME_LOCK } from "../layout";
-import { attachMount, lockNamespace, Mount, mntget, mntput, newMount, unlockNamespace } from "./namespace";
-import { childOf, detachTree, putDetached } from "./umount";
+import { G_MOUNT_LOCK } from "../layout";
+import { attachMount, listAdd, Mount, mntget, mntput, newMount } from "./namespace";
+import { enslave, forgetMount, joinPeers, joinSlaves } from "./pnode";
+import { childOf, detachTree } from "./umount";
+
+/** What a copy is to the mount that it is made from: as clone_mnt() has it for a bind; its peer; its slave; that, and shared as well. */
+export const COPY_CLONE: i32 = 0;
+export const COPY_PEER: i32 = 1;
+export const COPY_SLAVE: i32 = 2;
+export const COPY_SHARED_SLAVE: i32 = 3;
 
 function mountAt(p: u32): Mount {
   return changetype<Mount>(<usize>p);
 }
 
-function forgetCopies(): void {
-  let left = objectsMax();
-  for (let p = load<u32>(G_MOUNTS); p != 0; p = mountAt(p).allNext) {
-    if (left-- == 0) corrupt(p);
-    mountAt(p).copy_ = 0;
-  }
+function relate(copy: Mount, like: Mount, kind: i32): void {
+  if (kind == COPY_SLAVE || kind == COPY_SHARED_SLAVE) enslave(copy, like, kind == COPY_SHARED_SLAVE);
+  else if (kind == COPY_PEER || like.group != 0) joinPeers(copy, like);
+  else if (like.master) joinSlaves(copy, like);
 }
 
+/** The uppermost mount of the last copy: with or without an error it is for the caller to attach or to drop. null: there is none. */
+export let copied: Mount = changetype<Mount>(0);
+
 /**
- * Copies the mounts below the root of `top`, as they stand in `source`, onto `top`, which is a new mount of the same directory. -ENOSPC: the
- * arena is full; what has been copied is on `top`. Under the namespace lock.
+ * Copies the mounts of the list at `source`, the first with `root` as its root. `from`: the list of what the copies are related to by `kind`: `source`, or
+ * copies of it. -ENOSPC: the arena is full; what has been copied is on `copied`.
  */
-export function copyTree(top: Mount, source: Mount): i32 {
-  forgetCopies();
-  source.copy_ = <u32>top.at;
-  // The list is not in the order of the tree: each pass copies the mounts whose parents have a copy by then.
-  for (let passes = objectsMax(), more = true; more; passes--) {
-    if (passes == 0) corrupt(source.at);
-    more = false;
-    let left = objectsMax();
-    for (let p = load<u32>(G_MOUNTS); p != 0; p = mountAt(p).allNext) {
-      if (left-- == 0) corrupt(p);
-      const m = mountAt(p);
-      const parent = m.parent;
-      if (m.copy_ != 0 || parent == m || parent.copy_ == 0) continue;
-      if (parent == source && !isBelow(m.mountpoint, top.root)) continue;
-      const err = copyMount(m, mountAt(parent.copy_));
-      if (err != 0) return err;
-      more = true;
+export function copyList(source: Mount, root: Dentry, from: Mount, kind: i32): i32 {
+  copied = changetype<Mount>(0);
+  let like = from;
+  let last = copied;
+  let left = objectsMax();
+  for (let m = source; m; m = mountAt(m.copyNext)) {
+    if (left-- == 0) corrupt(source.at);
+    m.copy_ = 0;
+    // What a copy lacks, because its place was gone, its copies lack too.
+    if (!like || like.origin != <u32>m.at) continue;
+    if (last && m.parent.copy_ == 0) {
+      like = mountAt(like.copyNext);
+      continue;
     }
+    const copy = newMount(m.sb, dget(last ? m.root : root), m.flags);
+    if (!copy) {
+      dput(last ? m.root : root);
+      return -ENOSPC;
+    }
+    const err = last ? attachCopy(copy, m, like, kind) : listCopy(copy, like, kind);
+    if (err != 0 && err != -ENOENT) return err;
+    if (err == 0) {
+      m.copy_ = <u32>copy.at;
+      copy.origin = <u32>m.at;
+      if (last) last.copyNext = <u32>copy.at;
+      else copied = copy;
+      last = copy;
+    }
+    like = mountAt(like.copyNext);
   }
   return 0;
 }
 
-function isBelow(d: Dentry, above: Dentry): bool {
-  lock(G_RENAME_LOCK);
-  const below = isSubdir(d, above);
-  unlock(G_RENAME_LOCK);
-  return below;
+/** The uppermost copy: in the list of mounts before it is in a group. */
+function listCopy(copy: Mount, like: Mount, kind: i32): i32 {
+  lock(G_MOUNT_LOCK);
+  listAdd(copy);
+  relate(copy, like, kind);
+  unlock(G_MOUNT_LOCK);
+  return 0;
 }
 
-/** Copies a mount onto `parent`. */
-function copyMount(m: Mount, parent: Mount): i32 {
-  const copy = newMount(m.sb, dget(m.root), m.flags);
-  if (!copy) {
-    dput(m.root);
-    return -ENOSPC;
-  }
-  m.copy_ = <u32>copy.at;
+/** Attaches a copy of `m` to the copy of what `m` stands on. -ENOENT: its place has been removed behind the tree's back, with the mounts there to follow. */
+function attachCopy(copy: Mount, m: Mount, like: Mount, kind: i32): i32 {
+  const parent = mountAt(m.parent.copy_);
   const at = m.mountpoint;
   mntget(parent);
   dget(at);
   const err = attachMount(copy, parent, at);
-  if (err == 0) return 0;
-  dput(at);
-  mntput(parent);
-  mntput(copy);
-  // The directory has been removed behind the tree's back, and its mounts are about to be detached.
-  return err == -ENOENT ? 0 : err;
+  if (err != 0) {
+    dput(at);
+    mntput(parent);
+    mntput(copy);
+    return err;
+  }
+  lock(G_MOUNT_LOCK);
+  relate(copy, like, kind);
+  unlock(G_MOUNT_LOCK);
+  return 0;
 }
 
-/** Detaches the copies on `top`, which was not attached. Not under the namespace lock. */
-export function putCopies(top: Mount): void {
-  lockNamespace();
-  let list = changetype<Mount>(0);
+/** Makes the mounts of a list their own origins. */
+export function beginOrigins(top: Mount): void {
+  for (let m = top; m; m = mountAt(m.copyNext)) m.origin = <u32>m.at;
+}
+
+/** Detaches the copies on `top`, which was not attached, and takes it out of its group and the list. Returns the longer list of detached mounts. Under the namespace lock. */
+export function dropCopies(top: Mount, detached: Mount): Mount {
+  let list = detached;
   for (let left = objectsMax(); top.nrChildren != 0; left--) {
     if (left == 0) corrupt(top.at);
     list = detachTree(childOf(top), list);
   }
-  unlockNamespace();
-  putDetached(list);
+  forgetMount(top);
+  return list;
 }

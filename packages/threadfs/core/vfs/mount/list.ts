@@ -4,7 +4,8 @@
  */
 
 import { EBADF, ENAMETOOLONG, ENOENT } from "../../../abi/errno";
-import { IO_SIZE } from "../../../abi/limits";
+import { MS_UNBINDABLE } from "../../../abi/flags";
+import { IO_SIZE, PROPAGATION_MAX } from "../../../abi/limits";
 import * as shared from "../../../abi/memory";
 import * as SCRATCH from "../../../abi/scratch";
 import { INODE_SPACE } from "../../fs/tmpfs/quota";
@@ -12,9 +13,11 @@ import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
 import { dentryPathLocked, dPathLocked } from "../dcache/d-path";
+import { Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS, G_RENAME_LOCK } from "../layout";
 import { Context } from "../task/cred";
 import { Mount } from "./namespace";
+import { isPathReachable } from "./pivot";
 import { DRIVER_NAME, DRIVER_NAME_LEN, SUPER_SOURCE, SUPER_SOURCE_LEN, SuperBlock, slotOf } from "./super";
 
 /** What record() returns for a mount that no path leads to from the context's root. */
@@ -82,16 +85,34 @@ function record(c: Context, m: Mount, to: usize, room: u32): i32 {
   store<f64>(to, <f64>sb.dev, shared.MOUNTINFO_DEV);
   store<f64>(to, <f64>sb.maxBlocks, shared.MOUNTINFO_BLOCKS);
   store<f64>(to, <f64>(sb.maxSpace / INODE_SPACE), shared.MOUNTINFO_INODES);
-  store<u32>(to, m.flags, shared.MOUNTINFO_FLAGS);
+  store<u32>(to, m.flags | (m.unbindable ? MS_UNBINDABLE : 0), shared.MOUNTINFO_FLAGS);
   store<u32>(to, sb.readonly, shared.MOUNTINFO_READONLY);
   store<u32>(to, root, LENGTHS);
   store<u32>(to, point, LENGTHS + 4);
   store<u32>(to, typeLength(sb), LENGTHS + 8);
   store<u32>(to, load<u32>(sb.at, SUPER_SOURCE_LEN), LENGTHS + 12);
+  const master = m.master;
+  store<f64>(to, <f64>m.group, shared.MOUNTINFO_SHARED);
+  store<f64>(to, master ? <f64>master.group : 0, shared.MOUNTINFO_MASTER);
+  store<f64>(to, <f64>dominatingId(c, m), shared.MOUNTINFO_FROM);
   at = copyType(sb, at);
   memory.copy(at, sb.at + SUPER_SOURCE, load<u32>(sb.at, SUPER_SOURCE_LEN));
   at += load<u32>(sb.at, SUPER_SOURCE_LEN);
   return <i32>((at - to + ALIGN - 1) & ~(ALIGN - 1));
+}
+
+/** get_dominating_id(): the number of the first group above a slave of which a mount can be reached from the context's root; 0: none. */
+function dominatingId(c: Context, m: Mount): u64 {
+  let left = PROPAGATION_MAX;
+  for (let master = m.master; master; master = master.master) {
+    for (let peer = master; ; peer = peer.peerNext) {
+      if (left-- == 0) corrupt(m.at);
+      const root = changetype<Dentry>(<usize>c.root_);
+      if (isPathReachable(peer, peer.root, changetype<Mount>(<usize>c.rootMnt_), root)) return peer.group;
+      if (peer.peerNext == master) break;
+    }
+  }
+  return 0;
 }
 
 /** Bytes of "tmpfs". */

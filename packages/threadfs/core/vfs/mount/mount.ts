@@ -24,7 +24,7 @@ import { callDriver } from "../../fs/driver/hooks";
 import { tmpfsSuper } from "../../fs/tmpfs/tmpfs";
 import { slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
-import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
+import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { tracepoint } from "../../tracepoints";
 import { dAllocRoot } from "../dcache/d-alloc";
 import { dget, dInstantiate, dput } from "../dcache/dcache";
@@ -32,30 +32,31 @@ import { Dentry } from "../dcache/dentry";
 import { igetDriver } from "../inode/icache";
 import { Inode } from "../inode/inode";
 import { iput } from "../inode/iput";
+import { G_MOUNT_LOCK } from "../layout";
 import { happened } from "../recovery/outcome";
 import { retire } from "../recovery/reclaim";
 import { capable } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
-import { copyTree, putCopies } from "./copy-tree";
+import { attachTree, beginAttach, left, movedFrom, movedFromPoint, moveMount } from "./attach";
+import { beginOrigins, COPY_CLONE, copied, copyList, dropCopies } from "./copy-tree";
+import { umountTree } from "./do-umount";
 import {
-  attachMount,
   cannotMount,
+  listAdd,
   lockNamespace,
   lookupMntRef,
   Mount,
   mntget,
   mntput,
   mntputNoExpire,
-  movedFrom,
-  movedFromPoint,
-  moveMount,
   newMount,
   rootMount,
   unlockNamespace,
 } from "./namespace";
+import { changeType, hasRoom, listTree } from "./pnode";
 import { addDriverMount, dropDriverMount, newSuper, SuperBlock, setSource } from "./super";
-import { umountTree } from "./umount";
+import { putDetached } from "./umount";
 
 /** Bound of mounts stacked at one place. */
 const STACKED_MAX: i32 = 100000;
@@ -115,11 +116,6 @@ function driverRoot(sb: SuperBlock): i32 {
   return 0;
 }
 
-/** What graftMount() does: attaches a new mount; with copies of the mounts below its source; moves a mount. */
-const GRAFT_COPY: i32 = 0;
-const GRAFT_TREE: i32 = 1;
-const GRAFT_MOVE: i32 = 2;
-
 /** Return values of lockMount(): the place, with references for the caller to put. */
 export let lockedMnt: Mount = changetype<Mount>(0);
 export let lockedOn: Dentry = changetype<Dentry>(0);
@@ -157,21 +153,32 @@ export function unlockMount(): void {
   mutexUnlock(lockedMutex);
 }
 
+/** What is to be mounted: a new mount; a bind of the mount in `source`, alone or with those below it; a mount that moves. */
+const GRAFT_NEW: i32 = 0;
+const GRAFT_BIND: i32 = 1;
+const GRAFT_TREE: i32 = 2;
+const GRAFT_MOVE: i32 = 3;
+
+/** The flags of a bind, beside those of its source. */
+let bindFlags: u32 = 0;
+
 /**
- * graft_tree(): mounts `m` at the path in nd, as lockMount() finds it. `source`: the mount that a bind mount is made from, which must be
- * attached. On failure the mount is put, except when it moves.
+ * graft_tree(): mounts `m` at the path in nd, as lockMount() finds it; for a bind a copy of `m` with `root` as its root. On failure a new mount
+ * is put.
  */
-function graftMount(m: Mount, nd: Nameidata, source: Mount, how: i32): i32 {
+function graftMount(m: Mount, root: Dentry, nd: Nameidata, how: i32): i32 {
   lockMount(nd);
   const onMnt = lockedMnt;
   const on = lockedOn;
-  const err = graftMountLocked(m, onMnt, on, source, how);
+  failed = changetype<Mount>(0);
+  const err = graftMountLocked(m, root, onMnt, on, how);
+  const list = failed;
   unlockMount();
   if (err != 0) {
+    putDetached(list);
     dput(on);
     mntput(onMnt);
-    if (how == GRAFT_TREE) putCopies(m);
-    if (how != GRAFT_MOVE) mntput(m);
+    if (how == GRAFT_NEW) mntput(m);
   } else if (how == GRAFT_MOVE) {
     dput(movedFromPoint);
     mntput(movedFrom);
@@ -179,20 +186,57 @@ function graftMount(m: Mount, nd: Nameidata, source: Mount, how: i32): i32 {
   return err;
 }
 
+/** What a graft that failed leaves to be put. */
+let failed: Mount = changetype<Mount>(0);
+
 /** Whether a mount is detached is known only under the namespace lock: it looks so in the middle of a move. */
-function graftMountLocked(m: Mount, onMnt: Mount, on: Dentry, source: Mount, how: i32): i32 {
+function graftMountLocked(m: Mount, root: Dentry, onMnt: Mount, on: Dentry, how: i32): i32 {
   tracepoint(POINT.MOUNT_CHECK, on.at, 1);
   if (cannotMount(on)) return -ENOENT;
   // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
-  if ((source && isDetached(source)) || isDetached(onMnt)) return -EINVAL;
+  if ((how != GRAFT_NEW && isDetached(m)) || isDetached(onMnt)) return -EINVAL;
   let err = 0;
-  if (how == GRAFT_MOVE) err = moveMount(m, onMnt, on);
-  else {
-    if (on.inode.isDir != m.root.inode.isDir) return -ENOTDIR;
-    if (how == GRAFT_TREE) err = copyTree(m, source);
-    if (err == 0) err = attachMount(m, onMnt, on);
+  if (how == GRAFT_MOVE) {
+    err = moveMount(m, onMnt, on);
+    failed = left;
+  } else {
+    if (how != GRAFT_NEW && m.unbindable) return -EINVAL;
+    if (on.inode.isDir != root.inode.isDir) return -ENOTDIR;
+    beginAttach();
+    if (how == GRAFT_NEW) {
+      lock(G_MOUNT_LOCK);
+      listAdd(m);
+      unlock(G_MOUNT_LOCK);
+      m.copyNext = 0;
+      err = attachTree(m, onMnt, on, false);
+      failed = left;
+      if (err != 0) failed = dropCopies(m, failed);
+    } else err = bindLocked(m, root, onMnt, on, how == GRAFT_TREE);
   }
   if (err == 0) happened(0);
+  return err;
+}
+
+/** Attaches a copy of `source`, with `root` as its root. */
+function bindLocked(source: Mount, root: Dentry, onMnt: Mount, on: Dentry, recursive: bool): i32 {
+  let n: u32 = 1;
+  if (recursive) n = listTree(source, root, true);
+  else source.copyNext = 0;
+  beginOrigins(source);
+  for (let p = source; p; p = changetype<Mount>(<usize>p.copyNext))
+    if ((p.group != 0 || p.master) && !hasRoom(p, n)) return -ENOSPC;
+  let err = copyList(source, root, source, COPY_CLONE);
+  const m = copied;
+  if (!m) return err;
+  m.flags = withFlags(m.flags, bindFlags);
+  if (err == 0) err = attachTree(m, onMnt, on, false);
+  if (err == 0) return 0;
+  // It stands nowhere, so there are no references on a place to put.
+  failed = dropCopies(m, left);
+  m.oldParent = <u32>mntget(onMnt).at;
+  m.oldPoint = <u32>dget(on).at;
+  m.detachedNext = <u32>changetype<usize>(failed);
+  failed = m;
   return err;
 }
 
@@ -238,7 +282,7 @@ export function doNewMount(
   }
   setSource(sb, source, sourceLen);
   const m = newMount(sb, dget(sb.root), withFlags(0, flags));
-  if (m) err = graftMount(m, nd, changetype<Mount>(0), GRAFT_COPY);
+  if (m) err = graftMount(m, m.root, nd, GRAFT_NEW);
   else {
     // The first mount would have taken these over.
     dput(sb.root);
@@ -266,12 +310,8 @@ export function doBind(from: Nameidata, nd: Nameidata, flags: u32): i32 {
   if (err != 0) return err;
   err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err == 0) {
-    const m = newMount(from.mnt.sb, dget(from.dentry), withFlags(from.mnt.flags, flags));
-    if (m) err = graftMount(m, nd, from.mnt, flags & MS_REC ? GRAFT_TREE : GRAFT_COPY);
-    else {
-      dput(from.dentry);
-      err = -ENOSPC;
-    }
+    bindFlags = flags;
+    err = graftMount(from.mnt, from.dentry, nd, flags & MS_REC ? GRAFT_TREE : GRAFT_BIND);
     pathPut(from);
   }
   pathPut(nd);
@@ -284,8 +324,23 @@ export function doMoveMount(from: Nameidata, nd: Nameidata): i32 {
   if (err != 0) return err;
   err = filenameLookup(from, LOOKUP_FOLLOW, FOR_PATH, 0);
   if (err == 0) {
-    err = from.dentry == from.mnt.root ? graftMount(from.mnt, nd, changetype<Mount>(0), GRAFT_MOVE) : -EINVAL;
+    err = from.dentry == from.mnt.root ? graftMount(from.mnt, from.dentry, nd, GRAFT_MOVE) : -EINVAL;
     pathPut(from);
+  }
+  pathPut(nd);
+  return err;
+}
+
+/** mount --make-shared and the like: how the mount at the path in nd, with MS_REC also those below it, shares what is mounted in it. */
+export function doChangeType(nd: Nameidata, flags: u32): i32 {
+  let err = mayMount(nd);
+  if (err != 0) return err;
+  if (nd.dentry != nd.mnt.root) err = -EINVAL;
+  else {
+    lockNamespace();
+    err = isDetached(nd.mnt) ? -EINVAL : changeType(nd.mnt, flags);
+    happened(err);
+    unlockNamespace();
   }
   pathPut(nd);
   return err;

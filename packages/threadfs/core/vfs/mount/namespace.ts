@@ -6,7 +6,10 @@
  *   48 recount u32 (references found by the recount, recount.ts)  52 nrChildren u32 (mounts on this one)
  *   56 oldParent ptr  60 oldPoint ptr (of a detached mount, with detachedNext, for its detacher alone: umount.ts)
  *   64 count i32, in a cache line that no walk in rcu mode reads; of the root mount a total, whose parts are in the slots
- *   68 copy ptr (the mount that a recursive bind has made of it, while it lasts: copy-tree.ts)  72 id u64 (its number, never another's)
+ *   68 copy ptr (the last copy of it that a call has made, while the call lasts: copy-tree.ts)  72 id u64 (its number, never another's)
+ *   80 group u64 (number of its peer group, 0: not shared)  88 peerNext ptr (ring of its peers)  92 master ptr  96 slaves ptr (its first slave)
+ *   100 slaveNext ptr  104 unbindable u32 (pnode.ts)
+ *   108 copyNext, 112 walkNext, 116 topNext, 120 origin ptr, 124 mark u32 (lists of the thread that has the namespace lock, without meaning when it is released)
  *
  * Guarantees
  *  - The table, parents and mount points change only under the mount lock, inside a write section of the mount
@@ -19,20 +22,18 @@
  * Lock order: i_mutex of the mount point, namespace lock, mount lock, rename lock, d_lock.
  */
 
-import { EINVAL, ELOOP, ENOENT } from "../../../abi/errno";
+import { ENOENT } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
-import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
-import { lockrefGetNotDead } from "../../mem/lock/lockref";
 import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { rcuReadLock, rcuReadUnlock, synchronizeRcu } from "../../mem/smr/smr";
 import { slot } from "../../mem/thread";
-import { put32, set32 } from "../../mem/undo/log";
+import { put32, put64, set32 } from "../../mem/undo/log";
 import { sleepUs, spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { isBelowRemoved } from "../dcache/d-lookup";
-import { dget, dput, shrinkDcacheForUmount } from "../dcache/dcache";
-import { D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, dWriteBegin, setFlags } from "../dcache/dentry";
+import { dput, shrinkDcacheForUmount } from "../dcache/dcache";
+import { countDirChange, D_CANT_MOUNT, D_MOUNTED, D_UNHASHED, Dentry, dWriteBegin, setFlags } from "../dcache/dentry";
 import {
   CACHE_MOUNT,
   G_MOUNT_LOCK,
@@ -82,6 +83,17 @@ export class Mount {
   count_: u32;
   copy_: u32;
   id: u64;
+  group_: u64;
+  peerNext_: u32;
+  master_: u32;
+  slaves_: u32;
+  slaveNext_: u32;
+  unbindable_: u32;
+  copyNext: u32;
+  walkNext: u32;
+  topNext: u32;
+  origin: u32;
+  mark: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -146,6 +158,45 @@ export class Mount {
   }
   set nrChildren(v: u32) {
     set32(changetype<usize>(this) + offsetof<Mount>("nrChildren_"), v);
+  }
+  /** 0: not shared. This and what follows under the namespace lock, changed under the mount lock too. */
+  get group(): u64 {
+    return this.group_;
+  }
+  set group(v: u64) {
+    put64(changetype<usize>(this) + offsetof<Mount>("group_"), v);
+  }
+  /** The mount itself: it has no peers. */
+  get peerNext(): Mount {
+    return changetype<Mount>(<usize>this.peerNext_);
+  }
+  set peerNext(m: Mount) {
+    set32(changetype<usize>(this) + offsetof<Mount>("peerNext_"), <u32>changetype<usize>(m));
+  }
+  /** null: none, as for the next three. */
+  get master(): Mount {
+    return changetype<Mount>(<usize>this.master_);
+  }
+  set master(m: Mount) {
+    set32(changetype<usize>(this) + offsetof<Mount>("master_"), <u32>changetype<usize>(m));
+  }
+  get slaves(): Mount {
+    return changetype<Mount>(<usize>this.slaves_);
+  }
+  set slaves(m: Mount) {
+    set32(changetype<usize>(this) + offsetof<Mount>("slaves_"), <u32>changetype<usize>(m));
+  }
+  get slaveNext(): Mount {
+    return changetype<Mount>(<usize>this.slaveNext_);
+  }
+  set slaveNext(m: Mount) {
+    set32(changetype<usize>(this) + offsetof<Mount>("slaveNext_"), <u32>changetype<usize>(m));
+  }
+  get unbindable(): bool {
+    return this.unbindable_ != 0;
+  }
+  set unbindable(v: bool) {
+    set32(changetype<usize>(this) + offsetof<Mount>("unbindable_"), v ? 1 : 0);
   }
 }
 
@@ -257,45 +308,6 @@ export function lookupMntRef(m: Mount, d: Dentry): Mount {
   return found;
 }
 
-/** Second return value of followUp(): the mount point, with a reference. */
-export let followUpMountpoint: Dentry = changetype<Dentry>(0);
-
-/** follow_up(): the parent of mount `m`, with references on it and on `followUpMountpoint`; null: it has none. */
-export function followUp(m: Mount): Mount {
-  for (let n = 0; n < SEQ_TRIES; n++) {
-    rcuReadLock();
-    const seq = readSeqBegin(G_MOUNT_SEQ);
-    const parent = m.parent;
-    const d = m.mountpoint;
-    if (parent == m) {
-      // Mounted on nothing, or being moved.
-      const alone = !readSeqRetry(G_MOUNT_SEQ, seq);
-      if (rcuReadUnlock() && alone) return noMount();
-      sleepUs(10);
-      continue;
-    }
-    const gotMnt = mntgetNotZero(parent);
-    const got = gotMnt && lockrefGetNotDead(d.lockref, false);
-    const ok = got && !readSeqRetry(G_MOUNT_SEQ, seq);
-    const valid = rcuReadUnlock();
-    if (ok && valid) {
-      followUpMountpoint = d;
-      return parent;
-    }
-    if (got) dput(d);
-    if (gotMnt) mntputNoExpire(parent);
-    sleepUs(10);
-  }
-  lock(G_MOUNT_LOCK);
-  const parent = m.parent;
-  if (parent != m) {
-    mntget(parent);
-    followUpMountpoint = dget(m.mountpoint);
-  }
-  unlock(G_MOUNT_LOCK);
-  return parent != m ? parent : noMount();
-}
-
 /** A mount of `root`, whose reference it takes over, not attached yet; null: the arena is full. */
 export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   const m = changetype<Mount>(kalloc(CACHE_MOUNT, false));
@@ -313,6 +325,13 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   m.allNext = 0;
   m.allPrev = 0;
   m.nrChildren = 0;
+  m.group_ = 0;
+  m.peerNext_ = <u32>m.at;
+  m.master_ = 0;
+  m.slaves_ = 0;
+  m.slaveNext_ = 0;
+  m.unbindable_ = 0;
+  m.copyNext = 0;
   atomic.add<u32>(sb.active, 1);
   atomic.add<u32>(G_NR_MOUNTS, 1);
   return m;
@@ -324,7 +343,7 @@ export function setRootMount(m: Mount): void {
   listAdd(m);
 }
 
-function listAdd(m: Mount): void {
+export function listAdd(m: Mount): void {
   const first = load<u32>(G_MOUNTS);
   m.allNext = first;
   m.allPrev = 0;
@@ -369,6 +388,15 @@ export function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
     unlock(G_RENAME_LOCK);
     return -ENOENT;
   }
+  hashMountAt(m, parent, d);
+  unlock(d.lockref);
+  unlock(G_RENAME_LOCK);
+  return 0;
+}
+
+/** The same at a place that is known to be good: another mount has just left it, or it has been asked for in the same transaction. */
+export function hashMountAt(m: Mount, parent: Mount, d: Dentry): void {
+  lock(d.lockref);
   m.parent = parent;
   m.mountpoint = d;
   parent.nrChildren += 1;
@@ -377,11 +405,11 @@ export function hashMount(m: Mount, parent: Mount, d: Dentry): i32 {
   m.hashNext = atomic.load<u32>(head);
   put32(head, <u32>m.at);
   tracepoint(POINT.MOUNT_ATTACH, m.at, d.at);
-  dWriteBegin(d);
   setFlags(d, D_MOUNTED, 0);
+  // Walks by the prefix cache are told by this count. No sequence of the dentry moves, as its name and inode stay; and until the mount
+  // sequence is even, no walk passes a mount here.
+  countDirChange();
   unlock(d.lockref);
-  unlock(G_RENAME_LOCK);
-  return 0;
 }
 
 /** Attaches a mount at (parent, d), and takes over a reference on each. The caller owns the namespace lock. */
@@ -443,38 +471,6 @@ export function isMounted(d: Dentry): bool {
   const is = (d.flags & D_MOUNTED) != 0;
   unlock(d.lockref);
   return is;
-}
-
-/**
- * Second return values of moveMount(): where the mount stood. The caller puts the references outside of the namespace
- * lock, because the last one may call a driver.
- */
-export let movedFrom: Mount = changetype<Mount>(0);
-export let movedFromPoint: Dentry = changetype<Dentry>(0);
-
-/** Moves a mount to (parent, d), and takes over the references on them. Under the namespace lock. */
-export function moveMount(m: Mount, parent: Mount, d: Dentry): i32 {
-  if (m.parent == m || m.root.inode.isDir != d.inode.isDir) return -EINVAL;
-  let left = objectsMax();
-  for (let p = parent; ; p = p.parent) {
-    if (left-- == 0) corrupt(p.at);
-    if (p == m) return -ELOOP;
-    if (p.parent == p) break;
-  }
-  lock(G_MOUNT_LOCK);
-  writeSeqBegin(G_MOUNT_SEQ);
-  // One transaction for both changes: at no moment is the mount detached.
-  const oldParent = m.parent;
-  const oldPlace = m.mountpoint;
-  unhashMount(m);
-  const err = hashMount(m, parent, d);
-  // Restores the old place, which still has the mount's references and was valid for a mount.
-  if (err != 0) hashMount(m, oldParent, oldPlace);
-  writeSeqEnd(G_MOUNT_SEQ);
-  unlock(G_MOUNT_LOCK);
-  movedFrom = oldParent;
-  movedFromPoint = oldPlace;
-  return err;
 }
 
 export function lockNamespace(): void {

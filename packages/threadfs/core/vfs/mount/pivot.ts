@@ -24,7 +24,7 @@ import { cannotMount, hashMount, Mount, mntget, mntput, unhashMount } from "./na
 const DIRECTORY: u32 = LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
 
 /** is_path_reachable(): whether the way up from (m, d) leads to (rootMnt, root). Under the mount lock and the rename lock. */
-function isPathReachable(startMnt: Mount, start: Dentry, rootMnt: Mount, root: Dentry): bool {
+export function isPathReachable(startMnt: Mount, start: Dentry, rootMnt: Mount, root: Dentry): bool {
   let m = startMnt;
   let d = start;
   for (let left = objectsMax(); m != rootMnt && m.parent != m; left--) {
@@ -49,6 +49,7 @@ function checkPivot(c: Context, newMnt: Mount, newRoot: Dentry, onMnt: Mount, on
   const rootMnt = changetype<Mount>(<usize>c.rootMnt_);
   const root = changetype<Dentry>(<usize>c.root_);
   if (isDetached(rootMnt) || isDetached(newMnt) || isDetached(onMnt)) return -EINVAL;
+  if (onMnt.group != 0 || newMnt.parent.group != 0 || rootMnt.parent.group != 0) return -EINVAL;
   if (newRoot.flags & D_UNHASHED && !newRoot.isRoot) return -ENOENT;
   if (newMnt == rootMnt || onMnt == rootMnt) return -EBUSY;
   if (root != rootMnt.root || rootMnt.parent == rootMnt) return -EINVAL;

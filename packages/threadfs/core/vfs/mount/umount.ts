@@ -1,13 +1,11 @@
 /**
- * Detaches mounts: umount(2), and the mounts on a directory of a driver that has been removed behind the tree's back.
+ * Detaches mounts: for umount(2) (do-umount.ts), and those on a directory of a driver that has been removed behind the tree's back.
  *
  * Detached mounts are linked by `detachedNext`, with the references that they held (`oldParent`, `oldPoint`), until their
  * detacher puts these references outside of the namespace lock: the last one may end a file system, which calls a
  * driver. Nothing else reads these fields; if the detacher dies, the recount frees the mounts.
  */
 
-import { EAGAIN, EBUSY, EINVAL } from "../../../abi/errno";
-import { MNT_DETACH, MNT_EXPIRE } from "../../../abi/flags";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -17,24 +15,32 @@ import { dDropLocked, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS, G_RENAME_LOCK } from "../layout";
-import { happened } from "../recovery/outcome";
-import { listRemove, lockNamespace, Mount, mntput, unhashMount, unlockNamespace } from "./namespace";
+import { lockNamespace, Mount, mntput, unhashMount, unlockNamespace } from "./namespace";
+import { forgetMount } from "./pnode";
 
-function noMount(): Mount {
+export function noMount(): Mount {
   return changetype<Mount>(0);
 }
 
 /**
  * Detaches one mount, on which nothing is mounted, and puts it in front of a list of detached mounts. Under the namespace
- * lock and the mount lock, in a write section.
+ * lock and the mount lock, in a write section. Its group and the list of mounts it leaves with forgetDetached().
  */
-function detachOne(m: Mount, list: Mount): Mount {
+export function detachOne(m: Mount, list: Mount): Mount {
   set32(m.at + offsetof<Mount>("oldParent"), m.parent_);
   set32(m.at + offsetof<Mount>("oldPoint"), m.mountpoint_);
   set32(m.at + offsetof<Mount>("detachedNext"), <u32>changetype<usize>(list));
   unhashMount(m);
-  listRemove(m);
   return m;
+}
+
+/** The mounts that have been put in front of `until` leave their groups and the list of mounts. Under the namespace lock. */
+export function forgetDetached(list: Mount, until: Mount): void {
+  let left = objectsMax();
+  for (let m = list; m != until; m = changetype<Mount>(<usize>m.detachedNext)) {
+    if (left-- == 0) corrupt(m.at);
+    forgetMount(m);
+  }
 }
 
 /** Detaches the mounts on `m`, leaves first, and then `m`. Under the namespace lock. Returns the longer list. */
@@ -55,6 +61,7 @@ export function detachTree(m: Mount, detached: Mount): Mount {
     list = detachOne(top, list);
     writeSeqEnd(G_MOUNT_SEQ);
     unlock(G_MOUNT_LOCK);
+    forgetMount(top);
   }
   return list;
 }
@@ -82,38 +89,6 @@ export function putDetached(list: Mount): void {
     mntput(m);
     m = next;
   }
-}
-
-/**
- * do_umount(): `m` with the caller's reference on it. -EBUSY: it is in use, and not MNT_DETACH; -EINVAL: it is the root
- * or not attached. MNT_DETACH: `m` and all mounts on it leave the tree at once, and end with their last users. MNT_EXPIRE: -EAGAIN unless an
- * earlier call has marked the mount and nothing has used it since.
- */
-export function umountTree(m: Mount, flags: u32): i32 {
-  lockNamespace();
-  let list = noMount();
-  let err = 0;
-  // Under the namespace lock no mount is attached or detached.
-  if (m.parent == m) err = -EINVAL;
-  else if (flags & MNT_DETACH) {
-    list = detachTree(m, list);
-    happened(0);
-  } else {
-    lock(G_MOUNT_LOCK);
-    writeSeqBegin(G_MOUNT_SEQ);
-    // Two references are the tree's and the caller's. While the sequence is odd no walk can add one and validate it.
-    if (m.nrChildren != 0 || atomic.load<u32>(m.count) > 2) err = -EBUSY;
-    else if (flags & MNT_EXPIRE && m.expire == 0) {
-      m.expire = 1;
-      err = -EAGAIN;
-    } else list = detachOne(m, list);
-    writeSeqEnd(G_MOUNT_SEQ);
-    unlock(G_MOUNT_LOCK);
-    if (err == 0 || err == -EAGAIN) happened(err);
-  }
-  unlockNamespace();
-  putDetached(list);
-  return err;
 }
 
 // ------------------------------------------------------------------------------------------- removed directories

@@ -70,6 +70,7 @@ import { BlockedLock, nextRequest } from "../locks/blocked";
 import { FileLock, FL_FLOCK, FL_OFDLCK, freeLocks, lockAt } from "../locks/file-lock";
 import { hasLocks, removeLocksOf } from "../locks/remove";
 import { Mount, rootMount } from "../mount/namespace";
+import { forgetMount } from "../mount/pnode";
 import { DRIVER_MOUNTED, SuperBlock, slotOf } from "../mount/super";
 import { detachTree } from "../mount/umount";
 import { notifyUnmount } from "../notify/fsnotify";
@@ -117,13 +118,14 @@ export function recountReferences(waitMs: f64): bool {
 
 /**
  * Detaches the mounts below directories that a driver was removing when the thread died: storeCounts() unhashes these
- * directories; and the copies of mounts that a recursive bind had not attached yet (mount/copy-tree.ts). The references that the mounts held are not put, because all are counted afterwards.
+ * directories; and the mounts that had no place yet, or no more, and are still in the list and in a group (mount/copy-tree.ts, mount/pnode.ts). The references that the mounts held are not put, because all are counted afterwards.
  */
 function detachPending(): void {
   let n = objectsMax();
   for (let m = pendingMount(); m; m = pendingMount()) {
     if (n-- == 0) corrupt(m.at);
-    detachTree(m, changetype<Mount>(0));
+    if (m.parent == m) forgetMount(m);
+    else detachTree(m, changetype<Mount>(0));
   }
 }
 
@@ -132,8 +134,9 @@ function pendingMount(): Mount {
   for (let p = load<u32>(G_MOUNTS); p != 0; p = changetype<Mount>(<usize>p).allNext) {
     if (n-- == 0) corrupt(p);
     const m = changetype<Mount>(<usize>p);
+    if (m == rootMount()) continue;
+    if (topOf(m) != rootMount() && m.nrChildren == 0) return m;
     if (m.parent == m) continue;
-    if (topOf(m) != rootMount()) return m;
     let d = m.mountpoint;
     for (let depth = objectsMax(); d.parent != d && !(d.flags & D_DRIVER_PENDING); depth--) {
       if (depth == 0) corrupt(d.at);
@@ -144,7 +147,7 @@ function pendingMount(): Mount {
   return changetype<Mount>(0);
 }
 
-/** The mount to which the way up from `m` leads. */
+/** Where the way up from `m` leads. Copies stand on each other: the leaves go first. */
 function topOf(m: Mount): Mount {
   let top = m;
   for (let depth = objectsMax(); top.parent != top; depth--) {

@@ -154,17 +154,25 @@ def fresh():
     os.chdir(os.getcwd())
 
 def mounts():
-    "The mounts in the working directory: where, on what, root, options, type, source, whether the file system is read-only."
+    "The mounts in the working directory: where, on what, root, options, propagation, type, source, whether the file system is read-only."
     top = os.getcwd()
+    lines = {line.split()[0]: line.split() for line in open("/proc/self/mountinfo")}
+    place_of = lambda line: line[4][len(top):]
+    def way_to(line):
+        on = lines[line[1]] if line[1] in lines and line[4] != top else None
+        return place_of(line) if on is None else way_to(on) + " " + place_of(line)
+    numbers = {}
+    def renumbered(field):
+        name, colon, number = field.partition(":")
+        return name + (":" + str(numbers.setdefault(number, len(numbers) + 1)) if colon else "")
     found = []
-    lines = [line.split() for line in open("/proc/self/mountinfo")]
-    at = {line[0]: line[4][len(top):] for line in lines}
-    for line in lines:
+    for line in sorted(lines.values(), key=way_to):
         if line[4] != top and not line[4].startswith(top + "/"): continue
-        tail = line[line.index("-") + 1:]
-        on = at[line[1]] if line[4] != top else ""
-        found.append([line[4][len(top):], on, line[3], line[5], tail[0], tail[1], tail[2].split(",")[0]])
-    return sorted(found, key=" ".join)
+        end = line.index("-")
+        on = place_of(lines[line[1]]) if line[4] != top else ""
+        shared = " ".join(renumbered(field) for field in line[6:end])
+        found.append([place_of(line), on, line[3], line[5], shared, line[end + 1], line[end + 2], line[end + 3].split(",")[0]])
+    return found
 
 def touched(path, atime):
     "Whether reading a file, a directory or a link changes its time of access."

@@ -13,9 +13,13 @@ import {
   MS_NOEXEC,
   MS_NOSUID,
   MS_NOSYMFOLLOW,
+  MS_PRIVATE,
   MS_RDONLY,
   MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
   MS_STRICTATIME,
+  MS_UNBINDABLE,
   UMOUNT_NOFOLLOW,
 } from "../../../dist/abi/abi.js";
 import { compare } from "./compare.js";
@@ -162,6 +166,36 @@ compare("pivot_root", 30, (seed) => {
       () => ["pivot", one(["a", "a", "b", "a/c", "f"]), place(), place()],
       () => ["pivot", one(["a", "a", "b", "a/c"]), "/c", one(["/c", "/c/x", "/c/d", "/c/x"])],
       () => ["pivot", one(["a", "a", "b"]), "/c", "/c/x"],
+    ])();
+    steps.push(step, ["mounts"]);
+  }
+  return steps;
+});
+
+/** Places that are mount points now and then, in all mounts of the tree. */
+const PLACES = ["a", "a", "b", "b", "a/c", "b/c", "a/c/d", "."];
+
+compare("peer groups, slaves and what is propagated", 20, (seed) => {
+  const below = randomBelow(seed);
+  const one = <T>(list: readonly T[]): T => list[below(list.length)] as T;
+  const place = () => one(PLACES);
+  const dir = () => one(PLACES.slice(0, -1));
+  const type = () => one([MS_SHARED, MS_SHARED, MS_SHARED, MS_SLAVE, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE]);
+  const steps = [...TREE];
+  for (let n = 0; n < 40; n++) {
+    const step = one<() => Step>([
+      () => ["mnt", "none", place(), type() | one([0, 0, MS_REC])],
+      () => ["mnt", "none", place(), MS_SHARED | one([0, MS_REC])],
+      () => ["mnt", one(["one", "two", "three"]), place(), 0],
+      () => ["mnt", one(["one", "two", "three"]), place(), 0],
+      () => ["mkdir", null, one(["a/c", "b/c", "a/c/d", "b/c/d"])],
+      () => ["mnt", dir(), dir(), MS_BIND | one([0, 0, 0, MS_REC])],
+      () => ["mnt", dir(), dir(), MS_BIND],
+      () => ["mnt", dir(), dir(), MS_MOVE],
+      () => ["umount2", dir(), one([0, 0, MNT_DETACH])],
+      () => ["umount2", dir(), one([0, 0, MNT_DETACH])],
+      () => ["umount2", dir(), one([0, MNT_EXPIRE])],
+      () => ["pivot", one(["a", "b"]), one(["/c", "/c/d"]), one(["/c", "/c/d", "/"])],
     ])();
     steps.push(step, ["mounts"]);
   }

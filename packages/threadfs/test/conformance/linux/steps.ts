@@ -14,9 +14,14 @@ import {
   MS_NOEXEC,
   MS_NOSUID,
   MS_NOSYMFOLLOW,
+  MS_PRIVATE,
+  MS_PROPAGATION,
   MS_RDONLY,
   MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
   MS_STRICTATIME,
+  MS_UNBINDABLE,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   RESOLVE_BENEATH,
@@ -33,6 +38,7 @@ import {
   createVfs,
   type Fs,
   type LinuxCalls,
+  type MountPropagation,
   type ResolveFlag,
   type Statx,
   type Vfs,
@@ -83,6 +89,13 @@ function runs(bytes: Buffer): [string, number][] {
   return found;
 }
 
+const PROPAGATION: readonly (readonly [MountPropagation, number])[] = [
+  ["shared", MS_SHARED],
+  ["private", MS_PRIVATE],
+  ["slave", MS_SLAVE],
+  ["unbindable", MS_UNBINDABLE],
+];
+
 /** mount(2) by its flags. In Linux a bind mount has those of its source, and a remount sets all. */
 function mountBy(vfs: Vfs, source: string | null, path: string, flags: number): void {
   if (flags & MS_MOVE) {
@@ -93,6 +106,11 @@ function mountBy(vfs: Vfs, source: string | null, path: string, flags: number): 
     vfs.mount(source, path, "none", { bind: true, recursive: (flags & MS_REC) !== 0 });
     return;
   }
+  if (flags & MS_PROPAGATION && !(flags & MS_REMOUNT)) {
+    const [propagation] = PROPAGATION.find(([, bit]) => bit === (flags & MS_PROPAGATION)) ?? [];
+    vfs.mount(null, path, "none", { propagation, recursive: (flags & MS_REC) !== 0 });
+    return;
+  }
   const strictatime = (flags & MS_STRICTATIME) !== 0;
   vfs.mount(source, path, "tmpfs", {
     ...{ remount: (flags & MS_REMOUNT) !== 0, bind: (flags & MS_BIND) !== 0 },
@@ -100,6 +118,39 @@ function mountBy(vfs: Vfs, source: string | null, path: string, flags: number): 
     ...{ nodev: (flags & MS_NODEV) !== 0, nosymfollow: (flags & MS_NOSYMFOLLOW) !== 0, strictatime },
     ...{ noatime: (flags & MS_NOATIME) !== 0 && !strictatime, nodiratime: (flags & MS_NODIRATIME) !== 0 },
   });
+}
+
+/** The mounts in the working directory: where, on what, root, options, propagation, type, source, whether the file system is read-only. */
+function mountsOf(mountinfo: string): string[][] {
+  const lines = new Map(
+    mountinfo
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => line.split(" "))
+      .map((fields) => [fields[0] ?? "", fields]),
+  );
+  const placeOf = ([, , , , place = ""]: string[]) => place.slice(2);
+  // Where it is and where what it stands on is, up to the root: no two mounts have the same.
+  const wayTo = (fields: string[]): string => {
+    const on = lines.get(fields[1] ?? "");
+    return on === undefined || on === fields ? placeOf(fields) : `${wayTo(on)} ${placeOf(fields)}`;
+  };
+  const numbers = new Map<string, number>();
+  // Groups count from 1 in the order of the list.
+  const renumbered = (field: string) =>
+    field.replace(/\d+/, (number) => String(numbers.get(number) ?? numbers.set(number, numbers.size + 1).size));
+  return [...lines.values()]
+    .filter(([, , , , place = ""]) => place === "/w" || place.startsWith("/w/"))
+    .map((fields) => ({ fields, way: wayTo(fields) }))
+    .sort((one, other) => (one.way < other.way ? -1 : 1))
+    .map(({ fields }) => {
+      const [, parent = "", , root = "", , options = ""] = fields;
+      const end = fields.indexOf("-");
+      const [type = "", source = "", ofSuper = ""] = fields.slice(end + 1);
+      const on = placeOf(fields) === "" ? "" : placeOf(lines.get(parent) ?? []);
+      const propagation = fields.slice(6, end).map(renumbered).join(" ");
+      return [placeOf(fields), on, root, options, propagation, type, source, ofSuper.split(",")[0] ?? ""];
+    });
 }
 
 /** A tree on which a program runs. */
@@ -265,23 +316,7 @@ class Tree {
         ...{ force: (flags & MNT_FORCE) !== 0, detach: (flags & MNT_DETACH) !== 0 },
         ...{ expire: (flags & MNT_EXPIRE) !== 0, nofollow: (flags & UMOUNT_NOFOLLOW) !== 0 },
       }),
-    mounts: () => {
-      const lines = this.vfs
-        .mountinfo()
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => line.split(" "));
-      const at = new Map(lines.map(([id, , , , place = ""]) => [id, place.slice(2)]));
-      return lines
-        .filter(([, , , , place = ""]) => place === "/w" || place.startsWith("/w/"))
-        .map(([, parent, , root = "", place = "", options = "", , type = "", source = "", ofSuper = ""]) => {
-          const on = place === "/w" ? "" : (at.get(parent) ?? "");
-          return [place.slice(2), on, root, options, type, source, ofSuper.split(",")[0] ?? ""];
-        })
-        .map((fields) => ({ fields, key: fields.join(" ") }))
-        .sort((one, other) => (one.key < other.key ? -1 : 1))
-        .map(({ fields }) => fields);
-    },
+    mounts: () => mountsOf(this.vfs.mountinfo()),
     touched: (path: string, atime: number) => {
       const { fs } = this.vfs;
       fs.lutimesSync(path, atime, 1000);

@@ -3,6 +3,7 @@ import { death, pair, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
 const flags = (pattern: string): Step => tests("vfs/mount/mount-flags", pattern);
+const shares = (pattern: string): Step => tests("vfs/mount/propagation", pattern);
 
 export const MOUNTS: Mutant[] = [
   {
@@ -83,7 +84,13 @@ export const MOUNTS: Mutant[] = [
   },
   {
     name: "the copies of an unfinished recursive bind stay",
-    edits: [{ file: "vfs/recovery/recount.ts", from: "    if (topOf(m) != rootMount()) return m;\n", to: "" }],
+    edits: [
+      {
+        file: "vfs/recovery/recount.ts",
+        from: "    if (topOf(m) != rootMount() && m.nrChildren == 0) return m;\n",
+        to: "",
+      },
+    ],
     caughtBy: [death("flagged rbind: sysMount(path=/m path2=/n")],
   },
   {
@@ -101,11 +108,76 @@ export const MOUNTS: Mutant[] = [
     name: "a recursive bind of a directory copies the mounts beside it",
     edits: [
       {
-        file: "vfs/mount/copy-tree.ts",
-        from: "      if (parent == source && !isBelow(m.mountpoint, top.root)) continue;\n",
+        file: "vfs/mount/pnode.ts",
+        from: "      if (p == top && below && !isBelow(m.mountpoint, below)) continue;\n",
         to: "",
       },
     ],
     caughtBy: [flags("recursive")],
+  },
+  {
+    name: "the copies of an attach in a shared mount come one after the other",
+    edits: [
+      {
+        file: "vfs/mount/attach.ts",
+        from: "    for (let t = tops; t; t = changetype<Mount>(<usize>t.topNext)) attachCopy(t, d);\n",
+        to: "",
+      },
+      {
+        file: "vfs/mount/attach.ts",
+        from: "  unlock(G_MOUNT_LOCK);\n  logInScratch(false);\n  return err;\n}\n\n/** topmost_overmount()",
+        to: "  unlock(G_MOUNT_LOCK);\n  logInScratch(false);\n  for (let t = tops; t && err == 0; t = changetype<Mount>(<usize>t.topNext)) {\n    lock(G_MOUNT_LOCK);\n    writeSeqBegin(G_MOUNT_SEQ);\n    attachCopy(t, d);\n    writeSeqEnd(G_MOUNT_SEQ);\n    unlock(G_MOUNT_LOCK);\n  }\n  return err;\n}\n\n/** topmost_overmount()",
+      },
+    ],
+    caughtBy: [shares("attaches many copies"), death("shared mount: sysMountNew(path=/m/e)")],
+  },
+  {
+    name: "a mount that a dead thread has detached stays in its group",
+    edits: [
+      {
+        file: "vfs/recovery/recount.ts",
+        from: "    if (m == rootMount()) continue;\n",
+        to: "    if (m == rootMount() || m.parent == m) continue;\n",
+      },
+    ],
+    caughtBy: [shares("attaches many copies"), death("shared umount: sysUmount(path=/m/d flags=0)")],
+  },
+  {
+    name: "what the undo log has in the scratch area is not written back",
+    edits: [
+      {
+        file: "mem/undo/recover.ts",
+        from: "  for (let n = countOf(j, 0, LONG_ENTRIES_MAX); n > 0; n--) {",
+        to: "  for (let n = countOf(j, 0, 76); n > 0; n--) {",
+      },
+    ],
+    caughtBy: [shares("attaches many copies")],
+  },
+  {
+    name: "a mount goes while one that goes with it is in use",
+    edits: [
+      {
+        file: "vfs/mount/do-umount.ts",
+        from: "      } else if (isBusyElsewhere(m)) err = -EBUSY;\n      else ",
+        to: "      } else ",
+      },
+    ],
+    caughtBy: [shares("is busy while one")],
+  },
+  {
+    name: "the slaves of a mount that leaves its group receive no more",
+    edits: [{ file: "vfs/mount/pnode.ts", from: "    if (heir) addSlave(s, heir);\n    else {\n", to: "    {\n" }],
+    caughtBy: [shares("hands its slaves on")],
+  },
+  {
+    name: "a mount that covers one that goes is left on it",
+    edits: [
+      {
+        file: "vfs/mount/do-umount.ts",
+        from: "      if (!cover || cover.mark != STAYS) continue;\n",
+        to: "      if (!cover || cover.mark != GOES) continue;\n",
+      },
+    ],
+    caughtBy: [shares("comes back when the copy goes")],
   },
 ];

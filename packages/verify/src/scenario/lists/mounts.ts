@@ -5,7 +5,7 @@
 import { MNT_DETACH, MNT_EXPIRE, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
 import { access, chdir, chroot, close, getcwd, readlink, rename, stat, umount, unlink, write } from "../calls.js";
-import { bind, mkdir, mount, open } from "../setup-calls.js";
+import { bind, mkdir, mount, open, propagate } from "../setup-calls.js";
 
 type Entry = ProgramCall | ProgramCall[];
 
@@ -69,4 +69,33 @@ const PIVOTED: Record<string, Entry[]> = {
   list: [{ ...list, ctx: 1 }],
 };
 
-export const MOUNTED = { flagged: FLAGGED, pivots: PIVOTED };
+/** "/m" and "/p" are peers, "/s" is a slave of them and shared, "/t" a slave of "/s"; at "d" of each is a mount of the same file system, at "/u" another one. */
+const SHARED: Record<string, Entry[]> = {
+  mount: [mount("/m/e"), mount("/s/e"), mount("/m/d"), mount("/p")],
+  bind: [bind("/u", "/m/e"), bind("/m", "/m/e"), rbind("/m", "/u")],
+  move: [
+    { call: "sysMount", path: "/u", path2: "/p/e", move: true },
+    { call: "sysMount", path: "/m/d", path2: "/u", move: true },
+    { call: "sysMount", path: "/s", path2: "/u", move: true },
+  ],
+  share: [
+    propagate("/m", "private"),
+    propagate("/p", "slave"),
+    propagate("/s", "private", true),
+    propagate("/u", "shared"),
+    propagate("/m", "unbindable"),
+    propagate("/t", "shared", true),
+  ],
+  umount: [
+    umount("/m/d"),
+    umount("/s/d"),
+    umount("/p/d", MNT_DETACH),
+    umount("/m", MNT_DETACH),
+    [umount("/p/d", MNT_EXPIRE), umount("/p/d", MNT_EXPIRE)],
+  ],
+  stat: [stat("/m/d/g"), stat("/t/d/g"), stat("/p/e"), stat("/p/d/.."), [stat("/m/d/g"), stat("/t/d/g")]],
+  open: [open("/s/d/g", O_RDWR), open("/t/d/x", O_CREAT | O_WRONLY)],
+  list: [list],
+};
+
+export const MOUNTED = { flagged: FLAGGED, pivots: PIVOTED, shared: SHARED };

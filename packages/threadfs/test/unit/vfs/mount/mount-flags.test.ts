@@ -200,7 +200,7 @@ describe("mounts that expire (row 122)", () => {
 });
 
 describe("recursive binds (row 122)", () => {
-  // Fails when copyTree() copies the mounts beside the source, or not those on copies, or when it gives them the flags of the uppermost.
+  // Fails when listTree() takes the mounts beside the source, or not those on copies, or when it gives them the flags of the uppermost.
   test("row 122: a recursive bind has copies of the mounts below its source, with their flags", async (t) => {
     const vfs = await mounted(t);
     vfs.fs.mkdirSync("/m/e");
@@ -364,19 +364,30 @@ describe("the list of mounts (row 122)", () => {
     const dev = (path: string) => vfs.fs.statSync(path).dev;
     assert.deepEqual(root, {
       ...{ id: root?.id, parentId: root?.id, dev: dev("/"), root: "/", mountPoint: "/", options: ["rw", "relatime"] },
-      ...{ type: "tmpfs", source: "none", superOptions: ["rw"] },
+      ...{ propagation: [], type: "tmpfs", source: "none", superOptions: ["rw"] },
     });
     assert.deepEqual(m, {
       ...{ id: m?.id, parentId: root?.id, dev: dev("/m"), root: "/", mountPoint: "/m", options: ["rw", "relatime"] },
-      ...{ type: "tmpfs", source: "source", superOptions: ["rw"] },
+      ...{ propagation: [], type: "tmpfs", source: "source", superOptions: ["rw"] },
     });
     assert.deepEqual(d, {
       ...{ id: d?.id, parentId: m?.id, dev: dev("/m/d"), root: "/", mountPoint: "/m/d", options: ["ro", "relatime"] },
-      ...{ type: "tmpfs", source: "a".repeat(255), superOptions: ["ro", "size=1024k", "nr_inodes=10"] },
+      ...{
+        propagation: [],
+        type: "tmpfs",
+        source: "a".repeat(255),
+        superOptions: ["ro", "size=1024k", "nr_inodes=10"],
+      },
     });
     assert.deepEqual(n, {
       ...{ id: n?.id, parentId: root?.id, dev: dev("/m"), root: "/sub", mountPoint: "/n" },
-      ...{ options: ["rw", "nosuid", "nodev", "nodiratime"], type: "tmpfs", source: "source", superOptions: ["rw"] },
+      ...{
+        propagation: [],
+        options: ["rw", "nosuid", "nodev", "nodiratime"],
+        type: "tmpfs",
+        source: "source",
+        superOptions: ["rw"],
+      },
     });
     vfs.fs.renameSync("/m/sub/with space", "/m/d2");
     vfs.fs.rmdirSync("/m/sub");
