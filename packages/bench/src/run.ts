@@ -25,6 +25,7 @@ const QUESTIONS = [
   "contents",
   "forms",
   "memory",
+  "caches",
   "growth",
   "programs",
 ];

@@ -25,3 +25,7 @@ export const chunksMax = 22;
 export const openFiles = 23;
 export const missesValidated = 24;
 export const seqRetries = 25;
+export const activatedDentries = 26;
+export const failedAllocations = 27;
+export const unusedDentries = 28;
+export const negativeDentries = 29;

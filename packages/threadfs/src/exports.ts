@@ -3,6 +3,7 @@ export { COUNTERS, type CounterName } from "../abi/abi.js";
 export { ABI_VERSION, MAX_THREADS } from "../abi/memory.js";
 export { ACL_TAG, type AclEntry, type AclOptions } from "./api/acl.js";
 export { type AttachOptions, attachVfs } from "./api/attach.js";
+export type { CacheOptions } from "./api/caches.js";
 export type { Context, ContextInfo, ContextOptions } from "./api/context.js";
 export type { Driver, DriverAttributes, DriverChanges, DriverEntry, HookMode, RcuHook } from "./api/driver.js";
 export type { Explanation, FoundFile, WalkError } from "./api/explain/explanation.js";

@@ -111,4 +111,4 @@ export const NR_PARTS: u32 = 5;
 export const SLOT_BARRIER: u32 = 2112;
 
 /** Counters in a slot and in the totals, u64 each (abi/counters.ts). */
-export const NR_COUNTERS: u32 = COUNTER.seqRetries + 1;
+export const NR_COUNTERS: u32 = COUNTER.failedAllocations + 1;

@@ -5,6 +5,7 @@ import * as SCRATCH from "../../abi/scratch";
 import * as L from "../mem/layout";
 import { percpuCounterSum } from "../mem/percpu-counter";
 import { scratch, slot } from "../mem/thread";
+import { lruCount, unusedDentries } from "../vfs/dcache/d-lru";
 import * as V from "../vfs/layout";
 import { slotAt } from "./slot";
 
@@ -34,5 +35,7 @@ export function sumCounters(own: i32): i32 {
   putCounter(out, COUNTER.chunksUsed, load<u32>(L.G_PAGE_USED) - kept + grown);
   putCounter(out, COUNTER.chunksMax, load<u32>(L.H_MAX_CHUNKS));
   putCounter(out, COUNTER.openFiles, percpuCounterSum(V.G_NR_FILES, V.SLOT_NR_FILES));
-  return <i32>L.NR_COUNTERS;
+  putCounter(out, COUNTER.unusedDentries, unusedDentries());
+  putCounter(out, COUNTER.negativeDentries, lruCount(V.LRU_NEGATIVE) + lruCount(V.LRU_NEGATIVE | V.LRU_IDLE));
+  return <i32>COUNTER.negativeDentries + 1;
 }

@@ -27,11 +27,20 @@ export const G_MOUNT_LOCK: usize = 4480;
 export const G_NS_LOCK: usize = 4544;
 /** How often a directory's dentry has changed, twice (dWriteBegin() in dentry.ts). On a line of its own, which every walk reads. */
 export const G_DIR_CHANGES: usize = 4672;
-/** Unused dentries: lock, newest, oldest, count. */
+/** Unused dentries (dcache/d-lru.ts): lock; lists of LRU_LIST_SIZE bytes; the most names that exist, and that do not. */
 export const G_LRU_LOCK: usize = 4800;
-export const G_LRU_HEAD: usize = 4804;
-export const G_LRU_TAIL: usize = 4808;
-export const G_LRU_COUNT: usize = 4812;
+export const G_LRU_LISTS: usize = 4804;
+export const G_MAX_POSITIVE: usize = 4852;
+export const G_MAX_NEGATIVE: usize = 4856;
+/** The number of a list: names that do not exist, and of both kinds those that have not been used lately. */
+export const LRU_NEGATIVE: u32 = 1;
+export const LRU_IDLE: u32 = 2;
+export const NR_LRU_LISTS: u32 = 4;
+/** In a list: the dentry that was listed last, the one that was listed first, how many. */
+export const LRU_LIST_SIZE: u32 = 12;
+export const LRU_HEAD: u32 = 0;
+export const LRU_TAIL: u32 = 4;
+export const LRU_COUNT: u32 = 8;
 export const G_INODE_LOCK: usize = 4864;
 export const G_DRIVER_LOCK: usize = 4928;
 export const G_CTX_LOCK: usize = 4992;

@@ -17,6 +17,7 @@ import { holdLock, hostLocks, pollLocks } from "../bridge/web-locks.js";
 import { bare } from "../errors/bare.js";
 import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import { loadTree } from "../load-save/snapshot/load.js";
+import { toCacheLimits } from "./caches.js";
 import { provideDebugCore } from "./explain/explain.js";
 import { limitOption } from "./mount.js";
 import { toProtect } from "./protect.js";
@@ -61,6 +62,8 @@ export async function createWith(load: Load, options: CreateOptions, loadDebug?:
     protectedHardlinks: true,
     protectedRegular: true,
     protectedFifos: true,
+    maxPositiveDentries: true,
+    maxNegativeDentries: true,
     maxBytes: true,
     singleThreaded: true,
     core: true,
@@ -68,11 +71,13 @@ export async function createWith(load: Load, options: CreateOptions, loadDebug?:
   } as const;
   const read = readOptions<CreateOptions>(options, { ...known, ...HOST_OPTIONS });
   const { maxBytes, singleThreaded, core, snapshot, size, nrInodes, ...others } = read;
-  const { protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos, ...rest } = others;
+  const { protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos, ...further } = others;
+  const { maxPositiveDentries, maxNegativeDentries, ...rest } = further;
   const given: HostOptions = bare(rest);
   const limits = { size: limitOption(size, "size", 0), nrInodes: limitOption(nrInodes, "nrInodes", 0) };
   const protect = toProtect({ protectedSymlinks, protectedHardlinks, protectedRegular, protectedFifos });
-  const room = { maxBytes: maxBytes as number, ...limits, protect };
+  const caches = toCacheLimits({ maxPositiveDentries, maxNegativeDentries });
+  const room = { maxBytes: maxBytes as number, ...limits, protect, ...caches };
   const alone = flagOption(singleThreaded, "options.singleThreaded");
   checkWasm();
   if (!alone) checkIsolation();

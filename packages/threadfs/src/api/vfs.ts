@@ -21,6 +21,7 @@ import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } fr
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
 import type { AclEntry, AclOptions } from "./acl.js";
+import type { CacheOptions } from "./caches.js";
 import { Context, type ContextInfo, type ContextOptions, createContext, listContexts } from "./context.js";
 import type { Driver } from "./driver.js";
 import type { Explanation } from "./explain/explanation.js";
@@ -30,7 +31,7 @@ import type { MountInfo } from "./mount-list.js";
 import type { ProtectOptions } from "./protect.js";
 
 /** Options of `createVfs`. Limits are those of the file system at "/". */
-export interface CreateOptions extends HostOptions, LimitOptions, ProtectOptions {
+export interface CreateOptions extends HostOptions, LimitOptions, ProtectOptions, CacheOptions {
   /**
    * Most bytes that the tree may use, 2 MiB to 4 GiB - 64 KiB. Address space is reserved at once, memory is used as
    * needed.

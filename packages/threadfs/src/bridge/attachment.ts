@@ -187,8 +187,8 @@ export class Attachment implements HookOwner, Watcher {
     // The hash keys of names are random, so that names that collide cannot be chosen in advance.
     const [seedLow = 0, seedHigh = 0] = crypto.getRandomValues(new Int32Array(2));
     const prepare = (core: CoreExports) => {
-      const { size = 0, nrInodes = 0, protect = 0 } = room;
-      const made = core.arenaInit(pages * CHUNK, seedLow, seedHigh, size, nrInodes, protect);
+      const { size = 0, nrInodes = 0, protect = 0, positive = -1, negative = -1 } = room;
+      const made = core.arenaInit(pages * CHUNK, seedLow, seedHigh, size, nrInodes, protect, positive, negative);
       if (made < 0) throw systemCallError(made, "arena");
     };
     return new Attachment(module, memory, host, prepare, true);

@@ -6,13 +6,15 @@ import type { SharedMemory } from "./wasm.js";
 
 /**
  * The size that an arena may grow to in bytes, 2 MiB to 4 GiB - 64 KiB, the limits of the file system at its root, 0: none, and
- * PROTECTED_* bits.
+ * PROTECTED_* bits; the most unused dentries of drivers of names that exist, and that do not, default: a share of the arena.
  */
 export interface ArenaRoom {
   maxBytes: number;
   size?: number;
   nrInodes?: number;
   protect?: number;
+  positive?: number;
+  negative?: number;
 }
 
 /** Initial pages of the memory; the core grows it. */

@@ -20,7 +20,7 @@ export function refuseInit(): { cases: number; failures: Failure[] } {
     const memory = createMemory({ maxBytes: 2 << 20, threads: 0 });
     let asked = 0;
     const core = instance(memory, () => (++asked === n ? 1 : 0));
-    const result = core.arenaInit(2 << 20, 1, 0, 0, 0, 0);
+    const result = core.arenaInit(2 << 20, 1, 0, 0, 0, 0, -1, -1);
     if (asked < n) break;
     const state = core.arenaCheck();
     if (result !== ENOSPC || state !== EINVAL || core.threadAttach(1, 0) !== EINVAL) {
@@ -112,7 +112,7 @@ export function attachWhenFull(): { failures: Failure[]; later: boolean } {
  */
 export function growthRefused(): { count: number; failures: Failure[] } {
   const memory = createMemory({ maxBytes: 4 << 20, threads: 0 });
-  const made = instance(memory, () => 0).arenaInit(64 << 20, 1, 0, 0, 0, 0);
+  const made = instance(memory, () => 0).arenaInit(64 << 20, 1, 0, 0, 0, 0, -1, -1);
   const wrong = made === 0 ? [] : [`arenaInit returned ${made}`];
   const session = new AllocSession(memory);
   const fill: Fill = FILLS["files of 100 bytes"];

@@ -4,7 +4,7 @@ import { type ArenaView, hex, type Text } from "./arena-view.js";
 import { hashLow } from "./hash.js";
 
 const { DENTRY: D } = L;
-const KNOWN_FLAGS = (L.D_CHAINED * 2 - 1) | L.D_GENERATION;
+const KNOWN_FLAGS = (L.D_CHAINED * 2 - 1) | L.D_IDLE | L.D_GENERATION;
 const OF_FILE_SYSTEM =
   L.D_OP_HASH | L.D_OP_COMPARE | L.D_OP_REVALIDATE | L.D_OP_DELETE | L.D_NO_CACHE | L.D_REVAL_DOT | L.D_GENERATION;
 
@@ -177,28 +177,49 @@ function checkName(v: ArenaView, d: number, flags: number, isRoot: boolean, wron
   }
 }
 
-/** Runs when all references are known: the list of unused dentries has all unused dentries, and no other. */
-export function checkLru(v: ArenaView) {
-  const seen = new Set<number>();
+/** The lists of unused dentries: name, number. */
+const LRU_LISTS = {
+  "unused dentries": 0,
+  "unused dentries without an inode": L.LRU_NEGATIVE,
+  "idle dentries": L.LRU_IDLE,
+  "idle dentries without an inode": L.LRU_NEGATIVE | L.LRU_IDLE,
+};
+
+/** Checks one list of unused dentries, and that those in it belong there. Adds them to `seen`. */
+function checkLruList(v: ArenaView, name: string, n: number, seen: Set<number>) {
+  const list = L.G_LRU_LISTS + n * L.LRU_LIST_SIZE;
   let newer = 0;
-  for (let d = v.u32(L.G_LRU_HEAD); d !== 0; d = v.u32(d + D.lruNext)) {
+  let count = 0;
+  for (let d = v.u32(list + L.LRU_HEAD); d !== 0; d = v.u32(d + D.lruNext)) {
     if (!v.tree.has(d) || seen.has(d)) {
-      v.problem("lru", `${hex(d)} in the list of unused dentries is ${seen.has(d) ? "there twice" : "no live dentry"}`);
+      v.problem("lru", `${hex(d)} in the list of ${name} is ${seen.has(d) ? "in a list already" : "no live dentry"}`);
       break;
     }
     seen.add(d);
+    count++;
     v.equal(v.u32(d + D.lruPrev), newer, "lru", () => `lruPrev of ${v.dentry(d)}`);
     newer = d;
+    const flags = v.u32(d + D.flags);
+    const should = ((flags & L.D_TYPE) === 0 ? L.LRU_NEGATIVE : 0) | (flags & L.D_IDLE ? L.LRU_IDLE : 0);
+    v.equal(should, n, "lru", () => `the list for ${v.dentry(d)}, which is among the ${name}`);
+    if (flags & L.D_IDLE && flags & L.D_REFERENCED) v.problem("lru", `${v.dentry(d)} is idle and has D_REFERENCED`);
   }
   const oldest = newer;
-  v.equal(v.u32(L.G_LRU_TAIL), oldest, "lru", () => "the oldest unused dentry");
-  v.equal(v.u32(L.G_LRU_COUNT), seen.size, "lru", () => "the number of unused dentries");
+  v.equal(v.u32(list + L.LRU_TAIL), oldest, "lru", () => `the last of the ${name}`);
+  v.equal(v.u32(list + L.LRU_COUNT), count, "lru", () => `the number of ${name}`);
+}
+
+/** Runs when all references are known: the lists of unused dentries have all unused dentries, and no other. */
+export function checkLru(v: ArenaView) {
+  const seen = new Set<number>();
+  for (const [name, n] of Object.entries(LRU_LISTS)) checkLruList(v, name, n, seen);
   v.counts.lru = seen.size;
   for (const d of v.tree) {
     const flags = v.u32(d + D.flags);
     const listed = seen.has(d);
     v.equal((flags & L.D_ON_LRU) !== 0, listed, "lru", () => `D_ON_LRU of ${v.dentry(d)}`);
-    if (!listed && flags & L.D_REFERENCED) v.problem("lru", `${v.dentry(d)} has D_REFERENCED and is not in the list`);
+    if (!listed && flags & (L.D_REFERENCED | L.D_IDLE))
+      v.problem("lru", `${v.dentry(d)} has D_REFERENCED or D_IDLE and is not in the list`);
     if (listed && flags & L.D_NO_CACHE)
       v.problem("lru", `${v.dentry(d)} is of a file system that keeps no unused ones`);
     if (v.i32(d + D.count) !== 0) continue;

@@ -291,7 +291,7 @@ export const CACHE: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;\n    if (isValidRcu",
+        from: "      if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;\n      if (isValidRcu",
         to: "    if (!d.inode) return errDentry(nd, -ENOENT);\n    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;\n    if (isValidRcu",
       },
     ],

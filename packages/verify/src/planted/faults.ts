@@ -21,6 +21,7 @@ import { RANGES } from "./linux/range-faults.js";
 import { PROTECTION, RESOLVE } from "./linux/resolve-faults.js";
 import { XATTRS } from "./linux/xattr-faults.js";
 import { LOCKS } from "./lock-faults.js";
+import { CACHES } from "./memory/cache-faults.js";
 import { LISTS, PARTED } from "./memory/list-faults.js";
 import { NODE_FS_CALLS } from "./node-fs-faults.js";
 import { WAITS } from "./wait-faults.js";
@@ -54,6 +55,7 @@ export const MUTANTS: Mutant[] = [
   ...CONTENTS,
   ...LISTS,
   ...PARTED,
+  ...CACHES,
   ...CONTEXTS,
   ...DRIVERS,
   ...PARALLEL_LOOKUPS,

@@ -233,7 +233,7 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/lookup.ts",
-        from: "    if (!dropRcuNext(nd, d, DROP.REVALIDATE)) return errDentry(nd, -ECHILD);\n",
+        from: "    if (!dropRcuNext(nd, d, keep ? DROP.REVALIDATE : DROP_NONE)) return errDentry(nd, -ECHILD);\n",
         to: "    if (!dropRcu(nd, DROP.REVALIDATE)) return errDentry(nd, -ECHILD);\n    lockrefGet(d.lockref);\n",
       },
       {

@@ -19,7 +19,6 @@ const UNLOCKED =
   "the bytes are thrown away when the contents sequence has moved since before the pointer to them was loaded";
 const REUSED =
   "a permission check in rcu mode may still read the list that was in this memory before: it throws away what it finds, because the inode's sequence has moved";
-const ESTIMATE = "an estimate of a number, which only decides whether to free memory now or later";
 
 export const ALLOWED: Allowed[] = [
   {
@@ -48,18 +47,6 @@ export const ALLOWED: Allowed[] = [
       witness: ["split", "stat: sysStat(path=/d/e)", "create: sysOpen(path=/d/x flags=65 mode=420)"],
     }),
   ),
-  {
-    func: "core/vfs/dcache/dcache.ts dAllocCommon",
-    field: "G_LRU_COUNT",
-    why: ESTIMATE,
-    witness: ["driver", "stat: sysStat(path=/m/f)", "create: sysOpen(path=/m/x flags=65 mode=420)"],
-  },
-  {
-    func: "core/vfs/dcache/dcache.ts shrinkDcache",
-    field: "G_LRU_COUNT",
-    why: ESTIMATE,
-    witness: ["driver", "stat: sysStat(path=/m/f)", "shrink: shrink(count=100)"],
-  },
   {
     func: "core/vfs/dcache/d-path.ts prependName",
     field: "dentry .name",

@@ -1,5 +1,6 @@
 /** Builds a tree (trees.ts): on the core, call by call, and on the model. */
 import { O_CREAT } from "../../../threadfs/dist/abi/abi.js";
+import * as L from "../arena/layout.js";
 import { type Call, isError, type Result } from "../model/call.js";
 import { modelRunner } from "../model/sequential.js";
 import type { DriverContents, State } from "../model/state.js";
@@ -82,6 +83,11 @@ export interface BuiltTree {
 /** Builds a tree on a fresh arena. */
 export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree> {
   const contexts = [0];
+  if (tree.unused !== undefined) {
+    const words = new Uint32Array(t.scratch.buffer);
+    words[L.G_MAX_POSITIVE >>> 2] = tree.unused.positive;
+    words[L.G_MAX_NEGATIVE >>> 2] = tree.unused.negative;
+  }
   for (const context of tree.contexts) {
     const number = yield beginContext(t, context);
     if (number < 0) throw new Error(`no context: ${number}`);

@@ -52,6 +52,7 @@ import { CLOSING } from "./lists/closing.js";
 import { COLD } from "./lists/cold.js";
 import { CONFINED } from "./lists/confined.js";
 import { FOLLOWED } from "./lists/followed.js";
+import { IDLE } from "./lists/idle.js";
 import { IN_RCU } from "./lists/in-rcu.js";
 import { LIMITED } from "./lists/limits.js";
 import { LINKED } from "./lists/linked.js";
@@ -326,6 +327,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     /** From a descriptor inside, where the plain walk reaches the end. */
     looks: [[open("/m", O_DIRECTORY), stat("x", { dirfd: { of: 0 } }), stat("x", { dirfd: { of: 0 } })]],
   },
+  idle: IDLE,
   aliases: {
     alias: [
       stat("/m/p/x"),

@@ -123,3 +123,14 @@ export const ONLY_OTHER: AclEntry[] = [
   { tag: ACL_MASK, perm: 5, id: 0 },
   { tag: ACL_OTHER, perm: 0, id: 0 },
 ];
+
+/** Two files, open in two contexts; in context 0 one of them twice. */
+export const LOCK_FILES: Call[] = [
+  ...file("/f", "one"),
+  ...file("/g"),
+  open("/f", O_RDWR),
+  open("/g", O_RDWR),
+  open("/f", O_RDWR),
+  open("/f", O_RDWR, 1),
+  open("/g", O_RDWR, 1),
+];

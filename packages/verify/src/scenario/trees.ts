@@ -22,6 +22,7 @@ import type { Call } from "../model/call.js";
 import type { ContextOptions } from "../model/sequential.js";
 import type { DriverContents } from "../model/state.js";
 import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, EXACT_HOOKS, REMADE } from "./driver.js";
+import { IDLE_TREE } from "./lists/idle.js";
 import {
   accessed,
   bind,
@@ -30,6 +31,7 @@ import {
   FIRST,
   file,
   INLINE,
+  LOCK_FILES,
   LONG,
   link,
   MIDDLE,
@@ -54,17 +56,6 @@ import {
 /** The tree under which the table of names is split. */
 const TABLE: Call[] = [mkdir("/d"), ...file("/d/f", "one"), mkdir("/d/e"), mkdir("/o"), ...file("/f", "two")];
 
-/** Two files, open in two contexts; in context 0 one of them twice. */
-const LOCK_FILES: Call[] = [
-  ...file("/f", "one"),
-  ...file("/g"),
-  open("/f", O_RDWR),
-  open("/g", O_RDWR),
-  open("/f", O_RDWR),
-  open("/f", O_RDWR, 1),
-  open("/g", O_RDWR, 1),
-];
-
 const FIFOS = ["/p", "/q", "/n"].map((path): Call => ({ call: "sysMknod", path, mode: S_IFIFO | 0o644 }));
 
 /** A tree as data. */
@@ -88,6 +79,8 @@ export interface Tree {
   paths?: string[];
   /** The descriptor of a file that takes all memory, on the core alone. */
   fills?: number;
+  /** The most unused dentries of drivers, where not as many as by default. */
+  unused?: { positive: number; negative: number };
   /** A thread follows the log of changes, which fsck compares with the tree in the end. */
   followed?: boolean;
   /** Runs after the driver is mounted; every call must succeed. */
@@ -468,6 +461,8 @@ export const TREES: Record<string, Tree> = {
     hooks: CACHED_HOOKS,
     after: [{ call: "shrink", count: 100 }],
   },
+  /** Names of a driver that have not been used lately, with the limits of unused names reached. */
+  idle: IDLE_TREE,
   /** Directories that a driver shows under several names, also below each other; one thread's context is in one of them. */
   aliases: {
     contexts: [{ uid: 0, gid: 0 }],

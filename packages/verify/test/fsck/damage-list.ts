@@ -12,6 +12,9 @@ const { FileLock: LOCK, BlockedLock: REQUEST, Pipe: PIPE } = L.CLASSES;
 const PAGES = L.CACHE_SIZED + L.SIZES.indexOf(4096);
 
 /** The first and the last object that the tree's first thread has retired. */
+const LRU = L.G_LRU_LISTS;
+/** Those of names that do not exist: two. */
+const NEGATIVE = LRU + L.LRU_NEGATIVE * L.LRU_LIST_SIZE;
 const RETIRED = L.SLOTS + L.SLOT_RCU_HEAD;
 const RETIRED_TAIL = L.SLOTS + L.SLOT_RCU_TAIL;
 
@@ -266,12 +269,29 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
     },
   ],
   // Unused dentries.
-  ["the number of unused dentries", "lru", (w) => w.add(L.G_LRU_COUNT, 1)],
-  ["D_ON_LRU", "lru", (w) => w.flip(w.get(L.G_LRU_HEAD) + DENTRY.flags, L.D_ON_LRU)],
-  ["lruPrev", "lru", (w) => w.set(w.get(L.G_LRU_TAIL) + DENTRY.lruPrev, 0)],
-  ["an unused dentry outside the list", "lru", (w) => w.set(L.G_LRU_HEAD, w.get(w.get(L.G_LRU_HEAD) + DENTRY.lruNext))],
-  ["the oldest unused dentry", "lru", (w) => w.set(L.G_LRU_TAIL, w.get(L.G_LRU_HEAD))],
+  ["the number of unused dentries", "lru", (w) => w.add(LRU + L.LRU_COUNT, 1)],
+  ["D_ON_LRU", "lru", (w) => w.flip(w.get(LRU + L.LRU_HEAD) + DENTRY.flags, L.D_ON_LRU)],
+  ["lruPrev", "lru", (w) => w.set(w.get(NEGATIVE + L.LRU_TAIL) + DENTRY.lruPrev, 0)],
+  [
+    "an unused dentry outside the list",
+    "lru",
+    (w) => w.set(NEGATIVE + L.LRU_HEAD, w.get(w.get(NEGATIVE + L.LRU_HEAD) + DENTRY.lruNext)),
+  ],
+  ["the oldest unused dentry", "lru", (w) => w.set(NEGATIVE + L.LRU_TAIL, w.get(NEGATIVE + L.LRU_HEAD))],
   ["D_REFERENCED outside the list", "lru", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_REFERENCED)],
+  ["D_IDLE outside the list", "lru", (w) => w.flip(w.d("/dir") + DENTRY.flags, L.D_IDLE)],
+  ["an idle dentry among the others", "lru", (w) => w.flip(w.get(LRU + L.LRU_HEAD) + DENTRY.flags, L.D_IDLE)],
+  [
+    "a name that exists among those that do not",
+    "lru",
+    (w) => {
+      for (let k = 0; k < L.LRU_LIST_SIZE; k += 4) {
+        const [one, other] = [w.get(LRU + k), w.get(LRU + L.LRU_LIST_SIZE + k)];
+        w.set(LRU + k, other);
+        w.set(LRU + L.LRU_LIST_SIZE + k, one);
+      }
+    },
+  ],
   // Inodes.
   ["an inode's i_mutex held", "lock", (w) => w.set(w.i("/dir/file") + INODE.mutex, 1)],
   ["an inode's i_lock held", "lock", (w) => w.set(w.i("/dir/file") + INODE.lock, 1)],

@@ -14,10 +14,11 @@ import { linkBlock, slabFree } from "../../mem/alloc/slab";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
 import { inheritAcl } from "../../vfs/acl/entries";
+import { dAllocRoot } from "../../vfs/dcache/d-alloc";
 import { hashGrow } from "../../vfs/dcache/d-hash";
-import { dAdd, dAllocRoot, dDelete, dDeleteFinish, dget, dInstantiate, dput, dSetFlags } from "../../vfs/dcache/dcache";
+import { dAdd, dDelete, dDeleteFinish, dget, dInstantiate, dput, dSetFlags } from "../../vfs/dcache/dcache";
 import { D_CANT_MOUNT, D_COMPLETE, Dentry } from "../../vfs/dcache/dentry";
-import { discardInode, iput, newInode } from "../../vfs/inode/icache";
+import { discardInode, newInode } from "../../vfs/inode/icache";
 import {
   addLinks,
   beginAttr,
@@ -30,10 +31,11 @@ import {
   setMtime,
   touch,
 } from "../../vfs/inode/inode";
+import { iput } from "../../vfs/inode/iput";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
 import { changeBegin, changeEnd, notifyCreate, notifyDelete, notifyLink } from "../../vfs/notify/fsnotify";
 import { happened } from "../../vfs/recovery/outcome";
-import { kmallocSpace } from "../../vfs/recovery/reclaim";
+import { kmallocSpace } from "../../vfs/recovery/space";
 import { Context } from "../../vfs/task/cred";
 import { dataTruncate, setSize, updateSparse } from "./data";
 import { INODE_SPACE, LONG_LINK, lockQuota, releaseSpace, reserveInode, setLimits } from "./quota";

@@ -22,6 +22,14 @@ import { createRootContext } from "../../vfs/task/context";
 import { CONTEXT_KEEP, CONTEXT_LINK, CONTEXT_SIZE } from "../../vfs/task/cred";
 import { checkLayout } from "./check-layout";
 
+/** Unused dentries per chunk of the arena by default: an eighth of it, and as much again of inodes; a sixteenth. */
+const POSITIVE_PER_CHUNK: u32 = 64;
+const NEGATIVE_PER_CHUNK: u32 = 32;
+
+function limitOf(given: f64, share: u32): u32 {
+  return given >= 0 ? <u32>min<f64>(given, 0x7fffffff) : share;
+}
+
 /** State of the generator of hash keys (splitmix64). */
 let splitmixState: u64 = 0;
 function splitmix64(): u64 {
@@ -34,9 +42,19 @@ function splitmix64(): u64 {
 
 /**
  * Formats a new arena with a tmpfs at "/" and the root context, whose number is 0. Limits of the tmpfs: `size` in bytes, `inodes`; 0: none.
- * `protect`: PROTECTED_* bits of the tree. Returns 0, -EINVAL or -ENOSPC.
+ * `protect`: PROTECTED_* bits of the tree. `positive`, `negative`: the most unused dentries of names that exist, and that do not; not a number >= 0:
+ * a share of the arena. Returns 0, -EINVAL or -ENOSPC.
  */
-export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32, size: f64, inodes: f64, protect: u32): i32 {
+export function arenaInit(
+  maxBytes: f64,
+  seedLo: u32,
+  seedHi: u32,
+  size: f64,
+  inodes: f64,
+  protect: u32,
+  positive: f64,
+  negative: f64,
+): i32 {
   checkLayout();
   const chunks = <u32>(maxBytes / <f64>L.CHUNK);
   if (chunks < <u32>MIN_CHUNKS || chunks > 65536) return -EINVAL;
@@ -55,6 +73,8 @@ export function arenaInit(maxBytes: f64, seedLo: u32, seedHi: u32, size: f64, in
   for (let i: usize = 0; i < L.KEYS_SIZE; i += 8) store<u64>(L.KEYS + i, splitmix64());
   store<u64>(L.H_SALT, splitmix64());
   store<u32>(V.G_PROTECTED, protect & PROTECTED_ALL);
+  store<u32>(V.G_MAX_POSITIVE, limitOf(positive, chunks * POSITIVE_PER_CHUNK));
+  store<u32>(V.G_MAX_NEGATIVE, limitOf(negative, chunks * NEGATIVE_PER_CHUNK));
   store<u32>(V.G_HASH_N, V.MIN_BUCKETS);
   store<u32>(V.G_HASH_MASK, maskOf(V.MIN_BUCKETS));
   store<u32>(L.G_PAGE_BUMP, first);

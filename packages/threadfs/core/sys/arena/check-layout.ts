@@ -15,6 +15,8 @@ import { PREFIX_LINKS_GATHER } from "../../vfs/walk/prefix-links";
 /** No table, no part of a slot and no part of a scratch area overlaps the next one. */
 export function checkLayout(): void {
   if (L.KEYS + L.KEYS_SIZE > V.G_HASH_N) ERROR("keys of the name hash");
+  if (V.G_LRU_LISTS + V.NR_LRU_LISTS * V.LRU_LIST_SIZE > V.G_MAX_POSITIVE) ERROR("lists of unused dentries");
+  if (V.G_MAX_NEGATIVE + 4 > V.G_INODE_LOCK) ERROR("limits of unused dentries");
   if (L.G_OLD_COUNTERS + (L.NR_COUNTERS << 3) > V.G_RECOUNT_OWNER) ERROR("totals of counters");
   if (V.CHANGES_RING + (V.CHANGES_CHUNKS_MAX << 2) > V.G_BLOCKED_LOCK) ERROR("chunks of the log");
   if (V.G_BLOCKED_COUNT + 4 > V.LOCK_WAITS) ERROR("requests for locks");

@@ -4,8 +4,8 @@ import { EDEADLK, EINVAL, EPERM } from "../../../abi/errno";
 import { CAP_SYS_ADMIN } from "../../../abi/permissions";
 import { rcuDepth, synchronizeRcu as waitForReaders } from "../../mem/smr/smr";
 import { tid } from "../../mem/thread";
-import { shrinkDcache } from "../../vfs/dcache/dcache";
-import { makeSpace } from "../../vfs/recovery/reclaim";
+import { shrinkDcache } from "../../vfs/dcache/d-shrink";
+import { makeSpace } from "../../vfs/recovery/space";
 import { capable } from "../../vfs/task/cred";
 import { syscallEnterActive, syscallEnterErr, syscallExit } from "../syscall";
 
@@ -27,6 +27,6 @@ export function shrink(ctx: f64, count: u32): i32 {
   if (!capable(c, CAP_SYS_ADMIN)) return syscallExit(-EPERM);
   const freed = shrinkDcache(count);
   // Active here too, because an object taken off the retired list is in no structure until it is free.
-  makeSpace();
+  makeSpace(0);
   return syscallExit(<i32>freed);
 }

@@ -14,7 +14,7 @@ import { linkBlock, slabFree } from "../../mem/alloc/slab";
 import { corrupt } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { I_ACL, I_DRIVER, Inode } from "../inode/inode";
-import { kmallocSpace } from "../recovery/reclaim";
+import { kmallocSpace } from "../recovery/space";
 import { ACL_HEAD, ACL_MAX } from "../walk/permission";
 
 /** What an ACL is for: ACL_TYPE_ACCESS and ACL_TYPE_DEFAULT. */

@@ -16,8 +16,8 @@ import { isOwner, lock, mutexTryLock, mutexUnlock, unlock } from "../../mem/lock
 import { lockrefGetNotDead, lockrefIsDead } from "../../mem/lock/lockref";
 import { waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
-import { iput } from "../inode/icache";
 import { Inode } from "../inode/inode";
+import { iput } from "../inode/iput";
 import { G_MOUNT_LOCK, G_RENAME_LOCK } from "../layout";
 import { hasMountBelow } from "../mount/umount";
 import { isBelowRemoved, isSubdir } from "./d-lookup";

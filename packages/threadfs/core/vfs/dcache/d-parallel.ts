@@ -26,9 +26,10 @@ import { lockrefCount, lockrefSet } from "../../mem/lock/lockref";
 import { spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
+import { dAlloc } from "./d-alloc";
 import { chainLock, hashInsertInLookup } from "./d-hash";
 import { bytesEqual, CHAIN_MAX, chainHead, dLookup, hashMask, mayHaveName } from "./d-lookup";
-import { dAlloc, dDrop, dput } from "./dcache";
+import { dDrop, dput } from "./dcache";
 import { D_GENERATION, D_OP_COMPARE, D_PAR_LOOKUP, Dentry, dentryName } from "./dentry";
 
 /** Results of findInChain(). */

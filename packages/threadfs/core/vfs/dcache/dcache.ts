@@ -13,63 +13,41 @@
  * Lock order: rename lock, d_lock (two only under the rename lock), bucket lock, child lock, i_lock, LRU lock.
  */
 
-import * as COUNTER from "../../../abi/counters";
 import { PANIC_CORRUPT } from "../../../abi/host";
 import * as POINT from "../../../abi/points";
 import { driverDelete } from "../../fs/driver/hooks";
-import { slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
-import { H_MAX_CHUNKS } from "../../mem/layout";
-import { lock, mutexLock, mutexTryLock, mutexUnlock, tryLock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
+import { lock, mutexLock, mutexUnlock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { lockrefCount, lockrefGet, lockrefMarkDead, lockrefPutNotLast, lockrefSet } from "../../mem/lock/lockref";
-import { readSeqBegin, readSeqRetry, writeSeqBarrier, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
-import { percpuCounterAdd } from "../../mem/percpu-counter";
-import { count, panic } from "../../mem/thread";
-import { put64, removePendingBlock, txDepth } from "../../mem/undo/log";
+import { readSeqBegin, readSeqRetry, writeSeqEnd } from "../../mem/lock/seqlock";
+import { panic } from "../../mem/thread";
+import { txDepth } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
-import { iput } from "../inode/icache";
 import { dentryType, I_ACL, I_OP_PERMISSION, Inode } from "../inode/inode";
-import {
-  CACHE_DENTRY,
-  G_LRU_COUNT,
-  G_LRU_LOCK,
-  G_LRU_TAIL,
-  G_NR_DENTRY,
-  G_SHRINK_LOCK,
-  SLOT_NR_DENTRY,
-} from "../layout";
-import { SuperBlock } from "../mount/super";
+import { iput } from "../inode/iput";
+import { G_SHRINK_LOCK } from "../layout";
 import { notifyInodeRemoved } from "../notify/fsnotify";
-import { kalloc, kmallocSpace, makeSpace, retire } from "../recovery/reclaim";
+import { retire } from "../recovery/reclaim";
 import { chainLock, hashGrow, hashInsert, hashRemove, hashShow } from "./d-hash";
-import { lruAdd, lruRemove, lruUnlink } from "./d-lru";
+import { lruAdd, lruRemove } from "./d-lru";
 import {
   D_CANT_MOUNT,
   D_CHAINED,
   D_COMPLETE,
   D_EXEC_ANY,
-  D_LONG_NAME,
   D_NO_CACHE,
   D_OP_DELETE,
   D_PAR_LOOKUP,
-  D_REFERENCED,
-  D_ROOT,
   D_TYPE,
   D_UNHASHED,
-  DENTRY_SIZE,
   Dentry,
   dWriteBegin,
-  INLINE_NAME,
   nextCookie,
   setFlags,
 } from "./dentry";
 
 /** Bound of loops that kill dentries. */
 const KILL_MAX: i32 = 1 << 24;
-
-/** Unused dentries per chunk of the arena (an eighth of it), and how many are killed at a time beyond that. */
-const LRU_PER_CHUNK: u32 = 64;
-const LRU_BATCH: u32 = 64;
 
 const NULL_INODE: usize = 0;
 
@@ -78,70 +56,6 @@ function noDentry(): Dentry {
 }
 
 // ---------------------------------------------------------------------------------------------------- allocation
-
-/**
- * d_alloc(): a dentry with one reference, negative and unhashed, a child of `parent`, on which it holds a reference.
- * null: the arena is full. The sequence continues from the last dentry in this memory.
- */
-export function dAlloc(parent: Dentry, name: usize, len: u32, hashLen: u64): Dentry {
-  const d = dAllocCommon(parent.sb, name, len, hashLen);
-  if (!d) return d;
-  lockrefGet(parent.lockref);
-  // A dentry has a parent other than itself exactly while it is on that parent's list.
-  txBegin();
-  writeSeqBarrier(d.seq);
-  d.parent = parent;
-  addChild(parent, d);
-  txEnd();
-  tracepoint(POINT.ALLOCATED, d.at, parent.at);
-  return d;
-}
-
-/** A dentry that is its own parent: the root of a file system, or a dentry that is not in the tree yet. */
-export function dAllocRoot(sb: SuperBlock): Dentry {
-  const d = dAllocCommon(sb, 0, 0, 0);
-  if (!d) return d;
-  setFlags(d, D_ROOT, 0);
-  writeSeqBarrier(d.seq);
-  return d;
-}
-
-function dAllocCommon(sb: SuperBlock, name: usize, len: u32, hashLen: u64): Dentry {
-  let outside: usize = 0;
-  if (len > INLINE_NAME) {
-    outside = kmallocSpace(len + 8);
-    if (outside == 0) return noDentry();
-    store<u64>(outside + (len & ~7), 0);
-    memory.copy(outside, name, len);
-  }
-  // Unused dentries are limited to a share of the arena, because their memory can never be used for other types.
-  if (load<u32>(G_LRU_COUNT) >= load<u32>(H_MAX_CHUNKS) * LRU_PER_CHUNK) shrinkDcache(LRU_BATCH);
-  let p = kalloc(CACHE_DENTRY, false);
-  if (p == 0 && shrinkDcache(64) != 0 && makeSpace()) p = kalloc(CACHE_DENTRY, false);
-  if (p == 0) {
-    if (outside != 0) slabFree(outside);
-    return noDentry();
-  }
-  const d = changetype<Dentry>(p);
-  // No other thread knows the dentry, so its words are not logged, except for those that say what it owns.
-  txBegin();
-  writeSeqBegin(d.seq);
-  atomic.store<u32>(p, sb.dflags | D_UNHASHED | (outside != 0 ? D_LONG_NAME : 0), offsetof<Dentry>("flags_"));
-  atomic.store<u32>(p, 0, offsetof<Dentry>("inode_"));
-  atomic.store<u32>(p, 1, offsetof<Dentry>("next_"));
-  atomic.store<u32>(p, <u32>p, offsetof<Dentry>("parent_"));
-  memory.fill(d.name, 0, INLINE_NAME);
-  memory.fill(d.lockref + 8, 0, DENTRY_SIZE - offsetof<Dentry>("sb_"));
-  d.sb_ = <u32>sb.at;
-  if (outside != 0) store<u32>(d.name, <u32>outside);
-  else memory.copy(d.name, name, len);
-  put64(p + offsetof<Dentry>("hashLen_"), hashLen);
-  if (outside != 0) removePendingBlock(outside);
-  lockrefSet(d.lockref, 1);
-  txEnd();
-  percpuCounterAdd(G_NR_DENTRY, SLOT_NR_DENTRY, 1);
-  return d;
-}
 
 export function addChild(parent: Dentry, d: Dentry): void {
   lock(parent.childLock);
@@ -209,6 +123,7 @@ function bindDirectory(d: Dentry, i: Inode): bool {
  */
 export function dInstantiate(d: Dentry, i: Inode): bool {
   lock(d.lockref);
+  lruRemove(d);
   let bound = true;
   if (i.isDir) bound = bindDirectory(d, i);
   else bindInode(d, i);
@@ -301,6 +216,7 @@ function removeAlias(i: Inode): void {
  * drops.
  */
 function dentryUnlinkInode(d: Dentry): Inode {
+  lruRemove(d);
   const i = d.inode;
   removeAlias(i);
   dWriteBegin(d);
@@ -407,43 +323,6 @@ export function dentryKill(d: Dentry): Dentry {
 }
 
 // ---------------------------------------------------------------------------------------------------- the LRU list
-
-/**
- * Kills up to `n` unused dentries, least recently used first; a dentry that was used since it was listed gets a second
- * chance. Returns how many.
- */
-export function shrinkDcache(n: u32): u32 {
-  if (!mutexTryLock(G_SHRINK_LOCK)) return 0;
-  let killed: u32 = 0;
-  let looked = min<u32>(load<u32>(G_LRU_COUNT), objectsMax()) << 1;
-  while (killed < n && looked-- != 0) {
-    // The LRU lock comes after d_lock, so the dentry's lock is only tried here.
-    lock(G_LRU_LOCK);
-    const d = changetype<Dentry>(<usize>load<u32>(G_LRU_TAIL));
-    if (!d) {
-      unlock(G_LRU_LOCK);
-      break;
-    }
-    if (!tryLock(d.lockref)) {
-      unlock(G_LRU_LOCK);
-      continue;
-    }
-    const again = (d.flags & D_REFERENCED) != 0 && lockrefCount(d.lockref) == 0;
-    lruUnlink(d);
-    unlock(G_LRU_LOCK);
-    if (again) lruAdd(d);
-    if (again || lockrefCount(d.lockref) != 0) {
-      unlock(d.lockref);
-      continue;
-    }
-    const parent = dentryKill(d);
-    killed++;
-    count(COUNTER.shrunkDentries);
-    if (parent) dput(parent);
-  }
-  mutexUnlock(G_SHRINK_LOCK);
-  return killed;
-}
 
 /**
  * shrink_dcache_for_umount(): frees all dentries of an unreachable file system, deepest first, without recursion. A

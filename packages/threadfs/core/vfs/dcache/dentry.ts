@@ -92,6 +92,8 @@ export const D_CHAINED: u32 = 1 << 18;
  * (recount.ts).
  */
 export const D_DRIVER_PENDING: u32 = 1 << 19;
+/** Unused for so long that the shrinker comes to it soon: a walk takes a reference on it, and so says that it is used (d-lru.ts). */
+export const D_IDLE: u32 = 1 << 23;
 /** FS_GENERATION of the file system: beside D_OP_REVALIDATE. */
 export const D_GENERATION: u32 = 1 << 24;
 /**

@@ -34,7 +34,8 @@ import { freeLocks } from "../locks/file-lock";
 import { hasLocks, locksRemoveFile, removeLocksOf } from "../locks/remove";
 import { Mount, mntput } from "../mount/namespace";
 import { pipeRelease } from "../pipe/pipe";
-import { kalloc, retire } from "../recovery/reclaim";
+import { retire } from "../recovery/reclaim";
+import { kalloc } from "../recovery/space";
 import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";
 
 export const FILE_SIZE: u32 = 128;

@@ -39,7 +39,7 @@ import { currentTime, I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import { pipeRead, pipeWrite } from "../pipe/transfer";
 import { driverChanged, driverWritten, showDriverChange } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
-import { makeSpace } from "../recovery/reclaim";
+import { makeSpace } from "../recovery/space";
 import { Context } from "../task/cred";
 import { File, FMODE_PIPE, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
 
@@ -252,9 +252,10 @@ function writePart(
 
 /** dataReserve(), which frees unused memory where the arena is full: whose limit is reached would gain nothing. */
 export function reserveRoom(i: Inode, pos: i64, n: u32): u32 {
-  const room = dataReserve(i, pos, n);
-  if (room == n || dataReserveLimited || !makeSpace()) return room;
-  return room + dataReserve(i, pos + room, n - room);
+  let room = dataReserve(i, pos, n);
+  for (let round: u32 = 0; room != n && !dataReserveLimited && makeSpace(round); round++)
+    room += dataReserve(i, pos + room, n - room);
+  return room;
 }
 
 /** Lets the host copy `n` bytes of the caller's, from byte `done` on, to the room reserved for them at the end of the file. */

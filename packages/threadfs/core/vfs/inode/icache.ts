@@ -3,39 +3,19 @@
 import * as HOOK from "../../../abi/hooks";
 import { NODE_GID, NODE_INO, NODE_MODE, NODE_MTIME, NODE_NLINK, NODE_SIZE, NODE_UID } from "../../../abi/memory";
 import { S_IFMT } from "../../../abi/mode";
-import { driverAttrF64, driverAttrU32, driverIput } from "../../fs/driver/hooks";
-import { dataFree } from "../../fs/tmpfs/data";
-import { releaseInode } from "../../fs/tmpfs/quota";
+import { driverAttrF64, driverAttrU32 } from "../../fs/driver/hooks";
 import { slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { percpuCounterAdd } from "../../mem/percpu-counter";
 import { set32 } from "../../mem/undo/log";
-import {
-  CACHE_INODE,
-  G_INODE_GENERATION,
-  G_INODE_LOCK,
-  G_NR_INODE,
-  INODE_HASH,
-  INODE_HEADS,
-  SLOT_NR_INODE,
-} from "../layout";
+import { CACHE_INODE, G_INODE_GENERATION, G_INODE_LOCK, G_NR_INODE, SLOT_NR_INODE } from "../layout";
 import { SuperBlock } from "../mount/super";
-import { freeInodeBlocks, kalloc, retire } from "../recovery/reclaim";
-import { xattrsFree } from "../xattr/store";
-import {
-  beginAttr,
-  currentTime,
-  endAttr,
-  I_ACL,
-  I_DRIVER,
-  I_OP_PERMISSION,
-  I_XATTR,
-  Inode,
-  ihold,
-  timeOfMs,
-} from "./inode";
+import { freeInodeBlocks } from "../recovery/reclaim";
+import { kalloc } from "../recovery/space";
+import { beginAttr, currentTime, endAttr, I_ACL, I_DRIVER, I_OP_PERMISSION, Inode, ihold, timeOfMs } from "./inode";
+import { headOf } from "./iput";
 
 /** An inode with one reference and no links; null: the arena is full. */
 export function newInode(sb: SuperBlock, mode: u32, uid: u32, gid: u32): Inode {
@@ -75,44 +55,6 @@ export function discardInode(i: Inode): void {
   freeInodeBlocks(i);
   percpuCounterAdd(G_NR_INODE, SLOT_NR_INODE, -1);
   slabFree(i.at);
-}
-
-/** iput(): drops a reference. The last one frees the contents at once and the inode after a grace period. */
-export function iput(i: Inode): void {
-  if (i.mode & I_DRIVER) {
-    lock(G_INODE_LOCK);
-    const last = atomic.sub<u32>(i.count, 1) == 1;
-    if (last) unhashInode(i);
-    unlock(G_INODE_LOCK);
-    if (!last) return;
-    if (i.sb.hooks & HOOK.IPUT) driverIput(i);
-  } else {
-    if (atomic.sub<u32>(i.count, 1) != 1) return;
-    if (i.isReg) dataFree(i);
-    if (i.mode & I_XATTR) xattrsFree(i);
-    releaseInode(i);
-  }
-  retire(i.at);
-}
-
-function headOf(sb: SuperBlock, ino: f64): usize {
-  const h = <u32>(<i64>ino) * 0x9e3779b1 + <u32>sb.dev;
-  return INODE_HEADS + (((h >> 8) & (INODE_HASH - 1)) << 2);
-}
-
-/** Under the inode lock. */
-export function unhashInode(i: Inode): void {
-  let at = headOf(i.sb, i.ino64);
-  for (let left = objectsMax(); ; left--) {
-    if (left == 0) corrupt(at);
-    const p = load<u32>(at);
-    if (p == 0) return;
-    if (p == <u32>i.at) {
-      set32(at, i.hashNext);
-      return;
-    }
-    at = <usize>p + offsetof<Inode>("hashNext_");
-  }
 }
 
 /**

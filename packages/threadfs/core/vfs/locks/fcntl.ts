@@ -41,7 +41,7 @@ import { isPast, timedOut, waitDeadline } from "../../mem/wait";
 import { File, FMODE_READ, FMODE_WRITE, fdFile, fget, fput } from "../file/file";
 import { happened } from "../recovery/outcome";
 import { enterActive, leaveActive } from "../recovery/quiescence";
-import { makeSpace } from "../recovery/reclaim";
+import { makeSpace } from "../recovery/space";
 import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { BLOCKED_SIZE, BlockedLock, deleteBlock, initRequest, insertBlock, requestOf } from "./blocked";
@@ -140,7 +140,8 @@ function request(c: Context, f: File, r: BlockedLock, mayWait: bool): i32 {
   let err = -EAGAIN;
   if (!r) err = attemptWithMemory(c, f, r, false, mayWait);
   if (err == -EAGAIN && mayWait) err = attemptWithMemory(c, f, r, true, true);
-  if (err == -ENOLCK && !r && makeSpace()) err = attemptWithMemory(c, f, r, mayWait, mayWait);
+  for (let round: u32 = 0; err == -ENOLCK && !r && makeSpace(round); round++)
+    err = attemptWithMemory(c, f, r, mayWait, mayWait);
   freeLocks(slot);
   return err;
 }

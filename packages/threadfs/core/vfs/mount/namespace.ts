@@ -49,7 +49,8 @@ import {
   SLOT_ROOT_COUNT,
 } from "../layout";
 import { notifyUnmount } from "../notify/fsnotify";
-import { kalloc, retire } from "../recovery/reclaim";
+import { retire } from "../recovery/reclaim";
+import { kalloc } from "../recovery/space";
 import { dropDriverMount, SuperBlock } from "./super";
 
 export const MOUNT_SIZE: u32 = 128;

@@ -8,7 +8,8 @@ import { kfreeAt, slabFree } from "../../mem/alloc/slab";
 import { mutexLock, mutexUnlock, txBegin, txEnd } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
 import { put32, removePendingBlock } from "../../mem/undo/log";
-import { dAlloc, dget, dInstantiate, dput } from "../dcache/dcache";
+import { dAlloc } from "../dcache/d-alloc";
+import { dget, dInstantiate, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import {
   File,
@@ -29,7 +30,7 @@ import { I_PIPE, Inode } from "../inode/inode";
 import { G_ROOT_MNT } from "../layout";
 import { Mount, mntget } from "../mount/namespace";
 import { happened } from "../recovery/outcome";
-import { kmallocSpace } from "../recovery/reclaim";
+import { kmallocSpace } from "../recovery/space";
 import { Context } from "../task/cred";
 import { openPipe, PIPE_PAGE, Pipe, pipeOpen, SLOT_SHIFT } from "./pipe";
 import { changed, wake, writersWord } from "./wait";

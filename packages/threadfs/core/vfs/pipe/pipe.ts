@@ -21,7 +21,7 @@ import { lock, unlock } from "../../mem/lock/lock";
 import { put32, removePendingBlock } from "../../mem/undo/log";
 import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
-import { kmallocSpace } from "../recovery/reclaim";
+import { kmallocSpace } from "../recovery/space";
 import { changed, readersWord, wake, writersWord } from "./wait";
 
 export const PIPE_SIZE: u32 = 48;

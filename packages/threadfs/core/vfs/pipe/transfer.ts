@@ -25,7 +25,7 @@ import { beginAttr, currentTime, endAttr, I_PIPE, Inode, setMtime } from "../ino
 import { changeBegin, changeEnd } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { enterActive, leaveActive } from "../recovery/quiescence";
-import { kmallocSpace } from "../recovery/reclaim";
+import { kmallocSpace } from "../recovery/space";
 import { acquireContext } from "../task/context-ref";
 import { Context } from "../task/cred";
 import { countReaders, countWriters, openPipe, PIPE_PAGE, Pipe, SLOT_BYTES } from "./pipe";

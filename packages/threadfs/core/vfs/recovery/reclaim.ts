@@ -3,18 +3,19 @@
  * owns: a dentry its long name, an inode its link body and ACLs, a context its groups.
  */
 
-import { chunkAddress, chunkEntry, chunksExhausted, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
-import {
-  flushSheaves,
-  isEmptyChunkOf,
-  kfreeAt,
-  kmalloc,
-  returnEmptyChunk,
-  slabAlloc,
-  slabFree,
-} from "../../mem/alloc/slab";
+import { chunkAddress, chunkEntry, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
+import { isEmptyChunkOf, kfreeAt, returnEmptyChunk, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
-import { CHUNK_SHIFT, G_PAGE_BUMP, G_SLOTS_USED, H_FIRST_CHUNK, MAX_THREADS, SLOT_SIZE, SLOTS } from "../../mem/layout";
+import {
+  CHUNK_SHIFT,
+  G_PAGE_BUMP,
+  G_SLOTS_USED,
+  H_FIRST_CHUNK,
+  MAX_THREADS,
+  SLOT_RCU_COUNT,
+  SLOT_SIZE,
+  SLOTS,
+} from "../../mem/layout";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { forgetCounts } from "../../mem/lock/seqlock";
 import { percpuCounterAdd } from "../../mem/percpu-counter";
@@ -23,7 +24,6 @@ import {
   callRcu,
   rcuDepth,
   rcuNext,
-  rcuPending,
   rcuPoll,
   rcuTake,
   rcuTaken,
@@ -111,28 +111,22 @@ export function freeDentry(d: Dentry): void {
   slabFree(d.at);
 }
 
+/** The most objects that a thread which makes room for a new one leaves waiting for a grace period. */
+const RETIRED_MAX: u32 = 1024;
+
+/** Waits for a grace period and reclaims what this thread has retired, if that is much. Not in rcu mode. */
+export function reclaimBacklog(): void {
+  if (load<u32>(slot + SLOT_RCU_COUNT) < RETIRED_MAX || rcuDepth() != 0) return;
+  synchronizeRcu();
+  reclaim(slot, objectsMax());
+}
+
 /** Frees the objects of all slots' lists whose grace period is over. Returns how many. */
-function reclaimAll(): u32 {
+export function reclaimAll(): u32 {
   let done: u32 = 0;
   const used = min<u32>(atomic.load<u32>(G_SLOTS_USED), MAX_THREADS);
   for (let s = SLOTS; s < SLOTS + used * SLOT_SIZE; s += SLOT_SIZE) done += reclaim(s, objectsMax());
   return done;
-}
-
-/**
- * Waits for a grace period, reclaims what any thread has retired and takes what any thread keeps on a sheaf; if the memory is still
- * full, gives empty chunks of names and inodes back. False: nothing could be done.
- */
-export function makeSpace(): bool {
-  if (rcuDepth() != 0) return false;
-  let made = false;
-  if (rcuPending()) {
-    synchronizeRcu();
-    made = reclaimAll() != 0;
-  }
-  // Behind the reclamation, which fills this thread's own.
-  if (flushSheaves()) made = true;
-  return (chunksExhausted() && returnEmptyChunks()) || made;
 }
 
 /** How long a thread waits for the others before it gives chunks back. */
@@ -156,7 +150,7 @@ function nextReturnable(chunk: u32): u32 {
  * quiescent, after their sections have ended, and invalidates the prefix caches first. False: there is no such chunk, or
  * another thread is in the middle of a call that does not end.
  */
-function returnEmptyChunks(): bool {
+export function returnEmptyChunks(): bool {
   let chunk = nextReturnable(load<u32>(H_FIRST_CHUNK));
   if (chunk == 0 || !excludeOthers(EXCLUSION_MS)) return false;
   // Pairs with the load in prefixCacheFind(): a section that begins after this finds the entries outdated.
@@ -186,18 +180,4 @@ function keepGenerations(chunk: u32): void {
   let highest = load<u32>(G_INODE_GENERATION);
   for (let p = start; p < end; p += INODE_SIZE) highest = max<u32>(highest, changetype<Inode>(p).generation);
   put32(G_INODE_GENERATION, highest);
-}
-
-/** kmalloc() that makes space if the arena is full. Not inside a transaction. */
-export function kmallocSpace(size: u32): usize {
-  const p = kmalloc(size, false);
-  if (p != 0 || !makeSpace()) return p;
-  return kmalloc(size, false);
-}
-
-/** slabAlloc() that waits for a grace period if the arena is full. */
-export function kalloc(cache: u32, reserve: bool): usize {
-  const p = slabAlloc(cache, reserve);
-  if (p != 0 || !makeSpace()) return p;
-  return slabAlloc(cache, reserve);
 }

@@ -37,8 +37,8 @@ import {
   setFlags,
 } from "../dcache/dentry";
 import { FD_OPENING, FD_RESERVED, File, FMODE_PIPE, FMODE_READ, FMODE_WRITE } from "../file/file";
-import { unhashInode } from "../inode/icache";
 import { I_DRIVER, I_XATTR, Inode } from "../inode/inode";
+import { unhashInode } from "../inode/iput";
 import {
   CACHE_CONTEXT,
   CACHE_DENTRY,
@@ -78,7 +78,7 @@ import { countFile, forgetEnds, pipeFree, pipeOf } from "../pipe/pipe";
 import { wakeAllPipes } from "../pipe/wait";
 import { contextExists } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
-import { xattrsFree } from "../xattr/store";
+import { xattrsFree } from "../xattr/free";
 import { admitOthers, excludeOthers } from "./exclusion";
 import {
   FREE,

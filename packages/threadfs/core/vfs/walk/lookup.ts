@@ -18,16 +18,17 @@ import { count } from "../../mem/thread";
 import { spinFor, waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { dSpliceAlias, ERESTARTNOINTR, spliceBusy, spliceError } from "../dcache/d-alias";
+import { dAlloc } from "../dcache/d-alloc";
 import { dLookup, dLookupRcu, dLookupRcuMissFinal, dLookupRcuSeq, dLookupSettled } from "../dcache/d-lookup";
 import { dUpdateNameCase } from "../dcache/d-move";
 import { dAllocParallel, dLookupDone } from "../dcache/d-parallel";
-import { dAdd, dAlloc, dDrop, dentryModeChanged, dget, dput } from "../dcache/dcache";
-import { D_COMPLETE, D_OP_COMPARE, D_PAR_LOOKUP, Dentry } from "../dcache/dentry";
+import { dAdd, dDrop, dentryModeChanged, dget, dput } from "../dcache/dcache";
+import { D_COMPLETE, D_IDLE, D_OP_COMPARE, D_PAR_LOOKUP, Dentry } from "../dcache/dentry";
 import { igetDriver } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
 import { dInvalidate } from "../mount/umount";
-import { dRevalidate, dropRcu, dropRcuNext, mustRevalidate } from "./drop";
-import { LOOKUP_REVAL, Nameidata } from "./nameidata";
+import { DROP_NONE, dRevalidate, dropRcu, dropRcuNext, mustRevalidate } from "./drop";
+import { LOOKUP_CACHED, LOOKUP_REVAL, Nameidata } from "./nameidata";
 
 /** ERR_PTR(): returns a null dentry and leaves the reason in nd.err. */
 export function errDentry(nd: Nameidata, err: i32): Dentry {
@@ -54,9 +55,14 @@ export function lookupFast(nd: Nameidata): Dentry {
     tracepoint(POINT.PARENT_CHECK, parent.at, nd.seq);
     // Hand over hand: the child's sequence was read before the parent's is checked.
     if (readSeqRetry(parent.seq, nd.seq)) return errDentry(nd, -ECHILD);
-    if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;
-    if (isValidRcu(nd, d)) return d;
-    if (!dropRcuNext(nd, d, DROP.REVALIDATE)) return errDentry(nd, -ECHILD);
+    const keep = !(d.flags & D_IDLE) || (nd.flags & LOOKUP_CACHED) != 0;
+    if (keep) {
+      if (!mustRevalidate(nd, d, nd.mnt.sb)) return d;
+      if (isValidRcu(nd, d)) return d;
+    }
+    // The reference on an idle dentry tells the shrinker that it is used.
+    if (!dropRcuNext(nd, d, keep ? DROP.REVALIDATE : DROP_NONE)) return errDentry(nd, -ECHILD);
+    if (!keep && !mustRevalidate(nd, d, nd.mnt.sb)) return d;
   } else {
     d = dLookup(parent, nd.inode, nd.last, hl);
     if (!d) return errDentry(nd, 0);

@@ -26,6 +26,7 @@ import {
   D_DIRECTORY,
   D_EXEC_ANY,
   D_GENERATION,
+  D_IDLE,
   D_LONG_NAME,
   D_MOUNTED,
   D_NEGATIVE,
@@ -46,7 +47,7 @@ import { maySearch, searchedWraps } from "./searched";
 
 const DOTS: u64 = 0x2e2e;
 /** Flags that stop this walk at a child. */
-const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME;
+const SPECIAL: u32 = D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE | D_LONG_NAME | D_IDLE;
 /** A directory that this walk can search: PLAIN among the flags in PLAIN_MASK. */
 export const PLAIN: u32 = D_DIRECTORY | D_EXEC_ANY;
 export const PLAIN_MASK: u32 = D_TYPE | D_EXEC_ANY | D_OP_HASH | D_OP_COMPARE;

@@ -27,7 +27,7 @@ import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import { G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { followUp, followUpMountpoint } from "../mount/follow-up";
 import { isMounted, lookupMnt, lookupMntRef, Mount, mntget, mntput, SEQ_TRIES } from "../mount/namespace";
-import { kmallocSpace } from "../recovery/reclaim";
+import { kmallocSpace } from "../recovery/space";
 import { hasSecurity } from "../task/thread";
 import { dropRcuLink, putLink } from "./drop";
 import { isUnderRoot, MOUNTS_MAX, outside } from "./fence";

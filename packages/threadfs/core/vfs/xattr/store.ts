@@ -12,26 +12,22 @@
 import { E2BIG, EEXIST, ENODATA, ENOSPC } from "../../../abi/errno";
 import { IN_ATTRIB, XATTR_CREATE, XATTR_REPLACE } from "../../../abi/flags";
 import { XATTR_LIST_MAX, XATTR_NAME_MAX, XATTR_SIZE_MAX } from "../../../abi/limits";
-import { chargeXattr, releaseSpace, xattrSpace } from "../../fs/tmpfs/quota";
+import { chargeXattr, releaseSpace } from "../../fs/tmpfs/quota";
 import { KMALLOC_MAX, slabFree } from "../../mem/alloc/slab";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { txBegin, txEnd } from "../../mem/lock/lock";
 import { slot } from "../../mem/thread";
-import { put32, removePendingBlock, set32 } from "../../mem/undo/log";
+import { put32, removePendingBlock } from "../../mem/undo/log";
 import { ACL_ACCESS, ACL_DEFAULT, hasAcl } from "../acl/entries";
 import { Dentry } from "../dcache/dentry";
 import { beginAttr, currentTime, endAttr, I_XATTR, Inode } from "../inode/inode";
-import { SLOT_FREE_LOCKS } from "../layout";
 import { freeLocks } from "../locks/file-lock";
 import { changeBegin, changeEnd } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
-import { kmallocSpace } from "../recovery/reclaim";
+import { kmallocSpace } from "../recovery/space";
+import { freeLater, MORE_HEAD, NAME_LENGTH, NEXT, spaceOf, unlinkAttribute, VALUE_LENGTH } from "./free";
 
-const NEXT: u32 = 4;
-const NAME_LENGTH: u32 = 8;
-const VALUE_LENGTH: u32 = 12;
 const FIRST_HEAD: u32 = 16;
-const MORE_HEAD: u32 = 4;
 
 /** The first attribute of a file; 0: none. */
 function firstOf(i: Inode): usize {
@@ -108,25 +104,6 @@ function freeAttribute(first: usize): void {
   }
 }
 
-/** Most blocks of an attribute. */
-const BLOCKS_MAX: u32 = XATTR_SIZE_MAX / (KMALLOC_MAX - MORE_HEAD) + 2;
-
-/** Puts the blocks of an attribute that the present transaction takes off its list on the thread's list of blocks to be freed. */
-function freeLater(first: usize): void {
-  let last = first;
-  for (let left = BLOCKS_MAX; load<u32>(last) != 0; left--) {
-    if (left == 0) corrupt(first);
-    last = <usize>load<u32>(last);
-  }
-  set32(last, load<u32>(slot + SLOT_FREE_LOCKS));
-  set32(slot + SLOT_FREE_LOCKS, <u32>first);
-}
-
-/** What an attribute counts for in a file system with a limit. */
-function spaceOf(p: usize): u64 {
-  return xattrSpace(load<u32>(p + NAME_LENGTH), load<u32>(p + VALUE_LENGTH));
-}
-
 /** What the attributes of an inode count for. */
 export function xattrsSpace(i: Inode): u64 {
   let sum: u64 = 0;
@@ -188,14 +165,6 @@ export function xattrRemove(d: Dentry, i: Inode, name: usize, n: u32): i32 {
   happened(0);
   freeLocks(slot);
   return 0;
-}
-
-/** Takes an attribute off the list in which the word at `at` points to it, inside a change of attributes. */
-function unlinkAttribute(i: Inode, at: usize, p: usize): void {
-  const next = load<u32>(p + NEXT);
-  put32(at, next);
-  if (next == 0 && at == i.xattrsAt) i.mode = i.mode & ~I_XATTR;
-  freeLater(p);
 }
 
 /** Copies the value of an attribute to `to`. Returns its length or -ENODATA. */
@@ -270,17 +239,4 @@ function listAcls(i: Inode, to: usize, done: u32): u32 {
     end += DEFAULT_NAME;
   }
   return end;
-}
-
-/** Frees the attributes of an inode that nothing references. If the thread dies, the recount goes on. */
-export function xattrsFree(i: Inode): void {
-  for (let left = objectsMax(); i.mode & I_XATTR; left--) {
-    const p = <usize>load<u32>(i.xattrsAt);
-    if (p == 0 || left == 0) corrupt(i.at);
-    txBegin();
-    releaseSpace(i.sb, spaceOf(p));
-    unlinkAttribute(i, i.xattrsAt, p);
-    txEnd();
-    freeLocks(slot);
-  }
 }

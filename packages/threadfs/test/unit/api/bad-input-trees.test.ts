@@ -425,7 +425,7 @@ describe("the core's calls: flags and lengths", () => {
       assert.equal(core.sysStat(ctx, -100, length, 0), -ERRNO.ENAMETOOLONG);
     for (const bad of [-1, 1, 1023, 1024, 2 ** 31 - 1]) assert.equal(core.sysStat(bad, -100, f, 0), -ERRNO.EBADF);
     assert.equal(core.threadAttach(1, 0), -ERRNO.EINVAL, "a thread has one slot");
-    assert.equal(core.arenaInit(1 << 24, 1, 2, 0, 0, 0), -ERRNO.EINVAL, "an arena is made once");
+    assert.equal(core.arenaInit(1 << 24, 1, 2, 0, 0, 0, -1, -1), -ERRNO.EINVAL, "an arena is made once");
     for (const slot of [-1, 256, 2 ** 31 - 1, 200]) assert.equal(core.threadRecover(slot, 0), -ERRNO.EINVAL);
     assert.ok(SCRATCH.SIZE > 0);
     untouched(vfs);

@@ -23,7 +23,7 @@ export const QUOTAS: Mutant[] = [
   },
   {
     name: "an inode that ends stays counted",
-    edits: [{ file: "vfs/inode/icache.ts", from: "    releaseInode(i);\n", to: "" }],
+    edits: [{ file: "vfs/inode/iput.ts", from: "    releaseInode(i);\n", to: "" }],
     caughtBy: [limits("inodes count")],
   },
   {

@@ -7,7 +7,7 @@ const xattrs = (pattern: string): Step => tests("node-fs/linux", pattern);
 export const XATTRS: Mutant[] = [
   {
     name: "an inode's extended attributes stay when it ends",
-    edits: [{ file: "vfs/inode/icache.ts", from: "    if (i.mode & I_XATTR) xattrsFree(i);\n", to: "" }],
+    edits: [{ file: "vfs/inode/iput.ts", from: "    if (i.mode & I_XATTR) xattrsFree(i);\n", to: "" }],
     caughtBy: [xattrs("end with their file")],
   },
   {
@@ -24,7 +24,7 @@ export const XATTRS: Mutant[] = [
     name: "the last extended attribute leaves its flag",
     edits: [
       {
-        file: "vfs/xattr/store.ts",
+        file: "vfs/xattr/free.ts",
         from: "  if (next == 0 && at == i.xattrsAt) i.mode = i.mode & ~I_XATTR;\n",
         to: "",
       },
