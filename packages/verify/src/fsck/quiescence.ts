@@ -39,6 +39,8 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
   v.equal(v.u32(L.G_RECOUNT_OWNER), 0, "recount", () => "the owner of the recount");
   v.equal(v.u32(L.G_LEAKS), 0, "recount", () => "the number of dead threads whose references were not recounted");
   const used = v.u32(L.G_SLOTS_USED);
+  const undoLogCounts = Object.entries(L.UNDO_LOG_COUNTS);
+  const attached = new Set(live?.map((thread) => thread % L.MAX_THREADS));
   let threads = 0;
   for (let n = 0; n < L.MAX_THREADS; n++) {
     const s = L.SLOTS + n * L.SLOT_SIZE;
@@ -46,16 +48,10 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
     v.equal(v.u32(s + L.SLOT_EPOCH), 0, "epoch", () => `the epoch that slot ${n} shows`);
     v.expect(state <= 1, "slot", () => `the state of slot ${n} is ${state}`);
     v.equal(v.u32(s + L.SLOT_ACTIVE), 0, "slot", () => `whether the thread of slot ${n} is in a call`);
-    for (const [list, at] of Object.entries(L.UNDO_LOG_COUNTS)) {
+    for (const [list, at] of undoLogCounts) {
       v.equal(v.u32(s + L.SLOT_UNDO_LOG + at), 0, "undo-log", () => `${list} in the undo log of slot ${n}`);
     }
-    if (live !== undefined)
-      v.equal(
-        state,
-        live.some((thread) => thread % L.MAX_THREADS === n) ? 1 : 0,
-        "slot",
-        () => `the state of slot ${n}`,
-      );
+    if (live !== undefined) v.equal(state, attached.has(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
     lock(v, s + L.SLOT_LISTS_LOCK, () => `the lock of the lists of slot ${n}`);
     v.equal(v.u32(s + L.SLOT_SHARED), 0, "slot", () => `the mutex that the thread of slot ${n} has shared`);
     if (state === 1) {
