@@ -8,7 +8,7 @@
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_REMOVEDIR } from "../../../abi/flags.js";
 import { DT_DIR, DT_LNK, DT_REG } from "../../../abi/mode.js";
-import { codedError, errnoOf, pathText, standardError, systemCallError } from "../../errors/errors.js";
+import { errnoOf, nativeError, pathText, standardError, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { type Entry, listDirectory } from "../directory/entries.js";
@@ -330,5 +330,5 @@ export class Copy {
 
 function refuseExistingInTree(dest: Path): never {
   const message = `[ERR_FS_CP_EEXIST]: Target already exists: cp returned EEXIST (${pathText(dest)} already exists)`;
-  throw codedError(Error, "ERR_FS_CP_EEXIST", message);
+  throw nativeError(Error, "ERR_FS_CP_EEXIST", message);
 }

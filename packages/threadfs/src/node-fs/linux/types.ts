@@ -174,12 +174,15 @@ export interface LinuxCalls {
   linkat(existing: PathLike | number, newPath: PathLike, options?: LinkOptions): Promise<void>;
 
   /**
-   * mknod(2): makes a named pipe, a socket or an empty file. Sockets exist as names, with their attributes: to open one is ENXIO.
-   * @param mode a type of `fs.constants`, S_IFIFO, S_IFSOCK or S_IFREG, and permission bits, less the umask; default: a file with 0o666
-   * @throws system call errors with syscall "mknod": EEXIST, EPERM for any other type: there are no devices ...
+   * mknod(2): makes a named pipe, a socket, a device or an empty file. Sockets and devices exist as names, with their attributes: to open one is ENXIO.
+   * @param mode a type of `fs.constants`, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK or S_IFREG, and permission bits, less the umask; default: a file with 0o666
+   * @param dev the number of a device, which `stat` shows as `rdev`: 0, the default, to 2 ** 32 - 1, with the major number in bits 8 to 19 and the minor one in the others.
+   *   Other files have none
+   * @throws system call errors with syscall "mknod": EEXIST, EPERM for a directory, for a device without CAP_MKNOD (but not the character device 0, a whiteout) and
+   *   for one in a driver's file system, EINVAL for any other type ...
    */
-  mknodSync(path: PathLike, mode?: number): void;
-  mknod(path: PathLike, mode?: number): Promise<void>;
+  mknodSync(path: PathLike, mode?: number, dev?: number): void;
+  mknod(path: PathLike, mode?: number, dev?: number): Promise<void>;
 
   /**
    * mkfifo(3): makes a named pipe, as fifo(7) has it. All threads open it by its name: to open it for reading waits for a writer, for writing for a reader, unless
