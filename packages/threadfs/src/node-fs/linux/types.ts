@@ -1,4 +1,5 @@
 /** The public types of what Linux has beside the calls of `node:fs`. */
+import type { FileHandle } from "../forms/types.js";
 import type { Bytes, PathLike } from "../types.js";
 
 /** Which entries a call with two paths starts at: relative paths start at these directories. Default: where the object's own paths start. */
@@ -149,6 +150,13 @@ export interface LinuxCalls {
    * @throws system call errors with syscall "openat": EBADF, ENOTDIR
    */
   at(fd: number): LinuxCalls;
+
+  /**
+   * fdopen(3): a FileHandle for an open descriptor of the context, also for one that another thread of the context has opened: to hand a handle over, post `handle.fd`, and
+   * let the other thread alone use and close it. Each call makes another handle; the close of one closes the descriptor.
+   * @throws system call errors with syscall "fdopen": EBADF
+   */
+  fdopen(fd: number): FileHandle;
 
   /**
    * openat2(2): opens a file, as `fs.open` does, and says what the walk to it may pass. With "beneath" and "in-root" it ends below the directory that it starts at, whatever
