@@ -29,7 +29,7 @@ import { defined } from "../support/defined.js";
 const ARENA = 3 << 20;
 const PROBLEMS_SHOWN = 6;
 /** Time between two looks of a waiter at the clock, and the look at which it has waited for a while. */
-const LOOK_MS = 100;
+const LOOK_MS = 1000;
 const LOOKS_BEFORE = 6;
 /** The builder, a victim, the thread that recovers it, and one that recovers both; more than there are. */
 const THREADS_AT_ONCE = 5;

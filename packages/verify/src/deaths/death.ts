@@ -57,6 +57,8 @@ const FIRST_ACCESSES = 400;
 /** The short form stops each operation at about this many accesses; fewer where it runs all of them. */
 const SHORT_DEATHS = 8;
 const SHORT_DEATHS_OF_ALL = 4;
+/** The short form lets the recovering thread die at each so many accesses. */
+const SHORT_SECOND_STEP = 3;
 const REPORTED_MAX = 5;
 /** Trees on which the model of two operations at once has too many interleavings: here each dies alone. */
 const MANY_INTERLEAVINGS: ReadonlySet<string> = new Set(["shared"]);
@@ -325,10 +327,11 @@ class Run {
     }
   }
 
-  /** The thread that recovers dies before each of its accesses, one after the other. */
+  /** The thread that recovers dies before each of its accesses, one after the other; in the short form before some. */
   #secondDeaths(fixture: DeathFixture, operation: TreeOperation, { n, all }: { n: number; all: number }): void {
     const { accesses } = recoverer(fixture, operation, n).crash;
-    for (let second = 0; second < accesses && !this.ended; second++) {
+    const step = this.#short ? SHORT_SECOND_STEP : 1;
+    for (let second = this.random(step); second < accesses && !this.ended; second += step) {
       this.#judge(fixture, operation, { n, all, second }, this.#recover);
     }
   }

@@ -58,8 +58,10 @@ export class ArenaView {
 
   /** @param memory the arena's, or a copy of its bytes */
   constructor(memory: ArenaMemory) {
-    // Another thread may have grown the memory, and this one's buffer object may not know yet.
-    memory.grow?.(0);
+    // Another thread may have grown the memory, and this one's buffer object may not know yet. One that has all chunks is
+    // not asked: to grow by nothing costs a system call.
+    const [maxChunks = 0] = new Uint32Array(memory.buffer, L.H_MAX_CHUNKS, 1);
+    if (memory.buffer.byteLength >>> L.CHUNK_SHIFT < maxChunks) memory.grow?.(0);
     this.buffer = memory.buffer;
     this.words = new Uint32Array(this.buffer);
     this.bytes = new Uint8Array(this.buffer);
