@@ -51,6 +51,10 @@ export function isLink(found: Attributes | number | undefined): boolean {
   return typeof found === "object" && found.type === S_IFLNK;
 }
 
+export function isRegular({ type }: Attributes): boolean {
+  return type === S_IFREG;
+}
+
 /** Whether `cp` copies the contents of such a file. */
 export function isCopied({ type }: Attributes): boolean {
   return type === S_IFREG || type === S_IFCHR || type === S_IFBLK;
