@@ -13,7 +13,6 @@ import {
   O_TRUNC,
   O_WRONLY,
   RENAME_NOREPLACE,
-  S_IFBLK,
   S_IFIFO,
   S_IFREG,
   UMASK_UNCHANGED,
@@ -115,7 +114,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     mknod: [
       { call: "sysMknod", path: "/o/x", mode: S_IFIFO | 0o666 },
       { call: "sysMknod", path: "/d/x", mode: S_IFREG },
-      { call: "sysMknod", path: "/d/x", mode: S_IFBLK | 0o660, dev: 0x701 },
+      { call: "sysMknod", path: "/d/x", mode: 0o060660, dev: 0x701 },
     ],
     mkdir: [mkdir("/d/x"), mkdir("/o/x")],
     rmdir: [rmdir("/o"), rmdir("/d/e")],
