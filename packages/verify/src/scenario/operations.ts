@@ -25,7 +25,6 @@ import { type BuiltTree, buildOnCore, CLOCK, contentsOf, dumpOnCore } from "./bu
 import {
   access,
   chdir,
-  chroot,
   close,
   copy,
   exchange,
@@ -61,6 +60,7 @@ import { LOCKED, WAITING } from "./lists/locks.js";
 import { MOUNTED } from "./lists/mounts.js";
 import { PAGES } from "./lists/pages.js";
 import { PIPE_WAITS, PIPED } from "./lists/pipes.js";
+import { PLACES } from "./lists/places.js";
 import { SPLIT } from "./lists/split.js";
 import {
   bind,
@@ -289,24 +289,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
   },
   ...IN_RCU,
   defaults: DEFAULTS,
-  places: {
-    getcwd: [getcwd(1), getcwd(2)],
-    stat: [
-      stat("..", { ctx: 1 }),
-      stat("w", { ctx: 1 }),
-      stat("../..", { ctx: 2 }),
-      stat("/f", { ctx: 2 }),
-      stat("..", { dirfd: 3, ctx: 1 }),
-    ],
-    realpath: [realpath(".", 1), realpath("..", 2)],
-    chdir: [chdir("w", 1), chdir("/o", 1), chdir("/", 2)],
-    chroot: [chroot("/d", 1), chroot("e", 2)],
-    rename: [rename("/d/e", "/o/e"), rename("/d", "/o/d"), exchange("/d/e", "/o"), rename("/o", "/d/e/w")],
-    rmdir: [rmdir("/d/e/w"), rmdir("w", 1)],
-    create: [mkdir("x", 0o755, 1), mkdir("/e/x", 0o755, 2)],
-    mount: [mount("/d/e"), mount("/d")],
-    close: [{ ...close(3), ctx: 1 }],
-  },
+  places: PLACES,
   pages: { ...PAGES, ...RANGES },
   limited: LIMITED,
   full: { stat: [stat("/f"), stat("/d"), stat("/d/n1")] },
