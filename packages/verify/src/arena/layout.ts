@@ -23,6 +23,8 @@ export {
   MS_RDONLY,
   MS_STRICTATIME,
   NAME_MAX,
+  S_IFBLK,
+  S_IFCHR,
   S_IFDIR,
   S_IFIFO,
   S_IFLNK,
