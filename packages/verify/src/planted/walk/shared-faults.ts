@@ -22,7 +22,7 @@ export const SHARED_LOCKS: Mutant[] = [
         to: "  const v = atomic.load<u32>(p);\n  atomic.store<u32>(slot + SLOT_SHARED, <u32>p);\n",
       },
     ],
-    caughtBy: [pair("small@unlink || sysScandir(path=/d)"), pair("small@unlink || sysScandir(path=/d)", { bound: 2 })],
+    caughtBy: [pair("small@exchange: sysRename(path=/d/f || sysScandir(path=/d)", { bound: 2 })],
   },
   {
     name: "whoever takes a mutex for itself does not wait for those that have it shared",
