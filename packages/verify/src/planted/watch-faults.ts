@@ -130,8 +130,20 @@ export const SNAPSHOTS: Mutant[] = [
   },
   {
     name: "the gate stays closed after the copy of an arena",
-    edits: [{ file: "sys/arena/copy.ts", from: "  admitOthers();\n", to: "" }],
+    edits: [{ file: "sys/arena/copy.ts", from: "  admitOthers();\n  return copied", to: "  return copied" }],
     caughtBy: [pair("small@mkdir: sysMkdir(path=/d/x mode=493) || shrink: arenaCopy()")],
+  },
+  {
+    name: "a copy of the arena waits for the slot lock while it keeps the others out",
+    edits: [
+      { file: "sys/arena/copy.ts", from: "import { trySpinLock, unlock }", to: "import { lock, unlock }" },
+      {
+        file: "sys/arena/copy.ts",
+        from: "  if (!trySpinLock(L.G_SLOT_LOCK)) {\n    admitOthers();\n    return -EAGAIN;\n  }\n",
+        to: "  lock(L.G_SLOT_LOCK);\n",
+      },
+    ],
+    caughtBy: [meanwhile("small end: contextCreate", "shrink: arenaCopy()")],
   },
   {
     name: "a context without privilege copies the arena",

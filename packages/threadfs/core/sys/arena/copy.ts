@@ -28,8 +28,8 @@ const WAIT_MAX_MS: f64 = 1000;
 /**
  * Passes the arena to the host's copyToUser(), where `done` is the address of the first byte. Waits up to
  * `waitMs` for the other threads to become quiescent, and they wait until the copy is complete. Returns the number of chunks from
- * address 0 on; -EPERM: without CAP_SYS_ADMIN; -EAGAIN: another thread stays in its call, recounts references, or holds the slot lock; -EFAULT: the host
- * has no room.
+ * address 0 on; -EPERM: without CAP_SYS_ADMIN; -EAGAIN: another thread stays in its call, recounts references, or holds the slot
+ * lock; -EFAULT: the host has no room.
  */
 export function arenaCopy(ctx: f64, waitMs: f64): i32 {
   const c = syscallEnterActive(ctx);
