@@ -1,7 +1,8 @@
 // Does a second thread add a second thread's speed? One and two threads look up the same file, then files of their
-// own; in rcu mode and in forced ref mode; and one path over links. A loop of pure computation on one and on two threads shows the most that this
+// own; in rcu mode and in forced ref mode; and one path over links; and list one directory. A loop of pure computation on one and on two threads shows the most that this
 // machine gives: hyperthreads and neighbours on a shared host limit everything.
 
+import type { Vfs } from "threadfs";
 import type { BenchOptions, Question } from "./lib/question.js";
 import { Result } from "./lib/result.js";
 import { openThreadfs } from "./lib/rivals.js";
@@ -13,6 +14,8 @@ import { LINKED_PATHS, makeLinks } from "./linked-paths.js";
 const TARGET = 1.9;
 const SIDE = 20;
 const FILES = 10000;
+/** Names of the directories that are listed. */
+const LISTED = [10, 1000];
 
 interface Case {
   name: string;
@@ -51,7 +54,18 @@ function cases(): Case[] {
     const task = { kind: "access", path, ref: false } as const;
     all.push({ name: `walk only, ${what}, rcu mode`, target: TARGET, first: task, second: task });
   }
+  for (const names of LISTED) {
+    const task = { kind: "list", path: `/listed-${names}` } as const;
+    all.push({ name: `list one directory of ${names} names`, first: task, second: task });
+  }
   return all;
+}
+
+function makeListed({ fs }: Vfs): void {
+  for (const names of LISTED) {
+    fs.mkdirSync(`/listed-${names}`);
+    for (let n = 0; n < names; n++) fs.writeFileSync(`/listed-${names}/name${n}`, "");
+  }
 }
 
 /** Millions of turns a second, and the same by the median batch. */
@@ -98,6 +112,7 @@ async function run(options: BenchOptions): Promise<Result> {
   const { vfs } = await openThreadfs(2 ** 28);
   makeFiles(vfs.fs, 0, FILES, "/", SIDE);
   makeLinks(vfs.fs);
+  makeListed(vfs);
   const workers = await TimedWorkers.start(2, vfs.handle);
   try {
     for (const { name, target, one, two } of await measure(workers, options)) {

@@ -22,8 +22,8 @@ export const NR_LOCK_WAITS = 64;
 /** Words on which threads wait for pipes, u32 each: two for all inodes of a hash, for readers and for writers. Bit 0: a thread may wait. */
 export const PIPE_WORDS = 7168;
 export const NR_PIPE_WORDS = 128;
-/** The bits of a lock's word that hold the number of its owner: the owner's slot plus one, 0: the lock is free. */
-export const LOCK_OWNER = 0x7fffffff;
+/** The bits of a lock's word that hold the number of its owner: the owner's slot plus one, 0: no thread has it for itself. */
+export const LOCK_OWNER = 0x3fffffff;
 
 /** The table of drivers: its address, bytes of an entry; in an entry the bytes of the name, and the name. */
 export const DRIVERS = 46080;
@@ -46,6 +46,8 @@ export const SLOT_ANCESTORS = 356;
 export const NR_ANCESTORS = 5;
 /** A word that JavaScript writes in its own slot, to tell whether two memory objects are one memory. */
 export const SLOT_NONCE = 376;
+/** The address of the lock that the thread holds shared, 0: none. */
+export const SLOT_SHARED = 380;
 /** The id is the one that the host gave the thread, and not one that a program has chosen. */
 export const THREAD_OF_HOST = 1;
 /** The descriptors that the thread opens are closed when it ends. */

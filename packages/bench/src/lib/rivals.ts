@@ -50,6 +50,8 @@ export async function openCore(handle: VfsHandle) {
     /** Looks the path in the scratch area up. */
     access: (length: number): number => core.sysAccess(handle.ctx, AT_FDCWD, length, 0, 0),
     stat: (length: number): number => core.sysStat(handle.ctx, AT_FDCWD, length, 0),
+    /** Lists the directory of the path in the scratch area, whose names fit there; returns their bytes. */
+    list: (length: number): number => core.sysScandir(handle.ctx, AT_FDCWD, length),
   };
 }
 

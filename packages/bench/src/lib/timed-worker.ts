@@ -65,6 +65,20 @@ function access(path: string): Pick<Turns, "begin" | "batch"> {
   };
 }
 
+function list(path: string): Pick<Turns, "begin" | "batch"> {
+  let length = 0;
+  return {
+    begin() {
+      length = core.put(path);
+    },
+    batch() {
+      let found = 0;
+      for (let i = 0; i < BATCH; i++) if (core.list(length) > 0) found++;
+      return found;
+    },
+  };
+}
+
 function rename(from: string, to: string): () => number {
   return () => {
     for (let i = 0; i < BATCH / 2; i++) {
@@ -85,6 +99,8 @@ function make(task: Task): Pick<Turns, "begin" | "batch"> {
     }
     case "access":
       return access(task.path);
+    case "list":
+      return list(task.path);
     case "rename":
       return { batch: rename(task.from, task.to) };
   }

@@ -17,13 +17,14 @@ const REQUEST_LIMIT_MS = 10 * 60 * 1000;
  *   compute  computation in registers only: the most that threads reach on this machine
  *   exists   existsSync of paths one after the other, given or by their numbers in the tree of lib/tree.ts
  *   access   sysAccess of one path that stays in scratch: the walk without the string
+ *   list     sysScandir of one directory: the listing without the strings
  *   rename   renames between two names, there and back
  */
 export type Task = { ref?: boolean } & (
   | { kind: "compute" }
   | { kind: "exists"; paths: string[] }
   | { kind: "exists"; order: Uint32Array; side: number }
-  | { kind: "access"; path: string }
+  | { kind: "access" | "list"; path: string }
   | { kind: "rename"; from: string; to: string }
 );
 

@@ -79,6 +79,8 @@ export const SLOT_STATE: u32 = shared.SLOT_STATE;
 export const SLOT_HOST_ID: u32 = shared.SLOT_HOST_ID;
 export const SLOT_FLAGS: u32 = shared.SLOT_FLAGS;
 export const SLOT_ANCESTORS: u32 = shared.SLOT_ANCESTORS;
+/** Address of the lock that the thread holds shared (lock/rwsem.ts). */
+export const SLOT_SHARED: u32 = shared.SLOT_SHARED;
 export const NR_ANCESTORS: u32 = shared.NR_ANCESTORS;
 /** The epoch that a grace period found here, and since when (smr.ts). */
 export const SLOT_STALL_EPOCH: u32 = 72;
@@ -87,7 +89,7 @@ export const SLOT_STALL_SINCE: u32 = 80;
 export const SLOT_SCRATCH: u32 = 92;
 /** How many threads have left the slot, u64: with the slot it is a thread's number, which never comes round. */
 export const SLOT_GENERATION: u32 = shared.SLOT_GENERATION;
-/** From line 2 on: counters, then SLOT_FLAGS, SLOT_ANCESTORS and SLOT_NONCE. */
+/** From line 2 on: counters, then SLOT_FLAGS, SLOT_ANCESTORS, SLOT_NONCE and SLOT_SHARED. */
 export const SLOT_COUNTERS: u32 = 128;
 /** The undo log: log.ts. */
 export const SLOT_UNDO_LOG: u32 = 384;

@@ -10,15 +10,21 @@ import {
   NR_PIPE_WORDS,
   PIPE_WORDS,
   SLOT_GENERATION,
+  SLOT_SHARED,
   SLOT_SIZE,
   SLOTS,
 } from "../../abi/memory.js";
 import { codedError, systemCallError } from "../errors/errors.js";
 import type { SharedMemory } from "./wasm.js";
 
-/** The slot of the thread whose number a word of a lock holds; -1: none, or a word of another kind. */
+/**
+ * The slot of the thread whose number a word of a lock holds, or that has a lock shared, where the word is that of its slot which says so; -1:
+ * none, or a word of another kind.
+ */
 export function slotOfOwner(memory: SharedMemory, word: number): number {
   if (word === G_EPOCH) return -1;
+  const slot = (word - SLOT_SHARED - SLOTS) / SLOT_SIZE;
+  if (Number.isInteger(slot) && slot >= 0 && slot < MAX_THREADS) return slot;
   const number = Atomics.load(new Uint32Array(memory.buffer as SharedArrayBuffer, word, 1), 0) & LOCK_OWNER;
   return number >= 1 && number <= MAX_THREADS ? number - 1 : -1;
 }

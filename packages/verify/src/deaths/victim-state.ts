@@ -1,4 +1,5 @@
 /** What a dead worker has left: in its slots of the shared memory, and in the tree. */
+import { LOCK_OWNER } from "../../../threadfs/dist/abi/abi.js";
 import type { Context, FsSync, SharedMemory, Vfs } from "../../../threadfs/dist/src/index.js";
 import {
   LOG_LOCK,
@@ -6,12 +7,12 @@ import {
   MAX_THREADS,
   SLOT_ACTIVE,
   SLOT_HOST_ID,
+  SLOT_SHARED,
   SLOT_SIZE,
   SLOT_STATE,
   SLOT_UNDO_LOG,
   SLOTS,
   UNDO_LOG_COUNTS,
-  WAITERS,
 } from "../arena/layout.js";
 import { defined } from "../support/defined.js";
 import type { ProgressRecord } from "./progress-record.js";
@@ -42,7 +43,7 @@ export function heldBy(memory: Memory, slot: number): Record<string, boolean> {
   const at = SLOTS + slot * SLOT_SIZE;
   const log = at + SLOT_UNDO_LOG;
   const word = (address: number) => Atomics.load(words, address >>> 2);
-  const mine = (address: number) => address !== 0 && (word(address) & ~WAITERS) >>> 0 === slot + 1;
+  const mine = (address: number) => address !== 0 && (word(address) & LOCK_OWNER) === slot + 1;
   const list = (count: number, first: number) =>
     Array.from({ length: word(log + count) }, (_, k) => word(log + first + k * 4)).filter(mine);
   const pending = word(log + UNDO_LOG_COUNTS.pending);
@@ -50,6 +51,7 @@ export function heldBy(memory: Memory, slot: number): Record<string, boolean> {
     "in a section": list(UNDO_LOG_COUNTS.locks, LOG_LOCK).length > 0 || mine(pending),
     "with something to undo": word(log + UNDO_LOG_COUNTS.entries) > 0,
     "holding a mutex": list(UNDO_LOG_COUNTS.mutexes, LOG_MUTEX).length > 0,
+    "holding a mutex shared": word(at + SLOT_SHARED) !== 0,
     "waiting for a lock": pending !== 0 && !mine(pending),
     "in a call with references": word(at + SLOT_ACTIVE) !== 0,
   };

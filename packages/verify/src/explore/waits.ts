@@ -31,6 +31,7 @@ export function holdings({ words }: Machine, { id }: LogicalThread): number {
     const n = words[log + (count >>> 2)] ?? 0;
     for (let k = 0; k < n; k++) hash = Math.imul(hash ^ (words[log + (list >>> 2) + k] ?? 0), 0x9e3779b1) ^ list;
   }
+  hash = Math.imul(hash ^ (words[slot + (L.SLOT_SHARED >>> 2)] ?? 0), 0xc2b2ae35);
   if (words[slot + (L.SLOT_ACTIVE >>> 2)] !== 0) hash = Math.imul(hash ^ ACTIVE, 0x85ebca6b);
   if (words[slot + (L.SLOT_EPOCH >>> 2)] !== 0) hash = Math.imul(hash ^ IN_SECTION, 0x85ebca6b);
   return hash;

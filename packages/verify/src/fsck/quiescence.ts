@@ -4,8 +4,9 @@ import { type ArenaView, hex, type Text } from "./arena-view.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
 
-function lock(v: ArenaView, at: number, what: Text) {
-  if (v.u32(at) !== 0) v.problem("lock", `${what()} is held: ${hex(v.u32(at))}`);
+/** @param rest bits that the word may have although no thread has the lock */
+function lock(v: ArenaView, at: number, what: Text, rest = 0) {
+  if ((v.u32(at) & ~rest) !== 0) v.problem("lock", `${what()} is held: ${hex(v.u32(at))}`);
 }
 
 export function checkLocks(v: ArenaView) {
@@ -22,7 +23,11 @@ export function checkLocks(v: ArenaView) {
     const { name } = L.cache(cache);
     const [lockFields, seqFields] = [Object.entries(locks), Object.entries(seqs)];
     for (const p of v.everUsed(cache)) {
-      for (const [field, at] of lockFields) lock(v, p + at, () => `${field} of ${name} ${hex(p)}`);
+      for (const [field, at] of lockFields) {
+        // That threads have had it shared, which only its next owner clears.
+        const rest = cache === L.CACHE_INODE && field === "mutex" ? L.SHARED : 0;
+        lock(v, p + at, () => `${field} of ${name} ${hex(p)}`, rest);
+      }
       for (const [field, at] of seqFields) even(p + at, () => `${field} of ${name} ${hex(p)}`);
     }
   }
@@ -48,6 +53,7 @@ export function checkThreads(v: ArenaView, { live }: { live?: number[] }) {
     }
     if (live !== undefined) v.equal(state, attached.has(n) ? 1 : 0, "slot", () => `the state of slot ${n}`);
     lock(v, s + L.SLOT_LISTS_LOCK, () => `the lock of the lists of slot ${n}`);
+    v.equal(v.u32(s + L.SLOT_SHARED), 0, "slot", () => `the mutex that the thread of slot ${n} has shared`);
     if (state === 1) {
       threads++;
       v.expect(n < used, "slot", () => `slot ${n} is in use; ${used} ever were`);

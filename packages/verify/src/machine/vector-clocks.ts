@@ -150,7 +150,8 @@ export class VectorClocks {
     masks[mine] = last[mine] === time ? (masks[mine] as number) | bytes : bytes;
     last[mine] = time;
     this.sites[mine] = site;
-    if (atomic && write) carried.set(clock, i * threads);
+    // A call of set() would cost more than these few words.
+    if (atomic && write) for (let n = 0; n < threads; n++) carried[i * threads + n] = clock[n] as number;
   }
 
   #found(word: number, earlier: Side, later: Side): void {

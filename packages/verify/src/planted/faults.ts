@@ -28,6 +28,7 @@ import { WAITS } from "./wait-faults.js";
 import { PARALLEL_LOOKUPS } from "./walk/parallel-faults.js";
 import { IN_RCU } from "./walk/rcu-faults.js";
 import { REPLAYS } from "./walk/replay-faults.js";
+import { SHARED_LOCKS } from "./walk/shared-faults.js";
 import { WALK } from "./walk-faults.js";
 import { SNAPSHOTS, WATCHING } from "./watch-faults.js";
 
@@ -46,6 +47,7 @@ export interface Mutant {
 export const MUTANTS: Mutant[] = [
   ...LOCKS,
   ...WAITS,
+  ...SHARED_LOCKS,
   ...CACHE,
   ...WALK,
   ...LINKS,

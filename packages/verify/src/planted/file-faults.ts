@@ -210,7 +210,7 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/readdir.ts",
-        from: "if (last && last.cookie == <u64>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;",
+        from: "if (last && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;",
         to: "if (last && last.cookie == <u64>f.pos) fillDirentsHint = last;",
       },
     ],

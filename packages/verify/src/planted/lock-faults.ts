@@ -3,7 +3,7 @@ import { death, fsck, meanwhile, pair, races, tests, torture } from "./detectors
 import type { Mutant } from "./faults.js";
 
 const SHOWN =
-  "  for (let p = lastSeq(); p != 0; p = lastSeq()) {\n    makeEven(p, load<u32>(p) + 1);\n    popSeq();\n  }\n  for (let p = lastLock(); p != 0; p = lastLock()) {\n    release(p);\n    popLock();\n  }\n";
+  "  for (let p = lastSeq(); p != 0; p = lastSeq()) {\n    makeEven(p, load<u32>(p) + 1);\n    popSeq();\n  }\n  for (let p = lastLock(); p != 0; p = lastLock()) {\n    release(p, 0);\n    popLock();\n  }\n";
 const RETIRED = "  if (!callRcu(p)) return;\n  rcuPoll();\n  reclaim(slot, BATCH);";
 
 export const LOCKS: Mutant[] = [
@@ -52,8 +52,8 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/lock/lock.ts",
-        from: "  store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
-        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);\n  pushMutex(",
+        from: "  store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);\n  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) {\n    lockSlow(p);\n    //",
+        to: "  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) {\n    lockSlow(p);\n    //",
       },
     ],
     caughtBy: [death("small mkdir: sysMkdir(path=/d/x")],

@@ -146,6 +146,8 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     read: [read(4), { call: "sysRead", fd: 4, n: 2 }, { call: "sysRead", fd: 4, n: 100, direct: true }],
     readdir: [getdents(3), scandir("/d"), scandir("/o"), [open("/o", O_DIRECTORY), getdents({ of: 0 })]],
     close: [close(3), close(4)],
+    /** The file is a child without a name until it is closed. */
+    leave: [[unlink("/d/f"), close(4)]],
     shrink: [shrink, copy],
     /** Two lookups of one thread. */
     looks: [

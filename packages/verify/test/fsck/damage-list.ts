@@ -294,6 +294,11 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ],
   // Inodes.
   ["an inode's i_mutex held", "lock", (w) => w.set(w.i("/dir/file") + INODE.mutex, 1)],
+  [
+    "an inode's i_mutex held by a thread that waits for those that have it shared",
+    "lock",
+    (w) => w.set(w.i("/dir") + INODE.mutex, L.SHARED | 1),
+  ],
   ["an inode's i_lock held", "lock", (w) => w.set(w.i("/dir/file") + INODE.lock, 1)],
   ["an inode's sequence odd", "sequence", (w) => w.add(w.i("/dir/file") + INODE.seq, 1)],
   ["an inode's count", "inode-count", (w) => w.add(w.i("/dir/file") + INODE.count, 1)],
@@ -486,6 +491,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["an undo log with a mutex", "undo-log", (w) => w.set(L.SLOTS + L.SLOT_UNDO_LOG + L.UNDO_LOG_COUNTS.mutexes, 1)],
   ["an undo log with a block", "undo-log", (w) => w.set(L.SLOTS + L.SLOT_UNDO_LOG + L.UNDO_LOG_COUNTS.blocks, 1)],
   ["a thread in a call", "slot", (w) => w.set(L.SLOTS + L.SLOT_ACTIVE, 1)],
+  ["a thread that has a mutex shared", "slot", (w) => w.set(L.SLOTS + L.SLOT_SHARED, w.i("/dir") + INODE.mutex)],
   ["a recount that is under way", "recount", (w) => w.set(L.G_RECOUNT_OWNER, 1)],
   ["references of dead threads", "recount", (w) => w.set(L.G_LEAKS, 1)],
   // Gauges.

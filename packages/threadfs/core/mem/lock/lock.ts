@@ -1,6 +1,6 @@
 /**
  * Locks. A lock is one word: 0 when free, else the owner's thread number, with WAITERS set when another thread sleeps
- * on it.
+ * on it. A mutex that threads take shared too may have SHARED in its word (rwsem.ts).
  *
  * *Spin locks* (lock, tryLock, trySpinLock, unlock) form transactions (undo/log.ts): a lock taken inside a transaction
  * is held until the transaction commits, so that recovery can undo the transaction as a whole when its thread dies.
@@ -38,22 +38,15 @@ import {
   undoLog,
 } from "../undo/log";
 import { isPast, timedOut, waitDeadline } from "../wait";
+import { awaitHolders, hasHolders, SHARED, SLEEP_MS, SPINS, WAITERS } from "./rwsem";
 import { makeEven } from "./seqlock";
 
-export const WAITERS: u32 = ~LOCK_OWNER;
-/**
- * Polls of a taken lock before the thread sleeps: about 30 us. A change in a directory takes one or two, and a sleep with its wake-up
- * some tens: with a third of the polls two threads that create files in one directory were slower than one in every other run.
- */
-const SPINS: i32 = 3000;
-/** The same where the thread may not sleep. */
+/** Polls of a taken lock by a thread that may not sleep. */
 const TRY_SPINS: i32 = 2000;
-/** A thread that sleeps looks again after this time, because the release may have been missed. */
-const SLEEP_MS: f64 = 2;
 
 /** Whether this thread owns the lock. */
 export function isOwner(p: usize): bool {
-  return (atomic.load<u32>(p) & ~WAITERS) == tid;
+  return (atomic.load<u32>(p) & LOCK_OWNER) == tid;
 }
 
 /** Records a spin lock that has just been taken. */
@@ -99,10 +92,15 @@ export function trySpinLock(p: usize): bool {
   return false;
 }
 
-/** Polls a taken lock. True: this thread has it now, with the word `owner`. */
+/** Takes a lock whose word without an owner was `v`: 0, or SHARED. */
+function takeFrom(p: usize, v: u32, owner: u32): bool {
+  return (v & LOCK_OWNER) == 0 && atomic.cmpxchg<u32>(p, v, v | owner) == v;
+}
+
+/** Polls a taken lock. True: this thread has it now, with the word `owner`, and SHARED if that was set. */
 function pollLock(p: usize, owner: u32): bool {
   for (let i = 0; i < SPINS; i++) {
-    if (atomic.load<u32>(p) == 0 && atomic.cmpxchg<u32>(p, 0, owner) == 0) return true;
+    if (takeFrom(p, atomic.load<u32>(p), owner)) return true;
   }
   return false;
 }
@@ -115,8 +113,8 @@ function lockSlow(p: usize): void {
   // one.
   for (let late = false; ; late = isPast(deadline)) {
     const v = atomic.load<u32>(p);
-    if (v == 0) {
-      if (atomic.cmpxchg<u32>(p, 0, tid | WAITERS) == 0) return;
+    if ((v & LOCK_OWNER) == 0) {
+      if (takeFrom(p, v, tid | WAITERS)) return;
     } else if (late) {
       // The release is to wake whoever awaits the lock in the host, as promises do.
       atomic.cmpxchg<u32>(p, v, v | WAITERS);
@@ -131,10 +129,11 @@ function lockSlow(p: usize): void {
   }
 }
 
-function release(p: usize): void {
-  const old = atomic.xchg<u32>(p, 0);
+/** `free`: the word afterwards, 0, or SHARED if other threads have the mutex shared. */
+function release(p: usize, free: u32): void {
+  const old = atomic.xchg<u32>(p, free);
   if (old & WAITERS) atomic.notify(p, 1);
-  else if (old != tid) panic(PANIC_UNLOCK, p);
+  else if (old != (tid | free)) panic(PANIC_UNLOCK, p);
 }
 
 /**
@@ -163,7 +162,7 @@ export function txEnd(): void {
     popSeq();
   }
   for (let p = lastLock(); p != 0; p = lastLock()) {
-    release(p);
+    release(p, 0);
     popLock();
   }
   setTxDepth(0);
@@ -174,21 +173,30 @@ export function txEnd(): void {
 /** Takes a mutex. Not inside a transaction. */
 export function mutexLock(p: usize): void {
   store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);
-  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) lockSlow(p);
+  if (atomic.cmpxchg<u32>(p, 0, tid) != 0) {
+    lockSlow(p);
+    // From here on no thread takes it shared: those that have it so leave.
+    if (atomic.load<u32>(p) & SHARED) awaitHolders(p);
+  }
   pushMutex(p);
   store<u32>(undoLog() + LOG_ACQUIRING, 0);
 }
 
 export function mutexTryLock(p: usize): bool {
-  if (atomic.load<u32>(p) != 0) return false;
+  const v = atomic.load<u32>(p);
+  if ((v & LOCK_OWNER) != 0) return false;
   store<u32>(undoLog() + LOG_ACQUIRING, <u32>p);
-  const got = atomic.cmpxchg<u32>(p, 0, tid) == 0;
+  let got = takeFrom(p, v, tid);
+  if (got && v & SHARED && hasHolders(p)) {
+    release(p, SHARED);
+    got = false;
+  }
   if (got) pushMutex(p);
   store<u32>(undoLog() + LOG_ACQUIRING, 0);
   return got;
 }
 
 export function mutexUnlock(p: usize): void {
-  release(p);
+  release(p, 0);
   removeMutex(p);
 }

@@ -7,8 +7,11 @@
  * thread has terminated.
  */
 
+import { LOCK_OWNER } from "../../../abi/memory";
 import { slabFree } from "../alloc/slab";
-import { txBegin, txEnd, WAITERS } from "../lock/lock";
+import { SLOT_UNDO_LOG } from "../layout";
+import { txBegin, txEnd } from "../lock/lock";
+import { dropShared, SHARED, WAITERS } from "../lock/rwsem";
 import { makeEven } from "../lock/seqlock";
 import {
   BLOCKS_MAX,
@@ -50,12 +53,12 @@ function rollBackEntries(j: usize): void {
   }
 }
 
-/** Releases a lock if the dead thread owns it. */
+/** Releases a lock if the dead thread owns it. If it died before those left that have it shared, they have it still. */
 function release(p: usize, dead: u32): void {
   if (p == 0) return;
   const v = atomic.load<u32>(p);
-  if ((v & ~WAITERS) != dead) return;
-  atomic.store<u32>(p, 0);
+  if ((v & LOCK_OWNER) != dead) return;
+  atomic.store<u32>(p, v & SHARED);
   if (v & WAITERS) atomic.notify(p, -1);
 }
 
@@ -75,13 +78,14 @@ export function rollBackThread(j: usize, dead: u32): void {
 export function heldMutex(j: usize, n: u32, dead: u32): usize {
   if (n >= countOf(j, LOG_NR_MUTEXES, MUTEXES_MAX)) return 0;
   const p = <usize>load<u32>(j + LOG_MUTEX + (n << 2));
-  return (atomic.load<u32>(p) & ~WAITERS) == dead ? p : 0;
+  return (atomic.load<u32>(p) & LOCK_OWNER) == dead ? p : 0;
 }
 
 /**
  * Second half, after the data under its mutexes has been repaired: releases the mutexes and frees the pending blocks.
  */
 export function releaseThread(j: usize, dead: u32): void {
+  dropShared(j - SLOT_UNDO_LOG);
   for (let n = countOf(j, LOG_NR_MUTEXES, MUTEXES_MAX); n > 0; n--) {
     release(load<u32>(j + LOG_MUTEX + ((n - 1) << 2)), dead);
     store<u32>(j + LOG_NR_MUTEXES, n - 1);

@@ -39,7 +39,8 @@ export function checkLayout(): void {
   if (L.SLOT_COUNTERS + (L.NR_COUNTERS << 3) > L.SLOT_FLAGS) ERROR("counters of a slot");
   if (L.SLOT_FLAGS + 4 > L.SLOT_ANCESTORS) ERROR("flags of a slot");
   if (L.SLOT_ANCESTORS + (L.NR_ANCESTORS << 2) > <u32>SLOT_NONCE) ERROR("ancestors of a slot");
-  if (<u32>SLOT_NONCE + 4 > L.SLOT_UNDO_LOG) ERROR("nonce of a slot");
+  if (<u32>SLOT_NONCE + 4 > L.SLOT_SHARED) ERROR("nonce of a slot");
+  if (L.SLOT_SHARED + 4 > L.SLOT_UNDO_LOG) ERROR("the lock that a slot's thread holds shared");
   if (L.SLOT_UNDO_LOG + LOG_REDO + REDO_SIZE > L.SLOT_LISTS_LOCK) ERROR("undo log of a slot");
   if (L.SLOT_SHEAVES + L.NR_SHEAVES * L.SHEAF_BYTES > L.SLOT_PARTS) ERROR("sheaves of a slot");
   if (V.SLOT_ROOT_COUNT + 4 > L.SLOT_PARTS + (L.NR_PARTS << 2)) ERROR("parts of counters of a slot");

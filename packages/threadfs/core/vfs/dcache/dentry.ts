@@ -17,7 +17,7 @@
  *   96  lruNext, 100 lruPrev  ptr  list of unused dentries; when retired: retired list and epoch; when free: free list
  *   104 lookup mutex u32  drivers: owned by the thread that asks for this name (d-parallel.ts)
  *   108 nrChildren u32 directories: positive, hashed children (under its i_mutex)
- *   112 cookie    u64  in memory: position in the parent directory, never used twice there (under its childLock)
+ *   112 cookie    u64  in memory: position in the parent directory, never used twice there (written under its i_mutex and childLock)
  *       generation u64 with D_GENERATION, in its place: the generation number of the file system under which the dentry was good last
  *   120 mounts    u32  mounts on this dentry (under the mount lock)
  *   124 recount   u32  references found by the recount (recount.ts)
@@ -196,11 +196,12 @@ export class Dentry {
   get type(): u32 {
     return this.flags & D_TYPE;
   }
+  /** The links from one child to the next are also read without childLock (d-children.ts). */
   get sibNext(): u32 {
-    return this.sibNext_;
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("sibNext_"));
   }
   set sibNext(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Dentry>("sibNext_"), v);
+    put32(changetype<usize>(this) + offsetof<Dentry>("sibNext_"), v);
   }
   get sibPrev(): u32 {
     return this.sibPrev_;
@@ -209,10 +210,10 @@ export class Dentry {
     set32(changetype<usize>(this) + offsetof<Dentry>("sibPrev_"), v);
   }
   get firstChild(): u32 {
-    return this.firstChild_;
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Dentry>("firstChild_"));
   }
   set firstChild(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Dentry>("firstChild_"), v);
+    put32(changetype<usize>(this) + offsetof<Dentry>("firstChild_"), v);
   }
   get lastChild(): u32 {
     return this.lastChild_;

@@ -4,7 +4,7 @@
  * The position is the cookie of the last entry returned. Cookies are strictly increasing and never used twice in a
  * directory, so that entries that come and go do not disturb a reading. An entry that exists under one name from the
  * first call to the last is returned once. An entry added after the first call is not returned, so that the reading
- * ends.
+ * ends. The directory's i_mutex is held shared: threads that list it, or look names up, go on meanwhile.
  */
 
 import * as DRIVER_OP from "../../../abi/driver-ops";
@@ -16,11 +16,13 @@ import { DT_SHIFT } from "../../../abi/mode";
 import * as SCRATCH from "../../../abi/scratch";
 import { callDriver, driverAttrF64 } from "../../fs/driver/hooks";
 import { corrupt } from "../../mem/bounds";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
+import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { lockrefGetNotDead } from "../../mem/lock/lockref";
+import { mutexLockShared, mutexUnlockShared } from "../../mem/lock/rwsem";
 import { scratch } from "../../mem/thread";
+import { firstEntry, nextEntry } from "../dcache/d-children";
 import { dput } from "../dcache/dcache";
-import { D_UNHASHED, Dentry, dentryName } from "../dcache/dentry";
+import { Dentry, dentryName } from "../dcache/dentry";
 import { I_DEAD, Inode, inodeNumber } from "../inode/inode";
 import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
@@ -37,14 +39,14 @@ export function doGetdents(c: Context, fd: i32, entries: u32): i32 {
   else if (dir.sb.driver != 0) r = getdentsDriver(f, dir);
   else {
     mutexLock(f.posLock);
-    mutexLock(dir.mutex);
+    mutexLockShared(dir.mutex);
     fillDirentsHint = changetype<Dentry>(0);
     r = dir.mode & I_DEAD ? -ENOENT : fillDirents(f, f.dentry, entries);
     if (r >= 0) {
       happened(r);
       fileAccessed(f);
     }
-    mutexUnlock(dir.mutex);
+    mutexUnlockShared(dir.mutex);
     const old = f.hint;
     f.hint = <u32>changetype<usize>(fillDirentsHint);
     mutexUnlock(f.posLock);
@@ -64,7 +66,6 @@ function fillDirents(f: File, parent: Dentry, entries: u32): i32 {
   let left = entries;
   const to = scratch + SCRATCH.IO;
   let used: u32 = 0;
-  lock(parent.childLock);
   if (f.pos == 0) f.lastCookie = f.inode.lastCookie;
   const limit = f.lastCookie;
   let last = changetype<Dentry>(0);
@@ -72,32 +73,28 @@ function fillDirents(f: File, parent: Dentry, entries: u32): i32 {
   while (d && d.cookie <= limit) {
     // Cookies are strictly increasing; anything else is corruption.
     if (d.cookie <= <u64>f.pos) corrupt(d.at);
-    const i = d.inode;
-    if (i && !(d.flags & D_UNHASHED)) {
-      const len = d.nameLen;
-      const need = (DIRENT_NAME + len + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
-      if (left-- == 0 || used + need > <u32>IO_SIZE) break;
-      putEntry(to + used, i, d, len);
-      used += need;
-      last = d;
-    }
+    const len = d.nameLen;
+    const need = (DIRENT_NAME + len + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
+    if (left-- == 0 || used + need > <u32>IO_SIZE) break;
+    putEntry(to + used, d.inode, d, len);
+    used += need;
+    last = d;
     f.pos = d.cookie;
-    d = changetype<Dentry>(<usize>d.sibNext);
+    d = nextEntry(parent, d);
   }
-  // Takes the reference without waiting, because the list's lock is held. A pinned child is alive.
-  if (last && last.cookie == <u64>f.pos && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;
-  unlock(parent.childLock);
+  // An entry is alive. If its lock is taken, the next call searches.
+  if (last && lockrefGetNotDead(last.lockref, false)) fillDirentsHint = last;
   return used;
 }
 
 function firstAfter(f: File, parent: Dentry): Dentry {
   const hint = changetype<Dentry>(<usize>f.hint);
-  if (hint && hint.parent == parent && hint.cookie == <u64>f.pos) return changetype<Dentry>(<usize>hint.sibNext);
-  let d = changetype<Dentry>(<usize>parent.firstChild);
+  if (hint && hint.parent == parent && hint.cookie == <u64>f.pos) return nextEntry(parent, hint);
+  let d = firstEntry(parent);
   for (let before: u64 = 0; d && d.cookie <= <u64>f.pos; ) {
     if (d.cookie <= before) corrupt(d.at);
     before = d.cookie;
-    d = changetype<Dentry>(<usize>d.sibNext);
+    d = nextEntry(parent, d);
   }
   return d;
 }

@@ -1,7 +1,7 @@
 /**
  * open(2), getdents(2) until the end, and close(2) of a directory in memory, in one call and without a descriptor, as libuv's scandir
- * makes them. The directory's i_mutex is held from the first entry to the last: the entries are those of one moment. A driver's directory
- * is only opened: the call returns the descriptor, and the caller goes on with that.
+ * makes them. The directory's i_mutex is held shared from the first entry to the last: the entries are those of one moment, and threads that
+ * list it too, or look names up, go on. A driver's directory is only opened: the call returns the descriptor, and the caller goes on with that.
  */
 
 import { O_DIRECTORY, O_RDONLY } from "../../../abi/flags";
@@ -12,18 +12,10 @@ import * as SCRATCH from "../../../abi/scratch";
 import * as host from "../../host";
 import { corrupt } from "../../mem/bounds";
 import { ONES, oddBytes } from "../../mem/hash";
-import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
+import { mutexLockShared, mutexUnlockShared } from "../../mem/lock/rwsem";
 import { scratch } from "../../mem/thread";
-import {
-  D_DIRECTORY,
-  D_NEGATIVE,
-  D_REGULAR,
-  D_SYMLINK,
-  D_TYPE,
-  D_UNHASHED,
-  Dentry,
-  dentryName,
-} from "../dcache/dentry";
+import { firstEntry, nextEntry } from "../dcache/d-children";
+import { D_DIRECTORY, D_REGULAR, D_SYMLINK, Dentry, dentryName } from "../dcache/dentry";
 import { touchAtime } from "../inode/atime";
 import { I_DEAD } from "../inode/inode";
 import { happened } from "../recovery/outcome";
@@ -53,20 +45,18 @@ export function doScandir(nd: Nameidata): i32 {
 function scanWhole(nd: Nameidata): i32 {
   const dir = nd.inode;
   let r: i32 = 0;
-  mutexLock(dir.mutex);
+  mutexLockShared(dir.mutex);
   // A directory that was removed meanwhile has no entries: readdir(3) hides getdents' ENOENT.
   if (!(dir.mode & I_DEAD)) {
     r = scanChildren(nd.dentry);
     if (r >= 0) touchAtime(nd.mnt, dir);
   }
   if (r >= 0) happened(r);
-  mutexUnlock(dir.mutex);
+  mutexUnlockShared(dir.mutex);
   return r;
 }
 
-/**
- * Under i_mutex, without which no name comes or goes. The list of children changes under childLock alone when a removed one is freed.
- */
+/** Under i_mutex, also where the host copies: what has a name keeps it until the last entry. */
 function scanChildren(parent: Dentry): i32 {
   const to = scratch + SCRATCH.IO;
   let taken: u32 = 0;
@@ -75,28 +65,20 @@ function scanChildren(parent: Dentry): i32 {
   scanOdd = 0;
   scanFirst = 0;
   scanCommon = 0;
-  lock(parent.childLock);
-  let d = changetype<Dentry>(<usize>parent.firstChild);
+  let d = firstEntry(parent);
   while (d) {
     // Cookies are strictly increasing; anything else is corruption.
     if (d.cookie <= before) corrupt(d.at);
     before = d.cookie;
-    const flags = d.flags;
-    if ((flags & D_TYPE) != D_NEGATIVE && !(flags & D_UNHASHED)) {
-      if (used > <u32>IO_SIZE - ENTRY_MAX) {
-        // The host copies without the spin lock. This child stays in the list, because it has a name.
-        unlock(parent.childLock);
-        const err = host.copyToUser(to, taken, used);
-        if (err < 0) return err;
-        taken += used;
-        used = 0;
-        lock(parent.childLock);
-      }
-      used += putScanned(to + used, d, flags & D_TYPE);
+    if (used > <u32>IO_SIZE - ENTRY_MAX) {
+      const err = host.copyToUser(to, taken, used);
+      if (err < 0) return err;
+      taken += used;
+      used = 0;
     }
-    d = changetype<Dentry>(<usize>d.sibNext);
+    used += putScanned(to + used, d);
+    d = nextEntry(parent, d);
   }
-  unlock(parent.childLock);
   store<f64>(scratch + SCRATCH.STAT + (SCAN_PLAIN << 3), scanOdd == 0 ? 1 : 0);
   store<f64>(scratch + SCRATCH.STAT + (SCAN_COMMON << 3), scanCommon);
   return taken + used;
@@ -111,11 +93,11 @@ let scanFirst: usize = 0;
 let scanCommon: u32 = 0;
 
 /** Writes an entry, a word at a time, which may go up to 8 bytes beyond it. Returns its bytes. */
-function putScanned(to: usize, d: Dentry, type: u32): u32 {
+function putScanned(to: usize, d: Dentry): u32 {
   const len = d.nameLen;
   if (len == 0 || len > <u32>NAME_MAX) corrupt(d.at);
   const name = dentryName(d);
-  store<u32>(to, direntType(d, type) | (len << 8));
+  store<u32>(to, direntType(d) | (len << 8));
   store<u8>(to + SCAN_TEXT, 0x22);
   if (scanFirst == 0) {
     scanFirst = name;
@@ -142,7 +124,8 @@ function putScanned(to: usize, d: Dentry, type: u32): u32 {
 }
 
 /** DT_* of an entry, from the dentry's flags but for what is special. */
-function direntType(d: Dentry, type: u32): u32 {
+function direntType(d: Dentry): u32 {
+  const type = d.type;
   if (type == D_REGULAR) return DT_REG;
   if (type == D_DIRECTORY) return DT_DIR;
   return type == D_SYMLINK ? DT_LNK : d.inode.type >> DT_SHIFT;

@@ -230,7 +230,7 @@ export class Inode {
   set atimeHigh(v: i32) {
     put32(changetype<usize>(this) + offsetof<Inode>("hashNext_"), <u32>v);
   }
-  /** Directories in memory: the last cookie given to an entry, under childLock. It counts from 0 and never comes round. */
+  /** Directories in memory: the last cookie given to an entry, written under i_mutex and childLock. It counts from 0 and never comes round. */
   get lastCookie(): u64 {
     return load<u64>(changetype<usize>(this), offsetof<Inode>("ino64"));
   }

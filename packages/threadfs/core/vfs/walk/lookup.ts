@@ -13,6 +13,7 @@ import * as POINT from "../../../abi/points";
 import { driverLookup, driverRevalidateRcu, revalidatedSeq } from "../../fs/driver/hooks";
 import { hashLen } from "../../mem/hash";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
+import { mutexLockShared, mutexUnlockShared } from "../../mem/lock/rwsem";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { count } from "../../mem/thread";
 import { spinFor, waitFor } from "../../mem/wait";
@@ -95,8 +96,10 @@ function revalidate(nd: Nameidata, d: Dentry): i32 {
 export function lookupSlow(nd: Nameidata): Dentry {
   tracepoint(POINT.LOCKED_LOOKUP, nd.dentry_, 0);
   if (!(nd.dentry.flags & D_COMPLETE)) return lookupDriver(nd);
-  const d = lockAndLookup(nd, false);
-  if (d) mutexUnlock(nd.inode.mutex);
+  const mutex = nd.inode.mutex;
+  mutexLockShared(mutex);
+  const d = lookupLocked(nd, false);
+  mutexUnlockShared(mutex);
   if (POINTS && d) tracepoint(POINT.FOUND, d.at, 0);
   if (POINTS && !d && nd.err == -ENOENT) tracepoint(POINT.MISS, nd.dentry_, 1);
   return d;
@@ -142,7 +145,7 @@ function isSpelledAsAsked(nd: Nameidata, d: Dentry): bool {
   return false;
 }
 
-/** The same in memory, where the caller holds the directory's i_mutex. null: nd.err. */
+/** The same in memory, where the caller holds the directory's i_mutex, with `create` for itself, else at least shared. null: nd.err. */
 export function lookupLocked(nd: Nameidata, create: bool): Dentry {
   const parent = nd.dentry;
   const dir = nd.inode;

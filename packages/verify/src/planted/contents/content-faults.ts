@@ -148,14 +148,14 @@ export const CONTENTS: Mutant[] = [
   {
     name: "a listing in one call is made without the directory's lock",
     edits: [
-      { file: "vfs/file/scandir.ts", from: "  mutexLock(dir.mutex);\n", to: "" },
-      { file: "vfs/file/scandir.ts", from: "  mutexUnlock(dir.mutex);\n", to: "" },
+      { file: "vfs/file/scandir.ts", from: "  mutexLockShared(dir.mutex);\n", to: "" },
+      { file: "vfs/file/scandir.ts", from: "  mutexUnlockShared(dir.mutex);\n", to: "" },
     ],
     caughtBy: [tests("directory/listing", "of one moment"), pair("small@rename || sysScandir")],
   },
   {
     name: "a listing in one call shows names that are being removed",
-    edits: [{ file: "vfs/file/scandir.ts", from: " && !(flags & D_UNHASHED)", to: "" }],
+    edits: [{ file: "vfs/dcache/d-children.ts", from: " && !(flags & D_UNHASHED)", to: "" }],
     caughtBy: [pair("small@unlink || sysScandir"), pair("split@unlink || sysScandir")],
   },
   {
