@@ -346,10 +346,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   [
     "a driver's inode in the wrong chain",
     "inode-table",
-    (w) => {
-      const i = w.get(w.driverRoot + DENTRY.inode);
-      w.flip(i + INODE.ino64 + 4, 1 << 20);
-    },
+    (w) => w.flip(w.get(w.driverRoot + DENTRY.inode) + INODE.ino64 + 4, 1 << 20),
   ],
   // Contents.
   ["the number of pages", "pages", (w) => w.add(w.i("/dir/big") + INODE.pages, 1)],
