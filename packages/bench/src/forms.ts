@@ -1,5 +1,5 @@
-// How fast are the forms with promises and with callbacks? The same calls, one after the other and many at once: threadfs, memfs,
-// node:fs over the kernel's memory file system.
+// How fast are the forms with promises and with callbacks? The same calls, one after the other and many at once; and the errors that
+// synchronous calls throw: threadfs, memfs, node:fs over the kernel's memory file system.
 
 import { defined } from "../../cli/dist/support/defined.js";
 import type { BenchOptions, Question } from "./lib/question.js";
@@ -10,6 +10,10 @@ import { type AsyncLoop, asyncRepetitions, asyncTimed } from "./lib/rounds.js";
 
 /** How many times faster than node:fs on tmpfs. */
 const TARGET = 5;
+/** The same for errors that are thrown. */
+const THROWN_TARGET = 2.3;
+/** The ending of the names of their loops. */
+const THROWN = ", thrown";
 /** As many calls are on their way at once in the second row of each call. */
 const AT_ONCE = 64;
 const PAGE = 4096;
@@ -19,7 +23,11 @@ type Done = (error: unknown) => void;
 
 /** The calls that are measured, with a promise and with a callback. `n` tells calls that are on their way at once apart. */
 interface FormsFs {
-  mkdirSync(path: string): unknown;
+  mkdirSync(path: string, options?: { recursive: boolean }): unknown;
+  statSync(path: string): unknown;
+  accessSync(path: string): void;
+  openSync(path: string, flags: string): number;
+  readFileSync(path: string): unknown;
   writeFileSync(path: string, data: Uint8Array): void;
   stat(path: string, done: Done): void;
   access(path: string, done: Done): void;
@@ -76,11 +84,44 @@ function callsOf(fs: FormsFs, at: (name: string) => string): Record<string, Call
   };
 }
 
+/** Synchronous calls that throw. The last path has eight components from the working directory on. */
+function throwingOf(fs: FormsFs, at: (name: string) => string): Record<string, () => unknown> {
+  const missing = at("missing");
+  const there = at("there");
+  const deep = at("packages/package-1/node_modules/dep-1/lib");
+  fs.mkdirSync(there);
+  fs.mkdirSync(deep, { recursive: true });
+  return {
+    "stat of a missing file": () => fs.statSync(missing),
+    "access of a missing file": () => fs.accessSync(missing),
+    "open of a missing file": () => fs.openSync(missing, "r"),
+    "readFile of a missing file": () => fs.readFileSync(missing),
+    "mkdir of what is there": () => fs.mkdirSync(there),
+    "stat of a missing file, 8 components": () => fs.statSync(`${deep}/file-1.ts`),
+  };
+}
+
 // ---- in the rival's process ----
 
 /** The loops that are measured, by their names; set by prepare(). */
 const loops = new Map<string, AsyncLoop>();
 const loopOf = (name: string): AsyncLoop => defined(loops.get(name), `the loop "${name}"`);
+
+/** A loop of calls that throw. @param frames how many the engine records for an error, at most */
+function thrown(call: () => unknown, frames = 10): AsyncLoop {
+  return async (times) => {
+    Error.stackTraceLimit = frames;
+    for (let i = 0; i < times; i++) {
+      let failed = false;
+      try {
+        call();
+      } catch {
+        failed = true;
+      }
+      if (!failed) throw new Error("not what is there");
+    }
+  };
+}
 
 /** A loop of promises, `atOnce` of which are on their way. */
 function promised({ promise, fails = false }: Call, atOnce: number): AsyncLoop {
@@ -119,12 +160,18 @@ function calledBack({ callback, fails = false }: Call, atOnce: number): AsyncLoo
 async function prepare({ kind }: { kind: Kind }): Promise<string[]> {
   const { fs, prefix } = await openRival(kind);
   fs.mkdirSync(`${prefix}forms`);
-  // Every rival has these calls; BenchFs names the synchronous ones alone.
-  for (const [name, call] of Object.entries(callsOf(fs as unknown as FormsFs, (path) => `${prefix}forms/${path}`))) {
+  // Every rival has these calls; BenchFs names few of them.
+  const forms = fs as unknown as FormsFs;
+  const at = (path: string) => `${prefix}forms/${path}`;
+  for (const [name, call] of Object.entries(callsOf(forms, at))) {
     for (const [form, loop] of Object.entries({ promise: promised, callback: calledBack })) {
       loops.set(`${name}, ${form}`, loop(call, 1));
       loops.set(`${name}, ${form}, ${AT_ONCE} at once`, loop(call, AT_ONCE));
     }
+  }
+  for (const [name, call] of Object.entries(throwingOf(forms, at))) {
+    loops.set(`${name}${THROWN}`, thrown(call));
+    loops.set(`${name}, without frames${THROWN}`, thrown(call, 0));
   }
   return [...loops.keys()];
 }
@@ -142,8 +189,9 @@ export const served: ServedRival = { prepare, calibrate, measure };
 // ---- in the bench's process ----
 
 async function run(options: BenchOptions): Promise<Result> {
-  const result = new Result("forms", "How fast are promises and callbacks?");
-  enterRounds(result, await rivalRounds(result, import.meta.url, options, options.quick ? 10 : 50), () => TARGET);
+  const result = new Result("forms", "How fast are promises, callbacks and thrown errors?");
+  const series = await rivalRounds(result, import.meta.url, options, options.quick ? 10 : 50);
+  enterRounds(result, series, (name) => (name.endsWith(THROWN) ? THROWN_TARGET : TARGET));
   return result;
 }
 

@@ -13,8 +13,8 @@ const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..", 
 
 /** The pages in docs/ that the library's package has. */
 export const PACKED_PAGES: readonly string[] = [
-  ...["api", "browser", "differences", "drivers", "from-memfs"],
-  ...["loading-and-saving", "recipes", "trust", "workers"],
+  ...["api", "browser", "containment", "differences", "drivers", "from-memfs"],
+  ...["loading-and-saving", "node-fs", "recipes", "trust", "workers"],
 ].map((page) => `docs/${page}.md`);
 
 /** The section of the README that is about the repository, not about the package. */

@@ -127,7 +127,9 @@ export function systemCallError(
   const shownDest = dest === undefined ? undefined : pathText(dest);
   if (shownPath !== undefined) message += ` '${shownPath}'`;
   if (shownDest !== undefined) message += ` -> '${shownDest}'`;
-  const error = errorFor(message, takeHookFailure(code)) as SystemCallError;
+  const reason = takeHookFailure(code);
+  // Made here in the common case: each frame that is recorded takes longer than the lookup.
+  const error = (reason === undefined && frames ? new Error(message) : errorFor(message, reason)) as SystemCallError;
   error.errno = errno;
   error.code = code;
   error.syscall = syscall;

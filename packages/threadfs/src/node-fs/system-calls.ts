@@ -197,19 +197,22 @@ export class SystemCalls {
 
   /** Waits for the other end of a FIFO. Returns the descriptor, which is open then. */
   #openFifo(fd: number, syscall: string, path: Path): number {
+    const { limit } = this.attachment;
     const giveUp = (): void => this.attachment.nowOrLater(() => this.core.sysFifoCancel(this.ctx, fd));
-    let result: number;
-    try {
-      result = this.core.sysFifoWait(this.ctx, fd);
-    } catch (error) {
-      giveUp();
-      throw error;
-    }
-    if (result !== PIPE_WAITS) return this.check(result, syscall, path);
     const goOn = (): number => {
       this.checkOpen();
       return this.#openFifo(fd, syscall, path);
     };
+    let result: number;
+    try {
+      result = this.core.sysFifoWait(this.ctx, fd);
+    } catch (error) {
+      // Another thread holds the lock of the descriptors: an asynchronous form goes on with this open when it is released.
+      if (limit.isGentle && limit.isPassed(error)) limit.setLeft(error, { pipe: undefined, goOn, giveUp });
+      else giveUp();
+      throw error;
+    }
+    if (result !== PIPE_WAITS) return this.check(result, syscall, path);
     throw this.#left(goOn, giveUp);
   }
 

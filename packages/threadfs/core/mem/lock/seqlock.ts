@@ -44,15 +44,13 @@ function readSeqSlow(p: usize): u32 {
 
 /** True: a writer was active when `s` was taken, or has been since. */
 export function readSeqRetry(p: usize, s: u32): bool {
-  if (POINTS) return tellRetry(p, s);
+  if (POINTS) tellRetry(p, s);
   return atomic.load<u32>(p) != s || (s & 1) != 0;
 }
 
-/** The same in the debug build, which reports it. */
-function tellRetry(p: usize, s: u32): bool {
-  const retry = atomic.load<u32>(p) != s || (s & 1) != 0;
-  if (retry) tracepoint(POINT.SEQ_CHANGED, p, s);
-  return retry;
+/** Reports in the debug build what readSeqRetry() is about to return, if that is true. */
+function tellRetry(p: usize, s: u32): void {
+  if (atomic.load<u32>(p) != s || (s & 1) != 0) tracepoint(POINT.SEQ_CHANGED, p, s);
 }
 
 /** Makes a count odd. Inside a transaction it may be odd already and stays so. */

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { HANG_MS } from "../../../../verify/dist/support/hang.js";
 import { IO_SIZE, POINT, S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
 import { type Context, createVfs, type Vfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
@@ -223,10 +224,14 @@ describe("while another thread has the file", () => {
   });
 
   /** Runs what a test says while another thread is in the middle of a write of a file. */
-  async function held(t: Parameters<typeof treeFor>[0], run: (vfs: Vfs) => Promise<void> | void): Promise<Vfs> {
+  async function held(
+    t: Parameters<typeof treeFor>[0],
+    lockTimeoutMs: number,
+    run: (vfs: Vfs) => Promise<void> | void,
+  ): Promise<Vfs> {
     const tree = await treeFor(t);
     tree.vfs.fs.writeFileSync("/f", "before");
-    const waiting = await tree.attach({ lockTimeoutMs: LIMIT_MS });
+    const waiting = await tree.attach({ lockTimeoutMs });
     const worker = await tree.parked((of) => of.fs.appendFileSync("/f", "+".repeat(70_000)), POINT.WRITE_PART);
     try {
       await run(waiting);
@@ -237,7 +242,7 @@ describe("while another thread has the file", () => {
   }
 
   test("a call that waits too long has neither emptied nor written it, and can be made again", async (t) => {
-    const vfs = await held(t, ({ fs }) => {
+    const vfs = await held(t, LIMIT_MS, ({ fs }) => {
       assert.throws(() => fs.writeFileSync("/f", "w"), TIMEOUT);
       assert.throws(() => fs.appendFileSync("/f", "a"), TIMEOUT);
       assert.throws(() => fs.readFileSync("/f"), TIMEOUT);
@@ -252,7 +257,7 @@ describe("while another thread has the file", () => {
   test("the promise forms wait for it, and happen once", async (t) => {
     let reads: Promise<string> | undefined;
     let writes: Promise<void> | undefined;
-    const vfs = await held(t, ({ fs }) => {
+    const vfs = await held(t, HANG_MS, ({ fs }) => {
       reads = fs.promises.readFile("/f", "utf8");
       writes = fs.promises.appendFile("/f", "a");
     });

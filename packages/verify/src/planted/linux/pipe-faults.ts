@@ -113,4 +113,15 @@ export const PIPES: Mutant[] = [
     ],
     caughtBy: [pipes("a write that was begun")],
   },
+  {
+    name: "an open of a FIFO is given up where it meets a lock after it has waited",
+    edits: [
+      {
+        file: "packages/threadfs/src/node-fs/system-calls.ts",
+        from: "if (limit.isGentle && limit.isPassed(error)) limit.setLeft(error, { pipe: undefined, goOn, giveUp });\n      else giveUp();",
+        to: "giveUp();",
+      },
+    ],
+    caughtBy: [pipes("goes on with its descriptor")],
+  },
 ];

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { constants } from "node:fs";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { check } from "../../../../../verify/dist/fsck/check-arena.js";
 import { until } from "../../../../../verify/dist/support/hang.js";
+import { WaitLimit } from "../../../../dist/src/bridge/waiting.js";
 import { attachVfs, createVfs, type Vfs } from "../../../../dist/src/index.js";
 import { codeOf } from "../../../support/errors.js";
+import { OWNER, scene } from "../../../support/held-locks.js";
 import type { TestScope } from "../../../support/hooked-vfs.js";
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
@@ -86,6 +88,53 @@ test("a descriptor whose open waits is not open, and the number comes back when 
   const fd = fs.openSync("/f", O_RDONLY | O_NONBLOCK);
   assert.equal(fd, 3);
   fs.closeSync(fd);
+});
+
+/** A reader's open that waits, then a writer that has come, and a lock of the descriptors that another thread holds from then on. */
+async function heldOpen(t: TestContext, open: (fs: Vfs["fs"]) => Promise<unknown>) {
+  const { vfs, words, locks } = await scene(t, true, 10_000);
+  t.after(() => vfs.close());
+  vfs.linux.mkfifoSync("/f");
+  const reading = open(vfs.fs);
+  assert.equal(await stateOf(reading), "pending");
+  const writer = vfs.fs.openSync("/f", O_WRONLY | O_NONBLOCK);
+  const fdLock = (locks["fdLock of a context"] ?? 0) >>> 2;
+  Atomics.store(words, fdLock, OWNER + 1);
+  return { fs: vfs.fs, reading, writer, release: () => Atomics.store(words, fdLock, 0) };
+}
+
+const HELD_OPENS: Readonly<Record<string, (fs: Vfs["fs"]) => Promise<unknown>>> = {
+  open: async ({ promises }) => (await promises.open("/f", "r")).close().then(() => ""),
+  readFile: ({ promises }) => promises.readFile("/f", "utf8"),
+};
+
+for (const [what, open] of Object.entries(HELD_OPENS)) {
+  test(`an open (${what}) that meets a lock after the other end has come goes on with its descriptor`, async (t) => {
+    const { fs, reading, writer, release } = await heldOpen(t, open);
+    // Free as soon as the open has been left: taking it back would succeed.
+    const { passed } = WaitLimit.prototype;
+    const left = t.mock.method(WaitLimit.prototype, "passed", function (this: WaitLimit, word: number) {
+      release();
+      return passed.call(this, word);
+    });
+    await until(() => left.mock.callCount() > 0);
+    fs.closeSync(writer);
+    assert.equal(await reading, "");
+    refused("ENXIO", () => fs.openSync("/f", O_WRONLY | O_NONBLOCK));
+  });
+}
+
+test("an open that meets a lock after the other end has come can be given up", async (t) => {
+  const control = new AbortController();
+  const { signal } = control;
+  const { fs, reading, writer, release } = await heldOpen(t, ({ promises }) => promises.readFile("/f", { signal }));
+  for (let n = 0; n < 3; n++) assert.equal(await stateOf(reading), "pending");
+  control.abort();
+  release();
+  await assert.rejects(reading, { name: "AbortError" });
+  fs.closeSync(writer);
+  const hasNoReader = () => codeOf(() => fs.closeSync(fs.openSync("/f", O_WRONLY | O_NONBLOCK))) === "ENXIO";
+  await until(hasNoReader, "the descriptor of the reader", 1000);
 });
 
 test("a writer that opened and closed again has let the reader in", async (t) => {
