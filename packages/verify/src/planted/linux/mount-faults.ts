@@ -213,7 +213,7 @@ export const MOUNTS: Mutant[] = [
   {
     name: "the namespace of a dead thread's context stays",
     edits: [{ file: "vfs/recovery/recount-mounts.ts", from: "  endNamespaces();\n", to: "" }],
-    caughtBy: [death("namespaces contextClose: contextClose(other=2"), namespaces("leaves none")],
+    caughtBy: [namespaces("leaves none"), death("namespaces contextClose: contextClose(other=2")],
   },
   {
     name: "copies that one namespace gets are counted one by one against its limit",
@@ -223,7 +223,7 @@ export const MOUNTS: Mutant[] = [
   {
     name: "a mount that is detached still counts against the limit of its namespace",
     edits: [{ file: "vfs/mount/umount.ts", from: "  countDetached(m);\n", to: "" }],
-    caughtBy: [death("mounts umount: sysUmount(path=/m"), namespaces("not seen in the other")],
+    caughtBy: [namespaces("not seen in the other"), death("mounts umount: sysUmount(path=/m")],
   },
   {
     name: "a mount that covers one that goes is left on it",
