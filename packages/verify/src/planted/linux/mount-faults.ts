@@ -218,7 +218,7 @@ export const MOUNTS: Mutant[] = [
   {
     name: "copies that one namespace gets are counted one by one against its limit",
     edits: [{ file: "vfs/mount/mnt-ns.ts", from: "  top.mark += n;\n", to: "  top.mark = n;\n" }],
-    caughtBy: [namespaces("wherever they come from")],
+    caughtBy: [namespaces("find no room in another")],
   },
   {
     name: "a mount that is detached still counts against the limit of its namespace",
