@@ -213,7 +213,7 @@ export const MOUNTS: Mutant[] = [
   {
     name: "the namespace of a dead thread's context stays",
     edits: [{ file: "vfs/recovery/recount-mounts.ts", from: "  endNamespaces();\n", to: "" }],
-    caughtBy: [namespaces("leaves none"), death("namespaces contextClose: contextClose(other=2")],
+    caughtBy: [death("namespaces contextClose: contextClose(other=1); contextClose(other=2)")],
   },
   {
     name: "copies that one namespace gets are counted one by one against its limit",
