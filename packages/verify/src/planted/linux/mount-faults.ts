@@ -211,11 +211,6 @@ export const MOUNTS: Mutant[] = [
     caughtBy: [namespaces("comes too late")],
   },
   {
-    name: "the namespace of a dead thread's context stays",
-    edits: [{ file: "vfs/recovery/recount-mounts.ts", from: "  endNamespaces();\n", to: "" }],
-    caughtBy: [death("namespaces contextClose: contextClose(other=1); contextClose(other=2)")],
-  },
-  {
     name: "copies that one namespace gets are counted one by one against its limit",
     edits: [{ file: "vfs/mount/mnt-ns.ts", from: "  top.mark += n;\n", to: "  top.mark = n;\n" }],
     caughtBy: [namespaces("find no room in another")],
